@@ -1,0 +1,296 @@
+package fencepost
+
+import (
+	"slices"
+	"unsafe"
+)
+
+// Batch is the records of one or more ranges as a table, applied and committed as one. It is owned by one goroutine
+// at a time: the lane fills it, hands it to Lane.Commit, and has it back when Commit returns.
+//
+//	Segments   [flights:0, rows 0..3)  [flights:2, rows 3..5)
+//	Columns    origin  |ATL|ORD|LAX|SEA|SEA|
+//	           delay   |  4| -2| 11|  0|  7|
+//	Offsets            |100|101|104| 17| 18|
+//
+// Guarantees:
+//
+//  1. Segments are of distinct partitions, in TopicPartition order
+//  2. a Segment's rows [Lo, Hi) are contiguous, in offset order, within its Move's [Held.Offset, Next.Offset)
+//  3. a refused Segment is cut out by removing it from Segments: rows that no Segment names are not part of the batch
+//  4. every Column has a value or a null for every row
+type Batch struct {
+	Segments []Segment
+	Columns  []Column
+	Offsets  []Offset // :: row -> the record's offset
+	Times    []int64  // :: row -> the record's timestamp, Unix milliseconds
+}
+
+// Segment is one partition's part of a Batch.
+type Segment struct {
+	Move   Move // its cause is CauseCommit
+	Lo, Hi int  // rows [Lo, Hi); equal for a range of markers only
+}
+
+// Rows is how many rows the segment has.
+func (s Segment) Rows() int { return s.Hi - s.Lo }
+
+// Rows is how many rows the batch has, over its segments.
+func (b *Batch) Rows() int {
+	n := 0
+	for i := range b.Segments {
+		n += b.Segments[i].Rows()
+	}
+	return n
+}
+
+// Moves appends the segments' moves to dst.
+func (b *Batch) Moves(dst []Move) []Move {
+	for i := range b.Segments {
+		dst = append(dst, b.Segments[i].Move)
+	}
+	return dst
+}
+
+// Column returns the column of that name, nil if there is none.
+func (b *Batch) Column(name string) *Column {
+	i := slices.IndexFunc(b.Columns, func(c Column) bool { return c.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &b.Columns[i]
+}
+
+// Reset empties the batch and keeps its memory.
+func (b *Batch) Reset() {
+	b.Segments, b.Offsets, b.Times = b.Segments[:0], b.Offsets[:0], b.Times[:0]
+	for i := range b.Columns {
+		b.Columns[i].Truncate(0)
+	}
+}
+
+// Truncate drops the rows from n on: what a decoder began and could not finish.
+func (b *Batch) Truncate(n int) {
+	b.Offsets, b.Times = b.Offsets[:n], b.Times[:n]
+	for i := range b.Columns {
+		b.Columns[i].Truncate(n)
+	}
+}
+
+// Size is what the batch's values take in memory, in bytes.
+func (b *Batch) Size() int {
+	n := 16 * len(b.Offsets)
+	for i := range b.Columns {
+		c := &b.Columns[i]
+		n += 8*len(c.ints) + 8*len(c.floats) + len(c.data) + 4*len(c.ends)
+	}
+	return n
+}
+
+// Type is the type of a column.
+type Type uint8
+
+// The column types, with the Go value that holds one.
+const (
+	Text      Type = iota // UTF-8
+	Int                   // int64
+	Float                 // float64
+	Bool                  // 0 or 1
+	Timestamp             // Unix microseconds, UTC
+	Decimal               // decimal digits as text: -12.50
+	JSON                  // one JSON value as text
+	Bytes                 // any bytes
+)
+
+var types = [...]string{"text", "int", "float", "bool", "timestamp", "decimal", "json", "bytes"}
+
+// String is the type's word in the pipeline file.
+func (t Type) String() string { return types[t] }
+
+// ParseType reads the word of the pipeline file; ok is false for any other word.
+func ParseType(s string) (t Type, ok bool) {
+	i := slices.Index(types[:], s)
+	return Type(max(i, 0)), i >= 0
+}
+
+// Types lists the words of all column types.
+func Types() []string { return types[:] }
+
+// Column is one column of a Batch: values of one Type, side by side, with a bitmap of nulls. The zero Column with a
+// Name and a Type is empty and ready. Appending allocates only while its memory grows to the size of a batch.
+//
+//	Int, Bool, Timestamp            ints    8 bytes a row
+//	Float                           floats  8 bytes a row
+//	Text, Decimal, JSON, Bytes      data    values back to back; ends[row] is where the row's value ends
+//	any                             nulls   one bit a row; a null row holds 0 or an empty value
+type Column struct {
+	Name string
+	Type Type
+
+	ints   []int64
+	floats []float64
+	data   []byte
+	ends   []uint32
+	nulls  []uint64
+	rows   int
+	null   int // how many rows are null
+}
+
+// Len is how many rows the column has.
+func (c *Column) Len() int { return c.rows }
+
+// HasNulls reports whether any row is null.
+func (c *Column) HasNulls() bool { return c.null > 0 }
+
+// Null reports whether row i is null.
+func (c *Column) Null(i int) bool {
+	return c.null > 0 && c.nulls[i>>6]&(1<<(i&63)) != 0
+}
+
+// Int is row i of an Int column.
+func (c *Column) Int(i int) int64 { return c.ints[i] }
+
+// Bool is row i of a Bool column.
+func (c *Column) Bool(i int) bool { return c.ints[i] != 0 }
+
+// Micros is row i of a Timestamp column: Unix microseconds.
+func (c *Column) Micros(i int) int64 { return c.ints[i] }
+
+// Float is row i of a Float column.
+func (c *Column) Float(i int) float64 { return c.floats[i] }
+
+// Bytes is row i of a Text, Decimal, JSON or Bytes column. The slice belongs to the batch: valid until it is reset.
+func (c *Column) Bytes(i int) []byte {
+	lo := uint32(0)
+	if i > 0 {
+		lo = c.ends[i-1]
+	}
+	return c.data[lo:c.ends[i]:c.ends[i]]
+}
+
+// Text is row i as a string that shares the batch's memory: clone it to keep it past the handler.
+func (c *Column) Text(i int) string {
+	b := c.Bytes(i)
+	return unsafe.String(unsafe.SliceData(b), len(b))
+}
+
+// AppendInt appends to an Int, Bool or Timestamp column.
+func (c *Column) AppendInt(v int64) {
+	c.ints = append(c.ints, v)
+	c.grow()
+}
+
+// AppendBool appends to a Bool column.
+func (c *Column) AppendBool(v bool) {
+	n := int64(0)
+	if v {
+		n = 1
+	}
+	c.AppendInt(n)
+}
+
+// AppendFloat appends to a Float column.
+func (c *Column) AppendFloat(v float64) {
+	c.floats = append(c.floats, v)
+	c.grow()
+}
+
+// AppendBytes appends a copy of v to a Text, Decimal, JSON or Bytes column. REQUIRES: the column's data stays below
+// 4 GiB, which the engine's batch bound sees to.
+func (c *Column) AppendBytes(v []byte) {
+	c.data = append(c.data, v...)
+	c.ends = append(c.ends, uint32(len(c.data)))
+	c.grow()
+}
+
+// AppendText appends a copy of v to a Text, Decimal or JSON column.
+func (c *Column) AppendText(v string) {
+	c.data = append(c.data, v...)
+	c.ends = append(c.ends, uint32(len(c.data)))
+	c.grow()
+}
+
+// Extend lets f append one value in place to a Text, Decimal, JSON or Bytes column: f gets the column's data and
+// returns it with the value behind it.
+func (c *Column) Extend(f func(data []byte) []byte) {
+	c.data = f(c.data)
+	c.ends = append(c.ends, uint32(len(c.data)))
+	c.grow()
+}
+
+// AppendNull appends a null.
+func (c *Column) AppendNull() {
+	i := c.rows
+	switch c.Type {
+	case Int, Bool, Timestamp:
+		c.AppendInt(0)
+	case Float:
+		c.AppendFloat(0)
+	default:
+		c.AppendBytes(nil)
+	}
+	c.nulls[i>>6] |= 1 << (i & 63)
+	c.null++
+}
+
+// grow counts one more row and gives it a bit.
+func (c *Column) grow() {
+	if c.rows&63 == 0 {
+		c.nulls = append(c.nulls, 0)
+	}
+	c.rows++
+}
+
+// Truncate drops the rows from n on.
+func (c *Column) Truncate(n int) {
+	if n >= c.rows {
+		return
+	}
+	if c.null > 0 {
+		for i := n; i < c.rows; i++ {
+			if c.nulls[i>>6]&(1<<(i&63)) != 0 {
+				c.nulls[i>>6] &^= 1 << (i & 63)
+				c.null--
+			}
+		}
+	}
+	c.nulls = c.nulls[:(n+63)>>6]
+	switch c.Type {
+	case Int, Bool, Timestamp:
+		c.ints = c.ints[:n]
+	case Float:
+		c.floats = c.floats[:n]
+	default:
+		c.ends = c.ends[:n]
+		end := uint32(0)
+		if n > 0 {
+			end = c.ends[n-1]
+		}
+		c.data = c.data[:end]
+	}
+	c.rows = n
+}
+
+// The metadata columns: every record has them beside the columns of its schema, and no schema column may begin with
+// "_". A batch holds _key and _headers as Columns only where a sink asked for them; the other four follow from the
+// Segment, Offsets and Times, and cost nothing.
+const (
+	MetaTopic     = "_topic"     // Text
+	MetaPartition = "_partition" // Int
+	MetaOffset    = "_offset"    // Int
+	MetaTimestamp = "_timestamp" // Timestamp
+	MetaKey       = "_key"       // Bytes; null for a record without a key
+	MetaHeaders   = "_headers"   // JSON: [["key","base64 of the value or null"], ...]
+)
+
+// MetaColumns lists the metadata columns with their types.
+func MetaColumns() []ColumnSpec {
+	return []ColumnSpec{{MetaTopic, Text}, {MetaPartition, Int}, {MetaOffset, Int}, {MetaTimestamp, Timestamp},
+		{MetaKey, Bytes}, {MetaHeaders, JSON}}
+}
+
+// ColumnSpec is a column's name and type.
+type ColumnSpec struct {
+	Name string
+	Type Type
+}

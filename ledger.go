@@ -1,0 +1,170 @@
+package fencepost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Ledger is the durable Positions of many groups, each with its Roster, under one identity. It changes by Moves
+// only. All methods are safe for concurrent use.
+type Ledger interface {
+	// Read returns the group's whole content as of one moment, from the authority and never from a replica. It is
+	// a hint: only Move decides. A group the ledger has never seen gives an empty Snapshot with the ledger's
+	// identity. The first Read or Move creates what the ledger needs in its store, if it may.
+	//
+	// Errors: ErrNewer; any other error: no answer.
+	Read(context.Context, Group) (Snapshot, error)
+
+	// Move makes all moves or none. Rows are locked in TopicPartition order. A start raises the Roster of its
+	// topic to Partition+1 and Move.Partitions at least; a start under a Next.TopicID other than the Roster's
+	// must cover every partition of the Roster and changes the Roster's ID.
+	//
+	// Errors: *Refused (nothing happened); ErrUnknown (ask again with the same moves: the compare-and-set
+	// decides); ErrOtherCluster, ErrNewer (nothing happened); any other error: nothing happened.
+	Move(context.Context, Writer, []Move) error
+}
+
+// History is an optional ability of a Ledger: the recorded moves, oldest first.
+type History interface {
+	// Moves yields what the ledger kept of the group's moves. Commits may be merged: see Recorded.Commits.
+	Moves(context.Context, Group) iter.Seq2[Recorded, error]
+}
+
+// Recorded is a Move as the ledger kept it.
+type Recorded struct {
+	Move
+	Commits int64     // how many commits were merged into this row; 1 for one kept apart; 0 for other causes
+	At      time.Time // by the store's clock; of the last commit, for a merged row
+	Who     string
+}
+
+// KeepCommits says what a ledger keeps of the commit moves. Other causes are always kept, one row each.
+type KeepCommits uint8
+
+// The ways to keep commits. The zero value merges.
+const (
+	KeepMerged KeepCommits = iota // one row per partition and run of one Fence
+	KeepAll                       // a row per commit and partition
+	KeepNone                      // none: the Position is their sum all the same
+)
+
+// String is the word of the pipeline file.
+func (k KeepCommits) String() string { return [...]string{"merged", "all", "none"}[k] }
+
+// RosterEntry says which incarnation of a topic a group started, and how many partitions of it were ever started. A
+// partition below the count that has no Position is a lost row, not a new partition.
+type RosterEntry struct {
+	TopicID    TopicID
+	Partitions int32
+}
+
+// Snapshot is a ledger's content for one group at one moment.
+type Snapshot struct {
+	Ledger    LedgerID
+	ClusterID string                 // empty until the group's first move
+	Roster    map[string]RosterEntry // :: topic -> what was started of it
+	Positions map[TopicPartition]Position
+}
+
+// Empty reports whether the ledger knows nothing of the group.
+func (s Snapshot) Empty() bool { return len(s.Roster) == 0 && len(s.Positions) == 0 }
+
+// Decisions that a caller makes. Each sentinel says which calls return it; test with errors.Is.
+var (
+	// ErrUnknown: the answer to Move or Commit was lost; it may have happened or not. Law 7: repeat it with the
+	// same moves, and the compare-and-set tells. Returned by Ledger.Move and Lane.Commit.
+	ErrUnknown = errors.New("outcome unknown")
+	// ErrNewer: a newer version of the program wrote this ledger. It is left untouched. Returned by every call of
+	// a Ledger or Lane.
+	ErrNewer = errors.New("the ledger was written by a newer version")
+	// ErrOtherCluster: the group's offsets belong to another Kafka cluster. Returned by Ledger.Move.
+	ErrOtherCluster = errors.New("the group's offsets belong to another cluster")
+)
+
+// Refused says that a compare-and-set did not hold, and what the ledger held instead. Nothing happened.
+type Refused struct {
+	// Held has an entry for each partition that was refused, and for no other: what the ledger holds of it, the
+	// zero Position if it has no row.
+	Held map[TopicPartition]Position
+}
+
+// Error names the refused partitions.
+func (r *Refused) Error() string {
+	tps := slices.SortedFunc(maps.Keys(r.Held), TopicPartition.Compare)
+	var b strings.Builder
+	b.WriteString("refused: the ledger holds")
+	for i, tp := range tps {
+		if i == 3 {
+			fmt.Fprintf(&b, " and %d more", len(tps)-i)
+			break
+		}
+		p := r.Held[tp]
+		if p.Absent() {
+			fmt.Fprintf(&b, " %s absent", tp)
+			continue
+		}
+		fmt.Fprintf(&b, " %s at %d (fence %s)", tp, p.Offset, p.Fence)
+	}
+	return b.String()
+}
+
+// Check compares what a ledger holds with what moves expect: nil, or a *Refused naming each partition that does not
+// agree. It is the compare of every compare-and-set that is done in Go (memory, tests); other stores do the same in
+// their own language and pass the same suite.
+func Check(held map[TopicPartition]Position, moves []Move) error {
+	var bad map[TopicPartition]Position
+	for _, m := range moves {
+		if h := held[m.TopicPartition]; !h.Holds(m.Held) {
+			if bad == nil {
+				bad = map[TopicPartition]Position{}
+			}
+			bad[m.TopicPartition] = h
+		}
+	}
+	if bad != nil {
+		return &Refused{Held: bad}
+	}
+	return nil
+}
+
+// Standing says how a refused mover stands to the ledger. The Fence is compared first.
+type Standing uint8
+
+// The standings (law 1).
+const (
+	StandingHeld    Standing = iota // the ledger holds what the mover holds: not refused at all
+	StandingDone                    // it holds the mover's Next: the mover's own lost answer was a success, or another did the same
+	StandingMoved                   // another Fence: somebody moved it. Re-read and obey
+	StandingAhead                   // same Fence, ledger ahead: the mover is the late one
+	StandingBehind                  // same Fence, ledger behind: the store itself went back (restored, failed over)
+	StandingForeign                 // no row, or a row without a Fence, where one was held: a foreign write
+)
+
+// String names the standing for logs.
+func (s Standing) String() string {
+	return [...]string{"held", "done", "moved", "ahead", "behind", "foreign"}[s]
+}
+
+// Stand compares what the ledger holds with a Move that it refused.
+func Stand(ledger Position, m Move) Standing {
+	switch {
+	case ledger.Holds(m.Held):
+		return StandingHeld
+	case ledger.Holds(m.Next):
+		return StandingDone
+	case ledger.Fence == 0 && m.Held.Fence != 0:
+		return StandingForeign
+	case ledger.Fence != m.Held.Fence:
+		return StandingMoved
+	case ledger.Offset > m.Held.Offset:
+		return StandingAhead
+	default:
+		return StandingBehind
+	}
+}

@@ -1,0 +1,90 @@
+package fencepost
+
+import "fmt"
+
+// Cause says why a Position moved.
+type Cause uint8
+
+// The causes. The zero Cause is unset and refused by every ledger.
+const (
+	CauseUnset  Cause = iota
+	CauseStart        // the group's first Position of a partition, or of a recreated topic
+	CauseCommit       // effects of [Held.Offset, Next.Offset) became visible in the same commit
+	CauseGap          // records were passed without being applied, because they are gone
+	CauseSkip         // one record was passed by an operator's decision
+	CauseRewind       // back, to apply records again
+	CauseImport       // taken over from another program's offsets
+)
+
+var causes = [...]string{"unset", "start", "commit", "gap", "skip", "rewind", "import"}
+
+// String is the cause as ledgers store it and commands print it.
+func (c Cause) String() string {
+	if int(c) < len(causes) {
+		return causes[c]
+	}
+	return fmt.Sprintf("cause(%d)", uint8(c))
+}
+
+// ParseCause reads the form that [Cause.String] prints; "unset" is refused.
+func ParseCause(s string) (Cause, error) {
+	for c := CauseStart; int(c) < len(causes); c++ {
+		if causes[c] == s {
+			return c, nil
+		}
+	}
+	return CauseUnset, fmt.Errorf("parse cause %q: not one of %v", s, causes[1:])
+}
+
+// UnknownLoss in [Move.AtMost] says that the records the move passes can not be counted: the topic that held them is
+// gone.
+const UnknownLoss int64 = -1
+
+// Move is one change of one Position. A ledger accepts it only if it holds Held's Offset and Fence (an absent Held:
+// only if there is no row).
+//
+// Guarantees, checked by [Move.Validate] where moves enter a ledger:
+//
+//  1. Next is not absent, Next.Fence > 0, Next.Offset >= 0
+//  2. a commit keeps the Fence and the TopicID and does not go back; every other cause brings a new Fence
+//  3. an absent Held has cause start or import
+type Move struct {
+	TopicPartition
+	Held, Next Position
+	Cause      Cause
+	AtMost     int64  // most records that the move passes unapplied; UnknownLoss if they can not be counted
+	Why        string // for people: a reason, a ticket; may be empty
+	// Partitions is, for a start, how many partitions the topic has: the Roster's count after this move is at
+	// least this. Zero otherwise.
+	Partitions int32
+}
+
+// Validate checks a Move's guarantees. It returns a plain error: a caller that builds an invalid Move has a bug.
+func (m Move) Validate() error {
+	switch {
+	case m.Cause == CauseUnset || int(m.Cause) >= len(causes):
+		return fmt.Errorf("move %s: cause is %s", m.TopicPartition, m.Cause)
+	case m.Next.Fence <= 0 || m.Next.Offset < 0 || m.Held.Offset < 0 || m.Partition < 0:
+		return fmt.Errorf("move %s: negative, or without a fence", m.TopicPartition)
+	case m.Cause == CauseCommit && m.Held.Absent():
+		return fmt.Errorf("move %s: a commit of an absent position", m.TopicPartition)
+	case m.Cause == CauseCommit && (m.Held.Fence != m.Next.Fence || m.Held.TopicID != m.Next.TopicID):
+		return fmt.Errorf("move %s: a commit changes the fence or the topic ID", m.TopicPartition)
+	case m.Cause == CauseCommit && m.Next.Offset < m.Held.Offset:
+		return fmt.Errorf("move %s: a commit goes back from %d to %d", m.TopicPartition, m.Held.Offset, m.Next.Offset)
+	case m.Cause != CauseCommit && m.Held.Fence == m.Next.Fence:
+		return fmt.Errorf("move %s: %s keeps the fence", m.TopicPartition, m.Cause)
+	case m.Held.Absent() && m.Cause != CauseStart && m.Cause != CauseImport:
+		return fmt.Errorf("move %s: %s of an absent position", m.TopicPartition, m.Cause)
+	}
+	return nil
+}
+
+// Writer says on whose behalf a ledger is moved.
+type Writer struct {
+	Group Group
+	// ClusterID is the cluster that the offsets belong to. The group's first move records it; a move under another
+	// one is refused with ErrOtherCluster. Empty: unknown (very old brokers), nothing is checked.
+	ClusterID string
+	Who       string // kept with each recorded move: worker or operator, `pid@host`
+}

@@ -1,0 +1,36 @@
+package fencepost
+
+// Position is where one partition of a group stands. The zero Position is absent: the ledger has no row for it.
+//
+// Guarantees of a Position that is not absent:
+//
+//  1. Offset >= 0, the next entry to read
+//  2. Fence > 0; the same through every commit, another after every other move
+//  3. LeaderEpoch is the epoch of the entry at Offset-1, data or control, or NoEpoch. Only a commit takes it from a
+//     record; other moves take it from ListOffsets or set NoEpoch
+//  4. TopicID is the incarnation that Offset belongs to; zero only where the broker has none
+type Position struct {
+	Offset      Offset
+	LeaderEpoch LeaderEpoch
+	Fence       Fence
+	TopicID     TopicID
+}
+
+// Absent reports whether the ledger has no row for the partition.
+func (p Position) Absent() bool { return p == Position{} }
+
+// Holds reports whether a ledger that holds p accepts a mover that holds q: Offset and Fence agree. It is the one
+// comparison of law 1; epoch and topic ID are facts about the position, not part of the compare-and-set.
+func (p Position) Holds(q Position) bool { return p.Offset == q.Offset && p.Fence == q.Fence }
+
+// Advance is the Position after a commit of everything below until. REQUIRES: until >= p.Offset.
+func (p Position) Advance(until Offset, epoch LeaderEpoch) Position {
+	if until < p.Offset {
+		broken("positions, not records", "a commit goes from %d back to %d", p.Offset, until)
+	}
+	p.Offset = until
+	if epoch != NoEpoch {
+		p.LeaderEpoch = epoch
+	}
+	return p
+}

@@ -1,0 +1,273 @@
+package fencepost
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Verdict is what Reconcile finds about a stored Position.
+type Verdict uint8
+
+// The verdicts. The zero Verdict is unset.
+const (
+	VerdictUnset  Verdict = iota
+	Unknown               // the brokers did not answer
+	Missing               // two fresh answers know no such topic
+	OtherCluster          // the ledger's offsets belong to another cluster
+	OK                    // in range, same topic, same history
+	Recreated             // another topic of this name now
+	AgedOut               // records below Earliest were deleted unread
+	StaleMetadata         // the first answer contradicted the ledger, the second did not
+	Truncated             // applied entries are no longer in the log
+	LostRow               // the Roster knows the partition, the ledger has no row
+	Added                 // a partition that was added to a known topic
+	New                   // a topic that the group has never seen
+	WeakerCheck           // in range, but one side has no topic ID: a recreated topic would not show
+	MirrorAhead           // in range, but the Kafka group holds a larger offset than the ledger
+)
+
+var verdicts = [...]string{"unset", "unknown", "missing", "other cluster", "ok", "recreated", "aged out",
+	"stale metadata", "truncated", "lost row", "added", "new", "weaker check", "mirror ahead"}
+
+// String is the verdict as people read it.
+func (v Verdict) String() string { return verdicts[v] }
+
+// Action is what follows from a Decision.
+type Action uint8
+
+// The actions. The zero Action waits.
+const (
+	Wait     Action = iota // ask again after a while; nothing is wrong with the position
+	AskAgain               // contradiction: fetch the bounds once more and reconcile both answers
+	Resume                 // go on from the stored position
+	Stop                   // park: a person or the policy has to decide
+	MoveOn                 // record Decision.Move, then go on from it
+)
+
+// String names the action for tests and logs.
+func (a Action) String() string { return [...]string{"wait", "ask again", "resume", "park", "move"}[a] }
+
+// Stored is what the ledger, its Roster and the mirror say of one partition.
+type Stored struct {
+	TopicPartition
+	Position  Position    // zero: no row
+	Roster    RosterEntry // of the topic; zero Partitions: the topic is not in the Roster
+	ClusterID string      // that the ledger belongs to; empty: it has none yet
+	ByPattern bool        // the topic was found by a pattern while running: it starts at earliest
+	Mirror    Offset      // the Kafka group's committed offset; negative: none
+}
+
+// Answer is what the brokers said of one partition, with the cluster that they belong to.
+type Answer struct {
+	Bounds
+	ClusterID string
+}
+
+// Decision is what Reconcile decided about one partition.
+type Decision struct {
+	Verdict Verdict
+	Action  Action
+	// For MoveOn: where to, why, and the most records passed unapplied. Next has no Fence yet.
+	Next   Position
+	Cause  Cause
+	AtMost int64
+	// Lost is the most records that are gone unapplied, whatever is done about it; UnknownLoss if nobody can say.
+	Lost int64
+	// Diverged is, for Truncated, where the histories part; negative if the broker does not know.
+	Diverged Offset
+	Reason   string // for people, one clause without a full stop
+}
+
+// Move is the Move that a Decision with action MoveOn stands for, under a fresh fence.
+func (d Decision) Move(s Stored, f Fence) Move {
+	next := d.Next
+	next.Fence = f
+	return Move{TopicPartition: s.TopicPartition, Held: s.Position, Next: next, Cause: d.Cause, AtMost: d.AtMost, Why: d.Reason}
+}
+
+// Reconcile decides what the stored position of one partition is worth. It is pure: same input, same Decision.
+//
+// answers is what the brokers said, oldest first: one, and a second one if the Decision about the first was AskAgain
+// (law 5: ask twice before crying loss). The decision table stands in testdata/reconcile, one file a verdict.
+//
+//	no answer ----------------> unknown: wait
+//	topic unknown ------------> (ask again) missing: park
+//	no row -------------------> lost row | added | new
+//	other topic ID -----------> (ask again) recreated
+//	stored < Earliest --------> (ask again) aged out
+//	stored > End -------------> (ask again) stale metadata | truncated
+//	epoch ended below stored -> (ask again) truncated
+//	else ---------------------> ok
+//
+// REQUIRES: len(answers) is 1 or 2.
+func Reconcile(s Stored, answers []Answer, p Policy) Decision {
+	a := answers[len(answers)-1]
+	first := len(answers) == 1
+	switch {
+	case errors.Is(a.Err, ErrNoTopic):
+		return twice(first, Decision{Verdict: Missing, Action: Stop, Lost: UnknownLoss, Diverged: -1,
+			Reason: "the cluster has no such topic (asked twice)"})
+	case a.Err != nil:
+		return Decision{Verdict: Unknown, Action: Wait, Diverged: -1, Reason: a.Err.Error()}
+	case s.ClusterID != "" && a.ClusterID != "" && s.ClusterID != a.ClusterID:
+		return Decision{Verdict: OtherCluster, Action: Stop, Diverged: -1,
+			Reason: fmt.Sprintf("the ledger belongs to cluster %s, these brokers are cluster %s", s.ClusterID, a.ClusterID)}
+	case s.Position.Absent():
+		return absent(s, a, p, first)
+	}
+	if d := contradiction(s, a, p); d.Verdict != VerdictUnset {
+		return twice(first, d)
+	}
+	return agreement(s, a, first)
+}
+
+// twice turns a first verdict of loss into a second question.
+func twice(first bool, d Decision) Decision {
+	if first {
+		return Decision{Verdict: d.Verdict, Action: AskAgain, Lost: d.Lost, Diverged: d.Diverged, Reason: d.Reason}
+	}
+	return d
+}
+
+// agreement is the verdict about a position that nothing contradicts.
+func agreement(s Stored, a Answer, first bool) Decision {
+	d := Decision{Verdict: OK, Action: Resume, Diverged: -1}
+	switch {
+	case !first:
+		d.Verdict, d.Reason = StaleMetadata, "a first answer contradicted the ledger, a second one agrees"
+	case s.Position.TopicID == (TopicID{}) || a.TopicID == (TopicID{}):
+		d.Verdict, d.Reason = WeakerCheck, "no topic ID to compare: a recreated topic would not show"
+	case s.Mirror > s.Position.Offset:
+		d.Verdict = MirrorAhead
+		d.Reason = fmt.Sprintf("the Kafka group holds %d, the ledger %d: the ledger decides", s.Mirror, s.Position.Offset)
+	}
+	return d
+}
+
+// contradiction compares a stored position with the log. An unset Verdict: they agree.
+func contradiction(s Stored, a Answer, p Policy) Decision {
+	at, b := s.Position.Offset, a.Bounds
+	switch {
+	case s.Position.TopicID != (TopicID{}) && b.TopicID != (TopicID{}) && s.Position.TopicID != b.TopicID:
+		return recreated(b, p.Recreated)
+	case at < b.Earliest:
+		return agedOut(s.Position, b, p.AgedOut)
+	case at > b.End:
+		return truncated(s.Position, b, p.Truncated, fmt.Sprintf("%d is past the end at %d", at, b.End))
+	case s.Position.LeaderEpoch != NoEpoch && b.EpochEnd >= 0 && b.EpochEnd < at:
+		return truncated(s.Position, b, p.Truncated,
+			fmt.Sprintf("%d is past the divergence at %d (epoch %d)", at, b.EpochEnd, s.Position.LeaderEpoch))
+	}
+	return Decision{}
+}
+
+func recreated(b Bounds, c Choice) Decision {
+	d := Decision{Verdict: Recreated, Lost: UnknownLoss, AtMost: UnknownLoss, Diverged: -1, Cause: CauseStart,
+		Reason: "another topic of this name now (topic ID " + b.TopicID.String() + ")"}
+	return d.choose(c, b)
+}
+
+func agedOut(p Position, b Bounds, c Choice) Decision {
+	lost := int64(b.Earliest - p.Offset)
+	d := Decision{Verdict: AgedOut, Lost: lost, AtMost: lost, Diverged: -1, Cause: CauseGap,
+		Reason: fmt.Sprintf("at most %d records were deleted unread: %s", lost, OffsetRange{p.Offset, b.Earliest})}
+	d = d.choose(c, b)
+	if c == Latest {
+		d.AtMost = int64(b.End - p.Offset)
+	}
+	return d
+}
+
+// truncated is the verdict about a position whose entries are no longer in the log. Where the histories part is the
+// end of the stored epoch, if the broker knows it.
+//
+//	applied   [0 ........ d ........ stored)
+//	the log   [0 ........ d ..... other records ... End)
+func truncated(p Position, b Bounds, c Choice, reason string) Decision {
+	d := Decision{Verdict: Truncated, Diverged: -1, Cause: CauseRewind, Reason: reason}
+	if p.LeaderEpoch != NoEpoch && b.EpochEnd >= 0 && b.EpochEnd <= p.Offset {
+		d.Diverged = b.EpochEnd
+	}
+	d = d.choose(c, b)
+	switch {
+	case c == Latest && d.Diverged >= 0:
+		d.AtMost = max(0, int64(b.End-d.Diverged))
+	case c == Latest:
+		d.AtMost = UnknownLoss
+	case c == Divergence:
+		d.Next.Offset = min(b.End, p.Offset)
+		if d.Diverged >= 0 {
+			d.Next.Offset = max(d.Diverged, b.Earliest)
+		}
+	}
+	if d.Next.Offset > p.Offset {
+		d.Cause = CauseGap
+	}
+	return d
+}
+
+// absent is the verdict about a partition without a row.
+func absent(s Stored, a Answer, p Policy, first bool) Decision {
+	b := a.Bounds
+	switch {
+	case s.Roster.Partitions == 0:
+		return started(s, b, p.Start)
+	case s.Roster.TopicID != (TopicID{}) && b.TopicID != (TopicID{}) && s.Roster.TopicID != b.TopicID:
+		return twice(first, recreated(b, p.Recreated))
+	case s.Partition < s.Roster.Partitions:
+		d := Decision{Verdict: LostRow, Lost: UnknownLoss, AtMost: UnknownLoss, Diverged: -1, Cause: CauseStart,
+			Reason: fmt.Sprintf("the group has run %d partitions of this topic, and the row of this one is gone", s.Roster.Partitions)}
+		return d.choose(p.LostRow, b)
+	}
+	d := Decision{Verdict: Added, AtMost: int64(b.Earliest), Lost: int64(b.Earliest), Diverged: -1, Cause: CauseStart,
+		Reason: "a partition added to the topic starts at earliest"}
+	return d.choose(Earliest, b)
+}
+
+// started is where a topic new to the group begins.
+func started(s Stored, b Bounds, at StartAt) Decision {
+	d := Decision{Verdict: New, Cause: CauseStart, Diverged: -1, Reason: at.String()}
+	if s.ByPattern {
+		at = StartAt{}
+		d.Reason = "earliest: found by pattern while running"
+	}
+	d = d.choose(Earliest, b)
+	switch at.Kind {
+	case StartEarliest:
+	case StartLatest:
+		d.Next.Offset = b.End
+	case StartTime:
+		if b.AtTime < 0 {
+			return Decision{Verdict: New, Action: Wait, Diverged: -1, Reason: "the broker did not say which offset is at " + at.String()}
+		}
+		d.Next.Offset = b.AtTime
+	case StartOffsets:
+		o, ok := at.Offsets[s.TopicPartition]
+		if !ok {
+			break
+		}
+		if o < b.Earliest || o > b.End {
+			return Decision{Verdict: New, Action: Stop, Diverged: -1,
+				Reason: fmt.Sprintf("start asks for %d, which lies outside the log %s", o, OffsetRange{b.Earliest, b.End})}
+		}
+		d.Next.Offset = o
+	}
+	return d
+}
+
+// choose carries a Choice into a Decision: park, or a move to one of the bounds.
+func (d Decision) choose(c Choice, b Bounds) Decision {
+	d.Action = MoveOn
+	d.Next = Position{LeaderEpoch: NoEpoch, TopicID: b.TopicID}
+	switch c {
+	case Earliest:
+		d.Next.Offset = b.Earliest
+	case Latest:
+		d.Next.Offset = b.End
+	case Divergence:
+		d.Next.Offset = b.Earliest
+	case Park:
+		return Decision{Verdict: d.Verdict, Action: Stop, Lost: d.Lost, Diverged: d.Diverged, Reason: d.Reason}
+	}
+	return d
+}

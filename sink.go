@@ -1,0 +1,85 @@
+package fencepost
+
+import (
+	"context"
+	"fmt"
+)
+
+// Sink applies batches. Where sink and ledger are one store, effects and moves are one commit.
+type Sink interface {
+	// Traits bounds what the engine may do and say. It does no I/O.
+	Traits() Traits
+	// Ledger is the ledger whose moves a Lane commits together with the effects.
+	Ledger() Ledger
+	// Needs says which metadata columns (MetaKey, MetaHeaders) the sink reads as Columns, given the columns that
+	// the decoder makes. It may ask the store, and tells a column that the store can not take: *Rejected.
+	Needs(context.Context, []ColumnSpec) ([]string, error)
+	// Lane opens one connection or session, with its number from 0.
+	Lane(context.Context, int) (Lane, error)
+	// Close closes what the sink itself holds. REQUIRES: its lanes are closed.
+	Close() error
+}
+
+// Lane is one ordered stream of commits. It is used by one goroutine; the engine makes batch N+1 while Commit(N)
+// runs.
+type Lane interface {
+	// Commit makes the batch's effects and all its moves visible together, or nothing. No lock that another owner
+	// needs is held across a wait for this client (law 11), where the store allows it. A lane whose Commit
+	// returned ErrUnknown or a lost connection mends its connection at the next Commit by itself.
+	//
+	// Errors: *Refused, *Rejected, *SinkEnded, ErrNewer, ErrOtherCluster (nothing happened; for SinkEnded see
+	// there); ErrUnknown (law 7); any other error: nothing happened, the same batch may be tried again.
+	Commit(context.Context, Writer, *Batch) error
+	Close() error
+}
+
+// Traits says what a sink is like.
+type Traits struct {
+	Name  string // the technology's word in the pipeline file: postgres
+	Lanes int    // most lanes at once; 0: any number
+	// BlocksOthers: a process stopped inside a commit keeps every other worker waiting until it is killed (one
+	// lock for the whole file: SQLite).
+	BlocksOthers bool
+}
+
+// Rejected says that the store refused the rows themselves: a constraint, a type, a value out of range. Nothing
+// happened; the same rows would be refused again, so the engine looks for the bad ones by bisection. Returned by
+// Lane.Commit and Sink.Needs.
+type Rejected struct {
+	Code   string // the store's own code: 23502
+	Reason string // for people: null in column origin violates not-null
+	Hint   string // a remedy, may be empty
+}
+
+// Error is the reason with the store's code.
+func (r *Rejected) Error() string {
+	if r.Code == "" {
+		return r.Reason
+	}
+	return fmt.Sprintf("%s (%s)", r.Reason, r.Code)
+}
+
+// SinkEnded says that the user's SQL ended the transaction it ran in (COMMIT, or DDL where that commits), so that
+// rows and moves would part. Returned by Lane.Commit. What the SQL did before it ended the transaction may stand.
+type SinkEnded struct{ Reason string }
+
+// Error says what the SQL did.
+func (e *SinkEnded) Error() string { return "the SQL ended its transaction: " + e.Reason }
+
+// Decoder makes one row of columns from one record. Used by one goroutine; each lane has its own.
+type Decoder interface {
+	// Columns says what Decode appends, in this order, before any metadata column.
+	Columns() []ColumnSpec
+	// Decode appends exactly one value to each of the first len(Columns()) columns. If it returns an error, a
+	// *BadRecord, the caller drops the begun row with Batch.Truncate.
+	Decode(r *Record, columns []Column) error
+}
+
+// BadRecord says why one record can not be made a row.
+type BadRecord struct {
+	Code   string // record-undecodable
+	Reason string // for people: value is not JSON at byte 17
+}
+
+// Error is the reason.
+func (e *BadRecord) Error() string { return e.Reason }

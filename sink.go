@@ -28,7 +28,8 @@ type Lane interface {
 	// returned ErrUnknown or a lost connection mends its connection at the next Commit by itself.
 	//
 	// Errors: *Refused, *Rejected, *SinkEnded, ErrNewer, ErrOtherCluster (nothing happened; for SinkEnded see
-	// there); ErrUnknown (law 7); any other error: nothing happened, the same batch may be tried again.
+	// there); ErrUnknown (law 7); *Fault, Passing or not; any other error: nothing happened, the same batch may
+	// be tried again.
 	Commit(context.Context, Writer, *Batch) error
 	Close() error
 }

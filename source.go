@@ -13,7 +13,7 @@ type Source interface {
 	Start(context.Context, Holder) error
 	// Poll waits until records are there, ctx ends or some partition failed, and returns a Chunk for each
 	// partition that has something to say; with Err set, the partition was paused and waits for Steer. Only an
-	// error that ends the whole source is returned: *Fatal.
+	// error that ends the whole source is returned: *Fault.
 	Poll(context.Context) ([]Chunk, error)
 	// Steer sets where held partitions go on, or pauses them. Partitions not held now are passed over. After it
 	// returns, no Chunk of before comes out of Poll for these partitions, except from a Poll already under way.
@@ -64,20 +64,6 @@ func (e *PartitionError) Error() string { return e.TopicPartition.String() + ": 
 
 // Unwrap is the client's own error.
 func (e *PartitionError) Unwrap() error { return e.Err }
-
-// Fatal is an error that no waiting mends, with the code under which `fencepost help CODE` tells more.
-type Fatal struct {
-	Code string // kebab-case, stable: topic-not-found
-	Err  error
-	Help string // the remedy: a command or key to paste
-	Exit int    // 1 error, 2 usage, 3 findings, 4 refused for safety; 0 counts as 1
-}
-
-// Error is what happened, without the remedy.
-func (e *Fatal) Error() string { return e.Err.Error() }
-
-// Unwrap is the cause.
-func (e *Fatal) Unwrap() error { return e.Err }
 
 // ErrNoAnswer is in Bounds.Err where the brokers said nothing about a partition: no leader, a time-out, not
 // authorised. No answer is never an answer.

@@ -23,14 +23,13 @@ func (p Position) Absent() bool { return p == Position{} }
 // comparison of law 1; epoch and topic ID are facts about the position, not part of the compare-and-set.
 func (p Position) Holds(q Position) bool { return p.Offset == q.Offset && p.Fence == q.Fence }
 
-// Advance is the Position after a commit of everything below until. REQUIRES: until >= p.Offset.
+// Advance is the Position after a commit of everything below until, whose last entry has that epoch. An epoch that is
+// not known replaces one that was: the old one says nothing about the new Offset (it would look truncated). REQUIRES:
+// until >= p.Offset.
 func (p Position) Advance(until Offset, epoch LeaderEpoch) Position {
 	if until < p.Offset {
 		broken("positions, not records", "a commit goes from %d back to %d", p.Offset, until)
 	}
-	p.Offset = until
-	if epoch != NoEpoch {
-		p.LeaderEpoch = epoch
-	}
+	p.Offset, p.LeaderEpoch = until, epoch
 	return p
 }

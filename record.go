@@ -17,8 +17,8 @@ type Header struct {
 	Value []byte
 }
 
-// Records is what one fetch brought of one partition, in offset order, control entries included. It is used by one
-// goroutine at a time.
+// Records is what one fetch brought of one partition, in offset order, control entries included. Ranges of entries
+// that do not overlap may be read and recycled by different goroutines.
 type Records interface {
 	// Len is how many entries there are, data and control.
 	Len() int

@@ -162,6 +162,37 @@ func TestFullDiskIsTold(t *testing.T) {
 	}
 }
 
+// This is kfake's, and why the owner of a broker ends it at a fault: the sequence number is taken before the write fails.
+func TestFullDiskThenASecondTryIsAcknowledgedWithoutBeingStored(t *testing.T) {
+	dir := t.TempDir()
+	cl := client(t, start(t, Config{Dir: dir}).Addr())
+	topic(t, cl, "whole", 1)
+	topic(t, cl, "full", 1)
+	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "whole", Value: []byte("x")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	batch, err := os.ReadFile(filepath.Join(dir, "partitions", "whole-0", "0.dat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "partitions", "full-0"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/dev/full", filepath.Join(dir, "partitions", "full-0", "0.dat")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sendRaw(t, cl, "full", batch); !errors.Is(err, kerr.UnknownServerError) {
+		t.Errorf("got error %v for a batch that was not stored, want UNKNOWN_SERVER_ERROR", err)
+	}
+	if _, err := sendRaw(t, cl, "full", batch); err != nil {
+		t.Errorf("got error %v for the second try, want none: kfake takes the number back now, so mend doc.go", err)
+	}
+	ends, err := kadm.NewClient(cl).ListEndOffsets(t.Context(), "full")
+	if end, _ := ends.Lookup("full", 0); err != nil || end.Offset != 0 {
+		t.Errorf("got end %d (%v), want 0", end.Offset, err)
+	}
+}
+
 func TestCloseTwice(t *testing.T) {
 	b := start(t, Config{Dir: t.TempDir()})
 	for range 2 {

@@ -28,7 +28,8 @@
 // # How it fails
 //
 // Start returns a *Fault: Code and Help are for the screen. A disk that fills up later is told once by Broker.Faults, and the
-// producers get UNKNOWN_SERVER_ERROR: those records were not stored.
+// producers get UNKNOWN_SERVER_ERROR: those records were not stored. End the broker then: a producer that sends such a batch
+// again is answered as for a duplicate (TestFullDiskThenASecondTryIsAcknowledgedWithoutBeingStored).
 //
 // After kill -9 a torn last batch is cut off, which nobody was told of. Besides:
 //   - group members are forgotten (after Close they are not) and join anew; committed offsets stay

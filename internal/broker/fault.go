@@ -49,7 +49,7 @@ func (f *Fault) Unwrap() error { return f.Err }
 func diskFault(dir string, err error) *Fault {
 	switch {
 	case isDiskFull(err):
-		return &Fault{Code: DiskFull, Subject: dir, Why: "no space left; what was acknowledged is stored", Help: "free space and start it again", Err: err}
+		return &Fault{Code: DiskFull, Subject: dir, Why: "no space left; a record that its producer was refused is not stored", Help: "free space and start it again", Err: err}
 	case errors.Is(err, os.ErrPermission) || isReadOnly(err):
 		return &Fault{Code: FolderNotWritable, Subject: dir, Why: "cannot be written", Help: "--dir with a folder of yours", Err: err}
 	}

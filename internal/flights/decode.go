@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// MaxBody is the most that a file may take in memory, in bytes; 3,000,000 flights take 13 MB.
+// MaxBody is the most that a file may hold uncompressed, in bytes; 3,000,000 flights take 13 MB.
 const MaxBody = 64 << 20
 
 // ErrDamaged is wrapped by the errors of Decode and Open when the bytes are not a whole file of flights.
@@ -94,9 +94,9 @@ func parseHeader(data []byte) (header, error) {
 	return h, nil
 }
 
-// inflate returns exactly size bytes; a frame that would grow beyond them is refused before it does.
+// inflate returns exactly size bytes; a frame that would grow far beyond them is refused before it does.
 func inflate(frame []byte, size int) ([]byte, error) {
-	// A window of less than 1 KiB is not allowed, so a smaller body needs the margin.
+	// The bound may not be 0, and is also held against the frame's window, which may be larger than a small body.
 	zd, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(size)+MaxBody/8))
 	if err != nil {
 		return nil, fmt.Errorf("open zstd: %w", err)

@@ -52,7 +52,7 @@
 // # How it fails
 //
 // A file that is cut, damaged, of another version or not ours gives an error that wraps ErrDamaged and names what
-// was wrong; it never panics and never takes more than MaxBody bytes. The data inside the binary is covered by a test.
+// was wrong; it never panics, and memory is bounded by MaxBody and an eighth. The data inside the binary is covered by a test.
 //
 // # What it does not do
 //

@@ -35,7 +35,7 @@ func (f Flight) AppendJSON(b []byte) []byte {
 	return append(b, `"}`...)
 }
 
-// appendDate is t.AppendFormat(b, "2006-01-02T15:04:05"), which parses its layout anew for each row: 3 times slower.
+// appendDate is t.AppendFormat(b, "2006-01-02T15:04:05") without parsing the layout for each row.
 func appendDate(b []byte, t time.Time) []byte {
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()

@@ -16,7 +16,7 @@ var epoch = time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
 //go:embed flights-200k.fpz
 var embedded []byte
 
-// Table is a number of flights held in memory, five to six bytes each.
+// Table is a number of flights held in memory, under five bytes each.
 //
 // Guarantees, checked by Decode:
 //  1. dates and delays hold exactly Len varints each, without a byte left over
@@ -40,7 +40,7 @@ type route struct {
 
 var first200k = sync.OnceValues(func() (*Table, error) { return Decode(embedded) })
 
-// First200k is the first 200,000 flights, from the binary itself. It takes about 10 ms the first time.
+// First200k is the first 200,000 flights, from the binary itself.
 func First200k() *Table {
 	t, err := first200k()
 	if err != nil {
@@ -88,7 +88,7 @@ func (t *Table) All() iter.Seq[Flight] {
 	}
 }
 
-// Truth sums the table up: 200,000 rows in about 10 ms.
+// Truth sums the table up.
 func (t *Table) Truth() Truth { return TruthOf(t.All()) }
 
 func (t *Table) route(row int) int { return int(t.routeLo[row]) | int(t.routeHi[row])<<8 }

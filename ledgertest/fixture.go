@@ -62,7 +62,7 @@ func Columns() []fencepost.ColumnSpec {
 // Run runs the suite, one subtest a demand.
 func Run(t *testing.T, f Fixture) {
 	for _, c := range demands {
-		t.Run(c.name, func(t *testing.T) { c.run(&world{T: t, store: f.New(t), group: "flight-delays"}) })
+		t.Run(c.name, func(t *testing.T) { c.run(&world{T: t, store: f.New(t), fresh: f.New, group: "flight-delays"}) })
 	}
 }
 
@@ -83,4 +83,24 @@ var demands = []struct {
 	{"untouched-stays-untouched", untouched},
 	{"nothing-to-move-writes-nothing", emptyWritesNothing},
 	{"two-workers-race-for-one-partition", race},
+	{"rejected-rows-leave-nothing", rejected},
+	{"rows-of-no-segment-stay-out", cutRows},
+	{"invalid-moves-are-refused", invalidMoves},
+	{"unknown-is-settled-by-the-next-try", unknown},
+	{"a-lost-answer-is-one-effect", lostAnswer},
+	{"newer", newer},
+	{"other-cluster", otherCluster},
+	{"identity", identity},
+	{"eight-open-at-once", eightAtOnce},
+	{"roster-counts", rosterCounts},
+	{"roster-of-a-recreated-topic", rosterRecreated},
+	{"roster-without-a-topic-id", rosterUnknownID},
+	{"history-keeping-all", history(fencepost.KeepAll)},
+	{"history-keeping-merged", history(fencepost.KeepMerged)},
+	{"history-keeping-none", history(fencepost.KeepNone)},
+	{"large-numbers", largeNumbers},
+	{"group-names", groupNames},
+	{"topic-names", topicNames},
+	{"ten-thousand-partitions", tenThousand},
+	{"every-type", everyType},
 }

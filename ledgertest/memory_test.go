@@ -44,6 +44,27 @@ func (r reference) ForeignWrite(_ *testing.T, g fencepost.Group, tp fencepost.To
 	r.Store.ForeignWrite(g, tp, at)
 }
 
+func (r reference) OpenTyped(context.Context, []fencepost.ColumnSpec) (fencepost.Sink, error) {
+	r.SetReject(nil)
+	return r.Store, nil
+}
+
+func (r reference) TypedRows(*testing.T, []fencepost.ColumnSpec) [][]any {
+	var rows [][]any
+	for _, m := range r.Store.Rows() {
+		rows = append(rows, m.Values)
+	}
+	return rows
+}
+
+func (r reference) LoseAnswer(_ *testing.T, applied bool) {
+	if applied {
+		r.Inject(memory.LostAfter)
+		return
+	}
+	r.Inject(memory.LostBefore)
+}
+
 func (r reference) MakeNewer(*testing.T) { r.Store.MakeNewer() }
 
 func TestReferencePasses(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 type world struct {
 	*testing.T
 	store Store
+	fresh func(*testing.T) Store
 	group fencepost.Group
 }
 

@@ -118,7 +118,10 @@ func (k kit) fetchJars(ctx context.Context) error {
 		return err
 	}
 	dir := k.path("kafka")
-	if err := errors.Join(os.RemoveAll(filepath.Join(dir, "libs")), os.MkdirAll(dir, 0o755)); err != nil {
+	// An archive is good for the jars it was made with, to the second of their making.
+	if err := errors.Join(
+		os.RemoveAll(filepath.Join(dir, "libs")), os.RemoveAll(filepath.Join(dir, "k.jsa")), os.MkdirAll(dir, 0o755),
+	); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), pom, 0o644); err != nil {

@@ -4,6 +4,9 @@ package servers_test
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -133,13 +136,25 @@ func TestTwoPostgresAtOnce(t *testing.T) {
 	}
 }
 
-func TestAfterADiscardNothingIsLeft(t *testing.T) {
-	var kept *servers.OwnPostgresServer
-	t.Run("killed at its end", func(t *testing.T) {
-		kept = servers.OwnPostgres(t)
-		kept.Kill()
-	})
-	if kept.Running() {
-		t.Error("the server outlived its test")
+func TestNothingOutlivesItsTest(t *testing.T) {
+	for name, end := range map[string]func(*servers.OwnPostgresServer){
+		"running": func(*servers.OwnPostgresServer) {},
+		"killed":  (*servers.OwnPostgresServer).Kill,
+		"frozen":  (*servers.OwnPostgresServer).Freeze,
+		"stopped": (*servers.OwnPostgresServer).Stop,
+	} {
+		var kept *servers.OwnPostgresServer
+		if !t.Run(name, func(t *testing.T) {
+			kept = servers.OwnPostgres(t)
+			end(kept)
+		}) {
+			return
+		}
+		if kept.Running() {
+			t.Errorf("%s: the server outlived its test", name)
+		}
+		if _, err := os.Stat(kept.DataDir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: its data outlived its test: %v", name, err)
+		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,10 +30,11 @@ const (
 	perBlock   = 254
 )
 
-// nextAddress counts in a file that all processes of the machine share. It
+// nextAddress counts in a file that all processes of the machine share,
+// whatever their TMPDIR. It
 // starts over after some sixty thousand addresses.
 func nextAddress() (string, error) {
-	file, err := openCounter(filepath.Join(os.TempDir(), "fencepost-addresses"))
+	file, err := openCounter("/tmp/fencepost-addresses")
 	if err != nil {
 		return "", fmt.Errorf("take an address: %w", err)
 	}

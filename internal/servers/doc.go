@@ -53,10 +53,11 @@
 // One that stays silent does so after 90 seconds. The log of a test's own server
 // is shown when the test fails.
 //
-// A test binary that is killed leaves a folder fencepost-* in the temporary
-// directory, and for each Postgres a small System V segment (`ipcs -m`). On
-// systems other than Linux it leaves the servers too, and each address of
-// 127.77.0.0/16 needs an alias first; that is untried.
+// A test binary that is killed leaves a folder fencepost-* for each server in the
+// temporary directory, and for each Postgres a small System V segment (`ipcs -m`).
+// The next one to start a server removes both. On systems other than Linux it
+// leaves the servers too, and each address of 127.77.0.0/16 needs an alias first;
+// that is untried.
 //
 // # What it does not do
 //

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -14,8 +12,7 @@ import (
 // instance is a server with its folder, over any number of lives.
 type instance struct {
 	name    string
-	dir     string // holds everything of it; removed at the end
-	data    string // what survives a kill
+	folder  *folder // holds everything of it
 	polite  syscall.Signal
 	command func() *exec.Cmd                // a new life on the same data
 	ask     func(ctx context.Context) error // nil once it answers as a server should
@@ -34,7 +31,7 @@ func (s *instance) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startDeadline)
 	defer cancel()
 	for {
-		life, err := startChild(s.command(), filepath.Join(s.dir, "server.log"))
+		life, err := startChild(s.command(), s.folder.join("server.log"))
 		if err != nil {
 			return fmt.Errorf("start %s: %w", s.name, err)
 		}
@@ -70,16 +67,5 @@ func (s *instance) discard() error {
 	if s.life != nil && s.life.alive() {
 		err = s.life.kill()
 	}
-	removeSegment(s.data)
-	return errors.Join(err, os.RemoveAll(s.dir))
-}
-
-// newDir makes a folder for an instance. Another user (postgres) may enter it,
-// which t.TempDir does not allow.
-func newDir(name string) (string, error) {
-	dir, err := os.MkdirTemp("", "fencepost-"+name+"-")
-	if err != nil {
-		return "", fmt.Errorf("make a folder for %s: %w", name, err)
-	}
-	return dir, os.Chmod(dir, 0o755)
+	return errors.Join(err, s.folder.remove())
 }

@@ -21,7 +21,7 @@ type Own struct {
 // own starts an instance for t and takes care of its end.
 func own(t testing.TB, server *instance) *Own {
 	t.Helper()
-	o := &Own{DataDir: server.data, t: t, server: server}
+	o := &Own{DataDir: server.folder.data(), t: t, server: server}
 	t.Cleanup(func() {
 		if t.Failed() && server.life != nil {
 			t.Logf("%s", server.life.tail())

@@ -121,11 +121,11 @@ func (k kit) newPostgres(host string, settings []string) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := newDir("postgres")
+	folder, err := newFolder("postgres")
 	if err != nil {
 		return nil, err
 	}
-	data := filepath.Join(dir, "data")
+	data := folder.data()
 	cert, key := filepath.Join(data, "server.crt"), filepath.Join(data, "server.key")
 	conf := "\n" + strings.Join(append([]string{
 		"listen_addresses='" + host + "'",
@@ -136,20 +136,19 @@ func (k kit) newPostgres(host string, settings []string) (*instance, error) {
 		"ssl=on",
 	}, settings...), "\n") + "\n"
 	if err := copyTree(k.path("postgres"), data, who); err != nil {
-		return nil, fmt.Errorf("prepare postgres: %w", errors.Join(err, os.RemoveAll(dir)))
+		return nil, fmt.Errorf("prepare postgres: %w", errors.Join(err, folder.remove()))
 	}
 	if err := errors.Join(
 		k.serverCertificate(host, cert, key), who.give(cert), who.give(key),
 		appendFile(filepath.Join(data, "postgresql.conf"), conf),
 		os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte("host all,replication all 127.0.0.0/8 trust\n"), 0o644),
 	); err != nil {
-		return nil, fmt.Errorf("prepare postgres: %w", errors.Join(err, os.RemoveAll(dir)))
+		return nil, fmt.Errorf("prepare postgres: %w", errors.Join(err, folder.remove()))
 	}
 	at := postgresAt(host, k.tls())
 	return &instance{
 		name:   "postgres",
-		dir:    dir,
-		data:   data,
+		folder: folder,
 		polite: syscall.SIGINT, // fast: clients are disconnected
 		command: func() *exec.Cmd {
 			return who.command(context.Background(), "postgres", "-D", data)
@@ -203,15 +202,15 @@ func (k kit) initPostgres(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dir, err := newDir("initdb")
+	folder, err := newFolder("initdb")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	if err := who.give(dir); err != nil {
+	defer folder.remove()
+	if err := who.give(folder.path); err != nil {
 		return err
 	}
-	data := filepath.Join(dir, "data")
+	data := folder.data()
 	if err := runQuietly(who.command(ctx, "initdb", "-D", data, "-U", "postgres", "-A", "trust",
 		"-E", "UTF8", "--locale=C.UTF-8", "--no-sync")); err != nil {
 		return err

@@ -43,7 +43,9 @@ func (w *Wire) Latency(d time.Duration) {
 }
 
 // Mute lets requests arrive and swallows every answer; connections stay open.
-// A server does what it was asked, and its client never hears of it.
+// A server does what it was asked, and its client never hears of it. A
+// franz-go client waits kgo.RequestTimeoutOverhead (10 s) for the first answer on
+// a new connection, whatever its context says.
 func (w *Wire) Mute() {
 	w.t.Helper()
 	w.toxic("timeout", "timeout", 0)

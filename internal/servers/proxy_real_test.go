@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/fencepost/fencepost/internal/servers"
 )
 
@@ -13,7 +15,8 @@ func TestWireInFrontOfKafka(t *testing.T) {
 	broker := servers.OwnKafka(t)
 	wire := servers.Proxy(t, broker.ProxyAt, broker.Proxied)
 	topic := createTopic(t, broker.Broker)
-	cl := client(t, wire.Addr)
+	// A new connection's first request knows no context: it waits this long.
+	cl := client(t, wire.Addr, kgo.RequestTimeoutOverhead(300*time.Millisecond))
 	produce(t, cl, topic, "a")
 
 	wire.Cut()

@@ -99,9 +99,45 @@ func TestLostAnswersCountOnce(t *testing.T) {
 				}
 				wantRows(t, s, tp(0), upTo(0, 20))
 				wantRows(t, s, tp(1), upTo(0, 20))
+				recovered := 0
+				for _, c := range seen[Committed](wk) {
+					if c.Recovered {
+						recovered++
+					}
+				}
+				if want := f == memory.LostAfter; (recovered > 0) != want {
+					t.Errorf("%d commits were told as recovered, want some: %t", recovered, want)
+				}
 			})
 		})
 	}
+}
+
+// What was cut behind a refused batch is dropped, not tried: one rewind is one refusal.
+func TestOneRewindIsOneRefusal(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 200)
+		s.SetHook(func(_ context.Context, p memory.Point) error {
+			if p == memory.BeforeApply {
+				time.Sleep(50 * time.Millisecond)
+			}
+			return nil
+		})
+		wk := w.run(s, func(c *Config) { c.Batch.Records = 10 })
+		synctest.Wait()
+		wk.source.most = 200
+		wk.source.assign(tp(0))
+		time.Sleep(220 * time.Millisecond)
+		s.SetHook(nil)
+		move(t, s, tp(0), 0, 4711)
+		time.Sleep(10 * time.Second)
+		if n := len(seen[Refused](wk)); n != 1 {
+			t.Errorf("%d refusals, want 1", n)
+		}
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
 }
 
 // move makes an operator's move of the group.

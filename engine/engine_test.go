@@ -140,14 +140,22 @@ func TestOneRewindIsOneRefusal(t *testing.T) {
 	})
 }
 
-// move makes an operator's move of the group.
+// move makes an operator's move of the group: it counts from what is held at the compare-and-set, so it is tried again
+// when a worker commits in between.
 func move(t *testing.T, s *memory.Store, tp fencepost.TopicPartition, to fencepost.Offset, fence uint64) {
 	t.Helper()
-	held := position(t, s, tp)
-	next := fencepost.Position{Offset: to, LeaderEpoch: fencepost.NoEpoch, Fence: fencepost.NewFence(fence), TopicID: held.TopicID}
-	m := fencepost.Move{TopicPartition: tp, Held: held, Next: next, Cause: fencepost.CauseRewind, Why: "test"}
-	if err := s.Move(t.Context(), fencepost.Writer{Group: "g", ClusterID: "cluster-1", Who: "operator"}, []fencepost.Move{m}); err != nil {
-		t.Fatalf("rewind %s: %v", tp, err)
+	for {
+		held := position(t, s, tp)
+		next := fencepost.Position{Offset: to, LeaderEpoch: fencepost.NoEpoch, Fence: fencepost.NewFence(fence), TopicID: held.TopicID}
+		m := fencepost.Move{TopicPartition: tp, Held: held, Next: next, Cause: fencepost.CauseRewind, Why: "test"}
+		err := s.Move(t.Context(), fencepost.Writer{Group: "g", ClusterID: "cluster-1", Who: "operator"}, []fencepost.Move{m})
+		if _, busy := errors.AsType[*fencepost.Refused](err); busy {
+			continue
+		}
+		if err != nil {
+			t.Fatalf("rewind %s: %v", tp, err)
+		}
+		return
 	}
 }
 
@@ -183,6 +191,7 @@ func TestRewindIsObeyed(t *testing.T) {
 					rewound = true
 				}
 			}
+			synctest.Wait() // what was committing when the rewind was made has been refused by now
 			at := len(offsets(s, tp(0)))
 			time.Sleep(20 * time.Second)
 			if err := wk.end(); err != nil {

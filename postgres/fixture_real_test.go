@@ -85,7 +85,7 @@ func (s *store) Open(ctx context.Context, keep fencepost.KeepCommits) (fencepost
 }
 
 func (s *store) Rows(t *testing.T) (list []ledgertest.Row) {
-	rows, err := s.connect(t).Query(t.Context(), "select _topic, _partition, _offset, value, n from flights")
+	rows, err := s.connect(t).Query(t.Context(), "select coalesce(_topic, ''), coalesce(_partition, -1), coalesce(_offset, -1), coalesce(value, ''), n from flights")
 	if err != nil {
 		t.Fatal(err)
 	}

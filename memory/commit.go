@@ -134,7 +134,7 @@ func (s *Store) apply(w fencepost.Writer, moves []fencepost.Move, tx *Tx) error 
 	g.roster = roster
 	for _, m := range moves {
 		g.positions[m.TopicPartition] = m.Next
-		g.record(m, w.Who, s.Keep)
+		g.record(m, w.Who, s.mu.keep)
 	}
 	s.mu.groups[w.Group] = g
 	return nil

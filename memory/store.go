@@ -19,8 +19,6 @@ const version = 1
 // Store is a sink and its ledger. It is made by [Open]; all its methods are safe for concurrent use. The exported
 // fields are set before the store is first used.
 type Store struct {
-	// Keep says what is kept of the commit moves. Zero: merged.
-	Keep fencepost.KeepCommits
 	// Handle makes a batch's effects inside the commit. nil: each row of the batch is appended to the rows. It runs
 	// without a lock, and again if what it read has changed meanwhile. Its error leaves nothing behind.
 	Handle func(context.Context, *Tx, *fencepost.Batch) error
@@ -30,6 +28,7 @@ type Store struct {
 	mu struct {
 		sync.Mutex
 		content
+		keep   fencepost.KeepCommits
 		hook   Hook
 		reject func(Row) *fencepost.Rejected
 		faults []Fault // for the next commits and moves, first first
@@ -88,6 +87,13 @@ func (s *Store) Lane(_ context.Context, number int) (fencepost.Lane, error) {
 
 // Close does nothing: the content stays for the other workers.
 func (s *Store) Close() error { return nil }
+
+// SetKeep says what is kept of the commit moves from now on. A new store merges them.
+func (s *Store) SetKeep(keep fencepost.KeepCommits) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.keep = keep
+}
 
 // Rows is a copy of the rows, in the order in which they were committed.
 func (s *Store) Rows() []Row {

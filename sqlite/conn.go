@@ -26,10 +26,20 @@ type conn struct {
 	guard *guard
 	stmts map[string]*sqlite.Stmt // :: SQL -> prepared
 	turn  turn
+	// tamper is for tests: it is called around COMMIT, and its error is as one of COMMIT at that point. nil: nothing.
+	tamper func(point) error
 }
 
+// point is a place in a transaction at which a test may step in.
+type point uint8
+
+const (
+	beforeCommit point = iota
+	afterCommit
+)
+
 // open opens the file, creates it if there is none, and makes sure of WAL and the ledger's tables.
-func open(ctx context.Context, path string) (*conn, error) {
+func open(ctx context.Context, path string, tamper func(point) error) (*conn, error) {
 	c, err := dial(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
 	if err != nil {
 		return nil, err
@@ -41,6 +51,7 @@ func open(ctx context.Context, path string) (*conn, error) {
 		c.close()
 		return nil, fault(path, err)
 	}
+	c.tamper = tamper
 	return c, nil
 }
 
@@ -224,7 +235,13 @@ func (c *conn) lock(ctx context.Context) error {
 
 // commit ends the transaction. After an error it is rolled back, or nobody knows: see commitFault.
 func (c *conn) commit(ctx context.Context) error {
-	err := c.retry(context.WithoutCancel(ctx), func() error { return c.run("COMMIT") })
+	err := c.at(beforeCommit)
+	if err == nil {
+		err = c.retry(context.WithoutCancel(ctx), func() error { return c.run("COMMIT") })
+	}
+	if err == nil {
+		err = c.at(afterCommit)
+	}
 	if err != nil {
 		return errors.Join(commitFault(c.path, err), c.rollback())
 	}
@@ -233,6 +250,14 @@ func (c *conn) commit(ctx context.Context) error {
 		return fmt.Errorf("commit: %s was replaced or removed meanwhile: %w", c.path, fencepost.ErrUnknown)
 	}
 	return nil
+}
+
+// at lets a test step in.
+func (c *conn) at(p point) error {
+	if c.tamper == nil {
+		return nil
+	}
+	return c.tamper(p)
 }
 
 // rollback ends a transaction that is still open: some errors have ended it already.

@@ -14,6 +14,7 @@ type lane struct {
 	effect effect
 	conn   *conn // nil: opened by the next Commit
 	moves  []fencepost.Move
+	tamper func(point) error // for tests: see conn
 }
 
 // effect is what becomes of a batch inside its transaction.
@@ -69,7 +70,7 @@ func (l *lane) connect(ctx context.Context) (*conn, error) {
 		l.disconnect()
 	}
 	if l.conn == nil {
-		c, err := open(ctx, l.cfg.Path)
+		c, err := open(ctx, l.cfg.Path, l.tamper)
 		if err != nil {
 			return nil, err
 		}

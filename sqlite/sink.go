@@ -13,6 +13,7 @@ type Sink struct {
 	cfg Config
 	// ledger has the one connection of everything but the lanes: taken out by who uses it, nil while there is none.
 	ledger chan *conn
+	tamper func(point) error // for tests: see conn
 }
 
 var (
@@ -83,7 +84,7 @@ func (s *Sink) Lane(ctx context.Context, number int) (fencepost.Lane, error) {
 	if number != 0 {
 		return nil, fmt.Errorf("open lane %d: a SQLite file has one lane, since it has one write lock", number)
 	}
-	l := &lane{cfg: s.cfg, effect: s.effect()}
+	l := &lane{cfg: s.cfg, effect: s.effect(), tamper: s.tamper}
 	if _, err := l.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -127,7 +128,7 @@ func (s *Sink) with(ctx context.Context, f func(*conn) error) error {
 	}
 	if c == nil {
 		var err error
-		if c, err = open(ctx, s.cfg.Path); err != nil {
+		if c, err = open(ctx, s.cfg.Path, s.tamper); err != nil {
 			c = nil
 			return err
 		}

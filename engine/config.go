@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Config is all that an engine needs. Group, Source and Sink have no default; the zero value of every other field has
+// the meaning that it names.
+type Config struct {
+	Group  fencepost.Group
+	Source fencepost.Source
+	Sink   fencepost.Sink
+	// Decoder makes the decoder of one lane. nil: batches have offsets and timestamps, and no column.
+	Decoder func() fencepost.Decoder
+	Policy  fencepost.Policy
+
+	Batch BatchBounds
+	// Memory bounds the records that wait for a batch, in decompressed bytes; batches come on top, at most two a
+	// lane of Batch.Bytes each. 0: 64 MiB.
+	Memory int64
+	// Rate is the most records a second that this worker applies, shared by lag. 0: no limit.
+	Rate int
+	// Lanes is how many commits run side by side. 0: one; the sink's own bound holds too.
+	Lanes int
+
+	// Until ends the run once every partition of the topics has reached the end it had when the run began.
+	Until Until
+	// Wait is how long a run with an end waits for partitions that do not answer or are blocked, once nothing else
+	// is left to do. 0: 60 s.
+	Wait time.Duration
+	// Resume refuses a ledger that does not know the group.
+	Resume bool
+	// Uncommitted says that the source reads uncommitted: the end of a partition is then its high watermark, and
+	// else its last stable offset.
+	Uncommitted bool
+
+	Watch     time.Duration // re-reads positions and bounds, tests what is parked. 0: 5 s
+	Drain     time.Duration // how long a stop may take. 0: 30 s
+	Rebalance time.Duration // the group's rebalance timeout, which bounds a revoke. 0: 60 s
+
+	Who    string        // names this worker in recorded moves: pid@host
+	Events func(Event)   // told each fact, in order, by one goroutine at a time; must not block. nil: nobody listens
+	Random func() uint64 // for fences and jitter. nil: crypto/rand
+}
+
+// BatchBounds says when gathered records become a batch. A batch is cut when it is full (Records or Bytes), or when
+// the lane is idle and it holds MinRows and its oldest record is Wait old, or MaxWait has passed.
+type BatchBounds struct {
+	Records int           // most records in a batch. 0: 20,000
+	Bytes   int64         // most bytes of records in a batch, decompressed. 0: 16 MiB
+	Wait    time.Duration // how long a batch gathers at least. 0: not at all, it is cut as soon as the lane is idle
+	MinRows int           // fewer records wait up to MaxWait. 0: 1
+	MaxWait time.Duration // 0: MinRows does not hold a batch back
+}
+
+// Until says whether and where a run ends by itself.
+type Until struct {
+	End  bool      // at the ends as they are when the run begins
+	Time time.Time // at the first record of this time or later, where set
+}
+
+// Set reports whether the run has an end.
+func (u Until) Set() bool { return u.End || !u.Time.IsZero() }
+
+// withDefaults fills what was left out.
+func (c Config) withDefaults() Config {
+	set(&c.Batch.Records, 20_000)
+	set(&c.Batch.Bytes, 16<<20)
+	set(&c.Batch.MinRows, 1)
+	set(&c.Memory, 64<<20)
+	set(&c.Lanes, 1)
+	set(&c.Wait, time.Minute)
+	set(&c.Watch, 5*time.Second)
+	set(&c.Drain, 30*time.Second)
+	set(&c.Rebalance, time.Minute)
+	if c.Sink != nil {
+		if most := c.Sink.Traits().Lanes; most > 0 {
+			c.Lanes = min(c.Lanes, most)
+		}
+	}
+	if c.Events == nil {
+		c.Events = func(Event) {}
+	}
+	if c.Random == nil {
+		c.Random = cryptoRandom
+	}
+	return c
+}
+
+func set[T comparable](v *T, to T) {
+	var zero T
+	if *v == zero {
+		*v = to
+	}
+}
+
+// validate joins all faults of a configuration, each with its field's name.
+func (c Config) validate() error {
+	var errs []error
+	bad := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("engine.Config.%s: %s", field, fmt.Sprintf(format, args...)))
+	}
+	if c.Group == "" {
+		bad("Group", "is empty")
+	}
+	if c.Source == nil {
+		bad("Source", "is nil")
+	}
+	if c.Sink == nil {
+		bad("Sink", "is nil")
+	}
+	if c.Batch.Records < 0 || c.Batch.Bytes < 0 || c.Batch.MinRows < 0 || c.Batch.Wait < 0 || c.Batch.MaxWait < 0 {
+		bad("Batch", "has a negative bound")
+	}
+	if c.Batch.Records > 0 && c.Batch.MinRows > c.Batch.Records {
+		bad("Batch", "MinRows %d is more than Records %d", c.Batch.MinRows, c.Batch.Records)
+	}
+	if c.Batch.MinRows > 1 && c.Batch.MaxWait == 0 {
+		bad("Batch", "MinRows %d without MaxWait would never hold a batch back", c.Batch.MinRows)
+	}
+	if c.Rate < 0 || c.Memory < 0 || c.Lanes < 0 {
+		bad("Rate, Memory, Lanes", "one is negative")
+	}
+	if c.Watch < 0 || c.Drain < 0 || c.Wait < 0 || c.Rebalance < 0 {
+		bad("Watch, Drain, Wait, Rebalance", "one is negative")
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Event is a fact about a run, told once and in order. Logs, the progress bar, metrics and tests subscribe to the
+// same ones through Config.Events.
+type Event interface{ event() }
+
+type (
+	// Assigned: the worker holds these partitions now.
+	Assigned struct{ Partitions []fencepost.TopicPartition }
+	// Revoked: the worker let these partitions go; Lost says that they belonged to another one already.
+	Revoked struct {
+		Partitions []fencepost.TopicPartition
+		Lost       bool
+	}
+	// Settled: what each of these partitions' stored position is worth, and where they go on. At an assignment,
+	// after a refusal, and when a parked or waiting partition goes on again.
+	Settled struct{ Partitions []Settlement }
+	// Moved: moves other than commits were recorded.
+	Moved struct{ Moves []fencepost.Move }
+	// Committed: a batch's effects and moves are durable. Segments is valid during the call only.
+	Committed struct {
+		Lane     int
+		Rows     int
+		Bytes    int64 // of its records, decompressed
+		Segments []fencepost.Segment
+		Took     time.Duration // from the first attempt on
+		// Recovered: the answer was lost, and the next compare-and-set told that the commit had happened.
+		Recovered bool
+	}
+	// Refused: the ledger held something else than this worker; its batch of the partition was dropped.
+	Refused struct {
+		fencepost.TopicPartition
+		Standing fencepost.Standing
+		Held     fencepost.Position // what the ledger holds
+		Offset   fencepost.Offset   // where this worker stood
+	}
+	// SinkWentBack: same Fence, ledger behind: the store was restored or failed over. The worker goes on from there.
+	SinkWentBack struct {
+		fencepost.TopicPartition
+		From, To fencepost.Offset
+	}
+	// Parked: the partition stands still until the cause is mended; it is tested again every watch interval.
+	Parked struct {
+		fencepost.TopicPartition
+		Code   string // kebab-case: truncated, record-undecodable
+		Offset fencepost.Offset
+		Reason string
+		Help   string
+		Lost   int64 // most records that are gone unapplied; fencepost.UnknownLoss if nobody can say
+	}
+	// Waiting: the partition waits for an answer and goes on by itself.
+	Waiting struct {
+		fencepost.TopicPartition
+		Reason string
+	}
+	// Blocked: an open transaction keeps a read_committed reader from going on.
+	Blocked struct {
+		fencepost.TopicPartition
+		Offset fencepost.Offset
+		Since  time.Time
+	}
+	// Retrying: a commit, or a request to the ledger or the brokers, failed in a way that passes.
+	Retrying struct {
+		What    string // commit, read ledger, move, open sink
+		Lane    int    // -1: not a lane's
+		Attempt int
+		In      time.Duration
+		Err     error
+		Unknown bool // the outcome is unknown: the next compare-and-set tells
+	}
+	// MirrorFailed: the Kafka group's offsets could not be written. The ledger is not concerned.
+	MirrorFailed struct{ Err error }
+	// Progress: a summary, several times a second while something changes, else once a second.
+	Progress struct{ Status }
+	// EndsFixed: a run with an end knows where it is.
+	EndsFixed struct {
+		Partitions int
+		Offsets    int64 // from the positions to the ends
+	}
+	// Draining: the run is ending; InFlight batches are being committed.
+	Draining struct {
+		InFlight int
+		AtMost   time.Duration
+	}
+	// Stopped: the last event of a run.
+	Stopped struct {
+		Status
+		Up  time.Duration
+		Err error
+	}
+)
+
+// Settlement is one partition's part of Settled.
+type Settlement struct {
+	fencepost.TopicPartition
+	Verdict fencepost.Verdict
+	Offset  fencepost.Offset // where it goes on, or stands
+	Running bool
+	Reason  string
+}
+
+// Status is what a run has done so far and how its partitions stand now.
+type Status struct {
+	Records   int64 // rows applied by this worker
+	Commits   int64
+	Bytes     int64
+	Gaps      int64     // gap and skip moves recorded by this worker
+	Done      int64     // with an end: offsets from the first position to now, all partitions that this worker holds
+	Total     int64     // with an end: offsets from the first position to the end, all partitions that this worker holds
+	Lag       int64     // End - Offset over held partitions whose position is ok
+	Oldest    time.Time // timestamp of the newest applied record of the partition that lags most; zero: no lag
+	CommitP50 time.Duration
+	Running   int
+	Blocked   int
+	Waiting   int
+	Parked    int
+}
+
+func (Assigned) event()     {}
+func (Revoked) event()      {}
+func (Settled) event()      {}
+func (Moved) event()        {}
+func (Committed) event()    {}
+func (Refused) event()      {}
+func (SinkWentBack) event() {}
+func (Parked) event()       {}
+func (Waiting) event()      {}
+func (Blocked) event()      {}
+func (Retrying) event()     {}
+func (MirrorFailed) event() {}
+func (Progress) event()     {}
+func (EndsFixed) event()    {}
+func (Draining) event()     {}
+func (Stopped) event()      {}

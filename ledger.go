@@ -23,7 +23,8 @@ type Ledger interface {
 
 	// Move makes all moves or none. Rows are locked in TopicPartition order. A start raises the Roster of its
 	// topic to Partition+1 and Move.Partitions at least; a start under a Next.TopicID other than the Roster's
-	// must cover every partition of the Roster and changes the Roster's ID.
+	// must cover every partition of the Roster and changes the Roster's ID. A zero ID is unknown and never another
+	// one: an unknown ID of the Roster is filled in by the first start that has one.
 	//
 	// Errors: *Refused (nothing happened); ErrUnknown (ask again with the same moves: the compare-and-set
 	// decides); ErrOtherCluster, ErrNewer (nothing happened); any other error: nothing happened.
@@ -143,7 +144,7 @@ const (
 	StandingMoved                   // another Fence: somebody moved it. Re-read and obey
 	StandingAhead                   // same Fence, ledger ahead: the mover is the late one
 	StandingBehind                  // same Fence, ledger behind: the store itself went back (restored, failed over)
-	StandingForeign                 // no row, or a row without a Fence, where one was held: a foreign write
+	StandingForeign                 // no row where one was held, or a row without a Fence: a foreign write
 )
 
 // String names the standing for logs.
@@ -158,7 +159,7 @@ func Stand(ledger Position, m Move) Standing {
 		return StandingHeld
 	case ledger.Holds(m.Next):
 		return StandingDone
-	case ledger.Fence == 0 && m.Held.Fence != 0:
+	case ledger.Fence == 0:
 		return StandingForeign
 	case ledger.Fence != m.Held.Fence:
 		return StandingMoved

@@ -19,9 +19,12 @@ type Position struct {
 // Absent reports whether the ledger has no row for the partition.
 func (p Position) Absent() bool { return p == Position{} }
 
-// Holds reports whether a ledger that holds p accepts a mover that holds q: Offset and Fence agree. It is the one
-// comparison of law 1; epoch and topic ID are facts about the position, not part of the compare-and-set.
-func (p Position) Holds(q Position) bool { return p.Offset == q.Offset && p.Fence == q.Fence }
+// Holds reports whether a ledger that holds p accepts a mover that holds q: Offset and Fence agree, and a row is there
+// or is not (a foreign row at offset 0 has no fence either). It is the one comparison of law 1; epoch and topic ID are
+// facts about the position, not part of the compare-and-set.
+func (p Position) Holds(q Position) bool {
+	return p.Offset == q.Offset && p.Fence == q.Fence && p.Absent() == q.Absent()
+}
 
 // Advance is the Position after a commit of everything below until, whose last entry has that epoch. An epoch that is
 // not known replaces one that was: the old one says nothing about the new Offset (it would look truncated). REQUIRES:

@@ -1,0 +1,74 @@
+package ledgertest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Span is one partition's part of a batch to be made.
+type Span struct {
+	fencepost.TopicPartition
+	Held  fencepost.Position
+	Until fencepost.Offset
+	// Rows are the offsets that have a row; the others are markers. nil: every offset of [Held.Offset, Until). Empty
+	// and not nil: none.
+	Rows []fencepost.Offset
+}
+
+// Next is the position after the span is committed.
+func (s Span) Next() fencepost.Position { return s.Held.Advance(s.Until, s.Held.LeaderEpoch) }
+
+// String names the span in failures.
+func (s Span) String() string {
+	return s.TopicPartition.String() + fencepost.OffsetRange{From: s.Held.Offset, Until: s.Until}.String()
+}
+
+// offsets are the offsets that have a row.
+func (s Span) offsets() []fencepost.Offset {
+	if s.Rows != nil {
+		return s.Rows
+	}
+	var all []fencepost.Offset
+	for o := s.Held.Offset; o < s.Until; o++ {
+		all = append(all, o)
+	}
+	return all
+}
+
+// row is the row of one offset, as it must stand in the table.
+func (s Span) row(o fencepost.Offset) Row {
+	return Row{TopicPartition: s.TopicPartition, Offset: o, Value: fmt.Sprintf("%s@%d", s.TopicPartition, o), N: int64(o)}
+}
+
+// compare orders rows by everything they have.
+func (r Row) compare(o Row) int {
+	return cmp.Or(r.TopicPartition.Compare(o.TopicPartition), cmp.Compare(r.Offset, o.Offset), cmp.Compare(r.N, o.N),
+		cmp.Compare(r.Value, o.Value))
+}
+
+// Batch makes a batch of the suite's columns: a segment a span, in partition order. The row of offset o has the value
+// `topic:partition@o` and n = o.
+func Batch(spans ...Span) *fencepost.Batch {
+	spans = slices.Clone(spans)
+	slices.SortFunc(spans, func(a, b Span) int { return a.Compare(b.TopicPartition) })
+	b := &fencepost.Batch{}
+	for _, c := range Columns() {
+		b.Columns = append(b.Columns, fencepost.Column{Name: c.Name, Type: c.Type})
+	}
+	for _, s := range spans {
+		lo := len(b.Offsets)
+		for _, o := range s.offsets() {
+			r := s.row(o)
+			b.Offsets = append(b.Offsets, o)
+			b.Times = append(b.Times, 978_307_200_000+int64(len(b.Times)))
+			b.Columns[0].AppendText(r.Value)
+			b.Columns[1].AppendInt(r.N)
+		}
+		b.Segments = append(b.Segments, fencepost.Segment{Lo: lo, Hi: len(b.Offsets), Move: fencepost.Move{
+			TopicPartition: s.TopicPartition, Cause: fencepost.CauseCommit, Held: s.Held, Next: s.Next()}})
+	}
+	return b
+}

@@ -1,0 +1,106 @@
+package ledgertest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Fixture makes stores for the suite.
+type Fixture struct {
+	// New makes a store that holds nothing: no table of the ledger, and the append table empty. It is called once a
+	// subtest, and whatever it took goes with t.Cleanup. Stores live side by side.
+	New func(t *testing.T) Store
+}
+
+// Store is one store, as the suite reaches it.
+type Store interface {
+	// Open is what one more worker process does: a sink of its own on this same store, whose ledger keeps commits as
+	// told. The ledger is a fencepost.History. It is called by several goroutines at once; the suite closes the sink.
+	Open(ctx context.Context, keep fencepost.KeepCommits) (fencepost.Sink, error)
+	// Rows reads what stands in the append table, in any order, around the sink.
+	Rows(t *testing.T) []Row
+	// DeleteRow deletes a partition's row from the ledger, as a careless operator would.
+	DeleteRow(t *testing.T, group fencepost.Group, tp fencepost.TopicPartition)
+	// ForeignWrite replaces a partition's row in the ledger by one with this offset and nothing else: no fence, no
+	// epoch, no topic ID. Another program wrote it.
+	ForeignWrite(t *testing.T, group fencepost.Group, tp fencepost.TopicPartition, at fencepost.Offset)
+	// MakeNewer makes the ledger one that a newer version of the program wrote.
+	MakeNewer(t *testing.T)
+}
+
+// Row is a row of the append table.
+type Row struct {
+	fencepost.TopicPartition
+	Offset fencepost.Offset
+	Value  string
+	N      int64
+}
+
+// Typed is a Store that can show columns of every type.
+type Typed interface {
+	// OpenTyped is Open with an append table of these columns, in place of value and n.
+	OpenTyped(ctx context.Context, columns []fencepost.ColumnSpec) (fencepost.Sink, error)
+	// TypedRows reads that table in offset order: nil for null, int64 for Int, microseconds as int64 for Timestamp,
+	// float64, bool, []byte for Bytes, string for the rest.
+	TypedRows(t *testing.T, columns []fencepost.ColumnSpec) [][]any
+}
+
+// AnswerLoser is a Store that can lose an answer.
+type AnswerLoser interface {
+	// LoseAnswer loses the answer of the next commit of any sink of this store: after the store applied it, or before
+	// it did.
+	LoseAnswer(t *testing.T, applied bool)
+}
+
+// Columns are the columns of the suite's batches.
+func Columns() []fencepost.ColumnSpec {
+	return []fencepost.ColumnSpec{{Name: "value", Type: fencepost.Text}, {Name: "n", Type: fencepost.Int}}
+}
+
+// Run runs the suite, one subtest a demand.
+func Run(t *testing.T, f Fixture) {
+	for _, c := range demands {
+		t.Run(c.name, func(t *testing.T) { c.run(&world{T: t, store: f.New(t), fresh: f.New, group: "flight-delays"}) })
+	}
+}
+
+// demands are the subtests, in the order in which a new room best learns to pass them.
+var demands = []struct {
+	name string
+	run  func(*world)
+}{
+	{"chain", chain},
+	{"epoch-and-topic-id-are-kept", factsAreKept},
+	{"an-empty-range-advances-nothing-else", emptyRange},
+	{"all-or-nothing-commit", allOrNothingCommit},
+	{"all-or-nothing-move", allOrNothingMove},
+	{"refused-says-how-it-stands", standings},
+	{"a-start-needs-no-row", startNeedsNoRow},
+	{"two-workers-start-at-once", startAtOnce},
+	{"opposite-orders-do-not-deadlock", oppositeOrders},
+	{"untouched-stays-untouched", untouched},
+	{"nothing-to-move-writes-nothing", emptyWritesNothing},
+	{"two-workers-race-for-one-partition", race},
+	{"rejected-rows-leave-nothing", rejected},
+	{"rows-of-no-segment-stay-out", cutRows},
+	{"invalid-moves-are-refused", invalidMoves},
+	{"unknown-is-settled-by-the-next-try", unknown},
+	{"a-lost-answer-is-one-effect", lostAnswer},
+	{"newer", newer},
+	{"other-cluster", otherCluster},
+	{"identity", identity},
+	{"eight-open-at-once", eightAtOnce},
+	{"roster-counts", rosterCounts},
+	{"roster-of-a-recreated-topic", rosterRecreated},
+	{"roster-without-a-topic-id", rosterUnknownID},
+	{"history-keeping-all", history(fencepost.KeepAll)},
+	{"history-keeping-merged", history(fencepost.KeepMerged)},
+	{"history-keeping-none", history(fencepost.KeepNone)},
+	{"large-numbers", largeNumbers},
+	{"group-names", groupNames},
+	{"topic-names", topicNames},
+	{"ten-thousand-partitions", tenThousand},
+	{"every-type", everyType},
+}

@@ -1,0 +1,98 @@
+package ledgertest
+
+import (
+	"errors"
+
+	"github.com/fencepost/fencepost"
+	"github.com/google/go-cmp/cmp"
+)
+
+// rosterCounts: starts raise the count, nothing lowers it, and no other cause changes it.
+func rosterCounts(w *world) {
+	k := w.worker(fencepost.KeepAll)
+	tp := partition(0)
+	held := w.start(k, 0, partitions(2)...)
+	w.wantRoster(k, firstTopic, 2)
+	for _, c := range []struct {
+		partition, partitions, count int32
+	}{{5, 0, 6}, {6, 12, 12}, {3, 4, 12}, {12, 0, 13}} {
+		m := starts(0, firstTopic, partition(c.partition))
+		m[0].Partitions = c.partitions
+		w.move(k, m...)
+		w.wantRoster(k, firstTopic, c.count)
+	}
+	s := Span{TopicPartition: tp, Held: held[tp], Until: 5}
+	w.commit(k, s)
+	back := rewind(tp, s.Next(), 0)
+	w.move(k, back)
+	w.store.DeleteRow(w.T, k.as.Group, partition(12))
+	w.wantRoster(k, firstTopic, 13)
+
+	other := *k
+	other.as.Group = "another group"
+	w.start(&other, 0, tp)
+	w.wantRoster(&other, firstTopic, 1)
+	w.wantRoster(k, firstTopic, 13)
+}
+
+// rosterRecreated: a start under another topic ID covers every partition of the roster, or nothing happens.
+func rosterRecreated(w *world) {
+	k := w.worker(fencepost.KeepAll)
+	held := w.start(k, 9, partitions(3)...)
+	w.store.DeleteRow(w.T, k.as.Group, partition(2)) // a lost row is covered by a start from nothing
+	delete(held, partition(2))
+	before, history := w.read(k), w.moves(k)
+
+	repair := starts(0, secondTopic, partitions(3)...)
+	for i := range repair {
+		repair[i].Held = held[repair[i].TopicPartition]
+	}
+	added := starts(0, secondTopic, partition(3))
+	for what, moves := range map[string][]fencepost.Move{
+		"one of three partitions":           repair[:1],
+		"two of three partitions":           repair[1:],
+		"two of three and an added one":     append(added[:1:1], repair[:2]...),
+		"an added one only":                 added,
+		"one by its old ID, two by another": append(starts(0, firstTopic, partition(2)), repair[:2]...),
+	} {
+		err := k.ledger.Move(w.Context(), k.as, moves)
+		if _, refused := errors.AsType[*fencepost.Refused](err); err == nil || refused || errors.Is(err, fencepost.ErrUnknown) {
+			w.Errorf("start %s of a recreated topic: got %v, want a plain error", what, err)
+		}
+		w.wantSnapshot(k, before)
+		w.wantMoves(k, history)
+	}
+
+	w.move(k, append(added, repair...)...)
+	w.wantRoster(k, secondTopic, 4)
+	for _, m := range append(added, repair...) {
+		if got := w.read(k).Positions[m.TopicPartition]; got != m.Next {
+			w.Errorf("%s after the repair: got %+v, want %+v", m.TopicPartition, got, m.Next)
+		}
+	}
+	zombie := Batch(Span{TopicPartition: partition(0), Held: held[partition(0)], Until: 11})
+	w.wantRefused("a commit that was prepared before the topic was recreated", k.lane.Commit(w.Context(), k.as, zombie),
+		map[fencepost.TopicPartition]fencepost.Position{partition(0): repair[0].Next})
+	w.wantRows()
+}
+
+// rosterUnknownID: a topic ID that one side does not know is not another one.
+func rosterUnknownID(w *world) {
+	k := w.worker(fencepost.KeepAll)
+	none := fencepost.TopicID{}
+	w.move(k, starts(0, none, partitions(2)...)...)
+	w.wantRoster(k, none, 2)
+	w.move(k, starts(0, firstTopic, partition(2))...)
+	w.wantRoster(k, firstTopic, 3)
+	w.move(k, starts(0, none, partition(3))...)
+	w.wantRoster(k, firstTopic, 4)
+}
+
+// wantRoster fails unless the usual topic, and no other, stands in the roster like this.
+func (w *world) wantRoster(k *worker, id fencepost.TopicID, count int32) {
+	w.Helper()
+	want := map[string]fencepost.RosterEntry{"flights": {TopicID: id, Partitions: count}}
+	if diff := cmp.Diff(want, w.read(k).Roster); diff != "" {
+		w.Errorf("roster of group %q differs (-want +got):\n%s", k.as.Group, diff)
+	}
+}

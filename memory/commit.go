@@ -1,0 +1,226 @@
+package memory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Lane is one stream of commits. It finds out when two goroutines use it at once.
+type Lane struct {
+	store  *Store
+	number int
+	busy   atomic.Bool
+	closed atomic.Bool
+}
+
+var _ fencepost.Lane = (*Lane)(nil)
+
+// Commit makes the batch's effects and its moves visible together, or nothing. A batch without segments does nothing.
+func (l *Lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	if !l.busy.CompareAndSwap(false, true) {
+		return fmt.Errorf("commit on lane %d: two goroutines use it at once", l.number)
+	}
+	defer l.busy.Store(false)
+	if l.closed.Load() {
+		return fmt.Errorf("commit on lane %d: it is closed", l.number)
+	}
+	if len(b.Segments) == 0 {
+		return nil
+	}
+	if err := validBatch(b); err != nil {
+		return err
+	}
+	return l.store.change(ctx, w, b.Moves(nil), func(tx *Tx) error { return l.store.effects(ctx, tx, b) })
+}
+
+// Close ends the lane.
+func (l *Lane) Close() error {
+	l.closed.Store(true)
+	return nil
+}
+
+// effects runs the handler, or appends the batch's rows.
+func (s *Store) effects(ctx context.Context, tx *Tx, b *fencepost.Batch) error {
+	if s.Handle == nil {
+		tx.Append(RowsOf(b)...)
+		return nil
+	}
+	if err := s.Handle(ctx, tx, b); err != nil {
+		return fmt.Errorf("handle batch: %w", err)
+	}
+	return nil
+}
+
+// errStale says that what a handler read has changed: it runs again.
+var errStale = errors.New("a value that the handler read has changed")
+
+// change is the one way in which a store changes: effects and moves together.
+func (s *Store) change(ctx context.Context, w fencepost.Writer, moves []fencepost.Move, effects func(*Tx) error) error {
+	fault := s.nextFault()
+	if err := s.stopAt(ctx, BeforeApply); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	switch fault {
+	case LostBefore:
+		return fmt.Errorf("commit: the answer is lost: %w", fencepost.ErrUnknown)
+	case Down:
+		return &fencepost.Fault{Code: "store-down", Err: errors.New("the store does not answer"), Passing: true}
+	case NoFault, LostAfter:
+	}
+	for {
+		tx := &Tx{store: s, read: map[string]string{}, set: map[string]string{}}
+		if err := effects(tx); err != nil {
+			return err
+		}
+		err := s.apply(w, moves, tx)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, errStale) {
+			return err
+		}
+	}
+	if err := s.stopAt(ctx, AfterApply); err != nil {
+		return fmt.Errorf("commit: %w: %w", fencepost.ErrUnknown, err)
+	}
+	if fault == LostAfter {
+		return fmt.Errorf("commit: the answer is lost: %w", fencepost.ErrUnknown)
+	}
+	return nil
+}
+
+// apply is the commit itself: everything that can refuse, then everything that changes.
+func (s *Store) apply(w fencepost.Writer, moves []fencepost.Move, tx *Tx) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.mu.group(w.Group)
+	switch {
+	case s.mu.version > version:
+		return fencepost.ErrNewer
+	case g.cluster != "" && w.ClusterID != "" && g.cluster != w.ClusterID:
+		return fmt.Errorf("%w: the ledger's is %s, these brokers' is %s", fencepost.ErrOtherCluster, g.cluster, w.ClusterID)
+	}
+	if err := fencepost.Check(g.positions, moves); err != nil {
+		return err
+	}
+	roster, err := enroll(g.roster, moves)
+	if err != nil {
+		return err
+	}
+	for key, was := range tx.read {
+		if s.mu.values[key] != was {
+			return errStale
+		}
+	}
+	if s.mu.reject != nil {
+		for _, r := range tx.rows {
+			if rejected := s.mu.reject(r); rejected != nil {
+				return rejected
+			}
+		}
+	}
+
+	s.mu.rows = append(s.mu.rows, tx.rows...)
+	maps.Copy(s.mu.values, tx.set)
+	if g.cluster == "" {
+		g.cluster = w.ClusterID
+	}
+	g.roster = roster
+	for _, m := range moves {
+		g.positions[m.TopicPartition] = m.Next
+		g.record(m, w.Who, s.mu.keep)
+	}
+	s.mu.groups[w.Group] = g
+	return nil
+}
+
+// enroll is the roster after the starts among moves, or why they may not be.
+//
+// Starts under another topic ID than the roster's are the repair of a recreated topic: they name every partition that
+// the roster knows, or the topic would be half old and half new. An ID that one side does not know is not another one.
+func enroll(roster map[string]fencepost.RosterEntry, moves []fencepost.Move) (map[string]fencepost.RosterEntry, error) {
+	after := maps.Clone(roster)
+	covered := map[string]int32{} // :: topic -> how many of the roster's partitions are started
+	for _, m := range moves {
+		if m.Cause != fencepost.CauseStart {
+			continue
+		}
+		e, id := after[m.Topic], m.Next.TopicID
+		if e.TopicID != roster[m.Topic].TopicID && differ(e.TopicID, id) {
+			return nil, fmt.Errorf("start topic %s: under two topic IDs at once, %s and %s", m.Topic, e.TopicID, id)
+		}
+		if id != (fencepost.TopicID{}) {
+			e.TopicID = id
+		}
+		if was := roster[m.Topic]; m.Partition < was.Partitions && id != was.TopicID {
+			covered[m.Topic]++
+		}
+		e.Partitions = max(e.Partitions, m.Partition+1, m.Partitions)
+		after[m.Topic] = e
+	}
+	for topic, was := range roster {
+		if differ(was.TopicID, after[topic].TopicID) && covered[topic] < was.Partitions {
+			return nil, fmt.Errorf("start topic %s: topic ID %s replaces %s, but only %d of its %d partitions are started: start all of them in one move",
+				topic, after[topic].TopicID, was.TopicID, covered[topic], was.Partitions)
+		}
+	}
+	return after, nil
+}
+
+// differ reports whether two topic IDs are known and not the same.
+func differ(a, b fencepost.TopicID) bool {
+	return a != (fencepost.TopicID{}) && b != (fencepost.TopicID{}) && a != b
+}
+
+// valid checks moves where they enter the ledger.
+func valid(moves []fencepost.Move) error {
+	seen := make(map[fencepost.TopicPartition]bool, len(moves))
+	for _, m := range moves {
+		if err := m.Validate(); err != nil {
+			return err
+		}
+		if seen[m.TopicPartition] {
+			return fmt.Errorf("move %s: twice in one list", m.TopicPartition)
+		}
+		seen[m.TopicPartition] = true
+	}
+	return nil
+}
+
+// validBatch checks the guarantees of a Batch. A fast store leaves that to the engine.
+func validBatch(b *fencepost.Batch) error {
+	if err := valid(b.Moves(nil)); err != nil {
+		return err
+	}
+	if !slices.IsSortedFunc(b.Segments, func(x, y fencepost.Segment) int { return x.Move.Compare(y.Move.TopicPartition) }) {
+		return errors.New("commit: segments are not in partition order")
+	}
+	for _, c := range b.Columns {
+		if c.Len() != len(b.Offsets) {
+			return fmt.Errorf("commit: column %s has %d rows of %d", c.Name, c.Len(), len(b.Offsets))
+		}
+	}
+	for _, s := range b.Segments {
+		if s.Move.Cause != fencepost.CauseCommit {
+			return fmt.Errorf("commit %s: the cause is %s", s.Move.TopicPartition, s.Move.Cause)
+		}
+		if s.Lo < 0 || s.Hi < s.Lo || s.Hi > len(b.Offsets) || len(b.Times) != len(b.Offsets) {
+			return fmt.Errorf("commit %s: rows [%d, %d) of %d", s.Move.TopicPartition, s.Lo, s.Hi, len(b.Offsets))
+		}
+		last := s.Move.Held.Offset - 1
+		for _, o := range b.Offsets[s.Lo:s.Hi] {
+			if o <= last || o >= s.Move.Next.Offset {
+				return fmt.Errorf("commit %s: row at %d is outside %s or out of order", s.Move.TopicPartition, o,
+					fencepost.OffsetRange{From: s.Move.Held.Offset, Until: s.Move.Next.Offset})
+			}
+			last = o
+		}
+	}
+	return nil
+}

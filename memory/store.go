@@ -1,0 +1,224 @@
+package memory
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// version is what this code writes into a store, and the newest that it reads.
+const version = 1
+
+// Store is a sink and its ledger. It is made by [Open]; all its methods are safe for concurrent use. The exported
+// fields are set before the store is first used.
+type Store struct {
+	// Handle makes a batch's effects inside the commit. nil: each row of the batch is appended to the rows. It runs
+	// without a lock, and again if what it read has changed meanwhile. Its error leaves nothing behind.
+	Handle func(context.Context, *Tx, *fencepost.Batch) error
+	// Metadata is what Needs answers: the metadata columns that Handle reads. nil: none.
+	Metadata []string
+
+	mu struct {
+		sync.Mutex
+		content
+		keep   fencepost.KeepCommits
+		hook   Hook
+		reject func(Row) *fencepost.Rejected
+		faults []Fault // for the next commits and moves, first first
+	}
+}
+
+var (
+	_ fencepost.Sink    = (*Store)(nil)
+	_ fencepost.Ledger  = (*Store)(nil)
+	_ fencepost.History = (*Store)(nil)
+)
+
+// content is all that a backup holds.
+type content struct {
+	id      fencepost.LedgerID
+	version int
+	groups  map[fencepost.Group]*group
+	rows    []Row
+	values  map[string]string
+}
+
+// group is what the ledger holds of one group.
+type group struct {
+	cluster   string
+	roster    map[string]fencepost.RosterEntry
+	positions map[fencepost.TopicPartition]fencepost.Position
+	moves     []fencepost.Recorded
+	open      map[fencepost.TopicPartition]int // :: partition -> its merged row in moves, while the fence lasts
+}
+
+// Open makes an empty store with an identity of its own.
+func Open() *Store {
+	s := &Store{}
+	rand.Read(s.mu.id[:])
+	s.mu.version = version
+	s.mu.groups = map[fencepost.Group]*group{}
+	s.mu.values = map[string]string{}
+	return s
+}
+
+// Traits says that any number of lanes may be open, and that none keeps another waiting.
+func (s *Store) Traits() fencepost.Traits { return fencepost.Traits{Name: "memory"} }
+
+// Ledger is the store itself, which is a fencepost.History too.
+func (s *Store) Ledger() fencepost.Ledger { return s }
+
+// Needs is the store's Metadata. Every column is taken.
+func (s *Store) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error) {
+	return slices.Clone(s.Metadata), nil
+}
+
+// Lane opens a lane. There is nothing to connect to, so it does not fail.
+func (s *Store) Lane(_ context.Context, number int) (fencepost.Lane, error) {
+	return &Lane{store: s, number: number}, nil
+}
+
+// Close does nothing: the content stays for the other workers.
+func (s *Store) Close() error { return nil }
+
+// SetKeep says what is kept of the commit moves from now on. A new store merges them.
+func (s *Store) SetKeep(keep fencepost.KeepCommits) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.keep = keep
+}
+
+// Rows is a copy of the rows, in the order in which they were committed.
+func (s *Store) Rows() []Row {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.mu.rows)
+}
+
+// Values is a copy of the handlers' key-value table.
+func (s *Store) Values() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.mu.values)
+}
+
+// Read returns the group's content. It never creates anything: a group appears with its first move.
+func (s *Store) Read(ctx context.Context, name fencepost.Group) (fencepost.Snapshot, error) {
+	if err := s.stopAt(ctx, Reading); err != nil {
+		return fencepost.Snapshot{}, fmt.Errorf("read ledger of group %s: %w", name, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.version > version {
+		return fencepost.Snapshot{}, fencepost.ErrNewer
+	}
+	snap := fencepost.Snapshot{Ledger: s.mu.id, Roster: map[string]fencepost.RosterEntry{},
+		Positions: map[fencepost.TopicPartition]fencepost.Position{}}
+	if g := s.mu.groups[name]; g != nil {
+		snap.ClusterID, snap.Roster, snap.Positions = g.cluster, maps.Clone(g.roster), maps.Clone(g.positions)
+	}
+	return snap, nil
+}
+
+// Move makes all moves or none.
+func (s *Store) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+	if len(moves) == 0 {
+		return nil
+	}
+	if err := valid(moves); err != nil {
+		return err
+	}
+	return s.change(ctx, w, moves, func(*Tx) error { return nil })
+}
+
+// Moves yields what was kept of the group's moves at the moment of the first step.
+func (s *Store) Moves(_ context.Context, name fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
+	return func(yield func(fencepost.Recorded, error) bool) {
+		s.mu.Lock()
+		newer := s.mu.version > version
+		var kept []fencepost.Recorded
+		if g := s.mu.groups[name]; g != nil {
+			kept = slices.Clone(g.moves)
+		}
+		s.mu.Unlock()
+		if newer {
+			yield(fencepost.Recorded{}, fencepost.ErrNewer)
+			return
+		}
+		for _, r := range kept {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// group returns what the content holds of a group, an empty one if it is new. A new one is not yet in the content.
+func (c *content) group(name fencepost.Group) *group {
+	if g := c.groups[name]; g != nil {
+		return g
+	}
+	return &group{roster: map[string]fencepost.RosterEntry{}, positions: map[fencepost.TopicPartition]fencepost.Position{},
+		open: map[fencepost.TopicPartition]int{}}
+}
+
+// record keeps a move that was made.
+func (g *group) record(m fencepost.Move, who string, keep fencepost.KeepCommits) {
+	r := fencepost.Recorded{Move: m, At: time.Now(), Who: who}
+	if m.Cause != fencepost.CauseCommit {
+		delete(g.open, m.TopicPartition)
+		g.moves = append(g.moves, r)
+		return
+	}
+	r.Commits = 1
+	switch keep {
+	case fencepost.KeepNone:
+	case fencepost.KeepAll:
+		g.moves = append(g.moves, r)
+	case fencepost.KeepMerged:
+		i, ok := g.open[m.TopicPartition]
+		if !ok {
+			g.open[m.TopicPartition] = len(g.moves)
+			g.moves = append(g.moves, r)
+			return
+		}
+		r.Held, r.Commits = g.moves[i].Held, g.moves[i].Commits+1
+		g.moves[i] = r
+	}
+}
+
+// Backup is a store's rows, values and ledger at one moment.
+type Backup struct{ content content }
+
+// Backup copies the content.
+func (s *Store) Backup() *Backup {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &Backup{s.mu.content.clone()}
+}
+
+// Restore puts back an older content, rows and ledger together, identity included. Restored into another store, it
+// makes a clone: two ledgers that no identity tells apart.
+func (s *Store) Restore(b *Backup) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.content = b.content.clone()
+}
+
+// clone copies the content. The rows are only ever appended to, so they are shared up to their length.
+func (c *content) clone() content {
+	n := content{id: c.id, version: c.version, rows: slices.Clip(c.rows), values: maps.Clone(c.values),
+		groups: make(map[fencepost.Group]*group, len(c.groups))}
+	for name, g := range c.groups {
+		n.groups[name] = &group{cluster: g.cluster, roster: maps.Clone(g.roster), positions: maps.Clone(g.positions),
+			moves: slices.Clone(g.moves), open: maps.Clone(g.open)}
+	}
+	return n
+}

@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// settle decides where partitions go on and has them go on from there, between two polls.
+func (e *Engine) settle(ctx context.Context, parts []*partition) {
+	if len(parts) == 0 {
+		return
+	}
+	s, err := e.decideAlone(ctx, names(parts))
+	var events []Event
+	e.steer(func(poll uint64) map[fencepost.TopicPartition]fencepost.Start {
+		var starts map[fencepost.TopicPartition]fencepost.Start
+		starts, events = e.apply(parts, s, err, poll)
+		return starts
+	})
+	e.emit(events...)
+	e.pokeAll()
+}
+
+// Assigned answers where newly held partitions begin. It is called by the source.
+func (e *Engine) Assigned(ctx context.Context, tps []fencepost.TopicPartition) map[fencepost.TopicPartition]fencepost.Start {
+	e.emit(Assigned{Partitions: tps})
+	parts := e.hold(tps)
+	s, err := e.decideAlone(ctx, tps)
+	starts, events := e.apply(parts, s, err, e.poller.number())
+	e.emit(events...)
+	e.pokeAll()
+	return starts
+}
+
+// decideAlone keeps two settlings of one engine from refusing each other. It is let go before anything is steered: the
+// source may be inside Assigned, which waits here.
+func (e *Engine) decideAlone(ctx context.Context, tps []fencepost.TopicPartition) (*settling, error) {
+	e.settling.Lock()
+	defer e.settling.Unlock()
+	return e.decide(ctx, tps)
+}
+
+// apply carries verdicts out. It returns where each partition goes on, and the events to emit.
+func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) (map[fencepost.TopicPartition]fencepost.Start, []Event) {
+	starts := map[fencepost.TopicPartition]fencepost.Start{}
+	var events []Event
+	var settled []Settlement
+	if err != nil {
+		e.failIfLasting(err)
+	}
+	for _, p := range parts {
+		v := verdict{Decision: fencepost.Decision{Action: fencepost.Wait}}
+		if err != nil {
+			v.Reason = err.Error()
+		} else {
+			v = s.verdicts[p.TopicPartition]
+		}
+		p.lane.mu.Lock()
+		if !p.gone {
+			was, reason := p.state, p.reason
+			starts[p.TopicPartition] = e.applyOne(p, v, poll)
+			events = append(events, told(p, v, was, reason)...)
+			if p.probing {
+				p.lane.mu.Unlock()
+				continue // a test of a bad record: told when it goes in
+			}
+			settled = append(settled, Settlement{TopicPartition: p.TopicPartition, Verdict: v.Verdict,
+				Offset: p.done.Offset, Running: p.state == running, Reason: v.Reason})
+		}
+		p.lane.mu.Unlock()
+	}
+	if err == nil && len(settled) > 0 {
+		events = append([]Event{Settled{Partitions: settled}}, events...)
+	}
+	return starts, events
+}
+
+// applyOne carries one verdict out. REQUIRES: p.lane.mu is held.
+func (e *Engine) applyOne(p *partition, v verdict, poll uint64) fencepost.Start {
+	p.setEnd(e.ends)
+	switch v.Action {
+	case fencepost.Resume, fencepost.MoveOn:
+		e.freed(p.resume(v.position, poll))
+		return fencepost.Start{Offset: p.done.Offset, Paused: p.exhausted}
+	case fencepost.Stop:
+		e.freed(p.unsettle())
+		p.done, p.cut = v.position, v.position
+		e.freed(p.park(v.code, v.Reason))
+	default:
+		e.freed(p.unsettle())
+		if !v.position.Absent() {
+			p.done, p.cut = v.position, v.position
+		}
+		e.freed(p.await(v.Reason, time.Now(), e.cfg.Watch))
+	}
+	return fencepost.Start{Offset: p.done.Offset, Paused: true}
+}
+
+// setEnd takes over where this run ends for the partition.
+func (p *partition) setEnd(ends map[fencepost.TopicPartition]fencepost.Offset) {
+	p.end = -1
+	if end, ok := ends[p.TopicPartition]; ok {
+		p.end = end
+	}
+}
+
+// told is what listeners hear about a verdict: a park or a wait once, not at every test of it.
+func told(p *partition, v verdict, was state, reason string) []Event {
+	switch {
+	case p.state == parked && !p.probing && (was != parked || reason != p.reason):
+		return []Event{Parked{TopicPartition: p.TopicPartition, Code: p.code, Offset: p.done.Offset, Reason: p.reason,
+			Help: v.help, Lost: v.Lost}}
+	case p.state == waiting && (was != waiting || reason != p.reason):
+		return []Event{Waiting{TopicPartition: p.TopicPartition, Reason: p.reason}}
+	}
+	return nil
+}
+
+// failIfLasting ends the engine for an error that no waiting mends.
+func (e *Engine) failIfLasting(err error) {
+	f, ok := errors.AsType[*fencepost.Fault](err)
+	if ok && !f.Passing || errors.Is(err, fencepost.ErrNewer) || errors.Is(err, fencepost.ErrOtherCluster) {
+		e.fail(err)
+	}
+}
+
+// sameLedger holds laws 10 and 12: a group is kept by one ledger, and an empty one starts by itself only if the Kafka
+// group does not know the group either.
+func (e *Engine) sameLedger(s fencepost.Snapshot, mirrored map[fencepost.TopicPartition]fencepost.Mirror) error {
+	for _, m := range mirrored {
+		if m.Ledger != (fencepost.LedgerID{}) && m.Ledger != s.Ledger {
+			return &fencepost.Fault{Code: "other-ledger", Exit: 4,
+				Err:  fmt.Errorf("group %s is kept by ledger %s; this is %s", e.cfg.Group, m.Ledger.Short(), s.Ledger.Short()),
+				Help: "give this pipeline a group of its own, or point it at that ledger"}
+		}
+	}
+	switch {
+	case !s.Empty():
+		return nil
+	case len(mirrored) > 0:
+		return &fencepost.Fault{Code: "ledger-empty", Exit: 4,
+			Err:  fmt.Errorf("the ledger is empty, but the group has run: Kafka holds %d offsets of %s", len(mirrored), e.cfg.Group),
+			Help: "restore the ledger's tables; or give this pipeline a new group"}
+	case e.cfg.Resume:
+		return &fencepost.Fault{Code: "ledger-empty", Exit: 4,
+			Err:  fmt.Errorf("the ledger does not know group %s, and --resume starts nothing new", e.cfg.Group),
+			Help: "restore the ledger's tables; or run without --resume to start at source.start"}
+	}
+	return nil
+}
+
+// Revoked lets partitions go: what was cut is dropped, a commit under way is waited for, at most 10 s or half the
+// rebalance timeout; then its connection is closed and the heir's compare-and-set decides.
+func (e *Engine) Revoked(ctx context.Context, tps []fencepost.TopicPartition) {
+	e.release(tps)
+	ctx, cancel := context.WithTimeout(ctx, min(10*time.Second, e.cfg.Rebalance/2))
+	defer cancel()
+	for _, l := range e.lanes {
+		l.quiet(ctx, tps)
+	}
+	e.mirror.flush(ctx, tps)
+	e.forget(tps)
+	e.emit(Revoked{Partitions: tps})
+}
+
+// Lost drops partitions that belong to another worker already.
+func (e *Engine) Lost(tps []fencepost.TopicPartition) {
+	e.release(tps)
+	e.mirror.drop(tps)
+	e.forget(tps)
+	e.emit(Revoked{Partitions: tps, Lost: true})
+}

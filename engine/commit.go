@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// commitTimeout bounds one attempt to commit. A server that is silent for longer has the connection closed under it,
+// and the outcome is unknown.
+const commitTimeout = 2 * time.Minute
+
+// commit brings w to an end: every segment of it is committed, or dropped because the ledger holds something else, its
+// partition has left, or its rows were refused.
+func (l *lane) commit(ctx context.Context, w *work) {
+	began := time.Now()
+	ctx, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	l.begin(w, abort)
+	defer l.settle(w)
+	if err := l.attempt(ctx, w, began); err != nil {
+		l.bisect(ctx, w, err)
+	}
+}
+
+func (l *lane) begin(w *work, abort context.CancelFunc) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.inflight, l.mu.abort = w, abort
+}
+
+func (l *lane) settle(*work) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.inflight, l.mu.abort = nil, nil
+	close(l.mu.settled)
+	l.mu.settled = make(chan struct{})
+}
+
+// attempt commits w, as often as it takes. It returns only when nothing is left of w to commit, or with a *Rejected
+// error when the store refused rows. Each outcome has one way on:
+//
+//	applied    the positions move
+//	refused    the refused segments are cut out, the rest is tried again (law 6)
+//	unknown    tried again with the same moves: refused as done means that it had happened (law 7)
+//	again      tried again after a while
+//	fatal      the engine ends
+func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
+	l.backoff = 0
+	unclear := false
+	for tries := 1; ; tries++ {
+		l.dropStale(w)
+		if len(w.batch.Segments) == 0 || ctx.Err() != nil {
+			return nil
+		}
+		try, cancel := context.WithTimeout(ctx, commitTimeout)
+		err := l.sink.Commit(try, l.e.writer, &w.batch)
+		cancel()
+		switch out := outcomeOf(err); out {
+		case applied:
+			l.advance(w, w.batch.Segments, time.Since(began), unclear)
+			return nil
+		case refused:
+			l.obey(w, err, time.Since(began), unclear)
+			unclear = false
+		case rejected:
+			return err
+		case fatal:
+			l.e.fail(fmt.Errorf("commit: %w", err))
+			return nil
+		case unknown, again:
+			unclear = unclear || out == unknown
+			if !l.pause(ctx, tries, err, out == unknown) {
+				return nil
+			}
+		}
+	}
+}
+
+// pause waits before the next try of a commit. False: the commit was aborted, and its outcome is left to the next
+// compare-and-set of whoever owns the partitions then.
+func (l *lane) pause(ctx context.Context, tries int, err error, unclear bool) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	l.backoff = min(max(2*l.backoff, 20*time.Millisecond), 5*time.Second)
+	in := l.e.jitter(l.backoff)
+	l.e.emit(Retrying{What: "commit", Lane: l.number, Attempt: tries, In: in, Err: err, Unknown: unclear})
+	timer := time.NewTimer(in)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// dropStale cuts out the segments whose partition has left or was settled anew since they were cut.
+func (l *lane) dropStale(w *work) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keep(w, func(i int) bool { return !w.parts[i].gone && w.parts[i].session == w.sessions[i] })
+}
+
+// keep removes the segments for which f is false.
+func (l *lane) keep(w *work, f func(i int) bool) {
+	n := 0
+	for i := range w.batch.Segments {
+		if !f(i) {
+			continue
+		}
+		w.batch.Segments[n], w.parts[n], w.sessions[n] = w.batch.Segments[i], w.parts[i], w.sessions[i]
+		n++
+	}
+	w.batch.Segments, w.parts, w.sessions = w.batch.Segments[:n], w.parts[:n], w.sessions[:n]
+}
+
+// advance records that segments are durable. The partitions are those of w, by name: segs may be some of w's.
+func (l *lane) advance(w *work, segs []fencepost.Segment, took time.Duration, recovered bool) {
+	rows := 0
+	var mended []Settlement
+	l.mu.Lock()
+	for i := range segs {
+		s := &segs[i]
+		rows += s.Rows()
+		p := w.partition(s.Move.TopicPartition)
+		p.done, p.backoff = s.Move.Next, 0
+		if s.Hi > s.Lo {
+			p.newest = w.batch.Times[s.Hi-1]
+		}
+		if p.probing && p.done.Offset > p.toldAt {
+			p.probing = false
+			mended = append(mended, Settlement{TopicPartition: p.TopicPartition, Verdict: fencepost.OK, Offset: p.done.Offset,
+				Running: true, Reason: "the record was applied"})
+		}
+	}
+	l.mu.Unlock()
+	if mended != nil {
+		l.e.emit(Settled{Partitions: mended})
+	}
+	l.e.committed(Committed{Lane: l.number, Rows: rows, Bytes: w.bytes, Segments: segs, Took: took, Recovered: recovered})
+}
+
+func (w *work) partition(tp fencepost.TopicPartition) *partition {
+	for _, p := range w.parts {
+		if p.TopicPartition == tp {
+			return p
+		}
+	}
+	panic("engine: a segment without its partition: " + tp.String())
+}
+
+// obey follows a refusal: what the ledger holds decides (law 1). Segments that turn out to be done count as
+// committed; the others' partitions are settled anew.
+func (l *lane) obey(w *work, err error, took time.Duration, unclear bool) {
+	ref, _ := errors.AsType[*fencepost.Refused](err)
+	var lost []*partition
+	w.commits = w.commits[:0]
+	for i := range w.batch.Segments {
+		s := w.batch.Segments[i]
+		held, bad := ref.Held[s.Move.TopicPartition]
+		if !bad {
+			continue
+		}
+		standing := fencepost.Stand(held, s.Move)
+		if standing == fencepost.StandingDone {
+			w.commits = append(w.commits, s)
+			continue
+		}
+		lost = append(lost, w.parts[i])
+		l.e.emit(Refused{TopicPartition: s.Move.TopicPartition, Standing: standing, Held: held, Offset: s.Move.Held.Offset})
+		if standing == fencepost.StandingBehind {
+			l.e.emit(SinkWentBack{TopicPartition: s.Move.TopicPartition, From: s.Move.Held.Offset, To: held.Offset})
+		}
+	}
+	if len(w.commits) > 0 {
+		l.advance(w, w.commits, took, unclear)
+	}
+	l.keep(w, func(i int) bool { _, bad := ref.Held[w.batch.Segments[i].Move.TopicPartition]; return !bad })
+	l.e.unsettle(lost, "refused")
+}
+
+// bisect finds the rows that the store refuses. Segments are tried one by one, and a refused one in halves: every half
+// that goes in is committed for good, so that the good records in front of a bad one stand, and its partition parks
+// exactly there. The others go on.
+func (l *lane) bisect(ctx context.Context, w *work, err error) {
+	all := work{batch: w.batch, bytes: w.bytes}
+	for i := range w.batch.Segments {
+		all.parts, all.sessions = w.parts[i:i+1], w.sessions[i:i+1]
+		if len(w.batch.Segments) == 1 {
+			l.halves(ctx, &all, w.batch.Segments[i], err)
+			continue
+		}
+		l.one(ctx, &all, w.batch.Segments[i])
+	}
+}
+
+// one commits a single segment, in halves if it is refused. False: a bad row was found, or the partition has left.
+func (l *lane) one(ctx context.Context, w *work, s fencepost.Segment) bool {
+	part := work{batch: w.batch, bytes: w.bytes, parts: w.parts[:1:1], sessions: w.sessions[:1:1]}
+	part.batch.Segments = []fencepost.Segment{s}
+	err := l.attempt(ctx, &part, time.Now())
+	if err != nil {
+		return l.halves(ctx, w, s, err)
+	}
+	return len(part.batch.Segments) == 1
+}
+
+// halves splits a refused segment. Its first half ends behind its last row, so that nothing unread is passed.
+func (l *lane) halves(ctx context.Context, w *work, s fencepost.Segment, err error) bool {
+	if s.Rows() <= 1 {
+		at := s.Move.Held.Offset
+		if s.Rows() == 1 {
+			at = w.batch.Offsets[s.Lo]
+		}
+		l.reject(w.parts[0], at, err)
+		return false
+	}
+	mid := s.Lo + s.Rows()/2
+	first, second := s, s
+	first.Hi, second.Lo = mid, mid
+	first.Move.Next = s.Move.Held.Advance(w.batch.Offsets[mid-1]+1, fencepost.NoEpoch)
+	second.Move.Held = first.Move.Next
+	return l.one(ctx, w, first) && l.one(ctx, w, second)
+}
+
+// reject parks a partition at a row that the store refuses.
+func (l *lane) reject(p *partition, at fencepost.Offset, err error) {
+	l.mu.Lock()
+	p.session++
+	p.cut = p.done
+	freed := p.park("record-refused", err.Error())
+	l.mu.Unlock()
+	l.e.freed(freed)
+	l.e.parkedAt(p, "record-refused", at, err.Error())
+}

@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"errors"
+
+	"github.com/fencepost/fencepost"
+)
+
+// columns makes the empty columns of a batch: the decoder's, then the metadata columns that the sink asked for.
+func (e *Engine) columns(d fencepost.Decoder) []fencepost.Column {
+	var cols []fencepost.Column
+	if d != nil {
+		for _, c := range d.Columns() {
+			cols = append(cols, fencepost.Column{Name: c.Name, Type: c.Type})
+		}
+	}
+	for _, c := range fencepost.MetaColumns() {
+		if (c.Name == fencepost.MetaKey && e.needsKey) || (c.Name == fencepost.MetaHeaders && e.needsHeaders) {
+			cols = append(cols, fencepost.Column{Name: c.Name, Type: c.Type})
+		}
+	}
+	return cols
+}
+
+// decode turns the entries of w.takes into rows, one segment a partition. A record that can not be decoded ends its
+// partition's segment in front of it, and parks the partition.
+func (l *lane) decode(w *work) {
+	w.batch.Reset()
+	w.parts, w.sessions = w.parts[:0], w.sessions[:0]
+	for i := range w.takes {
+		t := &w.takes[i]
+		lo := len(w.batch.Offsets)
+		next, bad, at := l.rows(&w.batch, t)
+		recycle(t.spans)
+		l.e.rate.back(t.records - (len(w.batch.Offsets) - lo))
+		if bad == nil || next.Offset > t.from.Offset {
+			w.batch.Segments = append(w.batch.Segments, fencepost.Segment{
+				Move: fencepost.Move{TopicPartition: t.p.TopicPartition, Held: t.from, Next: next, Cause: fencepost.CauseCommit},
+				Lo:   lo, Hi: len(w.batch.Offsets)})
+			w.parts, w.sessions = append(w.parts, t.p), append(w.sessions, t.session)
+		}
+		l.reached(t, next, bad, at)
+	}
+}
+
+// reached moves the partition's cut to where its segment ends, or parks it at a bad record.
+func (l *lane) reached(t *take, next fencepost.Position, bad error, at fencepost.Offset) {
+	l.mu.Lock()
+	if t.p.session != t.session {
+		l.mu.Unlock()
+		return
+	}
+	t.p.cut = next
+	if bad == nil {
+		l.mu.Unlock()
+		return
+	}
+	reason := bad.Error()
+	code := "record-undecodable"
+	if b, ok := errors.AsType[*fencepost.BadRecord](bad); ok && b.Code != "" {
+		code = b.Code
+	}
+	freed := t.p.park(code, reason)
+	l.mu.Unlock()
+	l.e.freed(freed)
+	l.e.parkedAt(t.p, code, at, reason)
+}
+
+// rows appends the data entries of t to the batch. It returns the Position behind the last entry that it passed, and
+// for a bad record its error and offset.
+func (l *lane) rows(b *fencepost.Batch, t *take) (fencepost.Position, error, fencepost.Offset) {
+	next := t.from
+	var r fencepost.Record
+	cols := 0
+	if l.decoder != nil {
+		cols = len(l.decoder.Columns())
+	}
+	for _, s := range t.spans {
+		for i := s.lo; i < s.hi; i++ {
+			s.records.Read(i, &r)
+			if !r.Control {
+				if l.decoder != nil {
+					if err := l.decoder.Decode(&r, b.Columns[:cols]); err != nil {
+						b.Truncate(len(b.Offsets))
+						return next, err, r.Offset
+					}
+				}
+				b.Offsets = append(b.Offsets, r.Offset)
+				b.Times = append(b.Times, r.Timestamp)
+				if len(b.Columns) > cols {
+					appendMeta(b.Columns[cols:], &r)
+				}
+			}
+			next.Offset, next.LeaderEpoch = r.Offset+1, r.LeaderEpoch
+		}
+	}
+	return next, nil, 0
+}
+
+func appendMeta(cols []fencepost.Column, r *fencepost.Record) {
+	for i := range cols {
+		c := &cols[i]
+		switch {
+		case c.Name == fencepost.MetaHeaders:
+			c.Extend(func(data []byte) []byte { return fencepost.AppendHeaders(data, r.Headers) })
+		case r.Key == nil:
+			c.AppendNull()
+		default:
+			c.AppendBytes(r.Key)
+		}
+	}
+}
+
+func recycle(spans []span) {
+	for i, s := range spans {
+		s.records.Recycle(s.lo, s.hi)
+		spans[i] = span{}
+	}
+}

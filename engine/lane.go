@@ -1,0 +1,262 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// lane is one ordered stream of commits. Two goroutines work it: fill cuts and decodes batch N+1 while run commits
+// batch N.
+//
+//	source --offer--> queues --cut, decode (fill)--> full --commit (run)--> sink
+//	                    ^                                |
+//	                    +------- two batches go round ---+
+type lane struct {
+	e       *Engine
+	number  int
+	sink    fencepost.Lane
+	decoder fencepost.Decoder
+	backoff time.Duration // of the commit being retried; run's own
+
+	wake chan struct{} // fill looks again; capacity 1
+	free chan *work
+	full chan *work
+
+	mu struct {
+		sync.Mutex
+		parts    []*partition // in TopicPartition order
+		idle     bool         // run waits for a batch
+		ending   bool         // nothing is cut any more
+		turn     int          // whose turn it is when there are more partitions than records
+		inflight *work        // being committed
+		abort    context.CancelFunc
+		settled  chan struct{} // closed and replaced whenever a batch is done with
+	}
+
+	claims []claim // fill's own
+	counts []int
+}
+
+// work is a batch on its way, with the partitions of its segments.
+type work struct {
+	batch    fencepost.Batch
+	parts    []*partition // :: segment index -> partition
+	sessions []uint64     // :: segment index -> the session in which it was cut
+	takes    []take
+	bytes    int64
+	commits  []fencepost.Segment // scratch
+}
+
+// take is what fill took from one partition's queue.
+type take struct {
+	p       *partition
+	session uint64
+	from    fencepost.Position
+	spans   []span
+	records int
+}
+
+func newLane(e *Engine, n int, sink fencepost.Lane) *lane {
+	l := &lane{e: e, number: n, sink: sink, wake: make(chan struct{}, 1), free: make(chan *work, 2), full: make(chan *work)}
+	l.mu.settled = make(chan struct{})
+	if e.cfg.Decoder != nil {
+		l.decoder = e.cfg.Decoder()
+	}
+	for range 2 {
+		w := &work{}
+		w.batch.Columns = e.columns(l.decoder)
+		l.free <- w
+	}
+	return l
+}
+
+// poke makes fill look again.
+func (l *lane) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// add takes a partition in. REQUIRES: it is in no lane.
+func (l *lane) add(p *partition) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i, _ := slices.BinarySearchFunc(l.mu.parts, p.TopicPartition, func(q *partition, tp fencepost.TopicPartition) int {
+		return q.Compare(tp)
+	})
+	l.mu.parts = slices.Insert(l.mu.parts, i, p)
+}
+
+// fill makes batches until the lane ends.
+func (l *lane) fill(ctx context.Context) {
+	defer close(l.full)
+	for {
+		var w *work
+		select {
+		case w = <-l.free:
+		case <-ctx.Done():
+			return
+		}
+		if !l.gather(ctx, w) {
+			return
+		}
+		l.decode(w)
+		l.e.freed(w.bytes)
+		if len(w.batch.Segments) == 0 {
+			l.free <- w
+			continue
+		}
+		select {
+		case l.full <- w:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// gather waits until a batch is ripe and takes its records into w. False: the lane ends.
+func (l *lane) gather(ctx context.Context, w *work) bool {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		ok, again := l.plan(w, time.Now())
+		if ok {
+			return true
+		}
+		if !again.IsZero() {
+			timer.Reset(time.Until(again))
+		} else {
+			timer.Stop()
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-l.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// plan cuts the next batch, if it is ripe: it takes entries out of the queues and moves each partition's cut.
+func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.ending {
+		return false, time.Time{}
+	}
+	q := l.queued()
+	ripe, due := l.e.cfg.Batch.ripe(q, l.mu.idle, now)
+	if !ripe {
+		return false, due
+	}
+	limit := min(l.e.cfg.Batch.Records, q.records)
+	if q.bytes > l.e.cfg.Batch.Bytes {
+		limit = min(limit, max(1, int(float64(q.records)*float64(l.e.cfg.Batch.Bytes)/float64(q.bytes))))
+	}
+	limit, due = l.e.rate.take(limit, now)
+	if limit == 0 {
+		return false, due
+	}
+	l.counts = shares(l.claims, limit, l.mu.turn, l.counts)
+	l.mu.turn++
+	l.reserve(w)
+	return true, time.Time{}
+}
+
+// queued sums up what waits and leaves each partition's claim in l.claims. REQUIRES: l.mu is held.
+func (l *lane) queued() queued {
+	var q queued
+	l.claims = l.claims[:0]
+	for _, p := range l.mu.parts {
+		l.claims = append(l.claims, claim{records: p.records, lag: p.lag()})
+		q.records += p.records
+		q.bytes += p.bytes
+		if p.records > 0 && (q.oldest.IsZero() || p.oldest.Before(q.oldest)) {
+			q.oldest = p.oldest
+		}
+	}
+	return q
+}
+
+// reserve takes l.counts entries from the queues into w.takes. REQUIRES: l.mu is held.
+func (l *lane) reserve(w *work) {
+	w.bytes = 0
+	w.takes = w.takes[:0]
+	for i, p := range l.mu.parts {
+		n := l.counts[i]
+		if n == 0 {
+			continue
+		}
+		w.takes = slices.Grow(w.takes, 1)[:len(w.takes)+1]
+		t := &w.takes[len(w.takes)-1]
+		before := p.bytes
+		*t = take{p: p, session: p.session, from: p.cut, records: n, spans: p.take(n, t.spans[:0])}
+		w.bytes += before - p.bytes
+		p.oldest = time.Now()
+	}
+}
+
+// run commits batches in order until fill ends.
+func (l *lane) run(ctx context.Context) {
+	for {
+		l.setIdle(true)
+		w, ok := <-l.full
+		l.setIdle(false)
+		if !ok {
+			return
+		}
+		l.commit(ctx, w)
+		l.free <- w
+	}
+}
+
+func (l *lane) setIdle(idle bool) {
+	l.mu.Lock()
+	l.mu.idle = idle
+	l.mu.Unlock()
+	if idle {
+		l.poke()
+	}
+}
+
+// end stops the cutting of batches; what is cut already may still be committed or dropped.
+func (l *lane) end(dropCut bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.ending = true
+	for _, p := range l.mu.parts {
+		l.e.freed(p.drop())
+		if dropCut {
+			p.session++
+		}
+	}
+}
+
+// quiet waits until no batch of these partitions is being committed (nil: of any), or until ctx ends; then it closes
+// the sink's connection under the commit, whose outcome stays unknown: the heir's compare-and-set decides.
+func (l *lane) quiet(ctx context.Context, tps []fencepost.TopicPartition) {
+	for {
+		l.mu.Lock()
+		busy := l.mu.inflight != nil && (tps == nil || l.mu.inflight.has(tps))
+		settled, abort := l.mu.settled, l.mu.abort
+		l.mu.Unlock()
+		if !busy {
+			return
+		}
+		select {
+		case <-settled:
+		case <-ctx.Done():
+			abort()
+			<-settled
+		}
+	}
+}
+
+func (w *work) has(tps []fencepost.TopicPartition) bool {
+	return slices.ContainsFunc(w.parts, func(p *partition) bool { return slices.Contains(tps, p.TopicPartition) })
+}

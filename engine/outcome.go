@@ -1,0 +1,48 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/fencepost/fencepost"
+)
+
+// outcome is what became of a commit.
+type outcome uint8
+
+const (
+	applied  outcome = iota // effects and moves are durable
+	refused                 // the ledger holds something else for some partitions; nothing happened
+	rejected                // the store refused rows; nothing happened
+	unknown                 // the answer was lost: the next compare-and-set tells (law 7)
+	again                   // nothing happened, and it may be tried again
+	fatal                   // nothing happened, and trying again is of no use
+)
+
+// outcomeOf reads a Commit's error.
+func outcomeOf(err error) outcome {
+	var (
+		ref *fencepost.Refused
+		rej *fencepost.Rejected
+		end *fencepost.SinkEnded
+		flt *fencepost.Fault
+	)
+	switch {
+	case err == nil:
+		return applied
+	case errors.As(err, &ref):
+		return refused
+	case errors.As(err, &rej):
+		return rejected
+	case errors.Is(err, fencepost.ErrUnknown):
+		return unknown
+	case errors.As(err, &end), errors.Is(err, fencepost.ErrNewer), errors.Is(err, fencepost.ErrOtherCluster):
+		return fatal
+	case errors.As(err, &flt) && !flt.Passing:
+		return fatal
+	case errors.Is(err, context.Canceled):
+		return unknown
+	default:
+		return again
+	}
+}

@@ -1,0 +1,219 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// poller is the one goroutine that polls the source and steers it: a seek is never carried out beside a poll, so that
+// no chunk of before a seek is taken for one of after it.
+type poller struct {
+	steers chan steering
+
+	mu struct {
+		sync.Mutex
+		poll   uint64 // number of the poll last begun
+		bytes  int64  // of queued records
+		cancel context.CancelFunc
+		room   chan struct{} // closed and replaced when bytes falls below the bound
+	}
+}
+
+// steering is a change of where partitions go on, carried out between two polls.
+type steering struct {
+	do   func(poll uint64) map[fencepost.TopicPartition]fencepost.Start
+	done chan struct{}
+}
+
+func newPoller() *poller {
+	p := &poller{steers: make(chan steering)}
+	p.mu.room = make(chan struct{})
+	return p
+}
+
+// number is that of the poll last begun.
+func (p *poller) number() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.poll
+}
+
+// add counts queued bytes; negative ones are freed.
+func (p *poller) add(bytes, bound int64) {
+	if bytes == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was := p.mu.bytes
+	p.mu.bytes += bytes
+	if was >= bound && p.mu.bytes < bound {
+		close(p.mu.room)
+		p.mu.room = make(chan struct{})
+	}
+}
+
+// freed gives back n bytes of queued records.
+func (e *Engine) freed(n int64) { e.poller.add(-n, e.cfg.Memory) }
+
+// poll runs until ctx ends: steer, wait for room, poll, route.
+func (e *Engine) poll(ctx context.Context) {
+	for ctx.Err() == nil {
+		select {
+		case s := <-e.poller.steers:
+			e.carryOut(s)
+			continue
+		default:
+		}
+		if !e.waitForRoom(ctx) {
+			continue
+		}
+		e.pollOnce(ctx)
+	}
+	for { // whoever still asks for a steering is let go
+		select {
+		case s := <-e.poller.steers:
+			close(s.done)
+		case <-e.over:
+			return
+		}
+	}
+}
+
+func (e *Engine) carryOut(s steering) {
+	if starts := s.do(e.poller.number()); len(starts) > 0 {
+		e.cfg.Source.Steer(starts)
+	}
+	close(s.done)
+}
+
+// waitForRoom waits while more is queued than memory allows. False: something else is to be done first.
+func (e *Engine) waitForRoom(ctx context.Context) bool {
+	e.poller.mu.Lock()
+	full, room := e.poller.mu.bytes >= e.cfg.Memory, e.poller.mu.room
+	e.poller.mu.Unlock()
+	if !full {
+		return true
+	}
+	select {
+	case <-room:
+	case <-ctx.Done():
+	case s := <-e.poller.steers:
+		e.carryOut(s)
+	}
+	return false
+}
+
+func (e *Engine) pollOnce(ctx context.Context) {
+	polling, cancel := context.WithCancel(ctx)
+	defer cancel()
+	e.poller.mu.Lock()
+	e.poller.mu.poll++
+	number := e.poller.mu.poll
+	e.poller.mu.cancel = cancel
+	e.poller.mu.Unlock()
+	chunks, err := e.cfg.Source.Poll(polling)
+	if err != nil {
+		e.fail(err)
+		return
+	}
+	e.route(chunks, number)
+}
+
+// steer has a change carried out between two polls, and waits for it.
+func (e *Engine) steer(do func(poll uint64) map[fencepost.TopicPartition]fencepost.Start) {
+	s := steering{do: do, done: make(chan struct{})}
+	for {
+		e.poller.mu.Lock()
+		if e.poller.mu.cancel != nil {
+			e.poller.mu.cancel()
+		}
+		e.poller.mu.Unlock()
+		timer := time.NewTimer(5 * time.Millisecond) // a poll may begin just behind the cancel
+		select {
+		case e.poller.steers <- s:
+			timer.Stop()
+			<-s.done
+			return
+		case <-e.over:
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// route hands chunks to the lanes of their partitions.
+func (e *Engine) route(chunks []fencepost.Chunk, poll uint64) {
+	now := time.Now()
+	var odd []*partition
+	var again []*partition
+	var ended []*partition
+	for _, c := range chunks {
+		p := e.partition(c.TopicPartition)
+		switch {
+		case p == nil && c.Records != nil:
+			c.Records.Recycle(0, c.Records.Len())
+		case p == nil:
+		case c.Err != nil:
+			e.fetchFailed(p, c.Err)
+		case c.Records != nil:
+			switch e.offer(p, c, poll, now) {
+			case otherTopic:
+				odd = append(odd, p)
+			case stale:
+				again = append(again, p)
+			case pastEnd:
+				ended = append(ended, p)
+			case taken:
+			}
+		}
+	}
+	for _, l := range e.lanes {
+		l.poke()
+	}
+	e.unsettle(odd, "fetch")
+	e.seekBetweenPolls(again, ended, poll)
+}
+
+// seekBetweenPolls sends partitions back to where their queue ends, and pauses those that have reached the run's end.
+// It runs in the poller's own goroutine.
+func (e *Engine) seekBetweenPolls(again, ended []*partition, poll uint64) {
+	starts := map[fencepost.TopicPartition]fencepost.Start{}
+	for _, p := range again {
+		p.lane.mu.Lock()
+		p.since = poll
+		starts[p.TopicPartition] = fencepost.Start{Offset: p.next, Paused: p.state != running}
+		p.lane.mu.Unlock()
+	}
+	for _, p := range ended {
+		starts[p.TopicPartition] = fencepost.Start{Offset: max(0, p.end), Paused: true}
+	}
+	if len(starts) > 0 {
+		e.cfg.Source.Steer(starts)
+	}
+}
+
+func (e *Engine) offer(p *partition, c fencepost.Chunk, poll uint64, now time.Time) offered {
+	p.lane.mu.Lock()
+	defer p.lane.mu.Unlock()
+	before := p.bytes
+	out := p.offer(c, poll, now)
+	e.poller.add(p.bytes-before, e.cfg.Memory)
+	return out
+}
+
+// fetchFailed has a partition wait after its fetch failed; what it means is for Reconcile to say. The waits grow while
+// fetches go on failing, so that no error becomes a hot loop.
+func (e *Engine) fetchFailed(p *partition, err error) {
+	p.lane.mu.Lock()
+	if !p.gone && p.state == running {
+		e.freed(p.unsettle())
+		e.freed(p.await("fetch failed: "+err.Error(), time.Now(), e.cfg.Watch))
+	}
+	p.lane.mu.Unlock()
+	e.pokeKeeper()
+}

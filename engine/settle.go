@@ -1,0 +1,288 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// settling is one pass over partitions of which nobody has said yet where they go on. It reads the ledger, asks the
+// brokers, reconciles, and records the moves that follow. It changes nothing of the engine: settle.apply does.
+//
+//	mirror, ledger -> Describe -> Bounds -> Reconcile -+-> Bounds again -> Reconcile both
+//	                                                   +-> Ledger.Move --refused--> all of it again
+type settling struct {
+	e        *Engine
+	snapshot fencepost.Snapshot
+	about    fencepost.Description
+	mirrored map[fencepost.TopicPartition]fencepost.Mirror
+	verdicts map[fencepost.TopicPartition]verdict
+}
+
+// verdict is what a settling says of one partition.
+type verdict struct {
+	fencepost.Decision
+	position fencepost.Position // where it goes on, or stands; absent where nobody knows
+	code     string             // of a park
+	help     string
+}
+
+// requestTimeout bounds one question to the ledger or the brokers.
+const requestTimeout = 10 * time.Second
+
+// decide says of each of tps where it goes on. Its error concerns all of them: they wait, or the engine ends.
+func (e *Engine) decide(ctx context.Context, tps []fencepost.TopicPartition) (*settling, error) {
+	for range 20 {
+		s := &settling{e: e, verdicts: map[fencepost.TopicPartition]verdict{}}
+		if err := s.ask(ctx); err != nil {
+			return nil, err
+		}
+		if err := e.sameLedger(s.snapshot, s.mirrored); err != nil {
+			return nil, err
+		}
+		moves := s.reconcile(ctx, tps)
+		if len(moves) == 0 {
+			return s, nil
+		}
+		err := e.record(ctx, moves)
+		if err == nil {
+			s.moved(moves)
+			return s, nil
+		}
+		_, lost := errors.AsType[*fencepost.Refused](err)
+		if !lost && !errors.Is(err, fencepost.ErrUnknown) {
+			return nil, fmt.Errorf("record moves: %w", err)
+		}
+	}
+	return nil, errors.New("others moved the ledger twenty times in a row while its positions were being settled")
+}
+
+// ask reads the mirror, then the ledger: a mirror is written after its ledger, so a mirror without a ledger is never
+// an effect of the order of the questions.
+func (s *settling) ask(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if s.mirrored, err = s.e.cluster.Mirrored(ctx, s.e.cfg.Group); err != nil {
+		return fmt.Errorf("read the group's offsets: %w", err)
+	}
+	if s.snapshot, err = s.e.ledger.Read(ctx, s.e.cfg.Group); err != nil {
+		return fmt.Errorf("read ledger: %w", err)
+	}
+	if s.about, err = s.e.cluster.Describe(ctx); err != nil {
+		return fmt.Errorf("ask brokers: %w", err)
+	}
+	return nil
+}
+
+// stored is what is known of one partition besides what the brokers say of it.
+func (s *settling) stored(tp fencepost.TopicPartition) fencepost.Stored {
+	st := fencepost.Stored{TopicPartition: tp, Position: s.snapshot.Positions[tp], Roster: s.snapshot.Roster[tp.Topic],
+		ClusterID: s.snapshot.ClusterID, Mirror: -1}
+	if m, ok := s.mirrored[tp]; ok {
+		st.Mirror = m.Offset
+	}
+	st.ByPattern = !s.e.atStart[tp.Topic]
+	return st
+}
+
+// reconcile fills s.verdicts and returns the moves that they ask for.
+func (s *settling) reconcile(ctx context.Context, tps []fencepost.TopicPartition) []fencepost.Move {
+	all := s.widen(tps)
+	answers := map[fencepost.TopicPartition][]fencepost.Answer{}
+	s.bounds(ctx, all, answers)
+	var again []fencepost.TopicPartition
+	for _, tp := range all {
+		if s.judge(tp, answers[tp]).Action == fencepost.AskAgain {
+			again = append(again, tp)
+		}
+	}
+	if len(again) > 0 {
+		s.bounds(ctx, again, answers)
+		for _, tp := range again {
+			s.judge(tp, answers[tp])
+		}
+	}
+	return s.moves(tps, all)
+}
+
+// widen adds to tps the other partitions of topics that are new to the ledger or were recreated: they move together.
+func (s *settling) widen(tps []fencepost.TopicPartition) []fencepost.TopicPartition {
+	all := append([]fencepost.TopicPartition(nil), tps...)
+	seen := map[fencepost.TopicPartition]bool{}
+	for _, tp := range tps {
+		seen[tp] = true
+	}
+	for _, tp := range tps {
+		topic, ok := s.about.Topics[tp.Topic]
+		if !ok || !s.together(tp.Topic, topic) {
+			continue
+		}
+		for p := range topic.Partitions {
+			if other := (fencepost.TopicPartition{Topic: tp.Topic, Partition: p}); !seen[other] {
+				seen[other] = true
+				all = append(all, other)
+			}
+		}
+	}
+	return all
+}
+
+// together reports whether the topic's partitions move together: it is new to the ledger, or another incarnation.
+func (s *settling) together(name string, t fencepost.Topic) bool {
+	roster, known := s.snapshot.Roster[name]
+	none := fencepost.TopicID{}
+	return !known || roster.TopicID != none && t.ID != none && roster.TopicID != t.ID
+}
+
+func (s *settling) bounds(ctx context.Context, tps []fencepost.TopicPartition, into map[fencepost.TopicPartition][]fencepost.Answer) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	asks := make([]fencepost.Ask, len(tps))
+	for i, tp := range tps {
+		asks[i] = fencepost.Ask{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch}
+		if pos := s.snapshot.Positions[tp]; !pos.Absent() {
+			asks[i].LeaderEpoch = pos.LeaderEpoch
+		} else if s.e.cfg.Policy.Start.Kind == fencepost.StartTime {
+			asks[i].Time = s.e.cfg.Policy.Start.Time
+		}
+	}
+	got := s.e.cluster.Bounds(ctx, asks)
+	for _, tp := range tps {
+		b, ok := got[tp]
+		if !ok {
+			b.Err = fencepost.ErrNoAnswer
+		}
+		into[tp] = append(into[tp], fencepost.Answer{Bounds: b, ClusterID: s.about.ClusterID})
+	}
+}
+
+// judge reconciles one partition and keeps the verdict.
+func (s *settling) judge(tp fencepost.TopicPartition, answers []fencepost.Answer) fencepost.Decision {
+	st := s.stored(tp)
+	v := verdict{position: st.Position}
+	if st.Position.Fence == 0 && !st.Position.Absent() {
+		v.Decision = fencepost.Decision{Action: fencepost.Stop, Reason: "the entry has no fence: another program wrote it"}
+		v.code, v.help = "foreign-write", "put the entry back as it was, or give this pipeline a group of its own"
+	} else {
+		v.Decision = fencepost.Reconcile(st, answers, s.e.cfg.Policy)
+		v.code, v.help = parkCode(v.Verdict), parkHelp(v.Verdict)
+	}
+	s.verdicts[tp] = v
+	return v.Decision
+}
+
+// moves collects the moves of the verdicts. A topic whose partitions move together moves whole or not at all.
+func (s *settling) moves(tps, all []fencepost.TopicPartition) []fencepost.Move {
+	held := map[string]string{} // :: topic -> why it can not move as a whole
+	for _, tp := range all {
+		topic := s.about.Topics[tp.Topic]
+		if v := s.verdicts[tp]; s.together(tp.Topic, topic) && v.Action != fencepost.MoveOn {
+			held[tp.Topic] = fmt.Sprintf("%s: %s", tp, v.Reason)
+		}
+	}
+	var moves []fencepost.Move
+	moving := map[string]bool{}
+	for _, tp := range all {
+		v := s.verdicts[tp]
+		if v.Action != fencepost.MoveOn {
+			continue
+		}
+		if why, ok := held[tp.Topic]; ok {
+			v.Decision = fencepost.Decision{Verdict: v.Verdict, Action: fencepost.Wait, Diverged: -1,
+				Reason: "its topic moves as a whole, and waits for " + why}
+			s.verdicts[tp] = v
+			continue
+		}
+		m := v.Move(s.stored(tp), fencepost.NewFence(s.e.cfg.Random()))
+		if m.Cause == fencepost.CauseStart {
+			m.Partitions = s.about.Topics[tp.Topic].Partitions
+		}
+		moves = append(moves, m)
+		moving[tp.Topic] = true
+	}
+	return append(moves, s.vanished(moving)...)
+}
+
+// vanished moves the partitions that a recreated topic no longer has: the ledger changes a topic's incarnation for
+// all of its partitions at once.
+func (s *settling) vanished(moving map[string]bool) []fencepost.Move {
+	var moves []fencepost.Move
+	for name := range moving {
+		topic, roster := s.about.Topics[name], s.snapshot.Roster[name]
+		if roster.Partitions == 0 || !s.together(name, topic) {
+			continue
+		}
+		for p := topic.Partitions; p < roster.Partitions; p++ {
+			tp := fencepost.TopicPartition{Topic: name, Partition: p}
+			moves = append(moves, fencepost.Move{TopicPartition: tp, Held: s.snapshot.Positions[tp],
+				Next:  fencepost.Position{LeaderEpoch: fencepost.NoEpoch, TopicID: topic.ID, Fence: fencepost.NewFence(s.e.cfg.Random())},
+				Cause: fencepost.CauseStart, AtMost: fencepost.UnknownLoss, Partitions: topic.Partitions,
+				Why: "the recreated topic has no such partition"})
+		}
+	}
+	return moves
+}
+
+// moved takes the recorded moves into the verdicts.
+func (s *settling) moved(moves []fencepost.Move) {
+	for _, m := range moves {
+		v := s.verdicts[m.TopicPartition]
+		v.position = m.Next
+		s.verdicts[m.TopicPartition] = v
+	}
+}
+
+// record has moves recorded, and tells.
+func (e *Engine) record(ctx context.Context, moves []fencepost.Move) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if err := e.ledger.Move(ctx, e.writer, moves); err != nil {
+		return err
+	}
+	e.stats.moved(moves)
+	e.emit(Moved{Moves: moves})
+	return nil
+}
+
+// parkCode is the verdict as an error code.
+func parkCode(v fencepost.Verdict) string {
+	switch v {
+	case fencepost.Missing:
+		return "topic-missing"
+	case fencepost.OtherCluster:
+		return "other-cluster"
+	case fencepost.Recreated:
+		return "recreated"
+	case fencepost.AgedOut:
+		return "aged-out"
+	case fencepost.Truncated:
+		return "truncated"
+	case fencepost.LostRow:
+		return "lost-row"
+	default:
+		return "start-out-of-range"
+	}
+}
+
+// parkHelp is what can be done about a verdict that parks.
+func parkHelp(v fencepost.Verdict) string {
+	switch v {
+	case fencepost.Missing:
+		return "create the topic again, or take it out of source.topics"
+	case fencepost.OtherCluster:
+		return "mend source.brokers; or give this pipeline a group of its own"
+	case fencepost.Recreated:
+		return "policy: {recreated: earliest} reads the new topic from its start"
+	case fencepost.AgedOut:
+		return "policy: {aged_out: earliest} goes on at the earliest record, and records the gap"
+	case fencepost.Truncated:
+		return "policy: {truncated: divergence} goes back to where the histories part"
+	case fencepost.LostRow:
+		return "restore the row; or policy: {lost_row: earliest} reads the partition from its start"
+	default:
+		return "mend source.start"
+	}
+}

@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// stats counts what the run has done.
+type stats struct {
+	mu struct {
+		sync.Mutex
+		records, commits, bytes, gaps int64
+		took                          [64]time.Duration // of the last commits
+	}
+}
+
+func (s *stats) committed(c Committed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.took[s.mu.commits%int64(len(s.mu.took))] = c.Took
+	s.mu.records += int64(c.Rows)
+	s.mu.bytes += c.Bytes
+	s.mu.commits++
+}
+
+func (s *stats) moved(moves []fencepost.Move) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range moves {
+		if m.AtMost != 0 {
+			s.mu.gaps++
+		}
+	}
+}
+
+// Status is what the run has done so far and how its partitions stand now.
+func (e *Engine) Status() Status {
+	var st Status
+	e.stats.mu.Lock()
+	st.Records, st.Commits, st.Bytes, st.Gaps = e.stats.mu.records, e.stats.mu.commits, e.stats.mu.bytes, e.stats.mu.gaps
+	took := slices.Clone(e.stats.mu.took[:min(e.stats.mu.commits, int64(len(e.stats.mu.took)))])
+	e.stats.mu.Unlock()
+	if len(took) > 0 {
+		slices.Sort(took)
+		st.CommitP50 = took[len(took)/2]
+	}
+	worst := int64(0)
+	e.pick(func(p *partition) bool {
+		st.count(p)
+		if lag := p.lag(); p.state == running && lag > 0 {
+			st.Lag += lag
+			if lag > worst && p.newest > 0 {
+				worst, st.Oldest = lag, time.UnixMilli(p.newest)
+			}
+		}
+		if p.end >= 0 && p.base >= 0 {
+			st.Done += int64(min(p.done.Offset, p.end) - min(p.base, p.end))
+			st.Total += int64(p.end - min(p.base, p.end))
+		}
+		return false
+	})
+	return st
+}
+
+// count adds a partition to the state that it is in. REQUIRES: its lane's mutex is held.
+func (st *Status) count(p *partition) {
+	switch {
+	case p.state == parked || p.probing:
+		st.Parked++
+	case p.state != running || !p.silent.IsZero():
+		st.Waiting++
+	case p.blockedTold:
+		st.Blocked++
+	default:
+		st.Running++
+	}
+}
+
+// committed counts a batch, mirrors its positions, and tells.
+func (e *Engine) committed(c Committed) {
+	e.stats.committed(c)
+	e.mirror.committed(c.Segments)
+	e.emit(c)
+	if e.cfg.Until.Set() {
+		e.pokeKeeper()
+	}
+}
+
+// parkedAt tells that a record parked its partition, once for as long as it is the same record. A test of it that fails
+// again is not told again.
+func (e *Engine) parkedAt(p *partition, code string, at fencepost.Offset, reason string) {
+	p.lane.mu.Lock()
+	again := p.probing && p.toldAt == at
+	p.probing, p.toldAt, p.pausing = false, at, true
+	p.lane.mu.Unlock()
+	if !again {
+		e.emit(Parked{TopicPartition: p.TopicPartition, Code: code, Offset: at, Reason: reason,
+			Help: "mend the cause: it is tried again every " + e.cfg.Watch.String()})
+	}
+	e.pokeKeeper()
+}

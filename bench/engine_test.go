@@ -26,15 +26,6 @@ const (
 	recordSize     = 100
 )
 
-// TestMain is also the broker: a process of its own, so that its work is not counted as the engine's.
-func TestMain(m *testing.M) {
-	if dir := os.Getenv("FENCEPOST_BENCH_BROKER"); dir != "" {
-		serve(dir)
-		return
-	}
-	os.Exit(m.Run())
-}
-
 func serve(dir string) {
 	b, err := broker.Start(broker.Config{Dir: dir})
 	if err != nil {

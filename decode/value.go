@@ -104,10 +104,10 @@ var tens = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e
 // fastFloat reads 12.50: at most 15 digits, without sign or exponent. Digits and power of ten are exact then, and one
 // division of exact numbers is rounded once, so the result is the nearest float64 (Clinger 1990).
 func fastFloat(num []byte) (float64, bool) {
-	if len(num) > 16 {
+	if len(num) > 16 { // the point is one of them
 		return 0, false
 	}
-	n, digits, point := int64(0), 0, -1
+	n, point := int64(0), -1
 	for i, c := range num {
 		if c == '.' {
 			point = i
@@ -117,9 +117,8 @@ func fastFloat(num []byte) (float64, bool) {
 			return 0, false
 		}
 		n = n*10 + int64(c)
-		digits++
 	}
-	if digits > 15 || point < 0 {
+	if point < 0 {
 		return 0, false
 	}
 	return float64(n) / tens[len(num)-1-point], true

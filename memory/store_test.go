@@ -209,6 +209,25 @@ func TestHandlersOfManyLanesCountOnce(t *testing.T) {
 	}
 }
 
+// A restore takes the handlers' values back too, and may be done again.
+func TestRestoreTakesValuesBack(t *testing.T) {
+	s, l, at := started(t)
+	s.Handle = func(_ context.Context, tx *memory.Tx, b *fencepost.Batch) error {
+		tx.Set("last", b.Segments[0].Move.TopicPartition.String()+tx.Value("last"))
+		return nil
+	}
+	backup := s.Backup()
+	for range 2 {
+		if err := l.Commit(t.Context(), as, span(at, 1)); err != nil {
+			t.Fatal(err)
+		}
+		s.Restore(backup)
+		if got := s.Values(); len(got) != 0 {
+			t.Errorf("values after the restore: got %v, want none", got)
+		}
+	}
+}
+
 // A handler's error leaves nothing: no row, no value, no move.
 func TestHandlerErrorLeavesNothing(t *testing.T) {
 	s, l, at := started(t)

@@ -209,6 +209,33 @@ func TestHandlersOfManyLanesCountOnce(t *testing.T) {
 	}
 }
 
+// A handler whose value changed between its read and its commit runs again, and adds to the new value.
+func TestHandlerThatReadAnOldValueRunsAgain(t *testing.T) {
+	s, l, at := started(t)
+	other := fencepost.Writer{Group: "other"}
+	if err := s.Move(t.Context(), other, []fencepost.Move{{TopicPartition: tp, Next: at, Cause: fencepost.CauseStart}}); err != nil {
+		t.Fatal(err)
+	}
+	runs := 0
+	s.Handle = func(ctx context.Context, tx *memory.Tx, b *fencepost.Batch) error {
+		runs++
+		n, _ := strconv.Atoi(tx.Value("count"))
+		if runs == 1 {
+			if err := lane(t, s).Commit(ctx, other, span(at, 5)); err != nil {
+				return err
+			}
+		}
+		tx.Set("count", strconv.Itoa(n+b.Rows()))
+		return nil
+	}
+	if err := l.Commit(t.Context(), as, span(at, 3)); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Values()["count"]; got != "8" || runs != 3 {
+		t.Errorf("count of 5 and 3 rows: got %s after %d runs, want 8 after 3", got, runs)
+	}
+}
+
 // A restore takes the handlers' values back too, and may be done again.
 func TestRestoreTakesValuesBack(t *testing.T) {
 	s, l, at := started(t)

@@ -36,7 +36,7 @@ func plain(ctx context.Context, brokers, group, topic, dsn string, batch, want i
 	var rows [][]any
 	var last []*kgo.Record
 	flush := func() error {
-		if _, err := db.CopyFrom(ctx, pgx.Identifier{topic}, []string{"date", "delay", "distance", "origin", "destination"},
+		if _, err := db.CopyFrom(ctx, pgx.Identifier{"flights"}, []string{"date", "delay", "distance", "origin", "destination"},
 			pgx.CopyFromRows(rows)); err != nil {
 			return err
 		}

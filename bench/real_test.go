@@ -70,8 +70,10 @@ func newReal(b *testing.B) *real {
 }
 
 // topic makes a topic that holds the flights times over.
-func (r *real) topic(name string, times int, compression string) {
+// It returns the topic's name, which begins with the benchmark's: the broker is shared.
+func (r *real) topic(times int, compression string) string {
 	r.b.Helper()
+	name := servers.Name(r.b)
 	t, err := flights.Open("../internal/flights/testdata/flights-3m.fpz")
 	if err != nil {
 		r.b.Fatal(err)
@@ -86,6 +88,7 @@ func (r *real) topic(name string, times int, compression string) {
 			r.b.Fatal(err)
 		}
 	}
+	return name
 }
 
 func (r *real) exec(sql string) {
@@ -206,9 +209,9 @@ const rounds = 3
 // the engine and of Postgres, and throughput beside psql \copy binary of the same rows and beside the plain program.
 func BenchmarkAppend(b *testing.B) {
 	r := newReal(b)
-	r.topic("flights", 3, "")
+	topic := r.topic(3, "")
 	r.fresh()
-	r.process(exec.Command(r.binary, "run", r.pipeline("flights", 20_000), "--until", "end"))
+	r.process(exec.Command(r.binary, "run", r.pipeline(topic, 20_000), "--until", "end"))
 	file := filepath.Join("/tmp", servers.Name(b)+".copy")
 	b.Cleanup(func() { _ = os.Remove(file) })
 	r.process(exec.Command("psql", r.dsn, "-qc", `\copy flights to '`+file+`' binary`))
@@ -218,13 +221,13 @@ func BenchmarkAppend(b *testing.B) {
 				var ours, copies, plains []ran
 				for range rounds {
 					r.fresh()
-					ours = append(ours, r.process(exec.Command(r.binary, "run", r.pipeline("flights", batch), "--until", "end")))
+					ours = append(ours, r.process(exec.Command(r.binary, "run", r.pipeline(topic, batch), "--until", "end")))
 					r.count(three)
 					r.fresh()
 					copies = append(copies, r.process(exec.Command("psql", r.dsn, "-qc", `\copy flights from '`+file+`' binary`)))
 					r.count(three)
 					r.fresh()
-					plains = append(plains, r.process(r.plain("flights", batch)))
+					plains = append(plains, r.process(r.plain(topic, batch)))
 					r.count(three)
 				}
 				reportAppend(b, batch, ours, copies, plains)
@@ -272,11 +275,11 @@ func (r *real) plain(topic string, batch int) *exec.Cmd {
 func BenchmarkMemory(b *testing.B) {
 	r := newReal(b)
 	for _, codec := range []string{"lz4", "zstd"} {
-		r.topic("flights-"+codec, 1, codec)
+		topic := r.topic(1, codec)
 		b.Run(codec, func(b *testing.B) {
 			for b.Loop() {
 				r.fresh()
-				got := r.process(exec.Command(r.binary, "run", r.pipeline("flights-"+codec, 20_000), "--until", "end"))
+				got := r.process(exec.Command(r.binary, "run", r.pipeline(topic, 20_000), "--until", "end"))
 				r.count(flightRows)
 				b.ReportMetric(float64(got.rss)/1024, "MiB-peak(goal<=200)")
 				b.ReportMetric(got.cpu.Seconds()/3, "cpu-s/M")
@@ -335,12 +338,12 @@ func (w *worker) stop(b *testing.B) {
 // rebalance delay.
 func BenchmarkFirstCommit(b *testing.B) {
 	r := newReal(b)
-	r.topic("flights", 1, "")
+	topic := r.topic(1, "")
 	for b.Loop() {
 		var took []time.Duration
 		for range 9 {
 			r.fresh()
-			w := r.start(r.pipeline("flights", 20_000))
+			w := r.start(r.pipeline(topic, 20_000))
 			at, ok := <-w.commit
 			if !ok {
 				b.Fatal("the worker ended without a commit")
@@ -364,19 +367,19 @@ func BenchmarkVisible(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer cl.Close()
-	r.topic("visible", 0, "")
-	if _, err := feed.Produce(b.Context(), feed.Config{Brokers: []string{r.brokers}, Topic: "visible", Partitions: 12,
+	topic := servers.Name(b)
+	if _, err := feed.Produce(b.Context(), feed.Config{Brokers: []string{r.brokers}, Topic: topic, Partitions: 12,
 		Flights: func(func(flights.Flight) bool) {}}); err != nil {
 		b.Fatal(err)
 	}
 	r.fresh()
-	w := r.start(r.pipeline("visible", 20_000))
+	w := r.start(r.pipeline(topic, 20_000))
 	defer w.stop(b)
 	seen := 0
 	round := func() time.Duration {
 		var rs []*kgo.Record
 		for i := range 100 {
-			rs = append(rs, &kgo.Record{Topic: "visible", Partition: int32(i % 12),
+			rs = append(rs, &kgo.Record{Topic: topic, Partition: int32(i % 12),
 				Value: []byte(`{"date":"2001-01-01T00:01:00","delay":1,"distance":2,"origin":"ATL","destination":"ORD"}`)})
 		}
 		began := time.Now()

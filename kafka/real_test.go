@@ -252,7 +252,7 @@ func TestTruncated(t *testing.T) {
 	}
 	keep := size()
 	b.produce(b.cl, name, 0, 5)
-	s, h := b.open(Config{Topics: []string{name}}), &holder{}
+	s, h := b.open(Config{Partitions: []fencepost.TopicPartition{tp(name, 0)}}), &holder{} // a group would ask anew
 	if err := s.Start(t.Context(), h); err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +270,9 @@ func TestTruncated(t *testing.T) {
 	if got.Err != nil || got.End != 30 || got.EpochEnd != 10 {
 		t.Errorf("bounds %+v, want end 30 and the end of epoch 0 at 10", got)
 	}
-	r.failed(tp(name, 0))
+	if !r.poll(5*time.Second, func() bool { return len(r.err[tp(name, 0)]) > 0 }) {
+		t.Fatalf("no failure; got %v", r.got)
+	}
 	if c := r.err[tp(name, 0)][0]; c != "DATA_LOSS" && c != "OFFSET_OUT_OF_RANGE" {
 		t.Errorf("failed with %s", c)
 	}

@@ -7,18 +7,18 @@
 // The client decides starts by itself, and each of its defaults loses or repeats records silently somewhere. Here it
 // decides none: every start comes from the Holder, and whatever goes wrong with a partition is said once and waits.
 //
-//	             Holder (the engine)                                     brokers
-//	               ^   |                                                    ^
-//	     Assigned  |   | Start: offset, paused                              |
-//	     Revoked   |   v                                                    |
-//	     Lost     +---------------------- Source ---------------------+     |
-//	              | member    adjust, revoked, lost; what is held     |     |
-//	    Poll <----| source    chunks, failures once, Steer            |-----+ one client
-//	   Steer ---->| topics    the watch: recreated, grown, appeared   |
-//	              | memory    how much is fetched and decompressed    |
-//	  Bounds <----| bounds    metadata, 3 to 5 questions, metadata    |
-//	  Mirror ---->| mirror    committed offsets with our marks        |
-//	              +---------------------------------------------------+
+//	           Holder (the engine)                                     brokers
+//	             ^   |                                                    ^
+//	   Assigned  |   | Start: offset, paused                              |
+//	   Revoked   |   v                                                    |
+//	   Lost     +---------------------- Source ---------------------+     |
+//	            | member    adjust, revoked, lost; what is held     |     |
+//	  Poll <----| source    chunks, failures once, Steer            |-----+ one client
+//	 Steer ---->| topics    the watch: recreated, grown, appeared   |
+//	            | memory    how much is fetched and decompressed    |
+//	Bounds <----| bounds    metadata, 3 to 5 questions, metadata    |
+//	Mirror ---->| mirror    committed offsets with our marks        |
+//	            +---------------------------------------------------+
 //
 // # Laws kept here
 //

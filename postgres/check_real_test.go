@@ -204,6 +204,11 @@ func TestLeastGrants(t *testing.T) {
 	if got := one[string](t, s, "select (select count(*) from flights) || ' ' || (select count(*) from upserted)"); got != "3 2" {
 		t.Errorf("rows: got %s, want 3 2", got)
 	}
+	s.exec(t, "delete from fencepost_groups where group_name = ''")
+	snap, err := s.worker(t, Config{DSN: u.String(), Table: "flights"}).sink.Ledger().Read(t.Context(), "flights")
+	if err != nil || snap.Ledger == (fencepost.LedgerID{}) || len(snap.Positions) != 2 {
+		t.Errorf("a ledger without its identity row: got %v, %v; want an identity and 2 positions", snap, err)
+	}
 	s.exec(t, "revoke update on fencepost_ledger from "+role)
 	sink, err := s.open(t.Context(), Config{DSN: u.String(), Table: "flights"})
 	if err != nil {

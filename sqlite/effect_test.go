@@ -86,7 +86,7 @@ func TestConstraintsNameTableAndColumn(t *testing.T) {
 func TestUnstorableValuesAreRejected(t *testing.T) {
 	tp := topic(1)[0]
 	for name, column := range map[string]func(c *fencepost.Column){
-		"NaN":       func(c *fencepost.Column) { c.Type = fencepost.Float; c.AppendFloat(math.NaN()) },
+		"NaN":  func(c *fencepost.Column) { c.Type = fencepost.Float; c.AppendFloat(math.NaN()) },
 		"9999": func(c *fencepost.Column) { c.Type = fencepost.Timestamp; c.AppendInt(math.MaxInt64) },
 	} {
 		s, l := fresh(t, Config{Table: "things"}, "CREATE TABLE things (v)")

@@ -4,6 +4,6 @@ package sqlite
 
 // Under the race detector SQLite, which is Go code here, is some thirty times slower: smaller numbers there.
 const (
-	workEnd, workKills = 900, 20
+	workEnd, workKills = 1200, 12
 	contendedRows      = 500
 )

@@ -194,7 +194,7 @@ func TestKilledWorkersLoseAndDoubleNothing(t *testing.T) {
 				i := random.IntN(len(workers))
 				workers[i].cmd.Process.Kill()
 				workers[i] = run()
-				killed, running, countdown = killed+1, running+1, 1+random.IntN(12)
+				killed, running, countdown = killed+1, running+1, 1+random.IntN(8)
 			}
 		case err := <-ended:
 			running--

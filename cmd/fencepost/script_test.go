@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/pflag"
@@ -39,6 +40,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "kafka": startBroker, "produce": produce, "sqlite": sqliteCommand, "fill": fill, "hide": hide,
+			"waitfor": waitRows, "waitpath": waitPath,
 		},
 	})
 }
@@ -121,6 +123,36 @@ func fill(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// until asks again and again, as another process's doing can only be looked at, for at most 20 s.
+func until(ts *testscript.TestScript, what string, done func() bool) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			ts.Fatalf("20 s went by, and still not: %s", what)
+		}
+	}
+}
+
+// waitRows waits until a query gives at least so much: waitfor DATABASE SQL COUNT.
+func waitRows(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	until(ts, strings.Join(args, " "), func() bool {
+		sqliteCommand(ts, false, args[:2])
+		got, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile("answer")))
+		return err == nil && got >= want
+	})
+}
+
+// waitPath waits until a file or folder is there: waitpath PATH.
+func waitPath(ts *testscript.TestScript, _ bool, args []string) {
+	until(ts, args[0], func() bool { _, err := os.Stat(ts.MkAbs(args[0])); return err == nil })
+}
+
 // varying is what differs from run to run, with what stands for it.
 var varying = []struct {
 	is  *regexp.Regexp
@@ -157,7 +189,7 @@ func TestManualsAreComplete(t *testing.T) {
 		var b strings.Builder
 		a.printManual(&b, m)
 		for _, line := range strings.Split(b.String(), "\n") {
-			if len([]rune(line)) > 120 {
+			if len([]rune(line)) > 100 {
 				t.Errorf("%s: %q is too wide", cmd.Name(), line)
 			}
 		}

@@ -111,7 +111,7 @@ func (l *Log) Failed(code, reason, help string) {
 }
 
 // UnknownField tells a field that schema does not take, once.
-func (l *Log) UnknownField(name string) { l.slog.Warn("unknown field", "field", name) }
+func (l *Log) UnknownField(name string) { l.slog.Info("unknown field", "field", name) }
 
 // Client takes the Kafka client's own log.
 func (l *Log) Client(level int, msg string, keyvals ...any) {

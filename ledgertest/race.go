@@ -123,11 +123,15 @@ func (k *worker) rounds(ctx context.Context, n int, act func(context.Context, fe
 }
 
 // race: two workers that both believe to own a partition; every row stands once, in a chain without hole or overlap.
+// First both read before either commits, so that one commit of each pair is late; then they run free.
 func race(w *world) {
-	const rounds = 60
+	const rounds = 40
 	tp := partition(0)
-	workers := []*worker{w.worker(fencepost.KeepAll), w.worker(fencepost.KeepAll)}
+	workers := [2]*worker{w.worker(fencepost.KeepAll), w.worker(fencepost.KeepAll)}
 	held := w.start(workers[0], 0, tp)[tp]
+	for round := range rounds {
+		w.pair(workers, tp, [2]fencepost.Offset{2, fencepost.Offset(2 + round%2)})
+	}
 	loop := func(k *worker, step fencepost.Offset) error {
 		return k.rounds(w.Context(), rounds, func(ctx context.Context, s fencepost.Snapshot) error {
 			p := s.Positions[tp]
@@ -137,8 +141,30 @@ func race(w *world) {
 	if err := together(func() error { return loop(workers[0], 2) }, func() error { return loop(workers[1], 3) }); err != nil {
 		w.Fatalf("two workers on one partition: %v", err)
 	}
-	all := Span{TopicPartition: tp, Held: held, Until: rounds * 5}
-	w.wantRows(all)
-	w.wantPositions(workers[0], map[fencepost.TopicPartition]fencepost.Position{tp: all.Next()})
-	Chain(w.T, w.moves(workers[0]), w.read(workers[0]))
+	s := w.read(workers[0])
+	w.wantRows(Span{TopicPartition: tp, Held: held, Until: s.Positions[tp].Offset})
+	if low := fencepost.Offset(2*rounds + 5*rounds); s.Positions[tp].Offset < low {
+		w.Errorf("position after all rounds: got %d, want %d at least", s.Positions[tp].Offset, low)
+	}
+	Chain(w.T, w.moves(workers[0]), s)
+}
+
+// pair lets both workers read, then both commit, as far on as steps says: one is accepted, the other refused.
+func (w *world) pair(workers [2]*worker, tp fencepost.TopicPartition, steps [2]fencepost.Offset) {
+	w.Helper()
+	var batches [2]*fencepost.Batch
+	for i, k := range workers {
+		p := w.read(k).Positions[tp]
+		batches[i] = Batch(Span{TopicPartition: tp, Held: p, Until: p.Offset + steps[i]})
+	}
+	var errs [2]error
+	_ = together(
+		func() error { errs[0] = workers[0].lane.Commit(w.Context(), workers[0].as, batches[0]); return nil },
+		func() error { errs[1] = workers[1].lane.Commit(w.Context(), workers[1].as, batches[1]); return nil })
+	winner := slices.Index(errs[:], nil)
+	if winner < 0 || errs[1-winner] == nil {
+		w.Fatalf("two commits from one position answered %v and %v, want one accepted", errs[0], errs[1])
+	}
+	w.wantRefused("the commit that came second", errs[1-winner],
+		map[fencepost.TopicPartition]fencepost.Position{tp: batches[winner].Segments[0].Move.Next})
 }

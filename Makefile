@@ -1,0 +1,33 @@
+# Quick loop: make check. Everything, on a fresh machine too: make test.
+
+SERVERS := go run ./internal/servers/cmd/servers
+
+.PHONY: check servers test bench bench-real build
+
+# What needs no server. Tests that need one carry the build tag realservers.
+check:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then \
+		echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go vet -tags realservers ./...
+	@command -v $${CC:-gcc} >/dev/null || { echo "the race detector needs gcc: run make servers"; exit 1; }
+	go test -race ./...
+
+# Installs what real servers need; silent and quick where it is there already.
+servers:
+	@$(SERVERS) install
+
+# Installs first: check needs gcc. Packages one after the other, since each may
+# start servers of its own.
+test: servers
+	$(MAKE) check
+	$(SERVERS) run -- go test -race -tags realservers -count=1 -p 1 -timeout 30m ./...
+
+bench:
+	go test -run='^$$' -bench=. ./bench/...
+
+bench-real: servers
+	$(SERVERS) run -- go test -run='^$$' -bench=. -tags realservers -p 1 ./bench/...
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...

@@ -1,0 +1,59 @@
+// Package decode makes typed columns of records: it holds the decoders that implement [fencepost.Decoder].
+//
+//	JSON    fields of a JSON object, each a column of its own type
+//	Raw     the whole value as one column
+//	Func    a function of yours per record
+//	Infer   a first JSON schema, guessed from sample records
+//
+// # How JSON is read
+//
+// One pass over the bytes validates everything and remembers where the wanted values are; then each column takes
+// its value from there. Nothing is built between the bytes and the columns, so a record costs no allocation.
+//
+//	{"date":"2001-01-01T00:01:00","delay":12,"tail":"N34","origin":"ATL"}
+//	 |      |                     |       |  |            |        |
+//	 name   slot 0                name    1  not wanted:  name     2       the scan: validate, note the span
+//	                                         validated only
+//	        v                             v                        v
+//	        date  timestamp               delay  int               origin  text   then each column, in schema order
+//
+// Records of one topic nearly always list their fields in the same order, so the decoder remembers which name
+// followed which and compares the bytes with that name before it looks one up.
+//
+// # Laws
+//
+// The reference is slow and obvious: the value as map[string]json.RawMessage, then each wanted value by its column's
+// type. A test and a fuzz target hold the scanner to it, and these rules go beyond encoding/json:
+//
+//   - The whole value is JSON (RFC 8259), ignored fields included, and one object with nothing behind it. It is
+//     valid UTF-8 throughout, and an escaped surrogate stands only in a pair: encoding/json would put U+FFFD in the
+//     place of both, which is another text than was sent. It is nested at most [MaxDepth] deep.
+//   - Names are case-sensitive and compared unescaped. The last of several equal names wins, whatever the others hold.
+//   - null gives a null in every column, a json column included; Missing is for a name that is not there.
+//   - A value that is JSON but that the column's type can not hold exactly is a mismatch: another JSON type, 1.0 or
+//     1e3 for an int, an overflow, \u0000 in a text.
+//   - A record without a value (a tombstone) is a bad record for JSON, and a null for Raw.
+//
+// # What fits which column
+//
+//	text       a string without \u0000
+//	int        a number without fraction and exponent, within int64
+//	float      a number, as the nearest float64; finite
+//	bool       true or false
+//	timestamp  a string in the form of RFC 3339, "T" or a space between date and time; without a zone it is UTC; digits
+//	           past the microsecond are cut off. No leap second, no date alone. An integer only with a Unit
+//	decimal    a number, or a string that holds one: its digits with the exponent written out, at most [MaxDigits]
+//	json       any value, verbatim
+//	bytes      a string in standard base64, padded
+//
+// # How it fails
+//
+// Every error of Decode is a *[fencepost.BadRecord] with the code [Undecodable] and a reason that names the field, or
+// the first byte (from 0) at which the value stops being JSON. The row it began is incomplete: the caller drops it.
+// A schema that cannot work is refused when the decoder is made, with one *[FieldError] for each fault.
+//
+// # What it does not do
+//
+// It reads top-level fields only: a nested value is a json column, and the sink's SQL takes it apart. It knows no
+// metadata columns except that [AppendHeaders] writes the form of _headers. It never changes a value to make it fit.
+package decode

@@ -1,0 +1,151 @@
+package decode
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/fencepost/fencepost"
+)
+
+// JSONConfig is the schema of a topic whose records are JSON objects.
+type JSONConfig struct {
+	// Fields are the columns, in order. REQUIRES: at least one.
+	Fields []Field
+	// UnknownFields says what a name means that no Field takes. Zero: it is ignored.
+	UnknownFields UnknownFields
+	// Unknown is called with each unknown name once, over all decoders of the Factory, one call at a time and from
+	// the goroutine of the decoder that met it. Of a topic whose names have no end, the first 1,000 are told, and
+	// of a long name the first 256 bytes. It may be nil.
+	Unknown func(name string)
+}
+
+// UnknownFields says what to do about a field that the schema does not take.
+type UnknownFields uint8
+
+// What may be done about unknown fields.
+const (
+	IgnoreUnknown UnknownFields = iota // validate it and go on
+	RefuseUnknown                      // the record is bad
+)
+
+// Field makes one column of one field.
+type Field struct {
+	Column string
+	Type   fencepost.Type
+	// From is the name of the field, top-level and literal: a dot in it is a dot. Empty: Column. Several columns
+	// may take one field.
+	From string
+	// Unit lets a timestamp be an integer too. Zero: a string only.
+	Unit Unit
+	// Missing says what the column gets from a record without the field. Zero: the record is bad.
+	Missing Rule
+	// Mismatch says what it gets for a value that its type can not hold. Zero: the record is bad.
+	Mismatch Rule
+}
+
+// name is the field's name in the record.
+func (f *Field) name() string {
+	if f.From == "" {
+		return f.Column
+	}
+	return f.From
+}
+
+// Rule says what a column gets where the record has no value that fits. The zero Rule makes the record bad.
+type Rule struct {
+	kind ruleKind
+	json string
+}
+
+type ruleKind uint8
+
+const (
+	ruleError ruleKind = iota
+	ruleNull
+	ruleValue
+)
+
+// Null is the rule that gives the column a null.
+func Null() Rule { return Rule{kind: ruleNull} }
+
+// Default is the rule that gives the column a value, written as JSON the way a record would hold it: 0, "none",
+// "2001-01-01T00:00:00Z". It must fit the column.
+func Default(json string) Rule { return Rule{ruleValue, json} }
+
+// String is the rule in the words of the pipeline file.
+func (r Rule) String() string {
+	switch r.kind {
+	case ruleNull:
+		return "null"
+	case ruleValue:
+		return r.json
+	case ruleError:
+	}
+	return "error"
+}
+
+// JSON makes decoders that take typed columns out of JSON objects. Its error joins one *FieldError for each fault of
+// the schema.
+func JSON(c JSONConfig) (Factory, error) {
+	columns := make([]fencepost.ColumnSpec, len(c.Fields))
+	for i, f := range c.Fields {
+		columns[i] = fencepost.ColumnSpec{Name: f.Column, Type: f.Type}
+	}
+	if err := checkColumns(columns); err != nil {
+		return nil, err
+	}
+	if err := checkFields(c.Fields); err != nil {
+		return nil, err
+	}
+	told := &told{call: c.Unknown, names: map[string]bool{}}
+	return func() fencepost.Decoder { return newProjector(c, columns, told) }, nil
+}
+
+// checkFields finds units, rules and names that cannot work. REQUIRES: the types are known.
+func checkFields(fields []Field) error {
+	var faults []error
+	for i := range fields {
+		f := &fields[i]
+		fault := func(key, reason, help string) {
+			faults = append(faults, &FieldError{Column: f.Column, Key: key, Reason: reason, Help: help})
+		}
+		if !utf8.ValidString(f.name()) {
+			fault("from", "is not UTF-8", "a JSON name always is")
+		}
+		if f.Unit != NoUnit && f.Type != fencepost.Timestamp {
+			fault("unit", "only a timestamp has a unit, this is "+f.Type.String(), "drop unit, or make it a timestamp")
+		}
+		if f.Unit > Micros {
+			fault("unit", "is not a unit", strings.Join(units[1:], " "))
+			continue
+		}
+		if reason := f.checkDefault(f.Missing); reason != "" {
+			fault("missing", reason, "error, null, or a value that fits")
+		}
+		if reason := f.checkDefault(f.Mismatch); reason != "" {
+			fault("mismatch", reason, "error, null, or a value that fits")
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// checkDefault says why a rule's value cannot stand in the column, or nothing.
+func (f *Field) checkDefault(r Rule) string {
+	if r.kind != ruleValue {
+		return ""
+	}
+	var s scanner
+	var t token
+	if i := s.whole([]byte(r.json), &t); i < 0 {
+		return "the value " + excerpt([]byte(r.json), 0, len(r.json)) + " is not JSON"
+	}
+	if t.kind == null {
+		return "null as a value is the rule null"
+	}
+	c := fencepost.Column{Name: f.Column, Type: f.Type}
+	if _, ok := f.append(&c, []byte(r.json), &t, nil); !ok {
+		return f.misfit([]byte(r.json), &t)
+	}
+	return ""
+}

@@ -1,0 +1,132 @@
+package decode
+
+import (
+	"fmt"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/fencepost/fencepost"
+)
+
+// notJSON says where a value stops being JSON, and shows the place.
+func (s *scanner) notJSON(v []byte, at int) error {
+	why := ""
+	switch s.flaw {
+	case flawUTF8:
+		why = "invalid UTF-8: "
+	case flawSurrogate:
+		why = "half of a surrogate pair: "
+	case flawDepth:
+		return bad("value is nested deeper than %d, at byte %d", MaxDepth, at)
+	case flawSyntax:
+	}
+	switch {
+	case len(v) == 0:
+		return bad("value is not JSON at byte 0: it is empty")
+	case at == len(v):
+		return bad("value is not JSON at byte %d: it ends there", at)
+	case at == 0 && v[0] == 0 && len(v) > 5:
+		return bad("value is not JSON at byte 0: it begins with a zero byte, as records of a schema registry do")
+	}
+	return bad("value is not JSON at byte %d: %s%s", at, why, excerpt(v, begins(v, at), ends(v, at)))
+}
+
+// begins finds where the item around byte at begins, if that is near.
+func begins(v []byte, at int) int {
+	for i := at - 1; i >= max(at-32, 0); i-- {
+		if v[i] == ',' || v[i] == '{' || v[i] == '[' {
+			return space(v, i+1)
+		}
+	}
+	return max(at-12, 0)
+}
+
+// ends finds where the item around byte at ends, if that is near.
+func ends(v []byte, at int) int {
+	for i := at + 1; i < min(at+12, len(v)); i++ {
+		if v[i] == ',' || v[i] == '}' || v[i] == ']' {
+			return i
+		}
+	}
+	return min(at+12, len(v))
+}
+
+// excerpt is v[lo:hi] for people: what cannot be shown is escaped.
+func excerpt(v []byte, lo, hi int) string {
+	var s []byte
+	for i := lo; i < hi; {
+		r, n := utf8.DecodeRune(v[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			s = fmt.Appendf(s, `\x%02x`, v[i])
+		case !unicode.IsPrint(r):
+			s = append(s, strconv.Quote(string(r))[1:]...)
+			s = s[:len(s)-1]
+		default:
+			s = append(s, v[i:i+n]...)
+		}
+		i += n
+	}
+	return string(s)
+}
+
+// notObject says what a value is that does not begin as an object.
+func (p *projector) notObject(v []byte) error {
+	var t token
+	if i := p.scan.whole(v, &t); i < 0 {
+		return p.scan.notJSON(v, ^i)
+	}
+	return bad("value is %s, not an object", kinds[t.kind])
+}
+
+// strangeField names the unknown field that makes a record bad.
+func (p *projector) strangeField() error {
+	if p.strange == begin {
+		return bad("record has a field that the schema does not know, beside %d others", maxNames)
+	}
+	for n, id := range p.byName {
+		if id == p.strange {
+			return bad("field %s is not in the schema", excerpt([]byte(n), 0, len(n)))
+		}
+	}
+	return bad("record has a field that the schema does not know")
+}
+
+// misfit says why a value does not fit its column.
+func (f *Field) misfit(v []byte, t *token) string {
+	lo, hi := t.lo, t.hi
+	if t.kind == plain || t.kind == escaped {
+		lo, hi = lo-1, hi+1
+	}
+	shown := excerpt(v, lo, min(hi, lo+40))
+	if hi > lo+40 {
+		shown += "..."
+	}
+	is := func(why string) string { return fmt.Sprintf("%s does not fit %s: %s", shown, f.Type, why) }
+	isString := t.kind == plain || t.kind == escaped
+	isNumber := t.kind == short || t.kind == integer || t.kind == number
+	switch {
+	case f.Type == fencepost.Text && isString:
+		return is(`it holds \u0000`)
+	case f.Type == fencepost.Int && t.kind == integer:
+		return is("it is beyond 64 bits")
+	case f.Type == fencepost.Int && t.kind == number:
+		return is("it has a fraction or an exponent")
+	case f.Type == fencepost.Float && isNumber:
+		return is("it is beyond a float64")
+	case f.Type == fencepost.Timestamp && isString:
+		return is("it is not in the form 2001-01-01T00:01:00Z (RFC 3339; without a zone it is UTC)")
+	case f.Type == fencepost.Timestamp && t.kind != number && isNumber && f.Unit == NoUnit:
+		return is("an integer needs a unit: s, ms or us")
+	case f.Type == fencepost.Timestamp && t.kind != number && isNumber:
+		return is("it overflows as " + f.Unit.String())
+	case f.Type == fencepost.Decimal && isNumber:
+		return is(fmt.Sprintf("it has more than %d digits", MaxDigits))
+	case f.Type == fencepost.Decimal && isString:
+		return is(fmt.Sprintf("it is not a number of at most %d digits", MaxDigits))
+	case f.Type == fencepost.Bytes && isString:
+		return is("it is not base64")
+	}
+	return is("it is " + kinds[t.kind])
+}

@@ -1,0 +1,358 @@
+package decode
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fencepost/fencepost"
+)
+
+// twin is the slow and obvious decoder that the scanner is held to: encoding/json makes a map[string]json.RawMessage
+// of the value, and each column takes its value from there. It returns the row as words, null for a null.
+func twin(c JSONConfig, value []byte) ([]string, error) {
+	m, err := twinObject(value)
+	if err != nil {
+		return nil, err
+	}
+	if c.UnknownFields == RefuseUnknown {
+		wanted := map[string]bool{}
+		for _, f := range c.Fields {
+			wanted[f.name()] = true
+		}
+		for n := range m {
+			if !wanted[n] {
+				return nil, fmt.Errorf("unknown field %s", n)
+			}
+		}
+	}
+	var row []string
+	for _, f := range c.Fields {
+		raw, there := m[f.name()]
+		cell, ok := "", true
+		rule := f.Missing
+		if there {
+			cell, ok = twinValue(f, raw)
+			rule = f.Mismatch
+		}
+		if !there || !ok {
+			switch rule.kind {
+			case ruleError:
+				return nil, fmt.Errorf("field %s: missing or misfit", f.Column)
+			case ruleNull:
+				cell = "null"
+			case ruleValue:
+				cell, _ = twinValue(f, []byte(rule.json))
+			}
+		}
+		row = append(row, cell)
+	}
+	return row, nil
+}
+
+var escapes = regexp.MustCompile(`\\(u[0-9a-fA-F]{4}|.)`)
+
+// errStricter marks what encoding/json takes and we do not.
+var errStricter = errors.New("stricter than encoding/json")
+
+func twinObject(value []byte) (map[string]json.RawMessage, error) {
+	if err := twinValid(value); err != nil {
+		return nil, err
+	}
+	if bytes.TrimLeft(value, " \t\r\n")[0] != '{' {
+		return nil, fmt.Errorf("not an object: %w", errStricter)
+	}
+	var m map[string]json.RawMessage
+	return m, json.Unmarshal(value, &m)
+}
+
+// twinValid says why a value is not what this package calls JSON.
+func twinValid(value []byte) error {
+	if !json.Valid(value) {
+		var m any
+		return json.Unmarshal(value, &m)
+	}
+	if !utf8.Valid(value) {
+		return fmt.Errorf("invalid UTF-8: %w", errStricter)
+	}
+	if twinDepth(value) > MaxDepth {
+		return fmt.Errorf("too deep: %w", errStricter)
+	}
+	high := -1 // where the low half of a pair must begin
+	for _, at := range escapes.FindAllSubmatchIndex(value, -1) {
+		unit := int64(0)
+		if word := value[at[2]:at[3]]; word[0] == 'u' && len(word) == 5 {
+			unit, _ = strconv.ParseInt(string(word[1:]), 16, 32)
+		}
+		low := unit >= 0xdc00 && unit <= 0xdfff
+		if low != (high == at[0]) || high >= 0 && high != at[0] {
+			return fmt.Errorf("lone surrogate: %w", errStricter)
+		}
+		high = -1
+		if unit >= 0xd800 && unit <= 0xdbff {
+			high = at[1]
+		}
+	}
+	if high >= 0 {
+		return fmt.Errorf("lone surrogate: %w", errStricter)
+	}
+	return nil
+}
+
+func twinDepth(value []byte) int {
+	deepest, depth := 0, 0
+	d := json.NewDecoder(bytes.NewReader(value))
+	d.UseNumber()
+	for {
+		t, err := d.Token()
+		if err == io.EOF {
+			return deepest
+		}
+		switch t {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+			deepest = max(deepest, depth)
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+	}
+}
+
+var (
+	twinInt  = regexp.MustCompile(`^-?[0-9]+$`)
+	twinNum  = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+	twinTime = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?)([Zz]|[-+]([01][0-9]|2[0-3]):[0-5][0-9])?$`)
+)
+
+func twinValue(f Field, raw json.RawMessage) (string, bool) {
+	if string(raw) == "null" {
+		return "null", true
+	}
+	var s string
+	isString := raw[0] == '"'
+	if isString {
+		if err := json.Unmarshal(raw, &s); err != nil {
+			panic(err)
+		}
+	}
+	switch f.Type {
+	case fencepost.Text:
+		return strconv.Quote(s), isString && !strings.Contains(s, "\x00")
+	case fencepost.Int:
+		n, err := strconv.ParseInt(string(raw), 10, 64)
+		return strconv.FormatInt(n, 10), err == nil
+	case fencepost.Float:
+		x, err := strconv.ParseFloat(string(raw), 64)
+		return strconv.FormatFloat(x, 'g', -1, 64), err == nil
+	case fencepost.Bool:
+		return string(raw), string(raw) == "true" || string(raw) == "false"
+	case fencepost.JSON:
+		return string(raw), true
+	case fencepost.Bytes:
+		b, err := base64.StdEncoding.Strict().DecodeString(s)
+		return hex.EncodeToString(b), isString && err == nil && !strings.ContainsAny(s, "\r\n")
+	case fencepost.Decimal:
+		if isString {
+			return twinDecimal(s)
+		}
+		return twinDecimal(string(raw))
+	case fencepost.Timestamp:
+		if isString {
+			return twinTimestamp(s)
+		}
+		n, err := strconv.ParseInt(string(raw), 10, 64)
+		factor := map[Unit]int64{Seconds: 1e6, Millis: 1e3, Micros: 1}[f.Unit]
+		us := new(big.Int).Mul(big.NewInt(n), big.NewInt(factor))
+		return showMicros(us.Int64()), err == nil && f.Unit != NoUnit && us.IsInt64()
+	}
+	panic("no such type")
+}
+
+func twinTimestamp(s string) (string, bool) {
+	m := twinTime.FindStringSubmatch(s)
+	if m == nil {
+		return "", false
+	}
+	zone := strings.ToUpper(m[4])
+	if zone == "" {
+		zone = "Z"
+	}
+	t, err := time.Parse(time.RFC3339Nano, m[1]+"T"+m[2]+zone)
+	return showMicros(t.UnixMicro()), err == nil
+}
+
+// twinDecimal moves the point through the digits by hand and lets math/big say that the value stayed the same.
+func twinDecimal(s string) (string, bool) {
+	m := twinNum.FindStringSubmatch(s)
+	if m == nil {
+		return "", false
+	}
+	exp := 0
+	if m[3] != "" {
+		e, err := strconv.Atoi(m[3][1:])
+		if err != nil || e > 1e6 || e < -1e6 {
+			return "", false
+		}
+		exp = e
+	}
+	digits, places := m[1], -exp
+	if m[2] != "" {
+		digits += m[2][1:]
+		places += len(m[2]) - 1
+	}
+	if places < 0 {
+		digits, places = digits+strings.Repeat("0", -places), 0
+	}
+	if len(digits) <= places {
+		digits = strings.Repeat("0", places-len(digits)+1) + digits
+	}
+	written := len(digits)
+	whole, part := digits[:len(digits)-places], digits[len(digits)-places:]
+	// Zeros in front are dropped, but they count where the number was sent with them (0.5e3).
+	if whole = strings.TrimLeft(whole, "0"); whole == "" {
+		whole = "0"
+	}
+	d := whole
+	if part != "" {
+		d += "." + part
+	}
+	if s[0] == '-' && strings.Trim(d, "0.") != "" {
+		d = "-" + d
+	}
+	if written > MaxDigits {
+		return "", false
+	}
+	was, _ := new(big.Rat).SetString(s)
+	is, _ := new(big.Rat).SetString(d)
+	if was.Cmp(is) != 0 {
+		panic(fmt.Sprintf("twin: %s is not %s", d, s))
+	}
+	return d, true
+}
+
+func showMicros(us int64) string { return time.UnixMicro(us).UTC().Format(time.RFC3339Nano) }
+
+// show is row i of a column in the words of the tests.
+func show(c *fencepost.Column, i int) string {
+	if c.Null(i) {
+		return "null"
+	}
+	switch c.Type {
+	case fencepost.Int:
+		return strconv.FormatInt(c.Int(i), 10)
+	case fencepost.Float:
+		return strconv.FormatFloat(c.Float(i), 'g', -1, 64)
+	case fencepost.Bool:
+		return strconv.FormatBool(c.Bool(i))
+	case fencepost.Timestamp:
+		return showMicros(c.Micros(i))
+	case fencepost.Text:
+		return strconv.Quote(c.Text(i))
+	case fencepost.Bytes:
+		return hex.EncodeToString(c.Bytes(i))
+	default:
+		return c.Text(i)
+	}
+}
+
+// decodeRow decodes one value as an engine would: of a bad record the begun row is dropped.
+func decodeRow(d fencepost.Decoder, columns []fencepost.Column, r *fencepost.Record) ([]string, error) {
+	n := columns[0].Len()
+	if err := d.Decode(r, columns); err != nil {
+		for k := range columns {
+			columns[k].Truncate(n)
+		}
+		return nil, err
+	}
+	var row []string
+	for k := range columns {
+		if got := columns[k].Len(); got != n+1 {
+			return nil, fmt.Errorf("column %s has %d rows, want %d", columns[k].Name, got, n+1)
+		}
+		row = append(row, show(&columns[k], n))
+	}
+	return row, nil
+}
+
+var position = regexp.MustCompile(`at byte ([0-9]+)`)
+
+// compare holds one value's decoding to the twin's.
+func compare(t *testing.T, c JSONConfig, d fencepost.Decoder, columns []fencepost.Column, value []byte) {
+	t.Helper()
+	if value == nil {
+		value = []byte{}
+	}
+	want, wantErr := twin(c, value)
+	got, err := decodeRow(d, columns, &fencepost.Record{Value: value})
+	if (err != nil) != (wantErr != nil) {
+		t.Fatalf("value %q: got error %v, the twin says %v", value, err, wantErr)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("value %q: row differs (-twin +got):\n%s", value, diff)
+	}
+	var b *fencepost.BadRecord
+	if err != nil && (!errors.As(err, &b) || b.Code != Undecodable) {
+		t.Fatalf("value %q: error %v is not a bad record", value, err)
+	}
+	// Where encoding/json finds bad syntax, we find it at the same byte, unless something stricter is before it.
+	var syntax *json.SyntaxError
+	if errors.As(wantErr, &syntax) && len(value) > 0 {
+		at := int(syntax.Offset) - 1
+		if strings.HasPrefix(syntax.Error(), "unexpected end") ||
+			strings.HasPrefix(syntax.Error(), "invalid character ' '") && value[at] != ' ' {
+			at = len(value) // encoding/json tries a space there before it speaks of an end
+		}
+		m := position.FindStringSubmatch(err.Error())
+		if m == nil {
+			t.Fatalf("value %q: error %q names no byte", value, err)
+		}
+		ours, _ := strconv.Atoi(m[1])
+		stricter := strings.Contains(err.Error(), "UTF-8") || strings.Contains(err.Error(), "surrogate") ||
+			strings.Contains(err.Error(), "deeper")
+		if ours > at || ours < at && !stricter {
+			t.Fatalf("value %q: error %q, encoding/json finds it at byte %d", value, err, at)
+		}
+	}
+}
+
+// everything is a schema with a column of each type, and rules by the bits of n.
+func everything(n uint8) JSONConfig {
+	fields := []Field{
+		{Column: "i", Type: fencepost.Int},
+		{Column: "f", Type: fencepost.Float},
+		{Column: "s", Type: fencepost.Text},
+		{Column: "b", Type: fencepost.Bool},
+		{Column: "t", Type: fencepost.Timestamp, Unit: Unit(n >> 4 & 3)},
+		{Column: "d", Type: fencepost.Decimal},
+		{Column: "j", Type: fencepost.JSON, From: "é\""},
+		{Column: "x", Type: fencepost.Bytes},
+		{Column: "i_as_text", Type: fencepost.Text, From: "i"},
+	}
+	defaults := []string{"7", "-1.5", `"none"`, "true", `"1999-12-31T23:59:59Z"`, `"1e3"`, `{"a":[1]}`, `"AQI="`, `"x"`}
+	rule := func(bits uint8, i int) Rule {
+		switch bits & 3 {
+		case 1:
+			return Null()
+		case 2:
+			return Default(defaults[i])
+		}
+		return Rule{}
+	}
+	for i := range fields {
+		fields[i].Missing, fields[i].Mismatch = rule(n, i), rule(n>>2, i)
+	}
+	return JSONConfig{Fields: fields, UnknownFields: UnknownFields(n >> 6 & 1)}
+}

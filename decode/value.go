@@ -1,0 +1,99 @@
+package decode
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strconv"
+	"unsafe"
+
+	"github.com/fencepost/fencepost"
+)
+
+// text is the text of a string, unescaped into scratch where that is needed; ok is false for other values.
+func (t *token) text(raw, scratch []byte) (text, _ []byte, ok bool) {
+	switch t.kind {
+	case plain:
+		return raw, scratch, true
+	case escaped:
+		scratch = unescape(scratch[:0], raw)
+		return scratch, scratch, true
+	}
+	return nil, scratch, false
+}
+
+func (f *Field) appendString(c *fencepost.Column, raw []byte, t *token, scratch []byte) ([]byte, bool) {
+	text, scratch, ok := t.text(raw, scratch)
+	if !ok || t.kind == escaped && bytes.IndexByte(text, 0) >= 0 {
+		return scratch, false
+	}
+	c.AppendBytes(text)
+	return scratch, true
+}
+
+func (f *Field) appendTimestamp(c *fencepost.Column, raw []byte, t *token, scratch []byte) ([]byte, bool) {
+	if n, ok := t.int64(raw); ok {
+		us, ok := f.Unit.micros(n)
+		if ok {
+			c.AppendInt(us)
+		}
+		return scratch, ok
+	}
+	text, scratch, ok := t.text(raw, scratch)
+	if !ok {
+		return scratch, false
+	}
+	us, _, ok := parseTimestamp(text)
+	if ok {
+		c.AppendInt(us)
+	}
+	return scratch, ok
+}
+
+// appendDecimal takes a number, or a string that holds one and nothing else.
+func (f *Field) appendDecimal(c *fencepost.Column, raw []byte, t *token, scratch []byte) ([]byte, bool) {
+	text, scratch, isString := t.text(raw, scratch)
+	if isString {
+		var inner token
+		if end := new(scanner).value(text, 0, 0, &inner); end != len(text) {
+			return scratch, false
+		}
+		// The token is the string's now. Its text may stand in scratch, so the digits go behind it.
+		t, raw = &inner, text
+	}
+	switch t.kind {
+	case short, integer, number:
+	default:
+		return scratch, false
+	}
+	at := len(scratch)
+	scratch, ok := appendDecimal(scratch, raw)
+	if ok {
+		c.AppendBytes(scratch[at:])
+	}
+	return scratch[:0], ok
+}
+
+// appendBase64 takes what encoding/json writes of a []byte. Line breaks, which that reader passes over, do not fit,
+// nor do bits that decoding would drop.
+func (f *Field) appendBase64(c *fencepost.Column, raw []byte, t *token, scratch []byte) ([]byte, bool) {
+	text, scratch, ok := t.text(raw, scratch)
+	if !ok || bytes.ContainsAny(text, "\r\n") {
+		return scratch, false
+	}
+	at := len(scratch)
+	scratch, err := base64.StdEncoding.Strict().AppendDecode(scratch, text)
+	if err == nil {
+		c.AppendBytes(scratch[at:])
+	}
+	return scratch[:0], err == nil
+}
+
+func parseInt(b []byte) (int64, bool) {
+	n, err := strconv.ParseInt(unsafe.String(unsafe.SliceData(b), len(b)), 10, 64)
+	return n, err == nil
+}
+
+func parseFloat(b []byte) (float64, bool) {
+	x, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(b), len(b)), 64)
+	return x, err == nil
+}

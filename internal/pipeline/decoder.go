@@ -1,0 +1,54 @@
+package pipeline
+
+import (
+	"encoding/json"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
+)
+
+// decoder makes the decoder that the file describes. unknown is told each field that the schema does not take, once.
+func (f *File) decoder(unknown func(string)) (decode.Factory, error) {
+	if f.Decode == "raw" {
+		column := decode.RawColumn()
+		if len(f.Schema) == 1 {
+			column = fencepost.ColumnSpec{Name: f.Schema[0].Name, Type: f.Schema[0].Type}
+		}
+		return decode.Raw(column)
+	}
+	config := decode.JSONConfig{Unknown: unknown}
+	if f.RefuseUnknown {
+		config.UnknownFields = decode.RefuseUnknown
+	}
+	for _, c := range f.Schema {
+		unit, _ := decode.ParseUnit(c.Unit)
+		config.Fields = append(config.Fields, decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit,
+			Missing: c.Missing.rule(c.Type), Mismatch: c.Mismatch.rule(c.Type)})
+	}
+	return decode.JSON(config)
+}
+
+// rule is a stance in the decoder's words. A value is JSON there; here a text needs no quotes.
+func (s Stance) rule(t fencepost.Type) decode.Rule {
+	switch {
+	case s.Null:
+		return decode.Null()
+	case !s.Given:
+		return decode.Rule{}
+	}
+	switch t {
+	case fencepost.Text, fencepost.Timestamp, fencepost.Bytes:
+		quoted, _ := json.Marshal(s.Value) // a string always marshals
+		return decode.Default(string(quoted))
+	}
+	return decode.Default(s.Value)
+}
+
+// Columns is what the file's decoder makes of a record.
+func (f *File) Columns() []fencepost.ColumnSpec {
+	factory, err := f.decoder(nil)
+	if err != nil {
+		return nil // Parse has refused such a file
+	}
+	return factory().Columns()
+}

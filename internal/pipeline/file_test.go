@@ -1,0 +1,231 @@
+package pipeline
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fencepost/fencepost"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// testEnvironment has a fixed set of variables, so that the nearest of them is always the same.
+func testEnvironment() *Environment {
+	set := map[string]string{"DATABASE_URL": "postgres://app:hunter2@localhost/shop", "HOSTNAME": "node3", "PW": "hunter2",
+		"EMPTY": "", "KAFKA_PASSWORD": "sixteen letters!"}
+	return &Environment{
+		Lookup:   func(name string) (string, bool) { v, ok := set[name]; return v, ok },
+		Names:    func() []string { return []string{"DATABASE_URL", "EMPTY", "HOSTNAME", "KAFKA_PASSWORD", "PW"} },
+		ReadFile: os.ReadFile,
+	}
+}
+
+// TestBadFiles reads each file of testdata/bad and compares all that is said about it with the .txt beside it.
+func TestBadFiles(t *testing.T) {
+	names, err := filepath.Glob("testdata/bad/*.yaml")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no files to read: %v", err)
+	}
+	for _, name := range names {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			src, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = Parse("bad.yaml", src, testEnvironment())
+			if err == nil {
+				t.Fatalf("%s was found good", name)
+			}
+			got := err.Error()
+			var fault *fencepost.Fault
+			if errors.As(err, &fault) {
+				got = fmt.Sprintf("error[%s]: %v\nhelp: %s\n", fault.Code, fault, fault.Help)
+			}
+			if strings.Contains(got, "hunter2") || strings.Contains(got, "sixteen letters") {
+				t.Errorf("a secret was printed:\n%s", got)
+			}
+			golden(t, strings.TrimSuffix(name, ".yaml")+".txt", got)
+		})
+	}
+}
+
+// TestGoodFiles reads each file of testdata/good; the .txt beside it shows what was made of it.
+func TestGoodFiles(t *testing.T) {
+	names, _ := filepath.Glob("testdata/good/*.yaml")
+	if len(names) == 0 {
+		t.Fatal("no files to read")
+	}
+	for _, name := range names {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			src, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := Parse("good.yaml", src, testEnvironment())
+			if err != nil {
+				t.Fatalf("found bad:\n%v", err)
+			}
+			f.places = nil
+			for i := range f.Schema {
+				f.Schema[i].At = Place{}
+			}
+			if !f.Policy.Start.Time.IsZero() {
+				f.Policy.Start.Time = f.Policy.Start.Time.UTC()
+			}
+			got := strings.NewReplacer("{", "{\n", ", ", "\n").Replace(fmt.Sprintf("%+v", *f))
+			if strings.Contains(got, "hunter2") {
+				t.Errorf("a secret was printed:\n%s", got)
+			}
+			golden(t, strings.TrimSuffix(name, ".yaml")+".txt", fields(*f))
+		})
+	}
+}
+
+// fields prints a File for a golden file, a part a line.
+func fields(f File) string {
+	p := f.Promise()
+	return fmt.Sprintf("group      %s\nsource     %+v\ndecode     %s, refuse unknown %t\nschema     %+v\nsink       %+v\ninto       %s\nkeep       %s\nbatch      %+v\n"+
+		"rate       %d\npolicy     %+v\nwatch      %s, drain %s, log %s\npromise    %s\nbecause    %s\ncolumns    %v\n",
+		f.Group, f.Source, f.Decode, f.RefuseUnknown, f.Schema, f.Sink, f.Into(), f.KeepCommits, f.Batch, f.Rate, f.Policy,
+		f.Watch, f.Drain, f.LogFormat, p.Words, p.Because, f.Columns())
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got); d != "" {
+		t.Errorf("%s (-want +got):\n%s", name, d)
+	}
+}
+
+func TestSecretsResolveLate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pw")
+	write := func(s string) {
+		if err := os.WriteFile(path, []byte(s), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("first\n")
+	f, err := Parse("f.yaml", []byte("group: g\nsource: {brokers: [h:1], topics: [t], sasl: {mechanism: PLAIN, user: u, password: '${file:"+path+"}'}}\n"+
+		"schema: {a: text}\nsink: {sqlite: {path: a.db, table: t}}\n"), testEnvironment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("second\n")
+	if got, err := f.Source.SASL.Password.Reveal(); got != "second" || err != nil {
+		t.Errorf("after the file changed: got %q, %v, want second", got, err)
+	}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		if s := fmt.Sprintf(format, f.Source.SASL); strings.Contains(s, path) || strings.Contains(s, "second") {
+			t.Errorf("%s prints the secret: %s", format, s)
+		}
+	}
+}
+
+func TestLoadFaults(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"flights.yaml": "group: a", "empty.yaml": "# nothing\n", "binary.yaml": "\xff\xfe"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	large := filepath.Join(dir, "large.yaml")
+	if err := os.WriteFile(large, make([]byte, mostBytes+1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, code, help string }{
+		{"flights.yml", "file-not-found", "flights.yaml exists"},
+		{"quite-other", "file-not-found", "fencepost init"},
+		{"empty.yaml", "file-empty", "fencepost init"},
+		{"binary.yaml", "yaml-syntax", "fencepost init"},
+		{"large.yaml", "file-not-readable", "pipeline file"},
+		{"flights.yaml/x", "file-not-readable", "ls -l"},
+		{".", "file-is-folder", ".yaml"},
+	} {
+		_, err := Load(filepath.Join(dir, c.name), testEnvironment())
+		var fault *fencepost.Fault
+		if !errors.As(err, &fault) || fault.Code != c.code || fault.Exit != 2 || !strings.Contains(fault.Help, c.help) {
+			t.Errorf("load %s: got %+v, want %s, exit 2, with help about %q", c.name, fault, c.code, c.help)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	for _, c := range []struct{ word, want string }{
+		{"topic", "topics"}, {"grup", "group"}, {"broekrs", "brokers"}, {"GROUP", "group"}, {"x", ""}, {"something_else", ""}, {"", ""},
+	} {
+		if got := Nearest(c.word, []string{"group", "brokers", "topics", "start"}); got != c.want {
+			t.Errorf("Nearest(%q): got %q, want %q", c.word, got, c.want)
+		}
+	}
+}
+
+func TestParseDuration(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want time.Duration
+		ok   bool
+	}{
+		{"5s", 5 * time.Second, true}, {"12m40s", 760 * time.Second, true}, {"6d4h", 148 * time.Hour, true}, {"2d", 48 * time.Hour, true},
+		{"0", 0, true}, {"5", 0, false}, {"-1s", 0, false}, {"", 0, false}, {"d", 0, false}, {"99999d", 0, false}, {"1h d", 0, false},
+	} {
+		if got, ok := parseDuration(c.text); got != c.want || ok != c.ok {
+			t.Errorf("parseDuration(%q): got %v, %t, want %v, %t", c.text, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func TestRedact(t *testing.T) {
+	for in, want := range map[string]string{
+		"postgres://app:hunter2@localhost/shop":   "postgres://app:***@localhost/shop",
+		"redis://:hunter2@h/0":                    "redis://:***@h/0",
+		"host=h user=app password=hunter2 port=1": "host=h user=app password=*** port=1",
+		"postgres://app@localhost/shop":           "postgres://app@localhost/shop",
+		"postgres://app:hun%ter2@localhost/shop":  "postgres://app:***@localhost/shop",
+	} {
+		if got := Redact(in); got != want {
+			t.Errorf("Redact(%q): got %q, want %q", in, got, want)
+		}
+	}
+}
+
+// FuzzParse holds the reader to its law: no input makes it panic, and what it finds it can print.
+func FuzzParse(f *testing.F) {
+	for _, dir := range []string{"bad", "good"} {
+		names, _ := filepath.Glob("testdata/" + dir + "/*.yaml")
+		for _, name := range names {
+			src, err := os.ReadFile(name)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(src)
+		}
+	}
+	env := testEnvironment()
+	env.ReadFile = func(string) ([]byte, error) { return nil, os.ErrNotExist }
+	f.Fuzz(func(t *testing.T, src []byte) {
+		file, err := Parse("f.yaml", src, env)
+		if (file == nil) == (err == nil) {
+			t.Fatalf("got %v and %v, want one of them", file, err)
+		}
+		if err != nil && err.Error() == "" {
+			t.Error("an error without words")
+		}
+	})
+}

@@ -1,0 +1,114 @@
+package pipeline
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/fencepost/fencepost/internal/screen"
+)
+
+// Place is where something stands in a file: line and column from 1, counted in characters, and how many characters
+// a caret underlines. The zero Place is the file as a whole.
+type Place struct{ Line, Column, Width int }
+
+// Finding is one thing that is wrong with a file, and where.
+type Finding struct {
+	Code string // kebab-case, stable; `fencepost help CODE` tells more
+	Text string // what is wrong
+	Help string // what to write instead
+	At   Place
+}
+
+// Invalid says that a file can be read and is YAML, but is no pipeline. It is an error with all findings at once, in
+// the order of the file.
+type Invalid struct {
+	Name     string
+	Findings []Finding
+	lines    []string // of the file, without secrets written out in it
+}
+
+// Error is the screen of all findings, without colour.
+func (e *Invalid) Error() string {
+	var b strings.Builder
+	e.Print(&b, screen.Plain)
+	return b.String()
+}
+
+// Print writes each finding as editors and people read it: FILE:LINE:COLUMN, the code, the line with a caret.
+//
+//	bad.yaml:4:31: error[unknown-type]: delay: integer is not a type
+//	4 | schema: {origin: text, delay: integer, date: timestamp}
+//	  |                               ^^^^^^^ help: int
+func (e *Invalid) Print(b *strings.Builder, paint screen.Paint) {
+	for _, f := range e.Findings {
+		fmt.Fprintf(b, "%s:%d:%d: %s: %s\n", e.Name, f.At.Line, f.At.Column, paint(screen.Red, "error["+f.Code+"]"), f.Text)
+		e.excerpt(b, f, paint)
+	}
+}
+
+// excerpt writes the line that a finding is about, and its remedy behind a caret.
+func (e *Invalid) excerpt(b *strings.Builder, f Finding, paint screen.Paint) {
+	line := ""
+	if i := f.At.Line - 1; i >= 0 && i < len(e.lines) {
+		line = e.lines[i]
+	}
+	number := fmt.Sprint(f.At.Line)
+	shown, at := hideSecrets(line, f.At)
+	fmt.Fprintf(b, "%s %s\n", paint(screen.Dim, number+" |"), strings.TrimRight(shown, " \t"))
+	help := ""
+	if f.Help != "" {
+		help = " help: " + f.Help
+	}
+	caret := strings.Repeat("^", max(at.Width, 1))
+	fmt.Fprintf(b, "%s %s%s%s\n", paint(screen.Dim, strings.Repeat(" ", len(number))+" |"),
+		padding(shown, at.Column-1), paint(screen.Red, caret), paint(screen.Dim, help))
+}
+
+// padding is n characters of white space under the beginning of line, tabs under tabs.
+func padding(line string, n int) string {
+	var b strings.Builder
+	for _, r := range line {
+		if n <= 0 {
+			break
+		}
+		n--
+		if r == '\t' {
+			b.WriteByte('\t')
+		} else {
+			b.WriteByte(' ')
+		}
+	}
+	if n > 0 {
+		b.WriteString(strings.Repeat(" ", n))
+	}
+	return b.String()
+}
+
+// secretText finds what must not be printed, though somebody wrote it into the file itself: the password of a URL or
+// of a connection string, and the value of a key that holds a secret. A reference ${...} is no secret.
+var secretText = regexp.MustCompile(`(?i)://[^:/@\s"']*:([^\s"']+)@|\b(?:password|token)\s*[:=]\s*["']?([^$\s"',{}@][^\s"',}@]*)`)
+
+// hideSecrets replaces the secrets of one line by ***, and keeps the caret under what it was under.
+func hideSecrets(line string, at Place) (string, Place) {
+	var b strings.Builder
+	last := 0
+	for _, m := range secretText.FindAllStringSubmatchIndex(line, -1) {
+		lo, hi := max(m[2], m[4]), max(m[3], m[5])
+		if strings.HasPrefix(line[lo:hi], "${") {
+			continue
+		}
+		b.WriteString(line[last:lo])
+		b.WriteString("***")
+		last = hi
+		was := len([]rune(line[lo:hi]))
+		switch begins := len([]rune(line[:lo])); {
+		case begins+was < at.Column:
+			at.Column += 3 - was
+		case begins < at.Column+at.Width-1:
+			at.Width = max(1, at.Width+3-was)
+		}
+	}
+	b.WriteString(line[last:])
+	return b.String(), at
+}

@@ -1,0 +1,165 @@
+package pipeline
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Secret is text that is never printed: every way to format it gives ***. It is kept as it was written and resolved
+// when it is needed, so that a file behind ${file:PATH} may change while the pipeline runs.
+type Secret struct {
+	written string
+	env     *Environment
+}
+
+// String is ***, or nothing for a Secret that is not set.
+func (s Secret) String() string {
+	if s.Empty() {
+		return ""
+	}
+	return "***"
+}
+
+// GoString keeps %#v from printing the fields.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText keeps encoders from printing the fields.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Empty reports whether the Secret was not set.
+func (s Secret) Empty() bool { return s.written == "" }
+
+// Reveal reads the environment and the files that the Secret refers to, as they are now.
+func (s Secret) Reveal() (string, error) {
+	text, problems := s.env.expand(s.written)
+	if len(problems) > 0 {
+		return "", fmt.Errorf("%s", problems[0].text)
+	}
+	return text, nil
+}
+
+// References says where the Secret comes from, with its length and without its value: "${KAFKA_PASSWORD} is set, 16
+// characters". Empty if it was written into the file itself.
+func (s Secret) References() string {
+	m := reference.FindString(s.written)
+	if m == "" {
+		return ""
+	}
+	text, problems := s.env.expand(m)
+	if len(problems) > 0 {
+		return problems[0].text
+	}
+	return fmt.Sprintf("%s is set, %d characters", m, utf8.RuneCountInString(text))
+}
+
+// Environment is where references are looked up. Its functions are those of package os outside of tests.
+type Environment struct {
+	Lookup   func(string) (string, bool)
+	Names    func() []string
+	ReadFile func(string) ([]byte, error)
+}
+
+// Process is the environment of this process.
+func Process() *Environment {
+	return &Environment{Lookup: os.LookupEnv, ReadFile: os.ReadFile, Names: func() []string {
+		var names []string
+		for _, pair := range os.Environ() {
+			if name, _, _ := strings.Cut(pair, "="); name != "" {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+		return names
+	}}
+}
+
+// reference is ${NAME} or ${file:PATH}; what stands between the braces is looked at apart.
+var reference = regexp.MustCompile(`\$\{([^}]*)\}`)
+
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// problem is a reference that leads nowhere. lo and hi are its bytes in the text.
+type problem struct {
+	code, text, help string
+	lo, hi           int
+}
+
+// expand replaces each reference of a text by what it refers to.
+func (e *Environment) expand(text string) (string, []problem) {
+	var out strings.Builder
+	var problems []problem
+	last := 0
+	for _, m := range reference.FindAllStringSubmatchIndex(text, -1) {
+		out.WriteString(text[last:m[0]])
+		last = m[1]
+		value, p := e.resolve(text[m[2]:m[3]])
+		if p != nil {
+			p.lo, p.hi = m[0], m[1]
+			problems = append(problems, *p)
+			continue
+		}
+		out.WriteString(value)
+	}
+	out.WriteString(text[last:])
+	return out.String(), problems
+}
+
+// resolve looks up one reference.
+func (e *Environment) resolve(ref string) (string, *problem) {
+	if path, ok := strings.CutPrefix(ref, "file:"); ok {
+		b, err := e.ReadFile(path)
+		if err != nil {
+			return "", &problem{code: "file-not-readable", text: plainPathError(path, err), help: "mend the path, or who may read it"}
+		}
+		return strings.TrimRight(string(b), "\r\n"), nil
+	}
+	if !variable.MatchString(ref) {
+		return "", &problem{code: "bad-value", text: fmt.Sprintf("${%s} refers to nothing", ref), help: "${NAME} or ${file:PATH}"}
+	}
+	value, ok := e.Lookup(ref)
+	if ok && value != "" {
+		return value, nil
+	}
+	if ok {
+		return "", &problem{code: "env-not-set", text: ref + " is empty in the environment", help: "export " + ref + "=VALUE"}
+	}
+	help := "export " + ref
+	if near := Nearest(ref, e.Names()); near != "" {
+		help = near + " is set; or export " + ref
+	}
+	return "", &problem{code: "env-not-set", text: ref + " is not set in the environment", help: help}
+}
+
+// plainPathError says what is wrong with a file without the system call's name.
+func plainPathError(path string, err error) string {
+	switch {
+	case os.IsNotExist(err):
+		return path + ": no such file"
+	case os.IsPermission(err):
+		return path + ": not readable by this user"
+	}
+	text := err.Error()
+	if i := strings.LastIndex(text, ": "); i >= 0 {
+		text = text[i+2:]
+	}
+	return path + ": " + text
+}
+
+// Redact is a URL or connection string as it may be printed: redis://:***@host/0.
+func Redact(dsn string) string {
+	if u, err := url.Parse(dsn); err == nil && u.Scheme != "" && u.User != nil {
+		if _, has := u.User.Password(); has {
+			name := u.User.Username()
+			u.User = nil
+			return strings.Replace(u.String(), "://", "://"+name+":***@", 1)
+		}
+		return dsn
+	}
+	shown, _ := hideSecrets(dsn, Place{Column: 1, Width: 1})
+	return shown
+}

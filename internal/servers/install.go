@@ -1,0 +1,142 @@
+package servers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// step makes one folder or file of the kit.
+type step struct {
+	name   string
+	result string // the file or folder it makes
+	recipe string // what the result depends on; a change makes it again
+	make   func(ctx context.Context) error
+}
+
+// Install fetches and prepares whatever is missing and says so on w, a line a
+// step. Where nothing is missing it writes nothing and changes nothing: no
+// package manager runs on a machine that has the programs. Several installers
+// of one repository wait for each other.
+func Install(ctx context.Context, w io.Writer) error {
+	k, err := findKit()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(k.dir, 0o755); err != nil {
+		return fmt.Errorf("install servers: %w", err)
+	}
+	lock, err := os.OpenFile(k.path("lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return fmt.Errorf("install servers: %w", err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return fmt.Errorf("lock %s: %w", lock.Name(), err)
+	}
+
+	if err := installPackages(ctx, w); err != nil {
+		return err
+	}
+	steps, err := k.steps()
+	if err != nil {
+		return err
+	}
+	for _, s := range steps {
+		if k.done(s) {
+			continue
+		}
+		fmt.Fprintf(w, "servers: making %s\n", s.name)
+		if err := s.make(ctx); err != nil {
+			return fmt.Errorf("make %s: %w", s.name, err)
+		}
+		if err := os.WriteFile(k.mark(s), []byte(s.digest()), 0o644); err != nil {
+			return fmt.Errorf("mark %s as made: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+// steps lists the kit's parts, each after those it needs.
+func (k kit) steps() ([]step, error) {
+	pom, err := embedded.ReadFile("files/pom.xml")
+	if err != nil {
+		return nil, fmt.Errorf("read pom: %w", err)
+	}
+	properties, err := embedded.ReadFile("files/server.properties")
+	if err != nil {
+		return nil, fmt.Errorf("read broker configuration: %w", err)
+	}
+	java, err := exec.LookPath("java")
+	if err == nil {
+		java, err = filepath.EvalSymlinks(java)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find java: %w", err)
+	}
+	jars := string(pom)
+	format := jars + string(properties)
+	return []step{
+		{"tls", k.path("tls"), "1", k.makeTLS},
+		{"kafka-jars", k.path("kafka", "libs"), jars, k.fetchJars},
+		{"kafka-format", k.path("kafka", "format"), format, k.formatKafka},
+		// The archive is ignored without a word when the class path, the
+		// jars or the virtual machine are not those it was made with.
+		{"kafka-archive", k.path("kafka", "k.jsa"), strings.Join([]string{format, k.dir, java}, "\n"), k.archiveKafka},
+		{"postgres", k.path("postgres"), postgresBinaries(), k.initPostgres},
+	}, nil
+}
+
+func (k kit) mark(s step) string { return k.path(s.name + ".done") }
+
+func (k kit) done(s step) bool {
+	made, err := os.ReadFile(k.mark(s))
+	if err != nil || string(made) != s.digest() {
+		return false
+	}
+	_, err = os.Stat(s.result)
+	return err == nil
+}
+
+func (s step) digest() string {
+	sum := sha256.Sum256([]byte(s.recipe))
+	return hex.EncodeToString(sum[:])
+}
+
+// fetchJars lets Maven copy Kafka and what it needs.
+func (k kit) fetchJars(ctx context.Context) error {
+	pom, err := embedded.ReadFile("files/pom.xml")
+	if err != nil {
+		return err
+	}
+	dir := k.path("kafka")
+	// An archive is good for the jars it was made with, to the second of their making.
+	if err := errors.Join(
+		os.RemoveAll(filepath.Join(dir, "libs")), os.RemoveAll(filepath.Join(dir, "k.jsa")), os.MkdirAll(dir, 0o755),
+	); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), pom, 0o644); err != nil {
+		return err
+	}
+	mvn := exec.CommandContext(ctx, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=libs")
+	mvn.Dir = dir
+	return runQuietly(mvn)
+}
+
+// runQuietly runs a command and puts what it printed into the error.
+func runQuietly(cmd *exec.Cmd) error {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("run %s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// program is something this package runs and does not bring along.
+type program struct {
+	name string
+	have func() bool
+	// packages that contain it, the better one first: a release of Debian
+	// carries one version of Java or another.
+	packages []string
+}
+
+func programs() []program {
+	inPath := func(name string) func() bool {
+		return func() bool { _, err := exec.LookPath(name); return err == nil }
+	}
+	return []program{
+		{"java", inPath("java"), []string{"openjdk-17-jre-headless", "openjdk-21-jre-headless"}},
+		{"mvn", inPath("mvn"), []string{"maven"}},
+		{"postgres", func() bool { return postgresBinaries() != "" }, []string{"postgresql"}},
+		// The race detector links C code.
+		{"gcc", inPath("gcc"), []string{"gcc"}},
+	}
+}
+
+func missingPrograms() []program {
+	var missing []program
+	for _, p := range programs() {
+		if !p.have() {
+			missing = append(missing, p)
+		}
+	}
+	return missing
+}
+
+func missingPackages() []string {
+	var names []string
+	for _, p := range missingPrograms() {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// installPackages asks apt-get for the programs that are not there. A machine
+// that has them all is left alone.
+func installPackages(ctx context.Context, w io.Writer) error {
+	missing := missingPrograms()
+	if len(missing) == 0 {
+		return nil
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15 or later, gcc)",
+			strings.Join(missingPackages(), ", "))
+	}
+	fmt.Fprintf(w, "servers: installing %s\n", strings.Join(missingPackages(), ", "))
+	if err := runQuietly(asRoot(ctx, "apt-get", "update")); err != nil {
+		return err
+	}
+	args := []string{"apt-get", "install", "-y", "--no-install-recommends"}
+	for _, p := range missing {
+		args = append(args, available(ctx, p.packages))
+	}
+	if slices.Contains(args, "gcc") {
+		args = append(args, "libc6-dev")
+	}
+	if err := runQuietly(asRoot(ctx, args...)); err != nil {
+		return err
+	}
+	if missing := missingPackages(); len(missing) > 0 {
+		return fmt.Errorf("install %s: apt-get succeeded, but they are still not found", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// available is the first of several packages that this release has.
+func available(ctx context.Context, packages []string) string {
+	for _, name := range packages {
+		if exec.CommandContext(ctx, "apt-cache", "show", name).Run() == nil {
+			return name
+		}
+	}
+	return packages[0]
+}
+
+// asRoot is a command that runs as root, through sudo where we are not.
+func asRoot(ctx context.Context, args ...string) *exec.Cmd {
+	args = append([]string{"env", "DEBIAN_FRONTEND=noninteractive"}, args...)
+	if os.Geteuid() != 0 {
+		args = append([]string{"sudo"}, args...)
+	}
+	return exec.CommandContext(ctx, args[0], args[1:]...)
+}

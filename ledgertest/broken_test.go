@@ -1,0 +1,350 @@
+package ledgertest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/memory"
+)
+
+// broken is a store with one fault of its own: each field replaces one thing that the reference does right.
+type broken struct {
+	reference
+	read   func(*memory.Store, context.Context, fencepost.Group) (fencepost.Snapshot, error)
+	move   func(*memory.Store, context.Context, fencepost.Writer, []fencepost.Move) error
+	commit func(fencepost.Lane, *memory.Store, context.Context, fencepost.Writer, *fencepost.Batch) error
+	moves  func(fencepost.Recorded) (fencepost.Recorded, bool)
+	group  func(fencepost.Group) fencepost.Group
+}
+
+func (s broken) Open(ctx context.Context, keep fencepost.KeepCommits) (fencepost.Sink, error) {
+	if _, err := s.reference.Open(ctx, keep); err != nil {
+		return nil, err
+	}
+	return brokenSink{s}, nil
+}
+
+func (s broken) OpenTyped(ctx context.Context, c []fencepost.ColumnSpec) (fencepost.Sink, error) {
+	if _, err := s.reference.OpenTyped(ctx, c); err != nil {
+		return nil, err
+	}
+	return brokenSink{s}, nil
+}
+
+type brokenSink struct{ broken }
+
+func (s brokenSink) Ledger() fencepost.Ledger { return s }
+
+func (s brokenSink) named(w fencepost.Writer) fencepost.Writer {
+	if s.group != nil {
+		w.Group = s.group(w.Group)
+	}
+	return w
+}
+
+func (s brokenSink) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+	g = s.named(fencepost.Writer{Group: g}).Group
+	if s.read != nil {
+		return s.read(s.Store, ctx, g)
+	}
+	return s.Store.Read(ctx, g)
+}
+
+func (s brokenSink) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+	w = s.named(w)
+	if s.move != nil {
+		return s.move(s.Store, ctx, w, moves)
+	}
+	return s.Store.Move(ctx, w, moves)
+}
+
+func (s brokenSink) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
+	g = s.named(fencepost.Writer{Group: g}).Group
+	return func(yield func(fencepost.Recorded, error) bool) {
+		for r, err := range s.Store.Moves(ctx, g) {
+			keep := true
+			if s.moves != nil && err == nil {
+				r, keep = s.moves(r)
+			}
+			if keep && !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+func (s brokenSink) Lane(ctx context.Context, n int) (fencepost.Lane, error) {
+	l, err := s.Store.Lane(ctx, n)
+	return brokenLane{l, s}, err
+}
+
+type brokenLane struct {
+	fencepost.Lane
+	sink brokenSink
+}
+
+func (l brokenLane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	w = l.sink.named(w)
+	if l.sink.commit != nil {
+		return l.sink.commit(l.Lane, l.sink.Store, ctx, w, b)
+	}
+	return l.Lane.Commit(ctx, w, b)
+}
+
+// believing is the batch, with each Held that f says is near enough replaced by what the ledger holds.
+func believing(s *memory.Store, w fencepost.Writer, b *fencepost.Batch, near func(held, ledger fencepost.Position) bool) *fencepost.Batch {
+	snap, err := s.Read(context.Background(), w.Group)
+	if err != nil {
+		return b
+	}
+	c := *b
+	c.Segments = slices.Clone(b.Segments)
+	for i := range c.Segments {
+		m := &c.Segments[i].Move
+		if p := snap.Positions[m.TopicPartition]; !p.Absent() && near(m.Held, p) {
+			m.Held, m.Next.Fence, m.Next.TopicID = p, p.Fence, p.TopicID
+			c.Segments[i].Hi = c.Segments[i].Lo + max(0, min(c.Segments[i].Rows(), int(m.Next.Offset-p.Offset)))
+		}
+	}
+	return &c
+}
+
+// wrong is a broken store with the demand that must find it.
+type wrong struct {
+	name, found string
+	store       broken
+}
+
+var breaks = []wrong{
+	{"compares the offset only", "refused-says-how-it-stands", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+		return l.Commit(ctx, w, believing(s, w, b, func(h, p fencepost.Position) bool { return h.Offset == p.Offset }))
+	}}},
+	{"compares offsets as floats", "large-numbers", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+		return l.Commit(ctx, w, believing(s, w, b, func(h, p fencepost.Position) bool {
+			return float64(h.Offset) == float64(p.Offset) && h.Fence == p.Fence
+		}))
+	}}},
+	{"applies the segments that are not refused", "all-or-nothing-commit", broken{commit: func(l fencepost.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+		err := l.Commit(ctx, w, b)
+		if r, ok := errors.AsType[*fencepost.Refused](err); ok {
+			c := *b
+			c.Segments = slices.DeleteFunc(slices.Clone(b.Segments), func(s fencepost.Segment) bool { _, bad := r.Held[s.Move.TopicPartition]; return bad })
+			return errors.Join(err, l.Commit(ctx, w, &c))
+		}
+		return err
+	}}},
+	{"swallows refusals", "two-workers-race-for-one-partition", broken{commit: func(l fencepost.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+		err := l.Commit(ctx, w, b)
+		if _, ok := errors.AsType[*fencepost.Refused](err); ok {
+			return nil
+		}
+		return err
+	}}},
+	{"writes the rows before it compares", "chain", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+		err := l.Commit(ctx, w, b)
+		if _, ok := errors.AsType[*fencepost.Refused](err); ok {
+			_ = l.Commit(ctx, fencepost.Writer{Group: "rows only"}, startedElsewhere(s, b))
+		}
+		return err
+	}}},
+	{"tries a lost answer again with what it then reads", "unknown-is-settled-by-the-next-try", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+		err := l.Commit(ctx, w, b)
+		if errors.Is(err, fencepost.ErrUnknown) || errors.Is(err, context.Canceled) {
+			_ = l.Commit(context.Background(), fencepost.Writer{Group: "rows only"}, startedElsewhere(s, b))
+			return l.Commit(context.Background(), w, b)
+		}
+		return err
+	}}},
+	{"calls an unknown outcome a plain error", "a-lost-answer-is-one-effect", broken{commit: func(l fencepost.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+		err := l.Commit(ctx, w, b)
+		if errors.Is(err, fencepost.ErrUnknown) {
+			return errors.New("connection reset")
+		}
+		return err
+	}}},
+	{"names every partition in a refusal", "all-or-nothing-commit", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+		err := l.Commit(ctx, w, b)
+		if r, ok := errors.AsType[*fencepost.Refused](err); ok {
+			snap, _ := s.Read(ctx, w.Group)
+			for _, m := range b.Moves(nil) {
+				r.Held[m.TopicPartition] = snap.Positions[m.TopicPartition]
+			}
+		}
+		return err
+	}}},
+	{"folds the case of groups", "group-names", broken{group: func(g fencepost.Group) fencepost.Group { return fencepost.Group(strings.ToLower(string(g))) }}},
+	{"trims groups", "group-names", broken{group: func(g fencepost.Group) fencepost.Group { return fencepost.Group(strings.TrimSpace(string(g))) }}},
+	{"makes moves one by one", "all-or-nothing-move", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+		for _, m := range moves {
+			if err := s.Move(ctx, w, []fencepost.Move{m}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}},
+	{"surfaces a deadlock", "opposite-orders-do-not-deadlock", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+		if len(moves) > 1 && moves[0].Compare(moves[1].TopicPartition) > 0 && moves[0].Cause == fencepost.CauseRewind {
+			return errors.New("deadlock detected (40P01)")
+		}
+		return s.Move(ctx, w, moves)
+	}}},
+	{"starts over a row", "a-start-needs-no-row", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+		moves = slices.Clone(moves)
+		snap, _ := s.Read(ctx, w.Group)
+		for i, m := range moves {
+			if m.Cause == fencepost.CauseStart && m.Held.Absent() {
+				moves[i].Held = snap.Positions[m.TopicPartition]
+			}
+		}
+		return s.Move(ctx, w, moves)
+	}}},
+	{"forgets the roster", "roster-counts", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+		snap, err := s.Read(ctx, g)
+		for topic, e := range snap.Roster {
+			e.Partitions = 0
+			for tp := range snap.Positions {
+				e.Partitions = max(e.Partitions, tp.Partition+1)
+			}
+			snap.Roster[topic] = e
+		}
+		return snap, err
+	}}},
+	{"repairs a part of a recreated topic", "roster-of-a-recreated-topic", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+		err := s.Move(ctx, w, moves)
+		if err != nil && strings.Contains(err.Error(), "start all of them") {
+			moves = slices.Clone(moves)
+			for i := range moves {
+				moves[i].Cause = fencepost.CauseImport
+			}
+			return s.Move(ctx, w, moves)
+		}
+		return err
+	}}},
+	{"takes an unknown topic ID for another", "roster-without-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+		snap, _ := s.Read(ctx, w.Group)
+		for _, m := range moves {
+			if e := snap.Roster[m.Topic]; e.Partitions > 0 && e.TopicID != m.Next.TopicID {
+				return errors.New("another topic ID")
+			}
+		}
+		return s.Move(ctx, w, moves)
+	}}},
+	{"has another identity at each read", "identity", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+		snap, err := s.Read(ctx, g)
+		snap.Ledger[0] = byte(rand.Uint32())
+		return snap, err
+	}}},
+	{"reads a newer ledger", "newer", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+		snap, err := s.Read(ctx, g)
+		if errors.Is(err, fencepost.ErrNewer) {
+			return snap, nil
+		}
+		return snap, err
+	}}},
+	{"checks no cluster at a commit", "other-cluster", broken{commit: func(l fencepost.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+		w.ClusterID = ""
+		return l.Commit(ctx, w, b)
+	}}},
+	{"binds the group at an empty move", "nothing-to-move-writes-nothing", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+		if len(b.Segments) == 0 {
+			s.ForeignWrite(w.Group, fencepost.TopicPartition{}, 0)
+		}
+		return l.Commit(ctx, w, b)
+	}}},
+	{"drops the reason of a move", "history-keeping-none", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { r.Why = ""; return r, true }}},
+	{"counts every merged row once", "history-keeping-merged", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { r.Commits = min(r.Commits, 1); return r, true }}},
+	{"keeps no gap", "history-keeping-all", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { return r, r.Cause != fencepost.CauseGap }}},
+	{"drops the epoch", "epoch-and-topic-id-are-kept", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+		snap, err := s.Read(ctx, g)
+		for tp, p := range snap.Positions {
+			p.LeaderEpoch = fencepost.NoEpoch
+			snap.Positions[tp] = p
+		}
+		return snap, err
+	}}},
+	{"writes every row of the batch", "rows-of-no-segment-stay-out", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+		if len(b.Segments) > 0 && b.Rows() < len(b.Offsets) {
+			_ = l.Commit(ctx, fencepost.Writer{Group: "rows only"}, startedElsewhere(s, b))
+		}
+		return l.Commit(ctx, w, b)
+	}}},
+	{"lets a rejected row out", "rejected-rows-leave-nothing", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+		err := l.Commit(ctx, w, b)
+		if _, ok := errors.AsType[*fencepost.Rejected](err); ok {
+			return nil
+		}
+		return err
+	}}},
+	{"turns a null into a zero", "every-type", broken{commit: func(l fencepost.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+		if len(b.Columns) > 2 {
+			c := fencepost.Column{Name: b.Columns[1].Name, Type: fencepost.Int}
+			for i := range b.Columns[1].Len() {
+				c.AppendInt(b.Columns[1].Int(i))
+			}
+			b.Columns[1] = c
+		}
+		return l.Commit(ctx, w, b)
+	}}},
+	{"takes at most 9,999 partitions", "ten-thousand-partitions", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+		return s.Move(ctx, w, moves[:min(len(moves), 9_999)])
+	}}},
+	{"checks no move", "invalid-moves-are-refused", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+		return s.Move(ctx, w, slices.DeleteFunc(slices.Clone(moves), func(m fencepost.Move) bool { return m.Validate() != nil }))
+	}}},
+}
+
+// startedElsewhere makes a batch of b's rows for a group of its own, whose moves are accepted: rows without the moves
+// that belong to them.
+func startedElsewhere(s *memory.Store, b *fencepost.Batch) *fencepost.Batch {
+	c := *b
+	c.Segments = slices.Clone(b.Segments)
+	snap, _ := s.Read(context.Background(), "rows only")
+	for i := range c.Segments {
+		m := &c.Segments[i].Move
+		was := snap.Positions[m.TopicPartition]
+		start := fencepost.Move{TopicPartition: m.TopicPartition, Held: was, Next: m.Held, Cause: fencepost.CauseStart}
+		start.Next.Fence = fencepost.NewFence(rand.Uint64())
+		if err := s.Move(context.Background(), fencepost.Writer{Group: "rows only"}, []fencepost.Move{start}); err != nil {
+			panic(err)
+		}
+		m.Held, m.Next.Fence = start.Next, start.Next.Fence
+	}
+	return &c
+}
+
+// breakVariable names the broken store that a child of this test's process runs the suite on.
+const breakVariable = "LEDGERTEST_BREAK"
+
+// Each broken store is found, by the demand that is there for it. The suite fails in a child process, so that its
+// failure is an answer and not a failure of this test.
+func TestBrokenStoresAreFound(t *testing.T) {
+	if name := os.Getenv(breakVariable); name != "" {
+		i := slices.IndexFunc(breaks, func(b wrong) bool { return b.name == name })
+		ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store {
+			s := breaks[i].store
+			s.reference = newReference(t).(reference)
+			return s
+		}})
+		return
+	}
+	for _, b := range breaks {
+		t.Run(strings.ReplaceAll(b.name, " ", "-"), func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBrokenStoresAreFound$/^"+b.found+"$")
+			cmd.Env = append(os.Environ(), breakVariable+"="+b.name)
+			out, err := cmd.CombinedOutput()
+			if _, failed := errors.AsType[*exec.ExitError](err); !failed || !strings.Contains(string(out), fmt.Sprintf("--- FAIL: TestBrokenStoresAreFound/%s ", b.found)) {
+				t.Errorf("a store that %s passes the demand %s:\n%s", b.name, b.found, out)
+			}
+		})
+	}
+}

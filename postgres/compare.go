@@ -1,0 +1,172 @@
+package postgres
+
+import (
+	"strings"
+
+	"github.com/fencepost/fencepost"
+)
+
+// begin opens every transaction of this package. READ COMMITTED is part of the compare-and-set: after the wait for a
+// row it must see what the other transaction left there, and not fail for having begun before.
+const begin = "begin isolation level read committed; "
+
+// compareSQL is the compare-and-set of commits, in one statement that fails by itself: by a cast of a text that is no
+// number, which names what did not hold. So the COMMIT behind it can leave in the same flush (law 11).
+//
+//	m   what the movers hold, and where they go
+//	k   the ledger's rows of those partitions, locked in (topic, partition) order: two workers can not deadlock
+//	u   the rows that agree, moved. `l.until` is compared, not k's: the row that was waited for is looked at again
+//
+// A merged run lives in the ledger's row itself and costs nothing extra. h, where commits are not merged, writes an
+// open run of an earlier configuration to the history first, then the commits.
+const compareSQL = `with m as (select * from unnest(@topics::text[], @partitions::int[], @held::bigint[], @fences::bigint[],
+  @untils::bigint[], @epochs::int[]) as m (topic, partition, held, held_fence, next, next_epoch)),
+k as materialized (select l.*, m.held, m.held_fence, m.next, m.next_epoch from @ledger l join m using (topic, partition)
+  where l.group_name = @group order by l.topic, l.partition for update of l),
+u as (update @ledger l set until = k.next, leader_epoch = k.next_epoch, @run from k
+  where l.group_name = @group and l.topic = k.topic and l.partition = k.partition and l.until = k.held and l.fence = k.held_fence
+  returning 1)@history
+select case
+  when g.version is distinct from 1 then ('newer:@secret:' || coalesce(g.version, 0))::int
+  when g.cluster_id <> @cluster and g.cluster_id <> '' and @cluster <> '' then ('cluster:@secret:' || g.cluster_id)::int
+  when g.moved <> @count then ('fenced:@secret:' || g.moved)::int
+  else 0 end
+from (select (select version from @groups where group_name = '' and topic = '') as version,
+  (select cluster_id from @groups where group_name = @group and topic = '') as cluster_id,
+  (select count(*) from u) as moved) g`
+
+// mergeSQL lengthens the open run, or opens one.
+const mergeSQL = `run_from = case when l.run_commits = 0 then l.until else l.run_from end,
+  run_epoch = case when l.run_commits = 0 then l.leader_epoch else l.run_epoch end,
+  run_commits = l.run_commits + 1, run_at = clock_timestamp(), run_who = @who`
+
+// moveColumns are the columns of fencepost_moves that every insert fills.
+const moveColumns = `(group_name, topic, partition, cause, held_until, held_epoch, held_fence, held_topic_id,
+  next_until, next_epoch, next_fence, next_topic_id, at_most, partitions, commits, at, who, why)`
+
+// runColumns is an open run of ledger row l as a row of moveColumns.
+const runColumns = `l.group_name, l.topic, l.partition, 'commit', l.run_from, l.run_epoch, l.fence, l.topic_id,
+  l.until, l.leader_epoch, l.fence, l.topic_id, 0, 0, l.run_commits, l.run_at, l.run_who, ''`
+
+const commitColumns = `l.group_name, l.topic, l.partition, 'commit', l.until, l.leader_epoch, l.fence, l.topic_id,
+  l.next, l.next_epoch, l.fence, l.topic_id, 0, 0, 1, clock_timestamp(), @who, ''`
+
+// compare makes the compare-and-set of commit moves. REQUIRES: checkMoves passed.
+func (t tables) compare(w fencepost.Writer, moves []fencepost.Move, keep fencepost.KeepCommits, secret string) string {
+	run, history := mergeSQL, ""
+	if keep != fencepost.KeepMerged {
+		run = "run_commits = 0"
+		history = ",\nh as (insert into @moves " + moveColumns + " select " + runColumns + " from k l where l.run_commits > 0"
+		if keep == fencepost.KeepAll {
+			history += " union all select " + commitColumns + " from k l"
+		}
+		history += ")"
+	}
+	// Two passes: the first puts the pieces together, the second fills in what came from outside, which is not
+	// looked at again.
+	sql := strings.NewReplacer("@run", run, "@history", history).Replace(compareSQL)
+	return strings.NewReplacer(
+		"@topics", texts(moves, func(m fencepost.Move) string { return m.Topic }),
+		"@partitions", integers(moves, func(m fencepost.Move) int64 { return int64(m.Partition) }),
+		"@held", integers(moves, func(m fencepost.Move) int64 { return int64(m.Held.Offset) }),
+		"@fences", integers(moves, func(m fencepost.Move) int64 { return int64(m.Held.Fence) }),
+		"@untils", integers(moves, func(m fencepost.Move) int64 { return int64(m.Next.Offset) }),
+		"@epochs", integers(moves, func(m fencepost.Move) int64 { return int64(m.Next.LeaderEpoch) }),
+		"@ledger", t.ledger, "@groups", t.groups, "@moves", t.moves,
+		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who),
+		"@count", itoa(int64(len(moves))), "@secret", secret,
+	).Replace(sql)
+}
+
+// moveSQL is the body of all moves but commits: one block that the server runs alone, for the same reason as above.
+// The header row of the group is locked first, so that moves of a group come one after the other and an absent row
+// stays absent until the end.
+const moveSQL = `#variable_conflict use_column
+declare v int; c text;
+begin
+  select version into v from @groups where group_name = '' and topic = '';
+  if v is distinct from 1 then raise exception 'newer:@secret:%', coalesce(v, 0) using errcode = '22P02'; end if;
+  insert into @groups (group_name, topic, cluster_id) values (@group, '', @cluster) on conflict do nothing;
+  select cluster_id into c from @groups where group_name = @group and topic = '' for update;
+  if c <> @cluster and c <> '' and @cluster <> '' then
+    raise exception 'cluster:@secret:%', c using errcode = '22P02';
+  end if;
+  update @groups set cluster_id = @cluster where group_name = @group and topic = '' and cluster_id = '' and @cluster <> '';
+  perform 1 from @ledger l join @m using (topic, partition) where l.group_name = @group
+    order by l.topic, l.partition for update of l;
+  select count(*) into v from @m left join @ledger l
+    on l.group_name = @group and l.topic = m.topic and l.partition = m.partition
+    where coalesce(l.until, 0) <> m.held or coalesce(l.fence, 0) <> m.held_fence;
+  if v > 0 then raise exception 'fenced:@secret:%', v using errcode = '22P02'; end if;
+  select count(*) into v from
+    (select topic, min(next_id::text) as id, count(distinct next_id) + count(*) filter (where next_id is null) as ids,
+       count(*) filter (where next_id is null) as without, array_agg(partition) as covered
+     from @m where cause = 'start' group by topic) s
+    left join @groups r on r.group_name = @group and r.topic = s.topic
+    where (s.without > 0 and s.without <> s.ids) or (s.without = 0 and s.ids > 1)
+      or (r.partitions > 0 and r.topic_id is distinct from s.id::uuid
+          and exists (select from generate_series(0, r.partitions - 1) p where p <> all (s.covered)));
+  if v > 0 then raise exception 'roster:@secret:%', v using errcode = '22P02'; end if;
+  insert into @groups as r (group_name, topic, topic_id, partitions)
+    select @group, topic, min(next_id::text)::uuid, max(greatest(partition + 1, partitions)) from @m where cause = 'start' group by topic order by topic
+    on conflict (group_name, topic) do update
+    set topic_id = excluded.topic_id, partitions = greatest(r.partitions, excluded.partitions);
+  insert into @moves @move_columns select @run_columns from @ledger l join @m using (topic, partition)
+    where l.group_name = @group and l.run_commits > 0 order by l.topic, l.partition;
+  insert into @moves @move_columns
+    select @group, m.topic, m.partition, m.cause, case when m.absent = 0 then m.held end, case when m.absent = 0 then m.held_epoch end,
+      case when m.absent = 0 then m.held_fence end, m.held_id, m.next, m.next_epoch, m.next_fence, m.next_id,
+      nullif(m.at_most, -1), m.partitions, 0, clock_timestamp(), @who, m.why from @m order by m.n;
+  insert into @ledger as l (group_name, topic, partition, until, leader_epoch, fence, topic_id)
+    select @group, topic, partition, next, next_epoch, next_fence, next_id from @m order by topic, partition
+    on conflict (group_name, topic, partition) do update set until = excluded.until, leader_epoch = excluded.leader_epoch,
+      fence = excluded.fence, topic_id = excluded.topic_id, run_commits = 0;
+end`
+
+// movesSQL is the moves as a table m, in the order they were given.
+const movesSQL = `rows from (unnest(@topics::text[]), unnest(@partitions::int[]), unnest(@causes::text[]), unnest(@absents::int[]),
+  unnest(@held::bigint[]), unnest(@held_epochs::int[]), unnest(@held_fences::bigint[]), unnest(@held_ids::uuid[]),
+  unnest(@next::bigint[]), unnest(@next_epochs::int[]), unnest(@next_fences::bigint[]), unnest(@next_ids::uuid[]),
+  unnest(@at_mosts::bigint[]), unnest(@rosters::int[]), unnest(@whys::text[])) with ordinality
+  as m (topic, partition, cause, absent, held, held_epoch, held_fence, held_id, next, next_epoch, next_fence, next_id,
+    at_most, partitions, why, n)`
+
+// move makes the statement of moves that are no commits. REQUIRES: checkMoves passed.
+func (t tables) move(w fencepost.Writer, moves []fencepost.Move, secret string) string {
+	held := func(m fencepost.Move) fencepost.Position { return m.Held }
+	next := func(m fencepost.Move) fencepost.Position { return m.Next }
+	number := func(of func(fencepost.Move) fencepost.Position, value func(fencepost.Position) int64) string {
+		return integers(moves, func(m fencepost.Move) int64 { return value(of(m)) })
+	}
+	offset := func(p fencepost.Position) int64 { return int64(p.Offset) }
+	epoch := func(p fencepost.Position) int64 { return int64(p.LeaderEpoch) }
+	fence := func(p fencepost.Position) int64 { return int64(p.Fence) }
+	m := strings.NewReplacer(
+		"@topics", texts(moves, func(m fencepost.Move) string { return m.Topic }),
+		"@partitions", integers(moves, func(m fencepost.Move) int64 { return int64(m.Partition) }),
+		"@causes", texts(moves, func(m fencepost.Move) string { return m.Cause.String() }),
+		"@absents", integers(moves, absent),
+		"@held_epochs", number(held, epoch), "@held_fences", number(held, fence),
+		"@held_ids", uuids(moves, func(m fencepost.Move) fencepost.TopicID { return m.Held.TopicID }),
+		"@held", number(held, offset),
+		"@next_epochs", number(next, epoch), "@next_fences", number(next, fence),
+		"@next_ids", uuids(moves, func(m fencepost.Move) fencepost.TopicID { return m.Next.TopicID }),
+		"@next", number(next, offset),
+		"@at_mosts", integers(moves, func(m fencepost.Move) int64 { return m.AtMost }),
+		"@rosters", integers(moves, func(m fencepost.Move) int64 { return int64(m.Partitions) }),
+		"@whys", texts(moves, func(m fencepost.Move) string { return m.Why }),
+	).Replace(movesSQL)
+	body := strings.NewReplacer("@move_columns", moveColumns, "@run_columns", runColumns).Replace(moveSQL)
+	return "do " + quote(strings.NewReplacer(
+		"@moves", t.moves, "@m", m, "@groups", t.groups, "@ledger", t.ledger, "@secret", secret,
+		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who),
+	).Replace(body))
+}
+
+// absent is 1 for a move of a partition without a row.
+func absent(m fencepost.Move) int64 {
+	if m.Held.Absent() {
+		return 1
+	}
+	return 0
+}

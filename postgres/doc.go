@@ -1,0 +1,52 @@
+// Package postgres is Postgres as ledger and as sink, in one commit: the rows of a batch, or what your SQL or your
+// handler makes of them, and the moves of its partitions are one transaction. So a record counts exactly once whatever
+// dies when.
+//
+// # A commit
+//
+// Everything leaves in one simple Query with a binary COPY inside it, which Lane makes from the columns of the batch
+// and the types of the table:
+//
+//	begin; copy TABLE (...) from stdin binary; [statements;] compare-and-set; commit
+//	       ^ rows travel here: no lock that     ^ from here on the server runs alone: a client that
+//	         another owner needs is held           stops, or dies, changes nothing any more (law 11)
+//
+//	form      the COPY goes to         statements
+//	Table     the table                none
+//	Table *   a temporary table        insert into TABLE select
+//	Key       a temporary table        insert .. select distinct on (key) .. on conflict do update
+//	SQL       the temporary `batch`    savepoint; your SQL; release savepoint
+//	Handle    nothing                  your function in a transaction; then compare-and-set and commit in one flush
+//
+// (*) where the table has unique keys or triggers: written to directly, they would take locks while rows still travel.
+//
+// The compare-and-set is one statement that fails by itself if a partition is not where the batch holds it, so that
+// the COMMIT behind it can leave unseen. Its error carries a secret of the connection: neither user SQL nor a value of
+// a record can pretend to be a refusal.
+//
+// # The ledger
+//
+//	fencepost_groups   ('', '') version and identity | (group, '') cluster | (group, topic) Roster
+//	fencepost_ledger   (group, topic, partition) until, leader_epoch, fence, topic_id | the open run of commits
+//	fencepost_moves    (group, id) what moved, from where to where, why, by whom, how many records it passed
+//
+// Merged commits cost nothing extra: the run is counted in the ledger row that the commit updates anyway, and is
+// written to fencepost_moves when another move ends it. History shows both. All other moves run as one block on the
+// server under the lock of the group's header row.
+//
+// # How it fails
+//
+//   - What the server refuses about rows (classes 22 and 23, P0001) is a *fencepost.Rejected; nothing was applied.
+//   - A connection that broke before the end of the COPY was sent: nothing happened. Later: fencepost.ErrUnknown, and
+//     the next compare-and-set tells. The next call opens a new connection by itself.
+//   - SQL that ends its transaction loses the savepoint: *fencepost.SinkEnded. What it did before may stand. Needs and
+//     Check find it earlier, by reading.
+//   - A server that is down, starting, full or read-only is a passing *fencepost.Fault. No error shows the dsn.
+//   - With Handle, locks are held while your function runs; Config.CommitTimeout bounds that.
+//
+// # What it does not do
+//
+// It makes no table of yours (DDL prints them), tries nothing again by itself, and reads from no replica: a connection
+// to one is refused. Temporary tables and session state mean that a pooler in transaction mode does not do for Key, SQL
+// and tables with unique keys. SQL that sends large results to the client would wait for it; select into a table instead.
+package postgres

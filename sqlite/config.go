@@ -1,0 +1,79 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"zombiezen.com/go/sqlite"
+)
+
+// Config says which file, and what becomes of a batch: exactly one of Table, SQL and Handle.
+type Config struct {
+	// Path is the database file. It is created if its directory exists. ":memory:" is refused: each connection would
+	// have its own.
+	Path string
+
+	// Table is appended to, column by column name: those of the batch, and _topic, _partition, _offset, _timestamp,
+	// _key, _headers where the table has them. Names compare as SQLite does, without case.
+	Table string
+	// Key makes Table an upsert by these columns, which must be its PRIMARY KEY or UNIQUE. Within a batch the last row
+	// of a key wins, in partition and then offset order. Empty: append.
+	Key []string
+
+	// SQL is one or several statements over the temporary table batch, which has the schema's columns and those
+	// metadata columns that the SQL mentions. It must not end the transaction.
+	SQL string
+
+	// Handle is your own work in the transaction, on its connection; returning nil commits it with the moves. It must
+	// not end the transaction, keep conn, or keep slices of the batch. The batch has no _key and _headers columns
+	// unless Metadata asks for them.
+	Handle func(ctx context.Context, conn *sqlite.Conn, b *fencepost.Batch) error
+	// Metadata is which of fencepost.MetaKey and fencepost.MetaHeaders Handle reads. Empty: none.
+	Metadata []string
+
+	// KeepCommits says what is kept of the commit moves. Zero: merged.
+	KeepCommits fencepost.KeepCommits
+}
+
+// validate joins all faults of a Config and makes the path absolute, so that a later chdir changes nothing.
+func (cfg Config) validate() (Config, error) {
+	var errs []error
+	switch {
+	case cfg.Path == "":
+		errs = append(errs, errors.New("Path is empty"))
+	case cfg.Path == ":memory:":
+		errs = append(errs, errors.New("Path is :memory:, of which each connection would have its own"))
+	}
+	var ways []string
+	if cfg.Table != "" {
+		ways = append(ways, "Table")
+	}
+	if strings.TrimSpace(cfg.SQL) != "" {
+		ways = append(ways, "SQL")
+	}
+	if cfg.Handle != nil {
+		ways = append(ways, "Handle")
+	}
+	if len(ways) != 1 {
+		errs = append(errs, fmt.Errorf("want one of Table, SQL and Handle, have %d: %s", len(ways), strings.Join(ways, ", ")))
+	}
+	if len(cfg.Key) > 0 && cfg.Table == "" {
+		errs = append(errs, errors.New("Key without Table"))
+	}
+	if len(cfg.Metadata) > 0 && cfg.Handle == nil {
+		errs = append(errs, errors.New("Metadata without Handle"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return cfg, &fencepost.Fault{Code: "sink-config", Err: fmt.Errorf("open sqlite sink: %w", err), Exit: 2}
+	}
+	path, err := filepath.Abs(cfg.Path)
+	if err != nil {
+		return cfg, fmt.Errorf("open sqlite sink: %w", err)
+	}
+	cfg.Path = path
+	return cfg, nil
+}

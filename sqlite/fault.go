@@ -1,0 +1,189 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"zombiezen.com/go/sqlite"
+)
+
+// lostConn is an error after which the connection can not be used: its transaction could not be ended.
+type lostConn struct{ err error }
+
+func (e *lostConn) Error() string { return e.err.Error() }
+func (e *lostConn) Unwrap() error { return e.err }
+
+// busy reports whether another connection is in the way: the write lock, a checkpoint, a recovery after a kill.
+func busy(err error) bool {
+	code := sqlite.ErrCode(err).ToPrimary()
+	return code == sqlite.ResultBusy || code == sqlite.ResultProtocol
+}
+
+// doubtful reports whether a connection should not be used again after err: everything but answers that leave it as it
+// was.
+func doubtful(err error) bool {
+	var (
+		refused  *fencepost.Refused
+		rejected *fencepost.Rejected
+		lost     *lostConn
+		f        *fencepost.Fault
+	)
+	switch {
+	case err == nil:
+		return false
+	case errors.As(err, &lost), errors.Is(err, fencepost.ErrUnknown):
+		return true
+	case errors.As(err, &refused), errors.As(err, &rejected), errors.Is(err, fencepost.ErrOtherCluster),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return false
+	case errors.As(err, &f):
+		return f.Code != "database-busy" && f.Code != "disk-full"
+	}
+	return true
+}
+
+// ours reports whether err is one of the words of the root package already.
+func ours(err error) bool {
+	var (
+		f        *fencepost.Fault
+		refused  *fencepost.Refused
+		rejected *fencepost.Rejected
+		ended    *fencepost.SinkEnded
+	)
+	return errors.As(err, &f) || errors.As(err, &refused) || errors.As(err, &rejected) || errors.As(err, &ended) ||
+		errors.Is(err, fencepost.ErrUnknown) || errors.Is(err, fencepost.ErrNewer) || errors.Is(err, fencepost.ErrOtherCluster)
+}
+
+// fault turns a driver's error into a Fault with a remedy, where the file is at fault and nothing happened to it.
+// Errors that are ours already, or say nothing about the file, pass as they are.
+func fault(path string, err error) error {
+	if err == nil || ours(err) {
+		return err
+	}
+	name := filepath.Base(path)
+	f := &fencepost.Fault{Err: fmt.Errorf("%s: %w", name, err), Exit: 1}
+	switch code := sqlite.ErrCode(err); code.ToPrimary() {
+	case sqlite.ResultBusy, sqlite.ResultProtocol:
+		f.Code, f.Passing = "database-busy", true
+		f.Err = fmt.Errorf("%s: another process has held its lock for %s; nothing happened", name, patience)
+		f.Help = "find it and let it go on or kill it: fuser -v " + path
+	case sqlite.ResultFull:
+		f.Code, f.Passing = "disk-full", true
+		f.Err = fmt.Errorf("%s: no space left; the batch was rolled back, nothing is lost", name)
+		f.Help = "free space and start it again; run waits by itself"
+	case sqlite.ResultReadOnly, sqlite.ResultPerm:
+		f.Code = "database-denied"
+		f.Err = fmt.Errorf("%s: this user may not write it: %s", name, message(err))
+		f.Help = fmt.Sprintf("chmod u+rw %s*   and write permission on its directory, where SQLite keeps its WAL", path)
+	case sqlite.ResultNotADB:
+		f.Code, f.Err = "not-a-database", fmt.Errorf("%s: the file is not a SQLite database", name)
+		f.Help = "mend path, or move that file away: fencepost makes a new one"
+	case sqlite.ResultCorrupt:
+		f.Code = "database-damaged"
+		f.Help = fmt.Sprintf("sqlite3 %s 'PRAGMA integrity_check'; then restore a backup: rows and positions go back together", path)
+	case sqlite.ResultIOErr:
+		f.Code, f.Passing = "database-io", true
+		f.Err = fmt.Errorf("%s: %s; the batch was rolled back, nothing is lost", name, message(err))
+		f.Help = "look at the disk and the file system: dmesg; run tries again by itself"
+	case sqlite.ResultCantOpen:
+		return cannotOpen(path, f)
+	default:
+		return err
+	}
+	return f
+}
+
+// cannotOpen says why a file can not be opened, as far as the file system tells.
+func cannotOpen(path string, f *fencepost.Fault) error {
+	name, dir := filepath.Base(path), filepath.Dir(path)
+	info, err := os.Stat(path)
+	_, dirErr := os.Stat(dir)
+	switch {
+	case err == nil && info.IsDir():
+		f.Code, f.Err = "database-directory", fmt.Errorf("%s is a directory, not a file", path)
+		f.Help = "name a file in it: " + filepath.Join(path, "fencepost.db")
+	case errors.Is(dirErr, os.ErrNotExist):
+		f.Code, f.Err = "database-missing", fmt.Errorf("%s: its directory does not exist", path)
+		f.Help = "mkdir -p " + dir
+	default:
+		f.Code, f.Err = "database-denied", fmt.Errorf("%s: this user may not open it, or not write in %s", name, dir)
+		f.Help = fmt.Sprintf("chmod u+rw %s*   and write permission on its directory, where SQLite keeps its WAL", path)
+	}
+	return f
+}
+
+// commitFault says what is known after a COMMIT that failed. A full disk or a busy lock: the commit's frame is not in
+// the WAL, so it did not happen. A deferred constraint: the transaction is still open. An I/O error may come after the
+// frame was written: nobody knows.
+func commitFault(path string, err error) error {
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultBusy, sqlite.ResultFull, sqlite.ResultReadOnly, sqlite.ResultProtocol:
+		return fault(path, err)
+	case sqlite.ResultConstraint:
+		return rejected("", err)
+	}
+	return fmt.Errorf("commit to %s: %w: %w", filepath.Base(path), fencepost.ErrUnknown, err)
+}
+
+// message is what SQLite itself says, without the driver's prefixes.
+func message(err error) string {
+	text := err.Error()
+	general := sqlite.ErrCode(err).Message()
+	if _, after, ok := strings.Cut(text, general+": "); ok {
+		return after
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(text, "sqlite: "), "step: ")
+}
+
+// refusesRows reports whether an error of a running statement is about the rows: other rows may pass. An error of the
+// general kind while a statement runs comes from its data too (integer overflow, malformed JSON).
+func refusesRows(err error) bool {
+	if ours(err) {
+		return false
+	}
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultConstraint, sqlite.ResultMismatch, sqlite.ResultTooBig, sqlite.ResultError:
+		return true
+	}
+	return false
+}
+
+// rejected says for people which table and column refuse a row. table is empty where only SQLite knows it.
+func rejected(table string, err error) *fencepost.Rejected {
+	code, text := sqlite.ErrCode(err), message(err)
+	r := &fencepost.Rejected{Code: code.String(), Reason: text}
+	_, what, _ := strings.Cut(text, "constraint failed: ")
+	switch code {
+	case sqlite.ResultConstraintNotNull:
+		t, col, _ := strings.Cut(what, ".")
+		r.Reason = fmt.Sprintf("null in column %s of table %s violates NOT NULL", col, t)
+	case sqlite.ResultConstraintUnique, sqlite.ResultConstraintPrimaryKey:
+		t, _, _ := strings.Cut(what, ".")
+		r.Reason = fmt.Sprintf("a row of table %s has the same %s already: %s", t, strings.ReplaceAll(what, t+".", ""), clause(code))
+		r.Hint = "if a later row should replace an earlier one, name those columns in key"
+	case sqlite.ResultConstraintCheck:
+		r.Reason = fmt.Sprintf("a row violates CHECK %s", what)
+		if table != "" {
+			r.Reason = fmt.Sprintf("a row violates CHECK %s of table %s", what, table)
+		}
+	case sqlite.ResultConstraintForeignKey:
+		r.Reason = "a row refers to another one that does not exist: FOREIGN KEY constraint failed"
+		if table != "" {
+			r.Reason = fmt.Sprintf("a row of table %s refers to another one that does not exist: FOREIGN KEY constraint failed", table)
+		}
+	}
+	return r
+}
+
+// clause is the constraint's word in a CREATE TABLE.
+func clause(code sqlite.ResultCode) string {
+	if code == sqlite.ResultConstraintPrimaryKey {
+		return "PRIMARY KEY"
+	}
+	return "UNIQUE"
+}

@@ -1,0 +1,209 @@
+package sqlite
+
+import (
+	"fmt"
+	"strings"
+	"unsafe"
+
+	"github.com/fencepost/fencepost"
+	"zombiezen.com/go/sqlite"
+)
+
+// kind says where the values of an inserted column come from.
+type kind uint8
+
+const (
+	fromColumn kind = iota
+	fromTopic
+	fromPartition
+	fromOffset
+	fromTime
+)
+
+// metadata is the metadata that a batch has without a Column.
+var metadata = [...]source{{name: fencepost.MetaTopic, kind: fromTopic}, {name: fencepost.MetaPartition, kind: fromPartition},
+	{name: fencepost.MetaOffset, kind: fromOffset}, {name: fencepost.MetaTimestamp, kind: fromTime}}
+
+// source is one inserted column.
+type source struct {
+	name   string // in the table
+	kind   kind
+	column int // index in the batch's Columns, for fromColumn
+}
+
+// sizes is how many rows the prepared statements take, each a multiple of the next, so that a batch of any size takes
+// few steps. A hundred rows a statement is what the driver does fastest.
+var sizes = [...]int{100, 10, 1}
+
+// maxVariables is SQLite's own bound of parameters in a statement.
+const maxVariables = 32766
+
+// insert writes a batch's rows into a table through prepared statements of many rows.
+type insert struct {
+	into    string // quoted
+	tail    string // ON CONFLICT clause, or empty
+	key     []string
+	sources []source
+	stmts   [len(sizes)]*sqlite.Stmt
+	chunk   chunk
+	stamp   stamper
+}
+
+// chunk is the rows of one statement.
+type chunk struct {
+	rows [100]int // in the batch
+	segs [100]int // their segments
+	n    int
+}
+
+// size is how many rows the i-th statement takes: a table of many columns takes fewer.
+func (in *insert) size(i int) int {
+	return max(1, min(sizes[i], maxVariables/max(1, len(in.sources))))
+}
+
+// stmt returns the i-th statement.
+func (in *insert) stmt(c *conn, i int) (*sqlite.Stmt, error) {
+	if in.stmts[i] != nil {
+		return in.stmts[i], nil
+	}
+	names := make([]string, len(in.sources))
+	for j, s := range in.sources {
+		names[j] = s.name
+	}
+	tuple := "(" + strings.TrimSuffix(strings.Repeat("?,", len(names)), ",") + "),"
+	values := strings.TrimSuffix(strings.Repeat(tuple, in.size(i)), ",")
+	st, _, err := c.db.PrepareTransient(fmt.Sprintf("INSERT INTO %s (%s) VALUES %s%s", in.into, quoteAll(names), values, in.tail))
+	if err != nil {
+		if strings.Contains(err.Error(), "ON CONFLICT clause does not match") {
+			return nil, &fencepost.Fault{Code: "key-not-unique",
+				Err:  fmt.Errorf("table %s has no PRIMARY KEY or UNIQUE over (%s)", in.into, strings.Join(in.key, ", ")),
+				Help: fmt.Sprintf("CREATE UNIQUE INDEX NAME ON %s (%s)", strings.TrimPrefix(in.into, "main."), quoteAll(in.key))}
+		}
+		return nil, &fencepost.Fault{Code: "sql-failed", Err: fmt.Errorf("insert into %s: %s", in.into, message(err))}
+	}
+	in.stmts[i] = st
+	return st, nil
+}
+
+// forget finalizes the statements.
+func (in *insert) forget() {
+	for i, st := range in.stmts {
+		if st != nil {
+			st.Finalize()
+			in.stmts[i] = nil
+		}
+	}
+}
+
+// fill inserts the rows of the batch's segments, in order.
+func (in *insert) fill(c *conn, b *fencepost.Batch) error {
+	ch, full := &in.chunk, in.size(0)
+	ch.n = 0
+	for i := range b.Segments {
+		for row := b.Segments[i].Lo; row < b.Segments[i].Hi; row++ {
+			ch.rows[ch.n], ch.segs[ch.n] = row, i
+			if ch.n++; ch.n == full {
+				if err := in.flush(c, b, 0, 0); err != nil {
+					return err
+				}
+				ch.n = 0
+			}
+		}
+	}
+	for i, lo := 1, 0; lo < ch.n; {
+		if ch.n-lo < in.size(i) {
+			i++
+			continue
+		}
+		if err := in.flush(c, b, i, lo); err != nil {
+			return err
+		}
+		lo += in.size(i)
+	}
+	return nil
+}
+
+// flush inserts the chunk's rows from lo on through the i-th statement.
+func (in *insert) flush(c *conn, b *fencepost.Batch, i, lo int) error {
+	st, err := in.stmt(c, i)
+	if err != nil {
+		return err
+	}
+	hi := lo + in.size(i)
+	for j, s := range in.sources {
+		if s.kind != fromColumn {
+			err = in.bindMeta(st, b, s.kind, j+1, lo, hi)
+		} else {
+			err = in.bindColumn(st, &b.Columns[s.column], j+1, lo, hi)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if _, err := st.Step(); err != nil {
+		return err
+	}
+	return st.Reset()
+}
+
+// bindColumn binds one column of the chunk's rows [lo, hi), to parameter p and every len(sources)-th behind it.
+func (in *insert) bindColumn(st *sqlite.Stmt, col *fencepost.Column, p, lo, hi int) error {
+	step := len(in.sources)
+	for _, row := range in.chunk.rows[lo:hi] {
+		switch {
+		case col.Null(row):
+			st.BindNull(p)
+		case col.Type == fencepost.Int || col.Type == fencepost.Bool:
+			st.BindInt64(p, col.Int(row))
+		case col.Type == fencepost.Float:
+			f := col.Float(row)
+			if f != f {
+				return &fencepost.Rejected{Reason: fmt.Sprintf("NaN in column %s, which SQLite would make null", col.Name)}
+			}
+			st.BindFloat(p, f)
+		case col.Type == fencepost.Timestamp:
+			if err := in.bindTime(st, p, col.Name, col.Micros(row)); err != nil {
+				return err
+			}
+		case col.Type == fencepost.Bytes:
+			st.BindBytes(p, col.Bytes(row))
+		default:
+			st.BindText(p, col.Text(row))
+		}
+		p += step
+	}
+	return nil
+}
+
+// bindMeta binds metadata that has no Column.
+func (in *insert) bindMeta(st *sqlite.Stmt, b *fencepost.Batch, k kind, p, lo, hi int) error {
+	step := len(in.sources)
+	for i := lo; i < hi; i++ {
+		row := in.chunk.rows[i]
+		switch k {
+		case fromTopic:
+			st.BindText(p, b.Segments[in.chunk.segs[i]].Move.Topic)
+		case fromPartition:
+			st.BindInt64(p, int64(b.Segments[in.chunk.segs[i]].Move.Partition))
+		case fromOffset:
+			st.BindInt64(p, int64(b.Offsets[row]))
+		case fromTime:
+			if err := in.bindTime(st, p, fencepost.MetaTimestamp, b.Times[row]*1000); err != nil {
+				return err
+			}
+		case fromColumn:
+		}
+		p += step
+	}
+	return nil
+}
+
+// bindTime binds a timestamp as text. The driver copies what it binds.
+func (in *insert) bindTime(st *sqlite.Stmt, p int, column string, micros int64) error {
+	text, ok := in.stamp.write(micros)
+	if !ok {
+		return &fencepost.Rejected{Reason: fmt.Sprintf("timestamp %d (microseconds) in column %s is outside the years 0000 to 9999", micros, column)}
+	}
+	st.BindText(p, unsafe.String(unsafe.SliceData(text), len(text)))
+	return nil
+}

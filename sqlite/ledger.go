@@ -1,0 +1,294 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"zombiezen.com/go/sqlite"
+)
+
+// ledger is the Sink as a fencepost.Ledger and fencepost.History.
+type ledger Sink
+
+var (
+	_ fencepost.Ledger  = (*ledger)(nil)
+	_ fencepost.History = (*ledger)(nil)
+)
+
+// Read returns the group's content as of one moment. It creates the file and the ledger if there is none.
+func (l *ledger) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+	var snap fencepost.Snapshot
+	err := (*Sink)(l).with(ctx, func(c *conn) error {
+		return c.read(ctx, func() (err error) {
+			snap, err = c.snapshot(g)
+			return err
+		})
+	})
+	if err != nil {
+		return fencepost.Snapshot{}, fmt.Errorf("read ledger of group %s: %w", g, err)
+	}
+	return snap, nil
+}
+
+// Move makes all moves or none.
+func (l *ledger) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+	if len(moves) == 0 {
+		return nil
+	}
+	moves = slices.Clone(moves)
+	slices.SortFunc(moves, func(a, b fencepost.Move) int { return a.Compare(b.TopicPartition) })
+	for i, m := range moves {
+		if err := m.Validate(); err != nil {
+			return err
+		}
+		if i > 0 && m.TopicPartition == moves[i-1].TopicPartition {
+			return fmt.Errorf("move %s: twice in one list", m.TopicPartition)
+		}
+	}
+	err := (*Sink)(l).with(ctx, func(c *conn) error {
+		return c.write(ctx, func() error { return c.change(w, moves, l.cfg.KeepCommits) })
+	})
+	if err != nil {
+		return fmt.Errorf("move ledger of group %s: %w", w.Group, err)
+	}
+	return nil
+}
+
+// snapshot reads a group's content. REQUIRES: a transaction.
+func (c *conn) snapshot(g fencepost.Group) (snap fencepost.Snapshot, err error) {
+	snap.Roster = map[string]fencepost.RosterEntry{}
+	snap.Positions = map[fencepost.TopicPartition]fencepost.Position{}
+	if snap.Ledger, err = c.header(); err != nil {
+		return snap, err
+	}
+	if snap.ClusterID, snap.Roster, err = c.group(g); err != nil {
+		return snap, err
+	}
+	st, err := c.stmt(`SELECT until, leader_epoch, fence, topic_id, topic, partition FROM main.fencepost_ledger
+  WHERE group_name = ?1`)
+	if err != nil {
+		return snap, err
+	}
+	defer st.Reset()
+	st.BindText(1, string(g))
+	for {
+		has, err := st.Step()
+		if err != nil || !has {
+			return snap, err
+		}
+		p, err := position(st)
+		if err != nil {
+			return snap, err
+		}
+		snap.Positions[fencepost.TopicPartition{Topic: st.ColumnText(4), Partition: st.ColumnInt32(5)}] = p
+	}
+}
+
+// group reads a group's cluster and Roster.
+func (c *conn) group(g fencepost.Group) (cluster string, roster map[string]fencepost.RosterEntry, err error) {
+	roster = map[string]fencepost.RosterEntry{}
+	st, err := c.stmt(`SELECT topic, cluster_id, topic_id, partitions FROM main.fencepost_groups WHERE group_name = ?1`)
+	if err != nil {
+		return "", nil, err
+	}
+	defer st.Reset()
+	st.BindText(1, string(g))
+	for {
+		has, err := st.Step()
+		if err != nil || !has {
+			return cluster, roster, err
+		}
+		topic := st.ColumnText(0)
+		if topic == "" {
+			cluster = st.ColumnText(1)
+			continue
+		}
+		id, err := fencepost.ParseTopicID(st.ColumnText(2))
+		if err != nil {
+			return "", nil, fmt.Errorf("read roster of topic %s: %w", topic, err)
+		}
+		roster[topic] = fencepost.RosterEntry{TopicID: id, Partitions: st.ColumnInt32(3)}
+	}
+}
+
+// position reads a Position from the first four columns of a row.
+func position(st *sqlite.Stmt) (fencepost.Position, error) {
+	id, err := fencepost.ParseTopicID(st.ColumnText(3))
+	if err != nil {
+		return fencepost.Position{}, fmt.Errorf("read position: %w", err)
+	}
+	return fencepost.Position{Offset: fencepost.Offset(st.ColumnInt64(0)), LeaderEpoch: fencepost.LeaderEpoch(st.ColumnInt64(1)),
+		Fence: fencepost.Fence(st.ColumnInt64(2)), TopicID: id}, nil
+}
+
+// held reads what the ledger holds of one partition, the zero Position if it has no row.
+func (c *conn) held(g fencepost.Group, tp fencepost.TopicPartition) (fencepost.Position, error) {
+	st, err := c.stmt(`SELECT until, leader_epoch, fence, topic_id FROM main.fencepost_ledger
+  WHERE group_name = ?1 AND topic = ?2 AND partition = ?3`)
+	if err != nil {
+		return fencepost.Position{}, err
+	}
+	defer st.Reset()
+	bindKey(st, g, tp)
+	has, err := st.Step()
+	if err != nil || !has {
+		return fencepost.Position{}, err
+	}
+	return position(st)
+}
+
+// bindKey binds a partition's key to the first three parameters.
+func bindKey(st *sqlite.Stmt, g fencepost.Group, tp fencepost.TopicPartition) {
+	st.BindText(1, string(g))
+	st.BindText(2, tp.Topic)
+	st.BindInt64(3, int64(tp.Partition))
+}
+
+// change makes all moves, or returns an error for which the transaction has to be rolled back. It is the one way in
+// which the ledger changes. REQUIRES: the write lock; moves are valid, distinct and in partition order.
+func (c *conn) change(w fencepost.Writer, moves []fencepost.Move, keep fencepost.KeepCommits) error {
+	if w.Group == "" {
+		return errors.New("the group has no name")
+	}
+	if err := c.admit(w); err != nil {
+		return err
+	}
+	r := recorder{conn: c, writer: w, keep: keep, at: time.Now().UTC().Format(timeLayout)}
+	starts := false
+	for i, m := range moves {
+		ok, err := r.move(m)
+		if err != nil {
+			return fmt.Errorf("move %s: %w", m.TopicPartition, err)
+		}
+		if !ok {
+			return c.refused(w.Group, moves[i:])
+		}
+		starts = starts || m.Cause == fencepost.CauseStart
+	}
+	if !starts {
+		return nil
+	}
+	return c.enroll(w.Group, moves)
+}
+
+// admit compares version and cluster, and gives a group without a cluster the writer's.
+func (c *conn) admit(w fencepost.Writer) error {
+	st, err := c.stmt(`SELECT s.version, g.cluster_id FROM main.fencepost_groups s
+  LEFT JOIN main.fencepost_groups g ON g.group_name = ?1 AND g.topic = '' WHERE s.group_name = '' AND s.topic = ''`)
+	if err != nil {
+		return err
+	}
+	defer st.Reset()
+	st.BindText(1, string(w.Group))
+	has, err := st.Step()
+	if err != nil {
+		return err
+	}
+	if !has {
+		return errNoLedger
+	}
+	if err := checkVersion(st.ColumnInt64(0)); err != nil {
+		return err
+	}
+	cluster := st.ColumnText(1)
+	switch {
+	case w.ClusterID == "" || cluster == w.ClusterID:
+		return nil
+	case cluster != "":
+		return fmt.Errorf("%w: the ledger's is %s, these brokers' is %s", fencepost.ErrOtherCluster, cluster, w.ClusterID)
+	}
+	set, err := c.stmt(`INSERT INTO main.fencepost_groups (group_name, topic, cluster_id) VALUES (?1, '', ?2)
+  ON CONFLICT DO UPDATE SET cluster_id = excluded.cluster_id`)
+	if err != nil {
+		return err
+	}
+	set.BindText(1, string(w.Group))
+	set.BindText(2, w.ClusterID)
+	return exhaust(set)
+}
+
+// refused compares moves, of which the first is refused already, with what the ledger holds. Those before them held.
+func (c *conn) refused(g fencepost.Group, moves []fencepost.Move) error {
+	held := make(map[fencepost.TopicPartition]fencepost.Position, len(moves))
+	for _, m := range moves {
+		p, err := c.held(g, m.TopicPartition)
+		if err != nil {
+			return fmt.Errorf("read position %s: %w", m.TopicPartition, err)
+		}
+		held[m.TopicPartition] = p
+	}
+	if err := fencepost.Check(held, moves); err != nil {
+		return err
+	}
+	return fmt.Errorf("move %s: the compare-and-set changed no row, and yet the ledger holds what was expected", moves[0].TopicPartition)
+}
+
+// enroll raises the Roster by the starts among moves.
+func (c *conn) enroll(g fencepost.Group, moves []fencepost.Move) error {
+	_, roster, err := c.group(g)
+	if err != nil {
+		return err
+	}
+	after, err := enrolled(roster, moves)
+	if err != nil {
+		return err
+	}
+	st, err := c.stmt(`INSERT INTO main.fencepost_groups (group_name, topic, topic_id, partitions) VALUES (?1, ?2, ?3, ?4)
+  ON CONFLICT DO UPDATE SET topic_id = excluded.topic_id, partitions = excluded.partitions`)
+	if err != nil {
+		return err
+	}
+	for topic, e := range after {
+		st.BindText(1, string(g))
+		st.BindText(2, topic)
+		st.BindText(3, e.TopicID.String())
+		st.BindInt64(4, int64(e.Partitions))
+		if err := exhaust(st); err != nil {
+			return fmt.Errorf("write roster of topic %s: %w", topic, err)
+		}
+	}
+	return nil
+}
+
+// enrolled is the entries of the Roster that the starts among moves change. Starts under another topic ID are the
+// repair of a recreated topic: they name every partition that the Roster knows, or the topic would be half old and
+// half new. A zero ID is unknown, never another one.
+func enrolled(roster map[string]fencepost.RosterEntry, moves []fencepost.Move) (map[string]fencepost.RosterEntry, error) {
+	var none fencepost.TopicID
+	after := map[string]fencepost.RosterEntry{}
+	fresh := map[string]int32{} // :: topic -> how many partitions of the Roster start under another ID
+	for _, m := range moves {
+		if m.Cause != fencepost.CauseStart {
+			continue
+		}
+		was, id := roster[m.Topic], m.Next.TopicID
+		e, seen := after[m.Topic]
+		if !seen {
+			e = was
+		}
+		other := id != none && was.TopicID != none && id != was.TopicID
+		if id != none {
+			if seen && e.TopicID != none && e.TopicID != id && (e.TopicID != was.TopicID || fresh[m.Topic] > 0) {
+				return nil, fmt.Errorf("start topic %s: under two topic IDs at once, %s and %s", m.Topic, e.TopicID, id)
+			}
+			e.TopicID = id
+		}
+		if other && m.Partition < was.Partitions {
+			fresh[m.Topic]++
+		}
+		e.Partitions = max(e.Partitions, m.Partition+1, m.Partitions)
+		after[m.Topic] = e
+	}
+	for topic, e := range after {
+		was := roster[topic]
+		if was.TopicID != none && e.TopicID != was.TopicID && fresh[topic] < was.Partitions {
+			return nil, fmt.Errorf("start topic %s: topic ID %s replaces %s, but only %d of its %d partitions are started: start all of them in one move",
+				topic, e.TopicID, was.TopicID, fresh[topic], was.Partitions)
+		}
+	}
+	return after, nil
+}

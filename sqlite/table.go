@@ -1,0 +1,185 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+)
+
+// table is a table as SQLite describes it.
+type table struct {
+	name    string
+	columns []tableColumn
+}
+
+// tableColumn is one column of a table; generated columns are none.
+type tableColumn struct {
+	name       string
+	notNull    bool
+	hasDefault bool
+	rowid      bool // INTEGER PRIMARY KEY: SQLite fills it
+}
+
+// table reads the columns of a table. Errors: a *fencepost.Fault if there is none.
+func (c *conn) table(name string) (*table, error) {
+	st, err := c.stmt(`SELECT name, "notnull", dflt_value IS NOT NULL, pk = 1 AND upper(type) = 'INTEGER' FROM pragma_table_info(?1)`)
+	if err != nil {
+		return nil, fmt.Errorf("read columns of table %s: %w", name, err)
+	}
+	defer st.Reset()
+	st.BindText(1, name)
+	t := &table{name: name}
+	for {
+		has, err := st.Step()
+		if err != nil {
+			return nil, fmt.Errorf("read columns of table %s: %w", name, err)
+		}
+		if !has {
+			break
+		}
+		t.columns = append(t.columns, tableColumn{st.ColumnText(0), st.ColumnBool(1), st.ColumnBool(2), st.ColumnBool(3)})
+	}
+	if len(t.columns) == 0 {
+		return nil, noTable(c.path, name)
+	}
+	return t, nil
+}
+
+// noTable is the Fault of a table that does not exist.
+func noTable(path, name string) *fencepost.Fault {
+	return &fencepost.Fault{Code: "table-not-found", Err: fmt.Errorf("database %s has no table %s", filepath.Base(path), name),
+		Help: "fencepost ddl FILE | sqlite3 " + path}
+}
+
+// column finds a column as SQLite does, without case; nil if there is none.
+func (t *table) column(name string) *tableColumn {
+	i := slices.IndexFunc(t.columns, func(c tableColumn) bool { return strings.EqualFold(c.name, name) })
+	if i < 0 {
+		return nil
+	}
+	return &t.columns[i]
+}
+
+// missing is those of the columns that the table does not have.
+func (t *table) missing(columns []fencepost.ColumnSpec) (missing []fencepost.ColumnSpec) {
+	for _, col := range columns {
+		if t.column(col.Name) == nil {
+			missing = append(missing, col)
+		}
+	}
+	return missing
+}
+
+// idle is the columns that a batch of these columns does not fill.
+func (t *table) idle(columns []fencepost.ColumnSpec) (idle []tableColumn) {
+	for _, tc := range t.columns {
+		fills := func(col fencepost.ColumnSpec) bool { return strings.EqualFold(col.Name, tc.name) }
+		if !slices.ContainsFunc(columns, fills) && !slices.ContainsFunc(fencepost.MetaColumns(), fills) {
+			idle = append(idle, tc)
+		}
+	}
+	return idle
+}
+
+// rows is the effect that appends a batch to a table, or upserts it.
+type rows struct {
+	table   string
+	key     []string
+	columns []fencepost.ColumnSpec // that insert was made for
+	insert  *insert                // nil: not compiled
+}
+
+// before compiles the inserts, again if the batch has other columns than the last one.
+func (r *rows) before(_ context.Context, c *conn, b *fencepost.Batch) error {
+	if r.insert != nil && sameColumns(r.columns, b.Columns) {
+		return nil
+	}
+	r.forget()
+	t, err := c.table(r.table)
+	if err != nil {
+		return err
+	}
+	r.columns = specs(b.Columns)
+	if missing := t.missing(schemaOf(r.columns)); len(missing) > 0 {
+		return &fencepost.Fault{Code: "column-missing", Err: fmt.Errorf("table %s has no column %s", r.table, missing[0].Name),
+			Help: addColumn(r.table, missing[0])}
+	}
+	r.insert = newInsert(t, r.key, sourcesOf(t, r.columns))
+	return nil
+}
+
+// apply inserts the rows of the batch's segments.
+func (r *rows) apply(_ context.Context, c *conn, b *fencepost.Batch) error {
+	err := r.insert.fill(c, b)
+	if err != nil && refusesRows(err) {
+		return rejected(r.table, err)
+	}
+	return err
+}
+
+func (r *rows) forget() {
+	if r.insert != nil {
+		r.insert.forget()
+		r.insert = nil
+	}
+}
+
+// specs is the names and types of a batch's columns.
+func specs(columns []fencepost.Column) []fencepost.ColumnSpec {
+	s := make([]fencepost.ColumnSpec, len(columns))
+	for i := range columns {
+		s[i] = fencepost.ColumnSpec{Name: columns[i].Name, Type: columns[i].Type}
+	}
+	return s
+}
+
+// sameColumns reports whether a batch's columns are those of s.
+func sameColumns(s []fencepost.ColumnSpec, columns []fencepost.Column) bool {
+	return slices.EqualFunc(s, columns, func(a fencepost.ColumnSpec, b fencepost.Column) bool {
+		return a.Name == b.Name && a.Type == b.Type
+	})
+}
+
+// schemaOf is the columns without metadata.
+func schemaOf(columns []fencepost.ColumnSpec) []fencepost.ColumnSpec {
+	return slices.DeleteFunc(slices.Clone(columns), func(c fencepost.ColumnSpec) bool { return strings.HasPrefix(c.Name, "_") })
+}
+
+// sourcesOf says where a batch's values come from for each column of the table that a batch fills.
+func sourcesOf(t *table, columns []fencepost.ColumnSpec) []source {
+	var sources []source
+	for i, col := range columns {
+		if tc := t.column(col.Name); tc != nil {
+			sources = append(sources, source{name: tc.name, kind: fromColumn, column: i})
+		}
+	}
+	for _, m := range metadata {
+		if tc := t.column(m.name); tc != nil {
+			sources = append(sources, source{name: tc.name, kind: m.kind})
+		}
+	}
+	return sources
+}
+
+// newInsert makes the statement's text for a table.
+func newInsert(t *table, key []string, sources []source) *insert {
+	tail := ""
+	if len(key) > 0 {
+		var set []string
+		for _, s := range sources {
+			if !slices.ContainsFunc(key, func(k string) bool { return strings.EqualFold(k, s.name) }) {
+				set = append(set, fmt.Sprintf("%s = excluded.%s", quote(s.name), quote(s.name)))
+			}
+		}
+		do := "DO NOTHING"
+		if len(set) > 0 {
+			do = "DO UPDATE SET " + strings.Join(set, ", ")
+		}
+		tail = fmt.Sprintf(" ON CONFLICT (%s) %s", quoteAll(key), do)
+	}
+	return &insert{into: "main." + quote(t.name), tail: tail, key: key, sources: sources}
+}

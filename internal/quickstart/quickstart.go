@@ -1,0 +1,269 @@
+package quickstart
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/broker"
+	"github.com/fencepost/fencepost/internal/flights"
+	"github.com/fencepost/fencepost/internal/flights/feed"
+	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/sqlite"
+)
+
+// Config says what is run and where. Worker, Control, Out and Err are needed; the zero value of every other field has
+// the meaning that it names.
+type Config struct {
+	// Dir is the folder that it leaves. Zero: fencepost-quickstart.
+	Dir string
+	// Seed gives the kills: their places and their victims.
+	Seed uint64
+	// Keep leaves the broker running at the end, until the context ends.
+	Keep bool
+
+	// Worker is the command line of a worker of a pipeline file, which writes its events to stderr as json, each commit
+	// included: this program's own run. Needed.
+	Worker func(file string) []string
+	// Control is the same with the sink of NewControl. Needed.
+	Control func(file string) []string
+	// Env is the environment of the workers. Zero: ours.
+	Env []string
+
+	Flights *flights.Table // zero: the first 200,000
+	Kills   int            // zero: 7; at least 5 of them must hit, or all if there are fewer
+	Rate    int            // records a second and worker. Zero: 12,000
+
+	Out  io.Writer // the proof
+	Err  io.Writer // the story
+	Look Look
+	// Next are the commands to type next, given the folder as the user wrote it and the broker's address.
+	Next func(folder, broker string) []Hint
+}
+
+// Hint is a command to type next, and what it does; About may be empty.
+type Hint struct{ Command, About string }
+
+// The shape of every run.
+const (
+	workers    = 3
+	partitions = 4
+	address    = "127.0.0.1:19092" // if nobody listens there
+	mostNeeded = 5
+)
+
+// ErrNotProven: the run came to its end, and the screen says what speaks against the proof.
+var ErrNotProven = errors.New("not proven")
+
+func (c Config) withDefaults() Config {
+	if c.Dir == "" {
+		c.Dir = "fencepost-quickstart"
+	}
+	if c.Flights == nil {
+		c.Flights = flights.First200k()
+	}
+	if c.Kills == 0 {
+		c.Kills = 7
+	}
+	if c.Rate == 0 {
+		c.Rate = 12_000
+	}
+	if c.Env == nil {
+		c.Env = os.Environ()
+	}
+	return c
+}
+
+// house is one quickstart under way.
+type house struct {
+	cfg    Config
+	folder folder
+	broker *broker.Broker
+	story  *story
+	truth  flights.Truth
+	ends   map[int32]int64 // :: partition -> its records
+}
+
+// Run tells the story on cfg.Err and the proof on cfg.Out. Every process it started has ended when it returns, and
+// the broker too.
+//
+// Errors: ErrNotProven; *fencepost.Fault for what a person has to mend; the context's cause if it ended.
+func Run(ctx context.Context, cfg Config) (err error) {
+	cfg = cfg.withDefaults()
+	h := &house{cfg: cfg, story: &story{out: cfg.Err, look: cfg.Look, began: time.Now()}}
+	h.title()
+	if h.folder, err = claim(cfg.Dir); err != nil {
+		return err
+	}
+	if err := h.openBroker(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, faultOf(h.broker.Close())) }()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case f := <-h.broker.Faults():
+			cancel(faultOf(f))
+		case <-ctx.Done():
+		}
+	}()
+	p, err := h.prove(ctx)
+	h.story.clear()
+	if err != nil {
+		return err
+	}
+	h.print(p)
+	if cfg.Keep {
+		h.stay(ctx)
+	}
+	if len(p.against()) > 0 {
+		return ErrNotProven
+	}
+	return nil
+}
+
+// title is the first line: what is about to run.
+func (h *house) title() {
+	text := fmt.Sprintf("%s flights, embedded broker to SQLite, %s/s so that there is time to kill. Seed %d.",
+		screen.Count(h.cfg.Flights.Len()), screen.Count(workers*h.cfg.Rate), h.cfg.Seed)
+	fmt.Fprintln(h.cfg.Err, screen.Wrap(text, 0, h.cfg.Look.Width)+"\n")
+}
+
+// openBroker starts the broker at its usual address, or at a free one if somebody listens there.
+func (h *house) openBroker() error {
+	for _, listen := range []string{address, "127.0.0.1:0"} {
+		b, err := broker.Start(broker.Config{Dir: h.folder.in(brokerName), Listen: listen})
+		if f, ok := errors.AsType[*broker.Fault](err); ok && listen == address && (f.Code == broker.PortInUse || f.Code == broker.ListenRefused) {
+			continue
+		}
+		if err != nil {
+			return faultOf(err)
+		}
+		h.broker = b
+		h.story.now("broker", "embedded, on disk, at %s", b.Addr())
+		return nil
+	}
+	panic("quickstart: no address is left")
+}
+
+// faultOf puts a broker's fault into the words of all commands.
+func faultOf(err error) error {
+	f, ok := errors.AsType[*broker.Fault](err)
+	if !ok {
+		return err
+	}
+	exit := 1
+	if f.Code == broker.FolderInUse || f.Code == broker.FolderForeign {
+		exit = 4
+	}
+	return &fencepost.Fault{Code: string(f.Code), Err: err, Help: f.Help, Exit: exit}
+}
+
+// prove produces the flights, runs both, and counts.
+func (h *house) prove(ctx context.Context) (*proof, error) {
+	if err := h.produce(ctx); err != nil {
+		return nil, err
+	}
+	p := &proof{truth: h.truth, ends: h.ends, needed: min(mostNeeded, h.cfg.Kills)}
+	var err error
+	h.story.now("run", "%d workers, exactly once: rows, sums and offsets in the same commit", workers)
+	if p.kills, err = h.run(ctx, group, h.cfg.Worker(h.folder.in(pipelineName))); err != nil {
+		return nil, fmt.Errorf("run: %w", err)
+	}
+	h.story.now("control", "the same kills, at least once: rows first, offsets in a commit of their own")
+	if p.controlKills, err = h.run(ctx, controlGroup, h.cfg.Control(h.folder.in(controlFile))); err != nil {
+		return nil, fmt.Errorf("control: %w", err)
+	}
+	return p, h.count(ctx, p)
+}
+
+// produce writes the flights, both pipelines and both databases.
+func (h *house) produce(ctx context.Context) error {
+	fed, err := feed.Produce(ctx, feed.Config{Brokers: []string{h.broker.Addr()}, Topic: topic, Partitions: partitions,
+		Flights: h.cfg.Flights.All()})
+	if err != nil {
+		return err
+	}
+	h.ends = map[int32]int64{}
+	for p := range int32(partitions) {
+		h.ends[p] = fed.Partitions[p]
+	}
+	h.truth = h.cfg.Flights.Truth()
+	h.story.now("produced", "%s records to topic %s, %d partitions, keyed by origin", screen.Count(fed.Records), topic, partitions)
+	files := []struct {
+		file, database string
+		group          fencepost.Group
+		about          string
+	}{
+		{pipelineName, databaseName, group, "What the workers of this quickstart ran: rows, sums and offsets in the same commit."},
+		{controlFile, controlName, controlGroup, "What the control ran, with another sink in the place of this one: rows first, offsets later."},
+	}
+	for _, f := range files {
+		if err := makeTables(h.folder.in(f.database)); err != nil {
+			return err
+		}
+		err := writePipeline(h.folder.in(f.file), f.about, f.group, h.broker.Addr(), h.folder.in(f.database), h.cfg.Rate)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run runs the workers of one group to the end, with the planned kills.
+func (h *house) run(ctx context.Context, g fencepost.Group, argv []string) ([]*kill, error) {
+	evictor, err := kafka.Open(kafka.Config{Brokers: []string{h.broker.Addr()}, Group: g})
+	if err != nil {
+		return nil, err
+	}
+	defer evictor.Leave(ctx)
+	// A batch is a tenth of a second's records: that is the cycle in which a kill may fall.
+	c := &crew{argv: argv, env: h.cfg.Env, ends: h.ends, show: h.story, evict: func(ctx context.Context, member string) error {
+		return evictor.Evict(ctx, member)
+	}, strikes: plan(h.cfg.Seed, h.truth.Rows, workers, h.cfg.Kills, 100*time.Millisecond)}
+	h.story.restart()
+	if err := c.run(ctx, workers); err != nil {
+		return nil, err
+	}
+	h.story.now("finished", "%s, lag %s", screen.Plural(len(c.kills), "kill"), screen.Count(c.total-c.done()))
+	return c.kills, nil
+}
+
+// count reads what both databases hold.
+func (h *house) count(ctx context.Context, p *proof) (err error) {
+	if p.run, err = readCount(ctx, h.folder.in(databaseName), h.ends); err != nil {
+		return err
+	}
+	if p.control, err = readCount(ctx, h.folder.in(controlName), h.ends); err != nil {
+		return err
+	}
+	sink, err := sqlite.Open(ctx, sqlite.Config{Path: h.folder.in(databaseName), SQL: statements})
+	if err != nil {
+		return err
+	}
+	defer sink.Close()
+	p.chain, err = readChain(ctx, sink.Ledger(), group, h.ends)
+	return err
+}
+
+// print writes the proof.
+func (h *house) print(p *proof) {
+	look, took := h.cfg.Look, time.Since(h.story.began)
+	fmt.Fprintln(h.cfg.Err)
+	fmt.Fprint(h.cfg.Out, p.table(look), "\n", p.delaysLine(look), p.chainLine(look), "\n", p.end(look, took, h.folder.name))
+	if h.cfg.Next != nil {
+		fmt.Fprint(h.cfg.Out, "\n", next(look, h.cfg.Next(h.folder.name, h.broker.Addr())))
+	}
+}
+
+// stay keeps the broker until the context ends.
+func (h *house) stay(ctx context.Context) {
+	fmt.Fprintf(h.cfg.Err, "\nThe broker stays at %s, topic %s. Ctrl-C ends it.\n", h.broker.Addr(), topic)
+	<-ctx.Done()
+}

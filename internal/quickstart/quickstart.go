@@ -37,7 +37,7 @@ type Config struct {
 
 	Flights *flights.Table // zero: the first 200,000
 	Kills   int            // zero: 7; at least 5 of them must hit, or all if there are fewer
-	Rate    int            // records a second and worker. Zero: 12,000
+	Rate    int            // records a second and worker. Zero: 15,000
 
 	Out  io.Writer // the proof
 	Err  io.Writer // the story
@@ -71,7 +71,7 @@ func (c Config) withDefaults() Config {
 		c.Kills = 7
 	}
 	if c.Rate == 0 {
-		c.Rate = 12_000
+		c.Rate = 15_000
 	}
 	if c.Env == nil {
 		c.Env = os.Environ()

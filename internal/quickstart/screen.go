@@ -56,8 +56,8 @@ func (s *story) killed(k *kill) {
 	if !k.hit {
 		missed = "; it was not at work"
 	}
-	s.line(k.at, "kill -9", "worker %d (pid %d) at %7s rows; back after %.1fs%s", k.worker, k.pid, screen.Count(k.rows),
-		k.back.Seconds(), missed)
+	s.line(k.at, "kill -9", "worker %d (pid %d) at %7s rows; back after %s%s", k.worker, k.pid, screen.Count(k.rows),
+		screen.Duration(k.back), missed)
 }
 
 // progress implements shower: it draws the bar, on a terminal.

@@ -39,8 +39,8 @@ func (e *Engine) Assigned(ctx context.Context, tps []fencepost.TopicPartition) m
 // decideAlone keeps two settlings of one engine from refusing each other. It is let go before anything is steered: the
 // source may be inside Assigned, which waits here.
 func (e *Engine) decideAlone(ctx context.Context, tps []fencepost.TopicPartition) (*settling, error) {
-	e.settling.Lock()
-	defer e.settling.Unlock()
+	e.settling <- struct{}{}
+	defer func() { <-e.settling }()
 	return e.decide(ctx, tps)
 }
 
@@ -82,6 +82,7 @@ func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) 
 // applyOne carries one verdict out. REQUIRES: p.lane.mu is held.
 func (e *Engine) applyOne(p *partition, v verdict, poll uint64) fencepost.Start {
 	p.setEnd(e.ends)
+	p.fresh = false
 	switch v.Action {
 	case fencepost.Resume, fencepost.MoveOn:
 		e.freed(p.resume(v.position, poll))

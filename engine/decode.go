@@ -46,6 +46,7 @@ func (l *lane) decode(w *work) {
 // reached moves the partition's cut to where its segment ends, or parks it at a bad record.
 func (l *lane) reached(t *take, next fencepost.Position, bad error, at fencepost.Offset) {
 	l.mu.Lock()
+	t.p.taken = false
 	if t.p.session != t.session {
 		l.mu.Unlock()
 		return

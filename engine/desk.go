@@ -40,7 +40,7 @@ func (e *Engine) hold(tps []fencepost.TopicPartition) []*partition {
 				l = m
 			}
 		}
-		p := &partition{TopicPartition: tp, lane: l, end: -1, base: -1, stable: -1, high: -1}
+		p := &partition{TopicPartition: tp, lane: l, fresh: true, end: -1, base: -1, stable: -1, high: -1}
 		e.mu.parts[tp] = p
 		e.mu.load[l]++
 		e.mu.Unlock()

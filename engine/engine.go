@@ -27,7 +27,7 @@ type Engine struct {
 	atStart                map[string]bool // topics that were there when the run began
 	ends                   map[fencepost.TopicPartition]fencepost.Offset
 
-	settling sync.Mutex    // one settling at a time
+	settling chan struct{} // holds an element while somebody decides; capacity 1
 	keeper   chan struct{} // wakes the keeper; capacity 1
 	over     chan struct{} // closed when the lanes have ended: nobody steers any more
 	ended    chan struct{} // closed by the first finish or fail
@@ -72,8 +72,8 @@ var ErrCutShort = errors.New("stopped before the end was reached")
 func newEngine(cfg Config) *Engine {
 	e := &Engine{cfg: cfg, cluster: cfg.Source.Cluster(), ledger: cfg.Sink.Ledger(), poller: newPoller(),
 		rate: newBucket(cfg.Rate), began: time.Now(), atStart: map[string]bool{},
-		ends:   map[fencepost.TopicPartition]fencepost.Offset{},
-		keeper: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{})}
+		ends:     map[fencepost.TopicPartition]fencepost.Offset{},
+		settling: make(chan struct{}, 1), keeper: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{})}
 	e.mirror = newMirror(e)
 	e.mu.parts = map[fencepost.TopicPartition]*partition{}
 	e.mu.load = map[*lane]int{}

@@ -51,7 +51,7 @@ func (e *Engine) pokeKeeper() {
 // due is the partitions to settle now: the unsettled ones, and those that have waited long enough.
 func (e *Engine) due(now time.Time) []*partition {
 	return e.pick(func(p *partition) bool {
-		return p.state == unsettled || p.state == waiting && !now.Before(p.retryAt)
+		return p.state == unsettled && !p.fresh || p.state == waiting && !now.Before(p.retryAt)
 	})
 }
 
@@ -85,7 +85,7 @@ func (e *Engine) watch(ctx context.Context) {
 	e.settle(ctx, e.pick(func(p *partition) bool { return p.state == parked }))
 	stood := map[*partition]fencepost.Position{} // :: idle partition -> where it stood before the ledger was read
 	parts := e.pick(func(p *partition) bool {
-		if p.done == p.cut && p.records == 0 {
+		if p.idle() {
 			stood[p] = p.done
 		}
 		return p.state == running
@@ -123,7 +123,7 @@ func (e *Engine) watchOne(p *partition, s *settling, answers []fencepost.Answer,
 	switch {
 	case held.Fence != p.done.Fence:
 		return true
-	case idle && p.done == was && p.cut == was && !held.Holds(was):
+	case idle && p.idle() && p.done == was && !held.Holds(was):
 		return true // nothing was under way, and the ledger stands elsewhere: the store went back
 	case d.Action == fencepost.AskAgain || d.Action == fencepost.Stop:
 		return true

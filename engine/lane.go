@@ -195,6 +195,7 @@ func (l *lane) reserve(w *work) {
 		w.takes = slices.Grow(w.takes, 1)[:len(w.takes)+1]
 		t := &w.takes[len(w.takes)-1]
 		before := p.bytes
+		p.taken = true
 		*t = take{p: p, session: p.session, from: p.cut, records: n, spans: p.take(n, t.spans[:0])}
 		w.bytes += before - p.bytes
 		p.oldest = time.Now()

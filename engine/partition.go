@@ -38,6 +38,7 @@ type partition struct {
 	state  state
 	code   string // why it is parked; empty otherwise
 	reason string // why it is parked or waiting
+	fresh  bool   // just assigned: whoever took it in settles it
 	gone   bool   // revoked or lost: nothing of it may be begun any more
 
 	session uint64 // raised when what was cut is void
@@ -48,6 +49,7 @@ type partition struct {
 	cut  fencepost.Position // done after the batches that are cut and not yet committed
 	next fencepost.Offset   // next to come from the source
 
+	taken   bool // entries are being decoded: they are neither queued nor cut yet
 	queue   []span
 	records int       // queued
 	bytes   int64     // queued
@@ -220,8 +222,11 @@ func (p *partition) leave() int64 {
 
 // finished reports whether a run with an end has nothing left to do here.
 func (p *partition) finished() bool {
-	return p.end >= 0 && (p.done.Offset >= p.end || p.exhausted && p.records == 0 && p.done == p.cut)
+	return p.end >= 0 && (p.done.Offset >= p.end || p.exhausted && p.idle())
 }
+
+// idle reports whether nothing of the partition is queued or on its way into the sink.
+func (p *partition) idle() bool { return p.records == 0 && !p.taken && p.done == p.cut }
 
 // lag is how many offsets are left, as far as is known.
 func (p *partition) lag() int64 {

@@ -7,7 +7,7 @@ import (
 )
 
 func TestAddressesDiffer(t *testing.T) {
-	const each = 100
+	const each = 10
 	var mu sync.Mutex
 	seen := map[string]bool{}
 	var workers sync.WaitGroup

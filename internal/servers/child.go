@@ -94,6 +94,9 @@ func (c *child) signalTree(s syscall.Signal) error {
 	if err := c.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
+	if err := awaitStopped(c.pid); err != nil {
+		return err
+	}
 	pids := childrenOf(c.pid)
 	var errs []error
 	for _, pid := range pids {
@@ -101,7 +104,29 @@ func (c *child) signalTree(s syscall.Signal) error {
 			errs = append(errs, fmt.Errorf("send %v to process %d: %w", s, pid, err))
 		}
 	}
-	return errors.Join(append(errs, c.signal(s))...)
+	errs = append(errs, c.signal(s))
+	if s == syscall.SIGSTOP {
+		for _, pid := range pids {
+			errs = append(errs, awaitStopped(pid))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// awaitStopped returns when no thread of a process that was sent SIGSTOP runs
+// any more. The signal only begins a stop: on a busy machine a Java broker
+// answered requests for milliseconds after it.
+func awaitStopped(pid int) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.Now().Add(10 * time.Second)
+	for !stopped(pid) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("process %d runs on, 10s after SIGSTOP", pid)
+		}
+		<-tick.C
+	}
+	return nil
 }
 
 // kill ends the process and its children as a power cut would.

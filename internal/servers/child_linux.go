@@ -19,16 +19,7 @@ func childrenOf(pid int) []int {
 	var pids []int
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			continue // it ended meanwhile
-		}
-		var state string
-		var parent int
-		// The name in parentheses may hold anything, even ") ".
-		_, rest, _ := strings.Cut(string(text), " ")
-		rest = rest[strings.LastIndex(rest, ")")+1:]
-		if _, err := fmt.Sscan(rest, &state, &parent); err != nil || parent != pid {
+		if _, parent, ok := readStat(file); !ok || parent != pid {
 			continue
 		}
 		if child, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
@@ -36,6 +27,30 @@ func childrenOf(pid int) []int {
 		}
 	}
 	return pids
+}
+
+// stopped says whether every thread of a process is stopped or gone.
+func stopped(pid int) bool {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*/stat", pid))
+	for _, file := range files {
+		if state, _, ok := readStat(file); ok && !strings.Contains("TtZX", state) {
+			return false
+		}
+	}
+	return true
+}
+
+// readStat reads the state and the parent out of a stat file of /proc. It is
+// not ok when the process has ended meanwhile.
+func readStat(file string) (state string, parent int, ok bool) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", 0, false
+	}
+	// The name in parentheses may hold anything, even ") ".
+	rest := string(text[strings.LastIndexByte(string(text), ')')+1:])
+	_, err = fmt.Sscan(rest, &state, &parent)
+	return state, parent, err == nil
 }
 
 // removeSegment removes the System V segment with which a postmaster guards

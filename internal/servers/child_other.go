@@ -11,4 +11,6 @@ func endWithParent(*syscall.SysProcAttr) {}
 
 func childrenOf(int) []int { return nil }
 
+func stopped(int) bool { return true }
+
 func removeSegment(string) {}

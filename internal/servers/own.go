@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"context"
 	"syscall"
 	"testing"
 )
@@ -30,16 +31,17 @@ func own(t testing.TB, server *instance) *Own {
 			t.Errorf("discard %s: %v", server.name, err)
 		}
 	})
-	if err := server.start(t.Context()); err != nil {
+	if err := server.start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	return o
 }
 
-// Start begins a new life on the same data and returns when it answers.
+// Start begins a new life on the same data and returns when it answers. It
+// works in a cleanup too, where t.Context has ended.
 func (o *Own) Start() {
 	o.t.Helper()
-	o.must(o.server.start(o.t.Context()))
+	o.must(o.server.start(context.Background()))
 }
 
 // Kill is SIGKILL to the server and to its children at once: nothing is

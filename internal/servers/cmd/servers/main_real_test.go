@@ -33,6 +33,39 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// The kernel ends the servers of a program that was killed. It leaves folders
+// behind, which the next test's servers remove: this one stays the first.
+func TestServersDieWithTheProgram(t *testing.T) {
+	cmd := program(t, "run", "--", "sh", "-c", `echo "$`+servers.EnvKafka+`"; exec sleep 1`)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, 64)
+	n, err := out.Read(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	address := strings.TrimSpace(string(line[:n]))
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return
+		}
+		conn.Close()
+		if time.Now().After(deadline) {
+			t.Fatalf("Kafka at %s outlived the program by 10s", address)
+		}
+	}
+}
+
 func TestRunGivesAddressesAndTheExitCode(t *testing.T) {
 	cmd := program(t, "run", "--", "sh", "-c",
 		`echo "$`+servers.EnvKafka+` $`+servers.EnvPostgres+`"; exit 7`)
@@ -85,38 +118,6 @@ func TestRunHandsSignalsOn(t *testing.T) {
 	if conn, err := net.Dial("tcp", strings.TrimSpace(string(line[:n]))); err == nil {
 		conn.Close()
 		t.Error("Kafka still listens after the run")
-	}
-}
-
-// The kernel ends the servers of a program that was killed.
-func TestServersDieWithTheProgram(t *testing.T) {
-	cmd := program(t, "run", "--", "sh", "-c", `echo "$`+servers.EnvKafka+`"; exec sleep 1`)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line := make([]byte, 64)
-	n, err := out.Read(line)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Wait()
-	address := strings.TrimSpace(string(line[:n]))
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		conn, err := net.Dial("tcp", address)
-		if err != nil {
-			return
-		}
-		conn.Close()
-		if time.Now().After(deadline) {
-			t.Fatalf("Kafka at %s outlived the program by 10s", address)
-		}
 	}
 }
 

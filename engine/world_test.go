@@ -1,0 +1,408 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/memory"
+)
+
+// world is a cluster of logs and the members of one group, in memory, for tests inside testing/synctest: time is the
+// bubble's, and assignments are what the test says.
+type world struct {
+	t  *testing.T
+	mu struct {
+		sync.Mutex
+		topics    map[string]*fakeTopic
+		committed map[fencepost.TopicPartition]fencepost.Mirror
+		silent    map[fencepost.TopicPartition]bool
+		fresh     chan struct{} // closed and replaced whenever something changes
+	}
+	cluster string
+}
+
+type fakeTopic struct {
+	id   fencepost.TopicID
+	logs []*fakeLog
+}
+
+// fakeLog is one partition: entries in offset order, from earliest; offsets may have holes.
+type fakeLog struct {
+	entries  []fencepost.Record
+	earliest fencepost.Offset
+	end      fencepost.Offset
+	stable   fencepost.Offset // negative: end
+	epochEnd map[fencepost.LeaderEpoch]fencepost.Offset
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, cluster: "cluster-1"}
+	w.mu.topics = map[string]*fakeTopic{}
+	w.mu.committed = map[fencepost.TopicPartition]fencepost.Mirror{}
+	w.mu.silent = map[fencepost.TopicPartition]bool{}
+	w.mu.fresh = make(chan struct{})
+	return w
+}
+
+func (w *world) changed() {
+	close(w.mu.fresh)
+	w.mu.fresh = make(chan struct{})
+}
+
+// create makes a topic, or makes it again under another ID.
+func (w *world) create(topic string, partitions int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id := fencepost.TopicID{1}
+	if old := w.mu.topics[topic]; old != nil {
+		id = fencepost.TopicID{old.id[0] + 1}
+	}
+	w.mu.topics[topic] = &fakeTopic{id: id}
+	w.grow(topic, partitions)
+	w.changed()
+}
+
+func (w *world) grow(topic string, partitions int) {
+	tt := w.mu.topics[topic]
+	for len(tt.logs) < partitions {
+		tt.logs = append(tt.logs, &fakeLog{stable: -1})
+	}
+}
+
+// change alters a partition's log.
+func (w *world) change(tp fencepost.TopicPartition, f func(*fakeLog)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f(w.mu.topics[tp.Topic].logs[tp.Partition])
+	w.changed()
+}
+
+// produce appends n records whose value is their offset.
+func (w *world) produce(tp fencepost.TopicPartition, n int) {
+	w.change(tp, func(l *fakeLog) {
+		for range n {
+			l.append(fencepost.Record{Value: []byte(strconv.Itoa(int(l.end)))})
+		}
+	})
+}
+
+func (l *fakeLog) append(r fencepost.Record) {
+	r.Offset, r.Timestamp = l.end, time.Now().UnixMilli()
+	l.entries = append(l.entries, r)
+	l.end++
+}
+
+func (l *fakeLog) bounds() (earliest, stable, end fencepost.Offset) {
+	stable = l.end
+	if l.stable >= 0 {
+		stable = l.stable
+	}
+	return l.earliest, stable, l.end
+}
+
+// source is one member's view of the world.
+type source struct {
+	w    *world
+	most int // entries a partition and poll
+	mu   struct {
+		sync.Mutex
+		holder fencepost.Holder
+		held   map[fencepost.TopicPartition]*cursor
+		closed bool
+	}
+}
+
+type cursor struct {
+	next   fencepost.Offset
+	paused bool
+	id     fencepost.TopicID
+}
+
+func (w *world) source() *source {
+	s := &source{w: w, most: 7}
+	s.mu.held = map[fencepost.TopicPartition]*cursor{}
+	return s
+}
+
+func (s *source) Start(_ context.Context, h fencepost.Holder) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.holder = h
+	return nil
+}
+
+func (s *source) Cluster() fencepost.Cluster { return s.w }
+
+func (s *source) Leave(ctx context.Context) error {
+	s.mu.Lock()
+	var tps []fencepost.TopicPartition
+	for tp := range s.mu.held {
+		tps = append(tps, tp)
+	}
+	s.mu.closed = true
+	h := s.mu.holder
+	s.mu.Unlock()
+	if len(tps) > 0 && h != nil {
+		h.Revoked(ctx, tps)
+	}
+	return nil
+}
+
+// assign gives partitions to the member.
+func (s *source) assign(tps ...fencepost.TopicPartition) {
+	starts := s.mu.holder.Assigned(context.Background(), tps)
+	s.mu.Lock()
+	for tp, st := range starts {
+		s.mu.held[tp] = &cursor{next: st.Offset, paused: st.Paused, id: s.w.id(tp.Topic)}
+	}
+	s.mu.Unlock()
+	s.w.mu.Lock()
+	s.w.changed()
+	s.w.mu.Unlock()
+}
+
+// revoke takes partitions away; lost without asking.
+func (s *source) revoke(lost bool, tps ...fencepost.TopicPartition) {
+	if !lost {
+		s.mu.holder.Revoked(context.Background(), tps)
+	}
+	s.mu.Lock()
+	for _, tp := range tps {
+		delete(s.mu.held, tp)
+	}
+	s.mu.Unlock()
+	if lost {
+		s.mu.holder.Lost(tps)
+	}
+}
+
+func (s *source) Steer(starts map[fencepost.TopicPartition]fencepost.Start) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for tp, st := range starts {
+		if c := s.mu.held[tp]; c != nil {
+			c.next, c.paused, c.id = st.Offset, st.Paused, s.w.id(tp.Topic)
+		}
+	}
+}
+
+func (s *source) Poll(ctx context.Context) ([]fencepost.Chunk, error) {
+	for {
+		s.w.mu.Lock()
+		fresh := s.w.mu.fresh
+		s.w.mu.Unlock()
+		if chunks := s.fetch(); len(chunks) > 0 {
+			return chunks, nil
+		}
+		select {
+		case <-fresh:
+		case <-ctx.Done():
+			return nil, nil
+		}
+	}
+}
+
+func (s *source) fetch() (chunks []fencepost.Chunk) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	for tp, c := range s.mu.held {
+		if c.paused || s.w.mu.silent[tp] {
+			continue
+		}
+		tt := s.w.mu.topics[tp.Topic]
+		if tt == nil || tt.id != c.id {
+			continue // the client never adopts another incarnation by itself
+		}
+		log := tt.logs[tp.Partition]
+		_, stable, end := log.bounds()
+		if c.next < log.earliest || c.next > end {
+			c.paused = true
+			chunks = append(chunks, fencepost.Chunk{TopicPartition: tp, TopicID: c.id,
+				Err: &fencepost.PartitionError{TopicPartition: tp, Code: "OFFSET_OUT_OF_RANGE", Err: errors.New("out of range")}})
+			continue
+		}
+		var recs records
+		for _, r := range log.entries {
+			if r.Offset >= c.next && r.Offset < stable && len(recs) < s.most {
+				recs = append(recs, r)
+			}
+		}
+		if len(recs) > 0 {
+			c.next = recs[len(recs)-1].Offset + 1
+			chunks = append(chunks, fencepost.Chunk{TopicPartition: tp, TopicID: c.id, Records: recs, Stable: stable, End: end})
+		}
+	}
+	slices.SortFunc(chunks, func(a, b fencepost.Chunk) int { return a.Compare(b.TopicPartition) })
+	return chunks
+}
+
+type records []fencepost.Record
+
+func (r records) Len() int                          { return len(r) }
+func (r records) Read(i int, rec *fencepost.Record) { *rec = r[i] }
+func (r records) Recycle(int, int)                  {}
+func (r records) Size() int                         { return 100 * len(r) }
+
+func (w *world) id(topic string) fencepost.TopicID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t := w.mu.topics[topic]; t != nil {
+		return t.id
+	}
+	return fencepost.TopicID{}
+}
+
+func (w *world) Describe(context.Context) (fencepost.Description, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	d := fencepost.Description{ClusterID: w.cluster, Topics: map[string]fencepost.Topic{}}
+	for name, t := range w.mu.topics {
+		d.Topics[name] = fencepost.Topic{ID: t.id, Partitions: int32(len(t.logs))}
+	}
+	return d, nil
+}
+
+func (w *world) Bounds(_ context.Context, asks []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[fencepost.TopicPartition]fencepost.Bounds{}
+	for _, a := range asks {
+		out[a.TopicPartition] = w.boundsOf(a)
+	}
+	return out
+}
+
+func (w *world) boundsOf(a fencepost.Ask) fencepost.Bounds {
+	t := w.mu.topics[a.Topic]
+	switch {
+	case w.mu.silent[a.TopicPartition]:
+		return fencepost.Bounds{Err: fmt.Errorf("%w: no leader", fencepost.ErrNoAnswer)}
+	case t == nil:
+		return fencepost.Bounds{Err: fencepost.ErrNoTopic}
+	}
+	log := t.logs[a.Partition]
+	b := fencepost.Bounds{TopicID: t.id, EpochEnd: -1, AtTime: -1, EndEpoch: fencepost.NoEpoch}
+	b.Earliest, b.Stable, b.End = log.bounds()
+	if end, ok := log.epochEnd[a.LeaderEpoch]; ok {
+		b.EpochEnd = end
+	}
+	return b
+}
+
+func (w *world) Mirrored(context.Context, fencepost.Group) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[fencepost.TopicPartition]fencepost.Mirror{}
+	for tp, m := range w.mu.committed {
+		out[tp] = m
+	}
+	return out, nil
+}
+
+func (w *world) Mirror(_ context.Context, _ fencepost.Group, marks map[fencepost.TopicPartition]fencepost.Mirror) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for tp, m := range marks {
+		w.mu.committed[tp] = m
+	}
+	return nil
+}
+
+// worker is a running engine.
+type worker struct {
+	t      *testing.T
+	source *source
+	stop   context.CancelFunc
+	done   chan struct{}
+	err    error
+	mu     struct {
+		sync.Mutex
+		events []Event
+	}
+}
+
+// run starts an engine that holds nothing yet.
+func (w *world) run(store *memory.Store, change func(*Config)) *worker {
+	w.t.Helper()
+	wk := &worker{t: w.t, source: w.source(), done: make(chan struct{})}
+	cfg := Config{Group: "g", Source: wk.source, Sink: store, Who: "w@test", Events: func(ev Event) {
+		if _, ok := ev.(Progress); ok {
+			return
+		}
+		wk.mu.Lock()
+		defer wk.mu.Unlock()
+		if c, ok := ev.(Committed); ok {
+			c.Segments = slices.Clone(c.Segments)
+			ev = c
+		}
+		wk.mu.events = append(wk.mu.events, ev)
+	}}
+	if change != nil {
+		change(&cfg)
+	}
+	ctx, stop := context.WithCancel(w.t.Context())
+	wk.stop = stop
+	go func() {
+		defer close(wk.done)
+		wk.err = Run(ctx, cfg)
+	}()
+	return wk
+}
+
+// end stops the worker and returns how it ended.
+func (wk *worker) end() error {
+	wk.stop()
+	<-wk.done
+	return wk.err
+}
+
+// seen returns the events of one kind.
+func seen[E Event](wk *worker) (out []E) {
+	wk.mu.Lock()
+	defer wk.mu.Unlock()
+	for _, ev := range wk.mu.events {
+		if e, ok := ev.(E); ok {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func tp(p int32) fencepost.TopicPartition { return fencepost.TopicPartition{Topic: "t", Partition: p} }
+
+// position is what the store's ledger holds of a partition.
+func position(t *testing.T, s *memory.Store, tp fencepost.TopicPartition) fencepost.Position {
+	t.Helper()
+	snap, err := s.Read(t.Context(), "g")
+	if err != nil {
+		t.Fatalf("read ledger: %v", err)
+	}
+	return snap.Positions[tp]
+}
+
+// offsets is the offsets of a partition's rows, in the order in which they were committed.
+func offsets(s *memory.Store, tp fencepost.TopicPartition) (out []fencepost.Offset) {
+	for _, r := range s.Rows() {
+		if r.TopicPartition == tp {
+			out = append(out, r.Offset)
+		}
+	}
+	return out
+}
+
+// upTo is [from, until) as a list.
+func upTo(from, until fencepost.Offset) (out []fencepost.Offset) {
+	for o := from; o < until; o++ {
+		out = append(out, o)
+	}
+	return out
+}

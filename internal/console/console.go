@@ -1,0 +1,238 @@
+package console
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/screen"
+)
+
+// Config says for whom a Console writes.
+type Config struct {
+	Out     io.Writer
+	Width   int // columns of the terminal; 0: 100
+	Paint   screen.Paint
+	Live    bool // the last line is redrawn
+	ASCII   bool // bars of # and .
+	Quiet   bool // nothing is said
+	Verbose bool // each commit is a line
+
+	Group  fencepost.Group
+	Start  string // of the file: earliest
+	Ends   bool   // the run has an end
+	Memory func() int64
+	Now    func() time.Time
+}
+
+// Console subscribes to a run's events. Its methods may be called from several goroutines.
+type Console struct {
+	cfg   Config
+	label int // where the text of header lines begins
+
+	mu struct {
+		sync.Mutex
+		began       bool // the first assignment was told
+		settled     map[fencepost.TopicPartition]engine.Settlement
+		parked      map[fencepost.TopicPartition]string // :: partition -> reason already told
+		ends        engine.EndsFixed
+		fixed       bool
+		interrupted bool
+		draining    engine.Draining
+		drainedAt   time.Time
+		commits     int    // after draining began
+		last        string // the redrawn line that stands now
+		pace        pace
+		summary     time.Time
+	}
+}
+
+// New makes a Console.
+func New(cfg Config) *Console {
+	if cfg.Width == 0 {
+		cfg.Width = 100
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Paint == nil {
+		cfg.Paint = screen.Plain
+	}
+	c := &Console{cfg: cfg, label: max(15, utf8.RuneCountInString(string(cfg.Group))+2)}
+	c.mu.settled = map[fencepost.TopicPartition]engine.Settlement{}
+	c.mu.parked = map[fencepost.TopicPartition]string{}
+	c.mu.summary = cfg.Now()
+	return c
+}
+
+// Began writes the first line of a run. partitions is 0 where it is not known yet.
+func (c *Console) Began(topics string, partitions int, into, promise, worker string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	what := topics
+	if partitions > 0 {
+		what += " (" + screen.Plural(partitions, "partition") + ")"
+	}
+	c.header(string(c.cfg.Group), fmt.Sprintf("%s -> %s   %s   worker %s", what, into, promise, worker))
+}
+
+// Interrupted says that somebody asked the run to end: the next Draining is about that.
+func (c *Console) Interrupted() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.interrupted = true
+}
+
+// UnknownField tells a field that schema does not take, once.
+func (c *Console) UnknownField(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.happened("unknown", "field "+name+" is in the records and not in schema", screen.Yellow)
+}
+
+// Event takes one event of a run.
+func (c *Console) Event(e engine.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch e := e.(type) {
+	case engine.EndsFixed:
+		c.mu.ends, c.mu.fixed = e, true
+	case engine.Settled:
+		c.settled(e.Partitions)
+	case engine.Parked:
+		c.parked(e)
+	case engine.Waiting:
+		c.partition("waiting", e.TopicPartition, e.Reason+". Goes on by itself", "", screen.Yellow)
+	case engine.Blocked:
+		text := fmt.Sprintf("at %s by a transaction open since %s. Goes on at its end", screen.Count(e.Offset), e.Since.Local().Format(time.TimeOnly))
+		c.partition("blocked", e.TopicPartition, text, "", screen.Yellow)
+	case engine.Moved:
+		c.moved(e.Moves)
+	case engine.Committed:
+		c.committed(e)
+	case engine.Refused:
+		c.partition("refused", e.TopicPartition, fmt.Sprintf("at %s the ledger holds %s (%s): obeyed", screen.Count(e.Offset),
+			screen.Count(e.Held.Offset), e.Standing), "", screen.Yellow)
+	case engine.SinkWentBack:
+		c.partition("restored", e.TopicPartition, fmt.Sprintf("the sink went back from %s to %s; goes on from there",
+			screen.Count(e.From), screen.Count(e.To)), "", screen.Yellow)
+	case engine.Retrying:
+		if c.cfg.Verbose || e.Attempt >= 2 || e.Lane < 0 {
+			c.happened("retrying", fmt.Sprintf("%s in %s: %v", e.What, screen.Duration(e.In), e.Err), screen.Yellow)
+		}
+	case engine.Revoked:
+		c.revoked(e)
+	case engine.Progress:
+		c.progress(e.Status)
+	case engine.Draining:
+		c.drain(e)
+	case engine.Stopped:
+		c.stopped(e)
+	case engine.Assigned, engine.MirrorFailed:
+	}
+}
+
+// header writes a line that begins with a word instead of a time.
+func (c *Console) header(word, text string) {
+	c.line(fmt.Sprintf("%-*s%s", c.label, word, screen.Wrap(text, c.label, c.cfg.Width)))
+}
+
+// happened writes a line with the time before it.
+func (c *Console) happened(word, text string, style screen.Style) {
+	const indent = 20
+	stamp := c.cfg.Now().Local().Format(time.TimeOnly)
+	text = screen.Wrap(text, indent, c.cfg.Width)
+	c.line(fmt.Sprintf("%s  %s%s", stamp, c.cfg.Paint(style, fmt.Sprintf("%-10s", word)), text))
+}
+
+// partition writes what happened to one partition, with a remedy beneath it where there is one.
+func (c *Console) partition(word string, tp fencepost.TopicPartition, text, help string, style screen.Style) {
+	name := tp.String() + "  "
+	indent := 20 + utf8.RuneCountInString(name)
+	stamp := c.cfg.Now().Local().Format(time.TimeOnly)
+	c.line(fmt.Sprintf("%s  %s%s%s", stamp, c.cfg.Paint(style, fmt.Sprintf("%-10s", word)), name, screen.Wrap(text, indent, c.cfg.Width)))
+	if help != "" {
+		c.line(strings.Repeat(" ", indent) + c.cfg.Paint(screen.Dim, screen.Wrap("help: "+help, indent, c.cfg.Width)))
+	}
+}
+
+// line writes a line that stays, above the redrawn one.
+func (c *Console) line(text string) {
+	if c.cfg.Quiet {
+		return
+	}
+	c.wipe()
+	_, _ = io.WriteString(c.cfg.Out, text+"\n")
+}
+
+// wipe takes the redrawn line away.
+func (c *Console) wipe() {
+	if c.mu.last != "" {
+		_, _ = io.WriteString(c.cfg.Out, "\r\x1b[K")
+		c.mu.last = ""
+	}
+}
+
+// redraw puts text in place of the last line. REQUIRES: it fits the terminal.
+func (c *Console) redraw(text string) {
+	if c.cfg.Quiet || !c.cfg.Live || text == c.mu.last {
+		return
+	}
+	_, _ = io.WriteString(c.cfg.Out, "\r"+text+"\x1b[K")
+	c.mu.last = text
+}
+
+func (c *Console) parked(e engine.Parked) {
+	if c.mu.parked[e.TopicPartition] == e.Reason {
+		return
+	}
+	c.mu.parked[e.TopicPartition] = e.Reason
+	text := e.Reason
+	if !strings.HasPrefix(text, e.Code) {
+		text = strings.ReplaceAll(e.Code, "-", " ") + ": " + text
+	}
+	c.partition("parked", e.TopicPartition, text, e.Help, screen.Red)
+}
+
+func (c *Console) moved(moves []fencepost.Move) {
+	for _, m := range moves {
+		if m.Cause == fencepost.CauseStart && m.AtMost == 0 {
+			continue // the line about starts says it
+		}
+		most := ""
+		switch {
+		case m.AtMost == fencepost.UnknownLoss:
+			most = "; loses unknown"
+		case m.AtMost > 0:
+			most = "; loses at most " + screen.Count(m.AtMost)
+		}
+		c.partition("moved", m.TopicPartition, fmt.Sprintf("%s  %s -> %s%s", m.Cause, screen.Count(m.Held.Offset),
+			screen.Count(m.Next.Offset), most), "", screen.Yellow)
+	}
+}
+
+func (c *Console) committed(e engine.Committed) {
+	if c.mu.interrupted && !c.mu.drainedAt.IsZero() {
+		c.mu.commits++
+	}
+	if c.cfg.Verbose {
+		c.happened("committed", fmt.Sprintf("%s of %s in %s, lane %d", screen.Plural(e.Rows, "row"),
+			screen.Plural(len(e.Segments), "partition"), screen.Duration(e.Took), e.Lane), screen.Dim)
+	}
+}
+
+func (c *Console) revoked(e engine.Revoked) {
+	if c.mu.interrupted || len(e.Partitions) == 0 || c.cfg.Ends {
+		return
+	}
+	text := screen.Plural(len(e.Partitions), "partition") + " to another worker"
+	if e.Lost {
+		text += ", taken before they were let go: what was not committed is dropped"
+	}
+	c.happened("let go", text, screen.Dim)
+}

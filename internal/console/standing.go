@@ -1,0 +1,236 @@
+package console
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/screen"
+)
+
+// settled keeps how the first assignments were settled, for the line that says how the run began, and tells later
+// ones that changed something.
+func (c *Console) settled(partitions []engine.Settlement) {
+	for _, s := range partitions {
+		if s.Running && c.mu.parked[s.TopicPartition] != "" {
+			delete(c.mu.parked, s.TopicPartition)
+			c.partition("running", s.TopicPartition, "goes on at "+screen.Count(s.Offset), "", screen.Green)
+		}
+		if !c.mu.began {
+			c.mu.settled[s.TopicPartition] = s
+		}
+	}
+	if !c.mu.began && len(c.mu.settled) > 0 {
+		c.mu.began = true
+		c.began()
+	}
+}
+
+// began writes where the partitions of the first assignment start or go on.
+func (c *Console) began() {
+	fresh, ok := 0, 0
+	var parked, waiting []fencepost.TopicPartition
+	for tp, s := range c.mu.settled {
+		switch {
+		case s.Verdict == fencepost.New || s.Verdict == fencepost.Added:
+			fresh++
+		case s.Running:
+			ok++
+		case s.Verdict == fencepost.Unknown:
+			waiting = append(waiting, tp)
+		default:
+			parked = append(parked, tp)
+		}
+	}
+	n := len(c.mu.settled)
+	var word, text string
+	switch {
+	case fresh == n:
+		word, text = "start", fmt.Sprintf("%s at %s", screen.Plural(n, "partition"), cmp.Or(c.cfg.Start, "earliest"))
+	default:
+		word, text = "resume", fmt.Sprintf("%d of %d positions ok", ok, n)
+		if fresh > 0 {
+			text += fmt.Sprintf("; %d start", fresh)
+		}
+		if len(parked) > 0 {
+			text += fmt.Sprintf("; %d parked: %s", len(parked), some(parked))
+		}
+		if len(waiting) > 0 {
+			text += fmt.Sprintf("; %d waiting: %s", len(waiting), some(waiting))
+		}
+	}
+	if c.mu.fixed {
+		text += fmt.Sprintf("; ends fixed at %s", screen.Plural(c.mu.ends.Offsets, "offset"))
+	} else {
+		text += "; times " + c.cfg.Now().Local().Format("-07:00")
+	}
+	c.header(word, text)
+}
+
+// some names up to eight partitions.
+func some(tps []fencepost.TopicPartition) string {
+	slices.SortFunc(tps, fencepost.TopicPartition.Compare)
+	var names []string
+	for i, tp := range tps {
+		if i == 8 {
+			names = append(names, fmt.Sprintf("and %d more", len(tps)-i))
+			break
+		}
+		names = append(names, tp.String())
+	}
+	return strings.Join(names, " ")
+}
+
+// progress redraws the last line, or writes a summary where nothing is redrawn.
+func (c *Console) progress(s engine.Status) {
+	now := c.cfg.Now()
+	c.mu.pace.see(now, s.Records)
+	if c.cfg.Live {
+		if c.mu.drainedAt.IsZero() {
+			c.redraw(c.standing(s, now))
+		}
+		return
+	}
+	if now.Sub(c.mu.summary) >= 10*time.Second {
+		c.mu.summary = now
+		c.line(c.standing(s, now))
+	}
+}
+
+// standing is the line about what is going on: a bar with an end, else counts.
+func (c *Console) standing(s engine.Status, now time.Time) string {
+	if c.cfg.Ends {
+		return c.bar(s, now)
+	}
+	var states []string
+	for _, p := range []struct {
+		n     int
+		word  string
+		style screen.Style
+	}{{s.Running, "running", screen.Green}, {s.Blocked, "blocked", screen.Yellow}, {s.Waiting, "waiting", screen.Yellow}, {s.Parked, "parked", screen.Red}} {
+		if p.n > 0 || p.word == "running" {
+			states = append(states, c.cfg.Paint(p.style, fmt.Sprintf("%d %s", p.n, p.word)))
+		}
+	}
+	lag := "lag " + screen.Count(s.Lag)
+	if !s.Oldest.IsZero() && s.Lag > 0 {
+		lag += " (" + screen.Duration(max(0, now.Sub(s.Oldest)).Truncate(time.Second)) + ")"
+	}
+	parts := []string{now.Local().Format(time.TimeOnly) + "  " + strings.Join(states, ", "), c.mu.pace.String(), lag}
+	if s.CommitP50 > 0 {
+		parts = append(parts, "p50 "+screen.Duration(s.CommitP50))
+	}
+	if c.cfg.Memory != nil {
+		parts = append(parts, screen.Size(c.cfg.Memory()))
+	}
+	return c.fit(parts)
+}
+
+// fit joins parts by three spaces, and leaves out the last ones that do not fit.
+func (c *Console) fit(parts []string) string {
+	text := parts[0]
+	for _, p := range parts[1:] {
+		if visible(text)+3+visible(p) >= c.cfg.Width {
+			break
+		}
+		text += "   " + p
+	}
+	return text
+}
+
+// visible is how many columns a text takes, colours not counted.
+func visible(s string) int {
+	n := utf8.RuneCountInString(s)
+	for {
+		i := strings.Index(s, "\x1b[")
+		if i < 0 {
+			return n
+		}
+		end := strings.IndexByte(s[i:], 'm')
+		if end < 0 {
+			return n
+		}
+		n -= end + 1
+		s = s[i+end+1:]
+	}
+}
+
+// most is how wide a bar gets.
+const most = 42
+
+// bar is the line of a run with an end.
+func (c *Console) bar(s engine.Status, now time.Time) string {
+	total := max(s.Total, c.mu.ends.Offsets)
+	part := 1.0
+	if total > 0 {
+		part = min(1, float64(s.Done)/float64(total))
+	}
+	figures := fmt.Sprintf("%s of %s   %s", screen.Count(s.Done), screen.Count(total), c.mu.pace.String())
+	left := c.mu.pace.left(total - s.Done)
+	if left != "" {
+		figures += "   " + left
+	}
+	percent := fmt.Sprintf("%3d%%  ", int(part*100))
+	width := min(most, c.cfg.Width-1-len(percent)-2-utf8.RuneCountInString(figures))
+	if width < 8 {
+		return percent + figures
+	}
+	full, empty := "█", "░"
+	if c.cfg.ASCII {
+		full, empty = "#", "."
+	}
+	n := int(part * float64(width))
+	return percent + strings.Repeat(full, n) + strings.Repeat(empty, width-n) + "  " + figures
+}
+
+// drain tells that a stop was asked for. A run that reached its end drains too, without a word.
+func (c *Console) drain(e engine.Draining) {
+	c.mu.draining, c.mu.drainedAt = e, c.cfg.Now()
+	c.wipe()
+	if !c.mu.interrupted {
+		return
+	}
+	c.happened("draining", fmt.Sprintf("%d %s in flight, at most %s. Ctrl-C again leaves at once, and loses nothing",
+		e.InFlight, map[bool]string{true: "batch", false: "batches"}[e.InFlight == 1], screen.Duration(e.AtMost)), screen.Yellow)
+}
+
+// stopped writes the last line of a run. An error is the command's to print.
+func (c *Console) stopped(e engine.Stopped) {
+	c.wipe()
+	switch {
+	case c.mu.interrupted:
+		c.interrupted(e)
+	case c.cfg.Ends && (e.Err == nil || e.Parked > 0):
+		rate := screen.Rate(e.Records, e.Up)
+		c.header("done", fmt.Sprintf("%s, lag %s, %s, %s (%s). %s, %d parked", screen.Plural(e.Records, "record"),
+			screen.Count(e.Lag), screen.Plural(e.Commits, "commit"), screen.Duration(e.Up), rate, screen.Plural(e.Gaps, "gap"), e.Parked))
+	default:
+		c.happened("stopped", fmt.Sprintf("up %s, %s, %s", screen.Duration(e.Up), screen.Plural(e.Records, "record"),
+			screen.Plural(e.Gaps, "gap")), screen.Red)
+	}
+}
+
+func (c *Console) interrupted(e engine.Stopped) {
+	what := "nothing was in flight"
+	switch n := c.mu.draining.InFlight; {
+	case n > 0 && c.mu.commits >= n:
+		what = "batch committed"
+	case n > 0:
+		what = "batch dropped, nothing lost"
+	}
+	left := "group left"
+	if e.Err != nil && !c.cfg.Ends {
+		left = "group not left"
+	}
+	text := fmt.Sprintf("in %s: %s, %s. Up %s, %s, %s", screen.Duration(c.cfg.Now().Sub(c.mu.drainedAt)), what, left,
+		screen.Duration(e.Up), screen.Plural(e.Records, "record"), screen.Plural(e.Gaps, "gap"))
+	if c.cfg.Ends {
+		text += ". The end was not reached"
+	}
+	c.happened("stopped", text, screen.Dim)
+}

@@ -1,0 +1,241 @@
+package logs
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine"
+)
+
+// Config says how and for whom a Log writes.
+type Config struct {
+	Out    io.Writer
+	JSON   bool       // else key=value
+	Level  slog.Level // the least level that is written; zero: info
+	Group  fencepost.Group
+	Worker string
+	Every  time.Duration    // how often a summary is written; zero: 10s
+	Now    func() time.Time // zero: time.Now
+}
+
+// Log subscribes to a run's events. It is told one event at a time.
+type Log struct {
+	cfg     Config
+	slog    *slog.Logger
+	total   int64     // rows committed
+	summary time.Time // when the last one was written
+	records int64     // as of the last summary
+}
+
+// New makes a Log.
+func New(cfg Config) *Log {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Every == 0 {
+		cfg.Every = 10 * time.Second
+	}
+	options := &slog.HandlerOptions{Level: cfg.Level, ReplaceAttr: replace(cfg.JSON)}
+	var h slog.Handler = slog.NewTextHandler(cfg.Out, options)
+	if cfg.JSON {
+		h = slog.NewJSONHandler(cfg.Out, options)
+	}
+	l := slog.New(clocked{h, cfg.Now}).With("group", string(cfg.Group))
+	return &Log{cfg: cfg, slog: l, summary: cfg.Now()}
+}
+
+// clocked stamps records with the Log's own clock.
+type clocked struct {
+	slog.Handler
+	now func() time.Time
+}
+
+func (h clocked) Handle(ctx context.Context, r slog.Record) error {
+	r.Time = h.now()
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h clocked) WithAttrs(as []slog.Attr) slog.Handler {
+	return clocked{h.Handler.WithAttrs(as), h.now}
+}
+func (h clocked) WithGroup(name string) slog.Handler {
+	return clocked{h.Handler.WithGroup(name), h.now}
+}
+
+// replace gives times their forms: milliseconds, UTC in JSON, local in text. Durations are milliseconds.
+func replace(json bool) func([]string, slog.Attr) slog.Attr {
+	return func(_ []string, a slog.Attr) slog.Attr {
+		switch a.Value.Kind() {
+		case slog.KindTime:
+			t, form := a.Value.Time(), "2006-01-02T15:04:05.000Z07:00"
+			if json {
+				t = t.UTC()
+			}
+			a.Value = slog.StringValue(t.Format(form))
+		case slog.KindDuration:
+			a.Value = slog.Float64Value(ms(a.Value.Duration()))
+		}
+		return a
+	}
+}
+
+// ms is a duration in milliseconds, to a tenth.
+func ms(d time.Duration) float64 { return float64(d.Round(100*time.Microsecond).Microseconds()) / 1000 }
+
+func at(tp fencepost.TopicPartition) slog.Attr {
+	return slog.GroupAttrs("", slog.String("topic", tp.Topic), slog.Int("partition", int(tp.Partition)))
+}
+
+// Began is the first line of a run.
+func (l *Log) Began(topics string, partitions int, into, promise string) {
+	l.slog.Info("run began", "topics", topics, "partitions", partitions, "into", into, "promise", promise, "worker", l.cfg.Worker)
+}
+
+// Joined tells this worker's member ID in the Kafka group.
+func (l *Log) Joined(member string, generation int32) {
+	l.slog.Info("group joined", "worker", l.cfg.Worker, "member", member, "generation", generation)
+}
+
+// UnknownField tells a field that schema does not take, once.
+func (l *Log) UnknownField(name string) { l.slog.Warn("unknown field", "field", name) }
+
+// Client takes the Kafka client's own log.
+func (l *Log) Client(level int, msg string, keyvals ...any) {
+	l.slog.Log(context.Background(), slog.Level(level), "kafka client", append([]any{"says", msg}, keyvals...)...)
+}
+
+// Event takes one event of a run.
+func (l *Log) Event(e engine.Event) {
+	switch e := e.(type) {
+	case engine.Assigned:
+		l.slog.Info("partitions assigned", "worker", l.cfg.Worker, "partitions", names(e.Partitions))
+	case engine.Revoked:
+		msg := "partitions revoked"
+		if e.Lost {
+			msg = "partitions lost"
+		}
+		l.slog.Info(msg, "worker", l.cfg.Worker, "partitions", names(e.Partitions))
+	case engine.Settled:
+		for _, s := range e.Partitions {
+			l.slog.Info("position settled", at(s.TopicPartition), "verdict", s.Verdict.String(), "offset", int64(s.Offset),
+				"running", s.Running, "reason", s.Reason)
+		}
+	case engine.Moved:
+		l.moved(e.Moves)
+	case engine.Committed:
+		l.committed(e)
+	case engine.Refused:
+		l.slog.Warn("commit refused", at(e.TopicPartition), "standing", e.Standing.String(), "offset", int64(e.Offset),
+			"held", int64(e.Held.Offset), "fence", e.Held.Fence.String())
+	case engine.SinkWentBack:
+		l.slog.Warn("sink went back", at(e.TopicPartition), "from", int64(e.From), "to", int64(e.To))
+	default:
+		l.standing(e)
+	}
+}
+
+// standing takes the events about partitions that stand still, and about the run as a whole.
+func (l *Log) standing(e engine.Event) {
+	switch e := e.(type) {
+	case engine.Parked:
+		as := []any{at(e.TopicPartition), "code", e.Code, "offset", int64(e.Offset), "reason", e.Reason}
+		if e.Lost != 0 {
+			as = append(as, "at_most", e.Lost)
+		}
+		l.slog.Error("partition parked", append(as, "help", e.Help)...)
+	case engine.Waiting:
+		l.slog.Warn("partition waiting", at(e.TopicPartition), "reason", e.Reason)
+	case engine.Blocked:
+		l.slog.Warn("partition blocked", at(e.TopicPartition), "offset", int64(e.Offset), "since", e.Since)
+	case engine.Retrying:
+		l.slog.Warn("retrying", "what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in_ms", e.In, "unknown", e.Unknown, "error", text(e.Err))
+	case engine.MirrorFailed:
+		l.slog.Debug("mirror failed", "error", text(e.Err))
+	case engine.Progress:
+		if now := l.cfg.Now(); now.Sub(l.summary) >= l.cfg.Every {
+			l.summarize("summary", e.Status, now)
+		}
+	case engine.EndsFixed:
+		l.slog.Info("ends fixed", "partitions", e.Partitions, "offsets", e.Offsets)
+	case engine.Draining:
+		l.slog.Info("draining", "in_flight", e.InFlight, "at_most_ms", e.AtMost)
+	case engine.Stopped:
+		level := slog.LevelInfo
+		as := append(status(e.Status), "up_ms", e.Up)
+		if e.Err != nil {
+			level = slog.LevelError
+			as = append(as, "error", text(e.Err))
+		}
+		l.slog.Log(context.Background(), level, "stopped", as...)
+	}
+}
+
+func (l *Log) moved(moves []fencepost.Move) {
+	for _, m := range moves {
+		level := slog.LevelInfo
+		if m.AtMost != 0 {
+			level = slog.LevelWarn
+		}
+		l.slog.Log(context.Background(), level, "position moved", at(m.TopicPartition), "cause", m.Cause.String(),
+			"held", int64(m.Held.Offset), "next", int64(m.Next.Offset), "at_most", m.AtMost, "why", m.Why)
+	}
+}
+
+// segment is one partition's part of a commit, as JSON readers take it.
+type segment struct {
+	Topic     string           `json:"topic"`
+	Partition int32            `json:"partition"`
+	From      fencepost.Offset `json:"from"`
+	Until     fencepost.Offset `json:"until"`
+	Rows      int              `json:"rows"`
+}
+
+func (l *Log) committed(c engine.Committed) {
+	l.total += int64(c.Rows)
+	if !l.slog.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	segments := make([]segment, 0, len(c.Segments))
+	for _, s := range c.Segments {
+		segments = append(segments, segment{s.Move.Topic, s.Move.Partition, s.Move.Held.Offset, s.Move.Next.Offset, s.Rows()})
+	}
+	as := []any{"worker", l.cfg.Worker, "lane", c.Lane, "rows", c.Rows, "total", l.total, "commit_ms", c.Took, "segments", segments}
+	if c.Recovered {
+		as = append(as, "recovered", true)
+	}
+	l.slog.Debug("batch committed", as...)
+}
+
+// summarize writes a summary and begins the next interval.
+func (l *Log) summarize(msg string, s engine.Status, now time.Time) {
+	rate := int64(float64(s.Records-l.records) / now.Sub(l.summary).Seconds())
+	l.slog.Info(msg, append(status(s), "rate", rate, "running", s.Running, "blocked", s.Blocked, "waiting", s.Waiting,
+		"p50_ms", s.CommitP50)...)
+	l.summary, l.records = now, s.Records
+}
+
+func status(s engine.Status) []any {
+	as := []any{"records", s.Records, "commits", s.Commits, "gaps", s.Gaps, "lag", s.Lag, "parked", s.Parked}
+	if s.Total > 0 {
+		as = append(as, "done", s.Done, "total", s.Total)
+	}
+	return as
+}
+
+func names(tps []fencepost.TopicPartition) []string {
+	out := make([]string, len(tps))
+	for i, tp := range tps {
+		out[i] = tp.String()
+	}
+	return out
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

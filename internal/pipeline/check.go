@@ -1,0 +1,184 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/kafka"
+)
+
+// subjects are the lines of a check, in the order in which people read them.
+var subjects = []string{"file", "brokers", "topic", "group", "database", "ledger", "trial"}
+
+// Report is what a check found.
+type Report struct {
+	File     *File
+	Findings []fencepost.Finding // in the order of subjects; At says where in the file each belongs
+	Unasked  []string            // subjects about which nothing is said, since something before them did not answer
+	Promise  Promise
+}
+
+// Exit is the command's exit code: 0, 3 for findings, 1 if something did not answer and nothing is wrong besides.
+func (r Report) Exit() int {
+	exit := 0
+	for _, f := range r.Findings {
+		switch {
+		case f.OK:
+		case f.Silent && exit == 0:
+			exit = 1
+		case !f.Silent:
+			exit = 3
+		}
+	}
+	return exit
+}
+
+// At is FILE:LINE:COLUMN of the key that a finding is about, empty for one that is not about the file.
+func (r Report) At(f fencepost.Finding) string {
+	if f.OK || f.Key == "" || f.Silent && !strings.HasPrefix(f.Key, "schema.") {
+		return ""
+	}
+	for _, path := range []string{f.Key, "source." + f.Key, join("sink."+r.File.Sink.Kind, f.Key)} {
+		if _, ok := r.File.places[path]; ok {
+			return r.File.At(path)
+		}
+	}
+	return ""
+}
+
+// Check asks brokers and database what there is to know before a run, side by side, each within the timeout. It
+// changes nothing.
+func Check(ctx context.Context, f *File, timeout time.Duration) (Report, error) {
+	r := Report{File: f, Promise: f.Promise()}
+	o, err := Open(ctx, f, Hooks{})
+	if err != nil {
+		return r, err
+	}
+	found := []fencepost.Finding{{Subject: "file", OK: true, Text: f.summary()}}
+	found = append(found, o.ask(ctx, timeout)...)
+	for _, subject := range subjects {
+		n := len(r.Findings)
+		for _, one := range found {
+			if one.Subject == subject {
+				one.Help = f.pointed(one.Help)
+				r.Findings = append(r.Findings, one)
+			}
+		}
+		if len(r.Findings) == n {
+			r.Unasked = append(r.Unasked, subject)
+		}
+	}
+	for _, one := range found {
+		if !slices.Contains(subjects, one.Subject) {
+			r.Findings = append(r.Findings, one)
+		}
+	}
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	return r, errors.Join(o.Source.Leave(leaving), o.Close())
+}
+
+// ask lets source and sink look at their servers, both at once.
+func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Finding {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var source, sink []fencepost.Finding
+	var both sync.WaitGroup
+	columns := o.File.Columns()
+	both.Go(func() {
+		source = o.Source.Check(ctx, columns)
+		o.sayStart(ctx, source)
+	})
+	both.Go(func() {
+		if c, ok := o.Sink.(fencepost.Checker); ok {
+			sink = c.Check(ctx, columns)
+		}
+	})
+	both.Wait()
+	o.File.pointCredentials(source)
+	return append(source, sink...)
+}
+
+// sayStart completes what the source says of a new group by what only the file knows: where it starts.
+func (o *Opened) sayStart(ctx context.Context, found []fencepost.Finding) {
+	i := slices.IndexFunc(found, func(f fencepost.Finding) bool { return f.Subject == "group" && f.OK })
+	if i < 0 {
+		return
+	}
+	about, err := o.Source.Cluster().Describe(ctx)
+	if err != nil {
+		return
+	}
+	n := int64(len(o.File.Source.Partitions))
+	if n == 0 {
+		for _, t := range about.Topics {
+			n += int64(t.Partitions)
+		}
+	}
+	starts := "partitions start"
+	if n == 1 {
+		starts = "partition starts"
+	}
+	found[i].Text = strings.Replace(found[i].Text, " is new; ", fmt.Sprintf(" is new: %d %s at %s; ", n, starts, o.File.Policy.Start), 1)
+}
+
+// pointCredentials adds to a refused login where its secret comes from, and how long it is: enough to see an empty or
+// cut one, and nothing of it.
+func (f *File) pointCredentials(found []fencepost.Finding) {
+	for i := range found {
+		if found[i].Code != "sasl-refused" || f.Source.SASL.Mechanism == "" {
+			continue
+		}
+		if line := f.Line("source.sasl"); line != "" {
+			found[i].Help += " (" + line + ")"
+		}
+		secret := f.Source.SASL.Password
+		if secret.Empty() {
+			secret = f.Source.SASL.Token
+		}
+		if says := secret.References(); says != "" {
+			found[i].Help += "; " + says
+		}
+	}
+}
+
+// summary is the line about the file itself.
+func (f *File) summary() string {
+	n := len(f.Columns())
+	columns := fmt.Sprintf("%d columns", n)
+	if n == 1 {
+		columns = "1 column"
+	}
+	return fmt.Sprintf("%s from %s, sink %s, ledger in the same %s", columns, f.Decode, f.Sink.Kind,
+		map[string]string{"postgres": "database", "sqlite": "file"}[f.Sink.Kind])
+}
+
+// Describe asks what the topics of an opened pipeline are, for the first line of a run: how many partitions there
+// are, or 0 if nobody says so in time.
+func (o *Opened) Describe(ctx context.Context, timeout time.Duration) int {
+	if n := len(o.File.Source.Partitions); n > 0 {
+		return n
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	about, err := o.Source.Cluster().Describe(ctx)
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for _, t := range about.Topics {
+		n += int(t.Partitions)
+	}
+	return n
+}
+
+// Sampler is what init needs of a source that has no pipeline yet.
+func Sampler(brokers []string) (*kafka.Source, error) {
+	return kafka.Open(kafka.Config{Brokers: brokers})
+}

@@ -1,0 +1,251 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
+)
+
+// presence is what the brokers say of themselves.
+type presence struct {
+	cluster   string
+	version   string // 4.3; empty: not to be told
+	brokers   int
+	answering int
+	took      time.Duration
+}
+
+// Ping connects, authenticates and asks: nil, or a *fencepost.Fault that says what stands in the way.
+func (s *Source) Ping(ctx context.Context) error {
+	if _, f := s.probe(ctx); f != nil {
+		return f
+	}
+	return nil
+}
+
+// probe asks the configured addresses side by side until one answers, then tries every broker where it says that it
+// is to be found: a broker that answers here and advertises a name that leads nowhere is the classic of all faults.
+func (s *Source) probe(ctx context.Context) (presence, *fencepost.Fault) {
+	began := time.Now()
+	resp, address, fault := s.seed(ctx)
+	if fault != nil {
+		return presence{}, fault
+	}
+	p := presence{brokers: len(resp.Brokers), took: time.Since(began)}
+	if resp.ClusterID != nil {
+		p.cluster = *resp.ClusterID
+	}
+	errs := make([]error, len(resp.Brokers))
+	var wait sync.WaitGroup
+	for i, b := range resp.Brokers {
+		wait.Go(func() {
+			conn, err := s.cfg.TLS.dial(ctx, "tcp", fmt.Sprintf("%s:%d", b.Host, b.Port))
+			if err == nil {
+				err = conn.Close()
+			}
+			errs[i] = err
+		})
+	}
+	wait.Wait()
+	for i, err := range errs {
+		if err == nil {
+			p.answering++
+			continue
+		}
+		b := resp.Brokers[i]
+		fault = &fencepost.Fault{Code: "advertised-unreachable", Passing: true,
+			Err:  fmt.Errorf("%s answers, but its broker %d calls itself %s:%d: %w", address, b.NodeID, b.Host, b.Port, plainly(err)),
+			Help: "make that name resolve here, or mend advertised.listeners on the broker"}
+	}
+	if p.answering > 0 {
+		fault = nil // the others may be down: that is for the partitions they lead
+	}
+	return p, fault
+}
+
+// seed asks the configured addresses who the brokers are.
+func (s *Source) seed(ctx context.Context) (*kmsg.MetadataResponse, string, *fencepost.Fault) {
+	type answer struct {
+		resp    *kmsg.MetadataResponse
+		address string
+		err     error
+	}
+	seeds := s.client.SeedBrokers()
+	answers := make(chan answer, len(seeds))
+	asking, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for i, b := range seeds {
+		go func() {
+			req := kmsg.NewPtrMetadataRequest()
+			req.Topics = []kmsg.MetadataRequestTopic{}
+			resp, err := b.Request(asking, req)
+			m, _ := resp.(*kmsg.MetadataResponse)
+			answers <- answer{m, s.cfg.Brokers[i], err}
+		}()
+	}
+	var fault *fencepost.Fault
+	for range seeds {
+		a := <-answers
+		if a.err == nil && a.resp != nil {
+			return a.resp, a.address, nil
+		}
+		// A refusal tells more than silence.
+		if f := s.connection(a.address, a.err); fault == nil || fault.Code == "broker-silent" {
+			fault = f
+		}
+	}
+	return nil, "", fault
+}
+
+// brokersOnly asks metadata about no topic.
+func (s *Source) brokersOnly(ctx context.Context) (metadata, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = []kmsg.MetadataRequestTopic{}
+	resp, err := req.RequestWith(ctx, s.client)
+	if err != nil {
+		return metadata{}, err
+	}
+	m := metadata{brokers: len(resp.Brokers), topics: map[string]topicAnswer{}}
+	if resp.ClusterID != nil {
+		m.cluster = *resp.ClusterID
+	}
+	return m, nil
+}
+
+// version guesses the broker's release by the requests that it knows.
+func (s *Source) version(ctx context.Context) string {
+	req := kmsg.NewPtrApiVersionsRequest()
+	req.ClientSoftwareName, req.ClientSoftwareVersion = "fencepost", "1"
+	resp, err := req.RequestWith(ctx, s.client)
+	if err != nil {
+		return ""
+	}
+	words := strings.Fields(kversion.FromApiVersionsResponse(resp).VersionGuess())
+	if len(words) == 0 {
+		return ""
+	}
+	return strings.TrimPrefix(words[len(words)-1], "v")
+}
+
+// Check looks at brokers, topics and group, joins nothing and changes nothing. What lies behind a silent broker is
+// left out.
+func (s *Source) Check(ctx context.Context, _ []fencepost.ColumnSpec) []fencepost.Finding {
+	p, fault := s.probe(ctx)
+	if fault != nil {
+		f := finding("brokers", fault)
+		f.Key = "brokers"
+		return []fencepost.Finding{f}
+	}
+	p.version = s.version(ctx)
+	name := "Apache Kafka " + p.version
+	if p.version == "" {
+		name = "Kafka"
+	}
+	found := []fencepost.Finding{{Subject: "brokers", OK: true, Text: fmt.Sprintf("%d of %d answers in %s: %s, cluster %s",
+		p.answering, p.brokers, max(p.took.Round(time.Millisecond), time.Millisecond), name, p.cluster)}}
+	found = append(found, s.checkTopics(ctx)...)
+	if s.cfg.Group != "" {
+		found = append(found, s.checkGroup(ctx))
+	}
+	return found
+}
+
+// finding turns a fault into a line.
+func finding(subject string, err error) fencepost.Finding {
+	f := fencepost.Finding{Subject: subject, Text: err.Error()}
+	var fault *fencepost.Fault
+	if errors.As(err, &fault) {
+		f.Code, f.Help = fault.Code, fault.Help
+	} else {
+		f.Code = "broker-silent"
+	}
+	f.Silent = f.Code != "kafka-denied" && f.Code != "topic-not-found" && f.Code != "group-live"
+	return f
+}
+
+func (s *Source) checkTopics(ctx context.Context) []fencepost.Finding {
+	d, err := s.Describe(ctx)
+	if err != nil {
+		return []fencepost.Finding{finding("topic", err)}
+	}
+	var found []fencepost.Finding
+	for _, name := range sorted(d.Errs) {
+		f := finding("topic", s.topicFault(ctx, name, d.Errs[name]))
+		f.Key = "topics"
+		found = append(found, f)
+	}
+	var asks []fencepost.Ask
+	for _, name := range sorted(d.Topics) {
+		for p := range d.Topics[name].Partitions {
+			asks = append(asks, fencepost.Ask{TopicPartition: fencepost.TopicPartition{Topic: name, Partition: p}, LeaderEpoch: fencepost.NoEpoch})
+		}
+	}
+	bounds := s.Bounds(ctx, asks)
+	for _, name := range sorted(d.Topics) {
+		found = append(found, checkTopic(name, d.Topics[name], bounds))
+	}
+	if len(found) == 0 && s.cfg.Pattern != "" {
+		found = append(found, fencepost.Finding{Subject: "topic", OK: true, Text: fmt.Sprintf("none matches %s so far; taken when one appears", s.cfg.Pattern)})
+	}
+	return found
+}
+
+func checkTopic(name string, t fencepost.Topic, bounds map[fencepost.TopicPartition]fencepost.Bounds) fencepost.Finding {
+	var n int64
+	for p := range t.Partitions {
+		b := bounds[fencepost.TopicPartition{Topic: name, Partition: p}]
+		if b.Err != nil {
+			return fencepost.Finding{Subject: "topic", Code: "broker-silent", Silent: true, Text: fmt.Sprintf("%s:%d: %v", name, p, b.Err)}
+		}
+		n += int64(b.End - b.Earliest)
+	}
+	return fencepost.Finding{Subject: "topic", OK: true, Text: fmt.Sprintf("%s: %s, %s, topic ID %s",
+		name, count(int64(t.Partitions), "partition"), count(n, "offset"), t.ID)}
+}
+
+// topicFault names what is wrong with a topic, and the remedy: a topic whose name is nearly the same, or the ACLs.
+func (s *Source) topicFault(ctx context.Context, name string, err error) error {
+	if errors.Is(err, fencepost.ErrNoTopic) {
+		help := "create it, or mend source.topics"
+		if m, err := s.metadata(ctx, nil); err == nil {
+			if near := nearest(name, sorted(m.topics)); near != "" {
+				help = fmt.Sprintf("%s exists: mend source.topics, or create it", near)
+			}
+		}
+		return &fencepost.Fault{Code: "topic-not-found", Err: fmt.Errorf("the cluster has no topic %s", name), Help: help}
+	}
+	if strings.Contains(err.Error(), "not authorised") {
+		return s.denied(fmt.Sprintf("DESCRIBE topic %s", name))
+	}
+	return err
+}
+
+func (s *Source) checkGroup(ctx context.Context) fencepost.Finding {
+	mirrored, err := s.Mirrored(ctx, s.cfg.Group)
+	if err != nil {
+		return finding("group", err)
+	}
+	members, err := s.Members(ctx)
+	if err != nil {
+		return finding("group", err)
+	}
+	how := "protocol " + s.cfg.Protocol.String()
+	if s.cfg.explicit() {
+		how = "its partitions are taken without joining it"
+		if len(members) > 0 {
+			return finding("group", s.groupLive(len(members)))
+		}
+	}
+	text := fmt.Sprintf("%s is new; %s", s.cfg.Group, how)
+	if len(mirrored) > 0 || len(members) > 0 {
+		text = fmt.Sprintf("%s holds offsets of %s, %s; %s", s.cfg.Group, count(int64(len(mirrored)), "partition"), count(int64(len(members)), "live member"), how)
+	}
+	return fencepost.Finding{Subject: "group", OK: true, Text: text}
+}

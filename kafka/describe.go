@@ -1,0 +1,36 @@
+package kafka
+
+import (
+	"context"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Describe names the cluster and the consumed topics. With a pattern those that match it now.
+func (s *Source) Describe(ctx context.Context) (fencepost.Description, error) {
+	names := s.cfg.names()
+	if len(names) == 0 && s.cfg.Pattern == "" {
+		names = []string{} // nothing is consumed: the cluster only
+	}
+	m, err := s.describe(ctx, names)
+	if err != nil {
+		return fencepost.Description{}, s.unreachable(ctx, err)
+	}
+	d := fencepost.Description{ClusterID: m.cluster, Topics: map[string]fencepost.Topic{}, Errs: map[string]error{}}
+	for name, a := range s.consumed(m) {
+		if a.err != nil {
+			d.Errs[name] = a.err
+			continue
+		}
+		d.Topics[name] = fencepost.Topic{ID: a.id, Partitions: int32(len(a.leaders))}
+	}
+	return d, nil
+}
+
+// describe asks metadata; an empty list is no topic, nil is every topic.
+func (s *Source) describe(ctx context.Context, names []string) (metadata, error) {
+	if names != nil && len(names) == 0 {
+		return s.brokersOnly(ctx)
+	}
+	return s.metadata(ctx, names)
+}

@@ -1,0 +1,252 @@
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// code is the broker's own name for an error, or this room's for what the client says of its own accord.
+func code(err error) string {
+	var k *kerr.Error
+	var lost *kgo.ErrDataLoss
+	var large *kgo.ErrDecompressTooLarge
+	switch {
+	case errors.As(err, &k):
+		return k.Message
+	case errors.As(err, &lost):
+		return "DATA_LOSS"
+	case errors.As(err, &large):
+		return "BATCH_TOO_LARGE"
+	}
+	return "CLIENT_ERROR"
+}
+
+// silence makes the error of an entry that could not be had: ErrNoAnswer with a reason for people.
+func (s *Source) silence(err error, topic string) error {
+	switch {
+	case errors.Is(err, fencepost.ErrNoAnswer), errors.Is(err, fencepost.ErrNoTopic):
+		return err
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		return fmt.Errorf("%w: not authorised: user %s may not DESCRIBE topic %s", fencepost.ErrNoAnswer, s.user(), topic)
+	case err == nil:
+		err = errNoReply
+	}
+	return fmt.Errorf("%w: %w", fencepost.ErrNoAnswer, err)
+}
+
+// user is as whom the brokers know this client.
+func (s *Source) user() string {
+	if s.cfg.SASL.Mechanism == "" {
+		if s.cfg.TLS.Cert != "" {
+			return "of certificate " + s.cfg.TLS.Cert
+		}
+		return "ANONYMOUS"
+	}
+	c, err := s.cfg.SASL.Credentials(context.Background())
+	if err != nil || c.User == "" {
+		return "of the token"
+	}
+	return c.User
+}
+
+// acls are the lines that give a worker what it needs.
+func (s *Source) acls() string {
+	lines := make([]string, 0, len(s.cfg.names())+1)
+	head := fmt.Sprintf("kafka-acls --bootstrap-server %s --add --allow-principal User:%s", s.cfg.Brokers[0], s.user())
+	for _, topic := range s.cfg.names() {
+		lines = append(lines, fmt.Sprintf("%s --operation Read --operation Describe --topic '%s'", head, topic))
+	}
+	if s.cfg.Pattern != "" {
+		lines = append(lines, fmt.Sprintf("%s --operation Read --operation Describe --topic '*'", head))
+	}
+	if s.cfg.Group != "" {
+		lines = append(lines, fmt.Sprintf("%s --operation Read --group '%s'", head, s.cfg.Group))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (s *Source) denied(what string) *fencepost.Fault {
+	return &fencepost.Fault{Code: "kafka-denied", Err: fmt.Errorf("user %s may not %s", s.user(), what), Help: s.acls()}
+}
+
+// refused makes a Fault of what a coordinator refused, where it is one; else the error as it is.
+func (s *Source) refused(ctx context.Context, err error, g fencepost.Group) error {
+	var f *fencepost.Fault
+	switch {
+	case err == nil || errors.As(err, &f):
+		return err
+	case errors.Is(err, kerr.GroupAuthorizationFailed):
+		return s.denied(fmt.Sprintf("READ group %s", g))
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		return s.denied("READ its topics")
+	case connects(err):
+		return s.unreachable(ctx, err)
+	}
+	return err
+}
+
+// connects reports whether an error is about reaching or entering a broker at all.
+func connects(err error) bool {
+	var n net.Error
+	var eof *kgo.ErrFirstReadEOF
+	return errors.As(err, &n) || errors.As(err, &eof) || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) || saslRefused(err) || tlsRefused(err)
+}
+
+func saslRefused(err error) bool {
+	return errors.Is(err, kerr.SaslAuthenticationFailed) || errors.Is(err, kerr.UnsupportedSaslMechanism) || errors.Is(err, kerr.IllegalSaslState)
+}
+
+func tlsRefused(err error) bool {
+	var verify *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	return errors.As(err, &verify) || errors.As(err, &record) || errors.As(err, &alert)
+}
+
+// unreachable says why no broker could be asked: it looks at each address by itself, since the client's own error is
+// only the last of many.
+func (s *Source) unreachable(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
+	defer cancel()
+	if _, fault := s.probe(looking); fault != nil {
+		return fault
+	}
+	// The brokers answer now, or to this question only.
+	return &fencepost.Fault{Code: "broker-silent", Err: fmt.Errorf("no broker answered: %w", err), Help: "ask again; a running pipeline waits by itself", Passing: true}
+}
+
+// connection names the fault of one address.
+func (s *Source) connection(address string, err error) *fencepost.Fault {
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var alert tls.AlertError
+	var eof *kgo.ErrFirstReadEOF
+	switch {
+	case saslRefused(err):
+		return s.sasl(address, err)
+	case errors.As(err, &authority):
+		signer := "an authority"
+		if authority.Cert != nil {
+			signer = fmt.Sprintf("%q", authority.Cert.Issuer.CommonName)
+		}
+		return &fencepost.Fault{Code: "tls-unknown-authority", Help: "source.tls.ca: PATH of that certificate",
+			Err: fmt.Errorf("%s's certificate is signed by %s, unknown here: %w", address, signer, err)}
+	case errors.As(err, &host):
+		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.server_name: one of its names",
+			Err: fmt.Errorf("%s's certificate is for another name: %w", address, err)}
+	case errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls:"):
+		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.cert and source.tls.key: a client certificate that the broker's authority signed",
+			Err: fmt.Errorf("%s refused this client's TLS: %w", address, err)}
+	case s.cfg.TLS.Enabled && (tlsRefused(err) || errors.Is(err, io.EOF) || reset(err)) && !errors.As(err, &eof):
+		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.enabled: false",
+			Err: fmt.Errorf("%s hung up at the first byte: it speaks plain, the file says TLS: %w", address, err)}
+	case errors.As(err, &eof) && s.cfg.TLS.Enabled && s.cfg.SASL.Mechanism == "":
+		return s.sasl(address, err)
+	case !s.cfg.TLS.Enabled && (errors.As(err, &eof) || errors.Is(err, io.EOF) || reset(err) || strings.Contains(err.Error(), "TLS")):
+		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.enabled: true; or source.sasl, if the broker wants a user",
+			Err: fmt.Errorf("%s hung up at the first byte: it speaks TLS, the file says plain: %w", address, err)}
+	}
+	return &fencepost.Fault{Code: "broker-silent", Passing: true, Help: "start it, or mend source.brokers; to try one: fencepost broker",
+		Err: fmt.Errorf("no broker answered: %s: %w", address, plainly(err))}
+}
+
+func (s *Source) sasl(address string, err error) *fencepost.Fault {
+	mechanism := s.cfg.SASL.Mechanism
+	if mechanism == "" {
+		return &fencepost.Fault{Code: "sasl-refused", Help: "source.sasl: {mechanism: …, user: …, password: …}",
+			Err: fmt.Errorf("%s wants a user, the file names none: %w", address, err)}
+	}
+	return &fencepost.Fault{Code: "sasl-refused", Err: fmt.Errorf("%s refused user %s, %s: %w", address, s.user(), mechanism, err),
+		Help: "the broker does not say if user, password or mechanism is wrong: compare all three"}
+}
+
+func reset(err error) bool {
+	return strings.Contains(err.Error(), "connection reset") || strings.Contains(err.Error(), "broken pipe")
+}
+
+// plainly leaves the cause: "connection refused" instead of the dialler's sentence about it.
+func plainly(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("no answer in time")
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return errors.New("no such host")
+	}
+	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
+		err = cause
+	}
+	return err
+}
+
+// membership decides whether an error of the group's life ends the source. nil: it passes, or the client tries again.
+func (s *Source) membership(ctx context.Context, err error) *fencepost.Fault {
+	switch {
+	case errors.Is(err, kerr.GroupAuthorizationFailed):
+		return s.denied(fmt.Sprintf("READ group %s", s.cfg.Group))
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		return s.denied("READ its topics")
+	case errors.Is(err, kerr.FencedInstanceID), errors.Is(err, kerr.UnreleasedInstanceID):
+		return s.instanceTaken(ctx, err)
+	case errors.Is(err, kerr.InconsistentGroupProtocol):
+		return s.groupLive(0)
+	case errors.Is(err, kerr.InvalidSessionTimeout):
+		return &fencepost.Fault{Code: "session-timeout-refused", Help: "source.session_timeout: within the broker's group.min.session.timeout.ms and group.max.session.timeout.ms",
+			Err: fmt.Errorf("the brokers do not take a session timeout of %s: %w", s.cfg.SessionTimeout, err)}
+	case saslRefused(err) && !s.everJoined():
+		return s.sasl(s.cfg.Brokers[0], err)
+	}
+	return nil
+}
+
+func (s *Source) everJoined() bool {
+	s.life.Lock()
+	defer s.life.Unlock()
+	return s.life.joined
+}
+
+// instanceTaken names where the other one runs, if the group tells. Under KIP-848 the name of a worker that was
+// killed is free again after the broker's session timeout: that one passes.
+func (s *Source) instanceTaken(ctx context.Context, err error) *fencepost.Fault {
+	from := ""
+	asking, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	own, _ := s.client.GroupMetadata()
+	members, _ := s.Members(asking)
+	i := slices.IndexFunc(members, func(m Member) bool { return m.InstanceID == s.cfg.InstanceID && m.ID != own })
+	if i >= 0 {
+		from = ", from " + strings.TrimPrefix(members[i].Host, "/")
+	}
+	return &fencepost.Fault{Code: "instance-taken", Help: "one name per worker: source.instance_id: ${HOSTNAME}",
+		Passing: errors.Is(err, kerr.UnreleasedInstanceID),
+		Err:     fmt.Errorf("instance_id %s is in the group already%s: %w", s.cfg.InstanceID, from, err)}
+}
+
+// groupLive refuses to share a group name with workers that would not know of ours.
+func (s *Source) groupLive(members int) *fencepost.Fault {
+	what := "members that speak another protocol"
+	if members > 0 {
+		what = fmt.Sprintf("%d live members", members)
+	}
+	return &fencepost.Fault{Code: "group-live", Exit: 4, Help: "stop them; or another group",
+		Err: fmt.Errorf("group %s has %s", s.cfg.Group, what)}
+}
+
+// tooOld reports whether the broker does not know the question at all.
+func tooOld(err error) bool {
+	return errors.Is(err, kerr.UnsupportedVersion) || strings.Contains(err.Error(), "broker is too old")
+}

@@ -1,0 +1,31 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/fencepost/fencepost"
+)
+
+func wantFault(t *testing.T, err error, code string) *fencepost.Fault {
+	t.Helper()
+	var f *fencepost.Fault
+	if !errors.As(err, &f) {
+		t.Fatalf("got %v, want a fault %s", err, code)
+	}
+	if f.Code != code {
+		t.Fatalf("code is %s (%v), want %s", f.Code, f, code)
+	}
+	if f.Help == "" && code != "source-closed" {
+		t.Errorf("%s has no remedy", code)
+	}
+	return f
+}
+
+func wantCount(h *holder, n int) error {
+	if got := h.count(); got != n {
+		return fmt.Errorf("holds %d partitions, want %d: %v", got, n, h.log())
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/fencepost/fencepost"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Member is one live member of the group.
+type Member struct {
+	ID         string
+	InstanceID string // empty: dynamic
+	ClientID   string
+	Host       string
+	Partitions []fencepost.TopicPartition
+}
+
+// Members describes the group, whichever protocol it speaks: a KIP-848 group is "dead" to the classic question, and
+// a classic one unknown to the new one, so both are asked. A group that nobody knows has none.
+func (s *Source) Members(ctx context.Context) ([]Member, error) {
+	adm, name := kadm.NewClient(s.client), string(s.cfg.Group)
+	classic, err := adm.DescribeGroups(ctx, name)
+	if err == nil {
+		err = classic[name].Err
+	}
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, s.refused(ctx, err, s.cfg.Group)
+	}
+	var all []Member
+	for _, m := range classic[name].Members {
+		one := Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost}
+		if m.InstanceID != nil {
+			one.InstanceID = *m.InstanceID
+		}
+		if a, ok := m.Assigned.AsConsumer(); ok {
+			for _, t := range a.Topics {
+				one.Partitions = append(one.Partitions, flatten(map[string][]int32{t.Topic: t.Partitions})...)
+			}
+		}
+		all = append(all, one)
+	}
+	if len(all) > 0 {
+		return all, nil
+	}
+	return s.consumerMembers(ctx, adm)
+}
+
+// consumerMembers asks the KIP-848 question. A broker without it has no such groups.
+func (s *Source) consumerMembers(ctx context.Context, adm *kadm.Client) ([]Member, error) {
+	name := string(s.cfg.Group)
+	groups, err := adm.DescribeConsumerGroups(ctx, name)
+	if err == nil {
+		err = groups[name].Err
+	}
+	switch {
+	case errors.Is(err, kerr.GroupIDNotFound), errors.Is(err, kerr.UnsupportedVersion):
+		return nil, nil
+	case err != nil && tooOld(err):
+		return nil, nil
+	case err != nil:
+		return nil, s.refused(ctx, err, s.cfg.Group)
+	}
+	var all []Member
+	for _, m := range groups[name].Members {
+		one := Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost}
+		if m.InstanceID != nil {
+			one.InstanceID = *m.InstanceID
+		}
+		for topic, ps := range m.Assignment {
+			for p := range ps {
+				one.Partitions = append(one.Partitions, fencepost.TopicPartition{Topic: topic, Partition: p})
+			}
+		}
+		slices.SortFunc(one.Partitions, fencepost.TopicPartition.Compare)
+		all = append(all, one)
+	}
+	slices.SortFunc(all, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
+	return all, nil
+}
+
+// Evict tells the coordinator that members have left, which any client that may READ the group can say, and has a
+// started Source rebalance at once. Members that are gone already are no error. The fence in the ledger makes a
+// wrong eviction harmless: the evicted one's next commit is refused or its next heartbeat is.
+func (s *Source) Evict(ctx context.Context, members ...string) error {
+	if len(members) == 0 {
+		return nil
+	}
+	evict := s.evictClassic
+	if s.cfg.Protocol == Consumer {
+		evict = s.evictConsumer
+	}
+	if err := evict(ctx, members); err != nil {
+		return fmt.Errorf("evict from group %s: %w", s.cfg.Group, s.refused(ctx, err, s.cfg.Group))
+	}
+	if s.running() {
+		s.client.ForceRebalance()
+	}
+	return nil
+}
+
+func (s *Source) evictClassic(ctx context.Context, members []string) error {
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group = string(s.cfg.Group)
+	for _, id := range members {
+		m := kmsg.NewLeaveGroupRequestMember()
+		m.MemberID = id
+		m.Reason = kmsg.StringPtr("its process is gone")
+		req.Members = append(req.Members, m)
+	}
+	resp, err := req.RequestWith(ctx, s.client)
+	if err != nil {
+		return err
+	}
+	errs := []error{gone(resp.ErrorCode)}
+	for _, m := range resp.Members {
+		errs = append(errs, gone(m.ErrorCode))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Source) evictConsumer(ctx context.Context, members []string) error {
+	var errs []error
+	for _, id := range members {
+		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		req.Group, req.MemberID, req.MemberEpoch = string(s.cfg.Group), id, -1
+		resp, err := req.RequestWith(ctx, s.client)
+		if err != nil {
+			return err
+		}
+		errs = append(errs, gone(resp.ErrorCode))
+	}
+	return errors.Join(errs...)
+}
+
+// gone is the error of a code, but for those that say that the member is not there.
+func gone(code int16) error {
+	err := kerr.ErrorForCode(code)
+	if errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.GroupIDNotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,171 @@
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/oauth"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+const (
+	dialTimeout = 5 * time.Second
+	// fetchWait is how long a broker keeps an empty fetch. Data ends the wait at once; what does not is a partition
+	// that is resumed, which waits for the fetch on its way to come back.
+	fetchWait = 250 * time.Millisecond
+)
+
+// connection is what every client of this room shares: where, how, as whom.
+func (c Config) connection() []kgo.Opt {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID(c.ClientID),
+		kgo.SoftwareNameAndVersion("fencepost", "1"),
+		kgo.Dialer(c.TLS.dial),
+		kgo.WithLogger(clientLog{c.Log}),
+		// Closing would wait up to a second for a last push of the client's own metrics (KIP-714).
+		kgo.DisableClientMetrics(),
+		kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.RetryBackoffFn(backoff),
+	}
+	if c.SASL.Mechanism != "" {
+		opts = append(opts, kgo.SASL(c.SASL.mechanism()))
+	}
+	return opts
+}
+
+// backoff doubles from 50 ms to 2 s: a broker that restarts is found again quickly, one that stays down is not
+// hammered.
+func backoff(tries int) time.Duration {
+	return min(50*time.Millisecond<<min(max(tries-1, 0), 6), 2*time.Second)
+}
+
+// consumption is what the consuming client has besides: the laws of kafka-facts, the group, the memory.
+func (s *Source) consumption() []kgo.Opt {
+	c := s.cfg
+	isolation := kgo.ReadCommitted()
+	if c.Isolation == ReadUncommitted {
+		isolation = kgo.ReadUncommitted()
+	}
+	opts := []kgo.Opt{
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.KeepControlRecords(),
+		kgo.FetchIsolationLevel(isolation),
+		kgo.FetchMaxWait(fetchWait),
+		kgo.WithPools(&recordPool{}),
+	}
+	opts = append(opts, s.memory.options()...)
+	if c.explicit() || c.Group == "" {
+		return opts
+	}
+	opts = append(opts,
+		kgo.ConsumerGroup(string(c.Group)),
+		kgo.DisableAutoCommit(),
+		kgo.SessionTimeout(c.SessionTimeout),
+		kgo.HeartbeatInterval(max(c.SessionTimeout/12, 50*time.Millisecond)),
+		kgo.RebalanceTimeout(c.RebalanceTimeout),
+		kgo.AdjustFetchOffsetsFn(s.adjust),
+		kgo.OnPartitionsAssigned(s.joined),
+		kgo.OnPartitionsRevoked(s.revoked),
+		kgo.OnPartitionsLost(s.lost),
+	)
+	if c.InstanceID != "" {
+		opts = append(opts, kgo.InstanceID(c.InstanceID))
+	}
+	if c.Protocol == Consumer {
+		return append(opts, kgo.ServerSideBalancer())
+	}
+	return append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer()))
+}
+
+// dial opens one connection. The files are read here, not at Open, so that a rotated one counts from the next
+// connection on.
+func (t TLS) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout}
+	if !t.Enabled {
+		return d.DialContext(ctx, network, address)
+	}
+	cfg, err := t.config(address)
+	if err != nil {
+		return nil, err
+	}
+	return (&tls.Dialer{NetDialer: &d, Config: cfg}).DialContext(ctx, network, address)
+}
+
+func (t TLS) config(address string) (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	if cfg.ServerName == "" {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		cfg.ServerName = host
+	}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("read authorities: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read authorities: %s holds no PEM certificate", t.CA)
+		}
+	}
+	if t.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("read client certificate: %w", err)
+		}
+		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return cfg, nil
+}
+
+// mechanism asks for the credentials at each authentication.
+func (s SASL) mechanism() sasl.Mechanism {
+	scramAuth := func(ctx context.Context) (scram.Auth, error) {
+		c, err := s.Credentials(ctx)
+		return scram.Auth{User: c.User, Pass: c.Password}, err
+	}
+	switch s.Mechanism {
+	case "SCRAM-SHA-256":
+		return scram.Sha256(scramAuth)
+	case "SCRAM-SHA-512":
+		return scram.Sha512(scramAuth)
+	case "OAUTHBEARER":
+		return oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
+			c, err := s.Credentials(ctx)
+			return oauth.Auth{Token: c.Token}, err
+		})
+	}
+	return plain.Plain(func(ctx context.Context) (plain.Auth, error) {
+		c, err := s.Credentials(ctx)
+		return plain.Auth{User: c.User, Pass: c.Password}, err
+	})
+}
+
+// clientLog hands the client's log on, in slog's levels.
+type clientLog struct {
+	log func(level int, msg string, keyvals ...any)
+}
+
+// Level keeps debug lines from being made at all: they cost allocations on the path of each fetch.
+func (clientLog) Level() kgo.LogLevel { return kgo.LogLevelInfo }
+
+// Log hands one line on. The client's own informational lines are details here.
+func (l clientLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+	switch level {
+	case kgo.LogLevelError, kgo.LogLevelWarn:
+		l.log(4, msg, keyvals...) // an error of the client is retried by it: somebody must act only on ours
+	default:
+		l.log(-4, msg, keyvals...)
+	}
+}

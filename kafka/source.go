@@ -1,0 +1,341 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/fencepost/fencepost"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Source reads the partitions that a worker holds, by one client. It implements [fencepost.Source],
+// [fencepost.Cluster] and [fencepost.Checker].
+//
+// A held partition is in one of these states; kgo's pause goes with "failed" and with a Start that is Paused:
+//
+//	            adjust                      error
+//	(not held) -------> reading <--------------------- reading
+//	     ^                 |  \_______ failed: its error was handed out once; nothing more until Steer
+//	     |  revoked, lost  |              |
+//	     +------ leaving <-+--------------+      leaving: Holder.Revoked runs; nothing more comes out of Poll
+type Source struct {
+	cfg    Config
+	client *kgo.Client
+	memory *memory
+	topics *topics
+
+	held struct {
+		sync.Mutex
+		parts map[fencepost.TopicPartition]*partition // :: what Holder.Assigned answered for
+	}
+
+	// calls makes the Holder's calls come one at a time. It is never held while the client is called in a way that
+	// waits for the client's own callbacks.
+	calls struct {
+		sync.Mutex
+		holder fencepost.Holder
+	}
+
+	committing chan struct{} // one mirror commit in flight
+	life       lifetime
+	broken     context.Context // ended with a *fencepost.Fault once the source can not begin at all
+	giveUp     context.CancelCauseFunc
+}
+
+// partition is what the Source knows of a held partition.
+type partition struct {
+	failed  bool // its error was handed out; waits for Steer
+	leaving bool // being revoked: may still be mirrored, is not read any more
+}
+
+// lifetime ends the goroutines of a started Source.
+type lifetime struct {
+	sync.Mutex
+	started bool
+	left    bool
+	stop    context.CancelFunc
+	watch   chan struct{} // closed when the watch has ended
+	joined  bool          // a first assignment came
+}
+
+// Open validates the configuration and makes the client. It connects to nothing: [Source.Ping] does.
+func Open(cfg Config) (*Source, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("configure kafka: %w", err)
+	}
+	m, err := newMemory(cfg.FetchMemory)
+	if err != nil {
+		return nil, fmt.Errorf("configure kafka: %w", err)
+	}
+	s := &Source{cfg: cfg, memory: m, topics: newTopics(cfg), committing: make(chan struct{}, 1)}
+	s.broken, s.giveUp = context.WithCancelCause(context.Background())
+	s.held.parts = map[fencepost.TopicPartition]*partition{}
+	s.client, err = kgo.NewClient(append(cfg.connection(), s.consumption()...)...)
+	if err != nil {
+		return nil, fmt.Errorf("configure kafka: %w", err)
+	}
+	return s, nil
+}
+
+// Start joins the group, or takes the explicit partitions after asking h for their Starts.
+func (s *Source) Start(ctx context.Context, h fencepost.Holder) error {
+	if len(s.cfg.names()) == 0 && s.cfg.Pattern == "" {
+		return errors.New("start kafka: no topics, pattern or partitions are configured")
+	}
+	s.life.Lock()
+	if s.life.started || s.life.left {
+		s.life.Unlock()
+		return errors.New("start kafka: started already")
+	}
+	s.life.started = true
+	s.calls.Lock()
+	s.calls.holder = h
+	s.calls.Unlock()
+	s.life.Unlock()
+
+	if s.cfg.explicit() {
+		if err := s.takeExplicit(ctx); err != nil {
+			return err
+		}
+	} else {
+		s.client.AddConsumeTopics(s.cfg.Topics...)
+	}
+
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.life.Lock()
+	s.life.stop, s.life.watch = stop, make(chan struct{})
+	s.life.Unlock()
+	go func() {
+		defer close(s.life.watch)
+		s.watch(watching)
+	}()
+	return nil
+}
+
+// Cluster is the Source itself: it asks on the same connections.
+func (s *Source) Cluster() fencepost.Cluster { return s }
+
+// Poll waits for records or a failed partition. It returns nothing, and no error, when ctx ends. One Poll hands out
+// at most half of Config.FetchMemory.
+func (s *Source) Poll(ctx context.Context) ([]fencepost.Chunk, error) {
+	polling, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.broken, cancel)()
+	for {
+		fetches := s.client.PollFetches(polling)
+		if polling.Err() != nil && fetches.NumRecords() == 0 {
+			return nil, context.Cause(s.broken)
+		}
+		fetch, partition, changed := s.memory.polled()
+		if changed {
+			s.client.UpdateFetchMaxBytes(fetch, partition)
+		}
+		chunks, err := s.sort(ctx, fetches)
+		if len(chunks) > 0 || err != nil {
+			return chunks, err
+		}
+	}
+}
+
+// sort makes chunks of what the client fetched. What the client says of its own accord (a session that ended, data
+// loss) comes as a fetch without records, and is looked at first: after "data loss" the client goes on by itself from
+// where the histories part, and records from there must not be taken for the next ones.
+func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]fencepost.Chunk, error) {
+	n, failed := 0, []fencepost.Chunk(nil)
+	var ended error
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		switch {
+		case len(p.Records) > 0:
+			n++
+		case p.Err == nil || errors.Is(p.Err, errFull) || ended != nil:
+		case p.Topic == "":
+			ended = s.ends(ctx, p.Err)
+		default:
+			failed = append(failed, s.fail(p.Topic, p.Partition, p.Err)...)
+		}
+	})
+	if ended != nil {
+		return nil, ended
+	}
+	chunks := make([]fencepost.Chunk, 0, n+len(failed))
+	lists := make([]records, 0, n)
+	for _, f := range fetches {
+		for _, t := range f.Topics {
+			s.topics.fetched(t.Topic, t.TopicID)
+			for i := range t.Partitions {
+				p := &t.Partitions[i]
+				if len(p.Records) == 0 {
+					continue
+				}
+				if !s.reads(t.Topic, p.Partition) {
+					(&records{list: p.Records}).Recycle(0, len(p.Records))
+					continue
+				}
+				lists = append(lists, records{list: p.Records})
+				chunks = append(chunks, chunk(t, p, &lists[len(lists)-1]))
+				if p.Err != nil && !errors.Is(p.Err, errFull) {
+					failed = append(failed, s.fail(t.Topic, p.Partition, p.Err)...)
+				}
+			}
+		}
+	}
+	return append(chunks, failed...), nil
+}
+
+func chunk(t kgo.FetchTopic, p *kgo.FetchPartition, r *records) fencepost.Chunk {
+	c := fencepost.Chunk{
+		TopicPartition: fencepost.TopicPartition{Topic: t.Topic, Partition: p.Partition},
+		TopicID:        t.TopicID,
+		Records:        r,
+		Stable:         fencepost.Offset(p.LastStableOffset),
+		End:            fencepost.Offset(p.HighWatermark),
+	}
+	if c.Stable < 0 { // before transactions, or read_uncommitted on some brokers
+		c.Stable = c.End
+	}
+	return c
+}
+
+// reads reports whether records of the partition are to be handed out.
+func (s *Source) reads(topic string, p int32) bool {
+	s.held.Lock()
+	defer s.held.Unlock()
+	part := s.held.parts[fencepost.TopicPartition{Topic: topic, Partition: p}]
+	return part != nil && !part.failed && !part.leaving
+}
+
+// fail pauses a partition and says so once: the client would bring the same error again as fast as the broker answers
+// (35,000 times in 1.5 s). Partition -1 is the whole topic.
+func (s *Source) fail(topic string, p int32, err error) []fencepost.Chunk {
+	if errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition) {
+		s.topics.suspect(topic)
+	}
+	var tps []fencepost.TopicPartition
+	s.held.Lock()
+	for tp, part := range s.held.parts {
+		if tp.Topic == topic && (p < 0 || tp.Partition == p) && !part.failed && !part.leaving {
+			part.failed = true
+			tps = append(tps, tp)
+		}
+	}
+	s.held.Unlock()
+	if len(tps) == 0 {
+		return nil
+	}
+	s.client.PauseFetchPartitions(partitions(tps))
+	slices.SortFunc(tps, fencepost.TopicPartition.Compare)
+	chunks := make([]fencepost.Chunk, len(tps))
+	for i, tp := range tps {
+		chunks[i] = fencepost.Chunk{TopicPartition: tp, Err: &fencepost.PartitionError{TopicPartition: tp, Code: code(err), Err: err}}
+	}
+	return chunks
+}
+
+// ends decides about an error of the client as a whole: most pass, and the client tries again by itself.
+func (s *Source) ends(ctx context.Context, err error) error {
+	if errors.Is(err, kgo.ErrClientClosed) {
+		return &fencepost.Fault{Code: "source-closed", Err: errors.New("the source was left")}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	f := s.membership(ctx, err)
+	if f == nil {
+		s.cfg.Log(4, "kafka client error", "err", err)
+		return nil
+	}
+	return f
+}
+
+// Steer sets where held partitions go on, or pauses them.
+func (s *Source) Steer(starts map[fencepost.TopicPartition]fencepost.Start) {
+	set := map[string]map[int32]kgo.EpochOffset{}
+	var pause, resume []fencepost.TopicPartition
+	s.held.Lock()
+	for tp, start := range starts {
+		if part := s.held.parts[tp]; part == nil || part.leaving {
+			continue
+		}
+		if set[tp.Topic] == nil {
+			set[tp.Topic] = map[int32]kgo.EpochOffset{}
+		}
+		// Epoch -1 always: with another the client moves itself to where histories part, and delivers from there.
+		set[tp.Topic][tp.Partition] = kgo.EpochOffset{Epoch: -1, Offset: int64(max(start.Offset, 0))}
+		if start.Paused {
+			pause = append(pause, tp)
+		} else {
+			resume = append(resume, tp)
+		}
+	}
+	s.held.Unlock()
+	if len(set) == 0 {
+		return
+	}
+	if len(pause) > 0 {
+		s.client.PauseFetchPartitions(partitions(pause))
+	}
+	s.client.SetOffsets(set)
+	// Only now: until here a stale error could still come out of the client's buffer, and mark them failed again.
+	s.held.Lock()
+	for _, tp := range resume {
+		if part := s.held.parts[tp]; part != nil {
+			part.failed = false
+		}
+	}
+	s.held.Unlock()
+	if len(resume) > 0 {
+		s.client.ResumeFetchPartitions(partitions(resume))
+	}
+}
+
+// partitions groups by topic, as the client takes them.
+func partitions(tps []fencepost.TopicPartition) map[string][]int32 {
+	m := map[string][]int32{}
+	for _, tp := range tps {
+		m[tp.Topic] = append(m[tp.Topic], tp.Partition)
+	}
+	return m
+}
+
+// Leave gives everything up: Holder.Revoked for what is held, then LeaveGroup (a static member keeps its place: its
+// next life takes it again without a rebalance), then the connections. When ctx ends first the rest goes on without
+// being waited for.
+func (s *Source) Leave(ctx context.Context) error {
+	s.life.Lock()
+	if s.life.left {
+		s.life.Unlock()
+		return nil
+	}
+	s.life.left = true
+	stop, watch := s.life.stop, s.life.watch
+	s.life.Unlock()
+	if stop != nil {
+		stop()
+	}
+	done := make(chan error, 1)
+	go func() {
+		if watch != nil {
+			<-watch
+		}
+		if s.cfg.explicit() {
+			s.revoked(ctx, s.client, partitions(s.holding()))
+		}
+		err := s.client.LeaveGroupContext(ctx)
+		s.client.Close()
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			return fmt.Errorf("leave group %s: %w", s.cfg.Group, err)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("leave group %s: %w", s.cfg.Group, ctx.Err())
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +25,7 @@ type crew struct {
 	strikes []strike // still to come
 	ends    map[int32]int64
 	evict   func(ctx context.Context, member string) error
-	show    shower
+	show    shower // told by the goroutine of run
 
 	reports chan report
 	running sync.WaitGroup
@@ -151,7 +152,7 @@ func (c *crew) hear(ctx context.Context, r report) error {
 			w.held[p] = true
 		}
 		c.back(w)
-	case "partitions revoked":
+	case "partitions revoked", "partitions lost":
 		for _, p := range l.held() {
 			delete(w.held, p)
 		}
@@ -166,8 +167,10 @@ func (c *crew) hear(ctx context.Context, r report) error {
 	if l.Level == "WARN" || l.Level == "ERROR" {
 		w.complain = l.text
 	}
-	if l.Code == "disk-full" {
-		return &fencepost.Fault{Code: l.Code, Err: errors.New(l.Err), Help: l.Help}
+	if strings.Contains(l.Error, "no space left") {
+		// The worker waits for space; somebody who looks on should not.
+		return &fencepost.Fault{Code: "disk-full", Err: fmt.Errorf("worker %d: %s", w.number, l.Error),
+			Help: "free space, or --dir with a folder on another disk"}
 	}
 	return nil
 }
@@ -220,14 +223,16 @@ func (c *crew) strike(now time.Time) error {
 	return nil
 }
 
-// victim is the planned worker if it is at work; where any will do, the next one that is.
-func (c *crew) victim(number int, now time.Time, anyWillDo bool) *worker {
+// victim is the planned worker if it is at work, or the next one behind it that is, where that has nothing left to do.
+// For one that is not back yet it waits: nil, unless it is late.
+func (c *crew) victim(number int, now time.Time, late bool) *worker {
 	for i := range c.lives {
 		w := c.lives[(number-1+i)%len(c.lives)]
-		if w != nil && w.kill == nil && c.atWork(w, now) {
+		switch {
+		case w == nil || c.idle(w):
+		case w.kill == nil && c.atWork(w, now):
 			return w
-		}
-		if !anyWillDo {
+		case !late:
 			return nil
 		}
 	}
@@ -236,9 +241,14 @@ func (c *crew) victim(number int, now time.Time, anyWillDo bool) *worker {
 
 // atWork reports whether a worker committed lately and has more to do.
 func (c *crew) atWork(w *worker, now time.Time) bool {
-	if w.last.IsZero() || now.Sub(w.last) > recent {
-		return false
-	}
+	return !w.last.IsZero() && now.Sub(w.last) <= recent && c.left(w)
+}
+
+// idle reports whether a worker was given partitions and has nothing left to do in them.
+func (c *crew) idle(w *worker) bool { return w.kill == nil && len(w.held) > 0 && !c.left(w) }
+
+// left reports whether a partition that the worker holds is not at its end.
+func (c *crew) left(w *worker) bool {
 	for p := range w.held {
 		if c.committed[p] < c.ends[p] {
 			return true

@@ -57,6 +57,9 @@ const (
 	mostNeeded = 5
 )
 
+// ErrCutShort: the context ended before the proof, and the screen says so.
+var ErrCutShort = errors.New("stopped before the proof")
+
 // ErrNotProven: the run came to its end, and the screen says what speaks against the proof.
 var ErrNotProven = errors.New("not proven")
 
@@ -92,7 +95,7 @@ type house struct {
 // Run tells the story on cfg.Err and the proof on cfg.Out. Every process it started has ended when it returns, and
 // the broker too.
 //
-// Errors: ErrNotProven; *fencepost.Fault for what a person has to mend; the context's cause if it ended.
+// Errors: ErrNotProven; ErrCutShort; *fencepost.Fault for what a person has to mend.
 func Run(ctx context.Context, cfg Config) (err error) {
 	cfg = cfg.withDefaults()
 	h := &house{cfg: cfg, story: &story{out: cfg.Err, look: cfg.Look, began: time.Now()}}
@@ -116,11 +119,13 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	p, err := h.prove(ctx)
 	h.story.clear()
 	if err != nil {
-		return err
+		return h.cutShort(ctx, err)
 	}
 	h.print(p)
 	if cfg.Keep {
-		h.stay(ctx)
+		if err := h.stay(ctx); err != nil {
+			return err
+		}
 	}
 	if len(p.against()) > 0 {
 		return ErrNotProven
@@ -217,17 +222,18 @@ func (h *house) produce(ctx context.Context) error {
 }
 
 // run runs the workers of one group to the end, with the planned kills.
-func (h *house) run(ctx context.Context, g fencepost.Group, argv []string) ([]*kill, error) {
+func (h *house) run(ctx context.Context, g fencepost.Group, argv []string) (kills []*kill, err error) {
 	evictor, err := kafka.Open(kafka.Config{Brokers: []string{h.broker.Addr()}, Group: g})
 	if err != nil {
 		return nil, err
 	}
-	defer evictor.Leave(ctx)
+	defer func() { err = errors.Join(err, evictor.Leave(context.WithoutCancel(ctx))) }()
 	// A batch is a tenth of a second's records: that is the cycle in which a kill may fall.
 	c := &crew{argv: argv, env: h.cfg.Env, ends: h.ends, show: h.story, evict: func(ctx context.Context, member string) error {
 		return evictor.Evict(ctx, member)
 	}, strikes: plan(h.cfg.Seed, h.truth.Rows, workers, h.cfg.Kills, 100*time.Millisecond)}
 	h.story.restart()
+	h.story.mute = g == controlGroup
 	if err := c.run(ctx, workers); err != nil {
 		return nil, err
 	}
@@ -262,8 +268,26 @@ func (h *house) print(p *proof) {
 	}
 }
 
-// stay keeps the broker until the context ends.
-func (h *house) stay(ctx context.Context) {
+// cutShort is why a run ended before its proof. A broker that can not store any more, or a signal, ends the context, and
+// what fails then for that reason is not the reason.
+func (h *house) cutShort(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	cause := context.Cause(ctx)
+	if _, ok := errors.AsType[*fencepost.Fault](cause); ok {
+		return cause
+	}
+	h.story.now("stopped", "workers and broker have ended; nothing is proven. Folder: %s", h.folder.name)
+	return ErrCutShort
+}
+
+// stay keeps the broker until the context ends, or the broker can not store any more.
+func (h *house) stay(ctx context.Context) error {
 	fmt.Fprintf(h.cfg.Err, "\nThe broker stays at %s, topic %s. Ctrl-C ends it.\n", h.broker.Addr(), topic)
 	<-ctx.Done()
+	if f, ok := errors.AsType[*fencepost.Fault](context.Cause(ctx)); ok {
+		return f
+	}
+	return nil
 }

@@ -28,6 +28,7 @@ type story struct {
 	look  Look
 	began time.Time
 
+	mute   bool // the control's kills are counted and not told one by one
 	bar    bool // one is drawn, without a newline behind it
 	drawn  time.Time
 	window []sample // of the last second, for the rate
@@ -52,6 +53,9 @@ func (s *story) now(label, format string, args ...any) { s.line(time.Now(), labe
 
 // killed implements shower.
 func (s *story) killed(k *kill) {
+	if s.mute {
+		return
+	}
 	missed := ""
 	if !k.hit {
 		missed = "; it was not at work"

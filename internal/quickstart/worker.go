@@ -80,9 +80,7 @@ type line struct {
 	Member     string    `json:"member"`
 	Partitions []string  `json:"partitions"`
 	Segments   []segment `json:"segments"`
-	Code       string    `json:"code"`
-	Err        string    `json:"err"`
-	Help       string    `json:"help"`
+	Error      string    `json:"error"`
 	text       string
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/fencepost/fencepost"
 	"zombiezen.com/go/sqlite"
@@ -43,32 +44,43 @@ sink:
 %s
 keep_commits: all                 # so that the chain can be shown commit by commit
 rate: %d                       # records a second and worker: slow, so that there is time to kill
+log_format: %s                  # %s
 `
 
+// Whom the workers' log is for.
+var (
+	forDirector = [2]string{"json", "read by the director, who kills by it"}
+	forPeople   = [2]string{"auto", "it was json as long as the director read it"}
+)
+
+// plot is one pipeline: its file, its database, its group.
+type plot struct {
+	about    string
+	file     string
+	database string
+	group    fencepost.Group
+}
+
+var (
+	mainPlot = plot{"What the workers of this quickstart ran: rows, sums and offsets in the same commit.", pipelineName, databaseName, group}
+	// The control's workers read the same keys, and put another sink in the place of this one.
+	controlPlot = plot{"What the control ran, by another sink than this one: rows first, offsets later.", controlFile, controlName, controlGroup}
+)
+
 // writePipeline writes the file that the workers run. The user may run and check it afterwards.
-func writePipeline(path, about string, g fencepost.Group, addr, database string, rate int) error {
-	quoted, err := json.Marshal(database) // a JSON string is a YAML string
+func writePipeline(f folder, p plot, addr string, rate int, log [2]string) error {
+	quoted, err := json.Marshal(f.in(p.database)) // a JSON string is a YAML string
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf(pipelineText, about, g, addr, topic, quoted, indent(statements, "      "), rate)
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		return unwritable(path, err)
+	text := fmt.Sprintf(pipelineText, p.about, p.group, addr, topic, quoted, indent(statements, "      "), rate, log[0], log[1])
+	if err := os.WriteFile(f.in(p.file), []byte(text), 0o644); err != nil {
+		return unwritable(f.name, err)
 	}
 	return nil
 }
 
-func indent(text, by string) string {
-	out := make([]byte, 0, len(text)+16*len(by))
-	out = append(out, by...)
-	for i := range len(text) {
-		out = append(out, text[i])
-		if text[i] == '\n' {
-			out = append(out, by...)
-		}
-	}
-	return string(out)
-}
+func indent(text, by string) string { return by + strings.ReplaceAll(text, "\n", "\n"+by) }
 
 // makeTables creates the database with the two empty tables.
 func makeTables(path string) error {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/flights"
 	"github.com/fencepost/fencepost/internal/screen"
 	"zombiezen.com/go/sqlite"
@@ -166,72 +165,6 @@ func (c *count) guilty(kills []*kill) (n int) {
 		}
 	}
 	return n
-}
-
-// chain is what a ledger's history shows.
-type chain struct {
-	commits int64
-	broken  []string // what is wrong with it; empty: no hole, no overlap
-}
-
-// readChain follows the recorded moves of each partition from 0 to its end: every From is the Until before it, under one
-// fence, and the positions stand where the moves lead.
-func readChain(ctx context.Context, ledger fencepost.Ledger, g fencepost.Group, ends map[int32]int64) (chain, error) {
-	history, ok := ledger.(fencepost.History)
-	if !ok {
-		return chain{}, fmt.Errorf("read chain: the ledger keeps no history")
-	}
-	var c chain
-	stands := map[fencepost.TopicPartition]fencepost.Position{}
-	for m, err := range history.Moves(ctx, g) {
-		if err != nil {
-			return c, fmt.Errorf("read chain: %w", err)
-		}
-		held := stands[m.TopicPartition]
-		stands[m.TopicPartition] = m.Next
-		switch {
-		case m.Cause == fencepost.CauseStart && held.Absent() && m.Held.Absent() && m.Next.Offset == 0:
-		case m.Cause != fencepost.CauseCommit:
-			c.breaks("%s: a %s from %d to %d", m.TopicPartition, m.Cause, m.Held.Offset, m.Next.Offset)
-		case m.Held.Offset > held.Offset:
-			c.breaks("%s: hole: a commit ends at %d, the next begins at %d", m.TopicPartition, held.Offset, m.Held.Offset)
-		case m.Held.Offset < held.Offset:
-			c.breaks("%s: overlap: a commit ends at %d, the next begins at %d", m.TopicPartition, held.Offset, m.Held.Offset)
-		case m.Held.Fence != held.Fence || m.Next.Fence != held.Fence:
-			c.breaks("%s: another fence at %d", m.TopicPartition, m.Held.Offset)
-		default:
-			c.commits += m.Commits
-		}
-	}
-	return c, c.compare(ctx, ledger, g, stands, ends)
-}
-
-// compare holds where the moves lead against the ledger's positions and the topic's ends.
-func (c *chain) compare(ctx context.Context, ledger fencepost.Ledger, g fencepost.Group,
-	stands map[fencepost.TopicPartition]fencepost.Position, ends map[int32]int64) error {
-	snapshot, err := ledger.Read(ctx, g)
-	if err != nil {
-		return fmt.Errorf("read chain: %w", err)
-	}
-	for _, p := range slices.Sorted(maps.Keys(ends)) {
-		tp := fencepost.TopicPartition{Topic: topic, Partition: p}
-		if at := stands[tp]; int64(at.Offset) != ends[p] {
-			c.breaks("%s: its moves lead to %d, the end is %d", tp, at.Offset, ends[p])
-		}
-		if at := snapshot.Positions[tp]; !at.Holds(stands[tp]) {
-			c.breaks("%s: holds %d, its moves lead to %d", tp, at.Offset, stands[tp].Offset)
-		}
-	}
-	for tp := range snapshot.Positions {
-		if _, known := ends[tp.Partition]; tp.Topic != topic || !known {
-			c.breaks("%s: a position of no partition", tp)
-		}
-	}
-	return nil
-}
-
-func (c *chain) breaks(format string, args ...any) {
-	c.broken = append(c.broken, fmt.Sprintf(format, args...))
 }
 
 // proof is all that a quickstart compares.

@@ -178,11 +178,11 @@ func (h *house) prove(ctx context.Context) (*proof, error) {
 	p := &proof{truth: h.truth, ends: h.ends, needed: min(mostNeeded, h.cfg.Kills)}
 	var err error
 	h.story.now("run", "%d workers, exactly once: rows, sums and offsets in the same commit", workers)
-	if p.kills, err = h.run(ctx, group, h.cfg.Worker(h.folder.in(pipelineName))); err != nil {
+	if p.kills, err = h.run(ctx, mainPlot, h.cfg.Worker); err != nil {
 		return nil, fmt.Errorf("run: %w", err)
 	}
 	h.story.now("control", "the same kills, at least once: rows first, offsets in a commit of their own")
-	if p.controlKills, err = h.run(ctx, controlGroup, h.cfg.Control(h.folder.in(controlFile))); err != nil {
+	if p.controlKills, err = h.run(ctx, controlPlot, h.cfg.Control); err != nil {
 		return nil, fmt.Errorf("control: %w", err)
 	}
 	return p, h.count(ctx, p)
@@ -201,44 +201,35 @@ func (h *house) produce(ctx context.Context) error {
 	}
 	h.truth = h.cfg.Flights.Truth()
 	h.story.now("produced", "%s records to topic %s, %d partitions, keyed by origin", screen.Count(fed.Records), topic, partitions)
-	files := []struct {
-		file, database string
-		group          fencepost.Group
-		about          string
-	}{
-		{pipelineName, databaseName, group, "What the workers of this quickstart ran: rows, sums and offsets in the same commit."},
-		{controlFile, controlName, controlGroup, "What the control ran, with another sink in the place of this one: rows first, offsets later."},
-	}
-	for _, f := range files {
-		if err := makeTables(h.folder.in(f.database)); err != nil {
+	for _, p := range []plot{mainPlot, controlPlot} {
+		if err := makeTables(h.folder.in(p.database)); err != nil {
 			return err
 		}
-		err := writePipeline(h.folder.in(f.file), f.about, f.group, h.broker.Addr(), h.folder.in(f.database), h.cfg.Rate)
-		if err != nil {
+		if err := writePipeline(h.folder, p, h.broker.Addr(), h.cfg.Rate, forDirector); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// run runs the workers of one group to the end, with the planned kills.
-func (h *house) run(ctx context.Context, g fencepost.Group, argv []string) (kills []*kill, err error) {
-	evictor, err := kafka.Open(kafka.Config{Brokers: []string{h.broker.Addr()}, Group: g})
+// run runs the workers of one pipeline to the end, with the planned kills.
+func (h *house) run(ctx context.Context, p plot, command func(file string) []string) (kills []*kill, err error) {
+	evictor, err := kafka.Open(kafka.Config{Brokers: []string{h.broker.Addr()}, Group: p.group})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, evictor.Leave(context.WithoutCancel(ctx))) }()
 	// A batch is a tenth of a second's records: that is the cycle in which a kill may fall.
-	c := &crew{argv: argv, env: h.cfg.Env, ends: h.ends, show: h.story, evict: func(ctx context.Context, member string) error {
+	c := &crew{argv: command(h.folder.in(p.file)), env: h.cfg.Env, ends: h.ends, show: h.story, evict: func(ctx context.Context, member string) error {
 		return evictor.Evict(ctx, member)
 	}, strikes: plan(h.cfg.Seed, h.truth.Rows, workers, h.cfg.Kills, 100*time.Millisecond)}
 	h.story.restart()
-	h.story.mute = g == controlGroup
+	h.story.mute = p == controlPlot
 	if err := c.run(ctx, workers); err != nil {
 		return nil, err
 	}
 	h.story.now("finished", "%s, lag %s", screen.Plural(len(c.kills), "kill"), screen.Count(c.total-c.done()))
-	return c.kills, nil
+	return c.kills, writePipeline(h.folder, p, h.broker.Addr(), h.cfg.Rate, forPeople)
 }
 
 // count reads what both databases hold.

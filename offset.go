@@ -69,8 +69,8 @@ func ParseTopicID(s string) (id TopicID, err error) {
 	if s == "-" || s == "" {
 		return id, nil
 	}
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || len(b) != len(id) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil || len(b) != len(id) || len(s) != 22 { // the decoder passes line ends over
 		return id, fmt.Errorf("parse topic ID %q: want 22 characters of base64url", s)
 	}
 	return TopicID(b), nil

@@ -88,7 +88,8 @@ func (d Decision) Move(s Stored, f Fence) Move {
 // Reconcile decides what the stored position of one partition is worth. It is pure: same input, same Decision.
 //
 // answers is what the brokers said, oldest first: one, and a second one if the Decision about the first was AskAgain
-// (law 5: ask twice before crying loss). The decision table stands in testdata/reconcile, one file a verdict.
+// (law 5: ask twice before crying loss). A loss stands only if both answers tell the same one; two that tell different
+// ones are no answer yet: wait. The decision table stands in testdata/reconcile, one file a verdict.
 //
 //	no answer ----------------> unknown: wait
 //	topic unknown ------------> (ask again) missing: park
@@ -101,40 +102,53 @@ func (d Decision) Move(s Stored, f Fence) Move {
 //
 // REQUIRES: len(answers) is 1 or 2.
 func Reconcile(s Stored, answers []Answer, p Policy) Decision {
-	a := answers[len(answers)-1]
-	first := len(answers) == 1
+	d := judge(s, answers[len(answers)-1], p)
+	if len(answers) == 1 {
+		if d.Verdict.lossy() {
+			return Decision{Verdict: d.Verdict, Action: AskAgain, Lost: d.Lost, Diverged: d.Diverged, Reason: d.Reason}
+		}
+		return d
+	}
+	before := judge(s, answers[0], p).Verdict
+	switch {
+	case d.Verdict.lossy() && d.Verdict != before:
+		return Decision{Verdict: Unknown, Action: Wait, Diverged: -1,
+			Reason: fmt.Sprintf("two answers that do not agree: %s, then %s", before, d.Verdict)}
+	case d.Action == Resume && before.lossy():
+		d.Verdict, d.Reason = StaleMetadata, "a first answer contradicted the ledger, a second one agrees"
+	}
+	return d
+}
+
+// lossy reports whether a verdict says that a broker's answer contradicts the ledger: nothing follows from one alone.
+func (v Verdict) lossy() bool {
+	return v == Missing || v == Recreated || v == AgedOut || v == Truncated
+}
+
+// judge is the Decision about one answer, taken at its word.
+func judge(s Stored, a Answer, p Policy) Decision {
 	switch {
 	case errors.Is(a.Err, ErrNoTopic):
-		return twice(first, Decision{Verdict: Missing, Action: Stop, Lost: UnknownLoss, Diverged: -1,
-			Reason: "the cluster has no such topic (asked twice)"})
+		return Decision{Verdict: Missing, Action: Stop, Lost: UnknownLoss, Diverged: -1,
+			Reason: "the cluster has no such topic (asked twice)"}
 	case a.Err != nil:
 		return Decision{Verdict: Unknown, Action: Wait, Diverged: -1, Reason: a.Err.Error()}
 	case s.ClusterID != "" && a.ClusterID != "" && s.ClusterID != a.ClusterID:
 		return Decision{Verdict: OtherCluster, Action: Stop, Diverged: -1,
 			Reason: fmt.Sprintf("the ledger belongs to cluster %s, these brokers are cluster %s", s.ClusterID, a.ClusterID)}
 	case s.Position.Absent():
-		return absent(s, a, p, first)
+		return absent(s, a.Bounds, p)
 	}
 	if d := contradiction(s, a, p); d.Verdict != VerdictUnset {
-		return twice(first, d)
+		return d
 	}
-	return agreement(s, a, first)
-}
-
-// twice turns a first verdict of loss into a second question.
-func twice(first bool, d Decision) Decision {
-	if first {
-		return Decision{Verdict: d.Verdict, Action: AskAgain, Lost: d.Lost, Diverged: d.Diverged, Reason: d.Reason}
-	}
-	return d
+	return agreement(s, a)
 }
 
 // agreement is the verdict about a position that nothing contradicts.
-func agreement(s Stored, a Answer, first bool) Decision {
+func agreement(s Stored, a Answer) Decision {
 	d := Decision{Verdict: OK, Action: Resume, Diverged: -1}
 	switch {
-	case !first:
-		d.Verdict, d.Reason = StaleMetadata, "a first answer contradicted the ledger, a second one agrees"
 	case s.Position.TopicID == (TopicID{}) || a.TopicID == (TopicID{}):
 		d.Verdict, d.Reason = WeakerCheck, "no topic ID to compare: a recreated topic would not show"
 	case s.Mirror > s.Position.Offset:
@@ -167,39 +181,61 @@ func recreated(b Bounds, c Choice) Decision {
 	return d.choose(c, b)
 }
 
+// agedOut is the verdict about a position below the log. Entries from where the histories part on are unread too, if
+// the broker knows that they part below the position.
 func agedOut(p Position, b Bounds, c Choice) Decision {
-	lost := int64(b.Earliest - p.Offset)
+	from := p.Offset
+	if div := divergence(p, b); div >= 0 {
+		from = min(from, div)
+	}
+	lost := int64(b.Earliest - from)
 	d := Decision{Verdict: AgedOut, Lost: lost, AtMost: lost, Diverged: -1, Cause: CauseGap,
-		Reason: fmt.Sprintf("at most %d records were deleted unread: %s", lost, OffsetRange{p.Offset, b.Earliest})}
+		Reason: fmt.Sprintf("at most %d records were deleted unread: %s", lost, OffsetRange{from, b.Earliest})}
 	d = d.choose(c, b)
 	if c == Latest {
-		d.AtMost = int64(b.End - p.Offset)
+		d.AtMost = int64(b.End - from)
 	}
 	return d
 }
 
-// truncated is the verdict about a position whose entries are no longer in the log. Where the histories part is the
-// end of the stored epoch, if the broker knows it.
+// divergence is where the log parts from what was applied: the end of the stored epoch. -1: the broker does not know,
+// or it was not asked, or they do not part.
+func divergence(p Position, b Bounds) Offset {
+	if p.LeaderEpoch == NoEpoch || b.EpochEnd < 0 || b.EpochEnd > p.Offset {
+		return -1
+	}
+	return b.EpochEnd
+}
+
+// truncated is the verdict about a position whose entries are no longer in the log. Whatever lies between the
+// divergence and where the group goes on is unread: nobody can say how much, if the divergence is not known.
 //
 //	applied   [0 ........ d ........ stored)
 //	the log   [0 ........ d ..... other records ... End)
 func truncated(p Position, b Bounds, c Choice, reason string) Decision {
 	d := Decision{Verdict: Truncated, Diverged: -1, Cause: CauseRewind, Reason: reason}
-	if p.LeaderEpoch != NoEpoch && b.EpochEnd >= 0 && b.EpochEnd <= p.Offset {
-		d.Diverged = b.EpochEnd
+	d.Diverged = divergence(p, b)
+	unread := func(next Offset) int64 {
+		switch {
+		case next == 0:
+			return 0
+		case d.Diverged < 0:
+			return UnknownLoss
+		}
+		return max(0, int64(next-d.Diverged))
 	}
+	d.Lost = unread(b.Earliest)
 	d = d.choose(c, b)
-	switch {
-	case c == Latest && d.Diverged >= 0:
-		d.AtMost = max(0, int64(b.End-d.Diverged))
-	case c == Latest:
-		d.AtMost = UnknownLoss
-	case c == Divergence:
+	if d.Action != MoveOn {
+		return d
+	}
+	if c == Divergence {
 		d.Next.Offset = min(b.End, p.Offset)
 		if d.Diverged >= 0 {
-			d.Next.Offset = max(d.Diverged, b.Earliest)
+			d.Next.Offset = min(max(d.Diverged, b.Earliest), b.End)
 		}
 	}
+	d.AtMost = unread(d.Next.Offset)
 	if d.Next.Offset > p.Offset {
 		d.Cause = CauseGap
 	}
@@ -207,13 +243,12 @@ func truncated(p Position, b Bounds, c Choice, reason string) Decision {
 }
 
 // absent is the verdict about a partition without a row.
-func absent(s Stored, a Answer, p Policy, first bool) Decision {
-	b := a.Bounds
+func absent(s Stored, b Bounds, p Policy) Decision {
 	switch {
 	case s.Roster.Partitions == 0:
 		return started(s, b, p.Start)
 	case s.Roster.TopicID != (TopicID{}) && b.TopicID != (TopicID{}) && s.Roster.TopicID != b.TopicID:
-		return twice(first, recreated(b, p.Recreated))
+		return recreated(b, p.Recreated)
 	case s.Partition < s.Roster.Partitions:
 		d := Decision{Verdict: LostRow, Lost: UnknownLoss, AtMost: UnknownLoss, Diverged: -1, Cause: CauseStart,
 			Reason: fmt.Sprintf("the group has run %d partitions of this topic, and the row of this one is gone", s.Roster.Partitions)}

@@ -43,7 +43,7 @@ type Inferred struct {
 //
 // A string column is a timestamp only if every string of it is one, a number column is an int, else a float, else
 // (more digits than a float64 keeps) a decimal. Numbers in strings stay text: 00501 is no number. What is nested,
-// mixed or always null is json.
+// mixed or always null is json. A field whose name is empty has no column: no schema can name it.
 func Infer(samples iter.Seq[[]byte]) Inference {
 	b := inferrer{byName: map[string]int{}, seed: maphash.MakeSeed()}
 	for v := range samples {
@@ -207,6 +207,9 @@ func (b *inferrer) inference() Inference {
 	in.SameFields = true
 	taken := map[string]bool{}
 	for _, s := range b.stats {
+		if s.name == "" {
+			continue
+		}
 		f := Field{Column: columnName(s.name, taken), Type: s.guess()}
 		if f.Column != s.name {
 			f.From = s.name

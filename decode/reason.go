@@ -55,7 +55,7 @@ func ends(v []byte, at int) int {
 // excerpt is v[lo:hi] for people: what cannot be shown is escaped.
 func excerpt(v []byte, lo, hi int) string {
 	var s []byte
-	for i := lo; i < hi; {
+	for i := lo; i < min(hi, len(v)); {
 		r, n := utf8.DecodeRune(v[i:])
 		switch {
 		case r == utf8.RuneError && n == 1:

@@ -61,7 +61,7 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 		cancel()
 		switch out := outcomeOf(err); out {
 		case applied:
-			l.advance(w, w.batch.Segments, time.Since(began), unclear)
+			l.advance(w, w.batch.Segments, time.Since(began), false)
 			return nil
 		case refused:
 			l.obey(w, err, time.Since(began), unclear)
@@ -106,7 +106,7 @@ func (l *lane) dropStale(w *work) {
 	l.keep(w, func(i int) bool { return !w.parts[i].gone && w.parts[i].session == w.sessions[i] })
 }
 
-// keep removes the segments for which f is false.
+// keep removes the segments for which f is false. REQUIRES: l.mu is held: a revoke looks at what is in flight.
 func (l *lane) keep(w *work, f func(i int) bool) {
 	n := 0
 	for i := range w.batch.Segments {
@@ -180,7 +180,9 @@ func (l *lane) obey(w *work, err error, took time.Duration, unclear bool) {
 	if len(w.commits) > 0 {
 		l.advance(w, w.commits, took, unclear)
 	}
+	l.mu.Lock()
 	l.keep(w, func(i int) bool { _, bad := ref.Held[w.batch.Segments[i].Move.TopicPartition]; return !bad })
+	l.mu.Unlock()
 	l.e.unsettle(lost, "refused")
 }
 

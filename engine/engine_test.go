@@ -99,19 +99,63 @@ func TestLostAnswersCountOnce(t *testing.T) {
 				}
 				wantRows(t, s, tp(0), upTo(0, 20))
 				wantRows(t, s, tp(1), upTo(0, 20))
+				recovered := 0
+				for _, c := range seen[Committed](wk) {
+					if c.Recovered {
+						recovered++
+					}
+				}
+				if want := f == memory.LostAfter; (recovered > 0) != want {
+					t.Errorf("%d commits were told as recovered, want some: %t", recovered, want)
+				}
 			})
 		})
 	}
 }
 
-// move makes an operator's move of the group.
+// What was cut behind a refused batch is dropped, not tried: one rewind is one refusal.
+func TestOneRewindIsOneRefusal(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 200)
+		s.SetHook(func(_ context.Context, p memory.Point) error {
+			if p == memory.BeforeApply {
+				time.Sleep(50 * time.Millisecond)
+			}
+			return nil
+		})
+		wk := w.run(s, func(c *Config) { c.Batch.Records = 10 })
+		synctest.Wait()
+		wk.source.most = 200
+		wk.source.assign(tp(0))
+		time.Sleep(220 * time.Millisecond)
+		s.SetHook(nil)
+		move(t, s, tp(0), 0, 4711)
+		time.Sleep(10 * time.Second)
+		if n := len(seen[Refused](wk)); n != 1 {
+			t.Errorf("%d refusals, want 1", n)
+		}
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
+}
+
+// move makes an operator's move of the group: it counts from what is held at the compare-and-set, so it is tried again
+// when a worker commits in between.
 func move(t *testing.T, s *memory.Store, tp fencepost.TopicPartition, to fencepost.Offset, fence uint64) {
 	t.Helper()
-	held := position(t, s, tp)
-	next := fencepost.Position{Offset: to, LeaderEpoch: fencepost.NoEpoch, Fence: fencepost.NewFence(fence), TopicID: held.TopicID}
-	m := fencepost.Move{TopicPartition: tp, Held: held, Next: next, Cause: fencepost.CauseRewind, Why: "test"}
-	if err := s.Move(t.Context(), fencepost.Writer{Group: "g", ClusterID: "cluster-1", Who: "operator"}, []fencepost.Move{m}); err != nil {
-		t.Fatalf("rewind %s: %v", tp, err)
+	for {
+		held := position(t, s, tp)
+		next := fencepost.Position{Offset: to, LeaderEpoch: fencepost.NoEpoch, Fence: fencepost.NewFence(fence), TopicID: held.TopicID}
+		m := fencepost.Move{TopicPartition: tp, Held: held, Next: next, Cause: fencepost.CauseRewind, Why: "test"}
+		err := s.Move(t.Context(), fencepost.Writer{Group: "g", ClusterID: "cluster-1", Who: "operator"}, []fencepost.Move{m})
+		if _, busy := errors.AsType[*fencepost.Refused](err); busy {
+			continue
+		}
+		if err != nil {
+			t.Fatalf("rewind %s: %v", tp, err)
+		}
+		return
 	}
 }
 
@@ -147,6 +191,7 @@ func TestRewindIsObeyed(t *testing.T) {
 					rewound = true
 				}
 			}
+			synctest.Wait() // what was committing when the rewind was made has been refused by now
 			at := len(offsets(s, tp(0)))
 			time.Sleep(20 * time.Second)
 			if err := wk.end(); err != nil {

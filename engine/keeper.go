@@ -121,8 +121,6 @@ func (e *Engine) watchOne(p *partition, s *settling, answers []fencepost.Answer,
 	}
 	was, idle := stood[p]
 	switch {
-	case held.Fence != p.done.Fence:
-		return true
 	case idle && p.idle() && p.done == was && !held.Holds(was):
 		return true // nothing was under way, and the ledger stands elsewhere: the store went back
 	case d.Action == fencepost.AskAgain || d.Action == fencepost.Stop:

@@ -155,9 +155,15 @@ func (s *source) Leave(ctx context.Context) error {
 	return nil
 }
 
+func (s *source) holder() fencepost.Holder {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.holder
+}
+
 // assign gives partitions to the member.
 func (s *source) assign(tps ...fencepost.TopicPartition) {
-	starts := s.mu.holder.Assigned(context.Background(), tps)
+	starts := s.holder().Assigned(context.Background(), tps)
 	s.mu.Lock()
 	for tp, st := range starts {
 		s.mu.held[tp] = &cursor{next: st.Offset, paused: st.Paused, id: s.w.id(tp.Topic)}
@@ -171,7 +177,7 @@ func (s *source) assign(tps ...fencepost.TopicPartition) {
 // revoke takes partitions away; lost without asking.
 func (s *source) revoke(lost bool, tps ...fencepost.TopicPartition) {
 	if !lost {
-		s.mu.holder.Revoked(context.Background(), tps)
+		s.holder().Revoked(context.Background(), tps)
 	}
 	s.mu.Lock()
 	for _, tp := range tps {
@@ -179,7 +185,7 @@ func (s *source) revoke(lost bool, tps ...fencepost.TopicPartition) {
 	}
 	s.mu.Unlock()
 	if lost {
-		s.mu.holder.Lost(tps)
+		s.holder().Lost(tps)
 	}
 }
 

@@ -79,7 +79,7 @@ func (s *Source) seed(ctx context.Context) (*kmsg.MetadataResponse, string, *fen
 	}
 	seeds := s.client.SeedBrokers()
 	answers := make(chan answer, len(seeds))
-	asking, cancel := context.WithCancel(ctx)
+	asking, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	for i, b := range seeds {
 		go func() {
@@ -97,7 +97,7 @@ func (s *Source) seed(ctx context.Context) (*kmsg.MetadataResponse, string, *fen
 			return a.resp, a.address, nil
 		}
 		// A refusal tells more than silence.
-		if f := s.connection(a.address, a.err); fault == nil || fault.Code == "broker-silent" {
+		if f := s.connection(ctx, a.address, a.err); fault == nil || fault.Code == "broker-silent" {
 			fault = f
 		}
 	}

@@ -7,10 +7,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// records is the entries of one Chunk: the client's own, without a copy.
+// records is the entries of one Chunk: the client's own, without a copy. Ranges that do not overlap may be read and
+// recycled by different goroutines: each touches its own elements only.
 type records struct {
 	list []*kgo.Record
-	size int // 0: not counted yet
+	size int // counted once, while nobody has recycled any
 }
 
 // perRecord is what one entry takes besides its bytes: the client's struct and the pointer to it.
@@ -40,17 +41,18 @@ func (r *records) Recycle(lo, hi int) {
 	}
 }
 
-// Size counts once, at the first call, which must come before the first Recycle.
-func (r *records) Size() int {
-	if r.size == 0 {
-		for _, from := range r.list {
-			r.size += perRecord + len(from.Key) + len(from.Value)
-			for _, h := range from.Headers {
-				r.size += len(h.Key) + len(h.Value)
-			}
+// Size is what the entries took when they came.
+func (r *records) Size() int { return r.size }
+
+func newRecords(list []*kgo.Record) records {
+	r := records{list: list, size: perRecord * len(list)}
+	for _, from := range list {
+		r.size += len(from.Key) + len(from.Value)
+		for _, h := range from.Headers {
+			r.size += len(h.Key) + len(h.Value)
 		}
 	}
-	return r.size
+	return r
 }
 
 // recordPool keeps the slices that fetched batches are decoded into. Classes are powers of two: one small slice must

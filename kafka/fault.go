@@ -10,10 +10,12 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // code is the broker's own name for an error, or this room's for what the client says of its own accord.
@@ -129,12 +131,15 @@ func (s *Source) unreachable(ctx context.Context, err error) error {
 	return &fencepost.Fault{Code: "broker-silent", Err: fmt.Errorf("no broker answered: %w", err), Help: "ask again; a running pipeline waits by itself", Passing: true}
 }
 
-// connection names the fault of one address.
-func (s *Source) connection(address string, err error) *fencepost.Fault {
+// connection names the fault of one address. A broker that is spoken to in the wrong way only hangs up or waits, so
+// what it speaks is tried out.
+func (s *Source) connection(ctx context.Context, address string, err error) *fencepost.Fault {
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var alert tls.AlertError
 	var eof *kgo.ErrFirstReadEOF
+	ended := errors.As(err, &eof) || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) || tlsRefused(err) ||
+		strings.Contains(err.Error(), "connection reset") || strings.Contains(err.Error(), "broken pipe") || timedOut(err)
 	switch {
 	case saslRefused(err):
 		return s.sasl(address, err)
@@ -151,17 +156,52 @@ func (s *Source) connection(address string, err error) *fencepost.Fault {
 	case errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls:"):
 		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.cert and source.tls.key: a client certificate that the broker's authority signed",
 			Err: fmt.Errorf("%s refused this client's TLS: %w", address, err)}
-	case s.cfg.TLS.Enabled && (tlsRefused(err) || errors.Is(err, io.EOF) || reset(err)) && !errors.As(err, &eof):
+	case ended && s.cfg.TLS.Enabled && speaksPlain(ctx, address):
 		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.enabled: false",
-			Err: fmt.Errorf("%s hung up at the first byte: it speaks plain, the file says TLS: %w", address, err)}
-	case errors.As(err, &eof) && s.cfg.TLS.Enabled && s.cfg.SASL.Mechanism == "":
+			Err: fmt.Errorf("%s hung up at the first byte: it speaks plain, the file says TLS", address)}
+	case ended && !s.cfg.TLS.Enabled && speaksTLS(ctx, address):
+		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.enabled: true",
+			Err: fmt.Errorf("%s hung up at the first byte: it speaks TLS, the file says plain", address)}
+	case ended && !timedOut(err):
 		return s.sasl(address, err)
-	case !s.cfg.TLS.Enabled && (errors.As(err, &eof) || errors.Is(err, io.EOF) || reset(err) || strings.Contains(err.Error(), "TLS")):
-		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.enabled: true; or source.sasl, if the broker wants a user",
-			Err: fmt.Errorf("%s hung up at the first byte: it speaks TLS, the file says plain: %w", address, err)}
 	}
 	return &fencepost.Fault{Code: "broker-silent", Passing: true, Help: "start it, or mend source.brokers; to try one: fencepost broker",
 		Err: fmt.Errorf("no broker answered: %s: %w", address, plainly(err))}
+}
+
+func timedOut(err error) bool {
+	var n net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &n) && n.Timeout()
+}
+
+const tryTimeout = 2 * time.Second
+
+// speaksTLS reports whether a TLS handshake with the address gets any answer of TLS.
+func speaksTLS(ctx context.Context, address string) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout)
+	defer cancel()
+	d := tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}} // nothing is sent over it
+	conn, err := d.DialContext(ctx, "tcp", address)
+	if err == nil {
+		conn.Close()
+		return true
+	}
+	return strings.Contains(err.Error(), "remote error: tls:") // it answered: it wants a certificate of ours, say
+}
+
+// speaksPlain reports whether the address answers a Kafka request that is not encrypted.
+func speaksPlain(ctx context.Context, address string) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout)
+	defer cancel()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.DisableClientMetrics())
+	if err != nil {
+		return false
+	}
+	defer cl.Close()
+	req := kmsg.NewPtrApiVersionsRequest()
+	req.ClientSoftwareName, req.ClientSoftwareVersion = "fencepost", "1"
+	_, err = cl.SeedBrokers()[0].Request(ctx, req)
+	return err == nil
 }
 
 func (s *Source) sasl(address string, err error) *fencepost.Fault {
@@ -172,10 +212,6 @@ func (s *Source) sasl(address string, err error) *fencepost.Fault {
 	}
 	return &fencepost.Fault{Code: "sasl-refused", Err: fmt.Errorf("%s refused user %s, %s: %w", address, s.user(), mechanism, err),
 		Help: "the broker does not say if user, password or mechanism is wrong: compare all three"}
-}
-
-func reset(err error) bool {
-	return strings.Contains(err.Error(), "connection reset") || strings.Contains(err.Error(), "broken pipe")
 }
 
 // plainly leaves the cause: "connection refused" instead of the dialler's sentence about it.

@@ -33,6 +33,8 @@ func (c Config) connection() []kgo.Opt {
 		kgo.WithLogger(clientLog{c.Log}),
 		// Closing would wait up to a second for a last push of the client's own metrics (KIP-714).
 		kgo.DisableClientMetrics(),
+		// Also how long a close waits for a broker that took a first question and says nothing.
+		kgo.RequestTimeoutOverhead(answerTimeout),
 		kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.RetryBackoffFn(backoff),
 	}

@@ -176,7 +176,7 @@ func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]fencepost.Chu
 					(&records{list: p.Records}).Recycle(0, len(p.Records))
 					continue
 				}
-				lists = append(lists, records{list: p.Records})
+				lists = append(lists, newRecords(p.Records))
 				chunks = append(chunks, chunk(t, p, &lists[len(lists)-1]))
 				if p.Err != nil && !errors.Is(p.Err, errFull) {
 					failed = append(failed, s.fail(t.Topic, p.Partition, p.Err)...)

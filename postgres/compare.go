@@ -16,6 +16,7 @@ const begin = "begin isolation level read committed; "
 //	m   what the movers hold, and where they go
 //	k   the ledger's rows of those partitions, locked in (topic, partition) order: two workers can not deadlock
 //	u   the rows that agree, moved. `l.until` is compared, not k's: the row that was waited for is looked at again
+//	c   the group's first mover that knows its cluster records it
 //
 // A merged run lives in the ledger's row itself and costs nothing extra. h, where commits are not merged, writes an
 // open run of an earlier configuration to the history first, then the commits.
@@ -25,7 +26,9 @@ k as materialized (select l.*, m.held, m.held_fence, m.next, m.next_epoch from @
   where l.group_name = @group order by l.topic, l.partition for update of l),
 u as (update @ledger l set until = k.next, leader_epoch = k.next_epoch, @run from k
   where l.group_name = @group and l.topic = k.topic and l.partition = k.partition and l.until = k.held and l.fence = k.held_fence
-  returning 1)@history
+  returning 1),
+c as (update @groups set cluster_id = @cluster
+  where group_name = @group and topic = '' and cluster_id = '' and @cluster <> '')@history
 select case
   when g.version is distinct from 1 then ('newer:@secret:' || coalesce(g.version, 0))::int
   when g.cluster_id <> @cluster and g.cluster_id <> '' and @cluster <> '' then ('cluster:@secret:' || g.cluster_id)::int
@@ -80,7 +83,8 @@ func (t tables) compare(w fencepost.Writer, moves []fencepost.Move, keep fencepo
 
 // moveSQL is the body of all moves but commits: one block that the server runs alone, for the same reason as above.
 // The header row of the group is locked first, so that moves of a group come one after the other and an absent row
-// stays absent until the end.
+// stays absent until the end. The fourth condition is the Roster's: starts under another topic ID cover all of it, and
+// an ID that is null is unknown, not another one.
 const moveSQL = `#variable_conflict use_column
 declare v int; c text;
 begin
@@ -96,21 +100,18 @@ begin
     order by l.topic, l.partition for update of l;
   select count(*) into v from @m left join @ledger l
     on l.group_name = @group and l.topic = m.topic and l.partition = m.partition
-    where coalesce(l.until, 0) <> m.held or coalesce(l.fence, 0) <> m.held_fence;
+    where (l.until, l.fence) is distinct from (case when m.absent = 0 then m.held end, case when m.absent = 0 then m.held_fence end);
   if v > 0 then raise exception 'fenced:@secret:%', v using errcode = '22P02'; end if;
   select count(*) into v from
-    (select topic, min(next_id::text) as id, count(distinct next_id) + count(*) filter (where next_id is null) as ids,
-       count(*) filter (where next_id is null) as without, array_agg(partition) as covered
+    (select topic, min(next_id::text)::uuid as id, count(distinct next_id) as ids, array_agg(partition) as covered
      from @m where cause = 'start' group by topic) s
     left join @groups r on r.group_name = @group and r.topic = s.topic
-    where (s.without > 0 and s.without <> s.ids) or (s.without = 0 and s.ids > 1)
-      or (r.partitions > 0 and r.topic_id is distinct from s.id::uuid
-          and exists (select from generate_series(0, r.partitions - 1) p where p <> all (s.covered)));
+    where s.ids > 1 or (r.topic_id <> s.id and exists (select from generate_series(0, r.partitions - 1) p where p <> all (s.covered)));
   if v > 0 then raise exception 'roster:@secret:%', v using errcode = '22P02'; end if;
   insert into @groups as r (group_name, topic, topic_id, partitions)
     select @group, topic, min(next_id::text)::uuid, max(greatest(partition + 1, partitions)) from @m where cause = 'start' group by topic order by topic
     on conflict (group_name, topic) do update
-    set topic_id = excluded.topic_id, partitions = greatest(r.partitions, excluded.partitions);
+    set topic_id = coalesce(excluded.topic_id, r.topic_id), partitions = greatest(r.partitions, excluded.partitions);
   insert into @moves @move_columns select @run_columns from @ledger l join @m using (topic, partition)
     where l.group_name = @group and l.run_commits > 0 order by l.topic, l.partition;
   insert into @moves @move_columns

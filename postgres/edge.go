@@ -128,9 +128,10 @@ func firstLine(s string) string {
 	return s
 }
 
-// lost reports whether err tells nothing about what the server did with a flush that was sent.
+// lost reports whether err tells nothing about what the server did with a flush that was sent. The driver's "conn
+// closed" passes for safe to retry, and is not: it answers so too for what was sent and broke while it was answered.
 func (s *session) lost(err error) bool {
-	if pgconn.SafeToRetry(err) {
+	if pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed) {
 		return false
 	}
 	if pg := new(pgconn.PgError); errors.As(err, &pg) && pg.Code == "25P03" {

@@ -62,6 +62,9 @@ func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 	default:
 		err = l.copy(ctx, w, b, compare)
 	}
+	if r := new(fencepost.Rejected); errors.As(err, &r) {
+		err = l.stale(ctx, w, err)
+	}
 	if f := new(fencepost.Fault); errors.As(err, &f) && (f.Code == "table-not-found" || f.Code == "column-missing") {
 		l.tables, l.plan = tables{}, nil // somebody changed the tables: look again
 	}
@@ -69,6 +72,23 @@ func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 		return fmt.Errorf("commit batch: %w", err)
 	}
 	return nil
+}
+
+// stale looks behind an error about rows: a batch that stands already (its answer was lost), or that another worker has
+// applied, meets its own rows in a unique key before it comes to the compare-and-set. That is a refusal, and no bad row.
+func (l *lane) stale(ctx context.Context, w fencepost.Writer, rejected error) error {
+	if _, err := l.session.open(ctx); err != nil {
+		return err
+	}
+	held, err := l.session.held(ctx, l.tables, w.Group, l.moves)
+	if err != nil {
+		l.session.rollback(ctx)
+		return l.session.edge(ctx, err)
+	}
+	if err := fencepost.Check(held, l.moves); err != nil {
+		return err
+	}
+	return rejected
 }
 
 // check refuses moves that are no commits.

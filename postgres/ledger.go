@@ -206,10 +206,10 @@ func (s *session) held(ctx context.Context, t tables, g fencepost.Group, moves [
 	return held, p.err
 }
 
-// historySQL is the recorded moves and behind them the open runs, as one moment saw them.
-const historySQL = `select * from (
+// historySQL is the version, and the recorded moves with the open runs behind them, as one moment saw them.
+const historySQL = `select version from @groups where group_name = '' and topic = '' and version <> 1; select * from (
  select 0 as open, id, topic, partition, cause, coalesce(held_until, 0) as held, case when held_until is null then 0 else held_epoch end,
-   coalesce(held_fence, 0), held_topic_id, next_until, next_epoch, next_fence, next_topic_id, coalesce(at_most, -1), partitions, commits,
+   coalesce(held_fence, 0) as held_fence, held_topic_id, next_until, next_epoch, next_fence, next_topic_id, coalesce(at_most, -1), partitions, commits,
    (extract(epoch from at) * 1000000)::bigint, who, why from @moves where group_name = @g
  union all
  select 1, 0, topic, partition, 'commit', run_from, run_epoch, fence, topic_id, until, leader_epoch, fence, topic_id, 0, 0, run_commits,
@@ -236,7 +236,7 @@ func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepo
 			return
 		}
 		defer s.drop()
-		sql := strings.NewReplacer("@moves", t.moves, "@ledger", t.ledger, "@g", quote(string(g))).Replace(historySQL)
+		sql := strings.NewReplacer("@groups", t.groups, "@moves", t.moves, "@ledger", t.ledger, "@g", quote(string(g))).Replace(historySQL)
 		many := s.conn.PgConn().Exec(ctx, sql)
 		for many.NextResult() {
 			for r := many.ResultReader(); r.NextRow(); {
@@ -255,6 +255,9 @@ func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepo
 // recorded reads one row of historySQL.
 func recorded(v [][]byte) (r fencepost.Recorded, err error) {
 	p := parser{}
+	if len(v) == 1 {
+		return r, fmt.Errorf("read moves: %w", newer(int(p.int(v[0]))))
+	}
 	r.TopicPartition = p.partition(v[2:])
 	if r.Cause, err = fencepost.ParseCause(string(v[4])); err != nil {
 		return r, fmt.Errorf("read moves: %w", err)

@@ -83,9 +83,18 @@ func (s *session) drop() {
 	s.conn = nil
 }
 
-// exec sends statements as one simple Query and reads all results. Its errors are the driver's own.
+// exec sends statements as one simple Query and reads all results. Its errors are the driver's own; where a connection
+// breaks within a result, the driver keeps the cause there and answers "conn closed" for the whole.
 func (s *session) exec(ctx context.Context, sql string) ([]*pgconn.Result, error) {
-	return s.conn.PgConn().Exec(ctx, sql).ReadAll()
+	res, err := s.conn.PgConn().Exec(ctx, sql).ReadAll()
+	if err != nil {
+		for _, r := range res {
+			if r.Err != nil {
+				return res, r.Err
+			}
+		}
+	}
+	return res, err
 }
 
 // rollback ends a failed transaction, or the connection if that can not be done.

@@ -28,7 +28,7 @@ const tablesDDL = `CREATE TABLE IF NOT EXISTS fencepost_groups (  -- ('', ''): t
   PRIMARY KEY (group_name, topic));
 CREATE TABLE IF NOT EXISTS fencepost_ledger (  -- one Position a row; run_*: its open run of merged commits
   group_name text COLLATE "C", topic text COLLATE "C", partition int,
-  until bigint NOT NULL, leader_epoch int NOT NULL, fence bigint NOT NULL, topic_id uuid,
+  until bigint NOT NULL, leader_epoch int NOT NULL DEFAULT -1, fence bigint NOT NULL DEFAULT 0, topic_id uuid,
   run_from bigint, run_epoch int, run_commits bigint NOT NULL DEFAULT 0, run_at timestamptz, run_who text,
   PRIMARY KEY (group_name, topic, partition)) WITH (fillfactor = 50);
 CREATE TABLE IF NOT EXISTS fencepost_moves (  -- held_*: null if absent; at_most: null if unknown; commits: merged into the row

@@ -40,6 +40,7 @@ const maxVariables = 32766
 
 // insert writes a batch's rows into a table through prepared statements of many rows.
 type insert struct {
+	table   string // for people
 	into    string // quoted
 	tail    string // ON CONFLICT clause, or empty
 	key     []string
@@ -76,10 +77,11 @@ func (in *insert) stmt(c *conn, i int) (*sqlite.Stmt, error) {
 	if err != nil {
 		if strings.Contains(err.Error(), "ON CONFLICT clause does not match") {
 			return nil, &fencepost.Fault{Code: "key-not-unique",
-				Err:  fmt.Errorf("table %s has no PRIMARY KEY or UNIQUE over (%s)", in.into, strings.Join(in.key, ", ")),
-				Help: fmt.Sprintf("CREATE UNIQUE INDEX NAME ON %s (%s)", strings.TrimPrefix(in.into, "main."), quoteAll(in.key))}
+				Err:  fmt.Errorf("table %s has no PRIMARY KEY or UNIQUE over (%s)", in.table, strings.Join(in.key, ", ")),
+				Help: fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s (%s)", quoteIfNeeded(in.table+"_key"), quoteIfNeeded(in.table), strings.Join(in.key, ", "))}
 		}
-		return nil, &fencepost.Fault{Code: "sql-failed", Err: fmt.Errorf("insert into %s: %s", in.into, message(err))}
+		return nil, &fencepost.Fault{Code: "sql-failed", Err: fmt.Errorf("insert into table %s: %s", in.table, message(err)),
+			Help: "compare the table with fencepost ddl FILE"}
 	}
 	in.stmts[i] = st
 	return st, nil

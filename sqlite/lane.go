@@ -107,7 +107,7 @@ func (c *conn) guarded(f func() error) error {
 	c.guard.rest()
 	switch {
 	case c.guard.ended != "":
-		return &fencepost.SinkEnded{Reason: "it has " + c.guard.ended + ", which was not run: take it out"}
+		return &fencepost.SinkEnded{Reason: c.guard.ended + " in it; it was refused before it ran, so that nothing stands"}
 	case c.guard.refused != "":
 		return &fencepost.Fault{Code: "sql-refused", Err: fmt.Errorf("the SQL may not do this: %s", c.guard.refused), Help: "take that statement out", Exit: 2}
 	case err != nil:

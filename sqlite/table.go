@@ -181,5 +181,5 @@ func newInsert(t *table, key []string, sources []source) *insert {
 		}
 		tail = fmt.Sprintf(" ON CONFLICT (%s) %s", quoteAll(key), do)
 	}
-	return &insert{into: "main." + quote(t.name), tail: tail, key: key, sources: sources}
+	return &insert{table: t.name, into: "main." + quote(t.name), tail: tail, key: key, sources: sources}
 }

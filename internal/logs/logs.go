@@ -99,6 +99,14 @@ func (l *Log) Joined(member string, generation int32) {
 	l.slog.Info("group joined", "worker", l.cfg.Worker, "member", member, "generation", generation)
 }
 
+// Interrupted says that a signal asked the run to end.
+func (l *Log) Interrupted() { l.slog.Info("interrupted") }
+
+// Failed is the last line of a run that ended by an error.
+func (l *Log) Failed(code, reason, help string) {
+	l.slog.Error("run failed", "code", code, "error", reason, "help", help)
+}
+
 // UnknownField tells a field that schema does not take, once.
 func (l *Log) UnknownField(name string) { l.slog.Warn("unknown field", "field", name) }
 
@@ -163,13 +171,11 @@ func (l *Log) standing(e engine.Event) {
 	case engine.Draining:
 		l.slog.Info("draining", "in_flight", e.InFlight, "at_most_ms", e.AtMost)
 	case engine.Stopped:
-		level := slog.LevelInfo
 		as := append(status(e.Status), "up_ms", e.Up)
-		if e.Err != nil {
-			level = slog.LevelError
+		if e.Err != nil { // what is to be done about it, Failed says
 			as = append(as, "error", text(e.Err))
 		}
-		l.slog.Log(context.Background(), level, "stopped", as...)
+		l.slog.Info("stopped", as...)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/kafka"
 )
 
 // subjects are the lines of a check, in the order in which people read them.
@@ -176,9 +175,4 @@ func (o *Opened) Describe(ctx context.Context, timeout time.Duration) int {
 		n += int(t.Partitions)
 	}
 	return n
-}
-
-// Sampler is what init needs of a source that has no pipeline yet.
-func Sampler(brokers []string) (*kafka.Source, error) {
-	return kafka.Open(kafka.Config{Brokers: brokers})
 }

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/screen"
+)
+
+// app is what all verbs share: where they write, how they were called, the flags that hold everywhere.
+type app struct {
+	stdout, stderr io.Writer
+	env            *pipeline.Environment
+	program        string // how the program was called: fencepost, ./fencepost, go run ./cmd/fencepost
+
+	color      string
+	output     string
+	quiet      bool
+	verbose    int
+	timeout    time.Duration
+	noProgress bool
+
+	command string // the verb, for json
+	said    bool   // json was written to stdout already
+	logged  bool   // errors are in the log already
+}
+
+// run is the program without os.Exit.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	a := &app{stdout: stdout, stderr: stderr, env: pipeline.Process(), program: calledAs(args[0])}
+	root := a.root()
+	root.SetArgs(args[1:])
+	err := root.ExecuteContext(ctx)
+	return a.fail(err)
+}
+
+// calledAs is what to type to call this program again.
+func calledAs(arg0 string) string {
+	slashed := filepath.ToSlash(arg0)
+	if strings.Contains(slashed, "/go-build") && strings.Contains(slashed, "/exe/") {
+		return "go run ./cmd/fencepost"
+	}
+	base := filepath.Base(arg0)
+	if found, err := exec.LookPath(base); err == nil {
+		one, err1 := os.Stat(found)
+		other, err2 := os.Stat(arg0)
+		if err1 == nil && (err2 != nil || os.SameFile(one, other)) {
+			return base
+		}
+	}
+	if strings.HasPrefix(arg0, "/") {
+		if cwd, err := os.Getwd(); err == nil {
+			if rel, err := filepath.Rel(cwd, arg0); err == nil && !strings.HasPrefix(rel, "..") {
+				return "./" + rel
+			}
+		}
+	}
+	return arg0
+}
+
+// as writes a command as this program was called.
+func (a *app) as(text string) string {
+	if a.program == "fencepost" {
+		return text
+	}
+	return commandWord.ReplaceAllString(text, a.program+" $1")
+}
+
+// exited ends the program with a code, when all that there is to say was said.
+type exited int
+
+func (e exited) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// fail prints an error and returns the exit code. It is the only place that prints one.
+func (a *app) fail(err error) int {
+	var code exited
+	var invalid *pipeline.Invalid
+	var syntax *pipeline.SyntaxError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &syntax):
+		a.invalid(&syntax.Invalid, "")
+		return 2
+	case errors.As(err, &invalid):
+		after := "Nothing was started."
+		exit := 2
+		if a.command == "check" {
+			after, exit = "Brokers and database were not asked.", 3
+		}
+		a.invalid(invalid, after)
+		return exit
+	}
+	fault := faultOf(err)
+	exit := max(fault.Exit, 1)
+	switch {
+	case a.output == "json" && !a.said:
+		a.json(object{"format": 1, "command": a.command,
+			"error": object{"code": fault.Code, "message": fault.Error(), "help": a.as(fault.Help), "exit": exit}})
+	case !a.logged:
+		a.printFault(fault)
+	}
+	return exit
+}
+
+// faultOf is the Fault in an error, or one for an error that nobody named: cobra's are about usage.
+func faultOf(err error) *fencepost.Fault {
+	var fault *fencepost.Fault
+	if errors.As(err, &fault) {
+		return fault
+	}
+	return &fencepost.Fault{Code: "unexpected", Err: err, Help: "fencepost help unexpected"}
+}
+
+// usage makes the error of a command that can not be understood.
+func usage(help, format string, args ...any) error {
+	return &fencepost.Fault{Code: "usage", Exit: 2, Err: fmt.Errorf(format, args...), Help: help}
+}
+
+func (a *app) printFault(f *fencepost.Fault) {
+	t := a.terminal(a.stderr)
+	head := "error[" + f.Code + "]: "
+	fmt.Fprintf(a.stderr, "%s%s\n", t.Paint(screen.Red, strings.TrimSuffix(head, ": "))+": ", screen.Wrap(f.Error(), 2, t.Width))
+	for i, line := range strings.Split(a.as(f.Help), "\n") {
+		switch {
+		case f.Help == "":
+		case i == 0:
+			fmt.Fprintln(a.stderr, "  "+t.Paint(screen.Dim, "help: "+screen.Wrap(line, 8, t.Width)))
+		default:
+			fmt.Fprintln(a.stderr, "        "+t.Paint(screen.Dim, line))
+		}
+	}
+}
+
+// invalid prints the findings of a file, on stdout where a check was asked for, and how many there are.
+func (a *app) invalid(e *pipeline.Invalid, after string) {
+	if a.output == "json" && !a.said {
+		a.json(findingsJSON(a.command, e))
+		return
+	}
+	out := a.stderr
+	if a.command == "check" && after != "" {
+		out = a.stdout
+	}
+	var b strings.Builder
+	e.Print(&b, a.terminal(out).Paint)
+	if after != "" {
+		fmt.Fprintf(&b, "%s in %s. %s\n", screen.Plural(len(e.Findings), "finding"), e.Name, after)
+	}
+	_, _ = io.WriteString(out, a.as(b.String()))
+}
+
+type object = map[string]any
+
+// json writes the one object of a command to stdout.
+func (a *app) json(v any) {
+	a.said = true
+	e := json.NewEncoder(a.stdout)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	_ = e.Encode(v) // maps and structs of ours; a closed stdout is nobody's to mend
+}
+
+// root is the command without a verb.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use: "fencepost", SilenceErrors: true, SilenceUsage: true, Args: a.noSuchVerb,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { a.printTop(a.stdout, cmd); return nil },
+		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
+		SuggestionsMinimumDistance: 2,
+		PersistentPreRunE:          a.common,
+	}
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetHelpFunc(a.help)
+	root.SetHelpCommand(a.helpVerb())
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage(cmd.CommandPath()+" --help", "%s", strings.TrimPrefix(err.Error(), "invalid "))
+	})
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.output, "output", "o", "table", "")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "")
+	flags.CountVarP(&a.verbose, "verbose", "v", "")
+	flags.DurationVar(&a.timeout, "timeout", 10*time.Second, "")
+	flags.StringVar(&a.color, "color", "auto", "")
+	flags.BoolVar(&a.noProgress, "no-progress", false, "")
+	for _, verb := range verbs {
+		root.AddCommand(verb(a))
+	}
+	return root
+}
+
+// verbs makes the commands, in the order of the help screen. A new verb is one line here, and one in top.
+var verbs = []func(*app) *cobra.Command{
+	(*app).initVerb, (*app).checkVerb, (*app).ddlVerb, (*app).runVerb,
+	(*app).brokerVerb, (*app).versionVerb, (*app).completionVerb,
+}
+
+// common looks at the flags that hold everywhere.
+func (a *app) common(cmd *cobra.Command, _ []string) error {
+	a.command = strings.TrimPrefix(cmd.CommandPath(), "fencepost ")
+	output := a.output
+	a.output = "table" // so that an error about -o is a line
+	switch {
+	case output != "table" && output != "json":
+		return usage("-o table, or -o json", "-o %s: not a form of output", output)
+	case a.color != "auto" && a.color != "always" && a.color != "never":
+		return usage("--color auto, always or never", "--color %s: not one of its words", a.color)
+	case a.timeout <= 0:
+		return usage("--timeout 10s", "--timeout %s: not above 0", a.timeout)
+	}
+	a.output = output
+	return nil
+}
+
+// noSuchVerb refuses a first word that is no verb, naming the nearest.
+func (a *app) noSuchVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	help := "fencepost --help"
+	if near := pipeline.Nearest(args[0], names); near != "" {
+		help = "fencepost " + near
+	}
+	return usage(help, "fencepost has no verb %s", args[0])
+}
+
+// oneFile is the argument of the verbs that take a pipeline file.
+func (a *app) oneFile(cmd *cobra.Command, args []string) error {
+	switch len(args) {
+	case 1:
+		return nil
+	case 0:
+		return a.lacking(cmd)
+	}
+	return usage(cmd.CommandPath()+" "+args[0], "%s takes one file, not %d", cmd.CommandPath(), len(args))
+}
+
+// noArguments refuses words behind a verb that takes none.
+func (a *app) noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage(cmd.CommandPath()+" --help", "%s takes no argument: %s", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// lacking prints the usage line and two examples of a verb that lacks its argument.
+func (a *app) lacking(cmd *cobra.Command) error {
+	m := manuals[cmd.Name()]
+	fmt.Fprintf(a.stderr, "Usage: %s\n\n%s", a.as(m.usage), a.examples(m.examples[:min(2, len(m.examples))]))
+	return exited(2)
+}
+
+// completeFiles completes the names of pipeline files.
+func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+}

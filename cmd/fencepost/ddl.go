@@ -1,0 +1,41 @@
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fencepost/fencepost/internal/pipeline"
+)
+
+var ddlManual = manual{
+	what: "Print the SQL that makes the ledger's tables and the file's own, with the least grants. It connects to nothing.",
+	examples: []example{
+		{"fencepost ddl flights.yaml", "to read"},
+		{"fencepost ddl flights.yaml | psql \"$DATABASE_URL\"", "as the database's owner; twice changes nothing"},
+		{"fencepost ddl flights.yaml | sqlite3 flights.db", ""},
+	},
+	usage: "fencepost ddl FILE",
+	exit:  "0 printed   2 usage, the file included",
+	see:   "check (says what is missing)",
+}
+
+func (a *app) ddlVerb() *cobra.Command {
+	return &cobra.Command{Use: "ddl", Args: a.oneFile, ValidArgsFunction: completeFiles,
+		RunE: func(_ *cobra.Command, args []string) error {
+			f, err := pipeline.Load(args[0], a.env)
+			if err != nil {
+				return err
+			}
+			sql, err := f.DDL()
+			if err != nil {
+				return f.Pointed(err)
+			}
+			if a.output == "json" {
+				a.json(object{"format": 1, "command": "ddl", "sql": sql})
+				return nil
+			}
+			_, err = io.WriteString(a.stdout, sql)
+			return err
+		}}
+}

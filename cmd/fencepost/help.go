@@ -1,0 +1,76 @@
+package main
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fencepost/fencepost/internal/pipeline"
+)
+
+// codes holds a page for each error code. A test holds them to the codes that the program's sources name.
+//
+//go:embed codes/*.md
+var codes embed.FS
+
+var helpManual = manual{
+	what: "Tell more about an error code, or about a verb.",
+	examples: []example{
+		{"fencepost help topic-not-found", "what an error[topic-not-found] means, and what to do"},
+		{"fencepost help run", "the same as fencepost run --help"},
+	},
+	usage: "fencepost help CODE|VERB",
+	exit:  "0 told   2 no such code or verb",
+}
+
+// helpVerb is `fencepost help CODE`.
+func (a *app) helpVerb() *cobra.Command {
+	return &cobra.Command{
+		Use: "help", Args: cobra.ArbitraryArgs,
+		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return append(codeNames(), verbNames(cmd.Root())...), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				a.printTop(a.stdout, cmd.Root())
+				return nil
+			}
+			word := strings.TrimSuffix(strings.TrimPrefix(args[0], "error["), "]")
+			if page, err := codes.ReadFile("codes/" + word + ".md"); err == nil {
+				fmt.Fprint(a.stdout, a.as(string(page)))
+				return nil
+			}
+			if m, ok := manuals[word]; ok {
+				a.printManual(a.stdout, m)
+				return nil
+			}
+			help := "the word between the brackets of an error: fencepost help topic-not-found"
+			if near := pipeline.Nearest(word, append(codeNames(), verbNames(cmd.Root())...)); near != "" {
+				help = "fencepost help " + near
+			}
+			return usage(help, "no error code and no verb is called %s", word)
+		},
+	}
+}
+
+func codeNames() []string {
+	pages, err := fs.Glob(codes, "codes/*.md")
+	if err != nil {
+		panic(err) // the pattern is ours
+	}
+	for i := range pages {
+		pages[i] = strings.TrimSuffix(strings.TrimPrefix(pages[i], "codes/"), ".md")
+	}
+	return pages
+}
+
+func verbNames(root *cobra.Command) []string {
+	var names []string
+	for _, c := range root.Commands() {
+		names = append(names, c.Name())
+	}
+	return names
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/pipeline"
+)
+
+var initManual = manual{
+	what: "Write a pipeline file for a topic: sample its records, infer the columns, and list every key with its default.",
+	examples: []example{
+		{"fencepost init --brokers localhost:9092 --topic flights --sink postgres", "writes flights.yaml"},
+		{"fencepost init --brokers localhost:9092 --topic flights --sink sqlite --out -", "to read first"},
+		{"fencepost init --schema > fencepost.schema.json", "the JSON Schema, for editors"},
+	},
+	usage: "fencepost init --brokers HOST:PORT --topic TOPIC --sink postgres|sqlite [flags]",
+	flags: []string{
+		"--brokers HOST:PORT  some of the cluster, separated by commas",
+		"--topic TOPIC  the topic to sample: 100 records of each partition",
+		"--sink postgres|sqlite  where the rows will go",
+		"--out FILE  default TOPIC.yaml; - is stdout",
+		"--force  write over a file that is there",
+		"--schema  print the JSON Schema of a pipeline file on stdout, and do nothing else",
+	},
+	exit: "0 written   1 error   2 usage   4 the file exists",
+	see:  "check, ddl",
+}
+
+type initFlags struct {
+	brokers []string
+	topic   string
+	sink    string
+	out     string
+	force   bool
+	schema  bool
+}
+
+func (a *app) initVerb() *cobra.Command {
+	var flags initFlags
+	cmd := &cobra.Command{Use: "init", Args: a.noArguments, RunE: func(cmd *cobra.Command, _ []string) error {
+		if flags.schema {
+			_, err := a.stdout.Write(pipeline.JSONSchema())
+			return err
+		}
+		if len(flags.brokers) == 0 && flags.topic == "" && flags.sink == "" {
+			return a.lacking(cmd)
+		}
+		return a.draft(cmd.Context(), flags)
+	}}
+	cmd.Flags().StringSliceVar(&flags.brokers, "brokers", nil, "")
+	cmd.Flags().StringVar(&flags.topic, "topic", "", "")
+	cmd.Flags().StringVar(&flags.sink, "sink", "", "")
+	cmd.Flags().StringVar(&flags.out, "out", "", "")
+	cmd.Flags().BoolVar(&flags.force, "force", false, "")
+	cmd.Flags().BoolVar(&flags.schema, "schema", false, "")
+	return cmd
+}
+
+// check finds what is missing or wrong in the flags.
+func (f *initFlags) check() error {
+	sinks := pipeline.Sinks()
+	switch {
+	case len(f.brokers) == 0:
+		return usage("--brokers localhost:9092; to try one: fencepost broker", "init needs --brokers")
+	case f.topic == "":
+		return usage("--topic TOPIC", "init needs --topic")
+	case f.sink == "":
+		return usage("--sink "+strings.Join(sinks, ", or --sink "), "init needs --sink")
+	}
+	for _, s := range sinks {
+		if s == f.sink {
+			return nil
+		}
+	}
+	help := "--sink " + strings.Join(sinks, ", or --sink ")
+	if near := pipeline.Nearest(f.sink, sinks); near != "" {
+		help = "--sink " + near
+	}
+	return usage(help, "--sink %s: no such sink in this version", f.sink)
+}
+
+func (a *app) draft(ctx context.Context, flags initFlags) error {
+	if err := flags.check(); err != nil {
+		return err
+	}
+	out := flags.out
+	if out == "" {
+		out = strings.ReplaceAll(flags.topic, "/", "_") + ".yaml"
+	}
+	if err := refuseExisting(out, flags.force); err != nil {
+		return err
+	}
+	s, err := pipeline.Sample(ctx, flags.brokers, flags.topic, a.timeout)
+	if err != nil {
+		return err
+	}
+	a.say("sampled", s.Text)
+	draft := s.Draft
+	draft.Group, draft.Sink = flags.topic+"-to-"+flags.sink, flags.sink
+	if out == "-" {
+		_, err := io.WriteString(a.stdout, draft.Text())
+		return err
+	}
+	if err := writeFile(out, draft.Text(), flags.force); err != nil {
+		return err
+	}
+	a.say("wrote", out)
+	for i, line := range next(out, draft) {
+		word := ""
+		if i == 0 {
+			word = "next"
+		}
+		fmt.Fprintf(a.stderr, "%-10s%s\n", word, a.as(line))
+	}
+	return nil
+}
+
+// next is what to type now.
+func next(out string, d pipeline.Draft) []string {
+	if d.Sink == "sqlite" {
+		return []string{fmt.Sprintf("fencepost ddl %s | sqlite3 %s.db && fencepost check %s", out, pipeline.TableName(d.Topic), out)}
+	}
+	return []string{"export DATABASE_URL=postgres://USER@HOST/DB",
+		fmt.Sprintf(`fencepost ddl %s | psql "$DATABASE_URL" && fencepost check %s`, out, out)}
+}
+
+func refuseExisting(out string, force bool) error {
+	if out == "-" || force {
+		return nil
+	}
+	if _, err := os.Stat(out); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return &fencepost.Fault{Code: "file-exists", Exit: 4, Err: fmt.Errorf("%s exists; nothing was changed", out),
+		Help: "--out with another name, --out - to read it first, or --force"}
+}
+
+// writeFile writes a new file, or over an old one with force.
+func writeFile(out, text string, force bool) error {
+	how := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if force {
+		how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(out, how, 0o644)
+	if err != nil {
+		return &fencepost.Fault{Code: "file-not-writable", Exit: 1, Err: err, Help: "--out with a path that can be written"}
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
+}

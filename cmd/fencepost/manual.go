@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+)
+
+// manual is a verb's help screen.
+type manual struct {
+	what     string // one or two sentences
+	examples []example
+	usage    string
+	flags    []string // "--execute  do it"; a test holds them to the flags that there are
+	exit     string
+	see      string
+}
+
+type example struct{ command, note string }
+
+// manuals are the help screens, each defined beside its verb. :: verb -> its screen
+var manuals = map[string]manual{
+	"init": initManual, "check": checkManual, "ddl": ddlManual, "run": runManual,
+	"broker": brokerManual, "version": versionManual, "completion": completionManual, "help": helpManual,
+}
+
+// commandWord finds the program's name where a command begins: before a verb or a flag.
+var commandWord = regexp.MustCompile(`\bfencepost (--?[a-z]|quickstart|init|check|ddl|run|broker|version|completion|help|[A-Z])`)
+
+// help prints the screen of a verb, or of the program.
+func (a *app) help(cmd *cobra.Command, _ []string) {
+	if m, ok := manuals[cmd.Name()]; ok && cmd.HasParent() {
+		a.printManual(a.stdout, m)
+		return
+	}
+	a.printTop(a.stdout, cmd.Root())
+}
+
+func (a *app) printManual(w io.Writer, m manual) {
+	fmt.Fprintf(w, "%s\n\n%s\nUsage: %s\n", m.what, a.examples(m.examples), a.as(m.usage))
+	wide := 0
+	for _, f := range m.flags {
+		name, _, _ := strings.Cut(f, "  ")
+		wide = max(wide, utf8.RuneCountInString(name))
+	}
+	for _, f := range m.flags {
+		name, text, _ := strings.Cut(f, "  ")
+		fmt.Fprintf(w, "  %-*s  %s\n", wide, name, text)
+	}
+	if m.exit != "" {
+		fmt.Fprintf(w, "Exit: %s\n", m.exit)
+	}
+	if m.see != "" {
+		fmt.Fprintf(w, "See also: %s\n", m.see)
+	}
+}
+
+// examples lays commands and notes out in two columns.
+func (a *app) examples(list []example) string {
+	var b strings.Builder
+	wide := 0
+	for _, e := range list {
+		wide = max(wide, utf8.RuneCountInString(a.as(e.command)))
+	}
+	for _, e := range list {
+		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-*s   %s", wide, a.as(e.command), e.note), " ") + "\n")
+	}
+	return b.String()
+}
+
+// top is the screen of the program: lines about verbs, printed for those that there are.
+var top = []struct{ heading, verb, text string }{
+	{"Pipelines", "init", "a topic in, a commented pipeline file out"},
+	{"", "check", "lint, connect, derive the promise and say why"},
+	{"", "ddl", "tables and least grants"},
+	{"", "run", "consume; --until end|TIME, --resume"},
+	{"Also", "broker", "an embedded one, on disk: --listen HOST:PORT --dir PATH"},
+}
+
+// alsoVerbs stand on the last line of the screen, without a text.
+var alsoVerbs = []string{"quickstart", "version", "completion"}
+
+func (a *app) printTop(w io.Writer, root *cobra.Command) {
+	has := func(verb string) bool {
+		return slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == verb })
+	}
+	var examples []example
+	if has("quickstart") {
+		examples = append(examples, example{"fencepost quickstart", "see it proven; needs no server"})
+	}
+	examples = append(examples,
+		example{"fencepost init --brokers HOST:9092 --topic TOPIC --sink postgres", "your own topic"},
+		example{"fencepost check flights.yaml", "what it promises, and why"},
+		example{"fencepost run flights.yaml", "from there on"})
+	fmt.Fprintf(w, "Take records out of Kafka and make each one count exactly once.\n\n%s\n", a.examples(examples))
+	for _, l := range top {
+		if has(l.verb) {
+			fmt.Fprintf(w, "%-13s%-11s%s\n", l.heading, l.verb, l.text)
+		}
+	}
+	var also []string
+	for _, v := range alsoVerbs {
+		if has(v) {
+			also = append(also, v)
+		}
+	}
+	fmt.Fprintf(w, "%-13s%s\n\n", "", strings.Join(append(also, "help CODE"), "  "))
+	fmt.Fprint(w, "Everywhere:  -o table|json  -q  -v  --timeout 10s  --color auto  --no-progress\n"+
+		"Exit codes:  0 ok  1 error  2 usage  3 findings  4 refused for safety, nothing changed\n")
+}

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/metrics"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/console"
+	"github.com/fencepost/fencepost/internal/logs"
+	"github.com/fencepost/fencepost/internal/pipeline"
+)
+
+var runManual = manual{
+	what: "Consume: take records out of the topics into the sink, rows and offsets in the same commit.",
+	examples: []example{
+		{"fencepost run flights.yaml", "until Ctrl-C or SIGTERM; start it again for more workers"},
+		{"fencepost run flights.yaml --until end", "to where the topics end now, then exit"},
+		{"fencepost run flights.yaml --until 2026-11-21T03:00", "to the first records of that time or later"},
+	},
+	usage: "fencepost run FILE [flags]",
+	flags: []string{
+		"--until end|TIME  fix the ends now, process to them, exit. TIME is local unless it has an offset",
+		"--wait 60s  with --until: how long to wait for partitions that do not answer, once the others are done",
+		"--resume  refuse a ledger that does not know the group, instead of starting",
+		"--no-progress  no bar and no status line; a summary every 10s",
+		"-v  each commit; -vv also what the Kafka client says; -q errors only",
+	},
+	exit: "0 stopped, or done   1 error, or stopped before the end   2 usage, the file included   3 some left parked   4 refused",
+	see:  "check (what this will do, and why it may promise it)",
+}
+
+// runFlags are the flags of run alone.
+type runFlags struct {
+	until  string
+	wait   time.Duration
+	resume bool
+}
+
+func (a *app) runVerb() *cobra.Command {
+	var flags runFlags
+	cmd := &cobra.Command{Use: "run", Args: a.oneFile, ValidArgsFunction: completeFiles,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.runFile(cmd.Context(), args[0], flags) }}
+	cmd.Flags().StringVar(&flags.until, "until", "", "")
+	cmd.Flags().DurationVar(&flags.wait, "wait", time.Minute, "")
+	cmd.Flags().BoolVar(&flags.resume, "resume", false, "")
+	return cmd
+}
+
+// end reads --until.
+func (f runFlags) end() (engine.Until, error) {
+	switch f.until {
+	case "":
+		return engine.Until{}, nil
+	case "end":
+		return engine.Until{End: true}, nil
+	}
+	t, ok := pipeline.ParseTime(f.until)
+	if !ok {
+		return engine.Until{}, usage("--until end, or --until 2026-11-21T03:00", "--until %s: neither end nor a time", f.until)
+	}
+	return engine.Until{Time: t}, nil
+}
+
+// listener hears of a run: package console for people, package logs for programs.
+type listener interface {
+	Began(topics string, partitions int, into, promise string)
+	UnknownField(string)
+	Joined(member string, generation int32)
+	Interrupted()
+	Event(engine.Event)
+}
+
+func (a *app) runFile(parent context.Context, name string, flags runFlags) error {
+	until, err := flags.end()
+	if err != nil {
+		return err
+	}
+	if flags.wait <= 0 {
+		return usage("--wait 60s", "--wait %s: not above 0", flags.wait)
+	}
+	f, err := pipeline.Load(name, a.env)
+	if err != nil {
+		return err
+	}
+	who := worker(f)
+	log := a.log(f, who)
+	hears := a.listener(f, log, who, until.Set())
+	err = a.consume(parent, f, hears, log, func(cfg *engine.Config) {
+		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who, cfg.Events = until, flags.wait, flags.resume, who, hears.Event
+	})
+	if errors.Is(err, engine.ErrCutShort) {
+		return exited(1) // the last line of the run says so
+	}
+	err = f.Pointed(err)
+	if _, ok := hears.(*logs.Log); ok && err != nil {
+		a.logged = true
+		fault := faultOf(err)
+		log.Failed(fault.Code, fault.Error(), a.as(fault.Help))
+	}
+	return err
+}
+
+// consume opens the pipeline and runs it until it is done, or until the first signal.
+func (a *app) consume(parent context.Context, f *pipeline.File, hears listener, log *logs.Log, more func(*engine.Config)) (err error) {
+	ctx, stop := interruptible(parent, hears.Interrupted)
+	defer stop()
+	hooks := pipeline.Hooks{Member: hears.Joined, Unknown: hears.UnknownField}
+	if a.verbose >= 2 {
+		hooks.Client = log.Client
+	}
+	o, err := pipeline.Open(ctx, f, hooks)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.Close()) }()
+	hears.Began(f.Topic(), o.Describe(ctx, a.timeout), f.Into(), f.Promise().Words)
+	cfg := o.Config()
+	more(&cfg)
+	return engine.Run(ctx, cfg)
+}
+
+// interruptible gives a context that ends at the first SIGINT or SIGTERM. From then on a second one has the effect
+// that the system gives it: the program dies of it, at once.
+func interruptible(parent context.Context, first func()) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	over := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-signals:
+			signal.Stop(signals)
+			first()
+			cancel()
+		case <-over:
+			signal.Stop(signals)
+		}
+	}()
+	return ctx, func() {
+		close(over)
+		<-done
+		cancel()
+	}
+}
+
+// worker names this process in moves and on screens: its instance or its pid, at this host.
+func worker(f *pipeline.File) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	host, _, _ = strings.Cut(host, ".")
+	if f.Source.InstanceID != "" {
+		return f.Source.InstanceID + "@" + host
+	}
+	return strconv.Itoa(os.Getpid()) + "@" + host
+}
+
+// log makes the log of a run, for programs.
+func (a *app) log(f *pipeline.File, who string) *logs.Log {
+	level := slog.LevelInfo
+	switch {
+	case a.quiet:
+		level = slog.LevelError
+	case a.verbose > 0:
+		level = slog.LevelDebug
+	}
+	return logs.New(logs.Config{Out: a.stderr, JSON: f.LogFormat == "json", Level: level, Group: f.Group, Worker: who})
+}
+
+// listener is the console on a terminal, unless the file asks for a log; else the log.
+func (a *app) listener(f *pipeline.File, log *logs.Log, who string, ends bool) listener {
+	t := a.terminal(a.stderr)
+	if f.LogFormat != "auto" || !t.TTY {
+		return log
+	}
+	return watcher{worker: who, Console: console.New(console.Config{
+		Out: a.stderr, Width: t.Width, Paint: t.Paint, Live: t.Live, ASCII: t.ASCII, Quiet: a.quiet, Verbose: a.verbose > 0,
+		Group: f.Group, Start: f.Policy.Start.String(), Ends: ends, Memory: memory,
+	})}
+}
+
+// watcher is the console as a listener: people need no member IDs.
+type watcher struct {
+	*console.Console
+	worker string
+}
+
+func (w watcher) Began(topics string, partitions int, into, promise string) {
+	w.Console.Began(topics, partitions, into, promise, w.worker)
+}
+
+func (w watcher) Joined(string, int32) {}
+
+// memory is how much this process holds of the system's memory, as far as Go's runtime knows.
+func memory() int64 {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(samples)
+	return int64(samples[0].Value.Uint64() - samples[1].Value.Uint64())
+}
+
+var _ listener = (*logs.Log)(nil)

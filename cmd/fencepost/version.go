@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+var versionManual = manual{
+	what:     "Print which program this is.",
+	examples: []example{{"fencepost version", ""}, {"fencepost version -o json", "one object"}},
+	usage:    "fencepost version [flags]",
+	exit:     "0",
+}
+
+func (a *app) versionVerb() *cobra.Command {
+	return &cobra.Command{Use: "version", Args: a.noArguments, RunE: func(*cobra.Command, []string) error {
+		version, revision := build()
+		if a.output == "json" {
+			a.json(object{"format": 1, "command": "version", "version": version, "revision": revision, "go": runtime.Version(),
+				"os": runtime.GOOS, "arch": runtime.GOARCH})
+			return nil
+		}
+		if revision != "" {
+			revision = ", revision " + revision
+		}
+		fmt.Fprintf(a.stdout, "fencepost %s%s, %s %s/%s\n", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return nil
+	}}
+}
+
+// build is the version that the Go tool stamped into the program, and the revision it was built from.
+func build() (version, revision string) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(unknown)", ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			revision = s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return info.Main.Version, revision
+}

@@ -1,0 +1,144 @@
+package decode
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Generated records are nearly valid and nearly fit: a fuzzer finds broken bytes, these find wrong values.
+
+// drawSpace draws the white space between tokens, mostly none.
+func drawSpace(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"", "", "", " ", "\n\t", "  \r\n"}).Draw(t, "space")
+}
+
+// drawString draws a JSON string, by characters that are spelled in one of the ways JSON has.
+func drawString(t *rapid.T, s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r < ' ' || r == '"' || r == '\\' || r < 0x10000 && rapid.IntRange(0, 9).Draw(t, "escape") == 0:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		case r >= 0x10000 && rapid.Bool().Draw(t, "pair"):
+			r -= 0x10000
+			fmt.Fprintf(&b, `\u%04X\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+func drawNumber(t *rapid.T) string {
+	return rapid.OneOf(
+		rapid.StringMatching(`-?(0|[1-9][0-9]{0,4})`),
+		rapid.StringMatching(`-?(0|[1-9][0-9]{15,20})`),
+		rapid.StringMatching(`-?(0|[1-9][0-9]{0,20})\.[0-9]{1,20}`),
+		rapid.StringMatching(`-?(0|[1-9][0-9]{0,3})(\.[0-9]{1,3})?[eE][-+]?[0-9]{1,4}`),
+	).Draw(t, "number")
+}
+
+func drawTime(t *rapid.T) string {
+	s := rapid.StringMatching(`(19|20|00|99)[0-9]{2}-(0[1-9]|1[0-3])-(0[0-9]|[12][0-9]|3[01])[T ][012][0-9]:[0-6][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[-+][012][0-9]:[0-6]0)?`)
+	return s.Draw(t, "time")
+}
+
+func drawValue(t *rapid.T, depth int) string {
+	most := 8
+	if depth == 0 {
+		most = 6
+	}
+	switch rapid.IntRange(0, most).Draw(t, "value") {
+	case 0:
+		return rapid.SampledFrom([]string{"null", "true", "false"}).Draw(t, "word")
+	case 1, 2:
+		return drawNumber(t)
+	case 3:
+		return drawString(t, rapid.String().Draw(t, "text"))
+	case 4:
+		return drawString(t, drawTime(t))
+	case 5:
+		return drawString(t, rapid.SampledFrom([]string{"", "AQ==", "AQI=", "AQID", "AR==", "A", "1e2", "-0.0", "x y"}).Draw(t, "odd"))
+	case 6:
+		return `"` + rapid.StringMatching(`[ -!#-\[\]-~]{0,40}`).Draw(t, "ascii") + `"`
+	case 7:
+		items := []string{}
+		for range rapid.IntRange(0, 3).Draw(t, "items") {
+			items = append(items, drawSpace(t)+drawValue(t, depth-1)+drawSpace(t))
+		}
+		return "[" + strings.Join(items, ",") + "]"
+	}
+	return drawObject(t, depth-1, rapid.String())
+}
+
+func drawObject(t *rapid.T, depth int, names *rapid.Generator[string]) string {
+	var items []string
+	for range rapid.IntRange(0, 8).Draw(t, "fields") {
+		items = append(items, drawSpace(t)+drawString(t, names.Draw(t, "name"))+drawSpace(t)+":"+
+			drawSpace(t)+drawValue(t, depth)+drawSpace(t))
+	}
+	return "{" + strings.Join(items, ",") + "}"
+}
+
+// wantedNames draws the names of the schema everything, and some that it does not know.
+var wantedNames = rapid.SampledFrom([]string{"i", "f", "s", "b", "t", "d", `é"`, "x", "I", "other", "", "é"})
+
+func TestJSONAgreesWithTwin(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		c := everything(uint8(rapid.IntRange(0, 255).Draw(rt, "rules")))
+		make, err := JSON(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := make()
+		columns := columnsOf(d)
+		for range rapid.IntRange(1, 4).Draw(rt, "records") {
+			value := drawSpace(rt) + drawObject(rt, 2, wantedNames) + drawSpace(rt)
+			if !json.Valid([]byte(value)) {
+				rt.Fatalf("the generator made %q, which is not JSON", value)
+			}
+			compare(t, c, d, columns, []byte(value))
+		}
+	})
+}
+
+// What Infer says of samples takes those samples.
+func TestInferredSchemaTakesItsSamples(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var samples [][]byte
+		for range rapid.IntRange(1, 5).Draw(rt, "records") {
+			samples = append(samples, []byte(drawObject(rt, 1, rapid.SampledFrom([]string{"a", "b", "_a", "_", "é", "a_2"}))))
+		}
+		in := Infer(sliceOf(samples...))
+		if !in.IsJSON() || in.Objects != len(samples) {
+			rt.Fatalf("%d of %d samples are objects: %s", in.Objects, len(samples), in.NotObject)
+		}
+		if len(in.Columns) == 0 {
+			return
+		}
+		c := JSONConfig{UnknownFields: RefuseUnknown}
+		for _, f := range in.Columns {
+			c.Fields = append(c.Fields, f.Field)
+		}
+		make, err := JSON(c)
+		if err != nil {
+			rt.Fatalf("the inferred schema is refused: %v", err)
+		}
+		d := make()
+		columns := columnsOf(d)
+		for _, v := range samples {
+			compare(t, c, d, columns, v)
+			if _, err := decodeRow(d, columns, &fencepost.Record{Value: v}); err != nil {
+				rt.Fatalf("sample %s: %v", v, err)
+			}
+		}
+	})
+}

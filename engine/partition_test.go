@@ -1,0 +1,49 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// A chunk counts from where the partition goes on, whatever it holds besides; only a poll begun after the seek may skip
+// offsets, and another incarnation of the topic brings nothing (L15).
+func TestOffer(t *testing.T) {
+	id, other := fencepost.TopicID{1}, fencepost.TopicID{2}
+	tests := []struct {
+		name     string
+		id       fencepost.TopicID
+		from, to fencepost.Offset // the chunk's entries
+		poll     uint64
+		end      fencepost.Offset
+		want     offered
+		queued   int
+		next     fencepost.Offset
+	}{
+		{"goes on exactly", id, 10, 15, 6, -1, taken, 5, 15},
+		{"of before the seek, and fits", id, 10, 15, 5, -1, taken, 5, 15},
+		{"overlaps", id, 7, 15, 6, -1, taken, 5, 15},
+		{"nothing new", id, 5, 9, 6, -1, taken, 0, 10},
+		{"skips offsets that are gone", id, 20, 25, 6, -1, taken, 5, 25},
+		{"of before the seek, and skips", id, 20, 25, 5, -1, stale, 0, 10},
+		{"another incarnation", other, 10, 15, 6, -1, otherTopic, 0, 10},
+		{"no incarnation known", fencepost.TopicID{}, 10, 15, 6, -1, taken, 5, 15},
+		{"reaches past the end", id, 10, 15, 6, 13, pastEnd, 3, 15},
+		{"lies past the end", id, 14, 16, 6, 13, pastEnd, 0, 16},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &partition{TopicPartition: tp(0), base: -1, end: tt.end}
+			p.resume(fencepost.Position{Offset: 10, Fence: 1, TopicID: id}, 5)
+			var recs records
+			for o := tt.from; o < tt.to; o++ {
+				recs = append(recs, fencepost.Record{Offset: o})
+			}
+			got := p.offer(fencepost.Chunk{TopicPartition: tp(0), TopicID: tt.id, Records: recs}, tt.poll, time.Time{})
+			if got != tt.want || p.records != tt.queued || p.next != tt.next {
+				t.Errorf("offer is %d with %d queued and next %d, want %d, %d, %d", got, p.records, p.next, tt.want, tt.queued, tt.next)
+			}
+		})
+	}
+}

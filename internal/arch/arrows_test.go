@@ -1,0 +1,165 @@
+package arch
+
+import (
+	"fmt"
+	"go/ast"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// arrow says what the rooms that match it may import. The first arrow that matches a room binds it.
+type arrow struct {
+	rooms   []string // folders, with /... for all below
+	inside  []string // rooms of the module; "." is the root, "..." any
+	outside []string // import paths beyond the standard library; "..." any
+}
+
+const franz = "github.com/twmb/franz-go/..."
+
+// arrows is the map of the module. A technology's room imports the root and its own driver.
+var arrows = []arrow{
+	{[]string{"."}, nil, nil},
+	{[]string{"memory"}, []string{"."}, nil},
+	{[]string{"ledgertest"}, []string{"."}, []string{"github.com/google/go-cmp/..."}},
+	{[]string{"engine/..."}, []string{".", "engine/..."}, nil},
+	{[]string{"kafka/..."}, []string{".", "kafka/..."}, []string{franz}},
+	{[]string{"postgres/..."}, []string{".", "postgres/..."}, []string{"github.com/jackc/pgx/v5/..."}},
+	{[]string{"sqlite/..."}, []string{".", "sqlite/..."}, []string{"zombiezen.com/go/sqlite/...", "modernc.org/..."}},
+	{[]string{"mysql/..."}, []string{".", "mysql/..."}, []string{"github.com/go-sql-driver/mysql/..."}},
+	{[]string{"redis/..."}, []string{".", "redis/..."}, []string{"github.com/redis/go-redis/v9/..."}},
+	{[]string{"zookeeper/..."}, []string{".", "zookeeper/..."}, []string{"github.com/go-zookeeper/zk/..."}},
+	{[]string{"file/..."}, []string{".", "file/..."}, []string{"github.com/parquet-go/parquet-go/..."}},
+	{[]string{"s3/..."}, []string{".", "s3/..."}, []string{"github.com/minio/minio-go/v7/...", "github.com/parquet-go/parquet-go/..."}},
+	{[]string{"http/..."}, []string{".", "http/..."}, nil},
+	{[]string{"internal/decode/..."}, []string{".", "internal/decode/..."}, []string{"github.com/hamba/avro/...", "google.golang.org/protobuf/..."}},
+	{[]string{"internal/arch"}, nil, nil},
+	{[]string{"internal/broker/...", "internal/flights/...", "internal/servers/..."}, []string{".", "internal/broker/...", "internal/flights/...",
+		"internal/servers/..."}, []string{"..."}},
+	{[]string{"internal/sim/..."}, []string{".", "engine/...", "kafka/...", "memory", "ledgertest", "internal/broker/...", "internal/sim/..."}, []string{"..."}},
+	{[]string{"internal/admin/...", "internal/dash/..."}, []string{".", "engine/...", "internal/admin/...", "internal/dash/...", "internal/pipeline"}, []string{"..."}},
+	{[]string{"internal/pipeline/..."}, []string{"..."}, []string{"..."}},
+	{[]string{"cmd/...", "bench/...", "examples/..."}, []string{"..."}, []string{"..."}},
+}
+
+// franzRooms are the rooms that may speak to Kafka by the client itself.
+var franzRooms = []string{"kafka/...", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "cmd/...", "bench/..."}
+
+// technologies are the rooms that only the wiring and the programs may know all of.
+var technologies = []string{"memory", "kafka/...", "postgres/...", "sqlite/...", "mysql/...", "redis/...", "zookeeper/...", "file/...", "s3/...", "http/..."}
+
+// arrowFaults tells each import that no arrow allows, and each room that no arrow knows.
+func arrowFaults(rooms []room) (faults []string) {
+	for _, r := range rooms {
+		var bound *arrow
+		for i := range arrows {
+			if under(r.dir, arrows[i].rooms) {
+				bound = &arrows[i]
+				break
+			}
+		}
+		if bound == nil {
+			faults = append(faults, fmt.Sprintf("%s: no arrow knows this room: add it to the table", r.dir))
+			continue
+		}
+		for path, pos := range r.imports() {
+			to := strings.TrimPrefix(strings.TrimPrefix(path, modulePath), "/")
+			if to == "" {
+				to = "."
+			}
+			switch {
+			case ours(path) && !under(to, bound.inside):
+				faults = append(faults, fmt.Sprintf("%s: %s imports the room %s, it may import %q", r.at(pos), r.dir, to, bound.inside))
+			case outside(path) && !under(path, bound.outside):
+				faults = append(faults, fmt.Sprintf("%s: %s imports %s, of the world outside it may import %q", r.at(pos), r.dir, path, bound.outside))
+			case under(path, []string{franz}) && !under(r.dir, franzRooms):
+				faults = append(faults, fmt.Sprintf("%s: %s imports %s, which only %q may", r.at(pos), r.dir, path, franzRooms))
+			}
+		}
+	}
+	return faults
+}
+
+// rootImports is what the root may import of the standard library: words and laws need no more.
+var rootImports = []string{"cmp", "context", "encoding/base64", "errors", "fmt", "iter", "maps", "slices", "strconv", "strings", "time", "unsafe", "math", "math/bits"}
+
+// clock are the functions of package time that read or await one.
+var clock = map[string]bool{"Now": true, "Since": true, "Until": true, "Sleep": true, "After": true, "AfterFunc": true, "Tick": true, "NewTimer": true, "NewTicker": true}
+
+// rootFaults tells what the root has and may not have: a clock, a goroutine, a channel, a log, a lock, the network.
+func rootFaults(rooms []room) (faults []string) {
+	for _, r := range rooms {
+		if r.dir != "." {
+			continue
+		}
+		for path, pos := range r.imports() {
+			if !under(path, rootImports) {
+				faults = append(faults, fmt.Sprintf("%s: the root imports %s: it is words and laws, and needs %q only", r.at(pos), path, rootImports))
+			}
+		}
+		for _, f := range r.files {
+			names := importNames(f)
+			ast.Inspect(f, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.GoStmt:
+					faults = append(faults, fmt.Sprintf("%s: the root starts a goroutine: motion is the engine's", r.at(n.Pos())))
+				case *ast.SendStmt, *ast.SelectStmt, *ast.ChanType:
+					faults = append(faults, fmt.Sprintf("%s: the root has a channel: motion is the engine's", r.at(n.Pos())))
+				case *ast.SelectorExpr:
+					if x, ok := n.X.(*ast.Ident); ok && names[x.Name] == "time" && clock[n.Sel.Name] {
+						faults = append(faults, fmt.Sprintf("%s: the root reads a clock, time.%s: the caller owns it", r.at(n.Pos()), n.Sel.Name))
+					}
+				}
+				return true
+			})
+		}
+	}
+	return faults
+}
+
+// importNames maps the names under which a file knows its imports to their paths.
+func importNames(f *ast.File) map[string]string {
+	names := map[string]string{}
+	for _, i := range f.Imports {
+		path, _ := strconv.Unquote(i.Path.Value)
+		name := path[strings.LastIndex(path, "/")+1:]
+		if i.Name != nil {
+			name = i.Name.Name
+		}
+		names[name] = path
+	}
+	return names
+}
+
+func TestArrowsPointInward(t *testing.T) {
+	rooms := load(t, "../..")
+	if len(rooms) < 4 {
+		t.Fatalf("rooms found: %d, the module has more", len(rooms))
+	}
+	for _, f := range append(arrowFaults(rooms), rootFaults(rooms)...) {
+		t.Error(f)
+	}
+}
+
+// The table keeps its own promise: a technology's arrow leads to itself and the root, and nothing but the wiring and
+// the programs knows them all.
+func TestArrowTable(t *testing.T) {
+	for _, a := range arrows {
+		wiring := under(strings.TrimSuffix(a.rooms[0], "/..."), []string{"internal/pipeline/...", "cmd/...", "bench/...", "examples/..."})
+		for _, to := range a.inside {
+			if to == "..." && !wiring {
+				t.Errorf("%q may import every room: only internal/pipeline and programs may", a.rooms)
+			}
+		}
+		for _, tech := range technologies {
+			if a.rooms[0] != tech {
+				continue
+			}
+			for _, to := range a.inside {
+				if to != "." && to != tech {
+					t.Errorf("technology %s may import %s: it may import the root and itself", tech, to)
+				}
+			}
+		}
+	}
+}

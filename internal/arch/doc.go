@@ -1,0 +1,27 @@
+// Package arch holds no code: its tests keep the shape of the module.
+//
+// # Arrows
+//
+// Arrows point inward. The table in arrows_test.go says for each room what it may import of the module, and of the world
+// outside the standard library; a room that does not exist yet is a line that waits for it, and a room that no line
+// names is a finding.
+//
+//	cmd/... , internal/pipeline        know every room
+//	        |
+//	engine  |  kafka postgres sqlite memory ...     a room per technology: never each other, never engine
+//	     \  |  /
+//	    fencepost                      words and laws: no goroutine, clock, log or network
+//
+// # Documents
+//
+// Every package has a doc.go whose package comment says what, why and what not, and every exported name has a comment.
+//
+// # How it fails
+//
+// A failing test names file and line, what stands there, and the rule. The rules are themselves tested: a module with
+// one violation of each rule is written to a temporary folder, and each must be found.
+//
+// # What it does not do
+//
+// It reads the source by its syntax only, and follows no type: a clock that comes in through a variable is not seen.
+package arch

@@ -1,0 +1,77 @@
+package arch
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// good is a doc.go that no rule minds.
+const good = "// Package p is here\n// for a test,\n// and says so\n// in five\n// lines.\npackage p\n"
+
+// Each rule finds the violation that is planted for it, and minds nothing else.
+func TestPlantedViolationsAreFound(t *testing.T) {
+	for _, c := range []struct {
+		what, file, text, want string
+	}{
+		{"nothing wrong", "memory/a.go", "package p\nimport _ \"" + modulePath + "\"\n", ""},
+		{"a test file may do as it likes", "a_test.go", "package p\nimport _ \"" + modulePath + "/kafka\"\n", ""},
+		{"a folder of test data", "testdata/x/a.go", "package p\nimport _ \"net\"\nvar X int\n", ""},
+		{"a driver in the root", "a.go", "package p\nimport _ \"github.com/jackc/pgx/v5\"\n", "imports github.com/jackc/pgx/v5"},
+		{"a room in the root", "a.go", "package p\nimport _ \"" + modulePath + "/memory\"\n", "imports the room memory"},
+		{"a log in the root", "a.go", "package p\nimport _ \"log/slog\"\n", "the root imports log/slog"},
+		{"a lock in the root", "a.go", "package p\nimport _ \"sync\"\n", "the root imports sync"},
+		{"the network in the root", "a.go", "package p\nimport _ \"net/http\"\n", "the root imports net/http"},
+		{"a clock in the root", "a.go", "package p\nimport \"time\"\nvar now = time.Now()\n", "time.Now"},
+		{"a clock by another name", "a.go", "package p\nimport clock \"time\"\nfunc f() { clock.Sleep(1) }\n", "time.Sleep"},
+		{"a clock by value", "a.go", "package p\nimport \"time\"\nvar now = time.Since\n", "time.Since"},
+		{"a goroutine in the root", "a.go", "package p\nfunc f() { go f() }\n", "a.go:2: the root starts a goroutine"},
+		{"a channel in the root", "a.go", "package p\nvar c chan int\n", "the root has a channel"},
+		{"a technology that knows another", "postgres/a.go", "package p\nimport _ \"" + modulePath + "/sqlite\"\n", "postgres/a.go:2: postgres imports the room sqlite"},
+		{"a technology that knows the engine", "memory/a.go", "package p\nimport _ \"" + modulePath + "/engine\"\n", "imports the room engine"},
+		{"a technology with another's driver", "sqlite/a.go", "package p\nimport _ \"github.com/jackc/pgx/v5\"\n", "sqlite imports github.com/jackc/pgx/v5"},
+		{"an engine that knows a technology", "engine/a.go", "package p\nimport _ \"" + modulePath + "/kafka\"\n", "engine imports the room kafka"},
+		{"an engine with a client", "engine/a.go", "package p\nimport _ \"github.com/twmb/franz-go/pkg/kgo\"\n", "engine imports github.com/twmb/franz-go/pkg/kgo"},
+		{"a suite that knows a store", "ledgertest/a.go", "package p\nimport _ \"" + modulePath + "/memory\"\n", "ledgertest imports the room memory"},
+		{"wiring with a client", "internal/pipeline/a.go", "package p\nimport _ \"github.com/twmb/franz-go/pkg/kgo\"\n", "which only"},
+		{"a room that nobody knows", "internal/helpers/doc.go", good, "no arrow knows this room"},
+		{"no doc.go", "redis/a.go", "package p\n", "redis: no doc.go"},
+		{"a doc.go of one line", "redis/doc.go", "// Package p is short.\npackage p\n", "fewer than 5 lines"},
+		{"a second package comment", "memory/a.go", "// Package p again.\npackage p\n", "second package comment"},
+		{"a function without a comment", "memory/a.go", "package p\n\nfunc F() {}\n", "memory/a.go:3: the exported function F"},
+		{"a method without a comment", "memory/a.go", "package p\n// T is.\ntype T[K any] struct{}\n\nfunc (t *T[K]) M() {}\n", "function M"},
+		{"a method of a hidden type", "memory/a.go", "package p\n\ntype t struct{}\n\nfunc (t) M() {}\n", ""},
+		{"a type without a comment", "memory/a.go", "package p\n\ntype T int\n", "type T"},
+		{"a type in a group", "memory/a.go", "package p\n\n// Some types.\ntype (\n\tT int\n)\n", "type T"},
+		{"a constant without a comment", "memory/a.go", "package p\n\nconst (\n\tA = 1\n)\n", "const A"},
+		{"a group of constants with one", "memory/a.go", "package p\n\n// Some.\nconst (\n\tA = 1\n\tB = 2\n)\n", ""},
+		{"a variable without a comment", "memory/a.go", "package p\n\nvar V = 1\n", "var V"},
+	} {
+		t.Run(strings.ReplaceAll(c.what, " ", "-"), func(t *testing.T) {
+			root := t.TempDir()
+			plant := func(file, text string) {
+				path := filepath.Join(root, file)
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, dir := range []string{".", "memory", "postgres", "sqlite", "engine", "ledgertest", "internal/pipeline"} {
+				plant(filepath.Join(dir, "doc.go"), good)
+			}
+			plant(c.file, c.text)
+			rooms := load(t, root)
+			found := append(append(arrowFaults(rooms), rootFaults(rooms)...), documentFaults(rooms)...)
+			all := strings.Join(found, "\n")
+			if c.want == "" && len(found) > 0 {
+				t.Errorf("found where nothing is wrong:\n%s", all)
+			}
+			if c.want != "" && !strings.Contains(all, c.want) {
+				t.Errorf("found:\n%s\nwant a line that says %q", all, c.want)
+			}
+		})
+	}
+}

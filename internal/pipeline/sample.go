@@ -1,0 +1,160 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/kafka"
+)
+
+// perPartition is how many records init samples of each partition.
+const perPartition = 100
+
+// Sampled is what init learns of a topic. Draft lacks Group and Sink.
+type Sampled struct {
+	Draft
+	Text string // for people: 1,200 records, 100 of each of 12 partitions: ...
+}
+
+// Sample reads the first records of each partition, without a group, and infers a schema from them.
+func Sample(ctx context.Context, brokers []string, topic string, timeout time.Duration) (s Sampled, err error) {
+	source, err := kafka.Open(kafka.Config{Brokers: brokers, Group: "fencepost-init", Topics: []string{topic}})
+	if err != nil {
+		return s, &fencepost.Fault{Code: "usage", Exit: 2, Err: err, Help: "--brokers HOST:PORT, as in localhost:9092"}
+	}
+	asking, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	defer func() { err = errors.Join(err, source.Leave(context.WithoutCancel(ctx))) }()
+	if err := source.Ping(asking); err != nil {
+		return s, flagged(err)
+	}
+	records, err := source.Sample(asking, topic, perPartition)
+	if err != nil {
+		return s, flagged(err)
+	}
+	about, err := source.Cluster().Describe(asking)
+	if err != nil {
+		return s, flagged(err)
+	}
+	if len(records) == 0 {
+		return s, &fencepost.Fault{Code: "topic-empty", Err: fmt.Errorf("topic %s has no record to sample; nothing was written", topic),
+			Help: "produce some, and try again"}
+	}
+	s.Draft = Draft{Brokers: brokers, Topic: topic}
+	s.Text = s.infer(records) // before the count: it fills the Draft
+	s.Text = counted(records, int(about.Topics[topic].Partitions)) + ": " + s.Text
+	return s, nil
+}
+
+// flagged gives a remedy in flags to what rooms say about the keys of a file that there is not yet.
+func flagged(err error) error {
+	var fault *fencepost.Fault
+	if !errors.As(err, &fault) {
+		fault = named(err)
+	}
+	out := *fault
+	switch out.Code {
+	case "broker-silent":
+		out.Help = "start it, or mend --brokers; to try one: fencepost broker"
+	case "topic-not-found":
+		out.Help = strings.ReplaceAll(out.Help, "mend source.topics", "mend --topic")
+	case "sasl-refused", "tls-mismatch", "tls-unknown-authority":
+		out.Help = "init speaks plain; for a cluster with TLS or users write the file by the keys of: fencepost init --schema"
+	}
+	return &out
+}
+
+// infer fills the Draft's decoder and columns, and says what the samples are.
+func (s *Sampled) infer(records []fencepost.Record) string {
+	in := decode.Infer(func(yield func([]byte) bool) {
+		for i := range records {
+			if !yield(records[i].Value) {
+				return
+			}
+		}
+	})
+	if !in.IsJSON() {
+		s.Decode = "raw"
+		why := cmp.Or(in.NotObject, "none has a value")
+		s.Columns = []DraftColumn{{Name: rawColumn, Type: decode.RawColumn().Type, Seen: "the value as it is: " + why}}
+		return "not all JSON objects: " + why
+	}
+	s.Decode = "json"
+	for _, c := range in.Columns {
+		s.Columns = append(s.Columns, DraftColumn{Name: c.Column, Type: c.Type, From: c.From, Unit: c.Unit.String(),
+			Null: c.Missing == decode.Null(), Seen: c.Comment})
+	}
+	fields := screen.Plural(len(in.Columns), "field")
+	if in.SameFields {
+		return "all JSON objects, the same " + fields
+	}
+	return "all JSON objects, " + fields + ", not all in each"
+}
+
+// counted says how many records a sample has, and of how many partitions.
+func counted(records []fencepost.Record, partitions int) string {
+	n := len(records)
+	switch {
+	case partitions <= 1:
+		return screen.Plural(n, "record")
+	case n == partitions*perPartition:
+		return fmt.Sprintf("%s, %d of each of %d partitions", screen.Plural(n, "record"), perPartition, partitions)
+	}
+	return fmt.Sprintf("%s, at most %d of each of %d partitions", screen.Plural(n, "record"), perPartition, partitions)
+}
+
+// Sinks lists the words of sink.
+func Sinks() []string {
+	var out []string
+	for _, k := range under("sink") {
+		out = append(out, k.name())
+	}
+	return out
+}
+
+// Topic is a topic of a broker, for a list.
+type Topic struct {
+	Name       string
+	Partitions int32
+	Offsets    int64
+}
+
+// Topics lists the topics of a broker, sorted by name.
+func Topics(ctx context.Context, broker string, timeout time.Duration) (topics []Topic, err error) {
+	source, err := kafka.Open(kafka.Config{Brokers: []string{broker}, Group: "fencepost-broker", Pattern: "."})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, source.Leave(context.WithoutCancel(ctx))) }()
+	asking, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	about, err := source.Cluster().Describe(asking)
+	if err != nil {
+		return nil, err
+	}
+	var asks []fencepost.Ask
+	for name, t := range about.Topics {
+		for p := range t.Partitions {
+			asks = append(asks, fencepost.Ask{TopicPartition: fencepost.TopicPartition{Topic: name, Partition: p}, LeaderEpoch: fencepost.NoEpoch})
+		}
+	}
+	held := map[string]int64{}
+	for tp, b := range source.Cluster().Bounds(asking, asks) {
+		if b.Err == nil {
+			held[tp.Topic] += int64(b.End - b.Earliest)
+		}
+	}
+	for name, t := range about.Topics {
+		topics = append(topics, Topic{name, t.Partitions, held[name]})
+	}
+	slices.SortFunc(topics, func(a, b Topic) int { return cmp.Compare(a.Name, b.Name) })
+	return topics, nil
+}

@@ -1,0 +1,320 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Two members: what one gets the other was asked to let go first, and only once it had.
+func TestHandOver(t *testing.T) {
+	for _, p := range protocols {
+		t.Run(p.String(), func(t *testing.T) {
+			onEach(t, func(t *testing.T, b *bench) {
+				name, group := b.topic(4), fencepost.Group(unique(t))
+				cfg := Config{Group: group, Topics: []string{name}, Protocol: p}
+				one, two := b.open(cfg), b.open(cfg)
+				h2 := &holder{}
+				h1 := &holder{wait: func(tps []fencepost.TopicPartition) {
+					for _, tp := range tps {
+						if h2.times(fmt.Sprintf("assigned %d", tp.Partition)) > 0 {
+							t.Errorf("%s was given away before it was let go", tp)
+						}
+					}
+				}}
+				if err := one.Start(t.Context(), h1); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "the first member has all", func() error { return wantCount(h1, 4) })
+				if err := two.Start(t.Context(), h2); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "they share", func() error {
+					if h1.count() != 2 || h2.count() != 2 {
+						return fmt.Errorf("%d and %d", h1.count(), h2.count())
+					}
+					return nil
+				})
+				if n := len(slices.DeleteFunc(h1.log(), func(e string) bool { return !strings.HasPrefix(e, "revoked") })); n != 2 {
+					t.Errorf("the first let go of %d partitions, want only the 2 that went: %v", n, h1.log())
+				}
+				h1.wait = nil
+				left := time.Now()
+				if err := two.Leave(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "the first has all again", func() error { return wantCount(h1, 4) })
+				t.Logf("taken over %s after Leave began", time.Since(left).Round(time.Millisecond))
+				for p := range int32(4) { // each is read on by its new owner
+					b.produce(b.cl, name, p, 1)
+				}
+				r := newReader(t, one)
+				for p := range int32(4) {
+					r.until(tp(name, p), 1)
+				}
+			})
+		})
+	}
+}
+
+// A pause outlives a revoke in the client: a partition that was parked here, went and came back must read again.
+func TestPauseEndsWithRevoke(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		name, group := b.topic(2), fencepost.Group(unique(t))
+		cfg := Config{Group: group, Topics: []string{name}}
+		one, two := b.open(cfg), b.open(cfg)
+		paused := fencepost.Start{Paused: true}
+		h1 := &holder{starts: map[fencepost.TopicPartition]fencepost.Start{tp(name, 0): paused, tp(name, 1): paused}}
+		if err := one.Start(t.Context(), h1); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "one has both", func() error { return wantCount(h1, 2) })
+		h2 := &holder{}
+		if err := two.Start(t.Context(), h2); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "they share", func() error { return wantCount(h2, 1) })
+		h1.Lock()
+		h1.starts = nil
+		h1.Unlock()
+		if err := two.Leave(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "one has both again", func() error { return wantCount(h1, 2) })
+		came := int32(-1)
+		for p := range int32(2) {
+			if h1.times(fmt.Sprintf("assigned %d", p)) == 2 {
+				came = p
+			}
+		}
+		b.produce(b.cl, name, 0, 1)
+		b.produce(b.cl, name, 1, 1)
+		r := newReader(t, one)
+		r.until(tp(name, came), 1)
+		if len(r.got[tp(name, 1-came)]) > 0 {
+			t.Error("the parked partition that stayed went on by itself")
+		}
+	})
+}
+
+// Takeover: a member that stopped without a word is evicted by its member ID, and the heir has its partitions in
+// milliseconds instead of a session timeout.
+func TestEvict(t *testing.T) {
+	for _, p := range protocols {
+		t.Run(p.String(), func(t *testing.T) {
+			onEach(t, func(t *testing.T, b *bench) {
+				name, group := b.topic(4), fencepost.Group(unique(t))
+				joined := make(chan string, 16)
+				cfg := Config{Group: group, Topics: []string{name}, Protocol: p, SessionTimeout: 20 * time.Second}
+				heir := b.open(cfg)
+				hh := &holder{}
+				if err := heir.Start(t.Context(), hh); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "the heir has all", func() error { return wantCount(hh, 4) })
+				cfg.Member = func(id string, _ int32) { joined <- id }
+				dead := b.open(cfg)
+				hd := &holder{}
+				if err := dead.Start(t.Context(), hd); err != nil {
+					t.Fatal(err)
+				}
+				id := <-joined
+				eventually(t, "they share", func() error { return wantCount(hd, 2) })
+				eventually(t, "the broker says so", func() error {
+					ms, err := heir.Members(t.Context())
+					if err != nil {
+						return err
+					}
+					i := slices.IndexFunc(ms, func(m Member) bool { return m.ID == id })
+					if len(ms) != 2 || i < 0 || len(ms[i].Partitions) != 2 || ms[i].ClientID != "fencepost" {
+						return fmt.Errorf("members %+v", ms)
+					}
+					return nil
+				})
+				began := time.Now()
+				if err := heir.Evict(t.Context(), id, "no-such-member"); err != nil {
+					t.Fatal(err)
+				}
+				for hh.times("assigned 0")+hh.times("assigned 1")+hh.times("assigned 2")+hh.times("assigned 3") < 6 {
+					if time.Since(began) > 10*time.Second {
+						t.Fatalf("not taken over: %v", hh.log())
+					}
+					time.Sleep(time.Millisecond)
+				}
+				t.Logf("assigned %s after the eviction", time.Since(began).Round(time.Millisecond))
+			})
+		})
+	}
+}
+
+// Marks come back as they went; another program's metadata gives zeros; the member commits only what it holds.
+func TestMirror(t *testing.T) {
+	for _, p := range protocols {
+		t.Run(p.String(), func(t *testing.T) {
+			onEach(t, func(t *testing.T, b *bench) {
+				name, group := b.topic(3), fencepost.Group(unique(t))
+				foreign := kadm.Offsets{}
+				foreign.Add(kadm.Offset{Topic: name, Partition: 2, At: 77, LeaderEpoch: -1, Metadata: "somebody's note"})
+				if err := b.adm.CommitAllOffsets(t.Context(), string(group), foreign); err != nil {
+					t.Fatal(err)
+				}
+				s, h := b.open(Config{Group: group, Topics: []string{name}, Protocol: p}), &holder{}
+				if err := s.Mirror(t.Context(), group, map[fencepost.TopicPartition]fencepost.Mirror{}); err != nil {
+					t.Error(err)
+				}
+				if err := s.Start(t.Context(), h); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "all are held", func() error { return wantCount(h, 3) })
+				d, err := s.Describe(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				ours := fencepost.Mirror{Offset: 1 << 60, LeaderEpoch: 3, Ledger: fencepost.LedgerID{1, 2, 255}, TopicID: d.Topics[name].ID}
+				without := fencepost.Mirror{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Ledger: ours.Ledger}
+				commit := map[fencepost.TopicPartition]fencepost.Mirror{tp(name, 0): ours, tp(name, 1): without, tp("not-held-"+name, 0): ours}
+				eventually(t, "the group takes the commit", func() error { return s.Mirror(t.Context(), group, commit) })
+				got, err := s.Mirrored(t.Context(), group)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := map[fencepost.TopicPartition]fencepost.Mirror{tp(name, 0): ours, tp(name, 1): without,
+					tp(name, 2): {Offset: 77, LeaderEpoch: fencepost.NoEpoch}}
+				if d := cmp.Diff(want, got); d != "" {
+					t.Errorf("mirrored (-want +got):\n%s", d)
+				}
+				none, err := s.Mirrored(t.Context(), fencepost.Group("none-"+unique(t)))
+				if err != nil || len(none) != 0 {
+					t.Errorf("an unknown group holds %v, %v", none, err)
+				}
+				// A position of a topic that is gone is refused by its ID.
+				gone := ours
+				gone.TopicID[0] ^= 0xff
+				if err := s.Mirror(t.Context(), group, map[fencepost.TopicPartition]fencepost.Mirror{tp(name, 0): gone}); err == nil {
+					t.Error("a commit under another topic ID was taken")
+				}
+			})
+		})
+	}
+}
+
+func TestMarks(t *testing.T) {
+	m := fencepost.Mirror{Ledger: fencepost.LedgerID{0xb1, 15: 9}, TopicID: fencepost.TopicID{1, 15: 2}}
+	text := marks(m)
+	if len(text) > 200 {
+		t.Errorf("%d bytes: %s", len(text), text)
+	}
+	for _, test := range []struct {
+		text   string
+		ledger fencepost.LedgerID
+		topic  fencepost.TopicID
+	}{
+		{text, m.Ledger, m.TopicID},
+		{text + " later=field", m.Ledger, m.TopicID},
+		{marks(fencepost.Mirror{Ledger: m.Ledger}), m.Ledger, fencepost.TopicID{}},
+		{"", fencepost.LedgerID{}, fencepost.TopicID{}},
+		{"fencepost/2 " + text, fencepost.LedgerID{}, fencepost.TopicID{}},
+		{strings.Replace(text, "ledger=b1", "ledger=zz", 1), fencepost.LedgerID{}, fencepost.TopicID{}},
+		{strings.Replace(text, "topic=", "topic=!", 1), fencepost.LedgerID{}, fencepost.TopicID{}},
+	} {
+		if l, id := parseMarks(test.text); l != test.ledger || id != test.topic {
+			t.Errorf("%q gives %s, %s", test.text, l, id)
+		}
+	}
+}
+
+func FuzzMarks(f *testing.F) {
+	f.Add("fencepost/1 ledger=b1946ac921494f0d9c5e0d7a3c1e8f42 topic=4dYkQ3v9TQyq0b7sWm1z2A")
+	f.Fuzz(func(t *testing.T, text string) {
+		l, id := parseMarks(text)
+		if l2, id2 := parseMarks(marks(fencepost.Mirror{Ledger: l, TopicID: id})); l2 != l || id2 != id {
+			t.Errorf("%q: %s %s came back as %s %s", text, l, id, l2, id2)
+		}
+	})
+}
+
+// A member that the coordinator forgot loses everything at once, and joins again.
+func TestLost(t *testing.T) {
+	c := fake(t)
+	b := newBench(t, c.ListenAddrs())
+	name := b.topic(2)
+	s, h := b.open(Config{Topics: []string{name}, SessionTimeout: 2 * time.Second}), &holder{}
+	if err := s.Start(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "both are held", func() error { return wantCount(h, 2) })
+	forget := b.open(Config{Group: s.cfg.Group})
+	id, _ := s.client.GroupMetadata()
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group = string(s.cfg.Group)
+	m := kmsg.NewLeaveGroupRequestMember()
+	m.MemberID = id
+	req.Members = append(req.Members, m)
+	if _, err := req.RequestWith(t.Context(), forget.client); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "lost and taken again", func() error {
+		if h.times("lost 0") != 1 || h.times("lost 1") != 1 || h.count() != 2 {
+			return fmt.Errorf("%v", h.log())
+		}
+		return nil
+	})
+}
+
+// Static membership: a worker that comes back under its name has its partitions without anybody else being asked.
+func TestStatic(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		name, group := b.topic(4), fencepost.Group(unique(t))
+		open := func(instance string) (*Source, *holder) {
+			s, h := b.open(Config{Group: group, Topics: []string{name}, InstanceID: instance, SessionTimeout: 10 * time.Second}), &holder{}
+			if err := s.Start(t.Context(), h); err != nil {
+				t.Fatal(err)
+			}
+			return s, h
+		}
+		_, stays := open("w1")
+		goes, first := open("w2")
+		eventually(t, "they share", func() error {
+			if stays.count() != 2 || first.count() != 2 {
+				return fmt.Errorf("%d and %d", stays.count(), first.count())
+			}
+			return nil
+		})
+		before := len(stays.log())
+		if err := goes.Leave(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		back, second := open("w2")
+		eventually(t, "it is back", func() error { return wantCount(second, 2) })
+		if t.Name() == "TestStatic/kafka" { // kfake rebalances on a static restart
+			if d := cmp.Diff(before, len(stays.log())); d != "" {
+				t.Errorf("the other one was disturbed: %v", stays.log())
+			}
+		}
+		// A second worker under the same name: the older one is told.
+		_, _ = open("w2")
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+		defer cancel()
+		for {
+			_, err := back.Poll(ctx)
+			if err != nil {
+				f := wantFault(t, err, "instance-taken")
+				if !strings.Contains(f.Error(), "instance_id w2 is in the group already, from 127.") {
+					t.Errorf("says %q", f.Error())
+				}
+				return
+			}
+			if ctx.Err() != nil {
+				t.Fatal("the older one was not told")
+			}
+		}
+	})
+}

@@ -1,0 +1,111 @@
+package postgres
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/fencepost/fencepost"
+)
+
+func TestFindEnd(t *testing.T) {
+	for _, c := range []struct{ sql, want string }{
+		{"insert into o select v from batch", ""},
+		{"insert into o select v from batch; commit", "COMMIT line 1, column 36"},
+		{"COMMIT AND CHAIN", "COMMIT line 1, column 1"},
+		{"insert into o values (1);\n  end;", "END line 2, column 3"},
+		{"insert into o values ('; commit')", ""},
+		{"insert into o values ('it''s; commit')", ""},
+		{`insert into o values (E'\'; commit')`, ""},
+		{`insert into o values ('\'); commit`, "COMMIT line 1, column 29"},
+		{`select 1 as "; commit"`, ""},
+		{"-- commit;\nselect 1", ""},
+		{"select 1 -- ;\n; commit", "COMMIT line 2, column 3"},
+		{"/* ; /* commit */ ; commit */ select 1", ""},
+		{"do $$ begin; commit; end $$", ""},
+		{"do $x$ ; $$ ; commit $x$; rollback", "ROLLBACK line 1, column 27"},
+		{"select $1; commit", "COMMIT line 1, column 12"},
+		{"savepoint a; rollback to a", ""},
+		{"savepoint a; rollback work to savepoint a; select 1", ""},
+		{"rollback; select to_char(1, '')", "ROLLBACK line 1, column 1"},
+		{"prepare transaction 'x'", "PREPARE TRANSACTION line 1, column 1"},
+		{"prepare p as select 1", ""},
+		{"abort", "ABORT line 1, column 1"},
+		{"start transaction", "START line 1, column 1"},
+		{"create table commits (v int)", ""},
+		{"insert into o select 'x", ""},
+		{"", ""},
+		{";;", ""},
+	} {
+		got := ""
+		if e := findEnd(c.sql); e != nil {
+			got = e.word + strings.TrimSuffix(strings.TrimPrefix(e.help(), "take that statement out:"), " of the SQL")
+		}
+		if got != c.want {
+			t.Errorf("findEnd(%q): got %q, want %q", c.sql, got, c.want)
+		}
+	}
+}
+
+func TestNamesAreWords(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want bool
+	}{
+		{"select _key from batch", true}, {"_key", true}, {"b._key,", true}, {`"_key"`, true},
+		{"_keys", false}, {"my_key", false}, {"x_key and _key", true}, {"", false}, {"ß_key", false},
+	} {
+		if got := names(c.text, "_key"); got != c.want {
+			t.Errorf("names(%q, _key): got %t, want %t", c.text, got, c.want)
+		}
+	}
+}
+
+func TestConfigIsRefused(t *testing.T) {
+	const dsn = "postgres://app:s3cret@localhost/shop"
+	for _, c := range []struct {
+		config Config
+		want   string
+	}{
+		{Config{DSN: dsn}, "exactly one"},
+		{Config{DSN: dsn, Table: "t", SQL: "select 1"}, "exactly one"},
+		{Config{DSN: dsn, SQL: "select 1", Key: []string{"k"}}, "Key needs Table"},
+		{Config{DSN: dsn, Table: "a.b.c"}, "neither a name nor schema.name"},
+		{Config{DSN: dsn, Table: "t", Lanes: -1}, "Lanes is -1"},
+		{Config{DSN: dsn, Table: "t", CommitTimeout: 1}, "CommitTimeout"},
+		{Config{DSN: "postgres://app:s3cret@localhost:port/shop", Table: "t"}, "can not be read"},
+		{Config{DSN: "postgres://app:s3cret%zz@localhost/shop", Table: "t"}, "can not be read"},
+		{Config{DSN: "host=localhost password='s3cret", Table: "t"}, "can not be read"},
+	} {
+		_, err := Open(t.Context(), c.config)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("Open(%+v): got %v, want an error with %q", c.config, err, c.want)
+			continue
+		}
+		f := new(fencepost.Fault)
+		if strings.Contains(err.Error(), "s3cret") || errors.As(err, &f) && strings.Contains(f.Help, "s3cret") {
+			t.Errorf("Open shows the password: %v", err)
+		}
+	}
+}
+
+func TestDDL(t *testing.T) {
+	columns := []fencepost.ColumnSpec{{Name: "date", Type: fencepost.Timestamp}, {Name: "delay", Type: fencepost.Int}, {Name: "Origin", Type: fencepost.Text}}
+	sql := DDL(Config{Table: "shop.flights", Key: []string{"Origin"}}, columns)
+	for _, want := range []string{
+		"-- Fencepost ledger version 1 for Postgres. Run by the database's owner; twice changes nothing.\n",
+		`CREATE TABLE IF NOT EXISTS shop.flights (date timestamptz, delay bigint, "Origin" text, PRIMARY KEY ("Origin"));  -- from schema` + "\n",
+		"GRANT SELECT, INSERT, UPDATE ON fencepost_groups, fencepost_ledger, shop.flights TO fencepost_app;\n",
+		"GRANT SELECT, INSERT ON fencepost_moves TO fencepost_app;\n",
+	} {
+		if !strings.Contains(sql, want) {
+			t.Errorf("DDL lacks %q:\n%s", want, sql)
+		}
+	}
+	if sql := DDL(Config{Table: "flights"}, columns); !strings.Contains(sql, "GRANT SELECT, INSERT ON fencepost_moves, flights TO fencepost_app;\n") {
+		t.Errorf("DDL of an append table:\n%s", sql)
+	}
+	if sql := DDL(Config{SQL: "select 1"}, columns); strings.Contains(sql, "-- from schema") {
+		t.Errorf("DDL of SQL makes a table:\n%s", sql)
+	}
+}

@@ -1,0 +1,199 @@
+package fencepost_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// scene is what the lines of one case of testdata/reconcile have said so far.
+type scene struct {
+	stored  fencepost.Stored
+	answers []fencepost.Answer
+	policy  fencepost.Policy
+}
+
+// The decision table of testdata/reconcile; its README says how a case is written.
+func TestReconcileTable(t *testing.T) {
+	files, err := filepath.Glob("testdata/reconcile/*.txt")
+	if err != nil || len(files) < 13 {
+		t.Fatalf("files of the decision table: got %d (%v), want one a verdict", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var s *scene
+			var title string
+			decisions := 0
+			for i, l := range strings.Split(string(text), "\n") {
+				at := fmt.Sprintf("%s:%d", file, i+1)
+				switch {
+				case strings.TrimSpace(l) == "" || strings.HasPrefix(l, "#"):
+				case !strings.HasPrefix(l, " "):
+					title = l
+					s = &scene{stored: fencepost.Stored{TopicPartition: fencepost.TopicPartition{Topic: "flights"}, Mirror: -1}}
+				case strings.HasPrefix(l, "  decide "):
+					decisions++
+					want := strings.TrimPrefix(l, "  decide ")
+					if got := told(fencepost.Reconcile(s.stored, s.answers, s.policy)); got != want {
+						t.Errorf("%s: %s\n got %s\nwant %s", at, title, got, want)
+					}
+				default:
+					if err := s.read(strings.Fields(l)); err != nil {
+						t.Fatalf("%s: %v", at, err)
+					}
+				}
+			}
+			if decisions == 0 {
+				t.Errorf("%s decides nothing", file)
+			}
+		})
+	}
+}
+
+// read takes one line of a case.
+func (s *scene) read(words []string) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("read line %q: %v", strings.Join(words, " "), r)
+		}
+	}()
+	switch line := strings.Join(words, " "); {
+	case line == "stored absent":
+		s.stored.Position = fencepost.Position{}
+	case words[0] == "stored":
+		s.stored.Position = fencepost.Position{Offset: offset(words[1]), LeaderEpoch: fencepost.LeaderEpoch(after(words, "epoch", -1)),
+			Fence: 1, TopicID: topicOf(words)}
+	case words[0] == "roster":
+		s.stored.Roster = fencepost.RosterEntry{Partitions: int32(offset(words[1])), TopicID: topicOf(words)}
+	case words[0] == "partition":
+		s.stored.Partition = int32(offset(words[1]))
+	case words[0] == "mirror":
+		s.stored.Mirror = offset(words[1])
+	case words[0] == "cluster":
+		s.stored.ClusterID = words[1]
+	case line == "by pattern":
+		s.stored.ByPattern = true
+	case line == "forget brokers":
+		s.answers = nil
+	case line == "broker no answer":
+		s.answers = append(s.answers, fencepost.Answer{Bounds: fencepost.Bounds{Err: fmt.Errorf("metadata: %w", fencepost.ErrNoAnswer)}})
+	case line == "broker no topic":
+		s.answers = append(s.answers, fencepost.Answer{Bounds: fencepost.Bounds{Err: fmt.Errorf("metadata: %w", fencepost.ErrNoTopic)}})
+	case strings.HasPrefix(line, "broker log "):
+		low, high, _ := strings.Cut(words[2], "..")
+		s.answers = append(s.answers, fencepost.Answer{ClusterID: word(words, "cluster"), Bounds: fencepost.Bounds{TopicID: topicOf(words),
+			Earliest: offset(low), Stable: offset(high), End: offset(high), EndEpoch: fencepost.NoEpoch,
+			EpochEnd: after(words, "ends", -1), AtTime: after(words, "at", -1)}})
+	case line == "policy earliest everywhere":
+		s.policy = fencepost.EarliestEverywhere(s.policy.Start)
+	case words[0] == "policy":
+		*map[string]*fencepost.Choice{"aged-out": &s.policy.AgedOut, "recreated": &s.policy.Recreated,
+			"truncated": &s.policy.Truncated, "lost-row": &s.policy.LostRow}[words[1]] = choice(words[2])
+	case words[0] == "start":
+		s.policy.Start = s.start(words)
+	default:
+		return fmt.Errorf("read line %q: not a line of a case", line)
+	}
+	return nil
+}
+
+// start reads a start line.
+func (s *scene) start(words []string) fencepost.StartAt {
+	switch words[1] {
+	case "earliest":
+		return fencepost.StartAt{}
+	case "latest":
+		return fencepost.StartAt{Kind: fencepost.StartLatest}
+	case "time":
+		return fencepost.StartAt{Kind: fencepost.StartTime, Time: time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)}
+	}
+	tp := s.stored.TopicPartition
+	if words[2] == "other" {
+		tp.Partition++
+		words[2] = "1"
+	}
+	return fencepost.StartAt{Kind: fencepost.StartOffsets, Offsets: map[fencepost.TopicPartition]fencepost.Offset{tp: offset(words[2])}}
+}
+
+// told is a Decision in the words of the decision table.
+func told(d fencepost.Decision) string {
+	count := func(n int64) string {
+		switch n {
+		case 0:
+			return "none"
+		case fencepost.UnknownLoss:
+			return "unknown"
+		}
+		return strconv.FormatInt(n, 10)
+	}
+	s := d.Verdict.String() + ": " + d.Action.String()
+	if d.Action == fencepost.MoveOn {
+		s += fmt.Sprintf(" to %d", d.Next.Offset)
+		if d.Next.TopicID != (fencepost.TopicID{}) {
+			s += " of " + string(d.Next.TopicID[15:])
+		}
+		s += fmt.Sprintf(" by %s passing %s", d.Cause, count(d.AtMost))
+	}
+	if d.Lost != 0 {
+		s += ", lost " + count(d.Lost)
+	}
+	if d.Diverged >= 0 {
+		s += fmt.Sprintf(", parts at %d", d.Diverged)
+	}
+	return s
+}
+
+// offset reads a number; the reader of the line recovers its panic.
+func offset(s string) fencepost.Offset {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return fencepost.Offset(n)
+}
+
+// word is the word behind a key, empty without one.
+func word(words []string, key string) string {
+	for i, w := range words[:len(words)-1] {
+		if w == key {
+			return words[i+1]
+		}
+	}
+	return ""
+}
+
+// after is the number behind a key.
+func after(words []string, key string, none fencepost.Offset) fencepost.Offset {
+	if w := word(words, key); w != "" {
+		return offset(w)
+	}
+	return none
+}
+
+// topicOf is the topic ID of a letter.
+func topicOf(words []string) (id fencepost.TopicID) {
+	if w := word(words, "topic"); w != "" {
+		id[15] = w[0]
+	}
+	return id
+}
+
+// choice reads a policy's word.
+func choice(s string) fencepost.Choice {
+	for c := fencepost.Park; c <= fencepost.Divergence; c++ {
+		if c.String() == s {
+			return c
+		}
+	}
+	panic("no such choice: " + s)
+}

@@ -39,9 +39,10 @@ type Config struct {
 	Kills   int            // zero: 7; at least 5 of them must hit, or all if there are fewer
 	Rate    int            // records a second and worker. Zero: 15,000
 
-	Out  io.Writer // the proof
-	Err  io.Writer // the story
-	Look Look
+	Out, Err         io.Writer // the proof, and the story that leads to it. Needed
+	OutLook, ErrLook Look
+	// Report is told what was found, before a broker is kept. Zero: nobody.
+	Report func(Report)
 	// Next are the commands to type next, given the folder as the user wrote it and the broker's address.
 	Next func(folder, broker string) []Hint
 }
@@ -98,7 +99,7 @@ type house struct {
 // Errors: ErrNotProven; ErrCutShort; *fencepost.Fault for what a person has to mend.
 func Run(ctx context.Context, cfg Config) (err error) {
 	cfg = cfg.withDefaults()
-	h := &house{cfg: cfg, story: &story{out: cfg.Err, look: cfg.Look, began: time.Now()}}
+	h := &house{cfg: cfg, story: &story{out: cfg.Err, look: cfg.ErrLook, began: time.Now()}}
 	h.title()
 	if h.folder, err = claim(cfg.Dir); err != nil {
 		return err
@@ -122,6 +123,9 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return h.cutShort(ctx, err)
 	}
 	h.print(p)
+	if cfg.Report != nil {
+		cfg.Report(h.report(p))
+	}
 	if cfg.Keep {
 		if err := h.stay(ctx); err != nil {
 			return err
@@ -137,7 +141,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 func (h *house) title() {
 	text := fmt.Sprintf("%s flights, embedded broker to SQLite, %s/s so that there is time to kill. Seed %d.",
 		screen.Count(h.cfg.Flights.Len()), screen.Count(workers*h.cfg.Rate), h.cfg.Seed)
-	fmt.Fprintln(h.cfg.Err, screen.Wrap(text, 0, h.cfg.Look.Width)+"\n")
+	fmt.Fprintln(h.cfg.Err, screen.Wrap(text, 0, h.cfg.ErrLook.Width)+"\n")
 }
 
 // openBroker starts the broker at its usual address, or at a free one if somebody listens there.
@@ -251,7 +255,7 @@ func (h *house) count(ctx context.Context, p *proof) (err error) {
 
 // print writes the proof.
 func (h *house) print(p *proof) {
-	look, took := h.cfg.Look, time.Since(h.story.began)
+	look, took := h.cfg.OutLook, time.Since(h.story.began)
 	fmt.Fprintln(h.cfg.Err)
 	fmt.Fprint(h.cfg.Out, p.table(look), "\n", p.delaysLine(look), p.chainLine(look), "\n", p.end(look, took, h.folder.name))
 	if h.cfg.Next != nil {

@@ -13,13 +13,12 @@ import (
 	"github.com/fencepost/fencepost/internal/screen"
 )
 
-// Look is how the screen may write.
+// Look is how a stream may be written to.
 type Look struct {
-	Paint   screen.Paint // nil: no colour
-	Redraw  bool         // a terminal: the bar is drawn again and again
-	Width   int          // of the terminal; 0: nothing is wrapped
-	ASCII   bool         // bars of # and .
-	Program string       // as the program was called: fencepost, go run ./cmd/fencepost
+	Paint  screen.Paint // nil: no colour
+	Redraw bool         // a terminal: the bar is drawn again and again
+	Width  int          // of the terminal; 0: nothing is wrapped
+	ASCII  bool         // bars of # and .
 }
 
 // story tells a quickstart on stderr, as it goes.

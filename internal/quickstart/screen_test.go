@@ -37,7 +37,7 @@ func shown(origins int) *proof {
 func screenOf(look Look, p *proof) string {
 	var err, out bytes.Buffer
 	began := time.Unix(0, 0)
-	h := &house{cfg: Config{Flights: flights.First200k(), Rate: 10_000, Seed: 20261121, Out: &out, Err: &err, Look: look}}
+	h := &house{cfg: Config{Flights: flights.First200k(), Rate: 10_000, Seed: 20261121, Out: &out, Err: &err, ErrLook: look}}
 	h.story = &story{out: &err, look: look, began: began}
 	h.title()
 	h.story.line(began.Add(100*time.Millisecond), "broker", "embedded, on disk, at %s", address)

@@ -18,12 +18,13 @@ import (
 //	quickstart   BEGIN  compare-and-set  rows  COMMIT                              wait for the pace
 //	control      BEGIN  rows  COMMIT     wait for the pace     BEGIN  compare-and-set  COMMIT
 //
-// Both are slowed to the same pace. In the control the wait stands between the two commits, not behind them: that makes
-// the window wide on purpose, so that a handful of kills shows within seconds what a job meets once in months.
+// Both are slowed to the same pace. In the control the wait stands between the two commits, not behind them, and is at
+// least three times as long as the rows took: that makes the window wide on purpose, so that a handful of kills shows
+// within seconds what a job meets once in months. What a kill then leaves behind is the same, however wide the window.
 type Control struct {
 	sink fencepost.Sink
 	path string
-	rate int // records a second
+	rate int // records a second, above 0
 }
 
 var _ fencepost.Sink = (*Control)(nil)
@@ -63,18 +64,17 @@ type controlLane struct {
 
 // Commit makes the rows durable, waits, and then moves the ledger.
 func (l *controlLane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	began := time.Now()
 	if err := l.rows(b); err != nil {
 		return fmt.Errorf("commit rows: %w", err)
 	}
-	if l.control.rate > 0 {
-		pace := time.Duration(b.Rows()) * time.Second / time.Duration(l.control.rate)
-		timer := time.NewTimer(pace)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	pace := time.Duration(b.Rows()) * time.Second / time.Duration(max(1, l.control.rate))
+	timer := time.NewTimer(max(pace, 3*time.Since(began)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	return l.control.Ledger().Move(ctx, w, b.Moves(nil))
 }

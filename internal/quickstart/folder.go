@@ -91,5 +91,5 @@ func unwritable(name string, err error) error {
 		err = path.Err
 	}
 	return &fencepost.Fault{Code: "folder-not-writable", Exit: 1, Err: fmt.Errorf("%s: cannot be written: %w", name, err),
-		Help: "--dir with a folder of yours, on a disk with 200 MiB free"}
+		Help: "--dir with a folder of yours, on a disk with 64 MiB free"}
 }

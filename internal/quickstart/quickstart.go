@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"time"
 
@@ -35,9 +36,9 @@ type Config struct {
 	// Env is the environment of the workers. Zero: ours.
 	Env []string
 
-	Flights *flights.Table // zero: the first 200,000
-	Kills   int            // zero: 7; at least 5 of them must hit, or all if there are fewer
-	Rate    int            // records a second and worker. Zero: 15,000
+	Flights iter.Seq[flights.Flight] // zero: the first 200,000
+	Kills   int                      // zero: 7; at least 5 of them must hit, or all if there are fewer
+	Rate    int                      // records a second and worker. Zero: 15,000
 
 	Out, Err         io.Writer // the proof, and the story that leads to it. Needed
 	OutLook, ErrLook Look
@@ -69,7 +70,7 @@ func (c Config) withDefaults() Config {
 		c.Dir = "fencepost-quickstart"
 	}
 	if c.Flights == nil {
-		c.Flights = flights.First200k()
+		c.Flights = flights.First200k().All()
 	}
 	if c.Kills == 0 {
 		c.Kills = 7
@@ -99,7 +100,7 @@ type house struct {
 // Errors: ErrNotProven; ErrCutShort; *fencepost.Fault for what a person has to mend.
 func Run(ctx context.Context, cfg Config) (err error) {
 	cfg = cfg.withDefaults()
-	h := &house{cfg: cfg, story: &story{out: cfg.Err, look: cfg.ErrLook, began: time.Now()}}
+	h := &house{cfg: cfg, truth: flights.TruthOf(cfg.Flights), story: &story{out: cfg.Err, look: cfg.ErrLook, began: time.Now()}}
 	h.title()
 	if h.folder, err = claim(cfg.Dir); err != nil {
 		return err
@@ -140,7 +141,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 // title is the first line: what is about to run.
 func (h *house) title() {
 	text := fmt.Sprintf("%s flights, embedded broker to SQLite, %s/s so that there is time to kill. Seed %d.",
-		screen.Count(h.cfg.Flights.Len()), screen.Count(workers*h.cfg.Rate), h.cfg.Seed)
+		screen.Count(h.truth.Rows), screen.Count(workers*h.cfg.Rate), h.cfg.Seed)
 	fmt.Fprintln(h.cfg.Err, screen.Wrap(text, 0, h.cfg.ErrLook.Width)+"\n")
 }
 
@@ -195,7 +196,7 @@ func (h *house) prove(ctx context.Context) (*proof, error) {
 // produce writes the flights, both pipelines and both databases.
 func (h *house) produce(ctx context.Context) error {
 	fed, err := feed.Produce(ctx, feed.Config{Brokers: []string{h.broker.Addr()}, Topic: topic, Partitions: partitions,
-		Flights: h.cfg.Flights.All()})
+		Flights: h.cfg.Flights})
 	if err != nil {
 		return err
 	}
@@ -203,7 +204,6 @@ func (h *house) produce(ctx context.Context) error {
 	for p := range int32(partitions) {
 		h.ends[p] = fed.Partitions[p]
 	}
-	h.truth = h.cfg.Flights.Truth()
 	h.story.now("produced", "%s records to topic %s, %d partitions, keyed by origin", screen.Count(fed.Records), topic, partitions)
 	for _, p := range []plot{mainPlot, controlPlot} {
 		if err := makeTables(h.folder.in(p.database)); err != nil {

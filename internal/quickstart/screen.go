@@ -75,14 +75,16 @@ func (s *story) progress(done, total int64, kills int) {
 		s.window = s.window[1:]
 	}
 	first := s.window[0]
-	text := fmt.Sprintf("  %s of %s   %s   %s", screen.Count(done), screen.Count(total),
-		screen.Rate(done-first.done, now.Sub(first.at)), screen.Plural(kills, "kill"))
+	all := screen.Count(total)
+	// Of one width as long as it lasts, so that the bar does not shiver.
+	text := fmt.Sprintf("  %*s of %s   %9s   %-8s", len(all), screen.Count(done), all, screen.Rate(done-first.done, now.Sub(first.at)),
+		screen.Plural(kills, "kill"))
 	width := s.look.Width
 	if width == 0 {
 		width = 80
 	}
 	bar := drawBar(done, total, min(40, width-8-len(text)), s.look.ASCII)
-	fmt.Fprint(s.out, "\r       "+bar+text+"\x1b[K")
+	fmt.Fprint(s.out, "\r       "+bar+strings.TrimRight(text, " ")+"\x1b[K")
 	s.bar = true
 }
 

@@ -37,7 +37,7 @@ func shown(origins int) *proof {
 func screenOf(look Look, p *proof) string {
 	var err, out bytes.Buffer
 	began := time.Unix(0, 0)
-	h := &house{cfg: Config{Flights: flights.First200k(), Rate: 10_000, Seed: 20261121, Out: &out, Err: &err, ErrLook: look}}
+	h := &house{truth: flights.Truth{Total: flights.Total{Rows: 200_000}}, cfg: Config{Rate: 10_000, Seed: 20261121, Out: &out, Err: &err, ErrLook: look}}
 	h.story = &story{out: &err, look: look, began: began}
 	h.title()
 	h.story.line(began.Add(100*time.Millisecond), "broker", "embedded, on disk, at %s", address)
@@ -98,8 +98,8 @@ func TestBarIsRedrawnOnATerminalOnly(t *testing.T) {
 		look Look
 		want string
 	}{
-		{Look{Redraw: true, Width: 100}, "████████████████████░░░░░░░░░░░░░░░░░░░░  50 of 100   0/s   1 kill"},
-		{Look{Redraw: true, Width: 60, ASCII: true}, "       #############.............  50 of 100   0/s   1 kill"},
+		{Look{Redraw: true, Width: 100}, "████████████████████░░░░░░░░░░░░░░░░░░░░   50 of 100         0/s   1 kill"},
+		{Look{Redraw: true, Width: 60, ASCII: true}, "       ########.........   50 of 100         0/s   1 kill"},
 	} {
 		out.Reset()
 		s := &story{out: &out, began: time.Now(), look: c.look}

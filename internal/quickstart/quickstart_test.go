@@ -38,7 +38,7 @@ func small(t *testing.T, out, story *bytes.Buffer) Config {
 	as := func(plays string) func(string) []string {
 		return func(file string) []string { return []string{"/usr/bin/env", playsEnv + "=" + plays, exe, file} }
 	}
-	return Config{Dir: filepath.Join(t.TempDir(), "a folder"), Seed: 1, Flights: first(8_000), Kills: 5, Rate: 2_000,
+	return Config{Dir: filepath.Join(t.TempDir(), "a folder"), Seed: 1, Flights: first(6_000), Kills: 5, Rate: 2_000,
 		Worker: as("run"), Control: as("control"), Out: out, Err: story}
 }
 
@@ -53,8 +53,8 @@ func TestWholeProof(t *testing.T) {
 	}
 	t.Logf("\n%s%s", story.String(), out.String())
 	for _, want := range []string{
-		`(?m)^8,000 flights, embedded broker to SQLite, 6,000/s so that there is time to kill\. Seed 1\.$`,
-		`(?m)^ *[0-9.]+s  produced  8,000 records to topic flights, 4 partitions, keyed by origin$`,
+		`(?m)^6,000 flights, embedded broker to SQLite, 6,000/s so that there is time to kill\. Seed 1\.$`,
+		`(?m)^ *[0-9.]+s  produced  6,000 records to topic flights, 4 partitions, keyed by origin$`,
 		`(?m)^ *[0-9.]+s  kill -9   worker [123] \(pid \d+\) at +[0-9,]+ rows; back after [0-9.]+m?s$`,
 		`(?m)^ *[0-9.]+s  finished  5 kills, lag 0$`,
 	} {
@@ -62,9 +62,9 @@ func TestWholeProof(t *testing.T) {
 			t.Errorf("the story has no line %s", want)
 		}
 	}
-	truth := flights.TruthOf(first(8_000))
+	truth := flights.TruthOf(first(6_000))
 	for _, want := range []string{
-		fmt.Sprintf(`(?m)^fencepost +8,000 +.* +%d  equal$`, len(truth.Origins)),
+		fmt.Sprintf(`(?m)^fencepost +6,000 +.* +%d  equal$`, len(truth.Origins)),
 		`(?m)^control +[0-9,]+ .* rows? doubled, by [1-5] of 5 kills$`,
 		`(?m)^chain +[0-9, +]+ offsets, \d+ commits: no hole, no overlap$`,
 		`(?m)^PROVEN        5 workers killed, 0 rows lost, 0 rows doubled`,
@@ -74,9 +74,9 @@ func TestWholeProof(t *testing.T) {
 		}
 	}
 	switch {
-	case !report.Proven || report.Run.Sums != report.Truth || report.Truth.Rows != 8_000:
+	case !report.Proven || report.Run.Sums != report.Truth || report.Truth.Rows != 6_000:
 		t.Errorf("the report says %+v", report)
-	case report.Control.Rows != 8_000+report.Control.Doubled || report.Control.Doubled == 0:
+	case report.Control.Rows != 6_000+report.Control.Doubled || report.Control.Doubled == 0:
 		t.Errorf("the control has %d rows and %d doubled", report.Control.Rows, report.Control.Doubled)
 	}
 	for _, k := range append(report.Run.Kills, report.Control.Kills...) {

@@ -12,7 +12,7 @@ import (
 )
 
 var checkManual = manual{
-	what: "Read the file, ask brokers and database, derive what the pipeline promises, and say why. It changes nothing.",
+	what: "Read the file, ask brokers and database, derive the promise and say why. It changes nothing.",
 	examples: []example{
 		{"fencepost check flights.yaml", "everything that is wrong, at once"},
 		{"fencepost check flights.yaml -o json", "one object, for programs"},

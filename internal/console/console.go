@@ -78,6 +78,7 @@ func (c *Console) Began(topics string, partitions int, into, promise, worker str
 	if partitions > 0 {
 		what += " (" + screen.Plural(partitions, "partition") + ")"
 	}
+	c.mu.pace.see(c.cfg.Now(), 0)
 	c.header(string(c.cfg.Group), fmt.Sprintf("%s -> %s   %s   worker %s", what, into, promise, worker))
 }
 

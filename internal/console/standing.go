@@ -176,7 +176,9 @@ func (c *Console) bar(s engine.Status, now time.Time) string {
 		figures += "   " + left
 	}
 	percent := fmt.Sprintf("%3d%%  ", int(part*100))
-	width := min(most, c.cfg.Width-1-len(percent)-2-utf8.RuneCountInString(figures))
+	// The longest figures of most runs: the bar keeps its width while they grow.
+	room := max(utf8.RuneCountInString(figures), 2*len(screen.Count(total))+len(" of    1,000,000/s   0.9s left"))
+	width := min(most, c.cfg.Width-1-len(percent)-2-room)
 	if width < 8 {
 		return percent + figures
 	}

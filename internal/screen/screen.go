@@ -134,7 +134,12 @@ func Wrap(text string, indent, width int) string {
 		switch {
 		case i == 0:
 		case at+1+n > width && at > indent:
-			b.WriteString("\n" + strings.Repeat(" ", indent))
+			if n == 0 { // the second of two spaces: nothing stands there yet
+				continue
+			}
+			trimmed := strings.TrimRight(b.String(), " ")
+			b.Reset()
+			b.WriteString(trimmed + "\n" + strings.Repeat(" ", indent))
 			at = indent
 		default:
 			b.WriteByte(' ')

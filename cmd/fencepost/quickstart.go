@@ -23,8 +23,8 @@ import (
 const quickstartFolder = "fencepost-quickstart"
 
 var quickstartManual = manual{
-	what: "See exactly once proven, without a server: workers are killed with SIGKILL, and rows, sums and offsets compared\n" +
-		"with the truth, beside a control that commits offsets apart from rows.",
+	what: "See exactly once proven, without a server: workers are killed with SIGKILL, then rows, sums and\n" +
+		"offsets are compared with the truth, beside a control that commits its offsets apart from its rows.",
 	examples: []example{
 		{"fencepost quickstart", "about 20s; leaves the folder fencepost-quickstart"},
 		{"fencepost quickstart --seed 7", "other kills"},
@@ -32,11 +32,11 @@ var quickstartManual = manual{
 	},
 	usage: "fencepost quickstart [flags]",
 	flags: []string{
-		"--dir PATH  the folder; one that an earlier quickstart made is emptied first. Default: fencepost-quickstart",
-		"--seed N  places and victims of the kills. Default: today's date, 20261121",
+		"--dir PATH  the folder; emptied first, if quickstart made it. Default: fencepost-quickstart",
+		"--seed N  where the kills fall, and on whom. Default: today's date, 20261121",
 		"--keep  leave the broker in the foreground at the end, until Ctrl-C",
 	},
-	exit: "0 proven   1 error   2 usage   3 not proven   4 refused: the folder is not its own, or in use",
+	exit: "0 proven   1 error   2 usage   3 not proven   4 refused: another's folder, or one in use",
 	see:  "init, check, run",
 }
 
@@ -63,19 +63,39 @@ func (a *app) quickstartVerb() *cobra.Command {
 	return cmd
 }
 
-// quickstart runs the proof. Its workers are this program again.
+// quickstart runs the proof.
 func (a *app) quickstart(parent context.Context, flags quickstartFlags) error {
+	cfg, err := a.quickstartConfig(flags)
+	if err != nil {
+		return err
+	}
+	ctx, stop := interruptible(parent, func() {})
+	defer stop()
+	err = quickstart.Run(ctx, cfg)
+	switch {
+	case errors.Is(err, quickstart.ErrNotProven):
+		return exited(3)
+	case errors.Is(err, quickstart.ErrCutShort):
+		return exited(1)
+	}
+	return err
+}
+
+// quickstartConfig says how the workers are started: they are this program again.
+func (a *app) quickstartConfig(flags quickstartFlags) (quickstart.Config, error) {
 	exe, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+		return quickstart.Config{}, fmt.Errorf("find this program: %w", err)
 	}
-	out, story := a.terminal(a.stdout), a.terminal(a.stderr)
+	again := func(args ...string) quickstart.Program {
+		return quickstart.Program{Path: exe, Args: append([]string{"fencepost"}, args...)}
+	}
 	cfg := quickstart.Config{
 		Dir: flags.dir, Seed: flags.seed, Keep: flags.keep,
-		Worker:  func(file string) []string { return []string{exe, "run", file, "--until", "end", "-v"} },
-		Control: func(file string) []string { return []string{exe, "quickstart", "control", file, "-v"} },
+		Worker:  func(file string) quickstart.Program { return again("run", file, "--until", "end", "-v") },
+		Control: func(file string) quickstart.Program { return again("quickstart", "control", file, "-v") },
 		Out:     a.stdout, Err: a.stderr,
-		OutLook: out.look(), ErrLook: story.look(),
+		OutLook: a.terminal(a.stdout).look(), ErrLook: a.terminal(a.stderr).look(),
 		Next: func(folder, broker string) []quickstart.Hint { return a.quickstartNext(flags, folder, broker) },
 	}
 	if flags.dir == "" {
@@ -88,16 +108,7 @@ func (a *app) quickstart(parent context.Context, flags quickstartFlags) error {
 		cfg.Out = io.Discard
 		cfg.Report = func(r quickstart.Report) { a.json(r) }
 	}
-	ctx, stop := interruptible(parent, func() {})
-	defer stop()
-	err = quickstart.Run(ctx, cfg)
-	switch {
-	case errors.Is(err, quickstart.ErrNotProven):
-		return exited(3)
-	case errors.Is(err, quickstart.ErrCutShort):
-		return exited(1)
-	}
-	return err
+	return cfg, nil
 }
 
 // look is what a terminal can show, in quickstart's words.

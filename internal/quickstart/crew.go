@@ -20,8 +20,7 @@ import (
 //	   |                                     kill -9
 //	   +---- the next life <--- evicted from the group, log read to its end: was it at work?
 type crew struct {
-	argv    []string // that starts a worker
-	env     []string
+	program Program  // that starts a worker
 	strikes []strike // still to come
 	ends    map[int32]int64
 	evict   func(ctx context.Context, member string) error
@@ -112,7 +111,7 @@ func (c *crew) work(ctx context.Context) error {
 }
 
 func (c *crew) begin(number int) error {
-	w, err := start(number, c.argv, c.env, c.reports, &c.running)
+	w, err := start(number, c.program, c.reports, &c.running)
 	if err != nil {
 		return err
 	}
@@ -286,7 +285,7 @@ func (c *crew) ended(ctx context.Context, r report) error {
 		return nil
 	}
 	return &fencepost.Fault{Code: "worker-failed", Err: fmt.Errorf("worker %d (pid %d) ended with %s: %s", w.number, w.pid, r.state, w.complained()),
-		Help: "the same by hand: " + fmt.Sprintf("%q", c.argv)}
+		Help: "the same by hand: " + c.program.String()}
 }
 
 func (w *worker) complained() string {

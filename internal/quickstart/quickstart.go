@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -28,13 +27,11 @@ type Config struct {
 	// Keep leaves the broker running at the end, until the context ends.
 	Keep bool
 
-	// Worker is the command line of a worker of a pipeline file, which writes its events to stderr as json, each commit
-	// included: this program's own run. Needed.
-	Worker func(file string) []string
+	// Worker is a worker of a pipeline file, which runs it to the end and writes its events to stderr as its log_format
+	// says, each commit included: this program's own run. Needed.
+	Worker func(file string) Program
 	// Control is the same with the sink of NewControl. Needed.
-	Control func(file string) []string
-	// Env is the environment of the workers. Zero: ours.
-	Env []string
+	Control func(file string) Program
 
 	Flights iter.Seq[flights.Flight] // zero: the first 200,000
 	Kills   int                      // zero: 7; at least 5 of them must hit, or all if there are fewer
@@ -78,9 +75,6 @@ func (c Config) withDefaults() Config {
 	if c.Rate == 0 {
 		c.Rate = 15_000
 	}
-	if c.Env == nil {
-		c.Env = os.Environ()
-	}
 	return c
 }
 
@@ -101,10 +95,10 @@ type house struct {
 func Run(ctx context.Context, cfg Config) (err error) {
 	cfg = cfg.withDefaults()
 	h := &house{cfg: cfg, truth: flights.TruthOf(cfg.Flights), story: &story{out: cfg.Err, look: cfg.ErrLook, began: time.Now()}}
-	h.title()
 	if h.folder, err = claim(cfg.Dir); err != nil {
 		return err
 	}
+	h.title()
 	if err := h.openBroker(); err != nil {
 		return err
 	}
@@ -217,14 +211,14 @@ func (h *house) produce(ctx context.Context) error {
 }
 
 // run runs the workers of one pipeline to the end, with the planned kills.
-func (h *house) run(ctx context.Context, p plot, command func(file string) []string) (kills []*kill, err error) {
+func (h *house) run(ctx context.Context, p plot, program func(file string) Program) (kills []*kill, err error) {
 	evictor, err := kafka.Open(kafka.Config{Brokers: []string{h.broker.Addr()}, Group: p.group})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, evictor.Leave(context.WithoutCancel(ctx))) }()
 	// A batch is a tenth of a second's records: that is the cycle in which a kill may fall.
-	c := &crew{argv: command(h.folder.in(p.file)), env: h.cfg.Env, ends: h.ends, show: h.story, evict: func(ctx context.Context, member string) error {
+	c := &crew{program: program(h.folder.in(p.file)), ends: h.ends, show: h.story, evict: func(ctx context.Context, member string) error {
 		return evictor.Evict(ctx, member)
 	}, strikes: plan(h.cfg.Seed, h.truth.Rows, workers, h.cfg.Kills, 100*time.Millisecond)}
 	h.story.restart()

@@ -35,8 +35,10 @@ func small(t *testing.T, out, story *bytes.Buffer) Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	as := func(plays string) func(string) []string {
-		return func(file string) []string { return []string{"/usr/bin/env", playsEnv + "=" + plays, exe, file} }
+	as := func(plays string) func(string) Program {
+		return func(file string) Program {
+			return Program{Path: exe, Args: []string{exe, file}, Env: append(os.Environ(), playsEnv+"="+plays)}
+		}
 	}
 	return Config{Dir: filepath.Join(t.TempDir(), "a folder"), Seed: 1, Flights: first(6_000), Kills: 5, Rate: 2_000,
 		Worker: as("run"), Control: as("control"), Out: out, Err: story}
@@ -132,7 +134,7 @@ func TestWorkerThatFails(t *testing.T) {
 	var out, story bytes.Buffer
 	cfg := small(t, &out, &story)
 	good := cfg.Worker
-	cfg.Worker = func(file string) []string { return good(file + ".missing") }
+	cfg.Worker = func(file string) Program { return good(file + ".missing") }
 	began := time.Now()
 	err := Run(t.Context(), cfg)
 	wantFault(t, err, "worker-failed", 0)

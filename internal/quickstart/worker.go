@@ -14,6 +14,19 @@ import (
 	"time"
 )
 
+// Program is how a process is started: the file to run, its arguments with its own name first, and its environment,
+// nil for ours.
+type Program struct {
+	Path string
+	Args []string
+	Env  []string
+}
+
+func (p Program) command() *exec.Cmd { return &exec.Cmd{Path: p.Path, Args: p.Args, Env: p.Env} }
+
+// String is the command to type.
+func (p Program) String() string { return strings.Join(append([]string{p.Path}, p.Args[1:]...), " ") }
+
 // worker is one life of a worker process. What it says of itself in its log is all that the director knows of it.
 type worker struct {
 	number int // from 1; the next life has the same
@@ -42,9 +55,8 @@ type report struct {
 //
 // Linux sends the parent's-death signal when the thread that forked ends, not the process. So that goroutine locks its
 // thread, forks there, and stays for as long as the child lives.
-func start(number int, argv []string, env []string, reports chan<- report, running *sync.WaitGroup) (*worker, error) {
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = env
+func start(number int, program Program, reports chan<- report, running *sync.WaitGroup) (*worker, error) {
+	cmd := program.command()
 	cmd.SysProcAttr = apart()
 	log, err := cmd.StderrPipe()
 	if err != nil {

@@ -194,10 +194,11 @@ func (c *Console) parked(e engine.Parked) {
 		return
 	}
 	c.mu.parked[e.TopicPartition] = e.Reason
-	text := e.Reason
-	if !strings.HasPrefix(text, e.Code) {
-		text = strings.ReplaceAll(e.Code, "-", " ") + ": " + text
+	text := strings.ReplaceAll(e.Code, "-", " ")
+	if strings.HasPrefix(e.Code, "record-") {
+		text += " at " + screen.Count(e.Offset)
 	}
+	text += ": " + strings.TrimPrefix(e.Reason, text+": ")
 	c.partition("parked", e.TopicPartition, text, e.Help, screen.Red)
 }
 

@@ -1,6 +1,7 @@
 package quickstart
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,8 @@ type crew struct {
 	strikes []strike // still to come
 	ends    map[int32]int64
 	evict   func(ctx context.Context, member string) error
-	show    shower // told by the goroutine of run
+	show    shower        // told by the goroutine of run
+	grace   time.Duration // how long a worker that was asked to end may take. Zero: 5s
 
 	reports chan report
 	running sync.WaitGroup
@@ -62,8 +64,6 @@ const (
 	patience = 500 * time.Millisecond
 	// stall is how long nothing may be committed before the run is given up.
 	stall = 30 * time.Second
-	// grace is how long a worker that was asked to end may take.
-	grace = 5 * time.Second
 )
 
 // run starts the workers, kills them as planned, and returns when all have reached the end, or ctx ended, with no
@@ -319,7 +319,7 @@ func (c *crew) stop() error {
 		c.running.Wait()
 		close(done)
 	}()
-	late := time.NewTimer(grace)
+	late := time.NewTimer(cmp.Or(c.grace, 5*time.Second))
 	defer late.Stop()
 	for {
 		select {

@@ -1,6 +1,13 @@
+//go:build unix
+
 package quickstart
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
 	"testing"
 	"time"
 )
@@ -82,5 +89,111 @@ func TestBackIsTold(t *testing.T) {
 	}
 	if c.done() != 5 {
 		t.Errorf("%d offsets are committed, want 5", c.done())
+	}
+}
+
+// scripted is a worker that is a shell script: its first life commits 4 of 10 and then waits to be killed, every other
+// one commits the rest.
+func scripted(t *testing.T) Program {
+	t.Helper()
+	script := `say() { echo "$1" >&2; }
+say '{"msg":"group joined","member":"m-'$$'"}'
+say '{"msg":"partitions assigned","partitions":["flights:0"]}'
+if [ ! -e killed ]; then
+  : > killed
+  say '{"msg":"batch committed","segments":[{"partition":0,"from":0,"until":4}]}'
+  exec sleep 60
+fi
+say '{"msg":"batch committed","segments":[{"partition":0,"from":4,"until":10}]}'`
+	t.Chdir(t.TempDir())
+	return Program{Path: "/bin/sh", Args: []string{"sh", "-c", script}}
+}
+
+// TestKillEvictRestart is the life of one worker, killed once.
+func TestKillEvictRestart(t *testing.T) {
+	show := &nobody{}
+	var evicted []string
+	c := &crew{program: scripted(t), ends: map[int32]int64{0: 10}, show: show, strikes: []strike{{At: 4, Victim: 1}},
+		evict: func(_ context.Context, member string) error { evicted = append(evicted, member); return nil }}
+	if err := c.run(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if len(show.kills) != 1 {
+		t.Fatalf("%d kills were told, want 1", len(show.kills))
+	}
+	k := show.kills[0]
+	if !k.hit || k.rows != 4 || k.stood[0] != 4 || k.back <= 0 || alive(k.pid) {
+		t.Errorf("the kill is %+v, want a hit at 4 rows, back, and the process gone", k)
+	}
+	if want := fmt.Sprintf("m-%d", k.pid); len(evicted) != 1 || evicted[0] != want {
+		t.Errorf("evicted %v, want %s", evicted, want)
+	}
+	if c.done() != 10 {
+		t.Errorf("%d offsets are committed, want 10", c.done())
+	}
+}
+
+// TestKillThatDoesNotCount: what a worker's log says decides whether a kill hit it at work.
+func TestKillThatDoesNotCount(t *testing.T) {
+	end := func(script string) *os.ProcessState {
+		cmd := exec.Command("/bin/sh", "-c", script)
+		_ = cmd.Run() // how it ended is its state
+		return cmd.ProcessState
+	}
+	killed, left := end("kill -9 $$"), end("exit 0")
+	now := time.Now()
+	for name, c := range map[string]struct {
+		last  time.Time
+		held  int32
+		state *os.ProcessState
+		want  bool
+	}{
+		"at work":            {now.Add(-recent / 2), 0, killed, true},
+		"quiet for long":     {now.Add(-2 * recent), 0, killed, false},
+		"never committed":    {time.Time{}, 0, killed, false},
+		"nothing left to do": {now, 1, killed, false},
+		"had ended already":  {now, 0, left, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := &kill{worker: 1, at: now}
+			crew := &crew{program: Program{Path: "/bin/true", Args: []string{"true"}}, show: &nobody{}, kills: []*kill{k},
+				ends: map[int32]int64{0: 10, 1: 10}, committed: map[int32]int64{0: 4, 1: 10}, lives: make([]*worker, 1),
+				reports: make(chan report, 10)}
+			w := holds(1, c.last, c.held)
+			w.kill = k
+			if err := crew.ended(t.Context(), report{worker: w, state: c.state}); err != nil {
+				t.Fatal(err)
+			}
+			crew.running.Wait()
+			if k.hit != c.want {
+				t.Errorf("hit is %v, want %v", k.hit, c.want)
+			}
+		})
+	}
+}
+
+// TestStopEndsWorkersThatDoNotListen: who ignores being asked is killed.
+func TestStopEndsWorkersThatDoNotListen(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	// It commits once it is deaf: before its trap, SIGTERM would end it.
+	script := `trap '' TERM; echo '{"msg":"batch committed","segments":[{"partition":0,"from":0,"until":4}]}' >&2; while :; do sleep 1; done`
+	c := &crew{program: Program{Path: "/bin/sh", Args: []string{"sh", "-c", script}}, ends: map[int32]int64{0: 10},
+		show: onProgress(cancel), grace: 100 * time.Millisecond}
+	if err := c.run(ctx, 1); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want the context's end", err)
+	}
+	if w := c.lives[0]; !w.ended || alive(w.pid) {
+		t.Errorf("worker %d: ended is %v, alive is %v", w.pid, w.ended, alive(w.pid))
+	}
+}
+
+// onProgress is called once something is committed.
+type onProgress func()
+
+func (onProgress) killed(*kill) {}
+func (f onProgress) progress(done, _ int64, _ int) {
+	if done > 0 {
+		f()
 	}
 }

@@ -205,9 +205,9 @@ func middle(rs []ran, f func(ran) time.Duration) float64 {
 
 const rounds = 3
 
-// BenchmarkAppend takes the flights, three times over, from Apache Kafka into Postgres: CPU seconds a million records of
+// BenchmarkKafkaToPostgres takes the flights, three times over, from Apache Kafka into Postgres: CPU seconds a million records of
 // the engine and of Postgres, and throughput beside psql \copy binary of the same rows and beside the plain program.
-func BenchmarkAppend(b *testing.B) {
+func BenchmarkKafkaToPostgres(b *testing.B) {
 	r := newReal(b)
 	topic := r.topic(3, "")
 	r.fresh()

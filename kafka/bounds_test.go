@@ -32,7 +32,7 @@ func TestBounds(t *testing.T) {
 		if _, err := b.adm.DeleteRecords(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
-		noon := time.UnixMilli(1_000_000_000_000)
+		noon := time.Now().Add(-24 * time.Hour).Truncate(time.Millisecond)
 		for i := range 4 {
 			r := &kgo.Record{Topic: name, Partition: 1, Timestamp: noon.Add(time.Duration(i) * time.Hour), Value: []byte("x")}
 			if err := b.cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {

@@ -3,14 +3,17 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -112,7 +115,6 @@ func TestEvict(t *testing.T) {
 		t.Run(p.String(), func(t *testing.T) {
 			onEach(t, func(t *testing.T, b *bench) {
 				name, group := b.topic(4), fencepost.Group(unique(t))
-				joined := make(chan string, 16)
 				cfg := Config{Group: group, Topics: []string{name}, Protocol: p, SessionTimeout: 20 * time.Second}
 				heir := b.open(cfg)
 				hh := &holder{}
@@ -120,25 +122,21 @@ func TestEvict(t *testing.T) {
 					t.Fatal(err)
 				}
 				eventually(t, "the heir has all", func() error { return wantCount(hh, 4) })
-				cfg.Member = func(id string, _ int32) { joined <- id }
-				dead := b.open(cfg)
-				hd := &holder{}
-				if err := dead.Start(t.Context(), hd); err != nil {
-					t.Fatal(err)
-				}
-				id := <-joined
-				eventually(t, "they share", func() error { return wantCount(hd, 2) })
+				dead, kill := b.mortal(group, name, p)
+				eventually(t, "they share", func() error { return wantCount(hh, 2) })
+				id, _ := dead.GroupMetadata()
 				eventually(t, "the broker says so", func() error {
 					ms, err := heir.Members(t.Context())
 					if err != nil {
 						return err
 					}
 					i := slices.IndexFunc(ms, func(m Member) bool { return m.ID == id })
-					if len(ms) != 2 || i < 0 || len(ms[i].Partitions) != 2 || ms[i].ClientID != "fencepost" {
+					if len(ms) != 2 || i < 0 || len(ms[i].Partitions) != 2 || ms[i].ClientID != "mortal" {
 						return fmt.Errorf("members %+v", ms)
 					}
 					return nil
 				})
+				kill()
 				began := time.Now()
 				if err := heir.Evict(t.Context(), id, "no-such-member"); err != nil {
 					t.Fatal(err)
@@ -152,6 +150,41 @@ func TestEvict(t *testing.T) {
 				t.Logf("assigned %s after the eviction", time.Since(began).Round(time.Millisecond))
 			})
 		})
+	}
+}
+
+// mortal is a member whose process can die without a word: its connections end, and no new one is opened.
+func (b *bench) mortal(group fencepost.Group, topic string, p Protocol) (*kgo.Client, func()) {
+	b.t.Helper()
+	var life struct {
+		sync.Mutex
+		dead  bool
+		conns []net.Conn
+	}
+	opts := []kgo.Opt{kgo.ClientID("mortal"), kgo.ConsumerGroup(string(group)), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(),
+		kgo.SessionTimeout(20 * time.Second), kgo.HeartbeatInterval(500 * time.Millisecond),
+		kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+			life.Lock()
+			defer life.Unlock()
+			if life.dead {
+				return nil, net.ErrClosed
+			}
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if err == nil {
+				life.conns = append(life.conns, conn)
+			}
+			return conn, err
+		})}
+	if p == Consumer {
+		opts = append(opts, kgo.ServerSideBalancer())
+	}
+	return b.client(opts...), func() {
+		life.Lock()
+		defer life.Unlock()
+		life.dead = true
+		for _, c := range life.conns {
+			c.Close()
+		}
 	}
 }
 

@@ -32,7 +32,7 @@ func (a *app) ddlVerb() *cobra.Command {
 				return f.Pointed(err)
 			}
 			if a.output == "json" {
-				a.json(object{"format": 1, "command": "ddl", "sql": sql})
+				a.json(object{"format", 1, "command", "ddl", "sql", sql})
 				return nil
 			}
 			_, err = io.WriteString(a.stdout, sql)

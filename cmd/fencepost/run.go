@@ -92,6 +92,7 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 	if err != nil {
 		return err
 	}
+	limitMemory(f)
 	who := worker(f)
 	log := a.log(f, who)
 	hears := a.listener(f, log, who, until.Set())

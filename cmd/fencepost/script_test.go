@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -80,15 +81,20 @@ func produce(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[2])
 	ts.Check(err)
 	_, err = feed.Produce(context.Background(), feed.Config{Brokers: []string{ts.Getenv("KAFKA")}, Topic: args[0],
-		Partitions: int32(partitions), Flights: func(yield func(flights.Flight) bool) {
-			i := 0
-			for f := range flights.First200k().All() {
-				if i++; i > n || !yield(f) {
-					return
-				}
-			}
-		}})
+		Partitions: int32(partitions), Flights: first(n)})
 	ts.Check(err)
+}
+
+// first is the first n flights.
+func first(n int) iter.Seq[flights.Flight] {
+	return func(yield func(flights.Flight) bool) {
+		i := 0
+		for f := range flights.First200k().All() {
+			if i++; i > n || !yield(f) {
+				return
+			}
+		}
+	}
 }
 
 // sqliteCommand runs SQL, the text of a file or an argument, and writes the first value of the last row to the file

@@ -16,7 +16,6 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/fencepost/fencepost/internal/broker"
-	"github.com/fencepost/fencepost/internal/flights"
 	"github.com/fencepost/fencepost/internal/flights/feed"
 )
 
@@ -34,12 +33,12 @@ func TestSecondSignal(t *testing.T) {
 		}
 	}()
 	if _, err := feed.Produce(t.Context(), feed.Config{Brokers: []string{b.Addr()}, Partitions: 1,
-		Flights: flights.First200k().All()}); err != nil {
+		Flights: first(20_000)}); err != nil {
 		t.Fatal(err)
 	}
 	file, db := filepath.Join(dir, "flights.yaml"), filepath.Join(dir, "flights.db")
 	text := "group: flights\nsource: {brokers: ['" + b.Addr() + "'], topics: [flights]}\nschema: {origin: text}\n" +
-		"sink: {sqlite: {path: " + db + ", table: flights}}\nbatch: {records: 1000}\nlog_format: json\n"
+		"sink: {sqlite: {path: " + db + ", table: flights}}\nbatch: {records: 100}\nlog_format: json\n"
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

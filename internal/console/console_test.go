@@ -145,6 +145,20 @@ func TestQuietSaysNothing(t *testing.T) {
 	}
 }
 
+// TestLeftParked: a run that reached its end but in one partition says how many stand still, and in front of what.
+func TestLeftParked(t *testing.T) {
+	var b strings.Builder
+	c := New(Config{Out: &b, Ends: true, Now: newClock().read})
+	c.Event(engine.Parked{TopicPartition: tp("trips", 7), Code: "record-undecodable", Offset: 331_008, Reason: "value is not JSON at byte 17"})
+	c.Event(engine.Draining{})
+	c.Event(engine.Stopped{Status: engine.Status{Records: 7}, Err: &fencepost.Fault{Code: "parked-left", Exit: 3, Err: errors.New("trips:7")}})
+	want := []string{"03:04:12  parked    trips:7  record undecodable at 331,008: value is not JSON at byte 17",
+		"done           7 records, lag 0, 0 commits, 0s (0/s). 0 gaps, 1 parked"}
+	if got := strings.Split(strings.TrimSpace(b.String()), "\n"); !cmp.Equal(got, want) {
+		t.Error(cmp.Diff(want, got))
+	}
+}
+
 // TestCutShort: a run with an end that is interrupted says that the end was not reached.
 func TestCutShort(t *testing.T) {
 	var b strings.Builder

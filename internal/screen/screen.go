@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -41,6 +42,17 @@ func ANSI(style Style, s string) string {
 		return s
 	}
 	return [...]string{"\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[2m", "\x1b[1m"}[style] + s + "\x1b[0m"
+}
+
+// Printable puts a dot in place of each character that would move a terminal's cursor or change its colours. Tabs and
+// line ends stay.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && r != '\n' && unicode.IsControl(r) {
+			return '·'
+		}
+		return r
+	}, s)
 }
 
 // Count writes a number for people: 3,000,000.

@@ -71,7 +71,11 @@ func (a *app) quickstart(parent context.Context, flags quickstartFlags) error {
 	}
 	ctx, stop := interruptible(parent, func() {})
 	defer stop()
-	err = quickstart.Run(ctx, cfg)
+	return quickstartExit(quickstart.Run(ctx, cfg))
+}
+
+// quickstartExit is the exit of a run whose screen says all that there is to say; a fault is still to be printed.
+func quickstartExit(err error) error {
 	switch {
 	case errors.Is(err, quickstart.ErrNotProven):
 		return exited(3)

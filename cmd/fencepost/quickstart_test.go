@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/flights"
 	"github.com/fencepost/fencepost/internal/quickstart"
 )
@@ -52,6 +54,19 @@ func TestQuickstartRunsThisProgram(t *testing.T) {
 	code := run(context.Background(), []string{"fencepost", "check", filepath.Join(dir, "pipeline.yaml"), "--timeout", "1s"}, &answer, &errs)
 	if code != 1 || !strings.Contains(answer.String(), "file      ok   5 columns from json, sink sqlite") || !strings.Contains(answer.String(), "broker-silent") {
 		t.Errorf("check of what it left: exit %d\n%s%s", code, answer.String(), errs.String())
+	}
+}
+
+// TestQuickstartExits: 0 only if the proof holds.
+func TestQuickstartExits(t *testing.T) {
+	for want, err := range map[int]error{
+		0: nil, 3: errors.Join(quickstart.ErrNotProven, nil), 1: quickstart.ErrCutShort,
+		4: &fencepost.Fault{Code: "folder-foreign", Err: errors.New("it holds a letter"), Exit: 4},
+	} {
+		a := &app{stdout: io.Discard, stderr: io.Discard, program: "fencepost", color: "auto"}
+		if got := a.fail(quickstartExit(err)); got != want {
+			t.Errorf("%v: exit %d, want %d", err, got, want)
+		}
 	}
 }
 

@@ -48,6 +48,7 @@ func small(t *testing.T, out, story *bytes.Buffer) Config {
 
 // TestWholeProof kills real processes, and runs twice into the same folder.
 func TestWholeProof(t *testing.T) {
+	t.Parallel()
 	var out, story bytes.Buffer
 	cfg := small(t, &out, &story)
 	var report Report
@@ -91,6 +92,25 @@ func TestWholeProof(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(cfg.Dir, pipelineName))
 	if err != nil || !strings.Contains(string(text), "log_format: auto") {
 		t.Errorf("the pipeline file is not for people: %v\n%s", err, text)
+	}
+}
+
+// TestRunThatDoublesIsNotProven: workers that commit rows and offsets apart are found out.
+func TestRunThatDoublesIsNotProven(t *testing.T) {
+	t.Parallel()
+	var out, story bytes.Buffer
+	cfg := small(t, &out, &story)
+	cfg.Worker = cfg.Control
+	var report Report
+	cfg.Report = func(r Report) { report = r }
+	if err := Run(t.Context(), cfg); !errors.Is(err, ErrNotProven) {
+		t.Fatalf("got %v, want ErrNotProven\n%s%s", err, story.String(), out.String())
+	}
+	if !regexp.MustCompile(`(?m)^NOT PROVEN    \d+ rows doubled; delays: `).MatchString(out.String()) {
+		t.Errorf("the proof does not say what speaks against it:\n%s", out.String())
+	}
+	if report.Proven || report.Exit != 3 || report.Run.Doubled == 0 || report.Run.Rows != report.Truth.Rows+report.Run.Doubled {
+		t.Errorf("the report says %+v", report)
 	}
 }
 

@@ -163,9 +163,7 @@ func (c *crew) hear(ctx context.Context, r report) error {
 		}
 		c.back(w)
 	}
-	if l.Level == "WARN" || l.Level == "ERROR" {
-		w.complain = l.text
-	}
+	w.complain = cmp.Or(l.complaint(), w.complain)
 	if strings.Contains(l.Error, "no space left") {
 		// The worker waits for space; somebody who looks on should not.
 		return &fencepost.Fault{Code: "disk-full", Err: fmt.Errorf("worker %d: %s", w.number, l.Error),
@@ -284,15 +282,8 @@ func (c *crew) ended(ctx context.Context, r report) error {
 		}
 		return nil
 	}
-	return &fencepost.Fault{Code: "worker-failed", Err: fmt.Errorf("worker %d (pid %d) ended with %s: %s", w.number, w.pid, r.state, w.complained()),
+	return &fencepost.Fault{Code: "worker-failed", Err: fmt.Errorf("worker %d (pid %d) ended with %s: %s", w.number, w.pid, r.state, cmp.Or(w.complain, "it said nothing")),
 		Help: "the same by hand: " + c.program.String()}
-}
-
-func (w *worker) complained() string {
-	if w.complain == "" {
-		return "it said nothing"
-	}
-	return w.complain
 }
 
 func (c *crew) stalled() error {

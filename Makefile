@@ -23,11 +23,13 @@ test: servers
 	$(MAKE) check
 	$(SERVERS) run -- go test -race -tags realservers -count=1 -p 1 -timeout 30m ./...
 
-bench:
-	go test -run='^$$' -bench=. ./bench/...
+# Ratios to the limit of what it is built on, with the goals beside them.
+bench: servers
+	$(SERVERS) run -- go test -run='^$$' -bench='^(BenchmarkEngine|BenchmarkAppend)$$' -benchtime=2s -tags realservers -p 1 -timeout 30m ./bench ./postgres ./sqlite
 
+# Whole processes on Apache Kafka and Postgres: about ten minutes.
 bench-real: servers
-	$(SERVERS) run -- go test -run='^$$' -bench=. -tags realservers -p 1 ./bench/...
+	$(SERVERS) run -- go test -run='^$$' -bench='^Benchmark(KafkaToPostgres|Memory|FirstCommit|Visible)$$' -benchtime=1x -tags realservers -p 1 -timeout 60m ./bench
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...

@@ -192,7 +192,8 @@ func slowAbsent(s fencepost.Stored, a fencepost.Answer, p fencepost.Policy) find
 	return start
 }
 
-// drawQuestion draws a stored position, one or two answers and a policy, of a world so small that everything meets.
+// drawQuestion draws a stored position, one or two answers and a policy, of a world so small that everything meets. An
+// epoch may end past the log, which no honest broker says.
 func drawQuestion(t *rapid.T) (fencepost.Stored, []fencepost.Answer, fencepost.Policy) {
 	number := rapid.Custom(func(t *rapid.T) fencepost.Offset { return fencepost.Offset(rapid.IntRange(0, 9).Draw(t, "n")) })
 	id := rapid.Custom(func(t *rapid.T) fencepost.TopicID {
@@ -218,7 +219,7 @@ func drawQuestion(t *rapid.T) (fencepost.Stored, []fencepost.Answer, fencepost.P
 		a := fencepost.Answer{ClusterID: name.Draw(t, "cluster"), Bounds: fencepost.Bounds{TopicID: id.Draw(t, "ID"), Earliest: low,
 			End: low + number.Draw(t, "length"), EpochEnd: -1, AtTime: number.Draw(t, "at time") - 1}}
 		if rapid.Bool().Draw(t, "knows the epoch") {
-			a.EpochEnd = fencepost.Offset(rapid.IntRange(0, int(a.End)).Draw(t, "epoch end"))
+			a.EpochEnd = fencepost.Offset(rapid.IntRange(0, int(a.End)+5).Draw(t, "epoch end"))
 		}
 		switch rapid.IntRange(0, 9).Draw(t, "answers at all") {
 		case 0:

@@ -7,6 +7,8 @@ import (
 
 // Record is one entry of a partition's log as the source read it.
 type Record struct {
+	// TopicPartition is whose log it is. Whoever reads Records sets it, once for all of them: they are of one partition.
+	TopicPartition
 	Offset      Offset
 	LeaderEpoch LeaderEpoch
 	Timestamp   int64 // Unix milliseconds, as the topic stamps it (create or append time)
@@ -27,7 +29,8 @@ type Header struct {
 type Records interface {
 	// Len is how many entries there are, data and control.
 	Len() int
-	// Read fills r with entry i. Its slices belong to the source and are valid until entry i is recycled.
+	// Read fills r with entry i, all but its TopicPartition, which stays as it is. The slices belong to the source and
+	// are valid until entry i is recycled.
 	Read(i int, r *Record)
 	// Recycle gives entries [lo, hi) back to the source, once each; they are not read again.
 	Recycle(lo, hi int)

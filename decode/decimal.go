@@ -67,7 +67,7 @@ func exponent(b []byte) int {
 	}
 	n := 0
 	for _, c := range b {
-		n = min(n*10+int(c-'0'), 1<<40)
+		n = min(n*10+int(c-'0'), 1<<24)
 	}
 	if negative {
 		return -n

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -76,6 +77,35 @@ func TestJSONDepth(t *testing.T) {
 			compare(t, c, d, columns, []byte(value))
 			if _, err := twin(c, []byte(value)); (err == nil) != (depth < MaxDepth) {
 				t.Errorf("depth %d in field %s: the twin says %v", depth+1, name, err)
+			}
+		}
+	}
+}
+
+// The bound of decimals counts digits as written out, however the record spells them.
+func TestDecimalBound(t *testing.T) {
+	c := JSONConfig{Fields: []Field{{Column: "a", Type: fencepost.Decimal}}}
+	make, err := JSON(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := make()
+	columns := columnsOf(d)
+	for extra := range 2 {
+		n := MaxDigits + extra
+		for _, num := range []string{
+			strings.Repeat("7", n),
+			"-" + strings.Repeat("7", n),
+			strings.Repeat("7", n-5) + ".12345",
+			"1e" + strconv.Itoa(n-1),
+			"1.5e" + strconv.Itoa(n-1),
+			"1e-" + strconv.Itoa(n-1),
+			"-0.5e-" + strconv.Itoa(n-2),
+		} {
+			value := `{"a":` + num + `}`
+			compare(t, c, d, columns, []byte(value))
+			if _, err := twin(c, []byte(value)); (err == nil) != (extra == 0) {
+				t.Errorf("%s: the twin says %v", num, err)
 			}
 		}
 	}

@@ -98,7 +98,7 @@ func JSON(c JSONConfig) (Factory, error) {
 	if err := checkFields(c.Fields); err != nil {
 		return nil, err
 	}
-	told := &told{call: c.Unknown, names: map[string]bool{}}
+	told := newTold(c.Unknown)
 	return func() fencepost.Decoder { return newProjector(c, columns, told) }, nil
 }
 

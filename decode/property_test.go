@@ -76,14 +76,46 @@ func drawValue(t *rapid.T, depth int) string {
 		}
 		return "[" + strings.Join(items, ",") + "]"
 	}
-	return drawObject(t, depth-1, rapid.String())
+	return drawObject(t, depth-1, rapid.String(), drawAny)
 }
 
-func drawObject(t *rapid.T, depth int, names *rapid.Generator[string]) string {
+// drawAny draws a value whatever its field's name is.
+func drawAny(t *rapid.T, _ string, depth int) string { return drawValue(t, depth) }
+
+// drawFitting draws a value that mostly fits the column of that name in the schema everything.
+func drawFitting(t *rapid.T, name string, depth int) string {
+	if rapid.IntRange(0, 3).Draw(t, "misfit") == 0 {
+		return drawValue(t, depth)
+	}
+	switch name {
+	case "i", "f":
+		return drawNumber(t)
+	case "s":
+		return drawString(t, rapid.String().Draw(t, "text"))
+	case "b":
+		return rapid.SampledFrom([]string{"true", "false"}).Draw(t, "bool")
+	case "t":
+		if rapid.Bool().Draw(t, "integer") {
+			return rapid.StringMatching(`-?[1-9][0-9]{0,18}`).Draw(t, "epoch")
+		}
+		return drawString(t, drawTime(t))
+	case "d":
+		if rapid.Bool().Draw(t, "quoted") {
+			return drawString(t, drawNumber(t))
+		}
+		return drawNumber(t)
+	case "x":
+		return drawString(t, rapid.StringMatching(`([A-Za-z0-9+/]{4}){0,3}([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIM]=)?`).Draw(t, "base64"))
+	}
+	return drawValue(t, depth)
+}
+
+func drawObject(t *rapid.T, depth int, names *rapid.Generator[string], value func(*rapid.T, string, int) string) string {
 	var items []string
 	for range rapid.IntRange(0, 8).Draw(t, "fields") {
-		items = append(items, drawSpace(t)+drawString(t, names.Draw(t, "name"))+drawSpace(t)+":"+
-			drawSpace(t)+drawValue(t, depth)+drawSpace(t))
+		name := names.Draw(t, "name")
+		items = append(items, drawSpace(t)+drawString(t, name)+drawSpace(t)+":"+
+			drawSpace(t)+value(t, name, depth)+drawSpace(t))
 	}
 	return "{" + strings.Join(items, ",") + "}"
 }
@@ -101,7 +133,7 @@ func TestJSONAgreesWithTwin(t *testing.T) {
 		d := make()
 		columns := columnsOf(d)
 		for range rapid.IntRange(1, 4).Draw(rt, "records") {
-			value := drawSpace(rt) + drawObject(rt, 2, wantedNames) + drawSpace(rt)
+			value := drawSpace(rt) + drawObject(rt, 2, wantedNames, drawFitting) + drawSpace(rt)
 			if !json.Valid([]byte(value)) {
 				rt.Fatalf("the generator made %q, which is not JSON", value)
 			}
@@ -115,7 +147,7 @@ func TestInferredSchemaTakesItsSamples(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var samples [][]byte
 		for range rapid.IntRange(1, 5).Draw(rt, "records") {
-			samples = append(samples, []byte(drawObject(rt, 1, rapid.SampledFrom([]string{"a", "b", "_a", "_", "é", "a_2"}))))
+			samples = append(samples, []byte(drawObject(rt, 1, rapid.SampledFrom([]string{"a", "b", "_a", "_", "é", "a_2"}), drawAny)))
 		}
 		in := Infer(sliceOf(samples...))
 		if !in.IsJSON() || in.Objects != len(samples) {

@@ -10,8 +10,16 @@ import (
 type told struct {
 	call func(string)
 
-	sync.Mutex
-	names map[string]bool
+	mu struct {
+		sync.Mutex
+		names map[string]bool
+	}
+}
+
+func newTold(call func(string)) *told {
+	t := &told{call: call}
+	t.mu.names = map[string]bool{}
+	return t
 }
 
 // tell passes a name on if it is new and the bound leaves room.
@@ -19,12 +27,12 @@ func (t *told) tell(name string) {
 	if t.call == nil {
 		return
 	}
-	t.Lock()
-	defer t.Unlock()
-	if t.names[name] || len(t.names) >= maxNames {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.mu.names[name] || len(t.mu.names) >= maxNames {
 		return
 	}
-	t.names[name] = true
+	t.mu.names[name] = true
 	t.call(name)
 }
 

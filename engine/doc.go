@@ -1,2 +1,40 @@
-// Package engine is the motion.
+// Package engine is the motion: it takes records from a Source, makes batches, has a Sink commit each one together
+// with the moves of its positions, and follows what the ledger says when it is refused.
+//
+//	Source --poll--> partitions --cut, decode--> lane --Commit--> Sink + Ledger
+//	   ^     poller    (queues)       fill              run            |
+//	   |                                                               | refused, unknown, rejected
+//	   +--- steer ---- keeper <--- settle: Ledger, Cluster, Reconcile -+
+//
+// # Who does what
+//
+// One goroutine polls and steers the source, so that no chunk of before a seek is taken for one of after it. Each lane
+// has two: one cuts and decodes batch N+1 while the other commits batch N. The keeper settles partitions of which
+// nobody has said where they go on, and once every watch interval compares all of them with ledger and brokers. The
+// mirror copies committed offsets to the Kafka group. [Run] owns them all, and returns when they have ended.
+//
+// # Laws kept here
+//
+//   - A batch clocks itself: while one is committed the next one gathers. It is small when it is quiet and large under
+//     load; no timer delays a record.
+//   - A partition belongs to one lane while it is held, and a lane commits in order.
+//   - Refused (law 6): what was cut and queued of the partition is dropped; ledger and brokers are asked again.
+//   - Unknown (law 7): the same batch is committed again. If the ledger then holds what the batch would have made, it
+//     had happened.
+//   - A record that can not be applied parks its partition in front of it. Rows that the store refuses are found by
+//     committing halves: what goes in stands, and nothing is tried that has to be rolled back.
+//   - Nothing is decided by this worker's clock. It says only when to ask again.
+//   - Memory: queued records are counted in decompressed bytes; above Config.Memory nothing is polled.
+//
+// # How it fails
+//
+// Before the first record, what does not answer ends the run with an error: a pipeline that never worked should say
+// so. Afterwards what passes is waited for, with growing pauses and an event at each; what does not pass (another
+// ledger under this group's name, a ledger of a newer version, SQL that ends its transaction) ends the run. A commit
+// under way is always waited for, at most as long as Config.Drain or half the rebalance timeout; then its connection
+// is closed, and the next compare-and-set decides whether it had happened.
+//
+// # What it does not do
+//
+// It assigns no partitions, evicts nobody, and knows no technology. It does not retry a record elsewhere or drop one.
 package engine

@@ -103,9 +103,11 @@ func (m *mirror) send(ctx context.Context, tps []fencepost.TopicPartition) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if err := m.e.cluster.Mirror(ctx, m.e.cfg.Group, marks); err != nil && ctx.Err() == nil {
-		m.e.emit(MirrorFailed{Err: err})
-		m.mu.Lock()
+	if err := m.e.cluster.Mirror(ctx, m.e.cfg.Group, marks); err != nil {
+		if ctx.Err() == nil {
+			m.e.emit(MirrorFailed{Err: err})
+		}
+		m.mu.Lock() // also where a stop cut the request short: the flush that follows writes these again
 		for tp := range maps.Keys(marks) {
 			if _, held := m.mu.latest[tp]; held {
 				m.mu.dirty[tp] = true

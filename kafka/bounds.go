@@ -306,7 +306,7 @@ func (v *survey) settleOne(i int, before, after topicAnswer) (b fencepost.Bounds
 		b.Err = fmt.Errorf("%w: topic %s changed while it was asked about", fencepost.ErrNoAnswer, a.Topic)
 		return b, true
 	case int(a.Partition) >= len(after.leaders):
-		b.Err = fmt.Errorf("%w of so many partitions: %s has %d, so %s is not there", fencepost.ErrNoTopic, a.Topic, len(after.leaders), a)
+		b.Err = fmt.Errorf("%w and partition: %s has %d partitions, none is number %d", fencepost.ErrNoTopic, a.Topic, len(after.leaders), a.Partition)
 		return b, false
 	case after.leaders[a.Partition] < 0:
 		b.Err = fmt.Errorf("%w: no leader", fencepost.ErrNoAnswer)

@@ -188,11 +188,42 @@ func (s *Source) checkTopics(ctx context.Context) []fencepost.Finding {
 		}
 	}
 	bounds := s.Bounds(ctx, asks)
+	unread := s.unreadable(ctx, sorted(d.Topics))
 	for _, name := range sorted(d.Topics) {
+		if unread[name] {
+			f := finding("topic", s.denied("READ topic "+name))
+			f.Key = "topics"
+			found = append(found, f)
+			continue
+		}
 		found = append(found, checkTopic(name, d.Topics[name], bounds))
 	}
 	if len(found) == 0 && s.cfg.Pattern != "" {
 		found = append(found, fencepost.Finding{Subject: "topic", OK: true, Text: fmt.Sprintf("none matches %s so far; taken when one appears", s.cfg.Pattern)})
+	}
+	return found
+}
+
+// unreadable names those topics that this user may describe and not read. Brokers that can not tell say nothing.
+func (s *Source) unreadable(ctx context.Context, names []string) map[string]bool {
+	const read, unknown = 1 << 3, -1 << 31 // AclOperation.READ; no authorizer, or too old
+	req := kmsg.NewPtrMetadataRequest()
+	req.IncludeTopicAuthorizedOperations = true
+	req.Topics = []kmsg.MetadataRequestTopic{}
+	for i := range names {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = &names[i]
+		req.Topics = append(req.Topics, t)
+	}
+	resp, err := req.RequestWith(ctx, s.client)
+	if err != nil {
+		return nil
+	}
+	found := map[string]bool{}
+	for _, t := range resp.Topics {
+		if t.Topic != nil && t.AuthorizedOperations != unknown && t.AuthorizedOperations&read == 0 {
+			found[*t.Topic] = true
+		}
 	}
 	return found
 }

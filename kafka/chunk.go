@@ -35,10 +35,10 @@ func (r *records) Read(i int, into *fencepost.Record) {
 
 // Recycle gives the memory back to the client's pools: 164 ns a record without, 91 with.
 func (r *records) Recycle(lo, hi int) {
-	for i, from := range r.list[lo:hi] {
+	for _, from := range r.list[lo:hi] {
 		from.Recycle()
-		r.list[lo+i] = nil
 	}
+	clear(r.list[lo:hi]) // who reads on all the same fails at once, instead of reading another batch
 }
 
 // Size is what the entries took when they came.

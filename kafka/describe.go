@@ -30,7 +30,9 @@ func (s *Source) Describe(ctx context.Context) (fencepost.Description, error) {
 // describe asks metadata; an empty list is no topic, nil is every topic.
 func (s *Source) describe(ctx context.Context, names []string) (metadata, error) {
 	if names != nil && len(names) == 0 {
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
 		return s.brokersOnly(ctx)
 	}
-	return s.metadata(ctx, names)
+	return s.metadataSoon(ctx, names)
 }

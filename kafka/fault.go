@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -139,8 +140,9 @@ func (s *Source) connection(ctx context.Context, address string, err error) *fen
 	var host x509.HostnameError
 	var alert tls.AlertError
 	var eof *kgo.ErrFirstReadEOF
-	ended := errors.As(err, &eof) || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) || tlsRefused(err) ||
-		strings.Contains(err.Error(), "connection reset") || strings.Contains(err.Error(), "broken pipe") || timedOut(err)
+	var dial *net.OpError
+	connected := !errors.As(err, &dial) || dial.Op != "dial"
+	hungUp := errors.As(err, &eof) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 	switch {
 	case saslRefused(err):
 		return s.sasl(address, err)
@@ -157,22 +159,17 @@ func (s *Source) connection(ctx context.Context, address string, err error) *fen
 	case errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls:"):
 		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.cert and source.tls.key: a client certificate that the broker's authority signed",
 			Err: fmt.Errorf("%s refused this client's TLS: %w", address, err)}
-	case ended && s.cfg.TLS.Enabled && speaksPlain(ctx, address):
+	case connected && s.cfg.TLS.Enabled && speaksPlain(ctx, address):
 		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.enabled: false",
 			Err: fmt.Errorf("%s hung up at the first byte: it speaks plain, the file says TLS", address)}
-	case ended && !s.cfg.TLS.Enabled && speaksTLS(ctx, address):
+	case connected && !s.cfg.TLS.Enabled && speaksTLS(ctx, address):
 		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.enabled: true",
 			Err: fmt.Errorf("%s hung up at the first byte: it speaks TLS, the file says plain", address)}
-	case ended && !timedOut(err) && !s.everJoined(): // else it is a broker that goes down, or comes up
+	case hungUp && !s.everJoined(): // else it is a broker that goes down, or comes up
 		return s.sasl(address, err)
 	}
 	return &fencepost.Fault{Code: "broker-silent", Passing: true, Help: "start it, or mend source.brokers; to try one: fencepost broker",
 		Err: fmt.Errorf("no broker answered: %s: %w", address, plainly(err))}
-}
-
-func timedOut(err error) bool {
-	var n net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &n) && n.Timeout()
 }
 
 const tryTimeout = 2 * time.Second

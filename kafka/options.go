@@ -72,7 +72,7 @@ func (s *Source) consumption() []kgo.Opt {
 		kgo.ConsumerGroup(string(c.Group)),
 		kgo.DisableAutoCommit(),
 		kgo.SessionTimeout(c.SessionTimeout),
-		kgo.HeartbeatInterval(max(c.SessionTimeout/12, 50*time.Millisecond)),
+		kgo.HeartbeatInterval(max(c.SessionTimeout/24, 50*time.Millisecond)),
 		kgo.RebalanceTimeout(c.RebalanceTimeout),
 		kgo.AdjustFetchOffsetsFn(s.adjust),
 		kgo.OnPartitionsAssigned(s.joined),

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,8 +162,19 @@ func TestKeptOut(t *testing.T) {
 		if want := "--operation Read --group 'none-of-its-business'"; !strings.Contains(f.Help, want) || !strings.Contains(f.Help, "User:"+u) {
 			t.Errorf("help is %q, want %s", f.Help, want)
 		}
-		allow(t, b, u, func(a *kadm.ACLBuilder) *kadm.ACLBuilder {
-			return a.Topics(name).Operations(kadm.OpRead, kadm.OpDescribe)
+		allow(t, b, u, func(a *kadm.ACLBuilder) *kadm.ACLBuilder { return a.Topics(name).Operations(kadm.OpDescribe) })
+		eventually(t, "the topic can be described and not read", func() error {
+			if f := s.Check(t.Context(), nil)[1]; f.Code != "kafka-denied" || !strings.Contains(f.Text, "may not READ topic") {
+				return fmt.Errorf("found %+v", f)
+			}
+			return nil
+		})
+		allow(t, b, u, func(a *kadm.ACLBuilder) *kadm.ACLBuilder { return a.Topics(name).Operations(kadm.OpRead) })
+		eventually(t, "the topic can be read", func() error {
+			if f := s.Check(t.Context(), nil)[1]; !f.OK {
+				return errors.New(f.Text)
+			}
+			return nil
 		})
 		if err := s.Start(t.Context(), &holder{}); err != nil {
 			t.Fatal(err)
@@ -171,6 +183,12 @@ func TestKeptOut(t *testing.T) {
 		defer cancel()
 		_, err = s.Poll(ctx)
 		wantFault(t, err, "kafka-denied")
+		eventually(t, "the topic can be read", func() error {
+			if f := s.Check(t.Context(), nil)[1]; !f.OK {
+				return errors.New(f.Text)
+			}
+			return nil
+		})
 		var codes []string
 		for _, f := range s.Check(t.Context(), nil) {
 			codes = append(codes, f.Subject+" "+f.Code)
@@ -252,7 +270,7 @@ func TestTruncated(t *testing.T) {
 	}
 	keep := size()
 	b.produce(b.cl, name, 0, 5)
-	s, h := b.open(Config{Topics: []string{name}}), &holder{}
+	s, h := b.open(Config{Partitions: []fencepost.TopicPartition{tp(name, 0)}}), &holder{} // a group would ask anew
 	if err := s.Start(t.Context(), h); err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +288,9 @@ func TestTruncated(t *testing.T) {
 	if got.Err != nil || got.End != 30 || got.EpochEnd != 10 {
 		t.Errorf("bounds %+v, want end 30 and the end of epoch 0 at 10", got)
 	}
-	r.failed(tp(name, 0))
+	if !r.poll(5*time.Second, func() bool { return len(r.err[tp(name, 0)]) > 0 }) {
+		t.Fatalf("no failure; got %v", r.got)
+	}
 	if c := r.err[tp(name, 0)][0]; c != "DATA_LOSS" && c != "OFFSET_OUT_OF_RANGE" {
 		t.Errorf("failed with %s", c)
 	}

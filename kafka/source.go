@@ -225,6 +225,9 @@ func (s *Source) fail(topic string, p int32, err error) []fencepost.Chunk {
 	}
 	s.held.Unlock()
 	if len(tps) == 0 {
+		if p < 0 && s.topics.news(topic, err) { // the client brings it ten times a second
+			s.cfg.Log(4, "a topic can not be consumed", "topic", topic, "err", err)
+		}
 		return nil
 	}
 	s.client.PauseFetchPartitions(partitions(tps))

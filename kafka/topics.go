@@ -31,7 +31,9 @@ type topics struct {
 type topic struct {
 	reading    fencepost.TopicID // what the client reads; zero: not known yet
 	partitions int32
-	suspect    bool // a fetch was told that its ID is unknown
+	suspect    bool   // a fetch was told that its ID is unknown
+	consumed   bool   // by pattern: the client was told of it
+	told       string // the error that was logged last, with no partition held to fail
 }
 
 func newTopics(c Config) *topics {
@@ -74,6 +76,20 @@ func (t *topics) suspect(name string) {
 	}
 	t.mu.Unlock()
 	t.wake()
+}
+
+// news reports whether an error of a topic differs from the one before.
+func (t *topics) news(name string, err error) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := t.mu.known[name]
+	if k == nil {
+		k = &topic{}
+		t.mu.known[name] = k
+	}
+	was := k.told
+	k.told = err.Error()
+	return was != k.told
 }
 
 // suspects reports whether any topic is waited for.
@@ -133,9 +149,10 @@ func (t *topics) compare(answers map[string]topicAnswer) (c changes) {
 		if k == nil {
 			k = &topic{}
 			t.mu.known[name] = k
-			if t.pattern != nil {
-				c.added = append(c.added, name)
-			}
+		}
+		if t.pattern != nil && !k.consumed {
+			k.consumed = true
+			c.added = append(c.added, name)
 		}
 		n := int32(len(a.leaders))
 		c.grown = c.grown || k.partitions != 0 && n > k.partitions

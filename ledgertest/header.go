@@ -91,6 +91,9 @@ func otherCluster(w *world) {
 	unnamed := Span{TopicPartition: tp, Held: back.Next, Until: 6}
 	w.commit(k, unnamed)
 	w.wantRows(unnamed)
+	if got := w.read(k).ClusterID; got != cluster {
+		w.Errorf("cluster after a commit that names none: got %q, want %q still", got, cluster)
+	}
 	k.as.ClusterID, k.as.Group = "cluster-B", "another group"
 	w.start(k, 0, tp)
 	if got := w.read(k).ClusterID; got != "cluster-B" {

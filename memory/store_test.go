@@ -138,37 +138,38 @@ func TestHookFailsACall(t *testing.T) {
 // A restore takes rows, ledger and history back together; the late commit of before is told apart by its standing.
 func TestRestoreTakesRowsAndLedgerBack(t *testing.T) {
 	s, l, at := started(t)
-	for until := fencepost.Offset(2); until <= 6; until += 2 {
-		p := at
-		p.Offset = until - 2
-		if err := l.Commit(t.Context(), as, span(p, until)); err != nil {
+	commit := func(until fencepost.Offset) {
+		if err := l.Commit(t.Context(), as, span(at, until)); err != nil {
 			t.Fatal(err)
 		}
-		if until == 2 {
-			backup := s.Backup()
-			defer func() {
-				s.Restore(backup)
-				if offset(t, s) != 2 || len(s.Rows()) != 2 {
-					t.Errorf("restored: at %d with %d rows, want 2 with 2", offset(t, s), len(s.Rows()))
-				}
-				late := span(fencepost.Position{Offset: 6, LeaderEpoch: fencepost.NoEpoch, Fence: 1}, 7)
-				err := l.Commit(context.Background(), as, late)
-				r, ok := errors.AsType[*fencepost.Refused](err)
-				if !ok || fencepost.Stand(r.Held[tp], late.Segments[0].Move) != fencepost.StandingBehind {
-					t.Errorf("a commit from before the restore: got %v, want a refusal that stands behind", err)
-				}
-				snap, _ := s.Read(context.Background(), as.Group)
-				var moves []fencepost.Recorded
-				for r, err := range s.Moves(context.Background(), as.Group) {
-					if err != nil {
-						t.Fatal(err)
-					}
-					moves = append(moves, r)
-				}
-				ledgertest.Chain(t, moves, snap)
-			}()
-		}
+		at = at.Advance(until, fencepost.NoEpoch)
 	}
+	commit(2)
+	backup := s.Backup()
+	commit(4)
+	commit(6)
+	s.Restore(backup)
+	if offset(t, s) != 2 || len(s.Rows()) != 2 {
+		t.Errorf("restored: at %d with %d rows, want 2 with 2", offset(t, s), len(s.Rows()))
+	}
+	late := span(at, 7)
+	err := l.Commit(t.Context(), as, late)
+	r, ok := errors.AsType[*fencepost.Refused](err)
+	if !ok || fencepost.Stand(r.Held[tp], late.Segments[0].Move) != fencepost.StandingBehind {
+		t.Errorf("a commit from before the restore: got %v, want a refusal that stands behind", err)
+	}
+	snap, err := s.Read(t.Context(), as.Group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var moves []fencepost.Recorded
+	for r, err := range s.Moves(t.Context(), as.Group) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		moves = append(moves, r)
+	}
+	ledgertest.Chain(t, moves, snap)
 }
 
 // Handlers that add to one value from many lanes lose no addition: the one that read an old value runs again.
@@ -205,6 +206,52 @@ func TestHandlersOfManyLanesCountOnce(t *testing.T) {
 	all.Wait()
 	if want := strconv.Itoa(lanes * commits * 3); s.Values()["count"] != want || len(s.Rows()) != lanes*commits*3 {
 		t.Errorf("count: got %s with %d rows, want %s", s.Values()["count"], len(s.Rows()), want)
+	}
+}
+
+// A handler whose value changed between its read and its commit runs again, and adds to the new value.
+func TestHandlerThatReadAnOldValueRunsAgain(t *testing.T) {
+	s, l, at := started(t)
+	other := fencepost.Writer{Group: "other"}
+	if err := s.Move(t.Context(), other, []fencepost.Move{{TopicPartition: tp, Next: at, Cause: fencepost.CauseStart}}); err != nil {
+		t.Fatal(err)
+	}
+	runs := 0
+	s.Handle = func(ctx context.Context, tx *memory.Tx, b *fencepost.Batch) error {
+		runs++
+		n, _ := strconv.Atoi(tx.Value("count"))
+		if runs == 1 {
+			if err := lane(t, s).Commit(ctx, other, span(at, 5)); err != nil {
+				return err
+			}
+		}
+		tx.Set("count", strconv.Itoa(n+b.Rows()))
+		return nil
+	}
+	if err := l.Commit(t.Context(), as, span(at, 3)); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Values()["count"]; got != "8" || runs != 3 {
+		t.Errorf("count of 5 and 3 rows: got %s after %d runs, want 8 after 3", got, runs)
+	}
+}
+
+// A restore takes the handlers' values back too, and may be done again.
+func TestRestoreTakesValuesBack(t *testing.T) {
+	s, l, at := started(t)
+	s.Handle = func(_ context.Context, tx *memory.Tx, b *fencepost.Batch) error {
+		tx.Set("last", b.Segments[0].Move.TopicPartition.String()+tx.Value("last"))
+		return nil
+	}
+	backup := s.Backup()
+	for range 2 {
+		if err := l.Commit(t.Context(), as, span(at, 1)); err != nil {
+			t.Fatal(err)
+		}
+		s.Restore(backup)
+		if got := s.Values(); len(got) != 0 {
+			t.Errorf("values after the restore: got %v, want none", got)
+		}
 	}
 }
 

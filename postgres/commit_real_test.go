@@ -166,20 +166,20 @@ func TestHeirCommitsWhileAnotherStandsInsideCopy(t *testing.T) {
 			heir := s.heir(t, w)
 			held, release := s.wire.hold()
 			stopped := make(chan error, 1)
-			b := w.batch(0, 1000)
+			b := w.batch(0, 10_000)
 			go func() { stopped <- w.lane.Commit(context.WithoutCancel(t.Context()), w.as, b) }()
 			<-held
 			ctx, cancel := context.WithTimeout(t.Context(), soon)
 			defer cancel()
-			if err := heir.commit(ctx, heir.batch(0, 1000)); err != nil {
+			if err := heir.commit(ctx, heir.batch(0, 10_000)); err != nil {
 				t.Errorf("the heir: %v", err)
 			}
 			close(release)
 			if err, r := <-stopped, new(fencepost.Refused); !errors.As(err, &r) || r.Held[at(0)] != heir.held[at(0)] {
 				t.Errorf("the worker that stood still: got %v, want *Refused with what the heir left", err)
 			}
-			if rows := len(s.Rows(t)); rows != 1000 {
-				t.Errorf("%d rows stand, want 1,000", rows)
+			if rows := len(s.Rows(t)); rows != 10_000 {
+				t.Errorf("%d rows stand, want 10,000", rows)
 			}
 		})
 	}
@@ -395,7 +395,7 @@ func TestATerminatedBackend(t *testing.T) {
 
 			held, release := s.wire.hold()
 			done := make(chan error, 1)
-			b := w.batch(0, 1000)
+			b := w.batch(0, 10_000)
 			go func() { done <- w.lane.Commit(context.WithoutCancel(t.Context()), w.as, b) }()
 			<-held
 			s.exec(t, "select pg_terminate_backend($1)", int32(pid))
@@ -419,8 +419,8 @@ func TestATerminatedBackend(t *testing.T) {
 			}
 			blocker.Close(t.Context())
 			w.must(b)
-			if rows, at := len(s.Rows(t)), w.offset(0); rows != 1013 || at != 1013 {
-				t.Errorf("%d rows stand at %d, want 1,013", rows, at)
+			if rows, at := len(s.Rows(t)), w.offset(0); rows != 10_013 || at != 10_013 {
+				t.Errorf("%d rows stand at %d, want 10,013", rows, at)
 			}
 		})
 	}

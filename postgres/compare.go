@@ -17,6 +17,7 @@ const begin = "begin isolation level read committed; "
 //	k   the ledger's rows of those partitions, locked in (topic, partition) order: two workers can not deadlock
 //	u   the rows that agree, moved. `l.until` is compared, not k's: the row that was waited for is looked at again
 //	c   the group's first mover that knows its cluster records it
+//	g   what there is to be told of
 //
 // A merged run lives in the ledger's row itself and costs nothing extra. h, where commits are not merged, writes an
 // open run of an earlier configuration to the history first, then the commits.
@@ -28,15 +29,16 @@ u as (update @ledger l set until = k.next, leader_epoch = k.next_epoch, @run fro
   where l.group_name = @group and l.topic = k.topic and l.partition = k.partition and l.until = k.held and l.fence = k.held_fence
   returning 1),
 c as (update @groups set cluster_id = @cluster
-  where group_name = @group and topic = '' and cluster_id = '' and @cluster <> '')@history
+  where group_name = @group and topic = '' and cluster_id = '' and @cluster <> '')@history,
+g as materialized (select (select version from @groups where group_name = '' and topic = '') as version,
+  (select cluster_id from @groups where group_name = @group and topic = '') as cluster_id,
+  (select count(*) from u) as moved)
 select case
   when g.version is distinct from 1 then ('newer:@secret:' || coalesce(g.version, 0))::int
   when g.cluster_id <> @cluster and g.cluster_id <> '' and @cluster <> '' then ('cluster:@secret:' || g.cluster_id)::int
   when g.moved <> @count then ('fenced:@secret:' || g.moved)::int
   else 0 end
-from (select (select version from @groups where group_name = '' and topic = '') as version,
-  (select cluster_id from @groups where group_name = @group and topic = '') as cluster_id,
-  (select count(*) from u) as moved) g`
+from g`
 
 // mergeSQL lengthens the open run, or opens one.
 const mergeSQL = `run_from = case when l.run_commits = 0 then l.until else l.run_from end,

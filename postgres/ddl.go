@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/fencepost/fencepost"
 )
 
@@ -26,9 +28,14 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 		table = strings.Join(parts, ".")
 		b.WriteString(tableDDL(table, c.Key, columns))
 	}
-	fmt.Fprintf(&b, "-- Least grants; put the user of dsn for %s.\n", appRole)
+	role := grantee(c.DSN)
+	if role == appRole {
+		fmt.Fprintf(&b, "-- Least grants; put the user of dsn for %s.\n", appRole)
+	} else {
+		b.WriteString("-- Least grants, for the user of dsn.\n")
+	}
 	grant := func(rights string, tables ...string) {
-		fmt.Fprintf(&b, "GRANT %s ON %s TO %s;\n", rights, strings.Join(tables, ", "), appRole)
+		fmt.Fprintf(&b, "GRANT %s ON %s TO %s;\n", rights, strings.Join(tables, ", "), role)
 	}
 	switch {
 	case table == "":
@@ -42,6 +49,19 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 		grant("SELECT, INSERT", "fencepost_moves", table)
 	}
 	return b.String()
+}
+
+// grantee is who gets the grants: the user that dsn connects as, so that the text can be run as it is; a name to be
+// replaced where there is no dsn yet.
+func grantee(dsn string) string {
+	if dsn == "" {
+		return appRole
+	}
+	cfg, err := pgconn.ParseConfig(dsn)
+	if err != nil || cfg.User == "" {
+		return appRole
+	}
+	return plain(cfg.User)
 }
 
 // tableDDL is the Config's table.

@@ -182,7 +182,7 @@ const (
 	cutRows        // in the middle of its rows
 	cutCommit      // before the message that lets the server run to COMMIT; the client believes it sent
 	cutAnswer      // after the server did everything, before its answer
-	holdRows       // nothing breaks: the rows stop in the middle until release
+	holdRows       // nothing breaks: the rows stop in the third message until release, after the server wrote the first ones
 )
 
 // wire is the network of a store's sinks: it looks at what the client sends, and breaks once, where it is told.
@@ -190,6 +190,7 @@ type wire struct {
 	mu struct {
 		sync.Mutex
 		next    cut
+		passing int           // messages of rows before the hold
 		held    chan struct{} // closed once a client is held
 		release chan struct{}
 	}
@@ -201,11 +202,12 @@ func (w *wire) arm(c cut) {
 	w.mu.next = c
 }
 
-// hold arms holdRows: held is closed when a client stands still, and it stands until release is closed.
+// hold arms holdRows: held is closed when a client stands still, and it stands until release is closed. The server
+// keeps up to 1,000 rows before it writes them: what it locks shows only after that.
 func (w *wire) hold() (held <-chan struct{}, release chan<- struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.mu.next, w.mu.held, w.mu.release = holdRows, make(chan struct{}), make(chan struct{})
+	w.mu.next, w.mu.passing, w.mu.held, w.mu.release = holdRows, 2, make(chan struct{}), make(chan struct{})
 	return w.mu.held, w.mu.release
 }
 
@@ -213,6 +215,10 @@ func (w *wire) take(c cut) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.mu.next != c {
+		return false
+	}
+	if c == holdRows && w.mu.passing > 0 {
+		w.mu.passing--
 		return false
 	}
 	w.mu.next = cutNothing

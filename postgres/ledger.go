@@ -60,7 +60,11 @@ func (l *Ledger) open(ctx context.Context) error {
 		return err
 	}
 	// A new connection may lead to another server than the last one: look again.
-	l.made, err = makeTables(ctx, &l.session)
+	l.made = tables{}
+	made, err := makeTables(ctx, &l.session)
+	if err == nil {
+		l.made = made
+	}
 	return err
 }
 

@@ -14,8 +14,6 @@ import (
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
-
 // quote makes a string literal. A NUL byte can not be sent: see checkText.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 

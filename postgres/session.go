@@ -4,7 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"net/url"
+	"errors"
+	"net"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ func parseDSN(dsn string) (*pgx.ConnConfig, error) {
 	c, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, &fencepost.Fault{Code: "dsn-invalid", Exit: 2,
-			Err:  errorf("the Postgres dsn can not be read (not shown: it may hold a password)"),
+			Err:  errors.New("the Postgres dsn can not be read (not shown: it may hold a password)"),
 			Help: "postgres://USER:PASSWORD@HOST:5432/DATABASE, the password percent-encoded; or host=... dbname=..."}
 	}
 	// What the text of a statement means must not depend on the server's settings.
@@ -42,8 +43,7 @@ func place(c *pgx.ConnConfig) string {
 	if strings.HasPrefix(c.Host, "/") {
 		return c.Host
 	}
-	u := url.URL{Host: c.Host}
-	return u.Hostname() + ":" + itoa(int64(c.Port))
+	return net.JoinHostPort(c.Host, itoa(int64(c.Port)))
 }
 
 // session is a connection that is opened when it is needed and opened again after it broke. It is used by one

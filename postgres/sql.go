@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -33,7 +34,7 @@ type end struct {
 }
 
 func (e *end) fault() error {
-	return &fencepost.Fault{Code: "sql-ended-transaction", Exit: 2, Err: errorf("%s", e.text()), Help: e.help()}
+	return &fencepost.Fault{Code: "sql-ended-transaction", Exit: 2, Err: errors.New(e.text()), Help: e.help()}
 }
 
 func (e *end) text() string {

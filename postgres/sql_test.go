@@ -102,6 +102,9 @@ func TestDDL(t *testing.T) {
 			t.Errorf("DDL lacks %q:\n%s", want, sql)
 		}
 	}
+	if sql := DDL(Config{Table: "flights", DSN: "postgres://Etl@localhost/shop"}, columns); !strings.Contains(sql, `INSERT ON fencepost_moves, flights TO "Etl";`) {
+		t.Errorf("the grants are not for the user of dsn:\n%s", sql)
+	}
 	if sql := DDL(Config{Table: "flights"}, columns); !strings.Contains(sql, "GRANT SELECT, INSERT ON fencepost_moves, flights TO fencepost_app;\n") {
 		t.Errorf("DDL of an append table:\n%s", sql)
 	}

@@ -116,7 +116,7 @@ func makeTables(ctx context.Context, s *session) (tables, error) {
 	}
 	f, err = findTables(ctx, s)
 	if err == nil && !f.complete() {
-		err = &fencepost.Fault{Code: "table-not-found", Err: errorf("the ledger's tables were made and are not found: %v", f.missing),
+		err = &fencepost.Fault{Code: "table-not-found", Err: fmt.Errorf("the ledger's tables were made and are not found: %v", f.missing),
 			Help: "set search_path for this user to one schema that exists"}
 	}
 	return f.tables, err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -118,7 +119,7 @@ func BenchmarkAppend(b *testing.B) {
 	const n = 20_000
 	_, l := freshBench(b, Config{Table: "flights"}, flightsDDL)
 	bare := newBare(b)
-	var ours, limit time.Duration
+	var ours, limit, oursCPU, limitCPU time.Duration
 	tps := topic(4)
 	held := map[fencepost.TopicPartition]fencepost.Position{}
 	for tp, p := range benchHeld {
@@ -127,22 +128,32 @@ func BenchmarkAppend(b *testing.B) {
 	batch := flights(n, held, tps...)
 	b.ReportAllocs()
 	for b.Loop() {
-		at := time.Now()
+		at, cpu := time.Now(), used(b)
 		if err := l.Commit(b.Context(), writer, batch); err != nil {
 			b.Fatal(err)
 		}
-		ours += time.Since(at)
-		at = time.Now()
+		ours, oursCPU = ours+time.Since(at), oursCPU+used(b)-cpu
+		at, cpu = time.Now(), used(b)
 		bare.commit(b, n)
-		limit += time.Since(at)
+		limit, limitCPU = limit+time.Since(at), limitCPU+used(b)-cpu
 		for i := range batch.Segments {
 			m := &batch.Segments[i].Move
 			m.Held, m.Next = m.Next, m.Next.Advance(m.Next.Offset+n/4, fencepost.NoEpoch)
 		}
 	}
-	b.ReportMetric(limit.Seconds()/ours.Seconds(), "of-limit")
+	b.ReportMetric(limit.Seconds()/ours.Seconds(), "of-limit(goal>=0.90)")
+	b.ReportMetric(limitCPU.Seconds()/oursCPU.Seconds(), "of-limit-CPU")
 	b.ReportMetric(float64(b.N)*n/ours.Seconds()/1e6, "Mrows/s")
 	b.ReportMetric(float64(b.N)*n/limit.Seconds()/1e6, "limit-Mrows/s")
+}
+
+// used is the CPU time of this process.
+func used(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkQuickstart is the quickstart's two statements over batches of 20,000 rows.

@@ -199,11 +199,3 @@ func read(t *testing.T, st *sqlite.Stmt, i int, typ fencepost.Type) any {
 func TestConformanceOfTable(t *testing.T) {
 	ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store { return newStore(t) }})
 }
-
-func TestConformanceOfSQL(t *testing.T) {
-	ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store {
-		s := newStore(t)
-		s.sql = `INSERT INTO suite SELECT value, n, _topic, _partition, _offset FROM batch`
-		return s
-	}})
-}

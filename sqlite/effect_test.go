@@ -86,7 +86,7 @@ func TestConstraintsNameTableAndColumn(t *testing.T) {
 func TestUnstorableValuesAreRejected(t *testing.T) {
 	tp := topic(1)[0]
 	for name, column := range map[string]func(c *fencepost.Column){
-		"NaN":       func(c *fencepost.Column) { c.Type = fencepost.Float; c.AppendFloat(math.NaN()) },
+		"NaN":  func(c *fencepost.Column) { c.Type = fencepost.Float; c.AppendFloat(math.NaN()) },
 		"9999": func(c *fencepost.Column) { c.Type = fencepost.Timestamp; c.AppendInt(math.MaxInt64) },
 	} {
 		s, l := fresh(t, Config{Table: "things"}, "CREATE TABLE things (v)")
@@ -171,7 +171,7 @@ func TestRollbackInsideIsTold(t *testing.T) {
 
 func TestLedgerIsOutOfReachOfSQL(t *testing.T) {
 	for _, query := range []string{"UPDATE fencepost_ledger SET until = 0", "DELETE FROM Fencepost_Moves", "DROP TABLE fencepost_groups",
-		"ALTER TABLE fencepost_moves RENAME TO gone", "ATTACH ':memory:' AS other"} {
+		"ALTER TABLE fencepost_moves RENAME TO gone", "ATTACH ':memory:' AS other", "DROP TABLE batch"} {
 		s, l := fresh(t, Config{SQL: query})
 		held := begin(t, s, topic(1)...)
 		f, ok := errors.AsType[*fencepost.Fault](l.Commit(t.Context(), writer, one(held, "a", 1)))

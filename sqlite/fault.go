@@ -141,14 +141,18 @@ func message(err error) string {
 }
 
 // refusesRows reports whether an error of a running statement is about the rows: other rows may pass. An error of the
-// general kind while a statement runs comes from its data too (integer overflow, malformed JSON).
+// general kind while a statement runs comes from its data too (integer overflow, malformed JSON), unless SQLite had to
+// compile it again because somebody changed the tables.
 func refusesRows(err error) bool {
 	if ours(err) {
 		return false
 	}
 	switch sqlite.ErrCode(err).ToPrimary() {
-	case sqlite.ResultConstraint, sqlite.ResultMismatch, sqlite.ResultTooBig, sqlite.ResultError:
+	case sqlite.ResultConstraint, sqlite.ResultMismatch, sqlite.ResultTooBig:
 		return true
+	case sqlite.ResultError:
+		text := message(err)
+		return !strings.Contains(text, "no such ") && !strings.Contains(text, "has no column named")
 	}
 	return false
 }

@@ -397,6 +397,31 @@ func TestColumnAddedLaterIsTaken(t *testing.T) {
 	}
 }
 
+// TestTableChangesUnderTheLane: a table that is changed for the worse while the lane runs is no fault of the rows.
+func TestTableChangesUnderTheLane(t *testing.T) {
+	for _, c := range []struct {
+		cfg         Config
+		query, code string
+	}{
+		{Config{Table: "flights"}, "ALTER TABLE flights DROP COLUMN delay", "column-missing"},
+		{Config{Table: "flights"}, "DROP TABLE flights", "table-not-found"},
+		{Config{SQL: "INSERT INTO flights SELECT * FROM batch"}, "DROP TABLE flights", "sql-failed"},
+	} {
+		s, l := fresh(t, c.cfg, flightsDDL)
+		held := begin(t, s, topic(1)...)
+		if err := l.Commit(t.Context(), writer, flights(10, held, topic(1)...)); err != nil {
+			t.Fatal(err)
+		}
+		execute(t, s.cfg.Path, c.query)
+		b := flights(10, held, topic(1)...)
+		err := l.Commit(t.Context(), writer, b)
+		if _, rejected := errors.AsType[*fencepost.Rejected](err); err == nil || rejected {
+			t.Errorf("after %s: got %v, want an error that does not blame the rows", c.query, err)
+		}
+		wantFault(t, l.Commit(t.Context(), writer, b), c.code, false)
+	}
+}
+
 func TestDDLTwiceChangesNothingAndIsWhatReadMakes(t *testing.T) {
 	made := filepath.Join(t.TempDir(), "made.db")
 	script := DDL(Config{Path: made, Table: "flights", Key: []string{"origin"}}, flightColumns())

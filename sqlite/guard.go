@@ -35,6 +35,11 @@ func (g *guard) Authorize(a sqlite.Action) sqlite.AuthResult {
 	case sqlite.OpAttach, sqlite.OpDetach:
 		g.refused = "ATTACH and DETACH: a commit over two files is not atomic"
 		return sqlite.AuthResultDeny
+	case sqlite.OpDropTempTable:
+		if strings.EqualFold(a.Table(), "batch") {
+			g.refused = "dropping batch: it is filled again for the next one"
+			return sqlite.AuthResultDeny
+		}
 	case sqlite.OpInsert, sqlite.OpUpdate, sqlite.OpDelete, sqlite.OpDropTable, sqlite.OpAlterTable:
 		if t := strings.ToLower(a.Table()); isLedgerTable(t) {
 			g.refused = fmt.Sprintf("writing %s: a ledger changes by moves only", t)

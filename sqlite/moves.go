@@ -83,12 +83,9 @@ WHERE group_name = ?6 AND topic = ?7 AND partition = ?8 AND until = ?9 AND fence
 
 // relocate is the compare-and-set of any other move: it ends the open run first, and records the move by itself.
 func (r *recorder) relocate(m fencepost.Move) (ok bool, err error) {
-	if err := r.endRun(m.TopicPartition); err != nil {
-		return false, err
-	}
 	if m.Held.Absent() {
 		ok, err = r.insert(m)
-	} else {
+	} else if err = r.endRun(m.TopicPartition); err == nil {
 		ok, err = r.update(m)
 	}
 	if !ok || err != nil {

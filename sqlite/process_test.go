@@ -165,7 +165,7 @@ func workChild(ctx context.Context, path, arg string) error {
 // TestKilledWorkersLoseAndDoubleNothing: three processes share all partitions of one file, and one of them is killed
 // at a random moment, again and again.
 func TestKilledWorkersLoseAndDoubleNothing(t *testing.T) {
-	const end, kills = 3000, 50
+	const end, kills = workEnd, workKills
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -194,7 +194,7 @@ func TestKilledWorkersLoseAndDoubleNothing(t *testing.T) {
 				i := random.IntN(len(workers))
 				workers[i].cmd.Process.Kill()
 				workers[i] = run()
-				killed, running, countdown = killed+1, running+1, 1+random.IntN(12)
+				killed, running, countdown = killed+1, running+1, 1+random.IntN(8)
 			}
 		case err := <-ended:
 			running--
@@ -351,7 +351,7 @@ func contendChild(ctx context.Context, path, arg string) error {
 	fmt.Println("ready")
 	io.Copy(io.Discard, os.Stdin)
 	longest := time.Duration(0)
-	b := flights(4000, snap.Positions, topic(3)[p])
+	b := flights(contendedRows, snap.Positions, topic(3)[p])
 	m := &b.Segments[0].Move
 	for range contended {
 		at := time.Now()
@@ -359,7 +359,7 @@ func contendChild(ctx context.Context, path, arg string) error {
 			return err
 		}
 		longest = max(longest, time.Since(at))
-		m.Held, m.Next = m.Next, m.Next.Advance(m.Next.Offset+4000, fencepost.NoEpoch)
+		m.Held, m.Next = m.Next, m.Next.Advance(m.Next.Offset+contendedRows, fencepost.NoEpoch)
 		fmt.Println("committed")
 	}
 	fmt.Println("longest commit:", longest.Round(time.Millisecond))

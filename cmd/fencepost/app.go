@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -109,8 +110,8 @@ func (a *app) fail(err error) int {
 	exit := max(fault.Exit, 1)
 	switch {
 	case a.output == "json" && !a.said:
-		a.json(object{"format": 1, "command": a.command,
-			"error": object{"code": fault.Code, "message": fault.Error(), "help": a.as(fault.Help), "exit": exit}})
+		a.json(object{"format", 1, "command", a.command,
+			"error", object{"code", fault.Code, "message", fault.Error(), "help", a.as(fault.Help), "exit", exit}})
 	case !a.logged:
 		a.printFault(fault)
 	}
@@ -134,8 +135,8 @@ func usage(help, format string, args ...any) error {
 func (a *app) printFault(f *fencepost.Fault) {
 	t := a.terminal(a.stderr)
 	head := "error[" + f.Code + "]: "
-	fmt.Fprintf(a.stderr, "%s%s\n", t.Paint(screen.Red, strings.TrimSuffix(head, ": "))+": ", screen.Wrap(f.Error(), 2, t.Width))
-	for i, line := range strings.Split(a.as(f.Help), "\n") {
+	fmt.Fprintf(a.stderr, "%s%s\n", t.Paint(screen.Red, strings.TrimSuffix(head, ": "))+": ", screen.Wrap(screen.Printable(f.Error()), 2, t.Width))
+	for i, line := range strings.Split(screen.Printable(a.as(f.Help)), "\n") {
 		switch {
 		case f.Help == "":
 		case i == 0:
@@ -164,7 +165,31 @@ func (a *app) invalid(e *pipeline.Invalid, after string) {
 	_, _ = io.WriteString(out, a.as(b.String()))
 }
 
-type object = map[string]any
+// object is a JSON object whose keys stand in the order given: name, value, name, value.
+type object []any
+
+// MarshalJSON keeps the order.
+func (o object) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i := 0; i+1 < len(o); i += 2 {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		for j, v := range o[i : i+2] {
+			text, err := json.Marshal(v)
+			if err != nil {
+				return nil, err
+			}
+			b.Write(text)
+			if j == 0 {
+				b.WriteByte(':')
+			}
+		}
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
 
 // json writes the one object of a command to stdout.
 func (a *app) json(v any) {
@@ -207,7 +232,7 @@ func (a *app) root() *cobra.Command {
 // verbs makes the commands, in the order of the help screen. A new verb is one line here, and one in top.
 var verbs = []func(*app) *cobra.Command{
 	(*app).initVerb, (*app).checkVerb, (*app).ddlVerb, (*app).runVerb,
-	(*app).brokerVerb, (*app).versionVerb, (*app).completionVerb,
+	(*app).brokerVerb, (*app).quickstartVerb, (*app).versionVerb, (*app).completionVerb,
 }
 
 // common looks at the flags that hold everywhere.

@@ -15,9 +15,9 @@ import (
 )
 
 var brokerManual = manual{
-	what: "Run a Kafka-compatible broker on this machine, on disk, for development. Only this machine can reach it.",
+	what: "Run a Kafka-compatible broker, on disk, for development. Only this machine can reach it.",
 	examples: []example{
-		{"fencepost broker", "at 127.0.0.1:9092, in the folder fencepost-broker"},
+		{"fencepost broker", "at 127.0.0.1:9092"},
 		{"fencepost broker --listen 127.0.0.1:19092 --dir /tmp/kafka", ""},
 	},
 	usage: "fencepost broker [flags]",
@@ -52,15 +52,15 @@ func (a *app) serve(parent context.Context, cfg broker.Config) error {
 	if a.verbose > 0 {
 		cfg.Log = slog.New(slog.NewTextHandler(a.stderr, nil))
 	}
+	ctx, stop := interruptible(parent, func() {})
+	defer stop()
 	b, err := broker.Start(cfg)
 	if err != nil {
 		return brokerFault(err)
 	}
-	ctx, stop := interruptible(parent, func() {})
-	defer stop()
 	a.say("broker", fmt.Sprintf("embedded, on disk, at %s; folder %s, cluster %s", b.Addr(), cfg.Dir, b.ClusterID()))
 	topics, err := pipeline.Topics(ctx, b.Addr(), a.timeout)
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return errors.Join(err, b.Close())
 	}
 	for _, t := range topics {

@@ -12,7 +12,7 @@ import (
 )
 
 var checkManual = manual{
-	what: "Read the file, ask brokers and database, derive what the pipeline promises, and say why. It changes nothing.",
+	what: "Read the file, ask brokers and database, derive the promise and say why. It changes nothing.",
 	examples: []example{
 		{"fencepost check flights.yaml", "everything that is wrong, at once"},
 		{"fencepost check flights.yaml -o json", "one object, for programs"},
@@ -55,6 +55,7 @@ func (a *app) printReport(r pipeline.Report) {
 	t := a.terminal(a.stdout)
 	whole := true
 	for i, f := range r.Findings {
+		f.Text, f.Help = screen.Printable(f.Text), screen.Printable(f.Help)
 		subject := f.Subject
 		if i > 0 && r.Findings[i-1].Subject == f.Subject {
 			subject = ""
@@ -133,12 +134,12 @@ func reportJSON(r pipeline.Report) object {
 		whole = whole && f.OK
 		findings = append(findings, findingJSON{f.Subject, f.OK, f.Text, orNull(f.Code), orNull(f.Help), orNull(r.At(f)), f.Silent})
 	}
-	out := object{"format": 1, "command": "check", "file": r.File.Name, "group": string(r.File.Group), "findings": findings,
-		"unasked": append([]string{}, r.Unasked...), "promise": nil, "exit": r.Exit()}
+	var promise any
 	if whole {
-		out["promise"] = object{"words": r.Promise.Words, "because": r.Promise.Because}
+		promise = object{"words", r.Promise.Words, "because", r.Promise.Because}
 	}
-	return out
+	return object{"format", 1, "command", "check", "file", r.File.Name, "group", string(r.File.Group), "findings", findings,
+		"unasked", append([]string{}, r.Unasked...), "promise", promise, "exit", r.Exit()}
 }
 
 // findingsJSON is the object about a file that says something wrong.
@@ -152,6 +153,6 @@ func findingsJSON(command string, e *pipeline.Invalid) object {
 	if command == "check" && !(len(e.Findings) == 1 && e.Findings[0].Code == "yaml-syntax") {
 		exit = 3
 	}
-	return object{"format": 1, "command": command, "file": e.Name, "group": nil, "findings": findings,
-		"unasked": []string{"brokers", "topic", "group", "database", "ledger", "trial"}, "promise": nil, "exit": exit}
+	return object{"format", 1, "command", command, "file", e.Name, "group", nil, "findings", findings,
+		"unasked", []string{"brokers", "topic", "group", "database", "ledger", "trial"}, "promise", nil, "exit", exit}
 }

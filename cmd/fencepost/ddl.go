@@ -9,7 +9,7 @@ import (
 )
 
 var ddlManual = manual{
-	what: "Print the SQL that makes the ledger's tables and the file's own, with the least grants. It connects to nothing.",
+	what: "Print the SQL that makes the tables, with the least grants. It connects to nothing.",
 	examples: []example{
 		{"fencepost ddl flights.yaml", "to read"},
 		{"fencepost ddl flights.yaml | psql \"$DATABASE_URL\"", "as the database's owner; twice changes nothing"},
@@ -32,7 +32,7 @@ func (a *app) ddlVerb() *cobra.Command {
 				return f.Pointed(err)
 			}
 			if a.output == "json" {
-				a.json(object{"format": 1, "command": "ddl", "sql": sql})
+				a.json(object{"format", 1, "command", "ddl", "sql", sql})
 				return nil
 			}
 			_, err = io.WriteString(a.stdout, sql)

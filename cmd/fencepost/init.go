@@ -16,11 +16,11 @@ import (
 )
 
 var initManual = manual{
-	what: "Write a pipeline file for a topic: sample its records, infer the columns, and list every key with its default.",
+	what: "Write a pipeline file for a topic: sample it, infer the columns, list every key.",
 	examples: []example{
-		{"fencepost init --brokers localhost:9092 --topic flights --sink postgres", "writes flights.yaml"},
+		{"fencepost init --brokers localhost:9092 --topic flights --sink postgres", "flights.yaml"},
 		{"fencepost init --brokers localhost:9092 --topic flights --sink sqlite --out -", "to read first"},
-		{"fencepost init --schema > fencepost.schema.json", "the JSON Schema, for editors"},
+		{"fencepost init --schema > fencepost.schema.json", "for editors"},
 	},
 	usage: "fencepost init --brokers HOST:PORT --topic TOPIC --sink postgres|sqlite [flags]",
 	flags: []string{
@@ -115,6 +115,9 @@ func (a *app) draft(ctx context.Context, flags initFlags) error {
 	}
 	a.say("wrote", out)
 	for i, line := range next(out, draft) {
+		if a.quiet {
+			break
+		}
 		word := ""
 		if i == 0 {
 			word = "next"

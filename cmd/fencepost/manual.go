@@ -26,7 +26,7 @@ type example struct{ command, note string }
 // manuals are the help screens, each defined beside its verb. :: verb -> its screen
 var manuals = map[string]manual{
 	"init": initManual, "check": checkManual, "ddl": ddlManual, "run": runManual,
-	"broker": brokerManual, "version": versionManual, "completion": completionManual, "help": helpManual,
+	"broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,
 }
 
 // commandWord finds the program's name where a command begins: before a verb or a flag.

@@ -23,19 +23,19 @@ import (
 var runManual = manual{
 	what: "Consume: take records out of the topics into the sink, rows and offsets in the same commit.",
 	examples: []example{
-		{"fencepost run flights.yaml", "until Ctrl-C or SIGTERM; start it again for more workers"},
+		{"fencepost run flights.yaml", "until Ctrl-C; once more for a second worker"},
 		{"fencepost run flights.yaml --until end", "to where the topics end now, then exit"},
 		{"fencepost run flights.yaml --until 2026-11-21T03:00", "to the first records of that time or later"},
 	},
 	usage: "fencepost run FILE [flags]",
 	flags: []string{
 		"--until end|TIME  fix the ends now, process to them, exit. TIME is local unless it has an offset",
-		"--wait 60s  with --until: how long to wait for partitions that do not answer, once the others are done",
+		"--wait 60s  with --until: how long to wait for what does not answer, at the end",
 		"--resume  refuse a ledger that does not know the group, instead of starting",
 		"--no-progress  no bar and no status line; a summary every 10s",
 		"-v  each commit; -vv also what the Kafka client says; -q errors only",
 	},
-	exit: "0 stopped, or done   1 error, or stopped before the end   2 usage, the file included   3 some left parked   4 refused",
+	exit: "0 stopped, or done   1 error, or cut short   2 usage   3 some left parked   4 refused",
 	see:  "check (what this will do, and why it may promise it)",
 }
 
@@ -92,6 +92,7 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 	if err != nil {
 		return err
 	}
+	limitMemory(f)
 	who := worker(f)
 	log := a.log(f, who)
 	hears := a.listener(f, log, who, until.Set())

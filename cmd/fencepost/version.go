@@ -19,8 +19,8 @@ func (a *app) versionVerb() *cobra.Command {
 	return &cobra.Command{Use: "version", Args: a.noArguments, RunE: func(*cobra.Command, []string) error {
 		version, revision := build()
 		if a.output == "json" {
-			a.json(object{"format": 1, "command": "version", "version": version, "revision": revision, "go": runtime.Version(),
-				"os": runtime.GOOS, "arch": runtime.GOARCH})
+			a.json(object{"format", 1, "command", "version", "version", version, "revision", orNull(revision), "go", runtime.Version(),
+				"os", runtime.GOOS, "arch", runtime.GOARCH})
 			return nil
 		}
 		if revision != "" {

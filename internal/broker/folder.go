@@ -155,3 +155,17 @@ func folderFault(dir string, err error) *Fault {
 		Help: "--dir with a new folder; this one can be removed if its records are not needed", Err: err,
 	}
 }
+
+// InUse reports whether a broker runs on the folder, and which process holds it. It changes nothing.
+func InUse(dir string) (pid string, running bool) {
+	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0)
+	if err != nil {
+		return "", false // no lock file, no broker; one that we may not open is refused by Start
+	}
+	defer file.Close()
+	taken, err := lock(file)
+	if taken || err != nil {
+		return "", false
+	}
+	return holder(file), true
+}

@@ -78,6 +78,7 @@ func (c *Console) Began(topics string, partitions int, into, promise, worker str
 	if partitions > 0 {
 		what += " (" + screen.Plural(partitions, "partition") + ")"
 	}
+	c.mu.pace.see(c.cfg.Now(), 0)
 	c.header(string(c.cfg.Group), fmt.Sprintf("%s -> %s   %s   worker %s", what, into, promise, worker))
 }
 
@@ -146,13 +147,14 @@ func (c *Console) header(word, text string) {
 func (c *Console) happened(word, text string, style screen.Style) {
 	const indent = 20
 	stamp := c.cfg.Now().Local().Format(time.TimeOnly)
-	text = screen.Wrap(text, indent, c.cfg.Width)
+	text = screen.Wrap(screen.Printable(text), indent, c.cfg.Width)
 	c.line(fmt.Sprintf("%s  %s%s", stamp, c.cfg.Paint(style, fmt.Sprintf("%-10s", word)), text))
 }
 
 // partition writes what happened to one partition, with a remedy beneath it where there is one.
 func (c *Console) partition(word string, tp fencepost.TopicPartition, text, help string, style screen.Style) {
 	name := tp.String() + "  "
+	text, help = screen.Printable(text), screen.Printable(help)
 	indent := 20 + utf8.RuneCountInString(name)
 	stamp := c.cfg.Now().Local().Format(time.TimeOnly)
 	c.line(fmt.Sprintf("%s  %s%s%s", stamp, c.cfg.Paint(style, fmt.Sprintf("%-10s", word)), name, screen.Wrap(text, indent, c.cfg.Width)))
@@ -192,10 +194,11 @@ func (c *Console) parked(e engine.Parked) {
 		return
 	}
 	c.mu.parked[e.TopicPartition] = e.Reason
-	text := e.Reason
-	if !strings.HasPrefix(text, e.Code) {
-		text = strings.ReplaceAll(e.Code, "-", " ") + ": " + text
+	text := strings.ReplaceAll(e.Code, "-", " ")
+	if strings.HasPrefix(e.Code, "record-") {
+		text += " at " + screen.Count(e.Offset)
 	}
+	text += ": " + strings.TrimPrefix(e.Reason, text+": ")
 	c.partition("parked", e.TopicPartition, text, e.Help, screen.Red)
 }
 

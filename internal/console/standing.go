@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -176,7 +177,9 @@ func (c *Console) bar(s engine.Status, now time.Time) string {
 		figures += "   " + left
 	}
 	percent := fmt.Sprintf("%3d%%  ", int(part*100))
-	width := min(most, c.cfg.Width-1-len(percent)-2-utf8.RuneCountInString(figures))
+	// The longest figures of most runs: the bar keeps its width while they grow.
+	room := max(utf8.RuneCountInString(figures), 2*len(screen.Count(total))+len(" of    1,000,000/s   0.9s left"))
+	width := min(most, c.cfg.Width-1-len(percent)-2-room)
 	if width < 8 {
 		return percent + figures
 	}
@@ -205,14 +208,21 @@ func (c *Console) stopped(e engine.Stopped) {
 	switch {
 	case c.mu.interrupted:
 		c.interrupted(e)
-	case c.cfg.Ends && (e.Err == nil || e.Parked > 0):
+	case c.cfg.Ends && (e.Err == nil || leftParked(e.Err)):
+		parked := len(c.mu.parked) // the partitions were let go by now: the Status counts none
 		rate := screen.Rate(e.Records, e.Up)
 		c.header("done", fmt.Sprintf("%s, lag %s, %s, %s (%s). %s, %d parked", screen.Plural(e.Records, "record"),
-			screen.Count(e.Lag), screen.Plural(e.Commits, "commit"), screen.Duration(e.Up), rate, screen.Plural(e.Gaps, "gap"), e.Parked))
+			screen.Count(e.Lag), screen.Plural(e.Commits, "commit"), screen.Duration(e.Up), rate, screen.Plural(e.Gaps, "gap"), parked))
 	default:
 		c.happened("stopped", fmt.Sprintf("up %s, %s, %s", screen.Duration(e.Up), screen.Plural(e.Records, "record"),
 			screen.Plural(e.Gaps, "gap")), screen.Red)
 	}
+}
+
+// leftParked reports whether a run reached its end in all partitions but the parked ones.
+func leftParked(err error) bool {
+	fault, ok := errors.AsType[*fencepost.Fault](err)
+	return ok && fault.Exit == 3
 }
 
 func (c *Console) interrupted(e engine.Stopped) {

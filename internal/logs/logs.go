@@ -2,8 +2,11 @@ package logs
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -108,7 +111,7 @@ func (l *Log) Failed(code, reason, help string) {
 }
 
 // UnknownField tells a field that schema does not take, once.
-func (l *Log) UnknownField(name string) { l.slog.Warn("unknown field", "field", name) }
+func (l *Log) UnknownField(name string) { l.slog.Info("unknown field", "field", name) }
 
 // Client takes the Kafka client's own log.
 func (l *Log) Client(level int, msg string, keyvals ...any) {
@@ -199,16 +202,34 @@ type segment struct {
 	Rows      int              `json:"rows"`
 }
 
+// segments are an array in JSON, ranges in text.
+type segments []segment
+
+// MarshalText is the form in text: trips:8 [304098 .. 304100).
+func (s segments) MarshalText() ([]byte, error) {
+	var b strings.Builder
+	for i, one := range s {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		fmt.Fprintf(&b, "%s:%d %s", one.Topic, one.Partition, fencepost.OffsetRange{From: one.From, Until: one.Until})
+	}
+	return []byte(b.String()), nil
+}
+
+// MarshalJSON is the form in JSON.
+func (s segments) MarshalJSON() ([]byte, error) { return json.Marshal([]segment(s)) }
+
 func (l *Log) committed(c engine.Committed) {
 	l.total += int64(c.Rows)
 	if !l.slog.Enabled(context.Background(), slog.LevelDebug) {
 		return
 	}
-	segments := make([]segment, 0, len(c.Segments))
+	parts := make(segments, 0, len(c.Segments))
 	for _, s := range c.Segments {
-		segments = append(segments, segment{s.Move.Topic, s.Move.Partition, s.Move.Held.Offset, s.Move.Next.Offset, s.Rows()})
+		parts = append(parts, segment{s.Move.Topic, s.Move.Partition, s.Move.Held.Offset, s.Move.Next.Offset, s.Rows()})
 	}
-	as := []any{"worker", l.cfg.Worker, "lane", c.Lane, "rows", c.Rows, "total", l.total, "commit_ms", c.Took, "segments", segments}
+	as := []any{"worker", l.cfg.Worker, "lane", c.Lane, "rows", c.Rows, "total", l.total, "commit_ms", c.Took, "segments", parts}
 	if c.Recovered {
 		as = append(as, "recovered", true)
 	}
@@ -226,13 +247,22 @@ func (l *Log) summarize(msg string, s engine.Status, now time.Time) {
 func status(s engine.Status) []any {
 	as := []any{"records", s.Records, "commits", s.Commits, "gaps", s.Gaps, "lag", s.Lag, "parked", s.Parked}
 	if s.Total > 0 {
-		as = append(as, "done", s.Done, "total", s.Total)
+		as = append(as, "offsets_done", s.Done, "offsets_total", s.Total)
 	}
 	return as
 }
 
-func names(tps []fencepost.TopicPartition) []string {
-	out := make([]string, len(tps))
+// list is names: an array in JSON, words in text.
+type list []string
+
+// MarshalText is the form in text.
+func (l list) MarshalText() ([]byte, error) { return []byte(strings.Join(l, " ")), nil }
+
+// MarshalJSON is the form in JSON.
+func (l list) MarshalJSON() ([]byte, error) { return json.Marshal([]string(l)) }
+
+func names(tps []fencepost.TopicPartition) list {
+	out := make(list, len(tps))
 	for i, tp := range tps {
 		out[i] = tp.String()
 	}

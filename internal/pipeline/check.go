@@ -101,7 +101,48 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 	})
 	both.Wait()
 	o.File.pointCredentials(source)
-	return append(source, sink...)
+	found := append(source, sink...)
+	o.compareLedger(ctx, found)
+	return found
+}
+
+// noLedger is how rooms say that the ledger's tables are not there. Reading it then would make them, and a check
+// changes nothing.
+const noLedger = "none yet"
+
+// compareLedger says beforehand what a run would refuse: a group that another ledger keeps, and an empty ledger of a
+// group that has run. It takes both sides to see it, so that neither room can.
+func (o *Opened) compareLedger(ctx context.Context, found []fencepost.Finding) {
+	at := func(subject string) int {
+		return slices.IndexFunc(found, func(f fencepost.Finding) bool { return f.Subject == subject && f.OK })
+	}
+	ledger := at("ledger")
+	if ledger < 0 || at("group") < 0 {
+		return
+	}
+	mirrored, err := o.Source.Cluster().Mirrored(ctx, o.File.Group)
+	if err != nil || len(mirrored) == 0 {
+		return
+	}
+	var held fencepost.Snapshot
+	if !strings.HasPrefix(found[ledger].Text, noLedger) {
+		if held, err = o.Sink.Ledger().Read(ctx, o.File.Group); err != nil {
+			return
+		}
+	}
+	for _, m := range mirrored {
+		if m.Ledger != (fencepost.LedgerID{}) && m.Ledger != held.Ledger && held.Ledger != (fencepost.LedgerID{}) {
+			found[ledger] = fencepost.Finding{Subject: "ledger", Code: "other-ledger", Key: "group",
+				Text: fmt.Sprintf("group %s is kept by ledger %s; this is %s", o.File.Group, m.Ledger.Short(), held.Ledger.Short()),
+				Help: "give this pipeline a group of its own, or point it at that ledger"}
+			return
+		}
+	}
+	if held.Empty() {
+		found[ledger] = fencepost.Finding{Subject: "ledger", Code: "ledger-empty", Key: "group",
+			Text: fmt.Sprintf("the ledger is empty, but the group has run: Kafka holds %d offsets of it", len(mirrored)),
+			Help: "restore the ledger's tables; or give this pipeline a new group"}
+	}
 }
 
 // sayStart completes what the source says of a new group by what only the file knows: where it starts.

@@ -37,7 +37,7 @@ const docColumn = 34
 func (d Draft) Text() string {
 	w := &draftWriter{Draft: d}
 	w.b.WriteString("# A pipeline: topics into one sink, exactly once. Behind \"#\": every other key, with its default.\n" +
-		"# Secrets: ${NAME} from the environment, ${file:PATH} from a file.\n")
+		"# Secrets: ${NAME} from the environment, ${file:PATH} from a file (sasl: re-read when it changes).\n")
 	for _, k := range under("") {
 		switch k.path {
 		case "source", "schema", "sink", "batch":
@@ -70,10 +70,18 @@ func (w *draftWriter) key(k *key, depth int) {
 	case k.kind == kindMap:
 		w.line(depth, "# "+k.name()+": "+inline(k), k.doc)
 	case k.live != "":
-		w.line(depth, k.name()+": "+w.live(k), strings.ReplaceAll(k.doc, "TOPIC", w.Topic))
+		w.line(depth, k.name()+": "+w.live(k), w.about(k))
 	default:
-		w.line(depth, "# "+k.name()+": "+k.def, strings.ReplaceAll(k.doc, "TOPIC", w.Topic))
+		w.line(depth, "# "+k.name()+": "+k.def, w.about(k))
 	}
+}
+
+// about is a key's comment, with examples for this topic.
+func (w *draftWriter) about(k *key) string {
+	if !plainText.MatchString(w.Topic) {
+		return k.doc
+	}
+	return strings.ReplaceAll(k.doc, "TOPIC", w.Topic)
 }
 
 // inline is a mapping that is not needed, on one line with the defaults of its keys.

@@ -137,9 +137,7 @@ func Parse(name string, src []byte, env *Environment) (*File, error) {
 	r := &reader{env: env, values: map[string]any{}, places: map[string]Place{}, at: map[string]Place{}, items: map[string][]Place{}}
 	r.mapping(root, "", Place{Line: 1, Column: 1, Width: 1})
 	f := r.file(name)
-	if root.shape == mapping {
-		r.rules(f)
-	}
+	r.rules(f)
 	if len(r.findings) > 0 {
 		return nil, &Invalid{Name: name, Findings: r.sorted(), lines: maskWritten(splitLines(src), r.written)}
 	}

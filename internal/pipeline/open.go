@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 
@@ -129,7 +131,7 @@ func (o *Opened) Config() engine.Config {
 	f := o.File
 	return engine.Config{
 		Group: f.Group, Source: o.Source, Sink: o.Sink, Decoder: o.decoder, Policy: f.Policy,
-		Batch: f.Batch, Memory: f.Source.FetchMemory, Rate: f.Rate, Lanes: f.lanes(),
+		Batch: f.Batch, Memory: f.Source.FetchMemory / 2, Rate: f.Rate, Lanes: f.lanes(),
 		Uncommitted: f.Source.Uncommitted, Watch: f.Watch, Drain: f.Drain,
 	}
 }
@@ -193,8 +195,15 @@ func named(err error) *fencepost.Fault {
 	return &fencepost.Fault{Code: "unexpected", Err: err}
 }
 
-// pointed adds the line to each key of the file that a remedy names.
+// fileWord is where a remedy of a room, which knows no file, names one.
+var fileWord = regexp.MustCompile(`(\bfencepost [a-z]+) FILE\b`)
+
+// pointed adds the line to each key of the file that a remedy names, and puts the file's name into commands.
 func (f *File) pointed(help string) string {
+	help = fileWord.ReplaceAllString(help, "$1 "+strings.ReplaceAll(f.Name, "$", "$$"))
+	if abs, err := filepath.Abs(f.Sink.Path); err == nil && f.Sink.Path != "" {
+		help = strings.ReplaceAll(help, abs, f.Sink.Path)
+	}
 	for i := range keys {
 		path := keys[i].path
 		line := f.Line(path)

@@ -42,7 +42,7 @@ func (e *Invalid) Error() string {
 //	  |                               ^^^^^^^ help: int
 func (e *Invalid) Print(b *strings.Builder, paint screen.Paint) {
 	for _, f := range e.Findings {
-		fmt.Fprintf(b, "%s:%d:%d: %s: %s\n", e.Name, f.At.Line, f.At.Column, paint(screen.Red, "error["+f.Code+"]"), f.Text)
+		fmt.Fprintf(b, "%s:%d:%d: %s: %s\n", e.Name, f.At.Line, f.At.Column, paint(screen.Red, "error["+f.Code+"]"), screen.Printable(f.Text))
 		e.excerpt(b, f, paint)
 	}
 }
@@ -54,11 +54,11 @@ func (e *Invalid) excerpt(b *strings.Builder, f Finding, paint screen.Paint) {
 		line = e.lines[i]
 	}
 	number := fmt.Sprint(f.At.Line)
-	shown, at := hideSecrets(line, f.At)
+	shown, at := hideSecrets(screen.Printable(line), f.At)
 	fmt.Fprintf(b, "%s %s\n", paint(screen.Dim, number+" |"), strings.TrimRight(shown, " \t"))
 	help := ""
 	if f.Help != "" {
-		help = " help: " + f.Help
+		help = " help: " + screen.Printable(f.Help)
 	}
 	caret := strings.Repeat("^", max(at.Width, 1))
 	fmt.Fprintf(b, "%s %s%s%s\n", paint(screen.Dim, strings.Repeat(" ", len(number))+" |"),

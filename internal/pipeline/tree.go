@@ -83,6 +83,9 @@ func parseTree(name string, src []byte) (*node, error) {
 	}
 	b := builder{anchors: map[string]*node{}}
 	root, err := b.node(body, 0)
+	if err == nil && root.shape != mapping {
+		return nil, syntaxFault(name, src, &treeError{root.at, "this is no pipeline file; to write one: fencepost init"})
+	}
 	if err != nil {
 		return nil, syntaxFault(name, src, err)
 	}

@@ -1,11 +1,3 @@
-// Package screen says how this program writes for people: numbers, sizes, durations, colours, wrapped prose. It
-// writes nowhere itself; the commands and the console of a run do.
-//
-// # Laws kept here
-//
-//   - What is printed can be typed: 1,000 and 12m40s and trips:3 are forms that the commands take.
-//   - Colour repeats what a word already says: without colour nothing is lost, so Plain is always right.
-//   - A number is never cut. Prose wraps; tables do not.
 package screen
 
 import (
@@ -14,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -41,6 +34,17 @@ func ANSI(style Style, s string) string {
 		return s
 	}
 	return [...]string{"\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[2m", "\x1b[1m"}[style] + s + "\x1b[0m"
+}
+
+// Printable puts a dot in place of each character that would move a terminal's cursor or change its colours. Tabs and
+// line ends stay.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && r != '\n' && unicode.IsControl(r) {
+			return '·'
+		}
+		return r
+	}, s)
 }
 
 // Count writes a number for people: 3,000,000.
@@ -134,7 +138,12 @@ func Wrap(text string, indent, width int) string {
 		switch {
 		case i == 0:
 		case at+1+n > width && at > indent:
-			b.WriteString("\n" + strings.Repeat(" ", indent))
+			if n == 0 { // the second of two spaces: nothing stands there yet
+				continue
+			}
+			trimmed := strings.TrimRight(b.String(), " ")
+			b.Reset()
+			b.WriteString(trimmed + "\n" + strings.Repeat(" ", indent))
 			at = indent
 		default:
 			b.WriteByte(' ')

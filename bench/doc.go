@@ -1,0 +1,19 @@
+// Package bench measures Fencepost against the limit of what it is built on, in one run on one machine: the ratio is
+// what holds elsewhere, absolute rates do not.
+//
+//	make bench        the engine beside a bare franz-go loop; the postgres and sqlite rooms beside their drivers
+//	make bench-real   whole processes on Apache Kafka and Postgres: CPU, throughput, first commit, latency, memory
+//
+// Each benchmark reports its ratio (or figure) as a metric of its line, with the goal in the metric's name:
+//
+//	BenchmarkEngine/batch=100000   0.97 of-bare(goal>=0.95)   ...
+//
+// The rooms' own benchmarks (BenchmarkAppend in postgres and sqlite) run beside these under make bench.
+//
+// Both sides of a ratio run in turn, A B A B, and the medians are compared: a machine that slows down for a while
+// slows both.
+//
+// # What it does not do
+//
+// It judges nothing: a figure below its goal fails no test. A wrong count does: each run checks how many records came.
+package bench

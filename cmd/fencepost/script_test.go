@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/pflag"
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/fencepost/fencepost/internal/broker"
+	"github.com/fencepost/fencepost/internal/flights"
+	"github.com/fencepost/fencepost/internal/flights/feed"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"fencepost": main})
+}
+
+// TestScripts runs testdata/script: each file shows what one verb does, and reads as its manual.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("TZ", "UTC")
+			e.Setenv("LANG", "C.UTF-8")
+			e.Setenv("TERM", "dumb")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": status, "kafka": startBroker, "produce": produce, "sqlite": sqliteCommand, "fill": fill, "hide": hide,
+			"waitfor": waitRows, "waitpath": waitPath,
+		},
+	})
+}
+
+// status runs a command and wants its exit code: status 3 fencepost check bad.yaml. stdout and stderr are then those
+// of the command.
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status CODE COMMAND...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	if err != nil {
+		m := regexp.MustCompile(`exit status (\d+)`).FindStringSubmatch(err.Error())
+		if m == nil {
+			ts.Fatalf("%v", err)
+		}
+		got, _ = strconv.Atoi(m[1])
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit code: got %d, want %s", got, args[0])
+	}
+}
+
+// startBroker starts an embedded broker for the script, and sets $KAFKA to its address.
+func startBroker(ts *testscript.TestScript, _ bool, _ []string) {
+	b, err := broker.Start(broker.Config{Dir: ts.MkAbs(".kafka")})
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(b.Close()) })
+	ts.Setenv("KAFKA", b.Addr())
+}
+
+// produce writes the first flights into a new topic: produce TOPIC PARTITIONS RECORDS.
+func produce(ts *testscript.TestScript, _ bool, args []string) {
+	partitions, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	_, err = feed.Produce(context.Background(), feed.Config{Brokers: []string{ts.Getenv("KAFKA")}, Topic: args[0],
+		Partitions: int32(partitions), Flights: first(n)})
+	ts.Check(err)
+}
+
+// first is the first n flights.
+func first(n int) iter.Seq[flights.Flight] {
+	return func(yield func(flights.Flight) bool) {
+		i := 0
+		for f := range flights.First200k().All() {
+			if i++; i > n || !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// sqliteCommand runs SQL, the text of a file or an argument, and writes the first value of the last row to the file
+// answer: sqlite DATABASE SQL|FILE.
+func sqliteCommand(ts *testscript.TestScript, _ bool, args []string) {
+	sql := args[1]
+	if text, err := os.ReadFile(ts.MkAbs(sql)); err == nil {
+		sql = string(text)
+	}
+	conn, err := sqlite.OpenConn(ts.MkAbs(args[0]))
+	ts.Check(err)
+	answer := ""
+	if strings.HasPrefix(strings.ToUpper(sql), "SELECT") {
+		err = sqlitex.ExecuteTransient(conn, sql, &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
+			answer = s.ColumnText(0)
+			return nil
+		}})
+	} else {
+		err = sqlitex.ExecuteScript(conn, sql, nil)
+	}
+	ts.Check(err)
+	ts.Check(conn.Close())
+	ts.Check(os.WriteFile(ts.MkAbs("answer"), []byte(answer+"\n"), 0o644))
+}
+
+// fill replaces $KAFKA in a file by the broker's address.
+func fill(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		path := ts.MkAbs(name)
+		text := ts.ReadFile(name)
+		ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(text, "$KAFKA", ts.Getenv("KAFKA"))), 0o644))
+	}
+}
+
+// until asks again and again, as another process's doing can only be looked at, for at most 20 s.
+func until(ts *testscript.TestScript, what string, done func() bool) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			ts.Fatalf("20 s went by, and still not: %s", what)
+		}
+	}
+}
+
+// waitRows waits until a query gives at least so much: waitfor DATABASE SQL COUNT.
+func waitRows(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	until(ts, strings.Join(args, " "), func() bool {
+		sqliteCommand(ts, false, args[:2])
+		got, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile("answer")))
+		return err == nil && got >= want
+	})
+}
+
+// waitPath waits until a file or folder is there: waitpath PATH.
+func waitPath(ts *testscript.TestScript, _ bool, args []string) {
+	until(ts, args[0], func() bool { _, err := os.Stat(ts.MkAbs(args[0])); return err == nil })
+}
+
+// varying is what differs from run to run, with what stands for it.
+var varying = []struct {
+	is  *regexp.Regexp
+	put string
+}{
+	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
+	{regexp.MustCompile(`in \d+ms:`), "in Nms:"},
+	{regexp.MustCompile(`cluster [\w-]{22}`), "cluster CLUSTER"},
+	{regexp.MustCompile(`topic ID [\w-]{22}`), "topic ID TOPIC-ID"},
+	{regexp.MustCompile(`(?m)^(ledger +ok +)[0-9a-f]{8}`), "${1}LEDGER"},
+	{regexp.MustCompile(`SQLite \d+\.\d+\.\d+`), "SQLite VERSION"},
+	{regexp.MustCompile(`Apache Kafka [\d.]+`), "Apache Kafka VERSION"},
+}
+
+// hide writes a stream of the last command to a file, with what differs from run to run replaced: hide stdout FILE.
+func hide(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	for _, v := range varying {
+		text = v.is.ReplaceAllString(text, v.put)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
+}
+
+// TestManualsAreComplete: each verb has a screen, within 100 columns, that names each of its flags.
+func TestManualsAreComplete(t *testing.T) {
+	a := &app{program: "fencepost"}
+	root := a.root()
+	for _, cmd := range root.Commands() {
+		m, ok := manuals[cmd.Name()]
+		if !ok {
+			t.Errorf("%s has no screen", cmd.Name())
+			continue
+		}
+		var b strings.Builder
+		a.printManual(&b, m)
+		for _, line := range strings.Split(b.String(), "\n") {
+			if len([]rune(line)) > 100 {
+				t.Errorf("%s: %q is too wide", cmd.Name(), line)
+			}
+		}
+		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Name != "help" && !strings.Contains(b.String(), "\n  --"+f.Name) {
+				t.Errorf("%s: the screen does not name --%s", cmd.Name(), f.Name)
+			}
+		})
+		for _, named := range regexp.MustCompile(`\n  --([a-z-]+)`).FindAllStringSubmatch(b.String(), -1) {
+			if cmd.Flags().Lookup(named[1]) == nil && root.PersistentFlags().Lookup(named[1]) == nil {
+				t.Errorf("%s: the screen names --%s, which is no flag", cmd.Name(), named[1])
+			}
+		}
+	}
+}
+
+// TestCalledAs: commands print as the program was called.
+func TestCalledAs(t *testing.T) {
+	for _, c := range []struct{ arg0, want string }{
+		{"/tmp/go-build123/b001/exe/fencepost", "go run ./cmd/fencepost"},
+		{"./fencepost-not-there", "./fencepost-not-there"},
+	} {
+		if got := calledAs(c.arg0); got != c.want {
+			t.Errorf("calledAs(%q): got %q, want %q", c.arg0, got, c.want)
+		}
+	}
+	a := &app{program: "go run ./cmd/fencepost"}
+	for text, want := range map[string]string{
+		"to write one: fencepost init": "to write one: go run ./cmd/fencepost init",
+		"fencepost --help":             "go run ./cmd/fencepost --help",
+		"table fencepost_ledger":       "table fencepost_ledger",
+		"folder fencepost-broker":      "folder fencepost-broker",
+	} {
+		if got := a.as(text); got != want {
+			t.Errorf("as(%q): got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestScriptsCoverVerbs: each verb has a script of its name.
+func TestScriptsCoverVerbs(t *testing.T) {
+	for _, cmd := range (&app{}).root().Commands() {
+		if cmd.Name() == "quickstart" {
+			continue // it has tests of its own
+		}
+		if names, _ := filepath.Glob(fmt.Sprintf("testdata/script/%s*.txtar", cmd.Name())); len(names) == 0 {
+			t.Errorf("no script of %s", cmd.Name())
+		}
+	}
+}

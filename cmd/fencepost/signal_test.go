@@ -1,0 +1,121 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/fencepost/fencepost/internal/broker"
+	"github.com/fencepost/fencepost/internal/flights/feed"
+)
+
+// TestSecondSignal: while a stop waits for the database, a second signal ends the process at once, by the signal's
+// own effect.
+func TestSecondSignal(t *testing.T) {
+	dir := t.TempDir()
+	b, err := broker.Start(broker.Config{Dir: filepath.Join(dir, "kafka")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := feed.Produce(t.Context(), feed.Config{Brokers: []string{b.Addr()}, Partitions: 1,
+		Flights: first(20_000)}); err != nil {
+		t.Fatal(err)
+	}
+	file, db := filepath.Join(dir, "flights.yaml"), filepath.Join(dir, "flights.db")
+	text := "group: flights\nsource: {brokers: ['" + b.Addr() + "'], topics: [flights]}\nschema: {origin: text}\n" +
+		"sink: {sqlite: {path: " + db + ", table: flights}}\nbatch: {records: 100}\nlog_format: json\n"
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := sqlite.OpenConn(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := sqlitex.ExecuteScript(conn, "CREATE TABLE flights (origin TEXT);", nil); err != nil {
+		t.Fatal(err)
+	}
+
+	cmd, lines := startRun(t, file)
+	wait(t, lines, "batch committed")
+	if err := sqlitex.ExecuteTransient(conn, "BEGIN IMMEDIATE", nil); err != nil { // now no commit gets through
+		t.Fatal(err)
+	}
+	for _, want := range []string{"draining", ""} {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if want != "" {
+			wait(t, lines, want)
+		}
+	}
+	_ = cmd.Wait() // it says how the process died; that is looked at next
+	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if !status.Signaled() || status.Signal() != syscall.SIGTERM {
+		t.Errorf("got %v, want dead of SIGTERM", cmd.ProcessState)
+	}
+}
+
+// startRun starts this program in a process of its own, and gives the lines that it logs.
+func startRun(t *testing.T, file string) (*exec.Cmd, <-chan string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self)
+	cmd.Args = []string{"fencepost", "run", file, "-v"}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string, 10_000)
+	go func() {
+		defer close(lines)
+		for s := bufio.NewScanner(stderr); s.Scan(); {
+			lines <- s.Text()
+		}
+	}()
+	return cmd, lines
+}
+
+// wait reads lines until one holds one of the words.
+func wait(t *testing.T, lines <-chan string, words ...string) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	var seen []string
+	for {
+		select {
+		case line, ok := <-lines:
+			if !ok {
+				t.Fatalf("it ended before it said %q:\n%s", words, strings.Join(seen, "\n"))
+			}
+			seen = append(seen, line)
+			for _, w := range words {
+				if strings.Contains(line, w) {
+					return
+				}
+			}
+		case <-deadline:
+			t.Fatalf("20 s went by, and it did not say %q:\n%s", words, strings.Join(seen, "\n"))
+		}
+	}
+}

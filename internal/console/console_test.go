@@ -1,0 +1,173 @@
+package console
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// clock is a time that moves when it is told to.
+type clock struct{ now time.Time }
+
+func (c *clock) read() time.Time      { return c.now }
+func (c *clock) pass(d time.Duration) { c.now = c.now.Add(d) }
+func tp(topic string, p int32) fencepost.TopicPartition {
+	return fencepost.TopicPartition{Topic: topic, Partition: p}
+}
+
+func newClock() *clock {
+	return &clock{time.Date(2026, 11, 21, 3, 4, 12, 0, time.FixedZone("", 3600)).In(time.Local)}
+}
+
+// shown makes escape sequences readable: the redrawn line begins with a return.
+func shown(s string) string {
+	return strings.NewReplacer("\r\x1b[K", "<wipe>", "\r", "<redraw>", "\x1b[K", "", "\x1b[", "<").Replace(s)
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got); d != "" {
+		t.Errorf("%s (-want +got):\n%s", name, d)
+	}
+}
+
+// finite is a run with an end, as of the storyboard.
+func finite(c *Console, k *clock) {
+	c.Began("flights", 12, "postgres flights", "exactly once", "w1@node3")
+	c.Event(engine.EndsFixed{Partitions: 12, Offsets: 3_000_000})
+	var settled []engine.Settlement
+	for p := range int32(12) {
+		settled = append(settled, engine.Settlement{TopicPartition: tp("flights", p), Verdict: fencepost.New, Running: true})
+	}
+	c.Event(engine.Settled{Partitions: settled})
+	k.pass(time.Second)
+	c.Event(engine.Progress{Status: engine.Status{Records: 662_410, Done: 662_410, Total: 3_000_000}})
+	k.pass(time.Second)
+	c.Event(engine.Progress{Status: engine.Status{Records: 1_922_410, Done: 1_922_410, Total: 3_000_000}})
+	k.pass(10 * time.Second)
+	c.Event(engine.Progress{Status: engine.Status{Records: 2_999_999, Done: 2_999_999, Total: 3_000_000}})
+	c.Event(engine.Draining{})
+	c.Event(engine.Stopped{Up: 2400 * time.Millisecond, Status: engine.Status{Records: 3_000_000, Commits: 151}})
+}
+
+// night is the storyboard's run without an end at three in the morning.
+func night(c *Console, k *clock) {
+	c.Began("trips, weather", 14, "postgres trips", "exactly once", "w1@node3")
+	settled := []engine.Settlement{{TopicPartition: tp("trips", 1), Verdict: fencepost.AgedOut}, {TopicPartition: tp("weather", 1), Verdict: fencepost.Recreated},
+		{TopicPartition: tp("trips", 7), Verdict: fencepost.OK}, {TopicPartition: tp("weather", 0), Verdict: fencepost.Recreated}}
+	for p := range int32(10) {
+		settled = append(settled, engine.Settlement{TopicPartition: tp("ok", p), Verdict: fencepost.OK, Running: true})
+	}
+	c.Event(engine.Settled{Partitions: settled})
+	c.Event(engine.Waiting{TopicPartition: tp("trips", 5), Reason: "unknown: no leader since 03:04:10"})
+	k.pass(2*time.Minute + 19*time.Second)
+	park := engine.Parked{TopicPartition: tp("trips", 3), Code: "truncated", Offset: 472_522,
+		Reason: "472,522 is past the divergence at 470,118 (epoch 4)", Help: "policy: {truncated: divergence}", Lost: 886}
+	c.Event(park)
+	c.Event(park) // told once
+	k.pass(6*time.Minute + 9*time.Second)
+	c.Event(engine.Progress{Status: engine.Status{Records: 36_912, Running: 7, Blocked: 1, Waiting: 1, Parked: 5, Lag: 53_274,
+		Oldest: k.now.Add(-6*time.Hour - 40*time.Minute), CommitP50: 4 * time.Millisecond}})
+	c.Event(engine.Settled{Partitions: []engine.Settlement{{TopicPartition: tp("trips", 3), Verdict: fencepost.OK, Running: true, Offset: 470_118}}})
+	c.Event(engine.Refused{TopicPartition: tp("trips", 2), Standing: fencepost.StandingMoved, Offset: 200, Held: fencepost.Position{Offset: 100}})
+	c.Event(engine.SinkWentBack{TopicPartition: tp("trips", 2), From: 200, To: 100})
+	c.Event(engine.Moved{Moves: []fencepost.Move{{TopicPartition: tp("trips", 1), Cause: fencepost.CauseGap, AtMost: 10_800,
+		Held: fencepost.Position{Offset: 410_200}, Next: fencepost.Position{Offset: 421_000}}}})
+	c.Event(engine.Blocked{TopicPartition: tp("trips", 8), Offset: 304_100, Since: k.now})
+	c.Event(engine.Retrying{What: "commit", Lane: 0, Attempt: 3, In: time.Second, Err: errors.New("connection refused")})
+	c.Interrupted()
+	c.Event(engine.Draining{InFlight: 1, AtMost: 30 * time.Second})
+	k.pass(100 * time.Millisecond)
+	c.Event(engine.Committed{Rows: 5})
+	c.Event(engine.Stopped{Up: time.Hour + 58*time.Minute, Status: engine.Status{Records: 36_912}})
+}
+
+// TestScreens shows both runs as people with different terminals see them.
+func TestScreens(t *testing.T) {
+	time.Local = time.FixedZone("", 3600)
+	for _, s := range []struct {
+		name  string
+		width int
+		live  bool
+		ascii bool
+		ends  bool
+		run   func(*Console, *clock)
+	}{
+		{"end", 100, true, false, true, finite},
+		{"end-80", 80, true, true, true, finite},
+		{"end-40", 40, true, true, true, finite},
+		{"end-plain", 100, false, false, true, finite},
+		{"night", 100, true, false, false, night},
+		{"night-80", 80, true, false, false, night},
+		{"night-plain", 100, false, false, false, night},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			var b strings.Builder
+			k := newClock()
+			group := fencepost.Group("flight-delays")
+			if !s.ends {
+				group = "trip-totals"
+			}
+			c := New(Config{Out: &b, Width: s.width, Live: s.live, ASCII: s.ascii, Ends: s.ends, Group: group, Now: k.read,
+				Memory: func() int64 { return 38 << 20 }})
+			s.run(c, k)
+			golden(t, "testdata/"+s.name+".txt", shown(b.String()))
+		})
+	}
+}
+
+func TestQuietSaysNothing(t *testing.T) {
+	var b strings.Builder
+	k := newClock()
+	c := New(Config{Out: &b, Live: true, Quiet: true, Now: k.read})
+	night(c, k)
+	if b.Len() > 0 {
+		t.Errorf("got %q, want nothing", b.String())
+	}
+}
+
+// TestLeftParked: a run that reached its end but in one partition says how many stand still, and in front of what.
+func TestLeftParked(t *testing.T) {
+	var b strings.Builder
+	c := New(Config{Out: &b, Ends: true, Now: newClock().read})
+	c.Event(engine.Parked{TopicPartition: tp("trips", 7), Code: "record-undecodable", Offset: 331_008, Reason: "value is not JSON at byte 17"})
+	c.Event(engine.Draining{})
+	c.Event(engine.Stopped{Status: engine.Status{Records: 7}, Err: &fencepost.Fault{Code: "parked-left", Exit: 3, Err: errors.New("trips:7")}})
+	want := []string{"03:04:12  parked    trips:7  record undecodable at 331,008: value is not JSON at byte 17",
+		"done           7 records, lag 0, 0 commits, 0s (0/s). 0 gaps, 1 parked"}
+	if got := strings.Split(strings.TrimSpace(b.String()), "\n"); !cmp.Equal(got, want) {
+		t.Error(cmp.Diff(want, got))
+	}
+}
+
+// TestCutShort: a run with an end that is interrupted says that the end was not reached.
+func TestCutShort(t *testing.T) {
+	var b strings.Builder
+	k := newClock()
+	c := New(Config{Out: &b, Ends: true, Now: k.read})
+	c.Interrupted()
+	c.Event(engine.Draining{InFlight: 1})
+	c.Event(engine.Stopped{Err: engine.ErrCutShort})
+	if got := strings.Join(strings.Fields(b.String()), " "); !strings.Contains(got, "batch dropped, nothing lost, group left") || !strings.Contains(got, "The end was not reached") {
+		t.Errorf("got %q", got)
+	}
+}

@@ -1,0 +1,109 @@
+package logs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func tp(p int32) fencepost.TopicPartition {
+	return fencepost.TopicPartition{Topic: "trips", Partition: p}
+}
+
+// everything tells a Log one event of each kind.
+func everything(l *Log, pass func(time.Duration)) {
+	l.Began("trips", 2, "postgres trips", "exactly once")
+	l.Joined("fencepost-1", 3)
+	l.Event(engine.EndsFixed{Partitions: 2, Offsets: 3_000})
+	l.Event(engine.Assigned{Partitions: []fencepost.TopicPartition{tp(0), tp(1)}})
+	l.Event(engine.Settled{Partitions: []engine.Settlement{{TopicPartition: tp(0), Verdict: fencepost.OK, Offset: 7, Running: true}}})
+	l.Event(engine.Moved{Moves: []fencepost.Move{
+		{TopicPartition: tp(1), Cause: fencepost.CauseStart, Next: fencepost.Position{Offset: 0}, Why: "earliest"},
+		{TopicPartition: tp(1), Cause: fencepost.CauseGap, Held: fencepost.Position{Offset: 10}, Next: fencepost.Position{Offset: 30}, AtMost: 20}}})
+	l.Event(engine.Committed{Rows: 2, Took: 4100 * time.Microsecond, Segments: []fencepost.Segment{{Hi: 2, Move: fencepost.Move{
+		TopicPartition: tp(8), Held: fencepost.Position{Offset: 304_098}, Next: fencepost.Position{Offset: 304_100}}}}})
+	l.Event(engine.Committed{Rows: 3, Lane: 1, Recovered: true})
+	l.Event(engine.Refused{TopicPartition: tp(0), Standing: fencepost.StandingMoved, Offset: 9, Held: fencepost.Position{Offset: 1, Fence: 255}})
+	l.Event(engine.SinkWentBack{TopicPartition: tp(0), From: 9, To: 1})
+	l.Event(engine.Parked{TopicPartition: tp(3), Code: "truncated", Offset: 472_522, Reason: "past the divergence", Help: "policy: {truncated: divergence}", Lost: 886})
+	l.Event(engine.Waiting{TopicPartition: tp(5), Reason: "no leader"})
+	l.Event(engine.Blocked{TopicPartition: tp(6), Offset: 4, Since: time.Date(2026, 11, 21, 3, 2, 44, 0, time.FixedZone("", 3600))})
+	l.Event(engine.Retrying{What: "commit", Lane: 0, Attempt: 2, In: 250 * time.Millisecond, Err: errors.New("connection refused"), Unknown: true})
+	l.Event(engine.MirrorFailed{Err: errors.New("no coordinator")})
+	l.Event(engine.Progress{Status: engine.Status{Records: 5}}) // too early for a summary
+	pass(10 * time.Second)
+	l.Event(engine.Progress{Status: engine.Status{Records: 5_000, Commits: 2, Lag: 7, Running: 2, Parked: 1, CommitP50: 4 * time.Millisecond, Done: 5, Total: 9}})
+	l.UnknownField("tail")
+	l.Client(int(slog.LevelWarn), "broker closed the connection", "broker", 1)
+	l.Event(engine.Revoked{Partitions: []fencepost.TopicPartition{tp(0)}})
+	l.Event(engine.Revoked{Partitions: []fencepost.TopicPartition{tp(1)}, Lost: true})
+	l.Interrupted()
+	l.Event(engine.Draining{InFlight: 1, AtMost: 30 * time.Second})
+	l.Event(engine.Stopped{Up: time.Minute, Status: engine.Status{Records: 5_000}, Err: errors.New("disk full")})
+	l.Failed("disk-full", "no space left", "free space")
+}
+
+func TestLines(t *testing.T) {
+	time.Local = time.FixedZone("", 3600)
+	for _, asJSON := range []bool{false, true} {
+		name := map[bool]string{false: "text", true: "json"}[asJSON]
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			now := time.Date(2026, 11, 21, 3, 6, 31, 402e6, time.Local)
+			l := New(Config{Out: &b, JSON: asJSON, Level: slog.LevelDebug, Group: "trip-totals", Worker: "w1@node3", Now: func() time.Time { return now }})
+			everything(l, func(d time.Duration) { now = now.Add(d) })
+			file := "testdata/" + name + ".txt"
+			if *update {
+				if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(string(want), b.String()); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+			if !asJSON {
+				return
+			}
+			for _, line := range strings.Split(strings.TrimSpace(b.String()), "\n") {
+				if err := json.Unmarshal([]byte(line), new(map[string]any)); err != nil {
+					t.Errorf("%s: %v", line, err)
+				}
+			}
+		})
+	}
+}
+
+// TestLevels: commits are for -v, quiet is errors only, and ERROR means that somebody must act.
+func TestLevels(t *testing.T) {
+	lines := func(level slog.Level) []string {
+		var b bytes.Buffer
+		now := time.Now()
+		everything(New(Config{Out: &b, Level: level, Now: func() time.Time { return now }}), func(d time.Duration) { now = now.Add(d) })
+		return strings.Split(strings.TrimSpace(b.String()), "\n")
+	}
+	if got := strings.Join(lines(slog.LevelInfo), "\n"); strings.Contains(got, "batch committed") || !strings.Contains(got, "msg=summary") {
+		t.Errorf("at info: got\n%s\nwant summaries and no commit", got)
+	}
+	for _, l := range lines(slog.LevelError) {
+		if !strings.Contains(l, `msg="partition parked"`) && !strings.Contains(l, `msg="run failed"`) {
+			t.Errorf("at error: %s: nobody has to act about it", l)
+		}
+	}
+}

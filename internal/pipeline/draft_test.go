@@ -1,0 +1,184 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/fencepost/fencepost"
+)
+
+func draftOf(sink string) Draft {
+	return Draft{Group: "flights-to-" + sink, Brokers: []string{"localhost:9092"}, Topic: "flights", Sink: sink, Decode: "json",
+		Columns: []DraftColumn{{Name: "date", Type: fencepost.Timestamp, Seen: "2001-01-01T00:01:00 in the sample: no zone, read as UTC"},
+			{Name: "delay", Type: fencepost.Int, Seen: "-51 .. 573"}, {Name: "at", Type: fencepost.Timestamp, From: "_at", Unit: "ms", Null: true}}}
+}
+
+// commented is a key that a draft has behind "#".
+var commented = regexp.MustCompile(`(?m)^( *)# ([a-z_]+: .*)$`)
+
+// TestDraftIsAccepted: the reader accepts a draft as it stands, and with any one of its "#" taken away, whose default
+// then changes nothing.
+func TestDraftIsAccepted(t *testing.T) {
+	for _, sink := range Sinks() {
+		text := draftOf(sink).Text()
+		golden(t, "testdata/draft-"+sink+".yaml", text)
+		want, err := Parse("f.yaml", []byte(text), testEnvironment())
+		if err != nil {
+			t.Fatalf("%s:\n%v", sink, err)
+		}
+		places := commented.FindAllStringSubmatchIndex(text, -1)
+		if len(places) < 18 {
+			t.Fatalf("%s: found %d keys behind #, want all of them", sink, len(places))
+		}
+		for _, m := range places {
+			line := text[m[4]:m[5]]
+			if strings.HasPrefix(line, "date:") {
+				continue // the long form stands beside the short one: it replaces it
+			}
+			got, err := Parse("f.yaml", []byte(text[:m[0]]+text[m[2]:m[3]]+line+text[m[1]:]), testEnvironment())
+			if err != nil {
+				t.Errorf("%s: with %q:\n%v", sink, line, err)
+				continue
+			}
+			if a, b := withoutPlaces(want), withoutPlaces(got); a != b {
+				t.Errorf("%s: with %q, which says the default:\ngot  %s\nwant %s", sink, line, b, a)
+			}
+		}
+	}
+}
+
+// withoutPlaces is a File without its places.
+func withoutPlaces(f *File) string {
+	c := *f
+	c.places = nil
+	c.Schema = append([]Column(nil), f.Schema...)
+	for i := range c.Schema {
+		c.Schema[i].At = Place{}
+	}
+	return fields(c)
+}
+
+// TestDraftHasEveryKey: a key that is implemented stands in the file that init writes.
+func TestDraftHasEveryKey(t *testing.T) {
+	texts := draftOf("postgres").Text() + draftOf("sqlite").Text()
+	for i := range keys {
+		if !regexp.MustCompile(`\b` + keys[i].name() + `:`).MatchString(texts) {
+			t.Errorf("%s is in no draft", keys[i].path)
+		}
+	}
+	for _, line := range strings.Split(texts, "\n") {
+		if len([]rune(line)) > 100 {
+			t.Errorf("%q is wider than 100 columns", line)
+		}
+	}
+}
+
+// TestDraftQuotes: whatever topics, groups and fields are called, the file says just that.
+func TestDraftQuotes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.StringN(1, 12, 40)
+		d := Draft{Group: "g", Brokers: []string{"b:1"}, Topic: name.Draw(t, "topic"), Sink: "sqlite", Decode: "json"}
+		d.Columns = []DraftColumn{{Name: strings.NewReplacer("_", "", "\x00", "").Replace(name.Draw(t, "column")) + "x", From: name.Draw(t, "field"), Type: fencepost.Text}}
+		if strings.Contains(d.Topic+d.Columns[0].From, "${") {
+			t.Skip("a reference")
+		}
+		f, err := Parse("f.yaml", []byte(d.Text()), testEnvironment())
+		if err != nil {
+			t.Fatalf("%v\n%s", err, d.Text())
+		}
+		if f.Source.Topics[0] != d.Topic || f.Schema[0].Name != d.Columns[0].Name || f.Schema[0].From != d.Columns[0].From {
+			t.Fatalf("got %q %q %q, want %q %q %q", f.Source.Topics[0], f.Schema[0].Name, f.Schema[0].From,
+				d.Topic, d.Columns[0].Name, d.Columns[0].From)
+		}
+	})
+}
+
+func TestTableName(t *testing.T) {
+	for topic, want := range map[string]string{"flights": "flights", "eu.Trips-v2": "eu_trips_v2", "2001": "t_2001", "...": "t", "größe": "gr_e"} {
+		if got := TableName(topic); got != want {
+			t.Errorf("TableName(%q): got %q, want %q", topic, got, want)
+		}
+	}
+}
+
+// TestJSONSchema compares the schema with the table of keys, key by key.
+func TestJSONSchema(t *testing.T) {
+	var root map[string]any
+	if err := json.Unmarshal(JSONSchema(), &root); err != nil {
+		t.Fatal(err)
+	}
+	for i := range keys {
+		at := root
+		for _, name := range strings.Split(keys[i].path, ".") {
+			properties, ok := at["properties"].(map[string]any)
+			if ok {
+				at, ok = properties[name].(map[string]any)
+			}
+			if !ok {
+				t.Fatalf("the schema has no %s", keys[i].path)
+			}
+		}
+		if keys[i].doc != "" && at["description"] != keys[i].doc {
+			t.Errorf("%s: got description %v, want %q", keys[i].path, at["description"], keys[i].doc)
+		}
+	}
+	golden(t, "testdata/schema.json", string(JSONSchema()))
+}
+
+// TestDefaultsParse: each default of the table is a value of its key.
+func TestDefaultsParse(t *testing.T) {
+	for i := range keys {
+		k := &keys[i]
+		switch k.kind {
+		case kindMap, kindTexts, kindTopics, kindStart, kindRanges, kindSchema, kindPolicy, kindSQL, kindSecret:
+			continue
+		}
+		if k.must {
+			continue
+		}
+		if _, want := parse(k, strings.Trim(k.def, `"`)); want != "" {
+			t.Errorf("%s: the default %s is not %s", k.path, k.def, want)
+		}
+	}
+}
+
+func TestPointed(t *testing.T) {
+	f, err := Parse("f.yaml", []byte("group: g\nsource:\n  brokers: [b:1]\n  topics: [t]\nschema: {a: text}\nsink:\n  sqlite:\n    path: a.db\n    table: t\n"), testEnvironment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for help, want := range map[string]string{
+		"start it, or mend source.brokers; to try one: fencepost broker": "start it, or mend source.brokers (f.yaml:3); to try one: fencepost broker",
+		"mend source.topics, or create it":                               "mend source.topics (f.yaml:4), or create it",
+		"fencepost ddl FILE | psql":                                      "fencepost ddl f.yaml | psql",
+		"source.tls.enabled: true":                                       "source.tls.enabled: true",
+	} {
+		if got := f.pointed(help); got != want {
+			t.Errorf("pointed(%q): got %q, want %q", help, got, want)
+		}
+	}
+	fault, ok := f.Pointed(fmt.Errorf("open: %w", fencepost.ErrNoTopic)).(*fencepost.Fault)
+	if !ok || fault.Code != "topic-not-found" || !strings.Contains(fault.Help, "f.yaml:4") {
+		t.Errorf("got %+v, want topic-not-found with a line", fault)
+	}
+}
+
+// TestReportExit: what is wrong weighs more than what is silent.
+func TestReportExit(t *testing.T) {
+	ok, silent, wrong := fencepost.Finding{OK: true}, fencepost.Finding{Silent: true}, fencepost.Finding{}
+	for _, c := range []struct {
+		found []fencepost.Finding
+		want  int
+	}{
+		{nil, 0}, {[]fencepost.Finding{ok}, 0}, {[]fencepost.Finding{ok, silent}, 1}, {[]fencepost.Finding{silent, wrong, silent}, 3},
+	} {
+		if got := (Report{Findings: c.found}).Exit(); got != c.want {
+			t.Errorf("exit of %+v: got %d, want %d", c.found, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+// Package kafka is the room that speaks to Kafka, and the only one that imports franz-go: a [Source] that delivers the
+// records of the partitions a worker holds, the questions about their bounds, the mirror in the Kafka group, and what
+// a check of brokers, topics and group finds.
+//
+// # Why not the client alone
+//
+// The client decides starts by itself, and each of its defaults loses or repeats records silently somewhere. Here it
+// decides none: every start comes from the Holder, and whatever goes wrong with a partition is said once and waits.
+//
+//	           Holder (the engine)                                     brokers
+//	             ^   |                                                    ^
+//	   Assigned  |   | Start: offset, paused                              |
+//	   Revoked   |   v                                                    |
+//	   Lost     +---------------------- Source ---------------------+     |
+//	            | member    adjust, revoked, lost; what is held     |     |
+//	  Poll <----| source    chunks, failures once, Steer            |-----+ one client
+//	 Steer ---->| topics    the watch: recreated, grown, appeared   |
+//	            | memory    how much is fetched and decompressed    |
+//	Bounds <----| bounds    metadata, 3 to 5 questions, metadata    |
+//	Mirror ---->| mirror    committed offsets with our marks        |
+//	            +---------------------------------------------------+
+//
+// # Laws kept here
+//
+//   - No start but the Holder's: no reset offset, leader epoch -1 in every seek (with another the client moves itself to
+//     where histories part), an offset >= 0 for every partition, parked ones too, and never an error to the client
+//     from the callback: it would join again, and a ledger that is down would become a storm of rebalances.
+//   - Positions, not records: control entries are delivered, so that a position passes markers and reaches the end.
+//   - A failed partition is paused and said once. Without the pause out of range comes 35,000 times in 1.5 s.
+//   - A pause ends with the assignment: the client keeps it over a revoke, this room does not.
+//   - Chunks carry the topic ID of their fetch. A recreated topic is taken up anew (the client never does that by
+//     itself): the old partitions are revoked from the Holder, and it is asked about the new ones.
+//   - No answer is never an answer: what a broker did not say is an entry with [fencepost.ErrNoAnswer] and a reason, and
+//     other partitions are not touched by it. Topic IDs must agree before and after the bounds.
+//   - Memory: what waits in the client and what one Poll hands out are at most [Config.FetchMemory] together, whatever
+//     the log's compression; see memory.go.
+//
+// # How it fails
+//
+// A partition fails: a Chunk with a [fencepost.PartitionError]. Brokers that are down: the client tries again for ever,
+// and Bounds says so. What ends the Source as a whole comes out of Poll as a [fencepost.Fault]: the group may not be
+// read, its name is used by other programs, an instance ID is taken, or the very first connection is refused. Codes:
+// broker-silent, advertised-unreachable, tls-mismatch, tls-unknown-authority, sasl-refused, topic-not-found,
+// kafka-denied, instance-taken, group-live, session-timeout-refused, source-closed.
+//
+// # Non-obvious
+//
+//   - The group's client is made by Open and joins at Start, when the topics are added: one set of connections serves
+//     the questions before and after.
+//   - A pattern is matched here, not by the client: the client can not take up anew a topic that it found by pattern.
+//   - A seek of an idle partition does not wait for the fetch on its way: the client drops that connection (2-7 ms).
+//   - Under KIP-848 on Kafka 4.3 an evicted member's partitions come 10 ms later, but up to 1 s later when the group's
+//     last assignment is younger than group.consumer.assignment.interval.ms.
+//   - A static member does not leave the group when its Source does: its next life has its partitions again without a
+//     rebalance. Under KIP-848 a static worker that was killed is refused (instance-taken, passing) until the broker's
+//     session timeout; under Cooperative the newcomer wins and the older worker is told.
+//
+// # What it does not do
+//
+// It keeps no ledger, writes no records and decides nothing about a position: that is [fencepost.Reconcile]. Where a
+// compacted log ends without any entry left, no Chunk says so: the position stays below the end.
+package kafka

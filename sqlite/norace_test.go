@@ -1,0 +1,24 @@
+//go:build !race
+
+package sqlite
+
+import (
+	"testing"
+
+	"github.com/fencepost/fencepost/ledgertest"
+)
+
+const (
+	workEnd, workKills = 3000, 50
+	contendedRows      = 4000
+)
+
+// The suite once more, with SQL in place of the table. It is left out under the race detector, where it takes a minute:
+// all that goroutines share is the ledger's connection, and the suite over the table covers that.
+func TestConformanceOfSQL(t *testing.T) {
+	ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store {
+		s := newStore(t)
+		s.sql = `INSERT INTO suite SELECT value, n, _topic, _partition, _offset FROM batch`
+		return s
+	}})
+}

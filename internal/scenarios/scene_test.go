@@ -112,7 +112,12 @@ func (s *scene) remove(name string) {
 	if _, err := s.adm.DeleteTopic(s.t.Context(), name); err != nil {
 		s.t.Fatalf("delete topic %s: %v", name, err)
 	}
-	// A producer keeps a topic's old ID for ever: the next record needs a client that has not met it.
+	s.renew()
+}
+
+// renew makes a new client: a producer keeps a topic's ID for ever, and its partition count for a while.
+func (s *scene) renew() {
+	s.t.Helper()
 	s.cl = s.client()
 	s.adm = kadm.NewClient(s.cl)
 }

@@ -117,6 +117,9 @@ func (s *Source) Start(ctx context.Context, h fencepost.Holder) error {
 	return nil
 }
 
+// Group is the group of the Config, which an engine takes over.
+func (s *Source) Group() fencepost.Group { return s.cfg.Group }
+
 // Cluster is the Source itself: it asks on the same connections.
 func (s *Source) Cluster() fencepost.Cluster { return s }
 

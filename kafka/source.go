@@ -46,6 +46,12 @@ type Source struct {
 	giveUp     context.CancelCauseFunc
 }
 
+var (
+	_ fencepost.Source  = (*Source)(nil)
+	_ fencepost.Cluster = (*Source)(nil)
+	_ fencepost.Checker = (*Source)(nil)
+)
+
 // partition is what the Source knows of a held partition.
 type partition struct {
 	failed  bool // its error was handed out; waits for Steer

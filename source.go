@@ -24,6 +24,13 @@ type Source interface {
 	Cluster() Cluster
 }
 
+// Explicit is an optional ability of a Source: it may read given partitions and no others, without a group that would
+// share the rest of the topic out.
+type Explicit interface {
+	// Explicit is the given partitions; none where the group shares its topics out.
+	Explicit() []TopicPartition
+}
+
 // Holder is told what a Source's worker holds. The calls come one at a time.
 type Holder interface {
 	// Assigned is asked where newly held partitions begin, before the first record is fetched. It must answer

@@ -9,14 +9,12 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// fixEnds asks once where a run with an end stops, for every partition of the topics: what arrives later is not read.
+// fixEnds asks once where a run with an end stops, for every partition that its group is to read: what arrives later is
+// not read.
 func (e *Engine) fixEnds(ctx context.Context, about fencepost.Description) error {
 	var asks []fencepost.Ask
-	for name, topic := range about.Topics {
-		for p := range topic.Partitions {
-			asks = append(asks, fencepost.Ask{TopicPartition: fencepost.TopicPartition{Topic: name, Partition: p},
-				LeaderEpoch: fencepost.NoEpoch, Time: e.cfg.Until.Time})
-		}
+	for _, tp := range e.toRead(about) {
+		asks = append(asks, fencepost.Ask{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch, Time: e.cfg.Until.Time})
 	}
 	until := time.Now().Add(e.cfg.Wait)
 	for len(asks) > 0 {
@@ -50,6 +48,22 @@ func (e *Engine) fixEnds(ctx context.Context, about fencepost.Description) error
 		}
 	}
 	return nil
+}
+
+// toRead is the partitions that the source takes explicitly, else all of its topics: whoever of the group holds them.
+func (e *Engine) toRead(about fencepost.Description) []fencepost.TopicPartition {
+	if x, ok := e.cfg.Source.(fencepost.Explicit); ok {
+		if tps := x.Explicit(); len(tps) > 0 {
+			return tps
+		}
+	}
+	var tps []fencepost.TopicPartition
+	for name, topic := range about.Topics {
+		for p := range topic.Partitions {
+			tps = append(tps, fencepost.TopicPartition{Topic: name, Partition: p})
+		}
+	}
+	return tps
 }
 
 // endOf is where a partition ends for this run's isolation.

@@ -1,6 +1,7 @@
 package fencepost
 
 import (
+	"iter"
 	"slices"
 	"unsafe"
 )
@@ -44,6 +45,21 @@ func (b *Batch) Rows() int {
 	return n
 }
 
+// All yields the batch's rows in order, each with its partition: row is the index to give to columns, Offsets and
+// Times. It passes the rows that no Segment names (guarantee 3), as a loop over all of Offsets would not.
+func (b *Batch) All() iter.Seq2[int, TopicPartition] {
+	return func(yield func(int, TopicPartition) bool) {
+		for i := range b.Segments {
+			s := &b.Segments[i]
+			for row := s.Lo; row < s.Hi; row++ {
+				if !yield(row, s.Move.TopicPartition) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // Moves appends the segments' moves to dst.
 func (b *Batch) Moves(dst []Move) []Move {
 	for i := range b.Segments {
@@ -52,7 +68,8 @@ func (b *Batch) Moves(dst []Move) []Move {
 	return dst
 }
 
-// Column returns the column of that name, nil if there is none.
+// Column returns the column of that name, nil if there is none: the names are those of the decoder's columns, and
+// MetaKey and MetaHeaders where the sink needs them.
 func (b *Batch) Column(name string) *Column {
 	i := slices.IndexFunc(b.Columns, func(c Column) bool { return c.Name == name })
 	if i < 0 {

@@ -183,6 +183,27 @@ func TestBatch(t *testing.T) {
 }
 
 // A decoder that began a row and could not finish it drops it whole, whichever columns it had reached.
+// All passes what was cut out, and stops when the loop does.
+func TestAllYieldsTheRowsOfSegments(t *testing.T) {
+	segment := func(partition int32, lo, hi int) fencepost.Segment {
+		return fencepost.Segment{Lo: lo, Hi: hi, Move: fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: partition}}}
+	}
+	b := fencepost.Batch{Segments: []fencepost.Segment{segment(0, 0, 2), segment(1, 2, 2), segment(3, 4, 6)}}
+	var got []string
+	for row, tp := range b.All() {
+		got = append(got, fmt.Sprintf("%d of %s", row, tp))
+	}
+	if diff := cmp.Diff([]string{"0 of t:0", "1 of t:0", "4 of t:3", "5 of t:3"}, got); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	for row := range b.All() {
+		if row > 0 {
+			t.Fatalf("row %d came after break", row)
+		}
+		break
+	}
+}
+
 func TestTruncateDropsABegunRow(t *testing.T) {
 	for reached := range 3 {
 		b := twoPartitions()

@@ -6,8 +6,8 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// Func makes decoders of a function that is called once per record: it appends exactly one value to each column, by
-// the Append function of the column's type. All lanes call it, so it must be safe for concurrent use. The record's
+// Func makes decoders of a function that is called once per record with all there is of it, from topic to headers: it
+// appends exactly one value to each column, by the Append function of the column's type. All lanes call it, so it must be safe for concurrent use. The record's
 // slices are valid until it returns, and the columns copy what is appended.
 //
 // An error it returns makes the record bad, with the error's text as the reason; one that wraps a

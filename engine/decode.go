@@ -71,7 +71,7 @@ func (l *lane) reached(t *take, next fencepost.Position, bad error, at fencepost
 // for a bad record its error and offset.
 func (l *lane) rows(b *fencepost.Batch, t *take) (fencepost.Position, error, fencepost.Offset) {
 	next := t.from
-	var r fencepost.Record
+	r := fencepost.Record{TopicPartition: t.p.TopicPartition}
 	cols := 0
 	if l.decoder != nil {
 		cols = len(l.decoder.Columns())

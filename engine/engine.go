@@ -49,19 +49,22 @@ type Engine struct {
 }
 
 // Run takes records from cfg.Source into cfg.Sink until ctx ends, the run's end is reached, or an error that no
-// waiting mends. It leaves the group and waits for every goroutine it started; the Sink stays open and is the
-// caller's to close.
+// waiting mends. It leaves the Source, which is of no use afterwards, and waits for every goroutine it started; the
+// Sink stays open and is the caller's to close.
 //
 // Errors: nil after ctx ended or the end was reached; *fencepost.Fault for what a person has to mend (with Exit 3 where
 // the end was reached and partitions stay parked); anything else that the configuration's checks or the rooms return.
 // A run with an end that ctx cut short returns ErrCutShort.
 func Run(ctx context.Context, cfg Config) error {
+	if cfg.Group == "" {
+		cfg.Group = groupOf(cfg.Source)
+	}
 	if err := cfg.validate(); err != nil {
 		return err
 	}
 	e := newEngine(cfg.withDefaults())
 	if err := e.open(ctx); err != nil {
-		return errors.Join(err, e.closeLanes())
+		return errors.Join(err, e.closeLanes(), e.leave(ctx))
 	}
 	return e.run(ctx)
 }

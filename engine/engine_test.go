@@ -206,6 +206,46 @@ func TestRewindIsObeyed(t *testing.T) {
 	})
 }
 
+// named decodes where a record comes from: topic, partition and offset as the decoder is told them.
+type named struct{}
+
+func (named) Columns() []fencepost.ColumnSpec {
+	return []fencepost.ColumnSpec{{Name: "from", Type: fencepost.Text}}
+}
+
+func (named) Decode(r *fencepost.Record, columns []fencepost.Column) error {
+	columns[0].AppendText(fmt.Sprintf("%s at %d", r.TopicPartition, r.Offset))
+	return nil
+}
+
+// A decoder is told whose record it has: it needs no column of the sink's for that.
+func TestDecodersAreToldThePartition(t *testing.T) {
+	inBubble(t, 3, func(t *testing.T, w *world, s *memory.Store) {
+		for p := range int32(3) {
+			w.produce(tp(p), 20)
+		}
+		wk := w.run(s, func(c *Config) {
+			c.Decoder = func() fencepost.Decoder { return named{} }
+			c.Until.End = true
+		})
+		synctest.Wait()
+		wk.source.assign(tp(0), tp(1), tp(2))
+		<-wk.done
+		if wk.err != nil {
+			t.Fatalf("run until end: %v", wk.err)
+		}
+		rows := s.Rows()
+		if len(rows) != 60 {
+			t.Errorf("%d rows, want 60", len(rows))
+		}
+		for _, r := range rows {
+			if got, want := r.Values[0], fmt.Sprintf("%s at %d", r.TopicPartition, r.Offset); got != want {
+				t.Errorf("the decoder was told %v, want %s", got, want)
+			}
+		}
+	})
+}
+
 // A record that can not be decoded parks its partition in front of it; it is tried again, and goes in when mended.
 func TestBadRecordParksItsPartitionOnly(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {

@@ -253,10 +253,14 @@ func (s *source) fetch() (chunks []fencepost.Chunk) {
 
 type records []fencepost.Record
 
-func (r records) Len() int                          { return len(r) }
-func (r records) Read(i int, rec *fencepost.Record) { *rec = r[i] }
-func (r records) Recycle(int, int)                  {}
-func (r records) Size() int                         { return 100 * len(r) }
+func (r records) Len() int { return len(r) }
+func (r records) Read(i int, rec *fencepost.Record) {
+	tp := rec.TopicPartition
+	*rec = r[i]
+	rec.TopicPartition = tp
+}
+func (r records) Recycle(int, int) {}
+func (r records) Size() int        { return 100 * len(r) }
 
 func (w *world) id(topic string) fencepost.TopicID {
 	w.mu.Lock()

@@ -147,9 +147,12 @@ func TestSample(t *testing.T) {
 		}
 		var text []string
 		for _, r := range got {
-			text = append(text, fmt.Sprintf("%d %s", r.Offset, bytes.Clone(r.Value)))
+			text = append(text, fmt.Sprintf("%d@%d %s", r.Offset, r.Partition, bytes.Clone(r.Value)))
+			if r.Topic != name {
+				t.Errorf("a record of the sample is of topic %q, want %s", r.Topic, name)
+			}
 		}
-		if d := cmp.Diff([]string{"0 v0", "1 v1", "2 v2", "3 v3", "4 v4", "3 v0", "4 v1"}, text); d != "" {
+		if d := cmp.Diff([]string{"0@0 v0", "1@0 v1", "2@0 v2", "3@0 v3", "4@0 v4", "3@1 v0", "4@1 v1"}, text); d != "" {
 			t.Errorf("sample (-want +got):\n%s", d)
 		}
 		if took := time.Since(began); took > sampleIdle {

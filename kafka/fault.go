@@ -126,6 +126,7 @@ func (s *Source) unreachable(ctx context.Context, err error) error {
 	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
 	defer cancel()
 	if _, fault := s.probe(looking); fault != nil {
+		fault.Passing = fault.Passing || s.everJoined() // it was let in once: a certificate or a secret is being changed
 		return fault
 	}
 	// The brokers answer now, or to this question only.
@@ -164,7 +165,7 @@ func (s *Source) connection(ctx context.Context, address string, err error) *fen
 	case connected && !s.cfg.TLS.Enabled && speaksTLS(ctx, address):
 		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.enabled: true",
 			Err: fmt.Errorf("%s hung up at the first byte: it speaks TLS, the file says plain", address)}
-	case hungUp:
+	case hungUp && !s.everJoined(): // else it is a broker that goes down, or comes up
 		return s.sasl(address, err)
 	}
 	return &fencepost.Fault{Code: "broker-silent", Passing: true, Help: "start it, or mend source.brokers; to try one: fencepost broker",

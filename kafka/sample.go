@@ -100,7 +100,7 @@ func (g *sampling) take(r *kgo.Record) {
 		return
 	}
 	if !r.Attrs.IsControl() {
-		var one fencepost.Record
+		one := fencepost.Record{TopicPartition: fencepost.TopicPartition{Topic: r.Topic, Partition: r.Partition}}
 		(&records{list: []*kgo.Record{r}}).Read(0, &one)
 		// A copy: one record would keep its whole batch in memory.
 		one.Key, one.Value = bytes.Clone(one.Key), bytes.Clone(one.Value)

@@ -3,13 +3,16 @@ package kafka
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // T1, T3, T5: aborted records are passed, markers arrive as control entries, so that a reader's position reaches the
@@ -123,6 +126,28 @@ func TestOutOfRange(t *testing.T) {
 	})
 }
 
+// Nobody asks the broker about a failed partition any more.
+func TestFailedIsQuiet(t *testing.T) {
+	c := fake(t, kfake.SeedTopics(1, "t"))
+	b := newBench(t, c.ListenAddrs())
+	var asked atomic.Int64
+	c.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		asked.Add(1)
+		return nil, nil, false
+	})
+	s := b.open(Config{Topics: []string{"t"}})
+	if err := s.Start(t.Context(), &holder{starts: map[fencepost.TopicPartition]fencepost.Start{tp("t", 0): {Offset: 50}}}); err != nil {
+		t.Fatal(err)
+	}
+	r := newReader(t, s)
+	r.failed(tp("t", 0))
+	r.poll(time.Second, func() bool { return false })
+	if n := asked.Load(); n > 10 {
+		t.Errorf("%d fetches in a second", n)
+	}
+}
+
 // Steer: back, forward, to a pause and out of it; nothing of before comes out once it has returned.
 func TestSteer(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
@@ -174,6 +199,11 @@ func TestRecreated(t *testing.T) {
 	t.Run("explicit", func(t *testing.T) {
 		onEach(t, func(t *testing.T, b *bench) {
 			recreated(t, b, func(name string) Config { return Config{Partitions: []fencepost.TopicPartition{tp(name, 0)}} })
+		})
+	})
+	t.Run("told by a fetch", func(t *testing.T) {
+		onEach(t, func(t *testing.T, b *bench) {
+			recreated(t, b, func(name string) Config { return Config{Topics: []string{name}, Watch: time.Hour} })
 		})
 	})
 }
@@ -419,6 +449,7 @@ func TestRecordShape(t *testing.T) {
 				}
 				for i := range c.Records.Len() {
 					var rec fencepost.Record
+					c.Records.Read(0, &rec) // what it held before is gone
 					c.Records.Read(i, &rec)
 					got = append(got, rec)
 				}

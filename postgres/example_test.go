@@ -17,11 +17,9 @@ func ExampleOpen() {
 		DSN: "postgres://app@localhost/shop",
 		Handle: func(ctx context.Context, tx pgx.Tx, b *fencepost.Batch) error {
 			delay := b.Column("delay")
-			for _, s := range b.Segments {
-				for row := s.Lo; row < s.Hi; row++ {
-					if _, err := tx.Exec(ctx, "insert into delays values ($1)", delay.Int(row)); err != nil {
-						return err
-					}
+			for row := range b.All() {
+				if _, err := tx.Exec(ctx, "insert into delays values ($1)", delay.Int(row)); err != nil {
+					return err
 				}
 			}
 			return nil

@@ -32,8 +32,11 @@ var arrows = []arrow{
 	{[]string{"file/..."}, []string{".", "file/..."}, []string{"github.com/parquet-go/parquet-go/..."}},
 	{[]string{"s3/..."}, []string{".", "s3/..."}, []string{"github.com/minio/minio-go/v7/...", "github.com/parquet-go/parquet-go/..."}},
 	{[]string{"http/..."}, []string{".", "http/..."}, nil},
-	{[]string{"internal/decode/..."}, []string{".", "internal/decode/..."}, []string{"github.com/hamba/avro/...", "google.golang.org/protobuf/..."}},
-	{[]string{"internal/arch"}, nil, nil},
+	{[]string{"decode/..."}, []string{".", "decode/..."}, []string{"github.com/hamba/avro/...", "google.golang.org/protobuf/..."}},
+	{[]string{"internal/arch", "internal/scenarios", "internal/screen"}, nil, nil},
+	{[]string{"internal/console", "internal/logs"}, []string{".", "engine", "internal/screen"}, nil},
+	{[]string{"internal/quickstart"}, []string{".", "kafka", "sqlite", "internal/broker", "internal/flights/...", "internal/screen"},
+		[]string{"zombiezen.com/go/sqlite/..."}},
 	{[]string{"internal/broker/...", "internal/flights/...", "internal/servers/..."}, []string{".", "internal/broker/...", "internal/flights/...",
 		"internal/servers/..."}, []string{"..."}},
 	{[]string{"internal/sim/..."}, []string{".", "engine/...", "kafka/...", "memory", "ledgertest", "internal/broker/...", "internal/sim/..."}, []string{"..."}},
@@ -81,7 +84,7 @@ func arrowFaults(rooms []room) (faults []string) {
 }
 
 // rootImports is what the root may import of the standard library: words and laws need no more.
-var rootImports = []string{"cmp", "context", "encoding/...", "errors", "fmt", "iter", "maps", "slices", "strconv", "strings", "time", "unsafe", "math", "math/bits"}
+var rootImports = []string{"cmp", "context", "encoding/base64", "errors", "fmt", "iter", "maps", "slices", "strconv", "strings", "time", "unicode/utf8", "unsafe", "math", "math/bits"}
 
 // clock are the functions of package time that read or await one.
 var clock = map[string]bool{"Now": true, "Since": true, "Until": true, "Sleep": true, "After": true, "AfterFunc": true, "Tick": true, "NewTimer": true, "NewTicker": true}

@@ -1,0 +1,2 @@
+// Package scenarios holds tests only.
+package scenarios

@@ -1,0 +1,54 @@
+package kafka
+
+import (
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// A broker that goes down hangs up on whoever connects meanwhile, just as one does that wants a user. A source that
+// was let in once is not told that it may not enter: it waits.
+func TestHangUpAfterJoiningPasses(t *testing.T) {
+	c := fake(t)
+	b := newBench(t, c.ListenAddrs())
+	name := b.topic(1)
+	h := &holder{}
+	s, err := Open(Config{Brokers: b.addrs, Group: fencepost.Group(unique(t)), Topics: []string{name}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Leave(t.Context()) // to nobody
+	if err := s.Start(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	newReader(t, s).poll(15*time.Second, func() bool { return h.count() == 1 && s.everJoined() })
+	c.Close()
+	hangUp(t, b.addrs[0])
+	_, err = s.Mirrored(t.Context(), s.cfg.Group)
+	f, ok := errors.AsType[*fencepost.Fault](err)
+	if !ok || !f.Passing || f.Code != "broker-silent" {
+		t.Errorf("got %v, want the passing fault broker-silent", err)
+	}
+}
+
+// hangUp accepts connections and closes them.
+func hangUp(t *testing.T, address string) {
+	t.Helper()
+	var l net.Listener
+	eventually(t, "the address is free", func() (err error) { l, err = net.Listen("tcp", address); return err })
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+}

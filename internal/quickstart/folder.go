@@ -39,7 +39,8 @@ func claim(name string) (folder, error) {
 		return folder{}, unwritable(name, err)
 	}
 	if strings.Contains(path, "${") {
-		return folder{}, &fencepost.Fault{Code: "usage", Exit: 2, Err: fmt.Errorf("%s: a pipeline file would take ${ in this path for a variable", path),
+		return folder{}, &fencepost.Fault{Code: "usage", Exit: 2,
+			Err:  fmt.Errorf("%s: a pipeline file would take ${ in this path for a variable", path),
 			Help: "--dir with a folder whose whole path has no ${"}
 	}
 	f := folder{name: name, path: path}

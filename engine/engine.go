@@ -26,6 +26,7 @@ type Engine struct {
 	needsKey, needsHeaders bool
 	atStart                map[string]bool // topics that were there when the run began
 	ends                   map[fencepost.TopicPartition]fencepost.Offset
+	doubtful               map[fencepost.TopicPartition]fencepost.Position // :: with an end -> what the log contradicted at the start
 
 	settling chan struct{} // holds an element while somebody decides; capacity 1
 	keeper   chan struct{} // wakes the keeper; capacity 1
@@ -76,6 +77,7 @@ func newEngine(cfg Config) *Engine {
 	e := &Engine{cfg: cfg, cluster: cfg.Source.Cluster(), ledger: cfg.Sink.Ledger(), poller: newPoller(),
 		rate: newBucket(cfg.Rate), began: time.Now(), atStart: map[string]bool{},
 		ends:     map[fencepost.TopicPartition]fencepost.Offset{},
+		doubtful: map[fencepost.TopicPartition]fencepost.Position{},
 		settling: make(chan struct{}, 1), keeper: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{})}
 	e.mirror = newMirror(e)
 	e.mu.parts = map[fencepost.TopicPartition]*partition{}
@@ -110,6 +112,7 @@ func (e *Engine) open(ctx context.Context) error {
 		if err := e.fixEnds(ctx, s.about); err != nil {
 			return err
 		}
+		e.contradicted(ctx, s)
 		e.emit(EndsFixed{Partitions: len(e.ends), Offsets: e.offsetsLeft(s.snapshot)})
 	}
 	return e.openLanes(opening)

@@ -688,3 +688,41 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// A run with an end has nothing to read where a position stands at or past the end; but a position that the log
+// contradicts is no end that was reached.
+func TestUntilEndSettlesWhatTheLogContradicts(t *testing.T) {
+	for name, change := range map[string]func(*world){
+		"truncated": func(w *world) {
+			w.change(tp(0), func(l *fakeLog) { l.entries, l.end = l.entries[:3], 3 })
+		},
+		"recreated": func(w *world) { w.create("t", 1); w.produce(tp(0), 3) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+				w.produce(tp(0), 10)
+				run := func(p fencepost.Policy) error {
+					wk := w.run(s, func(c *Config) { c.Until.End, c.Policy = true, p })
+					synctest.Wait()
+					if !wk.over() {
+						wk.source.assign(tp(0))
+					}
+					<-wk.done
+					return wk.err
+				}
+				if err := run(fencepost.Policy{}); err != nil {
+					t.Fatal(err)
+				}
+				if err := run(fencepost.Policy{}); err != nil {
+					t.Errorf("with nothing left to do: %v", err)
+				}
+				change(w)
+				wantFault(t, run(fencepost.Policy{}), "parked-left", 3)
+				if err := run(fencepost.EarliestEverywhere(fencepost.StartAt{})); err != nil {
+					t.Errorf("with policy earliest: %v", err)
+				}
+				wantRows(t, s, tp(0), append(upTo(0, 10), upTo(0, 3)...))
+			})
+		})
+	}
+}

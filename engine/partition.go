@@ -222,6 +222,9 @@ func (p *partition) leave() int64 {
 
 // finished reports whether a run with an end has nothing left to do here.
 func (p *partition) finished() bool {
+	if p.state == unsettled || p.base < 0 { // nobody has said yet what its position is worth
+		return false
+	}
 	return p.end >= 0 && (p.done.Offset >= p.end || p.exhausted && p.idle())
 }
 

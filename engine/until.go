@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +68,20 @@ func (e *Engine) toRead(about fencepost.Description) []fencepost.TopicPartition 
 	return tps
 }
 
+// contradicted notes the partitions whose position the log contradicts as the run begins: such a position is no end that
+// was reached, however far it lies. The run waits until somebody who holds the partition has settled it.
+func (e *Engine) contradicted(ctx context.Context, s *settling) {
+	tps := slices.Collect(maps.Keys(e.ends))
+	s.verdicts = map[fencepost.TopicPartition]verdict{}
+	answers := map[fencepost.TopicPartition][]fencepost.Answer{}
+	s.bounds(ctx, tps, answers)
+	for _, tp := range tps {
+		if d := s.judge(tp, answers[tp]); d.Action == fencepost.AskAgain || d.Action == fencepost.Stop {
+			e.doubtful[tp] = s.snapshot.Positions[tp]
+		}
+	}
+}
+
 // endOf is where a partition ends for this run's isolation.
 func (e *Engine) endOf(b fencepost.Bounds) fencepost.Offset {
 	if e.cfg.Uncommitted {
@@ -81,9 +97,10 @@ func (e *Engine) checkEnd(ctx context.Context) {
 	for _, p := range e.held() {
 		p.lane.mu.Lock()
 		switch {
-		case p.gone || p.finished():
+		case p.gone:
 		case p.state == parked || p.probing:
 			parks = append(parks, p)
+		case p.finished():
 		case p.state != running || !p.silent.IsZero() || p.blockedTold:
 			stuck = append(stuck, p)
 		default:
@@ -142,7 +159,11 @@ func (e *Engine) othersDone(ctx context.Context) bool {
 		return false
 	}
 	for _, tp := range others {
-		if pos, ok := snapshot.Positions[tp]; !ok || pos.Offset < e.ends[tp] {
+		pos, ok := snapshot.Positions[tp]
+		if !ok || pos.Offset < e.ends[tp] {
+			return false
+		}
+		if was, ok := e.doubtful[tp]; ok && pos.Holds(was) {
 			return false
 		}
 	}

@@ -416,3 +416,13 @@ func upTo(from, until fencepost.Offset) (out []fencepost.Offset) {
 	}
 	return out
 }
+
+// over reports whether the run has ended by itself.
+func (wk *worker) over() bool {
+	select {
+	case <-wk.done:
+		return true
+	default:
+		return false
+	}
+}

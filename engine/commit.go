@@ -24,6 +24,22 @@ func (l *lane) commit(ctx context.Context, w *work) {
 	if err := l.attempt(ctx, w, began); err != nil {
 		l.bisect(ctx, w, err)
 	}
+	if ctx.Err() != nil {
+		l.e.unsettle(l.open(w), "aborted")
+	}
+}
+
+// open is the partitions of w that stay here, and of which nobody knows whether their segments are durable: the commit
+// was aborted for the sake of others.
+func (l *lane) open(w *work) (parts []*partition) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, p := range w.parts {
+		if !p.gone && p.session == w.sessions[i] && !p.done.Holds(w.batch.Segments[i].Move.Next) {
+			parts = append(parts, p)
+		}
+	}
+	return parts
 }
 
 func (l *lane) begin(w *work, abort context.CancelFunc) {

@@ -1,0 +1,49 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/memory"
+)
+
+// stuckCommit holds one commit, the first at or above a number of rows, until its context ends; its answer is lost.
+func stuckCommit(s *memory.Store, rows int) memory.Hook {
+	var stuck atomic.Bool
+	return func(ctx context.Context, p memory.Point) error {
+		if p == memory.BeforeApply && commits(s) > 0 && len(s.Rows()) >= rows && stuck.CompareAndSwap(false, true) {
+			<-ctx.Done()
+			return fmt.Errorf("cut: %w", fencepost.ErrUnknown)
+		}
+		return nil
+	}
+}
+
+// 13.5: the connection that a revoke closes carried other partitions too. They stay here and go on by themselves, though
+// nothing more arrives for them, and nobody says that the store went back.
+func TestRevokeOfAStuckCommitLeavesTheOthersGoing(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		w.produce(tp(1), 10)
+		s.SetHook(stuckCommit(s, 0))
+		wk := w.run(s, nil)
+		synctest.Wait()
+		wk.source.most = 100
+		wk.source.assign(tp(0), tp(1))
+		time.Sleep(time.Second)
+		wk.source.revoke(false, tp(0))
+		time.Sleep(time.Minute)
+		wantRows(t, s, tp(1), upTo(0, 10))
+		if n := len(seen[SinkWentBack](wk)); n != 0 {
+			t.Errorf("%d times the sink was said to have gone back, want never", n)
+		}
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
+}

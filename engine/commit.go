@@ -217,7 +217,8 @@ func (l *lane) bisect(ctx context.Context, w *work, err error) {
 	}
 }
 
-// one commits a single segment, in halves if it is refused. False: a bad row was found, or the partition has left.
+// one commits a single segment, in halves if it is refused. False: it does not stand, because a bad row was found, the
+// partition has left, or the commit was given up.
 func (l *lane) one(ctx context.Context, w *work, s fencepost.Segment) bool {
 	part := work{batch: w.batch, bytes: w.bytes, parts: w.parts[:1:1], sessions: w.sessions[:1:1]}
 	part.batch.Segments = []fencepost.Segment{s}
@@ -225,7 +226,16 @@ func (l *lane) one(ctx context.Context, w *work, s fencepost.Segment) bool {
 	if err != nil {
 		return l.halves(ctx, w, s, err)
 	}
-	return len(part.batch.Segments) == 1
+	return l.stands(w, s)
+}
+
+// stands reports whether a segment of w's one partition is durable, as far as this worker knows. Neither an aborted
+// attempt nor an empty one says so, and a lost answer that turned out a success does.
+func (l *lane) stands(w *work, s fencepost.Segment) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := w.parts[0]
+	return !p.gone && p.session == w.sessions[0] && p.done.Holds(s.Move.Next)
 }
 
 // halves splits a refused segment. Its first half ends behind its last row, so that nothing unread is passed.

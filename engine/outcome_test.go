@@ -47,3 +47,31 @@ func TestRevokeOfAStuckCommitLeavesTheOthersGoing(t *testing.T) {
 		}
 	})
 }
+
+// An answer is lost in the middle of a bisection, and the next compare-and-set says that the half stands: the bisection
+// goes on behind it.
+func TestBisectionGoesOnBehindALostAnswer(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 16)
+		s.SetReject(func(r memory.Row) *fencepost.Rejected {
+			if r.Offset == 15 {
+				return &fencepost.Rejected{Code: "23502", Reason: "null"}
+			}
+			return nil
+		})
+		// start, all, first half lost after it took effect
+		s.Inject(memory.NoFault, memory.NoFault, memory.LostAfter)
+		wk := w.run(s, nil)
+		synctest.Wait()
+		wk.source.most = 100
+		wk.source.assign(tp(0))
+		time.Sleep(2 * time.Second) // less than the watch interval
+		wantRows(t, s, tp(0), upTo(0, 15))
+		if parked := seen[Parked](wk); len(parked) != 1 || parked[0].Offset != 15 {
+			t.Errorf("parked: %+v, want once, at 15", parked)
+		}
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
+}

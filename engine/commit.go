@@ -144,7 +144,9 @@ func (l *lane) advance(w *work, segs []fencepost.Segment, took time.Duration, re
 		s := &segs[i]
 		rows += s.Rows()
 		p := w.partition(s.Move.TopicPartition)
-		p.done, p.backoff = s.Move.Next, 0
+		if !p.reach(s.Move.Next) {
+			continue // settled elsewhere meanwhile: the answer is late
+		}
 		if s.Hi > s.Lo {
 			p.newest = w.batch.Times[s.Hi-1]
 		}

@@ -75,3 +75,37 @@ func TestBisectionGoesOnBehindALostAnswer(t *testing.T) {
 		}
 	})
 }
+
+// An answer that comes after the topic was recreated and settled says nothing of where the partition stands now.
+func TestLateAnswerDoesNotMoveASettledPartition(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		release := make(chan struct{})
+		var held atomic.Bool
+		s.SetHook(func(_ context.Context, p memory.Point) error {
+			if p == memory.AfterApply && len(s.Rows()) > 0 && held.CompareAndSwap(false, true) {
+				<-release
+			}
+			return nil
+		})
+		wk := w.run(s, func(c *Config) { c.Policy = fencepost.EarliestEverywhere(fencepost.StartAt{}) })
+		synctest.Wait()
+		wk.source.most = 100
+		wk.source.assign(tp(0))
+		time.Sleep(time.Second)
+		w.create("t", 1)
+		time.Sleep(11 * time.Second) // the watch settles it at 0 of the new topic
+		close(release)
+		synctest.Wait()
+		e := wk.source.mu.holder.(*Engine)
+		p := e.partition(tp(0))
+		p.lane.mu.Lock()
+		if got := p.done; got.Offset != 0 || got.TopicID != w.id("t") {
+			t.Errorf("the engine thinks that the partition stands at %+v, want 0 of the new topic", got)
+		}
+		p.lane.mu.Unlock()
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
+}

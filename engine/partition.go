@@ -200,6 +200,16 @@ func (p *partition) resume(pos fencepost.Position, poll uint64) int64 {
 	return freed
 }
 
+// reach moves done to where a commit ended. False: the partition was settled since that commit was cut, and done says
+// already what the ledger held then, or something later.
+func (p *partition) reach(pos fencepost.Position) bool {
+	if pos.Fence != p.done.Fence || pos.Offset < p.done.Offset || pos.Offset > p.cut.Offset {
+		return false
+	}
+	p.done, p.backoff = pos, 0
+	return true
+}
+
 // park stands still. What was cut before stays valid: it may hold the records in front of the bad one.
 func (p *partition) park(code, reason string) int64 {
 	p.state, p.code, p.reason = parked, code, reason

@@ -69,7 +69,7 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 	unclear := false
 	for tries := 1; ; tries++ {
 		l.dropStale(w)
-		if len(w.batch.Segments) == 0 || ctx.Err() != nil {
+		if len(w.batch.Segments) == 0 || ctx.Err() != nil || l.e.isEnded() {
 			return nil
 		}
 		try, cancel := context.WithTimeout(ctx, commitTimeout)

@@ -205,12 +205,10 @@ func (e *Engine) leave(ctx context.Context) error {
 
 // outcome is how the run ended: what finish or fail said, else cut.
 func (e *Engine) outcome(cut error) error {
-	select {
-	case <-e.ended:
+	if e.isEnded() {
 		return e.result
-	default:
-		return cut
 	}
+	return cut
 }
 
 func (e *Engine) closeLanes() error {
@@ -239,6 +237,16 @@ func (e *Engine) finish(err error) {
 		e.result = err
 		close(e.ended)
 	})
+}
+
+// isEnded reports whether the run is over: nothing more is begun, not even what was cut already.
+func (e *Engine) isEnded() bool {
+	select {
+	case <-e.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // fail ends the run for an error that no waiting mends.

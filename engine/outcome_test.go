@@ -109,3 +109,23 @@ func TestLateAnswerDoesNotMoveASettledPartition(t *testing.T) {
 		}
 	})
 }
+
+// After an error that no waiting mends nothing more is tried, not even the batch that was cut already.
+func TestNothingIsTriedAfterTheSinkEnded(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 100)
+		w.produce(tp(1), 100)
+		tries := 0
+		s.Handle = func(context.Context, *memory.Tx, *fencepost.Batch) error {
+			tries++
+			return &fencepost.SinkEnded{Reason: "COMMIT in it"}
+		}
+		wk := w.run(s, func(c *Config) { c.Batch.Records = 10 })
+		synctest.Wait()
+		wk.source.assign(tp(0), tp(1))
+		<-wk.done
+		if wk.err == nil || tries != 1 {
+			t.Errorf("%d commits were tried and the run ended with %v, want one and the reason", tries, wk.err)
+		}
+	})
+}

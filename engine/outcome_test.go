@@ -129,3 +129,38 @@ func TestNothingIsTriedAfterTheSinkEnded(t *testing.T) {
 		}
 	})
 }
+
+// A sink that is slower than the watch interval: what stands in front of a bad record goes in all the same.
+func TestSlowSinkGetsTheRecordsInFrontOfABadOne(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 20)
+		w.produce(tp(1), 400)
+		for _, o := range upTo(0, 20) { // t:1 has no bad record
+			w.change(tp(1), func(l *fakeLog) { l.entries[o].Value = []byte("fine") })
+		}
+		s.SetHook(func(_ context.Context, p memory.Point) error {
+			if p == memory.BeforeApply && commits(s) > 0 {
+				time.Sleep(6 * time.Second)
+			}
+			return nil
+		})
+		dec := &numbers{}
+		dec.bad.Store(13)
+		wk := w.run(s, func(c *Config) {
+			c.Decoder = func() fencepost.Decoder { return dec }
+			c.Batch.Records = 200 // the second batch holds records in front of the bad one
+		})
+		synctest.Wait()
+		wk.source.most = 400
+		wk.source.assign(tp(0), tp(1))
+		time.Sleep(2 * time.Minute)
+		wantRows(t, s, tp(0), upTo(0, 13))
+		if n := len(seen[Refused](wk)); n != 0 {
+			t.Errorf("%d refusals, want none: one worker, and nobody moved the ledger", n)
+		}
+		s.SetHook(nil)
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
+}

@@ -68,9 +68,9 @@ func (e *Engine) checkEnd(ctx context.Context) {
 		p.lane.mu.Lock()
 		switch {
 		case p.gone || p.finished():
-		case p.state == parked || p.probing:
+		case p.state == parked && p.idle() || p.probing:
 			parks = append(parks, p)
-		case p.state != running || !p.silent.IsZero() || p.blockedTold:
+		case p.state == unsettled || p.state == waiting || !p.silent.IsZero() || p.blockedTold:
 			stuck = append(stuck, p)
 		default:
 			open = append(open, p)

@@ -26,6 +26,7 @@ type Engine struct {
 	needsKey, needsHeaders bool
 	atStart                map[string]bool // topics that were there when the run began
 	ends                   map[fencepost.TopicPartition]fencepost.Offset
+	contradicted           map[fencepost.TopicPartition]fencepost.Position // with an end: stored positions that the log contradicted when it was fixed
 
 	settling chan struct{} // holds an element while somebody decides; capacity 1
 	keeper   chan struct{} // wakes the keeper; capacity 1
@@ -72,8 +73,9 @@ var ErrCutShort = errors.New("stopped before the end was reached")
 func newEngine(cfg Config) *Engine {
 	e := &Engine{cfg: cfg, cluster: cfg.Source.Cluster(), ledger: cfg.Sink.Ledger(), poller: newPoller(),
 		rate: newBucket(cfg.Rate), began: time.Now(), atStart: map[string]bool{},
-		ends:     map[fencepost.TopicPartition]fencepost.Offset{},
-		settling: make(chan struct{}, 1), keeper: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{})}
+		ends:         map[fencepost.TopicPartition]fencepost.Offset{},
+		contradicted: map[fencepost.TopicPartition]fencepost.Position{},
+		settling:     make(chan struct{}, 1), keeper: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{})}
 	e.mirror = newMirror(e)
 	e.mu.parts = map[fencepost.TopicPartition]*partition{}
 	e.mu.load = map[*lane]int{}
@@ -104,7 +106,7 @@ func (e *Engine) open(ctx context.Context) error {
 	e.identity = s.snapshot.Ledger
 	e.writer = fencepost.Writer{Group: e.cfg.Group, ClusterID: s.about.ClusterID, Who: e.cfg.Who}
 	if e.cfg.Until.Set() {
-		if err := e.fixEnds(ctx, s.about); err != nil {
+		if err := e.fixEnds(ctx, s); err != nil {
 			return err
 		}
 		e.emit(EndsFixed{Partitions: len(e.ends), Offsets: e.offsetsLeft(s.snapshot)})

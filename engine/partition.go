@@ -230,9 +230,10 @@ func (p *partition) leave() int64 {
 	return p.unsettle()
 }
 
-// finished reports whether a run with an end has nothing left to do here.
+// finished reports whether a run with an end has nothing left to do here. Where a partition does not run, its position
+// may be one of another log: a recreated topic's end is below it.
 func (p *partition) finished() bool {
-	return p.end >= 0 && (p.done.Offset >= p.end || p.exhausted && p.idle())
+	return p.end >= 0 && p.state == running && (p.done.Offset >= p.end || p.exhausted && p.idle())
 }
 
 // idle reports whether nothing of the partition is queued or on its way into the sink.

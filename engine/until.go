@@ -9,47 +9,79 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// fixEnds asks once where a run with an end stops, for every partition of the topics: what arrives later is not read.
-func (e *Engine) fixEnds(ctx context.Context, about fencepost.Description) error {
-	var asks []fencepost.Ask
-	for name, topic := range about.Topics {
-		for p := range topic.Partitions {
-			asks = append(asks, fencepost.Ask{TopicPartition: fencepost.TopicPartition{Topic: name, Partition: p},
-				LeaderEpoch: fencepost.NoEpoch, Time: e.cfg.Until.Time})
-		}
-	}
+// fixEnds asks where a run with an end stops, for every consumed partition, until all are known: what arrives later is
+// not read. A topic that nobody described yet has partitions that nobody knows yet.
+func (e *Engine) fixEnds(ctx context.Context, s *settling) error {
 	until := time.Now().Add(e.cfg.Wait)
-	for len(asks) > 0 {
-		asking, cancel := context.WithTimeout(ctx, requestTimeout)
-		got := e.cluster.Bounds(asking, asks)
-		cancel()
-		var silent []fencepost.Ask
-		var why error
-		for _, a := range asks {
-			b, ok := got[a.TopicPartition]
-			switch {
-			case !ok || b.Err != nil:
-				silent, why = append(silent, a), b.Err
-			case !e.cfg.Until.Time.IsZero() && b.AtTime >= 0:
-				e.ends[a.TopicPartition] = min(b.AtTime, e.endOf(b))
-			default:
-				e.ends[a.TopicPartition] = e.endOf(b)
-			}
-		}
-		if asks = silent; len(asks) == 0 {
-			break
+	for {
+		silent, err := e.askEnds(ctx, s)
+		if err == nil && silent == "" {
+			return nil
 		}
 		if time.Now().After(until) {
-			return &fencepost.Fault{Code: "ends-unknown", Err: fmt.Errorf("%s has no end that the brokers would tell, and %d more: %w",
-				asks[0].TopicPartition, len(asks)-1, why), Help: "wait until every partition has a leader"}
+			return &fencepost.Fault{Code: "ends-unknown", Err: fmt.Errorf("%s has no end that the brokers would tell: %w", silent, err),
+				Help: "wait until every partition has a leader"}
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(250 * time.Millisecond):
 		}
+		if len(s.about.Errs) == 0 {
+			continue
+		}
+		if about, err := e.cluster.Describe(ctx); err == nil {
+			s.about = about
+		}
 	}
-	return nil
+}
+
+// askEnds asks once for the ends that are not known yet. It returns one that is still unknown, and why.
+func (e *Engine) askEnds(ctx context.Context, s *settling) (silent string, why error) {
+	for topic, err := range s.about.Errs {
+		silent, why = "topic "+topic, err
+	}
+	var asks []fencepost.Ask
+	for name, topic := range s.about.Topics {
+		for p := range topic.Partitions {
+			tp := fencepost.TopicPartition{Topic: name, Partition: p}
+			if _, known := e.ends[tp]; !known {
+				asks = append(asks, fencepost.Ask{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch, Time: e.cfg.Until.Time})
+			}
+		}
+	}
+	if len(asks) == 0 {
+		return silent, why
+	}
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	got := e.cluster.Bounds(asking, asks)
+	for _, a := range asks {
+		b, ok := got[a.TopicPartition]
+		switch {
+		case !ok:
+			silent, why = a.String(), fencepost.ErrNoAnswer
+		case b.Err != nil:
+			silent, why = a.String(), b.Err
+		default:
+			e.fixEnd(a.TopicPartition, b, s.snapshot.Positions[a.TopicPartition])
+		}
+	}
+	return silent, why
+}
+
+// fixEnd takes one partition's end, and remembers a stored position that the log contradicts: it is beyond the end, and
+// has not reached it.
+func (e *Engine) fixEnd(tp fencepost.TopicPartition, b fencepost.Bounds, stored fencepost.Position) {
+	end := e.endOf(b)
+	if !e.cfg.Until.Time.IsZero() && b.AtTime >= 0 {
+		end = min(b.AtTime, end)
+	}
+	e.ends[tp] = end
+	none := fencepost.TopicID{}
+	if stored.Offset > b.End || stored.TopicID != none && b.TopicID != none && stored.TopicID != b.TopicID {
+		e.contradicted[tp] = stored
+	}
 }
 
 // endOf is where a partition ends for this run's isolation.
@@ -68,7 +100,7 @@ func (e *Engine) checkEnd(ctx context.Context) {
 		p.lane.mu.Lock()
 		switch {
 		case p.gone || p.finished():
-		case p.state == parked && p.idle() || p.probing:
+		case p.state == parked && p.idle():
 			parks = append(parks, p)
 		case p.state == unsettled || p.state == waiting || !p.silent.IsZero() || p.blockedTold:
 			stuck = append(stuck, p)
@@ -128,7 +160,9 @@ func (e *Engine) othersDone(ctx context.Context) bool {
 		return false
 	}
 	for _, tp := range others {
-		if pos, ok := snapshot.Positions[tp]; !ok || pos.Offset < e.ends[tp] {
+		pos, ok := snapshot.Positions[tp]
+		odd, was := e.contradicted[tp]
+		if !ok || pos.Offset < e.ends[tp] || was && pos.Holds(odd) {
 			return false
 		}
 	}

@@ -34,3 +34,21 @@ func TestUntilEndCommitsWhatStandsInFrontOfABadRecord(t *testing.T) {
 		wantRows(t, s, tp(0), upTo(0, 13))
 	})
 }
+
+// A recreated topic is shorter than the stored offset: the partition is parked, and not at its end.
+func TestUntilEndDoesNotTakeAParkedPositionForTheEnd(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 20)
+		wk := w.run(s, func(c *Config) { c.Until.End = true })
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		<-wk.done
+		w.create("t", 1)
+		w.produce(tp(0), 5)
+		wk = w.run(s, func(c *Config) { c.Until.End = true })
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		<-wk.done
+		wantFault(t, wk.err, "parked-left", 3)
+	})
+}

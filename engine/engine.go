@@ -61,14 +61,27 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	e := newEngine(cfg.withDefaults())
-	if err := e.open(ctx); err != nil {
-		return errors.Join(err, e.closeLanes())
+	err := e.open(ctx)
+	switch {
+	case err == nil:
+		return e.run(ctx)
+	case ctx.Err() != nil: // a stop, not a fault: nothing has begun
+		err = e.cutShort()
 	}
-	return e.run(ctx)
+	_ = e.leave(ctx) // it never joined: this closes the source's connections, and err says what matters
+	return errors.Join(err, e.closeLanes())
 }
 
 // ErrCutShort: the run was to reach an end, and was stopped before it did.
 var ErrCutShort = errors.New("stopped before the end was reached")
+
+// cutShort is what a run says that ctx stopped.
+func (e *Engine) cutShort() error {
+	if e.cfg.Until.Set() {
+		return ErrCutShort
+	}
+	return nil
+}
 
 func newEngine(cfg Config) *Engine {
 	e := &Engine{cfg: cfg, cluster: cfg.Source.Cluster(), ledger: cfg.Sink.Ledger(), poller: newPoller(),
@@ -111,7 +124,7 @@ func (e *Engine) open(ctx context.Context) error {
 		}
 		e.emit(EndsFixed{Partitions: len(e.ends), Offsets: e.offsetsLeft(s.snapshot)})
 	}
-	return e.openLanes(opening)
+	return e.openLanes(ctx)
 }
 
 // offsetsLeft is how many offsets lie between the ledger's positions and the ends.
@@ -123,6 +136,8 @@ func (e *Engine) offsetsLeft(s fencepost.Snapshot) (n int64) {
 }
 
 func (e *Engine) openLanes(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*requestTimeout)
+	defer cancel()
 	var columns []fencepost.ColumnSpec
 	if e.cfg.Decoder != nil {
 		columns = e.cfg.Decoder().Columns()
@@ -169,9 +184,7 @@ func (e *Engine) run(ctx context.Context) error {
 	select {
 	case <-e.ended:
 	case <-ctx.Done():
-		if e.cfg.Until.Set() {
-			cut = ErrCutShort
-		}
+		cut = e.cutShort()
 	}
 
 	e.emit(Draining{InFlight: e.inFlight(), AtMost: e.cfg.Drain})

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,5 +51,93 @@ func TestUntilEndDoesNotTakeAParkedPositionForTheEnd(t *testing.T) {
 		wk.source.assign(tp(0))
 		<-wk.done
 		wantFault(t, wk.err, "parked-left", 3)
+	})
+}
+
+// A topic about which nobody answers at first has an end too, and is waited for.
+func TestUntilEndAsksUntilEveryTopicIsDescribed(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 20)
+		w.hide("t", true)
+		wk := w.run(s, func(c *Config) { c.Until.End = true })
+		synctest.Wait()
+		select {
+		case <-wk.done:
+			t.Fatalf("the run ended with %v before it knew any end", wk.err)
+		default:
+		}
+		w.hide("t", false)
+		time.Sleep(time.Second)
+		wk.source.assign(tp(0))
+		<-wk.done
+		if wk.err != nil {
+			t.Fatalf("run until end: %v", wk.err)
+		}
+		wantRows(t, s, tp(0), upTo(0, 20))
+	})
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.hide("t", true)
+		wk := w.run(s, func(c *Config) { c.Until.End = true })
+		<-wk.done
+		wantFault(t, wk.err, "ends-unknown", 0)
+	})
+}
+
+// The ends took long to learn: the sink is opened all the same.
+func TestUntilEndMayWaitLongForItsEnds(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 5)
+		w.mu.silent[tp(0)] = true
+		wk := w.run(slowSink{s}, func(c *Config) { c.Until.End = true })
+		time.Sleep(40 * time.Second)
+		w.mu.Lock()
+		w.mu.silent[tp(0)] = false
+		w.changed()
+		w.mu.Unlock()
+		time.Sleep(time.Second)
+		select {
+		case <-wk.done:
+			t.Fatalf("the run ended with %v, want it to go on", wk.err)
+		default:
+		}
+		wk.source.assign(tp(0))
+		<-wk.done
+		if wk.err != nil {
+			t.Errorf("run until end: %v", wk.err)
+		}
+	})
+}
+
+// slowSink is a store whose lanes can not be opened once the context has ended, as of a server.
+type slowSink struct{ *memory.Store }
+
+func (s slowSink) Lane(ctx context.Context, n int) (fencepost.Lane, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s.Store.Lane(ctx, n)
+}
+
+// A stop while the run is still opening is a stop, and no error.
+func TestStopWhileOpening(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		s.SetHook(func(ctx context.Context, p memory.Point) error {
+			if p == memory.Reading {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		})
+		for _, until := range []bool{false, true} {
+			wk := w.run(s, func(c *Config) { c.Until.End = until })
+			synctest.Wait()
+			err := wk.end()
+			if !wk.source.mu.closed {
+				t.Error("the source was not left: its connections stay open")
+			}
+			if want := map[bool]error{true: ErrCutShort}[until]; !errors.Is(err, want) {
+				t.Errorf("run with an end %t, stopped while opening: %v, want %v", until, err, want)
+			}
+		}
 	})
 }

@@ -141,3 +141,29 @@ func TestStopWhileOpening(t *testing.T) {
 		}
 	})
 }
+
+// A partition that is added while a run with an end goes on is none of its work.
+func TestUntilEndPassesOverAddedPartitions(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 20)
+		wk := w.run(s, func(c *Config) { c.Until.End, c.Rate = true, 10 })
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		time.Sleep(500 * time.Millisecond)
+		w.mu.Lock()
+		w.grow("t", 2)
+		w.mu.Unlock()
+		w.produce(tp(1), 5)
+		wk.source.assign(tp(1))
+		time.Sleep(time.Minute)
+		select {
+		case <-wk.done:
+		default:
+			t.Error("the run does not end")
+		}
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+		wantRows(t, s, tp(0), upTo(0, 20))
+	})
+}

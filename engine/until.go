@@ -96,8 +96,10 @@ func (e *Engine) endOf(b fencepost.Bounds) fencepost.Offset {
 // the ledger has every other one at its end.
 func (e *Engine) checkEnd(ctx context.Context) {
 	var open, stuck, parks []*partition
+	here := map[fencepost.TopicPartition]bool{}
 	for _, p := range e.held() {
 		p.lane.mu.Lock()
+		here[p.TopicPartition] = !p.gone
 		switch {
 		case p.gone || p.finished():
 		case p.state == parked && p.idle():
@@ -114,7 +116,7 @@ func (e *Engine) checkEnd(ctx context.Context) {
 		e.stuckSince = time.Time{}
 	case len(stuck) > 0:
 		e.waitForStuck(stuck)
-	case e.othersDone(ctx):
+	case e.othersDone(ctx, here):
 		e.finish(parksLeft(parks))
 	}
 }
@@ -139,12 +141,13 @@ func (e *Engine) waitForStuck(stuck []*partition) {
 		Help: "run it again when they answer; nothing is lost"})
 }
 
-// othersDone reports whether the ledger has every partition that is not held here at its end. It asks the ledger at
-// most five times a second.
-func (e *Engine) othersDone(ctx context.Context) bool {
+// othersDone reports whether the ledger has every partition that was not found here at its end: one that is on its way
+// to another worker, or has come since, is not judged by what is in this process. It asks the ledger at most five times
+// a second.
+func (e *Engine) othersDone(ctx context.Context, here map[fencepost.TopicPartition]bool) bool {
 	var others []fencepost.TopicPartition
 	for tp := range e.ends {
-		if e.partition(tp) == nil {
+		if !here[tp] {
 			others = append(others, tp)
 		}
 	}

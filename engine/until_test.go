@@ -167,3 +167,35 @@ func TestUntilEndPassesOverAddedPartitions(t *testing.T) {
 		wantRows(t, s, tp(0), upTo(0, 20))
 	})
 }
+
+// A partition that is on its way to another worker is not done: the ledger says when it is.
+func TestUntilEndWaitsForWhatIsBeingRevoked(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		w.produce(tp(1), 10)
+		s.Handle = func(_ context.Context, tx *memory.Tx, b *fencepost.Batch) error {
+			if b.Segments[0].Move.TopicPartition == tp(1) {
+				time.Sleep(5 * time.Second)
+			}
+			tx.Append(memory.RowsOf(b)...)
+			return nil
+		}
+		wk := w.run(s, func(c *Config) { c.Until.End = true; c.Batch.Records = 6; c.Lanes = 2 })
+		synctest.Wait()
+		wk.source.assign(tp(0), tp(1)) // a lane each, two batches each
+		time.Sleep(time.Second)
+		wk.source.revoke(false, tp(1)) // waits for the first batch of t:1
+		time.Sleep(time.Second)
+		select {
+		case <-wk.done:
+			t.Fatalf("the run ended with %v, and t:1 stands at %d of 10", wk.err, position(t, s, tp(1)).Offset)
+		default:
+		}
+		wk.source.assign(tp(1))
+		<-wk.done
+		if wk.err != nil {
+			t.Fatalf("run until end: %v", wk.err)
+		}
+		wantRows(t, s, tp(1), upTo(0, 10))
+	})
+}

@@ -45,7 +45,7 @@ func (e *Engine) askEnds(ctx context.Context, s *settling) (silent string, why e
 	for name, topic := range s.about.Topics {
 		for p := range topic.Partitions {
 			tp := fencepost.TopicPartition{Topic: name, Partition: p}
-			if _, known := e.ends[tp]; !known {
+			if _, known := e.ends[tp]; !known && topic.Takes(p) {
 				asks = append(asks, fencepost.Ask{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch, Time: e.cfg.Until.Time})
 			}
 		}

@@ -199,3 +199,26 @@ func TestUntilEndWaitsForWhatIsBeingRevoked(t *testing.T) {
 		wantRows(t, s, tp(1), upTo(0, 10))
 	})
 }
+
+// Of explicit partitions, the others of their topic are nobody's: a run with an end does not wait for them.
+func TestUntilEndWithExplicitPartitions(t *testing.T) {
+	inBubble(t, 3, func(t *testing.T, w *world, s *memory.Store) {
+		for p := range int32(3) {
+			w.produce(tp(p), 10)
+		}
+		w.only = []int32{1}
+		wk := w.run(s, func(c *Config) { c.Until.End = true })
+		synctest.Wait()
+		wk.source.assign(tp(1))
+		time.Sleep(time.Minute)
+		select {
+		case <-wk.done:
+		default:
+			t.Error("the run does not end")
+		}
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+		wantRows(t, s, tp(1), upTo(0, 10))
+	})
+}

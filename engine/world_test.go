@@ -27,6 +27,7 @@ type world struct {
 		fresh     chan struct{}   // closed and replaced whenever something changes
 	}
 	cluster string
+	only    []int32 // explicit partitions; nil: none
 }
 
 type fakeTopic struct {
@@ -290,7 +291,7 @@ func (w *world) Describe(context.Context) (fencepost.Description, error) {
 			d.Errs[name] = fmt.Errorf("%w: hidden", fencepost.ErrNoAnswer)
 			continue
 		}
-		d.Topics[name] = fencepost.Topic{ID: t.id, Partitions: int32(len(t.logs))}
+		d.Topics[name] = fencepost.Topic{ID: t.id, Partitions: int32(len(t.logs)), Only: w.only}
 	}
 	return d, nil
 }

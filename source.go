@@ -3,6 +3,7 @@ package fencepost
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -22,13 +23,6 @@ type Source interface {
 	Leave(context.Context) error
 	// Cluster asks the brokers on the source's connections.
 	Cluster() Cluster
-}
-
-// Explicit is an optional ability of a Source: it may read given partitions and no others, without a group that would
-// share the rest of the topic out.
-type Explicit interface {
-	// Explicit is the given partitions; none where the group shares its topics out.
-	Explicit() []TopicPartition
 }
 
 // Holder is told what a Source's worker holds. The calls come one at a time.
@@ -106,7 +100,11 @@ type Description struct {
 type Topic struct {
 	ID         TopicID
 	Partitions int32
+	Only       []int32 // the partitions that the source takes of it; nil: whatever the group gives it
 }
+
+// Takes reports whether the source takes a partition of the topic.
+func (t Topic) Takes(p int32) bool { return t.Only == nil || slices.Contains(t.Only, p) }
 
 // Ask is a question about one partition's bounds.
 type Ask struct {

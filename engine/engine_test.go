@@ -559,35 +559,6 @@ func TestUntilEndStopsAtTheEndsOfItsStart(t *testing.T) {
 	})
 }
 
-// explicit is a source of given partitions.
-type explicit struct {
-	*source
-	tps []fencepost.TopicPartition
-}
-
-func (x explicit) Explicit() []fencepost.TopicPartition { return x.tps }
-
-// A run of given partitions ends at their ends: the topic's others are nobody's here.
-func TestUntilEndOfExplicitPartitions(t *testing.T) {
-	inBubble(t, 4, func(t *testing.T, w *world, s *memory.Store) {
-		for p := range int32(4) {
-			w.produce(tp(p), 5)
-		}
-		wk := w.run(s, func(c *Config) {
-			c.Until.End = true
-			c.Source = explicit{c.Source.(*source), []fencepost.TopicPartition{tp(1), tp(3)}}
-		})
-		synctest.Wait()
-		wk.source.assign(tp(1), tp(3))
-		<-wk.done
-		if wk.err != nil {
-			t.Fatalf("run until end: %v", wk.err)
-		}
-		wantRows(t, s, tp(1), upTo(0, 5))
-		wantRows(t, s, tp(0), nil)
-	})
-}
-
 func TestUntilEndWithParkedPartitionsEndsWithFindings(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 15)

@@ -123,9 +123,6 @@ func (s *Source) Start(ctx context.Context, h fencepost.Holder) error {
 	return nil
 }
 
-// Explicit is the partitions of Config.Partitions.
-func (s *Source) Explicit() []fencepost.TopicPartition { return slices.Clone(s.cfg.Partitions) }
-
 // Group is the group of the Config, which an engine takes over.
 func (s *Source) Group() fencepost.Group { return s.cfg.Group }
 

@@ -142,17 +142,7 @@ func (s *Sink) checkTrial(ctx context.Context, c *conn, columns []fencepost.Colu
 	if s.cfg.Handle != nil {
 		return fencepost.Finding{Subject: "trial", OK: true, Text: "not tried: the batch goes to a Go function"}
 	}
-	b := &fencepost.Batch{}
-	for _, col := range columns {
-		b.Columns = append(b.Columns, fencepost.Column{Name: col.Name, Type: col.Type})
-	}
-	e := s.effect()
-	defer e.forget()
-	err := e.before(ctx, c, b)
-	if err == nil {
-		err = c.trial(ctx, e, b)
-	}
-	if err != nil {
+	if err := s.try(ctx, c, columns); err != nil {
 		f := finding("trial", fault(c.path, err))
 		if s.cfg.SQL != "" {
 			f.Key = "sql"
@@ -162,6 +152,20 @@ func (s *Sink) checkTrial(ctx context.Context, c *conn, columns []fencepost.Colu
 		return f
 	}
 	return fencepost.Finding{Subject: "trial", OK: true, Text: "an empty batch was applied and rolled back"}
+}
+
+// try applies an empty batch and rolls it back. REQUIRES: no Handle.
+func (s *Sink) try(ctx context.Context, c *conn, columns []fencepost.ColumnSpec) error {
+	b := &fencepost.Batch{}
+	for _, col := range columns {
+		b.Columns = append(b.Columns, fencepost.Column{Name: col.Name, Type: col.Type})
+	}
+	e := s.effect()
+	defer e.forget()
+	if err := e.before(ctx, c, b); err != nil {
+		return err
+	}
+	return c.trial(ctx, e, b)
 }
 
 // trial applies a batch under the lock and rolls it back.

@@ -141,8 +141,13 @@ func TestSQLThatEndsTheTransactionIsRefusedBeforeItRuns(t *testing.T) {
 	for _, end := range []string{"COMMIT", "END", "ROLLBACK", "BEGIN", "RELEASE fencepost_effects", "ROLLBACK TO fencepost_effects"} {
 		s, l := fresh(t, Config{SQL: "INSERT INTO things SELECT v, n FROM batch; " + end + "; INSERT INTO things SELECT v, n FROM batch"},
 			"CREATE TABLE things (v TEXT, n INTEGER)")
+		columns := []fencepost.ColumnSpec{{Name: "v", Type: fencepost.Text}, {Name: "n", Type: fencepost.Int}}
+		_, err := s.Needs(t.Context(), columns)
+		if f, ok := errors.AsType[*fencepost.Fault](err); !ok || f.Code != "sql-ended-transaction" || f.Exit != 2 {
+			t.Errorf("Needs of SQL with %s: got %v, want the fault sql-ended-transaction", end, err)
+		}
 		held := begin(t, s, topic(1)...)
-		err := l.Commit(t.Context(), writer, one(held, "a", 1))
+		err = l.Commit(t.Context(), writer, one(held, "a", 1))
 		if _, ok := errors.AsType[*fencepost.SinkEnded](err); !ok {
 			t.Errorf("SQL with %s: got %v, want *fencepost.SinkEnded", end, err)
 		}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -54,7 +55,7 @@ func (s *Sink) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]str
 				needs = append(needs, m)
 			}
 		}
-		return needs, nil
+		return needs, s.with(ctx, func(c *conn) error { return s.endsTransaction(ctx, c, columns) })
 	}
 	var needs []string
 	err := s.with(ctx, func(c *conn) error {
@@ -77,6 +78,16 @@ func (s *Sink) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]str
 		return err
 	})
 	return needs, err
+}
+
+// endsTransaction tries the SQL on an empty batch, and tells if it would end its transaction: later the positions of a
+// topic would be recorded, and the worker be in the group. What else is wrong with it is for the first commit to say.
+func (s *Sink) endsTransaction(ctx context.Context, c *conn, columns []fencepost.ColumnSpec) error {
+	var ended *fencepost.SinkEnded
+	if err := s.try(ctx, c, columns); errors.As(err, &ended) {
+		return &fencepost.Fault{Code: "sql-ended-transaction", Err: ended, Help: "take that statement out", Exit: 2}
+	}
+	return nil
 }
 
 // Lane opens a connection.

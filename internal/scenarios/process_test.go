@@ -101,7 +101,7 @@ func (e errand) open(ctx context.Context) (sink fencepost.Sink, err error) {
 		return sqlite.Open(ctx, sqlite.Config{Path: e.Path, Table: e.Table, SQL: e.SQL, KeepCommits: fencepost.KeepAll})
 	}
 	c := postgres.Config{DSN: e.DSN, Table: e.Table, SQL: e.SQL, KeepCommits: fencepost.KeepAll}
-	var once sync.Once
+	var inHand, inHandler sync.Once
 	if e.Handle {
 		c.Table, c.CommitTimeout = "", time.Second
 		c.Handle = func(ctx context.Context, tx pgx.Tx, b *fencepost.Batch) error {
@@ -113,7 +113,7 @@ func (e errand) open(ctx context.Context) (sink fencepost.Sink, err error) {
 					}
 				}
 			}
-			once.Do(func() { e.stopAt("in-handler") })
+			inHandler.Do(func() { e.stopAt("in-handler") })
 			return nil
 		}
 	}
@@ -125,7 +125,7 @@ func (e errand) open(ctx context.Context) (sink fencepost.Sink, err error) {
 	}
 	return hooked{sink, func(ctx context.Context, l fencepost.Lane, w fencepost.Writer, b *fencepost.Batch) error {
 		if b.Rows() > 0 {
-			once.Do(func() { e.stopAt("in-hand") })
+			inHand.Do(func() { e.stopAt("in-hand") })
 		}
 		return l.Commit(ctx, w, b)
 	}}, nil

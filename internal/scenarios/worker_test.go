@@ -287,6 +287,14 @@ func (g *gate) shut() {
 	g.mu.open = make(chan struct{})
 }
 
+// once lets the batch that is held through, and no other.
+func (g *gate) once() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.mu.open)
+	g.mu.open = make(chan struct{})
+}
+
 func (g *gate) release() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -46,7 +46,7 @@ var arrows = []arrow{
 }
 
 // franzRooms are the rooms that may speak to Kafka by the client itself.
-var franzRooms = []string{"kafka/...", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "cmd/...", "bench/..."}
+var franzRooms = []string{"kafka/...", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "cmd/...", "bench/...", "examples/..."}
 
 // technologies are the rooms that only the wiring and the programs may know all of.
 var technologies = []string{"memory", "kafka/...", "postgres/...", "sqlite/...", "mysql/...", "redis/...", "zookeeper/...", "file/...", "s3/...", "http/..."}

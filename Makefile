@@ -2,6 +2,9 @@
 
 SERVERS := go run ./internal/servers/cmd/servers
 
+# The packages that have tests of real servers.
+REAL = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build realservers' . | grep -v /bench/)))
+
 .PHONY: check servers test bench bench-real build
 
 # What needs no server. Tests that need one carry the build tag realservers.
@@ -17,11 +20,11 @@ check:
 servers:
 	@$(SERVERS) install
 
-# Installs first: check needs gcc. Packages one after the other, since each may
-# start servers of its own.
+# Installs first: check needs gcc. Then what needs real servers, one package after
+# the other, since each may start servers of its own.
 test: servers
 	$(MAKE) check
-	$(SERVERS) run -- go test -race -tags realservers -count=1 -p 1 -timeout 30m ./...
+	$(SERVERS) run -- go test -race -tags realservers -count=1 -p 1 -timeout 30m $(REAL)
 
 # Ratios to the limit of what it is built on, with the goals beside them.
 bench: servers

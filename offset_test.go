@@ -75,6 +75,9 @@ func TestAdvance(t *testing.T) {
 	if got, want := p.Advance(9, 4), (fencepost.Position{Offset: 9, LeaderEpoch: 4, Fence: 7, TopicID: fencepost.TopicID{1}}); got != want {
 		t.Errorf("advance: got %+v, want %+v", got, want)
 	}
+	if got := p.Advance(9, fencepost.NoEpoch); got.LeaderEpoch != fencepost.NoEpoch {
+		t.Errorf("advance without an epoch: got epoch %d, want none: the old one says nothing about offset 9", got.LeaderEpoch)
+	}
 	if got := p.Advance(5, fencepost.NoEpoch); got != p {
 		t.Errorf("advance by nothing: got %+v, want %+v", got, p)
 	}

@@ -33,6 +33,8 @@ func (p Position) Advance(until Offset, epoch LeaderEpoch) Position {
 	if until < p.Offset {
 		broken("positions, not records", "a commit goes from %d back to %d", p.Offset, until)
 	}
-	p.Offset, p.LeaderEpoch = until, epoch
+	if until > p.Offset {
+		p.Offset, p.LeaderEpoch = until, epoch
+	}
 	return p
 }

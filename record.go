@@ -1,10 +1,5 @@
 package fencepost
 
-import (
-	"encoding/base64"
-	"encoding/json"
-)
-
 // Record is one entry of a partition's log as the source read it.
 type Record struct {
 	// TopicPartition is whose log it is. Whoever reads Records sets it, once for all of them: they are of one partition.
@@ -36,26 +31,4 @@ type Records interface {
 	Recycle(lo, hi int)
 	// Size is what the entries take in memory, decompressed, in bytes.
 	Size() int
-}
-
-// AppendHeaders appends the JSON form that the MetaHeaders column holds: an array of [key, value] pairs in the
-// record's order, values in base64, null for a header without a value. Keys that are not UTF-8 have their bad bytes
-// replaced, as JSON can not hold them.
-func AppendHeaders(dst []byte, headers []Header) []byte {
-	dst = append(dst, '[')
-	for i, h := range headers {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		key, _ := json.Marshal(h.Key) // a string always marshals
-		dst = append(append(append(dst, '['), key...), ',')
-		if h.Value == nil {
-			dst = append(dst, "null]"...)
-			continue
-		}
-		dst = append(dst, '"')
-		dst = base64.StdEncoding.AppendEncode(dst, h.Value)
-		dst = append(dst, '"', ']')
-	}
-	return append(dst, ']')
 }

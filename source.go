@@ -3,6 +3,7 @@ package fencepost
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -99,7 +100,11 @@ type Description struct {
 type Topic struct {
 	ID         TopicID
 	Partitions int32
+	Only       []int32 // the partitions that the source takes of it; nil: whatever the group gives it
 }
+
+// Takes reports whether the source takes a partition of the topic.
+func (t Topic) Takes(p int32) bool { return t.Only == nil || slices.Contains(t.Only, p) }
 
 // Ask is a question about one partition's bounds.
 type Ask struct {

@@ -55,5 +55,5 @@
 // # What it does not do
 //
 // It reads top-level fields only: a nested value is a json column, and the sink's SQL takes it apart. It knows no
-// metadata columns except that [AppendHeaders] writes the form of _headers. It never changes a value to make it fit.
+// metadata columns. It never changes a value to make it fit.
 package decode

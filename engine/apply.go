@@ -81,7 +81,7 @@ func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) 
 
 // applyOne carries one verdict out. REQUIRES: p.lane.mu is held.
 func (e *Engine) applyOne(p *partition, v verdict, poll uint64) fencepost.Start {
-	p.setEnd(e.ends)
+	p.setEnd(e.cfg.Until, e.ends)
 	p.fresh = false
 	switch v.Action {
 	case fencepost.Resume, fencepost.MoveOn:
@@ -101,11 +101,12 @@ func (e *Engine) applyOne(p *partition, v verdict, poll uint64) fencepost.Start 
 	return fencepost.Start{Offset: p.done.Offset, Paused: true}
 }
 
-// setEnd takes over where this run ends for the partition.
-func (p *partition) setEnd(ends map[fencepost.TopicPartition]fencepost.Offset) {
+// setEnd takes over where this run ends for the partition. One that was not there when the ends were fixed is none of
+// the run's work: it ends where it begins.
+func (p *partition) setEnd(until Until, ends map[fencepost.TopicPartition]fencepost.Offset) {
 	p.end = -1
-	if end, ok := ends[p.TopicPartition]; ok {
-		p.end = end
+	if until.Set() {
+		p.end = ends[p.TopicPartition]
 	}
 }
 

@@ -24,6 +24,22 @@ func (l *lane) commit(ctx context.Context, w *work) {
 	if err := l.attempt(ctx, w, began); err != nil {
 		l.bisect(ctx, w, err)
 	}
+	if ctx.Err() != nil {
+		l.e.unsettle(l.open(w), "aborted")
+	}
+}
+
+// open is the partitions of w that stay here, and of which nobody knows whether their segments are durable: the commit
+// was aborted for the sake of others.
+func (l *lane) open(w *work) (parts []*partition) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, p := range w.parts {
+		if !p.gone && p.session == w.sessions[i] && !p.done.Holds(w.batch.Segments[i].Move.Next) {
+			parts = append(parts, p)
+		}
+	}
+	return parts
 }
 
 func (l *lane) begin(w *work, abort context.CancelFunc) {
@@ -53,7 +69,7 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 	unclear := false
 	for tries := 1; ; tries++ {
 		l.dropStale(w)
-		if len(w.batch.Segments) == 0 || ctx.Err() != nil {
+		if len(w.batch.Segments) == 0 || ctx.Err() != nil || l.e.isEnded() {
 			return nil
 		}
 		try, cancel := context.WithTimeout(ctx, commitTimeout)
@@ -128,7 +144,9 @@ func (l *lane) advance(w *work, segs []fencepost.Segment, took time.Duration, re
 		s := &segs[i]
 		rows += s.Rows()
 		p := w.partition(s.Move.TopicPartition)
-		p.done, p.backoff = s.Move.Next, 0
+		if !p.reach(s.Move.Next) {
+			continue // settled elsewhere meanwhile: the answer is late
+		}
 		if s.Hi > s.Lo {
 			p.newest = w.batch.Times[s.Hi-1]
 		}
@@ -201,7 +219,8 @@ func (l *lane) bisect(ctx context.Context, w *work, err error) {
 	}
 }
 
-// one commits a single segment, in halves if it is refused. False: a bad row was found, or the partition has left.
+// one commits a single segment, in halves if it is refused. False: it does not stand, because a bad row was found, the
+// partition has left, or the commit was given up.
 func (l *lane) one(ctx context.Context, w *work, s fencepost.Segment) bool {
 	part := work{batch: w.batch, bytes: w.bytes, parts: w.parts[:1:1], sessions: w.sessions[:1:1]}
 	part.batch.Segments = []fencepost.Segment{s}
@@ -209,7 +228,16 @@ func (l *lane) one(ctx context.Context, w *work, s fencepost.Segment) bool {
 	if err != nil {
 		return l.halves(ctx, w, s, err)
 	}
-	return len(part.batch.Segments) == 1
+	return l.stands(w, s)
+}
+
+// stands reports whether a segment of w's one partition is durable, as far as this worker knows. Neither an aborted
+// attempt nor an empty one says so, and a lost answer that turned out a success does.
+func (l *lane) stands(w *work, s fencepost.Segment) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := w.parts[0]
+	return !p.gone && p.session == w.sessions[0] && p.done.Holds(s.Move.Next)
 }
 
 // halves splits a refused segment. Its first half ends behind its last row, so that nothing unread is passed.

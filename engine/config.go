@@ -3,14 +3,17 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/fencepost/fencepost"
 )
 
-// Config is all that an engine needs. Group, Source and Sink have no default; the zero value of every other field has
-// the meaning that it names.
+// Config is all that an engine needs. Source and Sink have no default; the zero value of every other field has the
+// meaning that it names.
 type Config struct {
+	// Group is the one that the Source joins. Empty: the Source is asked, if it has a method Group() fencepost.Group,
+	// as kafka.Source has. Another than the Source's is refused: ledger and mirror would speak of different groups.
 	Group  fencepost.Group
 	Source fencepost.Source
 	Sink   fencepost.Sink
@@ -42,8 +45,10 @@ type Config struct {
 	Drain     time.Duration // how long a stop may take. 0: 30 s
 	Rebalance time.Duration // the group's rebalance timeout, which bounds a revoke. 0: 60 s
 
-	Who    string        // names this worker in recorded moves: pid@host
-	Events func(Event)   // told each fact, in order, by one goroutine at a time; must not block. nil: nobody listens
+	Who string // names this worker in recorded moves: pid@host
+	// Events is told each fact, in order, by one goroutine at a time; it must not block. nil: Warnings of slog.Default(),
+	// so that a partition that parks, or a handler that fails again and again, is never silent.
+	Events func(Event)
 	Random func() uint64 // for fences and jitter. nil: crypto/rand
 }
 
@@ -66,6 +71,14 @@ type Until struct {
 // Set reports whether the run has an end.
 func (u Until) Set() bool { return u.End || !u.Time.IsZero() }
 
+// groupOf is the group that a Source joins, empty if it does not say.
+func groupOf(s fencepost.Source) fencepost.Group {
+	if g, ok := s.(interface{ Group() fencepost.Group }); ok {
+		return g.Group()
+	}
+	return ""
+}
+
 // withDefaults fills what was left out.
 func (c Config) withDefaults() Config {
 	set(&c.Batch.Records, 20_000)
@@ -83,7 +96,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	if c.Events == nil {
-		c.Events = func(Event) {}
+		c.Events = Warnings(slog.Default())
 	}
 	if c.Random == nil {
 		c.Random = cryptoRandom
@@ -104,8 +117,11 @@ func (c Config) validate() error {
 	bad := func(field, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("engine.Config.%s: %s", field, fmt.Sprintf(format, args...)))
 	}
-	if c.Group == "" {
-		bad("Group", "is empty")
+	switch joins := groupOf(c.Source); {
+	case c.Group == "":
+		bad("Group", "is empty, and the source does not say one")
+	case joins != "" && joins != c.Group:
+		bad("Group", "is %s, but the source joins %s: leave this one out", c.Group, joins)
 	}
 	if c.Source == nil {
 		bad("Source", "is nil")

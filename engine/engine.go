@@ -26,7 +26,7 @@ type Engine struct {
 	needsKey, needsHeaders bool
 	atStart                map[string]bool // topics that were there when the run began
 	ends                   map[fencepost.TopicPartition]fencepost.Offset
-	doubtful               map[fencepost.TopicPartition]fencepost.Position // :: with an end -> what the log contradicted at the start
+	contradicted           map[fencepost.TopicPartition]fencepost.Position // with an end: stored positions that the log contradicted when it was fixed
 
 	settling chan struct{} // holds an element while somebody decides; capacity 1
 	keeper   chan struct{} // wakes the keeper; capacity 1
@@ -50,32 +50,48 @@ type Engine struct {
 }
 
 // Run takes records from cfg.Source into cfg.Sink until ctx ends, the run's end is reached, or an error that no
-// waiting mends. It leaves the group and waits for every goroutine it started; the Sink stays open and is the
-// caller's to close.
+// waiting mends. It leaves the Source, which is of no use afterwards, and waits for every goroutine it started; the
+// Sink stays open and is the caller's to close.
 //
 // Errors: nil after ctx ended or the end was reached; *fencepost.Fault for what a person has to mend (with Exit 3 where
 // the end was reached and partitions stay parked); anything else that the configuration's checks or the rooms return.
 // A run with an end that ctx cut short returns ErrCutShort.
 func Run(ctx context.Context, cfg Config) error {
+	if cfg.Group == "" {
+		cfg.Group = groupOf(cfg.Source)
+	}
 	if err := cfg.validate(); err != nil {
 		return err
 	}
 	e := newEngine(cfg.withDefaults())
-	if err := e.open(ctx); err != nil {
-		return errors.Join(err, e.closeLanes())
+	err := e.open(ctx)
+	switch {
+	case err == nil:
+		return e.run(ctx)
+	case ctx.Err() != nil: // a stop, not a fault: nothing has begun
+		err = e.cutShort()
 	}
-	return e.run(ctx)
+	_ = e.leave(ctx) // it never joined: this closes the source's connections, and err says what matters
+	return errors.Join(err, e.closeLanes())
 }
 
 // ErrCutShort: the run was to reach an end, and was stopped before it did.
 var ErrCutShort = errors.New("stopped before the end was reached")
 
+// cutShort is what a run says that ctx stopped.
+func (e *Engine) cutShort() error {
+	if e.cfg.Until.Set() {
+		return ErrCutShort
+	}
+	return nil
+}
+
 func newEngine(cfg Config) *Engine {
 	e := &Engine{cfg: cfg, cluster: cfg.Source.Cluster(), ledger: cfg.Sink.Ledger(), poller: newPoller(),
 		rate: newBucket(cfg.Rate), began: time.Now(), atStart: map[string]bool{},
-		ends:     map[fencepost.TopicPartition]fencepost.Offset{},
-		doubtful: map[fencepost.TopicPartition]fencepost.Position{},
-		settling: make(chan struct{}, 1), keeper: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{})}
+		ends:         map[fencepost.TopicPartition]fencepost.Offset{},
+		contradicted: map[fencepost.TopicPartition]fencepost.Position{},
+		settling:     make(chan struct{}, 1), keeper: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{})}
 	e.mirror = newMirror(e)
 	e.mu.parts = map[fencepost.TopicPartition]*partition{}
 	e.mu.load = map[*lane]int{}
@@ -106,13 +122,12 @@ func (e *Engine) open(ctx context.Context) error {
 	e.identity = s.snapshot.Ledger
 	e.writer = fencepost.Writer{Group: e.cfg.Group, ClusterID: s.about.ClusterID, Who: e.cfg.Who}
 	if e.cfg.Until.Set() {
-		if err := e.fixEnds(ctx, s.about); err != nil {
+		if err := e.fixEnds(ctx, s); err != nil {
 			return err
 		}
-		e.contradicted(ctx, s)
 		e.emit(EndsFixed{Partitions: len(e.ends), Offsets: e.offsetsLeft(s.snapshot)})
 	}
-	return e.openLanes(opening)
+	return e.openLanes(ctx)
 }
 
 // offsetsLeft is how many offsets lie between the ledger's positions and the ends.
@@ -124,6 +139,8 @@ func (e *Engine) offsetsLeft(s fencepost.Snapshot) (n int64) {
 }
 
 func (e *Engine) openLanes(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*requestTimeout)
+	defer cancel()
 	var columns []fencepost.ColumnSpec
 	if e.cfg.Decoder != nil {
 		columns = e.cfg.Decoder().Columns()
@@ -170,9 +187,7 @@ func (e *Engine) run(ctx context.Context) error {
 	select {
 	case <-e.ended:
 	case <-ctx.Done():
-		if e.cfg.Until.Set() {
-			cut = ErrCutShort
-		}
+		cut = e.cutShort()
 	}
 
 	e.emit(Draining{InFlight: e.inFlight(), AtMost: e.cfg.Drain})
@@ -188,11 +203,12 @@ func (e *Engine) run(ctx context.Context) error {
 	}
 	lanes.Wait()
 	e.mirror.flush(deadline, names(e.held()))
+	final := e.Status() // as the partitions stand while they are still held
 	err := e.leave(deadline)
 	close(e.over)
 	others.Wait()
 	err = errors.Join(e.outcome(cut), err, e.closeLanes())
-	e.emit(Stopped{Status: e.Status(), Up: time.Since(e.began), Err: err})
+	e.emit(Stopped{Status: final, Up: time.Since(e.began), Err: err})
 	return err
 }
 
@@ -208,12 +224,10 @@ func (e *Engine) leave(ctx context.Context) error {
 
 // outcome is how the run ended: what finish or fail said, else cut.
 func (e *Engine) outcome(cut error) error {
-	select {
-	case <-e.ended:
+	if e.isEnded() {
 		return e.result
-	default:
-		return cut
 	}
+	return cut
 }
 
 func (e *Engine) closeLanes() error {
@@ -242,6 +256,16 @@ func (e *Engine) finish(err error) {
 		e.result = err
 		close(e.ended)
 	})
+}
+
+// isEnded reports whether the run is over: nothing more is begun, not even what was cut already.
+func (e *Engine) isEnded() bool {
+	select {
+	case <-e.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // fail ends the run for an error that no waiting mends.

@@ -82,7 +82,9 @@ func (e *Engine) nextRetry() (at time.Time) {
 // watch compares every held partition with the ledger and the brokers. Running ones that somebody moved, or that the
 // log no longer covers, are settled; parked ones are tested again; what was silent or blocked is told.
 func (e *Engine) watch(ctx context.Context) {
-	e.settle(ctx, e.pick(func(p *partition) bool { return p.state == parked }))
+	// One whose records in front of a bad one are still on their way into the sink is tested when they are in: to settle
+	// it now would void them.
+	e.settle(ctx, e.pick(func(p *partition) bool { return p.state == parked && p.idle() }))
 	stood := map[*partition]fencepost.Position{} // :: idle partition -> where it stood before the ledger was read
 	parts := e.pick(func(p *partition) bool {
 		if p.idle() {

@@ -200,6 +200,16 @@ func (p *partition) resume(pos fencepost.Position, poll uint64) int64 {
 	return freed
 }
 
+// reach moves done to where a commit ended. False: the partition was settled since that commit was cut, and done says
+// already what the ledger held then, or something later.
+func (p *partition) reach(pos fencepost.Position) bool {
+	if pos.Fence != p.done.Fence || pos.Offset < p.done.Offset || pos.Offset > p.cut.Offset {
+		return false
+	}
+	p.done, p.backoff = pos, 0
+	return true
+}
+
 // park stands still. What was cut before stays valid: it may hold the records in front of the bad one.
 func (p *partition) park(code, reason string) int64 {
 	p.state, p.code, p.reason = parked, code, reason
@@ -220,12 +230,10 @@ func (p *partition) leave() int64 {
 	return p.unsettle()
 }
 
-// finished reports whether a run with an end has nothing left to do here.
+// finished reports whether a run with an end has nothing left to do here. Where a partition does not run, its position
+// may be one of another log: a recreated topic's end is below it.
 func (p *partition) finished() bool {
-	if p.state == unsettled || p.base < 0 { // nobody has said yet what its position is worth
-		return false
-	}
-	return p.end >= 0 && (p.done.Offset >= p.end || p.exhausted && p.idle())
+	return p.end >= 0 && p.state == running && (p.done.Offset >= p.end || p.exhausted && p.idle())
 }
 
 // idle reports whether nothing of the partition is queued or on its way into the sink.

@@ -142,10 +142,8 @@ func (s *settling) bounds(ctx context.Context, tps []fencepost.TopicPartition, i
 	defer cancel()
 	asks := make([]fencepost.Ask, len(tps))
 	for i, tp := range tps {
-		asks[i] = fencepost.Ask{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch}
-		if pos := s.snapshot.Positions[tp]; !pos.Absent() {
-			asks[i].LeaderEpoch = pos.LeaderEpoch
-		} else if s.e.cfg.Policy.Start.Kind == fencepost.StartTime {
+		asks[i] = fencepost.Ask{TopicPartition: tp, LeaderEpoch: s.epoch(tp)}
+		if s.snapshot.Positions[tp].Absent() && s.e.cfg.Policy.Start.Kind == fencepost.StartTime {
 			asks[i].Time = s.e.cfg.Policy.Start.Time
 		}
 	}
@@ -157,6 +155,14 @@ func (s *settling) bounds(ctx context.Context, tps []fencepost.TopicPartition, i
 		}
 		into[tp] = append(into[tp], fencepost.Answer{Bounds: b, ClusterID: s.about.ClusterID})
 	}
+}
+
+// epoch is the leader epoch of a stored position, of which the brokers are asked where it ended.
+func (s *settling) epoch(tp fencepost.TopicPartition) fencepost.LeaderEpoch {
+	if pos := s.snapshot.Positions[tp]; !pos.Absent() {
+		return pos.LeaderEpoch
+	}
+	return fencepost.NoEpoch
 }
 
 // judge reconciles one partition and keeps the verdict.

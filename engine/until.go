@@ -3,68 +3,85 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/fencepost/fencepost"
 )
 
-// fixEnds asks once where a run with an end stops, for every partition of the topics: what arrives later is not read.
-func (e *Engine) fixEnds(ctx context.Context, about fencepost.Description) error {
-	var asks []fencepost.Ask
-	for name, topic := range about.Topics {
-		for p := range topic.Partitions {
-			asks = append(asks, fencepost.Ask{TopicPartition: fencepost.TopicPartition{Topic: name, Partition: p},
-				LeaderEpoch: fencepost.NoEpoch, Time: e.cfg.Until.Time})
-		}
-	}
+// fixEnds asks where a run with an end stops, for every consumed partition, until all are known: what arrives later is
+// not read. A topic that nobody described yet has partitions that nobody knows yet.
+func (e *Engine) fixEnds(ctx context.Context, s *settling) error {
 	until := time.Now().Add(e.cfg.Wait)
-	for len(asks) > 0 {
-		asking, cancel := context.WithTimeout(ctx, requestTimeout)
-		got := e.cluster.Bounds(asking, asks)
-		cancel()
-		var silent []fencepost.Ask
-		var why error
-		for _, a := range asks {
-			b, ok := got[a.TopicPartition]
-			switch {
-			case !ok || b.Err != nil:
-				silent, why = append(silent, a), b.Err
-			case !e.cfg.Until.Time.IsZero() && b.AtTime >= 0:
-				e.ends[a.TopicPartition] = min(b.AtTime, e.endOf(b))
-			default:
-				e.ends[a.TopicPartition] = e.endOf(b)
-			}
-		}
-		if asks = silent; len(asks) == 0 {
-			break
+	for {
+		silent, err := e.askEnds(ctx, s)
+		if err == nil && silent == "" {
+			return nil
 		}
 		if time.Now().After(until) {
-			return &fencepost.Fault{Code: "ends-unknown", Err: fmt.Errorf("%s has no end that the brokers would tell, and %d more: %w",
-				asks[0].TopicPartition, len(asks)-1, why), Help: "wait until every partition has a leader"}
+			return &fencepost.Fault{Code: "ends-unknown", Err: fmt.Errorf("%s has no end that the brokers would tell: %w", silent, err),
+				Help: "wait until every partition has a leader"}
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(250 * time.Millisecond):
 		}
+		if len(s.about.Errs) == 0 {
+			continue
+		}
+		if about, err := e.cluster.Describe(ctx); err == nil {
+			s.about = about
+		}
 	}
-	return nil
 }
 
-// contradicted notes the partitions whose position the log contradicts as the run begins: such a position is no end that
-// was reached, however far it lies. The run waits until somebody who holds the partition has settled it.
-func (e *Engine) contradicted(ctx context.Context, s *settling) {
-	tps := slices.Collect(maps.Keys(e.ends))
-	s.verdicts = map[fencepost.TopicPartition]verdict{}
-	answers := map[fencepost.TopicPartition][]fencepost.Answer{}
-	s.bounds(ctx, tps, answers)
-	for _, tp := range tps {
-		if d := s.judge(tp, answers[tp]); d.Action == fencepost.AskAgain || d.Action == fencepost.Stop {
-			e.doubtful[tp] = s.snapshot.Positions[tp]
+// askEnds asks once for the ends that are not known yet. It returns one that is still unknown, and why.
+func (e *Engine) askEnds(ctx context.Context, s *settling) (silent string, why error) {
+	for topic, err := range s.about.Errs {
+		silent, why = "topic "+topic, err
+	}
+	var asks []fencepost.Ask
+	for name, topic := range s.about.Topics {
+		for p := range topic.Partitions {
+			tp := fencepost.TopicPartition{Topic: name, Partition: p}
+			if _, known := e.ends[tp]; !known && topic.Takes(p) {
+				asks = append(asks, fencepost.Ask{TopicPartition: tp, LeaderEpoch: s.epoch(tp), Time: e.cfg.Until.Time})
+			}
 		}
+	}
+	if len(asks) == 0 {
+		return silent, why
+	}
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	got := e.cluster.Bounds(asking, asks)
+	for _, a := range asks {
+		b, ok := got[a.TopicPartition]
+		switch {
+		case !ok:
+			silent, why = a.String(), fencepost.ErrNoAnswer
+		case b.Err != nil:
+			silent, why = a.String(), b.Err
+		default:
+			e.fixEnd(a.TopicPartition, b, s)
+		}
+	}
+	return silent, why
+}
+
+// fixEnd takes one partition's end, and remembers a stored position that the log contradicts: wherever it stands, it has
+// not reached this end, and the run waits until whoever holds the partition has settled it.
+func (e *Engine) fixEnd(tp fencepost.TopicPartition, b fencepost.Bounds, s *settling) {
+	end := e.endOf(b)
+	if !e.cfg.Until.Time.IsZero() && b.AtTime >= 0 {
+		end = min(b.AtTime, end)
+	}
+	e.ends[tp] = end
+	stored := s.stored(tp)
+	d := fencepost.Reconcile(stored, []fencepost.Answer{{Bounds: b, ClusterID: s.about.ClusterID}}, e.cfg.Policy)
+	if !stored.Position.Absent() && (d.Action == fencepost.AskAgain || d.Action == fencepost.Stop) {
+		e.contradicted[tp] = stored.Position
 	}
 }
 
@@ -80,14 +97,15 @@ func (e *Engine) endOf(b fencepost.Bounds) fencepost.Offset {
 // the ledger has every other one at its end.
 func (e *Engine) checkEnd(ctx context.Context) {
 	var open, stuck, parks []*partition
+	here := map[fencepost.TopicPartition]bool{}
 	for _, p := range e.held() {
 		p.lane.mu.Lock()
+		here[p.TopicPartition] = !p.gone
 		switch {
-		case p.gone:
-		case p.state == parked || p.probing:
+		case p.gone || p.finished():
+		case p.state == parked && p.idle():
 			parks = append(parks, p)
-		case p.finished():
-		case p.state != running || !p.silent.IsZero() || p.blockedTold:
+		case p.state == unsettled || p.state == waiting || !p.silent.IsZero() || p.blockedTold:
 			stuck = append(stuck, p)
 		default:
 			open = append(open, p)
@@ -99,7 +117,7 @@ func (e *Engine) checkEnd(ctx context.Context) {
 		e.stuckSince = time.Time{}
 	case len(stuck) > 0:
 		e.waitForStuck(stuck)
-	case e.othersDone(ctx):
+	case e.othersDone(ctx, here):
 		e.finish(parksLeft(parks))
 	}
 }
@@ -124,12 +142,13 @@ func (e *Engine) waitForStuck(stuck []*partition) {
 		Help: "run it again when they answer; nothing is lost"})
 }
 
-// othersDone reports whether the ledger has every partition that is not held here at its end. It asks the ledger at
-// most five times a second.
-func (e *Engine) othersDone(ctx context.Context) bool {
+// othersDone reports whether the ledger has every partition that was not found here at its end: one that is on its way
+// to another worker, or has come since, is not judged by what is in this process. It asks the ledger at most five times
+// a second.
+func (e *Engine) othersDone(ctx context.Context, here map[fencepost.TopicPartition]bool) bool {
 	var others []fencepost.TopicPartition
 	for tp := range e.ends {
-		if e.partition(tp) == nil {
+		if !here[tp] {
 			others = append(others, tp)
 		}
 	}
@@ -146,10 +165,8 @@ func (e *Engine) othersDone(ctx context.Context) bool {
 	}
 	for _, tp := range others {
 		pos, ok := snapshot.Positions[tp]
-		if !ok || pos.Offset < e.ends[tp] {
-			return false
-		}
-		if was, ok := e.doubtful[tp]; ok && pos.Holds(was) {
+		odd, was := e.contradicted[tp]
+		if !ok || pos.Offset < e.ends[tp] || was && pos.Holds(odd) {
 			return false
 		}
 	}

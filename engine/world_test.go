@@ -23,9 +23,11 @@ type world struct {
 		topics    map[string]*fakeTopic
 		committed map[fencepost.TopicPartition]fencepost.Mirror
 		silent    map[fencepost.TopicPartition]bool
-		fresh     chan struct{} // closed and replaced whenever something changes
+		hidden    map[string]bool // :: topic -> no broker says anything of it
+		fresh     chan struct{}   // closed and replaced whenever something changes
 	}
 	cluster string
+	only    []int32 // explicit partitions; nil: none
 }
 
 type fakeTopic struct {
@@ -47,6 +49,7 @@ func newWorld(t *testing.T) *world {
 	w.mu.topics = map[string]*fakeTopic{}
 	w.mu.committed = map[fencepost.TopicPartition]fencepost.Mirror{}
 	w.mu.silent = map[fencepost.TopicPartition]bool{}
+	w.mu.hidden = map[string]bool{}
 	w.mu.fresh = make(chan struct{})
 	return w
 }
@@ -74,6 +77,14 @@ func (w *world) grow(topic string, partitions int) {
 	for len(tt.logs) < partitions {
 		tt.logs = append(tt.logs, &fakeLog{stable: -1})
 	}
+}
+
+// hide has no broker answer questions about a topic, or has them answer again.
+func (w *world) hide(topic string, hidden bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.hidden[topic] = hidden
+	w.changed()
 }
 
 // change alters a partition's log.
@@ -274,9 +285,13 @@ func (w *world) id(topic string) fencepost.TopicID {
 func (w *world) Describe(context.Context) (fencepost.Description, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	d := fencepost.Description{ClusterID: w.cluster, Topics: map[string]fencepost.Topic{}}
+	d := fencepost.Description{ClusterID: w.cluster, Topics: map[string]fencepost.Topic{}, Errs: map[string]error{}}
 	for name, t := range w.mu.topics {
-		d.Topics[name] = fencepost.Topic{ID: t.id, Partitions: int32(len(t.logs))}
+		if w.mu.hidden[name] {
+			d.Errs[name] = fmt.Errorf("%w: hidden", fencepost.ErrNoAnswer)
+			continue
+		}
+		d.Topics[name] = fencepost.Topic{ID: t.id, Partitions: int32(len(t.logs)), Only: w.only}
 	}
 	return d, nil
 }
@@ -341,7 +356,7 @@ type worker struct {
 }
 
 // run starts an engine that holds nothing yet.
-func (w *world) run(store *memory.Store, change func(*Config)) *worker {
+func (w *world) run(store fencepost.Sink, change func(*Config)) *worker {
 	w.t.Helper()
 	wk := &worker{t: w.t, source: w.source(), done: make(chan struct{})}
 	cfg := Config{Group: "g", Source: wk.source, Sink: store, Who: "w@test", Events: func(ev Event) {

@@ -22,9 +22,19 @@ func (s *Source) Describe(ctx context.Context) (fencepost.Description, error) {
 			d.Errs[name] = a.err
 			continue
 		}
-		d.Topics[name] = fencepost.Topic{ID: a.id, Partitions: int32(len(a.leaders))}
+		d.Topics[name] = fencepost.Topic{ID: a.id, Partitions: int32(len(a.leaders)), Only: s.only(name)}
 	}
 	return d, nil
+}
+
+// only is the explicit partitions of a topic; nil where the group decides.
+func (s *Source) only(topic string) (ps []int32) {
+	for _, tp := range s.cfg.Partitions {
+		if tp.Topic == topic {
+			ps = append(ps, tp.Partition)
+		}
+	}
+	return ps
 }
 
 // describe asks metadata; an empty list is no topic, nil is every topic.

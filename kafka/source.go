@@ -46,6 +46,12 @@ type Source struct {
 	giveUp     context.CancelCauseFunc
 }
 
+var (
+	_ fencepost.Source  = (*Source)(nil)
+	_ fencepost.Cluster = (*Source)(nil)
+	_ fencepost.Checker = (*Source)(nil)
+)
+
 // partition is what the Source knows of a held partition.
 type partition struct {
 	failed  bool // its error was handed out; waits for Steer
@@ -116,6 +122,9 @@ func (s *Source) Start(ctx context.Context, h fencepost.Holder) error {
 	}()
 	return nil
 }
+
+// Group is the group of the Config, which an engine takes over.
+func (s *Source) Group() fencepost.Group { return s.cfg.Group }
 
 // Cluster is the Source itself: it asks on the same connections.
 func (s *Source) Cluster() fencepost.Cluster { return s }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
-	"zombiezen.com/go/sqlite"
 )
 
 // Config says which file, and what becomes of a batch: exactly one of Table, SQL and Handle.
@@ -31,7 +30,7 @@ type Config struct {
 	// Handle is your own work in the transaction, on its connection; returning nil commits it with the moves. It must
 	// not end the transaction, keep conn, or keep slices of the batch. The batch has no _key and _headers columns
 	// unless Metadata asks for them.
-	Handle func(ctx context.Context, conn *sqlite.Conn, b *fencepost.Batch) error
+	Handle func(ctx context.Context, conn *Conn, b *fencepost.Batch) error
 	// Metadata is which of fencepost.MetaKey and fencepost.MetaHeaders Handle reads. Empty: none.
 	Metadata []string
 

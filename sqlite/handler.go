@@ -7,9 +7,13 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
+// Conn is the driver's connection, under this package's name: a program with a handler need not import two packages
+// that are called sqlite.
+type Conn = sqlite.Conn
+
 // handler is the effect that a Go function makes.
 type handler struct {
-	handle func(context.Context, *sqlite.Conn, *fencepost.Batch) error
+	handle func(context.Context, *Conn, *fencepost.Batch) error
 }
 
 func (h *handler) before(context.Context, *conn, *fencepost.Batch) error { return nil }

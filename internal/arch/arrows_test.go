@@ -33,11 +33,10 @@ var arrows = []arrow{
 	{[]string{"s3/..."}, []string{".", "s3/..."}, []string{"github.com/minio/minio-go/v7/...", "github.com/parquet-go/parquet-go/..."}},
 	{[]string{"http/..."}, []string{".", "http/..."}, nil},
 	{[]string{"decode/..."}, []string{".", "decode/..."}, []string{"github.com/hamba/avro/...", "google.golang.org/protobuf/..."}},
-	{[]string{"internal/arch", "internal/screen"}, nil, nil},
+	{[]string{"internal/arch", "internal/scenarios", "internal/screen"}, nil, nil},
 	{[]string{"internal/console", "internal/logs"}, []string{".", "engine", "internal/screen"}, nil},
 	{[]string{"internal/quickstart"}, []string{".", "kafka", "sqlite", "internal/broker", "internal/flights/...", "internal/screen"},
 		[]string{"zombiezen.com/go/sqlite/..."}},
-	{[]string{"internal/scenarios"}, []string{"..."}, []string{"..."}},
 	{[]string{"internal/broker/...", "internal/flights/...", "internal/servers/..."}, []string{".", "internal/broker/...", "internal/flights/...",
 		"internal/servers/..."}, []string{"..."}},
 	{[]string{"internal/sim/..."}, []string{".", "engine/...", "kafka/...", "memory", "ledgertest", "internal/broker/...", "internal/sim/..."}, []string{"..."}},
@@ -47,7 +46,7 @@ var arrows = []arrow{
 }
 
 // franzRooms are the rooms that may speak to Kafka by the client itself.
-var franzRooms = []string{"kafka/...", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "cmd/...", "bench/..."}
+var franzRooms = []string{"kafka/...", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "cmd/...", "bench/...", "examples/..."}
 
 // technologies are the rooms that only the wiring and the programs may know all of.
 var technologies = []string{"memory", "kafka/...", "postgres/...", "sqlite/...", "mysql/...", "redis/...", "zookeeper/...", "file/...", "s3/...", "http/..."}
@@ -85,7 +84,7 @@ func arrowFaults(rooms []room) (faults []string) {
 }
 
 // rootImports is what the root may import of the standard library: words and laws need no more.
-var rootImports = []string{"cmp", "context", "encoding/...", "errors", "fmt", "iter", "maps", "slices", "strconv", "strings", "time", "unsafe", "math", "math/bits"}
+var rootImports = []string{"cmp", "context", "encoding/base64", "errors", "fmt", "iter", "maps", "slices", "strconv", "strings", "time", "unicode/utf8", "unsafe", "math", "math/bits"}
 
 // clock are the functions of package time that read or await one.
 var clock = map[string]bool{"Now": true, "Since": true, "Until": true, "Sleep": true, "After": true, "AfterFunc": true, "Tick": true, "NewTimer": true, "NewTicker": true}

@@ -37,9 +37,11 @@ func readChain(ctx context.Context, ledger fencepost.Ledger, g fencepost.Group, 
 		case m.Cause != fencepost.CauseCommit:
 			c.breaks("%s: a %s from %s to %s", m.TopicPartition, m.Cause, screen.Count(m.Held.Offset), screen.Count(m.Next.Offset))
 		case m.Held.Offset > held.Offset:
-			c.breaks("%s: hole: a commit ends at %s, the next begins at %s", m.TopicPartition, screen.Count(held.Offset), screen.Count(m.Held.Offset))
+			c.breaks("%s: hole: a commit ends at %s, the next begins at %s", m.TopicPartition,
+				screen.Count(held.Offset), screen.Count(m.Held.Offset))
 		case m.Held.Offset < held.Offset:
-			c.breaks("%s: overlap: a commit ends at %s, the next begins at %s", m.TopicPartition, screen.Count(held.Offset), screen.Count(m.Held.Offset))
+			c.breaks("%s: overlap: a commit ends at %s, the next begins at %s", m.TopicPartition,
+				screen.Count(held.Offset), screen.Count(m.Held.Offset))
 		case m.Held.Fence != held.Fence || m.Next.Fence != held.Fence:
 			c.breaks("%s: another fence at %s", m.TopicPartition, screen.Count(m.Held.Offset))
 		default:

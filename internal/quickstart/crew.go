@@ -163,9 +163,7 @@ func (c *crew) hear(ctx context.Context, r report) error {
 		}
 		c.back(w)
 	}
-	if l.Level == "WARN" || l.Level == "ERROR" {
-		w.complain = l.text
-	}
+	w.complain = cmp.Or(l.complaint(), w.complain)
 	if strings.Contains(l.Error, "no space left") {
 		// The worker waits for space; somebody who looks on should not.
 		return &fencepost.Fault{Code: "disk-full", Err: fmt.Errorf("worker %d: %s", w.number, l.Error),
@@ -284,25 +282,20 @@ func (c *crew) ended(ctx context.Context, r report) error {
 		}
 		return nil
 	}
-	return &fencepost.Fault{Code: "worker-failed", Err: fmt.Errorf("worker %d (pid %d) ended with %s: %s", w.number, w.pid, r.state, w.complained()),
-		Help: "the same by hand: " + c.program.String()}
+	return &fencepost.Fault{Code: "worker-failed", Help: "the same by hand: " + c.program.String(),
+		Err: fmt.Errorf("worker %d (pid %d) ended with %s: %s", w.number, w.pid, r.state, cmp.Or(w.complain, "it said nothing"))}
 }
 
-func (w *worker) complained() string {
-	if w.complain == "" {
-		return "it said nothing"
-	}
-	return w.complain
-}
-
+// stalled says what the workers say when they commit nothing any more.
 func (c *crew) stalled() error {
+	says := "the workers say nothing"
 	for _, w := range c.lives {
 		if w != nil && w.complain != "" {
-			return &fencepost.Fault{Code: "workers-stalled", Err: fmt.Errorf("nothing was committed for %s; worker %d says: %s", stall, w.number, w.complain)}
+			says = fmt.Sprintf("worker %d says: %s", w.number, w.complain)
 		}
 	}
-	return &fencepost.Fault{Code: "workers-stalled", Err: fmt.Errorf("nothing was committed for %s, and the workers say nothing", stall),
-		Help: "run it again on a machine that is less busy"}
+	return &fencepost.Fault{Code: "workers-stalled", Err: fmt.Errorf("nothing was committed for %s; %s", stall, says),
+		Help: "run it again on a machine that is less busy, or with --dir on a faster disk"}
 }
 
 // stop ends what is left of the workers, by pid, and waits for all of them.

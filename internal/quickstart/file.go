@@ -62,9 +62,11 @@ type plot struct {
 }
 
 var (
-	mainPlot = plot{"What the workers of this quickstart ran: rows, sums and offsets in the same commit.", pipelineName, databaseName, group}
+	mainPlot = plot{"What the workers of this quickstart ran: rows, sums and offsets in the same commit.",
+		pipelineName, databaseName, group}
 	// The control's workers read the same keys, and put another sink in the place of this one.
-	controlPlot = plot{"What the control ran, by another sink than this one: rows first, offsets later.", controlFile, controlName, controlGroup}
+	controlPlot = plot{"What the control ran, by another sink than this one: rows first, offsets later.",
+		controlFile, controlName, controlGroup}
 )
 
 // writePipeline writes the file that the workers run. The user may run and check it afterwards.

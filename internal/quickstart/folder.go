@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/broker"
@@ -36,6 +37,11 @@ func claim(name string) (folder, error) {
 	path, err := filepath.Abs(name)
 	if err != nil {
 		return folder{}, unwritable(name, err)
+	}
+	if strings.Contains(path, "${") {
+		return folder{}, &fencepost.Fault{Code: "usage", Exit: 2,
+			Err:  fmt.Errorf("%s: a pipeline file would take ${ in this path for a variable", path),
+			Help: "--dir with a folder whose whole path has no ${"}
 	}
 	f := folder{name: name, path: path}
 	if err := f.check(); err != nil {

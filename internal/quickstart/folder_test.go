@@ -94,3 +94,12 @@ func TestFolderThatIsAFile(t *testing.T) {
 	_, err := claim(path)
 	wantFault(t, err, "folder-not-writable", 1)
 }
+
+func TestFolderThatAFileCanNotName(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "${HOME}")
+	_, err := claim(dir)
+	wantFault(t, err, "usage", 2)
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the refused folder was made")
+	}
+}

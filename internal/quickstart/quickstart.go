@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -104,14 +105,16 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, faultOf(h.broker.Close())) }()
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
+	var watching sync.WaitGroup
+	watching.Go(func() {
 		select {
 		case f := <-h.broker.Faults():
 			cancel(faultOf(f))
 		case <-ctx.Done():
 		}
-	}()
+	})
+	defer watching.Wait()
+	defer cancel(nil)
 	p, err := h.prove(ctx)
 	h.story.clear()
 	if err != nil {

@@ -160,7 +160,7 @@ func TestWorkerThatFails(t *testing.T) {
 	began := time.Now()
 	err := Run(t.Context(), cfg)
 	wantFault(t, err, "worker-failed", 0)
-	if err == nil || !strings.Contains(err.Error(), "no such file") {
+	if err == nil || !strings.Contains(err.Error(), "ended with exit status 1: run failed: ") || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("got %v, want what the worker said", err)
 	}
 	if took := time.Since(began); took > 10*time.Second {

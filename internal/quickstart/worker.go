@@ -92,8 +92,23 @@ type line struct {
 	Member     string    `json:"member"`
 	Partitions []string  `json:"partitions"`
 	Segments   []segment `json:"segments"`
+	Code       string    `json:"code"`
+	Reason     string    `json:"reason"` // of a parked or waiting partition
 	Error      string    `json:"error"`
-	text       string
+}
+
+// complaint is what a warning or an error says, for people; empty for any other line.
+func (l line) complaint() string {
+	if l.Level != "WARN" && l.Level != "ERROR" {
+		return ""
+	}
+	text := l.Msg
+	for _, more := range []string{l.Code, l.Reason, l.Error} {
+		if more != "" {
+			text += ": " + more
+		}
+	}
+	return text
 }
 
 // segment is one partition's part of a commit.
@@ -113,9 +128,9 @@ func read(log io.Reader, each func(line)) error {
 		if text == "" {
 			continue
 		}
-		l := line{text: text}
+		var l line
 		if err := json.Unmarshal(scan.Bytes(), &l); err != nil {
-			l = line{Level: "ERROR", Msg: text, text: text}
+			l = line{Level: "ERROR", Msg: text}
 		}
 		each(l)
 	}

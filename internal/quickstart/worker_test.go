@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	err := play(ctx, plays, os.Args[1])
 	stop()
 	if err != nil {
-		slog.New(slog.NewJSONHandler(os.Stderr, nil)).Error("stopped", "err", err.Error())
+		slog.New(slog.NewJSONHandler(os.Stderr, nil)).Error("run failed", "error", err.Error())
 		os.Exit(1)
 	}
 }

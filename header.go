@@ -1,20 +1,18 @@
-package decode
+package fencepost
 
 import (
 	"encoding/base64"
 	"unicode/utf8"
-
-	"github.com/fencepost/fencepost"
 )
 
-// AppendHeaders appends a record's headers as the value of the column [fencepost.MetaHeaders]: in their order,
+// AppendHeaders appends a record's headers as the value of the column [MetaHeaders]: in their order,
 // doubled keys included, [] for none.
 //
 //	[["trace","AQI="],["note",null]]
 //
 // A value is any bytes and stands as base64. A key is text by Kafka's protocol, so bytes of one that are no UTF-8
-// become U+FFFD: the one place of this package where that happens.
-func AppendHeaders(data []byte, headers []fencepost.Header) []byte {
+// become U+FFFD: the one place where that happens.
+func AppendHeaders(data []byte, headers []Header) []byte {
 	data = append(data, '[')
 	for i := range headers {
 		if i > 0 {

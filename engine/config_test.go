@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/memory"
+)
+
+// grouped is a source that says which group it joins, and whether it was left.
+type grouped struct {
+	fencepost.Source
+	group fencepost.Group
+	left  int
+}
+
+func (g *grouped) Group() fencepost.Group { return g.group }
+
+func (g *grouped) Leave(ctx context.Context) error {
+	g.left++
+	return g.Source.Leave(ctx)
+}
+
+// The group is said once: the source's is taken, and another one is refused.
+func TestGroupIsTheSources(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		if err := Run(t.Context(), Config{Source: w.source(), Sink: s}); err == nil || !strings.Contains(err.Error(), "engine.Config.Group: is empty") {
+			t.Errorf("no group at all: got %v, want engine.Config.Group: is empty", err)
+		}
+		source := &grouped{Source: w.source(), group: "a"}
+		err := Run(t.Context(), Config{Group: "b", Source: source, Sink: s})
+		if err == nil || !strings.Contains(err.Error(), "Group: is b, but the source joins a: leave this one out") {
+			t.Errorf("two groups: got %v, want that they differ", err)
+		}
+		w.produce(tp(0), 5)
+		wk := w.run(s, func(c *Config) {
+			c.Source, c.Group, c.Until.End = &grouped{Source: c.Source, group: "a"}, "", true
+		})
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		if <-wk.done; wk.err != nil {
+			t.Errorf("the source's group alone: %v", wk.err)
+		}
+		if snap, err := s.Read(t.Context(), "a"); err != nil || snap.Positions[tp(0)].Offset != 5 {
+			t.Errorf("group a is at %v (%v), want 5", snap.Positions[tp(0)], err)
+		}
+	})
+}
+
+// silentSink is one whose lanes can not be opened.
+type silentSink struct{ *memory.Store }
+
+func (silentSink) Lane(context.Context, int) (fencepost.Lane, error) {
+	return nil, errors.New("no route")
+}
+
+// A run that can not begin leaves its source all the same: who tries again opens another one.
+func TestRunThatCanNotBeginLeavesItsSource(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		source := &grouped{Source: w.source(), group: "g"}
+		if err := Run(t.Context(), Config{Source: source, Sink: silentSink{s}}); err == nil || !strings.Contains(err.Error(), "no route") {
+			t.Errorf("got %v, want the sink's error", err)
+		}
+		if source.left != 1 {
+			t.Errorf("the source was left %d times, want once", source.left)
+		}
+	})
+}
+
+// What needs a person is logged even if nobody listens, with all that is needed to act; what is ordinary is not.
+func TestWarnings(t *testing.T) {
+	var out bytes.Buffer
+	tell := Warnings(slog.New(slog.NewTextHandler(&out, nil)))
+	for _, e := range []Event{
+		Committed{Rows: 5}, Assigned{}, Progress{}, Stopped{}, Moved{Moves: []fencepost.Move{{TopicPartition: tp(0)}}},
+	} {
+		tell(e)
+	}
+	if out.Len() > 0 {
+		t.Errorf("ordinary events were logged:\n%s", out.String())
+	}
+	for _, c := range []struct {
+		event Event
+		want  string
+	}{
+		{Parked{TopicPartition: tp(3), Code: "truncated", Offset: 7, Reason: "why", Help: "how"},
+			`level=ERROR msg="partition parked" topic=t partition=3 code=truncated offset=7 reason=why help=how at_most=0`},
+		{Waiting{TopicPartition: tp(3), Reason: "no leader"}, `level=WARN msg="partition waiting" topic=t partition=3 reason="no leader"`},
+		{Blocked{TopicPartition: tp(3), Offset: 9}, `level=WARN msg="partition blocked" topic=t partition=3 offset=9`},
+		{Retrying{What: "commit", Attempt: 2, Err: errors.New("handler: boom")},
+			`level=WARN msg=retrying what=commit lane=0 attempt=2 in=0s unknown=false error="handler: boom"`},
+		{Refused{TopicPartition: tp(3), Offset: 9, Held: fencepost.Position{Offset: 12, Fence: 1}},
+			`level=WARN msg="commit refused" topic=t partition=3 standing=held offset=9 held=12`},
+		{SinkWentBack{TopicPartition: tp(3), From: 9, To: 4}, `level=WARN msg="sink went back" topic=t partition=3 from=9 to=4`},
+		{Moved{Moves: []fencepost.Move{{TopicPartition: tp(3), Cause: fencepost.CauseGap, AtMost: 6, Why: "aged out"}}},
+			`level=WARN msg="position moved" topic=t partition=3 cause=gap held=0 next=0 at_most=6 why="aged out"`},
+	} {
+		out.Reset()
+		tell(c.event)
+		if !strings.Contains(out.String(), c.want) {
+			t.Errorf("%T: got %swant %s", c.event, out.String(), c.want)
+		}
+	}
+}

@@ -1,0 +1,41 @@
+package engine
+
+import (
+	"log/slog"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Warnings makes a listener for Config.Events that logs what somebody should know and nothing else: parked partitions
+// as errors; waiting and blocked ones, retries, refusals, a sink that went back and moves that pass records as warnings.
+func Warnings(l *slog.Logger) func(Event) {
+	return func(e Event) {
+		switch e := e.(type) {
+		case Parked:
+			l.Error("partition parked", where(e.TopicPartition), "code", e.Code, "offset", int64(e.Offset), "reason", e.Reason,
+				"help", e.Help, "at_most", e.Lost)
+		case Waiting:
+			l.Warn("partition waiting", where(e.TopicPartition), "reason", e.Reason)
+		case Blocked:
+			l.Warn("partition blocked", where(e.TopicPartition), "offset", int64(e.Offset), "since", e.Since)
+		case Retrying:
+			l.Warn("retrying", "what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in", e.In, "unknown", e.Unknown, "error", e.Err)
+		case Refused:
+			l.Warn("commit refused", where(e.TopicPartition), "standing", e.Standing.String(), "offset", int64(e.Offset),
+				"held", int64(e.Held.Offset))
+		case SinkWentBack:
+			l.Warn("sink went back", where(e.TopicPartition), "from", int64(e.From), "to", int64(e.To))
+		case Moved:
+			for _, m := range e.Moves {
+				if m.AtMost != 0 {
+					l.Warn("position moved", where(m.TopicPartition), "cause", m.Cause.String(),
+						"held", int64(m.Held.Offset), "next", int64(m.Next.Offset), "at_most", m.AtMost, "why", m.Why)
+				}
+			}
+		}
+	}
+}
+
+func where(tp fencepost.TopicPartition) slog.Attr {
+	return slog.GroupAttrs("", slog.String("topic", tp.Topic), slog.Int("partition", int(tp.Partition)))
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/postgres"
+)
+
+// What the environment says.
+var (
+	brokers = strings.Split(cmp.Or(os.Getenv("KAFKA_BROKERS"), "127.0.0.1:9092"), ",")
+	topic   = cmp.Or(os.Getenv("KAFKA_TOPIC"), "flights")
+	group   = fencepost.Group(cmp.Or(os.Getenv("KAFKA_GROUP"), "flight-delays"))
+	dsn     = os.Getenv("DATABASE_URL")
+)
+
+// readme:start
+func run(ctx context.Context) error {
+	decoder, err1 := decode.JSON(decode.JSONConfig{Fields: []decode.Field{
+		{Column: "origin", Type: fencepost.Text}, {Column: "delay", Type: fencepost.Int}}})
+	source, err2 := kafka.Open(kafka.Config{Brokers: brokers, Group: group, Topics: []string{topic}})
+	sink, err3 := postgres.Open(ctx, postgres.Config{DSN: dsn, Handle: addDelays})
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return err
+	}
+	defer sink.Close()
+	return engine.Run(ctx, engine.Config{Source: source, Sink: sink, Decoder: decoder})
+}
+
+// readme:end
+
+// readme:start
+func addDelays(ctx context.Context, tx pgx.Tx, b *fencepost.Batch) error {
+	flights, minutes := map[string]int64{}, map[string]int64{}
+	origin, delay := b.Column("origin"), b.Column("delay")
+	for row := range b.All() {
+		flights[origin.Text(row)]++
+		minutes[origin.Text(row)] += delay.Int(row)
+	}
+	origins := slices.Sorted(maps.Keys(flights)) // one order for all workers: no deadlock
+	_, err := tx.Exec(ctx, `
+		INSERT INTO delays (origin, flights, minutes) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[])
+		ON CONFLICT (origin) DO UPDATE
+		SET flights = delays.flights + excluded.flights, minutes = delays.minutes + excluded.minutes`,
+		origins, values(flights, origins), values(minutes, origins))
+	return err // nil commits the sums and the offsets, an error neither
+}
+
+// readme:end
+
+// values lists the values of some keys, in the keys' order.
+func values(m map[string]int64, keys []string) []int64 {
+	list := make([]int64, len(keys))
+	for i, k := range keys {
+		list[i] = m[k]
+	}
+	return list
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		if fault, ok := errors.AsType[*fencepost.Fault](err); ok && fault.Help != "" {
+			fmt.Fprintln(os.Stderr, "help:", fault.Help)
+		}
+		os.Exit(1)
+	}
+}

@@ -166,13 +166,14 @@ func (e *Engine) Revoked(ctx context.Context, tps []fencepost.TopicPartition) {
 	}
 	e.mirror.flush(ctx, tps)
 	e.forget(tps)
+	e.mirror.drop(tps)
 	e.emit(Revoked{Partitions: tps})
 }
 
 // Lost drops partitions that belong to another worker already.
 func (e *Engine) Lost(tps []fencepost.TopicPartition) {
 	e.release(tps)
-	e.mirror.drop(tps)
 	e.forget(tps)
+	e.mirror.drop(tps)
 	e.emit(Revoked{Partitions: tps, Lost: true})
 }

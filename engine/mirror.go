@@ -37,12 +37,16 @@ func newMirror(e *Engine) *mirror {
 	return m
 }
 
-// committed notes positions to be mirrored.
+// committed notes positions to be mirrored. One of a partition that has left says nothing: its heir's mark is newer, and
+// this one would be renewed over it.
 func (m *mirror) committed(segments []fencepost.Segment) {
 	m.mu.Lock()
 	for i := range segments {
 		next := segments[i].Move.Next
 		tp := segments[i].Move.TopicPartition
+		if m.e.partition(tp) == nil { // asked under m.mu: drop comes behind forget
+			continue
+		}
 		m.mu.latest[tp] = fencepost.Mirror{Offset: next.Offset, LeaderEpoch: next.LeaderEpoch, Ledger: m.e.identity, TopicID: next.TopicID}
 		m.mu.dirty[tp] = true
 	}
@@ -117,12 +121,11 @@ func (m *mirror) send(ctx context.Context, tps []fencepost.TopicPartition) {
 	}
 }
 
-// flush writes what is new of partitions that are leaving, and forgets them.
+// flush writes what is new of partitions that are leaving.
 func (m *mirror) flush(ctx context.Context, tps []fencepost.TopicPartition) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	m.send(ctx, tps)
-	m.drop(tps)
 }
 
 // drop forgets partitions.

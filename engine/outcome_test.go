@@ -164,3 +164,40 @@ func TestSlowSinkGetsTheRecordsInFrontOfABadOne(t *testing.T) {
 		}
 	})
 }
+
+// A commit that ends after its partition was lost is not mirrored: the heir's mark is newer, and an old one would be
+// renewed over it for ever.
+func TestLateCommitIsNotMirrored(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		release := make(chan struct{})
+		var held atomic.Bool
+		s.SetHook(func(_ context.Context, p memory.Point) error {
+			if p == memory.AfterApply && len(s.Rows()) > 0 && held.CompareAndSwap(false, true) {
+				<-release
+			}
+			return nil
+		})
+		a, b := w.run(s, nil), w.run(s, nil)
+		synctest.Wait()
+		a.source.most = 100
+		a.source.assign(tp(0))
+		time.Sleep(time.Second)
+		a.source.revoke(true, tp(0))
+		b.source.assign(tp(0))
+		w.produce(tp(0), 10)
+		time.Sleep(time.Second)
+		close(release)
+		time.Sleep(2 * time.Second)
+		w.mu.Lock()
+		if got := w.mu.committed[tp(0)].Offset; got != 20 {
+			t.Errorf("the mirror holds %d, want 20, the heir's", got)
+		}
+		w.mu.Unlock()
+		for _, wk := range []*worker{a, b} {
+			if err := wk.end(); err != nil {
+				t.Errorf("run: %v", err)
+			}
+		}
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"strings"
 	"sync"
@@ -68,7 +69,9 @@ func runErrand(text string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	if err := e.run(context.Background()); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if err := e.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "errand:", err)
 		return 1
 	}

@@ -201,3 +201,25 @@ func TestLateCommitIsNotMirrored(t *testing.T) {
 		}
 	})
 }
+
+// A request for the mirror that hangs does not hold a revoke up for longer than the mirror's own second.
+func TestRevokeDoesNotWaitForAHungMirror(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		w.mu.hung = true
+		wk := w.run(s, func(c *Config) { c.Rebalance = 6 * time.Second })
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		time.Sleep(time.Second) // the first request is on its way, for 10 s
+		w.produce(tp(0), 10)
+		time.Sleep(time.Second)
+		began := time.Now()
+		wk.source.revoke(false, tp(0))
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the revoke took %s, want at most 1s", took)
+		}
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
+}

@@ -223,3 +223,35 @@ func TestRevokeDoesNotWaitForAHungMirror(t *testing.T) {
 		}
 	})
 }
+
+// A row that is refused after its partition was lost is its heir's to refuse: nothing parks here.
+func TestLateRejectionDoesNotPark(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		release := make(chan struct{})
+		var held atomic.Bool
+		s.Handle = func(_ context.Context, tx *memory.Tx, b *fencepost.Batch) error {
+			if held.CompareAndSwap(false, true) {
+				<-release
+				return &fencepost.Rejected{Code: "23502", Reason: "null"}
+			}
+			tx.Append(memory.RowsOf(b)...)
+			return nil
+		}
+		wk := w.run(s, func(c *Config) { c.Batch.Records = 1 })
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		time.Sleep(time.Second)
+		wk.source.revoke(true, tp(0))
+		close(release)
+		time.Sleep(time.Second)
+		for _, p := range seen[Parked](wk) {
+			if p.Code == "record-refused" {
+				t.Errorf("parked: %+v, want no bad record: the partition has left", p)
+			}
+		}
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
+}

@@ -272,7 +272,14 @@ func (r records) Read(i int, rec *fencepost.Record) {
 	rec.TopicPartition = tp
 }
 func (r records) Recycle(int, int) {}
-func (r records) Size() int        { return 100 * len(r) }
+
+// Size is at least 100 bytes an entry, so that small ones are easy to count.
+func (r records) Size() (n int) {
+	for i := range r {
+		n += max(100, len(r[i].Value))
+	}
+	return n
+}
 
 func (w *world) id(topic string) fencepost.TopicID {
 	w.mu.Lock()

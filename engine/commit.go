@@ -247,7 +247,7 @@ func (l *lane) halves(ctx context.Context, w *work, s fencepost.Segment, err err
 		if s.Rows() == 1 {
 			at = w.batch.Offsets[s.Lo]
 		}
-		l.reject(w.parts[0], at, err)
+		l.reject(w, at, err)
 		return false
 	}
 	mid := s.Lo + s.Rows()/2
@@ -258,9 +258,14 @@ func (l *lane) halves(ctx context.Context, w *work, s fencepost.Segment, err err
 	return l.one(ctx, w, first) && l.one(ctx, w, second)
 }
 
-// reject parks a partition at a row that the store refuses.
-func (l *lane) reject(p *partition, at fencepost.Offset, err error) {
+// reject parks w's one partition at a row that the store refuses, unless it has left or was settled anew meanwhile.
+func (l *lane) reject(w *work, at fencepost.Offset, err error) {
+	p := w.parts[0]
 	l.mu.Lock()
+	if p.gone || p.session != w.sessions[0] {
+		l.mu.Unlock()
+		return
+	}
 	p.session++
 	p.cut = p.done
 	freed := p.park("record-refused", err.Error())

@@ -697,3 +697,31 @@ func TestUntilEndSettlesWhatTheLogContradicts(t *testing.T) {
 		})
 	}
 }
+
+// A partition of large records with the largest lag gets the largest share, and the batch stays within its bytes.
+func TestBatchBytesHold(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(1), 50)
+		w.change(tp(0), func(l *fakeLog) {
+			large := make([]byte, 10_000)
+			for range 1000 {
+				l.append(fencepost.Record{Value: large})
+			}
+		})
+		wk := w.run(s, func(c *Config) { c.Batch.Bytes = 100_000 })
+		synctest.Wait()
+		wk.source.most = 50
+		wk.source.assign(tp(0), tp(1))
+		time.Sleep(10 * time.Second)
+		wantRows(t, s, tp(0), upTo(0, 1000))
+		wantRows(t, s, tp(1), upTo(0, 50))
+		for _, c := range seen[Committed](wk) {
+			if c.Bytes > 110_000 {
+				t.Errorf("a batch has %d bytes, want at most 100,000 and one record", c.Bytes)
+			}
+		}
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
+}

@@ -20,7 +20,7 @@ type mirror struct {
 		latest map[fencepost.TopicPartition]fencepost.Mirror
 		dirty  map[fencepost.TopicPartition]bool
 	}
-	sending sync.Mutex // one request in flight, so that a late one can not undo a newer one
+	sending chan struct{} // holds an element while a request is in flight, so that a late one can not undo a newer one; capacity 1
 }
 
 // mirrorEvery is the shortest time between two writes of the mirror, renewEvery the longest: offsets of an idle group
@@ -31,7 +31,7 @@ const (
 )
 
 func newMirror(e *Engine) *mirror {
-	m := &mirror{e: e, wake: make(chan struct{}, 1)}
+	m := &mirror{e: e, wake: make(chan struct{}, 1), sending: make(chan struct{}, 1)}
 	m.mu.latest = map[fencepost.TopicPartition]fencepost.Mirror{}
 	m.mu.dirty = map[fencepost.TopicPartition]bool{}
 	return m
@@ -84,8 +84,12 @@ func (m *mirror) run(ctx context.Context) {
 
 // send writes what is new of tps (nil: of all).
 func (m *mirror) send(ctx context.Context, tps []fencepost.TopicPartition) {
-	m.sending.Lock()
-	defer m.sending.Unlock()
+	select {
+	case m.sending <- struct{}{}:
+		defer func() { <-m.sending }()
+	case <-ctx.Done(): // a revoke does not wait for a request that hangs
+		return
+	}
 	m.mu.Lock()
 	marks := map[fencepost.TopicPartition]fencepost.Mirror{}
 	if tps == nil {

@@ -201,3 +201,57 @@ func TestLateCommitIsNotMirrored(t *testing.T) {
 		}
 	})
 }
+
+// A request for the mirror that hangs does not hold a revoke up for longer than the mirror's own second.
+func TestRevokeDoesNotWaitForAHungMirror(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		w.mu.hung = true
+		wk := w.run(s, func(c *Config) { c.Rebalance = 6 * time.Second })
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		time.Sleep(time.Second) // the first request is on its way, for 10 s
+		w.produce(tp(0), 10)
+		time.Sleep(time.Second)
+		began := time.Now()
+		wk.source.revoke(false, tp(0))
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the revoke took %s, want at most 1s", took)
+		}
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
+}
+
+// A row that is refused after its partition was lost is its heir's to refuse: nothing parks here.
+func TestLateRejectionDoesNotPark(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		release := make(chan struct{})
+		var held atomic.Bool
+		s.Handle = func(_ context.Context, tx *memory.Tx, b *fencepost.Batch) error {
+			if held.CompareAndSwap(false, true) {
+				<-release
+				return &fencepost.Rejected{Code: "23502", Reason: "null"}
+			}
+			tx.Append(memory.RowsOf(b)...)
+			return nil
+		}
+		wk := w.run(s, func(c *Config) { c.Batch.Records = 1 })
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		time.Sleep(time.Second)
+		wk.source.revoke(true, tp(0))
+		close(release)
+		time.Sleep(time.Second)
+		for _, p := range seen[Parked](wk) {
+			if p.Code == "record-refused" {
+				t.Errorf("parked: %+v, want no bad record: the partition has left", p)
+			}
+		}
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
+}

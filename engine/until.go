@@ -112,9 +112,11 @@ func (e *Engine) checkEnd(ctx context.Context) {
 		}
 		p.lane.mu.Unlock()
 	}
+	if len(open) > 0 || len(stuck) == 0 {
+		e.stuckSince = time.Time{}
+	}
 	switch {
 	case len(open) > 0:
-		e.stuckSince = time.Time{}
 	case len(stuck) > 0:
 		e.waitForStuck(stuck)
 	case e.othersDone(ctx, here):

@@ -139,8 +139,12 @@ func (e errand) stopAt(place string) {
 	if e.Stop != place {
 		return
 	}
+	awake := make(chan os.Signal, 1)
+	signal.Notify(awake, syscall.SIGCONT)
+	defer signal.Stop(awake)
 	fmt.Println("at", place)
 	_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	<-awake // a signal to oneself arrives a little later: the commit must not slip through meanwhile
 }
 
 // process is a worker process, ended by the kernel if this one ends first.

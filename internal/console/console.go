@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -124,7 +125,11 @@ func (c *Console) Event(e engine.Event) {
 			screen.Count(e.From), screen.Count(e.To)), "", screen.Yellow)
 	case engine.Retrying:
 		if c.cfg.Verbose || e.Attempt >= 2 || e.Lane < 0 {
-			c.happened("retrying", fmt.Sprintf("%s in %s: %v", e.What, screen.Duration(e.In), e.Err), screen.Yellow)
+			text := fmt.Sprintf("%s in %s: %v", e.What, screen.Duration(e.In), e.Err)
+			if f, ok := errors.AsType[*fencepost.Fault](e.Err); ok && f.Help != "" {
+				text += ". help: " + f.Help
+			}
+			c.happened("retrying", text, screen.Yellow)
 		}
 	case engine.Revoked:
 		c.revoked(e)

@@ -158,7 +158,7 @@ func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
 	if q.bytes > l.e.cfg.Batch.Bytes {
 		limit = min(limit, max(1, int(float64(q.records)*float64(l.e.cfg.Batch.Bytes)/float64(q.bytes))))
 	}
-	limit, due = l.e.rate.take(limit, now)
+	limit, due = l.e.rate.take(l.number, limit, now)
 	if limit == 0 {
 		return false, due
 	}

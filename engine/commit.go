@@ -85,7 +85,7 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 		case rejected:
 			return err
 		case fatal:
-			l.e.fail(fmt.Errorf("commit: %w", err))
+			l.e.fail(withRemedy(fmt.Errorf("commit: %w", err)))
 			return nil
 		case unknown, again:
 			unclear = unclear || out == unknown
@@ -94,6 +94,23 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 			}
 		}
 	}
+}
+
+// withRemedy gives an error that ends the run its code and remedy, where the sink did not.
+func withRemedy(err error) error {
+	if _, ok := errors.AsType[*fencepost.Fault](err); ok {
+		return err
+	}
+	var ended *fencepost.SinkEnded
+	switch {
+	case errors.As(err, &ended):
+		return &fencepost.Fault{Code: "sql-ended-transaction", Exit: 2, Err: err, Help: "take the statement out that ends the transaction; what it did before may stand: look before the next run"}
+	case errors.Is(err, fencepost.ErrNewer):
+		return &fencepost.Fault{Code: "ledger-newer", Exit: 4, Err: err, Help: "run the newer program; there is no way back"}
+	case errors.Is(err, fencepost.ErrOtherCluster):
+		return &fencepost.Fault{Code: "other-cluster", Exit: 4, Err: err, Help: "point source.brokers at the group's own cluster, or give this pipeline a group of its own"}
+	}
+	return err
 }
 
 // pause waits before the next try of a commit. False: the commit was aborted, and its outcome is left to the next

@@ -127,6 +127,7 @@ func TestNothingIsTriedAfterTheSinkEnded(t *testing.T) {
 		if wk.err == nil || tries != 1 {
 			t.Errorf("%d commits were tried and the run ended with %v, want one and the reason", tries, wk.err)
 		}
+		wantFault(t, wk.err, "sql-ended-transaction", 2)
 	})
 }
 

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +18,7 @@ func (e *Engine) fixEnds(ctx context.Context, s *settling) error {
 	for {
 		silent, err := e.askEnds(ctx, s)
 		if err == nil && silent == "" {
+			e.askTwice(ctx, s)
 			return nil
 		}
 		if time.Now().After(until) {
@@ -82,6 +85,27 @@ func (e *Engine) fixEnd(tp fencepost.TopicPartition, b fencepost.Bounds, s *sett
 	d := fencepost.Reconcile(stored, []fencepost.Answer{{Bounds: b, ClusterID: s.about.ClusterID}}, e.cfg.Policy)
 	if !stored.Position.Absent() && (d.Action == fencepost.AskAgain || d.Action == fencepost.Stop) {
 		e.contradicted[tp] = stored.Position
+	}
+}
+
+// askTwice asks again about the positions that the log seems to contradict (law 5): a broker that lagged behind gave an
+// end that is too low, and no partition is to be waited for because of it.
+func (e *Engine) askTwice(ctx context.Context, s *settling) {
+	tps := slices.Collect(maps.Keys(e.contradicted))
+	if len(tps) == 0 {
+		return
+	}
+	s.verdicts = map[fencepost.TopicPartition]verdict{}
+	answers := map[fencepost.TopicPartition][]fencepost.Answer{}
+	for range 2 {
+		s.bounds(ctx, tps, answers)
+	}
+	for _, tp := range tps {
+		last := answers[tp][len(answers[tp])-1]
+		if d := s.judge(tp, answers[tp]); last.Err == nil && d.Action == fencepost.Resume {
+			delete(e.contradicted, tp)
+			e.ends[tp] = e.endOf(last.Bounds)
+		}
 	}
 }
 

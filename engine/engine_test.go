@@ -260,6 +260,9 @@ func TestBadRecordParksItsPartitionOnly(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		wantRows(t, s, tp(0), upTo(0, 13))
 		wantRows(t, s, tp(1), upTo(0, 20))
+		if got := wk.source.holder().(*Engine).Status(); got.Lag != 7 || got.Parked != 1 {
+			t.Errorf("the status is %+v, want 1 parked and a lag of 7: what a parked partition does not read is lag too", got)
+		}
 		parked := seen[Parked](wk)
 		if len(parked) != 1 || parked[0].TopicPartition != tp(0) || parked[0].Offset != 13 || parked[0].Code != "record-undecodable" {
 			t.Errorf("parked: %+v, want t:0 at 13 once, record-undecodable", parked)

@@ -238,9 +238,10 @@ func (c *Console) revoked(e engine.Revoked) {
 	if c.mu.interrupted || len(e.Partitions) == 0 || c.cfg.Ends {
 		return
 	}
-	text := screen.Plural(len(e.Partitions), "partition") + " to another worker"
 	if e.Lost {
-		text += ", taken before they were let go: what was not committed is dropped"
+		c.happened("lost", screen.Plural(len(e.Partitions), "partition")+": the group gave them away, or the brokers are out of reach. "+
+			"What was not committed is dropped, and read again by whoever holds them next", screen.Yellow)
+		return
 	}
-	c.happened("let go", text, screen.Dim)
+	c.happened("let go", screen.Plural(len(e.Partitions), "partition")+" to another worker", screen.Dim)
 }

@@ -136,7 +136,11 @@ func usage(help, format string, args ...any) error {
 func (a *app) printFault(f *fencepost.Fault) {
 	t := a.terminal(a.stderr)
 	head := "error[" + f.Code + "]: "
-	fmt.Fprintf(a.stderr, "%s%s\n", t.Paint(screen.Red, strings.TrimSuffix(head, ": "))+": ", screen.Wrap(screen.Printable(f.Error()), 2, t.Width))
+	what, list, _ := strings.Cut(screen.Printable(f.Error()), "\n")
+	fmt.Fprintf(a.stderr, "%s%s\n", t.Paint(screen.Red, strings.TrimSuffix(head, ": "))+": ", screen.Wrap(what, 2, t.Width))
+	if list != "" {
+		fmt.Fprintln(a.stderr, list)
+	}
 	for i, line := range strings.Split(screen.Printable(a.as(f.Help)), "\n") {
 		switch {
 		case f.Help == "":

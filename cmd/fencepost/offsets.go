@@ -9,9 +9,10 @@ import (
 var offsetsManual = manual{
 	what: "Look at positions, and move them. What changes something plans first; --execute does it.",
 	examples: []example{
-		{"fencepost offsets show trips.yaml", "where each partition stands, and whether that is still true"},
+		{"fencepost offsets show trips.yaml", "where each partition stands, and what is unread"},
+		{"fencepost offsets set trips.yaml --to -1000", "what it would do; --execute does it"},
 	},
-	usage: "fencepost offsets show FILE",
+	usage: "fencepost offsets show|set FILE",
 	see:   "moves, check",
 }
 
@@ -29,6 +30,6 @@ func (a *app) offsetsVerb() *cobra.Command {
 		return usage(help, "fencepost offsets has no verb %s", args[0])
 	}
 	cmd.Args = cobra.ArbitraryArgs
-	cmd.AddCommand(a.offsetsShowVerb())
+	cmd.AddCommand(a.offsetsShowVerb(), a.offsetsSetVerb())
 	return cmd
 }

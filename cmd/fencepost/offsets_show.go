@@ -198,7 +198,7 @@ func (a *app) printReasons(v admin.View, t terminal) {
 		}
 	}
 	for _, s := range v.Standings {
-		if m := s.Last; m != nil && m.Cause != fencepost.CauseCommit && m.Cause != fencepost.CauseStart && v.At.Sub(m.At) < 24*time.Hour {
+		if m := s.Moved; m != nil && v.At.Sub(m.At) < 24*time.Hour {
 			text := fmt.Sprintf("%s by %s %s, %s -> %s", m.Cause, m.Who, ago(v.At.Sub(m.At)), screen.Count(m.Held.Offset), screen.Count(m.Next.Offset))
 			if m.Why != "" {
 				text += ": " + m.Why

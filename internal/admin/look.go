@@ -50,6 +50,7 @@ type Standing struct {
 	Lag      int64               // End - Offset; Unknown where the position says nothing about this log
 	LagTime  time.Duration       // age of the oldest unread record; Unknown
 	Last     *fencepost.Recorded // who moved it last; nil: not known
+	Moved    *fencepost.Recorded // the last move that was neither start nor commit; nil: none
 	// Bad is why the next record can not be decoded, at BadAt; nil: it can, or it was not tried.
 	Bad   error
 	BadAt fencepost.Offset
@@ -217,17 +218,23 @@ func (v *View) lastMoves(ctx context.Context, r Rooms) error {
 	if r.History == nil {
 		return nil
 	}
-	last := map[fencepost.TopicPartition]fencepost.Recorded{}
+	last, other := map[fencepost.TopicPartition]fencepost.Recorded{}, map[fencepost.TopicPartition]fencepost.Recorded{}
 	for m, err := range r.History.Moves(ctx, r.Group) {
 		if err != nil {
 			return err
 		}
 		last[m.TopicPartition] = m
+		if m.Cause != fencepost.CauseCommit && m.Cause != fencepost.CauseStart {
+			other[m.TopicPartition] = m
+		}
 	}
 	for i := range v.Standings {
 		s := &v.Standings[i]
 		if m, ok := last[s.TopicPartition]; ok && m.Next.Fence == s.Position.Fence {
 			s.Last = &m
+		}
+		if m, ok := other[s.TopicPartition]; ok {
+			s.Moved = &m
 		}
 	}
 	return nil

@@ -330,4 +330,3 @@ func TestSetStartsATopicAsAWhole(t *testing.T) {
 		}
 	}
 }
-

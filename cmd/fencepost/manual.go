@@ -27,7 +27,7 @@ type example struct{ command, note string }
 // manuals are the help screens, each defined beside its verb. :: verb -> its screen
 var manuals = map[string]manual{
 	"init": initManual, "check": checkManual, "ddl": ddlManual, "run": runManual,
-	"offsets": offsetsManual, "offsets show": offsetsShowManual, "offsets set": offsetsSetManual, "moves": movesManual,
+	"offsets": offsetsManual, "offsets show": offsetsShowManual, "offsets set": offsetsSetManual, "offsets repair": offsetsRepairManual, "moves": movesManual,
 	"broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,
 }
 
@@ -86,7 +86,7 @@ var top = []struct{ heading, verb, text string }{
 	{"", "check", "lint, connect, derive the promise and say why"},
 	{"", "ddl", "tables and least grants"},
 	{"", "run", "consume; --until end|TIME, --resume"},
-	{"Offsets", "offsets", "show  set"},
+	{"Offsets", "offsets", "show  repair  set"},
 	{"", "moves", "history; --gaps for losses only"},
 	{"", "audit", "prove the chain and the sink's rows"},
 	{"Also", "broker", "an embedded one, on disk: --listen HOST:PORT --dir PATH"},

@@ -10,9 +10,10 @@ var offsetsManual = manual{
 	what: "Look at positions, and move them. What changes something plans first; --execute does it.",
 	examples: []example{
 		{"fencepost offsets show trips.yaml", "where each partition stands, and what is unread"},
+		{"fencepost offsets repair trips.yaml", "what can be done about what is not ok"},
 		{"fencepost offsets set trips.yaml --to -1000", "what it would do; --execute does it"},
 	},
-	usage: "fencepost offsets show|set FILE",
+	usage: "fencepost offsets show|repair|set FILE",
 	see:   "moves, check",
 }
 
@@ -30,6 +31,6 @@ func (a *app) offsetsVerb() *cobra.Command {
 		return usage(help, "fencepost offsets has no verb %s", args[0])
 	}
 	cmd.Args = cobra.ArbitraryArgs
-	cmd.AddCommand(a.offsetsShowVerb(), a.offsetsSetVerb())
+	cmd.AddCommand(a.offsetsShowVerb(), a.offsetsRepairVerb(), a.offsetsSetVerb())
 	return cmd
 }

@@ -192,7 +192,7 @@ func (a *app) printReasons(v admin.View, t terminal) {
 	var lines [][2]string
 	for _, s := range v.Ordered()[:v.Odd()] {
 		if s.Bad != nil {
-			lines = append(lines, [2]string{s.TopicPartition.String(), fmt.Sprintf("record at %s can not be decoded: %s", screen.Count(s.BadAt), s.Bad)})
+			lines = append(lines, [2]string{s.TopicPartition.String(), fmt.Sprintf("record at %s can not be decoded: %s", screen.Count(s.NextAt), s.Bad)})
 		} else if s.Reason != "" {
 			lines = append(lines, [2]string{s.TopicPartition.String(), s.Reason})
 		}

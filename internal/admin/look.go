@@ -51,9 +51,8 @@ type Standing struct {
 	LagTime  time.Duration       // age of the oldest unread record; Unknown
 	Last     *fencepost.Recorded // who moved it last; nil: not known
 	Moved    *fencepost.Recorded // the last move that was neither start nor commit; nil: none
-	// Bad is why the next record can not be decoded, at BadAt; nil: it can, or it was not tried.
-	Bad   error
-	BadAt fencepost.Offset
+	NextAt   fencepost.Offset    // of the oldest unread record; Unknown
+	Bad      error               // why that record can not be decoded; nil: it can, or it was not tried
 
 	stored  fencepost.Stored
 	answers []fencepost.Answer
@@ -81,7 +80,7 @@ func Look(ctx context.Context, r Rooms) (View, error) {
 		return v, fmt.Errorf("ask brokers: %w", err)
 	}
 	for _, tp := range v.partitions() {
-		s := Standing{TopicPartition: tp, Position: v.Snapshot.Positions[tp], Lag: Unknown, LagTime: Unknown}
+		s := Standing{TopicPartition: tp, Position: v.Snapshot.Positions[tp], Lag: Unknown, LagTime: Unknown, NextAt: Unknown}
 		s.stored = fencepost.Stored{TopicPartition: tp, Position: s.Position, Roster: v.Snapshot.Roster[tp.Topic],
 			ClusterID: v.Snapshot.ClusterID, Mirror: -1}
 		if m, ok := mirrored[tp]; ok {
@@ -259,12 +258,13 @@ func (v *View) lookAhead(ctx context.Context, r Rooms) {
 	}
 	for tp, rec := range peek(ctx, r.Reader, ranges) {
 		s := at[tp]
+		s.NextAt = rec.Offset
 		s.LagTime = max(0, v.At.Sub(time.UnixMilli(rec.Timestamp)))
 		if r.Try == nil || s.Decision.Action != fencepost.Resume {
 			continue
 		}
 		if err := r.Try(&rec); err != nil {
-			s.Bad, s.BadAt, s.State = err, rec.Offset, Parked
+			s.Bad, s.State = err, Parked
 		}
 	}
 }

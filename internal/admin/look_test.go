@@ -49,8 +49,8 @@ func TestLookTellsEachVerdict(t *testing.T) {
 	if v.Parked() != 3 || v.Odd() != 5 || v.Odds() != "3 parked, 1 waiting, 1 blocked" {
 		t.Errorf("parked %d, odd %d, %q; want 3, 5, 3 parked, 1 waiting, 1 blocked", v.Parked(), v.Odd(), v.Odds())
 	}
-	if s := w.standing(6); s.Bad == nil || s.BadAt != 1000 {
-		t.Errorf("the record that can not be decoded: got %v at %d, want one at 1000", s.Bad, s.BadAt)
+	if s := w.standing(6); s.Bad == nil || s.NextAt != 1000 {
+		t.Errorf("the record that can not be decoded: got %v at %d, want one at 1000", s.Bad, s.NextAt)
 	}
 }
 

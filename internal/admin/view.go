@@ -98,7 +98,7 @@ func counted(n map[string]int, words []string) string {
 }
 
 // Remedy is the command for what is parked.
-func (v View) Remedy() string { return "mend what the lines above name; or policy: in the file" }
+func (v View) Remedy() string { return "fencepost offsets repair FILE" }
 
 // ViewTopic is one topic of a View.
 type ViewTopic struct {

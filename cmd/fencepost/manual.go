@@ -27,7 +27,7 @@ type example struct{ command, note string }
 // manuals are the help screens, each defined beside its verb. :: verb -> its screen
 var manuals = map[string]manual{
 	"init": initManual, "check": checkManual, "ddl": ddlManual, "run": runManual,
-	"offsets": offsetsManual, "offsets show": offsetsShowManual, "offsets set": offsetsSetManual, "offsets repair": offsetsRepairManual, "moves": movesManual,
+	"offsets": offsetsManual, "offsets show": offsetsShowManual, "offsets set": offsetsSetManual, "offsets repair": offsetsRepairManual, "moves": movesManual, "audit": auditManual,
 	"broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,
 }
 

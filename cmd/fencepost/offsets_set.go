@@ -204,9 +204,9 @@ func sinkText(repeats int64, f *pipeline.File) string {
 // tellDone prints what was moved, and that it was read back.
 func (a *app) tellDone(command string, p *admin.Plan, done admin.Done) error {
 	var moves []object
-	for _, m := range done.Moves {
+	for i, m := range done.Moves {
 		moves = append(moves, object{"topic", m.Topic, "partition", m.Partition, "cause", m.Cause.String(), "held", positionJSON(m.Held),
-			"next", positionJSON(m.Next), "repeats", max(0, m.Held.Offset-m.Next.Offset), "loses_at_most", known(m.AtMost), "why", text(m.Why)})
+			"next", positionJSON(m.Next), "repeats", known(done.Repeats[i]), "loses_at_most", known(m.AtMost), "why", text(m.Why)})
 	}
 	switch a.output {
 	case "json", "yaml":
@@ -225,7 +225,7 @@ func (a *app) printDone(done admin.Done) {
 	wide := [4]int{}
 	lines := make([][4]string, len(done.Moves))
 	for i, m := range done.Moves {
-		price := "repeats " + screen.Count(max(0, m.Held.Offset-m.Next.Offset))
+		price := "repeats " + losesText(done.Repeats[i])
 		switch {
 		case m.Cause == fencepost.CauseStart && !m.Held.Absent():
 			price = "of the new topic; loses unknown"

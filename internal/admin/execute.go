@@ -11,7 +11,8 @@ import (
 
 // Done is what Execute did, as it was read back.
 type Done struct {
-	Moves []fencepost.Move // as the ledger took them
+	Moves   []fencepost.Move // as the ledger took them
+	Repeats []int64          // :: move -> records that are applied again, at most; UnknownLoss
 	// WentOn is how many partitions stood past their Next already when they were read back: a worker took them up.
 	WentOn int
 }
@@ -168,6 +169,11 @@ func (p *Plan) stale(held *fencepost.Refused) error {
 // readBack reads the ledger and compares it with the moves.
 func (p *Plan) readBack(ctx context.Context, r Rooms, moves []fencepost.Move) (Done, error) {
 	d := Done{Moves: moves}
+	for _, l := range p.Lines {
+		if l.moves() { // as moves does
+			d.Repeats = append(d.Repeats, l.Repeats)
+		}
+	}
 	snap, err := r.Ledger.Read(ctx, p.Group)
 	if err != nil {
 		return d, fmt.Errorf("the positions were moved; read back: %w", err)

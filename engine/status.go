@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -98,7 +99,8 @@ func (e *Engine) parkedAt(p *partition, code string, at fencepost.Offset, reason
 	p.lane.mu.Unlock()
 	if !again {
 		e.emit(Parked{TopicPartition: p.TopicPartition, Code: code, Offset: at, Reason: reason,
-			Help: "mend the cause: it is tried again every " + e.cfg.Watch.String()})
+			Help: fmt.Sprintf("mend the cause: it is tried again every %s; or fencepost offsets repair FILE --topic %s --record skip",
+				e.cfg.Watch, p.TopicPartition)})
 	}
 	e.pokeKeeper()
 }

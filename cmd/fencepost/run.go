@@ -97,7 +97,7 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 	log := a.log(f, who)
 	hears := a.listener(f, log, who, until.Set())
 	err = a.consume(parent, f, hears, log, func(cfg *engine.Config) {
-		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who, cfg.Events = until, flags.wait, flags.resume, who, hears.Event
+		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who, cfg.Events = until, flags.wait, flags.resume, who, a.remedied(f, hears.Event)
 	})
 	if errors.Is(err, engine.ErrCutShort) {
 		return exited(1) // the last line of the run says so
@@ -109,6 +109,17 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 		log.Failed(fault.Code, fault.Error(), a.as(fault.Help))
 	}
 	return err
+}
+
+// remedied puts the file's name, and how the program was called, into the remedies of events.
+func (a *app) remedied(f *pipeline.File, hear func(engine.Event)) func(engine.Event) {
+	return func(ev engine.Event) {
+		if p, ok := ev.(engine.Parked); ok {
+			p.Help = a.as(f.Remedy(p.Help))
+			ev = p
+		}
+		hear(ev)
+	}
 }
 
 // consume opens the pipeline and runs it until it is done, or until the first signal.

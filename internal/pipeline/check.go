@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/screen"
 )
 
 // subjects are the lines of a check, in the order in which people read them.
-var subjects = []string{"file", "brokers", "topic", "group", "database", "ledger", "trial"}
+var subjects = []string{"file", "brokers", "topic", "group", "database", "ledger", "positions", "trial"}
 
 // Report is what a check found.
 type Report struct {
@@ -69,7 +71,7 @@ func Check(ctx context.Context, f *File, timeout time.Duration) (Report, error) 
 				r.Findings = append(r.Findings, one)
 			}
 		}
-		if len(r.Findings) == n {
+		if len(r.Findings) == n && subject != "positions" { // a new group has none
 			r.Unasked = append(r.Unasked, subject)
 		}
 	}
@@ -103,7 +105,45 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 	o.File.pointCredentials(source)
 	found := append(source, sink...)
 	o.compareLedger(ctx, found)
-	return found
+	return append(found, o.standing(ctx, found)...)
+}
+
+// standing says of a group that has run what its stored positions are worth, as a worker would find them.
+func (o *Opened) standing(ctx context.Context, found []fencepost.Finding) []fencepost.Finding {
+	ok := func(subject string) int {
+		return slices.IndexFunc(found, func(f fencepost.Finding) bool { return f.Subject == subject && f.OK })
+	}
+	ledger, group := ok("ledger"), ok("group")
+	if ledger < 0 || group < 0 || strings.HasPrefix(found[ledger].Text, noLedger) {
+		return nil
+	}
+	rooms, err := o.Rooms()
+	if err != nil {
+		return nil
+	}
+	view, err := admin.Look(ctx, rooms)
+	if err != nil || view.Snapshot.Empty() {
+		return nil
+	}
+	found[group].Text = strings.Replace(found[group].Text, " is new: ", " has no offsets in Kafka, but has run: ", 1)
+	return positions(view)
+}
+
+// positions is one line for all that is well, or one for each partition that needs a person.
+func positions(view admin.View) (found []fencepost.Finding) {
+	unread := int64(0)
+	for _, s := range view.Standings {
+		unread += max(0, s.Lag)
+		if s.NeedsPerson() {
+			found = append(found, fencepost.Finding{Subject: "positions", Code: strings.ReplaceAll(s.Decision.Verdict.String(), " ", "-"),
+				Text: s.TopicPartition.String() + ": " + s.Reason, Help: "fencepost offsets repair FILE"})
+		}
+	}
+	if len(found) > 0 {
+		return found
+	}
+	return []fencepost.Finding{{Subject: "positions", OK: true,
+		Text: fmt.Sprintf("%s, %s unread", screen.Plural(len(view.Standings), "partition"), screen.Count(unread))}}
 }
 
 // noLedger is how rooms say that the ledger's tables are not there. Reading it then would make them, and a check

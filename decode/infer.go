@@ -265,7 +265,11 @@ func (s *stat) comment(t fencepost.Type) string {
 		if s.leastText == s.mostText {
 			return "always " + thousands(s.leastText)
 		}
-		return thousands(s.leastText) + " .. " + thousands(s.mostText)
+		span := thousands(s.leastText) + " .. " + thousands(s.mostText)
+		if t == fencepost.Float { // sums of a float are not exact
+			span += "; decimal for money"
+		}
+		return span
 	case fencepost.Timestamp:
 		switch {
 		case s.unzoned == 0:

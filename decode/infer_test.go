@@ -68,7 +68,7 @@ func TestInferTypes(t *testing.T) {
 		`{"f":0,"u":"2026-11-21 03:04:05"}`,
 	))
 	want := []string{
-		"f: float # -1,234.5 .. 1",
+		"f: float # -1,234.5 .. 1; decimal for money",
 		"d: decimal missing=null # 0.12345678901234567 .. 7; missing in 1 of 3",
 		"b: bool missing=null # true 1 times, false 1 times; missing in 1 of 3",
 		"z: text missing=null # 2 values, at most 5 characters; missing in 1 of 3",

@@ -26,6 +26,7 @@ type settling struct {
 type verdict struct {
 	fencepost.Decision
 	position fencepost.Position // where it goes on, or stands; absent where nobody knows
+	bounds   fencepost.Bounds   // as last answered
 	code     string             // of a park
 	help     string
 }
@@ -168,7 +169,7 @@ func (s *settling) epoch(tp fencepost.TopicPartition) fencepost.LeaderEpoch {
 // judge reconciles one partition and keeps the verdict.
 func (s *settling) judge(tp fencepost.TopicPartition, answers []fencepost.Answer) fencepost.Decision {
 	st := s.stored(tp)
-	v := verdict{position: st.Position}
+	v := verdict{position: st.Position, bounds: answers[len(answers)-1].Bounds}
 	if st.Position.Fence == 0 && !st.Position.Absent() {
 		v.Decision = fencepost.Decision{Action: fencepost.Stop, Reason: "the entry has no fence: another program wrote it"}
 		v.code, v.help = "foreign-write", "put the entry back as it was, or give this pipeline a group of its own"

@@ -51,7 +51,7 @@ func (e *Engine) Status() Status {
 	worst := int64(0)
 	e.pick(func(p *partition) bool {
 		st.count(p)
-		if lag := p.lag(); p.state == running && lag > 0 {
+		if lag := p.lag(); p.inLog() && lag > 0 {
 			st.Lag += lag
 			if lag > worst && p.newest > 0 {
 				worst, st.Oldest = lag, time.UnixMilli(p.newest)

@@ -135,10 +135,20 @@ func (a *app) consume(parent context.Context, f *pipeline.File, hears listener, 
 		return err
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
+	if err := a.reach(ctx, o); err != nil {
+		return err
+	}
 	hears.Began(f.Topic(), o.Describe(ctx, a.timeout), f.Into(), f.Promise().Words)
 	cfg := o.Config()
 	more(&cfg)
 	return engine.Run(ctx, cfg)
+}
+
+// reach asks the brokers once before anything else: it knows best what stands in the way, and says so within --timeout.
+func (a *app) reach(ctx context.Context, o *pipeline.Opened) error {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	return o.Source.Ping(ctx)
 }
 
 // interruptible gives a context that ends at the first SIGINT or SIGTERM. From then on a second one has the effect

@@ -21,6 +21,12 @@ var auditManual = manual{
 	usage: "fencepost audit FILE",
 	flags: []string{
 		"-o table|wide|json|yaml|csv",
+		"hole, overlap, fence  a move does not begin where the one before it ended: one was removed or edited",
+		"changed  the ledger's entry is not where its moves lead: something else wrote it",
+		"verdict  the brokers contradict a position: offsets repair",
+		"missing  a record that a commit covers has no row: it was deleted, or never written",
+		"doubled  a record has more rows than commits cover it",
+		"foreign  a row of no record that a commit covers",
 	},
 	exit:   "0 proven   1 error   2 usage   3 findings",
 	see:    "moves, offsets show",

@@ -264,3 +264,19 @@ type silent struct{}
 func (silent) Scan(context.Context, map[fencepost.TopicPartition]fencepost.OffsetRange, func(*fencepost.Record) bool) error {
 	return fencepost.ErrNoAnswer
 }
+
+// Of a topic's older incarnation nothing can be looked up: the log that is there has other records at its offsets.
+func TestAuditOfARecreatedTopic(t *testing.T) {
+	w, s := audited(t)
+	w.cluster.topics["trips"] = fencepost.Topic{ID: otherID, Partitions: 2}
+	for p := range int32(2) {
+		w.bounds(p, func(b *fencepost.Bounds) { b.TopicID = otherID })
+	}
+	if _, err := w.repair("latest", 0).Plan.Execute(t.Context(), w.rooms, ""); err != nil {
+		t.Fatal(err)
+	}
+	s.remove(1, 40)
+	if _, got := w.audit(keeps); got != "" {
+		t.Errorf("found %q, want nothing said about a record of the old topic", got)
+	}
+}

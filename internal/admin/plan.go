@@ -39,6 +39,7 @@ type Line struct {
 	earliest, end fencepost.Offset
 	verdict       fencepost.Verdict
 	diverged      fencepost.Offset
+	mends         bool // it moves even where the offset stays: the topic, or the history behind it, is another
 }
 
 // Repeats is how many records are applied again, over all lines.
@@ -233,7 +234,7 @@ func (l *Line) price() {
 }
 
 // moves reports whether the line changes anything.
-func (l *Line) moves() bool { return l.Held.Absent() || l.Held.Offset != l.Next.Offset }
+func (l *Line) moves() bool { return l.mends || l.Held.Absent() || l.Held.Offset != l.Next.Offset }
 
 // lookAtNext reads when the first record at each Next was written.
 func (p *Plan) lookAtNext(ctx context.Context, r Rooms) {

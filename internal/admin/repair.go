@@ -128,6 +128,7 @@ func PlanRepair(r Rooms, v View, sel Selection, c Choices) (*Repair, error) {
 	out.holdTopics(v, sel)
 	for _, a := range out.Ailing {
 		if a.Chosen != nil && a.Chosen.Choice != "retry" {
+			a.Chosen.mends = true
 			out.Plan.Lines = append(out.Plan.Lines, a.Chosen.Line)
 		}
 	}

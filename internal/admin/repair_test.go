@@ -175,3 +175,19 @@ func TestParsePolicy(t *testing.T) {
 		}
 	}
 }
+
+// A choice is recorded even where the offset stays: the history behind it is another, and the verdict would come back.
+func TestRepairMovesInPlace(t *testing.T) {
+	w := newWorld(t, 1)
+	w.bounds(0, func(b *fencepost.Bounds) { b.EpochEnd = 900 }) // 1,000 is the end of a log that parts at 900
+	if s := w.standing(0); s.Decision.Verdict != fencepost.Truncated {
+		t.Fatalf("verdict is %s, want truncated", s.Decision.Verdict)
+	}
+	d, err := w.repair("latest", 0).Plan.Execute(t.Context(), w.rooms, "")
+	if err != nil || len(d.Moves) != 1 || d.Moves[0].AtMost != 100 {
+		t.Errorf("executed: %+v, %v; want one move in place that loses at most 100", d, err)
+	}
+	if s := w.standing(0); s.Decision.Verdict != fencepost.OK {
+		t.Errorf("verdict is %s still, want ok", s.Decision.Verdict)
+	}
+}

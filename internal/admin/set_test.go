@@ -100,6 +100,9 @@ func TestTargetsOutsideTheLog(t *testing.T) {
 	if err != nil || told(p) != "0 rewind 1000>400 600 0, 1 rewind 1000>500 500 0, 2 rewind 1000>400 600 0" {
 		t.Errorf("clamped: got %q, %v", told(p), err)
 	}
+	if p, err = w.plan("+9223372036854775807", true, "trips:1"); err != nil || told(p) != "1 skip 1000>1200 0 200" {
+		t.Errorf("clamped past the largest integer: got %q, %v; want the end", told(p), err)
+	}
 	w.wantUnchanged(before)
 }
 
@@ -328,5 +331,41 @@ func TestSetStartsATopicAsAWhole(t *testing.T) {
 		if s.Decision.Verdict != fencepost.OK {
 			t.Errorf("%s is %s, want ok", s.TopicPartition, s.Decision.Verdict)
 		}
+	}
+}
+
+// meddling is a ledger on which somebody else moves a partition right after the operator.
+type meddling struct {
+	fencepost.Ledger
+	after func()
+}
+
+func (m *meddling) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+	err := m.Ledger.Move(ctx, w, moves)
+	m.after()
+	return err
+}
+
+// "verified" is said only after reading back: what does not read back as it was set is told.
+func TestWhatDoesNotReadBackIsTold(t *testing.T) {
+	w := newWorld(t, 1)
+	p := w.planned("-10")
+	w.rooms.Ledger = &meddling{w.store, func() {
+		held := w.positions()[tp(0)]
+		next := held
+		next.Offset, next.Fence = 500, 77
+		w.move(fencepost.Move{TopicPartition: tp(0), Held: held, Next: next, Cause: fencepost.CauseRewind})
+	}}
+	_, err := p.Execute(t.Context(), w.rooms, "")
+	wantFault(t, err, "not-verified", 0)
+}
+
+// A worker that goes on from where it was set is no reason for doubt.
+func TestAWorkerMayGoOnBeforeTheReadBack(t *testing.T) {
+	w := newWorld(t, 1)
+	p := w.planned("-10")
+	w.rooms.Ledger = &meddling{w.store, func() { w.commit(tp(0), 995) }}
+	if d, err := p.Execute(t.Context(), w.rooms, ""); err != nil || d.WentOn != 1 {
+		t.Errorf("executed: %+v, %v; want one that went on", d, err)
 	}
 }

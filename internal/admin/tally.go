@@ -3,6 +3,8 @@ package admin
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/fencepost/fencepost"
 )
@@ -115,7 +117,8 @@ func (t *tally) close(after fencepost.Snapshot) {
 		c := t.at[tp]
 		was, is := t.before.Positions[tp], after.Positions[tp]
 		c.pass(was.Offset)
-		for o, rows := range c.beyond {
+		for _, o := range slices.Sorted(maps.Keys(c.beyond)) {
+			rows := c.beyond[o]
 			if o < was.Offset || o >= is.Offset {
 				t.audit.Rows.Found += rows
 				t.audit.Rows.Foreign += rows

@@ -84,7 +84,7 @@ func (c Config) credentials(ctx context.Context) (user, password string, err err
 	}
 	password, err = c.PasswordFunc(ctx)
 	if err != nil {
-		return "", "", &errDial{fmt.Errorf("read password: %w", err)}
+		return "", "", unwrappable(&errDial{fmt.Errorf("read password: %w", err)})
 	}
 	return c.User, password, nil
 }
@@ -94,15 +94,18 @@ func (c Config) credentials(ctx context.Context) (user, password string, err err
 func keepsKeys(ctx context.Context, conn *goredis.Conn) error {
 	policy, err := evictionPolicy(ctx, conn)
 	if err != nil {
-		return err
+		return unwrappable(err)
 	}
 	if policy == "noeviction" || strings.HasPrefix(policy, "volatile-") {
 		return nil
 	}
-	return &fencepost.Fault{Code: "redis-evicts", Exit: 4,
+	return unwrappable(&fencepost.Fault{Code: "redis-evicts", Exit: 4,
 		Err:  fmt.Errorf("maxmemory-policy is %s: Redis may drop the ledger to make room", policy),
-		Help: "set it on the server: CONFIG SET maxmemory-policy noeviction (or volatile-lru), and the same in redis.conf"}
+		Help: "set it on the server: CONFIG SET maxmemory-policy noeviction (or volatile-lru), and the same in redis.conf"})
 }
+
+// unwrappable is an error that go-redis may unwrap once, which it does to those of a connection's beginning.
+func unwrappable(err error) error { return fmt.Errorf("%w", err) }
 
 // evictionPolicy asks INFO, and CONFIG where that is denied.
 func evictionPolicy(ctx context.Context, conn *goredis.Conn) (string, error) {
@@ -126,6 +129,25 @@ func evictionPolicy(ctx context.Context, conn *goredis.Conn) (string, error) {
 		return "", err
 	}
 	return config["maxmemory-policy"], nil
+}
+
+// ask runs a script that may run twice. After a restart of the server each of the client's connections fails once, so it
+// asks as often as there are connections, and once more.
+func ask(ctx context.Context, c *goredis.Client, s *goredis.Script, keys []string, args []any) (r []any, err error) {
+	for range c.Options().PoolSize + 1 {
+		var (
+			reply goredis.Error
+			dial  *errDial
+			ours  *fencepost.Fault
+			slow  net.Error
+		)
+		r, err = eval(ctx, c, s, keys, args)
+		if err == nil || ctx.Err() != nil || errors.As(err, &reply) || errors.As(err, &dial) || errors.As(err, &ours) ||
+			errors.As(err, &slow) && slow.Timeout() {
+			return r, err
+		}
+	}
+	return r, err
 }
 
 // eval runs a script, and sends its text where the server has forgotten it: NOSCRIPT says that nothing ran.

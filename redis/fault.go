@@ -40,7 +40,7 @@ var lasting = []struct{ prefix, code, text, help string }{
 	{"ERR invalid DB index", "redis-no-db", "it has no database of that number", "mend db"},
 }
 
-const grants = "let the server's owner run: ACL SETUSER NAME ~fencepost:* +@read +@write +@scripting +@connection +info, with a ~pattern for the keys of the mapping"
+const grants = "let the server's owner run: ACL SETUSER NAME ~fencepost:* +@read +@write +@scripting +@connection +info +time, with a ~pattern for the keys of the mapping"
 
 // fault is an error as people meet it. began says that a script which writes may have been sent: then an error that is
 // no answer of the server means that nobody knows.
@@ -70,7 +70,8 @@ func (c Config) fault(err error, began bool) error {
 // replied is the Fault of an error reply.
 func (c Config) replied(reply error) error {
 	text := strings.TrimPrefix(reply.Error(), "ERR ACL failure in script: ") // a script's own NOPERM
-	if strings.Contains(reply.Error(), "ACL failure in script") || strings.Contains(reply.Error(), "can't access at least one of the keys") {
+	if strings.Contains(reply.Error(), "ACL failure in script") || strings.Contains(reply.Error(), "can't access at least one of the keys") ||
+		strings.Contains(reply.Error(), "executing the script can't run this command") {
 		text = "NOPERM " + text
 	}
 	for _, r := range passing {
@@ -102,6 +103,9 @@ func (c Config) unreachable(err error) error {
 		header    tls.RecordHeaderError
 		dns       *net.DNSError
 	)
+	if c.TLS != nil {
+		f.Help = "is it running there, and does that port speak TLS? redis-cli --tls -u rediss://" + c.Addr + " ping"
+	}
 	switch {
 	case errors.As(err, &authority), errors.As(err, &host), errors.As(err, &verify):
 		f.Code, f.Passing, f.Help = "redis-tls", false, "give the authority that signed the server's certificate, and the host name that stands in it"

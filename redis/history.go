@@ -36,7 +36,7 @@ func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepo
 // page reads the moves from first on, and the open runs behind the last page.
 func (l *Ledger) page(ctx context.Context, g fencepost.Group, first int) (some []fencepost.Recorded, done bool, err error) {
 	k := keysOf(l.cfg.Key, g)
-	r, err := eval(ctx, l.client, historyScript, []string{k.positions, k.head, k.moves}, []any{first, page})
+	r, err := ask(ctx, l.client, historyScript, []string{k.positions, k.head, k.moves}, []any{first, page})
 	if err != nil {
 		return nil, false, l.cfg.fault(err, false)
 	}

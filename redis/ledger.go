@@ -55,7 +55,7 @@ func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapsho
 // read is the group's content, with the Roster entries as they stand in the head.
 func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap fencepost.Snapshot, roster map[string]string, err error) {
 	k := keysOf(l.cfg.Key, g)
-	r, err := eval(ctx, l.client, readScript, []string{k.positions, k.head}, nil)
+	r, err := ask(ctx, l.client, readScript, []string{k.positions, k.head}, nil)
 	if err != nil {
 		return snap, nil, l.cfg.fault(err, false)
 	}
@@ -147,7 +147,7 @@ func (l *Ledger) identity(ctx context.Context, named string) (id fencepost.Ledge
 func makeIdentity(ctx context.Context, c Config, client *goredis.Client) (string, error) {
 	var fresh fencepost.LedgerID
 	rand.Read(fresh[:])
-	r, err := eval(ctx, client, identityScript, []string{identityKey(c.Key)}, []any{version, fresh.String()})
+	r, err := ask(ctx, client, identityScript, []string{identityKey(c.Key)}, []any{version, fresh.String()})
 	if err != nil {
 		return "", fmt.Errorf("make the ledger's identity: %w", c.fault(err, false))
 	}

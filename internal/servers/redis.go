@@ -23,7 +23,7 @@ type RedisServer struct {
 }
 
 // The users of a test's Redis: the default one, who may do everything, and one who may read, write and run scripts on
-// keys that begin with "app:" and ask INFO.
+// keys that begin with "app:" and ask INFO and TIME.
 const (
 	RedisPassword    = "redis-pw"
 	RedisAppUser     = "app"
@@ -88,7 +88,7 @@ func (k kit) newRedis(host string, settings []string) (*instance, error) {
 		"appendonly yes",
 		"appendfsync always",
 		"user default on >" + RedisPassword + " ~* &* +@all",
-		"user " + RedisAppUser + " on >" + RedisAppPassword + " ~app:* &* +@read +@write +@scripting +@transaction +@connection -@dangerous +info",
+		"user " + RedisAppUser + " on >" + RedisAppPassword + " ~app:* &* +@read +@write +@scripting +@transaction +@connection -@dangerous +info +time",
 	}, settings...)
 	if err := errors.Join(os.Mkdir(data, 0o700), k.serverCertificate(host, cert, key),
 		os.WriteFile(conf, []byte(strings.Join(lines, "\n")+"\n"), 0o600)); err != nil {

@@ -78,6 +78,9 @@ func (c Config) validate() (Config, error) {
 	if strings.Count(c.Key, groupMark) > 1 {
 		errs = append(errs, fmt.Errorf("Key %q has %s twice", c.Key, groupMark))
 	}
+	if !strings.Contains(c.Key, groupMark) && strings.ContainsAny(c.Key, "{}") && !tagged(c.Key) {
+		errs = append(errs, fmt.Errorf("Key %q has a brace and no hash tag, so that no other key can share its slot", c.Key))
+	}
 	for i, e := range c.Effects {
 		if err := e.validate(); err != nil {
 			errs = append(errs, fmt.Errorf("Effects[%d]: %w", i, err))

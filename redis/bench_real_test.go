@@ -5,6 +5,7 @@ package redis
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/fencepost/fencepost"
@@ -21,6 +22,25 @@ func benchStore(b *testing.B, sync string) *store {
 	return s
 }
 
+// scriptMicros is how long the server took for a script, on average.
+func (s *store) scriptMicros(b *testing.B) float64 {
+	c := goredis.NewClient(&goredis.Options{Addr: s.cfg.Addr, Password: servers.RedisPassword})
+	defer c.Close()
+	for line := range strings.Lines(c.Info(b.Context(), "commandstats").Val()) {
+		if _, rest, ok := strings.Cut(line, "cmdstat_evalsha:"); ok {
+			_, rest, _ = strings.Cut(rest, "usec_per_call=")
+			number, _, _ := strings.Cut(rest, ",")
+			micros, err := strconv.ParseFloat(number, 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return micros
+		}
+	}
+	b.Fatal("the server ran no script")
+	return 0
+}
+
 // BenchmarkLedger is one commit of so many partitions with one row in all, beside one HSET each in a pipeline and one by
 // one, which keep no promise.
 func BenchmarkLedger(b *testing.B) {
@@ -34,9 +54,9 @@ func BenchmarkLedger(b *testing.B) {
 					rows := []fencepost.Offset{}
 					spans = append(spans, ledgertest.Span{TopicPartition: at(p), Held: w.held[at(p)], Until: w.held[at(p)].Offset + 1, Rows: rows})
 				}
-				batch := ledgertest.Batch(spans...)
-				w.must(batch)
+				w.must(ledgertest.Batch(spans...))
 			}
+			b.ReportMetric(s.scriptMicros(b), "server-us/op")
 		})
 		for _, how := range []string{"pipeline", "each"} {
 			b.Run(fmt.Sprintf("hset-%s/%d", how, n), func(b *testing.B) {

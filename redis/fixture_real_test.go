@@ -195,6 +195,7 @@ type wire struct {
 	mu struct {
 		sync.Mutex
 		next cut
+		sent chan struct{} // closed when the next script was written
 	}
 }
 
@@ -211,6 +212,23 @@ func (w *wire) take() cut {
 	c := w.mu.next
 	w.mu.next = cutNothing
 	return c
+}
+
+// awaitSend returns a channel that is closed when the next script was written.
+func (w *wire) awaitSend() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.sent = make(chan struct{})
+	return w.mu.sent
+}
+
+func (w *wire) tell() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.mu.sent != nil {
+		close(w.mu.sent)
+		w.mu.sent = nil
+	}
 }
 
 func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -233,6 +251,7 @@ func (c *wireConn) Write(p []byte) (int, error) {
 	if !bytes.Contains(p, []byte(commitScript.Hash())) {
 		return c.Conn.Write(p)
 	}
+	defer c.wire.tell()
 	switch c.wire.take() {
 	case cutRequest:
 		_ = c.Conn.Close()

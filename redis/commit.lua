@@ -119,19 +119,18 @@ end
 local t = call('TIME')
 local now = t[1] .. fmt('%06d', t[2])
 local positions, log = {}, {}
+local RUN = '^[^|]*|[^|]*|([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)' -- behind epoch and topic ID
 for i = 1, n do
   local v, e, new, record = held[i], argv[expected + i], argv[values + i], argv[records + i]
-  local epoch, id, from, was, commits, ended, by
-  if sub(e, 1, 1) == '|' then
-    local tail = sub(v, find(v, '|', 1, true) + #e)
-    epoch, id = match(tail, '^([^|]*)|([^|]*)')
-    from, was, commits, ended, by = match(tail, '^[^|]*|[^|]*|([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)')
-  end
+  local tail = v and sub(e, 1, 1) == '|' and sub(v, find(v, '|', 1, true) + #e) or ''
   if record == '+' then -- merged: the position's value carries its open run
-    if not from then from, was, commits = match(new, '^%d+'), epoch, '0' end
+    local from, was, commits = match(tail, RUN)
+    if not from then from, was, commits = match(new, '^%d+'), match(tail, '^%-?%d+') or '-1', '0' end
     new = new .. '|' .. from .. '|' .. was .. '|' .. fmt('%.0f', tonumber(commits) + 1) .. '|' .. now .. '|' .. who
   else
+    local from, was, commits, ended, by = match(tail, RUN)
     if from then
+      local epoch, id = match(tail, '^([^|]*)|([^|]*)')
       local fence = match(e, '^|%d+|(%x+)|')
       log[#log + 1] = table.concat({ended, 'commit', argv[fields + i], from, fence, was, id, match(e, '^|(%d+)'), fence, epoch, id,
         '0', '0', commits, by, ''}, '|')

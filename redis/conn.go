@@ -39,7 +39,7 @@ func connect(c Config, size int) *goredis.Client {
 		ReadBufferSize: 64 << 10, WriteBufferSize: 64 << 10,
 		Dialer:                     c.dialed,
 		CredentialsProviderContext: c.credentials,
-		OnConnect:                  keepsKeys,
+		OnConnect:                  func(ctx context.Context, conn *goredis.Conn) error { return unwrappable(keepsKeys(ctx, conn)) },
 		DisableIdentity:            true,
 		MaintNotificationsConfig:   &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
@@ -90,25 +90,31 @@ func (c Config) credentials(ctx context.Context) (user, password string, err err
 }
 
 // keepsKeys refuses a server that may drop keys to make room: the ledger would go, and look as if it had never been.
-// It is asked of every new connection, since a server may come back with another configuration.
-func keepsKeys(ctx context.Context, conn *goredis.Conn) error {
+// It is asked of every new connection, since a server may come back with another configuration, and with every Read, since
+// CONFIG SET needs no restart.
+func keepsKeys(ctx context.Context, conn goredis.Cmdable) error {
 	policy, err := evictionPolicy(ctx, conn)
 	if err != nil {
-		return unwrappable(err)
+		return err
 	}
 	if policy == "noeviction" || strings.HasPrefix(policy, "volatile-") {
 		return nil
 	}
-	return unwrappable(&fencepost.Fault{Code: "redis-evicts", Exit: 4,
+	return &fencepost.Fault{Code: "redis-evicts", Exit: 4,
 		Err:  fmt.Errorf("maxmemory-policy is %s: Redis may drop the ledger to make room", policy),
-		Help: "set it on the server: CONFIG SET maxmemory-policy noeviction (or volatile-lru), and the same in redis.conf"})
+		Help: "set it on the server: CONFIG SET maxmemory-policy noeviction (or volatile-lru), and the same in redis.conf"}
 }
 
 // unwrappable is an error that go-redis may unwrap once, which it does to those of a connection's beginning.
-func unwrappable(err error) error { return fmt.Errorf("%w", err) }
+func unwrappable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w", err)
+}
 
 // evictionPolicy asks INFO, and CONFIG where that is denied.
-func evictionPolicy(ctx context.Context, conn *goredis.Conn) (string, error) {
+func evictionPolicy(ctx context.Context, conn goredis.Cmdable) (string, error) {
 	info, err := conn.Info(ctx, "memory").Result()
 	if err == nil {
 		for line := range strings.Lines(info) {

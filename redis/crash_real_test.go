@@ -216,6 +216,12 @@ func TestEvictionPolicies(t *testing.T) {
 					t.Errorf("%s: exit %d, want 4: refused for safety", what, f.Exit)
 				}
 			}
+			if !refused {
+				s.must(t, s.beside(t).ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru"))
+				_, err := sink.Ledger().Read(t.Context(), "g")
+				wantFault(t, "read after CONFIG SET", err, "redis-evicts", false)
+				s.must(t, s.beside(t).ConfigSet(t.Context(), "maxmemory-policy", policy))
+			}
 			found := sink.Check(t.Context(), []fencepost.ColumnSpec{{Name: "key"}, {Name: "n"}})
 			if last := found[len(found)-1]; last.OK == refused {
 				t.Errorf("check says %+v", last)

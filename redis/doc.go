@@ -30,7 +30,7 @@
 //
 //   - Offsets and fences are compared as strings: a Lua number is a double, to which 2^53+1 is 2^53.
 //   - The keys of a group have one hash tag. On a cluster, put {group} into the keys of the effects too.
-//   - A server whose maxmemory-policy may drop keys without expiry is refused, at every new connection.
+//   - A server whose maxmemory-policy may drop keys without expiry is refused, at every new connection and every Read.
 //   - Nothing is sent twice by the client. NOSCRIPT says that nothing ran, so the text follows it.
 //   - A batch is one script of at most Config.MaxCommands changes, since a script keeps all others waiting.
 //

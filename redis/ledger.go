@@ -59,6 +59,9 @@ func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap fencepost.Sn
 	if err != nil {
 		return snap, nil, l.cfg.fault(err, false)
 	}
+	if err := keepsKeys(ctx, l.client); err != nil {
+		return snap, nil, l.cfg.fault(err, false)
+	}
 	head, values := pairs(r, 0), pairs(r, 1)
 	if err := checkVersion(head["version"]); err != nil {
 		return snap, nil, err

@@ -11,7 +11,7 @@ const (
 	CauseStart        // the group's first Position of a partition, or of a recreated topic
 	CauseCommit       // effects of [Held.Offset, Next.Offset) became visible in the same commit
 	CauseGap          // records were passed without being applied, because they are gone
-	CauseSkip         // one record was passed by an operator's decision
+	CauseSkip         // records were passed by an operator's decision
 	CauseRewind       // back, to apply records again
 	CauseImport       // taken over from another program's offsets
 )

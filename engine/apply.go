@@ -83,6 +83,9 @@ func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) 
 func (e *Engine) applyOne(p *partition, v verdict, poll uint64) fencepost.Start {
 	p.setEnd(e.cfg.Until, e.ends)
 	p.fresh = false
+	if v.bounds.Err == nil && v.bounds.End > 0 {
+		p.stable, p.high = v.bounds.Stable, v.bounds.End
+	}
 	switch v.Action {
 	case fencepost.Resume, fencepost.MoveOn:
 		e.freed(p.resume(v.position, poll))
@@ -166,13 +169,14 @@ func (e *Engine) Revoked(ctx context.Context, tps []fencepost.TopicPartition) {
 	}
 	e.mirror.flush(ctx, tps)
 	e.forget(tps)
+	e.mirror.drop(tps)
 	e.emit(Revoked{Partitions: tps})
 }
 
 // Lost drops partitions that belong to another worker already.
 func (e *Engine) Lost(tps []fencepost.TopicPartition) {
 	e.release(tps)
-	e.mirror.drop(tps)
 	e.forget(tps)
+	e.mirror.drop(tps)
 	e.emit(Revoked{Partitions: tps, Lost: true})
 }

@@ -85,7 +85,7 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 		case rejected:
 			return err
 		case fatal:
-			l.e.fail(fmt.Errorf("commit: %w", err))
+			l.e.fail(withRemedy(fmt.Errorf("commit: %w", err)))
 			return nil
 		case unknown, again:
 			unclear = unclear || out == unknown
@@ -94,6 +94,23 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 			}
 		}
 	}
+}
+
+// withRemedy gives an error that ends the run its code and remedy, where the sink did not.
+func withRemedy(err error) error {
+	if _, ok := errors.AsType[*fencepost.Fault](err); ok {
+		return err
+	}
+	var ended *fencepost.SinkEnded
+	switch {
+	case errors.As(err, &ended):
+		return &fencepost.Fault{Code: "sql-ended-transaction", Exit: 2, Err: err, Help: "take the statement out that ends the transaction; what it did before may stand: look before the next run"}
+	case errors.Is(err, fencepost.ErrNewer):
+		return &fencepost.Fault{Code: "ledger-newer", Exit: 4, Err: err, Help: "run the newer program; there is no way back"}
+	case errors.Is(err, fencepost.ErrOtherCluster):
+		return &fencepost.Fault{Code: "other-cluster", Exit: 4, Err: err, Help: "point source.brokers at the group's own cluster, or give this pipeline a group of its own"}
+	}
+	return err
 }
 
 // pause waits before the next try of a commit. False: the commit was aborted, and its outcome is left to the next
@@ -247,7 +264,7 @@ func (l *lane) halves(ctx context.Context, w *work, s fencepost.Segment, err err
 		if s.Rows() == 1 {
 			at = w.batch.Offsets[s.Lo]
 		}
-		l.reject(w.parts[0], at, err)
+		l.reject(w, at, err)
 		return false
 	}
 	mid := s.Lo + s.Rows()/2
@@ -258,9 +275,14 @@ func (l *lane) halves(ctx context.Context, w *work, s fencepost.Segment, err err
 	return l.one(ctx, w, first) && l.one(ctx, w, second)
 }
 
-// reject parks a partition at a row that the store refuses.
-func (l *lane) reject(p *partition, at fencepost.Offset, err error) {
+// reject parks w's one partition at a row that the store refuses, unless it has left or was settled anew meanwhile.
+func (l *lane) reject(w *work, at fencepost.Offset, err error) {
+	p := w.parts[0]
 	l.mu.Lock()
+	if p.gone || p.session != w.sessions[0] {
+		l.mu.Unlock()
+		return
+	}
 	p.session++
 	p.cut = p.done
 	freed := p.park("record-refused", err.Error())

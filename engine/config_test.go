@@ -35,7 +35,9 @@ func TestGroupIsTheSources(t *testing.T) {
 			t.Errorf("no group at all: got %v, want engine.Config.Group: is empty", err)
 		}
 		source := &grouped{Source: w.source(), group: "a"}
-		err := Run(t.Context(), Config{Group: "b", Source: source, Sink: s})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		err := Run(ctx, Config{Group: "b", Source: source, Sink: s})
 		if err == nil || !strings.Contains(err.Error(), "Group: is b, but the source joins a: leave this one out") {
 			t.Errorf("two groups: got %v, want that they differ", err)
 		}

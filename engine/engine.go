@@ -203,11 +203,12 @@ func (e *Engine) run(ctx context.Context) error {
 	}
 	lanes.Wait()
 	e.mirror.flush(deadline, names(e.held()))
+	final := e.Status() // as the partitions stand while they are still held
 	err := e.leave(deadline)
 	close(e.over)
 	others.Wait()
 	err = errors.Join(e.outcome(cut), err, e.closeLanes())
-	e.emit(Stopped{Status: e.Status(), Up: time.Since(e.began), Err: err})
+	e.emit(Stopped{Status: final, Up: time.Since(e.began), Err: err})
 	return err
 }
 

@@ -260,6 +260,9 @@ func TestBadRecordParksItsPartitionOnly(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		wantRows(t, s, tp(0), upTo(0, 13))
 		wantRows(t, s, tp(1), upTo(0, 20))
+		if got := wk.source.holder().(*Engine).Status(); got.Lag != 7 || got.Parked != 1 {
+			t.Errorf("the status is %+v, want 1 parked and a lag of 7: what a parked partition does not read is lag too", got)
+		}
 		parked := seen[Parked](wk)
 		if len(parked) != 1 || parked[0].TopicPartition != tp(0) || parked[0].Offset != 13 || parked[0].Code != "record-undecodable" {
 			t.Errorf("parked: %+v, want t:0 at 13 once, record-undecodable", parked)
@@ -696,4 +699,32 @@ func TestUntilEndSettlesWhatTheLogContradicts(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A partition of large records with the largest lag gets the largest share, and the batch stays within its bytes.
+func TestBatchBytesHold(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(1), 50)
+		w.change(tp(0), func(l *fakeLog) {
+			large := make([]byte, 10_000)
+			for range 1000 {
+				l.append(fencepost.Record{Value: large})
+			}
+		})
+		wk := w.run(s, func(c *Config) { c.Batch.Bytes = 100_000 })
+		synctest.Wait()
+		wk.source.most = 50
+		wk.source.assign(tp(0), tp(1))
+		time.Sleep(10 * time.Second)
+		wantRows(t, s, tp(0), upTo(0, 1000))
+		wantRows(t, s, tp(1), upTo(0, 50))
+		for _, c := range seen[Committed](wk) {
+			if c.Bytes > 110_000 {
+				t.Errorf("a batch has %d bytes, want at most 100,000 and one record", c.Bytes)
+			}
+		}
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
 }

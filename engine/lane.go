@@ -158,14 +158,37 @@ func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
 	if q.bytes > l.e.cfg.Batch.Bytes {
 		limit = min(limit, max(1, int(float64(q.records)*float64(l.e.cfg.Batch.Bytes)/float64(q.bytes))))
 	}
-	limit, due = l.e.rate.take(limit, now)
+	limit, due = l.e.rate.take(l.number, limit, now)
 	if limit == 0 {
 		return false, due
 	}
 	l.counts = shares(l.claims, limit, l.mu.turn, l.counts)
 	l.mu.turn++
+	l.e.rate.back(l.lighten())
 	l.reserve(w)
 	return true, time.Time{}
+}
+
+// lighten keeps l.counts within the batch's bytes: the share of a partition goes by its lag, and its records may be the
+// large ones. One record of each stays. It returns how many records were left out. REQUIRES: l.mu is held.
+func (l *lane) lighten() (less int) {
+	bytes := 0.0
+	for i, p := range l.mu.parts {
+		if l.counts[i] > 0 {
+			bytes += float64(l.counts[i]) * float64(p.bytes) / float64(p.records)
+		}
+	}
+	if bytes <= float64(l.e.cfg.Batch.Bytes) {
+		return 0
+	}
+	fit := float64(l.e.cfg.Batch.Bytes) / bytes
+	for i, n := range l.counts {
+		if n > 0 {
+			l.counts[i] = max(1, int(float64(n)*fit))
+			less += n - l.counts[i]
+		}
+	}
+	return less
 }
 
 // queued sums up what waits and leaves each partition's claim in l.claims. REQUIRES: l.mu is held.

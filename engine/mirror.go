@@ -20,7 +20,7 @@ type mirror struct {
 		latest map[fencepost.TopicPartition]fencepost.Mirror
 		dirty  map[fencepost.TopicPartition]bool
 	}
-	sending sync.Mutex // one request in flight, so that a late one can not undo a newer one
+	sending chan struct{} // holds an element while a request is in flight, so that a late one can not undo a newer one; capacity 1
 }
 
 // mirrorEvery is the shortest time between two writes of the mirror, renewEvery the longest: offsets of an idle group
@@ -31,18 +31,22 @@ const (
 )
 
 func newMirror(e *Engine) *mirror {
-	m := &mirror{e: e, wake: make(chan struct{}, 1)}
+	m := &mirror{e: e, wake: make(chan struct{}, 1), sending: make(chan struct{}, 1)}
 	m.mu.latest = map[fencepost.TopicPartition]fencepost.Mirror{}
 	m.mu.dirty = map[fencepost.TopicPartition]bool{}
 	return m
 }
 
-// committed notes positions to be mirrored.
+// committed notes positions to be mirrored. One of a partition that has left says nothing: its heir's mark is newer, and
+// this one would be renewed over it.
 func (m *mirror) committed(segments []fencepost.Segment) {
 	m.mu.Lock()
 	for i := range segments {
 		next := segments[i].Move.Next
 		tp := segments[i].Move.TopicPartition
+		if m.e.partition(tp) == nil { // asked under m.mu: drop comes behind forget
+			continue
+		}
 		m.mu.latest[tp] = fencepost.Mirror{Offset: next.Offset, LeaderEpoch: next.LeaderEpoch, Ledger: m.e.identity, TopicID: next.TopicID}
 		m.mu.dirty[tp] = true
 	}
@@ -80,8 +84,12 @@ func (m *mirror) run(ctx context.Context) {
 
 // send writes what is new of tps (nil: of all).
 func (m *mirror) send(ctx context.Context, tps []fencepost.TopicPartition) {
-	m.sending.Lock()
-	defer m.sending.Unlock()
+	select {
+	case m.sending <- struct{}{}:
+		defer func() { <-m.sending }()
+	case <-ctx.Done(): // a revoke does not wait for a request that hangs
+		return
+	}
 	m.mu.Lock()
 	marks := map[fencepost.TopicPartition]fencepost.Mirror{}
 	if tps == nil {
@@ -117,12 +125,11 @@ func (m *mirror) send(ctx context.Context, tps []fencepost.TopicPartition) {
 	}
 }
 
-// flush writes what is new of partitions that are leaving, and forgets them.
+// flush writes what is new of partitions that are leaving.
 func (m *mirror) flush(ctx context.Context, tps []fencepost.TopicPartition) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	m.send(ctx, tps)
-	m.drop(tps)
 }
 
 // drop forgets partitions.

@@ -127,6 +127,7 @@ func TestNothingIsTriedAfterTheSinkEnded(t *testing.T) {
 		if wk.err == nil || tries != 1 {
 			t.Errorf("%d commits were tried and the run ended with %v, want one and the reason", tries, wk.err)
 		}
+		wantFault(t, wk.err, "sql-ended-transaction", 2)
 	})
 }
 
@@ -159,6 +160,97 @@ func TestSlowSinkGetsTheRecordsInFrontOfABadOne(t *testing.T) {
 			t.Errorf("%d refusals, want none: one worker, and nobody moved the ledger", n)
 		}
 		s.SetHook(nil)
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
+}
+
+// A commit that ends after its partition was lost is not mirrored: the heir's mark is newer, and an old one would be
+// renewed over it for ever.
+func TestLateCommitIsNotMirrored(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		release := make(chan struct{})
+		var held atomic.Bool
+		s.SetHook(func(_ context.Context, p memory.Point) error {
+			if p == memory.AfterApply && len(s.Rows()) > 0 && held.CompareAndSwap(false, true) {
+				<-release
+			}
+			return nil
+		})
+		a, b := w.run(s, nil), w.run(s, nil)
+		synctest.Wait()
+		a.source.most = 100
+		a.source.assign(tp(0))
+		time.Sleep(time.Second)
+		a.source.revoke(true, tp(0))
+		b.source.assign(tp(0))
+		w.produce(tp(0), 10)
+		time.Sleep(time.Second)
+		close(release)
+		time.Sleep(2 * time.Second)
+		w.mu.Lock()
+		if got := w.mu.committed[tp(0)].Offset; got != 20 {
+			t.Errorf("the mirror holds %d, want 20, the heir's", got)
+		}
+		w.mu.Unlock()
+		for _, wk := range []*worker{a, b} {
+			if err := wk.end(); err != nil {
+				t.Errorf("run: %v", err)
+			}
+		}
+	})
+}
+
+// A request for the mirror that hangs does not hold a revoke up for longer than the mirror's own second.
+func TestRevokeDoesNotWaitForAHungMirror(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		w.mu.hung = true
+		wk := w.run(s, func(c *Config) { c.Rebalance = 6 * time.Second })
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		time.Sleep(time.Second) // the first request is on its way, for 10 s
+		w.produce(tp(0), 10)
+		time.Sleep(time.Second)
+		began := time.Now()
+		wk.source.revoke(false, tp(0))
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the revoke took %s, want at most 1s", took)
+		}
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
+}
+
+// A row that is refused after its partition was lost is its heir's to refuse: nothing parks here.
+func TestLateRejectionDoesNotPark(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		release := make(chan struct{})
+		var held atomic.Bool
+		s.Handle = func(_ context.Context, tx *memory.Tx, b *fencepost.Batch) error {
+			if held.CompareAndSwap(false, true) {
+				<-release
+				return &fencepost.Rejected{Code: "23502", Reason: "null"}
+			}
+			tx.Append(memory.RowsOf(b)...)
+			return nil
+		}
+		wk := w.run(s, func(c *Config) { c.Batch.Records = 1 })
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		time.Sleep(time.Second)
+		wk.source.revoke(true, tp(0))
+		close(release)
+		time.Sleep(time.Second)
+		for _, p := range seen[Parked](wk) {
+			if p.Code == "record-refused" {
+				t.Errorf("parked: %+v, want no bad record: the partition has left", p)
+			}
+		}
 		if err := wk.end(); err != nil {
 			t.Fatalf("run: %v", err)
 		}

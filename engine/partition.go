@@ -239,6 +239,12 @@ func (p *partition) finished() bool {
 // idle reports whether nothing of the partition is queued or on its way into the sink.
 func (p *partition) idle() bool { return p.records == 0 && !p.taken && p.done == p.cut }
 
+// inLog reports whether the partition's position is a place in the log as it is now, so that a lag can be counted from
+// it: not where the topic is another one, or is gone, or the log was cut short below it.
+func (p *partition) inLog() bool {
+	return p.state == running || p.state == parked && p.code != "recreated" && p.code != "truncated" && p.code != "topic-missing"
+}
+
 // lag is how many offsets are left, as far as is known.
 func (p *partition) lag() int64 {
 	to := p.high

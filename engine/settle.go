@@ -26,6 +26,7 @@ type settling struct {
 type verdict struct {
 	fencepost.Decision
 	position fencepost.Position // where it goes on, or stands; absent where nobody knows
+	bounds   fencepost.Bounds   // as last answered
 	code     string             // of a park
 	help     string
 }
@@ -168,13 +169,13 @@ func (s *settling) epoch(tp fencepost.TopicPartition) fencepost.LeaderEpoch {
 // judge reconciles one partition and keeps the verdict.
 func (s *settling) judge(tp fencepost.TopicPartition, answers []fencepost.Answer) fencepost.Decision {
 	st := s.stored(tp)
-	v := verdict{position: st.Position}
+	v := verdict{position: st.Position, bounds: answers[len(answers)-1].Bounds}
 	if st.Position.Fence == 0 && !st.Position.Absent() {
 		v.Decision = fencepost.Decision{Action: fencepost.Stop, Reason: "the entry has no fence: another program wrote it"}
 		v.code, v.help = "foreign-write", "put the entry back as it was, or give this pipeline a group of its own"
 	} else {
 		v.Decision = fencepost.Reconcile(st, answers, s.e.cfg.Policy)
-		v.code, v.help = parkCode(v.Verdict), parkHelp(v.Verdict)
+		v.code, v.help = parkCode(v.Verdict), parkHelp(v.Verdict, tp)
 	}
 	s.verdicts[tp] = v
 	return v.Decision
@@ -273,21 +274,17 @@ func parkCode(v fencepost.Verdict) string {
 	}
 }
 
-// parkHelp is what can be done about a verdict that parks.
-func parkHelp(v fencepost.Verdict) string {
+// parkHelp is what can be done about a verdict that parks. A recreated topic is repaired as a whole.
+func parkHelp(v fencepost.Verdict, tp fencepost.TopicPartition) string {
 	switch v {
 	case fencepost.Missing:
 		return "create the topic again, or take it out of source.topics"
 	case fencepost.OtherCluster:
 		return "mend source.brokers; or give this pipeline a group of its own"
 	case fencepost.Recreated:
-		return "policy: {recreated: earliest} reads the new topic from its start"
-	case fencepost.AgedOut:
-		return "policy: {aged_out: earliest} goes on at the earliest record, and records the gap"
-	case fencepost.Truncated:
-		return "policy: {truncated: divergence} goes back to where the histories part"
-	case fencepost.LostRow:
-		return "restore the row; or policy: {lost_row: earliest} reads the partition from its start"
+		return "fencepost offsets repair FILE --topic " + tp.Topic
+	case fencepost.AgedOut, fencepost.Truncated, fencepost.LostRow:
+		return "fencepost offsets repair FILE --topic " + tp.String()
 	default:
 		return "mend source.start"
 	}

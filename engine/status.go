@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -50,7 +51,7 @@ func (e *Engine) Status() Status {
 	worst := int64(0)
 	e.pick(func(p *partition) bool {
 		st.count(p)
-		if lag := p.lag(); p.state == running && lag > 0 {
+		if lag := p.lag(); p.inLog() && lag > 0 {
 			st.Lag += lag
 			if lag > worst && p.newest > 0 {
 				worst, st.Oldest = lag, time.UnixMilli(p.newest)
@@ -98,7 +99,8 @@ func (e *Engine) parkedAt(p *partition, code string, at fencepost.Offset, reason
 	p.lane.mu.Unlock()
 	if !again {
 		e.emit(Parked{TopicPartition: p.TopicPartition, Code: code, Offset: at, Reason: reason,
-			Help: "mend the cause: it is tried again every " + e.cfg.Watch.String()})
+			Help: fmt.Sprintf("mend the cause: it is tried again every %s; or fencepost offsets repair FILE --topic %s --record skip",
+				e.cfg.Watch, p.TopicPartition)})
 	}
 	e.pokeKeeper()
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +18,7 @@ func (e *Engine) fixEnds(ctx context.Context, s *settling) error {
 	for {
 		silent, err := e.askEnds(ctx, s)
 		if err == nil && silent == "" {
+			e.askTwice(ctx, s)
 			return nil
 		}
 		if time.Now().After(until) {
@@ -85,6 +88,27 @@ func (e *Engine) fixEnd(tp fencepost.TopicPartition, b fencepost.Bounds, s *sett
 	}
 }
 
+// askTwice asks again about the positions that the log seems to contradict (law 5): a broker that lagged behind gave an
+// end that is too low, and no partition is to be waited for because of it.
+func (e *Engine) askTwice(ctx context.Context, s *settling) {
+	tps := slices.Collect(maps.Keys(e.contradicted))
+	if len(tps) == 0 {
+		return
+	}
+	s.verdicts = map[fencepost.TopicPartition]verdict{}
+	answers := map[fencepost.TopicPartition][]fencepost.Answer{}
+	for range 2 {
+		s.bounds(ctx, tps, answers)
+	}
+	for _, tp := range tps {
+		last := answers[tp][len(answers[tp])-1]
+		if d := s.judge(tp, answers[tp]); last.Err == nil && d.Action == fencepost.Resume {
+			delete(e.contradicted, tp)
+			e.ends[tp] = e.endOf(last.Bounds)
+		}
+	}
+}
+
 // endOf is where a partition ends for this run's isolation.
 func (e *Engine) endOf(b fencepost.Bounds) fencepost.Offset {
 	if e.cfg.Uncommitted {
@@ -112,9 +136,11 @@ func (e *Engine) checkEnd(ctx context.Context) {
 		}
 		p.lane.mu.Unlock()
 	}
+	if len(open) > 0 || len(stuck) == 0 {
+		e.stuckSince = time.Time{}
+	}
 	switch {
 	case len(open) > 0:
-		e.stuckSince = time.Time{}
 	case len(stuck) > 0:
 		e.waitForStuck(stuck)
 	case e.othersDone(ctx, here):

@@ -23,6 +23,7 @@ type world struct {
 		topics    map[string]*fakeTopic
 		committed map[fencepost.TopicPartition]fencepost.Mirror
 		silent    map[fencepost.TopicPartition]bool
+		hung      bool            // requests for the mirror are not answered
 		hidden    map[string]bool // :: topic -> no broker says anything of it
 		fresh     chan struct{}   // closed and replaced whenever something changes
 	}
@@ -271,7 +272,14 @@ func (r records) Read(i int, rec *fencepost.Record) {
 	rec.TopicPartition = tp
 }
 func (r records) Recycle(int, int) {}
-func (r records) Size() int        { return 100 * len(r) }
+
+// Size is at least 100 bytes an entry, so that small ones are easy to count.
+func (r records) Size() (n int) {
+	for i := range r {
+		n += max(100, len(r[i].Value))
+	}
+	return n
+}
 
 func (w *world) id(topic string) fencepost.TopicID {
 	w.mu.Lock()
@@ -333,7 +341,14 @@ func (w *world) Mirrored(context.Context, fencepost.Group) (map[fencepost.TopicP
 	return out, nil
 }
 
-func (w *world) Mirror(_ context.Context, _ fencepost.Group, marks map[fencepost.TopicPartition]fencepost.Mirror) error {
+func (w *world) Mirror(ctx context.Context, _ fencepost.Group, marks map[fencepost.TopicPartition]fencepost.Mirror) error {
+	w.mu.Lock()
+	hung := w.mu.hung
+	w.mu.Unlock()
+	if hung {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for tp, m := range marks {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"regexp"
 	"strings"
 	"testing"
@@ -81,6 +83,27 @@ func TestConnectionFaults(t *testing.T) {
 		defer cancel()
 		_, err := s.Describe(ctx)
 		wantFault(t, err, "broker-silent")
+	})
+	t.Run("another service", func(t *testing.T) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+				go func() { _, _ = io.Copy(io.Discard, conn); conn.Close() }()
+			}
+		}()
+		f := wantFault(t, open(t, Config{Brokers: []string{l.Addr().String()}}).Ping(t.Context()), "broker-silent")
+		if want := l.Addr().String() + " answers, but not as a Kafka broker does: another service listens there"; f.Error() != want || f.Passing {
+			t.Errorf("says %q, passing %v, want %q", f, f.Passing, want)
+		}
 	})
 	t.Run("advertised elsewhere", func(t *testing.T) {
 		c := fake(t)

@@ -165,11 +165,20 @@ func (s *Source) connection(ctx context.Context, address string, err error) *fen
 	case connected && !s.cfg.TLS.Enabled && speaksTLS(ctx, address):
 		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.enabled: true",
 			Err: fmt.Errorf("%s hung up at the first byte: it speaks TLS, the file says plain", address)}
+	case notKafka(err):
+		return &fencepost.Fault{Code: "broker-silent", Help: "mend source.brokers: a broker's own port, 9092 by default",
+			Err: fmt.Errorf("%s answers, but not as a Kafka broker does: another service listens there", address)}
 	case hungUp && !s.everJoined(): // else it is a broker that goes down, or comes up
 		return s.sasl(address, err)
 	}
 	return &fencepost.Fault{Code: "broker-silent", Passing: true, Help: "start it, or mend source.brokers; to try one: fencepost broker",
 		Err: fmt.Errorf("no broker answered: %s: %w", address, plainly(err))}
+}
+
+// notKafka reports whether what came back can not be a broker's: the client read the first bytes of another protocol as
+// the length of an answer. It has no name for that but its text.
+func notKafka(err error) bool {
+	return strings.Contains(err.Error(), "BrokerMaxReadBytes") || strings.Contains(err.Error(), "invalid large response size")
 }
 
 const tryTimeout = 2 * time.Second

@@ -38,9 +38,9 @@ type memory struct {
 const (
 	firstRatio = 4 // before anything was seen
 	// parts is how many fetches the budget of one half is cut into. A fetched answer is one block of memory for all its
-	// partitions, freed with the last record of the last of them, so several live side by side: with 1, 3 M flights
-	// took 340 MiB, with 4 235, with 8 205, at the same CPU.
-	parts = 8
+	// partitions, freed with the last record of the last of them, so several live side by side. Small fetches cost the
+	// bare loop's speed (1: none, 2: a tenth, 4: a quarter, 8: two fifths), large ones memory.
+	parts = 2
 	// The brokers' own defaults: larger fetches hurt (kafka-facts, client 9).
 	maxFetch     = 50 << 20
 	maxPartition = 1 << 20

@@ -115,7 +115,7 @@ func (s *Sink) checkLedger(ctx context.Context) fencepost.Finding {
 		return finding("ledger", err)
 	}
 	denied := func(text string) fencepost.Finding {
-		return fencepost.Finding{Subject: "ledger", Text: text, Code: "database-denied", Help: ddlHelp}
+		return fencepost.Finding{Subject: "ledger", Text: text, Code: "database-denied", Help: ownerHelp}
 	}
 	made := strings.Join(f.missing, ", ")
 	switch {

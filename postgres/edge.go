@@ -17,6 +17,9 @@ import (
 
 const ddlHelp = `fencepost ddl FILE | psql "$DATABASE_URL"`
 
+// ownerHelp is for a user that may not do it itself.
+const ownerHelp = `as the owner of the tables: fencepost ddl FILE | psql OWNER_URL   (its GRANT lines are for the user of dsn)`
+
 // newer is the refusal of a ledger that a newer program wrote.
 func newer(v int) error {
 	return &fencepost.Fault{Code: "ledger-newer", Exit: 4,
@@ -75,11 +78,11 @@ func (s *session) server(pg *pgconn.PgError) error {
 	fault := func(code, help string) error { return &fencepost.Fault{Code: code, Err: said, Help: help} }
 	switch pg.Code {
 	case "42P01":
-		return fault("table-not-found", ddlHelp)
+		return fault("table-not-found", ddlHelp+"   (the ledger and sink.table; tables that your SQL names are yours to create)")
 	case "42703":
 		return fault("column-missing", "add the column to the table, or mend the schema or the SQL")
 	case "42501":
-		return fault("database-denied", "the GRANT of: "+ddlHelp)
+		return fault("database-denied", ownerHelp)
 	case "3D000":
 		return fault("database-not-found", "create it, or mend the dsn")
 	case "53100":

@@ -128,3 +128,14 @@ func (t turn) take(ctx context.Context) error {
 }
 
 func (t turn) give() { <-t }
+
+// Address is the database of a dsn as people name it, without a password: postgres://app@localhost:5432/shop.
+//
+// Errors: *fencepost.Fault dsn-invalid.
+func Address(dsn string) (string, error) {
+	c, err := parseDSN(dsn)
+	if err != nil {
+		return "", err
+	}
+	return "postgres://" + c.User + "@" + place(c) + "/" + c.Database, nil
+}

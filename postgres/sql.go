@@ -179,6 +179,9 @@ func plain(name string) string {
 			return ident(name)
 		}
 	}
+	if name == "" || keywords[name] {
+		return ident(name)
+	}
 	return name
 }
 

@@ -102,6 +102,10 @@ func TestDDL(t *testing.T) {
 			t.Errorf("DDL lacks %q:\n%s", want, sql)
 		}
 	}
+	words := []fencepost.ColumnSpec{{Name: "order", Type: fencepost.Int}, {Name: "user", Type: fencepost.Text}, {Name: "name", Type: fencepost.Text}}
+	if sql := DDL(Config{Table: "table", Key: []string{"order"}}, words); !strings.Contains(sql, `"table" ("order" bigint, "user" text, name text, PRIMARY KEY ("order"))`) {
+		t.Errorf("reserved words are not quoted:\n%s", sql)
+	}
 	if sql := DDL(Config{Table: "flights", DSN: "postgres://Etl@localhost/shop"}, columns); !strings.Contains(sql, `INSERT ON fencepost_moves, flights TO "Etl";`) {
 		t.Errorf("the grants are not for the user of dsn:\n%s", sql)
 	}

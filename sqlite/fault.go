@@ -73,9 +73,7 @@ func fault(path string, err error) error {
 		f.Err = fmt.Errorf("%s: another process has held its lock for %s; nothing happened", name, patience)
 		f.Help = "find it and let it go on or kill it: fuser -v " + path
 	case sqlite.ResultFull:
-		f.Code, f.Passing = "disk-full", true
-		f.Err = fmt.Errorf("%s: no space left; the batch was rolled back, nothing is lost", name)
-		f.Help = "free space and start it again; run waits by itself"
+		return full(path, nil)
 	case sqlite.ResultReadOnly, sqlite.ResultPerm:
 		f.Code = "database-denied"
 		f.Err = fmt.Errorf("%s: this user may not write it: %s", name, message(err))
@@ -87,6 +85,9 @@ func fault(path string, err error) error {
 		f.Code = "database-damaged"
 		f.Help = fmt.Sprintf("sqlite3 %s 'PRAGMA integrity_check'; then restore a backup: rows and positions go back together", path)
 	case sqlite.ResultIOErr:
+		if noRoom(path) {
+			return full(path, nil)
+		}
 		f.Code, f.Passing = "database-io", true
 		f.Err = fmt.Errorf("%s: %s; the batch was rolled back, nothing is lost", name, message(err))
 		f.Help = "look at the disk and the file system: dmesg; run tries again by itself"
@@ -127,7 +128,22 @@ func commitFault(path string, err error) error {
 	case sqlite.ResultConstraint:
 		return rejected("", err)
 	}
+	if noRoom(path) {
+		return full(path, fencepost.ErrUnknown)
+	}
 	return fmt.Errorf("commit to %s: %w: %w", filepath.Base(path), fencepost.ErrUnknown, err)
+}
+
+// full is the fault of a disk without room, or of a file that may not grow. Where outcome is ErrUnknown, the next
+// compare-and-set tells whether the batch stands.
+func full(path string, outcome error) *fencepost.Fault {
+	f := &fencepost.Fault{Code: "disk-full", Passing: true, Exit: 1,
+		Help: "free space, or raise the limit (ulimit -f), and start it again; run waits by itself"}
+	f.Err = fmt.Errorf("%s: no space left; the batch was rolled back, nothing is lost", filepath.Base(path))
+	if outcome != nil {
+		f.Err = fmt.Errorf("%s: no space left, nothing is lost: %w", filepath.Base(path), outcome)
+	}
+	return f
 }
 
 // message is what SQLite itself says, without the driver's prefixes.

@@ -168,5 +168,8 @@ func quoteIfNeeded(name string) string {
 			return quote(name)
 		}
 	}
+	if keywords[strings.ToLower(name)] {
+		return quote(name)
+	}
 	return name
 }

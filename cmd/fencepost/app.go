@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,8 +110,8 @@ func (a *app) fail(err error) int {
 	fault := faultOf(err)
 	exit := max(fault.Exit, 1)
 	switch {
-	case a.output == "json" && !a.said:
-		a.json(object{"format", 1, "command", a.command,
+	case a.output != "table" && a.output != "wide" && a.output != "csv" && !a.said:
+		a.document(object{"format", 1, "command", a.command,
 			"error", object{"code", fault.Code, "message", fault.Error(), "help", a.as(fault.Help), "exit", exit}})
 	case !a.logged:
 		a.printFault(fault)
@@ -135,7 +136,11 @@ func usage(help, format string, args ...any) error {
 func (a *app) printFault(f *fencepost.Fault) {
 	t := a.terminal(a.stderr)
 	head := "error[" + f.Code + "]: "
-	fmt.Fprintf(a.stderr, "%s%s\n", t.Paint(screen.Red, strings.TrimSuffix(head, ": "))+": ", screen.Wrap(screen.Printable(f.Error()), 2, t.Width))
+	what, list, _ := strings.Cut(screen.Printable(f.Error()), "\n")
+	fmt.Fprintf(a.stderr, "%s%s\n", t.Paint(screen.Red, strings.TrimSuffix(head, ": "))+": ", screen.Wrap(what, 2, t.Width))
+	if list != "" {
+		fmt.Fprintln(a.stderr, list)
+	}
 	for i, line := range strings.Split(screen.Printable(a.as(f.Help)), "\n") {
 		switch {
 		case f.Help == "":
@@ -149,8 +154,8 @@ func (a *app) printFault(f *fencepost.Fault) {
 
 // invalid prints the findings of a file, on stdout where a check was asked for, and how many there are.
 func (a *app) invalid(e *pipeline.Invalid, after string) {
-	if a.output == "json" && !a.said {
-		a.json(findingsJSON(a.command, e))
+	if (a.output == "json" || a.output == "yaml") && !a.said {
+		a.document(findingsJSON(a.command, e))
 		return
 	}
 	out := a.stderr
@@ -232,6 +237,7 @@ func (a *app) root() *cobra.Command {
 // verbs makes the commands, in the order of the help screen. A new verb is one line here, and one in top.
 var verbs = []func(*app) *cobra.Command{
 	(*app).initVerb, (*app).checkVerb, (*app).ddlVerb, (*app).runVerb,
+	(*app).offsetsVerb, (*app).movesVerb, (*app).auditVerb,
 	(*app).brokerVerb, (*app).quickstartVerb, (*app).versionVerb, (*app).completionVerb,
 }
 
@@ -241,8 +247,8 @@ func (a *app) common(cmd *cobra.Command, _ []string) error {
 	output := a.output
 	a.output = "table" // so that an error about -o is a line
 	switch {
-	case output != "table" && output != "json":
-		return usage("-o table, or -o json", "-o %s: not a form of output", output)
+	case !slices.Contains(outputs(cmd), output):
+		return usage("-o "+strings.Join(outputs(cmd), ", or -o "), "-o %s: not a form of output", output)
 	case a.color != "auto" && a.color != "always" && a.color != "never":
 		return usage("--color auto, always or never", "--color %s: not one of its words", a.color)
 	case a.timeout <= 0:
@@ -250,6 +256,14 @@ func (a *app) common(cmd *cobra.Command, _ []string) error {
 	}
 	a.output = output
 	return nil
+}
+
+// outputs is the forms of -o that a verb has: the verbs that print tables have more of them.
+func outputs(cmd *cobra.Command) []string {
+	if manuals[verbPath(cmd)].tables {
+		return []string{"table", "wide", "json", "yaml", "csv"}
+	}
+	return []string{"table", "json"}
 }
 
 // noSuchVerb refuses a first word that is no verb, naming the nearest.
@@ -289,7 +303,7 @@ func (a *app) noArguments(cmd *cobra.Command, args []string) error {
 
 // lacking prints the usage line and two examples of a verb that lacks its argument.
 func (a *app) lacking(cmd *cobra.Command) error {
-	m := manuals[cmd.Name()]
+	m := manuals[verbPath(cmd)]
 	fmt.Fprintf(a.stderr, "Usage: %s\n\n%s", a.as(m.usage), a.examples(m.examples[:min(2, len(m.examples))]))
 	return exited(2)
 }

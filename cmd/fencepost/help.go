@@ -38,7 +38,7 @@ func (a *app) helpVerb() *cobra.Command {
 				a.printTop(a.stdout, cmd.Root())
 				return nil
 			}
-			word := strings.TrimSuffix(strings.TrimPrefix(args[0], "error["), "]")
+			word := strings.TrimSuffix(strings.TrimPrefix(strings.Join(args, " "), "error["), "]")
 			if page, err := codes.ReadFile("codes/" + word + ".md"); err == nil {
 				fmt.Fprint(a.stdout, a.as(string(page)))
 				return nil

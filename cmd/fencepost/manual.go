@@ -19,6 +19,7 @@ type manual struct {
 	flags    []string // "--execute  do it"; a test holds them to the flags that there are
 	exit     string
 	see      string
+	tables   bool // it prints tables: -o wide, yaml and csv too
 }
 
 type example struct{ command, note string }
@@ -26,15 +27,21 @@ type example struct{ command, note string }
 // manuals are the help screens, each defined beside its verb. :: verb -> its screen
 var manuals = map[string]manual{
 	"init": initManual, "check": checkManual, "ddl": ddlManual, "run": runManual,
+	"offsets": offsetsManual, "offsets show": offsetsShowManual, "offsets set": offsetsSetManual, "offsets repair": offsetsRepairManual, "moves": movesManual, "audit": auditManual,
 	"broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,
 }
 
+// verbPath is a command's words behind the program's name: run, offsets show.
+func verbPath(cmd *cobra.Command) string {
+	return strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), "fencepost"), " ")
+}
+
 // commandWord finds the program's name where a command begins: before a verb or a flag.
-var commandWord = regexp.MustCompile(`\bfencepost (--?[a-z]|quickstart|init|check|ddl|run|broker|version|completion|help|[A-Z])`)
+var commandWord = regexp.MustCompile(`\bfencepost (--?[a-z]|quickstart|init|check|ddl|run|offsets|moves|audit|broker|version|completion|help|[A-Z])`)
 
 // help prints the screen of a verb, or of the program.
 func (a *app) help(cmd *cobra.Command, _ []string) {
-	if m, ok := manuals[cmd.Name()]; ok && cmd.HasParent() {
+	if m, ok := manuals[verbPath(cmd)]; ok && cmd.HasParent() {
 		a.printManual(a.stdout, m)
 		return
 	}
@@ -79,6 +86,9 @@ var top = []struct{ heading, verb, text string }{
 	{"", "check", "lint, connect, derive the promise and say why"},
 	{"", "ddl", "tables and least grants"},
 	{"", "run", "consume; --until end|TIME, --resume"},
+	{"Offsets", "offsets", "show  repair  set"},
+	{"", "moves", "history; --gaps for losses only"},
+	{"", "audit", "prove the chain and the sink's rows"},
 	{"Also", "broker", "an embedded one, on disk: --listen HOST:PORT --dir PATH"},
 }
 
@@ -110,6 +120,6 @@ func (a *app) printTop(w io.Writer, root *cobra.Command) {
 		}
 	}
 	fmt.Fprintf(w, "%-13s%s\n\n", "", strings.Join(append(also, "help CODE"), "  "))
-	fmt.Fprint(w, "Everywhere:  -o table|json  -q  -v  --timeout 10s  --color auto  --no-progress\n"+
+	fmt.Fprint(w, "Everywhere:  -o table|wide|json|yaml|csv  -q  -v  --timeout 10s  --color auto  --no-progress\n"+
 		"Exit codes:  0 ok  1 error  2 usage  3 findings  4 refused for safety, nothing changed\n")
 }

@@ -160,7 +160,7 @@ func (a *app) quickstartNext(flags quickstartFlags, folder, broker string) []qui
 	if flags.dir != "" {
 		dir = " --dir " + word(flags.dir)
 	}
-	add("the same kills; the broker stays", "fencepost quickstart%s --seed %d --keep", dir, flags.seed)
+	add("the same plan; the broker stays", "fencepost quickstart%s --seed %d --keep", dir, flags.seed)
 	add("", "fencepost init --brokers HOST:9092 --topic TOPIC --sink postgres")
 	return hints
 }

@@ -97,7 +97,7 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 	log := a.log(f, who)
 	hears := a.listener(f, log, who, until.Set())
 	err = a.consume(parent, f, hears, log, func(cfg *engine.Config) {
-		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who, cfg.Events = until, flags.wait, flags.resume, who, hears.Event
+		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who, cfg.Events = until, flags.wait, flags.resume, who, a.remedied(f, hears.Event)
 	})
 	if errors.Is(err, engine.ErrCutShort) {
 		return exited(1) // the last line of the run says so
@@ -109,6 +109,17 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 		log.Failed(fault.Code, fault.Error(), a.as(fault.Help))
 	}
 	return err
+}
+
+// remedied puts the file's name, and how the program was called, into the remedies of events.
+func (a *app) remedied(f *pipeline.File, hear func(engine.Event)) func(engine.Event) {
+	return func(ev engine.Event) {
+		if p, ok := ev.(engine.Parked); ok {
+			p.Help = a.as(f.Remedy(p.Help))
+			ev = p
+		}
+		hear(ev)
+	}
 }
 
 // consume opens the pipeline and runs it until it is done, or until the first signal.
@@ -124,10 +135,20 @@ func (a *app) consume(parent context.Context, f *pipeline.File, hears listener, 
 		return err
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
+	if err := a.reach(ctx, o); err != nil {
+		return err
+	}
 	hears.Began(f.Topic(), o.Describe(ctx, a.timeout), f.Into(), f.Promise().Words)
 	cfg := o.Config()
 	more(&cfg)
 	return engine.Run(ctx, cfg)
+}
+
+// reach asks the brokers once before anything else: it knows best what stands in the way, and says so within --timeout.
+func (a *app) reach(ctx context.Context, o *pipeline.Opened) error {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	return o.Source.Ping(ctx)
 }
 
 // interruptible gives a context that ends at the first SIGINT or SIGTERM. From then on a second one has the effect

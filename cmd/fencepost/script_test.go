@@ -169,6 +169,8 @@ var varying = []struct {
 	{regexp.MustCompile(`cluster [\w-]{22}`), "cluster CLUSTER"},
 	{regexp.MustCompile(`topic ID [\w-]{22}`), "topic ID TOPIC-ID"},
 	{regexp.MustCompile(`(?m)^(ledger +ok +)[0-9a-f]{8}`), "${1}LEDGER"},
+	{regexp.MustCompile(`\b(\d+ms|\d[\d.]*s) ago`), "Ns ago"},
+	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d`), "DATE AND TIME"},
 	{regexp.MustCompile(`SQLite \d+\.\d+\.\d+`), "SQLite VERSION"},
 	{regexp.MustCompile(`Apache Kafka [\d.]+`), "Apache Kafka VERSION"},
 }

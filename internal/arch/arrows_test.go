@@ -40,7 +40,8 @@ var arrows = []arrow{
 	{[]string{"internal/broker/...", "internal/flights/...", "internal/servers/..."}, []string{".", "internal/broker/...", "internal/flights/...",
 		"internal/servers/..."}, []string{"..."}},
 	{[]string{"internal/sim/..."}, []string{".", "engine/...", "kafka/...", "memory", "ledgertest", "internal/broker/...", "internal/sim/..."}, []string{"..."}},
-	{[]string{"internal/admin/...", "internal/dash/..."}, []string{".", "engine/...", "internal/admin/...", "internal/dash/...", "internal/pipeline"}, []string{"..."}},
+	{[]string{"internal/admin"}, []string{"."}, nil},
+	{[]string{"internal/dash/..."}, []string{".", "engine/...", "internal/admin", "internal/dash/...", "internal/pipeline"}, []string{"..."}},
 	{[]string{"internal/pipeline/..."}, []string{"..."}, []string{"..."}},
 	{[]string{"cmd/...", "bench/...", "examples/..."}, []string{"..."}, []string{"..."}},
 }

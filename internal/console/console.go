@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -124,7 +125,11 @@ func (c *Console) Event(e engine.Event) {
 			screen.Count(e.From), screen.Count(e.To)), "", screen.Yellow)
 	case engine.Retrying:
 		if c.cfg.Verbose || e.Attempt >= 2 || e.Lane < 0 {
-			c.happened("retrying", fmt.Sprintf("%s in %s: %v", e.What, screen.Duration(e.In), e.Err), screen.Yellow)
+			text := fmt.Sprintf("%s in %s: %v", e.What, screen.Duration(e.In), e.Err)
+			if f, ok := errors.AsType[*fencepost.Fault](e.Err); ok && f.Help != "" {
+				text += ". help: " + f.Help
+			}
+			c.happened("retrying", text, screen.Yellow)
 		}
 	case engine.Revoked:
 		c.revoked(e)
@@ -233,9 +238,10 @@ func (c *Console) revoked(e engine.Revoked) {
 	if c.mu.interrupted || len(e.Partitions) == 0 || c.cfg.Ends {
 		return
 	}
-	text := screen.Plural(len(e.Partitions), "partition") + " to another worker"
 	if e.Lost {
-		text += ", taken before they were let go: what was not committed is dropped"
+		c.happened("lost", screen.Plural(len(e.Partitions), "partition")+": the group gave them away, or the brokers are out of reach. "+
+			"What was not committed is dropped, and read again by whoever holds them next", screen.Yellow)
+		return
 	}
-	c.happened("let go", text, screen.Dim)
+	c.happened("let go", screen.Plural(len(e.Partitions), "partition")+" to another worker", screen.Dim)
 }

@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -162,7 +163,11 @@ func (l *Log) standing(e engine.Event) {
 	case engine.Blocked:
 		l.slog.Warn("partition blocked", at(e.TopicPartition), "offset", int64(e.Offset), "since", e.Since)
 	case engine.Retrying:
-		l.slog.Warn("retrying", "what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in_ms", e.In, "unknown", e.Unknown, "error", text(e.Err))
+		as := []any{"what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in_ms", e.In, "unknown", e.Unknown, "error", text(e.Err)}
+		if f, ok := errors.AsType[*fencepost.Fault](e.Err); ok {
+			as = append(as, "code", f.Code, "help", f.Help)
+		}
+		l.slog.Warn("retrying", as...)
 	case engine.MirrorFailed:
 		l.slog.Debug("mirror failed", "error", text(e.Err))
 	case engine.Progress:

@@ -185,8 +185,8 @@ func TestParseDuration(t *testing.T) {
 		{"5s", 5 * time.Second, true}, {"12m40s", 760 * time.Second, true}, {"6d4h", 148 * time.Hour, true}, {"2d", 48 * time.Hour, true},
 		{"0", 0, true}, {"5", 0, false}, {"-1s", 0, false}, {"", 0, false}, {"d", 0, false}, {"99999d", 0, false}, {"1h d", 0, false},
 	} {
-		if got, ok := parseDuration(c.text); got != c.want || ok != c.ok {
-			t.Errorf("parseDuration(%q): got %v, %t, want %v, %t", c.text, got, ok, c.want, c.ok)
+		if got, ok := ParseDuration(c.text); got != c.want || ok != c.ok {
+			t.Errorf("ParseDuration(%q): got %v, %t, want %v, %t", c.text, got, ok, c.want, c.ok)
 		}
 	}
 }

@@ -196,7 +196,10 @@ func named(err error) *fencepost.Fault {
 }
 
 // fileWord is where a remedy of a room, which knows no file, names one.
-var fileWord = regexp.MustCompile(`(\bfencepost [a-z]+) FILE\b`)
+var fileWord = regexp.MustCompile(`(\bfencepost [a-z]+(?: [a-z]+)?) FILE\b`)
+
+// Remedy puts what only the file knows into a remedy that an event brings: its own name, and the lines of its keys.
+func (f *File) Remedy(help string) string { return f.pointed(help) }
 
 // pointed adds the line to each key of the file that a remedy names, and puts the file's name into commands.
 func (f *File) pointed(help string) string {

@@ -44,7 +44,7 @@ func parse(k *key, text string) (v any, want string) {
 		}
 		return n, ""
 	case kindDuration:
-		d, ok := parseDuration(text)
+		d, ok := ParseDuration(text)
 		if !ok {
 			return nil, "a duration: ms, s, m, h, d"
 		}
@@ -93,9 +93,9 @@ func parseSize(s string) (int64, bool) {
 	return 0, false
 }
 
-// parseDuration reads what time.ParseDuration reads, and days: 6d4h. A bare number other than 0 is refused, since
+// ParseDuration reads what time.ParseDuration reads, and days: 6d4h. A bare number other than 0 is refused, since
 // nobody can say its unit.
-func parseDuration(s string) (time.Duration, bool) {
+func ParseDuration(s string) (time.Duration, bool) {
 	days := time.Duration(0)
 	if before, after, ok := strings.Cut(s, "d"); ok {
 		n, err := strconv.Atoi(before)

@@ -106,7 +106,7 @@ func TestRunThatDoublesIsNotProven(t *testing.T) {
 	if err := Run(t.Context(), cfg); !errors.Is(err, ErrNotProven) {
 		t.Fatalf("got %v, want ErrNotProven\n%s%s", err, story.String(), out.String())
 	}
-	if !regexp.MustCompile(`(?m)^NOT PROVEN    \d+ rows doubled; delays: `).MatchString(out.String()) {
+	if !regexp.MustCompile(`(?m)^NOT PROVEN    [\d,]+ rows doubled; delays: `).MatchString(out.String()) {
 		t.Errorf("the proof does not say what speaks against it:\n%s", out.String())
 	}
 	if report.Proven || report.Exit != 3 || report.Run.Doubled == 0 || report.Run.Rows != report.Truth.Rows+report.Run.Doubled {

@@ -179,7 +179,8 @@ func (p *proof) end(look Look, took time.Duration, folder string) string {
 	return paint(look, screen.Bold, "PROVEN") + paragraph(look, "", text)[len("PROVEN"):]
 }
 
-// next lists commands. A comment that does not fit stands on a line of its own: commands are never wrapped.
+// next lists commands, to be pasted as they stand: what is said about one is a comment of the shell. A comment that
+// does not fit stands on a line of its own; commands are never wrapped.
 func next(look Look, hints []Hint) string {
 	var b strings.Builder
 	for i, h := range hints {
@@ -190,10 +191,10 @@ func next(look Look, hints []Hint) string {
 		line := fmt.Sprintf("%-14s%s", label, h.Command)
 		switch {
 		case h.About == "":
-		case look.Width == 0 || utf8.RuneCountInString(line)+5+len(h.About) <= look.Width:
-			line += "     " + paint(look, screen.Dim, h.About)
+		case look.Width == 0 || utf8.RuneCountInString(line)+4+len(h.About) <= look.Width:
+			line += "  " + paint(look, screen.Dim, "# "+h.About)
 		default:
-			line += "\n" + strings.Repeat(" ", 16) + paint(look, screen.Dim, screen.Wrap(h.About, 16, look.Width))
+			line += "\n" + strings.Repeat(" ", 16) + paint(look, screen.Dim, "# "+screen.Wrap(h.About, 18, look.Width))
 		}
 		b.WriteString(line + "\n")
 	}

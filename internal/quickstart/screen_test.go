@@ -45,7 +45,7 @@ func screenOf(look Look, p *proof) string {
 	h.story.killed(&kill{worker: 3, pid: 41260, at: began.Add(10 * time.Second), rows: 184_225, back: 900 * time.Millisecond})
 	text := p.table(look) + "\n" + p.delaysLine(look) + p.chainLine(look) + "\n" + p.end(look, 15100*time.Millisecond, "fencepost-quickstart") + "\n" +
 		next(look, []Hint{{"sqlite3 fencepost-quickstart/quickstart.db 'SELECT * FROM delays LIMIT 5'", ""},
-			{"fencepost quickstart --seed 20261121 --keep", "the same kills; the broker stays"}})
+			{"fencepost quickstart --seed 20261121 --keep", "the same plan; the broker stays"}})
 	return err.String() + "\n" + text
 }
 

@@ -1,13 +1,43 @@
-// Package scenarios holds tests only: the engine with the real rooms on real Apache Kafka, Postgres and SQLite, one test
-// a scenario.
+// Package scenarios holds tests only: the engine with its real rooms, on real Apache Kafka and real Postgres, and on
+// SQLite where a scenario is about the store. One test is one behaviour that the suites of other programs demand of
+// themselves; its name begins with the scenario's: TestL12RetentionEmptiesAnAppliedLog.
 //
-// The names say which: R reading, T transactions, L bounds and loss, recreation and truncation, C ledger, restart and
-// concurrency. They are behaviours that the test suites of Kafka's other consumers demand, and faults that were met. What
-// can be shown in virtual time stands in package engine, and what one room alone promises in that room; here is what needs
-// a real broker's log, or a real process that is killed or stopped.
+// # Why
 //
-// flights_test.go is the largest of them: 3,000,000 flights into Postgres by two workers that are killed 20 times, beside a
-// control that has to count wrong.
+// The engine's own tests run in virtual time against a broker in memory, by the thousand. That broker does what its
+// author believes of Kafka. Here the same behaviours are held against the real one: its markers, its epochs, its
+// retention, its groups, its restarts; and against the real store: its locks, its sessions, its COPY.
 //
-// Every test is tagged realservers. Each waits for facts (an event, a row, a position), never for a time.
+//	R   ranges and reading          start, null and empty, what was prefetched
+//	T   transactions                stable offset, markers, aborted records
+//	L   bounds, loss, recreation    each verdict of Reconcile, made by doing it to a broker
+//	C   ledger and concurrency      overlaps, rewinds, zombies, stopped workers, user SQL
+//	flights_test.go                 3,000,000 flights, two workers, 20 kills, against their known sums
+//
+// # How a test is made
+//
+//	scene    one test's part of the world: topics, a group, a database of its own
+//	  |-- store     where rows and ledger are, looked at beside the rooms
+//	  |-- worker    an engine in this process; its events are kept, and waited for
+//	  |     `-- gate, hooked    a hand between the engine and a lane: holds a batch back, looks at it, spoils it
+//	  `-- process   a worker of its own (this binary again, or fencepost): stopped with SIGSTOP, killed with SIGKILL
+//
+// # Laws
+//
+//  1. A test waits for facts: an event, a row, a position, the state of a session. A wait ends by the fact, or fails
+//     after thirty seconds; no test's outcome depends on a sleep.
+//  2. The table that rows go to has no key: what is applied twice stands there twice.
+//  3. Where a test is about a guard, a control runs without it and must show the harm; else the test tests nothing.
+//  4. Workers read the brokers and the ledger every 300 ms, so that what is noticed within the watch interval is noticed
+//     while a test waits. Nothing else differs from a worker in production.
+//
+// # How it fails
+//
+// With the sentence that was waited for, and the worker's events or the end of the process's log.
+//
+// # What it does not do
+//
+// It has one broker: leaders that move to another replica, unclean elections and partitions without a leader are the
+// engine's and the kafka room's tests (L3, and the first part of L14). A cloned database has its original's identity:
+// L11 tells it by the group's offsets only, see TestL11ClonedDatabase. It measures nothing.
 package scenarios

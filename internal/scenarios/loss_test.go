@@ -4,7 +4,9 @@ package scenarios
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/twmb/franz-go/pkg/kadm"
 )
 
 // everywhere is pattern B's rule, `policy: earliest`.
@@ -419,4 +422,95 @@ func TestL14SilentBroker(t *testing.T) {
 	if p := heard[engine.Parked](wk); len(p) > 0 {
 		t.Errorf("parked: %+v", p)
 	}
+}
+
+// A topic that the worker may not read any more waits too, and goes on once it may again.
+func TestL14UnauthorisedTopic(t *testing.T) {
+	s := onPostgres(t)
+	name := s.topic(1)
+	tp := at(name, 0)
+	user := kadm.NewACLs().Allow("User:" + servers.PlainUser).AllowHosts("*").ResourcePatternType(kadm.ACLPatternLiteral)
+	s.allow(user.Topics(name).Groups(string(s.group)).Operations(kadm.OpRead, kadm.OpDescribe))
+	s.fill(tp, 2)
+	wk := s.run([]string{name}, func(set *setup) {
+		set.kafka.Brokers, set.kafka.TLS = []string{s.broker.SASL}, kafka.TLS{Enabled: true, CA: s.broker.TLS.CA}
+		set.kafka.SASL = kafka.SASL{Mechanism: "PLAIN", Credentials: func(context.Context) (kafka.Credentials, error) {
+			return kafka.Credentials{User: servers.PlainUser, Password: servers.PlainPassword}, nil
+		}}
+		everywhere(set)
+	})
+	s.reached(tp, 2)
+	topic := kadm.NewACLs().Allow("User:"+servers.PlainUser).AllowHosts("*").ResourcePatternType(kadm.ACLPatternLiteral).
+		Topics(name).Operations(kadm.OpRead, kadm.OpDescribe)
+	if _, err := s.adm.DeleteACLs(t.Context(), topic); err != nil {
+		t.Fatal(err)
+	}
+	await(wk, "it waits", func(w engine.Waiting) bool { return w.TopicPartition == tp })
+	s.fill(tp, 2)
+	s.allow(topic)
+	s.eventuallyRows(tp, span(0, 4)...)
+	wk.end()
+	s.wantMoves("start 0 absent>0 0")
+	if p := heard[engine.Parked](wk); len(p) > 0 {
+		t.Errorf("parked: %+v", p)
+	}
+}
+
+// allow adds ACLs.
+func (s *scene) allow(acl *kadm.ACLBuilder) {
+	s.t.Helper()
+	rs, err := s.adm.CreateACLs(s.t.Context(), acl)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, r := range rs {
+		if r.Err != nil {
+			s.t.Fatal(r.Err)
+		}
+	}
+}
+
+// A cloned database has the identity of its original, so that the mirror's ledger says nothing: a worker on it is not
+// refused. What tells is that the group has gone further than the clone, and that is said at its start; the original's
+// rows and positions are not concerned.
+func TestL11ClonedDatabase(t *testing.T) {
+	t.Parallel()
+	server := servers.Postgres(t)
+	dsn := server.Database(t)
+	s := newScene(t, servers.Kafka(t), openPostgresStore(t, dsn, seenDDL))
+	name := s.topic(1)
+	tp := at(name, 0)
+	s.fill(tp, 3)
+	s.toEnd([]string{name}, nil)
+
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	original := strings.TrimPrefix(u.Path, "/")
+	clone := strings.ToLower(servers.Name(t))
+	admin := connect(t, server.DSN("postgres"))
+	exec := func(sql string) error { _, err := admin.Exec(context.WithoutCancel(t.Context()), sql); return err }
+	eventually(t, "the database is cloned", func() error { // with nobody in it
+		return errors.Join(exec("select pg_terminate_backend(pid) from pg_stat_activity where datname = '"+original+"'"),
+			exec("create database "+clone+" template "+original))
+	})
+	t.Cleanup(func() {
+		if err := exec("drop database " + clone + " with (force)"); err != nil {
+			t.Error(err)
+		}
+	})
+	s.store = openPostgresStore(t, dsn, "")
+	s.fill(tp, 2)
+	s.toEnd([]string{name}, nil)
+	s.mirrored(tp, 5)
+
+	second := openPostgresStore(t, server.DSN(clone), "")
+	wk := s.run([]string{name}, func(set *setup) { set.engine.Sink = second.sink(t, "seen", "") })
+	if at := wk.settled(tp, fencepost.MirrorAhead); at.Offset != 3 || !strings.Contains(at.Reason, "the Kafka group holds 5, the ledger 3") {
+		t.Errorf("settled at %d: %s", at.Offset, at.Reason)
+	}
+	wk.end()
+	s.wantRows(tp, span(0, 5)...)
+	s.reached(tp, 5)
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"strings"
 	"sync"
@@ -68,7 +69,9 @@ func runErrand(text string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	if err := e.run(context.Background()); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if err := e.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "errand:", err)
 		return 1
 	}
@@ -136,22 +139,31 @@ func (e errand) stopAt(place string) {
 	if e.Stop != place {
 		return
 	}
+	awake := make(chan os.Signal, 1)
+	signal.Notify(awake, syscall.SIGCONT)
+	defer signal.Stop(awake)
 	fmt.Println("at", place)
 	_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	<-awake // a signal to oneself arrives a little later: the commit must not slip through meanwhile
 }
 
 // process is a worker process, ended by the kernel if this one ends first.
 type process struct {
 	t     *testing.T
 	pid   int
-	lines chan string   // its standard output
+	lines chan string   // what it says of itself; closed when it has ended
 	done  chan struct{} // closed when it has ended and was reaped
 	err   error         // read after done
-	log   *tail         // its standard error
+	log   *tail         // the end of all that it wrote
 }
 
 // send starts a process on an errand.
 func send(t *testing.T, e errand) *process {
+	t.Helper()
+	return launch(t, e.command(t))
+}
+
+func (e errand) command(t *testing.T) *exec.Cmd {
 	t.Helper()
 	text, err := json.Marshal(e)
 	if err != nil {
@@ -159,7 +171,7 @@ func send(t *testing.T, e errand) *process {
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), errandEnv+"="+string(text))
-	return launch(t, cmd)
+	return cmd
 }
 
 // launch starts a worker process. The kernel kills it when the thread that forked it ends, so that thread stays.
@@ -167,7 +179,7 @@ func launch(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{t: t, lines: make(chan string, 1000), done: make(chan struct{}), log: &tail{}}
 	read, write := io.Pipe()
-	cmd.Stdout, cmd.Stderr = write, p.log
+	cmd.Stdout, cmd.Stderr = write, write
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error, 1)
 	go func() {
@@ -186,12 +198,7 @@ func launch(t *testing.T, cmd *exec.Cmd) *process {
 		t.Fatal(err)
 	}
 	p.pid = cmd.Process.Pid
-	go func() {
-		defer close(p.lines)
-		for lines := bufio.NewScanner(read); lines.Scan(); {
-			p.lines <- lines.Text()
-		}
-	}()
+	go p.listen(read)
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
@@ -199,6 +206,28 @@ func launch(t *testing.T, cmd *exec.Cmd) *process {
 		}
 	})
 	return p
+}
+
+// listen keeps what the process writes, and hands on what tests wait for: an errand's words, and in the log of
+// `fencepost run` that it has joined the group.
+func (p *process) listen(out io.Reader) {
+	defer close(p.lines)
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		line := lines.Text()
+		fmt.Fprintln(p.log, line)
+		var entry struct{ Msg, Member string }
+		switch {
+		case strings.HasPrefix(line, "joined "), strings.HasPrefix(line, "at "):
+		case json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "group joined":
+			line = "joined " + entry.Member
+		default:
+			continue
+		}
+		select {
+		case p.lines <- line:
+		default: // nobody has listened for a thousand lines
+		}
+	}
 }
 
 // says waits for a line that begins so, and returns the rest of it.

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/screen"
+)
+
+var auditManual = manual{
+	what: "Prove the chain of moves, the positions, and the sink's rows where they name their records.",
+	examples: []example{
+		{"fencepost audit trips.yaml", "exit 0: every record below the positions is in the sink once"},
+		{"fencepost audit trips.yaml -o json", "for programs"},
+	},
+	usage: "fencepost audit FILE",
+	flags: []string{
+		"-o table|wide|json|yaml|csv",
+	},
+	exit:   "0 proven   1 error   2 usage   3 findings",
+	see:    "moves, offsets show",
+	tables: true,
+}
+
+func (a *app) auditVerb() *cobra.Command {
+	return &cobra.Command{Use: "audit", Args: a.oneFile, ValidArgsFunction: completeFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withRooms(cmd.Context(), args[0], func(ctx context.Context, f *pipeline.File, r admin.Rooms) error {
+				found, err := admin.Prove(ctx, r, admin.AuditOptions{KeepsCommits: f.KeepCommits != fencepost.KeepNone, Upserts: len(f.Sink.Key) > 0})
+				if err != nil {
+					return err
+				}
+				err = a.tellAudit(found, f)
+				if err == nil && found.Faults() > 0 {
+					return exited(3)
+				}
+				return err
+			})
+		}}
+}
+
+func (a *app) tellAudit(found *admin.Audit, f *pipeline.File) error {
+	var findings []object
+	for _, one := range found.Findings {
+		partition := any(one.Partition)
+		if one.Topic == "" {
+			partition = nil
+		}
+		findings = append(findings, object{"subject", one.Subject, "ok", one.OK, "checked", !one.Unchecked, "kind", text(one.Kind),
+			"topic", text(one.Topic), "partition", partition, "text", one.Text})
+	}
+	switch a.output {
+	case "json", "yaml":
+		var rows any
+		if r := found.Rows; r.Checked {
+			rows = object{"expected", r.Expected, "missing", r.Missing, "doubled", r.Doubled, "foreign", r.Foreign, "found", r.Found}
+		}
+		a.document(object{"format", 1, "command", "audit", "group", f.Group, "findings", findings, "rows", rows, "faults", found.Faults()})
+		return nil
+	case "csv":
+		return a.rows(findings, []string{"subject", "ok", "checked", "kind", "topic", "partition", "text"})
+	}
+	a.printAudit(found)
+	return nil
+}
+
+// mostFindings is how many lines of one subject are printed; json has them all.
+const mostFindings = 50
+
+func (a *app) printAudit(found *admin.Audit) {
+	t := a.terminal(a.stdout)
+	said, more := map[string]int{}, 0
+	for _, one := range found.Findings {
+		subject := one.Subject
+		if said[one.Subject] > 0 {
+			subject = ""
+		}
+		if said[one.Subject]++; said[one.Subject] > mostFindings {
+			more++
+			continue
+		}
+		a.printFinding(one, subject, t)
+	}
+	if more > 0 {
+		fmt.Fprintf(a.stdout, "%d more: -o json\n", more)
+	}
+	if r := found.Rows; r.Checked && r.Missing+r.Doubled+r.Foreign > 0 {
+		fmt.Fprintf(a.stdout, "rows         %s expected - %s missing + %s doubled + %s foreign = %s found\n", screen.Count(r.Expected), screen.Count(r.Missing),
+			screen.Count(r.Doubled), screen.Count(r.Foreign), screen.Count(r.Found))
+	}
+	switch n := found.Faults(); {
+	case n > 0:
+		fmt.Fprintf(a.stdout, "%s, nothing was changed.  %s\n", screen.Plural(n, "finding"), t.Paint(screen.Dim, "help: "+a.as("fencepost help audit")))
+	case found.Rows.Checked && found.Repeated:
+		fmt.Fprintln(a.stdout, "Every record below the positions is in the sink, at most as often as commits cover it: positions were rewound.")
+	case found.Rows.Checked:
+		fmt.Fprintln(a.stdout, "Every record below the positions is in the sink exactly once.")
+	}
+}
+
+func (a *app) printFinding(one admin.Finding, subject string, t terminal) {
+	switch {
+	case one.OK:
+		fmt.Fprintf(a.stdout, "%-7s %s   %s\n", subject, t.Paint(screen.Green, "ok"), screen.Wrap(one.Text, 13, t.Width))
+	case one.Unchecked:
+		text := one.Text
+		if one.Topic != "" {
+			text = one.TopicPartition.String() + "  " + text
+		}
+		fmt.Fprintf(a.stdout, "%-7s %s   %s\n", subject, t.Paint(screen.Yellow, "--"), screen.Wrap(screen.Printable(text), 13, t.Width))
+	default:
+		who := ""
+		if one.Topic != "" {
+			who = one.TopicPartition.String() + "  "
+		}
+		fmt.Fprintf(a.stdout, "%-7s %s   %s\n", subject, t.Paint(screen.Red, "--"),
+			screen.Wrap(screen.Printable(who+one.Kind+": "+one.Text), 13, t.Width))
+	}
+}

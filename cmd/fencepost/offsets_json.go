@@ -1,0 +1,79 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/admin"
+)
+
+// viewJSON is the contract of offsets show -o json: within format 1 names only grow.
+func viewJSON(v admin.View, url string) object {
+	roster := []object{}
+	for _, topic := range slices.Sorted(maps.Keys(v.Snapshot.Roster)) {
+		e := v.Snapshot.Roster[topic]
+		roster = append(roster, object{"topic", topic, "topic_id", text(e.TopicID.String()), "partitions", e.Partitions})
+	}
+	positions := []object{}
+	states := map[admin.State]int{}
+	unknown := 0
+	for _, s := range v.Standings {
+		positions = append(positions, standingJSON(s))
+		states[s.State]++
+		if s.Lag < 0 {
+			unknown++
+		}
+	}
+	_, _, lag := v.Totals()
+	return object{"format", 1, "command", "offsets show", "time", utc(v.At), "group", v.Group,
+		"ledger", object{"url", url, "id", text(v.Snapshot.Ledger.String()), "cluster_id", text(v.Snapshot.ClusterID)},
+		"roster", roster,
+		"totals", object{"partitions", len(v.Standings), "blocked", states[admin.Blocked], "waiting", states[admin.Waiting],
+			"parked", states[admin.Parked], "idle", states[admin.Idle], "lag", lag, "lag_unknown", unknown},
+		"positions", positions}
+}
+
+// standingColumns are the columns of offsets show -o csv.
+var standingColumns = []string{"topic", "partition", "position_offset", "position_leader_epoch", "position_fence", "position_topic_id",
+	"bounds_earliest", "bounds_stable", "bounds_end", "bounds_topic_id", "lag", "lag_seconds", "verdict", "state", "at_most", "reason",
+	"last_move_cause", "last_move_time", "last_move_who", "last_move_why"}
+
+func standingJSON(s admin.Standing) object {
+	var bounds, lagSeconds, atMost, last any
+	if s.Bounds.Err == nil {
+		bounds = object{"earliest", s.Bounds.Earliest, "stable", s.Bounds.Stable, "end", s.Bounds.End, "topic_id", text(s.Bounds.TopicID.String())}
+	}
+	if s.LagTime >= 0 {
+		lagSeconds = s.LagTime.Round(time.Millisecond).Seconds()
+	}
+	if s.Decision.Lost > 0 {
+		atMost = s.Decision.Lost
+	}
+	if m := s.Last; m != nil {
+		last = object{"cause", m.Cause.String(), "time", utc(m.At), "who", text(m.Who), "why", text(m.Why)}
+	}
+	reason := s.Reason
+	if s.Bad != nil {
+		reason = s.Bad.Error()
+	}
+	verdict := text(kebab(s.Decision.Verdict.String()))
+	if s.Decision.Verdict == fencepost.VerdictUnset {
+		verdict = nil
+	}
+	return object{"topic", s.Topic, "partition", s.Partition, "position", positionJSON(s.Position), "bounds", bounds, "claim", nil,
+		"lag", known(s.Lag), "lag_seconds", lagSeconds, "verdict", verdict, "state", text(s.State.String()),
+		"at_most", atMost, "reason", text(reason), "last_move", last}
+}
+
+// positionJSON is null for an absent position.
+func positionJSON(p fencepost.Position) any {
+	if p.Absent() {
+		return nil
+	}
+	return object{"offset", p.Offset, "leader_epoch", known(int64(p.LeaderEpoch)), "fence", p.Fence.String(), "topic_id", text(p.TopicID.String())}
+}
+
+// utc is a time for programs.
+func utc(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

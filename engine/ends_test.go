@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/memory"
+)
+
+// laggard is a cluster whose first answer about ends is an old one.
+type laggard struct {
+	*source
+	asked int
+}
+
+func (l *laggard) Cluster() fencepost.Cluster { return l }
+
+func (l *laggard) Describe(ctx context.Context) (fencepost.Description, error) {
+	return l.w.Describe(ctx)
+}
+
+func (l *laggard) Mirrored(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
+	return l.w.Mirrored(ctx, g)
+}
+
+func (l *laggard) Mirror(ctx context.Context, g fencepost.Group, m map[fencepost.TopicPartition]fencepost.Mirror) error {
+	return l.w.Mirror(ctx, g, m)
+}
+
+func (l *laggard) Bounds(ctx context.Context, asks []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds {
+	out := l.w.Bounds(ctx, asks)
+	if l.asked++; l.asked == 1 {
+		for tp, b := range out {
+			b.End, b.Stable = 3, 3
+			out[tp] = b
+		}
+	}
+	return out
+}
+
+// L2, with an end: one answer with an old end is no contradiction, and does not become the run's end.
+func TestUntilEndAsksTwiceAboutAnOldEnd(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		first := w.run(s, nil)
+		synctest.Wait()
+		first.source.assign(tp(0)) // another worker holds it, and stands at its end
+		synctest.Wait()
+		second := w.run(s, func(c *Config) {
+			c.Until.End = true
+			c.Source = &laggard{source: c.Source.(*source)}
+		})
+		<-second.done
+		if second.err != nil {
+			t.Errorf("run until end: %v", second.err)
+		}
+		if err := first.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}

@@ -1,0 +1,289 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Finding is one line of an Audit.
+type Finding struct {
+	Subject string // chain, ledger, rows
+	OK      bool
+	// Unchecked: nothing is said about the subject, and why. It is neither ok nor a fault.
+	Unchecked bool
+	TopicPartition
+	Kind string // hole, overlap, fence, changed, missing, doubled, foreign, verdict; empty where OK
+	Text string // what is so, or what is wrong
+}
+
+// TopicPartition is whom a Finding is about; without a topic it is about all.
+type TopicPartition = fencepost.TopicPartition
+
+// Audit is what was proven, and what was found.
+type Audit struct {
+	Findings []Finding
+	Repeated bool // positions were rewound: some records are covered by more than one commit
+	// Rows sums up: expected - missing + doubled + foreign = found. Set if Checked.
+	Rows struct {
+		Checked                                    bool
+		Expected, Missing, Doubled, Foreign, Found int64
+	}
+}
+
+// Faults is how many findings say that something is wrong.
+func (a *Audit) Faults() (n int) {
+	for _, f := range a.Findings {
+		if !f.OK && !f.Unchecked {
+			n++
+		}
+	}
+	return n
+}
+
+func (a *Audit) fault(subject, kind string, tp TopicPartition, format string, args ...any) {
+	a.Findings = append(a.Findings, Finding{Subject: subject, Kind: kind, TopicPartition: tp, Text: fmt.Sprintf(format, args...)})
+}
+
+func (a *Audit) ok(subject, format string, args ...any) {
+	a.Findings = append(a.Findings, Finding{Subject: subject, OK: true, Text: fmt.Sprintf(format, args...)})
+}
+
+func (a *Audit) unchecked(subject, format string, args ...any) {
+	a.Findings = append(a.Findings, Finding{Subject: subject, Unchecked: true, Text: fmt.Sprintf(format, args...)})
+}
+
+// AuditOptions is what an audit has to know of the pipeline besides its rooms.
+type AuditOptions struct {
+	KeepsCommits bool // keep_commits is not none: a commit without a row in the history is a hole
+	Upserts      bool // the table has a key: rows are written over, and prove nothing
+}
+
+// Prove audits: the chain of recorded moves, the positions against it, and the sink's rows against both. It writes
+// nothing, and holds beside running workers: what they do meanwhile is neither counted nor called wrong.
+func Prove(ctx context.Context, r Rooms, o AuditOptions) (*Audit, error) {
+	if r.History == nil {
+		return nil, &fencepost.Fault{Code: "no-history", Err: fmt.Errorf("the ledger of group %s keeps no history", r.Group)}
+	}
+	a := &Audit{}
+	before, err := r.Ledger.Read(ctx, r.Group)
+	if err != nil {
+		return nil, fmt.Errorf("read ledger: %w", err)
+	}
+	c := newChain(o)
+	for m, err := range r.History.Moves(ctx, r.Group) {
+		if err != nil {
+			return nil, err
+		}
+		c.follow(a, m)
+	}
+	v, err := Look(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	a.Repeated = c.causes[fencepost.CauseRewind] > 0
+	c.sum(a)
+	c.compare(a, before, v)
+	return a, proveRows(ctx, r, o, a, c, before)
+}
+
+// chain follows the recorded moves of each partition.
+//
+//	start     commit        commit       rewind   commit
+//	absent>0  [0 .. 100)    [100 .. 250)  250>200  [200 .. 300)     every Held is the Next before it, under one fence
+//
+// What commits covered is what rows are expected of.
+type chain struct {
+	options AuditOptions
+	stands  map[TopicPartition]fencepost.Position
+	covered map[TopicPartition][]covered
+	bad     bool
+	causes  map[fencepost.Cause]int64
+	merged  int64 // commits of which only the sum is kept
+	unkept  map[TopicPartition]bool
+}
+
+// covered is a range that one or more commits applied, of one incarnation of the topic.
+type covered struct {
+	fencepost.OffsetRange
+	id fencepost.TopicID
+}
+
+func newChain(o AuditOptions) *chain {
+	return &chain{options: o, stands: map[TopicPartition]fencepost.Position{}, covered: map[TopicPartition][]covered{},
+		causes: map[fencepost.Cause]int64{}, unkept: map[TopicPartition]bool{}}
+}
+
+// follow takes the next recorded move.
+func (c *chain) follow(a *Audit, m fencepost.Recorded) {
+	tp := m.TopicPartition
+	held, known := c.stands[tp]
+	c.stands[tp] = m.Next
+	c.link(a, m, held, known)
+	if m.Cause != fencepost.CauseCommit {
+		c.causes[m.Cause]++
+		return
+	}
+	c.causes[m.Cause] += m.Commits
+	if m.Commits > 1 {
+		c.merged += m.Commits
+	}
+	c.cover(tp, covered{fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset}, m.Next.TopicID})
+}
+
+// cover adds a range; neighbours become one.
+func (c *chain) cover(tp TopicPartition, next covered) {
+	if next.Len() <= 0 {
+		return
+	}
+	list := c.covered[tp]
+	if n := len(list); n > 0 && list[n-1].Until == next.From && list[n-1].id == next.id {
+		list[n-1].Until = next.Until
+		return
+	}
+	c.covered[tp] = append(list, next)
+}
+
+// link says whether a move begins where the one before it ended.
+func (c *chain) link(a *Audit, m fencepost.Recorded, held fencepost.Position, known bool) {
+	tp := m.TopicPartition
+	fault := func(kind, format string, args ...any) {
+		c.bad = true
+		a.fault("chain", kind, tp, format, args...)
+	}
+	switch {
+	case !known && !m.Held.Absent():
+		fault("hole", "the history begins with a %s at %s; the start is missing", m.Cause, count(int64(m.Held.Offset)))
+	case !known || m.Held.Holds(held):
+	case m.Held.Absent():
+		fault("hole", "a %s finds no row where one stood at %s: it was deleted", m.Cause, count(int64(held.Offset)))
+	case m.Held.Fence == held.Fence && m.Held.Offset > held.Offset && !c.options.KeepsCommits:
+		c.unkept[tp] = true
+		c.cover(tp, covered{fencepost.OffsetRange{From: held.Offset, Until: m.Held.Offset}, held.TopicID})
+	case m.Held.Offset > held.Offset:
+		fault("hole", "a move ends at %s, the next begins at %s", count(int64(held.Offset)), count(int64(m.Held.Offset)))
+	case m.Held.Offset < held.Offset:
+		fault("overlap", "a move ends at %s, the next begins at %s", count(int64(held.Offset)), count(int64(m.Held.Offset)))
+	default:
+		fault("fence", "another fence at %s than the move before it left: a move is missing", count(int64(held.Offset)))
+	}
+}
+
+// sum tells what the chain is made of, if nothing is wrong with it.
+func (c *chain) sum(a *Audit) {
+	if c.bad {
+		return
+	}
+	commits := counting(c.causes[fencepost.CauseCommit], "commit")
+	if c.merged > 0 {
+		commits += " (merged: their sum is proven, not each)"
+	}
+	if len(c.unkept) > 0 {
+		commits = "commits not kept: nothing is proven of them but their sum"
+	}
+	text := fmt.Sprintf("%s: %s, %s", counting(int64(len(c.stands)), "partition"), counting(c.causes[fencepost.CauseStart], "start"), commits)
+	for _, cause := range []fencepost.Cause{fencepost.CauseRewind, fencepost.CauseSkip, fencepost.CauseImport} {
+		if n := c.causes[cause]; n > 0 {
+			text += ", " + counting(n, cause.String())
+		}
+	}
+	a.ok("chain", "%s, %s; every From is the Until before it", text, counting(c.causes[fencepost.CauseGap], "gap"))
+}
+
+func counting(n int64, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + one + "s"
+}
+
+// compare holds where the moves lead against the positions, which a worker may have moved on meanwhile, and those
+// against the brokers.
+func (c *chain) compare(a *Audit, before fencepost.Snapshot, v View) {
+	n := a.Faults()
+	offsets := int64(0)
+	for _, s := range v.Standings {
+		tp, end := s.TopicPartition, c.stands[s.TopicPartition]
+		was, is := before.Positions[tp], s.Position
+		offsets += int64(was.Offset)
+		switch {
+		case was.Holds(end) || is.Holds(end):
+		case end.Fence == is.Fence && was.Fence == is.Fence && was.Offset <= end.Offset && end.Offset <= is.Offset:
+		case is.Fence != was.Fence: // moved by somebody in between: not the same moment, so nothing is said
+		case !c.options.KeepsCommits && end.Fence == was.Fence && end.Offset < was.Offset:
+			c.unkept[tp] = true
+			c.cover(tp, covered{fencepost.OffsetRange{From: end.Offset, Until: was.Offset}, was.TopicID})
+		case was.Absent():
+			a.fault("ledger", "changed", tp, "has no row, its moves lead to %s: it was deleted", count(int64(end.Offset)))
+		case end.Absent():
+			a.fault("ledger", "changed", tp, "holds %s, and has no move: changed by something else", count(int64(was.Offset)))
+		case end.Offset != was.Offset:
+			a.fault("ledger", "changed", tp, "holds %s, its moves lead to %s: changed by something else", count(int64(was.Offset)), count(int64(end.Offset)))
+		default:
+			a.fault("ledger", "changed", tp, "holds another fence at %s than its last move left: changed by something else", count(int64(was.Offset)))
+		}
+		if s.NeedsPerson() && s.Bad == nil {
+			a.fault("ledger", "verdict", tp, "%s: %s", s.Decision.Verdict, s.Reason)
+		}
+	}
+	if a.Faults() == n {
+		a.ok("ledger", "positions are the sum of their moves: %s offsets, in bounds, same topic ID", count(offsets))
+	}
+}
+
+// proveRows holds the sink's rows against what commits covered up to before.
+func proveRows(ctx context.Context, r Rooms, o AuditOptions, a *Audit, c *chain, before fencepost.Snapshot) error {
+	switch {
+	case o.Upserts:
+		a.unchecked("rows", "not checked: the table has a key, so that rows are written over")
+		return nil
+	case r.Provenance == nil:
+		a.unchecked("rows", "not checked: the sink does not say which records its rows came from")
+		return nil
+	}
+	n := a.Faults()
+	t := &tally{audit: a, chain: c, before: before, at: map[TopicPartition]*cursor{}}
+	for row, err := range r.Provenance.Applied(ctx) {
+		if errors.Is(err, fencepost.ErrNoProvenance) {
+			_, why, _ := strings.Cut(err.Error(), fencepost.ErrNoProvenance.Error()+": ")
+			a.unchecked("rows", "not checked: %s", why)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		t.row(row)
+	}
+	after, err := r.Ledger.Read(ctx, r.Group)
+	if err != nil {
+		return fmt.Errorf("read ledger: %w", err)
+	}
+	for tp, p := range before.Positions {
+		if after.Positions[tp].Fence != p.Fence {
+			a.Rows.Doubled, a.Rows.Foreign, a.Rows.Found = 0, 0, 0
+			a.unchecked("rows", "not checked: %s was moved meanwhile; audit again", tp)
+			return nil
+		}
+	}
+	t.close(after)
+	if err := t.holes(ctx, r); err != nil {
+		return err
+	}
+	rows := &a.Rows
+	rows.Checked = true
+	rows.Expected = rows.Found + rows.Missing - rows.Doubled - rows.Foreign
+	if a.Faults() == n {
+		a.ok("rows", "%s rows for %s records; 0 missing, 0 doubled, 0 foreign", count(rows.Found), count(rows.Expected))
+	}
+	return nil
+}
+
+// sortedKeys lists partitions in order.
+func sortedKeys[V any](m map[TopicPartition]V) []TopicPartition {
+	return slices.SortedFunc(maps.Keys(m), TopicPartition.Compare)
+}

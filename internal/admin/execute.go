@@ -1,0 +1,203 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Done is what Execute did, as it was read back.
+type Done struct {
+	Moves   []fencepost.Move // as the ledger took them
+	Repeats []int64          // :: move -> records that are applied again, at most; UnknownLoss
+	// WentOn is how many partitions stood past their Next already when they were read back: a worker took them up.
+	WentOn int
+}
+
+// tries bounds how often a relative target is counted again while workers commit. Each try is one round trip, and a
+// worker that is in the way commits a few hundred times a second at most.
+const tries = 2000
+
+// Execute carries the plan out: all of its moves in one compare-and-set or none. Where a worker committed in between,
+// a plan that is not Exact counts again from what the ledger holds; where somebody moved a position, it is refused.
+//
+//	Move --refused, same fence--> a worker committed: aim again from what the ledger holds --> Move ...
+//	     --refused, other fence-> somebody moved it: plan-stale
+//	     --unknown-------------> the same moves again: the compare-and-set decides (law 7)
+//	     --done----------------> read back
+//
+// Errors: *fencepost.Fault plan-stale, out-of-bounds.
+func (p *Plan) Execute(ctx context.Context, r Rooms, why string) (Done, error) {
+	if len(p.Lines) == 0 {
+		return Done{}, nil
+	}
+	w := fencepost.Writer{Group: p.Group, ClusterID: p.ClusterID, Who: r.Who}
+	moves := p.moves(r, why)
+	for try := 0; ; try++ {
+		err := r.Ledger.Move(ctx, w, moves)
+		held, lost := errors.AsType[*fencepost.Refused](err)
+		switch {
+		case err == nil:
+			return p.readBack(ctx, r, moves)
+		case errors.Is(err, fencepost.ErrUnknown) && try < tries:
+			if err := pause(ctx, 100*time.Millisecond); err != nil {
+				return Done{}, err
+			}
+			continue
+		case !lost:
+			return Done{}, fmt.Errorf("move positions: %w", err)
+		case taken(held, moves):
+			return p.readBack(ctx, r, moves) // the answer to an earlier try was lost; it was a success
+		case p.Exact || try == tries || !p.follow(held):
+			return Done{}, p.stale(held)
+		}
+		if err := p.aimAgain(ctx, r, held); err != nil {
+			return Done{}, err
+		}
+		moves = p.moves(r, why)
+	}
+}
+
+// moves makes the plan's moves, under fresh fences.
+func (p *Plan) moves(r Rooms, why string) []fencepost.Move {
+	var moves []fencepost.Move
+	for _, l := range p.Lines {
+		if !l.moves() {
+			continue
+		}
+		m := fencepost.Move{TopicPartition: l.TopicPartition, Held: l.Held, Next: l.Next, Cause: l.Cause, AtMost: l.AtMost, Why: l.Why,
+			Partitions: l.Partitions}
+		if why != "" {
+			m.Why = why
+		}
+		m.Next.Fence = r.fence()
+		moves = append(moves, m)
+	}
+	return moves
+}
+
+// taken reports whether the ledger holds the fences of these moves already.
+func taken(held *fencepost.Refused, moves []fencepost.Move) bool {
+	for _, m := range moves {
+		if h, ok := held.Held[m.TopicPartition]; !ok || h.Fence != m.Next.Fence {
+			return false
+		}
+	}
+	return true
+}
+
+// follow reports whether nothing but commits stands between the plan and what the ledger holds.
+func (p *Plan) follow(held *fencepost.Refused) bool {
+	for _, l := range p.Lines {
+		h, moved := held.Held[l.TopicPartition]
+		if moved && (h.Fence != l.Held.Fence || h.Absent() || h.Offset < l.Held.Offset) {
+			return false
+		}
+	}
+	return true
+}
+
+// aimAgain counts the plan's target from what the ledger holds now. A target that leaves the log by that is looked at
+// against fresh bounds: the log may have grown too.
+func (p *Plan) aimAgain(ctx context.Context, r Rooms, held *fencepost.Refused) error {
+	var bad []outside
+	fresh := false
+	for i := 0; i < len(p.Lines); i++ {
+		l := &p.Lines[i]
+		h, moved := held.Held[l.TopicPartition]
+		if !moved {
+			continue
+		}
+		l.Held = h
+		if p.target.Kind == ToTime || p.target.Kind == ToOffset || p.target.Kind == ToEarliest {
+			l.price() // Next stays
+			continue
+		}
+		wants, ok := l.aim(p.target, p.clamp, 0)
+		if !ok && !fresh {
+			p.freshBounds(ctx, r)
+			fresh = true
+			wants, ok = l.aim(p.target, p.clamp, 0)
+		}
+		if !ok {
+			bad = append(bad, wants)
+		}
+	}
+	if len(bad) > 0 {
+		return outOfBounds(bad, len(p.Lines))
+	}
+	return nil
+}
+
+func (p *Plan) freshBounds(ctx context.Context, r Rooms) {
+	var asks []fencepost.Ask
+	for _, l := range p.Lines {
+		asks = append(asks, fencepost.Ask{TopicPartition: l.TopicPartition, LeaderEpoch: fencepost.NoEpoch})
+	}
+	got := r.Cluster.Bounds(ctx, asks)
+	for i := range p.Lines {
+		if b, ok := got[p.Lines[i].TopicPartition]; ok && b.Err == nil {
+			p.Lines[i].earliest, p.Lines[i].end = b.Earliest, b.End
+		}
+	}
+}
+
+// stale says which position moved since the plan was made.
+func (p *Plan) stale(held *fencepost.Refused) error {
+	what := "positions moved since the plan was made"
+	for _, l := range p.Lines {
+		h, moved := held.Held[l.TopicPartition]
+		switch {
+		case !moved:
+			continue
+		case h.Absent():
+			what = fmt.Sprintf("%s has no row any more, the plan says %s", l.TopicPartition, count(int64(l.Held.Offset)))
+		default:
+			what = fmt.Sprintf("%s is at %s, the plan says %s", l.TopicPartition, count(int64(h.Offset)), count(int64(l.Held.Offset)))
+			if h.Offset == l.Held.Offset {
+				what = fmt.Sprintf("%s was moved since the plan was made, and is at %s again", l.TopicPartition, count(int64(h.Offset)))
+			}
+		}
+		break
+	}
+	return &fencepost.Fault{Code: "plan-stale", Exit: 4, Err: fmt.Errorf("%s; nothing was changed", what), Help: "make the plan anew"}
+}
+
+// readBack reads the ledger and compares it with the moves.
+func (p *Plan) readBack(ctx context.Context, r Rooms, moves []fencepost.Move) (Done, error) {
+	d := Done{Moves: moves}
+	for _, l := range p.Lines {
+		if l.moves() { // as moves does
+			d.Repeats = append(d.Repeats, l.Repeats)
+		}
+	}
+	snap, err := r.Ledger.Read(ctx, p.Group)
+	if err != nil {
+		return d, fmt.Errorf("the positions were moved; read back: %w", err)
+	}
+	for _, m := range moves {
+		h := snap.Positions[m.TopicPartition]
+		switch {
+		case h.Fence != m.Next.Fence || h.Offset < m.Next.Offset:
+			return d, &fencepost.Fault{Code: "not-verified", Err: fmt.Errorf("%s was moved to %s, and reads back at %s: somebody else moved it right after",
+				m.TopicPartition, count(int64(m.Next.Offset)), count(int64(h.Offset))), Help: "fencepost moves FILE"}
+		case h.Offset > m.Next.Offset:
+			d.WentOn++
+		}
+	}
+	return d, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,53 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Filter chooses recorded moves.
+type Filter struct {
+	Commits bool      // commits too
+	Gaps    bool      // only those that passed records unapplied
+	Since   time.Time // zero: all
+}
+
+// Told is the recorded moves that a Filter chose, oldest first.
+type Told struct {
+	Moves  []fencepost.Recorded
+	Folded int64 // commits that were left out
+	// AtMost is the most records that the chosen moves passed unapplied, besides those of Unknown.
+	AtMost  int64
+	Unknown []string // topics of which nobody can say how many; sorted, each once
+}
+
+// Moves reads the history.
+func Moves(ctx context.Context, r Rooms, f Filter) (t Told, err error) {
+	if r.History == nil {
+		return t, &fencepost.Fault{Code: "no-history", Err: fmt.Errorf("the ledger of group %s keeps no history", r.Group)}
+	}
+	seen := map[string]bool{}
+	for m, err := range r.History.Moves(ctx, r.Group) {
+		switch {
+		case err != nil:
+			return t, err
+		case m.At.Before(f.Since), f.Gaps && m.AtMost == 0:
+			continue
+		case m.Cause == fencepost.CauseCommit && !f.Commits && m.AtMost == 0 && m.Why == "":
+			t.Folded += m.Commits
+			continue
+		}
+		t.Moves = append(t.Moves, m)
+		switch {
+		case m.AtMost > 0:
+			t.AtMost += m.AtMost
+		case m.AtMost == fencepost.UnknownLoss && !seen[m.Topic]:
+			seen[m.Topic] = true
+			t.Unknown = append(t.Unknown, m.Topic)
+		}
+	}
+	return t, nil
+}

@@ -1,0 +1,288 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// View is what ledger and brokers say of a group at one time.
+type View struct {
+	At       time.Time
+	Group    fencepost.Group
+	Snapshot fencepost.Snapshot
+	About    fencepost.Description
+	Mirrored int // partitions of which the Kafka group holds an offset
+	// Standings is every partition that the ledger or the topics have, in partition order.
+	Standings []Standing
+}
+
+// State is what a partition does, as far as ledger and brokers tell.
+type State uint8
+
+// The states. The zero State is not known: a worker may run it, or none.
+const (
+	StateUnknown State = iota
+	Idle               // nothing is left to read
+	Waiting            // the brokers do not answer for it; goes on by itself
+	Blocked            // an open transaction holds it back
+	Parked             // a person has to decide
+)
+
+// String is the state's word; "-" where it is not known.
+func (s State) String() string { return [...]string{"-", "idle", "waiting", "blocked", "parked"}[s] }
+
+// Unknown stands for a number that nobody knows.
+const Unknown = -1
+
+// Standing is one partition of a View.
+type Standing struct {
+	fencepost.TopicPartition
+	Position fencepost.Position // absent: the ledger has no row
+	Bounds   fencepost.Bounds   // of the last answer; with Err the other fields say nothing
+	Decision fencepost.Decision // under the pipeline's own policy
+	State    State
+	Reason   string              // why it is parked, waiting, blocked or moves; may be empty
+	Lag      int64               // End - Offset; Unknown where the position says nothing about this log
+	LagTime  time.Duration       // age of the oldest unread record; Unknown
+	Last     *fencepost.Recorded // who moved it last; nil: not known
+	Moved    *fencepost.Recorded // the last move that was neither start nor commit; nil: none
+	NextAt   fencepost.Offset    // of the oldest unread record; Unknown
+	Bad      error               // why that record can not be decoded; nil: it can, or it was not tried
+
+	stored  fencepost.Stored
+	answers []fencepost.Answer
+}
+
+// Settled reports whether the position is good as it stands.
+func (s Standing) Settled() bool { return s.Decision.Action == fencepost.Resume && s.State != Parked }
+
+// NeedsPerson reports whether nobody but a person will mend it.
+func (s Standing) NeedsPerson() bool { return s.State == Parked }
+
+// Look asks ledger, brokers and history, and reconciles each partition, asking twice where the first answer
+// contradicts the ledger (law 5).
+func Look(ctx context.Context, r Rooms) (View, error) {
+	v := View{At: r.now(), Group: r.Group}
+	mirrored, err := r.Cluster.Mirrored(ctx, r.Group)
+	if err != nil {
+		return v, fmt.Errorf("read the group's offsets: %w", err)
+	}
+	v.Mirrored = len(mirrored)
+	if v.Snapshot, err = r.Ledger.Read(ctx, r.Group); err != nil {
+		return v, fmt.Errorf("read ledger: %w", err)
+	}
+	if v.About, err = r.Cluster.Describe(ctx); err != nil {
+		return v, fmt.Errorf("ask brokers: %w", err)
+	}
+	for _, tp := range v.partitions() {
+		s := Standing{TopicPartition: tp, Position: v.Snapshot.Positions[tp], Lag: Unknown, LagTime: Unknown, NextAt: Unknown}
+		s.stored = fencepost.Stored{TopicPartition: tp, Position: s.Position, Roster: v.Snapshot.Roster[tp.Topic],
+			ClusterID: v.Snapshot.ClusterID, Mirror: -1}
+		if m, ok := mirrored[tp]; ok {
+			s.stored.Mirror = m.Offset
+		}
+		v.Standings = append(v.Standings, s)
+	}
+	v.reconcile(ctx, r)
+	if err := v.lastMoves(ctx, r); err != nil {
+		return v, err
+	}
+	v.lookAhead(ctx, r)
+	return v, nil
+}
+
+// partitions is those of the ledger, of the Roster and of the topics.
+func (v *View) partitions() []fencepost.TopicPartition {
+	all := map[fencepost.TopicPartition]bool{}
+	for tp := range v.Snapshot.Positions {
+		all[tp] = true
+	}
+	for topic, e := range v.Snapshot.Roster {
+		for p := range e.Partitions {
+			all[fencepost.TopicPartition{Topic: topic, Partition: p}] = true
+		}
+	}
+	for topic, t := range v.About.Topics {
+		for p := range t.Partitions {
+			if t.Takes(p) {
+				all[fencepost.TopicPartition{Topic: topic, Partition: p}] = true
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(all), fencepost.TopicPartition.Compare)
+}
+
+// reconcile asks the brokers about every partition, and again about those whose answer contradicts the ledger.
+func (v *View) reconcile(ctx context.Context, r Rooms) {
+	all := make([]int, len(v.Standings))
+	for i := range all {
+		all[i] = i
+	}
+	v.ask(ctx, r, all)
+	var again []int
+	for i := range v.Standings {
+		if v.Standings[i].judge(r) == fencepost.AskAgain {
+			again = append(again, i)
+		}
+	}
+	if len(again) > 0 {
+		v.ask(ctx, r, again)
+		for _, i := range again {
+			v.Standings[i].judge(r)
+		}
+	}
+	for i := range v.Standings {
+		v.Standings[i].settle(r)
+	}
+}
+
+func (v *View) ask(ctx context.Context, r Rooms, which []int) {
+	asks := make([]fencepost.Ask, len(which))
+	for n, i := range which {
+		s := &v.Standings[i]
+		asks[n] = fencepost.Ask{TopicPartition: s.TopicPartition, LeaderEpoch: fencepost.NoEpoch}
+		if !s.Position.Absent() {
+			asks[n].LeaderEpoch = s.Position.LeaderEpoch
+		} else if r.Policy.Start.Kind == fencepost.StartTime {
+			asks[n].Time = r.Policy.Start.Time
+		}
+	}
+	got := r.Cluster.Bounds(ctx, asks)
+	for _, i := range which {
+		s := &v.Standings[i]
+		b, ok := got[s.TopicPartition]
+		if !ok {
+			b.Err = fencepost.ErrNoAnswer
+		}
+		s.answers = append(s.answers, fencepost.Answer{Bounds: b, ClusterID: v.About.ClusterID})
+		s.Bounds = b
+	}
+}
+
+// judge reconciles under the pipeline's own policy.
+func (s *Standing) judge(r Rooms) fencepost.Action {
+	if s.Position.Fence == 0 && !s.Position.Absent() {
+		s.Decision = fencepost.Decision{Action: fencepost.Stop, Diverged: -1, Reason: "the entry has no fence: another program wrote it"}
+	} else {
+		s.Decision = fencepost.Reconcile(s.stored, s.answers, r.Policy)
+	}
+	return s.Decision.Action
+}
+
+// under is the Decision under another policy, about the same answers.
+func (s *Standing) under(p fencepost.Policy) fencepost.Decision {
+	if s.Position.Fence == 0 && !s.Position.Absent() {
+		return s.Decision
+	}
+	return fencepost.Reconcile(s.stored, s.answers, p)
+}
+
+// settle derives state and lag from the Decision.
+func (s *Standing) settle(r Rooms) {
+	s.Reason = s.Decision.Reason
+	if s.Decision.Verdict == fencepost.New || s.Decision.Verdict == fencepost.Added {
+		s.Reason = "" // nothing is to be explained about a start
+	}
+	switch s.Decision.Action {
+	case fencepost.Stop:
+		s.State = Parked
+	case fencepost.Wait, fencepost.AskAgain:
+		s.State = Waiting
+	case fencepost.Resume:
+		switch {
+		case s.Position.Offset == s.Bounds.End:
+			s.State = Idle
+		case s.Position.Offset == s.Bounds.Stable && !r.Uncommitted:
+			s.State = Blocked
+			s.Reason = "an open transaction holds the rest back"
+		}
+	case fencepost.MoveOn:
+	}
+	if s.Bounds.Err == nil && !s.Position.Absent() &&
+		(s.Decision.Action == fencepost.Resume || s.Decision.Verdict == fencepost.AgedOut) {
+		s.Lag = int64(s.Bounds.End - s.Position.Offset)
+	}
+	if s.Lag == 0 {
+		s.LagTime = 0
+	}
+}
+
+// lastMoves finds who moved each partition last.
+func (v *View) lastMoves(ctx context.Context, r Rooms) error {
+	if r.History == nil {
+		return nil
+	}
+	last, other := map[fencepost.TopicPartition]fencepost.Recorded{}, map[fencepost.TopicPartition]fencepost.Recorded{}
+	for m, err := range r.History.Moves(ctx, r.Group) {
+		if err != nil {
+			return err
+		}
+		last[m.TopicPartition] = m
+		if m.Cause != fencepost.CauseCommit && m.Cause != fencepost.CauseStart {
+			other[m.TopicPartition] = m
+		}
+	}
+	for i := range v.Standings {
+		s := &v.Standings[i]
+		if m, ok := last[s.TopicPartition]; ok && m.Next.Fence == s.Position.Fence {
+			s.Last = &m
+		}
+		if m, ok := other[s.TopicPartition]; ok {
+			s.Moved = &m
+		}
+	}
+	return nil
+}
+
+// peekTime bounds the look at the next records: what it finds is worth no longer wait.
+const peekTime = 3 * time.Second
+
+// lookAhead reads the oldest unread record of each lagging partition: its age, and whether it can be decoded.
+func (v *View) lookAhead(ctx context.Context, r Rooms) {
+	if r.Reader == nil {
+		return
+	}
+	at := map[fencepost.TopicPartition]*Standing{}
+	ranges := map[fencepost.TopicPartition]fencepost.OffsetRange{}
+	for i := range v.Standings {
+		s := &v.Standings[i]
+		if s.Lag > 0 && s.State != Blocked {
+			at[s.TopicPartition] = s
+			ranges[s.TopicPartition] = fencepost.OffsetRange{From: max(s.Position.Offset, s.Bounds.Earliest), Until: s.Bounds.End}
+		}
+	}
+	for tp, rec := range peek(ctx, r.Reader, ranges) {
+		s := at[tp]
+		s.NextAt = rec.Offset
+		s.LagTime = max(0, v.At.Sub(time.UnixMilli(rec.Timestamp)))
+		if r.Try == nil || s.Decision.Action != fencepost.Resume {
+			continue
+		}
+		if err := r.Try(&rec); err != nil {
+			s.Bad, s.State = err, Parked
+		}
+	}
+}
+
+// peek reads the first record of each range. What could not be read in time is not in it.
+func peek(ctx context.Context, reader fencepost.Reader, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) map[fencepost.TopicPartition]fencepost.Record {
+	got := map[fencepost.TopicPartition]fencepost.Record{}
+	if reader == nil || len(ranges) == 0 {
+		return got
+	}
+	ctx, cancel := context.WithTimeout(ctx, peekTime)
+	defer cancel()
+	_ = reader.Scan(ctx, ranges, func(rec *fencepost.Record) bool { // what it did not bring is told as not known
+		one := *rec
+		one.Key, one.Value = slices.Clone(rec.Key), slices.Clone(rec.Value)
+		one.Headers = slices.Clone(rec.Headers)
+		got[rec.TopicPartition] = one
+		return false
+	})
+	return got
+}

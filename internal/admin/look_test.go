@@ -1,0 +1,74 @@
+package admin_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/admin"
+)
+
+// Each verdict, as a look at the group tells it: state, lag in records and in time, and what needs a person.
+func TestLookTellsEachVerdict(t *testing.T) {
+	w := newWorld(t, 7)
+	w.rooms.Try = func(r *fencepost.Record) error {
+		if r.Partition == 6 {
+			return errors.New("value is not JSON")
+		}
+		return nil
+	}
+	w.bounds(1, func(b *fencepost.Bounds) { b.End, b.Stable = 1300, 1300 })
+	w.bounds(2, func(b *fencepost.Bounds) { b.Earliest, b.Stable, b.End = 1200, 1500, 1500 })
+	w.bounds(3, func(b *fencepost.Bounds) { b.Stable, b.End = 900, 900 })
+	w.bounds(4, func(b *fencepost.Bounds) { b.Err = fencepost.ErrNoAnswer })
+	w.bounds(5, func(b *fencepost.Bounds) { b.End = 1400 })
+	w.bounds(6, func(b *fencepost.Bounds) { b.End, b.Stable = 1001, 1001 })
+	for p, want := range []struct {
+		verdict fencepost.Verdict
+		state   admin.State
+		lag     int64
+		age     time.Duration
+		lost    int64
+	}{
+		{fencepost.OK, admin.Idle, 0, 0, 0},
+		{fencepost.OK, admin.StateUnknown, 300, time.Hour, 0},
+		{fencepost.AgedOut, admin.Parked, 500, time.Hour, 200},
+		{fencepost.Truncated, admin.Parked, -1, -1, 0},
+		{fencepost.Unknown, admin.Waiting, -1, -1, 0},
+		{fencepost.OK, admin.Blocked, 400, -1, 0},
+		{fencepost.OK, admin.Parked, 1, time.Hour, 0},
+	} {
+		s := w.standing(int32(p))
+		if s.Decision.Verdict != want.verdict || s.State != want.state || s.Lag != want.lag || s.LagTime != want.age || s.Decision.Lost != want.lost {
+			t.Errorf("%s: got %s, %s, lag %d, %s old, %d lost; want %s, %s, lag %d, %s old, %d lost", s.TopicPartition,
+				s.Decision.Verdict, s.State, s.Lag, s.LagTime, s.Decision.Lost, want.verdict, want.state, want.lag, want.age, want.lost)
+		}
+	}
+	v := w.look()
+	if v.Parked() != 3 || v.Odd() != 5 || v.Odds() != "3 parked, 1 waiting, 1 blocked" {
+		t.Errorf("parked %d, odd %d, %q; want 3, 5, 3 parked, 1 waiting, 1 blocked", v.Parked(), v.Odd(), v.Odds())
+	}
+	if s := w.standing(6); s.Bad == nil || s.NextAt != 1000 {
+		t.Errorf("the record that can not be decoded: got %v at %d, want one at 1000", s.Bad, s.NextAt)
+	}
+}
+
+// One stale answer is no verdict of loss: the brokers are asked again (law 5).
+func TestLookAsksTwice(t *testing.T) {
+	w := newWorld(t, 2)
+	good := w.cluster.bounds[tp(0)]
+	w.bounds(0, func(b *fencepost.Bounds) { b.Stable, b.End = 900, 900 })
+	w.cluster.second = map[fencepost.TopicPartition]fencepost.Bounds{tp(0): good}
+	if s := w.standing(0); s.Decision.Verdict != fencepost.StaleMetadata || !s.Settled() {
+		t.Errorf("verdict is %s, state %s; want stale metadata, and the position good as it stands", s.Decision.Verdict, s.State)
+	}
+}
+
+// Who moved a position last is told, with the reason.
+func TestLookTellsTheLastMove(t *testing.T) {
+	w := newWorld(t, 1)
+	if s := w.standing(0); s.Last == nil || s.Last.Cause != fencepost.CauseCommit || s.Last.Who != "w1@node3" {
+		t.Errorf("last move is %+v, want a commit by w1@node3", s.Last)
+	}
+}

@@ -1,0 +1,264 @@
+package admin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+)
+
+// RecordChoice is what to do about a record that can not be applied.
+type RecordChoice uint8
+
+// The choices about a record. The zero RecordChoice is none.
+const (
+	RecordUndecided RecordChoice = iota
+	RecordRetry                  // leave it where it is: a worker tries it again every watch interval
+	RecordSkip                   // pass it: a skip of one record
+)
+
+// Choices is what an operator wants done.
+type Choices struct {
+	Policy fencepost.Policy
+	Record RecordChoice
+}
+
+// verdictWords are the verdicts that a policy decides, as the pipeline file names them.
+var verdictWords = []string{"aged_out", "recreated", "truncated", "lost_row"}
+
+// ParsePolicy reads `earliest`, `truncated=divergence,recreated=latest`: a choice alone is for every verdict, those
+// with a verdict's name go before it. What is not named is as in base.
+func ParsePolicy(s string, base fencepost.Policy) (fencepost.Policy, error) {
+	p := base
+	words := map[string]fencepost.Choice{"park": fencepost.Park, "earliest": fencepost.Earliest, "latest": fencepost.Latest, "divergence": fencepost.Divergence}
+	named := map[string]fencepost.Choice{}
+	for part := range strings.SplitSeq(s, ",") {
+		verdict, word, one := strings.Cut(strings.TrimSpace(part), "=")
+		if !one {
+			verdict, word = "", verdict
+		}
+		verdict = strings.NewReplacer("-", "_", " ", "_").Replace(verdict)
+		choice, ok := words[word]
+		_, twice := named[verdict]
+		switch {
+		case !ok:
+			return base, fmt.Errorf("%q is no choice", word)
+		case one && !slices.Contains(verdictWords, verdict):
+			return base, fmt.Errorf("%q is no verdict that a policy decides", verdict)
+		case twice:
+			return base, fmt.Errorf("%q is decided twice", part)
+		case choice == fencepost.Divergence && verdict != "truncated":
+			return base, fmt.Errorf("divergence is for truncated alone")
+		}
+		named[verdict] = choice
+	}
+	for _, v := range append([]string{""}, verdictWords...) {
+		choice, ok := named[v]
+		if !ok {
+			continue
+		}
+		for word, at := range map[string]*fencepost.Choice{"aged_out": &p.AgedOut, "recreated": &p.Recreated, "truncated": &p.Truncated, "lost_row": &p.LostRow} {
+			if v == "" || v == word {
+				*at = choice
+			}
+		}
+	}
+	return p, nil
+}
+
+// Option is one thing that can be done about one partition, and its price.
+type Option struct {
+	Line
+	Choice string // earliest, latest, divergence, retry, skip
+	Note   string // may be empty
+}
+
+// Ailing is a partition that needs a choice, with what can be chosen.
+type Ailing struct {
+	Standing
+	Options []Option
+	Chosen  *Option // nil: none yet
+}
+
+// Repair is what Reconcile would do about each partition that is not ok.
+type Repair struct {
+	Plan    *Plan    // the moves of what was chosen
+	Ailing  []Ailing // in partition order
+	Waiting []Standing
+	// Stuck need something else than a move: a topic that is gone, another cluster, a foreign write.
+	Stuck []Standing
+}
+
+// Undecided is the partitions that need a choice and have none.
+func (r *Repair) Undecided() (list []fencepost.TopicPartition) {
+	for _, a := range r.Ailing {
+		if a.Chosen == nil {
+			list = append(list, a.TopicPartition)
+		}
+	}
+	return list
+}
+
+// PlanRepair says what can be done about each chosen partition that is not ok, and plans what was chosen.
+//
+// Errors: *fencepost.Fault nothing-selected.
+func PlanRepair(r Rooms, v View, sel Selection, c Choices) (*Repair, error) {
+	if err := sel.check(v); err != nil {
+		return nil, err
+	}
+	out := &Repair{Plan: &Plan{Group: r.Group, Ledger: v.Snapshot.Ledger, ClusterID: v.About.ClusterID, Made: v.At, Exact: true}}
+	for _, s := range v.Standings {
+		if !sel.Has(s.TopicPartition) {
+			out.Plan.Stay++
+			continue
+		}
+		switch options := s.options(v, c, !sel.All()); {
+		case len(options) > 0:
+			out.Ailing = append(out.Ailing, Ailing{Standing: s, Options: options})
+		case s.State == Waiting:
+			out.Waiting = append(out.Waiting, s)
+		case s.State == Parked:
+			out.Stuck = append(out.Stuck, s)
+		default:
+			out.Plan.Stay++
+		}
+	}
+	out.choose(c)
+	out.holdTopics(v, sel)
+	for _, a := range out.Ailing {
+		if a.Chosen != nil && a.Chosen.Choice != "retry" {
+			out.Plan.Lines = append(out.Plan.Lines, a.Chosen.Line)
+		}
+	}
+	return out, nil
+}
+
+// options is what can be done about one partition. picked: it was named by the operator.
+func (s Standing) options(v View, c Choices, picked bool) (list []Option) {
+	verdict := s.Decision.Verdict
+	if s.vanished(v) {
+		return s.vanishedOptions(v)
+	}
+	for _, choice := range []fencepost.Choice{fencepost.Divergence, fencepost.Earliest, fencepost.Latest} {
+		if choice == fencepost.Divergence && verdict != fencepost.Truncated {
+			continue
+		}
+		switch verdict {
+		case fencepost.AgedOut, fencepost.Truncated, fencepost.Recreated, fencepost.LostRow:
+			d := s.under(fencepost.Policy{AgedOut: choice, Truncated: choice, Recreated: choice, LostRow: choice})
+			if d.Action == fencepost.MoveOn {
+				list = append(list, s.option(v, choice, d))
+			}
+		}
+	}
+	if s.Bad != nil || picked && c.Record == RecordSkip && s.Decision.Action == fencepost.Resume && s.NextAt >= 0 {
+		at := s.NextAt
+		skip := Line{TopicPartition: s.TopicPartition, Held: s.Position, Next: s.Position, Cause: fencepost.CauseSkip, AtMost: 1}
+		skip.Next.Offset, skip.Next.LeaderEpoch = at+1, fencepost.NoEpoch
+		if s.Bad != nil {
+			skip.Why = s.Bad.Error()
+			stay := Line{TopicPartition: s.TopicPartition, Held: s.Position, Next: s.Position}
+			list = append(list, Option{Line: stay, Choice: "retry", Note: "if the cause is mended"})
+		}
+		list = append(list, Option{Line: skip, Choice: "skip"})
+	}
+	return list
+}
+
+// option is one Choice about a verdict, priced.
+func (s Standing) option(v View, choice fencepost.Choice, d fencepost.Decision) Option {
+	m := d.Move(s.stored, 0)
+	o := Option{Choice: choice.String(), Line: Line{TopicPartition: s.TopicPartition, Held: m.Held, Next: m.Next, Cause: m.Cause, AtMost: m.AtMost, Why: m.Why}}
+	if m.Cause == fencepost.CauseStart {
+		o.Partitions = v.About.Topics[s.Topic].Partitions
+	}
+	switch d.Verdict {
+	case fencepost.Recreated:
+		o.Note = "rest of the old topic"
+		if choice == fencepost.Latest && s.Bounds.End > 0 {
+			o.Note = "and " + count(int64(s.Bounds.End)) + " of the new"
+		}
+	case fencepost.Truncated:
+		if d.Diverged >= 0 && m.Next.Offset <= d.Diverged {
+			o.Repeats = int64(d.Diverged - m.Next.Offset)
+			if others := int64(s.Bounds.End - d.Diverged); others > 0 {
+				o.Note = "reads the " + count(others) + " others"
+			}
+		}
+	case fencepost.LostRow:
+		if choice == fencepost.Earliest {
+			o.Repeats, o.AtMost = fencepost.UnknownLoss, 0
+			if s.Bounds.Earliest > 0 {
+				o.AtMost = fencepost.UnknownLoss
+			}
+			o.Note = "reads the partition again"
+		}
+	}
+	return o
+}
+
+// vanished reports whether a recreated topic no longer has the partition.
+func (s Standing) vanished(v View) bool {
+	topic, known := v.About.Topics[s.Topic]
+	roster := v.Snapshot.Roster[s.Topic].TopicID
+	return known && s.Partition >= topic.Partitions && roster != (fencepost.TopicID{}) && topic.ID != (fencepost.TopicID{}) && roster != topic.ID
+}
+
+// vanishedOptions moves such a partition with its topic, whatever is chosen for the others.
+func (s Standing) vanishedOptions(v View) (list []Option) {
+	topic := v.About.Topics[s.Topic]
+	for _, choice := range []fencepost.Choice{fencepost.Earliest, fencepost.Latest} {
+		list = append(list, Option{Choice: choice.String(), Note: "the new topic has no such partition", Line: Line{TopicPartition: s.TopicPartition,
+			Held: s.Position, Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, TopicID: topic.ID}, Cause: fencepost.CauseStart,
+			AtMost: fencepost.UnknownLoss, Partitions: topic.Partitions, Why: "the recreated topic has no such partition"}})
+	}
+	return list
+}
+
+// choose takes the option that policy or record choice names.
+func (r *Repair) choose(c Choices) {
+	for i := range r.Ailing {
+		a := &r.Ailing[i]
+		want := ""
+		switch a.Decision.Verdict {
+		case fencepost.AgedOut:
+			want = c.Policy.AgedOut.String()
+		case fencepost.Truncated:
+			want = c.Policy.Truncated.String()
+		case fencepost.Recreated, fencepost.Missing: // missing: a partition that vanished with its recreated topic
+			want = c.Policy.Recreated.String()
+		case fencepost.LostRow:
+			want = c.Policy.LostRow.String()
+		default:
+			want = map[RecordChoice]string{RecordRetry: "retry", RecordSkip: "skip"}[c.Record]
+		}
+		for o := range a.Options {
+			if a.Options[o].Choice == want {
+				a.Chosen = &a.Options[o]
+			}
+		}
+	}
+}
+
+// holdTopics takes back the choices for a recreated topic of which one partition can not move: it moves as a whole,
+// since its incarnation is one fact.
+func (r *Repair) holdTopics(v View, sel Selection) {
+	whole := map[string]bool{}
+	for _, s := range v.Standings {
+		if _, seen := whole[s.Topic]; !seen {
+			whole[s.Topic] = true
+		}
+		ok := sel.Has(s.TopicPartition) && (s.Decision.Verdict == fencepost.Recreated || s.vanished(v))
+		whole[s.Topic] = whole[s.Topic] && ok
+	}
+	for i := range r.Ailing {
+		a := &r.Ailing[i]
+		if (a.Decision.Verdict == fencepost.Recreated || a.vanished(v)) && !whole[a.Topic] {
+			a.Chosen = nil
+			for o := range a.Options {
+				a.Options[o].Note = "its topic moves as a whole: --topic " + a.Topic
+			}
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package admin_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/admin"
+)
+
+func (w *world) repair(policy string, record admin.RecordChoice, texts ...string) *admin.Repair {
+	w.t.Helper()
+	c := admin.Choices{Record: record, Policy: w.rooms.Policy}
+	var err error
+	if policy != "" {
+		if c.Policy, err = admin.ParsePolicy(policy, w.rooms.Policy); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	sel, err := admin.ParseSelection(texts)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r, err := admin.PlanRepair(w.rooms, w.look(), sel, c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
+// priced is each option as `partition choice held>next repeats loses`, with a star for the chosen ones.
+func priced(r *admin.Repair) string {
+	var lines []string
+	for _, a := range r.Ailing {
+		for i, o := range a.Options {
+			star := ""
+			if a.Chosen == &a.Options[i] {
+				star = "*"
+			}
+			lines = append(lines, fmt.Sprintf("%s%d %s %d>%d %d %d", star, o.Partition, o.Choice, o.Held.Offset, o.Next.Offset, o.Repeats, o.AtMost))
+		}
+	}
+	return strings.Join(lines, ", ")
+}
+
+// Each verdict has its choices, each with what it repeats or loses.
+func TestRepairPricesEachChoice(t *testing.T) {
+	w := newWorld(t, 5)
+	w.rooms.Try = func(r *fencepost.Record) error { return errors.New("value is not JSON") }
+	w.bounds(0, func(b *fencepost.Bounds) { b.Earliest, b.Stable, b.End = 1200, 1500, 1500 })
+	w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End, b.EpochEnd = 950, 950, 900 })
+	w.bounds(2, func(b *fencepost.Bounds) { b.Stable, b.End = 1001, 1001 })
+	w.bounds(3, func(b *fencepost.Bounds) { b.Err = fencepost.ErrNoAnswer })
+	want := "0 earliest 1000>1200 0 200, 0 latest 1000>1500 0 500, " +
+		"1 divergence 1000>900 0 0, 1 earliest 1000>0 900 0, 1 latest 1000>950 0 50, " +
+		"2 retry 1000>1000 0 0, 2 skip 1000>1001 0 1"
+	r := w.repair("", admin.RecordUndecided)
+	if got := priced(r); got != want {
+		t.Errorf("options are\n%s, want\n%s", got, want)
+	}
+	if len(r.Undecided()) != 3 || len(r.Waiting) != 1 || r.Plan.Stay != 1 || len(r.Plan.Lines) != 0 {
+		t.Errorf("undecided %v, waiting %d, stay %d, moves %d; want 3, 1, 1, 0", r.Undecided(), len(r.Waiting), r.Plan.Stay, len(r.Plan.Lines))
+	}
+}
+
+// Executed, each partition stands where its choice says, the history tells the gap, and nothing is left to repair.
+func TestRepairExecuted(t *testing.T) {
+	w := newWorld(t, 4)
+	bad := true
+	w.rooms.Try = func(r *fencepost.Record) error {
+		if r.Partition == 2 && r.Offset == 1000 && bad {
+			return errors.New("value is not JSON")
+		}
+		return nil
+	}
+	w.bounds(0, func(b *fencepost.Bounds) { b.Earliest, b.Stable, b.End = 1200, 1500, 1500 })
+	w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End, b.EpochEnd = 950, 950, 900 })
+	w.bounds(2, func(b *fencepost.Bounds) { b.Stable, b.End = 1003, 1003 })
+	r := w.repair("earliest,truncated=divergence", admin.RecordSkip)
+	if left := r.Undecided(); len(left) != 0 {
+		t.Fatalf("undecided: %v", left)
+	}
+	if _, err := r.Plan.Execute(t.Context(), w.rooms, ""); err != nil {
+		t.Fatal(err)
+	}
+	at := w.positions()
+	if at[tp(0)].Offset != 1200 || at[tp(1)].Offset != 900 || at[tp(2)].Offset != 1001 || at[tp(3)].Offset != 1000 {
+		t.Errorf("positions are %v", at)
+	}
+	if r := w.repair("", admin.RecordUndecided); len(r.Ailing)+len(r.Stuck) != 0 {
+		t.Errorf("left to repair: %s", priced(r))
+	}
+	gaps, err := admin.Moves(t.Context(), w.rooms, admin.Filter{Gaps: true})
+	if err != nil || gaps.AtMost != 201 || len(gaps.Moves) != 2 {
+		t.Errorf("gaps: %+v, %v; want 201 records in 2 moves", gaps, err)
+	}
+}
+
+// A recreated topic moves as a whole, with the partitions that it no longer has, or not at all.
+func TestRepairARecreatedTopicAsAWhole(t *testing.T) {
+	w := newWorld(t, 3)
+	w.cluster.topics["trips"] = fencepost.Topic{ID: otherID, Partitions: 2}
+	for p := range int32(2) {
+		w.bounds(p, func(b *fencepost.Bounds) { b.TopicID, b.Stable, b.End = otherID, 5000, 5000 }) // in range all the same
+	}
+	delete(w.cluster.bounds, tp(2))
+	if r := w.repair("earliest", 0, "trips:0"); len(r.Undecided()) != 1 || len(r.Plan.Lines) != 0 {
+		t.Errorf("one partition alone: undecided %v, moves %d; want it undecided", r.Undecided(), len(r.Plan.Lines))
+	}
+	r := w.repair("latest", 0)
+	if _, err := r.Plan.Execute(t.Context(), w.rooms, ""); err != nil {
+		t.Fatal(err)
+	}
+	s, err := w.store.Read(t.Context(), group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Roster["trips"].TopicID != otherID || s.Positions[tp(0)].Offset != 5000 || s.Positions[tp(2)].Offset != 0 || s.Positions[tp(2)].TopicID != otherID {
+		t.Errorf("roster %v, positions %v; want all three under the new topic", s.Roster, s.Positions)
+	}
+}
+
+// A lost row starts again by choice only, and says that nobody knows what it repeats.
+func TestRepairALostRow(t *testing.T) {
+	w := newWorld(t, 2)
+	w.store.DeleteRow(group, tp(1))
+	r := w.repair("earliest", 0)
+	if got := priced(r); got != "*1 earliest 0>0 -1 0, 1 latest 0>1000 0 -1" {
+		t.Errorf("options are %s", got)
+	}
+	if _, err := r.Plan.Execute(t.Context(), w.rooms, ""); err != nil {
+		t.Fatal(err)
+	}
+	if p := w.positions()[tp(1)]; p.Absent() || p.Offset != 0 {
+		t.Errorf("position is %v, want 0", p)
+	}
+}
+
+// With --topic the next record can be passed even where it decodes: the sink may refuse it.
+func TestRepairSkipsTheNextRecord(t *testing.T) {
+	w := newWorld(t, 2)
+	w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End = 1010, 1010 })
+	w.cluster.gone[tp(1)] = map[fencepost.Offset]bool{1000: true, 1001: true} // a marker, and a compacted record
+	if got := priced(w.repair("", admin.RecordSkip)); got != "" {
+		t.Errorf("without --topic: %s, want nothing to skip", got)
+	}
+	r := w.repair("", admin.RecordSkip, "trips:1")
+	if got := priced(r); got != "*1 skip 1000>1003 0 1" {
+		t.Errorf("options are %s, want the record at 1,002 passed", got)
+	}
+	w.commit(tp(1), 1005) // a worker applied it meanwhile
+	_, err := r.Plan.Execute(t.Context(), w.rooms, "")
+	wantFault(t, err, "plan-stale", 4)
+}
+
+func TestParsePolicy(t *testing.T) {
+	base := fencepost.Policy{LostRow: fencepost.Latest}
+	for text, want := range map[string]fencepost.Policy{
+		"earliest": fencepost.EarliestEverywhere(fencepost.StartAt{}),
+		"earliest,truncated=divergence": {AgedOut: fencepost.Earliest, Recreated: fencepost.Earliest, Truncated: fencepost.Divergence,
+			LostRow: fencepost.Earliest},
+		"truncated=divergence, aged-out=latest": {AgedOut: fencepost.Latest, Truncated: fencepost.Divergence, LostRow: fencepost.Latest},
+		"recreated=earliest,latest":             {AgedOut: fencepost.Latest, Recreated: fencepost.Earliest, Truncated: fencepost.Latest, LostRow: fencepost.Latest},
+	} {
+		if got, err := admin.ParsePolicy(text, base); err != nil || got.AgedOut != want.AgedOut || got.Recreated != want.Recreated ||
+			got.Truncated != want.Truncated || got.LostRow != want.LostRow {
+			t.Errorf("%q: got %+v, %v; want %+v", text, got, err, want)
+		}
+	}
+	for _, bad := range []string{"", "first", "missing=earliest", "divergence", "aged_out=divergence", "earliest,latest", "truncated=latest,truncated=earliest"} {
+		if p, err := admin.ParsePolicy(bad, base); err == nil {
+			t.Errorf("%q is taken for a policy: %+v", bad, p)
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package admin
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Rooms is a group's ledger, its brokers and its sink, as the root's interfaces. Group, Ledger and Cluster are
+// required.
+type Rooms struct {
+	Group   fencepost.Group
+	Ledger  fencepost.Ledger
+	Cluster fencepost.Cluster
+
+	History    fencepost.History    // nil: who moved a position last is not told
+	Reader     fencepost.Reader     // nil: nothing is read of the log: no lag in time, no look at the next record
+	Provenance fencepost.Provenance // nil: an audit does not look at rows
+
+	Policy      fencepost.Policy // of the pipeline; judges what a worker would do by itself
+	Uncommitted bool             // the pipeline reads uncommitted records: no open transaction holds it back
+	// Try decodes a record as a worker would; its error says why it can not be applied. nil: not tried.
+	Try func(*fencepost.Record) error
+	Who string // recorded with each move
+
+	Now    func() time.Time // nil: time.Now
+	Random func() uint64    // fences; nil: crypto/rand
+}
+
+func (r Rooms) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}
+
+func (r Rooms) fence() fencepost.Fence {
+	if r.Random != nil {
+		return fencepost.NewFence(r.Random())
+	}
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return fencepost.NewFence(binary.LittleEndian.Uint64(b[:]))
+}

@@ -1,0 +1,148 @@
+package admin
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// TargetKind says what a Target counts from.
+type TargetKind uint8
+
+// The kinds of target.
+const (
+	ToEarliest TargetKind = iota
+	ToLatest
+	ToOffset // Target.N itself
+	ToShift  // Target.N from the position, forward or back
+	ToTime   // the first record at or after Target.Time
+)
+
+// Target is where positions are to be set.
+type Target struct {
+	Kind TargetKind
+	N    int64
+	Time time.Time
+	text string // as it was written
+}
+
+// String is the target as it was written.
+func (t Target) String() string { return t.text }
+
+// Forms are how people write points in time and durations; a pipeline file's are the same.
+type Forms struct {
+	Time     func(string) (time.Time, bool)
+	Duration func(string) (time.Duration, bool)
+}
+
+// ParseTarget reads `earliest`, `latest`, N, +N, -N, -DURATION or a time.
+func ParseTarget(s string, f Forms, now time.Time) (Target, bool) {
+	t := Target{text: s}
+	switch s {
+	case "earliest":
+		return t, true
+	case "latest":
+		t.Kind = ToLatest
+		return t, true
+	case "":
+		return t, false
+	}
+	if n, err := strconv.ParseInt(strings.ReplaceAll(s, ",", ""), 10, 64); err == nil && n > math.MinInt64 {
+		t.Kind, t.N = ToOffset, n
+		if s[0] == '+' || s[0] == '-' {
+			t.Kind = ToShift
+		}
+		return t, true
+	}
+	t.Kind = ToTime
+	if back, ok := strings.CutPrefix(s, "-"); ok {
+		d, ok := f.Duration(back)
+		t.Time = now.Add(-d)
+		return t, ok
+	}
+	var ok bool
+	t.Time, ok = f.Time(s)
+	return t, ok
+}
+
+// Selection chooses partitions. The zero Selection is all.
+type Selection struct {
+	partitions map[string][]int32 // :: topic -> partitions; nil: all of it
+	texts      []string
+}
+
+// ParseSelection reads `topic` and `topic:0,2-4`.
+func ParseSelection(texts []string) (s Selection, err error) {
+	s.partitions, s.texts = map[string][]int32{}, texts
+	for _, text := range texts {
+		topic, list, some := strings.Cut(text, ":")
+		if topic == "" || some && list == "" {
+			return s, fmt.Errorf("%q: neither TOPIC nor TOPIC:P,P-P", text)
+		}
+		had, again := s.partitions[topic]
+		if !some {
+			s.partitions[topic] = nil
+			continue
+		}
+		if again && had == nil {
+			continue // all of it already
+		}
+		for part := range strings.SplitSeq(list, ",") {
+			first, last, span := strings.Cut(part, "-")
+			if !span {
+				last = first
+			}
+			lo, err1 := strconv.ParseInt(first, 10, 32)
+			hi, err2 := strconv.ParseInt(last, 10, 32)
+			if err1 != nil || err2 != nil || lo < 0 || lo > hi || hi-lo > 100_000 {
+				return s, fmt.Errorf("%q: %q is no partition and no range of them", text, part)
+			}
+			for p := lo; p <= hi; p++ {
+				s.partitions[topic] = append(s.partitions[topic], int32(p))
+			}
+		}
+	}
+	return s, nil
+}
+
+// All reports whether nothing was chosen, which is everything.
+func (s Selection) All() bool { return len(s.partitions) == 0 }
+
+// Has reports whether a partition is chosen.
+func (s Selection) Has(tp fencepost.TopicPartition) bool {
+	if s.All() {
+		return true
+	}
+	list, ok := s.partitions[tp.Topic]
+	return ok && (list == nil || slices.Contains(list, tp.Partition))
+}
+
+// check refuses a selection that names what the group does not have: a mistyped name must not read as "nothing to do".
+func (s Selection) check(v View) error {
+	have := map[fencepost.TopicPartition]bool{}
+	topics := map[string]bool{}
+	for _, st := range v.Standings {
+		have[st.TopicPartition], topics[st.Topic] = true, true
+	}
+	for topic, list := range s.partitions {
+		if !topics[topic] {
+			return nothing(fmt.Sprintf("group %s has no topic %s", v.Group, topic))
+		}
+		for _, p := range list {
+			if tp := (fencepost.TopicPartition{Topic: topic, Partition: p}); !have[tp] {
+				return nothing(fmt.Sprintf("group %s has no partition %s", v.Group, tp))
+			}
+		}
+	}
+	return nil
+}
+
+func nothing(what string) error {
+	return &fencepost.Fault{Code: "nothing-selected", Exit: 2, Err: fmt.Errorf("%s; nothing was changed", what),
+		Help: "fencepost offsets show FILE --all lists what there is"}
+}

@@ -1,0 +1,137 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// scanIdle is how long a scan waits for a partition that brings nothing more, before it asks whether the brokers still
+// answer: a compacted log can end without an entry.
+const scanIdle = 3 * time.Second
+
+var _ fencepost.Reader = (*Source)(nil)
+
+// Scan reads records without a group, by a client of its own.
+func (s *Source) Scan(ctx context.Context, ranges map[fencepost.TopicPartition]fencepost.OffsetRange, each func(*fencepost.Record) bool) error {
+	v := &scan{source: s, until: map[fencepost.TopicPartition]fencepost.Offset{}, each: each}
+	at, err := v.begin(ctx, ranges)
+	if err != nil || len(at) == 0 {
+		return err
+	}
+	isolation := kgo.ReadCommitted()
+	if s.cfg.Isolation == ReadUncommitted {
+		isolation = kgo.ReadUncommitted()
+	}
+	v.client, err = kgo.NewClient(append(s.cfg.connection(),
+		kgo.ConsumePartitions(at),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.KeepControlRecords(),
+		kgo.FetchIsolationLevel(isolation),
+		kgo.FetchMaxWait(fetchWait),
+		kgo.FetchMaxPartitionBytes(256<<10),
+		kgo.MaxDecompressBatchBytes(int(s.cfg.FetchMemory)),
+	)...)
+	if err != nil {
+		return fmt.Errorf("scan: %w", err)
+	}
+	defer v.client.Close()
+	return v.run(ctx)
+}
+
+// scan is one scan under way.
+type scan struct {
+	source *Source
+	client *kgo.Client
+	until  map[fencepost.TopicPartition]fencepost.Offset // :: partition still read -> where it ends
+	each   func(*fencepost.Record) bool
+}
+
+// begin says where each partition is read from. What lies outside of the log is not there to be read.
+func (v *scan) begin(ctx context.Context, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) (map[string]map[int32]kgo.Offset, error) {
+	at := map[string]map[int32]kgo.Offset{}
+	for tp, b := range v.source.Bounds(ctx, asksOf(maps.Keys(ranges))) {
+		if b.Err != nil {
+			return nil, fmt.Errorf("scan %s: %w", tp, b.Err)
+		}
+		end := b.Stable
+		if v.source.cfg.Isolation == ReadUncommitted {
+			end = b.End
+		}
+		from, until := max(ranges[tp].From, b.Earliest), min(ranges[tp].Until, end)
+		if from >= until {
+			continue
+		}
+		if at[tp.Topic] == nil {
+			at[tp.Topic] = map[int32]kgo.Offset{}
+		}
+		at[tp.Topic][tp.Partition] = kgo.NewOffset().At(int64(from)).WithEpoch(-1)
+		v.until[tp] = until
+	}
+	return at, nil
+}
+
+// asksOf asks for bounds and nothing else.
+func asksOf(tps func(func(fencepost.TopicPartition) bool)) (asks []fencepost.Ask) {
+	for tp := range tps {
+		asks = append(asks, fencepost.Ask{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch})
+	}
+	return asks
+}
+
+func (v *scan) run(ctx context.Context) error {
+	for len(v.until) > 0 {
+		waiting, cancel := context.WithTimeout(ctx, scanIdle)
+		fetches := v.client.PollFetches(waiting)
+		idle := waiting.Err() != nil && fetches.NumRecords() == 0
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("scan %d partitions: %w", len(v.until), context.Cause(ctx))
+		case idle:
+			return v.quiet(ctx)
+		}
+		for _, e := range fetches.Errors() {
+			if errors.Is(e.Err, kerr.TopicAuthorizationFailed) {
+				return v.source.denied("READ topic " + e.Topic)
+			}
+			return fmt.Errorf("scan %s:%d: %w", e.Topic, e.Partition, e.Err)
+		}
+		fetches.EachRecord(v.take)
+	}
+	return nil
+}
+
+// quiet is what follows when nothing more comes: with brokers that answer, nothing more is there.
+func (v *scan) quiet(ctx context.Context) error {
+	for tp, b := range v.source.Bounds(ctx, asksOf(maps.Keys(v.until))) {
+		if b.Err != nil {
+			return fmt.Errorf("scan %s: %w", tp, b.Err)
+		}
+	}
+	return nil
+}
+
+func (v *scan) take(r *kgo.Record) {
+	tp := fencepost.TopicPartition{Topic: r.Topic, Partition: r.Partition}
+	until, open := v.until[tp]
+	if !open {
+		return
+	}
+	more := true
+	if !r.Attrs.IsControl() && fencepost.Offset(r.Offset) < until {
+		one := fencepost.Record{TopicPartition: tp}
+		(&records{list: []*kgo.Record{r}}).Read(0, &one)
+		more = v.each(&one)
+	}
+	if !more || fencepost.Offset(r.Offset)+1 >= until {
+		delete(v.until, tp)
+		v.client.PauseFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
+	}
+}

@@ -1,0 +1,37 @@
+package fencepost
+
+import (
+	"context"
+	"errors"
+	"iter"
+)
+
+// Reader is an optional ability of a Source: it reads records beside the group, for whoever looks at a log and
+// consumes nothing of it (a dashboard, an audit).
+type Reader interface {
+	// Scan reads the data records of each partition's range, in offset order within a partition, under the source's
+	// isolation, and ends where the log ends now. each returns false where it wants no more of the record's partition;
+	// the Record is valid during the call only. nil: every range was read to its end.
+	Scan(ctx context.Context, ranges map[TopicPartition]OffsetRange, each func(*Record) bool) error
+}
+
+// Provenance is an optional ability of a Sink: it says which records the rows of its table came from, by the columns
+// _topic, _partition and _offset.
+type Provenance interface {
+	// Applied yields each record that has a row, with how many rows it has, in partition and offset order, as of one
+	// moment. Rows that name no record (one of the three is null) come first, as one entry with Topic "".
+	//
+	// Errors: ErrNoProvenance; any other error: no answer.
+	Applied(context.Context) iter.Seq2[Applied, error]
+}
+
+// Applied is one record that has rows in a sink's table.
+type Applied struct {
+	TopicPartition
+	Offset Offset
+	Rows   int64
+}
+
+// ErrNoProvenance says that the rows do not tell which records they came from: the table lacks a column, or SQL of the
+// user's own writes it. Yielded by Provenance.Applied, wrapped with the reason.
+var ErrNoProvenance = errors.New("the rows do not tell their records")

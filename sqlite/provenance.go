@@ -1,0 +1,78 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"zombiezen.com/go/sqlite"
+)
+
+var _ fencepost.Provenance = (*Sink)(nil)
+
+// Applied counts the rows of each record, by the table's provenance columns. It holds the ledger's connection, and in it
+// a reading transaction, until it has read them: writers go on, checkpoints wait.
+func (s *Sink) Applied(ctx context.Context) iter.Seq2[fencepost.Applied, error] {
+	return func(yield func(fencepost.Applied, error) bool) {
+		err := s.with(ctx, func(c *conn) error {
+			return c.read(ctx, func() error { return s.applied(c, yield) })
+		})
+		if err != nil {
+			yield(fencepost.Applied{}, fmt.Errorf("read rows: %w", err))
+		}
+	}
+}
+
+func (s *Sink) applied(c *conn, yield func(fencepost.Applied, error) bool) error {
+	if s.cfg.Table == "" {
+		return fmt.Errorf("%w: SQL of the pipeline's own writes them", fencepost.ErrNoProvenance)
+	}
+	t, err := c.table(s.cfg.Table)
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, name := range []string{fencepost.MetaTopic, fencepost.MetaPartition, fencepost.MetaOffset} {
+		if t.column(name) == nil {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w: table %s has no %s", fencepost.ErrNoProvenance, s.cfg.Table, strings.Join(missing, ", "))
+	}
+	table := "main." + quote(s.cfg.Table)
+	n, err := c.text("SELECT count(*) FROM " + table + " WHERE _topic IS NULL OR _partition IS NULL OR _offset IS NULL")
+	if err != nil {
+		return err
+	}
+	var none fencepost.Applied
+	if _, err := fmt.Sscan(n, &none.Rows); err != nil {
+		return err
+	}
+	if none.Rows > 0 && !yield(none, nil) {
+		return nil
+	}
+	st, err := c.stmt("SELECT _topic, _partition, _offset, count(*) FROM " + table +
+		" WHERE _topic IS NOT NULL AND _partition IS NOT NULL AND _offset IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3")
+	if err != nil {
+		return err
+	}
+	defer st.Reset()
+	return eachApplied(st, yield)
+}
+
+func eachApplied(st *sqlite.Stmt, yield func(fencepost.Applied, error) bool) error {
+	for {
+		has, err := st.Step()
+		if err != nil || !has {
+			return err
+		}
+		a := fencepost.Applied{TopicPartition: fencepost.TopicPartition{Topic: st.ColumnText(0), Partition: st.ColumnInt32(1)},
+			Offset: fencepost.Offset(st.ColumnInt64(2)), Rows: st.ColumnInt64(3)}
+		if !yield(a, nil) {
+			return nil
+		}
+	}
+}

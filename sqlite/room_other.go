@@ -1,0 +1,6 @@
+//go:build !unix
+
+package sqlite
+
+// noRoom can not tell here: a full disk is then what SQLite itself calls full.
+func noRoom(string) bool { return false }

@@ -38,6 +38,8 @@ type Lane interface {
 type Traits struct {
 	Name  string // the technology's word in the pipeline file: postgres
 	Lanes int    // most lanes at once; 0: any number
+	// Records is the most records that one Commit takes; 0: any number.
+	Records int
 	// BlocksOthers: a process stopped inside a commit keeps every other worker waiting until it is killed (one
 	// lock for the whole file: SQLite).
 	BlocksOthers bool

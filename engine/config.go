@@ -91,8 +91,13 @@ func (c Config) withDefaults() Config {
 	set(&c.Drain, 30*time.Second)
 	set(&c.Rebalance, time.Minute)
 	if c.Sink != nil {
-		if most := c.Sink.Traits().Lanes; most > 0 {
-			c.Lanes = min(c.Lanes, most)
+		t := c.Sink.Traits()
+		if t.Lanes > 0 {
+			c.Lanes = min(c.Lanes, t.Lanes)
+		}
+		if t.Records > 0 {
+			c.Batch.Records = min(c.Batch.Records, t.Records)
+			c.Batch.MinRows = min(c.Batch.MinRows, t.Records)
 		}
 	}
 	if c.Events == nil {

@@ -76,6 +76,37 @@ func TestRunThatCanNotBeginLeavesItsSource(t *testing.T) {
 	})
 }
 
+// smallSink is one that takes few records at once.
+type smallSink struct{ *memory.Store }
+
+func (smallSink) Traits() fencepost.Traits { return fencepost.Traits{Name: "small", Records: 3} }
+
+// No batch is larger than the sink takes, and a floor above that does not hold batches back for ever.
+func TestSinkBoundsTheBatch(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		most, rows := 0, 0
+		wk := w.run(s, func(c *Config) {
+			c.Sink, c.Until.End, c.Batch.MinRows, c.Batch.MaxWait = smallSink{s}, true, 7, time.Hour
+			tell := c.Events
+			c.Events = func(e Event) {
+				if b, ok := e.(Committed); ok {
+					most, rows = max(most, b.Rows), rows+b.Rows
+				}
+				tell(e)
+			}
+		})
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		if <-wk.done; wk.err != nil {
+			t.Fatal(wk.err)
+		}
+		if most != 3 || rows != 10 {
+			t.Errorf("%d rows, at most %d a batch; want 10, at most 3", rows, most)
+		}
+	})
+}
+
 // What needs a person is logged even if nobody listens, with all that is needed to act; what is ordinary is not.
 func TestWarnings(t *testing.T) {
 	var out bytes.Buffer

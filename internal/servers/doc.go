@@ -1,4 +1,4 @@
-// Package servers starts real servers for tests: Apache Kafka and Postgres.
+// Package servers starts real servers for tests: Apache Kafka, Postgres and Redis.
 //
 // A promise about crashes is worth what the server in its test is worth. A fake
 // broker never loses the tail of a log and a mock database never forgets a
@@ -25,14 +25,15 @@
 // # Shared and own
 //
 //	servers run -- go test ./...
-//	  |-- Kafka      127.77.20.1 --+   FENCEPOST_TEST_KAFKA, FENCEPOST_TEST_POSTGRES
-//	  |-- Postgres   127.77.20.2 --+--> every package's Kafka(t), Postgres(t)
+//	  |-- Kafka      127.77.20.1 --+   FENCEPOST_TEST_KAFKA, ..._POSTGRES, ..._REDIS
+//	  |-- Postgres   127.77.20.2 --+--> every package's Kafka(t), Postgres(t), Redis(t)
+//	  |-- Redis      127.77.20.3 --+
 //	  `-- go test
 //	       `-- one package's tests
-//	            |-- OwnKafka(t)      127.77.20.3    one test, may be killed and frozen
-//	            `-- OwnPostgres(t)   127.77.20.4
+//	            |-- OwnKafka(t)      127.77.20.4    one test, may be killed and frozen
+//	            `-- OwnPostgres(t)   127.77.20.5
 //
-// Without the two variables the package under test starts shared servers of its
+// Without the variables the package under test starts shared servers of its
 // own at the first wish, and [Main] stops them. On a shared server names carry
 // the isolation ([Name]), and nobody disturbs it.
 //

@@ -16,6 +16,7 @@ import (
 const (
 	EnvKafka    = "FENCEPOST_TEST_KAFKA"    // address of the plaintext listener: 127.77.20.1:9092
 	EnvPostgres = "FENCEPOST_TEST_POSTGRES" // postgres://postgres@127.77.20.2:5432/postgres
+	EnvRedis    = "FENCEPOST_TEST_REDIS"    // address without TLS: 127.77.20.3:6379
 )
 
 // shared holds the servers that one test binary started for all its tests.
@@ -24,6 +25,7 @@ var shared struct {
 	main     bool // Main runs, and will stop what is started
 	kafka    slot
 	postgres slot
+	redis    slot
 }
 
 // slot is a server that is started once, at the first wish.
@@ -34,7 +36,7 @@ type slot struct {
 	tried  bool
 }
 
-// Main is TestMain's body in a package whose tests use [Kafka] or [Postgres]:
+// Main is TestMain's body in a package whose tests use [Kafka], [Postgres] or [Redis]:
 //
 //	func TestMain(m *testing.M) { servers.Main(m) }
 //
@@ -81,6 +83,20 @@ func Postgres(t testing.TB) PostgresServer {
 		return postgresAt(loopback(t, EnvPostgres, u.Host), k.tls())
 	}
 	return postgresAt(shared.postgres.start(t, k.newPostgres), k.tls())
+}
+
+// Redis is the shared Redis server. A test takes keys of its own that begin with
+// [Name]; whoever flushes, fills or configures a server takes [OwnRedis].
+func Redis(t testing.TB) RedisServer {
+	t.Helper()
+	k, err := openKit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if address := os.Getenv(EnvRedis); address != "" {
+		return redisAt(loopback(t, EnvRedis, address), k.tls())
+	}
+	return redisAt(shared.redis.start(t, k.newRedis), k.tls())
 }
 
 // loopback takes the host out of an address and refuses one that leads off
@@ -135,7 +151,7 @@ func stopShared() error {
 	shared.Lock()
 	defer shared.Unlock()
 	var errs []error
-	for _, s := range []*slot{&shared.kafka, &shared.postgres} {
+	for _, s := range []*slot{&shared.kafka, &shared.postgres, &shared.redis} {
 		if s.server != nil {
 			// Nobody will look at the data again: no orderly shutdown.
 			errs = append(errs, s.server.discard())

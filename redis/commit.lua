@@ -1,0 +1,192 @@
+-- Compare everything, check everything, write last: a script has no way back. What can fail is tried before the first
+-- write, and the ledger is written behind the effects, in the same script.
+--
+-- KEYS  1 positions, 2 head, 3 moves, 4.. keys of the effects
+-- ARGV  1 version, 2 candidate of the identity or '', 3 group, 4 cluster or '', 5 who, 6 moves, 7 roster entries,
+--       then fields, expected forms, new values and records of the moves, a block each,
+--       then topic, expected and new entry of each roster entry,
+--       then the effects: operation, index of its key, how many arguments, the arguments
+local call, argv, keys = redis.call, ARGV, KEYS
+local sub, find, match, fmt = string.sub, string.find, string.match, string.format
+local CHUNK = 4000 -- unpack takes no more than about 8,000 values
+
+if not redis.acl_check_cmd then return {'old'} end
+local version, identity, group, cluster, who = argv[1], argv[2], argv[3], argv[4], argv[5]
+local n, entries = tonumber(argv[6]), tonumber(argv[7])
+local fields, expected, values, records, roster = 7, 7 + n, 7 + 2 * n, 7 + 3 * n, 7 + 4 * n
+local effects = roster + 3 * entries + 1
+
+local head = call('HMGET', keys[2], 'version', 'id', 'group', 'cluster')
+if head[1] and (tonumber(head[1]) or math.huge) > tonumber(version) then return {'newer', head[1]} end
+if head[3] and head[3] ~= group then return {'group', head[3]} end
+if cluster ~= '' and head[4] and head[4] ~= cluster then return {'cluster', head[4]} end
+if not head[2] and identity == '' then return {'identity'} end
+
+-- The compare of all positions, as strings: a Lua number is a double, to which 2^53+1 is 2^53.
+local function agrees(v, e)
+  if e == '' then return not v end
+  if not v then return false end
+  if sub(e, 1, 1) == '|' then
+    local at = find(v, '|', 1, true)
+    return at and sub(v, at, at + #e - 1) == e
+  end
+  local until_ = match(v, '^%s*%d+%s*|%s*0*(%d+)%s*$') -- another program's: from|until
+  return until_ == sub(e, 2)
+end
+
+local held, count = {}, 0
+for i = fields + 1, fields + n, CHUNK do
+  local some = call('HMGET', keys[1], unpack(argv, i, math.min(i + CHUNK - 1, fields + n)))
+  for j = 1, #some do
+    count = count + 1
+    held[count] = some[j]
+  end
+end
+local refused = {'refused'}
+for i = 1, n do
+  if not agrees(held[i], argv[expected + i]) then
+    refused[#refused + 1] = tostring(i)
+    refused[#refused + 1] = held[i] and ('=' .. held[i]) or ''
+  end
+end
+if #refused > 1 then return refused end
+for i = roster + 1, roster + 3 * entries, 3 do
+  if (call('HGET', keys[2], 'roster:' .. argv[i]) or '') ~= argv[i + 1] then return {'roster'} end
+end
+
+-- The checks of the effects.
+local kinds = {HINCRBY = 'hash', HSET = 'hash', SET = 'string', SADD = 'set', ZADD = 'zset', ZINCRBY = 'zset', XADD = 'stream'}
+local samples = {HINCRBY = {'f', '1'}, HSET = {'f', 'v'}, SET = {'v'}, SADD = {'m'}, ZADD = {'1', 'm'}, ZINCRBY = {'1', 'm'}, XADD = {'*', 'f', 'v'}}
+local checked, plans, big = {}, {}, {}
+local may = redis.acl_check_cmd
+for i, c in ipairs({'HSET', 'HSET', 'RPUSH'}) do
+  if not may(c, keys[i], 'f', 'v') then return {'denied', c, keys[i]} end
+end
+local kind = call('TYPE', keys[3]).ok
+if kind ~= 'none' and kind ~= 'list' then return {'wrongtype', keys[3], kind} end
+
+local function number(s) return s == '0' or match(s, '^%-?[1-9]%d*$') end
+
+-- The new values of counters: by Lua's own sum where a double is exact, by HINCRBY itself where it is not.
+local function increments(key, from, m)
+  local plain, at = {}, 0
+  for i = from, from + m - 1, CHUNK do
+    local last = math.min(i + CHUNK - 1, from + m - 1)
+    local old = call('HMGET', key, unpack(argv, i, last))
+    for j = i, last do
+      local was, by = old[j - i + 1], argv[j + m]
+      local v = was or '0'
+      if not number(v) then return nil, argv[j], v end
+      if #v <= 15 and #by <= 15 then
+        plain[at + 1], plain[at + 2] = argv[j], fmt('%.0f', tonumber(v) + tonumber(by))
+        at = at + 2
+      else
+        big[#big + 1] = {key, argv[j], by, was}
+      end
+    end
+  end
+  return {'HSET', key, plain, 1, at}
+end
+
+local i = effects
+while i <= #argv do
+  local op, key, m = argv[i], keys[tonumber(argv[i + 1])], tonumber(argv[i + 2])
+  if not checked[op .. key] then
+    checked[op .. key] = true
+    if not may(op, key, unpack(samples[op])) then return {'denied', op, key} end
+    local is = call('TYPE', key).ok
+    if is ~= 'none' and is ~= kinds[op] then return {'kind', op, key, is} end
+    if op == 'XADD' and is == 'stream' then
+      local info = call('XINFO', 'STREAM', key)
+      for j = 1, #info, 2 do
+        if info[j] == 'last-generated-id' and match(info[j + 1], '^18446744073709551615%-') then return {'full', key} end
+      end
+    elseif op == 'HINCRBY' and not may('HSET', key, 'f', 'v') then
+      return {'denied', 'HSET', key}
+    end
+  end
+  if op == 'HINCRBY' then
+    local plan, field, value = increments(key, i + 3, m / 2)
+    if not plan then return {'number', key, field, value} end
+    plans[#plans + 1] = plan
+  else
+    plans[#plans + 1] = {op, key, argv, i + 3, m}
+  end
+  i = i + 3 + m
+end
+
+-- What the ledger is going to hold, and the moves to record.
+local t = call('TIME')
+local now = t[1] .. fmt('%06d', t[2])
+local positions, log = {}, {}
+local RUN = '^[^|]*|[^|]*|([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)' -- behind epoch and topic ID
+for i = 1, n do
+  local v, e, new, record = held[i], argv[expected + i], argv[values + i], argv[records + i]
+  local tail = v and sub(e, 1, 1) == '|' and sub(v, find(v, '|', 1, true) + #e) or ''
+  if record == '+' then -- merged: the position's value carries its open run
+    local from, was, commits = match(tail, RUN)
+    if not from then from, was, commits = match(new, '^%d+'), match(tail, '^%-?%d+') or '-1', '0' end
+    new = new .. '|' .. from .. '|' .. was .. '|' .. fmt('%.0f', tonumber(commits) + 1) .. '|' .. now .. '|' .. who
+  else
+    local from, was, commits, ended, by = match(tail, RUN)
+    if from then
+      local epoch, id = match(tail, '^([^|]*)|([^|]*)')
+      local fence = match(e, '^|%d+|(%x+)|')
+      log[#log + 1] = table.concat({ended, 'commit', argv[fields + i], from, fence, was, id, match(e, '^|(%d+)'), fence, epoch, id,
+        '0', '0', commits, by, ''}, '|')
+    end
+    if record ~= '' then log[#log + 1] = now .. '|' .. record end
+  end
+  positions[2 * i - 1], positions[2 * i] = argv[fields + i], new
+end
+local header = {}
+local function put(field, value) header[#header + 1], header[#header + 2] = field, value end
+if not head[1] then put('version', version) end
+if not head[2] then put('id', identity) end
+if not head[3] then put('group', group) end
+if cluster ~= '' and not head[4] then put('cluster', cluster) end
+for i = roster + 1, roster + 3 * entries, 3 do put('roster:' .. argv[i], argv[i + 2]) end
+
+-- From here on everything is written. Counters near the ends of 64 bits go first, since they alone can still fail.
+for i, b in ipairs(big) do
+  local r = redis.pcall('HINCRBY', b[1], b[2], b[3])
+  if type(r) == 'table' and r.err then
+    for j = i - 1, 1, -1 do
+      local u = big[j]
+      if u[4] then call('HSET', u[1], u[2], u[4]) else call('HDEL', u[1], u[2]) end
+    end
+    if find(r.err, 'overflow', 1, true) then return {'overflow', b[1], b[2]} end
+    return redis.error_reply(r.err)
+  end
+end
+local wrote = #big > 0
+local function write(...)
+  call(...)
+  wrote = true
+end
+local function spread(command, key, list, from, m) -- in pieces that unpack can take
+  for i = from, from + m - 1, CHUNK do
+    write(command, key, unpack(list, i, math.min(i + CHUNK - 1, from + m - 1)))
+  end
+end
+local ok, err = pcall(function()
+  for _, p in ipairs(plans) do
+    local op, key, list, from, m = p[1], p[2], p[3], p[4], p[5]
+    if op == 'XADD' then
+      write('XADD', key, '*', unpack(list, from, from + m - 1))
+    elseif op == 'ZINCRBY' then
+      for i = from, from + m - 1, 2 do write('ZINCRBY', key, list[i], list[i + 1]) end
+    else
+      spread(op, key, list, from, m)
+    end
+  end
+  spread('HSET', keys[1], positions, 1, #positions)
+  spread('RPUSH', keys[3], log, 1, #log)
+  spread('HSET', keys[2], header, 1, #header)
+end)
+if not ok then
+  local text = type(err) == 'table' and err.err or tostring(err)
+  if wrote then return {'torn', text} end
+  return redis.error_reply(text)
+end
+return {'ok'}

@@ -1,0 +1,77 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/fencepost/fencepost"
+)
+
+// page is how many moves are read at once: a script keeps all other clients waiting while it runs.
+const page = 1000
+
+// Moves yields the recorded moves in the order in which they were written, and the open runs behind them, the one that
+// was quiet longest first.
+func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
+	return func(yield func(fencepost.Recorded, error) bool) {
+		for first, done := 0, false; !done; first += page {
+			var some []fencepost.Recorded
+			var err error
+			some, done, err = l.page(ctx, g, first)
+			if err != nil {
+				yield(fencepost.Recorded{}, fmt.Errorf("read moves of group %s: %w", g, err))
+				return
+			}
+			for _, m := range some {
+				if !yield(m, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// page reads the moves from first on, and the open runs behind the last page.
+func (l *Ledger) page(ctx context.Context, g fencepost.Group, first int) (some []fencepost.Recorded, done bool, err error) {
+	k := keysOf(l.cfg.Key, g)
+	r, err := ask(ctx, l.client, historyScript, []string{k.positions, k.head, k.moves}, []any{first, page})
+	if err != nil {
+		return nil, false, l.cfg.fault(err, false)
+	}
+	v, _ := r[0].(string)
+	if err := checkVersion(v); err != nil {
+		return nil, false, err
+	}
+	list, _ := r[1].([]any)
+	for _, v := range list {
+		s, _ := v.(string)
+		m, err := parseMove(s)
+		if err != nil {
+			return nil, false, damaged(k.moves, err)
+		}
+		some = append(some, m)
+	}
+	var open []fencepost.Recorded
+	for f, v := range pairs(r, 2) {
+		tp, err := parseField(f)
+		if err != nil {
+			return nil, false, damaged(k.positions, err)
+		}
+		h, err := parse(tp, v)
+		if err != nil {
+			return nil, false, damaged(k.positions, err)
+		}
+		if h.run != nil {
+			open = append(open, *h.run)
+		}
+	}
+	slices.SortFunc(open, func(a, b fencepost.Recorded) int {
+		if c := a.At.Compare(b.At); c != 0 {
+			return c
+		}
+		return a.Compare(b.TopicPartition)
+	})
+	return append(some, open...), len(list) < page, nil
+}

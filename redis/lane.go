@@ -1,0 +1,72 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/fencepost/fencepost"
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// lane is one ordered stream of commits, on a connection of its own.
+type lane struct {
+	cfg    Config
+	client *goredis.Client // nil: made by the next Commit
+	moves  []fencepost.Move
+}
+
+// Commit makes the batch's effects and its moves one script. Cancelled while the answer is out, it closes the connection
+// and says ErrUnknown: the script may run all the same.
+func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	if len(b.Segments) == 0 {
+		return nil
+	}
+	if err := l.commit(ctx, w, b); err != nil {
+		return fmt.Errorf("commit batch of group %s: %w", w.Group, err)
+	}
+	return nil
+}
+
+func (l *lane) commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	l.moves = b.Moves(l.moves[:0])
+	for i, m := range l.moves {
+		if err := m.Validate(); err != nil {
+			return err
+		}
+		if i > 0 && m.Compare(l.moves[i-1].TopicPartition) <= 0 {
+			return fmt.Errorf("move %s: segments are not in partition order", m.TopicPartition)
+		}
+	}
+	effects, err := planned(l.cfg, w.Group, b)
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if l.client == nil {
+		l.client = connect(l.cfg, 1)
+	}
+	client, closed := l.client, make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
+		_ = client.Close() // the command's own error says that it was cut
+	})
+	c := commit{cfg: l.cfg, writer: w, moves: l.moves, effects: effects}
+	err = c.run(context.WithoutCancel(ctx), client)
+	if !stop() {
+		<-closed
+		l.client = nil
+	}
+	return err
+}
+
+// Close closes the lane's connection.
+func (l *lane) Close() error {
+	if l.client == nil {
+		return nil
+	}
+	err := l.client.Close()
+	l.client = nil
+	return err
+}

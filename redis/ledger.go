@@ -1,0 +1,236 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// Ledger is the Positions of groups, each in a hash of its own.
+type Ledger struct {
+	cfg    Config
+	client *goredis.Client
+}
+
+var (
+	_ fencepost.Ledger  = (*Ledger)(nil)
+	_ fencepost.History = (*Ledger)(nil)
+)
+
+// ledgerConns is how many connections a Ledger takes at most.
+const ledgerConns = 4
+
+// OpenLedger makes a Ledger without a sink; Config.Effects is not looked at. It connects to nothing yet.
+func OpenLedger(c Config) (*Ledger, error) {
+	c.Effects = nil
+	c, err := c.validate()
+	if err != nil {
+		return nil, err
+	}
+	return newLedger(c), nil
+}
+
+func newLedger(c Config) *Ledger { return &Ledger{cfg: c, client: connect(c, ledgerConns)} }
+
+// Close closes the ledger's connections.
+func (l *Ledger) Close() error { return l.client.Close() }
+
+// Read returns the group's content as of one moment.
+func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+	snap, _, err := l.read(ctx, g)
+	if err != nil {
+		return fencepost.Snapshot{}, fmt.Errorf("read ledger of group %s: %w", g, err)
+	}
+	return snap, nil
+}
+
+// read is the group's content, with the Roster entries as they stand in the head.
+func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap fencepost.Snapshot, roster map[string]string, err error) {
+	k := keysOf(l.cfg.Key, g)
+	r, err := ask(ctx, l.client, readScript, []string{k.positions, k.head}, nil)
+	if err != nil {
+		return snap, nil, l.cfg.fault(err, false)
+	}
+	if err := keepsKeys(ctx, l.client); err != nil {
+		return snap, nil, l.cfg.fault(err, false)
+	}
+	head, values := pairs(r, 0), pairs(r, 1)
+	if err := checkVersion(head["version"]); err != nil {
+		return snap, nil, err
+	}
+	if named, ok := head["group"]; ok && named != string(g) {
+		return snap, nil, l.cfg.answer([]any{"group", named}, k)
+	}
+	snap.ClusterID = head["cluster"]
+	if snap.Ledger, err = l.identity(ctx, head["id"]); err != nil {
+		return snap, nil, err
+	}
+	snap.Roster, roster = map[string]fencepost.RosterEntry{}, map[string]string{}
+	for f, v := range head {
+		topic, ok := strings.CutPrefix(f, rosterField)
+		if !ok {
+			continue
+		}
+		if snap.Roster[topic], err = parseEntry(topic, v); err != nil {
+			return snap, nil, damaged(k.head, err)
+		}
+		roster[topic] = v
+	}
+	snap.Positions = make(map[fencepost.TopicPartition]fencepost.Position, len(values))
+	for f, v := range values {
+		tp, err := parseField(f)
+		if err != nil {
+			return snap, nil, damaged(k.positions, err)
+		}
+		h, err := parse(tp, v)
+		if err != nil {
+			return snap, nil, damaged(k.positions, err)
+		}
+		snap.Positions[tp] = h.Position
+	}
+	return snap, roster, nil
+}
+
+// damaged is the Fault of a key that holds what no program of these formats wrote.
+func damaged(key string, err error) error {
+	return &fencepost.Fault{Code: "redis-damaged", Err: fmt.Errorf("key %s: %w", key, err), Exit: 1,
+		Help: "look at it with HGETALL; another program may use this key: take another one"}
+}
+
+// pairs is the i-th element of an answer, a flat list of fields and values, as a map.
+func pairs(r []any, i int) map[string]string {
+	if i >= len(r) {
+		return nil
+	}
+	list, _ := r[i].([]any)
+	m := make(map[string]string, len(list)/2)
+	for j := 0; j+1 < len(list); j += 2 {
+		f, _ := list[j].(string)
+		v, _ := list[j+1].(string)
+		m[f] = v
+	}
+	return m
+}
+
+// checkVersion refuses a format that is newer, or is none.
+func checkVersion(v string) error {
+	if v == "" {
+		return nil
+	}
+	known, _ := strconv.Atoi(version)
+	if n, err := strconv.Atoi(v); err != nil || n > known {
+		return fmt.Errorf("%w: version %s, this program knows %s", fencepost.ErrNewer, v, version)
+	}
+	return nil
+}
+
+// identity is what the group's head says, or else that of all groups under this pattern, made if there is none.
+func (l *Ledger) identity(ctx context.Context, named string) (id fencepost.LedgerID, err error) {
+	if named == "" {
+		if named, err = makeIdentity(ctx, l.cfg, l.client); err != nil {
+			return id, err
+		}
+	}
+	b, err := hex.DecodeString(named)
+	if err != nil || len(b) != len(id) {
+		return id, damaged(identityKey(l.cfg.Key), fmt.Errorf("identity %q is not 32 hexadecimal digits", named))
+	}
+	return fencepost.LedgerID(b), nil
+}
+
+// makeIdentity asks for the ledger's identity; the first who asks makes it.
+func makeIdentity(ctx context.Context, c Config, client *goredis.Client) (string, error) {
+	var fresh fencepost.LedgerID
+	rand.Read(fresh[:])
+	r, err := ask(ctx, client, identityScript, []string{identityKey(c.Key)}, []any{version, fresh.String()})
+	if err != nil {
+		return "", fmt.Errorf("make the ledger's identity: %w", c.fault(err, false))
+	}
+	v, id := texts(r)
+	if err := checkVersion(v); err != nil {
+		return "", err
+	}
+	return id[0], nil
+}
+
+// Move makes all moves or none.
+func (l *Ledger) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+	if len(moves) == 0 {
+		return nil
+	}
+	moves = slices.Clone(moves)
+	slices.SortFunc(moves, func(a, b fencepost.Move) int { return a.Compare(b.TopicPartition) })
+	for i, m := range moves {
+		if err := m.Validate(); err != nil {
+			return err
+		}
+		if i > 0 && m.TopicPartition == moves[i-1].TopicPartition {
+			return fmt.Errorf("move %s: twice in one list", m.TopicPartition)
+		}
+	}
+	if err := l.move(ctx, w, moves); err != nil {
+		return fmt.Errorf("move ledger of group %s: %w", w.Group, err)
+	}
+	return nil
+}
+
+// errRoster says that another writer changed the Roster between our look and our script. Nothing happened.
+var errRoster = errors.New("the roster changed under the move")
+
+// rosterTries is how often a start looks at the Roster again. Each try lost is a start of another worker that won.
+const rosterTries = 100
+
+// move makes moves; starts look at the Roster first, and again while others change it.
+func (l *Ledger) move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) (err error) {
+	starts := slices.ContainsFunc(moves, func(m fencepost.Move) bool { return m.Cause == fencepost.CauseStart })
+	for range rosterTries {
+		var changes []rosterChange
+		if starts {
+			if changes, err = l.enroll(ctx, w, moves); err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c := commit{cfg: l.cfg, writer: w, moves: moves, roster: changes}
+		if err = c.run(context.WithoutCancel(ctx), l.client); !errors.Is(err, errRoster) {
+			return err
+		}
+	}
+	return err
+}
+
+// enroll says how the starts among moves change the Roster. Where they may not, a refusal goes first: what the mover
+// believes is out of date.
+func (l *Ledger) enroll(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) ([]rosterChange, error) {
+	snap, stands, err := l.read(ctx, w.Group)
+	if err != nil {
+		return nil, err
+	}
+	after, err := enrolled(snap.Roster, moves)
+	if err != nil {
+		if other := w.ClusterID; other != "" && snap.ClusterID != "" && snap.ClusterID != other {
+			return nil, fmt.Errorf("%w: the ledger's is %s", fencepost.ErrOtherCluster, snap.ClusterID)
+		}
+		if refused := fencepost.Check(snap.Positions, moves); refused != nil {
+			return nil, refused
+		}
+		return nil, err
+	}
+	var changes []rosterChange
+	for topic, e := range after {
+		if v := entry(e); v != stands[topic] {
+			changes = append(changes, rosterChange{topic: topic, was: stands[topic], is: v})
+		}
+	}
+	return changes, nil
+}

@@ -1,0 +1,88 @@
+package redis
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+)
+
+// A recorded move is one element of the list:
+//
+//	at | cause | topic | partition | held's until, fence, epoch, topic ID | next's | at most | partitions | commits | who | why
+//
+// An absent Held has four empty fields.
+const fieldsMove = 17
+
+// record is a move as the list keeps it, behind its time, which is the server's.
+func record(m fencepost.Move, who string) string {
+	held, commits := "|||", 0
+	if !m.Held.Absent() {
+		held = tail(m.Held)
+	}
+	if m.Cause == fencepost.CauseCommit {
+		commits = 1
+	}
+	return fmt.Sprintf("%s|%s|%s|%s|%d|%d|%d|%s|%s", m.Cause, field(m.TopicPartition), held, tail(m.Next), m.AtMost, m.Partitions,
+		commits, escaped(who), escaped(m.Why))
+}
+
+// recordOf is what is recorded of a move: nothing, `+` for a commit that is merged into its run, or its text. A commit
+// that passes records, or says why, is told apart always.
+func recordOf(m fencepost.Move, who string, keep fencepost.KeepCommits) string {
+	if m.Cause == fencepost.CauseCommit && m.AtMost == 0 && m.Why == "" {
+		switch keep {
+		case fencepost.KeepMerged:
+			return "+"
+		case fencepost.KeepNone:
+			return ""
+		case fencepost.KeepAll:
+		}
+	}
+	return record(m, who)
+}
+
+// parseMove reads an element of the list.
+func parseMove(s string) (r fencepost.Recorded, err error) {
+	f := strings.Split(s, "|")
+	if len(f) != fieldsMove {
+		return r, fmt.Errorf("recorded move %q: %d fields", s, len(f))
+	}
+	if r, err = recorded(f); err != nil {
+		return r, fmt.Errorf("recorded move %q: %w", s, err)
+	}
+	return r, nil
+}
+
+// recorded reads a move's fields.
+func recorded(f []string) (r fencepost.Recorded, err error) {
+	if r.At, err = instant(f[0]); err != nil {
+		return r, err
+	}
+	if r.Cause, err = fencepost.ParseCause(f[1]); err != nil {
+		return r, err
+	}
+	if r.TopicPartition, err = parseField(f[2] + "|" + f[3]); err != nil {
+		return r, err
+	}
+	if f[4] != "" {
+		if r.Held, err = position(f[4], f[5], f[6], f[7]); err != nil {
+			return r, err
+		}
+	}
+	if r.Next, err = position(f[8], f[9], f[10], f[11]); err != nil {
+		return r, err
+	}
+	if r.AtMost, err = strconv.ParseInt(f[12], 10, 64); err != nil {
+		return r, err
+	}
+	partitions, err := strconv.ParseInt(f[13], 10, 32)
+	if err != nil {
+		return r, err
+	}
+	r.Partitions = int32(partitions)
+	r.Commits, err = strconv.ParseInt(f[14], 10, 64)
+	r.Who, r.Why = plain(f[15]), plain(f[16])
+	return r, err
+}

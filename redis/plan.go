@@ -1,0 +1,321 @@
+package redis
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/fencepost/fencepost"
+)
+
+// plan is a batch's effects as commands, one group of them for each operation and key, in the order in which the
+// effects and then the keys were first met.
+type plan struct {
+	keys   []string
+	places map[string]int // :: key -> its place in keys
+	groups []*group
+	lookup map[target]*group
+	count  int // commands, each field or member counted
+}
+
+// target is what a group writes to.
+type target struct {
+	op  Op
+	key int
+}
+
+// group is the commands of one operation on one key.
+type group struct {
+	target
+	names  []string       // fields or members, in the order in which they were met
+	places map[string]int // :: name -> its place in names
+	values []string       // :: place -> value, of HSet, Set, ZAdd
+	ints   []int64        // :: place -> sum, of HIncrBy
+	floats []float64      // :: place -> sum, of ZIncrBy
+	entry  []string       // of XAdd: one entry's fields and values; each entry is a group of its own
+}
+
+// planned makes the plan of a batch.
+//
+// Errors: *fencepost.Rejected.
+func planned(cfg Config, g fencepost.Group, b *fencepost.Batch) (*plan, error) {
+	p := &plan{places: map[string]int{}, lookup: map[target]*group{}}
+	for _, e := range cfg.Effects {
+		if err := p.add(e, scope{group: g, batch: b}); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.consistent(keysOf(cfg.Key, g), identityKey(cfg.Key)); err != nil {
+		return nil, err
+	}
+	if p.count > cfg.MaxCommands {
+		return nil, &fencepost.Rejected{Code: "too-many-commands",
+			Reason: fmt.Sprintf("the batch's %d rows make %d commands, and one script takes %d", b.Rows(), p.count, cfg.MaxCommands),
+			Hint:   "smaller batches, or a larger MaxCommands: other clients of the server wait while a script runs"}
+	}
+	return p, nil
+}
+
+// bound is an effect whose values are bound to a batch.
+type bound struct {
+	Effect
+	key, name, value appender
+	pairs            []appender
+}
+
+// bind binds an effect's values.
+func (e Effect) bind(s scope) (b bound, err error) {
+	b.Effect = e
+	for _, v := range []struct {
+		from Value
+		to   *appender
+	}{{e.Key, &b.key}, {e.Name, &b.name}, {e.Value, &b.value}} {
+		if v.from.bind == nil {
+			continue
+		}
+		if *v.to, err = v.from.bind(s); err != nil {
+			return b, err
+		}
+	}
+	for _, p := range e.Pairs {
+		a, err := p.Value.bind(s)
+		if err != nil {
+			return b, err
+		}
+		b.pairs = append(b.pairs, a)
+	}
+	return b, nil
+}
+
+// add adds an effect's commands, row by row.
+func (p *plan) add(e Effect, s scope) error {
+	bound, err := e.bind(s)
+	if err != nil {
+		return err
+	}
+	var buf []byte
+	var at *group // of the last row: most effects write to one key
+	last := ""
+	for row, tp := range s.batch.All() {
+		if e.Where != nil && !e.Where(s.batch, row) {
+			continue
+		}
+		if buf, err = bound.key(buf[:0], row, tp); err != nil {
+			return rejected(e, "key", row, tp, s.batch, err)
+		}
+		if at == nil || string(buf) != last {
+			last = string(buf)
+			at = p.group(e.Op, last)
+		}
+		if what, err := p.row(&bound, at, &buf, row, tp); err != nil {
+			return rejected(e, what, row, tp, s.batch, err)
+		}
+	}
+	return nil
+}
+
+// group is the group of an operation and key.
+func (p *plan) group(op Op, key string) *group {
+	place, ok := p.places[key]
+	if !ok {
+		place = len(p.keys)
+		p.places[key], p.keys = place, append(p.keys, key)
+	}
+	t := target{op, place}
+	g := p.lookup[t]
+	if g == nil {
+		g = &group{target: t, places: map[string]int{}}
+		p.lookup[t] = g
+		if op != XAdd {
+			p.groups = append(p.groups, g)
+		}
+	}
+	return g
+}
+
+// row adds one row to a group; what names the part of it that an error is about.
+func (p *plan) row(e *bound, g *group, buf *[]byte, row int, tp fencepost.TopicPartition) (what string, err error) {
+	if e.Op == XAdd {
+		return p.entry(e, g, buf, row, tp)
+	}
+	place := 0
+	if e.Op != Set {
+		part := e.name
+		if e.Op == SAdd {
+			part = e.value
+		}
+		if *buf, err = part((*buf)[:0], row, tp); err != nil {
+			return "name", err
+		}
+		place = g.place(p, *buf)
+		if e.Op == SAdd {
+			return "", nil
+		}
+	} else {
+		place = g.place(p, nil)
+	}
+	if *buf, err = e.value((*buf)[:0], row, tp); err != nil {
+		return "value", err
+	}
+	return "value", g.put(place, *buf)
+}
+
+// place is a name's place in the group, a new one where it is met for the first time.
+func (g *group) place(p *plan, name []byte) int {
+	if i, ok := g.places[string(name)]; ok {
+		return i
+	}
+	i := len(g.names)
+	g.names = append(g.names, string(name))
+	g.places[g.names[i]] = i
+	p.count++
+	return i
+}
+
+var errOverflow = errors.New("the batch's sum does not fit into 64 bits")
+
+// put sets or adds a value at a place.
+func (g *group) put(place int, value []byte) error {
+	switch g.op {
+	case HIncrBy:
+		n, err := strconv.ParseInt(string(value), 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is no 64-bit integer", value)
+		}
+		if place == len(g.ints) {
+			g.ints = append(g.ints, n)
+			return nil
+		}
+		sum := g.ints[place] + n
+		if (sum > g.ints[place]) != (n > 0) && n != 0 {
+			return errOverflow
+		}
+		g.ints[place] = sum
+	case ZIncrBy, ZAdd:
+		f, err := strconv.ParseFloat(string(value), 64)
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			return fmt.Errorf("%q is no finite number", value)
+		}
+		if place == len(g.floats) {
+			g.floats = append(g.floats, f)
+			return nil
+		}
+		if g.op == ZIncrBy {
+			f += g.floats[place]
+		}
+		if math.IsInf(f, 0) {
+			return errors.New("the batch's sum is infinite")
+		}
+		g.floats[place] = f
+	case HSet, Set:
+		if place == len(g.values) {
+			g.values = append(g.values, "")
+		}
+		g.values[place] = string(value)
+	case OpUnset, SAdd, XAdd:
+	}
+	return nil
+}
+
+// entry adds a stream's entry.
+func (p *plan) entry(e *bound, g *group, buf *[]byte, row int, tp fencepost.TopicPartition) (what string, err error) {
+	n := &group{target: g.target}
+	for i, a := range e.pairs {
+		*buf, err = a((*buf)[:0], row, tp)
+		if errors.Is(err, errNull) {
+			continue
+		}
+		if err != nil {
+			return "field " + e.Pairs[i].Name, err
+		}
+		n.entry = append(n.entry, e.Pairs[i].Name, string(*buf))
+	}
+	if len(n.entry) == 0 {
+		return "every field", errNull
+	}
+	p.groups = append(p.groups, n)
+	p.count++
+	return "", nil
+}
+
+// consistent refuses what the script could not write in one order that means anything: a key of two types, a field that
+// is both set and added to, and the ledger's own keys.
+func (p *plan) consistent(k keys, identity string) error {
+	for _, own := range []string{k.positions, k.head, k.moves, identity} {
+		if _, ok := p.places[own]; ok {
+			return &fencepost.Rejected{Code: "ledger-key", Reason: "the mapping writes to the ledger's own key " + own}
+		}
+	}
+	kinds := make([]string, len(p.keys))
+	for _, g := range p.groups {
+		if kind := kinds[g.key]; kind != "" && kind != g.op.kind() {
+			return &fencepost.Rejected{Code: "WRONGTYPE", Reason: fmt.Sprintf("the mapping makes key %s a %s and a %s", p.keys[g.key], kind, g.op.kind())}
+		}
+		kinds[g.key] = g.op.kind()
+	}
+	for _, pair := range [][2]Op{{HIncrBy, HSet}, {ZIncrBy, ZAdd}} {
+		for t, added := range p.lookup {
+			set := p.lookup[target{pair[1], t.key}]
+			if t.op != pair[0] || set == nil {
+				continue
+			}
+			if i := slices.IndexFunc(added.names, func(n string) bool { _, ok := set.places[n]; return ok }); i >= 0 {
+				return &fencepost.Rejected{Code: "two-effects", Reason: fmt.Sprintf("the mapping both %ss and %ss %s of key %s",
+					pair[0], pair[1], added.names[i], p.keys[t.key])}
+			}
+		}
+	}
+	return nil
+}
+
+// size is about how many arguments append adds.
+func (p *plan) size() int {
+	if p == nil {
+		return 0
+	}
+	return 2*p.count + 3*len(p.groups)
+}
+
+// append adds the script's arguments: operation, key, how many, the arguments. first is the place of keys[0] among the
+// script's own.
+func (p *plan) append(args []any, first int) []any {
+	if p == nil {
+		return args
+	}
+	for _, g := range p.groups {
+		args = append(args, g.op.String(), g.key+first, 0)
+		at := len(args)
+		switch g.op {
+		case HIncrBy:
+			for _, n := range g.names {
+				args = append(args, n)
+			}
+			for _, n := range g.ints {
+				args = append(args, n)
+			}
+		case HSet:
+			for i, n := range g.names {
+				args = append(args, n, g.values[i])
+			}
+		case Set:
+			args = append(args, g.values[0])
+		case SAdd:
+			for _, n := range g.names {
+				args = append(args, n)
+			}
+		case ZAdd, ZIncrBy:
+			for i, n := range g.names {
+				args = append(args, strconv.FormatFloat(g.floats[i], 'g', -1, 64), n)
+			}
+		case XAdd:
+			for _, s := range g.entry {
+				args = append(args, s)
+			}
+		case OpUnset:
+		}
+		args[at-1] = len(args) - at
+	}
+	return args
+}

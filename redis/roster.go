@@ -1,0 +1,73 @@
+package redis
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+)
+
+// rosterField begins the head's fields of the Roster: roster:TOPIC -> topic ID|partitions.
+const rosterField = "roster:"
+
+// entry is a Roster entry as the head holds it; empty for a topic that it does not know.
+func entry(e fencepost.RosterEntry) string {
+	if e == (fencepost.RosterEntry{}) {
+		return ""
+	}
+	return e.TopicID.String() + "|" + strconv.Itoa(int(e.Partitions))
+}
+
+// parseEntry reads a Roster entry.
+func parseEntry(topic, s string) (e fencepost.RosterEntry, err error) {
+	id, count, ok := strings.Cut(s, "|")
+	n, bad := strconv.ParseInt(count, 10, 32)
+	if !ok || bad != nil {
+		return e, fmt.Errorf("roster of topic %s: %q is not topic ID|partitions", topic, s)
+	}
+	e.Partitions = int32(n)
+	if e.TopicID, err = fencepost.ParseTopicID(id); err != nil {
+		return e, fmt.Errorf("roster of topic %s: %w", topic, err)
+	}
+	return e, nil
+}
+
+// enrolled is the entries of the Roster that the starts among moves change. Starts under another topic ID are the
+// repair of a recreated topic: they name every partition that the Roster knows, or the topic would be half old and
+// half new. A zero ID is unknown, never another one.
+func enrolled(roster map[string]fencepost.RosterEntry, moves []fencepost.Move) (map[string]fencepost.RosterEntry, error) {
+	var none fencepost.TopicID
+	after := map[string]fencepost.RosterEntry{}
+	fresh := map[string]int32{} // :: topic -> how many partitions of the Roster start under another ID
+	for _, m := range moves {
+		if m.Cause != fencepost.CauseStart {
+			continue
+		}
+		was, id := roster[m.Topic], m.Next.TopicID
+		e, seen := after[m.Topic]
+		if !seen {
+			e = was
+		}
+		other := id != none && was.TopicID != none && id != was.TopicID
+		if id != none {
+			if seen && e.TopicID != none && e.TopicID != id && (e.TopicID != was.TopicID || fresh[m.Topic] > 0) {
+				return nil, fmt.Errorf("start topic %s: under two topic IDs at once, %s and %s", m.Topic, e.TopicID, id)
+			}
+			e.TopicID = id
+		}
+		if other && m.Partition < was.Partitions {
+			fresh[m.Topic]++
+		}
+		e.Partitions = max(e.Partitions, m.Partition+1, m.Partitions)
+		after[m.Topic] = e
+	}
+	for topic, e := range after {
+		was := roster[topic]
+		if was.TopicID != none && e.TopicID != was.TopicID && fresh[topic] < was.Partitions {
+			return nil, fmt.Errorf("start topic %s: topic ID %s replaces %s, but only %d of its %d partitions are started: start all of them in one move",
+				topic, e.TopicID, was.TopicID, fresh[topic], was.Partitions)
+		}
+	}
+	return after, nil
+}

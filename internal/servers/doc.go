@@ -1,4 +1,4 @@
-// Package servers starts real servers for tests: Apache Kafka and Postgres.
+// Package servers starts real servers for tests: Apache Kafka, Postgres and MariaDB.
 //
 // A promise about crashes is worth what the server in its test is worth. A fake
 // broker never loses the tail of a log and a mock database never forgets a
@@ -27,12 +27,13 @@
 //	servers run -- go test ./...
 //	  |-- Kafka      127.77.20.1 --+   FENCEPOST_TEST_KAFKA, FENCEPOST_TEST_POSTGRES
 //	  |-- Postgres   127.77.20.2 --+--> every package's Kafka(t), Postgres(t)
+//	  |-- MariaDB    127.77.20.5 --'    FENCEPOST_TEST_MARIADB, MariaDB(t)
 //	  `-- go test
 //	       `-- one package's tests
 //	            |-- OwnKafka(t)      127.77.20.3    one test, may be killed and frozen
 //	            `-- OwnPostgres(t)   127.77.20.4
 //
-// Without the two variables the package under test starts shared servers of its
+// Without these variables the package under test starts shared servers of its
 // own at the first wish, and [Main] stops them. On a shared server names carry
 // the isolation ([Name]), and nobody disturbs it.
 //

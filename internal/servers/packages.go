@@ -27,6 +27,7 @@ func programs() []program {
 		{"java", inPath("java"), []string{"openjdk-17-jre-headless", "openjdk-21-jre-headless"}},
 		{"mvn", inPath("mvn"), []string{"maven"}},
 		{"postgres", func() bool { return postgresBinaries() != "" }, []string{"postgresql"}},
+		{"mariadbd", func() bool { return mariaDBServer() != "" }, []string{"mariadb-server"}},
 		// The race detector links C code.
 		{"gcc", inPath("gcc"), []string{"gcc"}},
 	}
@@ -58,7 +59,7 @@ func installPackages(ctx context.Context, w io.Writer) error {
 		return nil
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15 or later, gcc)",
+		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15 or later, MariaDB 10.6 or later, gcc)",
 			strings.Join(missingPackages(), ", "))
 	}
 	fmt.Fprintf(w, "servers: installing %s\n", strings.Join(missingPackages(), ", "))

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Run starts a Kafka broker and a Postgres server side by side, runs command
-// with their addresses in its environment, stops them, and returns the
+// Run starts a Kafka broker, a Postgres and a MariaDB server side by side, runs
+// command with their addresses in its environment, stops them, and returns the
 // command's exit code. SIGINT and SIGTERM go on to the command; its end is
 // still waited for. Cancelling ctx interrupts the start only.
 func Run(ctx context.Context, command []string, out io.Writer) (code int, err error) {
@@ -29,8 +29,8 @@ func Run(ctx context.Context, command []string, out io.Writer) (code int, err er
 	defer signal.Stop(signals)
 
 	began := time.Now()
-	var kafka, postgres string
-	var servers [2]*instance
+	var kafka, postgres, mariadb string
+	var servers [3]*instance
 	defer func() {
 		for _, server := range servers {
 			if server != nil {
@@ -49,6 +49,10 @@ func Run(ctx context.Context, command []string, out io.Writer) (code int, err er
 		postgres, servers[1], err = launch(starting, k.newPostgres)
 		return err
 	})
+	group.Go(func() (err error) {
+		mariadb, servers[2], err = launch(starting, k.newMariaDB)
+		return err
+	})
 	started := make(chan error, 1)
 	go func() { started <- group.Wait() }()
 	select {
@@ -62,11 +66,11 @@ func Run(ctx context.Context, command []string, out io.Writer) (code int, err er
 	}
 	broker := net.JoinHostPort(kafka, portPlaintext)
 	dsn := postgresAt(postgres, k.tls()).DSN("postgres")
-	fmt.Fprintf(out, "servers: Kafka at %s, Postgres at %s, after %v\n",
-		broker, net.JoinHostPort(postgres, portPostgres), time.Since(began).Round(time.Millisecond))
+	fmt.Fprintf(out, "servers: Kafka at %s, Postgres at %s, MariaDB at %s, after %v\n",
+		broker, net.JoinHostPort(postgres, portPostgres), net.JoinHostPort(mariadb, portMariaDB), time.Since(began).Round(time.Millisecond))
 
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Env = append(os.Environ(), EnvKafka+"="+broker, EnvPostgres+"="+dsn)
+	cmd.Env = append(os.Environ(), EnvKafka+"="+broker, EnvPostgres+"="+dsn, EnvMariaDB+"="+mariaDBAt(mariadb).DSN(""))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return supervise(cmd, signals)
 }

@@ -16,6 +16,7 @@ import (
 const (
 	EnvKafka    = "FENCEPOST_TEST_KAFKA"    // address of the plaintext listener: 127.77.20.1:9092
 	EnvPostgres = "FENCEPOST_TEST_POSTGRES" // postgres://postgres@127.77.20.2:5432/postgres
+	EnvMariaDB  = "FENCEPOST_TEST_MARIADB"  // mysql://root@127.77.20.3:3306/
 )
 
 // shared holds the servers that one test binary started for all its tests.
@@ -24,6 +25,7 @@ var shared struct {
 	main     bool // Main runs, and will stop what is started
 	kafka    slot
 	postgres slot
+	mariadb  slot
 }
 
 // slot is a server that is started once, at the first wish.
@@ -34,7 +36,7 @@ type slot struct {
 	tried  bool
 }
 
-// Main is TestMain's body in a package whose tests use [Kafka] or [Postgres]:
+// Main is TestMain's body in a package whose tests use [Kafka], [Postgres] or [MariaDB]:
 //
 //	func TestMain(m *testing.M) { servers.Main(m) }
 //
@@ -81,6 +83,24 @@ func Postgres(t testing.TB) PostgresServer {
 		return postgresAt(loopback(t, EnvPostgres, u.Host), k.tls())
 	}
 	return postgresAt(shared.postgres.start(t, k.newPostgres), k.tls())
+}
+
+// MariaDB is the shared MariaDB server. A test takes a database of its own from
+// [MariaDBServer.Database].
+func MariaDB(t testing.TB) MariaDBServer {
+	t.Helper()
+	k, err := openKit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dsn := os.Getenv(EnvMariaDB); dsn != "" {
+		u, err := url.Parse(dsn)
+		if err != nil {
+			t.Fatalf("%s: %v", EnvMariaDB, err)
+		}
+		return mariaDBAt(loopback(t, EnvMariaDB, u.Host))
+	}
+	return mariaDBAt(shared.mariadb.start(t, k.newMariaDB))
 }
 
 // loopback takes the host out of an address and refuses one that leads off
@@ -135,7 +155,7 @@ func stopShared() error {
 	shared.Lock()
 	defer shared.Unlock()
 	var errs []error
-	for _, s := range []*slot{&shared.kafka, &shared.postgres} {
+	for _, s := range []*slot{&shared.kafka, &shared.postgres, &shared.mariadb} {
 		if s.server != nil {
 			// Nobody will look at the data again: no orderly shutdown.
 			errs = append(errs, s.server.discard())

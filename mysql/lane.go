@@ -232,17 +232,23 @@ func (l *lane) handle(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 		return l.session.edge(ctx, err)
 	}
 	tx, err := l.session.conn.BeginTx(ctx, nil)
-	if err == nil {
-		_, err = tx.ExecContext(ctx, "savepoint "+l.savepoint())
-	}
 	if err != nil {
 		l.session.drop()
+		return l.session.edge(ctx, err)
+	}
+	// The connection can not be closed while the transaction has it.
+	abandon := func() {
+		_ = tx.Rollback()
+		l.session.drop()
+	}
+	if _, err = tx.ExecContext(ctx, "savepoint "+l.savepoint()); err != nil {
+		abandon()
 		return l.session.edge(ctx, err)
 	}
 	returned := false
 	defer func() {
 		if !returned { // the handler panicked
-			l.session.drop()
+			abandon()
 		}
 	}()
 	err = l.sink.config.Handle(ctx, tx, b)
@@ -265,12 +271,10 @@ func (l *lane) handle(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 		l.session.drop()
 		return l.session.edge(ctx, err)
 	case errors.As(err, &my) && my.Number == 1305 && strings.Contains(my.Message, l.savepoint()):
-		l.session.drop()
+		abandon()
 		return &fencepost.SinkEnded{Reason: "the handler ended the transaction it was given, by SQL or DDL"}
 	}
-	if !lost(err) {
-		_ = tx.Rollback()
-	}
+	abandon() // with the time-outs that were set
 	return l.session.refusal(ctx, l.tables, w, l.moves, err)
 }
 

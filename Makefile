@@ -28,7 +28,7 @@ test: servers
 
 # Ratios to the limit of what it is built on, with the goals beside them.
 bench: servers
-	$(SERVERS) run -- go test -run='^$$' -bench='^(BenchmarkEngine|BenchmarkAppend)$$' -benchtime=2s -tags realservers -p 1 -timeout 30m ./bench ./postgres ./sqlite
+	$(SERVERS) run -- go test -run='^$$' -bench='^(BenchmarkEngine|BenchmarkAppend)$$' -benchtime=2s -tags realservers -p 1 -timeout 30m ./bench ./postgres ./mysql ./sqlite
 
 # Whole processes on Apache Kafka and Postgres: about ten minutes.
 bench-real: servers

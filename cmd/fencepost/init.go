@@ -22,11 +22,11 @@ var initManual = manual{
 		{"fencepost init --brokers localhost:9092 --topic flights --sink sqlite --out -", "to read first"},
 		{"fencepost init --schema > fencepost.schema.json", "for editors"},
 	},
-	usage: "fencepost init --brokers HOST:PORT --topic TOPIC --sink postgres|sqlite [flags]",
+	usage: "fencepost init --brokers HOST:PORT --topic TOPIC --sink postgres|mysql|sqlite [flags]",
 	flags: []string{
 		"--brokers HOST:PORT  some of the cluster, separated by commas",
 		"--topic TOPIC  the topic to sample: 100 records of each partition",
-		"--sink postgres|sqlite  where the rows will go",
+		"--sink KIND  where the rows will go: postgres, mysql, sqlite",
 		"--out FILE  default TOPIC.yaml; - is stdout",
 		"--force  write over a file that is there",
 		"--schema  print the JSON Schema of a pipeline file on stdout, and do nothing else",
@@ -131,6 +131,10 @@ func (a *app) draft(ctx context.Context, flags initFlags) error {
 func next(out string, d pipeline.Draft) []string {
 	if d.Sink == "sqlite" {
 		return []string{fmt.Sprintf("fencepost ddl %s | sqlite3 %s.db && fencepost check %s", out, pipeline.TableName(d.Topic), out)}
+	}
+	if d.Sink == "mysql" {
+		return []string{"export DATABASE_URL=mysql://USER:PASSWORD@HOST/DB",
+			fmt.Sprintf(`fencepost ddl %s | mysql DB && fencepost check %s`, out, out)}
 	}
 	return []string{"export DATABASE_URL=postgres://USER@HOST/DB",
 		fmt.Sprintf(`fencepost ddl %s | psql "$DATABASE_URL" && fencepost check %s`, out, out)}

@@ -25,6 +25,7 @@ var arrows = []arrow{
 	{[]string{"engine/..."}, []string{".", "engine/..."}, nil},
 	{[]string{"kafka/..."}, []string{".", "kafka/..."}, []string{franz}},
 	{[]string{"postgres/..."}, []string{".", "postgres/..."}, []string{"github.com/jackc/pgx/v5/..."}},
+	{[]string{"mysql/..."}, []string{".", "mysql/..."}, []string{"github.com/go-sql-driver/mysql", "filippo.io/edwards25519"}},
 	{[]string{"sqlite/..."}, []string{".", "sqlite/..."}, []string{"zombiezen.com/go/sqlite/...", "modernc.org/..."}},
 	{[]string{"mysql/..."}, []string{".", "mysql/..."}, []string{"github.com/go-sql-driver/mysql/..."}},
 	{[]string{"redis/..."}, []string{".", "redis/..."}, []string{"github.com/redis/go-redis/v9/..."}},

@@ -236,7 +236,7 @@ func (f *File) summary() string {
 		columns = "1 column"
 	}
 	return fmt.Sprintf("%s from %s, sink %s, ledger in the same %s", columns, f.Decode, f.Sink.Kind,
-		map[string]string{"postgres": "database", "sqlite": "file"}[f.Sink.Kind])
+		map[string]string{"postgres": "database", "mysql": "database", "sqlite": "file"}[f.Sink.Kind])
 }
 
 // Describe asks what the topics of an opened pipeline are, for the first line of a run: how many partitions there

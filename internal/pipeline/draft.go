@@ -14,7 +14,7 @@ type Draft struct {
 	Group   string
 	Brokers []string
 	Topic   string
-	Sink    string // postgres or sqlite
+	Sink    string // postgres, mysql or sqlite
 	Decode  string // json or raw
 	Columns []DraftColumn
 }
@@ -58,7 +58,7 @@ type draftWriter struct {
 // key writes one key, and what is under it.
 func (w *draftWriter) key(k *key, depth int) {
 	switch {
-	case k.path == "sink.postgres" && w.Sink != "postgres" || k.path == "sink.sqlite" && w.Sink != "sqlite":
+	case k.kind == kindMap && strings.HasPrefix(k.path, "sink.") && k.path != "sink."+w.Sink:
 		return
 	case k.path == "schema":
 		w.schema(k)

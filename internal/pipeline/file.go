@@ -65,8 +65,8 @@ type SASL struct {
 
 // Sink is the part of a file under sink: the keys of one technology.
 type Sink struct {
-	Kind  string // postgres or sqlite
-	DSN   Secret // postgres
+	Kind  string // postgres, mysql or sqlite
+	DSN   Secret // postgres, mysql
 	Path  string // sqlite
 	Table string
 	Key   []string
@@ -229,9 +229,9 @@ func (r *reader) sink() Sink {
 		}
 	}
 	switch s.Kind {
-	case "postgres":
-		s.DSN = get[Secret](r, "sink.postgres.dsn")
-		s.Lanes = get[int](r, "sink.postgres.lanes")
+	case "postgres", "mysql":
+		s.DSN = get[Secret](r, "sink."+s.Kind+".dsn")
+		s.Lanes = get[int](r, "sink."+s.Kind+".lanes")
 	case "sqlite":
 		s.Path = get[string](r, "sink.sqlite.path")
 	default:

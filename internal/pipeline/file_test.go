@@ -194,6 +194,8 @@ func TestParseDuration(t *testing.T) {
 func TestRedact(t *testing.T) {
 	for in, want := range map[string]string{
 		"postgres://app:hunter2@localhost/shop":   "postgres://app:***@localhost/shop",
+		"app:hun@ter2@tcp(h:3306)/shop":           "app:***@tcp(h:3306)/shop",
+		"mysql://app:hunter2@localhost/shop":      "mysql://app:***@localhost/shop",
 		"redis://:hunter2@h/0":                    "redis://:***@h/0",
 		"host=h user=app password=hunter2 port=1": "host=h user=app password=*** port=1",
 		"postgres://app@localhost/shop":           "postgres://app@localhost/shop",

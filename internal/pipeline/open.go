@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/mysql"
 	"github.com/fencepost/fencepost/postgres"
 	"github.com/fencepost/fencepost/sqlite"
 )
@@ -94,6 +95,16 @@ func (f *File) openSink(ctx context.Context) (fencepost.Sink, error) {
 			return nil, err
 		}
 		return s, nil
+	case "mysql":
+		c, err := f.mysql()
+		if err != nil {
+			return nil, err
+		}
+		s, err := mysql.Open(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	case "sqlite":
 		s, err := sqlite.Open(ctx, f.sqlite())
 		if err != nil {
@@ -111,6 +122,13 @@ func (f *File) postgres() (postgres.Config, error) {
 		KeepCommits: f.KeepCommits}, err
 }
 
+// mysql is the sink in its room's words.
+func (f *File) mysql() (mysql.Config, error) {
+	dsn, err := f.Sink.DSN.Reveal()
+	return mysql.Config{DSN: dsn, Table: f.Sink.Table, Key: f.Sink.Key, SQL: f.Sink.SQL, Lanes: f.Sink.Lanes,
+		KeepCommits: f.KeepCommits}, err
+}
+
 // sqlite is the sink in its room's words.
 func (f *File) sqlite() sqlite.Config {
 	return sqlite.Config{Path: f.Sink.Path, Table: f.Sink.Table, Key: f.Sink.Key, SQL: f.Sink.SQL, KeepCommits: f.KeepCommits}
@@ -120,6 +138,10 @@ func (f *File) sqlite() sqlite.Config {
 func (f *File) DDL() (string, error) {
 	if f.Sink.Kind == "sqlite" {
 		return sqlite.DDL(f.sqlite(), f.Columns()), nil
+	}
+	if f.Sink.Kind == "mysql" {
+		c, err := f.mysql()
+		return mysql.DDL(c, f.Columns()), err
 	}
 	c, err := f.postgres()
 	return postgres.DDL(c, f.Columns()), err

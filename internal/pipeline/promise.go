@@ -20,6 +20,9 @@ func (f *File) Promise() Promise {
 	case "postgres":
 		because = append(because, "rows and moves are one Postgres transaction, and each move is compared and set in it.",
 			"Holds through kill -9, a lost answer to COMMIT, late workers, a restored backup.")
+	case "mysql":
+		because = append(because, "rows and moves are one MySQL transaction, and each move is compared and set in it.",
+			"Holds through kill -9, a lost answer to COMMIT, late workers, a restored backup; for tables with transactions (InnoDB).")
 	case "sqlite":
 		because = append(because, "rows and moves are one SQLite transaction, and each move is compared and set in it.",
 			"Holds through kill -9, late workers, a restored backup.",

@@ -172,7 +172,7 @@ func (r *reader) sinkRules(f *File) {
 	switch {
 	case len(named) == 0:
 		if !slices.ContainsFunc(r.findings, func(f Finding) bool { return strings.HasPrefix(f.Text, "sink") }) {
-			r.missing("sink", "postgres: or sqlite:", "sink names no database")
+			r.missing("sink", "postgres:, mysql: or sqlite:", "sink names no database")
 		}
 		return
 	case len(named) > 1:
@@ -204,11 +204,11 @@ func (r *reader) tableRules(f *File, at string) {
 	case !table && !sql && (!tableThere && !sqlThere || r.has(at+".table") || r.has(at+".sql")):
 		r.missing(at, "table: TABLE", "%s has neither table nor sql", at)
 	}
-	if f.Sink.Kind == "postgres" && r.has(at+".dsn") && f.Sink.DSN.Empty() {
+	if f.Sink.Kind != "sqlite" && r.has(at+".dsn") && f.Sink.DSN.Empty() {
 		r.find("bad-value", r.places[at+".dsn"], "dsn: ${DATABASE_URL}", "dsn is empty")
 	}
 	if len(f.Sink.Key) > 0 && !table {
-		r.find("bad-value", r.places[at+".key"], "leave it out; ON CONFLICT in sql says the same", "key is for table, and there is none")
+		r.find("bad-value", r.places[at+".key"], "leave it out; an upsert in sql says the same", "key is for table, and there is none")
 		return
 	}
 	if len(f.Schema) == 0 {

@@ -150,8 +150,14 @@ func plainPathError(path string, err error) string {
 	return path + ": " + text
 }
 
+// driverDSN is the form of MySQL's driver: user:password@tcp(host:3306)/database. A password may hold an @.
+var driverDSN = regexp.MustCompile(`^([^:@/]*):.*@((?:tcp6?|unix)?\(.*)$`)
+
 // Redact is a URL or connection string as it may be printed: redis://:***@host/0.
 func Redact(dsn string) string {
+	if m := driverDSN.FindStringSubmatch(dsn); m != nil {
+		return m[1] + ":***@" + m[2]
+	}
 	if u, err := url.Parse(dsn); err == nil && u.Scheme != "" && u.User != nil {
 		if _, has := u.User.Password(); has {
 			name := u.User.Username()

@@ -92,6 +92,7 @@ func (k kit) steps() ([]step, error) {
 		// jars or the virtual machine are not those it was made with.
 		{"kafka-archive", k.path("kafka", "k.jsa"), strings.Join([]string{format, k.dir, java}, "\n"), k.archiveKafka},
 		{"postgres", k.path("postgres"), postgresBinaries(), k.initPostgres},
+		{"mariadb", k.path("mariadb"), mariaDBServer(), k.initMariaDB},
 	}, nil
 }
 

@@ -31,6 +31,7 @@ var errNotInstalled = errors.New("not installed: run `make servers`")
 //	  kafka/k.jsa         archive of loaded classes: a start in half the time
 //	  tls/                an authority and a client's certificate
 //	  postgres/           a data directory as initdb left it
+//	  mariadb/            one as mariadb-install-db left it
 //	  STEP.done           digest of the recipe that made each of these
 type kit struct {
 	dir string

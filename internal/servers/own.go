@@ -11,7 +11,7 @@ import (
 // of its log is shown. Its methods end the test on failure and are called from
 // the test's own goroutine.
 type Own struct {
-	// DataDir holds what survives Kill: Kafka's log.dirs, Postgres's data
+	// DataDir holds what survives Kill: Kafka's log.dirs, a database's data
 	// directory, or Redis's dir. A test may change it while the server is down.
 	DataDir string
 

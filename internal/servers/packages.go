@@ -28,6 +28,7 @@ func programs() []program {
 		{"mvn", inPath("mvn"), []string{"maven"}},
 		{"postgres", func() bool { return postgresBinaries() != "" }, []string{"postgresql"}},
 		{"redis-server", inPath("redis-server"), []string{"redis-server"}},
+		{"mariadbd", func() bool { return mariaDBServer() != "" }, []string{"mariadb-server"}},
 		// The race detector links C code.
 		{"gcc", inPath("gcc"), []string{"gcc"}},
 	}
@@ -59,7 +60,7 @@ func installPackages(ctx context.Context, w io.Writer) error {
 		return nil
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15 or later, Redis 7 or later, gcc)",
+		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15, MariaDB 10.6, Redis 7 or later, gcc)",
 			strings.Join(missingPackages(), ", "))
 	}
 	fmt.Fprintf(w, "servers: installing %s\n", strings.Join(missingPackages(), ", "))

@@ -16,7 +16,8 @@ import (
 const (
 	EnvKafka    = "FENCEPOST_TEST_KAFKA"    // address of the plaintext listener: 127.77.20.1:9092
 	EnvPostgres = "FENCEPOST_TEST_POSTGRES" // postgres://postgres@127.77.20.2:5432/postgres
-	EnvRedis    = "FENCEPOST_TEST_REDIS"    // address without TLS: 127.77.20.3:6379
+	EnvRedis    = "FENCEPOST_TEST_REDIS"    // address without TLS: 127.77.20.6:6379
+	EnvMariaDB  = "FENCEPOST_TEST_MARIADB"  // mysql://root@127.77.20.3:3306/
 )
 
 // shared holds the servers that one test binary started for all its tests.
@@ -26,6 +27,7 @@ var shared struct {
 	kafka    slot
 	postgres slot
 	redis    slot
+	mariadb  slot
 }
 
 // slot is a server that is started once, at the first wish.
@@ -36,7 +38,7 @@ type slot struct {
 	tried  bool
 }
 
-// Main is TestMain's body in a package whose tests use [Kafka], [Postgres] or [Redis]:
+// Main is TestMain's body in a package whose tests use [Kafka], [Postgres], [MariaDB] or [Redis]:
 //
 //	func TestMain(m *testing.M) { servers.Main(m) }
 //
@@ -99,6 +101,24 @@ func Redis(t testing.TB) RedisServer {
 	return redisAt(shared.redis.start(t, k.newRedis), k.tls())
 }
 
+// MariaDB is the shared MariaDB server. A test takes a database of its own from
+// [MariaDBServer.Database].
+func MariaDB(t testing.TB) MariaDBServer {
+	t.Helper()
+	k, err := openKit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dsn := os.Getenv(EnvMariaDB); dsn != "" {
+		u, err := url.Parse(dsn)
+		if err != nil {
+			t.Fatalf("%s: %v", EnvMariaDB, err)
+		}
+		return mariaDBAt(loopback(t, EnvMariaDB, u.Host))
+	}
+	return mariaDBAt(shared.mariadb.start(t, k.newMariaDB))
+}
+
 // loopback takes the host out of an address and refuses one that leads off
 // this machine.
 func loopback(t testing.TB, name, address string) string {
@@ -151,7 +171,7 @@ func stopShared() error {
 	shared.Lock()
 	defer shared.Unlock()
 	var errs []error
-	for _, s := range []*slot{&shared.kafka, &shared.postgres, &shared.redis} {
+	for _, s := range []*slot{&shared.kafka, &shared.postgres, &shared.redis, &shared.mariadb} {
 		if s.server != nil {
 			// Nobody will look at the data again: no orderly shutdown.
 			errs = append(errs, s.server.discard())

@@ -1,7 +1,7 @@
 // Command servers brings the real servers that tests need.
 //
 //	servers install         fetch and prepare what is missing
-//	servers run -- CMD...   start Kafka and Postgres, run CMD, stop them
+//	servers run -- CMD...   start Kafka, Postgres and MariaDB, run CMD, stop them
 //
 // `run` exists because a server costs seconds and a test package milliseconds:
 // all packages of one `go test ./...` share one broker and one Postgres, whose

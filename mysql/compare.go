@@ -1,0 +1,155 @@
+package mysql
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+)
+
+// begin opens every transaction of this package; preamble set its isolation level.
+const begin = "start transaction; "
+
+// fill puts values for the @words of a statement, in one pass: what came from outside is not looked at again.
+func fill(statement string, pairs ...string) string {
+	return strings.NewReplacer(pairs...).Replace(statement)
+}
+
+// refuse is a statement that fails by itself, with a word and the connection's secret in its message, so that the
+// statements behind it, the COMMIT among them, can leave in the same packet (law 11): MySQL has no other error that a
+// plain statement can raise with a text of its own than that of an XPath that is none. It is a SELECT, which reads
+// without locks: the subqueries of a DO lock what they read, and a commit and a move deadlock there.
+const refuse = "select extractvalue('<a/>', (select case @cases else '/a' end)) into @fencepost_v; "
+
+// heldCases are the refusals that every move has.
+const heldCases = `when coalesce((select version from @groups where group_name = '' and topic = ''), 0) <> 1 then '~newer:@secret'
+  when exists (select 1 from @groups where group_name = @group and topic = '' and cluster_id <> '' and cluster_id <> @cluster and @cluster <> '')
+    then '~cluster:@secret'`
+
+// compareSQL is the compare-and-set of commits.
+//
+// The rows are locked in the order of m, which straight_join makes the outer table: (topic, partition) order, so that
+// two workers can not deadlock. What agrees is counted under the lock; a short count fails before anything is written.
+const compareSQL = `set @fencepost_m = @json;
+select count(*) into @fencepost_n from @m straight_join @ledger l on @on where l.until = m.held and l.fence = m.held_fence for update;
+` + refuse + `@history
+update @m straight_join @ledger l on @on set @run l.leader_epoch = m.next_epoch, l.until = m.next; @record`
+
+const commitTable = `json_table(@fencepost_m, '$[*]' columns (topic varchar(249) character set utf8mb4 collate @names path '$[0]',
+  ` + "`partition`" + ` int path '$[1]', held bigint path '$[2]', held_fence bigint path '$[3]', next bigint path '$[4]', next_epoch int path '$[5]')) m`
+
+const onRow = "(l.group_name = @group and l.topic = m.topic and l.`partition` = m.`partition`)"
+
+// mergeSQL lengthens the open run, or opens one. Assignments read what stands to their left already changed, or what
+// was there before; this order is right both ways.
+const mergeSQL = `l.run_from = if(l.run_commits = 0, m.held, l.run_from), l.run_epoch = if(l.run_commits = 0, l.leader_epoch, l.run_epoch),
+  l.run_commits = l.run_commits + 1, l.run_at = utc_timestamp(6), l.run_who = @who,`
+
+// moveColumns are the columns of fencepost_moves that every insert fills.
+const moveColumns = "(group_name, topic, `partition`, cause, held_until, held_epoch, held_fence, held_topic_id, " +
+	"next_until, next_epoch, next_fence, next_topic_id, at_most, partitions, commits, at, who, why)"
+
+// runColumns is an open run of ledger row l as a row of moveColumns.
+const runColumns = "l.group_name, l.topic, l.`partition`, 'commit', l.run_from, l.run_epoch, l.fence, l.topic_id, " +
+	"l.until, l.leader_epoch, l.fence, l.topic_id, 0, 0, l.run_commits, l.run_at, l.run_who, ''"
+
+const commitColumns = "l.group_name, l.topic, l.`partition`, 'commit', l.until, l.leader_epoch, l.fence, l.topic_id, " +
+	"m.next, m.next_epoch, l.fence, l.topic_id, 0, 0, 1, utc_timestamp(6), @who, ''"
+
+// recordSQL records the cluster for the group's first mover that knows it.
+const recordSQL = "update @groups set cluster_id = @cluster where group_name = @group and topic = '' and cluster_id = ''; "
+
+// compare makes the compare-and-set of commit moves. record says whether the group's cluster may have to be recorded.
+// REQUIRES: checkMoves passed.
+func (t tables) compare(s *session, w fencepost.Writer, moves []fencepost.Move, keep fencepost.KeepCommits, record bool) string {
+	run, history, cluster := mergeSQL, "", ""
+	if keep != fencepost.KeepMerged {
+		run = "l.run_commits = 0,"
+		history = "insert into @moves " + moveColumns + " select " + runColumns + " from @m straight_join @ledger l on @on where l.run_commits > 0; "
+		if keep == fencepost.KeepAll {
+			history += "insert into @moves " + moveColumns + " select " + commitColumns + " from @m straight_join @ledger l on @on; "
+		}
+	}
+	if record && w.ClusterID != "" {
+		cluster = recordSQL
+	}
+	json := jsonRows(sorted(moves), func(m fencepost.Move) []any {
+		return []any{m.Topic, m.Partition, m.Held.Offset, int64(m.Held.Fence), m.Next.Offset, m.Next.LeaderEpoch}
+	})
+	cases := heldCases + " when @fencepost_n <> " + itoa(int64(len(moves))) + " then '~fenced:@secret'"
+	sql := fill(compareSQL, "@run", run, "@history", history, "@record", cluster, "@cases", cases)
+	return t.fill(s, w, fill(sql, "@m ", commitTable+" ", "@on", onRow), json)
+}
+
+// fill is the last pass: names and values.
+func (t tables) fill(s *session, w fencepost.Writer, sql, json string) string {
+	return fill(sql, "@json", json, "@names", s.server.names(), "@secret", s.secret,
+		"@ledger", t.ledger, "@groups", t.groups, "@moves", t.moves,
+		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who))
+}
+
+// sorted is the moves in the order in which every worker locks rows.
+func sorted(moves []fencepost.Move) []fencepost.Move {
+	before := func(a, b fencepost.Move) int { return a.TopicPartition.Compare(b.TopicPartition) }
+	if slices.IsSortedFunc(moves, before) {
+		return moves
+	}
+	return slices.SortedStableFunc(slices.Values(moves), before)
+}
+
+// moveSQL is all moves but commits. The header row of the group is locked first, so that moves of a group come one
+// after the other and an absent row stays absent until the end. The third count is the Roster's: starts under another
+// topic ID cover all of it, and an ID that is null is unknown, not another one.
+const moveSQL = `set @fencepost_m = @json;
+insert into @groups (group_name, topic, cluster_id) values (@group, '', @cluster) on duplicate key update group_name = group_name;
+select count(*) into @fencepost_n from @m straight_join @ledger l on @on for update;
+select count(*) into @fencepost_n from @m left join @ledger l on @on where not (l.until <=> m.held and l.fence <=> m.held_fence);
+select count(*) into @fencepost_r from (select m.topic from @m left join @groups r on r.group_name = @group and r.topic = m.topic
+  where m.cause = 'start' group by m.topic having count(distinct m.next_id) > 1
+    or max(r.topic_id) <> min(m.next_id) and sum(m.` + "`partition`" + ` < r.partitions) < max(r.partitions)) s;
+` + refuse + `
+update @groups set cluster_id = @cluster where group_name = @group and topic = '' and cluster_id = '' and @cluster <> '';
+insert into @groups (group_name, topic, topic_id, partitions)
+  select * from (select @group as g, m.topic, min(m.next_id) as id, max(greatest(m.` + "`partition`" + ` + 1, m.partitions)) as n
+    from @m where m.cause = 'start' group by m.topic order by m.topic) s
+  on duplicate key update topic_id = coalesce(values(topic_id), @groups.topic_id), partitions = greatest(@groups.partitions, values(partitions));
+insert into @moves ` + moveColumns + ` select ` + runColumns + ` from @m straight_join @ledger l on @on where l.run_commits > 0 order by m.n;
+insert into @moves ` + moveColumns + ` select @group, m.topic, m.` + "`partition`" + `, m.cause, m.held, m.held_epoch, m.held_fence, m.held_id,
+  m.next, m.next_epoch, m.next_fence, m.next_id, m.at_most, m.partitions, 0, utc_timestamp(6), @who, m.why from @m order by m.n;
+insert into @ledger (group_name, topic, ` + "`partition`" + `, until, leader_epoch, fence, topic_id)
+  select @group, m.topic, m.` + "`partition`" + `, m.next, m.next_epoch, m.next_fence, m.next_id from @m order by m.topic, m.` + "`partition`" + `
+  on duplicate key update until = values(until), leader_epoch = values(leader_epoch), fence = values(fence), topic_id = values(topic_id), run_commits = 0; `
+
+const moveTable = `json_table(@fencepost_m, '$[*]' columns (topic varchar(249) character set utf8mb4 collate @names path '$[0]',
+  ` + "`partition`" + ` int path '$[1]', cause varchar(16) character set utf8mb4 path '$[2]', held bigint path '$[3]', held_epoch int path '$[4]',
+  held_fence bigint path '$[5]', held_id varchar(22) character set utf8mb4 collate @names path '$[6]', next bigint path '$[7]', next_epoch int path '$[8]',
+  next_fence bigint path '$[9]', next_id varchar(22) character set utf8mb4 collate @names path '$[10]', at_most bigint path '$[11]',
+  partitions int path '$[12]', why varchar(4000) character set utf8mb4 path '$[13]', n int path '$[14]')) m`
+
+// whyMost is the most bytes of Move.Why that are kept.
+const whyMost = 4000
+
+// move makes the statements of moves that are no commits. REQUIRES: checkMoves passed.
+func (t tables) move(s *session, w fencepost.Writer, moves []fencepost.Move) string {
+	n := 0
+	numbered := make(map[fencepost.TopicPartition]int, len(moves))
+	for _, m := range moves {
+		numbered[m.TopicPartition] = n
+		n++
+	}
+	json := jsonRows(sorted(moves), func(m fencepost.Move) []any {
+		row := []any{m.Topic, m.Partition, m.Cause.String(), nil, nil, nil, nil,
+			m.Next.Offset, m.Next.LeaderEpoch, int64(m.Next.Fence), idText(m.Next.TopicID), nil, m.Partitions,
+			strings.ToValidUTF8(m.Why[:min(len(m.Why), whyMost)], ""), numbered[m.TopicPartition]}
+		if !m.Held.Absent() {
+			row[3], row[4], row[5], row[6] = m.Held.Offset, m.Held.LeaderEpoch, int64(m.Held.Fence), idText(m.Held.TopicID)
+		}
+		if m.AtMost != fencepost.UnknownLoss {
+			row[11] = m.AtMost
+		}
+		return row
+	})
+	cases := heldCases + " when @fencepost_n > 0 then '~fenced:@secret' when @fencepost_r > 0 then '~roster:@secret'"
+	sql := fill(moveSQL, "@cases", cases)
+	return t.fill(s, w, fill(sql, "@m ", moveTable+" ", "@on", onRow), json)
+}

@@ -1,0 +1,111 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Config says where a Sink's database is and what the sink does with a batch. Exactly one of Table, SQL and Handle is
+// set.
+type Config struct {
+	// DSN is a URL, mysql://USER:PASSWORD@HOST:3306/DATABASE, or the driver's own form,
+	// USER:PASSWORD@tcp(HOST:3306)/DATABASE; both take the driver's parameters (?tls=true). It names the database that
+	// holds the ledger, on the primary. Its password appears in no error.
+	DSN string
+	// Table takes the rows, columns by name: "flights" or "database.flights". The metadata columns (_topic, _offset and
+	// so on) are filled too where the table has them. Its engine must be transactional (InnoDB).
+	Table string
+	// Key, with Table: columns of a unique index to upsert by. The last row of a key in partition order wins. None:
+	// append.
+	Key []string
+	// SQL is one or several statements that read the batch from the temporary table `batch`: all columns of the
+	// schema, and those metadata columns whose names the text contains. It runs inside the batch's transaction and
+	// must not end it, which every statement of DDL does. A batch without rows does not run it.
+	SQL string
+	// Handle is your own work inside the batch's transaction: nil commits it together with the moves, an error rolls
+	// both back. It must not end the transaction. A batch without rows does not call it. While it runs, the locks it
+	// took are held and the server waits for this process: CommitTimeout bounds that.
+	Handle func(ctx context.Context, tx *sql.Tx, b *fencepost.Batch) error
+	// Lanes is how many commits run side by side at most. 0: 1 with SQL or Handle, whose statements may depend on
+	// each other, else any number.
+	Lanes int
+	// KeepCommits says what fencepost_moves keeps of the commits.
+	KeepCommits fencepost.KeepCommits
+	// CommitTimeout, with Handle: the server ends a session that has waited this long for this process, or for a lock,
+	// rounded up to seconds. Set it below the group's session timeout. 0: 4s.
+	CommitTimeout time.Duration
+}
+
+// defaultCommitTimeout is below the default session timeout of a group, 6s.
+const defaultCommitTimeout = 4 * time.Second
+
+// form is what a Config asks for.
+type form uint8
+
+const (
+	formAppend form = iota
+	formUpsert
+	formSQL
+	formHandle
+)
+
+// form says which of the exclusive fields is set. REQUIRES: a valid Config.
+func (c Config) form() form {
+	switch {
+	case c.Handle != nil:
+		return formHandle
+	case c.SQL != "":
+		return formSQL
+	case len(c.Key) > 0:
+		return formUpsert
+	}
+	return formAppend
+}
+
+// validate joins all faults of a Config.
+func (c Config) validate() error {
+	var errs []error
+	n := 0
+	for _, set := range []bool{c.Table != "", strings.TrimSpace(c.SQL) != "", c.Handle != nil} {
+		if set {
+			n++
+		}
+	}
+	if n != 1 {
+		errs = append(errs, errors.New("exactly one of Table, SQL and Handle must be set"))
+	}
+	if len(c.Key) > 0 && c.Table == "" {
+		errs = append(errs, errors.New("Key needs Table"))
+	}
+	if slices.Contains(c.Key, "") {
+		errs = append(errs, errors.New("Key has an empty column name"))
+	}
+	if strings.Count(c.Table, ".") > 1 || strings.HasPrefix(c.Table, ".") || strings.HasSuffix(c.Table, ".") {
+		errs = append(errs, fmt.Errorf("Table %q is neither a name nor database.name", c.Table))
+	}
+	if c.Lanes < 0 {
+		errs = append(errs, fmt.Errorf("Lanes is %d", c.Lanes))
+	}
+	if c.CommitTimeout < 0 {
+		errs = append(errs, fmt.Errorf("CommitTimeout is %s", c.CommitTimeout))
+	}
+	if c.KeepCommits > fencepost.KeepNone {
+		errs = append(errs, fmt.Errorf("KeepCommits is %d", c.KeepCommits))
+	}
+	return errors.Join(errs...)
+}
+
+// place is Table's database and name; the database is the given one where Table has none.
+func (c Config) place(database string) (schema, table string) {
+	if schema, table, ok := strings.Cut(c.Table, "."); ok {
+		return schema, table
+	}
+	return database, c.Table
+}

@@ -1,0 +1,70 @@
+// Package mysql is MySQL or MariaDB as ledger and as sink, in one commit: the rows of a batch, or what your SQL or your
+// handler makes of them, and the moves of its partitions are one transaction. So a record counts exactly once whatever
+// dies when.
+//
+// # A commit
+//
+// Everything leaves as one packet of statements, rows included. The server runs it when its last byte has arrived, and
+// stops at the first statement that fails:
+//
+//	start transaction; rows; [statements;] compare-and-set; commit; select SECRET
+//	^ nothing is locked before the whole packet is there: a client that stops, or dies, changes nothing any more (law 11)
+//
+//	form      the rows go to           statements
+//	Table     the table                none
+//	Table *   a temporary table        insert into TABLE select
+//	Key       a temporary table        insert into TABLE select .. order by key .. on duplicate key update
+//	SQL       the temporary `batch`    savepoint; your SQL; release savepoint
+//	Handle    nothing                  your function in a transaction; then compare-and-set and commit in one flush
+//
+// (*) a batch larger than the server's max_allowed_packet. Its pieces travel before the transaction begins.
+//
+// The compare-and-set locks the ledger's rows in (topic, partition) order, counts those that are where the batch holds
+// them, and fails by itself if one is not, so that the COMMIT behind it can leave unseen. Its error, the savepoint and
+// the last row of the answer carry a secret of the connection: neither user SQL nor a value of a record can pretend to
+// be any of them, and SQL that swallows what stands behind it is found out.
+//
+// # The ledger
+//
+//	fencepost_groups   ('', '') version and identity | (group, '') cluster | (group, topic) Roster
+//	fencepost_ledger   (group, topic, partition) until, leader_epoch, fence, topic_id | the open run of commits
+//	fencepost_moves    (id, group) what moved, from where to where, why, by whom, how many records it passed
+//
+// Merged commits cost nothing extra: the run is counted in the ledger row that the commit updates anyway, and is
+// written to fencepost_moves when another move ends it. History shows both. All other moves are one packet too, under
+// the lock of the group's header row. Why is kept up to 4,000 bytes.
+//
+// # What a session sets
+//
+// READ COMMITTED; sql_mode strict (a value that does not fit is refused, never cut), without ANSI_QUOTES and
+// ONLY_FULL_GROUP_BY; time_zone +00:00; utf8mb4. Your SQL runs under these, whatever the server's own are.
+//
+// # How it fails
+//
+//   - What the server refuses about rows (1062, 1048, 1264, 1406, 4025 and the like) is a *fencepost.Rejected; nothing
+//     was applied.
+//   - A connection that broke while a flush was under way: fencepost.ErrUnknown, and the next compare-and-set tells. A
+//     connection that the driver knows to have been dead before: nothing happened. The next call opens a new one.
+//   - A deadlock (1213) rolled everything back: the flush is tried again as it is, ten times.
+//   - SQL that ends its transaction, as all DDL does, loses the savepoint: *fencepost.SinkEnded. What it did before may
+//     stand. Needs and Check find it earlier, by reading the first word of each statement; a CALL they can not see into.
+//   - A server that is down, full, shutting down or read-only is a passing *fencepost.Fault. No error shows the dsn.
+//
+// # What does not hold here
+//
+// With Handle, locks are held while your function runs; Config.CommitTimeout bounds that. SQL that sends large results
+// to the client would wait for it: select into a table instead. A foreign key's or a trigger's locks are the server's,
+// taken within the packet.
+//
+// Law 2 needs transactions: a Table of another engine is refused, but SQL, a handler, or a trigger that writes a MyISAM
+// or Aria table writes it outside of the transaction. With innodb_flush_log_at_trx_commit other than 1 a crash of the
+// host takes rows and ledger back together; replay is still exact. On Galera a certification failure answers 1213 and
+// is tried again; GET_LOCK does not reach other nodes, so let one worker make the tables.
+//
+// # What it does not do
+//
+// It makes no table of yours (DDL prints them) and reads from no replica: a server that is read_only is refused. It
+// uses JSON_TABLE: MySQL 8.0 or MariaDB 10.6. Only MariaDB 10.11 is tested; what is written for MySQL is by its
+// documentation. binlog_format=STATEMENT does not go with READ COMMITTED. A table of yours that is named batch is
+// hidden from your SQL by the temporary one. A pooler that shares sessions does not do.
+package mysql

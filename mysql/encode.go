@@ -1,0 +1,171 @@
+package mysql
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// from says where a field's values come from.
+type from uint8
+
+const (
+	fromColumn    from = iota // a Column of the batch, by name
+	fromTopic                 // the Segment's topic
+	fromPartition             // the Segment's partition
+	fromOffset                // Batch.Offsets
+	fromTime                  // Batch.Times
+	fromRow                   // the row's number in the batch
+)
+
+// field is one column of the INSERT.
+type field struct {
+	name   string
+	source fencepost.Type
+	from   from
+	kind   kind
+}
+
+// The first and the last timestamp that DATETIME takes: the years 1 and 9999.
+const (
+	minTimestamp = -62_135_596_800_000_000
+	maxTimestamp = 253_402_300_799_999_999
+)
+
+// encoder writes the rows of a batch as the tuples of an INSERT: (1,'a'),(2,'b').
+type encoder struct {
+	fields  []field
+	columns []*fencepost.Column // :: field -> its column, nil for metadata of the segment
+	batch   *fencepost.Batch
+	most    int // bytes of one piece
+	buf     []byte
+	pieces  []int // where pieces end in buf, each before its comma
+}
+
+// encode writes all rows into pieces of at most `most` bytes. A value that no column of its type can hold is a
+// *fencepost.Rejected. REQUIRES: every field has its column.
+func (e *encoder) encode(b *fencepost.Batch) error {
+	e.batch, e.buf, e.pieces, e.columns = b, e.buf[:0], e.pieces[:0], e.columns[:0]
+	for _, f := range e.fields {
+		var c *fencepost.Column
+		if f.from == fromColumn {
+			c = b.Column(f.name)
+		}
+		e.columns = append(e.columns, c)
+	}
+	start := 0
+	for i := range b.Segments {
+		s := &b.Segments[i]
+		topic := quote(s.Move.Topic)
+		for row := s.Lo; row < s.Hi; row++ {
+			at := len(e.buf)
+			if err := e.row(s, topic, row); err != nil {
+				return err
+			}
+			if len(e.buf)-start > e.most {
+				if at == start || len(e.buf)-at > e.most {
+					return &fencepost.Rejected{Code: "1153", Reason: fmt.Sprintf("the row of %d bytes is larger than the server's max_allowed_packet", len(e.buf)-at),
+						Hint: "SET GLOBAL max_allowed_packet = 67108864;"}
+				}
+				e.pieces = append(e.pieces, at)
+				start = at
+			}
+		}
+	}
+	e.pieces = append(e.pieces, len(e.buf))
+	return nil
+}
+
+// piece is the tuples of one INSERT.
+func (e *encoder) piece(i int) []byte {
+	lo := 0
+	if i > 0 {
+		lo = e.pieces[i-1]
+	}
+	return e.buf[lo : e.pieces[i]-1] // without the last comma
+}
+
+// row appends one tuple and a comma.
+func (e *encoder) row(s *fencepost.Segment, topic string, row int) error {
+	e.buf = append(e.buf, '(')
+	for i, f := range e.fields {
+		switch f.from {
+		case fromTopic:
+			e.buf = append(e.buf, topic...)
+		case fromPartition:
+			e.buf = strconv.AppendInt(e.buf, int64(s.Move.Partition), 10)
+		case fromOffset:
+			e.buf = strconv.AppendInt(e.buf, int64(e.batch.Offsets[row]), 10)
+		case fromRow:
+			e.buf = strconv.AppendInt(e.buf, int64(row), 10)
+		case fromTime:
+			if err := e.moment(f, e.batch.Times[row]*1000); err != nil {
+				return err
+			}
+		case fromColumn:
+			if err := e.value(f, e.columns[i], row); err != nil {
+				return err
+			}
+		}
+		e.buf = append(e.buf, ',')
+	}
+	e.buf[len(e.buf)-1] = ')'
+	e.buf = append(e.buf, ',')
+	return nil
+}
+
+// value appends one value of a column.
+func (e *encoder) value(f field, c *fencepost.Column, row int) error {
+	if c.Null(row) {
+		e.buf = append(e.buf, "null"...)
+		return nil
+	}
+	switch f.kind {
+	case kindText:
+		e.buf = appendQuoted(e.buf, c.Bytes(row))
+	case kindBytes:
+		e.buf = appendQuoted(append(e.buf, "_binary"...), c.Bytes(row))
+	case kindIntDouble:
+		if n := c.Int(row); n > 1<<53 || n < -1<<53 {
+			return refused(f, "%d is beyond 2^53: double would round it", n)
+		}
+		e.buf = strconv.AppendInt(e.buf, c.Int(row), 10)
+	case kindInt:
+		e.buf = strconv.AppendInt(e.buf, c.Int(row), 10)
+	case kindBool:
+		e.buf = append(e.buf, '0')
+		if c.Bool(row) {
+			e.buf[len(e.buf)-1] = '1'
+		}
+	case kindFloat:
+		v := c.Float(row)
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return refused(f, "%v is no number to MySQL", v)
+		}
+		e.buf = strconv.AppendFloat(e.buf, v, 'e', -1, 64) // with its exponent: 0.1 would be a decimal
+	case kindDatetime, kindDate:
+		return e.moment(f, c.Micros(row))
+	}
+	return nil
+}
+
+// moment appends a timestamp.
+func (e *encoder) moment(f field, micros int64) error {
+	if micros < minTimestamp || micros > maxTimestamp {
+		return refused(f, "the timestamp %d (microseconds) is outside the years 1 to 9999", micros)
+	}
+	form := "'2006-01-02 15:04:05.000000'"
+	if f.kind == kindDate {
+		form = "'2006-01-02'"
+	}
+	e.buf = time.UnixMicro(micros).UTC().AppendFormat(e.buf, form)
+	return nil
+}
+
+// refused is a value that its column can not hold.
+func refused(f field, format string, args ...any) error {
+	return &fencepost.Rejected{Reason: fmt.Sprintf(format, args...) + " in column " + f.name}
+}

@@ -1,0 +1,224 @@
+package mysql
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/fencepost/fencepost"
+)
+
+// session is a connection that is opened when it is needed and opened again after it broke. It is used by one
+// goroutine at a time.
+type session struct {
+	config *mysql.Config
+	db     *sql.DB // holds no connection but conn
+	conn   *sql.Conn
+	// secret is 16 random hexadecimal digits of this connection. It names the savepoint, stands in the text of a
+	// refusal and behind every COMMIT, so that neither user SQL nor a record's value can pretend to be any of them.
+	secret string
+	server server
+}
+
+// server is what a connection's server said of itself.
+type server struct {
+	name      string // MariaDB 10.11.19
+	mariadb   bool
+	packet    int    // max_allowed_packet: most bytes of one flush
+	wait      string // wait_timeout, to put back
+	collation string // for text of the table `batch`: the database's own if that is utf8mb4
+}
+
+// names is the collation of the ledger's names: byte by byte, trailing blanks included.
+func (s server) names() string {
+	if s.mariadb {
+		return "utf8mb4_nopad_bin"
+	}
+	return "utf8mb4_0900_bin"
+}
+
+// preamble is what the meaning of our statements rests on. User SQL may have changed it.
+//
+// READ COMMITTED is part of the compare-and-set: each statement sees what was committed before it, and the first
+// inserts of two lanes do not meet in a gap (under REPEATABLE READ they deadlock).
+const preamble = `set names utf8mb4, sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,` +
+	`NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1; set session transaction isolation level read committed; `
+
+const serverSQL = `select version(), @@max_allowed_packet, @@wait_timeout, @@collation_database, @@global.read_only`
+
+// open connects unless there is a live connection; fresh says that what the last one had (temporary tables) is gone.
+func (s *session) open(ctx context.Context) (fresh bool, err error) {
+	if s.conn != nil {
+		return false, nil
+	}
+	connector, err := mysql.NewConnector(s.config)
+	if err != nil {
+		return false, s.edge(ctx, err)
+	}
+	s.db = sql.OpenDB(connector)
+	s.db.SetMaxIdleConns(-1) // a connection given back is closed
+	if s.conn, err = s.db.Conn(ctx); err != nil {
+		s.conn = nil
+		s.drop()
+		return false, s.edge(ctx, err)
+	}
+	res, err := s.exec(ctx, preamble+serverSQL)
+	if err == nil {
+		err = s.meet(res)
+	}
+	if err != nil {
+		s.drop()
+		return false, s.edge(ctx, err)
+	}
+	b := make([]byte, 8)
+	_, _ = rand.Read(b) // never fails (crypto/rand)
+	s.secret = hex.EncodeToString(b)
+	return true, nil
+}
+
+// meet reads the answer to serverSQL, and refuses a server that is too old or only a replica (law 7).
+func (s *session) meet(res []result) error {
+	row := res[len(res)-1][0]
+	text := string(row[0])
+	number, _, _ := strings.Cut(text, "-")
+	v := server{name: "MySQL " + number, mariadb: strings.Contains(text, "MariaDB"), wait: string(row[2]), collation: string(row[3])}
+	v.packet, _ = strconv.Atoi(string(row[1]))
+	oldest := [2]int{8, 0}
+	if v.mariadb {
+		v.name, oldest = "MariaDB "+number, [2]int{10, 6}
+	}
+	if !strings.HasPrefix(v.collation, "utf8mb4") {
+		v.collation = "utf8mb4_general_ci"
+	}
+	var have [2]int
+	_, _ = fmt.Sscanf(number, "%d.%d", &have[0], &have[1])
+	switch readOnly := string(row[4]); {
+	case have[0] < oldest[0] || have[0] == oldest[0] && have[1] < oldest[1]:
+		return &fencepost.Fault{Code: "database-too-old", Help: "upgrade the server",
+			Err: fmt.Errorf("%s: MySQL 8.0 and MariaDB 10.6 are the oldest that have JSON_TABLE", v.name)}
+	case readOnly != "0" && readOnly != "OFF":
+		return s.silent(v.name+" is read-only: a replica, or on its way to be the primary", errors.New("read_only"))
+	}
+	s.server = v
+	return nil
+}
+
+// drop closes the connection. An open transaction ends with it.
+func (s *session) drop() {
+	if s.conn != nil {
+		_ = s.conn.Close() // whatever they say, the connection is not used again
+	}
+	if s.db != nil {
+		_ = s.db.Close()
+	}
+	s.conn, s.db = nil, nil
+}
+
+// result is the rows of one statement, in text form; nil is null.
+type result [][][]byte
+
+// querier is a connection, or a transaction on it.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// exec sends statements as one packet, and reads the results of those that have rows. Its errors are the driver's own.
+// The statements behind one that failed do not run.
+func (s *session) exec(ctx context.Context, statements string) ([]result, error) {
+	return execOn(ctx, s.conn, statements)
+}
+
+func execOn(ctx context.Context, q querier, statements string) (all []result, err error) {
+	rows, err := q.QueryContext(ctx, statements)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for more := true; more; more = rows.NextResultSet() {
+		columns, err := rows.Columns()
+		if err != nil {
+			return all, err
+		}
+		raw := make([]sql.RawBytes, len(columns))
+		into := make([]any, len(columns))
+		for i := range raw {
+			into[i] = &raw[i]
+		}
+		var r result
+		for rows.Next() {
+			if err := rows.Scan(into...); err != nil {
+				return all, err
+			}
+			r = append(r, cloneRow(raw))
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
+
+// cloneRow copies a row out of the driver's buffer.
+func cloneRow(raw []sql.RawBytes) [][]byte {
+	row := make([][]byte, len(raw))
+	for i, b := range raw {
+		if b != nil {
+			row[i] = append([]byte{}, b...)
+		}
+	}
+	return row
+}
+
+// errShort is a flush whose end the server never came to: user SQL swallowed it, in a comment that it left open.
+var errShort = errors.New("the statements ended before their COMMIT: nothing happened")
+
+// flush sends statements that end with COMMIT, as one packet, and holds them for done only if the server came to the
+// secret behind it.
+func (s *session) flush(ctx context.Context, q querier, statements string) error {
+	res, err := execOn(ctx, q, statements+"; select '"+s.secret+"'")
+	if err != nil {
+		return err
+	}
+	if last := res[len(res)-1]; len(last) != 1 || len(last[0]) != 1 || string(last[0][0]) != s.secret {
+		return errShort
+	}
+	return nil
+}
+
+// rollback ends a failed transaction, or the connection if that can not be done.
+func (s *session) rollback(ctx context.Context, err error) {
+	if s.conn == nil {
+		return
+	}
+	if my := new(mysql.MySQLError); !errors.As(err, &my) && !errors.Is(err, errShort) {
+		s.drop()
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if _, err := s.exec(ctx, "rollback"); err != nil {
+		s.drop()
+	}
+}
+
+// turn lets one goroutine at a time through, and the others wait with their contexts.
+type turn chan struct{}
+
+func newTurn() turn { return make(turn, 1) }
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (t turn) give() { <-t }

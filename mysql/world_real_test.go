@@ -1,0 +1,157 @@
+//go:build realservers
+
+package mysql
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledgertest"
+)
+
+var topicID = fencepost.TopicID{1}
+
+// fence makes a fresh one.
+func fence() fencepost.Fence {
+	var b [8]byte
+	rand.Read(b[:])
+	return fencepost.NewFence(binary.BigEndian.Uint64(b[:]))
+}
+
+// worker is one process: a sink, a lane, and the positions it holds.
+type worker struct {
+	t    *testing.T
+	sink *Sink
+	lane fencepost.Lane
+	as   fencepost.Writer
+	held map[fencepost.TopicPartition]fencepost.Position
+}
+
+// worker opens a sink and a lane.
+func (s *store) worker(t *testing.T, c Config) *worker {
+	t.Helper()
+	sink, err := s.open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lane, err := sink.Lane(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(lane.Close(), sink.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return &worker{t: t, sink: sink, lane: lane, as: fencepost.Writer{Group: "g", ClusterID: "c", Who: "w"},
+		held: map[fencepost.TopicPartition]fencepost.Position{}}
+}
+
+func at(p int32) fencepost.TopicPartition {
+	return fencepost.TopicPartition{Topic: "flights", Partition: p}
+}
+
+// start starts the first n partitions at 0.
+func (w *worker) start(n int32) *worker {
+	w.t.Helper()
+	var moves []fencepost.Move
+	for p := range n {
+		m := fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseStart, Partitions: n,
+			Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: topicID}}
+		w.held[at(p)] = m.Next
+		moves = append(moves, m)
+	}
+	if err := w.sink.Ledger().Move(w.t.Context(), w.as, moves); err != nil {
+		w.t.Fatal(err)
+	}
+	return w
+}
+
+// batch is the next n rows of a partition, in the suite's columns: value "topic:partition@offset", n = offset.
+func (w *worker) batch(p int32, n fencepost.Offset) *fencepost.Batch {
+	held := w.held[at(p)]
+	return ledgertest.Batch(ledgertest.Span{TopicPartition: at(p), Held: held, Until: held.Offset + n})
+}
+
+// commit commits a batch.
+func (w *worker) commit(ctx context.Context, b *fencepost.Batch) error {
+	err := w.lane.Commit(ctx, w.as, b)
+	if err == nil {
+		for _, m := range b.Moves(nil) {
+			w.held[m.TopicPartition] = m.Next
+		}
+	}
+	return err
+}
+
+// must commits a batch that must be accepted.
+func (w *worker) must(b *fencepost.Batch) {
+	w.t.Helper()
+	if err := w.commit(w.t.Context(), b); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// offset is what the ledger holds of a partition.
+func (w *worker) offset(p int32) fencepost.Offset {
+	w.t.Helper()
+	s, err := w.sink.Ledger().Read(w.t.Context(), w.as.Group)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s.Positions[at(p)].Offset
+}
+
+// heir is another worker that holds the same.
+func (s *store) heir(t *testing.T, w *worker) *worker {
+	t.Helper()
+	h := s.worker(t, w.sink.config)
+	for tp, p := range w.held {
+		h.held[tp] = p
+	}
+	return h
+}
+
+// table makes a batch of one segment of partition 0 from columns of equal length.
+func (w *worker) table(columns ...fencepost.Column) *fencepost.Batch {
+	held := w.held[at(0)]
+	b := &fencepost.Batch{Columns: columns}
+	for i := range columns[0].Len() {
+		b.Offsets = append(b.Offsets, held.Offset+fencepost.Offset(i))
+		b.Times = append(b.Times, 1_000*int64(i))
+	}
+	b.Segments = []fencepost.Segment{{Hi: len(b.Offsets), Move: fencepost.Move{TopicPartition: at(0), Cause: fencepost.CauseCommit,
+		Held: held, Next: held.Advance(held.Offset+fencepost.Offset(len(b.Offsets)), fencepost.NoEpoch)}}}
+	return b
+}
+
+// column makes a column: nil is null.
+func column(name string, typ fencepost.Type, values ...any) fencepost.Column {
+	c := fencepost.Column{Name: name, Type: typ}
+	for _, v := range values {
+		switch v := v.(type) {
+		case nil:
+			c.AppendNull()
+		case int:
+			c.AppendInt(int64(v))
+		case int64:
+			c.AppendInt(v)
+		case float64:
+			c.AppendFloat(v)
+		case bool:
+			c.AppendBool(v)
+		case string:
+			c.AppendText(v)
+		case []byte:
+			c.AppendBytes(v)
+		default:
+			panic(fmt.Sprintf("%T", v))
+		}
+	}
+	return c
+}

@@ -21,10 +21,10 @@ var auditManual = manual{
 	usage: "fencepost audit FILE",
 	flags: []string{
 		"-o table|wide|json|yaml|csv",
-		"hole, overlap, fence  a move does not begin where the one before it ended: one was removed or edited",
-		"changed  the ledger's entry is not where its moves lead: something else wrote it",
+		"hole  or overlap, fence: a move does not begin where the last one ended",
+		"changed  an entry is not where its moves lead: something else wrote it",
 		"verdict  the brokers contradict a position: offsets repair",
-		"missing  a record that a commit covers has no row: it was deleted, or never written",
+		"missing  a record that a commit covers has no row",
 		"doubled  a record has more rows than commits cover it",
 		"foreign  a row of no record that a commit covers",
 	},

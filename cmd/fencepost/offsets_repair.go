@@ -14,21 +14,21 @@ import (
 )
 
 var offsetsRepairManual = manual{
-	what: "Say what can be done about positions that the brokers contradict, and records that do not apply. Plans first.",
+	what: "Say what can be done about positions that the brokers contradict, and do it. Plans first.",
 	examples: []example{
-		{"fencepost offsets repair trips.yaml", "each choice, with what it repeats or loses"},
-		{"fencepost offsets repair trips.yaml --policy earliest,truncated=divergence --execute", ""},
-		{"fencepost offsets repair trips.yaml --topic trips:7 --record skip --execute", "pass one record"},
+		{"fencepost offsets repair trips.yaml", "each choice"},
+		{"fencepost offsets repair trips.yaml --policy truncated=divergence --execute", ""},
+		{"fencepost offsets repair trips.yaml --topic trips:7 --record skip --execute", "one record"},
 	},
 	usage: "fencepost offsets repair FILE [flags]",
 	flags: []string{
-		"--policy CHOICE,VERDICT=CHOICE  earliest, latest, divergence; aged_out= recreated= truncated= lost_row=",
-		"--record retry|skip  a record that can not be applied; with --topic the next record, whatever it is",
+		"--policy CHOICE,VERDICT=CHOICE  VERDICT: aged_out recreated truncated lost_row",
+		"--record retry|skip  a record that does not decode; with --topic: the next record",
 		"--topic T[:P,P-P]  these only; may be repeated. Default: all",
 		"--execute  do it; without it nothing is changed",
-		"--why TEXT  kept with each move, beside time and who ($FENCEPOST_WHO, or user@host)",
+		"--why TEXT  kept with each move, beside time and who ($FENCEPOST_WHO)",
 	},
-	exit:   "0 nothing to repair, or verified   1 error   2 usage   3 something is left   4 refused: stale plan",
+	exit:   "0 nothing to repair, or verified   1 error   2 usage   3 something is left   4 refused",
 	see:    "offsets set, moves --gaps",
 	tables: true,
 }

@@ -188,10 +188,17 @@ func hide(ts *testscript.TestScript, _ bool, args []string) {
 func TestManualsAreComplete(t *testing.T) {
 	a := &app{program: "fencepost"}
 	root := a.root()
-	for _, cmd := range root.Commands() {
-		m, ok := manuals[cmd.Name()]
+	commands := root.Commands()
+	for _, cmd := range commands {
+		commands = append(commands, cmd.Commands()...)
+	}
+	for _, cmd := range commands {
+		m, ok := manuals[verbPath(cmd)]
+		if cmd.Hidden {
+			continue
+		}
 		if !ok {
-			t.Errorf("%s has no screen", cmd.Name())
+			t.Errorf("%s has no screen", verbPath(cmd))
 			continue
 		}
 		var b strings.Builder

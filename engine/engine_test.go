@@ -546,6 +546,39 @@ func TestStartIsRecordedOnceForAllPartitions(t *testing.T) {
 	})
 }
 
+// L8, shared: the partitions that were added to a topic start together, whoever holds which: the Roster's count never
+// passes one that has no row.
+func TestAddedPartitionsOfTwoWorkers(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 5)
+		a := w.run(s, func(c *Config) { c.Policy.Start.Kind = fencepost.StartLatest })
+		b := w.run(s, func(c *Config) { c.Policy.Start.Kind = fencepost.StartLatest })
+		synctest.Wait()
+		a.source.assign(tp(0))
+		synctest.Wait()
+		w.mu.Lock()
+		w.grow("t", 5)
+		w.mu.Unlock()
+		for p := range int32(4) {
+			w.produce(tp(p+1), 3)
+		}
+		a.source.assign(tp(2), tp(4))
+		b.source.assign(tp(1), tp(3))
+		time.Sleep(10 * time.Second)
+		for p := range int32(4) {
+			wantRows(t, s, tp(p+1), upTo(0, 3))
+		}
+		for _, wk := range []*worker{a, b} {
+			if parked := seen[Parked](wk); len(parked) > 0 {
+				t.Errorf("parked: %+v, want none", parked)
+			}
+			if err := wk.end(); err != nil {
+				t.Errorf("run: %v", err)
+			}
+		}
+	})
+}
+
 // P3: no batch above the bound, exactly what was there when the run began, then the run ends.
 func TestUntilEndStopsAtTheEndsOfItsStart(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {

@@ -109,7 +109,7 @@ func (s *settling) reconcile(ctx context.Context, tps []fencepost.TopicPartition
 	return s.moves(tps, all)
 }
 
-// widen adds to tps the other partitions of topics that are new to the ledger or were recreated: they move together.
+// widen adds to tps the partitions that move together with one of them.
 func (s *settling) widen(tps []fencepost.TopicPartition) []fencepost.TopicPartition {
 	all := append([]fencepost.TopicPartition(nil), tps...)
 	seen := map[fencepost.TopicPartition]bool{}
@@ -117,11 +117,10 @@ func (s *settling) widen(tps []fencepost.TopicPartition) []fencepost.TopicPartit
 		seen[tp] = true
 	}
 	for _, tp := range tps {
-		topic, ok := s.about.Topics[tp.Topic]
-		if !ok || !s.together(tp.Topic, topic) {
+		if !s.together(tp) {
 			continue
 		}
-		for p := range topic.Partitions {
+		for p, end := s.companions(tp.Topic); p < end; p++ {
 			if other := (fencepost.TopicPartition{Topic: tp.Topic, Partition: p}); !seen[other] {
 				seen[other] = true
 				all = append(all, other)
@@ -131,11 +130,31 @@ func (s *settling) widen(tps []fencepost.TopicPartition) []fencepost.TopicPartit
 	return all
 }
 
-// together reports whether the topic's partitions move together: it is new to the ledger, or another incarnation.
-func (s *settling) together(name string, t fencepost.Topic) bool {
+// companions is [from, until) of a topic's partitions that move in one move or not at all: all of a topic that is new to
+// the ledger or was recreated, or those that were added to it. Else the Roster would count partitions that have no row,
+// which another worker would take for lost ones.
+func (s *settling) companions(name string) (from, until int32) {
 	roster, known := s.snapshot.Roster[name]
-	none := fencepost.TopicID{}
-	return !known || roster.TopicID != none && t.ID != none && roster.TopicID != t.ID
+	topic := s.about.Topics[name]
+	switch {
+	case !known || s.recreated(name):
+		return 0, topic.Partitions
+	case topic.Partitions > roster.Partitions:
+		return roster.Partitions, topic.Partitions
+	}
+	return 0, 0
+}
+
+// together reports whether the partition moves with companions.
+func (s *settling) together(tp fencepost.TopicPartition) bool {
+	from, until := s.companions(tp.Topic)
+	return from <= tp.Partition && tp.Partition < until
+}
+
+// recreated reports whether the topic is another incarnation than the Roster's.
+func (s *settling) recreated(name string) bool {
+	roster, topic, none := s.snapshot.Roster[name], s.about.Topics[name], fencepost.TopicID{}
+	return roster.TopicID != none && topic.ID != none && roster.TopicID != topic.ID
 }
 
 func (s *settling) bounds(ctx context.Context, tps []fencepost.TopicPartition, into map[fencepost.TopicPartition][]fencepost.Answer) {
@@ -181,12 +200,11 @@ func (s *settling) judge(tp fencepost.TopicPartition, answers []fencepost.Answer
 	return v.Decision
 }
 
-// moves collects the moves of the verdicts. A topic whose partitions move together moves whole or not at all.
+// moves collects the moves of the verdicts. Partitions that move together move all or not at all.
 func (s *settling) moves(tps, all []fencepost.TopicPartition) []fencepost.Move {
 	held := map[string]string{} // :: topic -> why it can not move as a whole
 	for _, tp := range all {
-		topic := s.about.Topics[tp.Topic]
-		if v := s.verdicts[tp]; s.together(tp.Topic, topic) && v.Action != fencepost.MoveOn {
+		if v := s.verdicts[tp]; s.together(tp) && v.Action != fencepost.MoveOn {
 			held[tp.Topic] = fmt.Sprintf("%s: %s", tp, v.Reason)
 		}
 	}
@@ -197,14 +215,14 @@ func (s *settling) moves(tps, all []fencepost.TopicPartition) []fencepost.Move {
 		if v.Action != fencepost.MoveOn {
 			continue
 		}
-		if why, ok := held[tp.Topic]; ok {
+		if why, ok := held[tp.Topic]; ok && s.together(tp) {
 			v.Decision = fencepost.Decision{Verdict: v.Verdict, Action: fencepost.Wait, Diverged: -1,
-				Reason: "its topic moves as a whole, and waits for " + why}
+				Reason: "it moves together with the topic's others, and waits for " + why}
 			s.verdicts[tp] = v
 			continue
 		}
 		m := v.Move(s.stored(tp), fencepost.NewFence(s.e.cfg.Random()))
-		if m.Cause == fencepost.CauseStart {
+		if s.together(tp) {
 			m.Partitions = s.about.Topics[tp.Topic].Partitions
 		}
 		moves = append(moves, m)
@@ -219,7 +237,7 @@ func (s *settling) vanished(moving map[string]bool) []fencepost.Move {
 	var moves []fencepost.Move
 	for name := range moving {
 		topic, roster := s.about.Topics[name], s.snapshot.Roster[name]
-		if roster.Partitions == 0 || !s.together(name, topic) {
+		if !s.recreated(name) {
 			continue
 		}
 		for p := topic.Partitions; p < roster.Partitions; p++ {

@@ -43,6 +43,9 @@ type partition struct {
 
 	session uint64 // raised when what was cut is void
 	since   uint64 // number of the poll that was last begun when this session started
+	// confirmed: a chunk of this session was believed. doubted: where one began that jumped, negative for none.
+	confirmed bool
+	doubted   fencepost.Offset
 
 	base fencepost.Offset   // where this worker took it up, for progress
 	done fencepost.Position // committed
@@ -107,7 +110,7 @@ func (p *partition) offer(c fencepost.Chunk, poll uint64, now time.Time) offered
 		return otherTopic
 	}
 	lo, hi := 0, n
-	if first := offsetAt(c.Records, 0); first > p.next && poll <= p.since {
+	if !p.believes(offsetAt(c.Records, 0), poll) {
 		c.Records.Recycle(0, n)
 		return stale
 	}
@@ -131,6 +134,25 @@ func (p *partition) offer(c fencepost.Chunk, poll uint64, now time.Time) offered
 		return pastEnd
 	}
 	return taken
+}
+
+// believes reports whether a chunk may begin at first. One that begins where the partition goes on is right whenever it
+// was fetched: topic ID and offset name its records. One that begins beyond jumps over offsets, as compaction and aborted
+// transactions make them, or it is of before a seek, or the client has lost a seek: in a session's first chunk a jump is
+// believed only if another fetch from the same place jumps as well.
+func (p *partition) believes(first fencepost.Offset, poll uint64) bool {
+	if first <= p.next || p.confirmed && poll > p.since {
+		p.confirmed = true
+		return true
+	}
+	if poll > p.since && p.doubted == first {
+		p.confirmed = true
+		return true
+	}
+	if poll > p.since {
+		p.doubted = first
+	}
+	return false
 }
 
 func offsetAt(r fencepost.Records, i int) fencepost.Offset {
@@ -192,7 +214,7 @@ func (p *partition) resume(pos fencepost.Position, poll uint64) int64 {
 	freed := p.unsettle()
 	p.state, p.probing = running, probing || p.probing && pos.Offset <= p.toldAt
 	p.done, p.cut, p.next = pos, pos, pos.Offset
-	p.since = poll
+	p.since, p.confirmed, p.doubted = poll, false, -1
 	if p.base < 0 {
 		p.base = pos.Offset
 	}

@@ -178,7 +178,7 @@ func TestLeastGrants(t *testing.T) {
 				t.Errorf("read without tables: got %v, want database-denied", err)
 			}
 			got := show([]fencepost.Finding{sink.checkLedgerAlone(t)})[0]
-			if want := "ledger | database-denied | this user may not create fencepost_groups, fencepost_ledger, fencepost_moves in public | " + ddlHelp; got != want {
+			if want := "ledger | database-denied | this user may not create fencepost_groups, fencepost_ledger, fencepost_moves in public | " + ownerHelp; got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
 		}

@@ -7,14 +7,15 @@ REAL = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build realserver
 
 .PHONY: check servers test bench bench-real build
 
-# What needs no server. Tests that need one carry the build tag realservers.
+# What needs no server. Tests that need one carry the build tag realservers. Four
+# packages side by side: several of them mostly wait.
 check:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then \
 		echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go vet -tags realservers ./...
 	@command -v $${CC:-gcc} >/dev/null || { echo "the race detector needs gcc: run make servers"; exit 1; }
-	go test -race ./...
+	go test -race -p 4 ./...
 
 # Installs what real servers need; silent and quick where it is there already.
 servers:

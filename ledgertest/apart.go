@@ -1,0 +1,186 @@
+package ledgertest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/fencepost/fencepost"
+)
+
+// LedgerFixture makes stores of a ledger that has no sink of its own: the effects of its pipelines live elsewhere.
+type LedgerFixture struct {
+	// New makes a store that holds nothing of the ledger. It is called once a subtest, and whatever it took goes with
+	// t.Cleanup. Stores live side by side.
+	New func(t *testing.T) LedgerStore
+}
+
+// LedgerStore is one store, as the suite reaches it. It may be an [AnswerLoser], whose next commit is then the next Move
+// of commits.
+type LedgerStore interface {
+	// Open is what one more worker process does: a ledger of its own on this same store, which keeps commits as told.
+	// The ledger is a fencepost.History. It is called by several goroutines at once; the suite calls closed.
+	Open(ctx context.Context, keep fencepost.KeepCommits) (l fencepost.Ledger, closed func() error, err error)
+	// DeleteRow, ForeignWrite, MakeNewer: as in [Store].
+	DeleteRow(t *testing.T, group fencepost.Group, tp fencepost.TopicPartition)
+	ForeignWrite(t *testing.T, group fencepost.Group, tp fencepost.TopicPartition, at fencepost.Offset)
+	MakeNewer(t *testing.T)
+}
+
+// RunLedger runs the suite on a ledger alone. Each batch's rows are noted beside it, and count once the ledger took the
+// batch's moves; what only a sink can do (refuse rows, bring every type through) is left out.
+func RunLedger(t *testing.T, f LedgerFixture) {
+	fresh := func(t *testing.T) Store {
+		s := &noted{LedgerStore: f.New(t)}
+		s.mu.rows = map[post][]Row{}
+		s.mu.open = map[post]pending{}
+		if loser, ok := s.LedgerStore.(AnswerLoser); ok {
+			return struct {
+				*noted
+				AnswerLoser
+			}{s, loser}
+		}
+		return s
+	}
+	for _, c := range demands {
+		if slices.Contains([]string{"rejected-rows-leave-nothing", "every-type"}, c.name) {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) { c.run(&world{T: t, store: fresh(t), fresh: fresh, group: "flight-delays"}) })
+	}
+}
+
+// noted is a Store of a ledger, with rows in memory that stand as soon as their move does.
+type noted struct {
+	LedgerStore
+	mu struct {
+		sync.Mutex
+		rows map[post][]Row   // of moves that the ledger took
+		open map[post]pending // of those of which nobody knows
+	}
+}
+
+// post is one place of one partition's chain, where one commit begins.
+type post struct {
+	group fencepost.Group
+	tp    fencepost.TopicPartition
+	fence fencepost.Fence
+	from  fencepost.Offset
+}
+
+type pending struct {
+	move fencepost.Move
+	rows []Row
+}
+
+// Open opens a ledger with the noting sink around it.
+func (s *noted) Open(ctx context.Context, keep fencepost.KeepCommits) (fencepost.Sink, error) {
+	l, closed, err := s.LedgerStore.Open(ctx, keep)
+	if err != nil {
+		return nil, err
+	}
+	return &notingSink{store: s, ledger: l, closed: closed}, nil
+}
+
+// Rows are those of the moves that stand.
+func (s *noted) Rows(t *testing.T) (all []Row) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.mu.open) > 0 {
+		s.settle(t)
+	}
+	for _, rows := range s.mu.rows {
+		all = append(all, rows...)
+	}
+	return all
+}
+
+// settle asks the ledger about the moves of which nobody knows. REQUIRES: s.mu is held.
+func (s *noted) settle(t *testing.T) {
+	t.Helper()
+	l, closed, err := s.LedgerStore.Open(t.Context(), fencepost.KeepMerged)
+	if err != nil {
+		t.Fatalf("open ledger to settle %d lost answers: %v", len(s.mu.open), err)
+	}
+	defer func() { _ = closed() }() // it only read
+	for at, p := range s.mu.open {
+		snap, err := l.Read(t.Context(), at.group)
+		if err != nil {
+			t.Fatalf("read ledger to settle %d lost answers: %v", len(s.mu.open), err)
+		}
+		if held := snap.Positions[at.tp]; held.Fence == at.fence && held.Offset >= p.move.Next.Offset {
+			s.mu.rows[at] = p.rows
+		}
+		delete(s.mu.open, at)
+	}
+}
+
+// obey takes a refusal as the answer to a lost one. REQUIRES: s.mu is held.
+func (s *noted) obey(g fencepost.Group, err error) {
+	refused, ok := errors.AsType[*fencepost.Refused](err)
+	if !ok {
+		return
+	}
+	for at, p := range s.mu.open {
+		held, named := refused.Held[at.tp]
+		if named && at.group == g && fencepost.Stand(held, p.move) == fencepost.StandingDone {
+			s.mu.rows[at] = p.rows
+			delete(s.mu.open, at)
+		}
+	}
+}
+
+// notingSink notes the rows of the batches whose moves its ledger took.
+type notingSink struct {
+	store  *noted
+	ledger fencepost.Ledger
+	closed func() error
+}
+
+func (k *notingSink) Traits() fencepost.Traits { return fencepost.Traits{Name: "noted"} }
+func (k *notingSink) Ledger() fencepost.Ledger { return k.ledger }
+func (k *notingSink) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error) {
+	return nil, nil
+}
+func (k *notingSink) Lane(context.Context, int) (fencepost.Lane, error) { return k, nil }
+
+// Close is called for the lane and for the sink; the ledger ends once.
+func (k *notingSink) Close() error {
+	if k.closed == nil {
+		return nil
+	}
+	closed := k.closed
+	k.closed = nil
+	return closed()
+}
+
+// Commit moves, and notes the rows of what was taken.
+func (k *notingSink) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	err := k.ledger.Move(ctx, w, b.Moves(nil))
+	unknown := errors.Is(err, fencepost.ErrUnknown)
+	k.store.mu.Lock()
+	defer k.store.mu.Unlock()
+	if err != nil && !unknown {
+		k.store.obey(w.Group, err)
+		return err
+	}
+	for i := range b.Segments {
+		s := &b.Segments[i]
+		m := s.Move
+		at := post{w.Group, m.TopicPartition, m.Held.Fence, m.Held.Offset}
+		var rows []Row
+		for row := s.Lo; row < s.Hi; row++ {
+			rows = append(rows, Row{TopicPartition: m.TopicPartition, Offset: b.Offsets[row], Value: string(b.Columns[0].Bytes(row)), N: b.Columns[1].Int(row)})
+		}
+		if unknown {
+			k.store.mu.open[at] = pending{m, rows}
+			continue
+		}
+		k.store.mu.rows[at] = append(k.store.mu.rows[at], rows...) // twice, if the ledger took it twice
+		delete(k.store.mu.open, at)
+	}
+	return err
+}

@@ -166,11 +166,11 @@ func contradiction(s Stored, a Answer, p Policy) Decision {
 		return recreated(b, p.Recreated)
 	case at < b.Earliest:
 		return agedOut(s.Position, b, p.AgedOut)
-	case at > b.End:
-		return truncated(s.Position, b, p.Truncated, fmt.Sprintf("%d is past the end at %d", at, b.End))
 	case s.Position.LeaderEpoch != NoEpoch && b.EpochEnd >= 0 && b.EpochEnd < at:
 		return truncated(s.Position, b, p.Truncated,
 			fmt.Sprintf("%d is past the divergence at %d (epoch %d)", at, b.EpochEnd, s.Position.LeaderEpoch))
+	case at > b.End:
+		return truncated(s.Position, b, p.Truncated, fmt.Sprintf("%d is past the end at %d", at, b.End))
 	}
 	return Decision{}
 }

@@ -136,21 +136,10 @@ func (e *Engine) failIfLasting(err error) {
 // sameLedger holds laws 10 and 12: a group is kept by one ledger, and an empty one starts by itself only if the Kafka
 // group does not know the group either.
 func (e *Engine) sameLedger(s fencepost.Snapshot, mirrored map[fencepost.TopicPartition]fencepost.Mirror) error {
-	for _, m := range mirrored {
-		if m.Ledger != (fencepost.LedgerID{}) && m.Ledger != s.Ledger {
-			return &fencepost.Fault{Code: "other-ledger", Exit: 4,
-				Err:  fmt.Errorf("group %s is kept by ledger %s; this is %s", e.cfg.Group, m.Ledger.Short(), s.Ledger.Short()),
-				Help: "give this pipeline a group of its own, or point it at that ledger"}
-		}
+	if err := fencepost.Keeps(e.cfg.Group, s, mirrored); err != nil {
+		return err
 	}
-	switch {
-	case !s.Empty():
-		return nil
-	case len(mirrored) > 0:
-		return &fencepost.Fault{Code: "ledger-empty", Exit: 4,
-			Err:  fmt.Errorf("the ledger is empty, but the group has run: Kafka holds %d offsets of %s", len(mirrored), e.cfg.Group),
-			Help: "restore the ledger's tables; or give this pipeline a new group"}
-	case e.cfg.Resume:
+	if e.cfg.Resume && s.Empty() {
 		return &fencepost.Fault{Code: "ledger-empty", Exit: 4,
 			Err:  fmt.Errorf("the ledger does not know group %s, and --resume starts nothing new", e.cfg.Group),
 			Help: "restore the ledger's tables; or run without --resume to start at source.start"}

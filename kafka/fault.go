@@ -93,10 +93,19 @@ func (s *Source) refused(ctx context.Context, err error, g fencepost.Group) erro
 		return s.denied(fmt.Sprintf("READ group %s", g))
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
 		return s.denied("READ its topics")
+	case coordinatorMoves(err):
+		return &fencepost.Fault{Code: "coordinator-silent", Passing: true,
+			Err:  fmt.Errorf("no broker is the coordinator of group %s: %w", g, err),
+			Help: "start the brokers that hold __consumer_offsets; where it was never made, as many as offsets.topic.replication.factor says"}
 	case connects(err):
 		return s.unreachable(ctx, err)
 	}
 	return err
+}
+
+// coordinatorMoves reports whether nobody is a group's coordinator just now.
+func coordinatorMoves(err error) bool {
+	return errors.Is(err, kerr.CoordinatorNotAvailable) || errors.Is(err, kerr.CoordinatorLoadInProgress) || errors.Is(err, kerr.NotCoordinator)
 }
 
 // connects reports whether an error is about reaching or entering a broker at all.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -57,7 +58,7 @@ func parseMarks(metadata string) (ledger fencepost.LedgerID, topic fencepost.Top
 
 // Mirrored reads the committed offsets of a group.
 func (s *Source) Mirrored(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
-	committed, err := kadm.NewClient(s.client).FetchOffsets(ctx, string(g))
+	committed, err := s.fetchOffsets(ctx, g)
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return map[fencepost.TopicPartition]fencepost.Mirror{}, nil
 	}
@@ -79,6 +80,26 @@ func (s *Source) Mirrored(ctx context.Context, g fencepost.Group) (map[fencepost
 		}
 	}
 	return all, nil
+}
+
+// fetchOffsets asks the group's coordinator, and again while it moves: for some seconds after a broker died, or was
+// started, nobody is it.
+func (s *Source) fetchOffsets(ctx context.Context, g fencepost.Group) (kadm.OffsetResponses, error) {
+	patience, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		committed, err := kadm.NewClient(s.client).FetchOffsets(ctx, string(g))
+		if !coordinatorMoves(err) {
+			return committed, err
+		}
+		select {
+		case <-patience.Done():
+			return nil, err
+		case <-tick.C:
+		}
+	}
 }
 
 // Mirror commits offsets. In the group that this Source joined it commits as its member, and only what it holds: the

@@ -185,6 +185,13 @@ func (s *Standing) under(p fencepost.Policy) fencepost.Decision {
 // settle derives state and lag from the Decision.
 func (s *Standing) settle(r Rooms) {
 	s.Reason = s.Decision.Reason
+	if d := s.Decision; d.Verdict == fencepost.Truncated && d.Diverged >= 0 {
+		s.Reason = fmt.Sprintf("epoch %d ended at %d: %d offsets that were applied are no longer in the log",
+			s.Position.LeaderEpoch, d.Diverged, s.Position.Offset-d.Diverged)
+		if n := s.Bounds.End - d.Diverged; n > 0 {
+			s.Reason += fmt.Sprintf("; %d others stand in %s", n, fencepost.OffsetRange{From: d.Diverged, Until: s.Bounds.End})
+		}
+	}
 	if s.Decision.Verdict == fencepost.New || s.Decision.Verdict == fencepost.Added {
 		s.Reason = "" // nothing is to be explained about a start
 	}

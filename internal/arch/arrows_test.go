@@ -33,7 +33,7 @@ var arrows = []arrow{
 	{[]string{"s3/..."}, []string{".", "s3/..."}, []string{"github.com/minio/minio-go/v7/...", "github.com/parquet-go/parquet-go/..."}},
 	{[]string{"http/..."}, []string{".", "http/..."}, nil},
 	{[]string{"decode/..."}, []string{".", "decode/..."}, []string{"github.com/hamba/avro/...", "google.golang.org/protobuf/..."}},
-	{[]string{"internal/arch", "internal/scenarios", "internal/screen"}, nil, nil},
+	{[]string{"internal/arch", "internal/manual", "internal/scenarios", "internal/screen"}, nil, nil},
 	{[]string{"internal/console", "internal/logs"}, []string{".", "engine", "internal/screen"}, nil},
 	{[]string{"internal/quickstart"}, []string{".", "kafka", "sqlite", "internal/broker", "internal/flights/...", "internal/screen"},
 		[]string{"zombiezen.com/go/sqlite/..."}},

@@ -170,18 +170,8 @@ func (o *Opened) compareLedger(ctx context.Context, found []fencepost.Finding) {
 			return
 		}
 	}
-	for _, m := range mirrored {
-		if m.Ledger != (fencepost.LedgerID{}) && m.Ledger != held.Ledger && held.Ledger != (fencepost.LedgerID{}) {
-			found[ledger] = fencepost.Finding{Subject: "ledger", Code: "other-ledger", Key: "group",
-				Text: fmt.Sprintf("group %s is kept by ledger %s; this is %s", o.File.Group, m.Ledger.Short(), held.Ledger.Short()),
-				Help: "give this pipeline a group of its own, or point it at that ledger"}
-			return
-		}
-	}
-	if held.Empty() {
-		found[ledger] = fencepost.Finding{Subject: "ledger", Code: "ledger-empty", Key: "group",
-			Text: fmt.Sprintf("the ledger is empty, but the group has run: Kafka holds %d offsets of it", len(mirrored)),
-			Help: "restore the ledger's tables; or give this pipeline a new group"}
+	if fault, refused := errors.AsType[*fencepost.Fault](fencepost.Keeps(o.File.Group, held, mirrored)); refused {
+		found[ledger] = fencepost.Finding{Subject: "ledger", Code: fault.Code, Key: "group", Text: fault.Error(), Help: fault.Help}
 	}
 }
 

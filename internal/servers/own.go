@@ -22,6 +22,16 @@ type Own struct {
 // own starts an instance for t and takes care of its end.
 func own(t testing.TB, server *instance) *Own {
 	t.Helper()
+	o := owned(t, server)
+	if err := server.start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// owned takes care of an instance's end.
+func owned(t testing.TB, server *instance) *Own {
+	t.Helper()
 	o := &Own{DataDir: server.folder.data(), t: t, server: server}
 	t.Cleanup(func() {
 		if t.Failed() && server.life != nil {
@@ -31,9 +41,6 @@ func own(t testing.TB, server *instance) *Own {
 			t.Errorf("discard %s: %v", server.name, err)
 		}
 	})
-	if err := server.start(context.Background()); err != nil {
-		t.Fatal(err)
-	}
 	return o
 }
 

@@ -1,0 +1,43 @@
+package fencepost
+
+import "fmt"
+
+// Keeps says whether a ledger may keep a group (laws 10 and 12): mirrored is what the Kafka group holds, s what the
+// ledger holds of it, with the zero LedgerID where the store has no ledger yet.
+//
+//	the mirror names    the ledger holds          is
+//	no ledger, nothing  anything                  kept: the group is new, or has not committed
+//	no ledger           nothing                   ledger-empty: another program kept the group in Kafka alone
+//	no ledger           something                 kept
+//	this ledger         nothing                   ledger-empty: restored too far
+//	this ledger         something                 kept
+//	another ledger      anything                  other-ledger
+//
+// Errors: *Fault other-ledger, ledger-empty, for exit 4.
+func Keeps(g Group, s Snapshot, mirrored map[TopicPartition]Mirror) error {
+	for _, m := range mirrored {
+		if m.Ledger == (LedgerID{}) || m.Ledger == s.Ledger {
+			continue
+		}
+		here := "this is " + s.Ledger.Short()
+		help := "give this pipeline a group of its own, or point it at that ledger"
+		if s.Empty() {
+			here += ", and it is empty"
+			help = "restore that ledger, or point this pipeline at it; or give this pipeline a group of its own"
+		}
+		if s.Ledger == (LedgerID{}) {
+			here = "here is none yet"
+		}
+		return &Fault{Code: "other-ledger", Exit: 4, Err: fmt.Errorf("group %s is kept by ledger %s; %s", g, m.Ledger.Short(), here), Help: help}
+	}
+	if !s.Empty() || len(mirrored) == 0 {
+		return nil
+	}
+	offsets := "1 offset"
+	if n := len(mirrored); n > 1 {
+		offsets = fmt.Sprintf("%d offsets", n)
+	}
+	return &Fault{Code: "ledger-empty", Exit: 4, Err: fmt.Errorf("the ledger is empty, but the group has run: Kafka holds %s of %s", offsets, g),
+		Help: "restore the ledger; or give this pipeline a new group; or take the group's offsets over: fencepost offsets copy 'kafka://HOST:9092?group=" +
+			string(g) + "' FILE --meaning next"}
+}

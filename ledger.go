@@ -37,6 +37,12 @@ type History interface {
 	Moves(context.Context, Group) iter.Seq2[Recorded, error]
 }
 
+// Finder is an optional ability of a Ledger: to look for it without making it, which Read and Move do.
+type Finder interface {
+	// Exists reports whether the store has this ledger. Errors: ErrNewer; any other error: no answer.
+	Exists(context.Context, Group) (bool, error)
+}
+
 // Recorded is a Move as the ledger kept it.
 type Recorded struct {
 	Move

@@ -21,10 +21,10 @@ type Ledger interface {
 	// Errors: ErrNewer; any other error: no answer.
 	Read(context.Context, Group) (Snapshot, error)
 
-	// Move makes all moves or none. Rows are locked in TopicPartition order. A start raises the Roster of its
-	// topic to Partition+1 and Move.Partitions at least; a start under a Next.TopicID other than the Roster's
-	// must cover every partition of the Roster and changes the Roster's ID. A zero ID is unknown and never another
-	// one: an unknown ID of the Roster is filled in by the first start that has one.
+	// Move makes all moves or none. Rows are locked in TopicPartition order. A start or import (Move.Enrolls) raises
+	// the Roster of its topic to Partition+1 and Move.Partitions at least; one under a Next.TopicID other than the
+	// Roster's must come with others that cover every partition of the Roster, and changes the Roster's ID. A zero ID is
+	// unknown and never another one: an unknown ID of the Roster is filled in by the first of them that has one.
 	//
 	// Errors: *Refused (nothing happened); ErrUnknown (ask again with the same moves: the compare-and-set
 	// decides); ErrOtherCluster, ErrNewer (nothing happened); any other error: nothing happened.
@@ -35,6 +35,12 @@ type Ledger interface {
 type History interface {
 	// Moves yields what the ledger kept of the group's moves. Commits may be merged: see Recorded.Commits.
 	Moves(context.Context, Group) iter.Seq2[Recorded, error]
+}
+
+// Finder is an optional ability of a Ledger: to look for it without making it, which Read and Move do.
+type Finder interface {
+	// Exists reports whether the store has this ledger. Errors: ErrNewer; any other error: no answer.
+	Exists(context.Context, Group) (bool, error)
 }
 
 // Recorded is a Move as the ledger kept it.
@@ -58,8 +64,8 @@ const (
 // String is the word of the pipeline file.
 func (k KeepCommits) String() string { return [...]string{"merged", "all", "none"}[k] }
 
-// RosterEntry says which incarnation of a topic a group started, and how many partitions of it were ever started. A
-// partition below the count that has no Position is a lost row, not a new partition.
+// RosterEntry says which incarnation of a topic a group started, and how many partitions of it were ever started or
+// imported. A partition below the count that has no Position is a lost row, not a new partition.
 type RosterEntry struct {
 	TopicID    TopicID
 	Partitions int32

@@ -54,10 +54,14 @@ type Move struct {
 	Cause      Cause
 	AtMost     int64  // most records that the move passes unapplied; UnknownLoss if they can not be counted
 	Why        string // for people: a reason, a ticket; may be empty
-	// Partitions is, for a start, how many partitions the topic has: the Roster's count after this move is at
-	// least this. Zero otherwise.
+	// Partitions is, for a start or an import, how many partitions the topic has: the Roster's count after this move is
+	// at least this. Zero otherwise.
 	Partitions int32
 }
+
+// Enrolls reports whether the move counts in the Roster: a start, and an import, with which a group begins where
+// another program has run. What was imported and lost its row is a lost row, as what was started.
+func (m Move) Enrolls() bool { return m.Cause == CauseStart || m.Cause == CauseImport }
 
 // Validate checks a Move's guarantees. It returns a plain error: a caller that builds an invalid Move has a bug.
 func (m Move) Validate() error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -222,13 +223,22 @@ var breaks = []wrong{
 	{"repairs a part of a recreated topic", "roster-of-a-recreated-topic", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
 		err := s.Move(ctx, w, moves)
 		if err != nil && strings.Contains(err.Error(), "start all of them") {
-			moves = slices.Clone(moves)
+			moves = slices.DeleteFunc(slices.Clone(moves), func(m fencepost.Move) bool { return m.Held.Absent() })
 			for i := range moves {
-				moves[i].Cause = fencepost.CauseImport
+				moves[i].Cause = fencepost.CauseRewind
 			}
 			return s.Move(ctx, w, moves)
 		}
 		return err
+	}}},
+	{"does not count imports", "roster-of-imports", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+		snap, err := s.Read(ctx, g)
+		started := map[string]bool{}
+		for m := range s.Moves(ctx, g) {
+			started[m.Topic] = started[m.Topic] || m.Cause == fencepost.CauseStart
+		}
+		maps.DeleteFunc(snap.Roster, func(topic string, _ fencepost.RosterEntry) bool { return !started[topic] })
+		return snap, err
 	}}},
 	{"takes an unknown topic ID for another", "roster-without-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
 		snap, _ := s.Read(ctx, w.Group)

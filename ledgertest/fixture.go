@@ -95,6 +95,7 @@ var demands = []struct {
 	{"roster-counts", rosterCounts},
 	{"roster-of-a-recreated-topic", rosterRecreated},
 	{"roster-without-a-topic-id", rosterUnknownID},
+	{"roster-of-imports", rosterImports},
 	{"history-keeping-all", history(fencepost.KeepAll)},
 	{"history-keeping-merged", history(fencepost.KeepMerged)},
 	{"history-keeping-none", history(fencepost.KeepNone)},

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// rosterCounts: starts raise the count, nothing lowers it, and no other cause changes it.
+// rosterCounts: starts raise the count, nothing lowers it, and no cause but start and import changes it.
 func rosterCounts(w *world) {
 	k := w.worker(fencepost.KeepAll)
 	tp := partition(0)
@@ -33,6 +33,40 @@ func rosterCounts(w *world) {
 	w.start(&other, 0, tp)
 	w.wantRoster(&other, firstTopic, 1)
 	w.wantRoster(k, firstTopic, 13)
+}
+
+// rosterImports: an import counts as a start does, since it is where a group begins that another program has run: a
+// partition that was imported and has no row any more is lost, not new.
+func rosterImports(w *world) {
+	k := w.worker(fencepost.KeepAll)
+	imports := func(id fencepost.TopicID, tps ...fencepost.TopicPartition) []fencepost.Move {
+		moves := starts(31_007, id, tps...)
+		for i := range moves {
+			moves[i].Cause, moves[i].Partitions = fencepost.CauseImport, 3
+		}
+		return moves
+	}
+	first := imports(firstTopic, partition(1))
+	w.move(k, first...)
+	w.wantRoster(k, firstTopic, 3)
+	held := first[0].Next
+
+	s := Span{TopicPartition: partition(1), Held: held, Until: 31_010}
+	w.commit(k, s)
+	over := imports(secondTopic, partition(1))
+	over[0].Held = s.Next()
+	if err := k.ledger.Move(w.Context(), k.as, over); err == nil {
+		w.Error("import one of three partitions under another topic ID: got no error")
+	}
+	w.wantRoster(k, firstTopic, 3)
+	w.move(k, append(over, imports(secondTopic, partition(0), partition(2))...)...)
+	w.wantRoster(k, secondTopic, 3)
+	if got := w.read(k).Positions[partition(1)]; got != over[0].Next {
+		w.Errorf("after the import of all of it: got %+v, want %+v", got, over[0].Next)
+	}
+	w.wantRefused("a commit that was prepared before the import",
+		k.lane.Commit(w.Context(), k.as, Batch(Span{TopicPartition: partition(1), Held: s.Next(), Until: 31_020})),
+		map[fencepost.TopicPartition]fencepost.Position{partition(1): over[0].Next})
 }
 
 // rosterRecreated: a start under another topic ID covers every partition of the roster, or nothing happens.

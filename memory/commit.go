@@ -140,7 +140,7 @@ func (s *Store) apply(w fencepost.Writer, moves []fencepost.Move, tx *Tx) error 
 	return nil
 }
 
-// enroll is the roster after the starts among moves, or why they may not be.
+// enroll is the roster after the starts and imports among moves, or why they may not be.
 //
 // Starts under another topic ID than the roster's are the repair of a recreated topic: they name every partition that
 // the roster knows, or the topic would be half old and half new. An ID that one side does not know is not another one.
@@ -148,7 +148,7 @@ func enroll(roster map[string]fencepost.RosterEntry, moves []fencepost.Move) (ma
 	after := maps.Clone(roster)
 	covered := map[string]int32{} // :: topic -> how many of the roster's partitions are started
 	for _, m := range moves {
-		if m.Cause != fencepost.CauseStart {
+		if !m.Enrolls() {
 			continue
 		}
 		e, id := after[m.Topic], m.Next.TopicID

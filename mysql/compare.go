@@ -98,20 +98,20 @@ func sorted(moves []fencepost.Move) []fencepost.Move {
 }
 
 // moveSQL is all moves but commits. The header row of the group is locked first, so that moves of a group come one
-// after the other and an absent row stays absent until the end. The third count is the Roster's: starts under another
-// topic ID cover all of it, and an ID that is null is unknown, not another one.
+// after the other and an absent row stays absent until the end. The third count is the Roster's: starts and imports
+// under another topic ID cover all of it, and an ID that is null is unknown, not another one.
 const moveSQL = `set @fencepost_m = @json;
 insert into @groups (group_name, topic, cluster_id) values (@group, '', @cluster) on duplicate key update group_name = group_name;
 select count(*) into @fencepost_n from @m straight_join @ledger l on @on for update;
 select count(*) into @fencepost_n from @m left join @ledger l on @on where not (l.until <=> m.held and l.fence <=> m.held_fence);
 select count(*) into @fencepost_r from (select m.topic from @m left join @groups r on r.group_name = @group and r.topic = m.topic
-  where m.cause = 'start' group by m.topic having count(distinct m.next_id) > 1
+  where m.cause in ('start', 'import') group by m.topic having count(distinct m.next_id) > 1
     or max(r.topic_id) <> min(m.next_id) and sum(m.` + "`partition`" + ` < r.partitions) < max(r.partitions)) s;
 ` + refuse + `
 update @groups set cluster_id = @cluster where group_name = @group and topic = '' and cluster_id = '' and @cluster <> '';
 insert into @groups (group_name, topic, topic_id, partitions)
   select * from (select @group as g, m.topic, min(m.next_id) as id, max(greatest(m.` + "`partition`" + ` + 1, m.partitions)) as n
-    from @m where m.cause = 'start' group by m.topic order by m.topic) s
+    from @m where m.cause in ('start', 'import') group by m.topic order by m.topic) s
   on duplicate key update topic_id = coalesce(values(topic_id), @groups.topic_id), partitions = greatest(@groups.partitions, values(partitions));
 insert into @moves ` + moveColumns + ` select ` + runColumns + ` from @m straight_join @ledger l on @on where l.run_commits > 0 order by m.n;
 insert into @moves ` + moveColumns + ` select @group, m.topic, m.` + "`partition`" + `, m.cause, m.held, m.held_epoch, m.held_fence, m.held_id,

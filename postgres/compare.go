@@ -85,8 +85,8 @@ func (t tables) compare(w fencepost.Writer, moves []fencepost.Move, keep fencepo
 
 // moveSQL is the body of all moves but commits: one block that the server runs alone, for the same reason as above.
 // The header row of the group is locked first, so that moves of a group come one after the other and an absent row
-// stays absent until the end. The fourth condition is the Roster's: starts under another topic ID cover all of it, and
-// an ID that is null is unknown, not another one.
+// stays absent until the end. The fourth condition is the Roster's: starts and imports under another topic ID
+// cover all of it, and an ID that is null is unknown, not another one.
 const moveSQL = `#variable_conflict use_column
 declare v int; c text;
 begin
@@ -106,12 +106,12 @@ begin
   if v > 0 then raise exception 'fenced:@secret:%', v using errcode = '22P02'; end if;
   select count(*) into v from
     (select topic, min(next_id::text)::uuid as id, count(distinct next_id) as ids, array_agg(partition) as covered
-     from @m where cause = 'start' group by topic) s
+     from @m where cause in ('start', 'import') group by topic) s
     left join @groups r on r.group_name = @group and r.topic = s.topic
     where s.ids > 1 or (r.topic_id <> s.id and exists (select from generate_series(0, r.partitions - 1) p where p <> all (s.covered)));
   if v > 0 then raise exception 'roster:@secret:%', v using errcode = '22P02'; end if;
   insert into @groups as r (group_name, topic, topic_id, partitions)
-    select @group, topic, min(next_id::text)::uuid, max(greatest(partition + 1, partitions)) from @m where cause = 'start' group by topic order by topic
+    select @group, topic, min(next_id::text)::uuid, max(greatest(partition + 1, partitions)) from @m where cause in ('start', 'import') group by topic order by topic
     on conflict (group_name, topic) do update
     set topic_id = coalesce(excluded.topic_id, r.topic_id), partitions = greatest(r.partitions, excluded.partitions);
   insert into @moves @move_columns select @run_columns from @ledger l join @m using (topic, partition)

@@ -188,9 +188,9 @@ var errRoster = errors.New("the roster changed under the move")
 // rosterTries is how often a start looks at the Roster again. Each try lost is a start of another worker that won.
 const rosterTries = 100
 
-// move makes moves; starts look at the Roster first, and again while others change it.
+// move makes moves; starts and imports look at the Roster first, and again while others change it.
 func (l *Ledger) move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) (err error) {
-	starts := slices.ContainsFunc(moves, func(m fencepost.Move) bool { return m.Cause == fencepost.CauseStart })
+	starts := slices.ContainsFunc(moves, fencepost.Move.Enrolls)
 	for range rosterTries {
 		var changes []rosterChange
 		if starts {
@@ -209,8 +209,8 @@ func (l *Ledger) move(ctx context.Context, w fencepost.Writer, moves []fencepost
 	return err
 }
 
-// enroll says how the starts among moves change the Roster. Where they may not, a refusal goes first: what the mover
-// believes is out of date.
+// enroll says how the starts and imports among moves change the Roster. Where they may not, a refusal goes first: what
+// the mover believes is out of date.
 func (l *Ledger) enroll(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) ([]rosterChange, error) {
 	snap, stands, err := l.read(ctx, w.Group)
 	if err != nil {

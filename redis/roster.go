@@ -33,15 +33,15 @@ func parseEntry(topic, s string) (e fencepost.RosterEntry, err error) {
 	return e, nil
 }
 
-// enrolled is the entries of the Roster that the starts among moves change. Starts under another topic ID are the
-// repair of a recreated topic: they name every partition that the Roster knows, or the topic would be half old and
-// half new. A zero ID is unknown, never another one.
+// enrolled is the entries of the Roster that the starts and imports among moves change. Starts under another topic ID
+// are the repair of a recreated topic: they name every partition that the Roster knows, or the topic would be half old
+// and half new. A zero ID is unknown, never another one.
 func enrolled(roster map[string]fencepost.RosterEntry, moves []fencepost.Move) (map[string]fencepost.RosterEntry, error) {
 	var none fencepost.TopicID
 	after := map[string]fencepost.RosterEntry{}
 	fresh := map[string]int32{} // :: topic -> how many partitions of the Roster start under another ID
 	for _, m := range moves {
-		if m.Cause != fencepost.CauseStart {
+		if !m.Enrolls() {
 			continue
 		}
 		was, id := roster[m.Topic], m.Next.TopicID

@@ -167,7 +167,7 @@ func (c *conn) change(w fencepost.Writer, moves []fencepost.Move, keep fencepost
 		if !ok {
 			return c.refused(w.Group, moves[i:])
 		}
-		starts = starts || m.Cause == fencepost.CauseStart
+		starts = starts || m.Enrolls()
 	}
 	if !starts {
 		return nil
@@ -227,7 +227,7 @@ func (c *conn) refused(g fencepost.Group, moves []fencepost.Move) error {
 	return fmt.Errorf("move %s: the compare-and-set changed no row, and yet the ledger holds what was expected", moves[0].TopicPartition)
 }
 
-// enroll raises the Roster by the starts among moves.
+// enroll raises the Roster by the starts and imports among moves.
 func (c *conn) enroll(g fencepost.Group, moves []fencepost.Move) error {
 	_, roster, err := c.group(g)
 	if err != nil {
@@ -254,15 +254,15 @@ func (c *conn) enroll(g fencepost.Group, moves []fencepost.Move) error {
 	return nil
 }
 
-// enrolled is the entries of the Roster that the starts among moves change. Starts under another topic ID are the
-// repair of a recreated topic: they name every partition that the Roster knows, or the topic would be half old and
-// half new. A zero ID is unknown, never another one.
+// enrolled is the entries of the Roster that the starts and imports among moves change. Starts under another topic ID
+// are the repair of a recreated topic: they name every partition that the Roster knows, or the topic would be half old
+// and half new. A zero ID is unknown, never another one.
 func enrolled(roster map[string]fencepost.RosterEntry, moves []fencepost.Move) (map[string]fencepost.RosterEntry, error) {
 	var none fencepost.TopicID
 	after := map[string]fencepost.RosterEntry{}
 	fresh := map[string]int32{} // :: topic -> how many partitions of the Roster start under another ID
 	for _, m := range moves {
-		if m.Cause != fencepost.CauseStart {
+		if !m.Enrolls() {
 			continue
 		}
 		was, id := roster[m.Topic], m.Next.TopicID

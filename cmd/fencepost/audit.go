@@ -6,9 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/screen"
 )
 
@@ -18,8 +16,9 @@ var auditManual = manual{
 		{"fencepost audit trips.yaml", "exit 0: every record below the positions is in the sink once"},
 		{"fencepost audit trips.yaml -o json", "for programs"},
 	},
-	usage: "fencepost audit FILE",
+	usage: "fencepost audit FILE|URL",
 	flags: []string{
+		brokersHelp,
 		"-o table|wide|json|yaml|csv",
 		"hole  or overlap, fence: a move does not begin where the last one ended",
 		"changed  an entry is not where its moves lead: something else wrote it",
@@ -34,23 +33,26 @@ var auditManual = manual{
 }
 
 func (a *app) auditVerb() *cobra.Command {
-	return &cobra.Command{Use: "audit", Args: a.oneFile, ValidArgsFunction: completeFiles,
+	var url urlFlags
+	cmd := &cobra.Command{Use: "audit", Args: a.oneLedger, ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withRooms(cmd.Context(), args[0], func(ctx context.Context, f *pipeline.File, r admin.Rooms) error {
-				found, err := admin.Prove(ctx, r, admin.AuditOptions{KeepsCommits: f.KeepCommits != fencepost.KeepNone, Upserts: len(f.Sink.Key) > 0})
+			return a.withLedger(cmd.Context(), args[0], url, func(ctx context.Context, p *place, r admin.Rooms) error {
+				found, err := admin.Prove(ctx, r, p.audit())
 				if err != nil {
 					return err
 				}
-				err = a.tellAudit(found, f)
+				err = a.tellAudit(found, r)
 				if err == nil && found.Faults() > 0 {
 					return exited(3)
 				}
 				return err
 			})
 		}}
+	cmd.Flags().StringVar(&url.brokers, "brokers", "", "")
+	return cmd
 }
 
-func (a *app) tellAudit(found *admin.Audit, f *pipeline.File) error {
+func (a *app) tellAudit(found *admin.Audit, r admin.Rooms) error {
 	var findings []object
 	for _, one := range found.Findings {
 		partition := any(one.Partition)
@@ -66,7 +68,7 @@ func (a *app) tellAudit(found *admin.Audit, f *pipeline.File) error {
 		if r := found.Rows; r.Checked {
 			rows = object{"expected", r.Expected, "missing", r.Missing, "doubled", r.Doubled, "foreign", r.Foreign, "found", r.Found}
 		}
-		a.document(object{"format", 1, "command", "audit", "group", f.Group, "findings", findings, "rows", rows, "faults", found.Faults()})
+		a.document(object{"format", 1, "command", "audit", "group", r.Group, "findings", findings, "rows", rows, "faults", found.Faults()})
 		return nil
 	case "csv":
 		return a.rows(findings, []string{"subject", "ok", "checked", "kind", "topic", "partition", "text"})

@@ -22,7 +22,7 @@ var movesManual = manual{
 		{"fencepost moves trips.yaml --gaps --since 24h", "losses only; exit 3 if there is one: for cron"},
 		{"fencepost moves trips.yaml --commits -o csv", "every row that the ledger keeps"},
 	},
-	usage: "fencepost moves FILE [flags]",
+	usage: "fencepost moves FILE|URL [flags]",
 	flags: []string{
 		"--gaps  only moves that passed records unapplied",
 		"--since TIME|DURATION  not older than that: 2026-11-21T03:00, 24h, 7d",
@@ -37,7 +37,7 @@ var movesManual = manual{
 func (a *app) movesVerb() *cobra.Command {
 	var filter admin.Filter
 	var since string
-	cmd := &cobra.Command{Use: "moves", Args: a.oneFile, ValidArgsFunction: completeFiles,
+	cmd := &cobra.Command{Use: "moves", Args: a.oneLedger, ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if since != "" {
 				var ok bool
@@ -45,12 +45,12 @@ func (a *app) movesVerb() *cobra.Command {
 					return usage("--since 24h, or --since 2026-11-21T03:00", "--since %s: neither a duration nor a time", since)
 				}
 			}
-			return a.withRooms(cmd.Context(), args[0], func(ctx context.Context, f *pipeline.File, r admin.Rooms) error {
+			return a.withHistory(cmd.Context(), args[0], func(ctx context.Context, r admin.Rooms) error {
 				told, err := admin.Moves(ctx, r, filter)
 				if err != nil {
 					return err
 				}
-				return a.tellMoves(told, f, filter)
+				return a.tellMoves(told, r, filter)
 			})
 		}}
 	cmd.Flags().BoolVar(&filter.Gaps, "gaps", false, "")
@@ -67,14 +67,14 @@ func pointInTime(s string) (time.Time, bool) {
 	return pipeline.ParseTime(s)
 }
 
-func (a *app) tellMoves(told admin.Told, f *pipeline.File, filter admin.Filter) (err error) {
+func (a *app) tellMoves(told admin.Told, r admin.Rooms, filter admin.Filter) (err error) {
 	switch a.output {
 	case "json", "yaml":
 		moves := []object{}
 		for _, m := range told.Moves {
 			moves = append(moves, moveJSON(m))
 		}
-		a.document(object{"format", 1, "command", "moves", "group", f.Group, "commits_folded", told.Folded,
+		a.document(object{"format", 1, "command", "moves", "group", r.Group, "commits_folded", told.Folded,
 			"at_most", told.AtMost, "unknown", told.Unknown, "moves", moves})
 	case "csv":
 		var rows []object
@@ -83,7 +83,7 @@ func (a *app) tellMoves(told admin.Told, f *pipeline.File, filter admin.Filter) 
 		}
 		err = a.rows(rows, moveColumns)
 	default:
-		a.printMoves(told, f, filter)
+		a.printMoves(told, r, filter)
 	}
 	if err == nil && filter.Gaps && len(told.Moves) > 0 {
 		return exited(3)
@@ -91,9 +91,9 @@ func (a *app) tellMoves(told admin.Told, f *pipeline.File, filter admin.Filter) 
 	return err
 }
 
-func (a *app) printMoves(told admin.Told, f *pipeline.File, filter admin.Filter) {
+func (a *app) printMoves(told admin.Told, r admin.Rooms, filter admin.Filter) {
 	t := a.terminal(a.stdout)
-	head := fmt.Sprintf("group %s   times %s", f.Group, time.Now().Format("-07:00"))
+	head := fmt.Sprintf("group %s   times %s", r.Group, time.Now().Format("-07:00"))
 	if told.Folded > 0 {
 		head += "   " + screen.Plural(told.Folded, "commit") + " folded (--commits)"
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // viewJSON is the contract of offsets show -o json: within format 1 names only grow.
-func viewJSON(v admin.View, url string) object {
+func viewJSON(v admin.View, p *place) object {
 	roster := []object{}
 	for _, topic := range slices.Sorted(maps.Keys(v.Snapshot.Roster)) {
 		e := v.Snapshot.Roster[topic]
@@ -27,9 +27,13 @@ func viewJSON(v admin.View, url string) object {
 		}
 	}
 	_, _, lag := v.Totals()
+	var layout any
+	if v.Foreign {
+		layout = object{"name", p.url.Form, "meaning", p.rooms.Meaning.String(), "notes", v.Notes}
+	}
 	return object{"format", 1, "command", "offsets show", "time", utc(v.At), "group", v.Group,
-		"ledger", object{"url", url, "id", text(v.Snapshot.Ledger.String()), "cluster_id", text(v.Snapshot.ClusterID)},
-		"roster", roster,
+		"ledger", object{"url", p.rooms.Where, "id", ledgerID(v.Snapshot.Ledger), "cluster_id", text(v.Snapshot.ClusterID)},
+		"layout", layout, "roster", roster,
 		"totals", object{"partitions", len(v.Standings), "blocked", states[admin.Blocked], "waiting", states[admin.Waiting],
 			"parked", states[admin.Parked], "idle", states[admin.Idle], "lag", lag, "lag_unknown", unknown},
 		"positions", positions}
@@ -62,7 +66,11 @@ func standingJSON(s admin.Standing) object {
 	if s.Decision.Verdict == fencepost.VerdictUnset {
 		verdict = nil
 	}
-	return object{"topic", s.Topic, "partition", s.Partition, "position", positionJSON(s.Position), "bounds", bounds, "claim", nil,
+	var stored any
+	if s.Entry != nil {
+		stored = s.Entry.Raw
+	}
+	return object{"topic", s.Topic, "partition", s.Partition, "stored", stored, "position", positionJSON(s.Position), "bounds", bounds, "claim", nil,
 		"lag", known(s.Lag), "lag_seconds", lagSeconds, "verdict", verdict, "state", text(s.State.String()),
 		"at_most", atMost, "reason", text(reason), "last_move", last}
 }
@@ -72,7 +80,19 @@ func positionJSON(p fencepost.Position) any {
 	if p.Absent() {
 		return nil
 	}
-	return object{"offset", p.Offset, "leader_epoch", known(int64(p.LeaderEpoch)), "fence", p.Fence.String(), "topic_id", text(p.TopicID.String())}
+	var fence any // another program's position has none
+	if p.Fence != 0 {
+		fence = p.Fence.String()
+	}
+	return object{"offset", p.Offset, "leader_epoch", known(int64(p.LeaderEpoch)), "fence", fence, "topic_id", text(p.TopicID.String())}
+}
+
+// ledgerID is null for another program's offsets.
+func ledgerID(id fencepost.LedgerID) any {
+	if id == (fencepost.LedgerID{}) {
+		return nil
+	}
+	return id.String()
 }
 
 // utc is a time for programs.

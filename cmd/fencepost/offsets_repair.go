@@ -9,7 +9,6 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/screen"
 )
 
@@ -20,12 +19,13 @@ var offsetsRepairManual = manual{
 		{"fencepost offsets repair trips.yaml --policy truncated=divergence --execute", ""},
 		{"fencepost offsets repair trips.yaml --topic trips:7 --record skip --execute", "one record"},
 	},
-	usage: "fencepost offsets repair FILE [flags]",
+	usage: "fencepost offsets repair FILE|URL [flags]",
 	flags: []string{
 		"--policy CHOICE,VERDICT=CHOICE  VERDICT: aged_out recreated truncated lost_row",
 		"--record retry|skip  a record that does not decode; with --topic: the next record",
 		"--topic T[:P,P-P]  these only; may be repeated. Default: all",
 		"--execute  do it; without it nothing is changed",
+		brokersHelp,
 		"--why TEXT  kept with each move, beside time and who ($FENCEPOST_WHO)",
 	},
 	exit:   "0 nothing to repair, or verified   1 error   2 usage   3 something is left   4 refused",
@@ -37,14 +37,15 @@ type repairFlags struct {
 	policy, record, why string
 	topics              []string
 	execute             bool
+	url                 urlFlags
 }
 
 func (a *app) offsetsRepairVerb() *cobra.Command {
 	var flags repairFlags
-	cmd := &cobra.Command{Use: "repair", Args: a.oneFile, ValidArgsFunction: completeFiles,
+	cmd := &cobra.Command{Use: "repair", Args: a.oneLedger, ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withRooms(cmd.Context(), args[0], func(ctx context.Context, f *pipeline.File, r admin.Rooms) error {
-				return a.repair(ctx, f, r, flags)
+			return a.withLedger(cmd.Context(), args[0], flags.url, func(ctx context.Context, _ *place, r admin.Rooms) error {
+				return a.repair(ctx, r, flags)
 			})
 		}}
 	fs := cmd.Flags()
@@ -53,6 +54,7 @@ func (a *app) offsetsRepairVerb() *cobra.Command {
 	fs.StringArrayVar(&flags.topics, "topic", nil, "")
 	fs.BoolVar(&flags.execute, "execute", false, "")
 	fs.StringVar(&flags.why, "why", "", "")
+	fs.StringVar(&flags.url.brokers, "brokers", "", "")
 	return cmd
 }
 
@@ -79,7 +81,7 @@ func (f repairFlags) choices(r admin.Rooms) (c admin.Choices, sel admin.Selectio
 	return c, sel, nil
 }
 
-func (a *app) repair(ctx context.Context, f *pipeline.File, r admin.Rooms, flags repairFlags) error {
+func (a *app) repair(ctx context.Context, r admin.Rooms, flags repairFlags) error {
 	c, sel, err := flags.choices(r)
 	if err != nil {
 		return err
@@ -93,7 +95,7 @@ func (a *app) repair(ctx context.Context, f *pipeline.File, r admin.Rooms, flags
 		return err
 	}
 	if !flags.execute {
-		return a.tellRepair(plan, f)
+		return a.tellRepair(plan)
 	}
 	if left := plan.Undecided(); len(left) > 0 {
 		return &fencepost.Fault{Code: "choice-needed", Exit: 2, Err: fmt.Errorf("%s without a choice: %s; nothing was changed",
@@ -126,7 +128,7 @@ func partitions(list []fencepost.TopicPartition) string {
 }
 
 // tellRepair prints the choices in the form asked for.
-func (a *app) tellRepair(plan *admin.Repair, f *pipeline.File) (err error) {
+func (a *app) tellRepair(plan *admin.Repair) (err error) {
 	left := len(plan.Ailing) + len(plan.Waiting) + len(plan.Stuck)
 	switch a.output {
 	case "json", "yaml":
@@ -139,7 +141,7 @@ func (a *app) tellRepair(plan *admin.Repair, f *pipeline.File) (err error) {
 	case "csv":
 		err = a.rows(optionsJSON(plan), optionColumns)
 	default:
-		a.printRepair(plan, f)
+		a.printRepair(plan)
 	}
 	if err == nil && left > 0 {
 		return exited(3)
@@ -147,7 +149,7 @@ func (a *app) tellRepair(plan *admin.Repair, f *pipeline.File) (err error) {
 	return err
 }
 
-func (a *app) printRepair(plan *admin.Repair, f *pipeline.File) {
+func (a *app) printRepair(plan *admin.Repair) {
 	t := a.terminal(a.stdout)
 	var parts []string
 	need := len(plan.Undecided())

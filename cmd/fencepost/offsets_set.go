@@ -23,7 +23,7 @@ var offsetsSetManual = manual{
 		{"fencepost offsets set trips.yaml --to -2h --topic trips:0,2-4", "two hours back, 4 partitions"},
 		{"fencepost offsets set trips.yaml --plan plan.json --execute", "exactly that plan, or refused"},
 	},
-	usage: "fencepost offsets set FILE --to TARGET [flags]\n" +
+	usage: "fencepost offsets set FILE|URL --to TARGET [flags]\n" +
 		"TARGET: earliest  latest  N  +N  -N  TIME (local unless it has an offset)  -DURATION (10m 2h 3d)",
 	flags: []string{
 		"--to TARGET  where to",
@@ -32,6 +32,7 @@ var offsetsSetManual = manual{
 		"--execute  do it; without it nothing is changed",
 		"--plan-out FILE  write the plan",
 		"--plan FILE  take a plan that was written, in place of --to",
+		brokersHelp,
 		"--why TEXT  kept with each move, beside time and who ($FENCEPOST_WHO, or user@host)",
 	},
 	exit:   "0 planned, or verified   1 error   2 usage   4 refused: out of bounds, stale plan",
@@ -43,11 +44,12 @@ type setFlags struct {
 	to, planOut, plan, why string
 	topics                 []string
 	clamp, execute         bool
+	url                    urlFlags
 }
 
 func (a *app) offsetsSetVerb() *cobra.Command {
 	var flags setFlags
-	cmd := &cobra.Command{Use: "set", Args: a.oneFile, ValidArgsFunction: completeFiles,
+	cmd := &cobra.Command{Use: "set", Args: a.oneLedger, ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.setOffsets(cmd.Context(), args[0], flags) }}
 	fs := cmd.Flags()
 	fs.StringVar(&flags.to, "to", "", "")
@@ -57,6 +59,7 @@ func (a *app) offsetsSetVerb() *cobra.Command {
 	fs.StringVar(&flags.planOut, "plan-out", "", "")
 	fs.StringVar(&flags.plan, "plan", "", "")
 	fs.StringVar(&flags.why, "why", "", "")
+	fs.StringVar(&flags.url.brokers, "brokers", "", "")
 	return cmd
 }
 
@@ -114,7 +117,7 @@ func (a *app) setOffsets(ctx context.Context, name string, flags setFlags) error
 	if err := flags.check(); err != nil {
 		return err
 	}
-	return a.withRooms(ctx, name, func(ctx context.Context, f *pipeline.File, r admin.Rooms) error {
+	return a.withLedger(ctx, name, flags.url, func(ctx context.Context, at *place, r admin.Rooms) error {
 		p, err := flags.planned(ctx, r)
 		if err != nil {
 			return err
@@ -125,7 +128,7 @@ func (a *app) setOffsets(ctx context.Context, name string, flags setFlags) error
 			}
 		}
 		if !flags.execute {
-			return a.tellPlan("offsets set", p, f, flags.planOut)
+			return a.tellPlan("offsets set", p, at, flags.planOut)
 		}
 		done, err := p.Execute(ctx, r, flags.why)
 		if err != nil {
@@ -136,7 +139,7 @@ func (a *app) setOffsets(ctx context.Context, name string, flags setFlags) error
 }
 
 // tellPlan prints a plan in the form asked for.
-func (a *app) tellPlan(command string, p *admin.Plan, f *pipeline.File, planOut string) error {
+func (a *app) tellPlan(command string, p *admin.Plan, at *place, planOut string) error {
 	switch a.output {
 	case "json", "yaml":
 		a.document(object{"format", 1, "command", command, "group", p.Group, "executed", false, "stay", p.Stay, "moves", planJSON(p)})
@@ -157,12 +160,12 @@ func (a *app) tellPlan(command string, p *admin.Plan, f *pipeline.File, planOut 
 			screen.Count(l.Repeats), losesText(l.AtMost), recordAt(l)}, Style: screen.Yellow, Paint: l.AtMost != 0})
 	}
 	table.Print(a.stdout, ttyWidth(t), t.Paint)
-	if text := sinkText(p.Repeats(), f); text != "" {
+	if text := sinkText(p.Repeats(), at.file); text != "" {
 		fmt.Fprintf(a.stdout, "sink       %s\n", screen.Wrap(text, 11, t.Width))
 	}
 	help := "add --execute; or keep it: --plan-out FILE, then --plan FILE --execute"
 	if planOut != "" {
-		help = fmt.Sprintf("fencepost offsets set %s --plan %s --execute", f.Name, planOut)
+		help = fmt.Sprintf("fencepost offsets set %s --plan %s --execute", at.typed(), planOut)
 	}
 	fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, "help: "+a.as(help)))
 	return nil
@@ -193,6 +196,8 @@ func sinkText(repeats int64, f *pipeline.File) string {
 	switch {
 	case repeats == 0:
 		return ""
+	case f == nil:
+		return fmt.Sprintf("%s are applied again by whoever runs the group", screen.Plural(repeats, "record"))
 	case f.Sink.SQL != "":
 		return fmt.Sprintf("the statements of sink.%s.sql are applied again to %s", f.Sink.Kind, screen.Plural(repeats, "record"))
 	case len(f.Sink.Key) > 0:

@@ -12,20 +12,22 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/screen"
 )
 
 var offsetsShowManual = manual{
 	what: "Show where each partition stands, whether the brokers agree, and what is unread. Changes nothing.",
 	examples: []example{
-		{"fencepost offsets show trips.yaml", "what needs a person first; ok partitions folded"},
-		{"fencepost offsets show trips.yaml --all -o wide", "every partition, every column"},
-		{"fencepost offsets show trips.yaml -o json", "for programs: exit 3 if a person is needed"},
+		{"fencepost offsets show trips.yaml", "what needs a person first"},
+		{"fencepost offsets show trips.yaml --all -o wide", "all of it"},
+		{"fencepost offsets show trips.yaml -o json", "for programs"},
+		{"fencepost offsets show 'sqlite:trips.db?group=G' --brokers trips.yaml", "a URL"},
 	},
-	usage: "fencepost offsets show FILE [flags]",
+	usage: "fencepost offsets show FILE|URL [flags]\n" + urlForms,
 	flags: []string{
 		"--all  every partition in a line of its own",
+		brokersHelp,
+		meaningHelp,
 		"-o table|wide|json|yaml|csv  wide: also epoch, fence, topic ID, and who moved it last",
 	},
 	exit:   "0 ok   1 error   2 usage   3 a verdict needs a person",
@@ -35,26 +37,28 @@ var offsetsShowManual = manual{
 
 func (a *app) offsetsShowVerb() *cobra.Command {
 	var all bool
-	cmd := &cobra.Command{Use: "show", Args: a.oneFile, ValidArgsFunction: completeFiles,
+	var url urlFlags
+	cmd := &cobra.Command{Use: "show", Args: a.oneLedger, ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withRooms(cmd.Context(), args[0], func(ctx context.Context, f *pipeline.File, r admin.Rooms) error {
+			return a.withRooms(cmd.Context(), args[0], url, func(ctx context.Context, p *place, r admin.Rooms) error {
 				v, err := admin.Look(ctx, r)
 				if err != nil {
 					return err
 				}
-				return a.showView(v, f, all)
+				return a.showView(v, p, all)
 			})
 		}}
 	cmd.Flags().BoolVar(&all, "all", false, "")
+	url.add(cmd)
 	return cmd
 }
 
 // showView prints a View in the form asked for, and says by the exit code whether a person is needed.
-func (a *app) showView(v admin.View, f *pipeline.File, all bool) error {
+func (a *app) showView(v admin.View, p *place, all bool) error {
 	var err error
 	switch a.output {
 	case "json", "yaml":
-		a.document(viewJSON(v, f.LedgerURL()))
+		a.document(viewJSON(v, p))
 	case "csv":
 		var rows []object
 		for _, s := range v.Standings {
@@ -62,7 +66,7 @@ func (a *app) showView(v admin.View, f *pipeline.File, all bool) error {
 		}
 		err = a.rows(rows, standingColumns)
 	default:
-		a.printView(v, f, all)
+		a.printView(v, p, all)
 	}
 	if err == nil && (v.Parked() > 0 || v.Lost()) {
 		return exited(3)
@@ -73,10 +77,10 @@ func (a *app) showView(v admin.View, f *pipeline.File, all bool) error {
 // foldAbove is how many lines a table may have before its ok partitions are folded.
 const foldAbove = 40
 
-func (a *app) printView(v admin.View, f *pipeline.File, all bool) {
+func (a *app) printView(v admin.View, p *place, all bool) {
 	t := a.terminal(a.stdout)
 	wide := a.output == "wide"
-	fmt.Fprintf(a.stdout, "group %s   ledger %s   times %s\n", v.Group, f.LedgerURL(), v.At.Local().Format("-07:00"))
+	fmt.Fprintf(a.stdout, "%s   times %s\n", heading(v, p), v.At.Local().Format("-07:00"))
 	for _, line := range topicLines(v) {
 		fmt.Fprintln(a.stdout, line)
 	}
@@ -97,6 +101,14 @@ func (a *app) printView(v admin.View, f *pipeline.File, all bool) {
 	}
 	table.Print(a.stdout, width, t.Paint)
 	a.printReasons(v, t)
+}
+
+// heading says whose positions these are.
+func heading(v admin.View, p *place) string {
+	if v.Foreign {
+		return "offsets " + p.told()
+	}
+	return fmt.Sprintf("group %s   ledger %s", v.Group, p.rooms.Where)
 }
 
 // topicLines names the topics, with another incarnation that the ledger knows.
@@ -163,7 +175,7 @@ func lastMove(s admin.Standing, at time.Time, wide bool) []string {
 	if s.Position.LeaderEpoch >= 0 && !s.Position.Absent() {
 		cells[0] = fmt.Sprint(s.Position.LeaderEpoch)
 	}
-	if !s.Position.Absent() {
+	if s.Position.Fence != 0 {
 		cells[1] = s.Position.Fence.String()
 	}
 	if m := s.Last; m != nil {
@@ -205,6 +217,12 @@ func (a *app) printReasons(v admin.View, t terminal) {
 			}
 			lines = append(lines, [2]string{s.TopicPartition.String(), text})
 		}
+	}
+	for _, note := range v.Notes {
+		lines = append(lines, [2]string{"note", note})
+	}
+	if v.Foreign {
+		lines = append(lines, [2]string{"note", "it holds no topic IDs: a recreated topic would not show"})
 	}
 	if v.Lost() {
 		lines = append(lines, [2]string{"ledger", fmt.Sprintf("it is empty, but the group has run: Kafka holds %d offsets of it; restore it", v.Mirrored)})

@@ -2,48 +2,107 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/user"
 
+	"github.com/spf13/cobra"
+
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/ledgers"
 )
 
-// withRooms opens a pipeline file for an operator's verb, hands its rooms to do, and closes them. Errors of do name the
-// file's lines.
-func (a *app) withRooms(parent context.Context, name string, do func(context.Context, *pipeline.File, admin.Rooms) error) (err error) {
-	f, err := pipeline.Load(name, a.env)
-	if err != nil {
-		return err
-	}
-	o, err := pipeline.Open(parent, f, pipeline.Hooks{})
-	if err != nil {
-		return err
-	}
+// withRooms opens a pipeline file or URL for an operator's verb, hands its rooms to do, and closes them. Errors of do
+// name the file's lines.
+func (a *app) withRooms(parent context.Context, arg string, flags urlFlags, do func(context.Context, *place, admin.Rooms) error) (err error) {
+	p, err := a.openPlace(parent, arg, flags.meaning)
 	defer func() {
-		leaving, cancel := context.WithTimeout(context.WithoutCancel(parent), a.timeout)
-		defer cancel()
-		if closing := errors.Join(o.Source.Leave(leaving), o.Close()); err == nil {
+		if closing := p.shut(parent, a); err == nil {
 			err = closing
 		}
 	}()
-	rooms, err := o.Rooms()
 	if err != nil {
 		return err
 	}
-	rooms.Who = operator()
-	ctx, cancel := context.WithTimeout(parent, a.timeout)
-	defer cancel()
-	if err := o.Source.Ping(ctx); err != nil {
-		return f.Pointed(err)
+	if p.file != nil {
+		if err := p.file.Missing(); err != nil {
+			return err
+		}
 	}
-	err = do(parent, f, rooms)
-	var code exited
-	if errors.As(err, &code) {
+	brokers, err := a.brokersOf(p, flags.brokers)
+	if err != nil {
 		return err
 	}
-	return f.Pointed(err)
+	if p.url != nil {
+		topics, err := admin.Topics(parent, p.rooms)
+		if err != nil {
+			return p.pointed(err)
+		}
+		if err := p.attach(brokers, topics); err != nil {
+			return err
+		}
+	}
+	if err := a.ping(parent, p); err != nil {
+		return err
+	}
+	return p.pointed(do(parent, p, p.rooms))
+}
+
+// withLedger is withRooms for verbs that move positions or read their history: a layout of another program has neither.
+func (a *app) withLedger(parent context.Context, arg string, flags urlFlags, do func(context.Context, *place, admin.Rooms) error) error {
+	return a.withRooms(parent, arg, flags, func(ctx context.Context, p *place, r admin.Rooms) error {
+		if r.Layout != nil {
+			return usage("fencepost offsets copy FILE PIPELINE.yaml takes them over first", "%s is another program's: it is looked at and copied, and never changed", p.url)
+		}
+		return do(ctx, p, r)
+	})
+}
+
+// withHistory is withLedger for a verb that asks no broker.
+func (a *app) withHistory(parent context.Context, arg string, do func(context.Context, admin.Rooms) error) (err error) {
+	p, err := a.openPlace(parent, arg, "")
+	defer func() {
+		if closing := p.shut(parent, a); err == nil {
+			err = closing
+		}
+	}()
+	switch {
+	case err != nil:
+		return err
+	case p.rooms.Layout != nil:
+		return usage("fencepost offsets show FILE", "%s is another program's, and keeps no history", p.url)
+	case p.file != nil:
+		if err := p.file.Missing(); err != nil {
+			return err
+		}
+	}
+	return p.pointed(do(parent, p.rooms))
+}
+
+// ping asks whether the brokers answer.
+func (a *app) ping(parent context.Context, p *place) error {
+	ctx, cancel := context.WithTimeout(parent, a.timeout)
+	defer cancel()
+	return p.pointed(p.source.Ping(ctx))
+}
+
+// oneLedger is the argument of the verbs that take a pipeline file or a URL.
+func (a *app) oneLedger(cmd *cobra.Command, args []string) error { return a.ledgerArgs(cmd, args, 1) }
+
+// ledgerArgs wants so many of them.
+func (a *app) ledgerArgs(cmd *cobra.Command, args []string, n int) error {
+	switch {
+	case len(args) == n:
+		return nil
+	case len(args) < n:
+		return a.lacking(cmd)
+	}
+	help := cmd.CommandPath() + " --help"
+	for _, arg := range args {
+		if ledgers.IsURL(arg) {
+			help = "put a URL in single quotes"
+		}
+	}
+	return usage(help, "%s takes %d of FILE or URL, not %d", cmd.CommandPath(), n, len(args))
 }
 
 // operator is who moves positions: $FENCEPOST_WHO, or user@host.

@@ -70,6 +70,9 @@ func Prove(ctx context.Context, r Rooms, o AuditOptions) (*Audit, error) {
 	if r.History == nil {
 		return nil, &fencepost.Fault{Code: "no-history", Err: fmt.Errorf("the ledger of group %s keeps no history", r.Group)}
 	}
+	if err := r.exists(ctx); err != nil {
+		return nil, err
+	}
 	a := &Audit{}
 	before, err := r.Ledger.Read(ctx, r.Group)
 	if err != nil {

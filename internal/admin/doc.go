@@ -4,6 +4,7 @@
 // Rooms come in as the root's interfaces, in [Rooms]; nothing here knows a technology.
 //
 //	Look    ledger, mirror, brokers --> Reconcile (asking twice) --> View: a Standing per partition
+//	        or another program's layout with what its numbers mean: weaker, as it holds no topic IDs
 //	PlanSet    View + Target  --> Plan: each partition's Held and Next, what that repeats or loses
 //	PlanRepair View + Choices --> Repair: the choices of each verdict, and the moves of those chosen
 //	Plan.Execute  compare-and-set of all moves or none --> read back --> Done
@@ -18,11 +19,12 @@
 //   - Each move brings a fresh fence, so a running worker is refused at its next commit, re-reads and goes on from the
 //     new position; nothing has to be stopped.
 //   - What is said to be so after a move was read back.
+//   - To look makes no ledger where there is none.
 //
 // # How it fails
 //
 // Errors that a person meets are *fencepost.Fault: out-of-bounds, plan-stale, plan-damaged, nothing-selected,
-// choice-needed, set-refused. What rooms say passes through.
+// choice-needed, set-refused, ledger-missing, meaning-needed, layout-damaged. What rooms say passes through.
 //
 // # What it does not do
 //

@@ -29,6 +29,9 @@ func Moves(ctx context.Context, r Rooms, f Filter) (t Told, err error) {
 	if r.History == nil {
 		return t, &fencepost.Fault{Code: "no-history", Err: fmt.Errorf("the ledger of group %s keeps no history", r.Group)}
 	}
+	if err := r.exists(ctx); err != nil {
+		return t, err
+	}
 	seen := map[string]bool{}
 	for m, err := range r.History.Moves(ctx, r.Group) {
 		switch {

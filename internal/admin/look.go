@@ -19,6 +19,10 @@ type View struct {
 	Mirrored int // partitions of which the Kafka group holds an offset
 	// Standings is every partition that the ledger or the topics have, in partition order.
 	Standings []Standing
+	Foreign   bool     // the positions are another program's
+	Notes     []string // what is odd about its layout
+
+	entries map[fencepost.TopicPartition]fencepost.Entry
 }
 
 // State is what a partition does, as far as ledger and brokers tell.
@@ -52,11 +56,21 @@ type Standing struct {
 	Last     *fencepost.Recorded // who moved it last; nil: not known
 	Moved    *fencepost.Recorded // the last move that was neither start nor commit; nil: none
 	NextAt   fencepost.Offset    // of the oldest unread record; Unknown
+	Entry    *fencepost.Entry    // what another program stored; nil: the position is a ledger's
 	Bad      error               // why that record can not be decoded; nil: it can, or it was not tried
 
+	foreign bool // of a View that is
 	stored  fencepost.Stored
 	answers []fencepost.Answer
 }
+
+// unfenced reports whether another program wrote into the ledger.
+func (s *Standing) unfenced() bool {
+	return s.Position.Fence == 0 && !s.Position.Absent() && !s.foreign
+}
+
+// unsaid reports whether another program's layout has no entry of the partition: whether it ever read it is not known.
+func (s *Standing) unsaid() bool { return s.foreign && s.Position.Absent() }
 
 // Settled reports whether the position is good as it stands.
 func (s Standing) Settled() bool { return s.Decision.Action == fencepost.Resume && s.State != Parked }
@@ -65,22 +79,27 @@ func (s Standing) Settled() bool { return s.Decision.Action == fencepost.Resume 
 func (s Standing) NeedsPerson() bool { return s.State == Parked }
 
 // Look asks ledger, brokers and history, and reconciles each partition, asking twice where the first answer
-// contradicts the ledger (law 5).
+// contradicts the ledger (law 5). It makes no ledger.
+//
+// Errors: *fencepost.Fault ledger-missing, meaning-needed, layout-damaged.
 func Look(ctx context.Context, r Rooms) (View, error) {
 	v := View{At: r.now(), Group: r.Group}
-	mirrored, err := r.Cluster.Mirrored(ctx, r.Group)
+	mirrored, err := v.read(ctx, r)
 	if err != nil {
-		return v, fmt.Errorf("read the group's offsets: %w", err)
-	}
-	v.Mirrored = len(mirrored)
-	if v.Snapshot, err = r.Ledger.Read(ctx, r.Group); err != nil {
-		return v, fmt.Errorf("read ledger: %w", err)
+		return v, err
 	}
 	if v.About, err = r.Cluster.Describe(ctx); err != nil {
 		return v, fmt.Errorf("ask brokers: %w", err)
 	}
+	if v.Snapshot.Empty() && len(v.About.Topics)+len(v.About.Errs) == 0 && r.Layout == nil {
+		return v, &fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s knows no group %s", r.Where, r.Group), Help: "mend the group's name"}
+	}
 	for _, tp := range v.partitions() {
 		s := Standing{TopicPartition: tp, Position: v.Snapshot.Positions[tp], Lag: Unknown, LagTime: Unknown, NextAt: Unknown}
+		if e, ok := v.entries[tp]; ok {
+			s.Entry = &e
+		}
+		s.foreign = r.Layout != nil
 		s.stored = fencepost.Stored{TopicPartition: tp, Position: s.Position, Roster: v.Snapshot.Roster[tp.Topic],
 			ClusterID: v.Snapshot.ClusterID, Mirror: -1}
 		if m, ok := mirrored[tp]; ok {
@@ -94,6 +113,42 @@ func Look(ctx context.Context, r Rooms) (View, error) {
 	}
 	v.lookAhead(ctx, r)
 	return v, nil
+}
+
+// read asks the ledger and the Kafka group's own offsets, or the layout.
+func (v *View) read(ctx context.Context, r Rooms) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
+	if r.Layout != nil {
+		return nil, v.readLayout(ctx, r)
+	}
+	if err := r.exists(ctx); err != nil {
+		return nil, err
+	}
+	mirrored, err := r.Cluster.Mirrored(ctx, r.Group)
+	if err != nil {
+		return nil, fmt.Errorf("read the group's offsets: %w", err)
+	}
+	v.Mirrored = len(mirrored)
+	if v.Snapshot, err = r.Ledger.Read(ctx, r.Group); err != nil {
+		return nil, fmt.Errorf("read ledger: %w", err)
+	}
+	return mirrored, nil
+}
+
+// exists refuses a ledger that is not there: to read one makes it.
+func (r Rooms) exists(ctx context.Context) error {
+	f, ok := r.Ledger.(fencepost.Finder)
+	if !ok {
+		return nil
+	}
+	there, err := f.Exists(ctx, r.Group)
+	if err != nil {
+		return fmt.Errorf("look for the ledger: %w", err)
+	}
+	if !there {
+		return &fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("there is no ledger in %s: nothing has run there yet", r.Where),
+			Help: "mend where it is; or fencepost run FILE makes it"}
+	}
+	return nil
 }
 
 // partitions is those of the ledger, of the Roster and of the topics.
@@ -166,17 +221,23 @@ func (v *View) ask(ctx context.Context, r Rooms, which []int) {
 
 // judge reconciles under the pipeline's own policy.
 func (s *Standing) judge(r Rooms) fencepost.Action {
-	if s.Position.Fence == 0 && !s.Position.Absent() {
+	switch {
+	case s.unfenced():
 		s.Decision = fencepost.Decision{Action: fencepost.Stop, Diverged: -1, Reason: "the entry has no fence: another program wrote it"}
-	} else {
+	case s.unsaid():
+		s.Decision = fencepost.Decision{Diverged: -1, Reason: "it has no entry of this partition"}
+	default:
 		s.Decision = fencepost.Reconcile(s.stored, s.answers, r.Policy)
+	}
+	if s.foreign && s.Decision.Verdict == fencepost.WeakerCheck { // so is every one of them: it is said once, of the View
+		s.Decision.Verdict, s.Decision.Reason = fencepost.OK, ""
 	}
 	return s.Decision.Action
 }
 
 // under is the Decision under another policy, about the same answers.
 func (s *Standing) under(p fencepost.Policy) fencepost.Decision {
-	if s.Position.Fence == 0 && !s.Position.Absent() {
+	if s.unfenced() || s.unsaid() {
 		return s.Decision
 	}
 	return fencepost.Reconcile(s.stored, s.answers, p)
@@ -199,7 +260,9 @@ func (s *Standing) settle(r Rooms) {
 	case fencepost.Stop:
 		s.State = Parked
 	case fencepost.Wait, fencepost.AskAgain:
-		s.State = Waiting
+		if !s.unsaid() {
+			s.State = Waiting
+		}
 	case fencepost.Resume:
 		switch {
 		case s.Position.Offset == s.Bounds.End:

@@ -9,11 +9,16 @@ import (
 )
 
 // Rooms is a group's ledger, its brokers and its sink, as the root's interfaces. Group, Ledger and Cluster are
-// required.
+// required; a Layout takes the place of Group and Ledger.
 type Rooms struct {
 	Group   fencepost.Group
 	Ledger  fencepost.Ledger
 	Cluster fencepost.Cluster
+
+	Where   string            // the ledger or layout as people name it, without secrets
+	Layout  fencepost.Layout  // offsets of another program, in place of Ledger: they are looked at, and never moved
+	Meaning fencepost.Meaning // what the Layout's numbers mean; unset: Look asks for it
+	Subject string            // what holds them: hash spark:orders
 
 	History    fencepost.History    // nil: who moved a position last is not told
 	Reader     fencepost.Reader     // nil: nothing is read of the log: no lag in time, no look at the next record

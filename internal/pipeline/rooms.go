@@ -8,19 +8,27 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/postgres"
 )
 
-// Rooms is the pipeline's ledger, brokers and sink for an operator's verbs; the caller adds Who. A ledger that is not
-// there is refused here: to look must not make one.
-func (o *Opened) Rooms() (admin.Rooms, error) {
-	f := o.File
-	if f.Sink.Kind == "sqlite" {
-		if _, err := os.Stat(f.Sink.Path); errors.Is(err, fs.ErrNotExist) {
-			return admin.Rooms{}, f.Pointed(&fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s does not exist: the pipeline has not run yet", f.Sink.Path),
-				Help: "fencepost run FILE; or mend sink.sqlite.path"})
-		}
+// Missing says that the ledger can not be there, since its file is not: to look must not make one.
+//
+// Errors: *fencepost.Fault ledger-missing.
+func (f *File) Missing() error {
+	if f.Sink.Kind != "sqlite" {
+		return nil
 	}
+	if _, err := os.Stat(f.Sink.Path); errors.Is(err, fs.ErrNotExist) {
+		return f.Pointed(&fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s does not exist: the pipeline has not run yet", f.Sink.Path),
+			Help: "fencepost run FILE; or mend sink.sqlite.path"})
+	}
+	return nil
+}
+
+// Rooms is the pipeline's ledger, brokers and sink for an operator's verbs; the caller adds Who and Where.
+func (o *Opened) Rooms() admin.Rooms {
+	f := o.File
 	decoder := o.decoder()
 	var row []fencepost.Column
 	for _, c := range decoder.Columns() {
@@ -39,7 +47,7 @@ func (o *Opened) Rooms() (admin.Rooms, error) {
 	}
 	r.History, _ = r.Ledger.(fencepost.History)
 	r.Provenance, _ = o.Sink.(fencepost.Provenance)
-	return r, nil
+	return r
 }
 
 // LedgerURL names where the ledger is, without a password.
@@ -56,4 +64,10 @@ func (f *File) LedgerURL() string {
 		return f.Sink.Kind
 	}
 	return address
+}
+
+// Brokers is the source without its topics: where the file leads to Kafka, for whoever asks about other topics.
+func (f *File) Brokers() kafka.Config {
+	c := f.kafka(Hooks{})
+	return kafka.Config{Brokers: c.Brokers, TLS: c.TLS, SASL: c.SASL}
 }

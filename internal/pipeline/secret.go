@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/fencepost/fencepost"
 )
 
 // Secret is text that is never printed: every way to format it gives ***. It is kept as it was written and resolved
@@ -89,8 +92,22 @@ type problem struct {
 	lo, hi           int
 }
 
+// Expand replaces each reference of a text that stands in no file, as escape writes its value (nil: as it is).
+//
+// Errors: *fencepost.Fault env-not-set, file-not-readable, bad-value, about the first reference that leads nowhere.
+func (e *Environment) Expand(text string, escape func(string) string) (string, error) {
+	out, problems := e.expandAs(text, escape)
+	if len(problems) > 0 {
+		p := problems[0]
+		return "", &fencepost.Fault{Code: p.code, Exit: 2, Err: errors.New(p.text), Help: p.help}
+	}
+	return out, nil
+}
+
 // expand replaces each reference of a text by what it refers to.
-func (e *Environment) expand(text string) (string, []problem) {
+func (e *Environment) expand(text string) (string, []problem) { return e.expandAs(text, nil) }
+
+func (e *Environment) expandAs(text string, escape func(string) string) (string, []problem) {
 	var out strings.Builder
 	var problems []problem
 	last := 0
@@ -102,6 +119,9 @@ func (e *Environment) expand(text string) (string, []problem) {
 			p.lo, p.hi = m[0], m[1]
 			problems = append(problems, *p)
 			continue
+		}
+		if escape != nil {
+			value = escape(value)
 		}
 		out.WriteString(value)
 	}

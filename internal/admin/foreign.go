@@ -1,0 +1,136 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+)
+
+// readLayout reads another program's entries as positions: without topic ID, epoch and fence, which it has no room for.
+func (v *View) readLayout(ctx context.Context, r Rooms) error {
+	f, err := readForeign(ctx, r)
+	if err != nil {
+		return err
+	}
+	if r.Meaning == fencepost.MeaningUnset {
+		return meaningNeeded(ctx, r, f)
+	}
+	v.Foreign, v.Notes = true, f.Notes
+	v.entries = map[fencepost.TopicPartition]fencepost.Entry{}
+	v.Snapshot.Positions = map[fencepost.TopicPartition]fencepost.Position{}
+	for _, e := range f.Entries {
+		at, err := e.Resume(r.Meaning)
+		if err != nil {
+			return &fencepost.Fault{Code: "layout-damaged", Err: err, Help: "mend that entry, or take it out"}
+		}
+		v.entries[e.TopicPartition] = e
+		v.Snapshot.Positions[e.TopicPartition] = fencepost.Position{Offset: at, LeaderEpoch: fencepost.NoEpoch}
+	}
+	return nil
+}
+
+// readForeign reads a layout that must not be empty: a mistyped key reads as "nothing there".
+func readForeign(ctx context.Context, r Rooms) (fencepost.Foreign, error) {
+	f, err := r.Layout.Foreign(ctx)
+	if err != nil {
+		return f, fmt.Errorf("read %s: %w", r.Where, err)
+	}
+	if len(f.Entries) == 0 {
+		return f, &fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s holds no offsets: %s", r.Subject, r.Where),
+			Help: "mend the key, the path or the group"}
+	}
+	return f, nil
+}
+
+// Topics is the topics that the ledger or layout has positions of: those to ask the brokers about where no pipeline
+// names any. It makes no ledger.
+//
+// Errors: as Look, without meaning-needed.
+func Topics(ctx context.Context, r Rooms) ([]string, error) {
+	topics := map[string]bool{}
+	if r.Layout != nil {
+		f, err := readForeign(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range f.Entries {
+			topics[e.Topic] = true
+		}
+		return slices.Sorted(maps.Keys(topics)), nil
+	}
+	if err := r.exists(ctx); err != nil {
+		return nil, err
+	}
+	snap, err := r.Ledger.Read(ctx, r.Group)
+	if err != nil {
+		return nil, fmt.Errorf("read ledger: %w", err)
+	}
+	for topic := range snap.Roster {
+		topics[topic] = true
+	}
+	for tp := range snap.Positions {
+		topics[tp.Topic] = true
+	}
+	return slices.Sorted(maps.Keys(topics)), nil
+}
+
+// readings are the meanings with what each of them says of the number.
+var readings = []struct {
+	meaning fencepost.Meaning
+	text    string
+}{
+	{fencepost.MeaningNext, "%s is next to read: Spark's range.untilOffset"},
+	{fencepost.MeaningBatchStart, "it was saved before the results: repeat that batch"},
+	{fencepost.MeaningLastProcessed, "%s is the last one done: a record's own offset"},
+}
+
+// meaningNeeded shows what each meaning would make of an entry. Where one of them would resume past the end of the log,
+// that is told: it can not be the right one, unless records were deleted.
+func meaningNeeded(ctx context.Context, r Rooms, f fencepost.Foreign) error {
+	e := f.Entries[0]
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s holds numbers that do not say what they mean", r.Subject)
+	fmt.Fprintf(&b, "\n  %s holds %s. Reading would resume", e.TopicPartition, e.Raw)
+	name := "the number"
+	if e.From != fencepost.NoFrom {
+		name = "until"
+	}
+	for _, reading := range readings {
+		at, err := e.Resume(reading.meaning)
+		if err != nil {
+			continue
+		}
+		text := reading.text
+		if strings.Contains(text, "%s") {
+			text = fmt.Sprintf(text, name)
+		}
+		fmt.Fprintf(&b, "\n    --meaning %-14s  at %s   %s", reading.meaning, count(int64(at)), text)
+	}
+	if hint := atEnd(ctx, r, f); hint != "" {
+		b.WriteString("\n  " + hint)
+	}
+	return &fencepost.Fault{Code: "meaning-needed", Exit: 2, Err: fmt.Errorf("%s", b.String()),
+		Help: "look where the job saves, then add one of the three. Nothing was changed"}
+}
+
+// atEnd finds an entry that only one reading would take past the end.
+func atEnd(ctx context.Context, r Rooms, f fencepost.Foreign) string {
+	if r.Cluster == nil {
+		return ""
+	}
+	asks := make([]fencepost.Ask, len(f.Entries))
+	for i, e := range f.Entries {
+		asks[i] = fencepost.Ask{TopicPartition: e.TopicPartition, LeaderEpoch: fencepost.NoEpoch}
+	}
+	bounds := r.Cluster.Bounds(ctx, asks)
+	for _, e := range f.Entries {
+		if b, ok := bounds[e.TopicPartition]; ok && b.Err == nil && b.End == e.Until {
+			return fmt.Sprintf("A hint: %s stands at %s, which is End; last-processed would resume past it.", e.TopicPartition, count(int64(e.Until)))
+		}
+	}
+	return ""
+}

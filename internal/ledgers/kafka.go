@@ -1,0 +1,130 @@
+package ledgers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/kafka"
+)
+
+// kafkaParams secure the connection; user and password stand before the @.
+var kafkaParams = []string{"tls", "ca", "cert", "cert_key", "server_name", "sasl"}
+
+// kafkaScheme is a Kafka group's committed offsets. By the protocol they are next to read; with layout=kafka they are as
+// foreign as any, since some programs commit the offset of the last record.
+var kafkaScheme = scheme{params: kafkaParams,
+	native: func(ctx context.Context, l *location) (*Opened, error) {
+		o, err := openGroup(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		o.Means = fencepost.MeaningNext
+		return o, nil
+	},
+	layouts: map[string]layout{"kafka": {params: kafkaParams, open: openGroup}}}
+
+func openGroup(_ context.Context, l *location) (*Opened, error) {
+	g, err := l.group()
+	if err != nil {
+		return nil, err
+	}
+	c, err := l.kafka()
+	if err != nil {
+		return nil, err
+	}
+	source, err := kafka.Open(c)
+	if err != nil {
+		return nil, usage(examples["kafka"], "%s", err)
+	}
+	return &Opened{Layout: &committed{source: source, group: g}, Group: g, Brokers: &c, Subject: "group " + string(g),
+		close: func() error { return source.Leave(context.Background()) }}, nil
+}
+
+// kafka is the cluster that the URL leads to.
+func (l *location) kafka() (c kafka.Config, err error) {
+	c.Brokers = strings.Split(l.url.Host, ",")
+	for i, b := range c.Brokers {
+		if !strings.Contains(b, ":") {
+			c.Brokers[i] = b + ":9092"
+		}
+	}
+	p := l.params
+	c.TLS = kafka.TLS{CA: p.Get("ca"), Cert: p.Get("cert"), Key: p.Get("cert_key"), ServerName: p.Get("server_name")}
+	if on := p.Get("tls"); on != "" {
+		if c.TLS.Enabled, err = strconv.ParseBool(on); err != nil {
+			return c, usage("tls=true", "tls=%s: neither true nor false", on)
+		}
+	}
+	if c.SASL.Mechanism = p.Get("sasl"); c.SASL.Mechanism == "" {
+		return c, nil
+	}
+	var login kafka.Credentials
+	if l.url.User != nil {
+		login.User = l.url.User.Username()
+		login.Password, _ = l.url.User.Password()
+	}
+	if c.SASL.Mechanism == "OAUTHBEARER" {
+		login.Token = login.Password
+	}
+	c.SASL.Credentials = func(context.Context) (kafka.Credentials, error) { return login, nil }
+	return c, nil
+}
+
+// Brokers reads what --brokers names: HOST:9092, several of them, a kafka:// URL, or the source of a pipeline file.
+func Brokers(text string, env *pipeline.Environment) (kafka.Config, error) {
+	const help = "--brokers HOST:9092, or kafka://USER:${PW}@HOST:9093?tls=true&sasl=SCRAM-SHA-512, or a pipeline file"
+	if ext := filepath.Ext(text); ext == ".yaml" || ext == ".yml" {
+		f, err := pipeline.Load(text, env)
+		if err != nil {
+			return kafka.Config{}, err
+		}
+		return f.Brokers(), nil
+	}
+	if !strings.Contains(text, "://") {
+		text = "kafka://" + text
+	}
+	l, err := parse(text, env)
+	if err != nil {
+		return kafka.Config{}, err
+	}
+	if l.scheme != "kafka" {
+		return kafka.Config{}, usage(help, "%s:// leads to no broker", l.scheme)
+	}
+	if err := l.takes(kafkaParams, false); err != nil {
+		return kafka.Config{}, err
+	}
+	return l.kafka()
+}
+
+// committed is the offsets that a Kafka group has committed, as a Layout.
+type committed struct {
+	source *kafka.Source
+	group  fencepost.Group
+}
+
+// Foreign asks the group's coordinator.
+func (c *committed) Foreign(ctx context.Context) (f fencepost.Foreign, err error) {
+	if err := c.source.Ping(ctx); err != nil {
+		return f, err
+	}
+	all, err := c.source.Mirrored(ctx, c.group)
+	if err != nil {
+		return f, err
+	}
+	for _, tp := range slices.SortedFunc(maps.Keys(all), fencepost.TopicPartition.Compare) {
+		at := all[tp].Offset
+		f.Entries = append(f.Entries, fencepost.Entry{TopicPartition: tp, From: fencepost.NoFrom, Until: at, Raw: fmt.Sprint(int64(at)),
+			Where: "group " + string(c.group)})
+	}
+	return f, nil
+}
+
+// Close leaves the connection to who opened it.
+func (c *committed) Close() error { return nil }

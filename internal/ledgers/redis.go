@@ -1,0 +1,81 @@
+package ledgers
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/redis"
+)
+
+// redisScheme takes redis:// and, with TLS, rediss://. ca is a PEM file of authorities, in place of the system's.
+var redisScheme = scheme{params: []string{"key", "ca"}, layouts: redisLayouts,
+	native: func(_ context.Context, l *location) (*Opened, error) {
+		g, err := l.group()
+		if err != nil {
+			return nil, err
+		}
+		c, err := l.redis()
+		if err != nil {
+			return nil, err
+		}
+		c.Key = l.params.Get("key")
+		ledger, err := redis.OpenLedger(c)
+		if err != nil {
+			return nil, err
+		}
+		return &Opened{Ledger: ledger, Group: g, detail: redisDetail(g, c.Key), close: ledger.Close}, nil
+	}}
+
+func redisDetail(g fencepost.Group, key string) string {
+	if key == "" {
+		return "group " + string(g)
+	}
+	return "group " + string(g) + " key " + key
+}
+
+// redisLayouts are what other programs keep in Redis.
+var redisLayouts = map[string]layout{
+	"pattern-a": {}, "group-topic": {}, "topic-group": {}, "group-dash": {}, "group-underscore": {}, "group#topic": {},
+	"topic-string": {}, "quarkus": {},
+}
+
+// redis is the server that the URL leads to.
+func (l *location) redis() (c redis.Config, err error) {
+	c.Addr = l.url.Host
+	if l.url.User != nil {
+		c.User = l.url.User.Username()
+		c.Password, _ = l.url.User.Password()
+	}
+	if db := strings.Trim(l.url.Path, "/"); db != "" {
+		if c.DB, err = strconv.Atoi(db); err != nil || c.DB < 0 {
+			return c, usage(examples[l.scheme], "/%s is no number of a database", db)
+		}
+	}
+	ca := l.params.Get("ca")
+	if l.scheme != "rediss" {
+		if ca != "" {
+			return c, usage(examples["rediss"], "ca is about TLS, and redis:// has none")
+		}
+		return c, nil
+	}
+	c.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	if ca == "" {
+		return c, nil
+	}
+	pem, err := os.ReadFile(ca)
+	c.TLS.RootCAs = x509.NewCertPool()
+	if err == nil && !c.TLS.RootCAs.AppendCertsFromPEM(pem) {
+		err = errors.New("no PEM certificate in it")
+	}
+	if err != nil {
+		return c, &fencepost.Fault{Code: "file-not-readable", Exit: 2, Err: fmt.Errorf("ca: %w", err), Help: "ca=PATH of the authorities' certificates"}
+	}
+	return c, nil
+}

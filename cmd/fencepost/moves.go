@@ -117,7 +117,10 @@ func (a *app) printMoves(told admin.Told, r admin.Rooms, filter admin.Filter) {
 	table.Print(a.stdout, width, t.Paint)
 	if filter.Gaps {
 		text := "at most " + screen.Count(told.AtMost) + " records were never applied"
-		if len(told.Unknown) > 0 {
+		switch {
+		case told.AtMost == 0 && len(told.Unknown) > 0:
+			text = "an unknown number of records of the old topic " + list(told.Unknown) + " were never applied"
+		case len(told.Unknown) > 0:
 			text += ", and an unknown number of the old topic " + list(told.Unknown)
 		}
 		fmt.Fprintln(a.stdout, text)

@@ -100,7 +100,7 @@ func (a *app) printView(v admin.View, p *place, all bool) {
 		width = t.Width
 	}
 	table.Print(a.stdout, width, t.Paint)
-	a.printReasons(v, t)
+	a.printReasons(v, p, t)
 }
 
 // heading says whose positions these are.
@@ -200,7 +200,7 @@ func lastRow(v admin.View, folded []admin.Standing) screen.Row {
 }
 
 // printReasons explains what is odd, and says what to type.
-func (a *app) printReasons(v admin.View, t terminal) {
+func (a *app) printReasons(v admin.View, p *place, t terminal) {
 	var lines [][2]string
 	for _, s := range v.Ordered()[:v.Odd()] {
 		if s.Bad != nil {
@@ -231,7 +231,7 @@ func (a *app) printReasons(v admin.View, t terminal) {
 	if counts := v.Odds(); counts != "" {
 		fmt.Fprint(a.stdout, counts+".")
 		if v.Parked() > 0 {
-			fmt.Fprint(a.stdout, t.Paint(screen.Dim, "   help: "+a.as(v.Remedy())))
+			fmt.Fprint(a.stdout, t.Paint(screen.Dim, "   help: "+a.as(p.remedy(v.Remedy()))))
 		}
 		fmt.Fprintln(a.stdout)
 	}

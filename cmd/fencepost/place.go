@@ -150,6 +150,14 @@ func (p *place) told() string {
 	return p.url.Told(p.rooms.Meaning)
 }
 
+// remedy is a command to paste: with what was typed in place of FILE.
+func (p *place) remedy(help string) string {
+	if p.file != nil {
+		return p.file.Remedy(help)
+	}
+	return (&pipeline.File{Name: p.typed()}).Remedy(help)
+}
+
 // pointed makes a Fault of an error, whose remedy names what was typed.
 func (p *place) pointed(err error) error {
 	var code exited
@@ -173,5 +181,5 @@ func (p *place) audit() admin.AuditOptions {
 	if p.file == nil {
 		return admin.AuditOptions{}
 	}
-	return admin.AuditOptions{KeepsCommits: p.file.KeepCommits != fencepost.KeepNone, Upserts: len(p.file.Sink.Key) > 0}
+	return admin.AuditOptions{KeepsCommits: p.file.KeepCommits != fencepost.KeepNone, Upserts: len(p.file.Sink.Key) > 0, Table: p.file.Sink.Table}
 }

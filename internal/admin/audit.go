@@ -60,8 +60,9 @@ func (a *Audit) unchecked(subject, format string, args ...any) {
 
 // AuditOptions is what an audit has to know of the pipeline besides its rooms.
 type AuditOptions struct {
-	KeepsCommits bool // keep_commits is not none: a commit without a row in the history is a hole
-	Upserts      bool // the table has a key: rows are written over, and prove nothing
+	KeepsCommits bool   // keep_commits is not none: a commit without a row in the history is a hole
+	Upserts      bool   // the table has a key: rows are written over, and prove nothing
+	Table        string // names the rows for people; empty: it has no name
 }
 
 // Prove audits: the chain of recorded moves, the positions against it, and the sink's rows against both. It writes
@@ -281,7 +282,11 @@ func proveRows(ctx context.Context, r Rooms, o AuditOptions, a *Audit, c *chain,
 	rows.Checked = true
 	rows.Expected = rows.Found + rows.Missing - rows.Doubled - rows.Foreign
 	if a.Faults() == n {
-		a.ok("rows", "%s rows for %s records; 0 missing, 0 doubled, 0 foreign", count(rows.Found), count(rows.Expected))
+		table := ""
+		if o.Table != "" {
+			table = "table " + o.Table + ": "
+		}
+		a.ok("rows", "%s%s rows for %s records; 0 missing, 0 doubled, 0 foreign", table, count(rows.Found), count(rows.Expected))
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 // commands are what scripts can do besides running the program.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"status": status, "eventually": eventually, "fill": fill, "hide": hide, "sqlite": sqliteCommand,
+	"page": page, "leave": leave, "file": file, "shows": shows, "postgres": usePostgres,
 	"kafka": useKafka, "server": life, "topic": topic, "delete-topic": deleteTopic, "partitions": partitions, "produce": produce,
 	"transaction": transaction, "delete-records": deleteRecords, "commit-offset": commitOffset, "isr": replicas, "lag": lag,
 }
@@ -88,9 +89,7 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	for {
 		cmd := exec.Command(args[1], args[2:]...)
 		cmd.Dir = ts.MkAbs(".")
-		for _, name := range []string{"PATH", "TZ", "LANG", "TERM", "HOME", "KAFKA"} {
-			cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
-		}
+		cmd.Env = environment(ts)
 		path, err := exec.LookPath(args[1])
 		if err != nil {
 			path = strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator))[0] + "/" + args[1]
@@ -104,6 +103,14 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s went by, and %s still does not print %q: %v\n%s", patience, strings.Join(args[1:], " "), args[0], err, out)
 		}
 	}
+}
+
+// environment is the script's, for a process that testscript does not start.
+func environment(ts *testscript.TestScript) (env []string) {
+	for _, name := range []string{"PATH", "TZ", "LANG", "TERM", "HOME", "FENCEPOST_WHO", "DATABASE_URL", "REDIS_PASSWORD"} {
+		env = append(env, name+"="+ts.Getenv(name))
+	}
+	return env
 }
 
 // fill replaces $KAFKA and the like in files.
@@ -135,6 +142,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\b(\d+ms|\d[\d.]*s|\d+m\d+s) ago`), "Ns ago"},
 	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d`), "DATE AND TIME"},
 	{regexp.MustCompile(`\b\d+@[\w.-]+`), "PID@HOST"},
+	{regexp.MustCompile(`ledger postgres://\S+`), "ledger postgres://DATABASE"},
 }
 
 // hide writes a stream of the last command to a file, with what differs from run to run replaced: hide stdout FILE.

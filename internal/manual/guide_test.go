@@ -1,0 +1,155 @@
+//go:build realservers
+
+package manual
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/fencepost/fencepost/internal/servers"
+)
+
+// TestGuides runs the pages of docs/guides as a reader would, command by command, each by the script of its name.
+func TestGuides(t *testing.T) { runScripts(t, "testdata/guides") }
+
+// Each page has a script, and the script runs every command block of the page and compares every screen.
+func TestEveryGuideIsRun(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/guides/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("no guides: %v", err)
+	}
+	for _, page := range pages {
+		name := strings.TrimSuffix(filepath.Base(page), ".md")
+		script, err := os.ReadFile(filepath.Join("testdata/guides", name+".txtar"))
+		if err != nil {
+			t.Errorf("%s has no script: %v", page, err)
+			continue
+		}
+		blocks, err := blocksOf(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for lang, command := range map[string]string{"sh": `(?:page|leave)(?: \d)?`, "text": "shows", "yaml": "file"} {
+			for n := range blocks[lang] {
+				if !regexp.MustCompile(fmt.Sprintf(`(?m)^%s %s %d\b`, command, name, n+1)).Match(script) {
+					t.Errorf("%s: block %d of %s is not used by its script", page, n+1, lang)
+				}
+			}
+		}
+	}
+}
+
+var fence = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
+
+// blocksOf is a page's fenced blocks by language.
+func blocksOf(page string) (map[string][]string, error) {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return nil, err
+	}
+	blocks := map[string][]string{}
+	for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
+		blocks[m[1]] = append(blocks[m[1]], m[2])
+	}
+	return blocks, nil
+}
+
+var guides, _ = filepath.Abs("../../docs/guides")
+
+// block is block n of a page, with the test's servers in place of those of the page.
+func block(ts *testscript.TestScript, lang string, args []string) string {
+	blocks, err := blocksOf(filepath.Join(guides, args[0]+".md"))
+	ts.Check(err)
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	if n < 1 || n > len(blocks[lang]) {
+		ts.Fatalf("%s has %d blocks of %s", args[0], len(blocks[lang]), lang)
+	}
+	text := blocks[lang][n-1]
+	for from, name := range map[string]string{"localhost:9092": "KAFKA", "localhost:6379": "REDIS", "localhost:2181": "ZOOKEEPER"} {
+		if at := ts.Getenv(name); at != "" {
+			text = strings.ReplaceAll(text, from, at)
+		}
+	}
+	return text
+}
+
+// page runs a block of commands: page [STATUS] NAME N.
+func page(ts *testscript.TestScript, neg bool, args []string) {
+	want := "0"
+	if len(args) == 3 {
+		want, args = args[0], args[1:]
+	}
+	if got := code(ts, []string{"bash", "-euo", "pipefail", "-c", block(ts, "sh", args)}); got != want {
+		ts.Fatalf("exit code: got %s, want %s", got, want)
+	}
+}
+
+// leave starts a block of one command that stays: leave NAME N. At the end of the script it is interrupted, and has to
+// end well.
+func leave(ts *testscript.TestScript, _ bool, args []string) {
+	fields := strings.Fields(block(ts, "sh", args))
+	bin := strings.Split(ts.Getenv("PATH"), string(filepath.ListSeparator))[0]
+	cmd := exec.Command(filepath.Join(bin, fields[0]), fields[1:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = environment(ts)
+	log, err := os.Create(ts.MkAbs("left.log"))
+	ts.Check(err)
+	cmd.Stderr = log
+	ts.Check(cmd.Start())
+	t := ts.Value(testKey{}).(testing.TB)
+	ts.Defer(func() {
+		if err := errors.Join(cmd.Process.Signal(syscall.SIGINT), cmd.Wait()); err != nil {
+			text, _ := os.ReadFile(ts.MkAbs("left.log"))
+			t.Errorf("%s: %v\n%s", strings.Join(fields, " "), err, text)
+		}
+	})
+}
+
+// file writes a yaml block to a file: file NAME N FILE.
+func file(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(block(ts, "yaml", args)), 0o644))
+	broker(ts).clear(ts)
+}
+
+// shows compares the last command's stdout with a text block of the page, apart from what differs from run to run: shows
+// NAME N. A line of three dots in the page stands for any lines.
+func shows(ts *testscript.TestScript, _ bool, args []string) {
+	want, got := settledText(block(ts, "text", args)), settledText(ts.ReadFile("stdout"))
+	var parts []string
+	for _, part := range strings.Split("\n"+want, "\n...\n") {
+		parts = append(parts, regexp.QuoteMeta(part))
+	}
+	if !regexp.MustCompile(`(?s)^` + strings.Join(parts, `\n.*\n`) + `$`).MatchString("\n" + got) {
+		ts.Fatalf("the page shows\n%s\nand the command prints\n%s", want, got)
+	}
+}
+
+var commitCount = regexp.MustCompile(`\b\d+ commits?\b`)
+
+var blanks = regexp.MustCompile(` +`)
+
+// settledText is a text without what differs from run to run.
+func settledText(s string) string {
+	for _, v := range varying {
+		s = v.is.ReplaceAllString(s, v.put)
+	}
+	s = commitCount.ReplaceAllString(s, "N commits")
+	return strings.TrimSpace(blanks.ReplaceAllString(s, " "))
+}
+
+// usePostgres gives the script a database, and sets $DATABASE_URL.
+func usePostgres(ts *testscript.TestScript, _ bool, _ []string) {
+	t := ts.Value(testKey{}).(testing.TB)
+	ts.Setenv("DATABASE_URL", servers.Postgres(t).Database(t))
+}

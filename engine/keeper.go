@@ -97,6 +97,9 @@ func (e *Engine) watch(ctx context.Context) {
 	}
 	s := &settling{e: e, verdicts: map[fencepost.TopicPartition]verdict{}}
 	if err := s.ask(ctx); err != nil {
+		if ctx.Err() != nil {
+			return // the run ends, and with it the question
+		}
 		e.failIfLasting(err)
 		e.emit(Retrying{What: "watch", Lane: -1, In: e.cfg.Watch, Err: err})
 		return

@@ -2,6 +2,10 @@ package fencepost
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -64,6 +68,40 @@ func TestTableForeignRange(t *testing.T) {
 	for _, bad := range []TableRow{{nil, s("t"), s("1"), s("5"), s("6")}, {nil, s("t"), s("1"), s("5"), nil}, {nil, s("t"), s("1"), s("5"), s("-1")}} {
 		if f, err := l.Foreign([]TableRow{bad}); err == nil {
 			t.Errorf("%+v: %+v, want an error", bad, f)
+		}
+	}
+}
+
+// docs/layouts.md names every preset with its columns, and every key of a URL.
+func TestLayoutsPage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("docs", "layouts.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(text)
+	for _, name := range Presets() {
+		_, row, ok := strings.Cut(page, "| `"+name+"` | `"+name+"(")
+		row, _, _ = strings.Cut(row, ")")
+		l, _ := Preset(name)
+		for _, c := range []string{l.GroupColumn, l.Topic, l.Partition, l.Offset} {
+			if !ok || c != "" && !slices.Contains(strings.Split(row, ", "), c) {
+				t.Errorf("docs/layouts.md: the row of %s is %q and lacks %q", name, row, c)
+			}
+		}
+	}
+	var l TableLayout
+	for key := range l.fields() {
+		if !strings.Contains(page, "`"+key+"`") {
+			t.Errorf("docs/layouts.md does not say what %s= is", key)
+		}
+	}
+	for m := MeaningNext; int(m) < len(meanings); m++ {
+		one, _ := Entry{From: NoFrom, Until: 183}.Resume(m)
+		two, _ := Entry{From: 150, Until: 183}.Resume(m)
+		_, row, _ := strings.Cut(page, "| `"+m.String()+"` | ")
+		row, _, _ = strings.Cut(row, "\n")
+		if want := fmt.Sprintf("| %d | %d |", one, two); !strings.HasSuffix(row, want) {
+			t.Errorf("docs/layouts.md: the row of %s ends %q, want %q", m, row, want)
 		}
 	}
 }

@@ -163,6 +163,9 @@ func (t TableLayout) columns(d Dialect) [5]string {
 	return list
 }
 
+// mostRows is how many partitions a table may hold. More rows are a history, which would not fit into memory.
+const mostRows = 1_000_000
+
 // Query is the SELECT whose rows [TableLayout.Foreign] reads: five columns of text each, group, topic (or topic and
 // partition together), partition, offset, from; null where the layout has no such column. REQUIRES: a valid layout.
 func (t TableLayout) Query(d Dialect) string {
@@ -199,7 +202,7 @@ func (t TableLayout) Query(d Dialect) string {
 	if t.Latest != "" {
 		q = "SELECT c0, c1, c2, c3, c4 FROM (" + q + ") AS history WHERE latest = 1"
 	}
-	return q
+	return fmt.Sprintf("%s LIMIT %d", q, mostRows+1)
 }
 
 // Probe is a SELECT without rows whose one column has the type of the offset's. REQUIRES: a valid layout.

@@ -72,6 +72,20 @@ func TestTableForeignRange(t *testing.T) {
 	}
 }
 
+// A history without `latest` does not fill the memory: no more rows are asked for than are refused.
+func TestTableBounds(t *testing.T) {
+	l, _ := Preset("txn_offsets")
+	same := func(s string) string { return s }
+	if q := l.Query(Dialect{Ident: same, Literal: same, Text: same}); !strings.HasSuffix(q, fmt.Sprintf(" LIMIT %d", mostRows+1)) {
+		t.Errorf("%s: no limit", q)
+	}
+	topic, zero := "t", "0"
+	rows := slices.Repeat([]TableRow{{nil, &topic, &zero, &zero, nil}}, mostRows+1)
+	if _, err := l.Foreign(rows); err == nil || !strings.Contains(err.Error(), "more than 1000000") {
+		t.Errorf("%d rows: %v", len(rows), err)
+	}
+}
+
 // docs/layouts.md names every preset with its columns, and every key of a URL.
 func TestLayoutsPage(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("docs", "layouts.md"))

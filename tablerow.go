@@ -17,6 +17,10 @@ type TableRow struct{ Group, TopicPartition, Partition, Offset, From *string }
 // Errors: *Fault layout-damaged, naming the row; choice-needed where the rows are of several groups.
 func (t TableLayout) Foreign(rows []TableRow) (Foreign, error) {
 	var f Foreign
+	if len(rows) > mostRows {
+		return f, &Fault{Code: "layout-damaged", Err: fmt.Errorf("table %s has more than %d such rows: no table of offsets, or a history", t.Table, mostRows),
+			Help: "a history that is only appended to: latest=COLUMN; or fewer rows: where=CONDITION"}
+	}
 	if err := t.oneGroup(rows); err != nil {
 		return f, err
 	}

@@ -149,23 +149,3 @@ func TestDamagedTable(t *testing.T) {
 		})
 	}
 }
-
-// To ask whether there is a ledger makes none.
-func TestExists(t *testing.T) {
-	s := newStore(t)
-	l, err := OpenLedger(s.dsn, fencepost.KeepMerged)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	for _, want := range []bool{false, false, true} {
-		if want {
-			if _, err := l.Read(t.Context(), "g"); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got, err := l.Exists(t.Context()); err != nil || got != want {
-			t.Errorf("exists: %v, %v; want %v", got, err, want)
-		}
-	}
-}

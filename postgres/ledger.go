@@ -46,25 +46,6 @@ func newLedger(c *pgx.ConnConfig) *Ledger {
 	return &Ledger{turn: newTurn(), session: session{config: c}}
 }
 
-// Exists reports whether the ledger's tables are there. It makes nothing; the first Read or Move does.
-//
-// Errors: ErrNewer; *fencepost.Fault of the connection.
-func (l *Ledger) Exists(ctx context.Context) (bool, error) {
-	if err := l.turn.take(ctx); err != nil {
-		return false, err
-	}
-	defer l.turn.give()
-	fresh, err := l.session.open(ctx)
-	if err != nil {
-		return false, err
-	}
-	if fresh {
-		l.made = tables{} // it may be another server: the next Read looks again
-	}
-	f, err := findTables(ctx, &l.session)
-	return err == nil && f.complete(), err
-}
-
 // Close closes the connection.
 func (l *Ledger) Close() {
 	_ = l.turn.take(context.Background())

@@ -1,14 +1,10 @@
 package sqlite
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/fencepost/fencepost"
-	"zombiezen.com/go/sqlite"
 )
 
 // Ledger is the ledger of a file without a sink: for an operator's verbs, and for effects that go elsewhere. It is a
@@ -20,8 +16,7 @@ var (
 	_ fencepost.History = (*Ledger)(nil)
 )
 
-// OpenLedger is the ledger alone, without a sink. It touches no file: the first Read or Move creates what is missing,
-// and [Ledger.Exists] looks without creating anything.
+// OpenLedger is the ledger alone, without a sink. It touches no file: the first Read or Move creates what is missing.
 //
 // Errors: *fencepost.Fault sink-config.
 func OpenLedger(path string, keep fencepost.KeepCommits) (*Ledger, error) {
@@ -36,28 +31,6 @@ func OpenLedger(path string, keep fencepost.KeepCommits) (*Ledger, error) {
 	l := &Ledger{ledger{cfg: Config{Path: path, KeepCommits: keep}, ledger: make(chan *conn, 1)}}
 	l.ledger.ledger <- nil
 	return l, nil
-}
-
-// Exists reports whether the file is there and holds a ledger. It creates nothing.
-//
-// Errors: ErrNewer; *fencepost.Fault of the file.
-func (l *Ledger) Exists(ctx context.Context) (bool, error) {
-	if _, err := os.Stat(l.cfg.Path); errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	c, err := dial(l.cfg.Path, sqlite.OpenReadOnly)
-	if err != nil {
-		return false, err
-	}
-	defer c.close()
-	err = c.read(ctx, func() error {
-		_, err := c.header()
-		return err
-	})
-	if errors.Is(err, errNoLedger) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // Close closes the connection.

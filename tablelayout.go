@@ -3,6 +3,7 @@ package fencepost
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -64,7 +65,10 @@ func Presets() (names []string) {
 	return names
 }
 
-// fields are the words of a URL for a TableLayout, in the order of its documentation.
+// TableKeys lists the keys of a URL that [TableLayout.Set] takes.
+func TableKeys() []string { return slices.Sorted(maps.Keys((&TableLayout{}).fields())) }
+
+// fields are the words of a URL for a TableLayout.
 func (t *TableLayout) fields() map[string]*string {
 	return map[string]*string{"table": &t.Table, "topic": &t.Topic, "partition": &t.Partition, "topic_partition": &t.TopicPartition,
 		"separator": &t.Separator, "offset": &t.Offset, "from": &t.From, "group_column": &t.GroupColumn, "group": (*string)(&t.Group),

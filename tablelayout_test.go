@@ -103,8 +103,10 @@ func TestLayoutsPage(t *testing.T) {
 			}
 		}
 	}
-	var l TableLayout
-	for key := range l.fields() {
+	if n := len(TableKeys()); n != 11 {
+		t.Errorf("%d keys: %q", n, TableKeys())
+	}
+	for _, key := range TableKeys() {
 		if !strings.Contains(page, "`"+key+"`") {
 			t.Errorf("docs/layouts.md does not say what %s= is", key)
 		}

@@ -19,7 +19,8 @@ type layout struct {
 }
 
 // OpenLayout reads the offsets that another program keeps in a table of a file. It touches nothing yet, and changes
-// nothing ever: the file is opened for reading only. It must exist when it is read.
+// nothing ever: the file is opened for reading only (SQLite puts an empty -wal and -shm beside one in WAL mode). It must
+// exist when it is read.
 //
 // Errors: *fencepost.Fault layout-incomplete.
 func OpenLayout(_ context.Context, path string, t fencepost.TableLayout) (fencepost.Layout, error) {

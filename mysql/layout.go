@@ -32,7 +32,7 @@ func OpenLayout(_ context.Context, dsn string, t fencepost.TableLayout) (fencepo
 	if err != nil {
 		return nil, err
 	}
-	return &layout{table: t, turn: newTurn(), session: session{config: c}}, nil
+	return &layout{table: t, turn: newTurn(), session: session{config: c, foreign: true}}, nil
 }
 
 // dialect writes a TableLayout's statements. The collations of names say that Orders and orders are the same: bytes do not.

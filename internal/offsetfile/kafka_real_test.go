@@ -106,29 +106,57 @@ func TestKafkaExports(t *testing.T) {
 	wantFault(t, err, "choice-needed", "3 groups")
 }
 
-// kafka-consumer-groups sets a group to what is in our files, with its name in them and without.
+// kafka-consumer-groups sets groups to what is in our files: several with their names in it, one without.
 func TestKafkaImports(t *testing.T) {
 	w := newWorld(t)
+	var named bytes.Buffer
 	for i, g := range w.groups {
-		for _, named := range []fencepost.Group{"", fencepost.Group(g)} {
-			w.commit(t, g, 0, 0)
-			list := []fencepost.Entry{{Until: fencepost.Offset(i + 4)}, {Until: fencepost.Offset(i + 5)}}
-			for p := range list {
-				list[p].TopicPartition = fencepost.TopicPartition{Topic: w.topic, Partition: int32(p)}
-			}
-			var b bytes.Buffer
-			if err := Write(&b, "kafka-csv", named, list...); err != nil {
-				t.Fatal(err)
-			}
-			file := filepath.Join(t.TempDir(), "offsets.csv")
-			if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			out := servers.KafkaTool(t, groupTool, "--bootstrap-server", w.broker.Plaintext, "--reset-offsets", "--from-file", file, "--execute", "--group", g)
-			want := fmt.Sprintf("%s:0=%d %s:1=%d", w.topic, i+4, w.topic, i+5)
-			if got := w.stands(t, g); got != want || strings.Contains(out, "Error") {
-				t.Errorf("group %q named %q: it stands at %s, want %s\n%s\n%s", g, named, got, want, b.String(), out)
-			}
+		if err := Write(&named, "kafka-csv", fencepost.Group(g), w.entries(i+4)...); err != nil {
+			t.Fatal(err)
 		}
+	}
+	w.load(t, named.Bytes(), w.groups...)
+	for i, g := range w.groups {
+		if got, want := w.stands(t, g), w.told(i+4); got != want {
+			t.Errorf("group %q stands at %s, want %s, of\n%s", g, got, want, named.Bytes())
+		}
+	}
+	var alone bytes.Buffer
+	if err := Write(&alone, "kafka-csv", "", w.entries(8)...); err != nil {
+		t.Fatal(err)
+	}
+	w.load(t, alone.Bytes(), w.groups[0])
+	if got, want := w.stands(t, w.groups[0]), w.told(8); got != want {
+		t.Errorf("a group that the file does not name stands at %s, want %s, of\n%s", got, want, alone.Bytes())
+	}
+}
+
+// entries stand at an offset, and one further.
+func (w *world) entries(at int) (list []fencepost.Entry) {
+	for p := range 2 {
+		list = append(list, fencepost.Entry{Until: fencepost.Offset(at + p),
+			TopicPartition: fencepost.TopicPartition{Topic: w.topic, Partition: int32(p)}})
+	}
+	return list
+}
+
+// told is what stands says of entries.
+func (w *world) told(at int) string {
+	return fmt.Sprintf("%s:0=%d %s:1=%d", w.topic, at, w.topic, at+1)
+}
+
+// load lets the tool set groups to what a file says.
+func (w *world) load(t *testing.T, csv []byte, groups ...string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "offsets.csv")
+	if err := os.WriteFile(file, csv, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--bootstrap-server", w.broker.Plaintext, "--reset-offsets", "--from-file", file, "--execute"}
+	for _, g := range groups {
+		args = append(args, "--group", g)
+	}
+	if out := servers.KafkaTool(t, groupTool, args...); strings.Contains(out, "Error") {
+		t.Errorf("the tool says:\n%s", out)
 	}
 }

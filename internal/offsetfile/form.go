@@ -48,7 +48,7 @@ func Forms() []Form {
 	}
 }
 
-// find is a form by its name.
+// find is a form by its name. verb is what it has to be: read, written.
 func find(name string, can func(Form) bool, verb string) (Form, error) {
 	var names []string
 	for _, f := range Forms() {
@@ -60,8 +60,12 @@ func find(name string, can func(Form) bool, verb string) (Form, error) {
 		}
 		names = append(names, f.Name)
 	}
-	return Form{}, &fencepost.Fault{Code: "layout-unknown", Exit: 2, Err: fmt.Errorf("no form of a file is called %q that can be %s", name, verb),
-		Help: "one of: " + strings.Join(names, ", ")}
+	err := fmt.Errorf("no form of a file is called %q that can be %s", name, verb)
+	if name == "" {
+		err = errors.New("the name does not tell the form of the file: it ends neither in .json nor in .csv")
+	}
+	return Form{}, &fencepost.Fault{Code: "layout-unknown", Exit: 2, Err: err,
+		Help: "layout= one of: " + strings.Join(names, ", ")}
 }
 
 // Options of [Open]. The zero value takes a file of one group.

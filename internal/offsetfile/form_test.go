@@ -312,7 +312,7 @@ func TestOpen(t *testing.T) {
 	_, err = Open(own, "yaml", Options{})
 	wantFault(t, err, "layout-unknown", "one of: json, csv, kafka-csv, rpk, kcl, connect, spark, spark-checkpoint")
 	_, err = Open("x.txt", "", Options{})
-	wantFault(t, err, "layout-unknown", "one of")
+	wantFault(t, err, "layout-unknown", "ends neither in .json nor in .csv")
 	_, err = find("spark-checkpoint", Form.Writes, "written")
 	wantFault(t, err, "layout-unknown", "can be written")
 }

@@ -39,11 +39,15 @@ func ParseMeaning(s string) (m Meaning, ok bool) {
 //
 //  1. Until >= 0, the number of the entry; of two, the second
 //  2. 0 <= From <= Until where the layout keeps both ends of a range, else From is NoFrom
+//  3. Own.Offset == Until and Own.Fence == 0, unless Own is absent
 type Entry struct {
 	TopicPartition
 	From, Until Offset
 	Raw         string // as it was stored: 30000|31007
 	Where       string // for messages: the key, path or line that it was read from
+	// Own is the Position that our own export keeps of it, without its Fence: the topic ID and epoch that belong to
+	// Until. Absent in the layouts of other programs.
+	Own Position
 }
 
 // NoFrom is an Entry's From in a layout that keeps one number.

@@ -34,6 +34,11 @@
 // written to fencepost_moves when another move ends it. History shows both. All other moves are one packet too, under
 // the lock of the group's header row. Why is kept up to 4,000 bytes.
 //
+// # Tables of other programs
+//
+// OpenLayout reads offsets out of a table of any shape, in a transaction that may only read. A condition of the user's is
+// prepared, and the server prepares one statement, so that it can not end that transaction. Names are compared as bytes.
+//
 // # What a session sets
 //
 // READ COMMITTED; sql_mode strict (a value that does not fit is refused, never cut), without ANSI_QUOTES and

@@ -26,6 +26,8 @@ type session struct {
 	// refusal and behind every COMMIT, so that neither user SQL nor a record's value can pretend to be any of them.
 	secret string
 	server server
+	// foreign: it reads another program's table and nothing else, which a server of any version can.
+	foreign bool
 }
 
 // server is what a connection's server said of itself.
@@ -101,7 +103,7 @@ func (s *session) meet(res []result) error {
 	var have [2]int
 	_, _ = fmt.Sscanf(number, "%d.%d", &have[0], &have[1])
 	switch readOnly := string(row[4]); {
-	case have[0] < oldest[0] || have[0] == oldest[0] && have[1] < oldest[1]:
+	case !s.foreign && (have[0] < oldest[0] || have[0] == oldest[0] && have[1] < oldest[1]):
 		return &fencepost.Fault{Code: "database-too-old", Help: "upgrade the server",
 			Err: fmt.Errorf("%s: MySQL 8.0 and MariaDB 10.6 are the oldest that have JSON_TABLE", v.name)}
 	case readOnly != "0" && readOnly != "OFF":

@@ -34,6 +34,11 @@
 // written to fencepost_moves when another move ends it. History shows both. All other moves run as one block on the
 // server under the lock of the group's header row.
 //
+// # Tables of other programs
+//
+// OpenLayout reads offsets out of a table of any shape, in a transaction that may only read. A condition of the user's is
+// sent as one statement by the extended protocol, so that it can not end that transaction.
+//
 // # How it fails
 //
 //   - What the server refuses about rows (classes 22 and 23, P0001) is a *fencepost.Rejected; nothing was applied.

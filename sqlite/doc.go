@@ -51,6 +51,11 @@
 //   - Unknown is resolved by the next compare-and-set: an I/O error at COMMIT is fencepost.ErrUnknown, and so is a
 //     file that was replaced while a commit went to the old one.
 //
+// # Tables of other programs
+//
+// OpenLayout reads offsets out of a table of any shape; the file is opened for reading only, and must be there. Names are
+// quoted in backticks: SQLite takes one in double quotes that is no column for a text.
+//
 // # How it fails
 //
 // A killed process leaves its transaction in the WAL without an end; the next opener drops it. A full disk rolls back
@@ -70,8 +75,10 @@
 //	column-not-filled   a NOT NULL column without default is not in the schema
 //	key-not-unique      no PRIMARY KEY or UNIQUE over key
 //	sql-failed          SQLite can not compile the SQL
-//	sql-refused         the SQL writes the ledger or attaches a file
+//	sql-refused         the SQL writes the ledger or attaches a file; a layout's condition is no SQL
 //	sink-config         the Config contradicts itself
+//	file-not-found, layout-damaged, layout-incomplete, choice-needed
+//	                    what OpenLayout may say
 //
 // # What it does not do
 //

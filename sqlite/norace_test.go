@@ -3,8 +3,10 @@
 package sqlite
 
 import (
+	"context"
 	"testing"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledgertest"
 )
 
@@ -21,4 +23,21 @@ func TestConformanceOfSQL(t *testing.T) {
 		s.sql = `INSERT INTO suite SELECT value, n, _topic, _partition, _offset FROM batch`
 		return s
 	}})
+}
+
+// And with the ledger alone, without a sink.
+func TestConformanceOfLedger(t *testing.T) {
+	ledgertest.RunLedger(t, ledgertest.LedgerFixture{New: func(t *testing.T) ledgertest.LedgerStore { return alone{newStore(t)} }})
+}
+
+// alone is a store whose ledger has no sink.
+type alone struct{ *store }
+
+func (s alone) Open(_ context.Context, keep fencepost.KeepCommits) (fencepost.Ledger, func() error, error) {
+	l, err := OpenLedger(s.path, keep)
+	if err != nil {
+		return nil, nil, err
+	}
+	l.tamper = s.tamper
+	return l, l.Close, nil
 }

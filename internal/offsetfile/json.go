@@ -1,0 +1,278 @@
+package offsetfile
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+)
+
+// format is the version of our own JSON. Within it names only grow, so that a reader passes over those it does not know.
+const format = "1"
+
+// readOwnJSON reads what offsets export and offsets show -o json print.
+func readOwnJSON(name string, data []byte) (c content, err error) {
+	top, err := tree(name, 1, data)
+	if err != nil {
+		return c, err
+	}
+	f, err := top.need("format", number)
+	if err == nil && f.text != format {
+		err = fmt.Errorf("format %s, this program knows %s", f.text, format)
+	}
+	if err != nil {
+		return c, damaged(name, top.line, "%w", err)
+	}
+	positions, err := top.need("positions", list)
+	if err != nil {
+		return c, damaged(name, top.line, "%w", err)
+	}
+	group := ""
+	if g, ok := top.member("group"); ok && g.kind == text {
+		group = g.text
+	}
+	absent := 0
+	for _, n := range positions.items {
+		at, ok := n.member("position")
+		if ok && at.kind == null {
+			absent++
+			continue
+		}
+		r, err := ownRow(n)
+		if err != nil {
+			return c, damaged(name, n.line, "%w", err)
+		}
+		r.group = group
+		c.add(name, r)
+	}
+	if absent > 0 {
+		c.notes = append(c.notes, fmt.Sprintf("%s: %d partitions have no position and are left out", name, absent))
+	}
+	return c, nil
+}
+
+// ownRow reads one of positions.
+func ownRow(n node) (r row, err error) {
+	at, err := n.need("position", object)
+	if err != nil {
+		return r, err
+	}
+	if r, err = n.row(at, "topic", "partition", "offset"); err != nil {
+		return r, err
+	}
+	var epoch, id string
+	if v, ok := at.member("leader_epoch"); ok && v.kind != null {
+		if v, err = at.need("leader_epoch", number); err != nil {
+			return r, err
+		}
+		epoch = v.text
+	}
+	if v, ok := at.member("topic_id"); ok && v.kind != null {
+		if v, err = at.need("topic_id", text); err != nil {
+			return r, err
+		}
+		id = v.text
+	}
+	r.Own, err = own(r.Until, epoch, id)
+	return r, err
+}
+
+// writeOwnJSON writes a line for each position, so that diff shows what moved.
+func writeOwnJSON(group fencepost.Group, entries []fencepost.Entry) []byte {
+	b := fmt.Appendf(nil, `{"format": %s, "command": "offsets export", "group": %s, "positions": [`, format, textOrNull(string(group)))
+	return writeList(b, entries, func(e fencepost.Entry) string {
+		epoch := "null"
+		if e.Own.LeaderEpoch >= 0 && !e.Own.Absent() {
+			epoch = decimal(e.Own.LeaderEpoch)
+		}
+		id := ""
+		if e.Own.TopicID != (fencepost.TopicID{}) {
+			id = e.Own.TopicID.String()
+		}
+		return fmt.Sprintf(`{"topic": %q, "partition": %d, "position": {"offset": %d, "leader_epoch": %s, "topic_id": %s}}`,
+			e.Topic, e.Partition, e.Until, epoch, textOrNull(id))
+	}, "]}\n")
+}
+
+// writeList writes entries with commas, one a line. Topic names need no escapes.
+func writeList(b []byte, entries []fencepost.Entry, one func(fencepost.Entry) string, end string) []byte {
+	for i, e := range entries {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(b, "\n  "...), one(e)...)
+	}
+	return append(b, end...)
+}
+
+func textOrNull(s string) string {
+	if s == "" {
+		return "null"
+	}
+	b, _ := json.Marshal(s) // a string always is
+	return string(b)
+}
+
+// readKCL reads kcl's list.
+func readKCL(name string, data []byte) (c content, err error) {
+	top, err := tree(name, 1, data)
+	if err != nil {
+		return c, err
+	}
+	if top.kind != list {
+		return c, damaged(name, top.line, "%s, want a list", top.kind)
+	}
+	for _, n := range top.items {
+		r, err := n.row(n, "topic", "partition", "offset")
+		if err != nil {
+			return c, damaged(name, n.line, "%w", err)
+		}
+		c.add(name, r)
+	}
+	return c, nil
+}
+
+func writeKCL(_ fencepost.Group, entries []fencepost.Entry) []byte {
+	return writeList([]byte("["), entries, func(e fencepost.Entry) string {
+		return fmt.Sprintf(`{"topic": %q, "partition": %d, "offset": %d}`, e.Topic, e.Partition, e.Until)
+	}, "]\n")
+}
+
+// readConnect reads the offsets of a connector. A source connector's are of its own system, and noted.
+func readConnect(name string, data []byte) (c content, err error) {
+	top, err := tree(name, 1, data)
+	if err != nil {
+		return c, err
+	}
+	offsets, err := top.need("offsets", list)
+	if err != nil {
+		return c, damaged(name, top.line, "%w", err)
+	}
+	for _, n := range offsets.items {
+		of, err := n.need("partition", object)
+		if err != nil {
+			return c, damaged(name, n.line, "%w", err)
+		}
+		_, topic := of.member("kafka_topic")
+		_, partition := of.member("kafka_partition")
+		if !topic && !partition {
+			c.note(name, n.line, "of another system than Kafka, passed over: %s", keys(of))
+			continue
+		}
+		if at, ok := n.member("offset"); ok && at.kind == null {
+			c.note(name, n.line, "the offset is null: it asks Connect to forget that partition; passed over")
+			continue
+		}
+		at, err := n.need("offset", object)
+		if err != nil {
+			return c, damaged(name, n.line, "%w", err)
+		}
+		r, err := of.row(at, "kafka_topic", "kafka_partition", "kafka_offset")
+		if err != nil {
+			return c, damaged(name, n.line, "%w", err)
+		}
+		c.add(name, r)
+	}
+	return c, nil
+}
+
+// keys are the names in an object.
+func keys(n node) string {
+	var names []string
+	for _, m := range n.members {
+		names = append(names, m.key)
+	}
+	if len(names) == 0 {
+		return "{}"
+	}
+	return few(names)
+}
+
+func writeConnect(_ fencepost.Group, entries []fencepost.Entry) []byte {
+	return writeList([]byte(`{"offsets": [`), entries, func(e fencepost.Entry) string {
+		return fmt.Sprintf(`{"partition": {"kafka_topic": %q, "kafka_partition": %d}, "offset": {"kafka_offset": %d}}`, e.Topic, e.Partition, e.Until)
+	}, "]}\n")
+}
+
+// SparkEarliest and SparkLatest are the two symbols of Spark's startingOffsets. Spark refuses a JSON that leaves out a
+// partition of a topic it names: who knows of one without a position may write either, and [Write] takes them in the
+// form spark only.
+const (
+	SparkEarliest fencepost.Offset = -2
+	SparkLatest   fencepost.Offset = -1
+)
+
+// readSpark reads Spark's startingOffsets. Its symbols are no positions, and refused as negative.
+func readSpark(name string, data []byte) (c content, err error) {
+	top, err := tree(name, 1, data)
+	if err != nil {
+		return c, err
+	}
+	if !fromKafka(top) {
+		return c, damaged(name, top.line, `want {"topic":{"partition":offset}}`)
+	}
+	return c, c.addSpark(name, top)
+}
+
+// fromKafka tells the offset of Spark's Kafka source from that of another source: an object of objects whose keys are
+// integers. One damaged number does not make it another source's.
+func fromKafka(n node) bool {
+	if n.kind != object {
+		return false
+	}
+	partitions, strange := 0, 0
+	for _, topic := range n.members {
+		if topic.value.kind != object {
+			return false
+		}
+		for _, p := range topic.value.members {
+			if _, err := integer("partition", p.key, 1<<31-1); err == nil {
+				partitions++
+			} else {
+				strange++
+			}
+		}
+	}
+	return strange == 0 || partitions > 0
+}
+
+// addSpark adds {"topic":{"0":183}}.
+func (c *content) addSpark(name string, top node) error {
+	for _, topic := range top.members {
+		for _, p := range topic.value.members {
+			if p.value.kind != number {
+				return damaged(name, p.value.line, "%s:%s is %s, want a number", topic.key, p.key, p.value.kind)
+			}
+			r, err := fields(topic.key, p.key, p.value.text)
+			if err != nil {
+				return damaged(name, p.value.line, "%s:%s: %w", topic.key, p.key, err)
+			}
+			r.line = p.value.line
+			c.add(name, r)
+		}
+	}
+	return nil
+}
+
+// writeSpark writes one line, as a Spark option takes it.
+func writeSpark(_ fencepost.Group, entries []fencepost.Entry) []byte {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i, e := range entries {
+		switch {
+		case i == 0:
+			fmt.Fprintf(&b, "%q:{", e.Topic)
+		case entries[i-1].Topic != e.Topic:
+			fmt.Fprintf(&b, "},%q:{", e.Topic)
+		default:
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `"%d":%d`, e.Partition, e.Until)
+	}
+	if len(entries) > 0 {
+		b.WriteByte('}')
+	}
+	b.WriteString("}\n")
+	return []byte(b.String())
+}

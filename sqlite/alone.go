@@ -1,0 +1,37 @@
+package sqlite
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Ledger is the ledger of a file without a sink: for an operator's verbs, and for effects that go elsewhere. It is a
+// fencepost.History too.
+type Ledger struct{ ledger }
+
+var (
+	_ fencepost.Ledger  = (*Ledger)(nil)
+	_ fencepost.History = (*Ledger)(nil)
+)
+
+// OpenLedger is the ledger alone, without a sink. It touches no file: the first Read or Move creates what is missing.
+//
+// Errors: *fencepost.Fault sink-config.
+func OpenLedger(path string, keep fencepost.KeepCommits) (*Ledger, error) {
+	if path == "" || path == ":memory:" {
+		return nil, &fencepost.Fault{Code: "sink-config", Exit: 2, Err: fmt.Errorf("open sqlite ledger: the path %q is no file", path),
+			Help: "sqlite:PATH, of a file on a local disk"}
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open sqlite ledger: %w", err)
+	}
+	l := &Ledger{ledger{cfg: Config{Path: path, KeepCommits: keep}, ledger: make(chan *conn, 1)}}
+	l.ledger.ledger <- nil
+	return l, nil
+}
+
+// Close closes the connection.
+func (l *Ledger) Close() error { return (*Sink)(&l.ledger).Close() }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -58,22 +59,28 @@ func (s *store) beside(t testing.TB) *zk.Conn {
 
 // deleteAll deletes a node and all below it.
 func deleteAll(t testing.TB, c *zk.Conn, path string) {
-	names, _, err := c.Children(path)
-	if errors.Is(err, zk.ErrNoNode) {
-		return
+	var found []any
+	var find func(string)
+	find = func(path string) {
+		names, _, err := c.Children(path)
+		if errors.Is(err, zk.ErrNoNode) {
+			return
+		}
+		must(t, err)
+		for _, n := range names {
+			if len(names) > 100 { // partitions, or nodes of moves: nothing is below them
+				found = append(found, &zk.DeleteRequest{Path: path + "/" + n, Version: -1})
+				continue
+			}
+			find(path + "/" + n)
+		}
+		found = append(found, &zk.DeleteRequest{Path: path, Version: -1})
 	}
-	must(t, err)
-	var some sync.WaitGroup
-	slots := make(chan struct{}, 16)
-	for _, n := range names {
-		slots <- struct{}{}
-		some.Go(func() {
-			deleteAll(t, c, path+"/"+n)
-			<-slots
-		})
+	find(path)
+	for some := range slices.Chunk(found, 1000) {
+		_, err := c.Multi(some...)
+		must(t, err)
 	}
-	some.Wait()
-	must(t, c.Delete(path, -1))
 }
 
 func must(t testing.TB, err error) {

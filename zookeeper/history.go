@@ -34,8 +34,8 @@ func (l *Ledger) tell(ctx context.Context, g fencepost.Group, yield func(fencepo
 		return err
 	}
 	open := map[start]fencepost.Recorded{}
-	for tp, r := range v.rows {
-		if r.run != nil {
+	for i, tp := range v.tps {
+		if r := v.rows[i]; r.run != nil {
 			open[start{tp, r.Fence, r.run.from}] = r.recorded(tp)
 		}
 	}

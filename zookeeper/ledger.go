@@ -21,7 +21,7 @@ type Ledger struct {
 	zk  *session
 	mu  struct {
 		sync.Mutex
-		groups map[fencepost.Group]*view // what is known of each group, with versions
+		groups map[fencepost.Group]*known // what is known of each group, with versions
 	}
 }
 
@@ -37,7 +37,7 @@ func OpenLedger(c Config) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{cfg: c, zk: &session{cfg: c}}
-	l.mu.groups = map[fencepost.Group]*view{}
+	l.mu.groups = map[fencepost.Group]*known{}
 	return l, nil
 }
 
@@ -80,43 +80,55 @@ func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap fencepost.Sn
 // pass reads the group once; still says that no Move came between its first and its last question.
 func (l *Ledger) pass(ctx context.Context, g fencepost.Group) (v *view, still bool, err error) {
 	p := pathsOf(l.cfg.Root, g)
-	v, err = l.readHead(ctx, p)
-	if err != nil || !v.head.here {
-		return v, true, err
+	return l.look(ctx, p, func(v *view) error {
+		lists, err := l.zk.lists(ctx, []string{p.head})
+		if err != nil {
+			return err
+		}
+		topics, err := l.topicsOf(p, lists[0])
+		if err != nil {
+			return err
+		}
+		if err := l.readTopics(ctx, p, v, topics); err != nil {
+			return err
+		}
+		tps, err := l.partitionsOf(ctx, p, topics)
+		if err != nil {
+			return err
+		}
+		return l.readRows(ctx, p, v, tps)
+	})
+}
+
+// look reads a group's head, and what else is wanted if there is one; still says that no Move came in between.
+func (l *Ledger) look(ctx context.Context, p paths, rest func(*view) error) (v *view, still bool, err error) {
+	if v, err = l.readHead(ctx, p); err != nil {
+		return v, false, err
 	}
-	clock := p.moves(v.head.life)
-	lists, err := l.zk.lists(ctx, []string{p.head})
+	if !v.head.here {
+		return v, true, nil
+	}
+	clock := []string{p.moves(v.head.life)}
+	before, err := l.zk.gets(ctx, clock)
 	if err != nil {
 		return v, false, err
 	}
-	before, err := l.zk.gets(ctx, []string{clock})
+	if !before[0].here {
+		return v, false, damaged(clock[0], errors.New("it is gone, and with it the group's moves"))
+	}
+	if err := rest(v); err != nil {
+		return v, false, err
+	}
+	after, err := l.zk.gets(ctx, clock)
 	if err != nil {
 		return v, false, err
 	}
-	topics, err := l.topicsOf(p, lists[0])
-	if err != nil {
-		return v, false, err
-	}
-	if err := l.readTopics(ctx, p, v, topics); err != nil {
-		return v, false, err
-	}
-	tps, err := l.partitionsOf(ctx, p, topics)
-	if err != nil {
-		return v, false, err
-	}
-	if err := l.readRows(ctx, p, v, tps); err != nil {
-		return v, false, err
-	}
-	after, err := l.zk.gets(ctx, []string{clock})
-	if err != nil {
-		return v, false, err
-	}
-	return v, before[0].here && after[0].here && before[0].stat.Version == after[0].stat.Version, nil
+	return v, after[0].here && before[0].stat.Version == after[0].stat.Version, nil
 }
 
 // readHead reads a group's head, behind a sync.
 func (l *Ledger) readHead(ctx context.Context, p paths) (*view, error) {
-	v := newView()
+	v := &view{topics: map[string]topicRow{}}
 	if err := l.zk.sync(ctx, l.cfg.Root); err != nil {
 		return v, err
 	}
@@ -201,6 +213,7 @@ func (l *Ledger) readRows(ctx context.Context, p paths, v *view, tps []fencepost
 	if err != nil {
 		return err
 	}
+	v.tps, v.rows = tps, make([]row, len(tps))
 	for i, n := range nodes {
 		r, err := rowOf(n, v.topics[tps[i].Topic])
 		if err != nil { // an ID that was added since
@@ -211,7 +224,7 @@ func (l *Ledger) readRows(ctx context.Context, p paths, v *view, tps []fencepost
 				return damaged(n.path, err)
 			}
 		}
-		v.rows[tps[i]] = r
+		v.rows[i] = r
 	}
 	return nil
 }

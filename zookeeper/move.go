@@ -44,20 +44,22 @@ const moveTries = 100
 //	  '--no-----------> *Refused, ErrOtherCluster, ErrNewer
 func (l *Ledger) move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
 	p := pathsOf(l.cfg.Root, w.Group)
-	v := l.known(w.Group, moves)
+	v := l.recall(w.Group, moves)
+	torn := 0
 	for range moveTries {
-		read := v == nil
+		read, still := v == nil, true
 		if read {
 			var err error
-			if v, err = l.load(ctx, p, moves); err != nil {
+			if v, still, err = l.load(ctx, p, moves); err != nil {
 				return l.cfg.fault(err, false)
 			}
 		}
 		after, err := v.decide(w, moves)
-		if err != nil && read {
+		if err != nil && read && (still || torn == readPasses) {
 			return err
 		}
-		if err != nil { // what is known may be out of date
+		if err != nil { // what is known is out of date, or was read while it changed: a refusal names all or none of a Move
+			torn++
 			v = nil
 			continue
 		}
@@ -76,11 +78,7 @@ func (l *Ledger) move(ctx context.Context, w fencepost.Writer, moves []fencepost
 }
 
 // load reads what the moves are compared with.
-func (l *Ledger) load(ctx context.Context, p paths, moves []fencepost.Move) (*view, error) {
-	v, err := l.readHead(ctx, p)
-	if err != nil {
-		return nil, err
-	}
+func (l *Ledger) load(ctx context.Context, p paths, moves []fencepost.Move) (*view, bool, error) {
 	var topics []string
 	tps := make([]fencepost.TopicPartition, len(moves))
 	for i, m := range moves {
@@ -89,16 +87,30 @@ func (l *Ledger) load(ctx context.Context, p paths, moves []fencepost.Move) (*vi
 			topics = append(topics, m.Topic)
 		}
 	}
-	if err := l.readTopics(ctx, p, v, topics); err != nil {
-		return nil, err
+	v, still, err := l.look(ctx, p, func(v *view) error {
+		if err := l.readTopics(ctx, p, v, topics); err != nil {
+			return err
+		}
+		return l.readRows(ctx, p, v, tps)
+	})
+	if err == nil && !v.head.here {
+		v.tps, v.rows = tps, make([]row, len(tps))
 	}
-	return v, l.readRows(ctx, p, v, tps)
+	return v, still, err
 }
 
 // decide compares, and says how the starts and imports change the Roster.
 func (v *view) decide(w fencepost.Writer, moves []fencepost.Move) (map[string]fencepost.RosterEntry, error) {
 	if other := w.ClusterID; other != "" && v.head.cluster != "" && v.head.cluster != other {
 		return nil, fmt.Errorf("%w: the ledger's is %s", fencepost.ErrOtherCluster, v.head.cluster)
+	}
+	agrees, roster := true, false
+	for i := range moves {
+		agrees = agrees && v.rows[i].Holds(moves[i].Held)
+		roster = roster || enrolls(moves[i])
+	}
+	if agrees && !roster {
+		return nil, nil
 	}
 	s := v.snapshot()
 	if err := fencepost.Check(s.Positions, moves); err != nil {

@@ -98,21 +98,16 @@ func (c change) multi(p paths, v *view, acl []zk.ACL) (*multi, error) {
 		topics[name] = &after
 	}
 	var lines []byte
-	type place struct {
-		tp fencepost.TopicPartition
-		hold
-	}
-	rows := make([]place, len(c.moves))
+	after := make([]hold, len(c.moves))
 	for i := range c.moves {
-		var h hold
-		h, lines = c.next(&c.moves[i], v.rows[c.moves[i].TopicPartition], lines)
-		rows[i] = place{c.moves[i].TopicPartition, h}
-		topics[c.moves[i].Topic].index(h.TopicID)
+		after[i], lines = c.next(&c.moves[i], &v.rows[i], lines)
+		topics[c.moves[i].Topic].index(after[i].TopicID)
 	}
 	c.topics(m, p, v, topics)
-	for _, r := range rows {
-		m.set(p.partition(r.tp), r.data(topics[r.tp.Topic]), v.rows[r.tp].version, func(a zk.MultiResponse) {
-			v.rows[r.tp] = row{hold: r.hold, here: true, version: a.Stat.Version, changed: a.Stat.Mtime}
+	for i := range c.moves {
+		tp := c.moves[i].TopicPartition
+		m.set(p.partition(tp), after[i].data(topics[tp.Topic]), v.rows[i].version, func(a zk.MultiResponse) {
+			v.rows[i] = row{hold: after[i], here: true, version: a.Stat.Version, changed: a.Stat.Mtime}
 		})
 	}
 	if len(lines) > 0 {
@@ -149,7 +144,7 @@ func (c change) topics(m *multi, p paths, v *view, after map[string]*topicNode) 
 
 // next is what a partition's node holds after a move, and appends what is recorded of it. A commit that passes records,
 // or says why, is told apart always.
-func (c change) next(m *fencepost.Move, was row, lines []byte) (hold, []byte) {
+func (c change) next(m *fencepost.Move, was *row, lines []byte) (hold, []byte) {
 	after := hold{Position: m.Next}
 	plain := m.Cause == fencepost.CauseCommit && m.AtMost == 0 && m.Why == ""
 	if plain && c.keep == fencepost.KeepMerged {

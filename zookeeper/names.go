@@ -22,6 +22,9 @@ func escape(s string) string {
 	case ".", "..":
 		return strings.Repeat("%2E", len(s))
 	}
+	if strings.Trim(s, plain) == "" {
+		return s
+	}
 	var b strings.Builder
 	for i := range len(s) {
 		if strings.IndexByte(plain, s[i]) >= 0 {

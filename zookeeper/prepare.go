@@ -50,7 +50,7 @@ func (l *Ledger) prepare(ctx context.Context, p paths, v *view, moves []fencepos
 		}
 		return send()
 	}
-	for _, move := range moves {
+	for i, move := range moves {
 		t := v.topics[move.Topic]
 		if !t.here {
 			v.topics[move.Topic] = topicRow{here: true}
@@ -58,10 +58,10 @@ func (l *Ledger) prepare(ctx context.Context, p paths, v *view, moves []fencepos
 				return overtaken, err
 			}
 		}
-		if v.rows[move.TopicPartition].here {
+		if v.rows[i].here {
 			continue
 		}
-		v.rows[move.TopicPartition] = row{here: true}
+		v.rows[i] = row{here: true}
 		if overtaken, err := create(p.partition(move.TopicPartition), nil, nil); overtaken || err != nil {
 			return overtaken, err
 		}

@@ -13,6 +13,14 @@ import (
 type view struct {
 	head   headRow
 	topics map[string]topicRow
+	tps    []fencepost.TopicPartition // of a Move: those of its moves, in their order
+	rows   []row                      // :: index of tps -> its node
+}
+
+// known is what the ledger remembers of a group between two Moves.
+type known struct {
+	head   headRow
+	topics map[string]topicRow
 	rows   map[fencepost.TopicPartition]row
 }
 
@@ -38,10 +46,6 @@ type row struct {
 	changed int64 // by the servers' clock, Unix milliseconds: where a run is open, the time of its last commit
 }
 
-func newView() *view {
-	return &view{topics: map[string]topicRow{}, rows: map[fencepost.TopicPartition]row{}}
-}
-
 // rowOf is a partition's node as a row.
 func rowOf(n node, t topicRow) (r row, err error) {
 	r = row{here: n.here, version: n.stat.Version, changed: n.stat.Mtime}
@@ -60,47 +64,53 @@ func (v *view) snapshot() fencepost.Snapshot {
 			s.Roster[name] = t.entry
 		}
 	}
-	for tp, r := range v.rows {
-		if !r.Absent() {
+	for i, tp := range v.tps {
+		if r := &v.rows[i]; !r.Absent() {
 			s.Positions[tp] = r.Position
 		}
 	}
 	return s
 }
 
-// keep remembers what was read or written of a group. A view under another head replaces what was known.
+// keep remembers what was read or written of a group. What is under another head replaces what was known.
 func (l *Ledger) keep(g fencepost.Group, v *view) {
 	if !v.head.here {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	known := l.mu.groups[g]
-	if known == nil || known.head.version != v.head.version || known.head.life != v.head.life {
-		known = newView()
-		known.head = v.head
-		l.mu.groups[g] = known
+	k := l.mu.groups[g]
+	if k == nil || k.head.version != v.head.version || k.head.life != v.head.life {
+		k = &known{head: v.head, topics: map[string]topicRow{}, rows: make(map[fencepost.TopicPartition]row, len(v.rows))}
+		l.mu.groups[g] = k
 	}
-	maps.Copy(known.topics, v.topics)
-	maps.Copy(known.rows, v.rows)
+	maps.Copy(k.topics, v.topics)
+	for i, tp := range v.tps {
+		k.rows[tp] = v.rows[i]
+	}
 }
 
-// known is what is remembered of a group for these moves: nil if anything is missing.
-func (l *Ledger) known(g fencepost.Group, moves []fencepost.Move) *view {
+// recall is what is remembered of a group for these moves: nil if anything is missing.
+func (l *Ledger) recall(g fencepost.Group, moves []fencepost.Move) *view {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := l.mu.groups[g]
-	if all == nil {
+	k := l.mu.groups[g]
+	if k == nil {
 		return nil
 	}
-	v := &view{head: all.head, topics: map[string]topicRow{}, rows: make(map[fencepost.TopicPartition]row, len(moves))}
-	for _, m := range moves {
-		t, topic := all.topics[m.Topic]
-		r, partition := all.rows[m.TopicPartition]
-		if !topic || !partition {
+	v := &view{head: k.head, topics: map[string]topicRow{}, tps: make([]fencepost.TopicPartition, len(moves)), rows: make([]row, len(moves))}
+	for i, m := range moves {
+		r, ok := k.rows[m.TopicPartition]
+		if !ok {
 			return nil
 		}
-		v.topics[m.Topic], v.rows[m.TopicPartition] = t, r
+		v.tps[i], v.rows[i] = m.TopicPartition, r
+		if i > 0 && m.Topic == moves[i-1].Topic {
+			continue
+		}
+		if v.topics[m.Topic], ok = k.topics[m.Topic]; !ok {
+			return nil
+		}
 	}
 	return v
 }

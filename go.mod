@@ -2,6 +2,8 @@ module github.com/fencepost/fencepost
 
 go 1.26.0
 
+require github.com/go-zookeeper/zk v1.0.4
+
 require golang.org/x/tools v0.48.0 // indirect
 
 require (

@@ -1,4 +1,5 @@
-// Package servers starts real servers for tests: Apache Kafka, Postgres, MariaDB and Redis.
+// Package servers starts real servers for tests: Apache Kafka, Postgres, MariaDB, Redis and
+// ZooKeeper.
 //
 // A promise about crashes is worth what the server in its test is worth. A fake
 // broker never loses the tail of a log and a mock database never forgets a
@@ -28,7 +29,8 @@
 //	  |-- Kafka      127.77.20.1 --+   FENCEPOST_TEST_KAFKA, ..._POSTGRES, ..._MARIADB, ..._REDIS
 //	  |-- Postgres   127.77.20.2 --+--> every package's Kafka(t), Postgres(t), MariaDB(t), Redis(t)
 //	  |-- MariaDB    127.77.20.3 --+
-//	  |-- Redis      127.77.20.6 --'
+//	  |-- Redis      127.77.20.6 --|
+//	  |-- ZooKeeper  127.77.20.7 --'   ZooKeeper(t), FENCEPOST_TEST_ZOOKEEPER
 //	  `-- go test
 //	       `-- one package's tests
 //	            |-- OwnKafka(t)      127.77.20.4    one test, may be killed and frozen

@@ -75,6 +75,10 @@ func (k kit) steps() ([]step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read broker configuration: %w", err)
 	}
+	zooKeeper, err := embedded.ReadFile(zooKeeperPom)
+	if err != nil {
+		return nil, fmt.Errorf("read pom: %w", err)
+	}
 	java, err := exec.LookPath("java")
 	if err == nil {
 		java, err = filepath.EvalSymlinks(java)
@@ -93,6 +97,7 @@ func (k kit) steps() ([]step, error) {
 		{"kafka-archive", k.path("kafka", "k.jsa"), strings.Join([]string{format, k.dir, java}, "\n"), k.archiveKafka},
 		{"postgres", k.path("postgres"), postgresBinaries(), k.initPostgres},
 		{"mariadb", k.path("mariadb"), mariaDBServer(), k.initMariaDB},
+		{"zookeeper-jars", k.path("zookeeper", "libs"), string(zooKeeper), k.fetchZooKeeper},
 	}, nil
 }
 
@@ -118,11 +123,16 @@ func (k kit) fetchJars(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dir := k.path("kafka")
 	// An archive is good for the jars it was made with, to the second of their making.
-	if err := errors.Join(
-		os.RemoveAll(filepath.Join(dir, "libs")), os.RemoveAll(filepath.Join(dir, "k.jsa")), os.MkdirAll(dir, 0o755),
-	); err != nil {
+	if err := os.RemoveAll(k.path("kafka", "k.jsa")); err != nil {
+		return err
+	}
+	return copyJars(ctx, k.path("kafka"), pom)
+}
+
+// copyJars lets Maven copy what a project depends on into dir/libs.
+func copyJars(ctx context.Context, dir string, pom []byte) error {
+	if err := errors.Join(os.RemoveAll(filepath.Join(dir, "libs")), os.MkdirAll(dir, 0o755)); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), pom, 0o644); err != nil {

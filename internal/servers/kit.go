@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// The files that make a server: a Maven project, a log configuration and a
+// The files that make a server: Maven projects, a log configuration and a
 // broker configuration.
 //
 //go:embed files
@@ -29,6 +29,7 @@ var errNotInstalled = errors.New("not installed: run `make servers`")
 //	  kafka/libs/         jars, by Maven
 //	  kafka/format/       bootstrap.checkpoint of a formatted broker
 //	  kafka/k.jsa         archive of loaded classes: a start in half the time
+//	  zookeeper/libs/     jars, by Maven
 //	  tls/                an authority and a client's certificate
 //	  postgres/           a data directory as initdb left it
 //	  mariadb/            one as mariadb-install-db left it
@@ -82,13 +83,16 @@ func (k kit) path(elem ...string) string {
 
 // classPath lists Kafka's jars in one fixed order, since the class archive is
 // only good for the class path it was made with.
-func (k kit) classPath() (string, error) {
-	jars, err := filepath.Glob(k.path("kafka", "libs", "*.jar"))
+func (k kit) classPath() (string, error) { return k.jars("kafka") }
+
+// jars is the class path of a server that Maven brought.
+func (k kit) jars(server string) (string, error) {
+	jars, err := filepath.Glob(k.path(server, "libs", "*.jar"))
 	if err != nil {
 		return "", fmt.Errorf("list jars: %w", err)
 	}
 	if len(jars) == 0 {
-		return "", fmt.Errorf("list jars: none in %s: %w", k.path("kafka", "libs"), errNotInstalled)
+		return "", fmt.Errorf("list jars: none in %s: %w", k.path(server, "libs"), errNotInstalled)
 	}
 	slices.Sort(jars)
 	return strings.Join(jars, ":"), nil

@@ -12,7 +12,7 @@ import (
 // the test's own goroutine.
 type Own struct {
 	// DataDir holds what survives Kill: Kafka's log.dirs, a database's data
-	// directory, or Redis's dir. A test may change it while the server is down.
+	// directory, Redis's dir, or ZooKeeper's. A test may change it while the server is down.
 	DataDir string
 
 	t      testing.TB

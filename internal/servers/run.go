@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Run starts a Kafka broker, a Postgres, a MariaDB and a Redis server side by side, runs
+// Run starts a Kafka broker, a Postgres, a MariaDB, a Redis and a ZooKeeper server side by side, runs
 // command with their addresses in its environment, stops them, and returns the
 // command's exit code. SIGINT and SIGTERM go on to the command; its end is
 // still waited for. Cancelling ctx interrupts the start only.
@@ -29,8 +29,8 @@ func Run(ctx context.Context, command []string, out io.Writer) (code int, err er
 	defer signal.Stop(signals)
 
 	began := time.Now()
-	var kafka, postgres, redis, mariadb string
-	var servers [4]*instance
+	var kafka, postgres, redis, mariadb, zookeeper string
+	var servers [5]*instance
 	defer func() {
 		for _, server := range servers {
 			if server != nil {
@@ -57,6 +57,10 @@ func Run(ctx context.Context, command []string, out io.Writer) (code int, err er
 		mariadb, servers[3], err = launch(starting, k.newMariaDB)
 		return err
 	})
+	group.Go(func() (err error) {
+		zookeeper, servers[4], err = launch(starting, k.newZooKeeper)
+		return err
+	})
 	started := make(chan error, 1)
 	go func() { started <- group.Wait() }()
 	select {
@@ -70,13 +74,13 @@ func Run(ctx context.Context, command []string, out io.Writer) (code int, err er
 	}
 	broker := net.JoinHostPort(kafka, portPlaintext)
 	dsn := postgresAt(postgres, k.tls()).DSN("postgres")
-	fmt.Fprintf(out, "servers: Kafka at %s, Postgres at %s, MariaDB at %s, Redis at %s, after %v\n",
+	fmt.Fprintf(out, "servers: Kafka at %s, Postgres at %s, MariaDB at %s, Redis at %s, ZooKeeper at %s, after %v\n",
 		broker, net.JoinHostPort(postgres, portPostgres), net.JoinHostPort(mariadb, portMariaDB), redisAt(redis, k.tls()).Addr(),
-		time.Since(began).Round(time.Millisecond))
+		zooKeeperAt(zookeeper).Addr(), time.Since(began).Round(time.Millisecond))
 
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), EnvKafka+"="+broker, EnvPostgres+"="+dsn, EnvRedis+"="+redisAt(redis, k.tls()).Addr(),
-		EnvMariaDB+"="+mariaDBAt(mariadb).DSN(""))
+		EnvMariaDB+"="+mariaDBAt(mariadb).DSN(""), EnvZooKeeper+"="+zooKeeperAt(zookeeper).Addr())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return supervise(cmd, signals)
 }

@@ -18,6 +18,8 @@ const (
 	EnvPostgres = "FENCEPOST_TEST_POSTGRES" // postgres://postgres@127.77.20.2:5432/postgres
 	EnvRedis    = "FENCEPOST_TEST_REDIS"    // address without TLS: 127.77.20.6:6379
 	EnvMariaDB  = "FENCEPOST_TEST_MARIADB"  // mysql://root@127.77.20.3:3306/
+
+	EnvZooKeeper = "FENCEPOST_TEST_ZOOKEEPER" // address: 127.77.20.7:2181
 )
 
 // shared holds the servers that one test binary started for all its tests.
@@ -28,6 +30,8 @@ var shared struct {
 	postgres slot
 	redis    slot
 	mariadb  slot
+
+	zookeeper slot
 }
 
 // slot is a server that is started once, at the first wish.
@@ -38,7 +42,7 @@ type slot struct {
 	tried  bool
 }
 
-// Main is TestMain's body in a package whose tests use [Kafka], [Postgres], [MariaDB] or [Redis]:
+// Main is TestMain's body in a package whose tests use [Kafka], [Postgres], [MariaDB], [Redis] or [ZooKeeper]:
 //
 //	func TestMain(m *testing.M) { servers.Main(m) }
 //
@@ -119,6 +123,19 @@ func MariaDB(t testing.TB) MariaDBServer {
 	return mariaDBAt(shared.mariadb.start(t, k.newMariaDB))
 }
 
+// ZooKeeper is the shared ZooKeeper server. A test takes a node of its own below the root, named by [Name].
+func ZooKeeper(t testing.TB) ZooKeeperServer {
+	t.Helper()
+	k, err := openKit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if address := os.Getenv(EnvZooKeeper); address != "" {
+		return zooKeeperAt(loopback(t, EnvZooKeeper, address))
+	}
+	return zooKeeperAt(shared.zookeeper.start(t, k.newZooKeeper))
+}
+
 // loopback takes the host out of an address and refuses one that leads off
 // this machine.
 func loopback(t testing.TB, name, address string) string {
@@ -171,7 +188,7 @@ func stopShared() error {
 	shared.Lock()
 	defer shared.Unlock()
 	var errs []error
-	for _, s := range []*slot{&shared.kafka, &shared.postgres, &shared.redis, &shared.mariadb} {
+	for _, s := range []*slot{&shared.kafka, &shared.postgres, &shared.redis, &shared.mariadb, &shared.zookeeper} {
 		if s.server != nil {
 			// Nobody will look at the data again: no orderly shutdown.
 			errs = append(errs, s.server.discard())

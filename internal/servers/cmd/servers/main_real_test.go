@@ -68,20 +68,20 @@ func TestServersDieWithTheProgram(t *testing.T) {
 
 func TestRunGivesAddressesAndTheExitCode(t *testing.T) {
 	cmd := program(t, "run", "--", "sh", "-c",
-		`echo "$`+servers.EnvKafka+` $`+servers.EnvPostgres+` $`+servers.EnvRedis+`"; exit 7`)
+		`echo "$`+servers.EnvKafka+` $`+servers.EnvPostgres+` $`+servers.EnvRedis+` $`+servers.EnvZooKeeper+`"; exit 7`)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if got := cmd.ProcessState.ExitCode(); got != 7 {
 		t.Fatalf("exit code %d (%v), want the command's 7\n%s", got, err, &stderr)
 	}
-	fields := append(strings.Fields(string(out)), "", "", "")
-	kafka, dsn, redis := fields[0], fields[1], fields[2]
+	fields := append(strings.Fields(string(out)), "", "", "", "")
+	kafka, dsn, redis, zooKeeper := fields[0], fields[1], fields[2], fields[3]
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, address := range []string{kafka, u.Host, redis} {
+	for _, address := range []string{kafka, u.Host, redis, zooKeeper} {
 		host, _, err := net.SplitHostPort(address)
 		if err != nil || !net.ParseIP(host).IsLoopback() {
 			t.Errorf("address %q, want one of this machine", address)

@@ -1,0 +1,7 @@
+// Package zookeeper is ZooKeeper as ledger.
+//
+// todo
+// todo
+// todo
+// todo
+package zookeeper

@@ -1,0 +1,89 @@
+//go:build realservers
+
+package zookeeper
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"testing"
+
+	"github.com/fencepost/fencepost"
+)
+
+var topicID = fencepost.TopicID{1}
+
+// fence makes a fresh one.
+func fence() fencepost.Fence {
+	var b [8]byte
+	rand.Read(b[:])
+	return fencepost.NewFence(binary.BigEndian.Uint64(b[:]))
+}
+
+// at is a partition of the usual topic.
+func at(p int32) fencepost.TopicPartition {
+	return fencepost.TopicPartition{Topic: "flights", Partition: p}
+}
+
+// worker is one process: a ledger, and the positions it holds.
+type worker struct {
+	t      testing.TB
+	ledger *Ledger
+	as     fencepost.Writer
+	held   map[fencepost.TopicPartition]fencepost.Position
+}
+
+// newWorker opens a ledger and starts n partitions.
+func newWorker(t testing.TB, s *store, n int32) *worker {
+	t.Helper()
+	w := &worker{t: t, ledger: s.ledger(t, fencepost.KeepMerged), held: map[fencepost.TopicPartition]fencepost.Position{},
+		as: fencepost.Writer{Group: "g", ClusterID: "c", Who: "4711@worker-1"}}
+	if n > 0 {
+		w.must(starts(n))
+	}
+	return w
+}
+
+// starts are the starts of n partitions.
+func starts(n int32) []fencepost.Move {
+	moves := make([]fencepost.Move, n)
+	for p := range n {
+		moves[p] = fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseStart, Partitions: n,
+			Next: fencepost.Position{Offset: 1_000_000, LeaderEpoch: 7, Fence: fence(), TopicID: topicID}}
+	}
+	return moves
+}
+
+// must makes moves that must be accepted.
+func (w *worker) must(moves []fencepost.Move) {
+	w.t.Helper()
+	if err := w.ledger.Move(w.t.Context(), w.as, moves); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, m := range moves {
+		w.held[m.TopicPartition] = m.Next
+	}
+}
+
+// commit moves the first len(moves) partitions on by ten.
+func (w *worker) commit(moves []fencepost.Move) {
+	w.t.Helper()
+	for p := range moves {
+		moves[p] = w.next(int32(p))
+	}
+	w.must(moves)
+}
+
+// next is a commit of ten.
+func (w *worker) next(p int32) fencepost.Move {
+	held := w.held[at(p)]
+	return fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseCommit, Held: held, Next: held.Advance(held.Offset+10, 7)}
+}
+
+func (w *worker) read() fencepost.Snapshot {
+	w.t.Helper()
+	s, err := w.ledger.Read(w.t.Context(), w.as.Group)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}

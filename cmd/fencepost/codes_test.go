@@ -18,7 +18,7 @@ import (
 var codeForm = regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`)
 
 // notCodes are words with a hyphen in them that are no codes.
-var notCodes = []string{"no-progress", "plan-out", "fencepost-broker", "fencepost-init", "fencepost-quickstart", "quickstart-control"}
+var notCodes = []string{"no-progress", "plan-out", "fencepost-broker", "fencepost-init", "fencepost-ledger", "fencepost-quickstart", "quickstart-control"}
 
 // oneWord are the codes of a single word, which no form tells from other words.
 var oneWord = []string{"usage", "unexpected", "recreated", "truncated"}

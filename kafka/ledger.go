@@ -51,8 +51,8 @@ type LedgerConfig struct {
 // lost, for the broker does not check it, so that two workers were kept apart by their good behaviour alone.
 type Ledger struct {
 	cfg    LedgerConfig
-	source *Source // for its client, its metadata and its faults
-	faults faults
+	source *Source          // for its client, its metadata and its faults
+	trip   func(step) error // for tests; nil: none
 	// own says whether a writer's cluster is the one that this ledger is in.
 	own func(cluster, ledgers string) bool
 
@@ -244,7 +244,11 @@ func (l *Ledger) try(ctx context.Context, d *desk, w fencepost.Writer, moves []f
 		}
 		return end == outcomeCommitted, err
 	}
-	e, err := l.decide(ctx, d.book, h, w, moves)
+	patience := moveTimeout
+	if !fresh {
+		patience = ownMarkers
+	}
+	e, err := l.decide(ctx, d.book, h, w, moves, patience)
 	if err != nil {
 		if !fresh {
 			return false, errStale
@@ -253,6 +257,10 @@ func (l *Ledger) try(ctx context.Context, d *desk, w fencepost.Writer, moves []f
 	}
 	return true, l.write(ctx, d, w.Group, e)
 }
+
+// ownMarkers is how long a mover that believes to hold the producer waits for committed offsets to be stable: its own
+// last transaction's markers are written in less. What holds them up longer is a mover that took the producer, and stands.
+const ownMarkers = 200 * time.Millisecond
 
 // sure is the refusal, unless somebody moved since the topic was read: the committed offsets may then be newer than it,
 // and look like another program's.
@@ -303,11 +311,12 @@ func (l *Ledger) write(ctx context.Context, d *desk, g fencepost.Group, e entry)
 }
 
 // decide compares, and makes what is to be written. REQUIRES: the producer is held, as far as is known.
-func (l *Ledger) decide(ctx context.Context, b *book, h home, w fencepost.Writer, moves []fencepost.Move) (e entry, err error) {
+func (l *Ledger) decide(ctx context.Context, b *book, h home, w fencepost.Writer, moves []fencepost.Move,
+	patience time.Duration) (e entry, err error) {
 	copies := l.own(w.ClusterID, h.cluster)
 	var committed map[fencepost.TopicPartition]commitment
 	if copies && b.known {
-		if committed, err = l.committed(ctx, w.Group, partitionsOf(moves), true); err != nil {
+		if committed, err = l.committed(ctx, w.Group, partitionsOf(moves), patience); err != nil {
 			return e, err
 		}
 	}

@@ -71,14 +71,26 @@ func (b *book) rows(committed map[fencepost.TopicPartition]commitment, id fencep
 		return rows
 	}
 	for tp, c := range committed {
-		p, ours := b.positions[tp], c.ledger == id
-		switch {
-		case p != nil && ours && (p.Uncopied || c.offset == p.Offset && c.fence == fencepost.Fence(p.Fence)):
-		default:
+		if c.ledger != id || !b.positions[tp].copied(c) {
 			rows[tp] = fencepost.Position{Offset: c.offset, LeaderEpoch: fencepost.NoEpoch}
 		}
 	}
 	return rows
+}
+
+// differs reports whether a committed offset with this ledger's marks is not the copy of its position.
+func (b *book) differs(committed map[fencepost.TopicPartition]commitment, id fencepost.LedgerID) bool {
+	for tp, c := range committed {
+		if c.ledger == id && !b.positions[tp].copied(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// copied reports whether a committed offset with our marks is the position's copy.
+func (p *positionForm) copied(c commitment) bool {
+	return p != nil && (p.Uncopied || c.offset == p.Offset && c.fence == fencepost.Fence(p.Fence))
 }
 
 // entry is what a list of moves writes.

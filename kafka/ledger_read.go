@@ -17,7 +17,8 @@ import (
 )
 
 // Read returns the group's content. It fences nobody: it reads the topic, then the committed offsets, then the topic
-// again, until nothing moved in between.
+// again, until nothing moved in between and both agree: a transaction that is committed shows in the one a little before
+// the other.
 func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
 	s, err := l.snapshot(ctx, g)
 	if err != nil {
@@ -26,8 +27,8 @@ func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapsho
 	return s, nil
 }
 
-// quiet is how long a Read waits for a group that moves all the time to stand still for one round trip. A group that
-// does not is taken as it is.
+// quiet is how long a Read waits for a group that moves all the time to stand still for one round trip, or for a copy of
+// ours to become that of its position. What does not is taken as it is.
 const quiet = 2 * time.Second
 
 func (l *Ledger) snapshot(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
@@ -44,7 +45,7 @@ func (l *Ledger) snapshot(ctx context.Context, g fencepost.Group) (fencepost.Sna
 		s := fencepost.Snapshot{Ledger: h.identity(), ClusterID: b.head.Cluster, Roster: maps.Clone(b.roster)}
 		var committed map[fencepost.TopicPartition]commitment
 		if b.known && l.own(b.head.Cluster, h.cluster) {
-			if committed, err = l.committed(ctx, g, nil, false); err != nil {
+			if committed, err = l.committed(ctx, g, nil, 0); err != nil {
 				return s, err
 			}
 		}
@@ -52,13 +53,12 @@ func (l *Ledger) snapshot(ctx context.Context, g fencepost.Group) (fencepost.Sna
 		if err != nil {
 			return s, err
 		}
-		moves := after.changes != b.changes
-		if moves && time.Since(began) > quiet {
+		moves, late := after.changes != b.changes, time.Since(began) > quiet
+		if moves && late {
 			// A copy with our marks that differs is the next move's.
 			maps.DeleteFunc(committed, func(_ fencepost.TopicPartition, c commitment) bool { return c.ledger == h.identity() })
-			moves = false
 		}
-		if !moves {
+		if late || !moves && !b.differs(committed, h.identity()) {
 			s.Positions = b.rows(committed, h.identity())
 			return s, nil
 		}
@@ -116,11 +116,11 @@ func (l *Ledger) undecided(ctx context.Context, g fencepost.Group) (bool, error)
 	return len(resp.TransactionStates) == 1 && resp.TransactionStates[0].State == "Ongoing", nil
 }
 
-// committed reads the group's committed offsets: of tps, or all. stable waits for those that an open transaction of
-// anybody is about to replace.
-func (l *Ledger) committed(ctx context.Context, g fencepost.Group, tps []fencepost.TopicPartition, stable bool) (map[fencepost.TopicPartition]commitment, error) {
+// committed reads the group's committed offsets: of tps, or all. For as long as patience it waits for those that an open
+// transaction of anybody is about to replace; without any it takes them as they are.
+func (l *Ledger) committed(ctx context.Context, g fencepost.Group, tps []fencepost.TopicPartition, patience time.Duration) (map[fencepost.TopicPartition]commitment, error) {
 	single, many := kmsg.NewPtrOffsetFetchRequest(), kmsg.NewOffsetFetchRequestGroup()
-	single.RequireStable, single.Group, many.Group = stable, string(g), string(g)
+	single.RequireStable, single.Group, many.Group = patience > 0, string(g), string(g)
 	for _, tp := range tps {
 		if n := len(many.Topics); n == 0 || many.Topics[n-1].Topic != tp.Topic {
 			one, other := kmsg.NewOffsetFetchRequestTopic(), kmsg.NewOffsetFetchRequestGroupTopic()
@@ -132,15 +132,17 @@ func (l *Ledger) committed(ctx context.Context, g fencepost.Group, tps []fencepo
 		single.Topics[n].Partitions = many.Topics[n].Partitions
 	}
 	single.Groups = append(single.Groups, many)
+	began := time.Now()
 	for try := 1; ; try++ {
 		all, err := l.askCommitted(ctx, g, single)
-		if err == nil || !movedAway(err) && !errors.Is(err, kerr.UnstableOffsetCommit) {
+		unstable := errors.Is(err, kerr.UnstableOffsetCommit)
+		if err == nil || !movedAway(err) && !unstable || unstable && time.Since(began) > patience {
 			return all, err
 		}
 		if movedAway(err) {
 			l.forgetCoordinator(groups, string(g))
 		}
-		if err := errors.Join(pause(ctx, concurrent(try))); err != nil {
+		if err := pause(ctx, concurrent(try)); err != nil {
 			return nil, fmt.Errorf("read committed offsets: %w", err)
 		}
 	}

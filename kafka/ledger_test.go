@@ -56,8 +56,12 @@ func (s *ledgerStore) open(keep fencepost.KeepCommits) (*Ledger, error) {
 		return nil, err
 	}
 	l.own = func(string, string) bool { return true } // the suite's clusters are names only
-	l.faults.before = func() error { return s.lost(false) }
-	l.faults.after = func() error { return s.lost(true) }
+	l.trip = func(at step) error {
+		if at != stepEnd && at != stepEnded {
+			return nil
+		}
+		return s.lost(at == stepEnded)
+	}
 	return l, nil
 }
 

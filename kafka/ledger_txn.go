@@ -97,6 +97,9 @@ func concurrent(try int) time.Duration {
 // It returns when the topic's clock stamped the records.
 func (l *Ledger) transact(ctx context.Context, g fencepost.Group, p *producer, e entry) (at time.Time, err error) {
 	p.first = -1
+	if err := l.at(stepBegin); err != nil {
+		return at, err
+	}
 	if err := l.begin(ctx, g, p, e.copies); err != nil {
 		return at, err
 	}
@@ -210,6 +213,9 @@ func (l *Ledger) send(ctx context.Context, g fencepost.Group, p *producer, b *re
 	if err != nil {
 		return err
 	}
+	if err := l.at(stepProduce); err != nil {
+		return err
+	}
 	id := l.transactionalID(g)
 	req := kmsg.NewPtrProduceRequest()
 	req.TransactionID, req.Acks, req.TimeoutMillis = &id, -1, int32(answerTimeout.Milliseconds())
@@ -252,6 +258,9 @@ func (l *Ledger) copies(ctx context.Context, g fencepost.Group, p *producer, mov
 	}
 	node, err := l.coordinator(ctx, groups, string(g))
 	if err != nil {
+		return nil, err
+	}
+	if err := l.at(stepCopy); err != nil {
 		return nil, err
 	}
 	for first := 0; first < len(moves); {
@@ -318,12 +327,12 @@ func refusedCopies(resp *kmsg.TxnOffsetCommitResponse, moves []fencepost.Move, f
 func (l *Ledger) commit(ctx context.Context, g fencepost.Group, p *producer) error {
 	req := kmsg.NewPtrEndTxnRequest()
 	req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit = l.transactionalID(g), p.id, p.epoch, true
-	if err := l.faults.beforeEnd(); err != nil {
+	if err := l.at(stepEnd); err != nil {
 		return fmt.Errorf("end transaction: %w: %w", fencepost.ErrUnknown, err)
 	}
 	resp, err := once[*kmsg.EndTxnResponse](ctx, l, p.coordinator, req)
 	if err == nil {
-		err = l.faults.afterEnd()
+		err = l.at(stepEnded)
 	}
 	if err != nil {
 		return fmt.Errorf("end transaction: %w: %w", fencepost.ErrUnknown, err)
@@ -359,21 +368,22 @@ func (l *Ledger) settle(ctx context.Context, first int64) (outcome, error) {
 	return end, err
 }
 
-// faults lose answers, for tests.
-type faults struct{ before, after func() error }
+// step is a place of a transaction at which a test may stop it or lose an answer.
+type step string
 
-func (f faults) beforeEnd() error {
-	if f.before == nil {
+const (
+	stepBegin   step = "begin"
+	stepProduce step = "produce"
+	stepCopy    step = "copy"
+	stepEnd     step = "end"
+	stepEnded   step = "ended"
+)
+
+func (l *Ledger) at(s step) error {
+	if l.trip == nil {
 		return nil
 	}
-	return f.before()
-}
-
-func (f faults) afterEnd() error {
-	if f.after == nil {
-		return nil
-	}
-	return f.after()
+	return l.trip(s)
 }
 
 // once sends one request to one broker, once.

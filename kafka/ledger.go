@@ -113,6 +113,7 @@ func ledgerVersions() kgo.Opt {
 	for key, most := range map[int16]int16{
 		0:  11, // Produce
 		1:  12, // Fetch
+		8:  9,  // OffsetCommit
 		9:  9,  // OffsetFetch
 		22: 4,  // InitProducerID
 		24: 3,  // AddPartitionsToTxn

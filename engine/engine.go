@@ -121,6 +121,9 @@ func (e *Engine) open(ctx context.Context) error {
 	}
 	e.identity = s.snapshot.Ledger
 	e.writer = fencepost.Writer{Group: e.cfg.Group, ClusterID: s.about.ClusterID, Who: e.cfg.Who}
+	if err := e.mirror.leaveTo(opening, e.ledger, s.about.ClusterID); err != nil {
+		return err
+	}
 	if e.cfg.Until.Set() {
 		if err := e.fixEnds(ctx, s); err != nil {
 			return err

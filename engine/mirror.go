@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 type mirror struct {
 	e    *Engine
 	wake chan struct{}
+	idle bool // the ledger writes the group's offsets itself; set before the first commit
 
 	mu struct {
 		sync.Mutex
@@ -37,9 +39,23 @@ func newMirror(e *Engine) *mirror {
 	return m
 }
 
+// leaveTo leaves the group's offsets to a ledger that writes them with its moves: a mirror behind it would overwrite its
+// marks, and look like another program.
+func (m *mirror) leaveTo(ctx context.Context, l fencepost.Ledger, cluster string) (err error) {
+	if k, ok := l.(fencepost.GroupKeeper); ok {
+		if m.idle, err = k.KeepsGroup(ctx, cluster); err != nil {
+			return fmt.Errorf("ask ledger who writes the group's offsets: %w", err)
+		}
+	}
+	return nil
+}
+
 // committed notes positions to be mirrored. One of a partition that has left says nothing: its heir's mark is newer, and
 // this one would be renewed over it.
 func (m *mirror) committed(segments []fencepost.Segment) {
+	if m.idle {
+		return
+	}
 	m.mu.Lock()
 	for i := range segments {
 		next := segments[i].Move.Next

@@ -24,14 +24,16 @@ type Member struct {
 
 // Members describes the group, whichever protocol it speaks: a KIP-848 group is "dead" to the classic question, and
 // a classic one unknown to the new one, so both are asked. A group that nobody knows has none.
-func (s *Source) Members(ctx context.Context) ([]Member, error) {
-	adm, name := kadm.NewClient(s.client), string(s.cfg.Group)
+func (s *Source) Members(ctx context.Context) ([]Member, error) { return s.membersOf(ctx, s.cfg.Group) }
+
+func (s *Source) membersOf(ctx context.Context, g fencepost.Group) ([]Member, error) {
+	adm, name := kadm.NewClient(s.client), string(g)
 	classic, err := adm.DescribeGroups(ctx, name)
 	if err == nil {
 		err = classic[name].Err
 	}
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, s.refused(ctx, err, s.cfg.Group)
+		return nil, s.refused(ctx, err, g)
 	}
 	var all []Member
 	for _, m := range classic[name].Members {
@@ -49,12 +51,12 @@ func (s *Source) Members(ctx context.Context) ([]Member, error) {
 	if len(all) > 0 {
 		return all, nil
 	}
-	return s.consumerMembers(ctx, adm)
+	return s.consumerMembers(ctx, adm, g)
 }
 
 // consumerMembers asks the KIP-848 question. A broker without it has no such groups.
-func (s *Source) consumerMembers(ctx context.Context, adm *kadm.Client) ([]Member, error) {
-	name := string(s.cfg.Group)
+func (s *Source) consumerMembers(ctx context.Context, adm *kadm.Client, g fencepost.Group) ([]Member, error) {
+	name := string(g)
 	groups, err := adm.DescribeConsumerGroups(ctx, name)
 	if err == nil {
 		err = groups[name].Err
@@ -65,7 +67,7 @@ func (s *Source) consumerMembers(ctx context.Context, adm *kadm.Client) ([]Membe
 	case err != nil && tooOld(err):
 		return nil, nil
 	case err != nil:
-		return nil, s.refused(ctx, err, s.cfg.Group)
+		return nil, s.refused(ctx, err, g)
 	}
 	var all []Member
 	for _, m := range groups[name].Members {

@@ -69,7 +69,10 @@ type lifetime struct {
 }
 
 // Open validates the configuration and makes the client. It connects to nothing: [Source.Ping] does.
-func Open(cfg Config) (*Source, error) {
+func Open(cfg Config) (*Source, error) { return openWith(cfg) }
+
+// openWith is Open with more options for the client.
+func openWith(cfg Config, more ...kgo.Opt) (*Source, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("configure kafka: %w", err)
@@ -81,7 +84,7 @@ func Open(cfg Config) (*Source, error) {
 	s := &Source{cfg: cfg, memory: m, topics: newTopics(cfg), committing: make(chan struct{}, 1)}
 	s.broken, s.giveUp = context.WithCancelCause(context.Background())
 	s.held.parts = map[fencepost.TopicPartition]*partition{}
-	s.client, err = kgo.NewClient(append(cfg.connection(), s.consumption()...)...)
+	s.client, err = kgo.NewClient(slices.Concat(cfg.connection(), s.consumption(), more)...)
 	if err != nil {
 		return nil, fmt.Errorf("configure kafka: %w", err)
 	}

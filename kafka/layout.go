@@ -1,0 +1,155 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// LayoutConfig names a Kafka group.
+type LayoutConfig struct {
+	Brokers []string // host:port, at least one
+	Group   fencepost.Group
+
+	TLS      TLS
+	SASL     SASL
+	ClientID string // zero: fencepost
+
+	// Log is told what the client does; nil: nobody is. Levels are those of log/slog.
+	Log func(level int, msg string, keyvals ...any)
+}
+
+// Layout is the plain committed offsets of a Kafka group, whoever wrote them.
+type Layout struct {
+	source *Source
+	name   string // for messages
+}
+
+var _ fencepost.LiveLayout = (*Layout)(nil)
+
+// OpenLayout validates the configuration and makes the client. It connects to nothing; the first Foreign or Put does.
+func OpenLayout(cfg LayoutConfig) (*Layout, error) {
+	if cfg.Group == "" {
+		return nil, errors.New("configure kafka group: Group: empty")
+	}
+	s, err := openWith(Config{Brokers: cfg.Brokers, TLS: cfg.TLS, SASL: cfg.SASL, ClientID: cfg.ClientID, Log: cfg.Log}, ledgerVersions())
+	if err != nil {
+		return nil, err
+	}
+	s.cfg.Group = cfg.Group // after the client was made: it joins nothing
+	return &Layout{source: s, name: fmt.Sprintf("kafka://%s?group=%s", cfg.Brokers[0], cfg.Group)}, nil
+}
+
+// Foreign reads the group's committed offsets.
+func (l *Layout) Foreign(ctx context.Context) (f fencepost.Foreign, err error) {
+	s := l.source
+	committed, err := kadm.NewClient(s.client).FetchOffsets(ctx, string(s.cfg.Group))
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return f, nil
+	}
+	if err != nil {
+		return f, fmt.Errorf("read %s: %w", l.name, s.refused(ctx, err, s.cfg.Group))
+	}
+	ours := map[fencepost.LedgerID]int64{}
+	for topic, ps := range committed {
+		for p, o := range ps {
+			tp := fencepost.TopicPartition{Topic: topic, Partition: p}
+			if o.Err != nil {
+				return fencepost.Foreign{}, fmt.Errorf("read %s: %s: %w", l.name, tp, o.Err)
+			}
+			if o.At < 0 {
+				continue
+			}
+			f.Entries = append(f.Entries, fencepost.Entry{TopicPartition: tp, From: fencepost.NoFrom, Until: fencepost.Offset(o.At),
+				Raw: strconv.FormatInt(o.At, 10), Where: l.name + " " + tp.String()})
+			if id, _ := parseMarks(o.Metadata); id != (fencepost.LedgerID{}) {
+				ours[id]++
+			}
+		}
+	}
+	slices.SortFunc(f.Entries, func(a, b fencepost.Entry) int { return a.TopicPartition.Compare(b.TopicPartition) })
+	for id, n := range ours {
+		f.Notes = append(f.Notes, fmt.Sprintf("%s came from the Fencepost ledger %s, which says more about them", count(n, "offset"), id.Short()))
+	}
+	slices.Sort(f.Notes)
+	return f, nil
+}
+
+// Put commits the ends of the ranges as no member of the group, which the brokers themselves refuse while it has live
+// members: a Fault group-live.
+func (l *Layout) Put(ctx context.Context, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) error {
+	if len(ranges) == 0 {
+		return nil
+	}
+	s := l.source
+	tps := slices.SortedFunc(maps.Keys(ranges), fencepost.TopicPartition.Compare)
+	for len(tps) > 0 {
+		n := min(len(tps), putAtOnce)
+		req := kmsg.NewPtrOffsetCommitRequest()
+		req.Group = string(s.cfg.Group)
+		for _, tp := range tps[:n] {
+			if !ranges[tp].Valid() {
+				return fmt.Errorf("put %s: %s is no range", tp, ranges[tp])
+			}
+			if n := len(req.Topics); n == 0 || req.Topics[n-1].Topic != tp.Topic {
+				t := kmsg.NewOffsetCommitRequestTopic()
+				t.Topic = tp.Topic
+				req.Topics = append(req.Topics, t)
+			}
+			p := kmsg.NewOffsetCommitRequestTopicPartition()
+			p.Partition, p.Offset = tp.Partition, int64(ranges[tp].Until)
+			t := &req.Topics[len(req.Topics)-1]
+			t.Partitions = append(t.Partitions, p)
+		}
+		resp, err := req.RequestWith(ctx, s.client)
+		if err != nil {
+			return fmt.Errorf("put into %s: %w", l.name, s.refused(ctx, err, s.cfg.Group))
+		}
+		if err := l.refusal(ctx, resp); err != nil {
+			return err
+		}
+		tps = tps[n:]
+	}
+	return nil
+}
+
+// putAtOnce keeps a request below what the brokers' own topic takes in one piece.
+const putAtOnce = 2000
+
+func (l *Layout) refusal(ctx context.Context, resp *kmsg.OffsetCommitResponse) error {
+	var refused []string
+	s := l.source
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			switch err := kerr.ErrorForCode(p.ErrorCode); {
+			case err == nil:
+			case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.RebalanceInProgress):
+				members, _ := s.Members(ctx) // for the message only
+				return unfencedLive(s.cfg.Brokers[0], s.cfg.Group, max(1, len(members)))
+			case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed):
+				return s.refused(ctx, err, s.cfg.Group)
+			default:
+				refused = append(refused, fmt.Sprintf("%s:%d %s", t.Topic, p.Partition, code(err)))
+			}
+		}
+	}
+	if len(refused) > 0 {
+		return fmt.Errorf("put into %s: %d refused: %s", l.name, len(refused), strings.Join(refused[:min(3, len(refused))], ", "))
+	}
+	return nil
+}
+
+// Close closes the connections.
+func (l *Layout) Close() error {
+	l.source.client.Close()
+	return nil
+}

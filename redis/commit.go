@@ -73,9 +73,9 @@ func (c *commit) args() []any {
 		args = append(args, expected(m.Held))
 	}
 	for _, m := range c.moves {
-		from := m.Held.Offset
-		if m.Held.Absent() {
-			from = m.Next.Offset
+		from := m.Next.Offset
+		if m.Cause == fencepost.CauseCommit {
+			from = m.Held.Offset // else nothing was applied, and behind a rewind it would stand behind until
 		}
 		args = append(args, strconv.FormatInt(int64(from), 10)+"|"+tail(m.Next))
 	}

@@ -13,6 +13,7 @@ type lane struct {
 	cfg    Config
 	client *goredis.Client // nil: made by the next Commit
 	moves  []fencepost.Move
+	memo   memo
 }
 
 // Commit makes the batch's effects and its moves one script. Cancelled while the answer is out, it closes the connection
@@ -52,7 +53,7 @@ func (l *lane) commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 		defer close(closed)
 		_ = client.Close() // the command's own error says that it was cut
 	})
-	c := commit{cfg: l.cfg, writer: w, moves: l.moves, effects: effects}
+	c := commit{cfg: l.cfg, writer: w, moves: l.moves, effects: effects, memo: &l.memo}
 	err = c.run(context.WithoutCancel(ctx), client)
 	if !stop() {
 		<-closed

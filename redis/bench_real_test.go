@@ -22,7 +22,7 @@ func benchStore(b *testing.B, sync string) *store { return benchStore2(b, sync) 
 
 func benchStore2(b testing.TB, sync string) *store {
 	server := servers.OwnRedis(b, "appendfsync "+sync)
-	s := &store{out: "out", wire: &wire{}}
+	s := &store{out: "out", addr: server.Addr(), wire: &wire{}}
 	s.cfg = Config{Addr: server.Addr(), Password: servers.RedisPassword, MaxCommands: 50_000}
 	return s
 }

@@ -72,6 +72,22 @@ func (c *commit) run(ctx context.Context, client *goredis.Client) error {
 	}
 }
 
+// apply runs the script for effects alone: it looks at no ledger, and writes none.
+func (p *plan) apply(ctx context.Context, c Config, client *goredis.Client) error {
+	long := packs.Get().(*packed)
+	defer packs.Put(long)
+	long.reset()
+	p.append(&long.list, 1)
+	r, err := eval(ctx, client, commitScript, p.keys, []any{version, "", "", "", "", 0, 0, "apply", "", long.bytes()})
+	if err != nil {
+		return c.fault(err, true)
+	}
+	if word, _ := texts(r); word == "ok" {
+		return nil
+	}
+	return c.answer(r, keys{})
+}
+
 // pack fills the script's long arguments. What it returns is the record of every move, where all have the same, or `*`
 // where each has its own in the list.
 func (c *commit) pack(p *packed) (records string) {

@@ -1,9 +1,9 @@
 -- Compare everything, check everything, write last: a script has no way back. What can fail is tried before the first
 -- write, and the ledger is written behind the effects, in the same script.
 --
--- KEYS  1 positions, 2 head, 3 moves, 4.. keys of the effects
+-- KEYS  1 positions, 2 head, 3 moves, 4.. keys of the effects; for effects alone only those
 -- ARGV  1 version, 2 candidate of the identity or '', 3 group, 4 cluster or '', 5 who, 6 moves, 7 roster entries,
---       8 the record of every move: '+' merged, '' none, '*' each its own,
+--       8 the record of every move: '+' merged, '' none, '*' each its own; or 'apply': effects alone, no ledger,
 --       9 how every value ends, time and who, if all are held as the writer remembers them; or '',
 --       10 a list in MessagePack:
 --       fields, expected forms, new values and, for '*', records of the moves, a block each,
@@ -21,11 +21,12 @@ local expected, values, records = n, 2 * n, 3 * n
 local roster = all == '*' and 4 * n or 3 * n
 local effects = roster + 3 * entries + 1
 
-local head = call('HMGET', keys[2], 'version', 'id', 'group', 'cluster')
+local ledger = all ~= 'apply'
+local head = ledger and call('HMGET', keys[2], 'version', 'id', 'group', 'cluster') or {}
 if head[1] and (tonumber(head[1]) or math.huge) > tonumber(version) then return {'newer', head[1]} end
 if head[3] and head[3] ~= group then return {'group', head[3]} end
 if cluster ~= '' and head[4] and head[4] ~= cluster then return {'cluster', head[4]} end
-if not head[2] and identity == '' then return {'identity'} end
+if ledger and not head[2] and identity == '' then return {'identity'} end
 
 -- The compare of all positions, as strings: a Lua number is a double, to which 2^53+1 is 2^53.
 local function agrees(v, e)
@@ -118,25 +119,29 @@ end
 
 local header = {}
 local function put(field, value) header[#header + 1], header[#header + 2] = field, value end
-if not head[1] then put('version', version) end
-if not head[2] then put('id', identity) end
-if not head[3] then put('group', group) end
-if cluster ~= '' and not head[4] then put('cluster', cluster) end
+if ledger then
+  if not head[1] then put('version', version) end
+  if not head[2] then put('id', identity) end
+  if not head[3] then put('group', group) end
+  if cluster ~= '' and not head[4] then put('cluster', cluster) end
+end
 for i = roster + 1, roster + 3 * entries, 3 do put('roster:' .. argv[i], argv[i + 2]) end
 
 -- One HSET has nothing to leave behind by halves: it is its own check.
-if effects > #argv and #log == 0 and #header == 0 and 2 * n <= CHUNK then
+if ledger and effects > #argv and #log == 0 and #header == 0 and 2 * n <= CHUNK then
   call('HSET', keys[1], unpack(positions, 1, 2 * n))
   return told
 end
 
 -- The checks of all else.
 local may = redis.acl_check_cmd
-for i, c in ipairs({'HSET', 'HSET', 'RPUSH'}) do
-  if not may(c, keys[i], 'f', 'v') then return {'denied', c, keys[i]} end
+if ledger then
+  for i, c in ipairs({'HSET', 'HSET', 'RPUSH'}) do
+    if not may(c, keys[i], 'f', 'v') then return {'denied', c, keys[i]} end
+  end
+  local kind = call('TYPE', keys[3]).ok
+  if kind ~= 'none' and kind ~= 'list' then return {'wrongtype', keys[3], kind} end
 end
-local kind = call('TYPE', keys[3]).ok
-if kind ~= 'none' and kind ~= 'list' then return {'wrongtype', keys[3], kind} end
 local kinds = {HINCRBY = 'hash', HSET = 'hash', SET = 'string', SADD = 'set', ZADD = 'zset', ZINCRBY = 'zset', XADD = 'stream'}
 local samples = {HINCRBY = {'f', '1'}, HSET = {'f', 'v'}, SET = {'v'}, SADD = {'m'}, ZADD = {'1', 'm'}, ZINCRBY = {'1', 'm'}, XADD = {'*', 'f', 'v'}}
 local checked, plans, big = {}, {}, {}

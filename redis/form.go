@@ -150,8 +150,10 @@ func compiled(form string, g fencepost.Group, topic string) (p pattern, err erro
 
 // globQuoted is a text that SCAN's MATCH takes as it stands.
 func globQuoted(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(s)
+	return globEscaper.Replace(s)
 }
+
+var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
 
 // match adds to tp what the pattern finds in s; ok is false where s is not of this form. A partition that no int32 holds
 // is of no form.

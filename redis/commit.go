@@ -21,6 +21,7 @@ type commit struct {
 	moves    []fencepost.Move // valid, distinct
 	roster   []rosterChange
 	effects  *plan // nil: none
+	memo     *memo // of the lane or ledger
 	identity string
 }
 
@@ -33,19 +34,29 @@ func (c *commit) run(ctx context.Context, client *goredis.Client) error {
 		if strings.Contains(m.Topic, "|") {
 			return fmt.Errorf("move %s: no topic of Kafka has | in its name", m.TopicPartition)
 		}
+		if len(m.Topic) > longest {
+			return fmt.Errorf("move of a topic with %d bytes of name: no topic of Kafka has so many", len(m.Topic))
+		}
 	}
 	k := keysOf(c.cfg.Key, c.writer.Group)
+	names := []string{k.positions, k.head, k.moves}
+	if c.effects != nil {
+		names = append(names, c.effects.keys...)
+	}
+	long := packs.Get().(*packed)
+	defer packs.Put(long)
+	who := escaped(c.writer.Who)
+	args := []any{version, "", string(c.writer.Group), c.writer.ClusterID, who, len(c.moves), len(c.roster), c.pack(long), nil, nil}
+	args[8], args[9] = long.prior, long.bytes()
 	for {
-		names := []string{k.positions, k.head, k.moves}
-		if c.effects != nil {
-			names = append(names, c.effects.keys...)
-		}
-		r, err := eval(ctx, client, commitScript, names, c.args())
+		args[1] = c.identity
+		r, err := eval(ctx, client, commitScript, names, args)
 		if err != nil {
 			return c.cfg.fault(err, true)
 		}
 		switch word, rest := texts(r); {
-		case word == "ok":
+		case word == "ok" && len(rest) > 0:
+			c.memo.learn(long, c.writer.Group, c.moves, who, rest[0], rest[1:])
 			return nil
 		case word == "refused":
 			return c.refused(k, rest)
@@ -61,31 +72,52 @@ func (c *commit) run(ctx context.Context, client *goredis.Client) error {
 	}
 }
 
-// args are the script's arguments.
-func (c *commit) args() []any {
-	n := len(c.moves)
-	args := make([]any, 0, 7+4*n+3*len(c.roster)+c.effects.size())
-	args = append(args, version, c.identity, string(c.writer.Group), c.writer.ClusterID, escaped(c.writer.Who), n, len(c.roster))
-	for _, m := range c.moves {
-		args = append(args, field(m.TopicPartition))
+// apply runs the script for effects alone: it looks at no ledger, and writes none.
+func (p *plan) apply(ctx context.Context, c Config, client *goredis.Client) error {
+	long := packs.Get().(*packed)
+	defer packs.Put(long)
+	long.reset()
+	p.append(&long.list, 1)
+	r, err := eval(ctx, client, commitScript, p.keys, []any{version, "", "", "", "", 0, 0, "apply", "", long.bytes()})
+	if err != nil {
+		return c.fault(err, true)
 	}
-	for _, m := range c.moves {
-		args = append(args, expected(m.Held))
+	if word, _ := texts(r); word == "ok" {
+		return nil
 	}
+	return c.answer(r, keys{})
+}
+
+// pack fills the script's long arguments. What it returns is the record of every move, where all have the same, or `*`
+// where each has its own in the list.
+func (c *commit) pack(p *packed) (records string) {
+	p.reset()
 	for _, m := range c.moves {
-		from := m.Held.Offset
-		if m.Held.Absent() {
-			from = m.Next.Offset
+		p.field(m.TopicPartition)
+	}
+	c.memo.pack(p, c.writer.Group, c.moves, c.cfg.KeepCommits)
+	for i, m := range c.moves {
+		r := recordOf(m, c.writer.Who, c.cfg.KeepCommits)
+		if i == 0 {
+			records = r
 		}
-		args = append(args, strconv.FormatInt(int64(from), 10)+"|"+tail(m.Next))
+		if r != records || len(r) > len(merged) {
+			records = "*"
+			break
+		}
 	}
-	for _, m := range c.moves {
-		args = append(args, recordOf(m, c.writer.Who, c.cfg.KeepCommits))
+	if records == "*" {
+		for _, m := range c.moves {
+			p.text(recordOf(m, c.writer.Who, c.cfg.KeepCommits))
+		}
 	}
 	for _, e := range c.roster {
-		args = append(args, e.topic, e.was, e.is)
+		p.text(e.topic)
+		p.text(e.was)
+		p.text(e.is)
 	}
-	return c.effects.append(args, 4)
+	c.effects.append(&p.list, 4)
+	return records
 }
 
 // refused is a *Refused of what the script says that the hash holds.

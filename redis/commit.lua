@@ -1,26 +1,32 @@
 -- Compare everything, check everything, write last: a script has no way back. What can fail is tried before the first
 -- write, and the ledger is written behind the effects, in the same script.
 --
--- KEYS  1 positions, 2 head, 3 moves, 4.. keys of the effects
+-- KEYS  1 positions, 2 head, 3 moves, 4.. keys of the effects; for effects alone only those
 -- ARGV  1 version, 2 candidate of the identity or '', 3 group, 4 cluster or '', 5 who, 6 moves, 7 roster entries,
---       then fields, expected forms, new values and records of the moves, a block each,
+--       8 the record of every move: '+' merged, '' none, '*' each its own; or 'apply': effects alone, no ledger,
+--       9 how every value ends, time and who, if all are held as the writer remembers them; or '',
+--       10 a list in MessagePack:
+--       fields, expected forms, new values and, for '*', records of the moves, a block each,
 --       then topic, expected and new entry of each roster entry,
 --       then the effects: operation, index of its key, how many arguments, the arguments
-local call, argv, keys = redis.call, ARGV, KEYS
+local call, keys = redis.call, KEYS
 local sub, find, match, fmt = string.sub, string.find, string.match, string.format
 local CHUNK = 4000 -- unpack takes no more than about 8,000 values
 
 if not redis.acl_check_cmd then return {'old'} end
-local version, identity, group, cluster, who = argv[1], argv[2], argv[3], argv[4], argv[5]
-local n, entries = tonumber(argv[6]), tonumber(argv[7])
-local fields, expected, values, records, roster = 7, 7 + n, 7 + 2 * n, 7 + 3 * n, 7 + 4 * n
+local version, identity, group, cluster, who = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local n, entries, all = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
+local prior, argv = ARGV[9], cmsgpack.unpack(ARGV[10])
+local expected, values, records = n, 2 * n, 3 * n
+local roster = all == '*' and 4 * n or 3 * n
 local effects = roster + 3 * entries + 1
 
-local head = call('HMGET', keys[2], 'version', 'id', 'group', 'cluster')
+local ledger = all ~= 'apply'
+local head = ledger and call('HMGET', keys[2], 'version', 'id', 'group', 'cluster') or {}
 if head[1] and (tonumber(head[1]) or math.huge) > tonumber(version) then return {'newer', head[1]} end
 if head[3] and head[3] ~= group then return {'group', head[3]} end
 if cluster ~= '' and head[4] and head[4] ~= cluster then return {'cluster', head[4]} end
-if not head[2] and identity == '' then return {'identity'} end
+if ledger and not head[2] and identity == '' then return {'identity'} end
 
 -- The compare of all positions, as strings: a Lua number is a double, to which 2^53+1 is 2^53.
 local function agrees(v, e)
@@ -34,19 +40,76 @@ local function agrees(v, e)
   return until_ == sub(e, 2)
 end
 
-local held, count = {}, 0
-for i = fields + 1, fields + n, CHUNK do
-  local some = call('HMGET', keys[1], unpack(argv, i, math.min(i + CHUNK - 1, fields + n)))
-  for j = 1, #some do
-    count = count + 1
-    held[count] = some[j]
+local held = {}
+for i = 1, n, CHUNK do
+  local some = call('HMGET', keys[1], unpack(argv, i, math.min(i + CHUNK - 1, n)))
+  if n <= CHUNK then
+    held = some
+  else
+    for j = 1, #some do held[i + j - 1] = some[j] end
   end
 end
-local refused = {'refused'}
-for i = 1, n do
-  if not agrees(held[i], argv[expected + i]) then
+
+-- What the ledger is going to hold, and the moves to record. Where a value is held as the writer remembers it, the new one
+-- is complete but for its end; any other is taken apart, and what became of it told. Redis's Lua hashes every byte of every
+-- text, so the least text is made.
+local t = call('TIME')
+local now = t[1] .. fmt('%06d', t[2])
+local seal = now .. '|' .. who
+local refused, positions, log, told = {'refused'}, {}, {}, {'ok', now}
+local RUN = '^[^|]*|[^|]*|([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)' -- behind epoch and topic ID
+
+local function apart(i, v, e)
+  local new, record = argv[values + i], all
+  if all == '*' then record = argv[records + i] end
+  if sub(new, -1) == '|' then -- it was believed to be another one
+    e, new = match(e, '(|%d+|%x+|)'), match(new, '^([^|]*|[^|]*|[^|]*|[^|]*|[^|]*)')
+  end
+  if not agrees(v, e) then
     refused[#refused + 1] = tostring(i)
-    refused[#refused + 1] = held[i] and ('=' .. held[i]) or ''
+    refused[#refused + 1] = v and ('=' .. v) or ''
+    return ''
+  end
+  local tail = v and sub(e, 1, 1) == '|' and sub(v, find(v, '|', 1, true) + #e) or ''
+  if record == '+' then -- merged: the position's value carries its open run
+    local from, was, commits = match(tail, RUN)
+    if not from then from, was, commits = match(new, '^%d+'), match(tail, '^%-?%d+') or '-1', '0' end
+    new = new .. '|' .. from .. '|' .. was .. '|' .. fmt('%.0f', tonumber(commits) + 1) .. '|' .. seal
+    told[#told + 1] = tostring(i)
+    told[#told + 1] = new
+    return new
+  end
+  local from, was, commits, ended, by = match(tail, RUN)
+  if from then
+    local epoch, id = match(tail, '^([^|]*)|([^|]*)')
+    local fence = match(e, '^|%d+|(%x+)|')
+    log[#log + 1] = table.concat({ended, 'commit', argv[i], from, fence, was, id, match(e, '^|(%d+)'), fence, epoch, id,
+      '0', '0', commits, by, ''}, '|')
+  end
+  if record ~= '' then log[#log + 1] = now .. '|' .. record end
+  return new
+end
+
+if prior ~= '' then
+  local last = -#prior
+  for i = 1, n do
+    local v, e = held[i], argv[expected + i]
+    positions[2 * i - 1] = argv[i]
+    if v and find(v, prior, last, true) and find(v, e, 1, true) == find(v, '|', 1, true) then
+      positions[2 * i] = argv[values + i] .. seal
+    else
+      positions[2 * i] = apart(i, v, e)
+    end
+  end
+else
+  for i = 1, n do
+    local v, e = held[i], argv[expected + i]
+    positions[2 * i - 1] = argv[i]
+    if v == e then -- whole, with a run
+      positions[2 * i] = argv[values + i] .. seal
+    else
+      positions[2 * i] = apart(i, v, e)
+    end
   end
 end
 if #refused > 1 then return refused end
@@ -54,16 +117,34 @@ for i = roster + 1, roster + 3 * entries, 3 do
   if (call('HGET', keys[2], 'roster:' .. argv[i]) or '') ~= argv[i + 1] then return {'roster'} end
 end
 
--- The checks of the effects.
+local header = {}
+local function put(field, value) header[#header + 1], header[#header + 2] = field, value end
+if ledger then
+  if not head[1] then put('version', version) end
+  if not head[2] then put('id', identity) end
+  if not head[3] then put('group', group) end
+  if cluster ~= '' and not head[4] then put('cluster', cluster) end
+end
+for i = roster + 1, roster + 3 * entries, 3 do put('roster:' .. argv[i], argv[i + 2]) end
+
+-- One HSET has nothing to leave behind by halves: it is its own check.
+if ledger and effects > #argv and #log == 0 and #header == 0 and 2 * n <= CHUNK then
+  call('HSET', keys[1], unpack(positions, 1, 2 * n))
+  return told
+end
+
+-- The checks of all else.
+local may = redis.acl_check_cmd
+if ledger then
+  for i, c in ipairs({'HSET', 'HSET', 'RPUSH'}) do
+    if not may(c, keys[i], 'f', 'v') then return {'denied', c, keys[i]} end
+  end
+  local kind = call('TYPE', keys[3]).ok
+  if kind ~= 'none' and kind ~= 'list' then return {'wrongtype', keys[3], kind} end
+end
 local kinds = {HINCRBY = 'hash', HSET = 'hash', SET = 'string', SADD = 'set', ZADD = 'zset', ZINCRBY = 'zset', XADD = 'stream'}
 local samples = {HINCRBY = {'f', '1'}, HSET = {'f', 'v'}, SET = {'v'}, SADD = {'m'}, ZADD = {'1', 'm'}, ZINCRBY = {'1', 'm'}, XADD = {'*', 'f', 'v'}}
 local checked, plans, big = {}, {}, {}
-local may = redis.acl_check_cmd
-for i, c in ipairs({'HSET', 'HSET', 'RPUSH'}) do
-  if not may(c, keys[i], 'f', 'v') then return {'denied', c, keys[i]} end
-end
-local kind = call('TYPE', keys[3]).ok
-if kind ~= 'none' and kind ~= 'list' then return {'wrongtype', keys[3], kind} end
 
 local function number(s) return s == '0' or match(s, '^%-?[1-9]%d*$') end
 
@@ -115,38 +196,6 @@ while i <= #argv do
   i = i + 3 + m
 end
 
--- What the ledger is going to hold, and the moves to record.
-local t = call('TIME')
-local now = t[1] .. fmt('%06d', t[2])
-local positions, log = {}, {}
-local RUN = '^[^|]*|[^|]*|([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)' -- behind epoch and topic ID
-for i = 1, n do
-  local v, e, new, record = held[i], argv[expected + i], argv[values + i], argv[records + i]
-  local tail = v and sub(e, 1, 1) == '|' and sub(v, find(v, '|', 1, true) + #e) or ''
-  if record == '+' then -- merged: the position's value carries its open run
-    local from, was, commits = match(tail, RUN)
-    if not from then from, was, commits = match(new, '^%d+'), match(tail, '^%-?%d+') or '-1', '0' end
-    new = new .. '|' .. from .. '|' .. was .. '|' .. fmt('%.0f', tonumber(commits) + 1) .. '|' .. now .. '|' .. who
-  else
-    local from, was, commits, ended, by = match(tail, RUN)
-    if from then
-      local epoch, id = match(tail, '^([^|]*)|([^|]*)')
-      local fence = match(e, '^|%d+|(%x+)|')
-      log[#log + 1] = table.concat({ended, 'commit', argv[fields + i], from, fence, was, id, match(e, '^|(%d+)'), fence, epoch, id,
-        '0', '0', commits, by, ''}, '|')
-    end
-    if record ~= '' then log[#log + 1] = now .. '|' .. record end
-  end
-  positions[2 * i - 1], positions[2 * i] = argv[fields + i], new
-end
-local header = {}
-local function put(field, value) header[#header + 1], header[#header + 2] = field, value end
-if not head[1] then put('version', version) end
-if not head[2] then put('id', identity) end
-if not head[3] then put('group', group) end
-if cluster ~= '' and not head[4] then put('cluster', cluster) end
-for i = roster + 1, roster + 3 * entries, 3 do put('roster:' .. argv[i], argv[i + 2]) end
-
 -- From here on everything is written. Counters near the ends of 64 bits go first, since they alone can still fail.
 for i, b in ipairs(big) do
   local r = redis.pcall('HINCRBY', b[1], b[2], b[3])
@@ -189,4 +238,4 @@ if not ok then
   if wrote then return {'torn', text} end
   return redis.error_reply(text)
 end
-return {'ok'}
+return told

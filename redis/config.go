@@ -40,6 +40,9 @@ type Config struct {
 	// Key is the group's hash, in which {group} stands for the group's name as a hash tag. Empty: fencepost:{group}. A
 	// key without {group}, such as the one that a pattern-A job filled, belongs to one group only.
 	Key string
+	// Group is what {group} stands for in the keys of effects that are applied alone, because the ledger is elsewhere. A
+	// commit has the group of its Writer.
+	Group fencepost.Group
 	// Effects is what becomes of each row.
 	Effects []Effect
 	// MaxCommands is how many changes one script makes at most, after summing: a script keeps all other clients waiting

@@ -33,16 +33,22 @@ var (
 // connect makes a client of at most size connections; it dials at the first command. Nothing is retried by the client
 // itself: a script that was sent twice would be refused by its own success.
 func connect(c Config, size int) *goredis.Client {
-	return goredis.NewClient(&goredis.Options{
+	options := c.options(size)
+	options.OnConnect = func(ctx context.Context, conn *goredis.Conn) error { return unwrappable(keepsKeys(ctx, conn)) }
+	return goredis.NewClient(options)
+}
+
+// options are those of a client of at most size connections, which retries nothing.
+func (c Config) options(size int) *goredis.Options {
+	return &goredis.Options{
 		Addr: c.Addr, DB: c.DB, PoolSize: size, MaxRetries: -1, DialerRetries: 1,
 		DialTimeout: c.Timeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout, PoolTimeout: c.Timeout,
 		ReadBufferSize: 64 << 10, WriteBufferSize: 64 << 10,
 		Dialer:                     c.dialed,
 		CredentialsProviderContext: c.credentials,
-		OnConnect:                  func(ctx context.Context, conn *goredis.Conn) error { return unwrappable(keepsKeys(ctx, conn)) },
 		DisableIdentity:            true,
 		MaintNotificationsConfig:   &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
+	}
 }
 
 // errDial is an error before anything was sent.

@@ -25,6 +25,7 @@ func TestMain(m *testing.M) { servers.Main(m) }
 type store struct {
 	cfg  Config // without effects
 	out  string // the stream that rows are appended to
+	addr string // without TLS, for those who look beside
 	wire *wire
 }
 
@@ -38,7 +39,7 @@ func newStore(t *testing.T) *store { return storeOn(t, servers.Redis(t)) }
 // storeOn is a store of a name of its own.
 func storeOn(t *testing.T, at servers.RedisServer) *store {
 	name := servers.Name(t)
-	s := &store{out: name + ":rows", wire: &wire{}}
+	s := &store{out: name + ":rows", addr: at.Addr(), wire: &wire{}}
 	s.cfg = Config{Addr: at.Addr(), Password: servers.RedisPassword, Key: name + ":{group}", MaxCommands: 50_000, dial: s.wire.dial}
 	t.Cleanup(func() {
 		c := s.beside(t)
@@ -52,7 +53,7 @@ func storeOn(t *testing.T, at servers.RedisServer) *store {
 
 // beside is a client beside the room.
 func (s *store) beside(t *testing.T) *goredis.Client {
-	c := goredis.NewClient(&goredis.Options{Addr: s.cfg.Addr, Password: servers.RedisPassword, DB: s.cfg.DB})
+	c := goredis.NewClient(&goredis.Options{Addr: s.addr, Password: servers.RedisPassword, DB: s.cfg.DB})
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -179,6 +180,25 @@ func (s *store) LoseAnswer(_ *testing.T, applied bool) {
 
 func TestConformance(t *testing.T) {
 	ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store { return newStore(t) }})
+}
+
+// The same for a user with the rights that the Fault redis-denied names, on its own keys only, by TLS.
+func TestConformanceOfAnACLUserOverTLS(t *testing.T) {
+	at := servers.Redis(t)
+	secure, err := at.TLS.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store {
+		s := storeOn(t, at)
+		s.out, s.cfg.Key = servers.RedisAppUser+":"+s.out, servers.RedisAppUser+":"+s.cfg.Key
+		s.cfg.Addr, s.cfg.TLS = at.SecureAddr(), secure
+		s.cfg.User, s.cfg.Password = servers.RedisAppUser, servers.RedisAppPassword
+		return struct {
+			ledgertest.Store
+			ledgertest.Typed
+		}{s, s} // its answers can not be lost one by one: TLS hides which is which
+	}})
 }
 
 // cut says where a wire breaks.

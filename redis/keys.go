@@ -39,8 +39,10 @@ func identityKey(pattern string) string {
 // tag is a group's hash tag. A brace in the group's name would end the tag early, and the percent sign that stands for
 // it stands for itself as %25: no two groups have one tag.
 func tag(g fencepost.Group) string {
-	return "{" + strings.NewReplacer("%", "%25", "{", "%7B", "}", "%7D").Replace(string(g)) + "}"
+	return "{" + tagEscaper.Replace(string(g)) + "}"
 }
+
+var tagEscaper = strings.NewReplacer("%", "%25", "{", "%7B", "}", "%7D")
 
 // tagged reports whether a key has a hash tag by Redis's rule: the first brace, and a closing one with something between.
 func tagged(key string) bool {

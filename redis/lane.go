@@ -13,7 +13,13 @@ type lane struct {
 	cfg    Config
 	client *goredis.Client // nil: made by the next Commit
 	moves  []fencepost.Move
+	memo   memo
 }
+
+var (
+	_ fencepost.Lane    = (*lane)(nil)
+	_ fencepost.Applier = (*lane)(nil)
+)
 
 // Commit makes the batch's effects and its moves one script. Cancelled while the answer is out, it closes the connection
 // and says ErrUnknown: the script may run all the same.
@@ -41,6 +47,24 @@ func (l *lane) commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 	if err != nil {
 		return err
 	}
+	c := commit{cfg: l.cfg, writer: w, moves: l.moves, effects: effects, memo: &l.memo}
+	return l.run(ctx, c.run)
+}
+
+// Apply makes the batch's effects one script, which knows no ledger. In keys, {group} is Config.Group.
+func (l *lane) Apply(ctx context.Context, b *fencepost.Batch) error {
+	effects, err := planned(l.cfg, l.cfg.Group, b)
+	if err == nil && len(effects.groups) > 0 {
+		err = l.run(ctx, func(ctx context.Context, c *goredis.Client) error { return effects.apply(ctx, l.cfg, c) })
+	}
+	if err != nil {
+		return fmt.Errorf("apply batch: %w", err)
+	}
+	return nil
+}
+
+// run runs a script, which goes on when ctx ends; the connection does not.
+func (l *lane) run(ctx context.Context, script func(context.Context, *goredis.Client) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -52,8 +76,7 @@ func (l *lane) commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 		defer close(closed)
 		_ = client.Close() // the command's own error says that it was cut
 	})
-	c := commit{cfg: l.cfg, writer: w, moves: l.moves, effects: effects}
-	err = c.run(context.WithoutCancel(ctx), client)
+	err := script(context.WithoutCancel(ctx), client)
 	if !stop() {
 		<-closed
 		l.client = nil

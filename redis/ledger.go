@@ -18,6 +18,7 @@ import (
 type Ledger struct {
 	cfg    Config
 	client *goredis.Client
+	memo   memo
 }
 
 var (
@@ -201,7 +202,7 @@ func (l *Ledger) move(ctx context.Context, w fencepost.Writer, moves []fencepost
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		c := commit{cfg: l.cfg, writer: w, moves: moves, roster: changes}
+		c := commit{cfg: l.cfg, writer: w, moves: moves, roster: changes, memo: &l.memo}
 		if err = c.run(context.WithoutCancel(ctx), l.client); !errors.Is(err, errRoster) {
 			return err
 		}

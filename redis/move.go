@@ -28,20 +28,25 @@ func record(m fencepost.Move, who string) string {
 		commits, escaped(who), escaped(m.Why))
 }
 
-// recordOf is what is recorded of a move: nothing, `+` for a commit that is merged into its run, or its text. A commit
-// that passes records, or says why, is told apart always.
+// merges reports whether a move is merged into its partition's open run. A commit that passes records, or says why, is
+// told apart always.
+func merges(m fencepost.Move, keep fencepost.KeepCommits) bool {
+	return keep == fencepost.KeepMerged && m.Cause == fencepost.CauseCommit && m.AtMost == 0 && m.Why == ""
+}
+
+// recordOf is what is recorded of a move: nothing, merged for a commit that goes into its run, or its text.
 func recordOf(m fencepost.Move, who string, keep fencepost.KeepCommits) string {
-	if m.Cause == fencepost.CauseCommit && m.AtMost == 0 && m.Why == "" {
-		switch keep {
-		case fencepost.KeepMerged:
-			return "+"
-		case fencepost.KeepNone:
-			return ""
-		case fencepost.KeepAll:
-		}
+	switch {
+	case merges(m, keep):
+		return merged
+	case keep == fencepost.KeepNone && m.Cause == fencepost.CauseCommit && m.AtMost == 0 && m.Why == "":
+		return ""
 	}
 	return record(m, who)
 }
+
+// merged stands for the record of a merged commit.
+const merged = "+"
 
 // parseMove reads an element of the list.
 func parseMove(s string) (r fencepost.Recorded, err error) {

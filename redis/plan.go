@@ -270,52 +270,61 @@ func (p *plan) consistent(k keys, identity string) error {
 	return nil
 }
 
-// size is about how many arguments append adds.
-func (p *plan) size() int {
-	if p == nil {
-		return 0
-	}
-	return 2*p.count + 3*len(p.groups)
-}
-
 // append adds the script's arguments: operation, key, how many, the arguments. first is the place of keys[0] among the
 // script's own.
-func (p *plan) append(args []any, first int) []any {
+func (p *plan) append(l *list, first int) {
 	if p == nil {
-		return args
+		return
 	}
 	for _, g := range p.groups {
-		args = append(args, g.op.String(), g.key+first, 0)
-		at := len(args)
+		l.text(g.op.String())
+		l.number(int64(g.key + first))
+		l.number(int64(g.size()))
 		switch g.op {
 		case HIncrBy:
 			for _, n := range g.names {
-				args = append(args, n)
+				l.text(n)
 			}
 			for _, n := range g.ints {
-				args = append(args, n)
+				l.number(n)
 			}
 		case HSet:
 			for i, n := range g.names {
-				args = append(args, n, g.values[i])
+				l.text(n)
+				l.text(g.values[i])
 			}
 		case Set:
-			args = append(args, g.values[0])
+			l.text(g.values[0])
 		case SAdd:
 			for _, n := range g.names {
-				args = append(args, n)
+				l.text(n)
 			}
 		case ZAdd, ZIncrBy:
 			for i, n := range g.names {
-				args = append(args, strconv.FormatFloat(g.floats[i], 'g', -1, 64), n)
+				l.text(strconv.FormatFloat(g.floats[i], 'g', -1, 64))
+				l.text(n)
 			}
 		case XAdd:
 			for _, s := range g.entry {
-				args = append(args, s)
+				l.text(s)
 			}
 		case OpUnset:
 		}
-		args[at-1] = len(args) - at
 	}
-	return args
+}
+
+// size is how many arguments a group has.
+func (g *group) size() int {
+	switch g.op {
+	case HIncrBy, HSet, ZAdd, ZIncrBy:
+		return 2 * len(g.names)
+	case Set:
+		return 1
+	case SAdd:
+		return len(g.names)
+	case XAdd:
+		return len(g.entry)
+	case OpUnset:
+	}
+	return 0
 }

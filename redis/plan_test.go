@@ -1,9 +1,11 @@
 package redis
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/fencepost/fencepost"
@@ -43,21 +45,73 @@ func TestPlanSums(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		args := p.append(nil, 4)
+		var l list
+		l.reset()
+		p.append(&l, 4)
+		args := items(t, l.bytes())
 		if len(keys) == 0 {
 			if len(args) != 0 {
 				t.Fatalf("a batch without rows makes %v", args)
 			}
 			return
 		}
-		if p.keys[0] != "out:{g}" || args[0] != "HINCRBY" || args[1] != 4 || args[2] != len(args)-3 {
+		if p.keys[0] != "out:{g}" || args[0] != "HINCRBY" || args[1] != "4" || args[2] != strconv.Itoa(len(args)-3) {
 			t.Fatalf("keys %v, arguments %v", p.keys, args)
 		}
 		got, list := map[string]int64{}, args[3:]
 		for i := range len(list) / 2 {
-			got[list[i].(string)] = list[len(list)/2+i].(int64)
+			n, err := strconv.ParseInt(list[len(list)/2+i], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[list[i]] = n
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+// items are those of a list, read by MessagePack's rules.
+func items(t *rapid.T, b []byte) (items []string) {
+	if b[0] != 0xdd {
+		t.Fatalf("a list begins with %x", b[0])
+	}
+	n := binary.BigEndian.Uint32(b[1:])
+	for b = b[5:]; len(b) > 0; {
+		size, head := 0, 3
+		switch b[0] {
+		case 0xda:
+			size = int(binary.BigEndian.Uint16(b[1:]))
+		case 0xdb:
+			size, head = int(binary.BigEndian.Uint32(b[1:])), 5
+		default:
+			t.Fatalf("an item begins with %x", b[0])
+		}
+		items = append(items, string(b[head:head+size]))
+		b = b[head+size:]
+	}
+	if int(n) != len(items) {
+		t.Fatalf("a list of %d items says %d", len(items), n)
+	}
+	return items
+}
+
+// A list gives back what was put in, long texts and numbers of 64 bits included.
+func TestList(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var l list
+		l.reset()
+		var want []string
+		for _, n := range rapid.SliceOf(rapid.IntRange(0, 70_000)).Draw(t, "sizes") {
+			want = append(want, strings.Repeat("x", n))
+			l.text(want[len(want)-1])
+		}
+		n := rapid.Int64().Draw(t, "number")
+		l.number(n)
+		l.field(fencepost.TopicPartition{Topic: "a-b", Partition: 7})
+		want = append(want, strconv.FormatInt(n, 10), "a-b|7")
+		if diff := cmp.Diff(want, items(t, l.bytes())); diff != "" {
 			t.Fatal(diff)
 		}
 	})

@@ -50,14 +50,25 @@ func parseField(s string) (tp fencepost.TopicPartition, err error) {
 }
 
 // tail is a position behind `from|`.
-func tail(p fencepost.Position) string {
-	b := strconv.AppendInt(make([]byte, 0, 80), int64(p.Offset), 10)
-	b = append(appendFence(append(b, '|'), p.Fence), '|')
+func tail(p fencepost.Position) string { return string(appendTail(make([]byte, 0, 80), p)) }
+
+func appendTail(b []byte, p fencepost.Position) []byte {
+	b = append(strconv.AppendInt(b, int64(p.Offset), 10), '|')
+	b = append(appendFence(b, p.Fence), '|')
 	b = append(strconv.AppendInt(b, int64(p.LeaderEpoch), 10), '|')
 	if p.TopicID == (fencepost.TopicID{}) {
-		return string(append(b, p.TopicID.String()...))
+		return append(b, p.TopicID.String()...)
 	}
-	return string(base64.RawURLEncoding.AppendEncode(b, p.TopicID[:]))
+	return base64.RawURLEncoding.AppendEncode(b, p.TopicID[:])
+}
+
+// appendValue appends what the hash holds behind a move, without an open run.
+func appendValue(b []byte, m fencepost.Move) []byte {
+	from := m.Next.Offset
+	if m.Cause == fencepost.CauseCommit {
+		from = m.Held.Offset // else nothing was applied, and behind a rewind it would stand behind until
+	}
+	return appendTail(append(strconv.AppendInt(b, int64(from), 10), '|'), m.Next)
 }
 
 // appendFence appends a fence as its String does, without fmt: a commit of 10,000 partitions has 20,000 of them.
@@ -69,17 +80,17 @@ func appendFence(b []byte, f fencepost.Fence) []byte {
 	return b
 }
 
-// expected is the form that the script compares with what the hash holds: empty for absent, `|until|fence|` for ours,
-// `=until` for another program's.
-func expected(p fencepost.Position) string {
+// appendExpected appends the form that the script compares with what the hash holds: empty for absent, `|until|fence|` for
+// ours, `=until` for another program's.
+func appendExpected(b []byte, p fencepost.Position) []byte {
 	switch {
 	case p.Absent():
-		return ""
+		return b
 	case p.Fence == 0:
-		return "=" + strconv.FormatInt(int64(p.Offset), 10)
+		return strconv.AppendInt(append(b, '='), int64(p.Offset), 10)
 	}
-	b := strconv.AppendInt(append(make([]byte, 0, 40), '|'), int64(p.Offset), 10)
-	return string(append(appendFence(append(b, '|'), p.Fence), '|'))
+	b = strconv.AppendInt(append(b, '|'), int64(p.Offset), 10)
+	return append(appendFence(append(b, '|'), p.Fence), '|')
 }
 
 // parse reads a value.

@@ -32,6 +32,9 @@ var errNull = errors.New("null")
 // ledger's slot on a cluster.
 func Text(s string) Value {
 	return Value{bind: func(sc scope) (appender, error) {
+		if sc.group == "" && strings.Contains(s, groupMark) {
+			return nil, &fencepost.Fault{Code: "sink-config", Err: fmt.Errorf("%q has %s, and Config.Group is empty", s, groupMark), Exit: 2}
+		}
 		s := strings.ReplaceAll(s, groupMark, tag(sc.group))
 		return func(dst []byte, _ int, _ fencepost.TopicPartition) ([]byte, error) { return append(dst, s...), nil }, nil
 	}}

@@ -5,9 +5,10 @@ package zookeeper
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
@@ -110,7 +111,7 @@ func TestServerIsDownAndBack(t *testing.T) {
 func TestServerStandsStill(t *testing.T) {
 	server := servers.OwnZooKeeper(t)
 	s := storeAt(server.Addr())
-	s.cfg.Timeout = 500 * time.Millisecond
+	s.cfg.Timeout = 2 * time.Second
 	w := newWorker(t, s, 1)
 	server.Freeze()
 	m := w.next(0)
@@ -175,35 +176,41 @@ func TestSizeIsExact(t *testing.T) {
 	}
 }
 
-// The library says nothing, and nothing of it is left when a ledger is closed.
+// The library says nothing, and nothing of it is left when a ledger is closed, not even where the server stands still.
 func TestCloseEndsEverything(t *testing.T) {
 	server := servers.OwnZooKeeper(t)
 	before := runtime.NumGoroutine()
 	stderr := os.Stderr
 	r, out, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	os.Stderr = out
-	l, err := OpenLedger(Config{Servers: []string{server.Addr()}})
-	must(t, err)
-	_, err = l.Read(t.Context(), "g")
-	must(t, err)
-	must(t, l.Close())
-	must(t, l.Close())
-	if _, err := l.Read(t.Context(), "g"); !errors.Is(err, errClosed) {
-		t.Errorf("read of a closed ledger: %v", err)
+	log.SetOutput(out)
+	t.Cleanup(func() { log.SetOutput(stderr) })
+	for _, frozen := range []bool{false, true} {
+		l, err := OpenLedger(Config{Servers: []string{server.Addr()}, Timeout: 2 * time.Second})
+		must(t, err)
+		_, err = l.Read(t.Context(), "g")
+		must(t, err)
+		if frozen {
+			server.Freeze()
+			if _, err := l.Read(t.Context(), "g"); code(err) != "zookeeper-silent passing" {
+				t.Errorf("read: got %v, want zookeeper-silent", err)
+			}
+		}
+		must(t, l.Close())
+		must(t, l.Close())
+		if _, err := l.Read(t.Context(), "g"); !errors.Is(err, errClosed) {
+			t.Errorf("read of a closed ledger: %v", err)
+		}
+		if after := runtime.NumGoroutine(); after > before {
+			t.Errorf("frozen %t: %d goroutines before, %d after Close", frozen, before, after)
+		}
 	}
+	server.Thaw()
 	os.Stderr = stderr
 	must(t, out.Close())
-	var said strings.Builder
-	buf := make([]byte, 1024)
-	n, _ := r.Read(buf)
-	said.Write(buf[:n])
-	if said.Len() > 0 {
-		t.Errorf("the library said %q", said.String())
-	}
-	if after := runtime.NumGoroutine(); after > before {
-		t.Errorf("%d goroutines before, %d after Close", before, after)
+	said, err := io.ReadAll(r)
+	if must(t, err); len(said) > 0 {
+		t.Errorf("the library said %q", said)
 	}
 }

@@ -107,7 +107,7 @@ func (v *view) decide(w fencepost.Writer, moves []fencepost.Move) (map[string]fe
 	agrees, roster := true, false
 	for i := range moves {
 		agrees = agrees && v.rows[i].Holds(moves[i].Held)
-		roster = roster || enrolls(moves[i])
+		roster = roster || moves[i].Enrolls()
 	}
 	if agrees && !roster {
 		return nil, nil

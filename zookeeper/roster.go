@@ -6,12 +6,6 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// enrolls reports whether a move counts in the Roster: what was imported and lost its row is a lost row, as what was
-// started.
-func enrolls(m fencepost.Move) bool {
-	return m.Cause == fencepost.CauseStart || m.Cause == fencepost.CauseImport
-}
-
 // enrolled is the entries of the Roster that the starts and imports among moves change. Starts under another topic ID are the
 // repair of a recreated topic: they name every partition that the Roster knows, or the topic would be half old and
 // half new. A zero ID is unknown, never another one.
@@ -20,7 +14,7 @@ func enrolled(roster map[string]fencepost.RosterEntry, moves []fencepost.Move) (
 	after := map[string]fencepost.RosterEntry{}
 	fresh := map[string]int32{} // :: topic -> how many partitions of the Roster start under another ID
 	for _, m := range moves {
-		if !enrolls(m) {
+		if !m.Enrolls() {
 			continue
 		}
 		was, id := roster[m.Topic], m.Next.TopicID

@@ -99,9 +99,9 @@ func (k kit) newZooKeeper(host string, settings []string) (*instance, error) {
 }
 
 // serves asks by one of ZooKeeper's four-letter words whether it takes sessions. The answer to "ruok" comes a little
-// earlier, while sessions are still closed again.
+// earlier, while sessions are still closed again. A connection made earlier still may never be answered.
 func (z ZooKeeperServer) serves(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", z.Addr())
 	if err != nil {

@@ -1,0 +1,23 @@
+package zookeeper
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/fencepost/fencepost"
+)
+
+var _ fencepost.Finder = (*Ledger)(nil)
+
+// Exists reports whether the servers have a ledger under this Config's Root, and makes nothing: Read would make the
+// ledger's identity. A root that is there and empty is none yet.
+func (l *Ledger) Exists(ctx context.Context, _ fencepost.Group) (bool, error) {
+	err := l.zk.sync(ctx, l.cfg.Root)
+	if err == nil {
+		var nodes []node
+		if nodes, err = l.zk.gets(ctx, []string{l.cfg.Root}); err == nil {
+			return nodes[0].here && len(nodes[0].data) > 0, nil
+		}
+	}
+	return false, fmt.Errorf("look for the ledger: %w", l.cfg.fault(err, false))
+}

@@ -177,7 +177,7 @@ func enrolled(roster map[string]fencepost.RosterEntry, moves []fencepost.Move) (
 	after := map[string]fencepost.RosterEntry{}
 	fresh := map[string]int32{} // :: topic -> how many partitions of the Roster start under another ID
 	for _, m := range moves {
-		if m.Cause != fencepost.CauseStart {
+		if !m.Enrolls() {
 			continue
 		}
 		was, id := roster[m.Topic], m.Next.TopicID

@@ -34,6 +34,12 @@ type Lane interface {
 	Close() error
 }
 
+// Forgetter is an optional ability of a Lane that remembers something of a batch from one try to the next.
+type Forgetter interface {
+	// Forget says that nothing of the batch that was committed last is tried again.
+	Forget()
+}
+
 // Traits says what a sink is like.
 type Traits struct {
 	Name  string // the technology's word in the pipeline file: postgres

@@ -2,8 +2,12 @@ package sqlite
 
 import (
 	"context"
+	"errors"
+	"os"
+	"strings"
 
 	"github.com/fencepost/fencepost"
+	"zombiezen.com/go/sqlite"
 )
 
 // OpenLedger is the ledger alone, without a sink. It touches no file yet, and is a fencepost.History too.
@@ -23,3 +27,23 @@ type Ledger struct{ *ledger }
 
 // Close closes the connection.
 func (l *Ledger) Close() error { return (*Sink)(l.ledger).Close() }
+
+var _ fencepost.Checker = (*Ledger)(nil)
+
+// Check says which ledger is in the file. It creates nothing, not even the file.
+func (l *Ledger) Check(ctx context.Context, _ []fencepost.ColumnSpec) []fencepost.Finding {
+	if _, err := os.Stat(l.cfg.Path); errors.Is(err, os.ErrNotExist) {
+		found := (*Sink)(l.ledger).checkAbsent(l.cfg.Path)
+		f := found[len(found)-1] // behind what there is to say of the file itself
+		f.Subject = "ledger"
+		return []fencepost.Finding{f}
+	}
+	c, err := dial(l.cfg.Path, sqlite.OpenReadWrite)
+	if err != nil {
+		return []fencepost.Finding{finding("ledger", err)}
+	}
+	defer c.close()
+	f := c.checkLedger(ctx)
+	f.Text = strings.TrimSuffix(f.Text, ", in the same file")
+	return []fencepost.Finding{f}
+}

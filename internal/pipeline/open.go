@@ -49,6 +49,11 @@ func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 	if err != nil {
 		return nil, errors.Join(f.faultAt("sink."+f.Sink.Kind, err), source.Leave(ctx))
 	}
+	if f.Apart() {
+		if sink, err = f.openApart(sink); err != nil {
+			return nil, errors.Join(err, source.Leave(ctx))
+		}
+	}
 	return &Opened{File: f, Source: source, Sink: sink, decoder: factory}, nil
 }
 
@@ -119,23 +124,34 @@ func (f *File) openSink(ctx context.Context) (fencepost.Sink, error) {
 func (f *File) postgres() (postgres.Config, error) {
 	dsn, err := f.Sink.DSN.Reveal()
 	return postgres.Config{DSN: dsn, Table: f.Sink.Table, Key: f.Sink.Key, SQL: f.Sink.SQL, Lanes: f.Sink.Lanes,
-		KeepCommits: f.KeepCommits}, err
+		KeepCommits: f.KeepCommits, NoLedger: f.Apart()}, err
 }
 
 // mysql is the sink in its room's words.
 func (f *File) mysql() (mysql.Config, error) {
 	dsn, err := f.Sink.DSN.Reveal()
 	return mysql.Config{DSN: dsn, Table: f.Sink.Table, Key: f.Sink.Key, SQL: f.Sink.SQL, Lanes: f.Sink.Lanes,
-		KeepCommits: f.KeepCommits}, err
+		KeepCommits: f.KeepCommits, NoLedger: f.Apart()}, err
 }
 
 // sqlite is the sink in its room's words.
 func (f *File) sqlite() sqlite.Config {
-	return sqlite.Config{Path: f.Sink.Path, Table: f.Sink.Table, Key: f.Sink.Key, SQL: f.Sink.SQL, KeepCommits: f.KeepCommits}
+	return sqlite.Config{Path: f.Sink.Path, Table: f.Sink.Table, Key: f.Sink.Key, SQL: f.Sink.SQL, KeepCommits: f.KeepCommits,
+		NoLedger: f.Apart()}
 }
 
 // DDL is the SQL that makes the tables a file needs. It connects to nothing.
 func (f *File) DDL() (string, error) {
+	sink, err := f.sinkDDL()
+	if err != nil || !f.Apart() {
+		return sink, err
+	}
+	ledger, err := f.ledgerDDL()
+	return sink + "\n" + ledger, err
+}
+
+// sinkDDL is what the sink needs, with its ledger unless that is apart.
+func (f *File) sinkDDL() (string, error) {
 	if f.Sink.Kind == "sqlite" {
 		return sqlite.DDL(f.sqlite(), f.Columns()), nil
 	}

@@ -1,25 +1,16 @@
 package pipeline
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/postgres"
 )
 
 // Rooms is the pipeline's ledger, brokers and sink for an operator's verbs; the caller adds Who. A ledger that is not
 // there is refused here: to look must not make one.
 func (o *Opened) Rooms() (admin.Rooms, error) {
 	f := o.File
-	if f.Sink.Kind == "sqlite" {
-		if _, err := os.Stat(f.Sink.Path); errors.Is(err, fs.ErrNotExist) {
-			return admin.Rooms{}, f.Pointed(&fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s does not exist: the pipeline has not run yet", f.Sink.Path),
-				Help: "fencepost run FILE; or mend sink.sqlite.path"})
-		}
+	if err := f.ledgerFile(); err != nil {
+		return admin.Rooms{}, err
 	}
 	decoder := o.decoder()
 	var row []fencepost.Column
@@ -44,16 +35,5 @@ func (o *Opened) Rooms() (admin.Rooms, error) {
 
 // LedgerURL names where the ledger is, without a password.
 func (f *File) LedgerURL() string {
-	if f.Sink.Kind == "sqlite" {
-		return "sqlite:" + f.Sink.Path
-	}
-	dsn, err := f.Sink.DSN.Reveal()
-	if err != nil {
-		return f.Sink.Kind
-	}
-	address, err := postgres.Address(dsn)
-	if err != nil {
-		return f.Sink.Kind
-	}
-	return address
+	return f.ledgerStore().where()
 }

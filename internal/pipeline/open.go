@@ -32,6 +32,7 @@ type Opened struct {
 	Sink   fencepost.Sink
 
 	decoder decode.Factory
+	mirrors []fencepost.LiveLayout
 }
 
 // Open makes the rooms that a file names. The caller closes the Sink by Close; the Source ends with Leave, which the
@@ -54,7 +55,11 @@ func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 			return nil, errors.Join(err, source.Leave(ctx))
 		}
 	}
-	return &Opened{File: f, Source: source, Sink: sink, decoder: factory}, nil
+	mirrors, err := f.openMirrors()
+	if err != nil {
+		return nil, errors.Join(err, sink.Close(), source.Leave(ctx))
+	}
+	return &Opened{File: f, Source: source, Sink: sink, decoder: factory, mirrors: mirrors}, nil
 }
 
 // kafka is the source in its room's words.
@@ -170,7 +175,7 @@ func (o *Opened) Config() engine.Config {
 	return engine.Config{
 		Group: f.Group, Source: o.Source, Sink: o.Sink, Decoder: o.decoder, Policy: f.Policy,
 		Batch: f.Batch, Memory: f.Source.FetchMemory / 2, Rate: f.Rate, Lanes: f.lanes(),
-		Uncommitted: f.Source.Uncommitted, Watch: f.Watch, Drain: f.Drain,
+		Uncommitted: f.Source.Uncommitted, Watch: f.Watch, Drain: f.Drain, Mirrors: o.mirrors,
 	}
 }
 
@@ -186,8 +191,8 @@ func (f *File) lanes() int {
 	return min(4, runtime.GOMAXPROCS(0))
 }
 
-// Close gives back what the sink holds.
-func (o *Opened) Close() error { return o.Sink.Close() }
+// Close gives back what sink and mirrors hold.
+func (o *Opened) Close() error { return errors.Join(o.Sink.Close(), closeMirrors(o.mirrors)) }
 
 // faultAt makes an error of a room's configuration one that names the file.
 func (f *File) faultAt(path string, err error) error {

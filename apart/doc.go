@@ -46,7 +46,8 @@
 // offset. An error of the ledger leaves effects that stand and positions that do not yet say so: the move alone is tried
 // again, and no new effect is made until it is decided.
 //
-// A ledger that was restored alone, without the store of the effects, repeats what lies between.
+// A ledger that went back alone (restored, failed over) would repeat what lies between: a worker that has stood further
+// on parks the partition and says both offsets (law 1). One that begins afterwards can not know, and repeats.
 //
 // # What it does not do
 //

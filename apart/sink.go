@@ -27,7 +27,7 @@ type function struct {
 }
 
 // Traits says that any number of lanes may call the function.
-func (s *function) Traits() fencepost.Traits { return fencepost.Traits{Name: "function"} }
+func (s *function) Traits() fencepost.Traits { return fencepost.Traits{Name: "function", Apart: true} }
 
 // Ledger is the one that was given.
 func (s *function) Ledger() fencepost.Ledger { return s.ledger }
@@ -67,7 +67,7 @@ func Sink(ledger fencepost.Ledger, sink fencepost.Sink) fencepost.Sink {
 	return &effects{Sink: sink, ledger: ledger}
 }
 
-// effects is the Sink of Sink. Traits, Needs and Close are the other sink's.
+// effects is the Sink of Sink. Needs and Close are the other sink's.
 type effects struct {
 	fencepost.Sink
 	ledger fencepost.Ledger
@@ -77,6 +77,13 @@ var (
 	_ fencepost.Checker    = (*effects)(nil)
 	_ fencepost.Provenance = (*effects)(nil)
 )
+
+// Traits are the other sink's, with the ledger elsewhere.
+func (s *effects) Traits() fencepost.Traits {
+	t := s.Sink.Traits()
+	t.Apart = true
+	return t
+}
 
 // Ledger is the one that was given.
 func (s *effects) Ledger() fencepost.Ledger { return s.ledger }

@@ -251,3 +251,48 @@ func (l *forgetfulLane) Commit(ctx context.Context, w fencepost.Writer, b *fence
 }
 
 func (l *forgetfulLane) Forget() { l.s.over++ }
+
+// A ledger apart that went back did so alone: the partition parks until a person says what is to become of the records in
+// between, while others go on. With sink and ledger in one store the same is a replay.
+func TestLedgerApartThatWentBackParks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s, o := newWorld(t), memory.Open(), newOutside()
+		w.create("t", 2)
+		wk := w.run(apart.Func(s, o.apply), func(c *Config) { c.Watch = time.Second })
+		synctest.Wait()
+		wk.source.assign(tp(0), tp(1))
+		w.produce(tp(1), 5)
+		time.Sleep(time.Second)
+		w.produce(tp(0), 10)
+		time.Sleep(time.Second)
+		backup := s.Backup()
+		w.produce(tp(0), 10)
+		time.Sleep(time.Second)
+		s.Restore(backup)
+		w.produce(tp(0), 5)
+		w.produce(tp(1), 5)
+		time.Sleep(10 * time.Second)
+		parked := seen[Parked](wk)
+		if len(parked) != 1 || parked[0].TopicPartition != tp(0) || parked[0].Code != "ledger-went-back" || parked[0].Offset != 10 {
+			t.Fatalf("parked: %+v, want partition 0 once, at 10", parked)
+		}
+		if got := o.notes[tp(1)]; !slices.Equal(got, upTo(0, 10)) {
+			t.Errorf("the other partition's effects are %v, want 0 to 9", got)
+		}
+		held := position(t, s, tp(0))
+		next := held
+		next.Offset, next.Fence = 20, held.Fence+1
+		move := fencepost.Move{TopicPartition: tp(0), Held: held, Next: next, Cause: fencepost.CauseSkip, AtMost: 10}
+		if err := s.Move(t.Context(), fencepost.Writer{Group: "g"}, []fencepost.Move{move}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if err := wk.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+		first, repeats := o.of(tp(0))
+		if !slices.Equal(first, upTo(0, 25)) || repeats > 5 {
+			t.Errorf("effects %v, %d of them twice; want 0 to 24, and at most the batch that was refused twice", first, repeats)
+		}
+	})
+}

@@ -34,6 +34,12 @@ type Lane interface {
 	Close() error
 }
 
+// Forgetter is an optional ability of a Lane that remembers something of a batch from one try to the next.
+type Forgetter interface {
+	// Forget says that nothing of the batch that was committed last is tried again.
+	Forget()
+}
+
 // Traits says what a sink is like.
 type Traits struct {
 	Name  string // the technology's word in the pipeline file: postgres
@@ -43,6 +49,9 @@ type Traits struct {
 	// BlocksOthers: a process stopped inside a commit keeps every other worker waiting until it is killed (one
 	// lock for the whole file: SQLite).
 	BlocksOthers bool
+	// Apart: the effects live elsewhere than the ledger. A ledger that went back did so alone, and going on from there
+	// would repeat what it forgot: the partition parks (law 1).
+	Apart bool
 }
 
 // Rejected says that the store refused the rows themselves: a constraint, a type, a value out of range. Nothing

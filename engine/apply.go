@@ -156,9 +156,9 @@ func (e *Engine) Revoked(ctx context.Context, tps []fencepost.TopicPartition) {
 	for _, l := range e.lanes {
 		l.quiet(ctx, tps)
 	}
-	e.mirror.flush(ctx, tps)
+	e.flushMirrors(ctx, tps)
 	e.forget(tps)
-	e.mirror.drop(tps)
+	e.dropMirrors(tps)
 	e.emit(Revoked{Partitions: tps})
 }
 
@@ -166,6 +166,6 @@ func (e *Engine) Revoked(ctx context.Context, tps []fencepost.TopicPartition) {
 func (e *Engine) Lost(tps []fencepost.TopicPartition) {
 	e.release(tps)
 	e.forget(tps)
-	e.mirror.drop(tps)
+	e.dropMirrors(tps)
 	e.emit(Revoked{Partitions: tps, Lost: true})
 }

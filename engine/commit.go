@@ -49,6 +49,9 @@ func (l *lane) begin(w *work, abort context.CancelFunc) {
 }
 
 func (l *lane) settle(*work) {
+	if l.forgetter != nil {
+		l.forgetter.Forget()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.mu.inflight, l.mu.abort = nil, nil

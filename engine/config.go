@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -40,6 +41,11 @@ type Config struct {
 	// Uncommitted says that the source reads uncommitted: the end of a partition is then its high watermark, and
 	// else its last stable offset.
 	Uncommitted bool
+
+	// Mirrors are kept up to date with what is committed, besides the Kafka group, for other tools that read them: the
+	// range since the last write. They are never read back, and what becomes of them slows or stops nothing. They are
+	// the caller's to close.
+	Mirrors []fencepost.LiveLayout
 
 	Watch     time.Duration // re-reads positions and bounds, tests what is parked. 0: 5 s
 	Drain     time.Duration // how long a stop may take. 0: 30 s
@@ -133,6 +139,9 @@ func (c Config) validate() error {
 	}
 	if c.Sink == nil {
 		bad("Sink", "is nil")
+	}
+	if slices.Contains(c.Mirrors, nil) {
+		bad("Mirrors", "one is nil")
 	}
 	if c.Batch.Records < 0 || c.Batch.Bytes < 0 || c.Batch.MinRows < 0 || c.Batch.Wait < 0 || c.Batch.MaxWait < 0 {
 		bad("Batch", "has a negative bound")

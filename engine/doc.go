@@ -11,7 +11,8 @@
 // One goroutine polls and steers the source, so that no chunk of before a seek is taken for one of after it. Each lane
 // has two: one cuts and decodes batch N+1 while the other commits batch N. The keeper settles partitions of which
 // nobody has said where they go on, and once every watch interval compares all of them with ledger and brokers. The
-// mirror copies committed offsets to the Kafka group. [Run] owns them all, and returns when they have ended.
+// mirrors copy committed offsets to the Kafka group, and to those of Config.Mirrors. [Run] owns them all, and returns
+// when they have ended.
 //
 // # Laws kept here
 //

@@ -19,7 +19,7 @@ type Engine struct {
 	identity fencepost.LedgerID
 	lanes    []*lane
 	poller   *poller
-	mirror   *mirror
+	mirrors  []mirroring
 	rate     *bucket
 	began    time.Time
 
@@ -92,7 +92,10 @@ func newEngine(cfg Config) *Engine {
 		ends:         map[fencepost.TopicPartition]fencepost.Offset{},
 		contradicted: map[fencepost.TopicPartition]fencepost.Position{},
 		settling:     make(chan struct{}, 1), keeper: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{})}
-	e.mirror = newMirror(e)
+	e.mirrors = []mirroring{newMirror(e)}
+	for i, layout := range cfg.Mirrors {
+		e.mirrors = append(e.mirrors, newCopy(e, i+1, layout))
+	}
 	e.mu.parts = map[fencepost.TopicPartition]*partition{}
 	e.mu.load = map[*lane]int{}
 	return e
@@ -121,7 +124,7 @@ func (e *Engine) open(ctx context.Context) error {
 	}
 	e.identity = s.snapshot.Ledger
 	e.writer = fencepost.Writer{Group: e.cfg.Group, ClusterID: s.about.ClusterID, Who: e.cfg.Who}
-	if err := e.mirror.leaveTo(opening, e.ledger, s.about.ClusterID); err != nil {
+	if err := e.leaveGroup(opening, s.about.ClusterID); err != nil {
 		return err
 	}
 	if e.cfg.Until.Set() {
@@ -182,7 +185,9 @@ func (e *Engine) run(ctx context.Context) error {
 	}
 	others.Go(func() { e.poll(polling) })
 	others.Go(func() { e.keep(polling) })
-	others.Go(func() { e.mirror.run(polling) })
+	for _, m := range e.mirrors {
+		others.Go(func() { m.run(polling) })
+	}
 	if err := e.cfg.Source.Start(working, e); err != nil {
 		e.fail(err)
 	}
@@ -205,7 +210,7 @@ func (e *Engine) run(ctx context.Context) error {
 		l.quiet(deadline, nil)
 	}
 	lanes.Wait()
-	e.mirror.flush(deadline, names(e.held()))
+	e.flushMirrors(deadline, names(e.held()))
 	final := e.Status() // as the partitions stand while they are still held
 	err := e.leave(deadline)
 	close(e.over)

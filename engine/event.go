@@ -74,8 +74,12 @@ type (
 		Err     error
 		Unknown bool // the outcome is unknown: the next compare-and-set tells
 	}
-	// MirrorFailed: the Kafka group's offsets could not be written. The ledger is not concerned.
-	MirrorFailed struct{ Err error }
+	// MirrorFailed: committed offsets could not be copied for other tools. The ledger is not concerned. Of a copy of
+	// Config.Mirrors it is told once, until a write of it succeeds.
+	MirrorFailed struct {
+		Mirror int // 0: the Kafka group's; else the place in Config.Mirrors, from 1
+		Err    error
+	}
 	// Progress: a summary, several times a second while something changes, else once a second.
 	Progress struct{ Status }
 	// EndsFixed: a run with an end knows where it is.

@@ -22,6 +22,8 @@ type lane struct {
 	decoder fencepost.Decoder
 	backoff time.Duration // of the commit being retried; run's own
 
+	forgetter fencepost.Forgetter // the sink's lane, where it is one
+
 	wake chan struct{} // fill looks again; capacity 1
 	free chan *work
 	full chan *work
@@ -63,6 +65,7 @@ type take struct {
 func newLane(e *Engine, n int, sink fencepost.Lane) *lane {
 	l := &lane{e: e, number: n, sink: sink, wake: make(chan struct{}, 1), free: make(chan *work, 2), full: make(chan *work)}
 	l.mu.settled = make(chan struct{})
+	l.forgetter, _ = sink.(fencepost.Forgetter)
 	if e.cfg.Decoder != nil {
 		l.decoder = e.cfg.Decoder()
 	}

@@ -3,68 +3,116 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
 	"github.com/fencepost/fencepost"
 )
 
-// mirror copies committed offsets to the Kafka group, for tools that read them there and for laws 10 and 12. It is
-// never read back as truth: a write that fails is told and written again with the next one.
-type mirror struct {
-	e    *Engine
-	wake chan struct{}
-	idle bool // the ledger writes the group's offsets itself; set before the first commit
+// mirror copies committed offsets to one place for tools that read them there: the Kafka group (laws 10 and 12 rest on
+// it), and each of Config.Mirrors. It is never read back as truth: a write that fails is told and written again with the
+// next one. V is what the place keeps of a partition.
+type mirror[V any] struct {
+	e      *Engine
+	number int // 0: the Kafka group; else the place in Config.Mirrors, from 1
+	wake   chan struct{}
+	write  func(context.Context, map[fencepost.TopicPartition]V) error
+	value  func(fencepost.Move) V // what a commit leaves of a partition
+	merge  func(was, now V) V     // of two that wait to be written
 
 	mu struct {
 		sync.Mutex
-		latest map[fencepost.TopicPartition]fencepost.Mirror
+		latest map[fencepost.TopicPartition]V
 		dirty  map[fencepost.TopicPartition]bool
+		failed bool // the last write
 	}
 	sending chan struct{} // holds an element while a request is in flight, so that a late one can not undo a newer one; capacity 1
 }
 
+// mirroring is a mirror, whatever it keeps.
+type mirroring interface {
+	committed([]fencepost.Segment)
+	run(context.Context)
+	flush(context.Context, []fencepost.TopicPartition)
+	drop([]fencepost.TopicPartition)
+}
+
 // mirrorEvery is the shortest time between two writes of the mirror, renewEvery the longest: offsets of an idle group
-// expire.
+// expire. A copy has no such need; where it failed, it is written again after mendEvery.
 const (
 	mirrorEvery = 500 * time.Millisecond
 	renewEvery  = time.Hour
+	mendEvery   = 10 * time.Second
 )
 
-func newMirror(e *Engine) *mirror {
-	m := &mirror{e: e, wake: make(chan struct{}, 1), sending: make(chan struct{}, 1)}
-	m.mu.latest = map[fencepost.TopicPartition]fencepost.Mirror{}
+// newMirror is that of the Kafka group.
+func newMirror(e *Engine) *mirror[fencepost.Mirror] {
+	m := makeMirror[fencepost.Mirror](e, 0)
+	m.value = func(m fencepost.Move) fencepost.Mirror {
+		return fencepost.Mirror{Offset: m.Next.Offset, LeaderEpoch: m.Next.LeaderEpoch, Ledger: e.identity, TopicID: m.Next.TopicID}
+	}
+	m.merge = func(_, now fencepost.Mirror) fencepost.Mirror { return now }
+	m.write = func(ctx context.Context, marks map[fencepost.TopicPartition]fencepost.Mirror) error {
+		return e.cluster.Mirror(ctx, e.cfg.Group, marks)
+	}
+	return m
+}
+
+// newCopy is a layout's. It holds the range of the last commit, or of all commits since the last write: whoever takes
+// From for a place to begin repeats no less than he has not been told.
+func newCopy(e *Engine, number int, layout fencepost.LiveLayout) *mirror[fencepost.OffsetRange] {
+	m := makeMirror[fencepost.OffsetRange](e, number)
+	m.value = func(m fencepost.Move) fencepost.OffsetRange {
+		return fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset}
+	}
+	m.merge = func(was, now fencepost.OffsetRange) fencepost.OffsetRange {
+		if was.Until == now.From { // else somebody moved the partition in between
+			now.From = was.From
+		}
+		return now
+	}
+	m.write = layout.Put
+	return m
+}
+
+func makeMirror[V any](e *Engine, number int) *mirror[V] {
+	m := &mirror[V]{e: e, number: number, wake: make(chan struct{}, 1), sending: make(chan struct{}, 1)}
+	m.mu.latest = map[fencepost.TopicPartition]V{}
 	m.mu.dirty = map[fencepost.TopicPartition]bool{}
 	return m
 }
 
-// leaveTo leaves the group's offsets to a ledger that writes them with its moves: a mirror behind it would overwrite its
-// marks, and look like another program.
-func (m *mirror) leaveTo(ctx context.Context, l fencepost.Ledger, cluster string) (err error) {
-	if k, ok := l.(fencepost.GroupKeeper); ok {
-		if m.idle, err = k.KeepsGroup(ctx, cluster); err != nil {
-			return fmt.Errorf("ask ledger who writes the group's offsets: %w", err)
-		}
+// leaveGroup leaves the Kafka group's offsets to a ledger that writes them with its moves: a mirror behind it would
+// overwrite its marks, and look like another program.
+func (e *Engine) leaveGroup(ctx context.Context, cluster string) error {
+	k, ok := e.ledger.(fencepost.GroupKeeper)
+	if !ok {
+		return nil
+	}
+	keeps, err := k.KeepsGroup(ctx, cluster)
+	if err != nil {
+		return fmt.Errorf("ask ledger who writes the group's offsets: %w", err)
+	}
+	if keeps {
+		e.mirrors = e.mirrors[1:] // the group's is the first
 	}
 	return nil
 }
 
 // committed notes positions to be mirrored. One of a partition that has left says nothing: its heir's mark is newer, and
 // this one would be renewed over it.
-func (m *mirror) committed(segments []fencepost.Segment) {
-	if m.idle {
-		return
-	}
+func (m *mirror[V]) committed(segments []fencepost.Segment) {
 	m.mu.Lock()
 	for i := range segments {
-		next := segments[i].Move.Next
 		tp := segments[i].Move.TopicPartition
 		if m.e.partition(tp) == nil { // asked under m.mu: drop comes behind forget
 			continue
 		}
-		m.mu.latest[tp] = fencepost.Mirror{Offset: next.Offset, LeaderEpoch: next.LeaderEpoch, Ledger: m.e.identity, TopicID: next.TopicID}
-		m.mu.dirty[tp] = true
+		now := m.value(segments[i].Move)
+		if m.mu.dirty[tp] {
+			now = m.merge(m.mu.latest[tp], now)
+		}
+		m.mu.latest[tp], m.mu.dirty[tp] = now, true
 	}
 	m.mu.Unlock()
 	select {
@@ -74,14 +122,19 @@ func (m *mirror) committed(segments []fencepost.Segment) {
 }
 
 // run writes the mirror until ctx ends.
-func (m *mirror) run(ctx context.Context) {
+func (m *mirror[V]) run(ctx context.Context) {
 	renew := time.NewTicker(renewEvery)
 	defer renew.Stop()
 	for {
+		var mend <-chan time.Time
+		if m.number > 0 && m.failing() {
+			mend = time.After(mendEvery)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-m.wake:
+		case <-mend:
 		case <-renew.C:
 			m.mu.Lock()
 			for tp := range m.mu.latest {
@@ -98,16 +151,61 @@ func (m *mirror) run(ctx context.Context) {
 	}
 }
 
+// failing reports whether the last write failed.
+func (m *mirror[V]) failing() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mu.failed
+}
+
 // send writes what is new of tps (nil: of all).
-func (m *mirror) send(ctx context.Context, tps []fencepost.TopicPartition) {
+func (m *mirror[V]) send(ctx context.Context, tps []fencepost.TopicPartition) {
 	select {
 	case m.sending <- struct{}{}:
 		defer func() { <-m.sending }()
 	case <-ctx.Done(): // a revoke does not wait for a request that hangs
 		return
 	}
+	marks := m.take(tps)
+	if len(marks) == 0 {
+		return
+	}
+	request, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	err := m.write(request, marks)
+	again := m.written(marks, err)
+	if err != nil && ctx.Err() == nil && (m.number == 0 || !again) { // a copy's is told once, until it is well
+		m.e.emit(MirrorFailed{Mirror: m.number, Err: err})
+	}
+}
+
+// written notes what became of a write, and reports whether the one before had failed. What was not written is new
+// again, also where a stop cut the request short: the flush that follows writes it.
+func (m *mirror[V]) written(marks map[fencepost.TopicPartition]V, err error) (again bool) {
 	m.mu.Lock()
-	marks := map[fencepost.TopicPartition]fencepost.Mirror{}
+	defer m.mu.Unlock()
+	again, m.mu.failed = m.mu.failed, err != nil
+	if err == nil {
+		return again
+	}
+	for tp, mark := range marks {
+		latest, held := m.mu.latest[tp]
+		if !held {
+			continue
+		}
+		if m.mu.dirty[tp] {
+			m.mu.latest[tp] = m.merge(mark, latest)
+		}
+		m.mu.dirty[tp] = true
+	}
+	return again
+}
+
+// take is what is new of tps (nil: of all), which is new no more.
+func (m *mirror[V]) take(tps []fencepost.TopicPartition) map[fencepost.TopicPartition]V {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	marks := map[fencepost.TopicPartition]V{}
 	if tps == nil {
 		for tp := range m.mu.dirty {
 			marks[tp] = m.mu.latest[tp]
@@ -121,39 +219,41 @@ func (m *mirror) send(ctx context.Context, tps []fencepost.TopicPartition) {
 	for tp := range marks {
 		delete(m.mu.dirty, tp)
 	}
-	m.mu.Unlock()
-	if len(marks) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	if err := m.e.cluster.Mirror(ctx, m.e.cfg.Group, marks); err != nil {
-		if ctx.Err() == nil {
-			m.e.emit(MirrorFailed{Err: err})
-		}
-		m.mu.Lock() // also where a stop cut the request short: the flush that follows writes these again
-		for tp := range maps.Keys(marks) {
-			if _, held := m.mu.latest[tp]; held {
-				m.mu.dirty[tp] = true
-			}
-		}
-		m.mu.Unlock()
-	}
+	return marks
 }
 
-// flush writes what is new of partitions that are leaving.
-func (m *mirror) flush(ctx context.Context, tps []fencepost.TopicPartition) {
+// flush writes what is new of partitions that are leaving. A copy that fails is not waited for.
+func (m *mirror[V]) flush(ctx context.Context, tps []fencepost.TopicPartition) {
+	if m.number > 0 && m.failing() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	m.send(ctx, tps)
 }
 
 // drop forgets partitions.
-func (m *mirror) drop(tps []fencepost.TopicPartition) {
+func (m *mirror[V]) drop(tps []fencepost.TopicPartition) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, tp := range tps {
 		delete(m.mu.latest, tp)
 		delete(m.mu.dirty, tp)
+	}
+}
+
+// flushMirrors writes all mirrors side by side, so that several cost no more than one.
+func (e *Engine) flushMirrors(ctx context.Context, tps []fencepost.TopicPartition) {
+	var all sync.WaitGroup
+	for _, m := range e.mirrors {
+		all.Go(func() { m.flush(ctx, tps) })
+	}
+	all.Wait()
+}
+
+// dropMirrors makes all mirrors forget partitions.
+func (e *Engine) dropMirrors(tps []fencepost.TopicPartition) {
+	for _, m := range e.mirrors {
+		m.drop(tps)
 	}
 }

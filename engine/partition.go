@@ -58,9 +58,10 @@ type partition struct {
 	bytes   int64     // queued
 	oldest  time.Time // when the oldest queued entry came
 
-	end         fencepost.Offset // of a run with an end; negative: none
-	exhausted   bool             // nothing below end is left in the log
-	stable      fencepost.Offset // as the last fetch or watch said; negative: unknown
+	proven      fencepost.Position // where the last commit of this worker ended: the ledger held it
+	end         fencepost.Offset   // of a run with an end; negative: none
+	exhausted   bool               // nothing below end is left in the log
+	stable      fencepost.Offset   // as the last fetch or watch said; negative: unknown
 	high        fencepost.Offset
 	newest      int64     // timestamp of the newest committed record, Unix milliseconds
 	blocked     time.Time // since when an open transaction has held it back; zero: it does not
@@ -228,7 +229,7 @@ func (p *partition) reach(pos fencepost.Position) bool {
 	if pos.Fence != p.done.Fence || pos.Offset < p.done.Offset || pos.Offset > p.cut.Offset {
 		return false
 	}
-	p.done, p.backoff = pos, 0
+	p.done, p.proven, p.backoff = pos, pos, 0
 	return true
 }
 

@@ -20,6 +20,7 @@ type settling struct {
 	about    fencepost.Description
 	mirrored map[fencepost.TopicPartition]fencepost.Mirror
 	verdicts map[fencepost.TopicPartition]verdict
+	proven   map[fencepost.TopicPartition]fencepost.Position // what the ledger held before it was read; with a ledger apart
 }
 
 // verdict is what a settling says of one partition.
@@ -64,6 +65,9 @@ func (e *Engine) decide(ctx context.Context, tps []fencepost.TopicPartition) (*s
 // ask reads the mirror, then the ledger: a mirror is written after its ledger, so a mirror without a ledger is never
 // an effect of the order of the questions.
 func (s *settling) ask(ctx context.Context) (err error) {
+	if s.e.cfg.Sink.Traits().Apart {
+		s.proven = s.e.proven()
+	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	if s.mirrored, err = s.e.cluster.Mirrored(ctx, s.e.cfg.Group); err != nil {
@@ -76,6 +80,16 @@ func (s *settling) ask(ctx context.Context) (err error) {
 		return fmt.Errorf("ask brokers: %w", err)
 	}
 	return nil
+}
+
+// proven is where the held partitions' last commits ended.
+func (e *Engine) proven() map[fencepost.TopicPartition]fencepost.Position {
+	all := map[fencepost.TopicPartition]fencepost.Position{}
+	e.pick(func(p *partition) bool {
+		all[p.TopicPartition] = p.proven
+		return false
+	})
+	return all
 }
 
 // stored is what is known of one partition besides what the brokers say of it.
@@ -192,6 +206,11 @@ func (s *settling) judge(tp fencepost.TopicPartition, answers []fencepost.Answer
 	if st.Position.Fence == 0 && !st.Position.Absent() {
 		v.Decision = fencepost.Decision{Action: fencepost.Stop, Reason: "the entry has no fence: another program wrote it"}
 		v.code, v.help = "foreign-write", "put the entry back as it was, or give this pipeline a group of its own"
+	} else if was := s.proven[tp]; was.Fence == st.Position.Fence && st.Position.Offset < was.Offset {
+		v.Decision = fencepost.Decision{Action: fencepost.Stop, Diverged: -1,
+			Reason: fmt.Sprintf("the ledger went back from %d to %d, and the effects did not: going on would repeat them", was.Offset, st.Position.Offset)}
+		v.code, v.help = "ledger-went-back", fmt.Sprintf("fencepost offsets set FILE --topic %s --to %d --execute, to pass what stands; --to %d, to repeat it",
+			tp, was.Offset, st.Position.Offset)
 	} else {
 		v.Decision = fencepost.Reconcile(st, answers, s.e.cfg.Policy)
 		v.code, v.help = parkCode(v.Verdict), parkHelp(v.Verdict, tp)

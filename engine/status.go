@@ -83,7 +83,9 @@ func (st *Status) count(p *partition) {
 // committed counts a batch, mirrors its positions, and tells.
 func (e *Engine) committed(c Committed) {
 	e.stats.committed(c)
-	e.mirror.committed(c.Segments)
+	for _, m := range e.mirrors {
+		m.committed(c.Segments)
+	}
 	e.emit(c)
 	if e.cfg.Until.Set() {
 		e.pokeKeeper()

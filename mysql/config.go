@@ -36,6 +36,9 @@ type Config struct {
 	// Lanes is how many commits run side by side at most. 0: 1 with SQL or Handle, whose statements may depend on
 	// each other, else any number.
 	Lanes int
+	// NoLedger says that the ledger is kept elsewhere (package apart): its tables are neither made nor looked for, and
+	// are no part of Check and DDL. Lanes then Apply, and their Commit fails.
+	NoLedger bool
 	// KeepCommits says what fencepost_moves keeps of the commits.
 	KeepCommits fencepost.KeepCommits
 	// CommitTimeout, with Handle: the server ends a session that has waited this long for this process, or for a lock,

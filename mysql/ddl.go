@@ -24,10 +24,15 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "-- Fencepost ledger version %d for MySQL and MariaDB. Run by the database's owner; twice changes nothing.\n", version)
-	fmt.Fprintf(&b, "USE %s;\n", plain(database))
-	b.WriteString(tablesDDL)
-	b.WriteString(fill(identitySQL, "@groups", tableNames[0]) + ";\n")
+	if c.NoLedger {
+		b.WriteString("-- Fencepost sink for MySQL and MariaDB; its ledger is elsewhere. Run by the database's owner; twice changes nothing.\n")
+		fmt.Fprintf(&b, "USE %s;\n", plain(database))
+	} else {
+		fmt.Fprintf(&b, "-- Fencepost ledger version %d for MySQL and MariaDB. Run by the database's owner; twice changes nothing.\n", version)
+		fmt.Fprintf(&b, "USE %s;\n", plain(database))
+		b.WriteString(tablesDDL)
+		b.WriteString(fill(identitySQL, "@groups", tableNames[0]) + ";\n")
+	}
 	table := ""
 	if c.Table != "" {
 		parts := strings.Split(c.Table, ".")
@@ -39,10 +44,12 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	}
 	fmt.Fprintf(&b, "-- Least grants, for the user of dsn; put the user's own host for '%%'.\n")
 	grant := func(rights, on string) { fmt.Fprintf(&b, "GRANT %s ON %s TO %s;\n", rights, on, role) }
-	for _, t := range tableNames[:2] {
-		grant("SELECT, INSERT, UPDATE", plain(database)+"."+t)
+	if !c.NoLedger {
+		for _, t := range tableNames[:2] {
+			grant("SELECT, INSERT, UPDATE", plain(database)+"."+t)
+		}
+		grant("SELECT, INSERT", plain(database)+"."+tableNames[2])
 	}
-	grant("SELECT, INSERT", plain(database)+"."+tableNames[2])
 	if c.Handle == nil {
 		grant("CREATE TEMPORARY TABLES", plain(database)+".*")
 	}

@@ -17,8 +17,12 @@ const appRole = "fencepost_app"
 // that the Config's SQL or Handle use are theirs to make and to grant.
 func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "-- Fencepost ledger version %d for Postgres. Run by the database's owner; twice changes nothing.\n", version)
-	b.WriteString(tablesDDL)
+	if c.NoLedger {
+		b.WriteString("-- Fencepost sink for Postgres; its ledger is elsewhere. Run by the database's owner; twice changes nothing.\n")
+	} else {
+		fmt.Fprintf(&b, "-- Fencepost ledger version %d for Postgres. Run by the database's owner; twice changes nothing.\n", version)
+		b.WriteString(tablesDDL)
+	}
 	table := ""
 	if c.Table != "" {
 		parts := strings.Split(c.Table, ".")
@@ -38,6 +42,11 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 		fmt.Fprintf(&b, "GRANT %s ON %s TO %s;\n", rights, strings.Join(tables, ", "), role)
 	}
 	switch {
+	case c.NoLedger && table == "":
+	case c.NoLedger && len(c.Key) > 0:
+		grant("SELECT, INSERT, UPDATE", table)
+	case c.NoLedger:
+		grant("SELECT, INSERT", table)
 	case table == "":
 		grant("SELECT, INSERT, UPDATE", "fencepost_groups", "fencepost_ledger")
 		grant("SELECT, INSERT", "fencepost_moves")

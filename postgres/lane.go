@@ -46,6 +46,9 @@ func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 	if len(l.moves) == 0 {
 		return nil
 	}
+	if l.sink.config.NoLedger {
+		return errors.New("commit batch: the sink was opened without a ledger, it can only apply")
+	}
 	if err := l.check(w); err != nil {
 		return fmt.Errorf("commit batch: %w", err)
 	}
@@ -65,13 +68,18 @@ func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 	if r := new(fencepost.Rejected); errors.As(err, &r) {
 		err = l.stale(ctx, w, err)
 	}
-	if f := new(fencepost.Fault); errors.As(err, &f) && (f.Code == "table-not-found" || f.Code == "column-missing") {
-		l.tables, l.plan = tables{}, nil // somebody changed the tables: look again
-	}
+	l.lookAgain(err)
 	if err != nil {
 		return fmt.Errorf("commit batch: %w", err)
 	}
 	return nil
+}
+
+// lookAgain drops what is known of the tables if err says that somebody changed them.
+func (l *lane) lookAgain(err error) {
+	if f := new(fencepost.Fault); errors.As(err, &f) && (f.Code == "table-not-found" || f.Code == "column-missing") {
+		l.tables, l.plan = tables{}, nil
+	}
 }
 
 // stale looks behind an error about rows: a batch that stands already (its answer was lost), or that another worker has
@@ -102,18 +110,23 @@ func (l *lane) check(w fencepost.Writer) error {
 }
 
 // ready has a live session, the ledger's tables and a plan for the batch.
-func (l *lane) ready(ctx context.Context, b *fencepost.Batch) error {
+func (l *lane) ready(ctx context.Context, b *fencepost.Batch) (err error) {
+	if (l.tables == tables{}) {
+		if l.tables, err = l.sink.ledger.tables(ctx); err != nil {
+			return err
+		}
+	}
+	return l.planned(ctx, b)
+}
+
+// planned has a live session and a plan for the batch.
+func (l *lane) planned(ctx context.Context, b *fencepost.Batch) error {
 	fresh, err := l.session.open(ctx)
 	if err != nil {
 		return err
 	}
 	if fresh {
 		l.plan = nil
-	}
-	if (l.tables == tables{}) {
-		if l.tables, err = l.sink.ledger.tables(ctx); err != nil {
-			return err
-		}
 	}
 	if l.form == formHandle || b.Rows() == 0 || l.plan.fits(b) {
 		return nil

@@ -1,10 +1,15 @@
 package sqlite
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/fencepost/fencepost"
+	"zombiezen.com/go/sqlite"
 )
 
 // Ledger is the ledger of a file without a sink: for an operator's verbs, and for effects that go elsewhere. It is a
@@ -14,6 +19,8 @@ type Ledger struct{ ledger }
 var (
 	_ fencepost.Ledger  = (*Ledger)(nil)
 	_ fencepost.History = (*Ledger)(nil)
+	_ fencepost.Finder  = (*Ledger)(nil)
+	_ fencepost.Checker = (*Ledger)(nil)
 )
 
 // OpenLedger is the ledger alone, without a sink. It touches no file: the first Read or Move creates what is missing.
@@ -35,3 +42,21 @@ func OpenLedger(path string, keep fencepost.KeepCommits) (*Ledger, error) {
 
 // Close closes the connection.
 func (l *Ledger) Close() error { return (*Sink)(&l.ledger).Close() }
+
+// Check says which ledger is in the file. It creates nothing, not even the file.
+func (l *Ledger) Check(ctx context.Context, _ []fencepost.ColumnSpec) []fencepost.Finding {
+	if _, err := os.Stat(l.cfg.Path); errors.Is(err, os.ErrNotExist) {
+		found := (*Sink)(&l.ledger).checkAbsent(l.cfg.Path)
+		f := found[len(found)-1] // behind what there is to say of the file itself
+		f.Subject = "ledger"
+		return []fencepost.Finding{f}
+	}
+	c, err := dial(l.cfg.Path, sqlite.OpenReadWrite)
+	if err != nil {
+		return []fencepost.Finding{finding("ledger", err)}
+	}
+	defer c.close()
+	f := c.checkLedger(ctx)
+	f.Text = strings.TrimSuffix(f.Text, ", in the same file")
+	return []fencepost.Finding{f}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -25,13 +26,10 @@ func (s *Sink) Check(ctx context.Context, columns []fencepost.ColumnSpec) []fenc
 	}
 	defer c.close()
 	found := s.checkDatabase(ctx, c, name, columns)
-	ledger := c.checkLedger(ctx)
-	whole := ledger.OK
-	for _, f := range found {
-		whole = whole && f.OK
+	if !s.cfg.NoLedger {
+		found = append(found, c.checkLedger(ctx))
 	}
-	found = append(found, ledger)
-	if whole {
+	if !slices.ContainsFunc(found, func(f fencepost.Finding) bool { return !f.OK }) {
 		found = append(found, s.checkTrial(ctx, c, columns))
 	}
 	return found
@@ -53,6 +51,9 @@ func (s *Sink) checkAbsent(name string) []fencepost.Finding {
 		found = append(found, fencepost.Finding{Subject: "trial", Code: "table-not-found", Key: "sql", Silent: true,
 			Text: "the sql was not tried: the tables that it writes do not exist yet",
 			Help: "create them first: sqlite3 " + s.cfg.Path})
+	}
+	if s.cfg.NoLedger {
+		return found
 	}
 	return append(found, fencepost.Finding{Subject: "ledger", OK: true, Text: "none yet; it will be created with the file"})
 }

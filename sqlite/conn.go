@@ -38,14 +38,18 @@ const (
 	afterCommit
 )
 
-// open opens the file, creates it if there is none, and makes sure of WAL and the ledger's tables.
-func open(ctx context.Context, path string, tamper func(point) error) (*conn, error) {
+// open opens the Config's file, creates it if there is none, and makes sure of WAL and the ledger's tables.
+func open(ctx context.Context, cfg Config, tamper func(point) error) (*conn, error) {
+	path := cfg.Path
 	c, err := dial(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
 	if err != nil {
 		return nil, err
 	}
 	if c.file, err = os.Stat(path); err == nil {
-		err = c.retry(ctx, func() error { return c.prepareFile(ctx) })
+		err = c.retry(ctx, c.prepareFile)
+	}
+	if err == nil && !cfg.NoLedger {
+		err = c.retry(ctx, func() error { return c.ensureLedger(ctx) })
 	}
 	if err != nil {
 		c.close()
@@ -77,7 +81,7 @@ func dial(path string, flags sqlite.OpenFlags) (*conn, error) {
 
 // prepareFile looks at the ledger's version first, so that a newer one stays untouched, and only then sets WAL, which
 // writes to the file.
-func (c *conn) prepareFile(ctx context.Context) error {
+func (c *conn) prepareFile() error {
 	_, err := c.header()
 	if err != nil && !errors.Is(err, errNoLedger) {
 		return err
@@ -93,7 +97,7 @@ func (c *conn) prepareFile(ctx context.Context) error {
 	if err := c.run("PRAGMA synchronous = FULL"); err != nil {
 		return fmt.Errorf("set synchronous: %w", err)
 	}
-	return c.ensureLedger(ctx)
+	return nil
 }
 
 // close closes the connection; what is open in it is rolled back.

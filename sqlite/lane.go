@@ -33,6 +33,9 @@ func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 	if len(b.Segments) == 0 {
 		return nil
 	}
+	if l.cfg.NoLedger {
+		return errors.New("commit batch: the sink was opened without a ledger, it can only apply")
+	}
 	c, err := l.connect(ctx)
 	if err != nil {
 		return err
@@ -70,7 +73,7 @@ func (l *lane) connect(ctx context.Context) (*conn, error) {
 		l.disconnect()
 	}
 	if l.conn == nil {
-		c, err := open(ctx, l.cfg.Path, l.tamper)
+		c, err := open(ctx, l.cfg, l.tamper)
 		if err != nil {
 			return nil, err
 		}

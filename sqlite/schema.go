@@ -105,10 +105,14 @@ func (c *conn) ensureLedger(ctx context.Context) error {
 func DDL(cfg Config, columns []fencepost.ColumnSpec) string {
 	var b strings.Builder
 	file := filepath.Base(cfg.Path)
-	fmt.Fprintf(&b, "-- Fencepost ledger version %d for SQLite: sqlite3 %s. Twice changes nothing.\n", version, file)
-	for _, query := range ledgerDDL {
-		b.WriteString(query)
-		b.WriteString(";\n")
+	if cfg.NoLedger {
+		fmt.Fprintf(&b, "-- Fencepost sink for SQLite; its ledger is elsewhere: sqlite3 %s. Twice changes nothing.\n", file)
+	} else {
+		fmt.Fprintf(&b, "-- Fencepost ledger version %d for SQLite: sqlite3 %s. Twice changes nothing.\n", version, file)
+		for _, query := range ledgerDDL {
+			b.WriteString(query)
+			b.WriteString(";\n")
+		}
 	}
 	if cfg.Table == "" {
 		return b.String()

@@ -139,7 +139,7 @@ func (s *Sink) with(ctx context.Context, f func(*conn) error) error {
 	}
 	if c == nil {
 		var err error
-		if c, err = open(ctx, s.cfg.Path, s.tamper); err != nil {
+		if c, err = open(ctx, s.cfg, s.tamper); err != nil {
 			c = nil
 			return err
 		}

@@ -169,6 +169,10 @@ func (l *Log) standing(e engine.Event) {
 		}
 		l.slog.Warn("retrying", as...)
 	case engine.MirrorFailed:
+		if e.Mirror > 0 { // somebody asked for it, and it is told once
+			l.slog.Warn("mirror failed", "mirror", e.Mirror, "error", text(e.Err))
+			return
+		}
 		l.slog.Debug("mirror failed", "error", text(e.Err))
 	case engine.Progress:
 		if now := l.cfg.Now(); now.Sub(l.summary) >= l.cfg.Every {

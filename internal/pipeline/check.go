@@ -221,6 +221,9 @@ func (f *File) summary() string {
 	if n == 1 {
 		columns = "1 column"
 	}
+	if f.Apart() {
+		return fmt.Sprintf("%s from %s, sink %s, ledger apart in %s", columns, f.Decode, f.Sink.Kind, f.Ledger.Kind)
+	}
 	return fmt.Sprintf("%s from %s, sink %s, ledger in the same %s", columns, f.Decode, f.Sink.Kind,
 		map[string]string{"postgres": "database", "mysql": "database", "sqlite": "file"}[f.Sink.Kind])
 }

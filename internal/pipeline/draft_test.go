@@ -135,7 +135,7 @@ func TestDefaultsParse(t *testing.T) {
 	for i := range keys {
 		k := &keys[i]
 		switch k.kind {
-		case kindMap, kindTexts, kindTopics, kindStart, kindRanges, kindSchema, kindPolicy, kindSQL, kindSecret:
+		case kindMap, kindTexts, kindTopics, kindStart, kindRanges, kindSchema, kindPolicy, kindSQL, kindSecret, kindStore:
 			continue
 		}
 		if k.must {

@@ -24,6 +24,8 @@ type File struct {
 	RefuseUnknown bool     // unknown_fields: error
 
 	Sink        Sink
+	Ledger      Store   // Kind is empty where the sink keeps it
+	Mirrors     []Store // copies of the committed offsets, besides the Kafka group's
 	KeepCommits fencepost.KeepCommits
 
 	Batch     engine.BatchBounds
@@ -202,6 +204,8 @@ func (r *reader) file(name string) *File {
 		Schema:        columns,
 		RefuseUnknown: get[string](r, "unknown_fields") == "error",
 		Sink:          r.sink(),
+		Ledger:        append(r.stores("ledger"), Store{})[0],
+		Mirrors:       r.stores("mirror"),
 		KeepCommits:   keepCommits(get[string](r, "keep_commits")),
 		Batch: engine.BatchBounds{
 			Records: get[int](r, "batch.records"),

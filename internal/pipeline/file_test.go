@@ -92,7 +92,11 @@ func TestGoodFiles(t *testing.T) {
 // fields prints a File for a golden file, a part a line.
 func fields(f File) string {
 	p := f.Promise()
-	return fmt.Sprintf("group      %s\nsource     %+v\ndecode     %s, refuse unknown %t\nschema     %+v\nsink       %+v\ninto       %s\nkeep       %s\nbatch      %+v\n"+
+	apart := ""
+	if f.Apart() || len(f.Mirrors) > 0 {
+		apart = fmt.Sprintf("ledger     %s: %+v, mirrors %+v\n", f.LedgerURL(), f.Ledger, f.Mirrors)
+	}
+	return apart + fmt.Sprintf("group      %s\nsource     %+v\ndecode     %s, refuse unknown %t\nschema     %+v\nsink       %+v\ninto       %s\nkeep       %s\nbatch      %+v\n"+
 		"rate       %d\npolicy     %+v\nwatch      %s, drain %s, log %s\npromise    %s\nbecause    %s\ncolumns    %v\n",
 		f.Group, f.Source, f.Decode, f.RefuseUnknown, f.Schema, f.Sink, f.Into(), f.KeepCommits, f.Batch, f.Rate, f.Policy,
 		f.Watch, f.Drain, f.LogFormat, p.Words, p.Because, f.Columns())

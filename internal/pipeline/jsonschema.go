@@ -63,6 +63,10 @@ func defaultOf(k *key) any {
 	case kindCount, kindBool:
 		v, _ := parse(k, k.def)
 		return v
+	case kindStore:
+		if k.def == "{}" {
+			return object{}
+		}
 	}
 	return k.def
 }
@@ -94,6 +98,12 @@ func valueSchema(k *key) object {
 			object{"type": "object", "additionalProperties": object{"type": "integer", "minimum": 0}}}}
 	case kindLanes:
 		return object{"anyOf": []any{object{"const": "auto"}, object{"type": "integer", "minimum": 1}}}
+	case kindStore:
+		s := objectSchema(k.path)
+		if k.def != "{}" {
+			s["type"], s["pattern"], s["minProperties"], s["maxProperties"] = []string{"object", "string"}, "^"+k.def+"$", 1, 1
+		}
+		return s
 	case kindPolicy:
 		return policySchema()
 	case kindSchema:

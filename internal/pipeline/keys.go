@@ -34,10 +34,11 @@ const (
 	kindSchema               // a mapping of columns
 	kindPolicy               // park, earliest, or a mapping of verdicts
 	kindLanes                // auto, or a count from 1
+	kindStore                // its default, or keys of a technology
 )
 
 // keys is the table, in the order of init's file.
-var keys = []key{
+var keys = append([]key{
 	{path: "group", kind: kindText, must: true, live: "GROUP",
 		doc: "ledger entries, Kafka group and pipeline share this name"},
 
@@ -103,6 +104,10 @@ var keys = []key{
 	{path: "sink.sqlite.key", kind: kindTexts, def: "[]", doc: "columns to upsert by; none: append"},
 	{path: "sink.sqlite.sql", kind: kindSQL, def: `""`,
 		doc: "instead of table: statements over the temporary table batch"},
+	{path: "ledger", kind: kindStore, def: "sink",
+		doc: "{redis: {addr: HOST:PORT, db: 0}}: elsewhere, at least once"},
+	{path: "mirror", kind: kindStore, def: "{}",
+		doc: "{redis: {addr: HOST:PORT, key: KEY}}: pattern A's hash"},
 	{path: "keep_commits", kind: kindWord, words: []string{"all", "merged", "none"}, def: "merged",
 		doc: "commit moves in the history: all merged none"},
 
@@ -121,7 +126,7 @@ var keys = []key{
 	{path: "drain", kind: kindDuration, def: "30s", doc: "how long a stop may take"},
 	{path: "log_format", kind: kindWord, words: []string{"auto", "text", "json"}, def: "auto",
 		doc: "for people on a terminal, else key=value (text); or json"},
-}
+}, storeKeys()...)
 
 // later lists words of later versions, so that somebody who read of them elsewhere learns that it is not a typing
 // error. :: path -> the words

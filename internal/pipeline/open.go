@@ -32,6 +32,7 @@ type Opened struct {
 	Sink   fencepost.Sink
 
 	decoder decode.Factory
+	mirrors []fencepost.LiveLayout
 }
 
 // Open makes the rooms that a file names. The caller closes the Sink by Close; the Source ends with Leave, which the
@@ -49,7 +50,16 @@ func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 	if err != nil {
 		return nil, errors.Join(f.faultAt("sink."+f.Sink.Kind, err), source.Leave(ctx))
 	}
-	return &Opened{File: f, Source: source, Sink: sink, decoder: factory}, nil
+	if f.Apart() {
+		if sink, err = f.openApart(sink); err != nil {
+			return nil, errors.Join(err, source.Leave(ctx))
+		}
+	}
+	mirrors, err := f.openMirrors()
+	if err != nil {
+		return nil, errors.Join(err, sink.Close(), source.Leave(ctx))
+	}
+	return &Opened{File: f, Source: source, Sink: sink, decoder: factory, mirrors: mirrors}, nil
 }
 
 // kafka is the source in its room's words.
@@ -119,23 +129,34 @@ func (f *File) openSink(ctx context.Context) (fencepost.Sink, error) {
 func (f *File) postgres() (postgres.Config, error) {
 	dsn, err := f.Sink.DSN.Reveal()
 	return postgres.Config{DSN: dsn, Table: f.Sink.Table, Key: f.Sink.Key, SQL: f.Sink.SQL, Lanes: f.Sink.Lanes,
-		KeepCommits: f.KeepCommits}, err
+		KeepCommits: f.KeepCommits, NoLedger: f.Apart()}, err
 }
 
 // mysql is the sink in its room's words.
 func (f *File) mysql() (mysql.Config, error) {
 	dsn, err := f.Sink.DSN.Reveal()
 	return mysql.Config{DSN: dsn, Table: f.Sink.Table, Key: f.Sink.Key, SQL: f.Sink.SQL, Lanes: f.Sink.Lanes,
-		KeepCommits: f.KeepCommits}, err
+		KeepCommits: f.KeepCommits, NoLedger: f.Apart()}, err
 }
 
 // sqlite is the sink in its room's words.
 func (f *File) sqlite() sqlite.Config {
-	return sqlite.Config{Path: f.Sink.Path, Table: f.Sink.Table, Key: f.Sink.Key, SQL: f.Sink.SQL, KeepCommits: f.KeepCommits}
+	return sqlite.Config{Path: f.Sink.Path, Table: f.Sink.Table, Key: f.Sink.Key, SQL: f.Sink.SQL, KeepCommits: f.KeepCommits,
+		NoLedger: f.Apart()}
 }
 
 // DDL is the SQL that makes the tables a file needs. It connects to nothing.
 func (f *File) DDL() (string, error) {
+	sink, err := f.sinkDDL()
+	if err != nil || !f.Apart() {
+		return sink, err
+	}
+	ledger, err := f.ledgerDDL()
+	return sink + "\n" + ledger, err
+}
+
+// sinkDDL is what the sink needs, with its ledger unless that is apart.
+func (f *File) sinkDDL() (string, error) {
 	if f.Sink.Kind == "sqlite" {
 		return sqlite.DDL(f.sqlite(), f.Columns()), nil
 	}
@@ -154,7 +175,7 @@ func (o *Opened) Config() engine.Config {
 	return engine.Config{
 		Group: f.Group, Source: o.Source, Sink: o.Sink, Decoder: o.decoder, Policy: f.Policy,
 		Batch: f.Batch, Memory: f.Source.FetchMemory / 2, Rate: f.Rate, Lanes: f.lanes(),
-		Uncommitted: f.Source.Uncommitted, Watch: f.Watch, Drain: f.Drain,
+		Uncommitted: f.Source.Uncommitted, Watch: f.Watch, Drain: f.Drain, Mirrors: o.mirrors,
 	}
 }
 
@@ -170,8 +191,8 @@ func (f *File) lanes() int {
 	return min(4, runtime.GOMAXPROCS(0))
 }
 
-// Close gives back what the sink holds.
-func (o *Opened) Close() error { return o.Sink.Close() }
+// Close gives back what sink and mirrors hold.
+func (o *Opened) Close() error { return errors.Join(o.Sink.Close(), closeMirrors(o.mirrors)) }
 
 // faultAt makes an error of a room's configuration one that names the file.
 func (f *File) faultAt(path string, err error) error {

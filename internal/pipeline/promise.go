@@ -16,7 +16,11 @@ type Promise struct {
 // Promise derives the promise of a file.
 func (f *File) Promise() Promise {
 	var because []string
-	switch f.Sink.Kind {
+	words, kind := "exactly once", f.Sink.Kind
+	if f.Apart() {
+		words, kind, because = "at least once", "", f.apartBecause()
+	}
+	switch kind {
 	case "postgres":
 		because = append(because, "rows and moves are one Postgres transaction, and each move is compared and set in it.",
 			"Holds through kill -9, a lost answer to COMMIT, late workers, a restored backup.")
@@ -35,7 +39,7 @@ func (f *File) Promise() Promise {
 		because = append(because, "Records that the brokers no longer have can not count: policy goes on without them ("+choices+
 			"), and records each gap.")
 	}
-	return Promise{Words: "exactly once", Because: strings.Join(because, " ")}
+	return Promise{Words: words, Because: strings.Join(because, " ")}
 }
 
 // choices names the verdicts for which the policy does not park.

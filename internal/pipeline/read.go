@@ -105,6 +105,8 @@ func (r *reader) value(k *key, e *entry) {
 		r.ranges(n, k.path)
 	case kindSchema:
 		r.schema(n)
+	case kindStore:
+		r.storeOr(k, e)
 	case kindPolicy:
 		r.policy(n, k.path)
 	case kindSQL:

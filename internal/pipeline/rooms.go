@@ -1,30 +1,15 @@
 package pipeline
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/kafka"
-	"github.com/fencepost/fencepost/postgres"
 )
 
 // Missing says that the ledger can not be there, since its file is not: to look must not make one.
 //
 // Errors: *fencepost.Fault ledger-missing.
-func (f *File) Missing() error {
-	if f.Sink.Kind != "sqlite" {
-		return nil
-	}
-	if _, err := os.Stat(f.Sink.Path); errors.Is(err, fs.ErrNotExist) {
-		return f.Pointed(&fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s does not exist: the pipeline has not run yet", f.Sink.Path),
-			Help: "fencepost run FILE; or mend sink.sqlite.path"})
-	}
-	return nil
-}
+func (f *File) Missing() error { return f.ledgerFile() }
 
 // Rooms is the pipeline's ledger, brokers and sink for an operator's verbs; the caller adds Who and Where.
 func (o *Opened) Rooms() admin.Rooms {
@@ -52,18 +37,7 @@ func (o *Opened) Rooms() admin.Rooms {
 
 // LedgerURL names where the ledger is, without a password.
 func (f *File) LedgerURL() string {
-	if f.Sink.Kind == "sqlite" {
-		return "sqlite:" + f.Sink.Path
-	}
-	dsn, err := f.Sink.DSN.Reveal()
-	if err != nil {
-		return f.Sink.Kind
-	}
-	address, err := postgres.Address(dsn)
-	if err != nil {
-		return f.Sink.Kind
-	}
-	return address
+	return f.ledgerStore().where()
 }
 
 // Brokers is the source without its topics: where the file leads to Kafka, for whoever asks about other topics.

@@ -21,6 +21,8 @@ func (r *reader) rules(f *File) {
 	r.partitionRules(f)
 	r.loginRules(f)
 	r.sinkRules(f)
+	r.ledgerRules(f)
+	r.mirrorRules(f)
 	r.schemaRules(f)
 	r.batchRules(f)
 	r.rangeRules(f)

@@ -1,0 +1,148 @@
+package apart
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// fresh is how long a lane goes on without asking the ledger first. No group replaces a worker within it.
+const fresh = time.Second
+
+// lane applies a batch, then moves the ledger.
+//
+//	           ask          effect         move
+//	idle ------------> ok --------> stood --------> idle      stood: what has been applied and not yet moved
+//	  |  refused, no   |  failed     |  lost, down: the same batch again goes from here to the move
+//	  |  answer        |             |  refused: these partitions are forgotten, their effects may stand
+//	  v                v             v
+//	 (nothing happened)             (Forget: the batch is over)
+type lane struct {
+	ledger fencepost.Ledger
+	apply  func(context.Context, *fencepost.Batch) error
+	close  func() error
+
+	stood map[fencepost.TopicPartition]stretch // effects that stand, and whose move nobody has answered for yet
+	heard time.Time                            // when the ledger was last known to hold what this lane holds; zero: ask
+	moves []fencepost.Move
+	todo  fencepost.Batch // the segments whose effects do not stand yet
+}
+
+var (
+	_ fencepost.Lane      = (*lane)(nil)
+	_ fencepost.Forgetter = (*lane)(nil)
+)
+
+// stretch is a range of one partition under one Fence: what it stands for is the same as long as the Fence is.
+type stretch struct {
+	fence fencepost.Fence
+	fencepost.OffsetRange
+}
+
+// stretchOf is a segment's.
+func stretchOf(m fencepost.Move) stretch {
+	return stretch{m.Held.Fence, fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset}}
+}
+
+// covers reports whether everything of o is in s.
+func (s stretch) covers(o stretch) bool {
+	return s.fence == o.fence && s.From <= o.From && o.Until <= s.Until
+}
+
+func newLane(ledger fencepost.Ledger, apply func(context.Context, *fencepost.Batch) error, close func() error) *lane {
+	return &lane{ledger: ledger, apply: apply, close: close, stood: map[fencepost.TopicPartition]stretch{}}
+}
+
+// Commit makes the effects of the batch, then its moves. Of *Refused and every other error of the ledger the effects may
+// stand all the same; ErrNewer and ErrOtherCluster are told before the first effect of a lane.
+func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	l.moves = b.Moves(l.moves[:0])
+	if len(l.moves) == 0 {
+		return nil
+	}
+	l.plan(b)
+	if l.todo.Rows() > 0 {
+		if err := l.ask(ctx, w); err != nil {
+			return err
+		}
+		if err := l.apply(ctx, &l.todo); err != nil {
+			return err
+		}
+	}
+	for _, s := range l.todo.Segments {
+		l.stood[s.Move.TopicPartition] = stretchOf(s.Move)
+	}
+	return l.move(ctx, w)
+}
+
+// plan leaves in l.todo the segments that have to be applied. One that lies beside what is remembered of its partition
+// ends the memory: it is no part of the batch that was tried before.
+func (l *lane) plan(b *fencepost.Batch) {
+	l.todo = fencepost.Batch{Segments: l.todo.Segments[:0], Columns: b.Columns, Offsets: b.Offsets, Times: b.Times}
+	for _, s := range b.Segments {
+		if l.stood[s.Move.TopicPartition].covers(stretchOf(s.Move)) {
+			continue
+		}
+		delete(l.stood, s.Move.TopicPartition)
+		l.todo.Segments = append(l.todo.Segments, s)
+	}
+}
+
+// ask reads the ledger unless it was heard of lately, so that what it would refuse is not applied. It is a hint: the
+// move decides.
+func (l *lane) ask(ctx context.Context, w fencepost.Writer) error {
+	now := time.Now()
+	if !l.heard.IsZero() && now.Sub(l.heard) < fresh {
+		return nil
+	}
+	held, err := l.ledger.Read(ctx, w.Group)
+	if err != nil {
+		return fmt.Errorf("ask ledger before effects: %w", err)
+	}
+	if held.ClusterID != "" && w.ClusterID != "" && held.ClusterID != w.ClusterID {
+		return fmt.Errorf("%w: the ledger's is %s, these brokers' is %s", fencepost.ErrOtherCluster, held.ClusterID, w.ClusterID)
+	}
+	if err := fencepost.Check(held.Positions, l.moves); err != nil {
+		l.forget(err)
+		return err
+	}
+	l.heard = now
+	return nil
+}
+
+// move moves the ledger. What is remembered stays until somebody has said what became of the moves.
+func (l *lane) move(ctx context.Context, w fencepost.Writer) error {
+	now := time.Now()
+	err := l.ledger.Move(ctx, w, l.moves)
+	if err == nil {
+		l.heard = now
+		for _, m := range l.moves {
+			if l.stood[m.TopicPartition].Until <= m.Next.Offset { // else the first half of it was moved
+				delete(l.stood, m.TopicPartition)
+			}
+		}
+		return nil
+	}
+	l.heard = time.Time{}
+	l.forget(err)
+	return fmt.Errorf("effects stand, move ledger: %w", err)
+}
+
+// forget drops what is remembered of refused partitions: whatever the ledger holds, they go on from there.
+func (l *lane) forget(err error) {
+	if refused, ok := errors.AsType[*fencepost.Refused](err); ok {
+		for tp := range refused.Held {
+			delete(l.stood, tp)
+		}
+	}
+}
+
+// Forget ends the memory of a batch that is not tried again. Without it a store of effects that was taken back together
+// with the ledger could meet a lane that passes over a range because it had applied it, once.
+func (l *lane) Forget() { clear(l.stood) }
+
+// Close closes what the effects hold; the ledger is not the lane's.
+func (l *lane) Close() error { return l.close() }

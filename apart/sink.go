@@ -1,0 +1,137 @@
+package apart
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Func is a sink that hands each batch to f and then moves the ledger. At least once: see the package.
+//
+// f is called with a batch that has rows, by one goroutine a lane: engine.Config.Lanes says how many. It must return
+// when its context ends, and keep nothing of the batch. Batches have the columns _key and _headers besides the
+// decoder's. A nil error says that the effects of all its segments are durable. A *fencepost.Rejected says that a row is
+// bad, and f gets smaller batches until it is found; its partition then parks in front of it. A *fencepost.Fault that is
+// not Passing ends the run. After any other error f gets the batch again.
+func Func(ledger fencepost.Ledger, f func(context.Context, *fencepost.Batch) error) fencepost.Sink {
+	return &function{ledger: ledger, f: f}
+}
+
+// function is the Sink of Func.
+type function struct {
+	ledger fencepost.Ledger
+	f      func(context.Context, *fencepost.Batch) error
+}
+
+// Traits says that any number of lanes may call the function.
+func (s *function) Traits() fencepost.Traits { return fencepost.Traits{Name: "function", Apart: true} }
+
+// Ledger is the one that was given.
+func (s *function) Ledger() fencepost.Ledger { return s.ledger }
+
+// Needs is both metadata columns: nobody knows what the function reads.
+func (s *function) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error) {
+	return []string{fencepost.MetaKey, fencepost.MetaHeaders}, nil
+}
+
+// Lane calls the function for one stream of batches.
+func (s *function) Lane(context.Context, int) (fencepost.Lane, error) {
+	return newLane(s.ledger, s.call, func() error { return nil }), nil
+}
+
+// Close has nothing to close: the ledger is the caller's.
+func (s *function) Close() error { return nil }
+
+// call is one effect. Of the function's errors those pass that are the function's to say. The others are told and no
+// more: a *Refused of some ledger that the function itself uses says nothing of this one.
+func (s *function) call(ctx context.Context, b *fencepost.Batch) error {
+	err := s.f(ctx, b)
+	if err == nil {
+		return nil
+	}
+	if rejected, ok := errors.AsType[*fencepost.Rejected](err); ok {
+		return fmt.Errorf("function: %w", rejected)
+	}
+	if fault, ok := errors.AsType[*fencepost.Fault](err); ok {
+		return &fencepost.Fault{Code: fault.Code, Err: fmt.Errorf("function: %v", err), Help: fault.Help, Exit: fault.Exit, Passing: fault.Passing}
+	}
+	return fmt.Errorf("function: %v", err)
+}
+
+// Sink is a sink that applies batches by another one's lanes and then moves the ledger. At least once: see the package.
+// The other one's own ledger is not touched. It is closed with the sink that is returned; ledger is not.
+func Sink(ledger fencepost.Ledger, sink fencepost.Sink) fencepost.Sink {
+	return &effects{Sink: sink, ledger: ledger}
+}
+
+// effects is the Sink of Sink. Needs and Close are the other sink's.
+type effects struct {
+	fencepost.Sink
+	ledger fencepost.Ledger
+}
+
+var (
+	_ fencepost.Checker    = (*effects)(nil)
+	_ fencepost.Provenance = (*effects)(nil)
+)
+
+// Traits are the other sink's, with the ledger elsewhere.
+func (s *effects) Traits() fencepost.Traits {
+	t := s.Sink.Traits()
+	t.Apart = true
+	return t
+}
+
+// Ledger is the one that was given.
+func (s *effects) Ledger() fencepost.Ledger { return s.ledger }
+
+// Lane opens a lane of the other sink.
+//
+// Errors: *fencepost.Fault sink-needs-own-ledger for a sink whose lanes are no fencepost.Applier.
+func (s *effects) Lane(ctx context.Context, n int) (fencepost.Lane, error) {
+	inner, err := s.Sink.Lane(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	applier, ok := inner.(fencepost.Applier)
+	if !ok {
+		return nil, errors.Join(&fencepost.Fault{Code: "sink-needs-own-ledger", Exit: 2, Help: "take ledger: out",
+			Err: fmt.Errorf("the sink %s can not apply a batch without its own ledger", s.Traits().Name)}, inner.Close())
+	}
+	apply := func(ctx context.Context, b *fencepost.Batch) error {
+		err := applier.Apply(ctx, b)
+		if refused, ok := errors.AsType[*fencepost.Refused](err); ok {
+			return fmt.Errorf("apply batch: %v", refused) // of its own ledger, which is none of ours
+		}
+		return err
+	}
+	return newLane(s.ledger, apply, inner.Close), nil
+}
+
+// Check is what the other sink finds, without what it says of its own ledger, and what the ledger finds of itself.
+func (s *effects) Check(ctx context.Context, columns []fencepost.ColumnSpec) (found []fencepost.Finding) {
+	if c, ok := s.Sink.(fencepost.Checker); ok {
+		for _, f := range c.Check(ctx, columns) {
+			if f.Subject != "ledger" {
+				found = append(found, f)
+			}
+		}
+	}
+	if c, ok := s.ledger.(fencepost.Checker); ok {
+		found = append(found, c.Check(ctx, nil)...)
+	}
+	return found
+}
+
+// Applied is the other sink's provenance. A record that was applied again has its rows twice in it.
+func (s *effects) Applied(ctx context.Context) iter.Seq2[fencepost.Applied, error] {
+	if p, ok := s.Sink.(fencepost.Provenance); ok {
+		return p.Applied(ctx)
+	}
+	return func(yield func(fencepost.Applied, error) bool) {
+		yield(fencepost.Applied{}, fmt.Errorf("sink %s: %w", s.Traits().Name, fencepost.ErrNoProvenance))
+	}
+}

@@ -1,0 +1,107 @@
+//go:build realservers
+
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledgertest"
+)
+
+// applying opens a sink without a ledger and one of its lanes.
+func (s *store) applying(t *testing.T, c Config) (*worker, fencepost.Applier) {
+	t.Helper()
+	c.NoLedger = true
+	w := s.worker(t, c)
+	w.held[at(0)] = fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: topicID}
+	return w, w.lane.(fencepost.Applier)
+}
+
+// Apply makes rows visible, all or none, whatever the sink does with them, and neither it nor anything else of the sink
+// needs or makes a table of the ledger.
+func TestApply(t *testing.T) {
+	for what, c := range map[string]Config{"append": {Table: "flights"}, "upsert": {Table: "keyed", Key: []string{"n"}},
+		"sql": {SQL: "insert into flights (_topic, _partition, _offset, value, n) select _topic, _partition, _offset, value, n from batch"},
+		"handle": {Handle: func(ctx context.Context, tx *sql.Tx, b *fencepost.Batch) error {
+			for row := range b.All() {
+				if _, err := tx.ExecContext(ctx, "insert into flights (n) values (?)", b.Column("n").Int(row)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}} {
+		t.Run(what, func(t *testing.T) {
+			s := newStore(t)
+			s.exec(t, "create table keyed (value varchar(40), n bigint primary key, constraint positive2 check (n >= 0))")
+			w, lane := s.applying(t, c)
+			table := "flights"
+			if c.Table != "" {
+				table = c.Table
+			}
+			rows := func() int64 { return one[int64](t, s, "select count(*) from "+table) }
+			for _, f := range w.sink.Check(t.Context(), ledgertest.Columns()) {
+				if f.Subject == "ledger" || !f.OK {
+					t.Errorf("check: %+v", f)
+				}
+			}
+			if err := lane.Apply(t.Context(), w.batch(0, 3)); err != nil || rows() != 3 {
+				t.Fatalf("apply: %v, %d rows stand, want 3", err, rows())
+			}
+			bad := w.table(column("value", fencepost.Text, "a", "b"), column("n", fencepost.Int, 7, -1))
+			rejected := new(fencepost.Rejected)
+			if err := lane.Apply(t.Context(), bad); !errors.As(err, &rejected) || rows() != 3 {
+				t.Errorf("a bad row: %v, %d rows stand, want *fencepost.Rejected and 3", err, rows())
+			}
+			if err := lane.Apply(t.Context(), &fencepost.Batch{}); err != nil {
+				t.Errorf("an empty batch: %v", err)
+			}
+			want := int64(3) // a key takes the same rows again
+			if c.Key == nil {
+				want = 6
+			}
+			if err := lane.Apply(t.Context(), w.batch(0, 3)); err != nil || rows() != want {
+				t.Errorf("again: %v, %d rows stand, want %d", err, rows(), want)
+			}
+			if err := w.lane.Commit(t.Context(), w.as, w.batch(0, 1)); err == nil {
+				t.Error("a sink without a ledger committed moves")
+			}
+			if n := one[int64](t, s, "select count(*) from information_schema.tables where table_name like 'fencepost%' and table_schema = database()"); n != 0 {
+				t.Errorf("the sink made %d tables of a ledger", n)
+			}
+			if ddl := DDL(w.sink.config, ledgertest.Columns()); strings.Contains(ddl, "fencepost_") {
+				t.Errorf("the DDL of a sink without a ledger makes one:\n%s", ddl)
+			}
+		})
+	}
+}
+
+// An answer that is lost leaves all rows or none, and says that nobody knows.
+func TestApplyLosesItsAnswer(t *testing.T) {
+	for what, c := range map[string]struct {
+		cut  cut
+		rows int64
+	}{"before COMMIT": {cutCommit, 0}, "behind COMMIT": {cutAnswer, 3}} {
+		t.Run(what, func(t *testing.T) {
+			s := newStore(t)
+			w, lane := s.applying(t, Config{Table: "flights"})
+			if err := lane.Apply(t.Context(), w.batch(0, 2)); err != nil {
+				t.Fatal(err)
+			}
+			s.wire.arm(c.cut)
+			if err := lane.Apply(t.Context(), w.batch(0, 3)); !errors.Is(err, fencepost.ErrUnknown) {
+				t.Errorf("got %v, want unknown", err)
+			}
+			if got := one[int64](t, s, "select count(*) from flights"); got != 2+c.rows {
+				t.Errorf("%d rows stand, want %d", got, 2+c.rows)
+			}
+			if err := lane.Apply(t.Context(), w.batch(0, 1)); err != nil {
+				t.Errorf("the next batch: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,40 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/fencepost/fencepost"
+)
+
+var _ fencepost.Applier = (*lane)(nil)
+
+// Apply makes the batch's effects visible, all or none, in a transaction of their own: the same as Commit without the
+// compare-and-set and the moves. With Config.NoLedger it needs no table of the ledger.
+//
+// A batch that is applied again appends its rows again. Where the table has a unique key that Config.Key does not name,
+// it meets its own rows and is refused.
+func (l *lane) Apply(ctx context.Context, b *fencepost.Batch) error {
+	if b.Rows() == 0 {
+		return nil
+	}
+	c, err := l.connect(ctx)
+	if err != nil {
+		return err
+	}
+	err = c.interruptible(ctx, func() error { return l.effect.before(ctx, c, b) })
+	if err != nil {
+		err = fault(c.path, errors.Join(err, c.rollback()))
+	} else {
+		err = c.write(ctx, func() error { return l.effect.apply(ctx, c, b) })
+	}
+	if doubtful(err) {
+		l.effect.forget()
+		l.disconnect()
+	}
+	if err != nil {
+		return fmt.Errorf("apply batch: %w", err)
+	}
+	return nil
+}

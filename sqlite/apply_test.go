@@ -1,0 +1,155 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledgertest"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// applied is a batch of rows [from, until) of one partition.
+func applied(from, until fencepost.Offset) *fencepost.Batch {
+	return ledgertest.Batch(ledgertest.Span{TopicPartition: fencepost.TopicPartition{Topic: "flights"},
+		Held: fencepost.Position{Offset: from, LeaderEpoch: fencepost.NoEpoch, Fence: 1}, Until: until})
+}
+
+// Apply makes rows visible, all or none, whatever the sink does with them, and neither it nor anything else of the sink
+// makes a table of the ledger.
+func TestApply(t *testing.T) {
+	for what, c := range map[string]Config{"append": {Table: "suite"}, "upsert": {Table: "keyed", Key: []string{"n"}},
+		"sql": {SQL: "insert into suite (n) select n from batch"},
+		"handle": {Handle: func(_ context.Context, conn *Conn, b *fencepost.Batch) error {
+			for row := range b.All() {
+				if err := sqlitex.Execute(conn, "insert into suite (n) values (?)", &sqlitex.ExecOptions{Args: []any{b.Column("n").Int(row)}}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}} {
+		t.Run(what, func(t *testing.T) {
+			s := newStore(t)
+			execute(t, s.path, "create table keyed (value text, n integer primary key check (n >= 0))")
+			c.NoLedger = true
+			sink, err := s.open(t.Context(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range sink.(*Sink).Check(t.Context(), ledgertest.Columns()) {
+				if f.Subject == "ledger" || !f.OK {
+					t.Errorf("check: %+v", f)
+				}
+			}
+			if _, err := sink.Needs(t.Context(), ledgertest.Columns()); err != nil {
+				t.Errorf("needs: %v", err)
+			}
+			l, err := sink.Lane(t.Context(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := errors.Join(l.Close(), sink.Close()); err != nil {
+					t.Error(err)
+				}
+			}()
+			lane, table := l.(fencepost.Applier), "suite"
+			if c.Table != "" {
+				table = c.Table
+			}
+			rows := func() string { return answer(t, s.path, "select count(*) from "+table) }
+			if err := lane.Apply(t.Context(), applied(0, 3)); err != nil || rows() != "3" {
+				t.Fatalf("apply: %v, %s rows stand, want 3", err, rows())
+			}
+			bad := applied(3, 5)
+			bad.Columns[1] = fencepost.Column{Name: "n", Type: fencepost.Int}
+			bad.Columns[1].AppendInt(3)
+			bad.Columns[1].AppendInt(-1)
+			if err := lane.Apply(t.Context(), bad); rows() != "3" {
+				t.Errorf("a bad row: %v, %s rows stand, want 3", err, rows())
+			} else if rejected, ok := errors.AsType[*fencepost.Rejected](err); !ok {
+				t.Errorf("a bad row: %v, %v, want rejected", err, rejected)
+			}
+			want := "3" // a key takes the same rows again
+			if c.Key == nil {
+				want = "6"
+			}
+			if err := lane.Apply(t.Context(), applied(0, 3)); err != nil || rows() != want {
+				t.Errorf("again: %v, %s rows stand, want %s", err, rows(), want)
+			}
+			if err := l.Commit(t.Context(), fencepost.Writer{Group: "g"}, applied(0, 3)); err == nil {
+				t.Error("a sink without a ledger committed moves")
+			}
+			if got := answer(t, s.path, "select name from sqlite_schema where name like 'fencepost%'"); got != "" {
+				t.Errorf("the sink made tables of a ledger: %s", got)
+			}
+			if ddl := DDL(sink.(*Sink).cfg, ledgertest.Columns()); strings.Contains(ddl, "fencepost_") {
+				t.Errorf("the DDL of a sink without a ledger makes one:\n%s", ddl)
+			}
+		})
+	}
+}
+
+// An answer that is lost leaves all rows or none, and says that nobody knows.
+func TestApplyLosesItsAnswer(t *testing.T) {
+	for what, c := range map[string]struct {
+		lose int32
+		rows string
+	}{"before COMMIT": {loseUnapplied, "2"}, "behind COMMIT": {loseApplied, "5"}} {
+		t.Run(what, func(t *testing.T) {
+			s := newStore(t)
+			sink, err := s.open(t.Context(), Config{Table: "suite", NoLedger: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer sink.Close()
+			l, err := sink.Lane(t.Context(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			lane := l.(fencepost.Applier)
+			if err := lane.Apply(t.Context(), applied(0, 2)); err != nil {
+				t.Fatal(err)
+			}
+			s.lose.Store(c.lose)
+			if err := lane.Apply(t.Context(), applied(2, 5)); !errors.Is(err, fencepost.ErrUnknown) {
+				t.Errorf("got %v, want unknown", err)
+			}
+			if got := answer(t, s.path, "select count(*) from suite"); got != c.rows {
+				t.Errorf("%s rows stand, want %s", got, c.rows)
+			}
+			if err := lane.Apply(t.Context(), applied(5, 6)); err != nil {
+				t.Errorf("the next batch: %v", err)
+			}
+		})
+	}
+}
+
+// The ledger alone is the one that a sink of the same file has.
+func TestLedgerAlone(t *testing.T) {
+	s := newStore(t)
+	l, err := OpenLedger(s.path, fencepost.KeepAll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := applied(3, 4).Segments[0].Move.Held
+	move := fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights"}, Next: to, Cause: fencepost.CauseImport}
+	if err := l.Move(t.Context(), fencepost.Writer{Group: "g"}, []fencepost.Move{move}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sink, err := s.Open(t.Context(), fencepost.KeepAll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sink.Close()
+	snap, err := sink.Ledger().Read(t.Context(), "g")
+	if got := snap.Positions[move.TopicPartition]; err != nil || got != to {
+		t.Errorf("the file's sink reads %+v, %v; want %+v", got, err, to)
+	}
+}

@@ -157,9 +157,9 @@ local function increments(key, from, m)
     for j = i, last do
       local was, by = old[j - i + 1], argv[j + m]
       local v = was or '0'
-      if not number(v) then return nil, argv[j], v end
-      if #v <= 15 and #by <= 15 then
-        plain[at + 1], plain[at + 2] = argv[j], fmt('%.0f', tonumber(v) + tonumber(by))
+      if was and not number(v) then return nil, argv[j], v end
+      if #v <= 15 and #by <= 15 then -- a number of 16 digits is written whole by Redis itself
+        plain[at + 1], plain[at + 2] = argv[j], tonumber(v) + tonumber(by)
         at = at + 2
       else
         big[#big + 1] = {key, argv[j], by, was}

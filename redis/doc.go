@@ -32,7 +32,26 @@
 //   - The keys of a group have one hash tag. On a cluster, put {group} into the keys of the effects too.
 //   - A server whose maxmemory-policy may drop keys without expiry is refused, at every new connection and every Read.
 //   - Nothing is sent twice by the client. NOSCRIPT says that nothing ran, so the text follows it.
+//   - What a lane remembers of its last commits saves time and decides nothing: the script compares all the same.
 //   - A batch is one script of at most Config.MaxCommands changes, since a script keeps all others waiting.
+//
+// # Effects alone
+//
+// Where the ledger is elsewhere, a Lane's Apply runs the same script without one: a batch's effects together, or none, and
+// no key of a ledger is touched. A lost answer leaves them once more: at least once.
+//
+// # Other programs' offsets
+//
+// OpenLayout reads eight forms in which other programs keep offsets here, each by SCAN and HSCAN, step by step: entries
+// are of one moment each, not all of one. Composite keys are read from the right. What is not of the form is refused with
+// its key and field (layout-damaged). offset:A:B is group-topic or topic-group: TellApart asks the cluster's topics.
+// Pattern A's hash can be kept up to date for its readers too (fencepost.LiveLayout), under a key that is no ledger's.
+//
+// # Speed
+//
+// The time of a commit is the server's. Its Lua hashes every byte of every text, and makes a value of every argument: so
+// the arguments are one MessagePack array, and what need not be a text is none. BenchmarkLedger and BenchmarkSink take turns
+// with the barest script and pipeline that do the same writes.
 //
 // # The promise
 //
@@ -48,7 +67,8 @@
 //
 // # What it does not do
 //
-// It follows no Sentinel and no cluster redirection: name the primary, or the node that has the slot. It needs Redis 7.0,
+// It follows no Sentinel and no cluster redirection: name the primary, or the node that has the slot. Of a cluster, a layout
+// with many keys sees one node. It needs Redis 7.0,
 // where a script can ask what the user may do. It trims no stream. Effects of one batch run in the order of the mapping,
 // not of the rows, and a batch that both sets and adds to one field is refused.
 package redis

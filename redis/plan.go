@@ -63,6 +63,8 @@ type bound struct {
 	Effect
 	key, name, value appender
 	pairs            []appender
+	// The usual increment, of an integer column under a text column, reads both where they are. nil: another one.
+	names, ints *fencepost.Column
 }
 
 // bind binds an effect's values.
@@ -86,6 +88,12 @@ func (e Effect) bind(s scope) (b bound, err error) {
 		}
 		b.pairs = append(b.pairs, a)
 	}
+	if e.Op == HIncrBy && e.Name.column != "" && e.Value.column != "" {
+		names, ints := s.batch.Column(e.Name.column), s.batch.Column(e.Value.column)
+		if names != nil && ints != nil && names.Type == fencepost.Text && ints.Type == fencepost.Int {
+			b.names, b.ints = names, ints
+		}
+	}
 	return b, nil
 }
 
@@ -102,12 +110,14 @@ func (p *plan) add(e Effect, s scope) error {
 		if e.Where != nil && !e.Where(s.batch, row) {
 			continue
 		}
-		if buf, err = bound.key(buf[:0], row, tp); err != nil {
-			return rejected(e, "key", row, tp, s.batch, err)
-		}
-		if at == nil || string(buf) != last {
-			last = string(buf)
-			at = p.group(e.Op, last)
+		if at == nil || !e.Key.same {
+			if buf, err = bound.key(buf[:0], row, tp); err != nil {
+				return rejected(e, "key", row, tp, s.batch, err)
+			}
+			if at == nil || string(buf) != last {
+				last = string(buf)
+				at = p.group(e.Op, last)
+			}
 		}
 		if what, err := p.row(&bound, at, &buf, row, tp); err != nil {
 			return rejected(e, what, row, tp, s.batch, err)
@@ -139,6 +149,9 @@ func (p *plan) group(op Op, key string) *group {
 func (p *plan) row(e *bound, g *group, buf *[]byte, row int, tp fencepost.TopicPartition) (what string, err error) {
 	if e.Op == XAdd {
 		return p.entry(e, g, buf, row, tp)
+	}
+	if e.names != nil && !e.names.Null(row) && !e.ints.Null(row) {
+		return "value", g.increment(g.place(p, e.names.Bytes(row)), e.ints.Int(row))
 	}
 	place := 0
 	if e.Op != Set {
@@ -184,15 +197,7 @@ func (g *group) put(place int, value []byte) error {
 		if err != nil {
 			return fmt.Errorf("%q is no 64-bit integer", value)
 		}
-		if place == len(g.ints) {
-			g.ints = append(g.ints, n)
-			return nil
-		}
-		sum := g.ints[place] + n
-		if (sum > g.ints[place]) != (n > 0) && n != 0 {
-			return errOverflow
-		}
-		g.ints[place] = sum
+		return g.increment(place, n)
 	case ZIncrBy, ZAdd:
 		f, err := strconv.ParseFloat(string(value), 64)
 		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
@@ -216,6 +221,20 @@ func (g *group) put(place int, value []byte) error {
 		g.values[place] = string(value)
 	case OpUnset, SAdd, XAdd:
 	}
+	return nil
+}
+
+// increment adds to the sum at a place.
+func (g *group) increment(place int, n int64) error {
+	if place == len(g.ints) {
+		g.ints = append(g.ints, n)
+		return nil
+	}
+	sum := g.ints[place] + n
+	if (sum > g.ints[place]) != (n > 0) && n != 0 {
+		return errOverflow
+	}
+	g.ints[place] = sum
 	return nil
 }
 

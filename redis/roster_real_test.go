@@ -34,7 +34,7 @@ func TestStartsOfOneTopicAtOnce(t *testing.T) {
 		t.Errorf("roster %+v with %d positions, want %+v with %d", got, len(snap.Positions), want, n)
 	}
 
-	late := commit{cfg: s.cfg, writer: w.as, moves: starts(n + 1)[n:], roster: []rosterChange{{topic: "flights", was: "", is: "-|1"}}}
+	late := commit{memo: new(memo), cfg: s.cfg, writer: w.as, moves: starts(n + 1)[n:], roster: []rosterChange{{topic: "flights", was: "", is: "-|1"}}}
 	if err := late.run(context.Background(), w.sink.ledger.client); !errors.Is(err, errRoster) {
 		t.Errorf("a start that saw another roster: got %v, want errRoster", err)
 	}

@@ -14,6 +14,8 @@ import (
 type Value struct {
 	columns []string // that it reads
 	bind    func(scope) (appender, error)
+	same    bool   // for every row
+	column  string // it is this column, and nothing else
 }
 
 // scope is what Values are bound to, once a batch.
@@ -31,7 +33,7 @@ var errNull = errors.New("null")
 // Text is the same for every row. {group} in it stands for the group's hash tag, which keeps an output key in the
 // ledger's slot on a cluster.
 func Text(s string) Value {
-	return Value{bind: func(sc scope) (appender, error) {
+	return Value{same: true, bind: func(sc scope) (appender, error) {
 		if sc.group == "" && strings.Contains(s, groupMark) {
 			return nil, &fencepost.Fault{Code: "sink-config", Err: fmt.Errorf("%q has %s, and Config.Group is empty", s, groupMark), Exit: 2}
 		}
@@ -43,7 +45,7 @@ func Text(s string) Value {
 // Column is a column's value as text: numbers in decimal, a Bool as 1 or 0, a Timestamp as Unix microseconds, bytes as
 // they are. Metadata columns have their usual names.
 func Column(name string) Value {
-	return Value{columns: []string{name}, bind: func(sc scope) (appender, error) { return columnAppender(sc.batch, name) }}
+	return Value{columns: []string{name}, column: name, bind: func(sc scope) (appender, error) { return columnAppender(sc.batch, name) }}
 }
 
 // columnAppender binds a column's name to a batch.

@@ -12,11 +12,16 @@ import (
 
 // withRooms opens a pipeline file for an operator's verb, hands its rooms to do, and closes them. Errors of do name the
 // file's lines.
-func (a *app) withRooms(parent context.Context, name string, do func(context.Context, *pipeline.File, admin.Rooms) error) (err error) {
+func (a *app) withRooms(parent context.Context, name string, do func(context.Context, *pipeline.File, admin.Rooms) error) error {
 	f, err := pipeline.Load(name, a.env)
 	if err != nil {
 		return err
 	}
+	return a.withFile(parent, f, do)
+}
+
+// withFile is withRooms for a file that was read already.
+func (a *app) withFile(parent context.Context, f *pipeline.File, do func(context.Context, *pipeline.File, admin.Rooms) error) (err error) {
 	o, err := pipeline.Open(parent, f, pipeline.Hooks{})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
@@ -17,7 +18,11 @@ func (w *world) until(s *memory.Store, ends map[fencepost.TopicPartition]fencepo
 	if !wk.over() {
 		wk.source.assign(tps...)
 	}
-	<-wk.done
+	select {
+	case <-wk.done:
+	case <-time.After(time.Hour): // of the bubble's time
+		w.t.Fatalf("the run to %v did not end", ends)
+	}
 	return wk
 }
 

@@ -63,6 +63,6 @@
 //
 // # What it does not do
 //
-// It starts one broker, not a cluster of three. It is no program for production:
+// It starts one broker, not a cluster of three; a Kafka 2.4.1, from before topic IDs, for one test at a time (OwnKafka24). It is no program for production:
 // passwords are in the source.
 package servers

@@ -42,7 +42,7 @@ var backfillManual = manual{
 		"--why TEXT  kept with each start, beside time and who ($FENCEPOST_WHO, or user@host)",
 	},
 	exit:   "0 planned, or done   1 error, or cut short   2 usage   3 some left parked   4 refused",
-	see:    "offsets set (move the pipeline itself), run --until, audit",
+	see:    "offsets set (move the pipeline itself), run --until, audit (calls these rows doubled)",
 	tables: true,
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -49,6 +50,7 @@ func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) 
 	starts := map[fencepost.TopicPartition]fencepost.Start{}
 	var events []Event
 	var settled []Settlement
+	var weak []string
 	if err != nil {
 		e.failIfLasting(err)
 	}
@@ -64,6 +66,9 @@ func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) 
 			was, reason := p.state, p.reason
 			starts[p.TopicPartition] = e.applyOne(p, v, poll)
 			events = append(events, told(p, v, was, reason)...)
+			if p.state == running && v.weaker() {
+				weak = append(weak, p.Topic)
+			}
 			if p.probing {
 				p.lane.mu.Unlock()
 				continue // a test of a bad record: told when it goes in
@@ -76,7 +81,29 @@ func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) 
 	if err == nil && len(settled) > 0 {
 		events = append([]Event{Settled{Partitions: settled}}, events...)
 	}
+	if weak = e.firstWeak(weak); len(weak) > 0 {
+		events = append(events, Weaker{Topics: weak})
+	}
 	return starts, events
+}
+
+// weaker reports whether a recreated topic would not show by its ID.
+func (v verdict) weaker() bool {
+	return v.Verdict == fencepost.WeakerCheck || v.bounds.Err == nil && v.bounds.TopicID == (fencepost.TopicID{})
+}
+
+// firstWeak leaves the topics that this run has not told of yet.
+func (e *Engine) firstWeak(topics []string) (first []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, name := range topics {
+		if !e.mu.weak[name] {
+			e.mu.weak[name] = true
+			first = append(first, name)
+		}
+	}
+	slices.Sort(first)
+	return first
 }
 
 // applyOne carries one verdict out. REQUIRES: p.lane.mu is held.

@@ -72,10 +72,20 @@ type BatchBounds struct {
 type Until struct {
 	End  bool      // at the ends as they are when the run begins
 	Time time.Time // at the first record of this time or later, where set
+	// Offsets ends the run exactly there, in these partitions: no record at or past one is applied, and where nothing
+	// is left in front of it, the position reaches it all the same. Other partitions have no part in the run. An offset
+	// past a partition's end ends the run before anything is applied, with Fault range-outside.
+	Offsets map[fencepost.TopicPartition]fencepost.Offset
 }
 
 // Set reports whether the run has an end.
-func (u Until) Set() bool { return u.End || !u.Time.IsZero() }
+func (u Until) Set() bool { return u.End || !u.Time.IsZero() || u.Offsets != nil }
+
+// takes reports whether a partition has a part in the run.
+func (u Until) takes(tp fencepost.TopicPartition) bool {
+	_, named := u.Offsets[tp]
+	return u.Offsets == nil || named
+}
 
 // groupOf is the group that a Source joins, empty if it does not say.
 func groupOf(s fencepost.Source) fencepost.Group {

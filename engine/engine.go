@@ -41,7 +41,8 @@ type Engine struct {
 	mu struct {
 		sync.Mutex
 		parts map[fencepost.TopicPartition]*partition
-		load  map[*lane]int // :: lane -> partitions in it
+		load  map[*lane]int   // :: lane -> partitions in it
+		weak  map[string]bool // :: topic -> that it has no ID to compare was told
 	}
 	stats  stats
 	events struct {
@@ -98,6 +99,7 @@ func newEngine(cfg Config) *Engine {
 	}
 	e.mu.parts = map[fencepost.TopicPartition]*partition{}
 	e.mu.load = map[*lane]int{}
+	e.mu.weak = map[string]bool{}
 	return e
 }
 

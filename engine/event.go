@@ -21,6 +21,9 @@ type (
 	// Settled: what each of these partitions' stored position is worth, and where they go on. At an assignment,
 	// after a refusal, and when a parked or waiting partition goes on again.
 	Settled struct{ Partitions []Settlement }
+	// Weaker: these topics can be checked by offsets and epochs only, for the brokers are older than topic IDs, or the
+	// stored positions are. Told once a run for each topic.
+	Weaker struct{ Topics []string }
 	// Moved: moves other than commits were recorded.
 	Moved struct{ Moves []fencepost.Move }
 	// Committed: a batch's effects and moves are durable. Segments is valid during the call only.
@@ -129,6 +132,7 @@ type Status struct {
 func (Assigned) event()     {}
 func (Revoked) event()      {}
 func (Settled) event()      {}
+func (Weaker) event()       {}
 func (Moved) event()        {}
 func (Committed) event()    {}
 func (Refused) event()      {}

@@ -127,8 +127,13 @@ func (p *partition) offer(c fencepost.Chunk, poll uint64, now time.Time) offered
 	}
 	c.Records.Recycle(0, lo)
 	c.Records.Recycle(hi, n)
+	reached := p.next
 	if lo < hi {
 		p.push(span{records: c.Records, lo: lo, hi: hi, each: int64(c.Records.Size() / n)}, now)
+		reached = offsetAt(c.Records, hi-1) + 1
+	}
+	if p.exhausted && reached < p.end {
+		p.push(span{records: nothing(p.end - 1), hi: 1}, now)
 	}
 	p.next = max(p.next, last+1)
 	if p.exhausted {
@@ -154,6 +159,18 @@ func (p *partition) believes(first fencepost.Offset, poll uint64) bool {
 		p.doubted = first
 	}
 	return false
+}
+
+// nothing is an entry at an offset that no entry has any more: the last one in front of a run's end. The log goes on
+// behind the end, so nothing of the run is left in front of it, and the position may reach the end itself (law 3).
+type nothing fencepost.Offset
+
+func (nothing) Len() int         { return 1 }
+func (nothing) Recycle(int, int) {}
+func (nothing) Size() int        { return 0 }
+
+func (n nothing) Read(_ int, r *fencepost.Record) {
+	*r = fencepost.Record{TopicPartition: r.TopicPartition, Offset: fencepost.Offset(n), LeaderEpoch: fencepost.NoEpoch, Control: true}
 }
 
 func offsetAt(r fencepost.Records, i int) fencepost.Offset {

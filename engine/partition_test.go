@@ -30,7 +30,8 @@ func TestOffer(t *testing.T) {
 		{"another incarnation", other, 10, 15, 6, -1, otherTopic, 0, 10},
 		{"no incarnation known", fencepost.TopicID{}, 10, 15, 6, -1, taken, 5, 15},
 		{"reaches past the end", id, 10, 15, 6, 13, pastEnd, 3, 15},
-		{"lies past the end", id, 14, 16, 6, 13, pastEnd, 0, 16},
+		{"reaches past the end over a gap", id, 14, 16, 6, 15, pastEnd, 1, 16},
+		{"lies past the end", id, 14, 16, 6, 13, pastEnd, 1, 16}, // the empty way to the end
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

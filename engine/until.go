@@ -19,7 +19,7 @@ func (e *Engine) fixEnds(ctx context.Context, s *settling) error {
 		silent, err := e.askEnds(ctx, s)
 		if err == nil && silent == "" {
 			e.askTwice(ctx, s)
-			return nil
+			return e.reachable(ctx)
 		}
 		if time.Now().After(until) {
 			return &fencepost.Fault{Code: "ends-unknown", Err: fmt.Errorf("%s has no end that the brokers would tell: %w", silent, err),
@@ -48,7 +48,7 @@ func (e *Engine) askEnds(ctx context.Context, s *settling) (silent string, why e
 	for name, topic := range s.about.Topics {
 		for p := range topic.Partitions {
 			tp := fencepost.TopicPartition{Topic: name, Partition: p}
-			if _, known := e.ends[tp]; !known && topic.Takes(p) {
+			if _, known := e.ends[tp]; !known && topic.Takes(p) && e.cfg.Until.takes(tp) {
 				asks = append(asks, fencepost.Ask{TopicPartition: tp, LeaderEpoch: s.epoch(tp), Time: e.cfg.Until.Time})
 			}
 		}
@@ -76,11 +76,7 @@ func (e *Engine) askEnds(ctx context.Context, s *settling) (silent string, why e
 // fixEnd takes one partition's end, and remembers a stored position that the log contradicts: wherever it stands, it has
 // not reached this end, and the run waits until whoever holds the partition has settled it.
 func (e *Engine) fixEnd(tp fencepost.TopicPartition, b fencepost.Bounds, s *settling) {
-	end := e.endOf(b)
-	if !e.cfg.Until.Time.IsZero() && b.AtTime >= 0 {
-		end = min(b.AtTime, end)
-	}
-	e.ends[tp] = end
+	e.ends[tp] = e.endFor(tp, b)
 	stored := s.stored(tp)
 	d := fencepost.Reconcile(stored, []fencepost.Answer{{Bounds: b, ClusterID: s.about.ClusterID}}, e.cfg.Policy)
 	if !stored.Position.Absent() && (d.Action == fencepost.AskAgain || d.Action == fencepost.Stop) {
@@ -104,9 +100,57 @@ func (e *Engine) askTwice(ctx context.Context, s *settling) {
 		last := answers[tp][len(answers[tp])-1]
 		if d := s.judge(tp, answers[tp]); last.Err == nil && d.Action == fencepost.Resume {
 			delete(e.contradicted, tp)
-			e.ends[tp] = e.endOf(last.Bounds)
+			e.ends[tp] = e.endFor(tp, last.Bounds)
 		}
 	}
+}
+
+// endFor is where the run ends in a partition.
+func (e *Engine) endFor(tp fencepost.TopicPartition, b fencepost.Bounds) fencepost.Offset {
+	if at, named := e.cfg.Until.Offsets[tp]; named {
+		return at
+	}
+	end := e.endOf(b)
+	if !e.cfg.Until.Time.IsZero() && b.AtTime >= 0 {
+		end = min(b.AtTime, end)
+	}
+	return end
+}
+
+// reachable refuses ends that were named and that the log does not have: a range is applied whole or not at all. A
+// broker that lags behind is asked again (law 5).
+func (e *Engine) reachable(ctx context.Context) error {
+	var short []fencepost.TopicPartition
+	for tp := range e.cfg.Until.Offsets {
+		short = append(short, tp)
+	}
+	slices.SortFunc(short, fencepost.TopicPartition.Compare)
+	var last string
+	for range 2 {
+		asks := make([]fencepost.Ask, len(short))
+		for i, tp := range short {
+			asks[i] = fencepost.Ask{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch}
+		}
+		asking, cancel := context.WithTimeout(ctx, requestTimeout)
+		got := e.cluster.Bounds(asking, asks)
+		cancel()
+		short = slices.DeleteFunc(short, func(tp fencepost.TopicPartition) bool {
+			b, until := got[tp], e.cfg.Until.Offsets[tp]
+			if b.Err == nil && until <= e.endOf(b) {
+				return true
+			}
+			last = fmt.Sprintf("%s ends at %d, and the run was to end at %d", tp, e.endOf(b), until)
+			if b.Err != nil {
+				last = fmt.Sprintf("%s: %v", tp, b.Err)
+			}
+			return false
+		})
+	}
+	if len(short) == 0 {
+		return nil
+	}
+	return &fencepost.Fault{Code: "range-outside", Exit: 4, Err: fmt.Errorf("%s; nothing was applied", last),
+		Help: "end where the log does, or wait until the records are there"}
 }
 
 // endOf is where a partition ends for this run's isolation.

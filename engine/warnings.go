@@ -16,6 +16,8 @@ func Warnings(l *slog.Logger) func(Event) {
 				"help", e.Help, "at_most", e.Lost)
 		case Waiting:
 			l.Warn("partition waiting", where(e.TopicPartition), "reason", e.Reason)
+		case Weaker:
+			l.Warn("weaker check", "topics", e.Topics, "reason", "no topic ID to compare: a recreated topic would not show")
 		case Blocked:
 			l.Warn("partition blocked", where(e.TopicPartition), "offset", int64(e.Offset), "since", e.Since)
 		case Retrying:

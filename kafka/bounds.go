@@ -144,7 +144,11 @@ func (v *survey) ask(ctx context.Context, m metadata) {
 
 // askBroker puts the questions to one broker, on one connection, none waiting for another's answer.
 func (v *survey) askBroker(ctx context.Context, id int32, list []int) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	most := answerTimeout
+	if deadline, ok := ctx.Deadline(); ok { // the others' answers hold only if metadata is asked again behind them
+		most = min(most, time.Until(deadline)/2)
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	var wait sync.WaitGroup
 	failed := make([]error, questions)
@@ -174,7 +178,7 @@ func (v *survey) askBroker(ctx context.Context, id int32, list []int) {
 			continue
 		}
 		if ctx.Err() != nil {
-			err = fmt.Errorf("broker %d did not answer in %s", id, answerTimeout)
+			err = fmt.Errorf("broker %d did not answer in %s", id, most.Round(100*time.Millisecond))
 		} else {
 			err = fmt.Errorf("broker %d: %w", id, err)
 		}

@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -211,30 +210,5 @@ func TestBoundsHostile(t *testing.T) {
 	}
 	if len(got) != 2 {
 		t.Errorf("%d entries, want 2", len(got))
-	}
-}
-
-func BenchmarkBounds10000(b *testing.B) {
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(10_000, "t"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer c.Close()
-	s, err := Open(Config{Brokers: c.ListenAddrs(), Group: "g", Topics: []string{"t"}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Leave(context.Background())
-	asks := make([]fencepost.Ask, 10_000)
-	for p := range asks {
-		asks[p] = fencepost.Ask{TopicPartition: tp("t", int32(p)), LeaderEpoch: 0}
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		for p, g := range s.Bounds(b.Context(), asks) {
-			if g.Err != nil {
-				b.Fatal(fmt.Errorf("%s: %w", p, g.Err))
-			}
-		}
 	}
 }

@@ -195,16 +195,21 @@ func (b *bench) open(cfg Config) *Source {
 }
 
 // eventually waits for a condition of a server: there is no event to wait for.
-func eventually(t *testing.T, what string, holds func() error) {
+func eventually(t testing.TB, what string, holds func() error) {
 	t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	within(t, 15*time.Second, what, holds)
+}
+
+func within(t testing.TB, most time.Duration, what string, holds func() error) {
+	t.Helper()
+	deadline := time.Now().Add(most)
 	for {
 		err := holds()
 		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not after 15s: %v", what, err)
+			t.Fatalf("%s: not after %s: %v", what, most, err)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -280,14 +280,7 @@ type topicAnswer struct {
 
 // metadata asks any broker about topics; nil: about all.
 func (s *Source) metadata(ctx context.Context, names []string) (metadata, error) {
-	req := kmsg.NewPtrMetadataRequest()
-	req.Topics = nil
-	for i := range names {
-		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = &names[i]
-		req.Topics = append(req.Topics, t)
-	}
-	resp, err := req.RequestWith(ctx, s.client)
+	resp, err := s.anyBroker(ctx, names)
 	if err != nil {
 		return metadata{}, err
 	}
@@ -309,6 +302,68 @@ func (s *Source) metadata(ctx context.Context, names []string) (metadata, error)
 	s.memory.brokers.Store(int64(max(1, m.brokers)))
 	s.topics.seen(m.topics)
 	return m, nil
+}
+
+// patience is how long one broker is waited for alone, where another could be asked.
+const patience = 500 * time.Millisecond
+
+// anyBroker asks one broker after the other, each beside those that have not answered yet, and takes the first answer.
+// The client alone would wait for the first it picks: one that hangs would stand for a cluster that is silent. Those that
+// lost end by the cancel, or, in the midst of a dial, by its time-out or the client's Close; nobody waits for them.
+func (s *Source) anyBroker(ctx context.Context, names []string) (*kmsg.MetadataResponse, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		resp *kmsg.MetadataResponse
+		err  error
+	}
+	most := int(max(s.memory.brokers.Load(), int64(len(s.cfg.Brokers))))
+	answers := make(chan answer, most)
+	ask := func() {
+		resp, err := metadataRequest(names).RequestWith(ctx, s.client)
+		answers <- answer{resp, err}
+	}
+	next := time.NewTimer(0)
+	defer next.Stop()
+	var first error
+	for asked, failed := 0, 0; ; {
+		select {
+		case <-ctx.Done():
+			if first == nil {
+				first = ctx.Err()
+			}
+			return nil, first
+		case <-next.C:
+			go ask()
+			if asked++; asked < most {
+				next.Reset(patience)
+			}
+		case a := <-answers:
+			if a.err == nil {
+				return a.resp, nil
+			}
+			if first == nil {
+				first = a.err
+			}
+			if failed++; failed == most {
+				return nil, first
+			}
+			if asked < most {
+				next.Reset(0)
+			}
+		}
+	}
+}
+
+func metadataRequest(names []string) *kmsg.MetadataRequest {
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = nil
+	for i := range names {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = &names[i]
+		req.Topics = append(req.Topics, t)
+	}
+	return req
 }
 
 func (s *Source) answer(t *kmsg.MetadataResponseTopic) topicAnswer {

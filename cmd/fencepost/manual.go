@@ -26,7 +26,7 @@ type example struct{ command, note string }
 
 // manuals are the help screens, each defined beside its verb. :: verb -> its screen
 var manuals = map[string]manual{
-	"init": initManual, "check": checkManual, "ddl": ddlManual, "run": runManual,
+	"init": initManual, "check": checkManual, "ddl": ddlManual, "run": runManual, "backfill": backfillManual,
 	"offsets": offsetsManual, "offsets show": offsetsShowManual, "offsets set": offsetsSetManual, "offsets repair": offsetsRepairManual, "moves": movesManual, "audit": auditManual,
 	"broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,
 }
@@ -37,7 +37,7 @@ func verbPath(cmd *cobra.Command) string {
 }
 
 // commandWord finds the program's name where a command begins: before a verb or a flag.
-var commandWord = regexp.MustCompile(`\bfencepost (--?[a-z]|quickstart|init|check|ddl|run|offsets|moves|audit|broker|version|completion|help|[A-Z])`)
+var commandWord = regexp.MustCompile(`\bfencepost (--?[a-z]|quickstart|init|check|ddl|run|backfill|offsets|moves|audit|broker|version|completion|help|[A-Z])`)
 
 // help prints the screen of a verb, or of the program.
 func (a *app) help(cmd *cobra.Command, _ []string) {
@@ -86,6 +86,7 @@ var top = []struct{ heading, verb, text string }{
 	{"", "check", "lint, connect, derive the promise and say why"},
 	{"", "ddl", "tables and least grants"},
 	{"", "run", "consume; --until end|TIME, --resume"},
+	{"", "backfill", "an old range again, beside the main line"},
 	{"Offsets", "offsets", "show  repair  set"},
 	{"", "moves", "history; --gaps for losses only"},
 	{"", "audit", "prove the chain and the sink's rows"},

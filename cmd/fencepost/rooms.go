@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/user"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/ledgers"
+	"github.com/fencepost/fencepost/internal/pipeline"
 )
 
 // withRooms opens a pipeline file or URL for an operator's verb, hands its rooms to do, and closes them. Errors of do
@@ -45,6 +47,23 @@ func (a *app) withRooms(parent context.Context, arg string, flags urlFlags, do f
 		return err
 	}
 	return p.pointed(do(parent, p, p.rooms))
+}
+
+// withFile is withRooms for a pipeline file that was read already.
+func (a *app) withFile(parent context.Context, f *pipeline.File, do func(context.Context, admin.Rooms) error) (err error) {
+	p := &place{arg: f.Name}
+	defer func() {
+		if closing := p.shut(parent, a); err == nil {
+			err = closing
+		}
+	}()
+	if err := errors.Join(p.openFile(parent, f), f.Missing()); err != nil {
+		return err
+	}
+	if err := a.ping(parent, p); err != nil {
+		return err
+	}
+	return p.pointed(do(parent, p.rooms))
 }
 
 // withLedger is withRooms for verbs that move positions or read their history: a layout of another program has neither.

@@ -8,6 +8,7 @@
 //	PlanSet    View + Target  --> Plan: each partition's Held and Next, what that repeats or loses
 //	PlanRepair View + Choices --> Repair: the choices of each verdict, and the moves of those chosen
 //	Plan.Execute  compare-and-set of all moves or none --> read back --> Done
+//	PlanBackfill  old ranges, by offsets or time --> Backfill: starts of a group of its own, which an engine then runs
 //	Audit   history, ledger, brokers, the sink's rows --> findings
 //
 // # Laws
@@ -24,7 +25,8 @@
 // # How it fails
 //
 // Errors that a person meets are *fencepost.Fault: out-of-bounds, plan-stale, plan-damaged, nothing-selected,
-// choice-needed, set-refused, ledger-missing, meaning-needed, layout-damaged. What rooms say passes through.
+// choice-needed, set-refused, ledger-missing, meaning-needed, layout-damaged,
+// range-outside, backfill-other. What rooms say passes through.
 //
 // # What it does not do
 //

@@ -113,6 +113,8 @@ func (c *Console) Event(e engine.Event) {
 	case engine.Blocked:
 		text := fmt.Sprintf("at %s by a transaction open since %s. Goes on at its end", screen.Count(e.Offset), e.Since.Local().Format(time.TimeOnly))
 		c.partition("blocked", e.TopicPartition, text, "", screen.Yellow)
+	case engine.Weaker:
+		c.happened("weaker", strings.Join(e.Topics, ", ")+": no topic ID to compare: a recreated topic would not show", screen.Yellow)
 	case engine.Moved:
 		c.moved(e.Moves)
 	case engine.Committed:

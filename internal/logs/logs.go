@@ -178,6 +178,8 @@ func (l *Log) standing(e engine.Event) {
 		if now := l.cfg.Now(); now.Sub(l.summary) >= l.cfg.Every {
 			l.summarize("summary", e.Status, now)
 		}
+	case engine.Weaker:
+		l.slog.Warn("weaker check", "topics", e.Topics, "reason", "no topic ID to compare: a recreated topic would not show")
 	case engine.EndsFixed:
 		l.slog.Info("ends fixed", "partitions", e.Partitions, "offsets", e.Offsets)
 	case engine.Draining:

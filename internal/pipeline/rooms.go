@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"slices"
+
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/kafka"
@@ -44,4 +46,24 @@ func (f *File) LedgerURL() string {
 func (f *File) Brokers() kafka.Config {
 	c := f.kafka(Hooks{})
 	return kafka.Config{Brokers: c.Brokers, TLS: c.TLS, SASL: c.SASL}
+}
+
+// Beside is the same pipeline under another group, as a backfill runs it: nothing is passed by policy, and no static
+// member is taken the place of.
+func (f *File) Beside(group fencepost.Group) *File {
+	other := *f
+	other.Group, other.Policy, other.Source.InstanceID = group, fencepost.Policy{}, ""
+	return &other
+}
+
+// Taking is the same pipeline with these partitions alone, without a Kafka group.
+func (f *File) Taking(tps []fencepost.TopicPartition) *File {
+	other := *f
+	other.Source.Partitions, other.Source.Pattern, other.Source.Topics = tps, "", nil
+	for _, tp := range tps {
+		if !slices.Contains(other.Source.Topics, tp.Topic) {
+			other.Source.Topics = append(other.Source.Topics, tp.Topic)
+		}
+	}
+	return &other
 }

@@ -8,10 +8,11 @@
 // author believes of Kafka. Here the same behaviours are held against the real one: its markers, its epochs, its
 // retention, its groups, its restarts; and against the real store: its locks, its sessions, its COPY.
 //
-//	R   ranges and reading          start, null and empty, what was prefetched
+//	R   ranges and reading          start, null and empty, what was prefetched; old ranges again, beside the pipeline
 //	T   transactions                stable offset, markers, aborted records
 //	L   bounds, loss, recreation    each verdict of Reconcile, made by doing it to a broker
 //	C   ledger and concurrency      overlaps, rewinds, zombies, stopped workers, user SQL
+//	oldbroker_test.go               Kafka 2.4.1, which knows no topic IDs
 //	flights_test.go                 3,000,000 flights, two workers, 20 kills, against their known sums
 //
 // # How a test is made

@@ -65,6 +65,7 @@
 //
 // # What it does not do
 //
-// It starts one broker, not a cluster of three. It is no program for production:
+// It starts one broker, not a cluster of three. Kafka 2.4.1, from before topic
+// IDs, is never shared ([OwnKafka24]). It is no program for production:
 // passwords are in the source.
 package servers

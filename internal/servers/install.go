@@ -71,6 +71,10 @@ func (k kit) steps() ([]step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read pom: %w", err)
 	}
+	pom24, err := embedded.ReadFile("files/pom-kafka-2.4.xml")
+	if err != nil {
+		return nil, fmt.Errorf("read pom: %w", err)
+	}
 	properties, err := embedded.ReadFile("files/server.properties")
 	if err != nil {
 		return nil, fmt.Errorf("read broker configuration: %w", err)
@@ -98,6 +102,7 @@ func (k kit) steps() ([]step, error) {
 		{"postgres", k.path("postgres"), postgresBinaries(), k.initPostgres},
 		{"mariadb", k.path("mariadb"), mariaDBServer(), k.initMariaDB},
 		{"zookeeper-jars", k.path("zookeeper", "libs"), string(zooKeeper), k.fetchZooKeeper},
+		{"kafka-2.4-jars", k.path("kafka24", "libs"), string(pom24), k.fetchJars24},
 	}, nil
 }
 

@@ -33,6 +33,7 @@ var errNotInstalled = errors.New("not installed: run `make servers`")
 //	  tls/                an authority and a client's certificate
 //	  postgres/           a data directory as initdb left it
 //	  mariadb/            one as mariadb-install-db left it
+//	  kafka24/libs/       jars of Kafka 2.4.1 and of a ZooKeeper, by Maven
 //	  STEP.done           digest of the recipe that made each of these
 type kit struct {
 	dir string

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/logs"
+	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/screen"
+)
+
+var backfillManual = manual{
+	what: "Run old records again into the same sink, exactly once, under a group of its own: the pipeline's\n" +
+		"positions stay, and its workers may run. Plans first; --execute does it, or goes on with it.",
+	examples: []example{
+		{"fencepost backfill trips.yaml --range trips:3:410200..421000", "to 420,999"},
+		{"fencepost backfill trips.yaml --from 2026-11-20 --to 2026-11-21 --execute", "one day"},
+		{"fencepost backfill trips.yaml --from 2026-11-20 --to 2026-11-21 --topic trips:0-4", ""},
+	},
+	usage: "fencepost backfill FILE --range TOPIC:P:FROM..UNTIL [flags]\n" +
+		"       fencepost backfill FILE --from TIME --to TIME [flags]",
+	flags: []string{
+		"--range RANGE  these offsets, UNTIL not; may be repeated, once a partition",
+		"--from TIME  the first record of this time or later, by the records' own timestamps",
+		"--to TIME  up to the first record of this time or later, which is not run",
+		"--topic T[:P,P-P]  with --from: these only; may be repeated. Default: all",
+		"--name NAME  the group is GROUP-backfill-NAME. Default: made of what is asked for",
+		"--group GROUP  the whole name of the group",
+		"--execute  do it; without it nothing is changed",
+		"--wait 60s  how long to wait for what does not answer, at the end",
+		"--why TEXT  kept with each start, beside time and who ($FENCEPOST_WHO, or user@host)",
+	},
+	exit:   "0 planned, or done   1 error, or cut short   2 usage   3 some left parked   4 refused",
+	see:    "offsets set (move the pipeline itself), run --until, audit (calls these rows doubled)",
+	tables: true,
+}
+
+type backfillFlags struct {
+	ranges, topics             []string
+	from, to, name, group, why string
+	execute                    bool
+	wait                       time.Duration
+}
+
+func (a *app) backfillVerb() *cobra.Command {
+	var flags backfillFlags
+	cmd := &cobra.Command{Use: "backfill", Args: a.oneFile, ValidArgsFunction: completeFiles,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.backfill(cmd.Context(), args[0], flags) }}
+	fs := cmd.Flags()
+	fs.StringArrayVar(&flags.ranges, "range", nil, "")
+	fs.StringVar(&flags.from, "from", "", "")
+	fs.StringVar(&flags.to, "to", "", "")
+	fs.StringArrayVar(&flags.topics, "topic", nil, "")
+	fs.StringVar(&flags.name, "name", "", "")
+	fs.StringVar(&flags.group, "group", "", "")
+	fs.StringVar(&flags.why, "why", "", "")
+	fs.BoolVar(&flags.execute, "execute", false, "")
+	fs.DurationVar(&flags.wait, "wait", time.Minute, "")
+	return cmd
+}
+
+// ask reads what is to be run again.
+func (f backfillFlags) ask() (a admin.BackfillAsk, err error) {
+	const help = "--range trips:3:410200..421000, or --from 2026-11-20 --to 2026-11-21"
+	switch {
+	case f.wait <= 0:
+		return a, usage("--wait 60s", "--wait %s: not above 0", f.wait)
+	case f.name != "" && f.group != "":
+		return a, usage("one of them", "--name and --group both name the group")
+	case len(f.ranges) > 0 && (f.from != "" || f.to != "" || len(f.topics) > 0):
+		return a, usage(help, "--range says it all: --from, --to and --topic do not go with it")
+	case len(f.ranges) > 0:
+		if a.Ranges, err = admin.ParseRanges(f.ranges); err != nil {
+			return a, usage("--range trips:3:410200..421000", "--range %s", err)
+		}
+		return a, nil
+	case f.from == "" || f.to == "":
+		return a, usage(help, "backfill needs --range, or --from and --to")
+	}
+	var ok1, ok2 bool
+	a.From, ok1 = pipeline.ParseTime(f.from)
+	a.To, ok2 = pipeline.ParseTime(f.to)
+	switch {
+	case !ok1 || !ok2:
+		return a, usage(help, "--from %s --to %s: not two times", f.from, f.to)
+	case a.To.Before(a.From):
+		return a, usage(help, "--from %s --to %s: it ends before it begins", f.from, f.to)
+	}
+	if a.Sel, err = admin.ParseSelection(f.topics); err != nil {
+		return a, usage("--topic trips, or --topic trips:0,2-4", "--topic %s", err)
+	}
+	return a, nil
+}
+
+// beside is the group of the backfill. One that nobody named is named by what is asked for.
+func (f backfillFlags) beside(main fencepost.Group, ask admin.BackfillAsk) fencepost.Group {
+	switch {
+	case f.group != "":
+		return fencepost.Group(f.group)
+	case f.name != "":
+		return main + "-backfill-" + fencepost.Group(f.name)
+	}
+	return main + fencepost.Group(fmt.Sprintf("-backfill-%.4x", sha256.Sum256([]byte(ask.String()))))
+}
+
+func (a *app) backfill(parent context.Context, name string, flags backfillFlags) error {
+	ask, err := flags.ask()
+	if err != nil {
+		return err
+	}
+	main, err := pipeline.Load(name, a.env)
+	if err != nil {
+		return err
+	}
+	f := main.Beside(flags.beside(main.Group, ask))
+	var b *admin.Backfill
+	err = a.withFile(parent, f, func(ctx context.Context, r admin.Rooms) error {
+		if b, err = admin.PlanBackfill(ctx, r, main.Group, ask, flags.why); err != nil || !flags.execute {
+			return err
+		}
+		return b.Start(ctx, r)
+	})
+	if err != nil {
+		return err
+	}
+	if b.Left() == 0 || !flags.execute {
+		return a.tellBackfill(b, f, flags.execute, false)
+	}
+	return a.runBackfill(parent, f, b, flags.wait)
+}
+
+// runBackfill runs what is left, reads back and says so.
+func (a *app) runBackfill(parent context.Context, f *pipeline.File, b *admin.Backfill, wait time.Duration) error {
+	ends := b.Ends()
+	run := f.Taking(slices.SortedFunc(maps.Keys(ends), fencepost.TopicPartition.Compare))
+	limitMemory(run)
+	who := worker(run)
+	log := a.log(run, who)
+	hears := a.listener(run, log, who, true)
+	err := a.consume(parent, run, hears, log, func(cfg *engine.Config) {
+		cfg.Until, cfg.Wait, cfg.Who, cfg.Events = engine.Until{Offsets: ends}, wait, who, a.remedied(run, hears.Event)
+	})
+	if err != nil && !errors.Is(err, engine.ErrCutShort) {
+		err = f.Pointed(err)
+		if _, ok := hears.(*logs.Log); ok {
+			a.logged = true
+			fault := faultOf(err)
+			log.Failed(fault.Code, fault.Error(), a.as(fault.Help))
+		}
+		return err
+	}
+	cut := err != nil
+	// Also after Ctrl-C: what is told is what was read back.
+	if err := a.withFile(context.WithoutCancel(parent), f, func(ctx context.Context, r admin.Rooms) error {
+		return b.ReadBack(ctx, r)
+	}); err != nil {
+		return err
+	}
+	if err := a.tellBackfill(b, f, true, true); err != nil {
+		return err
+	}
+	if cut || b.Left() > 0 {
+		return exited(1)
+	}
+	return nil
+}
+
+// backfillColumns are the columns of -o csv.
+var backfillColumns = []string{"topic", "partition", "from", "until", "offset", "left", "repeats"}
+
+// tellBackfill prints a plan, or how it ended, in the form asked for.
+func (a *app) tellBackfill(b *admin.Backfill, f *pipeline.File, executed, ran bool) error {
+	ranges := []object{}
+	for _, r := range b.Ranges {
+		ranges = append(ranges, object{"topic", r.Topic, "partition", r.Partition, "from", r.From, "until", r.Until, "offset", r.At,
+			"left", r.Left(), "repeats", r.Again})
+	}
+	switch a.output {
+	case "json", "yaml":
+		a.document(object{"format", 1, "command", "backfill", "group", b.Group, "beside", b.Of, "executed", executed,
+			"verified", executed && b.Left() == 0, "left", b.Left(), "ranges", ranges})
+		return nil
+	case "csv":
+		return a.rows(ranges, backfillColumns)
+	}
+	switch {
+	case executed && ran && b.Left() == 0:
+		where := "stands at the end of its range"
+		if len(b.Ranges) > 1 {
+			where = "stand at the ends of their ranges"
+		}
+		fmt.Fprintf(a.stdout, "verified   %s of group %s %s\n", screen.Plural(len(b.Ranges), "partition"), b.Group, where)
+	case executed && ran:
+		fmt.Fprintf(a.stdout, "left       %s of group %s. The same command goes on there\n", screen.Plural(b.Left(), "offset"), b.Group)
+	case b.Left() == 0 && b.Begun:
+		fmt.Fprintf(a.stdout, "%s: nothing to do, it is done\n", b.Group)
+	case b.Left() == 0:
+		fmt.Fprintf(a.stdout, "%s: nothing to do, no offset lies in what was asked for\n", b.Group)
+	default:
+		a.printBackfill(b, f)
+	}
+	return nil
+}
+
+// printBackfill prints a plan as a table.
+func (a *app) printBackfill(b *admin.Backfill, f *pipeline.File) {
+	t := a.terminal(a.stdout)
+	how := "begin"
+	if b.Begun {
+		how = "go on"
+	}
+	fmt.Fprintf(a.stdout, "plan for %s: %s, %s to run; group %s stays where it is\n\n", b.Group, how, screen.Plural(b.Left(), "offset"), b.Of)
+	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "RANGE"}, {Name: "OFFSET", Right: true}, {Name: "LEFT", Right: true},
+		{Name: "REPEATS", Right: true}}}
+	var cut []string
+	for _, r := range b.Ranges {
+		table.Rows = append(table.Rows, screen.Row{Cells: []string{r.TopicPartition.String(), fmt.Sprintf("[%s .. %s)", screen.Count(r.From), screen.Count(r.Until)),
+			screen.Count(r.At), screen.Count(r.Left()), screen.Count(r.Again)}})
+		if r.Cut {
+			cut = append(cut, r.TopicPartition.String())
+		}
+	}
+	table.Print(a.stdout, ttyWidth(t), t.Paint)
+	if len(cut) > 0 {
+		text := fmt.Sprintf("%s begins at its earliest record: older ones of that time may be gone", strings.Join(cut, " "))
+		fmt.Fprintf(a.stdout, "log        %s\n", screen.Wrap(text, 11, t.Width))
+	}
+	if text := againText(b, f); text != "" {
+		fmt.Fprintf(a.stdout, "sink       %s\n", screen.Wrap(text, 11, t.Width))
+	}
+	fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, "help: add --execute"))
+}
+
+// againText says what a backfill does to rows that are there, or will be.
+func againText(b *admin.Backfill, f *pipeline.File) string {
+	switch {
+	case len(f.Sink.Key) > 0: // also where the main line never was: a newer record of the key may stand there
+		return fmt.Sprintf("table %s has a key: rows are written again and stand there once, an old record over a newer one", f.Sink.Table)
+	case b.Again() == 0:
+		return ""
+	}
+	return sinkText(b.Again(), f)
+}

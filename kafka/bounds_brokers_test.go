@@ -1,0 +1,227 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// seen counts requests of a fake cluster by broker and kind.
+type seen struct {
+	sync.Mutex
+	requests map[string]int // :: "broker kind" -> how many
+}
+
+func (n *seen) watch(c *kfake.Cluster) {
+	n.requests = map[string]int{}
+	c.Control(func(req kmsg.Request) (kmsg.Response, error, bool) {
+		n.Lock()
+		defer n.Unlock()
+		switch req.(type) {
+		case *kmsg.ListOffsetsRequest, *kmsg.OffsetForLeaderEpochRequest:
+			n.requests[fmt.Sprintf("%d %s", c.CurrentNode(), kmsg.Key(req.Key()).Name())]++
+		}
+		return nil, nil, false
+	})
+}
+
+// However many partitions there are, a broker gets three ListOffsets and one OffsetForLeaderEpoch.
+func TestBoundsRequests(t *testing.T) {
+	names := []string{"a", "b", "c"}
+	c := fake(t, kfake.NumBrokers(3), kfake.SeedTopics(50, names...))
+	s := (&bench{t: t, addrs: c.ListenAddrs()}).open(Config{Topics: names})
+	var asks []fencepost.Ask
+	led := map[int32]int{}
+	for _, name := range names {
+		for p := range int32(50) {
+			asks = append(asks, fencepost.Ask{TopicPartition: tp(name, p), LeaderEpoch: 0})
+			led[c.LeaderFor(name, p)]++
+		}
+	}
+	if len(led) != 3 {
+		t.Fatalf("partitions are led by %v, want three brokers", led)
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var n seen
+	n.watch(c)
+	for p, g := range s.Bounds(t.Context(), asks) {
+		if g.Err != nil {
+			t.Errorf("%s: %v", p, g.Err)
+		}
+	}
+	want := map[string]int{}
+	for b := range led {
+		want[fmt.Sprintf("%d ListOffsets", b)], want[fmt.Sprintf("%d OffsetForLeaderEpoch", b)] = 3, 1
+	}
+	n.Lock()
+	defer n.Unlock()
+	if d := cmp.Diff(want, n.requests); d != "" {
+		t.Errorf("requests (-want +got):\n%s", d)
+	}
+}
+
+// One partition that is refused, for whatever reason, leaves the other 149 whole. What may pass is asked again, what
+// does not pass is not.
+func TestBoundsOneRefused(t *testing.T) {
+	for _, test := range []struct {
+		err   *kerr.Error
+		again bool
+	}{{kerr.TopicAuthorizationFailed, false}, {kerr.LeaderNotAvailable, true}, {kerr.UnknownLeaderEpoch, true}, {kerr.KafkaStorageError, true}, {kerr.UnknownServerError, false}} {
+		t.Run(test.err.Message, func(t *testing.T) {
+			t.Parallel()
+			names := []string{"a", "b", "c"}
+			c := fake(t, kfake.NumBrokers(3), kfake.SeedTopics(50, names...))
+			s := (&bench{t: t, addrs: c.ListenAddrs()}).open(Config{Topics: names})
+			refused := tp("b", 7)
+			h := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Topic: refused.Topic, Partitions: []int32{refused.Partition}, Count: -1, Err: test.err})
+			var asks []fencepost.Ask
+			for _, name := range names {
+				for p := range int32(50) {
+					asks = append(asks, fencepost.Ask{TopicPartition: tp(name, p), LeaderEpoch: 0})
+				}
+			}
+			got := s.Bounds(t.Context(), asks)
+			if err := got[refused].Err; !errors.Is(err, fencepost.ErrNoAnswer) {
+				t.Errorf("%s: %v, want no answer", refused, err)
+			}
+			delete(got, refused)
+			if len(got) != 149 {
+				t.Errorf("%d other answers, want 149", len(got))
+			}
+			for p, g := range got {
+				if g.Err != nil || g.TopicID == (fencepost.TopicID{}) || g.EpochEnd != 0 {
+					t.Errorf("%s: %+v", p, g)
+				}
+			}
+			if again := h.Hits() > 3; again != test.again {
+				t.Errorf("it was refused %d times: asked again is %t, want %t", h.Hits(), again, test.again)
+			}
+		})
+	}
+}
+
+// downs are the ways in which one broker of three does not answer, while metadata still names it as a leader.
+var downs = map[string]func(t *testing.T, c *kfake.Cluster, doors *doors, node int32){
+	// The process hangs, or packets to it are dropped: connections stand, nobody answers.
+	"silent": func(t *testing.T, c *kfake.Cluster, _ *doors, node int32) {
+		c.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			return nil, nil, c.CurrentNode() == node
+		})
+	},
+	// It hangs up on every request.
+	"hangs up": func(t *testing.T, c *kfake.Cluster, _ *doors, node int32) {
+		c.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			if c.CurrentNode() == node {
+				return nil, errors.New("hang up"), true
+			}
+			return nil, nil, false
+		})
+	},
+	// The process is gone.
+	"refuses": func(t *testing.T, c *kfake.Cluster, doors *doors, node int32) { doors.close(t, node) },
+}
+
+// doors are the listeners of a fake cluster, in the order of its nodes.
+type doors struct{ all []*door }
+
+// door is a listener that can be closed together with all that came in by it.
+type door struct {
+	net.Listener
+	mu     sync.Mutex
+	inside []net.Conn
+}
+
+func (d *doors) listen(network, address string) (net.Listener, error) {
+	l, err := net.Listen(network, address)
+	if err != nil {
+		return nil, err
+	}
+	d.all = append(d.all, &door{Listener: l})
+	return d.all[len(d.all)-1], nil
+}
+
+func (d *door) Accept() (net.Conn, error) {
+	conn, err := d.Listener.Accept()
+	if err == nil {
+		d.mu.Lock()
+		d.inside = append(d.inside, conn)
+		d.mu.Unlock()
+	}
+	return conn, err
+}
+
+func (d *doors) close(t *testing.T, node int32) {
+	door := d.all[node]
+	if err := door.Close(); err != nil {
+		t.Fatal(err)
+	}
+	door.mu.Lock()
+	defer door.mu.Unlock()
+	for _, conn := range door.inside {
+		_ = conn.Close() // the other side may have closed it already
+	}
+}
+
+// A broker of three that is down: its partitions have no answer, the others have theirs, within the caller's time.
+// Metadata may be asked of the one that is down first: as often as not it is here.
+func TestBoundsBrokerDown(t *testing.T) {
+	for name, bring := range downs {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const down = 1
+			var d doors
+			c := fake(t, kfake.NumBrokers(3), kfake.ListenFn(d.listen), kfake.SeedTopics(30, "t"))
+			s := (&bench{t: t, addrs: c.ListenAddrs()}).open(Config{Topics: []string{"t"}})
+			var asks []fencepost.Ask
+			for p := range int32(30) {
+				asks = append(asks, fencepost.Ask{TopicPartition: tp("t", p), LeaderEpoch: 0})
+			}
+			for p, g := range s.Bounds(t.Context(), asks[:1]) { // it knows its brokers
+				if g.Err != nil {
+					t.Fatalf("%s: %v", p, g.Err)
+				}
+			}
+			bring(t, c, &d, down)
+			for range 3 {
+				const given = 2 * time.Second
+				ctx, cancel := context.WithTimeout(t.Context(), given)
+				began := time.Now()
+				got := s.Bounds(ctx, asks)
+				took := time.Since(began)
+				cancel()
+				if took > given {
+					t.Errorf("it took %s, longer than it was given", took)
+				}
+				silent := 0
+				for p, g := range got {
+					switch led := c.LeaderFor("t", p.Partition); {
+					case led == down && !(errors.Is(g.Err, fencepost.ErrNoAnswer) && strings.Contains(g.Err.Error(), "broker 1")):
+						t.Errorf("%s, led by the broker that is down: %v, want no answer, naming broker 1", p, g.Err)
+					case led != down && g.Err != nil:
+						t.Errorf("%s, led by broker %d: %v", p, led, g.Err)
+					case led == down:
+						silent++
+					}
+				}
+				if silent == 0 || silent == len(asks) {
+					t.Fatalf("%d of %d partitions are led by the broker that is down: this tests nothing", silent, len(asks))
+				}
+			}
+		})
+	}
+}

@@ -2,6 +2,8 @@ module github.com/fencepost/fencepost
 
 go 1.26.0
 
+require github.com/expr-lang/expr v1.17.8
+
 require golang.org/x/tools v0.48.0 // indirect
 
 require (

@@ -47,6 +47,9 @@ func (f *File) LedgerURL() string {
 	if f.Sink.Kind == "sqlite" {
 		return "sqlite:" + f.Sink.Path
 	}
+	if f.Sink.Redis != nil {
+		return f.Sink.Redis.url()
+	}
 	dsn, err := f.Sink.DSN.Reveal()
 	if err != nil {
 		return f.Sink.Kind

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/mysql"
 	"github.com/fencepost/fencepost/postgres"
 )
 
@@ -54,9 +55,13 @@ func (f *File) LedgerURL() string {
 	if err != nil {
 		return f.Sink.Kind
 	}
-	address, err := postgres.Address(dsn)
+	address := postgres.Address
+	if f.Sink.Kind == "mysql" {
+		address = mysql.Address
+	}
+	named, err := address(dsn)
 	if err != nil {
 		return f.Sink.Kind
 	}
-	return address
+	return named
 }

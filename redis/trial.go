@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -39,7 +40,10 @@ func (s *Sink) Trial(ctx context.Context, g fencepost.Group, columns []fencepost
 		return []fencepost.Finding{finding("trial", s.cfg.answer(r, k))}
 	}
 	var tried []string
-	for _, name := range names[3:] {
+	for i, name := range names[3:] {
+		if slices.Contains(names[3:3+i], name) {
+			continue
+		}
 		if len(tried) == 3 {
 			tried = append(tried, "...")
 			break

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -225,6 +226,23 @@ func TestLedgerURL(t *testing.T) {
 		}
 		if got := f.LedgerURL(); got != want {
 			t.Errorf("%s: got %s, want %s", sink, got, want)
+		}
+	}
+}
+
+// TestREADME: the pipeline files that the README shows are good ones.
+func TestREADME(t *testing.T) {
+	src, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(src, -1)
+	if len(blocks) == 0 {
+		t.Fatal("the README shows no pipeline file")
+	}
+	for _, b := range blocks {
+		if _, err := Parse("README.md", b[1], testEnvironment()); err != nil {
+			t.Error(err)
 		}
 	}
 }

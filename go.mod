@@ -4,6 +4,8 @@ go 1.26.0
 
 require github.com/go-zookeeper/zk v1.0.4
 
+require github.com/expr-lang/expr v1.17.8
+
 require golang.org/x/tools v0.48.0 // indirect
 
 require (

@@ -34,6 +34,17 @@ func parseDSN(dsn string) (*mysql.Config, error) {
 	return c, nil
 }
 
+// Address is the database of a dsn as people name it, without a password: mysql://app@localhost:3306/shop.
+//
+// Errors: *fencepost.Fault dsn-invalid.
+func Address(dsn string) (string, error) {
+	c, err := parseDSN(dsn)
+	if err != nil {
+		return "", err
+	}
+	return "mysql://" + c.User + "@" + c.Addr + "/" + c.DBName, nil
+}
+
 // parseForm tells the URL from the driver's own form.
 func parseForm(dsn string) (*mysql.Config, error) {
 	scheme, _, isURL := strings.Cut(dsn, "://")

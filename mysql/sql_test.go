@@ -56,6 +56,11 @@ func TestParseDSN(t *testing.T) {
 			t.Errorf("%s: got %s", dsn, c.FormatDSN())
 		}
 	}
+	for _, dsn := range []string{"mysql://app:p%40w@db.example/shop", "app:p@w@tcp(db.example:3306)/shop"} {
+		if got, err := Address(dsn); got != "mysql://app@db.example:3306/shop" || err != nil {
+			t.Errorf("Address(%q): got %q, %v", dsn, got, err)
+		}
+	}
 	if c, err := parseDSN("mysql://app@h/shop"); err != nil || c.Addr != "h:3306" {
 		t.Errorf("without a port: got %v, %v, want port 3306", c, err)
 	}

@@ -4,30 +4,74 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/fencepost/fencepost"
 )
 
-// Check looks at the server and changes nothing.
-func (s *Sink) Check(ctx context.Context, columns []fencepost.ColumnSpec) (found []fencepost.Finding) {
+// Check looks at the server and changes nothing. What depends on the group, Trial looks at.
+func (s *Sink) Check(ctx context.Context, columns []fencepost.ColumnSpec) []fencepost.Finding {
 	if _, err := s.Needs(ctx, columns); err != nil {
-		return append(found, finding("mapping", err))
+		return []fencepost.Finding{finding("trial", err)}
 	}
-	found = append(found, fencepost.Finding{Subject: "mapping", OK: true, Text: fmt.Sprintf("%d effects, at most %d records a batch", len(s.cfg.Effects), s.Traits().Records)})
-	conn := s.ledger.client.Conn()
+	conn := s.ledger.client.Conn() // made anew, which asks for the eviction policy
 	defer conn.Close()
-	policy, err := evictionPolicy(ctx, conn)
+	facts := map[string]string{}
+	info, err := conn.Info(ctx).Result()
 	if err != nil {
-		return append(found, finding("server", s.cfg.fault(err, false)))
+		return []fencepost.Finding{finding("database", s.cfg.fault(err, false))}
 	}
-	return append(found, fencepost.Finding{Subject: "server", OK: true, Text: fmt.Sprintf("redis at %s, maxmemory-policy %s", s.cfg.Addr, policy)})
+	for line := range strings.Lines(info) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		facts[name] = value
+	}
+	if facts["role"] == "slave" {
+		return []fencepost.Finding{finding("database", s.cfg.replied(errReplica))}
+	}
+	found := []fencepost.Finding{{Subject: "database", OK: true, Text: s.describe(facts)}}
+	return append(found, s.checkLedger(ctx))
+}
+
+// errReplica is what a replica answers to a write.
+var errReplica = errors.New("READONLY You can't write against a read only replica")
+
+// describe is the server in a line: what it is, and what the promise rests on.
+func (s *Sink) describe(facts map[string]string) string {
+	text := fmt.Sprintf("redis %s at %s, database %d", facts["redis_version"], s.cfg.Addr, s.cfg.DB)
+	if s.cfg.User != "" {
+		text += ", user " + s.cfg.User
+	}
+	if s.cfg.TLS != nil {
+		text += ", by TLS"
+	}
+	text += "; maxmemory-policy " + facts["maxmemory_policy"]
+	if facts["aof_enabled"] == "0" {
+		return text + ", appendonly no: a crash of the server loses its tail"
+	}
+	return text + ", appendonly yes"
+}
+
+// checkLedger says whether there is one. To look must not make it.
+func (s *Sink) checkLedger(ctx context.Context) fencepost.Finding {
+	key := identityKey(s.cfg.Key)
+	facts, err := s.ledger.client.HGetAll(ctx, key).Result()
+	if err != nil {
+		return finding("ledger", s.cfg.fault(err, false))
+	}
+	if len(facts) == 0 {
+		return fencepost.Finding{Subject: "ledger", OK: true, Text: "none yet: the first run makes it, in the hash " + s.cfg.Key}
+	}
+	if err := checkVersion(facts["version"]); err != nil {
+		return fencepost.Finding{Subject: "ledger", Code: "ledger-newer", Text: err.Error(), Help: "run the newer program; there is no way back"}
+	}
+	return fencepost.Finding{Subject: "ledger", OK: true, Text: fmt.Sprintf("version %s, in the hash %s", facts["version"], s.cfg.Key)}
 }
 
 // finding is an error as a line of check.
 func finding(subject string, err error) fencepost.Finding {
-	f := fencepost.Finding{Subject: subject, Text: err.Error(), Code: "redis-error"}
+	f := fencepost.Finding{Subject: subject, Text: err.Error(), Code: "redis-error", Key: "addr"}
 	if r, ok := errors.AsType[*fencepost.Rejected](err); ok {
-		f.Code, f.Help = r.Code, r.Hint
+		f.Code, f.Help, f.Key = r.Code, r.Hint, "commands"
 	}
 	if e, ok := errors.AsType[*fencepost.Fault](err); ok {
 		f.Code, f.Help, f.Silent = e.Code, e.Help, e.Passing

@@ -52,6 +52,9 @@ type Effect struct {
 	Pairs []Field // of XAdd: the entry's fields. A null is left out; an entry of nulls only is refused
 	// Where says which rows it is made for. nil: all.
 	Where func(b *fencepost.Batch, row int) bool
+	// If, where set, says the same by a Value, which names its columns and may refuse a row: the effect is made for rows
+	// of which it is 1. A null is no.
+	If Value
 }
 
 // Field is a field of a stream's entry.
@@ -88,7 +91,7 @@ func (e Effect) validate() error {
 
 // columns are the columns that the effect reads.
 func (e Effect) columns() (names []string) {
-	for _, v := range []Value{e.Key, e.Name, e.Value} {
+	for _, v := range []Value{e.Key, e.Name, e.Value, e.If} {
 		names = append(names, v.columns...)
 	}
 	for _, p := range e.Pairs {

@@ -40,7 +40,7 @@ var lasting = []struct{ prefix, code, text, help string }{
 	{"ERR invalid DB index", "redis-no-db", "it has no database of that number", "mend db"},
 }
 
-const grants = "let the server's owner run: ACL SETUSER NAME ~fencepost:* +@read +@write +@scripting +@connection +info +time, with a ~pattern for the keys of the mapping"
+const grants = "let the server's owner run what this prints: fencepost ddl FILE (in Go: redis.ACL)"
 
 // fault is an error as people meet it. began says that a script which writes may have been sent: then an error that is
 // no answer of the server means that nobody knows.

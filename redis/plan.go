@@ -61,8 +61,8 @@ func planned(cfg Config, g fencepost.Group, b *fencepost.Batch) (*plan, error) {
 // bound is an effect whose values are bound to a batch.
 type bound struct {
 	Effect
-	key, name, value appender
-	pairs            []appender
+	key, name, value, where appender
+	pairs                   []appender
 	// The usual increment, of an integer column under a text column, reads both where they are. nil: another one.
 	names, ints *fencepost.Column
 }
@@ -73,7 +73,7 @@ func (e Effect) bind(s scope) (b bound, err error) {
 	for _, v := range []struct {
 		from Value
 		to   *appender
-	}{{e.Key, &b.key}, {e.Name, &b.name}, {e.Value, &b.value}} {
+	}{{e.Key, &b.key}, {e.Name, &b.name}, {e.Value, &b.value}, {e.If, &b.where}} {
 		if v.from.bind == nil {
 			continue
 		}
@@ -109,6 +109,14 @@ func (p *plan) add(e Effect, s scope) error {
 	for row, tp := range s.batch.All() {
 		if e.Where != nil && !e.Where(s.batch, row) {
 			continue
+		}
+		if bound.where != nil {
+			if buf, err = bound.where(buf[:0], row, tp); err != nil && !errors.Is(err, errNull) {
+				return rejected(e, "condition", row, tp, s.batch, err)
+			}
+			if string(buf) != "1" {
+				continue
+			}
 		}
 		if at == nil || !e.Key.same {
 			if buf, err = bound.key(buf[:0], row, tp); err != nil {

@@ -30,6 +30,9 @@ type appender func(dst []byte, row int, tp fencepost.TopicPartition) ([]byte, er
 // errNull is a Value over a column that is null in this row.
 var errNull = errors.New("null")
 
+// ErrNull is errNull, for a Func to return: the row is refused as one whose value is null.
+var ErrNull = errNull
+
 // Text is the same for every row. {group} in it stands for the group's hash tag, which keeps an output key in the
 // ledger's slot on a cluster.
 func Text(s string) Value {
@@ -72,9 +75,10 @@ func columnAppender(b *fencepost.Batch, name string) (appender, error) {
 	if c == nil {
 		return nil, &fencepost.Rejected{Code: "unknown-column", Reason: "the batch has no column " + name}
 	}
+	null := fmt.Errorf("column %s is %w", name, errNull)
 	return func(dst []byte, row int, _ fencepost.TopicPartition) ([]byte, error) {
 		if c.Null(row) {
-			return dst, errNull
+			return dst, null
 		}
 		switch c.Type {
 		case fencepost.Int, fencepost.Timestamp:

@@ -18,7 +18,7 @@ import (
 var codeForm = regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`)
 
 // notCodes are words with a hyphen in them that are no codes.
-var notCodes = []string{"no-progress", "plan-out", "fencepost-broker", "fencepost-init", "fencepost-ledger", "fencepost-quickstart", "quickstart-control",
+var notCodes = []string{"no-progress", "plan-out", "fencepost-broker", "fencepost-init", "fencepost-ledger", "fencepost-quickstart", "quickstart-control", "maxmemory-policy",
 	"batch-start", "last-processed", // meanings
 	"pattern-a", "group-topic", "topic-group", "group-dash", "group-underscore", "topic-string", "topic-partition", "single-znode",
 	"single-znode-topic", "spark-checkpoint", "kafka-csv", // layouts
@@ -31,7 +31,7 @@ var oneWord = []string{"usage", "unexpected", "recreated", "truncated"}
 // none without a page, no page without a code.
 func TestEveryCodeHasItsPage(t *testing.T) {
 	used := map[string]string{} // :: code -> a file that names it
-	for _, dir := range []string{".", "apart", "engine", "decode", "kafka", "postgres", "mysql", "sqlite", "cmd/fencepost", "internal/broker",
+	for _, dir := range []string{".", "apart", "engine", "decode", "kafka", "postgres", "mysql", "sqlite", "redis", "cmd/fencepost", "internal/broker",
 		"internal/admin", "internal/ledgers", "internal/offsetfile", "internal/pipeline", "internal/console", "internal/logs", "internal/quickstart", "zookeeper"} {
 		files, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))
 		if err != nil || len(files) == 0 {

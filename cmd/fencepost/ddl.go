@@ -9,7 +9,7 @@ import (
 )
 
 var ddlManual = manual{
-	what: "Print the SQL that makes the tables, with the least grants. It connects to nothing.",
+	what: "Print the SQL that makes the tables, with the least grants (Redis: the user). It asks nobody.",
 	examples: []example{
 		{"fencepost ddl flights.yaml", "to read"},
 		{"fencepost ddl flights.yaml | psql \"$DATABASE_URL\"", "as the database's owner; twice changes nothing"},

@@ -43,6 +43,7 @@ var arrows = []arrow{
 	{[]string{"internal/admin"}, []string{"."}, nil},
 	{[]string{"internal/dash/..."}, []string{".", "engine/...", "internal/admin", "internal/dash/...", "internal/pipeline"}, []string{"..."}},
 	{[]string{"internal/offsetfile"}, []string{"."}, nil},
+	{[]string{"internal/expression"}, []string{"."}, []string{"github.com/expr-lang/expr/..."}},
 	{[]string{"internal/ledgers", "internal/pipeline/..."}, []string{"..."}, []string{"..."}},
 	{[]string{"cmd/...", "bench/...", "examples/..."}, []string{"..."}, []string{"..."}},
 }

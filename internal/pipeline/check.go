@@ -100,12 +100,20 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 		if c, ok := o.Sink.(fencepost.Checker); ok {
 			sink = c.Check(ctx, columns)
 		}
+		if t, ok := o.Sink.(trier); ok && !slices.ContainsFunc(sink, func(f fencepost.Finding) bool { return !f.OK }) {
+			sink = append(sink, t.Trial(ctx, o.File.Group, columns)...)
+		}
 	})
 	both.Wait()
 	o.File.pointCredentials(source)
 	found := append(source, sink...)
 	o.compareLedger(ctx, found)
 	return append(found, o.standing(ctx, found)...)
+}
+
+// trier is a sink whose trial depends on the group.
+type trier interface {
+	Trial(ctx context.Context, g fencepost.Group, columns []fencepost.ColumnSpec) []fencepost.Finding
 }
 
 // standing says of a group that has run what its stored positions are worth, as a worker would find them.
@@ -225,7 +233,7 @@ func (f *File) summary() string {
 		return fmt.Sprintf("%s from %s, sink %s, ledger apart in %s", columns, f.Decode, f.Sink.Kind, f.Ledger.Kind)
 	}
 	return fmt.Sprintf("%s from %s, sink %s, ledger in the same %s", columns, f.Decode, f.Sink.Kind,
-		map[string]string{"postgres": "database", "mysql": "database", "sqlite": "file"}[f.Sink.Kind])
+		map[string]string{"postgres": "database", "mysql": "database", "sqlite": "file", "redis": "Redis"}[f.Sink.Kind])
 }
 
 // Describe asks what the topics of an opened pipeline are, for the first line of a run: how many partitions there

@@ -21,6 +21,8 @@
 //     which the excerpt of a finding replaces by ***.
 //  4. Reading connects to nothing. Two things outside of the file decide: the environment and the files that ${NAME}
 //     and ${file:PATH} refer to, through [Environment].
+//  5. In the commands of a sink {EXPR} is an expression's value for the record, and all else is as it stands
+//     (template.go). What can be known of a command before the first record is a finding.
 //
 // # How it fails
 //

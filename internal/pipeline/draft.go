@@ -14,7 +14,7 @@ type Draft struct {
 	Group   string
 	Brokers []string
 	Topic   string
-	Sink    string // postgres, mysql or sqlite
+	Sink    string // postgres, mysql, sqlite or redis
 	Decode  string // json or raw
 	Columns []DraftColumn
 }
@@ -58,8 +58,10 @@ type draftWriter struct {
 // key writes one key, and what is under it.
 func (w *draftWriter) key(k *key, depth int) {
 	switch {
-	case k.kind == kindMap && strings.HasPrefix(k.path, "sink.") && k.path != "sink."+w.Sink:
+	case w.otherSink(k):
 		return
+	case k.kind == kindCommands:
+		w.commands(k, depth)
 	case k.path == "schema":
 		w.schema(k)
 	case k.kind == kindMap && k.must || k.path == "sink."+w.Sink:
@@ -75,6 +77,37 @@ func (w *draftWriter) key(k *key, depth int) {
 		w.line(depth, "# "+k.name()+": "+k.def, w.about(k))
 	}
 }
+
+// otherSink reports whether a key is that of a sink which the draft has not.
+func (w *draftWriter) otherSink(k *key) bool {
+	parent, name := split(k.path)
+	return parent == "sink" && name != w.Sink
+}
+
+// commands writes one that counts by the first column of text that is always there, sums of two numbers, and all forms.
+func (w *draftWriter) commands(k *key, depth int) {
+	w.line(depth, k.name()+":", k.doc)
+	at, sums := TableName(w.Topic), []string{}
+	for _, c := range w.Columns {
+		switch {
+		case c.Null || !columnWord.MatchString(c.Name):
+		case c.Type == fencepost.Text && !strings.Contains(at, "{"):
+			at += ":{" + c.Name + "}"
+		case c.Type == fencepost.Int && len(sums) < 2:
+			sums = append(sums, c.Name)
+		}
+	}
+	w.line(depth+1, "- HINCRBY "+at+" records 1", "KEY FIELD N: counters in a hash")
+	for _, c := range sums {
+		w.line(depth+1, "- HINCRBY "+at+" "+c+" {"+c+"}", "")
+	}
+	w.line(depth+1, "# - {command: "+plain("SADD "+at+":days {_timestamp.Format('2006-01-02')}")+", where: _offset > 0}", "")
+	w.line(depth+1, "# HSET KEY FIELD VALUE   SET KEY VALUE   SADD KEY MEMBER   ZADD KEY SCORE MEMBER", "")
+	w.line(depth+1, "# ZINCRBY KEY N MEMBER   XADD KEY * FIELD VALUE     on a cluster put {group} into every key", "")
+}
+
+// columnWord is a name that needs no quotes, neither in a command nor in an expression.
+var columnWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 
 // about is a key's comment, with examples for this topic.
 func (w *draftWriter) about(k *key) string {

@@ -67,13 +67,14 @@ type SASL struct {
 
 // Sink is the part of a file under sink: the keys of one technology.
 type Sink struct {
-	Kind  string // postgres, mysql or sqlite
+	Kind  string // postgres, mysql, sqlite or redis
 	DSN   Secret // postgres, mysql
 	Path  string // sqlite
 	Table string
 	Key   []string
 	SQL   string
 	Lanes int // 0: auto
+	Redis *Redis
 }
 
 // mostBytes bounds a file: ours are a few KiB.
@@ -136,7 +137,7 @@ func Parse(name string, src []byte, env *Environment) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{env: env, values: map[string]any{}, places: map[string]Place{}, at: map[string]Place{}, items: map[string][]Place{}}
+	r := &reader{env: env, lines: splitLines(src), values: map[string]any{}, places: map[string]Place{}, at: map[string]Place{}, items: map[string][]Place{}}
 	r.mapping(root, "", Place{Line: 1, Column: 1, Width: 1})
 	f := r.file(name)
 	r.rules(f)
@@ -238,6 +239,9 @@ func (r *reader) sink() Sink {
 		s.Lanes = get[int](r, "sink."+s.Kind+".lanes")
 	case "sqlite":
 		s.Path = get[string](r, "sink.sqlite.path")
+	case "redis":
+		s.Redis, s.Lanes = r.redis(), get[int](r, "sink.redis.lanes")
+		return s
 	default:
 		return s
 	}
@@ -286,6 +290,9 @@ func (f *File) Topic() string {
 
 // Into is how messages name where the rows go: "postgres flights", "sqlite by sql".
 func (f *File) Into() string {
+	if f.Sink.Redis != nil {
+		return "redis at " + f.Sink.Redis.Addr
+	}
 	if f.Sink.Table != "" {
 		return f.Sink.Kind + " " + f.Sink.Table
 	}

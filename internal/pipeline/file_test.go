@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -207,6 +208,45 @@ func TestRedact(t *testing.T) {
 	} {
 		if got := Redact(in); got != want {
 			t.Errorf("Redact(%q): got %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestLedgerURL: each ledger is named by what people would type, and no password is in it.
+func TestLedgerURL(t *testing.T) {
+	for sink, want := range map[string]string{
+		"sqlite: {path: a.db, table: t}":                                                "sqlite:a.db",
+		"postgres: {dsn: 'postgres://app:hunter2@h/shop', table: t}":                    "postgres://app@h:5432/shop",
+		"mysql: {dsn: 'mysql://app:hunter2@h/shop', table: t}":                          "mysql://app@h:3306/shop",
+		"redis: {addr: h, commands: [SADD a b]}":                                        "redis://h:6379/0",
+		"redis: {addr: 'h:7000', db: 3, password: '${PW}', commands: [SADD a b]}":       "redis://:***@h:7000/3",
+		"redis: {addr: h, user: app, tls: {enabled: true}, commands: [SADD a b]}":       "rediss://app@h:6379/0",
+		"redis: {addr: '[::1]:6379', user: app, password: x, commands: ['SADD a {a}']}": "redis://app:***@[::1]:6379/0",
+	} {
+		f, err := Parse("f.yaml", []byte("group: g\nsource: {brokers: ['h:1'], topics: [t]}\nschema: {a: text}\nsink: {"+sink+"}\n"), testEnvironment())
+		if err != nil {
+			t.Errorf("%s: %v", sink, err)
+			continue
+		}
+		if got := f.LedgerURL(); got != want {
+			t.Errorf("%s: got %s, want %s", sink, got, want)
+		}
+	}
+}
+
+// TestREADME: the pipeline files that the README shows are good ones.
+func TestREADME(t *testing.T) {
+	src, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(src, -1)
+	if len(blocks) == 0 {
+		t.Fatal("the README shows no pipeline file")
+	}
+	for _, b := range blocks {
+		if _, err := Parse("README.md", b[1], testEnvironment()); err != nil {
+			t.Error(err)
 		}
 	}
 }

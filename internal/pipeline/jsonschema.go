@@ -108,6 +108,8 @@ func valueSchema(k *key) object {
 		return policySchema()
 	case kindSchema:
 		return columnsSchema()
+	case kindCommands:
+		return commandsSchema()
 	case kindText, kindSecret, kindSQL:
 	}
 	return object{"type": "string"}
@@ -134,6 +136,19 @@ func columnsSchema() object {
 		}},
 	}}
 	return object{"type": "object", "minProperties": 1, "propertyNames": object{"pattern": "^[^_]"}, "additionalProperties": column}
+}
+
+func commandsSchema() object {
+	var forms []string
+	for _, f := range commandForms {
+		forms = append(forms, f.form)
+	}
+	command := object{"type": "string", "examples": forms}
+	return object{"type": "array", "minItems": 1, "items": object{"anyOf": []any{command,
+		object{"type": "object", "additionalProperties": false, "required": []string{"command"}, "properties": object{
+			"command": command,
+			"where":   object{"type": "string", "description": "an expression: only for records for which it holds"},
+		}}}}}
 }
 
 // String makes a key readable in a failed test.

@@ -35,6 +35,7 @@ const (
 	kindPolicy               // park, earliest, or a mapping of verdicts
 	kindLanes                // auto, or a count from 1
 	kindStore                // its default, or keys of a technology
+	kindCommands             // a list of commands of Redis
 )
 
 // keys is the table, in the order of init's file.
@@ -104,6 +105,22 @@ var keys = append([]key{
 	{path: "sink.sqlite.key", kind: kindTexts, def: "[]", doc: "columns to upsert by; none: append"},
 	{path: "sink.sqlite.sql", kind: kindSQL, def: `""`,
 		doc: "instead of table: statements over the temporary table batch"},
+	{path: "sink.redis", kind: kindMap, doc: "7.0 or later; noeviction or volatile-*"},
+	{path: "sink.redis.addr", kind: kindText, must: true, live: "localhost:6379", doc: "HOST:PORT of the primary"},
+	{path: "sink.redis.db", kind: kindCount, def: "0"},
+	{path: "sink.redis.user", kind: kindText, def: `""`, doc: "of an ACL; empty: default"},
+	{path: "sink.redis.password", kind: kindSecret, def: `""`, doc: "write ${NAME} or ${file:PATH}, which is re-read"},
+	{path: "sink.redis.tls", kind: kindMap},
+	{path: "sink.redis.tls.enabled", kind: kindBool, def: "false", doc: "speak TLS with the server"},
+	{path: "sink.redis.tls.ca", kind: kindText, def: `""`, doc: "file of the authority to trust; empty: the system's"},
+	{path: "sink.redis.tls.cert", kind: kindText, def: `""`, doc: "file of our own certificate (mutual TLS)"},
+	{path: "sink.redis.tls.key", kind: kindText, def: `""`, doc: "file of its key"},
+	{path: "sink.redis.tls.server_name", kind: kindText, def: `""`, doc: "the name to expect in the server's certificate"},
+	{path: "sink.redis.timeout", kind: kindDuration, def: "10s", doc: "for connecting, and for each answer"},
+	{path: "sink.redis.key", kind: kindText, def: "fencepost:{group}", doc: "the ledger's hash; {group} is the group's hash tag"},
+	{path: "sink.redis.commands", kind: kindCommands, must: true, live: "COMMANDS", doc: "{EXPR} is its value for the record"},
+	{path: "sink.redis.max_commands", kind: kindCount, def: "5000", doc: "most changes in one script: others wait for it"},
+	{path: "sink.redis.lanes", kind: kindLanes, def: "auto", doc: "commits side by side"},
 	{path: "ledger", kind: kindStore, def: "sink",
 		doc: "{redis: {addr: HOST:PORT, db: 0}}: elsewhere, at least once"},
 	{path: "mirror", kind: kindStore, def: "{}",

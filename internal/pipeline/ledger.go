@@ -156,6 +156,24 @@ func (p placed) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepos
 	return p.room.Moves(ctx, g)
 }
 
+// Exists looks for the ledger without making it, where the room can.
+func (p placed) Exists(ctx context.Context, g fencepost.Group) (bool, error) {
+	if f, ok := p.room.(fencepost.Finder); ok {
+		found, err := f.Exists(ctx, g)
+		return found, p.store.pointed(err)
+	}
+	return true, nil
+}
+
+// KeepsGroup is the room's, where it is a GroupKeeper.
+func (p placed) KeepsGroup(ctx context.Context, clusterID string) (bool, error) {
+	if k, ok := p.room.(fencepost.GroupKeeper); ok {
+		keeps, err := k.KeepsGroup(ctx, clusterID)
+		return keeps, p.store.pointed(err)
+	}
+	return false, nil
+}
+
 // Check is what the room finds of its ledger, under the file's keys.
 func (p placed) Check(ctx context.Context, columns []fencepost.ColumnSpec) (found []fencepost.Finding) {
 	c, ok := p.room.(fencepost.Checker)
@@ -192,7 +210,11 @@ func (f *File) ledgerStore() Store {
 	if f.Apart() {
 		return f.Ledger
 	}
-	return Store{Kind: f.Sink.Kind, at: "sink." + f.Sink.Kind, DSN: f.Sink.DSN, Path: f.Sink.Path}
+	s := Store{Kind: f.Sink.Kind, at: "sink." + f.Sink.Kind, DSN: f.Sink.DSN, Path: f.Sink.Path}
+	if r := f.Sink.Redis; r != nil {
+		s.Addr, s.DB, s.User, s.Password, s.Key, s.TLS = r.Addr, r.DB, r.User, r.Password, r.Key, r.TLS
+	}
+	return s
 }
 
 // ledgerFile tells of a SQLite file that is not there: to look must not make it.
@@ -214,7 +236,11 @@ func address(kind string, dsn Secret) string {
 	if err != nil {
 		return kind
 	}
-	where, err := postgres.Address(text)
+	named := postgres.Address
+	if kind == "mysql" {
+		named = mysql.Address
+	}
+	where, err := named(text)
 	if err != nil {
 		return kind
 	}

@@ -121,6 +121,12 @@ func (f *File) openSink(ctx context.Context) (fencepost.Sink, error) {
 			return nil, err
 		}
 		return s, nil
+	case "redis":
+		s, err := f.openRedis()
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
 	panic("pipeline: no room for sink " + f.Sink.Kind)
 }
@@ -145,7 +151,7 @@ func (f *File) sqlite() sqlite.Config {
 		NoLedger: f.Apart()}
 }
 
-// DDL is the SQL that makes the tables a file needs. It connects to nothing.
+// DDL is the SQL that makes the tables a file needs; for Redis, which needs none, its user. It connects to nothing.
 func (f *File) DDL() (string, error) {
 	sink, err := f.sinkDDL()
 	if err != nil || !f.Apart() {
@@ -159,6 +165,9 @@ func (f *File) DDL() (string, error) {
 func (f *File) sinkDDL() (string, error) {
 	if f.Sink.Kind == "sqlite" {
 		return sqlite.DDL(f.sqlite(), f.Columns()), nil
+	}
+	if f.Sink.Kind == "redis" {
+		return f.redisACL(), nil
 	}
 	if f.Sink.Kind == "mysql" {
 		c, err := f.mysql()

@@ -31,6 +31,13 @@ func (f *File) Promise() Promise {
 		because = append(because, "rows and moves are one SQLite transaction, and each move is compared and set in it.",
 			"Holds through kill -9, late workers, a restored backup.",
 			"SQLite has one lock for the whole file: a process that is stopped inside a commit holds it, and the others wait until it goes on or is killed.")
+	case "redis":
+		because = append(because, "commands and moves are one script, and each move is compared and set in it.",
+			"Holds through kill -9, a lost answer, late workers, while Redis keeps what it acknowledged: appendonly yes, appendfsync always, no failover to a replica that lags.",
+			"If it loses its tail it loses both, and we replay.")
+		if f.Sink.Redis.setting() {
+			because = append(because, "Rows of one key in different partitions have no order: the last to commit stands.")
+		}
 	}
 	if len(f.Sink.Key) > 0 {
 		because = append(because, "Rows of one key in different partitions have no order: the last to commit stands.")

@@ -16,6 +16,7 @@ type reader struct {
 	places   map[string]Place   // :: path -> its key in the file
 	at       map[string]Place   // :: path -> its value in the file
 	items    map[string][]Place // :: path -> the entries of a list of texts
+	lines    []string           // of the file
 	written  []*node            // secrets that stand in the file itself
 }
 
@@ -109,6 +110,8 @@ func (r *reader) value(k *key, e *entry) {
 		r.storeOr(k, e)
 	case kindPolicy:
 		r.policy(n, k.path)
+	case kindCommands:
+		r.commands(n, k.path)
 	case kindSQL:
 		if n.shape != scalar {
 			r.wrongShape(n, k.path, "SQL: a text, behind | if it has several lines")
@@ -262,6 +265,10 @@ func exampleValue(k *key) string {
 		return `{postgres: {dsn: "${DATABASE_URL}", table: TABLE}}`
 	case "sink.sqlite.path":
 		return "PATH"
+	case "sink.redis.addr":
+		return "localhost:6379"
+	case "sink.redis.commands":
+		return "[" + commandForms[0].form + "]"
 	}
 	switch {
 	case k.kind == kindWord:

@@ -109,21 +109,26 @@ func (r *reader) partitionRules(f *File) {
 	}
 }
 
-func (r *reader) loginRules(f *File) {
-	t := f.Source.TLS
-	for _, path := range []string{"source.tls.ca", "source.tls.cert", "source.tls.key", "source.tls.server_name"} {
+// tlsRules are about one part of the file for TLS. at is its path.
+func (r *reader) tlsRules(at string, t TLS) {
+	for _, name := range []string{"ca", "cert", "key", "server_name"} {
+		path := join(at, name)
 		if r.has(path) && get[string](r, path) != "" && !t.Enabled {
-			r.find("bad-value", r.places[path], "source.tls.enabled: true", "%s is set, and TLS is not enabled", called(path))
+			r.find("bad-value", r.places[path], at+".enabled: true", "%s is set, and TLS is not enabled", called(path))
 			break
 		}
 	}
 	if (t.Cert == "") != (t.Key == "") {
-		set, other := "source.tls.cert", "key"
+		set, other := at+".cert", "key"
 		if t.Key != "" {
-			set, other = "source.tls.key", "cert"
+			set, other = at+".key", "cert"
 		}
 		r.missing(set, other+": PATH", "%s is set, and tls.%s is not: mutual TLS needs both", called(set), other)
 	}
+}
+
+func (r *reader) loginRules(f *File) {
+	r.tlsRules("source.tls", f.Source.TLS)
 	s := f.Source.SASL
 	if s.Mechanism == "" {
 		for _, path := range []string{"source.sasl.user", "source.sasl.password", "source.sasl.token"} {
@@ -174,13 +179,17 @@ func (r *reader) sinkRules(f *File) {
 	switch {
 	case len(named) == 0:
 		if !slices.ContainsFunc(r.findings, func(f Finding) bool { return strings.HasPrefix(f.Text, "sink") }) {
-			r.missing("sink", "postgres:, mysql: or sqlite:", "sink names no database")
+			r.missing("sink", strings.Join(Sinks(), ":, ")+":", "sink names no database")
 		}
 		return
 	case len(named) > 1:
 		first := r.places["sink."+named[0]]
 		r.find("sink-ambiguous", r.places["sink."+named[1]], "keep one; a second sink is a second pipeline, with its own group",
 			"sink has both %s (line %d) and %s", named[0], first.Line, named[1])
+		return
+	}
+	if f.Sink.Redis != nil {
+		r.redisRules(f)
 		return
 	}
 	r.tableRules(f, "sink."+f.Sink.Kind)
@@ -301,6 +310,7 @@ func (r *reader) rangeRules(f *File) {
 		{"batch.max_wait", f.Batch.MaxWait, 0, 24 * time.Hour},
 		{"watch", f.Watch, 100 * time.Millisecond, time.Hour},
 		{"drain", f.Drain, time.Second, time.Hour},
+		{"sink.redis.timeout", f.Sink.redis().Timeout, 10 * time.Millisecond, 10 * time.Minute},
 	} {
 		if r.has(d.path) && (d.is < d.lo || d.is > d.hi) {
 			r.find("bad-range", r.at[d.path], fmt.Sprintf("%s to %s", brief(d.lo), brief(d.hi)),
@@ -315,6 +325,7 @@ func (r *reader) rangeRules(f *File) {
 		{"batch.records", int64(f.Batch.Records), 1, 10_000_000, ""},
 		{"batch.bytes", f.Batch.Bytes >> 10, 1, 1 << 20, "KiB"},
 		{"source.fetch_memory", f.Source.FetchMemory >> 10, 1 << 10, 1 << 26, "KiB"},
+		{"sink.redis.max_commands", int64(f.Sink.redis().MaxCommands), 1, 1_000_000, ""},
 	} {
 		if r.has(n.path) && (n.is < n.lo || n.is > n.hi) {
 			r.find("bad-range", r.at[n.path], fmt.Sprintf("%d%s to %d%s", n.lo, n.unit, n.hi, n.unit), "%s: out of range", called(n.path))

@@ -169,7 +169,7 @@ func (s Store) where() string {
 	case "sqlite":
 		return "sqlite:" + s.Path
 	case "redis":
-		return fmt.Sprintf("redis://%s/%d", s.Addr, s.DB)
+		return (&Redis{Addr: s.Addr, DB: s.DB, User: s.User, Password: s.Password, TLS: s.TLS}).url()
 	}
 	return address(s.Kind, s.DSN)
 }

@@ -14,6 +14,8 @@
 //	C   ledger and concurrency      overlaps, rewinds, zombies, stopped workers, user SQL
 //	oldbroker_test.go               Kafka 2.4.1, which knows no topic IDs
 //	flights_test.go                 3,000,000 flights, two workers, 20 kills, against their known sums
+//	redis_test.go                   the same into counters of Redis, ten kills as the script is sent or answered
+//	redis_file_test.go              a pipeline file for Redis, from its first check to its last audit
 //
 // # How a test is made
 //

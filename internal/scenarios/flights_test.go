@@ -36,7 +36,8 @@ type fleet struct {
 	db                           *postgresStore
 	topic                        string
 	ends                         map[int32]int64                     // :: partition -> records in it
-	begin                        func(dsn string) *exec.Cmd          // a new life
+	begin                        func(i int, name string) *exec.Cmd  // a new life in place i
+	progress                     func() int64                        // how many records the ledger says were applied
 	lives                        [2]*life                            //
 	evict                        func(context.Context, string) error // tells the group that a member is gone
 	confirmed, sighted, anywhere int
@@ -53,7 +54,20 @@ type life struct {
 func newFleet(t *testing.T, all iter.Seq[flights.Flight]) *fleet {
 	t.Helper()
 	db := newPostgresStore(t, flightsDDL)
-	f := &fleet{scene: newScene(t, servers.Kafka(t), db), db: db, topic: servers.Name(t)}
+	f := feedFleet(t, db, all)
+	f.db, f.progress = db, func() int64 {
+		return db.number(t, fmt.Sprintf("select coalesce(sum(until), 0)::bigint from fencepost_ledger where group_name = '%s'", f.group))
+	}
+	return f
+}
+
+// named is a DSN whose sessions bear a life's name.
+func (f *fleet) named(life string) string { return f.db.dsn + "&application_name=" + life }
+
+// feedFleet is a fleet over any store.
+func feedFleet(t *testing.T, s store, all iter.Seq[flights.Flight]) *fleet {
+	t.Helper()
+	f := &fleet{scene: newScene(t, servers.Kafka(t), s), topic: servers.Name(t)}
 	began := time.Now()
 	fed, err := feed.Produce(t.Context(), feed.Config{Brokers: []string{f.broker.Plaintext}, Topic: f.topic, Partitions: 12, Flights: all})
 	if err != nil {
@@ -74,7 +88,7 @@ func newFleet(t *testing.T, all iter.Seq[flights.Flight]) *fleet {
 func (f *fleet) start(i int) {
 	f.t.Helper()
 	name := fmt.Sprintf("w%d-%s", i, strings.ToLower(servers.Name(f.t)[len(servers.Name(f.t))-6:]))
-	f.lives[i] = &life{name: name, process: launch(f.t, f.begin(f.db.dsn+"&application_name="+name))}
+	f.lives[i] = &life{name: name, process: launch(f.t, f.begin(i, name))}
 }
 
 // joined waits until the worker in place i is in the group, and returns it.
@@ -101,12 +115,6 @@ func (f *fleet) end(i int) {
 		f.t.Fatalf("evict %s: %v", l.member, err)
 	}
 	f.start(i)
-}
-
-// progress is how many records the ledger says were applied.
-func (f *fleet) progress() int64 {
-	f.t.Helper()
-	return f.store.number(f.t, fmt.Sprintf("select coalesce(sum(until), 0)::bigint from fencepost_ledger where group_name = '%s'", f.group))
 }
 
 // aim is the moment at which a kill is to fall: what is so of one of the victim's sessions, %s being its name.
@@ -300,9 +308,9 @@ func TestFlightsThreeMillionTwentyKills(t *testing.T) {
 	if err := os.WriteFile(file, fmt.Appendf(nil, flightsFile, f.group, f.broker.Plaintext, f.topic), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f.begin = func(dsn string) *exec.Cmd {
+	f.begin = func(_ int, name string) *exec.Cmd {
 		cmd := exec.Command(binary, "run", file)
-		cmd.Env = append(os.Environ(), "DSN="+dsn)
+		cmd.Env = append(os.Environ(), "DSN="+f.named(name))
 		return cmd
 	}
 	f.fly(3_000_000, 20, committing, 1)
@@ -339,8 +347,8 @@ func TestFlightsControl(t *testing.T) {
 	f := newFleet(t, first)
 	e := f.errand(f.topic)
 	e.Table, e.Apart, e.Rate, e.Session = "flights", true, 15_000, 0
-	f.begin = func(dsn string) *exec.Cmd {
-		e.DSN = dsn
+	f.begin = func(_ int, name string) *exec.Cmd {
+		e.DSN = f.named(name)
 		return e.command(t)
 	}
 	f.fly(n, 10, between, 1)

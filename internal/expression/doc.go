@@ -1,0 +1,39 @@
+// Package expression computes values of a record: `delay > 15`, `upper(origin)`, `distance * 2`. It compiles and
+// type-checks a text over the columns of a pipeline, and runs it on the rows of a batch.
+//
+//	text --Compile--> Program --Append, Is--> a row's value, as the text that a store takes
+//	        ^
+//	      columns: the schema's, and _topic _partition _offset _timestamp _key _headers
+//
+// # Why
+//
+// A sink without SQL has to say what becomes of a row. The language is that of github.com/expr-lang/expr: no loops
+// without end, no I/O, nothing that differs from one run to the next.
+//
+// # Types
+//
+//	int                           int        overflow wraps, as in Go
+//	float                         float64
+//	bool                          bool
+//	timestamp                     time.Time  _timestamp too
+//	text decimal json bytes       string     _topic _key _headers too; float(price), fromJSON(doc).name
+//
+// # Laws
+//
+//  1. What can be known from the text and the columns' types is said by [Compile], with its place: unknown names,
+//     types that do not go together, a result that the caller can not use.
+//  2. A null makes null of every expression that names its column, as in SQL, and a condition over null does not hold.
+//     Left of ??, or beside == nil and != nil, a null is a value that the expression has in hand.
+//  3. The same row gives the same value, whenever it is tried again: now() is not there.
+//  4. Only columns that a program names are put before it. A single column or a constant runs no program at all: see
+//     [Program.Column] and [Program.Constant].
+//
+// # How it fails
+//
+// Compile with an [*Error]. A program that fails on a row (an index out of range, a text that is no number) gives an
+// error that names the place; it refuses that row, and nothing else.
+//
+// # What it does not do
+//
+// It knows no sink, and no file: callers say where a text stands.
+package expression

@@ -1,0 +1,323 @@
+package pipeline
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/expression"
+	"github.com/fencepost/fencepost/redis"
+)
+
+// Command is one entry of sink.redis.commands: a command of Redis, made of each record for which Where holds.
+type Command struct {
+	words []word
+	where *piece // nil: every record
+	at    Place
+}
+
+// String is the command about as the file writes it.
+func (c Command) String() string {
+	var words []string
+	for _, w := range c.words {
+		words = append(words, w.shown())
+	}
+	text := strings.Join(words, " ")
+	if c.where != nil {
+		text += " where " + c.where.text
+	}
+	return text
+}
+
+// commandForm is a command that the sink knows. Behind its name stand the key, and then one group of words or many.
+type commandForm struct {
+	name, form string
+	op         redis.Op
+	first      int  // place of the first group's first word, the key's being 0
+	group      int  // words of a group
+	many       bool // more than one group
+	named      int  // place of the field or member in a group, from 1; 0: there is none
+	value      int  // place of the value in a group, from 1
+	want       expression.Want
+}
+
+// commandForms are in the order in which the documents name them.
+var commandForms = []commandForm{
+	{name: "HINCRBY", form: "HINCRBY KEY FIELD N", op: redis.HIncrBy, first: 1, group: 2, named: 1, value: 2, want: expression.Integer},
+	{name: "HSET", form: "HSET KEY FIELD VALUE", op: redis.HSet, first: 1, group: 2, many: true, named: 1, value: 2},
+	{name: "SET", form: "SET KEY VALUE", op: redis.Set, first: 1, group: 1, value: 1},
+	{name: "SADD", form: "SADD KEY MEMBER", op: redis.SAdd, first: 1, group: 1, many: true, value: 1},
+	{name: "ZADD", form: "ZADD KEY SCORE MEMBER", op: redis.ZAdd, first: 1, group: 2, many: true, named: 2, value: 1, want: expression.Number},
+	{name: "ZINCRBY", form: "ZINCRBY KEY N MEMBER", op: redis.ZIncrBy, first: 1, group: 2, named: 2, value: 1, want: expression.Number},
+	{name: "XADD", form: "XADD KEY * FIELD VALUE", op: redis.XAdd, first: 2, group: 2, many: true, named: 1, value: 2},
+}
+
+// formOf finds a command's form by its name, nil if there is none.
+func formOf(name string) *commandForm {
+	i := slices.IndexFunc(commandForms, func(f commandForm) bool { return strings.EqualFold(f.name, name) })
+	if i < 0 {
+		return nil
+	}
+	return &commandForms[i]
+}
+
+func commandNames() (names []string) {
+	for _, f := range commandForms {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// commands reads a list of commands: texts, or {command: ..., where: EXPR}. Expressions are compiled by commandRules,
+// when the schema is known.
+func (r *reader) commands(n *node, path string) {
+	if n.shape == scalar {
+		r.wrongShape(n, path, "a list: - "+commandForms[0].form)
+		return
+	}
+	if n.shape != list {
+		r.wrongShape(n, path, "a list: of commands")
+		return
+	}
+	var all []Command
+	for _, item := range n.items {
+		c := Command{at: item.at}
+		command, ok := item, true
+		if item.shape == mapping {
+			command, ok = r.longCommand(item, &c)
+		}
+		switch {
+		case !ok:
+			continue
+		case command.shape != scalar || strings.TrimSpace(command.text) == "":
+			r.wrongShape(command, path, "a command: "+commandForms[0].form)
+			continue
+		}
+		if c.words, ok = r.words(command); !ok {
+			c.words = nil
+		}
+		all = append(all, c)
+	}
+	if len(n.items) == 0 {
+		r.find("key-missing", n.at, "- "+commandForms[0].form, "commands: the list is empty")
+	}
+	r.values[path] = all
+}
+
+// longCommand reads {command: ..., where: ...}.
+func (r *reader) longCommand(n *node, c *Command) (command *node, ok bool) {
+	ok = true
+	for i := range n.entries {
+		e := &n.entries[i]
+		switch e.key {
+		case "command":
+			command = e.value
+		case "where":
+			if e.value.shape != scalar {
+				r.wrongShape(e.value, "sink.redis.commands", "a condition: delay > 0")
+				ok = false
+				continue
+			}
+			c.where = &piece{text: e.value.text, expression: true, at: e.value.at}
+			if first := r.column1(e.value); first > 0 {
+				c.where.at, c.where.exact = Place{Line: e.value.at.Line, Column: first, Width: 1}, true
+			}
+		default:
+			if strings.Contains(e.key, " ") { // HSET a {"b: " + c}
+				r.find("bad-value", n.at, "put the command into quotes: '...'", "commands: a colon and a space make a mapping of it")
+				return nil, false
+			}
+			r.find("unknown-key", e.at, cmp.Or(Nearest(e.key, []string{"command", "where"}), "keys here: command where"), "commands has no key %s", e.key)
+			ok = false
+		}
+	}
+	if command == nil {
+		if ok {
+			r.find("key-missing", n.at, "command: "+commandForms[0].form, "commands: an entry has no command")
+		}
+		return nil, false
+	}
+	return command, ok
+}
+
+// commandRules compiles the commands and checks each against its form.
+func (r *reader) commandRules(f *File) {
+	columns := f.Columns()
+	if columns == nil { // the schema has findings of its own
+		return
+	}
+	for i := range f.Sink.Redis.Commands {
+		c := &f.Sink.Redis.Commands[i]
+		if len(c.words) > 0 { // else it has a finding
+			r.commandRule(c, columns)
+		}
+		if c.where != nil {
+			c.where.program = r.compile(c.where, columns, expression.Bool)
+		}
+	}
+}
+
+func (r *reader) commandRule(c *Command, columns []fencepost.ColumnSpec) {
+	name, _ := c.words[0].plain()
+	form := formOf(name)
+	if form == nil {
+		help := cmp.Or(Nearest(strings.ToUpper(name), commandNames()), strings.Join(commandNames(), " "))
+		r.find("bad-value", c.words[0].at, help, "commands: %s is not a command of this sink", shown(c.words[0].shown()))
+		return
+	}
+	args := c.words[1:]
+	least := form.first + form.group
+	switch {
+	case len(args) < least:
+		r.find("bad-value", c.words[len(c.words)-1].at, form.form, "commands: %s wants %d words, and has %d", form.name, least, len(args))
+		return
+	case !form.many && len(args) > least:
+		r.find("bad-value", args[least].at, form.form, "commands: %s takes %d words, and has %d", form.name, least, len(args))
+		return
+	case (len(args)-form.first)%form.group != 0:
+		r.find("bad-value", args[len(args)-1].at, form.form, "commands: the last word of %s stands alone", form.name)
+		return
+	}
+	if id, _ := args[1].plain(); form.op == redis.XAdd && id != "*" {
+		r.find("bad-value", args[1].at, form.form, "commands: the server gives the entries of a stream their ID: *")
+		return
+	}
+	for i := range args {
+		want := expression.Any
+		if i >= form.first && (i-form.first)%form.group == form.value-1 {
+			want = form.want
+		}
+		r.wordRule(&args[i], want, columns)
+		name, plain := args[i].plain()
+		if form.op == redis.XAdd && i >= form.first && (i-form.first)%form.group == form.named-1 && (!plain || name == "") {
+			r.find("bad-value", args[i].at, "write its name, without { }", "commands: the fields of a stream's entry have fixed names")
+		}
+	}
+}
+
+// wordRule compiles a word's expressions, and checks a number that the file writes out.
+func (r *reader) wordRule(w *word, want expression.Want, columns []fencepost.ColumnSpec) {
+	whole := want
+	if len(w.pieces) != 1 {
+		whole = expression.Any // of a text with an expression in it only a row can tell
+	}
+	for i := range w.pieces {
+		p := &w.pieces[i]
+		switch {
+		case p.expression:
+			p.program = r.compile(p, columns, whole)
+		case p.tag && slices.ContainsFunc(columns, func(c fencepost.ColumnSpec) bool { return c.Name == "group" }):
+			r.find("bad-value", p.at, "name the column otherwise: team: {type: text, from: group}",
+				"commands: {group} is the group's hash tag, and schema has a column group")
+		}
+	}
+	text, plain := w.plain()
+	if !plain || want == expression.Any {
+		return
+	}
+	if _, err := strconv.ParseInt(text, 10, 64); err != nil && want == expression.Integer {
+		r.find("bad-value", w.at, columnHelp(text, columns, "a whole number, or {EXPR}"), "commands: %s is not a whole number", shown(text))
+	} else if _, err := strconv.ParseFloat(text, 64); err != nil {
+		r.find("bad-value", w.at, columnHelp(text, columns, "a number, or {EXPR}"), "commands: %s is not a number", shown(text))
+	}
+}
+
+// columnHelp is what somebody most likely meant who wrote a column's name without braces.
+func columnHelp(text string, columns []fencepost.ColumnSpec, otherwise string) string {
+	if slices.ContainsFunc(columns, func(c fencepost.ColumnSpec) bool { return c.Name == text }) {
+		return "{" + text + "}"
+	}
+	return otherwise
+}
+
+// effects are the command in the room's words: one for each group of words, but one for a stream's entry.
+func (c Command) effects() (list []redis.Effect) {
+	name, _ := c.words[0].plain()
+	form, args := formOf(name), c.words[1:]
+	e := redis.Effect{Op: form.op, Key: args[0].value()}
+	if c.where != nil {
+		e.If = c.where.condition()
+	}
+	for at := form.first; at < len(args); at += form.group {
+		one, value := e, args[at+form.value-1].value()
+		switch {
+		case form.op == redis.XAdd:
+			field, _ := args[at+form.named-1].plain()
+			e.Pairs = append(e.Pairs, redis.Field{Name: field, Value: value})
+			continue
+		case form.named > 0:
+			one.Name = args[at+form.named-1].value()
+		}
+		one.Value = value
+		list = append(list, one)
+	}
+	if form.op == redis.XAdd {
+		return []redis.Effect{e}
+	}
+	return list
+}
+
+// value is a word in the room's words.
+func (w word) value() redis.Value {
+	var values []redis.Value
+	for _, p := range w.pieces {
+		values = append(values, p.value())
+	}
+	switch len(values) {
+	case 0:
+		return redis.Text("")
+	case 1:
+		return values[0]
+	}
+	return redis.Join(values...)
+}
+
+// value is a piece in the room's words. A column or a constant runs no program.
+func (p piece) value() redis.Value {
+	if p.tag {
+		return redis.Text("{group}")
+	}
+	if !p.expression {
+		return redis.Text(p.text)
+	}
+	if column, ok := p.program.Column(); ok {
+		return redis.Column(column)
+	}
+	if text, ok := p.program.Constant(); ok {
+		return redis.Text(text)
+	}
+	null := fmt.Errorf("{%s} is %w", p.text, redis.ErrNull)
+	return redis.Func(func(dst []byte, b *fencepost.Batch, row int) ([]byte, error) {
+		dst, err := p.program.Append(dst, b, row)
+		if errors.Is(err, expression.ErrNull) {
+			err = null
+		}
+		return dst, err
+	}, p.program.Columns()...)
+}
+
+// condition is a where in the room's words.
+func (p piece) condition() redis.Value {
+	if column, ok := p.program.Column(); ok {
+		return redis.Column(column)
+	}
+	return redis.Func(func(dst []byte, b *fencepost.Batch, row int) ([]byte, error) {
+		holds, err := p.program.Is(b, row)
+		if holds {
+			dst = append(dst, '1')
+		}
+		return dst, err
+	}, p.program.Columns()...)
+}
+
+// summary is how a check names the commands.
+func summary(commands []Command) string {
+	if len(commands) == 1 {
+		return commands[0].String()
+	}
+	return fmt.Sprintf("%d commands", len(commands))
+}

@@ -1,0 +1,77 @@
+package redis
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	goredis "github.com/redis/go-redis/v9"
+)
+
+var (
+	//go:embed trial.lua
+	trialText   string
+	trialScript = goredis.NewScript(trialText)
+)
+
+// Trial asks the server what a commit of the group would be refused for: rights, types of keys, slots of a cluster. It
+// writes nothing. Keys that differ by row are tried by one made of the columns' names.
+func (s *Sink) Trial(ctx context.Context, g fencepost.Group, columns []fencepost.ColumnSpec) []fencepost.Finding {
+	k := keysOf(s.cfg.Key, g)
+	names, args := []string{k.positions, k.head, k.moves}, []any{identityKey(s.cfg.Key)}
+	b := sample(columns)
+	for _, e := range s.cfg.Effects {
+		key, err := e.Key.bind(scope{group: g, batch: b})
+		if err != nil {
+			continue // Check has said so
+		}
+		if text, err := key(nil, 0, b.Segments[0].Move.TopicPartition); err == nil {
+			names, args = append(names, string(text)), append(args, e.Op.String())
+		}
+	}
+	r, err := ask(ctx, s.ledger.client, trialScript, names, args)
+	if err != nil {
+		return []fencepost.Finding{finding("trial", s.cfg.fault(err, false))}
+	}
+	if word, _ := texts(r); word != "ok" {
+		return []fencepost.Finding{finding("trial", s.cfg.answer(r, k))}
+	}
+	var tried []string
+	for i, name := range names[3:] {
+		if slices.Contains(names[3:3+i], name) {
+			continue
+		}
+		if len(tried) == 3 {
+			tried = append(tried, "...")
+			break
+		}
+		tried = append(tried, name)
+	}
+	return []fencepost.Finding{{Subject: "trial", OK: true, Text: fmt.Sprintf("the user may write %s and the ledger, and no key has another type", strings.Join(tried, ", "))}}
+}
+
+// sample is a batch of one row in which texts are their columns' names.
+func sample(columns []fencepost.ColumnSpec) *fencepost.Batch {
+	b := &fencepost.Batch{Offsets: []fencepost.Offset{0}, Times: []int64{0}}
+	for _, spec := range append(columns[:len(columns):len(columns)], fencepost.MetaColumns()[4:]...) {
+		c := fencepost.Column{Name: spec.Name, Type: spec.Type}
+		switch spec.Type {
+		case fencepost.Int, fencepost.Timestamp:
+			c.AppendInt(0)
+		case fencepost.Bool:
+			c.AppendBool(false)
+		case fencepost.Float:
+			c.AppendFloat(0)
+		case fencepost.Decimal:
+			c.AppendText("0")
+		case fencepost.Text, fencepost.JSON, fencepost.Bytes:
+			c.AppendText(spec.Name)
+		}
+		b.Columns = append(b.Columns, c)
+	}
+	b.Segments = []fencepost.Segment{{Lo: 0, Hi: 1, Move: fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "topic"}}}}
+	return b
+}

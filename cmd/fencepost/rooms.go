@@ -14,13 +14,16 @@ import (
 // withRooms opens a pipeline file or URL for an operator's verb, hands its rooms to do, and closes them. Errors of do
 // name the file's lines.
 func (a *app) withRooms(parent context.Context, arg string, flags urlFlags, do func(context.Context, *place, admin.Rooms) error) (err error) {
-	p, err := a.openPlace(parent, arg, flags.meaning)
+	p, err := a.openPlace(parent, arg)
 	defer func() {
 		if closing := p.shut(parent, a); err == nil {
 			err = closing
 		}
 	}()
 	if err != nil {
+		return err
+	}
+	if err := p.mean(flags.meaning); err != nil {
 		return err
 	}
 	if p.file != nil {
@@ -59,7 +62,7 @@ func (a *app) withLedger(parent context.Context, arg string, flags urlFlags, do 
 
 // withHistory is withLedger for a verb that asks no broker.
 func (a *app) withHistory(parent context.Context, arg string, do func(context.Context, admin.Rooms) error) (err error) {
-	p, err := a.openPlace(parent, arg, "")
+	p, err := a.openPlace(parent, arg)
 	defer func() {
 		if closing := p.shut(parent, a); err == nil {
 			err = closing

@@ -28,7 +28,8 @@ type example struct{ command, note string }
 var manuals = map[string]manual{
 	"init": initManual, "check": checkManual, "ddl": ddlManual, "run": runManual,
 	"offsets": offsetsManual, "offsets show": offsetsShowManual, "offsets set": offsetsSetManual, "offsets repair": offsetsRepairManual,
-	"offsets diff": offsetsDiffManual, "offsets copy": offsetsCopyManual, "moves": movesManual, "audit": auditManual,
+	"offsets diff": offsetsDiffManual, "offsets copy": offsetsCopyManual,
+	"offsets export": offsetsExportManual, "offsets import": offsetsImportManual, "moves": movesManual, "audit": auditManual,
 	"broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,
 }
 
@@ -87,7 +88,7 @@ var top = []struct{ heading, verb, text string }{
 	{"", "check", "lint, connect, derive the promise and say why"},
 	{"", "ddl", "tables and least grants"},
 	{"", "run", "consume; --until end|TIME, --resume"},
-	{"Offsets", "offsets", "show  diff  repair  set  copy"},
+	{"Offsets", "offsets", "show  diff  repair  set  copy  export  import"},
 	{"", "moves", "history; --gaps for losses only"},
 	{"", "audit", "prove the chain and the sink's rows"},
 	{"Also", "broker", "an embedded one, on disk: --listen HOST:PORT --dir PATH"},

@@ -60,25 +60,26 @@ func (a *app) withLedger(parent context.Context, arg string, flags urlFlags, do 
 	})
 }
 
-// withHistory is withLedger for a verb that asks no broker.
-func (a *app) withHistory(parent context.Context, arg string, do func(context.Context, admin.Rooms) error) (err error) {
+// withoutBrokers opens a pipeline file or URL for a verb that asks no broker.
+func (a *app) withoutBrokers(parent context.Context, arg, meaning string, do func(context.Context, *place) error) (err error) {
 	p, err := a.openPlace(parent, arg)
 	defer func() {
 		if closing := p.shut(parent, a); err == nil {
 			err = closing
 		}
 	}()
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case p.rooms.Layout != nil:
-		return usage("fencepost offsets show FILE", "%s is another program's, and keeps no history", p.url)
-	case p.file != nil:
+	}
+	if err := p.mean(meaning); err != nil {
+		return err
+	}
+	if p.file != nil {
 		if err := p.file.Missing(); err != nil {
 			return err
 		}
 	}
-	return p.pointed(do(parent, p.rooms))
+	return p.pointed(do(parent, p))
 }
 
 // ping asks whether the brokers answer.

@@ -70,7 +70,7 @@ func (a *app) diff(ctx context.Context, both *pair, sel admin.Selection) error {
 	switch a.output {
 	case "json", "yaml":
 		a.document(object{"format", 1, "command", "offsets diff", "a", both.a.told(), "b", both.b.told(), "equal", d.Equal, "apart", d.Apart,
-			"only_in_a", d.OnlyA, "only_in_b", d.OnlyB, "a_holds_topic_ids", !one.Foreign, "b_holds_topic_ids", !other.Foreign, "partitions", diffJSON(d)})
+			"only_in_a", d.OnlyA, "only_in_b", d.OnlyB, "a_holds_topic_ids", !bare(one), "b_holds_topic_ids", !bare(other), "partitions", diffJSON(d)})
 	case "csv":
 		err = a.rows(diffJSON(d), diffColumns)
 	default:
@@ -101,11 +101,14 @@ func (a *app) printDiff(d admin.Difference, both *pair, one, other admin.View) {
 		table.Rows = append(table.Rows, screen.Row{Cells: cells, Style: screen.Yellow, Paint: cells[3] != "0"})
 	}
 	table.Print(a.stdout, ttyWidth(t), t.Paint)
-	fmt.Fprintln(a.stdout, screen.Wrap(diffText(d, one.Foreign, other.Foreign), 0, t.Width))
+	fmt.Fprintln(a.stdout, screen.Wrap(diffText(d, bare(one), bare(other)), 0, t.Width))
 }
 
+// bare reports whether another program's positions would not show a recreated topic.
+func bare(v admin.View) bool { return v.Foreign && !v.HoldsTopicIDs() }
+
 // diffText is "1 equal, 1 apart, 1 only in A. A holds no topic IDs: it would not show a recreated topic."
-func diffText(d admin.Difference, foreignA, foreignB bool) string {
+func diffText(d admin.Difference, bareA, bareB bool) string {
 	var parts []string
 	for _, part := range []struct {
 		n    int
@@ -117,11 +120,11 @@ func diffText(d admin.Difference, foreignA, foreignB bool) string {
 	}
 	text := strings.Join(parts, ", ") + "."
 	switch {
-	case foreignA && foreignB:
+	case bareA && bareB:
 		text += " A and B hold no topic IDs: they would not show a recreated topic."
-	case foreignA:
+	case bareA:
 		text += " A holds no topic IDs: it would not show a recreated topic."
-	case foreignB:
+	case bareB:
 		text += " B holds no topic IDs: it would not show a recreated topic."
 	}
 	return text

@@ -54,15 +54,19 @@ func (a *app) openPlace(ctx context.Context, arg string) (*place, error) {
 	if err != nil {
 		return p, err
 	}
+	return p, p.openFile(ctx, f)
+}
+
+func (p *place) openFile(ctx context.Context, f *pipeline.File) error {
 	o, err := pipeline.Open(ctx, f, pipeline.Hooks{})
 	if err != nil {
-		return p, err
+		return err
 	}
 	p.file, p.source = f, o.Source
 	p.close = append(p.close, func(context.Context) error { return o.Close() }, o.Source.Leave)
-	p.rooms = o.Rooms()
-	p.rooms.Who, p.rooms.Where = operator(), f.LedgerURL()
-	return p, nil
+	p.rooms = o.RoomsToFill()
+	p.rooms.Who = operator()
+	return nil
 }
 
 func (p *place) openURL(ctx context.Context, env *pipeline.Environment) error {

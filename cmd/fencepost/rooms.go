@@ -13,15 +13,20 @@ import (
 
 // withRooms opens a pipeline file or URL for an operator's verb, hands its rooms to do, and closes them. Errors of do
 // name the file's lines.
-func (a *app) withRooms(parent context.Context, arg string, flags urlFlags, do func(context.Context, *place, admin.Rooms) error) (err error) {
+func (a *app) withRooms(parent context.Context, arg string, flags urlFlags, do func(context.Context, *place, admin.Rooms) error) error {
 	p, err := a.openPlace(parent, arg)
+	return a.within(parent, p, err, flags, do)
+}
+
+// within is withRooms for a place that was opened already, as far as it could be.
+func (a *app) within(parent context.Context, p *place, opening error, flags urlFlags, do func(context.Context, *place, admin.Rooms) error) (err error) {
 	defer func() {
 		if closing := p.shut(parent, a); err == nil {
 			err = closing
 		}
 	}()
-	if err != nil {
-		return err
+	if opening != nil {
+		return opening
 	}
 	if err := p.mean(flags.meaning); err != nil {
 		return err

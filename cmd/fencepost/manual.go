@@ -27,7 +27,9 @@ type example struct{ command, note string }
 // manuals are the help screens, each defined beside its verb. :: verb -> its screen
 var manuals = map[string]manual{
 	"init": initManual, "check": checkManual, "ddl": ddlManual, "run": runManual, "backfill": backfillManual,
-	"offsets": offsetsManual, "offsets show": offsetsShowManual, "offsets set": offsetsSetManual, "offsets repair": offsetsRepairManual, "moves": movesManual, "audit": auditManual,
+	"offsets": offsetsManual, "offsets show": offsetsShowManual, "offsets set": offsetsSetManual, "offsets repair": offsetsRepairManual,
+	"offsets diff": offsetsDiffManual, "offsets copy": offsetsCopyManual,
+	"offsets export": offsetsExportManual, "offsets import": offsetsImportManual, "moves": movesManual, "audit": auditManual,
 	"broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,
 }
 
@@ -87,7 +89,7 @@ var top = []struct{ heading, verb, text string }{
 	{"", "ddl", "tables and least grants"},
 	{"", "run", "consume; --until end|TIME, --resume"},
 	{"", "backfill", "an old range again, beside the main line"},
-	{"Offsets", "offsets", "show  repair  set"},
+	{"Offsets", "offsets", "show  diff  repair  set  copy  export  import"},
 	{"", "moves", "history; --gaps for losses only"},
 	{"", "audit", "prove the chain and the sink's rows"},
 	{"Also", "broker", "an embedded one, on disk: --listen HOST:PORT --dir PATH"},

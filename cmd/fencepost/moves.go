@@ -45,12 +45,15 @@ func (a *app) movesVerb() *cobra.Command {
 					return usage("--since 24h, or --since 2026-11-21T03:00", "--since %s: neither a duration nor a time", since)
 				}
 			}
-			return a.withHistory(cmd.Context(), args[0], func(ctx context.Context, r admin.Rooms) error {
-				told, err := admin.Moves(ctx, r, filter)
+			return a.withoutBrokers(cmd.Context(), args[0], "", func(ctx context.Context, p *place) error {
+				if p.rooms.Layout != nil {
+					return usage("fencepost offsets show FILE", "%s is another program's, and keeps no history", p.url)
+				}
+				told, err := admin.Moves(ctx, p.rooms, filter)
 				if err != nil {
 					return err
 				}
-				return a.tellMoves(told, r, filter)
+				return a.tellMoves(told, p.rooms, filter)
 			})
 		}}
 	cmd.Flags().BoolVar(&filter.Gaps, "gaps", false, "")

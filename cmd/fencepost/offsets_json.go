@@ -62,17 +62,21 @@ func standingJSON(s admin.Standing) object {
 	if s.Bad != nil {
 		reason = s.Bad.Error()
 	}
-	verdict := text(kebab(s.Decision.Verdict.String()))
-	if s.Decision.Verdict == fencepost.VerdictUnset {
-		verdict = nil
-	}
 	var stored any
 	if s.Entry != nil {
 		stored = s.Entry.Raw
 	}
 	return object{"topic", s.Topic, "partition", s.Partition, "stored", stored, "position", positionJSON(s.Position), "bounds", bounds, "claim", nil,
-		"lag", known(s.Lag), "lag_seconds", lagSeconds, "verdict", verdict, "state", text(s.State.String()),
+		"lag", known(s.Lag), "lag_seconds", lagSeconds, "verdict", verdictJSON(s.Decision.Verdict), "state", text(s.State.String()),
 		"at_most", atMost, "reason", text(reason), "last_move", last}
+}
+
+// verdictJSON is a verdict as programs read it: aged-out; null for none.
+func verdictJSON(v fencepost.Verdict) any {
+	if v == fencepost.VerdictUnset {
+		return nil
+	}
+	return kebab(v.String())
 }
 
 // positionJSON is null for an absent position.

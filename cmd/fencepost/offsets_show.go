@@ -221,7 +221,7 @@ func (a *app) printReasons(v admin.View, p *place, t terminal) {
 	for _, note := range v.Notes {
 		lines = append(lines, [2]string{"note", note})
 	}
-	if v.Foreign {
+	if bare(v) {
 		lines = append(lines, [2]string{"note", "it holds no topic IDs: a recreated topic would not show"})
 	}
 	if v.Lost() {

@@ -45,13 +45,10 @@ const urlForms = "URL: postgres://USER@HOST/DB?group=G  mysql://..  sqlite:PATH?
 	"     zk://HOST?group=G  kafka://HOST:9092?group=G  redis://HOST/0?layout=pattern-a&key=KEY"
 
 // openPlace opens what an argument names. It connects to nothing.
-func (a *app) openPlace(ctx context.Context, arg, meaning string) (*place, error) {
+func (a *app) openPlace(ctx context.Context, arg string) (*place, error) {
 	p := &place{arg: arg}
 	if ledgers.IsURL(arg) {
-		return p, p.openURL(ctx, a.env, meaning)
-	}
-	if meaning != "" {
-		return p, usage("leave it out", "--meaning is for other programs' offsets; %s is a pipeline, which knows its own", arg)
+		return p, p.openURL(ctx, a.env)
 	}
 	f, err := pipeline.Load(arg, a.env)
 	if err != nil {
@@ -67,12 +64,12 @@ func (p *place) openFile(ctx context.Context, f *pipeline.File) error {
 	}
 	p.file, p.source = f, o.Source
 	p.close = append(p.close, func(context.Context) error { return o.Close() }, o.Source.Leave)
-	p.rooms = o.Rooms()
-	p.rooms.Who, p.rooms.Where = operator(), f.LedgerURL()
+	p.rooms = o.RoomsToFill()
+	p.rooms.Who = operator()
 	return nil
 }
 
-func (p *place) openURL(ctx context.Context, env *pipeline.Environment, meaning string) error {
+func (p *place) openURL(ctx context.Context, env *pipeline.Environment) error {
 	o, err := ledgers.Open(ctx, p.arg, env)
 	if err != nil {
 		return err
@@ -80,6 +77,11 @@ func (p *place) openURL(ctx context.Context, env *pipeline.Environment, meaning 
 	p.url = o
 	p.close = append(p.close, func(context.Context) error { return o.Close() })
 	p.rooms = admin.Rooms{Group: o.Group, Ledger: o.Ledger, History: o.History, Layout: o.Layout, Meaning: o.Means, Where: o.Address(), Subject: o.Subject, Who: operator()}
+	return nil
+}
+
+// mean says what another program's numbers mean; empty: nothing was said.
+func (p *place) mean(meaning string) error {
 	if meaning == "" {
 		return nil
 	}
@@ -87,10 +89,10 @@ func (p *place) openURL(ctx context.Context, env *pipeline.Environment, meaning 
 	switch {
 	case !ok:
 		return usage("--meaning next, batch-start or last-processed", "--meaning %s: not one of its words", meaning)
-	case o.Layout == nil:
-		return usage("leave it out", "--meaning is for other programs' offsets; %s is a ledger, which knows its own", o.Address())
-	case o.Means != fencepost.MeaningUnset && o.Means != m:
-		return usage("&layout=kafka reads them in another meaning", "%s holds what is next to read, by its protocol", o)
+	case p.rooms.Layout == nil:
+		return usage("leave it out", "--meaning is for other programs' offsets; %s is a ledger of ours", p.rooms.Where)
+	case p.url.Means != fencepost.MeaningUnset && p.url.Means != m:
+		return usage("&layout=kafka reads them in another meaning", "%s holds what is next to read, by its protocol", p.url)
 	}
 	p.rooms.Meaning = m
 	return nil
@@ -160,6 +162,14 @@ func (p *place) remedy(help string) string {
 		return p.file.Remedy(help)
 	}
 	return (&pipeline.File{Name: p.typed()}).Remedy(help)
+}
+
+// origin is told, with the meaning whatever it follows from: it is kept with what is copied from here.
+func (p *place) origin() string {
+	if p.rooms.Layout != nil && p.url.Form == "" {
+		return fmt.Sprintf("%s (meaning %s)", p.told(), p.rooms.Meaning)
+	}
+	return p.told()
 }
 
 // pointed makes a Fault of an error, whose remedy names what was typed.

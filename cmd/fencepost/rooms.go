@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/user"
 
@@ -15,14 +14,22 @@ import (
 
 // withRooms opens a pipeline file or URL for an operator's verb, hands its rooms to do, and closes them. Errors of do
 // name the file's lines.
-func (a *app) withRooms(parent context.Context, arg string, flags urlFlags, do func(context.Context, *place, admin.Rooms) error) (err error) {
-	p, err := a.openPlace(parent, arg, flags.meaning)
+func (a *app) withRooms(parent context.Context, arg string, flags urlFlags, do func(context.Context, *place, admin.Rooms) error) error {
+	p, err := a.openPlace(parent, arg)
+	return a.within(parent, p, err, flags, do)
+}
+
+// within is withRooms for a place that was opened already, as far as it could be.
+func (a *app) within(parent context.Context, p *place, opening error, flags urlFlags, do func(context.Context, *place, admin.Rooms) error) (err error) {
 	defer func() {
 		if closing := p.shut(parent, a); err == nil {
 			err = closing
 		}
 	}()
-	if err != nil {
+	if opening != nil {
+		return opening
+	}
+	if err := p.mean(flags.meaning); err != nil {
 		return err
 	}
 	if p.file != nil {
@@ -50,20 +57,9 @@ func (a *app) withRooms(parent context.Context, arg string, flags urlFlags, do f
 }
 
 // withFile is withRooms for a pipeline file that was read already.
-func (a *app) withFile(parent context.Context, f *pipeline.File, do func(context.Context, admin.Rooms) error) (err error) {
+func (a *app) withFile(parent context.Context, f *pipeline.File, do func(context.Context, admin.Rooms) error) error {
 	p := &place{arg: f.Name}
-	defer func() {
-		if closing := p.shut(parent, a); err == nil {
-			err = closing
-		}
-	}()
-	if err := errors.Join(p.openFile(parent, f), f.Missing()); err != nil {
-		return err
-	}
-	if err := a.ping(parent, p); err != nil {
-		return err
-	}
-	return p.pointed(do(parent, p.rooms))
+	return a.within(parent, p, p.openFile(parent, f), urlFlags{}, func(ctx context.Context, _ *place, r admin.Rooms) error { return do(ctx, r) })
 }
 
 // withLedger is withRooms for verbs that move positions or read their history: a layout of another program has neither.
@@ -76,25 +72,26 @@ func (a *app) withLedger(parent context.Context, arg string, flags urlFlags, do 
 	})
 }
 
-// withHistory is withLedger for a verb that asks no broker.
-func (a *app) withHistory(parent context.Context, arg string, do func(context.Context, admin.Rooms) error) (err error) {
-	p, err := a.openPlace(parent, arg, "")
+// withoutBrokers opens a pipeline file or URL for a verb that asks no broker.
+func (a *app) withoutBrokers(parent context.Context, arg, meaning string, do func(context.Context, *place) error) (err error) {
+	p, err := a.openPlace(parent, arg)
 	defer func() {
 		if closing := p.shut(parent, a); err == nil {
 			err = closing
 		}
 	}()
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case p.rooms.Layout != nil:
-		return usage("fencepost offsets show FILE", "%s is another program's, and keeps no history", p.url)
-	case p.file != nil:
+	}
+	if err := p.mean(meaning); err != nil {
+		return err
+	}
+	if p.file != nil {
 		if err := p.file.Missing(); err != nil {
 			return err
 		}
 	}
-	return p.pointed(do(parent, p.rooms))
+	return p.pointed(do(parent, p))
 }
 
 // ping asks whether the brokers answer.

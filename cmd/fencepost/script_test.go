@@ -14,6 +14,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/pflag"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
@@ -41,7 +43,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "kafka": startBroker, "produce": produce, "sqlite": sqliteCommand, "fill": fill, "hide": hide,
-			"waitfor": waitRows, "waitpath": waitPath,
+			"stamped": stamped, "waitfor": waitRows, "waitpath": waitPath,
 		},
 	})
 }
@@ -66,23 +68,59 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// startBroker starts an embedded broker for the script, and sets $KAFKA to its address.
-func startBroker(ts *testscript.TestScript, _ bool, _ []string) {
-	b, err := broker.Start(broker.Config{Dir: ts.MkAbs(".kafka")})
+// startBroker starts an embedded broker for the script, and sets $KAFKA, or the variable that is named, to its address:
+// each is a cluster of its own.
+func startBroker(ts *testscript.TestScript, _ bool, args []string) {
+	name := "KAFKA"
+	if len(args) > 0 {
+		name = args[0]
+	}
+	b, err := broker.Start(broker.Config{Dir: ts.MkAbs("." + strings.ToLower(name))})
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(b.Close()) })
-	ts.Setenv("KAFKA", b.Addr())
+	ts.Setenv(name, b.Addr())
 }
 
-// produce writes the first flights into a new topic: produce TOPIC PARTITIONS RECORDS.
+// produce writes the first flights into a new topic: produce TOPIC PARTITIONS RECORDS [BROKERS].
 func produce(ts *testscript.TestScript, _ bool, args []string) {
 	partitions, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	n, err := strconv.Atoi(args[2])
 	ts.Check(err)
-	_, err = feed.Produce(context.Background(), feed.Config{Brokers: []string{ts.Getenv("KAFKA")}, Topic: args[0],
+	brokers := ts.Getenv("KAFKA")
+	if len(args) > 3 {
+		brokers = args[3]
+	}
+	_, err = feed.Produce(context.Background(), feed.Config{Brokers: []string{brokers}, Topic: args[0],
 		Partitions: int32(partitions), Flights: first(n)})
 	ts.Check(err)
+}
+
+// stamped makes a topic whose record n of each partition was written n seconds after a day's beginning, with so many
+// earlier ones before it: stamped BROKERS TOPIC PARTITIONS RECORDS EARLIER. The same record has another offset where
+// there are others before it, as a mirrored topic has it.
+func stamped(ts *testscript.TestScript, _ bool, args []string) {
+	var n [3]int
+	for i, text := range args[2:5] {
+		var err error
+		n[i], err = strconv.Atoi(text)
+		ts.Check(err)
+	}
+	ctx, topic := context.Background(), args[1]
+	client, err := kgo.NewClient(kgo.SeedBrokers(args[0]), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	ts.Check(err)
+	defer client.Close()
+	_, err = kadm.NewClient(client).CreateTopic(ctx, int32(n[0]), 1, nil, topic)
+	ts.Check(err)
+	day := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	var records []*kgo.Record
+	for p := range n[0] {
+		for i := -n[2]; i < n[1]; i++ {
+			records = append(records, &kgo.Record{Topic: topic, Partition: int32(p), Value: []byte(`{"origin": "ATL", "delay": 1}`),
+				Timestamp: day.Add(time.Duration(i) * time.Second)})
+		}
+	}
+	ts.Check(client.ProduceSync(ctx, records...).FirstErr())
 }
 
 // first is the first n flights.

@@ -7,6 +7,8 @@
 //	        or another program's layout with what its numbers mean: weaker, as it holds no topic IDs
 //	PlanSet    View + Target  --> Plan: each partition's Held and Next, what that repeats or loses
 //	PlanRepair View + Choices --> Repair: the choices of each verdict, and the moves of those chosen
+//	PlanCopy   View of another ledger or layout, on the same cluster --> Copy: a Plan of imports
+//	PlanCopyAcross  the same from another cluster, by time
 //	Plan.Execute  compare-and-set of all moves or none --> read back --> Done
 //	PlanBackfill  old ranges, by offsets or time --> Backfill: starts of a group of its own, which an engine then runs
 //	Audit   history, ledger, brokers, the sink's rows --> findings
@@ -25,7 +27,7 @@
 // # How it fails
 //
 // Errors that a person meets are *fencepost.Fault: out-of-bounds, plan-stale, plan-damaged, nothing-selected,
-// choice-needed, set-refused, ledger-missing, meaning-needed, layout-damaged,
+// choice-needed, set-refused, copy-refused, ledger-missing, meaning-needed, layout-damaged,
 // range-outside, backfill-other. What rooms say passes through.
 //
 // # What it does not do

@@ -155,6 +155,8 @@ func (p *Plan) stale(held *fencepost.Refused) error {
 			continue
 		case h.Absent():
 			what = fmt.Sprintf("%s has no row any more, the plan says %s", l.TopicPartition, count(int64(l.Held.Offset)))
+		case l.Held.Absent():
+			what = fmt.Sprintf("%s is held at %s now, the plan found no row of it", l.TopicPartition, count(int64(h.Offset)))
 		default:
 			what = fmt.Sprintf("%s is at %s, the plan says %s", l.TopicPartition, count(int64(h.Offset)), count(int64(l.Held.Offset)))
 			if h.Offset == l.Held.Offset {

@@ -43,6 +43,16 @@ func (v View) Parked() (n int) {
 	return n
 }
 
+// HoldsTopicIDs reports whether a position says which incarnation of its topic it is about. Other programs' do not.
+func (v View) HoldsTopicIDs() bool {
+	for _, p := range v.Snapshot.Positions {
+		if p.TopicID != (fencepost.TopicID{}) {
+			return true
+		}
+	}
+	return false
+}
+
 // Lost reports whether the ledger is empty and the group has run all the same.
 func (v View) Lost() bool { return v.Snapshot.Empty() && v.Mirrored > 0 }
 

@@ -32,6 +32,17 @@ type cluster struct {
 	asked  map[fencepost.TopicPartition]int
 	// gone are offsets of no record: markers, compacted entries.
 	gone map[fencepost.TopicPartition]map[fencepost.Offset]bool
+	// stamp is when a record was written; nil: producer for all.
+	stamp func(fencepost.TopicPartition, fencepost.Offset) time.Time
+	// silent is what a scan says in place of records.
+	silent error
+}
+
+func (c *cluster) written(tp fencepost.TopicPartition, o fencepost.Offset) time.Time {
+	if c.stamp == nil {
+		return producer
+	}
+	return c.stamp(tp, o)
 }
 
 func (c *cluster) Describe(context.Context) (fencepost.Description, error) {
@@ -54,9 +65,7 @@ func (c *cluster) Bounds(_ context.Context, asks []fencepost.Ask) map[fencepost.
 		}
 		b.AtTime = -1
 		if !a.Time.IsZero() {
-			b.AtTime = b.Earliest
-			if a.Time.After(producer) {
-				b.AtTime = b.End
+			for b.AtTime = b.Earliest; b.AtTime < b.End && c.written(a.TopicPartition, b.AtTime).Before(a.Time); b.AtTime++ {
 			}
 		}
 		got[a.TopicPartition] = b
@@ -74,13 +83,16 @@ func (c *cluster) Mirror(context.Context, fencepost.Group, map[fencepost.TopicPa
 
 // Scan yields a record at every offset that is not gone.
 func (c *cluster) Scan(_ context.Context, ranges map[fencepost.TopicPartition]fencepost.OffsetRange, each func(*fencepost.Record) bool) error {
+	if c.silent != nil {
+		return c.silent
+	}
 	for tp, r := range ranges {
 		b := c.bounds[tp]
 		for o := max(r.From, b.Earliest); o < min(r.Until, b.Stable); o++ {
 			if c.gone[tp][o] {
 				continue
 			}
-			if !each(&fencepost.Record{TopicPartition: tp, Offset: o, Timestamp: producer.UnixMilli(), Value: fmt.Append(nil, int64(o))}) {
+			if !each(&fencepost.Record{TopicPartition: tp, Offset: o, Timestamp: c.written(tp, o).UnixMilli(), Value: fmt.Append(nil, int64(o))}) {
 				break
 			}
 		}

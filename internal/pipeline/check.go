@@ -125,7 +125,11 @@ func (o *Opened) standing(ctx context.Context, found []fencepost.Finding) []fenc
 	if ledger < 0 || group < 0 || strings.HasPrefix(found[ledger].Text, noLedger) {
 		return nil
 	}
-	view, err := admin.Look(ctx, o.Rooms())
+	rooms, err := o.Rooms()
+	if err != nil {
+		return nil
+	}
+	view, err := admin.Look(ctx, rooms)
 	if err != nil || view.Snapshot.Empty() {
 		return nil
 	}

@@ -116,7 +116,7 @@ func TestLedgerApartOnServers(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = o.Source.Leave(t.Context()); _ = o.Close() }()
-			rooms := o.Rooms()
+			rooms := o.RoomsToFill()
 			snap, err := rooms.Ledger.Read(t.Context(), "g")
 			for p := range int32(3) {
 				if got := snap.Positions[fencepost.TopicPartition{Topic: "flights", Partition: p}].Offset; err != nil || got != 500 {

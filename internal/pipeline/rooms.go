@@ -13,8 +13,17 @@ import (
 // Errors: *fencepost.Fault ledger-missing.
 func (f *File) Missing() error { return f.ledgerFile() }
 
-// Rooms is the pipeline's ledger, brokers and sink for an operator's verbs; the caller adds Who and Where.
-func (o *Opened) Rooms() admin.Rooms {
+// Rooms is the pipeline's ledger, brokers and sink for an operator's verbs; the caller adds Who. A ledger that is not
+// there is refused here: to look must not make one.
+func (o *Opened) Rooms() (admin.Rooms, error) {
+	if err := o.File.Missing(); err != nil {
+		return admin.Rooms{}, err
+	}
+	return o.RoomsToFill(), nil
+}
+
+// RoomsToFill is Rooms for a copy into the pipeline, whose first move may make the ledger.
+func (o *Opened) RoomsToFill() admin.Rooms {
 	f := o.File
 	decoder := o.decoder()
 	var row []fencepost.Column
@@ -23,7 +32,7 @@ func (o *Opened) Rooms() admin.Rooms {
 	}
 	r := admin.Rooms{
 		Group: f.Group, Ledger: o.Sink.Ledger(), Cluster: o.Source.Cluster(), Reader: o.Source,
-		Policy: f.Policy, Uncommitted: f.Source.Uncommitted,
+		Where: f.LedgerURL(), Policy: f.Policy, Uncommitted: f.Source.Uncommitted,
 		Try: func(rec *fencepost.Record) error {
 			err := decoder.Decode(rec, row)
 			for i := range row {

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+
+	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/ledgers"
+)
+
+var offsetsExportManual = manual{
+	what: "Write positions down: for offsets import, or in the form that another tool takes. Changes nothing.",
+	examples: []example{
+		{"fencepost offsets export trips.yaml > trips.json", "with topic IDs: offsets import takes it"},
+		{"fencepost offsets export trips.yaml --format spark", "Spark's startingOffsets"},
+	},
+	usage: "fencepost offsets export FILE|URL [flags]\n" + urlForms,
+	flags: []string{
+		"--format FORM  json csv spark kafka-csv rpk kcl connect. Default: json",
+		meaningHelp,
+		"--topic T[:P,P-P]  these only; may be repeated. Default: all",
+		"-o json|yaml|csv  in place of --format",
+	},
+	exit:   "0 written   1 error   2 usage",
+	see:    "offsets import, offsets copy",
+	tables: true,
+}
+
+func (a *app) offsetsExportVerb() *cobra.Command {
+	var form, meaning string
+	var topics []string
+	cmd := &cobra.Command{Use: "export", Args: a.oneLedger, ValidArgsFunction: completeFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			sel, err := admin.ParseSelection(topics)
+			if err != nil {
+				return usage("--topic trips, or --topic trips:0,2-4", "--topic %s", err)
+			}
+			return a.withoutBrokers(cmd.Context(), args[0], meaning, func(ctx context.Context, p *place) error {
+				return a.export(ctx, p, sel, form)
+			})
+		}}
+	cmd.Flags().StringVar(&form, "format", "json", "")
+	cmd.Flags().StringVar(&meaning, "meaning", "", "")
+	cmd.Flags().StringArrayVar(&topics, "topic", nil, "")
+	return cmd
+}
+
+func (a *app) export(ctx context.Context, p *place, sel admin.Selection, form string) error {
+	if a.output == "json" || a.output == "yaml" || a.output == "csv" {
+		form = strings.Replace(a.output, "yaml", "json", 1)
+	}
+	if err := ledgers.Write(new(bytes.Buffer), form, admin.Exported{}); err != nil {
+		return err // before anything is asked
+	}
+	e, err := admin.Export(ctx, p.rooms, sel)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := ledgers.Write(&b, form, e); err != nil {
+		return err
+	}
+	out := b.Bytes()
+	if a.output == "yaml" {
+		if out, err = yaml.JSONToYAML(out); err != nil {
+			return err
+		}
+	}
+	a.said = true
+	_, err = a.stdout.Write(out)
+	return err
+}
+
+var offsetsImportManual = manual{
+	what: "Take positions over from a file, as offsets copy does. Plans first; --execute does it.",
+	examples: []example{
+		{"fencepost offsets import trips.json trips.yaml --execute", ""},
+		{"fencepost offsets import offsets.csv trips.yaml --format kafka-csv --meaning next", ""},
+	},
+	usage: "fencepost offsets import FILE B [flags]\nB: a pipeline file, or the URL of a ledger",
+	flags: append([]string{
+		"--format FORM  json (of export) spark-checkpoint spark kafka-csv rpk kcl connect",
+		meaningHelp,
+		"--brokers HOST:9092|FILE  of B, where it is a URL",
+	}, copyHelp...),
+	exit:   "0 planned, or verified   1 error   2 usage   4 refused, nothing changed",
+	see:    "offsets copy, offsets export",
+	tables: true,
+}
+
+func (a *app) offsetsImportVerb() *cobra.Command {
+	var flags copyFlags
+	var form string
+	cmd := &cobra.Command{Use: "import",
+		Args: func(cmd *cobra.Command, args []string) error { return a.ledgerArgs(cmd, args, 2) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			from, err := fileURL(args[0], form)
+			if err != nil {
+				return err
+			}
+			return a.copyOffsets(cmd.Context(), from, args[1], flags)
+		}}
+	flags.add(cmd)
+	cmd.Flags().StringVar(&form, "format", "", "")
+	return cmd
+}
+
+// fileURL is a file as a URL: what offsets export wrote as json needs no layout.
+func fileURL(path, form string) (string, error) {
+	switch {
+	case ledgers.IsURL(path) && form == "":
+		return path, nil
+	case ledgers.IsURL(path):
+		return "", usage("leave --format out", "a URL says its layout itself")
+	case form == "json" || form == "" && filepath.Ext(path) == ".json":
+		return "file:" + path, nil
+	case form == "":
+		return "", usage("--format kafka-csv, or the tool that wrote it", "%s does not say its form by its name", path)
+	}
+	return fmt.Sprintf("file:%s?layout=%s", path, url.QueryEscape(form)), nil
+}

@@ -1,0 +1,268 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// CopyOptions is what an operator says about a copy besides its two ends. The zero value refuses whatever is not plain.
+type CopyOptions struct {
+	Selection Selection
+	Policy    fencepost.Policy // what becomes of positions that the brokers contradict
+	Missing   fencepost.Choice // where partitions begin that the source has no position of; Park: refuse
+	Over      bool             // also where the target holds a position
+	From      string           // the source as people name it: kept with each move
+	Why       string           // kept before it
+}
+
+// Copied is one partition of a Copy.
+type Copied struct {
+	Line
+	Read    string           // what the source holds: 30000|31007; empty: nothing
+	Bounds  fencepost.Bounds // of the target's brokers
+	Verdict fencepost.Verdict
+	At      time.Time // across clusters: of the record at the source's position; zero: it was at the end
+}
+
+// Unread is how many offsets lie before the end.
+func (c Copied) Unread() int64 { return max(0, int64(c.Bounds.End-c.Next.Offset)) }
+
+// Copy is what Plan.Execute would do to the target.
+type Copy struct {
+	Plan  *Plan
+	Lines []Copied // in partition order; those that move are the Plan's lines too
+	Held  int      // partitions of which the target holds a position already
+	Fresh bool     // the target has no ledger yet: to move makes it
+	// Across says that the source's cluster is another one than the target's: positions were found by time.
+	Across bool
+	Uneven bool // and that the topic has another number of partitions there
+}
+
+// copying is a copy being planned.
+type copying struct {
+	to      Rooms
+	held    fencepost.Snapshot // of the target
+	about   fencepost.Description
+	o       CopyOptions
+	out     *Copy
+	refused []refusal
+}
+
+// refusal is why one partition can not be copied.
+type refusal struct {
+	fencepost.TopicPartition
+	text, help string
+}
+
+func (c *copying) refuse(tp fencepost.TopicPartition, help, format string, args ...any) {
+	c.refused = append(c.refused, refusal{tp, fmt.Sprintf(format, args...), help})
+}
+
+// PlanCopy plans to make the target's ledger hold what the source holds, on the same cluster. from is a look at the
+// source by the target's brokers. All of it can be copied or nothing is: partitions of a topic that were left out would
+// be lost rows of the target.
+//
+// Errors: *fencepost.Fault copy-refused, nothing-selected, other-cluster.
+func PlanCopy(ctx context.Context, from View, to Rooms, o CopyOptions) (*Copy, error) {
+	c, err := newCopying(ctx, from, to, o)
+	if err != nil {
+		return nil, err
+	}
+	c.about = from.About
+	has := map[string]bool{} // :: topic -> the source has a position of it
+	for _, s := range from.Standings {
+		has[s.Topic] = has[s.Topic] || !s.Position.Absent()
+	}
+	for _, s := range from.Standings {
+		if !has[s.Topic] || !o.Selection.Has(s.TopicPartition) {
+			continue // such a topic begins by itself, as the pipeline says
+		}
+		if _, reads := c.about.Topics[s.Topic]; !reads && s.Bounds.Err == nil {
+			c.refuse(s.TopicPartition, "--topic for the others alone", "the pipeline does not read its topic")
+			continue
+		}
+		c.take(s)
+	}
+	return c.finish()
+}
+
+// newCopying reads the target.
+func newCopying(ctx context.Context, from View, to Rooms, o CopyOptions) (*copying, error) {
+	if err := o.Selection.check(from); err != nil {
+		return nil, err
+	}
+	c := &copying{to: to, o: o, out: &Copy{}}
+	c.out.Plan = &Plan{Group: to.Group, Made: from.At, Exact: true}
+	if f, ok := to.Ledger.(fencepost.Finder); ok {
+		there, err := f.Exists(ctx, to.Group)
+		if err != nil {
+			return nil, fmt.Errorf("look for the target's ledger: %w", err)
+		}
+		if !there {
+			c.out.Fresh = true
+			return c, nil
+		}
+	}
+	var err error
+	if c.held, err = to.Ledger.Read(ctx, to.Group); err != nil {
+		return nil, fmt.Errorf("read the target's ledger: %w", err)
+	}
+	c.out.Plan.Ledger = c.held.Ledger
+	return c, nil
+}
+
+// take copies one position that was looked at by the target's own brokers.
+func (c *copying) take(s Standing) {
+	d := s.under(c.o.Policy)
+	line := Copied{Bounds: s.Bounds, Verdict: d.Verdict, Line: Line{TopicPartition: s.TopicPartition, Cause: fencepost.CauseImport}}
+	if s.foreign && line.Verdict == fencepost.WeakerCheck {
+		line.Verdict = fencepost.OK
+	}
+	line.Next = fencepost.Position{Offset: s.Position.Offset, LeaderEpoch: s.Position.LeaderEpoch, TopicID: s.Bounds.TopicID}
+	switch {
+	case s.Entry != nil:
+		line.Read = s.Entry.Raw
+	case !s.Position.Absent():
+		line.Read = count(int64(s.Position.Offset))
+	}
+	switch {
+	case s.Bounds.Err != nil:
+		c.refuse(s.TopicPartition, "wait until the brokers answer for it, or leave its topic out with --topic", "%s: %s", d.Verdict, s.Bounds.Err)
+		return
+	case s.Position.Absent():
+		c.begin(line)
+		return
+	case d.Action == fencepost.MoveOn:
+		line.Next, line.AtMost = d.Next, d.AtMost
+	case d.Action != fencepost.Resume:
+		c.refuse(s.TopicPartition, policyHelp(d.Verdict), "%s: %s", d.Verdict, s.Reason)
+		return
+	}
+	c.land(line)
+}
+
+// policyHelp is what can be said about a verdict that stands in the way.
+func policyHelp(v fencepost.Verdict) string {
+	switch v {
+	case fencepost.AgedOut, fencepost.Truncated, fencepost.Recreated:
+		return "--policy earliest, or latest"
+	case fencepost.OtherCluster:
+		return "--from-brokers HOST:9092, those of the source: it is copied by time then"
+	}
+	return "mend that first; or leave its topic out with --topic"
+}
+
+// begin is a partition of a copied topic of which the source has no position.
+func (c *copying) begin(line Copied) {
+	if !c.held.Positions[line.TopicPartition].Absent() {
+		return // it has one
+	}
+	switch c.o.Missing {
+	case fencepost.Earliest:
+		line.Next.Offset = line.Bounds.Earliest
+	case fencepost.Latest:
+		line.Next.Offset = line.Bounds.End
+	default:
+		c.refuse(line.TopicPartition, "--missing earliest, or latest", "the source has no position of it, and of others of its topic")
+		return
+	}
+	line.Cause, line.AtMost, line.Why = fencepost.CauseStart, int64(line.Next.Offset-line.Bounds.Earliest), "not in "+c.o.From
+	line.Next.LeaderEpoch = fencepost.NoEpoch
+	c.land(line)
+}
+
+// land puts a position into the target.
+func (c *copying) land(line Copied) {
+	line.Held = c.held.Positions[line.TopicPartition]
+	line.Partitions = c.about.Topics[line.Topic].Partitions
+	if line.Why == "" {
+		line.Why = "from " + c.o.From
+	}
+	if c.o.Why != "" {
+		line.Why = c.o.Why + "; " + line.Why
+	}
+	if !line.Held.Absent() {
+		c.out.Held++
+		if !c.o.Over {
+			c.refuse(line.TopicPartition, "--over replaces it", "the target holds it already, at %s", count(int64(line.Held.Offset)))
+			return
+		}
+		c.replace(&line)
+	}
+	c.out.Lines = append(c.out.Lines, line)
+	if line.Line.moves() {
+		c.out.Plan.Lines = append(c.out.Plan.Lines, line.Line)
+	} else {
+		c.out.Plan.Stay++
+	}
+}
+
+// replace prices a copy over a position that the target holds.
+func (c *copying) replace(line *Copied) {
+	held, next := line.Held, line.Next
+	var none fencepost.TopicID
+	switch {
+	case held.TopicID != next.TopicID && held.TopicID != none && next.TopicID != none:
+		line.mends, line.AtMost = true, fencepost.UnknownLoss
+	case next.Offset < held.Offset:
+		line.Repeats = int64(held.Offset - max(next.Offset, line.Bounds.Earliest))
+	case line.AtMost != fencepost.UnknownLoss:
+		line.AtMost = max(line.AtMost, int64(next.Offset-held.Offset))
+	}
+}
+
+// finish is the plan, or why there is none.
+func (c *copying) finish() (*Copy, error) {
+	c.out.Plan.ClusterID = c.about.ClusterID
+	if was := c.held.ClusterID; was != "" && c.about.ClusterID != "" && was != c.about.ClusterID {
+		return nil, &fencepost.Fault{Code: "other-cluster", Exit: 4, Help: "name the brokers that the target's group runs with; or copy to a group of its own",
+			Err: fmt.Errorf("the target's group %s belongs to cluster %s, these brokers are cluster %s; nothing was changed", c.to.Group, was, c.about.ClusterID)}
+	}
+	if len(c.refused) > 0 {
+		return nil, c.fault()
+	}
+	if len(c.out.Lines) == 0 {
+		return nil, nothing("the source has no position of what was chosen")
+	}
+	return c.out, nil
+}
+
+// mostRefusals is how many partitions a refusal names.
+const mostRefusals = 20
+
+// fault names each partition that stands in the way, and every remedy once.
+func (c *copying) fault() error {
+	var b strings.Builder
+	n := len(c.refused)
+	fmt.Fprintf(&b, "%s can not be copied, and then none is; nothing was changed", partitionsText(n))
+	wide := 0
+	for _, r := range c.refused {
+		wide = max(wide, len(r.String()))
+	}
+	for _, r := range c.refused[:min(n, mostRefusals)] {
+		fmt.Fprintf(&b, "\n  %-*s  %s", wide, r.TopicPartition, r.text)
+	}
+	if n > mostRefusals {
+		fmt.Fprintf(&b, "\n  and %s more", count(int64(n-mostRefusals)))
+	}
+	var helps []string
+	said := map[string]bool{}
+	for _, r := range c.refused {
+		if !said[r.help] {
+			said[r.help] = true
+			helps = append(helps, r.help)
+		}
+	}
+	return &fencepost.Fault{Code: "copy-refused", Exit: 4, Err: fmt.Errorf("%s", b.String()), Help: strings.Join(helps, "\n")}
+}
+
+func partitionsText(n int) string {
+	if n == 1 {
+		return "1 partition"
+	}
+	return count(int64(n)) + " partitions"
+}

@@ -1,0 +1,53 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/fencepost/fencepost"
+)
+
+// Exported is the positions of a ledger or layout, to be written down.
+type Exported struct {
+	Group     fencepost.Group
+	ClusterID string
+	Positions []At // in partition order
+}
+
+// At is one partition's position. The Fence means nothing to another program.
+type At struct {
+	fencepost.TopicPartition
+	fencepost.Position
+}
+
+// Export reads the positions, of another program's layout in the meaning that was told. It asks no broker.
+//
+// Errors: *fencepost.Fault ledger-missing, meaning-needed, layout-damaged, nothing-selected.
+func Export(ctx context.Context, r Rooms, sel Selection) (Exported, error) {
+	v := View{Group: r.Group}
+	if r.Layout != nil {
+		if err := v.readLayout(ctx, r); err != nil {
+			return Exported{}, err
+		}
+	} else {
+		if err := r.exists(ctx); err != nil {
+			return Exported{}, err
+		}
+		var err error
+		if v.Snapshot, err = r.Ledger.Read(ctx, r.Group); err != nil {
+			return Exported{}, fmt.Errorf("read ledger: %w", err)
+		}
+	}
+	e := Exported{Group: r.Group, ClusterID: v.Snapshot.ClusterID}
+	for _, tp := range slices.SortedFunc(maps.Keys(v.Snapshot.Positions), fencepost.TopicPartition.Compare) {
+		if sel.Has(tp) {
+			e.Positions = append(e.Positions, At{tp, v.Snapshot.Positions[tp]})
+		}
+	}
+	if len(e.Positions) == 0 {
+		return e, nothing(r.Where + " has no position of what was chosen")
+	}
+	return e, nil
+}

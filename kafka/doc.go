@@ -68,10 +68,14 @@
 //
 //   - The group's client is made by Open and joins at Start, when the topics are added: one set of connections serves
 //     the questions before and after.
+//
 //   - A pattern is matched here, not by the client: the client can not take up anew a topic that it found by pattern.
+//
 //   - A seek of an idle partition does not wait for the fetch on its way: the client drops that connection (2-7 ms).
+//
 //   - Under KIP-848 on Kafka 4.3 an evicted member's partitions come 10 ms later, but up to 1 s later when the group's
 //     last assignment is younger than group.consumer.assignment.interval.ms.
+//
 //   - A static member does not leave the group when its Source does: its next life has its partitions again without a
 //     rebalance. Under KIP-848 a static worker that was killed is refused (instance-taken, passing) until the broker's
 //     session timeout; under Cooperative the newcomer wins and the older worker is told.
@@ -79,6 +83,7 @@
 //   - Transactions are held to their older form, in which partitions are added by name and the epoch stays: one way for
 //     all brokers. Its hole (a late EndTxn ends the next transaction, KAFKA-17754) is closed by never sending one twice,
 //     and by a new epoch after everything that is not a plain answer.
+//
 //   - A committed transaction shows in two partitions at two moments. A read that found its records, and neither marker
 //     nor an open transaction, waits; one that is open has decided nothing and keeps no reader waiting.
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/fencepost/fencepost"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -31,8 +32,10 @@ func (l *Ledger) home(ctx context.Context) (home, error) {
 			if err := l.create(ctx); err != nil {
 				return home{}, err
 			}
+		case t.err != nil && strings.Contains(t.err.Error(), "not authorised"):
+			return home{}, l.denied(fmt.Sprintf("DESCRIBE topic %s, which holds the ledger", l.cfg.Topic), "")
 		case t.err != nil:
-			return home{}, l.fault(ctx, t.err, "")
+			return home{}, t.err
 		case len(t.leaders) > 1:
 			return home{}, l.unfit(fmt.Sprintf("it has %d partitions, a ledger has one", len(t.leaders)))
 		case t.id == (fencepost.TopicID{}):

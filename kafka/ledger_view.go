@@ -27,6 +27,8 @@ type view struct {
 	watched map[int64]*outcome
 	// story is told every committed move; nil: nobody listens.
 	story func(fact)
+	// entry is told the offset of every record of a transaction; nil: nobody listens.
+	entry func(offset int64)
 }
 
 // outcome is how a transaction ended.
@@ -111,6 +113,9 @@ func (v *view) take(r *kgo.Record) error {
 			v.pending[r.ProducerID] = p
 		}
 		p.facts = append(p.facts, filed{f, err})
+		if v.entry != nil {
+			v.entry(r.Offset)
+		}
 	}
 	return nil
 }

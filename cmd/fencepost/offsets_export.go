@@ -56,7 +56,7 @@ func (a *app) export(ctx context.Context, p *place, sel admin.Selection, form st
 	if a.output == "json" || a.output == "yaml" || a.output == "csv" {
 		form = strings.Replace(a.output, "yaml", "json", 1)
 	}
-	if err := ledgers.Write(new(bytes.Buffer), form, admin.Exported{}); err != nil {
+	if err := ledgers.CheckForm(form); err != nil {
 		return err // before anything is asked
 	}
 	e, err := admin.Export(ctx, p.rooms, sel)

@@ -166,7 +166,7 @@ func (p *place) remedy(help string) string {
 
 // origin is told, with the meaning whatever it follows from: it is kept with what is copied from here.
 func (p *place) origin() string {
-	if p.rooms.Layout != nil && p.url.Form == "" {
+	if p.rooms.Layout != nil && p.url.Form == "" && p.url.Brokers != nil {
 		return fmt.Sprintf("%s (meaning %s)", p.told(), p.rooms.Meaning)
 	}
 	return p.told()

@@ -206,6 +206,7 @@ var varying = []struct {
 	{regexp.MustCompile(`in \d+ms:`), "in Nms:"},
 	{regexp.MustCompile(`cluster [\w-]{22}`), "cluster CLUSTER"},
 	{regexp.MustCompile(`topic ID [\w-]{22}`), "topic ID TOPIC-ID"},
+	{regexp.MustCompile(`Fencepost ledger [0-9a-f]{8}`), "Fencepost ledger LEDGER"},
 	{regexp.MustCompile(`(?m)^(ledger +ok +)[0-9a-f]{8}`), "${1}LEDGER"},
 	{regexp.MustCompile(`\b(\d+ms|\d[\d.]*s) ago`), "Ns ago"},
 	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d`), "DATE AND TIME"},

@@ -28,7 +28,11 @@ func (v *View) readLayout(ctx context.Context, r Rooms) error {
 			return &fencepost.Fault{Code: "layout-damaged", Err: err, Help: "mend that entry, or take it out"}
 		}
 		v.entries[e.TopicPartition] = e
-		v.Snapshot.Positions[e.TopicPartition] = fencepost.Position{Offset: at, LeaderEpoch: fencepost.NoEpoch}
+		p := fencepost.Position{Offset: at, LeaderEpoch: fencepost.NoEpoch}
+		if !e.Own.Absent() { // our own export keeps them
+			p.LeaderEpoch, p.TopicID = e.Own.LeaderEpoch, e.Own.TopicID
+		}
+		v.Snapshot.Positions[e.TopicPartition] = p
 	}
 	return nil
 }

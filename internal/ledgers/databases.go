@@ -9,7 +9,9 @@ import (
 	"github.com/fencepost/fencepost/sqlite"
 )
 
-var postgresScheme = scheme{drivers: true, native: func(_ context.Context, l *location) (*Opened, error) {
+var postgresScheme = scheme{drivers: true, layouts: tables(func(ctx context.Context, l *location, t fencepost.TableLayout) (fencepost.Layout, error) {
+	return postgres.OpenLayout(ctx, l.dsn("postgres"), t)
+}), native: func(_ context.Context, l *location) (*Opened, error) {
 	g, err := l.group()
 	if err != nil {
 		return nil, err
@@ -23,7 +25,9 @@ var postgresScheme = scheme{drivers: true, native: func(_ context.Context, l *lo
 	return &Opened{Ledger: ledger, Group: g, address: address, close: func() error { ledger.Close(); return nil }}, err
 }}
 
-var mysqlScheme = scheme{drivers: true, native: func(_ context.Context, l *location) (*Opened, error) {
+var mysqlScheme = scheme{drivers: true, layouts: tables(func(ctx context.Context, l *location, t fencepost.TableLayout) (fencepost.Layout, error) {
+	return mysql.OpenLayout(ctx, l.dsn("mysql"), t)
+}), native: func(_ context.Context, l *location) (*Opened, error) {
 	g, err := l.group()
 	if err != nil {
 		return nil, err
@@ -35,15 +39,47 @@ var mysqlScheme = scheme{drivers: true, native: func(_ context.Context, l *locat
 	return &Opened{Ledger: ledger, Group: g, close: func() error { ledger.Close(); return nil }}, nil
 }}
 
-var sqliteScheme = scheme{native: func(ctx context.Context, l *location) (*Opened, error) {
+var sqliteScheme = scheme{layouts: tables(func(ctx context.Context, l *location, t fencepost.TableLayout) (fencepost.Layout, error) {
+	return sqlite.OpenLayout(ctx, l.path, t)
+}), native: func(_ context.Context, l *location) (*Opened, error) {
 	g, err := l.group()
 	if err != nil {
 		return nil, err
 	}
-	// A sink that is given no batch is its ledger.
-	sink, err := sqlite.Open(ctx, sqlite.Config{Path: l.path, Handle: func(context.Context, *sqlite.Conn, *fencepost.Batch) error { return nil }})
+	ledger, err := sqlite.OpenLedger(l.path, fencepost.KeepMerged)
 	if err != nil {
 		return nil, err
 	}
-	return &Opened{Ledger: sink.Ledger(), Group: g, close: sink.Close}, nil
+	return &Opened{Ledger: ledger, Group: g, close: ledger.Close}, nil
 }}
+
+// anyTable is the layout of a URL that names a table's columns and no layout.
+const anyTable = "table"
+
+// tables are the layouts of a database: a table by the name that its program gave it, or by its columns.
+func tables(open func(context.Context, *location, fencepost.TableLayout) (fencepost.Layout, error)) map[string]layout {
+	all := map[string]layout{}
+	for _, name := range append(fencepost.Presets(), anyTable) {
+		all[name] = layout{params: fencepost.TableKeys(), open: func(ctx context.Context, l *location) (*Opened, error) {
+			t, _ := fencepost.Preset(name)
+			for _, key := range fencepost.TableKeys() {
+				if v := l.params.Get(key); v != "" {
+					t.Set(key, v)
+				}
+			}
+			lay, err := open(ctx, l, t)
+			if err != nil {
+				return nil, err
+			}
+			return &Opened{Layout: lay, Subject: "table " + t.Table, detail: tableDetail(t), close: lay.Close}, nil
+		}}
+	}
+	return all
+}
+
+func tableDetail(t fencepost.TableLayout) string {
+	if t.Group == "" {
+		return "table " + t.Table
+	}
+	return "table " + t.Table + " group " + string(t.Group)
+}

@@ -2,10 +2,7 @@ package ledgers
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -19,8 +16,11 @@ var kafkaParams = []string{"tls", "ca", "cert", "cert_key", "server_name", "sasl
 
 // kafkaScheme is a Kafka group's committed offsets. By the protocol they are next to read; with layout=kafka they are as
 // foreign as any, since some programs commit the offset of the last record.
-var kafkaScheme = scheme{params: kafkaParams,
+var kafkaScheme = scheme{params: append([]string{"ledger"}, kafkaParams...),
 	native: func(ctx context.Context, l *location) (*Opened, error) {
+		if l.params.Has("ledger") {
+			return openKafkaLedger(l)
+		}
 		o, err := openGroup(ctx, l)
 		if err != nil {
 			return nil, err
@@ -29,6 +29,23 @@ var kafkaScheme = scheme{params: kafkaParams,
 		return o, nil
 	},
 	layouts: map[string]layout{"kafka": {params: kafkaParams, open: openGroup}}}
+
+// openKafkaLedger opens the ledger that is kept in a compacted topic: ledger=TOPIC.
+func openKafkaLedger(l *location) (*Opened, error) {
+	g, err := l.group()
+	if err != nil {
+		return nil, err
+	}
+	c, err := l.kafka()
+	if err != nil {
+		return nil, err
+	}
+	ledger, err := kafka.OpenLedger(kafka.LedgerConfig{Brokers: c.Brokers, Topic: l.params.Get("ledger"), TLS: c.TLS, SASL: c.SASL})
+	if err != nil {
+		return nil, usage(examples["kafka"], "%s", err)
+	}
+	return &Opened{Ledger: ledger, Group: g, Brokers: &c, close: ledger.Close}, nil
+}
 
 func openGroup(_ context.Context, l *location) (*Opened, error) {
 	g, err := l.group()
@@ -39,12 +56,11 @@ func openGroup(_ context.Context, l *location) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	source, err := kafka.Open(c)
+	lay, err := kafka.OpenLayout(kafka.LayoutConfig{Brokers: c.Brokers, Group: g, TLS: c.TLS, SASL: c.SASL})
 	if err != nil {
 		return nil, usage(examples["kafka"], "%s", err)
 	}
-	return &Opened{Layout: &committed{source: source, group: g}, Group: g, Brokers: &c, Subject: "group " + string(g),
-		close: func() error { return source.Leave(context.Background()) }}, nil
+	return &Opened{Layout: lay, Group: g, Brokers: &c, Subject: "group " + string(g), close: lay.Close}, nil
 }
 
 // kafka is the cluster that the URL leads to.
@@ -102,29 +118,3 @@ func Brokers(text string, env *pipeline.Environment) (kafka.Config, error) {
 	}
 	return l.kafka()
 }
-
-// committed is the offsets that a Kafka group has committed, as a Layout.
-type committed struct {
-	source *kafka.Source
-	group  fencepost.Group
-}
-
-// Foreign asks the group's coordinator.
-func (c *committed) Foreign(ctx context.Context) (f fencepost.Foreign, err error) {
-	if err := c.source.Ping(ctx); err != nil {
-		return f, err
-	}
-	all, err := c.source.Mirrored(ctx, c.group)
-	if err != nil {
-		return f, err
-	}
-	for _, tp := range slices.SortedFunc(maps.Keys(all), fencepost.TopicPartition.Compare) {
-		at := all[tp].Offset
-		f.Entries = append(f.Entries, fencepost.Entry{TopicPartition: tp, From: fencepost.NoFrom, Until: at, Raw: fmt.Sprint(int64(at)),
-			Where: "group " + string(c.group)})
-	}
-	return f, nil
-}
-
-// Close leaves the connection to who opened it.
-func (c *committed) Close() error { return nil }

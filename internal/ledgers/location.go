@@ -123,7 +123,7 @@ func (l *location) takes(params []string, drivers bool) error {
 func (l *location) dsn(scheme string) string {
 	u, q := *l.url, url.Values{}
 	for name, v := range l.params {
-		if !slices.Contains(ours, name) {
+		if !slices.Contains(ours, name) && !slices.Contains(fencepost.TableKeys(), name) {
 			q[name] = v
 		}
 	}

@@ -111,6 +111,9 @@ func Open(ctx context.Context, text string, env *pipeline.Environment) (*Opened,
 	s := schemes[l.scheme]
 	how, params := s.native, s.params
 	form := l.params.Get("layout")
+	if _, table := s.layouts["table"]; form == "" && table && l.params.Get("table") != "" {
+		form = "table"
+	}
 	if form != "" {
 		lay, ok := s.layouts[form]
 		if !ok {

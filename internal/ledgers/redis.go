@@ -41,10 +41,31 @@ func redisDetail(g fencepost.Group, key string) string {
 }
 
 // redisLayouts are what other programs keep in Redis.
-var redisLayouts = map[string]layout{
-	"pattern-a": {}, "group-topic": {}, "topic-group": {}, "group-dash": {}, "group-underscore": {}, "group#topic": {},
-	"topic-string": {}, "quarkus": {},
-}
+var redisLayouts = func() map[string]layout {
+	all := map[string]layout{}
+	for _, name := range redis.LayoutNames() {
+		all[name] = layout{params: []string{"key", "topic", "ca"}, open: func(_ context.Context, l *location) (*Opened, error) {
+			c, err := l.redis()
+			if err != nil {
+				return nil, err
+			}
+			as := redis.LayoutConfig{Name: name, Key: l.params.Get("key"), Group: fencepost.Group(l.params.Get("group")), Topic: l.params.Get("topic")}
+			lay, err := redis.OpenLayout(c, as)
+			if err != nil {
+				return nil, err
+			}
+			o := &Opened{Layout: lay, close: lay.Close}
+			if as.Key != "" {
+				o.detail, o.Subject = "key "+as.Key, "key "+as.Key
+			}
+			if name == "pattern-a" {
+				o.Subject = "hash " + as.Key
+			}
+			return o, nil
+		}}
+	}
+	return all
+}()
 
 // redis is the server that the URL leads to.
 func (l *location) redis() (c redis.Config, err error) {

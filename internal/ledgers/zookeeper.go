@@ -1,6 +1,58 @@
 package ledgers
 
-// zookeeperScheme: the room is not here yet.
-var zookeeperScheme = scheme{layouts: map[string]layout{
-	"consumers": {}, "topic-partition": {}, "single-znode": {}, "single-znode-topic": {}, "storm": {}, "trident": {},
+import (
+	"context"
+	"path"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/zookeeper"
+)
+
+// zookeeperScheme: the path of the URL is the ledger's root, or where the layout begins.
+var zookeeperScheme = scheme{layouts: zookeeperLayouts, native: func(_ context.Context, l *location) (*Opened, error) {
+	g, err := l.group()
+	if err != nil {
+		return nil, err
+	}
+	c := l.zookeeper()
+	c.Root = strings.TrimRight(l.url.Path, "/")
+	ledger, err := zookeeper.OpenLedger(c)
+	if err != nil {
+		return nil, err
+	}
+	return &Opened{Ledger: ledger, Group: g, close: ledger.Close}, nil
 }}
+
+var zookeeperLayouts = func() map[string]layout {
+	all := map[string]layout{}
+	for form := zookeeper.FormConsumers; form <= zookeeper.FormTrident; form++ {
+		all[form.String()] = layout{params: []string{"topic"}, open: func(_ context.Context, l *location) (*Opened, error) {
+			at := zookeeper.LayoutConfig{Form: form, Path: strings.TrimRight(l.url.Path, "/"), Topic: l.params.Get("topic"),
+				Group: fencepost.Group(l.params.Get("group"))}
+			if form == zookeeper.FormConsumers && at.Group == "" { // zk://HOST/consumers/G
+				at.Path, at.Group = path.Dir(at.Path), fencepost.Group(path.Base(at.Path))
+			}
+			lay, err := zookeeper.OpenLayout(l.zookeeper(), at)
+			if err != nil {
+				return nil, err
+			}
+			o := &Opened{Layout: lay, Subject: "node " + l.url.Path, close: lay.Close}
+			if form == zookeeper.FormConsumers {
+				o.Subject = "group " + string(at.Group)
+			}
+			return o, nil
+		}}
+	}
+	return all
+}()
+
+// zookeeper is the servers that the URL leads to, and as whom.
+func (l *location) zookeeper() zookeeper.Config {
+	c := zookeeper.Config{Servers: strings.Split(l.url.Host, ",")}
+	if l.url.User != nil {
+		c.User = l.url.User.Username()
+		c.Password, _ = l.url.User.Password()
+	}
+	return c
+}

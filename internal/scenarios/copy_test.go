@@ -15,6 +15,8 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/redis"
+	"github.com/fencepost/fencepost/zookeeper"
+	goredis "github.com/redis/go-redis/v9"
 )
 
 // command builds the program once for a test.
@@ -55,6 +57,30 @@ var oldOffsets = []struct {
 		s.commitOffset(at(topic, 0), 30)
 		s.commitOffset(at(topic, 1), 20)
 		return fmt.Sprintf("kafka://%s?group=%s&layout=kafka", s.broker.Plaintext, s.group)
+	}},
+	{"pattern A's hash", true, func(t *testing.T, s *scene, topic string) string {
+		server := servers.Redis(t)
+		key := servers.Name(t) + ":spark:orders"
+		c := goredis.NewClient(&goredis.Options{Addr: server.Addr(), Password: servers.RedisPassword})
+		defer func() { _ = c.Close() }()
+		if err := c.HSet(t.Context(), key, topic+"|0", "10|30", topic+"|1", "0|20").Err(); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("redis://:${PW}@%s/0?layout=pattern-a&key=%s", server.Addr(), key)
+	}},
+	{"pattern B's nodes", true, func(t *testing.T, s *scene, topic string) string {
+		server := servers.ZooKeeper(t)
+		group := servers.Name(t)
+		lay, err := zookeeper.OpenLayout(zookeeper.Config{Servers: []string{server.Addr()}}, zookeeper.LayoutConfig{Form: zookeeper.FormConsumers, Group: fencepost.Group(group)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = lay.Close() }()
+		old := map[fencepost.TopicPartition]fencepost.OffsetRange{at(topic, 0): {Until: 30}, at(topic, 1): {Until: 20}}
+		if err := lay.(fencepost.LiveLayout).Put(t.Context(), old); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("zk://%s/consumers/%s?layout=consumers", server.Addr(), group)
 	}},
 	{"a ledger in Redis", false, func(t *testing.T, s *scene, topic string) string {
 		server := servers.Redis(t)

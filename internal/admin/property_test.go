@@ -22,6 +22,7 @@ import (
 type lived struct {
 	*world
 	lane   fencepost.Lane
+	other  *memory.Store                                   // another ledger, to copy to and from
 	held   map[fencepost.TopicPartition]fencepost.Position // as the worker believes; another may have moved them
 	epochs map[fencepost.TopicPartition][]epochStart
 	log    []string // what happened, for a failure
@@ -84,6 +85,7 @@ func newLived(t *testing.T) *lived {
 	var err error
 	l.store = memory.Open() // a fresh one: newWorld's commits have no rows
 	l.store.SetKeep(fencepost.KeepAll)
+	l.other = memory.Open()
 	l.rooms.Ledger, l.rooms.History, l.rooms.Provenance = l.store, l.store, rowsOf{l.store, nil}
 	if l.lane, err = l.store.Lane(t.Context(), 0); err != nil {
 		t.Fatal(err)
@@ -194,6 +196,34 @@ func (l *lived) mend(policy string) {
 	}
 }
 
+// copy takes all positions of one ledger over into the other one, where nothing contradicts them.
+func (l *lived) copy(back bool) {
+	from, to := l.rooms, l.rooms
+	to.Ledger, to.History = l.other, l.other
+	what := "copy out"
+	if back {
+		from, to, what = to, from, "copy back"
+	}
+	v, err := admin.Look(context.Background(), from)
+	if err != nil || v.Snapshot.Empty() {
+		return
+	}
+	c, err := admin.PlanCopy(context.Background(), v, to, admin.CopyOptions{Over: true, Missing: fencepost.Earliest, Policy: fencepost.EarliestEverywhere(fencepost.StartAt{}),
+		From: "the other", Why: "property"})
+	if fault, ok := errors.AsType[*fencepost.Fault](err); ok && fault.Code == "copy-refused" {
+		l.note("%s: %v", what, err)
+		return // of a recreated topic, say
+	}
+	if err != nil {
+		l.t.Fatalf("%s: %v", what, err)
+	}
+	done, err := c.Plan.Execute(context.Background(), to, "")
+	l.note("%s: %v", what, done.Moves)
+	if err != nil {
+		l.t.Fatalf("%s: %v", what, err)
+	}
+}
+
 // truncate cuts the log and begins another epoch, as an unclean election does.
 func (l *lived) truncate(p int32, by int) {
 	l.bounds(p, func(b *fencepost.Bounds) {
@@ -246,8 +276,10 @@ func (l *lived) live(rt *rapid.T) {
 				b.Earliest = min(b.End, b.Earliest+fencepost.Offset(rapid.IntRange(1, 10).Draw(rt, "deleted")))
 			})
 		},
-		"truncate": func() { l.truncate(someone("partition"), rapid.IntRange(1, 10).Draw(rt, "lost")) },
-		"recreate": func() { id++; l.recreate(id) },
+		"truncate":  func() { l.truncate(someone("partition"), rapid.IntRange(1, 10).Draw(rt, "lost")) },
+		"recreate":  func() { id++; l.recreate(id) },
+		"copy":      func() { l.copy(false) },
+		"copy back": func() { l.copy(true) },
 		"repair": func() {
 			l.mend(rapid.SampledFrom([]string{"earliest", "latest", "earliest,truncated=divergence"}).Draw(rt, "policy"))
 		},

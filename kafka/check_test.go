@@ -60,6 +60,7 @@ func TestCheckFindings(t *testing.T) {
 
 // Silence, a name that leads nowhere, and the wrong protocol each have their own words.
 func TestConnectionFaults(t *testing.T) {
+	t.Parallel()
 	open := func(t *testing.T, cfg Config) *Source {
 		t.Helper()
 		s, err := Open(cfg)
@@ -70,6 +71,7 @@ func TestConnectionFaults(t *testing.T) {
 		return s
 	}
 	t.Run("nobody listens", func(t *testing.T) {
+		t.Parallel()
 		s := open(t, Config{Brokers: []string{"127.0.0.1:1"}})
 		f := wantFault(t, s.Ping(t.Context()), "broker-silent")
 		if f.Error() != "no broker answered: 127.0.0.1:1: connection refused" || !f.Passing {
@@ -85,6 +87,7 @@ func TestConnectionFaults(t *testing.T) {
 		wantFault(t, err, "broker-silent")
 	})
 	t.Run("another service", func(t *testing.T) {
+		t.Parallel()
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -106,6 +109,7 @@ func TestConnectionFaults(t *testing.T) {
 		}
 	})
 	t.Run("advertised elsewhere", func(t *testing.T) {
+		t.Parallel()
 		c := fake(t)
 		host, at := c.ListenAddrs()[0], "127.0.0.1:1"
 		c.ControlKey(3, advertise(c, at))
@@ -115,10 +119,12 @@ func TestConnectionFaults(t *testing.T) {
 		}
 	})
 	t.Run("TLS to a plain broker", func(t *testing.T) {
+		t.Parallel()
 		c := fake(t)
 		wantFault(t, open(t, Config{Brokers: c.ListenAddrs(), TLS: TLS{Enabled: true}}).Ping(t.Context()), "tls-mismatch")
 	})
 	t.Run("wrong password", func(t *testing.T) {
+		t.Parallel()
 		c := fake(t, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "etl", "right"))
 		for _, mechanism := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"} {
 			s := open(t, Config{Brokers: c.ListenAddrs(), SASL: SASL{Mechanism: mechanism, Credentials: secret("etl", "wrong")}})
@@ -133,6 +139,7 @@ func TestConnectionFaults(t *testing.T) {
 		}
 	})
 	t.Run("wrong password at start", func(t *testing.T) {
+		t.Parallel()
 		c := fake(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "etl", "right"), kfake.SeedTopics(1, "t"))
 		s := open(t, Config{Brokers: c.ListenAddrs(), Group: "g", Topics: []string{"t"}, SASL: SASL{Mechanism: "PLAIN", Credentials: secret("etl", "wrong")}})
 		if err := s.Start(t.Context(), &holder{}); err != nil {
@@ -144,6 +151,7 @@ func TestConnectionFaults(t *testing.T) {
 		wantFault(t, err, "sasl-refused")
 	})
 	t.Run("a broker that wants a user", func(t *testing.T) {
+		t.Parallel()
 		c := fake(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "etl", "right"))
 		err := open(t, Config{Brokers: c.ListenAddrs()}).Ping(t.Context())
 		if f, ok := err.(*fencepost.Fault); !ok || f.Code != "tls-mismatch" && f.Code != "sasl-refused" || !strings.Contains(f.Help, "sasl") {

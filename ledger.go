@@ -21,10 +21,8 @@ type Ledger interface {
 	// Errors: ErrNewer; any other error: no answer.
 	Read(context.Context, Group) (Snapshot, error)
 
-	// Move makes all moves or none. Rows are locked in TopicPartition order. A start or import (Move.Enrolls) raises
-	// the Roster of its topic to Partition+1 and Move.Partitions at least; one under a Next.TopicID other than the
-	// Roster's must come with others that cover every partition of the Roster, and changes the Roster's ID. A zero ID is
-	// unknown and never another one: an unknown ID of the Roster is filled in by the first of them that has one.
+	// Move makes all moves or none. Rows are locked in TopicPartition order. The starts and imports among them change
+	// the Roster as Enroll says, and are refused as a whole where it does.
 	//
 	// Errors: *Refused (nothing happened); ErrUnknown (ask again with the same moves: the compare-and-set
 	// decides); ErrOtherCluster, ErrNewer (nothing happened); any other error: nothing happened.
@@ -70,13 +68,6 @@ const (
 
 // String is the word of the pipeline file.
 func (k KeepCommits) String() string { return [...]string{"merged", "all", "none"}[k] }
-
-// RosterEntry says which incarnation of a topic a group started, and how many partitions of it were ever started or
-// imported. A partition below the count that has no Position is a lost row, not a new partition.
-type RosterEntry struct {
-	TopicID    TopicID
-	Partitions int32
-}
 
 // Snapshot is a ledger's content for one group at one moment.
 type Snapshot struct {

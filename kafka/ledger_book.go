@@ -103,7 +103,7 @@ type entry struct {
 // record makes the facts of moves that were accepted.
 func (b *book) record(w fencepost.Writer, moves []fencepost.Move, keep fencepost.KeepCommits, copies bool) (entry, error) {
 	e := entry{moves: moves, copies: copies}
-	roster, err := enrolled(b.roster, moves)
+	roster, err := fencepost.Enroll(b.roster, moves)
 	if err != nil {
 		return e, err
 	}
@@ -167,46 +167,6 @@ func inOrder(moves []fencepost.Move) []fencepost.Move {
 	moves = slices.Clone(moves)
 	slices.SortFunc(moves, func(a, b fencepost.Move) int { return a.TopicPartition.Compare(b.TopicPartition) })
 	return moves
-}
-
-// enrolled is the entries of the Roster that the starts among moves change. Starts under another topic ID are the
-// repair of a recreated topic: they name every partition that the Roster knows, or the topic would be half old and
-// half new. A zero ID is unknown, never another one.
-func enrolled(roster map[string]fencepost.RosterEntry, moves []fencepost.Move) (map[string]fencepost.RosterEntry, error) {
-	var none fencepost.TopicID
-	after := map[string]fencepost.RosterEntry{}
-	fresh := map[string]int32{} // :: topic -> how many partitions of the Roster start under another ID
-	for _, m := range moves {
-		if !m.Enrolls() {
-			continue
-		}
-		was, id := roster[m.Topic], m.Next.TopicID
-		e, seen := after[m.Topic]
-		if !seen {
-			e = was
-		}
-		other := id != none && was.TopicID != none && id != was.TopicID
-		if id != none {
-			if seen && e.TopicID != none && e.TopicID != id && (e.TopicID != was.TopicID || fresh[m.Topic] > 0) {
-				return nil, fmt.Errorf("start topic %s: under two topic IDs at once, %s and %s", m.Topic, e.TopicID, id)
-			}
-			e.TopicID = id
-		}
-		if other && m.Partition < was.Partitions {
-			fresh[m.Topic]++
-		}
-		e.Partitions = max(e.Partitions, m.Partition+1, m.Partitions)
-		after[m.Topic] = e
-	}
-	for topic, e := range after {
-		was := roster[topic]
-		if was.TopicID != none && e.TopicID != was.TopicID && fresh[topic] < was.Partitions {
-			return nil, fmt.Errorf("start topic %s: topic ID %s replaces %s, but only %d of its %d partitions are started: start all of them in one move",
-				topic, e.TopicID, was.TopicID, fresh[topic], was.Partitions)
-		}
-	}
-	maps.DeleteFunc(after, func(topic string, e fencepost.RosterEntry) bool { return roster[topic] == e })
-	return after, nil
 }
 
 // otherCluster compares the group's cluster with the writer's; one that is not known is not another.

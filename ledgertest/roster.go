@@ -120,6 +120,13 @@ func rosterUnknownID(w *world) {
 	w.wantRoster(k, firstTopic, 3)
 	w.move(k, starts(0, none, partition(3))...)
 	w.wantRoster(k, firstTopic, 4)
+
+	for _, tp := range partitions(4) {
+		w.store.DeleteRow(w.T, k.as.Group, tp)
+	}
+	again := append(starts(0, secondTopic, partitions(3)...), starts(0, none, partition(3))...)
+	w.move(k, again...) // a start without an ID covers its partition as any other
+	w.wantRoster(k, secondTopic, 4)
 }
 
 // wantRoster fails unless the usual topic, and no other, stands in the roster like this.

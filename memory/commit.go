@@ -109,7 +109,7 @@ func (s *Store) apply(w fencepost.Writer, moves []fencepost.Move, tx *Tx) error 
 	if err := fencepost.Check(g.positions, moves); err != nil {
 		return err
 	}
-	roster, err := enroll(g.roster, moves)
+	enrolled, err := fencepost.Enroll(g.roster, moves)
 	if err != nil {
 		return err
 	}
@@ -131,51 +131,13 @@ func (s *Store) apply(w fencepost.Writer, moves []fencepost.Move, tx *Tx) error 
 	if g.cluster == "" {
 		g.cluster = w.ClusterID
 	}
-	g.roster = roster
+	maps.Copy(g.roster, enrolled)
 	for _, m := range moves {
 		g.positions[m.TopicPartition] = m.Next
 		g.record(m, w.Who, s.mu.keep)
 	}
 	s.mu.groups[w.Group] = g
 	return nil
-}
-
-// enroll is the roster after the starts and imports among moves, or why they may not be.
-//
-// Starts under another topic ID than the roster's are the repair of a recreated topic: they name every partition that
-// the roster knows, or the topic would be half old and half new. An ID that one side does not know is not another one.
-func enroll(roster map[string]fencepost.RosterEntry, moves []fencepost.Move) (map[string]fencepost.RosterEntry, error) {
-	after := maps.Clone(roster)
-	covered := map[string]int32{} // :: topic -> how many of the roster's partitions are started
-	for _, m := range moves {
-		if !m.Enrolls() {
-			continue
-		}
-		e, id := after[m.Topic], m.Next.TopicID
-		if e.TopicID != roster[m.Topic].TopicID && differ(e.TopicID, id) {
-			return nil, fmt.Errorf("start topic %s: under two topic IDs at once, %s and %s", m.Topic, e.TopicID, id)
-		}
-		if id != (fencepost.TopicID{}) {
-			e.TopicID = id
-		}
-		if was := roster[m.Topic]; m.Partition < was.Partitions && id != was.TopicID {
-			covered[m.Topic]++
-		}
-		e.Partitions = max(e.Partitions, m.Partition+1, m.Partitions)
-		after[m.Topic] = e
-	}
-	for topic, was := range roster {
-		if differ(was.TopicID, after[topic].TopicID) && covered[topic] < was.Partitions {
-			return nil, fmt.Errorf("start topic %s: topic ID %s replaces %s, but only %d of its %d partitions are started: start all of them in one move",
-				topic, after[topic].TopicID, was.TopicID, covered[topic], was.Partitions)
-		}
-	}
-	return after, nil
-}
-
-// differ reports whether two topic IDs are known and not the same.
-func differ(a, b fencepost.TopicID) bool {
-	return a != (fencepost.TopicID{}) && b != (fencepost.TopicID{}) && a != b
 }
 
 // valid checks moves where they enter the ledger.

@@ -217,7 +217,7 @@ func (l *Ledger) enroll(ctx context.Context, w fencepost.Writer, moves []fencepo
 	if err != nil {
 		return nil, err
 	}
-	after, err := enrolled(snap.Roster, moves)
+	after, err := fencepost.Enroll(snap.Roster, moves)
 	if err != nil {
 		if other := w.ClusterID; other != "" && snap.ClusterID != "" && snap.ClusterID != other {
 			return nil, fmt.Errorf("%w: the ledger's is %s", fencepost.ErrOtherCluster, snap.ClusterID)

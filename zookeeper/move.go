@@ -116,7 +116,7 @@ func (v *view) decide(w fencepost.Writer, moves []fencepost.Move) (map[string]fe
 	if err := fencepost.Check(s.Positions, moves); err != nil {
 		return nil, err
 	}
-	return enrolled(s.Roster, moves)
+	return fencepost.Enroll(s.Roster, moves)
 }
 
 // write prepares the nodes that are missing and makes the change. overtaken: another writer was there in between, and

@@ -68,7 +68,7 @@ func (m *multi) size() int {
 type change struct {
 	writer fencepost.Writer
 	moves  []fencepost.Move
-	roster map[string]fencepost.RosterEntry // of the topics in which moves enrol
+	roster map[string]fencepost.RosterEntry // the entries that change
 	keep   fencepost.KeepCommits
 }
 
@@ -122,6 +122,10 @@ func (c change) multi(p paths, v *view, acl []zk.ACL) (*multi, error) {
 
 // topics sets the topics' nodes that change, and checks those that starts rest on.
 func (c change) topics(m *multi, p paths, v *view, after map[string]*topicNode) {
+	rests := map[string]bool{} // :: topic -> a start or import looked at its Roster
+	for _, move := range c.moves {
+		rests[move.Topic] = rests[move.Topic] || move.Enrolls()
+	}
 	last := ""
 	for i, move := range c.moves {
 		name := move.Topic
@@ -130,13 +134,12 @@ func (c change) topics(m *multi, p paths, v *view, after map[string]*topicNode) 
 		}
 		last = name
 		was, is := v.topics[name], after[name]
-		_, rests := c.roster[name]
 		switch {
 		case is.entry != was.entry || len(is.ids) != len(was.ids):
 			m.set(p.topic(name), is.data(), was.version, func(a zk.MultiResponse) {
 				v.topics[name] = topicRow{topicNode: *is, here: true, version: a.Stat.Version}
 			})
-		case rests:
+		case rests[name]:
 			m.check(p.topic(name), was.version)
 		}
 	}

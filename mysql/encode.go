@@ -18,7 +18,6 @@ const (
 	fromPartition             // the Segment's partition
 	fromOffset                // Batch.Offsets
 	fromTime                  // Batch.Times
-	fromRow                   // the row's number in the batch
 )
 
 // field is one column of the INSERT.
@@ -99,8 +98,6 @@ func (e *encoder) row(s *fencepost.Segment, topic string, row int) error {
 			e.buf = strconv.AppendInt(e.buf, int64(s.Move.Partition), 10)
 		case fromOffset:
 			e.buf = strconv.AppendInt(e.buf, int64(e.batch.Offsets[row]), 10)
-		case fromRow:
-			e.buf = strconv.AppendInt(e.buf, int64(row), 10)
 		case fromTime:
 			if err := e.moment(f, e.batch.Times[row]*1000); err != nil {
 				return err

@@ -5,7 +5,7 @@ SERVERS := go run ./internal/servers/cmd/servers
 # The packages that have tests of real servers.
 REAL = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build realservers' . | grep -v /bench/)))
 
-.PHONY: check servers test bench bench-real build
+.PHONY: check servers test bench bench-ledger bench-real build
 
 # What needs no server. Tests that need one carry the build tag realservers. Four
 # packages side by side: several of them mostly wait.
@@ -30,6 +30,10 @@ test: servers
 # Ratios to the limit of what it is built on, with the goals beside them.
 bench: servers
 	$(SERVERS) run -- go test -run='^$$' -bench='^(BenchmarkEngine|BenchmarkAppend)$$' -benchtime=2s -tags realservers -p 1 -timeout 30m ./bench ./postgres ./mysql ./sqlite
+
+# A ledger's commit beside the barest compare-and-set of its store, and one write a partition.
+bench-ledger: servers
+	$(SERVERS) run -- go test -run='^$$' -bench='^BenchmarkLedger$$' -benchtime=2s -tags realservers -p 1 -timeout 30m ./postgres ./mysql ./sqlite ./redis ./zookeeper
 
 # Whole processes on Apache Kafka and Postgres: about ten minutes.
 bench-real: servers

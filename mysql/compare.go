@@ -1,7 +1,9 @@
 package mysql
 
 import (
+	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -30,10 +32,14 @@ const heldCases = `when coalesce((select version from @groups where group_name =
 //
 // The rows are locked in the order of m, which straight_join makes the outer table: (topic, partition) order, so that
 // two workers can not deadlock. What agrees is counted under the lock; a short count fails before anything is written.
+// What does not agree is another's, and stays unlocked: so the insert, which locks every row it meets, comes behind.
+// It meets rows only, for all were counted. An UPDATE of the join does the same at more than twice the cost: it
+// writes what it is about to set into a temporary table first.
 const compareSQL = `set @fencepost_m = @json;
 select count(*) into @fencepost_n from @m straight_join @ledger l on @on where l.until = m.held and l.fence = m.held_fence for update;
 ` + refuse + `@history
-update @m straight_join @ledger l on @on set @run l.leader_epoch = m.next_epoch, l.until = m.next; @record`
+insert into @ledger (group_name, topic, ` + "`partition`" + `, until, leader_epoch, fence) values @values
+  on duplicate key update @run leader_epoch = values(leader_epoch), until = values(until); @record`
 
 const commitTable = `json_table(@fencepost_m, '$[*]' columns (topic varchar(249) character set utf8mb4 collate @names path '$[0]',
   ` + "`partition`" + ` int path '$[1]', held bigint path '$[2]', held_fence bigint path '$[3]', next bigint path '$[4]', next_epoch int path '$[5]')) m`
@@ -42,8 +48,8 @@ const onRow = "(l.group_name = @group and l.topic = m.topic and l.`partition` = 
 
 // mergeSQL lengthens the open run, or opens one. Assignments read what stands to their left already changed, or what
 // was there before; this order is right both ways.
-const mergeSQL = `l.run_from = if(l.run_commits = 0, m.held, l.run_from), l.run_epoch = if(l.run_commits = 0, l.leader_epoch, l.run_epoch),
-  l.run_commits = l.run_commits + 1, l.run_at = utc_timestamp(6), l.run_who = @who,`
+const mergeSQL = `run_from = if(run_commits = 0, until, run_from), run_epoch = if(run_commits = 0, leader_epoch, run_epoch),
+  run_commits = run_commits + 1, run_at = utc_timestamp(6), run_who = @who,`
 
 // moveColumns are the columns of fencepost_moves that every insert fills.
 const moveColumns = "(group_name, topic, `partition`, cause, held_until, held_epoch, held_fence, held_topic_id, " +
@@ -62,9 +68,10 @@ const recordSQL = "update @groups set cluster_id = @cluster where group_name = @
 // compare makes the compare-and-set of commit moves. record says whether the group's cluster may have to be recorded.
 // REQUIRES: checkMoves passed.
 func (t tables) compare(s *session, w fencepost.Writer, moves []fencepost.Move, keep fencepost.KeepCommits, record bool) string {
+	moves = sorted(moves)
 	run, history, cluster := mergeSQL, "", ""
 	if keep != fencepost.KeepMerged {
-		run = "l.run_commits = 0,"
+		run = "run_commits = 0,"
 		history = "insert into @moves " + moveColumns + " select " + runColumns + " from @m straight_join @ledger l on @on where l.run_commits > 0; "
 		if keep == fencepost.KeepAll {
 			history += "insert into @moves " + moveColumns + " select " + commitColumns + " from @m straight_join @ledger l on @on; "
@@ -73,19 +80,67 @@ func (t tables) compare(s *session, w fencepost.Writer, moves []fencepost.Move, 
 	if record && w.ClusterID != "" {
 		cluster = recordSQL
 	}
-	json := jsonRows(sorted(moves), func(m fencepost.Move) []any {
-		return []any{m.Topic, m.Partition, m.Held.Offset, int64(m.Held.Fence), m.Next.Offset, m.Next.LeaderEpoch}
-	})
 	cases := heldCases + " when @fencepost_n <> " + itoa(int64(len(moves))) + " then '~fenced:@secret'"
 	sql := fill(compareSQL, "@run", run, "@history", history, "@record", cluster, "@cases", cases)
-	return t.fill(s, w, fill(sql, "@m ", commitTable+" ", "@on", onRow), json)
+	return t.fill(s, w, fill(sql, "@m ", commitTable+" ", "@on", onRow), commitRows(moves), "@values", commitValues(w.Group, moves))
+}
+
+// commitRows is the moves as a literal of JSON, in the columns of commitTable.
+func commitRows(moves []fencepost.Move) string {
+	b := []byte("'[")
+	eachTopic(moves, func(topic string, moves []fencepost.Move) {
+		name, err := json.Marshal(topic)
+		if err != nil {
+			panic("mysql: a topic is not JSON: " + err.Error()) // text always is
+		}
+		name = appendQuoted(nil, name)
+		for _, m := range moves {
+			b = append(append(b, '['), name[1:len(name)-1]...)
+			b = appendInts(b, int64(m.Partition), int64(m.Held.Offset), int64(m.Held.Fence), int64(m.Next.Offset), int64(m.Next.LeaderEpoch))
+			b = append(b, "],"...)
+		}
+	})
+	return string(append(b[:len(b)-1], "]'"...))
+}
+
+// commitValues is the moves as rows of the ledger.
+func commitValues(g fencepost.Group, moves []fencepost.Move) string {
+	var b []byte
+	eachTopic(moves, func(topic string, moves []fencepost.Move) {
+		name := "(" + quote(string(g)) + "," + quote(topic)
+		for _, m := range moves {
+			b = appendInts(append(b, name...), int64(m.Partition), int64(m.Next.Offset), int64(m.Next.LeaderEpoch), int64(m.Next.Fence))
+			b = append(b, "),"...)
+		}
+	})
+	return string(b[:len(b)-1])
+}
+
+// appendInts appends numbers, each behind a comma.
+func appendInts(b []byte, numbers ...int64) []byte {
+	for _, n := range numbers {
+		b = strconv.AppendInt(append(b, ','), n, 10)
+	}
+	return b
+}
+
+// eachTopic calls f with the moves of each topic. REQUIRES: they are sorted.
+func eachTopic(moves []fencepost.Move, f func(topic string, moves []fencepost.Move)) {
+	for len(moves) > 0 {
+		n := 1
+		for n < len(moves) && moves[n].Topic == moves[0].Topic {
+			n++
+		}
+		f(moves[0].Topic, moves[:n])
+		moves = moves[n:]
+	}
 }
 
 // fill is the last pass: names and values.
-func (t tables) fill(s *session, w fencepost.Writer, sql, json string) string {
-	return fill(sql, "@json", json, "@names", s.server.names(), "@secret", s.secret,
+func (t tables) fill(s *session, w fencepost.Writer, sql, json string, more ...string) string {
+	return fill(sql, append(more, "@json", json, "@names", s.server.names(), "@secret", s.secret,
 		"@ledger", t.ledger, "@groups", t.groups, "@moves", t.moves,
-		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who))
+		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who))...)
 }
 
 // sorted is the moves in the order in which every worker locks rows.

@@ -13,11 +13,13 @@
 //	form      the rows go to           statements
 //	Table     the table                none
 //	Table *   a temporary table        insert into TABLE select
-//	Key       a temporary table        insert into TABLE select .. order by key .. on duplicate key update
+//	Key       the table                none: the rows end with on duplicate key update
+//	Key **    a temporary table        insert into TABLE select .. order by key .. on duplicate key update
 //	SQL       the temporary `batch`    savepoint; your SQL; release savepoint
 //	Handle    nothing                  your function in a transaction; then compare-and-set and commit in one flush
 //
 // (*) a batch larger than the server's max_allowed_packet. Its pieces travel before the transaction begins.
+// (**) such a batch, one that lost a deadlock, and every one of a sink whose upserts lost three.
 //
 // The compare-and-set locks the ledger's rows in (topic, partition) order, counts those that are where the batch holds
 // them, and fails by itself if one is not, so that the COMMIT behind it can leave unseen. Its error, the savepoint and
@@ -50,7 +52,8 @@
 //     was applied.
 //   - A connection that broke while a flush was under way: fencepost.ErrUnknown, and the next compare-and-set tells. A
 //     connection that the driver knows to have been dead before: nothing happened. The next call opens a new one.
-//   - A deadlock (1213) rolled everything back: the flush is tried again as it is, ten times.
+//   - A deadlock (1213) rolled everything back: the flush is tried again as it is, a hundred times. An upsert is tried
+//     again in the order of its keys: two lanes that go by it do not meet crosswise.
 //   - SQL that ends its transaction, as all DDL does, loses the savepoint: *fencepost.SinkEnded. What it did before may
 //     stand. Needs and Check find it earlier, by reading the first word of each statement; a CALL they can not see into.
 //   - A server that is down, full, shutting down or read-only is a passing *fencepost.Fault. No error shows the dsn.

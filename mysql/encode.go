@@ -18,7 +18,6 @@ const (
 	fromPartition             // the Segment's partition
 	fromOffset                // Batch.Offsets
 	fromTime                  // Batch.Times
-	fromRow                   // the row's number in the batch
 )
 
 // field is one column of the INSERT.
@@ -43,6 +42,8 @@ type encoder struct {
 	most    int // bytes of one piece
 	buf     []byte
 	pieces  []int // where pieces end in buf, each before its comma
+	day     int64 // since 1970, of the last timestamp
+	dayText []byte
 }
 
 // encode writes all rows into pieces of at most `most` bytes. A value that no column of its type can hold is a
@@ -99,8 +100,6 @@ func (e *encoder) row(s *fencepost.Segment, topic string, row int) error {
 			e.buf = strconv.AppendInt(e.buf, int64(s.Move.Partition), 10)
 		case fromOffset:
 			e.buf = strconv.AppendInt(e.buf, int64(e.batch.Offsets[row]), 10)
-		case fromRow:
-			e.buf = strconv.AppendInt(e.buf, int64(row), 10)
 		case fromTime:
 			if err := e.moment(f, e.batch.Times[row]*1000); err != nil {
 				return err
@@ -157,12 +156,42 @@ func (e *encoder) moment(f field, micros int64) error {
 	if micros < minTimestamp || micros > maxTimestamp {
 		return refused(f, "the timestamp %d (microseconds) is outside the years 1 to 9999", micros)
 	}
-	form := "'2006-01-02 15:04:05.000000'"
-	if f.kind == kindDate {
-		form = "'2006-01-02'"
+	e.buf = append(e.buf, '\'')
+	clock := e.date(micros)
+	if f.kind != kindDate {
+		e.buf = appendClock(e.buf, clock)
 	}
-	e.buf = time.UnixMicro(micros).UTC().AppendFormat(e.buf, form)
+	e.buf = append(e.buf, '\'')
 	return nil
+}
+
+// date appends the day of a timestamp, 2006-01-02, and returns the microseconds since its midnight. Rows that follow each
+// other mostly are of one day.
+func (e *encoder) date(micros int64) (clock int64) {
+	const long = int64(24*time.Hour) / 1000
+	day, clock := micros/long, micros%long
+	if clock < 0 {
+		day, clock = day-1, clock+long
+	}
+	if day != e.day || len(e.dayText) == 0 {
+		e.day, e.dayText = day, time.UnixMicro(day*long).UTC().AppendFormat(e.dayText[:0], time.DateOnly)
+	}
+	e.buf = append(e.buf, e.dayText...)
+	return clock
+}
+
+// appendClock appends microseconds since midnight: a blank and 15:04:05.000000.
+func appendClock(dst []byte, micros int64) []byte {
+	text := [...]byte{' ', 0, 0, ':', 0, 0, ':', 0, 0, '.', 0, 0, 0, 0, 0, 0}
+	two := func(at int, n int64) { text[at], text[at+1] = byte('0'+n/10), byte('0'+n%10) }
+	seconds, fraction := micros/1_000_000, micros%1_000_000
+	two(1, seconds/3600)
+	two(4, seconds/60%60)
+	two(7, seconds%60)
+	two(10, fraction/10_000)
+	two(12, fraction/100%100)
+	two(14, fraction%100)
+	return append(dst, text[:]...)
 }
 
 // refused is a value that its column can not hold.

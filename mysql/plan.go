@@ -14,6 +14,7 @@ type plan struct {
 	specs  []fencepost.ColumnSpec // of the batch
 	fields []field
 	direct string // INSERT ... VALUES, for rows that travel in the flush itself; empty: always through the stage
+	behind string // what follows the rows of direct: ON DUPLICATE KEY UPDATE
 	create string // makes the temporary table
 	clear  string // empties it; outside of a transaction, for it may end one
 	fill   string // INSERT ... VALUES into it
@@ -21,6 +22,7 @@ type plan struct {
 	made   bool   // the temporary table is there
 }
 
+// rowColumn counts the rows of a stage in the order in which they came.
 const rowColumn = "fencepost_row"
 
 // fits reports whether the plan was made for a batch of these columns.
@@ -86,15 +88,15 @@ func planTable(s *session, c Config, t *target, columns []fencepost.ColumnSpec) 
 	}
 	stage, columnList := ident(s.config.DBName)+".fencepost_batch", idents(list)
 	into := "insert into " + t.name + " (" + columnList + ") "
-	if len(c.Key) == 0 {
-		p.direct = into + "values "
-		p.after = into + "select " + columnList + " from " + stage + "; "
-		p.stage(stage, columnList, types)
-		return p, nil
+	p.direct = into + "values "
+	p.after = into + "select " + columnList + " from " + stage
+	if len(c.Key) > 0 {
+		p.behind = onDuplicate(c.Key, list)
+		p.after += " order by " + idents(c.Key) + ", " + rowColumn + p.behind
+		types = append(types, rowColumn+" bigint not null auto_increment primary key")
 	}
-	p.fields = append(p.fields, field{rowColumn, fencepost.Int, fromRow, kindInt})
-	p.stage(stage, columnList+", "+rowColumn, append(types, rowColumn+" bigint"))
-	p.after = into + "select " + columnList + " from " + stage + " order by " + idents(c.Key) + ", " + rowColumn + onDuplicate(c.Key, list) + "; "
+	p.after += "; "
+	p.stage(stage, columnList, types)
 	return p, nil
 }
 
@@ -105,8 +107,8 @@ func (p *plan) stage(table, columns string, types []string) {
 	p.fill = "insert into " + table + " (" + columns + ") values "
 }
 
-// onDuplicate replaces what a row of the same key holds. Rows come in the order of their keys, so that two lanes which
-// meet in the same keys lock them in the same order, and within a key in that of the batch: the last one stands.
+// onDuplicate replaces what a row of the same key holds. The server takes the rows of one INSERT in their order, so that
+// the last one of a key stands.
 func onDuplicate(key, names []string) string {
 	var set []string
 	for _, n := range names {

@@ -3,6 +3,7 @@ package mysql
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/fencepost/fencepost"
 )
@@ -13,7 +14,15 @@ type Sink struct {
 	ledger *Ledger
 	look   session // for Needs and Check; guarded by turn
 	turn   turn
+	// deadlocks counts those that upserts of its lanes lost.
+	deadlocks atomic.Int32
 }
+
+// crowdedAt is how many deadlocks of upserts say that lanes often meet in the same keys.
+const crowdedAt = 3
+
+// crowded reports whether upserts go by the order of their keys from the start.
+func (s *Sink) crowded() bool { return s.deadlocks.Load() >= crowdedAt }
 
 var (
 	_ fencepost.Sink    = (*Sink)(nil)

@@ -25,7 +25,7 @@ func fence() fencepost.Fence {
 
 // worker is one process: a sink, a lane, and the positions it holds.
 type worker struct {
-	t    *testing.T
+	t    testing.TB
 	sink *Sink
 	lane fencepost.Lane
 	as   fencepost.Writer
@@ -33,7 +33,7 @@ type worker struct {
 }
 
 // worker opens a sink and a lane.
-func (s *store) worker(t *testing.T, c Config) *worker {
+func (s *store) worker(t testing.TB, c Config) *worker {
 	t.Helper()
 	sink, err := s.open(t.Context(), c)
 	if err != nil {

@@ -1,0 +1,54 @@
+package mysql
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+// A timestamp is written as package time writes it, over all years that DATETIME has, and on both sides of midnight.
+func TestMoment(t *testing.T) {
+	const day = 86_400_000_000
+	random := rand.New(rand.NewPCG(1, 2))
+	all := []int64{minTimestamp, maxTimestamp, 0, -1, 1, day - 1, day, -day, -day - 1, 951_782_400_000_000, 951_868_799_999_999}
+	for range 10_000 {
+		all = append(all, minTimestamp+random.Int64N(maxTimestamp-minTimestamp), random.Int64N(3*day)-day)
+	}
+	e := &encoder{}
+	for _, micros := range all {
+		for kind, form := range map[kind]string{kindDatetime: "'2006-01-02 15:04:05.000000'", kindDate: "'2006-01-02'"} {
+			e.buf = e.buf[:0]
+			if err := e.moment(field{kind: kind}, micros); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := string(e.buf), time.UnixMicro(micros).UTC().Format(form); got != want {
+				t.Fatalf("%d: got %s, want %s", micros, got, want)
+			}
+		}
+	}
+}
+
+// BenchmarkEncode is the client's part of a commit.
+func BenchmarkEncode(b *testing.B) {
+	const n = 2_000
+	cols := []fencepost.Column{{Name: "date", Type: fencepost.Timestamp}, {Name: "delay", Type: fencepost.Int}, {Name: "origin", Type: fencepost.Text}}
+	e := encoder{most: 1 << 30}
+	for i := range n {
+		cols[0].AppendInt(978_307_260_000_000 + int64(i)*60_000_000)
+		cols[1].AppendInt(int64(i))
+		cols[2].AppendText("ATL")
+	}
+	for _, c := range cols {
+		_, kind := natural(c.Type)
+		e.fields = append(e.fields, field{c.Name, c.Type, fromColumn, kind})
+	}
+	batch := &fencepost.Batch{Columns: cols, Offsets: make([]fencepost.Offset, n), Segments: []fencepost.Segment{{Hi: n}}}
+	for b.Loop() {
+		if err := e.encode(batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
+}

@@ -1,0 +1,180 @@
+//go:build realservers
+
+package mysql
+
+import (
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fencepost/fencepost"
+)
+
+const latestDDL = "create table latest (k varchar(20) collate utf8mb4_general_ci primary key, v bigint) character set utf8mb4"
+
+// latest is a batch of keys that all hold v.
+func (w *worker) latest(v int64, keys ...string) *fencepost.Batch {
+	k, n := fencepost.Column{Name: "k", Type: fencepost.Text}, fencepost.Column{Name: "v", Type: fencepost.Int}
+	for _, key := range keys {
+		k.AppendText(key)
+		n.AppendInt(v)
+	}
+	return w.table(k, n)
+}
+
+// other is a transaction of somebody else's, which loses no deadlock: the server rolls back who has written less.
+func (s *store) other(t *testing.T) *sql.Tx {
+	t.Helper()
+	tx, err := s.db.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback() })
+	write(t, tx, "insert into flights (n) select seq from seq_1_to_1000")
+	return tx
+}
+
+func write(t *testing.T, tx *sql.Tx, text string) {
+	t.Helper()
+	if _, err := tx.ExecContext(t.Context(), text); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+}
+
+// waiting returns once somebody waits for a lock. (The server answers from innodb_trx what it knew a while ago.)
+func (s *store) waiting(t *testing.T) {
+	t.Helper()
+	for begun := time.Now(); one[int](t, s, "select variable_value from information_schema.global_status where variable_name = 'innodb_row_lock_current_waits'") == 0; {
+		if time.Since(begun) > soon {
+			t.Fatal("nobody waits for a lock")
+		}
+	}
+}
+
+// An upsert that loses a deadlock comes out of it by itself. Once a sink has seen a few, its upserts lock their keys in
+// the order of the keys, and do not get into another one.
+func TestUpsertLosesADeadlock(t *testing.T) {
+	s := newStore(t)
+	s.exec(t, latestDDL)
+	w := s.worker(t, Config{Table: "latest", Key: []string{"k"}}).start(1)
+	w.must(w.latest(0, "a", "b"))
+	round := func(v int64, held, then string) (lost int32) {
+		t.Helper()
+		before := w.sink.deadlocks.Load()
+		tx, done := s.other(t), make(chan error, 1)
+		write(t, tx, "update latest set v = -1 where k = '"+held+"'")
+		go func() { done <- w.commit(t.Context(), w.latest(v, "b", "A")) }()
+		s.waiting(t)
+		write(t, tx, "update latest set v = -1 where k = '"+then+"'")
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Fatalf("the upsert: %v", err)
+		}
+		if got, want := one[string](t, s, "select group_concat(k, v order by k) from latest"), fmt.Sprintf("a%d,b%d", v, v); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		return w.sink.deadlocks.Load() - before
+	}
+	for i := range int64(crowdedAt) {
+		if lost := round(i+1, "a", "b"); lost != 1 {
+			t.Errorf("try %d: an upsert of b and a beside one of a and b lost %d deadlocks, want 1", i, lost)
+		}
+	}
+	for try := range int64(2) {
+		if lost := round(10+try, "a", "b"); lost != 0 || !w.sink.crowded() {
+			t.Errorf("after %d deadlocks: lost %d more, want none: its keys go in order", crowdedAt, lost)
+		}
+	}
+}
+
+// Two workers that upsert the same keys in opposite orders, one of them always with fewer rows, so that it is the one
+// that loses: no deadlock comes out, every batch stands whole, and what stands is the last batch of one of them.
+func TestUpsertsInOppositeOrders(t *testing.T) {
+	for _, sizes := range [][2]int{{400, 400}, {2_000, 50}, {3_000, 1_500}} {
+		t.Run(fmt.Sprint(sizes), func(t *testing.T) {
+			s := newStore(t)
+			s.exec(t, latestDDL)
+			const rounds = 30
+			errs := make(chan error, 2)
+			var workers [2]*worker
+			for i := range workers {
+				w := s.worker(t, Config{Table: "latest", Key: []string{"k"}})
+				w.as.Group = fencepost.Group(fmt.Sprint("g", i))
+				workers[i] = w.start(1)
+			}
+			for i, w := range workers {
+				var keys []string
+				for j := range sizes[i] {
+					keys = append(keys, fmt.Sprintf("%05d", j))
+				}
+				if i == 0 {
+					slices.Reverse(keys)
+				}
+				go func() {
+					var err error
+					for round := int64(0); round < rounds && err == nil; round++ {
+						err = w.commit(t.Context(), w.latest(10*round+int64(i), keys...))
+					}
+					errs <- err
+				}()
+			}
+			for range workers {
+				if err := <-errs; err != nil {
+					t.Error(err)
+				}
+			}
+			both, last := min(sizes[0], sizes[1]), int64(10*(rounds-1))
+			if got := one[int](t, s, "select count(distinct v) from latest where k < ?", fmt.Sprintf("%05d", both)); got != 1 {
+				t.Errorf("the keys of both hold %d values, want those of one batch", got)
+			}
+			if got := one[int64](t, s, "select min(v) from latest"); got < last {
+				t.Errorf("a key holds %d: an older batch stands over a newer one", got)
+			}
+			if got := one[int](t, s, "select count(*) from latest"); got != max(sizes[0], sizes[1]) {
+				t.Errorf("%d keys, want %d", got, max(sizes[0], sizes[1]))
+			}
+			for i, w := range workers {
+				if got, want := int(w.offset(0)), rounds*sizes[i]; got != want {
+					t.Errorf("worker %d stands at %d, want %d", i, got, want)
+				}
+			}
+		})
+	}
+}
+
+// The last row of a key stands, whichever way the batch goes: as it is, in the order of its keys, or in pieces.
+func TestTheLastRowOfAKeyStands(t *testing.T) {
+	for way, deadlocks := range map[string]int32{"direct": 0, "in order": crowdedAt} {
+		t.Run(way, func(t *testing.T) {
+			s := newStore(t)
+			s.exec(t, latestDDL)
+			w := s.worker(t, Config{Table: "latest", Key: []string{"k"}}).start(1)
+			w.sink.deadlocks.Store(deadlocks)
+			for _, keys := range []string{"b a B c", "C b c A a", "ä Ä A B b"} {
+				k, v, want := fencepost.Column{Name: "k", Type: fencepost.Text}, fencepost.Column{Name: "v", Type: fencepost.Int}, map[string]int{}
+				for i, key := range strings.Fields(keys) {
+					k.AppendText(key)
+					v.AppendInt(int64(i))
+					want[strings.NewReplacer("ä", "a", "Ä", "a").Replace(strings.ToLower(key))] = i // as utf8mb4_general_ci has it
+				}
+				w.must(w.table(k, v))
+				for key, n := range want {
+					if got := one[int](t, s, "select v from latest where k = ?", key); got != n {
+						t.Errorf("%s: key %s holds row %d, want %d", keys, key, got, n)
+					}
+				}
+			}
+			if got := one[int](t, s, "select count(*) from latest"); got != 3 {
+				t.Errorf("%d keys, want 3", got)
+			}
+			if l := w.lane.(*lane); l.plan.made != (deadlocks > 0) {
+				t.Errorf("the temporary table was made: %v", l.plan.made)
+			}
+		})
+	}
+}

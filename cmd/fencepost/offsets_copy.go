@@ -128,7 +128,7 @@ func (a *app) tellCopy(c *admin.Copy, both *pair, done *admin.Done) error {
 	switch a.output {
 	case "json", "yaml":
 		a.document(object{"format", 1, "command", a.command, "group", c.Plan.Group, "executed", done != nil, "verified", done != nil,
-			"from", both.a.told(), "to", both.b.told(), "by_time", c.Across, "stay", c.Plan.Stay, "moves", copyJSON(c)})
+			"from", both.a.told(), "to", both.b.told(), "by_time", c.Across, "stay", c.Plan.Stay, "notes", notesJSON(c.Notes), "moves", copyJSON(c)})
 		return nil
 	case "csv":
 		return a.rows(copyJSON(c), copyColumns)
@@ -138,6 +138,9 @@ func (a *app) tellCopy(c *admin.Copy, both *pair, done *admin.Done) error {
 	copyTable(c).Print(a.stdout, ttyWidth(t), t.Paint)
 	if c.Across {
 		fmt.Fprintf(a.stdout, "time       %s\n", screen.Wrap(acrossText(c), 11, t.Width))
+	}
+	for _, note := range c.Notes {
+		fmt.Fprintf(a.stdout, "note       %s\n", screen.Wrap(screen.Printable(note), 11, t.Width))
 	}
 	if done == nil {
 		fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, "help: add --execute"))

@@ -37,6 +37,7 @@ type Copy struct {
 	Lines []Copied // in partition order; those that move are the Plan's lines too
 	Held  int      // partitions of which the target holds a position already
 	Fresh bool     // the target has no ledger yet: to move makes it
+	Notes []string // for people: what is odd about the source and no reason to refuse it
 	// Across says that the source's cluster is another one than the target's: positions were found by time.
 	Across bool
 	Uneven bool // and that the topic has another number of partitions there
@@ -95,7 +96,7 @@ func newCopying(ctx context.Context, from View, to Rooms, o CopyOptions) (*copyi
 	if err := o.Selection.check(from); err != nil {
 		return nil, err
 	}
-	c := &copying{to: to, o: o, out: &Copy{}}
+	c := &copying{to: to, o: o, out: &Copy{Notes: from.Notes}}
 	c.out.Plan = &Plan{Group: to.Group, Made: from.At, Exact: true}
 	if f, ok := to.Ledger.(fencepost.Finder); ok {
 		there, err := f.Exists(ctx, to.Group)

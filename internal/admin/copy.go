@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -131,6 +132,9 @@ func (c *copying) take(s Standing) {
 		line.Read = count(int64(s.Position.Offset))
 	}
 	switch {
+	case errors.Is(s.Bounds.Err, fencepost.ErrNoTopic):
+		c.refuse(s.TopicPartition, "mend or delete that entry; or --topic for the others alone", "%s: %s", d.Verdict, s.Bounds.Err)
+		return
 	case s.Bounds.Err != nil:
 		c.refuse(s.TopicPartition, "wait until the brokers answer for it, or leave its topic out with --topic", "%s: %s", d.Verdict, s.Bounds.Err)
 		return

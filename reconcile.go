@@ -130,7 +130,7 @@ func judge(s Stored, a Answer, p Policy) Decision {
 	switch {
 	case errors.Is(a.Err, ErrNoTopic):
 		return Decision{Verdict: Missing, Action: Stop, Lost: UnknownLoss, Diverged: -1,
-			Reason: "the cluster has no such topic (asked twice)"}
+			Reason: a.Err.Error() + " (asked twice)"}
 	case a.Err != nil:
 		return Decision{Verdict: Unknown, Action: Wait, Diverged: -1, Reason: a.Err.Error()}
 	case s.ClusterID != "" && a.ClusterID != "" && s.ClusterID != a.ClusterID:

@@ -39,13 +39,14 @@ var copyHelp = []string{
 	"--missing earliest|latest  for partitions that A has no position of",
 	"--execute  do it; without it nothing is changed",
 	"--why TEXT  kept with each move, beside time, who and where it came from",
+	"--plan-out FILE  write the plan; then offsets set B --plan FILE --execute",
 }
 
 // copyFlags is what an operator says about a copy.
 type copyFlags struct {
 	url                        urlFlags
 	fromBrokers, policy, start string
-	why                        string
+	why, planOut               string
 	topics                     []string
 	over, execute              bool
 }
@@ -59,6 +60,7 @@ func (f *copyFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.start, "missing", "", "")
 	fs.BoolVar(&f.execute, "execute", false, "")
 	fs.StringVar(&f.why, "why", "", "")
+	fs.StringVar(&f.planOut, "plan-out", "", "")
 }
 
 func (a *app) offsetsCopyVerb() *cobra.Command {
@@ -112,23 +114,36 @@ func (a *app) copyOffsets(ctx context.Context, from, to string, flags copyFlags)
 		if err != nil {
 			return err
 		}
+		if flags.planOut != "" {
+			if err := keepCopy(c, both, flags.planOut); err != nil {
+				return err
+			}
+		}
 		if !flags.execute {
-			return a.tellCopy(c, both, nil)
+			return a.tellCopy(c, both, flags.planOut, nil)
 		}
 		done, err := c.Plan.Execute(ctx, both.b.rooms, "")
 		if err != nil {
 			return err
 		}
-		return a.tellCopy(c, both, &done)
+		return a.tellCopy(c, both, "", &done)
 	})
 }
 
-// tellCopy prints the plan, and what was done of it; nil: nothing.
-func (a *app) tellCopy(c *admin.Copy, both *pair, done *admin.Done) error {
+// keepCopy writes the plan. It is for one ledger, so there has to be one.
+func keepCopy(c *admin.Copy, both *pair, path string) error {
+	if c.Fresh {
+		return usage("add --execute: nobody runs there yet, so it can not go stale", "a plan is for one ledger, and %s has none yet", both.b.told())
+	}
+	return writePlan(c.Plan, path)
+}
+
+// tellCopy prints the plan, which was kept in a file if planOut names one, and what was done of it; nil: nothing.
+func (a *app) tellCopy(c *admin.Copy, both *pair, planOut string, done *admin.Done) error {
 	switch a.output {
 	case "json", "yaml":
 		a.document(object{"format", 1, "command", a.command, "group", c.Plan.Group, "executed", done != nil, "verified", done != nil,
-			"from", both.a.told(), "to", both.b.told(), "by_time", c.Across, "stay", c.Plan.Stay, "moves", copyJSON(c)})
+			"from", both.a.told(), "to", both.b.told(), "by_time", c.Across, "stay", c.Plan.Stay, "notes", notesJSON(c.Notes), "moves", copyJSON(c)})
 		return nil
 	case "csv":
 		return a.rows(copyJSON(c), copyColumns)
@@ -139,8 +154,15 @@ func (a *app) tellCopy(c *admin.Copy, both *pair, done *admin.Done) error {
 	if c.Across {
 		fmt.Fprintf(a.stdout, "time       %s\n", screen.Wrap(acrossText(c), 11, t.Width))
 	}
+	for _, note := range c.Notes {
+		fmt.Fprintf(a.stdout, "note       %s\n", screen.Wrap(screen.Printable(note), 11, t.Width))
+	}
 	if done == nil {
-		fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, "help: add --execute"))
+		help := "help: add --execute"
+		if planOut != "" {
+			help = a.as(fmt.Sprintf("help: fencepost offsets set %s --plan %s --execute", both.b.typed(), planOut))
+		}
+		fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, help))
 		return nil
 	}
 	fmt.Fprintf(a.stdout, "moved      %s\n", movedText(*done))

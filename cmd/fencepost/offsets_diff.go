@@ -70,7 +70,8 @@ func (a *app) diff(ctx context.Context, both *pair, sel admin.Selection) error {
 	switch a.output {
 	case "json", "yaml":
 		a.document(object{"format", 1, "command", "offsets diff", "a", both.a.told(), "b", both.b.told(), "equal", d.Equal, "apart", d.Apart,
-			"only_in_a", d.OnlyA, "only_in_b", d.OnlyB, "a_holds_topic_ids", !bare(one), "b_holds_topic_ids", !bare(other), "partitions", diffJSON(d)})
+			"only_in_a", d.OnlyA, "only_in_b", d.OnlyB, "a_holds_topic_ids", !bare(one), "b_holds_topic_ids", !bare(other),
+			"a_notes", notesJSON(one.Notes), "b_notes", notesJSON(other.Notes), "partitions", diffJSON(d)})
 	case "csv":
 		err = a.rows(diffJSON(d), diffColumns)
 	default:
@@ -102,6 +103,12 @@ func (a *app) printDiff(d admin.Difference, both *pair, one, other admin.View) {
 	}
 	table.Print(a.stdout, ttyWidth(t), t.Paint)
 	fmt.Fprintln(a.stdout, screen.Wrap(diffText(d, bare(one), bare(other)), 0, t.Width))
+	for _, note := range one.Notes {
+		fmt.Fprintln(a.stdout, screen.Wrap("note  A: "+screen.Printable(note), 6, t.Width))
+	}
+	for _, note := range other.Notes {
+		fmt.Fprintln(a.stdout, screen.Wrap("note  B: "+screen.Printable(note), 6, t.Width))
+	}
 }
 
 // bare reports whether another program's positions would not show a recreated topic.

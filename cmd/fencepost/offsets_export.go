@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/ledgers"
+	"github.com/fencepost/fencepost/internal/screen"
 )
 
 var offsetsExportManual = manual{
@@ -74,6 +75,9 @@ func (a *app) export(ctx context.Context, p *place, sel admin.Selection, form st
 		}
 	}
 	a.said = true
+	for _, note := range e.Notes {
+		fmt.Fprintln(a.stderr, "note  "+screen.Wrap(screen.Printable(note), 6, a.terminal(a.stderr).Width))
+	}
 	_, err = a.stdout.Write(out)
 	return err
 }

@@ -29,7 +29,7 @@ func viewJSON(v admin.View, p *place) object {
 	_, _, lag := v.Totals()
 	var layout any
 	if v.Foreign {
-		layout = object{"name", p.url.Form, "meaning", p.rooms.Meaning.String(), "notes", v.Notes}
+		layout = object{"name", p.url.Form, "meaning", p.rooms.Meaning.String(), "notes", notesJSON(v.Notes)}
 	}
 	return object{"format", 1, "command", "offsets show", "time", utc(v.At), "group", v.Group,
 		"ledger", object{"url", p.rooms.Where, "id", ledgerID(v.Snapshot.Ledger), "cluster_id", text(v.Snapshot.ClusterID)},
@@ -38,6 +38,9 @@ func viewJSON(v admin.View, p *place) object {
 			"parked", states[admin.Parked], "idle", states[admin.Idle], "lag", lag, "lag_unknown", unknown},
 		"positions", positions}
 }
+
+// notesJSON is a list also where there are none.
+func notesJSON(notes []string) []string { return append([]string{}, notes...) }
 
 // standingColumns are the columns of offsets show -o csv.
 var standingColumns = []string{"topic", "partition", "position_offset", "position_leader_epoch", "position_fence", "position_topic_id",

@@ -123,8 +123,8 @@ func (a *app) setOffsets(ctx context.Context, name string, flags setFlags) error
 			return err
 		}
 		if flags.planOut != "" {
-			if err := os.WriteFile(flags.planOut, p.Encode(), 0o644); err != nil {
-				return &fencepost.Fault{Code: "file-not-writable", Err: err, Help: "--plan-out with a path that can be written"}
+			if err := writePlan(p, flags.planOut); err != nil {
+				return err
 			}
 		}
 		if !flags.execute {
@@ -136,6 +136,14 @@ func (a *app) setOffsets(ctx context.Context, name string, flags setFlags) error
 		}
 		return a.tellDone("offsets set", p, done)
 	})
+}
+
+// writePlan keeps a plan in a file.
+func writePlan(p *admin.Plan, path string) error {
+	if err := os.WriteFile(path, p.Encode(), 0o644); err != nil {
+		return &fencepost.Fault{Code: "file-not-writable", Err: err, Help: "--plan-out with a path that can be written"}
+	}
+	return nil
 }
 
 // tellPlan prints a plan in the form asked for.

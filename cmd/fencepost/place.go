@@ -185,6 +185,7 @@ func (p *place) pointed(err error) error {
 	if fault, ok := errors.AsType[*fencepost.Fault](err); ok {
 		out := *fault
 		out.Help = strings.ReplaceAll(out.Help, "source.brokers", "--brokers")
+		out.Help = strings.ReplaceAll(out.Help, "fencepost run "+p.typed(), "the first run of its pipeline") // only files run
 		return &out
 	}
 	return err

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -37,6 +38,7 @@ type Copy struct {
 	Lines []Copied // in partition order; those that move are the Plan's lines too
 	Held  int      // partitions of which the target holds a position already
 	Fresh bool     // the target has no ledger yet: to move makes it
+	Notes []string // for people: what is odd about the source and no reason to refuse it
 	// Across says that the source's cluster is another one than the target's: positions were found by time.
 	Across bool
 	Uneven bool // and that the topic has another number of partitions there
@@ -95,7 +97,7 @@ func newCopying(ctx context.Context, from View, to Rooms, o CopyOptions) (*copyi
 	if err := o.Selection.check(from); err != nil {
 		return nil, err
 	}
-	c := &copying{to: to, o: o, out: &Copy{}}
+	c := &copying{to: to, o: o, out: &Copy{Notes: from.Notes}}
 	c.out.Plan = &Plan{Group: to.Group, Made: from.At, Exact: true}
 	if f, ok := to.Ledger.(fencepost.Finder); ok {
 		there, err := f.Exists(ctx, to.Group)
@@ -130,6 +132,9 @@ func (c *copying) take(s Standing) {
 		line.Read = count(int64(s.Position.Offset))
 	}
 	switch {
+	case errors.Is(s.Bounds.Err, fencepost.ErrNoTopic):
+		c.refuse(s.TopicPartition, "mend or delete that entry; or --topic for the others alone", "%s: %s", d.Verdict, s.Bounds.Err)
+		return
 	case s.Bounds.Err != nil:
 		c.refuse(s.TopicPartition, "wait until the brokers answer for it, or leave its topic out with --topic", "%s: %s", d.Verdict, s.Bounds.Err)
 		return

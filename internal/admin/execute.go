@@ -70,7 +70,10 @@ func (p *Plan) moves(r Rooms, why string) []fencepost.Move {
 		}
 		m := fencepost.Move{TopicPartition: l.TopicPartition, Held: l.Held, Next: l.Next, Cause: l.Cause, AtMost: l.AtMost, Why: l.Why,
 			Partitions: l.Partitions}
-		if why != "" {
+		switch {
+		case why != "" && l.Cause == fencepost.CauseImport && l.Why != "":
+			m.Why = why + "; " + l.Why // where it came from is kept
+		case why != "":
 			m.Why = why
 		}
 		m.Next.Fence = r.fence()

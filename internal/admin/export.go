@@ -13,7 +13,8 @@ import (
 type Exported struct {
 	Group     fencepost.Group
 	ClusterID string
-	Positions []At // in partition order
+	Positions []At     // in partition order
+	Notes     []string // for people: what is odd about another program's offsets
 }
 
 // At is one partition's position. The Fence means nothing to another program.
@@ -40,7 +41,7 @@ func Export(ctx context.Context, r Rooms, sel Selection) (Exported, error) {
 			return Exported{}, fmt.Errorf("read ledger: %w", err)
 		}
 	}
-	e := Exported{Group: r.Group, ClusterID: v.Snapshot.ClusterID}
+	e := Exported{Group: r.Group, ClusterID: v.Snapshot.ClusterID, Notes: v.Notes}
 	for _, tp := range slices.SortedFunc(maps.Keys(v.Snapshot.Positions), fencepost.TopicPartition.Compare) {
 		if sel.Has(tp) {
 			e.Positions = append(e.Positions, At{tp, v.Snapshot.Positions[tp]})

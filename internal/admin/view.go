@@ -108,7 +108,19 @@ func counted(n map[string]int, words []string) string {
 }
 
 // Remedy is the command for what is parked.
-func (v View) Remedy() string { return "fencepost offsets repair FILE" }
+//
+// Another program's offsets are not repaired where they are, but on the way into a ledger.
+func (v View) Remedy() string {
+	if !v.Foreign {
+		return "fencepost offsets repair FILE"
+	}
+	for _, s := range v.Standings {
+		if s.State == Parked && s.Decision.Verdict == fencepost.Missing {
+			return "mend or delete those entries; offsets copy --topic T takes the others"
+		}
+	}
+	return "fencepost offsets copy FILE PIPELINE.yaml --policy earliest, or latest"
+}
 
 // ViewTopic is one topic of a View.
 type ViewTopic struct {

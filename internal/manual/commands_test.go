@@ -20,7 +20,7 @@ import (
 // commands are what scripts can do besides running the program.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"status": status, "eventually": eventually, "fill": fill, "hide": hide, "sqlite": sqliteCommand,
-	"page": page, "leave": leave, "file": file, "shows": shows, "postgres": usePostgres,
+	"page": page, "leave": leave, "file": file, "shows": shows, "says": says, "postgres": usePostgres, "redis": redisCommand, "kafka-tool": kafkaTool,
 	"kafka": useKafka, "server": life, "topic": topic, "delete-topic": deleteTopic, "partitions": partitions, "produce": produce,
 	"transaction": transaction, "delete-records": deleteRecords, "commit-offset": commitOffset, "isr": replicas, "lag": lag,
 }
@@ -107,7 +107,7 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 
 // environment is the script's, for a process that testscript does not start.
 func environment(ts *testscript.TestScript) (env []string) {
-	for _, name := range []string{"PATH", "TZ", "LANG", "TERM", "HOME", "FENCEPOST_WHO", "DATABASE_URL", "REDIS_PASSWORD"} {
+	for _, name := range []string{"PATH", "TZ", "LANG", "TERM", "HOME", "FENCEPOST_WHO", "DATABASE_URL", "REDIS_PASSWORD", "REDISCLI_AUTH"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env
@@ -142,7 +142,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\b(\d+ms|\d[\d.]*s|\d+m\d+s) ago`), "Ns ago"},
 	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d`), "DATE AND TIME"},
 	{regexp.MustCompile(`\b\d+@[\w.-]+`), "PID@HOST"},
-	{regexp.MustCompile(`ledger postgres://\S+`), "ledger postgres://DATABASE"},
+	{regexp.MustCompile(`postgres://\S+`), "postgres://DATABASE"},
 }
 
 // hide writes a stream of the last command to a file, with what differs from run to run replaced: hide stdout FILE.

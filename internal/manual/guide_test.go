@@ -39,7 +39,7 @@ func TestEveryGuideIsRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for lang, command := range map[string]string{"sh": `(?:page|leave)(?: \d)?`, "text": "shows", "yaml": "file"} {
+		for lang, command := range map[string]string{"sh": `(?:page|leave)(?: \d)?`, "text": "(?:shows|says)", "yaml": "file"} {
 			for n := range blocks[lang] {
 				if !regexp.MustCompile(fmt.Sprintf(`(?m)^%s %s %d\b`, command, name, n+1)).Match(script) {
 					t.Errorf("%s: block %d of %s is not used by its script", page, n+1, lang)
@@ -124,8 +124,13 @@ func file(ts *testscript.TestScript, _ bool, args []string) {
 
 // shows compares the last command's stdout with a text block of the page, apart from what differs from run to run: shows
 // NAME N. A line of three dots in the page stands for any lines.
-func shows(ts *testscript.TestScript, _ bool, args []string) {
-	want, got := settledText(block(ts, "text", args)), settledText(ts.ReadFile("stdout"))
+func shows(ts *testscript.TestScript, _ bool, args []string) { compare(ts, "stdout", args) }
+
+// says is shows for stderr, where refusals stand.
+func says(ts *testscript.TestScript, _ bool, args []string) { compare(ts, "stderr", args) }
+
+func compare(ts *testscript.TestScript, stream string, args []string) {
+	want, got := settledText(block(ts, "text", args)), settledText(ts.ReadFile(stream))
 	var parts []string
 	for _, part := range strings.Split("\n"+want, "\n...\n") {
 		parts = append(parts, regexp.QuoteMeta(part))
@@ -137,7 +142,7 @@ func shows(ts *testscript.TestScript, _ bool, args []string) {
 
 var commitCount = regexp.MustCompile(`\b\d+ commits?\b`)
 
-var blanks = regexp.MustCompile(` +`)
+var blanks, trailing = regexp.MustCompile(` +`), regexp.MustCompile(`(?m) $`)
 
 // settledText is a text without what differs from run to run.
 func settledText(s string) string {
@@ -145,7 +150,7 @@ func settledText(s string) string {
 		s = v.is.ReplaceAllString(s, v.put)
 	}
 	s = commitCount.ReplaceAllString(s, "N commits")
-	return strings.TrimSpace(blanks.ReplaceAllString(s, " "))
+	return strings.TrimSpace(trailing.ReplaceAllString(blanks.ReplaceAllString(s, " "), ""))
 }
 
 // usePostgres gives the script a database, and sets $DATABASE_URL.

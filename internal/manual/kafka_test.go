@@ -274,6 +274,12 @@ func commitOffset(ts *testscript.TestScript, _ bool, args []string) {
 	broker(ts).with(ts, func(ctx context.Context, adm *kadm.Client) error { return adm.CommitAllOffsets(ctx, args[0], os) })
 }
 
+// kafkaTool runs one of Kafka's own tools and keeps what it prints: kafka-tool FILE CLASS ARGUMENTS...
+func kafkaTool(ts *testscript.TestScript, _ bool, args []string) {
+	out := servers.KafkaTool(ts.Value(testKey{}).(testing.TB), args[1], args[2:]...)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(out), 0o644))
+}
+
 // life stops and starts the script's own broker, or a node of its cluster: server stop|kill|start [NODE].
 func life(ts *testscript.TestScript, _ bool, args []string) {
 	nodes, n := broker(ts).own, int64(1)

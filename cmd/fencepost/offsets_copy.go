@@ -190,7 +190,7 @@ func copyTable(c *admin.Copy) *screen.Table {
 		case l.Read == "":
 			last = "start"
 		case l.AtMost == fencepost.UnknownLoss:
-			last += "; loses an unknown number"
+			last += "; loses unknown"
 		case l.AtMost != 0:
 			last += "; loses at most " + losesText(l.AtMost)
 		case l.Repeats != 0:

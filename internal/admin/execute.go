@@ -21,7 +21,7 @@ type Done struct {
 // worker that is in the way commits a few hundred times a second at most.
 const tries = 2000
 
-// settleTime bounds how long an outcome that nobody knows is asked for again.
+// settleTime is Rooms.Patience where nothing is said.
 const settleTime = 30 * time.Second
 
 // Execute carries the plan out: all of its moves in one compare-and-set or none. Where a worker committed in between,
@@ -30,7 +30,7 @@ const settleTime = 30 * time.Second
 //	Move --refused, same fence--> a worker committed: aim again from what the ledger holds --> Move ...
 //	     --refused, other fence-> somebody moved it: plan-stale
 //	     --unknown-------------> the same moves again: the compare-and-set decides (law 7)
-//	     |                         '--no answer for settleTime--> outcome-unknown
+//	     |                         '--no answer for Rooms.Patience--> outcome-unknown
 //	     --done----------------> read back
 //
 // Errors: *fencepost.Fault plan-stale, out-of-bounds, outcome-unknown, not-verified. With any other one nothing was
@@ -52,7 +52,7 @@ func (p *Plan) Execute(ctx context.Context, r Rooms, why string) (Done, error) {
 		switch {
 		case err == nil:
 			return p.readBack(ctx, r, moves)
-		case (unknown || passes(err)) && !doubt.IsZero() && time.Since(doubt) < settleTime && pause(ctx, settlePause) == nil:
+		case (unknown || passes(err)) && !doubt.IsZero() && time.Since(doubt) < r.patience() && pause(ctx, settlePause) == nil:
 			continue
 		case !lost && !doubt.IsZero():
 			return Done{}, unsettled(err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,15 +120,32 @@ func (a *app) printMoves(told admin.Told, r admin.Rooms, filter admin.Filter) {
 	}
 	table.Print(a.stdout, width, t.Paint)
 	if filter.Gaps {
-		text := "at most " + screen.Count(told.AtMost) + " records were never applied"
-		switch {
-		case told.AtMost == 0 && len(told.Unknown) > 0:
-			text = "an unknown number of records of the old topic " + list(told.Unknown) + " were never applied"
-		case len(told.Unknown) > 0:
-			text += ", and an unknown number of the old topic " + list(told.Unknown)
-		}
-		fmt.Fprintln(a.stdout, text)
+		fmt.Fprintln(a.stdout, neverApplied(told))
 	}
+}
+
+// neverApplied sums what the chosen moves passed: counted, of topics that were recreated, and of others of which nobody
+// knows where their log parted from what was applied.
+func neverApplied(told admin.Told) string {
+	var parts []string
+	if told.AtMost > 0 || len(told.Unknown) == 0 {
+		parts = append(parts, "at most "+screen.Count(told.AtMost)+" records")
+	}
+	others := slices.DeleteFunc(slices.Clone(told.Unknown), func(topic string) bool { return slices.Contains(told.Old, topic) })
+	for _, some := range []struct {
+		topics []string
+		of     string
+	}{{told.Old, "of the old topic "}, {others, "of topic "}} {
+		if len(some.topics) == 0 {
+			continue
+		}
+		what := "an unknown number "
+		if len(parts) == 0 {
+			what += "of records "
+		}
+		parts = append(parts, what+some.of+list(some.topics))
+	}
+	return strings.Join(append([]string{parts[0] + " were never applied"}, parts[1:]...), ", and ")
 }
 
 // alike is how many moves, from the first on, are the same move of neighbouring partitions: one line for them.

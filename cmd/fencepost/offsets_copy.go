@@ -211,6 +211,8 @@ func copyTable(c *admin.Copy) *screen.Table {
 			last = l.At.Local().Format(time.DateTime)
 		case l.Read == "":
 			last = "start"
+		case l.AtMost == fencepost.UnknownLoss:
+			last += "; loses unknown"
 		case l.AtMost != 0:
 			last += "; loses at most " + losesText(l.AtMost)
 		case l.Repeats != 0:

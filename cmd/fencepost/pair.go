@@ -40,6 +40,7 @@ func (a *app) withBoth(parent context.Context, from, to string, flags urlFlags, 
 	if err := a.attachBoth(parent, both, flags.brokers, fromBrokers); err != nil {
 		return err
 	}
+	both.b.rooms.Patience = a.patience()
 	return both.b.pointed(do(parent, both))
 }
 

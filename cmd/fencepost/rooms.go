@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/user"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -53,6 +54,7 @@ func (a *app) within(parent context.Context, p *place, opening error, flags urlF
 	if err := a.ping(parent, p); err != nil {
 		return err
 	}
+	p.rooms.Patience = a.patience()
 	return p.pointed(do(parent, p, p.rooms))
 }
 
@@ -93,6 +95,9 @@ func (a *app) withoutBrokers(parent context.Context, arg, meaning string, do fun
 	}
 	return p.pointed(do(parent, p))
 }
+
+// patience is how long a lost answer of a ledger is asked for again.
+func (a *app) patience() time.Duration { return 3 * a.timeout }
 
 // ping asks whether the brokers answer.
 func (a *app) ping(parent context.Context, p *place) error {

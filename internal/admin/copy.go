@@ -142,7 +142,7 @@ func (c *copying) take(s Standing) {
 		c.begin(line)
 		return
 	case d.Action == fencepost.MoveOn:
-		line.Next, line.AtMost = d.Next, d.AtMost
+		line.Next, line.AtMost, line.Why = d.Next, d.AtMost, d.Reason+"; from "+c.o.From
 	case d.Action != fencepost.Resume:
 		c.refuse(s.TopicPartition, policyHelp(d.Verdict), "%s: %s", d.Verdict, s.Reason)
 		return

@@ -27,7 +27,7 @@
 // # How it fails
 //
 // Errors that a person meets are *fencepost.Fault: out-of-bounds, plan-stale, plan-damaged, nothing-selected,
-// choice-needed, set-refused, copy-refused, ledger-missing, meaning-needed, layout-damaged,
+// choice-needed, set-refused, copy-refused, ledger-missing, meaning-needed, layout-damaged, outcome-unknown, not-verified,
 // range-outside, backfill-other. What rooms say passes through.
 //
 // # What it does not do

@@ -21,44 +21,78 @@ type Done struct {
 // worker that is in the way commits a few hundred times a second at most.
 const tries = 2000
 
+// settleTime is Rooms.Patience where nothing is said.
+const settleTime = 30 * time.Second
+
 // Execute carries the plan out: all of its moves in one compare-and-set or none. Where a worker committed in between,
 // a plan that is not Exact counts again from what the ledger holds; where somebody moved a position, it is refused.
 //
 //	Move --refused, same fence--> a worker committed: aim again from what the ledger holds --> Move ...
 //	     --refused, other fence-> somebody moved it: plan-stale
 //	     --unknown-------------> the same moves again: the compare-and-set decides (law 7)
+//	     |                         '--no answer for Rooms.Patience--> outcome-unknown
 //	     --done----------------> read back
 //
-// Errors: *fencepost.Fault plan-stale, out-of-bounds.
+// Errors: *fencepost.Fault plan-stale, out-of-bounds, outcome-unknown, not-verified. With any other one nothing was
+// changed.
 func (p *Plan) Execute(ctx context.Context, r Rooms, why string) (Done, error) {
 	if len(p.Lines) == 0 {
 		return Done{}, nil
 	}
 	w := fencepost.Writer{Group: p.Group, ClusterID: p.ClusterID, Who: r.Who}
 	moves := p.moves(r, why)
+	var doubt time.Time // since when an answer is missing; zero: none is
 	for try := 0; ; try++ {
 		err := r.Ledger.Move(ctx, w, moves)
 		held, lost := errors.AsType[*fencepost.Refused](err)
+		unknown := errors.Is(err, fencepost.ErrUnknown)
+		if unknown && doubt.IsZero() {
+			doubt = time.Now()
+		}
 		switch {
 		case err == nil:
 			return p.readBack(ctx, r, moves)
-		case errors.Is(err, fencepost.ErrUnknown) && try < tries:
-			if err := pause(ctx, 100*time.Millisecond); err != nil {
-				return Done{}, err
-			}
+		case (unknown || passes(err)) && !doubt.IsZero() && time.Since(doubt) < r.patience() && pause(ctx, settlePause) == nil:
 			continue
+		case !lost && !doubt.IsZero():
+			return Done{}, unsettled(err)
 		case !lost:
-			return Done{}, fmt.Errorf("move positions: %w", err)
+			return Done{}, untouched(err)
 		case taken(held, moves):
 			return p.readBack(ctx, r, moves) // the answer to an earlier try was lost; it was a success
-		case p.Exact || try == tries || !p.follow(held):
+		case p.Exact || try >= tries || !p.follow(held):
 			return Done{}, p.stale(held)
 		}
 		if err := p.aimAgain(ctx, r, held); err != nil {
 			return Done{}, err
 		}
-		moves = p.moves(r, why)
+		moves, doubt = p.moves(r, why), time.Time{} // the earlier moves were refused: they never happened
 	}
+}
+
+// settlePause lies between two tries while the outcome is not known.
+const settlePause = 100 * time.Millisecond
+
+// passes reports whether an error is one that goes by itself: the store does not answer.
+func passes(err error) bool {
+	f, ok := errors.AsType[*fencepost.Fault](err)
+	return ok && f.Passing
+}
+
+// unsettled is the Fault of moves whose answer was lost, and of which the store tells nothing since.
+func unsettled(err error) error {
+	return &fencepost.Fault{Code: "outcome-unknown", Exit: 1, Err: fmt.Errorf("nobody knows yet whether the positions were moved: all of them were, or none: %w", err),
+		Help: "when it answers again: fencepost offsets show FILE"}
+}
+
+// untouched adds to an error that it stopped everything.
+func untouched(err error) error {
+	if f, ok := errors.AsType[*fencepost.Fault](err); ok {
+		said := *f
+		said.Err = fmt.Errorf("%w; nothing was changed", f.Err)
+		return &said
+	}
+	return fmt.Errorf("move positions: %w; nothing was changed", err)
 }
 
 // moves makes the plan's moves, under fresh fences.
@@ -82,14 +116,15 @@ func (p *Plan) moves(r Rooms, why string) []fencepost.Move {
 	return moves
 }
 
-// taken reports whether the ledger holds the fences of these moves already.
+// taken reports whether the ledger holds a fence of these moves already: then all of them were made, whoever moved some
+// of the partitions since.
 func taken(held *fencepost.Refused, moves []fencepost.Move) bool {
 	for _, m := range moves {
-		if h, ok := held.Held[m.TopicPartition]; !ok || h.Fence != m.Next.Fence {
-			return false
+		if h, ok := held.Held[m.TopicPartition]; ok && h.Fence == m.Next.Fence {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // follow reports whether nothing but commits stands between the plan and what the ledger holds.
@@ -181,7 +216,8 @@ func (p *Plan) readBack(ctx context.Context, r Rooms, moves []fencepost.Move) (D
 	}
 	snap, err := r.Ledger.Read(ctx, p.Group)
 	if err != nil {
-		return d, fmt.Errorf("the positions were moved; read back: %w", err)
+		return d, &fencepost.Fault{Code: "not-verified", Exit: 1, Err: fmt.Errorf("the positions were moved, and could not be read back: %w", err),
+			Help: "when it answers again: fencepost offsets show FILE"}
 	}
 	for _, m := range moves {
 		h := snap.Positions[m.TopicPartition]

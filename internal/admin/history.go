@@ -21,7 +21,8 @@ type Told struct {
 	Folded int64 // commits that were left out
 	// AtMost is the most records that the chosen moves passed unapplied, besides those of Unknown.
 	AtMost  int64
-	Unknown []string // topics of which nobody can say how many; sorted, each once
+	Unknown []string // topics of which nobody can say how many, each once
+	Old     []string // those of Unknown that were recreated: the records were the old topic's
 }
 
 // Moves reads the history.
@@ -32,7 +33,7 @@ func Moves(ctx context.Context, r Rooms, f Filter) (t Told, err error) {
 	if err := r.exists(ctx); err != nil {
 		return t, err
 	}
-	seen := map[string]bool{}
+	seen, old := map[string]bool{}, map[string]bool{}
 	for m, err := range r.History.Moves(ctx, r.Group) {
 		switch {
 		case err != nil:
@@ -44,12 +45,17 @@ func Moves(ctx context.Context, r Rooms, f Filter) (t Told, err error) {
 			continue
 		}
 		t.Moves = append(t.Moves, m)
-		switch {
-		case m.AtMost > 0:
-			t.AtMost += m.AtMost
-		case m.AtMost == fencepost.UnknownLoss && !seen[m.Topic]:
+		t.AtMost += max(0, m.AtMost)
+		if m.AtMost != fencepost.UnknownLoss {
+			continue
+		}
+		if !seen[m.Topic] {
 			seen[m.Topic] = true
 			t.Unknown = append(t.Unknown, m.Topic)
+		}
+		if m.Cause == fencepost.CauseStart && !m.Held.Absent() && !old[m.Topic] {
+			old[m.Topic] = true
+			t.Old = append(t.Old, m.Topic)
 		}
 	}
 	return t, nil

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"time"
@@ -30,6 +31,9 @@ type Rooms struct {
 	Try func(*fencepost.Record) error
 	Who string // recorded with each move
 
+	// Patience is how long a lost answer of the ledger is asked for again, while it is silent. 0: 30 s.
+	Patience time.Duration
+
 	Now    func() time.Time // nil: time.Now
 	Random func() uint64    // fences; nil: crypto/rand
 }
@@ -40,6 +44,8 @@ func (r Rooms) now() time.Time {
 	}
 	return time.Now()
 }
+
+func (r Rooms) patience() time.Duration { return cmp.Or(r.Patience, settleTime) }
 
 func (r Rooms) fence() fencepost.Fence {
 	if r.Random != nil {

@@ -22,10 +22,20 @@ import (
 // command builds the program once for a test.
 func command(t *testing.T) func(status int, args ...string) string {
 	t.Helper()
+	return commandOf(t, program(t))
+}
+
+func program(t *testing.T) string {
+	t.Helper()
 	program := filepath.Join(t.TempDir(), "fencepost")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/fencepost").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
+	return program
+}
+
+// commandOf runs the program, and wants an exit status.
+func commandOf(t *testing.T, program string) func(status int, args ...string) string {
 	return func(status int, args ...string) string {
 		t.Helper()
 		var out bytes.Buffer

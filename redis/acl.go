@@ -14,12 +14,8 @@ var baseRights = []string{"auth", "hello", "select", "ping", "info", "time", "ty
 // ACL is the command by which a server's owner makes a user of the least rights for a group's ledger and effects. keys
 // are the patterns of the effects' keys, in which {group} stands for the hash tag and * for what differs by row.
 func ACL(c Config, g fencepost.Group, user, password string, keys []string) string {
-	if c.Key == "" {
-		c.Key = defaultKey
-	}
-	k := keysOf(c.Key, g)
 	words := []string{"ACL", "SETUSER", user, "reset", "on", ">" + password}
-	for _, own := range []string{k.positions, k.head, k.moves, identityKey(c.Key)} {
+	for _, own := range Own(c.Key, g) {
 		words = append(words, "~"+Glob(own))
 	}
 	for _, key := range keys {

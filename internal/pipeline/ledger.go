@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -251,7 +252,8 @@ func (f *File) ledgerDDL() (string, error) {
 	case "sqlite":
 		return sqlite.DDL(sqlite.Config{Path: f.Ledger.Path}, nil), nil
 	case "redis":
-		return redisUser(f.Ledger.Redis.config(f.KeepCommits), f.Group, nil), nil
+		return "-- The ledger is in Redis, which needs no tables. A user of the least rights, for the server's owner to make in redis-cli:\n-- " +
+			redis.ACL(f.Ledger.Redis.config(f.KeepCommits), f.Group, cmp.Or(f.Ledger.Redis.User, "fencepost"), "PASSWORD", nil) + "\n", nil
 	}
 	return "-- The ledger is in " + f.Ledger.where() + ", which needs no tables.\n", nil
 }

@@ -3,6 +3,7 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -157,20 +158,21 @@ func TestCheckOfMirrors(t *testing.T) {
 	}
 }
 
-// A sink in Redis with its ledger elsewhere: commands run, {group} in their keys is the group, and the sink's server has
-// no ledger.
+// A sink in Redis with its ledger elsewhere: commands run under a user who has no rights but for them, {group} in their
+// keys is the group, and the sink's server has no ledger.
 func TestRedisSinkWithItsLedgerElsewhere(t *testing.T) {
 	redis, name := servers.Redis(t), servers.Name(t)
 	topic := newTopic(t)
 	topic.produce(500)
-	f := fileOf(t, topic, fmt.Sprintf("sink: {redis: {addr: %q, password: '${PW}', commands: ['HINCRBY %s:{group} rows 1', 'HINCRBY %s:{group} sum {n}']}}\nledger: {postgres: {dsn: %q}}\n",
-		redis.Addr(), name, name, servers.Postgres(t).Database(t)))
+	f := fileOf(t, topic, fmt.Sprintf("sink: {redis: {addr: %q, user: %s, password: PASSWORD, commands: ['HINCRBY %s:{group} rows 1', 'HINCRBY %s:{group} sum {n}']}}\nledger: {postgres: {dsn: %q}}\n",
+		redis.Addr(), name, name, name, servers.Postgres(t).Database(t)))
+	client := goredis.NewClient(&goredis.Options{Addr: redis.Addr(), Password: servers.RedisPassword})
+	defer client.Close()
+	leastRights(t, client, f, name)
 	if line := ledgerLine(t, f); !strings.HasPrefix(line.Text, "none yet") || !strings.Contains(line.Text, "postgres://") {
 		t.Errorf("before the first run: %q, want none yet, in postgres", line.Text)
 	}
 	run(t, f)
-	client := goredis.NewClient(&goredis.Options{Addr: redis.Addr(), Password: servers.RedisPassword})
-	defer client.Close()
 	got, err := client.HGetAll(t.Context(), fmt.Sprintf("%s:{%s}", name, f.Group)).Result()
 	if err != nil || got["rows"] != "1500" || got["sum"] != strconv.Itoa(3*499*500/2) {
 		t.Errorf("counters %v, %v; want 1500 rows", got, err)
@@ -184,6 +186,33 @@ func TestRedisSinkWithItsLedgerElsewhere(t *testing.T) {
 	}
 	stands(t, rooms, topic.name, 500)
 	ledgerLine(t, f)
+}
+
+// leastRights makes the user that ddl prints.
+func leastRights(t *testing.T, client *goredis.Client, f *File, user string) {
+	t.Helper()
+	ddl, err := f.DDL()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(ddl) {
+		if !strings.HasPrefix(line, "ACL SETUSER "+user+" ") {
+			continue
+		}
+		if strings.Contains(line, "fencepost") || strings.Contains(line, "rpush") {
+			t.Errorf("ddl grants a ledger that is elsewhere: %s", line)
+		}
+		var words []any
+		for _, w := range strings.Fields(line) {
+			words = append(words, w)
+		}
+		if err := client.Do(t.Context(), words...).Err(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { client.Do(context.WithoutCancel(t.Context()), "ACL", "DELUSER", user) })
+		return
+	}
+	t.Fatalf("ddl prints no user %s:\n%s", user, ddl)
 }
 
 // mirrorLines is what a check says of the mirrors.

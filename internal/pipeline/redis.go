@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/redis"
 )
 
@@ -61,7 +60,7 @@ func (r *reader) redisRules(f *File) {
 func (f *File) redisConfig() redis.Config {
 	s := f.Sink.Redis
 	c := s.config(f.KeepCommits)
-	c.MaxCommands, c.Group = s.MaxCommands, f.Group
+	c.MaxCommands, c.Group, c.NoLedger = s.MaxCommands, f.Group, f.Apart()
 	for _, command := range s.Commands {
 		c.Effects = append(c.Effects, command.effects()...)
 	}
@@ -82,13 +81,9 @@ func (f *File) redisACL() string {
 	for _, c := range f.Sink.Redis.Commands {
 		keys = append(keys, c.words[1].pattern())
 	}
-	return redisUser(f.redisConfig(), f.Group, keys)
-}
-
-// redisUser is the command that makes a server's user.
-func redisUser(c redis.Config, g fencepost.Group, keys []string) string {
+	c := f.redisConfig()
 	return "# Redis needs no tables. A user of the least rights, for the server's owner to make in redis-cli:\n" +
-		redis.ACL(c, g, cmp.Or(c.User, "fencepost"), "PASSWORD", keys) + "\n"
+		redis.ACL(c, f.Group, cmp.Or(c.User, "fencepost"), "PASSWORD", keys) + "\n"
 }
 
 // pattern is what all keys that a word makes look like.

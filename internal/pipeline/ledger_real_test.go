@@ -22,8 +22,6 @@ import (
 	"github.com/fencepost/fencepost/internal/servers"
 )
 
-func TestMain(m *testing.M) { servers.Main(m) }
-
 // ledgersApart are the keys of a ledger on each server. A fresh one at each call.
 func ledgersApart(t *testing.T) map[string]string {
 	redis, name := servers.Redis(t), servers.Name(t)

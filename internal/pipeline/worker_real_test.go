@@ -65,11 +65,16 @@ func fileOf(t *testing.T, topic *topic, more string) *File {
 	t.Helper()
 	env := testEnvironment()
 	env.Lookup = func(string) (string, bool) { return servers.RedisPassword, true }
-	f, err := Parse("f.yaml", []byte(fmt.Sprintf("group: g-%s\nsource: {brokers: [%q], topics: [%s]}\nschema: {n: int}\n", topic.name, topic.brokers, topic.name)+more), env)
+	f, err := Parse("f.yaml", []byte(fileText(topic, more)), env)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// fileText is its text. A static member's heir is assigned at once.
+func fileText(topic *topic, more string) string {
+	return fmt.Sprintf("group: g-%s\nsource: {brokers: [%q], topics: [%s], instance_id: w1}\nschema: {n: int}\n", topic.name, topic.brokers, topic.name) + more
 }
 
 // opened is a pipeline that the test closes.

@@ -7,32 +7,34 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// baseRights are what connections and the ledger's scripts call, besides the effects' own commands.
-var baseRights = []string{"auth", "hello", "select", "ping", "info", "time", "type", "eval", "evalsha",
-	"hget", "hmget", "hgetall", "hset", "rpush", "lrange"}
+// baseRights are what connections and every script call, ledgerRights what the ledger's do besides.
+var (
+	baseRights   = []string{"auth", "hello", "select", "ping", "info", "time", "type", "eval", "evalsha"}
+	ledgerRights = []string{"hget", "hmget", "hgetall", "hset", "rpush", "lrange"}
+)
 
-// ACL is the command by which a server's owner makes a user of the least rights for a group's ledger and effects. keys
-// are the patterns of the effects' keys, in which {group} stands for the hash tag and * for what differs by row.
+// ACL is the command by which a server's owner makes a user of the least rights for a group's effects, and its ledger
+// unless NoLedger is set. keys are the patterns of the effects' keys, in which {group} stands for the hash tag and * for
+// what differs by row.
 func ACL(c Config, g fencepost.Group, user, password string, keys []string) string {
-	if c.Key == "" {
-		c.Key = defaultKey
-	}
-	k := keysOf(c.Key, g)
 	words := []string{"ACL", "SETUSER", user, "reset", "on", ">" + password}
-	for _, own := range []string{k.positions, k.head, k.moves, identityKey(c.Key)} {
-		words = append(words, "~"+Glob(own))
+	rights := slices.Clone(baseRights)
+	if !c.NoLedger {
+		for _, own := range Own(c.Key, g) {
+			words = append(words, "~"+Glob(own))
+		}
+		rights = append(rights, ledgerRights...)
 	}
 	for _, key := range keys {
 		if pattern := "~" + strings.ReplaceAll(key, groupMark, Glob(tag(g))); !slices.Contains(words, pattern) {
 			words = append(words, pattern)
 		}
 	}
-	rights := slices.Clone(baseRights)
 	for _, e := range c.Effects {
 		rights = append(rights, strings.ToLower(e.Op.String()))
 		switch e.Op {
 		case HIncrBy:
-			rights = append(rights, "hdel") // takes back a counter that did not fit
+			rights = append(rights, "hset", "hdel", "hmget") // takes back a counter that did not fit
 		case XAdd:
 			rights = append(rights, "xinfo|stream")
 		case OpUnset, HSet, Set, SAdd, ZAdd, ZIncrBy:

@@ -43,6 +43,9 @@ type Config struct {
 	// Group is what {group} stands for in the keys of effects that are applied alone, because the ledger is elsewhere. A
 	// commit has the group of its Writer.
 	Group fencepost.Group
+	// NoLedger says that the ledger is elsewhere (package apart): nothing is looked for, tried or granted for one. Commit
+	// is refused.
+	NoLedger bool
 	// Effects is what becomes of each row.
 	Effects []Effect
 	// MaxCommands is how many changes one script makes at most, after summing: a script keeps all other clients waiting

@@ -27,6 +27,15 @@ func keysOf(pattern string, g fencepost.Group) keys {
 	return keys{positions: key, head: base + ":head", moves: base + ":moves"}
 }
 
+// Own are all keys of a group's ledger; key is Config.Key.
+func Own(key string, g fencepost.Group) []string {
+	if key == "" {
+		key = defaultKey
+	}
+	k := keysOf(key, g)
+	return []string{k.positions, k.head, k.moves, identityKey(key)}
+}
+
 // identityKey names the hash of the ledger's own identity, which all groups under one pattern share.
 func identityKey(pattern string) string {
 	key := strings.ReplaceAll(pattern, groupMark, "")

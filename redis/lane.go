@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/fencepost/fencepost"
@@ -34,6 +35,9 @@ func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 }
 
 func (l *lane) commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	if l.cfg.NoLedger {
+		return errors.New("the ledger is elsewhere: NoLedger is set")
+	}
 	l.moves = b.Moves(l.moves[:0])
 	for i, m := range l.moves {
 		if err := m.Validate(); err != nil {

@@ -210,7 +210,7 @@ func (a *app) listener(f *pipeline.File, log *logs.Log, who string, ends bool) l
 	}
 	return watcher{worker: who, Console: console.New(console.Config{
 		Out: a.stderr, Width: t.Width, Paint: t.Paint, Live: t.Live, ASCII: t.ASCII, Quiet: a.quiet, Verbose: a.verbose > 0,
-		Group: f.Group, Start: f.Policy.Start.String(), Ends: ends, Memory: memory,
+		Group: f.Group, Start: f.Policy.Start.String(), Ends: ends, Memory: memory, Mirrors: f.MirrorNames(),
 	})}
 }
 

@@ -24,11 +24,13 @@ type Config struct {
 	Quiet   bool // nothing is said
 	Verbose bool // each commit is a line
 
-	Group  fencepost.Group
-	Start  string // of the file: earliest
-	Ends   bool   // the run has an end
-	Memory func() int64
-	Now    func() time.Time
+	Group fencepost.Group
+	Start string // of the file: earliest
+	Ends  bool   // the run has an end
+	// Mirrors are how people name those of engine.Config.Mirrors.
+	Mirrors []string
+	Memory  func() int64
+	Now     func() time.Time
 }
 
 // Console subscribes to a run's events. Its methods may be called from several goroutines.
@@ -141,8 +143,29 @@ func (c *Console) Event(e engine.Event) {
 		c.drain(e)
 	case engine.Stopped:
 		c.stopped(e)
-	case engine.Assigned, engine.MirrorFailed:
+	case engine.MirrorFailed:
+		c.mirrorFailed(e)
+	case engine.Assigned:
 	}
+}
+
+// mirrorFailed tells of a copy that somebody asked for. The Kafka group's is written every half second and may fail
+// in any rebalance: only who wants to see all sees that.
+func (c *Console) mirrorFailed(e engine.MirrorFailed) {
+	name := "the Kafka group's offsets"
+	switch {
+	case e.Mirror > 0 && e.Mirror <= len(c.cfg.Mirrors):
+		name = c.cfg.Mirrors[e.Mirror-1]
+	case e.Mirror > 0:
+		name = fmt.Sprintf("mirror %d", e.Mirror)
+	case !c.cfg.Verbose:
+		return
+	}
+	text := fmt.Sprintf("%s: not written: %v. Commits go on; it is written again until it is well", name, e.Err)
+	if f, ok := errors.AsType[*fencepost.Fault](e.Err); ok && f.Help != "" {
+		text += ". help: " + f.Help
+	}
+	c.happened("mirror", text, screen.Yellow)
 }
 
 // header writes a line that begins with a word instead of a time.

@@ -171,3 +171,17 @@ func TestCutShort(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestMirrorFailed: a copy that somebody asked for is named, with its remedy; the Kafka group's is for who sees all.
+func TestMirrorFailed(t *testing.T) {
+	for _, verbose := range []bool{false, true} {
+		var b strings.Builder
+		c := New(Config{Out: &b, Width: 300, Verbose: verbose, Now: newClock().read, Mirrors: []string{"mirror.redis (redis://h:6379/0)"}})
+		c.Event(engine.MirrorFailed{Mirror: 1, Err: &fencepost.Fault{Code: "redis-unreachable", Err: errors.New("refused"), Help: "start it"}})
+		c.Event(engine.MirrorFailed{Err: errors.New("rebalance")})
+		want := "mirror    mirror.redis (redis://h:6379/0): not written: refused. Commits go on; it is written again until it is well. help: start it\n"
+		if got := b.String(); !strings.Contains(got, want) || strings.Contains(got, "rebalance") != verbose {
+			t.Errorf("verbose %t: got %q, want %q", verbose, got, want)
+		}
+	}
+}

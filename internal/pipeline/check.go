@@ -15,7 +15,7 @@ import (
 )
 
 // subjects are the lines of a check, in the order in which people read them.
-var subjects = []string{"file", "brokers", "topic", "group", "database", "ledger", "positions", "trial"}
+var subjects = []string{"file", "brokers", "topic", "group", "database", "ledger", "mirror", "positions", "trial"}
 
 // Report is what a check found.
 type Report struct {
@@ -71,7 +71,7 @@ func Check(ctx context.Context, f *File, timeout time.Duration) (Report, error) 
 				r.Findings = append(r.Findings, one)
 			}
 		}
-		if len(r.Findings) == n && subject != "positions" { // a new group has none
+		if len(r.Findings) == n && subject != "positions" && subject != "mirror" { // a new group has none; not every file has mirrors
 			r.Unasked = append(r.Unasked, subject)
 		}
 	}
@@ -85,18 +85,18 @@ func Check(ctx context.Context, f *File, timeout time.Duration) (Report, error) 
 	return r, errors.Join(o.Source.Leave(leaving), o.Close())
 }
 
-// ask lets source and sink look at their servers, both at once.
+// ask lets source, sink and mirrors look at their servers, all at once.
 func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Finding {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var source, sink []fencepost.Finding
-	var both sync.WaitGroup
+	var source, sink, mirrors []fencepost.Finding
+	var all sync.WaitGroup
 	columns := o.File.Columns()
-	both.Go(func() {
+	all.Go(func() {
 		source = o.Source.Check(ctx, columns)
 		o.sayStart(ctx, source)
 	})
-	both.Go(func() {
+	all.Go(func() {
 		if c, ok := o.Sink.(fencepost.Checker); ok {
 			sink = c.Check(ctx, columns)
 		}
@@ -104,9 +104,10 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 			sink = append(sink, t.Trial(ctx, o.File.Group, columns)...)
 		}
 	})
-	both.Wait()
+	all.Go(func() { mirrors = o.checkMirrors(ctx) })
+	all.Wait()
 	o.File.pointCredentials(source)
-	found := append(source, sink...)
+	found := slices.Concat(source, sink, mirrors)
 	o.compareLedger(ctx, found)
 	return append(found, o.standing(ctx, found)...)
 }

@@ -1,6 +1,9 @@
 package pipeline
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // key is one row of the table of keys. The table is the only place that knows a key: the reader accepts what stands
 // here and takes the defaults from it, `init` writes its file from it, and the JSON Schema is printed from it.
@@ -39,7 +42,7 @@ const (
 )
 
 // keys is the table, in the order of init's file.
-var keys = append([]key{
+var keys = slices.Concat([]key{
 	{path: "group", kind: kindText, must: true, live: "GROUP",
 		doc: "ledger entries, Kafka group and pipeline share this name"},
 
@@ -106,25 +109,14 @@ var keys = append([]key{
 	{path: "sink.sqlite.sql", kind: kindSQL, def: `""`,
 		doc: "instead of table: statements over the temporary table batch"},
 	{path: "sink.redis", kind: kindMap, doc: "7.0 or later; noeviction or volatile-*"},
-	{path: "sink.redis.addr", kind: kindText, must: true, live: "localhost:6379", doc: "HOST:PORT of the primary"},
-	{path: "sink.redis.db", kind: kindCount, def: "0"},
-	{path: "sink.redis.user", kind: kindText, def: `""`, doc: "of an ACL; empty: default"},
-	{path: "sink.redis.password", kind: kindSecret, def: `""`, doc: "write ${NAME} or ${file:PATH}, which is re-read"},
-	{path: "sink.redis.tls", kind: kindMap},
-	{path: "sink.redis.tls.enabled", kind: kindBool, def: "false", doc: "speak TLS with the server"},
-	{path: "sink.redis.tls.ca", kind: kindText, def: `""`, doc: "file of the authority to trust; empty: the system's"},
-	{path: "sink.redis.tls.cert", kind: kindText, def: `""`, doc: "file of our own certificate (mutual TLS)"},
-	{path: "sink.redis.tls.key", kind: kindText, def: `""`, doc: "file of its key"},
-	{path: "sink.redis.tls.server_name", kind: kindText, def: `""`, doc: "the name to expect in the server's certificate"},
-	{path: "sink.redis.timeout", kind: kindDuration, def: "10s", doc: "for connecting, and for each answer"},
-	{path: "sink.redis.key", kind: kindText, def: "fencepost:{group}", doc: "the ledger's hash; {group} is the group's hash tag"},
+}, redisKeys("sink.redis", hashKey), []key{
 	{path: "sink.redis.commands", kind: kindCommands, must: true, live: "COMMANDS", doc: "{EXPR} is its value for the record"},
 	{path: "sink.redis.max_commands", kind: kindCount, def: "5000", doc: "most changes in one script: others wait for it"},
 	{path: "sink.redis.lanes", kind: kindLanes, def: "auto", doc: "commits side by side"},
 	{path: "ledger", kind: kindStore, def: "sink",
-		doc: "{redis: {addr: HOST:PORT, db: 0}}: elsewhere, at least once"},
+		doc: "{redis: {addr: A, db: 0}}, {kafka: {topic: T}}: at least once"},
 	{path: "mirror", kind: kindStore, def: "{}",
-		doc: "{redis: {addr: HOST:PORT, key: KEY}}: pattern A's hash"},
+		doc: "{redis: {addr: A, key: K}, zookeeper: {servers: [A], root: /R}}"},
 	{path: "keep_commits", kind: kindWord, words: []string{"all", "merged", "none"}, def: "merged",
 		doc: "commit moves in the history: all merged none"},
 
@@ -143,7 +135,7 @@ var keys = append([]key{
 	{path: "drain", kind: kindDuration, def: "30s", doc: "how long a stop may take"},
 	{path: "log_format", kind: kindWord, words: []string{"auto", "text", "json"}, def: "auto",
 		doc: "for people on a terminal, else key=value (text); or json"},
-}, storeKeys()...)
+}, storeKeys())
 
 // later lists words of later versions, so that somebody who read of them elsewhere learns that it is not a typing
 // error. :: path -> the words

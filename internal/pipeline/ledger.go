@@ -1,20 +1,25 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/apart"
+	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/mysql"
 	"github.com/fencepost/fencepost/postgres"
 	"github.com/fencepost/fencepost/redis"
 	"github.com/fencepost/fencepost/sqlite"
+	"github.com/fencepost/fencepost/zookeeper"
 )
 
 // Apart reports whether the file keeps its ledger elsewhere than in the sink.
@@ -31,10 +36,28 @@ func (r *reader) ledgerRules(f *File) {
 		r.storeRules(s)
 	}
 	l := f.Ledger
-	same := l.Kind == "sqlite" && l.Path == f.Sink.Path || l.DSN.written == f.Sink.DSN.written && !l.DSN.Empty()
-	if l.Kind == f.Sink.Kind && same {
+	r.topicRules(f)
+	if l.same(f.sinkStore()) {
 		r.find("bad-value", r.places["ledger"], "take ledger: out: the sink keeps it in the same transaction, exactly once",
 			"ledger: that is where the sink is")
+	}
+}
+
+// topicRules keep a ledger in Kafka off the topics that the pipeline consumes: each of its moves would be a record of them.
+func (r *reader) topicRules(f *File) {
+	k, at := f.Ledger.Kafka, r.places["ledger.kafka"]
+	if f.Ledger.Kind != "kafka" || !slices.Equal(k.full(), f.Source.Brokers) {
+		return
+	}
+	matches := false
+	if p, err := regexp.Compile(f.Source.Pattern); err == nil && f.Source.Pattern != "" {
+		matches = p.MatchString(k.Topic)
+	}
+	if matches || slices.Contains(f.Source.Topics, k.Topic) {
+		if r.has("ledger.kafka.topic") {
+			at = r.at["ledger.kafka.topic"]
+		}
+		r.find("bad-value", at, "a topic of its own: fencepost-ledger", "topic: the pipeline consumes %s, and each commit would be a record of it", k.Topic)
 	}
 }
 
@@ -48,7 +71,7 @@ type standing struct {
 }
 
 // openLedger opens the ledger that a file keeps apart. It connects to nothing yet.
-func (f *File) openLedger() (standing, error) {
+func (f *File) openLedger(hooks Hooks) (standing, error) {
 	l := f.Ledger
 	noError := func(closed func()) func() error { return func() error { closed(); return nil } }
 	switch l.Kind {
@@ -79,11 +102,29 @@ func (f *File) openLedger() (standing, error) {
 		}
 		return standing{room, room.Close}, nil
 	case "redis":
-		c, err := l.redis(f.KeepCommits)
-		if err != nil {
+		c := l.Redis.config(f.KeepCommits)
+		if err := f.secureRedis(l.at, l.Redis, &c); err != nil {
 			return standing{}, err
 		}
 		room, err := redis.OpenLedger(c)
+		if err != nil {
+			return standing{}, err
+		}
+		return standing{room, room.Close}, nil
+	case "zookeeper":
+		c, err := l.ZooKeeper.config(f.KeepCommits)
+		if err != nil {
+			return standing{}, err
+		}
+		room, err := zookeeper.OpenLedger(c)
+		if err != nil {
+			return standing{}, err
+		}
+		return standing{room, room.Close}, nil
+	case "kafka":
+		c := f.kafka(hooks)
+		room, err := kafka.OpenLedger(kafka.LedgerConfig{Brokers: l.Kafka.full(), Topic: l.Kafka.Topic, Keep: f.KeepCommits,
+			TLS: c.TLS, SASL: c.SASL, Log: c.Log})
 		if err != nil {
 			return standing{}, err
 		}
@@ -93,18 +134,19 @@ func (f *File) openLedger() (standing, error) {
 }
 
 // openApart puts a sink and the ledger that the file keeps apart together.
-func (f *File) openApart(sink fencepost.Sink) (fencepost.Sink, error) {
-	l, err := f.openLedger()
+func (f *File) openApart(sink fencepost.Sink, hooks Hooks) (fencepost.Sink, error) {
+	l, err := f.openLedger(hooks)
 	if err != nil {
 		return nil, errors.Join(f.faultAt(f.Ledger.at, f.Ledger.pointed(err)), sink.Close())
 	}
-	return &parted{Sink: apart.Sink(placed{l.ledger, f.Ledger}, sink), close: l.close}, nil
+	return &parted{Sink: apart.Sink(placed{l.ledger, f.Ledger}, sink), effects: sink, close: l.close}, nil
 }
 
 // parted closes the ledger too.
 type parted struct {
 	fencepost.Sink
-	close func() error
+	effects fencepost.Sink // the one inside
+	close   func() error
 }
 
 // Close closes sink and ledger.
@@ -113,6 +155,14 @@ func (p *parted) Close() error { return errors.Join(p.Sink.Close(), p.close()) }
 // Check is what both find.
 func (p *parted) Check(ctx context.Context, columns []fencepost.ColumnSpec) []fencepost.Finding {
 	return p.Sink.(fencepost.Checker).Check(ctx, columns)
+}
+
+// Trial is the sink's own, where it has one.
+func (p *parted) Trial(ctx context.Context, g fencepost.Group, columns []fencepost.ColumnSpec) []fencepost.Finding {
+	if t, ok := p.effects.(trier); ok {
+		return t.Trial(ctx, g, columns)
+	}
+	return nil
 }
 
 // Applied is the sink's provenance.
@@ -201,6 +251,9 @@ func (f *File) ledgerDDL() (string, error) {
 		return mysql.DDL(mysql.Config{DSN: dsn}, nil), err
 	case "sqlite":
 		return sqlite.DDL(sqlite.Config{Path: f.Ledger.Path}, nil), nil
+	case "redis":
+		return "-- The ledger is in Redis, which needs no tables. A user of the least rights, for the server's owner to make in redis-cli:\n-- " +
+			redis.ACL(f.Ledger.Redis.config(f.KeepCommits), f.Group, cmp.Or(f.Ledger.Redis.User, "fencepost"), "PASSWORD", nil) + "\n", nil
 	}
 	return "-- The ledger is in " + f.Ledger.where() + ", which needs no tables.\n", nil
 }
@@ -210,11 +263,12 @@ func (f *File) ledgerStore() Store {
 	if f.Apart() {
 		return f.Ledger
 	}
-	s := Store{Kind: f.Sink.Kind, at: "sink." + f.Sink.Kind, DSN: f.Sink.DSN, Path: f.Sink.Path}
-	if r := f.Sink.Redis; r != nil {
-		s.Addr, s.DB, s.User, s.Password, s.Key, s.TLS = r.Addr, r.DB, r.User, r.Password, r.Key, r.TLS
-	}
-	return s
+	return f.sinkStore()
+}
+
+// sinkStore is where the sink is.
+func (f *File) sinkStore() Store {
+	return Store{Kind: f.Sink.Kind, at: "sink." + f.Sink.Kind, DSN: f.Sink.DSN, Path: f.Sink.Path, Redis: f.Sink.redis().RedisServer}
 }
 
 // ledgerFile tells of a SQLite file that is not there: to look must not make it.
@@ -256,9 +310,13 @@ func (f *File) apartBecause() []string {
 	case len(f.Sink.Key) > 0:
 		again = "its rows are written again, by their key"
 	case f.Sink.Table == "":
-		again = "its effects are made twice"
+		again = "its commands run over it twice"
 	}
-	return []string{fmt.Sprintf("effects (%s) and positions (%s) are two stores, and two commits: first the effects, then the positions.", f.Sink.Kind, f.Ledger.Kind),
+	because := []string{fmt.Sprintf("effects (%s) and positions (%s) are two stores, and two commits: first the effects, then the positions.", f.Sink.Kind, f.Ledger.Kind),
 		fmt.Sprintf("When a worker is killed or replaced between the two, its batch is applied again, and %s. Nothing is lost.", again),
 		"What would make it exactly once: take ledger: out, and the sink keeps the positions in the transaction of the effects."}
+	if f.Ledger.Kind == "kafka" {
+		because = append(because, "A ledger in Kafka has limits: "+strings.ReplaceAll(kafka.LedgerLimits, "\n", "; ")+".")
+	}
+	return because
 }

@@ -3,50 +3,216 @@
 package pipeline
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/apart"
 	"github.com/fencepost/fencepost/engine"
-	"github.com/fencepost/fencepost/internal/broker"
+	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/servers"
 )
 
-func TestMain(m *testing.M) { servers.Main(m) }
+// ledgersApart are the keys of a ledger on each server. A fresh one at each call.
+func ledgersApart(t *testing.T) map[string]string {
+	redis, name := servers.Redis(t), servers.Name(t)
+	return map[string]string{
+		"postgres":  fmt.Sprintf("postgres: {dsn: %q}", servers.Postgres(t).Database(t)),
+		"mysql":     fmt.Sprintf("mysql: {dsn: %q}", servers.MariaDB(t).Database(t)),
+		"sqlite":    fmt.Sprintf("sqlite: {path: %q}", filepath.Join(t.TempDir(), "ledger.db")),
+		"redis":     fmt.Sprintf("redis: {addr: %q, password: '${PW}', key: '%s:{group}'}", redis.Addr(), name),
+		"zookeeper": fmt.Sprintf("zookeeper: {servers: [%q], root: /%s, user: etl, password: '${PW}'}", servers.ZooKeeper(t).Addr(), name),
+		"kafka":     fmt.Sprintf("kafka: {topic: %s}", name),
+		"redis by TLS": fmt.Sprintf("redis: {addr: %q, password: '${PW}', key: '%s:tls:{group}', tls: {enabled: true, ca: %q}}",
+			redis.SecureAddr(), name, redis.TLS.CA),
+	}
+}
 
-// topicOf starts a broker with a topic of three partitions and n records in each.
-func topicOf(t *testing.T, n int) string {
-	t.Helper()
-	b, err := broker.Start(broker.Config{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
+// A ledger on each server, apart from a sink in a file: check finds none and makes none, a run fills both, the operator's
+// rooms read it where it is, and a password is in no line.
+func TestLedgerApartOnServers(t *testing.T) {
+	for kind, keys := range ledgersApart(t) {
+		t.Run(kind, func(t *testing.T) {
+			topic := newTopic(t)
+			topic.produce(500)
+			rows := newRows(t)
+			f := fileOf(t, topic, rows.sink()+"ledger: {"+keys+"}\n")
+			for range 2 { // the first would have made it
+				if line := ledgerLine(t, f); !strings.HasPrefix(line.Text, "none yet") {
+					t.Errorf("before the first run: %q, want none yet", line.Text)
+				}
+			}
+			run(t, f)
+			if line := ledgerLine(t, f); strings.HasPrefix(line.Text, "none yet") || !strings.Contains(line.Text, ", in ") || strings.Contains(line.Text, servers.RedisPassword) {
+				t.Errorf("behind the run: %q, want a ledger, where it is, and no password", line.Text)
+			}
+			if got := rows.count(""); got != 1500 {
+				t.Errorf("rows: %d, want 1500", got)
+			}
+			o := opened(t, f)
+			rooms, err := o.Rooms()
+			if err != nil {
+				t.Fatal(err)
+			}
+			stands(t, rooms, topic.name, 500)
+			if rooms.History == nil || rooms.Provenance == nil {
+				t.Error("the rooms lack the history or the provenance")
+			}
+		})
 	}
-	t.Cleanup(func() { _ = b.Close() })
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cl.Close()
-	if _, err := kadm.NewClient(cl).CreateTopic(t.Context(), 3, 1, nil, "flights"); err != nil {
-		t.Fatal(err)
-	}
-	for i := range n {
-		for p := range int32(3) {
-			cl.Produce(t.Context(), &kgo.Record{Topic: "flights", Partition: p, Value: fmt.Appendf(nil, `{"n":%d}`, i)}, nil)
+}
+
+// A worker is gone between a batch's effects and its move, in two ways: the move was never made, and the move was made
+// and its answer lost. The heir repeats that one batch, or nothing; position and chain are right.
+func TestLedgerApartRepeatsOneBatchAtMost(t *testing.T) {
+	const records, most = 400, 50
+	for kind, keys := range ledgersApart(t) {
+		if kind == "redis by TLS" {
+			continue
+		}
+		for _, made := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, made %t", kind, made), func(t *testing.T) {
+				topic := newTopic(t)
+				topic.produce(records)
+				rows := newRows(t)
+				f := fileOf(t, topic, rows.sink()+"ledger: {"+keys+"}\nkeep_commits: all\nbatch: {records: 50}\n")
+				o := opened(t, f)
+				cut := &cutting{placed: o.Sink.Ledger().(placed), at: 4, made: made}
+				o.Sink.(*parted).Sink = apart.Sink(cut, o.Sink.(*parted).effects)
+				cfg := o.Config()
+				cfg.Until, cfg.Events, cfg.Drain = engine.Until{End: true}, func(engine.Event) {}, time.Second
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				cut.gone = stop
+				if err := engine.Run(ctx, cfg); err == nil {
+					t.Fatal("the first worker came to an end, it should have been cut")
+				}
+				run(t, f)
+				doubled := rows.count("") - 3*records
+				if want := !made; (doubled > 0) != want || doubled > most {
+					t.Errorf("%d rows stand twice; want those of the batch in flight (1 to %d): %t", doubled, most, want)
+				}
+				if got := rows.distinct(); got != 3*records {
+					t.Errorf("%d records have rows, want %d", got, 3*records)
+				}
+				rooms, err := opened(t, f).Rooms()
+				if err != nil {
+					t.Fatal(err)
+				}
+				stands(t, rooms, topic.name, records)
+				proven(t, rooms)
+			})
 		}
 	}
-	if err := cl.Flush(t.Context()); err != nil {
+}
+
+// Positions are set back under a running pipeline: it obeys, repeats exactly that many, and goes on with what is new.
+func TestLedgerApartObeysASet(t *testing.T) {
+	for kind, keys := range ledgersApart(t) {
+		if kind == "redis by TLS" {
+			continue
+		}
+		t.Run(kind, func(t *testing.T) {
+			topic := newTopic(t)
+			topic.produce(500)
+			rows := newRows(t)
+			f := fileOf(t, topic, rows.sink()+"ledger: {"+keys+"}\nkeep_commits: all\nwatch: 300ms\n")
+			w := start(t, f)
+			w.until(func() bool { return rows.count("") == 1500 })
+			rooms, err := opened(t, f).Rooms()
+			if err != nil {
+				t.Fatal(err)
+			}
+			rooms.Who = "operator"
+			view, err := admin.Look(t.Context(), rooms)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sel, err := admin.ParseSelection([]string{topic.name + ":1"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			to, ok := admin.ParseTarget("-100", admin.Forms{Time: ParseTime, Duration: ParseDuration}, time.Now())
+			if !ok {
+				t.Fatal("-100 is no target")
+			}
+			plan, err := admin.PlanSet(t.Context(), rooms, view, sel, to, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := plan.Execute(t.Context(), rooms, "test"); err != nil {
+				t.Fatal(err)
+			}
+			w.until(func() bool { return rows.count("") >= 1600 })
+			topic.produce(10)
+			w.until(func() bool { return rows.count("WHERE n >= 500") == 30 })
+			w.end()
+			if all, first := rows.count(""), rows.count("WHERE _partition = 1 AND n < 500"); all != 1630 || first != 600 {
+				t.Errorf("%d rows, %d old ones of partition 1; want 1630 and 600", all, first)
+			}
+			stands(t, rooms, topic.name, 510)
+			proven(t, rooms)
+		})
+	}
+}
+
+// cutting is a ledger whose worker is gone in the middle of its fourth commit.
+type cutting struct {
+	placed
+	at   int32
+	made bool // the move is made, and nobody hears of it
+	gone func()
+	n    atomic.Int32
+}
+
+func (c *cutting) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+	if moves[0].Cause != fencepost.CauseCommit {
+		return c.placed.Move(ctx, w, moves)
+	}
+	switch n := c.n.Add(1); {
+	case n < c.at:
+		return c.placed.Move(ctx, w, moves)
+	case n == c.at && c.made:
+		if err := c.placed.Move(context.WithoutCancel(ctx), w, moves); err != nil {
+			return err
+		}
+	}
+	c.gone()
+	return &fencepost.Fault{Code: "gone", Err: errors.New("the process is gone")}
+}
+
+// proven fails the test unless the chain of the recorded moves is whole.
+func proven(t *testing.T, rooms admin.Rooms) {
+	t.Helper()
+	a, err := admin.Prove(t.Context(), rooms, admin.AuditOptions{KeepsCommits: true})
+	if err != nil {
 		t.Fatal(err)
 	}
-	return b.Addr()
+	for _, one := range a.Findings {
+		if !one.OK && one.Subject != "rows" {
+			t.Errorf("audit: %+v", one)
+		}
+	}
+}
+
+// stands fails the test unless each partition stands at an offset.
+func stands(t *testing.T, rooms admin.Rooms, topic string, want fencepost.Offset) {
+	t.Helper()
+	snap, err := rooms.Ledger.Read(t.Context(), rooms.Group)
+	for p := range int32(3) {
+		if got := snap.Positions[fencepost.TopicPartition{Topic: topic, Partition: p}].Offset; err != nil || got != want {
+			t.Errorf("the ledger holds %d of partition %d, %v; want %d", got, p, err, want)
+		}
+	}
 }
 
 // ledgerLine is what a check says of the ledger.
@@ -68,90 +234,47 @@ func ledgerLine(t *testing.T, f *File) fencepost.Finding {
 	return line
 }
 
-// A ledger on each server, apart from a sink in a file: check finds none and makes none, a run fills both, the operator's
-// rooms read it where it is, and a password is in no line.
-func TestLedgerApartOnServers(t *testing.T) {
-	redis := servers.Redis(t)
-	for kind, keys := range map[string]string{
-		"postgres": fmt.Sprintf("{dsn: %q}", servers.Postgres(t).Database(t)),
-		"mysql":    fmt.Sprintf("{dsn: %q}", servers.MariaDB(t).Database(t)),
-		"redis":    fmt.Sprintf("{addr: %q, password: '${PW}', key: '%s:{group}'}", redis.Addr(), servers.Name(t)),
-		"redis by TLS": fmt.Sprintf("{addr: %q, password: '${PW}', key: '%s:tls:{group}', tls: {enabled: true, ca: %q}}",
-			redis.SecureAddr(), servers.Name(t), redis.TLS.CA),
-	} {
-		t.Run(kind, func(t *testing.T) {
-			kind, _, _ := strings.Cut(kind, " ")
-			path := filepath.Join(t.TempDir(), "rows.db")
-			text := fmt.Sprintf("group: g\nsource: {brokers: [%q], topics: [flights]}\nschema: {n: int}\n"+
-				"sink: {sqlite: {path: %q, table: flights}}\nledger: {%s: %s}\n", topicOf(t, 500), path, kind, keys)
-			env := testEnvironment()
-			env.Lookup = func(string) (string, bool) { return servers.RedisPassword, true }
-			f, err := Parse("f.yaml", []byte(text), env)
-			if err != nil {
-				t.Fatal(err)
-			}
-			db, err := sqlite.OpenConn(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer db.Close()
-			if err := sqlitex.ExecuteScript(db, "CREATE TABLE flights (n INT)", nil); err != nil {
-				t.Fatal(err)
-			}
-			for range 2 { // the first would have made it
-				if line := ledgerLine(t, f); !strings.HasPrefix(line.Text, "none yet") {
-					t.Errorf("before the first run: %q, want none yet", line.Text)
-				}
-			}
-			run(t, f)
-			if line := ledgerLine(t, f); !strings.Contains(line.Text, "identity") || strings.Contains(line.Text, servers.RedisPassword) {
-				t.Errorf("behind the run: %q, want an identity and no password", line.Text)
-			}
-			rows, err := sqlitex.ResultInt(mustPrepare(t, db, "SELECT count(*) FROM flights"))
-			if err != nil || rows != 1500 {
-				t.Errorf("rows: %d, %v; want 1500", rows, err)
-			}
-			o, err := Open(t.Context(), f, Hooks{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = o.Source.Leave(t.Context()); _ = o.Close() }()
-			rooms := o.RoomsToFill()
-			snap, err := rooms.Ledger.Read(t.Context(), "g")
-			for p := range int32(3) {
-				if got := snap.Positions[fencepost.TopicPartition{Topic: "flights", Partition: p}].Offset; err != nil || got != 500 {
-					t.Errorf("the ledger holds %d of partition %d, %v; want 500", got, p, err)
-				}
-			}
-			if rooms.History == nil || rooms.Provenance == nil {
-				t.Error("the rooms lack the history or the provenance")
-			}
-		})
-	}
+// rows is a table in a file.
+type rows struct {
+	t    *testing.T
+	path string
+	db   *sqlite.Conn
 }
 
-// run runs a file to the end of its topic.
-func run(t *testing.T, f *File) {
+func newRows(t *testing.T) rows {
 	t.Helper()
-	o, err := Open(t.Context(), f, Hooks{})
-	if err != nil {
+	r := rows{t: t, path: filepath.Join(t.TempDir(), "rows.db")}
+	var err error
+	if r.db, err = sqlite.OpenConn(r.path); err != nil {
 		t.Fatal(err)
 	}
-	cfg := o.Config()
-	cfg.Until, cfg.Events = engine.Until{End: true}, func(engine.Event) {}
-	if err := engine.Run(t.Context(), cfg); err != nil {
-		t.Fatalf("run: %v", err)
+	t.Cleanup(func() { _ = r.db.Close() })
+	if err := sqlitex.ExecuteScript(r.db, "CREATE TABLE flights (n INT, _topic TEXT, _partition INT, _offset INT)", nil); err != nil {
+		t.Fatal(err)
 	}
-	if err := o.Close(); err != nil {
-		t.Errorf("close: %v", err)
-	}
+	return r
 }
 
-func mustPrepare(t *testing.T, db *sqlite.Conn, query string) *sqlite.Stmt {
-	t.Helper()
-	st, err := db.Prepare(query)
+// sink is the table in a pipeline file.
+func (r rows) sink() string {
+	return fmt.Sprintf("sink: {sqlite: {path: %q, table: flights}}\n", r.path)
+}
+
+func (r rows) count(where string) int64 { return r.number("SELECT count(*) FROM flights " + where) }
+
+func (r rows) distinct() int64 {
+	return r.number("SELECT count(*) FROM (SELECT DISTINCT _partition, _offset FROM flights)")
+}
+
+func (r rows) number(query string) int64 {
+	r.t.Helper()
+	st, err := r.db.Prepare(query)
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	return st
+	n, err := sqlitex.ResultInt64(st)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return n
 }

@@ -35,11 +35,8 @@ func (f *File) Promise() Promise {
 		because = append(because, "commands and moves are one script, and each move is compared and set in it.",
 			"Holds through kill -9, a lost answer, late workers, while Redis keeps what it acknowledged: appendonly yes, appendfsync always, no failover to a replica that lags.",
 			"If it loses its tail it loses both, and we replay.")
-		if f.Sink.Redis.setting() {
-			because = append(because, "Rows of one key in different partitions have no order: the last to commit stands.")
-		}
 	}
-	if len(f.Sink.Key) > 0 {
+	if len(f.Sink.Key) > 0 || f.Sink.Redis != nil && f.Sink.Redis.setting() {
 		because = append(because, "Rows of one key in different partitions have no order: the last to commit stands.")
 	}
 	if choices := f.choices(); choices != "" {

@@ -310,11 +310,15 @@ func (r *reader) rangeRules(f *File) {
 		{"batch.max_wait", f.Batch.MaxWait, 0, 24 * time.Hour},
 		{"watch", f.Watch, 100 * time.Millisecond, time.Hour},
 		{"drain", f.Drain, time.Second, time.Hour},
-		{"sink.redis.timeout", f.Sink.redis().Timeout, 10 * time.Millisecond, 10 * time.Minute},
 	} {
 		if r.has(d.path) && (d.is < d.lo || d.is > d.hi) {
 			r.find("bad-range", r.at[d.path], fmt.Sprintf("%s to %s", brief(d.lo), brief(d.hi)),
 				"%s: %s is out of range", called(d.path), brief(d.is))
+		}
+	}
+	for at, is := range f.timeouts() {
+		if path := at + ".timeout"; r.has(path) && (is < 10*time.Millisecond || is > 10*time.Minute) {
+			r.find("bad-range", r.at[path], "10ms to 10m", "%s: %s is out of range", path, brief(is))
 		}
 	}
 	for _, n := range []struct {

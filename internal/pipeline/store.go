@@ -1,29 +1,51 @@
 package pipeline
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"os"
-
-	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/redis"
+	"slices"
+	"strings"
+	"time"
 )
 
 // Store is a store beside the sink, as ledger and mirror name one: the keys of one technology.
 type Store struct {
-	Kind     string // postgres, mysql, sqlite, redis; empty: the file names none
-	at       string // ledger.redis
-	DSN      Secret // postgres, mysql
-	Path     string // sqlite
-	Addr     string // redis, and what follows
-	DB       int
-	User     string
-	Password Secret
-	Key      string
-	TLS      TLS
+	Kind      string // postgres, mysql, sqlite, redis, zookeeper, kafka; empty: the file names none
+	at        string // ledger.redis
+	DSN       Secret // postgres, mysql
+	Path      string // sqlite
+	Redis     RedisServer
+	ZooKeeper ZooKeeper
+	Kafka     KafkaTopic
+}
+
+// String is the store on one line, for tests and logs.
+func (s Store) String() string {
+	switch s.Kind {
+	case "redis":
+		return fmt.Sprintf("{%s %+v}", s.at, s.Redis)
+	case "zookeeper":
+		return fmt.Sprintf("{%s %+v}", s.at, s.ZooKeeper)
+	case "kafka":
+		return fmt.Sprintf("{%s %+v}", s.at, s.Kafka)
+	case "":
+		return "none"
+	}
+	return fmt.Sprintf("{%s DSN:%s Path:%s}", s.at, s.DSN, s.Path)
+}
+
+// KafkaTopic is a ledger in a compacted topic.
+type KafkaTopic struct {
+	Brokers []string // the source's, where the file names none
+	Topic   string
+}
+
+// full is the brokers with their ports.
+func (k KafkaTopic) full() []string {
+	all := make([]string, len(k.Brokers))
+	for i, b := range k.Brokers {
+		all[i], _ = withPort(b, "9092")
+	}
+	return all
 }
 
 // storeKeys are the keys of the stores below ledger and mirror. A technology that joins has its row of keys here, and
@@ -34,29 +56,17 @@ func storeKeys() (all []key) {
 			key{path: "ledger." + kind + ".dsn", kind: kindSecret, must: true, live: "${LEDGER_URL}"})
 	}
 	all = append(all, key{path: "ledger.sqlite", kind: kindMap},
-		key{path: "ledger.sqlite.path", kind: kindText, must: true, live: "PATH"})
-	all = append(all, redisKeys("ledger.redis", key{kind: kindText, def: `""`,
-		doc: "the hash; {group} stands for the group; empty: fencepost:{group}"})...)
-	return append(all, redisKeys("mirror.redis", key{kind: kindText, must: true, live: "KEY", doc: "the hash that the other tools read"})...)
-}
-
-// redisKeys are those of a connection to Redis, and a hash.
-func redisKeys(at string, hash key) []key {
-	hash.path = at + ".key"
-	return []key{
-		{path: at, kind: kindMap},
-		{path: at + ".addr", kind: kindText, must: true, live: "localhost:6379", doc: "HOST:PORT of a primary"},
-		{path: at + ".db", kind: kindCount, def: "0", doc: "the number of the database"},
-		{path: at + ".user", kind: kindText, def: `""`, doc: "ACL user; empty: default"},
-		{path: at + ".password", kind: kindSecret, def: `""`, doc: "write ${NAME} or ${file:PATH}"},
-		hash,
-		{path: at + ".tls", kind: kindMap},
-		{path: at + ".tls.enabled", kind: kindBool, def: "false", doc: "speak TLS with the server"},
-		{path: at + ".tls.ca", kind: kindText, def: `""`, doc: "file of the authority to trust; empty: the system's"},
-		{path: at + ".tls.cert", kind: kindText, def: `""`, doc: "file of our own certificate (mutual TLS)"},
-		{path: at + ".tls.key", kind: kindText, def: `""`, doc: "file of its key"},
-		{path: at + ".tls.server_name", kind: kindText, def: `""`, doc: "the name to expect in the server's certificate"},
-	}
+		key{path: "ledger.sqlite.path", kind: kindText, must: true, live: "PATH"},
+		key{path: "ledger.redis", kind: kindMap})
+	all = append(all, redisKeys("ledger.redis", hashKey)...)
+	all = append(all, zookeeperKeys("ledger.zookeeper", key{def: "/fencepost", doc: "the node that holds the ledger, chroot included"})...)
+	all = append(all, key{path: "ledger.kafka", kind: kindMap, doc: "a compacted topic, and the Kafka group's own offsets"},
+		key{path: "ledger.kafka.brokers", kind: kindTexts, def: "[]", doc: "empty: the source's; its tls and sasl hold here too"},
+		key{path: "ledger.kafka.topic", kind: kindText, def: "fencepost-ledger", doc: "made if it is not there"},
+		key{path: "mirror.redis", kind: kindMap, doc: "pattern A: field topic|partition, value from|until"})
+	all = append(all, redisKeys("mirror.redis", key{kind: kindText, must: true, live: "KEY", doc: "the hash that the other tools read"})...)
+	all = append(all, zookeeperKeys("mirror.zookeeper", key{def: "/consumers", doc: "the node of all groups, chroot included"})...)
+	return append(all, key{path: "mirror.zookeeper.group", kind: kindText, def: `""`, doc: "as the other tools call it; empty: the pipeline's group"})
 }
 
 // someStore is an example of a store, for remedies.
@@ -97,70 +107,43 @@ func (r *reader) store(at string) Store {
 	case "sqlite":
 		s.Path = get[string](r, at+".path")
 	case "redis":
-		s.Addr, s.DB, s.User = get[string](r, at+".addr"), get[int](r, at+".db"), get[string](r, at+".user")
-		s.Password, s.Key = get[Secret](r, at+".password"), get[string](r, at+".key")
-		s.TLS = TLS{Enabled: get[bool](r, at+".tls.enabled"), CA: get[string](r, at+".tls.ca"), Cert: get[string](r, at+".tls.cert"),
-			Key: get[string](r, at+".tls.key"), ServerName: get[string](r, at+".tls.server_name")}
+		s.Redis = r.redisServer(at)
+	case "zookeeper":
+		s.ZooKeeper = r.zookeeper(at)
+	case "kafka":
+		s.Kafka = KafkaTopic{Brokers: get[[]string](r, at+".brokers"), Topic: get[string](r, at+".topic")}
+		if len(s.Kafka.Brokers) == 0 {
+			s.Kafka.Brokers = get[[]string](r, "source.brokers")
+		}
 	}
 	return s
 }
 
 // storeRules are about the keys of one store.
 func (r *reader) storeRules(s Store) {
-	for _, path := range []string{s.at + ".tls.ca", s.at + ".tls.cert", s.at + ".tls.key", s.at + ".tls.server_name"} {
-		if r.has(path) && get[string](r, path) != "" && !s.TLS.Enabled {
-			r.find("bad-value", r.places[path], s.at+".tls.enabled: true", "%s is set, and TLS is not enabled", path)
-			break
+	switch s.Kind {
+	case "postgres", "mysql":
+		if r.has(s.at+".dsn") && s.DSN.Empty() {
+			r.find("bad-value", r.places[s.at+".dsn"], "dsn: ${LEDGER_URL}", "dsn is empty")
+		}
+	case "sqlite":
+		if s.Path == ":memory:" {
+			r.find("bad-value", r.at[s.at+".path"], "a path: ledger.db", "path: :memory: is gone when the program ends")
+		}
+	case "redis":
+		r.redisServerRules(s.at, s.Redis)
+	case "zookeeper":
+		r.zookeeperRules(s.at, s.ZooKeeper)
+	case "kafka":
+		if r.has(s.at + ".brokers") {
+			for i, b := range s.Kafka.Brokers {
+				r.hostPort("brokers", r.items[s.at+".brokers"][min(i, len(r.items[s.at+".brokers"])-1)], b, "9092")
+			}
+		}
+		if r.has(s.at+".topic") && !topicWord.MatchString(s.Kafka.Topic) {
+			r.find("bad-value", r.at[s.at+".topic"], "fencepost-ledger", "topic: %s is no name of a topic", shown(s.Kafka.Topic))
 		}
 	}
-	switch {
-	case (s.Kind == "postgres" || s.Kind == "mysql") && r.has(s.at+".dsn") && s.DSN.Empty():
-		r.find("bad-value", r.places[s.at+".dsn"], "dsn: ${LEDGER_URL}", "dsn is empty")
-	case s.Path == ":memory:":
-		r.find("bad-value", r.at[s.at+".path"], "a path: ledger.db", "path: :memory: is gone when the program ends")
-	case s.Kind == "redis" && r.has(s.at+".addr") && s.Addr == "":
-		r.find("bad-value", r.places[s.at+".addr"], "addr: localhost:6379", "addr is empty")
-	}
-}
-
-// redis is the connection in its room's words.
-func (s Store) redis(keep fencepost.KeepCommits) (redis.Config, error) {
-	c := redis.Config{Addr: s.Addr, DB: s.DB, User: s.User, Key: s.Key, KeepCommits: keep}
-	if !s.Password.Empty() {
-		c.PasswordFunc = func(context.Context) (string, error) { return s.Password.Reveal() }
-	}
-	var err error
-	c.TLS, err = s.TLS.config()
-	return c, err
-}
-
-// config reads the files that a TLS names. nil: TLS is not enabled.
-func (t TLS) config() (*tls.Config, error) {
-	if !t.Enabled {
-		return nil, nil
-	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("read authorities: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read authorities: %s holds no PEM certificate", t.CA)
-		}
-	}
-	if (t.Cert == "") != (t.Key == "") {
-		return nil, errors.New("mutual TLS needs both tls.cert and tls.key")
-	}
-	if t.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("read client certificate: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
 }
 
 // where is the store as people name it, without a password.
@@ -169,9 +152,40 @@ func (s Store) where() string {
 	case "sqlite":
 		return "sqlite:" + s.Path
 	case "redis":
-		return (&Redis{Addr: s.Addr, DB: s.DB, User: s.User, Password: s.Password, TLS: s.TLS}).url()
+		return s.Redis.url()
+	case "zookeeper":
+		return s.ZooKeeper.url()
+	case "kafka":
+		return "kafka://" + strings.Join(s.Kafka.full(), ",") + "?ledger=" + s.Kafka.Topic
 	}
 	return address(s.Kind, s.DSN)
+}
+
+// same reports whether two stores are one.
+func (s Store) same(o Store) bool {
+	if s.Kind != o.Kind {
+		return false
+	}
+	switch s.Kind {
+	case "sqlite":
+		return s.Path == o.Path
+	case "redis":
+		return s.Redis.same(o.Redis)
+	case "zookeeper":
+		return slices.ContainsFunc(s.ZooKeeper.full(), func(one string) bool { return slices.Contains(o.ZooKeeper.full(), one) })
+	}
+	return s.DSN.written == o.DSN.written && !s.DSN.Empty()
+}
+
+// timeouts are the durations of the stores, with their paths.
+func (f *File) timeouts() map[string]time.Duration {
+	all := map[string]time.Duration{"sink.redis": f.Sink.redis().Timeout}
+	for _, s := range append(f.Mirrors, f.Ledger) {
+		if s.Kind == "redis" {
+			all[s.at] = s.Redis.Timeout
+		}
+	}
+	return all
 }
 
 // one tells of several technologies under a key that takes one.

@@ -35,6 +35,37 @@ type History interface {
 	Moves(context.Context, Group) iter.Seq2[Recorded, error]
 }
 
+// Recent is an optional ability of a Ledger that is a History too: the end of each partition's history, at a cost that
+// does not grow with its length.
+type Recent interface {
+	// LastMoves is what LastMovesOf finds in History.Moves. Errors: as there.
+	LastMoves(context.Context, Group) (map[TopicPartition]LastMoves, error)
+}
+
+// LastMoves is the end of one partition's history.
+type LastMoves struct {
+	Last  Recorded  // of any cause
+	Moved *Recorded // the last that was neither start nor commit; nil: none
+}
+
+// LastMovesOf reads a whole history, oldest first, for a ledger that is not Recent.
+func LastMovesOf(moves iter.Seq2[Recorded, error]) (map[TopicPartition]LastMoves, error) {
+	all := map[TopicPartition]LastMoves{}
+	for r, err := range moves {
+		if err != nil {
+			return nil, err
+		}
+		l := all[r.TopicPartition]
+		l.Last = r
+		if r.Cause != CauseStart && r.Cause != CauseCommit {
+			moved := r
+			l.Moved = &moved
+		}
+		all[r.TopicPartition] = l
+	}
+	return all, nil
+}
+
 // Finder is an optional ability of a Ledger: to look for it without making it, which Read and Move do.
 type Finder interface {
 	// Exists reports whether the store has this ledger. Errors: ErrNewer; any other error: no answer.

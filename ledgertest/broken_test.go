@@ -25,6 +25,7 @@ type broken struct {
 	move   func(*memory.Store, context.Context, fencepost.Writer, []fencepost.Move) error
 	commit func(fencepost.Lane, *memory.Store, context.Context, fencepost.Writer, *fencepost.Batch) error
 	moves  func(fencepost.Recorded) (fencepost.Recorded, bool)
+	last   func(fencepost.LastMoves) fencepost.LastMoves
 	group  func(fencepost.Group) fencepost.Group
 }
 
@@ -82,6 +83,16 @@ func (s brokenSink) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fenc
 			}
 		}
 	}
+}
+
+func (s brokenSink) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.LastMoves, error) {
+	all, err := fencepost.LastMovesOf(s.Moves(ctx, g))
+	for tp, l := range all {
+		if s.last != nil {
+			all[tp] = s.last(l)
+		}
+	}
+	return all, err
 }
 
 func (s brokenSink) Lane(ctx context.Context, n int) (fencepost.Lane, error) {
@@ -274,6 +285,12 @@ var breaks = []wrong{
 	{"drops the reason of a move", "history-keeping-none", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { r.Why = ""; return r, true }}},
 	{"counts every merged row once", "history-keeping-merged", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { r.Commits = min(r.Commits, 1); return r, true }}},
 	{"keeps no gap", "history-keeping-all", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { return r, r.Cause != fencepost.CauseGap }}},
+	{"takes a start for the last move by a person", "last-moves-keeping-none", broken{last: func(l fencepost.LastMoves) fencepost.LastMoves {
+		if l.Last.Cause == fencepost.CauseStart {
+			l.Moved = &l.Last
+		}
+		return l
+	}}},
 	{"drops the epoch", "epoch-and-topic-id-are-kept", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
 		snap, err := s.Read(ctx, g)
 		for tp, p := range snap.Positions {

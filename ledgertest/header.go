@@ -41,6 +41,7 @@ func (w *world) refuses(who string, k *worker, tp fencepost.TopicPartition, held
 		"start":        k.ledger.Move(ctx, k.as, starts(0, firstTopic, partition(1))),
 		"commit":       k.lane.Commit(ctx, k.as, Batch(Span{TopicPartition: tp, Held: held, Until: 3})),
 		"read history": lastError(k.ledger.(fencepost.History).Moves(ctx, k.as.Group)),
+		"last moves":   lastMovesError(ctx, k.ledger, k.as.Group),
 	} {
 		if !errors.Is(err, fencepost.ErrNewer) {
 			w.Errorf("%s, by %s, of a ledger that a newer version wrote: got %v, want ErrNewer", what, who, err)

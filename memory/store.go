@@ -39,6 +39,7 @@ var (
 	_ fencepost.Sink    = (*Store)(nil)
 	_ fencepost.Ledger  = (*Store)(nil)
 	_ fencepost.History = (*Store)(nil)
+	_ fencepost.Recent  = (*Store)(nil)
 )
 
 // content is all that a backup holds.
@@ -158,6 +159,11 @@ func (s *Store) Moves(_ context.Context, name fencepost.Group) iter.Seq2[fencepo
 			}
 		}
 	}
+}
+
+// LastMoves reads what was kept of the group's moves.
+func (s *Store) LastMoves(ctx context.Context, name fencepost.Group) (map[fencepost.TopicPartition]fencepost.LastMoves, error) {
+	return fencepost.LastMovesOf(s.Moves(ctx, name))
 }
 
 // group returns what the content holds of a group, an empty one if it is new. A new one is not yet in the content.

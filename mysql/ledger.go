@@ -5,9 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"iter"
 	"strconv"
-	"time"
 
 	"database/sql"
 
@@ -27,6 +25,7 @@ type Ledger struct {
 var (
 	_ fencepost.Ledger  = (*Ledger)(nil)
 	_ fencepost.History = (*Ledger)(nil)
+	_ fencepost.Recent  = (*Ledger)(nil)
 )
 
 // OpenLedger is the ledger alone, without a sink. It connects to nothing yet.
@@ -250,73 +249,6 @@ func (s *session) held(ctx context.Context, t tables, g fencepost.Group, moves [
 		held[p.partition(r)] = p.position(r[2:])
 	}
 	return held, p.err
-}
-
-// historySQL is the recorded moves with the open runs behind them.
-const historySQL = "select * from (select 0 as open, id, topic, `partition`, cause, coalesce(held_until, 0), if(held_until is null, 0, held_epoch), " +
-	"coalesce(held_fence, 0), held_topic_id, next_until, next_epoch, next_fence, next_topic_id, coalesce(at_most, -1), partitions, commits, " +
-	"timestampdiff(microsecond, '1970-01-01', at), who, why from @moves where group_name = @group " +
-	"union all select 1, 0, topic, `partition`, 'commit', run_from, run_epoch, fence, topic_id, until, leader_epoch, fence, topic_id, 0, 0, run_commits, " +
-	"timestampdiff(microsecond, '1970-01-01', run_at), run_who, '' from @ledger where group_name = @group and run_commits > 0) h " +
-	"order by open, id, topic, `partition`"
-
-// Moves yields what was kept, oldest first, with the open runs of merged commits last. It reads on a connection of its
-// own, so that the caller may use the ledger meanwhile.
-func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
-	return func(yield func(fencepost.Recorded, error) bool) {
-		fail := func(err error) { yield(fencepost.Recorded{}, fmt.Errorf("read moves: %w", err)) }
-		t, err := l.tables(ctx)
-		if err != nil {
-			fail(err)
-			return
-		}
-		s := session{config: l.session.config}
-		if _, err := s.open(ctx); err != nil {
-			fail(err)
-			return
-		}
-		defer s.drop()
-		if _, err := findTables(ctx, &s); err != nil {
-			fail(err)
-			return
-		}
-		rows, err := s.conn.QueryContext(ctx, fill(historySQL, "@moves", t.moves, "@ledger", t.ledger, "@group", quote(string(g))))
-		if err != nil {
-			fail(s.edge(ctx, err))
-			return
-		}
-		defer rows.Close()
-		raw, into := make([]sql.RawBytes, 19), make([]any, 19)
-		for i := range raw {
-			into[i] = &raw[i]
-		}
-		for rows.Next() {
-			if err := rows.Scan(into...); err != nil {
-				fail(s.edge(ctx, err))
-				return
-			}
-			r, err := recorded(cloneRow(raw))
-			if !yield(r, err) || err != nil {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			fail(s.edge(ctx, err))
-		}
-	}
-}
-
-// recorded reads one row of historySQL.
-func recorded(v [][]byte) (r fencepost.Recorded, err error) {
-	p := parser{}
-	r.TopicPartition = p.partition(v[2:])
-	if r.Cause, err = fencepost.ParseCause(string(v[4])); err != nil {
-		return r, fmt.Errorf("read moves: %w", err)
-	}
-	r.Held, r.Next = p.position(v[5:]), p.position(v[9:])
-	r.AtMost, r.Partitions, r.Commits = p.int(v[13]), int32(p.int(v[14])), p.int(v[15])
-	r.At, r.Who, r.Why = time.UnixMicro(p.int(v[16])).UTC(), string(v[17]), string(v[18])
-	return r, p.err
 }
 
 // parser reads the text form of values and keeps the first error.

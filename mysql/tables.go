@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS fencepost_moves (  -- held_*: null if absent; at_most
   next_until bigint NOT NULL, next_epoch int NOT NULL, next_fence bigint NOT NULL, next_topic_id varchar(22),
   at_most bigint, partitions int NOT NULL DEFAULT 0, commits bigint NOT NULL,
   at datetime(6) NOT NULL, who varchar(1000) NOT NULL, why text NOT NULL,
-  KEY (group_name, id)) ` + tableOptions + `;
+  KEY (group_name, id), KEY fencepost_moves_last (group_name, topic, ` + "`partition`" + `, cause, id)) ` + tableOptions + `;
 `
 
 const tableOptions = `ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*!80017 COLLATE=utf8mb4_0900_bin */ /*M! COLLATE=utf8mb4_nopad_bin */`

@@ -5,10 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"iter"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -27,6 +25,7 @@ type Ledger struct {
 var (
 	_ fencepost.Ledger  = (*Ledger)(nil)
 	_ fencepost.History = (*Ledger)(nil)
+	_ fencepost.Recent  = (*Ledger)(nil)
 )
 
 // OpenLedger is the ledger alone, without a sink. It connects to nothing yet.
@@ -208,71 +207,6 @@ func (s *session) held(ctx context.Context, t tables, g fencepost.Group, moves [
 		held[p.partition(r)] = p.position(r[2:])
 	}
 	return held, p.err
-}
-
-// historySQL is the version, and the recorded moves with the open runs behind them, as one moment saw them.
-const historySQL = `select version from @groups where group_name = '' and topic = '' and version <> 1; select * from (
- select 0 as open, id, topic, partition, cause, coalesce(held_until, 0) as held, case when held_until is null then 0 else held_epoch end,
-   coalesce(held_fence, 0) as held_fence, held_topic_id, next_until, next_epoch, next_fence, next_topic_id, coalesce(at_most, -1), partitions, commits,
-   (extract(epoch from at) * 1000000)::bigint, who, why from @moves where group_name = @g
- union all
- select 1, 0, topic, partition, 'commit', run_from, run_epoch, fence, topic_id, until, leader_epoch, fence, topic_id, 0, 0, run_commits,
-   (extract(epoch from run_at) * 1000000)::bigint, run_who, '' from @ledger where group_name = @g and run_commits > 0) h
- order by open, id, topic, partition`
-
-// Moves yields what was kept, oldest first, with the open runs of merged commits last. It reads on a connection of its
-// own, so that the caller may use the ledger meanwhile.
-func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
-	return func(yield func(fencepost.Recorded, error) bool) {
-		fail := func(err error) { yield(fencepost.Recorded{}, fmt.Errorf("read moves: %w", err)) }
-		if err := checkText("group", string(g)); err != nil {
-			fail(err)
-			return
-		}
-		t, err := l.tables(ctx)
-		if err != nil {
-			fail(err)
-			return
-		}
-		s := session{config: l.session.config}
-		if _, err := s.open(ctx); err != nil {
-			fail(err)
-			return
-		}
-		defer s.drop()
-		sql := strings.NewReplacer("@groups", t.groups, "@moves", t.moves, "@ledger", t.ledger, "@g", quote(string(g))).Replace(historySQL)
-		many := s.conn.PgConn().Exec(ctx, sql)
-		for many.NextResult() {
-			for r := many.ResultReader(); r.NextRow(); {
-				m, err := recorded(r.Values())
-				if !yield(m, err) || err != nil {
-					return // drop ends the query
-				}
-			}
-		}
-		if err := many.Close(); err != nil {
-			fail(s.edge(ctx, err))
-		}
-	}
-}
-
-// recorded reads one row of historySQL.
-func recorded(v [][]byte) (r fencepost.Recorded, err error) {
-	p := parser{}
-	if len(v) == 1 {
-		return r, fmt.Errorf("read moves: %w", newer(int(p.int(v[0]))))
-	}
-	r.TopicPartition = p.partition(v[2:])
-	if r.Cause, err = fencepost.ParseCause(string(v[4])); err != nil {
-		return r, fmt.Errorf("read moves: %w", err)
-	}
-	position := func(v [][]byte) fencepost.Position {
-		return p.position([][]byte{v[0], v[1], v[2], v[3]})
-	}
-	r.Held, r.Next = position(v[5:]), position(v[9:])
-	r.AtMost, r.Partitions, r.Commits = p.int(v[13]), int32(p.int(v[14])), p.int(v[15])
-	r.At, r.Who, r.Why = time.UnixMicro(p.int(v[16])).UTC(), string(v[17]), string(v[18])
-	return r, p.err
 }
 
 // parser reads the text form of values and keeps the first error.

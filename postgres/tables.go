@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS fencepost_moves (  -- held_*: null if absent; at_most
   at_most bigint, partitions int NOT NULL DEFAULT 0, commits bigint NOT NULL,
   at timestamptz NOT NULL, who text NOT NULL, why text NOT NULL,
   PRIMARY KEY (group_name, id));
+CREATE INDEX IF NOT EXISTS fencepost_moves_last ON fencepost_moves (group_name, topic, partition, cause, id);
 INSERT INTO fencepost_groups (group_name, topic, version, ledger_id) VALUES ('', '', 1, gen_random_uuid()) ON CONFLICT DO NOTHING;
 `
 

@@ -17,6 +17,7 @@ type ledger Sink
 var (
 	_ fencepost.Ledger  = (*ledger)(nil)
 	_ fencepost.History = (*ledger)(nil)
+	_ fencepost.Recent  = (*ledger)(nil)
 )
 
 // Read returns the group's content as of one moment. It creates the file and the ledger if there is none.

@@ -1,11 +1,6 @@
 package sqlite
 
 import (
-	"context"
-	"fmt"
-	"iter"
-	"time"
-
 	"github.com/fencepost/fencepost"
 	"zombiezen.com/go/sqlite"
 )
@@ -179,97 +174,4 @@ func bindPosition(st *sqlite.Stmt, first int, p fencepost.Position) {
 	st.BindInt64(first+1, int64(p.LeaderEpoch))
 	st.BindInt64(first+2, int64(p.Fence))
 	st.BindText(first+3, p.TopicID.String())
-}
-
-// page is how many moves are read in one transaction: a reader that takes its time must not hold back checkpoints.
-const page = 1000
-
-// Moves yields the recorded moves in the order in which they were written, and the open runs behind them, the one that
-// was quiet longest first. A run stands where it ended.
-func (l *ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
-	return func(yield func(fencepost.Recorded, error) bool) {
-		last, done := int64(0), false
-		for !done {
-			var some []fencepost.Recorded
-			err := (*Sink)(l).with(ctx, func(c *conn) error {
-				return c.read(ctx, func() (err error) {
-					some, last, done, err = c.history(g, last)
-					return err
-				})
-			})
-			if err != nil {
-				yield(fencepost.Recorded{}, fmt.Errorf("read moves of group %s: %w", g, err))
-				return
-			}
-			for _, m := range some {
-				if !yield(m, nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// history reads the moves behind id after, and the open runs with the last page, in one transaction: a run that ended
-// in between would be in neither.
-func (c *conn) history(g fencepost.Group, after int64) (some []fencepost.Recorded, last int64, done bool, err error) {
-	if _, err := c.header(); err != nil {
-		return nil, after, false, err
-	}
-	st, err := c.stmt(`SELECT until, leader_epoch, fence, topic_id, held_until, held_epoch, held_fence, held_topic_id,
-  topic, partition, cause, at_most, partitions, commits, at, who, why, id
-FROM main.fencepost_moves WHERE group_name = ?1 AND id > ?2 ORDER BY id LIMIT ?3`)
-	if err != nil {
-		return nil, after, false, err
-	}
-	st.BindInt64(2, after)
-	st.BindInt64(3, page)
-	last = after
-	some, err = recorded(st, g, func() { last = st.ColumnInt64(17) })
-	if err != nil || len(some) == page {
-		return some, last, false, err
-	}
-	runs, err := c.stmt(`SELECT until, leader_epoch, fence, topic_id, run_from, run_epoch, fence, topic_id,
-  topic, partition, 'commit', 0, 0, run_commits, run_at, run_who, ''
-FROM main.fencepost_ledger WHERE group_name = ?1 AND run_commits > 0 ORDER BY run_at, topic, partition`)
-	if err != nil {
-		return nil, after, false, err
-	}
-	open, err := recorded(runs, g, func() {})
-	return append(some, open...), last, true, err
-}
-
-// recorded reads the rows of a history query and calls each for every one.
-func recorded(st *sqlite.Stmt, g fencepost.Group, each func()) (all []fencepost.Recorded, err error) {
-	defer st.Reset()
-	st.BindText(1, string(g))
-	for {
-		has, err := st.Step()
-		if err != nil || !has {
-			return all, err
-		}
-		var r fencepost.Recorded
-		if r.Next, err = position(st); err != nil {
-			return all, err
-		}
-		if !st.ColumnIsNull(4) {
-			id, err := fencepost.ParseTopicID(st.ColumnText(7))
-			if err != nil {
-				return all, err
-			}
-			r.Held = fencepost.Position{Offset: fencepost.Offset(st.ColumnInt64(4)), LeaderEpoch: fencepost.LeaderEpoch(st.ColumnInt64(5)),
-				Fence: fencepost.Fence(st.ColumnInt64(6)), TopicID: id}
-		}
-		r.Topic, r.Partition = st.ColumnText(8), st.ColumnInt32(9)
-		if r.Cause, err = fencepost.ParseCause(st.ColumnText(10)); err != nil {
-			return all, err
-		}
-		r.AtMost, r.Partitions, r.Commits = st.ColumnInt64(11), st.ColumnInt32(12), st.ColumnInt64(13)
-		if r.At, err = time.Parse(timeLayout, st.ColumnText(14)); err != nil {
-			return all, err
-		}
-		r.Who, r.Why = st.ColumnText(15), st.ColumnText(16)
-		all = append(all, r)
-		each()
-	}
 }

@@ -32,6 +32,7 @@ var ledgerDDL = []string{
   until INTEGER NOT NULL, leader_epoch INTEGER NOT NULL, fence INTEGER NOT NULL, topic_id TEXT NOT NULL,
   at_most INTEGER NOT NULL, partitions INTEGER NOT NULL, commits INTEGER NOT NULL, at TEXT NOT NULL,
   who TEXT NOT NULL, why TEXT NOT NULL)`,
+	`CREATE INDEX IF NOT EXISTS fencepost_moves_last ON fencepost_moves (group_name, topic, partition, cause)`,
 	fmt.Sprintf(`INSERT OR IGNORE INTO fencepost_groups (group_name, topic, version, ledger_id)
   VALUES ('', '', %d, lower(hex(randomblob(16))))`, version),
 }

@@ -282,29 +282,27 @@ func (s *Standing) settle(r Rooms) {
 	}
 }
 
-// lastMoves finds who moved each partition last.
-func (v *View) lastMoves(ctx context.Context, r Rooms) error {
+// lastMoves finds who moved each partition last; of a ledger that can not tell by itself, in its whole history.
+func (v *View) lastMoves(ctx context.Context, r Rooms) (err error) {
 	if r.History == nil {
 		return nil
 	}
-	last, other := map[fencepost.TopicPartition]fencepost.Recorded{}, map[fencepost.TopicPartition]fencepost.Recorded{}
-	for m, err := range r.History.Moves(ctx, r.Group) {
-		if err != nil {
-			return err
-		}
-		last[m.TopicPartition] = m
-		if m.Cause != fencepost.CauseCommit && m.Cause != fencepost.CauseStart {
-			other[m.TopicPartition] = m
-		}
+	var found map[fencepost.TopicPartition]fencepost.LastMoves
+	if recent, ok := r.Ledger.(fencepost.Recent); ok {
+		found, err = recent.LastMoves(ctx, r.Group)
+	} else {
+		found, err = fencepost.LastMovesOf(r.History.Moves(ctx, r.Group))
+	}
+	if err != nil {
+		return err
 	}
 	for i := range v.Standings {
 		s := &v.Standings[i]
-		if m, ok := last[s.TopicPartition]; ok && m.Next.Fence == s.Position.Fence {
-			s.Last = &m
+		l, ok := found[s.TopicPartition]
+		if ok && l.Last.Next.Fence == s.Position.Fence {
+			s.Last = &l.Last
 		}
-		if m, ok := other[s.TopicPartition]; ok {
-			s.Moved = &m
-		}
+		s.Moved = l.Moved
 	}
 	return nil
 }

@@ -206,6 +206,15 @@ func (p placed) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepos
 	return p.room.Moves(ctx, g)
 }
 
+// LastMoves is the room's, or found in its whole history.
+func (p placed) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.LastMoves, error) {
+	if r, ok := p.room.(fencepost.Recent); ok {
+		last, err := r.LastMoves(ctx, g)
+		return last, p.store.pointed(err)
+	}
+	return fencepost.LastMovesOf(p.room.Moves(ctx, g))
+}
+
 // Exists looks for the ledger without making it, where the room can.
 func (p placed) Exists(ctx context.Context, g fencepost.Group) (bool, error) {
 	if f, ok := p.room.(fencepost.Finder); ok {

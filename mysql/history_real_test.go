@@ -1,0 +1,88 @@
+//go:build realservers
+
+package mysql
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fencepost/fencepost"
+)
+
+// manyMoves is 900 commits of partition 1 behind the only commit of partition 0: a walk from the end passes them all.
+const manyMoves = "insert into fencepost_moves (group_name, topic, `partition`, cause, held_until, held_epoch, held_fence, " +
+	"next_until, next_epoch, next_fence, commits, at, who, why) " +
+	"with recursive n (n) as (select 0 union all select n + 1 from n where n < 900) " +
+	"select 'g', 'flights', least(n, 1), 'commit', n, -1, 7, n + 1, -1, 7, 1, utc_timestamp(6), 'w', '' from n"
+
+// The last moves are found by the index, group by group; and without the index they are the same.
+func TestLastMovesByIndex(t *testing.T) {
+	s := newStore(t)
+	l, err := OpenLedger(s.dsn, fencepost.KeepAll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	start := func(p int32) fencepost.Move {
+		return fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights", Partition: p}, Cause: fencepost.CauseStart,
+			Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 7}}
+	}
+	if err := l.Move(t.Context(), fencepost.Writer{Group: "g"}, []fencepost.Move{start(0), start(1)}); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		s.exec(t, manyMoves)
+	}
+	want, err := fencepost.LastMovesOf(l.Moves(t.Context(), "g"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := func(when string) {
+		t.Helper()
+		got, err := l.LastMoves(t.Context(), "g")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-history +last moves):\n%s", when, diff)
+		}
+	}
+	same("with the index")
+	if plan := s.plan(t, l.made.history(lastSQL, "g")); !strings.Contains(plan, "Using index for group-by") {
+		t.Errorf("the plan is not by the groups of the index:\n%s", plan)
+	}
+	s.exec(t, "alter table fencepost_moves drop key fencepost_moves_last")
+	same("without the index")
+}
+
+// plan is what the server would do for a query.
+func (s *store) plan(t *testing.T, query string) string {
+	t.Helper()
+	rows, err := s.db.QueryContext(t.Context(), "explain "+query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, into := make([][]byte, len(columns)), make([]any, len(columns))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	var plan strings.Builder
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range values {
+			plan.Write(v)
+			plan.WriteString(" | ")
+		}
+		plan.WriteString("\n")
+	}
+	return plan.String()
+}

@@ -1,0 +1,82 @@
+//go:build realservers
+
+package postgres
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fencepost/fencepost"
+)
+
+// manyMoves is 40,000 commits of partition 1 behind the only commit of partition 0: a walk from the end passes them all.
+const manyMoves = `insert into fencepost_moves (group_name, topic, partition, cause, held_until, held_epoch, held_fence,
+  next_until, next_epoch, next_fence, commits, at, who, why)
+select 'g', 'flights', least(n, 1), 'commit', n, -1, 7, n + 1, -1, 7, 1, now(), 'w', '' from generate_series(0, 40000) n`
+
+// The last moves are found by the index, with and without the server's statistics; and without the index they are the
+// same.
+func TestLastMovesByIndex(t *testing.T) {
+	s := newStore(t)
+	l, err := OpenLedger(s.dsn, fencepost.KeepAll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	start := func(p int32) fencepost.Move {
+		return fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights", Partition: p}, Cause: fencepost.CauseStart,
+			Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 7}}
+	}
+	if err := l.Move(t.Context(), fencepost.Writer{Group: "g"}, []fencepost.Move{start(0), start(1)}); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, manyMoves)
+	want, err := fencepost.LastMovesOf(l.Moves(t.Context(), "g"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := func(when string) {
+		t.Helper()
+		got, err := l.LastMoves(t.Context(), "g")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-history +last moves):\n%s", when, diff)
+		}
+	}
+	indexed := func(when string) {
+		t.Helper()
+		same(when)
+		plan := s.plan(t, l.made.history(lastSQL, "g"))
+		if !strings.Contains(plan, "fencepost_moves_last") || strings.Contains(plan, "fencepost_moves_pkey") || strings.Contains(plan, "Seq Scan on fencepost_moves") {
+			t.Errorf("%s the plan is not by the index fencepost_moves_last alone:\n%s", when, plan)
+		}
+	}
+	indexed("without statistics")
+	s.exec(t, "analyze fencepost_moves, fencepost_groups, fencepost_ledger")
+	indexed("with statistics")
+	s.exec(t, "drop index fencepost_moves_last")
+	same("without the index")
+	if n := one[int](t, s, "select count(*) from pg_class where relname = 'fencepost_moves_last'"); n != 0 {
+		t.Error("to look made the index: every commit waits meanwhile")
+	}
+}
+
+// plan is what the server would do for the last of some statements.
+func (s *store) plan(t *testing.T, sql string) string {
+	t.Helper()
+	rows, err := s.connect(t).Query(t.Context(), "explain "+sql[strings.LastIndex(sql, ";")+1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(lines, "\n")
+}
+

@@ -1,0 +1,83 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fencepost/fencepost"
+	"github.com/google/go-cmp/cmp"
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// The last moves are found by the index and the primary key alone; and without the index they are the same.
+func TestLastMovesByIndex(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l, err := OpenLedger(path, fencepost.KeepAll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	moves := startsOf(3)
+	if err := l.Move(t.Context(), fencepost.Writer{Group: "g"}, moves); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range moves[1:] {
+		commit := fencepost.Move{TopicPartition: m.TopicPartition, Held: m.Next, Next: m.Next.Advance(5, 0), Cause: fencepost.CauseCommit}
+		if err := l.Move(t.Context(), fencepost.Writer{Group: "g"}, []fencepost.Move{commit}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := fencepost.LastMovesOf(l.Moves(t.Context(), "g"))
+	if err != nil || len(want) != 3 {
+		t.Fatalf("history of %d partitions, %v; want 3", len(want), err)
+	}
+	same := func(when string) {
+		t.Helper()
+		got, err := l.LastMoves(t.Context(), "g")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-history +last moves):\n%s", when, diff)
+		}
+	}
+	same("with the index")
+	plan := planOf(t, path, lastSQL, "g")
+	for _, step := range []string{"SEARCH m USING INTEGER PRIMARY KEY (rowid=?)",
+		"SEARCH l USING COVERING INDEX fencepost_moves_last (group_name=? AND topic=? AND partition=? AND cause=?)"} {
+		if !strings.Contains(plan, step) || strings.Contains(plan, "SCAN m") || strings.Contains(plan, "SCAN l") {
+			t.Errorf("the plan has no step %q, or reads all moves:\n%s", step, plan)
+		}
+	}
+	if plan := planOf(t, path, pageSQL, "g", 0, page); !strings.Contains(plan, "USING INTEGER PRIMARY KEY (rowid>?)") || strings.Contains(plan, "TEMP B-TREE") {
+		t.Errorf("a page of the history is not read where it stands:\n%s", plan)
+	}
+	execute(t, path, "DROP INDEX fencepost_moves_last")
+	same("without the index")
+	if n := answer(t, path, "SELECT count(*) FROM sqlite_schema WHERE name = 'fencepost_moves_last'"); n != "0" {
+		t.Error("to look made the index: every commit waits meanwhile")
+	}
+}
+
+// startsOf is the starts of partitions of a topic.
+func startsOf(n int32) (moves []fencepost.Move) {
+	for p := range n {
+		moves = append(moves, fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights", Partition: p}, Cause: fencepost.CauseStart,
+			Partitions: n, Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 7}})
+	}
+	return moves
+}
+
+// planOf is how SQLite would answer a query.
+func planOf(t *testing.T, path, query string, args ...any) string {
+	t.Helper()
+	var plan []string
+	err := sqlitex.Execute(plain(t, path), "EXPLAIN QUERY PLAN "+query, &sqlitex.ExecOptions{Args: args,
+		ResultFunc: func(st *sqlite.Stmt) error { plan = append(plan, st.ColumnText(3)); return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(plan, "\n")
+}

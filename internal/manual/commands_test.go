@@ -23,6 +23,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"page": page, "leave": leave, "file": file, "shows": shows, "says": says, "postgres": usePostgres, "redis": redisCommand, "kafka-tool": kafkaTool,
 	"kafka": useKafka, "server": life, "topic": topic, "delete-topic": deleteTopic, "partitions": partitions, "produce": produce,
 	"transaction": transaction, "delete-records": deleteRecords, "commit-offset": commitOffset, "isr": replicas, "lag": lag,
+	"zookeeper": useZooKeeper, "znodes": znodes,
 }
 
 // table holds something for each running script, by its work folder.
@@ -143,6 +144,7 @@ var varying = []struct {
 	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d`), "DATE AND TIME"},
 	{regexp.MustCompile(`\b\d+@[\w.-]+`), "PID@HOST"},
 	{regexp.MustCompile(`postgres://\S+`), "postgres://DATABASE"},
+	{regexp.MustCompile(`\b\d[\dhms.]*[hms] +(aged out|ok|\d+ aged out)`), "AGE $1"},
 }
 
 // hide writes a stream of the last command to a file, with what differs from run to run replaced: hide stdout FILE.

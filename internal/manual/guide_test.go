@@ -39,7 +39,7 @@ func TestEveryGuideIsRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for lang, command := range map[string]string{"sh": `(?:page|leave)(?: \d)?`, "text": "(?:shows|says)", "yaml": "file"} {
+		for lang, command := range map[string]string{"sh": `(?:page|leave)(?: \d)?`, "text": "(?:shows|says)", "yaml": "file", "znodes": "znodes"} {
 			for n := range blocks[lang] {
 				if !regexp.MustCompile(fmt.Sprintf(`(?m)^%s %s %d\b`, command, name, n+1)).Match(script) {
 					t.Errorf("%s: block %d of %s is not used by its script", page, n+1, lang)

@@ -109,6 +109,7 @@ func (k kit) newMariaDB(host string, settings []string) (*instance, error) {
 	}
 	args := []string{"--no-defaults", // first, or the machine's own files join in
 		"--datadir=" + data, "--socket=" + filepath.Join(run, "s"), "--pid-file=" + filepath.Join(run, "pid"),
+		"--tmpdir=" + run, // the machine's is shared, and so are the names of files in it
 		"--bind-address=" + host, "--port=" + portMariaDB, "--skip-name-resolve", "--character-set-server=utf8mb4",
 		"--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M", "--max-connections=200", "--local-infile=1"}
 	for _, s := range settings {

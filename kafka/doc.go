@@ -56,8 +56,8 @@
 // A broker that is killed may leave a transaction that was committed without its markers, for good: nobody could move the
 // group any more, and a later abort would undo the move. Who takes the producer asks how the last transaction ended, and
 // writes what is missing (ledger_hang.go); a reader that waits for it does the same. That needs ClusterAction, where there
-// are ACLs, and is a Fault without. It is one, too, if the process that took the producer dies before it wrote them: then
-// nobody knows the decision any more.
+// are ACLs, and is a Fault without. It is one, too, if the process that took the producer ends before it wrote them, also
+// for want of that right: then nobody knows the decision any more.
 //
 // What it does not do: [LedgerLimits]. Other programs' plain commits are not kept out, for Kafka checks nothing there: one
 // is seen by the next read or move. The clock of its history is the topic's (LogAppendTime, where the topic was made here).

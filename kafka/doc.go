@@ -53,6 +53,12 @@
 // the same transaction. What is no copy is a foreign write. Two workers that move one group take the producer from each
 // other: they stay right, and each move costs more.
 //
+// A broker that is killed may leave a transaction that was committed without its markers, for good: nobody could move the
+// group any more, and a later abort would undo the move. Who takes the producer asks how the last transaction ended, and
+// writes what is missing (ledger_hang.go); a reader that waits for it does the same. That needs ClusterAction, where there
+// are ACLs, and is a Fault without. It is one, too, if the process that took the producer ends before it wrote them, also
+// for want of that right: then nobody knows the decision any more.
+//
 // What it does not do: [LedgerLimits]. Other programs' plain commits are not kept out, for Kafka checks nothing there: one
 // is seen by the next read or move. The clock of its history is the topic's (LogAppendTime, where the topic was made here).
 //
@@ -62,7 +68,8 @@
 // and Bounds says so. What ends the Source as a whole comes out of Poll as a [fencepost.Fault]: the group may not be
 // read, its name is used by other programs, an instance ID is taken, or the very first connection is refused. Codes:
 // broker-silent, advertised-unreachable, tls-mismatch, tls-unknown-authority, sasl-refused, topic-not-found,
-// kafka-denied, instance-taken, group-live, session-timeout-refused, source-closed; of a Ledger ledger-topic-unfit.
+// kafka-denied, instance-taken, group-live, session-timeout-refused, source-closed; of a Ledger ledger-topic-unfit,
+// ledger-hangs.
 //
 // # Non-obvious
 //

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kversion"
 )
@@ -80,7 +81,8 @@ var (
 const LedgerLimits = `other programs' plain commits into the group are not kept out; one is seen, and refused, by the next read or move
 each move is a transaction of five requests
 the group's committed offsets go with their topic and with offsets.retention; the ledger's topic keeps the positions
-it needs brokers with topic IDs and transactions: Apache Kafka 2.8 or later`
+a transaction that the brokers left without its end is mended only by a user with ClusterAction: a Fault otherwise
+it needs brokers that describe transactions: Apache Kafka 3.0 or later`
 
 const defaultLedgerTopic = "fencepost-ledger"
 
@@ -119,6 +121,7 @@ func ledgerVersions() kgo.Opt {
 		24: 3,  // AddPartitionsToTxn
 		25: 3,  // AddOffsetsToTxn
 		26: 3,  // EndTxn
+		27: 1,  // WriteTxnMarkers
 		28: 3,  // TxnOffsetCommit
 	} {
 		v.SetMaxKeyVersion(key, most)
@@ -146,6 +149,7 @@ type desk struct {
 	lock     chan struct{} // capacity 1
 	producer *producer     // nil: not held, as far as is known
 	book     *book         // what stands, as long as producer is not fenced
+	ended    ended         // how the last transaction ended, as the coordinator last said
 }
 
 func (l *Ledger) desk(g fencepost.Group) *desk {
@@ -245,11 +249,18 @@ func (l *Ledger) try(ctx context.Context, d *desk, w fencepost.Writer, moves []f
 		}
 		return end == outcomeCommitted, err
 	}
-	patience := moveTimeout
+	patience := hangPatience
 	if !fresh {
 		patience = ownMarkers
 	}
 	e, err := l.decide(ctx, d.book, h, w, moves, patience)
+	if fresh && errors.Is(err, kerr.UnstableOffsetCommit) {
+		mended := l.mend(ctx, d, d.producer, w.Group)
+		e, err = l.decide(ctx, d.book, h, w, moves, othersPatience)
+		if errors.Is(err, kerr.UnstableOffsetCommit) {
+			return false, cmp.Or(mended, l.hangs(ctx, w.Group, -1))
+		}
+	}
 	if err != nil {
 		if !fresh {
 			return false, errStale
@@ -275,17 +286,29 @@ func (l *Ledger) sure(ctx context.Context, b *book, g fencepost.Group, refusal e
 	return cmp.Or(looked, err)
 }
 
-// sit takes the group's producer and reads what it then holds.
+// sit takes the group's producer and reads what it then holds. No transaction is open then: one that the log shows
+// hangs.
 func (l *Ledger) sit(ctx context.Context, d *desk, g fencepost.Group) error {
-	p, err := l.take(ctx, g)
+	p, err := l.take(ctx, g, &d.ended)
 	if err != nil {
 		return err
 	}
-	if d.book, p.seen, err = l.look(ctx, g); err != nil {
-		return err
+	for try := 1; ; try++ {
+		first := int64(-1)
+		err := l.watching(ctx, func(v *view) { d.book, p.seen, first = v.book(g).clone(), v.next, v.unfinished(g) })
+		switch {
+		case err != nil:
+			return err
+		case first < 0:
+			d.producer = p
+			return nil
+		case try > 3:
+			return l.hangs(ctx, g, first)
+		}
+		if err := l.mend(ctx, d, p, g); err != nil {
+			return err
+		}
 	}
-	d.producer = p
-	return nil
 }
 
 // jitter is a random wait that grows with the tries, so that movers that take the producer from each other get on.
@@ -358,14 +381,6 @@ func partitionsOf(moves []fencepost.Move) []fencepost.TopicPartition {
 		tps[i] = m.TopicPartition
 	}
 	return tps
-}
-
-// look reads the topic to its end, and returns the group's book for the caller to keep, with where the log ends.
-func (l *Ledger) look(ctx context.Context, g fencepost.Group) (*book, int64, error) {
-	var b *book
-	var next int64
-	err := l.watching(ctx, func(v *view) { b, next = v.book(g).clone(), v.next })
-	return b, next, err
 }
 
 // watching catches up and lets f look.

@@ -73,6 +73,7 @@ func (l *Ledger) snapshot(ctx context.Context, g fencepost.Group) (fencepost.Sna
 // still open has decided nothing: a stopped mover keeps no reader waiting.
 func (l *Ledger) decided(ctx context.Context, g fencepost.Group) (b *book, err error) {
 	first, before := int64(-1), int64(-1)
+	waits, since := int64(-1), time.Time{} // for the markers of the transaction at that offset
 	for try := 1; ; try++ {
 		err := l.watching(ctx, func(v *view) { b, first = v.book(g).clone(), v.unfinished(g) })
 		if err != nil || first < 0 || first == before {
@@ -87,6 +88,15 @@ func (l *Ledger) decided(ctx context.Context, g fencepost.Group) (b *book, err e
 			before = first // if it is the same transaction that is there when we look again, it was this one
 			continue
 		}
+		switch {
+		case waits != first:
+			waits, since = first, time.Now()
+		case time.Since(since) > hangPatience:
+			if err := l.free(ctx, g); err != nil {
+				return nil, err
+			}
+			waits = -1
+		}
 		if err := pause(ctx, concurrent(try)); err != nil {
 			return nil, err
 		}
@@ -100,12 +110,7 @@ func (l *Ledger) undecided(ctx context.Context, g fencepost.Group) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	req := kmsg.NewPtrDescribeTransactionsRequest()
-	req.TransactionalIDs = []string{id}
-	resp, err := once[*kmsg.DescribeTransactionsResponse](ctx, l, node, req)
-	if err == nil && len(resp.TransactionStates) == 1 {
-		err = kerr.ErrorForCode(resp.TransactionStates[0].ErrorCode)
-	}
+	s, err := l.described(ctx, node, g)
 	switch {
 	case movedAway(err):
 		l.forget()
@@ -113,7 +118,7 @@ func (l *Ledger) undecided(ctx context.Context, g fencepost.Group) (bool, error)
 	case err != nil:
 		return false, err
 	}
-	return len(resp.TransactionStates) == 1 && resp.TransactionStates[0].State == "Ongoing", nil
+	return s != nil && s.State == "Ongoing", nil
 }
 
 // committed reads the group's committed offsets: of tps, or all. For as long as patience it waits for those that an open

@@ -98,7 +98,7 @@ func (s *ledgerStore) byHand(t *testing.T, g fencepost.Group, value []byte, fact
 	}
 	defer l.Close()
 	ctx := t.Context()
-	p, err := l.take(ctx, g)
+	p, err := l.take(ctx, g, new(ended))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func (s *ledgerStore) byHand(t *testing.T, g fencepost.Group, value []byte, fact
 		t.Fatal(err)
 	}
 	for g := range l.view.books {
-		if _, err := l.take(ctx, g); err != nil {
+		if _, err := l.take(ctx, g, new(ended)); err != nil {
 			t.Error(err)
 		}
 	}

@@ -39,7 +39,7 @@ func (l *Ledger) home(ctx context.Context) (home, error) {
 		case len(t.leaders) > 1:
 			return home{}, l.unfit(fmt.Sprintf("it has %d partitions, a ledger has one", len(t.leaders)))
 		case t.id == (fencepost.TopicID{}):
-			return home{}, l.unfit("these brokers have no topic IDs, which came with Kafka 2.8")
+			return home{}, l.unfit("these brokers have no topic IDs: a ledger needs Kafka 3.0 or later")
 		case len(t.leaders) == 1 && t.leaders[0] >= 0:
 			h := home{id: t.id, cluster: m.cluster, leader: t.leaders[0]}
 			if err := l.checkTopic(ctx); err != nil {

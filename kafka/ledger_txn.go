@@ -15,6 +15,7 @@ import (
 // otherwise end the next transaction (KAFKA-17754). Whatever goes wrong, the producer is taken anew, which raises the
 // epoch and so kills whatever is still on its way.
 //
+//	DescribeTransactions, to know how the last one ended
 //	InitProducerID      fences every other mover of the group, and ends its open transaction
 //	-- read, compare --
 //	AddPartitionsToTxn, AddOffsetsToTxn
@@ -58,8 +59,8 @@ func anew(err error) bool {
 func (l *Ledger) transactionalID(g fencepost.Group) string { return l.cfg.Topic + "-" + string(g) }
 
 // take takes the group's producer: when it returns, every transaction of an earlier holder has ended, and none of them
-// can begin another.
-func (l *Ledger) take(ctx context.Context, g fencepost.Group) (*producer, error) {
+// can begin another. How the last of them did is kept in last before it is forgotten, also where no answer comes.
+func (l *Ledger) take(ctx context.Context, g fencepost.Group, last *ended) (p *producer, err error) {
 	req := kmsg.NewPtrInitProducerIDRequest()
 	req.TransactionalID = kmsg.StringPtr(l.transactionalID(g))
 	req.TransactionTimeoutMillis = int32(txnTimeout.Milliseconds())
@@ -68,13 +69,16 @@ func (l *Ledger) take(ctx context.Context, g fencepost.Group) (*producer, error)
 		if err != nil {
 			return nil, err
 		}
-		resp, err := once[*kmsg.InitProducerIDResponse](ctx, l, node, req)
+		e, err := l.lastEnd(ctx, node, g)
 		if err == nil {
-			err = kerr.ErrorForCode(resp.ErrorCode)
+			if e.end != outcomeUnset { // else somebody took the producer since, and what was seen before may still be owed
+				*last = e
+			}
+			p, err = l.initialise(ctx, node, req)
 		}
 		switch {
 		case err == nil:
-			return &producer{id: resp.ProducerID, epoch: resp.ProducerEpoch, coordinator: node}, nil
+			return p, nil
 		case errors.Is(err, kerr.ConcurrentTransactions):
 			// The transaction of the one that was fenced is being ended.
 		case movedAway(err):
@@ -86,6 +90,17 @@ func (l *Ledger) take(ctx context.Context, g fencepost.Group) (*producer, error)
 			return nil, fmt.Errorf("take the group's producer: %w", errors.Join(err, kerr.ConcurrentTransactions))
 		}
 	}
+}
+
+func (l *Ledger) initialise(ctx context.Context, node int32, req *kmsg.InitProducerIDRequest) (*producer, error) {
+	resp, err := once[*kmsg.InitProducerIDResponse](ctx, l, node, req)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &producer{id: resp.ProducerID, epoch: resp.ProducerEpoch, coordinator: node}, nil
 }
 
 // concurrent is how long to wait for markers that are being written: 1 ms as a rule, so first as little.

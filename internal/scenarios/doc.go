@@ -16,6 +16,7 @@
 //	flights_test.go                 3,000,000 flights, two workers, 20 kills, against their known sums
 //	redis_test.go                   the same into counters of Redis, ten kills as the script is sent or answered
 //	redis_file_test.go              a pipeline file for Redis, from its first check to its last audit
+//	patternb_test.go                an old consumer's nodes in ZooKeeper: shown, copied, repaired; and the wires cut meanwhile
 //
 // # How a test is made
 //

@@ -147,7 +147,22 @@ func (c *copying) take(s Standing) {
 		c.refuse(s.TopicPartition, policyHelp(d.Verdict), "%s: %s", d.Verdict, s.Reason)
 		return
 	}
+	if c.itself(s) {
+		c.refuse(s.TopicPartition, placeOfItsOwn, "the target's entry is the one that it is copied from, and has no fence")
+		return
+	}
 	c.land(line)
+}
+
+// placeOfItsOwn is the remedy where another program keeps its offsets in the target's place.
+const placeOfItsOwn = "give the ledger a place of its own: another key or group"
+
+// itself reports whether the target holds another program's entry as it was read. A Kafka group is left out: every entry
+// there may have no fence, and two groups may well stand at the same offset.
+func (c *copying) itself(s Standing) bool {
+	held := c.held.Positions[s.TopicPartition]
+	_, keeps := c.to.Ledger.(fencepost.GroupKeeper)
+	return s.Entry != nil && !keeps && !held.Absent() && held.Fence == 0 && held.Offset == s.Entry.Until
 }
 
 // policyHelp is what can be said about a verdict that stands in the way.

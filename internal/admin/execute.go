@@ -193,6 +193,10 @@ func (p *Plan) stale(held *fencepost.Refused) error {
 			continue
 		case h.Absent():
 			what = fmt.Sprintf("%s has no row any more, the plan says %s", l.TopicPartition, count(int64(l.Held.Offset)))
+		case l.Held.Absent() && h.Fence == 0:
+			return &fencepost.Fault{Code: "copy-refused", Exit: 4, Help: placeOfItsOwn,
+				Err: fmt.Errorf("%s stands at %s there without a fence: that is another program's entry, and no ledger; nothing was changed",
+					l.TopicPartition, count(int64(h.Offset)))}
 		case l.Held.Absent():
 			what = fmt.Sprintf("%s is held at %s now, the plan found no row of it", l.TopicPartition, count(int64(h.Offset)))
 		default:

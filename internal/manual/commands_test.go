@@ -143,6 +143,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\b(\d+ms|\d[\d.]*s|\d+m\d+s) ago`), "Ns ago"},
 	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d`), "DATE AND TIME"},
 	{regexp.MustCompile(`\b\d+@[\w.-]+`), "PID@HOST"},
+	{regexp.MustCompile(`WHO +WHY`), "WHO  WHY"}, // as wide as the pid
 	{regexp.MustCompile(`postgres://\S+`), "postgres://DATABASE"},
 	{regexp.MustCompile(`\b\d[\dhms.]*[hms] +(aged out|ok|\d+ aged out)`), "AGE $1"},
 }

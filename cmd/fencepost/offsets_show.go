@@ -231,18 +231,10 @@ func (a *app) printReasons(v admin.View, p *place, t terminal) {
 	if counts := v.Odds(); counts != "" {
 		fmt.Fprint(a.stdout, counts+".")
 		if v.Parked() > 0 {
-			fmt.Fprint(a.stdout, t.Paint(screen.Dim, "   help: "+a.as(p.remedy(remedyOf(v, p)))))
+			fmt.Fprint(a.stdout, t.Paint(screen.Dim, "   help: "+a.as(p.remedy(v.Remedy()))))
 		}
 		fmt.Fprintln(a.stdout)
 	}
-}
-
-// remedyOf is the command for what is parked: another program's positions are copied, and never changed.
-func remedyOf(v admin.View, p *place) string {
-	if v.Foreign {
-		return fmt.Sprintf("fencepost offsets copy FILE PIPELINE.yaml --meaning %s --policy earliest", p.rooms.Meaning)
-	}
-	return v.Remedy()
 }
 
 // printExplained prints a name and prose behind it, line by line, after an empty line.

@@ -19,7 +19,7 @@ func (v *View) readLayout(ctx context.Context, r Rooms) error {
 	if r.Meaning == fencepost.MeaningUnset {
 		return meaningNeeded(ctx, r, f)
 	}
-	v.Foreign, v.Notes = true, f.Notes
+	v.Foreign, v.Meaning, v.Notes = true, r.Meaning, f.Notes
 	v.entries = map[fencepost.TopicPartition]fencepost.Entry{}
 	v.Snapshot.Positions = map[fencepost.TopicPartition]fencepost.Position{}
 	for _, e := range f.Entries {

@@ -19,8 +19,9 @@ type View struct {
 	Mirrored int // partitions of which the Kafka group holds an offset
 	// Standings is every partition that the ledger or the topics have, in partition order.
 	Standings []Standing
-	Foreign   bool     // the positions are another program's
-	Notes     []string // what is odd about its layout
+	Foreign   bool              // the positions are another program's
+	Meaning   fencepost.Meaning // of its numbers
+	Notes     []string          // what is odd about its layout
 
 	entries map[fencepost.TopicPartition]fencepost.Entry
 }

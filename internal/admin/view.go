@@ -119,7 +119,7 @@ func (v View) Remedy() string {
 			return "mend or delete those entries; offsets copy --topic T takes the others"
 		}
 	}
-	return "fencepost offsets copy FILE PIPELINE.yaml --policy earliest, or latest"
+	return fmt.Sprintf("fencepost offsets copy FILE PIPELINE.yaml --meaning %s --policy earliest", v.Meaning)
 }
 
 // ViewTopic is one topic of a View.

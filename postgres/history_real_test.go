@@ -79,4 +79,3 @@ func (s *store) plan(t *testing.T, sql string) string {
 	}
 	return strings.Join(lines, "\n")
 }
-

@@ -48,6 +48,7 @@ type Copy struct {
 type copying struct {
 	to      Rooms
 	held    fencepost.Snapshot // of the target
+	keeps   bool               // the target writes a Kafka group's committed offsets
 	about   fencepost.Description
 	o       CopyOptions
 	out     *Copy
@@ -114,6 +115,11 @@ func newCopying(ctx context.Context, from View, to Rooms, o CopyOptions) (*copyi
 		return nil, fmt.Errorf("read the target's ledger: %w", err)
 	}
 	c.out.Plan.Ledger = c.held.Ledger
+	if k, ok := to.Ledger.(fencepost.GroupKeeper); ok {
+		if c.keeps, err = k.KeepsGroup(ctx, ""); err != nil {
+			return nil, fmt.Errorf("ask the target's ledger who writes its group's offsets: %w", err)
+		}
+	}
 	return c, nil
 }
 
@@ -161,8 +167,7 @@ const placeOfItsOwn = "give the ledger a place of its own: another key or group"
 // there may have no fence, and two groups may well stand at the same offset.
 func (c *copying) itself(s Standing) bool {
 	held := c.held.Positions[s.TopicPartition]
-	_, keeps := c.to.Ledger.(fencepost.GroupKeeper)
-	return s.Entry != nil && !keeps && !held.Absent() && held.Fence == 0 && held.Offset == s.Entry.Until
+	return s.Entry != nil && !c.keeps && !held.Absent() && held.Fence == 0 && held.Offset == s.Entry.Until
 }
 
 // policyHelp is what can be said about a verdict that stands in the way.

@@ -229,6 +229,7 @@ func (c *copying) land(line Copied) {
 // replace prices a copy over a position that the target holds.
 func (c *copying) replace(line *Copied) {
 	held, next := line.Held, line.Next
+	line.mends = held.Fence == 0 // another program's entry, where the ledger is a Kafka group: it gets a fence
 	var none fencepost.TopicID
 	switch {
 	case held.TopicID != next.TopicID && held.TopicID != none && next.TopicID != none:

@@ -301,16 +301,19 @@ func TestCopyIntoALedgerThatIsNotThere(t *testing.T) {
 }
 
 // parted is a ledger behind a wrapper that has every ability, as a pipeline file's is.
-type parted struct{ fencepost.Ledger }
+type parted struct {
+	fencepost.Ledger
+	keeps bool
+}
 
-func (parted) KeepsGroup(context.Context, string) (bool, error) { return false, nil }
+func (p parted) KeepsGroup(context.Context, string) (bool, error) { return p.keeps, nil }
 
 // The entry of another program is not replaced by a copy of itself, whatever the ledger is wrapped in.
 func TestCopyOntoItself(t *testing.T) {
 	w := newWorld(t, 1)
 	to, store := w.target()
 	foreign := entries{store, map[fencepost.TopicPartition]fencepost.Position{tp(0): {Offset: 310, LeaderEpoch: fencepost.NoEpoch}}}
-	for what, l := range map[string]fencepost.Ledger{"bare": foreign, "wrapped": parted{foreign}} {
+	for what, l := range map[string]fencepost.Ledger{"bare": foreign, "wrapped": parted{foreign, false}} {
 		to.Ledger = l
 		_, err := w.copy(w.other(fencepost.MeaningNext, map[int32]fencepost.OffsetRange{0: job[0]}), to, admin.CopyOptions{Over: true})
 		if err == nil {
@@ -320,6 +323,17 @@ func TestCopyOntoItself(t *testing.T) {
 		if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "is the one that it is copied from") {
 			t.Errorf("%s: refused with %s", what, fault)
 		}
+	}
+}
+
+// An entry without a fence is no position of the group, and would park it: a copy gives it one, also where the offset stays.
+func TestCopyOverAnEntryWithoutAFence(t *testing.T) {
+	w := newWorld(t, 1)
+	to, store := w.target()
+	to.Ledger = parted{entries{store, map[fencepost.TopicPartition]fencepost.Position{tp(0): {Offset: 310, LeaderEpoch: fencepost.NoEpoch}}}, true}
+	c, err := w.copy(w.other(fencepost.MeaningNext, map[int32]fencepost.OffsetRange{0: job[0]}), to, admin.CopyOptions{Over: true})
+	if err != nil || len(c.Plan.Lines) != 1 || c.Plan.Stay != 0 {
+		t.Errorf("planned %+v, %v; want one move", c, err)
 	}
 }
 

@@ -248,6 +248,7 @@ func (c *copying) finish() (*Copy, error) {
 		return nil, &fencepost.Fault{Code: "other-cluster", Exit: 4, Help: "name the brokers that the target's group runs with; or copy to a group of its own",
 			Err: fmt.Errorf("the target's group %s belongs to cluster %s, these brokers are cluster %s; nothing was changed", c.to.Group, was, c.about.ClusterID)}
 	}
+	c.leftOut()
 	if len(c.refused) > 0 {
 		return nil, c.fault()
 	}
@@ -255,6 +256,24 @@ func (c *copying) finish() (*Copy, error) {
 		return nil, nothing("the source has no position of what was chosen")
 	}
 	return c.out, nil
+}
+
+// leftOut refuses to leave out a partition that the target does not hold: with the others of its topic the Roster counts
+// it, and without a row it is a lost one.
+func (c *copying) leftOut() {
+	topics := map[string]bool{}
+	for _, l := range c.out.Lines {
+		if topics[l.Topic] {
+			continue
+		}
+		topics[l.Topic] = true
+		for p := range l.Partitions {
+			tp := fencepost.TopicPartition{Topic: l.Topic, Partition: p}
+			if !c.o.Selection.Has(tp) && c.held.Positions[tp].Absent() {
+				c.refuse(tp, "--topic "+l.Topic, "it was left out, and would be a lost row of the target")
+			}
+		}
+	}
 }
 
 // mostRefusals is how many partitions a refusal names.

@@ -105,7 +105,7 @@ else
   for i = 1, n do
     local v, e = held[i], argv[expected + i]
     positions[2 * i - 1] = argv[i]
-    if v == e then -- whole, with a run
+    if v == e and e ~= '' then -- whole, with a run
       positions[2 * i] = argv[values + i] .. seal
     else
       positions[2 * i] = apart(i, v, e)

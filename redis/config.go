@@ -40,8 +40,8 @@ type Config struct {
 	// Key is the group's hash, in which {group} stands for the group's name as a hash tag. Empty: fencepost:{group}. A
 	// key without {group}, such as the one that a pattern-A job filled, belongs to one group only.
 	Key string
-	// Group is what {group} stands for in the keys of effects that are applied alone, because the ledger is elsewhere. A
-	// commit has the group of its Writer.
+	// Group is what {group} stands for in the keys of effects. Empty: the group of a commit's Writer; effects that are
+	// applied alone, because the ledger is elsewhere, have none. A backfill writes to the keys of the group that it is of.
 	Group fencepost.Group
 	// NoLedger says that the ledger is elsewhere (package apart): nothing is looked for, tried or granted for one. Commit
 	// is refused.

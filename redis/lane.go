@@ -55,7 +55,7 @@ func (l *lane) commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 	return l.run(ctx, c.run)
 }
 
-// Apply makes the batch's effects one script, which knows no ledger. In keys, {group} is Config.Group.
+// Apply makes the batch's effects one script, which knows no ledger.
 func (l *lane) Apply(ctx context.Context, b *fencepost.Batch) error {
 	effects, err := planned(l.cfg, l.cfg.Group, b)
 	if err == nil && len(effects.groups) > 0 {

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -37,13 +38,13 @@ type group struct {
 	entry  []string       // of XAdd: one entry's fields and values; each entry is a group of its own
 }
 
-// planned makes the plan of a batch.
+// planned makes the plan of a batch; g is the group whose ledger is written with it.
 //
 // Errors: *fencepost.Rejected.
 func planned(cfg Config, g fencepost.Group, b *fencepost.Batch) (*plan, error) {
 	p := &plan{places: map[string]int{}, lookup: map[target]*group{}}
 	for _, e := range cfg.Effects {
-		if err := p.add(e, scope{group: g, batch: b}); err != nil {
+		if err := p.add(e, scope{group: cmp.Or(cfg.Group, g), batch: b}); err != nil {
 			return nil, err
 		}
 	}

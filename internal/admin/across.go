@@ -109,7 +109,7 @@ func (c *copying) landTopic(ctx context.Context, source ViewTopic, at map[int32]
 	}
 	uneven := there.Partitions != source.Partitions
 	c.out.Uneven = c.out.Uneven || uneven
-	least := earliestOf(at)
+	least, fromStart := earliestOf(at), uneven && c.unplaced(source, at)
 	asks := make([]fencepost.Ask, there.Partitions)
 	for p := range there.Partitions {
 		asks[p] = fencepost.Ask{TopicPartition: fencepost.TopicPartition{Topic: source.Name, Partition: p}, LeaderEpoch: fencepost.NoEpoch, Time: at[p]}
@@ -128,8 +128,14 @@ func (c *copying) landTopic(ctx context.Context, source ViewTopic, at map[int32]
 		case !answered || b.Err != nil:
 			c.refuse(ask.TopicPartition, "wait until the target's brokers answer for it", "the target's brokers say nothing of it")
 			continue
+		case !uneven && !c.o.Selection.Has(ask.TopicPartition):
+			continue
 		case !has && !uneven:
 			c.begin(line)
+			continue
+		case fromStart:
+			line.Next.Offset, line.At, line.RecordAt = b.Earliest, time.Time{}, time.Time{}
+			c.land(line)
 			continue
 		case !ask.Time.IsZero() && b.AtTime < 0:
 			c.refuse(ask.TopicPartition, "wait until the target's brokers answer for it", "the target's brokers do not say which offset is at %s", ask.Time)
@@ -139,6 +145,25 @@ func (c *copying) landTopic(ctx context.Context, source ViewTopic, at map[int32]
 		}
 		c.land(line)
 	}
+}
+
+// unplaced looks at the partitions of the source of which there is no time. Where the topic is divided otherwise on the
+// target, their records may lie in any partition there: what is said of them is said of the whole topic. It reports
+// whether all of it begins at the earliest record.
+func (c *copying) unplaced(source ViewTopic, at map[int32]time.Time) (fromStart bool) {
+	for p := range source.Partitions {
+		tp := fencepost.TopicPartition{Topic: source.Name, Partition: p}
+		switch _, has := at[p]; {
+		case has:
+		case !c.o.Selection.Has(tp):
+			c.refuse(tp, "--topic "+source.Name, "the topic has another number of partitions there, and is copied as a whole")
+		case c.o.Missing == fencepost.Earliest:
+			fromStart = true
+		case c.o.Missing != fencepost.Latest:
+			c.refuse(tp, "--missing earliest, or latest", "the source has no position of it, and of others of its topic")
+		}
+	}
+	return fromStart
 }
 
 // earliestOf is the smallest time; zero where all are at the end.

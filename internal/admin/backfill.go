@@ -130,6 +130,10 @@ func (a BackfillAsk) span() string {
 //
 // Errors: *fencepost.Fault range-outside, backfill-other, nothing-selected, ends-unknown, ledger-empty.
 func PlanBackfill(ctx context.Context, r Rooms, of fencepost.Group, a BackfillAsk, why string) (*Backfill, error) {
+	if r.Group == of {
+		return nil, &fencepost.Fault{Code: "backfill-other", Exit: 4, Err: fmt.Errorf("group %s is no backfill; nothing was changed", of),
+			Help: "leave --name and --group out, or name another one"}
+	}
 	b := &Backfill{Group: r.Group, Of: of}
 	snap, err := r.Ledger.Read(ctx, r.Group)
 	if err != nil {

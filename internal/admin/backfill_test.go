@@ -82,6 +82,17 @@ func TestPlanBackfillBounds(t *testing.T) {
 	}
 }
 
+// The pipeline's own group is no backfill's, also where it has not begun: its start would be moved.
+func TestBackfillOfTheMainGroup(t *testing.T) {
+	w := newWorld(t, 1)
+	r, store := w.target()
+	_, err := admin.PlanBackfill(t.Context(), r, r.Group, asked(t, "trips:0:500..600"), "")
+	wantFault(t, err, "backfill-other", 4)
+	if snap, err := store.Read(t.Context(), r.Group); err != nil || !snap.Empty() {
+		t.Errorf("the ledger holds %+v, %v", snap, err)
+	}
+}
+
 // The starts say the ranges, and are what a second run goes on with: by time the same offsets, even if the brokers say
 // others by then. Whatever differs is refused. The main line's positions stay.
 func TestBackfillGoesOn(t *testing.T) {

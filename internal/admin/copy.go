@@ -48,6 +48,7 @@ type Copy struct {
 type copying struct {
 	to      Rooms
 	held    fencepost.Snapshot // of the target
+	keeps   bool               // the target writes a Kafka group's committed offsets
 	about   fencepost.Description
 	o       CopyOptions
 	out     *Copy
@@ -114,6 +115,11 @@ func newCopying(ctx context.Context, from View, to Rooms, o CopyOptions) (*copyi
 		return nil, fmt.Errorf("read the target's ledger: %w", err)
 	}
 	c.out.Plan.Ledger = c.held.Ledger
+	if k, ok := to.Ledger.(fencepost.GroupKeeper); ok {
+		if c.keeps, err = k.KeepsGroup(ctx, ""); err != nil {
+			return nil, fmt.Errorf("ask the target's ledger who writes its group's offsets: %w", err)
+		}
+	}
 	return c, nil
 }
 
@@ -161,8 +167,7 @@ const placeOfItsOwn = "give the ledger a place of its own: another key or group"
 // there may have no fence, and two groups may well stand at the same offset.
 func (c *copying) itself(s Standing) bool {
 	held := c.held.Positions[s.TopicPartition]
-	_, keeps := c.to.Ledger.(fencepost.GroupKeeper)
-	return s.Entry != nil && !keeps && !held.Absent() && held.Fence == 0 && held.Offset == s.Entry.Until
+	return s.Entry != nil && !c.keeps && !held.Absent() && held.Fence == 0 && held.Offset == s.Entry.Until
 }
 
 // policyHelp is what can be said about a verdict that stands in the way.
@@ -224,6 +229,7 @@ func (c *copying) land(line Copied) {
 // replace prices a copy over a position that the target holds.
 func (c *copying) replace(line *Copied) {
 	held, next := line.Held, line.Next
+	line.mends = held.Fence == 0 // another program's entry, where the ledger is a Kafka group: it gets a fence
 	var none fencepost.TopicID
 	switch {
 	case held.TopicID != next.TopicID && held.TopicID != none && next.TopicID != none:
@@ -242,6 +248,7 @@ func (c *copying) finish() (*Copy, error) {
 		return nil, &fencepost.Fault{Code: "other-cluster", Exit: 4, Help: "name the brokers that the target's group runs with; or copy to a group of its own",
 			Err: fmt.Errorf("the target's group %s belongs to cluster %s, these brokers are cluster %s; nothing was changed", c.to.Group, was, c.about.ClusterID)}
 	}
+	c.leftOut()
 	if len(c.refused) > 0 {
 		return nil, c.fault()
 	}
@@ -249,6 +256,24 @@ func (c *copying) finish() (*Copy, error) {
 		return nil, nothing("the source has no position of what was chosen")
 	}
 	return c.out, nil
+}
+
+// leftOut refuses to leave out a partition that the target does not hold: with the others of its topic the Roster counts
+// it, and without a row it is a lost one.
+func (c *copying) leftOut() {
+	topics := map[string]bool{}
+	for _, l := range c.out.Lines {
+		if topics[l.Topic] {
+			continue
+		}
+		topics[l.Topic] = true
+		for p := range l.Partitions {
+			tp := fencepost.TopicPartition{Topic: l.Topic, Partition: p}
+			if !c.o.Selection.Has(tp) && c.held.Positions[tp].Absent() {
+				c.refuse(tp, "--topic "+l.Topic, "it was left out, and would be a lost row of the target")
+			}
+		}
+	}
 }
 
 // mostRefusals is how many partitions a refusal names.

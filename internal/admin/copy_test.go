@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -158,6 +159,24 @@ func TestCopyOver(t *testing.T) {
 	}
 }
 
+// Of a topic that is new to the target all partitions come along: those left out would be lost rows, and park.
+func TestCopyAPartOfATopic(t *testing.T) {
+	w := newWorld(t, 3)
+	to, _ := w.target()
+	one, err := admin.ParseSelection([]string{"trips:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := w.other(fencepost.MeaningNext, job)
+	_, err = w.copy(from, to, admin.CopyOptions{Selection: one})
+	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:2  it was left out") || fault.Help != "--topic trips" {
+		t.Errorf("refused with %s, help %s", fault, fault.Help)
+	}
+	if c, err := w.copy(from, w.rooms, admin.CopyOptions{Selection: one, Over: true}); err != nil || len(c.Lines) != 1 {
+		t.Errorf("into a ledger that holds the others: %+v, %v", c, err)
+	}
+}
+
 // A target that another operator fills meanwhile refuses all of the plan.
 func TestCopyIsComparedAndSet(t *testing.T) {
 	w := newWorld(t, 3)
@@ -231,6 +250,43 @@ func TestCopyAcrossClusters(t *testing.T) {
 	if err != nil || !c.Uneven || copied(c) != "0 import 300|310 ->77 973 ok 0 0, 1 import 900|1000 ->67 983 ok 0 0" {
 		t.Errorf("uneven: got %s, %v", copied(c), err)
 	}
+	// What the source has no position of may lie in any partition there.
+	two, there := w.other(fencepost.MeaningNext, map[int32]fencepost.OffsetRange{0: job[0], 1: job[1]}), w.elsewhere(2, 50)
+	some := func(o admin.CopyOptions) (*admin.Copy, error) {
+		to, _ := w.target()
+		to.Cluster, to.Reader = there, there
+		v, err := admin.Look(t.Context(), two)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return admin.PlanCopyAcross(t.Context(), v, two.Reader, to, o)
+	}
+	_, err = some(admin.CopyOptions{})
+	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:2  the source has no position of it") {
+		t.Errorf("uneven, with one missing: refused with %s", fault)
+	}
+	c, err = some(admin.CopyOptions{Missing: fencepost.Earliest})
+	if err != nil || copied(c) != "0 import 300|310 ->0 1050 ok 0 0, 1 import 900|1000 ->0 1050 ok 0 0" {
+		t.Errorf("uneven, with one missing from the start: got %s, %v", copied(c), err)
+	}
+	c, err = some(admin.CopyOptions{Missing: fencepost.Latest})
+	if err != nil || copied(c) != "0 import 300|310 ->360 690 ok 0 0, 1 import 900|1000 ->350 700 ok 0 0" {
+		t.Errorf("uneven, with one missing at the end: got %s, %v", copied(c), err)
+	}
+	one, err := admin.ParseSelection([]string{"trips:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = some(admin.CopyOptions{Selection: one, Missing: fencepost.Earliest})
+	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:1  the topic has another number") {
+		t.Errorf("uneven, a part of it: refused with %s", fault)
+	}
+	// What was not chosen is not begun as a missing one.
+	there = w.elsewhere(3, 50)
+	_, err = some(admin.CopyOptions{Selection: one, Missing: fencepost.Earliest})
+	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:2  it was left out") {
+		t.Errorf("one of three: refused with %s", fault)
+	}
 	// Records that can not be read are no time.
 	w.cluster.silent = errors.New("connection lost")
 	_, err = across(w.elsewhere(3, 50))
@@ -260,4 +316,53 @@ func TestCopyIntoALedgerThatIsNotThere(t *testing.T) {
 	if err != nil || !c.Fresh || l.made {
 		t.Errorf("fresh %v, made %v, %v; want a plan for a ledger that is not made yet", c.Fresh, l.made, err)
 	}
+}
+
+// parted is a ledger behind a wrapper that has every ability, as a pipeline file's is.
+type parted struct {
+	fencepost.Ledger
+	keeps bool
+}
+
+func (p parted) KeepsGroup(context.Context, string) (bool, error) { return p.keeps, nil }
+
+// The entry of another program is not replaced by a copy of itself, whatever the ledger is wrapped in.
+func TestCopyOntoItself(t *testing.T) {
+	w := newWorld(t, 1)
+	to, store := w.target()
+	foreign := entries{store, map[fencepost.TopicPartition]fencepost.Position{tp(0): {Offset: 310, LeaderEpoch: fencepost.NoEpoch}}}
+	for what, l := range map[string]fencepost.Ledger{"bare": foreign, "wrapped": parted{foreign, false}} {
+		to.Ledger = l
+		_, err := w.copy(w.other(fencepost.MeaningNext, map[int32]fencepost.OffsetRange{0: job[0]}), to, admin.CopyOptions{Over: true})
+		if err == nil {
+			t.Errorf("%s: the copy is planned", what)
+			continue
+		}
+		if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "is the one that it is copied from") {
+			t.Errorf("%s: refused with %s", what, fault)
+		}
+	}
+}
+
+// An entry without a fence is no position of the group, and would park it: a copy gives it one, also where the offset stays.
+func TestCopyOverAnEntryWithoutAFence(t *testing.T) {
+	w := newWorld(t, 1)
+	to, store := w.target()
+	to.Ledger = parted{entries{store, map[fencepost.TopicPartition]fencepost.Position{tp(0): {Offset: 310, LeaderEpoch: fencepost.NoEpoch}}}, true}
+	c, err := w.copy(w.other(fencepost.MeaningNext, map[int32]fencepost.OffsetRange{0: job[0]}), to, admin.CopyOptions{Over: true})
+	if err != nil || len(c.Plan.Lines) != 1 || c.Plan.Stay != 0 {
+		t.Errorf("planned %+v, %v; want one move", c, err)
+	}
+}
+
+// entries is a ledger in whose place another program keeps its own.
+type entries struct {
+	fencepost.Ledger
+	held map[fencepost.TopicPartition]fencepost.Position
+}
+
+func (e entries) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+	s, err := e.Ledger.Read(ctx, g)
+	s.Positions = e.held
+	return s, err
 }

@@ -35,6 +35,7 @@ type File struct {
 	Drain     time.Duration
 	LogFormat string // auto, text or json
 
+	of     fencepost.Group  // of a backfill: the group that it runs beside
 	places map[string]Place // :: path -> its key in the file
 }
 

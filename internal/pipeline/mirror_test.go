@@ -20,3 +20,15 @@ func TestBackfillHasNoMirrors(t *testing.T) {
 		t.Errorf("a backfill has the mirrors %v, want none", got)
 	}
 }
+
+// A backfill writes to the keys of the pipeline, not to some of its own group.
+func TestBackfillWritesTheSameKeys(t *testing.T) {
+	f, err := Parse("f.yaml", []byte("group: g\nsource: {brokers: ['h:1'], topics: [t]}\nschema: {a: text}\n"+
+		"sink: {redis: {addr: h, password: '${PW}', commands: ['HINCRBY n:{group} {a} 1']}}\n"), testEnvironment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.Beside("g-backfill").redisConfig().Group; got != "g" {
+		t.Errorf("{group} in its commands is %s, want g", got)
+	}
+}

@@ -87,14 +87,18 @@ func padding(line string, n int) string {
 
 // secretText finds what must not be printed, though somebody wrote it into the file itself: the password of a URL or
 // of a connection string, and the value of a key that holds a secret. A reference ${...} is no secret.
-var secretText = regexp.MustCompile(`(?i)://[^:/@\s"']*:([^\s"']+)@|\b(?:password|token)\s*[:=]\s*["']?([^$\s"',{}@][^\s"',}@]*)`)
+var secretText = regexp.MustCompile(`(?i)://[^:/@\s"']*:([^\s"']+)@|` +
+	`(?:password|token)\s*[:=]\s*(?:"([^"]+)"|'([^']+)'|([^\s"',{}@][^\s"',}@]*))`)
 
 // hideSecrets replaces the secrets of one line by ***, and keeps the caret under what it was under.
 func hideSecrets(line string, at Place) (string, Place) {
 	var b strings.Builder
 	last := 0
 	for _, m := range secretText.FindAllStringSubmatchIndex(line, -1) {
-		lo, hi := max(m[2], m[4]), max(m[3], m[5])
+		lo, hi := -1, -1
+		for g := 2; g < len(m); g += 2 { // one of them matched
+			lo, hi = max(lo, m[g]), max(hi, m[g+1])
+		}
 		if strings.HasPrefix(line[lo:hi], "${") {
 			continue
 		}

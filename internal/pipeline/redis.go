@@ -60,7 +60,7 @@ func (r *reader) redisRules(f *File) {
 func (f *File) redisConfig() redis.Config {
 	s := f.Sink.Redis
 	c := s.config(f.KeepCommits)
-	c.MaxCommands, c.Group, c.NoLedger = s.MaxCommands, f.Group, f.Apart()
+	c.MaxCommands, c.Group, c.NoLedger = s.MaxCommands, cmp.Or(f.of, f.Group), f.Apart()
 	for _, command := range s.Commands {
 		c.Effects = append(c.Effects, command.effects()...)
 	}

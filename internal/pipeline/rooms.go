@@ -61,6 +61,7 @@ func (f *File) Brokers() kafka.Config {
 // member is taken the place of.
 func (f *File) Beside(group fencepost.Group) *File {
 	other := *f
+	other.of = f.Group  // the sink is the same one, also where its keys have the group in them
 	other.Mirrors = nil // they would send the other tools back to the old range
 	other.Group, other.Policy, other.Source.InstanceID = group, fencepost.Policy{}, ""
 	return &other

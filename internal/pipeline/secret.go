@@ -182,9 +182,8 @@ func Redact(dsn string) string {
 		if _, has := u.User.Password(); has {
 			name := u.User.Username()
 			u.User = nil
-			return strings.Replace(u.String(), "://", "://"+name+":***@", 1)
+			dsn = strings.Replace(u.String(), "://", "://"+name+":***@", 1)
 		}
-		return dsn
 	}
 	shown, _ := hideSecrets(dsn, Place{Column: 1, Width: 1})
 	return shown

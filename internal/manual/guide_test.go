@@ -49,6 +49,29 @@ func TestEveryGuideIsRun(t *testing.T) {
 	}
 }
 
+var topicMade = regexp.MustCompile(`(?m)^topic (\S+) `)
+
+// Scripts run side by side on one broker: each has topics of its own.
+func TestScriptsShareNoTopic(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/*/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	whose := map[string]string{} // :: topic -> script
+	for _, script := range scripts {
+		text, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range topicMade.FindAllStringSubmatch(string(text), -1) {
+			if other := whose[m[1]]; other != "" && other != script {
+				t.Errorf("%s and %s both make topic %s", other, script, m[1])
+			}
+			whose[m[1]] = script
+		}
+	}
+}
+
 var fence = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
 
 // blocksOf is a page's fenced blocks by language.

@@ -95,7 +95,7 @@ var offsetsImportManual = manual{
 	},
 	usage: "fencepost offsets import FILE B [flags]\nB: a pipeline file, or the URL of a ledger",
 	flags: append([]string{
-		"--format FORM  json csv (of export) spark-checkpoint spark kafka-csv rpk kcl connect",
+		"--format FORM  json csv spark-checkpoint spark kafka-csv rpk kcl connect",
 		meaningHelp,
 		"--brokers HOST:9092|FILE  of B, where it is a URL",
 	}, copyHelp...),

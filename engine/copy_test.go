@@ -124,6 +124,48 @@ func TestCopiesFollowTheCommits(t *testing.T) {
 	})
 }
 
+// A stop that cuts the first write short is followed by a flush that writes it: a server that is slow to connect to is
+// not one that fails.
+func TestAStopFinishesTheFirstCopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHash()
+		h.set(nil, true)
+		e := &Engine{cfg: Config{Group: "g", Events: func(ev Event) { t.Errorf("told: %+v, want nothing", ev) }}}
+		e.mu.parts = map[fencepost.TopicPartition]*partition{tp(0): {TopicPartition: tp(0)}}
+		m := newCopy(e, 1, h)
+		polling, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			m.run(polling)
+		}()
+		m.committed([]fencepost.Segment{{Move: fencepost.Move{TopicPartition: tp(0), Next: fencepost.Position{Offset: 10}}}})
+		synctest.Wait() // the request is on its way
+		stop()
+		<-done
+		h.set(nil, false)
+		m.flush(t.Context(), []fencepost.TopicPartition{tp(0)})
+		h.wants(t, map[fencepost.TopicPartition]fencepost.OffsetRange{tp(0): ranged(0, 10)})
+	})
+}
+
+// What the last write of a run could not copy is told: nobody writes it again.
+func TestACopyThatNeverAnsweredIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, h := newWorld(t), newHash()
+		h.set(nil, true)
+		wk := copied(w, memory.Open(), h)
+		w.produce(tp(0), 10)
+		synctest.Wait()
+		if err := wk.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+		if told := seen[MirrorFailed](wk); len(told) != 1 || told[0].Mirror != 1 {
+			t.Errorf("told: %+v, want the copy once", told)
+		}
+	})
+}
+
 // A copy whose server is dead is told once; commits and the other copies go on; when it is back, it is written without a
 // new commit, from where it was last written.
 func TestDeadCopyIsToldOnce(t *testing.T) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -173,18 +174,22 @@ func (m *mirror[V]) send(ctx context.Context, tps []fencepost.TopicPartition) {
 	request, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	err := m.write(request, marks)
-	again := m.written(marks, err)
-	if err != nil && ctx.Err() == nil && (m.number == 0 || !again) { // a copy's is told once, until it is well
+	cut := err != nil && errors.Is(ctx.Err(), context.Canceled) // by a stop: that says nothing of the place
+	again := m.written(marks, err, cut)
+	if err != nil && !cut && (m.number == 0 || !again) { // a copy's is told once, until it is well
 		m.e.emit(MirrorFailed{Mirror: m.number, Err: err})
 	}
 }
 
 // written notes what became of a write, and reports whether the one before had failed. What was not written is new
-// again, also where a stop cut the request short: the flush that follows writes it.
-func (m *mirror[V]) written(marks map[fencepost.TopicPartition]V, err error) (again bool) {
+// again, also where a stop cut the request short: the flush that follows writes it, so that is no failure.
+func (m *mirror[V]) written(marks map[fencepost.TopicPartition]V, err error, cut bool) (again bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	again, m.mu.failed = m.mu.failed, err != nil
+	again = m.mu.failed
+	if !cut {
+		m.mu.failed = err != nil
+	}
 	if err == nil {
 		return again
 	}

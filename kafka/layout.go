@@ -52,7 +52,9 @@ func OpenLayout(cfg LayoutConfig) (*Layout, error) {
 // Foreign reads the group's committed offsets.
 func (l *Layout) Foreign(ctx context.Context) (f fencepost.Foreign, err error) {
 	s := l.source
-	committed, err := kadm.NewClient(s.client).FetchOffsets(ctx, string(s.cfg.Group))
+	asking, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	committed, err := kadm.NewClient(s.client).FetchOffsets(asking, string(s.cfg.Group))
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return f, nil
 	}

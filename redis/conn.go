@@ -78,7 +78,11 @@ func (c Config) dialed(ctx context.Context, network, address string) (net.Conn, 
 	}
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, &errDial{fmt.Errorf("TLS: %w", errors.Join(err, conn.Close()))}
+		conn.Close() // what it says of a connection that never was adds nothing
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("no answer in %s", c.Timeout)
+		}
+		return nil, &errDial{fmt.Errorf("TLS: %w", err)}
 	}
 	return secure, nil
 }

@@ -29,9 +29,9 @@ var passing = []struct{ prefix, code, text, help string }{
 
 // lasting are the error replies that waiting does not mend.
 var lasting = []struct{ prefix, code, text, help string }{
-	{"WRONGPASS", "redis-denied", "user or password is wrong", "mend user and password"},
-	{"NOAUTH", "redis-denied", "it wants a password", "give user and password"},
-	{"ERR AUTH", "redis-denied", "it takes no password as configured", "mend user and password"},
+	{"WRONGPASS", "redis-denied", "user or password is wrong", credentials},
+	{"NOAUTH", "redis-denied", "it wants a password", credentials},
+	{"ERR AUTH", "redis-denied", "it takes no password as configured", credentials},
 	{"NOPERM", "redis-denied", "the user lacks a right", grants},
 	{"MOVED", "redis-cluster", "the group's keys are on another node of its cluster", "name that node in addr"},
 	{"CROSSSLOT", "redis-cluster", "the keys are in several slots of its cluster", "put {group} into every key of the mapping"},
@@ -39,6 +39,9 @@ var lasting = []struct{ prefix, code, text, help string }{
 	{"ERR DB index", "redis-no-db", "it has no database of that number", "mend db"},
 	{"ERR invalid DB index", "redis-no-db", "it has no database of that number", "mend db"},
 }
+
+// credentials are the forms of a file and of a URL.
+const credentials = "user: NAME, password: ${REDIS_PASSWORD}; in a URL 'redis://NAME:${REDIS_PASSWORD}@HOST…', without NAME for the default user"
 
 const grants = "let the server's owner run what this prints: fencepost ddl FILE (in Go: redis.ACL)"
 

@@ -33,6 +33,18 @@ var forms = map[string]form{
 	"quarkus":          {keys: []string{"<group>:<topic>:<partition>"}, value: quarkusValue},
 }
 
+// help is how a URL names the form's keys.
+func (f form) help() string {
+	if len(f.keys) == 0 {
+		return "key=KEY"
+	}
+	help := "key=" + strings.Join(f.keys, " or key=") + " is the usual one, and needs no key="
+	if strings.Contains(f.keys[0], "<group>") {
+		help += "; group=G fills in <group>"
+	}
+	return help
+}
+
 // LayoutNames are the names that LayoutConfig.Name takes, sorted.
 func LayoutNames() (names []string) {
 	for name := range forms {

@@ -59,7 +59,7 @@ func OpenLayout(c Config, as LayoutConfig) (fencepost.Layout, error) {
 	}
 	l := layout{cfg: c, as: as}
 	if err := l.compile(); err != nil {
-		return nil, &fencepost.Fault{Code: "usage", Err: fmt.Errorf("open redis layout %s: %w", as.Name, err), Exit: 2}
+		return nil, &fencepost.Fault{Code: "usage", Err: fmt.Errorf("open redis layout %s: %w", as.Name, err), Exit: 2, Help: l.form.help()}
 	}
 	options := c.options(2)
 	options.MaxRetries = 1 // reading, and setting the same again, harm nobody

@@ -135,9 +135,9 @@ func usage(help, format string, args ...any) error {
 
 func (a *app) printFault(f *fencepost.Fault) {
 	t := a.terminal(a.stderr)
-	head := "error[" + f.Code + "]: "
+	head := "error[" + f.Code + "]"
 	what, list, _ := strings.Cut(screen.Printable(f.Error()), "\n")
-	fmt.Fprintf(a.stderr, "%s%s\n", t.Paint(screen.Red, strings.TrimSuffix(head, ": "))+": ", screen.Wrap(what, 2, t.Width))
+	fmt.Fprintf(a.stderr, "%s%s\n", t.Paint(screen.Red, head), strings.TrimPrefix(screen.Wrap(head+": "+what, 2, t.Width), head))
 	if list != "" {
 		fmt.Fprintln(a.stderr, list)
 	}

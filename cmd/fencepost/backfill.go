@@ -220,7 +220,8 @@ func (a *app) printBackfill(b *admin.Backfill, f *pipeline.File) {
 	if b.Begun {
 		how = "go on"
 	}
-	fmt.Fprintf(a.stdout, "plan for %s: %s, %s to run; group %s stays where it is\n\n", b.Group, how, screen.Plural(b.Left(), "offset"), b.Of)
+	head := fmt.Sprintf("plan for %s: %s, %s to run; group %s stays where it is", b.Group, how, screen.Plural(b.Left(), "offset"), b.Of)
+	fmt.Fprintf(a.stdout, "%s\n\n", screen.Wrap(head, 2, ttyWidth(t)))
 	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "RANGE"}, {Name: "OFFSET", Right: true}, {Name: "LEFT", Right: true},
 		{Name: "REPEATS", Right: true}}}
 	var cut []string

@@ -108,7 +108,7 @@ func (a *app) printMoves(told admin.Told, r admin.Rooms, filter admin.Filter) {
 	}
 	fmt.Fprintln(a.stdout)
 	table := screen.Table{Columns: []screen.Column{{Name: "TIME"}, {Name: "PARTITION"}, {Name: "CAUSE"}, {Name: "HELD", Right: true},
-		{Name: "NEXT", Right: true}, {Name: "AT-MOST", Right: true}, {Name: "WHO", Hide: 1}, {Name: "WHY"}}}
+		{Name: "NEXT", Right: true}, {Name: "AT-MOST", Right: true}, {Name: "WHO", Hide: 1}, {Name: "WHY", Cut: true}}}
 	for i := 0; i < len(told.Moves); {
 		n := alike(told.Moves[i:])
 		table.Rows = append(table.Rows, moveRow(told.Moves[i:i+n]))

@@ -3,14 +3,19 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/ledgers"
 	"github.com/fencepost/fencepost/internal/screen"
@@ -90,7 +95,7 @@ var offsetsImportManual = manual{
 	},
 	usage: "fencepost offsets import FILE B [flags]\nB: a pipeline file, or the URL of a ledger",
 	flags: append([]string{
-		"--format FORM  json (of export) spark-checkpoint spark kafka-csv rpk kcl connect",
+		"--format FORM  json csv spark-checkpoint spark kafka-csv rpk kcl connect",
 		meaningHelp,
 		"--brokers HOST:9092|FILE  of B, where it is a URL",
 	}, copyHelp...),
@@ -116,17 +121,32 @@ func (a *app) offsetsImportVerb() *cobra.Command {
 	return cmd
 }
 
-// fileURL is a file as a URL: what offsets export wrote as json needs no layout.
+// fileURL is a file as a URL: what offsets export wrote as json or csv needs no layout.
 func fileURL(path, form string) (string, error) {
 	switch {
 	case ledgers.IsURL(path) && form == "":
 		return path, nil
 	case ledgers.IsURL(path):
 		return "", usage("leave --format out", "a URL says its layout itself")
-	case form == "json" || form == "" && filepath.Ext(path) == ".json":
+	case owned(path) && (form == "" || "."+form == filepath.Ext(path)):
 		return "file:" + path, nil
 	case form == "":
-		return "", usage("--format kafka-csv, or the tool that wrote it", "%s does not say its form by its name", path)
+		return "", formless(path)
 	}
 	return fmt.Sprintf("file:%s?layout=%s", path, url.QueryEscape(form)), nil
+}
+
+// owned reports whether a file's name says that it is of our own form.
+func owned(path string) bool { return slices.Contains([]string{".json", ".csv"}, filepath.Ext(path)) }
+
+// formless refuses a file whose name does not tell its form; of one that is not there that says nothing.
+func formless(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &fencepost.Fault{Code: "file-not-found", Exit: 2, Err: fmt.Errorf("%s: no such file", path), Help: "ls -l " + filepath.Dir(path)}
+	case err == nil && info.IsDir():
+		return usage("--format spark-checkpoint, if that is what it is", "%s is a folder, and does not say its form by its name", path)
+	}
+	return usage("--format kafka-csv, or the tool that wrote it", "%s does not say its form by its name", path)
 }

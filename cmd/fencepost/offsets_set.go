@@ -206,8 +206,8 @@ func sinkText(repeats int64, f *pipeline.File) string {
 		return ""
 	case f == nil:
 		return fmt.Sprintf("%s are applied again by whoever runs the group", screen.Plural(repeats, "record"))
-	case f.Sink.Kind == "redis":
-		return fmt.Sprintf("the commands of sink.redis are applied again to %s", screen.Plural(repeats, "record"))
+	case f.Sink.Redis != nil:
+		return fmt.Sprintf("the commands of sink.redis are applied again to %s: HINCRBY, ZINCRBY and XADD count them twice", screen.Plural(repeats, "record"))
 	case f.Sink.SQL != "":
 		return fmt.Sprintf("the statements of sink.%s.sql are applied again to %s", f.Sink.Kind, screen.Plural(repeats, "record"))
 	case len(f.Sink.Key) > 0:

@@ -80,7 +80,7 @@ const foldAbove = 40
 func (a *app) printView(v admin.View, p *place, all bool) {
 	t := a.terminal(a.stdout)
 	wide := a.output == "wide"
-	fmt.Fprintf(a.stdout, "%s   times %s\n", heading(v, p), v.At.Local().Format("-07:00"))
+	fmt.Fprintln(a.stdout, screen.Wrap(fmt.Sprintf("%s   times %s", heading(v, p), v.At.Local().Format("-07:00")), 2, ttyWidth(a.terminal(a.stdout))))
 	for _, line := range topicLines(v) {
 		fmt.Fprintln(a.stdout, line)
 	}
@@ -211,7 +211,7 @@ func (a *app) printReasons(v admin.View, p *place, t terminal) {
 	}
 	for _, s := range v.Standings {
 		if m := s.Moved; m != nil && v.At.Sub(m.At) < 24*time.Hour {
-			text := fmt.Sprintf("%s by %s %s, %s -> %s", m.Cause, m.Who, ago(v.At.Sub(m.At)), screen.Count(m.Held.Offset), screen.Count(m.Next.Offset))
+			text := fmt.Sprintf("%s by %s %s, %s -> %s", m.Cause, m.Who, ago(v.At.Sub(m.At)), offsetText(m.Held), screen.Count(m.Next.Offset))
 			if m.Why != "" {
 				text += ": " + m.Why
 			}

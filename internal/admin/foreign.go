@@ -44,7 +44,11 @@ func readForeign(ctx context.Context, r Rooms) (fencepost.Foreign, error) {
 		return f, fmt.Errorf("read %s: %w", r.Where, err)
 	}
 	if len(f.Entries) == 0 {
-		return f, &fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s holds no offsets: %s", r.Subject, r.Where),
+		why := r.Where
+		if len(f.Notes) > 0 {
+			why = strings.Join(f.Notes, "; ") // a batch that was begun and not finished, an empty file
+		}
+		return f, &fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s holds no offsets: %s", r.Subject, why),
 			Help: "mend the key, the path or the group"}
 	}
 	return f, nil

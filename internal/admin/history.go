@@ -33,11 +33,13 @@ func Moves(ctx context.Context, r Rooms, f Filter) (t Told, err error) {
 	if err := r.exists(ctx); err != nil {
 		return t, err
 	}
-	seen, old := map[string]bool{}, map[string]bool{}
+	seen, old, moved := map[string]bool{}, map[string]bool{}, false
 	for m, err := range r.History.Moves(ctx, r.Group) {
-		switch {
-		case err != nil:
+		if err != nil {
 			return t, err
+		}
+		moved = true
+		switch {
 		case m.At.Before(f.Since), f.Gaps && m.AtMost == 0:
 			continue
 		case m.Cause == fencepost.CauseCommit && !f.Commits && m.AtMost == 0 && m.Why == "":
@@ -58,5 +60,21 @@ func Moves(ctx context.Context, r Rooms, f Filter) (t Told, err error) {
 			t.Old = append(t.Old, m.Topic)
 		}
 	}
-	return t, nil
+	if moved {
+		return t, nil
+	}
+	return t, r.known(ctx)
+}
+
+// known refuses a group of which the ledger has nothing: "no gap" of a mistyped name would reassure whoever watches it.
+func (r Rooms) known(ctx context.Context) error {
+	s, err := r.Ledger.Read(ctx, r.Group)
+	if err == nil && s.Empty() {
+		err = r.unknownGroup()
+	}
+	return err
+}
+
+func (r Rooms) unknownGroup() error {
+	return &fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s knows no group %s", r.Where, r.Group), Help: "mend the group's name"}
 }

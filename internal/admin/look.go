@@ -93,7 +93,7 @@ func Look(ctx context.Context, r Rooms) (View, error) {
 		return v, fmt.Errorf("ask brokers: %w", err)
 	}
 	if v.Snapshot.Empty() && len(v.About.Topics)+len(v.About.Errs) == 0 && r.Layout == nil {
-		return v, &fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s knows no group %s", r.Where, r.Group), Help: "mend the group's name"}
+		return v, r.unknownGroup()
 	}
 	for _, tp := range v.partitions() {
 		s := Standing{TopicPartition: tp, Position: v.Snapshot.Positions[tp], Lag: Unknown, LagTime: Unknown, NextAt: Unknown}

@@ -1,6 +1,7 @@
 package ledgers
 
 import (
+	"cmp"
 	"context"
 	"path"
 	"strings"
@@ -32,6 +33,9 @@ var zookeeperLayouts = func() map[string]layout {
 				Group: fencepost.Group(l.params.Get("group"))}
 			if form == zookeeper.FormConsumers && at.Group == "" { // zk://HOST/consumers/G
 				at.Path, at.Group = path.Dir(at.Path), fencepost.Group(path.Base(at.Path))
+				if len(at.Path) < 2 { // / or .
+					return nil, usage("zk://HOST/consumers/GROUP?layout=consumers, or group=GROUP besides", "the URL names no group, and %s may hold many", cmp.Or(l.url.Path, "/"))
+				}
 			}
 			lay, err := zookeeper.OpenLayout(l.zookeeper(), at)
 			if err != nil {

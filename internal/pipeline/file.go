@@ -112,6 +112,10 @@ func fileFault(name string, err error) error {
 		return &fencepost.Fault{Code: "file-not-readable", Exit: 2, Err: errors.New(plainPathError(name, err)),
 			Help: "mend who may read it: ls -l " + name}
 	}
+	if scheme, _, ok := strings.Cut(name, "://"); ok {
+		return &fencepost.Fault{Code: "usage", Exit: 2, Err: fmt.Errorf("a pipeline file is wanted here, no URL %s://… (not shown: it may hold a password)", scheme),
+			Help: "name the pipeline file; to write one: fencepost init"}
+	}
 	dir := filepath.Dir(name)
 	help := "to write one: fencepost init"
 	if near := Nearest(filepath.Base(name), yamlFiles(dir)); near != "" {

@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Table is a table for people. A table that does not fit loses whole columns and says so beneath; no number is cut.
+// Table is a table for people. A table that does not fit loses the ends of its prose, then whole columns, and says so
+// beneath; no number is cut.
 type Table struct {
 	Columns []Column
 	Rows    []Row
@@ -20,7 +21,11 @@ type Column struct {
 	Name  string
 	Right bool // numbers stand right
 	Hide  int
+	Cut   bool // prose, of which the beginning does: it is cut to what the others leave
 }
+
+// leastCut is how much of a column that may be cut stays: others are hidden before.
+const leastCut = 16
 
 // Row is one row: its cells, in the order of the columns, and the colour that repeats what its words say.
 type Row struct {
@@ -36,7 +41,7 @@ func (t Table) Print(w io.Writer, width int, paint Paint) {
 		show[i] = true
 	}
 	var hidden []string
-	for width > 0 && t.width(show) > width {
+	for width > 0 && t.least(show) > width {
 		next := -1
 		for i, c := range t.Columns {
 			if show[i] && c.Hide > 0 && (next < 0 || c.Hide < t.Columns[next].Hide) {
@@ -49,6 +54,7 @@ func (t Table) Print(w io.Writer, width int, paint Paint) {
 		show[next] = false
 		hidden = append(hidden, t.Columns[next].Name)
 	}
+	t, cut := t.cut(show, width)
 	heads := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
 		heads[i] = c.Name
@@ -61,10 +67,48 @@ func (t Table) Print(w io.Writer, width int, paint Paint) {
 		}
 		fmt.Fprintln(w, line)
 	}
+	var lost []string
 	if len(hidden) > 0 {
 		slices.SortFunc(hidden, func(a, b string) int { return t.at(a) - t.at(b) })
-		fmt.Fprintln(w, paint(Dim, "(hidden: "+strings.Join(hidden, ", ")+"; -o wide)"))
+		lost = append(lost, "hidden: "+strings.Join(hidden, ", "))
 	}
+	if cut != "" {
+		lost = append(lost, "cut: "+cut)
+	}
+	if len(lost) > 0 {
+		fmt.Fprintln(w, paint(Dim, "("+strings.Join(lost, "; ")+"; -o wide)"))
+	}
+}
+
+// least is the width of what is shown when all that may be cut is.
+func (t Table) least(show []bool) int {
+	n := t.width(show)
+	for i, c := range t.Columns {
+		if show[i] && c.Cut {
+			n -= max(0, t.columnWidth(i)-leastCut)
+		}
+	}
+	return n
+}
+
+// cut is the table with the first column that may be cut made to fit, and that column's name; empty: nothing was cut.
+func (t Table) cut(show []bool, width int) (Table, string) {
+	over := t.width(show) - width
+	i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Cut })
+	if width <= 0 || over <= 0 || i < 0 || !show[i] {
+		return t, ""
+	}
+	most := max(t.columnWidth(i)-over, leastCut)
+	rows := slices.Clone(t.Rows)
+	for r := range rows {
+		if cells := rows[r].Cells; i < len(cells) && utf8.RuneCountInString(cells[i]) > most {
+			cells = slices.Clone(cells)
+			cells[i] = string([]rune(cells[i])[:most-1]) + "…"
+			rows[r].Cells = cells
+		}
+	}
+	t.Rows = rows
+	return t, t.Columns[i].Name
 }
 
 func (t Table) at(name string) int {

@@ -41,3 +41,26 @@ func TestTableHidesColumns(t *testing.T) {
 		}
 	}
 }
+
+// TestTableCut: prose is cut to what the others leave; where that is too little, columns go first.
+func TestTableCut(t *testing.T) {
+	table := screen.Table{
+		Columns: []screen.Column{{Name: "NEXT", Right: true}, {Name: "WHO", Hide: 1}, {Name: "WHY", Cut: true}},
+		Rows: []screen.Row{{Cells: []string{"2,914", "oncall@bastion", "Spark job retired; from redis://localhost:6379/0"}},
+			{Cells: []string{"100", "me", "-"}}},
+	}
+	for width, want := range map[int]string{
+		0:  " NEXT  WHO             WHY\n2,914  oncall@bastion  Spark job retired; from redis://localhost:6379/0\n  100  me              -\n",
+		50: " NEXT  WHO             WHY\n2,914  oncall@bastion  Spark job retired; from re…\n  100  me              -\n(cut: WHY; -o wide)\n",
+		30: " NEXT  WHY\n2,914  Spark job retired; fro…\n  100  -\n(hidden: WHO; cut: WHY; -o wide)\n",
+	} {
+		var b strings.Builder
+		table.Print(&b, width, screen.Plain)
+		if got := b.String(); got != want {
+			t.Errorf("width %d:\n%s\nwant\n%s", width, got, want)
+		}
+	}
+	if table.Rows[0].Cells[2] != "Spark job retired; from redis://localhost:6379/0" {
+		t.Error("the caller's cells were changed")
+	}
+}

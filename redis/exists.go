@@ -2,9 +2,11 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/fencepost/fencepost"
+	goredis "github.com/redis/go-redis/v9"
 )
 
 var _ fencepost.Finder = (*Ledger)(nil)
@@ -13,12 +15,12 @@ var _ fencepost.Finder = (*Ledger)(nil)
 // would make the ledger's identity.
 func (l *Ledger) Exists(ctx context.Context, g fencepost.Group) (bool, error) {
 	for _, key := range []string{identityKey(l.cfg.Key), keysOf(l.cfg.Key, g).head} { // two slots of a cluster
-		n, err := l.client.Exists(ctx, key).Result()
-		if err != nil {
-			return false, fmt.Errorf("look for the ledger: %w", l.cfg.fault(err, false))
-		}
-		if n > 0 {
+		_, err := l.client.HGet(ctx, key, "version").Result() // a right that the ledger needs anyway
+		switch {
+		case err == nil:
 			return true, nil
+		case !errors.Is(err, goredis.Nil):
+			return false, fmt.Errorf("look for the ledger: %w", l.cfg.fault(err, false))
 		}
 	}
 	return false, nil

@@ -26,8 +26,8 @@
 //   - Chain: the moves are the ledger's own, compared and set. A late worker can not disturb it, whatever its effects did.
 //   - Order: a lane applies a partition's ranges one behind the other.
 //   - One try, one effect: as long as the same batch is tried again, also cut down or in halves, a range whose effect
-//     has succeeded is not applied again. What the lane remembers ends with the batch: a store and a ledger that were
-//     taken back together are replayed, and nothing of them is passed over for having been applied once.
+//     has succeeded is not applied again. What the lane remembers ends with the batch: a store and a ledger that are
+//     taken back together between two batches are replayed, and nothing is passed over for having been applied once.
 //   - A refused worker stops: its effect of that one batch may stand, and nothing more follows it.
 //
 // # Asking first
@@ -52,5 +52,7 @@
 // # What it does not do
 //
 // It does not claim ranges beforehand, so the heir's batch may be cut otherwise than the one that it repeats. It does
-// not undo effects. It does not close the ledger: whoever opened it does.
+// not undo effects. It does not close the ledger: whoever opened it does. Store and ledger that are both taken back while
+// one batch is tried again and again, to exactly where that batch begins, are not told from an outage: its range is moved
+// and not applied. Stop the workers before a restore of two stores.
 package apart

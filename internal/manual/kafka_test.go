@@ -219,9 +219,9 @@ func settled(ctx context.Context, holds func() error) error {
 // produce appends records: produce TOPIC:P COUNT [TIME]. Each is {"id": its number}; TIME is RFC 3339.
 func produce(ts *testscript.TestScript, _ bool, args []string) {
 	k := broker(ts)
-	cl := k.client(ts, kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.LeaderAck()))
+	cl := k.client(ts)
 	defer cl.Close()
-	write(ts, cl, records(ts, args))
+	write(ts, cl, records(ts, args)) // acknowledged by all replicas in sync, so that a test knows where each log ends
 }
 
 func records(ts *testscript.TestScript, args []string) []*kgo.Record {

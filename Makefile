@@ -5,17 +5,22 @@ SERVERS := go run ./internal/servers/cmd/servers
 # The packages that have tests of real servers.
 REAL = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build realservers' . | grep -v /bench/)))
 
+# Packages that start no goroutine: the race detector would only make them ten times slower.
+ALONE = . ./internal/arch ./internal/flights ./internal/offsetfile ./internal/screen
+
 .PHONY: check servers test bench bench-ledger bench-real build
 
 # What needs no server. Tests that need one carry the build tag realservers. Four
-# packages side by side: several of them mostly wait.
+# packages side by side, and eight tests of each: most of them wait for a broker or a process.
 check:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then \
 		echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go vet -tags realservers ./...
 	@command -v $${CC:-gcc} >/dev/null || { echo "the race detector needs gcc: run make servers"; exit 1; }
-	go test -race -p 4 -parallel 8 ./...
+	@! grep -nE '^[[:space:]]*go [a-z]|[.]Go[(]' $(addsuffix /*.go,$(ALONE)) || { echo "it starts a goroutine: take its package out of ALONE"; exit 1; }
+	go test $(ALONE)
+	go test -race -p 4 -parallel 8 $$(go list ./... | grep -vxF "$$(go list $(ALONE))")
 
 # Installs what real servers need; silent and quick where it is there already.
 servers:

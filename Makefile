@@ -11,7 +11,7 @@ ALONE = . ./internal/arch ./internal/flights ./internal/offsetfile ./internal/sc
 .PHONY: check servers test bench bench-ledger bench-real build
 
 # What needs no server. Tests that need one carry the build tag realservers. Four
-# packages side by side, and eight tests of each: most of them wait for a broker or a process.
+# packages side by side, and four tests of each: most of them wait for a broker or a process.
 check:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then \
 		echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi
@@ -20,7 +20,7 @@ check:
 	@command -v $${CC:-gcc} >/dev/null || { echo "the race detector needs gcc: run make servers"; exit 1; }
 	@! grep -nE '^[[:space:]]*go [a-z]|[.]Go[(]' $(addsuffix /*.go,$(ALONE)) || { echo "it starts a goroutine: take its package out of ALONE"; exit 1; }
 	go test $(ALONE)
-	go test -race -p 4 -parallel 8 $$(go list ./... | grep -vxF "$$(go list $(ALONE))")
+	go test -race -p 4 -parallel 4 $$(go list ./... | grep -vxF "$$(go list $(ALONE))")
 
 # Installs what real servers need; silent and quick where it is there already.
 servers:

@@ -1,6 +1,9 @@
 package fencepost
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Cause says why a Position moved.
 type Cause uint8
@@ -82,6 +85,22 @@ func (m Move) Validate() error {
 		return fmt.Errorf("move %s: %s of an absent position", m.TopicPartition, m.Cause)
 	}
 	return nil
+}
+
+// InOrder is the moves in TopicPartition order, each of them valid and no partition twice: what a ledger does first with
+// a list. It returns a plain error, as [Move.Validate] does.
+func InOrder(moves []Move) ([]Move, error) {
+	moves = slices.Clone(moves)
+	slices.SortFunc(moves, func(a, b Move) int { return a.Compare(b.TopicPartition) })
+	for i, m := range moves {
+		if err := m.Validate(); err != nil {
+			return nil, err
+		}
+		if i > 0 && m.TopicPartition == moves[i-1].TopicPartition {
+			return nil, fmt.Errorf("move %s: twice in one list", m.TopicPartition)
+		}
+	}
+	return moves, nil
 }
 
 // Writer says on whose behalf a ledger is moved.

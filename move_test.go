@@ -193,3 +193,22 @@ func ExampleStand() {
 	// behind
 	// foreign
 }
+
+// A list comes out in partition order and as it was given stays; one bad move, or a partition twice, spoils it whole.
+func TestInOrder(t *testing.T) {
+	start := func(p int32) fencepost.Move {
+		return fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "trips", Partition: p}, Cause: fencepost.CauseStart, Next: fencepost.Position{Fence: 7}}
+	}
+	given := []fencepost.Move{start(2), start(0), start(1)}
+	got, err := fencepost.InOrder(given)
+	if err != nil || got[0].Partition != 0 || got[1].Partition != 1 || got[2].Partition != 2 || given[0].Partition != 2 {
+		t.Errorf("InOrder gives %v, %v, and leaves %v", got, err, given)
+	}
+	bad := start(3)
+	bad.Next.Fence = 0
+	for what, moves := range map[string][]fencepost.Move{"a partition twice": {start(1), start(0), start(1)}, "an invalid move": {start(1), bad}} {
+		if _, err := fencepost.InOrder(moves); err == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+}

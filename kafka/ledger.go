@@ -169,7 +169,8 @@ const moveTimeout = 30 * time.Second
 // Move makes all moves in one transaction, or none. The context is not obeyed from there on: a transaction that was
 // half sent helps nobody.
 func (l *Ledger) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
-	if err := checkMoves(moves); err != nil {
+	moves, err := fencepost.InOrder(moves)
+	if err != nil {
 		return err
 	}
 	if len(moves) == 0 {
@@ -185,7 +186,6 @@ func (l *Ledger) Move(ctx context.Context, w fencepost.Writer, moves []fencepost
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("move group %s: %w", w.Group, err)
 	}
-	moves = inOrder(moves)
 	moving, cancel := context.WithTimeout(context.WithoutCancel(ctx), moveTimeout)
 	defer cancel()
 	return l.insist(ctx, moving, d, w, moves)

@@ -3,7 +3,6 @@ package kafka
 import (
 	"fmt"
 	"maps"
-	"slices"
 
 	"github.com/fencepost/fencepost"
 )
@@ -145,28 +144,6 @@ func (b *book) record(w fencepost.Writer, moves []fencepost.Move, keep fencepost
 		add(fact{head: &head})
 	}
 	return e, nil
-}
-
-// checkMoves refuses what no ledger takes.
-func checkMoves(moves []fencepost.Move) error {
-	seen := make(map[fencepost.TopicPartition]bool, len(moves))
-	for _, m := range moves {
-		if err := m.Validate(); err != nil {
-			return err
-		}
-		if seen[m.TopicPartition] {
-			return fmt.Errorf("move %s: twice in one list", m.TopicPartition)
-		}
-		seen[m.TopicPartition] = true
-	}
-	return nil
-}
-
-// inOrder is the moves in TopicPartition order.
-func inOrder(moves []fencepost.Move) []fencepost.Move {
-	moves = slices.Clone(moves)
-	slices.SortFunc(moves, func(a, b fencepost.Move) int { return a.TopicPartition.Compare(b.TopicPartition) })
-	return moves
 }
 
 // otherCluster compares the group's cluster with the writer's; one that is not known is not another.

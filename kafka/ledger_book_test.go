@@ -13,10 +13,14 @@ func TestUncopiedPositions(t *testing.T) {
 	at := fencepost.Position{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 9, TopicID: fencepost.TopicID{1}}
 	older := commitment{offset: 3, ledger: id, fence: 9}
 	b := newBook()
-	e, err := b.record(fencepost.Writer{Group: "g"}, inOrder([]fencepost.Move{
+	moves, err := fencepost.InOrder([]fencepost.Move{
 		{TopicPartition: tp("b", 0), Next: at, Cause: fencepost.CauseStart},
 		{TopicPartition: tp("a", 0), Next: at, Cause: fencepost.CauseStart},
-	}), fencepost.KeepAll, true)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := b.record(fencepost.Writer{Group: "g"}, moves, fencepost.KeepAll, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -142,17 +142,8 @@ func (s *Store) apply(w fencepost.Writer, moves []fencepost.Move, tx *Tx) error 
 
 // valid checks moves where they enter the ledger.
 func valid(moves []fencepost.Move) error {
-	seen := make(map[fencepost.TopicPartition]bool, len(moves))
-	for _, m := range moves {
-		if err := m.Validate(); err != nil {
-			return err
-		}
-		if seen[m.TopicPartition] {
-			return fmt.Errorf("move %s: twice in one list", m.TopicPartition)
-		}
-		seen[m.TopicPartition] = true
-	}
-	return nil
+	_, err := fencepost.InOrder(moves)
+	return err
 }
 
 // validBatch checks the guarantees of a Batch. A fast store leaves that to the engine.

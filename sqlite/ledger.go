@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -40,17 +39,11 @@ func (l *ledger) Move(ctx context.Context, w fencepost.Writer, moves []fencepost
 	if len(moves) == 0 {
 		return nil
 	}
-	moves = slices.Clone(moves)
-	slices.SortFunc(moves, func(a, b fencepost.Move) int { return a.Compare(b.TopicPartition) })
-	for i, m := range moves {
-		if err := m.Validate(); err != nil {
-			return err
-		}
-		if i > 0 && m.TopicPartition == moves[i-1].TopicPartition {
-			return fmt.Errorf("move %s: twice in one list", m.TopicPartition)
-		}
+	moves, err := fencepost.InOrder(moves)
+	if err != nil {
+		return err
 	}
-	err := (*Sink)(l).with(ctx, func(c *conn) error {
+	err = (*Sink)(l).with(ctx, func(c *conn) error {
 		return c.write(ctx, func() error { return c.change(w, moves, l.cfg.KeepCommits) })
 	})
 	if err != nil {

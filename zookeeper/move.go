@@ -3,7 +3,6 @@ package zookeeper
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/fencepost/fencepost"
 	"github.com/go-zookeeper/zk"
@@ -14,15 +13,9 @@ func (l *Ledger) Move(ctx context.Context, w fencepost.Writer, moves []fencepost
 	if len(moves) == 0 {
 		return nil
 	}
-	moves = slices.Clone(moves)
-	slices.SortFunc(moves, func(a, b fencepost.Move) int { return a.Compare(b.TopicPartition) })
-	for i, m := range moves {
-		if err := m.Validate(); err != nil {
-			return err
-		}
-		if i > 0 && m.TopicPartition == moves[i-1].TopicPartition {
-			return fmt.Errorf("move %s: twice in one list", m.TopicPartition)
-		}
+	moves, err := fencepost.InOrder(moves)
+	if err != nil {
+		return err
 	}
 	if err := l.move(ctx, w, moves); err != nil {
 		return fmt.Errorf("move ledger of group %s: %w", w.Group, err)

@@ -18,8 +18,7 @@
 //
 // # How it fails
 //
-// *fencepost.Fault usage (exit 2) for a URL that can not be understood, env-not-set, dsn-invalid, and
-// not-in-this-version for a scheme or layout that is known and not built yet.
+// *fencepost.Fault usage (exit 2) for a URL that can not be understood, env-not-set and dsn-invalid.
 //
 // # What it does not do
 //

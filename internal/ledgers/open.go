@@ -69,14 +69,14 @@ type open func(context.Context, *location) (*Opened, error)
 type scheme struct {
 	params  []string // besides group and layout
 	drivers bool     // other parameters belong to the driver
-	native  open     // nil: not in this version
+	native  open     // the ledger
 	layouts map[string]layout
 }
 
 // layout is a form of another program in a scheme's store.
 type layout struct {
 	params []string // those of the scheme and of this layout that it takes
-	open   open     // nil: not in this version
+	open   open
 }
 
 // schemes is all there is.
@@ -120,9 +120,6 @@ func Open(ctx context.Context, text string, env *pipeline.Environment) (*Opened,
 			return nil, noLayout(l.scheme, form, s)
 		}
 		how, params = lay.open, lay.params
-	}
-	if how == nil {
-		return nil, notYet(l.scheme, form, s)
 	}
 	if err := l.takes(params, s.drivers); err != nil {
 		return nil, err
@@ -179,27 +176,6 @@ func noLayout(name, form string, s scheme) error {
 		help = "layout=" + near + "; there are " + strings.Join(names, "  ")
 	}
 	return usage(help, "%s has no layout %s", name, form)
-}
-
-func notYet(name, form string, s scheme) error {
-	what, help := "a ledger in "+name, "one of "+strings.Join(built(), "  ")
-	if form == "" && len(s.layouts) > 0 {
-		help = "layout=" + strings.Join(slices.Sorted(maps.Keys(s.layouts)), "|")
-	}
-	if form != "" {
-		what = fmt.Sprintf("layout %s of %s", form, name)
-	}
-	return &fencepost.Fault{Code: "not-in-this-version", Exit: 2, Err: fmt.Errorf("%s comes with a later version", what), Help: help}
-}
-
-// built is the schemes whose ledgers this version opens.
-func built() (names []string) {
-	for _, n := range schemeNames {
-		if schemes[n].native != nil {
-			names = append(names, n)
-		}
-	}
-	return names
 }
 
 func usage(help, format string, args ...any) error {

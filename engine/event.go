@@ -95,6 +95,13 @@ type (
 		InFlight int
 		AtMost   time.Duration
 	}
+	// LeftBehind: something that ends with the run failed or did not end in time, and the run ended without it: the group
+	// was not left (its partitions go to others after the session timeout), a session of the sink was not closed. Nothing
+	// that was committed hangs on it.
+	LeftBehind struct {
+		What string // leave group, close lane 0, poll, watch, mirror
+		Err  error
+	}
 	// Stopped: the last event of a run.
 	Stopped struct {
 		Status
@@ -145,4 +152,5 @@ func (MirrorFailed) event() {}
 func (Progress) event()     {}
 func (EndsFixed) event()    {}
 func (Draining) event()     {}
+func (LeftBehind) event()   {}
 func (Stopped) event()      {}

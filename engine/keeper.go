@@ -32,12 +32,22 @@ func (e *Engine) keep(ctx context.Context) {
 			return
 		case <-e.keeper:
 		case <-timer.C:
-		case <-report.C:
-			e.emit(Progress{e.Status()})
+		case now := <-report.C:
+			e.progress(now)
 		case <-watch.C:
 			e.watch(ctx)
 		}
 	}
+}
+
+// progress tells what the run has done: at each tick while something changes, else once a second.
+func (e *Engine) progress(now time.Time) {
+	st := e.Status()
+	if st == e.told.Status && now.Sub(e.toldAt) < time.Second {
+		return
+	}
+	e.told, e.toldAt = Progress{st}, now
+	e.emit(e.told)
 }
 
 // pokeKeeper makes the keeper look again.

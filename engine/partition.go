@@ -259,7 +259,7 @@ func (p *partition) park(code, reason string) int64 {
 // await stands still until an answer comes.
 func (p *partition) await(reason string, now time.Time, atMost time.Duration) int64 {
 	p.state, p.code, p.reason = waiting, "", reason
-	p.backoff = min(max(2*p.backoff, 100*time.Millisecond), atMost)
+	p.backoff = longer(p.backoff, 100*time.Millisecond, atMost)
 	p.retryAt = now.Add(p.backoff)
 	return p.drop()
 }

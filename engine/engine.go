@@ -74,7 +74,11 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.validate(); err != nil {
 		return err
 	}
-	e := newEngine(cfg.withDefaults())
+	return newEngine(cfg.withDefaults()).start(ctx)
+}
+
+// start opens and runs.
+func (e *Engine) start(ctx context.Context) error {
 	lanes, err := call(ctx, &e.others, grace, "the opening", e.open)
 	if err == nil {
 		e.lanes = lanes

@@ -62,11 +62,14 @@ type (
 		fencepost.TopicPartition
 		Reason string
 	}
-	// Blocked: an open transaction keeps a read_committed reader from going on.
+	// Blocked: an open transaction keeps a read_committed reader from going on. Told once, from the second watch on that
+	// finds position and last stable offset where they were.
 	Blocked struct {
 		fencepost.TopicPartition
 		Offset fencepost.Offset
-		Since  time.Time
+		Since  time.Time // when this worker saw it first
+		// Transaction is what holds it back; zero: the brokers do not name it.
+		Transaction fencepost.Transaction
 	}
 	// Retrying: a commit, or a request to the ledger or the brokers, failed in a way that passes.
 	Retrying struct {

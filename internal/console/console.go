@@ -48,6 +48,7 @@ type Console struct {
 		interrupted bool
 		draining    engine.Draining
 		drainedAt   time.Time
+		stays       bool   // the group was not left
 		commits     int    // after draining began
 		last        string // the redrawn line that stands now
 		pace        pace
@@ -113,8 +114,7 @@ func (c *Console) Event(e engine.Event) {
 	case engine.Waiting:
 		c.partition("waiting", e.TopicPartition, e.Reason+". Goes on by itself", "", screen.Yellow)
 	case engine.Blocked:
-		text := fmt.Sprintf("at %s by a transaction open since %s. Goes on at its end", screen.Count(e.Offset), e.Since.Local().Format(time.TimeOnly))
-		c.partition("blocked", e.TopicPartition, text, "", screen.Yellow)
+		c.partition("blocked", e.TopicPartition, blocked(e), "", screen.Yellow)
 	case engine.Weaker:
 		c.happened("weaker", strings.Join(e.Topics, ", ")+": no topic ID to compare: a recreated topic would not show", screen.Yellow)
 	case engine.Moved:
@@ -141,12 +141,35 @@ func (c *Console) Event(e engine.Event) {
 		c.progress(e.Status)
 	case engine.Draining:
 		c.drain(e)
+	case engine.LeftBehind:
+		c.leftBehind(e)
 	case engine.Stopped:
 		c.stopped(e)
 	case engine.MirrorFailed:
 		c.mirrorFailed(e)
 	case engine.Assigned:
 	}
+}
+
+// blocked says which transaction holds a partition back, as far as it is known.
+func blocked(e engine.Blocked) string {
+	whose, since := "a transaction", e.Since
+	if tx := e.Transaction; tx != (fencepost.Transaction{}) {
+		whose = fmt.Sprintf("producer %d's transaction", tx.ProducerID)
+		if tx.TransactionalID != "" {
+			whose = fmt.Sprintf("%s's transaction (producer %d)", tx.TransactionalID, tx.ProducerID)
+		}
+		if !tx.Since.IsZero() {
+			since = tx.Since
+		}
+	}
+	return fmt.Sprintf("at %s by %s open since %s. Goes on at its end", screen.Count(e.Offset), whose, since.Local().Format(time.TimeOnly))
+}
+
+// leftBehind tells what the run ended without. That the group was not left, the last line says too.
+func (c *Console) leftBehind(e engine.LeftBehind) {
+	c.mu.stays = c.mu.stays || e.What == "leave group"
+	c.happened("left", fmt.Sprintf("%s: %v. Nothing that was committed hangs on it", e.What, e.Err), screen.Yellow)
 }
 
 // mirrorFailed tells of a copy that somebody asked for. The Kafka group's is written every half second and may fail

@@ -230,11 +230,13 @@ func (c *Console) interrupted(e engine.Stopped) {
 	switch n := c.mu.draining.InFlight; {
 	case n > 0 && c.mu.commits >= n:
 		what = "batch committed"
+	case n > 0 && errors.Is(e.Err, engine.ErrCutShort) && !c.cfg.Ends:
+		what = e.Err.Error()
 	case n > 0:
 		what = "batch dropped, nothing lost"
 	}
 	left := "group left"
-	if e.Err != nil && !c.cfg.Ends {
+	if c.mu.stays {
 		left = "group not left"
 	}
 	text := fmt.Sprintf("in %s: %s, %s. Up %s, %s, %s", screen.Duration(c.cfg.Now().Sub(c.mu.drainedAt)), what, left,

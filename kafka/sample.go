@@ -31,7 +31,7 @@ func (s *Source) Sample(ctx context.Context, topic string, perPartition int) ([]
 	for p := range asks {
 		asks[p] = fencepost.Ask{TopicPartition: fencepost.TopicPartition{Topic: topic, Partition: int32(p)}, LeaderEpoch: fencepost.NoEpoch}
 	}
-	g := &sampling{want: perPartition, until: map[int32]int64{}, got: make([][]fencepost.Record, len(asks))}
+	g := &sampling{want: perPartition, idle: s.sampleIdle, until: map[int32]int64{}, got: make([][]fencepost.Record, len(asks))}
 	at := map[int32]kgo.Offset{}
 	for tp, b := range s.Bounds(ctx, asks) {
 		if b.Err != nil {
@@ -70,13 +70,14 @@ func (s *Source) Sample(ctx context.Context, topic string, perPartition int) ([]
 // sampling is one sample under way.
 type sampling struct {
 	want  int
+	idle  time.Duration
 	until map[int32]int64 // :: partition still read -> where it ends
 	got   [][]fencepost.Record
 }
 
 func (g *sampling) run(ctx context.Context, cl *kgo.Client) error {
 	for len(g.until) > 0 {
-		waiting, cancel := context.WithTimeout(ctx, sampleIdle)
+		waiting, cancel := context.WithTimeout(ctx, g.idle)
 		fetches := cl.PollFetches(waiting)
 		idle := waiting.Err() != nil
 		cancel()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -41,6 +42,7 @@ type Source struct {
 	}
 
 	committing chan struct{} // one mirror commit in flight
+	sampleIdle time.Duration // as the constant says
 	life       lifetime
 	broken     context.Context // ended with a *fencepost.Fault once the source can not begin at all
 	giveUp     context.CancelCauseFunc
@@ -81,7 +83,7 @@ func openWith(cfg Config, more ...kgo.Opt) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure kafka: %w", err)
 	}
-	s := &Source{cfg: cfg, memory: m, topics: newTopics(cfg), committing: make(chan struct{}, 1)}
+	s := &Source{cfg: cfg, memory: m, topics: newTopics(cfg), committing: make(chan struct{}, 1), sampleIdle: sampleIdle}
 	s.broken, s.giveUp = context.WithCancelCause(context.Background())
 	s.held.parts = map[fencepost.TopicPartition]*partition{}
 	s.client, err = kgo.NewClient(slices.Concat(cfg.connection(), s.consumption(), more)...)

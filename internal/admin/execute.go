@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // Done is what Execute did, as it was read back.
@@ -192,17 +193,17 @@ func (p *Plan) stale(held *fencepost.Refused) error {
 		case !moved:
 			continue
 		case h.Absent():
-			what = fmt.Sprintf("%s has no row any more, the plan says %s", l.TopicPartition, count(int64(l.Held.Offset)))
+			what = fmt.Sprintf("%s has no row any more, the plan says %s", l.TopicPartition, text.Count(l.Held.Offset))
 		case l.Held.Absent() && h.Fence == 0:
 			return &fencepost.Fault{Code: "copy-refused", Exit: 4, Help: placeOfItsOwn,
 				Err: fmt.Errorf("%s stands at %s there without a fence: that is another program's entry, and no ledger; nothing was changed",
-					l.TopicPartition, count(int64(h.Offset)))}
+					l.TopicPartition, text.Count(h.Offset))}
 		case l.Held.Absent():
-			what = fmt.Sprintf("%s is held at %s now, the plan found no row of it", l.TopicPartition, count(int64(h.Offset)))
+			what = fmt.Sprintf("%s is held at %s now, the plan found no row of it", l.TopicPartition, text.Count(h.Offset))
 		default:
-			what = fmt.Sprintf("%s is at %s, the plan says %s", l.TopicPartition, count(int64(h.Offset)), count(int64(l.Held.Offset)))
+			what = fmt.Sprintf("%s is at %s, the plan says %s", l.TopicPartition, text.Count(h.Offset), text.Count(l.Held.Offset))
 			if h.Offset == l.Held.Offset {
-				what = fmt.Sprintf("%s was moved since the plan was made, and is at %s again", l.TopicPartition, count(int64(h.Offset)))
+				what = fmt.Sprintf("%s was moved since the plan was made, and is at %s again", l.TopicPartition, text.Count(h.Offset))
 			}
 		}
 		break
@@ -228,7 +229,7 @@ func (p *Plan) readBack(ctx context.Context, r Rooms, moves []fencepost.Move) (D
 		switch {
 		case h.Fence != m.Next.Fence || h.Offset < m.Next.Offset:
 			return d, &fencepost.Fault{Code: "not-verified", Err: fmt.Errorf("%s was moved to %s, and reads back at %s: somebody else moved it right after",
-				m.TopicPartition, count(int64(m.Next.Offset)), count(int64(h.Offset))), Help: "fencepost moves FILE"}
+				m.TopicPartition, text.Count(m.Next.Offset), text.Count(h.Offset)), Help: "fencepost moves FILE"}
 		case h.Offset > m.Next.Offset:
 			d.WentOn++
 		}

@@ -118,7 +118,7 @@ func TestEvict(t *testing.T) {
 		t.Run(p.String(), func(t *testing.T) {
 			onEach(t, func(t *testing.T, b *bench) {
 				name, group := b.topic(4), fencepost.Group(unique(t))
-				cfg := Config{Group: group, Topics: []string{name}, Protocol: p, SessionTimeout: 40 * time.Second} // a heartbeat each 1.7 s
+				cfg := Config{Group: group, Topics: []string{name}, Protocol: p, SessionTimeout: 40 * time.Second} // a heartbeat each 4 s
 				heir := b.open(cfg)
 				hh := &holder{}
 				if err := heir.Start(t.Context(), hh); err != nil {

@@ -65,27 +65,13 @@ func (e *Engine) due(now time.Time) []*partition {
 	})
 }
 
-// pick is the held partitions for which f, called under their lane's mutex, is true.
-func (e *Engine) pick(f func(*partition) bool) []*partition {
-	var parts []*partition
-	for _, p := range e.held() {
-		p.lane.mu.Lock()
-		if !p.gone && f(p) {
-			parts = append(parts, p)
-		}
-		p.lane.mu.Unlock()
-	}
-	return parts
-}
-
 // nextRetry is when the first waiting partition is settled again; zero: none waits.
 func (e *Engine) nextRetry() (at time.Time) {
-	e.pick(func(p *partition) bool {
+	for p := range e.every {
 		if p.state == waiting && (at.IsZero() || p.retryAt.Before(at)) {
 			at = p.retryAt
 		}
-		return false
-	})
+	}
 	return at
 }
 

@@ -51,7 +51,9 @@ type work struct {
 	sessions []uint64     // :: segment index -> the session in which it was cut
 	takes    []take
 	bytes    int64
-	commits  []fencepost.Segment // scratch
+
+	commits   []fencepost.Segment // scratch: segments that a refusal showed to be done
+	committed []*partition        // scratch: :: index of commits -> partition
 }
 
 // take is what fill took from one partition's queue.
@@ -86,14 +88,39 @@ func (l *lane) poke() {
 	}
 }
 
-// add takes a partition in. REQUIRES: it is in no lane.
-func (l *lane) add(p *partition) {
+// every yields the lane's partitions that have not left, in order and under its mutex, and reports whether yield took
+// them all.
+func (l *lane) every(yield func(*partition) bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(l.mu.parts, p.TopicPartition, func(q *partition, tp fencepost.TopicPartition) int {
-		return q.Compare(tp)
-	})
-	l.mu.parts = slices.Insert(l.mu.parts, i, p)
+	for _, p := range l.mu.parts {
+		if !p.gone && !yield(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// add takes partitions in. REQUIRES: they are in no lane.
+func (l *lane) add(parts []*partition) {
+	slices.SortFunc(parts, inOrder)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]*partition, 0, len(l.mu.parts)+len(parts))
+	for _, p := range l.mu.parts {
+		for len(parts) > 0 && inOrder(parts[0], p) < 0 {
+			all, parts = append(all, parts[0]), parts[1:]
+		}
+		all = append(all, p)
+	}
+	l.mu.parts = append(all, parts...)
+}
+
+// remove lets partitions go.
+func (l *lane) remove(gone map[*partition]bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.parts = slices.DeleteFunc(l.mu.parts, func(p *partition) bool { return gone[p] })
 }
 
 // fill makes batches until the lane ends.
@@ -169,7 +196,7 @@ func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
 	l.counts = shares(l.claims, limit, l.mu.turn, l.counts)
 	l.mu.turn++
 	l.e.rate.back(l.lighten())
-	l.reserve(w)
+	l.reserve(w, now)
 	return true, time.Time{}
 }
 
@@ -211,7 +238,7 @@ func (l *lane) queued() queued {
 }
 
 // reserve takes l.counts entries from the queues into w.takes. REQUIRES: l.mu is held.
-func (l *lane) reserve(w *work) {
+func (l *lane) reserve(w *work, now time.Time) {
 	w.bytes = 0
 	w.takes = w.takes[:0]
 	for i, p := range l.mu.parts {
@@ -225,7 +252,7 @@ func (l *lane) reserve(w *work) {
 		p.taken = true
 		*t = take{p: p, session: p.session, from: p.cut, records: n, spans: p.take(n, t.spans[:0])}
 		w.bytes += before - p.bytes
-		p.oldest = time.Now()
+		p.oldest = now
 	}
 }
 

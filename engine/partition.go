@@ -112,16 +112,17 @@ func (p *partition) offer(c fencepost.Chunk, poll uint64, now time.Time) offered
 		return otherTopic
 	}
 	lo, hi := 0, n
-	if !p.believes(offsetAt(c.Records, 0), poll) {
+	var rec fencepost.Record // one for all that are looked at
+	if !p.believes(offsetAt(c.Records, 0, &rec), poll) {
 		c.Records.Recycle(0, n)
 		return stale
 	}
-	for lo < hi && offsetAt(c.Records, lo) < p.next {
+	for lo < hi && offsetAt(c.Records, lo, &rec) < p.next {
 		lo++
 	}
-	last := offsetAt(c.Records, n-1)
+	last := offsetAt(c.Records, n-1, &rec)
 	if p.end >= 0 && last >= p.end {
-		for hi > lo && offsetAt(c.Records, hi-1) >= p.end {
+		for hi > lo && offsetAt(c.Records, hi-1, &rec) >= p.end {
 			hi--
 		}
 		p.exhausted = true
@@ -131,7 +132,7 @@ func (p *partition) offer(c fencepost.Chunk, poll uint64, now time.Time) offered
 	reached := p.next
 	if lo < hi {
 		p.push(span{records: c.Records, lo: lo, hi: hi, each: int64(c.Records.Size() / n)}, now)
-		reached = offsetAt(c.Records, hi-1) + 1
+		reached = offsetAt(c.Records, hi-1, &rec) + 1
 	}
 	if p.exhausted && reached < p.end {
 		p.push(span{records: nothing(p.end - 1), hi: 1}, now)
@@ -174,9 +175,9 @@ func (n nothing) Read(_ int, r *fencepost.Record) {
 	*r = fencepost.Record{TopicPartition: r.TopicPartition, Offset: fencepost.Offset(n), LeaderEpoch: fencepost.NoEpoch, Control: true}
 }
 
-func offsetAt(r fencepost.Records, i int) fencepost.Offset {
-	var rec fencepost.Record
-	r.Read(i, &rec)
+// offsetAt is entry i's offset, read by way of rec.
+func offsetAt(r fencepost.Records, i int, rec *fencepost.Record) fencepost.Offset {
+	r.Read(i, rec)
 	return rec.Offset
 }
 

@@ -97,10 +97,9 @@ func (s *settling) ask(ctx context.Context) (err error) {
 // proven is where the held partitions' last commits ended.
 func (e *Engine) proven() map[fencepost.TopicPartition]fencepost.Position {
 	all := map[fencepost.TopicPartition]fencepost.Position{}
-	e.pick(func(p *partition) bool {
+	for p := range e.every {
 		all[p.TopicPartition] = p.proven
-		return false
-	})
+	}
 	return all
 }
 
@@ -142,10 +141,12 @@ func (s *settling) widen(tps []fencepost.TopicPartition) []fencepost.TopicPartit
 	for _, tp := range tps {
 		seen[tp] = true
 	}
+	widened := map[string]bool{} // :: topic -> that its companions are in all
 	for _, tp := range tps {
-		if !s.together(tp) {
+		if widened[tp.Topic] || !s.together(tp) {
 			continue
 		}
+		widened[tp.Topic] = true
 		for p, end := s.companions(tp.Topic); p < end; p++ {
 			if other := (fencepost.TopicPartition{Topic: tp.Topic, Partition: p}); !seen[other] {
 				seen[other] = true

@@ -489,3 +489,15 @@ func (wk *worker) over() bool {
 		return false
 	}
 }
+
+// ends waits for the run to end by itself, for an hour at most of the bubble's time: a run that never ends is told in a
+// sentence, and not by the time-out of all tests.
+func (wk *worker) ends() error {
+	wk.t.Helper()
+	select {
+	case <-wk.done:
+	case <-time.After(time.Hour):
+		wk.t.Error("the run has not ended by itself within an hour")
+	}
+	return wk.end()
+}

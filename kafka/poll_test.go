@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 	"testing/synctest"
 
 	"github.com/fencepost/fencepost"
@@ -65,7 +66,7 @@ func TestE10ErrorInTheMomentAPollEnds(t *testing.T) {
 // E10: the same of a sample and of a scan, for which the end of a wait means that the log brings nothing more.
 func TestE10ErrorInTheMomentAReadEnds(t *testing.T) {
 	for name, run := range map[string]func(context.Context, func(context.Context) kgo.Fetches) error{
-		"sample": (&sampling{want: 1, until: map[int32]int64{0: 1}, got: make([][]fencepost.Record, 1)}).run,
+		"sample": (&sampling{want: 1, idle: time.Minute, until: map[int32]int64{0: 1}, got: make([][]fencepost.Record, 1)}).run,
 		"scan":   (&scan{until: map[fencepost.TopicPartition]fencepost.Offset{tp("t", 0): 1}}).run,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 	"testing/synctest"
+	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/google/go-cmp/cmp"

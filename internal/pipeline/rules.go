@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
@@ -326,14 +327,15 @@ func (r *reader) rangeRules(f *File) {
 		path       string
 		is, lo, hi int64
 		unit       string
+		of         int64 // how many are one of the unit
 	}{
-		{"batch.records", int64(f.Batch.Records), 1, 10_000_000, ""},
-		{"batch.bytes", f.Batch.Bytes >> 10, 1, 1 << 20, "KiB"},
-		{"source.fetch_memory", f.Source.FetchMemory >> 10, 1 << 10, 1 << 26, "KiB"},
-		{"sink.redis.max_commands", int64(f.Sink.redis().MaxCommands), 1, 1_000_000, ""},
+		{"batch.records", int64(f.Batch.Records), 1, 10_000_000, "", 1},
+		{"batch.bytes", f.Batch.Bytes, 1 << 10, engine.MaxBatchBytes, "KiB", 1 << 10},
+		{"source.fetch_memory", f.Source.FetchMemory, 1 << 20, 1 << 36, "KiB", 1 << 10},
+		{"sink.redis.max_commands", int64(f.Sink.redis().MaxCommands), 1, 1_000_000, "", 1},
 	} {
 		if r.has(n.path) && (n.is < n.lo || n.is > n.hi) {
-			r.find("bad-range", r.at[n.path], fmt.Sprintf("%d%s to %d%s", n.lo, n.unit, n.hi, n.unit), "%s: out of range", called(n.path))
+			r.find("bad-range", r.at[n.path], fmt.Sprintf("%d%s to %d%s", n.lo/n.of, n.unit, n.hi/n.of, n.unit), "%s: out of range", called(n.path))
 		}
 	}
 }

@@ -89,6 +89,30 @@ func TestUntilEndWaitsAnewForEachSilence(t *testing.T) {
 	})
 }
 
+// One of two that did not answer comes back, and takes longer than the wait: the other one's wait begins when that is done.
+func TestUntilEndWaitsOnceNothingElseIsLeft(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 600)
+		w.produce(tp(1), 10)
+		wk := w.run(s, func(c *Config) { c.Until.End, c.Wait, c.Rate = true, 30*time.Second, 10 })
+		synctest.Wait()
+		wk.source.fetchAtMost(0)
+		wk.source.assign(tp(0), tp(1))
+		w.silence(tp(0), true)
+		w.silence(tp(1), true)
+		wk.source.fetchAtMost(100)
+		time.Sleep(22 * time.Second) // both are stuck
+		w.silence(tp(0), false)
+		began := time.Now()
+		err := wk.ends()
+		wantFault(t, err, "ends-not-reached", 1)
+		if took := time.Since(began); took < 85*time.Second {
+			t.Errorf("the run ended %s after t:0 was back, want a minute for its records, and then 30 s", took)
+		}
+		wantRows(t, s, tp(0), upTo(0, 600))
+	})
+}
+
 // A partition of which nothing has come yet is neither at its end nor stuck nor parked.
 func TestUntilEndWaitsForSlowFetches(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {

@@ -3,6 +3,7 @@ package fencepost
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -102,6 +103,17 @@ type Transaction struct {
 	TransactionalID string    // empty: not to be learnt, or not authorised
 	From            Offset    // of its first record in the partition
 	Since           time.Time // when it began; zero: not known
+}
+
+// String names the transaction for people, as far as it is known.
+func (t Transaction) String() string {
+	switch {
+	case t == Transaction{}:
+		return "a transaction"
+	case t.TransactionalID == "":
+		return fmt.Sprintf("producer %d's transaction", t.ProducerID)
+	}
+	return fmt.Sprintf("%s's transaction (producer %d)", t.TransactionalID, t.ProducerID)
 }
 
 // Description is what the brokers say of themselves and of the consumed topics.

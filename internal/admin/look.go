@@ -196,6 +196,37 @@ func (v *View) reconcile(ctx context.Context, r Rooms) {
 	for i := range v.Standings {
 		v.Standings[i].settle(r)
 	}
+	v.findTransactions(ctx, r)
+}
+
+// findTransactions asks which transactions hold partitions back. Their bounds are answers of two moments: a record that
+// was appended in between looks the same, and then no transaction is open. Where the brokers do not say, blocked stays.
+func (v *View) findTransactions(ctx context.Context, r Rooms) {
+	finder, able := r.Cluster.(fencepost.TransactionFinder)
+	var held []fencepost.TopicPartition
+	for i := range v.Standings {
+		if v.Standings[i].State == Blocked {
+			held = append(held, v.Standings[i].TopicPartition)
+		}
+	}
+	if !able || len(held) == 0 {
+		return
+	}
+	open, err := finder.OpenTransactions(ctx, held)
+	if err != nil {
+		return
+	}
+	for i := range v.Standings {
+		s := &v.Standings[i]
+		if s.State != Blocked {
+			continue
+		}
+		if tx, ok := open[s.TopicPartition]; ok {
+			s.Reason = tx.String() + " holds the rest back"
+		} else {
+			s.State, s.Reason = StateUnknown, ""
+		}
+	}
 }
 
 func (v *View) ask(ctx context.Context, r Rooms, which []int) {

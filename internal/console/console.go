@@ -154,17 +154,11 @@ func (c *Console) Event(e engine.Event) {
 
 // blocked says which transaction holds a partition back, as far as it is known.
 func blocked(e engine.Blocked) string {
-	whose, since := "a transaction", e.Since
-	if tx := e.Transaction; tx != (fencepost.Transaction{}) {
-		whose = fmt.Sprintf("producer %d's transaction", tx.ProducerID)
-		if tx.TransactionalID != "" {
-			whose = fmt.Sprintf("%s's transaction (producer %d)", tx.TransactionalID, tx.ProducerID)
-		}
-		if !tx.Since.IsZero() {
-			since = tx.Since
-		}
+	since := e.Since
+	if !e.Transaction.Since.IsZero() {
+		since = e.Transaction.Since
 	}
-	return fmt.Sprintf("at %s by %s open since %s. Goes on at its end", text.Count(e.Offset), whose, since.Local().Format(time.TimeOnly))
+	return fmt.Sprintf("at %s by %s open since %s. Goes on at its end", text.Count(e.Offset), e.Transaction, since.Local().Format(time.TimeOnly))
 }
 
 // leftBehind tells what the run ended without. That the group was not left, the last line says too.

@@ -48,8 +48,8 @@ type Config struct {
 	Mirrors []fencepost.LiveLayout
 
 	Watch     time.Duration // re-reads positions and bounds, tests what is parked. 0: 5 s
-	Drain     time.Duration // how long a stop may take. 0: 30 s
-	Rebalance time.Duration // the group's rebalance timeout, which bounds a revoke. 0: 60 s
+	Drain     time.Duration // how long a stop waits for commits under way; it ends two seconds later at most. 0: 30 s
+	Rebalance time.Duration // the group's rebalance timeout; each of its callbacks answers within half of it. 0: 60 s
 
 	Who string // names this worker in recorded moves: pid@host
 	// Events is told each fact, in order, by one goroutine at a time; it must not block. nil: Warnings of slog.Default(),

@@ -152,8 +152,9 @@ func (e *Engine) route(chunks []fencepost.Chunk, poll uint64) {
 	var odd []*partition
 	var again []*partition
 	var ended []*partition
-	for _, c := range chunks {
-		p := e.partition(c.TopicPartition)
+	parts := e.partitions(chunks)
+	for i, c := range chunks {
+		p := parts[i]
 		switch {
 		case p == nil && c.Records != nil:
 			c.Records.Recycle(0, c.Records.Len())

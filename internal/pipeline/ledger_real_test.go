@@ -20,6 +20,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // ledgersApart are the keys of a ledger on each server. A fresh one at each call.
@@ -133,6 +134,7 @@ func TestLedgerApartObeysASet(t *testing.T) {
 				t.Fatal(err)
 			}
 			rooms.Who = "operator"
+			w.until(func() bool { return standAt(t, rooms, topic.name, 500) }) // a move comes behind its rows
 			view, err := admin.Look(t.Context(), rooms)
 			if err != nil {
 				t.Fatal(err)
@@ -141,7 +143,7 @@ func TestLedgerApartObeysASet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			to, ok := admin.ParseTarget("-100", admin.Forms{Time: ParseTime, Duration: ParseDuration}, time.Now())
+			to, ok := admin.ParseTarget("-100", admin.Forms{Time: ParseTime, Duration: text.ParseDuration}, time.Now())
 			if !ok {
 				t.Fatal("-100 is no target")
 			}
@@ -202,6 +204,21 @@ func proven(t *testing.T, rooms admin.Rooms) {
 			t.Errorf("audit: %+v", one)
 		}
 	}
+}
+
+// standAt reports whether each partition stands at an offset.
+func standAt(t *testing.T, rooms admin.Rooms, topic string, want fencepost.Offset) bool {
+	t.Helper()
+	snap, err := rooms.Ledger.Read(t.Context(), rooms.Group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p := range int32(3) {
+		if snap.Positions[fencepost.TopicPartition{Topic: topic, Partition: p}].Offset != want {
+			return false
+		}
+	}
+	return true
 }
 
 // stands fails the test unless each partition stands at an offset.

@@ -51,12 +51,11 @@ type claim struct {
 //	limit 10 over lags 101, 11, 1:  8 + 1 + 1, then 9 + 1
 func shares(claims []claim, limit, turn int, dst []int) []int {
 	dst = append(dst[:0], make([]int, len(claims))...)
-	total, lags, some := 0, int64(0), 0
+	total, lags := 0, int64(0)
 	for _, c := range claims {
 		total += c.records
 		if c.records > 0 {
 			lags += max(c.lag, int64(c.records))
-			some++
 		}
 	}
 	if total <= limit {

@@ -89,6 +89,21 @@ type Cluster interface {
 	Mirror(context.Context, Group, map[TopicPartition]Mirror) error
 }
 
+// TransactionFinder is an optional ability of a Cluster: it says who holds a partition's last stable offset back.
+type TransactionFinder interface {
+	// OpenTransactions names the oldest open transaction of each partition; a partition without one is left out. Errors:
+	// ErrNoAnswer, wrapped, where the brokers did not say (older than Kafka 2.8, not authorised): then nothing is known.
+	OpenTransactions(context.Context, []TopicPartition) (map[TopicPartition]Transaction, error)
+}
+
+// Transaction is a producer's transaction that is neither committed nor aborted.
+type Transaction struct {
+	ProducerID      int64
+	TransactionalID string    // empty: not to be learnt, or not authorised
+	From            Offset    // of its first record in the partition
+	Since           time.Time // when it began; zero: not known
+}
+
 // Description is what the brokers say of themselves and of the consumed topics.
 type Description struct {
 	ClusterID string

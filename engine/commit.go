@@ -65,14 +65,15 @@ func (l *lane) settle(*work) {
 //	applied    the positions move
 //	refused    the refused segments are cut out, the rest is tried again (law 6)
 //	unknown    tried again with the same moves: refused as done means that it had happened (law 7)
-//	again      tried again after a while
+//	again      tried again after a while, but not at a drain
 //	fatal      the engine ends
 func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 	l.backoff = 0
 	unclear := false
 	for tries := 1; ; tries++ {
 		l.dropStale(w)
-		if len(w.batch.Segments) == 0 || ctx.Err() != nil || l.e.isEnded() {
+		if len(w.batch.Segments) == 0 || ctx.Err() != nil || l.e.isEnded() || tries > 1 && !unclear && l.ending() {
+			l.giveUp(ctx, w)
 			return nil
 		}
 		try, cancel := context.WithTimeout(ctx, commitTimeout)
@@ -93,10 +94,28 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 		case unknown, again:
 			unclear = unclear || out == unknown
 			if !l.pause(ctx, tries, err, out == unknown) {
+				l.giveUp(ctx, w)
 				return nil
 			}
 		}
 	}
+}
+
+// ending reports whether the lane drains.
+func (l *lane) ending() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.ending
+}
+
+// giveUp notes that a drain has aborted a commit that was the partitions' own until then: nobody knows its outcome.
+func (l *lane) giveUp(ctx context.Context, w *work) {
+	if ctx.Err() == nil || len(w.batch.Segments) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.doubt = l.mu.ending
 }
 
 // withRemedy gives an error that ends the run its code and remedy, where the sink did not.
@@ -122,7 +141,7 @@ func (l *lane) pause(ctx context.Context, tries int, err error, unclear bool) bo
 	if ctx.Err() != nil {
 		return false
 	}
-	l.backoff = min(max(2*l.backoff, 20*time.Millisecond), 5*time.Second)
+	l.backoff = longer(l.backoff, 20*time.Millisecond, 5*time.Second)
 	in := l.e.jitter(l.backoff)
 	l.e.emit(Retrying{What: "commit", Lane: l.number, Attempt: tries, In: in, Err: err, Unknown: unclear})
 	timer := time.NewTimer(in)

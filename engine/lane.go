@@ -36,6 +36,7 @@ type lane struct {
 		turn     int          // whose turn it is when there are more partitions than records
 		inflight *work        // being committed
 		abort    context.CancelFunc
+		doubt    bool          // ending: a commit was given up, and nobody knows its outcome
 		settled  chan struct{} // closed and replaced whenever a batch is done with
 	}
 
@@ -278,39 +279,47 @@ func (l *lane) setIdle(idle bool) {
 	}
 }
 
-// end stops the cutting of batches; what is cut already may still be committed or dropped.
-func (l *lane) end(dropCut bool) {
+// end stops the cutting of batches. What is queued and cut is void; what is being committed goes on.
+func (l *lane) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.mu.ending = true
+	if w := l.mu.inflight; w != nil {
+		for i, p := range w.parts {
+			if w.sessions[i] == p.session {
+				w.sessions[i]++
+			}
+		}
+	}
 	for _, p := range l.mu.parts {
 		l.e.freed(p.drop())
-		if dropCut {
-			p.session++
-		}
+		p.session++
 	}
 }
 
-// quiet waits until no batch of these partitions is being committed (nil: of any), or until ctx ends; then it closes
-// the sink's connection under the commit, whose outcome stays unknown: the heir's compare-and-set decides.
-func (l *lane) quiet(ctx context.Context, tps []fencepost.TopicPartition) {
+// quiet waits until no batch of the partitions of which f is true is being committed. False: one still is when ctx ends.
+func (l *lane) quiet(ctx context.Context, f func(*partition) bool) bool {
 	for {
 		l.mu.Lock()
-		busy := l.mu.inflight != nil && (tps == nil || l.mu.inflight.has(tps))
-		settled, abort := l.mu.settled, l.mu.abort
+		busy := l.mu.inflight != nil && slices.ContainsFunc(l.mu.inflight.parts, f)
+		settled := l.mu.settled
 		l.mu.Unlock()
 		if !busy {
-			return
+			return true
 		}
 		select {
 		case <-settled:
 		case <-ctx.Done():
-			abort()
-			<-settled
+			return false
 		}
 	}
 }
 
-func (w *work) has(tps []fencepost.TopicPartition) bool {
-	return slices.ContainsFunc(w.parts, func(p *partition) bool { return slices.Contains(tps, p.TopicPartition) })
+// abort ends the commit that is under way, if one is.
+func (l *lane) abort() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.inflight != nil {
+		l.mu.abort()
+	}
 }

@@ -170,14 +170,23 @@ func (m *mirror[V]) failing() bool {
 	return m.mu.failed
 }
 
-// send writes what is new of tps (nil: of all).
+// send writes what is new of tps (nil: of all). It returns soon after ctx ends; a request that does not follow its context
+// keeps later ones waiting until it returns, for it may still undo them.
 func (m *mirror[V]) send(ctx context.Context, tps []fencepost.TopicPartition) {
 	select {
 	case m.sending <- struct{}{}:
-		defer func() { <-m.sending }()
 	case <-ctx.Done(): // a revoke does not wait for a request that hangs
 		return
 	}
+	_, _ = call(ctx, &m.e.others, grace/10, "mirror", only(func(ctx context.Context) error {
+		defer func() { <-m.sending }()
+		m.request(ctx, tps)
+		return nil
+	}))
+}
+
+// request writes what is new of tps once, and tells where that failed.
+func (m *mirror[V]) request(ctx context.Context, tps []fencepost.TopicPartition) {
 	marks := m.take(tps)
 	if len(marks) == 0 {
 		return

@@ -64,8 +64,9 @@ type partition struct {
 	stable      fencepost.Offset   // as the last fetch or watch said; negative: unknown
 	high        fencepost.Offset
 	newest      int64     // timestamp of the newest committed record, Unix milliseconds
-	blocked     time.Time // since when an open transaction has held it back; zero: it does not
-	blockedTold bool
+	blocked     time.Time // since when something has held it back at blockedAt; zero: nothing does
+	blockedAt   fencepost.Offset
+	blockedTold bool      // that it is a transaction
 	silent      time.Time // since when the brokers have not answered for it; zero: they do
 	// A record that can not be applied: where, whether it is being tried again, and whether the source is still to be
 	// paused. toldAt is of use only while the partition is parked or probing.
@@ -260,7 +261,7 @@ func (p *partition) park(code, reason string) int64 {
 // await stands still until an answer comes.
 func (p *partition) await(reason string, now time.Time, atMost time.Duration) int64 {
 	p.state, p.code, p.reason = waiting, "", reason
-	p.backoff = min(max(2*p.backoff, 100*time.Millisecond), atMost)
+	p.backoff = longer(p.backoff, 100*time.Millisecond, atMost)
 	p.retryAt = now.Add(p.backoff)
 	return p.drop()
 }

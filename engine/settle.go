@@ -35,9 +35,11 @@ type verdict struct {
 // requestTimeout bounds one question to the ledger or the brokers.
 const requestTimeout = 10 * time.Second
 
-// decide says of each of tps where it goes on. Its error concerns all of them: they wait, or the engine ends.
+// decide says of each of tps where it goes on. Its error concerns all of them: they wait, or the engine ends. Moves that
+// others were faster with, or whose answer was lost, are decided anew after a pause.
 func (e *Engine) decide(ctx context.Context, tps []fencepost.TopicPartition) (*settling, error) {
-	for range 20 {
+	pause := time.Duration(0)
+	for tries := 1; ; tries++ {
 		s := &settling{e: e, verdicts: map[fencepost.TopicPartition]verdict{}}
 		if err := s.ask(ctx); err != nil {
 			return nil, err
@@ -55,11 +57,21 @@ func (e *Engine) decide(ctx context.Context, tps []fencepost.TopicPartition) (*s
 			return s, nil
 		}
 		_, lost := errors.AsType[*fencepost.Refused](err)
-		if !lost && !errors.Is(err, fencepost.ErrUnknown) {
+		unclear := errors.Is(err, fencepost.ErrUnknown)
+		if !lost && !unclear || ctx.Err() != nil {
 			return nil, fmt.Errorf("record moves: %w", err)
 		}
+		pause = longer(pause, 20*time.Millisecond, 2*time.Second)
+		in := e.jitter(pause)
+		if unclear {
+			e.emit(Retrying{What: "record moves", Lane: -1, Attempt: tries, In: in, Err: err, Unknown: true})
+		}
+		select {
+		case <-time.After(in):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("record moves: %w: %w", context.Cause(ctx), err)
+		}
 	}
-	return nil, errors.New("others moved the ledger twenty times in a row while its positions were being settled")
 }
 
 // ask reads the mirror, then the ledger: a mirror is written after its ledger, so a mirror without a ledger is never

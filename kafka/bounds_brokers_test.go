@@ -198,14 +198,14 @@ func TestBoundsBrokerDown(t *testing.T) {
 			}
 			bring(t, c, &d, down)
 			for range 3 {
-				const given = 2 * time.Second
+				const given = 3 * time.Second
 				ctx, cancel := context.WithTimeout(t.Context(), given)
 				began := time.Now()
 				got := s.Bounds(ctx, asks)
 				took := time.Since(began)
 				cancel()
-				if took > given {
-					t.Errorf("it took %s, longer than it was given", took)
+				if took >= answerTimeout {
+					t.Errorf("it took %s: the time of its own, and it was given %s", took, given)
 				}
 				silent := 0
 				for p, g := range got {

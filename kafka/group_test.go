@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -87,78 +88,90 @@ func TestPauseEndsWithRevoke(t *testing.T) {
 		if err := two.Start(t.Context(), h2); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "they share", func() error { return wantCount(h2, 1) })
+		eventually(t, "they share", func() error { return errors.Join(wantCount(h1, 1), wantCount(h2, 1)) })
+		goes := tp(name, 0) // and comes back
 		h1.Lock()
+		if h1.held[goes] {
+			goes.Partition = 1
+		}
 		h1.starts = nil
 		h1.Unlock()
 		if err := two.Leave(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "one has both again", func() error { return wantCount(h1, 2) })
-		came := int32(-1)
-		for p := range int32(2) {
-			if h1.times(fmt.Sprintf("assigned %d", p)) == 2 {
-				came = p
-			}
-		}
 		b.produce(b.cl, name, 0, 1)
 		b.produce(b.cl, name, 1, 1)
 		r := newReader(t, one)
-		r.until(tp(name, came), 1)
-		if len(r.got[tp(name, 1-came)]) > 0 {
+		r.until(goes, 1)
+		stays := tp(name, 1-goes.Partition)
+		if h1.times(fmt.Sprintf("assigned %d", stays.Partition)) == 1 && len(r.got[stays]) > 0 {
 			t.Error("the parked partition that stayed went on by itself")
 		}
 	})
 }
 
-// Takeover: a member that stopped without a word is evicted by its member ID, and the heir has its partitions in
-// milliseconds instead of a session timeout.
+// Takeover: a member that stopped without a word is evicted by its member ID, and the heir has its partitions long before
+// the member's session ends.
 func TestEvict(t *testing.T) {
 	for _, p := range protocols {
 		t.Run(p.String(), func(t *testing.T) {
-			onEach(t, func(t *testing.T, b *bench) {
-				name, group := b.topic(4), fencepost.Group(unique(t))
-				cfg := Config{Group: group, Topics: []string{name}, Protocol: p, SessionTimeout: 40 * time.Second} // a heartbeat each 1.7 s
-				heir := b.open(cfg)
-				hh := &holder{}
-				if err := heir.Start(t.Context(), hh); err != nil {
-					t.Fatal(err)
-				}
-				eventually(t, "the heir has all", func() error { return wantCount(hh, 4) })
-				dead, kill := b.mortal(group, name, p)
-				eventually(t, "they share", func() error { return wantCount(hh, 2) })
-				id, _ := dead.GroupMetadata()
-				eventually(t, "the broker says so", func() error {
-					ms, err := heir.Members(t.Context())
-					if err != nil {
-						return err
-					}
-					i := slices.IndexFunc(ms, func(m Member) bool { return m.ID == id })
-					if len(ms) != 2 || i < 0 || len(ms[i].Partitions) != 2 || ms[i].ClientID != "mortal" {
-						return fmt.Errorf("members %+v", ms)
-					}
-					return nil
-				})
-				kill()
-				began := time.Now()
-				if err := heir.Evict(t.Context(), id, "no-such-member"); err != nil {
-					t.Fatal(err)
-				}
-				for hh.times("assigned 0")+hh.times("assigned 1")+hh.times("assigned 2")+hh.times("assigned 3") < 6 {
-					if time.Since(began) > 10*time.Second {
-						t.Fatalf("not taken over: %v", hh.log())
-					}
-					time.Sleep(time.Millisecond)
-				}
-				took := time.Since(began)
-				t.Logf("assigned %s after the eviction", took.Round(time.Millisecond))
-				if took > 300*time.Millisecond && p == Cooperative { // under KIP-848 the broker may gather changes for a second
-					t.Error("the heir waited for its heartbeat")
-				}
-			})
+			onEach(t, func(t *testing.T, b *bench) { evicted(t, b, p, func() {}) })
 		})
 	}
 }
+
+// The heir asks for its share at once, and not when a heartbeat tells it: here none does.
+func TestEvictWaitsForNoHeartbeat(t *testing.T) {
+	c := fake(t)
+	evicted(t, newBench(t, c.ListenAddrs()), Cooperative, func() {
+		c.ControlKey(int16(kmsg.Heartbeat), func(r kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			return r.ResponseKind(), nil, true
+		})
+	})
+}
+
+// evicted has an heir take over from a member whose process has died. Behind the death, and before the eviction, comes
+// between.
+func evicted(t *testing.T, b *bench, p Protocol, between func()) {
+	name, group := b.topic(4), fencepost.Group(unique(t))
+	heir := b.open(Config{Group: group, Topics: []string{name}, Protocol: p, SessionTimeout: 40 * time.Second}) // a heartbeat each 4 s
+	hh := &holder{}
+	if err := heir.Start(t.Context(), hh); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the heir has all", func() error { return wantCount(hh, 4) })
+	dead, kill := b.mortal(group, name, p)
+	eventually(t, "they share", func() error { return wantCount(hh, 2) })
+	id, _ := dead.GroupMetadata()
+	eventually(t, "the broker says so", func() error {
+		ms, err := heir.Members(t.Context())
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(ms, func(m Member) bool { return m.ID == id })
+		if len(ms) != 2 || i < 0 || len(ms[i].Partitions) != 2 || ms[i].ClientID != "mortal" {
+			return fmt.Errorf("members %+v", ms)
+		}
+		return nil
+	})
+	kill()
+	between()
+	began := time.Now()
+	if err := heir.Evict(t.Context(), id, "no-such-member"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the heir has taken over", func() error { return wantCount(hh, 4) })
+	took := time.Since(began)
+	t.Logf("assigned %s after the eviction", took.Round(time.Millisecond))
+	if took >= sessionOfMortal {
+		t.Errorf("it took %s: the heir waited for the session to end", took)
+	}
+}
+
+// sessionOfMortal is after which silence the brokers give up a mortal member by themselves.
+const sessionOfMortal = 60 * time.Second
 
 // mortal is a member whose process can die without a word: its connections end, and no new one is opened.
 func (b *bench) mortal(group fencepost.Group, topic string, p Protocol) (*kgo.Client, func()) {
@@ -169,7 +182,7 @@ func (b *bench) mortal(group fencepost.Group, topic string, p Protocol) (*kgo.Cl
 		conns []net.Conn
 	}
 	opts := []kgo.Opt{kgo.ClientID("mortal"), kgo.ConsumerGroup(string(group)), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(),
-		kgo.SessionTimeout(20 * time.Second), kgo.HeartbeatInterval(500 * time.Millisecond),
+		kgo.SessionTimeout(sessionOfMortal), kgo.HeartbeatInterval(500 * time.Millisecond),
 		kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
 			life.Lock()
 			defer life.Unlock()
@@ -302,7 +315,7 @@ func TestLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "lost and taken again", func() error {
-		if h.times("lost 0") != 1 || h.times("lost 1") != 1 || h.count() != 2 {
+		if h.times("lost 0") < 1 || h.times("lost 1") < 1 || h.count() != 2 {
 			return fmt.Errorf("%v", h.log())
 		}
 		return nil
@@ -341,7 +354,7 @@ func TestStatic(t *testing.T) {
 		}
 		// A second worker under the same name: the older one is told.
 		_, _ = open("w2")
-		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), longest)
 		defer cancel()
 		for {
 			_, err := back.Poll(ctx)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"testing"
-	"time"
 
 	"github.com/fencepost/fencepost"
 )
@@ -24,7 +23,7 @@ func TestHangUpAfterJoiningPasses(t *testing.T) {
 	if err := s.Start(t.Context(), h); err != nil {
 		t.Fatal(err)
 	}
-	newReader(t, s).poll(15*time.Second, func() bool { return h.count() == 1 && s.everJoined() })
+	newReader(t, s).poll(longest, func() bool { return h.count() == 1 && s.everJoined() })
 	c.Close()
 	hangUp(t, b.addrs[0])
 	_, err = s.Mirrored(t.Context(), s.cfg.Group)

@@ -3,7 +3,6 @@ package kafka
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/google/go-cmp/cmp"
@@ -94,7 +93,7 @@ func TestLayoutOfALiveGroup(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := newReader(t, s)
-			if !r.poll(15*time.Second, func() bool { return h.count() == 1 }) {
+			if !r.poll(longest, func() bool { return h.count() == 1 }) {
 				t.Fatal("no member")
 			}
 			l := b.layout(g)

@@ -54,7 +54,7 @@ func TestQuiet(t *testing.T) {
 			}
 			return n
 		}
-		if !r.poll(10*time.Second, func() bool { return seen() >= want }) {
+		if !r.poll(longest, func() bool { return seen() >= want }) {
 			t.Fatal("not all came")
 		}
 		best = min(best, time.Since(<-acked))

@@ -179,7 +179,7 @@ func TestKeptOut(t *testing.T) {
 		if err := s.Start(t.Context(), &holder{}); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), longest)
 		defer cancel()
 		_, err = s.Poll(ctx)
 		wantFault(t, err, "kafka-denied")
@@ -288,7 +288,7 @@ func TestTruncated(t *testing.T) {
 	if got.Err != nil || got.End != 30 || got.EpochEnd != 10 {
 		t.Errorf("bounds %+v, want end 30 and the end of epoch 0 at 10", got)
 	}
-	if !r.poll(5*time.Second, func() bool { return len(r.err[tp(name, 0)]) > 0 }) {
+	if !r.poll(longest, func() bool { return len(r.err[tp(name, 0)]) > 0 }) {
 		t.Fatalf("no failure; got %v", r.got)
 	}
 	if c := r.err[tp(name, 0)][0]; c != "DATA_LOSS" && c != "OFFSET_OUT_OF_RANGE" {

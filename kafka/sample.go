@@ -31,7 +31,7 @@ func (s *Source) Sample(ctx context.Context, topic string, perPartition int) ([]
 	for p := range asks {
 		asks[p] = fencepost.Ask{TopicPartition: fencepost.TopicPartition{Topic: topic, Partition: int32(p)}, LeaderEpoch: fencepost.NoEpoch}
 	}
-	g := &sampling{want: perPartition, until: map[int32]int64{}, got: make([][]fencepost.Record, len(asks))}
+	g := &sampling{want: perPartition, idle: s.sampleIdle, until: map[int32]int64{}, got: make([][]fencepost.Record, len(asks))}
 	at := map[int32]kgo.Offset{}
 	for tp, b := range s.Bounds(ctx, asks) {
 		if b.Err != nil {
@@ -58,7 +58,7 @@ func (s *Source) Sample(ctx context.Context, topic string, perPartition int) ([]
 		return nil, fmt.Errorf("sample %s: %w", topic, err)
 	}
 	defer cl.Close()
-	if err := g.run(ctx, cl); err != nil {
+	if err := g.run(ctx, cl.PollFetches); err != nil {
 		if errors.Is(err, kerr.TopicAuthorizationFailed) {
 			return nil, s.denied("READ topic " + topic)
 		}
@@ -70,21 +70,19 @@ func (s *Source) Sample(ctx context.Context, topic string, perPartition int) ([]
 // sampling is one sample under way.
 type sampling struct {
 	want  int
+	idle  time.Duration
 	until map[int32]int64 // :: partition still read -> where it ends
 	got   [][]fencepost.Record
 }
 
-func (g *sampling) run(ctx context.Context, cl *kgo.Client) error {
+func (g *sampling) run(ctx context.Context, poll func(context.Context) kgo.Fetches) error {
 	for len(g.until) > 0 {
-		waiting, cancel := context.WithTimeout(ctx, sampleIdle)
-		fetches := cl.PollFetches(waiting)
-		idle := waiting.Err() != nil
+		waiting, cancel := context.WithTimeout(ctx, g.idle)
+		fetches := poll(waiting)
+		idle := over(waiting, fetches)
 		cancel()
-		if ctx.Err() != nil {
+		if idle {
 			return ctx.Err()
-		}
-		if idle && fetches.NumRecords() == 0 {
-			return nil
 		}
 		for _, e := range fetches.Errors() {
 			return fmt.Errorf("partition %d: %w", e.Partition, e.Err)

@@ -42,7 +42,7 @@ func (s *Source) Scan(ctx context.Context, ranges map[fencepost.TopicPartition]f
 		return fmt.Errorf("scan: %w", err)
 	}
 	defer v.client.Close()
-	return v.run(ctx)
+	return v.run(ctx, v.client.PollFetches)
 }
 
 // scan is one scan under way.
@@ -85,14 +85,14 @@ func asksOf(tps func(func(fencepost.TopicPartition) bool)) (asks []fencepost.Ask
 	return asks
 }
 
-func (v *scan) run(ctx context.Context) error {
+func (v *scan) run(ctx context.Context, poll func(context.Context) kgo.Fetches) error {
 	for len(v.until) > 0 {
 		waiting, cancel := context.WithTimeout(ctx, scanIdle)
-		fetches := v.client.PollFetches(waiting)
-		idle := waiting.Err() != nil && fetches.NumRecords() == 0
+		fetches := poll(waiting)
+		idle := over(waiting, fetches)
 		cancel()
 		switch {
-		case ctx.Err() != nil:
+		case idle && ctx.Err() != nil:
 			return fmt.Errorf("scan %d partitions: %w", len(v.until), context.Cause(ctx))
 		case idle:
 			return v.quiet(ctx)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -25,6 +26,7 @@ import (
 type Source struct {
 	cfg    Config
 	client *kgo.Client
+	poll   func(context.Context) kgo.Fetches // the client's own
 	memory *memory
 	topics *topics
 
@@ -41,6 +43,7 @@ type Source struct {
 	}
 
 	committing chan struct{} // one mirror commit in flight
+	sampleIdle time.Duration // as the constant says
 	life       lifetime
 	broken     context.Context // ended with a *fencepost.Fault once the source can not begin at all
 	giveUp     context.CancelCauseFunc
@@ -81,13 +84,14 @@ func openWith(cfg Config, more ...kgo.Opt) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure kafka: %w", err)
 	}
-	s := &Source{cfg: cfg, memory: m, topics: newTopics(cfg), committing: make(chan struct{}, 1)}
+	s := &Source{cfg: cfg, memory: m, topics: newTopics(cfg), committing: make(chan struct{}, 1), sampleIdle: sampleIdle}
 	s.broken, s.giveUp = context.WithCancelCause(context.Background())
 	s.held.parts = map[fencepost.TopicPartition]*partition{}
 	s.client, err = kgo.NewClient(slices.Concat(cfg.connection(), s.consumption(), more)...)
 	if err != nil {
 		return nil, fmt.Errorf("configure kafka: %w", err)
 	}
+	s.poll = s.client.PollFetches
 	return s, nil
 }
 
@@ -139,8 +143,8 @@ func (s *Source) Poll(ctx context.Context) ([]fencepost.Chunk, error) {
 	defer cancel()
 	defer context.AfterFunc(s.broken, cancel)()
 	for {
-		fetches := s.client.PollFetches(polling)
-		if polling.Err() != nil && fetches.NumRecords() == 0 {
+		fetches := s.poll(polling)
+		if over(polling, fetches) {
 			return nil, context.Cause(s.broken)
 		}
 		fetch, partition, changed := s.memory.polled()
@@ -152,6 +156,12 @@ func (s *Source) Poll(ctx context.Context) ([]fencepost.Chunk, error) {
 			return chunks, err
 		}
 	}
+}
+
+// over reports whether a poll brought nothing but the end of its context. Only the fetch tells: what the client says once
+// (data loss, a session that ended) may come in the moment in which the context ends.
+func over(polling context.Context, fetches kgo.Fetches) bool {
+	return polling.Err() != nil && len(fetches) == 1 && fetches.Err0() == polling.Err()
 }
 
 // sort makes chunks of what the client fetched. What the client says of its own accord (a session that ended, data
@@ -255,9 +265,6 @@ func (s *Source) fail(topic string, p int32, err error) []fencepost.Chunk {
 func (s *Source) ends(ctx context.Context, err error) error {
 	if errors.Is(err, kgo.ErrClientClosed) {
 		return &fencepost.Fault{Code: "source-closed", Err: errors.New("the source was left")}
-	}
-	if ctx.Err() != nil {
-		return nil
 	}
 	f := s.membership(ctx, err)
 	if f == nil {

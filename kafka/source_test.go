@@ -120,7 +120,7 @@ func TestOutOfRange(t *testing.T) {
 		}
 		// It can fail again, and is said again.
 		s.Steer(map[fencepost.TopicPartition]fencepost.Start{tp(name, 0): {Offset: 5}})
-		if !r.poll(15*time.Second, func() bool { return len(r.err[tp(name, 0)]) == 2 }) {
+		if !r.poll(longest, func() bool { return len(r.err[tp(name, 0)]) >= 2 }) {
 			t.Error("the second failure was not said")
 		}
 	})
@@ -225,20 +225,27 @@ func recreated(t *testing.T, b *bench, cfg func(string) Config) {
 	b.recreate(name, 1)
 	b.produce(b.client(), name, 0, 5)
 	// Polling goes on meanwhile: only a fetch tells that the old ID is gone.
-	if !r.poll(15*time.Second, func() bool { return h.times("assigned 0") == 2 }) {
+	if !r.poll(longest, func() bool { return h.times("assigned 0") >= 2 }) {
 		t.Fatalf("the holder was not asked anew: %v", h.log())
 	}
 	r.got = map[fencepost.TopicPartition][]string{}
-	s.Steer(map[fencepost.TopicPartition]fencepost.Start{p0: {Offset: 2}})
-	r.until(p0, 3)
-	if d := cmp.Diff(span(2, 5), r.got[p0]); d != "" {
-		t.Errorf("of the new topic (-want +got):\n%s", d)
+	goOn := map[fencepost.TopicPartition]fencepost.Start{p0: {Offset: 2}}
+	h.Lock()
+	h.starts = goOn // a group may assign once more, whenever it likes: then it begins there again
+	h.Unlock()
+	s.Steer(goOn)
+	if !r.poll(longest, func() bool { return slices.Contains(r.got[p0], "4") }) {
+		t.Fatalf("of the new topic came %v; %v", r.got[p0], h.log())
+	}
+	want := span(2, 5)
+	if got := r.got[p0]; !slices.Equal(got[max(0, len(got)-len(want)):], want) || slices.Min(got) != want[0] {
+		t.Errorf("of the new topic came %v, want %v", got, want)
 	}
 	if r.ids[p0] == old || r.ids[p0] == (fencepost.TopicID{}) {
 		t.Errorf("topic ID is %s, was %s", r.ids[p0], old)
 	}
-	if len(r.err[p0]) > 2 {
-		t.Errorf("%d errors: a loop", len(r.err[p0]))
+	if n := len(r.err[p0]); n > 2*h.times("assigned 0") {
+		t.Errorf("%d errors: a loop", n)
 	}
 	if slices.Contains(h.log(), "DOUBLE 0") {
 		t.Errorf("assigned twice: %v", h.log())
@@ -372,7 +379,7 @@ func TestMemoryBound(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen := 0
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), longest)
 		defer cancel()
 		for seen < n {
 			chunks, err := s.Poll(ctx)
@@ -425,7 +432,7 @@ func TestBatchTooLarge(t *testing.T) {
 func TestRecordShape(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		name := b.topic(1)
-		at := time.Now().Truncate(time.Millisecond) // an old one is deleted by retention at once
+		at := time.Now().Truncate(time.Millisecond)
 		err := b.cl.ProduceSync(t.Context(),
 			&kgo.Record{Topic: name, Timestamp: at, Key: []byte("k"), Value: []byte("v"), Headers: []kgo.RecordHeader{{Key: "a", Value: []byte("1")}, {Key: "b"}}},
 			&kgo.Record{Topic: name, Timestamp: at},

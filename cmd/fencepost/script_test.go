@@ -203,12 +203,12 @@ var varying = []struct {
 	put string
 }{
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
-	{regexp.MustCompile(`in \d+ms:`), "in Nms:"},
+	{regexp.MustCompile(`in \d[\d.]*m?s:`), "in Nms:"},
 	{regexp.MustCompile(`cluster [\w-]{22}`), "cluster CLUSTER"},
 	{regexp.MustCompile(`topic ID [\w-]{22}`), "topic ID TOPIC-ID"},
 	{regexp.MustCompile(`Fencepost ledger [0-9a-f]{8}`), "Fencepost ledger LEDGER"},
 	{regexp.MustCompile(`(?m)^(ledger +ok +)[0-9a-f]{8}`), "${1}LEDGER"},
-	{regexp.MustCompile(`\b(\d+ms|\d[\d.]*s) ago`), "Ns ago"},
+	{regexp.MustCompile(`\b(\d+ms|\d[\d.]*s|\d+m(\d+s)?) ago`), "Ns ago"},
 	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d`), "DATE AND TIME"},
 	{regexp.MustCompile(`SQLite \d+\.\d+\.\d+`), "SQLite VERSION"},
 	{regexp.MustCompile(`Apache Kafka [\d.]+`), "Apache Kafka VERSION"},

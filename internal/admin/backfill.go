@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // BackfillAsk says what is to run again: ranges, or the records of a span of time.
@@ -72,29 +73,35 @@ func (b *Backfill) Ends() map[fencepost.TopicPartition]fencepost.Offset {
 }
 
 // rangeForm is a range as it is typed, trips:3:410200..421000, and as it is printed, trips:3 [410,200 .. 421,000).
-var rangeForm = regexp.MustCompile(`^(.+):(\d+)(?:: ?| )(\[?)([\d,]+) ?\.\. ?([\d,]+)(\)?)$`)
+var rangeForm = regexp.MustCompile(`^(.+):(\d+)(?:: ?| )(\[?)([\d,_]+) ?\.\. ?([\d,_]+)(\)?)$`)
 
 // ParseRanges reads ranges. Each partition is named once.
 func ParseRanges(texts []string) (map[fencepost.TopicPartition]fencepost.OffsetRange, error) {
 	ranges := map[fencepost.TopicPartition]fencepost.OffsetRange{}
-	for _, text := range texts {
-		m := rangeForm.FindStringSubmatch(text)
+	for _, typed := range texts {
+		m := rangeForm.FindStringSubmatch(typed)
 		if m == nil || (m[3] == "") != (m[6] == "") {
-			return nil, fmt.Errorf("%q: not TOPIC:P:FROM..UNTIL", text)
+			return nil, fmt.Errorf("%q: not TOPIC:P:FROM..UNTIL", typed)
 		}
-		p, err1 := strconv.ParseInt(m[2], 10, 32)
-		from, err2 := strconv.ParseInt(strings.ReplaceAll(m[4], ",", ""), 10, 64)
-		until, err3 := strconv.ParseInt(strings.ReplaceAll(m[5], ",", ""), 10, 64)
-		if err := errors.Join(err1, err2, err3); err != nil {
-			return nil, fmt.Errorf("%q: %w", text, err)
+		p, err := strconv.ParseInt(m[2], 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %s is no partition", typed, m[2])
+		}
+		from, ok := text.ParseCount(m[4])
+		if !ok {
+			return nil, fmt.Errorf("%q: %s is no offset", typed, m[4])
+		}
+		until, ok := text.ParseCount(m[5])
+		if !ok {
+			return nil, fmt.Errorf("%q: %s is no offset", typed, m[5])
 		}
 		tp := fencepost.TopicPartition{Topic: m[1], Partition: int32(p)}
 		r := fencepost.OffsetRange{From: fencepost.Offset(from), Until: fencepost.Offset(until)}
 		if _, again := ranges[tp]; again {
-			return nil, fmt.Errorf("%q: %s has a range already; another one is a backfill of its own", text, tp)
+			return nil, fmt.Errorf("%q: %s has a range already; another one is a backfill of its own", typed, tp)
 		}
 		if !r.Valid() {
-			return nil, fmt.Errorf("%q: it ends in front of where it begins", text)
+			return nil, fmt.Errorf("%q: it ends in front of where it begins", typed)
 		}
 		ranges[tp] = r
 	}
@@ -206,7 +213,7 @@ func (b *Backfill) goOn(ctx context.Context, r Rooms, a BackfillAsk, tps []fence
 	if len(recorded) > 0 {
 		var parts []string
 		for _, tp := range slices.SortedFunc(maps.Keys(recorded), fencepost.TopicPartition.Compare) {
-			parts = append(parts, fmt.Sprintf("%s [%s .. %s)", tp, count(int64(recorded[tp].From)), count(int64(recorded[tp].Until))))
+			parts = append(parts, fmt.Sprintf("%s [%s .. %s)", tp, text.Count(recorded[tp].From), text.Count(recorded[tp].Until)))
 		}
 		was = "is a backfill of " + strings.Join(parts[:min(3, len(parts))], ", ") + span
 		if len(parts) > 3 {
@@ -261,8 +268,8 @@ func (b *Backfill) begin(ctx context.Context, r Rooms, a BackfillAsk, tps []fenc
 	}
 	var bad []string
 	for _, tp := range tps {
-		if text := outsideLog(ranges[tp], bounds[tp], r.Uncommitted); text != "" {
-			bad = append(bad, fmt.Sprintf("\n  %s [%s .. %s): %s", tp, count(int64(ranges[tp].From)), count(int64(ranges[tp].Until)), text))
+		if lacks := outsideLog(ranges[tp], bounds[tp], r.Uncommitted); lacks != "" {
+			bad = append(bad, fmt.Sprintf("\n  %s [%s .. %s): %s", tp, text.Count(ranges[tp].From), text.Count(ranges[tp].Until), lacks))
 		}
 		b.Ranges = append(b.Ranges, BackfillRange{TopicPartition: tp, OffsetRange: ranges[tp], At: ranges[tp].From, Cut: cut[tp]})
 	}
@@ -345,11 +352,11 @@ func outsideLog(r fencepost.OffsetRange, b fencepost.Bounds, uncommitted bool) s
 	case r.Len() == 0:
 		return ""
 	case r.From < b.Earliest:
-		return fmt.Sprintf("[%s .. %s) is gone, the log begins at %s", count(int64(r.From)), count(int64(min(r.Until, b.Earliest))), count(int64(b.Earliest)))
+		return fmt.Sprintf("[%s .. %s) is gone, the log begins at %s", text.Count(r.From), text.Count(min(r.Until, b.Earliest)), text.Count(b.Earliest))
 	case r.Until > b.End:
-		return fmt.Sprintf("the log ends at %s", count(int64(b.End)))
+		return fmt.Sprintf("the log ends at %s", text.Count(b.End))
 	case r.Until > b.Stable && !uncommitted:
-		return fmt.Sprintf("an open transaction holds it back at %s", count(int64(b.Stable)))
+		return fmt.Sprintf("an open transaction holds it back at %s", text.Count(b.Stable))
 	}
 	return ""
 }

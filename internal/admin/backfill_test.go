@@ -26,6 +26,18 @@ func TestParseRanges(t *testing.T) {
 	}
 }
 
+// E6: a range of which some digits are missing is no range.
+func TestE6CommasOfARange(t *testing.T) {
+	for _, bad := range []string{"1,2..3", "1..12,50", "1,,2..30", ",5..9", "5,..9", "0..5,"} {
+		if got, err := admin.ParseRanges([]string{"trips:0:" + bad}); err == nil {
+			t.Errorf("--range trips:0:%s is taken for %v", bad, got)
+		}
+	}
+	if got, err := admin.ParseRanges([]string{"trips:0:1_000..20_000"}); err != nil || got[tp(0)] != (fencepost.OffsetRange{From: 1000, Until: 20_000}) {
+		t.Errorf("what a pipeline file takes for a count: got %v, %v", got, err)
+	}
+}
+
 // asked is an ask for ranges, written as people do.
 func asked(t *testing.T, texts ...string) admin.BackfillAsk {
 	t.Helper()

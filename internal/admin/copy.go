@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // CopyOptions is what an operator says about a copy besides its two ends. The zero value refuses whatever is not plain.
@@ -135,7 +136,7 @@ func (c *copying) take(s Standing) {
 	case s.Entry != nil:
 		line.Read = s.Entry.Raw
 	case !s.Position.Absent():
-		line.Read = count(int64(s.Position.Offset))
+		line.Read = text.Count(s.Position.Offset)
 	}
 	switch {
 	case errors.Is(s.Bounds.Err, fencepost.ErrNoTopic):
@@ -213,7 +214,7 @@ func (c *copying) land(line Copied) {
 	if !line.Held.Absent() {
 		c.out.Held++
 		if !c.o.Over {
-			c.refuse(line.TopicPartition, "--over replaces it", "the target holds it already, at %s", count(int64(line.Held.Offset)))
+			c.refuse(line.TopicPartition, "--over replaces it", "the target holds it already, at %s", text.Count(line.Held.Offset))
 			return
 		}
 		c.replace(&line)
@@ -292,7 +293,7 @@ func (c *copying) fault() error {
 		fmt.Fprintf(&b, "\n  %-*s  %s", wide, r.TopicPartition, r.text)
 	}
 	if n > mostRefusals {
-		fmt.Fprintf(&b, "\n  and %s more", count(int64(n-mostRefusals)))
+		fmt.Fprintf(&b, "\n  and %s more", text.Count(n-mostRefusals))
 	}
 	var helps []string
 	said := map[string]bool{}
@@ -309,5 +310,5 @@ func partitionsText(n int) string {
 	if n == 1 {
 		return "1 partition"
 	}
-	return count(int64(n)) + " partitions"
+	return text.Count(n) + " partitions"
 }

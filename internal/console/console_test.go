@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -182,6 +183,39 @@ func TestMirrorFailed(t *testing.T) {
 		want := "mirror    mirror.redis (redis://h:6379/0): not written: refused. Commits go on; it is written again until it is well. help: start it\n"
 		if got := b.String(); !strings.Contains(got, want) || strings.Contains(got, "rebalance") != verbose {
 			t.Errorf("verbose %t: got %q, want %q", verbose, got, want)
+		}
+	}
+}
+
+// TestStopCutShort: a commit that did not end in time is told with its lane, and what the run ended without before it.
+func TestStopCutShort(t *testing.T) {
+	var b strings.Builder
+	c := New(Config{Out: &b, Width: 300, Now: newClock().read})
+	c.Interrupted()
+	c.Event(engine.Draining{InFlight: 1})
+	c.Event(engine.LeftBehind{What: "leave group", Err: errors.New("context deadline exceeded")})
+	c.Event(engine.Stopped{Err: fmt.Errorf("%w: lane 0 is still in its commit", engine.ErrCutShort)})
+	for _, want := range []string{"left      leave group: context deadline exceeded. Nothing that was committed hangs on it",
+		"cut short: lane 0 is still in its commit, group not left."} {
+		if got := b.String(); !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q in it", got, want)
+		}
+	}
+}
+
+// TestBlockedNamesTheTransaction: as far as the brokers name it.
+func TestBlockedNamesTheTransaction(t *testing.T) {
+	k := newClock()
+	for want, tx := range map[string]fencepost.Transaction{
+		"at 10 by a transaction open since 03:04:12":                            {},
+		"at 10 by producer 4001's transaction open since 03:04:12":              {ProducerID: 4001},
+		"at 10 by billing-7's transaction (producer 4001) open since 03:03:12.": {ProducerID: 4001, TransactionalID: "billing-7", Since: k.now.Add(-time.Minute)},
+	} {
+		var b strings.Builder
+		c := New(Config{Out: &b, Width: 300, Now: k.read})
+		c.Event(engine.Blocked{TopicPartition: tp("trips", 8), Offset: 10, Since: k.now, Transaction: tx})
+		if got := b.String(); !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q in it", got, want)
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 // commands are what scripts can do besides running the program.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"status": status, "eventually": eventually, "fill": fill, "hide": hide, "sqlite": sqliteCommand,
-	"page": page, "leave": leave, "file": file, "shows": shows, "says": says, "postgres": usePostgres, "redis": redisCommand, "kafka-tool": kafkaTool,
+	"page": page, "leave": leave, "file": file, "shows": shows, "says": says, "postgres": usePostgres, "mariadb": useMariaDB, "redis": redisCommand, "kafka-tool": kafkaTool,
 	"kafka": useKafka, "server": life, "topic": topic, "delete-topic": deleteTopic, "partitions": partitions, "produce": produce,
 	"transaction": transaction, "delete-records": deleteRecords, "commit-offset": commitOffset, "isr": replicas, "lag": lag,
 	"zookeeper": useZooKeeper, "znodes": znodes,
@@ -134,18 +134,19 @@ var varying = []struct {
 	put string
 }{
 	{regexp.MustCompile(`127\.77\.\d+\.\d+:\d+`), "HOST:PORT"},
-	{regexp.MustCompile(`in \d+ms:`), "in Nms:"},
+	{regexp.MustCompile(`in \d[\d.]*m?s:`), "in Nms:"},
 	{regexp.MustCompile(`cluster [\w-]{22}`), "cluster CLUSTER"},
 	{regexp.MustCompile(`topic ID +[\w-]{22}`), "topic ID TOPIC-ID"},
 	{regexp.MustCompile(`\(ledger: [\w-]{22}\)`), "(ledger: OTHER-ID)"},
 	{regexp.MustCompile(`ledger [0-9a-f]{8}`), "ledger LEDGER"},
 	{regexp.MustCompile(`this is [0-9a-f]{8}`), "this is OTHER"},
-	{regexp.MustCompile(`\b(\d+ms|\d[\d.]*s|\d+m\d+s) ago`), "Ns ago"},
+	{regexp.MustCompile(`\b(\d+ms|\d[\d.]*s|\d+m(\d+s)?) ago`), "Ns ago"},
 	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d`), "DATE AND TIME"},
 	{regexp.MustCompile(`\b\d+@[\w.-]+`), "PID@HOST"},
 	{regexp.MustCompile(`WHO +WHY`), "WHO  WHY"}, // as wide as the pid
 	{regexp.MustCompile(`postgres://\S+`), "postgres://DATABASE"},
-	{regexp.MustCompile(`\b\d[\dhms.]*[hms] +(aged out|ok|\d+ aged out)`), "AGE $1"},
+	// The age of the oldest unread record stands between the lag and the verdict; where the lag is 0 it is 0s.
+	{regexp.MustCompile(`\b([1-9][\d,]*) +\d[\dhms.]*[hms] +((\d+ )?(aged out|ok)\b)`), "$1  AGE  $2"},
 }
 
 // hide writes a stream of the last command to a file, with what differs from run to run replaced: hide stdout FILE.

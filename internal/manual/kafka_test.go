@@ -216,7 +216,8 @@ func settled(ctx context.Context, holds func() error) error {
 	}
 }
 
-// produce appends records: produce TOPIC:P COUNT [TIME]. Each is {"id": its number}; TIME is RFC 3339.
+// produce appends records: produce TOPIC:P COUNT [TIME]. Each is {"id": its number}; TIME is RFC 3339, or -3h: so long
+// ago.
 func produce(ts *testscript.TestScript, _ bool, args []string) {
 	k := broker(ts)
 	cl := k.client(ts)
@@ -228,15 +229,22 @@ func records(ts *testscript.TestScript, args []string) []*kgo.Record {
 	topic, p := partition(ts, args[0])
 	var at time.Time
 	if len(args) > 2 {
-		var err error
-		at, err = time.Parse(time.RFC3339, args[2])
-		ts.Check(err)
+		at = instant(ts, args[2])
 	}
 	rs := make([]*kgo.Record, number(ts, args[1]))
 	for i := range rs {
 		rs[i] = &kgo.Record{Topic: topic, Partition: p, Timestamp: at, Value: fmt.Appendf(nil, `{"id": %d}`, i)}
 	}
 	return rs
+}
+
+func instant(ts *testscript.TestScript, text string) time.Time {
+	if ago, err := time.ParseDuration(text); err == nil {
+		return time.Now().Add(ago)
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	ts.Check(err)
+	return at
 }
 
 func write(ts *testscript.TestScript, cl *kgo.Client, rs []*kgo.Record) {

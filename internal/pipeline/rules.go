@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // rules looks at what single keys can not show: what belongs together, what excludes each other, ranges.
@@ -72,7 +73,7 @@ func (r *reader) partitionRules(f *File) {
 	}
 	known := func(path string, at Place, topic string) {
 		if s.Pattern == "" && r.has("source.topics") && !slices.Contains(s.Topics, topic) {
-			r.find("bad-value", at, "add it to topics, or: "+cmp.Or(Nearest(topic, s.Topics), strings.Join(s.Topics, " ")),
+			r.find("bad-value", at, "add it to topics, or: "+cmp.Or(text.Nearest(topic, s.Topics), strings.Join(s.Topics, " ")),
 				"%s: topic %s is not in topics", called(path), shown(topic))
 		}
 	}
@@ -232,7 +233,7 @@ func (r *reader) tableRules(f *File, at string) {
 	}
 	for i, k := range f.Sink.Key {
 		if !f.hasColumn(k) {
-			help := cmp.Or(Nearest(k, names), "columns: "+strings.Join(names, " "))
+			help := cmp.Or(text.Nearest(k, names), "columns: "+strings.Join(names, " "))
 			r.find("unknown-column", r.items[at+".key"][i], help, "key: %s is not a column of schema", shown(k))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -132,6 +133,17 @@ func (k kit) kafkaCommand(dir, classPath, archive string) *exec.Cmd {
 	return cmd
 }
 
+// keepsAnyDay are lines of server.properties by which a broker takes and keeps records of any day. Tests write some of
+// days that are fixed, and by its own rules a broker deletes them a week later, and takes none of tomorrow. A test of
+// retention gives its topic a setting.
+func keepsAnyDay() []string {
+	return []string{
+		"log.retention.ms=-1",
+		fmt.Sprintf("log.message.timestamp.before.max.ms=%d", math.MaxInt64),
+		fmt.Sprintf("log.message.timestamp.after.max.ms=%d", math.MaxInt64),
+	}
+}
+
 func (k kit) writeKafkaConfiguration(dir, host string, properties []string) error {
 	fixed, err := embedded.ReadFile("files/server.properties")
 	if err != nil {
@@ -160,7 +172,7 @@ func (k kit) writeKafkaConfiguration(dir, host string, properties []string) erro
 		"ssl.truststore.location=" + k.tls().CA,
 		"log.dirs=" + filepath.Join(dir, "data"),
 		string(fixed),
-	}, properties...)
+	}, append(keepsAnyDay(), properties...)...)
 	return errors.Join(
 		os.WriteFile(filepath.Join(dir, "server.pem"), pair, 0o600),
 		os.WriteFile(filepath.Join(dir, "log4j2.properties"), logging, 0o644),

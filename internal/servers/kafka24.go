@@ -70,10 +70,10 @@ func (k kit) newKafka24(host string, properties []string) (*instance, error) {
 	lines := append([]string{
 		"broker.id=1", "zookeeper.connect=" + net.JoinHostPort(host, kafka24Keeper), "listeners=PLAINTEXT://" + broker,
 		"log.dirs=" + folder.data(), "auto.create.topics.enable=false", "group.initial.rebalance.delay.ms=0",
-		"group.min.session.timeout.ms=1000", "zookeeper.session.timeout.ms=1000",
+		"group.min.session.timeout.ms=1000", "zookeeper.session.timeout.ms=10000",
 		"offsets.topic.replication.factor=1", "offsets.topic.num.partitions=4", "transaction.state.log.replication.factor=1",
 		"transaction.state.log.min.isr=1", "transaction.state.log.num.partitions=4", "log.segment.delete.delay.ms=500",
-	}, properties...)
+	}, append(keepsAnyDay(), properties...)...)
 	return k.java24(folder, "kafka 2.4", "kafka.Kafka", 256, lines, newKafkaQuestion(broker))
 }
 

@@ -5,6 +5,7 @@ package servers_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -233,6 +234,47 @@ func TestOwnPropertiesWin(t *testing.T) {
 	broker := servers.OwnKafka(t, "auto.create.topics.enable=true")
 	topic := servers.Name(t)
 	produce(t, client(t, broker.Plaintext, kgo.AllowAutoTopicCreation()), topic, "a")
+}
+
+// A record of any day is taken and kept, so that no test turns red with the calendar. Retention is seen to run: it deletes
+// the record of a topic that asks for it, and then once more, which takes it past every other topic.
+func TestRecordsOfAnyDayAreKept(t *testing.T) {
+	broker := servers.Kafka(t)
+	cl := client(t, broker.Plaintext)
+	adm := kadm.NewClient(cl)
+	kept, short := createTopic(t, broker), servers.Name(t)+"-short"
+	for _, years := range []int{-30, -1, 1, 30} {
+		r := &kgo.Record{Topic: kept, Value: []byte("a"), Timestamp: time.Now().AddDate(years, 0, 0)}
+		if err := cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatalf("produce a record of %d years from now: %v", years, err)
+		}
+	}
+	aSecond := "1000"
+	if _, err := adm.CreateTopic(t.Context(), 1, 1, map[string]*string{"retention.ms": &aSecond}, short); err != nil {
+		t.Fatal(err)
+	}
+	for pass := range int64(2) {
+		r := &kgo.Record{Topic: short, Value: []byte("a"), Timestamp: time.Now().AddDate(-1, 0, 0)}
+		if err := cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		for earliest(t, adm, short) <= pass {
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	if got := earliest(t, adm, kept); got != 0 {
+		t.Errorf("the log begins at %d: retention deleted what lies before", got)
+	}
+}
+
+// earliest is where partition 0 of a topic begins.
+func earliest(t *testing.T, adm *kadm.Client, topic string) int64 {
+	t.Helper()
+	listed, err := adm.ListStartOffsets(t.Context(), topic)
+	if err := errors.Join(err, listed.Error()); err != nil {
+		t.Fatal(err)
+	}
+	return listed[topic][0].Offset
 }
 
 func clusterID(t *testing.T, broker servers.Broker) string {

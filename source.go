@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -130,8 +129,22 @@ type Topic struct {
 	Only       []int32 // the partitions that the source takes of it; nil: whatever the group gives it
 }
 
-// Takes reports whether the source takes a partition of the topic.
-func (t Topic) Takes(p int32) bool { return t.Only == nil || slices.Contains(t.Only, p) }
+// Taken yields the partitions of the topic that the source takes.
+func (t Topic) Taken(yield func(int32) bool) {
+	if t.Only == nil {
+		for p := range t.Partitions {
+			if !yield(p) {
+				return
+			}
+		}
+		return
+	}
+	for _, p := range t.Only {
+		if p >= 0 && p < t.Partitions && !yield(p) {
+			return
+		}
+	}
+}
 
 // Ask is a question about one partition's bounds.
 type Ask struct {

@@ -40,8 +40,9 @@ type lane struct {
 		settled  chan struct{} // closed and replaced whenever a batch is done with
 	}
 
-	claims []claim // fill's own
+	claims []claim // fill's own, as all below
 	counts []int
+	record fencepost.Record // the one being decoded
 }
 
 // work is a batch on its way, with the partitions of its segments.

@@ -94,8 +94,9 @@ const (
 	pastEnd                   // nothing below the run's end is left: pause it
 )
 
-// offer queues what is new in a chunk that came with the given poll. REQUIRES: lane.mu is held.
-func (p *partition) offer(c fencepost.Chunk, poll uint64, now time.Time) offered {
+// offer queues what is new in a chunk that came with the given poll. Entries are looked at in rec. REQUIRES: lane.mu is
+// held.
+func (p *partition) offer(c fencepost.Chunk, poll uint64, now time.Time, rec *fencepost.Record) offered {
 	if c.Stable > 0 || c.End > 0 {
 		p.stable, p.high = c.Stable, c.End
 	}
@@ -112,17 +113,16 @@ func (p *partition) offer(c fencepost.Chunk, poll uint64, now time.Time) offered
 		return otherTopic
 	}
 	lo, hi := 0, n
-	var rec fencepost.Record // one for all that are looked at
-	if !p.believes(offsetAt(c.Records, 0, &rec), poll) {
+	if !p.believes(offsetAt(c.Records, 0, rec), poll) {
 		c.Records.Recycle(0, n)
 		return stale
 	}
-	for lo < hi && offsetAt(c.Records, lo, &rec) < p.next {
+	for lo < hi && offsetAt(c.Records, lo, rec) < p.next {
 		lo++
 	}
-	last := offsetAt(c.Records, n-1, &rec)
+	last := offsetAt(c.Records, n-1, rec)
 	if p.end >= 0 && last >= p.end {
-		for hi > lo && offsetAt(c.Records, hi-1, &rec) >= p.end {
+		for hi > lo && offsetAt(c.Records, hi-1, rec) >= p.end {
 			hi--
 		}
 		p.exhausted = true
@@ -132,7 +132,7 @@ func (p *partition) offer(c fencepost.Chunk, poll uint64, now time.Time) offered
 	reached := p.next
 	if lo < hi {
 		p.push(span{records: c.Records, lo: lo, hi: hi, each: int64(c.Records.Size() / n)}, now)
-		reached = offsetAt(c.Records, hi-1, &rec) + 1
+		reached = offsetAt(c.Records, hi-1, rec) + 1
 	}
 	if p.exhausted && reached < p.end {
 		p.push(span{records: nothing(p.end - 1), hi: 1}, now)

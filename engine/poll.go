@@ -12,6 +12,7 @@ import (
 // no chunk of before a seek is taken for one of after it.
 type poller struct {
 	steers chan steering
+	record fencepost.Record // poll's own: the entry that is looked at
 
 	mu struct {
 		sync.Mutex
@@ -173,6 +174,7 @@ func (e *Engine) route(chunks []fencepost.Chunk, poll uint64) {
 			}
 		}
 	}
+	e.poller.record = fencepost.Record{} // it would keep a fetch in memory
 	for _, l := range e.lanes {
 		l.poke()
 	}
@@ -202,7 +204,7 @@ func (e *Engine) offer(p *partition, c fencepost.Chunk, poll uint64, now time.Ti
 	p.lane.mu.Lock()
 	defer p.lane.mu.Unlock()
 	before := p.bytes
-	out := p.offer(c, poll, now)
+	out := p.offer(c, poll, now, &e.poller.record)
 	e.poller.add(p.bytes-before, e.cfg.Memory)
 	return out
 }

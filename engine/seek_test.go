@@ -67,14 +67,14 @@ func TestJumpsAreDoubtedAnew(t *testing.T) {
 	for session := range 3 {
 		p.resume(fencepost.Position{Offset: 10, Fence: 1}, 5)
 		for range 3 {
-			if got := p.offer(jump, 5, time.Time{}); got != stale {
+			if got := p.offer(jump, 5, time.Time{}, &fencepost.Record{}); got != stale {
 				t.Errorf("session %d: a jump of before the seek is %d, want stale, as often as it comes", session, got)
 			}
 		}
-		if got := p.offer(jump, 6, time.Time{}); got != stale {
+		if got := p.offer(jump, 6, time.Time{}, &fencepost.Record{}); got != stale {
 			t.Errorf("session %d: a first jump is %d, want stale", session, got)
 		}
-		if got := p.offer(jump, 7, time.Time{}); got != taken || p.records != 2 {
+		if got := p.offer(jump, 7, time.Time{}, &fencepost.Record{}); got != taken || p.records != 2 {
 			t.Errorf("session %d: a jump that comes again is %d with %d queued, want it taken", session, got, p.records)
 		}
 	}
@@ -92,7 +92,7 @@ func TestNothingIsQueuedWhileAPartitionDoesNotRun(t *testing.T) {
 		p.resume(fencepost.Position{Offset: 10, Fence: 1}, 5)
 		stop(p)
 		c := fencepost.Chunk{TopicPartition: tp(0), Records: records{{Offset: 10}, {Offset: 11}}}
-		if got := p.offer(c, 6, time.Time{}); got != taken || p.records != 0 {
+		if got := p.offer(c, 6, time.Time{}, &fencepost.Record{}); got != taken || p.records != 0 {
 			t.Errorf("%s: a chunk is %d with %d queued, want it dropped without a word", name, got, p.records)
 		}
 	}
@@ -103,7 +103,7 @@ func TestAPositionWithoutATopicIDTakesWhatComes(t *testing.T) {
 	p := &partition{TopicPartition: tp(0), base: -1, end: -1}
 	p.resume(fencepost.Position{Offset: 10, Fence: 1}, 5)
 	c := fencepost.Chunk{TopicPartition: tp(0), TopicID: fencepost.TopicID{3}, Records: records{{Offset: 10}}}
-	if got := p.offer(c, 6, time.Time{}); got != taken || p.records != 1 {
+	if got := p.offer(c, 6, time.Time{}, &fencepost.Record{}); got != taken || p.records != 1 {
 		t.Errorf("a chunk is %d with %d queued, want it taken", got, p.records)
 	}
 }

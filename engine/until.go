@@ -46,9 +46,9 @@ func (e *Engine) askEnds(ctx context.Context, s *settling) (silent string, why e
 	}
 	var asks []fencepost.Ask
 	for name, topic := range s.about.Topics {
-		for p := range topic.Partitions {
+		for p := range topic.Taken {
 			tp := fencepost.TopicPartition{Topic: name, Partition: p}
-			if _, known := e.ends[tp]; !known && topic.Takes(p) && e.cfg.Until.takes(tp) {
+			if _, known := e.ends[tp]; !known && e.cfg.Until.takes(tp) {
 				asks = append(asks, fencepost.Ask{TopicPartition: tp, LeaderEpoch: s.epoch(tp), Time: e.cfg.Until.Time})
 			}
 		}

@@ -89,3 +89,37 @@ func TestE10ErrorInTheMomentAReadEnds(t *testing.T) {
 		})
 	}
 }
+
+// E5: partitions that fail in one poll are told once each, in the order of the fetch, and all of them are paused. One that
+// is not held says nothing; the error of a whole topic is that of each of its partitions.
+func TestE5PartitionsFailTogether(t *testing.T) {
+	b := newBench(t, []string{"127.0.0.1:1"})
+	s := b.open(Config{Topics: []string{"t", "u"}})
+	s.calls.holder = &holder{}
+	held := []fencepost.TopicPartition{tp("t", 0), tp("t", 1), tp("t", 2), tp("u", 0), tp("u", 1)}
+	s.assign(t.Context(), held)
+	s.client.ResumeFetchPartitions(partitions(held)) // whatever the holder answered
+	failing := func(ps ...int32) (all []kgo.FetchPartition) {
+		for _, p := range ps {
+			all = append(all, kgo.FetchPartition{Partition: p, Err: kerr.OffsetOutOfRange})
+		}
+		return all
+	}
+	s.poll = func(context.Context) kgo.Fetches {
+		return kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: "t", Partitions: failing(2, 0, 9)}, {Topic: "u", Partitions: failing(-1, 1)}}}}
+	}
+	chunks, err := s.Poll(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []fencepost.TopicPartition
+	for _, c := range chunks {
+		told = append(told, c.TopicPartition)
+	}
+	if d := cmp.Diff([]fencepost.TopicPartition{tp("t", 2), tp("t", 0), tp("u", 0), tp("u", 1)}, told); d != "" {
+		t.Errorf("failed (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff([]fencepost.TopicPartition{tp("t", 0), tp("t", 2), tp("u", 0), tp("u", 1)}, flatten(s.client.PauseFetchPartitions(nil))); d != "" {
+		t.Errorf("paused (-want +got):\n%s", d)
+	}
+}

@@ -50,6 +50,7 @@ type scan struct {
 	source *Source
 	client *kgo.Client
 	until  map[fencepost.TopicPartition]fencepost.Offset // :: partition still read -> where it ends
+	done   []fencepost.TopicPartition                    // read to its end and not paused yet
 	each   func(*fencepost.Record) bool
 }
 
@@ -104,6 +105,10 @@ func (v *scan) run(ctx context.Context, poll func(context.Context) kgo.Fetches) 
 			return fmt.Errorf("scan %s:%d: %w", e.Topic, e.Partition, e.Err)
 		}
 		fetches.EachRecord(v.take)
+		if len(v.done) > 0 { // all at once: the client copies what is paused at every change of it
+			v.client.PauseFetchPartitions(partitions(v.done))
+			v.done = v.done[:0]
+		}
 	}
 	return nil
 }
@@ -132,6 +137,6 @@ func (v *scan) take(r *kgo.Record) {
 	}
 	if !more || fencepost.Offset(r.Offset)+1 >= until {
 		delete(v.until, tp)
-		v.client.PauseFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
+		v.done = append(v.done, tp)
 	}
 }

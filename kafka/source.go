@@ -182,6 +182,7 @@ func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]fencepost.Chu
 		}
 	})
 	if ended != nil {
+		s.pauseFailed(failed)
 		return nil, ended
 	}
 	chunks := make([]fencepost.Chunk, 0, n+len(failed))
@@ -206,6 +207,7 @@ func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]fencepost.Chu
 			}
 		}
 	}
+	s.pauseFailed(failed)
 	return append(chunks, failed...), nil
 }
 
@@ -231,18 +233,40 @@ func (s *Source) reads(topic string, p int32) bool {
 	return part != nil && !part.failed && !part.leaving
 }
 
-// fail pauses a partition and says so once: the client would bring the same error again as fast as the broker answers
-// (35,000 times in 1.5 s). Partition -1 is the whole topic.
+// pauseFailed pauses the partitions of failed chunks: the client would bring the same error again as fast as the broker
+// answers (35,000 times in 1.5 s). All at once: the client copies what is paused at every change of it.
+func (s *Source) pauseFailed(failed []fencepost.Chunk) {
+	if len(failed) == 0 {
+		return
+	}
+	tps := make([]fencepost.TopicPartition, len(failed))
+	for i := range failed {
+		tps[i] = failed[i].TopicPartition
+	}
+	s.client.PauseFetchPartitions(partitions(tps))
+}
+
+// fail says once that a partition failed; the caller pauses it. Partition -1 is the whole topic.
 func (s *Source) fail(topic string, p int32, err error) []fencepost.Chunk {
 	if errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition) {
 		s.topics.suspect(topic)
 	}
 	var tps []fencepost.TopicPartition
-	s.held.Lock()
-	for tp, part := range s.held.parts {
-		if tp.Topic == topic && (p < 0 || tp.Partition == p) && !part.failed && !part.leaving {
+	fails := func(tp fencepost.TopicPartition, part *partition) {
+		if part != nil && !part.failed && !part.leaving {
 			part.failed = true
 			tps = append(tps, tp)
+		}
+	}
+	s.held.Lock()
+	if p >= 0 {
+		tp := fencepost.TopicPartition{Topic: topic, Partition: p}
+		fails(tp, s.held.parts[tp])
+	} else {
+		for tp, part := range s.held.parts {
+			if tp.Topic == topic {
+				fails(tp, part)
+			}
 		}
 	}
 	s.held.Unlock()
@@ -252,7 +276,6 @@ func (s *Source) fail(topic string, p int32, err error) []fencepost.Chunk {
 		}
 		return nil
 	}
-	s.client.PauseFetchPartitions(partitions(tps))
 	slices.SortFunc(tps, fencepost.TopicPartition.Compare)
 	chunks := make([]fencepost.Chunk, len(tps))
 	for i, tp := range tps {

@@ -127,8 +127,9 @@ func parseMove(f []string, at time.Time) (r fencepost.Recorded, err error) {
 		return r, err
 	}
 	var n [4]int64 // partition, at most, partitions, commits
+	bits := [4]int{32, 64, 32, 64}
 	for i, s := range []string{f[3], f[12], f[13], f[14]} {
-		if n[i], err = strconv.ParseInt(s, 10, 64); err != nil {
+		if n[i], err = strconv.ParseInt(s, 10, bits[i]); err != nil {
 			return r, err
 		}
 	}

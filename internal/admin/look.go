@@ -165,10 +165,8 @@ func (v *View) partitions() []fencepost.TopicPartition {
 		}
 	}
 	for topic, t := range v.About.Topics {
-		for p := range t.Partitions {
-			if t.Takes(p) {
-				all[fencepost.TopicPartition{Topic: topic, Partition: p}] = true
-			}
+		for p := range t.Taken {
+			all[fencepost.TopicPartition{Topic: topic, Partition: p}] = true
 		}
 	}
 	return slices.SortedFunc(maps.Keys(all), fencepost.TopicPartition.Compare)

@@ -287,18 +287,25 @@ func (l *Ledger) sure(ctx context.Context, b *book, g fencepost.Group, refusal e
 }
 
 // sit takes the group's producer and reads what it then holds. No transaction is open then: one that the log shows
-// hangs.
+// hangs, or is of a mover that has taken the producer since: errFenced.
 func (l *Ledger) sit(ctx context.Context, d *desk, g fencepost.Group) error {
 	p, err := l.take(ctx, g, &d.ended)
 	if err != nil {
 		return err
 	}
+	if err := l.at(stepTaken); err != nil {
+		return err
+	}
 	for try := 1; ; try++ {
-		first := int64(-1)
-		err := l.watching(ctx, func(v *view) { d.book, p.seen, first = v.book(g).clone(), v.next, v.unfinished(g) })
+		first, overtaken := int64(-1), false
+		err := l.watching(ctx, func(v *view) {
+			d.book, p.seen, first, overtaken = v.book(g).clone(), v.next, v.unfinished(g), v.overtaken(p)
+		})
 		switch {
 		case err != nil:
 			return err
+		case overtaken:
+			return errFenced
 		case first < 0:
 			d.producer = p
 			return nil

@@ -205,7 +205,10 @@ func (l *Ledger) free(ctx context.Context, g fencepost.Group) error {
 	d.producer, d.book = nil, nil
 	ctx, cancel := context.WithTimeout(ctx, moveTimeout)
 	defer cancel()
-	return l.sit(ctx, d, g)
+	if err := l.sit(ctx, d, g); !errors.Is(err, errFenced) { // who has the producer since has mended it
+		return err
+	}
+	return nil
 }
 
 // unmarked is the Fault of one who may not write markers.

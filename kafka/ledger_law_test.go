@@ -152,6 +152,41 @@ func TestOvertakenMoverWritesNothing(t *testing.T) {
 	}
 }
 
+// A mover that was overtaken as soon as it had the producer sees the other's transaction open in the log. It is no
+// transaction that hangs: the mover takes the producer back.
+func TestOvertakenBeforeItReads(t *testing.T) {
+	onEachLedger(t, 1, func(t *testing.T, k *books) {
+		slow, quick := k.ledger(fencepost.KeepMerged), k.ledger(fencepost.KeepMerged)
+		held := k.start(quick, k.topic, 0)[0]
+		inside, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+		quick.trip = func(s step) error {
+			if s == stepEnd {
+				quick.trip = nil
+				close(inside)
+				<-goOn
+			}
+			return nil
+		}
+		slow.trip = func(s step) error {
+			if s == stepTaken {
+				slow.trip = nil
+				go func() { ended <- quick.Move(t.Context(), k.w, []fencepost.Move{k.commit(0, held, 5)}) }()
+				<-inside
+			}
+			return nil
+		}
+		ours := k.commit(0, held, 6)
+		err := slow.Move(t.Context(), k.w, []fencepost.Move{ours})
+		close(goOn)
+		if err != nil {
+			t.Errorf("overtaken before it read: %v", err)
+		}
+		if got, ok := refusedWith(<-ended, tp(k.topic, 0)); err == nil && (!ok || got != ours.Next) {
+			t.Errorf("the other one goes on: %+v, want a refusal with %+v", got, ours.Next)
+		}
+	})
+}
+
 // A mover that stands still inside its transaction keeps no reader waiting, neither of its group nor of another, and
 // no other mover.
 func TestStoppedMoverKeepsNobodyWaiting(t *testing.T) {

@@ -383,10 +383,11 @@ func (l *Ledger) settle(ctx context.Context, first int64) (outcome, error) {
 	return end, err
 }
 
-// step is a place of a transaction at which a test may stop it or lose an answer.
+// step is a place of a move at which a test may stop it or lose an answer.
 type step string
 
 const (
+	stepTaken   step = "taken" // the producer, and nothing was read yet
 	stepBegin   step = "begin"
 	stepProduce step = "produce"
 	stepCopy    step = "copy"

@@ -42,6 +42,7 @@ const (
 
 // pending is what an open transaction has written so far.
 type pending struct {
+	epoch int16 // of the producer
 	first int64
 	facts []filed
 }
@@ -83,6 +84,12 @@ func (v *view) unfinished(g fencepost.Group) int64 {
 	return -1
 }
 
+// overtaken reports whether a transaction is open that somebody began who took the producer behind p.
+func (v *view) overtaken(p *producer) bool {
+	open := v.pending[p.id]
+	return open != nil && open.epoch > p.epoch
+}
+
 // take reads one entry of the log. What was written outside of a transaction is not ours.
 func (v *view) take(r *kgo.Record) error {
 	switch {
@@ -109,7 +116,7 @@ func (v *view) take(r *kgo.Record) error {
 		}
 		p := v.pending[r.ProducerID]
 		if p == nil {
-			p = &pending{first: r.Offset}
+			p = &pending{epoch: r.ProducerEpoch, first: r.Offset}
 			v.pending[r.ProducerID] = p
 		}
 		p.facts = append(p.facts, filed{f, err})

@@ -357,4 +357,4 @@ func refusedOrDone(answer []byte) bool {
 }
 
 // soon is the time within which something must happen that needs no waiting.
-const soon = 10 * time.Second
+const soon = time.Minute

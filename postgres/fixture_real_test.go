@@ -305,7 +305,7 @@ func (c *wireConn) Read(p []byte) (int, error) {
 }
 
 // soon is the time within which something must happen that needs no waiting.
-const soon = 10 * time.Second
+const soon = time.Minute
 
 func must[T any](t *testing.T) func(T, error) T {
 	return func(v T, err error) T {

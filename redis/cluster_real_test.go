@@ -17,7 +17,7 @@ func TestCluster(t *testing.T) {
 	s := storeOn(t, server.RedisServer)
 	c := s.beside(t)
 	s.must(t, c.ClusterAddSlotsRange(t.Context(), 0, 16383))
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for c.Get(t.Context(), "any").Err().Error() != "redis: nil" {
 		if time.Now().After(deadline) {
 			t.Fatalf("the cluster is not up: %v", c.ClusterInfo(t.Context()).Val())

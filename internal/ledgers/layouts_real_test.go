@@ -185,7 +185,7 @@ func TestLayoutsByURL(t *testing.T) {
 		must(t, err)
 		var committed kadm.Offsets
 		committed.AddOffset(topic, 3, 42, -1)
-		deadline := time.Now().Add(30 * time.Second)
+		deadline := time.Now().Add(2 * time.Minute)
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		for err = adm.CommitAllOffsets(t.Context(), group, committed); err != nil && time.Now().Before(deadline); <-tick.C { // until the broker knows the topic

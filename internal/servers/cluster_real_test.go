@@ -35,7 +35,7 @@ func TestOwnKafkaCluster(t *testing.T) {
 	write()
 	nodes[2].Start()
 	write()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		topics, err := adm.ListTopics(t.Context(), name)
 		if err == nil && len(topics[name].Partitions[0].ISR) == 3 {

@@ -21,7 +21,7 @@ type instance struct {
 }
 
 // startDeadline is generous: it ends only what would never answer.
-const startDeadline = 90 * time.Second
+const startDeadline = 5 * time.Minute
 
 // start begins a life and returns when the server answers.
 func (s *instance) start(ctx context.Context) error {

@@ -52,7 +52,7 @@ func produce(t *testing.T, cl *kgo.Client, topic string, values ...string) {
 func consume(t *testing.T, cl *kgo.Client, topic string, n int) []string {
 	t.Helper()
 	cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var values []string
 	for len(values) < n {

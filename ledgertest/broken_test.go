@@ -292,6 +292,10 @@ var breaks = []wrong{
 		return l.Commit(ctx, w, b)
 	}}},
 	{"drops the reason of a move", "history-keeping-none", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { r.Why = ""; return r, true }}},
+	{"keeps what a backfill is for among the words", "history-of-backfills", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) {
+		r.Why, r.Backfill = r.Reason(), fencepost.Backfill{}
+		return r, true
+	}}},
 	{"counts every merged row once", "history-keeping-merged", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { r.Commits = min(r.Commits, 1); return r, true }}},
 	{"keeps no gap", "history-keeping-all", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { return r, r.Cause != fencepost.CauseGap }}},
 	{"takes a start for the last move by a person", "last-moves-keeping-none", broken{last: func(l fencepost.LastMoves) fencepost.LastMoves {

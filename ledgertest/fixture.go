@@ -100,6 +100,7 @@ var demands = []struct {
 	{"history-keeping-all", history(fencepost.KeepAll)},
 	{"history-keeping-merged", history(fencepost.KeepMerged)},
 	{"history-keeping-none", history(fencepost.KeepNone)},
+	{"history-of-backfills", backfills},
 	{"last-moves-keeping-all", lastMoves(fencepost.KeepAll)},
 	{"last-moves-keeping-merged", lastMoves(fencepost.KeepMerged)},
 	{"last-moves-keeping-none", lastMoves(fencepost.KeepNone)},

@@ -37,7 +37,7 @@ func line(b []byte, r fencepost.Recorded) []byte {
 		b = strconv.AppendInt(append(b, '|'), n, 10)
 	}
 	b = append(append(b, '|'), escaped(r.Who)...)
-	b = append(append(b, '|'), escaped(r.Why)...)
+	b = append(append(b, '|'), escaped(r.Reason())...)
 	return append(b, '\n')
 }
 
@@ -119,7 +119,8 @@ func parseMove(f []string, at time.Time) (r fencepost.Recorded, err error) {
 	if r.Cause, err = fencepost.ParseCause(f[1]); err != nil {
 		return r, err
 	}
-	r.Topic, r.Who, r.Why = unescaped(f[2]), unescaped(f[15]), unescaped(f[16])
+	r.Topic, r.Who = unescaped(f[2]), unescaped(f[15])
+	r.SetReason(unescaped(f[16]))
 	if r.Held, err = parsePosition(f[4:8]); err != nil {
 		return r, err
 	}

@@ -157,7 +157,7 @@ func alike(moves []fencepost.Recorded) int {
 		m := moves[n]
 		if m.Topic != first.Topic || m.Partition != first.Partition+int32(n) || m.Cause != first.Cause || m.Commits != 0 ||
 			m.Held.Offset != first.Held.Offset || m.Held.Absent() != first.Held.Absent() || m.Next.Offset != first.Next.Offset ||
-			m.AtMost != first.AtMost || m.Who != first.Who || m.Why != first.Why || !m.At.Truncate(time.Second).Equal(first.At.Truncate(time.Second)) {
+			m.AtMost != first.AtMost || m.Who != first.Who || m.Reason() != first.Reason() || !m.At.Truncate(time.Second).Equal(first.At.Truncate(time.Second)) {
 			break
 		}
 		n++
@@ -184,7 +184,7 @@ func moveRow(moves []fencepost.Recorded) screen.Row {
 		cause = text.Plural(m.Commits, "commit")
 	}
 	return screen.Row{Cells: []string{m.At.Local().Format(time.DateTime), who, cause, held, text.Count(m.Next.Offset), atMost,
-		screen.Printable(m.Who), cmp.Or(strings.TrimSpace(screen.Printable(m.Why)), "-")}, Style: screen.Yellow, Paint: m.AtMost != 0}
+		screen.Printable(m.Who), cmp.Or(strings.TrimSpace(screen.Printable(m.Reason())), "-")}, Style: screen.Yellow, Paint: m.AtMost != 0}
 }
 
 // moveColumns are the columns of moves -o csv.
@@ -194,5 +194,5 @@ var moveColumns = []string{"time", "topic", "partition", "cause", "commits", "he
 func moveJSON(m fencepost.Recorded) object {
 	return object{"time", utc(m.At), "topic", m.Topic, "partition", m.Partition, "cause", m.Cause.String(), "commits", m.Commits,
 		"held", positionJSON(m.Held), "next", positionJSON(m.Next), "at_most", known(m.AtMost), "at_most_unknown", m.AtMost == fencepost.UnknownLoss,
-		"who", spoken(m.Who), "why", spoken(m.Why)}
+		"who", spoken(m.Who), "why", spoken(m.Reason())}
 }

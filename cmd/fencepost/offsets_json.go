@@ -59,7 +59,7 @@ func standingJSON(s admin.Standing) object {
 		atMost = s.Decision.Lost
 	}
 	if m := s.Last; m != nil {
-		last = object{"cause", m.Cause.String(), "time", utc(m.At), "who", spoken(m.Who), "why", spoken(m.Why)}
+		last = object{"cause", m.Cause.String(), "time", utc(m.At), "who", spoken(m.Who), "why", spoken(m.Reason())}
 	}
 	reason := s.Reason
 	if s.Bad != nil {

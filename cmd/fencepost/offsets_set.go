@@ -222,7 +222,7 @@ func (a *app) tellDone(command string, p *admin.Plan, done admin.Done) error {
 	var moves []object
 	for i, m := range done.Moves {
 		moves = append(moves, object{"topic", m.Topic, "partition", m.Partition, "cause", m.Cause.String(), "held", positionJSON(m.Held),
-			"next", positionJSON(m.Next), "repeats", known(done.Repeats[i]), "loses_at_most", known(m.AtMost), "why", spoken(m.Why)})
+			"next", positionJSON(m.Next), "repeats", known(done.Repeats[i]), "loses_at_most", known(m.AtMost), "why", spoken(m.Reason())})
 	}
 	switch a.output {
 	case "json", "yaml":

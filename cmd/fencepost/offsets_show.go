@@ -180,7 +180,7 @@ func lastMove(s admin.Standing, at time.Time, wide bool) []string {
 		cells[1] = s.Position.Fence.String()
 	}
 	if m := s.Last; m != nil {
-		cells[3], cells[4], cells[5], cells[6] = m.Cause.String(), m.At.Local().Format(time.DateTime), m.Who, cmp.Or(screen.Printable(m.Why), "-")
+		cells[3], cells[4], cells[5], cells[6] = m.Cause.String(), m.At.Local().Format(time.DateTime), m.Who, cmp.Or(screen.Printable(m.Reason()), "-")
 	}
 	return cells
 }
@@ -213,8 +213,8 @@ func (a *app) printReasons(v admin.View, p *place, t terminal) {
 	for _, s := range v.Standings {
 		if m := s.Moved; m != nil && !m.Adopts() && v.At.Sub(m.At) < 24*time.Hour {
 			told := fmt.Sprintf("%s by %s %s, %s -> %s", m.Cause, m.Who, ago(v.At.Sub(m.At)), offsetText(m.Held), text.Count(m.Next.Offset))
-			if m.Why != "" {
-				told += ": " + m.Why
+			if why := m.Reason(); why != "" {
+				told += ": " + why
 			}
 			lines = append(lines, [2]string{s.TopicPartition.String(), told})
 		}

@@ -124,12 +124,16 @@ func (a BackfillAsk) String() string {
 	return strings.Join(parts, " ")
 }
 
-// span is the time asked for, as the ledger keeps it.
-func (a BackfillAsk) span() string {
-	if a.Ranges != nil {
-		return ""
+// span is the time asked for; empty where offsets are named.
+func (a BackfillAsk) span() string { return a.backfill("", fencepost.OffsetRange{}).Span() }
+
+// backfill is what the start of one of its partitions is for.
+func (a BackfillAsk) backfill(of fencepost.Group, r fencepost.OffsetRange) fencepost.Backfill {
+	b := fencepost.Backfill{Range: r, Of: of}
+	if a.Ranges == nil {
+		b.Since, b.Before = a.From.UTC(), a.To.UTC()
 	}
-	return " from " + a.From.UTC().Format(time.RFC3339Nano) + " to " + a.To.UTC().Format(time.RFC3339Nano)
+	return b
 }
 
 // PlanBackfill plans a run of old ranges under r.Group, beside the group of. A group that the ledger knows goes on with
@@ -191,9 +195,6 @@ func (a BackfillAsk) partitions(about fencepost.Description, of fencepost.Group)
 	return tps, sel.check(have)
 }
 
-// recordedForm is what the start of a backfill's partition is recorded with.
-var recordedForm = regexp.MustCompile(`^backfill \[(\d+) \.\. (\d+)\)( from \S+ to \S+)?`)
-
 // goOn takes over the ranges that the group began with. One that is about something else is refused.
 func (b *Backfill) goOn(ctx context.Context, r Rooms, a BackfillAsk, tps []fencepost.TopicPartition, snap fencepost.Snapshot) error {
 	recorded, span, err := recordedRanges(ctx, r)
@@ -235,16 +236,9 @@ func recordedRanges(ctx context.Context, r Rooms) (map[fencepost.TopicPartition]
 		if err != nil {
 			return nil, "", fmt.Errorf("read moves: %w", err)
 		}
-		found := recordedForm.FindStringSubmatch(m.Why)
-		if m.Cause != fencepost.CauseStart || found == nil {
-			continue
+		if m.Backfill.Of != "" {
+			ranges[m.TopicPartition], span = m.Backfill.Range, m.Backfill.Span()
 		}
-		from, err1 := strconv.ParseInt(found[1], 10, 64)
-		until, err2 := strconv.ParseInt(found[2], 10, 64)
-		if err := errors.Join(err1, err2); err != nil {
-			return nil, "", fmt.Errorf("read moves: %q: %w", m.Why, err)
-		}
-		ranges[m.TopicPartition], span = fencepost.OffsetRange{From: fencepost.Offset(from), Until: fencepost.Offset(until)}, found[3]
 	}
 	return ranges, span, nil
 }
@@ -281,15 +275,12 @@ func (b *Backfill) begin(ctx context.Context, r Rooms, a BackfillAsk, tps []fenc
 		return &fencepost.Fault{Code: "range-outside", Exit: 4, Help: "ranges within the log: fencepost offsets show FILE -o wide",
 			Err: fmt.Errorf("%d of %d ranges %s not whole in the log; nothing was changed%s", len(bad), len(tps), verb, strings.Join(bad, ""))}
 	}
-	if why != "" {
-		why = ": " + why
-	}
 	b.starts = Plan{Group: b.Group, ClusterID: about.ClusterID, Made: r.now(), Exact: true}
 	for _, tp := range slices.SortedFunc(maps.Keys(bounds), fencepost.TopicPartition.Compare) {
 		l := Line{TopicPartition: tp, Cause: fencepost.CauseStart, Partitions: about.Topics[tp.Topic].Partitions, Why: "not in the backfill",
 			Next: fencepost.Position{Offset: bounds[tp].Earliest, LeaderEpoch: fencepost.NoEpoch, TopicID: bounds[tp].TopicID}}
 		if in, ok := ranges[tp]; ok {
-			l.Next.Offset, l.Why = in.From, fmt.Sprintf("backfill %s%s of group %s%s", in, a.span(), b.Of, why)
+			l.Next.Offset, l.Why, l.Backfill = in.From, why, a.backfill(b.Of, in)
 		}
 		b.starts.Lines = append(b.starts.Lines, l)
 	}

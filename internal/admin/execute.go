@@ -144,7 +144,7 @@ func (p *Plan) moves(r Rooms, why string) []fencepost.Move {
 			continue
 		}
 		m := fencepost.Move{TopicPartition: l.TopicPartition, Held: l.Held, Next: l.Next, Cause: l.Cause, AtMost: l.AtMost, Why: l.Why,
-			Partitions: l.Partitions}
+			Backfill: l.Backfill, Partitions: l.Partitions}
 		switch {
 		case why != "" && l.Cause == fencepost.CauseImport && l.Why != "":
 			m.Why = why + "; " + l.Why // where it came from is kept

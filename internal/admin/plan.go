@@ -33,9 +33,10 @@ type Line struct {
 	Repeats    int64 // records that are applied again, at most
 	AtMost     int64 // records that are passed unapplied, at most; UnknownLoss
 	Clamped    bool
-	RecordAt   time.Time // of the first record at Next; zero: not known
-	Why        string    // in place of the plan's; may be empty
-	Partitions int32     // for a start: how many the topic has
+	RecordAt   time.Time          // of the first record at Next; zero: not known
+	Why        string             // in place of the plan's; may be empty
+	Backfill   fencepost.Backfill // for a start of a backfill
+	Partitions int32              // for a start: how many the topic has
 
 	earliest, end fencepost.Offset
 	verdict       fencepost.Verdict

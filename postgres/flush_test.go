@@ -443,6 +443,35 @@ func TestHangingServer(t *testing.T) {
 	}
 }
 
+// A read of the ledger that hangs ends with its context, and says why; its connection is not used again.
+func TestHangingRead(t *testing.T) {
+	onScript(t, ways[0].config, []script{
+		func(b *backend) { b.listens() }, // the lane's
+		func(b *backend) { b.hears("to_regclass('fencepost_groups')"); b.hangs() },
+		func(b *backend) {
+			b.hears("to_regclass('fencepost_groups')")
+			b.says(answer(row("fencepost_groups", "x"), row("fencepost_ledger", "x"), row("fencepost_moves", "x")), answer(row("x", "t")), ready('I'))
+			b.hears("select version, ledger_id from x.fencepost_groups")
+			b.says(answer(row("1", "00000000-0000-0000-0000-000000000001")), ready('I'))
+			b.hears("begin isolation level repeatable read read only;")
+			b.says(tags("BEGIN"), answer(row("1", "00000000-0000-0000-0000-000000000001")), answer(), answer([]any{"flights", 0, 8, -1, 7, nil}), tags("COMMIT"), ready('I'))
+			b.listens()
+		},
+	}, func(t *testing.T, w *worker, s *scripted) {
+		began := time.Now()
+		if _, err := w.sink.Ledger().Read(s.patience, "g"); !errors.Is(err, errHung) {
+			t.Errorf("got %v, want why the context ended", err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("answered %s after the context had ended", took)
+		}
+		got, err := w.sink.Ledger().Read(t.Context(), "g")
+		if err != nil || got.Positions[at(0)].Offset != 8 {
+			t.Errorf("on the next connection: %+v, %v; want flights:0 at 8", got, err)
+		}
+	})
+}
+
 // endings are failures of user SQL: what the server says, and what that tells of the transaction.
 var endings = []struct {
 	name          string

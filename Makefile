@@ -8,7 +8,11 @@ REAL = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build realserver
 # Packages that start no goroutine: the race detector would only make them ten times slower.
 ALONE = . ./internal/arch ./internal/flights ./internal/offsetfile ./internal/screen
 
-.PHONY: check servers test bench bench-ledger bench-real bench-partitions build
+# The packages whose tests name a day of these years, and what a year is in them.
+YEAR = \b20[23][0-9](?=-[0-9][0-9]-[0-9][0-9])|(?<=Date\()20[23][0-9]
+DATED = $(shell git grep -lP '$(YEAR)' -- '*_test.go' '*/testdata/*' | sed -E 's,(/testdata)?/[^/]*$$,,; s,/testdata/.*,,; s,^,./,' | sort -u)
+
+.PHONY: check servers test calendar bench bench-ledger bench-real bench-partitions build
 
 # What needs no server. Tests that need one carry the build tag realservers. Four
 # packages side by side, and four tests of each: most of them wait for a broker or a process.
@@ -31,6 +35,17 @@ servers:
 test: servers
 	$(MAKE) check
 	$(SERVERS) run -- go test -race -tags realservers -count=1 -p 1 -timeout 30m $(REAL)
+
+# The same tests on other days: in a copy of the tree every date is a year earlier, and then a year later.
+calendar: servers
+	set -e; for by in -1 +1; do \
+		copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
+		git ls-files -z | xargs -0 cp --parents -t "$$copy"; \
+		grep -rlPZ '$(YEAR)' "$$copy" | xargs -0 perl -pi -e 's/$(YEAR)/$$& '$$by'/ge'; \
+		cp -r .servers "$$copy"; \
+		(cd "$$copy"; $(SERVERS) install; $(SERVERS) run -- go test -tags realservers -count=1 -p 1 -timeout 60m $(DATED)); \
+		rm -rf "$$copy"; \
+	done
 
 # Ratios to the limit of what it is built on, with the goals beside them.
 bench: servers

@@ -16,7 +16,7 @@ const (
 	CauseGap          // records were passed without being applied, because they are gone
 	CauseSkip         // records were passed by an operator's decision
 	CauseRewind       // back, to apply records again
-	CauseImport       // taken over from another program's offsets
+	CauseImport       // taken over from another program's offsets, or the brokers' topic ID by a position that had none
 )
 
 var causes = [...]string{"unset", "start", "commit", "gap", "skip", "rewind", "import"}
@@ -65,6 +65,12 @@ type Move struct {
 // Enrolls reports whether the move counts in the Roster: a start, and an import, with which a group begins where
 // another program has run. What was imported and lost its row is a lost row, as what was started.
 func (m Move) Enrolls() bool { return m.Cause == CauseStart || m.Cause == CauseImport }
+
+// Adopts reports whether the move takes the brokers' topic ID over into a position or Roster that had none, and leaves
+// the position where it is: an import of nothing else.
+func (m Move) Adopts() bool {
+	return m.Cause == CauseImport && m.Held.Fence != 0 && m.Held.Offset == m.Next.Offset && m.AtMost == 0
+}
 
 // Validate checks a Move's guarantees. It returns a plain error: a caller that builds an invalid Move has a bug.
 func (m Move) Validate() error {

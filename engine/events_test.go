@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,12 +51,12 @@ func TestE9ParkedIsToldOnce(t *testing.T) {
 // TestE9ProgressWhileIdle: Progress comes several times a second while something changes, else once a second.
 func TestE9ProgressWhileIdle(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
-		n := 0
+		var n atomic.Int64
 		wk := w.run(s, func(c *Config) {
 			hear := c.Events
 			c.Events = func(ev Event) {
 				if _, ok := ev.(Progress); ok {
-					n++
+					n.Add(1)
 				}
 				hear(ev)
 			}
@@ -63,18 +64,18 @@ func TestE9ProgressWhileIdle(t *testing.T) {
 		synctest.Wait()
 		wk.source.assign(tp(0))
 		time.Sleep(2 * time.Second)
-		n = 0
+		n.Store(0)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if n < 9 || n > 11 {
+		if n := n.Load(); n < 9 || n > 11 {
 			t.Errorf("%d times in 10 idle seconds, want once a second", n)
 		}
-		n = 0
+		n.Store(0)
 		for range 100 {
 			w.produce(tp(0), 1)
 			time.Sleep(100 * time.Millisecond)
 		}
-		if n < 30 {
+		if n := n.Load(); n < 30 {
 			t.Errorf("%d times in 10 busy seconds, want several times a second", n)
 		}
 		if err := wk.end(); err != nil {

@@ -98,7 +98,7 @@ func (e *Engine) askTwice(ctx context.Context, s *settling) {
 	}
 	for _, tp := range tps {
 		last := answers[tp][len(answers[tp])-1]
-		if d := s.judge(tp, answers[tp]); last.Err == nil && d.Action == fencepost.Resume {
+		if d := s.judge(tp, answers[tp]); last.Err == nil && (d.Action == fencepost.Resume || d.Adopts()) {
 			delete(e.contradicted, tp)
 			e.ends[tp] = e.endFor(tp, last.Bounds)
 		}

@@ -501,3 +501,24 @@ func (wk *worker) ends() error {
 	}
 	return wk.end()
 }
+
+// silence has no broker answer for a partition, or has them answer again.
+func (w *world) silence(tp fencepost.TopicPartition, silent bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.silent[tp] = silent
+	w.changed()
+}
+
+// fetchAtMost bounds the entries that a poll brings of a partition. 0: polls bring nothing.
+func (s *source) fetchAtMost(n int) {
+	s.mu.Lock()
+	s.most = n
+	s.mu.Unlock()
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	s.w.changed()
+}
+
+// engine is the worker's, once it has started.
+func (wk *worker) engine() *Engine { return wk.source.holder().(*Engine) }

@@ -260,6 +260,15 @@ var breaks = []wrong{
 		}
 		return s.Move(ctx, w, moves)
 	}}},
+	{"learns no topic ID where the offset stays", "roster-learns-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+		moves = slices.Clone(moves)
+		for i, m := range moves {
+			if m.Adopts() {
+				moves[i].Next.TopicID = m.Held.TopicID
+			}
+		}
+		return s.Move(ctx, w, moves)
+	}}},
 	{"has another identity at each read", "identity", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
 		snap, err := s.Read(ctx, g)
 		snap.Ledger[0] = byte(rand.Uint32())

@@ -96,6 +96,7 @@ var demands = []struct {
 	{"roster-of-a-recreated-topic", rosterRecreated},
 	{"roster-without-a-topic-id", rosterUnknownID},
 	{"roster-of-imports", rosterImports},
+	{"roster-learns-a-topic-id", rosterLearnsID},
 	{"history-keeping-all", history(fencepost.KeepAll)},
 	{"history-keeping-merged", history(fencepost.KeepMerged)},
 	{"history-keeping-none", history(fencepost.KeepNone)},

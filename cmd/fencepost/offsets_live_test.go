@@ -40,7 +40,7 @@ func TestSetOnARunningPipeline(t *testing.T) {
 	}
 	file, db := filepath.Join(dir, "flights.yaml"), filepath.Join(dir, "flights.db")
 	text := "group: flights\nsource: {brokers: ['" + b.Addr() + "'], topics: [flights]}\nschema: {origin: text}\n" +
-		"sink: {sqlite: {path: " + db + ", table: flights}}\nbatch: {records: 500}\nwatch: 300ms\nrate: 30000\nkeep_commits: all\nlog_format: json\n"
+		"sink: {sqlite: {path: " + db + ", table: flights}}\nbatch: {records: 500}\nwatch: 300ms\nrate: 10000\nkeep_commits: all\nlog_format: json\n"
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestSetOnARunningPipeline(t *testing.T) {
 	if err := sqlitex.ExecuteScript(conn, "CREATE TABLE flights (origin TEXT, _topic TEXT, _partition INTEGER, _offset INTEGER);", nil); err != nil {
 		t.Fatal(err)
 	}
-	conn.SetBusyTimeout(10 * time.Second)
+	conn.SetBusyTimeout(patience)
 
 	cmd, lines := startRun(t, file)
 	wait(t, lines, "batch committed")
@@ -136,14 +136,14 @@ func queryInt(t *testing.T, conn *sqlite.Conn, query string) (n int64) {
 // reach waits for what another process does, of which it sends no news.
 func reach(t *testing.T, what string, there func() bool) {
 	t.Helper()
-	deadline := time.After(60 * time.Second)
+	deadline := time.After(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !there() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("not within 60 s: %s", what)
+			t.Fatalf("not within %s: %s", patience, what)
 		}
 	}
 }

@@ -211,7 +211,7 @@ func (a *app) printReasons(v admin.View, p *place, t terminal) {
 		}
 	}
 	for _, s := range v.Standings {
-		if m := s.Moved; m != nil && v.At.Sub(m.At) < 24*time.Hour {
+		if m := s.Moved; m != nil && !m.Adopts() && v.At.Sub(m.At) < 24*time.Hour {
 			told := fmt.Sprintf("%s by %s %s, %s -> %s", m.Cause, m.Who, ago(v.At.Sub(m.At)), offsetText(m.Held), text.Count(m.Next.Offset))
 			if m.Why != "" {
 				told += ": " + m.Why

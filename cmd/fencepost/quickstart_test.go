@@ -27,7 +27,7 @@ func TestQuickstartRunsThisProgram(t *testing.T) {
 	}
 	var report quickstart.Report
 	cfg.Report = func(r quickstart.Report) { report = r }
-	cfg.Kills, cfg.Rate = 1, 1_500
+	cfg.Kills, cfg.Rate = 1, 500
 	cfg.Flights = func(yield func(flights.Flight) bool) {
 		n := 0
 		for f := range flights.First200k().All() {

@@ -75,7 +75,7 @@ func startBroker(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 0 {
 		name = args[0]
 	}
-	b, err := broker.Start(broker.Config{Dir: ts.MkAbs("." + strings.ToLower(name))})
+	b, err := broker.Start(broker.Config{Dir: ts.MkAbs("." + strings.ToLower(name)), Settings: map[string]string{"log.retention.ms": "-1"}})
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(b.Close()) })
 	ts.Setenv(name, b.Addr())
@@ -167,16 +167,20 @@ func fill(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// until asks again and again, as another process's doing can only be looked at, for at most 20 s.
+// patience bounds every wait for a state. It ends only what would never come: a busy machine takes many times what a
+// quiet one does.
+const patience = 90 * time.Second
+
+// until asks again and again, as another process's doing can only be looked at.
 func until(ts *testscript.TestScript, what string, done func() bool) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for !done() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			ts.Fatalf("20 s went by, and still not: %s", what)
+			ts.Fatalf("%s went by, and still not: %s", patience, what)
 		}
 	}
 }

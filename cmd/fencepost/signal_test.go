@@ -38,7 +38,7 @@ func TestSecondSignal(t *testing.T) {
 	}
 	file, db := filepath.Join(dir, "flights.yaml"), filepath.Join(dir, "flights.db")
 	text := "group: flights\nsource: {brokers: ['" + b.Addr() + "'], topics: [flights]}\nschema: {origin: text}\n" +
-		"sink: {sqlite: {path: " + db + ", table: flights}}\nbatch: {records: 100}\nlog_format: json\n"
+		"sink: {sqlite: {path: " + db + ", table: flights}}\nbatch: {records: 100}\nrate: 2000\nlog_format: json\n"
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func startRun(t *testing.T, file string) (*exec.Cmd, <-chan string) {
 // wait reads lines until one holds one of the words.
 func wait(t *testing.T, lines <-chan string, words ...string) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	var seen []string
 	for {
 		select {
@@ -115,7 +115,7 @@ func wait(t *testing.T, lines <-chan string, words ...string) {
 				}
 			}
 		case <-deadline:
-			t.Fatalf("20 s went by, and it did not say %q:\n%s", words, strings.Join(seen, "\n"))
+			t.Fatalf("%s went by, and it did not say %q:\n%s", patience, words, strings.Join(seen, "\n"))
 		}
 	}
 }

@@ -130,6 +130,7 @@ func (c *chain) follow(a *Audit, m fencepost.Recorded) {
 	held, known := c.stands[tp]
 	c.stands[tp] = m.Next
 	c.link(a, m, held, known)
+	c.learn(m)
 	if m.Cause != fencepost.CauseCommit {
 		c.causes[m.Cause]++
 		return
@@ -139,6 +140,21 @@ func (c *chain) follow(a *Audit, m fencepost.Recorded) {
 		c.merged += m.Commits
 	}
 	c.cover(tp, covered{fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset}, m.Next.TopicID})
+}
+
+// learn gives the ranges that were covered while no topic ID was known the ID that the partition takes over: it is the
+// same topic. A start is of another one.
+func (c *chain) learn(m fencepost.Recorded) {
+	none := fencepost.TopicID{}
+	if m.Cause == fencepost.CauseStart || m.Held.TopicID != none || m.Next.TopicID == none {
+		return
+	}
+	list := c.covered[m.TopicPartition]
+	for i := range list {
+		if list[i].id == none {
+			list[i].id = m.Next.TopicID
+		}
+	}
 }
 
 // cover adds a range; neighbours become one.

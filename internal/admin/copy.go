@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -229,6 +230,7 @@ func (c *copying) land(line Copied) {
 
 // replace prices a copy over a position that the target holds.
 func (c *copying) replace(line *Copied) {
+	line.Next.TopicID = cmp.Or(line.Next.TopicID, line.Held.TopicID) // brokers without IDs take none away
 	held, next := line.Held, line.Next
 	line.mends = held.Fence == 0 // another program's entry, where the ledger is a Kafka group: it gets a fence
 	var none fencepost.TopicID

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -226,7 +227,7 @@ func (s *Standing) judge(r Rooms) fencepost.Action {
 	case s.unsaid():
 		s.Decision = fencepost.Decision{Diverged: -1, Reason: "it has no entry of this partition"}
 	default:
-		s.Decision = fencepost.Reconcile(s.stored, s.answers, r.Policy)
+		s.Decision = s.reconcile(r.Policy)
 	}
 	if s.foreign && s.Decision.Verdict == fencepost.WeakerCheck { // so is every one of them: it is said once, of the View
 		s.Decision.Verdict, s.Decision.Reason = fencepost.OK, ""
@@ -239,8 +240,21 @@ func (s *Standing) under(p fencepost.Policy) fencepost.Decision {
 	if s.unfenced() || s.unsaid() {
 		return s.Decision
 	}
-	return fencepost.Reconcile(s.stored, s.answers, p)
+	return s.reconcile(p)
 }
+
+// reconcile is what Reconcile says of the position. A topic ID that the next run takes over changes nothing that an
+// operator could decide about: the position is good as it stands.
+func (s *Standing) reconcile(p fencepost.Policy) fencepost.Decision {
+	d := fencepost.Reconcile(s.stored, s.answers, p)
+	if d.Adopts() {
+		d = fencepost.Decision{Verdict: d.Verdict, Action: fencepost.Resume, Diverged: d.Diverged, Reason: d.Reason}
+	}
+	return d
+}
+
+// topicID is the incarnation that a move of the position is recorded under: its own, or the brokers' if it has none.
+func (s *Standing) topicID() fencepost.TopicID { return cmp.Or(s.Position.TopicID, s.Bounds.TopicID) }
 
 // settle derives state and lag from the Decision.
 func (s *Standing) settle(r Rooms) {

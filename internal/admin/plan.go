@@ -146,10 +146,7 @@ func newLine(s Standing, v View, sel Selection) (Line, error) {
 	if s.Position.Absent() {
 		l.Partitions = v.About.Topics[s.Topic].Partitions
 	}
-	l.Next = fencepost.Position{LeaderEpoch: fencepost.NoEpoch, TopicID: s.Position.TopicID}
-	if s.Position.Absent() {
-		l.Next.TopicID = s.Bounds.TopicID
-	}
+	l.Next = fencepost.Position{LeaderEpoch: fencepost.NoEpoch, TopicID: s.topicID()}
 	return l, nil
 }
 

@@ -157,7 +157,7 @@ func (s Standing) options(v View, c Choices, picked bool) (list []Option) {
 	if s.Bad != nil || picked && c.Record == RecordSkip && s.Decision.Action == fencepost.Resume && s.NextAt >= 0 {
 		at := s.NextAt
 		skip := Line{TopicPartition: s.TopicPartition, Held: s.Position, Next: s.Position, Cause: fencepost.CauseSkip, AtMost: 1}
-		skip.Next.Offset, skip.Next.LeaderEpoch = at+1, fencepost.NoEpoch
+		skip.Next.Offset, skip.Next.LeaderEpoch, skip.Next.TopicID = at+1, fencepost.NoEpoch, s.topicID()
 		if s.Bad != nil {
 			skip.Why = s.Bad.Error()
 			stay := Line{TopicPartition: s.TopicPartition, Held: s.Position, Next: s.Position}

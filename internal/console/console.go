@@ -257,7 +257,12 @@ func (c *Console) parked(e engine.Parked) {
 }
 
 func (c *Console) moved(moves []fencepost.Move) {
+	adopted := 0
 	for _, m := range moves {
+		if m.Adopts() {
+			adopted++
+			continue
+		}
 		if m.Cause == fencepost.CauseStart && m.AtMost == 0 {
 			continue // the line about starts says it
 		}
@@ -270,6 +275,9 @@ func (c *Console) moved(moves []fencepost.Move) {
 		}
 		c.partition("moved", m.TopicPartition, fmt.Sprintf("%s  %s -> %s%s", m.Cause, text.Count(m.Held.Offset),
 			text.Count(m.Next.Offset), most), "", screen.Yellow)
+	}
+	if adopted > 0 {
+		c.happened("moved", text.Plural(adopted, "position")+" in place: the brokers' topic ID is taken over", screen.Dim)
 	}
 }
 

@@ -160,6 +160,23 @@ func TestLeftParked(t *testing.T) {
 	}
 }
 
+// TestE4TopicIDsTakenOver: partitions that moved nowhere are one line, whatever their number.
+func TestE4TopicIDsTakenOver(t *testing.T) {
+	var b strings.Builder
+	c := New(Config{Out: &b, Now: newClock().read})
+	at := fencepost.Position{Offset: 1000, Fence: 7}
+	moves := []fencepost.Move{{TopicPartition: tp("trips", 2), Held: at, Next: fencepost.Position{Offset: 2000, Fence: 8}, Cause: fencepost.CauseGap, AtMost: 1000}}
+	for p := range int32(2) {
+		moves = append(moves, fencepost.Move{TopicPartition: tp("trips", p), Held: at, Next: fencepost.Position{Offset: 1000, Fence: 8, TopicID: fencepost.TopicID{1}}, Cause: fencepost.CauseImport})
+	}
+	c.Event(engine.Moved{Moves: moves})
+	want := []string{"03:04:12  moved     trips:2  gap  1,000 -> 2,000; loses at most 1,000",
+		"03:04:12  moved     2 positions in place: the brokers' topic ID is taken over"}
+	if got := strings.Split(strings.TrimSpace(b.String()), "\n"); !cmp.Equal(got, want) {
+		t.Error(cmp.Diff(want, got))
+	}
+}
+
 // TestCutShort: a run with an end that is interrupted says that the end was not reached.
 func TestCutShort(t *testing.T) {
 	var b strings.Builder

@@ -25,7 +25,7 @@ import (
 )
 
 // patience bounds every wait of a script for a fact. It ends only what would never come.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // kafka is a script's broker.
 type kafka struct {

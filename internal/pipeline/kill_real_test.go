@@ -97,7 +97,7 @@ func killBehind(t *testing.T, name string, rows rows, at int64) (killed int) {
 	}
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
-	limit := time.After(time.Minute)
+	limit := time.After(patience)
 	for {
 		select {
 		case err := <-done:
@@ -106,7 +106,7 @@ func killBehind(t *testing.T, name string, rows rows, at int64) (killed int) {
 			}
 			return 0
 		case <-limit:
-			t.Fatalf("%d rows do not stand within a minute", at)
+			t.Fatalf("%d rows do not stand within %s", at, patience)
 		default: // looked at without a pause, so that some kills fall between a batch's effects and its move
 		}
 		if rows.count("") >= at {

@@ -134,6 +134,7 @@ func TestLedgerApartObeysASet(t *testing.T) {
 				t.Fatal(err)
 			}
 			rooms.Who = "operator"
+			w.until(func() bool { return standAt(t, rooms, topic.name, 500) }) // a move comes behind its rows
 			view, err := admin.Look(t.Context(), rooms)
 			if err != nil {
 				t.Fatal(err)
@@ -203,6 +204,21 @@ func proven(t *testing.T, rooms admin.Rooms) {
 			t.Errorf("audit: %+v", one)
 		}
 	}
+}
+
+// standAt reports whether each partition stands at an offset.
+func standAt(t *testing.T, rooms admin.Rooms, topic string, want fencepost.Offset) bool {
+	t.Helper()
+	snap, err := rooms.Ledger.Read(t.Context(), rooms.Group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p := range int32(3) {
+		if snap.Positions[fencepost.TopicPartition{Topic: topic, Partition: p}].Offset != want {
+			return false
+		}
+	}
+	return true
 }
 
 // stands fails the test unless each partition stands at an offset.

@@ -81,7 +81,7 @@ func TestMirrors(t *testing.T) {
 	topic := newTopic(t)
 	topic.produce(200)
 	dsn := servers.Postgres(t).Database(t)
-	f := fileOf(t, topic, fmt.Sprintf("sink: {postgres: {dsn: %q, table: flights}}\nmirror:\n  redis: {addr: %q, password: '${PW}', key: 'spark offsets', timeout: 500ms}\n"+
+	f := fileOf(t, topic, fmt.Sprintf("sink: {postgres: {dsn: %q, table: flights}}\nmirror:\n  redis: {addr: %q, password: '${PW}', key: 'spark offsets', timeout: 1m}\n"+
 		"  zookeeper: {servers: [%q], group: old-job}\nbatch: {records: 50}\n", dsn, redis.Addr(), keeper.Addr()))
 	db := newTable(t, dsn)
 	r := readers{t: t, redis: goredis.NewClient(&goredis.Options{Addr: redis.Addr(), Password: servers.RedisPassword, MaxRetries: -1}),
@@ -106,19 +106,20 @@ func TestMirrors(t *testing.T) {
 	w := start(t, f)
 	w.until(func() bool { return all(r.split(), topic.name, 200) && all(r.decimals(topic.name), topic.name, 200) })
 
+	w.seen = nil // a server that was slow for long may have been told of
 	redis.Kill()
 	keeper.Kill()
 	topic.produce(100)
-	w.until(func() bool { return db.count() == 900 && len(w.seen) == 2 })
+	w.until(func() bool { return db.count() == 900 && len(w.seen) >= 2 })
 	topic.produce(100)
 	w.until(func() bool { return db.count() == 1200 })
+	if len(w.seen) != 2 || w.seen[0].Mirror == w.seen[1].Mirror {
+		t.Errorf("told: %+v, want each mirror's failure once", w.seen)
+	}
 	redis.Start()
 	keeper.Start()
 	w.until(func() bool { return all(r.split(), topic.name, 400) && all(r.decimals(topic.name), topic.name, 400) })
 	w.end()
-	if len(w.seen) != 2 || w.seen[0].Mirror == w.seen[1].Mirror {
-		t.Errorf("told: %+v, want each mirror's failure once", w.seen)
-	}
 	if got := r.split()["other:0"]; got != "9" {
 		t.Errorf("the other tool's field says %q, want 9: untouched stays untouched", got)
 	}

@@ -126,10 +126,13 @@ func start(t *testing.T, f *File) *running {
 	return w
 }
 
+// patience bounds every wait for a state. It ends only what would never come.
+const patience = 3 * time.Minute
+
 // until looks after each event, progress included, whether it is so.
 func (w *running) until(so func() bool) {
 	w.t.Helper()
-	limit := time.After(60 * time.Second)
+	limit := time.After(patience)
 	for !so() {
 		select {
 		case e := <-w.event:
@@ -139,7 +142,7 @@ func (w *running) until(so func() bool) {
 		case err := <-w.done:
 			w.t.Fatalf("the run ended: %v", err)
 		case <-limit:
-			w.t.Fatal("it did not come about within a minute")
+			w.t.Fatalf("it did not come about within %s", patience)
 		}
 	}
 }

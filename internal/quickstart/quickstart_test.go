@@ -42,7 +42,7 @@ func small(t *testing.T, out, story *bytes.Buffer) Config {
 			return Program{Path: exe, Args: []string{exe, file}, Env: append(os.Environ(), playsEnv+"="+plays)}
 		}
 	}
-	return Config{Dir: filepath.Join(t.TempDir(), "a folder"), Seed: 1, Flights: first(6_000), Kills: 5, Rate: 2_000,
+	return Config{Dir: filepath.Join(t.TempDir(), "a folder"), Seed: 1, Flights: first(6_000), Kills: 5, Rate: 600,
 		Worker: as("run"), Control: as("control"), Out: out, Err: story}
 }
 
@@ -58,7 +58,7 @@ func TestWholeProof(t *testing.T) {
 	}
 	t.Logf("\n%s%s", story.String(), out.String())
 	for _, want := range []string{
-		`(?m)^6,000 flights, embedded broker to SQLite, 6,000/s so that there is time to kill\. Seed 1\.$`,
+		`(?m)^6,000 flights, embedded broker to SQLite, 1,800/s so that there is time to kill\. Seed 1\.$`,
 		`(?m)^ *[0-9.]+s  produced  6,000 records to topic flights, 4 partitions, keyed by origin$`,
 		`(?m)^ *[0-9.]+s  kill -9   worker [123] \(pid \d+\) at +[0-9,]+ rows; back after [0-9.]+m?s$`,
 		`(?m)^ *[0-9.]+s  finished  5 kills, lag 0$`,
@@ -163,8 +163,8 @@ func TestWorkerThatFails(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "ended with exit status 1: run failed: ") || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("got %v, want what the worker said", err)
 	}
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("it took %s to tell", took)
+	if took := time.Since(began); took >= stall {
+		t.Errorf("it took %s to tell, as long as to wait for a commit", took)
 	}
 	if left := childrenLeft(t); len(left) > 0 {
 		t.Errorf("processes %v are left", left)

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait of a test for a fact. It ends only what would never come.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // scene is one test's part of the world: topics and a group of its own on a broker, a store of its own.
 type scene struct {

@@ -220,7 +220,7 @@ func (l *lane) obey(w *work, err error, took time.Duration, unclear bool) {
 			continue
 		}
 		lost = append(lost, w.parts[i])
-		l.e.emit(Refused{TopicPartition: s.Move.TopicPartition, Standing: standing, Held: held, Offset: s.Move.Held.Offset})
+		l.e.emit(Refused{TopicPartition: s.Move.TopicPartition, Standing: standing, Held: held, Offset: s.Move.Held.Offset, Unknown: unclear})
 		if standing == fencepost.StandingBehind {
 			l.e.emit(SinkWentBack{TopicPartition: s.Move.TopicPartition, From: s.Move.Held.Offset, To: held.Offset})
 		}

@@ -6,13 +6,13 @@ SERVERS := go run ./internal/servers/cmd/servers
 REAL = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build realservers' . | grep -v /bench/)))
 
 # Packages that start no goroutine: the race detector would only make them ten times slower.
-ALONE = . ./internal/arch ./internal/flights ./internal/offsetfile ./internal/screen
+ALONE = . ./internal/arch ./internal/flights ./internal/offsetfile ./internal/screen ./internal/text
 
 # The packages whose tests name a day of these years, and what a year is in them.
 YEAR = \b20[23][0-9](?=-[0-9][0-9]-[0-9][0-9])|(?<=Date\()20[23][0-9]
 DATED = $(shell git grep -lP '$(YEAR)' -- '*_test.go' '*/testdata/*' | sed -E 's,(/testdata)?/[^/]*$$,,; s,/testdata/.*,,; s,^,./,' | sort -u)
 
-.PHONY: check servers test calendar bench bench-ledger bench-real build
+.PHONY: check servers test calendar bench bench-ledger bench-real bench-partitions build
 
 # What needs no server. Tests that need one carry the build tag realservers. Four
 # packages side by side, and four tests of each: most of them wait for a broker or a process.
@@ -58,6 +58,10 @@ bench-ledger: servers
 # Whole processes on Apache Kafka and Postgres: about ten minutes.
 bench-real: servers
 	$(SERVERS) run -- go test -run='^$$' -bench='^Benchmark(KafkaToPostgres|Memory|FirstCommit|Visible)$$' -benchtime=1x -tags realservers -p 1 -timeout 60m ./bench
+
+# The engine's time for 100 to 10,000 partitions beside that of another revision: make bench-partitions BEFORE=REVISION
+bench-partitions:
+	bench/partitions.sh $(BEFORE)
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...

@@ -2,6 +2,7 @@ package fencepost
 
 import (
 	"iter"
+	"math"
 	"slices"
 	"unsafe"
 )
@@ -140,6 +141,9 @@ func Types() []string { return types[:] }
 //	Float                           floats  8 bytes a row
 //	Text, Decimal, JSON, Bytes      data    values back to back; ends[row] is where the row's value ends
 //	any                             nulls   one bit a row; a null row holds 0 or an empty value
+//
+// All values of one column together are below 4 GiB, or the program stops: the engine's bound on a batch is a quarter of
+// it, but only who appends knows how large what it makes of a record is.
 type Column struct {
 	Name string
 	Type Type
@@ -212,18 +216,17 @@ func (c *Column) AppendFloat(v float64) {
 	c.grow()
 }
 
-// AppendBytes appends a copy of v to a Text, Decimal, JSON or Bytes column. REQUIRES: the column's data stays below
-// 4 GiB, which the engine's batch bound sees to.
+// AppendBytes appends a copy of v to a Text, Decimal, JSON or Bytes column.
 func (c *Column) AppendBytes(v []byte) {
 	c.data = append(c.data, v...)
-	c.ends = append(c.ends, uint32(len(c.data)))
+	c.ends = append(c.ends, c.end())
 	c.grow()
 }
 
 // AppendText appends a copy of v to a Text, Decimal or JSON column.
 func (c *Column) AppendText(v string) {
 	c.data = append(c.data, v...)
-	c.ends = append(c.ends, uint32(len(c.data)))
+	c.ends = append(c.ends, c.end())
 	c.grow()
 }
 
@@ -231,8 +234,22 @@ func (c *Column) AppendText(v string) {
 // returns it with the value behind it.
 func (c *Column) Extend(f func(data []byte) []byte) {
 	c.data = f(c.data)
-	c.ends = append(c.ends, uint32(len(c.data)))
+	c.ends = append(c.ends, c.end())
 	c.grow()
+}
+
+// end is where the row's value ends: where the data does.
+func (c *Column) end() uint32 {
+	if uint64(len(c.data)) > math.MaxUint32 {
+		c.full()
+	}
+	return uint32(len(c.data))
+}
+
+// full stops the program: the row's end would be cut to 32 bits, and rows would read back as parts of others. It stands
+// apart to keep end small.
+func (c *Column) full() {
+	broken("a column's values fit into 4 GiB", "row %d of column %s ends at %d bytes", c.rows, c.Name, len(c.data))
 }
 
 // AppendNull appends a null.

@@ -114,7 +114,9 @@ func (s Snapshot) Empty() bool { return len(s.Roster) == 0 && len(s.Positions) =
 // Decisions that a caller makes. Each sentinel says which calls return it; test with errors.Is.
 var (
 	// ErrUnknown: the answer to Move or Commit was lost; it may have happened or not. Law 7: repeat it with the
-	// same moves, and the compare-and-set tells. Returned by Ledger.Move and Lane.Commit.
+	// same moves, and the compare-and-set tells. A repetition that is refused did nothing itself; the first try
+	// happened if a position or the history holds its fence, and did not if a position still holds the fence of
+	// before. Returned by Ledger.Move and Lane.Commit.
 	ErrUnknown = errors.New("outcome unknown")
 	// ErrNewer: a newer version of the program wrote this ledger. It is left untouched. Returned by every call of
 	// a Ledger or Lane.

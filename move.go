@@ -16,7 +16,7 @@ const (
 	CauseGap          // records were passed without being applied, because they are gone
 	CauseSkip         // records were passed by an operator's decision
 	CauseRewind       // back, to apply records again
-	CauseImport       // taken over from another program's offsets
+	CauseImport       // taken over from another program's offsets, or the brokers' topic ID by a position that had none
 )
 
 var causes = [...]string{"unset", "start", "commit", "gap", "skip", "rewind", "import"}
@@ -51,12 +51,15 @@ const UnknownLoss int64 = -1
 //  1. Next is not absent, Next.Fence > 0, Next.Offset >= 0
 //  2. a commit keeps the Fence and the TopicID and does not go back; every other cause brings a new Fence
 //  3. an absent Held has cause start or import
+//  4. a Backfill is a start's, has a group, a valid range, and its times in UTC
 type Move struct {
 	TopicPartition
 	Held, Next Position
 	Cause      Cause
 	AtMost     int64  // most records that the move passes unapplied; UnknownLoss if they can not be counted
 	Why        string // for people: a reason, a ticket; may be empty
+	// Backfill is, for the start of a backfill's partition, what is to run again. Zero otherwise.
+	Backfill Backfill
 	// Partitions is, for a start or an import, how many partitions the topic has: the Roster's count after this move is
 	// at least this. Zero otherwise.
 	Partitions int32
@@ -65,6 +68,12 @@ type Move struct {
 // Enrolls reports whether the move counts in the Roster: a start, and an import, with which a group begins where
 // another program has run. What was imported and lost its row is a lost row, as what was started.
 func (m Move) Enrolls() bool { return m.Cause == CauseStart || m.Cause == CauseImport }
+
+// Adopts reports whether the move takes the brokers' topic ID over into a position or Roster that had none, and leaves
+// the position where it is: an import of nothing else.
+func (m Move) Adopts() bool {
+	return m.Cause == CauseImport && m.Held.Fence != 0 && m.Held.Offset == m.Next.Offset && m.AtMost == 0
+}
 
 // Validate checks a Move's guarantees. It returns a plain error: a caller that builds an invalid Move has a bug.
 func (m Move) Validate() error {
@@ -83,6 +92,8 @@ func (m Move) Validate() error {
 		return fmt.Errorf("move %s: %s keeps the fence", m.TopicPartition, m.Cause)
 	case m.Held.Absent() && m.Cause != CauseStart && m.Cause != CauseImport:
 		return fmt.Errorf("move %s: %s of an absent position", m.TopicPartition, m.Cause)
+	case m.Backfill != (Backfill{}) && (m.Cause != CauseStart || !m.Backfill.valid()):
+		return fmt.Errorf("move %s: %s with a backfill of %+v", m.TopicPartition, m.Cause, m.Backfill)
 	}
 	return nil
 }

@@ -7,8 +7,9 @@ package fencepost
 //  1. Offset >= 0, the next entry to read
 //  2. Fence > 0; the same through every commit, another after every other move
 //  3. LeaderEpoch is the epoch of the entry at Offset-1, data or control, or NoEpoch. Only a commit takes it from a
-//     record; other moves take it from ListOffsets or set NoEpoch
-//  4. TopicID is the incarnation that Offset belongs to; zero only where the broker has none
+//     record; other moves take it from ListOffsets or set NoEpoch, or leave it where the Offset stays
+//  4. TopicID is the incarnation that Offset belongs to; zero only where the broker had none, and then it is the
+//     Roster's, if that has one
 type Position struct {
 	Offset      Offset
 	LeaderEpoch LeaderEpoch

@@ -1,8 +1,10 @@
 package fencepost
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Verdict is what Reconcile finds about a stored Position.
@@ -78,11 +80,17 @@ type Decision struct {
 	Reason   string // for people, one clause without a full stop
 }
 
+// Adopts reports whether the Decision's move only takes the brokers' topic ID over: the position is good as it stands.
+func (d Decision) Adopts() bool { return d.Action == MoveOn && d.Verdict.agrees() }
+
 // Move is the Move that a Decision with action MoveOn stands for, under a fresh fence.
 func (d Decision) Move(s Stored, f Fence) Move {
-	next := d.Next
+	next, why := d.Next, d.Reason
 	next.Fence = f
-	return Move{TopicPartition: s.TopicPartition, Held: s.Position, Next: next, Cause: d.Cause, AtMost: d.AtMost, Why: d.Reason}
+	if d.Adopts() {
+		why = strings.TrimSuffix("the brokers' topic ID is taken over; "+why, "; ")
+	}
+	return Move{TopicPartition: s.TopicPartition, Held: s.Position, Next: next, Cause: d.Cause, AtMost: d.AtMost, Why: why}
 }
 
 // Reconcile decides what the stored position of one partition is worth. It is pure: same input, same Decision.
@@ -94,11 +102,11 @@ func (d Decision) Move(s Stored, f Fence) Move {
 //	no answer ----------------> unknown: wait
 //	topic unknown ------------> (ask again) missing: park
 //	no row -------------------> lost row | added | new
-//	other topic ID -----------> (ask again) recreated
+//	other topic ID -----------> (ask again) recreated: than the position's, or than the Roster's if it has none
 //	stored < Earliest --------> (ask again) aged out
 //	stored > End -------------> (ask again) stale metadata | truncated
 //	epoch ended below stored -> (ask again) truncated
-//	else ---------------------> ok
+//	else ---------------------> ok | weaker check | mirror ahead: resume, or take the brokers' topic ID over
 //
 // REQUIRES: len(answers) is 1 or 2.
 func Reconcile(s Stored, answers []Answer, p Policy) Decision {
@@ -114,8 +122,9 @@ func Reconcile(s Stored, answers []Answer, p Policy) Decision {
 	case d.Verdict.lossy() && d.Verdict != before:
 		return Decision{Verdict: Unknown, Action: Wait, Diverged: -1,
 			Reason: fmt.Sprintf("two answers that do not agree: %s, then %s", before, d.Verdict)}
-	case d.Action == Resume && before.lossy():
-		d.Verdict, d.Reason = StaleMetadata, "a first answer contradicted the ledger, a second one agrees"
+	case d.Verdict.agrees() && before.lossy():
+		return Decision{Verdict: StaleMetadata, Action: Resume, Diverged: -1,
+			Reason: "a first answer contradicted the ledger, a second one agrees"}
 	}
 	return d
 }
@@ -124,6 +133,9 @@ func Reconcile(s Stored, answers []Answer, p Policy) Decision {
 func (v Verdict) lossy() bool {
 	return v == Missing || v == Recreated || v == AgedOut || v == Truncated
 }
+
+// agrees reports whether a verdict says that a broker's answer and the stored position do not contradict each other.
+func (v Verdict) agrees() bool { return v == OK || v == WeakerCheck || v == MirrorAhead }
 
 // judge is the Decision about one answer, taken at its word.
 func judge(s Stored, a Answer, p Policy) Decision {
@@ -145,24 +157,38 @@ func judge(s Stored, a Answer, p Policy) Decision {
 	return agreement(s, a)
 }
 
+// topicID is the incarnation that the stored position is about: its own, or the Roster's if it has none.
+func (s Stored) topicID() TopicID { return cmp.Or(s.Position.TopicID, s.Roster.TopicID) }
+
 // agreement is the verdict about a position that nothing contradicts.
 func agreement(s Stored, a Answer) Decision {
 	d := Decision{Verdict: OK, Action: Resume, Diverged: -1}
 	switch {
-	case s.Position.TopicID == (TopicID{}) || a.TopicID == (TopicID{}):
+	case s.topicID() == (TopicID{}) || a.TopicID == (TopicID{}):
 		d.Verdict, d.Reason = WeakerCheck, "no topic ID to compare: a recreated topic would not show"
 	case s.Mirror > s.Position.Offset:
 		d.Verdict = MirrorAhead
 		d.Reason = fmt.Sprintf("the Kafka group holds %d, the ledger %d: the ledger decides", s.Mirror, s.Position.Offset)
 	}
+	if s.adopts(a.TopicID) {
+		d.Action, d.Cause, d.Next = MoveOn, CauseImport, s.Position
+		d.Next.TopicID, d.Next.Fence = a.TopicID, 0
+	}
 	return d
+}
+
+// adopts reports whether the group takes a topic ID of the brokers over: its position or its Roster was written while
+// they had none. A row that the Roster does not count is left alone, since an import would count what is below it.
+func (s Stored) adopts(id TopicID) bool {
+	none := TopicID{}
+	return id != none && s.Partition < s.Roster.Partitions && (s.Position.TopicID == none || s.Roster.TopicID == none)
 }
 
 // contradiction compares a stored position with the log. An unset Verdict: they agree.
 func contradiction(s Stored, a Answer, p Policy) Decision {
 	at, b := s.Position.Offset, a.Bounds
 	switch {
-	case s.Position.TopicID != (TopicID{}) && b.TopicID != (TopicID{}) && s.Position.TopicID != b.TopicID:
+	case s.topicID() != (TopicID{}) && b.TopicID != (TopicID{}) && s.topicID() != b.TopicID:
 		return recreated(b, p.Recreated)
 	case at < b.Earliest:
 		return agedOut(s.Position, b, p.AgedOut)

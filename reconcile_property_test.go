@@ -20,6 +20,7 @@ type finding struct {
 	lost      int64
 	partsAt   fencepost.Offset
 	lossProof bool // one answer alone proves nothing
+	agrees    bool // nothing contradicts the position
 }
 
 // findingOf reads a Decision.
@@ -39,11 +40,11 @@ func slow(s fencepost.Stored, answers []fencepost.Answer, p fencepost.Policy) fi
 		if last.lossProof && first.verdict != last.verdict {
 			return finding{verdict: fencepost.Unknown, action: fencepost.Wait, partsAt: -1}
 		}
-		if first.lossProof && last.action == fencepost.Resume {
-			last.verdict = fencepost.StaleMetadata
+		if first.lossProof && last.agrees {
+			return finding{verdict: fencepost.StaleMetadata, action: fencepost.Resume, partsAt: -1}
 		}
 	}
-	last.lossProof = false
+	last.lossProof, last.agrees = false, false
 	return last
 }
 
@@ -63,7 +64,11 @@ func slowOne(s fencepost.Stored, a fencepost.Answer, p fencepost.Policy) finding
 	}
 	at := s.Position.Offset
 	knowsEpoch := s.Position.LeaderEpoch != -1 && a.EpochEnd >= 0
-	if s.Position.TopicID != none && a.TopicID != none && s.Position.TopicID != a.TopicID {
+	stored := s.Position.TopicID
+	if stored == none {
+		stored = s.Roster.TopicID
+	}
+	if stored != none && a.TopicID != none && stored != a.TopicID {
 		return slowRecreated(a, p.Recreated)
 	}
 	if at < a.Earliest {
@@ -87,13 +92,19 @@ func slowOne(s fencepost.Stored, a fencepost.Answer, p fencepost.Policy) finding
 	if at > a.End || knowsEpoch && a.EpochEnd < at {
 		return slowTruncated(at, a, p.Truncated, knowsEpoch && a.EpochEnd <= at)
 	}
-	if s.Position.TopicID == none || a.TopicID == none {
-		return finding{verdict: fencepost.WeakerCheck, action: fencepost.Resume, partsAt: -1}
-	}
+	f := finding{verdict: fencepost.OK, action: fencepost.Resume, partsAt: -1, agrees: true}
 	if s.Mirror > at {
-		return finding{verdict: fencepost.MirrorAhead, action: fencepost.Resume, partsAt: -1}
+		f.verdict = fencepost.MirrorAhead
 	}
-	return finding{verdict: fencepost.OK, action: fencepost.Resume, partsAt: -1}
+	if stored == none || a.TopicID == none {
+		f.verdict = fencepost.WeakerCheck
+	}
+	for counted := range s.Roster.Partitions {
+		if counted == s.Partition && a.TopicID != none && (s.Position.TopicID == none || s.Roster.TopicID == none) {
+			f.action, f.to, f.id, f.cause = fencepost.MoveOn, at, a.TopicID, fencepost.CauseImport
+		}
+	}
+	return f
 }
 
 func slowRecreated(a fencepost.Answer, c fencepost.Choice) finding {
@@ -277,8 +288,14 @@ func TestReconcileInvariants(t *testing.T) {
 			}
 			return
 		}
-		if d.Next.Fence != 0 || d.Next.LeaderEpoch != fencepost.NoEpoch || d.Next.TopicID != a.TopicID {
-			fail("a move takes the answer's topic ID, no epoch, and its fence from the caller")
+		if d.Next.Fence != 0 || d.Next.TopicID != a.TopicID {
+			fail("a move takes the answer's topic ID, and its fence from the caller")
+		}
+		if d.Adopts() != d.Move(s, 2).Adopts() || d.Adopts() && (d.Next.Offset != s.Position.Offset || d.Next.LeaderEpoch != s.Position.LeaderEpoch || d.AtMost != 0 || d.Lost != 0) {
+			fail("taking a topic ID over changes neither offset nor epoch, and loses nothing")
+		}
+		if !d.Adopts() && d.Next.LeaderEpoch != fencepost.NoEpoch {
+			fail("a move to another offset takes no epoch along")
 		}
 		if err := d.Move(s, 2).Validate(); err != nil {
 			fail("a move is valid: " + err.Error())

@@ -3,7 +3,7 @@ package fencepost
 import (
 	"context"
 	"errors"
-	"slices"
+	"fmt"
 	"time"
 )
 
@@ -89,6 +89,32 @@ type Cluster interface {
 	Mirror(context.Context, Group, map[TopicPartition]Mirror) error
 }
 
+// TransactionFinder is an optional ability of a Cluster: it says who holds a partition's last stable offset back.
+type TransactionFinder interface {
+	// OpenTransactions names the oldest open transaction of each partition; a partition without one is left out. Errors:
+	// ErrNoAnswer, wrapped, where the brokers did not say (older than Kafka 2.8, not authorised): then nothing is known.
+	OpenTransactions(context.Context, []TopicPartition) (map[TopicPartition]Transaction, error)
+}
+
+// Transaction is a producer's transaction that is neither committed nor aborted.
+type Transaction struct {
+	ProducerID      int64
+	TransactionalID string    // empty: not to be learnt, or not authorised
+	From            Offset    // of its first record in the partition
+	Since           time.Time // when it began; zero: not known
+}
+
+// String names the transaction for people, as far as it is known.
+func (t Transaction) String() string {
+	switch {
+	case t == Transaction{}:
+		return "a transaction"
+	case t.TransactionalID == "":
+		return fmt.Sprintf("producer %d's transaction", t.ProducerID)
+	}
+	return fmt.Sprintf("%s's transaction (producer %d)", t.TransactionalID, t.ProducerID)
+}
+
 // Description is what the brokers say of themselves and of the consumed topics.
 type Description struct {
 	ClusterID string
@@ -103,8 +129,22 @@ type Topic struct {
 	Only       []int32 // the partitions that the source takes of it; nil: whatever the group gives it
 }
 
-// Takes reports whether the source takes a partition of the topic.
-func (t Topic) Takes(p int32) bool { return t.Only == nil || slices.Contains(t.Only, p) }
+// Taken yields the partitions of the topic that the source takes.
+func (t Topic) Taken(yield func(int32) bool) {
+	if t.Only == nil {
+		for p := range t.Partitions {
+			if !yield(p) {
+				return
+			}
+		}
+		return
+	}
+	for _, p := range t.Only {
+		if p >= 0 && p < t.Partitions && !yield(p) {
+			return
+		}
+	}
+}
 
 // Ask is a question about one partition's bounds.
 type Ask struct {

@@ -37,12 +37,32 @@ func (e *Engine) Assigned(ctx context.Context, tps []fencepost.TopicPartition) m
 	return starts
 }
 
+// answerWithin is how long a callback of the group may take.
+func (e *Engine) answerWithin() time.Duration { return min(10*time.Second, e.cfg.Rebalance/2) }
+
+// bounded splits the time of a callback: what it does may take until the context ends, and has further to come back.
+func (e *Engine) bounded(ctx context.Context) (_ context.Context, cancel context.CancelFunc, further time.Duration) {
+	all := e.answerWithin()
+	further = min(grace, all/10)
+	ctx, cancel = context.WithTimeoutCause(ctx, all-further, fmt.Errorf("no answer in %s", all-further))
+	return ctx, cancel, further
+}
+
 // decideAlone keeps two settlings of one engine from refusing each other. It is let go before anything is steered: the
-// source may be inside Assigned, which waits here.
+// source may be inside Assigned, which waits here. It answers within answerWithin: the caller may be a callback of the
+// group, or the next one may be.
 func (e *Engine) decideAlone(ctx context.Context, tps []fencepost.TopicPartition) (*settling, error) {
-	e.settling <- struct{}{}
-	defer func() { <-e.settling }()
-	return e.decide(ctx, tps)
+	ctx, cancel, further := e.bounded(ctx)
+	defer cancel()
+	select {
+	case e.settling <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("settle behind other partitions: %w", context.Cause(ctx))
+	}
+	return call(ctx, &e.others, further, "settle", func(ctx context.Context) (*settling, error) {
+		defer func() { <-e.settling }()
+		return e.decide(ctx, tps)
+	})
 }
 
 // apply carries verdicts out. It returns where each partition goes on, and the events to emit.
@@ -63,18 +83,16 @@ func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) 
 		}
 		p.lane.mu.Lock()
 		if !p.gone {
-			was, reason := p.state, p.reason
+			was := *p
 			starts[p.TopicPartition] = e.applyOne(p, v, poll)
-			events = append(events, told(p, v, was, reason)...)
+			events = append(events, told(p, v, &was)...)
 			if p.state == running && v.weaker() {
 				weak = append(weak, p.Topic)
 			}
-			if p.probing {
-				p.lane.mu.Unlock()
-				continue // a test of a bad record: told when it goes in
+			if !p.probing && (p.state == running || !p.standsAs(&was)) { // a test of a bad record is told when it goes in
+				settled = append(settled, Settlement{TopicPartition: p.TopicPartition, Verdict: v.Verdict,
+					Offset: p.done.Offset, Running: p.state == running, Reason: v.Reason})
 			}
-			settled = append(settled, Settlement{TopicPartition: p.TopicPartition, Verdict: v.Verdict,
-				Offset: p.done.Offset, Running: p.state == running, Reason: v.Reason})
 		}
 		p.lane.mu.Unlock()
 	}
@@ -141,15 +159,24 @@ func (p *partition) setEnd(until Until, ends map[fencepost.TopicPartition]fencep
 }
 
 // told is what listeners hear about a verdict: a park or a wait once, not at every test of it.
-func told(p *partition, v verdict, was state, reason string) []Event {
+func told(p *partition, v verdict, was *partition) []Event {
 	switch {
-	case p.state == parked && !p.probing && (was != parked || reason != p.reason):
+	case p.standsAs(was):
+		return nil
+	case p.state == parked && !p.probing:
 		return []Event{Parked{TopicPartition: p.TopicPartition, Code: p.code, Offset: p.done.Offset, Reason: p.reason,
 			Help: v.help, Lost: v.Lost}}
-	case p.state == waiting && (was != waiting || reason != p.reason):
+	case p.state == waiting:
 		return []Event{Waiting{TopicPartition: p.TopicPartition, Reason: p.reason}}
 	}
 	return nil
+}
+
+// standsAs reports whether a partition stands still as it did before, so that there is nothing to tell: parked for the
+// same cause at the same place, whatever its reason counts meanwhile; or waiting for the same answer.
+func (p *partition) standsAs(was *partition) bool {
+	return p.state == was.state && (p.state == parked && p.code == was.code && p.done == was.done ||
+		p.state == waiting && p.reason == was.reason)
 }
 
 // failIfLasting ends the engine for an error that no waiting mends.
@@ -178,11 +205,13 @@ func (e *Engine) sameLedger(s fencepost.Snapshot, mirrored map[fencepost.TopicPa
 // rebalance timeout; then its connection is closed and the heir's compare-and-set decides.
 func (e *Engine) Revoked(ctx context.Context, tps []fencepost.TopicPartition) {
 	e.release(tps)
-	ctx, cancel := context.WithTimeout(ctx, min(10*time.Second, e.cfg.Rebalance/2))
-	defer cancel()
-	for _, l := range e.lanes {
-		l.quiet(ctx, tps)
+	leaving := make(map[fencepost.TopicPartition]bool, len(tps))
+	for _, tp := range tps {
+		leaving[tp] = true
 	}
+	ctx, cancel, further := e.bounded(ctx)
+	defer cancel()
+	e.quiet(ctx, further/2, func(p *partition) bool { return leaving[p.TopicPartition] })
 	e.flushMirrors(ctx, tps)
 	e.forget(tps)
 	e.dropMirrors(tps)

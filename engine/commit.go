@@ -65,14 +65,15 @@ func (l *lane) settle(*work) {
 //	applied    the positions move
 //	refused    the refused segments are cut out, the rest is tried again (law 6)
 //	unknown    tried again with the same moves: refused as done means that it had happened (law 7)
-//	again      tried again after a while
+//	again      tried again after a while, but not at a drain
 //	fatal      the engine ends
 func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 	l.backoff = 0
 	unclear := false
 	for tries := 1; ; tries++ {
 		l.dropStale(w)
-		if len(w.batch.Segments) == 0 || ctx.Err() != nil || l.e.isEnded() {
+		if len(w.batch.Segments) == 0 || ctx.Err() != nil || l.e.isEnded() || tries > 1 && !unclear && l.ending() {
+			l.giveUp(ctx, w)
 			return nil
 		}
 		try, cancel := context.WithTimeout(ctx, commitTimeout)
@@ -80,7 +81,7 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 		cancel()
 		switch out := outcomeOf(err); out {
 		case applied:
-			l.advance(w, w.batch.Segments, time.Since(began), false)
+			l.advance(w, w.batch.Segments, w.parts, time.Since(began), false)
 			return nil
 		case refused:
 			l.obey(w, err, time.Since(began), unclear)
@@ -93,10 +94,28 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 		case unknown, again:
 			unclear = unclear || out == unknown
 			if !l.pause(ctx, tries, err, out == unknown) {
+				l.giveUp(ctx, w)
 				return nil
 			}
 		}
 	}
+}
+
+// ending reports whether the lane drains.
+func (l *lane) ending() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.ending
+}
+
+// giveUp notes that a drain has aborted a commit that was the partitions' own until then: nobody knows its outcome.
+func (l *lane) giveUp(ctx context.Context, w *work) {
+	if ctx.Err() == nil || len(w.batch.Segments) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.doubt = l.mu.ending
 }
 
 // withRemedy gives an error that ends the run its code and remedy, where the sink did not.
@@ -122,7 +141,7 @@ func (l *lane) pause(ctx context.Context, tries int, err error, unclear bool) bo
 	if ctx.Err() != nil {
 		return false
 	}
-	l.backoff = min(max(2*l.backoff, 20*time.Millisecond), 5*time.Second)
+	l.backoff = longer(l.backoff, 20*time.Millisecond, 5*time.Second)
 	in := l.e.jitter(l.backoff)
 	l.e.emit(Retrying{What: "commit", Lane: l.number, Attempt: tries, In: in, Err: err, Unknown: unclear})
 	timer := time.NewTimer(in)
@@ -155,15 +174,15 @@ func (l *lane) keep(w *work, f func(i int) bool) {
 	w.batch.Segments, w.parts, w.sessions = w.batch.Segments[:n], w.parts[:n], w.sessions[:n]
 }
 
-// advance records that segments are durable. The partitions are those of w, by name: segs may be some of w's.
-func (l *lane) advance(w *work, segs []fencepost.Segment, took time.Duration, recovered bool) {
+// advance records that segments of w are durable. parts :: place in segs -> its partition.
+func (l *lane) advance(w *work, segs []fencepost.Segment, parts []*partition, took time.Duration, recovered bool) {
 	rows := 0
 	var mended []Settlement
 	l.mu.Lock()
 	for i := range segs {
 		s := &segs[i]
 		rows += s.Rows()
-		p := w.partition(s.Move.TopicPartition)
+		p := parts[i]
 		if !p.reach(s.Move.Next) {
 			continue // settled elsewhere meanwhile: the answer is late
 		}
@@ -183,21 +202,12 @@ func (l *lane) advance(w *work, segs []fencepost.Segment, took time.Duration, re
 	l.e.committed(Committed{Lane: l.number, Rows: rows, Bytes: w.bytes, Segments: segs, Took: took, Recovered: recovered})
 }
 
-func (w *work) partition(tp fencepost.TopicPartition) *partition {
-	for _, p := range w.parts {
-		if p.TopicPartition == tp {
-			return p
-		}
-	}
-	panic("engine: a segment without its partition: " + tp.String())
-}
-
 // obey follows a refusal: what the ledger holds decides (law 1). Segments that turn out to be done count as
 // committed; the others' partitions are settled anew.
 func (l *lane) obey(w *work, err error, took time.Duration, unclear bool) {
 	ref, _ := errors.AsType[*fencepost.Refused](err)
 	var lost []*partition
-	w.commits = w.commits[:0]
+	w.commits, w.committed = w.commits[:0], w.committed[:0]
 	for i := range w.batch.Segments {
 		s := w.batch.Segments[i]
 		held, bad := ref.Held[s.Move.TopicPartition]
@@ -206,17 +216,17 @@ func (l *lane) obey(w *work, err error, took time.Duration, unclear bool) {
 		}
 		standing := fencepost.Stand(held, s.Move)
 		if standing == fencepost.StandingDone {
-			w.commits = append(w.commits, s)
+			w.commits, w.committed = append(w.commits, s), append(w.committed, w.parts[i])
 			continue
 		}
 		lost = append(lost, w.parts[i])
-		l.e.emit(Refused{TopicPartition: s.Move.TopicPartition, Standing: standing, Held: held, Offset: s.Move.Held.Offset})
+		l.e.emit(Refused{TopicPartition: s.Move.TopicPartition, Standing: standing, Held: held, Offset: s.Move.Held.Offset, Unknown: unclear})
 		if standing == fencepost.StandingBehind {
 			l.e.emit(SinkWentBack{TopicPartition: s.Move.TopicPartition, From: s.Move.Held.Offset, To: held.Offset})
 		}
 	}
 	if len(w.commits) > 0 {
-		l.advance(w, w.commits, took, unclear)
+		l.advance(w, w.commits, w.committed, took, unclear)
 	}
 	l.mu.Lock()
 	l.keep(w, func(i int) bool { _, bad := ref.Held[w.batch.Segments[i].Move.TopicPartition]; return !bad })

@@ -48,8 +48,8 @@ type Config struct {
 	Mirrors []fencepost.LiveLayout
 
 	Watch     time.Duration // re-reads positions and bounds, tests what is parked. 0: 5 s
-	Drain     time.Duration // how long a stop may take. 0: 30 s
-	Rebalance time.Duration // the group's rebalance timeout, which bounds a revoke. 0: 60 s
+	Drain     time.Duration // how long a stop waits for commits under way; it ends two seconds later at most. 0: 30 s
+	Rebalance time.Duration // the group's rebalance timeout; each of its callbacks answers within half of it. 0: 60 s
 
 	Who string // names this worker in recorded moves: pid@host
 	// Events is told each fact, in order, by one goroutine at a time; it must not block. nil: Warnings of slog.Default(),
@@ -62,11 +62,15 @@ type Config struct {
 // the lane is idle and it holds MinRows and its oldest record is Wait old, or MaxWait has passed.
 type BatchBounds struct {
 	Records int           // most records in a batch. 0: 20,000
-	Bytes   int64         // most bytes of records in a batch, decompressed. 0: 16 MiB
+	Bytes   int64         // most bytes of records in a batch, decompressed; at most MaxBatchBytes. 0: 16 MiB
 	Wait    time.Duration // how long a batch gathers at least. 0: not at all, it is cut as soon as the lane is idle
 	MinRows int           // fewer records wait up to MaxWait. 0: 1
 	MaxWait time.Duration // 0: MinRows does not hold a batch back
 }
+
+// MaxBatchBytes is the most that BatchBounds.Bytes may be: a quarter of what a fencepost.Column holds, for a decoder may
+// make more of a record than it is (headers grow by a third as text).
+const MaxBatchBytes = 1 << 30
 
 // Until says whether and where a run ends by itself.
 type Until struct {
@@ -155,6 +159,9 @@ func (c Config) validate() error {
 	}
 	if c.Batch.Records < 0 || c.Batch.Bytes < 0 || c.Batch.MinRows < 0 || c.Batch.Wait < 0 || c.Batch.MaxWait < 0 {
 		bad("Batch", "has a negative bound")
+	}
+	if c.Batch.Bytes > MaxBatchBytes {
+		bad("Batch.Bytes", "%d is more than %d", c.Batch.Bytes, MaxBatchBytes)
 	}
 	if c.Batch.Records > 0 && c.Batch.MinRows > c.Batch.Records {
 		bad("Batch", "MinRows %d is more than Records %d", c.Batch.MinRows, c.Batch.Records)

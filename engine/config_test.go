@@ -56,6 +56,26 @@ func TestGroupIsTheSources(t *testing.T) {
 	})
 }
 
+// E8: a batch that a Column might not hold is refused before anything is opened, by its field's name and with the bound.
+func TestE8BatchBeyondAColumn(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		for bytes, want := range map[int64]string{
+			8 << 30:           "engine.Config.Batch.Bytes: 8589934592 is more than 1073741824",
+			MaxBatchBytes + 1: "engine.Config.Batch.Bytes: 1073741825 is more than 1073741824",
+			-1:                "engine.Config.Batch: has a negative bound",
+		} {
+			err := Run(t.Context(), Config{Group: "g", Source: w.source(), Sink: silentSink{s}, Batch: BatchBounds{Bytes: bytes}})
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%d bytes: got %v, want %s", bytes, err, want)
+			}
+		}
+		err := Run(t.Context(), Config{Group: "g", Source: w.source(), Sink: silentSink{s}, Batch: BatchBounds{Bytes: MaxBatchBytes}})
+		if err == nil || !strings.Contains(err.Error(), "no route") {
+			t.Errorf("as many as there may be: got %v, want the sink's error", err)
+		}
+	})
+}
+
 // silentSink is one whose lanes can not be opened.
 type silentSink struct{ *memory.Store }
 
@@ -127,6 +147,8 @@ func TestWarnings(t *testing.T) {
 			`level=ERROR msg="partition parked" topic=t partition=3 code=truncated offset=7 reason=why help=how at_most=0`},
 		{Waiting{TopicPartition: tp(3), Reason: "no leader"}, `level=WARN msg="partition waiting" topic=t partition=3 reason="no leader"`},
 		{Blocked{TopicPartition: tp(3), Offset: 9}, `level=WARN msg="partition blocked" topic=t partition=3 offset=9`},
+		{Blocked{TopicPartition: tp(3), Offset: 9, Transaction: fencepost.Transaction{ProducerID: 7, TransactionalID: "billing"}}, `producer_id=7 transactional_id=billing`},
+		{LeftBehind{What: "leave group", Err: errors.New("no coordinator")}, `level=WARN msg="left behind" what="leave group" error="no coordinator"`},
 		{Retrying{What: "commit", Attempt: 2, Err: errors.New("handler: boom")},
 			`level=WARN msg=retrying what=commit lane=0 attempt=2 in=0s unknown=false error="handler: boom"`},
 		{Refused{TopicPartition: tp(3), Offset: 9, Held: fencepost.Position{Offset: 12, Fence: 1}},

@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // queued is what waits for a batch, over a lane's partitions.
 type queued struct {
@@ -47,12 +51,11 @@ type claim struct {
 //	limit 10 over lags 101, 11, 1:  8 + 1 + 1, then 9 + 1
 func shares(claims []claim, limit, turn int, dst []int) []int {
 	dst = append(dst[:0], make([]int, len(claims))...)
-	total, lags, some := 0, int64(0), 0
+	total, lags := 0, int64(0)
 	for _, c := range claims {
 		total += c.records
 		if c.records > 0 {
 			lags += max(c.lag, int64(c.records))
-			some++
 		}
 	}
 	if total <= limit {
@@ -83,22 +86,28 @@ func shares(claims []claim, limit, turn int, dst []int) []int {
 		dst[i] += more
 		left -= more
 	}
-	for left > 0 {
-		left = fillLargest(claims, dst, left)
-	}
+	fillLargest(claims, dst, left)
 	return dst
 }
 
-// fillLargest gives what is left to the partition with the most records not yet taken. REQUIRES: some partition has
-// more queued than its share.
-func fillLargest(claims []claim, dst []int, left int) int {
-	at, most := -1, 0
-	for i, c := range claims {
-		if rest := c.records - dst[i]; rest > most {
-			at, most = i, rest
+// fillLargest gives what is left to the partitions with the most records not yet taken, the largest first, and of equal
+// ones the one in front. What is left may be as many records as there are partitions, for every share is rounded down:
+// to look for the largest each time would be quadratic.
+func fillLargest(claims []claim, dst []int, left int) {
+	if left == 0 {
+		return
+	}
+	order := make([]int, 0, len(claims))
+	rest := func(i int) int { return claims[i].records - dst[i] }
+	for i := range claims {
+		if rest(i) > 0 {
+			order = append(order, i)
 		}
 	}
-	more := min(left, most)
-	dst[at] += more
-	return left - more
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(rest(b), rest(a)), cmp.Compare(a, b)) })
+	for _, i := range order {
+		more := min(left, rest(i))
+		dst[i] += more
+		left -= more
+	}
 }

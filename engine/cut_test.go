@@ -61,6 +61,36 @@ func TestSharesKeepTheirBounds(t *testing.T) {
 	})
 }
 
+// E5: what is left goes where a search for the largest, again for each, would bring it: its slow twin.
+func TestE5FillLargestAgreesWithTwin(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		queued := rapid.SliceOfN(rapid.IntRange(0, 6), 1, 40).Draw(t, "queued")
+		claims, got := make([]claim, len(queued)), make([]int, len(queued))
+		spare := 0
+		for i, n := range queued {
+			claims[i].records = n
+			got[i] = rapid.IntRange(0, n).Draw(t, "taken")
+			spare += n - got[i]
+		}
+		left := rapid.IntRange(0, spare).Draw(t, "left")
+		want := slices.Clone(got)
+		for rest := left; rest > 0; {
+			at, most := -1, 0
+			for i, c := range claims {
+				if n := c.records - want[i]; n > most {
+					at, most = i, n
+				}
+			}
+			want[at] += min(rest, most)
+			rest -= min(rest, most)
+		}
+		fillLargest(claims, got, left)
+		if !slices.Equal(got, want) {
+			t.Fatalf("%d records left over %v: got %v, want %v", left, queued, got, want)
+		}
+	})
+}
+
 func TestRipe(t *testing.T) {
 	now := time.Unix(100, 0)
 	at := func(age time.Duration) time.Time { return now.Add(-age) }

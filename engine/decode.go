@@ -41,6 +41,7 @@ func (l *lane) decode(w *work) {
 		}
 		l.reached(t, next, bad, at)
 	}
+	l.record = fencepost.Record{} // it would keep a fetch in memory
 }
 
 // reached moves the partition's cut to where its segment ends, or parks it at a bad record.
@@ -71,17 +72,18 @@ func (l *lane) reached(t *take, next fencepost.Position, bad error, at fencepost
 // for a bad record its error and offset.
 func (l *lane) rows(b *fencepost.Batch, t *take) (fencepost.Position, error, fencepost.Offset) {
 	next := t.from
-	r := fencepost.Record{TopicPartition: t.p.TopicPartition}
+	r := &l.record
+	*r = fencepost.Record{TopicPartition: t.p.TopicPartition, Headers: r.Headers[:0]}
 	cols := 0
 	if l.decoder != nil {
 		cols = len(l.decoder.Columns())
 	}
 	for _, s := range t.spans {
 		for i := s.lo; i < s.hi; i++ {
-			s.records.Read(i, &r)
+			s.records.Read(i, r)
 			if !r.Control {
 				if l.decoder != nil {
-					if err := l.decoder.Decode(&r, b.Columns[:cols]); err != nil {
+					if err := l.decoder.Decode(r, b.Columns[:cols]); err != nil {
 						b.Truncate(len(b.Offsets))
 						return next, err, r.Offset
 					}
@@ -89,7 +91,7 @@ func (l *lane) rows(b *fencepost.Batch, t *take) (fencepost.Position, error, fen
 				b.Offsets = append(b.Offsets, r.Offset)
 				b.Times = append(b.Times, r.Timestamp)
 				if len(b.Columns) > cols {
-					appendMeta(b.Columns[cols:], &r)
+					appendMeta(b.Columns[cols:], r)
 				}
 			}
 			next.Offset, next.LeaderEpoch = r.Offset+1, r.LeaderEpoch

@@ -13,6 +13,17 @@ func (e *Engine) partition(tp fencepost.TopicPartition) *partition {
 	return e.mu.parts[tp]
 }
 
+// partitions is the held partitions of chunks, nil for one that is not held.
+func (e *Engine) partitions(chunks []fencepost.Chunk) []*partition {
+	parts := make([]*partition, len(chunks))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range chunks {
+		parts[i] = e.mu.parts[chunks[i].TopicPartition]
+	}
+	return parts
+}
+
 // held is all held partitions, in order.
 func (e *Engine) held() []*partition {
 	e.mu.Lock()
@@ -21,31 +32,58 @@ func (e *Engine) held() []*partition {
 	for _, p := range e.mu.parts {
 		parts = append(parts, p)
 	}
-	slices.SortFunc(parts, func(a, b *partition) int { return a.Compare(b.TopicPartition) })
+	slices.SortFunc(parts, inOrder)
+	return parts
+}
+
+// inOrder compares partitions by name.
+func inOrder(a, b *partition) int { return a.Compare(b.TopicPartition) }
+
+// every yields the held partitions of which something may still be begun, lane by lane, each under its lane's mutex.
+func (e *Engine) every(yield func(*partition) bool) {
+	for _, l := range e.lanes {
+		if !l.every(yield) {
+			return
+		}
+	}
+}
+
+// pick is the held partitions for which f, called under their lane's mutex, is true, in order.
+func (e *Engine) pick(f func(*partition) bool) (parts []*partition) {
+	for p := range e.every {
+		if f(p) {
+			parts = append(parts, p)
+		}
+	}
+	if len(e.lanes) > 1 { // a lane's own are in order
+		slices.SortFunc(parts, inOrder)
+	}
 	return parts
 }
 
 // hold takes newly assigned partitions in, each into the lane with the fewest: it stays there while it is held.
 func (e *Engine) hold(tps []fencepost.TopicPartition) []*partition {
-	parts := make([]*partition, 0, len(tps))
-	for _, tp := range tps {
-		if p := e.partition(tp); p != nil {
-			parts = append(parts, p)
+	parts := make([]*partition, len(tps))
+	fresh := map[*lane][]*partition{}
+	e.mu.Lock()
+	for i, tp := range tps {
+		if parts[i] = e.mu.parts[tp]; parts[i] != nil {
 			continue
 		}
-		e.mu.Lock()
 		l := e.lanes[0]
 		for _, m := range e.lanes {
 			if e.mu.load[m] < e.mu.load[l] {
 				l = m
 			}
 		}
-		p := &partition{TopicPartition: tp, lane: l, fresh: true, end: -1, base: -1, stable: -1, high: -1}
-		e.mu.parts[tp] = p
+		parts[i] = &partition{TopicPartition: tp, lane: l, fresh: true, end: -1, base: -1, stable: -1, high: -1}
+		e.mu.parts[tp] = parts[i]
 		e.mu.load[l]++
-		e.mu.Unlock()
-		l.add(p)
-		parts = append(parts, p)
+		fresh[l] = append(fresh[l], parts[i])
+	}
+	e.mu.Unlock()
+	for l, list := range fresh {
+		l.add(list)
 	}
 	return parts
 }
@@ -65,20 +103,23 @@ func (e *Engine) release(tps []fencepost.TopicPartition) {
 
 // forget takes partitions off the desk and out of their lanes.
 func (e *Engine) forget(tps []fencepost.TopicPartition) {
+	leaving := map[*lane]map[*partition]bool{}
+	e.mu.Lock()
 	for _, tp := range tps {
-		e.mu.Lock()
 		p := e.mu.parts[tp]
-		delete(e.mu.parts, tp)
-		if p != nil {
-			e.mu.load[p.lane]--
-		}
-		e.mu.Unlock()
 		if p == nil {
 			continue
 		}
-		p.lane.mu.Lock()
-		p.lane.mu.parts = slices.DeleteFunc(p.lane.mu.parts, func(q *partition) bool { return q == p })
-		p.lane.mu.Unlock()
+		delete(e.mu.parts, tp)
+		e.mu.load[p.lane]--
+		if leaving[p.lane] == nil {
+			leaving[p.lane] = map[*partition]bool{}
+		}
+		leaving[p.lane][p] = true
+	}
+	e.mu.Unlock()
+	for l, gone := range leaving {
+		l.remove(gone)
 	}
 }
 

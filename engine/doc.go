@@ -12,7 +12,7 @@
 // has two: one cuts and decodes batch N+1 while the other commits batch N. The keeper settles partitions of which
 // nobody has said where they go on, and once every watch interval compares all of them with ledger and brokers. The
 // mirrors copy committed offsets to the Kafka group, and to those of Config.Mirrors. [Run] owns them all, and returns
-// when they have ended.
+// when they have ended, or names those that do not.
 //
 // # Laws kept here
 //
@@ -32,8 +32,11 @@
 // Before the first record, what does not answer ends the run with an error: a pipeline that never worked should say
 // so. Afterwards what passes is waited for, with growing pauses and an event at each; what does not pass (another
 // ledger under this group's name, a ledger of a newer version, SQL that ends its transaction) ends the run. A commit
-// under way is always waited for, at most as long as Config.Drain or half the rebalance timeout; then its connection
-// is closed, and the next compare-and-set decides whether it had happened.
+// under way is always waited for, at most as long as Config.Drain or nine tenths of half the rebalance timeout; then its
+// connection is closed, and the next compare-and-set decides whether it had happened.
+//
+// What does not follow its context is given up a grace later (crew.go): a callback of the group answers within min(10 s,
+// half the rebalance timeout), and what it could not decide begins paused; a stop ends within Config.Drain and two seconds.
 //
 // # What it does not do
 //

@@ -52,9 +52,8 @@ func TestUntilEndAsksTwiceAboutAnOldEnd(t *testing.T) {
 			c.Until.End = true
 			c.Source = &laggard{source: c.Source.(*source)}
 		})
-		<-second.done
-		if second.err != nil {
-			t.Errorf("run until end: %v", second.err)
+		if err := second.ends(); err != nil {
+			t.Errorf("run until end: %v", err)
 		}
 		if err := first.end(); err != nil {
 			t.Errorf("run: %v", err)

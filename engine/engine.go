@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,15 +30,20 @@ type Engine struct {
 	ends                   map[fencepost.TopicPartition]fencepost.Offset
 	contradicted           map[fencepost.TopicPartition]fencepost.Position // with an end: stored positions that the log contradicted when it was fixed
 
-	settling chan struct{} // holds an element while somebody decides; capacity 1
-	keeper   chan struct{} // wakes the keeper; capacity 1
-	over     chan struct{} // closed when the lanes have ended: nobody steers any more
-	ended    chan struct{} // closed by the first finish or fail
+	settling chan struct{}    // holds an element while somebody decides; capacity 1
+	unclear  []fencepost.Move // moves whose answer was lost; whoever decides has it
+	working  crew             // the lanes' goroutines
+	others   crew             // all others, and calls that may not come back
+	keeper   chan struct{}    // wakes the keeper; capacity 1
+	over     chan struct{}    // closed when the lanes have ended: nobody steers any more
+	ended    chan struct{}    // closed by the first finish or fail
 	once     sync.Once
 	result   error // set before ended is closed
 
 	// the keeper's own
 	stuckSince, askedOthers time.Time
+	told                    Progress // last, at toldAt
+	toldAt                  time.Time
 
 	mu struct {
 		sync.Mutex
@@ -47,16 +54,20 @@ type Engine struct {
 	stats  stats
 	events struct {
 		sync.Mutex
+		over bool // Stopped was the last: what was left behind is not heard any more
 	}
 }
 
 // Run takes records from cfg.Source into cfg.Sink until ctx ends, the run's end is reached, or an error that no
-// waiting mends. It leaves the Source, which is of no use afterwards, and waits for every goroutine it started; the
-// Sink stays open and is the caller's to close.
+// waiting mends. It leaves the Source, which is of no use afterwards; the Sink stays open and is the caller's to close.
+//
+// After ctx has ended it returns within Config.Drain and two seconds, whatever hangs. It waits for every goroutine that it
+// started, but for those that do not follow their context until then: their lane is in the error, everything else in an
+// event LeftBehind.
 //
 // Errors: nil after ctx ended or the end was reached; *fencepost.Fault for what a person has to mend (with Exit 3 where
 // the end was reached and partitions stay parked); anything else that the configuration's checks or the rooms return.
-// A run with an end that ctx cut short returns ErrCutShort.
+// ErrCutShort where ctx ended a run before its end, or a commit that was under way before anybody knew its outcome.
 func Run(ctx context.Context, cfg Config) error {
 	if cfg.Group == "" {
 		cfg.Group = groupOf(cfg.Source)
@@ -64,25 +75,33 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.validate(); err != nil {
 		return err
 	}
-	e := newEngine(cfg.withDefaults())
-	err := e.open(ctx)
-	switch {
-	case err == nil:
-		return e.run(ctx)
-	case ctx.Err() != nil: // a stop, not a fault: nothing has begun
-		err = e.cutShort()
-	}
-	_ = e.leave(ctx) // it never joined: this closes the source's connections, and err says what matters
-	return errors.Join(err, e.closeLanes())
+	return newEngine(cfg.withDefaults()).start(ctx)
 }
 
-// ErrCutShort: the run was to reach an end, and was stopped before it did.
-var ErrCutShort = errors.New("stopped before the end was reached")
+// start opens and runs.
+func (e *Engine) start(ctx context.Context) error {
+	lanes, err := call(ctx, &e.others, grace, "the opening", e.open)
+	if err == nil {
+		e.lanes = lanes
+		return e.run(ctx)
+	}
+	if ctx.Err() != nil { // a stop, not a fault: nothing has begun
+		err = e.cutShort()
+	}
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	e.leave(leaving) // it never joined: this closes the source's connections, and err says what matters
+	return err
+}
+
+// ErrCutShort: the run was stopped before its end, or in the middle of a commit that did not end in time. What became of
+// that commit the ledger knows, and with it the next run.
+var ErrCutShort = errors.New("cut short")
 
 // cutShort is what a run says that ctx stopped.
 func (e *Engine) cutShort() error {
 	if e.cfg.Until.Set() {
-		return ErrCutShort
+		return fmt.Errorf("%w: the end was not reached", ErrCutShort)
 	}
 	return nil
 }
@@ -104,8 +123,25 @@ func newEngine(cfg Config) *Engine {
 }
 
 // open asks everything that has to answer before the group is joined, and opens the lanes. What fails here ends the
-// run: a pipeline that never worked should say so, and not wait.
-func (e *Engine) open(ctx context.Context) error {
+// run: a pipeline that never worked should say so, and not wait. Lanes that nobody waits for any more are closed.
+func (e *Engine) open(ctx context.Context) (lanes []*lane, err error) {
+	if err = e.ask(ctx); err == nil {
+		lanes, err = e.openLanes(ctx)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		for _, l := range lanes {
+			err = errors.Join(err, l.sink.Close())
+		}
+		return nil, err
+	}
+	return lanes, nil
+}
+
+// ask asks everything that has to answer before the group is joined.
+func (e *Engine) ask(ctx context.Context) error {
 	opening, cancel := context.WithTimeout(ctx, 3*requestTimeout)
 	defer cancel()
 	s := &settling{e: e}
@@ -135,7 +171,7 @@ func (e *Engine) open(ctx context.Context) error {
 		}
 		e.emit(EndsFixed{Partitions: len(e.ends), Offsets: e.offsetsLeft(s.snapshot)})
 	}
-	return e.openLanes(ctx)
+	return nil
 }
 
 // offsetsLeft is how many offsets lie between the ledger's positions and the ends.
@@ -146,7 +182,8 @@ func (e *Engine) offsetsLeft(s fencepost.Snapshot) (n int64) {
 	return n
 }
 
-func (e *Engine) openLanes(ctx context.Context) error {
+// openLanes opens the sink's lanes. Its error comes with the lanes that are open.
+func (e *Engine) openLanes(ctx context.Context) (lanes []*lane, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*requestTimeout)
 	defer cancel()
 	var columns []fencepost.ColumnSpec
@@ -155,7 +192,7 @@ func (e *Engine) openLanes(ctx context.Context) error {
 	}
 	needs, err := e.cfg.Sink.Needs(ctx, columns)
 	if err != nil {
-		return fmt.Errorf("open sink: %w", err)
+		return nil, fmt.Errorf("open sink: %w", err)
 	}
 	for _, n := range needs {
 		e.needsKey = e.needsKey || n == fencepost.MetaKey
@@ -164,72 +201,96 @@ func (e *Engine) openLanes(ctx context.Context) error {
 	for n := range e.cfg.Lanes {
 		sink, err := e.cfg.Sink.Lane(ctx, n)
 		if err != nil {
-			return fmt.Errorf("open sink: %w", err)
+			return lanes, fmt.Errorf("open sink: %w", err)
 		}
-		e.lanes = append(e.lanes, newLane(e, n, sink))
+		lanes = append(lanes, newLane(e, n, sink))
 	}
-	return nil
+	return lanes, nil
 }
 
-// run starts the goroutines, waits for the end of the run, and drains. Each goroutine is waited for: the lanes' end
-// with their channels, the others' with their contexts.
+// run starts the goroutines, waits for the end of the run, and drains.
 func (e *Engine) run(ctx context.Context) error {
-	polling, stopPolling := context.WithCancel(context.WithoutCancel(ctx))
-	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
+	base := context.WithoutCancel(ctx)
+	polling, stopPolling := context.WithCancel(base)
+	filling, stopFilling := context.WithCancel(base)
+	joining, stopJoining := context.WithCancel(base)
 	defer stopPolling()
-	defer stopWorking()
-	var lanes, others sync.WaitGroup
-	filling, stopFilling := context.WithCancel(working)
 	defer stopFilling()
+	defer stopJoining()
 	for _, l := range e.lanes {
-		lanes.Go(func() { l.fill(filling) })
-		lanes.Go(func() { l.run(working) })
+		e.working.start(fmt.Sprintf("lane %d is still decoding", l.number), func() { l.fill(filling) })
+		e.working.start(fmt.Sprintf("lane %d is still in its commit, whose outcome the next run will find", l.number), func() { l.run(base) })
 	}
-	others.Go(func() { e.poll(polling) })
-	others.Go(func() { e.keep(polling) })
+	e.others.start("poll", func() { e.poll(polling) })
+	e.others.start("watch", func() { e.keep(polling) })
 	for _, m := range e.mirrors {
-		others.Go(func() { m.run(polling) })
+		e.others.start("mirror", func() { m.run(polling) })
 	}
-	if err := e.cfg.Source.Start(working, e); err != nil {
-		e.fail(err)
-	}
+	e.others.start("join group", func() {
+		if err := e.cfg.Source.Start(joining, e); err != nil && joining.Err() == nil {
+			e.fail(err)
+		}
+	})
 	var cut error
 	select {
 	case <-e.ended:
 	case <-ctx.Done():
 		cut = e.cutShort()
 	}
+	return e.drain(base, cut, stopPolling, stopFilling, stopJoining)
+}
 
+// drain ends the run in order. Each step has a deadline: what is under way gets Config.Drain and, once it was told to end,
+// a grace; all that follows less than a second more.
+func (e *Engine) drain(ctx context.Context, cut error, stopPolling, stopFilling, stopJoining func()) error {
+	ctx, over := context.WithCancel(ctx)
+	defer over()
+	began := time.Now()
+	within := func(d time.Duration) context.Context {
+		ctx, cancel := context.WithDeadline(ctx, began.Add(e.cfg.Drain+d))
+		context.AfterFunc(ctx, cancel)
+		return ctx
+	}
 	e.emit(Draining{InFlight: e.inFlight(), AtMost: e.cfg.Drain})
-	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.Drain)
-	defer cancel()
 	stopPolling()
 	for _, l := range e.lanes {
-		l.end(true)
+		l.end()
 	}
 	stopFilling()
-	for _, l := range e.lanes {
-		l.quiet(deadline, nil)
-	}
-	lanes.Wait()
-	e.flushMirrors(deadline, names(e.held()))
+	e.quiet(within(0), grace, func(*partition) bool { return true })
+	unfinished := append(e.working.wait(within(grace+100*time.Millisecond)), e.doubtful()...)
+
+	e.flushMirrors(within(grace+300*time.Millisecond), names(e.held()))
 	final := e.Status() // as the partitions stand while they are still held
-	err := e.leave(deadline)
+	stopJoining()
+	e.leave(within(grace + 500*time.Millisecond))
 	close(e.over)
-	others.Wait()
-	err = errors.Join(e.outcome(cut), err, e.closeLanes())
+	e.closeLanes(within(grace + 700*time.Millisecond))
+	for _, what := range e.others.wait(within(grace + 900*time.Millisecond)) {
+		e.emit(LeftBehind{What: what, Err: errHangs})
+	}
+	err := e.outcome(cut)
+	if len(unfinished) > 0 {
+		err = errors.Join(err, fmt.Errorf("%w: %s", ErrCutShort, strings.Join(unfinished, "; ")))
+	}
 	e.emit(Stopped{Status: final, Up: time.Since(e.began), Err: err})
 	return err
 }
 
-// leave lets the group go, so that others take over at once.
-func (e *Engine) leave(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+// leave lets the group go, so that others take over at once. Where that fails, the coordinator gives the partitions away
+// after the session timeout: nothing is lost, and the run has not failed.
+func (e *Engine) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := e.cfg.Source.Leave(ctx); err != nil {
-		return fmt.Errorf("leave group: %w", err)
+	_, err := call(ctx, &e.others, grace/10, "leave group", only(e.cfg.Source.Leave))
+	e.leftBehind("leave group", err)
+}
+
+// leftBehind tells of something that failed while the run ended. What hangs is told in the end, by its crew.
+func (e *Engine) leftBehind(what string, err error) {
+	if err != nil && !errors.Is(err, errHangs) {
+		e.emit(LeftBehind{What: what, Err: err})
 	}
-	return nil
 }
 
 // outcome is how the run ended: what finish or fail said, else cut.
@@ -240,12 +301,46 @@ func (e *Engine) outcome(cut error) error {
 	return cut
 }
 
-func (e *Engine) closeLanes() error {
-	var errs []error
+// doubtful says of each lane that gave a commit up while nobody knew its outcome.
+func (e *Engine) doubtful() (lanes []string) {
 	for _, l := range e.lanes {
-		errs = append(errs, l.sink.Close())
+		l.mu.Lock()
+		if l.mu.doubt && l.mu.inflight == nil {
+			lanes = append(lanes, fmt.Sprintf("lane %d gave its commit up, and the next run will find what became of it", l.number))
+		}
+		l.mu.Unlock()
 	}
-	return errors.Join(errs...)
+	return lanes
+}
+
+// closeLanes closes the sink's lanes, but for one that is still in a commit: it is the commit's.
+func (e *Engine) closeLanes(ctx context.Context) {
+	for _, l := range e.lanes {
+		l.mu.Lock()
+		busy := l.mu.inflight != nil
+		l.mu.Unlock()
+		if busy {
+			continue
+		}
+		what := fmt.Sprintf("close lane %d", l.number)
+		_, err := call(ctx, &e.others, grace/10, what, only(func(context.Context) error { return l.sink.Close() }))
+		e.leftBehind(what, err)
+	}
+}
+
+// quiet waits until no batch of the partitions of which f is true is being committed, or until ctx ends. Then it aborts
+// those commits: their connections are closed, and the heir's compare-and-set decides. One that has not ended after a
+// further time is left alone.
+func (e *Engine) quiet(ctx context.Context, further time.Duration, f func(*partition) bool) {
+	busy := slices.DeleteFunc(slices.Clone(e.lanes), func(l *lane) bool { return l.quiet(ctx, f) })
+	for _, l := range busy {
+		l.abort()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), further)
+	defer cancel()
+	for _, l := range busy {
+		l.quiet(ctx, f)
+	}
 }
 
 // inFlight is how many batches are being committed.
@@ -286,6 +381,10 @@ func (e *Engine) emit(events ...Event) {
 	e.events.Lock()
 	defer e.events.Unlock()
 	for _, ev := range events {
+		if e.events.over {
+			return
+		}
+		_, e.events.over = ev.(Stopped)
 		e.cfg.Events(ev)
 	}
 }

@@ -402,8 +402,8 @@ func TestRevokeGivesUpOnAStuckCommit(t *testing.T) {
 		time.Sleep(time.Second)
 		began := time.Now()
 		a.source.revoke(false, tp(0))
-		if took := time.Since(began); took != 10*time.Second {
-			t.Errorf("the revoke took %s, want 10s", took)
+		if took := time.Since(began); took < 9*time.Second || took > 10*time.Second {
+			t.Errorf("the revoke took %s, want 9s for the commit, and 10s at most", took)
 		}
 		b.source.assign(tp(0))
 		time.Sleep(time.Second)

@@ -39,6 +39,9 @@ type (
 	// Refused: the ledger held something else than this worker; its batch of the partition was dropped.
 	Refused struct {
 		fencepost.TopicPartition
+		// Unknown: the answer to an earlier try was lost, so that the batch may have been applied before the partition was
+		// moved.
+		Unknown  bool
 		Standing fencepost.Standing
 		Held     fencepost.Position // what the ledger holds
 		Offset   fencepost.Offset   // where this worker stood
@@ -62,11 +65,14 @@ type (
 		fencepost.TopicPartition
 		Reason string
 	}
-	// Blocked: an open transaction keeps a read_committed reader from going on.
+	// Blocked: an open transaction keeps a read_committed reader from going on. Told once, from the second watch on that
+	// finds position and last stable offset where they were.
 	Blocked struct {
 		fencepost.TopicPartition
 		Offset fencepost.Offset
-		Since  time.Time
+		Since  time.Time // when this worker saw it first
+		// Transaction is what holds it back; zero: the brokers do not name it.
+		Transaction fencepost.Transaction
 	}
 	// Retrying: a commit, or a request to the ledger or the brokers, failed in a way that passes.
 	Retrying struct {
@@ -94,6 +100,13 @@ type (
 	Draining struct {
 		InFlight int
 		AtMost   time.Duration
+	}
+	// LeftBehind: something that ends with the run failed or did not end in time, and the run ended without it: the group
+	// was not left (its partitions go to others after the session timeout), a session of the sink was not closed. Nothing
+	// that was committed hangs on it.
+	LeftBehind struct {
+		What string // leave group, close lane 0, poll, watch, mirror
+		Err  error
 	}
 	// Stopped: the last event of a run.
 	Stopped struct {
@@ -145,4 +158,5 @@ func (MirrorFailed) event() {}
 func (Progress) event()     {}
 func (EndsFixed) event()    {}
 func (Draining) event()     {}
+func (LeftBehind) event()   {}
 func (Stopped) event()      {}

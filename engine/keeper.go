@@ -32,12 +32,22 @@ func (e *Engine) keep(ctx context.Context) {
 			return
 		case <-e.keeper:
 		case <-timer.C:
-		case <-report.C:
-			e.emit(Progress{e.Status()})
+		case now := <-report.C:
+			e.progress(now)
 		case <-watch.C:
 			e.watch(ctx)
 		}
 	}
+}
+
+// progress tells what the run has done: at each tick while something changes, else once a second.
+func (e *Engine) progress(now time.Time) {
+	st := e.Status()
+	if st == e.told.Status && now.Sub(e.toldAt) < time.Second {
+		return
+	}
+	e.told, e.toldAt = Progress{st}, now
+	e.emit(e.told)
 }
 
 // pokeKeeper makes the keeper look again.
@@ -55,27 +65,13 @@ func (e *Engine) due(now time.Time) []*partition {
 	})
 }
 
-// pick is the held partitions for which f, called under their lane's mutex, is true.
-func (e *Engine) pick(f func(*partition) bool) []*partition {
-	var parts []*partition
-	for _, p := range e.held() {
-		p.lane.mu.Lock()
-		if !p.gone && f(p) {
-			parts = append(parts, p)
-		}
-		p.lane.mu.Unlock()
-	}
-	return parts
-}
-
 // nextRetry is when the first waiting partition is settled again; zero: none waits.
 func (e *Engine) nextRetry() (at time.Time) {
-	e.pick(func(p *partition) bool {
+	for p := range e.every {
 		if p.state == waiting && (at.IsZero() || p.retryAt.Before(at)) {
 			at = p.retryAt
 		}
-		return false
-	})
+	}
 	return at
 }
 
@@ -106,58 +102,104 @@ func (e *Engine) watch(ctx context.Context) {
 	}
 	answers := map[fencepost.TopicPartition][]fencepost.Answer{}
 	s.bounds(ctx, names(parts), answers)
-	var odd []*partition
+	var unsettled, back []*partition
+	var events []Event
 	for _, p := range parts {
-		if e.watchOne(p, s, answers[p.TopicPartition], stood) {
-			odd = append(odd, p)
+		switch e.watchOne(p, s, answers[p.TopicPartition], stood) {
+		case odd:
+			unsettled = append(unsettled, p)
+		case fellSilent:
+			events = append(events, Waiting{TopicPartition: p.TopicPartition, Reason: s.verdicts[p.TopicPartition].Reason})
+		case heldBack:
+			back = append(back, p)
+		case well:
 		}
 	}
-	e.unsettle(odd, "watch")
+	e.emit(append(events, e.blocked(ctx, back)...)...)
+	e.unsettle(unsettled, "watch")
 }
 
-// watchOne reports whether a running partition has to be settled.
-func (e *Engine) watchOne(p *partition, s *settling, answers []fencepost.Answer, stood map[*partition]fencepost.Position) bool {
+// sighting is what a watch found of a running partition.
+type sighting uint8
+
+const (
+	well       sighting = iota
+	odd                 // somebody has to say where it goes on
+	fellSilent          // the brokers have not answered for it since now
+	heldBack            // something has held it back for two watches
+)
+
+// watchOne compares one running partition with what ledger and brokers say.
+func (e *Engine) watchOne(p *partition, s *settling, answers []fencepost.Answer, stood map[*partition]fencepost.Position) sighting {
 	d := s.judge(p.TopicPartition, answers)
 	held := s.snapshot.Positions[p.TopicPartition]
 	p.lane.mu.Lock()
 	defer p.lane.mu.Unlock()
 	if p.gone || p.state != running {
-		return false
+		return well
 	}
 	was, idle := stood[p]
 	switch {
 	case idle && p.idle() && p.done == was && !held.Holds(was):
-		return true // nothing was under way, and the ledger stands elsewhere: the store went back
+		return odd // nothing was under way, and the ledger stands elsewhere: the store went back
 	case d.Action == fencepost.AskAgain || d.Action == fencepost.Stop:
-		return true
+		return odd
 	case d.Verdict == fencepost.Unknown:
 		if p.silent.IsZero() {
 			p.silent = time.Now()
-			e.emit(Waiting{TopicPartition: p.TopicPartition, Reason: d.Reason})
+			return fellSilent
 		}
-		return false
+		return well
 	}
 	p.silent = time.Time{}
 	b := answers[len(answers)-1].Bounds
 	p.stable, p.high = b.Stable, b.End
-	e.watchBlocked(p)
-	return false
+	if !e.cfg.Uncommitted && p.heldBack(b, time.Now()) && !p.blockedTold {
+		return heldBack
+	}
+	return well
 }
 
-// watchBlocked tells once when an open transaction holds a partition back. REQUIRES: p.lane.mu is held.
-func (e *Engine) watchBlocked(p *partition) {
-	if e.cfg.Uncommitted || p.records > 0 || p.done.Offset < p.stable || p.stable >= p.high {
+// heldBack notes where a watch found the partition, and reports whether records wait behind a last stable offset that it
+// has reached, at the second watch that finds both where they were. The bounds are answers of two moments: a record
+// appended in between looks the same once.
+func (p *partition) heldBack(b fencepost.Bounds, now time.Time) bool {
+	if p.records > 0 || p.done.Offset < b.Stable || b.Stable >= b.End {
 		p.blocked, p.blockedTold = time.Time{}, false
-		return
+		return false
 	}
-	if p.blocked.IsZero() {
-		p.blocked = time.Now()
-		return
+	if p.blocked.IsZero() || p.blockedAt != b.Stable {
+		p.blocked, p.blockedAt, p.blockedTold = now, b.Stable, false
+		return false
 	}
-	if !p.blockedTold {
-		p.blockedTold = true
-		e.emit(Blocked{TopicPartition: p.TopicPartition, Offset: p.done.Offset, Since: p.blocked})
+	return true
+}
+
+// blocked asks which transactions hold partitions back, and returns what is to be told. Where the brokers know of none,
+// there is nothing to tell; where they do not say, what two watches saw is.
+func (e *Engine) blocked(ctx context.Context, parts []*partition) (events []Event) {
+	finder, able := e.cluster.(fencepost.TransactionFinder)
+	var open map[fencepost.TopicPartition]fencepost.Transaction
+	if able && len(parts) > 0 {
+		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+		var err error
+		open, err = finder.OpenTransactions(ctx, names(parts))
+		able = err == nil
 	}
+	for _, p := range parts {
+		tx, named := open[p.TopicPartition]
+		if able && !named {
+			continue
+		}
+		p.lane.mu.Lock()
+		if !p.gone && !p.blocked.IsZero() {
+			p.blockedTold = true
+			events = append(events, Blocked{TopicPartition: p.TopicPartition, Offset: p.done.Offset, Since: p.blocked, Transaction: tx})
+		}
+		p.lane.mu.Unlock()
+	}
+	return events
 }
 
 // pauseParked pauses partitions in the source that a lane has parked.

@@ -36,11 +36,13 @@ type lane struct {
 		turn     int          // whose turn it is when there are more partitions than records
 		inflight *work        // being committed
 		abort    context.CancelFunc
+		doubt    bool          // ending: a commit was given up, and nobody knows its outcome
 		settled  chan struct{} // closed and replaced whenever a batch is done with
 	}
 
-	claims []claim // fill's own
+	claims []claim // fill's own, as all below
 	counts []int
+	record fencepost.Record // the one being decoded
 }
 
 // work is a batch on its way, with the partitions of its segments.
@@ -50,7 +52,9 @@ type work struct {
 	sessions []uint64     // :: segment index -> the session in which it was cut
 	takes    []take
 	bytes    int64
-	commits  []fencepost.Segment // scratch
+
+	commits   []fencepost.Segment // scratch: segments that a refusal showed to be done
+	committed []*partition        // scratch: :: index of commits -> partition
 }
 
 // take is what fill took from one partition's queue.
@@ -85,14 +89,39 @@ func (l *lane) poke() {
 	}
 }
 
-// add takes a partition in. REQUIRES: it is in no lane.
-func (l *lane) add(p *partition) {
+// every yields the lane's partitions that have not left, in order and under its mutex, and reports whether yield took
+// them all.
+func (l *lane) every(yield func(*partition) bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(l.mu.parts, p.TopicPartition, func(q *partition, tp fencepost.TopicPartition) int {
-		return q.Compare(tp)
-	})
-	l.mu.parts = slices.Insert(l.mu.parts, i, p)
+	for _, p := range l.mu.parts {
+		if !p.gone && !yield(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// add takes partitions in. REQUIRES: they are in no lane.
+func (l *lane) add(parts []*partition) {
+	slices.SortFunc(parts, inOrder)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]*partition, 0, len(l.mu.parts)+len(parts))
+	for _, p := range l.mu.parts {
+		for len(parts) > 0 && inOrder(parts[0], p) < 0 {
+			all, parts = append(all, parts[0]), parts[1:]
+		}
+		all = append(all, p)
+	}
+	l.mu.parts = append(all, parts...)
+}
+
+// remove lets partitions go.
+func (l *lane) remove(gone map[*partition]bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.parts = slices.DeleteFunc(l.mu.parts, func(p *partition) bool { return gone[p] })
 }
 
 // fill makes batches until the lane ends.
@@ -168,7 +197,7 @@ func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
 	l.counts = shares(l.claims, limit, l.mu.turn, l.counts)
 	l.mu.turn++
 	l.e.rate.back(l.lighten())
-	l.reserve(w)
+	l.reserve(w, now)
 	return true, time.Time{}
 }
 
@@ -210,7 +239,7 @@ func (l *lane) queued() queued {
 }
 
 // reserve takes l.counts entries from the queues into w.takes. REQUIRES: l.mu is held.
-func (l *lane) reserve(w *work) {
+func (l *lane) reserve(w *work, now time.Time) {
 	w.bytes = 0
 	w.takes = w.takes[:0]
 	for i, p := range l.mu.parts {
@@ -224,7 +253,7 @@ func (l *lane) reserve(w *work) {
 		p.taken = true
 		*t = take{p: p, session: p.session, from: p.cut, records: n, spans: p.take(n, t.spans[:0])}
 		w.bytes += before - p.bytes
-		p.oldest = time.Now()
+		p.oldest = now
 	}
 }
 
@@ -251,39 +280,47 @@ func (l *lane) setIdle(idle bool) {
 	}
 }
 
-// end stops the cutting of batches; what is cut already may still be committed or dropped.
-func (l *lane) end(dropCut bool) {
+// end stops the cutting of batches. What is queued and cut is void; what is being committed goes on.
+func (l *lane) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.mu.ending = true
+	if w := l.mu.inflight; w != nil {
+		for i, p := range w.parts {
+			if w.sessions[i] == p.session {
+				w.sessions[i]++
+			}
+		}
+	}
 	for _, p := range l.mu.parts {
 		l.e.freed(p.drop())
-		if dropCut {
-			p.session++
-		}
+		p.session++
 	}
 }
 
-// quiet waits until no batch of these partitions is being committed (nil: of any), or until ctx ends; then it closes
-// the sink's connection under the commit, whose outcome stays unknown: the heir's compare-and-set decides.
-func (l *lane) quiet(ctx context.Context, tps []fencepost.TopicPartition) {
+// quiet waits until no batch of the partitions of which f is true is being committed. False: one still is when ctx ends.
+func (l *lane) quiet(ctx context.Context, f func(*partition) bool) bool {
 	for {
 		l.mu.Lock()
-		busy := l.mu.inflight != nil && (tps == nil || l.mu.inflight.has(tps))
-		settled, abort := l.mu.settled, l.mu.abort
+		busy := l.mu.inflight != nil && slices.ContainsFunc(l.mu.inflight.parts, f)
+		settled := l.mu.settled
 		l.mu.Unlock()
 		if !busy {
-			return
+			return true
 		}
 		select {
 		case <-settled:
 		case <-ctx.Done():
-			abort()
-			<-settled
+			return false
 		}
 	}
 }
 
-func (w *work) has(tps []fencepost.TopicPartition) bool {
-	return slices.ContainsFunc(w.parts, func(p *partition) bool { return slices.Contains(tps, p.TopicPartition) })
+// abort ends the commit that is under way, if one is.
+func (l *lane) abort() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.inflight != nil {
+		l.mu.abort()
+	}
 }

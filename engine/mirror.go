@@ -23,11 +23,16 @@ type mirror[V any] struct {
 
 	mu struct {
 		sync.Mutex
-		latest map[fencepost.TopicPartition]V
-		dirty  map[fencepost.TopicPartition]bool
+		marks  map[fencepost.TopicPartition]*mark[V]
 		failed bool // the last write
 	}
 	sending chan struct{} // holds an element while a request is in flight, so that a late one can not undo a newer one; capacity 1
+}
+
+// mark is what the place keeps of one partition, or is to keep.
+type mark[V any] struct {
+	value V
+	fresh bool // not written yet
 }
 
 // mirroring is a mirror, whatever it keeps.
@@ -78,8 +83,7 @@ func newCopy(e *Engine, number int, layout fencepost.LiveLayout) *mirror[fencepo
 
 func makeMirror[V any](e *Engine, number int) *mirror[V] {
 	m := &mirror[V]{e: e, number: number, wake: make(chan struct{}, 1), sending: make(chan struct{}, 1)}
-	m.mu.latest = map[fencepost.TopicPartition]V{}
-	m.mu.dirty = map[fencepost.TopicPartition]bool{}
+	m.mu.marks = map[fencepost.TopicPartition]*mark[V]{}
 	return m
 }
 
@@ -104,17 +108,24 @@ func (e *Engine) leaveGroup(ctx context.Context, cluster string) error {
 // this one would be renewed over it.
 func (m *mirror[V]) committed(segments []fencepost.Segment) {
 	m.mu.Lock()
+	m.e.mu.Lock() // inside m.mu: drop comes behind forget
 	for i := range segments {
 		tp := segments[i].Move.TopicPartition
-		if m.e.partition(tp) == nil { // asked under m.mu: drop comes behind forget
+		if m.e.mu.parts[tp] == nil {
 			continue
 		}
-		now := m.value(segments[i].Move)
-		if m.mu.dirty[tp] {
-			now = m.merge(m.mu.latest[tp], now)
+		k := m.mu.marks[tp]
+		if k == nil {
+			k = &mark[V]{}
+			m.mu.marks[tp] = k
 		}
-		m.mu.latest[tp], m.mu.dirty[tp] = now, true
+		now := m.value(segments[i].Move)
+		if k.fresh {
+			now = m.merge(k.value, now)
+		}
+		k.value, k.fresh = now, true
 	}
+	m.e.mu.Unlock()
 	m.mu.Unlock()
 	select {
 	case m.wake <- struct{}{}:
@@ -138,8 +149,8 @@ func (m *mirror[V]) run(ctx context.Context) {
 		case <-mend:
 		case <-renew.C:
 			m.mu.Lock()
-			for tp := range m.mu.latest {
-				m.mu.dirty[tp] = true
+			for _, k := range m.mu.marks {
+				k.fresh = true
 			}
 			m.mu.Unlock()
 		}
@@ -159,14 +170,23 @@ func (m *mirror[V]) failing() bool {
 	return m.mu.failed
 }
 
-// send writes what is new of tps (nil: of all).
+// send writes what is new of tps (nil: of all). It returns soon after ctx ends; a request that does not follow its context
+// keeps later ones waiting until it returns, for it may still undo them.
 func (m *mirror[V]) send(ctx context.Context, tps []fencepost.TopicPartition) {
 	select {
 	case m.sending <- struct{}{}:
-		defer func() { <-m.sending }()
 	case <-ctx.Done(): // a revoke does not wait for a request that hangs
 		return
 	}
+	_, _ = call(ctx, &m.e.others, grace/10, "mirror", only(func(ctx context.Context) error {
+		defer func() { <-m.sending }()
+		m.request(ctx, tps)
+		return nil
+	}))
+}
+
+// request writes what is new of tps once, and tells where that failed.
+func (m *mirror[V]) request(ctx context.Context, tps []fencepost.TopicPartition) {
 	marks := m.take(tps)
 	if len(marks) == 0 {
 		return
@@ -193,15 +213,15 @@ func (m *mirror[V]) written(marks map[fencepost.TopicPartition]V, err error, cut
 	if err == nil {
 		return again
 	}
-	for tp, mark := range marks {
-		latest, held := m.mu.latest[tp]
-		if !held {
+	for tp, was := range marks {
+		k := m.mu.marks[tp]
+		if k == nil {
 			continue
 		}
-		if m.mu.dirty[tp] {
-			m.mu.latest[tp] = m.merge(mark, latest)
+		if k.fresh {
+			k.value = m.merge(was, k.value)
 		}
-		m.mu.dirty[tp] = true
+		k.fresh = true
 	}
 	return again
 }
@@ -211,18 +231,18 @@ func (m *mirror[V]) take(tps []fencepost.TopicPartition) map[fencepost.TopicPart
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	marks := map[fencepost.TopicPartition]V{}
+	take := func(tp fencepost.TopicPartition, k *mark[V]) {
+		if k != nil && k.fresh {
+			marks[tp], k.fresh = k.value, false
+		}
+	}
 	if tps == nil {
-		for tp := range m.mu.dirty {
-			marks[tp] = m.mu.latest[tp]
+		for tp, k := range m.mu.marks {
+			take(tp, k)
 		}
 	}
 	for _, tp := range tps {
-		if m.mu.dirty[tp] {
-			marks[tp] = m.mu.latest[tp]
-		}
-	}
-	for tp := range marks {
-		delete(m.mu.dirty, tp)
+		take(tp, m.mu.marks[tp])
 	}
 	return marks
 }
@@ -242,8 +262,7 @@ func (m *mirror[V]) drop(tps []fencepost.TopicPartition) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, tp := range tps {
-		delete(m.mu.latest, tp)
-		delete(m.mu.dirty, tp)
+		delete(m.mu.marks, tp)
 	}
 }
 

@@ -64,8 +64,9 @@ type partition struct {
 	stable      fencepost.Offset   // as the last fetch or watch said; negative: unknown
 	high        fencepost.Offset
 	newest      int64     // timestamp of the newest committed record, Unix milliseconds
-	blocked     time.Time // since when an open transaction has held it back; zero: it does not
-	blockedTold bool
+	blocked     time.Time // since when something has held it back at blockedAt; zero: nothing does
+	blockedAt   fencepost.Offset
+	blockedTold bool      // that it is a transaction
 	silent      time.Time // since when the brokers have not answered for it; zero: they do
 	// A record that can not be applied: where, whether it is being tried again, and whether the source is still to be
 	// paused. toldAt is of use only while the partition is parked or probing.
@@ -93,8 +94,9 @@ const (
 	pastEnd                   // nothing below the run's end is left: pause it
 )
 
-// offer queues what is new in a chunk that came with the given poll. REQUIRES: lane.mu is held.
-func (p *partition) offer(c fencepost.Chunk, poll uint64, now time.Time) offered {
+// offer queues what is new in a chunk that came with the given poll. Entries are looked at in rec. REQUIRES: lane.mu is
+// held.
+func (p *partition) offer(c fencepost.Chunk, poll uint64, now time.Time, rec *fencepost.Record) offered {
 	if c.Stable > 0 || c.End > 0 {
 		p.stable, p.high = c.Stable, c.End
 	}
@@ -111,16 +113,16 @@ func (p *partition) offer(c fencepost.Chunk, poll uint64, now time.Time) offered
 		return otherTopic
 	}
 	lo, hi := 0, n
-	if !p.believes(offsetAt(c.Records, 0), poll) {
+	if !p.believes(offsetAt(c.Records, 0, rec), poll) {
 		c.Records.Recycle(0, n)
 		return stale
 	}
-	for lo < hi && offsetAt(c.Records, lo) < p.next {
+	for lo < hi && offsetAt(c.Records, lo, rec) < p.next {
 		lo++
 	}
-	last := offsetAt(c.Records, n-1)
+	last := offsetAt(c.Records, n-1, rec)
 	if p.end >= 0 && last >= p.end {
-		for hi > lo && offsetAt(c.Records, hi-1) >= p.end {
+		for hi > lo && offsetAt(c.Records, hi-1, rec) >= p.end {
 			hi--
 		}
 		p.exhausted = true
@@ -130,7 +132,7 @@ func (p *partition) offer(c fencepost.Chunk, poll uint64, now time.Time) offered
 	reached := p.next
 	if lo < hi {
 		p.push(span{records: c.Records, lo: lo, hi: hi, each: int64(c.Records.Size() / n)}, now)
-		reached = offsetAt(c.Records, hi-1) + 1
+		reached = offsetAt(c.Records, hi-1, rec) + 1
 	}
 	if p.exhausted && reached < p.end {
 		p.push(span{records: nothing(p.end - 1), hi: 1}, now)
@@ -173,9 +175,9 @@ func (n nothing) Read(_ int, r *fencepost.Record) {
 	*r = fencepost.Record{TopicPartition: r.TopicPartition, Offset: fencepost.Offset(n), LeaderEpoch: fencepost.NoEpoch, Control: true}
 }
 
-func offsetAt(r fencepost.Records, i int) fencepost.Offset {
-	var rec fencepost.Record
-	r.Read(i, &rec)
+// offsetAt is entry i's offset, read by way of rec.
+func offsetAt(r fencepost.Records, i int, rec *fencepost.Record) fencepost.Offset {
+	r.Read(i, rec)
 	return rec.Offset
 }
 
@@ -259,7 +261,7 @@ func (p *partition) park(code, reason string) int64 {
 // await stands still until an answer comes.
 func (p *partition) await(reason string, now time.Time, atMost time.Duration) int64 {
 	p.state, p.code, p.reason = waiting, "", reason
-	p.backoff = min(max(2*p.backoff, 100*time.Millisecond), atMost)
+	p.backoff = longer(p.backoff, 100*time.Millisecond, atMost)
 	p.retryAt = now.Add(p.backoff)
 	return p.drop()
 }

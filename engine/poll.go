@@ -12,6 +12,7 @@ import (
 // no chunk of before a seek is taken for one of after it.
 type poller struct {
 	steers chan steering
+	record fencepost.Record // poll's own: the entry that is looked at
 
 	mu struct {
 		sync.Mutex
@@ -152,8 +153,9 @@ func (e *Engine) route(chunks []fencepost.Chunk, poll uint64) {
 	var odd []*partition
 	var again []*partition
 	var ended []*partition
-	for _, c := range chunks {
-		p := e.partition(c.TopicPartition)
+	parts := e.partitions(chunks)
+	for i, c := range chunks {
+		p := parts[i]
 		switch {
 		case p == nil && c.Records != nil:
 			c.Records.Recycle(0, c.Records.Len())
@@ -172,6 +174,7 @@ func (e *Engine) route(chunks []fencepost.Chunk, poll uint64) {
 			}
 		}
 	}
+	e.poller.record = fencepost.Record{} // it would keep a fetch in memory
 	for _, l := range e.lanes {
 		l.poke()
 	}
@@ -201,7 +204,7 @@ func (e *Engine) offer(p *partition, c fencepost.Chunk, poll uint64, now time.Ti
 	p.lane.mu.Lock()
 	defer p.lane.mu.Unlock()
 	before := p.bytes
-	out := p.offer(c, poll, now)
+	out := p.offer(c, poll, now, &e.poller.record)
 	e.poller.add(p.bytes-before, e.cfg.Memory)
 	return out
 }

@@ -54,7 +54,7 @@ func (b *bucket) take(lane, want int, now time.Time) (int, time.Time) {
 	place := slices.IndexFunc(b.mu.queue, func(w waiter) bool { return w.lane == lane })
 	first := len(b.mu.queue) == 0 || place == 0
 	if !first || b.mu.tokens < need {
-		due := now.Add(time.Duration(max(0, need-b.mu.tokens) / b.rate * float64(time.Second)))
+		due := now.Add(max(time.Microsecond, time.Duration(max(0, need-b.mu.tokens)/b.rate*float64(time.Second)))) // never now: that would spin
 		if !first {
 			due = later(due, later(now, b.mu.queue[0].at).Add(time.Millisecond))
 		}

@@ -34,3 +34,16 @@ func TestRateStarvesNoLane(t *testing.T) {
 		t.Errorf("%d in all, want about 1,000", sum)
 	}
 }
+
+// Too few tokens by less than a nanosecond's worth: the lane asks again later, and does not spin.
+func TestRateNeverAsksAgainNow(t *testing.T) {
+	b := newBucket(1000)
+	now := time.Now()
+	if n, _ := b.take(0, 100, now); n != 100 {
+		t.Fatalf("took %d of a full bucket, want 100", n)
+	}
+	b.mu.tokens = 99.9999999
+	if n, due := b.take(0, 100, now); n != 0 || !due.After(now) {
+		t.Errorf("took %d, to be asked again after %s; want none, and a moment later", n, due.Sub(now))
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -35,13 +36,16 @@ type verdict struct {
 // requestTimeout bounds one question to the ledger or the brokers.
 const requestTimeout = 10 * time.Second
 
-// decide says of each of tps where it goes on. Its error concerns all of them: they wait, or the engine ends.
+// decide says of each of tps where it goes on. Its error concerns all of them: they wait, or the engine ends. Moves that
+// others were faster with, or whose answer was lost, are decided anew after a pause.
 func (e *Engine) decide(ctx context.Context, tps []fencepost.TopicPartition) (*settling, error) {
-	for range 20 {
+	pause := time.Duration(0)
+	for tries := 1; ; tries++ {
 		s := &settling{e: e, verdicts: map[fencepost.TopicPartition]verdict{}}
 		if err := s.ask(ctx); err != nil {
 			return nil, err
 		}
+		e.moved(s.found())
 		if err := e.sameLedger(s.snapshot, s.mirrored); err != nil {
 			return nil, err
 		}
@@ -55,11 +59,35 @@ func (e *Engine) decide(ctx context.Context, tps []fencepost.TopicPartition) (*s
 			return s, nil
 		}
 		_, lost := errors.AsType[*fencepost.Refused](err)
-		if !lost && !errors.Is(err, fencepost.ErrUnknown) {
+		unknown := errors.Is(err, fencepost.ErrUnknown)
+		if !lost && !unknown || ctx.Err() != nil {
 			return nil, fmt.Errorf("record moves: %w", err)
 		}
+		pause = longer(pause, 20*time.Millisecond, 2*time.Second)
+		in := e.jitter(pause)
+		if unknown {
+			e.unclear = append(e.unclear, moves...)
+			e.emit(Retrying{What: "record moves", Lane: -1, Attempt: tries, In: in, Err: err, Unknown: true})
+		}
+		select {
+		case <-time.After(in):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("record moves: %w: %w", context.Cause(ctx), err)
+		}
 	}
-	return nil, errors.New("others moved the ledger twenty times in a row while its positions were being settled")
+}
+
+// found is the moves whose answer was lost and that the ledger holds: they were made. A partition that is still where it was
+// may be moved yet; of one that somebody else has moved since, the history alone knows.
+func (s *settling) found() (made []fencepost.Move) {
+	s.e.unclear = slices.DeleteFunc(s.e.unclear, func(m fencepost.Move) bool {
+		fence := s.snapshot.Positions[m.TopicPartition].Fence
+		if fence == m.Next.Fence {
+			made = append(made, m)
+		}
+		return fence != m.Held.Fence
+	})
+	return made
 }
 
 // ask reads the mirror, then the ledger: a mirror is written after its ledger, so a mirror without a ledger is never
@@ -85,10 +113,9 @@ func (s *settling) ask(ctx context.Context) (err error) {
 // proven is where the held partitions' last commits ended.
 func (e *Engine) proven() map[fencepost.TopicPartition]fencepost.Position {
 	all := map[fencepost.TopicPartition]fencepost.Position{}
-	e.pick(func(p *partition) bool {
+	for p := range e.every {
 		all[p.TopicPartition] = p.proven
-		return false
-	})
+	}
 	return all
 }
 
@@ -130,10 +157,12 @@ func (s *settling) widen(tps []fencepost.TopicPartition) []fencepost.TopicPartit
 	for _, tp := range tps {
 		seen[tp] = true
 	}
+	widened := map[string]bool{} // :: topic -> that its companions are in all
 	for _, tp := range tps {
-		if !s.together(tp) {
+		if widened[tp.Topic] || !s.together(tp) {
 			continue
 		}
+		widened[tp.Topic] = true
 		for p, end := s.companions(tp.Topic); p < end; p++ {
 			if other := (fencepost.TopicPartition{Topic: tp.Topic, Partition: p}); !seen[other] {
 				seen[other] = true
@@ -279,16 +308,23 @@ func (s *settling) moved(moves []fencepost.Move) {
 	}
 }
 
-// record has moves recorded, and tells.
+// record has moves recorded.
 func (e *Engine) record(ctx context.Context, moves []fencepost.Move) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	if err := e.ledger.Move(ctx, e.writer, moves); err != nil {
 		return err
 	}
-	e.stats.moved(moves)
-	e.emit(Moved{Moves: moves})
+	e.moved(moves)
 	return nil
+}
+
+// moved counts moves that are recorded, and tells.
+func (e *Engine) moved(moves []fencepost.Move) {
+	if len(moves) > 0 {
+		e.stats.moved(moves)
+		e.emit(Moved{Moves: moves})
+	}
 }
 
 // parkCode is the verdict as an error code.

@@ -49,7 +49,7 @@ func (e *Engine) Status() Status {
 		st.CommitP50 = took[len(took)/2]
 	}
 	worst := int64(0)
-	e.pick(func(p *partition) bool {
+	for p := range e.every {
 		st.count(p)
 		if lag := p.lag(); p.inLog() && lag > 0 {
 			st.Lag += lag
@@ -61,8 +61,7 @@ func (e *Engine) Status() Status {
 			st.Done += int64(min(p.done.Offset, p.end) - min(p.base, p.end))
 			st.Total += int64(p.end - min(p.base, p.end))
 		}
-		return false
-	})
+	}
 	return st
 }
 

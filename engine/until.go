@@ -46,9 +46,9 @@ func (e *Engine) askEnds(ctx context.Context, s *settling) (silent string, why e
 	}
 	var asks []fencepost.Ask
 	for name, topic := range s.about.Topics {
-		for p := range topic.Partitions {
+		for p := range topic.Taken {
 			tp := fencepost.TopicPartition{Topic: name, Partition: p}
-			if _, known := e.ends[tp]; !known && topic.Takes(p) && e.cfg.Until.takes(tp) {
+			if _, known := e.ends[tp]; !known && e.cfg.Until.takes(tp) {
 				asks = append(asks, fencepost.Ask{TopicPartition: tp, LeaderEpoch: s.epoch(tp), Time: e.cfg.Until.Time})
 			}
 		}
@@ -98,7 +98,7 @@ func (e *Engine) askTwice(ctx context.Context, s *settling) {
 	}
 	for _, tp := range tps {
 		last := answers[tp][len(answers[tp])-1]
-		if d := s.judge(tp, answers[tp]); last.Err == nil && d.Action == fencepost.Resume {
+		if d := s.judge(tp, answers[tp]); last.Err == nil && (d.Action == fencepost.Resume || d.Adopts()) {
 			delete(e.contradicted, tp)
 			e.ends[tp] = e.endFor(tp, last.Bounds)
 		}
@@ -162,29 +162,30 @@ func (e *Engine) endOf(b fencepost.Bounds) fencepost.Offset {
 }
 
 // checkEnd ends a run with an end once nothing is left to do: the partitions held here are at their ends or parked, and
-// the ledger has every other one at its end.
+// the ledger has every other one at its end. While something is left to do it looks no further.
 func (e *Engine) checkEnd(ctx context.Context) {
-	var open, stuck, parks []*partition
-	here := map[fencepost.TopicPartition]bool{}
-	for _, p := range e.held() {
-		p.lane.mu.Lock()
-		here[p.TopicPartition] = !p.gone
+	var here, stuck, parks []*partition
+	open := false
+	for p := range e.every {
+		here = append(here, p)
 		switch {
-		case p.gone || p.finished():
+		case p.finished():
 		case p.state == parked && p.idle():
 			parks = append(parks, p)
 		case p.state == unsettled || p.state == waiting || !p.silent.IsZero() || p.blockedTold:
 			stuck = append(stuck, p)
 		default:
-			open = append(open, p)
+			open = true
 		}
-		p.lane.mu.Unlock()
+		if open {
+			break
+		}
 	}
-	if len(open) > 0 || len(stuck) == 0 {
+	if open || len(stuck) == 0 {
 		e.stuckSince = time.Time{}
 	}
 	switch {
-	case len(open) > 0:
+	case open:
 	case len(stuck) > 0:
 		e.waitForStuck(stuck)
 	case e.othersDone(ctx, here):
@@ -200,6 +201,7 @@ func (e *Engine) waitForStuck(stuck []*partition) {
 	if time.Since(e.stuckSince) < e.cfg.Wait {
 		return
 	}
+	slices.SortFunc(stuck, inOrder)
 	var b strings.Builder
 	for i, p := range stuck {
 		if i > 0 {
@@ -215,10 +217,14 @@ func (e *Engine) waitForStuck(stuck []*partition) {
 // othersDone reports whether the ledger has every partition that was not found here at its end: one that is on its way
 // to another worker, or has come since, is not judged by what is in this process. It asks the ledger at most five times
 // a second.
-func (e *Engine) othersDone(ctx context.Context, here map[fencepost.TopicPartition]bool) bool {
+func (e *Engine) othersDone(ctx context.Context, here []*partition) bool {
+	found := make(map[fencepost.TopicPartition]bool, len(here))
+	for _, p := range here {
+		found[p.TopicPartition] = true
+	}
 	var others []fencepost.TopicPartition
 	for tp := range e.ends {
-		if !here[tp] {
+		if !found[tp] {
 			others = append(others, tp)
 		}
 	}
@@ -248,6 +254,7 @@ func parksLeft(parks []*partition) error {
 	if len(parks) == 0 {
 		return nil
 	}
+	slices.SortFunc(parks, inOrder)
 	var b strings.Builder
 	for _, p := range parks {
 		b.WriteString(" " + p.String())

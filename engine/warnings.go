@@ -19,7 +19,10 @@ func Warnings(l *slog.Logger) func(Event) {
 		case Weaker:
 			l.Warn("weaker check", "topics", e.Topics, "reason", "no topic ID to compare: a recreated topic would not show")
 		case Blocked:
-			l.Warn("partition blocked", where(e.TopicPartition), "offset", int64(e.Offset), "since", e.Since)
+			l.Warn("partition blocked", where(e.TopicPartition), "offset", int64(e.Offset), "since", e.Since,
+				"producer_id", e.Transaction.ProducerID, "transactional_id", e.Transaction.TransactionalID)
+		case LeftBehind:
+			l.Warn("left behind", "what", e.What, "error", e.Err)
 		case Retrying:
 			l.Warn("retrying", "what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in", e.In, "unknown", e.Unknown, "error", e.Err)
 		case Refused:

@@ -24,6 +24,7 @@ type world struct {
 		committed map[fencepost.TopicPartition]fencepost.Mirror
 		silent    map[fencepost.TopicPartition]bool
 		hung      bool            // requests for the mirror are not answered
+		deaf      chan struct{}   // not nil: nor do they follow their context, until it is closed
 		hidden    map[string]bool // :: topic -> no broker says anything of it
 		fresh     chan struct{}   // closed and replaced whenever something changes
 	}
@@ -88,6 +89,27 @@ func (w *world) hide(topic string, hidden bool) {
 	w.changed()
 }
 
+// deaf has requests for the mirror hang, their contexts ignored; or lets them go.
+func (w *world) deaf(on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case on:
+		w.mu.deaf = make(chan struct{})
+	case w.mu.deaf != nil:
+		close(w.mu.deaf)
+		w.mu.deaf = nil
+	}
+}
+
+// holdUp waits until let is closed; an hour, so that a test that waits for what hangs fails instead of hanging with it.
+func holdUp(let chan struct{}) {
+	select {
+	case <-let:
+	case <-time.After(time.Hour):
+	}
+}
+
 // change alters a partition's log.
 func (w *world) change(tp fencepost.TopicPartition, f func(*fakeLog)) {
 	w.mu.Lock()
@@ -123,7 +145,9 @@ func (l *fakeLog) bounds() (earliest, stable, end fencepost.Offset) {
 type source struct {
 	w    *world
 	most int // entries a partition and poll
-	mu   struct {
+	// leaving and polling, where they are set, hold up Leave, and a Poll whose context has ended, until they are closed.
+	leaving, polling chan struct{}
+	mu               struct {
 		sync.Mutex
 		holder fencepost.Holder
 		held   map[fencepost.TopicPartition]*cursor
@@ -153,6 +177,9 @@ func (s *source) Start(_ context.Context, h fencepost.Holder) error {
 func (s *source) Cluster() fencepost.Cluster { return s.w }
 
 func (s *source) Leave(ctx context.Context) error {
+	if s.leaving != nil {
+		holdUp(s.leaving)
+	}
 	s.mu.Lock()
 	var tps []fencepost.TopicPartition
 	for tp := range s.mu.held {
@@ -222,6 +249,9 @@ func (s *source) Poll(ctx context.Context) ([]fencepost.Chunk, error) {
 		select {
 		case <-fresh:
 		case <-ctx.Done():
+			if s.polling != nil {
+				holdUp(s.polling)
+			}
 			return nil, nil
 		}
 	}
@@ -343,8 +373,11 @@ func (w *world) Mirrored(context.Context, fencepost.Group) (map[fencepost.TopicP
 
 func (w *world) Mirror(ctx context.Context, _ fencepost.Group, marks map[fencepost.TopicPartition]fencepost.Mirror) error {
 	w.mu.Lock()
-	hung := w.mu.hung
+	hung, deaf := w.mu.hung, w.mu.deaf
 	w.mu.Unlock()
+	if deaf != nil {
+		holdUp(deaf)
+	}
 	if hung {
 		<-ctx.Done()
 		return ctx.Err()
@@ -456,3 +489,36 @@ func (wk *worker) over() bool {
 		return false
 	}
 }
+
+// ends waits for the run to end by itself, for an hour at most of the bubble's time: a run that never ends is told in a
+// sentence, and not by the time-out of all tests.
+func (wk *worker) ends() error {
+	wk.t.Helper()
+	select {
+	case <-wk.done:
+	case <-time.After(time.Hour):
+		wk.t.Error("the run has not ended by itself within an hour")
+	}
+	return wk.end()
+}
+
+// silence has no broker answer for a partition, or has them answer again.
+func (w *world) silence(tp fencepost.TopicPartition, silent bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.silent[tp] = silent
+	w.changed()
+}
+
+// fetchAtMost bounds the entries that a poll brings of a partition. 0: polls bring nothing.
+func (s *source) fetchAtMost(n int) {
+	s.mu.Lock()
+	s.most = n
+	s.mu.Unlock()
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	s.w.changed()
+}
+
+// engine is the worker's, once it has started.
+func (wk *worker) engine() *Engine { return wk.source.holder().(*Engine) }

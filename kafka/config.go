@@ -28,8 +28,8 @@ type Config struct {
 	Protocol   Protocol  // zero: Cooperative
 	InstanceID string    // static membership: a name per worker; empty: dynamic
 
-	// SessionTimeout is after which silence the coordinator gives this worker's partitions away; zero: 6s. Under
-	// Consumer it is the broker's to say, and this one is not sent.
+	// SessionTimeout is after which silence the coordinator gives this worker's partitions away; zero: 6s. A tenth of it
+	// is the time between heartbeats. Under Consumer both are the broker's to say, and this one is not sent.
 	SessionTimeout   time.Duration
 	RebalanceTimeout time.Duration // how long Revoked may take; zero: 60s
 	Watch            time.Duration // how often topics are looked at for recreation and growth; zero: 5s

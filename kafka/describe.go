@@ -16,25 +16,16 @@ func (s *Source) Describe(ctx context.Context) (fencepost.Description, error) {
 	if err != nil {
 		return fencepost.Description{}, s.unreachable(ctx, err)
 	}
+	only := partitions(s.cfg.Partitions) // empty where the group decides
 	d := fencepost.Description{ClusterID: m.cluster, Topics: map[string]fencepost.Topic{}, Errs: map[string]error{}}
 	for name, a := range s.consumed(m) {
 		if a.err != nil {
 			d.Errs[name] = a.err
 			continue
 		}
-		d.Topics[name] = fencepost.Topic{ID: a.id, Partitions: int32(len(a.leaders)), Only: s.only(name)}
+		d.Topics[name] = fencepost.Topic{ID: a.id, Partitions: int32(len(a.leaders)), Only: only[name]}
 	}
 	return d, nil
-}
-
-// only is the explicit partitions of a topic; nil where the group decides.
-func (s *Source) only(topic string) (ps []int32) {
-	for _, tp := range s.cfg.Partitions {
-		if tp.Topic == topic {
-			ps = append(ps, tp.Partition)
-		}
-	}
-	return ps
 }
 
 // describe asks metadata; an empty list is no topic, nil is every topic.

@@ -136,7 +136,7 @@ func TestEvictWaitsForNoHeartbeat(t *testing.T) {
 // between.
 func evicted(t *testing.T, b *bench, p Protocol, between func()) {
 	name, group := b.topic(4), fencepost.Group(unique(t))
-	heir := b.open(Config{Group: group, Topics: []string{name}, Protocol: p, SessionTimeout: 40 * time.Second}) // a heartbeat each 1.7 s
+	heir := b.open(Config{Group: group, Topics: []string{name}, Protocol: p, SessionTimeout: 40 * time.Second}) // a heartbeat each 4 s
 	hh := &holder{}
 	if err := heir.Start(t.Context(), hh); err != nil {
 		t.Fatal(err)

@@ -98,7 +98,7 @@ type moveForm struct {
 
 func moveFormOf(m fencepost.Move, who string) *moveForm {
 	f := &moveForm{Topic: m.Topic, Partition: m.Partition, Cause: causeForm(m.Cause), Next: placeOf(m.Next), AtMost: m.AtMost,
-		Why: m.Why, Partitions: m.Partitions, Who: who}
+		Why: m.Reason(), Partitions: m.Partitions, Who: who}
 	if !m.Held.Absent() {
 		held := placeOf(m.Held)
 		f.Held = &held
@@ -119,7 +119,8 @@ func (f *positionForm) closed(tp fencepost.TopicPartition) *moveForm {
 func (f *moveForm) recorded() fencepost.Recorded {
 	r := fencepost.Recorded{Commits: f.Commits, Who: f.Who, At: f.at, Move: fencepost.Move{
 		TopicPartition: fencepost.TopicPartition{Topic: f.Topic, Partition: f.Partition}, Cause: fencepost.Cause(f.Cause),
-		Next: f.Next.position(), AtMost: f.AtMost, Why: f.Why, Partitions: f.Partitions}}
+		Next: f.Next.position(), AtMost: f.AtMost, Partitions: f.Partitions}}
+	r.SetReason(f.Why)
 	if f.Held != nil {
 		r.Held = f.Held.position()
 	}

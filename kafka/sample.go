@@ -58,7 +58,7 @@ func (s *Source) Sample(ctx context.Context, topic string, perPartition int) ([]
 		return nil, fmt.Errorf("sample %s: %w", topic, err)
 	}
 	defer cl.Close()
-	if err := g.run(ctx, cl); err != nil {
+	if err := g.run(ctx, cl.PollFetches); err != nil {
 		if errors.Is(err, kerr.TopicAuthorizationFailed) {
 			return nil, s.denied("READ topic " + topic)
 		}
@@ -75,17 +75,14 @@ type sampling struct {
 	got   [][]fencepost.Record
 }
 
-func (g *sampling) run(ctx context.Context, cl *kgo.Client) error {
+func (g *sampling) run(ctx context.Context, poll func(context.Context) kgo.Fetches) error {
 	for len(g.until) > 0 {
 		waiting, cancel := context.WithTimeout(ctx, g.idle)
-		fetches := cl.PollFetches(waiting)
-		idle := waiting.Err() != nil
+		fetches := poll(waiting)
+		idle := over(waiting, fetches)
 		cancel()
-		if ctx.Err() != nil {
+		if idle {
 			return ctx.Err()
-		}
-		if idle && fetches.NumRecords() == 0 {
-			return nil
 		}
 		for _, e := range fetches.Errors() {
 			return fmt.Errorf("partition %d: %w", e.Partition, e.Err)

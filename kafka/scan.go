@@ -42,7 +42,7 @@ func (s *Source) Scan(ctx context.Context, ranges map[fencepost.TopicPartition]f
 		return fmt.Errorf("scan: %w", err)
 	}
 	defer v.client.Close()
-	return v.run(ctx)
+	return v.run(ctx, v.client.PollFetches)
 }
 
 // scan is one scan under way.
@@ -50,6 +50,7 @@ type scan struct {
 	source *Source
 	client *kgo.Client
 	until  map[fencepost.TopicPartition]fencepost.Offset // :: partition still read -> where it ends
+	done   []fencepost.TopicPartition                    // read to its end and not paused yet
 	each   func(*fencepost.Record) bool
 }
 
@@ -85,14 +86,14 @@ func asksOf(tps func(func(fencepost.TopicPartition) bool)) (asks []fencepost.Ask
 	return asks
 }
 
-func (v *scan) run(ctx context.Context) error {
+func (v *scan) run(ctx context.Context, poll func(context.Context) kgo.Fetches) error {
 	for len(v.until) > 0 {
 		waiting, cancel := context.WithTimeout(ctx, scanIdle)
-		fetches := v.client.PollFetches(waiting)
-		idle := waiting.Err() != nil && fetches.NumRecords() == 0
+		fetches := poll(waiting)
+		idle := over(waiting, fetches)
 		cancel()
 		switch {
-		case ctx.Err() != nil:
+		case idle && ctx.Err() != nil:
 			return fmt.Errorf("scan %d partitions: %w", len(v.until), context.Cause(ctx))
 		case idle:
 			return v.quiet(ctx)
@@ -104,6 +105,10 @@ func (v *scan) run(ctx context.Context) error {
 			return fmt.Errorf("scan %s:%d: %w", e.Topic, e.Partition, e.Err)
 		}
 		fetches.EachRecord(v.take)
+		if len(v.done) > 0 { // all at once: the client copies what is paused at every change of it
+			v.client.PauseFetchPartitions(partitions(v.done))
+			v.done = v.done[:0]
+		}
 	}
 	return nil
 }
@@ -132,6 +137,6 @@ func (v *scan) take(r *kgo.Record) {
 	}
 	if !more || fencepost.Offset(r.Offset)+1 >= until {
 		delete(v.until, tp)
-		v.client.PauseFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
+		v.done = append(v.done, tp)
 	}
 }

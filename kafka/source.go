@@ -26,6 +26,7 @@ import (
 type Source struct {
 	cfg    Config
 	client *kgo.Client
+	poll   func(context.Context) kgo.Fetches // the client's own
 	memory *memory
 	topics *topics
 
@@ -90,6 +91,7 @@ func openWith(cfg Config, more ...kgo.Opt) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure kafka: %w", err)
 	}
+	s.poll = s.client.PollFetches
 	return s, nil
 }
 
@@ -141,8 +143,8 @@ func (s *Source) Poll(ctx context.Context) ([]fencepost.Chunk, error) {
 	defer cancel()
 	defer context.AfterFunc(s.broken, cancel)()
 	for {
-		fetches := s.client.PollFetches(polling)
-		if polling.Err() != nil && fetches.NumRecords() == 0 {
+		fetches := s.poll(polling)
+		if over(polling, fetches) {
 			return nil, context.Cause(s.broken)
 		}
 		fetch, partition, changed := s.memory.polled()
@@ -154,6 +156,12 @@ func (s *Source) Poll(ctx context.Context) ([]fencepost.Chunk, error) {
 			return chunks, err
 		}
 	}
+}
+
+// over reports whether a poll brought nothing but the end of its context. Only the fetch tells: what the client says once
+// (data loss, a session that ended) may come in the moment in which the context ends.
+func over(polling context.Context, fetches kgo.Fetches) bool {
+	return polling.Err() != nil && len(fetches) == 1 && fetches.Err0() == polling.Err()
 }
 
 // sort makes chunks of what the client fetched. What the client says of its own accord (a session that ended, data
@@ -174,6 +182,7 @@ func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]fencepost.Chu
 		}
 	})
 	if ended != nil {
+		s.pauseFailed(failed)
 		return nil, ended
 	}
 	chunks := make([]fencepost.Chunk, 0, n+len(failed))
@@ -198,6 +207,7 @@ func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]fencepost.Chu
 			}
 		}
 	}
+	s.pauseFailed(failed)
 	return append(chunks, failed...), nil
 }
 
@@ -223,18 +233,40 @@ func (s *Source) reads(topic string, p int32) bool {
 	return part != nil && !part.failed && !part.leaving
 }
 
-// fail pauses a partition and says so once: the client would bring the same error again as fast as the broker answers
-// (35,000 times in 1.5 s). Partition -1 is the whole topic.
+// pauseFailed pauses the partitions of failed chunks: the client would bring the same error again as fast as the broker
+// answers (35,000 times in 1.5 s). All at once: the client copies what is paused at every change of it.
+func (s *Source) pauseFailed(failed []fencepost.Chunk) {
+	if len(failed) == 0 {
+		return
+	}
+	tps := make([]fencepost.TopicPartition, len(failed))
+	for i := range failed {
+		tps[i] = failed[i].TopicPartition
+	}
+	s.client.PauseFetchPartitions(partitions(tps))
+}
+
+// fail says once that a partition failed; the caller pauses it. Partition -1 is the whole topic.
 func (s *Source) fail(topic string, p int32, err error) []fencepost.Chunk {
 	if errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition) {
 		s.topics.suspect(topic)
 	}
 	var tps []fencepost.TopicPartition
-	s.held.Lock()
-	for tp, part := range s.held.parts {
-		if tp.Topic == topic && (p < 0 || tp.Partition == p) && !part.failed && !part.leaving {
+	fails := func(tp fencepost.TopicPartition, part *partition) {
+		if part != nil && !part.failed && !part.leaving {
 			part.failed = true
 			tps = append(tps, tp)
+		}
+	}
+	s.held.Lock()
+	if p >= 0 {
+		tp := fencepost.TopicPartition{Topic: topic, Partition: p}
+		fails(tp, s.held.parts[tp])
+	} else {
+		for tp, part := range s.held.parts {
+			if tp.Topic == topic {
+				fails(tp, part)
+			}
 		}
 	}
 	s.held.Unlock()
@@ -244,7 +276,6 @@ func (s *Source) fail(topic string, p int32, err error) []fencepost.Chunk {
 		}
 		return nil
 	}
-	s.client.PauseFetchPartitions(partitions(tps))
 	slices.SortFunc(tps, fencepost.TopicPartition.Compare)
 	chunks := make([]fencepost.Chunk, len(tps))
 	for i, tp := range tps {
@@ -257,9 +288,6 @@ func (s *Source) fail(topic string, p int32, err error) []fencepost.Chunk {
 func (s *Source) ends(ctx context.Context, err error) error {
 	if errors.Is(err, kgo.ErrClientClosed) {
 		return &fencepost.Fault{Code: "source-closed", Err: errors.New("the source was left")}
-	}
-	if ctx.Err() != nil {
-		return nil
 	}
 	f := s.membership(ctx, err)
 	if f == nil {

@@ -260,6 +260,15 @@ var breaks = []wrong{
 		}
 		return s.Move(ctx, w, moves)
 	}}},
+	{"learns no topic ID where the offset stays", "roster-learns-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+		moves = slices.Clone(moves)
+		for i, m := range moves {
+			if m.Adopts() {
+				moves[i].Next.TopicID = m.Held.TopicID
+			}
+		}
+		return s.Move(ctx, w, moves)
+	}}},
 	{"has another identity at each read", "identity", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
 		snap, err := s.Read(ctx, g)
 		snap.Ledger[0] = byte(rand.Uint32())
@@ -283,6 +292,10 @@ var breaks = []wrong{
 		return l.Commit(ctx, w, b)
 	}}},
 	{"drops the reason of a move", "history-keeping-none", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { r.Why = ""; return r, true }}},
+	{"keeps what a backfill is for among the words", "history-of-backfills", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) {
+		r.Why, r.Backfill = r.Reason(), fencepost.Backfill{}
+		return r, true
+	}}},
 	{"counts every merged row once", "history-keeping-merged", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { r.Commits = min(r.Commits, 1); return r, true }}},
 	{"keeps no gap", "history-keeping-all", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { return r, r.Cause != fencepost.CauseGap }}},
 	{"takes a start for the last move by a person", "last-moves-keeping-none", broken{last: func(l fencepost.LastMoves) fencepost.LastMoves {

@@ -155,3 +155,26 @@ func (w *world) sums(k *worker, keep fencepost.KeepCommits, recorded []fencepost
 		w.Errorf("positions that no move made: %s", fmt.Sprint(s.Positions))
 	}
 }
+
+// backfills: what the start of a backfill is for comes back as it went in, with the words beside it; and words that look
+// like it are words.
+func backfills(w *world) {
+	k := w.worker(fencepost.KeepMerged)
+	moves := starts(10, firstTopic, partitions(4)...)
+	at := time.Date(2026, 11, 21, 3, 12, 45, 500_000_000, time.UTC)
+	moves[0].Backfill, moves[0].Why = fencepost.Backfill{Range: fencepost.OffsetRange{From: 10, Until: 1<<53 + 1}, Of: "orders: eu"}, "wrong rate: EUR"
+	moves[1].Backfill, moves[1].Why = fencepost.Backfill{Range: fencepost.OffsetRange{From: 10, Until: 10}, Of: "orders", Since: at, Before: at.Add(time.Hour)}, ""
+	moves[2].Why = "backfill [10 .. 20) of group orders: said somebody"
+	moves[3].Why = " backfill [10 .. 20) of group orders"
+	w.move(k, moves...)
+	want, got := map[int32]fencepost.Move{}, map[int32]fencepost.Move{}
+	for _, m := range moves {
+		want[m.Partition] = m
+	}
+	for _, r := range w.moves(k) {
+		got[r.Partition] = r.Move
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		w.Errorf("recorded starts differ (-want +got):\n%s", diff)
+	}
+}

@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/fencepost/fencepost"
 	"github.com/google/go-cmp/cmp"
@@ -127,6 +128,39 @@ func rosterUnknownID(w *world) {
 	again := append(starts(0, secondTopic, partitions(3)...), starts(0, none, partition(3))...)
 	w.move(k, again...) // a start without an ID covers its partition as any other
 	w.wantRoster(k, secondTopic, 4)
+}
+
+// rosterLearnsID: a group that was written without topic IDs takes one over, partition by partition: an import in place,
+// which keeps offset and epoch, brings a fresh fence, and fills the roster's ID in without counting anything.
+func rosterLearnsID(w *world) {
+	k := w.worker(fencepost.KeepMerged)
+	first := starts(0, fencepost.TopicID{}, partitions(3)...)
+	w.move(k, first...)
+	spans := make([]Span, 2)
+	for i := range spans {
+		spans[i] = Span{TopicPartition: partition(int32(i)), Held: first[i].Next, Until: 7}
+	}
+	w.commit(k, spans...)
+	want := w.read(k).Positions
+	for i, s := range spans {
+		m := fencepost.Move{TopicPartition: s.TopicPartition, Held: s.Next(), Next: s.Next(), Cause: fencepost.CauseImport, Why: "the brokers' topic ID is taken over"}
+		m.Next.Fence, m.Next.TopicID = fence(), firstTopic
+		w.move(k, m)
+		want[m.TopicPartition] = m.Next
+		w.wantPositions(k, want)
+		w.wantRoster(k, firstTopic, 3)
+		if !slices.ContainsFunc(w.moves(k), func(r fencepost.Recorded) bool { return r.Move == m }) {
+			w.Errorf("the recorded moves do not have the import of %s from %+v to %+v", m.TopicPartition, m.Held, m.Next)
+		}
+		w.wantRefused("a commit that was prepared before", k.lane.Commit(w.Context(), k.as, Batch(Span{TopicPartition: m.TopicPartition, Held: m.Held, Until: 9})),
+			map[fencepost.TopicPartition]fencepost.Position{m.TopicPartition: m.Next})
+		spans[i] = Span{TopicPartition: m.TopicPartition, Held: m.Next, Until: 9}
+	}
+	w.commit(k, spans...)
+	for _, s := range spans {
+		want[s.TopicPartition] = s.Next()
+	}
+	w.wantPositions(k, want)
 }
 
 // wantRoster fails unless the usual topic, and no other, stands in the roster like this.

@@ -181,7 +181,7 @@ const moveTable = `json_table(@fencepost_m, '$[*]' columns (topic varchar(249) c
   next_fence bigint path '$[9]', next_id varchar(22) character set utf8mb4 collate @names path '$[10]', at_most bigint path '$[11]',
   partitions int path '$[12]', why varchar(4000) character set utf8mb4 path '$[13]', n int path '$[14]')) m`
 
-// whyMost is the most bytes of Move.Why that are kept.
+// whyMost is the most bytes of a move's reason that are kept.
 const whyMost = 4000
 
 // move makes the statements of moves that are no commits. REQUIRES: checkMoves passed.
@@ -193,9 +193,10 @@ func (t tables) move(s *session, w fencepost.Writer, moves []fencepost.Move) str
 		n++
 	}
 	json := jsonRows(sorted(moves), func(m fencepost.Move) []any {
+		why := m.Reason()
 		row := []any{m.Topic, m.Partition, m.Cause.String(), nil, nil, nil, nil,
 			m.Next.Offset, m.Next.LeaderEpoch, int64(m.Next.Fence), idText(m.Next.TopicID), nil, m.Partitions,
-			strings.ToValidUTF8(m.Why[:min(len(m.Why), whyMost)], ""), numbered[m.TopicPartition]}
+			strings.ToValidUTF8(why[:min(len(why), whyMost)], ""), numbered[m.TopicPartition]}
 		if !m.Held.Absent() {
 			row[3], row[4], row[5], row[6] = m.Held.Offset, m.Held.LeaderEpoch, int64(m.Held.Fence), idText(m.Held.TopicID)
 		}

@@ -41,6 +41,11 @@
 // OpenLayout reads offsets out of a table of any shape, in a transaction that may only read. A condition of the user's is
 // prepared, and the server prepares one statement, so that it can not end that transaction. Names are compared as bytes.
 //
+// # What the rows tell
+//
+// Applied counts the rows of a table by _topic, _partition and _offset, for audits. It reads one snapshot, and compares
+// topics byte by byte, whatever the column's collation. Rows that your SQL or your handler wrote tell nothing.
+//
 // # What a session sets
 //
 // READ COMMITTED; sql_mode strict (a value that does not fit is refused, never cut), without ANSI_QUOTES and

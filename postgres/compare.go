@@ -157,7 +157,7 @@ func (t tables) move(w fencepost.Writer, moves []fencepost.Move, secret string) 
 		"@next", number(next, offset),
 		"@at_mosts", integers(moves, func(m fencepost.Move) int64 { return m.AtMost }),
 		"@rosters", integers(moves, func(m fencepost.Move) int64 { return int64(m.Partitions) }),
-		"@whys", texts(moves, func(m fencepost.Move) string { return m.Why }),
+		"@whys", texts(moves, fencepost.Move.Reason),
 	).Replace(movesSQL)
 	body := strings.NewReplacer("@move_columns", moveColumns, "@run_columns", runColumns).Replace(moveSQL)
 	return "do " + quote(strings.NewReplacer(

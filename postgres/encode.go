@@ -155,6 +155,10 @@ func (e *encoder) value(b []byte, f *field, c *fencepost.Column) []byte {
 			return append(binary.BigEndian.AppendUint32(b, uint32(len(topic))), topic...)
 		}
 		v := c.Bytes(e.row)
+		if len(v) > mostBytes {
+			e.tooLarge(f, v)
+			return b
+		}
 		return append(binary.BigEndian.AppendUint32(b, uint32(len(v))), v...)
 	case kindTimestamp, kindDate:
 		return e.time(b, f, e.int(f, c))
@@ -169,6 +173,10 @@ func (e *encoder) value(b []byte, f *field, c *fencepost.Column) []byte {
 		return append(b, 0, 0, 0, 1, byte(c.Int(e.row)&1))
 	case kindJSONB:
 		v := c.Bytes(e.row)
+		if len(v) > mostBytes {
+			e.tooLarge(f, v)
+			return b
+		}
 		return append(append(binary.BigEndian.AppendUint32(b, uint32(len(v)+1)), 1), v...)
 	case kindUUID:
 		return e.uuid(b, f, c.Bytes(e.row))
@@ -304,6 +312,14 @@ func (e *encoder) uuid(b []byte, f *field, text []byte) []byte {
 		e.reject("22P02", f, string(text), "is no UUID")
 	}
 	return b
+}
+
+// mostBytes is the largest value that Postgres stores. COPY counts a value's bytes in 32 bits with a sign, and -1 is null.
+const mostBytes = 1<<30 - 1
+
+// tooLarge ends the COPY at a value that no column holds.
+func (e *encoder) tooLarge(f *field, v []byte) {
+	e.reject("54000", f, string(v[:61]), fmt.Sprintf("has %d bytes, and Postgres stores %d at most", len(v), mostBytes))
 }
 
 // reject ends the COPY: the row can not be applied.

@@ -139,6 +139,7 @@ func recorded(v [][]byte) (r fencepost.Recorded, err error) {
 	}
 	r.Held, r.Next = position(v[5:]), position(v[9:])
 	r.AtMost, r.Partitions, r.Commits = p.int(v[13]), int32(p.int(v[14])), p.int(v[15])
-	r.At, r.Who, r.Why = time.UnixMicro(p.int(v[16])).UTC(), string(v[17]), string(v[18])
+	r.At, r.Who = time.UnixMicro(p.int(v[16])).UTC(), string(v[17])
+	r.SetReason(string(v[18]))
 	return r, p.err
 }

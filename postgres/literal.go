@@ -94,7 +94,7 @@ func checkMoves(w fencepost.Writer, moves []fencepost.Move) error {
 		if err := m.Validate(); err != nil {
 			return err
 		}
-		if err := errors.Join(checkText("topic", m.Topic), checkText("why", m.Why)); err != nil {
+		if err := errors.Join(checkText("topic", m.Topic), checkText("why", m.Reason())); err != nil {
 			return fmt.Errorf("move %s: %w", m.TopicPartition, err)
 		}
 		if _, twice := seen[m.TopicPartition]; twice {

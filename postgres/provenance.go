@@ -13,7 +13,7 @@ var _ fencepost.Provenance = (*Sink)(nil)
 
 const appliedSQL = `begin isolation level repeatable read read only;
 select count(*) from @table where _topic is null or _partition is null or _offset is null;
-select _topic::text collate "C", _partition, _offset, count(*) from @table
+select _topic::text collate "C", _partition::bigint, _offset::bigint, count(*) from @table
  where _topic is not null and _partition is not null and _offset is not null group by 1, 2, 3 order by 1, 2, 3;
 commit`
 

@@ -3,7 +3,6 @@
 package postgres
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/ledgertest"
 )
 
 var topicID = fencepost.TopicID{1}
@@ -21,15 +19,6 @@ func fence() fencepost.Fence {
 	var b [8]byte
 	rand.Read(b[:])
 	return fencepost.NewFence(binary.BigEndian.Uint64(b[:]))
-}
-
-// worker is one process: a sink, a lane, and the positions it holds.
-type worker struct {
-	t    testing.TB
-	sink *Sink
-	lane fencepost.Lane
-	as   fencepost.Writer
-	held map[fencepost.TopicPartition]fencepost.Position
 }
 
 // worker opens a sink and a lane.
@@ -52,10 +41,6 @@ func (s *store) worker(t testing.TB, c Config) *worker {
 		held: map[fencepost.TopicPartition]fencepost.Position{}}
 }
 
-func at(p int32) fencepost.TopicPartition {
-	return fencepost.TopicPartition{Topic: "flights", Partition: p}
-}
-
 // start starts the first n partitions at 0.
 func (w *worker) start(n int32) *worker {
 	w.t.Helper()
@@ -70,23 +55,6 @@ func (w *worker) start(n int32) *worker {
 		w.t.Fatal(err)
 	}
 	return w
-}
-
-// batch is the next n rows of a partition, in the suite's columns: value "topic:partition@offset", n = offset.
-func (w *worker) batch(p int32, n fencepost.Offset) *fencepost.Batch {
-	held := w.held[at(p)]
-	return ledgertest.Batch(ledgertest.Span{TopicPartition: at(p), Held: held, Until: held.Offset + n})
-}
-
-// commit commits a batch.
-func (w *worker) commit(ctx context.Context, b *fencepost.Batch) error {
-	err := w.lane.Commit(ctx, w.as, b)
-	if err == nil {
-		for _, m := range b.Moves(nil) {
-			w.held[m.TopicPartition] = m.Next
-		}
-	}
-	return err
 }
 
 // must commits a batch that must be accepted.

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 
 	"github.com/fencepost/fencepost"
@@ -43,16 +44,23 @@ func (l *list) number(n int64) {
 	l.end()
 }
 
-// open begins an item of at most 65,535 bytes, which the caller appends to l.buf before it calls end.
+// open begins an item, which the caller appends to l.buf before it calls end.
 func (l *list) open() {
 	l.items++
 	l.at = len(l.buf)
 	l.buf = append(l.buf, 0xda, 0, 0)
 }
 
-// end ends the item.
+// end ends the item. One that two bytes do not count makes room for four; topics and positions are shorter.
 func (l *list) end() {
-	binary.BigEndian.PutUint16(l.buf[l.at+1:], uint16(len(l.buf)-l.at-3))
+	n := len(l.buf) - l.at - 3
+	if n > 1<<16-1 {
+		l.buf = slices.Insert(l.buf, l.at+3, 0, 0)
+		l.buf[l.at] = 0xdb
+		binary.BigEndian.PutUint32(l.buf[l.at+1:], uint32(n))
+		return
+	}
+	binary.BigEndian.PutUint16(l.buf[l.at+1:], uint16(n))
 }
 
 // field adds a partition's field.

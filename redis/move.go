@@ -25,7 +25,7 @@ func record(m fencepost.Move, who string) string {
 		commits = 1
 	}
 	return fmt.Sprintf("%s|%s|%s|%s|%d|%d|%d|%s|%s", m.Cause, field(m.TopicPartition), held, tail(m.Next), m.AtMost, m.Partitions,
-		commits, escaped(who), escaped(m.Why))
+		commits, escaped(who), escaped(m.Reason()))
 }
 
 // merges reports whether a move is merged into its partition's open run. A commit that passes records, or says why, is
@@ -88,6 +88,7 @@ func recorded(f []string) (r fencepost.Recorded, err error) {
 	}
 	r.Partitions = int32(partitions)
 	r.Commits, err = strconv.ParseInt(f[14], 10, 64)
-	r.Who, r.Why = plain(f[15]), plain(f[16])
+	r.Who = plain(f[15])
+	r.SetReason(plain(f[16]))
 	return r, err
 }

@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -70,6 +73,47 @@ func TestPlanSums(t *testing.T) {
 			t.Fatal(diff)
 		}
 	})
+}
+
+// E15 (h): a batch's own sum is exact, or its row is refused: a sum of 64 bits that wraps would be a count that is wrong.
+func TestE15SumsPast64Bits(t *testing.T) {
+	edges := rapid.OneOf(rapid.Int64(), rapid.SampledFrom([]int64{math.MinInt64, math.MinInt64 + 1, -1, 0, 1, math.MaxInt64 - 1, math.MaxInt64}))
+	for name, e := range map[string]Effect{
+		"columns": {Op: HIncrBy, Key: Text("out:{group}"), Name: Column("key"), Value: Column("n")},
+		"text":    {Op: HIncrBy, Key: Text("out:{group}"), Name: Text("a"), Value: Column("n")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := Config{Addr: "h", Effects: []Effect{e}}.validate()
+			if err != nil {
+				t.Fatal(err)
+			}
+			rapid.Check(t, func(t *rapid.T) {
+				ns := rapid.SliceOfN(edges, 1, 5).Draw(t, "n")
+				sum, past := big.NewInt(0), -1 // the first row at which the sum does not fit
+				for i, n := range ns {
+					if sum.Add(sum, big.NewInt(n)); past < 0 && !sum.IsInt64() {
+						past = i
+					}
+				}
+				p, err := planned(cfg, "g", some(slices.Repeat([]string{"a"}, len(ns)), ns))
+				if past >= 0 {
+					if r, ok := errors.AsType[*fencepost.Rejected](err); !ok || r.Code != "bad-value" || !strings.Contains(r.Reason, fmt.Sprintf("t:0@%d", past)) {
+						t.Fatalf("sum of %v: got %v, want row %d refused", ns, err, past)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatalf("sum of %v: %v", ns, err)
+				}
+				var l list
+				l.reset()
+				p.append(&l, 4)
+				if args := items(t, l.bytes()); args[len(args)-1] != sum.String() {
+					t.Fatalf("sum of %v: got %s, want %s", ns, args[len(args)-1], sum)
+				}
+			})
+		})
+	}
 }
 
 // items are those of a list, read by MessagePack's rules.

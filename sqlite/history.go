@@ -166,7 +166,8 @@ func recorded(st *sqlite.Stmt, g fencepost.Group, each func()) (all []fencepost.
 		if r.At, err = time.Parse(timeLayout, st.ColumnText(14)); err != nil {
 			return all, err
 		}
-		r.Who, r.Why = st.ColumnText(15), st.ColumnText(16)
+		r.Who = st.ColumnText(15)
+		r.SetReason(st.ColumnText(16))
 		all = append(all, r)
 		each()
 	}

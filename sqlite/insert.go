@@ -167,6 +167,9 @@ func (in *insert) bindColumn(st *sqlite.Stmt, col *fencepost.Column, p, lo, hi i
 			if err := in.bindTime(st, p, col.Name, col.Micros(row)); err != nil {
 				return err
 			}
+		case len(col.Bytes(row)) > mostBytes:
+			return &fencepost.Rejected{Code: sqlite.ResultTooBig.String(),
+				Reason: fmt.Sprintf("a value of %d bytes in column %s, and SQLite stores %d at most", len(col.Bytes(row)), col.Name, mostBytes)}
 		case col.Type == fencepost.Bytes:
 			st.BindBytes(p, col.Bytes(row))
 		default:
@@ -176,6 +179,10 @@ func (in *insert) bindColumn(st *sqlite.Stmt, col *fencepost.Column, p, lo, hi i
 	}
 	return nil
 }
+
+// mostBytes is the largest value that SQLite stores. The driver tells it a length in 32 bits with a sign, and a negative
+// one means "up to the first zero byte" to SQLite.
+const mostBytes = 1_000_000_000
 
 // bindMeta binds metadata that has no Column.
 func (in *insert) bindMeta(st *sqlite.Stmt, b *fencepost.Batch, k kind, p, lo, hi int) error {

@@ -164,7 +164,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?
 	}
 	st.BindText(16, r.at)
 	st.BindText(17, r.writer.Who)
-	st.BindText(18, m.Why)
+	st.BindText(18, m.Reason())
 	return exhaust(st)
 }
 

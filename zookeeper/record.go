@@ -37,7 +37,7 @@ func line(b []byte, r fencepost.Recorded) []byte {
 		b = strconv.AppendInt(append(b, '|'), n, 10)
 	}
 	b = append(append(b, '|'), escaped(r.Who)...)
-	b = append(append(b, '|'), escaped(r.Why)...)
+	b = append(append(b, '|'), escaped(r.Reason())...)
 	return append(b, '\n')
 }
 
@@ -119,7 +119,8 @@ func parseMove(f []string, at time.Time) (r fencepost.Recorded, err error) {
 	if r.Cause, err = fencepost.ParseCause(f[1]); err != nil {
 		return r, err
 	}
-	r.Topic, r.Who, r.Why = unescaped(f[2]), unescaped(f[15]), unescaped(f[16])
+	r.Topic, r.Who = unescaped(f[2]), unescaped(f[15])
+	r.SetReason(unescaped(f[16]))
 	if r.Held, err = parsePosition(f[4:8]); err != nil {
 		return r, err
 	}
@@ -127,8 +128,9 @@ func parseMove(f []string, at time.Time) (r fencepost.Recorded, err error) {
 		return r, err
 	}
 	var n [4]int64 // partition, at most, partitions, commits
+	bits := [4]int{32, 64, 32, 64}
 	for i, s := range []string{f[3], f[12], f[13], f[14]} {
-		if n[i], err = strconv.ParseInt(s, 10, 64); err != nil {
+		if n[i], err = strconv.ParseInt(s, 10, bits[i]); err != nil {
 			return r, err
 		}
 	}

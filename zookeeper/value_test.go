@@ -91,6 +91,21 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+// E8: a partition's number is no other one's when it does not fit into 32 bits: the node is damaged, and says so.
+func TestE8DamagedNumbersOfRecords(t *testing.T) {
+	good := string(line(nil, fencepost.Recorded{Move: fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: 77},
+		Cause: fencepost.CauseStart, Next: fencepost.Position{Offset: 5, LeaderEpoch: -1, Fence: 9}, Partitions: 78}}))
+	if _, err := parseMoves([]byte(good), time.Time{}); err != nil {
+		t.Fatalf("a record as it is written: %v", err)
+	}
+	for _, field := range []string{"|77|", "|78|"} {
+		data := strings.Replace(good, field, "|4294967297|", 1)
+		if got, err := parseMoves([]byte(data), time.Time{}); err == nil || data == good {
+			t.Errorf("%s: got %+v, want an error", strings.TrimSpace(data), got)
+		}
+	}
+}
+
 // A version goes round at 32 bits, and never stays at the one that compares with nothing.
 func TestVersionNeverComparesWithNothing(t *testing.T) {
 	for version, sets := range map[int32]int{0: 1, math.MaxInt32: 1, math.MinInt32: 1, -3: 1, -2: 2} {

@@ -19,6 +19,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // app is what all verbs share: where they write, how they were called, the flags that hold everywhere.
@@ -165,7 +166,7 @@ func (a *app) invalid(e *pipeline.Invalid, after string) {
 	var b strings.Builder
 	e.Print(&b, a.terminal(out).Paint)
 	if after != "" {
-		fmt.Fprintf(&b, "%s in %s. %s\n", screen.Plural(len(e.Findings), "finding"), e.Name, after)
+		fmt.Fprintf(&b, "%s in %s. %s\n", text.Plural(len(e.Findings), "finding"), e.Name, after)
 	}
 	_, _ = io.WriteString(out, a.as(b.String()))
 }
@@ -276,7 +277,7 @@ func (a *app) noSuchVerb(cmd *cobra.Command, args []string) error {
 		names = append(names, c.Name())
 	}
 	help := "fencepost --help"
-	if near := pipeline.Nearest(args[0], names); near != "" {
+	if near := text.Nearest(args[0], names); near != "" {
 		help = "fencepost " + near
 	}
 	return usage(help, "fencepost has no verb %s", args[0])

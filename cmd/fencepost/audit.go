@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 var auditManual = manual{
@@ -59,8 +60,8 @@ func (a *app) tellAudit(found *admin.Audit, r admin.Rooms) error {
 		if one.Topic == "" {
 			partition = nil
 		}
-		findings = append(findings, object{"subject", one.Subject, "ok", one.OK, "checked", !one.Unchecked, "kind", text(one.Kind),
-			"topic", text(one.Topic), "partition", partition, "text", one.Text})
+		findings = append(findings, object{"subject", one.Subject, "ok", one.OK, "checked", !one.Unchecked, "kind", spoken(one.Kind),
+			"topic", spoken(one.Topic), "partition", partition, "text", one.Text})
 	}
 	switch a.output {
 	case "json", "yaml":
@@ -98,12 +99,12 @@ func (a *app) printAudit(found *admin.Audit) {
 		fmt.Fprintf(a.stdout, "%d more: -o json\n", more)
 	}
 	if r := found.Rows; r.Checked && r.Missing+r.Doubled+r.Foreign > 0 {
-		fmt.Fprintf(a.stdout, "rows         %s expected - %s missing + %s doubled + %s foreign = %s found\n", screen.Count(r.Expected), screen.Count(r.Missing),
-			screen.Count(r.Doubled), screen.Count(r.Foreign), screen.Count(r.Found))
+		fmt.Fprintf(a.stdout, "rows         %s expected - %s missing + %s doubled + %s foreign = %s found\n", text.Count(r.Expected), text.Count(r.Missing),
+			text.Count(r.Doubled), text.Count(r.Foreign), text.Count(r.Found))
 	}
 	switch n := found.Faults(); {
 	case n > 0:
-		fmt.Fprintf(a.stdout, "%s, nothing was changed.  %s\n", screen.Plural(n, "finding"), t.Paint(screen.Dim, "help: "+a.as("fencepost help audit")))
+		fmt.Fprintf(a.stdout, "%s, nothing was changed.  %s\n", text.Plural(n, "finding"), t.Paint(screen.Dim, "help: "+a.as("fencepost help audit")))
 	case found.Rows.Checked && found.Repeated:
 		fmt.Fprintln(a.stdout, "Every record below the positions is in the sink, at most as often as commits cover it: positions were rewound.")
 	case found.Rows.Checked:

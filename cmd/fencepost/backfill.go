@@ -18,6 +18,7 @@ import (
 	"github.com/fencepost/fencepost/internal/logs"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 var backfillManual = manual{
@@ -200,9 +201,9 @@ func (a *app) tellBackfill(b *admin.Backfill, f *pipeline.File, executed, ran bo
 		if len(b.Ranges) > 1 {
 			where = "stand at the ends of their ranges"
 		}
-		fmt.Fprintf(a.stdout, "verified   %s of group %s %s\n", screen.Plural(len(b.Ranges), "partition"), b.Group, where)
+		fmt.Fprintf(a.stdout, "verified   %s of group %s %s\n", text.Plural(len(b.Ranges), "partition"), b.Group, where)
 	case executed && ran:
-		fmt.Fprintf(a.stdout, "left       %s of group %s. The same command goes on there\n", screen.Plural(b.Left(), "offset"), b.Group)
+		fmt.Fprintf(a.stdout, "left       %s of group %s. The same command goes on there\n", text.Plural(b.Left(), "offset"), b.Group)
 	case b.Left() == 0 && b.Begun:
 		fmt.Fprintf(a.stdout, "%s: nothing to do, it is done\n", b.Group)
 	case b.Left() == 0:
@@ -220,14 +221,14 @@ func (a *app) printBackfill(b *admin.Backfill, f *pipeline.File) {
 	if b.Begun {
 		how = "go on"
 	}
-	head := fmt.Sprintf("plan for %s: %s, %s to run; group %s stays where it is", b.Group, how, screen.Plural(b.Left(), "offset"), b.Of)
+	head := fmt.Sprintf("plan for %s: %s, %s to run; group %s stays where it is", b.Group, how, text.Plural(b.Left(), "offset"), b.Of)
 	fmt.Fprintf(a.stdout, "%s\n\n", screen.Wrap(head, 2, ttyWidth(t)))
 	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "RANGE"}, {Name: "OFFSET", Right: true}, {Name: "LEFT", Right: true},
 		{Name: "REPEATS", Right: true}}}
 	var cut []string
 	for _, r := range b.Ranges {
-		table.Rows = append(table.Rows, screen.Row{Cells: []string{r.TopicPartition.String(), fmt.Sprintf("[%s .. %s)", screen.Count(r.From), screen.Count(r.Until)),
-			screen.Count(r.At), screen.Count(r.Left()), screen.Count(r.Again)}})
+		table.Rows = append(table.Rows, screen.Row{Cells: []string{r.TopicPartition.String(), fmt.Sprintf("[%s .. %s)", text.Count(r.From), text.Count(r.Until)),
+			text.Count(r.At), text.Count(r.Left()), text.Count(r.Again)}})
 		if r.Cut {
 			cut = append(cut, r.TopicPartition.String())
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost/internal/broker"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 var brokerManual = manual{
@@ -64,7 +65,7 @@ func (a *app) serve(parent context.Context, cfg broker.Config) error {
 		return errors.Join(err, b.Close())
 	}
 	for _, t := range topics {
-		a.say("topic", fmt.Sprintf("%s: %s, %s", t.Name, screen.Plural(t.Partitions, "partition"), screen.Plural(t.Offsets, "offset")))
+		a.say("topic", fmt.Sprintf("%s: %s, %s", t.Name, text.Plural(t.Partitions, "partition"), text.Plural(t.Offsets, "offset")))
 	}
 	a.say("ready", "Ctrl-C ends it; what was produced stays in "+cfg.Dir)
 	select {

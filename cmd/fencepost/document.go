@@ -82,8 +82,8 @@ func known[T ~int64](n T) any {
 	return int64(n)
 }
 
-// text is a word for json: null for none.
-func text(s string) any {
+// spoken is a word for json: null for none.
+func spoken(s string) any {
 	if s == "" || s == "-" {
 		return nil
 	}

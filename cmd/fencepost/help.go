@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // codes holds a page for each error code. A test holds them to the codes that the program's sources name.
@@ -48,7 +48,7 @@ func (a *app) helpVerb() *cobra.Command {
 				return nil
 			}
 			help := "the word between the brackets of an error: fencepost help topic-not-found"
-			if near := pipeline.Nearest(word, append(codeNames(), verbNames(cmd.Root())...)); near != "" {
+			if near := text.Nearest(word, append(codeNames(), verbNames(cmd.Root())...)); near != "" {
 				help = "fencepost help " + near
 			}
 			return usage(help, "no error code and no verb is called %s", word)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 var initManual = manual{
@@ -82,7 +83,7 @@ func (f *initFlags) check() error {
 		}
 	}
 	help := "--sink " + strings.Join(sinks, ", or --sink ")
-	if near := pipeline.Nearest(f.sink, sinks); near != "" {
+	if near := text.Nearest(f.sink, sinks); near != "" {
 		help = "--sink " + near
 	}
 	return usage(help, "--sink %s: no such sink in this version", f.sink)

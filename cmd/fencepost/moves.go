@@ -14,6 +14,7 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 var movesManual = manual{
@@ -65,7 +66,7 @@ func (a *app) movesVerb() *cobra.Command {
 
 // pointInTime reads a time, or an age before now.
 func pointInTime(s string) (time.Time, bool) {
-	if d, ok := pipeline.ParseDuration(s); ok {
+	if d, ok := text.ParseDuration(s); ok {
 		return time.Now().Add(-d), true
 	}
 	return pipeline.ParseTime(s)
@@ -99,7 +100,7 @@ func (a *app) printMoves(told admin.Told, r admin.Rooms, filter admin.Filter) {
 	t := a.terminal(a.stdout)
 	head := fmt.Sprintf("group %s   times %s", r.Group, time.Now().Format("-07:00"))
 	if told.Folded > 0 {
-		head += "   " + screen.Plural(told.Folded, "commit") + " folded (--commits)"
+		head += "   " + text.Plural(told.Folded, "commit") + " folded (--commits)"
 	}
 	fmt.Fprintln(a.stdout, head)
 	if len(told.Moves) == 0 {
@@ -129,7 +130,7 @@ func (a *app) printMoves(told admin.Told, r admin.Rooms, filter admin.Filter) {
 func neverApplied(told admin.Told) string {
 	var parts []string
 	if told.AtMost > 0 || len(told.Unknown) == 0 {
-		parts = append(parts, "at most "+screen.Count(told.AtMost)+" records")
+		parts = append(parts, "at most "+text.Count(told.AtMost)+" records")
 	}
 	others := slices.DeleteFunc(slices.Clone(told.Unknown), func(topic string) bool { return slices.Contains(told.Old, topic) })
 	for _, some := range []struct {
@@ -156,7 +157,7 @@ func alike(moves []fencepost.Recorded) int {
 		m := moves[n]
 		if m.Topic != first.Topic || m.Partition != first.Partition+int32(n) || m.Cause != first.Cause || m.Commits != 0 ||
 			m.Held.Offset != first.Held.Offset || m.Held.Absent() != first.Held.Absent() || m.Next.Offset != first.Next.Offset ||
-			m.AtMost != first.AtMost || m.Who != first.Who || m.Why != first.Why || !m.At.Truncate(time.Second).Equal(first.At.Truncate(time.Second)) {
+			m.AtMost != first.AtMost || m.Who != first.Who || m.Reason() != first.Reason() || !m.At.Truncate(time.Second).Equal(first.At.Truncate(time.Second)) {
 			break
 		}
 		n++
@@ -171,19 +172,19 @@ func moveRow(moves []fencepost.Recorded) screen.Row {
 	if n := len(moves); n > 1 {
 		who += fmt.Sprintf("-%d", moves[n-1].Partition)
 	}
-	held, atMost := "-", screen.Count(m.AtMost)
+	held, atMost := "-", text.Count(m.AtMost)
 	if !m.Held.Absent() {
-		held = screen.Count(m.Held.Offset)
+		held = text.Count(m.Held.Offset)
 	}
 	if m.AtMost == fencepost.UnknownLoss {
 		atMost = "unknown"
 	}
 	cause := m.Cause.String()
 	if m.Commits > 1 {
-		cause = screen.Plural(m.Commits, "commit")
+		cause = text.Plural(m.Commits, "commit")
 	}
-	return screen.Row{Cells: []string{m.At.Local().Format(time.DateTime), who, cause, held, screen.Count(m.Next.Offset), atMost,
-		screen.Printable(m.Who), cmp.Or(strings.TrimSpace(screen.Printable(m.Why)), "-")}, Style: screen.Yellow, Paint: m.AtMost != 0}
+	return screen.Row{Cells: []string{m.At.Local().Format(time.DateTime), who, cause, held, text.Count(m.Next.Offset), atMost,
+		screen.Printable(m.Who), cmp.Or(strings.TrimSpace(screen.Printable(m.Reason())), "-")}, Style: screen.Yellow, Paint: m.AtMost != 0}
 }
 
 // moveColumns are the columns of moves -o csv.
@@ -193,5 +194,5 @@ var moveColumns = []string{"time", "topic", "partition", "cause", "commits", "he
 func moveJSON(m fencepost.Recorded) object {
 	return object{"time", utc(m.At), "topic", m.Topic, "partition", m.Partition, "cause", m.Cause.String(), "commits", m.Commits,
 		"held", positionJSON(m.Held), "next", positionJSON(m.Next), "at_most", known(m.AtMost), "at_most_unknown", m.AtMost == fencepost.UnknownLoss,
-		"who", text(m.Who), "why", text(m.Why)}
+		"who", spoken(m.Who), "why", spoken(m.Reason())}
 }

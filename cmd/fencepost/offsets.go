@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 var offsetsManual = manual{
@@ -25,7 +25,7 @@ func (a *app) offsetsVerb() *cobra.Command {
 			return a.lacking(cmd)
 		}
 		help := "fencepost offsets --help"
-		if near := pipeline.Nearest(args[0], verbNames(cmd)); near != "" {
+		if near := text.Nearest(args[0], verbNames(cmd)); near != "" {
 			help = "fencepost offsets " + near
 		}
 		return usage(help, "fencepost offsets has no verb %s", args[0])

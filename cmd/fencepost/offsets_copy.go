@@ -11,6 +11,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 var offsetsCopyManual = manual{
@@ -170,7 +171,7 @@ func (a *app) tellCopy(c *admin.Copy, both *pair, planOut string, done *admin.Do
 	if both.b.file != nil {
 		next = ".  next: " + a.as("fencepost run "+both.b.file.Name+" --resume")
 	}
-	fmt.Fprintf(a.stdout, "verified   %d of %s read back; A was not changed%s\n", len(done.Moves), screen.Plural(len(done.Moves), "partition"), next)
+	fmt.Fprintf(a.stdout, "verified   %d of %s read back; A was not changed%s\n", len(done.Moves), text.Plural(len(done.Moves), "partition"), next)
 	return nil
 }
 
@@ -183,7 +184,7 @@ func targetText(c *admin.Copy) string {
 	case c.Held == len(c.Lines):
 		return "holds these partitions already"
 	}
-	return fmt.Sprintf("holds %d of these %s already", c.Held, screen.Plural(len(c.Lines), "partition"))
+	return fmt.Sprintf("holds %d of these %s already", c.Held, text.Plural(len(c.Lines), "partition"))
 }
 
 // acrossText says what going by time is worth.
@@ -216,10 +217,10 @@ func copyTable(c *admin.Copy) *screen.Table {
 		case l.AtMost != 0:
 			last += "; loses at most " + losesText(l.AtMost)
 		case l.Repeats != 0:
-			last += "; repeats " + screen.Count(l.Repeats)
+			last += "; repeats " + text.Count(l.Repeats)
 		}
-		table.Rows = append(table.Rows, screen.Row{Cells: []string{l.String(), cmp.Or(l.Read, "-"), offsetText(l.Held), screen.Count(l.Next.Offset),
-			screen.Count(l.Bounds.Earliest), screen.Count(l.Bounds.End), screen.Count(l.Unread()), last}, Style: screen.Yellow, Paint: l.AtMost != 0})
+		table.Rows = append(table.Rows, screen.Row{Cells: []string{l.String(), cmp.Or(l.Read, "-"), offsetText(l.Held), text.Count(l.Next.Offset),
+			text.Count(l.Bounds.Earliest), text.Count(l.Bounds.End), text.Count(l.Unread()), last}, Style: screen.Yellow, Paint: l.AtMost != 0})
 	}
 	return table
 }
@@ -232,17 +233,17 @@ func movedText(done admin.Done) string {
 		causes[m.Cause]++
 		ids[m.Next.TopicID] = true
 	}
-	text := screen.Plural(causes[fencepost.CauseImport], "partition") + ", cause import"
+	told := text.Plural(causes[fencepost.CauseImport], "partition") + ", cause import"
 	if n := causes[fencepost.CauseStart]; n > 0 {
-		text += ", and " + screen.Plural(n, "partition") + ", cause start"
+		told += ", and " + text.Plural(n, "partition") + ", cause start"
 	}
 	switch {
 	case ids[fencepost.TopicID{}]:
-		return text + "; without topic IDs, which these brokers do not have"
+		return told + "; without topic IDs, which these brokers do not have"
 	case len(ids) == 1:
-		return text + "; topic ID " + done.Moves[0].Next.TopicID.String() + " stored with them"
+		return told + "; topic ID " + done.Moves[0].Next.TopicID.String() + " stored with them"
 	case len(ids) > 1:
-		return text + "; topic IDs stored with them"
+		return told + "; topic IDs stored with them"
 	}
 	return "nothing had to move"
 }
@@ -258,10 +259,10 @@ func copyJSON(c *admin.Copy) []object {
 		if !l.At.IsZero() {
 			at = utc(l.At)
 		}
-		moves = append(moves, object{"topic", l.Topic, "partition", l.Partition, "cause", l.Cause.String(), "stored", text(l.Read),
-			"held", positionJSON(l.Held), "next", object{"offset", l.Next.Offset, "topic_id", text(l.Next.TopicID.String())},
+		moves = append(moves, object{"topic", l.Topic, "partition", l.Partition, "cause", l.Cause.String(), "stored", spoken(l.Read),
+			"held", positionJSON(l.Held), "next", object{"offset", l.Next.Offset, "topic_id", spoken(l.Next.TopicID.String())},
 			"earliest", l.Bounds.Earliest, "end", l.Bounds.End, "unread", l.Unread(), "verdict", verdictJSON(l.Verdict),
-			"repeats", l.Repeats, "loses_at_most", known(l.AtMost), "record_at_next", at, "why", text(l.Why)})
+			"repeats", l.Repeats, "loses_at_most", known(l.AtMost), "record_at_next", at, "why", spoken(l.Why)})
 	}
 	return moves
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 var offsetsDiffManual = manual{
@@ -91,13 +92,13 @@ func (a *app) printDiff(d admin.Difference, both *pair, one, other admin.View) {
 	for _, l := range d.Lines {
 		cells := []string{l.String(), sideOffset(l.A), sideOffset(l.B), "-", "-", "-", sideVerdict(l.A), sideVerdict(l.B)}
 		if l.A != nil && l.B != nil {
-			cells[3] = screen.Count(l.Apart())
+			cells[3] = text.Count(l.Apart())
 			if l.Apart() > 0 {
 				cells[3] = "+" + cells[3]
 			}
 		}
 		if b := l.Bounds(); b.Err == nil {
-			cells[4], cells[5] = screen.Count(b.Earliest), screen.Count(b.End)
+			cells[4], cells[5] = text.Count(b.Earliest), text.Count(b.End)
 		}
 		table.Rows = append(table.Rows, screen.Row{Cells: cells, Style: screen.Yellow, Paint: cells[3] != "0"})
 	}
@@ -122,7 +123,7 @@ func diffText(d admin.Difference, bareA, bareB bool) string {
 		text string
 	}{{d.Equal, "equal"}, {d.Apart, "apart"}, {d.OnlyA, "only in A"}, {d.OnlyB, "only in B"}} {
 		if part.n > 0 {
-			parts = append(parts, screen.Count(int64(part.n))+" "+part.text)
+			parts = append(parts, text.Count(int64(part.n))+" "+part.text)
 		}
 	}
 	text := strings.Join(parts, ", ") + "."
@@ -141,7 +142,7 @@ func sideOffset(s *admin.Standing) string {
 	if s == nil {
 		return "-"
 	}
-	return screen.Count(s.Position.Offset)
+	return text.Count(s.Position.Offset)
 }
 
 func sideVerdict(s *admin.Standing) string {

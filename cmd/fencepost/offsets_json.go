@@ -14,7 +14,7 @@ func viewJSON(v admin.View, p *place) object {
 	roster := []object{}
 	for _, topic := range slices.Sorted(maps.Keys(v.Snapshot.Roster)) {
 		e := v.Snapshot.Roster[topic]
-		roster = append(roster, object{"topic", topic, "topic_id", text(e.TopicID.String()), "partitions", e.Partitions})
+		roster = append(roster, object{"topic", topic, "topic_id", spoken(e.TopicID.String()), "partitions", e.Partitions})
 	}
 	positions := []object{}
 	states := map[admin.State]int{}
@@ -32,7 +32,7 @@ func viewJSON(v admin.View, p *place) object {
 		layout = object{"name", p.url.Form, "meaning", p.rooms.Meaning.String(), "notes", notesJSON(v.Notes)}
 	}
 	return object{"format", 1, "command", "offsets show", "time", utc(v.At), "group", v.Group,
-		"ledger", object{"url", p.rooms.Where, "id", ledgerID(v.Snapshot.Ledger), "cluster_id", text(v.Snapshot.ClusterID)},
+		"ledger", object{"url", p.rooms.Where, "id", ledgerID(v.Snapshot.Ledger), "cluster_id", spoken(v.Snapshot.ClusterID)},
 		"layout", layout, "roster", roster,
 		"totals", object{"partitions", len(v.Standings), "blocked", states[admin.Blocked], "waiting", states[admin.Waiting],
 			"parked", states[admin.Parked], "idle", states[admin.Idle], "lag", lag, "lag_unknown", unknown},
@@ -50,7 +50,7 @@ var standingColumns = []string{"topic", "partition", "position_offset", "positio
 func standingJSON(s admin.Standing) object {
 	var bounds, lagSeconds, atMost, last any
 	if s.Bounds.Err == nil {
-		bounds = object{"earliest", s.Bounds.Earliest, "stable", s.Bounds.Stable, "end", s.Bounds.End, "topic_id", text(s.Bounds.TopicID.String())}
+		bounds = object{"earliest", s.Bounds.Earliest, "stable", s.Bounds.Stable, "end", s.Bounds.End, "topic_id", spoken(s.Bounds.TopicID.String())}
 	}
 	if s.LagTime >= 0 {
 		lagSeconds = s.LagTime.Round(time.Millisecond).Seconds()
@@ -59,7 +59,7 @@ func standingJSON(s admin.Standing) object {
 		atMost = s.Decision.Lost
 	}
 	if m := s.Last; m != nil {
-		last = object{"cause", m.Cause.String(), "time", utc(m.At), "who", text(m.Who), "why", text(m.Why)}
+		last = object{"cause", m.Cause.String(), "time", utc(m.At), "who", spoken(m.Who), "why", spoken(m.Reason())}
 	}
 	reason := s.Reason
 	if s.Bad != nil {
@@ -70,8 +70,8 @@ func standingJSON(s admin.Standing) object {
 		stored = s.Entry.Raw
 	}
 	return object{"topic", s.Topic, "partition", s.Partition, "stored", stored, "position", positionJSON(s.Position), "bounds", bounds, "claim", nil,
-		"lag", known(s.Lag), "lag_seconds", lagSeconds, "verdict", verdictJSON(s.Decision.Verdict), "state", text(s.State.String()),
-		"at_most", atMost, "reason", text(reason), "last_move", last}
+		"lag", known(s.Lag), "lag_seconds", lagSeconds, "verdict", verdictJSON(s.Decision.Verdict), "state", spoken(s.State.String()),
+		"at_most", atMost, "reason", spoken(reason), "last_move", last}
 }
 
 // verdictJSON is a verdict as programs read it: aged-out; null for none.
@@ -91,7 +91,7 @@ func positionJSON(p fencepost.Position) any {
 	if p.Fence != 0 {
 		fence = p.Fence.String()
 	}
-	return object{"offset", p.Offset, "leader_epoch", known(int64(p.LeaderEpoch)), "fence", fence, "topic_id", text(p.TopicID.String())}
+	return object{"offset", p.Offset, "leader_epoch", known(int64(p.LeaderEpoch)), "fence", fence, "topic_id", spoken(p.TopicID.String())}
 }
 
 // ledgerID is null for another program's offsets.

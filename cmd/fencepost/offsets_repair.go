@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 var offsetsRepairManual = manual{
@@ -99,7 +100,7 @@ func (a *app) repair(ctx context.Context, r admin.Rooms, flags repairFlags) erro
 	}
 	if left := plan.Undecided(); len(left) > 0 {
 		return &fencepost.Fault{Code: "choice-needed", Exit: 2, Err: fmt.Errorf("%s without a choice: %s; nothing was changed",
-			screen.Plural(len(left), "parked partition"), partitions(left)), Help: "--policy earliest, --record retry|skip; or --topic for the others alone"}
+			text.Plural(len(left), "parked partition"), partitions(left)), Help: "--policy earliest, --record retry|skip; or --topic for the others alone"}
 	}
 	done, err := plan.Plan.Execute(ctx, r, flags.why)
 	if err != nil {
@@ -157,9 +158,9 @@ func (a *app) printRepair(plan *admin.Repair) {
 	case len(plan.Ailing) == 0:
 		parts = append(parts, "nothing to choose")
 	case need == 0:
-		parts = append(parts, screen.Plural(len(plan.Ailing), "partition")+" to repair")
+		parts = append(parts, text.Plural(len(plan.Ailing), "partition")+" to repair")
 	default:
-		parts = append(parts, screen.Plural(need, "parked partition")+map[bool]string{true: " needs", false: " need"}[need == 1]+" a choice")
+		parts = append(parts, text.Plural(need, "parked partition")+map[bool]string{true: " needs", false: " need"}[need == 1]+" a choice")
 	}
 	for _, s := range plan.Waiting {
 		parts = append(parts, s.TopicPartition.String()+" waits and needs none")
@@ -181,7 +182,7 @@ func (a *app) printRepair(plan *admin.Repair) {
 	for _, ailing := range plan.Ailing {
 		if d := ailing.Decision; d.Verdict == fencepost.Truncated && d.Diverged >= 0 {
 			fmt.Fprintf(a.stdout, "sink       what the %s vanished offsets of %s did stays; no choice takes it back\n",
-				screen.Count(ailing.Position.Offset-d.Diverged), ailing.TopicPartition)
+				text.Count(ailing.Position.Offset-d.Diverged), ailing.TopicPartition)
 		}
 	}
 	help := "add --execute"
@@ -198,7 +199,7 @@ func optionRows(ailing admin.Ailing) (rows []screen.Row) {
 		options = []admin.Option{*ailing.Chosen}
 	}
 	for i, o := range options {
-		cells := []string{"", "", o.Choice, offsetText(o.Held), screen.Count(o.Next.Offset), losesText(o.Repeats), losesText(o.AtMost), o.Note}
+		cells := []string{"", "", o.Choice, offsetText(o.Held), text.Count(o.Next.Offset), losesText(o.Repeats), losesText(o.AtMost), o.Note}
 		if i == 0 {
 			cells[0], cells[1] = o.TopicPartition.String(), ailing.Decision.Verdict.String()
 		}
@@ -220,7 +221,7 @@ func optionsJSON(plan *admin.Repair) []object {
 			}
 			options = append(options, object{"topic", o.Topic, "partition", o.Partition, "verdict", kebab(ailing.Decision.Verdict.String()), "choice", o.Choice,
 				"chosen", ailing.Chosen == &ailing.Options[i], "cause", cause, "held", positionJSON(o.Held), "next", object{"offset", o.Next.Offset},
-				"repeats", known(o.Repeats), "loses_at_most", known(o.AtMost), "note", text(o.Note)})
+				"repeats", known(o.Repeats), "loses_at_most", known(o.AtMost), "note", spoken(o.Note)})
 		}
 	}
 	return options

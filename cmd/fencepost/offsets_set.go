@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 var offsetsSetManual = manual{
@@ -64,7 +65,7 @@ func (a *app) offsetsSetVerb() *cobra.Command {
 }
 
 // forms are how times and durations are written, on the command line as in the file.
-var forms = admin.Forms{Time: pipeline.ParseTime, Duration: pipeline.ParseDuration}
+var forms = admin.Forms{Time: pipeline.ParseTime, Duration: text.ParseDuration}
 
 // planned makes the plan that the flags ask for.
 func (f setFlags) planned(ctx context.Context, r admin.Rooms) (*admin.Plan, error) {
@@ -157,15 +158,15 @@ func (a *app) tellPlan(command string, p *admin.Plan, at *place, planOut string)
 	}
 	t := a.terminal(a.stdout)
 	if len(p.Lines) == 0 {
-		fmt.Fprintf(a.stdout, "plan for %s: nothing to move, %s stand there already\n", p.Group, screen.Plural(p.Stay, "partition"))
+		fmt.Fprintf(a.stdout, "plan for %s: nothing to move, %s stand there already\n", p.Group, text.Plural(p.Stay, "partition"))
 		return nil
 	}
 	fmt.Fprintf(a.stdout, "plan for %s: %s, %d stay. Safe while workers run: they obey the Fence\n\n", p.Group, planSummary(p), p.Stay)
 	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "OFFSET", Right: true}, {Name: "NEXT", Right: true},
 		{Name: "REPEATS", Right: true}, {Name: "LOSES-AT-MOST", Right: true}, {Name: "RECORD-AT-NEXT (" + time.Now().Format("-07:00") + ")", Hide: 1}}}
 	for _, l := range p.Lines {
-		table.Rows = append(table.Rows, screen.Row{Cells: []string{l.String(), offsetText(l.Held), screen.Count(l.Next.Offset),
-			screen.Count(l.Repeats), losesText(l.AtMost), recordAt(l)}, Style: screen.Yellow, Paint: l.AtMost != 0})
+		table.Rows = append(table.Rows, screen.Row{Cells: []string{l.String(), offsetText(l.Held), text.Count(l.Next.Offset),
+			text.Count(l.Repeats), losesText(l.AtMost), recordAt(l)}, Style: screen.Yellow, Paint: l.AtMost != 0})
 	}
 	table.Print(a.stdout, ttyWidth(t), t.Paint)
 	if text := sinkText(p.Repeats(), at.file); text != "" {
@@ -189,14 +190,14 @@ func planSummary(p *admin.Plan) string {
 		}
 	}
 	slices.Sort(causes)
-	text := ""
+	told := ""
 	for i, c := range causes {
 		if i > 0 {
-			text += ", "
+			told += ", "
 		}
-		text += fmt.Sprintf("%s %s", c, screen.Plural(n[c], "partition"))
+		told += fmt.Sprintf("%s %s", c, text.Plural(n[c], "partition"))
 	}
-	return text
+	return told
 }
 
 // sinkText says what repeated records do in the sink.
@@ -205,15 +206,15 @@ func sinkText(repeats int64, f *pipeline.File) string {
 	case repeats == 0:
 		return ""
 	case f == nil:
-		return fmt.Sprintf("%s are applied again by whoever runs the group", screen.Plural(repeats, "record"))
+		return fmt.Sprintf("%s are applied again by whoever runs the group", text.Plural(repeats, "record"))
 	case f.Sink.Redis != nil:
-		return fmt.Sprintf("the commands of sink.redis are applied again to %s: HINCRBY, ZINCRBY and XADD count them twice", screen.Plural(repeats, "record"))
+		return fmt.Sprintf("the commands of sink.redis are applied again to %s: HINCRBY, ZINCRBY and XADD count them twice", text.Plural(repeats, "record"))
 	case f.Sink.SQL != "":
-		return fmt.Sprintf("the statements of sink.%s.sql are applied again to %s", f.Sink.Kind, screen.Plural(repeats, "record"))
+		return fmt.Sprintf("the statements of sink.%s.sql are applied again to %s", f.Sink.Kind, text.Plural(repeats, "record"))
 	case len(f.Sink.Key) > 0:
 		return fmt.Sprintf("table %s has a key: rows are written again, and stand there once", f.Sink.Table)
 	}
-	return fmt.Sprintf("table %s has no key: %s will stand there twice unless you delete them first", f.Sink.Table, screen.Plural(repeats, "row"))
+	return fmt.Sprintf("table %s has no key: %s will stand there twice unless you delete them first", f.Sink.Table, text.Plural(repeats, "row"))
 }
 
 // tellDone prints what was moved, and that it was read back.
@@ -221,7 +222,7 @@ func (a *app) tellDone(command string, p *admin.Plan, done admin.Done) error {
 	var moves []object
 	for i, m := range done.Moves {
 		moves = append(moves, object{"topic", m.Topic, "partition", m.Partition, "cause", m.Cause.String(), "held", positionJSON(m.Held),
-			"next", positionJSON(m.Next), "repeats", known(done.Repeats[i]), "loses_at_most", known(m.AtMost), "why", text(m.Why)})
+			"next", positionJSON(m.Next), "repeats", known(done.Repeats[i]), "loses_at_most", known(m.AtMost), "why", spoken(m.Reason())})
 	}
 	switch a.output {
 	case "json", "yaml":
@@ -247,9 +248,9 @@ func (a *app) printDone(done admin.Done) {
 		case m.AtMost == fencepost.UnknownLoss:
 			price = "loses unknown"
 		case m.AtMost > 0:
-			price = "loses at most " + screen.Count(m.AtMost)
+			price = "loses at most " + text.Count(m.AtMost)
 		}
-		lines[i] = [4]string{m.TopicPartition.String(), m.Cause.String(), offsetText(m.Held) + " -> " + screen.Count(m.Next.Offset), price}
+		lines[i] = [4]string{m.TopicPartition.String(), m.Cause.String(), offsetText(m.Held) + " -> " + text.Count(m.Next.Offset), price}
 		for c, cell := range lines[i] {
 			wide[c] = max(wide[c], len(cell))
 		}
@@ -257,17 +258,17 @@ func (a *app) printDone(done admin.Done) {
 	for _, l := range lines {
 		fmt.Fprintf(a.stdout, "moved      %-*s  %-*s  %-*s   %s\n", wide[0], l[0], wide[1], l[1], wide[2], l[2], l[3])
 	}
-	text := fmt.Sprintf("%d of %s hold the new Fence", len(done.Moves), screen.Plural(len(done.Moves), "partition"))
+	told := fmt.Sprintf("%d of %s hold the new Fence", len(done.Moves), text.Plural(len(done.Moves), "partition"))
 	if len(done.Moves) == 1 {
-		text = "1 of 1 partition holds the new Fence"
+		told = "1 of 1 partition holds the new Fence"
 	}
 	if len(done.Moves) == 0 {
-		text = "nothing had to move"
+		told = "nothing had to move"
 	}
 	if done.WentOn > 0 {
-		text += fmt.Sprintf("; a worker went on from it already in %d", done.WentOn)
+		told += fmt.Sprintf("; a worker went on from it already in %d", done.WentOn)
 	}
-	fmt.Fprintln(a.stdout, "verified   "+text)
+	fmt.Fprintln(a.stdout, "verified   "+told)
 }
 
 // planColumns are the columns of -o csv.
@@ -281,7 +282,7 @@ func planJSON(p *admin.Plan) []object {
 			at = utc(l.RecordAt)
 		}
 		moves = append(moves, object{"topic", l.Topic, "partition", l.Partition, "cause", l.Cause.String(), "held", positionJSON(l.Held),
-			"next", object{"offset", l.Next.Offset}, "repeats", l.Repeats, "loses_at_most", known(l.AtMost), "record_at_next", at, "why", text(l.Why)})
+			"next", object{"offset", l.Next.Offset}, "repeats", l.Repeats, "loses_at_most", known(l.AtMost), "record_at_next", at, "why", spoken(l.Why)})
 	}
 	return moves
 }
@@ -290,14 +291,14 @@ func offsetText(p fencepost.Position) string {
 	if p.Absent() {
 		return "-"
 	}
-	return screen.Count(p.Offset)
+	return text.Count(p.Offset)
 }
 
 func losesText(n int64) string {
 	if n == fencepost.UnknownLoss {
 		return "unknown"
 	}
-	return screen.Count(n)
+	return text.Count(n)
 }
 
 func recordAt(l admin.Line) string {

@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 var offsetsShowManual = manual{
@@ -119,7 +120,7 @@ func topicLines(v admin.View) (lines []string) {
 		nameWidth = max(nameWidth, len(topic.Name))
 	}
 	for _, topic := range topics {
-		line := fmt.Sprintf("%-*s    %s   topic ID %s", nameWidth, topic.Name, screen.Plural(topic.Partitions, "partition"), topic.ID)
+		line := fmt.Sprintf("%-*s    %s   topic ID %s", nameWidth, topic.Name, text.Plural(topic.Partitions, "partition"), topic.ID)
 		if topic.Ledger != topic.ID && topic.Ledger != (fencepost.TopicID{}) {
 			line += "   (ledger: " + topic.Ledger.String() + ")"
 		}
@@ -143,10 +144,10 @@ func showColumns(wide bool) []screen.Column {
 func showRow(s admin.Standing, at time.Time, wide bool) screen.Row {
 	cells := []string{s.TopicPartition.String(), "-", "-", "-", "-", number(s.Lag), lagTime(s.LagTime), s.Decision.Verdict.String(), s.State.String()}
 	if !s.Position.Absent() {
-		cells[1] = screen.Count(s.Position.Offset)
+		cells[1] = text.Count(s.Position.Offset)
 	}
 	if s.Bounds.Err == nil {
-		cells[2], cells[3], cells[4] = screen.Count(s.Bounds.Earliest), screen.Count(s.Bounds.Stable), screen.Count(s.Bounds.End)
+		cells[2], cells[3], cells[4] = text.Count(s.Bounds.Earliest), text.Count(s.Bounds.Stable), text.Count(s.Bounds.End)
 	}
 	if s.Decision.Verdict == fencepost.VerdictUnset {
 		cells[7] = "-"
@@ -179,7 +180,7 @@ func lastMove(s admin.Standing, at time.Time, wide bool) []string {
 		cells[1] = s.Position.Fence.String()
 	}
 	if m := s.Last; m != nil {
-		cells[3], cells[4], cells[5], cells[6] = m.Cause.String(), m.At.Local().Format(time.DateTime), m.Who, cmp.Or(screen.Printable(m.Why), "-")
+		cells[3], cells[4], cells[5], cells[6] = m.Cause.String(), m.At.Local().Format(time.DateTime), m.Who, cmp.Or(screen.Printable(m.Reason()), "-")
 	}
 	return cells
 }
@@ -195,7 +196,7 @@ func lastRow(v admin.View, folded []admin.Standing) screen.Row {
 		lag += max(s.Lag, 0)
 		longest = max(longest, s.LagTime)
 	}
-	return screen.Row{Cells: []string{fmt.Sprintf("%d more, all ok (--all)", len(folded)), "", "", "", "", screen.Count(lag), lagTime(longest), "ok"},
+	return screen.Row{Cells: []string{fmt.Sprintf("%d more, all ok (--all)", len(folded)), "", "", "", "", text.Count(lag), lagTime(longest), "ok"},
 		Style: screen.Green, Paint: true}
 }
 
@@ -204,18 +205,18 @@ func (a *app) printReasons(v admin.View, p *place, t terminal) {
 	var lines [][2]string
 	for _, s := range v.Ordered()[:v.Odd()] {
 		if s.Bad != nil {
-			lines = append(lines, [2]string{s.TopicPartition.String(), fmt.Sprintf("record at %s can not be decoded: %s", screen.Count(s.NextAt), s.Bad)})
+			lines = append(lines, [2]string{s.TopicPartition.String(), fmt.Sprintf("record at %s can not be decoded: %s", text.Count(s.NextAt), s.Bad)})
 		} else if s.Reason != "" {
 			lines = append(lines, [2]string{s.TopicPartition.String(), s.Reason})
 		}
 	}
 	for _, s := range v.Standings {
-		if m := s.Moved; m != nil && v.At.Sub(m.At) < 24*time.Hour {
-			text := fmt.Sprintf("%s by %s %s, %s -> %s", m.Cause, m.Who, ago(v.At.Sub(m.At)), offsetText(m.Held), screen.Count(m.Next.Offset))
-			if m.Why != "" {
-				text += ": " + m.Why
+		if m := s.Moved; m != nil && !m.Adopts() && v.At.Sub(m.At) < 24*time.Hour {
+			told := fmt.Sprintf("%s by %s %s, %s -> %s", m.Cause, m.Who, ago(v.At.Sub(m.At)), offsetText(m.Held), text.Count(m.Next.Offset))
+			if why := m.Reason(); why != "" {
+				told += ": " + why
 			}
-			lines = append(lines, [2]string{s.TopicPartition.String(), text})
+			lines = append(lines, [2]string{s.TopicPartition.String(), told})
 		}
 	}
 	for _, note := range v.Notes {
@@ -256,18 +257,18 @@ func number(n int64) string {
 	if n < 0 {
 		return "-"
 	}
-	return screen.Count(n)
+	return text.Count(n)
 }
 
 func lagTime(d time.Duration) string {
 	if d < 0 {
 		return "-"
 	}
-	return screen.Duration(d.Round(time.Second))
+	return text.Duration(d.Round(time.Second))
 }
 
 // ago is an age for people; clocks of two machines may differ, and nothing is younger than now.
-func ago(d time.Duration) string { return screen.Duration(max(0, d).Round(time.Second)) + " ago" }
+func ago(d time.Duration) string { return text.Duration(max(0, d).Round(time.Second)) + " ago" }
 
 // kebab is a verdict as programs read it: aged-out.
 func kebab(s string) string { return strings.ReplaceAll(s, " ", "-") }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // readTime bounds the reading of one record of each partition of the source.
@@ -63,7 +64,7 @@ func (c *copying) stamps(ctx context.Context, from View, reader fencepost.Reader
 			at[s.Topic] = map[int32]time.Time{}
 		}
 		at[s.Topic][s.Partition] = time.Time{}
-		read[s.TopicPartition] = count(int64(s.Position.Offset))
+		read[s.TopicPartition] = text.Count(s.Position.Offset)
 		if s.Entry != nil {
 			read[s.TopicPartition] = s.Entry.Raw
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // Finding is one line of an Audit.
@@ -129,6 +130,7 @@ func (c *chain) follow(a *Audit, m fencepost.Recorded) {
 	held, known := c.stands[tp]
 	c.stands[tp] = m.Next
 	c.link(a, m, held, known)
+	c.learn(m)
 	if m.Cause != fencepost.CauseCommit {
 		c.causes[m.Cause]++
 		return
@@ -138,6 +140,21 @@ func (c *chain) follow(a *Audit, m fencepost.Recorded) {
 		c.merged += m.Commits
 	}
 	c.cover(tp, covered{fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset}, m.Next.TopicID})
+}
+
+// learn gives the ranges that were covered while no topic ID was known the ID that the partition takes over: it is the
+// same topic. A start is of another one.
+func (c *chain) learn(m fencepost.Recorded) {
+	none := fencepost.TopicID{}
+	if m.Cause == fencepost.CauseStart || m.Held.TopicID != none || m.Next.TopicID == none {
+		return
+	}
+	list := c.covered[m.TopicPartition]
+	for i := range list {
+		if list[i].id == none {
+			list[i].id = m.Next.TopicID
+		}
+	}
 }
 
 // cover adds a range; neighbours become one.
@@ -162,19 +179,19 @@ func (c *chain) link(a *Audit, m fencepost.Recorded, held fencepost.Position, kn
 	}
 	switch {
 	case !known && !m.Held.Absent():
-		fault("hole", "the history begins with a %s at %s; the start is missing", m.Cause, count(int64(m.Held.Offset)))
+		fault("hole", "the history begins with a %s at %s; the start is missing", m.Cause, text.Count(m.Held.Offset))
 	case !known || m.Held.Holds(held):
 	case m.Held.Absent():
-		fault("hole", "a %s finds no row where one stood at %s: it was deleted", m.Cause, count(int64(held.Offset)))
+		fault("hole", "a %s finds no row where one stood at %s: it was deleted", m.Cause, text.Count(held.Offset))
 	case m.Held.Fence == held.Fence && m.Held.Offset > held.Offset && !c.options.KeepsCommits:
 		c.unkept[tp] = true
 		c.cover(tp, covered{fencepost.OffsetRange{From: held.Offset, Until: m.Held.Offset}, held.TopicID})
 	case m.Held.Offset > held.Offset:
-		fault("hole", "a move ends at %s, the next begins at %s", count(int64(held.Offset)), count(int64(m.Held.Offset)))
+		fault("hole", "a move ends at %s, the next begins at %s", text.Count(held.Offset), text.Count(m.Held.Offset))
 	case m.Held.Offset < held.Offset:
-		fault("overlap", "a move ends at %s, the next begins at %s", count(int64(held.Offset)), count(int64(m.Held.Offset)))
+		fault("overlap", "a move ends at %s, the next begins at %s", text.Count(held.Offset), text.Count(m.Held.Offset))
 	default:
-		fault("fence", "another fence at %s than the move before it left: a move is missing", count(int64(held.Offset)))
+		fault("fence", "another fence at %s than the move before it left: a move is missing", text.Count(held.Offset))
 	}
 }
 
@@ -183,27 +200,20 @@ func (c *chain) sum(a *Audit) {
 	if c.bad {
 		return
 	}
-	commits := counting(c.causes[fencepost.CauseCommit], "commit")
+	commits := text.Plural(c.causes[fencepost.CauseCommit], "commit")
 	if c.merged > 0 {
 		commits += " (merged: their sum is proven, not each)"
 	}
 	if len(c.unkept) > 0 {
 		commits = "commits not kept: nothing is proven of them but their sum"
 	}
-	text := fmt.Sprintf("%s: %s, %s", counting(int64(len(c.stands)), "partition"), counting(c.causes[fencepost.CauseStart], "start"), commits)
+	told := fmt.Sprintf("%s: %s, %s", text.Plural(int64(len(c.stands)), "partition"), text.Plural(c.causes[fencepost.CauseStart], "start"), commits)
 	for _, cause := range []fencepost.Cause{fencepost.CauseRewind, fencepost.CauseSkip, fencepost.CauseImport} {
 		if n := c.causes[cause]; n > 0 {
-			text += ", " + counting(n, cause.String())
+			told += ", " + text.Plural(n, cause.String())
 		}
 	}
-	a.ok("chain", "%s, %s; every From is the Until before it", text, counting(c.causes[fencepost.CauseGap], "gap"))
-}
-
-func counting(n int64, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return count(n) + " " + one + "s"
+	a.ok("chain", "%s, %s; every From is the Until before it", told, text.Plural(c.causes[fencepost.CauseGap], "gap"))
 }
 
 // compare holds where the moves lead against the positions, which a worker may have moved on meanwhile, and those
@@ -223,20 +233,20 @@ func (c *chain) compare(a *Audit, before fencepost.Snapshot, v View) {
 			c.unkept[tp] = true
 			c.cover(tp, covered{fencepost.OffsetRange{From: end.Offset, Until: was.Offset}, was.TopicID})
 		case was.Absent():
-			a.fault("ledger", "changed", tp, "has no row, its moves lead to %s: it was deleted", count(int64(end.Offset)))
+			a.fault("ledger", "changed", tp, "has no row, its moves lead to %s: it was deleted", text.Count(end.Offset))
 		case end.Absent():
-			a.fault("ledger", "changed", tp, "holds %s, and has no move: changed by something else", count(int64(was.Offset)))
+			a.fault("ledger", "changed", tp, "holds %s, and has no move: changed by something else", text.Count(was.Offset))
 		case end.Offset != was.Offset:
-			a.fault("ledger", "changed", tp, "holds %s, its moves lead to %s: changed by something else", count(int64(was.Offset)), count(int64(end.Offset)))
+			a.fault("ledger", "changed", tp, "holds %s, its moves lead to %s: changed by something else", text.Count(was.Offset), text.Count(end.Offset))
 		default:
-			a.fault("ledger", "changed", tp, "holds another fence at %s than its last move left: changed by something else", count(int64(was.Offset)))
+			a.fault("ledger", "changed", tp, "holds another fence at %s than its last move left: changed by something else", text.Count(was.Offset))
 		}
 		if s.NeedsPerson() && s.Bad == nil {
 			a.fault("ledger", "verdict", tp, "%s: %s", s.Decision.Verdict, s.Reason)
 		}
 	}
 	if a.Faults() == n {
-		a.ok("ledger", "positions are the sum of their moves: %s offsets, in bounds, same topic ID", count(offsets))
+		a.ok("ledger", "positions are the sum of their moves: %s offsets, in bounds, same topic ID", text.Count(offsets))
 	}
 }
 
@@ -286,7 +296,7 @@ func proveRows(ctx context.Context, r Rooms, o AuditOptions, a *Audit, c *chain,
 		if o.Table != "" {
 			table = "table " + o.Table + ": "
 		}
-		a.ok("rows", "%s%s rows for %s records; 0 missing, 0 doubled, 0 foreign", table, count(rows.Found), count(rows.Expected))
+		a.ok("rows", "%s%s rows for %s records; 0 missing, 0 doubled, 0 foreign", table, text.Count(rows.Found), text.Count(rows.Expected))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // BackfillAsk says what is to run again: ranges, or the records of a span of time.
@@ -72,29 +73,35 @@ func (b *Backfill) Ends() map[fencepost.TopicPartition]fencepost.Offset {
 }
 
 // rangeForm is a range as it is typed, trips:3:410200..421000, and as it is printed, trips:3 [410,200 .. 421,000).
-var rangeForm = regexp.MustCompile(`^(.+):(\d+)(?:: ?| )(\[?)([\d,]+) ?\.\. ?([\d,]+)(\)?)$`)
+var rangeForm = regexp.MustCompile(`^(.+):(\d+)(?:: ?| )(\[?)([\d,_]+) ?\.\. ?([\d,_]+)(\)?)$`)
 
 // ParseRanges reads ranges. Each partition is named once.
 func ParseRanges(texts []string) (map[fencepost.TopicPartition]fencepost.OffsetRange, error) {
 	ranges := map[fencepost.TopicPartition]fencepost.OffsetRange{}
-	for _, text := range texts {
-		m := rangeForm.FindStringSubmatch(text)
+	for _, typed := range texts {
+		m := rangeForm.FindStringSubmatch(typed)
 		if m == nil || (m[3] == "") != (m[6] == "") {
-			return nil, fmt.Errorf("%q: not TOPIC:P:FROM..UNTIL", text)
+			return nil, fmt.Errorf("%q: not TOPIC:P:FROM..UNTIL", typed)
 		}
-		p, err1 := strconv.ParseInt(m[2], 10, 32)
-		from, err2 := strconv.ParseInt(strings.ReplaceAll(m[4], ",", ""), 10, 64)
-		until, err3 := strconv.ParseInt(strings.ReplaceAll(m[5], ",", ""), 10, 64)
-		if err := errors.Join(err1, err2, err3); err != nil {
-			return nil, fmt.Errorf("%q: %w", text, err)
+		p, err := strconv.ParseInt(m[2], 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %s is no partition", typed, m[2])
+		}
+		from, ok := text.ParseCount(m[4])
+		if !ok {
+			return nil, fmt.Errorf("%q: %s is no offset", typed, m[4])
+		}
+		until, ok := text.ParseCount(m[5])
+		if !ok {
+			return nil, fmt.Errorf("%q: %s is no offset", typed, m[5])
 		}
 		tp := fencepost.TopicPartition{Topic: m[1], Partition: int32(p)}
 		r := fencepost.OffsetRange{From: fencepost.Offset(from), Until: fencepost.Offset(until)}
 		if _, again := ranges[tp]; again {
-			return nil, fmt.Errorf("%q: %s has a range already; another one is a backfill of its own", text, tp)
+			return nil, fmt.Errorf("%q: %s has a range already; another one is a backfill of its own", typed, tp)
 		}
 		if !r.Valid() {
-			return nil, fmt.Errorf("%q: it ends in front of where it begins", text)
+			return nil, fmt.Errorf("%q: it ends in front of where it begins", typed)
 		}
 		ranges[tp] = r
 	}
@@ -117,12 +124,16 @@ func (a BackfillAsk) String() string {
 	return strings.Join(parts, " ")
 }
 
-// span is the time asked for, as the ledger keeps it.
-func (a BackfillAsk) span() string {
-	if a.Ranges != nil {
-		return ""
+// span is the time asked for; empty where offsets are named.
+func (a BackfillAsk) span() string { return a.backfill("", fencepost.OffsetRange{}).Span() }
+
+// backfill is what the start of one of its partitions is for.
+func (a BackfillAsk) backfill(of fencepost.Group, r fencepost.OffsetRange) fencepost.Backfill {
+	b := fencepost.Backfill{Range: r, Of: of}
+	if a.Ranges == nil {
+		b.Since, b.Before = a.From.UTC(), a.To.UTC()
 	}
-	return " from " + a.From.UTC().Format(time.RFC3339Nano) + " to " + a.To.UTC().Format(time.RFC3339Nano)
+	return b
 }
 
 // PlanBackfill plans a run of old ranges under r.Group, beside the group of. A group that the ledger knows goes on with
@@ -184,9 +195,6 @@ func (a BackfillAsk) partitions(about fencepost.Description, of fencepost.Group)
 	return tps, sel.check(have)
 }
 
-// recordedForm is what the start of a backfill's partition is recorded with.
-var recordedForm = regexp.MustCompile(`^backfill \[(\d+) \.\. (\d+)\)( from \S+ to \S+)?`)
-
 // goOn takes over the ranges that the group began with. One that is about something else is refused.
 func (b *Backfill) goOn(ctx context.Context, r Rooms, a BackfillAsk, tps []fencepost.TopicPartition, snap fencepost.Snapshot) error {
 	recorded, span, err := recordedRanges(ctx, r)
@@ -206,7 +214,7 @@ func (b *Backfill) goOn(ctx context.Context, r Rooms, a BackfillAsk, tps []fence
 	if len(recorded) > 0 {
 		var parts []string
 		for _, tp := range slices.SortedFunc(maps.Keys(recorded), fencepost.TopicPartition.Compare) {
-			parts = append(parts, fmt.Sprintf("%s [%s .. %s)", tp, count(int64(recorded[tp].From)), count(int64(recorded[tp].Until))))
+			parts = append(parts, fmt.Sprintf("%s [%s .. %s)", tp, text.Count(recorded[tp].From), text.Count(recorded[tp].Until)))
 		}
 		was = "is a backfill of " + strings.Join(parts[:min(3, len(parts))], ", ") + span
 		if len(parts) > 3 {
@@ -228,16 +236,9 @@ func recordedRanges(ctx context.Context, r Rooms) (map[fencepost.TopicPartition]
 		if err != nil {
 			return nil, "", fmt.Errorf("read moves: %w", err)
 		}
-		found := recordedForm.FindStringSubmatch(m.Why)
-		if m.Cause != fencepost.CauseStart || found == nil {
-			continue
+		if m.Backfill.Of != "" {
+			ranges[m.TopicPartition], span = m.Backfill.Range, m.Backfill.Span()
 		}
-		from, err1 := strconv.ParseInt(found[1], 10, 64)
-		until, err2 := strconv.ParseInt(found[2], 10, 64)
-		if err := errors.Join(err1, err2); err != nil {
-			return nil, "", fmt.Errorf("read moves: %q: %w", m.Why, err)
-		}
-		ranges[m.TopicPartition], span = fencepost.OffsetRange{From: fencepost.Offset(from), Until: fencepost.Offset(until)}, found[3]
 	}
 	return ranges, span, nil
 }
@@ -261,8 +262,8 @@ func (b *Backfill) begin(ctx context.Context, r Rooms, a BackfillAsk, tps []fenc
 	}
 	var bad []string
 	for _, tp := range tps {
-		if text := outsideLog(ranges[tp], bounds[tp], r.Uncommitted); text != "" {
-			bad = append(bad, fmt.Sprintf("\n  %s [%s .. %s): %s", tp, count(int64(ranges[tp].From)), count(int64(ranges[tp].Until)), text))
+		if lacks := outsideLog(ranges[tp], bounds[tp], r.Uncommitted); lacks != "" {
+			bad = append(bad, fmt.Sprintf("\n  %s [%s .. %s): %s", tp, text.Count(ranges[tp].From), text.Count(ranges[tp].Until), lacks))
 		}
 		b.Ranges = append(b.Ranges, BackfillRange{TopicPartition: tp, OffsetRange: ranges[tp], At: ranges[tp].From, Cut: cut[tp]})
 	}
@@ -274,15 +275,12 @@ func (b *Backfill) begin(ctx context.Context, r Rooms, a BackfillAsk, tps []fenc
 		return &fencepost.Fault{Code: "range-outside", Exit: 4, Help: "ranges within the log: fencepost offsets show FILE -o wide",
 			Err: fmt.Errorf("%d of %d ranges %s not whole in the log; nothing was changed%s", len(bad), len(tps), verb, strings.Join(bad, ""))}
 	}
-	if why != "" {
-		why = ": " + why
-	}
 	b.starts = Plan{Group: b.Group, ClusterID: about.ClusterID, Made: r.now(), Exact: true}
 	for _, tp := range slices.SortedFunc(maps.Keys(bounds), fencepost.TopicPartition.Compare) {
 		l := Line{TopicPartition: tp, Cause: fencepost.CauseStart, Partitions: about.Topics[tp.Topic].Partitions, Why: "not in the backfill",
 			Next: fencepost.Position{Offset: bounds[tp].Earliest, LeaderEpoch: fencepost.NoEpoch, TopicID: bounds[tp].TopicID}}
 		if in, ok := ranges[tp]; ok {
-			l.Next.Offset, l.Why = in.From, fmt.Sprintf("backfill %s%s of group %s%s", in, a.span(), b.Of, why)
+			l.Next.Offset, l.Why, l.Backfill = in.From, why, a.backfill(b.Of, in)
 		}
 		b.starts.Lines = append(b.starts.Lines, l)
 	}
@@ -345,11 +343,11 @@ func outsideLog(r fencepost.OffsetRange, b fencepost.Bounds, uncommitted bool) s
 	case r.Len() == 0:
 		return ""
 	case r.From < b.Earliest:
-		return fmt.Sprintf("[%s .. %s) is gone, the log begins at %s", count(int64(r.From)), count(int64(min(r.Until, b.Earliest))), count(int64(b.Earliest)))
+		return fmt.Sprintf("[%s .. %s) is gone, the log begins at %s", text.Count(r.From), text.Count(min(r.Until, b.Earliest)), text.Count(b.Earliest))
 	case r.Until > b.End:
-		return fmt.Sprintf("the log ends at %s", count(int64(b.End)))
+		return fmt.Sprintf("the log ends at %s", text.Count(b.End))
 	case r.Until > b.Stable && !uncommitted:
-		return fmt.Sprintf("an open transaction holds it back at %s", count(int64(b.Stable)))
+		return fmt.Sprintf("an open transaction holds it back at %s", text.Count(b.Stable))
 	}
 	return ""
 }

@@ -26,6 +26,18 @@ func TestParseRanges(t *testing.T) {
 	}
 }
 
+// E6: a range of which some digits are missing is no range.
+func TestE6CommasOfARange(t *testing.T) {
+	for _, bad := range []string{"1,2..3", "1..12,50", "1,,2..30", ",5..9", "5,..9", "0..5,"} {
+		if got, err := admin.ParseRanges([]string{"trips:0:" + bad}); err == nil {
+			t.Errorf("--range trips:0:%s is taken for %v", bad, got)
+		}
+	}
+	if got, err := admin.ParseRanges([]string{"trips:0:1_000..20_000"}); err != nil || got[tp(0)] != (fencepost.OffsetRange{From: 1000, Until: 20_000}) {
+		t.Errorf("what a pipeline file takes for a count: got %v, %v", got, err)
+	}
+}
+
 // asked is an ask for ranges, written as people do.
 func asked(t *testing.T, texts ...string) admin.BackfillAsk {
 	t.Helper()
@@ -118,6 +130,15 @@ func TestBackfillGoesOn(t *testing.T) {
 	if err != nil || len(snap.Positions) != 2 || snap.Roster["trips"].Partitions != 2 {
 		t.Fatalf("started %+v, %v, want both partitions of the topic", snap, err)
 	}
+	for m, err := range w.store.Moves(t.Context(), r.Group) {
+		want := fencepost.Backfill{Range: fencepost.OffsetRange{Until: 1000}, Of: group, Since: byTime.From, Before: byTime.To}
+		if m.Partition == 0 {
+			want = fencepost.Backfill{}
+		}
+		if err != nil || m.Backfill != want || m.Partition == 1 && m.Why != "wrong rate" {
+			t.Errorf("%s starts with %+v, %q, %v; want %+v", m.TopicPartition, m.Backfill, m.Why, err, want)
+		}
+	}
 	held := snap.Positions[tp(1)]
 	if err := w.store.Move(t.Context(), fencepost.Writer{Group: r.Group, ClusterID: "c1"},
 		[]fencepost.Move{{TopicPartition: tp(1), Held: held, Next: held.Advance(400, 0), Cause: fencepost.CauseCommit}}); err != nil {
@@ -145,6 +166,22 @@ func TestBackfillGoesOn(t *testing.T) {
 	_, err = plan(byTime)
 	wantFault(t, err, "backfill-other", 4)
 	w.wantUnchanged(before)
+}
+
+// E10: a group is a backfill by what its starts are for, and by nobody's words: those of an operator who moved another
+// group are no ranges to go on with.
+func TestE10WordsAreNoRanges(t *testing.T) {
+	w := newWorld(t, 1)
+	r := w.beside("x")
+	start := fencepost.Move{TopicPartition: tp(0), Cause: fencepost.CauseStart, Why: "backfill [0 .. 700) of group trips", Partitions: 1,
+		Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 77, TopicID: topicID}}
+	if err := w.store.Move(t.Context(), fencepost.Writer{Group: r.Group, ClusterID: "c1"}, []fencepost.Move{start}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := admin.PlanBackfill(t.Context(), r, group, asked(t, "trips:0:0..700"), "")
+	if f := wantFault(t, err, "backfill-other", 4); !strings.Contains(f.Error(), "is no backfill") {
+		t.Errorf("it says %q", f)
+	}
 }
 
 // What repeats is what the main line has applied, or will: not what lies in front of where it began.

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // CopyOptions is what an operator says about a copy besides its two ends. The zero value refuses whatever is not plain.
@@ -135,7 +137,7 @@ func (c *copying) take(s Standing) {
 	case s.Entry != nil:
 		line.Read = s.Entry.Raw
 	case !s.Position.Absent():
-		line.Read = count(int64(s.Position.Offset))
+		line.Read = text.Count(s.Position.Offset)
 	}
 	switch {
 	case errors.Is(s.Bounds.Err, fencepost.ErrNoTopic):
@@ -213,7 +215,7 @@ func (c *copying) land(line Copied) {
 	if !line.Held.Absent() {
 		c.out.Held++
 		if !c.o.Over {
-			c.refuse(line.TopicPartition, "--over replaces it", "the target holds it already, at %s", count(int64(line.Held.Offset)))
+			c.refuse(line.TopicPartition, "--over replaces it", "the target holds it already, at %s", text.Count(line.Held.Offset))
 			return
 		}
 		c.replace(&line)
@@ -228,6 +230,7 @@ func (c *copying) land(line Copied) {
 
 // replace prices a copy over a position that the target holds.
 func (c *copying) replace(line *Copied) {
+	line.Next.TopicID = cmp.Or(line.Next.TopicID, line.Held.TopicID) // brokers without IDs take none away
 	held, next := line.Held, line.Next
 	line.mends = held.Fence == 0 // another program's entry, where the ledger is a Kafka group: it gets a fence
 	var none fencepost.TopicID
@@ -292,7 +295,7 @@ func (c *copying) fault() error {
 		fmt.Fprintf(&b, "\n  %-*s  %s", wide, r.TopicPartition, r.text)
 	}
 	if n > mostRefusals {
-		fmt.Fprintf(&b, "\n  and %s more", count(int64(n-mostRefusals)))
+		fmt.Fprintf(&b, "\n  and %s more", text.Count(n-mostRefusals))
 	}
 	var helps []string
 	said := map[string]bool{}
@@ -309,5 +312,5 @@ func partitionsText(n int) string {
 	if n == 1 {
 		return "1 partition"
 	}
-	return count(int64(n)) + " partitions"
+	return text.Count(n) + " partitions"
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // Done is what Execute did, as it was read back.
@@ -30,6 +31,7 @@ const settleTime = 30 * time.Second
 //	Move --refused, same fence--> a worker committed: aim again from what the ledger holds --> Move ...
 //	     --refused, other fence-> somebody moved it: plan-stale
 //	     --unknown-------------> the same moves again: the compare-and-set decides (law 7)
+//	     |                         |--refused--> settle: the positions or the history hold our fence, or show that they do not
 //	     |                         '--no answer for Rooms.Patience--> outcome-unknown
 //	     --done----------------> read back
 //
@@ -44,22 +46,25 @@ func (p *Plan) Execute(ctx context.Context, r Rooms, why string) (Done, error) {
 	var doubt time.Time // since when an answer is missing; zero: none is
 	for try := 0; ; try++ {
 		err := r.Ledger.Move(ctx, w, moves)
+		made := err == nil
 		held, lost := errors.AsType[*fencepost.Refused](err)
 		unknown := errors.Is(err, fencepost.ErrUnknown)
 		if unknown && doubt.IsZero() {
 			doubt = time.Now()
 		}
+		if lost && !doubt.IsZero() {
+			made, err = p.settle(ctx, r, held, moves)
+			lost = err == nil
+		}
 		switch {
-		case err == nil:
+		case made:
 			return p.readBack(ctx, r, moves)
-		case (unknown || passes(err)) && !doubt.IsZero() && time.Since(doubt) < r.patience() && pause(ctx, settlePause) == nil:
+		case !lost && (unknown || passes(err)) && !doubt.IsZero() && time.Since(doubt) < r.patience() && pause(ctx, settlePause) == nil:
 			continue
 		case !lost && !doubt.IsZero():
 			return Done{}, unsettled(err)
 		case !lost:
 			return Done{}, untouched(err)
-		case taken(held, moves):
-			return p.readBack(ctx, r, moves) // the answer to an earlier try was lost; it was a success
 		case p.Exact || try >= tries || !p.follow(held):
 			return Done{}, p.stale(held)
 		}
@@ -68,6 +73,42 @@ func (p *Plan) Execute(ctx context.Context, r Rooms, why string) (Done, error) {
 		}
 		moves, doubt = p.moves(r, why), time.Time{} // the earlier moves were refused: they never happened
 	}
+}
+
+// settle says whether moves whose answer was lost were made, now that the same moves are refused. The refusal alone
+// proves nothing: they may have been made, and somebody may have moved the partitions on since.
+//
+//	a partition holds our fence                --> made
+//	a partition is as it was held              --> not made: they are made together
+//	each has another fence; the history has    --> made
+//	                        it has not         --> not made: it keeps every move but commits
+//	                        it does not answer --> an error: nobody knows
+func (p *Plan) settle(ctx context.Context, r Rooms, held *fencepost.Refused, moves []fencepost.Move) (made bool, err error) {
+	ours := map[fencepost.Fence]bool{}
+	asHeld := false
+	for _, m := range moves {
+		h, refused := held.Held[m.TopicPartition]
+		if refused && h.Fence == m.Next.Fence {
+			return true, nil
+		}
+		asHeld = asHeld || !refused || h.Fence == m.Held.Fence && h.Fence != 0
+		ours[m.Next.Fence] = true
+	}
+	if asHeld {
+		return false, nil
+	}
+	if r.History == nil {
+		return false, fmt.Errorf("%s was moved by somebody since, and this ledger keeps no history", moves[0].TopicPartition)
+	}
+	for m, err := range r.History.Moves(ctx, p.Group) {
+		if err != nil {
+			return false, fmt.Errorf("look for them in the history: %w", err)
+		}
+		if ours[m.Next.Fence] {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // settlePause lies between two tries while the outcome is not known.
@@ -103,7 +144,7 @@ func (p *Plan) moves(r Rooms, why string) []fencepost.Move {
 			continue
 		}
 		m := fencepost.Move{TopicPartition: l.TopicPartition, Held: l.Held, Next: l.Next, Cause: l.Cause, AtMost: l.AtMost, Why: l.Why,
-			Partitions: l.Partitions}
+			Backfill: l.Backfill, Partitions: l.Partitions}
 		switch {
 		case why != "" && l.Cause == fencepost.CauseImport && l.Why != "":
 			m.Why = why + "; " + l.Why // where it came from is kept
@@ -114,17 +155,6 @@ func (p *Plan) moves(r Rooms, why string) []fencepost.Move {
 		moves = append(moves, m)
 	}
 	return moves
-}
-
-// taken reports whether the ledger holds a fence of these moves already: then all of them were made, whoever moved some
-// of the partitions since.
-func taken(held *fencepost.Refused, moves []fencepost.Move) bool {
-	for _, m := range moves {
-		if h, ok := held.Held[m.TopicPartition]; ok && h.Fence == m.Next.Fence {
-			return true
-		}
-	}
-	return false
 }
 
 // follow reports whether nothing but commits stands between the plan and what the ledger holds.
@@ -192,17 +222,17 @@ func (p *Plan) stale(held *fencepost.Refused) error {
 		case !moved:
 			continue
 		case h.Absent():
-			what = fmt.Sprintf("%s has no row any more, the plan says %s", l.TopicPartition, count(int64(l.Held.Offset)))
+			what = fmt.Sprintf("%s has no row any more, the plan says %s", l.TopicPartition, text.Count(l.Held.Offset))
 		case l.Held.Absent() && h.Fence == 0:
 			return &fencepost.Fault{Code: "copy-refused", Exit: 4, Help: placeOfItsOwn,
 				Err: fmt.Errorf("%s stands at %s there without a fence: that is another program's entry, and no ledger; nothing was changed",
-					l.TopicPartition, count(int64(h.Offset)))}
+					l.TopicPartition, text.Count(h.Offset))}
 		case l.Held.Absent():
-			what = fmt.Sprintf("%s is held at %s now, the plan found no row of it", l.TopicPartition, count(int64(h.Offset)))
+			what = fmt.Sprintf("%s is held at %s now, the plan found no row of it", l.TopicPartition, text.Count(h.Offset))
 		default:
-			what = fmt.Sprintf("%s is at %s, the plan says %s", l.TopicPartition, count(int64(h.Offset)), count(int64(l.Held.Offset)))
+			what = fmt.Sprintf("%s is at %s, the plan says %s", l.TopicPartition, text.Count(h.Offset), text.Count(l.Held.Offset))
 			if h.Offset == l.Held.Offset {
-				what = fmt.Sprintf("%s was moved since the plan was made, and is at %s again", l.TopicPartition, count(int64(h.Offset)))
+				what = fmt.Sprintf("%s was moved since the plan was made, and is at %s again", l.TopicPartition, text.Count(h.Offset))
 			}
 		}
 		break
@@ -228,7 +258,7 @@ func (p *Plan) readBack(ctx context.Context, r Rooms, moves []fencepost.Move) (D
 		switch {
 		case h.Fence != m.Next.Fence || h.Offset < m.Next.Offset:
 			return d, &fencepost.Fault{Code: "not-verified", Err: fmt.Errorf("%s was moved to %s, and reads back at %s: somebody else moved it right after",
-				m.TopicPartition, count(int64(m.Next.Offset)), count(int64(h.Offset))), Help: "fencepost moves FILE"}
+				m.TopicPartition, text.Count(m.Next.Offset), text.Count(h.Offset)), Help: "fencepost moves FILE"}
 		case h.Offset > m.Next.Offset:
 			d.WentOn++
 		}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/memory"
 )
 
 // severed is a ledger whose connection ends at the first Move, after or before it was made, and comes back after a while.
@@ -129,4 +131,84 @@ func (m *meddlingOnce) Move(ctx context.Context, w fencepost.Writer, moves []fen
 		m.w.move(fencepost.Move{TopicPartition: tp(1), Held: held, Next: next, Cause: fencepost.CauseRewind})
 	}
 	return err
+}
+
+// E7: the answer to a move is lost, and somebody else moves the partitions before it is asked for again. The refusal
+// that follows says nothing of the move: what the history says decides, and without one nobody knows.
+func TestE7LostAnswerThenMovedByAnother(t *testing.T) {
+	silent := func(w *world) fencepost.History { return mute{w.store} }
+	for name, c := range map[string]struct {
+		point   memory.Point // BeforeApply: the moves were not made
+		history func(*world) fencepost.History
+		others  []int32 // that somebody moves
+		code    string
+		exit    int
+		says    string
+	}{
+		"made, all moved on":                  {memory.AfterApply, nil, []int32{0, 1}, "not-verified", 0, "trips:0 was moved to 0, and reads back at 7"},
+		"made, one moved on":                  {memory.AfterApply, silent, []int32{1}, "not-verified", 0, "trips:1 was moved to 0, and reads back at 7"},
+		"made, all moved on, no history":      {memory.AfterApply, func(*world) fencepost.History { return nil }, []int32{0, 1}, "outcome-unknown", 1, "trips:0 was moved by somebody since"},
+		"made, all moved on, silent history":  {memory.AfterApply, silent, []int32{0, 1}, "outcome-unknown", 1, "no answer"},
+		"not made, all moved":                 {memory.BeforeApply, nil, []int32{0, 1}, "plan-stale", 4, "trips:0 is at 7, the plan says 1,000; nothing was changed"},
+		"not made, all moved, silent history": {memory.BeforeApply, silent, []int32{0, 1}, "outcome-unknown", 1, "no answer"},
+		"not made, one moved, no history":     {memory.BeforeApply, func(*world) fencepost.History { return nil }, []int32{1}, "plan-stale", 4, "trips:1 is at 7, the plan says 1,000; nothing was changed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 2)
+				p := w.planned("earliest")
+				if c.history != nil {
+					w.rooms.History = c.history(w)
+				}
+				once := true
+				w.store.SetHook(func(_ context.Context, at memory.Point) error {
+					if at != c.point || !once {
+						return nil
+					}
+					once = false
+					for _, n := range c.others {
+						w.move(fencepost.Move{TopicPartition: tp(n), Held: w.positions()[tp(n)], Cause: fencepost.CauseSkip, AtMost: 7,
+							Next: fencepost.Position{Offset: 7, LeaderEpoch: fencepost.NoEpoch, Fence: 4242 + fencepost.Fence(n), TopicID: topicID}})
+					}
+					return fmt.Errorf("connection lost: %w", fencepost.ErrUnknown)
+				})
+				_, err := p.Execute(t.Context(), w.rooms, "")
+				f := wantFault(t, err, c.code, c.exit)
+				if !strings.Contains(f.Error(), c.says) || c.code != "plan-stale" && strings.Contains(f.Error(), "nothing was changed") {
+					t.Errorf("it says %q, want %q of it", f, c.says)
+				}
+			})
+		})
+	}
+}
+
+// mute is a store whose history does not answer.
+type mute struct{ *memory.Store }
+
+func (mute) Moves(context.Context, fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
+	return func(yield func(fencepost.Recorded, error) bool) { yield(fencepost.Recorded{}, errSilent) }
+}
+
+// E7: a start is looked up too, though no fence was held of which its row could hold another one.
+func TestE7LostAnswerOfAStart(t *testing.T) {
+	w := newWorld(t, 1)
+	w.cluster.topics["orders"] = fencepost.Topic{ID: otherID, Partitions: 1}
+	orders := fencepost.TopicPartition{Topic: "orders"}
+	w.cluster.bounds[orders] = fencepost.Bounds{TopicID: otherID, Stable: 10, End: 10, EpochEnd: -1}
+	p := w.planned("earliest", "orders")
+	once := true
+	w.store.SetHook(func(_ context.Context, at memory.Point) error {
+		if at != memory.AfterApply || !once {
+			return nil
+		}
+		once = false
+		held := w.positions()[orders]
+		w.move(fencepost.Move{TopicPartition: orders, Held: held, Cause: fencepost.CauseSkip, AtMost: 5,
+			Next: fencepost.Position{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 4242, TopicID: otherID}})
+		return fmt.Errorf("connection lost: %w", fencepost.ErrUnknown)
+	})
+	_, err := p.Execute(t.Context(), w.rooms, "")
+	if f := wantFault(t, err, "not-verified", 0); !strings.Contains(f.Error(), "orders:0 was moved to 0, and reads back at 5") {
+		t.Errorf("it says %q", f)
+	}
 }

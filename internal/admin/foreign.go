@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // readLayout reads another program's entries as positions: without topic ID, epoch and fence, which it has no room for.
@@ -112,11 +113,11 @@ func meaningNeeded(ctx context.Context, r Rooms, f fencepost.Foreign) error {
 		if err != nil {
 			continue
 		}
-		text := reading.text
-		if strings.Contains(text, "%s") {
-			text = fmt.Sprintf(text, name)
+		says := reading.text
+		if strings.Contains(says, "%s") {
+			says = fmt.Sprintf(says, name)
 		}
-		fmt.Fprintf(&b, "\n    --meaning %-14s  at %s   %s", reading.meaning, count(int64(at)), text)
+		fmt.Fprintf(&b, "\n    --meaning %-14s  at %s   %s", reading.meaning, text.Count(at), says)
 	}
 	if hint := atEnd(ctx, r, f); hint != "" {
 		b.WriteString("\n  " + hint)
@@ -137,7 +138,7 @@ func atEnd(ctx context.Context, r Rooms, f fencepost.Foreign) string {
 	bounds := r.Cluster.Bounds(ctx, asks)
 	for _, e := range f.Entries {
 		if b, ok := bounds[e.TopicPartition]; ok && b.Err == nil && b.End == e.Until {
-			return fmt.Sprintf("A hint: %s stands at %s, which is End; last-processed would resume past it.", e.TopicPartition, count(int64(e.Until)))
+			return fmt.Sprintf("A hint: %s stands at %s, which is End; last-processed would resume past it.", e.TopicPartition, text.Count(e.Until))
 		}
 	}
 	return ""

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -164,10 +165,8 @@ func (v *View) partitions() []fencepost.TopicPartition {
 		}
 	}
 	for topic, t := range v.About.Topics {
-		for p := range t.Partitions {
-			if t.Takes(p) {
-				all[fencepost.TopicPartition{Topic: topic, Partition: p}] = true
-			}
+		for p := range t.Taken {
+			all[fencepost.TopicPartition{Topic: topic, Partition: p}] = true
 		}
 	}
 	return slices.SortedFunc(maps.Keys(all), fencepost.TopicPartition.Compare)
@@ -194,6 +193,37 @@ func (v *View) reconcile(ctx context.Context, r Rooms) {
 	}
 	for i := range v.Standings {
 		v.Standings[i].settle(r)
+	}
+	v.findTransactions(ctx, r)
+}
+
+// findTransactions asks which transactions hold partitions back. Their bounds are answers of two moments: a record that
+// was appended in between looks the same, and then no transaction is open. Where the brokers do not say, blocked stays.
+func (v *View) findTransactions(ctx context.Context, r Rooms) {
+	finder, able := r.Cluster.(fencepost.TransactionFinder)
+	var held []fencepost.TopicPartition
+	for i := range v.Standings {
+		if v.Standings[i].State == Blocked {
+			held = append(held, v.Standings[i].TopicPartition)
+		}
+	}
+	if !able || len(held) == 0 {
+		return
+	}
+	open, err := finder.OpenTransactions(ctx, held)
+	if err != nil {
+		return
+	}
+	for i := range v.Standings {
+		s := &v.Standings[i]
+		if s.State != Blocked {
+			continue
+		}
+		if tx, ok := open[s.TopicPartition]; ok {
+			s.Reason = tx.String() + " holds the rest back"
+		} else {
+			s.State, s.Reason = StateUnknown, ""
+		}
 	}
 }
 
@@ -228,7 +258,7 @@ func (s *Standing) judge(r Rooms) fencepost.Action {
 	case s.unsaid():
 		s.Decision = fencepost.Decision{Diverged: -1, Reason: "it has no entry of this partition"}
 	default:
-		s.Decision = fencepost.Reconcile(s.stored, s.answers, r.Policy)
+		s.Decision = s.reconcile(r.Policy)
 	}
 	if s.foreign && s.Decision.Verdict == fencepost.WeakerCheck { // so is every one of them: it is said once, of the View
 		s.Decision.Verdict, s.Decision.Reason = fencepost.OK, ""
@@ -241,8 +271,21 @@ func (s *Standing) under(p fencepost.Policy) fencepost.Decision {
 	if s.unfenced() || s.unsaid() {
 		return s.Decision
 	}
-	return fencepost.Reconcile(s.stored, s.answers, p)
+	return s.reconcile(p)
 }
+
+// reconcile is what Reconcile says of the position. A topic ID that the next run takes over changes nothing that an
+// operator could decide about: the position is good as it stands.
+func (s *Standing) reconcile(p fencepost.Policy) fencepost.Decision {
+	d := fencepost.Reconcile(s.stored, s.answers, p)
+	if d.Adopts() {
+		d = fencepost.Decision{Verdict: d.Verdict, Action: fencepost.Resume, Diverged: d.Diverged, Reason: d.Reason}
+	}
+	return d
+}
+
+// topicID is the incarnation that a move of the position is recorded under: its own, or the brokers' if it has none.
+func (s *Standing) topicID() fencepost.TopicID { return cmp.Or(s.Position.TopicID, s.Bounds.TopicID) }
 
 // settle derives state and lag from the Decision.
 func (s *Standing) settle(r Rooms) {

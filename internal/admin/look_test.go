@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -70,5 +71,40 @@ func TestLookTellsTheLastMove(t *testing.T) {
 	w := newWorld(t, 1)
 	if s := w.standing(0); s.Last == nil || s.Last.Cause != fencepost.CauseCommit || s.Last.Who != "w1@node3" {
 		t.Errorf("last move is %+v, want a commit by w1@node3", s.Last)
+	}
+}
+
+// transactions is a cluster that says which transactions are open.
+type transactions struct {
+	*cluster
+	open map[fencepost.TopicPartition]fencepost.Transaction
+	err  error
+}
+
+func (c transactions) OpenTransactions(context.Context, []fencepost.TopicPartition) (map[fencepost.TopicPartition]fencepost.Transaction, error) {
+	return c.open, c.err
+}
+
+// TestE11BlockedOnlyByATransaction: a last stable offset below the high watermark may be an answer of another moment. Blocked
+// is where the brokers know of an open transaction, and it is named; where they do not say, the bounds stand.
+func TestE11BlockedOnlyByATransaction(t *testing.T) {
+	for _, c := range []struct {
+		about  string
+		open   map[fencepost.TopicPartition]fencepost.Transaction
+		err    error
+		state  admin.State
+		reason string
+	}{
+		{"none is open", nil, nil, admin.StateUnknown, ""},
+		{"one is open", map[fencepost.TopicPartition]fencepost.Transaction{tp(0): {ProducerID: 4001, TransactionalID: "billing-7"}}, nil,
+			admin.Blocked, "billing-7's transaction (producer 4001) holds the rest back"},
+		{"nobody says", nil, fencepost.ErrNoAnswer, admin.Blocked, "an open transaction holds the rest back"},
+	} {
+		w := newWorld(t, 1)
+		w.bounds(0, func(b *fencepost.Bounds) { b.End = 1400 })
+		w.rooms.Cluster = transactions{w.cluster, c.open, c.err}
+		if s := w.standing(0); s.State != c.state || s.Reason != c.reason || s.Lag != 400 {
+			t.Errorf("%s: %s, %q, lag %d; want %s, %q, 400", c.about, s.State, s.Reason, s.Lag, c.state, c.reason)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // Plan is what Execute would do.
@@ -32,9 +33,10 @@ type Line struct {
 	Repeats    int64 // records that are applied again, at most
 	AtMost     int64 // records that are passed unapplied, at most; UnknownLoss
 	Clamped    bool
-	RecordAt   time.Time // of the first record at Next; zero: not known
-	Why        string    // in place of the plan's; may be empty
-	Partitions int32     // for a start: how many the topic has
+	RecordAt   time.Time          // of the first record at Next; zero: not known
+	Why        string             // in place of the plan's; may be empty
+	Backfill   fencepost.Backfill // for a start of a backfill
+	Partitions int32              // for a start: how many the topic has
 
 	earliest, end fencepost.Offset
 	verdict       fencepost.Verdict
@@ -145,10 +147,7 @@ func newLine(s Standing, v View, sel Selection) (Line, error) {
 	if s.Position.Absent() {
 		l.Partitions = v.About.Topics[s.Topic].Partitions
 	}
-	l.Next = fencepost.Position{LeaderEpoch: fencepost.NoEpoch, TopicID: s.Position.TopicID}
-	if s.Position.Absent() {
-		l.Next.TopicID = s.Bounds.TopicID
-	}
+	l.Next = fencepost.Position{LeaderEpoch: fencepost.NoEpoch, TopicID: s.topicID()}
 	return l, nil
 }
 
@@ -172,10 +171,10 @@ func (l *Line) aim(t Target, clamp bool, atTime fencepost.Offset) (wants outside
 		if t.N < 0 {
 			sign = "-"
 		}
-		how = fmt.Sprintf("%s %s %s = %s", count(int64(l.Held.Offset)), sign, count(max(t.N, -t.N)), count(int64(to)))
+		how = fmt.Sprintf("%s %s %s = %s", text.Count(l.Held.Offset), sign, text.Count(max(t.N, -t.N)), text.Count(to))
 		if t.N > 0 && to < l.Held.Offset { // past the largest integer
 			to = l.end + 1
-			how = fmt.Sprintf("%s + %s", count(int64(l.Held.Offset)), count(t.N))
+			how = fmt.Sprintf("%s + %s", text.Count(l.Held.Offset), text.Count(t.N))
 		}
 	case ToTime:
 		to = atTime
@@ -185,12 +184,12 @@ func (l *Line) aim(t Target, clamp bool, atTime fencepost.Offset) (wants outside
 		in = to
 	}
 	if in != to {
-		bound := fmt.Sprintf("below earliest %s", count(int64(l.earliest)))
+		bound := fmt.Sprintf("below earliest %s", text.Count(l.earliest))
 		if to > l.end {
-			bound = fmt.Sprintf("above end %s", count(int64(l.end)))
+			bound = fmt.Sprintf("above end %s", text.Count(l.end))
 		}
 		if !clamp {
-			return outside{l.TopicPartition, fmt.Sprintf("%s is %s", how, bound), count(int64(in))}, false
+			return outside{l.TopicPartition, fmt.Sprintf("%s is %s", how, bound), text.Count(in)}, false
 		}
 	}
 	l.Clamped = in != to
@@ -272,15 +271,4 @@ func outOfBounds(bad []outside, of int) error {
 		help = "--clamp takes each to its bound"
 	}
 	return &fencepost.Fault{Code: "out-of-bounds", Exit: 4, Err: fmt.Errorf("%s", b.String()), Help: help + "; or choose others with --topic"}
-}
-
-// count writes a number for people.
-func count(n int64) string {
-	if n < 0 {
-		return "-" + count(-n)
-	}
-	if n < 1000 {
-		return fmt.Sprint(n)
-	}
-	return count(n/1000) + fmt.Sprintf(",%03d", n%1000)
 }

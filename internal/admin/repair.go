@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // RecordChoice is what to do about a record that can not be applied.
@@ -156,7 +157,7 @@ func (s Standing) options(v View, c Choices, picked bool) (list []Option) {
 	if s.Bad != nil || picked && c.Record == RecordSkip && s.Decision.Action == fencepost.Resume && s.NextAt >= 0 {
 		at := s.NextAt
 		skip := Line{TopicPartition: s.TopicPartition, Held: s.Position, Next: s.Position, Cause: fencepost.CauseSkip, AtMost: 1}
-		skip.Next.Offset, skip.Next.LeaderEpoch = at+1, fencepost.NoEpoch
+		skip.Next.Offset, skip.Next.LeaderEpoch, skip.Next.TopicID = at+1, fencepost.NoEpoch, s.topicID()
 		if s.Bad != nil {
 			skip.Why = s.Bad.Error()
 			stay := Line{TopicPartition: s.TopicPartition, Held: s.Position, Next: s.Position}
@@ -178,13 +179,13 @@ func (s Standing) option(v View, choice fencepost.Choice, d fencepost.Decision) 
 	case fencepost.Recreated:
 		o.Note = "rest of the old topic"
 		if choice == fencepost.Latest && s.Bounds.End > 0 {
-			o.Note = "and " + count(int64(s.Bounds.End)) + " of the new"
+			o.Note = "and " + text.Count(s.Bounds.End) + " of the new"
 		}
 	case fencepost.Truncated:
 		if d.Diverged >= 0 && m.Next.Offset <= d.Diverged {
 			o.Repeats = int64(d.Diverged - m.Next.Offset)
 			if others := int64(s.Bounds.End - d.Diverged); others > 0 {
-				o.Note = "reads the " + count(others) + " others"
+				o.Note = "reads the " + text.Count(others) + " others"
 			}
 		}
 	case fencepost.LostRow:

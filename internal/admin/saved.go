@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // saved is a plan as a file holds it, in the names of -o json.
@@ -151,7 +152,7 @@ func (p *Plan) Recheck(v View) error {
 			return err
 		}
 		l.earliest, l.end, l.verdict, l.diverged = fresh.earliest, fresh.end, fresh.verdict, fresh.diverged
-		if wants, ok := fresh.aim(Target{Kind: ToOffset, N: int64(l.Next.Offset), text: count(int64(l.Next.Offset))}, false, 0); !ok {
+		if wants, ok := fresh.aim(Target{Kind: ToOffset, N: int64(l.Next.Offset), text: text.Count(l.Next.Offset)}, false, 0); !ok {
 			bad = append(bad, wants)
 		}
 	}

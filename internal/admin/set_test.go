@@ -369,3 +369,17 @@ func TestAWorkerMayGoOnBeforeTheReadBack(t *testing.T) {
 		t.Errorf("executed: %+v, %v; want one that went on", d, err)
 	}
 }
+
+// E6: a number of which some digits are missing is no target. Read without its commas, 1,2 would be 12.
+func TestE6CommasOfATarget(t *testing.T) {
+	for _, bad := range []string{"1,2", "12,50", "1,,2", ",5", "5,", "1234,567", "1,2345", "0,001", "-,123", "+,123", "-1,2", "+1,2", "+-5", "-+5", "1,234_567"} {
+		if to, ok := admin.ParseTarget(bad, forms, now); ok {
+			t.Errorf("--to %s is taken for %d", bad, to.N)
+		}
+	}
+	for text, want := range map[string]int64{"1,234": 1234, "-123,456": -123456, "+1,000,000": 1_000_000, "20_000": 20_000} {
+		if to, ok := admin.ParseTarget(text, forms, now); !ok || to.N != want {
+			t.Errorf("--to %s: got %d, %t, want %d", text, to.N, ok, want)
+		}
+	}
+}

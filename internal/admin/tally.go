@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // tally counts rows against covered ranges. Rows come in partition and offset order, so that it holds no more than the
@@ -144,7 +145,7 @@ func (t *tally) holes(ctx context.Context, r Rooms) error {
 	var missing []oddRun
 	if len(ranges) > 0 {
 		if r.Reader == nil {
-			t.audit.unchecked("rows", "offsets without a row in %s are not looked up in the log", counting(int64(len(ranges)), "partition"))
+			t.audit.unchecked("rows", "offsets without a row in %s are not looked up in the log", text.Plural(int64(len(ranges)), "partition"))
 		} else if err := r.Reader.Scan(ctx, ranges, func(rec *fencepost.Record) bool {
 			missing = t.hole(missing, rec)
 			return true
@@ -193,7 +194,7 @@ func (t *tally) deleted(ctx context.Context, r Rooms, ranges map[TopicPartition]
 		}
 		if gone > 0 {
 			t.audit.Findings = append(t.audit.Findings, Finding{Subject: "rows", Unchecked: true, TopicPartition: tp,
-				Text: count(gone) + " offsets without a row are no longer on the broker: nobody can say if they were records"})
+				Text: text.Count(gone) + " offsets without a row are no longer on the broker: nobody can say if they were records"})
 		}
 	}
 }
@@ -202,15 +203,15 @@ func (t *tally) deleted(ctx context.Context, r Rooms, ranges map[TopicPartition]
 func (t *tally) tell(missing []oddRun) {
 	for _, o := range append(missing, t.odd...) {
 		tp := o.TopicPartition
-		at := "offset " + count(int64(o.From))
+		at := "offset " + text.Count(o.From)
 		if o.Len() > 1 {
-			at = fmt.Sprintf("[%s .. %s)", count(int64(o.From)), count(int64(o.Until)))
+			at = fmt.Sprintf("[%s .. %s)", text.Count(o.From), text.Count(o.Until))
 		}
 		switch o.kind {
 		case "missing":
-			t.audit.fault("rows", "missing", tp, "%s of %s, still on the broker, %s no row", counting(o.rows, "record"), at, map[bool]string{true: "has", false: "have"}[o.rows == 1])
+			t.audit.fault("rows", "missing", tp, "%s of %s, still on the broker, %s no row", text.Plural(o.rows, "record"), at, map[bool]string{true: "has", false: "have"}[o.rows == 1])
 		case "doubled":
-			t.audit.fault("rows", "doubled", tp, "%s: %s, of commits that cover it %s", at, counting(o.rows, "row"), covers(t.at[tp].times(o.From)))
+			t.audit.fault("rows", "doubled", tp, "%s: %s, of commits that cover it %s", at, text.Plural(o.rows, "row"), covers(t.at[tp].times(o.From)))
 		default:
 			t.foreign(o, at)
 		}
@@ -221,7 +222,7 @@ func covers(n int64) string {
 	if n == 1 {
 		return "once"
 	}
-	return count(n) + " times"
+	return text.Count(n) + " times"
 }
 
 func (t *tally) foreign(o oddRun, at string) {
@@ -229,12 +230,12 @@ func (t *tally) foreign(o oddRun, at string) {
 	roster := t.before.Roster[o.Topic]
 	switch {
 	case o.Topic == "":
-		t.audit.fault("rows", "foreign", o.TopicPartition, "%s without topic, partition or offset", counting(o.rows, "row"))
+		t.audit.fault("rows", "foreign", o.TopicPartition, "%s without topic, partition or offset", text.Plural(o.rows, "row"))
 		return
 	case roster.Partitions == 0:
 		why = "the group has no topic " + o.Topic
 	case o.Partition >= roster.Partitions:
 		why = fmt.Sprintf("the roster knows %d partitions", roster.Partitions)
 	}
-	t.audit.fault("rows", "foreign", o.TopicPartition, "%s (%s); %s", counting(o.rows, "row"), at, why)
+	t.audit.fault("rows", "foreign", o.TopicPartition, "%s (%s); %s", text.Plural(o.rows, "row"), at, why)
 }

@@ -2,13 +2,12 @@ package admin
 
 import (
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // TargetKind says what a Target counts from.
@@ -52,10 +51,18 @@ func ParseTarget(s string, f Forms, now time.Time) (Target, bool) {
 	case "":
 		return t, false
 	}
-	if n, err := strconv.ParseInt(strings.ReplaceAll(s, ",", ""), 10, 64); err == nil && n > math.MinInt64 {
-		t.Kind, t.N = ToOffset, n
-		if s[0] == '+' || s[0] == '-' {
-			t.Kind = ToShift
+	sign, number := s[:1], s[1:]
+	if sign != "+" && sign != "-" {
+		sign, number = "", s
+	}
+	if n, ok := text.ParseCount(number); ok && n >= 0 {
+		switch sign {
+		case "":
+			t.Kind, t.N = ToOffset, n
+		case "+":
+			t.Kind, t.N = ToShift, n
+		case "-":
+			t.Kind, t.N = ToShift, -n
 		}
 		return t, true
 	}
@@ -79,10 +86,10 @@ type Selection struct {
 // ParseSelection reads `topic` and `topic:0,2-4`.
 func ParseSelection(texts []string) (s Selection, err error) {
 	s.partitions, s.texts = map[string][]int32{}, texts
-	for _, text := range texts {
-		topic, list, some := strings.Cut(text, ":")
+	for _, chosen := range texts {
+		topic, list, some := strings.Cut(chosen, ":")
 		if topic == "" || some && list == "" {
-			return s, fmt.Errorf("%q: neither TOPIC nor TOPIC:P,P-P", text)
+			return s, fmt.Errorf("%q: neither TOPIC nor TOPIC:P,P-P", chosen)
 		}
 		had, again := s.partitions[topic]
 		if !some {
@@ -93,17 +100,12 @@ func ParseSelection(texts []string) (s Selection, err error) {
 			continue // all of it already
 		}
 		for part := range strings.SplitSeq(list, ",") {
-			first, last, span := strings.Cut(part, "-")
-			if !span {
-				last = first
+			first, last, ok := text.ParseSpan(part)
+			if !ok || last-first > 100_000 {
+				return s, fmt.Errorf("%q: %q is no partition and no range of them", chosen, part)
 			}
-			lo, err1 := strconv.ParseInt(first, 10, 32)
-			hi, err2 := strconv.ParseInt(last, 10, 32)
-			if err1 != nil || err2 != nil || lo < 0 || lo > hi || hi-lo > 100_000 {
-				return s, fmt.Errorf("%q: %q is no partition and no range of them", text, part)
-			}
-			for p := lo; p <= hi; p++ {
-				s.partitions[topic] = append(s.partitions[topic], int32(p))
+			for n := range last - first + 1 {
+				s.partitions[topic] = append(s.partitions[topic], first+n)
 			}
 		}
 	}

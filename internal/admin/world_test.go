@@ -109,7 +109,10 @@ type world struct {
 	random  uint64
 }
 
-func newWorld(t *testing.T, partitions int32) *world {
+func newWorld(t *testing.T, partitions int32) *world { return worldOf(t, partitions, topicID) }
+
+// worldOf is a world that was written while the brokers told that topic ID.
+func worldOf(t *testing.T, partitions int32, id fencepost.TopicID) *world {
 	w := &world{t: t, store: memory.Open(), cluster: &cluster{id: "c1", topics: map[string]fencepost.Topic{},
 		bounds: map[fencepost.TopicPartition]fencepost.Bounds{}, asked: map[fencepost.TopicPartition]int{},
 		gone: map[fencepost.TopicPartition]map[fencepost.Offset]bool{}}}
@@ -121,7 +124,7 @@ func newWorld(t *testing.T, partitions int32) *world {
 	for p := range partitions {
 		w.cluster.bounds[tp(p)] = fencepost.Bounds{TopicID: topicID, Stable: 1000, End: 1000, EpochEnd: 1000}
 		starts = append(starts, fencepost.Move{TopicPartition: tp(p), Cause: fencepost.CauseStart, Partitions: partitions,
-			Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fencepost.Fence(100 + p), TopicID: topicID}})
+			Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fencepost.Fence(100 + p), TopicID: id}})
 	}
 	w.move(starts...)
 	for p := range partitions {

@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // Config says for whom a Console writes.
@@ -48,6 +49,7 @@ type Console struct {
 		interrupted bool
 		draining    engine.Draining
 		drainedAt   time.Time
+		stays       bool   // the group was not left
 		commits     int    // after draining began
 		last        string // the redrawn line that stands now
 		pace        pace
@@ -79,7 +81,7 @@ func (c *Console) Began(topics string, partitions int, into, promise, worker str
 	defer c.mu.Unlock()
 	what := topics
 	if partitions > 0 {
-		what += " (" + screen.Plural(partitions, "partition") + ")"
+		what += " (" + text.Plural(partitions, "partition") + ")"
 	}
 	c.mu.pace.see(c.cfg.Now(), 0)
 	c.header(string(c.cfg.Group), fmt.Sprintf("%s -> %s   %s   worker %s", what, into, promise, worker))
@@ -113,8 +115,7 @@ func (c *Console) Event(e engine.Event) {
 	case engine.Waiting:
 		c.partition("waiting", e.TopicPartition, e.Reason+". Goes on by itself", "", screen.Yellow)
 	case engine.Blocked:
-		text := fmt.Sprintf("at %s by a transaction open since %s. Goes on at its end", screen.Count(e.Offset), e.Since.Local().Format(time.TimeOnly))
-		c.partition("blocked", e.TopicPartition, text, "", screen.Yellow)
+		c.partition("blocked", e.TopicPartition, blocked(e), "", screen.Yellow)
 	case engine.Weaker:
 		c.happened("weaker", strings.Join(e.Topics, ", ")+": no topic ID to compare: a recreated topic would not show", screen.Yellow)
 	case engine.Moved:
@@ -122,18 +123,21 @@ func (c *Console) Event(e engine.Event) {
 	case engine.Committed:
 		c.committed(e)
 	case engine.Refused:
-		c.partition("refused", e.TopicPartition, fmt.Sprintf("at %s the ledger holds %s (%s): obeyed", screen.Count(e.Offset),
-			screen.Count(e.Held.Offset), e.Standing), "", screen.Yellow)
+		what := fmt.Sprintf("at %s the ledger holds %s (%s): obeyed", text.Count(e.Offset), text.Count(e.Held.Offset), e.Standing)
+		if e.Unknown {
+			what += "; the answer before was lost, so the batch may stand"
+		}
+		c.partition("refused", e.TopicPartition, what, "", screen.Yellow)
 	case engine.SinkWentBack:
 		c.partition("restored", e.TopicPartition, fmt.Sprintf("the sink went back from %s to %s; goes on from there",
-			screen.Count(e.From), screen.Count(e.To)), "", screen.Yellow)
+			text.Count(e.From), text.Count(e.To)), "", screen.Yellow)
 	case engine.Retrying:
 		if c.cfg.Verbose || e.Attempt >= 2 || e.Lane < 0 {
-			text := fmt.Sprintf("%s in %s: %v", e.What, screen.Duration(e.In), e.Err)
+			what := fmt.Sprintf("%s in %s: %v", e.What, text.Duration(e.In), e.Err)
 			if f, ok := errors.AsType[*fencepost.Fault](e.Err); ok && f.Help != "" {
-				text += ". help: " + f.Help
+				what += ". help: " + f.Help
 			}
-			c.happened("retrying", text, screen.Yellow)
+			c.happened("retrying", what, screen.Yellow)
 		}
 	case engine.Revoked:
 		c.revoked(e)
@@ -141,12 +145,29 @@ func (c *Console) Event(e engine.Event) {
 		c.progress(e.Status)
 	case engine.Draining:
 		c.drain(e)
+	case engine.LeftBehind:
+		c.leftBehind(e)
 	case engine.Stopped:
 		c.stopped(e)
 	case engine.MirrorFailed:
 		c.mirrorFailed(e)
 	case engine.Assigned:
 	}
+}
+
+// blocked says which transaction holds a partition back, as far as it is known.
+func blocked(e engine.Blocked) string {
+	since := e.Since
+	if !e.Transaction.Since.IsZero() {
+		since = e.Transaction.Since
+	}
+	return fmt.Sprintf("at %s by %s open since %s. Goes on at its end", text.Count(e.Offset), e.Transaction, since.Local().Format(time.TimeOnly))
+}
+
+// leftBehind tells what the run ended without. That the group was not left, the last line says too.
+func (c *Console) leftBehind(e engine.LeftBehind) {
+	c.mu.stays = c.mu.stays || e.What == "leave group"
+	c.happened("left", fmt.Sprintf("%s: %v. Nothing that was committed hangs on it", e.What, e.Err), screen.Yellow)
 }
 
 // mirrorFailed tells of a copy that somebody asked for. The Kafka group's is written every half second and may fail
@@ -224,16 +245,21 @@ func (c *Console) parked(e engine.Parked) {
 		return
 	}
 	c.mu.parked[e.TopicPartition] = e.Reason
-	text := strings.ReplaceAll(e.Code, "-", " ")
+	what := strings.ReplaceAll(e.Code, "-", " ")
 	if strings.HasPrefix(e.Code, "record-") {
-		text += " at " + screen.Count(e.Offset)
+		what += " at " + text.Count(e.Offset)
 	}
-	text += ": " + strings.TrimPrefix(e.Reason, text+": ")
-	c.partition("parked", e.TopicPartition, text, e.Help, screen.Red)
+	what += ": " + strings.TrimPrefix(e.Reason, what+": ")
+	c.partition("parked", e.TopicPartition, what, e.Help, screen.Red)
 }
 
 func (c *Console) moved(moves []fencepost.Move) {
+	adopted := 0
 	for _, m := range moves {
+		if m.Adopts() {
+			adopted++
+			continue
+		}
 		if m.Cause == fencepost.CauseStart && m.AtMost == 0 {
 			continue // the line about starts says it
 		}
@@ -242,10 +268,13 @@ func (c *Console) moved(moves []fencepost.Move) {
 		case m.AtMost == fencepost.UnknownLoss:
 			most = "; loses unknown"
 		case m.AtMost > 0:
-			most = "; loses at most " + screen.Count(m.AtMost)
+			most = "; loses at most " + text.Count(m.AtMost)
 		}
-		c.partition("moved", m.TopicPartition, fmt.Sprintf("%s  %s -> %s%s", m.Cause, screen.Count(m.Held.Offset),
-			screen.Count(m.Next.Offset), most), "", screen.Yellow)
+		c.partition("moved", m.TopicPartition, fmt.Sprintf("%s  %s -> %s%s", m.Cause, text.Count(m.Held.Offset),
+			text.Count(m.Next.Offset), most), "", screen.Yellow)
+	}
+	if adopted > 0 {
+		c.happened("moved", text.Plural(adopted, "position")+" in place: the brokers' topic ID is taken over", screen.Dim)
 	}
 }
 
@@ -254,8 +283,8 @@ func (c *Console) committed(e engine.Committed) {
 		c.mu.commits++
 	}
 	if c.cfg.Verbose {
-		c.happened("committed", fmt.Sprintf("%s of %s in %s, lane %d", screen.Plural(e.Rows, "row"),
-			screen.Plural(len(e.Segments), "partition"), screen.Duration(e.Took), e.Lane), screen.Dim)
+		c.happened("committed", fmt.Sprintf("%s of %s in %s, lane %d", text.Plural(e.Rows, "row"),
+			text.Plural(len(e.Segments), "partition"), text.Duration(e.Took), e.Lane), screen.Dim)
 	}
 }
 
@@ -264,9 +293,9 @@ func (c *Console) revoked(e engine.Revoked) {
 		return
 	}
 	if e.Lost {
-		c.happened("lost", screen.Plural(len(e.Partitions), "partition")+": the group gave them away, or the brokers are out of reach. "+
+		c.happened("lost", text.Plural(len(e.Partitions), "partition")+": the group gave them away, or the brokers are out of reach. "+
 			"What was not committed is dropped, and read again by whoever holds them next", screen.Yellow)
 		return
 	}
-	c.happened("let go", screen.Plural(len(e.Partitions), "partition")+" to another worker", screen.Dim)
+	c.happened("let go", text.Plural(len(e.Partitions), "partition")+" to another worker", screen.Dim)
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -159,6 +160,23 @@ func TestLeftParked(t *testing.T) {
 	}
 }
 
+// TestE4TopicIDsTakenOver: partitions that moved nowhere are one line, whatever their number.
+func TestE4TopicIDsTakenOver(t *testing.T) {
+	var b strings.Builder
+	c := New(Config{Out: &b, Now: newClock().read})
+	at := fencepost.Position{Offset: 1000, Fence: 7}
+	moves := []fencepost.Move{{TopicPartition: tp("trips", 2), Held: at, Next: fencepost.Position{Offset: 2000, Fence: 8}, Cause: fencepost.CauseGap, AtMost: 1000}}
+	for p := range int32(2) {
+		moves = append(moves, fencepost.Move{TopicPartition: tp("trips", p), Held: at, Next: fencepost.Position{Offset: 1000, Fence: 8, TopicID: fencepost.TopicID{1}}, Cause: fencepost.CauseImport})
+	}
+	c.Event(engine.Moved{Moves: moves})
+	want := []string{"03:04:12  moved     trips:2  gap  1,000 -> 2,000; loses at most 1,000",
+		"03:04:12  moved     2 positions in place: the brokers' topic ID is taken over"}
+	if got := strings.Split(strings.TrimSpace(b.String()), "\n"); !cmp.Equal(got, want) {
+		t.Error(cmp.Diff(want, got))
+	}
+}
+
 // TestCutShort: a run with an end that is interrupted says that the end was not reached.
 func TestCutShort(t *testing.T) {
 	var b strings.Builder
@@ -182,6 +200,39 @@ func TestMirrorFailed(t *testing.T) {
 		want := "mirror    mirror.redis (redis://h:6379/0): not written: refused. Commits go on; it is written again until it is well. help: start it\n"
 		if got := b.String(); !strings.Contains(got, want) || strings.Contains(got, "rebalance") != verbose {
 			t.Errorf("verbose %t: got %q, want %q", verbose, got, want)
+		}
+	}
+}
+
+// TestStopCutShort: a commit that did not end in time is told with its lane, and what the run ended without before it.
+func TestStopCutShort(t *testing.T) {
+	var b strings.Builder
+	c := New(Config{Out: &b, Width: 300, Now: newClock().read})
+	c.Interrupted()
+	c.Event(engine.Draining{InFlight: 1})
+	c.Event(engine.LeftBehind{What: "leave group", Err: errors.New("context deadline exceeded")})
+	c.Event(engine.Stopped{Err: fmt.Errorf("%w: lane 0 is still in its commit", engine.ErrCutShort)})
+	for _, want := range []string{"left      leave group: context deadline exceeded. Nothing that was committed hangs on it",
+		"cut short: lane 0 is still in its commit, group not left."} {
+		if got := b.String(); !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q in it", got, want)
+		}
+	}
+}
+
+// TestBlockedNamesTheTransaction: as far as the brokers name it.
+func TestBlockedNamesTheTransaction(t *testing.T) {
+	k := newClock()
+	for want, tx := range map[string]fencepost.Transaction{
+		"at 10 by a transaction open since 03:04:12":                            {},
+		"at 10 by producer 4001's transaction open since 03:04:12":              {ProducerID: 4001},
+		"at 10 by billing-7's transaction (producer 4001) open since 03:03:12.": {ProducerID: 4001, TransactionalID: "billing-7", Since: k.now.Add(-time.Minute)},
+	} {
+		var b strings.Builder
+		c := New(Config{Out: &b, Width: 300, Now: k.read})
+		c.Event(engine.Blocked{TopicPartition: tp("trips", 8), Offset: 10, Since: k.now, Transaction: tx})
+		if got := b.String(); !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q in it", got, want)
 		}
 	}
 }

@@ -3,7 +3,7 @@ package console
 import (
 	"time"
 
-	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // pace is how fast records are applied, over about the last five seconds.
@@ -36,7 +36,7 @@ func (p *pace) over() (int64, time.Duration) {
 }
 
 // String is the pace for people.
-func (p *pace) String() string { return screen.Rate(p.over()) }
+func (p *pace) String() string { return text.Rate(p.over()) }
 
 // left says how long n more records take at this pace; empty if nobody can say.
 func (p *pace) left(n int64) string {
@@ -44,5 +44,5 @@ func (p *pace) left(n int64) string {
 	if done <= 0 || n <= 0 {
 		return ""
 	}
-	return screen.Duration(time.Duration(float64(took)*float64(n)/float64(done))) + " left"
+	return text.Duration(time.Duration(float64(took)*float64(n)/float64(done))) + " left"
 }

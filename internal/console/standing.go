@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // settled keeps how the first assignments were settled, for the line that says how the run began, and tells later
@@ -20,7 +21,7 @@ func (c *Console) settled(partitions []engine.Settlement) {
 	for _, s := range partitions {
 		if s.Running && c.mu.parked[s.TopicPartition] != "" {
 			delete(c.mu.parked, s.TopicPartition)
-			c.partition("running", s.TopicPartition, "goes on at "+screen.Count(s.Offset), "", screen.Green)
+			c.partition("running", s.TopicPartition, "goes on at "+text.Count(s.Offset), "", screen.Green)
 		}
 		if !c.mu.began {
 			c.mu.settled[s.TopicPartition] = s
@@ -49,28 +50,28 @@ func (c *Console) began() {
 		}
 	}
 	n := len(c.mu.settled)
-	var word, text string
+	var word, told string
 	switch {
 	case fresh == n:
-		word, text = "start", fmt.Sprintf("%s at %s", screen.Plural(n, "partition"), cmp.Or(c.cfg.Start, "earliest"))
+		word, told = "start", fmt.Sprintf("%s at %s", text.Plural(n, "partition"), cmp.Or(c.cfg.Start, "earliest"))
 	default:
-		word, text = "resume", fmt.Sprintf("%d of %d positions ok", ok, n)
+		word, told = "resume", fmt.Sprintf("%d of %d positions ok", ok, n)
 		if fresh > 0 {
-			text += fmt.Sprintf("; %d start", fresh)
+			told += fmt.Sprintf("; %d start", fresh)
 		}
 		if len(parked) > 0 {
-			text += fmt.Sprintf("; %d parked: %s", len(parked), some(parked))
+			told += fmt.Sprintf("; %d parked: %s", len(parked), some(parked))
 		}
 		if len(waiting) > 0 {
-			text += fmt.Sprintf("; %d waiting: %s", len(waiting), some(waiting))
+			told += fmt.Sprintf("; %d waiting: %s", len(waiting), some(waiting))
 		}
 	}
 	if c.mu.fixed {
-		text += fmt.Sprintf("; ends fixed at %s", screen.Plural(c.mu.ends.Offsets, "offset"))
+		told += fmt.Sprintf("; ends fixed at %s", text.Plural(c.mu.ends.Offsets, "offset"))
 	} else {
-		text += "; times " + c.cfg.Now().Local().Format("-07:00")
+		told += "; times " + c.cfg.Now().Local().Format("-07:00")
 	}
-	c.header(word, text)
+	c.header(word, told)
 }
 
 // some names up to eight partitions.
@@ -118,16 +119,16 @@ func (c *Console) standing(s engine.Status, now time.Time) string {
 			states = append(states, c.cfg.Paint(p.style, fmt.Sprintf("%d %s", p.n, p.word)))
 		}
 	}
-	lag := "lag " + screen.Count(s.Lag)
+	lag := "lag " + text.Count(s.Lag)
 	if !s.Oldest.IsZero() && s.Lag > 0 {
-		lag += " (" + screen.Duration(max(0, now.Sub(s.Oldest)).Truncate(time.Second)) + ")"
+		lag += " (" + text.Duration(max(0, now.Sub(s.Oldest)).Truncate(time.Second)) + ")"
 	}
 	parts := []string{now.Local().Format(time.TimeOnly) + "  " + strings.Join(states, ", "), c.mu.pace.String(), lag}
 	if s.CommitP50 > 0 {
-		parts = append(parts, "p50 "+screen.Duration(s.CommitP50))
+		parts = append(parts, "p50 "+text.Duration(s.CommitP50))
 	}
 	if c.cfg.Memory != nil {
-		parts = append(parts, screen.Size(c.cfg.Memory()))
+		parts = append(parts, text.Size(c.cfg.Memory()))
 	}
 	return c.fit(parts)
 }
@@ -171,14 +172,14 @@ func (c *Console) bar(s engine.Status, now time.Time) string {
 	if total > 0 {
 		part = min(1, float64(s.Done)/float64(total))
 	}
-	figures := fmt.Sprintf("%s of %s   %s", screen.Count(s.Done), screen.Count(total), c.mu.pace.String())
+	figures := fmt.Sprintf("%s of %s   %s", text.Count(s.Done), text.Count(total), c.mu.pace.String())
 	left := c.mu.pace.left(total - s.Done)
 	if left != "" {
 		figures += "   " + left
 	}
 	percent := fmt.Sprintf("%3d%%  ", int(part*100))
 	// The longest figures of most runs: the bar keeps its width while they grow.
-	room := max(utf8.RuneCountInString(figures), 2*len(screen.Count(total))+len(" of    1,000,000/s   0.9s left"))
+	room := max(utf8.RuneCountInString(figures), 2*len(text.Count(total))+len(" of    1,000,000/s   0.9s left"))
 	width := min(most, c.cfg.Width-1-len(percent)-2-room)
 	if width < 8 {
 		return percent + figures
@@ -199,7 +200,7 @@ func (c *Console) drain(e engine.Draining) {
 		return
 	}
 	c.happened("draining", fmt.Sprintf("%d %s in flight, at most %s. Ctrl-C again leaves at once, and loses nothing",
-		e.InFlight, map[bool]string{true: "batch", false: "batches"}[e.InFlight == 1], screen.Duration(e.AtMost)), screen.Yellow)
+		e.InFlight, map[bool]string{true: "batch", false: "batches"}[e.InFlight == 1], text.Duration(e.AtMost)), screen.Yellow)
 }
 
 // stopped writes the last line of a run. An error is the command's to print.
@@ -210,12 +211,12 @@ func (c *Console) stopped(e engine.Stopped) {
 		c.interrupted(e)
 	case c.cfg.Ends && (e.Err == nil || leftParked(e.Err)):
 		parked := len(c.mu.parked) // the partitions were let go by now: the Status counts none
-		rate := screen.Rate(e.Records, e.Up)
-		c.header("done", fmt.Sprintf("%s, lag %s, %s, %s (%s). %s, %d parked", screen.Plural(e.Records, "record"),
-			screen.Count(e.Lag), screen.Plural(e.Commits, "commit"), screen.Duration(e.Up), rate, screen.Plural(e.Gaps, "gap"), parked))
+		rate := text.Rate(e.Records, e.Up)
+		c.header("done", fmt.Sprintf("%s, lag %s, %s, %s (%s). %s, %d parked", text.Plural(e.Records, "record"),
+			text.Count(e.Lag), text.Plural(e.Commits, "commit"), text.Duration(e.Up), rate, text.Plural(e.Gaps, "gap"), parked))
 	default:
-		c.happened("stopped", fmt.Sprintf("up %s, %s, %s", screen.Duration(e.Up), screen.Plural(e.Records, "record"),
-			screen.Plural(e.Gaps, "gap")), screen.Red)
+		c.happened("stopped", fmt.Sprintf("up %s, %s, %s", text.Duration(e.Up), text.Plural(e.Records, "record"),
+			text.Plural(e.Gaps, "gap")), screen.Red)
 	}
 }
 
@@ -230,17 +231,19 @@ func (c *Console) interrupted(e engine.Stopped) {
 	switch n := c.mu.draining.InFlight; {
 	case n > 0 && c.mu.commits >= n:
 		what = "batch committed"
+	case n > 0 && errors.Is(e.Err, engine.ErrCutShort) && !c.cfg.Ends:
+		what = e.Err.Error()
 	case n > 0:
 		what = "batch dropped, nothing lost"
 	}
 	left := "group left"
-	if e.Err != nil && !c.cfg.Ends {
+	if c.mu.stays {
 		left = "group not left"
 	}
-	text := fmt.Sprintf("in %s: %s, %s. Up %s, %s, %s", screen.Duration(c.cfg.Now().Sub(c.mu.drainedAt)), what, left,
-		screen.Duration(e.Up), screen.Plural(e.Records, "record"), screen.Plural(e.Gaps, "gap"))
+	told := fmt.Sprintf("in %s: %s, %s. Up %s, %s, %s", text.Duration(c.cfg.Now().Sub(c.mu.drainedAt)), what, left,
+		text.Duration(e.Up), text.Plural(e.Records, "record"), text.Plural(e.Gaps, "gap"))
 	if c.cfg.Ends {
-		text += ". The end was not reached"
+		told += ". The end was not reached"
 	}
-	c.happened("stopped", text, screen.Dim)
+	c.happened("stopped", told, screen.Dim)
 }

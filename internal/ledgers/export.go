@@ -7,7 +7,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/offsetfile"
-	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // Forms are the names of what Write writes.
@@ -30,7 +30,7 @@ func CheckForm(form string) error {
 		}
 	}
 	help := "one of " + strings.Join(Forms(), "  ")
-	if near := pipeline.Nearest(form, Forms()); near != "" {
+	if near := text.Nearest(form, Forms()); near != "" {
 		help = "--format " + near
 	}
 	return usage(help, "%s is no form of offsets", form)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // location is a URL taken apart.
@@ -63,7 +64,7 @@ func parse(text string, env *pipeline.Environment) (*location, error) {
 
 func noScheme(name string) error {
 	help := "one of " + strings.Join(schemeNames, "  ")
-	if near := pipeline.Nearest(name, schemeNames); near != "" {
+	if near := text.Nearest(name, schemeNames); near != "" {
 		help = examples[near]
 	}
 	return usage(help, "%s is no scheme of a ledger's URL", name)
@@ -107,7 +108,7 @@ func (l *location) takes(params []string, drivers bool) error {
 		if slices.Contains(known, name) {
 			continue
 		}
-		near := pipeline.Nearest(name, known)
+		near := text.Nearest(name, known)
 		switch {
 		case drivers && near == "":
 		case near != "":

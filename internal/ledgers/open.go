@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/kafka"
 )
 
@@ -172,7 +173,7 @@ func noLayout(name, form string, s scheme) error {
 		return usage(examples[name], "%s has no layouts of other programs", name)
 	}
 	help := "one of " + strings.Join(names, "  ")
-	if near := pipeline.Nearest(form, names); near != "" {
+	if near := text.Nearest(form, names); near != "" {
 		help = "layout=" + near + "; there are " + strings.Join(names, "  ")
 	}
 	return usage(help, "%s has no layout %s", name, form)

@@ -141,7 +141,7 @@ func (l *Log) Event(e engine.Event) {
 		l.committed(e)
 	case engine.Refused:
 		l.slog.Warn("commit refused", at(e.TopicPartition), "standing", e.Standing.String(), "offset", int64(e.Offset),
-			"held", int64(e.Held.Offset), "fence", e.Held.Fence.String())
+			"held", int64(e.Held.Offset), "fence", e.Held.Fence.String(), "unknown", e.Unknown)
 	case engine.SinkWentBack:
 		l.slog.Warn("sink went back", at(e.TopicPartition), "from", int64(e.From), "to", int64(e.To))
 	default:
@@ -161,7 +161,14 @@ func (l *Log) standing(e engine.Event) {
 	case engine.Waiting:
 		l.slog.Warn("partition waiting", at(e.TopicPartition), "reason", e.Reason)
 	case engine.Blocked:
-		l.slog.Warn("partition blocked", at(e.TopicPartition), "offset", int64(e.Offset), "since", e.Since)
+		as := []any{at(e.TopicPartition), "offset", int64(e.Offset), "since", e.Since}
+		if tx := e.Transaction; tx != (fencepost.Transaction{}) {
+			as = append(as, "producer_id", tx.ProducerID, "transactional_id", tx.TransactionalID)
+			if !tx.Since.IsZero() {
+				as = append(as, "open_since", tx.Since)
+			}
+		}
+		l.slog.Warn("partition blocked", as...)
 	case engine.Retrying:
 		as := []any{"what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in_ms", e.In, "unknown", e.Unknown, "error", text(e.Err)}
 		if f, ok := errors.AsType[*fencepost.Fault](e.Err); ok {
@@ -184,6 +191,8 @@ func (l *Log) standing(e engine.Event) {
 		l.slog.Info("ends fixed", "partitions", e.Partitions, "offsets", e.Offsets)
 	case engine.Draining:
 		l.slog.Info("draining", "in_flight", e.InFlight, "at_most_ms", e.AtMost)
+	case engine.LeftBehind:
+		l.slog.Warn("left behind", "what", e.What, "error", text(e.Err))
 	case engine.Stopped:
 		as := append(status(e.Status), "up_ms", e.Up)
 		if e.Err != nil { // what is to be done about it, Failed says

@@ -41,6 +41,8 @@ func everything(l *Log, pass func(time.Duration)) {
 	l.Event(engine.Parked{TopicPartition: tp(3), Code: "truncated", Offset: 472_522, Reason: "past the divergence", Help: "policy: {truncated: divergence}", Lost: 886})
 	l.Event(engine.Waiting{TopicPartition: tp(5), Reason: "no leader"})
 	l.Event(engine.Blocked{TopicPartition: tp(6), Offset: 4, Since: time.Date(2026, 11, 21, 3, 2, 44, 0, time.FixedZone("", 3600))})
+	l.Event(engine.Blocked{TopicPartition: tp(7), Offset: 5, Since: time.Date(2026, 11, 21, 3, 2, 44, 0, time.FixedZone("", 3600)),
+		Transaction: fencepost.Transaction{ProducerID: 4001, TransactionalID: "billing-7", Since: time.Date(2026, 11, 21, 3, 0, 0, 0, time.FixedZone("", 3600))}})
 	l.Event(engine.Retrying{What: "commit", Lane: 0, Attempt: 2, In: 250 * time.Millisecond, Err: errors.New("connection refused"), Unknown: true})
 	l.Event(engine.MirrorFailed{Err: errors.New("no coordinator")})
 	l.Event(engine.Progress{Status: engine.Status{Records: 5}}) // too early for a summary
@@ -52,6 +54,7 @@ func everything(l *Log, pass func(time.Duration)) {
 	l.Event(engine.Revoked{Partitions: []fencepost.TopicPartition{tp(1)}, Lost: true})
 	l.Interrupted()
 	l.Event(engine.Draining{InFlight: 1, AtMost: 30 * time.Second})
+	l.Event(engine.LeftBehind{What: "leave group", Err: errors.New("no coordinator")})
 	l.Event(engine.Stopped{Up: time.Minute, Status: engine.Status{Records: 5_000}, Err: errors.New("disk full")})
 	l.Failed("disk-full", "no space left", "free space")
 }

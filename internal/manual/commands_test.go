@@ -20,7 +20,7 @@ import (
 // commands are what scripts can do besides running the program.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"status": status, "eventually": eventually, "fill": fill, "hide": hide, "sqlite": sqliteCommand,
-	"page": page, "leave": leave, "file": file, "shows": shows, "says": says, "postgres": usePostgres, "redis": redisCommand, "kafka-tool": kafkaTool,
+	"page": page, "leave": leave, "file": file, "shows": shows, "says": says, "postgres": usePostgres, "mariadb": useMariaDB, "redis": redisCommand, "kafka-tool": kafkaTool,
 	"kafka": useKafka, "server": life, "topic": topic, "delete-topic": deleteTopic, "partitions": partitions, "produce": produce,
 	"transaction": transaction, "delete-records": deleteRecords, "commit-offset": commitOffset, "isr": replicas, "lag": lag,
 	"zookeeper": useZooKeeper, "znodes": znodes,

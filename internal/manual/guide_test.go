@@ -3,8 +3,10 @@
 package manual
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 
+	_ "github.com/go-sql-driver/mysql"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/fencepost/fencepost/internal/servers"
@@ -215,4 +218,18 @@ func settledText(s string) string {
 func usePostgres(ts *testscript.TestScript, _ bool, _ []string) {
 	t := ts.Value(testKey{}).(testing.TB)
 	ts.Setenv("DATABASE_URL", servers.Postgres(t).Database(t))
+}
+
+// useMariaDB gives the script a database, and sets $MARIADB_URL; with a statement it runs it there: mariadb 'DELETE ...'.
+func useMariaDB(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) == 0 {
+		ts.Setenv("MARIADB_URL", servers.MariaDB(ts.Value(testKey{}).(testing.TB)).Database(ts.Value(testKey{}).(testing.TB)))
+		return
+	}
+	u, err := url.Parse(ts.Getenv("MARIADB_URL"))
+	ts.Check(err)
+	db, err := sql.Open("mysql", fmt.Sprintf("%s@tcp(%s)%s", u.User, u.Host, u.Path))
+	ts.Check(err)
+	_, err = db.Exec(args[0])
+	ts.Check(errors.Join(err, db.Close()))
 }

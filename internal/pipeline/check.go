@@ -11,7 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // subjects are the lines of a check, in the order in which people read them.
@@ -152,7 +152,7 @@ func positions(view admin.View) (found []fencepost.Finding) {
 		return found
 	}
 	return []fencepost.Finding{{Subject: "positions", OK: true,
-		Text: fmt.Sprintf("%s, %s unread", screen.Plural(len(view.Standings), "partition"), screen.Count(unread))}}
+		Text: fmt.Sprintf("%s, %s unread", text.Plural(len(view.Standings), "partition"), text.Count(unread))}}
 }
 
 // noLedger is how rooms say that the ledger's tables are not there. Reading it then would make them, and a check

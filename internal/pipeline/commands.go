@@ -10,6 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/expression"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/redis"
 )
 
@@ -131,7 +132,7 @@ func (r *reader) longCommand(n *node, c *Command) (command *node, ok bool) {
 				r.find("bad-value", n.at, "put the command into quotes: '...'", "commands: a colon and a space make a mapping of it")
 				return nil, false
 			}
-			r.find("unknown-key", e.at, cmp.Or(Nearest(e.key, []string{"command", "where"}), "keys here: command where"), "commands has no key %s", e.key)
+			r.find("unknown-key", e.at, cmp.Or(text.Nearest(e.key, []string{"command", "where"}), "keys here: command where"), "commands has no key %s", e.key)
 			ok = false
 		}
 	}
@@ -165,7 +166,7 @@ func (r *reader) commandRule(c *Command, columns []fencepost.ColumnSpec) {
 	name, _ := c.words[0].plain()
 	form := formOf(name)
 	if form == nil {
-		help := cmp.Or(Nearest(strings.ToUpper(name), commandNames()), strings.Join(commandNames(), " "))
+		help := cmp.Or(text.Nearest(strings.ToUpper(name), commandNames()), strings.Join(commandNames(), " "))
 		r.find("bad-value", c.words[0].at, help, "commands: %s is not a command of this sink", shown(c.words[0].shown()))
 		return
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // File is a pipeline file that was read and found good.
@@ -118,7 +119,7 @@ func fileFault(name string, err error) error {
 	}
 	dir := filepath.Dir(name)
 	help := "to write one: fencepost init"
-	if near := Nearest(filepath.Base(name), yamlFiles(dir)); near != "" {
+	if near := text.Nearest(filepath.Base(name), yamlFiles(dir)); near != "" {
 		help = filepath.Join(dir, near) + " exists; to write one: fencepost init"
 	}
 	return &fencepost.Fault{Code: "file-not-found", Exit: 2, Err: fmt.Errorf("%s: no such file", name), Help: help}

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -167,31 +166,6 @@ func TestLoadFaults(t *testing.T) {
 		var fault *fencepost.Fault
 		if !errors.As(err, &fault) || fault.Code != c.code || fault.Exit != 2 || !strings.Contains(fault.Help, c.help) {
 			t.Errorf("load %s: got %+v, want %s, exit 2, with help about %q", c.name, fault, c.code, c.help)
-		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	for _, c := range []struct{ word, want string }{
-		{"topic", "topics"}, {"grup", "group"}, {"broekrs", "brokers"}, {"GROUP", "group"}, {"x", ""}, {"something_else", ""}, {"", ""},
-	} {
-		if got := Nearest(c.word, []string{"group", "brokers", "topics", "start"}); got != c.want {
-			t.Errorf("Nearest(%q): got %q, want %q", c.word, got, c.want)
-		}
-	}
-}
-
-func TestParseDuration(t *testing.T) {
-	for _, c := range []struct {
-		text string
-		want time.Duration
-		ok   bool
-	}{
-		{"5s", 5 * time.Second, true}, {"12m40s", 760 * time.Second, true}, {"6d4h", 148 * time.Hour, true}, {"2d", 48 * time.Hour, true},
-		{"0", 0, true}, {"5", 0, false}, {"-1s", 0, false}, {"", 0, false}, {"d", 0, false}, {"99999d", 0, false}, {"1h d", 0, false},
-	} {
-		if got, ok := ParseDuration(c.text); got != c.want || ok != c.ok {
-			t.Errorf("ParseDuration(%q): got %v, %t, want %v, %t", c.text, got, ok, c.want, c.ok)
 		}
 	}
 }

@@ -3,10 +3,10 @@ package pipeline
 import (
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // topicsForm is what source.topics says: names, or a pattern.
@@ -56,11 +56,11 @@ func (r *reader) start(n *node, path string) {
 		r.values[path] = at
 		return
 	}
-	text, ok := r.text(n, path, kindText)
+	value, ok := r.text(n, path, kindText)
 	if !ok {
 		return
 	}
-	switch text {
+	switch value {
 	case "earliest":
 		r.values[path] = fencepost.StartAt{}
 		return
@@ -68,15 +68,15 @@ func (r *reader) start(n *node, path string) {
 		r.values[path] = fencepost.StartAt{Kind: fencepost.StartLatest}
 		return
 	}
-	if t, ok := ParseTime(text); ok {
+	if t, ok := ParseTime(value); ok {
 		r.values[path] = fencepost.StartAt{Kind: fencepost.StartTime, Time: t}
 		return
 	}
-	help := Nearest(text, []string{"earliest", "latest"})
+	help := text.Nearest(value, []string{"earliest", "latest"})
 	if help == "" {
 		help = `earliest, latest, 2026-11-21T03:00, or {"TOPIC:0": 42}`
 	}
-	r.find("bad-value", n.at, help, "start: %s is no place to begin", shown(text))
+	r.find("bad-value", n.at, help, "start: %s is no place to begin", shown(value))
 }
 
 func (r *reader) startOffset(e *entry, offsets map[fencepost.TopicPartition]fencepost.Offset) {
@@ -85,13 +85,13 @@ func (r *reader) startOffset(e *entry, offsets map[fencepost.TopicPartition]fenc
 		r.find("bad-value", e.at, `"TOPIC:0"`, "start: %s is not one partition", shown(e.key))
 		return
 	}
-	text, ok := r.text(e.value, "source.start", kindText)
+	value, ok := r.text(e.value, "source.start", kindText)
 	if !ok {
 		return
 	}
-	offset, err := strconv.ParseInt(digits(text), 10, 64)
-	if err != nil || offset < 0 {
-		r.find("bad-value", e.value.at, "42", "start: %s is not an offset", shown(text))
+	offset, ok := text.ParseCount(value)
+	if !ok || offset < 0 {
+		r.find("bad-value", e.value.at, "42", "start: %s is not an offset", shown(value))
 		return
 	}
 	offsets[tps[0]] = fencepost.Offset(offset)
@@ -134,18 +134,13 @@ func parseRange(s string) ([]fencepost.TopicPartition, bool) {
 	if !ok || topic == "" {
 		return nil, false
 	}
-	first, last, ranged := strings.Cut(numbers, "-")
-	if !ranged {
-		last = first
-	}
-	lo, err1 := strconv.ParseInt(first, 10, 32)
-	hi, err2 := strconv.ParseInt(last, 10, 32)
-	if err1 != nil || err2 != nil || lo < 0 || hi < lo || hi-lo >= mostPartitions {
+	first, last, ok := text.ParseSpan(numbers)
+	if !ok || last-first >= mostPartitions {
 		return nil, false
 	}
-	var out []fencepost.TopicPartition
-	for p := lo; p <= hi; p++ {
-		out = append(out, fencepost.TopicPartition{Topic: topic, Partition: int32(p)})
+	out := make([]fencepost.TopicPartition, last-first+1)
+	for i := range out {
+		out[i] = fencepost.TopicPartition{Topic: topic, Partition: first + int32(i)}
 	}
 	return out, true
 }
@@ -171,19 +166,19 @@ var choices = []string{fencepost.Park.String(), fencepost.Earliest.String(), fen
 func (r *reader) policy(n *node, path string) {
 	var p fencepost.Policy
 	if n.shape != mapping {
-		text, ok := r.text(n, path, kindText)
+		value, ok := r.text(n, path, kindText)
 		switch {
 		case !ok:
-		case text == "park":
+		case value == "park":
 			r.values[path] = p
-		case text == "earliest":
+		case value == "earliest":
 			r.values[path] = fencepost.EarliestEverywhere(fencepost.StartAt{})
 		default:
-			help := Nearest(text, []string{"park", "earliest"})
+			help := text.Nearest(value, []string{"park", "earliest"})
 			if help == "" {
 				help = "park, earliest, or {aged_out: park, ...}"
 			}
-			r.find("bad-value", n.at, help, "policy: %s is not a policy", shown(text))
+			r.find("bad-value", n.at, help, "policy: %s is not a policy", shown(value))
 		}
 		return
 	}
@@ -200,21 +195,21 @@ func (r *reader) verdict(e *entry, p *fencepost.Policy) {
 		if v.name != e.key {
 			continue
 		}
-		text, ok := r.text(e.value, "policy."+v.name, kindText)
+		value, ok := r.text(e.value, "policy."+v.name, kindText)
 		switch {
 		case !ok:
-		case slices.Contains(v.choices, text):
-			*v.field(p) = fencepost.Choice(slices.Index(choices, text))
+		case slices.Contains(v.choices, value):
+			*v.field(p) = fencepost.Choice(slices.Index(choices, value))
 		default:
-			help := Nearest(text, v.choices)
+			help := text.Nearest(value, v.choices)
 			if help == "" {
 				help = strings.Join(v.choices, ", or ")
 			}
-			r.find("bad-value", e.value.at, help, "policy.%s: %s is not a choice", v.name, shown(text))
+			r.find("bad-value", e.value.at, help, "policy.%s: %s is not a choice", v.name, shown(value))
 		}
 		return
 	}
-	help := Nearest(e.key, names)
+	help := text.Nearest(e.key, names)
 	if help == "" {
 		help = "keys here: " + strings.Join(names, " ")
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // ledgersApart are the keys of a ledger on each server. A fresh one at each call.
@@ -142,7 +143,7 @@ func TestLedgerApartObeysASet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			to, ok := admin.ParseTarget("-100", admin.Forms{Time: ParseTime, Duration: ParseDuration}, time.Now())
+			to, ok := admin.ParseTarget("-100", admin.Forms{Time: ParseTime, Duration: text.ParseDuration}, time.Now())
 			if !ok {
 				t.Fatal("-100 is no target")
 			}

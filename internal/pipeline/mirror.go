@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/redis"
 	"github.com/fencepost/fencepost/zookeeper"
 )
@@ -128,7 +128,7 @@ func mirrorFault(ctx context.Context, m Store, err error) fencepost.Finding {
 
 // describeMirror says what will be written, or that it is no place for that.
 func (f *File) describeMirror(m Store, there fencepost.Foreign) fencepost.Finding {
-	held := screen.Plural(len(there.Entries), "offset") + " there now"
+	held := text.Plural(len(there.Entries), "offset") + " there now"
 	if m.Kind == "zookeeper" {
 		return fencepost.Finding{Subject: "mirror", OK: true, Text: fmt.Sprintf("%s: each node /%s/offsets/TOPIC/PARTITION gets the next offset; %s", m.where(), f.mirrored(m), held)}
 	}

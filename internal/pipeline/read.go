@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"fmt"
+	"github.com/fencepost/fencepost/internal/text"
 	"slices"
 	"strings"
 )
@@ -67,7 +68,7 @@ func (r *reader) unknownKey(path string, known []*key, e *entry) string {
 	for _, k := range known {
 		names = append(names, k.name())
 	}
-	near := Nearest(e.key, names)
+	near := text.Nearest(e.key, names)
 	help := near
 	if help == "" {
 		if elsewhere := keyNamed(e.key); elsewhere != nil {
@@ -126,7 +127,7 @@ func (r *reader) value(k *key, e *entry) {
 }
 
 // scalar parses a single value.
-func (r *reader) scalar(k *key, n *node, text string) {
+func (r *reader) scalar(k *key, n *node, value string) {
 	if k.kind == kindSecret {
 		r.values[k.path] = Secret{written: n.text, env: r.env}
 		if !reference.MatchString(n.text) && k.name() != "dsn" {
@@ -134,20 +135,20 @@ func (r *reader) scalar(k *key, n *node, text string) {
 		}
 		return
 	}
-	v, want := parse(k, text)
+	v, want := parse(k, value)
 	if want == "" {
 		r.values[k.path] = v
 		return
 	}
-	if slices.Contains(later[k.path], text) {
-		r.find("not-in-this-version", n.at, strings.Join(k.words, ", or "), "%s: %s comes with a later version", called(k.path), text)
+	if slices.Contains(later[k.path], value) {
+		r.find("not-in-this-version", n.at, strings.Join(k.words, ", or "), "%s: %s comes with a later version", called(k.path), value)
 		return
 	}
 	help := exampleValue(k)
 	if k.kind == kindWord {
-		help = cmp.Or(Nearest(text, k.words), strings.Join(k.words, ", or "))
+		help = cmp.Or(text.Nearest(value, k.words), strings.Join(k.words, ", or "))
 	}
-	r.find("bad-value", n.at, help, "%s: %s is not %s", called(k.path), shown(text), want)
+	r.find("bad-value", n.at, help, "%s: %s is not %s", called(k.path), shown(value), want)
 }
 
 // text is a scalar with its references replaced; what a secret refers to is looked up, and stays out of every

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -88,8 +89,8 @@ func withPort(addr, usual string) (full string, ok bool) {
 	if err != nil { // a host alone
 		host, port = strings.Trim(addr, "[]"), usual
 	}
-	n, isPort := parseCount(port)
-	return net.JoinHostPort(host, port), host != "" && isPort && n >= 1 && n <= 65535
+	n, err := strconv.ParseUint(port, 10, 16)
+	return net.JoinHostPort(host, port), host != "" && err == nil && n >= 1
 }
 
 // hashRule is about the key of a ledger's hash.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // rules looks at what single keys can not show: what belongs together, what excludes each other, ranges.
@@ -71,7 +73,7 @@ func (r *reader) partitionRules(f *File) {
 	}
 	known := func(path string, at Place, topic string) {
 		if s.Pattern == "" && r.has("source.topics") && !slices.Contains(s.Topics, topic) {
-			r.find("bad-value", at, "add it to topics, or: "+cmp.Or(Nearest(topic, s.Topics), strings.Join(s.Topics, " ")),
+			r.find("bad-value", at, "add it to topics, or: "+cmp.Or(text.Nearest(topic, s.Topics), strings.Join(s.Topics, " ")),
 				"%s: topic %s is not in topics", called(path), shown(topic))
 		}
 	}
@@ -231,7 +233,7 @@ func (r *reader) tableRules(f *File, at string) {
 	}
 	for i, k := range f.Sink.Key {
 		if !f.hasColumn(k) {
-			help := cmp.Or(Nearest(k, names), "columns: "+strings.Join(names, " "))
+			help := cmp.Or(text.Nearest(k, names), "columns: "+strings.Join(names, " "))
 			r.find("unknown-column", r.items[at+".key"][i], help, "key: %s is not a column of schema", shown(k))
 		}
 	}
@@ -325,14 +327,15 @@ func (r *reader) rangeRules(f *File) {
 		path       string
 		is, lo, hi int64
 		unit       string
+		of         int64 // how many are one of the unit
 	}{
-		{"batch.records", int64(f.Batch.Records), 1, 10_000_000, ""},
-		{"batch.bytes", f.Batch.Bytes >> 10, 1, 1 << 20, "KiB"},
-		{"source.fetch_memory", f.Source.FetchMemory >> 10, 1 << 10, 1 << 26, "KiB"},
-		{"sink.redis.max_commands", int64(f.Sink.redis().MaxCommands), 1, 1_000_000, ""},
+		{"batch.records", int64(f.Batch.Records), 1, 10_000_000, "", 1},
+		{"batch.bytes", f.Batch.Bytes, 1 << 10, engine.MaxBatchBytes, "KiB", 1 << 10},
+		{"source.fetch_memory", f.Source.FetchMemory, 1 << 20, 1 << 36, "KiB", 1 << 10},
+		{"sink.redis.max_commands", int64(f.Sink.redis().MaxCommands), 1, 1_000_000, "", 1},
 	} {
 		if r.has(n.path) && (n.is < n.lo || n.is > n.hi) {
-			r.find("bad-range", r.at[n.path], fmt.Sprintf("%d%s to %d%s", n.lo, n.unit, n.hi, n.unit), "%s: out of range", called(n.path))
+			r.find("bad-range", r.at[n.path], fmt.Sprintf("%d%s to %d%s", n.lo/n.of, n.unit, n.hi/n.of, n.unit), "%s: out of range", called(n.path))
 		}
 	}
 }

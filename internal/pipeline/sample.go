@@ -11,7 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
-	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/kafka"
 )
 
@@ -92,7 +92,7 @@ func (s *Sampled) infer(records []fencepost.Record) string {
 		s.Columns = append(s.Columns, DraftColumn{Name: c.Column, Type: c.Type, From: c.From, Unit: c.Unit.String(),
 			Null: c.Missing == decode.Null(), Seen: c.Comment})
 	}
-	fields := screen.Plural(len(in.Columns), "field")
+	fields := text.Plural(len(in.Columns), "field")
 	if in.SameFields {
 		return "all JSON objects, the same " + fields
 	}
@@ -104,11 +104,11 @@ func counted(records []fencepost.Record, partitions int) string {
 	n := len(records)
 	switch {
 	case partitions <= 1:
-		return screen.Plural(n, "record")
+		return text.Plural(n, "record")
 	case n == partitions*perPartition:
-		return fmt.Sprintf("%s, %d of each of %d partitions", screen.Plural(n, "record"), perPartition, partitions)
+		return fmt.Sprintf("%s, %d of each of %d partitions", text.Plural(n, "record"), perPartition, partitions)
 	}
-	return fmt.Sprintf("%s, at most %d of each of %d partitions", screen.Plural(n, "record"), perPartition, partitions)
+	return fmt.Sprintf("%s, at most %d of each of %d partitions", text.Plural(n, "record"), perPartition, partitions)
 }
 
 // Sinks lists the words of sink.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // Column is one column of schema.
@@ -94,7 +95,7 @@ func (r *reader) column(e *entry, c *Column) bool {
 		case "unit":
 			r.unit(e.key, k.value, c)
 		default:
-			help := Nearest(k.key, columnKeys)
+			help := text.Nearest(k.key, columnKeys)
 			if help == "" {
 				help = "keys here: " + strings.Join(columnKeys, " ")
 			}
@@ -117,20 +118,20 @@ func (r *reader) columnType(name string, n *node, to *fencepost.Type) bool {
 		r.find("key-missing", r.places[join("schema", name)], name+": text", "%s has no type", name)
 		return false
 	}
-	text, ok := r.text(n, join("schema", name), kindText)
+	value, ok := r.text(n, join("schema", name), kindText)
 	if !ok {
 		return false
 	}
-	t, ok := fencepost.ParseType(text)
+	t, ok := fencepost.ParseType(value)
 	if !ok {
-		help := synonyms[strings.ToLower(text)]
+		help := synonyms[strings.ToLower(value)]
 		if help == "" {
-			help = Nearest(text, fencepost.Types())
+			help = text.Nearest(value, fencepost.Types())
 		}
 		if help == "" {
 			help = strings.Join(fencepost.Types(), " ")
 		}
-		r.find("unknown-type", n.at, help, "%s: %s is not a type", name, shown(text))
+		r.find("unknown-type", n.at, help, "%s: %s is not a type", name, shown(value))
 		return false
 	}
 	*to = t

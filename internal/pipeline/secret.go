@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // Secret is text that is never printed: every way to format it gives ***. It is kept as it was written and resolved
@@ -149,7 +150,7 @@ func (e *Environment) resolve(ref string) (string, *problem) {
 		return "", &problem{code: "env-not-set", text: ref + " is empty in the environment", help: "export " + ref + "=VALUE"}
 	}
 	help := "export " + ref
-	if near := Nearest(ref, e.Names()); near != "" {
+	if near := text.Nearest(ref, e.Names()); near != "" {
 		help = near + " is set; or export " + ref
 	}
 	return "", &problem{code: "env-not-set", text: ref + " is not set in the environment", help: help}

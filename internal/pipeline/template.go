@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/expression"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // word is one word of a command: texts, and expressions in braces.
@@ -230,7 +231,7 @@ func (r *reader) compile(p *piece, columns []fencepost.ColumnSpec, want expressi
 		if _, bad := r.places[join("schema", name)]; bad { // the column has a finding of its own
 			return nil
 		}
-		help = cmp.Or(Nearest(name, columnNames(columns)), help)
+		help = cmp.Or(text.Nearest(name, columnNames(columns)), help)
 	}
 	r.find(e.Code, at, help, "commands: %s", e.Text)
 	return nil

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // chain is what a ledger's history shows.
@@ -35,15 +35,15 @@ func readChain(ctx context.Context, ledger fencepost.Ledger, g fencepost.Group, 
 		switch {
 		case m.Cause == fencepost.CauseStart && held.Absent() && m.Held.Absent() && m.Next.Offset == 0:
 		case m.Cause != fencepost.CauseCommit:
-			c.breaks("%s: a %s from %s to %s", m.TopicPartition, m.Cause, screen.Count(m.Held.Offset), screen.Count(m.Next.Offset))
+			c.breaks("%s: a %s from %s to %s", m.TopicPartition, m.Cause, text.Count(m.Held.Offset), text.Count(m.Next.Offset))
 		case m.Held.Offset > held.Offset:
 			c.breaks("%s: hole: a commit ends at %s, the next begins at %s", m.TopicPartition,
-				screen.Count(held.Offset), screen.Count(m.Held.Offset))
+				text.Count(held.Offset), text.Count(m.Held.Offset))
 		case m.Held.Offset < held.Offset:
 			c.breaks("%s: overlap: a commit ends at %s, the next begins at %s", m.TopicPartition,
-				screen.Count(held.Offset), screen.Count(m.Held.Offset))
+				text.Count(held.Offset), text.Count(m.Held.Offset))
 		case m.Held.Fence != held.Fence || m.Next.Fence != held.Fence:
-			c.breaks("%s: another fence at %s", m.TopicPartition, screen.Count(m.Held.Offset))
+			c.breaks("%s: another fence at %s", m.TopicPartition, text.Count(m.Held.Offset))
 		default:
 			c.commits += m.Commits
 		}
@@ -61,10 +61,10 @@ func (c *chain) compare(ctx context.Context, ledger fencepost.Ledger, g fencepos
 	for _, p := range slices.Sorted(maps.Keys(ends)) {
 		tp := fencepost.TopicPartition{Topic: topic, Partition: p}
 		if at := stands[tp]; int64(at.Offset) != ends[p] {
-			c.breaks("%s: its moves lead to %s, the end is %s", tp, screen.Count(at.Offset), screen.Count(ends[p]))
+			c.breaks("%s: its moves lead to %s, the end is %s", tp, text.Count(at.Offset), text.Count(ends[p]))
 		}
 		if at := snapshot.Positions[tp]; !at.Holds(stands[tp]) {
-			c.breaks("%s: holds %s, its moves lead to %s", tp, screen.Count(at.Offset), screen.Count(stands[tp].Offset))
+			c.breaks("%s: holds %s, its moves lead to %s", tp, text.Count(at.Offset), text.Count(stands[tp].Offset))
 		}
 	}
 	for tp := range snapshot.Positions {

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost/internal/flights"
-	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -98,7 +98,7 @@ func (p *provenance) unseen() (n int64) {
 func (c *count) findings(truth flights.Truth) (found []string) {
 	say := func(n int64, what string) {
 		if n > 0 {
-			found = append(found, screen.Plural(n, "row")+" "+what)
+			found = append(found, text.Plural(n, "row")+" "+what)
 		}
 	}
 	say(c.rows.missing, "missing")
@@ -124,8 +124,8 @@ func (c *count) delaysFinding(truth flights.Truth) string {
 	}
 	if origin, ok := differ(c.delays, want); ok {
 		got := c.delays[origin]
-		return fmt.Sprintf("%s has %s flights and %s minutes, not %s and %s", origin, screen.Count(got.Rows), screen.Count(got.Delay),
-			screen.Count(want[origin].Rows), screen.Count(want[origin].Delay))
+		return fmt.Sprintf("%s has %s flights and %s minutes, not %s and %s", origin, text.Count(got.Rows), text.Count(got.Delay),
+			text.Count(want[origin].Rows), text.Count(want[origin].Delay))
 	}
 	return ""
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/fencepost/fencepost/internal/flights"
 	"github.com/fencepost/fencepost/internal/flights/feed"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/sqlite"
 )
@@ -138,7 +139,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 // title is the first line: what is about to run.
 func (h *house) title() {
 	text := fmt.Sprintf("%s flights, embedded broker to SQLite, %s/s so that there is time to kill. Seed %d.",
-		screen.Count(h.truth.Rows), screen.Count(workers*h.cfg.Rate), h.cfg.Seed)
+		text.Count(h.truth.Rows), text.Count(workers*h.cfg.Rate), h.cfg.Seed)
 	fmt.Fprintln(h.cfg.Err, screen.Wrap(text, 0, h.cfg.ErrLook.Width)+"\n")
 }
 
@@ -201,7 +202,7 @@ func (h *house) produce(ctx context.Context) error {
 	for p := range int32(partitions) {
 		h.ends[p] = fed.Partitions[p]
 	}
-	h.story.now("produced", "%s records to topic %s, %d partitions, keyed by origin", screen.Count(fed.Records), topic, partitions)
+	h.story.now("produced", "%s records to topic %s, %d partitions, keyed by origin", text.Count(fed.Records), topic, partitions)
 	for _, p := range []plot{mainPlot, controlPlot} {
 		if err := makeTables(h.folder.in(p.database)); err != nil {
 			return err
@@ -229,7 +230,7 @@ func (h *house) run(ctx context.Context, p plot, program func(file string) Progr
 	if err := c.run(ctx, workers); err != nil {
 		return nil, err
 	}
-	h.story.now("finished", "%s, lag %s", screen.Plural(len(c.kills), "kill"), screen.Count(c.total-c.done()))
+	h.story.now("finished", "%s, lag %s", text.Plural(len(c.kills), "kill"), text.Count(c.total-c.done()))
 	return c.kills, writePipeline(h.folder, p, h.broker.Addr(), h.cfg.Rate, forPeople)
 }
 

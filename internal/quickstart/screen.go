@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost/internal/flights"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // Look is how a stream may be written to.
@@ -59,8 +60,8 @@ func (s *story) killed(k *kill) {
 	if !k.hit {
 		missed = "; it was not at work"
 	}
-	s.line(k.at, "kill -9", "worker %d (pid %d) at %7s rows; back after %s%s", k.worker, k.pid, screen.Count(k.rows),
-		screen.Duration(k.back), missed)
+	s.line(k.at, "kill -9", "worker %d (pid %d) at %7s rows; back after %s%s", k.worker, k.pid, text.Count(k.rows),
+		text.Duration(k.back), missed)
 }
 
 // progress implements shower: it draws the bar, on a terminal.
@@ -75,16 +76,16 @@ func (s *story) progress(done, total int64, kills int) {
 		s.window = s.window[1:]
 	}
 	first := s.window[0]
-	all := screen.Count(total)
+	all := text.Count(total)
 	// Of one width as long as it lasts, so that the bar does not shiver.
-	text := fmt.Sprintf("  %*s of %s   %9s   %-8s", len(all), screen.Count(done), all, screen.Rate(done-first.done, now.Sub(first.at)),
-		screen.Plural(kills, "kill"))
+	told := fmt.Sprintf("  %*s of %s   %9s   %-8s", len(all), text.Count(done), all, text.Rate(done-first.done, now.Sub(first.at)),
+		text.Plural(kills, "kill"))
 	width := s.look.Width
 	if width == 0 {
 		width = 80
 	}
-	bar := drawBar(done, total, min(40, width-8-len(text)), s.look.ASCII)
-	fmt.Fprint(s.out, "\r       "+bar+strings.TrimRight(text, " ")+"\x1b[K")
+	bar := drawBar(done, total, min(40, width-8-len(told)), s.look.ASCII)
+	fmt.Fprint(s.out, "\r       "+bar+strings.TrimRight(told, " ")+"\x1b[K")
 	s.bar = true
 }
 
@@ -117,8 +118,8 @@ func (p *proof) table(look Look) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-10s%11s%14s%15s%9s\n", "", "rows", "sum(delay)", "sum(distance)", "origins")
 	row := func(name string, t flights.Truth, verdict string, style screen.Style) {
-		numbers := fmt.Sprintf("%-10s%11s%14s%15s%9s", name, screen.Count(t.Rows), screen.Count(t.Delay),
-			screen.Count(t.Distance), screen.Count(len(t.Origins)))
+		numbers := fmt.Sprintf("%-10s%11s%14s%15s%9s", name, text.Count(t.Rows), text.Count(t.Delay),
+			text.Count(t.Distance), text.Count(len(t.Origins)))
 		if verdict != "" {
 			numbers += "  "
 			verdict = paint(look, style, screen.Wrap(verdict, utf8.RuneCountInString(numbers), look.Width))
@@ -147,14 +148,14 @@ func (p *proof) delaysLine(look Look) string {
 		verdict = "equal"
 	}
 	return paragraph(look, "delays", fmt.Sprintf("%s flights, %s minutes, summed by SQL in the same commits: %s",
-		screen.Count(sum.Rows), screen.Count(sum.Delay), verdict))
+		text.Count(sum.Rows), text.Count(sum.Delay), verdict))
 }
 
 // chainLine is about the ledger's history.
 func (p *proof) chainLine(look Look) string {
 	var parts []string
 	for _, partition := range slices.Sorted(maps.Keys(p.ends)) {
-		parts = append(parts, screen.Count(p.ends[partition]))
+		parts = append(parts, text.Count(p.ends[partition]))
 	}
 	verdict := "no hole, no overlap"
 	if len(p.chain.broken) > 0 {
@@ -164,19 +165,19 @@ func (p *proof) chainLine(look Look) string {
 		}
 	}
 	return paragraph(look, "chain", fmt.Sprintf("%s offsets, %s: %s", strings.Join(parts, " + "),
-		screen.Plural(p.chain.commits, "commit"), verdict))
+		text.Plural(p.chain.commits, "commit"), verdict))
 }
 
 // end is the last word.
 func (p *proof) end(look Look, took time.Duration, folder string) string {
 	why := p.against()
 	if len(why) > 0 {
-		text := strings.Join(why, "; ") + fmt.Sprintf(". %.1fs. Folder: %s", took.Seconds(), folder)
-		return paint(look, screen.Red, "NOT PROVEN") + paragraph(look, "", text)[len("NOT PROVEN"):]
+		told := strings.Join(why, "; ") + fmt.Sprintf(". %.1fs. Folder: %s", took.Seconds(), folder)
+		return paint(look, screen.Red, "NOT PROVEN") + paragraph(look, "", told)[len("NOT PROVEN"):]
 	}
-	text := fmt.Sprintf("%s killed, 0 rows lost, 0 rows doubled, %.1fs. Folder: %s", screen.Plural(hits(p.kills), "worker"),
+	told := fmt.Sprintf("%s killed, 0 rows lost, 0 rows doubled, %.1fs. Folder: %s", text.Plural(hits(p.kills), "worker"),
 		took.Seconds(), folder)
-	return paint(look, screen.Bold, "PROVEN") + paragraph(look, "", text)[len("PROVEN"):]
+	return paint(look, screen.Bold, "PROVEN") + paragraph(look, "", told)[len("PROVEN"):]
 }
 
 // next lists commands, to be pasted as they stand: what is said about one is a comment of the shell. A comment that

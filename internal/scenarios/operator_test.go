@@ -123,51 +123,57 @@ func TestO1RewindUnderLoad(t *testing.T) {
 // O: an audit beside transactions, on a real log: markers and aborted records have offsets and no rows, and nothing is
 // missing; then rows are deleted, doubled and made up, and each is found.
 func TestAuditOfARealLog(t *testing.T) {
-	onEachStore(t, func(t *testing.T, s *scene) {
-		name := s.topic(2)
-		s.produce(at(name, 0), "a", "b", "c")
-		s.committed(at(name, 0), 4) // 3-6, its marker at 7
-		s.wantLog(at(name, 0), 0, 8)
-		s.aborted(at(name, 0), 2)     // 8-9, its marker at 10
-		s.wantLog(at(name, 0), 0, 11) // a marker is written after the client hears of it
-		s.produce(at(name, 0), "d")
-		s.fill(at(name, 1), 5)
-		s.aborted(at(name, 1), 1)
-		s.toEnd([]string{name}, nil)
-		r := s.rooms(name)
-		provenance, ok := s.store.sink(t, "seen", "").(fencepost.Provenance)
-		if !ok {
-			t.Fatal("the sink does not say which records its rows came from")
-		}
-		r.Provenance = provenance
-		audit := func() (faults []string) {
-			t.Helper()
-			a, err := admin.Prove(t.Context(), r, admin.AuditOptions{KeepsCommits: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !a.Rows.Checked {
-				t.Fatalf("rows were not checked: %+v", a.Findings)
-			}
-			for _, f := range a.Findings {
-				if !f.OK {
-					faults = append(faults, fmt.Sprintf("%s %d %s", f.Kind, f.Partition, f.Text))
-				}
-			}
-			return faults
-		}
-		if got := audit(); len(got) != 0 {
-			t.Errorf("a whole table: found %q", got)
-		}
-		s.store.exec(t, "delete from seen where _partition = 0 and _offset in (2, 3, 11)")
-		s.store.exec(t, "insert into seen select * from seen where _partition = 1 and _offset = 4")
-		s.store.exec(t, "insert into seen values ('"+name+"', 0, 8, 'aborted, and applied all the same'), ('"+name+"', 7, 1, '')")
-		want := []string{"missing 0 2 records of [2 .. 4), still on the broker, have no row", "missing 0 1 record of offset 11, still on the broker, has no row",
-			"doubled 1 offset 4: 2 rows, of commits that cover it once", "foreign 7 1 row (offset 1); the roster knows 2 partitions"}
-		if got := audit(); fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("found\n%q, want\n%q", got, want)
-		}
+	onEachStore(t, audited)
+	t.Run("mariadb", func(t *testing.T) {
+		s, _ := onMariaDB(t, seenDDL)
+		audited(t, s)
 	})
+}
+
+func audited(t *testing.T, s *scene) {
+	name := s.topic(2)
+	s.produce(at(name, 0), "a", "b", "c")
+	s.committed(at(name, 0), 4) // 3-6, its marker at 7
+	s.wantLog(at(name, 0), 0, 8)
+	s.aborted(at(name, 0), 2)     // 8-9, its marker at 10
+	s.wantLog(at(name, 0), 0, 11) // a marker is written after the client hears of it
+	s.produce(at(name, 0), "d")
+	s.fill(at(name, 1), 5)
+	s.aborted(at(name, 1), 1)
+	s.toEnd([]string{name}, nil)
+	r := s.rooms(name)
+	provenance, ok := s.store.sink(t, "seen", "").(fencepost.Provenance)
+	if !ok {
+		t.Fatal("the sink does not say which records its rows came from")
+	}
+	r.Provenance = provenance
+	audit := func() (faults []string) {
+		t.Helper()
+		a, err := admin.Prove(t.Context(), r, admin.AuditOptions{KeepsCommits: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !a.Rows.Checked {
+			t.Fatalf("rows were not checked: %+v", a.Findings)
+		}
+		for _, f := range a.Findings {
+			if !f.OK {
+				faults = append(faults, fmt.Sprintf("%s %d %s", f.Kind, f.Partition, f.Text))
+			}
+		}
+		return faults
+	}
+	if got := audit(); len(got) != 0 {
+		t.Errorf("a whole table: found %q", got)
+	}
+	s.store.exec(t, "delete from seen where _partition = 0 and _offset in (2, 3, 11)")
+	s.store.exec(t, "insert into seen select * from seen where _partition = 1 and _offset = 4")
+	s.store.exec(t, "insert into seen values ('"+name+"', 0, 8, 'aborted, and applied all the same'), ('"+name+"', 7, 1, '')")
+	want := []string{"missing 0 2 records of [2 .. 4), still on the broker, have no row", "missing 0 1 record of offset 11, still on the broker, has no row",
+		"doubled 1 offset 4: 2 rows, of commits that cover it once", "foreign 7 1 row (offset 1); the roster knows 2 partitions"}
+	if got := audit(); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("found\n%q, want\n%q", got, want)
+	}
 }
 
 // The lag in time is the age of the oldest unread record, behind markers too; what an open transaction holds back is

@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/memory"
+)
+
+// mirrored is what the Kafka group holds of a partition; forget has it forget it, as brokers do with an idle group's.
+func (w *world) mirrored(tp fencepost.TopicPartition) fencepost.Offset {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m, ok := w.mu.committed[tp]; ok {
+		return m.Offset
+	}
+	return -1
+}
+
+func (w *world) forgetMirrored(tp fencepost.TopicPartition) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.mu.committed, tp)
+}
+
+func (w *world) hangMirror(hung bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.hung = hung
+}
+
+// The offsets of an idle group expire, and laws 10 and 12 rest on them: they are written again every hour. A partition
+// that has left is its heir's to renew: an old offset would be written over a newer one.
+func TestMirrorIsRenewed(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		w.produce(tp(1), 10)
+		a := w.run(s, nil)
+		synctest.Wait()
+		a.source.assign(tp(0), tp(1))
+		time.Sleep(time.Minute)
+		a.source.revoke(false, tp(1))
+		b := w.run(s, nil)
+		synctest.Wait()
+		b.source.assign(tp(1))
+		w.produce(tp(1), 10)
+		time.Sleep(time.Minute)
+		if err := b.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+		w.forgetMirrored(tp(0))
+		time.Sleep(2 * renewEvery)
+		if got := w.mirrored(tp(0)); got != 10 {
+			t.Errorf("after two idle hours the Kafka group holds %d of t:0, want 10 again", got)
+		}
+		if got := w.mirrored(tp(1)); got != 20 {
+			t.Errorf("after two idle hours the Kafka group holds %d of t:1, want 20, the heir's", got)
+		}
+		if err := a.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}
+
+// A write of the Kafka group's offsets that failed is told, each one, and a stop writes them again.
+func TestAStopWritesAMirrorThatFailed(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.hangMirror(true)
+		wk := w.run(s, nil)
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		for range 2 {
+			w.produce(tp(0), 5)
+			time.Sleep(2 * requestTimeout)
+		}
+		if told := seen[MirrorFailed](wk); len(told) != 2 || told[0].Mirror != 0 {
+			t.Errorf("told: %+v, want both failures, of the Kafka group", told)
+		}
+		w.hangMirror(false)
+		if err := wk.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+		if got := w.mirrored(tp(0)); got != 10 {
+			t.Errorf("behind the stop the Kafka group holds %d, want 10", got)
+		}
+	})
+}
+
+// A write fails after its partition was lost: nothing of it is written again, least of all an empty range.
+func TestAFailedCopyOfALostPartitionIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, h := newWorld(t), newHash()
+		h.set(nil, true)
+		wk := copied(w, memory.Open(), h)
+		w.produce(tp(0), 5)
+		synctest.Wait() // the request is on its way, and will get no answer
+		wk.source.revoke(true, tp(0))
+		h.set(nil, false)
+		time.Sleep(time.Minute)
+		h.wants(t, map[fencepost.TopicPartition]fencepost.OffsetRange{})
+		if err := wk.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}

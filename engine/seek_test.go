@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/memory"
+)
+
+// deaf is a source whose client loses seeks.
+type deaf struct {
+	*source
+	lose atomic.Int64 // how many of the next ones
+}
+
+func (d *deaf) Steer(starts map[fencepost.TopicPartition]fencepost.Start) {
+	if d.lose.Add(-1) < 0 {
+		d.source.Steer(starts)
+	}
+}
+
+// A client that loses a seek goes on beyond where it was sent to: no record in between is passed, and it is sent there
+// again. What looks the same is a hole in the log: the second answer says so, and the partition goes on behind it.
+func TestALostSeekLosesNoRecords(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 20)
+		var d *deaf
+		wk := w.run(s, func(c *Config) {
+			d = &deaf{source: c.Source.(*source)}
+			c.Source = d
+		})
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		time.Sleep(time.Second)
+		d.lose.Store(1)
+		move(t, s, tp(0), 5, 4711)
+		time.Sleep(6 * time.Second) // the watch interval: the rewind is obeyed, and the client does not hear of it
+		wantRows(t, s, tp(0), upTo(0, 20))
+		w.produce(tp(0), 10)
+		time.Sleep(time.Second)
+		wantRows(t, s, tp(0), append(upTo(0, 20), upTo(5, 30)...))
+		if err := wk.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 20)
+		w.change(tp(0), func(l *fakeLog) { l.entries = l.entries[12:] })
+		wk := w.run(s, nil)
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		time.Sleep(time.Second)
+		wantRows(t, s, tp(0), upTo(12, 20))
+		if err := wk.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}
+
+// A jump is doubted anew in each session, and one that was fetched before the seek is never believed.
+func TestJumpsAreDoubtedAnew(t *testing.T) {
+	jump := fencepost.Chunk{TopicPartition: tp(0), Records: records{{Offset: 20}, {Offset: 21}}}
+	p := &partition{TopicPartition: tp(0), base: -1, end: -1}
+	for session := range 3 {
+		p.resume(fencepost.Position{Offset: 10, Fence: 1}, 5)
+		for range 3 {
+			if got := p.offer(jump, 5, time.Time{}, &fencepost.Record{}); got != stale {
+				t.Errorf("session %d: a jump of before the seek is %d, want stale, as often as it comes", session, got)
+			}
+		}
+		if got := p.offer(jump, 6, time.Time{}, &fencepost.Record{}); got != stale {
+			t.Errorf("session %d: a first jump is %d, want stale", session, got)
+		}
+		if got := p.offer(jump, 7, time.Time{}, &fencepost.Record{}); got != taken || p.records != 2 {
+			t.Errorf("session %d: a jump that comes again is %d with %d queued, want it taken", session, got, p.records)
+		}
+	}
+}
+
+// What comes of a partition that does not run is dropped: nobody has said yet that it goes on there.
+func TestNothingIsQueuedWhileAPartitionDoesNotRun(t *testing.T) {
+	for name, stop := range map[string]func(*partition){
+		"parked":    func(p *partition) { p.park("record-refused", "bad") },
+		"waiting":   func(p *partition) { p.await("no answer", time.Time{}, time.Second) },
+		"unsettled": func(p *partition) { p.unsettle() },
+		"gone":      func(p *partition) { p.leave() },
+	} {
+		p := &partition{TopicPartition: tp(0), base: -1, end: -1}
+		p.resume(fencepost.Position{Offset: 10, Fence: 1}, 5)
+		stop(p)
+		c := fencepost.Chunk{TopicPartition: tp(0), Records: records{{Offset: 10}, {Offset: 11}}}
+		if got := p.offer(c, 6, time.Time{}, &fencepost.Record{}); got != taken || p.records != 0 {
+			t.Errorf("%s: a chunk is %d with %d queued, want it dropped without a word", name, got, p.records)
+		}
+	}
+}
+
+// A position without a topic ID, of before the brokers had any, goes on under whatever ID they have now.
+func TestAPositionWithoutATopicIDTakesWhatComes(t *testing.T) {
+	p := &partition{TopicPartition: tp(0), base: -1, end: -1}
+	p.resume(fencepost.Position{Offset: 10, Fence: 1}, 5)
+	c := fencepost.Chunk{TopicPartition: tp(0), TopicID: fencepost.TopicID{3}, Records: records{{Offset: 10}}}
+	if got := p.offer(c, 6, time.Time{}, &fencepost.Record{}); got != taken || p.records != 1 {
+		t.Errorf("a chunk is %d with %d queued, want it taken", got, p.records)
+	}
+}
+
+// An operator passes a bad record, before or while it is being tried again: the partition counts as running at once,
+// though nothing comes behind it.
+func TestASkippedRecordIsNotParkedAnyMore(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 14)
+		refusing(s, tp(0), 13)
+		wk := w.run(s, func(c *Config) { c.Rate = 2 })
+		synctest.Wait()
+		fence := uint64(4711)
+		to := func(at fencepost.Offset) {
+			fence += 1000
+			move(t, s, tp(0), at, fence)
+		}
+		skip := func(when string) {
+			t.Helper()
+			to(14)
+			time.Sleep(11 * time.Second) // the watch interval, or a refusal
+			if got := wk.engine().Status(); got.Running != 1 || got.Parked != 0 {
+				t.Errorf("skipped %s: the status is %+v, want one running partition", when, got)
+			}
+		}
+		wk.source.assign(tp(0))
+		time.Sleep(20 * time.Second)
+		if got := wk.engine().Status(); got.Parked != 1 {
+			t.Fatalf("the status is %+v, want one parked partition", got)
+		}
+		skip("while it is parked")
+		to(0)
+		time.Sleep(20 * time.Second)
+		if got := wk.engine().Status(); got.Parked != 1 {
+			t.Fatalf("behind a rewind the status is %+v, want one parked partition", got)
+		}
+		to(0)
+		time.Sleep(8 * time.Second) // the records in front of the bad one go in, two a second
+		skip("while it is tried again")
+		if err := wk.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}
+
+// A partition that parked for what the log says, and not for a record, runs as soon as it is settled.
+func TestARepairedPartitionRunsAtOnce(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 10)
+		wk := w.run(s, nil)
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		time.Sleep(time.Second)
+		w.change(tp(0), func(l *fakeLog) { l.entries, l.end = nil, 0 })
+		time.Sleep(11 * time.Second)
+		if parked := seen[Parked](wk); len(parked) != 1 || parked[0].Code != "truncated" {
+			t.Fatalf("parked: %+v, want once, truncated", parked)
+		}
+		move(t, s, tp(0), 0, 4711)
+		time.Sleep(6 * time.Second)
+		if got := wk.engine().Status(); got.Running != 1 || got.Parked != 0 {
+			t.Errorf("the status is %+v, want one running partition", got)
+		}
+		if err := wk.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}

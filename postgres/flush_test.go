@@ -1,0 +1,518 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledgertest"
+)
+
+// compareBegins is how a compare-and-set begins.
+const compareBegins = "with m as (select * from unnest("
+
+// way is a form of the sink: how it meets its server, and what its flush is made of.
+type way struct {
+	name   string
+	config Config
+	staged bool
+	flush  []string // in this order, each once, and the last one at the end
+	tags   []string // of the statements between the COPY and the compare-and-set
+}
+
+var ways = []way{
+	{"append", Config{Table: "flights"}, false,
+		[]string{begin, `copy "flights" (`, ") from stdin binary; ", compareBegins, "; commit"}, nil},
+	{"unique", Config{Table: "flights"}, true,
+		[]string{begin, "copy " + stageTable, ") from stdin binary; ", `insert into "flights" (`, compareBegins, "; commit"}, []string{"INSERT 0 3"}},
+	{"upsert", Config{Table: "flights", Key: []string{"n"}}, true,
+		[]string{begin, "copy " + stageTable, ") from stdin binary; ", `insert into "flights" (`, "on conflict (", compareBegins, "; commit"}, []string{"INSERT 0 3"}},
+	{"sql", Config{SQL: "delete from old"}, false,
+		[]string{begin, "copy pg_temp.batch (", ") from stdin binary; savepoint fencepost_", "; delete from old\n; release savepoint fencepost_",
+			"; set constraints all immediate; ", compareBegins, "; commit"}, []string{"SAVEPOINT", "DELETE 1", "RELEASE", "SET CONSTRAINTS"}},
+}
+
+// meets is the server's part of a lane's first commit, before its flush.
+func (y way) meets(b *backend) {
+	if y.config.Table != "" {
+		b.hears("from pg_attribute")
+		yes := map[bool]string{true: "t", false: "f"}
+		b.says(answer(column4("_topic", "text"), column4("_partition", "int4"), column4("_offset", "int8"), column4("value", "text"), column4("n", "int8")),
+			answer(row(yes[y.staged], yes[len(y.config.Key) > 0])), ready('I'))
+	}
+	if y.staged || y.config.SQL != "" {
+		b.hears("create temporary table")
+		b.says(tags("DROP TABLE", "CREATE TABLE"), ready('I'))
+	}
+}
+
+// column4 is a row of targetSQL: a column that may be null, without a default.
+func column4(name, typ string) []any { return row(name, typ, typ, "f", "f", "f") }
+
+// takes reads a flush whole, and says nothing before.
+func (y way) takes(b *backend) (sql string) {
+	sql = b.hears(begin)
+	b.rows()
+	return sql
+}
+
+// ran is the answer to a flush up to its COMMIT.
+func (y way) ran() several {
+	all := append(tags("BEGIN"), &pgproto3.CopyInResponse{OverallFormat: 1, ColumnFormatCodes: []uint16{1}})
+	return append(append(append(all, tags("COPY 3")...), tags(y.tags...)...), answer(row("0"))...)
+}
+
+// commits takes a flush and commits it.
+func (y way) commits(b *backend) {
+	y.takes(b)
+	b.says(y.ran(), tags("COMMIT"), ready('I'))
+}
+
+// Law 11: rows travel first, and effects, compare-and-set and COMMIT leave with them, so that the server has all of it
+// when it first has to be waited for. A lane that has met its server sends nothing else.
+func TestFlushIsOneTrip(t *testing.T) {
+	for _, y := range ways {
+		t.Run(y.name, func(t *testing.T) {
+			onScript(t, y.config, []script{func(b *backend) { y.meets(b); y.commits(b); y.commits(b); b.listens() }}, func(t *testing.T, w *worker, s *scripted) {
+				for n := range 2 {
+					at := len(s.heard())
+					if err := w.commit(t.Context(), w.batch(0, 3)); err != nil {
+						t.Fatal(err)
+					}
+					heard := s.heard()
+					if n == 0 {
+						at = max(at, len(heard)-3)
+					}
+					if len(heard)-at != 3 || heard[at+1] != "CopyData" || heard[at+2] != "CopyDone" {
+						t.Fatalf("commit %d sent %q, want a Query, its rows and their end", n+1, heard[at:])
+					}
+					inOrder(t, heard[at], y.flush...)
+				}
+				if at := w.held[at(0)].Offset; at != 11 {
+					t.Errorf("the worker holds %d, want 11", at)
+				}
+			})
+		})
+	}
+}
+
+// inOrder wants each of the words once, in their order, the last one at the end.
+func inOrder(t *testing.T, text string, words ...string) {
+	t.Helper()
+	from := 0
+	for _, word := range words {
+		at := strings.Index(text, word)
+		if at < from || strings.Count(text, word) != 1 {
+			t.Fatalf("%q stands %d times, first at %d; want it once, behind %d, in\n%s", word, strings.Count(text, word), at, from, text)
+		}
+		from = at + len(word)
+	}
+	if from != len(text) {
+		t.Fatalf("behind %q stands %q", words[len(words)-1], text[from:])
+	}
+}
+
+// A batch without rows is one Query; a handler's is two, with the handler's own between them, and what is behind the
+// handler leaves in one.
+func TestFlushWithoutRows(t *testing.T) {
+	onScript(t, ways[0].config, []script{func(b *backend) {
+		b.hears(begin)
+		b.says(tags("BEGIN"), answer(row("0")), tags("COMMIT"), ready('I'))
+	}}, func(t *testing.T, w *worker, s *scripted) {
+		if err := w.commit(t.Context(), w.markers()); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.heard()) != 1 {
+			t.Fatalf("sent %q, want one Query", s.heard())
+		}
+		inOrder(t, s.heard()[0], begin, compareBegins, "; commit")
+	})
+	handler := Config{Handle: func(ctx context.Context, tx pgx.Tx, _ *fencepost.Batch) error {
+		_, err := tx.Exec(ctx, "delete from old")
+		return err
+	}}
+	onScript(t, handler, []script{func(b *backend) {
+		b.hears("savepoint fencepost_")
+		b.says(tags("BEGIN", "SET", "SET", "SAVEPOINT"), ready('T'))
+		b.hears("delete from old")
+		b.says(tags("DELETE 1"), ready('T'))
+		b.hears("release savepoint")
+		b.says(tags("RELEASE", "SET CONSTRAINTS"), answer(row("0")), tags("COMMIT"), ready('I'))
+	}}, func(t *testing.T, w *worker, s *scripted) {
+		if err := w.commit(t.Context(), w.batch(0, 3)); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.heard()) != 3 {
+			t.Fatalf("sent %q, want three Queries", s.heard())
+		}
+		inOrder(t, s.heard()[2], "release savepoint fencepost_", "; set constraints all immediate; ", compareBegins, "; commit")
+	})
+}
+
+// markers is a batch of a range without rows.
+func (w *worker) markers() *fencepost.Batch {
+	held := w.held[at(0)]
+	return ledgertest.Batch(ledgertest.Span{TopicPartition: at(0), Held: held, Until: held.Offset + 3, Rows: []fencepost.Offset{}})
+}
+
+// A commit is done when the server says COMMIT and stands outside of a transaction. It says ROLLBACK of a transaction
+// that had failed, and stays inside of one that was chained; neither is an error to it.
+func TestOnlyCommitIsSuccess(t *testing.T) {
+	for _, test := range []struct {
+		tag    string
+		status byte
+		stands bool
+	}{{"COMMIT", 'I', true}, {"ROLLBACK", 'I', false}, {"COMMIT", 'T', false}, {"SELECT 1", 'I', false}} {
+		for _, rows := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s %c rows %t", test.tag, test.status, rows), func(t *testing.T) {
+				y := ways[0]
+				onScript(t, y.config, []script{func(b *backend) {
+					if rows {
+						y.meets(b)
+						y.takes(b)
+						b.says(y.ran(), tags(test.tag), ready(test.status))
+					} else {
+						b.hears(compareBegins)
+						b.says(tags("BEGIN"), answer(row("0")), tags(test.tag), ready(test.status))
+					}
+					if test.status == 'T' {
+						b.hears("rollback")
+						b.says(tags("ROLLBACK"), ready('I'))
+					}
+					b.listens()
+				}}, func(t *testing.T, w *worker, s *scripted) {
+					batch := w.markers()
+					if rows {
+						batch = w.batch(0, 3)
+					}
+					err := w.commit(t.Context(), batch)
+					if (err == nil) != test.stands || errors.Is(err, fencepost.ErrUnknown) {
+						t.Errorf("got %v; want success: %t, and no doubt", err, test.stands)
+					}
+				})
+			})
+		}
+	}
+}
+
+// fails is the answer of a flush that was refused in a transaction, and of the rollback that follows.
+func (y way) fails(b *backend, e *pgproto3.ErrorResponse) {
+	b.says(tags("BEGIN"), e, ready('E'))
+	b.hears("rollback")
+	b.says(tags("ROLLBACK"), ready('I'))
+}
+
+// holds is the ledger's answer to who asks what it holds.
+func (b *backend) ledgerHolds(offset, fence int) {
+	b.hears("select topic, partition, until, leader_epoch, fence, topic_id from x.ledger")
+	b.says(answer([]any{"flights", 0, offset, -1, fence, nil}), ready('I'))
+}
+
+// What a refused compare-and-set says: the word, the secret and the number in the text of a failed cast. Without the
+// secret it is somebody's value, and bad.
+func TestRefusedCompareAndSet(t *testing.T) {
+	refused, rejected, fault := new(fencepost.Refused), new(fencepost.Rejected), new(fencepost.Fault)
+	for _, test := range []struct {
+		name, says string // @ is the secret
+		offset     int    // what the ledger then holds, with fence 7; 0: it is not asked
+		fence      int
+		want       func(error) bool
+	}{
+		{"ahead", "fenced:@:0", 8, 7, func(err error) bool { return errors.As(err, &refused) && refused.Held[at(0)].Offset == 8 }},
+		{"another fence", "fenced:@:0", 5, 9, func(err error) bool { return errors.As(err, &refused) && refused.Held[at(0)].Fence == 9 }},
+		{"agrees again", "fenced:@:0", 5, 7, func(err error) bool { return err != nil && !errors.As(err, &refused) && !errors.As(err, &rejected) }},
+		{"newer", "newer:@:3", 0, 0, func(err error) bool { return errors.Is(err, fencepost.ErrNewer) }},
+		{"no identity", "newer:@:0", 0, 0, func(err error) bool { return errors.As(err, &fault) && fault.Code == "table-not-found" }},
+		{"cluster", "cluster:@:other", 0, 0, func(err error) bool {
+			return errors.Is(err, fencepost.ErrOtherCluster) && strings.HasSuffix(err.Error(), ": other")
+		}},
+		{"a value", "fenced:0", 5, 7, func(err error) bool { return errors.As(err, &rejected) && rejected.Code == "22P02" }},
+		{"a stale value", "fenced:0123456789abcdef:0", 8, 7, func(err error) bool { return errors.As(err, &refused) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			y := ways[0]
+			onScript(t, y.config, []script{func(b *backend) {
+				y.meets(b)
+				said := strings.Replace(test.says, "@", secretOf(y.takes(b)), 1)
+				y.fails(b, refuses("22P02", fmt.Sprintf("invalid input syntax for type integer: %q", said)))
+				if test.offset > 0 {
+					b.ledgerHolds(test.offset, test.fence)
+				}
+				b.listens()
+			}}, func(t *testing.T, w *worker, s *scripted) {
+				if err := w.commit(t.Context(), w.batch(0, 3)); !test.want(err) || errors.Is(err, fencepost.ErrUnknown) {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
+	}
+}
+
+// A row that the store refuses is rejected with the store's code, if the ledger still holds what the batch holds; else
+// the batch met its own rows, and it is late.
+func TestRejectedRow(t *testing.T) {
+	for offset, late := range map[int]bool{5: false, 8: true} {
+		y := ways[1]
+		onScript(t, y.config, []script{func(b *backend) {
+			y.meets(b)
+			y.takes(b)
+			e := refuses("23505", "duplicate key value violates unique constraint")
+			e.ConstraintName = "flights_n_key"
+			y.fails(b, e)
+			b.ledgerHolds(offset, 7)
+			b.listens()
+		}}, func(t *testing.T, w *worker, s *scripted) {
+			err := w.commit(t.Context(), w.batch(0, 3))
+			rejected, refused := new(fencepost.Rejected), new(fencepost.Refused)
+			switch {
+			case late && !errors.As(err, &refused):
+				t.Errorf("the ledger is ahead, and the error is %v", err)
+			case !late && (!errors.As(err, &rejected) || rejected.Code != "23505" || !strings.Contains(rejected.Reason, "flights_n_key")):
+				t.Errorf("got %v, want the row rejected by 23505 and its constraint", err)
+			}
+		})
+	}
+}
+
+// What the server rolls back by itself may be tried again as it is: no doubt, no bad row, and the same connection takes
+// the same flush.
+func TestSerializationFailureIsTriedAgainAsItIs(t *testing.T) {
+	for _, code := range []string{"40001", "40P01"} {
+		for _, y := range ways {
+			t.Run(code+" "+y.name, func(t *testing.T) {
+				onScript(t, y.config, []script{func(b *backend) {
+					y.meets(b)
+					y.takes(b)
+					y.fails(b, refuses(code, "try again"))
+					y.commits(b)
+				}}, func(t *testing.T, w *worker, s *scripted) {
+					batch := w.batch(0, 3)
+					err := w.commit(t.Context(), batch)
+					rejected, refused, ended, fault := new(fencepost.Rejected), new(fencepost.Refused), new(fencepost.SinkEnded), new(fencepost.Fault)
+					if err == nil || errors.Is(err, fencepost.ErrUnknown) || errors.As(err, &rejected) || errors.As(err, &refused) ||
+						errors.As(err, &ended) || errors.As(err, &fault) || !strings.Contains(err.Error(), code) {
+						t.Fatalf("got %v, want an error that says no more than %s", err, code)
+					}
+					if err := w.commit(t.Context(), batch); err != nil {
+						t.Fatal(err)
+					}
+					var flushes []string
+					for _, q := range s.heard() {
+						if strings.HasPrefix(q, begin) {
+							flushes = append(flushes, q)
+						}
+					}
+					if len(flushes) != 2 || flushes[0] != flushes[1] {
+						t.Errorf("the flushes differ, or are not two: %q", flushes)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Where the connection was cut decides what is known. Before the end of the rows was sent the server can not have come
+// to the COMMIT; behind it nobody knows, whatever it said last, until the next compare-and-set.
+func TestCutConnection(t *testing.T) {
+	y := ways[0]
+	shutdown := &pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "57P01", Message: "terminating connection"}
+	waited := &pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "25P03", Message: "terminating connection due to idle-in-transaction timeout"}
+	for _, test := range []struct {
+		name    string
+		script  script // until it is cut, behind the meeting
+		unknown bool
+	}{
+		{"before the flush", func(b *backend) {}, false},
+		{"in the rows", func(b *backend) { b.hears(begin) }, false},
+		{"told in the rows", func(b *backend) { b.hears(begin); b.says(shutdown) }, false},
+		{"behind the rows", func(b *backend) { y.takes(b) }, true},
+		{"told behind the rows", func(b *backend) { y.takes(b); b.says(shutdown) }, true},
+		{"told that it was never read", func(b *backend) { y.takes(b); b.says(waited) }, false},
+		{"before COMMIT was answered", func(b *backend) { y.takes(b); b.says(y.ran()) }, true},
+		{"behind COMMIT", func(b *backend) { y.takes(b); b.says(y.ran(), tags("COMMIT")) }, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onScript(t, y.config, []script{
+				func(b *backend) { y.meets(b); test.script(b) },
+				func(b *backend) { y.meets(b); y.commits(b) },
+			}, func(t *testing.T, w *worker, s *scripted) {
+				batch := w.batch(0, 3)
+				err := w.commit(t.Context(), batch)
+				fault := new(fencepost.Fault)
+				switch {
+				case errors.Is(err, fencepost.ErrUnknown) != test.unknown:
+					t.Errorf("got %v, want it unknown: %t", err, test.unknown)
+				case !test.unknown && (!errors.As(err, &fault) || fault.Code != "database-silent" || !fault.Passing):
+					t.Errorf("got %v, want the passing fault database-silent", err)
+				}
+				if err := w.commit(t.Context(), batch); err != nil {
+					t.Errorf("on the next connection: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// The same of a flush without rows, which is known to have failed only where nothing of it was sent.
+func TestCutConnectionWithoutRows(t *testing.T) {
+	for name, cut := range map[string]struct {
+		script  script
+		unknown bool
+		cause   string
+	}{
+		"before the flush": {func(*backend) {}, false, "closed pipe"},
+		"behind the flush": {func(b *backend) { b.hears(compareBegins) }, true, "conn closed"},
+		"in a result":      {func(b *backend) { b.hears(compareBegins); b.says(tags("BEGIN"), answer(row("0"))[0]) }, true, "EOF"},
+		"behind COMMIT":    {func(b *backend) { b.hears(compareBegins); b.says(tags("BEGIN"), answer(row("0")), tags("COMMIT")) }, true, "conn closed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onScript(t, ways[0].config, []script{cut.script}, func(t *testing.T, w *worker, s *scripted) {
+				if err := w.commit(t.Context(), w.markers()); err == nil || errors.Is(err, fencepost.ErrUnknown) != cut.unknown || !strings.Contains(err.Error(), cut.cause) {
+					t.Errorf("got %v, want it unknown: %t, and the cause: %s", err, cut.unknown, cut.cause)
+				}
+			})
+		})
+	}
+}
+
+// A lost answer is settled by the next compare-and-set: the batch that stood all the same is refused, not applied twice.
+func TestLostAnswerIsSettledByTheNextFlush(t *testing.T) {
+	y := ways[0]
+	onScript(t, y.config, []script{
+		func(b *backend) { y.meets(b); y.takes(b); b.says(y.ran(), tags("COMMIT")) },
+		func(b *backend) {
+			y.meets(b)
+			y.fails(b, refuses("22P02", `invalid input syntax for type integer: "fenced:`+secretOf(y.takes(b))+`:0"`))
+			b.ledgerHolds(8, 7)
+		},
+	}, func(t *testing.T, w *worker, s *scripted) {
+		batch := w.batch(0, 3)
+		if err := w.commit(t.Context(), batch); !errors.Is(err, fencepost.ErrUnknown) {
+			t.Fatalf("got %v, want it unknown", err)
+		}
+		refused := new(fencepost.Refused)
+		err := w.commit(t.Context(), batch)
+		if !errors.As(err, &refused) {
+			t.Fatalf("got %v, want it refused", err)
+		}
+		want := map[fencepost.TopicPartition]fencepost.Position{at(0): batch.Segments[0].Move.Next}
+		if d := cmp.Diff(want, refused.Held); d != "" {
+			t.Errorf("the ledger holds what the batch moves to (-want +got):\n%s", d)
+		}
+	})
+}
+
+// A server that hangs is waited for as long as the context lasts, and no longer. What is known then is what was sent.
+func TestHangingServer(t *testing.T) {
+	y := ways[0]
+	for _, test := range []struct {
+		name    string
+		script  script
+		unknown bool
+	}{
+		{"asked about the table", func(b *backend) { b.hears("from pg_attribute"); b.hangs() }, false},
+		{"in the rows", func(b *backend) { y.meets(b); b.hears(begin); b.holds() }, false},
+		{"behind the rows", func(b *backend) { y.meets(b); y.takes(b); b.hangs() }, true},
+		{"asked what the ledger holds", func(b *backend) {
+			y.meets(b)
+			y.fails(b, refuses("22P02", `invalid input syntax for type integer: "fenced:`+secretOf(y.takes(b))+`:0"`))
+			b.hears("from x.ledger")
+			b.hangs()
+		}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onScript(t, y.config, []script{test.script}, func(t *testing.T, w *worker, s *scripted) {
+				began := time.Now()
+				err := w.commit(s.patience, w.batch(0, 3))
+				if took := time.Since(began); took > time.Second {
+					t.Errorf("answered %s after the context had ended, want at most a second to close", took)
+				}
+				if err == nil || errors.Is(err, fencepost.ErrUnknown) != test.unknown || !test.unknown && !errors.Is(err, errHung) {
+					t.Errorf("got %v, want it unknown: %t, else why the context ended", err, test.unknown)
+				}
+			})
+		})
+	}
+}
+
+// A read of the ledger that hangs ends with its context, and says why; its connection is not used again.
+func TestHangingRead(t *testing.T) {
+	onScript(t, ways[0].config, []script{
+		func(b *backend) { b.listens() }, // the lane's
+		func(b *backend) { b.hears("to_regclass('fencepost_groups')"); b.hangs() },
+		func(b *backend) {
+			b.hears("to_regclass('fencepost_groups')")
+			b.says(answer(row("fencepost_groups", "x"), row("fencepost_ledger", "x"), row("fencepost_moves", "x")), answer(row("x", "t")), ready('I'))
+			b.hears("select version, ledger_id from x.fencepost_groups")
+			b.says(answer(row("1", "00000000-0000-0000-0000-000000000001")), ready('I'))
+			b.hears("begin isolation level repeatable read read only;")
+			b.says(tags("BEGIN"), answer(row("1", "00000000-0000-0000-0000-000000000001")), answer(), answer([]any{"flights", 0, 8, -1, 7, nil}), tags("COMMIT"), ready('I'))
+			b.listens()
+		},
+	}, func(t *testing.T, w *worker, s *scripted) {
+		began := time.Now()
+		if _, err := w.sink.Ledger().Read(s.patience, "g"); !errors.Is(err, errHung) {
+			t.Errorf("got %v, want why the context ended", err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("answered %s after the context had ended", took)
+		}
+		got, err := w.sink.Ledger().Read(t.Context(), "g")
+		if err != nil || got.Positions[at(0)].Offset != 8 {
+			t.Errorf("on the next connection: %+v, %v; want flights:0 at 8", got, err)
+		}
+	})
+}
+
+// endings are failures of user SQL: what the server says, and what that tells of the transaction.
+var endings = []struct {
+	name          string
+	ran           []string // statements that were done
+	code, message string   // of the one that failed; @ is our savepoint
+	inside        bool     // it failed in a transaction
+	holds         int      // what the ledger holds, where it is asked
+	ended         string   // what is said of it; empty: it did not end its transaction
+}{
+	{"savepoint gone", []string{"SAVEPOINT", "COMMIT", "BEGIN"}, "3B001", `savepoint "@" does not exist`, true, 0, "it holds a COMMIT"},
+	{"no transaction at RELEASE", []string{"SAVEPOINT", "COMMIT"}, "25P01", "RELEASE SAVEPOINT can only be used in transaction blocks", false, 0, "it holds a COMMIT"},
+	{"failed outside", []string{"SAVEPOINT", "COMMIT"}, "22012", "division by zero", false, 0, "no transaction was left when it failed: division by zero (22012)"},
+	{"failed inside", []string{"SAVEPOINT"}, "22012", "division by zero", true, 5, ""},
+	{"another savepoint", []string{"SAVEPOINT"}, "3B001", `savepoint "mine" does not exist`, true, 0, ""},
+	{"failed at COMMIT", []string{"SAVEPOINT", "DELETE 1", "RELEASE", "SET CONSTRAINTS", "SELECT 1"}, "40001", "could not serialize access", false, 0, ""},
+}
+
+// The SQL's end of a transaction is told by the savepoint that is gone with it, and by nothing else.
+func TestSavepointTellsTheEnd(t *testing.T) {
+	y := ways[3]
+	for _, e := range endings {
+		t.Run(e.name, func(t *testing.T) {
+			onScript(t, y.config, []script{func(b *backend) {
+				y.meets(b)
+				message := strings.Replace(e.message, "@", "fencepost_"+secretOf(y.takes(b)), 1)
+				b.says(tags("BEGIN", "COPY 3"), tags(e.ran...), refuses(e.code, message), ready(map[bool]byte{true: 'E', false: 'I'}[e.inside]))
+				if e.inside {
+					b.hears("rollback")
+					b.says(tags("ROLLBACK"), ready('I'))
+				}
+				if e.holds > 0 {
+					b.ledgerHolds(e.holds, 7)
+				}
+				b.listens()
+			}}, func(t *testing.T, w *worker, s *scripted) {
+				err := w.commit(t.Context(), w.batch(0, 3))
+				ended := new(fencepost.SinkEnded)
+				if err == nil || errors.As(err, &ended) != (e.ended != "") || !strings.HasPrefix(ended.Reason, e.ended) {
+					t.Errorf("got %v; want *SinkEnded: %q", err, e.ended)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,39 @@
+package postgres
+
+import (
+	"context"
+	"testing"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledgertest"
+)
+
+// worker is one process: a sink, a lane, and the positions it holds.
+type worker struct {
+	t    testing.TB
+	sink *Sink
+	lane fencepost.Lane
+	as   fencepost.Writer
+	held map[fencepost.TopicPartition]fencepost.Position
+}
+
+func at(p int32) fencepost.TopicPartition {
+	return fencepost.TopicPartition{Topic: "flights", Partition: p}
+}
+
+// batch is the next n rows of a partition, in the suite's columns: value "topic:partition@offset", n = offset.
+func (w *worker) batch(p int32, n fencepost.Offset) *fencepost.Batch {
+	held := w.held[at(p)]
+	return ledgertest.Batch(ledgertest.Span{TopicPartition: at(p), Held: held, Until: held.Offset + n})
+}
+
+// commit commits a batch.
+func (w *worker) commit(ctx context.Context, b *fencepost.Batch) error {
+	err := w.lane.Commit(ctx, w.as, b)
+	if err == nil {
+		for _, m := range b.Moves(nil) {
+			w.held[m.TopicPartition] = m.Next
+		}
+	}
+	return err
+}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/redis"
 	"github.com/fencepost/fencepost/zookeeper"
@@ -48,6 +49,14 @@ func (f *File) openMirrors() (all []fencepost.LiveLayout, err error) {
 		all = append(all, layout.(fencepost.LiveLayout))
 	}
 	return all, nil
+}
+
+// engineMirrors is the part of the mirrors that the engine needs: closing them stays with Opened.
+func (o *Opened) engineMirrors() (all []engine.Mirror) {
+	for _, layout := range o.mirrors {
+		all = append(all, layout)
+	}
+	return all
 }
 
 func closeMirrors(all []fencepost.LiveLayout) error {

@@ -19,6 +19,8 @@ DATED = $(shell git grep -lP '$(YEAR)' -- '*_test.go' '*/testdata/*' | sed -E 's
 check:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then \
 		echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi
+	@echo "make check: vet, then the tests without servers. What is not in the build cache is compiled on the way: all of it, with and"
+	@echo "without the race detector, takes 2 cores about 8 minutes; with a warm cache the whole is below 2."
 	go vet ./...
 	go vet -tags realservers ./...
 	@command -v $${CC:-gcc} >/dev/null || { echo "the race detector needs gcc: run make servers"; exit 1; }

@@ -13,7 +13,7 @@ func TestE8ColumnIsFull(t *testing.T) {
 	const room = 1<<32 + 64
 	memory, err := syscall.Mmap(-1, 0, room, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)
 	if err != nil {
-		t.Skipf("4 GiB of address space, of which two pages are used: %v", err)
+		t.Fatalf("4 GiB of address space, of which two pages are used: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Munmap(memory) })
 	for what, add := range map[string]func(*Column){

@@ -72,8 +72,11 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 	unclear := false
 	for tries := 1; ; tries++ {
 		l.dropStale(w)
-		if len(w.batch.Segments) == 0 || ctx.Err() != nil || l.e.isEnded() || tries > 1 && !unclear && l.ending() {
-			l.giveUp(ctx, w)
+		if len(w.batch.Segments) == 0 || l.e.isEnded() {
+			return nil
+		}
+		if ctx.Err() != nil || tries > 1 && l.endsRetries(unclear) {
+			l.giveUp(ctx.Err() != nil || unclear)
 			return nil
 		}
 		try, cancel := context.WithTimeout(ctx, commitTimeout)
@@ -94,28 +97,29 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 		case unknown, again:
 			unclear = unclear || out == unknown
 			if !l.pause(ctx, tries, err, out == unknown) {
-				l.giveUp(ctx, w)
+				l.giveUp(true)
 				return nil
 			}
 		}
 	}
 }
 
-// ending reports whether the lane drains.
-func (l *lane) ending() bool {
+// lostAnswerTime is how long a drain asks for a commit whose answer was lost. A store that is away for longer is not waited
+// for: the next run finds what became of the commit.
+const lostAnswerTime = 2 * time.Second
+
+// endsRetries reports whether a drain leaves a commit that failed: at once where nothing happened.
+func (l *lane) endsRetries(unclear bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.mu.ending
+	return !l.mu.ending.IsZero() && (!unclear || time.Since(l.mu.ending) > lostAnswerTime)
 }
 
-// giveUp notes that a drain has aborted a commit that was the partitions' own until then: nobody knows its outcome.
-func (l *lane) giveUp(ctx context.Context, w *work) {
-	if ctx.Err() == nil || len(w.batch.Segments) == 0 {
-		return
-	}
+// giveUp notes at a drain that a commit ends, and whether nobody knows its outcome.
+func (l *lane) giveUp(unclear bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mu.doubt = l.mu.ending
+	l.mu.doubt = l.mu.doubt || unclear && !l.mu.ending.IsZero()
 }
 
 // withRemedy gives an error that ends the run its code and remedy, where the sink did not.
@@ -141,7 +145,11 @@ func (l *lane) pause(ctx context.Context, tries int, err error, unclear bool) bo
 	if ctx.Err() != nil {
 		return false
 	}
-	l.backoff = longer(l.backoff, 20*time.Millisecond, 5*time.Second)
+	begins, most := l.drainBegins(), 5*time.Second
+	if begins == nil {
+		most = lostAnswerTime / 8
+	}
+	l.backoff = longer(l.backoff, 20*time.Millisecond, most)
 	in := l.e.jitter(l.backoff)
 	l.e.emit(Retrying{What: "commit", Lane: l.number, Attempt: tries, In: in, Err: err, Unknown: unclear})
 	timer := time.NewTimer(in)
@@ -149,9 +157,21 @@ func (l *lane) pause(ctx context.Context, tries int, err error, unclear bool) bo
 	select {
 	case <-timer.C:
 		return true
+	case <-begins:
+		return true
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// drainBegins is closed when the lane begins to drain; nil: it has begun already.
+func (l *lane) drainBegins() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.mu.ending.IsZero() {
+		return nil
+	}
+	return l.draining
 }
 
 // dropStale cuts out the segments whose partition has left or was settled anew since they were cut.
@@ -220,7 +240,7 @@ func (l *lane) obey(w *work, err error, took time.Duration, unclear bool) {
 			continue
 		}
 		lost = append(lost, w.parts[i])
-		l.e.emit(Refused{TopicPartition: s.Move.TopicPartition, Standing: standing, Held: held, Offset: s.Move.Held.Offset})
+		l.e.emit(Refused{TopicPartition: s.Move.TopicPartition, Standing: standing, Held: held, Offset: s.Move.Held.Offset, Unknown: unclear})
 		if standing == fencepost.StandingBehind {
 			l.e.emit(SinkWentBack{TopicPartition: s.Move.TopicPartition, From: s.Move.Held.Offset, To: held.Offset})
 		}

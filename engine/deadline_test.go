@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -183,8 +184,9 @@ func TestE3AStopEnds(t *testing.T) {
 	}
 	work := func(r run) { r.w.produce(tp(0), 5); time.Sleep(time.Second) }
 	for name, c := range map[string]struct {
-		hang  func(r run)
-		wants string // in the error; empty: none
+		hang   func(r run)
+		wants  string        // in the error; empty: none
+		within time.Duration // zero: Drain and two seconds
 	}{
 		"nothing": {hang: work},
 		"a handler that follows its context": {wants: "lane 0", hang: func(r run) {
@@ -198,6 +200,37 @@ func TestE3AStopEnds(t *testing.T) {
 		"a store that is silent behind a commit": {wants: "lane 0", hang: func(r run) {
 			r.s.SetHook(hangs(memory.AfterApply, true, r.let))
 			work(r)
+		}},
+		"a store that refuses": {within: time.Second, hang: func(r run) {
+			r.s.SetHook(func(_ context.Context, p memory.Point) error {
+				if p == memory.BeforeApply {
+					return errors.New("connection refused")
+				}
+				return nil
+			})
+			work(r)
+			time.Sleep(time.Minute) // the pauses between two tries are long by now
+		}},
+		"a store that answers again": {within: time.Second, hang: func(r run) {
+			work(r)
+			r.s.SetHook(func(_ context.Context, p memory.Point) error {
+				if p == memory.AfterApply {
+					return errors.New("connection lost")
+				}
+				return nil
+			})
+			work(r)
+			r.s.SetHook(nil)
+		}},
+		"a store that loses every answer": {within: 3 * time.Second, wants: "lane 0", hang: func(r run) {
+			r.s.SetHook(func(_ context.Context, p memory.Point) error {
+				if p == memory.BeforeApply {
+					return fencepost.ErrUnknown
+				}
+				return nil
+			})
+			work(r)
+			time.Sleep(time.Minute)
 		}},
 		"a store that does not answer reads": {hang: func(r run) {
 			work(r)
@@ -230,8 +263,8 @@ func TestE3AStopEnds(t *testing.T) {
 				began := time.Now()
 				wk.stop()
 				<-wk.done
-				if took := time.Since(began); took > drain+2*time.Second {
-					t.Errorf("the stop took %s, want at most %s", took, drain+2*time.Second)
+				if took, most := time.Since(began), cmp.Or(c.within, drain+2*time.Second); took > most {
+					t.Errorf("the stop took %s, want at most %s", took, most)
 				}
 				s.SetHook(nil)
 				w.deaf(false)

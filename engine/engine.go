@@ -30,12 +30,13 @@ type Engine struct {
 	ends                   map[fencepost.TopicPartition]fencepost.Offset
 	contradicted           map[fencepost.TopicPartition]fencepost.Position // with an end: stored positions that the log contradicted when it was fixed
 
-	settling chan struct{} // holds an element while somebody decides; capacity 1
-	working  crew          // the lanes' goroutines
-	others   crew          // all others, and calls that may not come back
-	keeper   chan struct{} // wakes the keeper; capacity 1
-	over     chan struct{} // closed when the lanes have ended: nobody steers any more
-	ended    chan struct{} // closed by the first finish or fail
+	settling chan struct{}    // holds an element while somebody decides; capacity 1
+	unclear  []fencepost.Move // moves whose answer was lost; whoever decides has it
+	working  crew             // the lanes' goroutines
+	others   crew             // all others, and calls that may not come back
+	keeper   chan struct{}    // wakes the keeper; capacity 1
+	over     chan struct{}    // closed when the lanes have ended: nobody steers any more
+	ended    chan struct{}    // closed by the first finish or fail
 	once     sync.Once
 	result   error // set before ended is closed
 

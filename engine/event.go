@@ -39,6 +39,9 @@ type (
 	// Refused: the ledger held something else than this worker; its batch of the partition was dropped.
 	Refused struct {
 		fencepost.TopicPartition
+		// Unknown: the answer to an earlier try was lost, so that the batch may have been applied before the partition was
+		// moved.
+		Unknown  bool
 		Standing fencepost.Standing
 		Held     fencepost.Position // what the ledger holds
 		Offset   fencepost.Offset   // where this worker stood

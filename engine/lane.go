@@ -28,11 +28,13 @@ type lane struct {
 	free chan *work
 	full chan *work
 
+	draining chan struct{} // closed when mu.ending is set
+
 	mu struct {
 		sync.Mutex
 		parts    []*partition // in TopicPartition order
 		idle     bool         // run waits for a batch
-		ending   bool         // nothing is cut any more
+		ending   time.Time    // since when nothing is cut any more; zero: it is
 		turn     int          // whose turn it is when there are more partitions than records
 		inflight *work        // being committed
 		abort    context.CancelFunc
@@ -67,7 +69,7 @@ type take struct {
 }
 
 func newLane(e *Engine, n int, sink fencepost.Lane) *lane {
-	l := &lane{e: e, number: n, sink: sink, wake: make(chan struct{}, 1), free: make(chan *work, 2), full: make(chan *work)}
+	l := &lane{e: e, number: n, sink: sink, wake: make(chan struct{}, 1), free: make(chan *work, 2), full: make(chan *work), draining: make(chan struct{})}
 	l.mu.settled = make(chan struct{})
 	l.forgetter, _ = sink.(fencepost.Forgetter)
 	if e.cfg.Decoder != nil {
@@ -178,7 +180,7 @@ func (l *lane) gather(ctx context.Context, w *work) bool {
 func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.mu.ending {
+	if !l.mu.ending.IsZero() {
 		return false, time.Time{}
 	}
 	q := l.queued()
@@ -284,7 +286,8 @@ func (l *lane) setIdle(idle bool) {
 func (l *lane) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mu.ending = true
+	l.mu.ending = time.Now()
+	close(l.draining)
 	if w := l.mu.inflight; w != nil {
 		for i, p := range w.parts {
 			if w.sessions[i] == p.session {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -44,6 +45,7 @@ func (e *Engine) decide(ctx context.Context, tps []fencepost.TopicPartition) (*s
 		if err := s.ask(ctx); err != nil {
 			return nil, err
 		}
+		e.moved(s.found())
 		if err := e.sameLedger(s.snapshot, s.mirrored); err != nil {
 			return nil, err
 		}
@@ -57,13 +59,14 @@ func (e *Engine) decide(ctx context.Context, tps []fencepost.TopicPartition) (*s
 			return s, nil
 		}
 		_, lost := errors.AsType[*fencepost.Refused](err)
-		unclear := errors.Is(err, fencepost.ErrUnknown)
-		if !lost && !unclear || ctx.Err() != nil {
+		unknown := errors.Is(err, fencepost.ErrUnknown)
+		if !lost && !unknown || ctx.Err() != nil {
 			return nil, fmt.Errorf("record moves: %w", err)
 		}
 		pause = longer(pause, 20*time.Millisecond, 2*time.Second)
 		in := e.jitter(pause)
-		if unclear {
+		if unknown {
+			e.unclear = append(e.unclear, moves...)
 			e.emit(Retrying{What: "record moves", Lane: -1, Attempt: tries, In: in, Err: err, Unknown: true})
 		}
 		select {
@@ -72,6 +75,19 @@ func (e *Engine) decide(ctx context.Context, tps []fencepost.TopicPartition) (*s
 			return nil, fmt.Errorf("record moves: %w: %w", context.Cause(ctx), err)
 		}
 	}
+}
+
+// found is the moves whose answer was lost and that the ledger holds: they were made. A partition that is still where it was
+// may be moved yet; of one that somebody else has moved since, the history alone knows.
+func (s *settling) found() (made []fencepost.Move) {
+	s.e.unclear = slices.DeleteFunc(s.e.unclear, func(m fencepost.Move) bool {
+		fence := s.snapshot.Positions[m.TopicPartition].Fence
+		if fence == m.Next.Fence {
+			made = append(made, m)
+		}
+		return fence != m.Held.Fence
+	})
+	return made
 }
 
 // ask reads the mirror, then the ledger: a mirror is written after its ledger, so a mirror without a ledger is never
@@ -292,16 +308,23 @@ func (s *settling) moved(moves []fencepost.Move) {
 	}
 }
 
-// record has moves recorded, and tells.
+// record has moves recorded.
 func (e *Engine) record(ctx context.Context, moves []fencepost.Move) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	if err := e.ledger.Move(ctx, e.writer, moves); err != nil {
 		return err
 	}
-	e.stats.moved(moves)
-	e.emit(Moved{Moves: moves})
+	e.moved(moves)
 	return nil
+}
+
+// moved counts moves that are recorded, and tells.
+func (e *Engine) moved(moves []fencepost.Move) {
+	if len(moves) > 0 {
+		e.stats.moved(moves)
+		e.emit(Moved{Moves: moves})
+	}
 }
 
 // parkCode is the verdict as an error code.

@@ -105,12 +105,18 @@ func (b *bench) topic(partitions int32) string {
 
 func (b *bench) create(name string, partitions int32) {
 	b.t.Helper()
+	var made kadm.TopicID
 	eventually(b.t, "topic "+name+" is created", func() error {
 		r, err := b.adm.CreateTopic(b.t.Context(), partitions, 1, nil, name)
+		made = r.ID
 		return errors.Join(err, r.Err)
 	})
-	// Kafka answers before every broker knows the topic.
+	// Kafka answers before every broker knows the topic, and may still know the one before.
 	eventually(b.t, "topic "+name+" is known", func() error {
+		topics, err := b.adm.ListTopics(b.t.Context(), name)
+		if id := topics[name].ID; err != nil || id != made {
+			return errors.Join(err, fmt.Errorf("its ID is %s, and %s was made", id, made))
+		}
 		l, err := b.adm.ListEndOffsets(b.t.Context(), name)
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@
 package kafka
 
 import (
+	"math"
 	"syscall"
 	"testing"
 	"time"
@@ -13,8 +14,8 @@ import (
 )
 
 // A quiet pipeline: 100 records over 12 partitions are there in milliseconds, a seek of an idle partition too, and
-// waiting for them costs next to nothing. The bounds are wide of what was measured (1-3 ms, 2-6 ms, 2 ms a second),
-// since other work shares the machine.
+// waiting for them costs next to nothing. The bounds are wide of what was measured (1-3 ms, 2-6 ms, 2 ms a second). Other
+// work shares the machine, so each is tried until it is met: what waits for something else never meets it.
 func TestQuiet(t *testing.T) {
 	b := newBench(t, []string{servers.Kafka(t).Plaintext})
 	name := b.topic(12)
@@ -37,8 +38,13 @@ func TestQuiet(t *testing.T) {
 	for i := range int32(100) {
 		rs = append(rs, &kgo.Record{Topic: name, Partition: i % 12, Value: []byte("x")})
 	}
-	best := time.Hour
-	for round := range 5 {
+	seen := func() (n int) {
+		for _, list := range r.got {
+			n += len(list)
+		}
+		return n
+	}
+	meets(t, "100 records are visible behind their acknowledgement", 50*time.Millisecond, func() time.Duration {
 		acked := make(chan time.Time, 1)
 		go func() {
 			for _, r := range rs {
@@ -47,45 +53,40 @@ func TestQuiet(t *testing.T) {
 			b.cl.ProduceSync(t.Context(), rs...)
 			acked <- time.Now()
 		}()
-		want := 12 + 100*(round+1)
-		seen := func() (n int) {
-			for _, list := range r.got {
-				n += len(list)
-			}
-			return n
-		}
+		want := seen() + len(rs)
 		if !r.poll(longest, func() bool { return seen() >= want }) {
 			t.Fatal("not all came")
 		}
-		best = min(best, time.Since(<-acked))
-	}
-	t.Logf("100 records visible %s after their acknowledgement", best)
-	if best > 50*time.Millisecond {
-		t.Errorf("too slow")
-	}
-
-	r.got = map[fencepost.TopicPartition][]string{}
-	began = time.Now()
-	s.Steer(map[fencepost.TopicPartition]fencepost.Start{tp(name, 3): {Offset: 0}})
-	r.until(tp(name, 3), 1)
-	took := time.Since(began)
-	t.Logf("a seek of an idle partition took %s", took.Round(time.Millisecond))
-	if took > fetchWait {
-		t.Error("the seek waited for the fetch on its way")
-	}
-
+		return time.Since(<-acked)
+	})
+	meets(t, "a seek of an idle partition does not wait for the fetch on its way", fetchWait, func() time.Duration {
+		r.got = map[fencepost.TopicPartition][]string{}
+		began := time.Now()
+		s.Steer(map[fencepost.TopicPartition]fencepost.Start{tp(name, 3): {Offset: 0}})
+		r.until(tp(name, 3), 1)
+		return time.Since(began)
+	})
 	used := func() time.Duration {
 		var u syscall.Rusage
 		syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 	}
-	before, at := used(), time.Now()
-	for time.Since(at) < 2*time.Second {
-		r.poll(2*time.Second, func() bool { return time.Since(at) > 2*time.Second })
+	meets(t, "a second without records costs next to no processor time", 30*time.Millisecond, func() time.Duration {
+		before, at := used(), time.Now()
+		r.poll(2*time.Second, func() bool { return false })
+		return time.Duration(float64(used()-before) / time.Since(at).Seconds())
+	})
+}
+
+// meets tries until something takes no longer than it may.
+func meets(t *testing.T, what string, most time.Duration, try func() time.Duration) {
+	t.Helper()
+	best := time.Duration(math.MaxInt64)
+	for deadline := time.Now().Add(longest); best > most; best = min(best, try()) {
+		if time.Now().After(deadline) {
+			t.Errorf("%s: %s at best, want %s", what, best, most)
+			return
+		}
 	}
-	perSecond := time.Duration(float64(used()-before) / time.Since(at).Seconds())
-	t.Logf("idle: %s of CPU a second", perSecond)
-	if perSecond > 30*time.Millisecond {
-		t.Error("idling costs too much")
-	}
+	t.Logf("%s: %s", what, best)
 }

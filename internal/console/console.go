@@ -123,8 +123,11 @@ func (c *Console) Event(e engine.Event) {
 	case engine.Committed:
 		c.committed(e)
 	case engine.Refused:
-		c.partition("refused", e.TopicPartition, fmt.Sprintf("at %s the ledger holds %s (%s): obeyed", text.Count(e.Offset),
-			text.Count(e.Held.Offset), e.Standing), "", screen.Yellow)
+		what := fmt.Sprintf("at %s the ledger holds %s (%s): obeyed", text.Count(e.Offset), text.Count(e.Held.Offset), e.Standing)
+		if e.Unknown {
+			what += "; the answer before was lost, so the batch may stand"
+		}
+		c.partition("refused", e.TopicPartition, what, "", screen.Yellow)
 	case engine.SinkWentBack:
 		c.partition("restored", e.TopicPartition, fmt.Sprintf("the sink went back from %s to %s; goes on from there",
 			text.Count(e.From), text.Count(e.To)), "", screen.Yellow)

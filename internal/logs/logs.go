@@ -141,7 +141,7 @@ func (l *Log) Event(e engine.Event) {
 		l.committed(e)
 	case engine.Refused:
 		l.slog.Warn("commit refused", at(e.TopicPartition), "standing", e.Standing.String(), "offset", int64(e.Offset),
-			"held", int64(e.Held.Offset), "fence", e.Held.Fence.String())
+			"held", int64(e.Held.Offset), "fence", e.Held.Fence.String(), "unknown", e.Unknown)
 	case engine.SinkWentBack:
 		l.slog.Warn("sink went back", at(e.TopicPartition), "from", int64(e.From), "to", int64(e.To))
 	default:

@@ -113,6 +113,7 @@ func topic(ts *testscript.TestScript, _ bool, args []string) {
 	cl := k.client(ts)
 	defer cl.Close()
 	req := newTopic(ts, args[0], n, args[2:])
+	var made kadm.TopicID
 	k.with(ts, func(ctx context.Context, adm *kadm.Client) error {
 		_, _ = adm.DeleteTopic(ctx, args[0]) // it need not be there
 		if err := settled(ctx, func() error {
@@ -120,11 +121,18 @@ func topic(ts *testscript.TestScript, _ bool, args []string) {
 			if err != nil {
 				return err
 			}
+			made = r.Topics[0].TopicID
 			return kerr.ErrorForCode(r.Topics[0].ErrorCode)
 		}); err != nil {
 			return err
 		}
-		return settled(ctx, func() error { return hasPartitions(ctx, adm, args[0], n) })
+		return settled(ctx, func() error {
+			topics, err := adm.ListTopics(ctx, args[0])
+			if id := topics[args[0]].ID; err != nil || id != made {
+				return errors.Join(err, fmt.Errorf("its ID is %s, and %s was made", id, made)) // the one before is still known
+			}
+			return hasPartitions(ctx, adm, args[0], n)
+		})
 	})
 }
 

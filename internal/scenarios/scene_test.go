@@ -94,11 +94,17 @@ func (s *scene) create(name string, partitions int32, configs ...string) {
 	for i := 0; i < len(configs); i += 2 {
 		settings[configs[i]] = &configs[i+1]
 	}
+	var made kadm.TopicID
 	eventually(s.t, "topic "+name+" is made", func() error {
 		r, err := s.adm.CreateTopic(s.t.Context(), partitions, 1, settings, name)
+		made = r.ID
 		return errors.Join(err, r.Err)
 	})
 	eventually(s.t, "topic "+name+" is known", func() error {
+		topics, err := s.adm.ListTopics(s.t.Context(), name)
+		if id := topics[name].ID; err != nil || id != made {
+			return errors.Join(err, fmt.Errorf("its ID is %s, and %s was made", id, made)) // the one before is still known
+		}
 		l, err := s.adm.ListEndOffsets(s.t.Context(), name)
 		if n := len(l[name]); err == nil && n != int(partitions) {
 			return fmt.Errorf("it has %d partitions", n)

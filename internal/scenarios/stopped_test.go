@@ -4,6 +4,8 @@ package scenarios
 
 import (
 	"fmt"
+	"net"
+	"net/url"
 	"testing"
 	"time"
 
@@ -77,26 +79,37 @@ func TestC13StoppedInsideCopy(t *testing.T) {
 	s := onPostgres(t)
 	name := s.topic(1)
 	tp := at(name, 0)
-	n := int64(100_000)
-	s.fill(tp, int(n))
+	const n = 100_000
+	s.fill(tp, n)
 	e := s.errand(name)
 	e.Records = 20_000
+	var wire *servers.Wire
+	e.DSN, wire = wired(t, e.DSN)
+	wire.Slow(500) // a batch of a megabyte is inside its COPY for seconds
 	p := send(t, e)
 	p.says("joined")
-	s.stopWhere(p, inCopy, func() {
-		if int64(s.position(tp).Offset) > n-40_000 {
-			s.fill(tp, 50_000)
-			n += 50_000
-		}
-	})
+	s.stopWhere(p, inCopy, func() {})
 	wk := s.heir(name)
 	if s.sessions(inCopy) == 0 {
 		t.Error("the stopped worker's COPY ended before its heir committed: this tests nothing")
 	}
+	wire.Mend()
 	s.awake(p, tp, n)
 	wk.end()
 	s.fill(tp, 10) // the survivor goes on
 	s.exact(tp, n+10)
+}
+
+// wired is a database behind a wire.
+func wired(t *testing.T, dsn string) (string, *servers.Wire) {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire := servers.Proxy(t, net.JoinHostPort(servers.Address(t), "5432"), u.Host)
+	u.Host = wire.Addr
+	return u.String(), wire
 }
 
 func TestC13StoppedInsideUserSQL(t *testing.T) {

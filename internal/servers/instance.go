@@ -23,6 +23,9 @@ type instance struct {
 // startDeadline is generous: it ends only what would never answer.
 const startDeadline = 5 * time.Minute
 
+// stopGrace is how long a server may take to end well. Brokers took more than 20 s on a busy machine.
+const stopGrace = 2 * time.Minute
+
 // start begins a life and returns when the server answers.
 func (s *instance) start(ctx context.Context) error {
 	if s.life != nil && s.life.alive() {
@@ -58,7 +61,7 @@ func (s *instance) stop() error {
 	if s.life == nil || !s.life.alive() {
 		return nil
 	}
-	return s.life.stop(s.polite, 20*time.Second)
+	return s.life.stop(s.polite, stopGrace)
 }
 
 // discard kills what still runs and removes the folder.

@@ -60,6 +60,15 @@ func (w *Wire) Timeout(d time.Duration) {
 	w.toxic("timeout", "timeout", d)
 }
 
+// Slow lets what clients send through at a rate.
+func (w *Wire) Slow(kilobytesPerSecond int) {
+	w.t.Helper()
+	text := fmt.Sprintf(`{"type":"bandwidth","stream":"upstream","attributes":{"rate":%d}}`, kilobytesPerSecond)
+	if _, err := w.proxy.Toxics.AddToxicJson(strings.NewReader(text)); err != nil {
+		w.t.Fatalf("add bandwidth: %v", err)
+	}
+}
+
 // Cut closes every connection and refuses new ones.
 func (w *Wire) Cut() {
 	w.proxy.Stop()

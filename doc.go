@@ -4,7 +4,7 @@
 // The package holds no goroutine, clock, network or log. It says what an offset range, a position, a move, a
 // ledger, a batch and a sink are, and decides one thing: what a stored position is worth ([Reconcile]). The motion
 // is in package engine; each technology has a room of its own (kafka, postgres, sqlite, memory) that imports this
-// package and no other room.
+// package and no other technology's.
 //
 // # The chain of ranges
 //

@@ -34,6 +34,15 @@ type Lane interface {
 	Close() error
 }
 
+// Applier is an optional ability of a Lane: the effects alone, for a pipeline whose ledger lives elsewhere.
+type Applier interface {
+	// Apply makes the batch's effects visible, all or none, and moves nothing. The batch's moves are for its
+	// provenance only.
+	//
+	// Errors: as Lane.Commit, without *Refused.
+	Apply(context.Context, *Batch) error
+}
+
 // Forgetter is an optional ability of a Lane that remembers something of a batch from one try to the next.
 type Forgetter interface {
 	// Forget says that nothing of the batch that was committed last is tried again.

@@ -45,7 +45,7 @@ type Config struct {
 	// Mirrors are kept up to date with what is committed, besides the Kafka group, for other tools that read them: the
 	// range since the last write. They are never read back, and what becomes of them slows or stops nothing. They are
 	// the caller's to close.
-	Mirrors []fencepost.LiveLayout
+	Mirrors []Mirror
 
 	Watch     time.Duration // re-reads positions and bounds, tests what is parked. 0: 5 s
 	Drain     time.Duration // how long a stop waits for commits under way; it ends two seconds later at most. 0: 30 s

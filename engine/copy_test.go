@@ -15,9 +15,8 @@ import (
 	"github.com/fencepost/fencepost/memory"
 )
 
-// hash is a layout that other tools read, with faults on demand.
+// hash is a Mirror that other tools read, with faults on demand.
 type hash struct {
-	fencepost.LiveLayout
 	mu struct {
 		sync.Mutex
 		entries map[fencepost.TopicPartition]fencepost.OffsetRange

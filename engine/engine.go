@@ -113,8 +113,8 @@ func newEngine(cfg Config) *Engine {
 		contradicted: map[fencepost.TopicPartition]fencepost.Position{},
 		settling:     make(chan struct{}, 1), keeper: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{})}
 	e.mirrors = []mirroring{newMirror(e)}
-	for i, layout := range cfg.Mirrors {
-		e.mirrors = append(e.mirrors, newCopy(e, i+1, layout))
+	for i, to := range cfg.Mirrors {
+		e.mirrors = append(e.mirrors, newCopy(e, i+1, to))
 	}
 	e.mu.parts = map[fencepost.TopicPartition]*partition{}
 	e.mu.load = map[*lane]int{}

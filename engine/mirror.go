@@ -10,6 +10,15 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
+// Mirror is a place outside of the Kafka group that holds committed offsets for other tools.
+type Mirror interface {
+	// Put sets the ranges of these partitions and leaves all others as they are. It follows its context. The engine
+	// makes one call at a time, and never one with an empty map.
+	//
+	// Errors: any; the next Put of the same partitions has to mend whatever this one left.
+	Put(context.Context, map[fencepost.TopicPartition]fencepost.OffsetRange) error
+}
+
 // mirror copies committed offsets to one place for tools that read them there: the Kafka group (laws 10 and 12 rest on
 // it), and each of Config.Mirrors. It is never read back as truth: a write that fails is told and written again with the
 // next one. V is what the place keeps of a partition.
@@ -64,9 +73,9 @@ func newMirror(e *Engine) *mirror[fencepost.Mirror] {
 	return m
 }
 
-// newCopy is a layout's. It holds the range of the last commit, or of all commits since the last write: whoever takes
+// newCopy is that of a Mirror. It holds the range of the last commit, or of all commits since the last write: whoever takes
 // From for a place to begin repeats no less than he has not been told.
-func newCopy(e *Engine, number int, layout fencepost.LiveLayout) *mirror[fencepost.OffsetRange] {
+func newCopy(e *Engine, number int, to Mirror) *mirror[fencepost.OffsetRange] {
 	m := makeMirror[fencepost.OffsetRange](e, number)
 	m.value = func(m fencepost.Move) fencepost.OffsetRange {
 		return fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset}
@@ -77,7 +86,7 @@ func newCopy(e *Engine, number int, layout fencepost.LiveLayout) *mirror[fencepo
 		}
 		return now
 	}
-	m.write = layout.Put
+	m.write = to.Put
 	return m
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -34,7 +35,7 @@ type Layout struct {
 	name   string // for messages
 }
 
-var _ fencepost.LiveLayout = (*Layout)(nil)
+var _ foreign.LiveLayout = (*Layout)(nil)
 
 // OpenLayout validates the configuration and makes the client. It connects to nothing; the first Foreign or Put does.
 func OpenLayout(cfg LayoutConfig) (*Layout, error) {
@@ -50,7 +51,7 @@ func OpenLayout(cfg LayoutConfig) (*Layout, error) {
 }
 
 // Foreign reads the group's committed offsets.
-func (l *Layout) Foreign(ctx context.Context) (f fencepost.Foreign, err error) {
+func (l *Layout) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 	s := l.source
 	asking, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -66,19 +67,19 @@ func (l *Layout) Foreign(ctx context.Context) (f fencepost.Foreign, err error) {
 		for p, o := range ps {
 			tp := fencepost.TopicPartition{Topic: topic, Partition: p}
 			if o.Err != nil {
-				return fencepost.Foreign{}, fmt.Errorf("read %s: %s: %w", l.name, tp, o.Err)
+				return foreign.Offsets{}, fmt.Errorf("read %s: %s: %w", l.name, tp, o.Err)
 			}
 			if o.At < 0 {
 				continue
 			}
-			f.Entries = append(f.Entries, fencepost.Entry{TopicPartition: tp, From: fencepost.NoFrom, Until: fencepost.Offset(o.At),
+			f.Entries = append(f.Entries, foreign.Entry{TopicPartition: tp, From: foreign.NoFrom, Until: fencepost.Offset(o.At),
 				Raw: strconv.FormatInt(o.At, 10), Where: l.name + " " + tp.String()})
 			if id, _ := parseMarks(o.Metadata); id != (fencepost.LedgerID{}) {
 				ours[id]++
 			}
 		}
 	}
-	slices.SortFunc(f.Entries, func(a, b fencepost.Entry) int { return a.TopicPartition.Compare(b.TopicPartition) })
+	slices.SortFunc(f.Entries, func(a, b foreign.Entry) int { return a.TopicPartition.Compare(b.TopicPartition) })
 	for id, n := range ours {
 		f.Notes = append(f.Notes, fmt.Sprintf("%s came from the Fencepost ledger %s, which says more about them", count(n, "offset"), id.Short()))
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
 )
@@ -57,10 +58,10 @@ func TestLayoutOfAGroup(t *testing.T) {
 			t.Fatal(err)
 		}
 		where := "kafka://" + b.addrs[0] + "?group=" + string(g) + " "
-		want := fencepost.Foreign{Entries: []fencepost.Entry{
-			{TopicPartition: tp(dashed, 2), From: fencepost.NoFrom, Until: 31007, Raw: "31007", Where: where + dashed + ":2"},
-			{TopicPartition: tp(dashed, 10), From: fencepost.NoFrom, Until: 0, Raw: "0", Where: where + dashed + ":10"},
-			{TopicPartition: tp(dotted, 1), From: fencepost.NoFrom, Until: 1 << 40, Raw: "1099511627776", Where: where + dotted + ":1"},
+		want := foreign.Offsets{Entries: []foreign.Entry{
+			{TopicPartition: tp(dashed, 2), From: foreign.NoFrom, Until: 31007, Raw: "31007", Where: where + dashed + ":2"},
+			{TopicPartition: tp(dashed, 10), From: foreign.NoFrom, Until: 0, Raw: "0", Where: where + dashed + ":10"},
+			{TopicPartition: tp(dotted, 1), From: foreign.NoFrom, Until: 1 << 40, Raw: "1099511627776", Where: where + dotted + ":1"},
 		}, Notes: []string{"1 offset came from the Fencepost ledger 09000000, which says more about them"}}
 		if dashed > dotted {
 			want.Entries = append(want.Entries[2:], want.Entries[:2]...)

@@ -10,11 +10,13 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
 // layout is another program's table of offsets, on one connection of its own; callers take turns.
 type layout struct {
-	table   fencepost.TableLayout
+	table   sqlstore.TableLayout
 	turn    turn
 	session session // guarded by turn
 }
@@ -24,7 +26,7 @@ type layout struct {
 // end it.
 //
 // Errors: *fencepost.Fault dsn-invalid, layout-incomplete.
-func OpenLayout(_ context.Context, dsn string, t fencepost.TableLayout) (fencepost.Layout, error) {
+func OpenLayout(_ context.Context, dsn string, t sqlstore.TableLayout) (foreign.Layout, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
@@ -36,14 +38,14 @@ func OpenLayout(_ context.Context, dsn string, t fencepost.TableLayout) (fencepo
 }
 
 // dialect writes a TableLayout's statements. The collations of names say that Orders and orders are the same: bytes do not.
-var dialect = fencepost.Dialect{Ident: ident, Literal: quote,
+var dialect = sqlstore.Dialect{Ident: ident, Literal: quote,
 	Text: func(expr string) string { return "cast(convert(" + expr + " using utf8mb4) as binary)" }}
 
 // Foreign reads the table as of one moment.
 //
 // Errors: *fencepost.Fault layout-damaged, choice-needed, table-not-found, column-missing, sql-refused, and those of
 // the connection.
-func (l *layout) Foreign(ctx context.Context) (f fencepost.Foreign, err error) {
+func (l *layout) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 	if err := l.turn.take(ctx); err != nil {
 		return f, err
 	}
@@ -64,7 +66,7 @@ func (l *layout) Foreign(ctx context.Context) (f fencepost.Foreign, err error) {
 }
 
 // read asks for the rows, and whether the offset's type is an integer of 32 bits or less. It leaves its transaction open.
-func (l *layout) read(ctx context.Context) (rows []fencepost.TableRow, narrow bool, err error) {
+func (l *layout) read(ctx context.Context) (rows []sqlstore.TableRow, narrow bool, err error) {
 	if _, err = l.session.exec(ctx, "set transaction isolation level repeatable read; start transaction read only"); err != nil {
 		return nil, false, err
 	}
@@ -81,7 +83,7 @@ func (l *layout) read(ctx context.Context) (rows []fencepost.TableRow, narrow bo
 			if err := res.Scan(&g, &t, &p, &o, &f); err != nil {
 				return err
 			}
-			rows = append(rows, fencepost.TableRow{Group: textOf(g), TopicPartition: textOf(t), Partition: textOf(p), Offset: textOf(o), From: textOf(f)})
+			rows = append(rows, sqlstore.TableRow{Group: textOf(g), TopicPartition: textOf(t), Partition: textOf(p), Offset: textOf(o), From: textOf(f)})
 		}
 		return nil
 	})
@@ -133,7 +135,7 @@ func (l *layout) fault(ctx context.Context, err error) error {
 }
 
 // asLayout gives a fault about a table that is read only the remedy that fits it.
-func asLayout(err error, t fencepost.TableLayout) error {
+func asLayout(err error, t sqlstore.TableLayout) error {
 	var f *fencepost.Fault
 	if !errors.As(err, &f) {
 		var r *fencepost.Rejected

@@ -9,11 +9,13 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
 // layout is another program's table of offsets, on one connection of its own; callers take turns.
 type layout struct {
-	table   fencepost.TableLayout
+	table   sqlstore.TableLayout
 	turn    turn
 	session session // guarded by turn
 }
@@ -23,7 +25,7 @@ type layout struct {
 // end it.
 //
 // Errors: *fencepost.Fault dsn-invalid, layout-incomplete.
-func OpenLayout(_ context.Context, dsn string, t fencepost.TableLayout) (fencepost.Layout, error) {
+func OpenLayout(_ context.Context, dsn string, t sqlstore.TableLayout) (foreign.Layout, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
@@ -35,14 +37,14 @@ func OpenLayout(_ context.Context, dsn string, t fencepost.TableLayout) (fencepo
 }
 
 // dialect writes a TableLayout's statements.
-var dialect = fencepost.Dialect{Ident: ident, Literal: quote,
+var dialect = sqlstore.Dialect{Ident: ident, Literal: quote,
 	Text: func(expr string) string { return "(" + expr + `)::text COLLATE "C"` }}
 
 // Foreign reads the table as of one moment.
 //
 // Errors: *fencepost.Fault layout-damaged, choice-needed, table-not-found, column-missing, sql-refused, and those of
 // the connection.
-func (l *layout) Foreign(ctx context.Context) (f fencepost.Foreign, err error) {
+func (l *layout) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 	if err := l.turn.take(ctx); err != nil {
 		return f, err
 	}
@@ -63,7 +65,7 @@ func (l *layout) Foreign(ctx context.Context) (f fencepost.Foreign, err error) {
 }
 
 // read asks for the rows, and whether the offset's type is an integer of 32 bits or less. It leaves its transaction open.
-func (l *layout) read(ctx context.Context) (rows []fencepost.TableRow, narrow bool, err error) {
+func (l *layout) read(ctx context.Context) (rows []sqlstore.TableRow, narrow bool, err error) {
 	if _, err = l.session.exec(ctx, "begin isolation level repeatable read read only"); err != nil {
 		return nil, false, err
 	}
@@ -79,7 +81,7 @@ func (l *layout) read(ctx context.Context) (rows []fencepost.TableRow, narrow bo
 	}
 	res := pg.ExecParams(ctx, l.table.Query(dialect), nil, nil, nil, nil).Read()
 	for _, r := range res.Rows {
-		rows = append(rows, fencepost.TableRow{Group: textOf(r[0]), TopicPartition: textOf(r[1]), Partition: textOf(r[2]),
+		rows = append(rows, sqlstore.TableRow{Group: textOf(r[0]), TopicPartition: textOf(r[1]), Partition: textOf(r[2]),
 			Offset: textOf(r[3]), From: textOf(r[4])})
 	}
 	return rows, narrow, res.Err
@@ -103,7 +105,7 @@ func (l *layout) fault(ctx context.Context, err error) error {
 }
 
 // asLayout gives a fault about a table that is read only the remedy that fits it.
-func asLayout(err error, t fencepost.TableLayout) error {
+func asLayout(err error, t sqlstore.TableLayout) error {
 	var f *fencepost.Fault
 	if !errors.As(err, &f) {
 		var r *fencepost.Rejected

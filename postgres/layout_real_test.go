@@ -8,10 +8,12 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
 // foreign reads a table of the store.
-func (s *store) foreign(t *testing.T, table fencepost.TableLayout) (fencepost.Foreign, error) {
+func (s *store) foreign(t *testing.T, table sqlstore.TableLayout) (foreign.Offsets, error) {
 	t.Helper()
 	l, err := OpenLayout(t.Context(), s.dsn, table)
 	if err != nil {
@@ -22,7 +24,7 @@ func (s *store) foreign(t *testing.T, table fencepost.TableLayout) (fencepost.Fo
 }
 
 // told is entries and notes as people compare them.
-func told(f fencepost.Foreign) string {
+func told(f foreign.Offsets) string {
 	var lines []string
 	for _, e := range f.Entries {
 		lines = append(lines, e.TopicPartition.String()+"="+e.Raw)
@@ -30,9 +32,9 @@ func told(f fencepost.Foreign) string {
 	return strings.Join(append(lines, f.Notes...), " ")
 }
 
-func preset(t *testing.T, name string) fencepost.TableLayout {
+func preset(t *testing.T, name string) sqlstore.TableLayout {
 	t.Helper()
-	table, ok := fencepost.Preset(name)
+	table, ok := sqlstore.Preset(name)
 	if !ok {
 		t.Fatalf("no preset %s", name)
 	}
@@ -53,7 +55,7 @@ func TestPresets(t *testing.T) {
 		"SilverbackKafkaOffsets": {`"GroupId" text, "Topic" text, "Partition" int, "Offset" int`, "('g', 't', 0, 5)",
 			"t:0=5 column Offset of SilverbackKafkaOffsets is a 32-bit INTEGER: it holds offsets only up to 2147483647"},
 	}
-	for _, name := range fencepost.Presets() {
+	for _, name := range sqlstore.Presets() {
 		c, ok := fixtures[name]
 		if !ok {
 			t.Errorf("preset %s has no fixture", name)
@@ -70,24 +72,24 @@ func TestPresets(t *testing.T) {
 
 // A custom mapping: names that need quotes, both ends of a range, a key of both, a filter, a group, a history.
 func TestCustomTable(t *testing.T) {
-	table := fencepost.TableLayout{Table: `other.my "odd" table`, TopicPartition: "the key", Separator: "-", Offset: "hi"}
+	table := sqlstore.TableLayout{Table: `other.my "odd" table`, TopicPartition: "the key", Separator: "-", Offset: "hi"}
 	s := newStore(t)
 	s.exec(t, `create schema other`)
 	s.exec(t, `create table other."my ""odd"" table" ("the key" text, lo bigint, hi bigint, who text, seq int)`)
 	for _, c := range []struct {
 		what, rows, want string
-		change           func(*fencepost.TableLayout)
+		change           func(*sqlstore.TableLayout)
 	}{
 		{"split from the right", "('a-1-b-3', 1, 5, 'g', 1)", "a-1-b:3=5", nil},
-		{"both ends", "('a-3', 1, 5, 'g', 1)", "a:3=1|5", func(l *fencepost.TableLayout) { l.From = "lo" }},
-		{"an expression", "('a-3', 1, 5, 'g', 1)", "a:3=6", func(l *fencepost.TableLayout) { l.Offset = "(hi + 1)" }},
-		{"one topic", "('a-3', 1, 5, 'g', 7)", "o'clock:7=5", func(l *fencepost.TableLayout) {
+		{"both ends", "('a-3', 1, 5, 'g', 1)", "a:3=1|5", func(l *sqlstore.TableLayout) { l.From = "lo" }},
+		{"an expression", "('a-3', 1, 5, 'g', 1)", "a:3=6", func(l *sqlstore.TableLayout) { l.Offset = "(hi + 1)" }},
+		{"one topic", "('a-3', 1, 5, 'g', 7)", "o'clock:7=5", func(l *sqlstore.TableLayout) {
 			l.TopicPartition, l.Separator, l.Topic, l.Partition = "", "", "('o''clock')", "seq"
 		}},
-		{"a filter", "('a-3', 1, 5, 'g', 1), ('a-3', 1, 6, 'g', 2)", "a:3=6", func(l *fencepost.TableLayout) { l.Where = "seq = 2 or seq = 3 -- not 1" }},
-		{"a group of two", "('a-3', 1, 5, 'G', 1), ('a-3', 1, 6, 'it''s:me', 2)", "a:3=6", func(l *fencepost.TableLayout) { l.GroupColumn, l.Group = "who", "it's:me" }},
+		{"a filter", "('a-3', 1, 5, 'g', 1), ('a-3', 1, 6, 'g', 2)", "a:3=6", func(l *sqlstore.TableLayout) { l.Where = "seq = 2 or seq = 3 -- not 1" }},
+		{"a group of two", "('a-3', 1, 5, 'G', 1), ('a-3', 1, 6, 'it''s:me', 2)", "a:3=6", func(l *sqlstore.TableLayout) { l.GroupColumn, l.Group = "who", "it's:me" }},
 		{"a history", "('a-3', 1, 9, 'g', 1), ('a-3', 1, 6, 'g', 2), ('A-3', 1, 5, 'g', 1), ('a-3', 1, 7, 'g', null)", "A:3=5 a:3=6",
-			func(l *fencepost.TableLayout) { l.Latest = "seq" }},
+			func(l *sqlstore.TableLayout) { l.Latest = "seq" }},
 		{"an empty table", "", `table other.my "odd" table has no such row`, nil},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -110,7 +112,7 @@ func TestCustomTable(t *testing.T) {
 // What can not be an offset is refused, and the row is named; a filter can neither write nor end the transaction.
 func TestDamagedTable(t *testing.T) {
 	txn := preset(t, "txn_offsets")
-	where := func(w string) fencepost.TableLayout { l := txn; l.Where = w; return l }
+	where := func(w string) sqlstore.TableLayout { l := txn; l.Where = w; return l }
 	latest := txn
 	latest.Latest = "seq"
 	s := newStore(t)
@@ -118,7 +120,7 @@ func TestDamagedTable(t *testing.T) {
 	s.exec(t, "create function grow() returns boolean language sql as $$ insert into txn_offsets values ('x', '1', '1', 1); select true $$")
 	for _, c := range []struct {
 		what, rows string
-		table      fencepost.TableLayout
+		table      sqlstore.TableLayout
 		code, want string
 	}{
 		{"null", "('t', '3', null)", txn, "layout-damaged", `table txn_offsets, row topic "t", part "3": the offset is null`},
@@ -130,7 +132,7 @@ func TestDamagedTable(t *testing.T) {
 		{"twice", "('t', '3', '5'), ('t', '3', '6')", txn, "layout-damaged", "t:3 stands there twice, with 5 and with 6"},
 		{"two that are the last", "('t', '3', '5', 9), ('t', '3', '6', 9)", latest, "layout-damaged", "stands there twice"},
 		{"no table", "('t', '3', '5')", preset(t, "kafka_offset"), "table-not-found", "kafka_offset"},
-		{"no column", "('t', '3', '5')", fencepost.TableLayout{Table: "txn_offsets", Topic: "topik", Partition: "part", Offset: "off"}, "column-missing", "topik"},
+		{"no column", "('t', '3', '5')", sqlstore.TableLayout{Table: "txn_offsets", Topic: "topik", Partition: "part", Offset: "off"}, "column-missing", "topik"},
 		{"a filter that is no SQL", "('t', '3', '5')", where("off >"), "sql-refused", "syntax error"},
 		{"a filter that divides by zero", "('t', '3', '5')", where("1/(length(off)-1) > 0"), "sql-refused", "division by zero"},
 		{"a filter that would end the statement", "('t', '3', '5')", where("true); commit; delete from txn_offsets; select (true"), "sql-refused", "multiple commands"},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 )
 
 // form is how one layout keeps an offset: which key, which field of it, and what its value says. In keys and fields
@@ -57,7 +58,7 @@ func LayoutNames() (names []string) {
 // decimalValue reads one number.
 func decimalValue(s string) (from, until fencepost.Offset, err error) {
 	until, err = decimal(s)
-	return fencepost.NoFrom, until, err
+	return foreign.NoFrom, until, err
 }
 
 // rangeValue reads `from|until`, and passes over what stands behind them: the value of our own ledger begins the same way.

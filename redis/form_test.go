@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 )
 
 // What each form makes of keys and fields: the number behind the last separator is the partition, whatever the topic's
@@ -68,7 +69,7 @@ func TestPatterns(t *testing.T) {
 
 // What a value says: 64 bits, white space, and nothing else than digits.
 func TestValues(t *testing.T) {
-	const none = fencepost.NoFrom
+	const none = foreign.NoFrom
 	type want struct{ from, until fencepost.Offset }
 	for _, c := range []struct {
 		layout, value string
@@ -195,7 +196,7 @@ func TestLayoutConfig(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if _, ok := l.(fencepost.LiveLayout); ok != (name == "pattern-a") {
+		if _, ok := l.(foreign.LiveLayout); ok != (name == "pattern-a") {
 			t.Errorf("layout %s may be written: %t", name, ok)
 		}
 		if err := l.Close(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 	goredis "github.com/redis/go-redis/v9"
 )
 
@@ -43,15 +44,15 @@ type layout struct {
 type live struct{ layout }
 
 var (
-	_ fencepost.Layout     = (*layout)(nil)
-	_ fencepost.LiveLayout = (*live)(nil)
+	_ foreign.Layout     = (*layout)(nil)
+	_ foreign.LiveLayout = (*live)(nil)
 )
 
 // OpenLayout makes a Layout of another program's offsets; that of pattern-a is a LiveLayout too. Of the Config it takes the
 // connection only. It connects to nothing yet.
 //
 // Errors: *fencepost.Fault usage, which says what is missing.
-func OpenLayout(c Config, as LayoutConfig) (fencepost.Layout, error) {
+func OpenLayout(c Config, as LayoutConfig) (foreign.Layout, error) {
 	c.Key, c.Effects = "", nil
 	c, err := c.validate()
 	if err != nil {
@@ -110,22 +111,22 @@ func (l *layout) compile() error {
 func (l *layout) Close() error { return l.client.Close() }
 
 // Foreign reads all of it, step by step, so that no other client waits: each entry is of one moment, all of them are not.
-func (l *layout) Foreign(ctx context.Context) (fencepost.Foreign, error) {
+func (l *layout) Foreign(ctx context.Context) (foreign.Offsets, error) {
 	f, err := l.read(ctx)
 	if err != nil {
-		return fencepost.Foreign{}, fmt.Errorf("read layout %s: %w", l.as.Name, err)
+		return foreign.Offsets{}, fmt.Errorf("read layout %s: %w", l.as.Name, err)
 	}
-	slices.SortFunc(f.Entries, func(a, b fencepost.Entry) int { return a.Compare(b.TopicPartition) })
+	slices.SortFunc(f.Entries, func(a, b foreign.Entry) int { return a.Compare(b.TopicPartition) })
 	for i, e := range f.Entries {
 		if i > 0 && e.TopicPartition == f.Entries[i-1].TopicPartition {
-			return fencepost.Foreign{}, fmt.Errorf("read layout %s: %w", l.as.Name,
+			return foreign.Offsets{}, fmt.Errorf("read layout %s: %w", l.as.Name,
 				notOfIt(e.Where, fmt.Errorf("%s stands at %s too", e.TopicPartition, f.Entries[i-1].Where)))
 		}
 	}
 	return f, nil
 }
 
-func (l *layout) read(ctx context.Context) (f fencepost.Foreign, err error) {
+func (l *layout) read(ctx context.Context) (f foreign.Offsets, err error) {
 	key, name, err := l.place(ctx)
 	if err != nil {
 		return f, err
@@ -154,7 +155,7 @@ func (l *layout) read(ctx context.Context) (f fencepost.Foreign, err error) {
 		}
 		f.Entries = append(f.Entries, entries...)
 	}
-	if l.form.live && slices.ContainsFunc(f.Entries, func(e fencepost.Entry) bool { return strings.Count(e.Raw, "|") > 1 }) {
+	if l.form.live && slices.ContainsFunc(f.Entries, func(e foreign.Entry) bool { return strings.Count(e.Raw, "|") > 1 }) {
 		f.Notes = append(f.Notes, "it is kept by a Fencepost ledger: its own form says more than this layout does")
 	}
 	return f, nil
@@ -218,7 +219,7 @@ func (l *layout) scan(ctx context.Context, p pattern) (found map[string]fencepos
 }
 
 // strings reads keys that are strings.
-func (l *layout) strings(ctx context.Context, found map[string]fencepost.TopicPartition) (entries []fencepost.Entry, err error) {
+func (l *layout) strings(ctx context.Context, found map[string]fencepost.TopicPartition) (entries []foreign.Entry, err error) {
 	keys := make([]string, 0, len(found))
 	for key := range found {
 		keys = append(keys, key)
@@ -249,7 +250,7 @@ func (l *layout) strings(ctx context.Context, found map[string]fencepost.TopicPa
 }
 
 // hash reads the fields of one key; tp is what the key itself says.
-func (l *layout) hash(ctx context.Context, key string, tp fencepost.TopicPartition) (entries []fencepost.Entry, err error) {
+func (l *layout) hash(ctx context.Context, key string, tp fencepost.TopicPartition) (entries []foreign.Entry, err error) {
 	values := map[string]string{} // HSCAN may give a field twice
 	for cursor := uint64(0); ; {
 		list, next, err := l.client.HScan(ctx, key, cursor, "", scanCount).Result()
@@ -282,8 +283,8 @@ func (l *layout) hash(ctx context.Context, key string, tp fencepost.TopicPartiti
 }
 
 // entry reads a value.
-func (l *layout) entry(tp fencepost.TopicPartition, raw, where string) (e fencepost.Entry, err error) {
-	e = fencepost.Entry{TopicPartition: tp, Raw: raw, Where: where}
+func (l *layout) entry(tp fencepost.TopicPartition, raw, where string) (e foreign.Entry, err error) {
+	e = foreign.Entry{TopicPartition: tp, Raw: raw, Where: where}
 	if e.From, e.Until, err = l.form.value(raw); err != nil {
 		return e, notOfIt(where, fmt.Errorf("value %q: %w", raw, err))
 	}

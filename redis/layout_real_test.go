@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/google/go-cmp/cmp"
 	goredis "github.com/redis/go-redis/v9"
@@ -56,7 +57,7 @@ func (s *shelf) string(key, value string) {
 }
 
 // foreign reads a layout.
-func (s *shelf) foreign(as LayoutConfig) (fencepost.Foreign, error) {
+func (s *shelf) foreign(as LayoutConfig) (foreign.Offsets, error) {
 	s.t.Helper()
 	l, err := OpenLayout(s.cfg, as)
 	if err != nil {
@@ -67,7 +68,7 @@ func (s *shelf) foreign(as LayoutConfig) (fencepost.Foreign, error) {
 }
 
 // wants reads a layout and compares it with lines: orders:0 [30000] 31007.
-func (s *shelf) wants(what string, as LayoutConfig, want ...string) (f fencepost.Foreign) {
+func (s *shelf) wants(what string, as LayoutConfig, want ...string) (f foreign.Offsets) {
 	s.t.Helper()
 	f, err := s.foreign(as)
 	if err != nil {
@@ -77,7 +78,7 @@ func (s *shelf) wants(what string, as LayoutConfig, want ...string) (f fencepost
 	var got []string
 	for _, e := range f.Entries {
 		line := fmt.Sprintf("%s %d", e.TopicPartition, e.Until)
-		if e.From != fencepost.NoFrom {
+		if e.From != foreign.NoFrom {
 			line = fmt.Sprintf("%s %d..%d", e.TopicPartition, e.From, e.Until)
 		}
 		got = append(got, line)
@@ -265,7 +266,7 @@ func TestLayoutConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	err = l.(fencepost.LiveLayout).Put(t.Context(), map[fencepost.TopicPartition]fencepost.OffsetRange{{Topic: "t"}: {From: 2, Until: 3}})
+	err = l.(foreign.LiveLayout).Put(t.Context(), map[fencepost.TopicPartition]fencepost.OffsetRange{{Topic: "t"}: {From: 2, Until: 3}})
 	wantFault(t, "a mirror without the right to write", err, "redis-denied", false)
 	s.cfg.Password = "other"
 	s.refused("a wrong password", LayoutConfig{Name: "pattern-a", Key: "spark"}, "redis-denied")
@@ -283,7 +284,7 @@ func TestPut(t *testing.T) {
 	}
 	defer l.Close()
 	put := func(ranges map[fencepost.TopicPartition]fencepost.OffsetRange) error {
-		return l.(fencepost.LiveLayout).Put(t.Context(), ranges)
+		return l.(foreign.LiveLayout).Put(t.Context(), ranges)
 	}
 	type ranges = map[fencepost.TopicPartition]fencepost.OffsetRange
 	if err := put(nil); err != nil {

@@ -9,13 +9,15 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"zombiezen.com/go/sqlite"
 )
 
 // layout is another program's table of offsets in a file. Each read opens the file anew.
 type layout struct {
 	path  string
-	table fencepost.TableLayout
+	table sqlstore.TableLayout
 }
 
 // OpenLayout reads the offsets that another program keeps in a table of a file. It touches nothing yet, and changes
@@ -23,7 +25,7 @@ type layout struct {
 // exist when it is read.
 //
 // Errors: *fencepost.Fault layout-incomplete.
-func OpenLayout(_ context.Context, path string, t fencepost.TableLayout) (fencepost.Layout, error) {
+func OpenLayout(_ context.Context, path string, t sqlstore.TableLayout) (foreign.Layout, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
@@ -36,7 +38,7 @@ func OpenLayout(_ context.Context, path string, t fencepost.TableLayout) (fencep
 
 // dialect writes a TableLayout's statements. A column may be declared to compare without case; the cast is not. A name
 // in double quotes that is no column would be taken for a text, one in backticks is an error.
-var dialect = fencepost.Dialect{Ident: func(s string) string { return "`" + strings.ReplaceAll(s, "`", "``") + "`" },
+var dialect = sqlstore.Dialect{Ident: func(s string) string { return "`" + strings.ReplaceAll(s, "`", "``") + "`" },
 	Literal: func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" },
 	Text:    func(expr string) string { return "CAST(" + expr + " AS TEXT) COLLATE BINARY" }}
 
@@ -44,7 +46,7 @@ var dialect = fencepost.Dialect{Ident: func(s string) string { return "`" + stri
 //
 // Errors: *fencepost.Fault file-not-found, layout-damaged, choice-needed, table-not-found, column-missing, sql-refused,
 // and those of the file.
-func (l *layout) Foreign(ctx context.Context) (f fencepost.Foreign, err error) {
+func (l *layout) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 	if err := present(l.path); err != nil {
 		return f, err
 	}
@@ -53,7 +55,7 @@ func (l *layout) Foreign(ctx context.Context) (f fencepost.Foreign, err error) {
 		return f, fmt.Errorf("read layout: %w", err)
 	}
 	defer c.close()
-	var rows []fencepost.TableRow
+	var rows []sqlstore.TableRow
 	err = c.read(ctx, func() error {
 		return c.interruptible(ctx, func() error {
 			rows = nil
@@ -76,7 +78,7 @@ func present(path string) error {
 }
 
 // read asks for the rows.
-func (l *layout) read(c *conn, rows *[]fencepost.TableRow) error {
+func (l *layout) read(c *conn, rows *[]sqlstore.TableRow) error {
 	query := l.table.Query(dialect)
 	st, rest, err := c.db.PrepareTransient(query)
 	if err != nil {
@@ -99,7 +101,7 @@ func (l *layout) read(c *conn, rows *[]fencepost.TableRow) error {
 			s := st.ColumnText(i)
 			return &s
 		}
-		*rows = append(*rows, fencepost.TableRow{Group: text(0), TopicPartition: text(1), Partition: text(2), Offset: text(3), From: text(4)})
+		*rows = append(*rows, sqlstore.TableRow{Group: text(0), TopicPartition: text(1), Partition: text(2), Offset: text(3), From: text(4)})
 	}
 }
 

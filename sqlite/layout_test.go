@@ -8,10 +8,12 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
-// foreign reads a table that the statements made.
-func foreign(t *testing.T, table fencepost.TableLayout, statements ...string) (fencepost.Foreign, error) {
+// readTable reads a table that the statements made.
+func readTable(t *testing.T, table sqlstore.TableLayout, statements ...string) (foreign.Offsets, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "other.db")
 	for _, s := range statements {
@@ -26,7 +28,7 @@ func foreign(t *testing.T, table fencepost.TableLayout, statements ...string) (f
 }
 
 // told is entries as people compare them.
-func told(f fencepost.Foreign) string {
+func told(f foreign.Offsets) string {
 	var lines []string
 	for _, e := range f.Entries {
 		lines = append(lines, e.TopicPartition.String()+"="+e.Raw)
@@ -34,9 +36,9 @@ func told(f fencepost.Foreign) string {
 	return strings.Join(append(lines, f.Notes...), " ")
 }
 
-func preset(t *testing.T, name string) fencepost.TableLayout {
+func preset(t *testing.T, name string) sqlstore.TableLayout {
 	t.Helper()
-	table, ok := fencepost.Preset(name)
+	table, ok := sqlstore.Preset(name)
 	if !ok {
 		t.Fatalf("no preset %s", name)
 	}
@@ -55,12 +57,12 @@ func TestPresets(t *testing.T) {
 			"('g', 't', 0, 41, '2026')", "t:0=41"},
 		"SilverbackKafkaOffsets": {"GroupId TEXT, Topic TEXT, Partition INT, Offset BIGINT", "('g', 't', 0, 5)", "t:0=5"},
 	} {
-		f, err := foreign(t, preset(t, name), "CREATE TABLE "+name+" ("+c.ddl+")", "INSERT INTO "+name+" VALUES "+c.rows)
+		f, err := readTable(t, preset(t, name), "CREATE TABLE "+name+" ("+c.ddl+")", "INSERT INTO "+name+" VALUES "+c.rows)
 		if err != nil || told(f) != c.want {
 			t.Errorf("%s: %s, %v; want %s", name, told(f), err, c.want)
 		}
 	}
-	if n := len(fencepost.Presets()); n != 6 {
+	if n := len(sqlstore.Presets()); n != 6 {
 		t.Errorf("%d presets, the fixtures are of 6", n)
 	}
 }
@@ -68,25 +70,25 @@ func TestPresets(t *testing.T) {
 // A custom mapping: names that need quotes, both ends of a range, a key of both, a filter, a group, a history.
 func TestCustomTable(t *testing.T) {
 	const ddl = "CREATE TABLE `my ``odd`` table` (`the \"key\"` TEXT COLLATE NOCASE, lo, hi, who TEXT COLLATE NOCASE, seq)"
-	table := fencepost.TableLayout{Table: "my `odd` table", TopicPartition: `the "key"`, Separator: "-", Offset: "hi"}
+	table := sqlstore.TableLayout{Table: "my `odd` table", TopicPartition: `the "key"`, Separator: "-", Offset: "hi"}
 	rows := func(values string) string { return "INSERT INTO `my ``odd`` table` VALUES " + values }
 	for _, c := range []struct {
 		what, rows, want string
-		change           func(*fencepost.TableLayout)
+		change           func(*sqlstore.TableLayout)
 	}{
 		{"split from the right", "('a-1-b-3', 1, ' 5 ', 'g', 1)", "a-1-b:3=5", nil},
-		{"a longer separator", "('a::b::3', 1, 5, 'g', 1)", "a::b:3=5", func(l *fencepost.TableLayout) { l.Separator = "::" }},
-		{"both ends", "('a-3', 1, 5, 'g', 1)", "a:3=1|5", func(l *fencepost.TableLayout) { l.From = "lo" }},
-		{"an expression", "('a-3', 1, 5, 'g', 1)", "a:3=6", func(l *fencepost.TableLayout) { l.Offset = "(hi + 1)" }},
-		{"one topic", "('a-3', 1, 5, 'g', 7)", "o'clock:7=5", func(l *fencepost.TableLayout) {
+		{"a longer separator", "('a::b::3', 1, 5, 'g', 1)", "a::b:3=5", func(l *sqlstore.TableLayout) { l.Separator = "::" }},
+		{"both ends", "('a-3', 1, 5, 'g', 1)", "a:3=1|5", func(l *sqlstore.TableLayout) { l.From = "lo" }},
+		{"an expression", "('a-3', 1, 5, 'g', 1)", "a:3=6", func(l *sqlstore.TableLayout) { l.Offset = "(hi + 1)" }},
+		{"one topic", "('a-3', 1, 5, 'g', 7)", "o'clock:7=5", func(l *sqlstore.TableLayout) {
 			l.TopicPartition, l.Separator, l.Topic, l.Partition = "", "", "('o''clock')", "seq"
 		}},
-		{"a filter", "('a-3', 1, 5, 'g', 1), ('a-3', 1, 6, 'g', 2)", "a:3=6", func(l *fencepost.TableLayout) { l.Where = "seq = 2 OR seq = 3 -- not 1" }},
-		{"a group of two that differ by case", "('a-3', 1, 5, 'G', 1), ('a-3', 1, 6, 'g', 2)", "a:3=6", func(l *fencepost.TableLayout) { l.GroupColumn, l.Group = "who", "g" }},
-		{"a group with quotes", "('a-3', 1, 5, 'it''s:me', 1), ('a-3', 1, 6, 'g', 2)", "a:3=5", func(l *fencepost.TableLayout) { l.GroupColumn, l.Group = "who", "it's:me" }},
+		{"a filter", "('a-3', 1, 5, 'g', 1), ('a-3', 1, 6, 'g', 2)", "a:3=6", func(l *sqlstore.TableLayout) { l.Where = "seq = 2 OR seq = 3 -- not 1" }},
+		{"a group of two that differ by case", "('a-3', 1, 5, 'G', 1), ('a-3', 1, 6, 'g', 2)", "a:3=6", func(l *sqlstore.TableLayout) { l.GroupColumn, l.Group = "who", "g" }},
+		{"a group with quotes", "('a-3', 1, 5, 'it''s:me', 1), ('a-3', 1, 6, 'g', 2)", "a:3=5", func(l *sqlstore.TableLayout) { l.GroupColumn, l.Group = "who", "it's:me" }},
 		{"a history", "('a-3', 1, 9, 'g', 1), ('a-3', 1, 6, 'g', 2), ('A-3', 1, 5, 'g', 1), ('a-3', 1, 7, 'g', NULL)", "A:3=5 a:3=6",
-			func(l *fencepost.TableLayout) { l.Latest = "seq" }},
-		{"a history that says the same twice", "('a-3', 1, 6, 'g', 2), ('a-3', 1, 6, 'g', 2)", "a:3=6", func(l *fencepost.TableLayout) { l.Latest = "seq" }},
+			func(l *sqlstore.TableLayout) { l.Latest = "seq" }},
+		{"a history that says the same twice", "('a-3', 1, 6, 'g', 2), ('a-3', 1, 6, 'g', 2)", "a:3=6", func(l *sqlstore.TableLayout) { l.Latest = "seq" }},
 		{"greatest", "('a-3', 1, 9223372036854775807, 'g', 2)", "a:3=9223372036854775807", nil},
 		{"an empty table", "", "table my `odd` table has no such row", nil},
 	} {
@@ -99,7 +101,7 @@ func TestCustomTable(t *testing.T) {
 			if c.rows != "" {
 				statements = append(statements, rows(c.rows))
 			}
-			f, err := foreign(t, l, statements...)
+			f, err := readTable(t, l, statements...)
 			if err != nil || told(f) != c.want {
 				t.Errorf("%s, %v; want %s", told(f), err, c.want)
 			}
@@ -115,7 +117,7 @@ func TestDamagedTable(t *testing.T) {
 	latest.Latest = "seq"
 	for _, c := range []struct {
 		what, ddl, rows string
-		table           fencepost.TableLayout
+		table           sqlstore.TableLayout
 		code, want      string
 	}{
 		{"null", "topic, part, off", "('t', 3, NULL)", txn, "layout-damaged", `table txn_offsets, row topic "t", part "3": the offset is null`},
@@ -132,8 +134,8 @@ func TestDamagedTable(t *testing.T) {
 		{"two groups", "consumer_group, topic, partition, last_processed_offset", "('b', 't', 3, 5), ('a', 't', 3, 5)", journal, "choice-needed", "2 groups: a, b"},
 		{"no table", "", "", preset(t, "kafka_offset"), "table-not-found", "no such table: kafka_offset"},
 		{"no column", "topic, part, offs", "('t', 3, 5)", txn, "column-missing", "no such column: off"},
-		{"a filter that is no SQL", "topic, part, off", "('t', 3, 5)", fencepost.TableLayout{Table: "txn_offsets", Topic: "topic", Partition: "part", Offset: "off", Where: "off >"}, "sql-refused", "syntax error"},
-		{"a filter that would end the statement", "topic, part, off", "('t', 3, 5)", fencepost.TableLayout{Table: "txn_offsets", Topic: "topic", Partition: "part", Offset: "off", Where: "1=1); DELETE FROM txn_offsets; SELECT (1"}, "sql-refused", "it ends the statement"},
+		{"a filter that is no SQL", "topic, part, off", "('t', 3, 5)", sqlstore.TableLayout{Table: "txn_offsets", Topic: "topic", Partition: "part", Offset: "off", Where: "off >"}, "sql-refused", "syntax error"},
+		{"a filter that would end the statement", "topic, part, off", "('t', 3, 5)", sqlstore.TableLayout{Table: "txn_offsets", Topic: "topic", Partition: "part", Offset: "off", Where: "1=1); DELETE FROM txn_offsets; SELECT (1"}, "sql-refused", "it ends the statement"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			statements := []string{"CREATE TABLE x (y)"}
@@ -141,7 +143,7 @@ func TestDamagedTable(t *testing.T) {
 				name := c.table.Table
 				statements = append(statements, "CREATE TABLE "+name+" ("+c.ddl+")", "INSERT INTO "+name+" VALUES "+c.rows)
 			}
-			f, err := foreign(t, c.table, statements...)
+			f, err := readTable(t, c.table, statements...)
 			var fault *fencepost.Fault
 			if !errors.As(err, &fault) || fault.Code != c.code || !strings.Contains(err.Error(), c.want) || fault.Help == "" {
 				t.Errorf("%s, %v; want %s with %q and a remedy", told(f), err, c.code, c.want)

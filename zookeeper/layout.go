@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/go-zookeeper/zk"
 )
 
@@ -89,11 +90,11 @@ type layout struct {
 // live is a layout that its own readers still use.
 type live struct{ layout }
 
-var _ fencepost.LiveLayout = (*live)(nil)
+var _ foreign.LiveLayout = (*live)(nil)
 
-// OpenLayout makes a reader of what another program left in ZooKeeper; that of FormConsumers is a fencepost.LiveLayout.
+// OpenLayout makes a reader of what another program left in ZooKeeper; that of FormConsumers is a foreign.LiveLayout.
 // Of Config, Root, MaxPacket and KeepCommits are not looked at. It connects to nothing yet.
-func OpenLayout(c Config, at LayoutConfig) (fencepost.Layout, error) {
+func OpenLayout(c Config, at LayoutConfig) (foreign.Layout, error) {
 	c.Root, c.MaxPacket = "", 0
 	c, err := c.validate()
 	if err != nil {
@@ -114,22 +115,22 @@ func OpenLayout(c Config, at LayoutConfig) (fencepost.Layout, error) {
 func (l *layout) Close() error { return l.zk.Close() }
 
 // Foreign reads all of it.
-func (l *layout) Foreign(ctx context.Context) (fencepost.Foreign, error) {
+func (l *layout) Foreign(ctx context.Context) (foreign.Offsets, error) {
 	if err := l.zk.sync(ctx, l.at.Path); err != nil {
-		return fencepost.Foreign{}, fmt.Errorf("read %s: %w", l.at.Path, l.cfg.fault(err, false))
+		return foreign.Offsets{}, fmt.Errorf("read %s: %w", l.at.Path, l.cfg.fault(err, false))
 	}
 	f, err := l.entries(ctx)
 	if err == nil {
 		err = inTurn(f.Entries)
 	}
 	if err != nil {
-		return fencepost.Foreign{}, fmt.Errorf("read %s: %w", l.at.Path, l.cfg.fault(err, false))
+		return foreign.Offsets{}, fmt.Errorf("read %s: %w", l.at.Path, l.cfg.fault(err, false))
 	}
 	return f, nil
 }
 
 // entries reads the form.
-func (l *layout) entries(ctx context.Context) (f fencepost.Foreign, err error) {
+func (l *layout) entries(ctx context.Context) (f foreign.Offsets, err error) {
 	switch l.at.Form {
 	case FormConsumers:
 		f.Entries, err = l.numbers(ctx, l.at.offsets())
@@ -155,12 +156,12 @@ func (l *layout) entries(ctx context.Context) (f fencepost.Foreign, err error) {
 func (c LayoutConfig) offsets() string { return c.Path + "/" + string(c.Group) + "/offsets" }
 
 // numbers reads <root>/<topic>/<partition>.
-func (l *layout) numbers(ctx context.Context, root string) ([]fencepost.Entry, error) {
+func (l *layout) numbers(ctx context.Context, root string) ([]foreign.Entry, error) {
 	nodes, err := l.below(ctx, root, 2)
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]fencepost.Entry, len(nodes))
+	entries := make([]foreign.Entry, len(nodes))
 	for i, n := range nodes {
 		if entries[i], err = parseNumber(n.path, string(n.data)); err != nil {
 			return nil, err
@@ -190,7 +191,7 @@ func (l *layout) below(ctx context.Context, root string, steps int) ([]node, err
 }
 
 // storm reads partition_<p> below the path, and one step further.
-func (l *layout) storm(ctx context.Context) (entries []fencepost.Entry, err error) {
+func (l *layout) storm(ctx context.Context) (entries []foreign.Entry, err error) {
 	first, err := l.below(ctx, l.at.Path, 1)
 	if err != nil {
 		return nil, err
@@ -221,7 +222,7 @@ func (l *layout) storm(ctx context.Context) (entries []fencepost.Entry, err erro
 
 // trident reads the newest batch of each partition below user. A partition's ID may hold a slash of its own, so that
 // the batches are one or two steps below.
-func (l *layout) trident(ctx context.Context) (f fencepost.Foreign, err error) {
+func (l *layout) trident(ctx context.Context) (f foreign.Offsets, err error) {
 	ids, err := l.below(ctx, l.at.Path+"/user", 1)
 	if err != nil {
 		return f, err

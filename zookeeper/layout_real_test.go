@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/go-zookeeper/zk"
 )
 
@@ -33,7 +34,7 @@ func plant(t *testing.T, c *zk.Conn, nodes map[string]string) {
 }
 
 // layout opens a layout below the store's root.
-func (s *store) layout(t *testing.T, at LayoutConfig) fencepost.Layout {
+func (s *store) layout(t *testing.T, at LayoutConfig) foreign.Layout {
 	t.Helper()
 	at.Path = s.cfg.Root + at.Path
 	l, err := OpenLayout(s.cfg, at)
@@ -101,7 +102,7 @@ func TestConsumersAreLive(t *testing.T) {
 	c := s.beside(t)
 	root := s.cfg.Root + "/consumers/g/offsets"
 	plant(t, c, map[string]string{root + "/old/0": "7", root + "/flights/1": "1"})
-	l, ok := s.layout(t, LayoutConfig{Form: FormConsumers, Path: "/consumers", Group: "g"}).(fencepost.LiveLayout)
+	l, ok := s.layout(t, LayoutConfig{Form: FormConsumers, Path: "/consumers", Group: "g"}).(foreign.LiveLayout)
 	if !ok {
 		t.Fatal("pattern B's layout is no LiveLayout")
 	}
@@ -124,7 +125,7 @@ func TestConsumersAreLive(t *testing.T) {
 		t.Error("put of a topic with a slash: no error")
 	}
 	for _, form := range []Form{FormTopicPartition, FormStorm, FormTrident} {
-		if _, live := s.layout(t, LayoutConfig{Form: form, Path: "/x"}).(fencepost.LiveLayout); live {
+		if _, live := s.layout(t, LayoutConfig{Form: form, Path: "/x"}).(foreign.LiveLayout); live {
 			t.Errorf("%s is live: nobody said that its readers want ours", form)
 		}
 	}

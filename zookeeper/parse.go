@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 )
 
 // layoutDamaged is the Fault of an entry that is not of its layout.
@@ -36,27 +37,27 @@ func number(path, what, s string, bits int) (int64, error) {
 }
 
 // parseNumber reads .../<topic>/<partition> with a number in it.
-func parseNumber(path, data string) (e fencepost.Entry, err error) {
+func parseNumber(path, data string) (e foreign.Entry, err error) {
 	p, err := number(path, "partition", base(path), 32)
 	if err != nil {
 		return e, err
 	}
 	o, err := number(path, "offset", data, 64)
-	e = fencepost.Entry{From: fencepost.NoFrom, Until: fencepost.Offset(o), Raw: data, Where: path}
+	e = foreign.Entry{From: foreign.NoFrom, Until: fencepost.Offset(o), Raw: data, Where: path}
 	e.Topic, e.Partition = base(parent(path)), int32(p)
 	return e, err
 }
 
 // parseList reads p:off,p:off of a topic, or topic:p:off,topic:p:off where none is given: from the right, since more may
 // stand before.
-func parseList(path, data, topic string) (entries []fencepost.Entry, err error) {
+func parseList(path, data, topic string) (entries []foreign.Entry, err error) {
 	if strings.TrimSpace(data) == "" {
 		return nil, nil
 	}
 	for item := range strings.SplitSeq(data, ",") {
 		item = strings.TrimSpace(item)
 		f := strings.Split(item, ":")
-		e := fencepost.Entry{From: fencepost.NoFrom, Raw: item, Where: path}
+		e := foreign.Entry{From: foreign.NoFrom, Raw: item, Where: path}
 		e.Topic = topic
 		switch {
 		case topic != "" && len(f) == 2:
@@ -82,8 +83,8 @@ func parseList(path, data, topic string) (entries []fencepost.Entry, err error) 
 }
 
 // inTurn sorts entries, and refuses a partition that is there twice.
-func inTurn(entries []fencepost.Entry) error {
-	slices.SortStableFunc(entries, func(a, b fencepost.Entry) int { return a.Compare(b.TopicPartition) })
+func inTurn(entries []foreign.Entry) error {
+	slices.SortStableFunc(entries, func(a, b foreign.Entry) int { return a.Compare(b.TopicPartition) })
 	for i := 1; i < len(entries); i++ {
 		if a, b := entries[i-1], entries[i]; a.TopicPartition == b.TopicPartition {
 			return layoutDamaged(b.Where, "partition %s is there twice: %s, and %s in node %s", b.TopicPartition, b.Raw, a.Raw, a.Where)
@@ -136,7 +137,7 @@ func (b batch) of(path, topic string, partition int64, fallback string) (tp fenc
 const stormPrefix = "partition_"
 
 // parseStorm reads .../partition_<p>. topic is what the path says, fallback what the caller does; both may be empty.
-func parseStorm(path string, data []byte, topic, fallback string) (e fencepost.Entry, err error) {
+func parseStorm(path string, data []byte, topic, fallback string) (e foreign.Entry, err error) {
 	name, ok := strings.CutPrefix(base(path), stormPrefix)
 	if !ok {
 		return e, layoutDamaged(path, "its name is not partition_N")
@@ -153,7 +154,7 @@ func parseStorm(path string, data []byte, topic, fallback string) (e fencepost.E
 	if err != nil {
 		return e, err
 	}
-	e = fencepost.Entry{From: fencepost.NoFrom, Until: fencepost.Offset(o), Raw: string(data), Where: path}
+	e = foreign.Entry{From: foreign.NoFrom, Until: fencepost.Offset(o), Raw: string(data), Where: path}
 	if b.Topic != nil && topic != "" && *b.Topic != topic {
 		return e, layoutDamaged(path, "it says topic %s, and should be of %s", *b.Topic, topic)
 	}
@@ -168,13 +169,13 @@ func parseStorm(path string, data []byte, topic, fallback string) (e fencepost.E
 //	{"offset": 100}                           Until 100: a first batch that is not finished
 //
 // last says that it was the second.
-func parseTrident(id, path string, data []byte, topic string) (e fencepost.Entry, last bool, err error) {
+func parseTrident(id, path string, data []byte, topic string) (e foreign.Entry, last bool, err error) {
 	b, err := parseBatch(path, data)
 	if err != nil {
 		return e, false, err
 	}
 	named, partition := partitionID(id)
-	e = fencepost.Entry{From: fencepost.NoFrom, Raw: string(data), Where: path}
+	e = foreign.Entry{From: foreign.NoFrom, Raw: string(data), Where: path}
 	if e.TopicPartition, err = b.of(path, named, partition, topic); err != nil {
 		return e, false, err
 	}

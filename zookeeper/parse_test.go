@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 )
 
 // said is an entry in one line: what it is of, and from where to where.
-func said(entries []fencepost.Entry, err error) string {
+func said(entries []foreign.Entry, err error) string {
 	if f, ok := errors.AsType[*fencepost.Fault](err); ok {
 		return f.Code + ": " + f.Error()
 	}
@@ -24,7 +25,7 @@ func said(entries []fencepost.Entry, err error) string {
 	return strings.TrimSuffix(b.String(), "; ")
 }
 
-func one(e fencepost.Entry, err error) ([]fencepost.Entry, error) { return []fencepost.Entry{e}, err }
+func one(e foreign.Entry, err error) ([]foreign.Entry, error) { return []foreign.Entry{e}, err }
 
 // wants fails unless what was said is this, or for a word that ends in an ellipsis, begins so.
 func wants(t *testing.T, input, got, want string) {
@@ -135,14 +136,14 @@ func TestPartitionID(t *testing.T) {
 
 // Which meaning goes on at 160, where a batch of [100, 160) was applied.
 func TestTridentMeanings(t *testing.T) {
-	for data, meaning := range map[string]fencepost.Meaning{`{"offset":100,"nextOffset":160,"topic":"f"}`: fencepost.MeaningNext,
-		`{"firstOffset":100,"lastOffset":159,"topic":"f"}`: fencepost.MeaningLastProcessed} {
+	for data, meaning := range map[string]foreign.Meaning{`{"offset":100,"nextOffset":160,"topic":"f"}`: foreign.MeaningNext,
+		`{"firstOffset":100,"lastOffset":159,"topic":"f"}`: foreign.MeaningLastProcessed} {
 		e, _, err := parseTrident("partition_0", "/p", []byte(data), "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		next, err := e.Resume(meaning)
-		again, bad := e.Resume(fencepost.MeaningBatchStart)
+		again, bad := e.Resume(foreign.MeaningBatchStart)
 		if next != 160 || again != 100 || err != nil || bad != nil {
 			t.Errorf("%s: %s goes on at %d (%v), batch-start at %d (%v), want 160 and 100", data, meaning, next, err, again, bad)
 		}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"strings"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/ledgers"
 )
 
@@ -58,9 +58,9 @@ func (both *pair) mean(words string) error {
 		return both.a.mean(one)
 	case both.a.rooms.Layout == nil && !two:
 		return both.b.mean(other)
-	case !two && both.a.url.Means != fencepost.MeaningUnset: // it says so by itself: the word is the other's
+	case !two && both.a.url.Means != foreign.MeaningUnset: // it says so by itself: the word is the other's
 		return both.b.mean(other)
-	case !two && both.b.url.Means != fencepost.MeaningUnset:
+	case !two && both.b.url.Means != foreign.MeaningUnset:
 		return both.a.mean(one)
 	}
 	if err := both.a.mean(one); err != nil {

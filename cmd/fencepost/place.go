@@ -10,6 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/ledgers"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/kafka"
@@ -85,13 +86,13 @@ func (p *place) mean(meaning string) error {
 	if meaning == "" {
 		return nil
 	}
-	m, ok := fencepost.ParseMeaning(meaning)
+	m, ok := foreign.ParseMeaning(meaning)
 	switch {
 	case !ok:
 		return usage("--meaning next, batch-start or last-processed", "--meaning %s: not one of its words", meaning)
 	case p.rooms.Layout == nil:
 		return usage("leave it out", "--meaning is for other programs' offsets; %s is a ledger of ours", p.rooms.Where)
-	case p.url.Means != fencepost.MeaningUnset && p.url.Means != m:
+	case p.url.Means != foreign.MeaningUnset && p.url.Means != m:
 		return usage("&layout=kafka reads them in another meaning", "%s holds what is next to read, by its protocol", p.url)
 	}
 	p.rooms.Meaning = m

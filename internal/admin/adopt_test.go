@@ -7,6 +7,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/foreign"
 )
 
 // The groups of these tests were written while no broker had topic IDs; the brokers tell topicID now.
@@ -125,7 +126,7 @@ func TestE4AuditBeforeTheTopicIDWasKnown(t *testing.T) {
 func TestE4CopyKeepsTheTopicID(t *testing.T) {
 	w := newWorld(t, 3)
 	to, store := w.target()
-	c, err := w.copy(w.other(fencepost.MeaningNext, job), to, admin.CopyOptions{})
+	c, err := w.copy(w.other(foreign.MeaningNext, job), to, admin.CopyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +137,7 @@ func TestE4CopyKeepsTheTopicID(t *testing.T) {
 		w.bounds(p, func(b *fencepost.Bounds) { b.TopicID = fencepost.TopicID{} })
 	}
 	moved := map[int32]fencepost.OffsetRange{0: {From: 310, Until: 320}, 1: {From: 900, Until: 990}, 2: {From: 7, Until: 8}}
-	if c, err = w.copy(w.other(fencepost.MeaningNext, moved), to, admin.CopyOptions{Over: true}); err != nil {
+	if c, err = w.copy(w.other(foreign.MeaningNext, moved), to, admin.CopyOptions{Over: true}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Plan.Execute(t.Context(), to, ""); err != nil {

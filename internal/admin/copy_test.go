@@ -10,6 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/memory"
 )
 
@@ -53,7 +54,7 @@ func copied(c *admin.Copy) string {
 func TestCopyAHashIntoALedger(t *testing.T) {
 	w := newWorld(t, 3)
 	to, store := w.target()
-	c, err := w.copy(w.other(fencepost.MeaningNext, job), to, admin.CopyOptions{Why: "INC-1"})
+	c, err := w.copy(w.other(foreign.MeaningNext, job), to, admin.CopyOptions{Why: "INC-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,7 @@ func TestCopyRefuses(t *testing.T) {
 	w.bounds(0, func(b *fencepost.Bounds) { b.Earliest = 500 })
 	w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End = 950, 950 })
 	w.bounds(2, func(b *fencepost.Bounds) { b.Err = fencepost.ErrNoAnswer })
-	from := w.other(fencepost.MeaningNext, job)
+	from := w.other(foreign.MeaningNext, job)
 	_, err := w.copy(from, to, admin.CopyOptions{})
 	fault := wantFault(t, err, "copy-refused", 4)
 	for _, want := range []string{"4 partitions can not be copied, and then none is; nothing was changed", "trips:0  aged out: at most 190 records",
@@ -138,7 +139,7 @@ func TestCopyRefuses(t *testing.T) {
 func TestCopyOver(t *testing.T) {
 	w := newWorld(t, 3)
 	to := w.rooms
-	from := w.other(fencepost.MeaningNext, map[int32]fencepost.OffsetRange{0: {From: 0, Until: 400}, 1: {From: 0, Until: 1000}, 2: {From: 0, Until: 1200}})
+	from := w.other(foreign.MeaningNext, map[int32]fencepost.OffsetRange{0: {From: 0, Until: 400}, 1: {From: 0, Until: 1000}, 2: {From: 0, Until: 1200}})
 	w.bounds(2, func(b *fencepost.Bounds) { b.Stable, b.End = 1300, 1300 })
 	before := w.positions()
 	_, err := w.copy(from, to, admin.CopyOptions{})
@@ -167,7 +168,7 @@ func TestCopyAPartOfATopic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	from := w.other(fencepost.MeaningNext, job)
+	from := w.other(foreign.MeaningNext, job)
 	_, err = w.copy(from, to, admin.CopyOptions{Selection: one})
 	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:2  it was left out") || fault.Help != "--topic trips" {
 		t.Errorf("refused with %s, help %s", fault, fault.Help)
@@ -181,7 +182,7 @@ func TestCopyAPartOfATopic(t *testing.T) {
 func TestCopyIsComparedAndSet(t *testing.T) {
 	w := newWorld(t, 3)
 	to, store := w.target()
-	c, err := w.copy(w.other(fencepost.MeaningNext, job), to, admin.CopyOptions{})
+	c, err := w.copy(w.other(foreign.MeaningNext, job), to, admin.CopyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +204,7 @@ func TestCopyToAGroupOfAnotherCluster(t *testing.T) {
 	w := newWorld(t, 3)
 	to := w.rooms
 	w.cluster.id = "c2"
-	_, err := w.copy(w.other(fencepost.MeaningNext, job), to, admin.CopyOptions{Over: true})
+	_, err := w.copy(w.other(foreign.MeaningNext, job), to, admin.CopyOptions{Over: true})
 	wantFault(t, err, "other-cluster", 4)
 }
 
@@ -224,7 +225,7 @@ func TestCopyAcrossClusters(t *testing.T) {
 	w.cluster.stamp = func(tp fencepost.TopicPartition, o fencepost.Offset) time.Time {
 		return producer.Add(time.Duration(o+fencepost.Offset(tp.Partition)*10) * time.Second)
 	}
-	from := w.other(fencepost.MeaningNext, job)
+	from := w.other(foreign.MeaningNext, job)
 	look := func() admin.View {
 		t.Helper()
 		v, err := admin.Look(t.Context(), from)
@@ -251,7 +252,7 @@ func TestCopyAcrossClusters(t *testing.T) {
 		t.Errorf("uneven: got %s, %v", copied(c), err)
 	}
 	// What the source has no position of may lie in any partition there.
-	two, there := w.other(fencepost.MeaningNext, map[int32]fencepost.OffsetRange{0: job[0], 1: job[1]}), w.elsewhere(2, 50)
+	two, there := w.other(foreign.MeaningNext, map[int32]fencepost.OffsetRange{0: job[0], 1: job[1]}), w.elsewhere(2, 50)
 	some := func(o admin.CopyOptions) (*admin.Copy, error) {
 		to, _ := w.target()
 		to.Cluster, to.Reader = there, there
@@ -312,7 +313,7 @@ func TestCopyIntoALedgerThatIsNotThere(t *testing.T) {
 	to, store := w.target()
 	l := &absentLedger{Ledger: store}
 	to.Ledger = l
-	c, err := w.copy(w.other(fencepost.MeaningNext, job), to, admin.CopyOptions{})
+	c, err := w.copy(w.other(foreign.MeaningNext, job), to, admin.CopyOptions{})
 	if err != nil || !c.Fresh || l.made {
 		t.Errorf("fresh %v, made %v, %v; want a plan for a ledger that is not made yet", c.Fresh, l.made, err)
 	}
@@ -330,10 +331,10 @@ func (p parted) KeepsGroup(context.Context, string) (bool, error) { return p.kee
 func TestCopyOntoItself(t *testing.T) {
 	w := newWorld(t, 1)
 	to, store := w.target()
-	foreign := entries{store, map[fencepost.TopicPartition]fencepost.Position{tp(0): {Offset: 310, LeaderEpoch: fencepost.NoEpoch}}}
-	for what, l := range map[string]fencepost.Ledger{"bare": foreign, "wrapped": parted{foreign, false}} {
+	unfenced := entries{store, map[fencepost.TopicPartition]fencepost.Position{tp(0): {Offset: 310, LeaderEpoch: fencepost.NoEpoch}}}
+	for what, l := range map[string]fencepost.Ledger{"bare": unfenced, "wrapped": parted{unfenced, false}} {
 		to.Ledger = l
-		_, err := w.copy(w.other(fencepost.MeaningNext, map[int32]fencepost.OffsetRange{0: job[0]}), to, admin.CopyOptions{Over: true})
+		_, err := w.copy(w.other(foreign.MeaningNext, map[int32]fencepost.OffsetRange{0: job[0]}), to, admin.CopyOptions{Over: true})
 		if err == nil {
 			t.Errorf("%s: the copy is planned", what)
 			continue
@@ -349,7 +350,7 @@ func TestCopyOverAnEntryWithoutAFence(t *testing.T) {
 	w := newWorld(t, 1)
 	to, store := w.target()
 	to.Ledger = parted{entries{store, map[fencepost.TopicPartition]fencepost.Position{tp(0): {Offset: 310, LeaderEpoch: fencepost.NoEpoch}}}, true}
-	c, err := w.copy(w.other(fencepost.MeaningNext, map[int32]fencepost.OffsetRange{0: job[0]}), to, admin.CopyOptions{Over: true})
+	c, err := w.copy(w.other(foreign.MeaningNext, map[int32]fencepost.OffsetRange{0: job[0]}), to, admin.CopyOptions{Over: true})
 	if err != nil || len(c.Plan.Lines) != 1 || c.Plan.Stay != 0 {
 		t.Errorf("planned %+v, %v; want one move", c, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
@@ -17,11 +18,11 @@ func (v *View) readLayout(ctx context.Context, r Rooms) error {
 	if err != nil {
 		return err
 	}
-	if r.Meaning == fencepost.MeaningUnset {
+	if r.Meaning == foreign.MeaningUnset {
 		return meaningNeeded(ctx, r, f)
 	}
 	v.Foreign, v.Meaning, v.Notes = true, r.Meaning, f.Notes
-	v.entries = map[fencepost.TopicPartition]fencepost.Entry{}
+	v.entries = map[fencepost.TopicPartition]foreign.Entry{}
 	v.Snapshot.Positions = map[fencepost.TopicPartition]fencepost.Position{}
 	for _, e := range f.Entries {
 		at, err := e.Resume(r.Meaning)
@@ -39,7 +40,7 @@ func (v *View) readLayout(ctx context.Context, r Rooms) error {
 }
 
 // readForeign reads a layout that must not be empty: a mistyped key reads as "nothing there".
-func readForeign(ctx context.Context, r Rooms) (fencepost.Foreign, error) {
+func readForeign(ctx context.Context, r Rooms) (foreign.Offsets, error) {
 	f, err := r.Layout.Foreign(ctx)
 	if err != nil {
 		return f, fmt.Errorf("read %s: %w", r.Where, err)
@@ -89,23 +90,23 @@ func Topics(ctx context.Context, r Rooms) ([]string, error) {
 
 // readings are the meanings with what each of them says of the number.
 var readings = []struct {
-	meaning fencepost.Meaning
+	meaning foreign.Meaning
 	text    string
 }{
-	{fencepost.MeaningNext, "%s is next to read: Spark's range.untilOffset"},
-	{fencepost.MeaningBatchStart, "it was saved before the results: repeat that batch"},
-	{fencepost.MeaningLastProcessed, "%s is the last one done: a record's own offset"},
+	{foreign.MeaningNext, "%s is next to read: Spark's range.untilOffset"},
+	{foreign.MeaningBatchStart, "it was saved before the results: repeat that batch"},
+	{foreign.MeaningLastProcessed, "%s is the last one done: a record's own offset"},
 }
 
 // meaningNeeded shows what each meaning would make of an entry. Where one of them would resume past the end of the log,
 // that is told: it can not be the right one, unless records were deleted.
-func meaningNeeded(ctx context.Context, r Rooms, f fencepost.Foreign) error {
+func meaningNeeded(ctx context.Context, r Rooms, f foreign.Offsets) error {
 	e := f.Entries[0]
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s holds numbers that do not say what they mean", r.Subject)
 	fmt.Fprintf(&b, "\n  %s holds %s. Reading would resume", e.TopicPartition, e.Raw)
 	name := "the number"
-	if e.From != fencepost.NoFrom {
+	if e.From != foreign.NoFrom {
 		name = "until"
 	}
 	for _, reading := range readings {
@@ -127,7 +128,7 @@ func meaningNeeded(ctx context.Context, r Rooms, f fencepost.Foreign) error {
 }
 
 // atEnd finds an entry that only one reading would take past the end.
-func atEnd(ctx context.Context, r Rooms, f fencepost.Foreign) string {
+func atEnd(ctx context.Context, r Rooms, f foreign.Offsets) string {
 	if r.Cluster == nil {
 		return ""
 	}

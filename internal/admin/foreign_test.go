@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/foreign"
 )
 
 // hash is a hash as pattern A's jobs write it: partition -> from|until.
@@ -17,10 +18,10 @@ type hash struct {
 	err    error
 }
 
-func (h *hash) Foreign(context.Context) (f fencepost.Foreign, err error) {
+func (h *hash) Foreign(context.Context) (f foreign.Offsets, err error) {
 	for p := range int32(100) {
 		if r, ok := h.ranges[p]; ok {
-			f.Entries = append(f.Entries, fencepost.Entry{TopicPartition: tp(p), From: r.From, Until: r.Until,
+			f.Entries = append(f.Entries, foreign.Entry{TopicPartition: tp(p), From: r.From, Until: r.Until,
 				Raw: raw(r), Where: "hash spark:orders"})
 		}
 	}
@@ -32,7 +33,7 @@ func (h *hash) Close() error { return nil }
 func raw(r fencepost.OffsetRange) string { return fmt.Sprintf("%d|%d", r.From, r.Until) }
 
 // other is the rooms of a job's hash, looked at with the world's brokers.
-func (w *world) other(meaning fencepost.Meaning, ranges map[int32]fencepost.OffsetRange) admin.Rooms {
+func (w *world) other(meaning foreign.Meaning, ranges map[int32]fencepost.OffsetRange) admin.Rooms {
 	r := w.rooms
 	r.Ledger, r.History, r.Group = nil, nil, ""
 	r.Layout, r.Meaning, r.Subject, r.Where = &hash{ranges: ranges}, meaning, "hash spark:orders", "redis://:***@localhost:6379/0"
@@ -44,14 +45,14 @@ func TestLookAtAnotherProgramsOffsets(t *testing.T) {
 	w := newWorld(t, 4)
 	w.bounds(0, func(b *fencepost.Bounds) { b.Earliest = 500 })
 	ranges := map[int32]fencepost.OffsetRange{0: {From: 400, Until: 700}, 1: {From: 900, Until: 1000}, 2: {From: 0, Until: 1}}
-	for meaning, want := range map[fencepost.Meaning][3]struct {
+	for meaning, want := range map[foreign.Meaning][3]struct {
 		at      fencepost.Offset
 		verdict fencepost.Verdict
 		lag     int64
 	}{
-		fencepost.MeaningNext:          {{700, fencepost.OK, 300}, {1000, fencepost.OK, 0}, {1, fencepost.OK, 999}},
-		fencepost.MeaningBatchStart:    {{400, fencepost.AgedOut, 600}, {900, fencepost.OK, 100}, {0, fencepost.OK, 1000}},
-		fencepost.MeaningLastProcessed: {{701, fencepost.OK, 299}, {1001, fencepost.Truncated, -1}, {2, fencepost.OK, 998}},
+		foreign.MeaningNext:          {{700, fencepost.OK, 300}, {1000, fencepost.OK, 0}, {1, fencepost.OK, 999}},
+		foreign.MeaningBatchStart:    {{400, fencepost.AgedOut, 600}, {900, fencepost.OK, 100}, {0, fencepost.OK, 1000}},
+		foreign.MeaningLastProcessed: {{701, fencepost.OK, 299}, {1001, fencepost.Truncated, -1}, {2, fencepost.OK, 998}},
 	} {
 		v, err := admin.Look(t.Context(), w.other(meaning, ranges))
 		if err != nil || !v.Foreign || len(v.Standings) != 4 {
@@ -74,7 +75,7 @@ func TestLookAtAnotherProgramsOffsets(t *testing.T) {
 func TestMeaningIsNeeded(t *testing.T) {
 	w := newWorld(t, 2)
 	w.cluster.bounds[tp(1)] = fencepost.Bounds{TopicID: topicID, Stable: 29140, End: 29140}
-	_, err := admin.Look(t.Context(), w.other(fencepost.MeaningUnset, map[int32]fencepost.OffsetRange{0: {From: 30000, Until: 31007}, 1: {From: 28000, Until: 29140}}))
+	_, err := admin.Look(t.Context(), w.other(foreign.MeaningUnset, map[int32]fencepost.OffsetRange{0: {From: 30000, Until: 31007}, 1: {From: 28000, Until: 29140}}))
 	fault := wantFault(t, err, "meaning-needed", 2)
 	want, err := os.ReadFile("testdata/meaning-needed.txt")
 	if err != nil {
@@ -88,11 +89,11 @@ func TestMeaningIsNeeded(t *testing.T) {
 // What can not be read, and what is not there, is said; neither is an empty group.
 func TestLayoutsThatSayNothing(t *testing.T) {
 	w := newWorld(t, 1)
-	_, err := admin.Look(t.Context(), w.other(fencepost.MeaningNext, nil))
+	_, err := admin.Look(t.Context(), w.other(foreign.MeaningNext, nil))
 	wantFault(t, err, "ledger-missing", 0)
-	_, err = admin.Topics(t.Context(), w.other(fencepost.MeaningNext, nil))
+	_, err = admin.Topics(t.Context(), w.other(foreign.MeaningNext, nil))
 	wantFault(t, err, "ledger-missing", 0)
-	r := w.other(fencepost.MeaningNext, nil)
+	r := w.other(foreign.MeaningNext, nil)
 	broken := errors.New("connection refused")
 	r.Layout = &hash{err: broken}
 	if _, err := admin.Look(t.Context(), r); !errors.Is(err, broken) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 )
 
 // View is what ledger and brokers say of a group at one time.
@@ -20,11 +21,11 @@ type View struct {
 	Mirrored int // partitions of which the Kafka group holds an offset
 	// Standings is every partition that the ledger or the topics have, in partition order.
 	Standings []Standing
-	Foreign   bool              // the positions are another program's
-	Meaning   fencepost.Meaning // of its numbers
-	Notes     []string          // what is odd about its layout
+	Foreign   bool            // the positions are another program's
+	Meaning   foreign.Meaning // of its numbers
+	Notes     []string        // what is odd about its layout
 
-	entries map[fencepost.TopicPartition]fencepost.Entry
+	entries map[fencepost.TopicPartition]foreign.Entry
 }
 
 // State is what a partition does, as far as ledger and brokers tell.
@@ -58,7 +59,7 @@ type Standing struct {
 	Last     *fencepost.Recorded // who moved it last; nil: not known
 	Moved    *fencepost.Recorded // the last move that was neither start nor commit; nil: none
 	NextAt   fencepost.Offset    // of the oldest unread record; Unknown
-	Entry    *fencepost.Entry    // what another program stored; nil: the position is a ledger's
+	Entry    *foreign.Entry      // what another program stored; nil: the position is a ledger's
 	Bad      error               // why that record can not be decoded; nil: it can, or it was not tried
 
 	foreign bool // of a View that is

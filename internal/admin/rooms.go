@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 )
 
 // Rooms is a group's ledger, its brokers and its sink, as the root's interfaces. Group, Ledger and Cluster are
@@ -16,10 +17,10 @@ type Rooms struct {
 	Ledger  fencepost.Ledger
 	Cluster fencepost.Cluster
 
-	Where   string            // the ledger or layout as people name it, without secrets
-	Layout  fencepost.Layout  // offsets of another program, in place of Ledger: they are looked at, and never moved
-	Meaning fencepost.Meaning // what the Layout's numbers mean; unset: Look asks for it
-	Subject string            // what holds them: hash spark:orders
+	Where   string          // the ledger or layout as people name it, without secrets
+	Layout  foreign.Layout  // offsets of another program, in place of Ledger: they are looked at, and never moved
+	Meaning foreign.Meaning // what the Layout's numbers mean; unset: Look asks for it
+	Subject string          // what holds them: hash spark:orders
 
 	History    fencepost.History    // nil: who moved a position last is not told
 	Reader     fencepost.Reader     // nil: nothing is read of the log: no lag in time, no look at the next record

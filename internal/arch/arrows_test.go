@@ -3,6 +3,7 @@ package arch
 import (
 	"fmt"
 	"go/ast"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,21 +18,33 @@ type arrow struct {
 
 const franz = "github.com/twmb/franz-go/..."
 
-// arrows is the map of the module. A technology's room imports the root and its own driver.
+// connector is what every connector may import of the module besides itself.
+var connector = []string{".", "internal/foreign", "internal/text"}
+
+// connects is the arrow of a connector that lives in dir, with more of the module, to its driver.
+func connects(dir string, more []string, driver ...string) arrow {
+	return arrow{[]string{dir}, slices.Concat(connector, more, []string{dir}), driver}
+}
+
+// sqlCore is the core of the SQL connectors.
+var sqlCore = []string{"internal/sqlstore"}
+
+// arrows is the map of the module. A connector imports the root, the cores that are made for connectors, and its own driver.
 var arrows = []arrow{
 	{[]string{"."}, nil, nil},
-	{[]string{"memory", "apart"}, []string{"."}, nil},
+	connects("memory", nil),
+	connects("apart", nil),
 	{[]string{"ledgertest"}, []string{"."}, []string{"github.com/google/go-cmp/..."}},
 	{[]string{"engine/..."}, []string{".", "engine/..."}, nil},
-	{[]string{"kafka/..."}, []string{".", "kafka/..."}, []string{franz}},
-	{[]string{"postgres/..."}, []string{".", "postgres/..."}, []string{"github.com/jackc/pgx/v5/..."}},
-	{[]string{"mysql/..."}, []string{".", "mysql/..."}, []string{"github.com/go-sql-driver/mysql", "filippo.io/edwards25519"}},
-	{[]string{"sqlite/..."}, []string{".", "sqlite/..."}, []string{"zombiezen.com/go/sqlite/...", "modernc.org/..."}},
-	{[]string{"redis/..."}, []string{".", "redis/..."}, []string{"github.com/redis/go-redis/v9/..."}},
-	{[]string{"zookeeper/..."}, []string{".", "zookeeper/..."}, []string{"github.com/go-zookeeper/zk/..."}},
-	{[]string{"file/..."}, []string{".", "file/..."}, []string{"github.com/parquet-go/parquet-go/..."}},
-	{[]string{"s3/..."}, []string{".", "s3/..."}, []string{"github.com/minio/minio-go/v7/...", "github.com/parquet-go/parquet-go/..."}},
-	{[]string{"http/..."}, []string{".", "http/..."}, nil},
+	connects("kafka/...", nil, franz),
+	connects("postgres/...", sqlCore, "github.com/jackc/pgx/v5/..."),
+	connects("mysql/...", sqlCore, "github.com/go-sql-driver/mysql", "filippo.io/edwards25519"),
+	connects("sqlite/...", sqlCore, "zombiezen.com/go/sqlite/...", "modernc.org/..."),
+	connects("redis/...", nil, "github.com/redis/go-redis/v9/..."),
+	connects("zookeeper/...", nil, "github.com/go-zookeeper/zk/..."),
+	connects("file/...", nil, "github.com/parquet-go/parquet-go/..."),
+	connects("s3/...", nil, "github.com/minio/minio-go/v7/...", "github.com/parquet-go/parquet-go/..."),
+	connects("http/...", nil),
 	{[]string{"decode/..."}, []string{".", "decode/..."}, []string{"github.com/hamba/avro/...", "google.golang.org/protobuf/..."}},
 	{[]string{"internal/arch", "internal/manual", "internal/scenarios", "internal/screen", "internal/text"}, nil, nil},
 	{[]string{"internal/console", "internal/logs"}, []string{".", "engine", "internal/screen", "internal/text"}, nil},
@@ -40,9 +53,10 @@ var arrows = []arrow{
 	{[]string{"internal/broker/...", "internal/flights/...", "internal/servers/..."}, []string{".", "internal/broker/...", "internal/flights/...",
 		"internal/servers/..."}, []string{"..."}},
 	{[]string{"internal/sim/..."}, []string{".", "engine/...", "kafka/...", "memory", "ledgertest", "internal/broker/...", "internal/sim/..."}, []string{"..."}},
-	{[]string{"internal/admin"}, []string{".", "internal/text"}, nil},
+	{[]string{"internal/foreign"}, []string{"."}, nil},
+	{[]string{"internal/foreign/offsetfile", "internal/sqlstore"}, []string{".", "internal/foreign"}, nil},
+	{[]string{"internal/admin"}, []string{".", "internal/foreign", "internal/text"}, nil},
 	{[]string{"internal/dash/..."}, []string{".", "engine/...", "internal/admin", "internal/dash/...", "internal/pipeline"}, []string{"..."}},
-	{[]string{"internal/offsetfile"}, []string{"."}, nil},
 	{[]string{"internal/expression"}, []string{"."}, []string{"github.com/expr-lang/expr/..."}},
 	{[]string{"internal/ledgers", "internal/pipeline/..."}, []string{"..."}, []string{"..."}},
 	{[]string{"cmd/...", "bench/...", "examples/..."}, []string{"..."}, []string{"..."}},
@@ -52,7 +66,7 @@ var arrows = []arrow{
 var franzRooms = []string{"kafka/...", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "cmd/...", "bench/...", "examples/..."}
 
 // technologies are the rooms that only the wiring and the programs may know all of.
-var technologies = []string{"memory", "kafka/...", "postgres/...", "sqlite/...", "mysql/...", "redis/...", "zookeeper/...", "file/...", "s3/...", "http/..."}
+var technologies = []string{"memory", "apart", "kafka/...", "postgres/...", "sqlite/...", "mysql/...", "redis/...", "zookeeper/...", "file/...", "s3/...", "http/..."}
 
 // arrowFaults tells each import that no arrow allows, and each room that no arrow knows.
 func arrowFaults(rooms []room) (faults []string) {
@@ -147,8 +161,8 @@ func TestArrowsPointInward(t *testing.T) {
 	}
 }
 
-// The table keeps its own promise: a technology's arrow leads to itself and the root, and nothing but the wiring and
-// the programs knows them all.
+// The table keeps its own promise: a technology's arrow leads to itself, the root and the cores made for connectors, and
+// nothing but the wiring and the programs knows them all.
 func TestArrowTable(t *testing.T) {
 	for _, a := range arrows {
 		wiring := under(strings.TrimSuffix(a.rooms[0], "/..."), []string{"internal/ledgers", "internal/pipeline/...", "cmd/...", "bench/...", "examples/..."})
@@ -162,8 +176,8 @@ func TestArrowTable(t *testing.T) {
 				continue
 			}
 			for _, to := range a.inside {
-				if to != "." && to != tech {
-					t.Errorf("technology %s may import %s: it may import the root and itself", tech, to)
+				if to != tech && !slices.Contains(slices.Concat(connector, sqlCore), to) {
+					t.Errorf("technology %s may import %s: it may import itself, %q, and %q where it is SQL", tech, to, connector, sqlCore)
 				}
 			}
 		}

@@ -9,8 +9,12 @@
 //	cmd/... , internal/pipeline        know every room
 //	        |
 //	engine  |  kafka postgres sqlite memory ...     a room per technology: never each other, never engine
-//	     \  |  /
-//	    fencepost                      words and laws: no goroutine, clock, log or network
+//	   |    |   |   \
+//	   |    |   |  internal/sqlstore   the core of the SQL ones
+//	   |    |   |   /
+//	   |    |  internal/foreign        what other programs' offsets are
+//	    \   |   /
+//	    fencepost                      words and laws: no goroutine, clock, log or network; imports nothing of ours
 //
 // # Documents
 //

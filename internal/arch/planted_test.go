@@ -29,6 +29,14 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 		{"a goroutine in the root", "a.go", "package p\nfunc f() { go f() }\n", "a.go:2: the root starts a goroutine"},
 		{"a channel in the root", "a.go", "package p\nvar c chan int\n", "the root has a channel"},
 		{"a technology that knows another", "postgres/a.go", "package p\nimport _ \"" + modulePath + "/sqlite\"\n", "postgres/a.go:2: postgres imports the room sqlite"},
+		{"a technology that reads other programs' offsets", "kafka/a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign\"\n", ""},
+		{"a technology that knows files", "kafka/a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign/offsetfile\"\n", "kafka imports the room internal/foreign/offsetfile"},
+		{"a technology without SQL that knows the SQL core", "kafka/a.go", "package p\nimport _ \"" + modulePath + "/internal/sqlstore\"\n", "kafka imports the room internal/sqlstore"},
+		{"a technology that knows the wiring", "postgres/a.go", "package p\nimport _ \"" + modulePath + "/internal/pipeline\"\n", "postgres imports the room internal/pipeline"},
+		{"an engine that knows other programs' offsets", "engine/a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign\"\n", "engine imports the room internal/foreign"},
+		{"foreign offsets that know a store", "internal/foreign/a.go", "package p\nimport _ \"" + modulePath + "/postgres\"\n", "internal/foreign imports the room postgres"},
+		{"a SQL core that knows a technology", "internal/sqlstore/a.go", "package p\nimport _ \"" + modulePath + "/postgres\"\n", "internal/sqlstore imports the room postgres"},
+		{"foreign offsets in the root", "a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign\"\n", "imports the room internal/foreign"},
 		{"a technology that knows the engine", "memory/a.go", "package p\nimport _ \"" + modulePath + "/engine\"\n", "imports the room engine"},
 		{"a technology with another's driver", "sqlite/a.go", "package p\nimport _ \"github.com/jackc/pgx/v5\"\n", "sqlite imports github.com/jackc/pgx/v5"},
 		{"an engine that knows a technology", "engine/a.go", "package p\nimport _ \"" + modulePath + "/kafka\"\n", "engine imports the room kafka"},
@@ -59,7 +67,7 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, dir := range []string{".", "memory", "postgres", "sqlite", "engine", "ledgertest", "internal/pipeline"} {
+			for _, dir := range []string{".", "memory", "postgres", "sqlite", "engine", "ledgertest", "kafka", "internal/pipeline", "internal/foreign", "internal/sqlstore"} {
 				plant(filepath.Join(dir, "doc.go"), good)
 			}
 			plant(c.file, c.text)

@@ -4,12 +4,14 @@ import (
 	"context"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/mysql"
 	"github.com/fencepost/fencepost/postgres"
 	"github.com/fencepost/fencepost/sqlite"
 )
 
-var postgresScheme = scheme{drivers: true, layouts: tables(func(ctx context.Context, l *location, t fencepost.TableLayout) (fencepost.Layout, error) {
+var postgresScheme = scheme{drivers: true, layouts: tables(func(ctx context.Context, l *location, t sqlstore.TableLayout) (foreign.Layout, error) {
 	return postgres.OpenLayout(ctx, l.dsn("postgres"), t)
 }), native: func(_ context.Context, l *location) (*Opened, error) {
 	g, err := l.group()
@@ -25,7 +27,7 @@ var postgresScheme = scheme{drivers: true, layouts: tables(func(ctx context.Cont
 	return &Opened{Ledger: ledger, Group: g, address: address, close: func() error { ledger.Close(); return nil }}, err
 }}
 
-var mysqlScheme = scheme{drivers: true, layouts: tables(func(ctx context.Context, l *location, t fencepost.TableLayout) (fencepost.Layout, error) {
+var mysqlScheme = scheme{drivers: true, layouts: tables(func(ctx context.Context, l *location, t sqlstore.TableLayout) (foreign.Layout, error) {
 	return mysql.OpenLayout(ctx, l.dsn("mysql"), t)
 }), native: func(_ context.Context, l *location) (*Opened, error) {
 	g, err := l.group()
@@ -39,7 +41,7 @@ var mysqlScheme = scheme{drivers: true, layouts: tables(func(ctx context.Context
 	return &Opened{Ledger: ledger, Group: g, close: func() error { ledger.Close(); return nil }}, nil
 }}
 
-var sqliteScheme = scheme{layouts: tables(func(ctx context.Context, l *location, t fencepost.TableLayout) (fencepost.Layout, error) {
+var sqliteScheme = scheme{layouts: tables(func(ctx context.Context, l *location, t sqlstore.TableLayout) (foreign.Layout, error) {
 	return sqlite.OpenLayout(ctx, l.path, t)
 }), native: func(_ context.Context, l *location) (*Opened, error) {
 	g, err := l.group()
@@ -57,12 +59,12 @@ var sqliteScheme = scheme{layouts: tables(func(ctx context.Context, l *location,
 const anyTable = "table"
 
 // tables are the layouts of a database: a table by the name that its program gave it, or by its columns.
-func tables(open func(context.Context, *location, fencepost.TableLayout) (fencepost.Layout, error)) map[string]layout {
+func tables(open func(context.Context, *location, sqlstore.TableLayout) (foreign.Layout, error)) map[string]layout {
 	all := map[string]layout{}
-	for _, name := range append(fencepost.Presets(), anyTable) {
-		all[name] = layout{params: fencepost.TableKeys(), open: func(ctx context.Context, l *location) (*Opened, error) {
-			t, _ := fencepost.Preset(name)
-			for _, key := range fencepost.TableKeys() {
+	for _, name := range append(sqlstore.Presets(), anyTable) {
+		all[name] = layout{params: sqlstore.TableKeys(), open: func(ctx context.Context, l *location) (*Opened, error) {
+			t, _ := sqlstore.Preset(name)
+			for _, key := range sqlstore.TableKeys() {
 				if v := l.params.Get(key); v != "" {
 					t.Set(key, v)
 				}
@@ -77,7 +79,7 @@ func tables(open func(context.Context, *location, fencepost.TableLayout) (fencep
 	return all
 }
 
-func tableDetail(t fencepost.TableLayout) string {
+func tableDetail(t sqlstore.TableLayout) string {
 	if t.Group == "" {
 		return "table " + t.Table
 	}

@@ -4,9 +4,9 @@ import (
 	"io"
 	"strings"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/internal/offsetfile"
+	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/internal/foreign/offsetfile"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
@@ -43,11 +43,11 @@ func Write(w io.Writer, form string, e admin.Exported) error {
 	if err := CheckForm(form); err != nil {
 		return err
 	}
-	var entries []fencepost.Entry
+	var entries []foreign.Entry
 	for _, at := range e.Positions {
 		own := at.Position
 		own.Fence = 0
-		entries = append(entries, fencepost.Entry{TopicPartition: at.TopicPartition, From: fencepost.NoFrom, Until: at.Offset, Own: own})
+		entries = append(entries, foreign.Entry{TopicPartition: at.TopicPartition, From: foreign.NoFrom, Until: at.Offset, Own: own})
 	}
 	return offsetfile.Write(w, form, e.Group, entries...)
 }

@@ -4,16 +4,17 @@ import (
 	"context"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/internal/offsetfile"
+	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/internal/foreign/offsetfile"
 )
 
-// fileScheme is the forms of internal/offsetfile; a name that ends in .json or .csv is our own form.
+// fileScheme is the forms of internal/foreign/offsetfile; a name that ends in .json or .csv is our own form.
 var fileScheme = scheme{layouts: fileLayouts, native: func(_ context.Context, l *location) (*Opened, error) {
 	lay, err := offsetfile.Open(l.path, "", offsetfile.Options{Group: fencepost.Group(l.params.Get("group"))})
 	if err != nil {
 		return nil, err
 	}
-	return &Opened{Layout: lay, Means: fencepost.MeaningNext, Subject: "file " + l.path, close: lay.Close}, nil
+	return &Opened{Layout: lay, Means: foreign.MeaningNext, Subject: "file " + l.path, close: lay.Close}, nil
 }}
 
 var fileLayouts = func() map[string]layout {
@@ -29,7 +30,7 @@ var fileLayouts = func() map[string]layout {
 			}
 			o := &Opened{Layout: lay, Subject: "file " + l.path, close: lay.Close}
 			if form.Own {
-				o.Means = fencepost.MeaningNext
+				o.Means = foreign.MeaningNext
 			}
 			return o, nil
 		}}

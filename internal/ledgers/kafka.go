@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/kafka"
 )
@@ -25,7 +25,7 @@ var kafkaScheme = scheme{params: append([]string{"ledger"}, kafkaParams...),
 		if err != nil {
 			return nil, err
 		}
-		o.Means = fencepost.MeaningNext
+		o.Means = foreign.MeaningNext
 		return o, nil
 	},
 	layouts: map[string]layout{"kafka": {params: kafkaParams, open: openGroup}}}

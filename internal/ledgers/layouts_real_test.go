@@ -25,7 +25,7 @@ import (
 	zsqlite "zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/ledgers"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/servers"
@@ -118,7 +118,7 @@ func (r row) wants(t *testing.T, url string) {
 	var got []string
 	for _, e := range f.Entries {
 		text := fmt.Sprintf("%s %d", e.TopicPartition, e.Until)
-		if e.From != fencepost.NoFrom {
+		if e.From != foreign.NoFrom {
 			text = fmt.Sprintf("%s %d..%d", e.TopicPartition, e.From, e.Until)
 		}
 		got = append(got, text)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
@@ -124,7 +125,7 @@ func (l *location) takes(params []string, drivers bool) error {
 func (l *location) dsn(scheme string) string {
 	u, q := *l.url, url.Values{}
 	for name, v := range l.params {
-		if !slices.Contains(ours, name) && !slices.Contains(fencepost.TableKeys(), name) {
+		if !slices.Contains(ours, name) && !slices.Contains(sqlstore.TableKeys(), name) {
 			q[name] = v
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/kafka"
@@ -17,13 +18,13 @@ import (
 type Opened struct {
 	Ledger  fencepost.Ledger
 	History fencepost.History // of the Ledger; nil: none
-	Layout  fencepost.Layout
+	Layout  foreign.Layout
 
 	Group fencepost.Group // of a Ledger; of a Layout, if it has one
 	Form  string          // the Layout's name: pattern-a
 	// Means is what the Layout's numbers mean whatever a program thinks of them, by a protocol or a format; unset: the
 	// user has to say.
-	Means   fencepost.Meaning
+	Means   foreign.Meaning
 	Subject string // for messages, what holds the numbers: hash spark:orders
 	// Brokers is where the URL itself leads to Kafka; nil: it does not.
 	Brokers *kafka.Config
@@ -45,17 +46,17 @@ func (o *Opened) Close() error {
 func (o *Opened) Address() string { return o.address }
 
 // String is the address with what it names there: redis://:***@localhost:6379/0 key spark:orders (pattern-a).
-func (o *Opened) String() string { return o.Told(fencepost.MeaningUnset) }
+func (o *Opened) String() string { return o.Told(foreign.MeaningUnset) }
 
 // Told is String with the meaning in which its numbers are read.
-func (o *Opened) Told(m fencepost.Meaning) string {
+func (o *Opened) Told(m foreign.Meaning) string {
 	text := o.address
 	if o.detail != "" {
 		text += " " + o.detail
 	}
 	switch {
 	case o.Form == "":
-	case m == fencepost.MeaningUnset || o.Means != fencepost.MeaningUnset:
+	case m == foreign.MeaningUnset || o.Means != foreign.MeaningUnset:
 		text += " (" + o.Form + ")"
 	default:
 		text += fmt.Sprintf(" (%s, meaning %s)", o.Form, m)

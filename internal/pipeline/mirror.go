@@ -9,13 +9,15 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/redis"
 	"github.com/fencepost/fencepost/zookeeper"
 )
 
 // openMirror opens the layout that a mirror keeps up to date. It connects to nothing yet.
-func (f *File) openMirror(m Store) (layout fencepost.Layout, err error) {
+func (f *File) openMirror(m Store) (layout foreign.Layout, err error) {
 	switch m.Kind {
 	case "redis":
 		c := m.Redis.config(fencepost.KeepMerged)
@@ -39,18 +41,26 @@ func (f *File) mirrored(m Store) fencepost.Group {
 }
 
 // openMirrors opens all mirrors, or none.
-func (f *File) openMirrors() (all []fencepost.LiveLayout, err error) {
+func (f *File) openMirrors() (all []foreign.LiveLayout, err error) {
 	for _, m := range f.Mirrors {
 		layout, err := f.openMirror(m)
 		if err != nil {
 			return nil, errors.Join(f.faultAt(m.at, m.pointed(err)), closeMirrors(all))
 		}
-		all = append(all, layout.(fencepost.LiveLayout))
+		all = append(all, layout.(foreign.LiveLayout))
 	}
 	return all, nil
 }
 
-func closeMirrors(all []fencepost.LiveLayout) error {
+// engineMirrors is the part of the mirrors that the engine needs: closing them stays with Opened.
+func (o *Opened) engineMirrors() (all []engine.Mirror) {
+	for _, layout := range o.mirrors {
+		all = append(all, layout)
+	}
+	return all
+}
+
+func closeMirrors(all []foreign.LiveLayout) error {
 	var errs []error
 	for _, layout := range all {
 		errs = append(errs, layout.Close())
@@ -127,7 +137,7 @@ func mirrorFault(ctx context.Context, m Store, err error) fencepost.Finding {
 }
 
 // describeMirror says what will be written, or that it is no place for that.
-func (f *File) describeMirror(m Store, there fencepost.Foreign) fencepost.Finding {
+func (f *File) describeMirror(m Store, there foreign.Offsets) fencepost.Finding {
 	held := text.Plural(len(there.Entries), "offset") + " there now"
 	if m.Kind == "zookeeper" {
 		return fencepost.Finding{Subject: "mirror", OK: true, Text: fmt.Sprintf("%s: each node /%s/offsets/TOPIC/PARTITION gets the next offset; %s", m.where(), f.mirrored(m), held)}

@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/mysql"
 	"github.com/fencepost/fencepost/postgres"
@@ -32,7 +33,7 @@ type Opened struct {
 	Sink   fencepost.Sink
 
 	decoder decode.Factory
-	mirrors []fencepost.LiveLayout
+	mirrors []foreign.LiveLayout
 }
 
 // Open makes the rooms that a file names. The caller closes the Sink by Close; the Source ends with Leave, which the
@@ -184,7 +185,7 @@ func (o *Opened) Config() engine.Config {
 	return engine.Config{
 		Group: f.Group, Source: o.Source, Sink: o.Sink, Decoder: o.decoder, Policy: f.Policy,
 		Batch: f.Batch, Memory: f.Source.FetchMemory / 2, Rate: f.Rate, Lanes: f.lanes(),
-		Uncommitted: f.Source.Uncommitted, Watch: f.Watch, Drain: f.Drain, Mirrors: o.mirrors,
+		Uncommitted: f.Source.Uncommitted, Watch: f.Watch, Drain: f.Drain, Mirrors: o.engineMirrors(),
 	}
 }
 

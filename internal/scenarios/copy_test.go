@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/redis"
 	"github.com/fencepost/fencepost/zookeeper"
@@ -87,7 +88,7 @@ var oldOffsets = []struct {
 		}
 		defer func() { _ = lay.Close() }()
 		old := map[fencepost.TopicPartition]fencepost.OffsetRange{at(topic, 0): {Until: 30}, at(topic, 1): {Until: 20}}
-		if err := lay.(fencepost.LiveLayout).Put(t.Context(), old); err != nil {
+		if err := lay.(foreign.LiveLayout).Put(t.Context(), old); err != nil {
 			t.Fatal(err)
 		}
 		return fmt.Sprintf("zk://%s/consumers/%s?layout=consumers", server.Addr(), group)

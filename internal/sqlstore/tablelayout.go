@@ -1,4 +1,4 @@
-package fencepost
+package sqlstore
 
 import (
 	"errors"
@@ -6,10 +6,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/fencepost/fencepost"
 )
 
 // TableLayout says where a SQL table of another program keeps its offsets. There is no standard: one name of a table
-// was seen with four orders of columns. What the numbers mean is not part of it: see [Meaning].
+// was seen with four orders of columns. What the numbers mean is not part of it: see foreign.Meaning.
 //
 // A column is its name, which is quoted, or an SQL expression in parentheses, which is taken as it stands:
 // ("until" + 1), ('orders') for a table of one topic. Where is the user's own SQL too. All of it runs in a transaction
@@ -26,7 +28,7 @@ type TableLayout struct {
 	From           string // column: the first one of two. Empty: the table keeps one
 	GroupColumn    string // column. Empty: the table is one group's
 	// Group, with GroupColumn: only its rows. Empty: the table must hold one group only.
-	Group Group
+	Group fencepost.Group
 	Where string // SQL condition on rows. Empty: all
 	// Latest, for a history that is only appended to: the column whose greatest value marks the row that counts, for
 	// each group, topic and partition. Empty: a partition has one row.
@@ -87,7 +89,7 @@ func (t *TableLayout) Set(key, value string) (ok bool) {
 
 // Validate joins all that is missing from a layout, or contradicts itself in it, with the words of a URL.
 //
-// Errors: *Fault layout-incomplete.
+// Errors: *fencepost.Fault layout-incomplete.
 func (t TableLayout) Validate() error {
 	var errs []error
 	miss := func(bad bool, text string) {
@@ -115,7 +117,7 @@ func (t TableLayout) Validate() error {
 		return nil
 	}
 	slices.SortStableFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return &Fault{Code: "layout-incomplete", Exit: 2, Err: fmt.Errorf("the table's layout: %w", joined(errs)),
+	return &fencepost.Fault{Code: "layout-incomplete", Exit: 2, Err: fmt.Errorf("the table's layout: %w", joined(errs)),
 		Help: "?table=NAME&topic=COLUMN&partition=COLUMN&offset=COLUMN; or layout=" + strings.Join(Presets(), "|")}
 }
 

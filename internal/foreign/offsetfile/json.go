@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 )
 
 // format is the version of our own JSON. Within it names only grow, so that a reader passes over those it does not know.
@@ -79,9 +80,9 @@ func ownRow(n node) (r row, err error) {
 }
 
 // writeOwnJSON writes a line for each position, so that diff shows what moved.
-func writeOwnJSON(group fencepost.Group, entries []fencepost.Entry) []byte {
+func writeOwnJSON(group fencepost.Group, entries []foreign.Entry) []byte {
 	b := fmt.Appendf(nil, `{"format": %s, "command": "offsets export", "group": %s, "positions": [`, format, textOrNull(string(group)))
-	return writeList(b, entries, func(e fencepost.Entry) string {
+	return writeList(b, entries, func(e foreign.Entry) string {
 		epoch := "null"
 		if e.Own.LeaderEpoch >= 0 && !e.Own.Absent() {
 			epoch = decimal(e.Own.LeaderEpoch)
@@ -96,7 +97,7 @@ func writeOwnJSON(group fencepost.Group, entries []fencepost.Entry) []byte {
 }
 
 // writeList writes entries with commas, one a line. Topic names need no escapes.
-func writeList(b []byte, entries []fencepost.Entry, one func(fencepost.Entry) string, end string) []byte {
+func writeList(b []byte, entries []foreign.Entry, one func(foreign.Entry) string, end string) []byte {
 	for i, e := range entries {
 		if i > 0 {
 			b = append(b, ',')
@@ -133,8 +134,8 @@ func readKCL(name string, data []byte) (c content, err error) {
 	return c, nil
 }
 
-func writeKCL(_ fencepost.Group, entries []fencepost.Entry) []byte {
-	return writeList([]byte("["), entries, func(e fencepost.Entry) string {
+func writeKCL(_ fencepost.Group, entries []foreign.Entry) []byte {
+	return writeList([]byte("["), entries, func(e foreign.Entry) string {
 		return fmt.Sprintf(`{"topic": %q, "partition": %d, "offset": %d}`, e.Topic, e.Partition, e.Until)
 	}, "]\n")
 }
@@ -189,8 +190,8 @@ func keys(n node) string {
 	return few(names)
 }
 
-func writeConnect(_ fencepost.Group, entries []fencepost.Entry) []byte {
-	return writeList([]byte(`{"offsets": [`), entries, func(e fencepost.Entry) string {
+func writeConnect(_ fencepost.Group, entries []foreign.Entry) []byte {
+	return writeList([]byte(`{"offsets": [`), entries, func(e foreign.Entry) string {
 		return fmt.Sprintf(`{"partition": {"kafka_topic": %q, "kafka_partition": %d}, "offset": {"kafka_offset": %d}}`, e.Topic, e.Partition, e.Until)
 	}, "]}\n")
 }
@@ -256,7 +257,7 @@ func (c *content) addSpark(name string, top node) error {
 }
 
 // writeSpark writes one line, as a Spark option takes it.
-func writeSpark(_ fencepost.Group, entries []fencepost.Entry) []byte {
+func writeSpark(_ fencepost.Group, entries []foreign.Entry) []byte {
 	var b strings.Builder
 	b.WriteByte('{')
 	for i, e := range entries {

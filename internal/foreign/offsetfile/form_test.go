@@ -12,11 +12,12 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/google/go-cmp/cmp"
 )
 
 // told is what a reader found, as people compare it: topic:partition=offset, then the notes.
-func told(f fencepost.Foreign) string {
+func told(f foreign.Offsets) string {
 	var parts []string
 	for _, e := range f.Entries {
 		s := fmt.Sprintf("%s=%d", e.TopicPartition, e.Until)
@@ -142,12 +143,12 @@ func TestRefuse(t *testing.T) {
 }
 
 // entries makes what a form may carry: odd topics, partitions and offsets of all sizes.
-func entries(r *rand.Rand, ownForm bool) (list []fencepost.Entry) {
+func entries(r *rand.Rand, ownForm bool) (list []foreign.Entry) {
 	topics := []string{"orders", "a-b", "a_b", "a.b", "a-1-2", "_x", "-", "0", strings.Repeat("t", 249)}
 	sizes := []int64{0, 1, 1 << 31, 1 << 40, 1<<63 - 1}
 	seen := map[fencepost.TopicPartition]bool{}
 	for range r.IntN(20) {
-		e := fencepost.Entry{From: fencepost.NoFrom}
+		e := foreign.Entry{From: foreign.NoFrom}
 		e.Topic, e.Partition = topics[r.IntN(len(topics))], int32(r.IntN(12))
 		if r.IntN(5) == 0 {
 			e.Partition = 1<<31 - 1
@@ -191,7 +192,7 @@ func TestRoundTrip(t *testing.T) {
 			for i := range got.Entries {
 				got.Entries[i].Where = ""
 			}
-			slices.SortFunc(want, func(a, b fencepost.Entry) int { return a.TopicPartition.Compare(b.TopicPartition) })
+			slices.SortFunc(want, func(a, b foreign.Entry) int { return a.TopicPartition.Compare(b.TopicPartition) })
 			if diff := cmp.Diff(want, got.Entries); err != nil || diff != "" || len(want) > 0 && len(got.Notes) > 0 {
 				t.Fatalf("seed %d: %s, group %q: %v %v\n%s\n%s", seed, form.Name, group, err, got.Notes, b.Bytes(), diff)
 			}
@@ -211,7 +212,7 @@ func TestRoundTrip(t *testing.T) {
 
 // The bytes that other programs get are fixed.
 func TestWritten(t *testing.T) {
-	list := []fencepost.Entry{
+	list := []foreign.Entry{
 		{TopicPartition: fencepost.TopicPartition{Topic: "b", Partition: 1}, Until: 23},
 		{TopicPartition: fencepost.TopicPartition{Topic: "a", Partition: 0}, Until: 7, Own: fencepost.Position{Offset: 7, LeaderEpoch: 4, Fence: 9, TopicID: fencepost.TopicID{1}}},
 		{TopicPartition: fencepost.TopicPartition{Topic: "b", Partition: 0}, Until: 1 << 40},
@@ -254,14 +255,14 @@ func TestWriteRefuses(t *testing.T) {
 	tp := fencepost.TopicPartition{Topic: "t"}
 	for _, c := range []struct {
 		form, group string
-		list        []fencepost.Entry
+		list        []foreign.Entry
 	}{
-		{"rpk", "", []fencepost.Entry{{TopicPartition: tp, Until: -1}}},
-		{"spark", "", []fencepost.Entry{{TopicPartition: tp, Until: -3}}},
-		{"rpk", "", []fencepost.Entry{{TopicPartition: tp}, {TopicPartition: tp}}},
-		{"rpk", "", []fencepost.Entry{{TopicPartition: fencepost.TopicPartition{Topic: "a b"}}}},
-		{"rpk", "", []fencepost.Entry{{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: -1}}}},
-		{"json", "a\nb", []fencepost.Entry{{TopicPartition: tp}}},
+		{"rpk", "", []foreign.Entry{{TopicPartition: tp, Until: -1}}},
+		{"spark", "", []foreign.Entry{{TopicPartition: tp, Until: -3}}},
+		{"rpk", "", []foreign.Entry{{TopicPartition: tp}, {TopicPartition: tp}}},
+		{"rpk", "", []foreign.Entry{{TopicPartition: fencepost.TopicPartition{Topic: "a b"}}}},
+		{"rpk", "", []foreign.Entry{{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: -1}}}},
+		{"json", "a\nb", []foreign.Entry{{TopicPartition: tp}}},
 		{"spark-checkpoint", "", nil},
 		{"yaml", "", nil},
 	} {

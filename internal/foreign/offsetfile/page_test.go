@@ -9,7 +9,7 @@ import (
 
 // docs/layouts.md lists every form as it is, and its example of each file is read by its reader.
 func TestPage(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "layouts.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "layouts.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package fencepost
+package sqlstore
 
 import (
 	"errors"
@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 )
 
 // TableRow is one row of [TableLayout.Query]: nil is null.
@@ -14,31 +17,31 @@ type TableRow struct{ Group, TopicPartition, Partition, Offset, From *string }
 
 // Foreign makes entries of the rows of [TableLayout.Query].
 //
-// Errors: *Fault layout-damaged, naming the row; choice-needed where the rows are of several groups.
-func (t TableLayout) Foreign(rows []TableRow) (Foreign, error) {
-	var f Foreign
+// Errors: *fencepost.Fault layout-damaged, naming the row; choice-needed where the rows are of several groups.
+func (t TableLayout) Foreign(rows []TableRow) (foreign.Offsets, error) {
+	var f foreign.Offsets
 	if len(rows) > mostRows {
-		return f, &Fault{Code: "layout-damaged", Err: fmt.Errorf("table %s has more than %d such rows: no table of offsets, or a history", t.Table, mostRows),
+		return f, &fencepost.Fault{Code: "layout-damaged", Err: fmt.Errorf("table %s has more than %d such rows: no table of offsets, or a history", t.Table, mostRows),
 			Help: "a history that is only appended to: latest=COLUMN; or fewer rows: where=CONDITION"}
 	}
 	if err := t.oneGroup(rows); err != nil {
 		return f, err
 	}
-	seen := map[TopicPartition]Entry{}
+	seen := map[fencepost.TopicPartition]foreign.Entry{}
 	for _, r := range rows {
 		e, err := t.entry(r)
 		if err != nil {
-			return Foreign{}, t.damaged(r, err)
+			return foreign.Offsets{}, t.damaged(r, err)
 		}
 		if was, twice := seen[e.TopicPartition]; twice {
 			if t.Latest != "" && was.From == e.From && was.Until == e.Until {
 				continue // equal rows of one moment say the same
 			}
-			return Foreign{}, t.twice(r, was, e)
+			return foreign.Offsets{}, t.twice(r, was, e)
 		}
 		seen[e.TopicPartition] = e
 	}
-	for _, tp := range slices.SortedFunc(maps.Keys(seen), TopicPartition.Compare) {
+	for _, tp := range slices.SortedFunc(maps.Keys(seen), fencepost.TopicPartition.Compare) {
 		f.Entries = append(f.Entries, seen[tp])
 	}
 	if len(rows) == 0 {
@@ -47,13 +50,13 @@ func (t TableLayout) Foreign(rows []TableRow) (Foreign, error) {
 	return f, nil
 }
 
-// entry makes an Entry of a row.
-func (t TableLayout) entry(r TableRow) (e Entry, err error) {
+// entry makes a foreign.Entry of a row.
+func (t TableLayout) entry(r TableRow) (e foreign.Entry, err error) {
 	e.TopicPartition, err = t.partitionOf(r)
 	if err != nil {
 		return e, err
 	}
-	e.From = NoFrom
+	e.From = foreign.NoFrom
 	if e.Until, err = offsetOf("offset", r.Offset); err != nil {
 		return e, err
 	}
@@ -72,7 +75,7 @@ func (t TableLayout) entry(r TableRow) (e Entry, err error) {
 }
 
 // partitionOf reads topic and partition, which a layout keeps apart or together.
-func (t TableLayout) partitionOf(r TableRow) (tp TopicPartition, err error) {
+func (t TableLayout) partitionOf(r TableRow) (tp fencepost.TopicPartition, err error) {
 	topic, partition := r.TopicPartition, r.Partition
 	if topic == nil {
 		return tp, errors.New("the topic is null")
@@ -102,7 +105,7 @@ func (t TableLayout) partitionOf(r TableRow) (tp TopicPartition, err error) {
 }
 
 // offsetOf reads an offset: an integer of 64 bits that is not negative.
-func offsetOf(what string, s *string) (Offset, error) {
+func offsetOf(what string, s *string) (fencepost.Offset, error) {
 	if s == nil {
 		return 0, fmt.Errorf("the %s is null", what)
 	}
@@ -116,7 +119,7 @@ func offsetOf(what string, s *string) (Offset, error) {
 	case n < 0:
 		return 0, fmt.Errorf("the %s %d is negative", what, n)
 	}
-	return Offset(n), nil
+	return fencepost.Offset(n), nil
 }
 
 // oneGroup refuses rows of several groups: their partitions would be mixed.
@@ -136,14 +139,14 @@ func (t TableLayout) oneGroup(rows []TableRow) error {
 	}
 	names := slices.Sorted(maps.Keys(groups))
 	shown := names[:min(len(names), 5)]
-	return &Fault{Code: "choice-needed", Exit: 2,
+	return &fencepost.Fault{Code: "choice-needed", Exit: 2,
 		Err:  fmt.Errorf("table %s holds the offsets of %d groups: %s", t.Table, len(names), strings.Join(shown, ", ")),
 		Help: "name one: group=" + names[0]}
 }
 
 // damaged names the row that can not be read.
 func (t TableLayout) damaged(r TableRow, err error) error {
-	return &Fault{Code: "layout-damaged", Err: fmt.Errorf("table %s, row %s: %w", t.Table, t.name(r), err),
+	return &fencepost.Fault{Code: "layout-damaged", Err: fmt.Errorf("table %s, row %s: %w", t.Table, t.name(r), err),
 		Help: "mend the row, or leave it out: where=CONDITION"}
 }
 
@@ -167,8 +170,8 @@ func (t TableLayout) name(r TableRow) string {
 }
 
 // twice is the refusal of a partition that has two rows.
-func (t TableLayout) twice(r TableRow, a, b Entry) error {
-	f := &Fault{Code: "layout-damaged",
+func (t TableLayout) twice(r TableRow, a, b foreign.Entry) error {
+	f := &fencepost.Fault{Code: "layout-damaged",
 		Err:  fmt.Errorf("table %s, row %s: %s stands there twice, with %s and with %s", t.Table, t.name(r), a.TopicPartition, a.Raw, b.Raw),
 		Help: "a history that is only appended to: latest=COLUMN; rows of several owners: where=CONDITION"}
 	if t.Latest != "" {

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/servers"
 )
 
@@ -132,9 +133,9 @@ func TestKafkaImports(t *testing.T) {
 }
 
 // entries stand at an offset, and one further.
-func (w *world) entries(at int) (list []fencepost.Entry) {
+func (w *world) entries(at int) (list []foreign.Entry) {
 	for p := range 2 {
-		list = append(list, fencepost.Entry{Until: fencepost.Offset(at + p),
+		list = append(list, foreign.Entry{Until: fencepost.Offset(at + p),
 			TopicPartition: fencepost.TopicPartition{Topic: w.topic, Partition: int32(p)}})
 	}
 	return list

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 )
 
 // ParseCheckpoint reads the checkpoint folder of a Spark streaming query; name stands in messages.
@@ -26,17 +27,17 @@ import (
 // run it again.
 //
 // Errors: *fencepost.Fault layout-damaged.
-func ParseCheckpoint(fsys fs.FS, name string) (fencepost.Foreign, error) {
+func ParseCheckpoint(fsys fs.FS, name string) (foreign.Offsets, error) {
 	begun, err := batches(fsys, name, "offsets")
 	if err != nil {
-		return fencepost.Foreign{}, err
+		return foreign.Offsets{}, err
 	}
 	if begun == nil {
-		return fencepost.Foreign{}, notCheckpoint(fsys, name)
+		return foreign.Offsets{}, notCheckpoint(fsys, name)
 	}
 	done, err := batches(fsys, name, "commits")
 	if err != nil {
-		return fencepost.Foreign{}, err
+		return foreign.Offsets{}, err
 	}
 	newest := int64(-1)
 	for _, b := range done {
@@ -47,7 +48,7 @@ func ParseCheckpoint(fsys fs.FS, name string) (fencepost.Foreign, error) {
 	var c content
 	if newest >= 0 {
 		if c, err = readBatch(fsys, name, newest); err != nil {
-			return fencepost.Foreign{}, err
+			return foreign.Offsets{}, err
 		}
 	}
 	c.notes = append(c.notes, unfinished(name, begun, done, newest)...)

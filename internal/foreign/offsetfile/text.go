@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 )
 
 // fields makes a row of texts.
@@ -82,8 +83,8 @@ func readKafkaCSV(name string, data []byte) (c content, err error) {
 	return c, err
 }
 
-func writeKafkaCSV(group fencepost.Group, entries []fencepost.Entry) []byte {
-	return writeRecords(entries, func(e fencepost.Entry) []string {
+func writeKafkaCSV(group fencepost.Group, entries []foreign.Entry) []byte {
+	return writeRecords(entries, func(e foreign.Entry) []string {
 		f := []string{e.Topic, decimal(e.Partition), decimal(e.Until)}
 		if group != "" {
 			f = append([]string{string(group)}, f...)
@@ -95,7 +96,7 @@ func writeKafkaCSV(group fencepost.Group, entries []fencepost.Entry) []byte {
 func decimal[T ~int32 | ~int64](n T) string { return strconv.FormatInt(int64(n), 10) }
 
 // writeRecords writes a CSV line for each entry. Leading white space of a group is quoted by the writer itself.
-func writeRecords(entries []fencepost.Entry, fields func(fencepost.Entry) []string) []byte {
+func writeRecords(entries []foreign.Entry, fields func(foreign.Entry) []string) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	for _, e := range entries {
@@ -125,7 +126,7 @@ func readRPK(name string, data []byte) (c content, err error) {
 	return c, nil
 }
 
-func writeRPK(_ fencepost.Group, entries []fencepost.Entry) []byte {
+func writeRPK(_ fencepost.Group, entries []foreign.Entry) []byte {
 	var b []byte
 	for _, e := range entries {
 		b = fmt.Appendf(b, "%s %d %d\n", e.Topic, e.Partition, e.Until)
@@ -205,12 +206,12 @@ func own(offset fencepost.Offset, epoch, topicID string) (p fencepost.Position, 
 	return p, err
 }
 
-func writeOwnCSV(group fencepost.Group, entries []fencepost.Entry) []byte {
+func writeOwnCSV(group fencepost.Group, entries []foreign.Entry) []byte {
 	head := ownColumns
 	if group == "" {
 		head = head[1:]
 	}
-	return append([]byte(strings.Join(head, ",")+"\n"), writeRecords(entries, func(e fencepost.Entry) []string {
+	return append([]byte(strings.Join(head, ",")+"\n"), writeRecords(entries, func(e foreign.Entry) []string {
 		epoch, id := "", ""
 		if e.Own.LeaderEpoch >= 0 && !e.Own.Absent() {
 			epoch = decimal(e.Own.LeaderEpoch)

@@ -1,8 +1,14 @@
-package fencepost
+package foreign
 
 import (
+	"fmt"
 	"math"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/fencepost/fencepost"
 )
 
 // The number does not say what it means: what each meaning makes of one number and of two.
@@ -12,7 +18,7 @@ func TestResume(t *testing.T) {
 	for _, c := range []struct {
 		entry Entry
 		means string
-		want  Offset
+		want  fencepost.Offset
 	}{
 		{one, "next", 31007}, {one, "batch-start", 31007}, {one, "last-processed", 31008},
 		{two, "next", 31007}, {two, "batch-start", 30000}, {two, "last-processed", 31008},
@@ -36,6 +42,24 @@ func TestResume(t *testing.T) {
 	for _, s := range []string{"", "unset", "Next", "last"} {
 		if m, ok := ParseMeaning(s); ok {
 			t.Errorf("ParseMeaning(%q) = %s, want none", s, m)
+		}
+	}
+}
+
+// docs/layouts.md says of every meaning where it resumes, with one number and with two.
+func TestMeaningsPage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "layouts.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(text)
+	for m := MeaningNext; int(m) < len(meanings); m++ {
+		one, _ := Entry{From: NoFrom, Until: 183}.Resume(m)
+		two, _ := Entry{From: 150, Until: 183}.Resume(m)
+		_, row, _ := strings.Cut(page, "| `"+m.String()+"` | ")
+		row, _, _ = strings.Cut(row, "\n")
+		if want := fmt.Sprintf("| %d | %d |", one, two); !strings.HasSuffix(row, want) {
+			t.Errorf("docs/layouts.md: the row of %s ends %q, want %q", m, row, want)
 		}
 	}
 }

@@ -34,6 +34,6 @@
 //
 // # What it does not do
 //
-// It gives numbers no meaning: fencepost.Entry.Resume does, and the writers take what is next to read. It reads a
+// It gives numbers no meaning: foreign.Entry.Resume does, and the writers take what is next to read. It reads a
 // checkpoint from the local disk only. It writes to an io.Writer and knows nothing of files that exist already.
 package offsetfile

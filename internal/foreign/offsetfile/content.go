@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 )
 
 // content is what a file says, before a group is chosen.
@@ -23,12 +24,12 @@ type content struct {
 type row struct {
 	group string // empty: the file does not say
 	line  int
-	fencepost.Entry
+	foreign.Entry
 }
 
 // add appends a row, with the words that every form shares.
 func (c *content) add(name string, r row) {
-	r.From = fencepost.NoFrom
+	r.From = foreign.NoFrom
 	r.Where = place(name, r.line)
 	if r.Raw == "" {
 		r.Raw = strconv.FormatInt(int64(r.Until), 10)
@@ -42,7 +43,7 @@ func (c *content) note(name string, line int, format string, args ...any) {
 }
 
 // foreign chooses the group and brings the rows in order.
-func (c content) foreign(name string, o Options) (f fencepost.Foreign, err error) {
+func (c content) foreign(name string, o Options) (f foreign.Offsets, err error) {
 	groups := c.groups()
 	f.Notes = c.notes
 	switch {
@@ -50,7 +51,7 @@ func (c content) foreign(name string, o Options) (f fencepost.Foreign, err error
 	case o.Group != "" && !slices.Contains(groups, string(o.Group)):
 		f.Notes = append(f.Notes, fmt.Sprintf("%s holds nothing of group %s, only: %s", name, o.Group, few(groups)))
 	case o.Group == "" && len(groups) > 1:
-		return fencepost.Foreign{}, &fencepost.Fault{Code: "choice-needed", Exit: 2,
+		return foreign.Offsets{}, &fencepost.Fault{Code: "choice-needed", Exit: 2,
 			Err:  fmt.Errorf("%s holds the offsets of %d groups: %s", name, len(groups), few(groups)),
 			Help: "name one: group=" + groups[0]}
 	}
@@ -60,12 +61,12 @@ func (c content) foreign(name string, o Options) (f fencepost.Foreign, err error
 			continue
 		}
 		if line, twice := seen[r.TopicPartition]; twice {
-			return fencepost.Foreign{}, damaged(name, r.line, "%s stands there twice, first in line %d", r.TopicPartition, line)
+			return foreign.Offsets{}, damaged(name, r.line, "%s stands there twice, first in line %d", r.TopicPartition, line)
 		}
 		seen[r.TopicPartition] = r.line
 		f.Entries = append(f.Entries, r.Entry)
 	}
-	slices.SortFunc(f.Entries, func(a, b fencepost.Entry) int { return a.TopicPartition.Compare(b.TopicPartition) })
+	slices.SortFunc(f.Entries, func(a, b foreign.Entry) int { return a.TopicPartition.Compare(b.TopicPartition) })
 	return f, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 )
 
 // Form is one way to write offsets in a file.
@@ -23,7 +24,7 @@ type Form struct {
 	Folder bool // a folder, not a file
 
 	read  func(name string, data []byte) (content, error) // nil: not read as a file
-	write func(group fencepost.Group, entries []fencepost.Entry) []byte
+	write func(group fencepost.Group, entries []foreign.Entry) []byte
 }
 
 // Reads reports whether [Open] takes the form.
@@ -86,7 +87,7 @@ type file struct {
 // are our own.
 //
 // Errors: *fencepost.Fault layout-unknown.
-func Open(path, form string, o Options) (fencepost.Layout, error) {
+func Open(path, form string, o Options) (foreign.Layout, error) {
 	if form == "" {
 		form = strings.TrimPrefix(filepath.Ext(path), ".")
 		if form != "json" && form != "csv" {
@@ -104,26 +105,26 @@ func Open(path, form string, o Options) (fencepost.Layout, error) {
 func (l *file) Close() error { return nil }
 
 // Foreign reads the file.
-func (l *file) Foreign(ctx context.Context) (fencepost.Foreign, error) {
+func (l *file) Foreign(ctx context.Context) (foreign.Offsets, error) {
 	if err := ctx.Err(); err != nil {
-		return fencepost.Foreign{}, err
+		return foreign.Offsets{}, err
 	}
 	info, err := os.Stat(l.path)
 	if err != nil {
-		return fencepost.Foreign{}, unreadable(l.path, err)
+		return foreign.Offsets{}, unreadable(l.path, err)
 	}
 	if l.form.Folder {
 		if !info.IsDir() {
-			return fencepost.Foreign{}, damaged(l.path, 0, "a checkpoint is a folder, this is a file")
+			return foreign.Offsets{}, damaged(l.path, 0, "a checkpoint is a folder, this is a file")
 		}
 		return ParseCheckpoint(os.DirFS(l.path), l.path)
 	}
 	if info.IsDir() {
-		return fencepost.Foreign{}, isFolder(l.path)
+		return foreign.Offsets{}, isFolder(l.path)
 	}
 	data, err := readAll(l.path)
 	if err != nil {
-		return fencepost.Foreign{}, err
+		return foreign.Offsets{}, err
 	}
 	return Parse(l.form.Name, l.path, data, l.opts)
 }
@@ -174,18 +175,18 @@ func isFolder(path string) error {
 // Parse reads the bytes of a file of that form; name stands in messages.
 //
 // Errors: *fencepost.Fault layout-damaged, layout-unknown, choice-needed.
-func Parse(form, name string, data []byte, o Options) (fencepost.Foreign, error) {
+func Parse(form, name string, data []byte, o Options) (foreign.Offsets, error) {
 	f, err := find(form, func(f Form) bool { return f.read != nil }, "read")
 	if err != nil {
-		return fencepost.Foreign{}, err
+		return foreign.Offsets{}, err
 	}
 	data = plain(data)
 	if blank(data) {
-		return fencepost.Foreign{Notes: []string{name + " is empty"}}, nil
+		return foreign.Offsets{Notes: []string{name + " is empty"}}, nil
 	}
 	c, err := f.read(name, data)
 	if err != nil {
-		return fencepost.Foreign{}, hinted(err, f, data)
+		return foreign.Offsets{}, hinted(err, f, data)
 	}
 	return c.foreign(name, o)
 }
@@ -212,13 +213,13 @@ func hinted(err error, tried Form, data []byte) error {
 // taken as next to read: a foreign entry has to be resolved first.
 //
 // Errors: *fencepost.Fault layout-unknown; a plain error for an entry that no reader would take; those of w.
-func Write(w io.Writer, form string, group fencepost.Group, entries ...fencepost.Entry) error {
+func Write(w io.Writer, form string, group fencepost.Group, entries ...foreign.Entry) error {
 	f, err := find(form, Form.Writes, "written")
 	if err != nil {
 		return err
 	}
 	entries = slices.Clone(entries)
-	slices.SortFunc(entries, func(a, b fencepost.Entry) int { return a.TopicPartition.Compare(b.TopicPartition) })
+	slices.SortFunc(entries, func(a, b foreign.Entry) int { return a.TopicPartition.Compare(b.TopicPartition) })
 	if err := writable(form, group, entries); err != nil {
 		return fmt.Errorf("write %s: %w", form, err)
 	}
@@ -227,7 +228,7 @@ func Write(w io.Writer, form string, group fencepost.Group, entries ...fencepost
 }
 
 // writable refuses what the readers of a form would refuse, or take for something else.
-func writable(form string, group fencepost.Group, entries []fencepost.Entry) error {
+func writable(form string, group fencepost.Group, entries []foreign.Entry) error {
 	if err := goodGroup(string(group)); err != nil {
 		return err
 	}

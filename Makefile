@@ -10,7 +10,7 @@ ALONE = . ./internal/arch ./internal/flights ./internal/foreign/offsetfile ./int
 
 # The packages whose tests name a day of these years, and what a year is in them.
 YEAR = \b20[23][0-9](?=-[0-9][0-9]-[0-9][0-9])|(?<=Date\()20[23][0-9]
-DATED = $(shell git grep -lP '$(YEAR)' -- '*_test.go' '*/testdata/*' | sed -E 's,(/testdata)?/[^/]*$$,,; s,/testdata/.*,,; s,^,./,' | sort -u)
+DATED = $(shell git grep -lP '$(YEAR)' -- '*_test.go' '*/testdata/*' | sed -E 's,^,./,; s,/testdata/.*|/[^/]*$$,,' | sort -u)
 
 .PHONY: check servers test calendar bench bench-ledger bench-real bench-partitions build
 
@@ -39,8 +39,9 @@ test: servers
 	$(SERVERS) run -- go test -race -tags realservers -count=1 -p 1 -timeout 30m $(REAL)
 
 # The same tests on other days: in a copy of the tree every date is a year earlier, and then a year later.
+BY = -1 +1
 calendar: servers
-	set -e; for by in -1 +1; do \
+	set -e; for by in $(BY); do \
 		copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
 		git ls-files -z | xargs -0 cp --parents -t "$$copy"; \
 		grep -rlPZ '$(YEAR)' "$$copy" | xargs -0 perl -pi -e 's/$(YEAR)/$$& '$$by'/ge'; \

@@ -41,3 +41,12 @@ func Keeps(g Group, s Snapshot, mirrored map[TopicPartition]Mirror) error {
 		Help: "restore the ledger; or give this pipeline a new group; or take the group's offsets over: fencepost offsets copy 'kafka://HOST:9092?group=" +
 			string(g) + "' FILE --meaning next"}
 }
+
+// Mirror is a committed offset of the Kafka group. Ledger and TopicID are ours to write into the commit's metadata;
+// zero in one that another program wrote.
+type Mirror struct {
+	Offset      Offset
+	LeaderEpoch LeaderEpoch
+	Ledger      LedgerID
+	TopicID     TopicID
+}

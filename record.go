@@ -18,17 +18,3 @@ type Header struct {
 	Key   string
 	Value []byte
 }
-
-// Records is what one fetch brought of one partition, in offset order, control entries included. Ranges of entries
-// that do not overlap may be read and recycled by different goroutines.
-type Records interface {
-	// Len is how many entries there are, data and control.
-	Len() int
-	// Read fills r with entry i, all but its TopicPartition, which stays as it is. The slices belong to the source and
-	// are valid until entry i is recycled.
-	Read(i int, r *Record)
-	// Recycle gives entries [lo, hi) back to the source, once each; they are not read again.
-	Recycle(lo, hi int)
-	// Size is what the entries take in memory, decompressed, in bytes.
-	Size() int
-}

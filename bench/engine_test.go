@@ -16,6 +16,7 @@ import (
 	"github.com/fencepost/fencepost/internal/broker"
 	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/source"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -152,11 +153,11 @@ func runEngine(b *testing.B, addr string, batch int) {
 }
 
 // unmirrored keeps the runs apart: a mirror of the last one would be another ledger's.
-type unmirrored struct{ fencepost.Source }
+type unmirrored struct{ source.Source }
 
-func (u unmirrored) Cluster() fencepost.Cluster { return noMirror{u.Source.Cluster()} }
+func (u unmirrored) Cluster() source.Cluster { return noMirror{u.Source.Cluster()} }
 
-type noMirror struct{ fencepost.Cluster }
+type noMirror struct{ source.Cluster }
 
 func (noMirror) Mirrored(context.Context, fencepost.Group) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
 	return nil, nil

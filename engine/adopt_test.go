@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/source"
 )
 
 // tell sets the topic ID that the brokers tell of a topic; zero: they are of before topic IDs. Members that run learn it
@@ -167,11 +168,11 @@ func TestE4EndOfALaggingBroker(t *testing.T) {
 
 // lagged is a source whose cluster is another one's view.
 type lagged struct {
-	fencepost.Source
-	cluster fencepost.Cluster
+	source.Source
+	cluster source.Cluster
 }
 
-func (l lagged) Cluster() fencepost.Cluster { return l.cluster }
+func (l lagged) Cluster() source.Cluster { return l.cluster }
 
 // lagging is a cluster that answers from a replica of before, some times.
 type lagging struct {

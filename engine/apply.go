@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 )
 
 // settle decides where partitions go on and has them go on from there, between two polls.
@@ -17,8 +18,8 @@ func (e *Engine) settle(ctx context.Context, parts []*partition) {
 	}
 	s, err := e.decideAlone(ctx, names(parts))
 	var events []Event
-	e.steer(func(poll uint64) map[fencepost.TopicPartition]fencepost.Start {
-		var starts map[fencepost.TopicPartition]fencepost.Start
+	e.steer(func(poll uint64) map[fencepost.TopicPartition]source.Start {
+		var starts map[fencepost.TopicPartition]source.Start
 		starts, events = e.apply(parts, s, err, poll)
 		return starts
 	})
@@ -27,7 +28,7 @@ func (e *Engine) settle(ctx context.Context, parts []*partition) {
 }
 
 // Assigned answers where newly held partitions begin. It is called by the source.
-func (e *Engine) Assigned(ctx context.Context, tps []fencepost.TopicPartition) map[fencepost.TopicPartition]fencepost.Start {
+func (e *Engine) Assigned(ctx context.Context, tps []fencepost.TopicPartition) map[fencepost.TopicPartition]source.Start {
 	e.emit(Assigned{Partitions: tps})
 	parts := e.hold(tps)
 	s, err := e.decideAlone(ctx, tps)
@@ -66,8 +67,8 @@ func (e *Engine) decideAlone(ctx context.Context, tps []fencepost.TopicPartition
 }
 
 // apply carries verdicts out. It returns where each partition goes on, and the events to emit.
-func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) (map[fencepost.TopicPartition]fencepost.Start, []Event) {
-	starts := map[fencepost.TopicPartition]fencepost.Start{}
+func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) (map[fencepost.TopicPartition]source.Start, []Event) {
+	starts := map[fencepost.TopicPartition]source.Start{}
 	var events []Event
 	var settled []Settlement
 	var weak []string
@@ -125,7 +126,7 @@ func (e *Engine) firstWeak(topics []string) (first []string) {
 }
 
 // applyOne carries one verdict out. REQUIRES: p.lane.mu is held.
-func (e *Engine) applyOne(p *partition, v verdict, poll uint64) fencepost.Start {
+func (e *Engine) applyOne(p *partition, v verdict, poll uint64) source.Start {
 	p.setEnd(e.cfg.Until, e.ends)
 	p.fresh = false
 	if v.bounds.Err == nil && v.bounds.End > 0 {
@@ -134,7 +135,7 @@ func (e *Engine) applyOne(p *partition, v verdict, poll uint64) fencepost.Start 
 	switch v.Action {
 	case fencepost.Resume, fencepost.MoveOn:
 		e.freed(p.resume(v.position, poll))
-		return fencepost.Start{Offset: p.done.Offset, Paused: p.exhausted}
+		return source.Start{Offset: p.done.Offset, Paused: p.exhausted}
 	case fencepost.Stop:
 		e.freed(p.unsettle())
 		p.done, p.cut = v.position, v.position
@@ -146,7 +147,7 @@ func (e *Engine) applyOne(p *partition, v verdict, poll uint64) fencepost.Start 
 		}
 		e.freed(p.await(v.Reason, time.Now(), e.cfg.Watch))
 	}
-	return fencepost.Start{Offset: p.done.Offset, Paused: true}
+	return source.Start{Offset: p.done.Offset, Paused: true}
 }
 
 // setEnd takes over where this run ends for the partition. One that was not there when the ends were fixed is none of

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 )
 
 // Config is all that an engine needs. Source and Sink have no default; the zero value of every other field has the
@@ -16,7 +17,7 @@ type Config struct {
 	// Group is the one that the Source joins. Empty: the Source is asked, if it has a method Group() fencepost.Group,
 	// as kafka.Source has. Another than the Source's is refused: ledger and mirror would speak of different groups.
 	Group  fencepost.Group
-	Source fencepost.Source
+	Source source.Source
 	Sink   fencepost.Sink
 	// Decoder makes the decoder of one lane. nil: batches have offsets and timestamps, and no column.
 	Decoder func() fencepost.Decoder
@@ -92,7 +93,7 @@ func (u Until) takes(tp fencepost.TopicPartition) bool {
 }
 
 // groupOf is the group that a Source joins, empty if it does not say.
-func groupOf(s fencepost.Source) fencepost.Group {
+func groupOf(s source.Source) fencepost.Group {
 	if g, ok := s.(interface{ Group() fencepost.Group }); ok {
 		return g.Group()
 	}

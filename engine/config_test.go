@@ -12,11 +12,12 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/source"
 )
 
 // grouped is a source that says which group it joins, and whether it was left.
 type grouped struct {
-	fencepost.Source
+	source.Source
 	group fencepost.Group
 	left  int
 }
@@ -147,7 +148,7 @@ func TestWarnings(t *testing.T) {
 			`level=ERROR msg="partition parked" topic=t partition=3 code=truncated offset=7 reason=why help=how at_most=0`},
 		{Waiting{TopicPartition: tp(3), Reason: "no leader"}, `level=WARN msg="partition waiting" topic=t partition=3 reason="no leader"`},
 		{Blocked{TopicPartition: tp(3), Offset: 9}, `level=WARN msg="partition blocked" topic=t partition=3 offset=9`},
-		{Blocked{TopicPartition: tp(3), Offset: 9, Transaction: fencepost.Transaction{ProducerID: 7, TransactionalID: "billing"}}, `producer_id=7 transactional_id=billing`},
+		{Blocked{TopicPartition: tp(3), Offset: 9, Transaction: source.Transaction{ProducerID: 7, TransactionalID: "billing"}}, `producer_id=7 transactional_id=billing`},
 		{LeftBehind{What: "leave group", Err: errors.New("no coordinator")}, `level=WARN msg="left behind" what="leave group" error="no coordinator"`},
 		{Retrying{What: "commit", Attempt: 2, Err: errors.New("handler: boom")},
 			`level=WARN msg=retrying what=commit lane=0 attempt=2 in=0s unknown=false error="handler: boom"`},

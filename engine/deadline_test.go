@@ -178,7 +178,7 @@ func TestE3AStopEnds(t *testing.T) {
 	type run struct {
 		w    *world
 		s    *memory.Store
-		src  *source
+		src  *feed
 		sink *hangingSink
 		let  chan struct{}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 )
 
 // partition is the held partition of that name, nil if it is not held.
@@ -14,7 +15,7 @@ func (e *Engine) partition(tp fencepost.TopicPartition) *partition {
 }
 
 // partitions is the held partitions of chunks, nil for one that is not held.
-func (e *Engine) partitions(chunks []fencepost.Chunk) []*partition {
+func (e *Engine) partitions(chunks []source.Chunk) []*partition {
 	parts := make([]*partition, len(chunks))
 	e.mu.Lock()
 	defer e.mu.Unlock()

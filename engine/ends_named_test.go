@@ -9,15 +9,16 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/source"
 )
 
 // answering is a cluster whose answers about bounds a test alters.
 type answering struct {
-	*source
+	*feed
 	alter func([]fencepost.Ask, map[fencepost.TopicPartition]fencepost.Bounds)
 }
 
-func (a *answering) Cluster() fencepost.Cluster { return &altered{a.source.w, a} }
+func (a *answering) Cluster() source.Cluster { return &altered{a.feed.w, a} }
 
 type altered struct {
 	*world
@@ -46,7 +47,7 @@ func TestUntilATime(t *testing.T) {
 				w.change(tp(0), func(l *fakeLog) { l.stable = tt.stable })
 				wk := w.run(s, func(c *Config) {
 					c.Until.Time = at
-					c.Source = &answering{c.Source.(*source), func(asks []fencepost.Ask, out map[fencepost.TopicPartition]fencepost.Bounds) {
+					c.Source = &answering{c.Source.(*feed), func(asks []fencepost.Ask, out map[fencepost.TopicPartition]fencepost.Bounds) {
 						for _, a := range asks {
 							if b := out[a.TopicPartition]; a.Time.Equal(at) {
 								b.AtTime = tt.atTime
@@ -72,7 +73,7 @@ func TestUntilATime(t *testing.T) {
 func TestUntilEndAsksForWhatAnAnswerLeavesOut(t *testing.T) {
 	leaveOut := func(c *Config, until time.Time) {
 		c.Until.End = true
-		c.Source = &answering{c.Source.(*source), func(_ []fencepost.Ask, out map[fencepost.TopicPartition]fencepost.Bounds) {
+		c.Source = &answering{c.Source.(*feed), func(_ []fencepost.Ask, out map[fencepost.TopicPartition]fencepost.Bounds) {
 			if time.Now().Before(until) {
 				delete(out, tp(1))
 			}
@@ -136,7 +137,7 @@ func TestUntilEndTakesTheSecondAnswersEnd(t *testing.T) {
 		w.produce(tp(0), 10)
 		wk := w.run(s, func(c *Config) {
 			c.Until.End = true
-			c.Source = &laggard{source: c.Source.(*source)}
+			c.Source = &laggard{feed: c.Source.(*feed)}
 		})
 		synctest.Wait()
 		if !wk.over() {

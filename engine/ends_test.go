@@ -7,17 +7,18 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/source"
 )
 
 // laggard is a cluster whose first answer about ends is an old one.
 type laggard struct {
-	*source
+	*feed
 	asked int
 }
 
-func (l *laggard) Cluster() fencepost.Cluster { return l }
+func (l *laggard) Cluster() source.Cluster { return l }
 
-func (l *laggard) Describe(ctx context.Context) (fencepost.Description, error) {
+func (l *laggard) Describe(ctx context.Context) (source.Description, error) {
 	return l.w.Describe(ctx)
 }
 
@@ -50,7 +51,7 @@ func TestUntilEndAsksTwiceAboutAnOldEnd(t *testing.T) {
 		synctest.Wait()
 		second := w.run(s, func(c *Config) {
 			c.Until.End = true
-			c.Source = &laggard{source: c.Source.(*source)}
+			c.Source = &laggard{feed: c.Source.(*feed)}
 		})
 		if err := second.ends(); err != nil {
 			t.Errorf("run until end: %v", err)

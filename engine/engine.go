@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 )
 
 // Engine is one running process's work for one group.
 type Engine struct {
 	cfg      Config
-	cluster  fencepost.Cluster
+	cluster  source.Cluster
 	ledger   fencepost.Ledger
 	writer   fencepost.Writer
 	identity fencepost.LedgerID

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 )
 
 // Event is a fact about a run, told once and in order. Logs, the progress bar, metrics and tests subscribe to the
@@ -72,7 +73,7 @@ type (
 		Offset fencepost.Offset
 		Since  time.Time // when this worker saw it first
 		// Transaction is what holds it back; zero: the brokers do not name it.
-		Transaction fencepost.Transaction
+		Transaction source.Transaction
 	}
 	// Retrying: a commit, or a request to the ledger or the brokers, failed in a way that passes.
 	Retrying struct {

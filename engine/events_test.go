@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/source"
 )
 
 // TestE9ParkedIsToldOnce: a partition that stands still is tested again every watch interval, and told once; also where what
@@ -113,7 +114,7 @@ func TestE10ListenersHoldNoLock(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- e.start(ctx) }()
 		synctest.Wait()
-		src := cfg.Source.(*source)
+		src := cfg.Source.(*feed)
 		src.assign(tp(0), tp(1), tp(2))
 		time.Sleep(20 * time.Second)
 		w.mu.Lock()
@@ -139,14 +140,14 @@ func TestE10ListenersHoldNoLock(t *testing.T) {
 // transactions is a cluster that says which transactions are open.
 type transactions struct {
 	*world
-	open map[fencepost.TopicPartition]fencepost.Transaction
+	open map[fencepost.TopicPartition]source.Transaction
 	err  error
 	asks int
 }
 
-func (c *transactions) OpenTransactions(_ context.Context, tps []fencepost.TopicPartition) (map[fencepost.TopicPartition]fencepost.Transaction, error) {
+func (c *transactions) OpenTransactions(_ context.Context, tps []fencepost.TopicPartition) (map[fencepost.TopicPartition]source.Transaction, error) {
 	c.asks++
-	got := map[fencepost.TopicPartition]fencepost.Transaction{}
+	got := map[fencepost.TopicPartition]source.Transaction{}
 	for _, tp := range tps {
 		if tx, ok := c.open[tp]; ok {
 			got[tp] = tx
@@ -157,11 +158,11 @@ func (c *transactions) OpenTransactions(_ context.Context, tps []fencepost.Topic
 
 // withCluster is a source on another cluster.
 type withCluster struct {
-	*source
-	cluster fencepost.Cluster
+	*feed
+	cluster source.Cluster
 }
 
-func (s withCluster) Cluster() fencepost.Cluster { return s.cluster }
+func (s withCluster) Cluster() source.Cluster { return s.cluster }
 
 // stepping is a cluster whose bounds are of two moments: the last stable offset was asked before a record was appended, the
 // high watermark behind it. Between two questions more records come, unless the topic stands still.
@@ -186,12 +187,12 @@ func (c *stepping) Bounds(ctx context.Context, asks []fencepost.Ask) map[fencepo
 // TestE11BlockedNeedsATransaction: two answers of two moments are no open transaction; one that stays open is told, with
 // its producer where the brokers name it, and not where they say that there is none.
 func TestE11BlockedNeedsATransaction(t *testing.T) {
-	blocked := func(t *testing.T, w *world, s *memory.Store, cluster fencepost.Cluster, stable fencepost.Offset) []Blocked {
+	blocked := func(t *testing.T, w *world, s *memory.Store, cluster source.Cluster, stable fencepost.Offset) []Blocked {
 		w.produce(tp(0), 20)
 		w.change(tp(0), func(l *fakeLog) { l.stable = stable })
-		var src *source
+		var src *feed
 		wk := w.run(s, func(c *Config) {
-			src = c.Source.(*source)
+			src = c.Source.(*feed)
 			c.Source = withCluster{src, cluster}
 		})
 		synctest.Wait()
@@ -203,7 +204,7 @@ func TestE11BlockedNeedsATransaction(t *testing.T) {
 		}
 		return got
 	}
-	tx := fencepost.Transaction{ProducerID: 4001, TransactionalID: "billing-7", Since: time.Date(2000, 1, 1, 0, 0, 1, 0, time.UTC)}
+	tx := source.Transaction{ProducerID: 4001, TransactionalID: "billing-7", Since: time.Date(2000, 1, 1, 0, 0, 1, 0, time.UTC)}
 	t.Run("answers of two moments", func(t *testing.T) {
 		inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 			if got := blocked(t, w, s, &stepping{w, true}, -1); len(got) != 0 {
@@ -213,7 +214,7 @@ func TestE11BlockedNeedsATransaction(t *testing.T) {
 	})
 	t.Run("named", func(t *testing.T) {
 		inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
-			c := &transactions{world: w, open: map[fencepost.TopicPartition]fencepost.Transaction{tp(0): tx}}
+			c := &transactions{world: w, open: map[fencepost.TopicPartition]source.Transaction{tp(0): tx}}
 			got := blocked(t, w, s, c, 10)
 			if len(got) != 1 || got[0].Transaction != tx || got[0].Offset != 10 {
 				t.Errorf("told %+v, want once, at 10, by %+v", got, tx)
@@ -233,7 +234,7 @@ func TestE11BlockedNeedsATransaction(t *testing.T) {
 	t.Run("brokers that can not say", func(t *testing.T) {
 		inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 			got := blocked(t, w, s, &transactions{world: w, err: errors.New("denied")}, 10)
-			if len(got) != 1 || got[0].Transaction != (fencepost.Transaction{}) {
+			if len(got) != 1 || got[0].Transaction != (source.Transaction{}) {
 				t.Errorf("told %+v, want once, without a producer", got)
 			}
 		})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/source"
 )
 
 // A partition whose end was fetched is not at its end: what is queued, being decoded or being committed in front of it
@@ -140,7 +141,7 @@ func TestWaitingBacksOff(t *testing.T) {
 		asked := 0
 		var a *answering
 		wk := w.run(s, func(c *Config) {
-			a = &answering{c.Source.(*source), func([]fencepost.Ask, map[fencepost.TopicPartition]fencepost.Bounds) { asked++ }}
+			a = &answering{c.Source.(*feed), func([]fencepost.Ask, map[fencepost.TopicPartition]fencepost.Bounds) { asked++ }}
 			c.Source = a
 		})
 		synctest.Wait()
@@ -164,7 +165,7 @@ func TestWaitingBacksOff(t *testing.T) {
 		w.produce(tp(0), 5)
 		var f *failing
 		wk := w.run(s, func(c *Config) {
-			f = &failing{source: c.Source.(*source)}
+			f = &failing{feed: c.Source.(*feed)}
 			c.Source = f
 		})
 		synctest.Wait()
@@ -181,12 +182,12 @@ func TestWaitingBacksOff(t *testing.T) {
 
 // failing is a source whose every fetch fails.
 type failing struct {
-	*source
+	*feed
 	polls int
 }
 
-func (f *failing) Poll(ctx context.Context) ([]fencepost.Chunk, error) {
-	chunks, err := f.source.Poll(ctx)
+func (f *failing) Poll(ctx context.Context) ([]source.Chunk, error) {
+	chunks, err := f.feed.Poll(ctx)
 	for i := range chunks {
 		f.polls++
 		chunks[i].Records, chunks[i].Err = nil, errors.New("CORRUPT_MESSAGE")

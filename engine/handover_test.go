@@ -53,7 +53,7 @@ func TestHandOversAreTold(t *testing.T) {
 func TestAWeakerCheckIsToldOnce(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		wk := w.run(s, func(c *Config) {
-			c.Source = &answering{c.Source.(*source), func(_ []fencepost.Ask, out map[fencepost.TopicPartition]fencepost.Bounds) {
+			c.Source = &answering{c.Source.(*feed), func(_ []fencepost.Ask, out map[fencepost.TopicPartition]fencepost.Bounds) {
 				for p, b := range out {
 					b.TopicID = fencepost.TopicID{}
 					out[p] = b

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 )
 
 // keep looks after the partitions that are not running, and once every watch interval after all of them, until ctx
@@ -178,8 +179,8 @@ func (p *partition) heldBack(b fencepost.Bounds, now time.Time) bool {
 // blocked asks which transactions hold partitions back, and returns what is to be told. Where the brokers know of none,
 // there is nothing to tell; where they do not say, what two watches saw is.
 func (e *Engine) blocked(ctx context.Context, parts []*partition) (events []Event) {
-	finder, able := e.cluster.(fencepost.TransactionFinder)
-	var open map[fencepost.TopicPartition]fencepost.Transaction
+	finder, able := e.cluster.(source.TransactionFinder)
+	var open map[fencepost.TopicPartition]source.Transaction
 	if able && len(parts) > 0 {
 		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 		defer cancel()
@@ -208,12 +209,12 @@ func (e *Engine) pauseParked() {
 	if len(parts) == 0 {
 		return
 	}
-	e.steer(func(uint64) map[fencepost.TopicPartition]fencepost.Start {
-		starts := map[fencepost.TopicPartition]fencepost.Start{}
+	e.steer(func(uint64) map[fencepost.TopicPartition]source.Start {
+		starts := map[fencepost.TopicPartition]source.Start{}
 		for _, p := range parts {
 			p.lane.mu.Lock()
 			if !p.gone && p.pausing && p.state == parked {
-				starts[p.TopicPartition] = fencepost.Start{Offset: p.cut.Offset, Paused: true}
+				starts[p.TopicPartition] = source.Start{Offset: p.cut.Offset, Paused: true}
 			}
 			p.pausing = false
 			p.lane.mu.Unlock()

@@ -8,11 +8,12 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/source"
 )
 
 // slowCluster holds each request for the mirror until it is let go or given up.
 type slowCluster struct {
-	fencepost.Cluster
+	source.Cluster
 	begun   chan struct{}
 	let     chan struct{}
 	written map[fencepost.TopicPartition]fencepost.Mirror

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 )
 
 // state is where a held partition stands.
@@ -79,7 +80,7 @@ type partition struct {
 
 // span is a run of entries of one chunk.
 type span struct {
-	records fencepost.Records
+	records source.Records
 	lo, hi  int
 	each    int64 // bytes an entry takes, on average
 }
@@ -96,7 +97,7 @@ const (
 
 // offer queues what is new in a chunk that came with the given poll. Entries are looked at in rec. REQUIRES: lane.mu is
 // held.
-func (p *partition) offer(c fencepost.Chunk, poll uint64, now time.Time, rec *fencepost.Record) offered {
+func (p *partition) offer(c source.Chunk, poll uint64, now time.Time, rec *fencepost.Record) offered {
 	if c.Stable > 0 || c.End > 0 {
 		p.stable, p.high = c.Stable, c.End
 	}
@@ -176,7 +177,7 @@ func (n nothing) Read(_ int, r *fencepost.Record) {
 }
 
 // offsetAt is entry i's offset, read by way of rec.
-func offsetAt(r fencepost.Records, i int, rec *fencepost.Record) fencepost.Offset {
+func offsetAt(r source.Records, i int, rec *fencepost.Record) fencepost.Offset {
 	r.Read(i, rec)
 	return rec.Offset
 }

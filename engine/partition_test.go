@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 )
 
 // A chunk counts from where the partition goes on, whatever it holds besides; only a poll begun after the seek may skip
@@ -41,13 +42,13 @@ func TestOffer(t *testing.T) {
 			for o := tt.from; o < tt.to; o++ {
 				recs = append(recs, fencepost.Record{Offset: o})
 			}
-			got := p.offer(fencepost.Chunk{TopicPartition: tp(0), TopicID: tt.id, Records: recs}, tt.poll, time.Time{}, &fencepost.Record{})
+			got := p.offer(source.Chunk{TopicPartition: tp(0), TopicID: tt.id, Records: recs}, tt.poll, time.Time{}, &fencepost.Record{})
 			if jumps := tt.from > 10 && tt.id == id && tt.poll > 5; jumps { // believed once it comes again
 				if got != stale || p.records != 0 || p.next != 10 {
 					t.Errorf("a first jump is %d with %d queued and next %d, want stale: the seek may have been lost", got, p.records, p.next)
 				}
 				p.since = tt.poll
-				got = p.offer(fencepost.Chunk{TopicPartition: tp(0), TopicID: tt.id, Records: recs}, tt.poll+1, time.Time{}, &fencepost.Record{})
+				got = p.offer(source.Chunk{TopicPartition: tp(0), TopicID: tt.id, Records: recs}, tt.poll+1, time.Time{}, &fencepost.Record{})
 			}
 			if got != tt.want || p.records != tt.queued || p.next != tt.next {
 				t.Errorf("offer is %d with %d queued and next %d, want %d, %d, %d", got, p.records, p.next, tt.want, tt.queued, tt.next)

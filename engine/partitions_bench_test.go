@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/source"
 )
 
 // many is a topic of many partitions and a sink that does nothing, so that what is left is the engine's own work. A
@@ -19,10 +20,10 @@ import (
 type many struct {
 	*memory.Store // the ledger of the starts; commits do not reach it
 	n             int
-	chunks        []fencepost.Chunk
+	chunks        []source.Chunk
 	entries       []entries // :: partition -> its part of the round
 
-	holder    fencepost.Holder
+	holder    source.Holder
 	next      chan struct{} // a round may come
 	committed chan struct{} // one batch was committed, and the engine has taken note of it
 	commit    func()        // inside each commit
@@ -43,11 +44,11 @@ func (e *entries) Read(i int, r *fencepost.Record) {
 }
 
 func newMany(n, each int) *many {
-	m := &many{Store: memory.Open(), n: n, entries: make([]entries, n), chunks: make([]fencepost.Chunk, n),
+	m := &many{Store: memory.Open(), n: n, entries: make([]entries, n), chunks: make([]source.Chunk, n),
 		next: make(chan struct{}), committed: make(chan struct{}), commit: func() {}}
 	for i := range m.chunks {
 		m.entries[i].each = each
-		m.chunks[i] = fencepost.Chunk{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: int32(i)},
+		m.chunks[i] = source.Chunk{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: int32(i)},
 			TopicID: fencepost.TopicID{1}, Records: &m.entries[i], Stable: 1 << 40, End: 1 << 40}
 	}
 	return m
@@ -62,13 +63,13 @@ func (m *many) names(from, until int) (tps []fencepost.TopicPartition) {
 }
 
 // Start leaves the holder to the benchmark, which assigns.
-func (m *many) Start(_ context.Context, h fencepost.Holder) error {
+func (m *many) Start(_ context.Context, h source.Holder) error {
 	m.holder = h
 	m.committed <- struct{}{}
 	return nil
 }
 
-func (m *many) Poll(ctx context.Context) ([]fencepost.Chunk, error) {
+func (m *many) Poll(ctx context.Context) ([]source.Chunk, error) {
 	select {
 	case <-m.next:
 		return m.chunks, nil
@@ -77,12 +78,12 @@ func (m *many) Poll(ctx context.Context) ([]fencepost.Chunk, error) {
 	}
 }
 
-func (m *many) Steer(map[fencepost.TopicPartition]fencepost.Start) {}
-func (m *many) Leave(context.Context) error                        { return nil }
-func (m *many) Cluster() fencepost.Cluster                         { return m }
+func (m *many) Steer(map[fencepost.TopicPartition]source.Start) {}
+func (m *many) Leave(context.Context) error                     { return nil }
+func (m *many) Cluster() source.Cluster                         { return m }
 
-func (m *many) Describe(context.Context) (fencepost.Description, error) {
-	return fencepost.Description{ClusterID: "c", Topics: map[string]fencepost.Topic{"t": {ID: fencepost.TopicID{1}, Partitions: int32(m.n)}}}, nil
+func (m *many) Describe(context.Context) (source.Description, error) {
+	return source.Description{ClusterID: "c", Topics: map[string]fencepost.Topic{"t": {ID: fencepost.TopicID{1}, Partitions: int32(m.n)}}}, nil
 }
 
 func (m *many) Bounds(_ context.Context, asks []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds {

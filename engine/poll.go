@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 )
 
 // poller is the one goroutine that polls the source and steers it: a seek is never carried out beside a poll, so that
@@ -25,7 +26,7 @@ type poller struct {
 
 // steering is a change of where partitions go on, carried out between two polls.
 type steering struct {
-	do   func(poll uint64) map[fencepost.TopicPartition]fencepost.Start
+	do   func(poll uint64) map[fencepost.TopicPartition]source.Start
 	done chan struct{}
 }
 
@@ -125,7 +126,7 @@ func (e *Engine) pollOnce(ctx context.Context) {
 }
 
 // steer has a change carried out between two polls, and waits for it.
-func (e *Engine) steer(do func(poll uint64) map[fencepost.TopicPartition]fencepost.Start) {
+func (e *Engine) steer(do func(poll uint64) map[fencepost.TopicPartition]source.Start) {
 	s := steering{do: do, done: make(chan struct{})}
 	for {
 		e.poller.mu.Lock()
@@ -148,7 +149,7 @@ func (e *Engine) steer(do func(poll uint64) map[fencepost.TopicPartition]fencepo
 }
 
 // route hands chunks to the lanes of their partitions.
-func (e *Engine) route(chunks []fencepost.Chunk, poll uint64) {
+func (e *Engine) route(chunks []source.Chunk, poll uint64) {
 	now := time.Now()
 	var odd []*partition
 	var again []*partition
@@ -185,22 +186,22 @@ func (e *Engine) route(chunks []fencepost.Chunk, poll uint64) {
 // seekBetweenPolls sends partitions back to where their queue ends, and pauses those that have reached the run's end.
 // It runs in the poller's own goroutine.
 func (e *Engine) seekBetweenPolls(again, ended []*partition, poll uint64) {
-	starts := map[fencepost.TopicPartition]fencepost.Start{}
+	starts := map[fencepost.TopicPartition]source.Start{}
 	for _, p := range again {
 		p.lane.mu.Lock()
 		p.since = poll
-		starts[p.TopicPartition] = fencepost.Start{Offset: p.next, Paused: p.state != running}
+		starts[p.TopicPartition] = source.Start{Offset: p.next, Paused: p.state != running}
 		p.lane.mu.Unlock()
 	}
 	for _, p := range ended {
-		starts[p.TopicPartition] = fencepost.Start{Offset: max(0, p.end), Paused: true}
+		starts[p.TopicPartition] = source.Start{Offset: max(0, p.end), Paused: true}
 	}
 	if len(starts) > 0 {
 		e.cfg.Source.Steer(starts)
 	}
 }
 
-func (e *Engine) offer(p *partition, c fencepost.Chunk, poll uint64, now time.Time) offered {
+func (e *Engine) offer(p *partition, c source.Chunk, poll uint64, now time.Time) offered {
 	p.lane.mu.Lock()
 	defer p.lane.mu.Unlock()
 	before := p.bytes

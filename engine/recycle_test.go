@@ -9,11 +9,12 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/source"
 )
 
 // lender is a source that counts what becomes of the entries that it hands out.
 type lender struct {
-	*source
+	*feed
 	mu struct {
 		sync.Mutex
 		lent   int
@@ -31,8 +32,8 @@ type loan struct {
 	left int
 }
 
-func (l *lender) Poll(ctx context.Context) ([]fencepost.Chunk, error) {
-	chunks, err := l.source.Poll(ctx)
+func (l *lender) Poll(ctx context.Context) ([]source.Chunk, error) {
+	chunks, err := l.feed.Poll(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range chunks {
@@ -81,7 +82,7 @@ func TestEveryEntryIsGivenBackOnce(t *testing.T) {
 		dec := &numbers{}
 		dec.bad.Store(13)
 		wk := w.run(s, func(c *Config) {
-			l = &lender{source: c.Source.(*source)}
+			l = &lender{feed: c.Source.(*feed)}
 			l.mu.open = map[*loan]bool{}
 			c.Source, c.Batch.Records, c.Memory = l, 5, 3000
 			c.Decoder = func() fencepost.Decoder { return dec }
@@ -142,7 +143,7 @@ func TestEntriesOutsideTheRunAreGivenBack(t *testing.T) {
 		w.produce(tp(0), 10)
 		var l *lender
 		wk := w.run(s, func(c *Config) {
-			l = &lender{source: c.Source.(*source)}
+			l = &lender{feed: c.Source.(*feed)}
 			l.mu.open = map[*loan]bool{}
 			c.Source, c.Until.End = l, true
 		})

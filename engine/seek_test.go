@@ -8,17 +8,18 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/source"
 )
 
 // deaf is a source whose client loses seeks.
 type deaf struct {
-	*source
+	*feed
 	lose atomic.Int64 // how many of the next ones
 }
 
-func (d *deaf) Steer(starts map[fencepost.TopicPartition]fencepost.Start) {
+func (d *deaf) Steer(starts map[fencepost.TopicPartition]source.Start) {
 	if d.lose.Add(-1) < 0 {
-		d.source.Steer(starts)
+		d.feed.Steer(starts)
 	}
 }
 
@@ -29,7 +30,7 @@ func TestALostSeekLosesNoRecords(t *testing.T) {
 		w.produce(tp(0), 20)
 		var d *deaf
 		wk := w.run(s, func(c *Config) {
-			d = &deaf{source: c.Source.(*source)}
+			d = &deaf{feed: c.Source.(*feed)}
 			c.Source = d
 		})
 		synctest.Wait()
@@ -62,7 +63,7 @@ func TestALostSeekLosesNoRecords(t *testing.T) {
 
 // A jump is doubted anew in each session, and one that was fetched before the seek is never believed.
 func TestJumpsAreDoubtedAnew(t *testing.T) {
-	jump := fencepost.Chunk{TopicPartition: tp(0), Records: records{{Offset: 20}, {Offset: 21}}}
+	jump := source.Chunk{TopicPartition: tp(0), Records: records{{Offset: 20}, {Offset: 21}}}
 	p := &partition{TopicPartition: tp(0), base: -1, end: -1}
 	for session := range 3 {
 		p.resume(fencepost.Position{Offset: 10, Fence: 1}, 5)
@@ -91,7 +92,7 @@ func TestNothingIsQueuedWhileAPartitionDoesNotRun(t *testing.T) {
 		p := &partition{TopicPartition: tp(0), base: -1, end: -1}
 		p.resume(fencepost.Position{Offset: 10, Fence: 1}, 5)
 		stop(p)
-		c := fencepost.Chunk{TopicPartition: tp(0), Records: records{{Offset: 10}, {Offset: 11}}}
+		c := source.Chunk{TopicPartition: tp(0), Records: records{{Offset: 10}, {Offset: 11}}}
 		if got := p.offer(c, 6, time.Time{}, &fencepost.Record{}); got != taken || p.records != 0 {
 			t.Errorf("%s: a chunk is %d with %d queued, want it dropped without a word", name, got, p.records)
 		}
@@ -102,7 +103,7 @@ func TestNothingIsQueuedWhileAPartitionDoesNotRun(t *testing.T) {
 func TestAPositionWithoutATopicIDTakesWhatComes(t *testing.T) {
 	p := &partition{TopicPartition: tp(0), base: -1, end: -1}
 	p.resume(fencepost.Position{Offset: 10, Fence: 1}, 5)
-	c := fencepost.Chunk{TopicPartition: tp(0), TopicID: fencepost.TopicID{3}, Records: records{{Offset: 10}}}
+	c := source.Chunk{TopicPartition: tp(0), TopicID: fencepost.TopicID{3}, Records: records{{Offset: 10}}}
 	if got := p.offer(c, 6, time.Time{}, &fencepost.Record{}); got != taken || p.records != 1 {
 		t.Errorf("a chunk is %d with %d queued, want it taken", got, p.records)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 )
 
 // settling is one pass over partitions of which nobody has said yet where they go on. It reads the ledger, asks the
@@ -18,7 +19,7 @@ import (
 type settling struct {
 	e        *Engine
 	snapshot fencepost.Snapshot
-	about    fencepost.Description
+	about    source.Description
 	mirrored map[fencepost.TopicPartition]fencepost.Mirror
 	verdicts map[fencepost.TopicPartition]verdict
 	proven   map[fencepost.TopicPartition]fencepost.Position // what the ledger held before it was read; with a ledger apart

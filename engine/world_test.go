@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/source"
 )
 
 // world is a cluster of logs and the members of one group, in memory, for tests inside testing/synctest: time is the
@@ -141,15 +142,15 @@ func (l *fakeLog) bounds() (earliest, stable, end fencepost.Offset) {
 	return l.earliest, stable, l.end
 }
 
-// source is one member's view of the world.
-type source struct {
+// feed is one member's view of the world.
+type feed struct {
 	w    *world
 	most int // entries a partition and poll
 	// leaving and polling, where they are set, hold up Leave, and a Poll whose context has ended, until they are closed.
 	leaving, polling chan struct{}
 	mu               struct {
 		sync.Mutex
-		holder fencepost.Holder
+		holder source.Holder
 		held   map[fencepost.TopicPartition]*cursor
 		closed bool
 	}
@@ -161,22 +162,22 @@ type cursor struct {
 	id     fencepost.TopicID
 }
 
-func (w *world) source() *source {
-	s := &source{w: w, most: 7}
+func (w *world) source() *feed {
+	s := &feed{w: w, most: 7}
 	s.mu.held = map[fencepost.TopicPartition]*cursor{}
 	return s
 }
 
-func (s *source) Start(_ context.Context, h fencepost.Holder) error {
+func (s *feed) Start(_ context.Context, h source.Holder) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.holder = h
 	return nil
 }
 
-func (s *source) Cluster() fencepost.Cluster { return s.w }
+func (s *feed) Cluster() source.Cluster { return s.w }
 
-func (s *source) Leave(ctx context.Context) error {
+func (s *feed) Leave(ctx context.Context) error {
 	if s.leaving != nil {
 		holdUp(s.leaving)
 	}
@@ -194,14 +195,14 @@ func (s *source) Leave(ctx context.Context) error {
 	return nil
 }
 
-func (s *source) holder() fencepost.Holder {
+func (s *feed) holder() source.Holder {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.mu.holder
 }
 
 // assign gives partitions to the member.
-func (s *source) assign(tps ...fencepost.TopicPartition) {
+func (s *feed) assign(tps ...fencepost.TopicPartition) {
 	starts := s.holder().Assigned(context.Background(), tps)
 	s.mu.Lock()
 	for tp, st := range starts {
@@ -214,7 +215,7 @@ func (s *source) assign(tps ...fencepost.TopicPartition) {
 }
 
 // revoke takes partitions away; lost without asking.
-func (s *source) revoke(lost bool, tps ...fencepost.TopicPartition) {
+func (s *feed) revoke(lost bool, tps ...fencepost.TopicPartition) {
 	if !lost {
 		s.holder().Revoked(context.Background(), tps)
 	}
@@ -228,7 +229,7 @@ func (s *source) revoke(lost bool, tps ...fencepost.TopicPartition) {
 	}
 }
 
-func (s *source) Steer(starts map[fencepost.TopicPartition]fencepost.Start) {
+func (s *feed) Steer(starts map[fencepost.TopicPartition]source.Start) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for tp, st := range starts {
@@ -238,7 +239,7 @@ func (s *source) Steer(starts map[fencepost.TopicPartition]fencepost.Start) {
 	}
 }
 
-func (s *source) Poll(ctx context.Context) ([]fencepost.Chunk, error) {
+func (s *feed) Poll(ctx context.Context) ([]source.Chunk, error) {
 	for {
 		s.w.mu.Lock()
 		fresh := s.w.mu.fresh
@@ -257,7 +258,7 @@ func (s *source) Poll(ctx context.Context) ([]fencepost.Chunk, error) {
 	}
 }
 
-func (s *source) fetch() (chunks []fencepost.Chunk) {
+func (s *feed) fetch() (chunks []source.Chunk) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.w.mu.Lock()
@@ -274,8 +275,8 @@ func (s *source) fetch() (chunks []fencepost.Chunk) {
 		_, stable, end := log.bounds()
 		if c.next < log.earliest || c.next > end {
 			c.paused = true
-			chunks = append(chunks, fencepost.Chunk{TopicPartition: tp, TopicID: c.id,
-				Err: &fencepost.PartitionError{TopicPartition: tp, Code: "OFFSET_OUT_OF_RANGE", Err: errors.New("out of range")}})
+			chunks = append(chunks, source.Chunk{TopicPartition: tp, TopicID: c.id,
+				Err: &source.PartitionError{TopicPartition: tp, Code: "OFFSET_OUT_OF_RANGE", Err: errors.New("out of range")}})
 			continue
 		}
 		var recs records
@@ -286,10 +287,10 @@ func (s *source) fetch() (chunks []fencepost.Chunk) {
 		}
 		if len(recs) > 0 {
 			c.next = recs[len(recs)-1].Offset + 1
-			chunks = append(chunks, fencepost.Chunk{TopicPartition: tp, TopicID: c.id, Records: recs, Stable: stable, End: end})
+			chunks = append(chunks, source.Chunk{TopicPartition: tp, TopicID: c.id, Records: recs, Stable: stable, End: end})
 		}
 	}
-	slices.SortFunc(chunks, func(a, b fencepost.Chunk) int { return a.Compare(b.TopicPartition) })
+	slices.SortFunc(chunks, func(a, b source.Chunk) int { return a.Compare(b.TopicPartition) })
 	return chunks
 }
 
@@ -320,10 +321,10 @@ func (w *world) id(topic string) fencepost.TopicID {
 	return fencepost.TopicID{}
 }
 
-func (w *world) Describe(context.Context) (fencepost.Description, error) {
+func (w *world) Describe(context.Context) (source.Description, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	d := fencepost.Description{ClusterID: w.cluster, Topics: map[string]fencepost.Topic{}, Errs: map[string]error{}}
+	d := source.Description{ClusterID: w.cluster, Topics: map[string]fencepost.Topic{}, Errs: map[string]error{}}
 	for name, t := range w.mu.topics {
 		if w.mu.hidden[name] {
 			d.Errs[name] = fmt.Errorf("%w: hidden", fencepost.ErrNoAnswer)
@@ -393,7 +394,7 @@ func (w *world) Mirror(ctx context.Context, _ fencepost.Group, marks map[fencepo
 // worker is a running engine.
 type worker struct {
 	t      *testing.T
-	source *source
+	source *feed
 	stop   context.CancelFunc
 	done   chan struct{}
 	err    error
@@ -511,7 +512,7 @@ func (w *world) silence(tp fencepost.TopicPartition, silent bool) {
 }
 
 // fetchAtMost bounds the entries that a poll brings of a partition. 0: polls bring nothing.
-func (s *source) fetchAtMost(n int) {
+func (s *feed) fetchAtMost(n int) {
 	s.mu.Lock()
 	s.most = n
 	s.mu.Unlock()

@@ -4,20 +4,21 @@ import (
 	"context"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 )
 
 // Describe names the cluster and the consumed topics. With a pattern those that match it now.
-func (s *Source) Describe(ctx context.Context) (fencepost.Description, error) {
+func (s *Source) Describe(ctx context.Context) (source.Description, error) {
 	names := s.cfg.names()
 	if len(names) == 0 && s.cfg.Pattern == "" {
 		names = []string{} // nothing is consumed: the cluster only
 	}
 	m, err := s.describe(ctx, names)
 	if err != nil {
-		return fencepost.Description{}, s.unreachable(ctx, err)
+		return source.Description{}, s.unreachable(ctx, err)
 	}
 	only := partitions(s.cfg.Partitions) // empty where the group decides
-	d := fencepost.Description{ClusterID: m.cluster, Topics: map[string]fencepost.Topic{}, Errs: map[string]error{}}
+	d := source.Description{ClusterID: m.cluster, Topics: map[string]fencepost.Topic{}, Errs: map[string]error{}}
 	for name, a := range s.consumed(m) {
 		if a.err != nil {
 			d.Errs[name] = a.err

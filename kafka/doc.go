@@ -64,7 +64,7 @@
 //
 // # How it fails
 //
-// A partition fails: a Chunk with a [fencepost.PartitionError]. Brokers that are down: the client tries again for ever,
+// A partition fails: a Chunk with a [source.PartitionError]. Brokers that are down: the client tries again for ever,
 // and Bounds says so. What ends the Source as a whole comes out of Poll as a [fencepost.Fault]: the group may not be
 // read, its name is used by other programs, an instance ID is taken, or the very first connection is refused. Codes:
 // broker-silent, advertised-unreachable, tls-mismatch, tls-unknown-authority, sasl-refused, topic-not-found,

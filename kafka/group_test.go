@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -78,8 +79,8 @@ func TestPauseEndsWithRevoke(t *testing.T) {
 		name, group := b.topic(2), fencepost.Group(unique(t))
 		cfg := Config{Group: group, Topics: []string{name}}
 		one, two := b.open(cfg), b.open(cfg)
-		paused := fencepost.Start{Paused: true}
-		h1 := &holder{starts: map[fencepost.TopicPartition]fencepost.Start{tp(name, 0): paused, tp(name, 1): paused}}
+		paused := source.Start{Paused: true}
+		h1 := &holder{starts: map[fencepost.TopicPartition]source.Start{tp(name, 0): paused, tp(name, 1): paused}}
 		if err := one.Start(t.Context(), h1); err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -226,16 +227,16 @@ func within(t testing.TB, most time.Duration, what string, holds func() error) {
 // holder is an engine's side: it answers from starts and notes what it was told.
 type holder struct {
 	sync.Mutex
-	starts map[fencepost.TopicPartition]fencepost.Start // absent: offset 0
+	starts map[fencepost.TopicPartition]source.Start // absent: offset 0
 	events []string
 	held   map[fencepost.TopicPartition]bool
 	wait   func(tps []fencepost.TopicPartition) // called in Revoked
 }
 
-func (h *holder) Assigned(_ context.Context, tps []fencepost.TopicPartition) map[fencepost.TopicPartition]fencepost.Start {
+func (h *holder) Assigned(_ context.Context, tps []fencepost.TopicPartition) map[fencepost.TopicPartition]source.Start {
 	h.Lock()
 	defer h.Unlock()
-	answer := map[fencepost.TopicPartition]fencepost.Start{}
+	answer := map[fencepost.TopicPartition]source.Start{}
 	for _, tp := range tps {
 		answer[tp] = h.starts[tp]
 		h.note("assigned", tp)
@@ -336,9 +337,9 @@ func (r *reader) poll(most time.Duration, done func() bool) bool {
 	return true
 }
 
-func (r *reader) take(c fencepost.Chunk) {
+func (r *reader) take(c source.Chunk) {
 	if c.Err != nil {
-		var pe *fencepost.PartitionError
+		var pe *source.PartitionError
 		if !errors.As(c.Err, &pe) {
 			r.t.Errorf("chunk error is %T, want *PartitionError", c.Err)
 			return

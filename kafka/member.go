@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -44,7 +45,7 @@ func (s *Source) assign(ctx context.Context, tps []fencepost.TopicPartition) map
 	for _, tp := range tps {
 		start, answered := starts[tp]
 		if !answered || start.Offset < 0 {
-			start = fencepost.Start{Paused: true}
+			start = source.Start{Paused: true}
 			s.cfg.Log(8, "a partition was assigned without a start and stands still", "partition", tp.String())
 		}
 		at[tp] = kgo.NewOffset().At(int64(start.Offset)).WithEpoch(-1)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -14,7 +15,7 @@ import (
 func TestAskedAgain(t *testing.T) {
 	b := newBench(t, []string{"127.0.0.1:1"})
 	s := b.open(Config{Topics: []string{"t"}})
-	h := &holder{starts: map[fencepost.TopicPartition]fencepost.Start{tp("t", 0): {Offset: 7}, tp("t", 1): {Offset: -5}}}
+	h := &holder{starts: map[fencepost.TopicPartition]source.Start{tp("t", 0): {Offset: 7}, tp("t", 1): {Offset: -5}}}
 	s.calls.holder = h
 	for range 2 {
 		got, err := s.adjust(t.Context(), map[string]map[int32]kgo.Offset{"t": {0: kgo.NewOffset().AtCommitted(), 1: kgo.NewOffset()}})

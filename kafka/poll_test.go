@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -54,7 +55,7 @@ func TestE10ErrorInTheMomentAPollEnds(t *testing.T) {
 			}
 			var codes []string
 			for _, c := range chunks {
-				codes = append(codes, code(c.Err.(*fencepost.PartitionError).Err))
+				codes = append(codes, code(c.Err.(*source.PartitionError).Err))
 			}
 			if d := cmp.Diff(test.failed, codes); d != "" {
 				t.Errorf("failed (-want +got):\n%s", d)

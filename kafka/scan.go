@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -16,7 +17,7 @@ import (
 // answer: a compacted log can end without an entry.
 const scanIdle = 3 * time.Second
 
-var _ fencepost.Reader = (*Source)(nil)
+var _ source.Reader = (*Source)(nil)
 
 // Scan reads records without a group, by a client of its own.
 func (s *Source) Scan(ctx context.Context, ranges map[fencepost.TopicPartition]fencepost.OffsetRange, each func(*fencepost.Record) bool) error {

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Source reads the partitions that a worker holds, by one client. It implements [fencepost.Source],
-// [fencepost.Cluster] and [fencepost.Checker].
+// Source reads the partitions that a worker holds, by one client. It implements [source.Source],
+// [source.Cluster] and [fencepost.Checker].
 //
 // A held partition is in one of these states; kgo's pause goes with "failed" and with a Start that is Paused:
 //
@@ -39,7 +40,7 @@ type Source struct {
 	// waits for the client's own callbacks.
 	calls struct {
 		sync.Mutex
-		holder fencepost.Holder
+		holder source.Holder
 	}
 
 	committing chan struct{} // one mirror commit in flight
@@ -50,8 +51,8 @@ type Source struct {
 }
 
 var (
-	_ fencepost.Source  = (*Source)(nil)
-	_ fencepost.Cluster = (*Source)(nil)
+	_ source.Source     = (*Source)(nil)
+	_ source.Cluster    = (*Source)(nil)
 	_ fencepost.Checker = (*Source)(nil)
 )
 
@@ -96,7 +97,7 @@ func openWith(cfg Config, more ...kgo.Opt) (*Source, error) {
 }
 
 // Start joins the group, or takes the explicit partitions after asking h for their Starts.
-func (s *Source) Start(ctx context.Context, h fencepost.Holder) error {
+func (s *Source) Start(ctx context.Context, h source.Holder) error {
 	if len(s.cfg.names()) == 0 && s.cfg.Pattern == "" {
 		return errors.New("start kafka: no topics, pattern or partitions are configured")
 	}
@@ -134,11 +135,11 @@ func (s *Source) Start(ctx context.Context, h fencepost.Holder) error {
 func (s *Source) Group() fencepost.Group { return s.cfg.Group }
 
 // Cluster is the Source itself: it asks on the same connections.
-func (s *Source) Cluster() fencepost.Cluster { return s }
+func (s *Source) Cluster() source.Cluster { return s }
 
 // Poll waits for records or a failed partition. It returns nothing, and no error, when ctx ends. One Poll hands out
 // at most half of Config.FetchMemory.
-func (s *Source) Poll(ctx context.Context) ([]fencepost.Chunk, error) {
+func (s *Source) Poll(ctx context.Context) ([]source.Chunk, error) {
 	polling, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.broken, cancel)()
@@ -167,8 +168,8 @@ func over(polling context.Context, fetches kgo.Fetches) bool {
 // sort makes chunks of what the client fetched. What the client says of its own accord (a session that ended, data
 // loss) comes as a fetch without records, and is looked at first: after "data loss" the client goes on by itself from
 // where the histories part, and records from there must not be taken for the next ones.
-func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]fencepost.Chunk, error) {
-	n, failed := 0, []fencepost.Chunk(nil)
+func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]source.Chunk, error) {
+	n, failed := 0, []source.Chunk(nil)
 	var ended error
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		switch {
@@ -185,7 +186,7 @@ func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]fencepost.Chu
 		s.pauseFailed(failed)
 		return nil, ended
 	}
-	chunks := make([]fencepost.Chunk, 0, n+len(failed))
+	chunks := make([]source.Chunk, 0, n+len(failed))
 	lists := make([]records, 0, n)
 	for _, f := range fetches {
 		for _, t := range f.Topics {
@@ -211,8 +212,8 @@ func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]fencepost.Chu
 	return append(chunks, failed...), nil
 }
 
-func chunk(t kgo.FetchTopic, p *kgo.FetchPartition, r *records) fencepost.Chunk {
-	c := fencepost.Chunk{
+func chunk(t kgo.FetchTopic, p *kgo.FetchPartition, r *records) source.Chunk {
+	c := source.Chunk{
 		TopicPartition: fencepost.TopicPartition{Topic: t.Topic, Partition: p.Partition},
 		TopicID:        t.TopicID,
 		Records:        r,
@@ -235,7 +236,7 @@ func (s *Source) reads(topic string, p int32) bool {
 
 // pauseFailed pauses the partitions of failed chunks: the client would bring the same error again as fast as the broker
 // answers (35,000 times in 1.5 s). All at once: the client copies what is paused at every change of it.
-func (s *Source) pauseFailed(failed []fencepost.Chunk) {
+func (s *Source) pauseFailed(failed []source.Chunk) {
 	if len(failed) == 0 {
 		return
 	}
@@ -247,7 +248,7 @@ func (s *Source) pauseFailed(failed []fencepost.Chunk) {
 }
 
 // fail says once that a partition failed; the caller pauses it. Partition -1 is the whole topic.
-func (s *Source) fail(topic string, p int32, err error) []fencepost.Chunk {
+func (s *Source) fail(topic string, p int32, err error) []source.Chunk {
 	if errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition) {
 		s.topics.suspect(topic)
 	}
@@ -277,9 +278,9 @@ func (s *Source) fail(topic string, p int32, err error) []fencepost.Chunk {
 		return nil
 	}
 	slices.SortFunc(tps, fencepost.TopicPartition.Compare)
-	chunks := make([]fencepost.Chunk, len(tps))
+	chunks := make([]source.Chunk, len(tps))
 	for i, tp := range tps {
-		chunks[i] = fencepost.Chunk{TopicPartition: tp, Err: &fencepost.PartitionError{TopicPartition: tp, Code: code(err), Err: err}}
+		chunks[i] = source.Chunk{TopicPartition: tp, Err: &source.PartitionError{TopicPartition: tp, Code: code(err), Err: err}}
 	}
 	return chunks
 }
@@ -298,7 +299,7 @@ func (s *Source) ends(ctx context.Context, err error) error {
 }
 
 // Steer sets where held partitions go on, or pauses them.
-func (s *Source) Steer(starts map[fencepost.TopicPartition]fencepost.Start) {
+func (s *Source) Steer(starts map[fencepost.TopicPartition]source.Start) {
 	set := map[string]map[int32]kgo.EpochOffset{}
 	var pause, resume []fencepost.TopicPartition
 	s.held.Lock()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -95,7 +96,7 @@ func TestOutOfRange(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := b.open(Config{Topics: []string{name}})
-		h := &holder{starts: map[fencepost.TopicPartition]fencepost.Start{tp(name, 0): {Offset: 5}, tp(name, 1): {Offset: 50}}}
+		h := &holder{starts: map[fencepost.TopicPartition]source.Start{tp(name, 0): {Offset: 5}, tp(name, 1): {Offset: 50}}}
 		if err := s.Start(t.Context(), h); err != nil {
 			t.Fatal(err)
 		}
@@ -112,14 +113,14 @@ func TestOutOfRange(t *testing.T) {
 		if polls > 15 { // the reader looks up every 50 ms
 			t.Errorf("Poll returned %d times in 500ms with nothing to say", polls)
 		}
-		s.Steer(map[fencepost.TopicPartition]fencepost.Start{tp(name, 0): {Offset: 12}, tp(name, 1): {Offset: 3}})
+		s.Steer(map[fencepost.TopicPartition]source.Start{tp(name, 0): {Offset: 12}, tp(name, 1): {Offset: 3}})
 		r.until(tp(name, 0), 8)
 		r.until(tp(name, 1), 2)
 		if got := r.got[tp(name, 0)][0]; got != "12" {
 			t.Errorf("went on at %s, want 12", got)
 		}
 		// It can fail again, and is said again.
-		s.Steer(map[fencepost.TopicPartition]fencepost.Start{tp(name, 0): {Offset: 5}})
+		s.Steer(map[fencepost.TopicPartition]source.Start{tp(name, 0): {Offset: 5}})
 		if !r.poll(longest, func() bool { return len(r.err[tp(name, 0)]) >= 2 }) {
 			t.Error("the second failure was not said")
 		}
@@ -137,7 +138,7 @@ func TestFailedIsQuiet(t *testing.T) {
 		return nil, nil, false
 	})
 	s := b.open(Config{Topics: []string{"t"}})
-	if err := s.Start(t.Context(), &holder{starts: map[fencepost.TopicPartition]fencepost.Start{tp("t", 0): {Offset: 50}}}); err != nil {
+	if err := s.Start(t.Context(), &holder{starts: map[fencepost.TopicPartition]source.Start{tp("t", 0): {Offset: 50}}}); err != nil {
 		t.Fatal(err)
 	}
 	r := newReader(t, s)
@@ -156,7 +157,7 @@ func TestSteer(t *testing.T) {
 		b.produce(b.cl, name, 0, 50)
 		b.produce(b.cl, name, 1, 50)
 		s := b.open(Config{Topics: []string{name}})
-		h := &holder{starts: map[fencepost.TopicPartition]fencepost.Start{p1: {Offset: 40, Paused: true}}}
+		h := &holder{starts: map[fencepost.TopicPartition]source.Start{p1: {Offset: 40, Paused: true}}}
 		if err := s.Start(t.Context(), h); err != nil {
 			t.Fatal(err)
 		}
@@ -165,23 +166,23 @@ func TestSteer(t *testing.T) {
 		if len(r.got[p1]) != 0 {
 			t.Fatalf("a paused partition brought %v", r.got[p1])
 		}
-		s.Steer(map[fencepost.TopicPartition]fencepost.Start{p1: {Offset: 40}, tp("elsewhere", 3): {Offset: 1}})
+		s.Steer(map[fencepost.TopicPartition]source.Start{p1: {Offset: 40}, tp("elsewhere", 3): {Offset: 1}})
 		r.until(p1, 10)
 		r.got = map[fencepost.TopicPartition][]string{}
-		s.Steer(map[fencepost.TopicPartition]fencepost.Start{p0: {Offset: 45}, p1: {Offset: 48}})
+		s.Steer(map[fencepost.TopicPartition]source.Start{p0: {Offset: 45}, p1: {Offset: 48}})
 		r.until(p0, 5)
 		r.until(p1, 2)
 		if d := cmp.Diff(map[fencepost.TopicPartition][]string{p0: span(45, 50), p1: span(48, 50)}, r.got); d != "" {
 			t.Errorf("after the rewind (-want +got):\n%s", d)
 		}
-		s.Steer(map[fencepost.TopicPartition]fencepost.Start{p0: {Offset: 50, Paused: true}})
+		s.Steer(map[fencepost.TopicPartition]source.Start{p0: {Offset: 50, Paused: true}})
 		b.produce(b.cl, name, 0, 1)
 		b.produce(b.cl, name, 1, 1)
 		r.until(p1, 3)
 		if r.poll(400*time.Millisecond, func() bool { return len(r.got[p0]) > 5 }) {
 			t.Error("a paused partition went on")
 		}
-		s.Steer(map[fencepost.TopicPartition]fencepost.Start{p0: {Offset: 50}})
+		s.Steer(map[fencepost.TopicPartition]source.Start{p0: {Offset: 50}})
 		r.until(p0, 6)
 	})
 }
@@ -220,7 +221,7 @@ func recreated(t *testing.T, b *bench, cfg func(string) Config) {
 	r.until(p0, 10)
 	old := r.ids[p0]
 	h.Lock()
-	h.starts = map[fencepost.TopicPartition]fencepost.Start{p0: {Offset: 2, Paused: true}}
+	h.starts = map[fencepost.TopicPartition]source.Start{p0: {Offset: 2, Paused: true}}
 	h.Unlock()
 	b.recreate(name, 1)
 	b.produce(b.client(), name, 0, 5)
@@ -229,7 +230,7 @@ func recreated(t *testing.T, b *bench, cfg func(string) Config) {
 		t.Fatalf("the holder was not asked anew: %v", h.log())
 	}
 	r.got = map[fencepost.TopicPartition][]string{}
-	goOn := map[fencepost.TopicPartition]fencepost.Start{p0: {Offset: 2}}
+	goOn := map[fencepost.TopicPartition]source.Start{p0: {Offset: 2}}
 	h.Lock()
 	h.starts = goOn // a group may assign once more, whenever it likes: then it begins there again
 	h.Unlock()
@@ -298,7 +299,7 @@ func TestExplicit(t *testing.T) {
 		}
 		group := fencepost.Group(unique(t))
 		s := b.open(Config{Group: group, Partitions: []fencepost.TopicPartition{tp(name, 1)}})
-		h := &holder{starts: map[fencepost.TopicPartition]fencepost.Start{tp(name, 1): {Offset: 1}}}
+		h := &holder{starts: map[fencepost.TopicPartition]source.Start{tp(name, 1): {Offset: 1}}}
 		if err := s.Start(t.Context(), h); err != nil {
 			t.Fatal(err)
 		}

@@ -6,20 +6,21 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-var _ fencepost.TransactionFinder = (*Source)(nil)
+var _ source.TransactionFinder = (*Source)(nil)
 
 // OpenTransactions asks the partitions' leaders for their producers (KIP-664, needs READ of the topic), and the
 // coordinators for the names and times of those that hold a transaction open (needs DESCRIBE of the transactional ID; left
 // out where that is missing).
-func (s *Source) OpenTransactions(ctx context.Context, tps []fencepost.TopicPartition) (map[fencepost.TopicPartition]fencepost.Transaction, error) {
+func (s *Source) OpenTransactions(ctx context.Context, tps []fencepost.TopicPartition) (map[fencepost.TopicPartition]source.Transaction, error) {
 	asked := kadm.TopicsSet{}
 	for _, tp := range tps {
 		asked.Add(tp.Topic, tp.Partition)
 	}
-	open := map[fencepost.TopicPartition]fencepost.Transaction{}
+	open := map[fencepost.TopicPartition]source.Transaction{}
 	if len(tps) == 0 {
 		return open, nil
 	}
@@ -45,11 +46,11 @@ func (s *Source) OpenTransactions(ctx context.Context, tps []fencepost.TopicPart
 }
 
 // oldest is the open transaction that begins first: the last stable offset waits for it.
-func oldest(producers kadm.DescribedProducers) (tx fencepost.Transaction, ok bool) {
+func oldest(producers kadm.DescribedProducers) (tx source.Transaction, ok bool) {
 	for _, p := range producers {
 		from := fencepost.Offset(p.CurrentTxnStartOffset)
 		if from >= 0 && (!ok || from < tx.From) {
-			tx, ok = fencepost.Transaction{ProducerID: p.ProducerID, From: from}, true
+			tx, ok = source.Transaction{ProducerID: p.ProducerID, From: from}, true
 		}
 	}
 	return tx, ok
@@ -57,7 +58,7 @@ func oldest(producers kadm.DescribedProducers) (tx fencepost.Transaction, ok boo
 
 // nameTransactions fills in what the coordinators know of transactions. What they do not say, to this user or in this
 // version, stays empty.
-func (s *Source) nameTransactions(ctx context.Context, adm *kadm.Client, open map[fencepost.TopicPartition]fencepost.Transaction) {
+func (s *Source) nameTransactions(ctx context.Context, adm *kadm.Client, open map[fencepost.TopicPartition]source.Transaction) {
 	var ids []int64
 	for _, tx := range open {
 		ids = append(ids, tx.ProducerID)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/source"
 )
 
 // readTime bounds the reading of one record of each partition of the source.
@@ -23,7 +24,7 @@ const readTime = time.Minute
 // out of order is passed.
 //
 // Errors: *fencepost.Fault copy-refused, nothing-selected, other-cluster.
-func PlanCopyAcross(ctx context.Context, from View, reader fencepost.Reader, to Rooms, o CopyOptions) (*Copy, error) {
+func PlanCopyAcross(ctx context.Context, from View, reader source.Reader, to Rooms, o CopyOptions) (*Copy, error) {
 	c, err := newCopying(ctx, from, to, o)
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func PlanCopyAcross(ctx context.Context, from View, reader fencepost.Reader, to 
 }
 
 // stamps is when the record at each position of the source was written. A zero time: nothing is behind the position.
-func (c *copying) stamps(ctx context.Context, from View, reader fencepost.Reader) (at map[string]map[int32]time.Time, read map[fencepost.TopicPartition]string) {
+func (c *copying) stamps(ctx context.Context, from View, reader source.Reader) (at map[string]map[int32]time.Time, read map[fencepost.TopicPartition]string) {
 	at, read = map[string]map[int32]time.Time{}, map[fencepost.TopicPartition]string{}
 	ranges := map[fencepost.TopicPartition]fencepost.OffsetRange{}
 	blocked := map[fencepost.TopicPartition]bool{}
@@ -87,7 +88,7 @@ func (c *copying) stamps(ctx context.Context, from View, reader fencepost.Reader
 }
 
 // firstStamps reads the timestamp of the first record of each range.
-func firstStamps(ctx context.Context, reader fencepost.Reader, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) (map[fencepost.TopicPartition]int64, error) {
+func firstStamps(ctx context.Context, reader source.Reader, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) (map[fencepost.TopicPartition]int64, error) {
 	got := map[fencepost.TopicPartition]int64{}
 	if len(ranges) == 0 {
 		return got, nil

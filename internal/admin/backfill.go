@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/source"
 )
 
 // BackfillAsk says what is to run again: ranges, or the records of a span of time.
@@ -170,7 +171,7 @@ func PlanBackfill(ctx context.Context, r Rooms, of fencepost.Group, a BackfillAs
 }
 
 // partitions is what the ask is about, in order.
-func (a BackfillAsk) partitions(about fencepost.Description, of fencepost.Group) ([]fencepost.TopicPartition, error) {
+func (a BackfillAsk) partitions(about source.Description, of fencepost.Group) ([]fencepost.TopicPartition, error) {
 	var tps []fencepost.TopicPartition
 	have := View{}
 	for name, topic := range about.Topics {
@@ -245,7 +246,7 @@ func recordedRanges(ctx context.Context, r Rooms) (map[fencepost.TopicPartition]
 
 // begin resolves the ranges, refuses what the log does not have whole, and plans the starts of all partitions of their
 // topics: the ledger starts a topic as a whole.
-func (b *Backfill) begin(ctx context.Context, r Rooms, a BackfillAsk, tps []fencepost.TopicPartition, about fencepost.Description, why string) error {
+func (b *Backfill) begin(ctx context.Context, r Rooms, a BackfillAsk, tps []fencepost.TopicPartition, about source.Description, why string) error {
 	if mirrored, err := r.Cluster.Mirrored(ctx, r.Group); err != nil {
 		return fmt.Errorf("read the group's offsets: %w", err)
 	} else if len(mirrored) > 0 {
@@ -288,7 +289,7 @@ func (b *Backfill) begin(ctx context.Context, r Rooms, a BackfillAsk, tps []fenc
 }
 
 // bounds asks about all partitions of the topics of tps: they start together.
-func (b *Backfill) bounds(ctx context.Context, r Rooms, tps []fencepost.TopicPartition, about fencepost.Description, at time.Time) (map[fencepost.TopicPartition]fencepost.Bounds, error) {
+func (b *Backfill) bounds(ctx context.Context, r Rooms, tps []fencepost.TopicPartition, about source.Description, at time.Time) (map[fencepost.TopicPartition]fencepost.Bounds, error) {
 	var asks []fencepost.Ask
 	topics := map[string]bool{}
 	for _, tp := range tps {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/source"
 )
 
 // CopyOptions is what an operator says about a copy besides its two ends. The zero value refuses whatever is not plain.
@@ -51,7 +52,7 @@ type copying struct {
 	to      Rooms
 	held    fencepost.Snapshot // of the target
 	keeps   bool               // the target writes a Kafka group's committed offsets
-	about   fencepost.Description
+	about   source.Description
 	o       CopyOptions
 	out     *Copy
 	refused []refusal

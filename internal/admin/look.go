@@ -10,6 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/source"
 )
 
 // View is what ledger and brokers say of a group at one time.
@@ -17,7 +18,7 @@ type View struct {
 	At       time.Time
 	Group    fencepost.Group
 	Snapshot fencepost.Snapshot
-	About    fencepost.Description
+	About    source.Description
 	Mirrored int // partitions of which the Kafka group holds an offset
 	// Standings is every partition that the ledger or the topics have, in partition order.
 	Standings []Standing
@@ -201,7 +202,7 @@ func (v *View) reconcile(ctx context.Context, r Rooms) {
 // findTransactions asks which transactions hold partitions back. Their bounds are answers of two moments: a record that
 // was appended in between looks the same, and then no transaction is open. Where the brokers do not say, blocked stays.
 func (v *View) findTransactions(ctx context.Context, r Rooms) {
-	finder, able := r.Cluster.(fencepost.TransactionFinder)
+	finder, able := r.Cluster.(source.TransactionFinder)
 	var held []fencepost.TopicPartition
 	for i := range v.Standings {
 		if v.Standings[i].State == Blocked {
@@ -383,7 +384,7 @@ func (v *View) lookAhead(ctx context.Context, r Rooms) {
 }
 
 // peek reads the first record of each range. What could not be read in time is not in it.
-func peek(ctx context.Context, reader fencepost.Reader, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) map[fencepost.TopicPartition]fencepost.Record {
+func peek(ctx context.Context, reader source.Reader, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) map[fencepost.TopicPartition]fencepost.Record {
 	got := map[fencepost.TopicPartition]fencepost.Record{}
 	if reader == nil || len(ranges) == 0 {
 		return got

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/source"
 )
 
 // Each verdict, as a look at the group tells it: state, lag in records and in time, and what needs a person.
@@ -77,11 +78,11 @@ func TestLookTellsTheLastMove(t *testing.T) {
 // transactions is a cluster that says which transactions are open.
 type transactions struct {
 	*cluster
-	open map[fencepost.TopicPartition]fencepost.Transaction
+	open map[fencepost.TopicPartition]source.Transaction
 	err  error
 }
 
-func (c transactions) OpenTransactions(context.Context, []fencepost.TopicPartition) (map[fencepost.TopicPartition]fencepost.Transaction, error) {
+func (c transactions) OpenTransactions(context.Context, []fencepost.TopicPartition) (map[fencepost.TopicPartition]source.Transaction, error) {
 	return c.open, c.err
 }
 
@@ -90,13 +91,13 @@ func (c transactions) OpenTransactions(context.Context, []fencepost.TopicPartiti
 func TestE11BlockedOnlyByATransaction(t *testing.T) {
 	for _, c := range []struct {
 		about  string
-		open   map[fencepost.TopicPartition]fencepost.Transaction
+		open   map[fencepost.TopicPartition]source.Transaction
 		err    error
 		state  admin.State
 		reason string
 	}{
 		{"none is open", nil, nil, admin.StateUnknown, ""},
-		{"one is open", map[fencepost.TopicPartition]fencepost.Transaction{tp(0): {ProducerID: 4001, TransactionalID: "billing-7"}}, nil,
+		{"one is open", map[fencepost.TopicPartition]source.Transaction{tp(0): {ProducerID: 4001, TransactionalID: "billing-7"}}, nil,
 			admin.Blocked, "billing-7's transaction (producer 4001) holds the rest back"},
 		{"nobody says", nil, fencepost.ErrNoAnswer, admin.Blocked, "an open transaction holds the rest back"},
 	} {

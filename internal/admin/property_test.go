@@ -15,6 +15,7 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/source"
 )
 
 // lived is a world whose rows a worker really commits, and to which anything may happen: rewinds, repairs, lost answers,
@@ -64,7 +65,7 @@ func (l *lived) Bounds(ctx context.Context, asks []fencepost.Ask) map[fencepost.
 	return got
 }
 
-func (l *lived) Describe(ctx context.Context) (fencepost.Description, error) {
+func (l *lived) Describe(ctx context.Context) (source.Description, error) {
 	return l.cluster.Describe(ctx)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/source"
 )
 
 // Rooms is a group's ledger, its brokers and its sink, as the root's interfaces. Group, Ledger and Cluster are
@@ -15,7 +16,7 @@ import (
 type Rooms struct {
 	Group   fencepost.Group
 	Ledger  fencepost.Ledger
-	Cluster fencepost.Cluster
+	Cluster source.Cluster
 
 	Where   string          // the ledger or layout as people name it, without secrets
 	Layout  foreign.Layout  // offsets of another program, in place of Ledger: they are looked at, and never moved
@@ -23,7 +24,7 @@ type Rooms struct {
 	Subject string          // what holds them: hash spark:orders
 
 	History    fencepost.History    // nil: who moved a position last is not told
-	Reader     fencepost.Reader     // nil: nothing is read of the log: no lag in time, no look at the next record
+	Reader     source.Reader        // nil: nothing is read of the log: no lag in time, no look at the next record
 	Provenance fencepost.Provenance // nil: an audit does not look at rows
 
 	Policy      fencepost.Policy // of the pipeline; judges what a worker would do by itself

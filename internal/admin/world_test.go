@@ -11,6 +11,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/source"
 )
 
 const group = fencepost.Group("trips")
@@ -45,8 +46,8 @@ func (c *cluster) written(tp fencepost.TopicPartition, o fencepost.Offset) time.
 	return c.stamp(tp, o)
 }
 
-func (c *cluster) Describe(context.Context) (fencepost.Description, error) {
-	return fencepost.Description{ClusterID: c.id, Topics: c.topics}, nil
+func (c *cluster) Describe(context.Context) (source.Description, error) {
+	return source.Description{ClusterID: c.id, Topics: c.topics}, nil
 }
 
 func (c *cluster) Bounds(_ context.Context, asks []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds {

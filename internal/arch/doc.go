@@ -6,15 +6,15 @@
 // outside the standard library; a room that does not exist yet is a line that waits for it, and a room that no line
 // names is a finding.
 //
-//	cmd/... , internal/pipeline        know every room
-//	        |
-//	engine  |  kafka postgres sqlite memory ...     a room per technology: never each other, never engine
-//	   |    |   |   \
-//	   |    |   |  internal/sqlstore   the core of the SQL ones
-//	   |    |   |   /
-//	   |    |  internal/foreign        what other programs' offsets are
-//	    \   |   /
-//	    fencepost                      words and laws: no goroutine, clock, log or network; imports nothing of ours
+//	cmd/..., internal/pipeline           know every room
+//	engine                               no technology
+//	kafka postgres sqlite memory ...     a room per technology: never each other, never engine
+//	internal/sqlstore                    the core of the SQL ones
+//	internal/foreign                     what other programs' offsets are
+//	source                               what a source promises
+//	fencepost                            words and laws: no goroutine, clock, log or network; imports nothing of ours
+//
+// A line imports only of the lines below it, as far as the table allows.
 //
 // # Documents
 //

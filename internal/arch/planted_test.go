@@ -35,6 +35,8 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 		{"a technology that knows the wiring", "postgres/a.go", "package p\nimport _ \"" + modulePath + "/internal/pipeline\"\n", "postgres imports the room internal/pipeline"},
 		{"an engine that knows other programs' offsets", "engine/a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign\"\n", "engine imports the room internal/foreign"},
 		{"foreign offsets that know a store", "internal/foreign/a.go", "package p\nimport _ \"" + modulePath + "/postgres\"\n", "internal/foreign imports the room postgres"},
+		{"a source's promises that know the engine", "source/a.go", "package p\nimport _ \"" + modulePath + "/engine\"\n", "source imports the room engine"},
+		{"a source's promises that know a client", "source/a.go", "package p\nimport _ \"github.com/twmb/franz-go/pkg/kgo\"\n", "source imports github.com/twmb/franz-go/pkg/kgo"},
 		{"a SQL core that knows a technology", "internal/sqlstore/a.go", "package p\nimport _ \"" + modulePath + "/postgres\"\n", "internal/sqlstore imports the room postgres"},
 		{"foreign offsets in the root", "a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign\"\n", "imports the room internal/foreign"},
 		{"a technology that knows the engine", "memory/a.go", "package p\nimport _ \"" + modulePath + "/engine\"\n", "imports the room engine"},
@@ -67,7 +69,7 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, dir := range []string{".", "memory", "postgres", "sqlite", "engine", "ledgertest", "kafka", "internal/pipeline", "internal/foreign", "internal/sqlstore"} {
+			for _, dir := range []string{".", "memory", "postgres", "sqlite", "engine", "ledgertest", "kafka", "source", "internal/pipeline", "internal/foreign", "internal/sqlstore"} {
 				plant(filepath.Join(dir, "doc.go"), good)
 			}
 			plant(c.file, c.text)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/source"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -223,7 +224,7 @@ func TestStopCutShort(t *testing.T) {
 // TestBlockedNamesTheTransaction: as far as the brokers name it.
 func TestBlockedNamesTheTransaction(t *testing.T) {
 	k := newClock()
-	for want, tx := range map[string]fencepost.Transaction{
+	for want, tx := range map[string]source.Transaction{
 		"at 10 by a transaction open since 03:04:12":                            {},
 		"at 10 by producer 4001's transaction open since 03:04:12":              {ProducerID: 4001},
 		"at 10 by billing-7's transaction (producer 4001) open since 03:03:12.": {ProducerID: 4001, TransactionalID: "billing-7", Since: k.now.Add(-time.Minute)},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/source"
 )
 
 // Config says how and for whom a Log writes.
@@ -162,7 +163,7 @@ func (l *Log) standing(e engine.Event) {
 		l.slog.Warn("partition waiting", at(e.TopicPartition), "reason", e.Reason)
 	case engine.Blocked:
 		as := []any{at(e.TopicPartition), "offset", int64(e.Offset), "since", e.Since}
-		if tx := e.Transaction; tx != (fencepost.Transaction{}) {
+		if tx := e.Transaction; tx != (source.Transaction{}) {
 			as = append(as, "producer_id", tx.ProducerID, "transactional_id", tx.TransactionalID)
 			if !tx.Since.IsZero() {
 				as = append(as, "open_since", tx.Since)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/source"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -42,7 +43,7 @@ func everything(l *Log, pass func(time.Duration)) {
 	l.Event(engine.Waiting{TopicPartition: tp(5), Reason: "no leader"})
 	l.Event(engine.Blocked{TopicPartition: tp(6), Offset: 4, Since: time.Date(2026, 11, 21, 3, 2, 44, 0, time.FixedZone("", 3600))})
 	l.Event(engine.Blocked{TopicPartition: tp(7), Offset: 5, Since: time.Date(2026, 11, 21, 3, 2, 44, 0, time.FixedZone("", 3600)),
-		Transaction: fencepost.Transaction{ProducerID: 4001, TransactionalID: "billing-7", Since: time.Date(2026, 11, 21, 3, 0, 0, 0, time.FixedZone("", 3600))}})
+		Transaction: source.Transaction{ProducerID: 4001, TransactionalID: "billing-7", Since: time.Date(2026, 11, 21, 3, 0, 0, 0, time.FixedZone("", 3600))}})
 	l.Event(engine.Retrying{What: "commit", Lane: 0, Attempt: 2, In: 250 * time.Millisecond, Err: errors.New("connection refused"), Unknown: true})
 	l.Event(engine.MirrorFailed{Err: errors.New("no coordinator")})
 	l.Event(engine.Progress{Status: engine.Status{Records: 5}}) // too early for a summary

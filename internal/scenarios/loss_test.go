@@ -15,6 +15,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/source"
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
@@ -79,7 +80,7 @@ func TestL1RecreatedWhileRunning(t *testing.T) {
 
 // staleOnce is a cluster that answers one question about bounds with an end from before: a broker that lags.
 type staleOnce struct {
-	fencepost.Cluster
+	source.Cluster
 	end  fencepost.Offset
 	told atomic.Bool
 }
@@ -97,10 +98,10 @@ func (c *staleOnce) Bounds(ctx context.Context, asks []fencepost.Ask) map[fencep
 
 type staleSource struct {
 	*kafka.Source
-	cluster fencepost.Cluster
+	cluster source.Cluster
 }
 
-func (s staleSource) Cluster() fencepost.Cluster { return s.cluster }
+func (s staleSource) Cluster() source.Cluster { return s.cluster }
 
 // One answer with an end below the position, then the right one: nothing is lost, nothing is moved.
 func TestL2StaleEndOnce(t *testing.T) {

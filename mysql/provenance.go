@@ -3,11 +3,10 @@ package mysql
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"iter"
-	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
 var _ fencepost.Provenance = (*Sink)(nil)
@@ -21,16 +20,12 @@ const appliedSQL = "set transaction isolation level repeatable read; start trans
 
 // Applied counts the rows of each record, by the table's provenance columns, on a connection of its own.
 func (s *Sink) Applied(ctx context.Context) iter.Seq2[fencepost.Applied, error] {
-	return func(yield func(fencepost.Applied, error) bool) {
-		if err := s.applied(ctx, yield); err != nil {
-			yield(fencepost.Applied{}, fmt.Errorf("read rows: %w", err))
-		}
-	}
+	return sqlstore.Applied(func(yield func(fencepost.Applied, error) bool) error { return s.applied(ctx, yield) })
 }
 
 func (s *Sink) applied(ctx context.Context, yield func(fencepost.Applied, error) bool) error {
 	if s.config.Table == "" {
-		return fmt.Errorf("%w: SQL of the pipeline's own writes them", fencepost.ErrNoProvenance)
+		return sqlstore.ErrOwnSQL
 	}
 	own := session{config: s.ledger.session.config}
 	if _, err := own.open(ctx); err != nil {
@@ -41,14 +36,8 @@ func (s *Sink) applied(ctx context.Context, yield func(fencepost.Applied, error)
 	if err != nil {
 		return err
 	}
-	var missing []string
-	for _, name := range []string{fencepost.MetaTopic, fencepost.MetaPartition, fencepost.MetaOffset} {
-		if t.column(name) == nil {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) > 0 {
-		return fmt.Errorf("%w: table %s has no %s", fencepost.ErrNoProvenance, s.config.Table, strings.Join(missing, ", "))
+	if err := sqlstore.NamesRecords(s.config.Table, func(name string) bool { return t.column(name) != nil }); err != nil {
+		return err
 	}
 	rows, err := own.conn.QueryContext(ctx, fill(appliedSQL, "@table", t.name, "@names", own.server.names()))
 	if err != nil {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -15,32 +15,23 @@ var _ fencepost.Provenance = (*Sink)(nil)
 // Applied counts the rows of each record, by the table's provenance columns. It holds the ledger's connection, and in it
 // a reading transaction, until it has read them: writers go on, checkpoints wait.
 func (s *Sink) Applied(ctx context.Context) iter.Seq2[fencepost.Applied, error] {
-	return func(yield func(fencepost.Applied, error) bool) {
-		err := s.with(ctx, func(c *conn) error {
+	return sqlstore.Applied(func(yield func(fencepost.Applied, error) bool) error {
+		return s.with(ctx, func(c *conn) error {
 			return c.read(ctx, func() error { return s.applied(c, yield) })
 		})
-		if err != nil {
-			yield(fencepost.Applied{}, fmt.Errorf("read rows: %w", err))
-		}
-	}
+	})
 }
 
 func (s *Sink) applied(c *conn, yield func(fencepost.Applied, error) bool) error {
 	if s.cfg.Table == "" {
-		return fmt.Errorf("%w: SQL of the pipeline's own writes them", fencepost.ErrNoProvenance)
+		return sqlstore.ErrOwnSQL
 	}
 	t, err := c.table(s.cfg.Table)
 	if err != nil {
 		return err
 	}
-	var missing []string
-	for _, name := range []string{fencepost.MetaTopic, fencepost.MetaPartition, fencepost.MetaOffset} {
-		if t.column(name) == nil {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) > 0 {
-		return fmt.Errorf("%w: table %s has no %s", fencepost.ErrNoProvenance, s.cfg.Table, strings.Join(missing, ", "))
+	if err := sqlstore.NamesRecords(s.cfg.Table, func(name string) bool { return t.column(name) != nil }); err != nil {
+		return err
 	}
 	table := "main." + quote(s.cfg.Table)
 	n, err := c.text("SELECT count(*) FROM " + table + " WHERE _topic IS NULL OR _partition IS NULL OR _offset IS NULL")

@@ -1,5 +1,5 @@
-// Package sqlstore is what the connectors to SQL databases share. It holds one thing: the tables in which other programs
-// keep their offsets.
+// Package sqlstore is what the connectors to SQL databases share. It holds two things: the tables in which other
+// programs keep their offsets, and what the rows of a table tell of their records ([NamesRecords], [Applied]).
 //
 //	TableLayout --Query(Dialect)--> SQL --the connector's own session--> TableRows --Foreign--> foreign.Offsets
 //

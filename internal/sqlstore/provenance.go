@@ -1,0 +1,38 @@
+package sqlstore
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+)
+
+// ErrOwnSQL is why rows that a user's SQL or handler writes say nothing of their records. It wraps
+// fencepost.ErrNoProvenance.
+var ErrOwnSQL = fmt.Errorf("%w: SQL of the pipeline's own writes them", fencepost.ErrNoProvenance)
+
+// NamesRecords returns fencepost.ErrNoProvenance, wrapped, where a table lacks a column that says which record a row came
+// from. has reports whether it has a column.
+func NamesRecords(table string, has func(column string) bool) error {
+	var missing []string
+	for _, name := range []string{fencepost.MetaTopic, fencepost.MetaPartition, fencepost.MetaOffset} {
+		if !has(name) {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w: table %s has no %s", fencepost.ErrNoProvenance, table, strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// Applied makes of a reading what fencepost.Provenance yields: read calls yield for each count until it returns false, and
+// its error is the last that is yielded.
+func Applied(read func(yield func(fencepost.Applied, error) bool) error) iter.Seq2[fencepost.Applied, error] {
+	return func(yield func(fencepost.Applied, error) bool) {
+		if err := read(yield); err != nil {
+			yield(fencepost.Applied{}, fmt.Errorf("read rows: %w", err))
+		}
+	}
+}

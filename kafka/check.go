@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 )
@@ -238,7 +241,7 @@ func checkTopic(name string, t fencepost.Topic, bounds map[fencepost.TopicPartit
 		n += int64(b.End - b.Earliest)
 	}
 	return fencepost.Finding{Subject: "topic", OK: true, Text: fmt.Sprintf("%s: %s, %s, topic ID %s",
-		name, count(int64(t.Partitions), "partition"), count(n, "offset"), t.ID)}
+		name, text.Plural(t.Partitions, "partition"), text.Plural(n, "offset"), t.ID)}
 }
 
 // topicFault names what is wrong with a topic, and the remedy: a topic whose name is nearly the same, or the ACLs.
@@ -274,9 +277,23 @@ func (s *Source) checkGroup(ctx context.Context) fencepost.Finding {
 			return finding("group", s.groupLive(len(members)))
 		}
 	}
-	text := fmt.Sprintf("%s is new; %s", s.cfg.Group, how)
+	stands := fmt.Sprintf("%s is new; %s", s.cfg.Group, how)
 	if len(mirrored) > 0 || len(members) > 0 {
-		text = fmt.Sprintf("%s holds offsets of %s, %s; %s", s.cfg.Group, count(int64(len(mirrored)), "partition"), count(int64(len(members)), "live member"), how)
+		stands = fmt.Sprintf("%s holds offsets of %s, %s; %s", s.cfg.Group, text.Plural(len(mirrored), "partition"), text.Plural(len(members), "live member"), how)
 	}
-	return fencepost.Finding{Subject: "group", OK: true, Text: text}
+	return fencepost.Finding{Subject: "group", OK: true, Text: stands}
+}
+
+// sorted lists a map's names.
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// nearest is the name that a typing error away from word; empty if none is that near.
+func nearest(word string, names []string) string {
+	best, least := "", len(word)/3+1
+	for _, name := range names {
+		if d := text.Distance(word, name); d < least {
+			best, least = name, d
+		}
+	}
+	return best
 }

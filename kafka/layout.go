@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -81,7 +82,7 @@ func (l *Layout) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 	}
 	slices.SortFunc(f.Entries, func(a, b foreign.Entry) int { return a.TopicPartition.Compare(b.TopicPartition) })
 	for id, n := range ours {
-		f.Notes = append(f.Notes, fmt.Sprintf("%s came from the Fencepost ledger %s, which says more about them", count(n, "offset"), id.Short()))
+		f.Notes = append(f.Notes, fmt.Sprintf("%s came from the Fencepost ledger %s, which says more about them", text.Plural(n, "offset"), id.Short()))
 	}
 	slices.Sort(f.Notes)
 	return f, nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -151,5 +152,5 @@ func silent(err error) bool {
 // unfencedLive refuses to move what other programs' live workers would overwrite.
 func unfencedLive(broker string, g fencepost.Group, members int) *fencepost.Fault {
 	return &fencepost.Fault{Code: "group-live", Exit: 4, Help: "stop them; or a ledger in the sink, where set is safe",
-		Err: fmt.Errorf("kafka://%s?group=%s has %s, and Kafka has no Fence", broker, g, count(int64(members), "live member"))}
+		Err: fmt.Errorf("kafka://%s?group=%s has %s, and Kafka has no Fence", broker, g, text.Plural(members, "live member"))}
 }

@@ -103,7 +103,7 @@ func arrowFaults(rooms []room) (faults []string) {
 }
 
 // rootImports is what the root may import of the standard library: words and laws need no more.
-var rootImports = []string{"cmp", "context", "encoding/base64", "errors", "fmt", "iter", "maps", "slices", "strconv", "strings", "time", "unicode/utf8", "unsafe", "math", "math/bits"}
+var rootImports = []string{"cmp", "context", "encoding/base64", "errors", "fmt", "iter", "maps", "slices", "strconv", "strings", "time", "unicode/utf8", "unsafe", "math"}
 
 // clock are the functions of package time that read or await one.
 var clock = map[string]bool{"Now": true, "Since": true, "Until": true, "Sleep": true, "After": true, "AfterFunc": true, "Tick": true, "NewTimer": true, "NewTicker": true}

@@ -9,7 +9,7 @@ func Nearest(word string, candidates []string) string {
 	best, bestCost := "", 1<<30
 	lower := strings.ToLower(word)
 	for _, c := range candidates {
-		cost := distance(lower, strings.ToLower(c))
+		cost := Distance(lower, strings.ToLower(c))
 		limit := max(1, (max(len(word), len(c))+1)/3)
 		prefixed := len(lower) >= 3 && len(c) >= 3 && (strings.HasPrefix(c, lower) || strings.HasPrefix(lower, c))
 		if prefixed {
@@ -22,9 +22,9 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
-// distance counts the letters to insert, drop, replace, or swap with their neighbour, to make b of a (optimal string
+// Distance counts the letters to insert, drop, replace, or swap with their neighbour, to make b of a (optimal string
 // alignment).
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	var before, above []int
 	row := make([]int, len(y)+1)

@@ -29,8 +29,8 @@ func TestE15SwappedLetters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		few := rapid.StringOfN(rapid.SampledFrom([]rune("abé")), 0, 6, -1)
 		a, b := few.Draw(t, "a"), few.Draw(t, "b")
-		if got, want := distance(a, b), slowDistance([]rune(a), []rune(b)); got != want {
-			t.Fatalf("distance(%q, %q): got %d, want %d", a, b, got, want)
+		if got, want := Distance(a, b), slowDistance([]rune(a), []rune(b)); got != want {
+			t.Fatalf("Distance(%q, %q): got %d, want %d", a, b, got, want)
 		}
 	})
 }
@@ -62,8 +62,8 @@ func TestNearestOfManyWords(t *testing.T) {
 				t.Fatalf("Nearest(%q): got %q, and the word itself is a candidate", word, got)
 			}
 		}
-		if got != "" && distance(word, got) > 3 && !strings.HasPrefix(got, word) && !strings.HasPrefix(word, got) {
-			t.Fatalf("Nearest(%q): got %q, which is %d letters away", word, got, distance(word, got))
+		if got != "" && Distance(word, got) > 3 && !strings.HasPrefix(got, word) && !strings.HasPrefix(word, got) {
+			t.Fatalf("Nearest(%q): got %q, which is %d letters away", word, got, Distance(word, got))
 		}
 	})
 }

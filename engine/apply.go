@@ -173,13 +173,6 @@ func told(p *partition, v verdict, was *partition) []Event {
 	return nil
 }
 
-// standsAs reports whether a partition stands still as it did before, so that there is nothing to tell: parked for the
-// same cause at the same place, whatever its reason counts meanwhile; or waiting for the same answer.
-func (p *partition) standsAs(was *partition) bool {
-	return p.state == was.state && (p.state == parked && p.code == was.code && p.done == was.done ||
-		p.state == waiting && p.reason == was.reason)
-}
-
 // failIfLasting ends the engine for an error that no waiting mends.
 func (e *Engine) failIfLasting(err error) {
 	f, ok := errors.AsType[*fencepost.Fault](err)

@@ -109,6 +109,3 @@ func call[T any](ctx context.Context, c *crew, by time.Duration, what string, f 
 func only(f func(context.Context) error) func(context.Context) (struct{}, error) {
 	return func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) }
 }
-
-// longer is the next pause of something that is tried again: twice the last one, from least to most.
-func longer(last, least, most time.Duration) time.Duration { return min(max(2*last, least), most) }

@@ -390,6 +390,9 @@ func (e *Engine) emit(events ...Event) {
 	}
 }
 
+// longer is the next pause of something that is tried again: twice the last one, from least to most.
+func longer(last, least, most time.Duration) time.Duration { return min(max(2*last, least), most) }
+
 // jitter is d give or take a quarter.
 func (e *Engine) jitter(d time.Duration) time.Duration {
 	return d*3/4 + time.Duration(e.cfg.Random()%uint64(d/2+1))

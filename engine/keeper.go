@@ -161,21 +161,6 @@ func (e *Engine) watchOne(p *partition, s *settling, answers []fencepost.Answer,
 	return well
 }
 
-// heldBack notes where a watch found the partition, and reports whether records wait behind a last stable offset that it
-// has reached, at the second watch that finds both where they were. The bounds are answers of two moments: a record
-// appended in between looks the same once.
-func (p *partition) heldBack(b fencepost.Bounds, now time.Time) bool {
-	if p.records > 0 || p.done.Offset < b.Stable || b.Stable >= b.End {
-		p.blocked, p.blockedTold = time.Time{}, false
-		return false
-	}
-	if p.blocked.IsZero() || p.blockedAt != b.Stable {
-		p.blocked, p.blockedAt, p.blockedTold = now, b.Stable, false
-		return false
-	}
-	return true
-}
-
 // blocked asks which transactions hold partitions back, and returns what is to be told. Where the brokers know of none,
 // there is nothing to tell; where they do not say, what two watches saw is.
 func (e *Engine) blocked(ctx context.Context, parts []*partition) (events []Event) {

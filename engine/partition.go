@@ -267,6 +267,21 @@ func (p *partition) await(reason string, now time.Time, atMost time.Duration) in
 	return p.drop()
 }
 
+// heldBack notes where a watch found the partition, and reports whether records wait behind a last stable offset that it
+// has reached, at the second watch that finds both where they were. The bounds are answers of two moments: a record
+// appended in between looks the same once.
+func (p *partition) heldBack(b fencepost.Bounds, now time.Time) bool {
+	if p.records > 0 || p.done.Offset < b.Stable || b.Stable >= b.End {
+		p.blocked, p.blockedTold = time.Time{}, false
+		return false
+	}
+	if p.blocked.IsZero() || p.blockedAt != b.Stable {
+		p.blocked, p.blockedAt, p.blockedTold = now, b.Stable, false
+		return false
+	}
+	return true
+}
+
 // leave lets the partition go: nothing of it is begun any more.
 func (p *partition) leave() int64 {
 	p.gone = true
@@ -281,6 +296,13 @@ func (p *partition) finished() bool {
 
 // idle reports whether nothing of the partition is queued or on its way into the sink.
 func (p *partition) idle() bool { return p.records == 0 && !p.taken && p.done == p.cut }
+
+// standsAs reports whether a partition stands still as it did before, so that there is nothing to tell: parked for the
+// same cause at the same place, whatever its reason counts meanwhile; or waiting for the same answer.
+func (p *partition) standsAs(was *partition) bool {
+	return p.state == was.state && (p.state == parked && p.code == was.code && p.done == was.done ||
+		p.state == waiting && p.reason == was.reason)
+}
 
 // inLog reports whether the partition's position is a place in the log as it is now, so that a lag can be counted from
 // it: not where the topic is another one, or is gone, or the log was cut short below it.

@@ -55,8 +55,9 @@ type bench struct {
 	adm   *kadm.Client
 }
 
-// onEach runs a test against every kind of broker.
+// onEach runs a test against every kind of broker, beside other tests: most of their time they wait.
 func onEach(t *testing.T, test func(*testing.T, *bench)) {
+	t.Parallel()
 	for name, start := range clusters {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

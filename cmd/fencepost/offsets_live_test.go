@@ -24,7 +24,8 @@ import (
 // TestSetOnARunningPipeline rewinds a worker under load by 1,000 offsets a partition, and again when it is idle. It is
 // never restarted; of each partition exactly those offsets are applied once more, and nothing is lost; moves tells it.
 func TestSetOnARunningPipeline(t *testing.T) {
-	const partitions, total = 3, 90_000
+	t.Parallel()
+	const partitions, total = 3, 30_000
 	dir := t.TempDir()
 	b, err := broker.Start(broker.Config{Dir: filepath.Join(dir, "kafka")})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 // TestQuickstartRunsThisProgram: the workers are the verbs run and quickstart control, and the director understands
 // what they say. Whether the control doubles by a single kill is left to chance; package quickstart tests the proof.
 func TestQuickstartRunsThisProgram(t *testing.T) {
+	t.Parallel()
 	var out, story bytes.Buffer
 	a := &app{stdout: &out, stderr: &story, program: "fencepost", output: "table", color: "auto"}
 	dir := filepath.Join(t.TempDir(), "it's here")

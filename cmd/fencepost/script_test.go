@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/script: each file shows what one verb does, and reads as its manual.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
@@ -39,6 +40,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("TZ", "UTC")
 			e.Setenv("LANG", "C.UTF-8")
 			e.Setenv("TERM", "dumb")
+			e.Setenv("GORACE", "atexit_sleep_ms=10") // it is a second for each program otherwise
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

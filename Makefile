@@ -39,11 +39,11 @@ check:
 servers:
 	@$(SERVERS) install
 
-# Installs first: check needs gcc. Then what needs real servers, one package after
-# the other, since each may start servers of its own.
+# Installs first: check needs gcc. Then what needs real servers, two packages side by side: they share
+# the servers of the run, and half of the time they wait for some of their own.
 test: servers
 	$(MAKE) check
-	$(SERVERS) run -- go test $(RACE) -tags realservers -count=1 -p 1 -timeout 30m $(REAL)
+	$(SERVERS) run -- go test $(RACE) -tags realservers -count=1 -p 2 -timeout 30m $(REAL)
 
 # The same tests on other days: in a copy of the tree every date is a year earlier, and then a year later.
 BY = -1 +1

@@ -16,7 +16,8 @@ import (
 )
 
 // TestQuickstartRunsThisProgram: the workers are the verbs run and quickstart control, and the director understands
-// what they say. Whether the control doubles by a single kill is left to chance; package quickstart tests the proof.
+// what they say. Whether a single kill hits a worker at work, and whether the control doubles by it, is left to chance; package quickstart tests the
+// proof.
 func TestQuickstartRunsThisProgram(t *testing.T) {
 	t.Parallel()
 	var out, story bytes.Buffer
@@ -44,8 +45,8 @@ func TestQuickstartRunsThisProgram(t *testing.T) {
 	if report.Run.Sums != report.Truth || report.Truth.Rows != 3_000 || report.Control.Missing != 0 {
 		t.Errorf("the rows are not the truth: %+v", report)
 	}
-	if len(report.Run.Kills) != 1 || !report.Run.Kills[0].Hit || len(report.Control.Kills) != 1 {
-		t.Errorf("kills: %+v in the run, %+v in the control; want one each, the first at work", report.Run.Kills, report.Control.Kills)
+	if len(report.Run.Kills) != 1 || len(report.Control.Kills) != 1 {
+		t.Errorf("kills: %+v in the run, %+v in the control; want one each", report.Run.Kills, report.Control.Kills)
 	}
 	if want := "'" + strings.ReplaceAll(dir, "'", `'\''`) + "'"; !strings.Contains(out.String(), " --dir "+want+" --seed 3 --keep") {
 		t.Errorf("what to type next does not name the folder as %s:\n%s", want, out.String())

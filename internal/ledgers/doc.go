@@ -18,7 +18,8 @@
 //
 // # How it fails
 //
-// *fencepost.Fault usage (exit 2) for a URL that can not be understood, env-not-set and dsn-invalid.
+// *fencepost.Fault usage (exit 2) for a URL that can not be understood, env-not-set, dsn-invalid, and ledger-removed for
+// one that names a ledger as earlier versions kept it in Kafka.
 //
 // # What it does not do
 //

@@ -2,10 +2,12 @@ package ledgers
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strconv"
 	"strings"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/kafka"
@@ -16,11 +18,8 @@ var kafkaParams = []string{"tls", "ca", "cert", "cert_key", "server_name", "sasl
 
 // kafkaScheme is a Kafka group's committed offsets. By the protocol they are next to read; with layout=kafka they are as
 // foreign as any, since some programs commit the offset of the last record.
-var kafkaScheme = scheme{params: append([]string{"ledger"}, kafkaParams...),
+var kafkaScheme = scheme{params: kafkaParams,
 	native: func(ctx context.Context, l *location) (*Opened, error) {
-		if l.params.Has("ledger") {
-			return openKafkaLedger(l)
-		}
 		o, err := openGroup(ctx, l)
 		if err != nil {
 			return nil, err
@@ -30,21 +29,13 @@ var kafkaScheme = scheme{params: append([]string{"ledger"}, kafkaParams...),
 	},
 	layouts: map[string]layout{"kafka": {params: kafkaParams, open: openGroup}}}
 
-// openKafkaLedger opens the ledger that is kept in a compacted topic: ledger=TOPIC.
-func openKafkaLedger(l *location) (*Opened, error) {
-	g, err := l.group()
-	if err != nil {
-		return nil, err
+// noLedger refuses ledger=TOPIC, by which earlier versions named a ledger in a compacted topic.
+func (l *location) noLedger() error {
+	if l.scheme != "kafka" || !l.params.Has("ledger") {
+		return nil
 	}
-	c, err := l.kafka()
-	if err != nil {
-		return nil, err
-	}
-	ledger, err := kafka.OpenLedger(kafka.LedgerConfig{Brokers: c.Brokers, Topic: l.params.Get("ledger"), TLS: c.TLS, SASL: c.SASL})
-	if err != nil {
-		return nil, usage(examples["kafka"], "%s", err)
-	}
-	return &Opened{Ledger: ledger, Group: g, Brokers: &c, close: ledger.Close}, nil
+	return &fencepost.Fault{Code: "ledger-removed", Exit: 2, Err: errors.New("ledger= was removed: Kafka keeps no ledger any more"),
+		Help: "NEW names another store and group; with the build before this one: fencepost offsets copy URL NEW --execute"}
 }
 
 func openGroup(_ context.Context, l *location) (*Opened, error) {

@@ -110,6 +110,9 @@ func Open(ctx context.Context, text string, env *pipeline.Environment) (*Opened,
 	if err != nil {
 		return nil, err
 	}
+	if err := l.noLedger(); err != nil {
+		return nil, err
+	}
 	s := schemes[l.scheme]
 	how, params := s.native, s.params
 	form := l.params.Get("layout")

@@ -114,7 +114,7 @@ var keys = slices.Concat([]key{
 	{path: "sink.redis.max_commands", kind: kindCount, def: "5000", doc: "most changes in one script: others wait for it"},
 	{path: "sink.redis.lanes", kind: kindLanes, def: "auto", doc: "commits side by side"},
 	{path: "ledger", kind: kindStore, def: "sink",
-		doc: "{redis: {addr: A, db: 0}}, {kafka: {topic: T}}: at least once"},
+		doc: "{redis: {addr: A, db: 0}}, {sqlite: {path: P}}: at least once"},
 	{path: "mirror", kind: kindStore, def: "{}",
 		doc: "{redis: {addr: A, key: K}, zookeeper: {servers: [A], root: /R}}"},
 	{path: "keep_commits", kind: kindWord, words: []string{"all", "merged", "none"}, def: "merged",
@@ -142,6 +142,12 @@ var keys = slices.Concat([]key{
 var later = map[string][]string{
 	"decode":   {"csv", "avro", "protobuf"},
 	"on_error": {"dead_letter", "skip"},
+}
+
+// removed lists keys of earlier versions, whose files are told what to do. :: path -> what is found
+var removed = map[string]Finding{
+	"ledger.kafka": {Code: "ledger-removed", Text: "ledger.kafka was removed: Kafka keeps no ledger any more",
+		Help: "NEW names another store and group; with the build before this one: fencepost offsets copy FILE NEW --execute"},
 }
 
 // keyOf returns the table's row of a path, nil if there is none.

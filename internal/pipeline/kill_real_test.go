@@ -62,10 +62,8 @@ func TestLedgerApartKilled(t *testing.T) {
 			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			killed, kills := 0, 3
-			if kind == "kafka" { // an heir waits for the transaction that was cut: about 10 s
-				kills = 1
-			}
+			const kills = 3
+			killed := 0
 			for i := range kills {
 				killed += killBehind(t, name, rows, int64(3*records*(i+1)/(kills+1)))
 			}

@@ -8,13 +8,10 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/apart"
-	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/mysql"
 	"github.com/fencepost/fencepost/postgres"
 	"github.com/fencepost/fencepost/redis"
@@ -35,29 +32,9 @@ func (r *reader) ledgerRules(f *File) {
 	for _, s := range all {
 		r.storeRules(s)
 	}
-	l := f.Ledger
-	r.topicRules(f)
-	if l.same(f.sinkStore()) {
+	if f.Ledger.same(f.sinkStore()) {
 		r.find("bad-value", r.places["ledger"], "take ledger: out: the sink keeps it in the same transaction, exactly once",
 			"ledger: that is where the sink is")
-	}
-}
-
-// topicRules keep a ledger in Kafka off the topics that the pipeline consumes: each of its moves would be a record of them.
-func (r *reader) topicRules(f *File) {
-	k, at := f.Ledger.Kafka, r.places["ledger.kafka"]
-	if f.Ledger.Kind != "kafka" || !slices.Equal(k.full(), f.Source.Brokers) {
-		return
-	}
-	matches := false
-	if p, err := regexp.Compile(f.Source.Pattern); err == nil && f.Source.Pattern != "" {
-		matches = p.MatchString(k.Topic)
-	}
-	if matches || slices.Contains(f.Source.Topics, k.Topic) {
-		if r.has("ledger.kafka.topic") {
-			at = r.at["ledger.kafka.topic"]
-		}
-		r.find("bad-value", at, "a topic of its own: fencepost-ledger", "topic: the pipeline consumes %s, and each commit would be a record of it", k.Topic)
 	}
 }
 
@@ -71,7 +48,7 @@ type standing struct {
 }
 
 // openLedger opens the ledger that a file keeps apart. It connects to nothing yet.
-func (f *File) openLedger(hooks Hooks) (standing, error) {
+func (f *File) openLedger() (standing, error) {
 	l := f.Ledger
 	noError := func(closed func()) func() error { return func() error { closed(); return nil } }
 	switch l.Kind {
@@ -121,21 +98,13 @@ func (f *File) openLedger(hooks Hooks) (standing, error) {
 			return standing{}, err
 		}
 		return standing{room, room.Close}, nil
-	case "kafka":
-		c := f.kafka(hooks)
-		room, err := kafka.OpenLedger(kafka.LedgerConfig{Brokers: l.Kafka.full(), Topic: l.Kafka.Topic, Keep: f.KeepCommits,
-			TLS: c.TLS, SASL: c.SASL, Log: c.Log})
-		if err != nil {
-			return standing{}, err
-		}
-		return standing{room, room.Close}, nil
 	}
 	panic("pipeline: no room for ledger " + l.Kind)
 }
 
 // openApart puts a sink and the ledger that the file keeps apart together.
-func (f *File) openApart(sink fencepost.Sink, hooks Hooks) (fencepost.Sink, error) {
-	l, err := f.openLedger(hooks)
+func (f *File) openApart(sink fencepost.Sink) (fencepost.Sink, error) {
+	l, err := f.openLedger()
 	if err != nil {
 		return nil, errors.Join(f.faultAt(f.Ledger.at, f.Ledger.pointed(err)), sink.Close())
 	}
@@ -222,15 +191,6 @@ func (p placed) Exists(ctx context.Context, g fencepost.Group) (bool, error) {
 		return found, p.store.pointed(err)
 	}
 	return true, nil
-}
-
-// KeepsGroup is the room's, where it is a GroupKeeper.
-func (p placed) KeepsGroup(ctx context.Context, clusterID string) (bool, error) {
-	if k, ok := p.room.(fencepost.GroupKeeper); ok {
-		keeps, err := k.KeepsGroup(ctx, clusterID)
-		return keeps, p.store.pointed(err)
-	}
-	return false, nil
 }
 
 // Check is what the room finds of its ledger, under the file's keys.
@@ -321,11 +281,7 @@ func (f *File) apartBecause() []string {
 	case f.Sink.Table == "":
 		again = "its commands run over it twice"
 	}
-	because := []string{fmt.Sprintf("effects (%s) and positions (%s) are two stores, and two commits: first the effects, then the positions.", f.Sink.Kind, f.Ledger.Kind),
+	return []string{fmt.Sprintf("effects (%s) and positions (%s) are two stores, and two commits: first the effects, then the positions.", f.Sink.Kind, f.Ledger.Kind),
 		fmt.Sprintf("When a worker is killed or replaced between the two, its batch is applied again, and %s. Nothing is lost.", again),
 		"What would make it exactly once: take ledger: out, and the sink keeps the positions in the transaction of the effects."}
-	if f.Ledger.Kind == "kafka" {
-		because = append(because, "A ledger in Kafka has limits: "+strings.ReplaceAll(kafka.LedgerLimits, "\n", "; ")+".")
-	}
-	return because
 }

@@ -32,7 +32,6 @@ func ledgersApart(t *testing.T) map[string]string {
 		"sqlite":    fmt.Sprintf("sqlite: {path: %q}", filepath.Join(t.TempDir(), "ledger.db")),
 		"redis":     fmt.Sprintf("redis: {addr: %q, password: '${PW}', key: '%s:{group}'}", redis.Addr(), name),
 		"zookeeper": fmt.Sprintf("zookeeper: {servers: [%q], root: /%s, user: etl, password: '${PW}'}", servers.ZooKeeper(t).Addr(), name),
-		"kafka":     fmt.Sprintf("kafka: {topic: %s}", name),
 		"redis by TLS": fmt.Sprintf("redis: {addr: %q, password: '${PW}', key: '%s:tls:{group}', tls: {enabled: true, ca: %q}}",
 			redis.SecureAddr(), name, redis.TLS.CA),
 	}

@@ -52,7 +52,7 @@ func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 		return nil, errors.Join(f.faultAt("sink."+f.Sink.Kind, err), source.Leave(ctx))
 	}
 	if f.Apart() {
-		if sink, err = f.openApart(sink, hooks); err != nil {
+		if sink, err = f.openApart(sink); err != nil {
 			return nil, errors.Join(err, source.Leave(ctx))
 		}
 	}

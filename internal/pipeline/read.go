@@ -44,6 +44,11 @@ func (r *reader) mapping(n *node, path string, at Place) {
 	for i := range n.entries {
 		e := &n.entries[i]
 		k := keyOf(join(path, e.key))
+		if f, was := removed[join(path, e.key)]; was {
+			f.At = e.at
+			r.findings = append(r.findings, f)
+			continue
+		}
 		if k == nil {
 			meant[r.unknownKey(path, known, e)] = true
 			continue

@@ -3,19 +3,17 @@ package pipeline
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
 // Store is a store beside the sink, as ledger and mirror name one: the keys of one technology.
 type Store struct {
-	Kind      string // postgres, mysql, sqlite, redis, zookeeper, kafka; empty: the file names none
+	Kind      string // postgres, mysql, sqlite, redis, zookeeper; empty: the file names none
 	at        string // ledger.redis
 	DSN       Secret // postgres, mysql
 	Path      string // sqlite
 	Redis     RedisServer
 	ZooKeeper ZooKeeper
-	Kafka     KafkaTopic
 }
 
 // String is the store on one line, for tests and logs.
@@ -25,27 +23,10 @@ func (s Store) String() string {
 		return fmt.Sprintf("{%s %+v}", s.at, s.Redis)
 	case "zookeeper":
 		return fmt.Sprintf("{%s %+v}", s.at, s.ZooKeeper)
-	case "kafka":
-		return fmt.Sprintf("{%s %+v}", s.at, s.Kafka)
 	case "":
 		return "none"
 	}
 	return fmt.Sprintf("{%s DSN:%s Path:%s}", s.at, s.DSN, s.Path)
-}
-
-// KafkaTopic is a ledger in a compacted topic.
-type KafkaTopic struct {
-	Brokers []string // the source's, where the file names none
-	Topic   string
-}
-
-// full is the brokers with their ports.
-func (k KafkaTopic) full() []string {
-	all := make([]string, len(k.Brokers))
-	for i, b := range k.Brokers {
-		all[i], _ = withPort(b, "9092")
-	}
-	return all
 }
 
 // storeKeys are the keys of the stores below ledger and mirror. A technology that joins has its row of keys here, and
@@ -60,10 +41,7 @@ func storeKeys() (all []key) {
 		key{path: "ledger.redis", kind: kindMap})
 	all = append(all, redisKeys("ledger.redis", hashKey)...)
 	all = append(all, zookeeperKeys("ledger.zookeeper", key{def: "/fencepost", doc: "the node that holds the ledger, chroot included"})...)
-	all = append(all, key{path: "ledger.kafka", kind: kindMap, doc: "a compacted topic, and the Kafka group's own offsets"},
-		key{path: "ledger.kafka.brokers", kind: kindTexts, def: "[]", doc: "empty: the source's; its tls and sasl hold here too"},
-		key{path: "ledger.kafka.topic", kind: kindText, def: "fencepost-ledger", doc: "made if it is not there"},
-		key{path: "mirror.redis", kind: kindMap, doc: "pattern A: field topic|partition, value from|until"})
+	all = append(all, key{path: "mirror.redis", kind: kindMap, doc: "pattern A: field topic|partition, value from|until"})
 	all = append(all, redisKeys("mirror.redis", key{kind: kindText, must: true, live: "KEY", doc: "the hash that the other tools read"})...)
 	all = append(all, zookeeperKeys("mirror.zookeeper", key{def: "/consumers", doc: "the node of all groups, chroot included"})...)
 	return append(all, key{path: "mirror.zookeeper.group", kind: kindText, def: `""`, doc: "as the other tools call it; empty: the pipeline's group"})
@@ -110,11 +88,6 @@ func (r *reader) store(at string) Store {
 		s.Redis = r.redisServer(at)
 	case "zookeeper":
 		s.ZooKeeper = r.zookeeper(at)
-	case "kafka":
-		s.Kafka = KafkaTopic{Brokers: get[[]string](r, at+".brokers"), Topic: get[string](r, at+".topic")}
-		if len(s.Kafka.Brokers) == 0 {
-			s.Kafka.Brokers = get[[]string](r, "source.brokers")
-		}
 	}
 	return s
 }
@@ -134,15 +107,6 @@ func (r *reader) storeRules(s Store) {
 		r.redisServerRules(s.at, s.Redis)
 	case "zookeeper":
 		r.zookeeperRules(s.at, s.ZooKeeper)
-	case "kafka":
-		if r.has(s.at + ".brokers") {
-			for i, b := range s.Kafka.Brokers {
-				r.hostPort("brokers", r.items[s.at+".brokers"][min(i, len(r.items[s.at+".brokers"])-1)], b, "9092")
-			}
-		}
-		if r.has(s.at+".topic") && !topicWord.MatchString(s.Kafka.Topic) {
-			r.find("bad-value", r.at[s.at+".topic"], "fencepost-ledger", "topic: %s is no name of a topic", shown(s.Kafka.Topic))
-		}
 	}
 }
 
@@ -155,8 +119,6 @@ func (s Store) where() string {
 		return s.Redis.url()
 	case "zookeeper":
 		return s.ZooKeeper.url()
-	case "kafka":
-		return "kafka://" + strings.Join(s.Kafka.full(), ",") + "?ledger=" + s.Kafka.Topic
 	}
 	return address(s.Kind, s.DSN)
 }

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -16,9 +15,6 @@ type ZooKeeper struct {
 	Root     string
 	Group    string // of a mirror; empty: the file's
 }
-
-// topicWord is Kafka's rule for the names of topics.
-var topicWord = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
 // zookeeperKeys are those of an ensemble and a node, below a path.
 func zookeeperKeys(at string, root key) []key {

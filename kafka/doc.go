@@ -1,6 +1,6 @@
 // Package kafka is the room that speaks to Kafka, and the only one that imports franz-go: a [Source] that delivers the
 // records of the partitions a worker holds, the questions about their bounds, the mirror in the Kafka group, what
-// a check of brokers, topics and group finds, a [Ledger] in a compacted topic, and any group's offsets as a [Layout].
+// a check of brokers, topics and group finds, and any group's committed offsets as a [Layout].
 //
 // # Why not the client alone
 //
@@ -35,41 +35,13 @@
 //   - Memory: what waits in the client and what one Poll hands out are at most [Config.FetchMemory] together, whatever
 //     the log's compression; see memory.go.
 //
-// # The ledger
-//
-// A [Ledger] is for pipelines whose effects live elsewhere: effect, then Move. It compares by value, though Kafka has no
-// compare-and-set, by holding one transactional ID a group:
-//
-//	mover A                         broker                          mover B
-//	InitProducerID ---------------> B's transaction ends, B is fenced
-//	read the topic, the copies <--- nobody else can move now
-//	compare
-//	Produce, TxnOffsetCommit -----> both pending
-//	                                A is fenced, both are aborted <-- InitProducerID
-//	EndTxn -----------------------> PRODUCER_FENCED: nothing happened; begin anew, and be refused
-//
-// A mover that was not fenced knows what stands, so that its next Move reads the committed offsets only. The topic is the
-// truth, and its topic ID is the ledger's identity; the group's committed offsets are copies with our marks, written in
-// the same transaction. What is no copy is a foreign write. Two workers that move one group take the producer from each
-// other: they stay right, and each move costs more.
-//
-// A broker that is killed may leave a transaction that was committed without its markers, for good: nobody could move the
-// group any more, and a later abort would undo the move. Who takes the producer asks how the last transaction ended, and
-// writes what is missing (ledger_hang.go); a reader that waits for it does the same. That needs ClusterAction, where there
-// are ACLs, and is a Fault without. It is one, too, if the process that took the producer ends before it wrote them, also
-// for want of that right: then nobody knows the decision any more.
-//
-// What it does not do: [LedgerLimits]. Other programs' plain commits are not kept out, for Kafka checks nothing there: one
-// is seen by the next read or move. The clock of its history is the topic's (LogAppendTime, where the topic was made here).
-//
 // # How it fails
 //
 // A partition fails: a Chunk with a [source.PartitionError]. Brokers that are down: the client tries again for ever,
 // and Bounds says so. What ends the Source as a whole comes out of Poll as a [fencepost.Fault]: the group may not be
 // read, its name is used by other programs, an instance ID is taken, or the very first connection is refused. Codes:
 // broker-silent, advertised-unreachable, tls-mismatch, tls-unknown-authority, sasl-refused, topic-not-found,
-// kafka-denied, instance-taken, group-live, session-timeout-refused, source-closed; of a Ledger ledger-topic-unfit,
-// ledger-hangs.
+// kafka-denied, instance-taken, group-live, session-timeout-refused, source-closed.
 //
 // # Non-obvious
 //
@@ -87,15 +59,9 @@
 //     rebalance. Under KIP-848 a static worker that was killed is refused (instance-taken, passing) until the broker's
 //     session timeout; under Cooperative the newcomer wins and the older worker is told.
 //
-//   - Transactions are held to their older form, in which partitions are added by name and the epoch stays: one way for
-//     all brokers. Its hole (a late EndTxn ends the next transaction, KAFKA-17754) is closed by never sending one twice,
-//     and by a new epoch after everything that is not a plain answer.
-//
-//   - A committed transaction shows in two partitions at two moments. A read that found its records, and neither marker
-//     nor an open transaction, waits; one that is open has decided nothing and keeps no reader waiting.
-//
 // # What it does not do
 //
-// A Source keeps no ledger, writes no records and decides nothing about a position: that is [fencepost.Reconcile]. Where a
-// compacted log ends without any entry left, no Chunk says so: the position stays below the end.
+// It keeps no ledger (docs/decisions/0013), writes no records and decides nothing about a position: that is
+// [fencepost.Reconcile]. Where a compacted log ends without any entry left, no Chunk says so: the position stays below
+// the end.
 package kafka

@@ -24,16 +24,14 @@ type Member struct {
 
 // Members describes the group, whichever protocol it speaks: a KIP-848 group is "dead" to the classic question, and
 // a classic one unknown to the new one, so both are asked. A group that nobody knows has none.
-func (s *Source) Members(ctx context.Context) ([]Member, error) { return s.membersOf(ctx, s.cfg.Group) }
-
-func (s *Source) membersOf(ctx context.Context, g fencepost.Group) ([]Member, error) {
-	adm, name := kadm.NewClient(s.client), string(g)
+func (s *Source) Members(ctx context.Context) ([]Member, error) {
+	adm, name := kadm.NewClient(s.client), string(s.cfg.Group)
 	classic, err := adm.DescribeGroups(ctx, name)
 	if err == nil {
 		err = classic[name].Err
 	}
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, s.refused(ctx, err, g)
+		return nil, s.refused(ctx, err, s.cfg.Group)
 	}
 	var all []Member
 	for _, m := range classic[name].Members {
@@ -51,12 +49,12 @@ func (s *Source) membersOf(ctx context.Context, g fencepost.Group) ([]Member, er
 	if len(all) > 0 {
 		return all, nil
 	}
-	return s.consumerMembers(ctx, adm, g)
+	return s.consumerMembers(ctx, adm)
 }
 
 // consumerMembers asks the KIP-848 question. A broker without it has no such groups.
-func (s *Source) consumerMembers(ctx context.Context, adm *kadm.Client, g fencepost.Group) ([]Member, error) {
-	name := string(g)
+func (s *Source) consumerMembers(ctx context.Context, adm *kadm.Client) ([]Member, error) {
+	name := string(s.cfg.Group)
 	groups, err := adm.DescribeConsumerGroups(ctx, name)
 	if err == nil {
 		err = groups[name].Err
@@ -67,7 +65,7 @@ func (s *Source) consumerMembers(ctx context.Context, adm *kadm.Client, g fencep
 	case err != nil && tooOld(err):
 		return nil, nil
 	case err != nil:
-		return nil, s.refused(ctx, err, g)
+		return nil, s.refused(ctx, err, s.cfg.Group)
 	}
 	var all []Member
 	for _, m := range groups[name].Members {

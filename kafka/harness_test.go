@@ -14,7 +14,6 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/source"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -130,15 +129,6 @@ func (b *bench) create(name string, partitions int32) {
 		}
 		return l.Error()
 	})
-}
-
-// createIfMissing creates a topic that several tests on a shared broker use.
-func (b *bench) createIfMissing(name string, partitions int32) {
-	b.t.Helper()
-	r, err := b.adm.CreateTopic(b.t.Context(), partitions, 1, nil, name)
-	if err = errors.Join(err, r.Err); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-		b.t.Fatal(err)
-	}
 }
 
 // recreate deletes a topic and makes it again; a new producer is needed, for the old one keeps the old ID.

@@ -14,7 +14,9 @@ import (
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // LayoutConfig names a Kafka group.
@@ -43,12 +45,20 @@ func OpenLayout(cfg LayoutConfig) (*Layout, error) {
 	if cfg.Group == "" {
 		return nil, errors.New("configure kafka group: Group: empty")
 	}
-	s, err := openWith(Config{Brokers: cfg.Brokers, TLS: cfg.TLS, SASL: cfg.SASL, ClientID: cfg.ClientID, Log: cfg.Log}, ledgerVersions())
+	s, err := openWith(Config{Brokers: cfg.Brokers, TLS: cfg.TLS, SASL: cfg.SASL, ClientID: cfg.ClientID, Log: cfg.Log}, topicsByName())
 	if err != nil {
 		return nil, err
 	}
 	s.cfg.Group = cfg.Group // after the client was made: it joins nothing
 	return &Layout{source: s, name: fmt.Sprintf("kafka://%s?group=%s", cfg.Brokers[0], cfg.Group)}, nil
+}
+
+// topicsByName holds the requests for committed offsets to the last versions that name topics: a layout knows no topic IDs.
+func topicsByName() kgo.Opt {
+	v := kversion.Stable()
+	v.SetMaxKeyVersion(int16(kmsg.OffsetCommit), 9)
+	v.SetMaxKeyVersion(int16(kmsg.OffsetFetch), 9)
+	return kgo.MaxVersions(v)
 }
 
 // Foreign reads the group's committed offsets.
@@ -150,6 +160,12 @@ func (l *Layout) refusal(ctx context.Context, resp *kmsg.OffsetCommitResponse) e
 		return fmt.Errorf("put into %s: %d refused: %s", l.name, len(refused), strings.Join(refused[:min(3, len(refused))], ", "))
 	}
 	return nil
+}
+
+// unfencedLive refuses to move what other programs' live workers would overwrite.
+func unfencedLive(broker string, g fencepost.Group, members int) *fencepost.Fault {
+	return &fencepost.Fault{Code: "group-live", Exit: 4, Help: "stop them; or a ledger in the sink, where set is safe",
+		Err: fmt.Errorf("kafka://%s?group=%s has %s, and Kafka has no Fence", broker, g, text.Plural(members, "live member"))}
 }
 
 // Close closes the connections.

@@ -19,7 +19,6 @@ import (
 // marksPrefix begins the metadata of a commit that is ours, with the version of its form:
 //
 //	fencepost/1 ledger=b1946ac921494f0d9c5e0d7a3c1e8f42 topic=4dYkQ3v9TQyq0b7sWm1z2A
-//	fencepost/1 ledger=… topic=… fence=0c4f5a6b7d8e9f01       by a Ledger of this room, for its own eyes
 //
 // Later versions may add fields; a reader passes over names that it does not know. Brokers take 4,096 bytes.
 const marksPrefix = "fencepost/1"
@@ -27,22 +26,6 @@ const marksPrefix = "fencepost/1"
 // marks writes a Mirror's ledger and topic ID.
 func marks(m fencepost.Mirror) string {
 	return fmt.Sprintf("%s ledger=%s topic=%s", marksPrefix, m.Ledger, m.TopicID)
-}
-
-// ledgerMarks are the marks of a copy that a Ledger of this room keeps.
-func ledgerMarks(id fencepost.LedgerID, p fencepost.Position) string {
-	return marks(fencepost.Mirror{Ledger: id, TopicID: p.TopicID}) + " fence=" + p.Fence.String()
-}
-
-// parseFence reads the fence of a Ledger's copy; zero: there is none.
-func parseFence(metadata string) fencepost.Fence {
-	var f fenceForm
-	_, text, ok := strings.Cut(metadata, " fence=")
-	text, _, _ = strings.Cut(text, " ")
-	if !ok || f.UnmarshalText([]byte(text)) != nil {
-		return 0
-	}
-	return fencepost.Fence(f)
 }
 
 // parseMarks reads them. Another program's metadata, a broken one too, gives zeros: nothing is known then.

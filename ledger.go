@@ -72,13 +72,6 @@ type Finder interface {
 	Exists(context.Context, Group) (bool, error)
 }
 
-// GroupKeeper is an optional ability of a Ledger: its moves write the Kafka group's committed offsets themselves, so that
-// nobody else mirrors them.
-type GroupKeeper interface {
-	// KeepsGroup reports whether it does so for groups of that cluster. Empty: its own one.
-	KeepsGroup(ctx context.Context, clusterID string) (bool, error)
-}
-
 // Recorded is a Move as the ledger kept it.
 type Recorded struct {
 	Move

@@ -163,9 +163,6 @@ func (e *Engine) ask(ctx context.Context) error {
 	}
 	e.identity = s.snapshot.Ledger
 	e.writer = fencepost.Writer{Group: e.cfg.Group, ClusterID: s.about.ClusterID, Who: e.cfg.Who}
-	if err := e.leaveGroup(opening, s.about.ClusterID); err != nil {
-		return err
-	}
 	if e.cfg.Until.Set() {
 		if err := e.fixEnds(ctx, s); err != nil {
 			return err

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -94,23 +93,6 @@ func makeMirror[V any](e *Engine, number int) *mirror[V] {
 	m := &mirror[V]{e: e, number: number, wake: make(chan struct{}, 1), sending: make(chan struct{}, 1)}
 	m.mu.marks = map[fencepost.TopicPartition]*mark[V]{}
 	return m
-}
-
-// leaveGroup leaves the Kafka group's offsets to a ledger that writes them with its moves: a mirror behind it would
-// overwrite its marks, and look like another program.
-func (e *Engine) leaveGroup(ctx context.Context, cluster string) error {
-	k, ok := e.ledger.(fencepost.GroupKeeper)
-	if !ok {
-		return nil
-	}
-	keeps, err := k.KeepsGroup(ctx, cluster)
-	if err != nil {
-		return fmt.Errorf("ask ledger who writes the group's offsets: %w", err)
-	}
-	if keeps {
-		e.mirrors = e.mirrors[1:] // the group's is the first
-	}
-	return nil
 }
 
 // committed notes positions to be mirrored. One of a partition that has left says nothing: its heir's mark is newer, and

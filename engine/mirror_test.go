@@ -4,10 +4,8 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -57,44 +55,4 @@ func TestMirrorSurvivesAStop(t *testing.T) {
 			t.Errorf("after the stop the Kafka group holds %d, want 7", got)
 		}
 	})
-}
-
-// keeper is a sink whose ledger writes the Kafka group's offsets itself, in one cluster.
-type keeper struct {
-	*memory.Store
-	cluster string
-}
-
-func (k keeper) Ledger() fencepost.Ledger { return keepingLedger{k.Store.Ledger(), k.cluster} }
-
-type keepingLedger struct {
-	fencepost.Ledger
-	cluster string
-}
-
-func (l keepingLedger) KeepsGroup(_ context.Context, cluster string) (bool, error) {
-	return cluster == l.cluster, nil
-}
-
-// TestALedgerThatKeepsTheGroupIsNotMirrored: a mirror behind such a ledger would overwrite its marks. One that keeps
-// groups of another cluster leaves this one's to the mirror.
-func TestALedgerThatKeepsTheGroupIsNotMirrored(t *testing.T) {
-	for cluster, want := range map[string]int{"cluster-1": 0, "cluster-2": 1} {
-		inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
-			w.produce(tp(0), 20)
-			wk := w.run(keeper{s, cluster}, nil)
-			synctest.Wait()
-			wk.source.assign(tp(0))
-			time.Sleep(2 * mirrorEvery) // of the bubble's time
-			if err := wk.end(); err != nil {
-				t.Error(err)
-			}
-			if at := position(t, s, tp(0)); at.Offset != 20 {
-				t.Errorf("the ledger holds %d, want 20", at.Offset)
-			}
-			if got := len(w.mu.committed); got != want {
-				t.Errorf("a ledger that keeps groups of %s: %d offsets were mirrored in cluster-1, want %d", cluster, got, want)
-			}
-		})
-	}
 }

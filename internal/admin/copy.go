@@ -51,7 +51,6 @@ type Copy struct {
 type copying struct {
 	to      Rooms
 	held    fencepost.Snapshot // of the target
-	keeps   bool               // the target writes a Kafka group's committed offsets
 	about   source.Description
 	o       CopyOptions
 	out     *Copy
@@ -118,11 +117,6 @@ func newCopying(ctx context.Context, from View, to Rooms, o CopyOptions) (*copyi
 		return nil, fmt.Errorf("read the target's ledger: %w", err)
 	}
 	c.out.Plan.Ledger = c.held.Ledger
-	if k, ok := to.Ledger.(fencepost.GroupKeeper); ok {
-		if c.keeps, err = k.KeepsGroup(ctx, ""); err != nil {
-			return nil, fmt.Errorf("ask the target's ledger who writes its group's offsets: %w", err)
-		}
-	}
 	return c, nil
 }
 
@@ -166,11 +160,10 @@ func (c *copying) take(s Standing) {
 // placeOfItsOwn is the remedy where another program keeps its offsets in the target's place.
 const placeOfItsOwn = "give the ledger a place of its own: another key or group"
 
-// itself reports whether the target holds another program's entry as it was read. A Kafka group is left out: every entry
-// there may have no fence, and two groups may well stand at the same offset.
+// itself reports whether the target holds another program's entry as it was read.
 func (c *copying) itself(s Standing) bool {
 	held := c.held.Positions[s.TopicPartition]
-	return s.Entry != nil && !c.keeps && !held.Absent() && held.Fence == 0 && held.Offset == s.Entry.Until
+	return s.Entry != nil && !held.Absent() && held.Fence == 0 && held.Offset == s.Entry.Until
 }
 
 // policyHelp is what can be said about a verdict that stands in the way.
@@ -233,7 +226,7 @@ func (c *copying) land(line Copied) {
 func (c *copying) replace(line *Copied) {
 	line.Next.TopicID = cmp.Or(line.Next.TopicID, line.Held.TopicID) // brokers without IDs take none away
 	held, next := line.Held, line.Next
-	line.mends = held.Fence == 0 // another program's entry, where the ledger is a Kafka group: it gets a fence
+	line.mends = held.Fence == 0 // another program's entry: it gets a fence
 	var none fencepost.TopicID
 	switch {
 	case held.TopicID != next.TopicID && held.TopicID != none && next.TopicID != none:

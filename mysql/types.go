@@ -20,51 +20,47 @@ const (
 	kindDate                  // '2001-02-03', of the UTC date
 )
 
-// Pair is a column type of a schema and a column type of a table that go together.
-type Pair struct {
-	From fencepost.Type
-	To   string // as information_schema names it
-	Note string // what is refused or changed on the way, may be empty
+// pair is a column type of a schema and a column type of a table that go together.
+type pair struct {
+	from fencepost.Type
+	to   string // as information_schema names it
 	kind kind
 }
 
-// pairs is every Pair that is allowed. What is not here is a finding of `check`. The server checks ranges, lengths and
-// constraints: the sessions are strict.
+// pairs is every pair that is allowed, with what is refused or changed on the way. What is not here is a finding of
+// `check`. The server checks ranges, lengths and constraints: the sessions are strict.
 var pairs = slices.Concat(
-	pairsOf(fencepost.Text, kindText, "too long is refused", "varchar", "char", "tinytext", "text", "mediumtext", "longtext"),
-	pairsOf(fencepost.Text, kindText, "another label is refused", "enum", "set"),
-	pairsOf(fencepost.Text, kindText, "what is no UUID is refused", "uuid"),
-	pairsOf(fencepost.Int, kindInt, "out of range is refused", "tinyint", "smallint", "mediumint", "int", "bigint", "decimal"),
-	pairsOf(fencepost.Int, kindIntDouble, "beyond 2^53, where it would be rounded, is refused", "double"),
-	pairsOf(fencepost.Float, kindFloat, "", "double"),
-	pairsOf(fencepost.Float, kindFloat, "rounded to 24 bits; too large is refused", "float"),
-	pairsOf(fencepost.Float, kindFloat, "rounded to the column's scale by the server", "decimal"),
-	pairsOf(fencepost.Bool, kindBool, "", "tinyint", "bit"),
-	pairsOf(fencepost.Timestamp, kindDatetime, "in UTC, rounded to the column's digits (datetime(6) keeps all)", "datetime"),
-	pairsOf(fencepost.Timestamp, kindDatetime, "outside 1970 to 2038 is refused", "timestamp"),
-	pairsOf(fencepost.Timestamp, kindDate, "its UTC date", "date"),
-	pairsOf(fencepost.Decimal, kindText, "rounded to the column's scale by the server", "decimal"),
-	pairsOf(fencepost.Decimal, kindText, "too long is refused", "varchar", "tinytext", "text", "mediumtext", "longtext"),
-	pairsOf(fencepost.JSON, kindText, "", "json", "longtext", "mediumtext", "text"),
-	pairsOf(fencepost.Bytes, kindBytes, "too long is refused", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"),
-	pairsOf(fencepost.Bytes, kindBytes, "what is no text of the column's character set is refused", "varchar", "tinytext", "text", "mediumtext", "longtext"),
+	pairsOf(fencepost.Text, kindText, "varchar", "char", "tinytext", "text", "mediumtext", "longtext"), // too long is refused
+	pairsOf(fencepost.Text, kindText, "enum", "set"),                                                   // another label is refused
+	pairsOf(fencepost.Text, kindText, "uuid"),                                                          // what is no UUID is refused
+	pairsOf(fencepost.Int, kindInt, "tinyint", "smallint", "mediumint", "int", "bigint", "decimal"),    // out of range is refused
+	pairsOf(fencepost.Int, kindIntDouble, "double"),                                                    // beyond 2^53, where it would be rounded, is refused
+	pairsOf(fencepost.Float, kindFloat, "double"),
+	pairsOf(fencepost.Float, kindFloat, "float"),   // rounded to 24 bits; too large is refused
+	pairsOf(fencepost.Float, kindFloat, "decimal"), // rounded to the column's scale by the server
+	pairsOf(fencepost.Bool, kindBool, "tinyint", "bit"),
+	pairsOf(fencepost.Timestamp, kindDatetime, "datetime"),                                        // in UTC, rounded to the column's digits (datetime(6) keeps all)
+	pairsOf(fencepost.Timestamp, kindDatetime, "timestamp"),                                       // outside 1970 to 2038 is refused
+	pairsOf(fencepost.Timestamp, kindDate, "date"),                                                // its UTC date
+	pairsOf(fencepost.Decimal, kindText, "decimal"),                                               // rounded to the column's scale by the server
+	pairsOf(fencepost.Decimal, kindText, "varchar", "tinytext", "text", "mediumtext", "longtext"), // too long is refused
+	pairsOf(fencepost.JSON, kindText, "json", "longtext", "mediumtext", "text"),
+	pairsOf(fencepost.Bytes, kindBytes, "varbinary", "tinyblob", "blob", "mediumblob", "longblob"), // too long is refused
+	pairsOf(fencepost.Bytes, kindBytes, "varchar", "tinytext", "text", "mediumtext", "longtext"),   // what is no text of the column's character set is refused
 )
 
-func pairsOf(from fencepost.Type, k kind, note string, to ...string) (list []Pair) {
+func pairsOf(from fencepost.Type, k kind, to ...string) (list []pair) {
 	for _, t := range to {
-		list = append(list, Pair{from, t, note, k})
+		list = append(list, pair{from, t, k})
 	}
 	return list
 }
 
-// Pairs lists the allowed pairs of column types, for documents.
-func Pairs() []Pair { return slices.Clone(pairs) }
-
 // pairOf finds the pair, if it is allowed.
-func pairOf(from fencepost.Type, to string) (Pair, bool) {
-	i := slices.IndexFunc(pairs, func(p Pair) bool { return p.From == from && p.To == to })
+func pairOf(from fencepost.Type, to string) (pair, bool) {
+	i := slices.IndexFunc(pairs, func(p pair) bool { return p.from == from && p.to == to })
 	if i < 0 {
-		return Pair{}, false
+		return pair{}, false
 	}
 	return pairs[i], true
 }
@@ -72,8 +68,8 @@ func pairOf(from fencepost.Type, to string) (Pair, bool) {
 // fitting lists what a column type may go into.
 func fitting(from fencepost.Type) (names []string) {
 	for _, p := range pairs {
-		if p.From == from {
-			names = append(names, p.To)
+		if p.from == from {
+			names = append(names, p.to)
 		}
 	}
 	return names

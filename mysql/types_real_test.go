@@ -13,25 +13,25 @@ var declared = map[string]string{"varchar": "varchar(40)", "char": "char(40)", "
 	"decimal": "decimal(40,10)", "bit": "bit(1)", "datetime": "datetime(6)", "timestamp": "timestamp(6) null", "varbinary": "varbinary(40)"}
 
 // example is a value of each type, and how it reads as text.
-func example(p Pair) (value any, want string) {
-	switch p.From {
+func example(p pair) (value any, want string) {
+	switch p.from {
 	case fencepost.Int:
-		return 42, map[bool]string{true: "42.0000000000", false: "42"}[p.To == "decimal"]
+		return 42, map[bool]string{true: "42.0000000000", false: "42"}[p.to == "decimal"]
 	case fencepost.Float:
-		return 2.5, map[bool]string{true: "2.5000000000", false: "2.5"}[p.To == "decimal"]
+		return 2.5, map[bool]string{true: "2.5000000000", false: "2.5"}[p.to == "decimal"]
 	case fencepost.Bool:
 		return true, "1"
 	case fencepost.Timestamp:
-		return int64(978_307_200_123_456), map[bool]string{true: "2001-01-01", false: "2001-01-01 00:00:00.123456"}[p.To == "date"]
+		return int64(978_307_200_123_456), map[bool]string{true: "2001-01-01", false: "2001-01-01 00:00:00.123456"}[p.to == "date"]
 	case fencepost.Decimal:
-		return "-12.50", map[bool]string{true: "-12.5000000000", false: "-12.50"}[p.To == "decimal"]
+		return "-12.50", map[bool]string{true: "-12.5000000000", false: "-12.50"}[p.to == "decimal"]
 	case fencepost.JSON:
 		return `{"a": "b'\\"}`, `{"a": "b'\\"}`
 	case fencepost.Bytes:
 		return []byte("pl'\\ain"), "pl'\\ain"
 	case fencepost.Text:
 	}
-	if p.To == "uuid" {
+	if p.to == "uuid" {
 		return "123e4567-e89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456-426614174000"
 	}
 	return "plain", "plain"
@@ -40,18 +40,18 @@ func example(p Pair) (value any, want string) {
 // Every pair of the table goes through, with a null beside it, and reads back as it should.
 func TestPairs(t *testing.T) {
 	s := newStore(t)
-	for _, p := range Pairs() {
-		t.Run(p.From.String()+"-"+p.To, func(t *testing.T) {
-			sql := declared[p.To]
+	for _, p := range pairs {
+		t.Run(p.from.String()+"-"+p.to, func(t *testing.T) {
+			sql := declared[p.to]
 			if sql == "" {
-				sql = p.To
+				sql = p.to
 			}
 			s.exec(t, "drop table if exists pair; create table pair (v "+sql+", _offset bigint) character set utf8mb4")
 			w := s.worker(t, Config{Table: "pair"})
 			w.as.Group = fencepost.Group(t.Name())
 			w.start(1)
 			value, want := example(p)
-			c := column("v", p.From)
+			c := column("v", p.from)
 			switch v := value.(type) {
 			case float64:
 				c.AppendFloat(v)
@@ -69,7 +69,7 @@ func TestPairs(t *testing.T) {
 			c.AppendNull()
 			w.must(w.table(c))
 			shown := "v"
-			if p.To == "bit" {
+			if p.to == "bit" {
 				shown = "v + 0"
 			}
 			if got := one[string](t, s, "select "+shown+" from pair where _offset = 0"); got != want {

@@ -27,55 +27,51 @@ const (
 	kindDecimal                  // digits to base 10,000
 )
 
-// Pair is a column type of a schema and a column type of a table that go together.
-type Pair struct {
-	From fencepost.Type
-	To   string // as pg_type names it; "enum" for any enumeration. Domains count as what they are over
-	Note string // what is refused or changed on the way, may be empty
+// pair is a column type of a schema and a column type of a table that go together.
+type pair struct {
+	from fencepost.Type
+	to   string // as pg_type names it; "enum" for any enumeration. Domains count as what they are over
 	kind kind
 }
 
-// pairs is every Pair that is allowed. What is not here is a finding of `check`. The server checks lengths, scales and
-// domains as it does for COPY.
-var pairs = []Pair{
-	{fencepost.Text, "text", "", kindBytes},
-	{fencepost.Text, "varchar", "too long is refused", kindBytes},
-	{fencepost.Text, "bpchar", "too long is refused, too short is padded", kindBytes},
-	{fencepost.Text, "name", "", kindBytes},
-	{fencepost.Text, "citext", "", kindBytes},
-	{fencepost.Text, "enum", "another label is refused", kindBytes},
-	{fencepost.Text, "uuid", "what is no UUID is refused", kindUUID},
-	{fencepost.Int, "int2", "out of range is refused", kindInt2},
-	{fencepost.Int, "int4", "out of range is refused", kindInt4},
-	{fencepost.Int, "int8", "", kindInt8},
-	{fencepost.Int, "numeric", "", kindIntNumeric},
-	{fencepost.Int, "float8", "beyond 2^53, where it would be rounded, is refused", kindIntFloat8},
-	{fencepost.Float, "float8", "", kindFloat8},
-	{fencepost.Float, "float4", "rounded to 24 bits; too large is refused", kindFloat4},
-	{fencepost.Float, "numeric", "the shortest decimal that reads back as the float", kindFloatNumeric},
-	{fencepost.Bool, "bool", "", kindBool},
-	{fencepost.Timestamp, "timestamptz", "", kindTimestamp},
-	{fencepost.Timestamp, "timestamp", "in UTC", kindTimestamp},
-	{fencepost.Timestamp, "date", "its UTC date", kindDate},
-	{fencepost.Decimal, "numeric", "rounded to the column's scale by the server", kindDecimal},
-	{fencepost.Decimal, "text", "", kindBytes},
-	{fencepost.Decimal, "varchar", "too long is refused", kindBytes},
-	{fencepost.JSON, "jsonb", "", kindJSONB},
-	{fencepost.JSON, "json", "", kindBytes},
-	{fencepost.JSON, "text", "", kindBytes},
-	{fencepost.Bytes, "bytea", "", kindBytes},
-	{fencepost.Bytes, "text", "what is no UTF-8 is refused", kindBytes},
-	{fencepost.Bytes, "varchar", "what is no UTF-8, or too long, is refused", kindBytes},
+// pairs is every pair that is allowed, with what is refused or changed on the way. What is not here is a finding of
+// `check`. The server checks lengths, scales and domains as it does for COPY.
+var pairs = []pair{
+	{fencepost.Text, "text", kindBytes},
+	{fencepost.Text, "varchar", kindBytes}, // too long is refused
+	{fencepost.Text, "bpchar", kindBytes},  // too long is refused, too short is padded
+	{fencepost.Text, "name", kindBytes},
+	{fencepost.Text, "citext", kindBytes},
+	{fencepost.Text, "enum", kindBytes}, // another label is refused
+	{fencepost.Text, "uuid", kindUUID},  // what is no UUID is refused
+	{fencepost.Int, "int2", kindInt2},   // out of range is refused
+	{fencepost.Int, "int4", kindInt4},   // out of range is refused
+	{fencepost.Int, "int8", kindInt8},
+	{fencepost.Int, "numeric", kindIntNumeric},
+	{fencepost.Int, "float8", kindIntFloat8}, // beyond 2^53, where it would be rounded, is refused
+	{fencepost.Float, "float8", kindFloat8},
+	{fencepost.Float, "float4", kindFloat4},        // rounded to 24 bits; too large is refused
+	{fencepost.Float, "numeric", kindFloatNumeric}, // the shortest decimal that reads back as the float
+	{fencepost.Bool, "bool", kindBool},
+	{fencepost.Timestamp, "timestamptz", kindTimestamp},
+	{fencepost.Timestamp, "timestamp", kindTimestamp}, // in UTC
+	{fencepost.Timestamp, "date", kindDate},           // its UTC date
+	{fencepost.Decimal, "numeric", kindDecimal},       // rounded to the column's scale by the server
+	{fencepost.Decimal, "text", kindBytes},
+	{fencepost.Decimal, "varchar", kindBytes}, // too long is refused
+	{fencepost.JSON, "jsonb", kindJSONB},
+	{fencepost.JSON, "json", kindBytes},
+	{fencepost.JSON, "text", kindBytes},
+	{fencepost.Bytes, "bytea", kindBytes},
+	{fencepost.Bytes, "text", kindBytes},    // what is no UTF-8 is refused
+	{fencepost.Bytes, "varchar", kindBytes}, // what is no UTF-8, or too long, is refused
 }
 
-// Pairs lists the allowed pairs of column types, for documents.
-func Pairs() []Pair { return slices.Clone(pairs) }
-
 // pairOf finds the pair, if it is allowed.
-func pairOf(from fencepost.Type, to string) (Pair, bool) {
-	i := slices.IndexFunc(pairs, func(p Pair) bool { return p.From == from && p.To == to })
+func pairOf(from fencepost.Type, to string) (pair, bool) {
+	i := slices.IndexFunc(pairs, func(p pair) bool { return p.from == from && p.to == to })
 	if i < 0 {
-		return Pair{}, false
+		return pair{}, false
 	}
 	return pairs[i], true
 }
@@ -83,8 +79,8 @@ func pairOf(from fencepost.Type, to string) (Pair, bool) {
 // fitting lists what a column type may go into.
 func fitting(from fencepost.Type) (names []string) {
 	for _, p := range pairs {
-		if p.From == from {
-			names = append(names, p.To)
+		if p.from == from {
+			names = append(names, p.to)
 		}
 	}
 	return names

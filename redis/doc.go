@@ -44,7 +44,7 @@
 //
 // OpenLayout reads eight forms in which other programs keep offsets here, each by SCAN and HSCAN, step by step: entries
 // are of one moment each, not all of one. Composite keys are read from the right. What is not of the form is refused with
-// its key and field (layout-damaged). offset:A:B is group-topic or topic-group: TellApart asks the cluster's topics.
+// its key and field (layout-damaged). offset:A:B is group-topic or topic-group, which no key tells: it is read as named.
 // Pattern A's hash can be kept up to date for its readers too (foreign.LiveLayout), under a key that is no ledger's.
 //
 // # Speed

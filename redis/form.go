@@ -187,38 +187,3 @@ func (p pattern) match(s string, tp fencepost.TopicPartition) (_ fencepost.Topic
 	}
 	return tp, tp.Topic != "." && tp.Topic != ".."
 }
-
-// Reading says what a name tells of the layouts group-topic and topic-group: the bytes of a key offset:A:B are the same.
-type Reading uint8
-
-// The readings.
-const (
-	ReadingNeither Reading = iota // neither part is a topic of the cluster: ask the user
-	ReadingFits                   // the layout that was named
-	ReadingOther                  // the other layout: what was read as the group is a topic, and the topics are none
-	ReadingBoth                   // both: ask the user
-)
-
-// String is the reading for people.
-func (r Reading) String() string {
-	return [...]string{"neither reading fits", "the reading fits", "the other reading fits", "both readings fit"}[r]
-}
-
-// TellApart says whether a group and its topics, as they were read from keys of the layout group-topic or topic-group,
-// are that, or the other way round. isTopic says which names are topics of the cluster. Some topics may have been deleted
-// since: one that is there is enough.
-//
-//	offset:flights:orders   as group-topic   group flights, topic orders
-//	                        as topic-group   group orders, topic flights
-func TellApart(g fencepost.Group, topics []string, isTopic func(string) bool) Reading {
-	fits, other := slices.ContainsFunc(topics, isTopic), isTopic(string(g))
-	switch {
-	case fits && other:
-		return ReadingBoth
-	case fits:
-		return ReadingFits
-	case other:
-		return ReadingOther
-	}
-	return ReadingNeither
-}

@@ -148,29 +148,6 @@ func FuzzPatternA(f *testing.F) {
 	})
 }
 
-// offset:A:B is group-topic or topic-group: only the cluster's topics can tell, and not always.
-func TestTellApart(t *testing.T) {
-	for _, c := range []struct {
-		group  fencepost.Group
-		topics []string
-		there  string
-		want   Reading
-	}{
-		{"flights", []string{"orders"}, "orders", ReadingFits},
-		{"flights", []string{"orders", "deleted"}, "orders", ReadingFits},
-		{"flights", []string{"orders"}, "flights", ReadingOther},
-		{"flights", []string{"orders"}, "orders flights", ReadingBoth},
-		{"flights", []string{"orders"}, "", ReadingNeither},
-		{"flights", nil, "flights", ReadingOther},
-		{"flights", nil, "", ReadingNeither},
-	} {
-		got := TellApart(c.group, c.topics, func(s string) bool { return strings.Contains(" "+c.there+" ", " "+s+" ") })
-		if got != c.want {
-			t.Errorf("group %s, topics %v, the cluster has %q: %s, want %s", c.group, c.topics, c.there, got, c.want)
-		}
-	}
-}
-
 // What can not be a layout is told before anything is asked.
 func TestLayoutConfig(t *testing.T) {
 	for name, as := range map[string]LayoutConfig{

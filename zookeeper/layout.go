@@ -32,12 +32,6 @@ var forms = [...]string{"", "consumers", "topic-partition", "single-znode", "sin
 // String is the form's name on the command line.
 func (f Form) String() string { return forms[f] }
 
-// ParseForm reads the form's name; ok is false for any other word.
-func ParseForm(s string) (f Form, ok bool) {
-	i := slices.Index(forms[1:], s)
-	return Form(i + 1), i >= 0
-}
-
 // LayoutConfig says what another program left, and where.
 type LayoutConfig struct {
 	Form Form

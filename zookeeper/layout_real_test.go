@@ -143,12 +143,4 @@ func TestLayoutConfigFaults(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	for _, name := range forms[1:] {
-		if f, ok := ParseForm(name); !ok || f.String() != name {
-			t.Errorf("%s reads as %s, %t", name, f, ok)
-		}
-	}
-	if _, ok := ParseForm(""); ok {
-		t.Error("no name is a form")
-	}
 }

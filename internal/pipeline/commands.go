@@ -314,11 +314,3 @@ func (p piece) condition() redis.Value {
 		return dst, err
 	}, p.program.Columns()...)
 }
-
-// summary is how a check names the commands.
-func summary(commands []Command) string {
-	if len(commands) == 1 {
-		return commands[0].String()
-	}
-	return fmt.Sprintf("%d commands", len(commands))
-}

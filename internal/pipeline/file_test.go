@@ -102,6 +102,15 @@ func fields(f File) string {
 		f.Watch, f.Drain, f.LogFormat, p.Words, p.Because, f.Columns())
 }
 
+// String is the part of the file on one line, for golden files.
+func (s *Redis) String() string {
+	if s == nil {
+		return "none"
+	}
+	return fmt.Sprintf("{Addr:%s DB:%d User:%s Password:%s TLS:%+v Timeout:%s Key:%s Commands:%q MaxCommands:%d}",
+		s.Addr, s.DB, s.User, s.Password, s.TLS, s.Timeout, s.Key, s.Commands, s.MaxCommands)
+}
+
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	if *update {

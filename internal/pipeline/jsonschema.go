@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/fencepost/fencepost"
 )
@@ -150,6 +149,3 @@ func commandsSchema() object {
 			"where":   object{"type": "string", "description": "an expression: only for records for which it holds"},
 		}}}}}
 }
-
-// String makes a key readable in a failed test.
-func (k *key) String() string { return fmt.Sprintf("key %s", k.path) }

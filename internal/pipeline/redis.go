@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/fencepost/fencepost/redis"
@@ -27,15 +26,6 @@ func (s Sink) redis() Redis {
 		return Redis{}
 	}
 	return *s.Redis
-}
-
-// String is the part of the file on one line, for tests and logs.
-func (s *Redis) String() string {
-	if s == nil {
-		return "none"
-	}
-	return fmt.Sprintf("{Addr:%s DB:%d User:%s Password:%s TLS:%+v Timeout:%s Key:%s Commands:%q MaxCommands:%d}",
-		s.Addr, s.DB, s.User, s.Password, s.TLS, s.Timeout, s.Key, s.Commands, s.MaxCommands)
 }
 
 // setting reports whether a command sets a value that another partition's record may set too.

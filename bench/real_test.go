@@ -73,7 +73,11 @@ func newReal(b *testing.B) *real {
 func (r *real) topic(times int, compression string) string {
 	r.b.Helper()
 	name := servers.Name(r.b)
-	t, err := flights.Open("../internal/flights/testdata/flights-3m.fpz")
+	data, err := os.ReadFile("../internal/flights/testdata/flights-3m.fpz")
+	if err != nil {
+		r.b.Fatal(err)
+	}
+	t, err := flights.Decode(data)
 	if err != nil {
 		r.b.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 // MaxBody is the most that a file may hold uncompressed, in bytes; 3,000,000 flights take 13 MB.
 const MaxBody = 64 << 20
 
-// ErrDamaged is wrapped by the errors of Decode and Open when the bytes are not a whole file of flights.
+// ErrDamaged is wrapped by the errors of Decode when the bytes are not a whole file of flights.
 var ErrDamaged = errors.New("not a whole file of flights")
 
 const (
@@ -40,19 +40,11 @@ type header struct {
 
 func (h header) bodyBytes() int { return h.routes*routeBytes + h.dateBytes + h.delayBytes + 2*h.rows }
 
-func (h header) append(b []byte) []byte {
-	b = append(b, magic...)
-	for _, n := range []int{version, h.rows, h.routes, h.dateBytes, h.delayBytes} {
-		b = binary.LittleEndian.AppendUint32(b, uint32(n))
-	}
-	return binary.LittleEndian.AppendUint32(b, h.crc)
-}
-
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
 }
 
-// Decode reads the bytes of a file that Encode made and checks them whole. Every error wraps ErrDamaged.
+// Decode reads the bytes of a file, such as testdata/flights-3m.fpz, and checks them whole. Every error wraps ErrDamaged.
 // The table does not hold on to data.
 func Decode(data []byte) (*Table, error) {
 	h, err := parseHeader(data)

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +15,7 @@ import (
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawFlights(t)
-		data, err := Encode(slices.Values(want))
+		data, err := encode(slices.Values(want))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,8 +23,8 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := slices.Collect(table.All()); !slices.Equal(got, want) || table.Len() != len(want) {
-			t.Fatalf("got %d flights %v, want %v", table.Len(), got, want)
+		if got := slices.Collect(table.All()); !slices.Equal(got, want) || table.rows != len(want) {
+			t.Fatalf("got %d flights %v, want %v", table.rows, got, want)
 		}
 	})
 }
@@ -66,7 +64,7 @@ func TestEncodeRefusesWhatTheLayoutCannotHold(t *testing.T) {
 		"distance of 65536 miles":             with(func(f *Flight) { f.Origin, f.Distance = "LAX", 1<<16 }),
 		`"at" to "ORD": not codes`:            with(func(f *Flight) { f.Origin = "at" }),
 	} {
-		_, err := Encode(slices.Values(all))
+		_, err := encode(slices.Values(all))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "encode row 1: ") {
 			t.Errorf("got error %v, want one of row 1 with %q", err, want)
 		}
@@ -131,19 +129,6 @@ func TestDecodeRefusesAFrameThatGrowsBeyondItsHeader(t *testing.T) {
 	}
 }
 
-func TestOpenNamesTheFile(t *testing.T) {
-	if _, err := Open(filepath.Join(t.TempDir(), "none.fpz")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("got error %v, want os.ErrNotExist", err)
-	}
-	path := filepath.Join(t.TempDir(), "cut.fpz")
-	if err := os.WriteFile(path, embedded[:1000], 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(path); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), path) {
-		t.Errorf("got error %v, want ErrDamaged with %s", err, path)
-	}
-}
-
 func FuzzDecode(f *testing.F) {
 	f.Add(sample(f))
 	f.Add([]byte(magic))
@@ -168,7 +153,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// walk holds every table that was let through to its promise: a walk of Len flights that can be encoded again.
+// walk holds every table that was let through to its promise: a walk of all its rows that can be encoded again.
 func walk(t *testing.T, table *Table, err error) {
 	if err != nil {
 		if !errors.Is(err, ErrDamaged) {
@@ -177,8 +162,8 @@ func walk(t *testing.T, table *Table, err error) {
 		return
 	}
 	rows := slices.Collect(table.All())
-	if len(rows) != table.Len() {
-		t.Errorf("walked %d flights, Len says %d", len(rows), table.Len())
+	if len(rows) != table.rows {
+		t.Errorf("walked %d flights, the table has %d", len(rows), table.rows)
 	}
 	for _, f := range rows {
 		if line := f.AppendJSON(nil); !bytes.HasPrefix(line, []byte(`{"date":"2`)) {
@@ -190,7 +175,7 @@ func walk(t *testing.T, table *Table, err error) {
 func sample(t testing.TB) []byte {
 	t.Helper()
 	rows := slices.Collect(First200k().All())[:100]
-	data, err := Encode(slices.Values(rows))
+	data, err := encode(slices.Values(rows))
 	if err != nil {
 		t.Fatal(err)
 	}

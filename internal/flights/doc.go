@@ -10,12 +10,12 @@
 // # Laws
 //
 //  1. Rows keep the order of the source, which is ascending by date; the first 200,000 of one file are the other file.
-//  2. A Table is checked whole when it is made (Decode, Open): walking one cannot fail.
+//  2. A Table is checked whole when it is made (Decode): walking one cannot fail.
 //  3. Truth is computed from the rows, never written down; the tests compare it with the published sums.
 //
 // # The file
 //
-// Integers are little-endian. A distance belongs to its route (true of all 3,000,000 rows; Encode refuses rows of
+// Integers are little-endian. A distance belongs to its route (true of all 3,000,000 rows; the encoder refuses rows of
 // which it is not), so a row is a date, a delay and a route:
 //
 //	offset
@@ -47,7 +47,7 @@
 // Columns stand apart because like compresses with like: 200,000 rows take 0.5 MB, 3,000,000 take 7 MB, about half
 // of the parquet they come from. To make both files again:
 //
-//	go run ./internal/flights/cmd/encode flights-3m.parquet internal/flights
+//	go test ./internal/flights -run TestMakeFiles -v -args -parquet $PWD/flights-3m.parquet
 //
 // # How it fails
 //

@@ -3,6 +3,7 @@ package flights
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ var (
 )
 
 func TestFirst200kHasThePublishedSums(t *testing.T) {
-	truth := First200k().Truth()
+	truth := TruthOf(First200k().All())
 	if truth.Total != sum200k || len(truth.Origins) != 223 {
 		t.Errorf("got %+v from %d origins, want %+v from 223", truth.Total, len(truth.Origins), sum200k)
 	}
@@ -25,7 +26,7 @@ func TestFirst200kHasThePublishedSums(t *testing.T) {
 
 func TestAllFlightsHaveThePublishedSums(t *testing.T) {
 	table := openAll(t)
-	truth := table.Truth()
+	truth := TruthOf(table.All())
 	if truth.Total != sum3m || len(truth.Origins) != 229 {
 		t.Errorf("got %+v from %d origins, want %+v from 229", truth.Total, len(truth.Origins), sum3m)
 	}
@@ -92,11 +93,11 @@ func TestTruthOfNothing(t *testing.T) {
 
 func openAll(t testing.TB) *Table {
 	t.Helper()
-	table, err := Open("testdata/flights-3m.fpz")
+	data, err := os.ReadFile("testdata/flights-3m.fpz")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return table
+	return mustDecode(t, data)
 }
 
 func BenchmarkDecode3M(b *testing.B) {
@@ -108,7 +109,7 @@ func BenchmarkDecode3M(b *testing.B) {
 func BenchmarkTruth3M(b *testing.B) {
 	table := openAll(b)
 	for b.Loop() {
-		table.Truth()
+		TruthOf(table.All())
 	}
 }
 
@@ -120,8 +121,8 @@ func BenchmarkAppendJSON(b *testing.B) {
 	}
 }
 
-func ExampleTable_Truth() {
-	truth := First200k().Truth()
+func ExampleTruthOf() {
+	truth := TruthOf(First200k().All())
 	fmt.Println(truth.Rows, truth.Delay, truth.Distance, len(truth.Origins))
 	origins := slices.Sorted(maps.Keys(truth.Origins))
 	fmt.Println(origins[0], truth.Origins[origins[0]].Rows)

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
-	"os"
 	"sync"
 	"time"
 )
@@ -19,7 +18,7 @@ var embedded []byte
 // Table is a number of flights held in memory, under five bytes each.
 //
 // Guarantees, checked by Decode:
-//  1. dates and delays hold exactly Len varints each, without a byte left over
+//  1. dates and delays hold exactly rows varints each, without a byte left over
 //  2. each row's route is one of routes, whose codes are capital letters
 //  3. dates stay below the year 2200, delays fit 32 bits
 //
@@ -49,23 +48,6 @@ func First200k() *Table {
 	return t
 }
 
-// Open reads a file that Encode made, such as testdata/flights-3m.fpz. The error wraps ErrDamaged if the content is
-// wrong, or is that of the file system.
-func Open(path string) (*Table, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read flights: %w", err)
-	}
-	t, err := Decode(data)
-	if err != nil {
-		return nil, fmt.Errorf("read flights %s: %w", path, err)
-	}
-	return t, nil
-}
-
-// Len is the number of flights.
-func (t *Table) Len() int { return t.rows }
-
 // All walks the flights in the order of the file, ascending by date. It allocates nothing per row.
 func (t *Table) All() iter.Seq[Flight] {
 	return func(yield func(Flight) bool) {
@@ -87,8 +69,5 @@ func (t *Table) All() iter.Seq[Flight] {
 		}
 	}
 }
-
-// Truth sums the table up.
-func (t *Table) Truth() Truth { return TruthOf(t.All()) }
 
 func (t *Table) route(row int) int { return int(t.routeLo[row]) | int(t.routeHi[row])<<8 }

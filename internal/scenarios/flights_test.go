@@ -299,7 +299,11 @@ log_format: json
 // at 75,000 a second each, with 20 SIGKILLs, most of them inside a commit. Each flight counts exactly once.
 func TestFlightsThreeMillionTwentyKills(t *testing.T) {
 	binary := build(t)
-	table, err := flights.Open("../flights/testdata/flights-3m.fpz")
+	data, err := os.ReadFile("../flights/testdata/flights-3m.fpz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := flights.Decode(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,7 +322,7 @@ func TestFlightsThreeMillionTwentyKills(t *testing.T) {
 	if f.confirmed < 8 {
 		t.Errorf("%d kills fell inside a commit for certain, want 8", f.confirmed)
 	}
-	truth := table.Truth()
+	truth := flights.TruthOf(table.All())
 	if truth.Rows != 3_000_000 || truth.Delay != 20_003_603 || truth.Distance != 2_194_861_208 {
 		t.Fatalf("the truth is %+v", truth.Total)
 	}
@@ -332,7 +336,11 @@ func TestFlightsThreeMillionTwentyKills(t *testing.T) {
 // that this program replaces. If it does not lose or double, the test above tests nothing.
 func TestFlightsControl(t *testing.T) {
 	const n = 300_000
-	table, err := flights.Open("../flights/testdata/flights-3m.fpz")
+	data, err := os.ReadFile("../flights/testdata/flights-3m.fpz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := flights.Decode(data)
 	if err != nil {
 		t.Fatal(err)
 	}

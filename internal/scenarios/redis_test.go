@@ -174,7 +174,11 @@ log_format: json
 // counts exactly once.
 func TestFlightsIntoRedisTenKills(t *testing.T) {
 	binary := build(t)
-	table, err := flights.Open("../flights/testdata/flights-3m.fpz")
+	data, err := os.ReadFile("../flights/testdata/flights-3m.fpz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := flights.Decode(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +204,7 @@ func TestFlightsIntoRedisTenKills(t *testing.T) {
 	}
 	f.count(taps, 3_000_000, 10, 7)
 	f.land()
-	truth := table.Truth()
+	truth := flights.TruthOf(table.All())
 	if truth.Rows != 3_000_000 || truth.Delay != 20_003_603 || truth.Distance != 2_194_861_208 {
 		t.Fatalf("the truth is %+v", truth.Total)
 	}

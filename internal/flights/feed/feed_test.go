@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -151,7 +152,11 @@ func start(t testing.TB) *broker.Broker {
 }
 
 func BenchmarkFeed(b *testing.B) {
-	all, err := flights.Open("../testdata/flights-3m.fpz")
+	data, err := os.ReadFile("../testdata/flights-3m.fpz")
+	if err != nil {
+		b.Fatal(err)
+	}
+	all, err := flights.Decode(data)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,11 +11,11 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Encode makes a file of the flights, in the layout of the package's documentation.
+// encode makes a file of the flights, in the layout of the package's documentation.
 //
 // It refuses rows which that layout cannot hold, naming the row: not ascending by date, not on a whole minute, before
 // 2001, a code that is not three capital letters, a route with two distances, a number out of bounds.
-func Encode(all iter.Seq[Flight]) ([]byte, error) {
+func encode(all iter.Seq[Flight]) ([]byte, error) {
 	c := columns{ids: make(map[[2]string]int), last: epoch}
 	for f := range all {
 		if err := c.add(f); err != nil {
@@ -99,6 +99,14 @@ func (c *columns) file() ([]byte, error) {
 		body = append(body, column...)
 	}
 	return seal(h, body)
+}
+
+func (h header) append(b []byte) []byte {
+	b = append(b, magic...)
+	for _, n := range []int{version, h.rows, h.routes, h.dateBytes, h.delayBytes} {
+		b = binary.LittleEndian.AppendUint32(b, uint32(n))
+	}
+	return binary.LittleEndian.AppendUint32(b, h.crc)
 }
 
 // seal puts header, checksum and compressed body together.

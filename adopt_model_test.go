@@ -56,7 +56,7 @@ func (u *upgraded) settle(id fencepost.TopicID, policy fencepost.Policy, partiti
 		case d.Verdict == fencepost.Recreated && !stale:
 			return fmt.Errorf("partition %d is taken for recreated, and is not", p)
 		case d.Verdict != fencepost.Recreated && stale && l.guarded && id != fencepost.TopicID{}:
-			return fmt.Errorf("partition %d: %s of a topic that was recreated since the group knew its ID", p, d.Action)
+			return fmt.Errorf("partition %d: action %d on a topic that was recreated since the group knew its ID", p, d.Action)
 		}
 		if d.Action == fencepost.MoveOn {
 			u.fences++
@@ -93,7 +93,7 @@ func (u *upgraded) make(id fencepost.TopicID, moves []fencepost.Move) error {
 			u.lots[m.Partition].old = false
 		}
 		if s, d := u.decide(int(m.Partition), id, fencepost.Policy{}); d.Action != fencepost.Resume {
-			return fmt.Errorf("partition %d: %s after the move %s of %+v", m.Partition, d.Action, m.Cause, s)
+			return fmt.Errorf("partition %d: action %d after the move %s of %+v", m.Partition, d.Action, m.Cause, s)
 		}
 	}
 	return nil

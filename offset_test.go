@@ -102,12 +102,14 @@ func ExampleReconcile() {
 	policy := fencepost.Policy{AgedOut: fencepost.Earliest}
 
 	first := fencepost.Reconcile(stored, []fencepost.Answer{answer}, policy)
-	fmt.Println(first.Verdict, "->", first.Action)
+	fmt.Println(first.Verdict, "-> ask again:", first.Action == fencepost.AskAgain)
 	second := fencepost.Reconcile(stored, []fencepost.Answer{answer, answer}, policy)
-	fmt.Println(second.Verdict, "->", second.Action, "to", second.Next.Offset, "by", second.Cause)
+	if second.Action == fencepost.MoveOn {
+		fmt.Println(second.Verdict, "-> move to", second.Next.Offset, "by", second.Cause)
+	}
 	fmt.Println(second.Reason)
 	// Output:
-	// aged out -> ask again
+	// aged out -> ask again: true
 	// aged out -> move to 150 by gap
 	// at most 50 records were deleted unread: [100 .. 150)
 }

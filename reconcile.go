@@ -46,9 +46,6 @@ const (
 	MoveOn                 // record Decision.Move, then go on from it
 )
 
-// String names the action for tests and logs.
-func (a Action) String() string { return [...]string{"wait", "ask again", "resume", "park", "move"}[a] }
-
 // Stored is what the ledger, its Roster and the mirror say of one partition.
 type Stored struct {
 	TopicPartition

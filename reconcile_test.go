@@ -125,6 +125,10 @@ func (s *scene) start(words []string) fencepost.StartAt {
 	return fencepost.StartAt{Kind: fencepost.StartOffsets, Offsets: map[fencepost.TopicPartition]fencepost.Offset{tp: offset(words[2])}}
 }
 
+// actions are the words of the decision table.
+var actions = map[fencepost.Action]string{fencepost.Wait: "wait", fencepost.AskAgain: "ask again", fencepost.Resume: "resume",
+	fencepost.Stop: "park", fencepost.MoveOn: "move"}
+
 // told is a Decision in the words of the decision table.
 func told(d fencepost.Decision) string {
 	count := func(n int64) string {
@@ -136,7 +140,7 @@ func told(d fencepost.Decision) string {
 		}
 		return strconv.FormatInt(n, 10)
 	}
-	s := d.Verdict.String() + ": " + d.Action.String()
+	s := d.Verdict.String() + ": " + actions[d.Action]
 	if d.Action == fencepost.MoveOn {
 		s += fmt.Sprintf(" to %d", d.Next.Offset)
 		if d.Next.TopicID != (fencepost.TopicID{}) {

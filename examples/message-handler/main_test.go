@@ -13,7 +13,7 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/examples/internal/trial"
+	"github.com/fencepost/fencepost/internal/trial"
 	"github.com/fencepost/fencepost/sqlite"
 )
 

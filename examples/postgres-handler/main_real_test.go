@@ -16,8 +16,8 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
-	"github.com/fencepost/fencepost/examples/internal/trial"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/internal/trial"
 	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/postgres"
 )

@@ -24,7 +24,7 @@ func (w *world) adopt(partitions ...int32) {
 		s := fencepost.Stored{TopicPartition: tp(p), Position: snap.Positions[tp(p)], Roster: snap.Roster["trips"], Mirror: -1}
 		d := fencepost.Reconcile(s, []fencepost.Answer{{Bounds: w.cluster.bounds[tp(p)]}}, fencepost.Policy{})
 		if !d.Adopts() {
-			w.t.Fatalf("%s: %s, want the topic ID taken over", tp(p), d.Action)
+			w.t.Fatalf("%s: action %d, want the topic ID taken over", tp(p), d.Action)
 		}
 		moves = append(moves, d.Move(s, fencepost.NewFence(w.rooms.Random())))
 	}

@@ -52,7 +52,7 @@ var arrows = []arrow{
 	{[]string{"internal/console", "internal/logs"}, []string{".", "source", "engine", "internal/screen", "internal/text"}, nil},
 	{[]string{"internal/quickstart"}, []string{".", "kafka", "sqlite", "internal/broker", "internal/flights/...", "internal/screen", "internal/text"},
 		[]string{"zombiezen.com/go/sqlite/..."}},
-	{[]string{"internal/broker/...", "internal/flights/...", "internal/servers/..."}, []string{".", "internal/broker/...", "internal/flights/...",
+	{[]string{"internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/trial"}, []string{".", "internal/broker/...", "internal/flights/...",
 		"internal/servers/..."}, []string{"..."}},
 	{[]string{"internal/sim/..."}, []string{".", "engine/...", "kafka/...", "memory", "ledgertest", "internal/broker/...", "internal/sim/..."}, []string{"..."}},
 	{[]string{"internal/foreign"}, []string{"."}, nil},
@@ -65,7 +65,7 @@ var arrows = []arrow{
 }
 
 // franzRooms are the rooms that may speak to Kafka by the client itself.
-var franzRooms = []string{"kafka/...", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "cmd/...", "bench/...", "examples/..."}
+var franzRooms = []string{"kafka/...", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "internal/trial", "cmd/...", "bench/...", "examples/..."}
 
 // technologies are the rooms that only the wiring and the programs may know all of.
 var technologies = []string{"memory", "apart", "kafka/...", "postgres/...", "sqlite/...", "mysql/...", "redis/...", "zookeeper/...", "file/...", "s3/...", "http/..."}

@@ -6,7 +6,11 @@ require github.com/go-zookeeper/zk v1.0.4
 
 require github.com/expr-lang/expr v1.17.8
 
-require golang.org/x/tools v0.48.0 // indirect
+require (
+	golang.org/x/mod v0.38.0 // indirect
+	golang.org/x/telemetry v0.0.0-20260708182218-49f421fb7959 // indirect
+	golang.org/x/tools v0.48.0 // indirect
+)
 
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
@@ -64,3 +68,5 @@ require (
 	pgregory.net/rapid v1.3.0
 	zombiezen.com/go/sqlite v1.4.2
 )
+
+tool golang.org/x/tools/cmd/deadcode

@@ -17,6 +17,7 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/logs"
 	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
 )
@@ -90,8 +91,8 @@ func (f backfillFlags) ask() (a admin.BackfillAsk, err error) {
 		return a, usage(help, "backfill needs --range, or --from and --to")
 	}
 	var ok1, ok2 bool
-	a.From, ok1 = pipeline.ParseTime(f.from)
-	a.To, ok2 = pipeline.ParseTime(f.to)
+	a.From, ok1 = keys.ParseTime(f.from)
+	a.To, ok2 = keys.ParseTime(f.to)
 	switch {
 	case !ok1 || !ok2:
 		return a, usage(help, "--from %s --to %s: not two times", f.from, f.to)
@@ -247,8 +248,8 @@ func (a *app) printBackfill(b *admin.Backfill, f *pipeline.File) {
 // againText says what a backfill does to rows that are there, or will be.
 func againText(b *admin.Backfill, f *pipeline.File) string {
 	switch {
-	case len(f.Sink.Key) > 0: // also where the main line never was: a newer record of the key may stand there
-		return fmt.Sprintf("table %s has a key: rows are written again and stand there once, an old record over a newer one", f.Sink.Table)
+	case f.About().Upserts: // also where the main line never was: a newer record of the key may stand there
+		return fmt.Sprintf("table %s has a key: rows are written again and stand there once, an old record over a newer one", f.About().Table)
 	case b.Again() == 0:
 		return ""
 	}

@@ -23,11 +23,11 @@ var initManual = manual{
 		{"fencepost init --brokers localhost:9092 --topic flights --sink sqlite --out -", "to read first"},
 		{"fencepost init --schema > fencepost.schema.json", "for editors"},
 	},
-	usage: "fencepost init --brokers HOST:PORT --topic TOPIC --sink postgres|mysql|sqlite|redis [flags]",
+	usage: "fencepost init --brokers HOST:PORT --topic TOPIC --sink " + strings.Join(pipeline.Sinks(), "|") + " [flags]",
 	flags: []string{
 		"--brokers HOST:PORT  some of the cluster, separated by commas",
 		"--topic TOPIC  the topic to sample: 100 records of each partition",
-		"--sink KIND  where the rows will go: postgres, mysql, sqlite, redis",
+		"--sink KIND  where the rows will go: " + strings.Join(pipeline.Sinks(), ", "),
 		"--out FILE  default TOPIC.yaml; - is stdout",
 		"--force  write over a file that is there",
 		"--schema  print the JSON Schema of a pipeline file on stdout, and do nothing else",
@@ -115,7 +115,7 @@ func (a *app) draft(ctx context.Context, flags initFlags) error {
 		return err
 	}
 	a.say("wrote", out)
-	for i, line := range next(out, draft) {
+	for i, line := range draft.Next(out) {
 		if a.quiet {
 			break
 		}
@@ -126,22 +126,6 @@ func (a *app) draft(ctx context.Context, flags initFlags) error {
 		fmt.Fprintf(a.stderr, "%-10s%s\n", word, a.as(line))
 	}
 	return nil
-}
-
-// next is what to type now.
-func next(out string, d pipeline.Draft) []string {
-	if d.Sink == "sqlite" {
-		return []string{fmt.Sprintf("fencepost ddl %s | sqlite3 %s.db && fencepost check %s", out, pipeline.TableName(d.Topic), out)}
-	}
-	if d.Sink == "redis" {
-		return []string{"fencepost check " + out, "look at commands: in it first; a user of the least rights: fencepost ddl " + out}
-	}
-	if d.Sink == "mysql" {
-		return []string{"export DATABASE_URL=mysql://USER:PASSWORD@HOST/DB",
-			fmt.Sprintf(`fencepost ddl %s | mysql DB && fencepost check %s`, out, out)}
-	}
-	return []string{"export DATABASE_URL=postgres://USER@HOST/DB",
-		fmt.Sprintf(`fencepost ddl %s | psql "$DATABASE_URL" && fencepost check %s`, out, out)}
 }
 
 func refuseExisting(out string, force bool) error {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
 )
@@ -69,7 +69,7 @@ func pointInTime(s string) (time.Time, bool) {
 	if d, ok := text.ParseDuration(s); ok {
 		return time.Now().Add(-d), true
 	}
-	return pipeline.ParseTime(s)
+	return keys.ParseTime(s)
 }
 
 func (a *app) tellMoves(told admin.Told, r admin.Rooms, filter admin.Filter) (err error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
 )
@@ -65,7 +66,7 @@ func (a *app) offsetsSetVerb() *cobra.Command {
 }
 
 // forms are how times and durations are written, on the command line as in the file.
-var forms = admin.Forms{Time: pipeline.ParseTime, Duration: text.ParseDuration}
+var forms = admin.Forms{Time: keys.ParseTime, Duration: text.ParseDuration}
 
 // planned makes the plan that the flags ask for.
 func (f setFlags) planned(ctx context.Context, r admin.Rooms) (*admin.Plan, error) {
@@ -207,14 +208,8 @@ func sinkText(repeats int64, f *pipeline.File) string {
 		return ""
 	case f == nil:
 		return fmt.Sprintf("%s are applied again by whoever runs the group", text.Plural(repeats, "record"))
-	case f.Sink.Redis != nil:
-		return fmt.Sprintf("the commands of sink.redis are applied again to %s: HINCRBY, ZINCRBY and XADD count them twice", text.Plural(repeats, "record"))
-	case f.Sink.SQL != "":
-		return fmt.Sprintf("the statements of sink.%s.sql are applied again to %s", f.Sink.Kind, text.Plural(repeats, "record"))
-	case len(f.Sink.Key) > 0:
-		return fmt.Sprintf("table %s has a key: rows are written again, and stand there once", f.Sink.Table)
 	}
-	return fmt.Sprintf("table %s has no key: %s will stand there twice unless you delete them first", f.Sink.Table, text.Plural(repeats, "row"))
+	return f.About().Repeat(repeats)
 }
 
 // tellDone prints what was moved, and that it was read back.

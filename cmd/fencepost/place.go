@@ -121,7 +121,7 @@ func (a *app) brokersOf(p *place, flag string) (kafka.Config, error) {
 	case p.file != nil && flag != "":
 		return kafka.Config{}, usage("leave it out", "--brokers is for URLs; %s names its own", p.arg)
 	case p.file != nil:
-		return p.file.Brokers(), nil
+		return p.file.Source.Cluster(), nil
 	case flag != "":
 		return ledgers.Brokers(flag, a.env)
 	case p.url.Brokers != nil:
@@ -197,5 +197,6 @@ func (p *place) audit() admin.AuditOptions {
 	if p.file == nil {
 		return admin.AuditOptions{}
 	}
-	return admin.AuditOptions{KeepsCommits: p.file.KeepCommits != fencepost.KeepNone, Upserts: len(p.file.Sink.Key) > 0, Table: p.file.Sink.Table}
+	sink := p.file.About()
+	return admin.AuditOptions{KeepsCommits: p.file.KeepCommits != fencepost.KeepNone, Upserts: sink.Upserts, Table: sink.Table}
 }

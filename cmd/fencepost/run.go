@@ -18,6 +18,7 @@ import (
 	"github.com/fencepost/fencepost/internal/console"
 	"github.com/fencepost/fencepost/internal/logs"
 	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 )
 
 var runManual = manual{
@@ -64,7 +65,7 @@ func (f runFlags) end() (engine.Until, error) {
 	case "end":
 		return engine.Until{End: true}, nil
 	}
-	t, ok := pipeline.ParseTime(f.until)
+	t, ok := keys.ParseTime(f.until)
 	if !ok {
 		return engine.Until{}, usage("--until end, or --until 2026-11-21T03:00", "--until %s: neither end nor a time", f.until)
 	}
@@ -138,7 +139,7 @@ func (a *app) consume(parent context.Context, f *pipeline.File, hears listener, 
 	if err := a.reach(ctx, o); err != nil {
 		return err
 	}
-	hears.Began(f.Topic(), o.Describe(ctx, a.timeout), f.Into(), f.Promise().Words)
+	hears.Began(f.Topic(), o.Describe(ctx, a.timeout), f.About().Into, f.Promise().Words)
 	cfg := o.Config()
 	more(&cfg)
 	return engine.Run(ctx, cfg)

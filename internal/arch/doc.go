@@ -6,7 +6,9 @@
 // outside the standard library; a room that does not exist yet is a line that waits for it, and a room that no line
 // names is a finding.
 //
-//	cmd/..., internal/pipeline           know every room
+//	cmd/..., internal/ledgers            know every room
+//	internal/pipeline                    the engine, and no technology
+//	internal/pipeline/kinds              every technology, and no engine
 //	engine                               no technology
 //	kafka postgres sqlite memory ...     a room per technology: never each other, never engine
 //	internal/sqlstore                    the core of the SQL ones

@@ -92,7 +92,7 @@ func Brokers(text string, env *pipeline.Environment) (kafka.Config, error) {
 		if err != nil {
 			return kafka.Config{}, err
 		}
-		return f.Brokers(), nil
+		return f.Source.Cluster(), nil
 	}
 	if !strings.Contains(text, "://") {
 		text = "kafka://" + text

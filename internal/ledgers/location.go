@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/internal/text"
 )
@@ -59,7 +60,7 @@ func parse(text string, env *pipeline.Environment) (*location, error) {
 	}
 	bare := *l.url
 	bare.RawQuery, bare.Fragment = "", ""
-	l.shown = pipeline.Redact(bare.String())
+	l.shown = keys.Redact(bare.String())
 	return l, nil
 }
 

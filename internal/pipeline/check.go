@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
@@ -45,7 +46,7 @@ func (r Report) At(f fencepost.Finding) string {
 	if f.OK || f.Key == "" || f.Silent && !strings.HasPrefix(f.Key, "schema.") {
 		return ""
 	}
-	for _, path := range []string{f.Key, "source." + f.Key, join("sink."+r.File.Sink.Kind, f.Key)} {
+	for _, path := range []string{f.Key, "source." + f.Key, keys.Join("sink."+r.File.Sink.Kind, f.Key)} {
 		if _, ok := r.File.places[path]; ok {
 			return r.File.At(path)
 		}
@@ -237,8 +238,7 @@ func (f *File) summary() string {
 	if f.Apart() {
 		return fmt.Sprintf("%s from %s, sink %s, ledger apart in %s", columns, f.Decode, f.Sink.Kind, f.Ledger.Kind)
 	}
-	return fmt.Sprintf("%s from %s, sink %s, ledger in the same %s", columns, f.Decode, f.Sink.Kind,
-		map[string]string{"postgres": "database", "mysql": "database", "sqlite": "file", "redis": "Redis"}[f.Sink.Kind])
+	return fmt.Sprintf("%s from %s, sink %s, ledger in the same %s", columns, f.Decode, f.Sink.Kind, f.About().Home)
 }
 
 // Describe asks what the topics of an opened pipeline are, for the first line of a run: how many partitions there

@@ -1,14 +1,14 @@
 // Package pipeline is the YAML form of a pipeline: it reads a file, says everything that is wrong with it at once,
-// derives what the pipeline promises, and puts the rooms together that the file names. Beside cmd/fencepost it is the
-// only package that knows all rooms.
+// derives what the pipeline promises, and puts source, sink, ledger and mirrors together that the file names. It knows no
+// technology: those are in internal/pipeline/kinds, and what reads the YAML is internal/pipeline/keys.
 //
-//	file.yaml --tree.go--> nodes --read.go--> values --file.go--> File --rules.go--> findings, or none
-//	                                 ^                              |
-//	                             keys.go                            +--promise.go--> exactly once, because ...
-//	                         one table of keys                      +--open.go-----> engine.Config
-//	                                 |
-//	                                 +--draft.go-------> the file that init writes
-//	                                 +--jsonschema.go--> the JSON Schema for editors
+//	file.yaml --keys/--> values --file.go--> File --rules.go--> findings, or none
+//	             ^                             |
+//	          keys.go  <--rows of sinks,       +--promise.go--> exactly once, because ...
+//	   one table of keys  ledgers, mirrors     +--open.go-----> engine.Config
+//	             |        of kinds/            +--check.go----> what brokers and stores say beforehand
+//	             +--draft.go-------> the file that init writes
+//	             +--jsonschema.go--> the JSON Schema for editors
 //
 // # Laws
 //
@@ -22,7 +22,7 @@
 //  4. Reading connects to nothing. Two things outside of the file decide: the environment and the files that ${NAME}
 //     and ${file:PATH} refer to, through [Environment].
 //  5. In the commands of a sink {EXPR} is an expression's value for the record, and all else is as it stands
-//     (template.go). What can be known of a command before the first record is a finding.
+//     (kinds/redis_words.go). What can be known of a command before the first record is a finding.
 //
 // # How it fails
 //

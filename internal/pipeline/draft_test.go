@@ -10,11 +10,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 )
 
 func draftOf(sink string) Draft {
 	return Draft{Group: "flights-to-" + sink, Brokers: []string{"localhost:9092"}, Topic: "flights", Sink: sink, Decode: "json",
-		Columns: []DraftColumn{{Name: "date", Type: fencepost.Timestamp, Seen: "2001-01-01T00:01:00 in the sample: no zone, read as UTC"},
+		Columns: []keys.DraftColumn{{Name: "date", Type: fencepost.Timestamp, Seen: "2001-01-01T00:01:00 in the sample: no zone, read as UTC"},
 			{Name: "delay", Type: fencepost.Int, Seen: "-51 .. 573"}, {Name: "at", Type: fencepost.Timestamp, From: "_at", Unit: "ms", Null: true}}}
 }
 
@@ -58,7 +59,7 @@ func withoutPlaces(f *File) string {
 	c.places = nil
 	c.Schema = append([]Column(nil), f.Schema...)
 	for i := range c.Schema {
-		c.Schema[i].At = Place{}
+		c.Schema[i].At = keys.Place{}
 	}
 	return fields(c)
 }
@@ -69,9 +70,9 @@ func TestDraftHasEveryKey(t *testing.T) {
 	for _, sink := range Sinks() {
 		texts += draftOf(sink).Text()
 	}
-	for i := range keys {
-		if !regexp.MustCompile(`\b` + keys[i].name() + `:`).MatchString(texts) {
-			t.Errorf("%s is in no draft", keys[i].path)
+	for i := range fileKeys {
+		if !regexp.MustCompile(`\b` + fileKeys[i].Name() + `:`).MatchString(texts) {
+			t.Errorf("%s is in no draft", fileKeys[i].Path)
 		}
 	}
 	for _, line := range strings.Split(texts, "\n") {
@@ -86,7 +87,7 @@ func TestDraftQuotes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringN(1, 12, 40)
 		d := Draft{Group: "g", Brokers: []string{"b:1"}, Topic: name.Draw(t, "topic"), Sink: "sqlite", Decode: "json"}
-		d.Columns = []DraftColumn{{Name: strings.NewReplacer("_", "", "\x00", "").Replace(name.Draw(t, "column")) + "x", From: name.Draw(t, "field"), Type: fencepost.Text}}
+		d.Columns = []keys.DraftColumn{{Name: strings.NewReplacer("_", "", "\x00", "").Replace(name.Draw(t, "column")) + "x", From: name.Draw(t, "field"), Type: fencepost.Text}}
 		if strings.Contains(d.Topic+d.Columns[0].From, "${") {
 			t.Skip("a reference")
 		}
@@ -101,33 +102,25 @@ func TestDraftQuotes(t *testing.T) {
 	})
 }
 
-func TestTableName(t *testing.T) {
-	for topic, want := range map[string]string{"flights": "flights", "eu.Trips-v2": "eu_trips_v2", "2001": "t_2001", "...": "t", "größe": "gr_e"} {
-		if got := TableName(topic); got != want {
-			t.Errorf("TableName(%q): got %q, want %q", topic, got, want)
-		}
-	}
-}
-
 // TestJSONSchema compares the schema with the table of keys, key by key.
 func TestJSONSchema(t *testing.T) {
 	var root map[string]any
 	if err := json.Unmarshal(JSONSchema(), &root); err != nil {
 		t.Fatal(err)
 	}
-	for i := range keys {
+	for i := range fileKeys {
 		at := root
-		for _, name := range strings.Split(keys[i].path, ".") {
+		for _, name := range strings.Split(fileKeys[i].Path, ".") {
 			properties, ok := at["properties"].(map[string]any)
 			if ok {
 				at, ok = properties[name].(map[string]any)
 			}
 			if !ok {
-				t.Fatalf("the schema has no %s", keys[i].path)
+				t.Fatalf("the schema has no %s", fileKeys[i].Path)
 			}
 		}
-		if keys[i].doc != "" && at["description"] != keys[i].doc {
-			t.Errorf("%s: got description %v, want %q", keys[i].path, at["description"], keys[i].doc)
+		if fileKeys[i].Doc != "" && at["description"] != fileKeys[i].Doc {
+			t.Errorf("%s: got description %v, want %q", fileKeys[i].Path, at["description"], fileKeys[i].Doc)
 		}
 	}
 	golden(t, "testdata/schema.json", string(JSONSchema()))
@@ -135,17 +128,17 @@ func TestJSONSchema(t *testing.T) {
 
 // TestDefaultsParse: each default of the table is a value of its key.
 func TestDefaultsParse(t *testing.T) {
-	for i := range keys {
-		k := &keys[i]
-		switch k.kind {
-		case kindMap, kindTexts, kindTopics, kindStart, kindRanges, kindSchema, kindPolicy, kindSQL, kindSecret, kindStore, kindCommands:
+	for i := range fileKeys {
+		k := &fileKeys[i]
+		switch k.Form {
+		case keys.FormMap, keys.FormTexts, keys.FormOwn, keys.FormSQL, keys.FormSecret, keys.FormStore:
 			continue
 		}
-		if k.must {
+		if k.Must {
 			continue
 		}
-		if _, want := parse(k, strings.Trim(k.def, `"`)); want != "" {
-			t.Errorf("%s: the default %s is not %s", k.path, k.def, want)
+		if _, want := keys.Parse(k, strings.Trim(k.Def, `"`)); want != "" {
+			t.Errorf("%s: the default %s is not %s", k.Path, k.Def, want)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
@@ -15,83 +16,83 @@ type topicsForm struct {
 	pattern string
 }
 
-// topics reads [a, b] or {pattern: '^a-'}.
-func (r *reader) topics(n *node, path string) {
-	if n.shape != mapping {
-		names := r.texts(n, path)
-		if n.shape == list && len(n.items) == 0 {
-			r.find("key-missing", n.at, "[TOPIC]", "topics: the list is empty")
+// readTopics reads [a, b] or {pattern: '^a-'}.
+func readTopics(r *keys.Reader, n *keys.Node, path string) {
+	if n.Shape != keys.Mapping {
+		names := r.Texts(n, path)
+		if n.Shape == keys.List && len(n.Items) == 0 {
+			r.Find("key-missing", n.At, "[TOPIC]", "topics: the list is empty")
 		}
-		r.values[path] = topicsForm{names: names}
+		r.Set(path, topicsForm{names: names})
 		return
 	}
-	for i := range n.entries {
-		e := &n.entries[i]
-		if e.key != "pattern" {
-			r.find("unknown-key", e.at, "pattern", "%s has no key %s", path, e.key)
+	for i := range n.Entries {
+		e := &n.Entries[i]
+		if e.Key != "pattern" {
+			r.Find("unknown-key", e.At, "pattern", "%s has no key %s", path, e.Key)
 			continue
 		}
-		pattern, ok := r.text(e.value, path, kindText)
+		pattern, ok := r.Text(e.Value, path)
 		if !ok {
 			continue
 		}
 		if _, err := regexp.Compile(pattern); err != nil || pattern == "" {
-			r.find("bad-value", e.value.at, "'^TOPIC-.*'", "topics.pattern: %s is not a regular expression", shown(pattern))
+			r.Find("bad-value", e.Value.At, "'^TOPIC-.*'", "topics.pattern: %s is not a regular expression", keys.Shown(pattern))
 			continue
 		}
-		r.values[path] = topicsForm{pattern: pattern}
+		r.Set(path, topicsForm{pattern: pattern})
 	}
-	if n.find("pattern") == nil && len(n.entries) == 0 {
-		r.find("key-missing", n.at, "{pattern: '^TOPIC-'}, or a list", "topics has no pattern")
+	if n.Find("pattern") == nil && len(n.Entries) == 0 {
+		r.Find("key-missing", n.At, "{pattern: '^TOPIC-'}, or a list", "topics has no pattern")
 	}
 }
 
-// start reads earliest, latest, a time, or {"flights:0": 42}.
-func (r *reader) start(n *node, path string) {
-	if n.shape == mapping {
+// readStart reads earliest, latest, a time, or {"flights:0": 42}.
+func readStart(r *keys.Reader, n *keys.Node, path string) {
+	if n.Shape == keys.Mapping {
 		at := fencepost.StartAt{Kind: fencepost.StartOffsets, Offsets: map[fencepost.TopicPartition]fencepost.Offset{}}
-		for i := range n.entries {
-			r.startOffset(&n.entries[i], at.Offsets)
+		for i := range n.Entries {
+			readStartOffset(r, &n.Entries[i], at.Offsets)
 		}
-		r.values[path] = at
+		r.Set(path, at)
 		return
 	}
-	value, ok := r.text(n, path, kindText)
+	value, ok := r.Text(n, path)
 	if !ok {
 		return
 	}
 	switch value {
 	case "earliest":
-		r.values[path] = fencepost.StartAt{}
+		r.Set(path, fencepost.StartAt{})
 		return
 	case "latest":
-		r.values[path] = fencepost.StartAt{Kind: fencepost.StartLatest}
+		r.Set(path, fencepost.StartAt{Kind: fencepost.StartLatest})
 		return
 	}
-	if t, ok := ParseTime(value); ok {
-		r.values[path] = fencepost.StartAt{Kind: fencepost.StartTime, Time: t}
+	if t, ok := keys.ParseTime(value); ok {
+		r.Set(path, fencepost.StartAt{Kind: fencepost.StartTime, Time: t})
 		return
 	}
 	help := text.Nearest(value, []string{"earliest", "latest"})
 	if help == "" {
 		help = `earliest, latest, 2026-11-21T03:00, or {"TOPIC:0": 42}`
 	}
-	r.find("bad-value", n.at, help, "start: %s is no place to begin", shown(value))
+	r.Find("bad-value", n.At, help, "start: %s is no place to begin", keys.Shown(value))
 }
 
-func (r *reader) startOffset(e *entry, offsets map[fencepost.TopicPartition]fencepost.Offset) {
-	tps, ok := parseRange(e.key)
+func readStartOffset(r *keys.Reader, e *keys.Entry, offsets map[fencepost.TopicPartition]fencepost.Offset) {
+	tps, ok := parseRange(e.Key)
 	if !ok || len(tps) != 1 {
-		r.find("bad-value", e.at, `"TOPIC:0"`, "start: %s is not one partition", shown(e.key))
+		r.Find("bad-value", e.At, `"TOPIC:0"`, "start: %s is not one partition", keys.Shown(e.Key))
 		return
 	}
-	value, ok := r.text(e.value, "source.start", kindText)
+	value, ok := r.Text(e.Value, "source.start")
 	if !ok {
 		return
 	}
 	offset, ok := text.ParseCount(value)
 	if !ok || offset < 0 {
-		r.find("bad-value", e.value.at, "42", "start: %s is not an offset", shown(value))
+		r.Find("bad-value", e.Value.At, "42", "start: %s is not an offset", keys.Shown(value))
 		return
 	}
 	offsets[tps[0]] = fencepost.Offset(offset)
@@ -100,32 +101,32 @@ func (r *reader) startOffset(e *entry, offsets map[fencepost.TopicPartition]fenc
 // mostPartitions bounds what one range may name, so that a slip of a digit is not a million partitions.
 const mostPartitions = 100_000
 
-// ranges reads ["flights:0-3", "trips:7"].
-func (r *reader) ranges(n *node, path string) {
-	if n.shape != list {
-		r.wrongShape(n, path, `a list: ["TOPIC:0-3"]`)
+// readRanges reads ["flights:0-3", "trips:7"].
+func readRanges(r *keys.Reader, n *keys.Node, path string) {
+	if n.Shape != keys.List {
+		r.WrongShape(n, path, `a list: ["TOPIC:0-3"]`)
 		return
 	}
 	var all []fencepost.TopicPartition
-	for _, item := range n.items {
-		text, ok := r.text(item, path, kindText)
+	for _, item := range n.Items {
+		text, ok := r.Text(item, path)
 		if !ok {
 			continue
 		}
 		tps, ok := parseRange(text)
 		if !ok {
-			r.find("bad-value", item.at, `"TOPIC:0-3"`, "partitions: %s is not TOPIC:P or TOPIC:P-P", shown(text))
+			r.Find("bad-value", item.At, `"TOPIC:0-3"`, "partitions: %s is not TOPIC:P or TOPIC:P-P", keys.Shown(text))
 			continue
 		}
 		for _, tp := range tps {
 			if slices.Contains(all[:min(len(all), 1000)], tp) {
-				r.find("bad-value", item.at, "name each partition once", "partitions: %s stands there twice", tp)
+				r.Find("bad-value", item.At, "name each partition once", "partitions: %s stands there twice", tp)
 				break
 			}
 		}
 		all = append(all, tps...)
 	}
-	r.values[path] = all
+	r.Set(path, all)
 }
 
 // parseRange reads TOPIC:P and TOPIC:P-P. A topic may hold a dash, and no colon.
@@ -162,40 +163,40 @@ var verdicts = []struct {
 var choices = []string{fencepost.Park.String(), fencepost.Earliest.String(), fencepost.Latest.String(),
 	fencepost.Divergence.String()}
 
-// policy reads park, earliest, or {aged_out: park, ...}. Its Start is set from source.start later.
-func (r *reader) policy(n *node, path string) {
+// readPolicy reads park, earliest, or {aged_out: park, ...}. Its Start is set from source.start later.
+func readPolicy(r *keys.Reader, n *keys.Node, path string) {
 	var p fencepost.Policy
-	if n.shape != mapping {
-		value, ok := r.text(n, path, kindText)
+	if n.Shape != keys.Mapping {
+		value, ok := r.Text(n, path)
 		switch {
 		case !ok:
 		case value == "park":
-			r.values[path] = p
+			r.Set(path, p)
 		case value == "earliest":
-			r.values[path] = fencepost.EarliestEverywhere(fencepost.StartAt{})
+			r.Set(path, fencepost.EarliestEverywhere(fencepost.StartAt{}))
 		default:
 			help := text.Nearest(value, []string{"park", "earliest"})
 			if help == "" {
 				help = "park, earliest, or {aged_out: park, ...}"
 			}
-			r.find("bad-value", n.at, help, "policy: %s is not a policy", shown(value))
+			r.Find("bad-value", n.At, help, "policy: %s is not a policy", keys.Shown(value))
 		}
 		return
 	}
-	for i := range n.entries {
-		r.verdict(&n.entries[i], &p)
+	for i := range n.Entries {
+		readVerdict(r, &n.Entries[i], &p)
 	}
-	r.values[path] = p
+	r.Set(path, p)
 }
 
-func (r *reader) verdict(e *entry, p *fencepost.Policy) {
+func readVerdict(r *keys.Reader, e *keys.Entry, p *fencepost.Policy) {
 	var names []string
 	for _, v := range verdicts {
 		names = append(names, v.name)
-		if v.name != e.key {
+		if v.name != e.Key {
 			continue
 		}
-		value, ok := r.text(e.value, "policy."+v.name, kindText)
+		value, ok := r.Text(e.Value, "policy."+v.name)
 		switch {
 		case !ok:
 		case slices.Contains(v.choices, value):
@@ -205,13 +206,40 @@ func (r *reader) verdict(e *entry, p *fencepost.Policy) {
 			if help == "" {
 				help = strings.Join(v.choices, ", or ")
 			}
-			r.find("bad-value", e.value.at, help, "policy.%s: %s is not a choice", v.name, shown(value))
+			r.Find("bad-value", e.Value.At, help, "policy.%s: %s is not a choice", v.name, keys.Shown(value))
 		}
 		return
 	}
-	help := text.Nearest(e.key, names)
+	help := text.Nearest(e.Key, names)
 	if help == "" {
 		help = "keys here: " + strings.Join(names, " ")
 	}
-	r.find("unknown-key", e.at, help, "policy has no key %s", e.key)
+	r.Find("unknown-key", e.At, help, "policy has no key %s", e.Key)
 }
+
+// policyOwn is the form of policy.
+var policyOwn = keys.Own{Read: readPolicy, Schema: policySchema}
+
+func policySchema() keys.Object {
+	properties := keys.Object{}
+	for _, v := range verdicts {
+		properties[v.name] = keys.Object{"enum": v.choices}
+	}
+	return keys.Object{"anyOf": []any{keys.Object{"enum": []string{"park", "earliest"}},
+		keys.Object{"type": "object", "properties": properties, "additionalProperties": false}}}
+}
+
+// topicsOwn is the form of source.topics.
+var topicsOwn = keys.Own{Read: readTopics, Schema: func() keys.Object {
+	return keys.Object{"anyOf": []any{textsSchema(), keys.Object{"type": "object", "properties": keys.Object{"pattern": keys.Object{"type": "string"}},
+		"required": []string{"pattern"}, "additionalProperties": false}}}
+}}
+
+// startOwn is the form of source.start.
+var startOwn = keys.Own{Read: readStart, Schema: func() keys.Object {
+	return keys.Object{"anyOf": []any{keys.Object{"type": "string", "examples": []string{"earliest", "latest"}},
+		keys.Object{"type": "object", "additionalProperties": keys.Object{"type": "integer", "minimum": 0}}}}
+}}
+
+// rangesOwn is the form of source.partitions.
+var rangesOwn = keys.Own{Read: readRanges, Schema: func() keys.Object { return textsSchema() }}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/servers"
 )
 
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 func work(name string) error {
-	f, err := Load(name, Process())
+	f, err := Load(name, keys.Process())
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func work(name string) error {
 // most, and position and chain are right.
 func TestLedgerApartKilled(t *testing.T) {
 	const records, most = 2000, 25
-	for kind, keys := range ledgersApart(t) {
+	for kind, said := range ledgersApart(t) {
 		if kind == "redis by TLS" {
 			continue
 		}
@@ -57,7 +58,7 @@ func TestLedgerApartKilled(t *testing.T) {
 			topic := newTopic(t)
 			topic.produce(records)
 			rows := newRows(t)
-			text := fileText(topic, rows.sink()+"ledger: {"+keys+"}\nkeep_commits: all\nbatch: {records: 25}\n")
+			text := fileText(topic, rows.sink()+"ledger: {"+said+"}\nkeep_commits: all\nbatch: {records: 25}\n")
 			name := filepath.Join(t.TempDir(), "f.yaml")
 			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
@@ -67,7 +68,7 @@ func TestLedgerApartKilled(t *testing.T) {
 			for i := range kills {
 				killed += killBehind(t, name, rows, int64(3*records*(i+1)/(kills+1)))
 			}
-			f := fileOf(t, topic, rows.sink()+"ledger: {"+keys+"}\nkeep_commits: all\n")
+			f := fileOf(t, topic, rows.sink()+"ledger: {"+said+"}\nkeep_commits: all\n")
 			run(t, f)
 			doubled := rows.count("") - 3*records
 			t.Logf("%d killed, %d rows stand twice", killed, doubled)

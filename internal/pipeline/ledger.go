@@ -1,114 +1,45 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
-	"os"
 	"strings"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/apart"
-	"github.com/fencepost/fencepost/mysql"
-	"github.com/fencepost/fencepost/postgres"
-	"github.com/fencepost/fencepost/redis"
-	"github.com/fencepost/fencepost/sqlite"
-	"github.com/fencepost/fencepost/zookeeper"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
+	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 )
 
 // Apart reports whether the file keeps its ledger elsewhere than in the sink.
-func (f *File) Apart() bool { return f.Ledger.Kind != "" }
+func (f *File) Apart() bool { return f.Ledger.Is != nil }
 
 // ledgerRules are about a ledger apart from the sink.
-func (r *reader) ledgerRules(f *File) {
-	all := r.stores("ledger")
+func ledgerRules(r *keys.Reader, f *File) {
+	all := kinds.Ledgers.Read(r)
 	if len(all) == 0 {
 		return
 	}
-	r.one("ledger", all)
-	for _, s := range all {
-		r.storeRules(s)
+	if len(all) > 1 {
+		ambiguous(r, "ledger", "keep one", paths(all[:2]))
 	}
-	if f.Ledger.same(f.sinkStore()) {
-		r.find("bad-value", r.places["ledger"], "take ledger: out: the sink keeps it in the same transaction, exactly once",
+	for _, l := range all {
+		l.Is.Rules(r, f.around())
+	}
+	if f.Ledger.Is.Same(f.sinkStore()) {
+		r.Find("bad-value", r.KeyAt("ledger"), "take ledger: out: the sink keeps it in the same transaction, exactly once",
 			"ledger: that is where the sink is")
 	}
 }
 
-// standing is a ledger apart that is open.
-type standing struct {
-	ledger interface {
-		fencepost.Ledger
-		fencepost.History
-	}
-	close func() error
-}
-
-// openLedger opens the ledger that a file keeps apart. It connects to nothing yet.
-func (f *File) openLedger() (standing, error) {
-	l := f.Ledger
-	noError := func(closed func()) func() error { return func() error { closed(); return nil } }
-	switch l.Kind {
-	case "postgres":
-		dsn, err := l.DSN.Reveal()
-		if err != nil {
-			return standing{}, err
-		}
-		room, err := postgres.OpenLedger(dsn, f.KeepCommits)
-		if err != nil {
-			return standing{}, err
-		}
-		return standing{room, noError(room.Close)}, nil
-	case "mysql":
-		dsn, err := l.DSN.Reveal()
-		if err != nil {
-			return standing{}, err
-		}
-		room, err := mysql.OpenLedger(dsn, f.KeepCommits)
-		if err != nil {
-			return standing{}, err
-		}
-		return standing{room, noError(room.Close)}, nil
-	case "sqlite":
-		room, err := sqlite.OpenLedger(l.Path, f.KeepCommits)
-		if err != nil {
-			return standing{}, err
-		}
-		return standing{room, room.Close}, nil
-	case "redis":
-		c := l.Redis.config(f.KeepCommits)
-		if err := f.secureRedis(l.at, l.Redis, &c); err != nil {
-			return standing{}, err
-		}
-		room, err := redis.OpenLedger(c)
-		if err != nil {
-			return standing{}, err
-		}
-		return standing{room, room.Close}, nil
-	case "zookeeper":
-		c, err := l.ZooKeeper.config(f.KeepCommits)
-		if err != nil {
-			return standing{}, err
-		}
-		room, err := zookeeper.OpenLedger(c)
-		if err != nil {
-			return standing{}, err
-		}
-		return standing{room, room.Close}, nil
-	}
-	panic("pipeline: no room for ledger " + l.Kind)
-}
-
 // openApart puts a sink and the ledger that the file keeps apart together.
 func (f *File) openApart(sink fencepost.Sink) (fencepost.Sink, error) {
-	l, err := f.openLedger()
+	l, err := f.Ledger.Is.Open(f.around())
 	if err != nil {
-		return nil, errors.Join(f.faultAt(f.Ledger.at, f.Ledger.pointed(err)), sink.Close())
+		return nil, errors.Join(f.faultAt(f.Ledger.At, pointedTo(f.Ledger.At, err)), sink.Close())
 	}
-	return &parted{Sink: apart.Sink(placed{l.ledger, f.Ledger}, sink), effects: sink, close: l.close}, nil
+	return &parted{Sink: kinds.Apart(placed{l.Ledger, f.Ledger}, sink), effects: sink, close: l.Close}, nil
 }
 
 // parted closes the ledger too.
@@ -145,29 +76,29 @@ type placed struct {
 		fencepost.Ledger
 		fencepost.History
 	}
-	store Store
+	store kinds.Named[kinds.Ledger]
 }
 
-// pointed says in a remedy which of the file's stores it is about. What err wraps stays in it.
-func (s Store) pointed(err error) error {
+// pointedTo says in a remedy which key of the file it is about. What err wraps stays in it.
+func pointedTo(at string, err error) error {
 	f, ok := errors.AsType[*fencepost.Fault](err)
 	if !ok {
 		return err
 	}
 	out := *f
-	out.Err, out.Help = err, strings.TrimPrefix(f.Help+"; see "+s.at, "; ")
+	out.Err, out.Help = err, strings.TrimPrefix(f.Help+"; see "+at, "; ")
 	return &out
 }
 
 // Read reads.
 func (p placed) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
 	snap, err := p.room.Read(ctx, g)
-	return snap, p.store.pointed(err)
+	return snap, pointedTo(p.store.At, err)
 }
 
 // Move moves.
 func (p placed) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
-	return p.store.pointed(p.room.Move(ctx, w, moves))
+	return pointedTo(p.store.At, p.room.Move(ctx, w, moves))
 }
 
 // Moves is the history.
@@ -179,7 +110,7 @@ func (p placed) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepos
 func (p placed) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.LastMoves, error) {
 	if r, ok := p.room.(fencepost.Recent); ok {
 		last, err := r.LastMoves(ctx, g)
-		return last, p.store.pointed(err)
+		return last, pointedTo(p.store.At, err)
 	}
 	return fencepost.LastMovesOf(p.room.Moves(ctx, g))
 }
@@ -188,7 +119,7 @@ func (p placed) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost
 func (p placed) Exists(ctx context.Context, g fencepost.Group) (bool, error) {
 	if f, ok := p.room.(fencepost.Finder); ok {
 		found, err := f.Exists(ctx, g)
-		return found, p.store.pointed(err)
+		return found, pointedTo(p.store.At, err)
 	}
 	return true, nil
 }
@@ -201,87 +132,34 @@ func (p placed) Check(ctx context.Context, columns []fencepost.ColumnSpec) (foun
 	}
 	for _, f := range c.Check(ctx, columns) {
 		if f.OK {
-			f.Text += ", in " + p.store.where()
+			f.Text += ", in " + p.store.Is.Where()
 		} else {
-			f.Key = p.store.at
+			f.Key = p.store.At
 		}
 		found = append(found, f)
 	}
 	return found
 }
 
-// ledgerDDL is the SQL of a ledger that is kept apart.
-func (f *File) ledgerDDL() (string, error) {
-	dsn, err := f.Ledger.DSN.Reveal()
-	switch f.Ledger.Kind {
-	case "postgres":
-		return postgres.DDL(postgres.Config{DSN: dsn}, nil), err
-	case "mysql":
-		return mysql.DDL(mysql.Config{DSN: dsn}, nil), err
-	case "sqlite":
-		return sqlite.DDL(sqlite.Config{Path: f.Ledger.Path}, nil), nil
-	case "redis":
-		return "-- The ledger is in Redis, which needs no tables. A user of the least rights, for the server's owner to make in redis-cli:\n-- " +
-			redis.ACL(f.Ledger.Redis.config(f.KeepCommits), f.Group, cmp.Or(f.Ledger.Redis.User, "fencepost"), "PASSWORD", nil) + "\n", nil
-	}
-	return "-- The ledger is in " + f.Ledger.where() + ", which needs no tables.\n", nil
-}
-
-// ledgerStore is where the ledger is, apart or with the sink.
-func (f *File) ledgerStore() Store {
+// ledgerStore is where the ledger is, apart or with the sink; nil where the file does not say.
+func (f *File) ledgerStore() kinds.Store {
 	if f.Apart() {
-		return f.Ledger
+		return f.Ledger.Is
 	}
 	return f.sinkStore()
 }
 
-// sinkStore is where the sink is.
-func (f *File) sinkStore() Store {
-	return Store{Kind: f.Sink.Kind, at: "sink." + f.Sink.Kind, DSN: f.Sink.DSN, Path: f.Sink.Path, Redis: f.Sink.redis().RedisServer}
-}
-
-// ledgerFile tells of a SQLite file that is not there: to look must not make it.
-func (f *File) ledgerFile() error {
-	l := f.ledgerStore()
-	if l.Kind != "sqlite" {
+// sinkStore is where the sink is; nil where the file does not say.
+func (f *File) sinkStore() kinds.Store {
+	if f.Sink.Is == nil {
 		return nil
 	}
-	if _, err := os.Stat(l.Path); errors.Is(err, fs.ErrNotExist) {
-		return f.Pointed(&fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s does not exist: the pipeline has not run yet", l.Path),
-			Help: "fencepost run FILE; or mend " + l.at + ".path"})
-	}
-	return nil
-}
-
-// address is a dsn without its password, or the technology's name where it can not be read.
-func address(kind string, dsn Secret) string {
-	text, err := dsn.Reveal()
-	if err != nil {
-		return kind
-	}
-	named := postgres.Address
-	if kind == "mysql" {
-		named = mysql.Address
-	}
-	where, err := named(text)
-	if err != nil {
-		return kind
-	}
-	return where
+	return f.Sink.Is.Store()
 }
 
 // apartBecause says why a pipeline whose ledger is apart promises less, and what would make it exact.
 func (f *File) apartBecause() []string {
-	again := "its rows stand twice"
-	switch {
-	case f.Sink.SQL != "":
-		again = "your SQL runs over it twice"
-	case len(f.Sink.Key) > 0:
-		again = "its rows are written again, by their key"
-	case f.Sink.Table == "":
-		again = "its commands run over it twice"
-	}
 	return []string{fmt.Sprintf("effects (%s) and positions (%s) are two stores, and two commits: first the effects, then the positions.", f.Sink.Kind, f.Ledger.Kind),
-		fmt.Sprintf("When a worker is killed or replaced between the two, its batch is applied again, and %s. Nothing is lost.", again),
+		fmt.Sprintf("When a worker is killed or replaced between the two, its batch is applied again, and %s. Nothing is lost.", f.About().Again),
 		"What would make it exactly once: take ledger: out, and the sink keeps the positions in the transaction of the effects."}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/fencepost/fencepost/apart"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/internal/text"
 )
@@ -40,12 +41,12 @@ func ledgersApart(t *testing.T) map[string]string {
 // A ledger on each server, apart from a sink in a file: check finds none and makes none, a run fills both, the operator's
 // rooms read it where it is, and a password is in no line.
 func TestLedgerApartOnServers(t *testing.T) {
-	for kind, keys := range ledgersApart(t) {
+	for kind, said := range ledgersApart(t) {
 		t.Run(kind, func(t *testing.T) {
 			topic := newTopic(t)
 			topic.produce(500)
 			rows := newRows(t)
-			f := fileOf(t, topic, rows.sink()+"ledger: {"+keys+"}\n")
+			f := fileOf(t, topic, rows.sink()+"ledger: {"+said+"}\n")
 			for range 2 { // the first would have made it
 				if line := ledgerLine(t, f); !strings.HasPrefix(line.Text, "none yet") {
 					t.Errorf("before the first run: %q, want none yet", line.Text)
@@ -75,7 +76,7 @@ func TestLedgerApartOnServers(t *testing.T) {
 // and its answer lost. The heir repeats that one batch, or nothing; position and chain are right.
 func TestLedgerApartRepeatsOneBatchAtMost(t *testing.T) {
 	const records, most = 400, 50
-	for kind, keys := range ledgersApart(t) {
+	for kind, said := range ledgersApart(t) {
 		if kind == "redis by TLS" {
 			continue
 		}
@@ -84,7 +85,7 @@ func TestLedgerApartRepeatsOneBatchAtMost(t *testing.T) {
 				topic := newTopic(t)
 				topic.produce(records)
 				rows := newRows(t)
-				f := fileOf(t, topic, rows.sink()+"ledger: {"+keys+"}\nkeep_commits: all\nbatch: {records: 50}\n")
+				f := fileOf(t, topic, rows.sink()+"ledger: {"+said+"}\nkeep_commits: all\nbatch: {records: 50}\n")
 				o := opened(t, f)
 				cut := &cutting{placed: o.Sink.Ledger().(placed), at: 4, made: made}
 				o.Sink.(*parted).Sink = apart.Sink(cut, o.Sink.(*parted).effects)
@@ -117,7 +118,7 @@ func TestLedgerApartRepeatsOneBatchAtMost(t *testing.T) {
 
 // Positions are set back under a running pipeline: it obeys, repeats exactly that many, and goes on with what is new.
 func TestLedgerApartObeysASet(t *testing.T) {
-	for kind, keys := range ledgersApart(t) {
+	for kind, said := range ledgersApart(t) {
 		if kind == "redis by TLS" {
 			continue
 		}
@@ -125,7 +126,7 @@ func TestLedgerApartObeysASet(t *testing.T) {
 			topic := newTopic(t)
 			topic.produce(500)
 			rows := newRows(t)
-			f := fileOf(t, topic, rows.sink()+"ledger: {"+keys+"}\nkeep_commits: all\nwatch: 300ms\n")
+			f := fileOf(t, topic, rows.sink()+"ledger: {"+said+"}\nkeep_commits: all\nwatch: 300ms\n")
 			w := start(t, f)
 			w.until(func() bool { return rows.count("") == 1500 })
 			rooms, err := opened(t, f).Rooms()
@@ -142,7 +143,7 @@ func TestLedgerApartObeysASet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			to, ok := admin.ParseTarget("-100", admin.Forms{Time: ParseTime, Duration: text.ParseDuration}, time.Now())
+			to, ok := admin.ParseTarget("-100", admin.Forms{Time: keys.ParseTime, Duration: text.ParseDuration}, time.Now())
 			if !ok {
 				t.Fatal("-100 is no target")
 			}

@@ -3,6 +3,9 @@ package pipeline
 import (
 	"strings"
 	"testing"
+
+	"github.com/fencepost/fencepost/internal/pipeline/kinds"
+	"github.com/fencepost/fencepost/redis"
 )
 
 // A backfill reads an old range: its offsets are none of the other tools' business.
@@ -28,7 +31,9 @@ func TestBackfillWritesTheSameKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := f.Beside("g-backfill").redisConfig().Group; got != "g" {
+	if got := f.Sink.Is.(interface {
+		Config(kinds.Pipeline) redis.Config
+	}).Config(f.Beside("g-backfill").around()).Group; got != "g" {
 		t.Errorf("{group} in its commands is %s, want g", got)
 	}
 }

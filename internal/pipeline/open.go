@@ -13,10 +13,7 @@ import (
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/foreign"
-	"github.com/fencepost/fencepost/kafka"
-	"github.com/fencepost/fencepost/mysql"
-	"github.com/fencepost/fencepost/postgres"
-	"github.com/fencepost/fencepost/sqlite"
+	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 )
 
 // Hooks are told what the rooms say outside of the engine's events. A nil one is nobody; none may block.
@@ -29,7 +26,7 @@ type Hooks struct {
 // Opened is a pipeline with its rooms. It has connected to nothing yet.
 type Opened struct {
 	File   *File
-	Source *kafka.Source
+	Source *kinds.KafkaSource
 	Sink   fencepost.Sink
 
 	decoder decode.Factory
@@ -43,13 +40,13 @@ func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the decoder: %w", err)
 	}
-	source, err := kafka.Open(f.kafka(hooks))
+	source, err := f.Source.Open(kinds.Joining{Group: f.Group, Watch: f.Watch, Member: hooks.Member, Log: hooks.Client})
 	if err != nil {
 		return nil, f.faultAt("source", err)
 	}
-	sink, err := f.openSink(ctx)
+	sink, err := f.Sink.Is.Open(ctx, f.around())
 	if err != nil {
-		return nil, errors.Join(f.faultAt("sink."+f.Sink.Kind, err), source.Leave(ctx))
+		return nil, errors.Join(f.faultAt(f.Sink.At, err), source.Leave(ctx))
 	}
 	if f.Apart() {
 		if sink, err = f.openApart(sink); err != nil {
@@ -63,119 +60,14 @@ func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 	return &Opened{File: f, Source: source, Sink: sink, decoder: factory, mirrors: mirrors}, nil
 }
 
-// kafka is the source in its room's words.
-func (f *File) kafka(hooks Hooks) kafka.Config {
-	s := f.Source
-	c := kafka.Config{
-		Brokers: s.Brokers, Group: f.Group, Topics: s.Topics, Pattern: s.Pattern, Partitions: s.Partitions,
-		InstanceID: s.InstanceID, SessionTimeout: s.SessionTimeout, FetchMemory: s.FetchMemory, Watch: f.Watch,
-		TLS:    kafka.TLS{Enabled: s.TLS.Enabled, CA: s.TLS.CA, Cert: s.TLS.Cert, Key: s.TLS.Key, ServerName: s.TLS.ServerName},
-		Member: hooks.Member, Log: hooks.Client,
-	}
-	if len(s.Partitions) > 0 {
-		c.Topics = nil // they follow from the partitions
-	}
-	if s.Uncommitted {
-		c.Isolation = kafka.ReadUncommitted
-	}
-	if s.Consumer {
-		c.Protocol = kafka.Consumer
-	}
-	if s.SASL.Mechanism != "" {
-		c.SASL = kafka.SASL{Mechanism: s.SASL.Mechanism, Credentials: s.SASL.credentials}
-	}
-	return c
-}
-
-// credentials reveals the secrets anew for each connection, so that they can rotate.
-func (s SASL) credentials(context.Context) (kafka.Credentials, error) {
-	password, err1 := s.Password.Reveal()
-	token, err2 := s.Token.Reveal()
-	return kafka.Credentials{User: s.User, Password: password, Token: token}, errors.Join(err1, err2)
-}
-
-func (f *File) openSink(ctx context.Context) (fencepost.Sink, error) {
-	switch f.Sink.Kind {
-	case "postgres":
-		c, err := f.postgres()
-		if err != nil {
-			return nil, err
-		}
-		s, err := postgres.Open(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		return s, nil
-	case "mysql":
-		c, err := f.mysql()
-		if err != nil {
-			return nil, err
-		}
-		s, err := mysql.Open(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		return s, nil
-	case "sqlite":
-		s, err := sqlite.Open(ctx, f.sqlite())
-		if err != nil {
-			return nil, err
-		}
-		return s, nil
-	case "redis":
-		s, err := f.openRedis()
-		if err != nil {
-			return nil, err
-		}
-		return s, nil
-	}
-	panic("pipeline: no room for sink " + f.Sink.Kind)
-}
-
-// postgres is the sink in its room's words.
-func (f *File) postgres() (postgres.Config, error) {
-	dsn, err := f.Sink.DSN.Reveal()
-	return postgres.Config{DSN: dsn, Table: f.Sink.Table, Key: f.Sink.Key, SQL: f.Sink.SQL, Lanes: f.Sink.Lanes,
-		KeepCommits: f.KeepCommits, NoLedger: f.Apart()}, err
-}
-
-// mysql is the sink in its room's words.
-func (f *File) mysql() (mysql.Config, error) {
-	dsn, err := f.Sink.DSN.Reveal()
-	return mysql.Config{DSN: dsn, Table: f.Sink.Table, Key: f.Sink.Key, SQL: f.Sink.SQL, Lanes: f.Sink.Lanes,
-		KeepCommits: f.KeepCommits, NoLedger: f.Apart()}, err
-}
-
-// sqlite is the sink in its room's words.
-func (f *File) sqlite() sqlite.Config {
-	return sqlite.Config{Path: f.Sink.Path, Table: f.Sink.Table, Key: f.Sink.Key, SQL: f.Sink.SQL, KeepCommits: f.KeepCommits,
-		NoLedger: f.Apart()}
-}
-
-// DDL is the SQL that makes the tables a file needs; for Redis, which needs none, its user. It connects to nothing.
+// DDL is what has to be made before a run: the SQL of the tables, or a user of the least rights. It connects to nothing.
 func (f *File) DDL() (string, error) {
-	sink, err := f.sinkDDL()
+	sink, err := f.Sink.Is.DDL(f.around())
 	if err != nil || !f.Apart() {
 		return sink, err
 	}
-	ledger, err := f.ledgerDDL()
+	ledger, err := f.Ledger.Is.DDL(f.around())
 	return sink + "\n" + ledger, err
-}
-
-// sinkDDL is what the sink needs, with its ledger unless that is apart.
-func (f *File) sinkDDL() (string, error) {
-	if f.Sink.Kind == "sqlite" {
-		return sqlite.DDL(f.sqlite(), f.Columns()), nil
-	}
-	if f.Sink.Kind == "redis" {
-		return f.redisACL(), nil
-	}
-	if f.Sink.Kind == "mysql" {
-		c, err := f.mysql()
-		return mysql.DDL(c, f.Columns()), err
-	}
-	c, err := f.postgres()
-	return postgres.DDL(c, f.Columns()), err
 }
 
 // Config is what the engine needs to run the pipeline; the caller adds what concerns this run alone (Until, Resume,
@@ -192,11 +84,8 @@ func (o *Opened) Config() engine.Config {
 // lanes is what lanes: auto means: one where statements may depend on each other or the store has one lock, else one a
 // core, at most four, from where on a database on the same network is the limit.
 func (f *File) lanes() int {
-	switch {
-	case f.Sink.Lanes > 0:
-		return f.Sink.Lanes
-	case f.Sink.SQL != "" || f.Sink.Kind == "sqlite":
-		return 1
+	if n := f.About().Lanes; n > 0 {
+		return n
 	}
 	return min(4, runtime.GOMAXPROCS(0))
 }
@@ -257,11 +146,13 @@ func (f *File) Remedy(help string) string { return f.pointed(help) }
 // pointed adds the line to each key of the file that a remedy names, and puts the file's name into commands.
 func (f *File) pointed(help string) string {
 	help = fileWord.ReplaceAllString(help, "$1 "+strings.ReplaceAll(f.Name, "$", "$$"))
-	if abs, err := filepath.Abs(f.Sink.Path); err == nil && f.Sink.Path != "" {
-		help = strings.ReplaceAll(help, abs, f.Sink.Path)
+	if path := f.About().Path; path != "" {
+		if abs, err := filepath.Abs(path); err == nil {
+			help = strings.ReplaceAll(help, abs, path)
+		}
 	}
-	for i := range keys {
-		path := keys[i].path
+	for i := range fileKeys {
+		path := fileKeys[i].Path
 		line := f.Line(path)
 		if line == "" || !strings.Contains(path, ".") {
 			continue

@@ -5,13 +5,18 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 )
 
 // Missing says that the ledger can not be there, since its file is not: to look must not make one.
 //
 // Errors: *fencepost.Fault ledger-missing.
-func (f *File) Missing() error { return f.ledgerFile() }
+func (f *File) Missing() error {
+	if a, ok := f.ledgerStore().(kinds.Absentee); ok {
+		return f.Pointed(a.Missing())
+	}
+	return nil
+}
 
 // Rooms is the pipeline's ledger, brokers and sink for an operator's verbs; the caller adds Who. A ledger that is not
 // there is refused here: to look must not make one.
@@ -48,13 +53,7 @@ func (o *Opened) RoomsToFill() admin.Rooms {
 
 // LedgerURL names where the ledger is, without a password.
 func (f *File) LedgerURL() string {
-	return f.ledgerStore().where()
-}
-
-// Brokers is the source without its topics: where the file leads to Kafka, for whoever asks about other topics.
-func (f *File) Brokers() kafka.Config {
-	c := f.kafka(Hooks{})
-	return kafka.Config{Brokers: c.Brokers, TLS: c.TLS, SASL: c.SASL}
+	return f.ledgerStore().Where()
 }
 
 // Beside is the same pipeline under another group, as a backfill runs it: nothing is passed by policy, and no static

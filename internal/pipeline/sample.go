@@ -11,8 +11,9 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
+	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 	"github.com/fencepost/fencepost/internal/text"
-	"github.com/fencepost/fencepost/kafka"
 )
 
 // perPartition is how many records init samples of each partition.
@@ -26,7 +27,7 @@ type Sampled struct {
 
 // Sample reads the first records of each partition, without a group, and infers a schema from them.
 func Sample(ctx context.Context, brokers []string, topic string, timeout time.Duration) (s Sampled, err error) {
-	source, err := kafka.Open(kafka.Config{Brokers: brokers, Group: "fencepost-init", Topics: []string{topic}})
+	source, err := kinds.Source{Brokers: brokers, Topics: []string{topic}}.Open(kinds.Joining{Group: "fencepost-init"})
 	if err != nil {
 		return s, &fencepost.Fault{Code: "usage", Exit: 2, Err: err, Help: "--brokers HOST:PORT, as in localhost:9092"}
 	}
@@ -84,12 +85,12 @@ func (s *Sampled) infer(records []fencepost.Record) string {
 	if !in.IsJSON() {
 		s.Decode = "raw"
 		why := cmp.Or(in.NotObject, "none has a value")
-		s.Columns = []DraftColumn{{Name: rawColumn, Type: decode.RawColumn().Type, Seen: "the value as it is: " + why}}
+		s.Columns = []keys.DraftColumn{{Name: rawColumn, Type: decode.RawColumn().Type, Seen: "the value as it is: " + why}}
 		return "not all JSON objects: " + why
 	}
 	s.Decode = "json"
 	for _, c := range in.Columns {
-		s.Columns = append(s.Columns, DraftColumn{Name: c.Column, Type: c.Type, From: c.From, Unit: c.Unit.String(),
+		s.Columns = append(s.Columns, keys.DraftColumn{Name: c.Column, Type: c.Type, From: c.From, Unit: c.Unit.String(),
 			Null: c.Missing == decode.Null(), Seen: c.Comment})
 	}
 	fields := text.Plural(len(in.Columns), "field")
@@ -112,13 +113,7 @@ func counted(records []fencepost.Record, partitions int) string {
 }
 
 // Sinks lists the words of sink.
-func Sinks() []string {
-	var out []string
-	for _, k := range under("sink") {
-		out = append(out, k.name())
-	}
-	return out
-}
+func Sinks() []string { return kinds.Sinks.Names() }
 
 // Topic is a topic of a broker, for a list.
 type Topic struct {
@@ -129,7 +124,7 @@ type Topic struct {
 
 // Topics lists the topics of a broker, sorted by name.
 func Topics(ctx context.Context, broker string, timeout time.Duration) (topics []Topic, err error) {
-	source, err := kafka.Open(kafka.Config{Brokers: []string{broker}, Group: "fencepost-broker", Pattern: "."})
+	source, err := kinds.Source{Brokers: []string{broker}, Pattern: "."}.Open(kinds.Joining{Group: "fencepost-broker"})
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,12 @@
 package pipeline
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
@@ -16,7 +18,7 @@ type Column struct {
 	Missing  Stance // the field is not in the record
 	Mismatch Stance // the field's value does not fit the type
 	Unit     string // of a timestamp that is a number: s, ms, us. Empty: a number does not fit
-	At       Place
+	At       keys.Place
 }
 
 // Stance says what becomes of a field that is missing or does not fit. The zero Stance is an error: the record's
@@ -41,65 +43,65 @@ func (s Stance) String() string {
 // columnKeys are the keys of a column's long form.
 var columnKeys = []string{"type", "from", "missing", "mismatch", "unit"}
 
-// schema reads the columns, in the order of the file.
-func (r *reader) schema(n *node) {
-	if n.shape != mapping {
-		r.wrongShape(n, "schema", "a mapping: COLUMN: TYPE")
+// readSchema reads the columns, in the order of the file.
+func readSchema(r *keys.Reader, n *keys.Node, path string) {
+	if n.Shape != keys.Mapping {
+		r.WrongShape(n, path, "a mapping: COLUMN: TYPE")
 		return
 	}
 	var columns []Column
-	for i := range n.entries {
-		e := &n.entries[i]
-		path := join("schema", e.key)
-		r.places[path], r.at[path] = e.at, e.value.at
-		if strings.HasPrefix(e.key, "_") {
-			r.find("column-reserved", e.at, "another name; _topic _partition _offset _timestamp _key _headers are there anyway",
-				"schema: a column may not begin with _: %s", e.key)
+	for i := range n.Entries {
+		e := &n.Entries[i]
+		path := keys.Join("schema", e.Key)
+		r.Mark(path, e.At, e.Value.At)
+		if strings.HasPrefix(e.Key, "_") {
+			r.Find("column-reserved", e.At, "another name; _topic _partition _offset _timestamp _key _headers are there anyway",
+				"schema: a column may not begin with _: %s", e.Key)
 			continue
 		}
-		c := Column{Name: e.key, From: e.key, At: e.at}
-		if r.column(e, &c) {
+		c := Column{Name: e.Key, From: e.Key, At: e.At}
+		if readColumn(r, e, &c) {
 			columns = append(columns, c)
 		}
 	}
-	if len(n.entries) == 0 {
-		r.find("key-missing", n.at, "COLUMN: text", "schema has no column")
+	if len(n.Entries) == 0 {
+		r.Find("key-missing", n.At, "COLUMN: text", "schema has no column")
 	}
-	r.values["schema"] = columns
+	r.Set("schema", columns)
 }
 
-// column reads the short form `delay: int` or the long form.
-func (r *reader) column(e *entry, c *Column) bool {
-	if e.value.shape != mapping {
-		return r.columnType(e.key, e.value, &c.Type)
+// readColumn reads the short form `delay: int` or the long form.
+func readColumn(r *keys.Reader, e *keys.Entry, c *Column) bool {
+	if e.Value.Shape != keys.Mapping {
+		return readColumnType(r, e.Key, e.Value, &c.Type)
 	}
 	ok := true
-	if e.value.find("type") == nil {
-		r.find("key-missing", e.at, "type: text", "%s has no type", e.key)
+	if e.Value.Find("type") == nil {
+		r.Find("key-missing", e.At, "type: text", "%s has no type", e.Key)
 		ok = false
 	}
-	for i := range e.value.entries {
-		k := &e.value.entries[i]
-		switch k.key {
+	for i := range e.Value.Entries {
+		k := &e.Value.Entries[i]
+		switch k.Key {
 		case "type":
-			ok = r.columnType(e.key, k.value, &c.Type) && ok
+			ok = readColumnType(r, e.Key, k.Value, &c.Type) && ok
 		case "from":
-			c.From, _ = r.text(k.value, e.key+".from", kindText)
+			c.From, _ = r.Text(k.Value, e.Key+".from")
 			if c.From == "" {
-				r.find("bad-value", k.value.at, e.key, "%s.from is empty", e.key)
+				r.Find("bad-value", k.Value.At, e.Key, "%s.from is empty", e.Key)
 			}
 		case "missing":
-			c.Missing = r.stance(k.value, e.key+".missing")
+			c.Missing = readStance(r, k.Value, e.Key+".missing")
 		case "mismatch":
-			c.Mismatch = r.stance(k.value, e.key+".mismatch")
+			c.Mismatch = readStance(r, k.Value, e.Key+".mismatch")
 		case "unit":
-			r.unit(e.key, k.value, c)
+			readUnit(r, e.Key, k.Value, c)
 		default:
-			help := text.Nearest(k.key, columnKeys)
+			help := text.Nearest(k.Key, columnKeys)
 			if help == "" {
 				help = "keys here: " + strings.Join(columnKeys, " ")
 			}
-			r.find("unknown-key", k.at, help, "%s has no key %s", e.key, k.key)
+			r.Find("unknown-key", k.At, help, "%s has no key %s", e.Key, k.Key)
 		}
 	}
 	return ok
@@ -113,12 +115,12 @@ var synonyms = map[string]string{"integer": "int", "bigint": "int", "long": "int
 	"numeric": "decimal", "jsonb": "json", "object": "json", "array": "json", "map": "json",
 	"blob": "bytes", "bytea": "bytes", "binary": "bytes"}
 
-func (r *reader) columnType(name string, n *node, to *fencepost.Type) bool {
-	if n.shape == nothing {
-		r.find("key-missing", r.places[join("schema", name)], name+": text", "%s has no type", name)
+func readColumnType(r *keys.Reader, name string, n *keys.Node, to *fencepost.Type) bool {
+	if n.Shape == keys.Nothing {
+		r.Find("key-missing", r.KeyAt(keys.Join("schema", name)), name+": text", "%s has no type", name)
 		return false
 	}
-	value, ok := r.text(n, join("schema", name), kindText)
+	value, ok := r.Text(n, keys.Join("schema", name))
 	if !ok {
 		return false
 	}
@@ -131,23 +133,23 @@ func (r *reader) columnType(name string, n *node, to *fencepost.Type) bool {
 		if help == "" {
 			help = strings.Join(fencepost.Types(), " ")
 		}
-		r.find("unknown-type", n.at, help, "%s: %s is not a type", name, shown(value))
+		r.Find("unknown-type", n.At, help, "%s: %s is not a type", name, keys.Shown(value))
 		return false
 	}
 	*to = t
 	return true
 }
 
-// stance reads error, null, or a value.
-func (r *reader) stance(n *node, path string) Stance {
-	if n.shape == nothing {
+// readStance reads error, null, or a value.
+func readStance(r *keys.Reader, n *keys.Node, path string) Stance {
+	if n.Shape == keys.Nothing {
 		return Stance{Null: true}
 	}
-	text, ok := r.text(n, path, kindText)
+	text, ok := r.Text(n, path)
 	switch {
 	case !ok:
 		return Stance{}
-	case n.quoted:
+	case n.Quoted:
 		return Stance{Value: text, Given: true}
 	case text == "error":
 		return Stance{}
@@ -157,15 +159,63 @@ func (r *reader) stance(n *node, path string) Stance {
 	return Stance{Value: text, Given: true}
 }
 
-func (r *reader) unit(name string, n *node, c *Column) {
-	text, ok := r.text(n, name+".unit", kindText)
+func readUnit(r *keys.Reader, name string, n *keys.Node, c *Column) {
+	text, ok := r.Text(n, name+".unit")
 	if !ok {
 		return
 	}
 	units := []string{"s", "ms", "us"}
 	if !slices.Contains(units, text) {
-		r.find("bad-value", n.at, strings.Join(units, ", or "), "%s.unit: %s is not a unit", name, shown(text))
+		r.Find("bad-value", n.At, strings.Join(units, ", or "), "%s.unit: %s is not a unit", name, keys.Shown(text))
 		return
 	}
 	c.Unit = text
+}
+
+// schemaOwn is the form of schema.
+var schemaOwn = keys.Own{Read: readSchema, Schema: columnsSchema, Draft: schemaDraft}
+
+func columnsSchema() keys.Object {
+	column := keys.Object{"anyOf": []any{
+		keys.Object{"enum": fencepost.Types()},
+		keys.Object{"type": "object", "additionalProperties": false, "required": []string{"type"}, "properties": keys.Object{
+			"type":     keys.Object{"enum": fencepost.Types()},
+			"from":     keys.Object{"type": "string", "description": "the field of the record; the column's name where it is not said"},
+			"missing":  keys.Object{"description": "the field is not there: error, null, or a value", "default": "error"},
+			"mismatch": keys.Object{"description": "the value does not fit the type: error, null, or a value", "default": "error"},
+			"unit":     keys.Object{"enum": []string{"s", "ms", "us"}, "description": "of a timestamp that is a number"},
+		}},
+	}}
+	return keys.Object{"type": "object", "minProperties": 1, "propertyNames": keys.Object{"pattern": "^[^_]"}, "additionalProperties": column}
+}
+
+// schemaDraft are the columns of a draft.
+func schemaDraft(_, decode string, columns []keys.DraftColumn) (lines []keys.Line) {
+	for _, c := range columns {
+		lines = append(lines, keys.Line{Text: keys.Plain(c.Name) + ": " + columnForm(c), Doc: c.Seen})
+	}
+	if decode == "json" && len(columns) > 0 {
+		c := columns[0]
+		lines = append(lines, keys.Line{Doc: "or null, or a value",
+			Text: fmt.Sprintf("# %s: {type: %s, from: %s, missing: error, mismatch: error}", keys.Plain(c.Name), c.Type, keys.Plain(c.Name))})
+	}
+	return lines
+}
+
+// columnForm is a column's short form, or its long form where it needs one.
+func columnForm(c keys.DraftColumn) string {
+	var more []string
+	if c.From != "" && c.From != c.Name {
+		more = append(more, "from: "+keys.Plain(c.From))
+	}
+	if c.Null {
+		more = append(more, "missing: null")
+	}
+	if c.Unit != "" {
+		more = append(more, "unit: "+c.Unit)
+	}
+	if len(more) == 0 {
+		return c.Type.String()
+	}
+	return "{type: " + c.Type.String() + ", " + strings.Join(more, ", ") + "}"
 }

@@ -45,7 +45,7 @@ func play(ctx context.Context, plays, file string) error {
 	defer o.Close()
 	cfg := o.Config()
 	if plays == "control" {
-		cfg.Sink = NewControl(cfg.Sink, f.Sink.Path, f.Rate)
+		cfg.Sink = NewControl(cfg.Sink, f.About().Path, f.Rate)
 	}
 	cfg.Until.End = true
 	cfg.Who = fmt.Sprintf("%d@test", os.Getpid())

@@ -1,28 +1,30 @@
-package pipeline
+package kinds
 
 import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/expression"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/redis"
 )
 
-// Command is one entry of sink.redis.commands: a command of Redis, made of each record for which Where holds.
-type Command struct {
+// command is one entry of sink.redis.commands: a command of Redis, made of each record for which Where holds.
+type command struct {
 	words []word
 	where *piece // nil: every record
-	at    Place
+	at    keys.Place
 }
 
 // String is the command about as the file writes it.
-func (c Command) String() string {
+func (c command) String() string {
 	var words []string
 	for _, w := range c.words {
 		words = append(words, w.shown())
@@ -73,72 +75,72 @@ func commandNames() (names []string) {
 	return names
 }
 
-// commands reads a list of commands: texts, or {command: ..., where: EXPR}. Expressions are compiled by commandRules,
+// readCommands reads a list of commands: texts, or {command: ..., where: EXPR}. Expressions are compiled by commandRules,
 // when the schema is known.
-func (r *reader) commands(n *node, path string) {
-	if n.shape == scalar {
-		r.wrongShape(n, path, "a list: - "+commandForms[0].form)
+func readCommands(r *keys.Reader, n *keys.Node, path string) {
+	if n.Shape == keys.Scalar {
+		r.WrongShape(n, path, "a list: - "+commandForms[0].form)
 		return
 	}
-	if n.shape != list {
-		r.wrongShape(n, path, "a list: of commands")
+	if n.Shape != keys.List {
+		r.WrongShape(n, path, "a list: of commands")
 		return
 	}
-	var all []Command
-	for _, item := range n.items {
-		c := Command{at: item.at}
+	var all []command
+	for _, item := range n.Items {
+		c := command{at: item.At}
 		command, ok := item, true
-		if item.shape == mapping {
-			command, ok = r.longCommand(item, &c)
+		if item.Shape == keys.Mapping {
+			command, ok = readLongCommand(r, item, &c)
 		}
 		switch {
 		case !ok:
 			continue
-		case command.shape != scalar || strings.TrimSpace(command.text) == "":
-			r.wrongShape(command, path, "a command: "+commandForms[0].form)
+		case command.Shape != keys.Scalar || strings.TrimSpace(command.Text) == "":
+			r.WrongShape(command, path, "a command: "+commandForms[0].form)
 			continue
 		}
-		if c.words, ok = r.words(command); !ok {
+		if c.words, ok = readWords(r, command); !ok {
 			c.words = nil
 		}
 		all = append(all, c)
 	}
-	if len(n.items) == 0 {
-		r.find("key-missing", n.at, "- "+commandForms[0].form, "commands: the list is empty")
+	if len(n.Items) == 0 {
+		r.Find("key-missing", n.At, "- "+commandForms[0].form, "commands: the list is empty")
 	}
-	r.values[path] = all
+	r.Set(path, all)
 }
 
-// longCommand reads {command: ..., where: ...}.
-func (r *reader) longCommand(n *node, c *Command) (command *node, ok bool) {
+// readLongCommand reads {command: ..., where: ...}.
+func readLongCommand(r *keys.Reader, n *keys.Node, c *command) (command *keys.Node, ok bool) {
 	ok = true
-	for i := range n.entries {
-		e := &n.entries[i]
-		switch e.key {
+	for i := range n.Entries {
+		e := &n.Entries[i]
+		switch e.Key {
 		case "command":
-			command = e.value
+			command = e.Value
 		case "where":
-			if e.value.shape != scalar {
-				r.wrongShape(e.value, "sink.redis.commands", "a condition: delay > 0")
+			if e.Value.Shape != keys.Scalar {
+				r.WrongShape(e.Value, "sink.redis.commands", "a condition: delay > 0")
 				ok = false
 				continue
 			}
-			c.where = &piece{text: e.value.text, expression: true, at: e.value.at}
-			if first := r.column1(e.value); first > 0 {
-				c.where.at, c.where.exact = Place{Line: e.value.at.Line, Column: first, Width: 1}, true
+			c.where = &piece{text: e.Value.Text, expression: true, at: e.Value.At}
+			if first := r.Column1(e.Value); first > 0 {
+				c.where.at, c.where.exact = keys.Place{Line: e.Value.At.Line, Column: first, Width: 1}, true
 			}
 		default:
-			if strings.Contains(e.key, " ") { // HSET a {"b: " + c}
-				r.find("bad-value", n.at, "put the command into quotes: '...'", "commands: a colon and a space make a mapping of it")
+			if strings.Contains(e.Key, " ") { // HSET a {"b: " + c}
+				r.Find("bad-value", n.At, "put the command into quotes: '...'", "commands: a colon and a space make a mapping of it")
 				return nil, false
 			}
-			r.find("unknown-key", e.at, cmp.Or(text.Nearest(e.key, []string{"command", "where"}), "keys here: command where"), "commands has no key %s", e.key)
+			r.Find("unknown-key", e.At, cmp.Or(text.Nearest(e.Key, []string{"command", "where"}), "keys here: command where"), "commands has no key %s", e.Key)
 			ok = false
 		}
 	}
 	if command == nil {
 		if ok {
-			r.find("key-missing", n.at, "command: "+commandForms[0].form, "commands: an entry has no command")
+			r.Find("key-missing", n.At, "command: "+commandForms[0].form, "commands: an entry has no command")
 		}
 		return nil, false
 	}
@@ -146,45 +148,44 @@ func (r *reader) longCommand(n *node, c *Command) (command *node, ok bool) {
 }
 
 // commandRules compiles the commands and checks each against its form.
-func (r *reader) commandRules(f *File) {
-	columns := f.Columns()
+func commandRules(r *keys.Reader, commands []command, columns []fencepost.ColumnSpec) {
 	if columns == nil { // the schema has findings of its own
 		return
 	}
-	for i := range f.Sink.Redis.Commands {
-		c := &f.Sink.Redis.Commands[i]
+	for i := range commands {
+		c := &commands[i]
 		if len(c.words) > 0 { // else it has a finding
-			r.commandRule(c, columns)
+			commandRule(r, c, columns)
 		}
 		if c.where != nil {
-			c.where.program = r.compile(c.where, columns, expression.Bool)
+			c.where.program = compile(r, c.where, columns, expression.Bool)
 		}
 	}
 }
 
-func (r *reader) commandRule(c *Command, columns []fencepost.ColumnSpec) {
+func commandRule(r *keys.Reader, c *command, columns []fencepost.ColumnSpec) {
 	name, _ := c.words[0].plain()
 	form := formOf(name)
 	if form == nil {
 		help := cmp.Or(text.Nearest(strings.ToUpper(name), commandNames()), strings.Join(commandNames(), " "))
-		r.find("bad-value", c.words[0].at, help, "commands: %s is not a command of this sink", shown(c.words[0].shown()))
+		r.Find("bad-value", c.words[0].at, help, "commands: %s is not a command of this sink", keys.Shown(c.words[0].shown()))
 		return
 	}
 	args := c.words[1:]
 	least := form.first + form.group
 	switch {
 	case len(args) < least:
-		r.find("bad-value", c.words[len(c.words)-1].at, form.form, "commands: %s wants %d words, and has %d", form.name, least, len(args))
+		r.Find("bad-value", c.words[len(c.words)-1].at, form.form, "commands: %s wants %d words, and has %d", form.name, least, len(args))
 		return
 	case !form.many && len(args) > least:
-		r.find("bad-value", args[least].at, form.form, "commands: %s takes %d words, and has %d", form.name, least, len(args))
+		r.Find("bad-value", args[least].at, form.form, "commands: %s takes %d words, and has %d", form.name, least, len(args))
 		return
 	case (len(args)-form.first)%form.group != 0:
-		r.find("bad-value", args[len(args)-1].at, form.form, "commands: the last word of %s stands alone", form.name)
+		r.Find("bad-value", args[len(args)-1].at, form.form, "commands: the last word of %s stands alone", form.name)
 		return
 	}
 	if id, _ := args[1].plain(); form.op == redis.XAdd && id != "*" {
-		r.find("bad-value", args[1].at, form.form, "commands: the server gives the entries of a stream their ID: *")
+		r.Find("bad-value", args[1].at, form.form, "commands: the server gives the entries of a stream their ID: *")
 		return
 	}
 	for i := range args {
@@ -192,16 +193,16 @@ func (r *reader) commandRule(c *Command, columns []fencepost.ColumnSpec) {
 		if i >= form.first && (i-form.first)%form.group == form.value-1 {
 			want = form.want
 		}
-		r.wordRule(&args[i], want, columns)
+		wordRule(r, &args[i], want, columns)
 		name, plain := args[i].plain()
 		if form.op == redis.XAdd && i >= form.first && (i-form.first)%form.group == form.named-1 && (!plain || name == "") {
-			r.find("bad-value", args[i].at, "write its name, without { }", "commands: the fields of a stream's entry have fixed names")
+			r.Find("bad-value", args[i].at, "write its name, without { }", "commands: the fields of a stream's entry have fixed names")
 		}
 	}
 }
 
 // wordRule compiles a word's expressions, and checks a number that the file writes out.
-func (r *reader) wordRule(w *word, want expression.Want, columns []fencepost.ColumnSpec) {
+func wordRule(r *keys.Reader, w *word, want expression.Want, columns []fencepost.ColumnSpec) {
 	whole := want
 	if len(w.pieces) != 1 {
 		whole = expression.Any // of a text with an expression in it only a row can tell
@@ -210,9 +211,9 @@ func (r *reader) wordRule(w *word, want expression.Want, columns []fencepost.Col
 		p := &w.pieces[i]
 		switch {
 		case p.expression:
-			p.program = r.compile(p, columns, whole)
+			p.program = compile(r, p, columns, whole)
 		case p.tag && slices.ContainsFunc(columns, func(c fencepost.ColumnSpec) bool { return c.Name == "group" }):
-			r.find("bad-value", p.at, "name the column otherwise: team: {type: text, from: group}",
+			r.Find("bad-value", p.at, "name the column otherwise: team: {type: text, from: group}",
 				"commands: {group} is the group's hash tag, and schema has a column group")
 		}
 	}
@@ -221,9 +222,9 @@ func (r *reader) wordRule(w *word, want expression.Want, columns []fencepost.Col
 		return
 	}
 	if _, err := strconv.ParseInt(text, 10, 64); err != nil && want == expression.Integer {
-		r.find("bad-value", w.at, columnHelp(text, columns, "a whole number, or {EXPR}"), "commands: %s is not a whole number", shown(text))
+		r.Find("bad-value", w.at, columnHelp(text, columns, "a whole number, or {EXPR}"), "commands: %s is not a whole number", keys.Shown(text))
 	} else if _, err := strconv.ParseFloat(text, 64); err != nil {
-		r.find("bad-value", w.at, columnHelp(text, columns, "a number, or {EXPR}"), "commands: %s is not a number", shown(text))
+		r.Find("bad-value", w.at, columnHelp(text, columns, "a number, or {EXPR}"), "commands: %s is not a number", keys.Shown(text))
 	}
 }
 
@@ -236,7 +237,7 @@ func columnHelp(text string, columns []fencepost.ColumnSpec, otherwise string) s
 }
 
 // effects are the command in the room's words: one for each group of words, but one for a stream's entry.
-func (c Command) effects() (list []redis.Effect) {
+func (c command) effects() (list []redis.Effect) {
 	name, _ := c.words[0].plain()
 	form, args := formOf(name), c.words[1:]
 	e := redis.Effect{Op: form.op, Key: args[0].value()}
@@ -314,3 +315,44 @@ func (p piece) condition() redis.Value {
 		return dst, err
 	}, p.program.Columns()...)
 }
+
+// commandsOwn is the form of sink.redis.commands.
+var commandsOwn = keys.Own{Read: readCommands, Schema: commandsSchema, Draft: commandsDraft}
+
+func commandsSchema() keys.Object {
+	var forms []string
+	for _, f := range commandForms {
+		forms = append(forms, f.form)
+	}
+	command := keys.Object{"type": "string", "examples": forms}
+	return keys.Object{"type": "array", "minItems": 1, "items": keys.Object{"anyOf": []any{command,
+		keys.Object{"type": "object", "additionalProperties": false, "required": []string{"command"}, "properties": keys.Object{
+			"command": command,
+			"where":   keys.Object{"type": "string", "description": "an expression: only for records for which it holds"},
+		}}}}}
+}
+
+// commandsDraft is one that counts by the first column of text that is always there, sums of two numbers, and all forms.
+func commandsDraft(topic, _ string, columns []keys.DraftColumn) (lines []keys.Line) {
+	at, sums := keys.TableName(topic), []string{}
+	for _, c := range columns {
+		switch {
+		case c.Null || !columnWord.MatchString(c.Name):
+		case c.Type == fencepost.Text && !strings.Contains(at, "{"):
+			at += ":{" + c.Name + "}"
+		case c.Type == fencepost.Int && len(sums) < 2:
+			sums = append(sums, c.Name)
+		}
+	}
+	lines = append(lines, keys.Line{Text: "- HINCRBY " + at + " records 1", Doc: "KEY FIELD N: counters in a hash"})
+	for _, c := range sums {
+		lines = append(lines, keys.Line{Text: "- HINCRBY " + at + " " + c + " {" + c + "}"})
+	}
+	return append(lines,
+		keys.Line{Text: "# - {command: " + keys.Plain("SADD "+at+":days {_timestamp.Format('2006-01-02')}") + ", where: _offset > 0}"},
+		keys.Line{Text: "# HSET KEY FIELD VALUE   SET KEY VALUE   SADD KEY MEMBER   ZADD KEY SCORE MEMBER"},
+		keys.Line{Text: "# ZINCRBY KEY N MEMBER   XADD KEY * FIELD VALUE     on a cluster put {group} into every key"})
+}
+
+// columnWord is a name that needs no quotes, neither in a command nor in an expression.
+var columnWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)

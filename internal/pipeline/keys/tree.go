@@ -1,4 +1,4 @@
-package pipeline
+package keys
 
 import (
 	"errors"
@@ -15,41 +15,44 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// node is one value of a YAML file: a scalar, a list, a mapping or nothing. The reader walks nodes and never the
+// Node is one value of a YAML file: a scalar, a list, a mapping or nothing. The reader walks nodes and never the
 // YAML library's own tree, whose shapes and positions have cases that only this file knows.
-type node struct {
-	shape   shape
-	text    string // of a scalar, unquoted
-	quoted  bool   // a scalar in quotes or a block: its text begins behind at.Column
+type Node struct {
+	Shape   Shape
+	Text    string // of a scalar, unquoted
+	Quoted  bool   // a scalar in quotes or a block: its text begins behind At.Column
 	block   bool   // a scalar written as a block (| or >)
-	entries []entry
-	items   []*node
-	at      Place
+	Entries []Entry
+	Items   []*Node
+	At      Place
 }
 
-type entry struct {
-	key   string
-	at    Place
-	value *node
+// Entry is one key of a mapping, with its value.
+type Entry struct {
+	Key   string
+	At    Place
+	Value *Node
 }
 
-type shape uint8
+// Shape is what kind of value a Node is.
+type Shape uint8
 
+// The shapes. A Node of Nothing stands for a key behind which there is none.
 const (
-	nothing shape = iota
-	scalar
-	list
-	mapping
+	Nothing Shape = iota
+	Scalar
+	List
+	Mapping
 )
 
 // String is the shape as an error names it.
-func (s shape) String() string { return [...]string{"nothing", "a value", "a list", "a mapping"}[s] }
+func (s Shape) String() string { return [...]string{"nothing", "a value", "a list", "a mapping"}[s] }
 
-// find returns the entry of that key, nil if there is none.
-func (n *node) find(key string) *entry {
-	for i := range n.entries {
-		if n.entries[i].key == key {
-			return &n.entries[i]
+// Find returns the entry of that key, nil if there is none.
+func (n *Node) Find(key string) *Entry {
+	for i := range n.Entries {
+		if n.Entries[i].Key == key {
+			return &n.Entries[i]
 		}
 	}
 	return nil
@@ -57,7 +60,7 @@ func (n *node) find(key string) *entry {
 
 // parseTree reads YAML into nodes. What is no YAML, or a part of YAML that a pipeline file has no use for, is a
 // *fencepost.Fault with exit 2.
-func parseTree(name string, src []byte) (*node, error) {
+func parseTree(name string, src []byte) (*Node, error) {
 	if !utf8.Valid(src) {
 		return nil, &fencepost.Fault{Code: "yaml-syntax", Exit: 2, Err: fmt.Errorf("%s: not UTF-8 text", name),
 			Help: "a pipeline file is YAML; to write one: fencepost init"}
@@ -81,10 +84,10 @@ func parseTree(name string, src []byte) (*node, error) {
 		return nil, &fencepost.Fault{Code: "file-empty", Exit: 2, Err: fmt.Errorf("%s: the file says nothing", name),
 			Help: "to write one: fencepost init --brokers HOST:9092 --topic TOPIC --sink postgres"}
 	}
-	b := builder{anchors: map[string]*node{}}
+	b := builder{anchors: map[string]*Node{}}
 	root, err := b.node(body, 0)
-	if err == nil && root.shape != mapping {
-		return nil, syntaxFault(name, src, &treeError{root.at, "this is no pipeline file; to write one: fencepost init"})
+	if err == nil && root.Shape != Mapping {
+		return nil, syntaxFault(name, src, &treeError{root.At, "this is no pipeline file; to write one: fencepost init"})
 	}
 	if err != nil {
 		return nil, syntaxFault(name, src, err)
@@ -151,10 +154,10 @@ func splitLines(src []byte) []string {
 
 // maskWritten replaces the letters of secrets that stand in the file itself, from their place on, by asterisks. Columns
 // stay what they are.
-func maskWritten(lines []string, secrets []*node) []string {
+func maskWritten(lines []string, secrets []*Node) []string {
 	for _, n := range secrets {
-		for i, part := range strings.Split(strings.TrimRight(n.text, "\n"), "\n") {
-			at := n.at.Line - 1 + i
+		for i, part := range strings.Split(strings.TrimRight(n.Text, "\n"), "\n") {
+			at := n.At.Line - 1 + i
 			if n.block {
 				at++
 			}
@@ -163,7 +166,7 @@ func maskWritten(lines []string, secrets []*node) []string {
 			}
 			from := 0
 			if i == 0 && !n.block {
-				from = len(string([]rune(lines[at])[:min(n.at.Column-1, utf8.RuneCountInString(lines[at]))]))
+				from = len(string([]rune(lines[at])[:min(n.At.Column-1, utf8.RuneCountInString(lines[at]))]))
 			}
 			stars := strings.Repeat("*", utf8.RuneCountInString(part))
 			lines[at] = lines[at][:from] + strings.Replace(lines[at][from:], part, stars, 1)
@@ -177,23 +180,23 @@ const mostNested = 40
 
 // builder makes nodes of the library's tree.
 type builder struct {
-	anchors map[string]*node
+	anchors map[string]*Node
 }
 
-func (b *builder) node(n ast.Node, depth int) (*node, error) {
+func (b *builder) node(n ast.Node, depth int) (*Node, error) {
 	if depth > mostNested {
 		return nil, &treeError{place(n), "nested too deep"}
 	}
 	switch n := n.(type) {
 	case *ast.NullNode:
-		return &node{shape: nothing, at: place(n)}, nil
+		return &Node{Shape: Nothing, At: place(n)}, nil
 	case *ast.StringNode:
 		quoted := n.Token.Type == token.DoubleQuoteType || n.Token.Type == token.SingleQuoteType
-		return &node{shape: scalar, text: n.Value, quoted: quoted, at: place(n)}, nil
+		return &Node{Shape: Scalar, Text: n.Value, Quoted: quoted, At: place(n)}, nil
 	case *ast.LiteralNode:
-		return &node{shape: scalar, text: n.Value.Value, quoted: true, block: true, at: place(n)}, nil
+		return &Node{Shape: Scalar, Text: n.Value.Value, Quoted: true, block: true, At: place(n)}, nil
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
-		return &node{shape: scalar, text: n.GetToken().Value, at: place(n)}, nil
+		return &Node{Shape: Scalar, Text: n.GetToken().Value, At: place(n)}, nil
 	case *ast.SequenceNode:
 		return b.list(n, depth)
 	case *ast.MappingNode:
@@ -217,25 +220,25 @@ func (b *builder) node(n ast.Node, depth int) (*node, error) {
 	}
 }
 
-func (b *builder) list(n *ast.SequenceNode, depth int) (*node, error) {
-	out := &node{shape: list, at: place(n)}
+func (b *builder) list(n *ast.SequenceNode, depth int) (*Node, error) {
+	out := &Node{Shape: List, At: place(n)}
 	for _, value := range n.Values {
 		if s := hostPort(value); s != nil {
-			out.items = append(out.items, s)
+			out.Items = append(out.Items, s)
 			continue
 		}
 		item, err := b.node(value, depth+1)
 		if err != nil {
 			return nil, err
 		}
-		out.items = append(out.items, item)
+		out.Items = append(out.Items, item)
 	}
 	return out, nil
 }
 
 // hostPort mends [localhost:9092] inside { }, which the library takes for the mapping {localhost: 9092}: YAML wants
 // white space behind the colon of a mapping (YAML 1.2.2, 7.3.3). It returns nil for anything else.
-func hostPort(n ast.Node) *node {
+func hostPort(n ast.Node) *Node {
 	var pair *ast.MappingValueNode
 	switch n := n.(type) {
 	case *ast.MappingValueNode:
@@ -256,12 +259,12 @@ func hostPort(n ast.Node) *node {
 	at := place(pair.Key)
 	text := key.Value + ":" + value.Value
 	at.Width = utf8.RuneCountInString(text)
-	return &node{shape: scalar, text: text, at: at}
+	return &Node{Shape: Scalar, Text: text, At: at}
 }
 
-func (b *builder) mapping(n ast.Node, pairs []*ast.MappingValueNode, depth int) (*node, error) {
-	out := &node{shape: mapping, at: beginning(n)}
-	var merged []*node
+func (b *builder) mapping(n ast.Node, pairs []*ast.MappingValueNode, depth int) (*Node, error) {
+	out := &Node{Shape: Mapping, At: beginning(n)}
+	var merged []*Node
 	for _, pair := range pairs {
 		value, err := b.node(pair.Value, depth+1)
 		if err != nil {
@@ -272,18 +275,18 @@ func (b *builder) mapping(n ast.Node, pairs []*ast.MappingValueNode, depth int) 
 			continue
 		}
 		key, err := b.node(pair.Key, depth+1)
-		if err != nil || key.shape != scalar {
+		if err != nil || key.Shape != Scalar {
 			return nil, &treeError{place(pair.Key), "a key is a word"}
 		}
-		if out.find(key.text) != nil {
-			return nil, &treeError{key.at, fmt.Sprintf("key %s stands here twice", key.text)}
+		if out.Find(key.Text) != nil {
+			return nil, &treeError{key.At, fmt.Sprintf("key %s stands here twice", key.Text)}
 		}
-		out.entries = append(out.entries, entry{key.text, key.at, value})
+		out.Entries = append(out.Entries, Entry{key.Text, key.At, value})
 	}
 	for _, m := range merged { // <<: *anchor gives what is not said beside it
-		for _, e := range m.entries {
-			if out.find(e.key) == nil {
-				out.entries = append(out.entries, e)
+		for _, e := range m.Entries {
+			if out.Find(e.Key) == nil {
+				out.Entries = append(out.Entries, e)
 			}
 		}
 	}

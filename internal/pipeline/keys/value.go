@@ -1,35 +1,36 @@
-package pipeline
+package keys
 
 import (
-	"github.com/fencepost/fencepost/internal/text"
 	"math"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/fencepost/fencepost/internal/text"
 )
 
-// parse makes a value of what stands at a key. want is empty, or what the value is not, for a person.
-func parse(k *key, value string) (v any, want string) {
-	switch k.kind {
-	case kindText:
+// Parse makes a value of what stands at a key. want is empty, or what the value is not, for a person.
+func Parse(k *Row, value string) (v any, want string) {
+	switch k.Form {
+	case FormText:
 		return value, ""
-	case kindWord:
-		if slices.Contains(k.words, value) || value == "" && k.def == `""` {
+	case FormWord:
+		if slices.Contains(k.Words, value) || value == "" && k.Def == `""` {
 			return value, ""
 		}
-		return nil, "one of: " + strings.Join(k.words, ", ")
-	case kindBool:
+		return nil, "one of: " + strings.Join(k.Words, ", ")
+	case FormBool:
 		if value == "true" || value == "false" {
 			return value == "true", ""
 		}
 		return nil, "true or false"
-	case kindCount:
+	case FormCount:
 		n, ok := parseCount(value)
 		if !ok {
 			return nil, "a whole number from 0 to 2,147,483,647"
 		}
 		return n, ""
-	case kindLanes:
+	case FormLanes:
 		if value == "auto" {
 			return 0, ""
 		}
@@ -37,20 +38,20 @@ func parse(k *key, value string) (v any, want string) {
 			return n, ""
 		}
 		return nil, "auto, or a number from 1"
-	case kindSize:
+	case FormSize:
 		n, ok := text.ParseSize(value)
 		if !ok {
 			return nil, "a size: bytes, or KiB, MiB, GiB"
 		}
 		return n, ""
-	case kindDuration:
+	case FormDuration:
 		d, ok := text.ParseDuration(value)
 		if !ok {
 			return nil, "a duration: ms, s, m, h, d"
 		}
 		return d, ""
 	}
-	panic("pipeline: key " + k.path + " has no single value")
+	panic("keys: key " + k.Path + " has no single value")
 }
 
 // parseCount reads a number that fits into 31 bits.
@@ -71,4 +72,11 @@ func ParseTime(s string) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
+}
+
+// Brief is a duration as the file writes it: 30m and not 30m0s.
+func Brief(d time.Duration) string {
+	s := d.String()
+	s = strings.TrimSuffix(s, "m0s") + map[bool]string{true: "m"}[strings.HasSuffix(s, "m0s")]
+	return strings.TrimSuffix(s, "h0m") + map[bool]string{true: "h"}[strings.HasSuffix(s, "h0m")]
 }

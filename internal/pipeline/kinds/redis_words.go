@@ -1,4 +1,4 @@
-package pipeline
+package kinds
 
 import (
 	"cmp"
@@ -9,7 +9,9 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/expression"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/redis"
 )
 
 // word is one word of a command: texts, and expressions in braces.
@@ -19,16 +21,16 @@ import (
 type word struct {
 	pieces []piece
 	quoted bool
-	at     Place // of the word in the file
+	at     keys.Place // of the word in the file
 }
 
 // piece is a text as it is, the group's hash tag, or an expression.
 type piece struct {
 	text       string // as it is, or the expression without its braces
 	expression bool
-	tag        bool  // {group}
-	at         Place // of the expression's text in the file
-	exact      bool  // at is where the text begins, letter by letter; else where the whole value does
+	tag        bool       // {group}
+	at         keys.Place // of the expression's text in the file
+	exact      bool       // at is where the text begins, letter by letter; else where the whole value does
 	program    *expression.Program
 }
 
@@ -65,17 +67,17 @@ func (w word) shown() (text string) {
 // templates cuts one text of the file into words. The rule is one: {EXPR} is an expression's value for the record, all
 // else is as it stands; white space parts words where no quotes keep it, as in redis-cli.
 type templates struct {
-	r     *reader
-	n     *node
+	r     *keys.Reader
+	n     *keys.Node
 	text  []rune
 	at    int
 	first int // column of text[0]; 0 where a place in the text is not one in the file
 	ok    bool
 }
 
-// words reads a text. ok is false if something is wrong with it, which is then among the findings.
-func (r *reader) words(n *node) (list []word, ok bool) {
-	t := &templates{r: r, n: n, text: []rune(n.text), first: r.column1(n), ok: true}
+// readWords reads a text. ok is false if something is wrong with it, which is then among the findings.
+func readWords(r *keys.Reader, n *keys.Node) (list []word, ok bool) {
+	t := &templates{r: r, n: n, text: []rune(n.Text), first: r.Column1(n), ok: true}
 	for {
 		for t.at < len(t.text) && unicode.IsSpace(t.text[t.at]) {
 			t.at++
@@ -87,36 +89,19 @@ func (r *reader) words(n *node) (list []word, ok bool) {
 	}
 }
 
-// column1 is the column at which a scalar's text begins in the file, 0 if it does not stand there letter by letter: in
-// a block, over several lines, with escapes.
-func (r *reader) column1(n *node) int {
-	if n.block || n.at.Line < 1 || n.at.Line > len(r.lines) {
-		return 0
-	}
-	column := n.at.Column
-	if n.quoted {
-		column++
-	}
-	line := []rune(r.lines[n.at.Line-1])
-	if column-1 <= len(line) && strings.HasPrefix(string(line[column-1:]), n.text) {
-		return column
-	}
-	return 0
-}
-
 // place is that of [from, until) of the text.
-func (t *templates) place(from, until int) Place { return textPlace(t.n, t.first, from, until) }
+func (t *templates) place(from, until int) keys.Place { return textPlace(t.n, t.first, from, until) }
 
-func textPlace(n *node, first, from, until int) Place {
+func textPlace(n *keys.Node, first, from, until int) keys.Place {
 	if first == 0 {
-		return n.at
+		return n.At
 	}
-	return Place{Line: n.at.Line, Column: first + from, Width: max(1, until-from)}
+	return keys.Place{Line: n.At.Line, Column: first + from, Width: max(1, until-from)}
 }
 
 func (t *templates) fault(from, until int, help, format string, args ...any) {
 	t.ok = false
-	t.r.find("bad-expression", t.place(from, until), help, format, args...)
+	t.r.Find("bad-expression", t.place(from, until), help, format, args...)
 }
 
 // word reads up to the next white space outside of quotes and braces.
@@ -171,11 +156,8 @@ func (t *templates) reference() []rune {
 	begin := t.at
 	for ; t.at < len(t.text); t.at++ {
 		if t.text[t.at] == '}' {
-			value, p := t.r.env.resolve(string(t.text[begin+2 : t.at]))
-			if p != nil {
-				t.ok = false
-				t.r.find(p.code, t.place(begin, t.at+1), p.help, "%s", p.text)
-			}
+			value, ok := t.r.Resolve(string(t.text[begin+2:t.at]), t.place(begin, t.at+1))
+			t.ok = t.ok && ok
 			return []rune(value)
 		}
 	}
@@ -216,7 +198,7 @@ func (t *templates) expression() (p piece, ok bool) {
 }
 
 // compile compiles an expression of the file over its columns; nil if something is wrong with it.
-func (r *reader) compile(p *piece, columns []fencepost.ColumnSpec, want expression.Want) *expression.Program {
+func compile(r *keys.Reader, p *piece, columns []fencepost.ColumnSpec, want expression.Want) *expression.Program {
 	program, err := expression.Compile(p.text, columns, want)
 	var e *expression.Error
 	if err == nil || !errors.As(err, &e) {
@@ -224,16 +206,16 @@ func (r *reader) compile(p *piece, columns []fencepost.ColumnSpec, want expressi
 	}
 	at, help := p.at, e.Help
 	if p.exact {
-		at = Place{Line: at.Line, Column: at.Column + e.From, Width: e.To - e.From}
+		at = keys.Place{Line: at.Line, Column: at.Column + e.From, Width: e.To - e.From}
 	}
 	if e.Code == "unknown-column" {
 		name, _, _ := strings.Cut(e.Text, " ")
-		if _, bad := r.places[join("schema", name)]; bad { // the column has a finding of its own
+		if r.Named(keys.Join("schema", name)) { // the column has a finding of its own
 			return nil
 		}
 		help = cmp.Or(text.Nearest(name, columnNames(columns)), help)
 	}
-	r.find(e.Code, at, help, "commands: %s", e.Text)
+	r.Find(e.Code, at, help, "commands: %s", e.Text)
 	return nil
 }
 
@@ -243,4 +225,19 @@ func columnNames(columns []fencepost.ColumnSpec) (names []string) {
 		names = append(names, c.Name)
 	}
 	return names
+}
+
+// pattern is what all keys that a word makes look like.
+func (w word) pattern() (text string) {
+	for _, p := range w.pieces {
+		switch {
+		case p.tag:
+			text += "{group}"
+		case p.expression:
+			text += "*"
+		default:
+			text += redis.Glob(p.text)
+		}
+	}
+	return text
 }

@@ -1,4 +1,4 @@
-package pipeline
+package keys
 
 import (
 	"errors"
@@ -37,6 +37,9 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Empty reports whether the Secret was not set.
 func (s Secret) Empty() bool { return s.written == "" }
+
+// Same reports whether two Secrets that are set were written alike.
+func (s Secret) Same(o Secret) bool { return s.written == o.written && !s.Empty() }
 
 // Reveal reads the environment and the files that the Secret refers to, as they are now.
 func (s Secret) Reveal() (string, error) {
@@ -135,7 +138,7 @@ func (e *Environment) resolve(ref string) (string, *problem) {
 	if path, ok := strings.CutPrefix(ref, "file:"); ok {
 		b, err := e.ReadFile(path)
 		if err != nil {
-			return "", &problem{code: "file-not-readable", text: plainPathError(path, err), help: "mend the path, or who may read it"}
+			return "", &problem{code: "file-not-readable", text: PlainPathError(path, err), help: "mend the path, or who may read it"}
 		}
 		return strings.TrimRight(string(b), "\r\n"), nil
 	}
@@ -156,8 +159,8 @@ func (e *Environment) resolve(ref string) (string, *problem) {
 	return "", &problem{code: "env-not-set", text: ref + " is not set in the environment", help: help}
 }
 
-// plainPathError says what is wrong with a file without the system call's name.
-func plainPathError(path string, err error) string {
+// PlainPathError says what is wrong with a file without the system call's name.
+func PlainPathError(path string, err error) string {
 	switch {
 	case os.IsNotExist(err):
 		return path + ": no such file"

@@ -1,0 +1,23 @@
+package keys
+
+import "testing"
+
+func TestRedact(t *testing.T) {
+	for in, want := range map[string]string{
+		"postgres://app:hunter2@localhost/shop":   "postgres://app:***@localhost/shop",
+		"app:hun@ter2@tcp(h:3306)/shop":           "app:***@tcp(h:3306)/shop",
+		"mysql://app:hunter2@localhost/shop":      "mysql://app:***@localhost/shop",
+		"redis://:hunter2@h/0":                    "redis://:***@h/0",
+		"host=h user=app password=hunter2 port=1": "host=h user=app password=*** port=1",
+		"postgres://app@localhost/shop":           "postgres://app@localhost/shop",
+		"postgres://app@h/db?password=hunter2":    "postgres://app@h/db?password=***",
+		"postgres://a:b@h/db?sslpassword=hunter2": "postgres://a:***@h/db?sslpassword=***",
+		"host=h password='hunter 2' user=app":     "host=h password='***' user=app",
+		"host=h password=$hunter2 port=1":         "host=h password=*** port=1",
+		"postgres://app:hun%ter2@localhost/shop":  "postgres://app:***@localhost/shop",
+	} {
+		if got := Redact(in); got != want {
+			t.Errorf("Redact(%q): got %q, want %q", in, got, want)
+		}
+	}
+}

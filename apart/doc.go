@@ -3,7 +3,7 @@
 // order closes, so a record counts at least once, and not exactly once.
 //
 //	apart.Func(ledger, f)     your function, which has no transaction: a request, a mail, a file
-//	apart.Sink(ledger, sink)  a sink whose lanes can apply without their own ledger (fencepost.Applier)
+//	apart.Sink(ledger, sink)  a sink whose lanes can apply without their own ledger (sink.Applier)
 //
 // Where effects and ledger can be one store, use that store's own sink: it is exact, and faster by one round trip.
 //
@@ -40,7 +40,7 @@
 //
 // # How it fails
 //
-// An error of the effect leaves the ledger as it was, and the engine tries again: *fencepost.Rejected in smaller batches
+// An error of the effect leaves the ledger as it was, and the engine tries again: *sink.Rejected in smaller batches
 // until the bad record is found, anything else after a pause. A function that fails after half of its work has done that
 // half: the next try does it again, so its effects should be harmless when repeated, keyed by topic, partition and
 // offset. An error of the ledger leaves effects that stand and positions that do not yet say so: the move alone is tried

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // fresh is how long a lane goes on without asking the ledger first. No group replaces a worker within it.
@@ -32,8 +33,8 @@ type lane struct {
 }
 
 var (
-	_ fencepost.Lane      = (*lane)(nil)
-	_ fencepost.Forgetter = (*lane)(nil)
+	_ sink.Lane      = (*lane)(nil)
+	_ sink.Forgetter = (*lane)(nil)
 )
 
 // stretch is a range of one partition under one Fence: what it stands for is the same as long as the Fence is.

@@ -15,6 +15,7 @@ import (
 	"github.com/fencepost/fencepost/apart"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 )
 
 var as = fencepost.Writer{Group: "g", ClusterID: "c", Who: "test"}
@@ -57,7 +58,7 @@ func at(o fencepost.Offset) fencepost.Position {
 }
 
 // lane is a new worker's.
-func (w *world) lane() fencepost.Lane {
+func (w *world) lane() sink.Lane {
 	w.t.Helper()
 	l, err := apart.Func(w.ledger, w.apply).Lane(w.t.Context(), 0)
 	if err != nil {
@@ -104,7 +105,7 @@ func (w *world) stands(p int32, want fencepost.Offset) {
 	}
 }
 
-func commit(t *testing.T, l fencepost.Lane, b *fencepost.Batch) {
+func commit(t *testing.T, l sink.Lane, b *fencepost.Batch) {
 	t.Helper()
 	if err := l.Commit(t.Context(), as, b); err != nil {
 		t.Fatalf("commit: %v", err)
@@ -179,7 +180,7 @@ func TestForgottenBatchIsAppliedAgain(t *testing.T) {
 		t.Fatalf("got %v, want unknown", err)
 	}
 	w.effects = nil // restored, with the ledger, to before the batch
-	l.(fencepost.Forgetter).Forget()
+	l.(sink.Forgetter).Forget()
 	commit(t, l, batch([3]int{0, 0, 2}))
 	w.want("0@0", "0@1")
 }
@@ -239,7 +240,7 @@ func TestAsksAfterAnError(t *testing.T) {
 	if err := l.Commit(t.Context(), as, batch([3]int{0, 4, 6})); err == nil {
 		t.Fatal("got no error from a ledger that is down")
 	}
-	l.(fencepost.Forgetter).Forget()
+	l.(sink.Forgetter).Forget()
 	commit(t, l, batch([3]int{1, 0, 1}))
 	if w.reads != before+1 {
 		t.Errorf("behind an error the ledger was read %d times before the next effect, want once", w.reads-before)
@@ -274,7 +275,7 @@ func TestErrorsOfTheFunction(t *testing.T) {
 		err  error
 		want string
 	}{
-		{fmt.Errorf("row: %w", &fencepost.Rejected{Reason: "negative"}), "rejected"},
+		{fmt.Errorf("row: %w", &sink.Rejected{Reason: "negative"}), "rejected"},
 		{&fencepost.Fault{Code: "a-code", Err: errors.New("no")}, "fault a-code"},
 		{&fencepost.Refused{}, "plain"},
 		{&fencepost.Fault{Code: "b-code", Passing: true, Err: &fencepost.Refused{}}, "fault b-code"},
@@ -283,7 +284,7 @@ func TestErrorsOfTheFunction(t *testing.T) {
 		w.fail = c.err
 		err := l.Commit(t.Context(), as, batch([3]int{0, 0, 2}))
 		got := "plain"
-		if _, ok := errors.AsType[*fencepost.Rejected](err); ok {
+		if _, ok := errors.AsType[*sink.Rejected](err); ok {
 			got = "rejected"
 		}
 		if f, ok := errors.AsType[*fencepost.Fault](err); ok {
@@ -341,11 +342,11 @@ type appliers struct {
 }
 
 type applier struct {
-	fencepost.Lane
+	sink.Lane
 	s *appliers
 }
 
-func (s *appliers) Lane(ctx context.Context, n int) (fencepost.Lane, error) {
+func (s *appliers) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	l, err := s.Store.Lane(ctx, n)
 	return &applier{l, s}, err
 }

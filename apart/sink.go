@@ -7,16 +7,17 @@ import (
 	"iter"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Func is a sink that hands each batch to f and then moves the ledger. At least once: see the package.
 //
 // f is called with a batch that has rows, by one goroutine a lane: engine.Config.Lanes says how many. It must return
 // when its context ends, and keep nothing of the batch. Batches have the columns _key and _headers besides the
-// decoder's. A nil error says that the effects of all its segments are durable. A *fencepost.Rejected says that a row is
+// decoder's. A nil error says that the effects of all its segments are durable. A *sink.Rejected says that a row is
 // bad, and f gets smaller batches until it is found; its partition then parks in front of it. A *fencepost.Fault that is
 // not Passing ends the run. After any other error f gets the batch again.
-func Func(ledger fencepost.Ledger, f func(context.Context, *fencepost.Batch) error) fencepost.Sink {
+func Func(ledger fencepost.Ledger, f func(context.Context, *fencepost.Batch) error) sink.Sink {
 	return &function{ledger: ledger, f: f}
 }
 
@@ -27,7 +28,7 @@ type function struct {
 }
 
 // Traits says that any number of lanes may call the function.
-func (s *function) Traits() fencepost.Traits { return fencepost.Traits{Name: "function", Apart: true} }
+func (s *function) Traits() sink.Traits { return sink.Traits{Name: "function", Apart: true} }
 
 // Ledger is the one that was given.
 func (s *function) Ledger() fencepost.Ledger { return s.ledger }
@@ -38,7 +39,7 @@ func (s *function) Needs(context.Context, []fencepost.ColumnSpec) ([]string, err
 }
 
 // Lane calls the function for one stream of batches.
-func (s *function) Lane(context.Context, int) (fencepost.Lane, error) {
+func (s *function) Lane(context.Context, int) (sink.Lane, error) {
 	return newLane(s.ledger, s.call, func() error { return nil }), nil
 }
 
@@ -52,7 +53,7 @@ func (s *function) call(ctx context.Context, b *fencepost.Batch) error {
 	if err == nil {
 		return nil
 	}
-	if rejected, ok := errors.AsType[*fencepost.Rejected](err); ok {
+	if rejected, ok := errors.AsType[*sink.Rejected](err); ok {
 		return fmt.Errorf("function: %w", rejected)
 	}
 	if fault, ok := errors.AsType[*fencepost.Fault](err); ok {
@@ -63,23 +64,23 @@ func (s *function) call(ctx context.Context, b *fencepost.Batch) error {
 
 // Sink is a sink that applies batches by another one's lanes and then moves the ledger. At least once: see the package.
 // The other one's own ledger is not touched. It is closed with the sink that is returned; ledger is not.
-func Sink(ledger fencepost.Ledger, sink fencepost.Sink) fencepost.Sink {
+func Sink(ledger fencepost.Ledger, sink sink.Sink) sink.Sink {
 	return &effects{Sink: sink, ledger: ledger}
 }
 
 // effects is the Sink of Sink. Needs and Close are the other sink's.
 type effects struct {
-	fencepost.Sink
+	sink.Sink
 	ledger fencepost.Ledger
 }
 
 var (
-	_ fencepost.Checker    = (*effects)(nil)
-	_ fencepost.Provenance = (*effects)(nil)
+	_ fencepost.Checker = (*effects)(nil)
+	_ sink.Provenance   = (*effects)(nil)
 )
 
 // Traits are the other sink's, with the ledger elsewhere.
-func (s *effects) Traits() fencepost.Traits {
+func (s *effects) Traits() sink.Traits {
 	t := s.Sink.Traits()
 	t.Apart = true
 	return t
@@ -90,13 +91,13 @@ func (s *effects) Ledger() fencepost.Ledger { return s.ledger }
 
 // Lane opens a lane of the other sink.
 //
-// Errors: *fencepost.Fault sink-needs-own-ledger for a sink whose lanes are no fencepost.Applier.
-func (s *effects) Lane(ctx context.Context, n int) (fencepost.Lane, error) {
+// Errors: *fencepost.Fault sink-needs-own-ledger for a sink whose lanes are no sink.Applier.
+func (s *effects) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	inner, err := s.Sink.Lane(ctx, n)
 	if err != nil {
 		return nil, err
 	}
-	applier, ok := inner.(fencepost.Applier)
+	applier, ok := inner.(sink.Applier)
 	if !ok {
 		return nil, errors.Join(&fencepost.Fault{Code: "sink-needs-own-ledger", Exit: 2, Help: "take ledger: out",
 			Err: fmt.Errorf("the sink %s can not apply a batch without its own ledger", s.Traits().Name)}, inner.Close())
@@ -127,11 +128,11 @@ func (s *effects) Check(ctx context.Context, columns []fencepost.ColumnSpec) (fo
 }
 
 // Applied is the other sink's provenance. A record that was applied again has its rows twice in it.
-func (s *effects) Applied(ctx context.Context) iter.Seq2[fencepost.Applied, error] {
-	if p, ok := s.Sink.(fencepost.Provenance); ok {
+func (s *effects) Applied(ctx context.Context) iter.Seq2[sink.Applied, error] {
+	if p, ok := s.Sink.(sink.Provenance); ok {
 		return p.Applied(ctx)
 	}
-	return func(yield func(fencepost.Applied, error) bool) {
-		yield(fencepost.Applied{}, fmt.Errorf("sink %s: %w", s.Traits().Name, fencepost.ErrNoProvenance))
+	return func(yield func(sink.Applied, error) bool) {
+		yield(sink.Applied{}, fmt.Errorf("sink %s: %w", s.Traits().Name, sink.ErrNoProvenance))
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/fencepost/fencepost/internal/broker"
 	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -122,7 +123,7 @@ type discard struct {
 	rows int
 }
 
-func (d *discard) Lane(context.Context, int) (fencepost.Lane, error) { return d, nil }
+func (d *discard) Lane(context.Context, int) (sink.Lane, error) { return d, nil }
 
 func (d *discard) Commit(_ context.Context, _ fencepost.Writer, b *fencepost.Batch) error {
 	d.rows += b.Rows()

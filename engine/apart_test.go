@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/apart"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // outside is a store without a transaction: it notes what it is told, and fails now and then.
@@ -180,7 +181,7 @@ func TestApartFindsTheBadRow(t *testing.T) {
 		wk := w.run(apart.Func(s, func(ctx context.Context, b *fencepost.Batch) error {
 			for row, p := range b.All() {
 				if p == tp(0) && b.Offsets[row] == 11 {
-					return &fencepost.Rejected{Code: "bad", Reason: "eleven"}
+					return &sink.Rejected{Code: "bad", Reason: "eleven"}
 				}
 			}
 			return o.apply(ctx, b)
@@ -236,11 +237,11 @@ type forgetful struct {
 }
 
 type forgetfulLane struct {
-	fencepost.Lane
+	sink.Lane
 	s *forgetful
 }
 
-func (s *forgetful) Lane(ctx context.Context, n int) (fencepost.Lane, error) {
+func (s *forgetful) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	l, err := s.Store.Lane(ctx, n)
 	return &forgetfulLane{l, s}, err
 }

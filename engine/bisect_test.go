@@ -9,13 +9,14 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // refusing has the store refuse one row.
 func refusing(s *memory.Store, bad fencepost.TopicPartition, at fencepost.Offset) {
-	s.SetReject(func(r memory.Row) *fencepost.Rejected {
+	s.SetReject(func(r memory.Row) *sink.Rejected {
 		if r.TopicPartition == bad && r.Offset == at {
-			return &fencepost.Rejected{Code: "23502", Reason: "null in column origin"}
+			return &sink.Rejected{Code: "23502", Reason: "null in column origin"}
 		}
 		return nil
 	})
@@ -49,7 +50,7 @@ func TestHalvesAreCountedOnce(t *testing.T) {
 		s.Handle = func(_ context.Context, tx *memory.Tx, b *fencepost.Batch) error {
 			rows := memory.RowsOf(b)
 			if len(rows) > 8 {
-				return &fencepost.Rejected{Code: "54000", Reason: "too many"}
+				return &sink.Rejected{Code: "54000", Reason: "too many"}
 			}
 			tx.Append(rows...)
 			return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // commitTimeout bounds one attempt to commit. A server that is silent for longer has the connection closed under it,
@@ -127,7 +128,7 @@ func withRemedy(err error) error {
 	if _, ok := errors.AsType[*fencepost.Fault](err); ok {
 		return err
 	}
-	var ended *fencepost.SinkEnded
+	var ended *sink.Ended
 	switch {
 	case errors.As(err, &ended):
 		return &fencepost.Fault{Code: "sql-ended-transaction", Exit: 2, Err: err, Help: "take the statement out that ends the transaction; what it did before may stand: look before the next run"}

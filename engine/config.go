@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -18,7 +19,7 @@ type Config struct {
 	// as kafka.Source has. Another than the Source's is refused: ledger and mirror would speak of different groups.
 	Group  fencepost.Group
 	Source source.Source
-	Sink   fencepost.Sink
+	Sink   sink.Sink
 	// Decoder makes the decoder of one lane. nil: batches have offsets and timestamps, and no column.
 	Decoder func() fencepost.Decoder
 	Policy  fencepost.Policy

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -80,7 +81,7 @@ func TestE8BatchBeyondAColumn(t *testing.T) {
 // silentSink is one whose lanes can not be opened.
 type silentSink struct{ *memory.Store }
 
-func (silentSink) Lane(context.Context, int) (fencepost.Lane, error) {
+func (silentSink) Lane(context.Context, int) (sink.Lane, error) {
 	return nil, errors.New("no route")
 }
 
@@ -100,7 +101,7 @@ func TestRunThatCanNotBeginLeavesItsSource(t *testing.T) {
 // smallSink is one that takes few records at once.
 type smallSink struct{ *memory.Store }
 
-func (smallSink) Traits() fencepost.Traits { return fencepost.Traits{Name: "small", Records: 3} }
+func (smallSink) Traits() sink.Traits { return sink.Traits{Name: "small", Records: 3} }
 
 // No batch is larger than the sink takes, and a floor above that does not hold batches back for ever.
 func TestSinkBoundsTheBatch(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // hash is a Mirror that other tools read, with faults on demand.
@@ -75,7 +76,7 @@ func ranged(from, until fencepost.Offset) fencepost.OffsetRange {
 }
 
 // copied starts a worker that holds partition 0 of two and copies into hashes.
-func copied(w *world, s fencepost.Sink, copies ...*hash) *worker {
+func copied(w *world, s sink.Sink, copies ...*hash) *worker {
 	w.create("t", 2)
 	wk := w.run(s, func(c *Config) {
 		for _, h := range copies {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // hangs makes a hook that does not answer at one point until let is closed. One that is deaf ignores its context too.
@@ -296,13 +297,13 @@ type hangingSink struct {
 	let   chan struct{}
 }
 
-func (h *hangingSink) Lane(ctx context.Context, n int) (fencepost.Lane, error) {
+func (h *hangingSink) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	l, err := h.Store.Lane(ctx, n)
 	return &hangingLane{Lane: l, sink: h}, err
 }
 
 type hangingLane struct {
-	fencepost.Lane
+	sink.Lane
 	sink *hangingSink
 }
 

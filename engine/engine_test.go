@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -283,9 +284,9 @@ func TestRefusedRowsAreFound(t *testing.T) {
 			inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 				w.produce(tp(0), 20)
 				w.produce(tp(1), 20)
-				s.SetReject(func(r memory.Row) *fencepost.Rejected {
+				s.SetReject(func(r memory.Row) *sink.Rejected {
 					if r.TopicPartition == tp(0) && r.Offset == bad {
-						return &fencepost.Rejected{Code: "23502", Reason: "null in column origin"}
+						return &sink.Rejected{Code: "23502", Reason: "null in column origin"}
 					}
 					return nil
 				})

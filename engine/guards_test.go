@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // The tests of this file each hold one statement of an error, a late or a drain path, which the wider tests would not miss.
@@ -140,9 +141,9 @@ func TestE15HalvesHaveNoEpochOfTheirs(t *testing.T) {
 				l.append(fencepost.Record{LeaderEpoch: fencepost.LeaderEpoch(1 + o/4)})
 			}
 		})
-		s.SetReject(func(r memory.Row) *fencepost.Rejected {
+		s.SetReject(func(r memory.Row) *sink.Rejected {
 			if r.Offset == 11 {
-				return &fencepost.Rejected{Code: "23502", Reason: "null"}
+				return &sink.Rejected{Code: "23502", Reason: "null"}
 			}
 			return nil
 		})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // lane is one ordered stream of commits. Two goroutines work it: fill cuts and decodes batch N+1 while run commits
@@ -18,11 +19,11 @@ import (
 type lane struct {
 	e       *Engine
 	number  int
-	sink    fencepost.Lane
+	sink    sink.Lane
 	decoder fencepost.Decoder
 	backoff time.Duration // of the commit being retried; run's own
 
-	forgetter fencepost.Forgetter // the sink's lane, where it is one
+	forgetter sink.Forgetter // the sink's lane, where it is one
 
 	wake chan struct{} // fill looks again; capacity 1
 	free chan *work
@@ -68,10 +69,10 @@ type take struct {
 	records int
 }
 
-func newLane(e *Engine, n int, sink fencepost.Lane) *lane {
-	l := &lane{e: e, number: n, sink: sink, wake: make(chan struct{}, 1), free: make(chan *work, 2), full: make(chan *work), draining: make(chan struct{})}
+func newLane(e *Engine, n int, commits sink.Lane) *lane {
+	l := &lane{e: e, number: n, sink: commits, wake: make(chan struct{}, 1), free: make(chan *work, 2), full: make(chan *work), draining: make(chan struct{})}
 	l.mu.settled = make(chan struct{})
-	l.forgetter, _ = sink.(fencepost.Forgetter)
+	l.forgetter, _ = commits.(sink.Forgetter)
 	if e.cfg.Decoder != nil {
 		l.decoder = e.cfg.Decoder()
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // outcome is what became of a commit.
@@ -23,8 +24,8 @@ const (
 func outcomeOf(err error) outcome {
 	var (
 		ref *fencepost.Refused
-		rej *fencepost.Rejected
-		end *fencepost.SinkEnded
+		rej *sink.Rejected
+		end *sink.Ended
 		flt *fencepost.Fault
 	)
 	switch {

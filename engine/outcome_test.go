@@ -10,6 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // stuckCommit holds one commit, the first at or above a number of rows, until its context ends; its answer is lost.
@@ -53,9 +54,9 @@ func TestRevokeOfAStuckCommitLeavesTheOthersGoing(t *testing.T) {
 func TestBisectionGoesOnBehindALostAnswer(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 16)
-		s.SetReject(func(r memory.Row) *fencepost.Rejected {
+		s.SetReject(func(r memory.Row) *sink.Rejected {
 			if r.Offset == 15 {
-				return &fencepost.Rejected{Code: "23502", Reason: "null"}
+				return &sink.Rejected{Code: "23502", Reason: "null"}
 			}
 			return nil
 		})
@@ -118,7 +119,7 @@ func TestNothingIsTriedAfterTheSinkEnded(t *testing.T) {
 		tries := 0
 		s.Handle = func(context.Context, *memory.Tx, *fencepost.Batch) error {
 			tries++
-			return &fencepost.SinkEnded{Reason: "COMMIT in it"}
+			return &sink.Ended{Reason: "COMMIT in it"}
 		}
 		wk := w.run(s, func(c *Config) { c.Batch.Records = 10 })
 		synctest.Wait()
@@ -234,7 +235,7 @@ func TestLateRejectionDoesNotPark(t *testing.T) {
 		s.Handle = func(_ context.Context, tx *memory.Tx, b *fencepost.Batch) error {
 			if held.CompareAndSwap(false, true) {
 				<-release
-				return &fencepost.Rejected{Code: "23502", Reason: "null"}
+				return &sink.Rejected{Code: "23502", Reason: "null"}
 			}
 			tx.Append(memory.RowsOf(b)...)
 			return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -102,7 +103,7 @@ func (m *many) Mirror(context.Context, fencepost.Group, map[fencepost.TopicParti
 	return nil
 }
 
-func (m *many) Lane(context.Context, int) (fencepost.Lane, error) { return m, nil }
+func (m *many) Lane(context.Context, int) (sink.Lane, error) { return m, nil }
 
 func (m *many) Commit(context.Context, fencepost.Writer, *fencepost.Batch) error {
 	m.commit()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // What stands in front of a bad record is in before the run says that it has done what it could.
@@ -111,7 +112,7 @@ func TestUntilEndMayWaitLongForItsEnds(t *testing.T) {
 // slowSink is a store whose lanes can not be opened once the context has ended, as of a server.
 type slowSink struct{ *memory.Store }
 
-func (s slowSink) Lane(ctx context.Context, n int) (fencepost.Lane, error) {
+func (s slowSink) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

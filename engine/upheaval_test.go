@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -151,9 +152,9 @@ func (u *upheaval) upset() {
 		u.bad.bad.Store(-1)
 	case 9, 10:
 		n := fencepost.Offset(u.rng.IntN(200))
-		u.s.SetReject(func(r memory.Row) *fencepost.Rejected {
+		u.s.SetReject(func(r memory.Row) *sink.Rejected {
 			if r.TopicPartition == at && r.Offset%200 == n {
-				return &fencepost.Rejected{Code: "23502", Reason: "null"}
+				return &sink.Rejected{Code: "23502", Reason: "null"}
 			}
 			return nil
 		})

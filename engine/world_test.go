@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -405,7 +406,7 @@ type worker struct {
 }
 
 // run starts an engine that holds nothing yet.
-func (w *world) run(store fencepost.Sink, change func(*Config)) *worker {
+func (w *world) run(store sink.Sink, change func(*Config)) *worker {
 	w.t.Helper()
 	wk := &worker{t: w.t, source: w.source(), done: make(chan struct{})}
 	cfg := Config{Group: "g", Source: wk.source, Sink: store, Who: "w@test", Events: func(ev Event) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // LedgerFixture makes stores of a ledger that has no sink of its own: the effects of its pipelines live elsewhere.
@@ -76,7 +77,7 @@ type pending struct {
 }
 
 // Open opens a ledger with the noting sink around it.
-func (s *noted) Open(ctx context.Context, keep fencepost.KeepCommits) (fencepost.Sink, error) {
+func (s *noted) Open(ctx context.Context, keep fencepost.KeepCommits) (sink.Sink, error) {
 	l, closed, err := s.LedgerStore.Open(ctx, keep)
 	if err != nil {
 		return nil, err
@@ -140,12 +141,12 @@ type notingSink struct {
 	closed func() error
 }
 
-func (k *notingSink) Traits() fencepost.Traits { return fencepost.Traits{Name: "noted"} }
+func (k *notingSink) Traits() sink.Traits      { return sink.Traits{Name: "noted"} }
 func (k *notingSink) Ledger() fencepost.Ledger { return k.ledger }
 func (k *notingSink) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error) {
 	return nil, nil
 }
-func (k *notingSink) Lane(context.Context, int) (fencepost.Lane, error) { return k, nil }
+func (k *notingSink) Lane(context.Context, int) (sink.Lane, error) { return k, nil }
 
 // Close is called for the lane and for the sink; the ledger ends once.
 func (k *notingSink) Close() error {

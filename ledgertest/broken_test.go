@@ -16,6 +16,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // broken is a store with one fault of its own: each field replaces one thing that the reference does right.
@@ -23,20 +24,20 @@ type broken struct {
 	reference
 	read   func(*memory.Store, context.Context, fencepost.Group) (fencepost.Snapshot, error)
 	move   func(*memory.Store, context.Context, fencepost.Writer, []fencepost.Move) error
-	commit func(fencepost.Lane, *memory.Store, context.Context, fencepost.Writer, *fencepost.Batch) error
+	commit func(sink.Lane, *memory.Store, context.Context, fencepost.Writer, *fencepost.Batch) error
 	moves  func(fencepost.Recorded) (fencepost.Recorded, bool)
 	last   func(fencepost.LastMoves) fencepost.LastMoves
 	group  func(fencepost.Group) fencepost.Group
 }
 
-func (s broken) Open(ctx context.Context, keep fencepost.KeepCommits) (fencepost.Sink, error) {
+func (s broken) Open(ctx context.Context, keep fencepost.KeepCommits) (sink.Sink, error) {
 	if _, err := s.reference.Open(ctx, keep); err != nil {
 		return nil, err
 	}
 	return brokenSink{s}, nil
 }
 
-func (s broken) OpenTyped(ctx context.Context, c []fencepost.ColumnSpec) (fencepost.Sink, error) {
+func (s broken) OpenTyped(ctx context.Context, c []fencepost.ColumnSpec) (sink.Sink, error) {
 	if _, err := s.reference.OpenTyped(ctx, c); err != nil {
 		return nil, err
 	}
@@ -95,13 +96,13 @@ func (s brokenSink) LastMoves(ctx context.Context, g fencepost.Group) (map[fence
 	return all, err
 }
 
-func (s brokenSink) Lane(ctx context.Context, n int) (fencepost.Lane, error) {
+func (s brokenSink) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	l, err := s.Store.Lane(ctx, n)
 	return brokenLane{l, s}, err
 }
 
 type brokenLane struct {
-	fencepost.Lane
+	sink.Lane
 	sink brokenSink
 }
 
@@ -138,15 +139,15 @@ type wrong struct {
 }
 
 var breaks = []wrong{
-	{"compares the offset only", "refused-says-how-it-stands", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"compares the offset only", "refused-says-how-it-stands", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
 		return l.Commit(ctx, w, believing(s, w, b, func(h, p fencepost.Position) bool { return h.Offset == p.Offset }))
 	}}},
-	{"compares offsets as floats", "large-numbers", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"compares offsets as floats", "large-numbers", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
 		return l.Commit(ctx, w, believing(s, w, b, func(h, p fencepost.Position) bool {
 			return float64(h.Offset) == float64(p.Offset) && h.Fence == p.Fence
 		}))
 	}}},
-	{"applies the segments that are not refused", "all-or-nothing-commit", broken{commit: func(l fencepost.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"applies the segments that are not refused", "all-or-nothing-commit", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
 		err := l.Commit(ctx, w, b)
 		if r, ok := errors.AsType[*fencepost.Refused](err); ok {
 			c := *b
@@ -155,21 +156,21 @@ var breaks = []wrong{
 		}
 		return err
 	}}},
-	{"swallows refusals", "two-workers-race-for-one-partition", broken{commit: func(l fencepost.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"swallows refusals", "two-workers-race-for-one-partition", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
 		err := l.Commit(ctx, w, b)
 		if _, ok := errors.AsType[*fencepost.Refused](err); ok {
 			return nil
 		}
 		return err
 	}}},
-	{"writes the rows before it compares", "chain", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"writes the rows before it compares", "chain", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
 		err := l.Commit(ctx, w, b)
 		if _, ok := errors.AsType[*fencepost.Refused](err); ok {
 			_ = l.Commit(ctx, fencepost.Writer{Group: "rows only"}, startedElsewhere(s, b))
 		}
 		return err
 	}}},
-	{"tries a lost answer again with what it then reads", "unknown-is-settled-by-the-next-try", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"tries a lost answer again with what it then reads", "unknown-is-settled-by-the-next-try", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
 		err := l.Commit(ctx, w, b)
 		if errors.Is(err, fencepost.ErrUnknown) || errors.Is(err, context.Canceled) {
 			_ = l.Commit(context.Background(), fencepost.Writer{Group: "rows only"}, startedElsewhere(s, b))
@@ -177,14 +178,14 @@ var breaks = []wrong{
 		}
 		return err
 	}}},
-	{"calls an unknown outcome a plain error", "a-lost-answer-is-one-effect", broken{commit: func(l fencepost.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"calls an unknown outcome a plain error", "a-lost-answer-is-one-effect", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
 		err := l.Commit(ctx, w, b)
 		if errors.Is(err, fencepost.ErrUnknown) {
 			return errors.New("connection reset")
 		}
 		return err
 	}}},
-	{"names every partition in a refusal", "all-or-nothing-commit", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"names every partition in a refusal", "all-or-nothing-commit", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
 		err := l.Commit(ctx, w, b)
 		if r, ok := errors.AsType[*fencepost.Refused](err); ok {
 			snap, _ := s.Read(ctx, w.Group)
@@ -281,11 +282,11 @@ var breaks = []wrong{
 		}
 		return snap, err
 	}}},
-	{"checks no cluster at a commit", "other-cluster", broken{commit: func(l fencepost.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"checks no cluster at a commit", "other-cluster", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
 		w.ClusterID = ""
 		return l.Commit(ctx, w, b)
 	}}},
-	{"binds the group at an empty move", "nothing-to-move-writes-nothing", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"binds the group at an empty move", "nothing-to-move-writes-nothing", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
 		if len(b.Segments) == 0 {
 			s.ForeignWrite(w.Group, fencepost.TopicPartition{}, 0)
 		}
@@ -312,20 +313,20 @@ var breaks = []wrong{
 		}
 		return snap, err
 	}}},
-	{"writes every row of the batch", "rows-of-no-segment-stay-out", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"writes every row of the batch", "rows-of-no-segment-stay-out", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
 		if len(b.Segments) > 0 && b.Rows() < len(b.Offsets) {
 			_ = l.Commit(ctx, fencepost.Writer{Group: "rows only"}, startedElsewhere(s, b))
 		}
 		return l.Commit(ctx, w, b)
 	}}},
-	{"lets a rejected row out", "rejected-rows-leave-nothing", broken{commit: func(l fencepost.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"lets a rejected row out", "rejected-rows-leave-nothing", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
 		err := l.Commit(ctx, w, b)
-		if _, ok := errors.AsType[*fencepost.Rejected](err); ok {
+		if _, ok := errors.AsType[*sink.Rejected](err); ok {
 			return nil
 		}
 		return err
 	}}},
-	{"turns a null into a zero", "every-type", broken{commit: func(l fencepost.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"turns a null into a zero", "every-type", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
 		if len(b.Columns) > 2 {
 			c := fencepost.Column{Name: b.Columns[1].Name, Type: fencepost.Int}
 			for i := range b.Columns[1].Len() {

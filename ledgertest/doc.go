@@ -17,7 +17,7 @@
 //	| Open   Open   Open     Rows   DeleteRow ...   |
 //	'---|------|------|--------|--------|-----------'
 //	 worker worker worker   what     what other
-//	  (fencepost.Sink)      stands   programs do
+//	  (sink.Sink)      stands   programs do
 //
 // # The table
 //

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Fixture makes stores for the suite.
@@ -18,7 +19,7 @@ type Fixture struct {
 type Store interface {
 	// Open is what one more worker process does: a sink of its own on this same store, whose ledger keeps commits as
 	// told. The ledger is a fencepost.History. It is called by several goroutines at once; the suite closes the sink.
-	Open(ctx context.Context, keep fencepost.KeepCommits) (fencepost.Sink, error)
+	Open(ctx context.Context, keep fencepost.KeepCommits) (sink.Sink, error)
 	// Rows reads what stands in the append table, in any order, around the sink.
 	Rows(t *testing.T) []Row
 	// DeleteRow deletes a partition's row from the ledger, as a careless operator would.
@@ -41,7 +42,7 @@ type Row struct {
 // Typed is a Store that can show columns of every type.
 type Typed interface {
 	// OpenTyped is Open with an append table of these columns, in place of value and n.
-	OpenTyped(ctx context.Context, columns []fencepost.ColumnSpec) (fencepost.Sink, error)
+	OpenTyped(ctx context.Context, columns []fencepost.ColumnSpec) (sink.Sink, error)
 	// TypedRows reads that table in offset order: nil for null, int64 for Int, microseconds as int64 for Timestamp,
 	// float64, bool, []byte for Bytes, string for the rest.
 	TypedRows(t *testing.T, columns []fencepost.ColumnSpec) [][]any

@@ -7,6 +7,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // reference is the memory store as the suite reaches it.
@@ -14,16 +15,16 @@ type reference struct{ *memory.Store }
 
 func newReference(*testing.T) ledgertest.Store {
 	s := memory.Open()
-	s.SetReject(func(r memory.Row) *fencepost.Rejected {
+	s.SetReject(func(r memory.Row) *sink.Rejected {
 		if n, ok := r.Values[1].(int64); ok && n < 0 {
-			return &fencepost.Rejected{Code: "check", Reason: "n is negative", Hint: "send no negative n"}
+			return &sink.Rejected{Code: "check", Reason: "n is negative", Hint: "send no negative n"}
 		}
 		return nil
 	})
 	return reference{s}
 }
 
-func (r reference) Open(_ context.Context, keep fencepost.KeepCommits) (fencepost.Sink, error) {
+func (r reference) Open(_ context.Context, keep fencepost.KeepCommits) (sink.Sink, error) {
 	r.SetKeep(keep)
 	return r.Store, nil
 }
@@ -44,7 +45,7 @@ func (r reference) ForeignWrite(_ *testing.T, g fencepost.Group, tp fencepost.To
 	r.Store.ForeignWrite(g, tp, at)
 }
 
-func (r reference) OpenTyped(context.Context, []fencepost.ColumnSpec) (fencepost.Sink, error) {
+func (r reference) OpenTyped(context.Context, []fencepost.ColumnSpec) (sink.Sink, error) {
 	r.SetReject(nil)
 	return r.Store, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -33,8 +34,8 @@ func rejected(w *world) {
 		}
 		b.Columns[1] = n
 		err := k.lane.Commit(w.Context(), k.as, b)
-		if r, ok := errors.AsType[*fencepost.Rejected](err); !ok {
-			w.Errorf("commit with a negative n in row %d: got %v, want *fencepost.Rejected", bad, err)
+		if r, ok := errors.AsType[*sink.Rejected](err); !ok {
+			w.Errorf("commit with a negative n in row %d: got %v, want *sink.Rejected", bad, err)
 		} else if r.Reason == "" {
 			w.Errorf("commit with a negative n in row %d: rejected without a reason", bad)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -47,9 +48,9 @@ func partitions(n int32) []fencepost.TopicPartition {
 
 // worker is one process's view of the store: its sink, its ledger and one lane.
 type worker struct {
-	sink   fencepost.Sink
+	sink   sink.Sink
 	ledger fencepost.Ledger
-	lane   fencepost.Lane
+	lane   sink.Lane
 	as     fencepost.Writer
 }
 
@@ -63,7 +64,7 @@ func (w *world) open(ctx context.Context, keep fencepost.KeepCommits) (*worker, 
 }
 
 // employ opens a sink's lane.
-func (w *world) employ(ctx context.Context, sink fencepost.Sink) (*worker, error) {
+func (w *world) employ(ctx context.Context, sink sink.Sink) (*worker, error) {
 	lane, err := sink.Lane(ctx, 0)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open lane: %w", err), sink.Close())

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Lane is one stream of commits. It finds out when two goroutines use it at once.
@@ -19,7 +20,7 @@ type Lane struct {
 	closed atomic.Bool
 }
 
-var _ fencepost.Lane = (*Lane)(nil)
+var _ sink.Lane = (*Lane)(nil)
 
 // Commit makes the batch's effects and its moves visible together, or nothing. A batch without segments does nothing.
 func (l *Lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Fault is what befalls one commit or move.
@@ -72,7 +73,7 @@ func (s *Store) stopAt(ctx context.Context, p Point) error {
 
 // SetReject replaces the constraint on rows: it returns why a row is refused, nil for one that is taken. It must not
 // use the store. nil: every row is taken.
-func (s *Store) SetReject(reject func(Row) *fencepost.Rejected) {
+func (s *Store) SetReject(reject func(Row) *sink.Rejected) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.reject = reject

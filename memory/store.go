@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // version is what this code writes into a store, and the newest that it reads.
@@ -30,13 +31,13 @@ type Store struct {
 		content
 		keep   fencepost.KeepCommits
 		hook   Hook
-		reject func(Row) *fencepost.Rejected
+		reject func(Row) *sink.Rejected
 		faults []Fault // for the next commits and moves, first first
 	}
 }
 
 var (
-	_ fencepost.Sink    = (*Store)(nil)
+	_ sink.Sink         = (*Store)(nil)
 	_ fencepost.Ledger  = (*Store)(nil)
 	_ fencepost.History = (*Store)(nil)
 	_ fencepost.Recent  = (*Store)(nil)
@@ -71,7 +72,7 @@ func Open() *Store {
 }
 
 // Traits says that any number of lanes may be open, and that none keeps another waiting.
-func (s *Store) Traits() fencepost.Traits { return fencepost.Traits{Name: "memory"} }
+func (s *Store) Traits() sink.Traits { return sink.Traits{Name: "memory"} }
 
 // Ledger is the store itself, which is a fencepost.History too.
 func (s *Store) Ledger() fencepost.Ledger { return s }
@@ -82,7 +83,7 @@ func (s *Store) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error)
 }
 
 // Lane opens a lane. There is nothing to connect to, so it does not fail.
-func (s *Store) Lane(_ context.Context, number int) (fencepost.Lane, error) {
+func (s *Store) Lane(_ context.Context, number int) (sink.Lane, error) {
 	return &Lane{store: s, number: number}, nil
 }
 

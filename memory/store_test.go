@@ -11,6 +11,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // The conformance suite's run over this store stands in package ledgertest. Here is what the store does beyond it.
@@ -21,7 +22,7 @@ var (
 )
 
 // started is a store whose one partition stands at 0, with a lane.
-func started(t *testing.T) (*memory.Store, fencepost.Lane, fencepost.Position) {
+func started(t *testing.T) (*memory.Store, sink.Lane, fencepost.Position) {
 	t.Helper()
 	s := memory.Open()
 	at := fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 1}
@@ -31,7 +32,7 @@ func started(t *testing.T) (*memory.Store, fencepost.Lane, fencepost.Position) {
 	return s, lane(t, s), at
 }
 
-func lane(t *testing.T, s *memory.Store) fencepost.Lane {
+func lane(t *testing.T, s *memory.Store) sink.Lane {
 	t.Helper()
 	l, err := s.Lane(t.Context(), 0)
 	if err != nil {
@@ -261,10 +262,10 @@ func TestHandlerErrorLeavesNothing(t *testing.T) {
 	s.Handle = func(_ context.Context, tx *memory.Tx, b *fencepost.Batch) error {
 		tx.Append(memory.RowsOf(b)...)
 		tx.Set("key", "value")
-		return &fencepost.Rejected{Code: "22003", Reason: "out of range"}
+		return &sink.Rejected{Code: "22003", Reason: "out of range"}
 	}
 	err := l.Commit(t.Context(), as, span(at, 2))
-	if r, ok := errors.AsType[*fencepost.Rejected](err); !ok || r.Code != "22003" {
+	if r, ok := errors.AsType[*sink.Rejected](err); !ok || r.Code != "22003" {
 		t.Errorf("commit: got %v, want the handler's rejection", err)
 	}
 	if len(s.Rows()) != 0 || len(s.Values()) != 0 || offset(t, s) != 0 {

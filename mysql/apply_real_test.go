@@ -11,15 +11,16 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // applying opens a sink without a ledger and one of its lanes.
-func (s *store) applying(t *testing.T, c Config) (*worker, fencepost.Applier) {
+func (s *store) applying(t *testing.T, c Config) (*worker, sink.Applier) {
 	t.Helper()
 	c.NoLedger = true
 	w := s.worker(t, c)
 	w.held[at(0)] = fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: topicID}
-	return w, w.lane.(fencepost.Applier)
+	return w, w.lane.(sink.Applier)
 }
 
 // Apply makes rows visible, all or none, whatever the sink does with them, and neither it nor anything else of the sink
@@ -53,9 +54,9 @@ func TestApply(t *testing.T) {
 				t.Fatalf("apply: %v, %d rows stand, want 3", err, rows())
 			}
 			bad := w.table(column("value", fencepost.Text, "a", "b"), column("n", fencepost.Int, 7, -1))
-			rejected := new(fencepost.Rejected)
+			rejected := new(sink.Rejected)
 			if err := lane.Apply(t.Context(), bad); !errors.As(err, &rejected) || rows() != 3 {
-				t.Errorf("a bad row: %v, %d rows stand, want *fencepost.Rejected and 3", err, rows())
+				t.Errorf("a bad row: %v, %d rows stand, want *sink.Rejected and 3", err, rows())
 			}
 			if err := lane.Apply(t.Context(), &fencepost.Batch{}); err != nil {
 				t.Errorf("an empty batch: %v", err)

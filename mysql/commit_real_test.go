@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // wantStand fails unless the ledger holds `offset` of partition 0 and the table has that many rows.
@@ -91,9 +92,9 @@ func TestSQLThatEndsItsTransaction(t *testing.T) {
 		if f := new(fencepost.Fault); before != (errors.As(err, &f) && f.Code == "sql-ended-transaction") {
 			t.Errorf("%s: needs: got %v", text, err)
 		}
-		ended := new(fencepost.SinkEnded)
+		ended := new(sink.Ended)
 		if err := w.commit(t.Context(), w.batch(0, 2)); !errors.As(err, &ended) {
-			t.Errorf("%s: got %v, want *fencepost.SinkEnded", text, err)
+			t.Errorf("%s: got %v, want *sink.Ended", text, err)
 		}
 		if got := w.offset(0); got != 0 {
 			t.Errorf("%s: the ledger moved to %d", text, got)
@@ -195,7 +196,7 @@ func TestUpsert(t *testing.T) {
 	}
 }
 
-// What the server refuses about a row is a *fencepost.Rejected with the server's number, and leaves nothing.
+// What the server refuses about a row is a *sink.Rejected with the server's number, and leaves nothing.
 func TestBadRows(t *testing.T) {
 	s := newStore(t)
 	s.exec(t, `create table strict_t (_offset bigint primary key, small tinyint, short varchar(3), must text not null default 'x', kind enum('a', 'b'),
@@ -210,7 +211,7 @@ func TestBadRows(t *testing.T) {
 		w.as.Group = fencepost.Group("g-" + code)
 		w.start(1)
 		err := w.commit(t.Context(), w.table(c))
-		r := new(fencepost.Rejected)
+		r := new(sink.Rejected)
 		if !errors.As(err, &r) || r.Code != strings.TrimRight(code, "b") || r.Reason == "" {
 			t.Errorf("%s into %s: got %v", code, c.Name, err)
 		}
@@ -273,9 +274,9 @@ func TestABatchLargerThanAPacket(t *testing.T) {
 	}
 	c = fencepost.Column{Name: "value", Type: fencepost.Text}
 	c.AppendText(strings.Repeat("x", 2<<20))
-	r := new(fencepost.Rejected)
+	r := new(sink.Rejected)
 	if err := w.commit(t.Context(), w.table(c)); !errors.As(err, &r) || r.Hint == "" {
-		t.Errorf("a row larger than a packet: got %v, want *fencepost.Rejected with a remedy", err)
+		t.Errorf("a row larger than a packet: got %v, want *sink.Rejected with a remedy", err)
 	}
 }
 
@@ -300,8 +301,8 @@ func TestHandle(t *testing.T) {
 		_, err := tx.ExecContext(ctx, "insert into flights (n) values (-1)")
 		return err
 	}
-	if r, err := new(fencepost.Rejected), w.commit(t.Context(), w.batch(0, 2)); !errors.As(err, &r) {
-		t.Errorf("a handler whose row is refused: got %v, want *fencepost.Rejected", err)
+	if r, err := new(sink.Rejected), w.commit(t.Context(), w.batch(0, 2)); !errors.As(err, &r) {
+		t.Errorf("a handler whose row is refused: got %v, want *sink.Rejected", err)
 	}
 	w.wantStand(s, 5)
 	for what, end := range map[string]func(context.Context, *sql.Tx) error{
@@ -311,8 +312,8 @@ func TestHandle(t *testing.T) {
 			return err
 		}} {
 		do = end
-		if ended, err := new(fencepost.SinkEnded), w.commit(t.Context(), w.batch(0, 2)); !errors.As(err, &ended) {
-			t.Errorf("a handler that %s: got %v, want *fencepost.SinkEnded", what, err)
+		if ended, err := new(sink.Ended), w.commit(t.Context(), w.batch(0, 2)); !errors.As(err, &ended) {
+			t.Errorf("a handler that %s: got %v, want *sink.Ended", what, err)
 		}
 	}
 	if got := w.offset(0); got != 5 {

@@ -53,13 +53,13 @@
 //
 // # How it fails
 //
-//   - What the server refuses about rows (1062, 1048, 1264, 1406, 4025 and the like) is a *fencepost.Rejected; nothing
+//   - What the server refuses about rows (1062, 1048, 1264, 1406, 4025 and the like) is a *sink.Rejected; nothing
 //     was applied.
 //   - A connection that broke while a flush was under way: fencepost.ErrUnknown, and the next compare-and-set tells. A
 //     connection that the driver knows to have been dead before: nothing happened. The next call opens a new one.
 //   - A deadlock (1213) rolled everything back: the flush is tried again as it is, a hundred times. An upsert is tried
 //     again in the order of its keys: two lanes that go by it do not meet crosswise.
-//   - SQL that ends its transaction, as all DDL does, loses the savepoint: *fencepost.SinkEnded. What it did before may
+//   - SQL that ends its transaction, as all DDL does, loses the savepoint: *sink.Ended. What it did before may
 //     stand. Needs and Check find it earlier, by reading the first word of each statement; a CALL they can not see into.
 //   - A server that is down, full, shutting down or read-only is a passing *fencepost.Fault. No error shows the dsn.
 //

@@ -15,6 +15,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // What the driver says becomes what the contracts of Lane and Ledger say here, and nowhere else.
@@ -110,8 +111,8 @@ func refusesRows(my *mysql.MySQLError) bool {
 }
 
 // rejected is an error about the rows themselves.
-func rejected(my *mysql.MySQLError) *fencepost.Rejected {
-	r := &fencepost.Rejected{Code: strconv.Itoa(int(my.Number)), Reason: my.Message}
+func rejected(my *mysql.MySQLError) *sink.Rejected {
+	r := &sink.Rejected{Code: strconv.Itoa(int(my.Number)), Reason: my.Message}
 	switch my.Number {
 	case 1048:
 		if _, column, ok := strings.Cut(my.Message, "'"); ok {

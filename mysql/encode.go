@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // from says where a field's values come from.
@@ -47,7 +48,7 @@ type encoder struct {
 }
 
 // encode writes all rows into pieces of at most `most` bytes. A value that no column of its type can hold is a
-// *fencepost.Rejected. REQUIRES: every field has its column.
+// *sink.Rejected. REQUIRES: every field has its column.
 func (e *encoder) encode(b *fencepost.Batch) error {
 	e.batch, e.buf, e.pieces, e.columns = b, e.buf[:0], e.pieces[:0], e.columns[:0]
 	for _, f := range e.fields {
@@ -68,7 +69,7 @@ func (e *encoder) encode(b *fencepost.Batch) error {
 			}
 			if len(e.buf)-start > e.most {
 				if at == start || len(e.buf)-at > e.most {
-					return &fencepost.Rejected{Code: "1153", Reason: fmt.Sprintf("the row of %d bytes is larger than the server's max_allowed_packet", len(e.buf)-at),
+					return &sink.Rejected{Code: "1153", Reason: fmt.Sprintf("the row of %d bytes is larger than the server's max_allowed_packet", len(e.buf)-at),
 						Hint: "SET GLOBAL max_allowed_packet = 67108864;"}
 				}
 				e.pieces = append(e.pieces, at)
@@ -196,5 +197,5 @@ func appendClock(dst []byte, micros int64) []byte {
 
 // refused is a value that its column can not hold.
 func refused(f field, format string, args ...any) error {
-	return &fencepost.Rejected{Reason: fmt.Sprintf(format, args...) + " in column " + f.name}
+	return &sink.Rejected{Reason: fmt.Sprintf(format, args...) + " in column " + f.name}
 }

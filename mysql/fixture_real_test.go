@@ -19,6 +19,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink"
 )
 
 func TestMain(m *testing.M) { servers.Main(m) }
@@ -100,7 +101,7 @@ func (s *store) open(ctx context.Context, c Config) (*Sink, error) {
 	return sink, err
 }
 
-func (s *store) Open(ctx context.Context, keep fencepost.KeepCommits) (fencepost.Sink, error) {
+func (s *store) Open(ctx context.Context, keep fencepost.KeepCommits) (sink.Sink, error) {
 	return s.open(ctx, Config{Table: s.table, KeepCommits: keep})
 }
 
@@ -136,7 +137,7 @@ func (s *store) MakeNewer(t *testing.T) {
 	s.exec(t, "update fencepost_groups set version = 2 where group_name = '' and topic = ''")
 }
 
-func (s *store) OpenTyped(ctx context.Context, columns []fencepost.ColumnSpec) (fencepost.Sink, error) {
+func (s *store) OpenTyped(ctx context.Context, columns []fencepost.ColumnSpec) (sink.Sink, error) {
 	var list []string
 	for _, col := range columns {
 		text, _ := natural(col.Type)

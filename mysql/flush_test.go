@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // way is a form of the sink: how it meets its server, and what its flush is made of.
@@ -247,7 +248,7 @@ func TestRejectedRow(t *testing.T) {
 			b.listens()
 		}}, func(t *testing.T, w *worker, s *scripted) {
 			err := w.commit(t.Context(), w.batch(0, 3))
-			rejected, refused := new(fencepost.Rejected), new(fencepost.Refused)
+			rejected, refused := new(sink.Rejected), new(fencepost.Refused)
 			switch {
 			case late && !errors.As(err, &refused):
 				t.Errorf("the ledger is ahead, and the error is %v", err)
@@ -508,9 +509,9 @@ func TestSavepointTellsTheEnd(t *testing.T) {
 				b.listens()
 			}}, func(t *testing.T, w *worker, s *scripted) {
 				err := w.commit(t.Context(), w.batch(0, 3))
-				ended := new(fencepost.SinkEnded)
+				ended := new(sink.Ended)
 				if err == nil || errors.As(err, &ended) != (e.ended != "") || !strings.HasPrefix(ended.Reason, e.ended) {
-					t.Errorf("got %v; want *SinkEnded: %q", err, e.ended)
+					t.Errorf("got %v; want *sink.Ended: %q", err, e.ended)
 				}
 			})
 		})

@@ -12,6 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // lane is one session that commits batches.
@@ -67,7 +68,7 @@ func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 	if err == nil {
 		err = l.commit(ctx, w, b)
 	}
-	if r := new(fencepost.Rejected); errors.As(err, &r) {
+	if r := new(sink.Rejected); errors.As(err, &r) {
 		err = l.stale(ctx, w, err)
 	}
 	l.lookAgain(err)
@@ -233,7 +234,7 @@ func (l *lane) sent(ctx context.Context, w fencepost.Writer, err error) error {
 	if l.form == formSQL && !lost(err) {
 		if reason := l.ended(ctx, err); reason != "" {
 			l.session.rollback(ctx, err)
-			return &fencepost.SinkEnded{Reason: reason}
+			return &sink.Ended{Reason: reason}
 		}
 	}
 	return l.session.refusal(ctx, l.tables, w, l.moves, err)
@@ -307,13 +308,13 @@ func (l *lane) handle(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 		return nil
 	case errors.Is(err, sql.ErrTxDone) && ctx.Err() == nil:
 		l.session.drop()
-		return &fencepost.SinkEnded{Reason: "the handler ended the transaction it was given"}
+		return &sink.Ended{Reason: "the handler ended the transaction it was given"}
 	case errors.Is(err, sql.ErrTxDone): // rolled back for the context, before the flush
 		l.session.drop()
 		return l.session.edge(ctx, err)
 	case errors.As(err, &my) && my.Number == 1305 && strings.Contains(my.Message, l.savepoint()):
 		abandon()
-		return &fencepost.SinkEnded{Reason: "the handler ended the transaction it was given, by SQL or DDL"}
+		return &sink.Ended{Reason: "the handler ended the transaction it was given, by SQL or DDL"}
 	}
 	abandon() // with the time-outs that were set
 	return l.session.refusal(ctx, l.tables, w, l.moves, err)
@@ -324,10 +325,10 @@ func (l *lane) handle(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 func (l *lane) handlerFailed(ctx context.Context, tx *sql.Tx, err error) error {
 	done := tx.Rollback()
 	l.session.drop() // with the time-outs that were set
-	rejected, fault, my := new(fencepost.Rejected), new(fencepost.Fault), new(mysql.MySQLError)
+	rejected, fault, my := new(sink.Rejected), new(fencepost.Fault), new(mysql.MySQLError)
 	switch {
 	case errors.Is(done, sql.ErrTxDone) && ctx.Err() == nil:
-		return &fencepost.SinkEnded{Reason: "the handler ended the transaction it was given, and failed: " + err.Error()}
+		return &sink.Ended{Reason: "the handler ended the transaction it was given, and failed: " + err.Error()}
 	case errors.As(err, &rejected), errors.As(err, &fault):
 		return err
 	case errors.As(err, &my):

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // small is a max_allowed_packet that takes a compare-and-set and some rows.
@@ -156,7 +157,7 @@ func TestLargerThanAPacket(t *testing.T) {
 		b.ledgerHolds(5, 7)
 		b.listens()
 	}}, func(t *testing.T, w *worker, s *scripted) {
-		rejected := new(fencepost.Rejected)
+		rejected := new(sink.Rejected)
 		if err := w.commit(t.Context(), w.large(1, small, 1)); !errors.As(err, &rejected) || rejected.Code != "1153" {
 			t.Errorf("got %v, want the row rejected by 1153", err)
 		}

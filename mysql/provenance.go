@@ -7,9 +7,10 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/sink"
 )
 
-var _ fencepost.Provenance = (*Sink)(nil)
+var _ sink.Provenance = (*Sink)(nil)
 
 // appliedSQL reads one snapshot, which a session at READ COMMITTED would not have. Topics are compared byte by byte: the
 // column's own collation may take two for one.
@@ -19,11 +20,11 @@ const appliedSQL = "set transaction isolation level repeatable read; start trans
 	"where _topic is not null and _partition is not null and _offset is not null group by 1, 2, 3 order by 1, 2, 3; commit"
 
 // Applied counts the rows of each record, by the table's provenance columns, on a connection of its own.
-func (s *Sink) Applied(ctx context.Context) iter.Seq2[fencepost.Applied, error] {
-	return sqlstore.Applied(func(yield func(fencepost.Applied, error) bool) error { return s.applied(ctx, yield) })
+func (s *Sink) Applied(ctx context.Context) iter.Seq2[sink.Applied, error] {
+	return sqlstore.Applied(func(yield func(sink.Applied, error) bool) error { return s.applied(ctx, yield) })
 }
 
-func (s *Sink) applied(ctx context.Context, yield func(fencepost.Applied, error) bool) error {
+func (s *Sink) applied(ctx context.Context, yield func(sink.Applied, error) bool) error {
 	if s.config.Table == "" {
 		return sqlstore.ErrOwnSQL
 	}
@@ -53,7 +54,7 @@ func (s *Sink) applied(ctx context.Context, yield func(fencepost.Applied, error)
 }
 
 // eachApplied reads one result of appliedSQL. Its errors are the driver's own.
-func eachApplied(rows *sql.Rows, yield func(fencepost.Applied, error) bool) (goesOn bool, err error) {
+func eachApplied(rows *sql.Rows, yield func(sink.Applied, error) bool) (goesOn bool, err error) {
 	columns, err := rows.Columns()
 	if err != nil {
 		return false, err
@@ -78,7 +79,7 @@ func eachApplied(rows *sql.Rows, yield func(fencepost.Applied, error) bool) (goe
 }
 
 // appliedRow reads a row of appliedSQL: a count alone is of the rows that name no record.
-func appliedRow(raw []sql.RawBytes) (a fencepost.Applied, err error) {
+func appliedRow(raw []sql.RawBytes) (a sink.Applied, err error) {
 	v, p := cloneRow(raw), parser{}
 	if len(v) == 1 {
 		a.Rows = p.int(v[0])

@@ -11,10 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // appliedTo is what a sink of a table says of its rows.
-func (s *store) appliedTo(ctx context.Context, c Config) (all []fencepost.Applied, err error) {
+func (s *store) appliedTo(ctx context.Context, c Config) (all []sink.Applied, err error) {
 	sink, err := s.open(ctx, c)
 	if err != nil {
 		return nil, err
@@ -29,8 +30,8 @@ func (s *store) appliedTo(ctx context.Context, c Config) (all []fencepost.Applie
 	return all, nil
 }
 
-func appliedOf(topic string, p int32, o fencepost.Offset, rows int64) fencepost.Applied {
-	return fencepost.Applied{TopicPartition: fencepost.TopicPartition{Topic: topic, Partition: p}, Offset: o, Rows: rows}
+func appliedOf(topic string, p int32, o fencepost.Offset, rows int64) sink.Applied {
+	return sink.Applied{TopicPartition: fencepost.TopicPartition{Topic: topic, Partition: p}, Offset: o, Rows: rows}
 }
 
 // E10: rows are counted by the record that they name: in order, those without a name first. A collation that takes two
@@ -50,7 +51,7 @@ func TestE10RowsTellTheirRecords(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := []fencepost.Applied{{Rows: 3}, appliedOf("T", 2, 5, 1), appliedOf("t", 2, 5, 2), appliedOf("t", 2, 1_000_000_000_000_000, 1), appliedOf("t", 10, 7, 1)}
+			want := []sink.Applied{{Rows: 3}, appliedOf("T", 2, 5, 1), appliedOf("t", 2, 5, 2), appliedOf("t", 2, 1_000_000_000_000_000, 1), appliedOf("t", 10, 7, 1)}
 			if d := cmp.Diff(want, got); d != "" {
 				t.Errorf("applied (-want +got):\n%s", d)
 			}
@@ -71,12 +72,12 @@ func TestE10RowsThatTellNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := s.appliedTo(t.Context(), c.config)
-			if len(got) > 0 || !errors.Is(err, fencepost.ErrNoProvenance) || !strings.HasSuffix(err.Error(), c.says) {
+			if len(got) > 0 || !errors.Is(err, sink.ErrNoProvenance) || !strings.HasSuffix(err.Error(), c.says) {
 				t.Errorf("got %v, %v; want ErrNoProvenance: %s", got, err, c.says)
 			}
 		})
 	}
-	if _, err := s.appliedTo(t.Context(), Config{Table: "none"}); err == nil || errors.Is(err, fencepost.ErrNoProvenance) {
+	if _, err := s.appliedTo(t.Context(), Config{Table: "none"}); err == nil || errors.Is(err, sink.ErrNoProvenance) {
 		t.Errorf("a table that is not there: %v", err)
 	}
 }
@@ -97,7 +98,7 @@ func TestE10RowsOfOneMoment(t *testing.T) {
 		t.Fatal(err)
 	}
 	type answer struct {
-		all []fencepost.Applied
+		all []sink.Applied
 		err error
 	}
 	answers := make(chan answer)
@@ -113,7 +114,7 @@ func TestE10RowsOfOneMoment(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := <-answers
-	if d := cmp.Diff([]fencepost.Applied{{Rows: 1}, appliedOf("t", 0, 0, 1)}, a.all); d != "" || a.err != nil {
+	if d := cmp.Diff([]sink.Applied{{Rows: 1}, appliedOf("t", 0, 0, 1)}, a.all); d != "" || a.err != nil {
 		t.Errorf("applied (-want +got), %v:\n%s", a.err, d)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Sink is one MySQL or MariaDB database as sink and ledger: rows and moves of a batch are one transaction.
@@ -25,7 +26,7 @@ const crowdedAt = 3
 func (s *Sink) crowded() bool { return s.deadlocks.Load() >= crowdedAt }
 
 var (
-	_ fencepost.Sink    = (*Sink)(nil)
+	_ sink.Sink         = (*Sink)(nil)
 	_ fencepost.Checker = (*Sink)(nil)
 )
 
@@ -50,8 +51,8 @@ func Open(_ context.Context, c Config) (*Sink, error) {
 }
 
 // Traits bounds the engine.
-func (s *Sink) Traits() fencepost.Traits {
-	t := fencepost.Traits{Name: "mysql", Lanes: s.config.Lanes}
+func (s *Sink) Traits() sink.Traits {
+	t := sink.Traits{Name: "mysql", Lanes: s.config.Lanes}
 	if f := s.config.form(); t.Lanes == 0 && (f == formSQL || f == formHandle) {
 		t.Lanes = 1
 	}
@@ -63,7 +64,7 @@ func (s *Sink) Ledger() fencepost.Ledger { return s.ledger }
 
 // Needs asks the table which metadata columns it has, or the SQL which it names. A handler gets both.
 //
-// Errors: *fencepost.Rejected for a column that the table lacks or can not take, inside a *fencepost.Fault with the
+// Errors: *sink.Rejected for a column that the table lacks or can not take, inside a *fencepost.Fault with the
 // remedy; *fencepost.Fault table-not-found, sql-ended-transaction and those of the connection.
 func (s *Sink) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]string, error) {
 	var needs []string
@@ -105,7 +106,7 @@ func (s *Sink) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]str
 }
 
 // Lane opens one session for commits.
-func (s *Sink) Lane(ctx context.Context, _ int) (fencepost.Lane, error) {
+func (s *Sink) Lane(ctx context.Context, _ int) (sink.Lane, error) {
 	l := &lane{sink: s, form: s.config.form(), session: session{config: s.ledger.session.config}}
 	if _, err := l.session.open(ctx); err != nil {
 		return nil, err

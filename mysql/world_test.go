@@ -6,13 +6,14 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // worker is one process: a sink, a lane, and the positions it holds.
 type worker struct {
 	t    testing.TB
 	sink *Sink
-	lane fencepost.Lane
+	lane sink.Lane
 	as   fencepost.Writer
 	held map[fencepost.TopicPartition]fencepost.Position
 }

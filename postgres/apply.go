@@ -5,9 +5,10 @@ import (
 	"fmt"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
-var _ fencepost.Applier = (*lane)(nil)
+var _ sink.Applier = (*lane)(nil)
 
 // Apply makes the batch's effects visible, all or none, in a transaction of their own: the same as Commit without the
 // compare-and-set and the moves. It needs no table of the ledger.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Check looks at the database: can it take the columns, is there a ledger, does an empty batch go through. It writes
@@ -38,7 +39,7 @@ func finding(subject string, err error) fencepost.Finding {
 		f.Text, f.Code, f.Help, f.Silent = fault.Error(), fault.Code, fault.Help, fault.Passing
 		return f
 	}
-	if r := new(fencepost.Rejected); errors.As(err, &r) {
+	if r := new(sink.Rejected); errors.As(err, &r) {
 		f.Code, f.Help = "record-refused", r.Hint
 		return f
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink"
 )
 
 const insertSQL = "insert into flights select _topic, _partition, _offset, value, n from batch"
@@ -52,8 +53,8 @@ func TestSQLThatEndsItsTransaction(t *testing.T) {
 			s := newStore(t)
 			w := s.worker(t, Config{SQL: c.sql}).start(1)
 			err := w.commit(t.Context(), w.batch(0, 3))
-			if e := new(fencepost.SinkEnded); !errors.As(err, &e) {
-				t.Fatalf("got %v, want *SinkEnded", err)
+			if e := new(sink.Ended); !errors.As(err, &e) {
+				t.Fatalf("got %v, want *sink.Ended", err)
 			}
 			if at := w.offset(0); at != 0 {
 				t.Errorf("the ledger moved to %d", at)
@@ -99,7 +100,7 @@ func TestSQLRuns(t *testing.T) {
 			s := newStore(t)
 			w := s.worker(t, Config{SQL: c.sql}).start(1)
 			err := w.commit(t.Context(), w.batch(0, 3))
-			refused, ended := new(fencepost.Refused), new(fencepost.SinkEnded)
+			refused, ended := new(fencepost.Refused), new(sink.Ended)
 			switch {
 			case c.want == "" && err != nil:
 				t.Fatal(err)
@@ -126,7 +127,7 @@ func TestDeferredConstraint(t *testing.T) {
 		w := s.worker(t, c)
 		w.as.Group = fencepost.Group("g" + c.SQL + c.Table)
 		w.start(1)
-		r := new(fencepost.Rejected)
+		r := new(sink.Rejected)
 		if err := w.commit(t.Context(), w.batch(0, 3)); !errors.As(err, &r) || r.Code != "23505" {
 			t.Errorf("got %v, want *Rejected 23505", err)
 		}
@@ -246,7 +247,7 @@ func TestHandler(t *testing.T) {
 		_, err := tx.Exec(ctx, "insert into flights (n) select generate_series(1, $1)", b.Rows())
 		return err
 	}
-	ended, rejected := new(fencepost.SinkEnded), new(fencepost.Rejected)
+	ended, rejected := new(sink.Ended), new(sink.Rejected)
 	boom := errors.New("boom")
 	for _, c := range []struct {
 		name string

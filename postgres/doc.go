@@ -41,10 +41,10 @@
 //
 // # How it fails
 //
-//   - What the server refuses about rows (classes 22 and 23, P0001) is a *fencepost.Rejected; nothing was applied.
+//   - What the server refuses about rows (classes 22 and 23, P0001) is a *sink.Rejected; nothing was applied.
 //   - A connection that broke before the end of the COPY was sent: nothing happened. Later: fencepost.ErrUnknown, and
 //     the next compare-and-set tells. The next call opens a new connection by itself.
-//   - SQL that ends its transaction loses the savepoint: *fencepost.SinkEnded. What it did before may stand. Needs and
+//   - SQL that ends its transaction loses the savepoint: *sink.Ended. What it did before may stand. Needs and
 //     Check find it earlier, by reading.
 //   - A server that is down, starting, full or read-only is a passing *fencepost.Fault. No error shows the dsn.
 //   - With Handle, locks are held while your function runs; Config.CommitTimeout bounds that.

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // What the driver says becomes what the contracts of Lane and Ledger say here, and nowhere else.
@@ -109,8 +110,8 @@ func (s *session) server(pg *pgconn.PgError) error {
 }
 
 // rejected is an error about the rows themselves.
-func rejected(pg *pgconn.PgError) *fencepost.Rejected {
-	r := &fencepost.Rejected{Code: pg.Code, Reason: pg.Message, Hint: pg.Hint}
+func rejected(pg *pgconn.PgError) *sink.Rejected {
+	r := &sink.Rejected{Code: pg.Code, Reason: pg.Message, Hint: pg.Hint}
 	switch {
 	case pg.Code == "23502" && pg.ColumnName != "":
 		r.Reason = "null in column " + pg.ColumnName + " violates not-null"

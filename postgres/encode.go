@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // from says where a field's values come from.
@@ -47,7 +48,7 @@ const (
 //
 //	head  | fields length value length value ... | fields ... | -1
 //
-// A value that the target's type can not hold ends it with a *fencepost.Rejected.
+// A value that the target's type can not hold ends it with a *sink.Rejected.
 type encoder struct {
 	fields  []field
 	columns []*fencepost.Column // :: field -> its column, nil for metadata of the segment
@@ -328,5 +329,5 @@ func (e *encoder) reject(code string, f *field, value, why string) {
 	if len(value) > most {
 		value = value[:most] + "..."
 	}
-	e.err = &fencepost.Rejected{Code: code, Reason: fmt.Sprintf("%q in column %s %s", value, f.name, why)}
+	e.err = &sink.Rejected{Code: code, Reason: fmt.Sprintf("%q in column %s %s", value, f.name, why)}
 }

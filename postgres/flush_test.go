@@ -14,6 +14,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // compareBegins is how a compare-and-set begins.
@@ -219,7 +220,7 @@ func (b *backend) ledgerHolds(offset, fence int) {
 // What a refused compare-and-set says: the word, the secret and the number in the text of a failed cast. Without the
 // secret it is somebody's value, and bad.
 func TestRefusedCompareAndSet(t *testing.T) {
-	refused, rejected, fault := new(fencepost.Refused), new(fencepost.Rejected), new(fencepost.Fault)
+	refused, rejected, fault := new(fencepost.Refused), new(sink.Rejected), new(fencepost.Fault)
 	for _, test := range []struct {
 		name, says string // @ is the secret
 		offset     int    // what the ledger then holds, with fence 7; 0: it is not asked
@@ -271,7 +272,7 @@ func TestRejectedRow(t *testing.T) {
 			b.listens()
 		}}, func(t *testing.T, w *worker, s *scripted) {
 			err := w.commit(t.Context(), w.batch(0, 3))
-			rejected, refused := new(fencepost.Rejected), new(fencepost.Refused)
+			rejected, refused := new(sink.Rejected), new(fencepost.Refused)
 			switch {
 			case late && !errors.As(err, &refused):
 				t.Errorf("the ledger is ahead, and the error is %v", err)
@@ -296,7 +297,7 @@ func TestSerializationFailureIsTriedAgainAsItIs(t *testing.T) {
 				}}, func(t *testing.T, w *worker, s *scripted) {
 					batch := w.batch(0, 3)
 					err := w.commit(t.Context(), batch)
-					rejected, refused, ended, fault := new(fencepost.Rejected), new(fencepost.Refused), new(fencepost.SinkEnded), new(fencepost.Fault)
+					rejected, refused, ended, fault := new(sink.Rejected), new(fencepost.Refused), new(sink.Ended), new(fencepost.Fault)
 					if err == nil || errors.Is(err, fencepost.ErrUnknown) || errors.As(err, &rejected) || errors.As(err, &refused) ||
 						errors.As(err, &ended) || errors.As(err, &fault) || !strings.Contains(err.Error(), code) {
 						t.Fatalf("got %v, want an error that says no more than %s", err, code)
@@ -508,9 +509,9 @@ func TestSavepointTellsTheEnd(t *testing.T) {
 				b.listens()
 			}}, func(t *testing.T, w *worker, s *scripted) {
 				err := w.commit(t.Context(), w.batch(0, 3))
-				ended := new(fencepost.SinkEnded)
+				ended := new(sink.Ended)
 				if err == nil || errors.As(err, &ended) != (e.ended != "") || !strings.HasPrefix(ended.Reason, e.ended) {
-					t.Errorf("got %v; want *SinkEnded: %q", err, e.ended)
+					t.Errorf("got %v; want *sink.Ended: %q", err, e.ended)
 				}
 			})
 		})

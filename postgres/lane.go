@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // lane is one session that commits batches.
@@ -65,7 +66,7 @@ func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 	default:
 		err = l.copy(ctx, w, b, compare)
 	}
-	if r := new(fencepost.Rejected); errors.As(err, &r) {
+	if r := new(sink.Rejected); errors.As(err, &r) {
 		err = l.stale(ctx, w, err)
 	}
 	l.lookAgain(err)
@@ -178,7 +179,7 @@ func (l *lane) copy(ctx context.Context, w fencepost.Writer, b *fencepost.Batch,
 	if l.form == formSQL && !l.session.conn.IsClosed() {
 		if reason := l.ended(tag, err); reason != "" {
 			l.session.rollback(ctx)
-			return &fencepost.SinkEnded{Reason: reason}
+			return &sink.Ended{Reason: reason}
 		}
 	}
 	return l.session.refusal(ctx, l.tables, w.Group, l.moves, err)
@@ -266,7 +267,7 @@ func (l *lane) handle(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 	returned = true
 	closed := l.session.conn.IsClosed()
 	if !closed && l.session.conn.PgConn().TxStatus() == 'I' {
-		return &fencepost.SinkEnded{Reason: "the handler ended the transaction it was given"}
+		return &sink.Ended{Reason: "the handler ended the transaction it was given"}
 	}
 	if err != nil || closed {
 		return l.handlerFailed(ctx, err)
@@ -274,7 +275,7 @@ func (l *lane) handle(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 	res, err := l.session.exec(ctx, "release savepoint "+l.savepoint()+"; set constraints all immediate; "+compare+"; commit")
 	if pg := new(pgconn.PgError); errors.As(err, &pg) && pg.Code == "3B001" {
 		l.session.rollback(ctx)
-		return &fencepost.SinkEnded{Reason: "the handler ended the transaction it was given, and began another"}
+		return &sink.Ended{Reason: "the handler ended the transaction it was given, and began another"}
 	}
 	if err != nil {
 		return l.session.refusal(ctx, l.tables, w.Group, l.moves, err)
@@ -287,7 +288,7 @@ func (l *lane) handle(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 func (l *lane) handlerFailed(ctx context.Context, err error) error {
 	closed := l.session.conn.IsClosed()
 	l.session.rollback(ctx)
-	rejected, fault, pg := new(fencepost.Rejected), new(fencepost.Fault), new(pgconn.PgError)
+	rejected, fault, pg := new(sink.Rejected), new(fencepost.Fault), new(pgconn.PgError)
 	switch {
 	case err == nil:
 		return l.session.silent("the connection was lost while the handler ran", errors.New("connection closed"))

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // E8: the length of a value is 32 bits with a sign in COPY, and its highest is null's. A value beyond what Postgres stores
@@ -33,7 +34,7 @@ func TestE8ValueBeyondWhatPostgresStores(t *testing.T) {
 				}
 			}
 			_, err := io.Copy(io.Discard, newEncoder(fields, b, nil))
-			r, ok := errors.AsType[*fencepost.Rejected](err)
+			r, ok := errors.AsType[*sink.Rejected](err)
 			if !ok || r.Code != "54000" || !strings.Contains(r.Reason, "column v") {
 				t.Errorf("kind %d, %d bytes: got %v, want 54000 for column v", k, size, err)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // layout is another program's table of offsets, on one connection of its own; callers take turns.
@@ -108,7 +109,7 @@ func (l *layout) fault(ctx context.Context, err error) error {
 func asLayout(err error, t sqlstore.TableLayout) error {
 	var f *fencepost.Fault
 	if !errors.As(err, &f) {
-		var r *fencepost.Rejected
+		var r *sink.Rejected
 		if errors.As(err, &r) {
 			return &fencepost.Fault{Code: "sql-refused", Err: err, Help: "mend where=, or the expression in parentheses"}
 		}

@@ -7,9 +7,10 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/sink"
 )
 
-var _ fencepost.Provenance = (*Sink)(nil)
+var _ sink.Provenance = (*Sink)(nil)
 
 const appliedSQL = `begin isolation level repeatable read read only;
 select count(*) from @table where _topic is null or _partition is null or _offset is null;
@@ -18,11 +19,11 @@ select _topic::text collate "C", _partition::bigint, _offset::bigint, count(*) f
 commit`
 
 // Applied counts the rows of each record, by the table's provenance columns, on a connection of its own.
-func (s *Sink) Applied(ctx context.Context) iter.Seq2[fencepost.Applied, error] {
-	return sqlstore.Applied(func(yield func(fencepost.Applied, error) bool) error { return s.applied(ctx, yield) })
+func (s *Sink) Applied(ctx context.Context) iter.Seq2[sink.Applied, error] {
+	return sqlstore.Applied(func(yield func(sink.Applied, error) bool) error { return s.applied(ctx, yield) })
 }
 
-func (s *Sink) applied(ctx context.Context, yield func(fencepost.Applied, error) bool) error {
+func (s *Sink) applied(ctx context.Context, yield func(sink.Applied, error) bool) error {
 	if s.config.Table == "" {
 		return sqlstore.ErrOwnSQL
 	}
@@ -57,7 +58,7 @@ func (s *Sink) applied(ctx context.Context, yield func(fencepost.Applied, error)
 }
 
 // appliedRow reads a row of appliedSQL: a count alone is of the rows that name no record.
-func appliedRow(v [][]byte) (a fencepost.Applied, err error) {
+func appliedRow(v [][]byte) (a sink.Applied, err error) {
 	p := parser{}
 	if len(v) == 1 {
 		a.Rows = p.int(v[0])

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Sink is one Postgres database as sink and ledger: rows and moves of a batch are one transaction.
@@ -16,7 +17,7 @@ type Sink struct {
 }
 
 var (
-	_ fencepost.Sink    = (*Sink)(nil)
+	_ sink.Sink         = (*Sink)(nil)
 	_ fencepost.Checker = (*Sink)(nil)
 )
 
@@ -41,8 +42,8 @@ func Open(_ context.Context, c Config) (*Sink, error) {
 }
 
 // Traits bounds the engine.
-func (s *Sink) Traits() fencepost.Traits {
-	t := fencepost.Traits{Name: "postgres", Lanes: s.config.Lanes}
+func (s *Sink) Traits() sink.Traits {
+	t := sink.Traits{Name: "postgres", Lanes: s.config.Lanes}
 	if f := s.config.form(); t.Lanes == 0 && (f == formSQL || f == formHandle) {
 		t.Lanes = 1
 	}
@@ -54,7 +55,7 @@ func (s *Sink) Ledger() fencepost.Ledger { return s.ledger }
 
 // Needs asks the table which metadata columns it has, or the SQL which it names. A handler gets both.
 //
-// Errors: *fencepost.Rejected for a column that the table lacks or can not take, inside a *fencepost.Fault with the
+// Errors: *sink.Rejected for a column that the table lacks or can not take, inside a *fencepost.Fault with the
 // remedy; *fencepost.Fault table-not-found, sql-ended-transaction and those of the connection.
 func (s *Sink) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]string, error) {
 	var needs []string
@@ -96,7 +97,7 @@ func (s *Sink) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]str
 }
 
 // Lane opens one session for commits.
-func (s *Sink) Lane(ctx context.Context, n int) (fencepost.Lane, error) {
+func (s *Sink) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	l := &lane{sink: s, number: n, form: s.config.form(), session: session{config: s.ledger.session.config}}
 	if _, err := l.session.open(ctx); err != nil {
 		return nil, err

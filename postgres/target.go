@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // target is a table as the catalogue describes it.
@@ -83,9 +84,9 @@ type misfit struct {
 	column           string // of the schema; empty: not about one
 }
 
-// fault is the misfit as an error. A caller that looks for *fencepost.Rejected finds it.
+// fault is the misfit as an error. A caller that looks for *sink.Rejected finds it.
 func (m misfit) fault() error {
-	return &fencepost.Fault{Code: m.code, Help: m.help, Err: &fencepost.Rejected{Reason: m.text, Hint: m.help}}
+	return &fencepost.Fault{Code: m.code, Help: m.help, Err: &sink.Rejected{Reason: m.text, Hint: m.help}}
 }
 
 // faults compares the columns of a schema with the table.

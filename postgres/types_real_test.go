@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // trips are, for each pair, values and the text that the server shows for them.
@@ -192,7 +193,7 @@ func TestBadRowsAreRejected(t *testing.T) {
 			}
 			before := one[int](t, s, "select count(*) from "+table)
 			err := k.commit(t.Context(), k.table(column("v", c.from, c.value)))
-			r := new(fencepost.Rejected)
+			r := new(sink.Rejected)
 			if !errors.As(err, &r) || r.Code != c.code || !strings.Contains(r.Reason, c.reason) {
 				t.Fatalf("got %v, want a *Rejected with %s and %q", err, c.code, c.reason)
 			}
@@ -222,7 +223,7 @@ func TestABadRowInTheMiddle(t *testing.T) {
 	for i := range 50_000 {
 		c.AppendInt(int64(i))
 	}
-	r := new(fencepost.Rejected)
+	r := new(sink.Rejected)
 	if err := w.commit(t.Context(), w.table(c)); !errors.As(err, &r) {
 		t.Fatalf("got %v, want *Rejected", err)
 	}

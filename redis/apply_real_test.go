@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -19,18 +20,18 @@ func TestApply(t *testing.T) {
 	s := storeOn(t, server.RedisServer)
 	s.out = "out:" + s.out
 	s.cfg.User, s.cfg.Password, s.cfg.Group = "outputs", "pw", "g"
-	sink, err := s.open(fencepost.KeepMerged, s.sum(), Effect{Op: Set, Key: Text("out:last"), Value: Column("key")})
+	opened, err := s.open(fencepost.KeepMerged, s.sum(), Effect{Op: Set, Key: Text("out:last"), Value: Column("key")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer sink.Close()
-	lane, err := sink.Lane(t.Context(), 0)
+	defer opened.Close()
+	lane, err := opened.Lane(t.Context(), 0)
 	if err != nil {
 		t.Fatal(describe(err))
 	}
 	defer lane.Close()
 	s.cfg.Password = servers.RedisPassword // of those who look beside
-	apply := func(b *fencepost.Batch) error { return lane.(fencepost.Applier).Apply(t.Context(), b) }
+	apply := func(b *fencepost.Batch) error { return lane.(sink.Applier).Apply(t.Context(), b) }
 	w := &worker{t: t, as: fencepost.Writer{Group: "g"}, held: map[fencepost.TopicPartition]fencepost.Position{}}
 
 	for range 2 { // the same again is counted again: at least once
@@ -67,24 +68,24 @@ func TestApply(t *testing.T) {
 // A lost answer is unknown, and a group that keys ask for and nobody named is told before anything is sent.
 func TestApplyFails(t *testing.T) {
 	s := newStore(t)
-	sink, err := s.open(fencepost.KeepMerged, s.sum())
+	opened, err := s.open(fencepost.KeepMerged, s.sum())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer sink.Close()
-	lane, err := sink.Lane(t.Context(), 0)
+	defer opened.Close()
+	lane, err := opened.Lane(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer lane.Close()
 	w := &worker{t: t, held: map[fencepost.TopicPartition]fencepost.Position{}}
-	f, ok := errors.AsType[*fencepost.Fault](lane.(fencepost.Applier).Apply(t.Context(), w.counts("ATL", 1)))
+	f, ok := errors.AsType[*fencepost.Fault](lane.(sink.Applier).Apply(t.Context(), w.counts("ATL", 1)))
 	if !ok || f.Code != "sink-config" {
 		t.Errorf("no group: got %v, want a Fault sink-config", f)
 	}
 	s.cfg.Group = "g"
 	named := s.worker(t, s.sum())
-	apply := named.lane.(fencepost.Applier).Apply
+	apply := named.lane.(sink.Applier).Apply
 	if err := apply(t.Context(), w.counts("ATL", 1)); err != nil {
 		t.Fatal(describe(err))
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Check looks at the server and changes nothing. What depends on the group, Trial looks at.
@@ -73,7 +74,7 @@ func (s *Sink) checkLedger(ctx context.Context) fencepost.Finding {
 // finding is an error as a line of check.
 func finding(subject string, err error) fencepost.Finding {
 	f := fencepost.Finding{Subject: subject, Text: err.Error(), Code: "redis-error", Key: "addr"}
-	if r, ok := errors.AsType[*fencepost.Rejected](err); ok {
+	if r, ok := errors.AsType[*sink.Rejected](err); ok {
 		f.Code, f.Help, f.Key = r.Code, r.Hint, "commands"
 	}
 	if e, ok := errors.AsType[*fencepost.Fault](err); ok {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 	goredis "github.com/redis/go-redis/v9"
 )
 
@@ -146,13 +147,13 @@ func (c Config) answer(r []any, k keys) error {
 		return &fencepost.Fault{Code: "redis-wrong-type", Err: fmt.Errorf("the ledger's key %s is a %s, no list", at(0), at(1)),
 			Help: "give the ledger another key, or delete that one", Exit: 1}
 	case "kind":
-		return &fencepost.Rejected{Code: "WRONGTYPE", Reason: fmt.Sprintf("%s of key %s: it is a %s", at(0), at(1), at(2)), Hint: "give the mapping another key"}
+		return &sink.Rejected{Code: "WRONGTYPE", Reason: fmt.Sprintf("%s of key %s: it is a %s", at(0), at(1), at(2)), Hint: "give the mapping another key"}
 	case "number":
-		return &fencepost.Rejected{Code: "not-an-integer", Reason: fmt.Sprintf("HINCRBY of field %s of key %s: it holds %q, which is no integer", at(1), at(0), at(2))}
+		return &sink.Rejected{Code: "not-an-integer", Reason: fmt.Sprintf("HINCRBY of field %s of key %s: it holds %q, which is no integer", at(1), at(0), at(2))}
 	case "overflow":
-		return &fencepost.Rejected{Code: "overflow", Reason: fmt.Sprintf("HINCRBY of field %s of key %s: the sum does not fit into 64 bits", at(1), at(0))}
+		return &sink.Rejected{Code: "overflow", Reason: fmt.Sprintf("HINCRBY of field %s of key %s: the sum does not fit into 64 bits", at(1), at(0))}
 	case "full":
-		return &fencepost.Rejected{Code: "stream-exhausted", Reason: "XADD of key " + at(0) + ": the stream has given its last ID"}
+		return &sink.Rejected{Code: "stream-exhausted", Reason: "XADD of key " + at(0) + ": the stream has given its last ID"}
 	case "torn":
 		return &fencepost.Fault{Code: "redis-torn", Err: fmt.Errorf("redis at %s failed in the middle of its writes (%s): a part of the batch may stand, its positions did not move", c.Addr, at(0)),
 			Help: "compare the output keys with the topic before you start it again: the batch would be applied once more", Exit: 4}

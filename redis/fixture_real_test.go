@@ -16,6 +16,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink"
 	goredis "github.com/redis/go-redis/v9"
 )
 
@@ -71,7 +72,7 @@ func (s *store) rows() Effect {
 		{"offset", Column("_offset")}, {"value", Column("value")}, {"n", positive}}}
 }
 
-func (s *store) Open(_ context.Context, keep fencepost.KeepCommits) (fencepost.Sink, error) {
+func (s *store) Open(_ context.Context, keep fencepost.KeepCommits) (sink.Sink, error) {
 	return s.open(keep, s.rows())
 }
 
@@ -128,7 +129,7 @@ func (s *store) MakeNewer(t *testing.T) {
 	}
 }
 
-func (s *store) OpenTyped(_ context.Context, columns []fencepost.ColumnSpec) (fencepost.Sink, error) {
+func (s *store) OpenTyped(_ context.Context, columns []fencepost.ColumnSpec) (sink.Sink, error) {
 	e := Effect{Op: XAdd, Key: Text(s.out), Pairs: []Field{{"_offset", Column("_offset")}}}
 	for _, c := range columns {
 		e.Pairs = append(e.Pairs, Field{c.Name, Column(c.Name)})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 	goredis "github.com/redis/go-redis/v9"
 )
 
@@ -18,8 +19,8 @@ type lane struct {
 }
 
 var (
-	_ fencepost.Lane    = (*lane)(nil)
-	_ fencepost.Applier = (*lane)(nil)
+	_ sink.Lane    = (*lane)(nil)
+	_ sink.Applier = (*lane)(nil)
 )
 
 // Commit makes the batch's effects and its moves one script. Cancelled while the answer is out, it closes the connection

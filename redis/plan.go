@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // plan is a batch's effects as commands, one group of them for each operation and key, in the order in which the
@@ -40,7 +41,7 @@ type group struct {
 
 // planned makes the plan of a batch; g is the group whose ledger is written with it.
 //
-// Errors: *fencepost.Rejected.
+// Errors: *sink.Rejected.
 func planned(cfg Config, g fencepost.Group, b *fencepost.Batch) (*plan, error) {
 	p := &plan{places: map[string]int{}, lookup: map[target]*group{}}
 	for _, e := range cfg.Effects {
@@ -52,7 +53,7 @@ func planned(cfg Config, g fencepost.Group, b *fencepost.Batch) (*plan, error) {
 		return nil, err
 	}
 	if p.count > cfg.MaxCommands {
-		return nil, &fencepost.Rejected{Code: "too-many-commands",
+		return nil, &sink.Rejected{Code: "too-many-commands",
 			Reason: fmt.Sprintf("the batch's %d rows make %d commands, and one script takes %d", b.Rows(), p.count, cfg.MaxCommands),
 			Hint:   "smaller batches, or a larger MaxCommands: other clients of the server wait while a script runs"}
 	}
@@ -273,13 +274,13 @@ func (p *plan) entry(e *bound, g *group, buf *[]byte, row int, tp fencepost.Topi
 func (p *plan) consistent(k keys, identity string) error {
 	for _, own := range []string{k.positions, k.head, k.moves, identity} {
 		if _, ok := p.places[own]; ok {
-			return &fencepost.Rejected{Code: "ledger-key", Reason: "the mapping writes to the ledger's own key " + own}
+			return &sink.Rejected{Code: "ledger-key", Reason: "the mapping writes to the ledger's own key " + own}
 		}
 	}
 	kinds := make([]string, len(p.keys))
 	for _, g := range p.groups {
 		if kind := kinds[g.key]; kind != "" && kind != g.op.kind() {
-			return &fencepost.Rejected{Code: "WRONGTYPE", Reason: fmt.Sprintf("the mapping makes key %s a %s and a %s", p.keys[g.key], kind, g.op.kind())}
+			return &sink.Rejected{Code: "WRONGTYPE", Reason: fmt.Sprintf("the mapping makes key %s a %s and a %s", p.keys[g.key], kind, g.op.kind())}
 		}
 		kinds[g.key] = g.op.kind()
 	}
@@ -290,7 +291,7 @@ func (p *plan) consistent(k keys, identity string) error {
 				continue
 			}
 			if i := slices.IndexFunc(added.names, func(n string) bool { _, ok := set.places[n]; return ok }); i >= 0 {
-				return &fencepost.Rejected{Code: "two-effects", Reason: fmt.Sprintf("the mapping both %ss and %ss %s of key %s",
+				return &sink.Rejected{Code: "two-effects", Reason: fmt.Sprintf("the mapping both %ss and %ss %s of key %s",
 					pair[0], pair[1], added.names[i], p.keys[t.key])}
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -97,7 +98,7 @@ func TestE15SumsPast64Bits(t *testing.T) {
 				}
 				p, err := planned(cfg, "g", some(slices.Repeat([]string{"a"}, len(ns)), ns))
 				if past >= 0 {
-					if r, ok := errors.AsType[*fencepost.Rejected](err); !ok || r.Code != "bad-value" || !strings.Contains(r.Reason, fmt.Sprintf("t:0@%d", past)) {
+					if r, ok := errors.AsType[*sink.Rejected](err); !ok || r.Code != "bad-value" || !strings.Contains(r.Reason, fmt.Sprintf("t:0@%d", past)) {
 						t.Fatalf("sum of %v: got %v, want row %d refused", ns, err, past)
 					}
 					return

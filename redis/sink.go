@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Sink is one Redis database as sink and ledger: the effects and moves of a batch are one script.
@@ -16,7 +17,7 @@ type Sink struct {
 }
 
 var (
-	_ fencepost.Sink    = (*Sink)(nil)
+	_ sink.Sink         = (*Sink)(nil)
 	_ fencepost.Checker = (*Sink)(nil)
 )
 
@@ -35,8 +36,8 @@ func Open(c Config) (*Sink, error) {
 }
 
 // Traits bounds the batch, so that whatever its rows are, one script takes them.
-func (s *Sink) Traits() fencepost.Traits {
-	return fencepost.Traits{Name: "redis", Records: max(1, s.cfg.MaxCommands/len(s.cfg.Effects))}
+func (s *Sink) Traits() sink.Traits {
+	return sink.Traits{Name: "redis", Records: max(1, s.cfg.MaxCommands/len(s.cfg.Effects))}
 }
 
 // Ledger is the ledger in the same database, with connections of its own.
@@ -44,13 +45,13 @@ func (s *Sink) Ledger() fencepost.Ledger { return s.ledger }
 
 // Needs says which of _key and _headers the effects name.
 //
-// Errors: *fencepost.Rejected for a column that they name and nobody makes.
+// Errors: *sink.Rejected for a column that they name and nobody makes.
 func (s *Sink) Needs(_ context.Context, columns []fencepost.ColumnSpec) (needs []string, err error) {
 	known := append(slices.Clone(columns), fencepost.MetaColumns()...)
 	for i, e := range s.cfg.Effects {
 		for _, name := range e.columns() {
 			if !slices.ContainsFunc(known, func(c fencepost.ColumnSpec) bool { return c.Name == name }) {
-				return nil, &fencepost.Rejected{Code: "unknown-column", Reason: fmt.Sprintf("effect %d (%s) names the column %s, and the records have none of that name", i, e.Op, name)}
+				return nil, &sink.Rejected{Code: "unknown-column", Reason: fmt.Sprintf("effect %d (%s) names the column %s, and the records have none of that name", i, e.Op, name)}
 			}
 			if (name == fencepost.MetaKey || name == fencepost.MetaHeaders) && !slices.Contains(needs, name) {
 				needs = append(needs, name)
@@ -61,7 +62,7 @@ func (s *Sink) Needs(_ context.Context, columns []fencepost.ColumnSpec) (needs [
 }
 
 // Lane opens one connection for commits.
-func (s *Sink) Lane(ctx context.Context, _ int) (fencepost.Lane, error) {
+func (s *Sink) Lane(ctx context.Context, _ int) (sink.Lane, error) {
 	l := &lane{cfg: s.cfg, client: connect(s.cfg, 1)}
 	if err := l.client.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(s.cfg.fault(err, false), l.Close())

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Value makes one argument of an effect from a row: a text, a column, several of them joined, or a function of yours.
@@ -73,7 +74,7 @@ func columnAppender(b *fencepost.Batch, name string) (appender, error) {
 	}
 	c := b.Column(name)
 	if c == nil {
-		return nil, &fencepost.Rejected{Code: "unknown-column", Reason: "the batch has no column " + name}
+		return nil, &sink.Rejected{Code: "unknown-column", Reason: "the batch has no column " + name}
 	}
 	null := fmt.Errorf("column %s is %w", name, errNull)
 	return func(dst []byte, row int, _ fencepost.TopicPartition) ([]byte, error) {
@@ -136,7 +137,7 @@ func Func(f func(dst []byte, b *fencepost.Batch, row int) ([]byte, error), colum
 
 // rejected says which row has no value, and why.
 func rejected(e Effect, what string, row int, tp fencepost.TopicPartition, b *fencepost.Batch, err error) error {
-	r := &fencepost.Rejected{Code: "bad-value", Reason: fmt.Sprintf("%s: %s of %s@%d: %s", e.Op, what, tp, b.Offsets[row], err)}
+	r := &sink.Rejected{Code: "bad-value", Reason: fmt.Sprintf("%s: %s of %s@%d: %s", e.Op, what, tp, b.Offsets[row], err)}
 	if errors.Is(err, errNull) {
 		r.Code, r.Hint = "null", "let where: pass such rows over, or give the column a default"
 	}

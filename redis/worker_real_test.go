@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink"
 )
 
 var topicID = fencepost.TopicID{1}
@@ -28,7 +29,7 @@ func fence() fencepost.Fence {
 type worker struct {
 	t    testing.TB
 	sink *Sink
-	lane fencepost.Lane
+	lane sink.Lane
 	as   fencepost.Writer
 	held map[fencepost.TopicPartition]fencepost.Position
 }
@@ -177,7 +178,7 @@ func wantFault(t *testing.T, what string, err error, code string, passing bool) 
 // wantRejected fails unless err is a Rejected of that code.
 func wantRejected(t *testing.T, what string, err error, code string) {
 	t.Helper()
-	r, ok := errors.AsType[*fencepost.Rejected](err)
+	r, ok := errors.AsType[*sink.Rejected](err)
 	if !ok || r.Code != code || r.Reason == "" {
 		t.Errorf("%s: got %v, want a Rejected %s", what, describe(err), code)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
@@ -34,28 +35,28 @@ func TestApply(t *testing.T) {
 			s := newStore(t)
 			execute(t, s.path, "create table keyed (value text, n integer primary key check (n >= 0))")
 			c.NoLedger = true
-			sink, err := s.open(t.Context(), c)
+			opened, err := s.open(t.Context(), c)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, f := range sink.(*Sink).Check(t.Context(), ledgertest.Columns()) {
+			for _, f := range opened.(*Sink).Check(t.Context(), ledgertest.Columns()) {
 				if f.Subject == "ledger" || !f.OK {
 					t.Errorf("check: %+v", f)
 				}
 			}
-			if _, err := sink.Needs(t.Context(), ledgertest.Columns()); err != nil {
+			if _, err := opened.Needs(t.Context(), ledgertest.Columns()); err != nil {
 				t.Errorf("needs: %v", err)
 			}
-			l, err := sink.Lane(t.Context(), 0)
+			l, err := opened.Lane(t.Context(), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer func() {
-				if err := errors.Join(l.Close(), sink.Close()); err != nil {
+				if err := errors.Join(l.Close(), opened.Close()); err != nil {
 					t.Error(err)
 				}
 			}()
-			lane, table := l.(fencepost.Applier), "suite"
+			lane, table := l.(sink.Applier), "suite"
 			if c.Table != "" {
 				table = c.Table
 			}
@@ -69,7 +70,7 @@ func TestApply(t *testing.T) {
 			bad.Columns[1].AppendInt(-1)
 			if err := lane.Apply(t.Context(), bad); rows() != "3" {
 				t.Errorf("a bad row: %v, %s rows stand, want 3", err, rows())
-			} else if rejected, ok := errors.AsType[*fencepost.Rejected](err); !ok {
+			} else if rejected, ok := errors.AsType[*sink.Rejected](err); !ok {
 				t.Errorf("a bad row: %v, %v, want rejected", err, rejected)
 			}
 			want := "3" // a key takes the same rows again
@@ -85,7 +86,7 @@ func TestApply(t *testing.T) {
 			if got := answer(t, s.path, "select name from sqlite_schema where name like 'fencepost%'"); got != "" {
 				t.Errorf("the sink made tables of a ledger: %s", got)
 			}
-			if ddl := DDL(sink.(*Sink).cfg, ledgertest.Columns()); strings.Contains(ddl, "fencepost_") {
+			if ddl := DDL(opened.(*Sink).cfg, ledgertest.Columns()); strings.Contains(ddl, "fencepost_") {
 				t.Errorf("the DDL of a sink without a ledger makes one:\n%s", ddl)
 			}
 		})
@@ -100,17 +101,17 @@ func TestApplyLosesItsAnswer(t *testing.T) {
 	}{"before COMMIT": {loseUnapplied, "2"}, "behind COMMIT": {loseApplied, "5"}} {
 		t.Run(what, func(t *testing.T) {
 			s := newStore(t)
-			sink, err := s.open(t.Context(), Config{Table: "suite", NoLedger: true})
+			opened, err := s.open(t.Context(), Config{Table: "suite", NoLedger: true})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer sink.Close()
-			l, err := sink.Lane(t.Context(), 0)
+			defer opened.Close()
+			l, err := opened.Lane(t.Context(), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer l.Close()
-			lane := l.(fencepost.Applier)
+			lane := l.(sink.Applier)
 			if err := lane.Apply(t.Context(), applied(0, 2)); err != nil {
 				t.Fatal(err)
 			}
@@ -143,12 +144,12 @@ func TestLedgerAlone(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	sink, err := s.Open(t.Context(), fencepost.KeepAll)
+	opened, err := s.Open(t.Context(), fencepost.KeepAll)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer sink.Close()
-	snap, err := sink.Ledger().Read(t.Context(), "g")
+	defer opened.Close()
+	snap, err := opened.Ledger().Read(t.Context(), "g")
 	if got := snap.Positions[move.TopicPartition]; err != nil || got != to {
 		t.Errorf("the file's sink reads %+v, %v; want %+v", got, err, to)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -71,7 +72,7 @@ func begin(t testing.TB, s *Sink, tps ...fencepost.TopicPartition) map[fencepost
 }
 
 // fresh opens a sink and a lane on a new file, after the DDL of the flights.
-func fresh(t testing.TB, cfg Config, ddl ...string) (*Sink, fencepost.Lane) {
+func fresh(t testing.TB, cfg Config, ddl ...string) (*Sink, sink.Lane) {
 	t.Helper()
 	if cfg.Path == "" {
 		cfg.Path = filepath.Join(t.TempDir(), "flights.db")
@@ -285,7 +286,7 @@ func bareConnection(b *testing.B, db *sqlite.Conn) {
 var benchHeld map[fencepost.TopicPartition]fencepost.Position
 
 // freshBench is fresh with four started partitions.
-func freshBench(b *testing.B, cfg Config, ddl ...string) (*Sink, fencepost.Lane) {
+func freshBench(b *testing.B, cfg Config, ddl ...string) (*Sink, sink.Lane) {
 	s, l := fresh(b, cfg, ddl...)
 	benchHeld = begin(b, s, topic(4)...)
 	return s, l

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -190,8 +191,8 @@ func finding(subject string, err error) fencepost.Finding {
 	f := fencepost.Finding{Subject: subject, Text: err.Error(), Code: "database-error"}
 	var (
 		fault    *fencepost.Fault
-		rejected *fencepost.Rejected
-		ended    *fencepost.SinkEnded
+		rejected *sink.Rejected
+		ended    *sink.Ended
 	)
 	switch {
 	case errors.As(err, &fault):

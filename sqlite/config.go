@@ -30,7 +30,7 @@ type Config struct {
 	// Handle is your own work in the transaction, on its connection; returning nil commits it with the moves. It must
 	// not end the transaction, keep conn, or keep slices of the batch. The batch has no _key and _headers columns
 	// unless Metadata asks for them.
-	// What an error means for the rows is the handler's to say: a *fencepost.Rejected parks the partition in front of the
+	// What an error means for the rows is the handler's to say: a *sink.Rejected parks the partition in front of the
 	// bad row, a *fencepost.Fault that is not Passing ends the run, and any other error is tried again.
 	Handle func(ctx context.Context, conn *Conn, b *fencepost.Batch) error
 	// Metadata is which of fencepost.MetaKey and fencepost.MetaHeaders Handle reads. Empty: none.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -85,7 +86,7 @@ func (s *store) tamper(p point) error {
 	return nil
 }
 
-func (s *store) open(ctx context.Context, cfg Config) (fencepost.Sink, error) {
+func (s *store) open(ctx context.Context, cfg Config) (sink.Sink, error) {
 	cfg.Path = s.path
 	sink, err := Open(ctx, cfg)
 	if err != nil {
@@ -95,7 +96,7 @@ func (s *store) open(ctx context.Context, cfg Config) (fencepost.Sink, error) {
 	return sink, nil
 }
 
-func (s *store) Open(ctx context.Context, keep fencepost.KeepCommits) (fencepost.Sink, error) {
+func (s *store) Open(ctx context.Context, keep fencepost.KeepCommits) (sink.Sink, error) {
 	if s.sql != "" {
 		return s.open(ctx, Config{SQL: s.sql, KeepCommits: keep})
 	}
@@ -138,7 +139,7 @@ func (s *store) LoseAnswer(_ *testing.T, applied bool) {
 	s.lose.Store(loseUnapplied)
 }
 
-func (s *store) OpenTyped(ctx context.Context, columns []fencepost.ColumnSpec) (fencepost.Sink, error) {
+func (s *store) OpenTyped(ctx context.Context, columns []fencepost.ColumnSpec) (sink.Sink, error) {
 	db, err := sqlite.OpenConn(s.path, sqlite.OpenReadWrite)
 	if err != nil {
 		return nil, err

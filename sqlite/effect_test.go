@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -35,9 +36,9 @@ func one(held map[fencepost.TopicPartition]fencepost.Position, values ...any) *f
 // wantRejected fails unless err is a *Rejected whose reason holds these words.
 func wantRejected(t *testing.T, err error, words ...string) {
 	t.Helper()
-	r, ok := errors.AsType[*fencepost.Rejected](err)
+	r, ok := errors.AsType[*sink.Rejected](err)
 	if !ok {
-		t.Fatalf("got %v, want *fencepost.Rejected", err)
+		t.Fatalf("got %v, want *sink.Rejected", err)
 	}
 	for _, w := range words {
 		if !strings.Contains(r.Reason, w) {
@@ -95,7 +96,7 @@ func TestUnstorableValuesAreRejected(t *testing.T) {
 		c := fencepost.Column{Name: "v"}
 		column(&c)
 		b.Columns = []fencepost.Column{c}
-		r, ok := errors.AsType[*fencepost.Rejected](l.Commit(t.Context(), writer, b))
+		r, ok := errors.AsType[*sink.Rejected](l.Commit(t.Context(), writer, b))
 		if !ok || !strings.Contains(r.Reason, name) || !strings.Contains(r.Reason, "column v") {
 			t.Errorf("%s: got %v, want it rejected by name", name, r)
 		}
@@ -148,8 +149,8 @@ func TestSQLThatEndsTheTransactionIsRefusedBeforeItRuns(t *testing.T) {
 		}
 		held := begin(t, s, topic(1)...)
 		err = l.Commit(t.Context(), writer, one(held, "a", 1))
-		if _, ok := errors.AsType[*fencepost.SinkEnded](err); !ok {
-			t.Errorf("SQL with %s: got %v, want *fencepost.SinkEnded", end, err)
+		if _, ok := errors.AsType[*sink.Ended](err); !ok {
+			t.Errorf("SQL with %s: got %v, want *sink.Ended", end, err)
 		}
 		if got := answer(t, s.cfg.Path, "SELECT (SELECT count(*) FROM things), until FROM fencepost_ledger"); got != "0|0" {
 			t.Errorf("SQL with %s: rows and position are %s, want 0|0", end, got)
@@ -165,9 +166,9 @@ func TestRollbackInsideIsTold(t *testing.T) {
 	}}, "CREATE TABLE things (v INTEGER UNIQUE)")
 	held := begin(t, s, topic(1)...)
 	err := l.Commit(t.Context(), writer, one(held, "a", 1))
-	ended, ok := errors.AsType[*fencepost.SinkEnded](err)
+	ended, ok := errors.AsType[*sink.Ended](err)
 	if !ok || !strings.Contains(ended.Reason, "no such savepoint") {
-		t.Errorf("a function that lost its transaction: got %v, want *fencepost.SinkEnded", err)
+		t.Errorf("a function that lost its transaction: got %v, want *sink.Ended", err)
 	}
 	if got := answer(t, s.cfg.Path, "SELECT until FROM fencepost_ledger"); got != "0" {
 		t.Errorf("position: got %s, want 0: its move was rolled back", got)
@@ -250,8 +251,8 @@ func TestHandleCanNotEndTheTransaction(t *testing.T) {
 		return nil
 	}}, "CREATE TABLE things (v INTEGER)")
 	held := begin(t, s, topic(1)...)
-	if _, ok := errors.AsType[*fencepost.SinkEnded](l.Commit(t.Context(), writer, one(held, "a", 1))); !ok {
-		t.Error("a function that tries COMMIT: want *fencepost.SinkEnded")
+	if _, ok := errors.AsType[*sink.Ended](l.Commit(t.Context(), writer, one(held, "a", 1))); !ok {
+		t.Error("a function that tries COMMIT: want *sink.Ended")
 	}
 	if got := answer(t, s.cfg.Path, "SELECT (SELECT count(*) FROM things), until FROM fencepost_ledger"); got != "0|0" {
 		t.Errorf("rows and position are %s, want 0|0", got)

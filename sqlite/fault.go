@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -29,7 +30,7 @@ func busy(err error) bool {
 func doubtful(err error) bool {
 	var (
 		refused  *fencepost.Refused
-		rejected *fencepost.Rejected
+		rejected *sink.Rejected
 		lost     *lostConn
 		f        *fencepost.Fault
 	)
@@ -52,8 +53,8 @@ func ours(err error) bool {
 	var (
 		f        *fencepost.Fault
 		refused  *fencepost.Refused
-		rejected *fencepost.Rejected
-		ended    *fencepost.SinkEnded
+		rejected *sink.Rejected
+		ended    *sink.Ended
 	)
 	return errors.As(err, &f) || errors.As(err, &refused) || errors.As(err, &rejected) || errors.As(err, &ended) ||
 		errors.Is(err, fencepost.ErrUnknown) || errors.Is(err, fencepost.ErrNewer) || errors.Is(err, fencepost.ErrOtherCluster)
@@ -174,9 +175,9 @@ func refusesRows(err error) bool {
 }
 
 // rejected says for people which table and column refuse a row. table is empty where only SQLite knows it.
-func rejected(table string, err error) *fencepost.Rejected {
+func rejected(table string, err error) *sink.Rejected {
 	code, text := sqlite.ErrCode(err), message(err)
-	r := &fencepost.Rejected{Code: code.String(), Reason: text}
+	r := &sink.Rejected{Code: code.String(), Reason: text}
 	_, what, _ := strings.Cut(text, "constraint failed: ")
 	switch code {
 	case sqlite.ResultConstraintNotNull:

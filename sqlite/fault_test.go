@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
 	"zombiezen.com/go/sqlite"
 )
@@ -378,7 +379,7 @@ func tree(t *testing.T, dir string) map[string]string {
 
 func TestNeedsTellsWhatTheTableCanNotTake(t *testing.T) {
 	s, _ := fresh(t, Config{Table: "flights"}, "CREATE TABLE flights (date TEXT)")
-	r, ok := errors.AsType[*fencepost.Rejected](func() error { _, err := s.Needs(t.Context(), flightColumns()); return err }())
+	r, ok := errors.AsType[*sink.Rejected](func() error { _, err := s.Needs(t.Context(), flightColumns()); return err }())
 	if !ok || !strings.Contains(r.Reason, "table flights has no column delay") || !strings.Contains(r.Hint, "ALTER TABLE flights ADD COLUMN delay INTEGER") {
 		t.Errorf("needs of a missing column: got %v, want it rejected with a remedy", r)
 	}
@@ -415,7 +416,7 @@ func TestTableChangesUnderTheLane(t *testing.T) {
 		execute(t, s.cfg.Path, c.query)
 		b := flights(10, held, topic(1)...)
 		err := l.Commit(t.Context(), writer, b)
-		if _, rejected := errors.AsType[*fencepost.Rejected](err); err == nil || rejected {
+		if _, rejected := errors.AsType[*sink.Rejected](err); err == nil || rejected {
 			t.Errorf("after %s: got %v, want an error that does not blame the rows", c.query, err)
 		}
 		wantFault(t, l.Commit(t.Context(), writer, b), c.code, false)

@@ -18,7 +18,7 @@ type handler struct {
 
 func (h *handler) before(context.Context, *conn, *fencepost.Batch) error { return nil }
 
-// apply runs the function. Its own *fencepost.Rejected and other errors pass; a constraint that it ran into is one.
+// apply runs the function. Its own *sink.Rejected and other errors pass; a constraint that it ran into is one.
 func (h *handler) apply(ctx context.Context, c *conn, b *fencepost.Batch) error {
 	err := c.guarded(func() error { return h.handle(ctx, c.db, b) })
 	if err != nil && sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint && !ours(err) {

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -160,7 +161,7 @@ func (in *insert) bindColumn(st *sqlite.Stmt, col *fencepost.Column, p, lo, hi i
 		case col.Type == fencepost.Float:
 			f := col.Float(row)
 			if f != f {
-				return &fencepost.Rejected{Reason: fmt.Sprintf("NaN in column %s, which SQLite would make null", col.Name)}
+				return &sink.Rejected{Reason: fmt.Sprintf("NaN in column %s, which SQLite would make null", col.Name)}
 			}
 			st.BindFloat(p, f)
 		case col.Type == fencepost.Timestamp:
@@ -168,7 +169,7 @@ func (in *insert) bindColumn(st *sqlite.Stmt, col *fencepost.Column, p, lo, hi i
 				return err
 			}
 		case len(col.Bytes(row)) > mostBytes:
-			return &fencepost.Rejected{Code: sqlite.ResultTooBig.String(),
+			return &sink.Rejected{Code: sqlite.ResultTooBig.String(),
 				Reason: fmt.Sprintf("a value of %d bytes in column %s, and SQLite stores %d at most", len(col.Bytes(row)), col.Name, mostBytes)}
 		case col.Type == fencepost.Bytes:
 			st.BindBytes(p, col.Bytes(row))
@@ -211,7 +212,7 @@ func (in *insert) bindMeta(st *sqlite.Stmt, b *fencepost.Batch, k kind, p, lo, h
 func (in *insert) bindTime(st *sqlite.Stmt, p int, column string, micros int64) error {
 	text, ok := in.stamp.write(micros)
 	if !ok {
-		return &fencepost.Rejected{Reason: fmt.Sprintf("timestamp %d (microseconds) in column %s is outside the years 0000 to 9999", micros, column)}
+		return &sink.Rejected{Reason: fmt.Sprintf("timestamp %d (microseconds) in column %s is outside the years 0000 to 9999", micros, column)}
 	}
 	st.BindText(p, unsafe.String(unsafe.SliceData(text), len(text)))
 	return nil

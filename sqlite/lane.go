@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // lane is the one stream of commits into the file, on a connection of its own.
@@ -110,14 +111,14 @@ func (c *conn) guarded(f func() error) error {
 	c.guard.rest()
 	switch {
 	case c.guard.ended != "":
-		return &fencepost.SinkEnded{Reason: c.guard.ended + " in it; it was refused before it ran, so that nothing stands"}
+		return &sink.Ended{Reason: c.guard.ended + " in it; it was refused before it ran, so that nothing stands"}
 	case c.guard.refused != "":
 		return &fencepost.Fault{Code: "sql-refused", Err: fmt.Errorf("the SQL may not do this: %s", c.guard.refused), Help: "take that statement out", Exit: 2}
 	case err != nil:
 		return err
 	}
 	if err := c.run("RELEASE " + effects); err != nil {
-		return &fencepost.SinkEnded{Reason: message(err) + ": a statement rolled the transaction back (OR ROLLBACK), and more was run after it"}
+		return &sink.Ended{Reason: message(err) + ": a statement rolled the transaction back (OR ROLLBACK), and more was run after it"}
 	}
 	return nil
 }

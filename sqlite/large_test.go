@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // E8: the driver tells SQLite a value's length in 32 bits with a sign, and SQLite takes a negative one for "up to the first
@@ -27,7 +28,7 @@ func TestE8ValueBeyondWhatSQLiteStores(t *testing.T) {
 			c := fencepost.Column{Name: "v", Type: kind}
 			c.Extend(func([]byte) []byte { return memory[:size] })
 			b.Columns = []fencepost.Column{c}
-			r, ok := errors.AsType[*fencepost.Rejected](l.Commit(t.Context(), writer, b))
+			r, ok := errors.AsType[*sink.Rejected](l.Commit(t.Context(), writer, b))
 			if !ok || r.Code != "SQLITE_TOOBIG" || !strings.Contains(r.Reason, "column v") {
 				t.Errorf("%s of %d bytes: got %v, want SQLITE_TOOBIG for column v", kind, size, r)
 			}

@@ -7,22 +7,23 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 )
 
-var _ fencepost.Provenance = (*Sink)(nil)
+var _ sink.Provenance = (*Sink)(nil)
 
 // Applied counts the rows of each record, by the table's provenance columns. It holds the ledger's connection, and in it
 // a reading transaction, until it has read them: writers go on, checkpoints wait.
-func (s *Sink) Applied(ctx context.Context) iter.Seq2[fencepost.Applied, error] {
-	return sqlstore.Applied(func(yield func(fencepost.Applied, error) bool) error {
+func (s *Sink) Applied(ctx context.Context) iter.Seq2[sink.Applied, error] {
+	return sqlstore.Applied(func(yield func(sink.Applied, error) bool) error {
 		return s.with(ctx, func(c *conn) error {
 			return c.read(ctx, func() error { return s.applied(c, yield) })
 		})
 	})
 }
 
-func (s *Sink) applied(c *conn, yield func(fencepost.Applied, error) bool) error {
+func (s *Sink) applied(c *conn, yield func(sink.Applied, error) bool) error {
 	if s.cfg.Table == "" {
 		return sqlstore.ErrOwnSQL
 	}
@@ -38,7 +39,7 @@ func (s *Sink) applied(c *conn, yield func(fencepost.Applied, error) bool) error
 	if err != nil {
 		return err
 	}
-	var none fencepost.Applied
+	var none sink.Applied
 	if _, err := fmt.Sscan(n, &none.Rows); err != nil {
 		return err
 	}
@@ -54,13 +55,13 @@ func (s *Sink) applied(c *conn, yield func(fencepost.Applied, error) bool) error
 	return eachApplied(st, yield)
 }
 
-func eachApplied(st *sqlite.Stmt, yield func(fencepost.Applied, error) bool) error {
+func eachApplied(st *sqlite.Stmt, yield func(sink.Applied, error) bool) error {
 	for {
 		has, err := st.Step()
 		if err != nil || !has {
 			return err
 		}
-		a := fencepost.Applied{TopicPartition: fencepost.TopicPartition{Topic: st.ColumnText(0), Partition: st.ColumnInt32(1)},
+		a := sink.Applied{TopicPartition: fencepost.TopicPartition{Topic: st.ColumnText(0), Partition: st.ColumnInt32(1)},
 			Offset: fencepost.Offset(st.ColumnInt64(2)), Rows: st.ColumnInt64(3)}
 		if !yield(a, nil) {
 			return nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Sink is one file as sink and ledger. It is made by [Open]; its methods are safe for concurrent use.
@@ -18,7 +19,7 @@ type Sink struct {
 }
 
 var (
-	_ fencepost.Sink    = (*Sink)(nil)
+	_ sink.Sink         = (*Sink)(nil)
 	_ fencepost.Checker = (*Sink)(nil)
 )
 
@@ -35,8 +36,8 @@ func Open(_ context.Context, cfg Config) (*Sink, error) {
 }
 
 // Traits says one lane, and that a stopped process keeps all others waiting.
-func (s *Sink) Traits() fencepost.Traits {
-	return fencepost.Traits{Name: "sqlite", Lanes: 1, BlocksOthers: true}
+func (s *Sink) Traits() sink.Traits {
+	return sink.Traits{Name: "sqlite", Lanes: 1, BlocksOthers: true}
 }
 
 // Ledger is the ledger in the same file. It is a fencepost.History too.
@@ -64,7 +65,7 @@ func (s *Sink) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]str
 			return err
 		}
 		if missing := t.missing(columns); len(missing) > 0 {
-			return &fencepost.Rejected{Reason: fmt.Sprintf("table %s has no column %s", s.cfg.Table, missing[0].Name),
+			return &sink.Rejected{Reason: fmt.Sprintf("table %s has no column %s", s.cfg.Table, missing[0].Name),
 				Hint: addColumn(s.cfg.Table, missing[0])}
 		}
 		for _, m := range []string{fencepost.MetaKey, fencepost.MetaHeaders} {
@@ -83,7 +84,7 @@ func (s *Sink) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]str
 // endsTransaction tries the SQL on an empty batch, and tells if it would end its transaction: later the positions of a
 // topic would be recorded, and the worker be in the group. What else is wrong with it is for the first commit to say.
 func (s *Sink) endsTransaction(ctx context.Context, c *conn, columns []fencepost.ColumnSpec) error {
-	var ended *fencepost.SinkEnded
+	var ended *sink.Ended
 	if err := s.try(ctx, c, columns); errors.As(err, &ended) {
 		return &fencepost.Fault{Code: "sql-ended-transaction", Err: ended, Help: "take that statement out", Exit: 2}
 	}
@@ -91,7 +92,7 @@ func (s *Sink) endsTransaction(ctx context.Context, c *conn, columns []fencepost
 }
 
 // Lane opens a connection.
-func (s *Sink) Lane(ctx context.Context, number int) (fencepost.Lane, error) {
+func (s *Sink) Lane(ctx context.Context, number int) (sink.Lane, error) {
 	if number != 0 {
 		return nil, fmt.Errorf("open lane %d: a SQLite file has one lane, since it has one write lock", number)
 	}

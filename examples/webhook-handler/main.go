@@ -18,6 +18,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/redis"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // What the environment says.
@@ -76,7 +77,7 @@ func send(ctx context.Context, key string, value []byte) error {
 	defer answer.Body.Close()
 	switch code := answer.StatusCode; {
 	case code == http.StatusBadRequest || code == http.StatusUnprocessableEntity:
-		return &fencepost.Rejected{Code: fmt.Sprint(code), Reason: "the webhook does not take record " + key}
+		return &sink.Rejected{Code: fmt.Sprint(code), Reason: "the webhook does not take record " + key}
 	case code < 200 || code > 299:
 		return fmt.Errorf("send %s: the webhook answers %s", key, answer.Status)
 	}

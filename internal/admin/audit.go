@@ -10,6 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Finding is one line of an Audit.
@@ -263,8 +264,8 @@ func proveRows(ctx context.Context, r Rooms, o AuditOptions, a *Audit, c *chain,
 	n := a.Faults()
 	t := &tally{audit: a, chain: c, before: before, at: map[TopicPartition]*cursor{}}
 	for row, err := range r.Provenance.Applied(ctx) {
-		if errors.Is(err, fencepost.ErrNoProvenance) {
-			_, why, _ := strings.Cut(err.Error(), fencepost.ErrNoProvenance.Error()+": ")
+		if errors.Is(err, sink.ErrNoProvenance) {
+			_, why, _ := strings.Cut(err.Error(), sink.ErrNoProvenance.Error()+": ")
 			a.unchecked("rows", "not checked: %s", why)
 			return nil
 		}

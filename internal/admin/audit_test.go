@@ -10,16 +10,17 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // table is a sink's rows, as provenance tells them.
 type table struct {
-	rows []fencepost.Applied
+	rows []sink.Applied
 	read func() // called once the rows were read
 }
 
-func (s *table) Applied(context.Context) iter.Seq2[fencepost.Applied, error] {
-	return func(yield func(fencepost.Applied, error) bool) {
+func (s *table) Applied(context.Context) iter.Seq2[sink.Applied, error] {
+	return func(yield func(sink.Applied, error) bool) {
 		for _, r := range s.rows {
 			if !yield(r, nil) {
 				return
@@ -33,12 +34,12 @@ func (s *table) Applied(context.Context) iter.Seq2[fencepost.Applied, error] {
 
 func (s *table) fill(p int32, from, until fencepost.Offset) {
 	for o := from; o < until; o++ {
-		s.rows = append(s.rows, fencepost.Applied{TopicPartition: tp(p), Offset: o, Rows: 1})
+		s.rows = append(s.rows, sink.Applied{TopicPartition: tp(p), Offset: o, Rows: 1})
 	}
 }
 
 // at is the row of one record.
-func (s *table) at(p int32, o fencepost.Offset) *fencepost.Applied {
+func (s *table) at(p int32, o fencepost.Offset) *sink.Applied {
 	for i := range s.rows {
 		if s.rows[i].TopicPartition == tp(p) && s.rows[i].Offset == o {
 			return &s.rows[i]
@@ -121,11 +122,11 @@ func TestAuditFindsPlantedFaults(t *testing.T) {
 			"rows missing 1 1,000 records of [0 .. 1,000), still on the broker, have no row"},
 		"row doubled": {func(_ *world, s *table) { s.at(0, 7).Rows = 2 }, "rows doubled 0 offset 7: 2 rows, of commits that cover it once"},
 		"row of no partition": {func(_ *world, s *table) {
-			s.rows = append(s.rows, fencepost.Applied{TopicPartition: tp(9), Offset: 7, Rows: 1})
+			s.rows = append(s.rows, sink.Applied{TopicPartition: tp(9), Offset: 7, Rows: 1})
 		},
 			"rows foreign 9 1 row (offset 7); the roster knows 2 partitions"},
 		"row beyond the position": {func(_ *world, s *table) { s.fill(1, 1000, 1003) }, "rows foreign 1 3 rows ([1,000 .. 1,003)); no commit covers it"},
-		"row of no record": {func(_ *world, s *table) { s.rows = append([]fencepost.Applied{{Rows: 4}}, s.rows...) },
+		"row of no record": {func(_ *world, s *table) { s.rows = append([]sink.Applied{{Rows: 4}}, s.rows...) },
 			"rows foreign 0 4 rows without topic, partition or offset"},
 		"entry edited": {func(w *world, _ *table) { w.store.ForeignWrite(group, tp(1), 900) },
 			"ledger changed 1 holds 900, its moves lead to 1,000: changed by something else"},

@@ -15,6 +15,7 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -22,7 +23,7 @@ import (
 // crashes, retention, truncation, recreation.
 type lived struct {
 	*world
-	lane   fencepost.Lane
+	lane   sink.Lane
 	other  *memory.Store                                   // another ledger, to copy to and from
 	held   map[fencepost.TopicPartition]fencepost.Position // as the worker believes; another may have moved them
 	epochs map[fencepost.TopicPartition][]epochStart
@@ -123,12 +124,12 @@ func (r rowsOf) counts() map[fencepost.TopicPartition]map[fencepost.Offset]int64
 	return n
 }
 
-func (r rowsOf) Applied(context.Context) iter.Seq2[fencepost.Applied, error] {
-	return func(yield func(fencepost.Applied, error) bool) {
+func (r rowsOf) Applied(context.Context) iter.Seq2[sink.Applied, error] {
+	return func(yield func(sink.Applied, error) bool) {
 		counts := r.counts()
 		for _, tp := range slices.SortedFunc(maps.Keys(counts), fencepost.TopicPartition.Compare) {
 			for _, o := range slices.Sorted(maps.Keys(counts[tp])) {
-				if n := counts[tp][o]; n > 0 && !yield(fencepost.Applied{TopicPartition: tp, Offset: o, Rows: n}, nil) {
+				if n := counts[tp][o]; n > 0 && !yield(sink.Applied{TopicPartition: tp, Offset: o, Rows: n}, nil) {
 					return
 				}
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -23,9 +24,9 @@ type Rooms struct {
 	Meaning foreign.Meaning // what the Layout's numbers mean; unset: Look asks for it
 	Subject string          // what holds them: hash spark:orders
 
-	History    fencepost.History    // nil: who moved a position last is not told
-	Reader     source.Reader        // nil: nothing is read of the log: no lag in time, no look at the next record
-	Provenance fencepost.Provenance // nil: an audit does not look at rows
+	History    fencepost.History // nil: who moved a position last is not told
+	Reader     source.Reader     // nil: nothing is read of the log: no lag in time, no look at the next record
+	Provenance sink.Provenance   // nil: an audit does not look at rows
 
 	Policy      fencepost.Policy // of the pipeline; judges what a worker would do by itself
 	Uncommitted bool             // the pipeline reads uncommitted records: no open transaction holds it back

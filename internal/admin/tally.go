@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // tally counts rows against covered ranges. Rows come in partition and offset order, so that it holds no more than the
@@ -57,7 +58,7 @@ func (c *cursor) times(o fencepost.Offset) (n int64) {
 }
 
 // row takes the next record that has rows.
-func (t *tally) row(r fencepost.Applied) {
+func (t *tally) row(r sink.Applied) {
 	if r.Topic == "" {
 		t.odd = append(t.odd, oddRun{kind: "foreign", rows: r.Rows})
 		t.audit.Rows.Foreign += r.Rows
@@ -84,7 +85,7 @@ func (t *tally) row(r fencepost.Applied) {
 }
 
 // add notes an odd record; neighbours become one run.
-func (t *tally) add(kind string, r fencepost.Applied, rows int64) {
+func (t *tally) add(kind string, r sink.Applied, rows int64) {
 	if n := len(t.odd); n > 0 {
 		last := &t.odd[n-1]
 		if last.kind == kind && last.TopicPartition == r.TopicPartition && last.Until == r.Offset {
@@ -123,7 +124,7 @@ func (t *tally) close(after fencepost.Snapshot) {
 			if o < was.Offset || o >= is.Offset {
 				t.audit.Rows.Found += rows
 				t.audit.Rows.Foreign += rows
-				t.add("foreign", fencepost.Applied{TopicPartition: tp, Offset: o}, rows)
+				t.add("foreign", sink.Applied{TopicPartition: tp, Offset: o}, rows)
 			}
 		}
 	}

@@ -19,7 +19,7 @@ type arrow struct {
 const franz = "github.com/twmb/franz-go/..."
 
 // connector is what every connector may import of the module besides itself.
-var connector = []string{".", "source", "internal/foreign", "internal/text"}
+var connector = []string{".", "sink", "source", "internal/foreign", "internal/text"}
 
 // connects is the arrow of a connector that lives in dir, with more of the module, to its driver.
 func connects(dir string, more []string, driver ...string) arrow {
@@ -35,9 +35,9 @@ var arrows = []arrow{
 	{[]string{"."}, nil, nil},
 	connects("memory", nil),
 	connects("apart", nil),
-	{[]string{"ledgertest"}, []string{"."}, []string{"github.com/google/go-cmp/..."}},
-	{[]string{"source"}, []string{"."}, nil},
-	{[]string{"engine/..."}, []string{".", "source", "engine/..."}, nil},
+	{[]string{"ledgertest"}, []string{".", "sink"}, []string{"github.com/google/go-cmp/..."}},
+	{[]string{"sink", "source"}, []string{"."}, nil},
+	{[]string{"engine/..."}, []string{".", "sink", "source", "engine/..."}, nil},
 	connects("kafka/...", nil, franz),
 	connects("postgres/...", sqlCore, "github.com/jackc/pgx/v5/..."),
 	connects("mysql/...", sqlCore, "github.com/go-sql-driver/mysql", "filippo.io/edwards25519"),
@@ -50,14 +50,15 @@ var arrows = []arrow{
 	{[]string{"decode/..."}, []string{".", "decode/..."}, []string{"github.com/hamba/avro/...", "google.golang.org/protobuf/..."}},
 	{[]string{"internal/arch", "internal/manual", "internal/scenarios", "internal/screen", "internal/text"}, nil, nil},
 	{[]string{"internal/console", "internal/logs"}, []string{".", "source", "engine", "internal/screen", "internal/text"}, nil},
-	{[]string{"internal/quickstart"}, []string{".", "kafka", "sqlite", "internal/broker", "internal/flights/...", "internal/screen", "internal/text"},
+	{[]string{"internal/quickstart"}, []string{".", "sink", "kafka", "sqlite", "internal/broker", "internal/flights/...", "internal/screen", "internal/text"},
 		[]string{"zombiezen.com/go/sqlite/..."}},
 	{[]string{"internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/trial"}, []string{".", "internal/broker/...", "internal/flights/...",
 		"internal/servers/..."}, []string{"..."}},
 	{[]string{"internal/sim/..."}, []string{".", "engine/...", "kafka/...", "memory", "ledgertest", "internal/broker/...", "internal/sim/..."}, []string{"..."}},
 	{[]string{"internal/foreign"}, []string{"."}, nil},
-	{[]string{"internal/foreign/offsetfile", "internal/sqlstore"}, []string{".", "internal/foreign"}, nil},
-	{[]string{"internal/admin"}, []string{".", "source", "internal/foreign", "internal/text"}, nil},
+	{[]string{"internal/foreign/offsetfile"}, []string{".", "internal/foreign"}, nil},
+	{[]string{"internal/sqlstore"}, []string{".", "sink", "internal/foreign"}, nil},
+	{[]string{"internal/admin"}, []string{".", "sink", "source", "internal/foreign", "internal/text"}, nil},
 	{[]string{"internal/dash/..."}, []string{".", "engine/...", "internal/admin", "internal/dash/...", "internal/pipeline"}, []string{"..."}},
 	{[]string{"internal/expression"}, []string{"."}, []string{"github.com/expr-lang/expr/..."}},
 	{[]string{"internal/pipeline"}, []string{".", "decode", "engine", "internal/admin", "internal/foreign", "internal/pipeline/...", "internal/text"}, nil},

@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Apart reports whether the file keeps its ledger elsewhere than in the sink.
@@ -34,7 +35,7 @@ func ledgerRules(r *keys.Reader, f *File) {
 }
 
 // openApart puts a sink and the ledger that the file keeps apart together.
-func (f *File) openApart(sink fencepost.Sink) (fencepost.Sink, error) {
+func (f *File) openApart(sink sink.Sink) (sink.Sink, error) {
 	l, err := f.Ledger.Is.Open(f.around())
 	if err != nil {
 		return nil, errors.Join(f.faultAt(f.Ledger.At, pointedTo(f.Ledger.At, err)), sink.Close())
@@ -44,8 +45,8 @@ func (f *File) openApart(sink fencepost.Sink) (fencepost.Sink, error) {
 
 // parted closes the ledger too.
 type parted struct {
-	fencepost.Sink
-	effects fencepost.Sink // the one inside
+	sink.Sink
+	effects sink.Sink // the one inside
 	close   func() error
 }
 
@@ -66,8 +67,8 @@ func (p *parted) Trial(ctx context.Context, g fencepost.Group, columns []fencepo
 }
 
 // Applied is the sink's provenance.
-func (p *parted) Applied(ctx context.Context) iter.Seq2[fencepost.Applied, error] {
-	return p.Sink.(fencepost.Provenance).Applied(ctx)
+func (p *parted) Applied(ctx context.Context) iter.Seq2[sink.Applied, error] {
+	return p.Sink.(sink.Provenance).Applied(ctx)
 }
 
 // placed is a ledger whose errors say where the file has it: "mend the dsn" may mean the sink's too.

@@ -14,6 +14,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Hooks are told what the rooms say outside of the engine's events. A nil one is nobody; none may block.
@@ -27,7 +28,7 @@ type Hooks struct {
 type Opened struct {
 	File   *File
 	Source *kinds.KafkaSource
-	Sink   fencepost.Sink
+	Sink   sink.Sink
 
 	decoder decode.Factory
 	mirrors []foreign.LiveLayout
@@ -120,7 +121,7 @@ func (f *File) Pointed(err error) error {
 
 // named gives a code and a remedy to the decisions that rooms and engine tell by sentinels.
 func named(err error) *fencepost.Fault {
-	var rejected *fencepost.Rejected
+	var rejected *sink.Rejected
 	switch {
 	case errors.Is(err, fencepost.ErrNoTopic):
 		return &fencepost.Fault{Code: "topic-not-found", Err: err, Help: "create it, or mend source.topics"}

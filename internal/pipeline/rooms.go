@@ -6,6 +6,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Missing says that the ledger can not be there, since its file is not: to look must not make one.
@@ -47,7 +48,7 @@ func (o *Opened) RoomsToFill() admin.Rooms {
 		},
 	}
 	r.History, _ = r.Ledger.(fencepost.History)
-	r.Provenance, _ = o.Sink.(fencepost.Provenance)
+	r.Provenance, _ = o.Sink.(sink.Provenance)
 	return r
 }
 

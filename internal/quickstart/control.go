@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -22,20 +23,20 @@ import (
 // least three times as long as the rows took: that makes the window wide on purpose, so that a handful of kills shows
 // within seconds what a job meets once in months. What a kill then leaves behind is the same, however wide the window.
 type Control struct {
-	sink fencepost.Sink
+	sink sink.Sink
 	path string
 	rate int // records a second, above 0
 }
 
-var _ fencepost.Sink = (*Control)(nil)
+var _ sink.Sink = (*Control)(nil)
 
 // NewControl makes the control's sink. sink is the SQLite sink of path, whose ledger is moved; rate is the pace.
-func NewControl(sink fencepost.Sink, path string, rate int) *Control {
+func NewControl(sink sink.Sink, path string, rate int) *Control {
 	return &Control{sink: sink, path: path, rate: rate}
 }
 
 // Traits are those of the sink it is made from.
-func (c *Control) Traits() fencepost.Traits { return c.sink.Traits() }
+func (c *Control) Traits() sink.Traits { return c.sink.Traits() }
 
 // Ledger is that of the sink it is made from.
 func (c *Control) Ledger() fencepost.Ledger { return c.sink.Ledger() }
@@ -44,7 +45,7 @@ func (c *Control) Ledger() fencepost.Ledger { return c.sink.Ledger() }
 func (c *Control) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error) { return nil, nil }
 
 // Lane opens a connection for the rows. The ledger has its own.
-func (c *Control) Lane(context.Context, int) (fencepost.Lane, error) {
+func (c *Control) Lane(context.Context, int) (sink.Lane, error) {
 	db, err := sqlite.OpenConn(c.path, sqlite.OpenReadWrite)
 	if err != nil {
 		return nil, fmt.Errorf("open control: %w", err)

@@ -25,6 +25,7 @@ import (
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink"
 )
 
 const flightsDDL = `create table flights (date timestamptz, delay bigint, distance bigint, origin text, destination text,
@@ -381,11 +382,11 @@ func flightFields() func() fencepost.Decoder {
 
 // apart is a sink of flights that commits the rows first and moves the ledger then.
 type apart struct {
-	fencepost.Sink
+	sink.Sink
 	dsn string
 }
 
-func (a apart) Lane(ctx context.Context, _ int) (fencepost.Lane, error) {
+func (a apart) Lane(ctx context.Context, _ int) (sink.Lane, error) {
 	conn, err := pgx.Connect(ctx, a.dsn)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/mysql"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -43,12 +44,12 @@ func onMariaDB(t *testing.T, ddl string) (*scene, *mariaDBStore) {
 	return newScene(t, servers.Kafka(t), s), s
 }
 
-func (s *mariaDBStore) sink(t *testing.T, table, sql string) fencepost.Sink {
+func (s *mariaDBStore) sink(t *testing.T, table, sql string) sink.Sink {
 	t.Helper()
 	return s.open(t, mysql.Config{Table: table, SQL: sql})
 }
 
-func (s *mariaDBStore) open(t *testing.T, c mysql.Config) fencepost.Sink {
+func (s *mariaDBStore) open(t *testing.T, c mysql.Config) sink.Sink {
 	t.Helper()
 	c.DSN, c.KeepCommits = s.dsn, fencepost.KeepAll
 	sink, err := mysql.Open(t.Context(), c)

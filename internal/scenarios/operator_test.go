@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // rooms is the scene for an operator's verbs.
@@ -142,7 +143,7 @@ func audited(t *testing.T, s *scene) {
 	s.aborted(at(name, 1), 1)
 	s.toEnd([]string{name}, nil)
 	r := s.rooms(name)
-	provenance, ok := s.store.sink(t, "seen", "").(fencepost.Provenance)
+	provenance, ok := s.store.sink(t, "seen", "").(sink.Provenance)
 	if !ok {
 		t.Fatal("the sink does not say which records its rows came from")
 	}

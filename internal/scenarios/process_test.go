@@ -24,6 +24,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/postgres"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/sqlite"
 )
 
@@ -99,7 +100,7 @@ func (e errand) run(ctx context.Context) error {
 	return engine.Run(ctx, cfg)
 }
 
-func (e errand) open(ctx context.Context) (sink fencepost.Sink, err error) {
+func (e errand) open(ctx context.Context) (opened sink.Sink, err error) {
 	if e.Path != "" {
 		return sqlite.Open(ctx, sqlite.Config{Path: e.Path, Table: e.Table, SQL: e.SQL, KeepCommits: fencepost.KeepAll})
 	}
@@ -120,13 +121,13 @@ func (e errand) open(ctx context.Context) (sink fencepost.Sink, err error) {
 			return nil
 		}
 	}
-	if sink, err = postgres.Open(ctx, c); err != nil {
+	if opened, err = postgres.Open(ctx, c); err != nil {
 		return nil, err
 	}
 	if e.Apart {
-		return apart{sink, e.DSN}, nil
+		return apart{opened, e.DSN}, nil
 	}
-	return hooked{sink, func(ctx context.Context, l fencepost.Lane, w fencepost.Writer, b *fencepost.Batch) error {
+	return hooked{opened, func(ctx context.Context, l sink.Lane, w fencepost.Writer, b *fencepost.Batch) error {
 		if b.Rows() > 0 {
 			inHand.Do(func() { e.stopAt("in-hand") })
 		}

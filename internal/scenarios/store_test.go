@@ -16,6 +16,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/postgres"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/sqlite"
 )
 
@@ -36,7 +37,7 @@ type row struct {
 // store is where a scene's rows and ledger are.
 type store interface {
 	// sink opens it anew, as another process would: table or sql, one of the two. The test's end closes it.
-	sink(t *testing.T, table, sql string) fencepost.Sink
+	sink(t *testing.T, table, sql string) sink.Sink
 	ledger() fencepost.Ledger
 	rows(*testing.T) []row // of the usual table, in the order in which they were written
 	exec(t *testing.T, sql string)
@@ -83,12 +84,12 @@ func connect(t *testing.T, dsn string) *pgx.Conn {
 	return c
 }
 
-func (s *postgresStore) sink(t *testing.T, table, sql string) fencepost.Sink {
+func (s *postgresStore) sink(t *testing.T, table, sql string) sink.Sink {
 	t.Helper()
 	return s.open(t, postgres.Config{Table: table, SQL: sql})
 }
 
-func (s *postgresStore) open(t *testing.T, c postgres.Config) fencepost.Sink {
+func (s *postgresStore) open(t *testing.T, c postgres.Config) sink.Sink {
 	t.Helper()
 	c.DSN, c.KeepCommits = s.dsn, fencepost.KeepAll
 	sink, err := postgres.Open(t.Context(), c)
@@ -157,7 +158,7 @@ func newSQLiteStore(t *testing.T, ddl string) *sqliteStore {
 	return s
 }
 
-func (s *sqliteStore) sink(t *testing.T, table, sql string) fencepost.Sink {
+func (s *sqliteStore) sink(t *testing.T, table, sql string) sink.Sink {
 	t.Helper()
 	sink, err := sqlite.Open(t.Context(), sqlite.Config{Path: s.path, Table: table, SQL: sql, KeepCommits: fencepost.KeepAll})
 	if err != nil {

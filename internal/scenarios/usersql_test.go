@@ -8,10 +8,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/postgres"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -68,14 +68,14 @@ ON CONFLICT (key) DO UPDATE SET n = totals.n + excluded.n`
 // keys: no deadlock surfaces, and every record is counted once.
 func TestC14FourLanesAggregate(t *testing.T) {
 	const partitions, keys, each = 8, 100, 4000
-	for store, open := range map[string]func(t *testing.T) (store, int, func() fencepost.Sink){
-		"postgres": func(t *testing.T) (store, int, func() fencepost.Sink) {
+	for store, open := range map[string]func(t *testing.T) (store, int, func() sink.Sink){
+		"postgres": func(t *testing.T) (store, int, func() sink.Sink) {
 			s := newPostgresStore(t, totalsDDL)
-			return s, 1, func() fencepost.Sink { return s.open(t, postgres.Config{SQL: upsertSQL, Lanes: 4}) }
+			return s, 1, func() sink.Sink { return s.open(t, postgres.Config{SQL: upsertSQL, Lanes: 4}) }
 		},
-		"sqlite": func(t *testing.T) (store, int, func() fencepost.Sink) {
+		"sqlite": func(t *testing.T) (store, int, func() sink.Sink) {
 			s := newSQLiteStore(t, totalsDDL)
-			return s, 4, func() fencepost.Sink { return s.sink(t, "", upsertSQL) }
+			return s, 4, func() sink.Sink { return s.sink(t, "", upsertSQL) }
 		},
 	} {
 		t.Run(store, func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // watch is the watch interval of every worker here: what the design says is noticed "within the watch interval" is
@@ -240,14 +241,14 @@ func (wk *worker) story() string {
 
 // hooked is a sink whose commits go through a function of the test's.
 type hooked struct {
-	fencepost.Sink
+	sink.Sink
 	commit commitFunc
 }
 
 // commitFunc stands between the engine and a lane.
-type commitFunc func(ctx context.Context, l fencepost.Lane, w fencepost.Writer, b *fencepost.Batch) error
+type commitFunc func(ctx context.Context, l sink.Lane, w fencepost.Writer, b *fencepost.Batch) error
 
-func (h hooked) Lane(ctx context.Context, n int) (fencepost.Lane, error) {
+func (h hooked) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	l, err := h.Sink.Lane(ctx, n)
 	if err != nil {
 		return nil, err
@@ -256,7 +257,7 @@ func (h hooked) Lane(ctx context.Context, n int) (fencepost.Lane, error) {
 }
 
 type hookedLane struct {
-	fencepost.Lane
+	sink.Lane
 	commit commitFunc
 }
 
@@ -302,7 +303,7 @@ func (g *gate) release() {
 }
 
 // commit lets a batch through once the gate is open.
-func (g *gate) commit(ctx context.Context, l fencepost.Lane, w fencepost.Writer, b *fencepost.Batch) error {
+func (g *gate) commit(ctx context.Context, l sink.Lane, w fencepost.Writer, b *fencepost.Batch) error {
 	g.mu.Lock()
 	open := g.mu.open
 	g.mu.Unlock()
@@ -348,7 +349,7 @@ type batches struct {
 	list []string
 }
 
-func (n *batches) commit(ctx context.Context, l fencepost.Lane, w fencepost.Writer, b *fencepost.Batch) error {
+func (n *batches) commit(ctx context.Context, l sink.Lane, w fencepost.Writer, b *fencepost.Batch) error {
 	var rows []fencepost.Offset
 	for _, s := range b.Segments {
 		rows = append(rows, b.Offsets[s.Lo:s.Hi]...)

@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // ErrOwnSQL is why rows that a user's SQL or handler writes say nothing of their records. It wraps
-// fencepost.ErrNoProvenance.
-var ErrOwnSQL = fmt.Errorf("%w: SQL of the pipeline's own writes them", fencepost.ErrNoProvenance)
+// sink.ErrNoProvenance.
+var ErrOwnSQL = fmt.Errorf("%w: SQL of the pipeline's own writes them", sink.ErrNoProvenance)
 
-// NamesRecords returns fencepost.ErrNoProvenance, wrapped, where a table lacks a column that says which record a row came
+// NamesRecords returns sink.ErrNoProvenance, wrapped, where a table lacks a column that says which record a row came
 // from. has reports whether it has a column.
 func NamesRecords(table string, has func(column string) bool) error {
 	var missing []string
@@ -22,17 +23,17 @@ func NamesRecords(table string, has func(column string) bool) error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%w: table %s has no %s", fencepost.ErrNoProvenance, table, strings.Join(missing, ", "))
+		return fmt.Errorf("%w: table %s has no %s", sink.ErrNoProvenance, table, strings.Join(missing, ", "))
 	}
 	return nil
 }
 
-// Applied makes of a reading what fencepost.Provenance yields: read calls yield for each count until it returns false, and
+// Applied makes of a reading what sink.Provenance yields: read calls yield for each count until it returns false, and
 // its error is the last that is yielded.
-func Applied(read func(yield func(fencepost.Applied, error) bool) error) iter.Seq2[fencepost.Applied, error] {
-	return func(yield func(fencepost.Applied, error) bool) {
+func Applied(read func(yield func(sink.Applied, error) bool) error) iter.Seq2[sink.Applied, error] {
+	return func(yield func(sink.Applied, error) bool) {
 		if err := read(yield); err != nil {
-			yield(fencepost.Applied{}, fmt.Errorf("read rows: %w", err))
+			yield(sink.Applied{}, fmt.Errorf("read rows: %w", err))
 		}
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 func TestNamesRecords(t *testing.T) {
@@ -21,11 +21,11 @@ func TestNamesRecords(t *testing.T) {
 		switch {
 		case c.says == "" && err != nil:
 			t.Errorf("%q: %v, want that they name their records", c.columns, err)
-		case c.says != "" && (!errors.Is(err, fencepost.ErrNoProvenance) || err.Error() != fencepost.ErrNoProvenance.Error()+": "+c.says):
+		case c.says != "" && (!errors.Is(err, sink.ErrNoProvenance) || err.Error() != sink.ErrNoProvenance.Error()+": "+c.says):
 			t.Errorf("%q: %v, want ErrNoProvenance: %s", c.columns, err, c.says)
 		}
 	}
-	if !errors.Is(ErrOwnSQL, fencepost.ErrNoProvenance) {
+	if !errors.Is(ErrOwnSQL, sink.ErrNoProvenance) {
 		t.Error("ErrOwnSQL is no ErrNoProvenance")
 	}
 }
@@ -35,8 +35,8 @@ func TestAppliedEndsWithItsError(t *testing.T) {
 	cut := errors.New("cut")
 	var rows []int64
 	var last error
-	for a, err := range Applied(func(yield func(fencepost.Applied, error) bool) error {
-		yield(fencepost.Applied{Rows: 3}, nil)
+	for a, err := range Applied(func(yield func(sink.Applied, error) bool) error {
+		yield(sink.Applied{Rows: 3}, nil)
 		return cut
 	}) {
 		if last = err; err == nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // all is every technology, in the order in which the file's keys, its messages and init name them.
@@ -29,11 +30,11 @@ type Section[T any] struct {
 
 // Sink is what a file says of its sink.
 type Sink interface {
-	Rules(r *keys.Reader, p Pipeline)                             // adds a finding for each thing wrong that one key alone does not show
-	Open(ctx context.Context, p Pipeline) (fencepost.Sink, error) // connects to nothing; the caller closes the sink
-	DDL(p Pipeline) (string, error)                               // what its owner has to make beforehand; connects to nothing
-	Store() Store                                                 // where it is
-	About() About                                                 // REQUIRES: the file was found good
+	Rules(r *keys.Reader, p Pipeline)                        // adds a finding for each thing wrong that one key alone does not show
+	Open(ctx context.Context, p Pipeline) (sink.Sink, error) // connects to nothing; the caller closes the sink
+	DDL(p Pipeline) (string, error)                          // what its owner has to make beforehand; connects to nothing
+	Store() Store                                            // where it is
+	About() About                                            // REQUIRES: the file was found good
 }
 
 // Ledger is what a file says of a ledger that it keeps apart from the sink.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/mysql"
+	"github.com/fencepost/fencepost/sink"
 )
 
 var mysqlKind = (&server{
@@ -14,7 +15,7 @@ var mysqlKind = (&server{
 	promise: []string{"rows and moves are one MySQL transaction, and each move is compared and set in it.",
 		"Holds through kill -9, a lost answer to COMMIT, late workers, a restored backup; for tables with transactions (InnoDB)."},
 	address: mysql.Address,
-	open: func(ctx context.Context, dsn string, t table, p Pipeline) (fencepost.Sink, error) {
+	open: func(ctx context.Context, dsn string, t table, p Pipeline) (sink.Sink, error) {
 		s, err := mysql.Open(ctx, mysqlConfig(dsn, t, p))
 		if err != nil {
 			return nil, err

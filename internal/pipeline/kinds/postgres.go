@@ -6,6 +6,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/postgres"
+	"github.com/fencepost/fencepost/sink"
 )
 
 var postgresKind = (&server{
@@ -14,7 +15,7 @@ var postgresKind = (&server{
 	promise: []string{"rows and moves are one Postgres transaction, and each move is compared and set in it.",
 		"Holds through kill -9, a lost answer to COMMIT, late workers, a restored backup."},
 	address: postgres.Address,
-	open: func(ctx context.Context, dsn string, t table, p Pipeline) (fencepost.Sink, error) {
+	open: func(ctx context.Context, dsn string, t table, p Pipeline) (sink.Sink, error) {
 		s, err := postgres.Open(ctx, postgresConfig(dsn, t, p))
 		if err != nil {
 			return nil, err

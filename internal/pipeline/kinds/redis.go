@@ -14,6 +14,7 @@ import (
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/redis"
+	"github.com/fencepost/fencepost/sink"
 )
 
 var redisKind = Kind{
@@ -220,7 +221,7 @@ func (s redisSink) Config(p Pipeline) redis.Config {
 }
 
 // Open opens the sink.
-func (s redisSink) Open(_ context.Context, p Pipeline) (fencepost.Sink, error) {
+func (s redisSink) Open(_ context.Context, p Pipeline) (sink.Sink, error) {
 	c := s.Config(p)
 	if err := s.secure(&c, p); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // table is what a sink with tables does with the rows of a batch.
@@ -91,7 +92,7 @@ type server struct {
 	sinkDoc string // behind sink.NAME
 	promise []string
 	address func(dsn string) (string, error) // without its password
-	open    func(ctx context.Context, dsn string, t table, p Pipeline) (fencepost.Sink, error)
+	open    func(ctx context.Context, dsn string, t table, p Pipeline) (sink.Sink, error)
 	ledger  func(dsn string, keep fencepost.KeepCommits) (OpenLedger, error)
 	ddl     func(dsn string, t table, p Pipeline) string
 	next    func(file string) []string
@@ -201,7 +202,7 @@ func (s serverSink) Rules(r *keys.Reader, p Pipeline) {
 }
 
 // Open opens the sink.
-func (s serverSink) Open(ctx context.Context, p Pipeline) (fencepost.Sink, error) {
+func (s serverSink) Open(ctx context.Context, p Pipeline) (sink.Sink, error) {
 	dsn, err := s.DSN.Reveal()
 	if err != nil {
 		return nil, err

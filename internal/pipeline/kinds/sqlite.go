@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/sqlite"
 )
 
@@ -112,7 +113,7 @@ func (s sqliteSink) config(p Pipeline) sqlite.Config {
 }
 
 // Open opens the sink.
-func (s sqliteSink) Open(ctx context.Context, p Pipeline) (fencepost.Sink, error) {
+func (s sqliteSink) Open(ctx context.Context, p Pipeline) (sink.Sink, error) {
 	opened, err := sqlite.Open(ctx, s.config(p))
 	if err != nil {
 		return nil, err

@@ -1,8 +1,10 @@
-package fencepost
+package sink
 
 import (
 	"context"
 	"fmt"
+
+	"github.com/fencepost/fencepost"
 )
 
 // Sink applies batches. Where sink and ledger are one store, effects and moves are one commit.
@@ -10,10 +12,10 @@ type Sink interface {
 	// Traits bounds what the engine may do and say. It does no I/O.
 	Traits() Traits
 	// Ledger is the ledger whose moves a Lane commits together with the effects.
-	Ledger() Ledger
+	Ledger() fencepost.Ledger
 	// Needs says which metadata columns (MetaKey, MetaHeaders) the sink reads as Columns, given the columns that
 	// the decoder makes. It may ask the store, and tells a column that the store can not take: *Rejected.
-	Needs(context.Context, []ColumnSpec) ([]string, error)
+	Needs(context.Context, []fencepost.ColumnSpec) ([]string, error)
 	// Lane opens one connection or session, with its number from 0.
 	Lane(context.Context, int) (Lane, error)
 	// Close closes what the sink itself holds. REQUIRES: its lanes are closed.
@@ -27,10 +29,10 @@ type Lane interface {
 	// needs is held across a wait for this client (law 11), where the store allows it. A lane whose Commit
 	// returned ErrUnknown or a lost connection mends its connection at the next Commit by itself.
 	//
-	// Errors: *Refused, *Rejected, *SinkEnded, ErrNewer, ErrOtherCluster (nothing happened; for SinkEnded see
+	// Errors: *Refused, *Rejected, *Ended, ErrNewer, ErrOtherCluster (nothing happened; for Ended see
 	// there); ErrUnknown (law 7); *Fault, Passing or not; any other error: nothing happened, the same batch may
 	// be tried again.
-	Commit(context.Context, Writer, *Batch) error
+	Commit(context.Context, fencepost.Writer, *fencepost.Batch) error
 	Close() error
 }
 
@@ -40,7 +42,7 @@ type Applier interface {
 	// provenance only.
 	//
 	// Errors: as Lane.Commit, without *Refused.
-	Apply(context.Context, *Batch) error
+	Apply(context.Context, *fencepost.Batch) error
 }
 
 // Forgetter is an optional ability of a Lane that remembers something of a batch from one try to the next.
@@ -80,27 +82,9 @@ func (r *Rejected) Error() string {
 	return fmt.Sprintf("%s (%s)", r.Reason, r.Code)
 }
 
-// SinkEnded says that the user's SQL ended the transaction it ran in (COMMIT, or DDL where that commits), so that
+// Ended says that the user's SQL ended the transaction it ran in (COMMIT, or DDL where that commits), so that
 // rows and moves would part. Returned by Lane.Commit. What the SQL did before it ended the transaction may stand.
-type SinkEnded struct{ Reason string }
+type Ended struct{ Reason string }
 
 // Error says what the SQL did.
-func (e *SinkEnded) Error() string { return "the SQL ended its transaction: " + e.Reason }
-
-// Decoder makes one row of columns from one record. Used by one goroutine; each lane has its own.
-type Decoder interface {
-	// Columns says what Decode appends, in this order, before any metadata column.
-	Columns() []ColumnSpec
-	// Decode appends exactly one value to each of the first len(Columns()) columns. If it returns an error, a
-	// *BadRecord, the caller drops the begun row with Batch.Truncate.
-	Decode(r *Record, columns []Column) error
-}
-
-// BadRecord says why one record can not be made a row.
-type BadRecord struct {
-	Code   string // record-undecodable
-	Reason string // for people: value is not JSON at byte 17
-}
-
-// Error is the reason.
-func (e *BadRecord) Error() string { return e.Reason }
+func (e *Ended) Error() string { return "the SQL ended its transaction: " + e.Reason }

@@ -1,9 +1,11 @@
-package fencepost
+package sink
 
 import (
 	"context"
 	"errors"
 	"iter"
+
+	"github.com/fencepost/fencepost"
 )
 
 // Provenance is an optional ability of a Sink: it says which records the rows of its table came from, by the columns
@@ -18,8 +20,8 @@ type Provenance interface {
 
 // Applied is one record that has rows in a sink's table.
 type Applied struct {
-	TopicPartition
-	Offset Offset
+	fencepost.TopicPartition
+	Offset fencepost.Offset
 	Rows   int64
 }
 

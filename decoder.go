@@ -1,0 +1,19 @@
+package fencepost
+
+// Decoder makes one row of columns from one record. Used by one goroutine; each lane has its own.
+type Decoder interface {
+	// Columns says what Decode appends, in this order, before any metadata column.
+	Columns() []ColumnSpec
+	// Decode appends exactly one value to each of the first len(Columns()) columns. If it returns an error, a
+	// *BadRecord, the caller drops the begun row with Batch.Truncate.
+	Decode(r *Record, columns []Column) error
+}
+
+// BadRecord says why one record can not be made a row.
+type BadRecord struct {
+	Code   string // record-undecodable
+	Reason string // for people: value is not JSON at byte 17
+}
+
+// Error is the reason.
+func (e *BadRecord) Error() string { return e.Reason }

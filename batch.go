@@ -18,7 +18,7 @@ import (
 // Guarantees:
 //
 //  1. Segments are of distinct partitions, in TopicPartition order
-//  2. a Segment's rows [Lo, Hi) are contiguous, in offset order, within its Move's [Held.Offset, Next.Offset)
+//  2. a Segment's rows [Lo, Hi) are contiguous, in offset order, within its Range
 //  3. a refused Segment is cut out by removing it from Segments: rows that no Segment names are not part of the batch
 //  4. every Column has a value or a null for every row
 type Batch struct {
@@ -30,8 +30,9 @@ type Batch struct {
 
 // Segment is one partition's part of a Batch.
 type Segment struct {
-	Move   Move // its cause is CauseCommit
-	Lo, Hi int  // rows [Lo, Hi); equal for a range of markers only
+	TopicPartition
+	Range  OffsetRange // what was read, markers and all
+	Lo, Hi int         // rows [Lo, Hi); equal for a range of markers only
 }
 
 // Rows is how many rows the segment has.
@@ -53,20 +54,12 @@ func (b *Batch) All() iter.Seq2[int, TopicPartition] {
 		for i := range b.Segments {
 			s := &b.Segments[i]
 			for row := s.Lo; row < s.Hi; row++ {
-				if !yield(row, s.Move.TopicPartition) {
+				if !yield(row, s.TopicPartition) {
 					return
 				}
 			}
 		}
 	}
-}
-
-// Moves appends the segments' moves to dst.
-func (b *Batch) Moves(dst []Move) []Move {
-	for i := range b.Segments {
-		dst = append(dst, b.Segments[i].Move)
-	}
-	return dst
 }
 
 // Column returns the column of that name, nil if there is none: the names are those of the decoder's columns, and

@@ -147,8 +147,8 @@ func twoPartitions() *fencepost.Batch {
 		b.Columns[1].AppendInt(int64(i))
 		b.Offsets, b.Times = append(b.Offsets, fencepost.Offset(100+i)), append(b.Times, int64(i))
 	}
-	b.Segments = []fencepost.Segment{{Lo: 0, Hi: 3, Move: fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights"}}},
-		{Lo: 3, Hi: 5, Move: fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights", Partition: 2}}}}
+	b.Segments = []fencepost.Segment{{Lo: 0, Hi: 3, TopicPartition: fencepost.TopicPartition{Topic: "flights"}},
+		{Lo: 3, Hi: 5, TopicPartition: fencepost.TopicPartition{Topic: "flights", Partition: 2}}}
 	return b
 }
 
@@ -159,10 +159,6 @@ func TestBatch(t *testing.T) {
 	}
 	if b.Column("delay").Int(4) != 4 || b.Column("none") != nil {
 		t.Error("columns are not found by their names")
-	}
-	moves := b.Moves([]fencepost.Move{{Why: "before"}})
-	if diff := cmp.Diff([]fencepost.Move{{Why: "before"}, b.Segments[0].Move, b.Segments[1].Move}, moves); diff != "" {
-		t.Errorf("moves differ (-want +got):\n%s", diff)
 	}
 	// 16 bytes a row of Offsets and Times; 5 ints; 15 bytes of text with 5 ends of 4.
 	if got, want := b.Size(), 5*16+5*8+15+5*4; got != want {
@@ -186,7 +182,7 @@ func TestBatch(t *testing.T) {
 // All passes what was cut out, and stops when the loop does.
 func TestAllYieldsTheRowsOfSegments(t *testing.T) {
 	segment := func(partition int32, lo, hi int) fencepost.Segment {
-		return fencepost.Segment{Lo: lo, Hi: hi, Move: fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: partition}}}
+		return fencepost.Segment{Lo: lo, Hi: hi, TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: partition}}
 	}
 	b := fencepost.Batch{Segments: []fencepost.Segment{segment(0, 0, 2), segment(1, 2, 2), segment(3, 4, 6)}}
 	var got []string
@@ -262,19 +258,18 @@ func TestAppendAllocatesNothing(t *testing.T) {
 
 func ExampleBatch() {
 	b := fencepost.Batch{Columns: []fencepost.Column{{Name: "origin", Type: fencepost.Text}, {Name: "delay", Type: fencepost.Int}}}
-	at := fencepost.Position{Offset: 100, LeaderEpoch: 3, Fence: 7}
 	b.Column("origin").AppendText("ATL")
 	b.Column("delay").AppendInt(4)
 	b.Offsets, b.Times = append(b.Offsets, 100), append(b.Times, 978_307_200_000)
 	b.Column("origin").AppendText("ORD")
 	b.Column("delay").AppendNull()
 	b.Offsets, b.Times = append(b.Offsets, 102), append(b.Times, 978_307_201_000)
-	// 101 was a marker: it has no row, and the move passes it all the same.
-	b.Segments = append(b.Segments, fencepost.Segment{Lo: 0, Hi: 2, Move: fencepost.Move{
-		TopicPartition: fencepost.TopicPartition{Topic: "flights"}, Held: at, Next: at.Advance(103, 3), Cause: fencepost.CauseCommit}})
+	// 101 was a marker: it has no row, and the range passes it all the same.
+	b.Segments = append(b.Segments, fencepost.Segment{TopicPartition: fencepost.TopicPartition{Topic: "flights"},
+		Range: fencepost.OffsetRange{From: 100, Until: 103}, Lo: 0, Hi: 2})
 
 	for _, s := range b.Segments {
-		fmt.Println(s.Move.TopicPartition, fencepost.OffsetRange{From: s.Move.Held.Offset, Until: s.Move.Next.Offset}, "in", s.Rows(), "rows")
+		fmt.Println(s.TopicPartition, s.Range, "in", s.Rows(), "rows")
 	}
 	// Output: flights:0 [100 .. 103) in 2 rows
 }

@@ -30,6 +30,7 @@ type lane struct {
 	heard time.Time                            // when the ledger was last known to hold what this lane holds; zero: ask
 	moves []fencepost.Move
 	todo  fencepost.Batch // the segments whose effects do not stand yet
+	due   []stretch       // :: index of a segment in todo -> what it will have applied
 }
 
 var (
@@ -43,7 +44,7 @@ type stretch struct {
 	fencepost.OffsetRange
 }
 
-// stretchOf is a segment's.
+// stretchOf is what a commit applies of a partition.
 func stretchOf(m fencepost.Move) stretch {
 	return stretch{m.Held.Fence, fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset}}
 }
@@ -59,12 +60,11 @@ func newLane(ledger fencepost.Ledger, apply func(context.Context, *fencepost.Bat
 
 // Commit makes the effects of the batch, then its moves. Of *Refused and every other error of the ledger the effects may
 // stand all the same; ErrNewer and ErrOtherCluster are told before the first effect of a lane.
-func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
-	l.moves = b.Moves(l.moves[:0])
-	if len(l.moves) == 0 {
+func (l *lane) Commit(ctx context.Context, w fencepost.Writer, c sink.Commit) error {
+	if l.moves = c.Moves; len(l.moves) == 0 {
 		return nil
 	}
-	l.plan(b)
+	l.plan(c)
 	if l.todo.Rows() > 0 {
 		if err := l.ask(ctx, w); err != nil {
 			return err
@@ -73,22 +73,24 @@ func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 			return err
 		}
 	}
-	for _, s := range l.todo.Segments {
-		l.stood[s.Move.TopicPartition] = stretchOf(s.Move)
+	for i, s := range l.todo.Segments {
+		l.stood[s.TopicPartition] = l.due[i]
 	}
 	return l.move(ctx, w)
 }
 
 // plan leaves in l.todo the segments that have to be applied. One that lies beside what is remembered of its partition
 // ends the memory: it is no part of the batch that was tried before.
-func (l *lane) plan(b *fencepost.Batch) {
-	l.todo = fencepost.Batch{Segments: l.todo.Segments[:0], Columns: b.Columns, Offsets: b.Offsets, Times: b.Times}
-	for _, s := range b.Segments {
-		if l.stood[s.Move.TopicPartition].covers(stretchOf(s.Move)) {
+func (l *lane) plan(c sink.Commit) {
+	l.todo = fencepost.Batch{Segments: l.todo.Segments[:0], Columns: c.Columns, Offsets: c.Offsets, Times: c.Times}
+	l.due = l.due[:0]
+	for i, s := range c.Segments {
+		due := stretchOf(c.Moves[i])
+		if l.stood[s.TopicPartition].covers(due) {
 			continue
 		}
-		delete(l.stood, s.Move.TopicPartition)
-		l.todo.Segments = append(l.todo.Segments, s)
+		delete(l.stood, s.TopicPartition)
+		l.todo.Segments, l.due = append(l.todo.Segments, s), append(l.due, due)
 	}
 }
 

@@ -79,12 +79,12 @@ func (w *world) apply(_ context.Context, b *fencepost.Batch) error {
 }
 
 // batch is ranges: partition, from, until.
-func batch(ranges ...[3]int) *fencepost.Batch {
+func batch(ranges ...[3]int) sink.Commit {
 	var spans []ledgertest.Span
 	for _, r := range ranges {
 		spans = append(spans, ledgertest.Span{TopicPartition: tp(int32(r[0])), Held: at(fencepost.Offset(r[1])), Until: fencepost.Offset(r[2])})
 	}
-	return ledgertest.Batch(spans...)
+	return ledgertest.Commit(spans...)
 }
 
 func (w *world) want(effects ...string) {
@@ -105,7 +105,7 @@ func (w *world) stands(p int32, want fencepost.Offset) {
 	}
 }
 
-func commit(t *testing.T, l sink.Lane, b *fencepost.Batch) {
+func commit(t *testing.T, l sink.Lane, b sink.Commit) {
 	t.Helper()
 	if err := l.Commit(t.Context(), as, b); err != nil {
 		t.Fatalf("commit: %v", err)
@@ -126,7 +126,7 @@ func TestTriesOfOneBatchAreOneEffect(t *testing.T) {
 			}
 			err := l.Commit(t.Context(), as, b)
 			if refused, ok := errors.AsType[*fencepost.Refused](err); fault == memory.LostAfter {
-				if !ok || fencepost.Stand(refused.Held[tp(0)], b.Segments[0].Move) != fencepost.StandingDone {
+				if !ok || fencepost.Stand(refused.Held[tp(0)], b.Moves[0]) != fencepost.StandingDone {
 					t.Errorf("commit after a lost success: got %v, want refused as done", err)
 				}
 			} else if err != nil {
@@ -305,8 +305,8 @@ func TestErrorsOfTheFunction(t *testing.T) {
 func TestBatchWithoutRows(t *testing.T) {
 	w := begin(t, 1)
 	l := w.lane()
-	commit(t, l, ledgertest.Batch(ledgertest.Span{TopicPartition: tp(0), Held: at(0), Until: 3, Rows: []fencepost.Offset{}}))
-	commit(t, l, &fencepost.Batch{})
+	commit(t, l, ledgertest.Commit(ledgertest.Span{TopicPartition: tp(0), Held: at(0), Until: 3, Rows: []fencepost.Offset{}}))
+	commit(t, l, sink.Commit{Batch: &fencepost.Batch{}})
 	w.want()
 	w.stands(0, 3)
 }

@@ -125,8 +125,8 @@ type discard struct {
 
 func (d *discard) Lane(context.Context, int) (sink.Lane, error) { return d, nil }
 
-func (d *discard) Commit(_ context.Context, _ fencepost.Writer, b *fencepost.Batch) error {
-	d.rows += b.Rows()
+func (d *discard) Commit(_ context.Context, _ fencepost.Writer, c sink.Commit) error {
+	d.rows += c.Rows()
 	return nil
 }
 

@@ -246,9 +246,9 @@ func (s *forgetful) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	return &forgetfulLane{l, s}, err
 }
 
-func (l *forgetfulLane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+func (l *forgetfulLane) Commit(ctx context.Context, w fencepost.Writer, c sink.Commit) error {
 	l.s.tries++
-	return l.Lane.Commit(ctx, w, b)
+	return l.Lane.Commit(ctx, w, c)
 }
 
 func (l *forgetfulLane) Forget() { l.s.over++ }

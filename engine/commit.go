@@ -36,7 +36,7 @@ func (l *lane) open(w *work) (parts []*partition) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, p := range w.parts {
-		if !p.gone && p.session == w.sessions[i] && !p.done.Holds(w.batch.Segments[i].Move.Next) {
+		if !p.gone && p.session == w.sessions[i] && !p.done.Holds(w.moves[i].Next) {
 			parts = append(parts, p)
 		}
 	}
@@ -81,11 +81,11 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 			return nil
 		}
 		try, cancel := context.WithTimeout(ctx, commitTimeout)
-		err := l.sink.Commit(try, l.e.writer, &w.batch)
+		err := l.sink.Commit(try, l.e.writer, sink.Commit{Batch: &w.batch, Moves: w.moves})
 		cancel()
 		switch out := outcomeOf(err); out {
 		case applied:
-			l.advance(w, w.batch.Segments, w.parts, time.Since(began), false)
+			l.advance(w, w.all(), time.Since(began), false)
 			return nil
 		case refused:
 			l.obey(w, err, time.Since(began), unclear)
@@ -189,22 +189,21 @@ func (l *lane) keep(w *work, f func(i int) bool) {
 		if !f(i) {
 			continue
 		}
-		w.batch.Segments[n], w.parts[n], w.sessions[n] = w.batch.Segments[i], w.parts[i], w.sessions[i]
+		w.batch.Segments[n], w.moves[n], w.parts[n], w.sessions[n] = w.batch.Segments[i], w.moves[i], w.parts[i], w.sessions[i]
 		n++
 	}
-	w.batch.Segments, w.parts, w.sessions = w.batch.Segments[:n], w.parts[:n], w.sessions[:n]
+	w.batch.Segments, w.moves, w.parts, w.sessions = w.batch.Segments[:n], w.moves[:n], w.parts[:n], w.sessions[:n]
 }
 
-// advance records that segments of w are durable. parts :: place in segs -> its partition.
-func (l *lane) advance(w *work, segs []fencepost.Segment, parts []*partition, took time.Duration, recovered bool) {
+// advance records that segments of w are durable.
+func (l *lane) advance(w *work, done segments, took time.Duration, recovered bool) {
 	rows := 0
 	var mended []Settlement
 	l.mu.Lock()
-	for i := range segs {
-		s := &segs[i]
+	for i := range done.of {
+		s, p := &done.of[i], done.parts[i]
 		rows += s.Rows()
-		p := parts[i]
-		if !p.reach(s.Move.Next) {
+		if !p.reach(done.moves[i].Next) {
 			continue // settled elsewhere meanwhile: the answer is late
 		}
 		if s.Hi > s.Lo {
@@ -220,7 +219,7 @@ func (l *lane) advance(w *work, segs []fencepost.Segment, parts []*partition, to
 	if mended != nil {
 		l.e.emit(Settled{Partitions: mended})
 	}
-	l.e.committed(Committed{Lane: l.number, Rows: rows, Bytes: w.bytes, Segments: segs, Took: took, Recovered: recovered})
+	l.e.committed(Committed{Lane: l.number, Rows: rows, Bytes: w.bytes, Segments: done.of, Took: took, Recovered: recovered}, done.moves)
 }
 
 // obey follows a refusal: what the ledger holds decides (law 1). Segments that turn out to be done count as
@@ -228,29 +227,28 @@ func (l *lane) advance(w *work, segs []fencepost.Segment, parts []*partition, to
 func (l *lane) obey(w *work, err error, took time.Duration, unclear bool) {
 	ref, _ := errors.AsType[*fencepost.Refused](err)
 	var lost []*partition
-	w.commits, w.committed = w.commits[:0], w.committed[:0]
-	for i := range w.batch.Segments {
-		s := w.batch.Segments[i]
-		held, bad := ref.Held[s.Move.TopicPartition]
+	done := segments{w.done.of[:0], w.done.moves[:0], w.done.parts[:0]}
+	for i, s := range w.batch.Segments {
+		held, bad := ref.Held[s.TopicPartition]
 		if !bad {
 			continue
 		}
-		standing := fencepost.Stand(held, s.Move)
+		standing := fencepost.Stand(held, w.moves[i])
 		if standing == fencepost.StandingDone {
-			w.commits, w.committed = append(w.commits, s), append(w.committed, w.parts[i])
+			done = segments{append(done.of, s), append(done.moves, w.moves[i]), append(done.parts, w.parts[i])}
 			continue
 		}
 		lost = append(lost, w.parts[i])
-		l.e.emit(Refused{TopicPartition: s.Move.TopicPartition, Standing: standing, Held: held, Offset: s.Move.Held.Offset, Unknown: unclear})
+		l.e.emit(Refused{TopicPartition: s.TopicPartition, Standing: standing, Held: held, Offset: s.Range.From, Unknown: unclear})
 		if standing == fencepost.StandingBehind {
-			l.e.emit(SinkWentBack{TopicPartition: s.Move.TopicPartition, From: s.Move.Held.Offset, To: held.Offset})
+			l.e.emit(SinkWentBack{TopicPartition: s.TopicPartition, From: s.Range.From, To: held.Offset})
 		}
 	}
-	if len(w.commits) > 0 {
-		l.advance(w, w.commits, w.committed, took, unclear)
+	if w.done = done; len(done.of) > 0 {
+		l.advance(w, done, took, unclear)
 	}
 	l.mu.Lock()
-	l.keep(w, func(i int) bool { _, bad := ref.Held[w.batch.Segments[i].Move.TopicPartition]; return !bad })
+	l.keep(w, func(i int) bool { _, bad := ref.Held[w.batch.Segments[i].TopicPartition]; return !bad })
 	l.mu.Unlock()
 	l.e.unsettle(lost, "refused")
 }
@@ -263,18 +261,24 @@ func (l *lane) bisect(ctx context.Context, w *work, err error) {
 	for i := range w.batch.Segments {
 		all.parts, all.sessions = w.parts[i:i+1], w.sessions[i:i+1]
 		if len(w.batch.Segments) == 1 {
-			l.halves(ctx, &all, w.batch.Segments[i], err)
+			l.halves(ctx, &all, piece{w.batch.Segments[i], w.moves[i]}, err)
 			continue
 		}
-		l.one(ctx, &all, w.batch.Segments[i])
+		l.one(ctx, &all, piece{w.batch.Segments[i], w.moves[i]})
 	}
+}
+
+// piece is a segment that is tried alone, or a part of one.
+type piece struct {
+	fencepost.Segment
+	move fencepost.Move
 }
 
 // one commits a single segment, in halves if it is refused. False: it does not stand, because a bad row was found, the
 // partition has left, or the commit was given up.
-func (l *lane) one(ctx context.Context, w *work, s fencepost.Segment) bool {
-	part := work{batch: w.batch, bytes: w.bytes, parts: w.parts[:1:1], sessions: w.sessions[:1:1]}
-	part.batch.Segments = []fencepost.Segment{s}
+func (l *lane) one(ctx context.Context, w *work, s piece) bool {
+	part := work{batch: w.batch, bytes: w.bytes, moves: []fencepost.Move{s.move}, parts: w.parts[:1:1], sessions: w.sessions[:1:1]}
+	part.batch.Segments = []fencepost.Segment{s.Segment}
 	err := l.attempt(ctx, &part, time.Now())
 	if err != nil {
 		return l.halves(ctx, w, s, err)
@@ -284,17 +288,17 @@ func (l *lane) one(ctx context.Context, w *work, s fencepost.Segment) bool {
 
 // stands reports whether a segment of w's one partition is durable, as far as this worker knows. Neither an aborted
 // attempt nor an empty one says so, and a lost answer that turned out a success does.
-func (l *lane) stands(w *work, s fencepost.Segment) bool {
+func (l *lane) stands(w *work, s piece) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := w.parts[0]
-	return !p.gone && p.session == w.sessions[0] && p.done.Holds(s.Move.Next)
+	return !p.gone && p.session == w.sessions[0] && p.done.Holds(s.move.Next)
 }
 
 // halves splits a refused segment. Its first half ends behind its last row, so that nothing unread is passed.
-func (l *lane) halves(ctx context.Context, w *work, s fencepost.Segment, err error) bool {
+func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
 	if s.Rows() <= 1 {
-		at := s.Move.Held.Offset
+		at := s.Range.From
 		if s.Rows() == 1 {
 			at = w.batch.Offsets[s.Lo]
 		}
@@ -304,8 +308,9 @@ func (l *lane) halves(ctx context.Context, w *work, s fencepost.Segment, err err
 	mid := s.Lo + s.Rows()/2
 	first, second := s, s
 	first.Hi, second.Lo = mid, mid
-	first.Move.Next = s.Move.Held.Advance(w.batch.Offsets[mid-1]+1, fencepost.NoEpoch)
-	second.Move.Held = first.Move.Next
+	middle := s.move.Held.Advance(w.batch.Offsets[mid-1]+1, fencepost.NoEpoch)
+	first.Range.Until, first.move.Next = middle.Offset, middle
+	second.Range.From, second.move.Held = middle.Offset, middle
 	return l.one(ctx, w, first) && l.one(ctx, w, second)
 }
 

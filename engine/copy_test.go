@@ -139,7 +139,7 @@ func TestAStopFinishesTheFirstCopy(t *testing.T) {
 			defer close(done)
 			m.run(polling)
 		}()
-		m.committed([]fencepost.Segment{{Move: fencepost.Move{TopicPartition: tp(0), Next: fencepost.Position{Offset: 10}}}})
+		m.committed([]fencepost.Move{{TopicPartition: tp(0), Next: fencepost.Position{Offset: 10}}})
 		synctest.Wait() // the request is on its way
 		stop()
 		<-done

@@ -26,7 +26,7 @@ func (e *Engine) columns(d fencepost.Decoder) []fencepost.Column {
 // partition's segment in front of it, and parks the partition.
 func (l *lane) decode(w *work) {
 	w.batch.Reset()
-	w.parts, w.sessions = w.parts[:0], w.sessions[:0]
+	w.moves, w.parts, w.sessions = w.moves[:0], w.parts[:0], w.sessions[:0]
 	for i := range w.takes {
 		t := &w.takes[i]
 		lo := len(w.batch.Offsets)
@@ -34,14 +34,19 @@ func (l *lane) decode(w *work) {
 		recycle(t.spans)
 		l.e.rate.back(t.records - (len(w.batch.Offsets) - lo))
 		if bad == nil || next.Offset > t.from.Offset {
-			w.batch.Segments = append(w.batch.Segments, fencepost.Segment{
-				Move: fencepost.Move{TopicPartition: t.p.TopicPartition, Held: t.from, Next: next, Cause: fencepost.CauseCommit},
-				Lo:   lo, Hi: len(w.batch.Offsets)})
-			w.parts, w.sessions = append(w.parts, t.p), append(w.sessions, t.session)
+			w.add(t, next, lo)
 		}
 		l.reached(t, next, bad, at)
 	}
 	l.record = fencepost.Record{} // it would keep a fetch in memory
+}
+
+// add makes a segment of t's rows from lo on, which ends at next.
+func (w *work) add(t *take, next fencepost.Position, lo int) {
+	w.batch.Segments = append(w.batch.Segments, fencepost.Segment{TopicPartition: t.p.TopicPartition,
+		Range: fencepost.OffsetRange{From: t.from.Offset, Until: next.Offset}, Lo: lo, Hi: len(w.batch.Offsets)})
+	w.moves = append(w.moves, fencepost.Move{TopicPartition: t.p.TopicPartition, Held: t.from, Next: next, Cause: fencepost.CauseCommit})
+	w.parts, w.sessions = append(w.parts, t.p), append(w.sessions, t.session)
 }
 
 // reached moves the partition's cut to where its segment ends, or parks it at a bad record.

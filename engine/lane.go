@@ -51,14 +51,24 @@ type lane struct {
 // work is a batch on its way, with the partitions of its segments.
 type work struct {
 	batch    fencepost.Batch
-	parts    []*partition // :: segment index -> partition
-	sessions []uint64     // :: segment index -> the session in which it was cut
+	moves    []fencepost.Move // :: segment index -> its partition's move
+	parts    []*partition     // :: segment index -> partition
+	sessions []uint64         // :: segment index -> the session in which it was cut
 	takes    []take
 	bytes    int64
 
-	commits   []fencepost.Segment // scratch: segments that a refusal showed to be done
-	committed []*partition        // scratch: :: index of commits -> partition
+	done segments // scratch: what a refusal showed to be done
 }
+
+// segments are those of a batch or some of them, with the move and the partition of each.
+type segments struct {
+	of    []fencepost.Segment
+	moves []fencepost.Move // :: index in of -> its partition's move
+	parts []*partition     // :: index in of -> its partition
+}
+
+// all is every segment of the batch.
+func (w *work) all() segments { return segments{w.batch.Segments, w.moves, w.parts} }
 
 // take is what fill took from one partition's queue.
 type take struct {

@@ -45,7 +45,7 @@ type mark[V any] struct {
 
 // mirroring is a mirror, whatever it keeps.
 type mirroring interface {
-	committed([]fencepost.Segment)
+	committed([]fencepost.Move)
 	run(context.Context)
 	flush(context.Context, []fencepost.TopicPartition)
 	drop([]fencepost.TopicPartition)
@@ -97,11 +97,11 @@ func makeMirror[V any](e *Engine, number int) *mirror[V] {
 
 // committed notes positions to be mirrored. One of a partition that has left says nothing: its heir's mark is newer, and
 // this one would be renewed over it.
-func (m *mirror[V]) committed(segments []fencepost.Segment) {
+func (m *mirror[V]) committed(moves []fencepost.Move) {
 	m.mu.Lock()
 	m.e.mu.Lock() // inside m.mu: drop comes behind forget
-	for i := range segments {
-		tp := segments[i].Move.TopicPartition
+	for i := range moves {
+		tp := moves[i].TopicPartition
 		if m.e.mu.parts[tp] == nil {
 			continue
 		}
@@ -110,7 +110,7 @@ func (m *mirror[V]) committed(segments []fencepost.Segment) {
 			k = &mark[V]{}
 			m.mu.marks[tp] = k
 		}
-		now := m.value(segments[i].Move)
+		now := m.value(moves[i])
 		if k.fresh {
 			now = m.merge(k.value, now)
 		}

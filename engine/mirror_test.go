@@ -45,7 +45,7 @@ func TestMirrorSurvivesAStop(t *testing.T) {
 		}()
 		tp := fencepost.TopicPartition{Topic: "flights"}
 		e.mu.parts = map[fencepost.TopicPartition]*partition{tp: {TopicPartition: tp}} // held: others are not mirrored
-		m.committed([]fencepost.Segment{{Move: fencepost.Move{TopicPartition: tp, Next: fencepost.Position{Offset: 7}}}})
+		m.committed([]fencepost.Move{{TopicPartition: tp, Next: fencepost.Position{Offset: 7}}})
 		<-c.begun // the request is on its way
 		stop()
 		<-done

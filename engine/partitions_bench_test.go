@@ -105,7 +105,7 @@ func (m *many) Mirror(context.Context, fencepost.Group, map[fencepost.TopicParti
 
 func (m *many) Lane(context.Context, int) (sink.Lane, error) { return m, nil }
 
-func (m *many) Commit(context.Context, fencepost.Writer, *fencepost.Batch) error {
+func (m *many) Commit(context.Context, fencepost.Writer, sink.Commit) error {
 	m.commit()
 	return nil
 }

@@ -79,11 +79,11 @@ func (st *Status) count(p *partition) {
 	}
 }
 
-// committed counts a batch, mirrors its positions, and tells.
-func (e *Engine) committed(c Committed) {
+// committed counts a batch, mirrors the positions that its moves leave, and tells.
+func (e *Engine) committed(c Committed, moves []fencepost.Move) {
 	e.stats.committed(c)
 	for _, m := range e.mirrors {
-		m.committed(c.Segments)
+		m.committed(moves)
 	}
 	e.emit(c)
 	if e.cfg.Until.Set() {

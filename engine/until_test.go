@@ -175,7 +175,7 @@ func TestUntilEndWaitsForWhatIsBeingRevoked(t *testing.T) {
 		w.produce(tp(0), 10)
 		w.produce(tp(1), 10)
 		s.Handle = func(_ context.Context, tx *memory.Tx, b *fencepost.Batch) error {
-			if b.Segments[0].Move.TopicPartition == tp(1) {
+			if b.Segments[0].TopicPartition == tp(1) {
 				time.Sleep(5 * time.Second)
 			}
 			tx.Append(memory.RowsOf(b)...)

@@ -159,8 +159,8 @@ func (k *notingSink) Close() error {
 }
 
 // Commit moves, and notes the rows of what was taken.
-func (k *notingSink) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
-	err := k.ledger.Move(ctx, w, b.Moves(nil))
+func (k *notingSink) Commit(ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+	err := k.ledger.Move(ctx, w, b.Moves)
 	unknown := errors.Is(err, fencepost.ErrUnknown)
 	k.store.mu.Lock()
 	defer k.store.mu.Unlock()
@@ -168,9 +168,8 @@ func (k *notingSink) Commit(ctx context.Context, w fencepost.Writer, b *fencepos
 		k.store.obey(w.Group, err)
 		return err
 	}
-	for i := range b.Segments {
-		s := &b.Segments[i]
-		m := s.Move
+	for i, s := range b.Segments {
+		m := b.Moves[i]
 		at := post{w.Group, m.TopicPartition, m.Held.Fence, m.Held.Offset}
 		var rows []Row
 		for row := s.Lo; row < s.Hi; row++ {

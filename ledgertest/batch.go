@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Span is one partition's part of a batch to be made.
@@ -49,12 +50,12 @@ func (r Row) compare(o Row) int {
 		cmp.Compare(r.Value, o.Value))
 }
 
-// Batch makes a batch of the suite's columns: a segment a span, in partition order. The row of offset o has the value
-// `topic:partition@o` and n = o.
-func Batch(spans ...Span) *fencepost.Batch {
+// Commit makes a batch of the suite's columns, with its moves: a segment a span, in partition order. The row of offset o
+// has the value `topic:partition@o` and n = o.
+func Commit(spans ...Span) sink.Commit {
 	spans = slices.Clone(spans)
 	slices.SortFunc(spans, func(a, b Span) int { return a.Compare(b.TopicPartition) })
-	b := &fencepost.Batch{}
+	b := sink.Commit{Batch: &fencepost.Batch{}}
 	for _, c := range Columns() {
 		b.Columns = append(b.Columns, fencepost.Column{Name: c.Name, Type: c.Type})
 	}
@@ -67,8 +68,29 @@ func Batch(spans ...Span) *fencepost.Batch {
 			b.Columns[0].AppendText(r.Value)
 			b.Columns[1].AppendInt(r.N)
 		}
-		b.Segments = append(b.Segments, fencepost.Segment{Lo: lo, Hi: len(b.Offsets), Move: fencepost.Move{
-			TopicPartition: s.TopicPartition, Cause: fencepost.CauseCommit, Held: s.Held, Next: s.Next()}})
+		b.Segments = append(b.Segments, fencepost.Segment{TopicPartition: s.TopicPartition,
+			Range: fencepost.OffsetRange{From: s.Held.Offset, Until: s.Until}, Lo: lo, Hi: len(b.Offsets)})
+		b.Moves = append(b.Moves, fencepost.Move{TopicPartition: s.TopicPartition, Cause: fencepost.CauseCommit, Held: s.Held, Next: s.Next()})
 	}
 	return b
+}
+
+// One makes a batch, all of whose rows are of one partition, the commit that takes it from held to until.
+func One(b *fencepost.Batch, tp fencepost.TopicPartition, held fencepost.Position, until fencepost.Offset) sink.Commit {
+	next := held.Advance(until, fencepost.NoEpoch)
+	b.Segments = []fencepost.Segment{{TopicPartition: tp, Range: fencepost.OffsetRange{From: held.Offset, Until: until}, Hi: len(b.Offsets)}}
+	return sink.Commit{Batch: b, Moves: []fencepost.Move{{TopicPartition: tp, Cause: fencepost.CauseCommit, Held: held, Next: next}}}
+}
+
+// part is a commit with those of its segments whose partition is kept.
+func part(c sink.Commit, keep func(fencepost.TopicPartition) bool) sink.Commit {
+	b := *c.Batch
+	b.Segments = nil
+	var moves []fencepost.Move
+	for i, s := range c.Segments {
+		if keep(s.TopicPartition) {
+			b.Segments, moves = append(b.Segments, s), append(moves, c.Moves[i])
+		}
+	}
+	return sink.Commit{Batch: &b, Moves: moves}
 }

@@ -24,7 +24,7 @@ type broken struct {
 	reference
 	read   func(*memory.Store, context.Context, fencepost.Group) (fencepost.Snapshot, error)
 	move   func(*memory.Store, context.Context, fencepost.Writer, []fencepost.Move) error
-	commit func(sink.Lane, *memory.Store, context.Context, fencepost.Writer, *fencepost.Batch) error
+	commit func(sink.Lane, *memory.Store, context.Context, fencepost.Writer, sink.Commit) error
 	moves  func(fencepost.Recorded) (fencepost.Recorded, bool)
 	last   func(fencepost.LastMoves) fencepost.LastMoves
 	group  func(fencepost.Group) fencepost.Group
@@ -106,7 +106,7 @@ type brokenLane struct {
 	sink brokenSink
 }
 
-func (l brokenLane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+func (l brokenLane) Commit(ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 	w = l.sink.named(w)
 	if l.sink.commit != nil {
 		return l.sink.commit(l.Lane, l.sink.Store, ctx, w, b)
@@ -115,21 +115,21 @@ func (l brokenLane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost
 }
 
 // believing is the batch, with each Held that f says is near enough replaced by what the ledger holds.
-func believing(s *memory.Store, w fencepost.Writer, b *fencepost.Batch, near func(held, ledger fencepost.Position) bool) *fencepost.Batch {
+func believing(s *memory.Store, w fencepost.Writer, b sink.Commit, near func(held, ledger fencepost.Position) bool) sink.Commit {
 	snap, err := s.Read(context.Background(), w.Group)
 	if err != nil {
 		return b
 	}
-	c := *b
-	c.Segments = slices.Clone(b.Segments)
+	c := copied(b)
 	for i := range c.Segments {
-		m := &c.Segments[i].Move
+		s, m := &c.Segments[i], &c.Moves[i]
 		if p := snap.Positions[m.TopicPartition]; !p.Absent() && near(m.Held, p) {
 			m.Held, m.Next.Fence, m.Next.TopicID = p, p.Fence, p.TopicID
-			c.Segments[i].Hi = c.Segments[i].Lo + max(0, min(c.Segments[i].Rows(), int(m.Next.Offset-p.Offset)))
+			s.Hi = s.Lo + max(0, min(s.Rows(), int(m.Next.Offset-p.Offset)))
+			s.Range.From = p.Offset
 		}
 	}
-	return &c
+	return c
 }
 
 // wrong is a broken store with the demand that must find it.
@@ -139,38 +139,40 @@ type wrong struct {
 }
 
 var breaks = []wrong{
-	{"compares the offset only", "refused-says-how-it-stands", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"compares the offset only", "refused-says-how-it-stands", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 		return l.Commit(ctx, w, believing(s, w, b, func(h, p fencepost.Position) bool { return h.Offset == p.Offset }))
 	}}},
-	{"compares offsets as floats", "large-numbers", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"compares offsets as floats", "large-numbers", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 		return l.Commit(ctx, w, believing(s, w, b, func(h, p fencepost.Position) bool {
 			return float64(h.Offset) == float64(p.Offset) && h.Fence == p.Fence
 		}))
 	}}},
-	{"applies the segments that are not refused", "all-or-nothing-commit", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"applies the segments that are not refused", "all-or-nothing-commit", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if r, ok := errors.AsType[*fencepost.Refused](err); ok {
-			c := *b
-			c.Segments = slices.DeleteFunc(slices.Clone(b.Segments), func(s fencepost.Segment) bool { _, bad := r.Held[s.Move.TopicPartition]; return bad })
-			return errors.Join(err, l.Commit(ctx, w, &c))
+			refused := func(tp fencepost.TopicPartition) bool { _, bad := r.Held[tp]; return bad }
+			c := copied(b)
+			c.Segments = slices.DeleteFunc(c.Segments, func(s fencepost.Segment) bool { return refused(s.TopicPartition) })
+			c.Moves = slices.DeleteFunc(c.Moves, func(m fencepost.Move) bool { return refused(m.TopicPartition) })
+			return errors.Join(err, l.Commit(ctx, w, c))
 		}
 		return err
 	}}},
-	{"swallows refusals", "two-workers-race-for-one-partition", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"swallows refusals", "two-workers-race-for-one-partition", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if _, ok := errors.AsType[*fencepost.Refused](err); ok {
 			return nil
 		}
 		return err
 	}}},
-	{"writes the rows before it compares", "chain", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"writes the rows before it compares", "chain", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if _, ok := errors.AsType[*fencepost.Refused](err); ok {
 			_ = l.Commit(ctx, fencepost.Writer{Group: "rows only"}, startedElsewhere(s, b))
 		}
 		return err
 	}}},
-	{"tries a lost answer again with what it then reads", "unknown-is-settled-by-the-next-try", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"tries a lost answer again with what it then reads", "unknown-is-settled-by-the-next-try", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if errors.Is(err, fencepost.ErrUnknown) || errors.Is(err, context.Canceled) {
 			_ = l.Commit(context.Background(), fencepost.Writer{Group: "rows only"}, startedElsewhere(s, b))
@@ -178,18 +180,18 @@ var breaks = []wrong{
 		}
 		return err
 	}}},
-	{"calls an unknown outcome a plain error", "a-lost-answer-is-one-effect", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"calls an unknown outcome a plain error", "a-lost-answer-is-one-effect", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if errors.Is(err, fencepost.ErrUnknown) {
 			return errors.New("connection reset")
 		}
 		return err
 	}}},
-	{"names every partition in a refusal", "all-or-nothing-commit", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"names every partition in a refusal", "all-or-nothing-commit", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if r, ok := errors.AsType[*fencepost.Refused](err); ok {
 			snap, _ := s.Read(ctx, w.Group)
-			for _, m := range b.Moves(nil) {
+			for _, m := range b.Moves {
 				r.Held[m.TopicPartition] = snap.Positions[m.TopicPartition]
 			}
 		}
@@ -282,11 +284,11 @@ var breaks = []wrong{
 		}
 		return snap, err
 	}}},
-	{"checks no cluster at a commit", "other-cluster", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"checks no cluster at a commit", "other-cluster", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 		w.ClusterID = ""
 		return l.Commit(ctx, w, b)
 	}}},
-	{"binds the group at an empty move", "nothing-to-move-writes-nothing", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"binds the group at an empty move", "nothing-to-move-writes-nothing", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 		if len(b.Segments) == 0 {
 			s.ForeignWrite(w.Group, fencepost.TopicPartition{}, 0)
 		}
@@ -313,20 +315,20 @@ var breaks = []wrong{
 		}
 		return snap, err
 	}}},
-	{"writes every row of the batch", "rows-of-no-segment-stay-out", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"writes every row of the batch", "rows-of-no-segment-stay-out", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 		if len(b.Segments) > 0 && b.Rows() < len(b.Offsets) {
 			_ = l.Commit(ctx, fencepost.Writer{Group: "rows only"}, startedElsewhere(s, b))
 		}
 		return l.Commit(ctx, w, b)
 	}}},
-	{"lets a rejected row out", "rejected-rows-leave-nothing", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"lets a rejected row out", "rejected-rows-leave-nothing", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if _, ok := errors.AsType[*sink.Rejected](err); ok {
 			return nil
 		}
 		return err
 	}}},
-	{"turns a null into a zero", "every-type", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+	{"turns a null into a zero", "every-type", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 		if len(b.Columns) > 2 {
 			c := fencepost.Column{Name: b.Columns[1].Name, Type: fencepost.Int}
 			for i := range b.Columns[1].Len() {
@@ -346,12 +348,11 @@ var breaks = []wrong{
 
 // startedElsewhere makes a batch of b's rows for a group of its own, whose moves are accepted: rows without the moves
 // that belong to them.
-func startedElsewhere(s *memory.Store, b *fencepost.Batch) *fencepost.Batch {
-	c := *b
-	c.Segments = slices.Clone(b.Segments)
+func startedElsewhere(s *memory.Store, b sink.Commit) sink.Commit {
+	c := copied(b)
 	snap, _ := s.Read(context.Background(), "rows only")
 	for i := range c.Segments {
-		m := &c.Segments[i].Move
+		m := &c.Moves[i]
 		was := snap.Positions[m.TopicPartition]
 		start := fencepost.Move{TopicPartition: m.TopicPartition, Held: was, Next: m.Held, Cause: fencepost.CauseStart}
 		start.Next.Fence = fencepost.NewFence(rand.Uint64())
@@ -360,7 +361,14 @@ func startedElsewhere(s *memory.Store, b *fencepost.Batch) *fencepost.Batch {
 		}
 		m.Held, m.Next.Fence = start.Next, start.Next.Fence
 	}
-	return &c
+	return c
+}
+
+// copied has segments and moves of its own; the rows are b's.
+func copied(b sink.Commit) sink.Commit {
+	batch := *b.Batch
+	batch.Segments = slices.Clone(b.Segments)
+	return sink.Commit{Batch: &batch, Moves: slices.Clone(b.Moves)}
 }
 
 // breakVariable names the broken store that a child of this test's process runs the suite on.

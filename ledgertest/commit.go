@@ -2,7 +2,6 @@ package ledgertest
 
 import (
 	"maps"
-	"slices"
 
 	"github.com/fencepost/fencepost"
 )
@@ -20,7 +19,7 @@ func chain(w *world) {
 	w.wantPositions(k, map[fencepost.TopicPartition]fencepost.Position{tp: second.Next()})
 
 	heir := w.worker(fencepost.KeepAll)
-	late := Batch(Span{TopicPartition: tp, Held: first.Next(), Until: 12})
+	late := Commit(Span{TopicPartition: tp, Held: first.Next(), Until: 12})
 	w.wantRefused("a commit from 3 where the ledger holds 10", heir.lane.Commit(w.Context(), heir.as, late),
 		map[fencepost.TopicPartition]fencepost.Position{tp: second.Next()})
 	w.wantRows(first, second)
@@ -43,8 +42,8 @@ func factsAreKept(w *world) {
 	stale := moves[0].Next
 	stale.LeaderEpoch, stale.TopicID = fencepost.NoEpoch, firstTopic
 	again := Span{TopicPartition: tp, Held: stale, Until: 6}
-	b := Batch(again)
-	b.Segments[0].Move.Next.LeaderEpoch = 1<<31 - 1
+	b := Commit(again)
+	b.Moves[0].Next.LeaderEpoch = 1<<31 - 1
 	if err := k.lane.Commit(w.Context(), k.as, b); err != nil {
 		w.Fatalf("commit of a held position with another epoch and topic ID: %v; only offset and fence are compared", err)
 	}
@@ -89,13 +88,13 @@ func allOrNothingCommit(w *world) {
 			rest, after[tp] = append(rest, s), s.Next()
 		}
 	}
-	b := Batch(spans...)
+	b := Commit(spans...)
 	w.wantRefused("a batch of five with one that was moved", k.lane.Commit(w.Context(), k.as, b),
 		map[fencepost.TopicPartition]fencepost.Position{bad: moved.Next})
 	w.wantRows()
 	w.wantPositions(k, before)
 
-	b.Segments = slices.DeleteFunc(b.Segments, func(s fencepost.Segment) bool { return s.Move.TopicPartition == bad })
+	b = part(b, func(tp fencepost.TopicPartition) bool { return tp != bad })
 	if err := k.lane.Commit(w.Context(), k.as, b); err != nil {
 		w.Fatalf("commit of the batch with the refused segment cut out: %v", err)
 	}
@@ -162,10 +161,10 @@ func standings(w *world) {
 		mine := held[tp]
 		mine.Offset = c.late
 		stands := c.world(tp, held[tp])
-		b := Batch(Span{TopicPartition: tp, Held: mine, Until: c.until})
+		b := Commit(Span{TopicPartition: tp, Held: mine, Until: c.until})
 		err := k.lane.Commit(w.Context(), k.as, b)
 		w.wantRefused(c.what, err, map[fencepost.TopicPartition]fencepost.Position{tp: stands})
-		if got := fencepost.Stand(stands, b.Segments[0].Move); got != c.want {
+		if got := fencepost.Stand(stands, b.Moves[0]); got != c.want {
 			w.Errorf("%s: stands %s, want %s", c.what, got, c.want)
 		}
 		err = k.ledger.Move(w.Context(), k.as, []fencepost.Move{rewind(tp, mine, 0)})
@@ -189,7 +188,7 @@ func startNeedsNoRow(w *world) {
 	adopted := rewind(partition(1), foreign, 0)
 	w.move(k, adopted)
 	w.store.DeleteRow(w.T, k.as.Group, partition(0))
-	err = k.lane.Commit(w.Context(), k.as, Batch(Span{TopicPartition: partition(0), Held: held[partition(0)], Until: 1}))
+	err = k.lane.Commit(w.Context(), k.as, Commit(Span{TopicPartition: partition(0), Held: held[partition(0)], Until: 1}))
 	w.wantRefused("a commit of a deleted row", err, map[fencepost.TopicPartition]fencepost.Position{partition(0): {}})
 	again := starts(0, firstTopic, partition(0))
 	w.move(k, again...)
@@ -230,7 +229,7 @@ func emptyWritesNothing(w *world) {
 		if err := k.ledger.Move(w.Context(), k.as, nil); err != nil {
 			w.Errorf("move of nothing: %v", err)
 		}
-		if err := k.lane.Commit(w.Context(), k.as, Batch()); err != nil {
+		if err := k.lane.Commit(w.Context(), k.as, Commit()); err != nil {
 			w.Errorf("commit of nothing: %v", err)
 		}
 		w.wantSnapshot(k, before)

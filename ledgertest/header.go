@@ -39,7 +39,7 @@ func (w *world) refuses(who string, k *worker, tp fencepost.TopicPartition, held
 		"read":         read,
 		"rewind":       k.ledger.Move(ctx, k.as, []fencepost.Move{rewind(tp, held, 0)}),
 		"start":        k.ledger.Move(ctx, k.as, starts(0, firstTopic, partition(1))),
-		"commit":       k.lane.Commit(ctx, k.as, Batch(Span{TopicPartition: tp, Held: held, Until: 3})),
+		"commit":       k.lane.Commit(ctx, k.as, Commit(Span{TopicPartition: tp, Held: held, Until: 3})),
 		"read history": lastError(k.ledger.(fencepost.History).Moves(ctx, k.as.Group)),
 		"last moves":   lastMovesError(ctx, k.ledger, k.as.Group),
 	} {
@@ -78,7 +78,7 @@ func otherCluster(w *world) {
 	for what, err := range map[string]error{
 		"rewind": k.ledger.Move(ctx, k.as, []fencepost.Move{rewind(tp, back.Next, 0)}),
 		"start":  k.ledger.Move(ctx, k.as, starts(0, firstTopic, partition(1))),
-		"commit": k.lane.Commit(ctx, k.as, Batch(Span{TopicPartition: tp, Held: back.Next, Until: 6})),
+		"commit": k.lane.Commit(ctx, k.as, Commit(Span{TopicPartition: tp, Held: back.Next, Until: 6})),
 	} {
 		if !errors.Is(err, fencepost.ErrOtherCluster) {
 			w.Errorf("%s under another cluster: got %v, want ErrOtherCluster", what, err)
@@ -183,7 +183,7 @@ func (w *world) oneOfMany(ctx context.Context, topic string) (s Span, id fencepo
 		return s, id, fmt.Errorf("start: %w", err)
 	}
 	s = Span{TopicPartition: moves[0].TopicPartition, Held: moves[0].Next, Until: 2}
-	if err := k.lane.Commit(ctx, k.as, Batch(s)); err != nil {
+	if err := k.lane.Commit(ctx, k.as, Commit(s)); err != nil {
 		return s, id, fmt.Errorf("commit: %w", err)
 	}
 	return s, snap.Ledger, nil

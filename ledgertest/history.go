@@ -32,11 +32,11 @@ func (w *world) story(k *worker) []fencepost.Move {
 			spans = append(spans, Span{TopicPartition: tp, Held: at[tp], Until: until})
 			at[tp] = at[tp].Advance(until, fencepost.NoEpoch)
 		}
-		b := Batch(spans...)
+		b := Commit(spans...)
 		if err := k.lane.Commit(w.Context(), k.as, b); err != nil {
 			w.Fatalf("commit %v: %v", spans, err)
 		}
-		moves = b.Moves(moves)
+		moves = append(moves, b.Moves...)
 	}
 	other := func(cause fencepost.Cause, to fencepost.Offset, atMost int64) {
 		m := rewind(tps[0], at[tps[0]], to)

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // together runs the functions at once and joins their errors.
@@ -73,7 +74,7 @@ func oppositeOrders(w *world) {
 			for _, tp := range tps {
 				spans = append(spans, Span{TopicPartition: tp, Held: s.Positions[tp], Until: s.Positions[tp].Offset + 1})
 			}
-			err := k.lane.Commit(ctx, k.as, Batch(spans...))
+			err := k.lane.Commit(ctx, k.as, Commit(spans...))
 			if err == nil {
 				mu.Lock()
 				defer mu.Unlock()
@@ -135,7 +136,7 @@ func race(w *world) {
 	loop := func(k *worker, step fencepost.Offset) error {
 		return k.rounds(w.Context(), rounds, func(ctx context.Context, s fencepost.Snapshot) error {
 			p := s.Positions[tp]
-			return k.lane.Commit(ctx, k.as, Batch(Span{TopicPartition: tp, Held: p, Until: p.Offset + step}))
+			return k.lane.Commit(ctx, k.as, Commit(Span{TopicPartition: tp, Held: p, Until: p.Offset + step}))
 		})
 	}
 	if err := together(func() error { return loop(workers[0], 2) }, func() error { return loop(workers[1], 3) }); err != nil {
@@ -152,10 +153,10 @@ func race(w *world) {
 // pair lets both workers read, then both commit, as far on as steps says: one is accepted, the other refused.
 func (w *world) pair(workers [2]*worker, tp fencepost.TopicPartition, steps [2]fencepost.Offset) {
 	w.Helper()
-	var batches [2]*fencepost.Batch
+	var batches [2]sink.Commit
 	for i, k := range workers {
 		p := w.read(k).Positions[tp]
-		batches[i] = Batch(Span{TopicPartition: tp, Held: p, Until: p.Offset + steps[i]})
+		batches[i] = Commit(Span{TopicPartition: tp, Held: p, Until: p.Offset + steps[i]})
 	}
 	var errs [2]error
 	_ = together(
@@ -166,5 +167,5 @@ func (w *world) pair(workers [2]*worker, tp fencepost.TopicPartition, steps [2]f
 		w.Fatalf("two commits from one position answered %v and %v, want one accepted", errs[0], errs[1])
 	}
 	w.wantRefused("the commit that came second", errs[1-winner],
-		map[fencepost.TopicPartition]fencepost.Position{tp: batches[winner].Segments[0].Move.Next})
+		map[fencepost.TopicPartition]fencepost.Position{tp: batches[winner].Moves[0].Next})
 }

@@ -66,7 +66,7 @@ func rosterImports(w *world) {
 		w.Errorf("after the import of all of it: got %+v, want %+v", got, over[0].Next)
 	}
 	w.wantRefused("a commit that was prepared before the import",
-		k.lane.Commit(w.Context(), k.as, Batch(Span{TopicPartition: partition(1), Held: s.Next(), Until: 31_020})),
+		k.lane.Commit(w.Context(), k.as, Commit(Span{TopicPartition: partition(1), Held: s.Next(), Until: 31_020})),
 		map[fencepost.TopicPartition]fencepost.Position{partition(1): over[0].Next})
 }
 
@@ -105,7 +105,7 @@ func rosterRecreated(w *world) {
 			w.Errorf("%s after the repair: got %+v, want %+v", m.TopicPartition, got, m.Next)
 		}
 	}
-	zombie := Batch(Span{TopicPartition: partition(0), Held: held[partition(0)], Until: 11})
+	zombie := Commit(Span{TopicPartition: partition(0), Held: held[partition(0)], Until: 11})
 	w.wantRefused("a commit that was prepared before the topic was recreated", k.lane.Commit(w.Context(), k.as, zombie),
 		map[fencepost.TopicPartition]fencepost.Position{partition(0): repair[0].Next})
 	w.wantRows()
@@ -152,7 +152,7 @@ func rosterLearnsID(w *world) {
 		if !slices.ContainsFunc(w.moves(k), func(r fencepost.Recorded) bool { return r.Move == m }) {
 			w.Errorf("the recorded moves do not have the import of %s from %+v to %+v", m.TopicPartition, m.Held, m.Next)
 		}
-		w.wantRefused("a commit that was prepared before", k.lane.Commit(w.Context(), k.as, Batch(Span{TopicPartition: m.TopicPartition, Held: m.Held, Until: 9})),
+		w.wantRefused("a commit that was prepared before", k.lane.Commit(w.Context(), k.as, Commit(Span{TopicPartition: m.TopicPartition, Held: m.Held, Until: 9})),
 			map[fencepost.TopicPartition]fencepost.Position{m.TopicPartition: m.Next})
 		spans[i] = Span{TopicPartition: m.TopicPartition, Held: m.Next, Until: 9}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"math/big"
-	"slices"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -23,7 +22,7 @@ func rejected(w *world) {
 	}
 	history := w.moves(k)
 	for _, bad := range []int{0, 5, 11} {
-		b := Batch(spans...)
+		b := Commit(spans...)
 		n := fencepost.Column{Name: "n", Type: fencepost.Int}
 		for i := range b.Columns[1].Len() {
 			if i == bad {
@@ -55,15 +54,14 @@ func cutRows(w *world) {
 	for _, tp := range partitions(4) {
 		spans = append(spans, Span{TopicPartition: tp, Held: held[tp], Until: 3})
 	}
-	b := Batch(spans...)
-	whole := slices.Clone(b.Segments)
-	b.Segments = []fencepost.Segment{whole[1], whole[3]}
-	if err := k.lane.Commit(w.Context(), k.as, b); err != nil {
+	b := Commit(spans...)
+	odd := func(tp fencepost.TopicPartition) bool { return tp.Partition%2 == 1 }
+	even := func(tp fencepost.TopicPartition) bool { return !odd(tp) }
+	if err := k.lane.Commit(w.Context(), k.as, part(b, odd)); err != nil {
 		w.Fatalf("commit of the second and the last segment: %v", err)
 	}
 	w.wantRows(spans[1], spans[3])
-	b.Segments = []fencepost.Segment{whole[0], whole[2]}
-	if err := k.lane.Commit(w.Context(), k.as, b); err != nil {
+	if err := k.lane.Commit(w.Context(), k.as, part(b, even)); err != nil {
 		w.Fatalf("commit of the first and the third segment: %v", err)
 	}
 	w.wantRows(spans...)
@@ -127,14 +125,14 @@ func everyType(w *world) {
 		return
 	}
 	b, specs, want := typedBatch()
-	sink, err := typed.OpenTyped(w.Context(), specs)
+	opened, err := typed.OpenTyped(w.Context(), specs)
 	if err != nil {
 		w.Fatalf("open a sink with a column of every type: %v", err)
 	}
-	if _, err := sink.Needs(w.Context(), specs); err != nil {
+	if _, err := opened.Needs(w.Context(), specs); err != nil {
 		w.Errorf("needs of a sink with a column of every type: %v", err)
 	}
-	k, err := w.employ(w.Context(), sink)
+	k, err := w.employ(w.Context(), opened)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -145,9 +143,7 @@ func everyType(w *world) {
 	})
 	tp := partition(0)
 	held := w.start(k, 0, tp)[tp]
-	b.Segments = []fencepost.Segment{{Hi: len(b.Offsets), Move: fencepost.Move{TopicPartition: tp, Cause: fencepost.CauseCommit,
-		Held: held, Next: held.Advance(fencepost.Offset(len(b.Offsets)), fencepost.NoEpoch)}}}
-	if err := k.lane.Commit(w.Context(), k.as, b); err != nil {
+	if err := k.lane.Commit(w.Context(), k.as, One(b, tp, held, fencepost.Offset(len(b.Offsets)))); err != nil {
 		w.Fatalf("commit of a column of every type: %v", err)
 	}
 	got := typed.TypedRows(w.T, specs)

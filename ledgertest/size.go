@@ -24,14 +24,14 @@ func tenThousand(w *world) {
 	wrong.Offset = 1
 	refused := append([]Span(nil), spans...)
 	refused[late.Partition] = Span{TopicPartition: late, Held: wrong, Until: 2}
-	w.wantRefused("10,000 partitions with one late", k.lane.Commit(w.Context(), k.as, Batch(refused...)),
+	w.wantRefused("10,000 partitions with one late", k.lane.Commit(w.Context(), k.as, Commit(refused...)),
 		map[fencepost.TopicPartition]fencepost.Position{late: held[late]})
 	w.wantRows()
 
 	w.commit(k, spans...)
 	w.wantRows(spans...)
 	w.wantPositions(k, after)
-	w.wantRefused("the same 10,000 again", k.lane.Commit(w.Context(), k.as, Batch(spans...)), after)
+	w.wantRefused("the same 10,000 again", k.lane.Commit(w.Context(), k.as, Commit(spans...)), after)
 	w.wantRows(spans...)
 }
 
@@ -58,7 +58,7 @@ func largeNumbers(w *world) {
 			case "one fence less":
 				p.Fence--
 			}
-			err := k.lane.Commit(w.Context(), k.as, Batch(Span{TopicPartition: tp, Held: p, Until: p.Offset + 1}))
+			err := k.lane.Commit(w.Context(), k.as, Commit(Span{TopicPartition: tp, Held: p, Until: p.Offset + 1}))
 			w.wantRefused(what+" than the held one", err, map[fencepost.TopicPartition]fencepost.Position{tp: held})
 		}
 		s := Span{TopicPartition: tp, Held: held, Until: at + 2}

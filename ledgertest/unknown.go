@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // fuse is a context that ends by itself at the n-th time that somebody asks it whether it has. It cuts a commit at
@@ -59,7 +60,7 @@ func (f *fuse) Err() error {
 //
 //	ErrUnknown      it may have happened: the next try is accepted, or refused with our own Next standing there
 //	other errors    nothing happened: the next try is accepted
-func (w *world) insist(k *worker, b *fencepost.Batch, lost error) error {
+func (w *world) insist(k *worker, b sink.Commit, lost error) error {
 	for range 10 {
 		err := k.lane.Commit(w.Context(), k.as, b)
 		refused, isRefused := errors.AsType[*fencepost.Refused](err)
@@ -67,7 +68,7 @@ func (w *world) insist(k *worker, b *fencepost.Batch, lost error) error {
 		case err == nil:
 			return nil
 		case isRefused:
-			for _, m := range b.Moves(nil) {
+			for _, m := range b.Moves {
 				if s := fencepost.Stand(refused.Held[m.TopicPartition], m); s != fencepost.StandingDone {
 					return fmt.Errorf("after %q the same batch was refused, and stands %s: %w", lost, s, err)
 				}
@@ -95,7 +96,7 @@ func unknown(w *world) {
 			s := Span{TopicPartition: tp, Held: held[tp], Until: held[tp].Offset + 2}
 			spans, held[tp] = append(spans, s), s.Next()
 		}
-		b := Batch(spans...)
+		b := Commit(spans...)
 		f := light(w.Context(), n)
 		lost := k.lane.Commit(f, k.as, b)
 		if lost != nil {
@@ -127,7 +128,7 @@ func lostAnswer(w *world) {
 	var done []Span
 	for _, applied := range []bool{true, false, true} {
 		s := Span{TopicPartition: tp, Held: held, Until: held.Offset + 3}
-		b := Batch(s)
+		b := Commit(s)
 		loser.LoseAnswer(w.T, applied)
 		lost := k.lane.Commit(w.Context(), k.as, b)
 		if !errors.Is(lost, fencepost.ErrUnknown) {

@@ -134,7 +134,7 @@ func rewind(tp fencepost.TopicPartition, held fencepost.Position, to fencepost.O
 // commit commits a batch of the spans, which must be accepted.
 func (w *world) commit(k *worker, spans ...Span) {
 	w.Helper()
-	if err := k.lane.Commit(w.Context(), k.as, Batch(spans...)); err != nil {
+	if err := k.lane.Commit(w.Context(), k.as, Commit(spans...)); err != nil {
 		w.Fatalf("commit %v: %v", spans, err)
 	}
 }

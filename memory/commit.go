@@ -23,7 +23,7 @@ type Lane struct {
 var _ sink.Lane = (*Lane)(nil)
 
 // Commit makes the batch's effects and its moves visible together, or nothing. A batch without segments does nothing.
-func (l *Lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+func (l *Lane) Commit(ctx context.Context, w fencepost.Writer, c sink.Commit) error {
 	if !l.busy.CompareAndSwap(false, true) {
 		return fmt.Errorf("commit on lane %d: two goroutines use it at once", l.number)
 	}
@@ -31,13 +31,13 @@ func (l *Lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 	if l.closed.Load() {
 		return fmt.Errorf("commit on lane %d: it is closed", l.number)
 	}
-	if len(b.Segments) == 0 {
+	if len(c.Segments) == 0 {
 		return nil
 	}
-	if err := validBatch(b); err != nil {
+	if err := validCommit(c); err != nil {
 		return err
 	}
-	return l.store.change(ctx, w, b.Moves(nil), func(tx *Tx) error { return l.store.effects(ctx, tx, b) })
+	return l.store.change(ctx, w, c.Moves, func(tx *Tx) error { return l.store.effects(ctx, tx, c.Batch) })
 }
 
 // Close ends the lane.
@@ -147,12 +147,16 @@ func valid(moves []fencepost.Move) error {
 	return err
 }
 
-// validBatch checks the guarantees of a Batch. A fast store leaves that to the engine.
-func validBatch(b *fencepost.Batch) error {
-	if err := valid(b.Moves(nil)); err != nil {
+// validCommit checks the guarantees of a Commit and its Batch. A fast store leaves that to the engine.
+func validCommit(commit sink.Commit) error {
+	if err := valid(commit.Moves); err != nil {
 		return err
 	}
-	if !slices.IsSortedFunc(b.Segments, func(x, y fencepost.Segment) int { return x.Move.Compare(y.Move.TopicPartition) }) {
+	b := commit.Batch
+	if len(commit.Moves) != len(b.Segments) {
+		return fmt.Errorf("commit: %d moves of %d segments", len(commit.Moves), len(b.Segments))
+	}
+	if !slices.IsSortedFunc(b.Segments, func(x, y fencepost.Segment) int { return x.Compare(y.TopicPartition) }) {
 		return errors.New("commit: segments are not in partition order")
 	}
 	for _, c := range b.Columns {
@@ -160,18 +164,21 @@ func validBatch(b *fencepost.Batch) error {
 			return fmt.Errorf("commit: column %s has %d rows of %d", c.Name, c.Len(), len(b.Offsets))
 		}
 	}
-	for _, s := range b.Segments {
-		if s.Move.Cause != fencepost.CauseCommit {
-			return fmt.Errorf("commit %s: the cause is %s", s.Move.TopicPartition, s.Move.Cause)
+	for i, s := range b.Segments {
+		m := commit.Moves[i]
+		if m.Cause != fencepost.CauseCommit {
+			return fmt.Errorf("commit %s: the cause is %s", s.TopicPartition, m.Cause)
+		}
+		if m.TopicPartition != s.TopicPartition || (fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset}) != s.Range {
+			return fmt.Errorf("commit %s %s: its move is of %s from %d to %d", s.TopicPartition, s.Range, m.TopicPartition, m.Held.Offset, m.Next.Offset)
 		}
 		if s.Lo < 0 || s.Hi < s.Lo || s.Hi > len(b.Offsets) || len(b.Times) != len(b.Offsets) {
-			return fmt.Errorf("commit %s: rows [%d, %d) of %d", s.Move.TopicPartition, s.Lo, s.Hi, len(b.Offsets))
+			return fmt.Errorf("commit %s: rows [%d, %d) of %d", s.TopicPartition, s.Lo, s.Hi, len(b.Offsets))
 		}
-		last := s.Move.Held.Offset - 1
+		last := s.Range.From - 1
 		for _, o := range b.Offsets[s.Lo:s.Hi] {
-			if o <= last || o >= s.Move.Next.Offset {
-				return fmt.Errorf("commit %s: row at %d is outside %s or out of order", s.Move.TopicPartition, o,
-					fencepost.OffsetRange{From: s.Move.Held.Offset, Until: s.Move.Next.Offset})
+			if o <= last || o >= s.Range.Until {
+				return fmt.Errorf("commit %s: row at %d is outside %s or out of order", s.TopicPartition, o, s.Range)
 			}
 			last = o
 		}

@@ -42,8 +42,8 @@ func lane(t *testing.T, s *memory.Store) sink.Lane {
 }
 
 // span is a batch of rows [held, until).
-func span(held fencepost.Position, until fencepost.Offset) *fencepost.Batch {
-	return ledgertest.Batch(ledgertest.Span{TopicPartition: tp, Held: held, Until: until})
+func span(held fencepost.Position, until fencepost.Offset) sink.Commit {
+	return ledgertest.Commit(ledgertest.Span{TopicPartition: tp, Held: held, Until: until})
 }
 
 func offset(t *testing.T, s *memory.Store) fencepost.Offset {
@@ -156,7 +156,7 @@ func TestRestoreTakesRowsAndLedgerBack(t *testing.T) {
 	late := span(at, 7)
 	err := l.Commit(t.Context(), as, late)
 	r, ok := errors.AsType[*fencepost.Refused](err)
-	if !ok || fencepost.Stand(r.Held[tp], late.Segments[0].Move) != fencepost.StandingBehind {
+	if !ok || fencepost.Stand(r.Held[tp], late.Moves[0]) != fencepost.StandingBehind {
 		t.Errorf("a commit from before the restore: got %v, want a refusal that stands behind", err)
 	}
 	snap, err := s.Read(t.Context(), as.Group)
@@ -197,7 +197,7 @@ func TestHandlersOfManyLanesCountOnce(t *testing.T) {
 		all.Go(func() {
 			for range commits {
 				sp := ledgertest.Span{TopicPartition: mine, Held: at, Until: at.Offset + 3}
-				if err := l.Commit(t.Context(), as, ledgertest.Batch(sp)); err != nil {
+				if err := l.Commit(t.Context(), as, ledgertest.Commit(sp)); err != nil {
 					t.Errorf("lane %d: %v", i, err)
 				}
 				at = sp.Next()
@@ -241,7 +241,7 @@ func TestHandlerThatReadAnOldValueRunsAgain(t *testing.T) {
 func TestRestoreTakesValuesBack(t *testing.T) {
 	s, l, at := started(t)
 	s.Handle = func(_ context.Context, tx *memory.Tx, b *fencepost.Batch) error {
-		tx.Set("last", b.Segments[0].Move.TopicPartition.String()+tx.Value("last"))
+		tx.Set("last", b.Segments[0].TopicPartition.String()+tx.Value("last"))
 		return nil
 	}
 	backup := s.Backup()
@@ -275,28 +275,33 @@ func TestHandlerErrorLeavesNothing(t *testing.T) {
 
 // A batch that breaks its guarantees is refused plainly.
 func TestInvalidBatches(t *testing.T) {
-	for what, spoil := range map[string]func(*fencepost.Batch){
-		"a row outside its range": func(b *fencepost.Batch) { b.Offsets[1] = 9 },
-		"rows out of order":       func(b *fencepost.Batch) { b.Offsets[0], b.Offsets[1] = 1, 0 },
-		"a column that is short":  func(b *fencepost.Batch) { b.Columns[1].Truncate(1) },
-		"a segment past the rows": func(b *fencepost.Batch) { b.Segments[0].Hi = 3 },
-		"a segment that is no commit": func(b *fencepost.Batch) {
-			b.Segments[0].Move.Cause, b.Segments[0].Move.Next.Fence = fencepost.CauseRewind, 9
+	for what, spoil := range map[string]func(*sink.Commit){
+		"a row outside its range": func(b *sink.Commit) { b.Offsets[1] = 9 },
+		"rows out of order":       func(b *sink.Commit) { b.Offsets[0], b.Offsets[1] = 1, 0 },
+		"a column that is short":  func(b *sink.Commit) { b.Columns[1].Truncate(1) },
+		"a segment past the rows": func(b *sink.Commit) { b.Segments[0].Hi = 3 },
+		"a segment that is no commit": func(b *sink.Commit) {
+			b.Moves[0].Cause, b.Moves[0].Next.Fence = fencepost.CauseRewind, 9
 		},
-		"segments out of order": func(b *fencepost.Batch) {
+		"segments out of order": func(b *sink.Commit) {
 			second := b.Segments[0]
-			second.Move.Topic, second.Lo, second.Hi = "airports", 0, 0
-			b.Segments = append(b.Segments, second)
+			second.Topic, second.Lo, second.Hi = "airports", 0, 0
+			move := b.Moves[0]
+			move.Topic = "airports"
+			b.Segments, b.Moves = append(b.Segments, second), append(b.Moves, move)
 		},
-		"a partition twice": func(b *fencepost.Batch) {
+		"a partition twice": func(b *sink.Commit) {
 			second := b.Segments[0]
 			second.Lo, second.Hi = 0, 0
-			b.Segments = append(b.Segments, second)
+			b.Segments, b.Moves = append(b.Segments, second), append(b.Moves, b.Moves[0])
 		},
+		"a segment without a move":    func(b *sink.Commit) { b.Moves = nil },
+		"a move beyond its segment":   func(b *sink.Commit) { b.Moves[0].Next.Offset++ },
+		"a move of another partition": func(b *sink.Commit) { b.Moves[0].Partition++ },
 	} {
 		s, l, at := started(t)
 		b := span(at, 2)
-		spoil(b)
+		spoil(&b)
 		err := l.Commit(t.Context(), as, b)
 		if _, refused := errors.AsType[*fencepost.Refused](err); err == nil || refused || len(s.Rows()) != 0 || offset(t, s) != 0 {
 			t.Errorf("a batch with %s: got %v, want a plain error and nothing applied", what, err)

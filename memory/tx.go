@@ -21,7 +21,7 @@ func RowsOf(b *fencepost.Batch) []Row {
 	rows := make([]Row, 0, b.Rows())
 	for _, s := range b.Segments {
 		for i := s.Lo; i < s.Hi; i++ {
-			r := Row{TopicPartition: s.Move.TopicPartition, Offset: b.Offsets[i], Time: b.Times[i], Values: make([]any, len(b.Columns))}
+			r := Row{TopicPartition: s.TopicPartition, Offset: b.Offsets[i], Time: b.Times[i], Values: make([]any, len(b.Columns))}
 			for j := range b.Columns {
 				r.Values[j] = value(&b.Columns[j], i)
 			}

@@ -50,12 +50,12 @@ func TestApply(t *testing.T) {
 					t.Errorf("check: %+v", f)
 				}
 			}
-			if err := lane.Apply(t.Context(), w.batch(0, 3)); err != nil || rows() != 3 {
+			if err := lane.Apply(t.Context(), w.batch(0, 3).Batch); err != nil || rows() != 3 {
 				t.Fatalf("apply: %v, %d rows stand, want 3", err, rows())
 			}
 			bad := w.table(column("value", fencepost.Text, "a", "b"), column("n", fencepost.Int, 7, -1))
 			rejected := new(sink.Rejected)
-			if err := lane.Apply(t.Context(), bad); !errors.As(err, &rejected) || rows() != 3 {
+			if err := lane.Apply(t.Context(), bad.Batch); !errors.As(err, &rejected) || rows() != 3 {
 				t.Errorf("a bad row: %v, %d rows stand, want *sink.Rejected and 3", err, rows())
 			}
 			if err := lane.Apply(t.Context(), &fencepost.Batch{}); err != nil {
@@ -65,7 +65,7 @@ func TestApply(t *testing.T) {
 			if c.Key == nil {
 				want = 6
 			}
-			if err := lane.Apply(t.Context(), w.batch(0, 3)); err != nil || rows() != want {
+			if err := lane.Apply(t.Context(), w.batch(0, 3).Batch); err != nil || rows() != want {
 				t.Errorf("again: %v, %d rows stand, want %d", err, rows(), want)
 			}
 			if err := w.lane.Commit(t.Context(), w.as, w.batch(0, 1)); err == nil {
@@ -90,17 +90,17 @@ func TestApplyLosesItsAnswer(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			s := newStore(t)
 			w, lane := s.applying(t, Config{Table: "flights"})
-			if err := lane.Apply(t.Context(), w.batch(0, 2)); err != nil {
+			if err := lane.Apply(t.Context(), w.batch(0, 2).Batch); err != nil {
 				t.Fatal(err)
 			}
 			s.wire.arm(c.cut)
-			if err := lane.Apply(t.Context(), w.batch(0, 3)); !errors.Is(err, fencepost.ErrUnknown) {
+			if err := lane.Apply(t.Context(), w.batch(0, 3).Batch); !errors.Is(err, fencepost.ErrUnknown) {
 				t.Errorf("got %v, want unknown", err)
 			}
 			if got := one[int64](t, s, "select count(*) from flights"); got != 2+c.rows {
 				t.Errorf("%d rows stand, want %d", got, 2+c.rows)
 			}
-			if err := lane.Apply(t.Context(), w.batch(0, 1)); err != nil {
+			if err := lane.Apply(t.Context(), w.batch(0, 1).Batch); err != nil {
 				t.Errorf("the next batch: %v", err)
 			}
 		})

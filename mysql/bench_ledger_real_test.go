@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink"
 )
 
 const bareDDL = "create table bare (job varchar(255), topic varchar(249), part int, until bigint not null, primary key (job, topic, part)) character set utf8mb4 collate utf8mb4_bin"
@@ -108,7 +109,7 @@ func BenchmarkLedger(b *testing.B) {
 				timed(&each, func() error { return beside.each(b) })
 				for b.Loop() {
 					batch := w.emptyBatch(n)
-					moves := batch.Moves(nil)
+					moves := batch.Moves
 					timed(&ours, func() error {
 						if way == "ledger" {
 							return w.sink.Ledger().Move(b.Context(), w.as, moves)
@@ -136,10 +137,10 @@ func BenchmarkLedger(b *testing.B) {
 func micros(d []time.Duration) float64 { return float64(median(d).Nanoseconds()) / 1e3 }
 
 // emptyBatch moves n partitions on by 1,000 offsets without a row.
-func (w *worker) emptyBatch(n int32) *fencepost.Batch {
+func (w *worker) emptyBatch(n int32) sink.Commit {
 	var spans []ledgertest.Span
 	for p := range n {
 		spans = append(spans, ledgertest.Span{TopicPartition: at(p), Held: w.held[at(p)], Until: w.held[at(p)].Offset + 1000, Rows: []fencepost.Offset{}})
 	}
-	return ledgertest.Batch(spans...)
+	return ledgertest.Commit(spans...)
 }

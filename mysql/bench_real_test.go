@@ -15,6 +15,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // flightRows are five columns, as the user's guide has them.
@@ -57,34 +58,34 @@ func benchCommit(b *testing.B, n int, key []string, conflict string) {
 			s.exec(b, "alter table "+name+" add primary key (distance)")
 		}
 	}
-	sink, err := Open(b.Context(), Config{DSN: s.dsn, Table: "t", Key: key})
+	opened, err := Open(b.Context(), Config{DSN: s.dsn, Table: "t", Key: key})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer sink.Close()
-	ln, err := sink.Lane(b.Context(), 0)
+	defer opened.Close()
+	ln, err := opened.Lane(b.Context(), 0)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer ln.Close()
 	w := fencepost.Writer{Group: "g", ClusterID: "c", Who: "w"}
-	batch := &fencepost.Batch{Columns: flightRows(n), Offsets: make([]fencepost.Offset, n), Times: make([]int64, n)}
+	batch := sink.Commit{Batch: &fencepost.Batch{Columns: flightRows(n), Offsets: make([]fencepost.Offset, n), Times: make([]int64, n)}}
 	var starts []fencepost.Move
 	for p := range int32(12) {
 		m := fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseStart, Next: fencepost.Position{Fence: fence()}}
 		starts = append(starts, m)
-		batch.Segments = append(batch.Segments, fencepost.Segment{Lo: int(p) * n / 12, Hi: int(p+1) * n / 12,
-			Move: fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseCommit, Held: m.Next}})
+		batch.Segments = append(batch.Segments, fencepost.Segment{TopicPartition: at(p), Lo: int(p) * n / 12, Hi: int(p+1) * n / 12})
+		batch.Moves = append(batch.Moves, fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseCommit, Held: m.Next})
 	}
-	if err := sink.Ledger().Move(b.Context(), w, starts); err != nil {
+	if err := opened.Ledger().Move(b.Context(), w, starts); err != nil {
 		b.Fatal(err)
 	}
-	bare := bareInsert(b, batch, conflict)
+	bare := bareInsert(b, batch.Batch, conflict)
 	conn := storeOf(b, s.dsn).db
 	var ours, theirs []time.Duration
 	for b.Loop() {
 		for i := range batch.Segments {
-			m := &batch.Segments[i].Move
+			m := &batch.Moves[i]
 			if m.Next.Fence != 0 {
 				m.Held = m.Next
 			}

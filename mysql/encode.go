@@ -61,7 +61,7 @@ func (e *encoder) encode(b *fencepost.Batch) error {
 	start := 0
 	for i := range b.Segments {
 		s := &b.Segments[i]
-		topic := quote(s.Move.Topic)
+		topic := quote(s.Topic)
 		for row := s.Lo; row < s.Hi; row++ {
 			at := len(e.buf)
 			if err := e.row(s, topic, row); err != nil {
@@ -98,7 +98,7 @@ func (e *encoder) row(s *fencepost.Segment, topic string, row int) error {
 		case fromTopic:
 			e.buf = append(e.buf, topic...)
 		case fromPartition:
-			e.buf = strconv.AppendInt(e.buf, int64(s.Move.Partition), 10)
+			e.buf = strconv.AppendInt(e.buf, int64(s.Partition), 10)
 		case fromOffset:
 			e.buf = strconv.AppendInt(e.buf, int64(e.batch.Offsets[row]), 10)
 		case fromTime:

@@ -78,9 +78,9 @@ func (b *backend) ledgerHolds(offset, fence int) {
 }
 
 // markers is a batch of a range without rows.
-func (w *worker) markers() *fencepost.Batch {
+func (w *worker) markers() sink.Commit {
 	held := w.held[at(0)]
-	return ledgertest.Batch(ledgertest.Span{TopicPartition: at(0), Held: held, Until: held.Offset + 3, Rows: []fencepost.Offset{}})
+	return ledgertest.Commit(ledgertest.Span{TopicPartition: at(0), Held: held, Until: held.Offset + 3, Rows: []fencepost.Offset{}})
 }
 
 // inOrder wants each of the words once, in their order, and behind the last one a secret.
@@ -403,7 +403,7 @@ func TestLostAnswerIsSettledByTheNextFlush(t *testing.T) {
 		if !errors.As(err, &refused) {
 			t.Fatalf("got %v, want it refused", err)
 		}
-		want := map[fencepost.TopicPartition]fencepost.Position{at(0): batch.Segments[0].Move.Next}
+		want := map[fencepost.TopicPartition]fencepost.Position{at(0): batch.Moves[0].Next}
 		if d := cmp.Diff(want, refused.Held); d != "" {
 			t.Errorf("the ledger holds what the batch moves to (-want +got):\n%s", d)
 		}

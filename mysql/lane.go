@@ -53,9 +53,9 @@ func (l *lane) Close() error {
 }
 
 // Commit makes the batch and its moves visible together, or nothing.
-func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
-	l.moves = b.Moves(l.moves[:0])
-	if len(l.moves) == 0 {
+func (l *lane) Commit(ctx context.Context, w fencepost.Writer, c sink.Commit) error {
+	b := c.Batch
+	if l.moves = c.Moves; len(l.moves) == 0 {
 		return nil
 	}
 	if l.sink.config.NoLedger {

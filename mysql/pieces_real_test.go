@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // A batch in several pieces that loses a deadlock is applied once: its last piece is not in the temporary table twice.
@@ -16,7 +17,7 @@ func TestPiecesLoseADeadlock(t *testing.T) {
 	w := s.worker(t, Config{SQL: "update latest set v = v + (select count(*) from batch where n >= 0) where k = 'a';" +
 		" update latest set v = v + (select count(*) from batch where n >= 0) where k = 'b'"}).start(1)
 	l := w.lane.(*lane)
-	numbers := func(n int) *fencepost.Batch {
+	numbers := func(n int) sink.Commit {
 		c := fencepost.Column{Name: "n", Type: fencepost.Int}
 		for i := range n {
 			c.AppendInt(int64(i))

@@ -129,7 +129,7 @@ func TestLostPieceIsNoDoubt(t *testing.T) {
 }
 
 // large are rows of one column of so many bytes each, behind their partition's and offset's mark.
-func (w *worker) large(lengths ...int) *fencepost.Batch {
+func (w *worker) large(lengths ...int) sink.Commit {
 	batch := w.batch(0, fencepost.Offset(len(lengths)))
 	value := fencepost.Column{Name: "value", Type: fencepost.Text}
 	for i, n := range lengths {
@@ -171,7 +171,7 @@ func TestLargerThanAPacket(t *testing.T) {
 			held := w.held[at(0)]
 			spans = append(spans, ledgertest.Span{TopicPartition: at(p), Held: held, Until: held.Offset + 1})
 		}
-		err := w.commit(t.Context(), ledgertest.Batch(spans...))
+		err := w.commit(t.Context(), ledgertest.Commit(spans...))
 		if err == nil || !strings.Contains(err.Error(), "the moves of 500 partitions do not fit") {
 			t.Errorf("got %v, want it told that the moves do not fit", err)
 		}

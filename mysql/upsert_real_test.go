@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 const latestDDL = "create table latest (k varchar(20) collate utf8mb4_general_ci primary key, v bigint) character set utf8mb4"
 
 // latest is a batch of keys that all hold v.
-func (w *worker) latest(v int64, keys ...string) *fencepost.Batch {
+func (w *worker) latest(v int64, keys ...string) sink.Commit {
 	k, n := fencepost.Column{Name: "k", Type: fencepost.Text}, fencepost.Column{Name: "v", Type: fencepost.Int}
 	for _, key := range keys {
 		k.AppendText(key)

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink"
 )
 
 var topicID = fencepost.TopicID{1}
@@ -58,7 +60,7 @@ func (w *worker) start(n int32) *worker {
 }
 
 // must commits a batch that must be accepted.
-func (w *worker) must(b *fencepost.Batch) {
+func (w *worker) must(b sink.Commit) {
 	w.t.Helper()
 	if err := w.commit(w.t.Context(), b); err != nil {
 		w.t.Fatal(err)
@@ -86,16 +88,14 @@ func (s *store) heir(t *testing.T, w *worker) *worker {
 }
 
 // table makes a batch of one segment of partition 0 from columns of equal length.
-func (w *worker) table(columns ...fencepost.Column) *fencepost.Batch {
+func (w *worker) table(columns ...fencepost.Column) sink.Commit {
 	held := w.held[at(0)]
 	b := &fencepost.Batch{Columns: columns}
 	for i := range columns[0].Len() {
 		b.Offsets = append(b.Offsets, held.Offset+fencepost.Offset(i))
 		b.Times = append(b.Times, 1_000*int64(i))
 	}
-	b.Segments = []fencepost.Segment{{Hi: len(b.Offsets), Move: fencepost.Move{TopicPartition: at(0), Cause: fencepost.CauseCommit,
-		Held: held, Next: held.Advance(held.Offset+fencepost.Offset(len(b.Offsets)), fencepost.NoEpoch)}}}
-	return b
+	return ledgertest.One(b, at(0), held, held.Offset+fencepost.Offset(len(b.Offsets)))
 }
 
 // column makes a column: nil is null.

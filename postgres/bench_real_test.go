@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // flight rows of five columns, as the user's guide has them.
@@ -42,12 +43,12 @@ func BenchmarkAppend(b *testing.B) {
 
 func benchAppend(b *testing.B, n int) {
 	s := &store{dsn: servers.Postgres(b).Database(b)}
-	sink, err := Open(b.Context(), Config{DSN: s.dsn, Table: "t"})
+	opened, err := Open(b.Context(), Config{DSN: s.dsn, Table: "t"})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer sink.Close()
-	ln, err := sink.Lane(b.Context(), 0)
+	defer opened.Close()
+	ln, err := opened.Lane(b.Context(), 0)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -57,21 +58,21 @@ func benchAppend(b *testing.B, n int) {
 		b.Fatal(err)
 	}
 	w := fencepost.Writer{Group: "g", ClusterID: "c", Who: "w"}
-	batch := &fencepost.Batch{Columns: flightRows(n), Offsets: make([]fencepost.Offset, n), Times: make([]int64, n)}
+	batch := sink.Commit{Batch: &fencepost.Batch{Columns: flightRows(n), Offsets: make([]fencepost.Offset, n), Times: make([]int64, n)}}
 	var starts []fencepost.Move
 	for p := range int32(12) {
 		m := fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseStart, Next: fencepost.Position{Fence: fence()}}
 		starts = append(starts, m)
 		lo, hi := int(p)*n/12, int(p+1)*n/12
-		batch.Segments = append(batch.Segments, fencepost.Segment{Lo: lo, Hi: hi,
-			Move: fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseCommit, Held: m.Next}})
+		batch.Segments = append(batch.Segments, fencepost.Segment{TopicPartition: at(p), Lo: lo, Hi: hi})
+		batch.Moves = append(batch.Moves, fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseCommit, Held: m.Next})
 	}
-	if err := sink.Ledger().Move(b.Context(), w, starts); err != nil {
+	if err := opened.Ledger().Move(b.Context(), w, starts); err != nil {
 		b.Fatal(err)
 	}
 	advance := func() {
 		for i := range batch.Segments {
-			m := &batch.Segments[i].Move
+			m := &batch.Moves[i]
 			if m.Next.Fence != 0 {
 				m.Held = m.Next
 			}
@@ -85,14 +86,14 @@ func benchAppend(b *testing.B, n int) {
 		}
 	}
 	commit()
-	e := newEncoder(l.plan.fields, batch, nil)
+	e := newEncoder(l.plan.fields, batch.Batch, nil)
 	data, err := io.ReadAll(e)
 	if err != nil {
 		b.Fatal(err)
 	}
 	bare := func() {
 		advance()
-		sql := begin + l.plan.copy + "; " + l.tables.compare(w, batch.Moves(nil), fencepost.KeepMerged, l.session.secret) + "; commit"
+		sql := begin + l.plan.copy + "; " + l.tables.compare(w, batch.Moves, fencepost.KeepMerged, l.session.secret) + "; commit"
 		if tag, err := l.session.conn.PgConn().CopyFrom(b.Context(), bytes.NewReader(data), sql); err != nil || tag.String() != "COMMIT" {
 			b.Fatal(errors.Join(err, fmt.Errorf("%s", tag)))
 		}

@@ -233,7 +233,7 @@ func TestHandlerThatStandsStill(t *testing.T) {
 	if err := <-stopped; err == nil {
 		t.Error("the handler that stood still committed")
 	}
-	if err, r := w.commit(t.Context(), &fencepost.Batch{Segments: []fencepost.Segment{{Move: b.Segments[0].Move}}}), new(fencepost.Refused); !errors.As(err, &r) {
+	if err, r := w.commit(t.Context(), sink.Commit{Batch: &fencepost.Batch{Segments: b.Segments}, Moves: b.Moves}), new(fencepost.Refused); !errors.As(err, &r) {
 		t.Errorf("its next commit: got %v, want *Refused", err)
 	}
 }
@@ -369,7 +369,7 @@ func TestACutConnection(t *testing.T) {
 				err = w.commit(t.Context(), b)
 				r := new(fencepost.Refused)
 				switch {
-				case c.applied && (!errors.As(err, &r) || fencepost.Stand(r.Held[at(0)], b.Segments[0].Move) != fencepost.StandingDone):
+				case c.applied && (!errors.As(err, &r) || fencepost.Stand(r.Held[at(0)], b.Moves[0]) != fencepost.StandingDone):
 					t.Errorf("the next try: got %v, want *Refused, done", err)
 				case !c.applied && err != nil:
 					t.Errorf("the next try: %v", err)
@@ -466,7 +466,7 @@ func TestACancelledCommit(t *testing.T) {
 	}
 	blocker.Close(t.Context())
 	err := w.commit(t.Context(), b)
-	if r := new(fencepost.Refused); err != nil && !(errors.As(err, &r) && fencepost.Stand(r.Held[at(0)], b.Segments[0].Move) == fencepost.StandingDone) {
+	if r := new(fencepost.Refused); err != nil && !(errors.As(err, &r) && fencepost.Stand(r.Held[at(0)], b.Moves[0]) == fencepost.StandingDone) {
 		t.Fatalf("the next try: %v", err)
 	}
 	if rows, at := len(s.Rows(t)), w.offset(0); rows != 13 || at != 13 {
@@ -482,7 +482,7 @@ func TestABatchOfMarkers(t *testing.T) {
 		w := s.worker(t, c)
 		w.as.Group = fencepost.Group(fmt.Sprint("g", c.form()))
 		w.start(1)
-		w.must(ledgertest.Batch(ledgertest.Span{TopicPartition: at(0), Held: w.held[at(0)], Until: 5, Rows: []fencepost.Offset{}}))
+		w.must(ledgertest.Commit(ledgertest.Span{TopicPartition: at(0), Held: w.held[at(0)], Until: 5, Rows: []fencepost.Offset{}}))
 		if at := w.offset(0); at != 5 {
 			t.Errorf("form %d: at %d, want 5", c.form(), at)
 		}
@@ -503,9 +503,9 @@ func TestTheCompareAndSetWaits(t *testing.T) {
 		}
 		b := w.batch(0, 3)
 		b2 := w.batch(1, 3)
-		both := ledgertest.Batch(
-			ledgertest.Span{TopicPartition: at(0), Held: b.Segments[0].Move.Held, Until: 3},
-			ledgertest.Span{TopicPartition: at(1), Held: b2.Segments[0].Move.Held, Until: 3})
+		both := ledgertest.Commit(
+			ledgertest.Span{TopicPartition: at(0), Held: b.Moves[0].Held, Until: 3},
+			ledgertest.Span{TopicPartition: at(1), Held: b2.Moves[0].Held, Until: 3})
 		done := make(chan error, 1)
 		pid := w.lane.(*lane).session.conn.PgConn().PID()
 		go func() { done <- w.lane.Commit(context.WithoutCancel(t.Context()), w.as, both) }()

@@ -152,7 +152,7 @@ func (e *encoder) value(b []byte, f *field, c *fencepost.Column) []byte {
 		return binary.BigEndian.AppendUint64(b, uint64(e.int(f, c)))
 	case kindBytes:
 		if f.from == fromTopic {
-			topic := e.batch.Segments[e.segment].Move.Topic
+			topic := e.batch.Segments[e.segment].Topic
 			return append(binary.BigEndian.AppendUint32(b, uint32(len(topic))), topic...)
 		}
 		v := c.Bytes(e.row)
@@ -199,7 +199,7 @@ func (e *encoder) int(f *field, c *fencepost.Column) int64 {
 	case fromColumn:
 		return c.Int(e.row)
 	case fromPartition:
-		return int64(e.batch.Segments[e.segment].Move.Partition)
+		return int64(e.batch.Segments[e.segment].Partition)
 	case fromOffset:
 		return int64(e.batch.Offsets[e.row])
 	case fromTime:

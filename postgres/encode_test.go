@@ -26,7 +26,7 @@ func someBatch(n int) (*fencepost.Batch, []field) {
 	}
 	for p, cut := range [][2]int{{0, n / 3}, {n / 3, n / 3}, {n / 2, n}} {
 		b.Segments = append(b.Segments, fencepost.Segment{Lo: cut[0], Hi: cut[1],
-			Move: fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: int32(p)}}})
+			TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: int32(p)}})
 	}
 	specs := []fencepost.ColumnSpec{{Name: "v", Type: fencepost.Text}, {Name: "n", Type: fencepost.Int}}
 	return b, planSQL(Config{SQL: "select _topic, _partition, _offset, _timestamp from batch"}, specs).fields

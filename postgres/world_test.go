@@ -23,16 +23,16 @@ func at(p int32) fencepost.TopicPartition {
 }
 
 // batch is the next n rows of a partition, in the suite's columns: value "topic:partition@offset", n = offset.
-func (w *worker) batch(p int32, n fencepost.Offset) *fencepost.Batch {
+func (w *worker) batch(p int32, n fencepost.Offset) sink.Commit {
 	held := w.held[at(p)]
-	return ledgertest.Batch(ledgertest.Span{TopicPartition: at(p), Held: held, Until: held.Offset + n})
+	return ledgertest.Commit(ledgertest.Span{TopicPartition: at(p), Held: held, Until: held.Offset + n})
 }
 
 // commit commits a batch.
-func (w *worker) commit(ctx context.Context, b *fencepost.Batch) error {
+func (w *worker) commit(ctx context.Context, b sink.Commit) error {
 	err := w.lane.Commit(ctx, w.as, b)
 	if err == nil {
-		for _, m := range b.Moves(nil) {
+		for _, m := range b.Moves {
 			w.held[m.TopicPartition] = m.Next
 		}
 	}

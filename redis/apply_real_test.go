@@ -35,21 +35,21 @@ func TestApply(t *testing.T) {
 	w := &worker{t: t, as: fencepost.Writer{Group: "g"}, held: map[fencepost.TopicPartition]fencepost.Position{}}
 
 	for range 2 { // the same again is counted again: at least once
-		if err := apply(w.counts("ATL", 4, "ORD", 2, "ATL", 1)); err != nil {
+		if err := apply(w.counts("ATL", 4, "ORD", 2, "ATL", 1).Batch); err != nil {
 			t.Fatal(describe(err))
 		}
 	}
 	if diff := cmp.Diff(map[string]string{"ATL": "10", "ORD": "4"}, s.sums(t)); diff != "" {
 		t.Errorf("the counters (want -, got +):\n%s", diff)
 	}
-	if err := apply(w.counts()); err != nil {
+	if err := apply(w.counts().Batch); err != nil {
 		t.Errorf("a batch without rows: %v", describe(err))
 	}
-	wantRejected(t, "a null", apply(w.counts("ATL", 1, nil, 1)), "null")
+	wantRejected(t, "a null", apply(w.counts("ATL", 1, nil, 1).Batch), "null")
 	if err := s.beside(t).HSet(t.Context(), s.out+":{g}:sum", "ORD", "many").Err(); err != nil {
 		t.Fatal(err)
 	}
-	wantRejected(t, "a counter that is no number", apply(w.counts("ATL", 1, "ORD", 1)), "not-an-integer")
+	wantRejected(t, "a counter that is no number", apply(w.counts("ATL", 1, "ORD", 1).Batch), "not-an-integer")
 	if got := s.sums(t)["ATL"]; got != "10" {
 		t.Errorf("a rejected batch left ATL at %s, want 10", got)
 	}
@@ -79,18 +79,18 @@ func TestApplyFails(t *testing.T) {
 	}
 	defer lane.Close()
 	w := &worker{t: t, held: map[fencepost.TopicPartition]fencepost.Position{}}
-	f, ok := errors.AsType[*fencepost.Fault](lane.(sink.Applier).Apply(t.Context(), w.counts("ATL", 1)))
+	f, ok := errors.AsType[*fencepost.Fault](lane.(sink.Applier).Apply(t.Context(), w.counts("ATL", 1).Batch))
 	if !ok || f.Code != "sink-config" {
 		t.Errorf("no group: got %v, want a Fault sink-config", f)
 	}
 	s.cfg.Group = "g"
 	named := s.worker(t, s.sum())
 	apply := named.lane.(sink.Applier).Apply
-	if err := apply(t.Context(), w.counts("ATL", 1)); err != nil {
+	if err := apply(t.Context(), w.counts("ATL", 1).Batch); err != nil {
 		t.Fatal(describe(err))
 	}
 	s.LoseAnswer(t, true)
-	if err := apply(t.Context(), w.counts("ATL", 1)); !errors.Is(err, fencepost.ErrUnknown) {
+	if err := apply(t.Context(), w.counts("ATL", 1).Batch); !errors.Is(err, fencepost.ErrUnknown) {
 		t.Errorf("a lost answer: got %v, want ErrUnknown", describe(err))
 	}
 	if got := s.sums(t)["ATL"]; got != "2" {
@@ -98,7 +98,7 @@ func TestApplyFails(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := apply(ctx, w.counts("ATL", 1)); !errors.Is(err, context.Canceled) {
+	if err := apply(ctx, w.counts("ATL", 1).Batch); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled context: got %v", describe(err))
 	}
 }

@@ -121,8 +121,8 @@ func BenchmarkLedger(b *testing.B) {
 					for p := range n {
 						spans = append(spans, ledgertest.Span{TopicPartition: at(p), Held: w.held[at(p)], Until: w.held[at(p)].Offset + 1000, Rows: []fencepost.Offset{}})
 					}
-					batch := ledgertest.Batch(spans...)
-					moves := batch.Moves(nil)
+					batch := ledgertest.Commit(spans...)
+					moves := batch.Moves
 					timed(&ours, func() error {
 						if way == "ledger" {
 							return w.sink.Ledger().Move(b.Context(), w.as, moves)
@@ -171,7 +171,7 @@ func BenchmarkSink(b *testing.B) {
 				defer c.Close()
 				var ours, bare []time.Duration
 				for b.Loop() {
-					m := &batch.Segments[0].Move
+					m := &batch.Moves[0]
 					m.Held = w.held[at(0)]
 					m.Next = m.Held.Advance(m.Held.Offset+rows, fencepost.NoEpoch)
 					begun := time.Now()

@@ -41,11 +41,11 @@ func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 			}
 			killer.Wait()
 			server.Start()
-			acknowledged := w.held[b.Segments[0].Move.TopicPartition]
+			acknowledged := w.held[b.Segments[0].TopicPartition]
 			switch err := w.commit(t.Context(), b); {
 			case err == nil:
-			case fencepost.Stand(heldIn(t, err, at(int32(n%2))), b.Segments[0].Move) == fencepost.StandingDone:
-				w.held[at(int32(n%2))] = b.Segments[0].Move.Next
+			case fencepost.Stand(heldIn(t, err, at(int32(n%2))), b.Moves[0]) == fencepost.StandingDone:
+				w.held[at(int32(n%2))] = b.Moves[0].Next
 			default:
 				t.Fatalf("after the restart, from %+v: %v", acknowledged, err)
 			}
@@ -115,7 +115,7 @@ func TestFlushAllIsAnEmptyLedger(t *testing.T) {
 	before := w.read().Ledger
 	s.must(t, s.beside(t).FlushAll(t.Context()))
 	b := w.counts("ATL", 1)
-	if got := fencepost.Stand(heldIn(t, w.commit(t.Context(), b), at(0)), b.Segments[0].Move); got != fencepost.StandingForeign {
+	if got := fencepost.Stand(heldIn(t, w.commit(t.Context(), b), at(0)), b.Moves[0]); got != fencepost.StandingForeign {
 		t.Errorf("after FLUSHALL the worker stands %s, want foreign", got)
 	}
 	after := w.read()
@@ -160,7 +160,7 @@ func TestCancelledInFlight(t *testing.T) {
 		return
 	}
 	if err := w.commit(t.Context(), b); err != nil {
-		if fencepost.Stand(heldIn(t, err, at(0)), b.Segments[0].Move) != fencepost.StandingDone {
+		if fencepost.Stand(heldIn(t, err, at(0)), b.Moves[0]) != fencepost.StandingDone {
 			t.Fatal(err)
 		}
 	}

@@ -205,7 +205,7 @@ func TestPatternAKeepsReading(t *testing.T) {
 
 	s.must(t, c.HSet(t.Context(), key, "flights|0", "105|108")) // the old job, at our own offset
 	b := w.batch(0, 1)
-	if got := fencepost.Stand(heldIn(t, w.commit(t.Context(), b), at(0)), b.Segments[0].Move); got != fencepost.StandingForeign {
+	if got := fencepost.Stand(heldIn(t, w.commit(t.Context(), b), at(0)), b.Moves[0]); got != fencepost.StandingForeign {
 		t.Errorf("after a foreign write the worker stands %s, want foreign", got)
 	}
 
@@ -228,7 +228,7 @@ func TestTenThousandPartitionsInAChain(t *testing.T) {
 		for p := range int32(10_000) {
 			spans = append(spans, ledgertest.Span{TopicPartition: at(p), Held: w.held[at(p)], Until: w.held[at(p)].Offset + 1})
 		}
-		w.must(ledgertest.Batch(spans...))
+		w.must(ledgertest.Commit(spans...))
 	}
 	if got := s.sums(t)["rows"]; got != "30000" {
 		t.Errorf("rows: %s, want 30000", got)

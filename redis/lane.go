@@ -14,7 +14,6 @@ import (
 type lane struct {
 	cfg    Config
 	client *goredis.Client // nil: made by the next Commit
-	moves  []fencepost.Move
 	memo   memo
 }
 
@@ -25,34 +24,33 @@ var (
 
 // Commit makes the batch's effects and its moves one script. Cancelled while the answer is out, it closes the connection
 // and says ErrUnknown: the script may run all the same.
-func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
-	if len(b.Segments) == 0 {
+func (l *lane) Commit(ctx context.Context, w fencepost.Writer, c sink.Commit) error {
+	if len(c.Segments) == 0 {
 		return nil
 	}
-	if err := l.commit(ctx, w, b); err != nil {
+	if err := l.commit(ctx, w, c); err != nil {
 		return fmt.Errorf("commit batch of group %s: %w", w.Group, err)
 	}
 	return nil
 }
 
-func (l *lane) commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+func (l *lane) commit(ctx context.Context, w fencepost.Writer, batch sink.Commit) error {
 	if l.cfg.NoLedger {
 		return errors.New("the ledger is elsewhere: NoLedger is set")
 	}
-	l.moves = b.Moves(l.moves[:0])
-	for i, m := range l.moves {
+	for i, m := range batch.Moves {
 		if err := m.Validate(); err != nil {
 			return err
 		}
-		if i > 0 && m.Compare(l.moves[i-1].TopicPartition) <= 0 {
+		if i > 0 && m.Compare(batch.Moves[i-1].TopicPartition) <= 0 {
 			return fmt.Errorf("move %s: segments are not in partition order", m.TopicPartition)
 		}
 	}
-	effects, err := planned(l.cfg, w.Group, b)
+	effects, err := planned(l.cfg, w.Group, batch.Batch)
 	if err != nil {
 		return err
 	}
-	c := commit{cfg: l.cfg, writer: w, moves: l.moves, effects: effects, memo: &l.memo}
+	c := commit{cfg: l.cfg, writer: w, moves: batch.Moves, effects: effects, memo: &l.memo}
 	return l.run(ctx, c.run)
 }
 

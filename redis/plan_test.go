@@ -27,7 +27,7 @@ func some(keys []string, ns []int64) *fencepost.Batch {
 		b.Offsets, b.Times = append(b.Offsets, fencepost.Offset(i)), append(b.Times, 0)
 	}
 	b.Columns = []fencepost.Column{key, n}
-	b.Segments = []fencepost.Segment{{Hi: len(keys), Move: fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "t"}}}}
+	b.Segments = []fencepost.Segment{{Hi: len(keys), TopicPartition: fencepost.TopicPartition{Topic: "t"}}}
 	return b
 }
 

@@ -28,7 +28,7 @@ func (s *Sink) Trial(ctx context.Context, g fencepost.Group, columns []fencepost
 		if err != nil {
 			continue // Check has said so
 		}
-		if text, err := key(nil, 0, b.Segments[0].Move.TopicPartition); err == nil {
+		if text, err := key(nil, 0, b.Segments[0].TopicPartition); err == nil {
 			names, args = append(names, string(text)), append(args, e.Op.String())
 		}
 	}
@@ -76,6 +76,6 @@ func sample(columns []fencepost.ColumnSpec) *fencepost.Batch {
 		}
 		b.Columns = append(b.Columns, c)
 	}
-	b.Segments = []fencepost.Segment{{Lo: 0, Hi: 1, Move: fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "topic"}}}}
+	b.Segments = []fencepost.Segment{{Lo: 0, Hi: 1, TopicPartition: fencepost.TopicPartition{Topic: "topic"}}}
 	return b
 }

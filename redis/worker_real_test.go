@@ -89,13 +89,13 @@ func (w *worker) start(n int32) *worker {
 }
 
 // batch is the next n rows of a partition, in the suite's columns: value "topic:partition@offset", n = offset.
-func (w *worker) batch(p int32, n fencepost.Offset) *fencepost.Batch {
+func (w *worker) batch(p int32, n fencepost.Offset) sink.Commit {
 	held := w.held[at(p)]
-	return ledgertest.Batch(ledgertest.Span{TopicPartition: at(p), Held: held, Until: held.Offset + n})
+	return ledgertest.Commit(ledgertest.Span{TopicPartition: at(p), Held: held, Until: held.Offset + n})
 }
 
 // counts is a batch of one segment of partition 0 with these keys and numbers.
-func (w *worker) counts(pairs ...any) *fencepost.Batch {
+func (w *worker) counts(pairs ...any) sink.Commit {
 	held := w.held[at(0)]
 	key, n := fencepost.Column{Name: "key", Type: fencepost.Text}, fencepost.Column{Name: "n", Type: fencepost.Int}
 	b := &fencepost.Batch{}
@@ -115,16 +115,14 @@ func (w *worker) counts(pairs ...any) *fencepost.Batch {
 		b.Times = append(b.Times, int64(i))
 	}
 	b.Columns = []fencepost.Column{key, n}
-	b.Segments = []fencepost.Segment{{Hi: len(b.Offsets), Move: fencepost.Move{TopicPartition: at(0), Cause: fencepost.CauseCommit,
-		Held: held, Next: held.Advance(held.Offset+fencepost.Offset(len(b.Offsets)), fencepost.NoEpoch)}}}
-	return b
+	return ledgertest.One(b, at(0), held, held.Offset+fencepost.Offset(len(b.Offsets)))
 }
 
 // commit commits a batch.
-func (w *worker) commit(ctx context.Context, b *fencepost.Batch) error {
+func (w *worker) commit(ctx context.Context, b sink.Commit) error {
 	err := w.lane.Commit(ctx, w.as, b)
 	if err == nil {
-		for _, m := range b.Moves(nil) {
+		for _, m := range b.Moves {
 			w.held[m.TopicPartition] = m.Next
 		}
 	}
@@ -132,7 +130,7 @@ func (w *worker) commit(ctx context.Context, b *fencepost.Batch) error {
 }
 
 // must commits a batch that must be accepted.
-func (w *worker) must(b *fencepost.Batch) {
+func (w *worker) must(b sink.Commit) {
 	w.t.Helper()
 	if err := w.commit(w.t.Context(), b); err != nil {
 		w.t.Fatal(err)

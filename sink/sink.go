@@ -25,21 +25,26 @@ type Sink interface {
 // Lane is one ordered stream of commits. It is used by one goroutine; the engine makes batch N+1 while Commit(N)
 // runs.
 type Lane interface {
-	// Commit makes the batch's effects and all its moves visible together, or nothing. No lock that another owner
+	// Commit makes the batch's effects and all moves visible together, or nothing. No lock that another owner
 	// needs is held across a wait for this client (law 11), where the store allows it. A lane whose Commit
 	// returned ErrUnknown or a lost connection mends its connection at the next Commit by itself.
 	//
 	// Errors: *Refused, *Rejected, *Ended, ErrNewer, ErrOtherCluster (nothing happened; for Ended see
 	// there); ErrUnknown (law 7); *Fault, Passing or not; any other error: nothing happened, the same batch may
 	// be tried again.
-	Commit(context.Context, fencepost.Writer, *fencepost.Batch) error
+	Commit(context.Context, fencepost.Writer, Commit) error
 	Close() error
+}
+
+// Commit is what a Lane makes visible together: a batch's effects, and the moves of the partitions that it is of.
+type Commit struct {
+	*fencepost.Batch
+	Moves []fencepost.Move // :: index of a segment -> its partition's move, of cause commit, over the segment's Range
 }
 
 // Applier is an optional ability of a Lane: the effects alone, for a pipeline whose ledger lives elsewhere.
 type Applier interface {
-	// Apply makes the batch's effects visible, all or none, and moves nothing. The batch's moves are for its
-	// provenance only.
+	// Apply makes the batch's effects visible, all or none, and moves nothing.
 	//
 	// Errors: as Lane.Commit, without *Refused.
 	Apply(context.Context, *fencepost.Batch) error

@@ -13,8 +13,8 @@ import (
 )
 
 // applied is a batch of rows [from, until) of one partition.
-func applied(from, until fencepost.Offset) *fencepost.Batch {
-	return ledgertest.Batch(ledgertest.Span{TopicPartition: fencepost.TopicPartition{Topic: "flights"},
+func applied(from, until fencepost.Offset) sink.Commit {
+	return ledgertest.Commit(ledgertest.Span{TopicPartition: fencepost.TopicPartition{Topic: "flights"},
 		Held: fencepost.Position{Offset: from, LeaderEpoch: fencepost.NoEpoch, Fence: 1}, Until: until})
 }
 
@@ -61,14 +61,14 @@ func TestApply(t *testing.T) {
 				table = c.Table
 			}
 			rows := func() string { return answer(t, s.path, "select count(*) from "+table) }
-			if err := lane.Apply(t.Context(), applied(0, 3)); err != nil || rows() != "3" {
+			if err := lane.Apply(t.Context(), applied(0, 3).Batch); err != nil || rows() != "3" {
 				t.Fatalf("apply: %v, %s rows stand, want 3", err, rows())
 			}
 			bad := applied(3, 5)
 			bad.Columns[1] = fencepost.Column{Name: "n", Type: fencepost.Int}
 			bad.Columns[1].AppendInt(3)
 			bad.Columns[1].AppendInt(-1)
-			if err := lane.Apply(t.Context(), bad); rows() != "3" {
+			if err := lane.Apply(t.Context(), bad.Batch); rows() != "3" {
 				t.Errorf("a bad row: %v, %s rows stand, want 3", err, rows())
 			} else if rejected, ok := errors.AsType[*sink.Rejected](err); !ok {
 				t.Errorf("a bad row: %v, %v, want rejected", err, rejected)
@@ -77,7 +77,7 @@ func TestApply(t *testing.T) {
 			if c.Key == nil {
 				want = "6"
 			}
-			if err := lane.Apply(t.Context(), applied(0, 3)); err != nil || rows() != want {
+			if err := lane.Apply(t.Context(), applied(0, 3).Batch); err != nil || rows() != want {
 				t.Errorf("again: %v, %s rows stand, want %s", err, rows(), want)
 			}
 			if err := l.Commit(t.Context(), fencepost.Writer{Group: "g"}, applied(0, 3)); err == nil {
@@ -112,17 +112,17 @@ func TestApplyLosesItsAnswer(t *testing.T) {
 			}
 			defer l.Close()
 			lane := l.(sink.Applier)
-			if err := lane.Apply(t.Context(), applied(0, 2)); err != nil {
+			if err := lane.Apply(t.Context(), applied(0, 2).Batch); err != nil {
 				t.Fatal(err)
 			}
 			s.lose.Store(c.lose)
-			if err := lane.Apply(t.Context(), applied(2, 5)); !errors.Is(err, fencepost.ErrUnknown) {
+			if err := lane.Apply(t.Context(), applied(2, 5).Batch); !errors.Is(err, fencepost.ErrUnknown) {
 				t.Errorf("got %v, want unknown", err)
 			}
 			if got := answer(t, s.path, "select count(*) from suite"); got != c.rows {
 				t.Errorf("%s rows stand, want %s", got, c.rows)
 			}
-			if err := lane.Apply(t.Context(), applied(5, 6)); err != nil {
+			if err := lane.Apply(t.Context(), applied(5, 6).Batch); err != nil {
 				t.Errorf("the next batch: %v", err)
 			}
 		})
@@ -136,7 +136,7 @@ func TestLedgerAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := applied(3, 4).Segments[0].Move.Held
+	to := applied(3, 4).Moves[0].Held
 	move := fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights"}, Next: to, Cause: fencepost.CauseImport}
 	if err := l.Move(t.Context(), fencepost.Writer{Group: "g"}, []fencepost.Move{move}); err != nil {
 		t.Fatal(err)

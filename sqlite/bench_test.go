@@ -21,8 +21,8 @@ func flightColumns() []fencepost.ColumnSpec {
 }
 
 // flights makes a batch of n flights over the partitions from the positions held, and moves those on.
-func flights(n int, held map[fencepost.TopicPartition]fencepost.Position, tps ...fencepost.TopicPartition) *fencepost.Batch {
-	b := &fencepost.Batch{}
+func flights(n int, held map[fencepost.TopicPartition]fencepost.Position, tps ...fencepost.TopicPartition) sink.Commit {
+	b := sink.Commit{Batch: &fencepost.Batch{}}
 	for _, c := range flightColumns() {
 		b.Columns = append(b.Columns, fencepost.Column{Name: c.Name, Type: c.Type})
 	}
@@ -39,8 +39,9 @@ func flights(n int, held map[fencepost.TopicPartition]fencepost.Position, tps ..
 			at++
 		}
 		next := held[tp].Advance(at, fencepost.NoEpoch)
-		b.Segments = append(b.Segments, fencepost.Segment{Lo: lo, Hi: len(b.Offsets), Move: fencepost.Move{TopicPartition: tp,
-			Cause: fencepost.CauseCommit, Held: held[tp], Next: next}})
+		b.Segments = append(b.Segments, fencepost.Segment{TopicPartition: tp, Range: fencepost.OffsetRange{From: held[tp].Offset, Until: at},
+			Lo: lo, Hi: len(b.Offsets)})
+		b.Moves = append(b.Moves, fencepost.Move{TopicPartition: tp, Cause: fencepost.CauseCommit, Held: held[tp], Next: next})
 		held[tp] = next
 	}
 	return b
@@ -139,7 +140,7 @@ func BenchmarkAppend(b *testing.B) {
 		bare.commit(b, n)
 		limit, limitCPU = limit+time.Since(at), limitCPU+used(b)-cpu
 		for i := range batch.Segments {
-			m := &batch.Segments[i].Move
+			m := &batch.Moves[i]
 			m.Held, m.Next = m.Next, m.Next.Advance(m.Next.Offset+n/4, fencepost.NoEpoch)
 		}
 	}
@@ -170,7 +171,7 @@ func BenchmarkQuickstart(b *testing.B) {
 			b.Fatal(err)
 		}
 		for i := range batch.Segments {
-			m := &batch.Segments[i].Move
+			m := &batch.Moves[i]
 			m.Held, m.Next = m.Next, m.Next.Advance(m.Next.Offset+n/4, fencepost.NoEpoch)
 		}
 	}
@@ -197,7 +198,7 @@ func BenchmarkLedger(b *testing.B) {
 			timed(&each, func() error { return beside.each() })
 			for b.Loop() {
 				for p := range batch.Segments {
-					m := &batch.Segments[p].Move
+					m := &batch.Moves[p]
 					m.Held, m.Next = m.Next, m.Next.Advance(m.Next.Offset+1, fencepost.NoEpoch)
 				}
 				timed(&ours, func() error { return l.Commit(b.Context(), writer, batch) })

@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // one is a batch of one row per partition 0.. of these values of text column v and int column n; a nil v is null.
-func one(held map[fencepost.TopicPartition]fencepost.Position, values ...any) *fencepost.Batch {
+func one(held map[fencepost.TopicPartition]fencepost.Position, values ...any) sink.Commit {
 	tp := topic(1)[0]
 	b := &fencepost.Batch{Columns: []fencepost.Column{{Name: "v", Type: fencepost.Text}, {Name: "n", Type: fencepost.Int}}}
 	at := held[tp].Offset
@@ -28,9 +29,7 @@ func one(held map[fencepost.TopicPartition]fencepost.Position, values ...any) *f
 		b.Columns[1].AppendInt(int64(values[i+1].(int)))
 		at++
 	}
-	b.Segments = []fencepost.Segment{{Hi: len(b.Offsets), Move: fencepost.Move{TopicPartition: tp, Cause: fencepost.CauseCommit,
-		Held: held[tp], Next: held[tp].Advance(at, fencepost.NoEpoch)}}}
-	return b
+	return ledgertest.One(b, tp, held[tp], at)
 }
 
 // wantRejected fails unless err is a *Rejected whose reason holds these words.
@@ -110,7 +109,7 @@ func TestUpsertKeepsTheLastRowOfAKey(t *testing.T) {
 	if err := l.Commit(t.Context(), writer, b); err != nil {
 		t.Fatal(err)
 	}
-	held[topic(1)[0]] = b.Segments[0].Move.Next
+	held[topic(1)[0]] = b.Moves[0].Next
 	if err := l.Commit(t.Context(), writer, one(held, "b", 5)); err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +236,7 @@ func TestHandleWorksInTheTransaction(t *testing.T) {
 	if got := answer(t, s.cfg.Path, "SELECT (SELECT group_concat(v) FROM things), until FROM fencepost_ledger"); got != "a|1" {
 		t.Errorf("rows and position are %s, want a|1", got)
 	}
-	held[topic(1)[0]] = b.Segments[0].Move.Next
+	held[topic(1)[0]] = b.Moves[0].Next
 	wantRejected(t, l.Commit(t.Context(), writer, one(held, "a", 1)), "table things", "same v")
 	if needs, err := s.Needs(t.Context(), nil); err != nil || len(needs) != 1 || needs[0] != fencepost.MetaKey {
 		t.Errorf("needs: got %v, %v, want _key", needs, err)

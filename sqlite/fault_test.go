@@ -217,7 +217,7 @@ func TestFileIsReplaced(t *testing.T) {
 		t.Fatalf("a commit onto an older copy: got %v, want it refused", refused)
 	}
 	tp := topic(1)[0]
-	if got := fencepost.Stand(refused.Held[tp], late.Segments[0].Move); got != fencepost.StandingBehind {
+	if got := fencepost.Stand(refused.Held[tp], late.Moves[0]); got != fencepost.StandingBehind {
 		t.Errorf("after an older copy was moved into place the ledger stands %s, want behind", got)
 	}
 

@@ -192,9 +192,9 @@ func (in *insert) bindMeta(st *sqlite.Stmt, b *fencepost.Batch, k kind, p, lo, h
 		row := in.chunk.rows[i]
 		switch k {
 		case fromTopic:
-			st.BindText(p, b.Segments[in.chunk.segs[i]].Move.Topic)
+			st.BindText(p, b.Segments[in.chunk.segs[i]].Topic)
 		case fromPartition:
-			st.BindInt64(p, int64(b.Segments[in.chunk.segs[i]].Move.Partition))
+			st.BindInt64(p, int64(b.Segments[in.chunk.segs[i]].Partition))
 		case fromOffset:
 			st.BindInt64(p, int64(b.Offsets[row]))
 		case fromTime:

@@ -13,8 +13,7 @@ import (
 type lane struct {
 	cfg    Config
 	effect effect
-	conn   *conn // nil: opened by the next Commit
-	moves  []fencepost.Move
+	conn   *conn             // nil: opened by the next Commit
 	tamper func(point) error // for tests: see conn
 }
 
@@ -30,8 +29,8 @@ type effect interface {
 }
 
 // Commit makes the batch's effects and its moves one transaction.
-func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
-	if len(b.Segments) == 0 {
+func (l *lane) Commit(ctx context.Context, w fencepost.Writer, commit sink.Commit) error {
+	if len(commit.Segments) == 0 {
 		return nil
 	}
 	if l.cfg.NoLedger {
@@ -41,7 +40,7 @@ func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 	if err != nil {
 		return err
 	}
-	err = l.commit(ctx, c, w, b)
+	err = l.commit(ctx, c, w, commit)
 	if err == nil {
 		return nil
 	}
@@ -53,17 +52,16 @@ func (l *lane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 }
 
 // commit runs the transaction on a connection.
-func (l *lane) commit(ctx context.Context, c *conn, w fencepost.Writer, b *fencepost.Batch) error {
-	err := c.interruptible(ctx, func() error { return l.effect.before(ctx, c, b) })
+func (l *lane) commit(ctx context.Context, c *conn, w fencepost.Writer, commit sink.Commit) error {
+	err := c.interruptible(ctx, func() error { return l.effect.before(ctx, c, commit.Batch) })
 	if err != nil {
 		return fault(c.path, errors.Join(err, c.rollback()))
 	}
-	l.moves = b.Moves(l.moves[:0])
 	return c.write(ctx, func() error {
-		if err := c.change(w, l.moves, l.cfg.KeepCommits); err != nil {
+		if err := c.change(w, commit.Moves, l.cfg.KeepCommits); err != nil {
 			return err
 		}
-		return l.effect.apply(ctx, c, b)
+		return l.effect.apply(ctx, c, commit.Batch)
 	})
 }
 

@@ -352,7 +352,7 @@ func contendChild(ctx context.Context, path, arg string) error {
 	io.Copy(io.Discard, os.Stdin)
 	longest := time.Duration(0)
 	b := flights(contendedRows, snap.Positions, topic(3)[p])
-	m := &b.Segments[0].Move
+	m := &b.Moves[0]
 	for range contended {
 		at := time.Now()
 		if err := l.Commit(ctx, writer, b); err != nil {

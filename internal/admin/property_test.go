@@ -150,14 +150,14 @@ func (l *lived) commit(p int32, n int) {
 		return // it reads nothing there
 	}
 	s := ledgertest.Span{TopicPartition: tp(p), Held: held, Until: until}
-	batch := ledgertest.Batch(s)
-	batch.Segments[0].Move.Next.LeaderEpoch = l.epochOf(tp(p), until-1)
+	batch := ledgertest.Commit(s)
+	batch.Moves[0].Next.LeaderEpoch = l.epochOf(tp(p), until-1)
 	err := l.lane.Commit(context.Background(), fencepost.Writer{Group: group, ClusterID: "c1", Who: "w1@node3"}, batch)
 	l.note("commit %d [%d .. %d): %v", p, held.Offset, until, err)
 	_, refused := errors.AsType[*fencepost.Refused](err)
 	switch {
 	case err == nil:
-		l.held[tp(p)] = batch.Segments[0].Move.Next
+		l.held[tp(p)] = batch.Moves[0].Next
 	case refused || errors.Is(err, fencepost.ErrUnknown):
 		l.held[tp(p)] = l.positions()[tp(p)] // it reads again, and obeys
 	default:

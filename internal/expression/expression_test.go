@@ -36,7 +36,7 @@ func rows() *fencepost.Batch {
 		b.Columns[i].AppendNull()
 	}
 	tp := fencepost.TopicPartition{Topic: "flights", Partition: 3}
-	b.Segments = []fencepost.Segment{{Lo: 0, Hi: 2, Move: fencepost.Move{TopicPartition: tp}}}
+	b.Segments = []fencepost.Segment{{Lo: 0, Hi: 2, TopicPartition: tp}}
 	return b
 }
 

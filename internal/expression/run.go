@@ -130,7 +130,7 @@ func (s *state) value(b *fencepost.Batch, row, i int, in *input) (any, error) {
 func partition(b *fencepost.Batch, row int) fencepost.TopicPartition {
 	for i := range b.Segments {
 		if s := &b.Segments[i]; row >= s.Lo && row < s.Hi {
-			return s.Move.TopicPartition
+			return s.TopicPartition
 		}
 	}
 	return fencepost.TopicPartition{}

@@ -248,7 +248,7 @@ func (l *Log) committed(c engine.Committed) {
 	}
 	parts := make(segments, 0, len(c.Segments))
 	for _, s := range c.Segments {
-		parts = append(parts, segment{s.Move.Topic, s.Move.Partition, s.Move.Held.Offset, s.Move.Next.Offset, s.Rows()})
+		parts = append(parts, segment{s.Topic, s.Partition, s.Range.From, s.Range.Until, s.Rows()})
 	}
 	as := []any{"worker", l.cfg.Worker, "lane", c.Lane, "rows", c.Rows, "total", l.total, "commit_ms", c.Took, "segments", parts}
 	if c.Recovered {

@@ -34,8 +34,8 @@ func everything(l *Log, pass func(time.Duration)) {
 	l.Event(engine.Moved{Moves: []fencepost.Move{
 		{TopicPartition: tp(1), Cause: fencepost.CauseStart, Next: fencepost.Position{Offset: 0}, Why: "earliest"},
 		{TopicPartition: tp(1), Cause: fencepost.CauseGap, Held: fencepost.Position{Offset: 10}, Next: fencepost.Position{Offset: 30}, AtMost: 20}}})
-	l.Event(engine.Committed{Rows: 2, Took: 4100 * time.Microsecond, Segments: []fencepost.Segment{{Hi: 2, Move: fencepost.Move{
-		TopicPartition: tp(8), Held: fencepost.Position{Offset: 304_098}, Next: fencepost.Position{Offset: 304_100}}}}})
+	l.Event(engine.Committed{Rows: 2, Took: 4100 * time.Microsecond, Segments: []fencepost.Segment{{Hi: 2,
+		TopicPartition: tp(8), Range: fencepost.OffsetRange{From: 304_098, Until: 304_100}}}})
 	l.Event(engine.Committed{Rows: 3, Lane: 1, Recovered: true})
 	l.Event(engine.Refused{TopicPartition: tp(0), Standing: fencepost.StandingMoved, Offset: 9, Held: fencepost.Position{Offset: 1, Fence: 255}})
 	l.Event(engine.SinkWentBack{TopicPartition: tp(0), From: 9, To: 1})

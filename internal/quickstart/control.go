@@ -64,12 +64,12 @@ type controlLane struct {
 }
 
 // Commit makes the rows durable, waits, and then moves the ledger.
-func (l *controlLane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+func (l *controlLane) Commit(ctx context.Context, w fencepost.Writer, c sink.Commit) error {
 	began := time.Now()
-	if err := l.rows(b); err != nil {
+	if err := l.rows(c.Batch); err != nil {
 		return fmt.Errorf("commit rows: %w", err)
 	}
-	pace := time.Duration(b.Rows()) * time.Second / time.Duration(max(1, l.control.rate))
+	pace := time.Duration(c.Rows()) * time.Second / time.Duration(max(1, l.control.rate))
 	timer := time.NewTimer(max(pace, 3*time.Since(began)))
 	defer timer.Stop()
 	select {
@@ -77,7 +77,7 @@ func (l *controlLane) Commit(ctx context.Context, w fencepost.Writer, b *fencepo
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return l.control.Ledger().Move(ctx, w, b.Moves(nil))
+	return l.control.Ledger().Move(ctx, w, c.Moves)
 }
 
 // rows runs the statements over the batch in one transaction.
@@ -117,8 +117,8 @@ func (l *controlLane) fill(b *fencepost.Batch) (err error) {
 				bind(l.insert, j+1, &b.Columns[j], row)
 			}
 			n := len(b.Columns)
-			l.insert.BindText(n+1, s.Move.Topic)
-			l.insert.BindInt64(n+2, int64(s.Move.Partition))
+			l.insert.BindText(n+1, s.Topic)
+			l.insert.BindInt64(n+2, int64(s.Partition))
 			l.insert.BindInt64(n+3, int64(b.Offsets[row]))
 			if _, err := l.insert.Step(); err != nil {
 				return err

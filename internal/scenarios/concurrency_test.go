@@ -26,13 +26,13 @@ func (s *scene) through(f commitFunc) func(*setup) {
 
 // blind is a lane without the fence: it takes whatever the ledger holds for what the batch expects, as a ledger does
 // that is written without a compare-and-set.
-func (s *scene) blind(ctx context.Context, l sink.Lane, w fencepost.Writer, b *fencepost.Batch) error {
+func (s *scene) blind(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
 	snap, err := s.store.ledger().Read(ctx, w.Group)
 	if err != nil {
 		return err
 	}
 	for i := range b.Segments {
-		m := &b.Segments[i].Move
+		m := &b.Moves[i]
 		next := m.Next.Offset
 		m.Held = snap.Positions[m.TopicPartition]
 		m.Next = m.Held
@@ -43,7 +43,7 @@ func (s *scene) blind(ctx context.Context, l sink.Lane, w fencepost.Writer, b *f
 
 // chained runs commit functions one inside the other: the first decides when the second runs.
 func chained(outer *gate, inner commitFunc) commitFunc {
-	return func(ctx context.Context, l sink.Lane, w fencepost.Writer, b *fencepost.Batch) error {
+	return func(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
 		return outer.commit(ctx, hookedLane{l, inner}, w, b)
 	}
 }
@@ -57,7 +57,7 @@ func overlap(t *testing.T, fenced bool) (rows []int64, second *worker, s *scene)
 	s.toEnd([]string{name}, nil)
 	commit := s.blind
 	if fenced {
-		commit = func(ctx context.Context, l sink.Lane, w fencepost.Writer, b *fencepost.Batch) error {
+		commit = func(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
 			return l.Commit(ctx, w, b)
 		}
 	}
@@ -172,7 +172,7 @@ func TestC5OneBadPartitionInABatchOfMany(t *testing.T) {
 		after := make(chan int64, 1) // rows, when the batch was refused
 		wk := s.run([]string{name}, func(set *setup) {
 			set.engine.Batch = engine.BatchBounds{MinRows: 8, MaxWait: 3 * time.Second}
-			s.through(chained(g, func(ctx context.Context, l sink.Lane, w fencepost.Writer, b *fencepost.Batch) error {
+			s.through(chained(g, func(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
 				err := l.Commit(ctx, w, b)
 				if r, ok := errors.AsType[*fencepost.Refused](err); ok && len(r.Held) == 1 && len(b.Segments) == 4 {
 					after <- s.store.number(t, "select count(*) from seen")
@@ -273,7 +273,7 @@ func zombies(t *testing.T, test func(t *testing.T, fenced bool)) {
 func (s *scene) left(tp fencepost.TopicPartition, records int, fenced bool) (*worker, *gate) {
 	g := newGate()
 	g.shut()
-	commit := func(ctx context.Context, l sink.Lane, w fencepost.Writer, b *fencepost.Batch) error {
+	commit := func(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
 		return l.Commit(ctx, w, b)
 	}
 	if !fenced {
@@ -288,13 +288,13 @@ func (s *scene) left(tp fencepost.TopicPartition, records int, fenced bool) (*wo
 }
 
 // offsetAlone commits wherever the ledger holds the batch's Offset, whatever its Fence.
-func (s *scene) offsetAlone(ctx context.Context, l sink.Lane, w fencepost.Writer, b *fencepost.Batch) error {
+func (s *scene) offsetAlone(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
 	snap, err := s.store.ledger().Read(ctx, w.Group)
 	if err != nil {
 		return err
 	}
 	for i := range b.Segments {
-		m := &b.Segments[i].Move
+		m := &b.Moves[i]
 		held := snap.Positions[m.TopicPartition]
 		m.Held.Fence, m.Next.Fence = held.Fence, held.Fence
 		m.Held.TopicID, m.Next.TopicID = held.TopicID, held.TopicID

@@ -403,12 +403,12 @@ type apartLane struct {
 func (l *apartLane) Close() error { return l.conn.Close(context.Background()) }
 
 // Commit dwells a little between the two: what is looked at is what happens there, not how seldom.
-func (l *apartLane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+func (l *apartLane) Commit(ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 	var rows [][]any
 	for _, s := range b.Segments {
 		for i := s.Lo; i < s.Hi; i++ {
 			rows = append(rows, []any{time.UnixMicro(b.Columns[0].Micros(i)), b.Columns[1].Int(i), b.Columns[2].Int(i), b.Columns[3].Text(i),
-				b.Columns[4].Text(i), s.Move.Topic, s.Move.Partition, int64(b.Offsets[i])})
+				b.Columns[4].Text(i), s.Topic, s.Partition, int64(b.Offsets[i])})
 		}
 	}
 	columns := []string{"date", "delay", "distance", "origin", "destination", "_topic", "_partition", "_offset"}
@@ -419,7 +419,7 @@ func (l *apartLane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost
 		return err
 	}
 	time.Sleep(20 * time.Millisecond)
-	if err := l.ledger.Move(ctx, w, b.Moves(nil)); err != nil {
+	if err := l.ledger.Move(ctx, w, b.Moves); err != nil {
 		return err
 	}
 	_, err := l.conn.Exec(ctx, "set application_name = '"+l.name+"'")

@@ -111,7 +111,7 @@ func (e errand) open(ctx context.Context) (opened sink.Sink, err error) {
 		c.Handle = func(ctx context.Context, tx pgx.Tx, b *fencepost.Batch) error {
 			for _, s := range b.Segments {
 				for i := s.Lo; i < s.Hi; i++ {
-					if _, err := tx.Exec(ctx, "insert into seen values ($1, $2, $3, $4)", s.Move.Topic, s.Move.Partition, int64(b.Offsets[i]),
+					if _, err := tx.Exec(ctx, "insert into seen values ($1, $2, $3, $4)", s.Topic, s.Partition, int64(b.Offsets[i]),
 						b.Columns[0].Text(i)); err != nil {
 						return err
 					}
@@ -127,7 +127,7 @@ func (e errand) open(ctx context.Context) (opened sink.Sink, err error) {
 	if e.Apart {
 		return apart{opened, e.DSN}, nil
 	}
-	return hooked{opened, func(ctx context.Context, l sink.Lane, w fencepost.Writer, b *fencepost.Batch) error {
+	return hooked{opened, func(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
 		if b.Rows() > 0 {
 			inHand.Do(func() { e.stopAt("in-hand") })
 		}

@@ -246,7 +246,7 @@ type hooked struct {
 }
 
 // commitFunc stands between the engine and a lane.
-type commitFunc func(ctx context.Context, l sink.Lane, w fencepost.Writer, b *fencepost.Batch) error
+type commitFunc func(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error
 
 func (h hooked) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	l, err := h.Sink.Lane(ctx, n)
@@ -261,7 +261,7 @@ type hookedLane struct {
 	commit commitFunc
 }
 
-func (l hookedLane) Commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+func (l hookedLane) Commit(ctx context.Context, w fencepost.Writer, b sink.Commit) error {
 	return l.commit(ctx, l.Lane, w, b)
 }
 
@@ -303,7 +303,7 @@ func (g *gate) release() {
 }
 
 // commit lets a batch through once the gate is open.
-func (g *gate) commit(ctx context.Context, l sink.Lane, w fencepost.Writer, b *fencepost.Batch) error {
+func (g *gate) commit(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
 	g.mu.Lock()
 	open := g.mu.open
 	g.mu.Unlock()
@@ -312,7 +312,7 @@ func (g *gate) commit(ctx context.Context, l sink.Lane, w fencepost.Writer, b *f
 		return l.Commit(ctx, w, b)
 	default:
 	}
-	g.caught <- ranges(b)
+	g.caught <- ranges(b.Batch)
 	select {
 	case <-open:
 		return l.Commit(ctx, w, b)
@@ -338,7 +338,7 @@ func (g *gate) catch(t *testing.T, want string) {
 func ranges(b *fencepost.Batch) string {
 	var list []string
 	for _, s := range b.Segments {
-		list = append(list, fmt.Sprintf("%d%s", s.Move.Partition, fencepost.OffsetRange{From: s.Move.Held.Offset, Until: s.Move.Next.Offset}))
+		list = append(list, fmt.Sprintf("%d%s", s.Partition, s.Range))
 	}
 	return strings.Join(list, " ")
 }
@@ -349,7 +349,7 @@ type batches struct {
 	list []string
 }
 
-func (n *batches) commit(ctx context.Context, l sink.Lane, w fencepost.Writer, b *fencepost.Batch) error {
+func (n *batches) commit(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
 	var rows []fencepost.Offset
 	for _, s := range b.Segments {
 		rows = append(rows, b.Offsets[s.Lo:s.Hi]...)

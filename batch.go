@@ -1,6 +1,7 @@
 package fencepost
 
 import (
+	"fmt"
 	"iter"
 	"math"
 	"slices"
@@ -242,7 +243,7 @@ func (c *Column) end() uint32 {
 // full stops the program: the row's end would be cut to 32 bits, and rows would read back as parts of others. It stands
 // apart to keep end small.
 func (c *Column) full() {
-	broken("a column's values fit into 4 GiB", "row %d of column %s ends at %d bytes", c.rows, c.Name, len(c.data))
+	panic(fmt.Sprintf("fencepost: law broken (a column's values fit into 4 GiB): row %d of column %s ends at %d bytes", c.rows, c.Name, len(c.data)))
 }
 
 // AppendNull appends a null.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -22,13 +23,13 @@ const fresh = time.Second
 //	  v                v             v
 //	 (nothing happened)             (Forget: the batch is over)
 type lane struct {
-	ledger fencepost.Ledger
+	ledger ledger.Ledger
 	apply  func(context.Context, *fencepost.Batch) error
 	close  func() error
 
 	stood map[fencepost.TopicPartition]stretch // effects that stand, and whose move nobody has answered for yet
 	heard time.Time                            // when the ledger was last known to hold what this lane holds; zero: ask
-	moves []fencepost.Move
+	moves []ledger.Move
 	todo  fencepost.Batch // the segments whose effects do not stand yet
 	due   []stretch       // :: index of a segment in todo -> what it will have applied
 }
@@ -40,12 +41,12 @@ var (
 
 // stretch is a range of one partition under one Fence: what it stands for is the same as long as the Fence is.
 type stretch struct {
-	fence fencepost.Fence
+	fence ledger.Fence
 	fencepost.OffsetRange
 }
 
 // stretchOf is what a commit applies of a partition.
-func stretchOf(m fencepost.Move) stretch {
+func stretchOf(m ledger.Move) stretch {
 	return stretch{m.Held.Fence, fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset}}
 }
 
@@ -54,13 +55,13 @@ func (s stretch) covers(o stretch) bool {
 	return s.fence == o.fence && s.From <= o.From && o.Until <= s.Until
 }
 
-func newLane(ledger fencepost.Ledger, apply func(context.Context, *fencepost.Batch) error, close func() error) *lane {
+func newLane(ledger ledger.Ledger, apply func(context.Context, *fencepost.Batch) error, close func() error) *lane {
 	return &lane{ledger: ledger, apply: apply, close: close, stood: map[fencepost.TopicPartition]stretch{}}
 }
 
 // Commit makes the effects of the batch, then its moves. Of *Refused and every other error of the ledger the effects may
 // stand all the same; ErrNewer and ErrOtherCluster are told before the first effect of a lane.
-func (l *lane) Commit(ctx context.Context, w fencepost.Writer, c sink.Commit) error {
+func (l *lane) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error {
 	if l.moves = c.Moves; len(l.moves) == 0 {
 		return nil
 	}
@@ -96,7 +97,7 @@ func (l *lane) plan(c sink.Commit) {
 
 // ask reads the ledger unless it was heard of lately, so that what it would refuse is not applied. It is a hint: the
 // move decides.
-func (l *lane) ask(ctx context.Context, w fencepost.Writer) error {
+func (l *lane) ask(ctx context.Context, w ledger.Writer) error {
 	now := time.Now()
 	if !l.heard.IsZero() && now.Sub(l.heard) < fresh {
 		return nil
@@ -106,9 +107,9 @@ func (l *lane) ask(ctx context.Context, w fencepost.Writer) error {
 		return fmt.Errorf("ask ledger before effects: %w", err)
 	}
 	if held.ClusterID != "" && w.ClusterID != "" && held.ClusterID != w.ClusterID {
-		return fmt.Errorf("%w: the ledger's is %s, these brokers' is %s", fencepost.ErrOtherCluster, held.ClusterID, w.ClusterID)
+		return fmt.Errorf("%w: the ledger's is %s, these brokers' is %s", ledger.ErrOtherCluster, held.ClusterID, w.ClusterID)
 	}
-	if err := fencepost.Check(held.Positions, l.moves); err != nil {
+	if err := ledger.Check(held.Positions, l.moves); err != nil {
 		l.forget(err)
 		return err
 	}
@@ -117,7 +118,7 @@ func (l *lane) ask(ctx context.Context, w fencepost.Writer) error {
 }
 
 // move moves the ledger. What is remembered stays until somebody has said what became of the moves.
-func (l *lane) move(ctx context.Context, w fencepost.Writer) error {
+func (l *lane) move(ctx context.Context, w ledger.Writer) error {
 	now := time.Now()
 	err := l.ledger.Move(ctx, w, l.moves)
 	if err == nil {
@@ -136,7 +137,7 @@ func (l *lane) move(ctx context.Context, w fencepost.Writer) error {
 
 // forget drops what is remembered of refused partitions: whatever the ledger holds, they go on from there.
 func (l *lane) forget(err error) {
-	if refused, ok := errors.AsType[*fencepost.Refused](err); ok {
+	if refused, ok := errors.AsType[*ledger.Refused](err); ok {
 		for tp := range refused.Held {
 			delete(l.stood, tp)
 		}

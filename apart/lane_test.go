@@ -13,12 +13,13 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/apart"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 )
 
-var as = fencepost.Writer{Group: "g", ClusterID: "c", Who: "test"}
+var as = ledger.Writer{Group: "g", ClusterID: "c", Who: "test"}
 
 func tp(p int32) fencepost.TopicPartition {
 	return fencepost.TopicPartition{Topic: "t", Partition: p}
@@ -37,9 +38,9 @@ type world struct {
 func begin(t *testing.T, n int32) *world {
 	t.Helper()
 	w := &world{t: t, ledger: memory.Open()}
-	var moves []fencepost.Move
+	var moves []ledger.Move
 	for p := range n {
-		moves = append(moves, fencepost.Move{TopicPartition: tp(p), Next: at(0), Cause: fencepost.CauseStart, Partitions: n})
+		moves = append(moves, ledger.Move{TopicPartition: tp(p), Next: at(0), Cause: ledger.CauseStart, Partitions: n})
 	}
 	if err := w.ledger.Move(t.Context(), as, moves); err != nil {
 		t.Fatal(err)
@@ -53,8 +54,8 @@ func begin(t *testing.T, n int32) *world {
 	return w
 }
 
-func at(o fencepost.Offset) fencepost.Position {
-	return fencepost.Position{Offset: o, LeaderEpoch: fencepost.NoEpoch, Fence: 1}
+func at(o fencepost.Offset) ledger.Position {
+	return ledger.Position{Offset: o, LeaderEpoch: fencepost.NoEpoch, Fence: 1}
 }
 
 // lane is a new worker's.
@@ -125,8 +126,8 @@ func TestTriesOfOneBatchAreOneEffect(t *testing.T) {
 				}
 			}
 			err := l.Commit(t.Context(), as, b)
-			if refused, ok := errors.AsType[*fencepost.Refused](err); fault == memory.LostAfter {
-				if !ok || fencepost.Stand(refused.Held[tp(0)], b.Moves[0]) != fencepost.StandingDone {
+			if refused, ok := errors.AsType[*ledger.Refused](err); fault == memory.LostAfter {
+				if !ok || ledger.Stand(refused.Held[tp(0)], b.Moves[0]) != ledger.StandingDone {
 					t.Errorf("commit after a lost success: got %v, want refused as done", err)
 				}
 			} else if err != nil {
@@ -144,7 +145,7 @@ func TestWhatIsLeftOfABatchIsNotAppliedAgain(t *testing.T) {
 	w := begin(t, 3)
 	l := w.lane()
 	w.ledger.Inject(memory.LostBefore)
-	if err := l.Commit(t.Context(), as, batch([3]int{0, 0, 2}, [3]int{1, 0, 1}, [3]int{2, 0, 4})); !errors.Is(err, fencepost.ErrUnknown) {
+	if err := l.Commit(t.Context(), as, batch([3]int{0, 0, 2}, [3]int{1, 0, 1}, [3]int{2, 0, 4})); !errors.Is(err, ledger.ErrUnknown) {
 		t.Fatalf("got %v, want unknown", err)
 	}
 	commit(t, l, batch([3]int{0, 0, 2}, [3]int{2, 0, 2}))
@@ -161,7 +162,7 @@ func TestKilledBetweenEffectAndMove(t *testing.T) {
 	l := w.lane()
 	commit(t, l, batch([3]int{0, 0, 2}))
 	w.ledger.Inject(memory.LostBefore)
-	if err := l.Commit(t.Context(), as, batch([3]int{0, 2, 4})); !errors.Is(err, fencepost.ErrUnknown) {
+	if err := l.Commit(t.Context(), as, batch([3]int{0, 2, 4})); !errors.Is(err, ledger.ErrUnknown) {
 		t.Fatalf("got %v, want unknown", err)
 	}
 	heir := w.lane()
@@ -176,7 +177,7 @@ func TestForgottenBatchIsAppliedAgain(t *testing.T) {
 	w := begin(t, 1)
 	l := w.lane()
 	w.ledger.Inject(memory.LostBefore)
-	if err := l.Commit(t.Context(), as, batch([3]int{0, 0, 2})); !errors.Is(err, fencepost.ErrUnknown) {
+	if err := l.Commit(t.Context(), as, batch([3]int{0, 0, 2})); !errors.Is(err, ledger.ErrUnknown) {
 		t.Fatalf("got %v, want unknown", err)
 	}
 	w.effects = nil // restored, with the ledger, to before the batch
@@ -190,7 +191,7 @@ func TestOtherRangeIsApplied(t *testing.T) {
 	w := begin(t, 1)
 	l := w.lane()
 	w.ledger.Inject(memory.LostBefore)
-	if err := l.Commit(t.Context(), as, batch([3]int{0, 0, 2})); !errors.Is(err, fencepost.ErrUnknown) {
+	if err := l.Commit(t.Context(), as, batch([3]int{0, 0, 2})); !errors.Is(err, ledger.ErrUnknown) {
 		t.Fatalf("got %v, want unknown", err)
 	}
 	commit(t, l, batch([3]int{0, 0, 3}))
@@ -213,7 +214,7 @@ func TestAsksAfterASilence(t *testing.T) {
 		commit(t, heir, batch([3]int{0, 100, 110}))
 		n := len(w.effects)
 		err := old.Commit(t.Context(), as, batch([3]int{0, 100, 102}))
-		if refused, ok := errors.AsType[*fencepost.Refused](err); !ok || refused.Held[tp(0)].Offset != 110 {
+		if refused, ok := errors.AsType[*ledger.Refused](err); !ok || refused.Held[tp(0)].Offset != 110 {
 			t.Errorf("the stopped worker's commit: got %v, want refused at 110", err)
 		}
 		if len(w.effects) != n {
@@ -252,7 +253,7 @@ func TestAppliesNothingThatTheLedgerRefuses(t *testing.T) {
 	w := begin(t, 1)
 	other := as
 	other.ClusterID = "another"
-	if err := w.lane().Commit(t.Context(), other, batch([3]int{0, 0, 2})); !errors.Is(err, fencepost.ErrOtherCluster) {
+	if err := w.lane().Commit(t.Context(), other, batch([3]int{0, 0, 2})); !errors.Is(err, ledger.ErrOtherCluster) {
 		t.Errorf("another cluster: got %v", err)
 	}
 	w.ledger.SetHook(func(context.Context, memory.Point) error { return errors.New("down") })
@@ -261,7 +262,7 @@ func TestAppliesNothingThatTheLedgerRefuses(t *testing.T) {
 	}
 	w.ledger.SetHook(nil)
 	w.ledger.MakeNewer()
-	if err := w.lane().Commit(t.Context(), as, batch([3]int{0, 0, 2})); !errors.Is(err, fencepost.ErrNewer) {
+	if err := w.lane().Commit(t.Context(), as, batch([3]int{0, 0, 2})); !errors.Is(err, ledger.ErrNewer) {
 		t.Errorf("a newer ledger: got %v", err)
 	}
 	w.want()
@@ -277,9 +278,9 @@ func TestErrorsOfTheFunction(t *testing.T) {
 	}{
 		{fmt.Errorf("row: %w", &sink.Rejected{Reason: "negative"}), "rejected"},
 		{&fencepost.Fault{Code: "a-code", Err: errors.New("no")}, "fault a-code"},
-		{&fencepost.Refused{}, "plain"},
-		{&fencepost.Fault{Code: "b-code", Passing: true, Err: &fencepost.Refused{}}, "fault b-code"},
-		{fmt.Errorf("other: %w", fencepost.ErrNewer), "plain"},
+		{&ledger.Refused{}, "plain"},
+		{&fencepost.Fault{Code: "b-code", Passing: true, Err: &ledger.Refused{}}, "fault b-code"},
+		{fmt.Errorf("other: %w", ledger.ErrNewer), "plain"},
 	} {
 		w.fail = c.err
 		err := l.Commit(t.Context(), as, batch([3]int{0, 0, 2}))
@@ -290,7 +291,7 @@ func TestErrorsOfTheFunction(t *testing.T) {
 		if f, ok := errors.AsType[*fencepost.Fault](err); ok {
 			got = "fault " + f.Code
 		}
-		if _, ok := errors.AsType[*fencepost.Refused](err); ok || errors.Is(err, fencepost.ErrNewer) {
+		if _, ok := errors.AsType[*ledger.Refused](err); ok || errors.Is(err, ledger.ErrNewer) {
 			got = "decides"
 		}
 		if err == nil || got != c.want {
@@ -313,9 +314,9 @@ func TestBatchWithoutRows(t *testing.T) {
 
 // Sink applies by another sink's lanes, and leaves that one's own ledger alone.
 func TestSinkOfAnother(t *testing.T) {
-	ledger, other := begin(t, 1).ledger, &appliers{Store: memory.Open()}
-	s := apart.Sink(ledger, other)
-	if s.Ledger() != fencepost.Ledger(ledger) || s.Traits().Name != "memory" {
+	kept, other := begin(t, 1).ledger, &appliers{Store: memory.Open()}
+	s := apart.Sink(kept, other)
+	if s.Ledger() != ledger.Ledger(kept) || s.Traits().Name != "memory" {
 		t.Errorf("ledger %v and name %q are not those that were given", s.Ledger(), s.Traits().Name)
 	}
 	l, err := s.Lane(t.Context(), 0)
@@ -329,7 +330,7 @@ func TestSinkOfAnother(t *testing.T) {
 	if snap, err := other.Read(t.Context(), as.Group); err != nil || !snap.Empty() {
 		t.Errorf("the other sink's ledger: %+v, %v; want nothing in it", snap, err)
 	}
-	_, err = apart.Sink(ledger, memory.Open()).Lane(t.Context(), 0)
+	_, err = apart.Sink(kept, memory.Open()).Lane(t.Context(), 0)
 	if f, ok := errors.AsType[*fencepost.Fault](err); !ok || f.Code != "sink-needs-own-ledger" {
 		t.Errorf("a sink without Apply: got %v", err)
 	}

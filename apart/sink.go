@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -17,13 +18,13 @@ import (
 // decoder's. A nil error says that the effects of all its segments are durable. A *sink.Rejected says that a row is
 // bad, and f gets smaller batches until it is found; its partition then parks in front of it. A *fencepost.Fault that is
 // not Passing ends the run. After any other error f gets the batch again.
-func Func(ledger fencepost.Ledger, f func(context.Context, *fencepost.Batch) error) sink.Sink {
+func Func(ledger ledger.Ledger, f func(context.Context, *fencepost.Batch) error) sink.Sink {
 	return &function{ledger: ledger, f: f}
 }
 
 // function is the Sink of Func.
 type function struct {
-	ledger fencepost.Ledger
+	ledger ledger.Ledger
 	f      func(context.Context, *fencepost.Batch) error
 }
 
@@ -31,7 +32,7 @@ type function struct {
 func (s *function) Traits() sink.Traits { return sink.Traits{Name: "function", Apart: true} }
 
 // Ledger is the one that was given.
-func (s *function) Ledger() fencepost.Ledger { return s.ledger }
+func (s *function) Ledger() ledger.Ledger { return s.ledger }
 
 // Needs is both metadata columns: nobody knows what the function reads.
 func (s *function) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error) {
@@ -64,14 +65,14 @@ func (s *function) call(ctx context.Context, b *fencepost.Batch) error {
 
 // Sink is a sink that applies batches by another one's lanes and then moves the ledger. At least once: see the package.
 // The other one's own ledger is not touched. It is closed with the sink that is returned; ledger is not.
-func Sink(ledger fencepost.Ledger, sink sink.Sink) sink.Sink {
+func Sink(ledger ledger.Ledger, sink sink.Sink) sink.Sink {
 	return &effects{Sink: sink, ledger: ledger}
 }
 
 // effects is the Sink of Sink. Needs and Close are the other sink's.
 type effects struct {
 	sink.Sink
-	ledger fencepost.Ledger
+	ledger ledger.Ledger
 }
 
 var (
@@ -87,7 +88,7 @@ func (s *effects) Traits() sink.Traits {
 }
 
 // Ledger is the one that was given.
-func (s *effects) Ledger() fencepost.Ledger { return s.ledger }
+func (s *effects) Ledger() ledger.Ledger { return s.ledger }
 
 // Lane opens a lane of the other sink.
 //
@@ -104,7 +105,7 @@ func (s *effects) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	}
 	apply := func(ctx context.Context, b *fencepost.Batch) error {
 		err := applier.Apply(ctx, b)
-		if refused, ok := errors.AsType[*fencepost.Refused](err); ok {
+		if refused, ok := errors.AsType[*ledger.Refused](err); ok {
 			return fmt.Errorf("apply batch: %v", refused) // of its own ledger, which is none of ours
 		}
 		return err

@@ -15,6 +15,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/broker"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
@@ -125,7 +126,7 @@ type discard struct {
 
 func (d *discard) Lane(context.Context, int) (sink.Lane, error) { return d, nil }
 
-func (d *discard) Commit(_ context.Context, _ fencepost.Writer, c sink.Commit) error {
+func (d *discard) Commit(_ context.Context, _ ledger.Writer, c sink.Commit) error {
 	d.rows += c.Rows()
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/source"
 )
@@ -28,13 +29,13 @@ func (w *world) tell(topic string, id fencepost.TopicID, running ...*worker) {
 }
 
 // imports are the recorded imports of a partition.
-func imports(t *testing.T, s *memory.Store, tp fencepost.TopicPartition) (list []fencepost.Recorded) {
+func imports(t *testing.T, s *memory.Store, tp fencepost.TopicPartition) (list []ledger.Recorded) {
 	t.Helper()
 	for m, err := range s.Moves(t.Context(), "g") {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m.TopicPartition == tp && m.Cause == fencepost.CauseImport {
+		if m.TopicPartition == tp && m.Cause == ledger.CauseImport {
 			list = append(list, m)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/apart"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -246,7 +247,7 @@ func (s *forgetful) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	return &forgetfulLane{l, s}, err
 }
 
-func (l *forgetfulLane) Commit(ctx context.Context, w fencepost.Writer, c sink.Commit) error {
+func (l *forgetfulLane) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error {
 	l.s.tries++
 	return l.Lane.Commit(ctx, w, c)
 }
@@ -283,8 +284,8 @@ func TestLedgerApartThatWentBackParks(t *testing.T) {
 		held := position(t, s, tp(0))
 		next := held
 		next.Offset, next.Fence = 20, held.Fence+1
-		move := fencepost.Move{TopicPartition: tp(0), Held: held, Next: next, Cause: fencepost.CauseSkip, AtMost: 10}
-		if err := s.Move(t.Context(), fencepost.Writer{Group: "g"}, []fencepost.Move{move}); err != nil {
+		move := ledger.Move{TopicPartition: tp(0), Held: held, Next: next, Cause: ledger.CauseSkip, AtMost: 10}
+		if err := s.Move(t.Context(), ledger.Writer{Group: "g"}, []ledger.Move{move}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)

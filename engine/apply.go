@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -76,7 +77,7 @@ func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) 
 		e.failIfLasting(err)
 	}
 	for _, p := range parts {
-		v := verdict{Decision: fencepost.Decision{Action: fencepost.Wait}}
+		v := verdict{Decision: ledger.Decision{Action: ledger.Wait}}
 		if err != nil {
 			v.Reason = err.Error()
 		} else {
@@ -108,7 +109,7 @@ func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) 
 
 // weaker reports whether a recreated topic would not show by its ID.
 func (v verdict) weaker() bool {
-	return v.Verdict == fencepost.WeakerCheck || v.bounds.Err == nil && v.bounds.TopicID == (fencepost.TopicID{})
+	return v.Verdict == ledger.WeakerCheck || v.bounds.Err == nil && v.bounds.TopicID == (fencepost.TopicID{})
 }
 
 // firstWeak leaves the topics that this run has not told of yet.
@@ -133,10 +134,10 @@ func (e *Engine) applyOne(p *partition, v verdict, poll uint64) source.Start {
 		p.stable, p.high = v.bounds.Stable, v.bounds.End
 	}
 	switch v.Action {
-	case fencepost.Resume, fencepost.MoveOn:
+	case ledger.Resume, ledger.MoveOn:
 		e.freed(p.resume(v.position, poll))
 		return source.Start{Offset: p.done.Offset, Paused: p.exhausted}
-	case fencepost.Stop:
+	case ledger.Stop:
 		e.freed(p.unsettle())
 		p.done, p.cut = v.position, v.position
 		e.freed(p.park(v.code, v.Reason))
@@ -176,15 +177,15 @@ func told(p *partition, v verdict, was *partition) []Event {
 // failIfLasting ends the engine for an error that no waiting mends.
 func (e *Engine) failIfLasting(err error) {
 	f, ok := errors.AsType[*fencepost.Fault](err)
-	if ok && !f.Passing || errors.Is(err, fencepost.ErrNewer) || errors.Is(err, fencepost.ErrOtherCluster) {
+	if ok && !f.Passing || errors.Is(err, ledger.ErrNewer) || errors.Is(err, ledger.ErrOtherCluster) {
 		e.fail(err)
 	}
 }
 
 // sameLedger holds laws 10 and 12: a group is kept by one ledger, and an empty one starts by itself only if the Kafka
 // group does not know the group either.
-func (e *Engine) sameLedger(s fencepost.Snapshot, mirrored map[fencepost.TopicPartition]fencepost.Mirror) error {
-	if err := fencepost.Keeps(e.cfg.Group, s, mirrored); err != nil {
+func (e *Engine) sameLedger(s ledger.Snapshot, mirrored map[fencepost.TopicPartition]fencepost.Mirror) error {
+	if err := ledger.Keeps(e.cfg.Group, s, mirrored); err != nil {
 		return err
 	}
 	if e.cfg.Resume && s.Empty() {

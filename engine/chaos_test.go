@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 )
 
@@ -119,7 +119,7 @@ func slow(seed uint64) memory.Hook {
 			return nil
 		case <-ctx.Done():
 			if p == memory.AfterApply {
-				return fencepost.ErrUnknown
+				return ledger.ErrUnknown
 			}
 			return ctx.Err()
 		}

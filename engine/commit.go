@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -132,9 +133,9 @@ func withRemedy(err error) error {
 	switch {
 	case errors.As(err, &ended):
 		return &fencepost.Fault{Code: "sql-ended-transaction", Exit: 2, Err: err, Help: "take the statement out that ends the transaction; what it did before may stand: look before the next run"}
-	case errors.Is(err, fencepost.ErrNewer):
+	case errors.Is(err, ledger.ErrNewer):
 		return &fencepost.Fault{Code: "ledger-newer", Exit: 4, Err: err, Help: "run the newer program; there is no way back"}
-	case errors.Is(err, fencepost.ErrOtherCluster):
+	case errors.Is(err, ledger.ErrOtherCluster):
 		return &fencepost.Fault{Code: "other-cluster", Exit: 4, Err: err, Help: "point source.brokers at the group's own cluster, or give this pipeline a group of its own"}
 	}
 	return err
@@ -211,7 +212,7 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 		}
 		if p.probing && p.done.Offset > p.toldAt {
 			p.probing = false
-			mended = append(mended, Settlement{TopicPartition: p.TopicPartition, Verdict: fencepost.OK, Offset: p.done.Offset,
+			mended = append(mended, Settlement{TopicPartition: p.TopicPartition, Verdict: ledger.OK, Offset: p.done.Offset,
 				Running: true, Reason: "the record was applied"})
 		}
 	}
@@ -225,7 +226,7 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 // obey follows a refusal: what the ledger holds decides (law 1). Segments that turn out to be done count as
 // committed; the others' partitions are settled anew.
 func (l *lane) obey(w *work, err error, took time.Duration, unclear bool) {
-	ref, _ := errors.AsType[*fencepost.Refused](err)
+	ref, _ := errors.AsType[*ledger.Refused](err)
 	var lost []*partition
 	done := segments{w.done.of[:0], w.done.moves[:0], w.done.parts[:0]}
 	for i, s := range w.batch.Segments {
@@ -233,14 +234,14 @@ func (l *lane) obey(w *work, err error, took time.Duration, unclear bool) {
 		if !bad {
 			continue
 		}
-		standing := fencepost.Stand(held, w.moves[i])
-		if standing == fencepost.StandingDone {
+		standing := ledger.Stand(held, w.moves[i])
+		if standing == ledger.StandingDone {
 			done = segments{append(done.of, s), append(done.moves, w.moves[i]), append(done.parts, w.parts[i])}
 			continue
 		}
 		lost = append(lost, w.parts[i])
 		l.e.emit(Refused{TopicPartition: s.TopicPartition, Standing: standing, Held: held, Offset: s.Range.From, Unknown: unclear})
-		if standing == fencepost.StandingBehind {
+		if standing == ledger.StandingBehind {
 			l.e.emit(SinkWentBack{TopicPartition: s.TopicPartition, From: s.Range.From, To: held.Offset})
 		}
 	}
@@ -271,13 +272,13 @@ func (l *lane) bisect(ctx context.Context, w *work, err error) {
 // piece is a segment that is tried alone, or a part of one.
 type piece struct {
 	fencepost.Segment
-	move fencepost.Move
+	move ledger.Move
 }
 
 // one commits a single segment, in halves if it is refused. False: it does not stand, because a bad row was found, the
 // partition has left, or the commit was given up.
 func (l *lane) one(ctx context.Context, w *work, s piece) bool {
-	part := work{batch: w.batch, bytes: w.bytes, moves: []fencepost.Move{s.move}, parts: w.parts[:1:1], sessions: w.sessions[:1:1]}
+	part := work{batch: w.batch, bytes: w.bytes, moves: []ledger.Move{s.move}, parts: w.parts[:1:1], sessions: w.sessions[:1:1]}
 	part.batch.Segments = []fencepost.Segment{s.Segment}
 	err := l.attempt(ctx, &part, time.Now())
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 )
@@ -22,7 +23,7 @@ type Config struct {
 	Sink   sink.Sink
 	// Decoder makes the decoder of one lane. nil: batches have offsets and timestamps, and no column.
 	Decoder func() fencepost.Decoder
-	Policy  fencepost.Policy
+	Policy  ledger.Policy
 
 	Batch BatchBounds
 	// Memory bounds the records that wait for a batch, in decompressed bytes; batches come on top, at most two a

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
@@ -134,7 +135,7 @@ func TestWarnings(t *testing.T) {
 	var out bytes.Buffer
 	tell := Warnings(slog.New(slog.NewTextHandler(&out, nil)))
 	for _, e := range []Event{
-		Committed{Rows: 5}, Assigned{}, Progress{}, Stopped{}, Moved{Moves: []fencepost.Move{{TopicPartition: tp(0)}}},
+		Committed{Rows: 5}, Assigned{}, Progress{}, Stopped{}, Moved{Moves: []ledger.Move{{TopicPartition: tp(0)}}},
 	} {
 		tell(e)
 	}
@@ -153,10 +154,10 @@ func TestWarnings(t *testing.T) {
 		{LeftBehind{What: "leave group", Err: errors.New("no coordinator")}, `level=WARN msg="left behind" what="leave group" error="no coordinator"`},
 		{Retrying{What: "commit", Attempt: 2, Err: errors.New("handler: boom")},
 			`level=WARN msg=retrying what=commit lane=0 attempt=2 in=0s unknown=false error="handler: boom"`},
-		{Refused{TopicPartition: tp(3), Offset: 9, Held: fencepost.Position{Offset: 12, Fence: 1}},
+		{Refused{TopicPartition: tp(3), Offset: 9, Held: ledger.Position{Offset: 12, Fence: 1}},
 			`level=WARN msg="commit refused" topic=t partition=3 standing=held offset=9 held=12`},
 		{SinkWentBack{TopicPartition: tp(3), From: 9, To: 4}, `level=WARN msg="sink went back" topic=t partition=3 from=9 to=4`},
-		{Moved{Moves: []fencepost.Move{{TopicPartition: tp(3), Cause: fencepost.CauseGap, AtMost: 6, Why: "aged out"}}},
+		{Moved{Moves: []ledger.Move{{TopicPartition: tp(3), Cause: ledger.CauseGap, AtMost: 6, Why: "aged out"}}},
 			`level=WARN msg="position moved" topic=t partition=3 cause=gap held=0 next=0 at_most=6 why="aged out"`},
 	} {
 		out.Reset()

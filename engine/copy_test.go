@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -139,7 +140,7 @@ func TestAStopFinishesTheFirstCopy(t *testing.T) {
 			defer close(done)
 			m.run(polling)
 		}()
-		m.committed([]fencepost.Move{{TopicPartition: tp(0), Next: fencepost.Position{Offset: 10}}})
+		m.committed([]ledger.Move{{TopicPartition: tp(0), Next: ledger.Position{Offset: 10}}})
 		synctest.Wait() // the request is on its way
 		stop()
 		<-done

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -30,9 +31,9 @@ func hangs(at memory.Point, deaf bool, let chan struct{}) memory.Hook {
 		case <-let:
 			return nil
 		case <-time.After(time.Hour):
-			return fencepost.ErrUnknown
+			return ledger.ErrUnknown
 		case <-done:
-			return fencepost.ErrUnknown
+			return ledger.ErrUnknown
 		}
 	}
 }
@@ -90,7 +91,7 @@ func TestE1RetriesPauseWhileReconciling(t *testing.T) {
 		s.SetHook(func(_ context.Context, p memory.Point) error {
 			if p == memory.BeforeApply {
 				tries = append(tries, time.Now())
-				return fencepost.ErrUnknown
+				return ledger.ErrUnknown
 			}
 			return nil
 		})
@@ -226,7 +227,7 @@ func TestE3AStopEnds(t *testing.T) {
 		"a store that loses every answer": {within: 3 * time.Second, wants: "lane 0", hang: func(r run) {
 			r.s.SetHook(func(_ context.Context, p memory.Point) error {
 				if p == memory.BeforeApply {
-					return fencepost.ErrUnknown
+					return ledger.ErrUnknown
 				}
 				return nil
 			})

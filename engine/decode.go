@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // columns makes the empty columns of a batch: the decoder's, then the metadata columns that the sink asked for.
@@ -42,15 +43,15 @@ func (l *lane) decode(w *work) {
 }
 
 // add makes a segment of t's rows from lo on, which ends at next.
-func (w *work) add(t *take, next fencepost.Position, lo int) {
+func (w *work) add(t *take, next ledger.Position, lo int) {
 	w.batch.Segments = append(w.batch.Segments, fencepost.Segment{TopicPartition: t.p.TopicPartition,
 		Range: fencepost.OffsetRange{From: t.from.Offset, Until: next.Offset}, Lo: lo, Hi: len(w.batch.Offsets)})
-	w.moves = append(w.moves, fencepost.Move{TopicPartition: t.p.TopicPartition, Held: t.from, Next: next, Cause: fencepost.CauseCommit})
+	w.moves = append(w.moves, ledger.Move{TopicPartition: t.p.TopicPartition, Held: t.from, Next: next, Cause: ledger.CauseCommit})
 	w.parts, w.sessions = append(w.parts, t.p), append(w.sessions, t.session)
 }
 
 // reached moves the partition's cut to where its segment ends, or parks it at a bad record.
-func (l *lane) reached(t *take, next fencepost.Position, bad error, at fencepost.Offset) {
+func (l *lane) reached(t *take, next ledger.Position, bad error, at fencepost.Offset) {
 	l.mu.Lock()
 	t.p.taken = false
 	if t.p.session != t.session {
@@ -75,7 +76,7 @@ func (l *lane) reached(t *take, next fencepost.Position, bad error, at fencepost
 
 // rows appends the data entries of t to the batch. It returns the Position behind the last entry that it passed, and
 // for a bad record its error and offset.
-func (l *lane) rows(b *fencepost.Batch, t *take) (fencepost.Position, error, fencepost.Offset) {
+func (l *lane) rows(b *fencepost.Batch, t *take) (ledger.Position, error, fencepost.Offset) {
 	next := t.from
 	r := &l.record
 	*r = fencepost.Record{TopicPartition: t.p.TopicPartition, Headers: r.Headers[:0]}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -17,8 +18,8 @@ import (
 type Engine struct {
 	cfg      Config
 	cluster  source.Cluster
-	ledger   fencepost.Ledger
-	writer   fencepost.Writer
+	ledger   ledger.Ledger
+	writer   ledger.Writer
 	identity fencepost.LedgerID
 	lanes    []*lane
 	poller   *poller
@@ -29,15 +30,15 @@ type Engine struct {
 	needsKey, needsHeaders bool
 	atStart                map[string]bool // topics that were there when the run began
 	ends                   map[fencepost.TopicPartition]fencepost.Offset
-	contradicted           map[fencepost.TopicPartition]fencepost.Position // with an end: stored positions that the log contradicted when it was fixed
+	contradicted           map[fencepost.TopicPartition]ledger.Position // with an end: stored positions that the log contradicted when it was fixed
 
-	settling chan struct{}    // holds an element while somebody decides; capacity 1
-	unclear  []fencepost.Move // moves whose answer was lost; whoever decides has it
-	working  crew             // the lanes' goroutines
-	others   crew             // all others, and calls that may not come back
-	keeper   chan struct{}    // wakes the keeper; capacity 1
-	over     chan struct{}    // closed when the lanes have ended: nobody steers any more
-	ended    chan struct{}    // closed by the first finish or fail
+	settling chan struct{} // holds an element while somebody decides; capacity 1
+	unclear  []ledger.Move // moves whose answer was lost; whoever decides has it
+	working  crew          // the lanes' goroutines
+	others   crew          // all others, and calls that may not come back
+	keeper   chan struct{} // wakes the keeper; capacity 1
+	over     chan struct{} // closed when the lanes have ended: nobody steers any more
+	ended    chan struct{} // closed by the first finish or fail
 	once     sync.Once
 	result   error // set before ended is closed
 
@@ -111,7 +112,7 @@ func newEngine(cfg Config) *Engine {
 	e := &Engine{cfg: cfg, cluster: cfg.Source.Cluster(), ledger: cfg.Sink.Ledger(), poller: newPoller(),
 		rate: newBucket(cfg.Rate), began: time.Now(), atStart: map[string]bool{},
 		ends:         map[fencepost.TopicPartition]fencepost.Offset{},
-		contradicted: map[fencepost.TopicPartition]fencepost.Position{},
+		contradicted: map[fencepost.TopicPartition]ledger.Position{},
 		settling:     make(chan struct{}, 1), keeper: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{})}
 	e.mirrors = []mirroring{newMirror(e)}
 	for i, to := range cfg.Mirrors {
@@ -162,7 +163,7 @@ func (e *Engine) ask(ctx context.Context) error {
 		return err
 	}
 	e.identity = s.snapshot.Ledger
-	e.writer = fencepost.Writer{Group: e.cfg.Group, ClusterID: s.about.ClusterID, Who: e.cfg.Who}
+	e.writer = ledger.Writer{Group: e.cfg.Group, ClusterID: s.about.ClusterID, Who: e.cfg.Who}
 	if e.cfg.Until.Set() {
 		if err := e.fixEnds(ctx, s); err != nil {
 			return err
@@ -173,7 +174,7 @@ func (e *Engine) ask(ctx context.Context) error {
 }
 
 // offsetsLeft is how many offsets lie between the ledger's positions and the ends.
-func (e *Engine) offsetsLeft(s fencepost.Snapshot) (n int64) {
+func (e *Engine) offsetsLeft(s ledger.Snapshot) (n int64) {
 	for tp, end := range e.ends {
 		n += max(0, int64(end-s.Positions[tp].Offset))
 	}

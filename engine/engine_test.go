@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
@@ -147,10 +148,10 @@ func move(t *testing.T, s *memory.Store, tp fencepost.TopicPartition, to fencepo
 	t.Helper()
 	for {
 		held := position(t, s, tp)
-		next := fencepost.Position{Offset: to, LeaderEpoch: fencepost.NoEpoch, Fence: fencepost.NewFence(fence), TopicID: held.TopicID}
-		m := fencepost.Move{TopicPartition: tp, Held: held, Next: next, Cause: fencepost.CauseRewind, Why: "test"}
-		err := s.Move(t.Context(), fencepost.Writer{Group: "g", ClusterID: "cluster-1", Who: "operator"}, []fencepost.Move{m})
-		if _, busy := errors.AsType[*fencepost.Refused](err); busy {
+		next := ledger.Position{Offset: to, LeaderEpoch: fencepost.NoEpoch, Fence: ledger.NewFence(fence), TopicID: held.TopicID}
+		m := ledger.Move{TopicPartition: tp, Held: held, Next: next, Cause: ledger.CauseRewind, Why: "test"}
+		err := s.Move(t.Context(), ledger.Writer{Group: "g", ClusterID: "cluster-1", Who: "operator"}, []ledger.Move{m})
+		if _, busy := errors.AsType[*ledger.Refused](err); busy {
 			continue
 		}
 		if err != nil {
@@ -392,7 +393,7 @@ func TestRevokeGivesUpOnAStuckCommit(t *testing.T) {
 		s.SetHook(func(ctx context.Context, p memory.Point) error {
 			if p == memory.BeforeApply && len(s.Rows()) == 0 && commits(s) > 0 && stuck.CompareAndSwap(false, true) {
 				<-ctx.Done()
-				return fmt.Errorf("cut: %w", fencepost.ErrUnknown)
+				return fmt.Errorf("cut: %w", ledger.ErrUnknown)
 			}
 			return nil
 		})
@@ -494,7 +495,7 @@ func TestRecreatedTopic(t *testing.T) {
 		if err := wk.end(); err != nil {
 			t.Fatalf("run: %v", err)
 		}
-		wk = w.run(s, func(c *Config) { c.Policy = fencepost.EarliestEverywhere(fencepost.StartAt{}) })
+		wk = w.run(s, func(c *Config) { c.Policy = ledger.EarliestEverywhere(ledger.StartAt{}) })
 		synctest.Wait()
 		wk.source.assign(tp(0)) // the move covers t:1 too
 		time.Sleep(time.Second)
@@ -514,7 +515,7 @@ func TestStartIsRecordedOnceForAllPartitions(t *testing.T) {
 		for p := range int32(3) {
 			w.produce(tp(p), 10)
 		}
-		latest := func(c *Config) { c.Policy.Start.Kind = fencepost.StartLatest }
+		latest := func(c *Config) { c.Policy.Start.Kind = ledger.StartLatest }
 		a := w.run(s, latest)
 		synctest.Wait()
 		a.source.assign(tp(0))
@@ -552,8 +553,8 @@ func TestStartIsRecordedOnceForAllPartitions(t *testing.T) {
 func TestAddedPartitionsOfTwoWorkers(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 5)
-		a := w.run(s, func(c *Config) { c.Policy.Start.Kind = fencepost.StartLatest })
-		b := w.run(s, func(c *Config) { c.Policy.Start.Kind = fencepost.StartLatest })
+		a := w.run(s, func(c *Config) { c.Policy.Start.Kind = ledger.StartLatest })
+		b := w.run(s, func(c *Config) { c.Policy.Start.Kind = ledger.StartLatest })
 		synctest.Wait()
 		a.source.assign(tp(0))
 		synctest.Wait()
@@ -709,7 +710,7 @@ func TestUntilEndSettlesWhatTheLogContradicts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 				w.produce(tp(0), 10)
-				run := func(p fencepost.Policy) error {
+				run := func(p ledger.Policy) error {
 					wk := w.run(s, func(c *Config) { c.Until.End, c.Policy = true, p })
 					synctest.Wait()
 					if !wk.over() {
@@ -718,15 +719,15 @@ func TestUntilEndSettlesWhatTheLogContradicts(t *testing.T) {
 					<-wk.done
 					return wk.err
 				}
-				if err := run(fencepost.Policy{}); err != nil {
+				if err := run(ledger.Policy{}); err != nil {
 					t.Fatal(err)
 				}
-				if err := run(fencepost.Policy{}); err != nil {
+				if err := run(ledger.Policy{}); err != nil {
 					t.Errorf("with nothing left to do: %v", err)
 				}
 				change(w)
-				wantFault(t, run(fencepost.Policy{}), "parked-left", 3)
-				if err := run(fencepost.EarliestEverywhere(fencepost.StartAt{})); err != nil {
+				wantFault(t, run(ledger.Policy{}), "parked-left", 3)
+				if err := run(ledger.EarliestEverywhere(ledger.StartAt{})); err != nil {
 					t.Errorf("with policy earliest: %v", err)
 				}
 				wantRows(t, s, tp(0), append(upTo(0, 10), upTo(0, 3)...))

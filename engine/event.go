@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -26,7 +27,7 @@ type (
 	// stored positions are. Told once a run for each topic.
 	Weaker struct{ Topics []string }
 	// Moved: moves other than commits were recorded.
-	Moved struct{ Moves []fencepost.Move }
+	Moved struct{ Moves []ledger.Move }
 	// Committed: a batch's effects and moves are durable. Segments is valid during the call only.
 	Committed struct {
 		Lane     int
@@ -43,9 +44,9 @@ type (
 		// Unknown: the answer to an earlier try was lost, so that the batch may have been applied before the partition was
 		// moved.
 		Unknown  bool
-		Standing fencepost.Standing
-		Held     fencepost.Position // what the ledger holds
-		Offset   fencepost.Offset   // where this worker stood
+		Standing ledger.Standing
+		Held     ledger.Position  // what the ledger holds
+		Offset   fencepost.Offset // where this worker stood
 	}
 	// SinkWentBack: same Fence, ledger behind: the store was restored or failed over. The worker goes on from there.
 	SinkWentBack struct {
@@ -59,7 +60,7 @@ type (
 		Offset fencepost.Offset
 		Reason string
 		Help   string
-		Lost   int64 // most records that are gone unapplied; fencepost.UnknownLoss if nobody can say
+		Lost   int64 // most records that are gone unapplied; ledger.UnknownLoss if nobody can say
 	}
 	// Waiting: the partition waits for an answer and goes on by itself.
 	Waiting struct {
@@ -120,7 +121,7 @@ type (
 // Settlement is one partition's part of Settled.
 type Settlement struct {
 	fencepost.TopicPartition
-	Verdict fencepost.Verdict
+	Verdict ledger.Verdict
 	Offset  fencepost.Offset // where it goes on, or stands
 	Running bool
 	Reason  string

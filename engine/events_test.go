@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/source"
 )
@@ -35,7 +36,7 @@ func TestE9ParkedIsToldOnce(t *testing.T) {
 		told := 0
 		for _, ev := range seen[Settled](wk) {
 			for _, p := range ev.Partitions {
-				if p.TopicPartition == tp(0) && p.Verdict == fencepost.AgedOut {
+				if p.TopicPartition == tp(0) && p.Verdict == ledger.AgedOut {
 					told++
 				}
 			}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -135,7 +136,7 @@ func TestE15FailedCopyMergesWithWhatCameSince(t *testing.T) {
 // of its last entry is not that of the first half's: asked where it ended, the brokers would speak of another place.
 func TestE15HalvesHaveNoEpochOfTheirs(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
-		s.SetKeep(fencepost.KeepAll)
+		s.SetKeep(ledger.KeepAll)
 		w.change(tp(0), func(l *fakeLog) {
 			for o := range 16 {
 				l.append(fencepost.Record{LeaderEpoch: fencepost.LeaderEpoch(1 + o/4)})
@@ -158,7 +159,7 @@ func TestE15HalvesHaveNoEpochOfTheirs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if m.Cause != fencepost.CauseCommit {
+			if m.Cause != ledger.CauseCommit {
 				continue
 			}
 			halves++
@@ -178,7 +179,7 @@ func TestE15HalvesHaveNoEpochOfTheirs(t *testing.T) {
 // E15 (e): a ledger that a newer program wrote, and one of another cluster, end the run, whoever meets it: no waiting
 // mends it, and a worker that only waits looks like one that has nothing to do.
 func TestE15LastingErrorsEndTheRun(t *testing.T) {
-	for _, lasting := range []error{fencepost.ErrNewer, fencepost.ErrOtherCluster,
+	for _, lasting := range []error{ledger.ErrNewer, ledger.ErrOtherCluster,
 		&fencepost.Fault{Code: "ledger-rights", Exit: 4, Err: errors.New("permission denied")}} {
 		refuse := func(s *memory.Store) {
 			s.SetHook(func(_ context.Context, p memory.Point) error {
@@ -239,7 +240,7 @@ func TestE15ReachStaysWithinTheCut(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		until fencepost.Offset
-		fence fencepost.Fence
+		fence ledger.Fence
 		want  fencepost.Offset
 	}{
 		{"within", 15, 7, 15},
@@ -250,9 +251,9 @@ func TestE15ReachStaysWithinTheCut(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := &partition{TopicPartition: tp(0), base: -1, end: -1}
-			p.resume(fencepost.Position{Offset: 10, Fence: 7}, 1)
+			p.resume(ledger.Position{Offset: 10, Fence: 7}, 1)
 			p.cut.Offset = 20
-			moved := p.reach(fencepost.Position{Offset: tt.until, Fence: tt.fence})
+			moved := p.reach(ledger.Position{Offset: tt.until, Fence: tt.fence})
 			if p.done.Offset != tt.want || moved != (tt.want != 10) {
 				t.Errorf("an answer at %d takes a partition at 10, cut up to 20, to %d and says %t; want %d", tt.until, p.done.Offset, moved, tt.want)
 			}

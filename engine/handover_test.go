@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 )
 
@@ -34,10 +35,10 @@ func TestHandOversAreTold(t *testing.T) {
 			t.Fatalf("settled: %+v was told, want both partitions, then one", told)
 		}
 		first, second := told[0].Partitions[0], told[1].Partitions[0]
-		if first.Verdict != fencepost.New || first.Offset != 0 || !first.Running {
+		if first.Verdict != ledger.New || first.Offset != 0 || !first.Running {
 			t.Errorf("at first: %+v, want a new partition that runs from 0", first)
 		}
-		if second.Verdict != fencepost.OK || second.Offset != 5 || !second.Running {
+		if second.Verdict != ledger.OK || second.Offset != 5 || !second.Running {
 			t.Errorf("then: %+v, want an intact one that runs from 5", second)
 		}
 		if weak := seen[Weaker](wk); len(weak) != 0 {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -82,7 +83,7 @@ func (e *Engine) watch(ctx context.Context) {
 	// One whose records in front of a bad one are still on their way into the sink is tested when they are in: to settle
 	// it now would void them.
 	e.settle(ctx, e.pick(func(p *partition) bool { return p.state == parked && p.idle() }))
-	stood := map[*partition]fencepost.Position{} // :: idle partition -> where it stood before the ledger was read
+	stood := map[*partition]ledger.Position{} // :: idle partition -> where it stood before the ledger was read
 	parts := e.pick(func(p *partition) bool {
 		if p.idle() {
 			stood[p] = p.done
@@ -101,7 +102,7 @@ func (e *Engine) watch(ctx context.Context) {
 		e.emit(Retrying{What: "watch", Lane: -1, In: e.cfg.Watch, Err: err})
 		return
 	}
-	answers := map[fencepost.TopicPartition][]fencepost.Answer{}
+	answers := map[fencepost.TopicPartition][]ledger.Answer{}
 	s.bounds(ctx, names(parts), answers)
 	var unsettled, back []*partition
 	var events []Event
@@ -131,7 +132,7 @@ const (
 )
 
 // watchOne compares one running partition with what ledger and brokers say.
-func (e *Engine) watchOne(p *partition, s *settling, answers []fencepost.Answer, stood map[*partition]fencepost.Position) sighting {
+func (e *Engine) watchOne(p *partition, s *settling, answers []ledger.Answer, stood map[*partition]ledger.Position) sighting {
 	d := s.judge(p.TopicPartition, answers)
 	held := s.snapshot.Positions[p.TopicPartition]
 	p.lane.mu.Lock()
@@ -143,9 +144,9 @@ func (e *Engine) watchOne(p *partition, s *settling, answers []fencepost.Answer,
 	switch {
 	case idle && p.idle() && p.done == was && !held.Holds(was):
 		return odd // nothing was under way, and the ledger stands elsewhere: the store went back
-	case d.Action == fencepost.AskAgain || d.Action == fencepost.Stop:
+	case d.Action == ledger.AskAgain || d.Action == ledger.Stop:
 		return odd
-	case d.Verdict == fencepost.Unknown:
+	case d.Verdict == ledger.Unknown:
 		if p.silent.IsZero() {
 			p.silent = time.Now()
 			return fellSilent

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 )
 
@@ -34,7 +35,7 @@ func TestLag(t *testing.T) {
 	for _, tt := range []struct{ done, high, end, want fencepost.Offset }{
 		{10, 20, -1, 10}, {10, 20, 15, 5}, {10, 12, 15, 2}, {18, 20, 15, 0}, {25, 20, -1, 0},
 	} {
-		p := &partition{high: tt.high, end: tt.end, done: fencepost.Position{Offset: tt.done}}
+		p := &partition{high: tt.high, end: tt.end, done: ledger.Position{Offset: tt.done}}
 		if got := p.lag(); got != int64(tt.want) {
 			t.Errorf("at %d of %d in a run to %d the lag is %d, want %d", tt.done, tt.high, tt.end, got, tt.want)
 		}
@@ -74,12 +75,12 @@ func TestACommitEndsTheBackOff(t *testing.T) {
 		if p.await("no answer", now, 5*time.Second); p.retryAt.Sub(now) != want {
 			t.Errorf("the partition waits for %s, want %s", p.retryAt.Sub(now), want)
 		}
-		p.resume(fencepost.Position{Offset: 10, Fence: 1}, 1)
+		p.resume(ledger.Position{Offset: 10, Fence: 1}, 1)
 	}
 	for _, want := range []time.Duration{100, 200, 400, 800, 1600, 3200, 5000, 5000} {
 		wait(want * time.Millisecond)
 	}
 	p.cut.Offset = 20
-	p.reach(fencepost.Position{Offset: 20, Fence: 1})
+	p.reach(ledger.Position{Offset: 20, Fence: 1})
 	wait(100 * time.Millisecond)
 }

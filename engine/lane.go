@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -51,9 +52,9 @@ type lane struct {
 // work is a batch on its way, with the partitions of its segments.
 type work struct {
 	batch    fencepost.Batch
-	moves    []fencepost.Move // :: segment index -> its partition's move
-	parts    []*partition     // :: segment index -> partition
-	sessions []uint64         // :: segment index -> the session in which it was cut
+	moves    []ledger.Move // :: segment index -> its partition's move
+	parts    []*partition  // :: segment index -> partition
+	sessions []uint64      // :: segment index -> the session in which it was cut
 	takes    []take
 	bytes    int64
 
@@ -63,8 +64,8 @@ type work struct {
 // segments are those of a batch or some of them, with the move and the partition of each.
 type segments struct {
 	of    []fencepost.Segment
-	moves []fencepost.Move // :: index in of -> its partition's move
-	parts []*partition     // :: index in of -> its partition
+	moves []ledger.Move // :: index in of -> its partition's move
+	parts []*partition  // :: index in of -> its partition
 }
 
 // all is every segment of the batch.
@@ -74,7 +75,7 @@ func (w *work) all() segments { return segments{w.batch.Segments, w.moves, w.par
 type take struct {
 	p       *partition
 	session uint64
-	from    fencepost.Position
+	from    ledger.Position
 	spans   []span
 	records int
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Mirror is a place outside of the Kafka group that holds committed offsets for other tools.
@@ -26,8 +27,8 @@ type mirror[V any] struct {
 	number int // 0: the Kafka group; else the place in Config.Mirrors, from 1
 	wake   chan struct{}
 	write  func(context.Context, map[fencepost.TopicPartition]V) error
-	value  func(fencepost.Move) V // what a commit leaves of a partition
-	merge  func(was, now V) V     // of two that wait to be written
+	value  func(ledger.Move) V // what a commit leaves of a partition
+	merge  func(was, now V) V  // of two that wait to be written
 
 	mu struct {
 		sync.Mutex
@@ -45,7 +46,7 @@ type mark[V any] struct {
 
 // mirroring is a mirror, whatever it keeps.
 type mirroring interface {
-	committed([]fencepost.Move)
+	committed([]ledger.Move)
 	run(context.Context)
 	flush(context.Context, []fencepost.TopicPartition)
 	drop([]fencepost.TopicPartition)
@@ -62,7 +63,7 @@ const (
 // newMirror is that of the Kafka group.
 func newMirror(e *Engine) *mirror[fencepost.Mirror] {
 	m := makeMirror[fencepost.Mirror](e, 0)
-	m.value = func(m fencepost.Move) fencepost.Mirror {
+	m.value = func(m ledger.Move) fencepost.Mirror {
 		return fencepost.Mirror{Offset: m.Next.Offset, LeaderEpoch: m.Next.LeaderEpoch, Ledger: e.identity, TopicID: m.Next.TopicID}
 	}
 	m.merge = func(_, now fencepost.Mirror) fencepost.Mirror { return now }
@@ -76,7 +77,7 @@ func newMirror(e *Engine) *mirror[fencepost.Mirror] {
 // From for a place to begin repeats no less than he has not been told.
 func newCopy(e *Engine, number int, to Mirror) *mirror[fencepost.OffsetRange] {
 	m := makeMirror[fencepost.OffsetRange](e, number)
-	m.value = func(m fencepost.Move) fencepost.OffsetRange {
+	m.value = func(m ledger.Move) fencepost.OffsetRange {
 		return fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset}
 	}
 	m.merge = func(was, now fencepost.OffsetRange) fencepost.OffsetRange {
@@ -97,7 +98,7 @@ func makeMirror[V any](e *Engine, number int) *mirror[V] {
 
 // committed notes positions to be mirrored. One of a partition that has left says nothing: its heir's mark is newer, and
 // this one would be renewed over it.
-func (m *mirror[V]) committed(moves []fencepost.Move) {
+func (m *mirror[V]) committed(moves []ledger.Move) {
 	m.mu.Lock()
 	m.e.mu.Lock() // inside m.mu: drop comes behind forget
 	for i := range moves {

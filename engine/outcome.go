@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -23,7 +24,7 @@ const (
 // outcomeOf reads a Commit's error.
 func outcomeOf(err error) outcome {
 	var (
-		ref *fencepost.Refused
+		ref *ledger.Refused
 		rej *sink.Rejected
 		end *sink.Ended
 		flt *fencepost.Fault
@@ -35,9 +36,9 @@ func outcomeOf(err error) outcome {
 		return refused
 	case errors.As(err, &rej):
 		return rejected
-	case errors.Is(err, fencepost.ErrUnknown):
+	case errors.Is(err, ledger.ErrUnknown):
 		return unknown
-	case errors.As(err, &end), errors.Is(err, fencepost.ErrNewer), errors.Is(err, fencepost.ErrOtherCluster):
+	case errors.As(err, &end), errors.Is(err, ledger.ErrNewer), errors.Is(err, ledger.ErrOtherCluster):
 		return fatal
 	case errors.As(err, &flt) && !flt.Passing:
 		return fatal

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -19,7 +20,7 @@ func stuckCommit(s *memory.Store, rows int) memory.Hook {
 	return func(ctx context.Context, p memory.Point) error {
 		if p == memory.BeforeApply && commits(s) > 0 && len(s.Rows()) >= rows && stuck.CompareAndSwap(false, true) {
 			<-ctx.Done()
-			return fmt.Errorf("cut: %w", fencepost.ErrUnknown)
+			return fmt.Errorf("cut: %w", ledger.ErrUnknown)
 		}
 		return nil
 	}
@@ -89,7 +90,7 @@ func TestLateAnswerDoesNotMoveASettledPartition(t *testing.T) {
 			}
 			return nil
 		})
-		wk := w.run(s, func(c *Config) { c.Policy = fencepost.EarliestEverywhere(fencepost.StartAt{}) })
+		wk := w.run(s, func(c *Config) { c.Policy = ledger.EarliestEverywhere(ledger.StartAt{}) })
 		synctest.Wait()
 		wk.source.most = 100
 		wk.source.assign(tp(0))

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -48,10 +49,10 @@ type partition struct {
 	confirmed bool
 	doubted   fencepost.Offset
 
-	base fencepost.Offset   // where this worker took it up, for progress
-	done fencepost.Position // committed
-	cut  fencepost.Position // done after the batches that are cut and not yet committed
-	next fencepost.Offset   // next to come from the source
+	base fencepost.Offset // where this worker took it up, for progress
+	done ledger.Position  // committed
+	cut  ledger.Position  // done after the batches that are cut and not yet committed
+	next fencepost.Offset // next to come from the source
 
 	taken   bool // entries are being decoded: they are neither queued nor cut yet
 	queue   []span
@@ -59,10 +60,10 @@ type partition struct {
 	bytes   int64     // queued
 	oldest  time.Time // when the oldest queued entry came
 
-	proven      fencepost.Position // where the last commit of this worker ended: the ledger held it
-	end         fencepost.Offset   // of a run with an end; negative: none
-	exhausted   bool               // nothing below end is left in the log
-	stable      fencepost.Offset   // as the last fetch or watch said; negative: unknown
+	proven      ledger.Position  // where the last commit of this worker ended: the ledger held it
+	end         fencepost.Offset // of a run with an end; negative: none
+	exhausted   bool             // nothing below end is left in the log
+	stable      fencepost.Offset // as the last fetch or watch said; negative: unknown
 	high        fencepost.Offset
 	newest      int64     // timestamp of the newest committed record, Unix milliseconds
 	blocked     time.Time // since when something has held it back at blockedAt; zero: nothing does
@@ -230,7 +231,7 @@ func (p *partition) unsettle() int64 {
 }
 
 // resume goes on from pos.
-func (p *partition) resume(pos fencepost.Position, poll uint64) int64 {
+func (p *partition) resume(pos ledger.Position, poll uint64) int64 {
 	probing := p.state == parked && (p.code == "record-undecodable" || p.code == "record-refused") && pos.Offset <= p.toldAt
 	freed := p.unsettle()
 	p.state, p.probing = running, probing || p.probing && pos.Offset <= p.toldAt
@@ -245,7 +246,7 @@ func (p *partition) resume(pos fencepost.Position, poll uint64) int64 {
 
 // reach moves done to where a commit ended. False: the partition was settled since that commit was cut, and done says
 // already what the ledger held then, or something later.
-func (p *partition) reach(pos fencepost.Position) bool {
+func (p *partition) reach(pos ledger.Position) bool {
 	if pos.Fence != p.done.Fence || pos.Offset < p.done.Offset || pos.Offset > p.cut.Offset {
 		return false
 	}

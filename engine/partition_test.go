@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -37,7 +38,7 @@ func TestOffer(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := &partition{TopicPartition: tp(0), base: -1, end: tt.end}
-			p.resume(fencepost.Position{Offset: 10, Fence: 1, TopicID: id}, 5)
+			p.resume(ledger.Position{Offset: 10, Fence: 1, TopicID: id}, 5)
 			var recs records
 			for o := tt.from; o < tt.to; o++ {
 				recs = append(recs, fencepost.Record{Offset: o})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
@@ -105,7 +106,7 @@ func (m *many) Mirror(context.Context, fencepost.Group, map[fencepost.TopicParti
 
 func (m *many) Lane(context.Context, int) (sink.Lane, error) { return m, nil }
 
-func (m *many) Commit(context.Context, fencepost.Writer, sink.Commit) error {
+func (m *many) Commit(context.Context, ledger.Writer, sink.Commit) error {
 	m.commit()
 	return nil
 }

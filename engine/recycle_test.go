@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/source"
 )
@@ -86,7 +87,7 @@ func TestEveryEntryIsGivenBackOnce(t *testing.T) {
 			l.mu.open = map[*loan]bool{}
 			c.Source, c.Batch.Records, c.Memory = l, 5, 3000
 			c.Decoder = func() fencepost.Decoder { return dec }
-			c.Policy = fencepost.EarliestEverywhere(fencepost.StartAt{})
+			c.Policy = ledger.EarliestEverywhere(ledger.StartAt{})
 		})
 		synctest.Wait()
 		s.SetHook(func(_ context.Context, p memory.Point) error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/source"
 )
@@ -66,7 +67,7 @@ func TestJumpsAreDoubtedAnew(t *testing.T) {
 	jump := source.Chunk{TopicPartition: tp(0), Records: records{{Offset: 20}, {Offset: 21}}}
 	p := &partition{TopicPartition: tp(0), base: -1, end: -1}
 	for session := range 3 {
-		p.resume(fencepost.Position{Offset: 10, Fence: 1}, 5)
+		p.resume(ledger.Position{Offset: 10, Fence: 1}, 5)
 		for range 3 {
 			if got := p.offer(jump, 5, time.Time{}, &fencepost.Record{}); got != stale {
 				t.Errorf("session %d: a jump of before the seek is %d, want stale, as often as it comes", session, got)
@@ -90,7 +91,7 @@ func TestNothingIsQueuedWhileAPartitionDoesNotRun(t *testing.T) {
 		"gone":      func(p *partition) { p.leave() },
 	} {
 		p := &partition{TopicPartition: tp(0), base: -1, end: -1}
-		p.resume(fencepost.Position{Offset: 10, Fence: 1}, 5)
+		p.resume(ledger.Position{Offset: 10, Fence: 1}, 5)
 		stop(p)
 		c := source.Chunk{TopicPartition: tp(0), Records: records{{Offset: 10}, {Offset: 11}}}
 		if got := p.offer(c, 6, time.Time{}, &fencepost.Record{}); got != taken || p.records != 0 {
@@ -102,7 +103,7 @@ func TestNothingIsQueuedWhileAPartitionDoesNotRun(t *testing.T) {
 // A position without a topic ID, of before the brokers had any, goes on under whatever ID they have now.
 func TestAPositionWithoutATopicIDTakesWhatComes(t *testing.T) {
 	p := &partition{TopicPartition: tp(0), base: -1, end: -1}
-	p.resume(fencepost.Position{Offset: 10, Fence: 1}, 5)
+	p.resume(ledger.Position{Offset: 10, Fence: 1}, 5)
 	c := source.Chunk{TopicPartition: tp(0), TopicID: fencepost.TopicID{3}, Records: records{{Offset: 10}}}
 	if got := p.offer(c, 6, time.Time{}, &fencepost.Record{}); got != taken || p.records != 1 {
 		t.Errorf("a chunk is %d with %d queued, want it taken", got, p.records)

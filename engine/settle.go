@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -18,19 +19,19 @@ import (
 //	                                                   +-> Ledger.Move --refused--> all of it again
 type settling struct {
 	e        *Engine
-	snapshot fencepost.Snapshot
+	snapshot ledger.Snapshot
 	about    source.Description
 	mirrored map[fencepost.TopicPartition]fencepost.Mirror
 	verdicts map[fencepost.TopicPartition]verdict
-	proven   map[fencepost.TopicPartition]fencepost.Position // what the ledger held before it was read; with a ledger apart
+	proven   map[fencepost.TopicPartition]ledger.Position // what the ledger held before it was read; with a ledger apart
 }
 
 // verdict is what a settling says of one partition.
 type verdict struct {
-	fencepost.Decision
-	position fencepost.Position // where it goes on, or stands; absent where nobody knows
-	bounds   fencepost.Bounds   // as last answered
-	code     string             // of a park
+	ledger.Decision
+	position ledger.Position  // where it goes on, or stands; absent where nobody knows
+	bounds   fencepost.Bounds // as last answered
+	code     string           // of a park
 	help     string
 }
 
@@ -59,8 +60,8 @@ func (e *Engine) decide(ctx context.Context, tps []fencepost.TopicPartition) (*s
 			s.moved(moves)
 			return s, nil
 		}
-		_, lost := errors.AsType[*fencepost.Refused](err)
-		unknown := errors.Is(err, fencepost.ErrUnknown)
+		_, lost := errors.AsType[*ledger.Refused](err)
+		unknown := errors.Is(err, ledger.ErrUnknown)
 		if !lost && !unknown || ctx.Err() != nil {
 			return nil, fmt.Errorf("record moves: %w", err)
 		}
@@ -80,8 +81,8 @@ func (e *Engine) decide(ctx context.Context, tps []fencepost.TopicPartition) (*s
 
 // found is the moves whose answer was lost and that the ledger holds: they were made. A partition that is still where it was
 // may be moved yet; of one that somebody else has moved since, the history alone knows.
-func (s *settling) found() (made []fencepost.Move) {
-	s.e.unclear = slices.DeleteFunc(s.e.unclear, func(m fencepost.Move) bool {
+func (s *settling) found() (made []ledger.Move) {
+	s.e.unclear = slices.DeleteFunc(s.e.unclear, func(m ledger.Move) bool {
 		fence := s.snapshot.Positions[m.TopicPartition].Fence
 		if fence == m.Next.Fence {
 			made = append(made, m)
@@ -112,8 +113,8 @@ func (s *settling) ask(ctx context.Context) (err error) {
 }
 
 // proven is where the held partitions' last commits ended.
-func (e *Engine) proven() map[fencepost.TopicPartition]fencepost.Position {
-	all := map[fencepost.TopicPartition]fencepost.Position{}
+func (e *Engine) proven() map[fencepost.TopicPartition]ledger.Position {
+	all := map[fencepost.TopicPartition]ledger.Position{}
 	for p := range e.every {
 		all[p.TopicPartition] = p.proven
 	}
@@ -121,8 +122,8 @@ func (e *Engine) proven() map[fencepost.TopicPartition]fencepost.Position {
 }
 
 // stored is what is known of one partition besides what the brokers say of it.
-func (s *settling) stored(tp fencepost.TopicPartition) fencepost.Stored {
-	st := fencepost.Stored{TopicPartition: tp, Position: s.snapshot.Positions[tp], Roster: s.snapshot.Roster[tp.Topic],
+func (s *settling) stored(tp fencepost.TopicPartition) ledger.Stored {
+	st := ledger.Stored{TopicPartition: tp, Position: s.snapshot.Positions[tp], Roster: s.snapshot.Roster[tp.Topic],
 		ClusterID: s.snapshot.ClusterID, Mirror: -1}
 	if m, ok := s.mirrored[tp]; ok {
 		st.Mirror = m.Offset
@@ -132,13 +133,13 @@ func (s *settling) stored(tp fencepost.TopicPartition) fencepost.Stored {
 }
 
 // reconcile fills s.verdicts and returns the moves that they ask for.
-func (s *settling) reconcile(ctx context.Context, tps []fencepost.TopicPartition) []fencepost.Move {
+func (s *settling) reconcile(ctx context.Context, tps []fencepost.TopicPartition) []ledger.Move {
 	all := s.widen(tps)
-	answers := map[fencepost.TopicPartition][]fencepost.Answer{}
+	answers := map[fencepost.TopicPartition][]ledger.Answer{}
 	s.bounds(ctx, all, answers)
 	var again []fencepost.TopicPartition
 	for _, tp := range all {
-		if s.judge(tp, answers[tp]).Action == fencepost.AskAgain {
+		if s.judge(tp, answers[tp]).Action == ledger.AskAgain {
 			again = append(again, tp)
 		}
 	}
@@ -201,13 +202,13 @@ func (s *settling) recreated(name string) bool {
 	return roster.TopicID != none && topic.ID != none && roster.TopicID != topic.ID
 }
 
-func (s *settling) bounds(ctx context.Context, tps []fencepost.TopicPartition, into map[fencepost.TopicPartition][]fencepost.Answer) {
+func (s *settling) bounds(ctx context.Context, tps []fencepost.TopicPartition, into map[fencepost.TopicPartition][]ledger.Answer) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	asks := make([]fencepost.Ask, len(tps))
 	for i, tp := range tps {
 		asks[i] = fencepost.Ask{TopicPartition: tp, LeaderEpoch: s.epoch(tp)}
-		if s.snapshot.Positions[tp].Absent() && s.e.cfg.Policy.Start.Kind == fencepost.StartTime {
+		if s.snapshot.Positions[tp].Absent() && s.e.cfg.Policy.Start.Kind == ledger.StartTime {
 			asks[i].Time = s.e.cfg.Policy.Start.Time
 		}
 	}
@@ -217,7 +218,7 @@ func (s *settling) bounds(ctx context.Context, tps []fencepost.TopicPartition, i
 		if !ok {
 			b.Err = fencepost.ErrNoAnswer
 		}
-		into[tp] = append(into[tp], fencepost.Answer{Bounds: b, ClusterID: s.about.ClusterID})
+		into[tp] = append(into[tp], ledger.Answer{Bounds: b, ClusterID: s.about.ClusterID})
 	}
 }
 
@@ -230,19 +231,19 @@ func (s *settling) epoch(tp fencepost.TopicPartition) fencepost.LeaderEpoch {
 }
 
 // judge reconciles one partition and keeps the verdict.
-func (s *settling) judge(tp fencepost.TopicPartition, answers []fencepost.Answer) fencepost.Decision {
+func (s *settling) judge(tp fencepost.TopicPartition, answers []ledger.Answer) ledger.Decision {
 	st := s.stored(tp)
 	v := verdict{position: st.Position, bounds: answers[len(answers)-1].Bounds}
 	if st.Position.Fence == 0 && !st.Position.Absent() {
-		v.Decision = fencepost.Decision{Action: fencepost.Stop, Reason: "the entry has no fence: another program wrote it"}
+		v.Decision = ledger.Decision{Action: ledger.Stop, Reason: "the entry has no fence: another program wrote it"}
 		v.code, v.help = "foreign-write", "put the entry back as it was, or give this pipeline a group of its own"
 	} else if was := s.proven[tp]; was.Fence == st.Position.Fence && st.Position.Offset < was.Offset {
-		v.Decision = fencepost.Decision{Action: fencepost.Stop, Diverged: -1,
+		v.Decision = ledger.Decision{Action: ledger.Stop, Diverged: -1,
 			Reason: fmt.Sprintf("the ledger went back from %d to %d, and the effects did not: going on would repeat them", was.Offset, st.Position.Offset)}
 		v.code, v.help = "ledger-went-back", fmt.Sprintf("fencepost offsets set FILE --topic %s --to %d --execute, to pass what stands; --to %d, to repeat it",
 			tp, was.Offset, st.Position.Offset)
 	} else {
-		v.Decision = fencepost.Reconcile(st, answers, s.e.cfg.Policy)
+		v.Decision = ledger.Reconcile(st, answers, s.e.cfg.Policy)
 		v.code, v.help = parkCode(v.Verdict), parkHelp(v.Verdict, tp)
 	}
 	s.verdicts[tp] = v
@@ -250,27 +251,27 @@ func (s *settling) judge(tp fencepost.TopicPartition, answers []fencepost.Answer
 }
 
 // moves collects the moves of the verdicts. Partitions that move together move all or not at all.
-func (s *settling) moves(tps, all []fencepost.TopicPartition) []fencepost.Move {
+func (s *settling) moves(tps, all []fencepost.TopicPartition) []ledger.Move {
 	held := map[string]string{} // :: topic -> why it can not move as a whole
 	for _, tp := range all {
-		if v := s.verdicts[tp]; s.together(tp) && v.Action != fencepost.MoveOn {
+		if v := s.verdicts[tp]; s.together(tp) && v.Action != ledger.MoveOn {
 			held[tp.Topic] = fmt.Sprintf("%s: %s", tp, v.Reason)
 		}
 	}
-	var moves []fencepost.Move
+	var moves []ledger.Move
 	moving := map[string]bool{}
 	for _, tp := range all {
 		v := s.verdicts[tp]
-		if v.Action != fencepost.MoveOn {
+		if v.Action != ledger.MoveOn {
 			continue
 		}
 		if why, ok := held[tp.Topic]; ok && s.together(tp) {
-			v.Decision = fencepost.Decision{Verdict: v.Verdict, Action: fencepost.Wait, Diverged: -1,
+			v.Decision = ledger.Decision{Verdict: v.Verdict, Action: ledger.Wait, Diverged: -1,
 				Reason: "it moves together with the topic's others, and waits for " + why}
 			s.verdicts[tp] = v
 			continue
 		}
-		m := v.Move(s.stored(tp), fencepost.NewFence(s.e.cfg.Random()))
+		m := v.Move(s.stored(tp), ledger.NewFence(s.e.cfg.Random()))
 		if s.together(tp) {
 			m.Partitions = s.about.Topics[tp.Topic].Partitions
 		}
@@ -282,8 +283,8 @@ func (s *settling) moves(tps, all []fencepost.TopicPartition) []fencepost.Move {
 
 // vanished moves the partitions that a recreated topic no longer has: the ledger changes a topic's incarnation for
 // all of its partitions at once.
-func (s *settling) vanished(moving map[string]bool) []fencepost.Move {
-	var moves []fencepost.Move
+func (s *settling) vanished(moving map[string]bool) []ledger.Move {
+	var moves []ledger.Move
 	for name := range moving {
 		topic, roster := s.about.Topics[name], s.snapshot.Roster[name]
 		if !s.recreated(name) {
@@ -291,9 +292,9 @@ func (s *settling) vanished(moving map[string]bool) []fencepost.Move {
 		}
 		for p := topic.Partitions; p < roster.Partitions; p++ {
 			tp := fencepost.TopicPartition{Topic: name, Partition: p}
-			moves = append(moves, fencepost.Move{TopicPartition: tp, Held: s.snapshot.Positions[tp],
-				Next:  fencepost.Position{LeaderEpoch: fencepost.NoEpoch, TopicID: topic.ID, Fence: fencepost.NewFence(s.e.cfg.Random())},
-				Cause: fencepost.CauseStart, AtMost: fencepost.UnknownLoss, Partitions: topic.Partitions,
+			moves = append(moves, ledger.Move{TopicPartition: tp, Held: s.snapshot.Positions[tp],
+				Next:  ledger.Position{LeaderEpoch: fencepost.NoEpoch, TopicID: topic.ID, Fence: ledger.NewFence(s.e.cfg.Random())},
+				Cause: ledger.CauseStart, AtMost: ledger.UnknownLoss, Partitions: topic.Partitions,
 				Why: "the recreated topic has no such partition"})
 		}
 	}
@@ -301,7 +302,7 @@ func (s *settling) vanished(moving map[string]bool) []fencepost.Move {
 }
 
 // moved takes the recorded moves into the verdicts.
-func (s *settling) moved(moves []fencepost.Move) {
+func (s *settling) moved(moves []ledger.Move) {
 	for _, m := range moves {
 		v := s.verdicts[m.TopicPartition]
 		v.position = m.Next
@@ -310,7 +311,7 @@ func (s *settling) moved(moves []fencepost.Move) {
 }
 
 // record has moves recorded.
-func (e *Engine) record(ctx context.Context, moves []fencepost.Move) error {
+func (e *Engine) record(ctx context.Context, moves []ledger.Move) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	if err := e.ledger.Move(ctx, e.writer, moves); err != nil {
@@ -321,7 +322,7 @@ func (e *Engine) record(ctx context.Context, moves []fencepost.Move) error {
 }
 
 // moved counts moves that are recorded, and tells.
-func (e *Engine) moved(moves []fencepost.Move) {
+func (e *Engine) moved(moves []ledger.Move) {
 	if len(moves) > 0 {
 		e.stats.moved(moves)
 		e.emit(Moved{Moves: moves})
@@ -329,19 +330,19 @@ func (e *Engine) moved(moves []fencepost.Move) {
 }
 
 // parkCode is the verdict as an error code.
-func parkCode(v fencepost.Verdict) string {
+func parkCode(v ledger.Verdict) string {
 	switch v {
-	case fencepost.Missing:
+	case ledger.Missing:
 		return "topic-missing"
-	case fencepost.OtherCluster:
+	case ledger.OtherCluster:
 		return "other-cluster"
-	case fencepost.Recreated:
+	case ledger.Recreated:
 		return "recreated"
-	case fencepost.AgedOut:
+	case ledger.AgedOut:
 		return "aged-out"
-	case fencepost.Truncated:
+	case ledger.Truncated:
 		return "truncated"
-	case fencepost.LostRow:
+	case ledger.LostRow:
 		return "lost-row"
 	default:
 		return "start-out-of-range"
@@ -349,15 +350,15 @@ func parkCode(v fencepost.Verdict) string {
 }
 
 // parkHelp is what can be done about a verdict that parks. A recreated topic is repaired as a whole.
-func parkHelp(v fencepost.Verdict, tp fencepost.TopicPartition) string {
+func parkHelp(v ledger.Verdict, tp fencepost.TopicPartition) string {
 	switch v {
-	case fencepost.Missing:
+	case ledger.Missing:
 		return "create the topic again, or take it out of source.topics"
-	case fencepost.OtherCluster:
+	case ledger.OtherCluster:
 		return "mend source.brokers; or give this pipeline a group of its own"
-	case fencepost.Recreated:
+	case ledger.Recreated:
 		return "fencepost offsets repair FILE --topic " + tp.Topic
-	case fencepost.AgedOut, fencepost.Truncated, fencepost.LostRow:
+	case ledger.AgedOut, ledger.Truncated, ledger.LostRow:
 		return "fencepost offsets repair FILE --topic " + tp.String()
 	default:
 		return "mend source.start"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // stats counts what the run has done.
@@ -27,7 +28,7 @@ func (s *stats) committed(c Committed) {
 	s.mu.commits++
 }
 
-func (s *stats) moved(moves []fencepost.Move) {
+func (s *stats) moved(moves []ledger.Move) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range moves {
@@ -80,7 +81,7 @@ func (st *Status) count(p *partition) {
 }
 
 // committed counts a batch, mirrors the positions that its moves leave, and tells.
-func (e *Engine) committed(c Committed, moves []fencepost.Move) {
+func (e *Engine) committed(c Committed, moves []ledger.Move) {
 	e.stats.committed(c)
 	for _, m := range e.mirrors {
 		m.committed(moves)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 )
 
@@ -164,7 +165,7 @@ func TestUntilEndDoesNotTakeASilentLedgerForTheEnd(t *testing.T) {
 // that one has settled it, and no longer.
 func TestUntilEndWaitsUntilAnotherHasSettled(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
-		earliest := fencepost.EarliestEverywhere(fencepost.StartAt{})
+		earliest := ledger.EarliestEverywhere(ledger.StartAt{})
 		w.produce(tp(0), 10)
 		first := w.run(s, func(c *Config) { c.Policy = earliest })
 		synctest.Wait()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 )
 
@@ -30,7 +31,7 @@ func loseOne(s *memory.Store, behind func()) {
 func TestE7LostAnswerOfAGapIsTold(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 10)
-		wk := w.run(s, func(c *Config) { c.Policy = fencepost.EarliestEverywhere(fencepost.StartAt{}) })
+		wk := w.run(s, func(c *Config) { c.Policy = ledger.EarliestEverywhere(ledger.StartAt{}) })
 		synctest.Wait()
 		wk.source.assign(tp(0))
 		time.Sleep(time.Second)
@@ -40,10 +41,10 @@ func TestE7LostAnswerOfAGapIsTold(t *testing.T) {
 		loseOne(s, nil)
 		wk.source.assign(tp(0))
 		time.Sleep(time.Second)
-		var gaps []fencepost.Move
+		var gaps []ledger.Move
 		for _, ev := range seen[Moved](wk) {
 			for _, m := range ev.Moves {
-				if m.Cause == fencepost.CauseGap {
+				if m.Cause == ledger.CauseGap {
 					gaps = append(gaps, m)
 				}
 			}
@@ -70,9 +71,9 @@ func TestE7RefusedBehindALostAnswer(t *testing.T) {
 		time.Sleep(time.Second)
 		loseOne(s, func() {
 			held := position(t, s, tp(0))
-			next := fencepost.Position{Offset: 2, LeaderEpoch: fencepost.NoEpoch, Fence: 4242, TopicID: held.TopicID}
-			if err := s.Move(t.Context(), fencepost.Writer{Group: "g", ClusterID: "cluster-1", Who: "operator"},
-				[]fencepost.Move{{TopicPartition: tp(0), Held: held, Next: next, Cause: fencepost.CauseRewind}}); err != nil {
+			next := ledger.Position{Offset: 2, LeaderEpoch: fencepost.NoEpoch, Fence: 4242, TopicID: held.TopicID}
+			if err := s.Move(t.Context(), ledger.Writer{Group: "g", ClusterID: "cluster-1", Who: "operator"},
+				[]ledger.Move{{TopicPartition: tp(0), Held: held, Next: next, Cause: ledger.CauseRewind}}); err != nil {
 				t.Errorf("rewind: %v", err)
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // fixEnds asks where a run with an end stops, for every consumed partition, until all are known: what arrives later is
@@ -78,8 +79,8 @@ func (e *Engine) askEnds(ctx context.Context, s *settling) (silent string, why e
 func (e *Engine) fixEnd(tp fencepost.TopicPartition, b fencepost.Bounds, s *settling) {
 	e.ends[tp] = e.endFor(tp, b)
 	stored := s.stored(tp)
-	d := fencepost.Reconcile(stored, []fencepost.Answer{{Bounds: b, ClusterID: s.about.ClusterID}}, e.cfg.Policy)
-	if !stored.Position.Absent() && (d.Action == fencepost.AskAgain || d.Action == fencepost.Stop) {
+	d := ledger.Reconcile(stored, []ledger.Answer{{Bounds: b, ClusterID: s.about.ClusterID}}, e.cfg.Policy)
+	if !stored.Position.Absent() && (d.Action == ledger.AskAgain || d.Action == ledger.Stop) {
 		e.contradicted[tp] = stored.Position
 	}
 }
@@ -92,13 +93,13 @@ func (e *Engine) askTwice(ctx context.Context, s *settling) {
 		return
 	}
 	s.verdicts = map[fencepost.TopicPartition]verdict{}
-	answers := map[fencepost.TopicPartition][]fencepost.Answer{}
+	answers := map[fencepost.TopicPartition][]ledger.Answer{}
 	for range 2 {
 		s.bounds(ctx, tps, answers)
 	}
 	for _, tp := range tps {
 		last := answers[tp][len(answers[tp])-1]
-		if d := s.judge(tp, answers[tp]); last.Err == nil && (d.Action == fencepost.Resume || d.Adopts()) {
+		if d := s.judge(tp, answers[tp]); last.Err == nil && (d.Action == ledger.Resume || d.Adopts()) {
 			delete(e.contradicted, tp)
 			e.ends[tp] = e.endFor(tp, last.Bounds)
 		}

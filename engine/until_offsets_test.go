@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 )
 
@@ -89,7 +90,7 @@ func TestUntilOffsetsPastTheEnd(t *testing.T) {
 	})
 }
 
-func standing(t *testing.T, s *memory.Store, tp fencepost.TopicPartition) fencepost.Position {
+func standing(t *testing.T, s *memory.Store, tp fencepost.TopicPartition) ledger.Position {
 	t.Helper()
 	snap, err := s.Read(t.Context(), "g")
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
@@ -51,7 +52,7 @@ func newUpheaval(t *testing.T, seed uint64) *upheaval {
 	u := &upheaval{t: t, rng: rand.New(rand.NewPCG(seed, 3)), w: newWorld(t), s: memory.Open(), bad: &numbers{},
 		was: map[fencepost.TopicID]*fakeTopic{}}
 	u.w.create("t", len(u.owner))
-	u.s.SetKeep(fencepost.KeepAll)
+	u.s.SetKeep(ledger.KeepAll)
 	u.bad.bad.Store(-1)
 	for range 3 {
 		u.workers = append(u.workers, u.start())
@@ -64,7 +65,7 @@ func (u *upheaval) start() *worker {
 	wk := u.w.run(u.s, func(c *Config) {
 		c.Batch.Records, c.Lanes, c.Watch = 1+u.rng.IntN(30), 1+u.rng.IntN(3), time.Second
 		c.Rebalance = time.Duration(10+u.rng.IntN(100)) * time.Millisecond // short: revokes abort slow commits
-		c.Policy = fencepost.EarliestEverywhere(fencepost.StartAt{})
+		c.Policy = ledger.EarliestEverywhere(ledger.StartAt{})
 		c.Decoder = func() fencepost.Decoder { return u.bad }
 	})
 	for wk.source.holder() == nil && !wk.over() {
@@ -173,14 +174,14 @@ func (u *upheaval) operate(tp fencepost.TopicPartition) {
 	if held.Absent() {
 		return
 	}
-	m := fencepost.Move{TopicPartition: tp, Held: held, Next: held, Cause: fencepost.CauseRewind}
-	m.Next.LeaderEpoch, m.Next.Fence = fencepost.NoEpoch, fencepost.NewFence(u.rng.Uint64())
+	m := ledger.Move{TopicPartition: tp, Held: held, Next: held, Cause: ledger.CauseRewind}
+	m.Next.LeaderEpoch, m.Next.Fence = fencepost.NoEpoch, ledger.NewFence(u.rng.Uint64())
 	m.Next.Offset = fencepost.Offset(u.rng.Int64N(int64(held.Offset) + 1))
 	if u.rng.IntN(3) == 0 {
-		m.Cause, m.AtMost = fencepost.CauseSkip, 3
+		m.Cause, m.AtMost = ledger.CauseSkip, 3
 		m.Next.Offset = held.Offset + 3
 	}
-	_ = u.s.Move(context.Background(), fencepost.Writer{Group: "g", ClusterID: "cluster-1", Who: "operator"}, []fencepost.Move{m})
+	_ = u.s.Move(context.Background(), ledger.Writer{Group: "g", ClusterID: "cluster-1", Who: "operator"}, []ledger.Move{m})
 }
 
 func (u *upheaval) silence(tp fencepost.TopicPartition, silent bool) {
@@ -220,7 +221,7 @@ func (u *upheaval) calm() {
 // check compares the rows with the history, and the positions with the ends.
 func (u *upheaval) check() {
 	want := map[fencepost.TopicPartition][]fencepost.Offset{}
-	held := map[fencepost.TopicPartition]fencepost.Position{}
+	held := map[fencepost.TopicPartition]ledger.Position{}
 	for m, err := range u.s.Moves(context.Background(), "g") {
 		if err != nil {
 			u.t.Fatal(err)
@@ -229,7 +230,7 @@ func (u *upheaval) check() {
 			u.t.Errorf("%s: a move from %+v, where the chain stood at %+v", m.TopicPartition, m.Held, held[m.TopicPartition])
 		}
 		held[m.TopicPartition] = m.Next
-		if m.Cause != fencepost.CauseCommit {
+		if m.Cause != ledger.CauseCommit {
 			continue
 		}
 		for _, r := range u.was[m.Next.TopicID].logs[m.Partition].entries {

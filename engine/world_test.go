@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
@@ -455,7 +456,7 @@ func seen[E Event](wk *worker) (out []E) {
 func tp(p int32) fencepost.TopicPartition { return fencepost.TopicPartition{Topic: "t", Partition: p} }
 
 // position is what the store's ledger holds of a partition.
-func position(t *testing.T, s *memory.Store, tp fencepost.TopicPartition) fencepost.Position {
+func position(t *testing.T, s *memory.Store, tp fencepost.TopicPartition) ledger.Position {
 	t.Helper()
 	snap, err := s.Read(t.Context(), "g")
 	if err != nil {

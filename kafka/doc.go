@@ -62,6 +62,6 @@
 // # What it does not do
 //
 // It keeps no ledger (docs/decisions/0013), writes no records and decides nothing about a position: that is
-// [fencepost.Reconcile]. Where a compacted log ends without any entry left, no Chunk says so: the position stays below
+// [ledger.Reconcile]. Where a compacted log ends without any entry left, no Chunk says so: the position stays below
 // the end.
 package kafka

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -23,7 +24,7 @@ type LedgerFixture struct {
 type LedgerStore interface {
 	// Open is what one more worker process does: a ledger of its own on this same store, which keeps commits as told.
 	// The ledger is a fencepost.History. It is called by several goroutines at once; the suite calls closed.
-	Open(ctx context.Context, keep fencepost.KeepCommits) (l fencepost.Ledger, closed func() error, err error)
+	Open(ctx context.Context, keep ledger.KeepCommits) (l ledger.Ledger, closed func() error, err error)
 	// DeleteRow, ForeignWrite, MakeNewer: as in [Store].
 	DeleteRow(t *testing.T, group fencepost.Group, tp fencepost.TopicPartition)
 	ForeignWrite(t *testing.T, group fencepost.Group, tp fencepost.TopicPartition, at fencepost.Offset)
@@ -67,17 +68,17 @@ type noted struct {
 type post struct {
 	group fencepost.Group
 	tp    fencepost.TopicPartition
-	fence fencepost.Fence
+	fence ledger.Fence
 	from  fencepost.Offset
 }
 
 type pending struct {
-	move fencepost.Move
+	move ledger.Move
 	rows []Row
 }
 
 // Open opens a ledger with the noting sink around it.
-func (s *noted) Open(ctx context.Context, keep fencepost.KeepCommits) (sink.Sink, error) {
+func (s *noted) Open(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, error) {
 	l, closed, err := s.LedgerStore.Open(ctx, keep)
 	if err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ func (s *noted) Rows(t *testing.T) (all []Row) {
 // settle asks the ledger about the moves of which nobody knows. REQUIRES: s.mu is held.
 func (s *noted) settle(t *testing.T) {
 	t.Helper()
-	l, closed, err := s.LedgerStore.Open(t.Context(), fencepost.KeepMerged)
+	l, closed, err := s.LedgerStore.Open(t.Context(), ledger.KeepMerged)
 	if err != nil {
 		t.Fatalf("open ledger to settle %d lost answers: %v", len(s.mu.open), err)
 	}
@@ -121,13 +122,13 @@ func (s *noted) settle(t *testing.T) {
 
 // obey takes a refusal as the answer to a lost one. REQUIRES: s.mu is held.
 func (s *noted) obey(g fencepost.Group, err error) {
-	refused, ok := errors.AsType[*fencepost.Refused](err)
+	refused, ok := errors.AsType[*ledger.Refused](err)
 	if !ok {
 		return
 	}
 	for at, p := range s.mu.open {
 		held, named := refused.Held[at.tp]
-		if named && at.group == g && fencepost.Stand(held, p.move) == fencepost.StandingDone {
+		if named && at.group == g && ledger.Stand(held, p.move) == ledger.StandingDone {
 			s.mu.rows[at] = p.rows
 			delete(s.mu.open, at)
 		}
@@ -137,12 +138,12 @@ func (s *noted) obey(g fencepost.Group, err error) {
 // notingSink notes the rows of the batches whose moves its ledger took.
 type notingSink struct {
 	store  *noted
-	ledger fencepost.Ledger
+	ledger ledger.Ledger
 	closed func() error
 }
 
-func (k *notingSink) Traits() sink.Traits      { return sink.Traits{Name: "noted"} }
-func (k *notingSink) Ledger() fencepost.Ledger { return k.ledger }
+func (k *notingSink) Traits() sink.Traits   { return sink.Traits{Name: "noted"} }
+func (k *notingSink) Ledger() ledger.Ledger { return k.ledger }
 func (k *notingSink) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error) {
 	return nil, nil
 }
@@ -159,9 +160,9 @@ func (k *notingSink) Close() error {
 }
 
 // Commit moves, and notes the rows of what was taken.
-func (k *notingSink) Commit(ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+func (k *notingSink) Commit(ctx context.Context, w ledger.Writer, b sink.Commit) error {
 	err := k.ledger.Move(ctx, w, b.Moves)
-	unknown := errors.Is(err, fencepost.ErrUnknown)
+	unknown := errors.Is(err, ledger.ErrUnknown)
 	k.store.mu.Lock()
 	defer k.store.mu.Unlock()
 	if err != nil && !unknown {

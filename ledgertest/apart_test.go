@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
 )
@@ -12,7 +12,7 @@ import (
 // aloneReference is the memory ledger without its sink.
 type aloneReference struct{ reference }
 
-func (r aloneReference) Open(_ context.Context, keep fencepost.KeepCommits) (fencepost.Ledger, func() error, error) {
+func (r aloneReference) Open(_ context.Context, keep ledger.KeepCommits) (ledger.Ledger, func() error, error) {
 	r.SetKeep(keep)
 	return r.Store.Ledger(), func() error { return nil }, nil
 }

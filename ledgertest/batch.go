@@ -6,13 +6,14 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
 // Span is one partition's part of a batch to be made.
 type Span struct {
 	fencepost.TopicPartition
-	Held  fencepost.Position
+	Held  ledger.Position
 	Until fencepost.Offset
 	// Rows are the offsets that have a row; the others are markers. nil: every offset of [Held.Offset, Until). Empty
 	// and not nil: none.
@@ -20,7 +21,7 @@ type Span struct {
 }
 
 // Next is the position after the span is committed.
-func (s Span) Next() fencepost.Position { return s.Held.Advance(s.Until, s.Held.LeaderEpoch) }
+func (s Span) Next() ledger.Position { return s.Held.Advance(s.Until, s.Held.LeaderEpoch) }
 
 // String names the span in failures.
 func (s Span) String() string {
@@ -70,23 +71,23 @@ func Commit(spans ...Span) sink.Commit {
 		}
 		b.Segments = append(b.Segments, fencepost.Segment{TopicPartition: s.TopicPartition,
 			Range: fencepost.OffsetRange{From: s.Held.Offset, Until: s.Until}, Lo: lo, Hi: len(b.Offsets)})
-		b.Moves = append(b.Moves, fencepost.Move{TopicPartition: s.TopicPartition, Cause: fencepost.CauseCommit, Held: s.Held, Next: s.Next()})
+		b.Moves = append(b.Moves, ledger.Move{TopicPartition: s.TopicPartition, Cause: ledger.CauseCommit, Held: s.Held, Next: s.Next()})
 	}
 	return b
 }
 
 // One makes a batch, all of whose rows are of one partition, the commit that takes it from held to until.
-func One(b *fencepost.Batch, tp fencepost.TopicPartition, held fencepost.Position, until fencepost.Offset) sink.Commit {
+func One(b *fencepost.Batch, tp fencepost.TopicPartition, held ledger.Position, until fencepost.Offset) sink.Commit {
 	next := held.Advance(until, fencepost.NoEpoch)
 	b.Segments = []fencepost.Segment{{TopicPartition: tp, Range: fencepost.OffsetRange{From: held.Offset, Until: until}, Hi: len(b.Offsets)}}
-	return sink.Commit{Batch: b, Moves: []fencepost.Move{{TopicPartition: tp, Cause: fencepost.CauseCommit, Held: held, Next: next}}}
+	return sink.Commit{Batch: b, Moves: []ledger.Move{{TopicPartition: tp, Cause: ledger.CauseCommit, Held: held, Next: next}}}
 }
 
 // part is a commit with those of its segments whose partition is kept.
 func part(c sink.Commit, keep func(fencepost.TopicPartition) bool) sink.Commit {
 	b := *c.Batch
 	b.Segments = nil
-	var moves []fencepost.Move
+	var moves []ledger.Move
 	for i, s := range c.Segments {
 		if keep(s.TopicPartition) {
 			b.Segments, moves = append(b.Segments, s), append(moves, c.Moves[i])

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
@@ -22,15 +23,15 @@ import (
 // broken is a store with one fault of its own: each field replaces one thing that the reference does right.
 type broken struct {
 	reference
-	read   func(*memory.Store, context.Context, fencepost.Group) (fencepost.Snapshot, error)
-	move   func(*memory.Store, context.Context, fencepost.Writer, []fencepost.Move) error
-	commit func(sink.Lane, *memory.Store, context.Context, fencepost.Writer, sink.Commit) error
-	moves  func(fencepost.Recorded) (fencepost.Recorded, bool)
-	last   func(fencepost.LastMoves) fencepost.LastMoves
+	read   func(*memory.Store, context.Context, fencepost.Group) (ledger.Snapshot, error)
+	move   func(*memory.Store, context.Context, ledger.Writer, []ledger.Move) error
+	commit func(sink.Lane, *memory.Store, context.Context, ledger.Writer, sink.Commit) error
+	moves  func(ledger.Recorded) (ledger.Recorded, bool)
+	last   func(ledger.LastMoves) ledger.LastMoves
 	group  func(fencepost.Group) fencepost.Group
 }
 
-func (s broken) Open(ctx context.Context, keep fencepost.KeepCommits) (sink.Sink, error) {
+func (s broken) Open(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, error) {
 	if _, err := s.reference.Open(ctx, keep); err != nil {
 		return nil, err
 	}
@@ -46,24 +47,24 @@ func (s broken) OpenTyped(ctx context.Context, c []fencepost.ColumnSpec) (sink.S
 
 type brokenSink struct{ broken }
 
-func (s brokenSink) Ledger() fencepost.Ledger { return s }
+func (s brokenSink) Ledger() ledger.Ledger { return s }
 
-func (s brokenSink) named(w fencepost.Writer) fencepost.Writer {
+func (s brokenSink) named(w ledger.Writer) ledger.Writer {
 	if s.group != nil {
 		w.Group = s.group(w.Group)
 	}
 	return w
 }
 
-func (s brokenSink) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
-	g = s.named(fencepost.Writer{Group: g}).Group
+func (s brokenSink) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
+	g = s.named(ledger.Writer{Group: g}).Group
 	if s.read != nil {
 		return s.read(s.Store, ctx, g)
 	}
 	return s.Store.Read(ctx, g)
 }
 
-func (s brokenSink) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+func (s brokenSink) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	w = s.named(w)
 	if s.move != nil {
 		return s.move(s.Store, ctx, w, moves)
@@ -71,9 +72,9 @@ func (s brokenSink) Move(ctx context.Context, w fencepost.Writer, moves []fencep
 	return s.Store.Move(ctx, w, moves)
 }
 
-func (s brokenSink) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
-	g = s.named(fencepost.Writer{Group: g}).Group
-	return func(yield func(fencepost.Recorded, error) bool) {
+func (s brokenSink) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.Recorded, error] {
+	g = s.named(ledger.Writer{Group: g}).Group
+	return func(yield func(ledger.Recorded, error) bool) {
 		for r, err := range s.Store.Moves(ctx, g) {
 			keep := true
 			if s.moves != nil && err == nil {
@@ -86,8 +87,8 @@ func (s brokenSink) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fenc
 	}
 }
 
-func (s brokenSink) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.LastMoves, error) {
-	all, err := fencepost.LastMovesOf(s.Moves(ctx, g))
+func (s brokenSink) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]ledger.LastMoves, error) {
+	all, err := ledger.LastMovesOf(s.Moves(ctx, g))
 	for tp, l := range all {
 		if s.last != nil {
 			all[tp] = s.last(l)
@@ -106,7 +107,7 @@ type brokenLane struct {
 	sink brokenSink
 }
 
-func (l brokenLane) Commit(ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+func (l brokenLane) Commit(ctx context.Context, w ledger.Writer, b sink.Commit) error {
 	w = l.sink.named(w)
 	if l.sink.commit != nil {
 		return l.sink.commit(l.Lane, l.sink.Store, ctx, w, b)
@@ -115,7 +116,7 @@ func (l brokenLane) Commit(ctx context.Context, w fencepost.Writer, b sink.Commi
 }
 
 // believing is the batch, with each Held that f says is near enough replaced by what the ledger holds.
-func believing(s *memory.Store, w fencepost.Writer, b sink.Commit, near func(held, ledger fencepost.Position) bool) sink.Commit {
+func believing(s *memory.Store, w ledger.Writer, b sink.Commit, near func(held, ledger ledger.Position) bool) sink.Commit {
 	snap, err := s.Read(context.Background(), w.Group)
 	if err != nil {
 		return b
@@ -139,57 +140,57 @@ type wrong struct {
 }
 
 var breaks = []wrong{
-	{"compares the offset only", "refused-says-how-it-stands", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
-		return l.Commit(ctx, w, believing(s, w, b, func(h, p fencepost.Position) bool { return h.Offset == p.Offset }))
+	{"compares the offset only", "refused-says-how-it-stands", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+		return l.Commit(ctx, w, believing(s, w, b, func(h, p ledger.Position) bool { return h.Offset == p.Offset }))
 	}}},
-	{"compares offsets as floats", "large-numbers", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
-		return l.Commit(ctx, w, believing(s, w, b, func(h, p fencepost.Position) bool {
+	{"compares offsets as floats", "large-numbers", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+		return l.Commit(ctx, w, believing(s, w, b, func(h, p ledger.Position) bool {
 			return float64(h.Offset) == float64(p.Offset) && h.Fence == p.Fence
 		}))
 	}}},
-	{"applies the segments that are not refused", "all-or-nothing-commit", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+	{"applies the segments that are not refused", "all-or-nothing-commit", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
-		if r, ok := errors.AsType[*fencepost.Refused](err); ok {
+		if r, ok := errors.AsType[*ledger.Refused](err); ok {
 			refused := func(tp fencepost.TopicPartition) bool { _, bad := r.Held[tp]; return bad }
 			c := copied(b)
 			c.Segments = slices.DeleteFunc(c.Segments, func(s fencepost.Segment) bool { return refused(s.TopicPartition) })
-			c.Moves = slices.DeleteFunc(c.Moves, func(m fencepost.Move) bool { return refused(m.TopicPartition) })
+			c.Moves = slices.DeleteFunc(c.Moves, func(m ledger.Move) bool { return refused(m.TopicPartition) })
 			return errors.Join(err, l.Commit(ctx, w, c))
 		}
 		return err
 	}}},
-	{"swallows refusals", "two-workers-race-for-one-partition", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+	{"swallows refusals", "two-workers-race-for-one-partition", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
-		if _, ok := errors.AsType[*fencepost.Refused](err); ok {
+		if _, ok := errors.AsType[*ledger.Refused](err); ok {
 			return nil
 		}
 		return err
 	}}},
-	{"writes the rows before it compares", "chain", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+	{"writes the rows before it compares", "chain", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
-		if _, ok := errors.AsType[*fencepost.Refused](err); ok {
-			_ = l.Commit(ctx, fencepost.Writer{Group: "rows only"}, startedElsewhere(s, b))
+		if _, ok := errors.AsType[*ledger.Refused](err); ok {
+			_ = l.Commit(ctx, ledger.Writer{Group: "rows only"}, startedElsewhere(s, b))
 		}
 		return err
 	}}},
-	{"tries a lost answer again with what it then reads", "unknown-is-settled-by-the-next-try", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+	{"tries a lost answer again with what it then reads", "unknown-is-settled-by-the-next-try", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
-		if errors.Is(err, fencepost.ErrUnknown) || errors.Is(err, context.Canceled) {
-			_ = l.Commit(context.Background(), fencepost.Writer{Group: "rows only"}, startedElsewhere(s, b))
+		if errors.Is(err, ledger.ErrUnknown) || errors.Is(err, context.Canceled) {
+			_ = l.Commit(context.Background(), ledger.Writer{Group: "rows only"}, startedElsewhere(s, b))
 			return l.Commit(context.Background(), w, b)
 		}
 		return err
 	}}},
-	{"calls an unknown outcome a plain error", "a-lost-answer-is-one-effect", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+	{"calls an unknown outcome a plain error", "a-lost-answer-is-one-effect", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
-		if errors.Is(err, fencepost.ErrUnknown) {
+		if errors.Is(err, ledger.ErrUnknown) {
 			return errors.New("connection reset")
 		}
 		return err
 	}}},
-	{"names every partition in a refusal", "all-or-nothing-commit", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+	{"names every partition in a refusal", "all-or-nothing-commit", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
-		if r, ok := errors.AsType[*fencepost.Refused](err); ok {
+		if r, ok := errors.AsType[*ledger.Refused](err); ok {
 			snap, _ := s.Read(ctx, w.Group)
 			for _, m := range b.Moves {
 				r.Held[m.TopicPartition] = snap.Positions[m.TopicPartition]
@@ -199,31 +200,31 @@ var breaks = []wrong{
 	}}},
 	{"folds the case of groups", "group-names", broken{group: func(g fencepost.Group) fencepost.Group { return fencepost.Group(strings.ToLower(string(g))) }}},
 	{"trims groups", "group-names", broken{group: func(g fencepost.Group) fencepost.Group { return fencepost.Group(strings.TrimSpace(string(g))) }}},
-	{"makes moves one by one", "all-or-nothing-move", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+	{"makes moves one by one", "all-or-nothing-move", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 		for _, m := range moves {
-			if err := s.Move(ctx, w, []fencepost.Move{m}); err != nil {
+			if err := s.Move(ctx, w, []ledger.Move{m}); err != nil {
 				return err
 			}
 		}
 		return nil
 	}}},
-	{"surfaces a deadlock", "opposite-orders-do-not-deadlock", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
-		if len(moves) > 1 && moves[0].Compare(moves[1].TopicPartition) > 0 && moves[0].Cause == fencepost.CauseRewind {
+	{"surfaces a deadlock", "opposite-orders-do-not-deadlock", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+		if len(moves) > 1 && moves[0].Compare(moves[1].TopicPartition) > 0 && moves[0].Cause == ledger.CauseRewind {
 			return errors.New("deadlock detected (40P01)")
 		}
 		return s.Move(ctx, w, moves)
 	}}},
-	{"starts over a row", "a-start-needs-no-row", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+	{"starts over a row", "a-start-needs-no-row", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 		moves = slices.Clone(moves)
 		snap, _ := s.Read(ctx, w.Group)
 		for i, m := range moves {
-			if m.Cause == fencepost.CauseStart && m.Held.Absent() {
+			if m.Cause == ledger.CauseStart && m.Held.Absent() {
 				moves[i].Held = snap.Positions[m.TopicPartition]
 			}
 		}
 		return s.Move(ctx, w, moves)
 	}}},
-	{"forgets the roster", "roster-counts", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+	{"forgets the roster", "roster-counts", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 		snap, err := s.Read(ctx, g)
 		for topic, e := range snap.Roster {
 			e.Partitions = 0
@@ -234,27 +235,27 @@ var breaks = []wrong{
 		}
 		return snap, err
 	}}},
-	{"repairs a part of a recreated topic", "roster-of-a-recreated-topic", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+	{"repairs a part of a recreated topic", "roster-of-a-recreated-topic", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 		err := s.Move(ctx, w, moves)
 		if err != nil && strings.Contains(err.Error(), "start all of them") {
-			moves = slices.DeleteFunc(slices.Clone(moves), func(m fencepost.Move) bool { return m.Held.Absent() })
+			moves = slices.DeleteFunc(slices.Clone(moves), func(m ledger.Move) bool { return m.Held.Absent() })
 			for i := range moves {
-				moves[i].Cause = fencepost.CauseRewind
+				moves[i].Cause = ledger.CauseRewind
 			}
 			return s.Move(ctx, w, moves)
 		}
 		return err
 	}}},
-	{"does not count imports", "roster-of-imports", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+	{"does not count imports", "roster-of-imports", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 		snap, err := s.Read(ctx, g)
 		started := map[string]bool{}
 		for m := range s.Moves(ctx, g) {
-			started[m.Topic] = started[m.Topic] || m.Cause == fencepost.CauseStart
+			started[m.Topic] = started[m.Topic] || m.Cause == ledger.CauseStart
 		}
-		maps.DeleteFunc(snap.Roster, func(topic string, _ fencepost.RosterEntry) bool { return !started[topic] })
+		maps.DeleteFunc(snap.Roster, func(topic string, _ ledger.RosterEntry) bool { return !started[topic] })
 		return snap, err
 	}}},
-	{"takes an unknown topic ID for another", "roster-without-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+	{"takes an unknown topic ID for another", "roster-without-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 		snap, _ := s.Read(ctx, w.Group)
 		for _, m := range moves {
 			if e := snap.Roster[m.Topic]; e.Partitions > 0 && e.TopicID != m.Next.TopicID {
@@ -263,7 +264,7 @@ var breaks = []wrong{
 		}
 		return s.Move(ctx, w, moves)
 	}}},
-	{"learns no topic ID where the offset stays", "roster-learns-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+	{"learns no topic ID where the offset stays", "roster-learns-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 		moves = slices.Clone(moves)
 		for i, m := range moves {
 			if m.Adopts() {
@@ -272,42 +273,42 @@ var breaks = []wrong{
 		}
 		return s.Move(ctx, w, moves)
 	}}},
-	{"has another identity at each read", "identity", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+	{"has another identity at each read", "identity", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 		snap, err := s.Read(ctx, g)
 		snap.Ledger[0] = byte(rand.Uint32())
 		return snap, err
 	}}},
-	{"reads a newer ledger", "newer", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+	{"reads a newer ledger", "newer", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 		snap, err := s.Read(ctx, g)
-		if errors.Is(err, fencepost.ErrNewer) {
+		if errors.Is(err, ledger.ErrNewer) {
 			return snap, nil
 		}
 		return snap, err
 	}}},
-	{"checks no cluster at a commit", "other-cluster", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+	{"checks no cluster at a commit", "other-cluster", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
 		w.ClusterID = ""
 		return l.Commit(ctx, w, b)
 	}}},
-	{"binds the group at an empty move", "nothing-to-move-writes-nothing", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+	{"binds the group at an empty move", "nothing-to-move-writes-nothing", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
 		if len(b.Segments) == 0 {
 			s.ForeignWrite(w.Group, fencepost.TopicPartition{}, 0)
 		}
 		return l.Commit(ctx, w, b)
 	}}},
-	{"drops the reason of a move", "history-keeping-none", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { r.Why = ""; return r, true }}},
-	{"keeps what a backfill is for among the words", "history-of-backfills", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) {
-		r.Why, r.Backfill = r.Reason(), fencepost.Backfill{}
+	{"drops the reason of a move", "history-keeping-none", broken{moves: func(r ledger.Recorded) (ledger.Recorded, bool) { r.Why = ""; return r, true }}},
+	{"keeps what a backfill is for among the words", "history-of-backfills", broken{moves: func(r ledger.Recorded) (ledger.Recorded, bool) {
+		r.Why, r.Backfill = r.Reason(), ledger.Backfill{}
 		return r, true
 	}}},
-	{"counts every merged row once", "history-keeping-merged", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { r.Commits = min(r.Commits, 1); return r, true }}},
-	{"keeps no gap", "history-keeping-all", broken{moves: func(r fencepost.Recorded) (fencepost.Recorded, bool) { return r, r.Cause != fencepost.CauseGap }}},
-	{"takes a start for the last move by a person", "last-moves-keeping-none", broken{last: func(l fencepost.LastMoves) fencepost.LastMoves {
-		if l.Last.Cause == fencepost.CauseStart {
+	{"counts every merged row once", "history-keeping-merged", broken{moves: func(r ledger.Recorded) (ledger.Recorded, bool) { r.Commits = min(r.Commits, 1); return r, true }}},
+	{"keeps no gap", "history-keeping-all", broken{moves: func(r ledger.Recorded) (ledger.Recorded, bool) { return r, r.Cause != ledger.CauseGap }}},
+	{"takes a start for the last move by a person", "last-moves-keeping-none", broken{last: func(l ledger.LastMoves) ledger.LastMoves {
+		if l.Last.Cause == ledger.CauseStart {
 			l.Moved = &l.Last
 		}
 		return l
 	}}},
-	{"drops the epoch", "epoch-and-topic-id-are-kept", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+	{"drops the epoch", "epoch-and-topic-id-are-kept", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 		snap, err := s.Read(ctx, g)
 		for tp, p := range snap.Positions {
 			p.LeaderEpoch = fencepost.NoEpoch
@@ -315,20 +316,20 @@ var breaks = []wrong{
 		}
 		return snap, err
 	}}},
-	{"writes every row of the batch", "rows-of-no-segment-stay-out", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+	{"writes every row of the batch", "rows-of-no-segment-stay-out", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
 		if len(b.Segments) > 0 && b.Rows() < len(b.Offsets) {
-			_ = l.Commit(ctx, fencepost.Writer{Group: "rows only"}, startedElsewhere(s, b))
+			_ = l.Commit(ctx, ledger.Writer{Group: "rows only"}, startedElsewhere(s, b))
 		}
 		return l.Commit(ctx, w, b)
 	}}},
-	{"lets a rejected row out", "rejected-rows-leave-nothing", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+	{"lets a rejected row out", "rejected-rows-leave-nothing", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if _, ok := errors.AsType[*sink.Rejected](err); ok {
 			return nil
 		}
 		return err
 	}}},
-	{"turns a null into a zero", "every-type", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+	{"turns a null into a zero", "every-type", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
 		if len(b.Columns) > 2 {
 			c := fencepost.Column{Name: b.Columns[1].Name, Type: fencepost.Int}
 			for i := range b.Columns[1].Len() {
@@ -338,11 +339,11 @@ var breaks = []wrong{
 		}
 		return l.Commit(ctx, w, b)
 	}}},
-	{"takes at most 9,999 partitions", "ten-thousand-partitions", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+	{"takes at most 9,999 partitions", "ten-thousand-partitions", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 		return s.Move(ctx, w, moves[:min(len(moves), 9_999)])
 	}}},
-	{"checks no move", "invalid-moves-are-refused", broken{move: func(s *memory.Store, ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
-		return s.Move(ctx, w, slices.DeleteFunc(slices.Clone(moves), func(m fencepost.Move) bool { return m.Validate() != nil }))
+	{"checks no move", "invalid-moves-are-refused", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+		return s.Move(ctx, w, slices.DeleteFunc(slices.Clone(moves), func(m ledger.Move) bool { return m.Validate() != nil }))
 	}}},
 }
 
@@ -354,9 +355,9 @@ func startedElsewhere(s *memory.Store, b sink.Commit) sink.Commit {
 	for i := range c.Segments {
 		m := &c.Moves[i]
 		was := snap.Positions[m.TopicPartition]
-		start := fencepost.Move{TopicPartition: m.TopicPartition, Held: was, Next: m.Held, Cause: fencepost.CauseStart}
-		start.Next.Fence = fencepost.NewFence(rand.Uint64())
-		if err := s.Move(context.Background(), fencepost.Writer{Group: "rows only"}, []fencepost.Move{start}); err != nil {
+		start := ledger.Move{TopicPartition: m.TopicPartition, Held: was, Next: m.Held, Cause: ledger.CauseStart}
+		start.Next.Fence = ledger.NewFence(rand.Uint64())
+		if err := s.Move(context.Background(), ledger.Writer{Group: "rows only"}, []ledger.Move{start}); err != nil {
 			panic(err)
 		}
 		m.Held, m.Next.Fence = start.Next, start.Next.Fence

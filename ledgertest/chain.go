@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Chain fails the test unless the recorded moves prove the snapshot: of each partition, the first move begins at the
 // absent position, each next one where the last one ended, and the last one ends at the position that stands there.
 // recorded is the history of a ledger that keeps its commits, merged or not.
-func Chain(t *testing.T, recorded []fencepost.Recorded, s fencepost.Snapshot) {
+func Chain(t *testing.T, recorded []ledger.Recorded, s ledger.Snapshot) {
 	t.Helper()
 	if err := Proof(recorded, s); err != nil {
 		t.Errorf("the moves do not prove the positions:\n%v", err)
@@ -19,9 +20,9 @@ func Chain(t *testing.T, recorded []fencepost.Recorded, s fencepost.Snapshot) {
 }
 
 // Proof is what Chain checks: nil, or every break of the chain.
-func Proof(recorded []fencepost.Recorded, s fencepost.Snapshot) error {
+func Proof(recorded []ledger.Recorded, s ledger.Snapshot) error {
 	var breaks []error
-	last := map[fencepost.TopicPartition]fencepost.Position{}
+	last := map[fencepost.TopicPartition]ledger.Position{}
 	for i, r := range recorded {
 		at := last[r.TopicPartition]
 		switch {
@@ -36,7 +37,7 @@ func Proof(recorded []fencepost.Recorded, s fencepost.Snapshot) error {
 		if err := r.Validate(); err != nil {
 			breaks = append(breaks, fmt.Errorf("move %d: %w", i, err))
 		}
-		if (r.Cause == fencepost.CauseCommit) != (r.Commits > 0) {
+		if (r.Cause == ledger.CauseCommit) != (r.Commits > 0) {
 			breaks = append(breaks, fmt.Errorf("move %d of %s: a %s that counts %d commits", i, r.TopicPartition, r.Cause, r.Commits))
 		}
 		last[r.TopicPartition] = r.Next

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -19,7 +20,7 @@ type Fixture struct {
 type Store interface {
 	// Open is what one more worker process does: a sink of its own on this same store, whose ledger keeps commits as
 	// told. The ledger is a fencepost.History. It is called by several goroutines at once; the suite closes the sink.
-	Open(ctx context.Context, keep fencepost.KeepCommits) (sink.Sink, error)
+	Open(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, error)
 	// Rows reads what stands in the append table, in any order, around the sink.
 	Rows(t *testing.T) []Row
 	// DeleteRow deletes a partition's row from the ledger, as a careless operator would.
@@ -98,13 +99,13 @@ var demands = []struct {
 	{"roster-without-a-topic-id", rosterUnknownID},
 	{"roster-of-imports", rosterImports},
 	{"roster-learns-a-topic-id", rosterLearnsID},
-	{"history-keeping-all", history(fencepost.KeepAll)},
-	{"history-keeping-merged", history(fencepost.KeepMerged)},
-	{"history-keeping-none", history(fencepost.KeepNone)},
+	{"history-keeping-all", history(ledger.KeepAll)},
+	{"history-keeping-merged", history(ledger.KeepMerged)},
+	{"history-keeping-none", history(ledger.KeepNone)},
 	{"history-of-backfills", backfills},
-	{"last-moves-keeping-all", lastMoves(fencepost.KeepAll)},
-	{"last-moves-keeping-merged", lastMoves(fencepost.KeepMerged)},
-	{"last-moves-keeping-none", lastMoves(fencepost.KeepNone)},
+	{"last-moves-keeping-all", lastMoves(ledger.KeepAll)},
+	{"last-moves-keeping-merged", lastMoves(ledger.KeepMerged)},
+	{"last-moves-keeping-none", lastMoves(ledger.KeepNone)},
 	{"large-numbers", largeNumbers},
 	{"group-names", groupNames},
 	{"topic-names", topicNames},

@@ -7,18 +7,19 @@ import (
 	"iter"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // newer: a ledger that a newer version wrote is refused by every call, of a worker that ran and of one that comes.
 func newer(w *world) {
-	k := w.worker(fencepost.KeepAll)
+	k := w.worker(ledger.KeepAll)
 	tp := partition(0)
 	held := w.start(k, 0, tp)[tp]
 	w.store.MakeNewer(w.T)
 	w.refuses("a worker that runs", k, tp, held)
-	late, err := w.open(w.Context(), fencepost.KeepAll)
+	late, err := w.open(w.Context(), ledger.KeepAll)
 	switch {
-	case errors.Is(err, fencepost.ErrNewer):
+	case errors.Is(err, ledger.ErrNewer):
 	case err != nil:
 		w.Errorf("open on a newer ledger: got %v, want ErrNewer or none", err)
 	default:
@@ -31,26 +32,26 @@ func newer(w *world) {
 }
 
 // refuses fails unless each call of a worker answers ErrNewer.
-func (w *world) refuses(who string, k *worker, tp fencepost.TopicPartition, held fencepost.Position) {
+func (w *world) refuses(who string, k *worker, tp fencepost.TopicPartition, held ledger.Position) {
 	w.Helper()
 	ctx := w.Context()
 	_, read := k.ledger.Read(ctx, k.as.Group)
 	for what, err := range map[string]error{
 		"read":         read,
-		"rewind":       k.ledger.Move(ctx, k.as, []fencepost.Move{rewind(tp, held, 0)}),
+		"rewind":       k.ledger.Move(ctx, k.as, []ledger.Move{rewind(tp, held, 0)}),
 		"start":        k.ledger.Move(ctx, k.as, starts(0, firstTopic, partition(1))),
 		"commit":       k.lane.Commit(ctx, k.as, Commit(Span{TopicPartition: tp, Held: held, Until: 3})),
-		"read history": lastError(k.ledger.(fencepost.History).Moves(ctx, k.as.Group)),
+		"read history": lastError(k.ledger.(ledger.History).Moves(ctx, k.as.Group)),
 		"last moves":   lastMovesError(ctx, k.ledger, k.as.Group),
 	} {
-		if !errors.Is(err, fencepost.ErrNewer) {
+		if !errors.Is(err, ledger.ErrNewer) {
 			w.Errorf("%s, by %s, of a ledger that a newer version wrote: got %v, want ErrNewer", what, who, err)
 		}
 	}
 }
 
 // lastError is the error with which a history ends.
-func lastError(moves iter.Seq2[fencepost.Recorded, error]) (last error) {
+func lastError(moves iter.Seq2[ledger.Recorded, error]) (last error) {
 	for _, err := range moves {
 		last = err
 	}
@@ -59,7 +60,7 @@ func lastError(moves iter.Seq2[fencepost.Recorded, error]) (last error) {
 
 // otherCluster: the first move that names a cluster binds the group to it; another is refused, none is not.
 func otherCluster(w *world) {
-	k := w.worker(fencepost.KeepAll)
+	k := w.worker(ledger.KeepAll)
 	tp := partition(0)
 	k.as.ClusterID = ""
 	held := w.start(k, 0, tp)[tp]
@@ -76,11 +77,11 @@ func otherCluster(w *world) {
 	k.as.ClusterID = "cluster-a" // another case is another cluster
 	ctx := w.Context()
 	for what, err := range map[string]error{
-		"rewind": k.ledger.Move(ctx, k.as, []fencepost.Move{rewind(tp, back.Next, 0)}),
+		"rewind": k.ledger.Move(ctx, k.as, []ledger.Move{rewind(tp, back.Next, 0)}),
 		"start":  k.ledger.Move(ctx, k.as, starts(0, firstTopic, partition(1))),
 		"commit": k.lane.Commit(ctx, k.as, Commit(Span{TopicPartition: tp, Held: back.Next, Until: 6})),
 	} {
-		if !errors.Is(err, fencepost.ErrOtherCluster) {
+		if !errors.Is(err, ledger.ErrOtherCluster) {
 			w.Errorf("%s under another cluster: got %v, want ErrOtherCluster", what, err)
 		}
 	}
@@ -104,14 +105,14 @@ func otherCluster(w *world) {
 
 // identity: one store has one identity, through every view and reopening; another store has another.
 func identity(w *world) {
-	first := w.worker(fencepost.KeepMerged)
+	first := w.worker(ledger.KeepMerged)
 	id := w.read(first).Ledger
 	if id == (fencepost.LedgerID{}) {
 		w.Fatal("a ledger without a move has no identity: it is made with the tables")
 	}
 	w.start(first, 0, partition(0))
 	for range 3 {
-		k, err := w.open(w.Context(), fencepost.KeepMerged)
+		k, err := w.open(w.Context(), ledger.KeepMerged)
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -127,7 +128,7 @@ func identity(w *world) {
 		w.Errorf("identity after others came and went: got %s, want %s", got, id)
 	}
 	other := &world{T: w.T, store: w.fresh(w.T), group: w.group}
-	if got := other.read(other.worker(fencepost.KeepMerged)).Ledger; got == id {
+	if got := other.read(other.worker(ledger.KeepMerged)).Ledger; got == id {
 		w.Errorf("two stores have one identity, %s", got)
 	}
 }
@@ -155,8 +156,8 @@ func eightAtOnce(w *world) {
 			w.Errorf("worker %d sees identity %s, worker 0 %s", i, id, ids[0])
 		}
 	}
-	k := w.worker(fencepost.KeepMerged)
-	want := map[fencepost.TopicPartition]fencepost.Position{}
+	k := w.worker(ledger.KeepMerged)
+	want := map[fencepost.TopicPartition]ledger.Position{}
 	for _, s := range spans {
 		want[s.TopicPartition] = s.Next()
 	}
@@ -169,7 +170,7 @@ func eightAtOnce(w *world) {
 
 // oneOfMany is one process of eightAtOnce.
 func (w *world) oneOfMany(ctx context.Context, topic string) (s Span, id fencepost.LedgerID, err error) {
-	k, err := w.open(ctx, fencepost.KeepMerged)
+	k, err := w.open(ctx, ledger.KeepMerged)
 	if err != nil {
 		return s, id, err
 	}

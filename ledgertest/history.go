@@ -6,26 +6,27 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/google/go-cmp/cmp"
 )
 
 // line is what the suite compares of a recorded move.
 type line struct {
-	Cause                fencepost.Cause
+	Cause                ledger.Cause
 	From, Until          fencepost.Offset
-	FenceFrom, FenceThen fencepost.Fence
+	FenceFrom, FenceThen ledger.Fence
 	AtMost, Commits      int64
 	Why, Who             string
 }
 
 // story makes a history of every cause on two partitions, and returns its moves, oldest first.
-func (w *world) story(k *worker) []fencepost.Move {
+func (w *world) story(k *worker) []ledger.Move {
 	w.Helper()
 	tps := partitions(2)
 	moves := starts(100, firstTopic, tps...)
 	moves[0].Why = `earliest: "why" isn't 100 % größer | \`
 	w.move(k, moves...)
-	at := map[fencepost.TopicPartition]fencepost.Position{tps[0]: moves[0].Next, tps[1]: moves[1].Next}
+	at := map[fencepost.TopicPartition]ledger.Position{tps[0]: moves[0].Next, tps[1]: moves[1].Next}
 	commit := func(until fencepost.Offset) {
 		var spans []Span
 		for _, tp := range tps {
@@ -38,7 +39,7 @@ func (w *world) story(k *worker) []fencepost.Move {
 		}
 		moves = append(moves, b.Moves...)
 	}
-	other := func(cause fencepost.Cause, to fencepost.Offset, atMost int64) {
+	other := func(cause ledger.Cause, to fencepost.Offset, atMost int64) {
 		m := rewind(tps[0], at[tps[0]], to)
 		m.Cause, m.AtMost, m.Why = cause, atMost, "ticket "+cause.String()
 		m.Next.LeaderEpoch = at[tps[0]].LeaderEpoch
@@ -48,32 +49,32 @@ func (w *world) story(k *worker) []fencepost.Move {
 	commit(103)
 	commit(103)
 	commit(110)
-	other(fencepost.CauseRewind, 50, 0)
-	other(fencepost.CauseGap, 60, 10)
+	other(ledger.CauseRewind, 50, 0)
+	other(ledger.CauseGap, 60, 10)
 	commit(120)
 	commit(121)
-	other(fencepost.CauseSkip, 122, 1)
-	other(fencepost.CauseImport, 1<<53+1, fencepost.UnknownLoss)
-	other(fencepost.CauseStart, 0, fencepost.UnknownLoss)
+	other(ledger.CauseSkip, 122, 1)
+	other(ledger.CauseImport, 1<<53+1, ledger.UnknownLoss)
+	other(ledger.CauseStart, 0, ledger.UnknownLoss)
 	commit(122)
 	return moves
 }
 
 // told is what a ledger tells of a partition's moves if it keeps commits as told.
-func told(moves []fencepost.Move, tp fencepost.TopicPartition, keep fencepost.KeepCommits, who string) []line {
+func told(moves []ledger.Move, tp fencepost.TopicPartition, keep ledger.KeepCommits, who string) []line {
 	var lines []line
 	for _, m := range moves {
 		if m.TopicPartition != tp {
 			continue
 		}
 		l := line{m.Cause, m.Held.Offset, m.Next.Offset, m.Held.Fence, m.Next.Fence, m.AtMost, 0, m.Why, who}
-		if m.Cause == fencepost.CauseCommit {
+		if m.Cause == ledger.CauseCommit {
 			l.Commits = 1
 			last := len(lines) - 1
 			switch {
-			case keep == fencepost.KeepNone:
+			case keep == ledger.KeepNone:
 				continue
-			case keep == fencepost.KeepMerged && last >= 0 && lines[last].Cause == fencepost.CauseCommit:
+			case keep == ledger.KeepMerged && last >= 0 && lines[last].Cause == ledger.CauseCommit:
 				lines[last].Until, lines[last].Commits = l.Until, lines[last].Commits+1
 				continue
 			}
@@ -84,7 +85,7 @@ func told(moves []fencepost.Move, tp fencepost.TopicPartition, keep fencepost.Ke
 }
 
 // history: each way to keep commits tells the whole story of the other causes, and the commits as it says.
-func history(keep fencepost.KeepCommits) func(*world) {
+func history(keep ledger.KeepCommits) func(*world) {
 	return func(w *world) {
 		k := w.worker(keep)
 		k.as.Who = `o'brien "ops" 4711@größe`
@@ -127,10 +128,10 @@ func (w *world) now(k *worker) time.Time {
 
 // sums fails unless the moves add up to the positions. Where commits are not kept, the position is at least where the
 // last other move left it, under its fence.
-func (w *world) sums(k *worker, keep fencepost.KeepCommits, recorded []fencepost.Recorded) {
+func (w *world) sums(k *worker, keep ledger.KeepCommits, recorded []ledger.Recorded) {
 	w.Helper()
 	s := w.read(k)
-	if keep != fencepost.KeepNone {
+	if keep != ledger.KeepNone {
 		Chain(w.T, recorded, s)
 		sum := map[fencepost.TopicPartition]fencepost.Offset{}
 		for _, r := range recorded {
@@ -159,15 +160,15 @@ func (w *world) sums(k *worker, keep fencepost.KeepCommits, recorded []fencepost
 // backfills: what the start of a backfill is for comes back as it went in, with the words beside it; and words that look
 // like it are words.
 func backfills(w *world) {
-	k := w.worker(fencepost.KeepMerged)
+	k := w.worker(ledger.KeepMerged)
 	moves := starts(10, firstTopic, partitions(4)...)
 	at := time.Date(2026, 11, 21, 3, 12, 45, 500_000_000, time.UTC)
-	moves[0].Backfill, moves[0].Why = fencepost.Backfill{Range: fencepost.OffsetRange{From: 10, Until: 1<<53 + 1}, Of: "orders: eu"}, "wrong rate: EUR"
-	moves[1].Backfill, moves[1].Why = fencepost.Backfill{Range: fencepost.OffsetRange{From: 10, Until: 10}, Of: "orders", Since: at, Before: at.Add(time.Hour)}, ""
+	moves[0].Backfill, moves[0].Why = ledger.Backfill{Range: fencepost.OffsetRange{From: 10, Until: 1<<53 + 1}, Of: "orders: eu"}, "wrong rate: EUR"
+	moves[1].Backfill, moves[1].Why = ledger.Backfill{Range: fencepost.OffsetRange{From: 10, Until: 10}, Of: "orders", Since: at, Before: at.Add(time.Hour)}, ""
 	moves[2].Why = "backfill [10 .. 20) of group orders: said somebody"
 	moves[3].Why = " backfill [10 .. 20) of group orders"
 	w.move(k, moves...)
-	want, got := map[int32]fencepost.Move{}, map[int32]fencepost.Move{}
+	want, got := map[int32]ledger.Move{}, map[int32]ledger.Move{}
 	for _, m := range moves {
 		want[m.Partition] = m
 	}

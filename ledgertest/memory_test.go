@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
@@ -24,7 +25,7 @@ func newReference(*testing.T) ledgertest.Store {
 	return reference{s}
 }
 
-func (r reference) Open(_ context.Context, keep fencepost.KeepCommits) (sink.Sink, error) {
+func (r reference) Open(_ context.Context, keep ledger.KeepCommits) (sink.Sink, error) {
 	r.SetKeep(keep)
 	return r.Store, nil
 }

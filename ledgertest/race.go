@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -29,10 +30,10 @@ func together(fs ...func() error) error {
 
 // startAtOnce: two workers meet a topic at once; one start is accepted, the other refused with the winner's positions.
 func startAtOnce(w *world) {
-	workers := []*worker{w.worker(fencepost.KeepAll), w.worker(fencepost.KeepAll)}
+	workers := []*worker{w.worker(ledger.KeepAll), w.worker(ledger.KeepAll)}
 	for round := range 10 {
 		tps := []fencepost.TopicPartition{{Topic: fmt.Sprint("t", round), Partition: 0}, {Topic: fmt.Sprint("t", round), Partition: 1}}
-		moves := [2][]fencepost.Move{starts(0, firstTopic, tps...), starts(0, firstTopic, tps[1], tps[0])}
+		moves := [2][]ledger.Move{starts(0, firstTopic, tps...), starts(0, firstTopic, tps[1], tps[0])}
 		var errs [2]error
 		_ = together(
 			func() error { errs[0] = workers[0].ledger.Move(w.Context(), workers[0].as, moves[0]); return nil },
@@ -41,7 +42,7 @@ func startAtOnce(w *world) {
 		if winner < 0 || errs[1-winner] == nil {
 			w.Fatalf("round %d: two starts at once answered %v and %v, want one accepted", round, errs[0], errs[1])
 		}
-		won := map[fencepost.TopicPartition]fencepost.Position{}
+		won := map[fencepost.TopicPartition]ledger.Position{}
 		for _, m := range moves[winner] {
 			won[m.TopicPartition] = m.Next
 		}
@@ -62,14 +63,14 @@ func oppositeOrders(w *world) {
 	for _, topic := range []string{"Zulu", "_x", "alpha", "a-b", "a.b", "ab"} {
 		tps = append(tps, fencepost.TopicPartition{Topic: topic}, fencepost.TopicPartition{Topic: topic, Partition: 1})
 	}
-	first := w.worker(fencepost.KeepAll)
+	first := w.worker(ledger.KeepAll)
 	w.start(first, 0, tps...)
 	back := slices.Clone(tps)
 	slices.Reverse(back)
 	var mu sync.Mutex
 	var done []Span
 	lane := func(k *worker) error {
-		return k.rounds(w.Context(), rounds, func(ctx context.Context, s fencepost.Snapshot) error {
+		return k.rounds(w.Context(), rounds, func(ctx context.Context, s ledger.Snapshot) error {
 			var spans []Span
 			for _, tp := range tps {
 				spans = append(spans, Span{TopicPartition: tp, Held: s.Positions[tp], Until: s.Positions[tp].Offset + 1})
@@ -84,15 +85,15 @@ func oppositeOrders(w *world) {
 		})
 	}
 	mover := func(k *worker) error {
-		return k.rounds(w.Context(), rounds, func(ctx context.Context, s fencepost.Snapshot) error {
-			var moves []fencepost.Move
+		return k.rounds(w.Context(), rounds, func(ctx context.Context, s ledger.Snapshot) error {
+			var moves []ledger.Move
 			for _, tp := range back {
 				moves = append(moves, rewind(tp, s.Positions[tp], s.Positions[tp].Offset))
 			}
 			return k.ledger.Move(ctx, k.as, moves)
 		})
 	}
-	second, third, fourth := w.worker(fencepost.KeepAll), w.worker(fencepost.KeepAll), w.worker(fencepost.KeepAll)
+	second, third, fourth := w.worker(ledger.KeepAll), w.worker(ledger.KeepAll), w.worker(ledger.KeepAll)
 	if err := together(func() error { return lane(first) }, func() error { return lane(second) },
 		func() error { return mover(third) }, func() error { return mover(fourth) }); err != nil {
 		w.Fatalf("four workers with the same partitions: %v", err)
@@ -102,14 +103,14 @@ func oppositeOrders(w *world) {
 }
 
 // rounds reads and acts until n actions were accepted. A refusal is another round; any other error ends it.
-func (k *worker) rounds(ctx context.Context, n int, act func(context.Context, fencepost.Snapshot) error) error {
+func (k *worker) rounds(ctx context.Context, n int, act func(context.Context, ledger.Snapshot) error) error {
 	for refusals := 0; n > 0; {
 		s, err := k.ledger.Read(ctx, k.as.Group)
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
 		}
 		err = act(ctx, s)
-		if _, refused := errors.AsType[*fencepost.Refused](err); refused {
+		if _, refused := errors.AsType[*ledger.Refused](err); refused {
 			if refusals++; refusals > 100_000 {
 				return errors.New("refused 100,000 times: nobody gets on")
 			}
@@ -128,13 +129,13 @@ func (k *worker) rounds(ctx context.Context, n int, act func(context.Context, fe
 func race(w *world) {
 	const rounds = 40
 	tp := partition(0)
-	workers := [2]*worker{w.worker(fencepost.KeepAll), w.worker(fencepost.KeepAll)}
+	workers := [2]*worker{w.worker(ledger.KeepAll), w.worker(ledger.KeepAll)}
 	held := w.start(workers[0], 0, tp)[tp]
 	for round := range rounds {
 		w.pair(workers, tp, [2]fencepost.Offset{2, fencepost.Offset(2 + round%2)})
 	}
 	loop := func(k *worker, step fencepost.Offset) error {
-		return k.rounds(w.Context(), rounds, func(ctx context.Context, s fencepost.Snapshot) error {
+		return k.rounds(w.Context(), rounds, func(ctx context.Context, s ledger.Snapshot) error {
 			p := s.Positions[tp]
 			return k.lane.Commit(ctx, k.as, Commit(Span{TopicPartition: tp, Held: p, Until: p.Offset + step}))
 		})
@@ -167,5 +168,5 @@ func (w *world) pair(workers [2]*worker, tp fencepost.TopicPartition, steps [2]f
 		w.Fatalf("two commits from one position answered %v and %v, want one accepted", errs[0], errs[1])
 	}
 	w.wantRefused("the commit that came second", errs[1-winner],
-		map[fencepost.TopicPartition]fencepost.Position{tp: batches[winner].Moves[0].Next})
+		map[fencepost.TopicPartition]ledger.Position{tp: batches[winner].Moves[0].Next})
 }

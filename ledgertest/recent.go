@@ -4,15 +4,16 @@ import (
 	"context"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/google/go-cmp/cmp"
 )
 
 // lastMoves: a ledger that tells the end of each partition's history tells what the whole history says, whatever it keeps
 // of the commits, and of a partition that lost its row too.
-func lastMoves(keep fencepost.KeepCommits) func(*world) {
+func lastMoves(keep ledger.KeepCommits) func(*world) {
 	return func(w *world) {
 		k := w.worker(keep)
-		if _, ok := k.ledger.(fencepost.Recent); !ok {
+		if _, ok := k.ledger.(ledger.Recent); !ok {
 			w.Logf("%T is not Recent: its whole history is read for the last moves", k.ledger)
 			return
 		}
@@ -45,7 +46,7 @@ func lastMoves(keep fencepost.KeepCommits) func(*world) {
 		w.move(k, elsewhere...)
 		w.wantLastMoves(k, "a start of another topic")
 
-		for _, next := range []fencepost.KeepCommits{fencepost.KeepAll, fencepost.KeepMerged, fencepost.KeepNone} {
+		for _, next := range []ledger.KeepCommits{ledger.KeepAll, ledger.KeepMerged, ledger.KeepNone} {
 			heir := w.worker(next)
 			heir.as.Who = "a worker that keeps " + next.String()
 			s := Span{TopicPartition: far, Held: w.read(heir).Positions[far]}
@@ -59,7 +60,7 @@ func lastMoves(keep fencepost.KeepCommits) func(*world) {
 // wantLastMoves fails unless the ledger's last moves are those of its history, as a walk from its end finds them.
 func (w *world) wantLastMoves(k *worker, behind string) {
 	w.Helper()
-	want := map[fencepost.TopicPartition]fencepost.LastMoves{}
+	want := map[fencepost.TopicPartition]ledger.LastMoves{}
 	all := w.moves(k)
 	for i := len(all) - 1; i >= 0; i-- {
 		l, seen := want[all[i].TopicPartition]
@@ -67,15 +68,15 @@ func (w *world) wantLastMoves(k *worker, behind string) {
 			l.Last = all[i]
 		}
 		switch all[i].Cause {
-		case fencepost.CauseGap, fencepost.CauseSkip, fencepost.CauseRewind, fencepost.CauseImport:
+		case ledger.CauseGap, ledger.CauseSkip, ledger.CauseRewind, ledger.CauseImport:
 			if l.Moved == nil {
 				l.Moved = &all[i]
 			}
-		case fencepost.CauseUnset, fencepost.CauseStart, fencepost.CauseCommit:
+		case ledger.CauseUnset, ledger.CauseStart, ledger.CauseCommit:
 		}
 		want[all[i].TopicPartition] = l
 	}
-	got, err := k.ledger.(fencepost.Recent).LastMoves(w.Context(), k.as.Group)
+	got, err := k.ledger.(ledger.Recent).LastMoves(w.Context(), k.as.Group)
 	if err != nil {
 		w.Fatalf("last moves of group %q behind %s: %v", k.as.Group, behind, err)
 	}
@@ -85,8 +86,8 @@ func (w *world) wantLastMoves(k *worker, behind string) {
 }
 
 // lastMovesError is what a ledger that is Recent answers; of another one, what the read answers that goes before it.
-func lastMovesError(ctx context.Context, l fencepost.Ledger, g fencepost.Group) (err error) {
-	r, ok := l.(fencepost.Recent)
+func lastMovesError(ctx context.Context, l ledger.Ledger, g fencepost.Group) (err error) {
+	r, ok := l.(ledger.Recent)
 	if !ok {
 		_, err = l.Read(ctx, g)
 		return err

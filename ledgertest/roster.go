@@ -5,12 +5,13 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/google/go-cmp/cmp"
 )
 
 // rosterCounts: starts raise the count, nothing lowers it, and no cause but start and import changes it.
 func rosterCounts(w *world) {
-	k := w.worker(fencepost.KeepAll)
+	k := w.worker(ledger.KeepAll)
 	tp := partition(0)
 	held := w.start(k, 0, partitions(2)...)
 	w.wantRoster(k, firstTopic, 2)
@@ -39,11 +40,11 @@ func rosterCounts(w *world) {
 // rosterImports: an import counts as a start does, since it is where a group begins that another program has run: a
 // partition that was imported and has no row any more is lost, not new.
 func rosterImports(w *world) {
-	k := w.worker(fencepost.KeepAll)
-	imports := func(id fencepost.TopicID, tps ...fencepost.TopicPartition) []fencepost.Move {
+	k := w.worker(ledger.KeepAll)
+	imports := func(id fencepost.TopicID, tps ...fencepost.TopicPartition) []ledger.Move {
 		moves := starts(31_007, id, tps...)
 		for i := range moves {
-			moves[i].Cause, moves[i].Partitions = fencepost.CauseImport, 3
+			moves[i].Cause, moves[i].Partitions = ledger.CauseImport, 3
 		}
 		return moves
 	}
@@ -67,12 +68,12 @@ func rosterImports(w *world) {
 	}
 	w.wantRefused("a commit that was prepared before the import",
 		k.lane.Commit(w.Context(), k.as, Commit(Span{TopicPartition: partition(1), Held: s.Next(), Until: 31_020})),
-		map[fencepost.TopicPartition]fencepost.Position{partition(1): over[0].Next})
+		map[fencepost.TopicPartition]ledger.Position{partition(1): over[0].Next})
 }
 
 // rosterRecreated: a start under another topic ID covers every partition of the roster, or nothing happens.
 func rosterRecreated(w *world) {
-	k := w.worker(fencepost.KeepAll)
+	k := w.worker(ledger.KeepAll)
 	held := w.start(k, 9, partitions(3)...)
 	w.store.DeleteRow(w.T, k.as.Group, partition(2)) // a lost row is covered by a start from nothing
 	delete(held, partition(2))
@@ -83,7 +84,7 @@ func rosterRecreated(w *world) {
 		repair[i].Held = held[repair[i].TopicPartition]
 	}
 	added := starts(0, secondTopic, partition(3))
-	for what, moves := range map[string][]fencepost.Move{
+	for what, moves := range map[string][]ledger.Move{
 		"one of three partitions":           repair[:1],
 		"two of three partitions":           repair[1:],
 		"two of three and an added one":     append(added[:1:1], repair[:2]...),
@@ -91,7 +92,7 @@ func rosterRecreated(w *world) {
 		"one by its old ID, two by another": append(starts(0, firstTopic, partition(2)), repair[:2]...),
 	} {
 		err := k.ledger.Move(w.Context(), k.as, moves)
-		if _, refused := errors.AsType[*fencepost.Refused](err); err == nil || refused || errors.Is(err, fencepost.ErrUnknown) {
+		if _, refused := errors.AsType[*ledger.Refused](err); err == nil || refused || errors.Is(err, ledger.ErrUnknown) {
 			w.Errorf("start %s of a recreated topic: got %v, want a plain error", what, err)
 		}
 		w.wantSnapshot(k, before)
@@ -107,13 +108,13 @@ func rosterRecreated(w *world) {
 	}
 	zombie := Commit(Span{TopicPartition: partition(0), Held: held[partition(0)], Until: 11})
 	w.wantRefused("a commit that was prepared before the topic was recreated", k.lane.Commit(w.Context(), k.as, zombie),
-		map[fencepost.TopicPartition]fencepost.Position{partition(0): repair[0].Next})
+		map[fencepost.TopicPartition]ledger.Position{partition(0): repair[0].Next})
 	w.wantRows()
 }
 
 // rosterUnknownID: a topic ID that one side does not know is not another one.
 func rosterUnknownID(w *world) {
-	k := w.worker(fencepost.KeepAll)
+	k := w.worker(ledger.KeepAll)
 	none := fencepost.TopicID{}
 	w.move(k, starts(0, none, partitions(2)...)...)
 	w.wantRoster(k, none, 2)
@@ -133,7 +134,7 @@ func rosterUnknownID(w *world) {
 // rosterLearnsID: a group that was written without topic IDs takes one over, partition by partition: an import in place,
 // which keeps offset and epoch, brings a fresh fence, and fills the roster's ID in without counting anything.
 func rosterLearnsID(w *world) {
-	k := w.worker(fencepost.KeepMerged)
+	k := w.worker(ledger.KeepMerged)
 	first := starts(0, fencepost.TopicID{}, partitions(3)...)
 	w.move(k, first...)
 	spans := make([]Span, 2)
@@ -143,17 +144,17 @@ func rosterLearnsID(w *world) {
 	w.commit(k, spans...)
 	want := w.read(k).Positions
 	for i, s := range spans {
-		m := fencepost.Move{TopicPartition: s.TopicPartition, Held: s.Next(), Next: s.Next(), Cause: fencepost.CauseImport, Why: "the brokers' topic ID is taken over"}
+		m := ledger.Move{TopicPartition: s.TopicPartition, Held: s.Next(), Next: s.Next(), Cause: ledger.CauseImport, Why: "the brokers' topic ID is taken over"}
 		m.Next.Fence, m.Next.TopicID = fence(), firstTopic
 		w.move(k, m)
 		want[m.TopicPartition] = m.Next
 		w.wantPositions(k, want)
 		w.wantRoster(k, firstTopic, 3)
-		if !slices.ContainsFunc(w.moves(k), func(r fencepost.Recorded) bool { return r.Move == m }) {
+		if !slices.ContainsFunc(w.moves(k), func(r ledger.Recorded) bool { return r.Move == m }) {
 			w.Errorf("the recorded moves do not have the import of %s from %+v to %+v", m.TopicPartition, m.Held, m.Next)
 		}
 		w.wantRefused("a commit that was prepared before", k.lane.Commit(w.Context(), k.as, Commit(Span{TopicPartition: m.TopicPartition, Held: m.Held, Until: 9})),
-			map[fencepost.TopicPartition]fencepost.Position{m.TopicPartition: m.Next})
+			map[fencepost.TopicPartition]ledger.Position{m.TopicPartition: m.Next})
 		spans[i] = Span{TopicPartition: m.TopicPartition, Held: m.Next, Until: 9}
 	}
 	w.commit(k, spans...)
@@ -166,7 +167,7 @@ func rosterLearnsID(w *world) {
 // wantRoster fails unless the usual topic, and no other, stands in the roster like this.
 func (w *world) wantRoster(k *worker, id fencepost.TopicID, count int32) {
 	w.Helper()
-	want := map[string]fencepost.RosterEntry{"flights": {TopicID: id, Partitions: count}}
+	want := map[string]ledger.RosterEntry{"flights": {TopicID: id, Partitions: count}}
 	if diff := cmp.Diff(want, w.read(k).Roster); diff != "" {
 		w.Errorf("roster of group %q differs (-want +got):\n%s", k.as.Group, diff)
 	}

@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
 )
 
 // rejected: a row that the table refuses leaves nothing, not even the rows and moves of other partitions.
 func rejected(w *world) {
-	k := w.worker(fencepost.KeepAll)
+	k := w.worker(ledger.KeepAll)
 	held := w.start(k, 0, partitions(3)...)
 	var spans []Span
 	for _, tp := range partitions(3) {
@@ -48,7 +49,7 @@ func rejected(w *world) {
 
 // cutRows: rows that no segment names are no part of a batch, wherever they lie in it.
 func cutRows(w *world) {
-	k := w.worker(fencepost.KeepMerged)
+	k := w.worker(ledger.KeepMerged)
 	held := w.start(k, 0, partitions(4)...)
 	var spans []Span
 	for _, tp := range partitions(4) {
@@ -69,24 +70,24 @@ func cutRows(w *world) {
 
 // invalidMoves: a move that breaks its guarantees is refused plainly, with everything that came with it.
 func invalidMoves(w *world) {
-	k := w.worker(fencepost.KeepAll)
+	k := w.worker(ledger.KeepAll)
 	tp := partition(0)
 	held := w.start(k, 5, partitions(2)...)
 	before, history := w.read(k), w.moves(k)
-	for what, spoil := range map[string]func(*fencepost.Move){
-		"no cause":                      func(m *fencepost.Move) { m.Cause = fencepost.CauseUnset },
-		"no fence":                      func(m *fencepost.Move) { m.Next.Fence = 0 },
-		"a negative offset":             func(m *fencepost.Move) { m.Next.Offset = -1 },
-		"the fence kept":                func(m *fencepost.Move) { m.Next.Fence = m.Held.Fence },
-		"a rewind of nothing":           func(m *fencepost.Move) { m.Held = fencepost.Position{} },
-		"a commit with another fence":   func(m *fencepost.Move) { m.Cause = fencepost.CauseCommit },
-		"a commit that goes back":       func(m *fencepost.Move) { m.Cause, m.Next = fencepost.CauseCommit, m.Held; m.Next.Offset-- },
-		"a partition twice in one list": func(m *fencepost.Move) { *m = rewind(partition(1), held[partition(1)], 3) },
+	for what, spoil := range map[string]func(*ledger.Move){
+		"no cause":                      func(m *ledger.Move) { m.Cause = ledger.CauseUnset },
+		"no fence":                      func(m *ledger.Move) { m.Next.Fence = 0 },
+		"a negative offset":             func(m *ledger.Move) { m.Next.Offset = -1 },
+		"the fence kept":                func(m *ledger.Move) { m.Next.Fence = m.Held.Fence },
+		"a rewind of nothing":           func(m *ledger.Move) { m.Held = ledger.Position{} },
+		"a commit with another fence":   func(m *ledger.Move) { m.Cause = ledger.CauseCommit },
+		"a commit that goes back":       func(m *ledger.Move) { m.Cause, m.Next = ledger.CauseCommit, m.Held; m.Next.Offset-- },
+		"a partition twice in one list": func(m *ledger.Move) { *m = rewind(partition(1), held[partition(1)], 3) },
 	} {
 		good, bad := rewind(partition(1), held[partition(1)], 2), rewind(tp, held[tp], 1)
 		spoil(&bad)
-		err := k.ledger.Move(w.Context(), k.as, []fencepost.Move{good, bad})
-		if _, refused := errors.AsType[*fencepost.Refused](err); err == nil || refused || errors.Is(err, fencepost.ErrUnknown) {
+		err := k.ledger.Move(w.Context(), k.as, []ledger.Move{good, bad})
+		if _, refused := errors.AsType[*ledger.Refused](err); err == nil || refused || errors.Is(err, ledger.ErrUnknown) {
 			w.Errorf("a move with %s: got %v, want a plain error", what, err)
 		}
 	}

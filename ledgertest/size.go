@@ -6,15 +6,16 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // tenThousand: that many partitions start in one move and commit in one batch; one late one refuses them all.
 func tenThousand(w *world) {
-	k := w.worker(fencepost.KeepMerged)
+	k := w.worker(ledger.KeepMerged)
 	held := w.start(k, 0, partitions(10_000)...)
 	w.wantRoster(k, firstTopic, 10_000)
 	var spans []Span
-	after := map[fencepost.TopicPartition]fencepost.Position{}
+	after := map[fencepost.TopicPartition]ledger.Position{}
 	for _, tp := range partitions(10_000) {
 		s := Span{TopicPartition: tp, Held: held[tp], Until: 1}
 		spans, after[tp] = append(spans, s), s.Next()
@@ -25,7 +26,7 @@ func tenThousand(w *world) {
 	refused := append([]Span(nil), spans...)
 	refused[late.Partition] = Span{TopicPartition: late, Held: wrong, Until: 2}
 	w.wantRefused("10,000 partitions with one late", k.lane.Commit(w.Context(), k.as, Commit(refused...)),
-		map[fencepost.TopicPartition]fencepost.Position{late: held[late]})
+		map[fencepost.TopicPartition]ledger.Position{late: held[late]})
 	w.wantRows()
 
 	w.commit(k, spans...)
@@ -37,16 +38,16 @@ func tenThousand(w *world) {
 
 // largeNumbers: offsets beyond what a float64 counts, and fences that differ in one bit, are told apart.
 func largeNumbers(w *world) {
-	k := w.worker(fencepost.KeepAll)
+	k := w.worker(ledger.KeepAll)
 	var all []Span
-	after := map[fencepost.TopicPartition]fencepost.Position{}
+	after := map[fencepost.TopicPartition]ledger.Position{}
 	for i, at := range []fencepost.Offset{1<<31 - 1, 1<<32 + 1, 1<<53 + 1, 1 << 62, math.MaxInt64 - 2} {
 		tp := partition(int32(i))
 		start := starts(at, firstTopic, tp)
 		start[0].Next.Fence = math.MaxInt64 - 1
 		w.move(k, start...)
 		held := start[0].Next
-		near := map[string]fencepost.Position{"one offset less": held, "one offset more": held, "one fence more": held, "one fence less": held}
+		near := map[string]ledger.Position{"one offset less": held, "one offset more": held, "one fence more": held, "one fence less": held}
 		for what, p := range near {
 			switch what {
 			case "one offset less":
@@ -59,7 +60,7 @@ func largeNumbers(w *world) {
 				p.Fence--
 			}
 			err := k.lane.Commit(w.Context(), k.as, Commit(Span{TopicPartition: tp, Held: p, Until: p.Offset + 1}))
-			w.wantRefused(what+" than the held one", err, map[fencepost.TopicPartition]fencepost.Position{tp: held})
+			w.wantRefused(what+" than the held one", err, map[fencepost.TopicPartition]ledger.Position{tp: held})
 		}
 		s := Span{TopicPartition: tp, Held: held, Until: at + 2}
 		w.commit(k, s)
@@ -72,11 +73,11 @@ func largeNumbers(w *world) {
 
 // groupNames: names that quoting, patterns, separators, collation or trimming might confuse are groups of their own.
 func groupNames(w *world) {
-	k := w.worker(fencepost.KeepAll)
+	k := w.worker(ledger.KeepAll)
 	names := []fencepost.Group{"o'brien", `"quoted"`, "a b", "a  b", "ab ", " ab", "ab", "AB", "größe", "GRÖSSE", "日本の便", "✈️", "a|b", "a|b|c",
 		"100%", "100_", "%", `back\slash`, `\`, "'; drop table fencepost_ledger; --", "$1", "?", "{tag}", "a:b", "a/b", "../up",
 		"\u00e9", "e\u0301", "tab\there", fencepost.Group(strings.Repeat("long", 60))}
-	held := map[fencepost.Group]map[fencepost.TopicPartition]fencepost.Position{}
+	held := map[fencepost.Group]map[fencepost.TopicPartition]ledger.Position{}
 	var all []Span
 	for i, name := range names {
 		k.as.Group = name
@@ -102,8 +103,8 @@ func groupNames(w *world) {
 // topicNames: topics whose names differ in case, dots, dashes or underscores only are topics of their own, and the
 // largest partition number is a number.
 func topicNames(w *world) {
-	k := w.worker(fencepost.KeepAll)
-	held := map[fencepost.TopicPartition]fencepost.Position{}
+	k := w.worker(ledger.KeepAll)
+	held := map[fencepost.TopicPartition]ledger.Position{}
 	var spans []Span
 	for i, topic := range []string{"a.b", "a_b", "a-b", "ab", "A.B", "a.b.", "_", "-", "...", "__consumer", "1", "t%", strings.Repeat("x", 249)} {
 		for _, p := range []int32{0, 10, 2, math.MaxInt32 - 1} {

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -63,21 +64,21 @@ func (f *fuse) Err() error {
 func (w *world) insist(k *worker, b sink.Commit, lost error) error {
 	for range 10 {
 		err := k.lane.Commit(w.Context(), k.as, b)
-		refused, isRefused := errors.AsType[*fencepost.Refused](err)
+		refused, isRefused := errors.AsType[*ledger.Refused](err)
 		switch {
 		case err == nil:
 			return nil
 		case isRefused:
 			for _, m := range b.Moves {
-				if s := fencepost.Stand(refused.Held[m.TopicPartition], m); s != fencepost.StandingDone {
+				if s := ledger.Stand(refused.Held[m.TopicPartition], m); s != ledger.StandingDone {
 					return fmt.Errorf("after %q the same batch was refused, and stands %s: %w", lost, s, err)
 				}
 			}
-			if !errors.Is(lost, fencepost.ErrUnknown) {
+			if !errors.Is(lost, ledger.ErrUnknown) {
 				return fmt.Errorf("%q says that nothing happened (it is not ErrUnknown), but the batch stands: %w", lost, err)
 			}
 			return nil
-		case errors.Is(err, fencepost.ErrUnknown):
+		case errors.Is(err, ledger.ErrUnknown):
 			lost = err
 		}
 	}
@@ -86,7 +87,7 @@ func (w *world) insist(k *worker, b sink.Commit, lost error) error {
 
 // unknown: whatever a cancelled commit answers, the next compare-and-set settles it, and every row stands once.
 func unknown(w *world) {
-	k := w.worker(fencepost.KeepAll)
+	k := w.worker(ledger.KeepAll)
 	tps := partitions(2)
 	held := w.start(k, 0, tps...)
 	var done []Span
@@ -122,7 +123,7 @@ func lostAnswer(w *world) {
 		w.Logf("%T is no AnswerLoser: only cancelled commits are proved", w.store)
 		return
 	}
-	k := w.worker(fencepost.KeepAll)
+	k := w.worker(ledger.KeepAll)
 	tp := partition(0)
 	held := w.start(k, 0, tp)[tp]
 	var done []Span
@@ -131,7 +132,7 @@ func lostAnswer(w *world) {
 		b := Commit(s)
 		loser.LoseAnswer(w.T, applied)
 		lost := k.lane.Commit(w.Context(), k.as, b)
-		if !errors.Is(lost, fencepost.ErrUnknown) {
+		if !errors.Is(lost, ledger.ErrUnknown) {
 			w.Fatalf("a commit whose answer was lost (applied: %t): got %v, want ErrUnknown", applied, lost)
 		}
 		if err := w.insist(k, b, lost); err != nil {
@@ -141,11 +142,11 @@ func lostAnswer(w *world) {
 	}
 	loser.LoseAnswer(w.T, true)
 	m := rewind(tp, held, 1)
-	if err := k.ledger.Move(w.Context(), k.as, []fencepost.Move{m}); !errors.Is(err, fencepost.ErrUnknown) {
+	if err := k.ledger.Move(w.Context(), k.as, []ledger.Move{m}); !errors.Is(err, ledger.ErrUnknown) {
 		w.Fatalf("a move whose answer was lost: got %v, want ErrUnknown", err)
 	}
-	again := k.ledger.Move(w.Context(), k.as, []fencepost.Move{m})
-	w.wantRefused("the same move again", again, map[fencepost.TopicPartition]fencepost.Position{tp: m.Next})
+	again := k.ledger.Move(w.Context(), k.as, []ledger.Move{m})
+	w.wantRefused("the same move again", again, map[fencepost.TopicPartition]ledger.Position{tp: m.Next})
 	w.wantRows(done...)
 	Chain(w.T, w.moves(k), w.read(k))
 }

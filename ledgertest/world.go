@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
 )
@@ -30,7 +31,7 @@ var (
 const cluster = "cluster-A"
 
 // fence makes a fresh one.
-func fence() fencepost.Fence { return fencepost.NewFence(rand.Uint64()) }
+func fence() ledger.Fence { return ledger.NewFence(rand.Uint64()) }
 
 // partition names a partition of the suite's usual topic.
 func partition(p int32) fencepost.TopicPartition {
@@ -49,13 +50,13 @@ func partitions(n int32) []fencepost.TopicPartition {
 // worker is one process's view of the store: its sink, its ledger and one lane.
 type worker struct {
 	sink   sink.Sink
-	ledger fencepost.Ledger
+	ledger ledger.Ledger
 	lane   sink.Lane
-	as     fencepost.Writer
+	as     ledger.Writer
 }
 
 // open makes a worker. It fails by its error only, so any goroutine may call it.
-func (w *world) open(ctx context.Context, keep fencepost.KeepCommits) (*worker, error) {
+func (w *world) open(ctx context.Context, keep ledger.KeepCommits) (*worker, error) {
 	sink, err := w.store.Open(ctx, keep)
 	if err != nil {
 		return nil, fmt.Errorf("open sink: %w", err)
@@ -70,14 +71,14 @@ func (w *world) employ(ctx context.Context, sink sink.Sink) (*worker, error) {
 		return nil, errors.Join(fmt.Errorf("open lane: %w", err), sink.Close())
 	}
 	return &worker{sink: sink, ledger: sink.Ledger(), lane: lane,
-		as: fencepost.Writer{Group: w.group, ClusterID: cluster, Who: "ledgertest"}}, nil
+		as: ledger.Writer{Group: w.group, ClusterID: cluster, Who: "ledgertest"}}, nil
 }
 
 // close ends the worker.
 func (k *worker) close() error { return errors.Join(k.lane.Close(), k.sink.Close()) }
 
 // worker opens a worker for the length of the test.
-func (w *world) worker(keep fencepost.KeepCommits) *worker {
+func (w *world) worker(keep ledger.KeepCommits) *worker {
 	w.Helper()
 	k, err := w.open(w.Context(), keep)
 	if err != nil {
@@ -92,25 +93,25 @@ func (w *world) worker(keep fencepost.KeepCommits) *worker {
 }
 
 // starts are the moves of the first worker that meets the partitions' topics: one a partition, in the order given.
-func starts(at fencepost.Offset, id fencepost.TopicID, tps ...fencepost.TopicPartition) []fencepost.Move {
+func starts(at fencepost.Offset, id fencepost.TopicID, tps ...fencepost.TopicPartition) []ledger.Move {
 	count := map[string]int32{}
 	for _, tp := range tps {
 		count[tp.Topic] = max(count[tp.Topic], tp.Partition+1)
 	}
-	moves := make([]fencepost.Move, len(tps))
+	moves := make([]ledger.Move, len(tps))
 	for i, tp := range tps {
-		moves[i] = fencepost.Move{TopicPartition: tp, Cause: fencepost.CauseStart, Why: "earliest", Partitions: count[tp.Topic],
-			Next: fencepost.Position{Offset: at, LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: id}}
+		moves[i] = ledger.Move{TopicPartition: tp, Cause: ledger.CauseStart, Why: "earliest", Partitions: count[tp.Topic],
+			Next: ledger.Position{Offset: at, LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: id}}
 	}
 	return moves
 }
 
 // start makes the starts, and returns the positions that they leave.
-func (w *world) start(k *worker, at fencepost.Offset, tps ...fencepost.TopicPartition) map[fencepost.TopicPartition]fencepost.Position {
+func (w *world) start(k *worker, at fencepost.Offset, tps ...fencepost.TopicPartition) map[fencepost.TopicPartition]ledger.Position {
 	w.Helper()
 	moves := starts(at, firstTopic, tps...)
 	w.move(k, moves...)
-	held := map[fencepost.TopicPartition]fencepost.Position{}
+	held := map[fencepost.TopicPartition]ledger.Position{}
 	for _, m := range moves {
 		held[m.TopicPartition] = m.Next
 	}
@@ -118,7 +119,7 @@ func (w *world) start(k *worker, at fencepost.Offset, tps ...fencepost.TopicPart
 }
 
 // move makes moves that must be accepted.
-func (w *world) move(k *worker, moves ...fencepost.Move) {
+func (w *world) move(k *worker, moves ...ledger.Move) {
 	w.Helper()
 	if err := k.ledger.Move(w.Context(), k.as, moves); err != nil {
 		w.Fatalf("move %d partitions: %v", len(moves), err)
@@ -126,9 +127,9 @@ func (w *world) move(k *worker, moves ...fencepost.Move) {
 }
 
 // rewind is an operator's move of a held position.
-func rewind(tp fencepost.TopicPartition, held fencepost.Position, to fencepost.Offset) fencepost.Move {
-	return fencepost.Move{TopicPartition: tp, Held: held, Cause: fencepost.CauseRewind, Why: "again, with the fixed query",
-		Next: fencepost.Position{Offset: to, LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: held.TopicID}}
+func rewind(tp fencepost.TopicPartition, held ledger.Position, to fencepost.Offset) ledger.Move {
+	return ledger.Move{TopicPartition: tp, Held: held, Cause: ledger.CauseRewind, Why: "again, with the fixed query",
+		Next: ledger.Position{Offset: to, LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: held.TopicID}}
 }
 
 // commit commits a batch of the spans, which must be accepted.
@@ -140,7 +141,7 @@ func (w *world) commit(k *worker, spans ...Span) {
 }
 
 // read reads the group's snapshot.
-func (w *world) read(k *worker) fencepost.Snapshot {
+func (w *world) read(k *worker) ledger.Snapshot {
 	w.Helper()
 	s, err := k.ledger.Read(w.Context(), k.as.Group)
 	if err != nil {
@@ -150,13 +151,13 @@ func (w *world) read(k *worker) fencepost.Snapshot {
 }
 
 // moves reads the group's history.
-func (w *world) moves(k *worker) []fencepost.Recorded {
+func (w *world) moves(k *worker) []ledger.Recorded {
 	w.Helper()
-	h, ok := k.ledger.(fencepost.History)
+	h, ok := k.ledger.(ledger.History)
 	if !ok {
-		w.Fatalf("the ledger %T keeps no history: it must be a fencepost.History", k.ledger)
+		w.Fatalf("the ledger %T keeps no history: it must be a ledger.History", k.ledger)
 	}
-	var all []fencepost.Recorded
+	var all []ledger.Recorded
 	for r, err := range h.Moves(w.Context(), k.as.Group) {
 		if err != nil {
 			w.Fatalf("read moves of group %q: %v", k.as.Group, err)
@@ -167,7 +168,7 @@ func (w *world) moves(k *worker) []fencepost.Recorded {
 }
 
 // wantPositions fails unless the group's positions are these and no others.
-func (w *world) wantPositions(k *worker, want map[fencepost.TopicPartition]fencepost.Position) {
+func (w *world) wantPositions(k *worker, want map[fencepost.TopicPartition]ledger.Position) {
 	w.Helper()
 	if diff := cmp.Diff(want, w.read(k).Positions); diff != "" {
 		w.Errorf("positions of group %q differ (-want +got):\n%s", k.as.Group, diff)
@@ -197,11 +198,11 @@ func (w *world) wantRows(spans ...Span) {
 }
 
 // wantRefused fails unless err is a *Refused that names these partitions, each with what the ledger holds of it.
-func (w *world) wantRefused(what string, err error, held map[fencepost.TopicPartition]fencepost.Position) {
+func (w *world) wantRefused(what string, err error, held map[fencepost.TopicPartition]ledger.Position) {
 	w.Helper()
-	refused, ok := errors.AsType[*fencepost.Refused](err)
+	refused, ok := errors.AsType[*ledger.Refused](err)
 	if !ok {
-		w.Errorf("%s: got error %v, want *fencepost.Refused", what, err)
+		w.Errorf("%s: got error %v, want *ledger.Refused", what, err)
 		return
 	}
 	if diff := cmp.Diff(held, refused.Held); diff != "" {
@@ -210,7 +211,7 @@ func (w *world) wantRefused(what string, err error, held map[fencepost.TopicPart
 }
 
 // wantSnapshot fails unless the group stands as it did.
-func (w *world) wantSnapshot(k *worker, want fencepost.Snapshot) {
+func (w *world) wantSnapshot(k *worker, want ledger.Snapshot) {
 	w.Helper()
 	if diff := cmp.Diff(want, w.read(k)); diff != "" {
 		w.Errorf("group %q changed (-before +now):\n%s", k.as.Group, diff)
@@ -218,7 +219,7 @@ func (w *world) wantSnapshot(k *worker, want fencepost.Snapshot) {
 }
 
 // wantMoves fails unless the group's history is as it was.
-func (w *world) wantMoves(k *worker, want []fencepost.Recorded) {
+func (w *world) wantMoves(k *worker, want []ledger.Recorded) {
 	w.Helper()
 	if diff := cmp.Diff(want, w.moves(k)); diff != "" {
 		w.Errorf("the moves of group %q changed (-before +now):\n%s", k.as.Group, diff)

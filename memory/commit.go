@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -23,7 +24,7 @@ type Lane struct {
 var _ sink.Lane = (*Lane)(nil)
 
 // Commit makes the batch's effects and its moves visible together, or nothing. A batch without segments does nothing.
-func (l *Lane) Commit(ctx context.Context, w fencepost.Writer, c sink.Commit) error {
+func (l *Lane) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error {
 	if !l.busy.CompareAndSwap(false, true) {
 		return fmt.Errorf("commit on lane %d: two goroutines use it at once", l.number)
 	}
@@ -62,14 +63,14 @@ func (s *Store) effects(ctx context.Context, tx *Tx, b *fencepost.Batch) error {
 var errStale = errors.New("a value that the handler read has changed")
 
 // change is the one way in which a store changes: effects and moves together.
-func (s *Store) change(ctx context.Context, w fencepost.Writer, moves []fencepost.Move, effects func(*Tx) error) error {
+func (s *Store) change(ctx context.Context, w ledger.Writer, moves []ledger.Move, effects func(*Tx) error) error {
 	fault := s.nextFault()
 	if err := s.stopAt(ctx, BeforeApply); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	switch fault {
 	case LostBefore:
-		return fmt.Errorf("commit: the answer is lost: %w", fencepost.ErrUnknown)
+		return fmt.Errorf("commit: the answer is lost: %w", ledger.ErrUnknown)
 	case Down:
 		return &fencepost.Fault{Code: "store-down", Err: errors.New("the store does not answer"), Passing: true}
 	case NoFault, LostAfter:
@@ -88,29 +89,29 @@ func (s *Store) change(ctx context.Context, w fencepost.Writer, moves []fencepos
 		}
 	}
 	if err := s.stopAt(ctx, AfterApply); err != nil {
-		return fmt.Errorf("commit: %w: %w", fencepost.ErrUnknown, err)
+		return fmt.Errorf("commit: %w: %w", ledger.ErrUnknown, err)
 	}
 	if fault == LostAfter {
-		return fmt.Errorf("commit: the answer is lost: %w", fencepost.ErrUnknown)
+		return fmt.Errorf("commit: the answer is lost: %w", ledger.ErrUnknown)
 	}
 	return nil
 }
 
 // apply is the commit itself: everything that can refuse, then everything that changes.
-func (s *Store) apply(w fencepost.Writer, moves []fencepost.Move, tx *Tx) error {
+func (s *Store) apply(w ledger.Writer, moves []ledger.Move, tx *Tx) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := s.mu.group(w.Group)
 	switch {
 	case s.mu.version > version:
-		return fencepost.ErrNewer
+		return ledger.ErrNewer
 	case g.cluster != "" && w.ClusterID != "" && g.cluster != w.ClusterID:
-		return fmt.Errorf("%w: the ledger's is %s, these brokers' is %s", fencepost.ErrOtherCluster, g.cluster, w.ClusterID)
+		return fmt.Errorf("%w: the ledger's is %s, these brokers' is %s", ledger.ErrOtherCluster, g.cluster, w.ClusterID)
 	}
-	if err := fencepost.Check(g.positions, moves); err != nil {
+	if err := ledger.Check(g.positions, moves); err != nil {
 		return err
 	}
-	enrolled, err := fencepost.Enroll(g.roster, moves)
+	enrolled, err := ledger.Enroll(g.roster, moves)
 	if err != nil {
 		return err
 	}
@@ -142,8 +143,8 @@ func (s *Store) apply(w fencepost.Writer, moves []fencepost.Move, tx *Tx) error 
 }
 
 // valid checks moves where they enter the ledger.
-func valid(moves []fencepost.Move) error {
-	_, err := fencepost.InOrder(moves)
+func valid(moves []ledger.Move) error {
+	_, err := ledger.InOrder(moves)
 	return err
 }
 
@@ -166,7 +167,7 @@ func validCommit(commit sink.Commit) error {
 	}
 	for i, s := range b.Segments {
 		m := commit.Moves[i]
-		if m.Cause != fencepost.CauseCommit {
+		if m.Cause != ledger.CauseCommit {
 			return fmt.Errorf("commit %s: the cause is %s", s.TopicPartition, m.Cause)
 		}
 		if m.TopicPartition != s.TopicPartition || (fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset}) != s.Range {

@@ -18,9 +18,9 @@
 //
 // # Laws kept here
 //
-//   - Chain: [fencepost.Check] compares; all moves of a batch or none.
+//   - Chain: [ledger.Check] compares; all moves of a batch or none.
 //   - Together: rows, values and positions change under one lock, after everything that can refuse.
-//   - Nothing moves silently: each move is recorded as [fencepost.KeepCommits] says.
+//   - Nothing moves silently: each move is recorded as [ledger.KeepCommits] says.
 //   - Untouched stays untouched: an empty list of moves does nothing at all; a newer version's store is refused.
 //   - No lock across a wait: the handler runs without the lock. If what it read has changed by the time it is done, it
 //     runs again, as a database would answer 40001.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -91,7 +92,7 @@ func (s *Store) ForeignWrite(name fencepost.Group, tp fencepost.TopicPartition, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := s.mu.group(name)
-	g.positions[tp] = fencepost.Position{Offset: at, LeaderEpoch: fencepost.NoEpoch}
+	g.positions[tp] = ledger.Position{Offset: at, LeaderEpoch: fencepost.NoEpoch}
 	s.mu.groups[name] = g
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -29,7 +30,7 @@ type Store struct {
 	mu struct {
 		sync.Mutex
 		content
-		keep   fencepost.KeepCommits
+		keep   ledger.KeepCommits
 		hook   Hook
 		reject func(Row) *sink.Rejected
 		faults []Fault // for the next commits and moves, first first
@@ -37,10 +38,10 @@ type Store struct {
 }
 
 var (
-	_ sink.Sink         = (*Store)(nil)
-	_ fencepost.Ledger  = (*Store)(nil)
-	_ fencepost.History = (*Store)(nil)
-	_ fencepost.Recent  = (*Store)(nil)
+	_ sink.Sink      = (*Store)(nil)
+	_ ledger.Ledger  = (*Store)(nil)
+	_ ledger.History = (*Store)(nil)
+	_ ledger.Recent  = (*Store)(nil)
 )
 
 // content is all that a backup holds.
@@ -55,9 +56,9 @@ type content struct {
 // group is what the ledger holds of one group.
 type group struct {
 	cluster   string
-	roster    map[string]fencepost.RosterEntry
-	positions map[fencepost.TopicPartition]fencepost.Position
-	moves     []fencepost.Recorded
+	roster    map[string]ledger.RosterEntry
+	positions map[fencepost.TopicPartition]ledger.Position
+	moves     []ledger.Recorded
 	open      map[fencepost.TopicPartition]int // :: partition -> its merged row in moves, while the fence lasts
 }
 
@@ -74,8 +75,8 @@ func Open() *Store {
 // Traits says that any number of lanes may be open, and that none keeps another waiting.
 func (s *Store) Traits() sink.Traits { return sink.Traits{Name: "memory"} }
 
-// Ledger is the store itself, which is a fencepost.History too.
-func (s *Store) Ledger() fencepost.Ledger { return s }
+// Ledger is the store itself, which is a ledger.History too.
+func (s *Store) Ledger() ledger.Ledger { return s }
 
 // Needs is the store's Metadata. Every column is taken.
 func (s *Store) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error) {
@@ -91,7 +92,7 @@ func (s *Store) Lane(_ context.Context, number int) (sink.Lane, error) {
 func (s *Store) Close() error { return nil }
 
 // SetKeep says what is kept of the commit moves from now on. A new store merges them.
-func (s *Store) SetKeep(keep fencepost.KeepCommits) {
+func (s *Store) SetKeep(keep ledger.KeepCommits) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.keep = keep
@@ -112,17 +113,17 @@ func (s *Store) Values() map[string]string {
 }
 
 // Read returns the group's content. It never creates anything: a group appears with its first move.
-func (s *Store) Read(ctx context.Context, name fencepost.Group) (fencepost.Snapshot, error) {
+func (s *Store) Read(ctx context.Context, name fencepost.Group) (ledger.Snapshot, error) {
 	if err := s.stopAt(ctx, Reading); err != nil {
-		return fencepost.Snapshot{}, fmt.Errorf("read ledger of group %s: %w", name, err)
+		return ledger.Snapshot{}, fmt.Errorf("read ledger of group %s: %w", name, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.version > version {
-		return fencepost.Snapshot{}, fencepost.ErrNewer
+		return ledger.Snapshot{}, ledger.ErrNewer
 	}
-	snap := fencepost.Snapshot{Ledger: s.mu.id, Roster: map[string]fencepost.RosterEntry{},
-		Positions: map[fencepost.TopicPartition]fencepost.Position{}}
+	snap := ledger.Snapshot{Ledger: s.mu.id, Roster: map[string]ledger.RosterEntry{},
+		Positions: map[fencepost.TopicPartition]ledger.Position{}}
 	if g := s.mu.groups[name]; g != nil {
 		snap.ClusterID, snap.Roster, snap.Positions = g.cluster, maps.Clone(g.roster), maps.Clone(g.positions)
 	}
@@ -130,7 +131,7 @@ func (s *Store) Read(ctx context.Context, name fencepost.Group) (fencepost.Snaps
 }
 
 // Move makes all moves or none.
-func (s *Store) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+func (s *Store) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
@@ -141,17 +142,17 @@ func (s *Store) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.
 }
 
 // Moves yields what was kept of the group's moves at the moment of the first step.
-func (s *Store) Moves(_ context.Context, name fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
-	return func(yield func(fencepost.Recorded, error) bool) {
+func (s *Store) Moves(_ context.Context, name fencepost.Group) iter.Seq2[ledger.Recorded, error] {
+	return func(yield func(ledger.Recorded, error) bool) {
 		s.mu.Lock()
 		newer := s.mu.version > version
-		var kept []fencepost.Recorded
+		var kept []ledger.Recorded
 		if g := s.mu.groups[name]; g != nil {
 			kept = slices.Clone(g.moves)
 		}
 		s.mu.Unlock()
 		if newer {
-			yield(fencepost.Recorded{}, fencepost.ErrNewer)
+			yield(ledger.Recorded{}, ledger.ErrNewer)
 			return
 		}
 		for _, r := range kept {
@@ -163,8 +164,8 @@ func (s *Store) Moves(_ context.Context, name fencepost.Group) iter.Seq2[fencepo
 }
 
 // LastMoves reads what was kept of the group's moves.
-func (s *Store) LastMoves(ctx context.Context, name fencepost.Group) (map[fencepost.TopicPartition]fencepost.LastMoves, error) {
-	return fencepost.LastMovesOf(s.Moves(ctx, name))
+func (s *Store) LastMoves(ctx context.Context, name fencepost.Group) (map[fencepost.TopicPartition]ledger.LastMoves, error) {
+	return ledger.LastMovesOf(s.Moves(ctx, name))
 }
 
 // group returns what the content holds of a group, an empty one if it is new. A new one is not yet in the content.
@@ -172,24 +173,24 @@ func (c *content) group(name fencepost.Group) *group {
 	if g := c.groups[name]; g != nil {
 		return g
 	}
-	return &group{roster: map[string]fencepost.RosterEntry{}, positions: map[fencepost.TopicPartition]fencepost.Position{},
+	return &group{roster: map[string]ledger.RosterEntry{}, positions: map[fencepost.TopicPartition]ledger.Position{},
 		open: map[fencepost.TopicPartition]int{}}
 }
 
 // record keeps a move that was made.
-func (g *group) record(m fencepost.Move, who string, keep fencepost.KeepCommits) {
-	r := fencepost.Recorded{Move: m, At: time.Now(), Who: who}
-	if m.Cause != fencepost.CauseCommit {
+func (g *group) record(m ledger.Move, who string, keep ledger.KeepCommits) {
+	r := ledger.Recorded{Move: m, At: time.Now(), Who: who}
+	if m.Cause != ledger.CauseCommit {
 		delete(g.open, m.TopicPartition)
 		g.moves = append(g.moves, r)
 		return
 	}
 	r.Commits = 1
 	switch keep {
-	case fencepost.KeepNone:
-	case fencepost.KeepAll:
+	case ledger.KeepNone:
+	case ledger.KeepAll:
 		g.moves = append(g.moves, r)
-	case fencepost.KeepMerged:
+	case ledger.KeepMerged:
 		i, ok := g.open[m.TopicPartition]
 		if !ok {
 			g.open[m.TopicPartition] = len(g.moves)

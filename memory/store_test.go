@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
@@ -18,15 +19,15 @@ import (
 
 var (
 	tp = fencepost.TopicPartition{Topic: "flights"}
-	as = fencepost.Writer{Group: "g", Who: "test"}
+	as = ledger.Writer{Group: "g", Who: "test"}
 )
 
 // started is a store whose one partition stands at 0, with a lane.
-func started(t *testing.T) (*memory.Store, sink.Lane, fencepost.Position) {
+func started(t *testing.T) (*memory.Store, sink.Lane, ledger.Position) {
 	t.Helper()
 	s := memory.Open()
-	at := fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 1}
-	if err := s.Move(t.Context(), as, []fencepost.Move{{TopicPartition: tp, Next: at, Cause: fencepost.CauseStart, Partitions: 1}}); err != nil {
+	at := ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 1}
+	if err := s.Move(t.Context(), as, []ledger.Move{{TopicPartition: tp, Next: at, Cause: ledger.CauseStart, Partitions: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	return s, lane(t, s), at
@@ -42,7 +43,7 @@ func lane(t *testing.T, s *memory.Store) sink.Lane {
 }
 
 // span is a batch of rows [held, until).
-func span(held fencepost.Position, until fencepost.Offset) sink.Commit {
+func span(held ledger.Position, until fencepost.Offset) sink.Commit {
 	return ledgertest.Commit(ledgertest.Span{TopicPartition: tp, Held: held, Until: until})
 }
 
@@ -69,10 +70,10 @@ func TestFaultsBefallTheNextCommitsInTurn(t *testing.T) {
 	if err := commit(); err != nil || offset(t, s) != 1 {
 		t.Errorf("no fault: got %v at %d, want none at 1", err, offset(t, s))
 	}
-	if err := commit(); !errors.Is(err, fencepost.ErrUnknown) || offset(t, s) != 1 {
+	if err := commit(); !errors.Is(err, ledger.ErrUnknown) || offset(t, s) != 1 {
 		t.Errorf("lost before: got %v at %d, want ErrUnknown at 1", err, offset(t, s))
 	}
-	if err := commit(); !errors.Is(err, fencepost.ErrUnknown) || offset(t, s) != 2 || len(s.Rows()) != 2 {
+	if err := commit(); !errors.Is(err, ledger.ErrUnknown) || offset(t, s) != 2 || len(s.Rows()) != 2 {
 		t.Errorf("lost after: got %v at %d with %d rows, want ErrUnknown at 2 with 2", err, offset(t, s), len(s.Rows()))
 	}
 	if err := commit(); err != nil {
@@ -103,7 +104,7 @@ func TestStoppedCommitHoldsNoLock(t *testing.T) {
 		t.Errorf("the heir's commit: %v", err)
 	}
 	close(resume)
-	if _, refused := errors.AsType[*fencepost.Refused](<-answer); !refused || len(s.Rows()) != 3 {
+	if _, refused := errors.AsType[*ledger.Refused](<-answer); !refused || len(s.Rows()) != 3 {
 		t.Errorf("the zombie's commit: refused %t with %d rows, want a refusal with the heir's 3", refused, len(s.Rows()))
 	}
 }
@@ -122,7 +123,7 @@ func TestHookFailsACall(t *testing.T) {
 			return nil
 		})
 		err := l.Commit(t.Context(), as, span(p, p.Offset+1))
-		if !errors.Is(err, cut) || errors.Is(err, fencepost.ErrUnknown) != unknown {
+		if !errors.Is(err, cut) || errors.Is(err, ledger.ErrUnknown) != unknown {
 			t.Errorf("hook at point %d: got %v, want the hook's error, unknown %t", point, err, unknown)
 		}
 		s.SetHook(nil)
@@ -155,15 +156,15 @@ func TestRestoreTakesRowsAndLedgerBack(t *testing.T) {
 	}
 	late := span(at, 7)
 	err := l.Commit(t.Context(), as, late)
-	r, ok := errors.AsType[*fencepost.Refused](err)
-	if !ok || fencepost.Stand(r.Held[tp], late.Moves[0]) != fencepost.StandingBehind {
+	r, ok := errors.AsType[*ledger.Refused](err)
+	if !ok || ledger.Stand(r.Held[tp], late.Moves[0]) != ledger.StandingBehind {
 		t.Errorf("a commit from before the restore: got %v, want a refusal that stands behind", err)
 	}
 	snap, err := s.Read(t.Context(), as.Group)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var moves []fencepost.Recorded
+	var moves []ledger.Recorded
 	for r, err := range s.Moves(t.Context(), as.Group) {
 		if err != nil {
 			t.Fatal(err)
@@ -190,8 +191,8 @@ func TestHandlersOfManyLanesCountOnce(t *testing.T) {
 	for i := range lanes {
 		l := lane(t, s)
 		mine := fencepost.TopicPartition{Topic: "flights", Partition: int32(i)}
-		at := fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fencepost.Fence(i + 1)}
-		if err := s.Move(t.Context(), as, []fencepost.Move{{TopicPartition: mine, Next: at, Cause: fencepost.CauseStart}}); err != nil {
+		at := ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: ledger.Fence(i + 1)}
+		if err := s.Move(t.Context(), as, []ledger.Move{{TopicPartition: mine, Next: at, Cause: ledger.CauseStart}}); err != nil {
 			t.Fatal(err)
 		}
 		all.Go(func() {
@@ -213,8 +214,8 @@ func TestHandlersOfManyLanesCountOnce(t *testing.T) {
 // A handler whose value changed between its read and its commit runs again, and adds to the new value.
 func TestHandlerThatReadAnOldValueRunsAgain(t *testing.T) {
 	s, l, at := started(t)
-	other := fencepost.Writer{Group: "other"}
-	if err := s.Move(t.Context(), other, []fencepost.Move{{TopicPartition: tp, Next: at, Cause: fencepost.CauseStart}}); err != nil {
+	other := ledger.Writer{Group: "other"}
+	if err := s.Move(t.Context(), other, []ledger.Move{{TopicPartition: tp, Next: at, Cause: ledger.CauseStart}}); err != nil {
 		t.Fatal(err)
 	}
 	runs := 0
@@ -281,7 +282,7 @@ func TestInvalidBatches(t *testing.T) {
 		"a column that is short":  func(b *sink.Commit) { b.Columns[1].Truncate(1) },
 		"a segment past the rows": func(b *sink.Commit) { b.Segments[0].Hi = 3 },
 		"a segment that is no commit": func(b *sink.Commit) {
-			b.Moves[0].Cause, b.Moves[0].Next.Fence = fencepost.CauseRewind, 9
+			b.Moves[0].Cause, b.Moves[0].Next.Fence = ledger.CauseRewind, 9
 		},
 		"segments out of order": func(b *sink.Commit) {
 			second := b.Segments[0]
@@ -303,7 +304,7 @@ func TestInvalidBatches(t *testing.T) {
 		b := span(at, 2)
 		spoil(&b)
 		err := l.Commit(t.Context(), as, b)
-		if _, refused := errors.AsType[*fencepost.Refused](err); err == nil || refused || len(s.Rows()) != 0 || offset(t, s) != 0 {
+		if _, refused := errors.AsType[*ledger.Refused](err); err == nil || refused || len(s.Rows()) != 0 || offset(t, s) != 0 {
 			t.Errorf("a batch with %s: got %v, want a plain error and nothing applied", what, err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -68,14 +69,14 @@ func benchCommit(b *testing.B, n int, key []string, conflict string) {
 		b.Fatal(err)
 	}
 	defer ln.Close()
-	w := fencepost.Writer{Group: "g", ClusterID: "c", Who: "w"}
+	w := ledger.Writer{Group: "g", ClusterID: "c", Who: "w"}
 	batch := sink.Commit{Batch: &fencepost.Batch{Columns: flightRows(n), Offsets: make([]fencepost.Offset, n), Times: make([]int64, n)}}
-	var starts []fencepost.Move
+	var starts []ledger.Move
 	for p := range int32(12) {
-		m := fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseStart, Next: fencepost.Position{Fence: fence()}}
+		m := ledger.Move{TopicPartition: at(p), Cause: ledger.CauseStart, Next: ledger.Position{Fence: fence()}}
 		starts = append(starts, m)
 		batch.Segments = append(batch.Segments, fencepost.Segment{TopicPartition: at(p), Lo: int(p) * n / 12, Hi: int(p+1) * n / 12})
-		batch.Moves = append(batch.Moves, fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseCommit, Held: m.Next})
+		batch.Moves = append(batch.Moves, ledger.Move{TopicPartition: at(p), Cause: ledger.CauseCommit, Held: m.Next})
 	}
 	if err := opened.Ledger().Move(b.Context(), w, starts); err != nil {
 		b.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -41,11 +42,11 @@ func TestABrokenConnectionLeavesAllOrNothing(t *testing.T) {
 			switch {
 			case c == cutQuery && (!errors.As(err, &fault) || fault.Code != "database-silent" || !fault.Passing):
 				t.Fatalf("nothing was sent: got %v, want a passing database-silent", err)
-			case c != cutQuery && !errors.Is(err, fencepost.ErrUnknown):
+			case c != cutQuery && !errors.Is(err, ledger.ErrUnknown):
 				t.Fatalf("got %v, want ErrUnknown", err)
 			}
 			err = w.commit(t.Context(), b)
-			refused := new(fencepost.Refused)
+			refused := new(ledger.Refused)
 			if c == cutAnswer && !errors.As(err, &refused) || c != cutAnswer && err != nil {
 				t.Fatalf("the same batch again: %v", err)
 			}
@@ -69,9 +70,9 @@ func TestAStoppedWorkerHoldsNoLock(t *testing.T) {
 			<-held
 			heir.must(heir.batch(0, 2))
 			close(release)
-			refused := new(fencepost.Refused)
+			refused := new(ledger.Refused)
 			if err := <-done; !errors.As(err, &refused) {
-				t.Errorf("the late worker: got %v, want *fencepost.Refused", err)
+				t.Errorf("the late worker: got %v, want *ledger.Refused", err)
 			}
 			heir.wantStand(s, 3)
 		})
@@ -221,10 +222,10 @@ func TestBadRows(t *testing.T) {
 	}
 	w := s.worker(t, Config{Table: "strict_t"}).start(1)
 	w.must(w.table(column("small", fencepost.Int, 1)))
-	w.held[at(0)] = fencepost.Position{Offset: 0, Fence: w.held[at(0)].Fence}
-	refused := new(fencepost.Refused)
+	w.held[at(0)] = ledger.Position{Offset: 0, Fence: w.held[at(0)].Fence}
+	refused := new(ledger.Refused)
 	if err := w.commit(t.Context(), w.table(column("small", fencepost.Int, 1))); !errors.As(err, &refused) {
-		t.Errorf("a batch that stands already: got %v, want *fencepost.Refused although its rows are duplicates", err)
+		t.Errorf("a batch that stands already: got %v, want *ledger.Refused although its rows are duplicates", err)
 	}
 }
 
@@ -236,7 +237,7 @@ func TestServerKilled(t *testing.T) {
 	w := s.worker(t, Config{Table: "flights"}).start(1)
 	w.must(w.batch(0, 5))
 	server.Kill()
-	if f, err := new(fencepost.Fault), w.commit(t.Context(), w.batch(0, 5)); !errors.As(err, &f) && !errors.Is(err, fencepost.ErrUnknown) {
+	if f, err := new(fencepost.Fault), w.commit(t.Context(), w.batch(0, 5)); !errors.As(err, &f) && !errors.Is(err, ledger.ErrUnknown) {
 		t.Errorf("first commit to a killed server: got %v", err)
 	}
 	if f, err := new(fencepost.Fault), w.commit(t.Context(), w.batch(0, 5)); !errors.As(err, &f) || f.Code != "database-silent" || !f.Passing {
@@ -250,7 +251,7 @@ func TestServerKilled(t *testing.T) {
 	<-held
 	server.Kill()
 	close(release)
-	if err := <-done; !errors.Is(err, fencepost.ErrUnknown) {
+	if err := <-done; !errors.Is(err, ledger.ErrUnknown) {
 		t.Errorf("killed within a flush: got %v, want ErrUnknown", err)
 	}
 	server.Start()
@@ -353,7 +354,7 @@ func TestLeastGrants(t *testing.T) {
 	w := s.worker(t, c).start(1)
 	w.must(w.batch(0, 5))
 	w.must(w.batch(0, 5))
-	for range sink.Ledger().(fencepost.History).Moves(t.Context(), w.as.Group) {
+	for range sink.Ledger().(ledger.History).Moves(t.Context(), w.as.Group) {
 	}
 	w.wantStand(s, 10)
 	s.exec(t, "revoke insert on flights from app")

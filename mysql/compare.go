@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // begin opens every transaction of this package; preamble set its isolation level.
@@ -67,13 +68,13 @@ const recordSQL = "update @groups set cluster_id = @cluster where group_name = @
 
 // compare makes the compare-and-set of commit moves. record says whether the group's cluster may have to be recorded.
 // REQUIRES: checkMoves passed.
-func (t tables) compare(s *session, w fencepost.Writer, moves []fencepost.Move, keep fencepost.KeepCommits, record bool) string {
+func (t tables) compare(s *session, w ledger.Writer, moves []ledger.Move, keep ledger.KeepCommits, record bool) string {
 	moves = sorted(moves)
 	run, history, cluster := mergeSQL, "", ""
-	if keep != fencepost.KeepMerged {
+	if keep != ledger.KeepMerged {
 		run = "run_commits = 0,"
 		history = "insert into @moves " + moveColumns + " select " + runColumns + " from @m straight_join @ledger l on @on where l.run_commits > 0; "
-		if keep == fencepost.KeepAll {
+		if keep == ledger.KeepAll {
 			history += "insert into @moves " + moveColumns + " select " + commitColumns + " from @m straight_join @ledger l on @on; "
 		}
 	}
@@ -86,9 +87,9 @@ func (t tables) compare(s *session, w fencepost.Writer, moves []fencepost.Move, 
 }
 
 // commitRows is the moves as a literal of JSON, in the columns of commitTable.
-func commitRows(moves []fencepost.Move) string {
+func commitRows(moves []ledger.Move) string {
 	b := []byte("'[")
-	eachTopic(moves, func(topic string, moves []fencepost.Move) {
+	eachTopic(moves, func(topic string, moves []ledger.Move) {
 		name, err := json.Marshal(topic)
 		if err != nil {
 			panic("mysql: a topic is not JSON: " + err.Error()) // text always is
@@ -104,9 +105,9 @@ func commitRows(moves []fencepost.Move) string {
 }
 
 // commitValues is the moves as rows of the ledger.
-func commitValues(g fencepost.Group, moves []fencepost.Move) string {
+func commitValues(g fencepost.Group, moves []ledger.Move) string {
 	var b []byte
-	eachTopic(moves, func(topic string, moves []fencepost.Move) {
+	eachTopic(moves, func(topic string, moves []ledger.Move) {
 		name := "(" + quote(string(g)) + "," + quote(topic)
 		for _, m := range moves {
 			b = appendInts(append(b, name...), int64(m.Partition), int64(m.Next.Offset), int64(m.Next.LeaderEpoch), int64(m.Next.Fence))
@@ -125,7 +126,7 @@ func appendInts(b []byte, numbers ...int64) []byte {
 }
 
 // eachTopic calls f with the moves of each topic. REQUIRES: they are sorted.
-func eachTopic(moves []fencepost.Move, f func(topic string, moves []fencepost.Move)) {
+func eachTopic(moves []ledger.Move, f func(topic string, moves []ledger.Move)) {
 	for len(moves) > 0 {
 		n := 1
 		for n < len(moves) && moves[n].Topic == moves[0].Topic {
@@ -137,15 +138,15 @@ func eachTopic(moves []fencepost.Move, f func(topic string, moves []fencepost.Mo
 }
 
 // fill is the last pass: names and values.
-func (t tables) fill(s *session, w fencepost.Writer, sql, json string, more ...string) string {
+func (t tables) fill(s *session, w ledger.Writer, sql, json string, more ...string) string {
 	return fill(sql, append(more, "@json", json, "@names", s.server.names(), "@secret", s.secret,
 		"@ledger", t.ledger, "@groups", t.groups, "@moves", t.moves,
 		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who))...)
 }
 
 // sorted is the moves in the order in which every worker locks rows.
-func sorted(moves []fencepost.Move) []fencepost.Move {
-	before := func(a, b fencepost.Move) int { return a.TopicPartition.Compare(b.TopicPartition) }
+func sorted(moves []ledger.Move) []ledger.Move {
+	before := func(a, b ledger.Move) int { return a.TopicPartition.Compare(b.TopicPartition) }
 	if slices.IsSortedFunc(moves, before) {
 		return moves
 	}
@@ -185,14 +186,14 @@ const moveTable = `json_table(@fencepost_m, '$[*]' columns (topic varchar(249) c
 const whyMost = 4000
 
 // move makes the statements of moves that are no commits. REQUIRES: checkMoves passed.
-func (t tables) move(s *session, w fencepost.Writer, moves []fencepost.Move) string {
+func (t tables) move(s *session, w ledger.Writer, moves []ledger.Move) string {
 	n := 0
 	numbered := make(map[fencepost.TopicPartition]int, len(moves))
 	for _, m := range moves {
 		numbered[m.TopicPartition] = n
 		n++
 	}
-	json := jsonRows(sorted(moves), func(m fencepost.Move) []any {
+	json := jsonRows(sorted(moves), func(m ledger.Move) []any {
 		why := m.Reason()
 		row := []any{m.Topic, m.Partition, m.Cause.String(), nil, nil, nil, nil,
 			m.Next.Offset, m.Next.LeaderEpoch, int64(m.Next.Fence), idText(m.Next.TopicID), nil, m.Partitions,
@@ -200,7 +201,7 @@ func (t tables) move(s *session, w fencepost.Writer, moves []fencepost.Move) str
 		if !m.Held.Absent() {
 			row[3], row[4], row[5], row[6] = m.Held.Offset, m.Held.LeaderEpoch, int64(m.Held.Fence), idText(m.Held.TopicID)
 		}
-		if m.AtMost != fencepost.UnknownLoss {
+		if m.AtMost != ledger.UnknownLoss {
 			row[11] = m.AtMost
 		}
 		return row

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Config says where a Sink's database is and what the sink does with a batch. Exactly one of Table, SQL and Handle is
@@ -40,7 +41,7 @@ type Config struct {
 	// are no part of Check and DDL. Lanes then Apply, and their Commit fails.
 	NoLedger bool
 	// KeepCommits says what fencepost_moves keeps of the commits.
-	KeepCommits fencepost.KeepCommits
+	KeepCommits ledger.KeepCommits
 	// CommitTimeout, with Handle: the server ends a session that has waited this long for this process, or for a lock,
 	// rounded up to seconds. Set it below the group's session timeout. 0: 4s.
 	CommitTimeout time.Duration
@@ -99,7 +100,7 @@ func (c Config) validate() error {
 	if c.CommitTimeout < 0 {
 		errs = append(errs, fmt.Errorf("CommitTimeout is %s", c.CommitTimeout))
 	}
-	if c.KeepCommits > fencepost.KeepNone {
+	if c.KeepCommits > ledger.KeepNone {
 		errs = append(errs, fmt.Errorf("KeepCommits is %d", c.KeepCommits))
 	}
 	return errors.Join(errs...)

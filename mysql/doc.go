@@ -55,7 +55,7 @@
 //
 //   - What the server refuses about rows (1062, 1048, 1264, 1406, 4025 and the like) is a *sink.Rejected; nothing
 //     was applied.
-//   - A connection that broke while a flush was under way: fencepost.ErrUnknown, and the next compare-and-set tells. A
+//   - A connection that broke while a flush was under way: ledger.ErrUnknown, and the next compare-and-set tells. A
 //     connection that the driver knows to have been dead before: nothing happened. The next call opens a new one.
 //   - A deadlock (1213) rolled everything back: the flush is tried again as it is, a hundred times. An upsert is tried
 //     again in the order of its keys: two lanes that go by it do not meet crosswise.

@@ -15,6 +15,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -25,7 +26,7 @@ const ddlHelp = `fencepost ddl FILE | mysql DATABASE`
 // newer is the refusal of a ledger that a newer program wrote.
 func newer(v int) error {
 	return &fencepost.Fault{Code: "ledger-newer", Exit: 4,
-		Err:  fmt.Errorf("%w: it is version %d, this program knows %d: untouched", fencepost.ErrNewer, v, version),
+		Err:  fmt.Errorf("%w: it is version %d, this program knows %d: untouched", ledger.ErrNewer, v, version),
 		Help: "run the newer program; there is no way back"}
 }
 
@@ -141,10 +142,10 @@ func lost(err error) bool {
 
 // refusal makes the error of a flush that held a compare-and-set ours: *Refused, ErrNewer, ErrOtherCluster,
 // ErrUnknown, or what edge makes of it. It leaves the session ready for the next flush.
-func (s *session) refusal(ctx context.Context, t tables, w fencepost.Writer, moves []fencepost.Move, err error) error {
+func (s *session) refusal(ctx context.Context, t tables, w ledger.Writer, moves []ledger.Move, err error) error {
 	if lost(err) {
 		s.drop()
-		return fmt.Errorf("%w: %w", fencepost.ErrUnknown, err)
+		return fmt.Errorf("%w: %w", ledger.ErrUnknown, err)
 	}
 	s.rollback(ctx, err)
 	what := s.verdict(err)
@@ -163,7 +164,7 @@ func (s *session) refusal(ctx context.Context, t tables, w fencepost.Writer, mov
 }
 
 // standing asks why a compare-and-set did not hold: the refusal itself has room for a word only.
-func (s *session) standing(ctx context.Context, t tables, w fencepost.Writer, moves []fencepost.Move, what string) (said, err error) {
+func (s *session) standing(ctx context.Context, t tables, w ledger.Writer, moves []ledger.Move, what string) (said, err error) {
 	switch what {
 	case "newer":
 		res, err := s.exec(ctx, "select version from "+t.groups+" where group_name = '' and topic = ''")
@@ -184,7 +185,7 @@ func (s *session) standing(ctx context.Context, t tables, w fencepost.Writer, mo
 		if len(res[0]) > 0 {
 			id = string(res[0][0][0])
 		}
-		return fmt.Errorf("%w: %s", fencepost.ErrOtherCluster, id), nil
+		return fmt.Errorf("%w: %s", ledger.ErrOtherCluster, id), nil
 	case "roster":
 		return errors.New("a start under another topic ID must cover every partition of the Roster, all with one ID"), nil
 	}
@@ -192,7 +193,7 @@ func (s *session) standing(ctx context.Context, t tables, w fencepost.Writer, mo
 	if err != nil {
 		return nil, err
 	}
-	if err := fencepost.Check(held, moves); err != nil {
+	if err := ledger.Check(held, moves); err != nil {
 		return err, nil
 	}
 	return errors.New("the ledger refused, and a moment later agreed: try again"), nil

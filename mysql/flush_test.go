@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -184,7 +185,7 @@ func TestOnlyTheSecretIsSuccess(t *testing.T) {
 				commits(b)
 			}}, func(t *testing.T, w *worker, s *scripted) {
 				batch := w.batch(0, 3)
-				if err := w.commit(t.Context(), batch); err == nil || errors.Is(err, fencepost.ErrUnknown) {
+				if err := w.commit(t.Context(), batch); err == nil || errors.Is(err, ledger.ErrUnknown) {
 					t.Errorf("got %v, want an error without a doubt", err)
 				}
 				if err := w.commit(t.Context(), batch); err != nil {
@@ -198,7 +199,7 @@ func TestOnlyTheSecretIsSuccess(t *testing.T) {
 // What a refused compare-and-set says: a word and the secret in the text of an XPath that is none. Without the secret it
 // is somebody's value.
 func TestRefusedCompareAndSet(t *testing.T) {
-	refused, fault := new(fencepost.Refused), new(fencepost.Fault)
+	refused, fault := new(ledger.Refused), new(fencepost.Fault)
 	held := func(offset, fence int) func(*backend) { return func(b *backend) { b.ledgerHolds(offset, fence) } }
 	told := func(words string, a said) func(*backend) { return func(b *backend) { b.hears(words); b.says(a) } }
 	for _, test := range []struct {
@@ -209,10 +210,10 @@ func TestRefusedCompareAndSet(t *testing.T) {
 		{"ahead", "~fenced:@", held(8, 7), func(err error) bool { return errors.As(err, &refused) && refused.Held[at(0)].Offset == 8 }},
 		{"another fence", "~fenced:@", held(5, 9), func(err error) bool { return errors.As(err, &refused) && refused.Held[at(0)].Fence == 9 }},
 		{"agrees again", "~fenced:@", held(5, 7), func(err error) bool { return err != nil && !errors.As(err, &refused) }},
-		{"newer", "~newer:@", told("select version from x.groups", answer(row(3))), func(err error) bool { return errors.Is(err, fencepost.ErrNewer) }},
+		{"newer", "~newer:@", told("select version from x.groups", answer(row(3))), func(err error) bool { return errors.Is(err, ledger.ErrNewer) }},
 		{"no identity", "~newer:@", told("select version from x.groups", answer()), func(err error) bool { return errors.As(err, &fault) && fault.Code == "table-not-found" }},
 		{"cluster", "~cluster:@", told("select cluster_id from x.groups", answer(row("other"))), func(err error) bool {
-			return errors.Is(err, fencepost.ErrOtherCluster) && strings.HasSuffix(err.Error(), ": other")
+			return errors.Is(err, ledger.ErrOtherCluster) && strings.HasSuffix(err.Error(), ": other")
 		}},
 		{"a value", "~fenced:0123456789abcdef", func(*backend) {}, func(err error) bool {
 			return err != nil && !errors.As(err, &refused) && strings.Contains(err.Error(), "(1105)")
@@ -227,7 +228,7 @@ func TestRefusedCompareAndSet(t *testing.T) {
 				test.asked(b)
 				b.listens()
 			}}, func(t *testing.T, w *worker, s *scripted) {
-				if err := w.commit(t.Context(), w.batch(0, 3)); !test.want(err) || errors.Is(err, fencepost.ErrUnknown) {
+				if err := w.commit(t.Context(), w.batch(0, 3)); !test.want(err) || errors.Is(err, ledger.ErrUnknown) {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -248,7 +249,7 @@ func TestRejectedRow(t *testing.T) {
 			b.listens()
 		}}, func(t *testing.T, w *worker, s *scripted) {
 			err := w.commit(t.Context(), w.batch(0, 3))
-			rejected, refused := new(sink.Rejected), new(fencepost.Refused)
+			rejected, refused := new(sink.Rejected), new(ledger.Refused)
 			switch {
 			case late && !errors.As(err, &refused):
 				t.Errorf("the ledger is ahead, and the error is %v", err)
@@ -279,7 +280,7 @@ func TestDeadlockIsTriedAgainAsItIs(t *testing.T) {
 					b.listens()
 				}}, func(t *testing.T, w *worker, s *scripted) {
 					err := w.commit(t.Context(), w.batch(0, 3))
-					if (err == nil) != (lost < deadlockTries) || errors.Is(err, fencepost.ErrUnknown) {
+					if (err == nil) != (lost < deadlockTries) || errors.Is(err, ledger.ErrUnknown) {
 						t.Fatalf("got %v", err)
 					}
 					var flushes []string
@@ -370,7 +371,7 @@ func TestCutConnection(t *testing.T) {
 				err := w.commit(t.Context(), batch)
 				fault := new(fencepost.Fault)
 				switch {
-				case err == nil || errors.Is(err, fencepost.ErrUnknown) != test.unknown:
+				case err == nil || errors.Is(err, ledger.ErrUnknown) != test.unknown:
 					t.Errorf("got %v, want it unknown: %t", err, test.unknown)
 				case !test.unknown && (!errors.As(err, &fault) || fault.Code != "database-silent" || !fault.Passing):
 					t.Errorf("got %v, want the passing fault database-silent", err)
@@ -395,15 +396,15 @@ func TestLostAnswerIsSettledByTheNextFlush(t *testing.T) {
 		},
 	}, func(t *testing.T, w *worker, s *scripted) {
 		batch := w.batch(0, 3)
-		if err := w.commit(t.Context(), batch); !errors.Is(err, fencepost.ErrUnknown) {
+		if err := w.commit(t.Context(), batch); !errors.Is(err, ledger.ErrUnknown) {
 			t.Fatalf("got %v, want it unknown", err)
 		}
-		refused := new(fencepost.Refused)
+		refused := new(ledger.Refused)
 		err := w.commit(t.Context(), batch)
 		if !errors.As(err, &refused) {
 			t.Fatalf("got %v, want it refused", err)
 		}
-		want := map[fencepost.TopicPartition]fencepost.Position{at(0): batch.Moves[0].Next}
+		want := map[fencepost.TopicPartition]ledger.Position{at(0): batch.Moves[0].Next}
 		if d := cmp.Diff(want, refused.Held); d != "" {
 			t.Errorf("the ledger holds what the batch moves to (-want +got):\n%s", d)
 		}
@@ -437,7 +438,7 @@ func TestHangingServer(t *testing.T) {
 				if took := time.Since(began); took > time.Second {
 					t.Errorf("answered %s after the context had ended", took)
 				}
-				if err == nil || errors.Is(err, fencepost.ErrUnknown) != test.unknown || !test.unknown && !errors.Is(err, errHung) {
+				if err == nil || errors.Is(err, ledger.ErrUnknown) != test.unknown || !test.unknown && !errors.Is(err, errHung) {
 					t.Errorf("got %v, want it unknown: %t, else why the context ended", err, test.unknown)
 				}
 			})

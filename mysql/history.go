@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // historySQL is the recorded moves that @kept chooses with the open runs behind them.
@@ -38,7 +39,7 @@ func (t tables) history(kept string, g fencepost.Group) string {
 }
 
 // LastMoves is the last moves of each partition.
-func (l *Ledger) LastMoves(ctx context.Context, g fencepost.Group) (last map[fencepost.TopicPartition]fencepost.LastMoves, err error) {
+func (l *Ledger) LastMoves(ctx context.Context, g fencepost.Group) (last map[fencepost.TopicPartition]ledger.LastMoves, err error) {
 	if err := l.turn.take(ctx); err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func (l *Ledger) LastMoves(ctx context.Context, g fencepost.Group) (last map[fen
 		if len(res) == 2 && len(res[0]) > 0 {
 			return newer(int((&parser{}).int(res[0][0][0])))
 		}
-		last, err = fencepost.LastMovesOf(func(yield func(fencepost.Recorded, error) bool) {
+		last, err = ledger.LastMovesOf(func(yield func(ledger.Recorded, error) bool) {
 			for _, r := range res[len(res)-1] {
 				if m, err := recorded(r); !yield(m, err) || err != nil {
 					return
@@ -71,9 +72,9 @@ func (l *Ledger) LastMoves(ctx context.Context, g fencepost.Group) (last map[fen
 
 // Moves yields what was kept, oldest first, with the open runs of merged commits last. It reads on a connection of its
 // own, so that the caller may use the ledger meanwhile.
-func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
-	return func(yield func(fencepost.Recorded, error) bool) {
-		fail := func(err error) { yield(fencepost.Recorded{}, fmt.Errorf("read moves: %w", err)) }
+func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.Recorded, error] {
+	return func(yield func(ledger.Recorded, error) bool) {
+		fail := func(err error) { yield(ledger.Recorded{}, fmt.Errorf("read moves: %w", err)) }
 		t, err := l.tables(ctx)
 		if err != nil {
 			fail(err)
@@ -116,10 +117,10 @@ func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepo
 }
 
 // recorded reads one row of historySQL.
-func recorded(v [][]byte) (r fencepost.Recorded, err error) {
+func recorded(v [][]byte) (r ledger.Recorded, err error) {
 	p := parser{}
 	r.TopicPartition = p.partition(v[2:])
-	if r.Cause, err = fencepost.ParseCause(string(v[4])); err != nil {
+	if r.Cause, err = ledger.ParseCause(string(v[4])); err != nil {
 		return r, fmt.Errorf("read moves: %w", err)
 	}
 	r.Held, r.Next = p.position(v[5:]), p.position(v[9:])

@@ -12,6 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -41,9 +42,9 @@ type lane struct {
 	tables   tables
 	plan     *plan
 	encoder  encoder
-	packet   []byte           // the flush, reused
-	moves    []fencepost.Move // of the batch at hand
-	recorded fencepost.Group  // whose cluster ID is known to be recorded
+	packet   []byte          // the flush, reused
+	moves    []ledger.Move   // of the batch at hand
+	recorded fencepost.Group // whose cluster ID is known to be recorded
 }
 
 // Close closes the session.
@@ -53,7 +54,7 @@ func (l *lane) Close() error {
 }
 
 // Commit makes the batch and its moves visible together, or nothing.
-func (l *lane) Commit(ctx context.Context, w fencepost.Writer, c sink.Commit) error {
+func (l *lane) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error {
 	b := c.Batch
 	if l.moves = c.Moves; len(l.moves) == 0 {
 		return nil
@@ -86,7 +87,7 @@ func (l *lane) lookAgain(err error) {
 	}
 }
 
-func (l *lane) commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batch) error {
+func (l *lane) commit(ctx context.Context, w ledger.Writer, b *fencepost.Batch) error {
 	compare := l.tables.compare(&l.session, w, l.moves, l.sink.config.KeepCommits, l.recorded != w.Group)
 	switch {
 	case b.Rows() == 0:
@@ -99,7 +100,7 @@ func (l *lane) commit(ctx context.Context, w fencepost.Writer, b *fencepost.Batc
 
 // stale looks behind an error about rows: a batch that stands already (its answer was lost), or that another worker has
 // applied, meets its own rows in a unique key before it comes to the compare-and-set. That is a refusal, and no bad row.
-func (l *lane) stale(ctx context.Context, w fencepost.Writer, rejected error) error {
+func (l *lane) stale(ctx context.Context, w ledger.Writer, rejected error) error {
 	if _, err := l.session.open(ctx); err != nil {
 		return err
 	}
@@ -111,16 +112,16 @@ func (l *lane) stale(ctx context.Context, w fencepost.Writer, rejected error) er
 		l.session.rollback(ctx, err)
 		return l.session.edge(ctx, err)
 	}
-	if err := fencepost.Check(held, l.moves); err != nil {
+	if err := ledger.Check(held, l.moves); err != nil {
 		return err
 	}
 	return rejected
 }
 
 // check refuses moves that are no commits.
-func (l *lane) check(w fencepost.Writer) error {
+func (l *lane) check(w ledger.Writer) error {
 	for _, m := range l.moves {
-		if m.Cause != fencepost.CauseCommit {
+		if m.Cause != ledger.CauseCommit {
 			return fmt.Errorf("move %s: cause is %s", m.TopicPartition, m.Cause)
 		}
 	}
@@ -158,7 +159,7 @@ func (l *lane) planned(ctx context.Context, b *fencepost.Batch) error {
 }
 
 // rows sends the rows, what is done with them, the compare-and-set and COMMIT.
-func (l *lane) rows(ctx context.Context, w fencepost.Writer, b *fencepost.Batch, compare string) error {
+func (l *lane) rows(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error {
 	p := l.plan
 	after := fill(p.after, "@savepoint", l.savepoint(), "@secret", l.session.secret)
 	if l.form == formSQL {
@@ -193,7 +194,7 @@ func (l *lane) rows(ctx context.Context, w fencepost.Writer, b *fencepost.Batch,
 }
 
 // staged sends the rows into the temporary table, and from there where they belong.
-func (l *lane) staged(ctx context.Context, w fencepost.Writer, after, compare string) error {
+func (l *lane) staged(ctx context.Context, w ledger.Writer, after, compare string) error {
 	p, pieces := l.plan, len(l.encoder.pieces)
 	if !p.made {
 		if _, err := l.session.exec(ctx, p.create); err != nil {
@@ -222,12 +223,12 @@ func (l *lane) staged(ctx context.Context, w fencepost.Writer, after, compare st
 func view(packet []byte) string { return unsafe.String(unsafe.SliceData(packet), len(packet)) }
 
 // send sends the flush.
-func (l *lane) send(ctx context.Context, w fencepost.Writer, statements string) error {
+func (l *lane) send(ctx context.Context, w ledger.Writer, statements string) error {
 	return l.sent(ctx, w, patiently(ctx, func() error { return l.session.flush(ctx, l.session.conn, statements) }, &l.session))
 }
 
 // sent makes the error of a flush ours, and has the session ready for the next one.
-func (l *lane) sent(ctx context.Context, w fencepost.Writer, err error) error {
+func (l *lane) sent(ctx context.Context, w ledger.Writer, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -266,7 +267,7 @@ func (l *lane) ended(ctx context.Context, err error) string {
 
 // handle runs the user's function in a transaction, then compare-and-set and COMMIT in one flush. While the function
 // runs the server waits for this process, so its time-outs bound how long locks may be held.
-func (l *lane) handle(ctx context.Context, w fencepost.Writer, b *fencepost.Batch, compare string) error {
+func (l *lane) handle(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error {
 	seconds := itoa(int64((l.sink.config.CommitTimeout + time.Second - 1) / time.Second))
 	_, err := l.session.exec(ctx, preamble+"set session wait_timeout = "+seconds+", innodb_lock_wait_timeout = "+seconds)
 	if err != nil {

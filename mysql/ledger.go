@@ -12,6 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Ledger keeps positions in fencepost_ledger, on one connection of its own; callers take turns.
@@ -19,19 +20,19 @@ type Ledger struct {
 	turn    turn
 	session session // guarded by turn
 	made    tables  // guarded by turn; empty until found or made
-	keep    fencepost.KeepCommits
+	keep    ledger.KeepCommits
 }
 
 var (
-	_ fencepost.Ledger  = (*Ledger)(nil)
-	_ fencepost.History = (*Ledger)(nil)
-	_ fencepost.Recent  = (*Ledger)(nil)
+	_ ledger.Ledger  = (*Ledger)(nil)
+	_ ledger.History = (*Ledger)(nil)
+	_ ledger.Recent  = (*Ledger)(nil)
 )
 
 // OpenLedger is the ledger alone, without a sink. It connects to nothing yet.
 //
 // Errors: *fencepost.Fault dsn-invalid.
-func OpenLedger(dsn string, keep fencepost.KeepCommits) (*Ledger, error) {
+func OpenLedger(dsn string, keep ledger.KeepCommits) (*Ledger, error) {
 	c, err := parseDSN(dsn)
 	if err != nil {
 		return nil, err
@@ -94,7 +95,7 @@ select topic, ` + "`partition`" + `, until, leader_epoch, fence, topic_id from @
 commit`
 
 // Read returns the group's content as of one moment.
-func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (s fencepost.Snapshot, err error) {
+func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (s ledger.Snapshot, err error) {
 	if err := l.turn.take(ctx); err != nil {
 		return s, err
 	}
@@ -117,7 +118,7 @@ func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (s fencepost.Snaps
 }
 
 // snapshot reads the answers to readSQL.
-func snapshot(res []result) (s fencepost.Snapshot, err error) {
+func snapshot(res []result) (s ledger.Snapshot, err error) {
 	if len(res) != 3 || len(res[0]) != 1 {
 		return s, errors.New("the ledger has no identity row")
 	}
@@ -130,13 +131,13 @@ func snapshot(res []result) (s fencepost.Snapshot, err error) {
 		return s, fmt.Errorf("the ledger's identity is %q, not 32 hexadecimal digits", res[0][0][1])
 	}
 	s.Ledger = fencepost.LedgerID(id)
-	s.Roster, s.Positions = map[string]fencepost.RosterEntry{}, map[fencepost.TopicPartition]fencepost.Position{}
+	s.Roster, s.Positions = map[string]ledger.RosterEntry{}, map[fencepost.TopicPartition]ledger.Position{}
 	for _, r := range res[1] {
 		if len(r[0]) == 0 {
 			s.ClusterID = string(r[1])
 			continue
 		}
-		s.Roster[string(r[0])] = fencepost.RosterEntry{TopicID: p.topicID(r[2]), Partitions: int32(p.int(r[3]))}
+		s.Roster[string(r[0])] = ledger.RosterEntry{TopicID: p.topicID(r[2]), Partitions: int32(p.int(r[3]))}
 	}
 	for _, r := range res[2] {
 		s.Positions[p.partition(r)] = p.position(r[2:])
@@ -145,7 +146,7 @@ func snapshot(res []result) (s fencepost.Snapshot, err error) {
 }
 
 // Move makes all moves or none, in one flush.
-func (l *Ledger) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+func (l *Ledger) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
@@ -174,10 +175,10 @@ func (l *Ledger) Move(ctx context.Context, w fencepost.Writer, moves []fencepost
 }
 
 // statements is one transaction of all moves.
-func (l *Ledger) statements(w fencepost.Writer, moves []fencepost.Move) string {
-	var commits, others []fencepost.Move
+func (l *Ledger) statements(w ledger.Writer, moves []ledger.Move) string {
+	var commits, others []ledger.Move
 	for _, m := range moves {
-		if m.Cause == fencepost.CauseCommit {
+		if m.Cause == ledger.CauseCommit {
 			commits = append(commits, m)
 		} else {
 			others = append(others, m)
@@ -237,14 +238,14 @@ const heldSQL = `set @fencepost_m = @json; select m.topic, m.` + "`partition`" +
   from @m straight_join @ledger l on @on`
 
 // held reads what the ledger holds of the moves' partitions.
-func (s *session) held(ctx context.Context, t tables, g fencepost.Group, moves []fencepost.Move) (map[fencepost.TopicPartition]fencepost.Position, error) {
-	json := jsonRows(moves, func(m fencepost.Move) []any { return []any{m.Topic, m.Partition} })
+func (s *session) held(ctx context.Context, t tables, g fencepost.Group, moves []ledger.Move) (map[fencepost.TopicPartition]ledger.Position, error) {
+	json := jsonRows(moves, func(m ledger.Move) []any { return []any{m.Topic, m.Partition} })
 	statement := fill(heldSQL, "@m ", commitTable+" ", "@on", onRow)
-	res, err := s.exec(ctx, t.fill(s, fencepost.Writer{Group: g}, statement, json))
+	res, err := s.exec(ctx, t.fill(s, ledger.Writer{Group: g}, statement, json))
 	if err != nil {
 		return nil, err
 	}
-	p, held := parser{}, map[fencepost.TopicPartition]fencepost.Position{}
+	p, held := parser{}, map[fencepost.TopicPartition]ledger.Position{}
 	for _, r := range res[0] {
 		held[p.partition(r)] = p.position(r[2:])
 	}
@@ -277,7 +278,7 @@ func (p *parser) partition(v [][]byte) fencepost.TopicPartition {
 }
 
 // position reads until, leader_epoch, fence, topic_id.
-func (p *parser) position(v [][]byte) fencepost.Position {
-	return fencepost.Position{Offset: fencepost.Offset(p.int(v[0])), LeaderEpoch: fencepost.LeaderEpoch(p.int(v[1])),
-		Fence: fencepost.Fence(p.int(v[2])), TopicID: p.topicID(v[3])}
+func (p *parser) position(v [][]byte) ledger.Position {
+	return ledger.Position{Offset: fencepost.Offset(p.int(v[0])), LeaderEpoch: fencepost.LeaderEpoch(p.int(v[1])),
+		Fence: ledger.Fence(p.int(v[2])), TopicID: p.topicID(v[3])}
 }

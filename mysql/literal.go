@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // One flush is one packet of text, and that has no parameters: values travel as literals. Every literal of this
@@ -48,7 +49,7 @@ func idents(names []string) string {
 }
 
 // jsonRows makes a literal of a JSON array of arrays, one a move.
-func jsonRows(moves []fencepost.Move, row func(fencepost.Move) []any) string {
+func jsonRows(moves []ledger.Move, row func(ledger.Move) []any) string {
 	rows := make([][]any, len(moves))
 	for i, m := range moves {
 		rows[i] = row(m)
@@ -69,7 +70,7 @@ func idText(id fencepost.TopicID) any {
 }
 
 // checkMoves refuses a writer or moves that no ledger takes.
-func checkMoves(w fencepost.Writer, moves []fencepost.Move) error {
+func checkMoves(w ledger.Writer, moves []ledger.Move) error {
 	if w.Group == "" {
 		return errors.New("the writer has no group")
 	}

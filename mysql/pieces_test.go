@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -114,7 +115,7 @@ func TestLostPieceIsNoDoubt(t *testing.T) {
 				func(b *backend) { y.meets(b); pieces(b, rowsOfPieces); commits(b) },
 			}, func(t *testing.T, w *worker, s *scripted) {
 				batch := w.batch(0, rowsOfPieces)
-				if err := w.commit(s.patience, batch); err == nil || errors.Is(err, fencepost.ErrUnknown) {
+				if err := w.commit(s.patience, batch); err == nil || errors.Is(err, ledger.ErrUnknown) {
 					t.Errorf("got %v, want an error without a doubt", err)
 				}
 				if err := w.commit(t.Context(), batch); err != nil {

@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // script is what a server does with one connection that was let in. It runs in a goroutine of its own; when it returns
@@ -64,8 +65,8 @@ func onScriptOf(t *testing.T, packet int, c Config, scripts []script, body func(
 			t.Fatal(err)
 		}
 		l.(*lane).tables = tables{groups: "x.groups", ledger: "x.ledger", moves: "x.moves"}
-		w := &worker{t: t, sink: sink, lane: l, as: fencepost.Writer{Group: "g", ClusterID: "c", Who: "w"},
-			held: map[fencepost.TopicPartition]fencepost.Position{at(0): {Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 7}}}
+		w := &worker{t: t, sink: sink, lane: l, as: ledger.Writer{Group: "g", ClusterID: "c", Who: "w"},
+			held: map[fencepost.TopicPartition]ledger.Position{at(0): {Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 7}}}
 		defer func() { // also of a body that gave up
 			_ = l.Close()
 			_ = sink.Close()

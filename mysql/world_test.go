@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -14,8 +15,8 @@ type worker struct {
 	t    testing.TB
 	sink *Sink
 	lane sink.Lane
-	as   fencepost.Writer
-	held map[fencepost.TopicPartition]fencepost.Position
+	as   ledger.Writer
+	held map[fencepost.TopicPartition]ledger.Position
 }
 
 func at(p int32) fencepost.TopicPartition {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -24,9 +25,9 @@ func (l *lane) Apply(ctx context.Context, b *fencepost.Batch) error {
 	switch {
 	case err != nil:
 	case l.form == formHandle:
-		err = l.handle(ctx, fencepost.Writer{}, b, "")
+		err = l.handle(ctx, ledger.Writer{}, b, "")
 	default:
-		err = l.copy(ctx, fencepost.Writer{}, b, "")
+		err = l.copy(ctx, ledger.Writer{}, b, "")
 	}
 	l.lookAgain(err)
 	if err != nil {

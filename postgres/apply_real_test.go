@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -20,7 +21,7 @@ func (s *store) applying(t *testing.T, c Config) (*worker, sink.Applier) {
 	t.Helper()
 	c.NoLedger = true
 	w := s.worker(t, c)
-	w.held[at(0)] = fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: topicID}
+	w.held[at(0)] = ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: topicID}
 	return w, w.lane.(sink.Applier)
 }
 
@@ -95,7 +96,7 @@ func TestApplyLosesItsAnswer(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.wire.arm(c.cut)
-			if err := lane.Apply(t.Context(), w.batch(0, 3).Batch); !errors.Is(err, fencepost.ErrUnknown) {
+			if err := lane.Apply(t.Context(), w.batch(0, 3).Batch); !errors.Is(err, ledger.ErrUnknown) {
 				t.Errorf("got %v, want unknown", err)
 			}
 			if got := one[int64](t, s, "select count(*) from flights"); got != 2+c.rows {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -57,15 +58,15 @@ func benchAppend(b *testing.B, n int) {
 	if _, err := l.session.exec(b.Context(), flightsDDL); err != nil {
 		b.Fatal(err)
 	}
-	w := fencepost.Writer{Group: "g", ClusterID: "c", Who: "w"}
+	w := ledger.Writer{Group: "g", ClusterID: "c", Who: "w"}
 	batch := sink.Commit{Batch: &fencepost.Batch{Columns: flightRows(n), Offsets: make([]fencepost.Offset, n), Times: make([]int64, n)}}
-	var starts []fencepost.Move
+	var starts []ledger.Move
 	for p := range int32(12) {
-		m := fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseStart, Next: fencepost.Position{Fence: fence()}}
+		m := ledger.Move{TopicPartition: at(p), Cause: ledger.CauseStart, Next: ledger.Position{Fence: fence()}}
 		starts = append(starts, m)
 		lo, hi := int(p)*n/12, int(p+1)*n/12
 		batch.Segments = append(batch.Segments, fencepost.Segment{TopicPartition: at(p), Lo: lo, Hi: hi})
-		batch.Moves = append(batch.Moves, fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseCommit, Held: m.Next})
+		batch.Moves = append(batch.Moves, ledger.Move{TopicPartition: at(p), Cause: ledger.CauseCommit, Held: m.Next})
 	}
 	if err := opened.Ledger().Move(b.Context(), w, starts); err != nil {
 		b.Fatal(err)
@@ -93,7 +94,7 @@ func benchAppend(b *testing.B, n int) {
 	}
 	bare := func() {
 		advance()
-		sql := begin + l.plan.copy + "; " + l.tables.compare(w, batch.Moves, fencepost.KeepMerged, l.session.secret) + "; commit"
+		sql := begin + l.plan.copy + "; " + l.tables.compare(w, batch.Moves, ledger.KeepMerged, l.session.secret) + "; commit"
 		if tag, err := l.session.conn.PgConn().CopyFrom(b.Context(), bytes.NewReader(data), sql); err != nil || tag.String() != "COMMIT" {
 			b.Fatal(errors.Join(err, fmt.Errorf("%s", tag)))
 		}

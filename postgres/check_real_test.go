@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 )
 
@@ -191,8 +192,8 @@ func TestLeastGrants(t *testing.T) {
 		w.as.Group = fencepost.Group(c.Table)
 		w.start(2)
 		w.must(w.table(column("k", fencepost.Text, "a", "b", "b"), column("n", fencepost.Int, 1, 2, 3)))
-		move := fencepost.Move{TopicPartition: at(0), Cause: fencepost.CauseRewind, Held: w.held[at(0)], Next: fencepost.Position{Fence: fence(), TopicID: topicID}}
-		if err := w.sink.Ledger().Move(t.Context(), w.as, []fencepost.Move{move}); err != nil {
+		move := ledger.Move{TopicPartition: at(0), Cause: ledger.CauseRewind, Held: w.held[at(0)], Next: ledger.Position{Fence: fence(), TopicID: topicID}}
+		if err := w.sink.Ledger().Move(t.Context(), w.as, []ledger.Move{move}); err != nil {
 			t.Errorf("rewind: %v", err)
 		}
 		for _, line := range show(w.sink.Check(t.Context(), columns)) {
@@ -245,10 +246,10 @@ func TestNewerIsUntouched(t *testing.T) {
 	late.held = w.held
 	for who, k := range map[string]*worker{"a running worker": w, "a new worker": late} {
 		_, readErr := k.sink.Ledger().Read(t.Context(), "g")
-		moveErr := k.sink.Ledger().Move(t.Context(), k.as, []fencepost.Move{{TopicPartition: at(0), Cause: fencepost.CauseRewind,
-			Held: k.held[at(0)], Next: fencepost.Position{Fence: fence()}}})
+		moveErr := k.sink.Ledger().Move(t.Context(), k.as, []ledger.Move{{TopicPartition: at(0), Cause: ledger.CauseRewind,
+			Held: k.held[at(0)], Next: ledger.Position{Fence: fence()}}})
 		for what, err := range map[string]error{"read": readErr, "move": moveErr, "commit": k.lane.Commit(t.Context(), k.as, k.batch(0, 2))} {
-			if f := new(fencepost.Fault); !errors.Is(err, fencepost.ErrNewer) || !errors.As(err, &f) || f.Code != "ledger-newer" || f.Exit != 4 {
+			if f := new(fencepost.Fault); !errors.Is(err, ledger.ErrNewer) || !errors.As(err, &f) || f.Code != "ledger-newer" || f.Exit != 4 {
 				t.Errorf("%s by %s: got %v, want ErrNewer as ledger-newer, exit 4", what, who, err)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -100,13 +101,13 @@ func TestSQLRuns(t *testing.T) {
 			s := newStore(t)
 			w := s.worker(t, Config{SQL: c.sql}).start(1)
 			err := w.commit(t.Context(), w.batch(0, 3))
-			refused, ended := new(fencepost.Refused), new(sink.Ended)
+			refused, ended := new(ledger.Refused), new(sink.Ended)
 			switch {
 			case c.want == "" && err != nil:
 				t.Fatal(err)
 			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
 				t.Fatalf("got %v, want %q", err, c.want)
-			case errors.As(err, &refused), errors.As(err, &ended), errors.Is(err, fencepost.ErrNewer), errors.Is(err, fencepost.ErrUnknown):
+			case errors.As(err, &refused), errors.As(err, &ended), errors.Is(err, ledger.ErrNewer), errors.Is(err, ledger.ErrUnknown):
 				t.Fatalf("got %v, which it is not", err)
 			}
 			if got := len(s.Rows(t)); got != c.rows {
@@ -176,7 +177,7 @@ func TestHeirCommitsWhileAnotherStandsInsideCopy(t *testing.T) {
 				t.Errorf("the heir: %v", err)
 			}
 			close(release)
-			if err, r := <-stopped, new(fencepost.Refused); !errors.As(err, &r) || r.Held[at(0)] != heir.held[at(0)] {
+			if err, r := <-stopped, new(ledger.Refused); !errors.As(err, &r) || r.Held[at(0)] != heir.held[at(0)] {
 				t.Errorf("the worker that stood still: got %v, want *Refused with what the heir left", err)
 			}
 			if rows := len(s.Rows(t)); rows != 10_000 {
@@ -197,7 +198,7 @@ func TestServerCommitsAlone(t *testing.T) {
 			w := s.worker(t, f.config).start(1)
 			b := w.batch(0, 10)
 			s.wire.arm(cutAnswer)
-			if err := w.commit(t.Context(), b); !errors.Is(err, fencepost.ErrUnknown) {
+			if err := w.commit(t.Context(), b); !errors.Is(err, ledger.ErrUnknown) {
 				t.Fatalf("got %v, want ErrUnknown", err)
 			}
 			if rows, at := len(s.Rows(t)), w.offset(0); rows != 10 || at != 10 {
@@ -233,7 +234,7 @@ func TestHandlerThatStandsStill(t *testing.T) {
 	if err := <-stopped; err == nil {
 		t.Error("the handler that stood still committed")
 	}
-	if err, r := w.commit(t.Context(), sink.Commit{Batch: &fencepost.Batch{Segments: b.Segments}, Moves: b.Moves}), new(fencepost.Refused); !errors.As(err, &r) {
+	if err, r := w.commit(t.Context(), sink.Commit{Batch: &fencepost.Batch{Segments: b.Segments}, Moves: b.Moves}), new(ledger.Refused); !errors.As(err, &r) {
 		t.Errorf("its next commit: got %v, want *Refused", err)
 	}
 }
@@ -259,7 +260,7 @@ func TestHandler(t *testing.T) {
 		{"fails", func(ctx context.Context, tx pgx.Tx, b *fencepost.Batch) error {
 			return errors.Join(add(ctx, tx, b), boom)
 		},
-			func(err error) bool { return errors.Is(err, boom) && !errors.Is(err, fencepost.ErrUnknown) }, 0},
+			func(err error) bool { return errors.Is(err, boom) && !errors.Is(err, ledger.ErrUnknown) }, 0},
 		{"commits", func(ctx context.Context, tx pgx.Tx, b *fencepost.Batch) error { return tx.Commit(ctx) },
 			func(err error) bool { return errors.As(err, &ended) }, 0},
 		{"rolls back", func(ctx context.Context, tx pgx.Tx, b *fencepost.Batch) error { return tx.Rollback(ctx) },
@@ -275,9 +276,9 @@ func TestHandler(t *testing.T) {
 		{"swallows an error", func(ctx context.Context, tx pgx.Tx, b *fencepost.Batch) error {
 			_, _ = tx.Exec(ctx, "insert into flights (n) values (-1)")
 			return nil
-		}, func(err error) bool { return err != nil && !errors.Is(err, fencepost.ErrUnknown) }, 0},
+		}, func(err error) bool { return err != nil && !errors.Is(err, ledger.ErrUnknown) }, 0},
 		{"closes the connection", func(ctx context.Context, tx pgx.Tx, b *fencepost.Batch) error { return tx.Conn().Close(ctx) },
-			func(err error) bool { return err != nil && !errors.Is(err, fencepost.ErrUnknown) }, 0},
+			func(err error) bool { return err != nil && !errors.Is(err, ledger.ErrUnknown) }, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, w := ctxOf(t, c.h)
@@ -360,16 +361,16 @@ func TestACutConnection(t *testing.T) {
 				b := w.batch(0, 3000)
 				s.wire.arm(c.cut)
 				err := w.commit(t.Context(), b)
-				if err == nil || errors.Is(err, fencepost.ErrUnknown) != c.unknown {
+				if err == nil || errors.Is(err, ledger.ErrUnknown) != c.unknown {
 					t.Fatalf("got %v, want unknown: %t", err, c.unknown)
 				}
 				if fault := new(fencepost.Fault); !c.unknown && (!errors.As(err, &fault) || !fault.Passing || fault.Code != "database-silent") {
 					t.Errorf("got %v, want a passing database-silent", err)
 				}
 				err = w.commit(t.Context(), b)
-				r := new(fencepost.Refused)
+				r := new(ledger.Refused)
 				switch {
-				case c.applied && (!errors.As(err, &r) || fencepost.Stand(r.Held[at(0)], b.Moves[0]) != fencepost.StandingDone):
+				case c.applied && (!errors.As(err, &r) || ledger.Stand(r.Held[at(0)], b.Moves[0]) != ledger.StandingDone):
 					t.Errorf("the next try: got %v, want *Refused, done", err)
 				case !c.applied && err != nil:
 					t.Errorf("the next try: %v", err)
@@ -461,12 +462,12 @@ func TestACancelledCommit(t *testing.T) {
 	go func() { done <- w.lane.Commit(ctx, w.as, b) }()
 	s.waits(t, pid)
 	cancel()
-	if err := <-done; !errors.Is(err, fencepost.ErrUnknown) {
+	if err := <-done; !errors.Is(err, ledger.ErrUnknown) {
 		t.Fatalf("got %v, want ErrUnknown", err)
 	}
 	blocker.Close(t.Context())
 	err := w.commit(t.Context(), b)
-	if r := new(fencepost.Refused); err != nil && !(errors.As(err, &r) && fencepost.Stand(r.Held[at(0)], b.Moves[0]) == fencepost.StandingDone) {
+	if r := new(ledger.Refused); err != nil && !(errors.As(err, &r) && ledger.Stand(r.Held[at(0)], b.Moves[0]) == ledger.StandingDone) {
 		t.Fatalf("the next try: %v", err)
 	}
 	if rows, at := len(s.Rows(t)), w.offset(0); rows != 13 || at != 13 {
@@ -514,7 +515,7 @@ func TestTheCompareAndSetWaits(t *testing.T) {
 		if _, err := rival.Exec(t.Context(), end); err != nil {
 			t.Fatal(err)
 		}
-		err, r := <-done, new(fencepost.Refused)
+		err, r := <-done, new(ledger.Refused)
 		if refused := errors.As(err, &r); refused != commit || !refused && err != nil {
 			t.Errorf("after the rival's %s: got %v", end, err)
 		}

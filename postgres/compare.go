@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // begin opens every transaction of this package. READ COMMITTED is part of the compare-and-set: after the wait for a
@@ -57,12 +58,12 @@ const commitColumns = `l.group_name, l.topic, l.partition, 'commit', l.until, l.
   l.next, l.next_epoch, l.fence, l.topic_id, 0, 0, 1, clock_timestamp(), @who, ''`
 
 // compare makes the compare-and-set of commit moves. REQUIRES: checkMoves passed.
-func (t tables) compare(w fencepost.Writer, moves []fencepost.Move, keep fencepost.KeepCommits, secret string) string {
+func (t tables) compare(w ledger.Writer, moves []ledger.Move, keep ledger.KeepCommits, secret string) string {
 	run, history := mergeSQL, ""
-	if keep != fencepost.KeepMerged {
+	if keep != ledger.KeepMerged {
 		run = "run_commits = 0"
 		history = ",\nh as (insert into @moves " + moveColumns + " select " + runColumns + " from k l where l.run_commits > 0"
-		if keep == fencepost.KeepAll {
+		if keep == ledger.KeepAll {
 			history += " union all select " + commitColumns + " from k l"
 		}
 		history += ")"
@@ -71,12 +72,12 @@ func (t tables) compare(w fencepost.Writer, moves []fencepost.Move, keep fencepo
 	// looked at again.
 	sql := strings.NewReplacer("@run", run, "@history", history).Replace(compareSQL)
 	return strings.NewReplacer(
-		"@topics", texts(moves, func(m fencepost.Move) string { return m.Topic }),
-		"@partitions", integers(moves, func(m fencepost.Move) int64 { return int64(m.Partition) }),
-		"@held", integers(moves, func(m fencepost.Move) int64 { return int64(m.Held.Offset) }),
-		"@fences", integers(moves, func(m fencepost.Move) int64 { return int64(m.Held.Fence) }),
-		"@untils", integers(moves, func(m fencepost.Move) int64 { return int64(m.Next.Offset) }),
-		"@epochs", integers(moves, func(m fencepost.Move) int64 { return int64(m.Next.LeaderEpoch) }),
+		"@topics", texts(moves, func(m ledger.Move) string { return m.Topic }),
+		"@partitions", integers(moves, func(m ledger.Move) int64 { return int64(m.Partition) }),
+		"@held", integers(moves, func(m ledger.Move) int64 { return int64(m.Held.Offset) }),
+		"@fences", integers(moves, func(m ledger.Move) int64 { return int64(m.Held.Fence) }),
+		"@untils", integers(moves, func(m ledger.Move) int64 { return int64(m.Next.Offset) }),
+		"@epochs", integers(moves, func(m ledger.Move) int64 { return int64(m.Next.LeaderEpoch) }),
 		"@ledger", t.ledger, "@groups", t.groups, "@moves", t.moves,
 		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who),
 		"@count", itoa(int64(len(moves))), "@secret", secret,
@@ -135,29 +136,29 @@ const movesSQL = `rows from (unnest(@topics::text[]), unnest(@partitions::int[])
     at_most, partitions, why, n)`
 
 // move makes the statement of moves that are no commits. REQUIRES: checkMoves passed.
-func (t tables) move(w fencepost.Writer, moves []fencepost.Move, secret string) string {
-	held := func(m fencepost.Move) fencepost.Position { return m.Held }
-	next := func(m fencepost.Move) fencepost.Position { return m.Next }
-	number := func(of func(fencepost.Move) fencepost.Position, value func(fencepost.Position) int64) string {
-		return integers(moves, func(m fencepost.Move) int64 { return value(of(m)) })
+func (t tables) move(w ledger.Writer, moves []ledger.Move, secret string) string {
+	held := func(m ledger.Move) ledger.Position { return m.Held }
+	next := func(m ledger.Move) ledger.Position { return m.Next }
+	number := func(of func(ledger.Move) ledger.Position, value func(ledger.Position) int64) string {
+		return integers(moves, func(m ledger.Move) int64 { return value(of(m)) })
 	}
-	offset := func(p fencepost.Position) int64 { return int64(p.Offset) }
-	epoch := func(p fencepost.Position) int64 { return int64(p.LeaderEpoch) }
-	fence := func(p fencepost.Position) int64 { return int64(p.Fence) }
+	offset := func(p ledger.Position) int64 { return int64(p.Offset) }
+	epoch := func(p ledger.Position) int64 { return int64(p.LeaderEpoch) }
+	fence := func(p ledger.Position) int64 { return int64(p.Fence) }
 	m := strings.NewReplacer(
-		"@topics", texts(moves, func(m fencepost.Move) string { return m.Topic }),
-		"@partitions", integers(moves, func(m fencepost.Move) int64 { return int64(m.Partition) }),
-		"@causes", texts(moves, func(m fencepost.Move) string { return m.Cause.String() }),
+		"@topics", texts(moves, func(m ledger.Move) string { return m.Topic }),
+		"@partitions", integers(moves, func(m ledger.Move) int64 { return int64(m.Partition) }),
+		"@causes", texts(moves, func(m ledger.Move) string { return m.Cause.String() }),
 		"@absents", integers(moves, absent),
 		"@held_epochs", number(held, epoch), "@held_fences", number(held, fence),
-		"@held_ids", uuids(moves, func(m fencepost.Move) fencepost.TopicID { return m.Held.TopicID }),
+		"@held_ids", uuids(moves, func(m ledger.Move) fencepost.TopicID { return m.Held.TopicID }),
 		"@held", number(held, offset),
 		"@next_epochs", number(next, epoch), "@next_fences", number(next, fence),
-		"@next_ids", uuids(moves, func(m fencepost.Move) fencepost.TopicID { return m.Next.TopicID }),
+		"@next_ids", uuids(moves, func(m ledger.Move) fencepost.TopicID { return m.Next.TopicID }),
 		"@next", number(next, offset),
-		"@at_mosts", integers(moves, func(m fencepost.Move) int64 { return m.AtMost }),
-		"@rosters", integers(moves, func(m fencepost.Move) int64 { return int64(m.Partitions) }),
-		"@whys", texts(moves, fencepost.Move.Reason),
+		"@at_mosts", integers(moves, func(m ledger.Move) int64 { return m.AtMost }),
+		"@rosters", integers(moves, func(m ledger.Move) int64 { return int64(m.Partitions) }),
+		"@whys", texts(moves, ledger.Move.Reason),
 	).Replace(movesSQL)
 	body := strings.NewReplacer("@move_columns", moveColumns, "@run_columns", runColumns).Replace(moveSQL)
 	return "do " + quote(strings.NewReplacer(
@@ -167,7 +168,7 @@ func (t tables) move(w fencepost.Writer, moves []fencepost.Move, secret string) 
 }
 
 // absent is 1 for a move of a partition without a row.
-func absent(m fencepost.Move) int64 {
+func absent(m ledger.Move) int64 {
 	if m.Held.Absent() {
 		return 1
 	}

@@ -42,7 +42,7 @@
 // # How it fails
 //
 //   - What the server refuses about rows (classes 22 and 23, P0001) is a *sink.Rejected; nothing was applied.
-//   - A connection that broke before the end of the COPY was sent: nothing happened. Later: fencepost.ErrUnknown, and
+//   - A connection that broke before the end of the COPY was sent: nothing happened. Later: ledger.ErrUnknown, and
 //     the next compare-and-set tells. The next call opens a new connection by itself.
 //   - SQL that ends its transaction loses the savepoint: *sink.Ended. What it did before may stand. Needs and
 //     Check find it earlier, by reading.

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -24,7 +25,7 @@ const ownerHelp = `as the owner of the tables: fencepost ddl FILE | psql OWNER_U
 // newer is the refusal of a ledger that a newer program wrote.
 func newer(v int) error {
 	return &fencepost.Fault{Code: "ledger-newer", Exit: 4,
-		Err:  fmt.Errorf("%w: it is version %d, this program knows %d: untouched", fencepost.ErrNewer, v, version),
+		Err:  fmt.Errorf("%w: it is version %d, this program knows %d: untouched", ledger.ErrNewer, v, version),
 		Help: "run the newer program; there is no way back"}
 }
 
@@ -146,7 +147,7 @@ func (s *session) lost(err error) bool {
 
 // refusal makes the error of a flush that held a compare-and-set ours: *Refused, ErrNewer, ErrOtherCluster,
 // ErrUnknown, or what edge makes of it. It leaves the session ready for the next flush.
-func (s *session) refusal(ctx context.Context, t tables, g fencepost.Group, moves []fencepost.Move, err error) error {
+func (s *session) refusal(ctx context.Context, t tables, g fencepost.Group, moves []ledger.Move, err error) error {
 	if s.lost(err) {
 		s.drop()
 		return unknown(err)
@@ -162,7 +163,7 @@ func (s *session) refusal(ctx context.Context, t tables, g fencepost.Group, move
 		}
 		return newer(v)
 	case "cluster":
-		return fmt.Errorf("%w: %s", fencepost.ErrOtherCluster, detail)
+		return fmt.Errorf("%w: %s", ledger.ErrOtherCluster, detail)
 	case "roster":
 		return errors.New("a start under another topic ID must cover every partition of the Roster, all with one ID")
 	case "fenced":
@@ -177,7 +178,7 @@ func (s *session) refusal(ctx context.Context, t tables, g fencepost.Group, move
 		s.rollback(ctx)
 		return s.edge(ctx, err)
 	}
-	if err := fencepost.Check(held, moves); err != nil {
+	if err := ledger.Check(held, moves); err != nil {
 		return err
 	}
 	return errors.New("the ledger refused, and a moment later agreed: try again")
@@ -198,4 +199,4 @@ func (s *session) verdict(err error) (what, detail string) {
 }
 
 // unknown is a lost answer.
-func unknown(err error) error { return fmt.Errorf("%w: %w", fencepost.ErrUnknown, err) }
+func unknown(err error) error { return fmt.Errorf("%w: %w", ledger.ErrUnknown, err) }

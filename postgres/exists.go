@@ -4,9 +4,10 @@ import (
 	"context"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
-var _ fencepost.Finder = (*Ledger)(nil)
+var _ ledger.Finder = (*Ledger)(nil)
 
 // Exists reports whether the database has a ledger, and makes none: Read would.
 func (l *Ledger) Exists(ctx context.Context, _ fencepost.Group) (bool, error) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -81,7 +82,7 @@ func (s *store) open(ctx context.Context, c Config) (*Sink, error) {
 	return sink, err
 }
 
-func (s *store) Open(ctx context.Context, keep fencepost.KeepCommits) (sink.Sink, error) {
+func (s *store) Open(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, error) {
 	return s.open(ctx, Config{Table: s.table, KeepCommits: keep})
 }
 

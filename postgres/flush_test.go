@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -195,7 +196,7 @@ func TestOnlyCommitIsSuccess(t *testing.T) {
 						batch = w.batch(0, 3)
 					}
 					err := w.commit(t.Context(), batch)
-					if (err == nil) != test.stands || errors.Is(err, fencepost.ErrUnknown) {
+					if (err == nil) != test.stands || errors.Is(err, ledger.ErrUnknown) {
 						t.Errorf("got %v; want success: %t, and no doubt", err, test.stands)
 					}
 				})
@@ -220,7 +221,7 @@ func (b *backend) ledgerHolds(offset, fence int) {
 // What a refused compare-and-set says: the word, the secret and the number in the text of a failed cast. Without the
 // secret it is somebody's value, and bad.
 func TestRefusedCompareAndSet(t *testing.T) {
-	refused, rejected, fault := new(fencepost.Refused), new(sink.Rejected), new(fencepost.Fault)
+	refused, rejected, fault := new(ledger.Refused), new(sink.Rejected), new(fencepost.Fault)
 	for _, test := range []struct {
 		name, says string // @ is the secret
 		offset     int    // what the ledger then holds, with fence 7; 0: it is not asked
@@ -230,10 +231,10 @@ func TestRefusedCompareAndSet(t *testing.T) {
 		{"ahead", "fenced:@:0", 8, 7, func(err error) bool { return errors.As(err, &refused) && refused.Held[at(0)].Offset == 8 }},
 		{"another fence", "fenced:@:0", 5, 9, func(err error) bool { return errors.As(err, &refused) && refused.Held[at(0)].Fence == 9 }},
 		{"agrees again", "fenced:@:0", 5, 7, func(err error) bool { return err != nil && !errors.As(err, &refused) && !errors.As(err, &rejected) }},
-		{"newer", "newer:@:3", 0, 0, func(err error) bool { return errors.Is(err, fencepost.ErrNewer) }},
+		{"newer", "newer:@:3", 0, 0, func(err error) bool { return errors.Is(err, ledger.ErrNewer) }},
 		{"no identity", "newer:@:0", 0, 0, func(err error) bool { return errors.As(err, &fault) && fault.Code == "table-not-found" }},
 		{"cluster", "cluster:@:other", 0, 0, func(err error) bool {
-			return errors.Is(err, fencepost.ErrOtherCluster) && strings.HasSuffix(err.Error(), ": other")
+			return errors.Is(err, ledger.ErrOtherCluster) && strings.HasSuffix(err.Error(), ": other")
 		}},
 		{"a value", "fenced:0", 5, 7, func(err error) bool { return errors.As(err, &rejected) && rejected.Code == "22P02" }},
 		{"a stale value", "fenced:0123456789abcdef:0", 8, 7, func(err error) bool { return errors.As(err, &refused) }},
@@ -249,7 +250,7 @@ func TestRefusedCompareAndSet(t *testing.T) {
 				}
 				b.listens()
 			}}, func(t *testing.T, w *worker, s *scripted) {
-				if err := w.commit(t.Context(), w.batch(0, 3)); !test.want(err) || errors.Is(err, fencepost.ErrUnknown) {
+				if err := w.commit(t.Context(), w.batch(0, 3)); !test.want(err) || errors.Is(err, ledger.ErrUnknown) {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -272,7 +273,7 @@ func TestRejectedRow(t *testing.T) {
 			b.listens()
 		}}, func(t *testing.T, w *worker, s *scripted) {
 			err := w.commit(t.Context(), w.batch(0, 3))
-			rejected, refused := new(sink.Rejected), new(fencepost.Refused)
+			rejected, refused := new(sink.Rejected), new(ledger.Refused)
 			switch {
 			case late && !errors.As(err, &refused):
 				t.Errorf("the ledger is ahead, and the error is %v", err)
@@ -297,8 +298,8 @@ func TestSerializationFailureIsTriedAgainAsItIs(t *testing.T) {
 				}}, func(t *testing.T, w *worker, s *scripted) {
 					batch := w.batch(0, 3)
 					err := w.commit(t.Context(), batch)
-					rejected, refused, ended, fault := new(sink.Rejected), new(fencepost.Refused), new(sink.Ended), new(fencepost.Fault)
-					if err == nil || errors.Is(err, fencepost.ErrUnknown) || errors.As(err, &rejected) || errors.As(err, &refused) ||
+					rejected, refused, ended, fault := new(sink.Rejected), new(ledger.Refused), new(sink.Ended), new(fencepost.Fault)
+					if err == nil || errors.Is(err, ledger.ErrUnknown) || errors.As(err, &rejected) || errors.As(err, &refused) ||
 						errors.As(err, &ended) || errors.As(err, &fault) || !strings.Contains(err.Error(), code) {
 						t.Fatalf("got %v, want an error that says no more than %s", err, code)
 					}
@@ -349,7 +350,7 @@ func TestCutConnection(t *testing.T) {
 				err := w.commit(t.Context(), batch)
 				fault := new(fencepost.Fault)
 				switch {
-				case errors.Is(err, fencepost.ErrUnknown) != test.unknown:
+				case errors.Is(err, ledger.ErrUnknown) != test.unknown:
 					t.Errorf("got %v, want it unknown: %t", err, test.unknown)
 				case !test.unknown && (!errors.As(err, &fault) || fault.Code != "database-silent" || !fault.Passing):
 					t.Errorf("got %v, want the passing fault database-silent", err)
@@ -376,7 +377,7 @@ func TestCutConnectionWithoutRows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			onScript(t, ways[0].config, []script{cut.script}, func(t *testing.T, w *worker, s *scripted) {
-				if err := w.commit(t.Context(), w.markers()); err == nil || errors.Is(err, fencepost.ErrUnknown) != cut.unknown || !strings.Contains(err.Error(), cut.cause) {
+				if err := w.commit(t.Context(), w.markers()); err == nil || errors.Is(err, ledger.ErrUnknown) != cut.unknown || !strings.Contains(err.Error(), cut.cause) {
 					t.Errorf("got %v, want it unknown: %t, and the cause: %s", err, cut.unknown, cut.cause)
 				}
 			})
@@ -396,15 +397,15 @@ func TestLostAnswerIsSettledByTheNextFlush(t *testing.T) {
 		},
 	}, func(t *testing.T, w *worker, s *scripted) {
 		batch := w.batch(0, 3)
-		if err := w.commit(t.Context(), batch); !errors.Is(err, fencepost.ErrUnknown) {
+		if err := w.commit(t.Context(), batch); !errors.Is(err, ledger.ErrUnknown) {
 			t.Fatalf("got %v, want it unknown", err)
 		}
-		refused := new(fencepost.Refused)
+		refused := new(ledger.Refused)
 		err := w.commit(t.Context(), batch)
 		if !errors.As(err, &refused) {
 			t.Fatalf("got %v, want it refused", err)
 		}
-		want := map[fencepost.TopicPartition]fencepost.Position{at(0): batch.Moves[0].Next}
+		want := map[fencepost.TopicPartition]ledger.Position{at(0): batch.Moves[0].Next}
 		if d := cmp.Diff(want, refused.Held); d != "" {
 			t.Errorf("the ledger holds what the batch moves to (-want +got):\n%s", d)
 		}
@@ -436,7 +437,7 @@ func TestHangingServer(t *testing.T) {
 				if took := time.Since(began); took > time.Second {
 					t.Errorf("answered %s after the context had ended, want at most a second to close", took)
 				}
-				if err == nil || errors.Is(err, fencepost.ErrUnknown) != test.unknown || !test.unknown && !errors.Is(err, errHung) {
+				if err == nil || errors.Is(err, ledger.ErrUnknown) != test.unknown || !test.unknown && !errors.Is(err, errHung) {
 					t.Errorf("got %v, want it unknown: %t, else why the context ended", err, test.unknown)
 				}
 			})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // historySQL is the version, and the recorded moves that @kept chooses with the open runs behind them, as one moment saw
@@ -45,7 +46,7 @@ func (t tables) history(kept string, g fencepost.Group) string {
 }
 
 // LastMoves is the last moves of each partition: by the index, or, without it, out of the whole history.
-func (l *Ledger) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.LastMoves, error) {
+func (l *Ledger) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]ledger.LastMoves, error) {
 	if err := checkText("group", string(g)); err != nil {
 		return nil, fmt.Errorf("read last moves: %w", err)
 	}
@@ -54,9 +55,9 @@ func (l *Ledger) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepos
 		return nil, fmt.Errorf("read last moves: %w", err)
 	}
 	if !indexed {
-		return fencepost.LastMovesOf(l.Moves(ctx, g))
+		return ledger.LastMovesOf(l.Moves(ctx, g))
 	}
-	return fencepost.LastMovesOf(func(yield func(fencepost.Recorded, error) bool) {
+	return ledger.LastMovesOf(func(yield func(ledger.Recorded, error) bool) {
 		for _, r := range some {
 			if m, err := recorded(r); !yield(m, err) || err != nil {
 				return
@@ -92,9 +93,9 @@ func (l *Ledger) lastOfEachCause(ctx context.Context, g fencepost.Group) (rows [
 
 // Moves yields what was kept, oldest first, with the open runs of merged commits last. It reads on a connection of its
 // own, so that the caller may use the ledger meanwhile.
-func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
-	return func(yield func(fencepost.Recorded, error) bool) {
-		fail := func(err error) { yield(fencepost.Recorded{}, fmt.Errorf("read moves: %w", err)) }
+func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.Recorded, error] {
+	return func(yield func(ledger.Recorded, error) bool) {
+		fail := func(err error) { yield(ledger.Recorded{}, fmt.Errorf("read moves: %w", err)) }
 		if err := checkText("group", string(g)); err != nil {
 			fail(err)
 			return
@@ -126,16 +127,16 @@ func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepo
 }
 
 // recorded reads one row of historySQL.
-func recorded(v [][]byte) (r fencepost.Recorded, err error) {
+func recorded(v [][]byte) (r ledger.Recorded, err error) {
 	p := parser{}
 	if len(v) == 1 {
 		return r, fmt.Errorf("read moves: %w", newer(int(p.int(v[0]))))
 	}
 	r.TopicPartition = p.partition(v[2:])
-	if r.Cause, err = fencepost.ParseCause(string(v[4])); err != nil {
+	if r.Cause, err = ledger.ParseCause(string(v[4])); err != nil {
 		return r, fmt.Errorf("read moves: %w", err)
 	}
-	position := func(v [][]byte) fencepost.Position {
+	position := func(v [][]byte) ledger.Position {
 		return p.position([][]byte{v[0], v[1], v[2], v[3]})
 	}
 	r.Held, r.Next = position(v[5:]), position(v[9:])

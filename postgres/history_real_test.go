@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // manyMoves is 40,000 commits of partition 1 behind the only commit of partition 0: a walk from the end passes them all.
@@ -21,20 +22,20 @@ select 'g', 'flights', least(n, 1), 'commit', n, -1, 7, n + 1, -1, 7, 1, now(), 
 // same.
 func TestLastMovesByIndex(t *testing.T) {
 	s := newStore(t)
-	l, err := OpenLedger(s.dsn, fencepost.KeepAll)
+	l, err := OpenLedger(s.dsn, ledger.KeepAll)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	start := func(p int32) fencepost.Move {
-		return fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights", Partition: p}, Cause: fencepost.CauseStart,
-			Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 7}}
+	start := func(p int32) ledger.Move {
+		return ledger.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights", Partition: p}, Cause: ledger.CauseStart,
+			Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 7}}
 	}
-	if err := l.Move(t.Context(), fencepost.Writer{Group: "g"}, []fencepost.Move{start(0), start(1)}); err != nil {
+	if err := l.Move(t.Context(), ledger.Writer{Group: "g"}, []ledger.Move{start(0), start(1)}); err != nil {
 		t.Fatal(err)
 	}
 	s.exec(t, manyMoves)
-	want, err := fencepost.LastMovesOf(l.Moves(t.Context(), "g"))
+	want, err := ledger.LastMovesOf(l.Moves(t.Context(), "g"))
 	if err != nil {
 		t.Fatal(err)
 	}

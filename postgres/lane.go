@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -31,8 +32,8 @@ type lane struct {
 	session session
 	tables  tables
 	plan    *plan
-	moves   []fencepost.Move // of the batch at hand
-	buf     []byte           // of the encoder
+	moves   []ledger.Move // of the batch at hand
+	buf     []byte        // of the encoder
 }
 
 // Close closes the session.
@@ -42,7 +43,7 @@ func (l *lane) Close() error {
 }
 
 // Commit makes the batch and its moves visible together, or nothing.
-func (l *lane) Commit(ctx context.Context, w fencepost.Writer, c sink.Commit) error {
+func (l *lane) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error {
 	b := c.Batch
 	if l.moves = c.Moves; len(l.moves) == 0 {
 		return nil
@@ -85,7 +86,7 @@ func (l *lane) lookAgain(err error) {
 
 // stale looks behind an error about rows: a batch that stands already (its answer was lost), or that another worker has
 // applied, meets its own rows in a unique key before it comes to the compare-and-set. That is a refusal, and no bad row.
-func (l *lane) stale(ctx context.Context, w fencepost.Writer, rejected error) error {
+func (l *lane) stale(ctx context.Context, w ledger.Writer, rejected error) error {
 	if _, err := l.session.open(ctx); err != nil {
 		return err
 	}
@@ -94,16 +95,16 @@ func (l *lane) stale(ctx context.Context, w fencepost.Writer, rejected error) er
 		l.session.rollback(ctx)
 		return l.session.edge(ctx, err)
 	}
-	if err := fencepost.Check(held, l.moves); err != nil {
+	if err := ledger.Check(held, l.moves); err != nil {
 		return err
 	}
 	return rejected
 }
 
 // check refuses moves that are no commits.
-func (l *lane) check(w fencepost.Writer) error {
+func (l *lane) check(w ledger.Writer) error {
 	for _, m := range l.moves {
-		if m.Cause != fencepost.CauseCommit {
+		if m.Cause != ledger.CauseCommit {
 			return fmt.Errorf("move %s: cause is %s", m.TopicPartition, m.Cause)
 		}
 	}
@@ -163,7 +164,7 @@ func makePlan(ctx context.Context, s *session, c Config, specs []fencepost.Colum
 }
 
 // copy sends rows, statements, compare-and-set and COMMIT in one Query.
-func (l *lane) copy(ctx context.Context, w fencepost.Writer, b *fencepost.Batch, compare string) error {
+func (l *lane) copy(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error {
 	sql := begin + l.plan.copy + "; " + strings.ReplaceAll(l.plan.after, "@savepoint", l.savepoint()) + compare + "; commit"
 	e := newEncoder(l.plan.fields, b, l.buf)
 	tag, err := l.session.conn.PgConn().CopyFrom(ctx, e, sql)
@@ -235,7 +236,7 @@ func (l *lane) ended(tag pgconn.CommandTag, err error) string {
 }
 
 // flush sends statements that end with COMMIT and carry no rows.
-func (l *lane) flush(ctx context.Context, w fencepost.Writer, sql string) error {
+func (l *lane) flush(ctx context.Context, w ledger.Writer, sql string) error {
 	res, err := l.session.exec(ctx, sql)
 	if err != nil {
 		return l.session.refusal(ctx, l.tables, w.Group, l.moves, err)
@@ -249,7 +250,7 @@ func (l *lane) flush(ctx context.Context, w fencepost.Writer, sql string) error 
 
 // handle runs the user's function in a transaction, then compare-and-set and COMMIT in one flush. While the function
 // runs the server waits for this process, so its time-outs bound how long locks may be held.
-func (l *lane) handle(ctx context.Context, w fencepost.Writer, b *fencepost.Batch, compare string) (err error) {
+func (l *lane) handle(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) (err error) {
 	ms := itoa(l.sink.config.CommitTimeout.Milliseconds())
 	tx, err := l.session.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin + "set local idle_in_transaction_session_timeout = " + ms +
 		"; set local lock_timeout = " + ms + "; savepoint " + l.savepoint()})

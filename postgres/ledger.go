@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Ledger keeps positions in fencepost_ledger, on one connection of its own; callers take turns.
@@ -19,19 +20,19 @@ type Ledger struct {
 	turn    turn
 	session session // guarded by turn
 	made    tables  // guarded by turn; empty until found or made
-	keep    fencepost.KeepCommits
+	keep    ledger.KeepCommits
 }
 
 var (
-	_ fencepost.Ledger  = (*Ledger)(nil)
-	_ fencepost.History = (*Ledger)(nil)
-	_ fencepost.Recent  = (*Ledger)(nil)
+	_ ledger.Ledger  = (*Ledger)(nil)
+	_ ledger.History = (*Ledger)(nil)
+	_ ledger.Recent  = (*Ledger)(nil)
 )
 
 // OpenLedger is the ledger alone, without a sink. It connects to nothing yet.
 //
 // Errors: *fencepost.Fault dsn-invalid.
-func OpenLedger(dsn string, keep fencepost.KeepCommits) (*Ledger, error) {
+func OpenLedger(dsn string, keep ledger.KeepCommits) (*Ledger, error) {
 	c, err := parseDSN(dsn)
 	if err != nil {
 		return nil, err
@@ -84,8 +85,8 @@ select topic, partition, until, leader_epoch, fence, topic_id from @ledger where
 commit`
 
 // Read returns the group's content as of one moment.
-func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
-	var s fencepost.Snapshot
+func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
+	var s ledger.Snapshot
 	if err := checkText("group", string(g)); err != nil {
 		return s, err
 	}
@@ -109,7 +110,7 @@ func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapsho
 }
 
 // snapshot reads the answers to readSQL.
-func snapshot(res []*pgconn.Result) (s fencepost.Snapshot, err error) {
+func snapshot(res []*pgconn.Result) (s ledger.Snapshot, err error) {
 	if len(res) != 5 || len(res[1].Rows) != 1 {
 		return s, errors.New("the ledger has no identity row")
 	}
@@ -118,13 +119,13 @@ func snapshot(res []*pgconn.Result) (s fencepost.Snapshot, err error) {
 		return s, newer(int(v))
 	}
 	s.Ledger = p.uuid(res[1].Rows[0][1])
-	s.Roster, s.Positions = map[string]fencepost.RosterEntry{}, map[fencepost.TopicPartition]fencepost.Position{}
+	s.Roster, s.Positions = map[string]ledger.RosterEntry{}, map[fencepost.TopicPartition]ledger.Position{}
 	for _, r := range res[2].Rows {
 		if len(r[0]) == 0 {
 			s.ClusterID = string(r[1])
 			continue
 		}
-		s.Roster[string(r[0])] = fencepost.RosterEntry{TopicID: p.uuid(r[2]), Partitions: int32(p.int(r[3]))}
+		s.Roster[string(r[0])] = ledger.RosterEntry{TopicID: p.uuid(r[2]), Partitions: int32(p.int(r[3]))}
 	}
 	for _, r := range res[3].Rows {
 		s.Positions[p.partition(r)] = p.position(r[2:])
@@ -133,7 +134,7 @@ func snapshot(res []*pgconn.Result) (s fencepost.Snapshot, err error) {
 }
 
 // Move makes all moves or none, in one flush.
-func (l *Ledger) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+func (l *Ledger) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
@@ -147,9 +148,9 @@ func (l *Ledger) Move(ctx context.Context, w fencepost.Writer, moves []fencepost
 	if err := l.open(ctx); err != nil {
 		return fmt.Errorf("move ledger: %w", err)
 	}
-	var commits, others []fencepost.Move
+	var commits, others []ledger.Move
 	for _, m := range moves {
-		if m.Cause == fencepost.CauseCommit {
+		if m.Cause == ledger.CauseCommit {
 			commits = append(commits, m)
 		} else {
 			others = append(others, m)
@@ -194,15 +195,15 @@ const heldSQL = `select topic, partition, until, leader_epoch, fence, topic_id f
  where group_name = @g and (topic, partition) in (select * from unnest(@topics::text[], @partitions::int[]))`
 
 // held reads what the ledger holds of the moves' partitions.
-func (s *session) held(ctx context.Context, t tables, g fencepost.Group, moves []fencepost.Move) (map[fencepost.TopicPartition]fencepost.Position, error) {
+func (s *session) held(ctx context.Context, t tables, g fencepost.Group, moves []ledger.Move) (map[fencepost.TopicPartition]ledger.Position, error) {
 	sql := strings.NewReplacer("@ledger", t.ledger, "@g", quote(string(g)),
-		"@topics", texts(moves, func(m fencepost.Move) string { return m.Topic }),
-		"@partitions", integers(moves, func(m fencepost.Move) int64 { return int64(m.Partition) })).Replace(heldSQL)
+		"@topics", texts(moves, func(m ledger.Move) string { return m.Topic }),
+		"@partitions", integers(moves, func(m ledger.Move) int64 { return int64(m.Partition) })).Replace(heldSQL)
 	res, err := s.exec(ctx, sql)
 	if err != nil {
 		return nil, err
 	}
-	p, held := parser{}, map[fencepost.TopicPartition]fencepost.Position{}
+	p, held := parser{}, map[fencepost.TopicPartition]ledger.Position{}
 	for _, r := range res[0].Rows {
 		held[p.partition(r)] = p.position(r[2:])
 	}
@@ -239,7 +240,7 @@ func (p *parser) partition(v [][]byte) fencepost.TopicPartition {
 }
 
 // position reads until, leader_epoch, fence, topic_id.
-func (p *parser) position(v [][]byte) fencepost.Position {
-	return fencepost.Position{Offset: fencepost.Offset(p.int(v[0])), LeaderEpoch: fencepost.LeaderEpoch(p.int(v[1])),
-		Fence: fencepost.Fence(p.int(v[2])), TopicID: p.uuid(v[3])}
+func (p *parser) position(v [][]byte) ledger.Position {
+	return ledger.Position{Offset: fencepost.Offset(p.int(v[0])), LeaderEpoch: fencepost.LeaderEpoch(p.int(v[1])),
+		Fence: ledger.Fence(p.int(v[2])), TopicID: p.uuid(v[3])}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // One flush means one simple Query, and a simple Query has no parameters: values travel as literals. Every literal of
@@ -30,7 +31,7 @@ func idents(names []string, prefix string) string {
 }
 
 // array makes an array literal, '{...}', one element a move.
-func array(moves []fencepost.Move, element func([]byte, fencepost.Move) []byte) string {
+func array(moves []ledger.Move, element func([]byte, ledger.Move) []byte) string {
 	b := append(make([]byte, 0, 3+12*len(moves)), '{')
 	for i, m := range moves {
 		if i > 0 {
@@ -42,13 +43,13 @@ func array(moves []fencepost.Move, element func([]byte, fencepost.Move) []byte) 
 }
 
 // integers makes an array literal of numbers.
-func integers(moves []fencepost.Move, value func(fencepost.Move) int64) string {
-	return array(moves, func(b []byte, m fencepost.Move) []byte { return strconv.AppendInt(b, value(m), 10) })
+func integers(moves []ledger.Move, value func(ledger.Move) int64) string {
+	return array(moves, func(b []byte, m ledger.Move) []byte { return strconv.AppendInt(b, value(m), 10) })
 }
 
 // texts makes an array literal of strings.
-func texts(moves []fencepost.Move, value func(fencepost.Move) string) string {
-	return array(moves, func(b []byte, m fencepost.Move) []byte {
+func texts(moves []ledger.Move, value func(ledger.Move) string) string {
+	return array(moves, func(b []byte, m ledger.Move) []byte {
 		b = append(b, '"')
 		for _, c := range []byte(value(m)) {
 			if c == '"' || c == '\\' {
@@ -61,8 +62,8 @@ func texts(moves []fencepost.Move, value func(fencepost.Move) string) string {
 }
 
 // uuids makes an array literal of topic IDs, null for none.
-func uuids(moves []fencepost.Move, value func(fencepost.Move) fencepost.TopicID) string {
-	return array(moves, func(b []byte, m fencepost.Move) []byte {
+func uuids(moves []ledger.Move, value func(ledger.Move) fencepost.TopicID) string {
+	return array(moves, func(b []byte, m ledger.Move) []byte {
 		id := value(m)
 		if id == (fencepost.TopicID{}) {
 			return append(b, "NULL"...)
@@ -80,7 +81,7 @@ func checkText(what, s string) error {
 }
 
 // checkMoves refuses a writer or moves that no ledger takes.
-func checkMoves(w fencepost.Writer, moves []fencepost.Move) error {
+func checkMoves(w ledger.Writer, moves []ledger.Move) error {
 	if w.Group == "" {
 		return errors.New("the writer has no group")
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // A server that is killed and comes back: the lane and the ledger say that waiting may mend it, or that the outcome is
@@ -24,7 +25,7 @@ func TestAServerThatIsKilled(t *testing.T) {
 		for i := range 3 {
 			err := w.commit(t.Context(), b)
 			f := new(fencepost.Fault)
-			if passing := errors.As(err, &f) && f.Passing; !passing && !(i == 0 && errors.Is(err, fencepost.ErrUnknown)) {
+			if passing := errors.As(err, &f) && f.Passing; !passing && !(i == 0 && errors.Is(err, ledger.ErrUnknown)) {
 				t.Fatalf("commit %d on a dead server: got %v, want a passing fault", i, err)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // script is what a server does with one connection that was let in. It runs in a goroutine of its own; when it returns
@@ -58,8 +59,8 @@ func onScript(t *testing.T, c Config, scripts []script, body func(*testing.T, *w
 			t.Fatal(err)
 		}
 		l.(*lane).tables = tables{groups: "x.groups", ledger: "x.ledger", moves: "x.moves"}
-		w := &worker{t: t, sink: sink, lane: l, as: fencepost.Writer{Group: "g", ClusterID: "c", Who: "w"},
-			held: map[fencepost.TopicPartition]fencepost.Position{at(0): {Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 7}}}
+		w := &worker{t: t, sink: sink, lane: l, as: ledger.Writer{Group: "g", ClusterID: "c", Who: "w"},
+			held: map[fencepost.TopicPartition]ledger.Position{at(0): {Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 7}}}
 		defer func() { // also of a body that gave up
 			close(s.release)
 			_ = l.Close()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -51,7 +52,7 @@ func (s *Sink) Traits() sink.Traits {
 }
 
 // Ledger is the ledger in the same database, with a connection of its own.
-func (s *Sink) Ledger() fencepost.Ledger { return s.ledger }
+func (s *Sink) Ledger() ledger.Ledger { return s.ledger }
 
 // Needs asks the table which metadata columns it has, or the SQL which it names. A handler gets both.
 //

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -54,12 +55,12 @@ select c.relkind not in ('r', 'p') or c.relrowsecurity
 
 // readTarget asks the catalogue about the Config's table.
 func readTarget(ctx context.Context, s *session, c Config) (*target, error) {
-	key := make([]fencepost.Move, len(c.Key)) // texts makes arrays of what moves say
+	key := make([]ledger.Move, len(c.Key)) // texts makes arrays of what moves say
 	for i, k := range c.Key {
 		key[i].Topic = k
 	}
 	sql := strings.NewReplacer("@table", quote(c.table()),
-		"@key", texts(key, func(m fencepost.Move) string { return m.Topic })).Replace(targetSQL)
+		"@key", texts(key, func(m ledger.Move) string { return m.Topic })).Replace(targetSQL)
 	res, err := s.exec(ctx, sql)
 	if err != nil {
 		s.rollback(ctx)

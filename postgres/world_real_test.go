@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -17,10 +18,10 @@ import (
 var topicID = fencepost.TopicID{1}
 
 // fence makes a fresh one.
-func fence() fencepost.Fence {
+func fence() ledger.Fence {
 	var b [8]byte
 	rand.Read(b[:])
-	return fencepost.NewFence(binary.BigEndian.Uint64(b[:]))
+	return ledger.NewFence(binary.BigEndian.Uint64(b[:]))
 }
 
 // worker opens a sink and a lane.
@@ -39,17 +40,17 @@ func (s *store) worker(t testing.TB, c Config) *worker {
 			t.Error(err)
 		}
 	})
-	return &worker{t: t, sink: sink, lane: lane, as: fencepost.Writer{Group: "g", ClusterID: "c", Who: "w"},
-		held: map[fencepost.TopicPartition]fencepost.Position{}}
+	return &worker{t: t, sink: sink, lane: lane, as: ledger.Writer{Group: "g", ClusterID: "c", Who: "w"},
+		held: map[fencepost.TopicPartition]ledger.Position{}}
 }
 
 // start starts the first n partitions at 0.
 func (w *worker) start(n int32) *worker {
 	w.t.Helper()
-	var moves []fencepost.Move
+	var moves []ledger.Move
 	for p := range n {
-		m := fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseStart, Partitions: n,
-			Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: topicID}}
+		m := ledger.Move{TopicPartition: at(p), Cause: ledger.CauseStart, Partitions: n,
+			Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: topicID}}
 		w.held[at(p)] = m.Next
 		moves = append(moves, m)
 	}

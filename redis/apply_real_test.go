@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
 )
@@ -20,7 +21,7 @@ func TestApply(t *testing.T) {
 	s := storeOn(t, server.RedisServer)
 	s.out = "out:" + s.out
 	s.cfg.User, s.cfg.Password, s.cfg.Group = "outputs", "pw", "g"
-	opened, err := s.open(fencepost.KeepMerged, s.sum(), Effect{Op: Set, Key: Text("out:last"), Value: Column("key")})
+	opened, err := s.open(ledger.KeepMerged, s.sum(), Effect{Op: Set, Key: Text("out:last"), Value: Column("key")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,7 @@ func TestApply(t *testing.T) {
 	defer lane.Close()
 	s.cfg.Password = servers.RedisPassword // of those who look beside
 	apply := func(b *fencepost.Batch) error { return lane.(sink.Applier).Apply(t.Context(), b) }
-	w := &worker{t: t, as: fencepost.Writer{Group: "g"}, held: map[fencepost.TopicPartition]fencepost.Position{}}
+	w := &worker{t: t, as: ledger.Writer{Group: "g"}, held: map[fencepost.TopicPartition]ledger.Position{}}
 
 	for range 2 { // the same again is counted again: at least once
 		if err := apply(w.counts("ATL", 4, "ORD", 2, "ATL", 1).Batch); err != nil {
@@ -68,7 +69,7 @@ func TestApply(t *testing.T) {
 // A lost answer is unknown, and a group that keys ask for and nobody named is told before anything is sent.
 func TestApplyFails(t *testing.T) {
 	s := newStore(t)
-	opened, err := s.open(fencepost.KeepMerged, s.sum())
+	opened, err := s.open(ledger.KeepMerged, s.sum())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func TestApplyFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lane.Close()
-	w := &worker{t: t, held: map[fencepost.TopicPartition]fencepost.Position{}}
+	w := &worker{t: t, held: map[fencepost.TopicPartition]ledger.Position{}}
 	f, ok := errors.AsType[*fencepost.Fault](lane.(sink.Applier).Apply(t.Context(), w.counts("ATL", 1).Batch))
 	if !ok || f.Code != "sink-config" {
 		t.Errorf("no group: got %v, want a Fault sink-config", f)
@@ -90,7 +91,7 @@ func TestApplyFails(t *testing.T) {
 		t.Fatal(describe(err))
 	}
 	s.LoseAnswer(t, true)
-	if err := apply(t.Context(), w.counts("ATL", 1).Batch); !errors.Is(err, fencepost.ErrUnknown) {
+	if err := apply(t.Context(), w.counts("ATL", 1).Batch); !errors.Is(err, ledger.ErrUnknown) {
 		t.Errorf("a lost answer: got %v, want ErrUnknown", describe(err))
 	}
 	if got := s.sums(t)["ATL"]; got != "2" {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	goredis "github.com/redis/go-redis/v9"
 )
 
@@ -17,8 +18,8 @@ type rosterChange struct{ topic, was, is string }
 // commit is one run of the script: the moves, and the effects with them. It is the one way in which a ledger changes.
 type commit struct {
 	cfg      Config
-	writer   fencepost.Writer
-	moves    []fencepost.Move // valid, distinct
+	writer   ledger.Writer
+	moves    []ledger.Move // valid, distinct
 	roster   []rosterChange
 	effects  *plan // nil: none
 	memo     *memo // of the lane or ledger
@@ -122,14 +123,14 @@ func (c *commit) pack(p *packed) (records string) {
 
 // refused is a *Refused of what the script says that the hash holds.
 func (c *commit) refused(k keys, rest []string) error {
-	held := make(map[fencepost.TopicPartition]fencepost.Position, len(rest)/2)
+	held := make(map[fencepost.TopicPartition]ledger.Position, len(rest)/2)
 	for i := 0; i+1 < len(rest); i += 2 {
 		n, err := strconv.Atoi(rest[i])
 		if err != nil || n < 1 || n > len(c.moves) {
 			return fmt.Errorf("the script refused move %q of %d", rest[i], len(c.moves))
 		}
 		tp := c.moves[n-1].TopicPartition
-		held[tp] = fencepost.Position{}
+		held[tp] = ledger.Position{}
 		if v, ok := strings.CutPrefix(rest[i+1], "="); ok {
 			h, err := parse(tp, v)
 			if err != nil {
@@ -138,5 +139,5 @@ func (c *commit) refused(k keys, rest []string) error {
 			held[tp] = h.Position
 		}
 	}
-	return &fencepost.Refused{Held: held}
+	return &ledger.Refused{Held: held}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 const (
@@ -53,7 +54,7 @@ type Config struct {
 	MaxCommands int
 
 	// KeepCommits says what is kept of the commit moves. Zero: merged.
-	KeepCommits fencepost.KeepCommits
+	KeepCommits ledger.KeepCommits
 
 	dial dialer // for tests: what connects. nil: net.Dialer
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // try starts a topic and commits, over a Config.
@@ -26,10 +27,10 @@ func try(t *testing.T, c Config) error {
 		return err
 	}
 	defer lane.Close()
-	w := &worker{t: t, sink: sink, lane: lane, as: fencepost.Writer{Group: "g"}, held: map[fencepost.TopicPartition]fencepost.Position{}}
+	w := &worker{t: t, sink: sink, lane: lane, as: ledger.Writer{Group: "g"}, held: map[fencepost.TopicPartition]ledger.Position{}}
 	for _, m := range starts(1) {
 		w.held[m.TopicPartition] = m.Next
-		if err := sink.Ledger().Move(t.Context(), w.as, []fencepost.Move{m}); err != nil {
+		if err := sink.Ledger().Move(t.Context(), w.as, []ledger.Move{m}); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 )
 
@@ -36,7 +37,7 @@ func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 			if err == nil {
 				continue
 			}
-			if errors.Is(err, fencepost.ErrUnknown) {
+			if errors.Is(err, ledger.ErrUnknown) {
 				unknown++
 			}
 			killer.Wait()
@@ -44,7 +45,7 @@ func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 			acknowledged := w.held[b.Segments[0].TopicPartition]
 			switch err := w.commit(t.Context(), b); {
 			case err == nil:
-			case fencepost.Stand(heldIn(t, err, at(int32(n%2))), b.Moves[0]) == fencepost.StandingDone:
+			case ledger.Stand(heldIn(t, err, at(int32(n%2))), b.Moves[0]) == ledger.StandingDone:
 				w.held[at(int32(n%2))] = b.Moves[0].Next
 			default:
 				t.Fatalf("after the restart, from %+v: %v", acknowledged, err)
@@ -79,9 +80,9 @@ func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 }
 
 // heldIn is what a refusal says of a partition.
-func heldIn(t *testing.T, err error, tp fencepost.TopicPartition) fencepost.Position {
+func heldIn(t *testing.T, err error, tp fencepost.TopicPartition) ledger.Position {
 	t.Helper()
-	r, ok := errors.AsType[*fencepost.Refused](err)
+	r, ok := errors.AsType[*ledger.Refused](err)
 	if !ok {
 		t.Fatalf("got %v, want a *Refused", describe(err))
 	}
@@ -115,7 +116,7 @@ func TestFlushAllIsAnEmptyLedger(t *testing.T) {
 	before := w.read().Ledger
 	s.must(t, s.beside(t).FlushAll(t.Context()))
 	b := w.counts("ATL", 1)
-	if got := fencepost.Stand(heldIn(t, w.commit(t.Context(), b), at(0)), b.Moves[0]); got != fencepost.StandingForeign {
+	if got := ledger.Stand(heldIn(t, w.commit(t.Context(), b), at(0)), b.Moves[0]); got != ledger.StandingForeign {
 		t.Errorf("after FLUSHALL the worker stands %s, want foreign", got)
 	}
 	after := w.read()
@@ -148,7 +149,7 @@ func TestCancelledInFlight(t *testing.T) {
 	cancel()
 	select {
 	case err := <-answer:
-		if !errors.Is(err, fencepost.ErrUnknown) {
+		if !errors.Is(err, ledger.ErrUnknown) {
 			t.Errorf("got %v, want ErrUnknown", describe(err))
 		}
 	case <-time.After(2 * time.Minute):
@@ -160,7 +161,7 @@ func TestCancelledInFlight(t *testing.T) {
 		return
 	}
 	if err := w.commit(t.Context(), b); err != nil {
-		if fencepost.Stand(heldIn(t, err, at(0)), b.Moves[0]) != fencepost.StandingDone {
+		if ledger.Stand(heldIn(t, err, at(0)), b.Moves[0]) != ledger.StandingDone {
 			t.Fatal(err)
 		}
 	}
@@ -179,7 +180,7 @@ func TestFullMemory(t *testing.T) {
 	s.must(t, c.ConfigSet(t.Context(), "maxmemory", "1"))
 	b := w.counts("ATL", 1, "ORD", 1<<62, "ORD", 1)
 	wantFault(t, "commit into full memory", w.commit(t.Context(), b), "redis-full", true)
-	wantFault(t, "start into full memory", w.sink.Ledger().Move(t.Context(), fencepost.Writer{Group: "h"}, starts(1)), "redis-full", true)
+	wantFault(t, "start into full memory", w.sink.Ledger().Move(t.Context(), ledger.Writer{Group: "h"}, starts(1)), "redis-full", true)
 	s.must(t, c.ConfigSet(t.Context(), "maxmemory", "0"))
 	if got := s.sums(t); len(got) != 1 || got["ATL"] != "1" || w.read().Positions[at(0)] != w.held[at(0)] {
 		t.Errorf("the refused batch left %v", got)
@@ -196,14 +197,14 @@ func TestEvictionPolicies(t *testing.T) {
 		"volatile-random": false, "allkeys-lru": true, "allkeys-lfu": true, "allkeys-random": true} {
 		t.Run(policy, func(t *testing.T) {
 			s := storeOn(t, servers.OwnRedis(t, "maxmemory-policy "+policy).RedisServer)
-			sink, err := s.open(fencepost.KeepMerged, s.sum())
+			sink, err := s.open(ledger.KeepMerged, s.sum())
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer sink.Close()
 			_, laneErr := sink.Lane(t.Context(), 0)
 			_, readErr := sink.Ledger().Read(t.Context(), "g")
-			moveErr := sink.Ledger().Move(t.Context(), fencepost.Writer{Group: "g"}, starts(1))
+			moveErr := sink.Ledger().Move(t.Context(), ledger.Writer{Group: "g"}, starts(1))
 			for what, err := range map[string]error{"lane": laneErr, "read": readErr, "move": moveErr} {
 				if !refused {
 					if err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/google/go-cmp/cmp"
 	goredis "github.com/redis/go-redis/v9"
@@ -177,15 +178,15 @@ func TestPatternAKeepsReading(t *testing.T) {
 	s.must(t, c.HSet(t.Context(), key, "flights|0", "90|100", "flights|1", " 7 | 007 "))
 	w := s.worker(t, s.rows())
 	for p, until := range map[int32]fencepost.Offset{0: 100, 1: 7} {
-		if got, want := w.read().Positions[at(p)], (fencepost.Position{Offset: until, LeaderEpoch: fencepost.NoEpoch}); got != want {
+		if got, want := w.read().Positions[at(p)], (ledger.Position{Offset: until, LeaderEpoch: fencepost.NoEpoch}); got != want {
 			t.Errorf("%s reads %+v, want %+v", at(p), got, want)
 		}
 	}
-	var moves []fencepost.Move
+	var moves []ledger.Move
 	for tp, p := range w.read().Positions {
 		next := p
 		next.Fence = fence()
-		moves = append(moves, fencepost.Move{TopicPartition: tp, Held: p, Next: next, Cause: fencepost.CauseImport})
+		moves = append(moves, ledger.Move{TopicPartition: tp, Held: p, Next: next, Cause: ledger.CauseImport})
 		w.held[tp] = next
 	}
 	if err := w.sink.Ledger().Move(t.Context(), w.as, moves); err != nil {
@@ -197,15 +198,15 @@ func TestPatternAKeepsReading(t *testing.T) {
 	if diff := cmp.Diff(map[string][2]int64{"flights|0": {105, 108}, "flights|1": {7, 7}}, oldReader(t, s, key)); diff != "" {
 		t.Errorf("an old reader reads (-want +got):\n%s", diff)
 	}
-	for r, err := range w.sink.Ledger().(fencepost.History).Moves(t.Context(), "g") {
-		if err != nil || r.Cause == fencepost.CauseCommit && (r.Who != w.as.Who || r.Commits != 2) {
+	for r, err := range w.sink.Ledger().(ledger.History).Moves(t.Context(), "g") {
+		if err != nil || r.Cause == ledger.CauseCommit && (r.Who != w.as.Who || r.Commits != 2) {
 			t.Errorf("recorded %+v, %v", r, err)
 		}
 	}
 
 	s.must(t, c.HSet(t.Context(), key, "flights|0", "105|108")) // the old job, at our own offset
 	b := w.batch(0, 1)
-	if got := fencepost.Stand(heldIn(t, w.commit(t.Context(), b), at(0)), b.Moves[0]); got != fencepost.StandingForeign {
+	if got := ledger.Stand(heldIn(t, w.commit(t.Context(), b), at(0)), b.Moves[0]); got != ledger.StandingForeign {
 		t.Errorf("after a foreign write the worker stands %s, want foreign", got)
 	}
 
@@ -233,8 +234,8 @@ func TestTenThousandPartitionsInAChain(t *testing.T) {
 	if got := s.sums(t)["rows"]; got != "30000" {
 		t.Errorf("rows: %s, want 30000", got)
 	}
-	var recorded []fencepost.Recorded
-	for r, err := range w.sink.Ledger().(fencepost.History).Moves(t.Context(), "g") {
+	var recorded []ledger.Recorded
+	for r, err := range w.sink.Ledger().(ledger.History).Moves(t.Context(), "g") {
 		if err != nil {
 			t.Fatal(err)
 		}

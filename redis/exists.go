@@ -6,10 +6,11 @@ import (
 	"fmt"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	goredis "github.com/redis/go-redis/v9"
 )
 
-var _ fencepost.Finder = (*Ledger)(nil)
+var _ ledger.Finder = (*Ledger)(nil)
 
 // Exists reports whether the server has a ledger under this Config's Key, or the group's keys, and makes nothing: Read
 // would make the ledger's identity.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	goredis "github.com/redis/go-redis/v9"
 )
@@ -64,7 +65,7 @@ func (c Config) fault(err error, began bool) error {
 	case errors.As(err, &reply):
 		return c.replied(reply)
 	case began:
-		return fmt.Errorf("%w: %s: %w", fencepost.ErrUnknown, c.Addr, err)
+		return fmt.Errorf("%w: %s: %w", ledger.ErrUnknown, c.Addr, err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	}
@@ -132,9 +133,9 @@ func (c Config) answer(r []any, k keys) error {
 	}
 	switch word {
 	case "newer":
-		return fmt.Errorf("%w: version %s, this program knows %s", fencepost.ErrNewer, at(0), version)
+		return fmt.Errorf("%w: version %s, this program knows %s", ledger.ErrNewer, at(0), version)
 	case "cluster":
-		return fmt.Errorf("%w: the ledger's is %s", fencepost.ErrOtherCluster, at(0))
+		return fmt.Errorf("%w: the ledger's is %s", ledger.ErrOtherCluster, at(0))
 	case "group":
 		return &fencepost.Fault{Code: "redis-key-taken", Err: fmt.Errorf("the key %s is the ledger of group %s", k.positions, at(0)),
 			Help: "put {group} into the key, or take another one", Exit: 4}

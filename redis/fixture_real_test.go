@@ -15,6 +15,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 	goredis "github.com/redis/go-redis/v9"
@@ -72,11 +73,11 @@ func (s *store) rows() Effect {
 		{"offset", Column("_offset")}, {"value", Column("value")}, {"n", positive}}}
 }
 
-func (s *store) Open(_ context.Context, keep fencepost.KeepCommits) (sink.Sink, error) {
+func (s *store) Open(_ context.Context, keep ledger.KeepCommits) (sink.Sink, error) {
 	return s.open(keep, s.rows())
 }
 
-func (s *store) open(keep fencepost.KeepCommits, effects ...Effect) (*Sink, error) {
+func (s *store) open(keep ledger.KeepCommits, effects ...Effect) (*Sink, error) {
 	c := s.cfg
 	c.KeepCommits, c.Effects = keep, effects
 	return Open(c)
@@ -134,7 +135,7 @@ func (s *store) OpenTyped(_ context.Context, columns []fencepost.ColumnSpec) (si
 	for _, c := range columns {
 		e.Pairs = append(e.Pairs, Field{c.Name, Column(c.Name)})
 	}
-	return s.open(fencepost.KeepMerged, e)
+	return s.open(ledger.KeepMerged, e)
 }
 
 func (s *store) TypedRows(t *testing.T, columns []fencepost.ColumnSpec) (list [][]any) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // page is how many moves are read at once: a script keeps all other clients waiting while it runs.
@@ -14,14 +15,14 @@ const page = 1000
 
 // Moves yields the recorded moves in the order in which they were written, and the open runs behind them, the one that
 // was quiet longest first.
-func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
-	return func(yield func(fencepost.Recorded, error) bool) {
+func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.Recorded, error] {
+	return func(yield func(ledger.Recorded, error) bool) {
 		for first, done := 0, false; !done; first += page {
-			var some []fencepost.Recorded
+			var some []ledger.Recorded
 			var err error
 			some, done, err = l.page(ctx, g, first)
 			if err != nil {
-				yield(fencepost.Recorded{}, fmt.Errorf("read moves of group %s: %w", g, err))
+				yield(ledger.Recorded{}, fmt.Errorf("read moves of group %s: %w", g, err))
 				return
 			}
 			for _, m := range some {
@@ -34,7 +35,7 @@ func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepo
 }
 
 // page reads the moves from first on, and the open runs behind the last page.
-func (l *Ledger) page(ctx context.Context, g fencepost.Group, first int) (some []fencepost.Recorded, done bool, err error) {
+func (l *Ledger) page(ctx context.Context, g fencepost.Group, first int) (some []ledger.Recorded, done bool, err error) {
 	k := keysOf(l.cfg.Key, g)
 	r, err := ask(ctx, l.client, historyScript, []string{k.positions, k.head, k.moves}, []any{first, page})
 	if err != nil {
@@ -53,7 +54,7 @@ func (l *Ledger) page(ctx context.Context, g fencepost.Group, first int) (some [
 		}
 		some = append(some, m)
 	}
-	var open []fencepost.Recorded
+	var open []ledger.Recorded
 	for f, v := range pairs(r, 2) {
 		tp, err := parseField(f)
 		if err != nil {
@@ -67,7 +68,7 @@ func (l *Ledger) page(ctx context.Context, g fencepost.Group, first int) (some [
 			open = append(open, *h.run)
 		}
 	}
-	slices.SortFunc(open, func(a, b fencepost.Recorded) int {
+	slices.SortFunc(open, func(a, b ledger.Recorded) int {
 		if c := a.At.Compare(b.At); c != 0 {
 			return c
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/google/go-cmp/cmp"
 	goredis "github.com/redis/go-redis/v9"
 )
@@ -365,19 +366,19 @@ func TestOurLedgerReadAsPatternA(t *testing.T) {
 	w := store.worker(t, store.rows()).start(3)
 	w.must(w.batch(0, 7))
 	w.must(w.batch(0, 5))
-	move := func(p int32, to fencepost.Offset, cause fencepost.Cause) {
+	move := func(p int32, to fencepost.Offset, cause ledger.Cause) {
 		t.Helper()
 		held := w.held[at(p)]
-		next := fencepost.Position{Offset: to, LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: topicID}
-		m := fencepost.Move{TopicPartition: at(p), Held: held, Next: next, Cause: cause, AtMost: max(0, int64(to-held.Offset)), Why: "a test"}
-		if err := w.sink.Ledger().Move(t.Context(), w.as, []fencepost.Move{m}); err != nil {
+		next := ledger.Position{Offset: to, LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: topicID}
+		m := ledger.Move{TopicPartition: at(p), Held: held, Next: next, Cause: cause, AtMost: max(0, int64(to-held.Offset)), Why: "a test"}
+		if err := w.sink.Ledger().Move(t.Context(), w.as, []ledger.Move{m}); err != nil {
 			t.Fatal(err)
 		}
 		w.held[at(p)] = next
 	}
 	w.must(w.batch(1, 9))
-	move(1, 4, fencepost.CauseRewind)
-	move(2, 1<<40, fencepost.CauseGap)
+	move(1, 4, ledger.CauseRewind)
+	move(2, 1<<40, ledger.CauseGap)
 
 	want := map[string][2]string{"flights:0": {"7", "12"}, "flights:1": {"4", "4"}, "flights:2": {"1099511627776", "1099511627776"}}
 	key := keysOf(store.cfg.Key, "g").positions

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	goredis "github.com/redis/go-redis/v9"
 )
 
@@ -22,8 +23,8 @@ type Ledger struct {
 }
 
 var (
-	_ fencepost.Ledger  = (*Ledger)(nil)
-	_ fencepost.History = (*Ledger)(nil)
+	_ ledger.Ledger  = (*Ledger)(nil)
+	_ ledger.History = (*Ledger)(nil)
 )
 
 // ledgerConns is how many connections a Ledger takes at most.
@@ -45,16 +46,16 @@ func newLedger(c Config) *Ledger { return &Ledger{cfg: c, client: connect(c, led
 func (l *Ledger) Close() error { return l.client.Close() }
 
 // Read returns the group's content as of one moment.
-func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 	snap, _, err := l.read(ctx, g)
 	if err != nil {
-		return fencepost.Snapshot{}, fmt.Errorf("read ledger of group %s: %w", g, err)
+		return ledger.Snapshot{}, fmt.Errorf("read ledger of group %s: %w", g, err)
 	}
 	return snap, nil
 }
 
 // read is the group's content, with the Roster entries as they stand in the head.
-func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap fencepost.Snapshot, roster map[string]string, err error) {
+func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap ledger.Snapshot, roster map[string]string, err error) {
 	k := keysOf(l.cfg.Key, g)
 	r, err := ask(ctx, l.client, readScript, []string{k.positions, k.head}, nil)
 	if err != nil {
@@ -74,7 +75,7 @@ func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap fencepost.Sn
 	if snap.Ledger, err = l.identity(ctx, head["id"]); err != nil {
 		return snap, nil, err
 	}
-	snap.Roster, roster = map[string]fencepost.RosterEntry{}, map[string]string{}
+	snap.Roster, roster = map[string]ledger.RosterEntry{}, map[string]string{}
 	for f, v := range head {
 		topic, ok := strings.CutPrefix(f, rosterField)
 		if !ok {
@@ -85,7 +86,7 @@ func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap fencepost.Sn
 		}
 		roster[topic] = v
 	}
-	snap.Positions = make(map[fencepost.TopicPartition]fencepost.Position, len(values))
+	snap.Positions = make(map[fencepost.TopicPartition]ledger.Position, len(values))
 	for f, v := range values {
 		tp, err := parseField(f)
 		if err != nil {
@@ -128,7 +129,7 @@ func checkVersion(v string) error {
 	}
 	known, _ := strconv.Atoi(version)
 	if n, err := strconv.Atoi(v); err != nil || n > known {
-		return fmt.Errorf("%w: version %s, this program knows %s", fencepost.ErrNewer, v, version)
+		return fmt.Errorf("%w: version %s, this program knows %s", ledger.ErrNewer, v, version)
 	}
 	return nil
 }
@@ -163,11 +164,11 @@ func makeIdentity(ctx context.Context, c Config, client *goredis.Client) (string
 }
 
 // Move makes all moves or none.
-func (l *Ledger) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+func (l *Ledger) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
-	moves, err := fencepost.InOrder(moves)
+	moves, err := ledger.InOrder(moves)
 	if err != nil {
 		return err
 	}
@@ -184,8 +185,8 @@ var errRoster = errors.New("the roster changed under the move")
 const rosterTries = 100
 
 // move makes moves; starts and imports look at the Roster first, and again while others change it.
-func (l *Ledger) move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) (err error) {
-	starts := slices.ContainsFunc(moves, fencepost.Move.Enrolls)
+func (l *Ledger) move(ctx context.Context, w ledger.Writer, moves []ledger.Move) (err error) {
+	starts := slices.ContainsFunc(moves, ledger.Move.Enrolls)
 	for range rosterTries {
 		var changes []rosterChange
 		if starts {
@@ -206,17 +207,17 @@ func (l *Ledger) move(ctx context.Context, w fencepost.Writer, moves []fencepost
 
 // enroll says how the starts and imports among moves change the Roster. Where they may not, a refusal goes first: what
 // the mover believes is out of date.
-func (l *Ledger) enroll(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) ([]rosterChange, error) {
+func (l *Ledger) enroll(ctx context.Context, w ledger.Writer, moves []ledger.Move) ([]rosterChange, error) {
 	snap, stands, err := l.read(ctx, w.Group)
 	if err != nil {
 		return nil, err
 	}
-	after, err := fencepost.Enroll(snap.Roster, moves)
+	after, err := ledger.Enroll(snap.Roster, moves)
 	if err != nil {
 		if other := w.ClusterID; other != "" && snap.ClusterID != "" && snap.ClusterID != other {
-			return nil, fmt.Errorf("%w: the ledger's is %s", fencepost.ErrOtherCluster, snap.ClusterID)
+			return nil, fmt.Errorf("%w: the ledger's is %s", ledger.ErrOtherCluster, snap.ClusterID)
 		}
-		if refused := fencepost.Check(snap.Positions, moves); refused != nil {
+		if refused := ledger.Check(snap.Positions, moves); refused != nil {
 			return nil, refused
 		}
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // memo is what the merged commits of one lane or ledger left in the hash, value by value. The next commit of a partition
@@ -27,7 +28,7 @@ type past struct {
 	tp     fencepost.TopicPartition
 	value  []byte // as the hash holds it; empty: not known
 	offset fencepost.Offset
-	fence  fencepost.Fence
+	fence  ledger.Fence
 	run    span // of value: `run from|run epoch|`
 	seal   int  // where in value its end begins: `time|who`
 	count  int64
@@ -57,7 +58,7 @@ var packs = sync.Pool{New: func() any { return new(packed) }}
 const longest = 32 << 10
 
 // pack adds the moves' expected and new values.
-func (m *memo) pack(p *packed, g fencepost.Group, moves []fencepost.Move, keep fencepost.KeepCommits) {
+func (m *memo) pack(p *packed, g fencepost.Group, moves []ledger.Move, keep ledger.KeepCommits) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.mu.group != g || m.mu.of == nil {
@@ -122,7 +123,7 @@ func (m *memo) find(i int, tp fencepost.TopicPartition) *past {
 
 // learn takes note of a success: now is the script's time, and rest are the moves whose values it took apart, each as its
 // place from 1 and the value it wrote.
-func (m *memo) learn(p *packed, g fencepost.Group, moves []fencepost.Move, who, now string, rest []string) {
+func (m *memo) learn(p *packed, g fencepost.Group, moves []ledger.Move, who, now string, rest []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.mu.group != g {

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // A recorded move is one element of the list:
@@ -16,12 +16,12 @@ import (
 const fieldsMove = 17
 
 // record is a move as the list keeps it, behind its time, which is the server's.
-func record(m fencepost.Move, who string) string {
+func record(m ledger.Move, who string) string {
 	held, commits := "|||", 0
 	if !m.Held.Absent() {
 		held = tail(m.Held)
 	}
-	if m.Cause == fencepost.CauseCommit {
+	if m.Cause == ledger.CauseCommit {
 		commits = 1
 	}
 	return fmt.Sprintf("%s|%s|%s|%s|%d|%d|%d|%s|%s", m.Cause, field(m.TopicPartition), held, tail(m.Next), m.AtMost, m.Partitions,
@@ -30,16 +30,16 @@ func record(m fencepost.Move, who string) string {
 
 // merges reports whether a move is merged into its partition's open run. A commit that passes records, or says why, is
 // told apart always.
-func merges(m fencepost.Move, keep fencepost.KeepCommits) bool {
-	return keep == fencepost.KeepMerged && m.Cause == fencepost.CauseCommit && m.AtMost == 0 && m.Why == ""
+func merges(m ledger.Move, keep ledger.KeepCommits) bool {
+	return keep == ledger.KeepMerged && m.Cause == ledger.CauseCommit && m.AtMost == 0 && m.Why == ""
 }
 
 // recordOf is what is recorded of a move: nothing, merged for a commit that goes into its run, or its text.
-func recordOf(m fencepost.Move, who string, keep fencepost.KeepCommits) string {
+func recordOf(m ledger.Move, who string, keep ledger.KeepCommits) string {
 	switch {
 	case merges(m, keep):
 		return merged
-	case keep == fencepost.KeepNone && m.Cause == fencepost.CauseCommit && m.AtMost == 0 && m.Why == "":
+	case keep == ledger.KeepNone && m.Cause == ledger.CauseCommit && m.AtMost == 0 && m.Why == "":
 		return ""
 	}
 	return record(m, who)
@@ -49,7 +49,7 @@ func recordOf(m fencepost.Move, who string, keep fencepost.KeepCommits) string {
 const merged = "+"
 
 // parseMove reads an element of the list.
-func parseMove(s string) (r fencepost.Recorded, err error) {
+func parseMove(s string) (r ledger.Recorded, err error) {
 	f := strings.Split(s, "|")
 	if len(f) != fieldsMove {
 		return r, fmt.Errorf("recorded move %q: %d fields", s, len(f))
@@ -61,11 +61,11 @@ func parseMove(s string) (r fencepost.Recorded, err error) {
 }
 
 // recorded reads a move's fields.
-func recorded(f []string) (r fencepost.Recorded, err error) {
+func recorded(f []string) (r ledger.Recorded, err error) {
 	if r.At, err = instant(f[0]); err != nil {
 		return r, err
 	}
-	if r.Cause, err = fencepost.ParseCause(f[1]); err != nil {
+	if r.Cause, err = ledger.ParseCause(f[1]); err != nil {
 		return r, err
 	}
 	if r.TopicPartition, err = parseField(f[2] + "|" + f[3]); err != nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -165,8 +166,8 @@ func TestList(t *testing.T) {
 // A position's value comes back as it went in, begins as pattern A's, and does not confuse texts with fields.
 func TestPositionRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := fencepost.Position{Offset: fencepost.Offset(rapid.Int64Min(0).Draw(t, "offset")), LeaderEpoch: fencepost.LeaderEpoch(rapid.Int32Min(-1).Draw(t, "epoch")),
-			Fence: fencepost.NewFence(rapid.Uint64().Draw(t, "fence"))}
+		p := ledger.Position{Offset: fencepost.Offset(rapid.Int64Min(0).Draw(t, "offset")), LeaderEpoch: fencepost.LeaderEpoch(rapid.Int32Min(-1).Draw(t, "epoch")),
+			Fence: ledger.NewFence(rapid.Uint64().Draw(t, "fence"))}
 		copy(p.TopicID[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
 		tp := fencepost.TopicPartition{Topic: "t.-_", Partition: rapid.Int32Min(0).Draw(t, "partition")}
 		from := strconv.FormatInt(rapid.Int64Min(0).Draw(t, "from"), 10)
@@ -183,7 +184,7 @@ func TestPositionRoundTrip(t *testing.T) {
 		if err != nil || back != tp {
 			t.Fatalf("%s came back as %s, %v", tp, back, err)
 		}
-		m := fencepost.Move{TopicPartition: tp, Held: p, Next: p, Cause: fencepost.CauseRewind, AtMost: -1, Why: who, Partitions: 7}
+		m := ledger.Move{TopicPartition: tp, Held: p, Next: p, Cause: ledger.CauseRewind, AtMost: -1, Why: who, Partitions: 7}
 		r, err := parseMove("1700000000000001|" + record(m, who))
 		if err != nil || r.Move != m || r.Who != who {
 			t.Fatalf("move %+v came back as %+v, %v", m, r, err)

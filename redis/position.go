@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // version is that of the format below. A head with a larger one was written by a newer program.
@@ -27,8 +28,8 @@ const (
 
 // hold is what a value says.
 type hold struct {
-	fencepost.Position
-	run *fencepost.Recorded // the open run of merged commits; nil: none
+	ledger.Position
+	run *ledger.Recorded // the open run of merged commits; nil: none
 }
 
 // field is a partition's field in the hash.
@@ -50,9 +51,9 @@ func parseField(s string) (tp fencepost.TopicPartition, err error) {
 }
 
 // tail is a position behind `from|`.
-func tail(p fencepost.Position) string { return string(appendTail(make([]byte, 0, 80), p)) }
+func tail(p ledger.Position) string { return string(appendTail(make([]byte, 0, 80), p)) }
 
-func appendTail(b []byte, p fencepost.Position) []byte {
+func appendTail(b []byte, p ledger.Position) []byte {
 	b = append(strconv.AppendInt(b, int64(p.Offset), 10), '|')
 	b = append(appendFence(b, p.Fence), '|')
 	b = append(strconv.AppendInt(b, int64(p.LeaderEpoch), 10), '|')
@@ -63,16 +64,16 @@ func appendTail(b []byte, p fencepost.Position) []byte {
 }
 
 // appendValue appends what the hash holds behind a move, without an open run.
-func appendValue(b []byte, m fencepost.Move) []byte {
+func appendValue(b []byte, m ledger.Move) []byte {
 	from := m.Next.Offset
-	if m.Cause == fencepost.CauseCommit {
+	if m.Cause == ledger.CauseCommit {
 		from = m.Held.Offset // else nothing was applied, and behind a rewind it would stand behind until
 	}
 	return appendTail(append(strconv.AppendInt(b, int64(from), 10), '|'), m.Next)
 }
 
 // appendFence appends a fence as its String does, without fmt: a commit of 10,000 partitions has 20,000 of them.
-func appendFence(b []byte, f fencepost.Fence) []byte {
+func appendFence(b []byte, f ledger.Fence) []byte {
 	const digits = "0123456789abcdef"
 	for shift := 60; shift >= 0; shift -= 4 {
 		b = append(b, digits[uint64(f)>>shift&15])
@@ -82,7 +83,7 @@ func appendFence(b []byte, f fencepost.Fence) []byte {
 
 // appendExpected appends the form that the script compares with what the hash holds: empty for absent, `|until|fence|` for
 // ours, `=until` for another program's.
-func appendExpected(b []byte, p fencepost.Position) []byte {
+func appendExpected(b []byte, p ledger.Position) []byte {
 	switch {
 	case p.Absent():
 		return b
@@ -104,7 +105,7 @@ func parse(tp fencepost.TopicPartition, s string) (h hold, err error) {
 		if err != nil {
 			return h, fmt.Errorf("value %q of %s: %w", s, tp, err)
 		}
-		h.Position = fencepost.Position{Offset: o, LeaderEpoch: fencepost.NoEpoch}
+		h.Position = ledger.Position{Offset: o, LeaderEpoch: fencepost.NoEpoch}
 		return h, nil
 	}
 	if len(f) != fieldsPlain && len(f) != fieldsRun {
@@ -123,12 +124,12 @@ func parse(tp fencepost.TopicPartition, s string) (h hold, err error) {
 }
 
 // run reads the open run of merged commits that ends at a position.
-func run(tp fencepost.TopicPartition, p fencepost.Position, f []string) (*fencepost.Recorded, error) {
+func run(tp fencepost.TopicPartition, p ledger.Position, f []string) (*ledger.Recorded, error) {
 	held, err := position(f[0], p.Fence.String(), f[1], p.TopicID.String())
 	if err != nil {
 		return nil, err
 	}
-	r := &fencepost.Recorded{Move: fencepost.Move{TopicPartition: tp, Cause: fencepost.CauseCommit, Held: held, Next: p}, Who: plain(f[4])}
+	r := &ledger.Recorded{Move: ledger.Move{TopicPartition: tp, Cause: ledger.CauseCommit, Held: held, Next: p}, Who: plain(f[4])}
 	if r.Commits, err = strconv.ParseInt(f[2], 10, 64); err != nil {
 		return nil, err
 	}
@@ -137,7 +138,7 @@ func run(tp fencepost.TopicPartition, p fencepost.Position, f []string) (*fencep
 }
 
 // position reads a position's four fields.
-func position(until, fence, epoch, id string) (p fencepost.Position, err error) {
+func position(until, fence, epoch, id string) (p ledger.Position, err error) {
 	if p.Offset, err = offset(until); err != nil {
 		return p, err
 	}
@@ -149,7 +150,7 @@ func position(until, fence, epoch, id string) (p fencepost.Position, err error) 
 	if err != nil {
 		return p, fmt.Errorf("%q is no leader epoch", epoch)
 	}
-	p.Fence, p.LeaderEpoch = fencepost.Fence(f), fencepost.LeaderEpoch(e)
+	p.Fence, p.LeaderEpoch = ledger.Fence(f), fencepost.LeaderEpoch(e)
 	p.TopicID, err = fencepost.ParseTopicID(id)
 	return p, err
 }

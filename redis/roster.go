@@ -6,21 +6,22 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // rosterField begins the head's fields of the Roster: roster:TOPIC -> topic ID|partitions.
 const rosterField = "roster:"
 
 // entry is a Roster entry as the head holds it; empty for a topic that it does not know.
-func entry(e fencepost.RosterEntry) string {
-	if e == (fencepost.RosterEntry{}) {
+func entry(e ledger.RosterEntry) string {
+	if e == (ledger.RosterEntry{}) {
 		return ""
 	}
 	return e.TopicID.String() + "|" + strconv.Itoa(int(e.Partitions))
 }
 
 // parseEntry reads a Roster entry.
-func parseEntry(topic, s string) (e fencepost.RosterEntry, err error) {
+func parseEntry(topic, s string) (e ledger.RosterEntry, err error) {
 	id, count, ok := strings.Cut(s, "|")
 	n, bad := strconv.ParseInt(count, 10, 32)
 	if !ok || bad != nil {

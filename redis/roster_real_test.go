@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // A start that looked at the Roster before another one changed it does nothing, and looks again.
@@ -30,7 +30,7 @@ func TestStartsOfOneTopicAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	snap := w.read()
-	if got, want := snap.Roster["flights"], (fencepost.RosterEntry{TopicID: topicID, Partitions: n}); got != want || len(snap.Positions) != n {
+	if got, want := snap.Roster["flights"], (ledger.RosterEntry{TopicID: topicID, Partitions: n}); got != want || len(snap.Positions) != n {
 		t.Errorf("roster %+v with %d positions, want %+v with %d", got, len(snap.Positions), want, n)
 	}
 

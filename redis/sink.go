@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -41,7 +42,7 @@ func (s *Sink) Traits() sink.Traits {
 }
 
 // Ledger is the ledger in the same database, with connections of its own.
-func (s *Sink) Ledger() fencepost.Ledger { return s.ledger }
+func (s *Sink) Ledger() ledger.Ledger { return s.ledger }
 
 // Needs says which of _key and _headers the effects name.
 //

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -19,10 +20,10 @@ import (
 var topicID = fencepost.TopicID{1}
 
 // fence makes a fresh one.
-func fence() fencepost.Fence {
+func fence() ledger.Fence {
 	var b [8]byte
 	rand.Read(b[:])
-	return fencepost.NewFence(binary.BigEndian.Uint64(b[:]))
+	return ledger.NewFence(binary.BigEndian.Uint64(b[:]))
 }
 
 // worker is one process: a sink, a lane, and the positions it holds.
@@ -30,14 +31,14 @@ type worker struct {
 	t    testing.TB
 	sink *Sink
 	lane sink.Lane
-	as   fencepost.Writer
-	held map[fencepost.TopicPartition]fencepost.Position
+	as   ledger.Writer
+	held map[fencepost.TopicPartition]ledger.Position
 }
 
 // worker opens a sink and a lane.
 func (s *store) worker(t testing.TB, effects ...Effect) *worker {
 	t.Helper()
-	sink, err := s.open(fencepost.KeepMerged, effects...)
+	sink, err := s.open(ledger.KeepMerged, effects...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +51,8 @@ func (s *store) worker(t testing.TB, effects ...Effect) *worker {
 			t.Error(err)
 		}
 	})
-	return &worker{t: t, sink: sink, lane: lane, as: fencepost.Writer{Group: "g", ClusterID: "c", Who: "w"},
-		held: map[fencepost.TopicPartition]fencepost.Position{}}
+	return &worker{t: t, sink: sink, lane: lane, as: ledger.Writer{Group: "g", ClusterID: "c", Who: "w"},
+		held: map[fencepost.TopicPartition]ledger.Position{}}
 }
 
 // heir is another worker that holds the same.
@@ -67,10 +68,10 @@ func at(p int32) fencepost.TopicPartition {
 }
 
 // starts are the moves that start the first n partitions at 0.
-func starts(n int32) (moves []fencepost.Move) {
+func starts(n int32) (moves []ledger.Move) {
 	for p := range n {
-		moves = append(moves, fencepost.Move{TopicPartition: at(p), Cause: fencepost.CauseStart, Partitions: n,
-			Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: topicID}})
+		moves = append(moves, ledger.Move{TopicPartition: at(p), Cause: ledger.CauseStart, Partitions: n,
+			Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fence(), TopicID: topicID}})
 	}
 	return moves
 }
@@ -138,7 +139,7 @@ func (w *worker) must(b sink.Commit) {
 }
 
 // read reads the group.
-func (w *worker) read() fencepost.Snapshot {
+func (w *worker) read() ledger.Snapshot {
 	w.t.Helper()
 	s, err := w.sink.Ledger().Read(w.t.Context(), w.as.Group)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Sink applies batches. Where sink and ledger are one store, effects and moves are one commit.
@@ -12,7 +13,7 @@ type Sink interface {
 	// Traits bounds what the engine may do and say. It does no I/O.
 	Traits() Traits
 	// Ledger is the ledger whose moves a Lane commits together with the effects.
-	Ledger() fencepost.Ledger
+	Ledger() ledger.Ledger
 	// Needs says which metadata columns (MetaKey, MetaHeaders) the sink reads as Columns, given the columns that
 	// the decoder makes. It may ask the store, and tells a column that the store can not take: *Rejected.
 	Needs(context.Context, []fencepost.ColumnSpec) ([]string, error)
@@ -32,14 +33,14 @@ type Lane interface {
 	// Errors: *Refused, *Rejected, *Ended, ErrNewer, ErrOtherCluster (nothing happened; for Ended see
 	// there); ErrUnknown (law 7); *Fault, Passing or not; any other error: nothing happened, the same batch may
 	// be tried again.
-	Commit(context.Context, fencepost.Writer, Commit) error
+	Commit(context.Context, ledger.Writer, Commit) error
 	Close() error
 }
 
 // Commit is what a Lane makes visible together: a batch's effects, and the moves of the partitions that it is of.
 type Commit struct {
 	*fencepost.Batch
-	Moves []fencepost.Move // :: index of a segment -> its partition's move, of cause commit, over the segment's Range
+	Moves []ledger.Move // :: index of a segment -> its partition's move, of cause commit, over the segment's Range
 }
 
 // Applier is an optional ability of a Lane: the effects alone, for a pipeline whose ledger lives elsewhere.

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/google/go-cmp/cmp"
 )
 
 // A ledger without a sink is the same ledger, and to open it creates nothing.
 func TestOpenLedger(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "alone.db")
-	l, err := OpenLedger(path, fencepost.KeepMerged)
+	l, err := OpenLedger(path, ledger.KeepMerged)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,9 +23,9 @@ func TestOpenLedger(t *testing.T) {
 		t.Errorf("OpenLedger made the file: %v", err)
 	}
 	execute(t, path, "CREATE TABLE other (x)")
-	move := fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: 0}, Cause: fencepost.CauseImport,
-		Next: fencepost.Position{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 7}}
-	if err := l.Move(t.Context(), fencepost.Writer{Group: "g", ClusterID: "c", Who: "w"}, []fencepost.Move{move}); err != nil {
+	move := ledger.Move{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: 0}, Cause: ledger.CauseImport,
+		Next: ledger.Position{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 7}}
+	if err := l.Move(t.Context(), ledger.Writer{Group: "g", ClusterID: "c", Who: "w"}, []ledger.Move{move}); err != nil {
 		t.Fatal(err)
 	}
 	sink, err := Open(t.Context(), Config{Path: path, Table: "other"})
@@ -32,14 +33,14 @@ func TestOpenLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sink.Close()
-	for name, ledger := range map[string]fencepost.Ledger{"alone": l, "a sink's": sink.Ledger()} {
-		s, err := ledger.Read(t.Context(), "g")
-		if diff := cmp.Diff(map[fencepost.TopicPartition]fencepost.Position{move.TopicPartition: move.Next}, s.Positions); err != nil || diff != "" {
+	for name, read := range map[string]ledger.Ledger{"alone": l, "a sink's": sink.Ledger()} {
+		s, err := read.Read(t.Context(), "g")
+		if diff := cmp.Diff(map[fencepost.TopicPartition]ledger.Position{move.TopicPartition: move.Next}, s.Positions); err != nil || diff != "" {
 			t.Errorf("ledger %s: %v\n%s", name, err, diff)
 		}
 	}
 	for r, err := range l.Moves(t.Context(), "g") {
-		if err != nil || r.Cause != fencepost.CauseImport || r.Next.Offset != 5 {
+		if err != nil || r.Cause != ledger.CauseImport || r.Next.Offset != 5 {
 			t.Errorf("moves: %+v, %v", r, err)
 		}
 	}

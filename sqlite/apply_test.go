@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -15,7 +16,7 @@ import (
 // applied is a batch of rows [from, until) of one partition.
 func applied(from, until fencepost.Offset) sink.Commit {
 	return ledgertest.Commit(ledgertest.Span{TopicPartition: fencepost.TopicPartition{Topic: "flights"},
-		Held: fencepost.Position{Offset: from, LeaderEpoch: fencepost.NoEpoch, Fence: 1}, Until: until})
+		Held: ledger.Position{Offset: from, LeaderEpoch: fencepost.NoEpoch, Fence: 1}, Until: until})
 }
 
 // Apply makes rows visible, all or none, whatever the sink does with them, and neither it nor anything else of the sink
@@ -80,7 +81,7 @@ func TestApply(t *testing.T) {
 			if err := lane.Apply(t.Context(), applied(0, 3).Batch); err != nil || rows() != want {
 				t.Errorf("again: %v, %s rows stand, want %s", err, rows(), want)
 			}
-			if err := l.Commit(t.Context(), fencepost.Writer{Group: "g"}, applied(0, 3)); err == nil {
+			if err := l.Commit(t.Context(), ledger.Writer{Group: "g"}, applied(0, 3)); err == nil {
 				t.Error("a sink without a ledger committed moves")
 			}
 			if got := answer(t, s.path, "select name from sqlite_schema where name like 'fencepost%'"); got != "" {
@@ -116,7 +117,7 @@ func TestApplyLosesItsAnswer(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.lose.Store(c.lose)
-			if err := lane.Apply(t.Context(), applied(2, 5).Batch); !errors.Is(err, fencepost.ErrUnknown) {
+			if err := lane.Apply(t.Context(), applied(2, 5).Batch); !errors.Is(err, ledger.ErrUnknown) {
 				t.Errorf("got %v, want unknown", err)
 			}
 			if got := answer(t, s.path, "select count(*) from suite"); got != c.rows {
@@ -132,19 +133,19 @@ func TestApplyLosesItsAnswer(t *testing.T) {
 // The ledger alone is the one that a sink of the same file has.
 func TestLedgerAlone(t *testing.T) {
 	s := newStore(t)
-	l, err := OpenLedger(s.path, fencepost.KeepAll)
+	l, err := OpenLedger(s.path, ledger.KeepAll)
 	if err != nil {
 		t.Fatal(err)
 	}
 	to := applied(3, 4).Moves[0].Held
-	move := fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights"}, Next: to, Cause: fencepost.CauseImport}
-	if err := l.Move(t.Context(), fencepost.Writer{Group: "g"}, []fencepost.Move{move}); err != nil {
+	move := ledger.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights"}, Next: to, Cause: ledger.CauseImport}
+	if err := l.Move(t.Context(), ledger.Writer{Group: "g"}, []ledger.Move{move}); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	opened, err := s.Open(t.Context(), fencepost.KeepAll)
+	opened, err := s.Open(t.Context(), ledger.KeepAll)
 	if err != nil {
 		t.Fatal(err)
 	}

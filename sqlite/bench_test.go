@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 )
@@ -21,7 +22,7 @@ func flightColumns() []fencepost.ColumnSpec {
 }
 
 // flights makes a batch of n flights over the partitions from the positions held, and moves those on.
-func flights(n int, held map[fencepost.TopicPartition]fencepost.Position, tps ...fencepost.TopicPartition) sink.Commit {
+func flights(n int, held map[fencepost.TopicPartition]ledger.Position, tps ...fencepost.TopicPartition) sink.Commit {
 	b := sink.Commit{Batch: &fencepost.Batch{}}
 	for _, c := range flightColumns() {
 		b.Columns = append(b.Columns, fencepost.Column{Name: c.Name, Type: c.Type})
@@ -41,7 +42,7 @@ func flights(n int, held map[fencepost.TopicPartition]fencepost.Position, tps ..
 		next := held[tp].Advance(at, fencepost.NoEpoch)
 		b.Segments = append(b.Segments, fencepost.Segment{TopicPartition: tp, Range: fencepost.OffsetRange{From: held[tp].Offset, Until: at},
 			Lo: lo, Hi: len(b.Offsets)})
-		b.Moves = append(b.Moves, fencepost.Move{TopicPartition: tp, Cause: fencepost.CauseCommit, Held: held[tp], Next: next})
+		b.Moves = append(b.Moves, ledger.Move{TopicPartition: tp, Cause: ledger.CauseCommit, Held: held[tp], Next: next})
 		held[tp] = next
 	}
 	return b
@@ -55,16 +56,16 @@ func topic(n int32) (tps []fencepost.TopicPartition) {
 	return tps
 }
 
-var writer = fencepost.Writer{Group: "flight-delays", ClusterID: "cluster-A", Who: "test"}
+var writer = ledger.Writer{Group: "flight-delays", ClusterID: "cluster-A", Who: "test"}
 
 // begin starts partitions at offset 0.
-func begin(t testing.TB, s *Sink, tps ...fencepost.TopicPartition) map[fencepost.TopicPartition]fencepost.Position {
+func begin(t testing.TB, s *Sink, tps ...fencepost.TopicPartition) map[fencepost.TopicPartition]ledger.Position {
 	t.Helper()
-	held := map[fencepost.TopicPartition]fencepost.Position{}
-	var moves []fencepost.Move
+	held := map[fencepost.TopicPartition]ledger.Position{}
+	var moves []ledger.Move
 	for i, tp := range tps {
-		held[tp] = fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fencepost.Fence(4711 + i), TopicID: fencepost.TopicID{1}}
-		moves = append(moves, fencepost.Move{TopicPartition: tp, Cause: fencepost.CauseStart, Next: held[tp], Partitions: int32(len(tps))})
+		held[tp] = ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: ledger.Fence(4711 + i), TopicID: fencepost.TopicID{1}}
+		moves = append(moves, ledger.Move{TopicPartition: tp, Cause: ledger.CauseStart, Next: held[tp], Partitions: int32(len(tps))})
 	}
 	if err := s.Ledger().Move(t.Context(), writer, moves); err != nil {
 		t.Fatal(err)
@@ -124,7 +125,7 @@ func BenchmarkAppend(b *testing.B) {
 	bare := newBare(b)
 	var ours, limit, oursCPU, limitCPU time.Duration
 	tps := topic(4)
-	held := map[fencepost.TopicPartition]fencepost.Position{}
+	held := map[fencepost.TopicPartition]ledger.Position{}
 	for tp, p := range benchHeld {
 		held[tp] = p
 	}
@@ -284,7 +285,7 @@ func bareConnection(b *testing.B, db *sqlite.Conn) {
 	}
 }
 
-var benchHeld map[fencepost.TopicPartition]fencepost.Position
+var benchHeld map[fencepost.TopicPartition]ledger.Position
 
 // freshBench is fresh with four started partitions.
 func freshBench(b *testing.B, cfg Config, ddl ...string) (*Sink, sink.Lane) {

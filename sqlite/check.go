@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 )
@@ -129,7 +130,7 @@ func (c *conn) checkLedger(ctx context.Context) fencepost.Finding {
 	switch {
 	case errors.Is(err, errNoLedger):
 		return fencepost.Finding{Subject: "ledger", OK: true, Text: "none yet; fencepost_ledger, fencepost_moves, fencepost_groups will be created"}
-	case errors.Is(err, fencepost.ErrNewer):
+	case errors.Is(err, ledger.ErrNewer):
 		f := finding("ledger", err)
 		f.Code, f.Help = "ledger-newer", "run the newer program; there is no way back"
 		return f

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Config says which file, and what becomes of a batch: exactly one of Table, SQL and Handle.
@@ -40,7 +41,7 @@ type Config struct {
 	// are no part of Check and DDL. The lane then applies, and its Commit fails.
 	NoLedger bool
 	// KeepCommits says what is kept of the commit moves. Zero: merged.
-	KeepCommits fencepost.KeepCommits
+	KeepCommits ledger.KeepCommits
 }
 
 // validate joins all faults of a Config and makes the path absolute, so that a later chdir changes nothing.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
@@ -96,7 +97,7 @@ func (s *store) open(ctx context.Context, cfg Config) (sink.Sink, error) {
 	return sink, nil
 }
 
-func (s *store) Open(ctx context.Context, keep fencepost.KeepCommits) (sink.Sink, error) {
+func (s *store) Open(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, error) {
 	if s.sql != "" {
 		return s.open(ctx, Config{SQL: s.sql, KeepCommits: keep})
 	}

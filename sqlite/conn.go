@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -269,7 +270,7 @@ func (c *conn) commit(ctx context.Context) error {
 	}
 	c.turn.freed = time.Now()
 	if c.moved() {
-		return fmt.Errorf("commit: %s was replaced or removed meanwhile: %w", c.path, fencepost.ErrUnknown)
+		return fmt.Errorf("commit: %s was replaced or removed meanwhile: %w", c.path, ledger.ErrUnknown)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@
 //   - Chain and Together: one transaction, begun IMMEDIATE, so that what was compared still holds at COMMIT.
 //   - Untouched stays untouched: a newer version's file is not even switched to WAL; SQL and functions can not write
 //     the fencepost tables, end the transaction, or attach a file (a commit over two files is not atomic in WAL mode).
-//   - Unknown is resolved by the next compare-and-set: an I/O error at COMMIT is fencepost.ErrUnknown, and so is a
+//   - Unknown is resolved by the next compare-and-set: an I/O error at COMMIT is ledger.ErrUnknown, and so is a
 //     file that was replaced while a commit went to the old one.
 //
 // # Tables of other programs

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
@@ -15,7 +16,7 @@ import (
 )
 
 // one is a batch of one row per partition 0.. of these values of text column v and int column n; a nil v is null.
-func one(held map[fencepost.TopicPartition]fencepost.Position, values ...any) sink.Commit {
+func one(held map[fencepost.TopicPartition]ledger.Position, values ...any) sink.Commit {
 	tp := topic(1)[0]
 	b := &fencepost.Batch{Columns: []fencepost.Column{{Name: "v", Type: fencepost.Text}, {Name: "n", Type: fencepost.Int}}}
 	at := held[tp].Offset

@@ -7,13 +7,14 @@ import (
 	"os"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"zombiezen.com/go/sqlite"
 )
 
-var _ fencepost.Finder = (*ledger)(nil)
+var _ ledger.Finder = (*sinkLedger)(nil)
 
 // Exists reports whether the file is there and has a ledger, and makes neither: Read would.
-func (l *ledger) Exists(ctx context.Context, _ fencepost.Group) (bool, error) {
+func (l *sinkLedger) Exists(ctx context.Context, _ fencepost.Group) (bool, error) {
 	if _, err := os.Stat(l.cfg.Path); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

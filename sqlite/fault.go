@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 )
@@ -29,7 +30,7 @@ func busy(err error) bool {
 // was.
 func doubtful(err error) bool {
 	var (
-		refused  *fencepost.Refused
+		refused  *ledger.Refused
 		rejected *sink.Rejected
 		lost     *lostConn
 		f        *fencepost.Fault
@@ -37,9 +38,9 @@ func doubtful(err error) bool {
 	switch {
 	case err == nil:
 		return false
-	case errors.As(err, &lost), errors.Is(err, fencepost.ErrUnknown):
+	case errors.As(err, &lost), errors.Is(err, ledger.ErrUnknown):
 		return true
-	case errors.As(err, &refused), errors.As(err, &rejected), errors.Is(err, fencepost.ErrOtherCluster),
+	case errors.As(err, &refused), errors.As(err, &rejected), errors.Is(err, ledger.ErrOtherCluster),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return false
 	case errors.As(err, &f):
@@ -52,12 +53,12 @@ func doubtful(err error) bool {
 func ours(err error) bool {
 	var (
 		f        *fencepost.Fault
-		refused  *fencepost.Refused
+		refused  *ledger.Refused
 		rejected *sink.Rejected
 		ended    *sink.Ended
 	)
 	return errors.As(err, &f) || errors.As(err, &refused) || errors.As(err, &rejected) || errors.As(err, &ended) ||
-		errors.Is(err, fencepost.ErrUnknown) || errors.Is(err, fencepost.ErrNewer) || errors.Is(err, fencepost.ErrOtherCluster)
+		errors.Is(err, ledger.ErrUnknown) || errors.Is(err, ledger.ErrNewer) || errors.Is(err, ledger.ErrOtherCluster)
 }
 
 // fault turns a driver's error into a Fault with a remedy, where the file is at fault and nothing happened to it.
@@ -130,9 +131,9 @@ func commitFault(path string, err error) error {
 		return rejected("", err)
 	}
 	if noRoom(path) {
-		return full(path, fencepost.ErrUnknown)
+		return full(path, ledger.ErrUnknown)
 	}
-	return fmt.Errorf("commit to %s: %w: %w", filepath.Base(path), fencepost.ErrUnknown, err)
+	return fmt.Errorf("commit to %s: %w: %w", filepath.Base(path), ledger.ErrUnknown, err)
 }
 
 // full is the fault of a disk without room, or of a file that may not grow. Where outcome is ErrUnknown, the next

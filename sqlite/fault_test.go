@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
 	"zombiezen.com/go/sqlite"
@@ -212,12 +213,12 @@ func TestFileIsReplaced(t *testing.T) {
 	replace(backup)
 
 	late := flights(10, held, topic(1)...)
-	refused, ok := errors.AsType[*fencepost.Refused](l.Commit(t.Context(), writer, late))
+	refused, ok := errors.AsType[*ledger.Refused](l.Commit(t.Context(), writer, late))
 	if !ok {
 		t.Fatalf("a commit onto an older copy: got %v, want it refused", refused)
 	}
 	tp := topic(1)[0]
-	if got := fencepost.Stand(refused.Held[tp], late.Moves[0]); got != fencepost.StandingBehind {
+	if got := ledger.Stand(refused.Held[tp], late.Moves[0]); got != ledger.StandingBehind {
 		t.Errorf("after an older copy was moved into place the ledger stands %s, want behind", got)
 	}
 
@@ -232,7 +233,7 @@ func TestFileIsReplaced(t *testing.T) {
 		}
 		return nil
 	}
-	if err := commit(); !errors.Is(err, fencepost.ErrUnknown) {
+	if err := commit(); !errors.Is(err, ledger.ErrUnknown) {
 		t.Errorf("a commit that went to a file no longer there: got %v, want ErrUnknown", err)
 	}
 	if got := answer(t, path, "SELECT (SELECT count(*) FROM flights), until FROM fencepost_ledger"); got != "20|20" {
@@ -254,10 +255,10 @@ func TestNewerLedgerIsNotEvenOpenedForWriting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Ledger().Read(t.Context(), "g"); !errors.Is(err, fencepost.ErrNewer) {
+	if _, err := s.Ledger().Read(t.Context(), "g"); !errors.Is(err, ledger.ErrNewer) {
 		t.Errorf("read of a newer ledger: got %v, want ErrNewer", err)
 	}
-	if _, err := s.Lane(t.Context(), 0); !errors.Is(err, fencepost.ErrNewer) {
+	if _, err := s.Lane(t.Context(), 0); !errors.Is(err, ledger.ErrNewer) {
 		t.Errorf("lane on a newer ledger: got %v, want ErrNewer", err)
 	}
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {

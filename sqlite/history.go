@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -15,11 +16,11 @@ const page = 1000
 
 // Moves yields the recorded moves in the order in which they were written, and the open runs behind them, the one that
 // was quiet longest first. A run stands where it ended.
-func (l *ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
-	return func(yield func(fencepost.Recorded, error) bool) {
+func (l *sinkLedger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.Recorded, error] {
+	return func(yield func(ledger.Recorded, error) bool) {
 		last, done := int64(0), false
 		for !done {
-			var some []fencepost.Recorded
+			var some []ledger.Recorded
 			err := (*Sink)(l).with(ctx, func(c *conn) error {
 				return c.read(ctx, func() (err error) {
 					some, last, done, err = c.history(g, last)
@@ -27,7 +28,7 @@ func (l *ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepo
 				})
 			})
 			if err != nil {
-				yield(fencepost.Recorded{}, fmt.Errorf("read moves of group %s: %w", g, err))
+				yield(ledger.Recorded{}, fmt.Errorf("read moves of group %s: %w", g, err))
 				return
 			}
 			for _, m := range some {
@@ -46,7 +47,7 @@ FROM main.fencepost_moves NOT INDEXED WHERE group_name = ?1 AND id > ?2 ORDER BY
 
 // history reads the moves behind id after, and the open runs with the last page, in one transaction: a run that ended
 // in between would be in neither.
-func (c *conn) history(g fencepost.Group, after int64) (some []fencepost.Recorded, last int64, done bool, err error) {
+func (c *conn) history(g fencepost.Group, after int64) (some []ledger.Recorded, last int64, done bool, err error) {
 	if _, err := c.header(); err != nil {
 		return nil, after, false, err
 	}
@@ -66,7 +67,7 @@ func (c *conn) history(g fencepost.Group, after int64) (some []fencepost.Recorde
 }
 
 // openRuns reads the runs that no other move has ended, the one that was quiet longest first. REQUIRES: a transaction.
-func (c *conn) openRuns(g fencepost.Group) ([]fencepost.Recorded, error) {
+func (c *conn) openRuns(g fencepost.Group) ([]ledger.Recorded, error) {
 	runs, err := c.stmt(`SELECT until, leader_epoch, fence, topic_id, run_from, run_epoch, fence, topic_id,
   topic, partition, 'commit', 0, 0, run_commits, run_at, run_who, ''
 FROM main.fencepost_ledger WHERE group_name = ?1 AND run_commits > 0 ORDER BY run_at, topic, partition`)
@@ -91,8 +92,8 @@ FROM known CROSS JOIN causes CROSS JOIN main.fencepost_moves m ON m.id = (
 ORDER BY m.id`
 
 // LastMoves is the last moves of each partition: by the index, or, without it, out of the whole history.
-func (l *ledger) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.LastMoves, error) {
-	var some []fencepost.Recorded
+func (l *sinkLedger) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]ledger.LastMoves, error) {
+	var some []ledger.Recorded
 	indexed := false
 	err := (*Sink)(l).with(ctx, func(c *conn) error {
 		return c.read(ctx, func() (err error) {
@@ -104,9 +105,9 @@ func (l *ledger) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepos
 		return nil, fmt.Errorf("read last moves of group %s: %w", g, err)
 	}
 	if !indexed {
-		return fencepost.LastMovesOf(l.Moves(ctx, g))
+		return ledger.LastMovesOf(l.Moves(ctx, g))
 	}
-	return fencepost.LastMovesOf(func(yield func(fencepost.Recorded, error) bool) {
+	return ledger.LastMovesOf(func(yield func(ledger.Recorded, error) bool) {
 		for _, m := range some {
 			if !yield(m, nil) {
 				return
@@ -118,7 +119,7 @@ func (l *ledger) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepos
 // lastOfEachCause reads what lastSQL says, and the open runs behind it. A ledger made before there was the index has
 // none until its owner runs the DDL again: to make it here would keep every commit waiting meanwhile. REQUIRES: a
 // transaction.
-func (c *conn) lastOfEachCause(g fencepost.Group) (some []fencepost.Recorded, indexed bool, err error) {
+func (c *conn) lastOfEachCause(g fencepost.Group) (some []ledger.Recorded, indexed bool, err error) {
 	if _, err := c.header(); err != nil {
 		return nil, false, err
 	}
@@ -138,7 +139,7 @@ func (c *conn) lastOfEachCause(g fencepost.Group) (some []fencepost.Recorded, in
 }
 
 // recorded reads the rows of a history query and calls each for every one.
-func recorded(st *sqlite.Stmt, g fencepost.Group, each func()) (all []fencepost.Recorded, err error) {
+func recorded(st *sqlite.Stmt, g fencepost.Group, each func()) (all []ledger.Recorded, err error) {
 	defer st.Reset()
 	st.BindText(1, string(g))
 	for {
@@ -146,7 +147,7 @@ func recorded(st *sqlite.Stmt, g fencepost.Group, each func()) (all []fencepost.
 		if err != nil || !has {
 			return all, err
 		}
-		var r fencepost.Recorded
+		var r ledger.Recorded
 		if r.Next, err = position(st); err != nil {
 			return all, err
 		}
@@ -155,11 +156,11 @@ func recorded(st *sqlite.Stmt, g fencepost.Group, each func()) (all []fencepost.
 			if err != nil {
 				return all, err
 			}
-			r.Held = fencepost.Position{Offset: fencepost.Offset(st.ColumnInt64(4)), LeaderEpoch: fencepost.LeaderEpoch(st.ColumnInt64(5)),
-				Fence: fencepost.Fence(st.ColumnInt64(6)), TopicID: id}
+			r.Held = ledger.Position{Offset: fencepost.Offset(st.ColumnInt64(4)), LeaderEpoch: fencepost.LeaderEpoch(st.ColumnInt64(5)),
+				Fence: ledger.Fence(st.ColumnInt64(6)), TopicID: id}
 		}
 		r.Topic, r.Partition = st.ColumnText(8), st.ColumnInt32(9)
-		if r.Cause, err = fencepost.ParseCause(st.ColumnText(10)); err != nil {
+		if r.Cause, err = ledger.ParseCause(st.ColumnText(10)); err != nil {
 			return all, err
 		}
 		r.AtMost, r.Partitions, r.Commits = st.ColumnInt64(11), st.ColumnInt32(12), st.ColumnInt64(13)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/google/go-cmp/cmp"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -14,22 +15,22 @@ import (
 // The last moves are found by the index and the primary key alone; and without the index they are the same.
 func TestLastMovesByIndex(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	l, err := OpenLedger(path, fencepost.KeepAll)
+	l, err := OpenLedger(path, ledger.KeepAll)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
 	moves := startsOf(3)
-	if err := l.Move(t.Context(), fencepost.Writer{Group: "g"}, moves); err != nil {
+	if err := l.Move(t.Context(), ledger.Writer{Group: "g"}, moves); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range moves[1:] {
-		commit := fencepost.Move{TopicPartition: m.TopicPartition, Held: m.Next, Next: m.Next.Advance(5, 0), Cause: fencepost.CauseCommit}
-		if err := l.Move(t.Context(), fencepost.Writer{Group: "g"}, []fencepost.Move{commit}); err != nil {
+		commit := ledger.Move{TopicPartition: m.TopicPartition, Held: m.Next, Next: m.Next.Advance(5, 0), Cause: ledger.CauseCommit}
+		if err := l.Move(t.Context(), ledger.Writer{Group: "g"}, []ledger.Move{commit}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := fencepost.LastMovesOf(l.Moves(t.Context(), "g"))
+	want, err := ledger.LastMovesOf(l.Moves(t.Context(), "g"))
 	if err != nil || len(want) != 3 {
 		t.Fatalf("history of %d partitions, %v; want 3", len(want), err)
 	}
@@ -62,10 +63,10 @@ func TestLastMovesByIndex(t *testing.T) {
 }
 
 // startsOf is the starts of partitions of a topic.
-func startsOf(n int32) (moves []fencepost.Move) {
+func startsOf(n int32) (moves []ledger.Move) {
 	for p := range n {
-		moves = append(moves, fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights", Partition: p}, Cause: fencepost.CauseStart,
-			Partitions: n, Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 7}})
+		moves = append(moves, ledger.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights", Partition: p}, Cause: ledger.CauseStart,
+			Partitions: n, Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 7}})
 	}
 	return moves
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -29,7 +30,7 @@ type effect interface {
 }
 
 // Commit makes the batch's effects and its moves one transaction.
-func (l *lane) Commit(ctx context.Context, w fencepost.Writer, commit sink.Commit) error {
+func (l *lane) Commit(ctx context.Context, w ledger.Writer, commit sink.Commit) error {
 	if len(commit.Segments) == 0 {
 		return nil
 	}
@@ -52,7 +53,7 @@ func (l *lane) Commit(ctx context.Context, w fencepost.Writer, commit sink.Commi
 }
 
 // commit runs the transaction on a connection.
-func (l *lane) commit(ctx context.Context, c *conn, w fencepost.Writer, commit sink.Commit) error {
+func (l *lane) commit(ctx context.Context, c *conn, w ledger.Writer, commit sink.Commit) error {
 	err := c.interruptible(ctx, func() error { return l.effect.before(ctx, c, commit.Batch) })
 	if err != nil {
 		return fault(c.path, errors.Join(err, c.rollback()))

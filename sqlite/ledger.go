@@ -7,21 +7,22 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"zombiezen.com/go/sqlite"
 )
 
-// ledger is the Sink as a fencepost.Ledger and fencepost.History.
-type ledger Sink
+// sinkLedger is the Sink as a ledger.Ledger and fencepost.History.
+type sinkLedger Sink
 
 var (
-	_ fencepost.Ledger  = (*ledger)(nil)
-	_ fencepost.History = (*ledger)(nil)
-	_ fencepost.Recent  = (*ledger)(nil)
+	_ ledger.Ledger  = (*sinkLedger)(nil)
+	_ ledger.History = (*sinkLedger)(nil)
+	_ ledger.Recent  = (*sinkLedger)(nil)
 )
 
 // Read returns the group's content as of one moment. It creates the file and the ledger if there is none.
-func (l *ledger) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
-	var snap fencepost.Snapshot
+func (l *sinkLedger) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
+	var snap ledger.Snapshot
 	err := (*Sink)(l).with(ctx, func(c *conn) error {
 		return c.read(ctx, func() (err error) {
 			snap, err = c.snapshot(g)
@@ -29,17 +30,17 @@ func (l *ledger) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapsho
 		})
 	})
 	if err != nil {
-		return fencepost.Snapshot{}, fmt.Errorf("read ledger of group %s: %w", g, err)
+		return ledger.Snapshot{}, fmt.Errorf("read ledger of group %s: %w", g, err)
 	}
 	return snap, nil
 }
 
 // Move makes all moves or none.
-func (l *ledger) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+func (l *sinkLedger) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
-	moves, err := fencepost.InOrder(moves)
+	moves, err := ledger.InOrder(moves)
 	if err != nil {
 		return err
 	}
@@ -53,9 +54,9 @@ func (l *ledger) Move(ctx context.Context, w fencepost.Writer, moves []fencepost
 }
 
 // snapshot reads a group's content. REQUIRES: a transaction.
-func (c *conn) snapshot(g fencepost.Group) (snap fencepost.Snapshot, err error) {
-	snap.Roster = map[string]fencepost.RosterEntry{}
-	snap.Positions = map[fencepost.TopicPartition]fencepost.Position{}
+func (c *conn) snapshot(g fencepost.Group) (snap ledger.Snapshot, err error) {
+	snap.Roster = map[string]ledger.RosterEntry{}
+	snap.Positions = map[fencepost.TopicPartition]ledger.Position{}
 	if snap.Ledger, err = c.header(); err != nil {
 		return snap, err
 	}
@@ -83,8 +84,8 @@ func (c *conn) snapshot(g fencepost.Group) (snap fencepost.Snapshot, err error) 
 }
 
 // group reads a group's cluster and Roster.
-func (c *conn) group(g fencepost.Group) (cluster string, roster map[string]fencepost.RosterEntry, err error) {
-	roster = map[string]fencepost.RosterEntry{}
+func (c *conn) group(g fencepost.Group) (cluster string, roster map[string]ledger.RosterEntry, err error) {
+	roster = map[string]ledger.RosterEntry{}
 	st, err := c.stmt(`SELECT topic, cluster_id, topic_id, partitions FROM main.fencepost_groups WHERE group_name = ?1`)
 	if err != nil {
 		return "", nil, err
@@ -105,32 +106,32 @@ func (c *conn) group(g fencepost.Group) (cluster string, roster map[string]fence
 		if err != nil {
 			return "", nil, fmt.Errorf("read roster of topic %s: %w", topic, err)
 		}
-		roster[topic] = fencepost.RosterEntry{TopicID: id, Partitions: st.ColumnInt32(3)}
+		roster[topic] = ledger.RosterEntry{TopicID: id, Partitions: st.ColumnInt32(3)}
 	}
 }
 
 // position reads a Position from the first four columns of a row.
-func position(st *sqlite.Stmt) (fencepost.Position, error) {
+func position(st *sqlite.Stmt) (ledger.Position, error) {
 	id, err := fencepost.ParseTopicID(st.ColumnText(3))
 	if err != nil {
-		return fencepost.Position{}, fmt.Errorf("read position: %w", err)
+		return ledger.Position{}, fmt.Errorf("read position: %w", err)
 	}
-	return fencepost.Position{Offset: fencepost.Offset(st.ColumnInt64(0)), LeaderEpoch: fencepost.LeaderEpoch(st.ColumnInt64(1)),
-		Fence: fencepost.Fence(st.ColumnInt64(2)), TopicID: id}, nil
+	return ledger.Position{Offset: fencepost.Offset(st.ColumnInt64(0)), LeaderEpoch: fencepost.LeaderEpoch(st.ColumnInt64(1)),
+		Fence: ledger.Fence(st.ColumnInt64(2)), TopicID: id}, nil
 }
 
 // held reads what the ledger holds of one partition, the zero Position if it has no row.
-func (c *conn) held(g fencepost.Group, tp fencepost.TopicPartition) (fencepost.Position, error) {
+func (c *conn) held(g fencepost.Group, tp fencepost.TopicPartition) (ledger.Position, error) {
 	st, err := c.stmt(`SELECT until, leader_epoch, fence, topic_id FROM main.fencepost_ledger
   WHERE group_name = ?1 AND topic = ?2 AND partition = ?3`)
 	if err != nil {
-		return fencepost.Position{}, err
+		return ledger.Position{}, err
 	}
 	defer st.Reset()
 	bindKey(st, g, tp)
 	has, err := st.Step()
 	if err != nil || !has {
-		return fencepost.Position{}, err
+		return ledger.Position{}, err
 	}
 	return position(st)
 }
@@ -144,7 +145,7 @@ func bindKey(st *sqlite.Stmt, g fencepost.Group, tp fencepost.TopicPartition) {
 
 // change makes all moves, or returns an error for which the transaction has to be rolled back. It is the one way in
 // which the ledger changes. REQUIRES: the write lock; moves are valid, distinct and in partition order.
-func (c *conn) change(w fencepost.Writer, moves []fencepost.Move, keep fencepost.KeepCommits) error {
+func (c *conn) change(w ledger.Writer, moves []ledger.Move, keep ledger.KeepCommits) error {
 	if w.Group == "" {
 		return errors.New("the group has no name")
 	}
@@ -170,7 +171,7 @@ func (c *conn) change(w fencepost.Writer, moves []fencepost.Move, keep fencepost
 }
 
 // admit compares version and cluster, and gives a group without a cluster the writer's.
-func (c *conn) admit(w fencepost.Writer) error {
+func (c *conn) admit(w ledger.Writer) error {
 	st, err := c.stmt(`SELECT s.version, g.cluster_id FROM main.fencepost_groups s
   LEFT JOIN main.fencepost_groups g ON g.group_name = ?1 AND g.topic = '' WHERE s.group_name = '' AND s.topic = ''`)
 	if err != nil {
@@ -193,7 +194,7 @@ func (c *conn) admit(w fencepost.Writer) error {
 	case w.ClusterID == "" || cluster == w.ClusterID:
 		return nil
 	case cluster != "":
-		return fmt.Errorf("%w: the ledger's is %s, these brokers' is %s", fencepost.ErrOtherCluster, cluster, w.ClusterID)
+		return fmt.Errorf("%w: the ledger's is %s, these brokers' is %s", ledger.ErrOtherCluster, cluster, w.ClusterID)
 	}
 	set, err := c.stmt(`INSERT INTO main.fencepost_groups (group_name, topic, cluster_id) VALUES (?1, '', ?2)
   ON CONFLICT DO UPDATE SET cluster_id = excluded.cluster_id`)
@@ -206,8 +207,8 @@ func (c *conn) admit(w fencepost.Writer) error {
 }
 
 // refused compares moves, of which the first is refused already, with what the ledger holds. Those before them held.
-func (c *conn) refused(g fencepost.Group, moves []fencepost.Move) error {
-	held := make(map[fencepost.TopicPartition]fencepost.Position, len(moves))
+func (c *conn) refused(g fencepost.Group, moves []ledger.Move) error {
+	held := make(map[fencepost.TopicPartition]ledger.Position, len(moves))
 	for _, m := range moves {
 		p, err := c.held(g, m.TopicPartition)
 		if err != nil {
@@ -215,19 +216,19 @@ func (c *conn) refused(g fencepost.Group, moves []fencepost.Move) error {
 		}
 		held[m.TopicPartition] = p
 	}
-	if err := fencepost.Check(held, moves); err != nil {
+	if err := ledger.Check(held, moves); err != nil {
 		return err
 	}
 	return fmt.Errorf("move %s: the compare-and-set changed no row, and yet the ledger holds what was expected", moves[0].TopicPartition)
 }
 
 // enroll raises the Roster by the starts and imports among moves.
-func (c *conn) enroll(g fencepost.Group, moves []fencepost.Move) error {
+func (c *conn) enroll(g fencepost.Group, moves []ledger.Move) error {
 	_, roster, err := c.group(g)
 	if err != nil {
 		return err
 	}
-	after, err := fencepost.Enroll(roster, moves)
+	after, err := ledger.Enroll(roster, moves)
 	if err != nil {
 		return err
 	}

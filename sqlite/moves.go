@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -18,8 +19,8 @@ const timeLayout = "2006-01-02 15:04:05.000000"
 //	row   until  50  fence G   run_commits 0                      start -> 100; 3 commits 100 -> 200; rewind 200 -> 50
 type recorder struct {
 	*conn
-	writer fencepost.Writer
-	keep   fencepost.KeepCommits
+	writer ledger.Writer
+	keep   ledger.KeepCommits
 	at     string
 	bound  *sqlite.Stmt // the merging UPDATE, once what it shares with all partitions is bound
 	topic  string       // that is bound to it
@@ -27,19 +28,19 @@ type recorder struct {
 }
 
 // move makes one move; ok is false if the ledger does not hold what the mover holds.
-func (r *recorder) move(m fencepost.Move) (ok bool, err error) {
-	if m.Cause != fencepost.CauseCommit {
+func (r *recorder) move(m ledger.Move) (ok bool, err error) {
+	if m.Cause != ledger.CauseCommit {
 		return r.relocate(m)
 	}
 	// A commit that passes records, or says why, is told apart always (law 4).
-	if r.keep == fencepost.KeepMerged && m.AtMost == 0 && m.Why == "" {
+	if r.keep == ledger.KeepMerged && m.AtMost == 0 && m.Why == "" {
 		return r.merge(m)
 	}
 	return r.relocate(m)
 }
 
 // merge is the compare-and-set that counts the commit in the row's open run.
-func (r *recorder) merge(m fencepost.Move) (ok bool, err error) {
+func (r *recorder) merge(m ledger.Move) (ok bool, err error) {
 	if r.bound == nil {
 		st, err := r.stmt(`UPDATE main.fencepost_ledger SET until = ?1, leader_epoch = ?2, topic_id = ?3,
   run_from = CASE run_commits WHEN 0 THEN until ELSE run_from END,
@@ -77,7 +78,7 @@ WHERE group_name = ?6 AND topic = ?7 AND partition = ?8 AND until = ?9 AND fence
 }
 
 // relocate is the compare-and-set of any other move: it ends the open run first, and records the move by itself.
-func (r *recorder) relocate(m fencepost.Move) (ok bool, err error) {
+func (r *recorder) relocate(m ledger.Move) (ok bool, err error) {
 	if m.Held.Absent() {
 		ok, err = r.insert(m)
 	} else if err = r.endRun(m.TopicPartition); err == nil {
@@ -86,7 +87,7 @@ func (r *recorder) relocate(m fencepost.Move) (ok bool, err error) {
 	if !ok || err != nil {
 		return ok, err
 	}
-	if m.Cause == fencepost.CauseCommit && r.keep == fencepost.KeepNone && m.AtMost == 0 && m.Why == "" {
+	if m.Cause == ledger.CauseCommit && r.keep == ledger.KeepNone && m.AtMost == 0 && m.Why == "" {
 		return true, nil
 	}
 	return true, r.record(m)
@@ -107,7 +108,7 @@ FROM main.fencepost_ledger WHERE group_name = ?1 AND topic = ?2 AND partition = 
 }
 
 // insert is the compare-and-set of an absent position.
-func (r *recorder) insert(m fencepost.Move) (bool, error) {
+func (r *recorder) insert(m ledger.Move) (bool, error) {
 	st, err := r.stmt(`INSERT INTO main.fencepost_ledger (group_name, topic, partition, until, leader_epoch, fence, topic_id)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING`)
 	if err != nil {
@@ -122,7 +123,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING`)
 }
 
 // update is the compare-and-set of a held position.
-func (r *recorder) update(m fencepost.Move) (bool, error) {
+func (r *recorder) update(m ledger.Move) (bool, error) {
 	st, err := r.stmt(`UPDATE main.fencepost_ledger SET until = ?4, leader_epoch = ?5, fence = ?6, topic_id = ?7, run_commits = 0
 WHERE group_name = ?1 AND topic = ?2 AND partition = ?3 AND until = ?8 AND fence = ?9`)
 	if err != nil {
@@ -139,7 +140,7 @@ WHERE group_name = ?1 AND topic = ?2 AND partition = ?3 AND until = ?8 AND fence
 }
 
 // record adds a row to the moves.
-func (r *recorder) record(m fencepost.Move) error {
+func (r *recorder) record(m ledger.Move) error {
 	st, err := r.stmt(`INSERT INTO main.fencepost_moves (group_name, topic, partition, until, leader_epoch, fence, topic_id,
   held_until, held_epoch, held_fence, held_topic_id, cause, at_most, partitions, commits, at, who, why)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)`)
@@ -159,7 +160,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?
 	st.BindInt64(13, m.AtMost)
 	st.BindInt64(14, int64(m.Partitions))
 	st.BindInt64(15, 0)
-	if m.Cause == fencepost.CauseCommit {
+	if m.Cause == ledger.CauseCommit {
 		st.BindInt64(15, 1)
 	}
 	st.BindText(16, r.at)
@@ -169,7 +170,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?
 }
 
 // bindPosition binds a Position to four parameters from first on.
-func bindPosition(st *sqlite.Stmt, first int, p fencepost.Position) {
+func bindPosition(st *sqlite.Stmt, first int, p ledger.Position) {
 	st.BindInt64(first, int64(p.Offset))
 	st.BindInt64(first+1, int64(p.LeaderEpoch))
 	st.BindInt64(first+2, int64(p.Fence))

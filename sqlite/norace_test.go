@@ -6,7 +6,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 )
 
@@ -33,7 +33,7 @@ func TestConformanceOfLedger(t *testing.T) {
 // alone is a store whose ledger has no sink.
 type alone struct{ *store }
 
-func (s alone) Open(_ context.Context, keep fencepost.KeepCommits) (fencepost.Ledger, func() error, error) {
+func (s alone) Open(_ context.Context, keep ledger.KeepCommits) (ledger.Ledger, func() error, error) {
 	l, err := OpenLedger(s.path, keep)
 	if err != nil {
 		return nil, nil, err

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -128,7 +129,7 @@ func workChild(ctx context.Context, path, arg string) error {
 	if err != nil {
 		return err
 	}
-	s, err := Open(ctx, Config{Path: path, SQL: quickstartSQL, KeepCommits: fencepost.KeepAll})
+	s, err := Open(ctx, Config{Path: path, SQL: quickstartSQL, KeepCommits: ledger.KeepAll})
 	if err != nil {
 		return err
 	}
@@ -153,7 +154,7 @@ func workChild(ctx context.Context, path, arg string) error {
 		tp := left[rand.IntN(len(left))]
 		b := flights(min(1+rand.IntN(60), end-int(snap.Positions[tp].Offset)), snap.Positions, tp)
 		err = l.Commit(ctx, writer, b)
-		if _, refused := errors.AsType[*fencepost.Refused](err); err != nil && !refused {
+		if _, refused := errors.AsType[*ledger.Refused](err); err != nil && !refused {
 			return err
 		}
 		if err == nil {
@@ -170,7 +171,7 @@ func TestKilledWorkersLoseAndDoubleNothing(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	path := filepath.Join(t.TempDir(), "flights.db")
-	s, _ := fresh(t, Config{Path: path, SQL: quickstartSQL, KeepCommits: fencepost.KeepAll}, placedDDL, delaysDDL)
+	s, _ := fresh(t, Config{Path: path, SQL: quickstartSQL, KeepCommits: ledger.KeepAll}, placedDDL, delaysDDL)
 	begin(t, s, topic(4)...)
 
 	progress := make(chan struct{})
@@ -237,9 +238,9 @@ func wantExact(t *testing.T, s *Sink, path string, end, partitions int) {
 }
 
 // history is the group's recorded moves.
-func history(t testing.TB, s *Sink) (all []fencepost.Recorded) {
+func history(t testing.TB, s *Sink) (all []ledger.Recorded) {
 	t.Helper()
-	for r, err := range s.Ledger().(fencepost.History).Moves(t.Context(), writer.Group) {
+	for r, err := range s.Ledger().(ledger.History).Moves(t.Context(), writer.Group) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -443,7 +444,7 @@ func fullChild(ctx context.Context, path, _ string) error {
 		return err
 	}
 	err = l.Commit(ctx, writer, b)
-	if !errors.Is(err, fencepost.ErrUnknown) {
+	if !errors.Is(err, ledger.ErrUnknown) {
 		return fmt.Errorf("commit that could not be written: got %w, want ErrUnknown", err)
 	}
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {

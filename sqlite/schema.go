@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // version is what this code writes into a ledger, and the newest that it reads.
@@ -79,7 +80,7 @@ func (c *conn) header() (id fencepost.LedgerID, err error) {
 // checkVersion refuses what a newer program wrote.
 func checkVersion(v int64) error {
 	if v > version {
-		return fmt.Errorf("the ledger is version %d, this program knows %d: %w", v, version, fencepost.ErrNewer)
+		return fmt.Errorf("the ledger is version %d, this program knows %d: %w", v, version, ledger.ErrNewer)
 	}
 	return nil
 }

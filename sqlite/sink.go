@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -40,8 +41,8 @@ func (s *Sink) Traits() sink.Traits {
 	return sink.Traits{Name: "sqlite", Lanes: 1, BlocksOthers: true}
 }
 
-// Ledger is the ledger in the same file. It is a fencepost.History too.
-func (s *Sink) Ledger() fencepost.Ledger { return (*ledger)(s) }
+// Ledger is the ledger in the same file. It is a ledger.History too.
+func (s *Sink) Ledger() ledger.Ledger { return (*sinkLedger)(s) }
 
 // Needs asks the table which of _key and _headers it has, or looks for their names in the SQL. With a Table it also
 // prepares the insert, so that a missing table, column or unique key is told before the first record.

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/go-zookeeper/zk"
 )
 
@@ -18,7 +18,7 @@ func BenchmarkLedger(b *testing.B) {
 	for _, n := range []int32{12, 1_000, 10_000} {
 		b.Run(fmt.Sprintf("move/%d", n), func(b *testing.B) {
 			w := newWorker(b, storeAt(servers.OwnZooKeeper(b).Addr()), n)
-			moves := make([]fencepost.Move, n)
+			moves := make([]ledger.Move, n)
 			for b.Loop() {
 				w.commit(moves)
 			}

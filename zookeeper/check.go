@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 var _ fencepost.Checker = (*Ledger)(nil)
@@ -33,7 +34,7 @@ func finding(ctx context.Context, err error) fencepost.Finding {
 	if e, ok := errors.AsType[*fencepost.Fault](err); ok {
 		f.Code, f.Help, f.Silent = e.Code, e.Help, e.Passing
 	}
-	if errors.Is(err, fencepost.ErrNewer) {
+	if errors.Is(err, ledger.ErrNewer) {
 		f.Code, f.Help, f.Silent = "ledger-newer", "run the newer program; there is no way back", false
 	}
 	return f

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/go-zookeeper/zk"
 )
 
@@ -37,7 +38,7 @@ type Config struct {
 	// MaxPacket is the servers' jute.maxbuffer, in bytes: one Move is one request, and must fit. 0: 1,048,575.
 	MaxPacket int
 	// KeepCommits says what is kept of the commit moves. Zero: merged.
-	KeepCommits fencepost.KeepCommits
+	KeepCommits ledger.KeepCommits
 
 	dial zk.Dialer // for tests: what connects. nil: net.DialTimeout
 }

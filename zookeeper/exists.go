@@ -5,9 +5,10 @@ import (
 	"fmt"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
-var _ fencepost.Finder = (*Ledger)(nil)
+var _ ledger.Finder = (*Ledger)(nil)
 
 // Exists reports whether the servers have a ledger under this Config's Root, and makes nothing: Read would make the
 // ledger's identity. A root that is there and empty is none yet.

@@ -5,13 +5,13 @@ package zookeeper
 import (
 	"testing"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Whoever only looks makes nothing.
 func TestExists(t *testing.T) {
 	s := newStore(t)
-	l, c := s.ledger(t, fencepost.KeepMerged), s.beside(t)
+	l, c := s.ledger(t, ledger.KeepMerged), s.beside(t)
 	exists := func(want bool, when string) {
 		t.Helper()
 		if got, err := l.Exists(t.Context(), "g"); got != want || err != nil {

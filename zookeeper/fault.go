@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/go-zookeeper/zk"
 )
 
@@ -34,7 +35,7 @@ func (c Config) fault(err error, began bool) error {
 	case errors.Is(err, errClosed) && !began:
 		return fmt.Errorf("zookeeper: %w", err)
 	case began && !answered(err):
-		return fmt.Errorf("%w: zookeeper at %s: %w", fencepost.ErrUnknown, c.where(), err)
+		return fmt.Errorf("%w: zookeeper at %s: %w", ledger.ErrUnknown, c.where(), err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case !answered(err):

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // code is a Fault's code, or what the error is instead.
@@ -32,7 +33,7 @@ func TestDigest(t *testing.T) {
 	s := newStore(t)
 	s.cfg.User, s.cfg.Password = "bob", "right"
 	owner := newWorker(t, s, 2)
-	owner.commit(make([]fencepost.Move, 2))
+	owner.commit(make([]ledger.Move, 2))
 	open := *s
 	for name, who := range map[string][2]string{"another password": {"bob", "wrong"}, "another user": {"eve", "right"}, "nobody": {}} {
 		open.cfg.User, open.cfg.Password = who[0], who[1]
@@ -41,7 +42,7 @@ func TestDigest(t *testing.T) {
 			t.Errorf("read as %s: got %v, want zookeeper-denied", name, err)
 		}
 		w.held = owner.held
-		if err := w.ledger.Move(t.Context(), w.as, []fencepost.Move{w.next(0)}); code(err) != "zookeeper-denied" {
+		if err := w.ledger.Move(t.Context(), w.as, []ledger.Move{w.next(0)}); code(err) != "zookeeper-denied" {
 			t.Errorf("move as %s: got %v, want zookeeper-denied", name, err)
 		}
 		w.as.Group = "another"
@@ -66,7 +67,7 @@ func TestDigestThroughALostConnection(t *testing.T) {
 	for range 3 {
 		m := w.next(0)
 		s.wire.arm(cutAnswer)
-		if err := w.ledger.Move(t.Context(), w.as, []fencepost.Move{m}); !errors.Is(err, fencepost.ErrUnknown) {
+		if err := w.ledger.Move(t.Context(), w.as, []ledger.Move{m}); !errors.Is(err, ledger.ErrUnknown) {
 			t.Fatalf("a move without an answer: got %v, want ErrUnknown", err)
 		}
 		if got := w.read().Positions[at(0)]; got != m.Next {
@@ -89,16 +90,16 @@ func TestServerIsDownAndBack(t *testing.T) {
 		t.Errorf("read of a server that is down: got %v, want zookeeper-silent", err)
 	}
 	m := w.next(0)
-	if err := w.ledger.Move(t.Context(), w.as, []fencepost.Move{m}); code(err) != "zookeeper-silent passing" && !errors.Is(err, fencepost.ErrUnknown) {
+	if err := w.ledger.Move(t.Context(), w.as, []ledger.Move{m}); code(err) != "zookeeper-silent passing" && !errors.Is(err, ledger.ErrUnknown) {
 		t.Errorf("move on a server that is down: got %v, want zookeeper-silent or ErrUnknown", err)
 	}
 	server.Start()
 	for {
-		err := w.ledger.Move(t.Context(), w.as, []fencepost.Move{m})
+		err := w.ledger.Move(t.Context(), w.as, []ledger.Move{m})
 		if err == nil {
 			break
 		}
-		if code(err) != "zookeeper-silent passing" && !errors.Is(err, fencepost.ErrUnknown) {
+		if code(err) != "zookeeper-silent passing" && !errors.Is(err, ledger.ErrUnknown) {
 			t.Fatalf("move after the server came back: %v", err)
 		}
 	}
@@ -115,7 +116,7 @@ func TestServerStandsStill(t *testing.T) {
 	w := newWorker(t, s, 1)
 	server.Freeze()
 	m := w.next(0)
-	if err := w.ledger.Move(t.Context(), w.as, []fencepost.Move{m}); !errors.Is(err, fencepost.ErrUnknown) {
+	if err := w.ledger.Move(t.Context(), w.as, []ledger.Move{m}); !errors.Is(err, ledger.ErrUnknown) {
 		t.Errorf("move: got %v, want ErrUnknown", err)
 	}
 	if _, err := w.ledger.Read(t.Context(), "g"); code(err) != "zookeeper-silent passing" {
@@ -123,12 +124,12 @@ func TestServerStandsStill(t *testing.T) {
 	}
 	server.Thaw()
 	for {
-		err := w.ledger.Move(t.Context(), w.as, []fencepost.Move{m})
-		refused, ok := errors.AsType[*fencepost.Refused](err)
-		if err == nil || ok && fencepost.Stand(refused.Held[at(0)], m) == fencepost.StandingDone {
+		err := w.ledger.Move(t.Context(), w.as, []ledger.Move{m})
+		refused, ok := errors.AsType[*ledger.Refused](err)
+		if err == nil || ok && ledger.Stand(refused.Held[at(0)], m) == ledger.StandingDone {
 			return // the frozen one was never made, or it was
 		}
-		if ok || code(err) != "zookeeper-silent passing" && !errors.Is(err, fencepost.ErrUnknown) {
+		if ok || code(err) != "zookeeper-silent passing" && !errors.Is(err, ledger.ErrUnknown) {
 			t.Fatalf("the same move on the thawed server: %v", err)
 		}
 	}
@@ -149,7 +150,7 @@ func TestMoveThatDoesNotFit(t *testing.T) {
 	}
 	s.cfg.MaxPacket = 4 << 20
 	large := newWorker(t, s, n)
-	large.commit(make([]fencepost.Move, n))
+	large.commit(make([]ledger.Move, n))
 	if got := len(large.read().Positions); got != n {
 		t.Errorf("%d positions, want %d", got, n)
 	}

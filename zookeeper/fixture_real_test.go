@@ -17,6 +17,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/go-zookeeper/zk"
 )
@@ -90,7 +91,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func (s *store) Open(_ context.Context, keep fencepost.KeepCommits) (fencepost.Ledger, func() error, error) {
+func (s *store) Open(_ context.Context, keep ledger.KeepCommits) (ledger.Ledger, func() error, error) {
 	c := s.cfg
 	c.KeepCommits = keep
 	l, err := OpenLedger(c)
@@ -101,7 +102,7 @@ func (s *store) Open(_ context.Context, keep fencepost.KeepCommits) (fencepost.L
 }
 
 // ledger is a ledger for the length of the test.
-func (s *store) ledger(t testing.TB, keep fencepost.KeepCommits) *Ledger {
+func (s *store) ledger(t testing.TB, keep ledger.KeepCommits) *Ledger {
 	t.Helper()
 	l, closed, err := s.Open(t.Context(), keep)
 	if err != nil {

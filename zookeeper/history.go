@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // page is how many nodes of moves are read at once.
@@ -15,16 +16,16 @@ const page = 1000
 
 // Moves yields the recorded moves in the order in which they were made, and the open runs behind them, the one that was
 // quiet longest first.
-func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
-	return func(yield func(fencepost.Recorded, error) bool) {
-		if err := l.tell(ctx, g, func(r fencepost.Recorded) bool { return yield(r, nil) }); err != nil {
-			yield(fencepost.Recorded{}, fmt.Errorf("read moves of group %s: %w", g, l.cfg.fault(err, false)))
+func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.Recorded, error] {
+	return func(yield func(ledger.Recorded, error) bool) {
+		if err := l.tell(ctx, g, func(r ledger.Recorded) bool { return yield(r, nil) }); err != nil {
+			yield(ledger.Recorded{}, fmt.Errorf("read moves of group %s: %w", g, l.cfg.fault(err, false)))
 		}
 	}
 }
 
 // tell reads the open runs first: a run that ends in between is then told twice, not never, and the later one counts.
-func (l *Ledger) tell(ctx context.Context, g fencepost.Group, yield func(fencepost.Recorded) bool) error {
+func (l *Ledger) tell(ctx context.Context, g fencepost.Group, yield func(ledger.Recorded) bool) error {
 	p := pathsOf(l.cfg.Root, g)
 	if _, err := l.identity(ctx); err != nil {
 		return err
@@ -33,7 +34,7 @@ func (l *Ledger) tell(ctx context.Context, g fencepost.Group, yield func(fencepo
 	if err != nil || !v.head.here {
 		return err
 	}
-	open := map[start]fencepost.Recorded{}
+	open := map[start]ledger.Recorded{}
 	for i, tp := range v.tps {
 		if r := v.rows[i]; r.run != nil {
 			open[start{tp, r.Fence, r.run.from}] = r.recorded(tp)
@@ -56,7 +57,7 @@ func (l *Ledger) tell(ctx context.Context, g fencepost.Group, yield func(fencepo
 			}
 			for _, m := range moves {
 				at := start{m.TopicPartition, m.Held.Fence, m.Held.Offset}
-				if run, ok := open[at]; ok && m.Cause == fencepost.CauseCommit && m.Commits >= run.Commits {
+				if run, ok := open[at]; ok && m.Cause == ledger.CauseCommit && m.Commits >= run.Commits {
 					delete(open, at)
 				}
 				if !yield(m) {
@@ -76,7 +77,7 @@ func (l *Ledger) tell(ctx context.Context, g fencepost.Group, yield func(fencepo
 // start is where a run begins.
 type start struct {
 	tp    fencepost.TopicPartition
-	fence fencepost.Fence
+	fence ledger.Fence
 	from  fencepost.Offset
 }
 
@@ -91,12 +92,12 @@ func inOrder(parent string, names []string) []string {
 }
 
 // sorted is the open runs, the one that was quiet longest first.
-func sorted(open map[start]fencepost.Recorded) []fencepost.Recorded {
-	var all []fencepost.Recorded
+func sorted(open map[start]ledger.Recorded) []ledger.Recorded {
+	var all []ledger.Recorded
 	for _, r := range open {
 		all = append(all, r)
 	}
-	slices.SortFunc(all, func(a, b fencepost.Recorded) int {
+	slices.SortFunc(all, func(a, b ledger.Recorded) int {
 		if c := a.At.Compare(b.At); c != 0 {
 			return c
 		}

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/go-zookeeper/zk"
 )
 
@@ -26,8 +27,8 @@ type Ledger struct {
 }
 
 var (
-	_ fencepost.Ledger  = (*Ledger)(nil)
-	_ fencepost.History = (*Ledger)(nil)
+	_ ledger.Ledger  = (*Ledger)(nil)
+	_ ledger.History = (*Ledger)(nil)
 )
 
 // OpenLedger makes a Ledger. It connects to nothing yet.
@@ -49,15 +50,15 @@ const readPasses = 3
 
 // Read returns the group's content: as of one moment, unless moves overtook it three times. Then each position is as of
 // the moment at which it was read, and none is older than the Roster, so that nothing looks lost.
-func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 	snap, err := l.read(ctx, g)
 	if err != nil {
-		return fencepost.Snapshot{}, fmt.Errorf("read ledger of group %s: %w", g, l.cfg.fault(err, false))
+		return ledger.Snapshot{}, fmt.Errorf("read ledger of group %s: %w", g, l.cfg.fault(err, false))
 	}
 	return snap, nil
 }
 
-func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap fencepost.Snapshot, err error) {
+func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap ledger.Snapshot, err error) {
 	id, err := l.identity(ctx)
 	if err != nil {
 		return snap, err

@@ -5,15 +5,16 @@ import (
 	"fmt"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/go-zookeeper/zk"
 )
 
 // Move makes all moves or none, in one multi.
-func (l *Ledger) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+func (l *Ledger) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
-	moves, err := fencepost.InOrder(moves)
+	moves, err := ledger.InOrder(moves)
 	if err != nil {
 		return err
 	}
@@ -35,7 +36,7 @@ const moveTries = 100
 //	read <-----------------------------------'
 //	  |--agrees-------> multi ...
 //	  '--no-----------> *Refused, ErrOtherCluster, ErrNewer
-func (l *Ledger) move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+func (l *Ledger) move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	p := pathsOf(l.cfg.Root, w.Group)
 	v := l.recall(w.Group, moves)
 	torn := 0
@@ -71,7 +72,7 @@ func (l *Ledger) move(ctx context.Context, w fencepost.Writer, moves []fencepost
 }
 
 // load reads what the moves are compared with.
-func (l *Ledger) load(ctx context.Context, p paths, moves []fencepost.Move) (*view, bool, error) {
+func (l *Ledger) load(ctx context.Context, p paths, moves []ledger.Move) (*view, bool, error) {
 	var topics []string
 	tps := make([]fencepost.TopicPartition, len(moves))
 	for i, m := range moves {
@@ -93,9 +94,9 @@ func (l *Ledger) load(ctx context.Context, p paths, moves []fencepost.Move) (*vi
 }
 
 // decide compares, and says how the starts and imports change the Roster.
-func (v *view) decide(w fencepost.Writer, moves []fencepost.Move) (map[string]fencepost.RosterEntry, error) {
+func (v *view) decide(w ledger.Writer, moves []ledger.Move) (map[string]ledger.RosterEntry, error) {
 	if other := w.ClusterID; other != "" && v.head.cluster != "" && v.head.cluster != other {
-		return nil, fmt.Errorf("%w: the ledger's is %s", fencepost.ErrOtherCluster, v.head.cluster)
+		return nil, fmt.Errorf("%w: the ledger's is %s", ledger.ErrOtherCluster, v.head.cluster)
 	}
 	agrees, roster := true, false
 	for i := range moves {
@@ -106,10 +107,10 @@ func (v *view) decide(w fencepost.Writer, moves []fencepost.Move) (map[string]fe
 		return nil, nil
 	}
 	s := v.snapshot()
-	if err := fencepost.Check(s.Positions, moves); err != nil {
+	if err := ledger.Check(s.Positions, moves); err != nil {
 		return nil, err
 	}
-	return fencepost.Enroll(s.Roster, moves)
+	return ledger.Enroll(s.Roster, moves)
 }
 
 // write prepares the nodes that are missing and makes the change. overtaken: another writer was there in between, and

@@ -2,6 +2,7 @@ package zookeeper
 
 import (
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/go-zookeeper/zk"
 )
 
@@ -66,10 +67,10 @@ func (m *multi) size() int {
 
 // change is one Move against a view that agrees with it.
 type change struct {
-	writer fencepost.Writer
-	moves  []fencepost.Move
-	roster map[string]fencepost.RosterEntry // the entries that change
-	keep   fencepost.KeepCommits
+	writer ledger.Writer
+	moves  []ledger.Move
+	roster map[string]ledger.RosterEntry // the entries that change
+	keep   ledger.KeepCommits
 }
 
 // multi is the request that makes the change. It begins with the checks of what the view rests on. REQUIRES: every node
@@ -147,10 +148,10 @@ func (c change) topics(m *multi, p paths, v *view, after map[string]*topicNode) 
 
 // next is what a partition's node holds after a move, and appends what is recorded of it. A commit that passes records,
 // or says why, is told apart always.
-func (c change) next(m *fencepost.Move, was *row, lines []byte) (hold, []byte) {
+func (c change) next(m *ledger.Move, was *row, lines []byte) (hold, []byte) {
 	after := hold{Position: m.Next}
-	plain := m.Cause == fencepost.CauseCommit && m.AtMost == 0 && m.Why == ""
-	if plain && c.keep == fencepost.KeepMerged {
+	plain := m.Cause == ledger.CauseCommit && m.AtMost == 0 && m.Why == ""
+	if plain && c.keep == ledger.KeepMerged {
 		after.run = &run{from: m.Held.Offset, epoch: was.LeaderEpoch, commits: 1, who: c.writer.Who}
 		if was.run != nil {
 			after.run.from, after.run.epoch, after.run.commits = was.run.from, was.run.epoch, was.run.commits+1
@@ -160,20 +161,20 @@ func (c change) next(m *fencepost.Move, was *row, lines []byte) (hold, []byte) {
 	if was.run != nil {
 		lines = line(lines, was.recorded(m.TopicPartition))
 	}
-	if plain && c.keep == fencepost.KeepNone {
+	if plain && c.keep == ledger.KeepNone {
 		return after, lines
 	}
-	r := fencepost.Recorded{Move: *m, Who: c.writer.Who}
-	if m.Cause == fencepost.CauseCommit {
+	r := ledger.Recorded{Move: *m, Who: c.writer.Who}
+	if m.Cause == ledger.CauseCommit {
 		r.Commits = 1
 	}
 	return after, line(lines, r)
 }
 
 // recorded is a row's open run. REQUIRES: it has one.
-func (r row) recorded(tp fencepost.TopicPartition) fencepost.Recorded {
+func (r row) recorded(tp fencepost.TopicPartition) ledger.Recorded {
 	held := r.Position
 	held.Offset, held.LeaderEpoch = r.run.from, r.run.epoch
-	return fencepost.Recorded{Move: fencepost.Move{TopicPartition: tp, Cause: fencepost.CauseCommit, Held: held, Next: r.Position},
+	return ledger.Recorded{Move: ledger.Move{TopicPartition: tp, Cause: ledger.CauseCommit, Held: held, Next: r.Position},
 		Commits: r.run.commits, Who: r.run.who, At: instant(r.changed)}
 }

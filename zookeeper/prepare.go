@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/go-zookeeper/zk"
 )
 
@@ -15,7 +15,7 @@ const prepareBytes = 256 << 10
 // prepare makes the nodes that the moves will set, empty: a creation takes about twice as many bytes as a change, so that
 // 10,000 starts that create would not fit into one request. An empty node is no position, and a Move that does not come
 // after all leaves nothing but that. overtaken: another worker was there first.
-func (l *Ledger) prepare(ctx context.Context, p paths, v *view, moves []fencepost.Move) (overtaken bool, err error) {
+func (l *Ledger) prepare(ctx context.Context, p paths, v *view, moves []ledger.Move) (overtaken bool, err error) {
 	if !v.head.here {
 		if _, err := l.identity(ctx); err != nil {
 			return false, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // What one Move records is one sequential node with a line a move:
@@ -24,7 +25,7 @@ const (
 )
 
 // line appends a move.
-func line(b []byte, r fencepost.Recorded) []byte {
+func line(b []byte, r ledger.Recorded) []byte {
 	if !r.At.IsZero() {
 		b = strconv.AppendInt(b, r.At.UnixMilli(), 10)
 	}
@@ -41,7 +42,7 @@ func line(b []byte, r fencepost.Recorded) []byte {
 	return append(b, '\n')
 }
 
-func appendPosition(b []byte, p fencepost.Position) []byte {
+func appendPosition(b []byte, p ledger.Position) []byte {
 	if p.Absent() {
 		return append(b, "||||"...)
 	}
@@ -87,7 +88,7 @@ func unpack(data []byte) ([]byte, error) {
 }
 
 // parseMoves reads a node of moves.
-func parseMoves(data []byte, at time.Time) (moves []fencepost.Recorded, err error) {
+func parseMoves(data []byte, at time.Time) (moves []ledger.Recorded, err error) {
 	lines, err := unpack(data)
 	if err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func parseMoves(data []byte, at time.Time) (moves []fencepost.Recorded, err erro
 }
 
 // parseMove reads a move's fields.
-func parseMove(f []string, at time.Time) (r fencepost.Recorded, err error) {
+func parseMove(f []string, at time.Time) (r ledger.Recorded, err error) {
 	r.At = at
 	if f[0] != "" {
 		ms, err := strconv.ParseInt(f[0], 10, 64)
@@ -116,7 +117,7 @@ func parseMove(f []string, at time.Time) (r fencepost.Recorded, err error) {
 		}
 		r.At = instant(ms)
 	}
-	if r.Cause, err = fencepost.ParseCause(f[1]); err != nil {
+	if r.Cause, err = ledger.ParseCause(f[1]); err != nil {
 		return r, err
 	}
 	r.Topic, r.Who = unescaped(f[2]), unescaped(f[15])
@@ -138,7 +139,7 @@ func parseMove(f []string, at time.Time) (r fencepost.Recorded, err error) {
 	return r, nil
 }
 
-func parsePosition(f []string) (p fencepost.Position, err error) {
+func parsePosition(f []string) (p ledger.Position, err error) {
 	if f[0] == "" {
 		return p, nil
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // version is that of the formats below. A root or head with a larger one was written by a newer program.
@@ -21,7 +22,7 @@ const version = 1
 // checkVersion refuses a format that is newer, or is none.
 func checkVersion(v string) error {
 	if n, err := strconv.Atoi(v); err != nil || n > version {
-		return fmt.Errorf("%w: version %q, this program knows %d", fencepost.ErrNewer, v, version)
+		return fmt.Errorf("%w: version %q, this program knows %d", ledger.ErrNewer, v, version)
 	}
 	return nil
 }
@@ -56,7 +57,7 @@ func parseHead(n node) (h head, err error) {
 // topicNode is what a topic's node says: its entry of the Roster, and the topic IDs that its positions name by index. IDs
 // are added and never taken away, so an index means the same for ever.
 type topicNode struct {
-	entry fencepost.RosterEntry // zero: not in the Roster
+	entry ledger.RosterEntry // zero: not in the Roster
 	ids   []fencepost.TopicID
 }
 
@@ -142,7 +143,7 @@ type run struct {
 
 // hold is what a partition's node says.
 type hold struct {
-	fencepost.Position
+	ledger.Position
 	run *run // nil: none
 }
 
@@ -169,7 +170,7 @@ func parse(data []byte, t *topicNode) (h hold, err error) {
 	switch len(f) {
 	case 1:
 		o, err := parseOffset(strings.TrimSpace(f[0]))
-		h.Position = fencepost.Position{Offset: o, LeaderEpoch: fencepost.NoEpoch}
+		h.Position = ledger.Position{Offset: o, LeaderEpoch: fencepost.NoEpoch}
 		return h, err
 	case fieldsPlain, fieldsRun:
 	default:
@@ -203,18 +204,18 @@ func parse(data []byte, t *topicNode) (h hold, err error) {
 }
 
 // appendFence appends a fence as 11 characters.
-func appendFence(b []byte, f fencepost.Fence) []byte {
+func appendFence(b []byte, f ledger.Fence) []byte {
 	var raw [8]byte
 	binary.BigEndian.PutUint64(raw[:], uint64(f))
 	return base64.RawURLEncoding.AppendEncode(b, raw[:])
 }
 
-func parseFence(s string) (fencepost.Fence, error) {
+func parseFence(s string) (ledger.Fence, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil || len(raw) != 8 {
 		return 0, fmt.Errorf("%q is no fence", s)
 	}
-	f := fencepost.Fence(binary.BigEndian.Uint64(raw))
+	f := ledger.Fence(binary.BigEndian.Uint64(raw))
 	if f <= 0 {
 		return 0, fmt.Errorf("%q is no fence", s)
 	}

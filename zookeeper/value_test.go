@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/go-zookeeper/zk"
 )
 
@@ -41,9 +42,9 @@ func TestNames(t *testing.T) {
 func TestHolds(t *testing.T) {
 	topic := topicNode{ids: []fencepost.TopicID{{1}}}
 	for _, h := range []hold{
-		{Position: fencepost.Position{Offset: 0, LeaderEpoch: -1, Fence: 1}},
-		{Position: fencepost.Position{Offset: math.MaxInt64, LeaderEpoch: math.MaxInt32, Fence: math.MaxInt64, TopicID: fencepost.TopicID{2}}},
-		{Position: fencepost.Position{Offset: 160, LeaderEpoch: 7, Fence: 1 << 60, TopicID: fencepost.TopicID{1}}, run: &run{100, 6, 3, "a|b%7C\n"}},
+		{Position: ledger.Position{Offset: 0, LeaderEpoch: -1, Fence: 1}},
+		{Position: ledger.Position{Offset: math.MaxInt64, LeaderEpoch: math.MaxInt32, Fence: math.MaxInt64, TopicID: fencepost.TopicID{2}}},
+		{Position: ledger.Position{Offset: 160, LeaderEpoch: 7, Fence: 1 << 60, TopicID: fencepost.TopicID{1}}, run: &run{100, 6, 3, "a|b%7C\n"}},
 	} {
 		back, err := parse(h.data(&topic), &topic)
 		if err != nil || back.Position != h.Position || (back.run == nil) != (h.run == nil) || h.run != nil && *back.run != *h.run {
@@ -63,10 +64,10 @@ func TestHolds(t *testing.T) {
 // Recorded moves come back as they were, packed or not.
 func TestRecords(t *testing.T) {
 	at := time.UnixMilli(1_700_000_000_123).UTC()
-	p := fencepost.Position{Offset: 5, LeaderEpoch: -1, Fence: 9, TopicID: fencepost.TopicID{1}}
-	want := []fencepost.Recorded{
-		{Move: fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "t%", Partition: math.MaxInt32 - 1}, Cause: fencepost.CauseStart, Next: p, Partitions: math.MaxInt32, Why: "a|b\n%"}, At: at, Who: "x|y"},
-		{Move: fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "f"}, Cause: fencepost.CauseRewind, Held: fencepost.Position{Offset: 7, LeaderEpoch: -1}, Next: p, AtMost: -1}, At: at.Add(time.Hour)},
+	p := ledger.Position{Offset: 5, LeaderEpoch: -1, Fence: 9, TopicID: fencepost.TopicID{1}}
+	want := []ledger.Recorded{
+		{Move: ledger.Move{TopicPartition: fencepost.TopicPartition{Topic: "t%", Partition: math.MaxInt32 - 1}, Cause: ledger.CauseStart, Next: p, Partitions: math.MaxInt32, Why: "a|b\n%"}, At: at, Who: "x|y"},
+		{Move: ledger.Move{TopicPartition: fencepost.TopicPartition{Topic: "f"}, Cause: ledger.CauseRewind, Held: ledger.Position{Offset: 7, LeaderEpoch: -1}, Next: p, AtMost: -1}, At: at.Add(time.Hour)},
 	}
 	for _, n := range []int{1, 100} {
 		var lines []byte
@@ -93,8 +94,8 @@ func TestRecords(t *testing.T) {
 
 // E8: a partition's number is no other one's when it does not fit into 32 bits: the node is damaged, and says so.
 func TestE8DamagedNumbersOfRecords(t *testing.T) {
-	good := string(line(nil, fencepost.Recorded{Move: fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: 77},
-		Cause: fencepost.CauseStart, Next: fencepost.Position{Offset: 5, LeaderEpoch: -1, Fence: 9}, Partitions: 78}}))
+	good := string(line(nil, ledger.Recorded{Move: ledger.Move{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: 77},
+		Cause: ledger.CauseStart, Next: ledger.Position{Offset: 5, LeaderEpoch: -1, Fence: 9}, Partitions: 78}}))
 	if _, err := parseMoves([]byte(good), time.Time{}); err != nil {
 		t.Fatalf("a record as it is written: %v", err)
 	}

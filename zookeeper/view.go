@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // view is what the ledger knows of a group, with the versions at which it was read. It may be out of date: a Move is
@@ -56,11 +57,11 @@ func rowOf(n node, t topicRow) (r row, err error) {
 }
 
 // snapshot is a view without its versions.
-func (v *view) snapshot() fencepost.Snapshot {
-	s := fencepost.Snapshot{ClusterID: v.head.cluster, Roster: map[string]fencepost.RosterEntry{},
-		Positions: make(map[fencepost.TopicPartition]fencepost.Position, len(v.rows))}
+func (v *view) snapshot() ledger.Snapshot {
+	s := ledger.Snapshot{ClusterID: v.head.cluster, Roster: map[string]ledger.RosterEntry{},
+		Positions: make(map[fencepost.TopicPartition]ledger.Position, len(v.rows))}
 	for name, t := range v.topics {
-		if t.entry != (fencepost.RosterEntry{}) {
+		if t.entry != (ledger.RosterEntry{}) {
 			s.Roster[name] = t.entry
 		}
 	}
@@ -91,7 +92,7 @@ func (l *Ledger) keep(g fencepost.Group, v *view) {
 }
 
 // recall is what is remembered of a group for these moves: nil if anything is missing.
-func (l *Ledger) recall(g fencepost.Group, moves []fencepost.Move) *view {
+func (l *Ledger) recall(g fencepost.Group, moves []ledger.Move) *view {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := l.mu.groups[g]

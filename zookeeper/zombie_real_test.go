@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // A node that was deleted and made again counts its versions from 0, and comes to those that a late worker remembers. It
@@ -28,9 +28,9 @@ func TestNodesThatWereMadeAgain(t *testing.T) {
 			t.Fatalf("%s was made again, and its version is %d, not the %d that the late worker remembers: this test shows nothing", name, stands, known)
 		}
 		m := late.next(0)
-		err := late.ledger.Move(t.Context(), late.as, []fencepost.Move{m})
-		refused, ok := errors.AsType[*fencepost.Refused](err)
-		if !ok || fencepost.Stand(refused.Held[at(0)], m) != fencepost.StandingMoved {
+		err := late.ledger.Move(t.Context(), late.as, []ledger.Move{m})
+		refused, ok := errors.AsType[*ledger.Refused](err)
+		if !ok || ledger.Stand(refused.Held[at(0)], m) != ledger.StandingMoved {
 			t.Errorf("%s was made again: a late commit got %v, want it refused as moved", name, err)
 		}
 		if got := heir.read().Positions[at(0)]; got != heir.held[at(0)] {
@@ -45,7 +45,7 @@ func TestMovesAreGone(t *testing.T) {
 	w := newWorker(t, s, 1)
 	life := w.ledger.mu.groups["g"].head.life
 	deleteAll(t, s.beside(t), pathsOf(s.cfg.Root, "g").moves(life))
-	if err := w.ledger.Move(t.Context(), w.as, []fencepost.Move{w.next(0)}); code(err) != "zookeeper-damaged" {
+	if err := w.ledger.Move(t.Context(), w.as, []ledger.Move{w.next(0)}); code(err) != "zookeeper-damaged" {
 		t.Errorf("move: got %v, want zookeeper-damaged", err)
 	}
 	if _, err := w.ledger.Read(t.Context(), "g"); code(err) != "zookeeper-damaged" {
@@ -64,8 +64,8 @@ func TestLanesAtOnce(t *testing.T) {
 		held := w.held[at(int32(lane))]
 		all.Go(func() {
 			for range rounds {
-				m := fencepost.Move{TopicPartition: at(int32(lane)), Cause: fencepost.CauseCommit, Held: held, Next: held.Advance(held.Offset+10, 7)}
-				if err := w.ledger.Move(t.Context(), w.as, []fencepost.Move{m}); err != nil {
+				m := ledger.Move{TopicPartition: at(int32(lane)), Cause: ledger.CauseCommit, Held: held, Next: held.Advance(held.Offset+10, 7)}
+				if err := w.ledger.Move(t.Context(), w.as, []ledger.Move{m}); err != nil {
 					errs[lane] = err
 					return
 				}

@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 var movesManual = manual{
@@ -150,7 +150,7 @@ func neverApplied(told admin.Told) string {
 }
 
 // alike is how many moves, from the first on, are the same move of neighbouring partitions: one line for them.
-func alike(moves []fencepost.Recorded) int {
+func alike(moves []ledger.Recorded) int {
 	first := moves[0]
 	n := 1
 	for n < len(moves) {
@@ -166,7 +166,7 @@ func alike(moves []fencepost.Recorded) int {
 }
 
 // moveRow is the line of one move, or of one of several partitions.
-func moveRow(moves []fencepost.Recorded) screen.Row {
+func moveRow(moves []ledger.Recorded) screen.Row {
 	m := moves[0]
 	who := m.TopicPartition.String()
 	if n := len(moves); n > 1 {
@@ -176,7 +176,7 @@ func moveRow(moves []fencepost.Recorded) screen.Row {
 	if !m.Held.Absent() {
 		held = text.Count(m.Held.Offset)
 	}
-	if m.AtMost == fencepost.UnknownLoss {
+	if m.AtMost == ledger.UnknownLoss {
 		atMost = "unknown"
 	}
 	cause := m.Cause.String()
@@ -191,8 +191,8 @@ func moveRow(moves []fencepost.Recorded) screen.Row {
 var moveColumns = []string{"time", "topic", "partition", "cause", "commits", "held_offset", "held_leader_epoch", "held_fence", "held_topic_id",
 	"next_offset", "next_leader_epoch", "next_fence", "next_topic_id", "at_most", "at_most_unknown", "who", "why"}
 
-func moveJSON(m fencepost.Recorded) object {
+func moveJSON(m ledger.Recorded) object {
 	return object{"time", utc(m.At), "topic", m.Topic, "partition", m.Partition, "cause", m.Cause.String(), "commits", m.Commits,
-		"held", positionJSON(m.Held), "next", positionJSON(m.Next), "at_most", known(m.AtMost), "at_most_unknown", m.AtMost == fencepost.UnknownLoss,
+		"held", positionJSON(m.Held), "next", positionJSON(m.Next), "at_most", known(m.AtMost), "at_most_unknown", m.AtMost == ledger.UnknownLoss,
 		"who", spoken(m.Who), "why", spoken(m.Reason())}
 }

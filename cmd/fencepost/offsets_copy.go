@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 var offsetsCopyManual = manual{
@@ -80,16 +81,16 @@ func (a *app) offsetsCopyVerb() *cobra.Command {
 func (f copyFlags) options(from string) (o admin.CopyOptions, err error) {
 	o = admin.CopyOptions{Over: f.over, From: from, Why: f.why}
 	if f.policy != "" {
-		if o.Policy, err = admin.ParsePolicy(f.policy, fencepost.Policy{}); err != nil {
+		if o.Policy, err = admin.ParsePolicy(f.policy, ledger.Policy{}); err != nil {
 			return o, usage("--policy earliest, or --policy aged_out=earliest,truncated=latest", "--policy %s: %s", f.policy, err)
 		}
 	}
 	switch f.start {
 	case "":
 	case "earliest":
-		o.Missing = fencepost.Earliest
+		o.Missing = ledger.Earliest
 	case "latest":
-		o.Missing = fencepost.Latest
+		o.Missing = ledger.Latest
 	default:
 		return o, usage("--missing earliest, or --missing latest", "--missing %s: not one of its words", f.start)
 	}
@@ -212,7 +213,7 @@ func copyTable(c *admin.Copy) *screen.Table {
 			last = l.At.Local().Format(time.DateTime)
 		case l.Read == "":
 			last = "start"
-		case l.AtMost == fencepost.UnknownLoss:
+		case l.AtMost == ledger.UnknownLoss:
 			last += "; loses unknown"
 		case l.AtMost != 0:
 			last += "; loses at most " + losesText(l.AtMost)
@@ -227,14 +228,14 @@ func copyTable(c *admin.Copy) *screen.Table {
 
 // movedText is "3 partitions, cause import; topic ID ... stored with them".
 func movedText(done admin.Done) string {
-	causes := map[fencepost.Cause]int{}
+	causes := map[ledger.Cause]int{}
 	ids := map[fencepost.TopicID]bool{}
 	for _, m := range done.Moves {
 		causes[m.Cause]++
 		ids[m.Next.TopicID] = true
 	}
-	told := text.Plural(causes[fencepost.CauseImport], "partition") + ", cause import"
-	if n := causes[fencepost.CauseStart]; n > 0 {
+	told := text.Plural(causes[ledger.CauseImport], "partition") + ", cause import"
+	if n := causes[ledger.CauseStart]; n > 0 {
 		told += ", and " + text.Plural(n, "partition") + ", cause start"
 	}
 	switch {

@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 var offsetsDiffManual = manual{
@@ -146,7 +147,7 @@ func sideOffset(s *admin.Standing) string {
 }
 
 func sideVerdict(s *admin.Standing) string {
-	if s == nil || s.Decision.Verdict == fencepost.VerdictUnset {
+	if s == nil || s.Decision.Verdict == ledger.VerdictUnset {
 		return "-"
 	}
 	return s.Decision.Verdict.String()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // viewJSON is the contract of offsets show -o json: within format 1 names only grow.
@@ -75,15 +76,15 @@ func standingJSON(s admin.Standing) object {
 }
 
 // verdictJSON is a verdict as programs read it: aged-out; null for none.
-func verdictJSON(v fencepost.Verdict) any {
-	if v == fencepost.VerdictUnset {
+func verdictJSON(v ledger.Verdict) any {
+	if v == ledger.VerdictUnset {
 		return nil
 	}
 	return kebab(v.String())
 }
 
 // positionJSON is null for an absent position.
-func positionJSON(p fencepost.Position) any {
+func positionJSON(p ledger.Position) any {
 	if p.Absent() {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 var offsetsRepairManual = manual{
@@ -180,7 +181,7 @@ func (a *app) printRepair(plan *admin.Repair) {
 	}
 	table.Print(a.stdout, ttyWidth(t), t.Paint)
 	for _, ailing := range plan.Ailing {
-		if d := ailing.Decision; d.Verdict == fencepost.Truncated && d.Diverged >= 0 {
+		if d := ailing.Decision; d.Verdict == ledger.Truncated && d.Diverged >= 0 {
 			fmt.Fprintf(a.stdout, "sink       what the %s vanished offsets of %s did stays; no choice takes it back\n",
 				text.Count(ailing.Position.Offset-d.Diverged), ailing.TopicPartition)
 		}
@@ -216,7 +217,7 @@ func optionsJSON(plan *admin.Repair) []object {
 	for _, ailing := range plan.Ailing {
 		for i, o := range ailing.Options {
 			var cause any
-			if o.Cause != fencepost.CauseUnset {
+			if o.Cause != ledger.CauseUnset {
 				cause = o.Cause.String()
 			}
 			options = append(options, object{"topic", o.Topic, "partition", o.Partition, "verdict", kebab(ailing.Decision.Verdict.String()), "choice", o.Choice,

@@ -15,6 +15,7 @@ import (
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 var offsetsSetManual = manual{
@@ -183,8 +184,8 @@ func (a *app) tellPlan(command string, p *admin.Plan, at *place, planOut string)
 
 // planSummary is "rewind 3 partitions, skip 1 partition".
 func planSummary(p *admin.Plan) string {
-	n := map[fencepost.Cause]int{}
-	var causes []fencepost.Cause
+	n := map[ledger.Cause]int{}
+	var causes []ledger.Cause
 	for _, l := range p.Lines {
 		if n[l.Cause]++; n[l.Cause] == 1 {
 			causes = append(causes, l.Cause)
@@ -238,9 +239,9 @@ func (a *app) printDone(done admin.Done) {
 	for i, m := range done.Moves {
 		price := "repeats " + losesText(done.Repeats[i])
 		switch {
-		case m.Cause == fencepost.CauseStart && !m.Held.Absent():
+		case m.Cause == ledger.CauseStart && !m.Held.Absent():
 			price = "of the new topic; loses unknown"
-		case m.AtMost == fencepost.UnknownLoss:
+		case m.AtMost == ledger.UnknownLoss:
 			price = "loses unknown"
 		case m.AtMost > 0:
 			price = "loses at most " + text.Count(m.AtMost)
@@ -282,7 +283,7 @@ func planJSON(p *admin.Plan) []object {
 	return moves
 }
 
-func offsetText(p fencepost.Position) string {
+func offsetText(p ledger.Position) string {
 	if p.Absent() {
 		return "-"
 	}
@@ -290,7 +291,7 @@ func offsetText(p fencepost.Position) string {
 }
 
 func losesText(n int64) string {
-	if n == fencepost.UnknownLoss {
+	if n == ledger.UnknownLoss {
 		return "unknown"
 	}
 	return text.Count(n)

@@ -14,6 +14,7 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 var offsetsShowManual = manual{
@@ -149,7 +150,7 @@ func showRow(s admin.Standing, at time.Time, wide bool) screen.Row {
 	if s.Bounds.Err == nil {
 		cells[2], cells[3], cells[4] = text.Count(s.Bounds.Earliest), text.Count(s.Bounds.Stable), text.Count(s.Bounds.End)
 	}
-	if s.Decision.Verdict == fencepost.VerdictUnset {
+	if s.Decision.Verdict == ledger.VerdictUnset {
 		cells[7] = "-"
 	}
 	row := screen.Row{Style: screen.Green, Paint: s.Settled()}

@@ -14,6 +14,7 @@ import (
 	"github.com/fencepost/fencepost/internal/ledgers"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // place is what a verb was pointed at: a pipeline file, or the URL of a ledger or layout.
@@ -198,5 +199,5 @@ func (p *place) audit() admin.AuditOptions {
 		return admin.AuditOptions{}
 	}
 	sink := p.file.About()
-	return admin.AuditOptions{KeepsCommits: p.file.KeepCommits != fencepost.KeepNone, Upserts: sink.Upserts, Table: sink.Table}
+	return admin.AuditOptions{KeepsCommits: p.file.KeepCommits != ledger.KeepNone, Upserts: sink.Upserts, Table: sink.Table}
 }

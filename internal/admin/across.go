@@ -7,6 +7,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -54,7 +55,7 @@ func (c *copying) stamps(ctx context.Context, from View, reader source.Reader) (
 		switch {
 		case !c.o.Selection.Has(s.TopicPartition) || s.Position.Absent():
 			continue
-		case s.Decision.Action != fencepost.Resume:
+		case s.Decision.Action != ledger.Resume:
 			c.refuse(s.TopicPartition, "mend that on the source's cluster first; or leave its topic out with --topic", "%s: %s", s.Decision.Verdict, s.Reason)
 			continue
 		case s.Position.Offset < s.Bounds.End:
@@ -122,9 +123,9 @@ func (c *copying) landTopic(ctx context.Context, source ViewTopic, at map[int32]
 	bounds := c.to.Cluster.Bounds(ctx, asks)
 	for p, ask := range asks {
 		b, answered := bounds[ask.TopicPartition]
-		line := Copied{Bounds: b, Verdict: fencepost.OK, Read: read[ask.TopicPartition], At: ask.Time,
-			Line: Line{TopicPartition: ask.TopicPartition, Cause: fencepost.CauseImport, RecordAt: ask.Time}}
-		line.Next = fencepost.Position{Offset: b.End, LeaderEpoch: fencepost.NoEpoch, TopicID: b.TopicID}
+		line := Copied{Bounds: b, Verdict: ledger.OK, Read: read[ask.TopicPartition], At: ask.Time,
+			Line: Line{TopicPartition: ask.TopicPartition, Cause: ledger.CauseImport, RecordAt: ask.Time}}
+		line.Next = ledger.Position{Offset: b.End, LeaderEpoch: fencepost.NoEpoch, TopicID: b.TopicID}
 		_, has := at[int32(p)]
 		switch {
 		case !answered || b.Err != nil:
@@ -159,9 +160,9 @@ func (c *copying) unplaced(source ViewTopic, at map[int32]time.Time) (fromStart 
 		case has:
 		case !c.o.Selection.Has(tp):
 			c.refuse(tp, "--topic "+source.Name, "the topic has another number of partitions there, and is copied as a whole")
-		case c.o.Missing == fencepost.Earliest:
+		case c.o.Missing == ledger.Earliest:
 			fromStart = true
-		case c.o.Missing != fencepost.Latest:
+		case c.o.Missing != ledger.Latest:
 			c.refuse(tp, "--missing earliest, or latest", "the source has no position of it, and of others of its topic")
 		}
 	}

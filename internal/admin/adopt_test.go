@@ -8,6 +8,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // The groups of these tests were written while no broker had topic IDs; the brokers tell topicID now.
@@ -19,14 +20,14 @@ func (w *world) adopt(partitions ...int32) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var moves []fencepost.Move
+	var moves []ledger.Move
 	for _, p := range partitions {
-		s := fencepost.Stored{TopicPartition: tp(p), Position: snap.Positions[tp(p)], Roster: snap.Roster["trips"], Mirror: -1}
-		d := fencepost.Reconcile(s, []fencepost.Answer{{Bounds: w.cluster.bounds[tp(p)]}}, fencepost.Policy{})
+		s := ledger.Stored{TopicPartition: tp(p), Position: snap.Positions[tp(p)], Roster: snap.Roster["trips"], Mirror: -1}
+		d := ledger.Reconcile(s, []ledger.Answer{{Bounds: w.cluster.bounds[tp(p)]}}, ledger.Policy{})
 		if !d.Adopts() {
 			w.t.Fatalf("%s: action %d, want the topic ID taken over", tp(p), d.Action)
 		}
-		moves = append(moves, d.Move(s, fencepost.NewFence(w.rooms.Random())))
+		moves = append(moves, d.Move(s, ledger.NewFence(w.rooms.Random())))
 	}
 	w.move(moves...)
 }
@@ -59,18 +60,18 @@ func TestE4MovesFillInTheTopicID(t *testing.T) {
 func TestE4LookBeforeTheFirstRun(t *testing.T) {
 	w := worldOf(t, 2, fencepost.TopicID{})
 	for _, s := range w.look().Standings {
-		if s.Decision.Verdict != fencepost.WeakerCheck || s.State != admin.Idle || s.Lag != 0 || !s.Settled() || s.Reason == "" {
+		if s.Decision.Verdict != ledger.WeakerCheck || s.State != admin.Idle || s.Lag != 0 || !s.Settled() || s.Reason == "" {
 			t.Errorf("%s: %s, %s, lag %d, settled %t: %q; want weaker check, idle, 0, settled, and why", s.TopicPartition, s.Decision.Verdict, s.State, s.Lag, s.Settled(), s.Reason)
 		}
 	}
 	w.adopt(0)
 	for _, s := range w.look().Standings { // the Roster has the ID now, and the second position is compared with it
-		if s.Decision.Verdict != fencepost.OK || s.State != admin.Idle || !s.Settled() || s.Reason != "" {
+		if s.Decision.Verdict != ledger.OK || s.State != admin.Idle || !s.Settled() || s.Reason != "" {
 			t.Errorf("%s: %s, %s, %q; want ok, idle, and nothing to explain", s.TopicPartition, s.Decision.Verdict, s.State, s.Reason)
 		}
 	}
 	w.adopt(1)
-	if v := w.look(); v.Snapshot.Roster["trips"] != (fencepost.RosterEntry{TopicID: topicID, Partitions: 2}) || !v.HoldsTopicIDs() {
+	if v := w.look(); v.Snapshot.Roster["trips"] != (ledger.RosterEntry{TopicID: topicID, Partitions: 2}) || !v.HoldsTopicIDs() {
 		t.Errorf("the group holds %+v", v.Snapshot)
 	}
 }
@@ -84,7 +85,7 @@ func TestE4RecreatedByTheRoster(t *testing.T) {
 		w.bounds(p, func(b *fencepost.Bounds) { b.TopicID = otherID })
 	}
 	for _, s := range w.look().Standings {
-		if s.Decision.Verdict != fencepost.Recreated || s.State != admin.Parked {
+		if s.Decision.Verdict != ledger.Recreated || s.State != admin.Parked {
 			t.Errorf("%s: %s, %s, want recreated, parked", s.TopicPartition, s.Decision.Verdict, s.State)
 		}
 	}

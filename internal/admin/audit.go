@@ -10,6 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -92,7 +93,7 @@ func Prove(ctx context.Context, r Rooms, o AuditOptions) (*Audit, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Repeated = c.causes[fencepost.CauseRewind] > 0
+	a.Repeated = c.causes[ledger.CauseRewind] > 0
 	c.sum(a)
 	c.compare(a, before, v)
 	return a, proveRows(ctx, r, o, a, c, before)
@@ -106,10 +107,10 @@ func Prove(ctx context.Context, r Rooms, o AuditOptions) (*Audit, error) {
 // What commits covered is what rows are expected of.
 type chain struct {
 	options AuditOptions
-	stands  map[TopicPartition]fencepost.Position
+	stands  map[TopicPartition]ledger.Position
 	covered map[TopicPartition][]covered
 	bad     bool
-	causes  map[fencepost.Cause]int64
+	causes  map[ledger.Cause]int64
 	merged  int64 // commits of which only the sum is kept
 	unkept  map[TopicPartition]bool
 }
@@ -121,18 +122,18 @@ type covered struct {
 }
 
 func newChain(o AuditOptions) *chain {
-	return &chain{options: o, stands: map[TopicPartition]fencepost.Position{}, covered: map[TopicPartition][]covered{},
-		causes: map[fencepost.Cause]int64{}, unkept: map[TopicPartition]bool{}}
+	return &chain{options: o, stands: map[TopicPartition]ledger.Position{}, covered: map[TopicPartition][]covered{},
+		causes: map[ledger.Cause]int64{}, unkept: map[TopicPartition]bool{}}
 }
 
 // follow takes the next recorded move.
-func (c *chain) follow(a *Audit, m fencepost.Recorded) {
+func (c *chain) follow(a *Audit, m ledger.Recorded) {
 	tp := m.TopicPartition
 	held, known := c.stands[tp]
 	c.stands[tp] = m.Next
 	c.link(a, m, held, known)
 	c.learn(m)
-	if m.Cause != fencepost.CauseCommit {
+	if m.Cause != ledger.CauseCommit {
 		c.causes[m.Cause]++
 		return
 	}
@@ -145,9 +146,9 @@ func (c *chain) follow(a *Audit, m fencepost.Recorded) {
 
 // learn gives the ranges that were covered while no topic ID was known the ID that the partition takes over: it is the
 // same topic. A start is of another one.
-func (c *chain) learn(m fencepost.Recorded) {
+func (c *chain) learn(m ledger.Recorded) {
 	none := fencepost.TopicID{}
-	if m.Cause == fencepost.CauseStart || m.Held.TopicID != none || m.Next.TopicID == none {
+	if m.Cause == ledger.CauseStart || m.Held.TopicID != none || m.Next.TopicID == none {
 		return
 	}
 	list := c.covered[m.TopicPartition]
@@ -172,7 +173,7 @@ func (c *chain) cover(tp TopicPartition, next covered) {
 }
 
 // link says whether a move begins where the one before it ended.
-func (c *chain) link(a *Audit, m fencepost.Recorded, held fencepost.Position, known bool) {
+func (c *chain) link(a *Audit, m ledger.Recorded, held ledger.Position, known bool) {
 	tp := m.TopicPartition
 	fault := func(kind, format string, args ...any) {
 		c.bad = true
@@ -201,25 +202,25 @@ func (c *chain) sum(a *Audit) {
 	if c.bad {
 		return
 	}
-	commits := text.Plural(c.causes[fencepost.CauseCommit], "commit")
+	commits := text.Plural(c.causes[ledger.CauseCommit], "commit")
 	if c.merged > 0 {
 		commits += " (merged: their sum is proven, not each)"
 	}
 	if len(c.unkept) > 0 {
 		commits = "commits not kept: nothing is proven of them but their sum"
 	}
-	told := fmt.Sprintf("%s: %s, %s", text.Plural(int64(len(c.stands)), "partition"), text.Plural(c.causes[fencepost.CauseStart], "start"), commits)
-	for _, cause := range []fencepost.Cause{fencepost.CauseRewind, fencepost.CauseSkip, fencepost.CauseImport} {
+	told := fmt.Sprintf("%s: %s, %s", text.Plural(int64(len(c.stands)), "partition"), text.Plural(c.causes[ledger.CauseStart], "start"), commits)
+	for _, cause := range []ledger.Cause{ledger.CauseRewind, ledger.CauseSkip, ledger.CauseImport} {
 		if n := c.causes[cause]; n > 0 {
 			told += ", " + text.Plural(n, cause.String())
 		}
 	}
-	a.ok("chain", "%s, %s; every From is the Until before it", told, text.Plural(c.causes[fencepost.CauseGap], "gap"))
+	a.ok("chain", "%s, %s; every From is the Until before it", told, text.Plural(c.causes[ledger.CauseGap], "gap"))
 }
 
 // compare holds where the moves lead against the positions, which a worker may have moved on meanwhile, and those
 // against the brokers.
-func (c *chain) compare(a *Audit, before fencepost.Snapshot, v View) {
+func (c *chain) compare(a *Audit, before ledger.Snapshot, v View) {
 	n := a.Faults()
 	offsets := int64(0)
 	for _, s := range v.Standings {
@@ -252,7 +253,7 @@ func (c *chain) compare(a *Audit, before fencepost.Snapshot, v View) {
 }
 
 // proveRows holds the sink's rows against what commits covered up to before.
-func proveRows(ctx context.Context, r Rooms, o AuditOptions, a *Audit, c *chain, before fencepost.Snapshot) error {
+func proveRows(ctx context.Context, r Rooms, o AuditOptions, a *Audit, c *chain, before ledger.Snapshot) error {
 	switch {
 	case o.Upserts:
 		a.unchecked("rows", "not checked: the table has a key, so that rows are written over")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -86,10 +87,10 @@ func (w *world) audit(o admin.AuditOptions) (*admin.Audit, string) {
 var keeps = admin.AuditOptions{KeepsCommits: true}
 
 // history is what a test made of the recorded moves.
-type history []fencepost.Recorded
+type history []ledger.Recorded
 
-func (h history) Moves(context.Context, fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
-	return func(yield func(fencepost.Recorded, error) bool) {
+func (h history) Moves(context.Context, fencepost.Group) iter.Seq2[ledger.Recorded, error] {
+	return func(yield func(ledger.Recorded, error) bool) {
 		for _, m := range h {
 			if !yield(m, nil) {
 				return
@@ -223,7 +224,7 @@ func TestAuditBesideARunningWorker(t *testing.T) {
 		held := w.positions()[tp(1)]
 		next := held
 		next.Offset, next.Fence = 0, 4711
-		w.move(fencepost.Move{TopicPartition: tp(1), Held: held, Next: next, Cause: fencepost.CauseRewind})
+		w.move(ledger.Move{TopicPartition: tp(1), Held: held, Next: next, Cause: ledger.CauseRewind})
 	}
 	if a, got := w.audit(keeps); got != "" || a.Rows.Checked {
 		t.Errorf("rewound meanwhile: found %q, rows checked %t; want nothing said about rows", got, a.Rows.Checked)
@@ -235,7 +236,7 @@ func TestAuditWithoutCommits(t *testing.T) {
 	w, s := audited(t)
 	var h history
 	for _, m := range w.history() {
-		if m.Cause != fencepost.CauseCommit {
+		if m.Cause != ledger.CauseCommit {
 			h = append(h, m)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -129,8 +130,8 @@ func (a BackfillAsk) String() string {
 func (a BackfillAsk) span() string { return a.backfill("", fencepost.OffsetRange{}).Span() }
 
 // backfill is what the start of one of its partitions is for.
-func (a BackfillAsk) backfill(of fencepost.Group, r fencepost.OffsetRange) fencepost.Backfill {
-	b := fencepost.Backfill{Range: r, Of: of}
+func (a BackfillAsk) backfill(of fencepost.Group, r fencepost.OffsetRange) ledger.Backfill {
+	b := ledger.Backfill{Range: r, Of: of}
 	if a.Ranges == nil {
 		b.Since, b.Before = a.From.UTC(), a.To.UTC()
 	}
@@ -197,7 +198,7 @@ func (a BackfillAsk) partitions(about source.Description, of fencepost.Group) ([
 }
 
 // goOn takes over the ranges that the group began with. One that is about something else is refused.
-func (b *Backfill) goOn(ctx context.Context, r Rooms, a BackfillAsk, tps []fencepost.TopicPartition, snap fencepost.Snapshot) error {
+func (b *Backfill) goOn(ctx context.Context, r Rooms, a BackfillAsk, tps []fencepost.TopicPartition, snap ledger.Snapshot) error {
 	recorded, span, err := recordedRanges(ctx, r)
 	if err != nil {
 		return err
@@ -278,8 +279,8 @@ func (b *Backfill) begin(ctx context.Context, r Rooms, a BackfillAsk, tps []fenc
 	}
 	b.starts = Plan{Group: b.Group, ClusterID: about.ClusterID, Made: r.now(), Exact: true}
 	for _, tp := range slices.SortedFunc(maps.Keys(bounds), fencepost.TopicPartition.Compare) {
-		l := Line{TopicPartition: tp, Cause: fencepost.CauseStart, Partitions: about.Topics[tp.Topic].Partitions, Why: "not in the backfill",
-			Next: fencepost.Position{Offset: bounds[tp].Earliest, LeaderEpoch: fencepost.NoEpoch, TopicID: bounds[tp].TopicID}}
+		l := Line{TopicPartition: tp, Cause: ledger.CauseStart, Partitions: about.Topics[tp.Topic].Partitions, Why: "not in the backfill",
+			Next: ledger.Position{Offset: bounds[tp].Earliest, LeaderEpoch: fencepost.NoEpoch, TopicID: bounds[tp].TopicID}}
 		if in, ok := ranges[tp]; ok {
 			l.Next.Offset, l.Why, l.Backfill = in.From, why, a.backfill(b.Of, in)
 		}
@@ -361,7 +362,7 @@ func (b *Backfill) countAgain(ctx context.Context, r Rooms) error {
 			if err != nil {
 				return fmt.Errorf("read moves: %w", err)
 			}
-			if at, known := began[m.TopicPartition]; m.Cause != fencepost.CauseCommit && (!known || m.Next.Offset < at) {
+			if at, known := began[m.TopicPartition]; m.Cause != ledger.CauseCommit && (!known || m.Next.Offset < at) {
 				began[m.TopicPartition] = m.Next.Offset
 			}
 		}

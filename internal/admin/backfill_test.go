@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 func TestParseRanges(t *testing.T) {
@@ -131,17 +132,17 @@ func TestBackfillGoesOn(t *testing.T) {
 		t.Fatalf("started %+v, %v, want both partitions of the topic", snap, err)
 	}
 	for m, err := range w.store.Moves(t.Context(), r.Group) {
-		want := fencepost.Backfill{Range: fencepost.OffsetRange{Until: 1000}, Of: group, Since: byTime.From, Before: byTime.To}
+		want := ledger.Backfill{Range: fencepost.OffsetRange{Until: 1000}, Of: group, Since: byTime.From, Before: byTime.To}
 		if m.Partition == 0 {
-			want = fencepost.Backfill{}
+			want = ledger.Backfill{}
 		}
 		if err != nil || m.Backfill != want || m.Partition == 1 && m.Why != "wrong rate" {
 			t.Errorf("%s starts with %+v, %q, %v; want %+v", m.TopicPartition, m.Backfill, m.Why, err, want)
 		}
 	}
 	held := snap.Positions[tp(1)]
-	if err := w.store.Move(t.Context(), fencepost.Writer{Group: r.Group, ClusterID: "c1"},
-		[]fencepost.Move{{TopicPartition: tp(1), Held: held, Next: held.Advance(400, 0), Cause: fencepost.CauseCommit}}); err != nil {
+	if err := w.store.Move(t.Context(), ledger.Writer{Group: r.Group, ClusterID: "c1"},
+		[]ledger.Move{{TopicPartition: tp(1), Held: held, Next: held.Advance(400, 0), Cause: ledger.CauseCommit}}); err != nil {
 		t.Fatal(err)
 	}
 	w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End = 1100, 1100 })
@@ -173,9 +174,9 @@ func TestBackfillGoesOn(t *testing.T) {
 func TestE10WordsAreNoRanges(t *testing.T) {
 	w := newWorld(t, 1)
 	r := w.beside("x")
-	start := fencepost.Move{TopicPartition: tp(0), Cause: fencepost.CauseStart, Why: "backfill [0 .. 700) of group trips", Partitions: 1,
-		Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 77, TopicID: topicID}}
-	if err := w.store.Move(t.Context(), fencepost.Writer{Group: r.Group, ClusterID: "c1"}, []fencepost.Move{start}); err != nil {
+	start := ledger.Move{TopicPartition: tp(0), Cause: ledger.CauseStart, Why: "backfill [0 .. 700) of group trips", Partitions: 1,
+		Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 77, TopicID: topicID}}
+	if err := w.store.Move(t.Context(), ledger.Writer{Group: r.Group, ClusterID: "c1"}, []ledger.Move{start}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := admin.PlanBackfill(t.Context(), r, group, asked(t, "trips:0:0..700"), "")
@@ -199,9 +200,9 @@ func TestBackfillCountsWhatRepeats(t *testing.T) {
 	if got := again(group, "trips:0:100..200"); got != 100 {
 		t.Errorf("%d repeat, want 100", got)
 	}
-	next := fencepost.Position{Offset: 700, LeaderEpoch: -1, Fence: 7, TopicID: topicID}
-	if err := w.store.Move(t.Context(), fencepost.Writer{Group: "late", ClusterID: "c1"},
-		[]fencepost.Move{{TopicPartition: tp(0), Next: next, Cause: fencepost.CauseStart, Partitions: 1}}); err != nil {
+	next := ledger.Position{Offset: 700, LeaderEpoch: -1, Fence: 7, TopicID: topicID}
+	if err := w.store.Move(t.Context(), ledger.Writer{Group: "late", ClusterID: "c1"},
+		[]ledger.Move{{TopicPartition: tp(0), Next: next, Cause: ledger.CauseStart, Partitions: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]int64{"trips:0:0..700": 0, "trips:0:600..800": 100, "trips:0:800..900": 100} {

@@ -10,17 +10,18 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
 // CopyOptions is what an operator says about a copy besides its two ends. The zero value refuses whatever is not plain.
 type CopyOptions struct {
 	Selection Selection
-	Policy    fencepost.Policy // what becomes of positions that the brokers contradict
-	Missing   fencepost.Choice // where partitions begin that the source has no position of; Park: refuse
-	Over      bool             // also where the target holds a position
-	From      string           // the source as people name it: kept with each move
-	Why       string           // kept before it
+	Policy    ledger.Policy // what becomes of positions that the brokers contradict
+	Missing   ledger.Choice // where partitions begin that the source has no position of; Park: refuse
+	Over      bool          // also where the target holds a position
+	From      string        // the source as people name it: kept with each move
+	Why       string        // kept before it
 }
 
 // Copied is one partition of a Copy.
@@ -28,7 +29,7 @@ type Copied struct {
 	Line
 	Read    string           // what the source holds: 30000|31007; empty: nothing
 	Bounds  fencepost.Bounds // of the target's brokers
-	Verdict fencepost.Verdict
+	Verdict ledger.Verdict
 	At      time.Time // across clusters: of the record at the source's position; zero: it was at the end
 }
 
@@ -50,7 +51,7 @@ type Copy struct {
 // copying is a copy being planned.
 type copying struct {
 	to      Rooms
-	held    fencepost.Snapshot // of the target
+	held    ledger.Snapshot // of the target
 	about   source.Description
 	o       CopyOptions
 	out     *Copy
@@ -102,7 +103,7 @@ func newCopying(ctx context.Context, from View, to Rooms, o CopyOptions) (*copyi
 	}
 	c := &copying{to: to, o: o, out: &Copy{Notes: from.Notes}}
 	c.out.Plan = &Plan{Group: to.Group, Made: from.At, Exact: true}
-	if f, ok := to.Ledger.(fencepost.Finder); ok {
+	if f, ok := to.Ledger.(ledger.Finder); ok {
 		there, err := f.Exists(ctx, to.Group)
 		if err != nil {
 			return nil, fmt.Errorf("look for the target's ledger: %w", err)
@@ -123,11 +124,11 @@ func newCopying(ctx context.Context, from View, to Rooms, o CopyOptions) (*copyi
 // take copies one position that was looked at by the target's own brokers.
 func (c *copying) take(s Standing) {
 	d := s.under(c.o.Policy)
-	line := Copied{Bounds: s.Bounds, Verdict: d.Verdict, Line: Line{TopicPartition: s.TopicPartition, Cause: fencepost.CauseImport}}
-	if s.foreign && line.Verdict == fencepost.WeakerCheck {
-		line.Verdict = fencepost.OK
+	line := Copied{Bounds: s.Bounds, Verdict: d.Verdict, Line: Line{TopicPartition: s.TopicPartition, Cause: ledger.CauseImport}}
+	if s.foreign && line.Verdict == ledger.WeakerCheck {
+		line.Verdict = ledger.OK
 	}
-	line.Next = fencepost.Position{Offset: s.Position.Offset, LeaderEpoch: s.Position.LeaderEpoch, TopicID: s.Bounds.TopicID}
+	line.Next = ledger.Position{Offset: s.Position.Offset, LeaderEpoch: s.Position.LeaderEpoch, TopicID: s.Bounds.TopicID}
 	switch {
 	case s.Entry != nil:
 		line.Read = s.Entry.Raw
@@ -144,9 +145,9 @@ func (c *copying) take(s Standing) {
 	case s.Position.Absent():
 		c.begin(line)
 		return
-	case d.Action == fencepost.MoveOn:
+	case d.Action == ledger.MoveOn:
 		line.Next, line.AtMost, line.Why = d.Next, d.AtMost, d.Reason+"; from "+c.o.From
-	case d.Action != fencepost.Resume:
+	case d.Action != ledger.Resume:
 		c.refuse(s.TopicPartition, policyHelp(d.Verdict), "%s: %s", d.Verdict, s.Reason)
 		return
 	}
@@ -167,11 +168,11 @@ func (c *copying) itself(s Standing) bool {
 }
 
 // policyHelp is what can be said about a verdict that stands in the way.
-func policyHelp(v fencepost.Verdict) string {
+func policyHelp(v ledger.Verdict) string {
 	switch v {
-	case fencepost.AgedOut, fencepost.Truncated, fencepost.Recreated:
+	case ledger.AgedOut, ledger.Truncated, ledger.Recreated:
 		return "--policy earliest, or latest"
-	case fencepost.OtherCluster:
+	case ledger.OtherCluster:
 		return "--from-brokers HOST:9092, those of the source: it is copied by time then"
 	}
 	return "mend that first; or leave its topic out with --topic"
@@ -183,15 +184,15 @@ func (c *copying) begin(line Copied) {
 		return // it has one
 	}
 	switch c.o.Missing {
-	case fencepost.Earliest:
+	case ledger.Earliest:
 		line.Next.Offset = line.Bounds.Earliest
-	case fencepost.Latest:
+	case ledger.Latest:
 		line.Next.Offset = line.Bounds.End
 	default:
 		c.refuse(line.TopicPartition, "--missing earliest, or latest", "the source has no position of it, and of others of its topic")
 		return
 	}
-	line.Cause, line.AtMost, line.Why = fencepost.CauseStart, int64(line.Next.Offset-line.Bounds.Earliest), "not in "+c.o.From
+	line.Cause, line.AtMost, line.Why = ledger.CauseStart, int64(line.Next.Offset-line.Bounds.Earliest), "not in "+c.o.From
 	line.Next.LeaderEpoch = fencepost.NoEpoch
 	c.land(line)
 }
@@ -230,10 +231,10 @@ func (c *copying) replace(line *Copied) {
 	var none fencepost.TopicID
 	switch {
 	case held.TopicID != next.TopicID && held.TopicID != none && next.TopicID != none:
-		line.mends, line.AtMost = true, fencepost.UnknownLoss
+		line.mends, line.AtMost = true, ledger.UnknownLoss
 	case next.Offset < held.Offset:
 		line.Repeats = int64(held.Offset - max(next.Offset, line.Bounds.Earliest))
-	case line.AtMost != fencepost.UnknownLoss:
+	case line.AtMost != ledger.UnknownLoss:
 		line.AtMost = max(line.AtMost, int64(next.Offset-held.Offset))
 	}
 }

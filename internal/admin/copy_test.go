@@ -11,6 +11,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 )
 
@@ -69,7 +70,7 @@ func TestCopyAHashIntoALedger(t *testing.T) {
 		t.Fatalf("executed: %+v, %v", done, err)
 	}
 	snap, err := store.Read(t.Context(), to.Group)
-	if err != nil || snap.ClusterID != "c1" || snap.Roster["trips"] != (fencepost.RosterEntry{TopicID: topicID, Partitions: 3}) {
+	if err != nil || snap.ClusterID != "c1" || snap.Roster["trips"] != (ledger.RosterEntry{TopicID: topicID, Partitions: 3}) {
 		t.Errorf("after it the ledger is of cluster %q with roster %v (%v), want c1 and 3 partitions of the topic's ID", snap.ClusterID, snap.Roster, err)
 	}
 	v, err := admin.Look(t.Context(), to)
@@ -77,12 +78,12 @@ func TestCopyAHashIntoALedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	for p, want := range []fencepost.Offset{310, 1000, 7} {
-		if s := v.Standings[p]; s.Position.Offset != want || s.Decision.Verdict != fencepost.OK || s.Position.TopicID != topicID {
+		if s := v.Standings[p]; s.Position.Offset != want || s.Decision.Verdict != ledger.OK || s.Position.TopicID != topicID {
 			t.Errorf("%s: resumes at %d, verdict %s, topic ID %s; want %d, ok, the topic's", s.TopicPartition, s.Position.Offset, s.Decision.Verdict, s.Position.TopicID, want)
 		}
 	}
 	for m := range store.Moves(t.Context(), to.Group) {
-		if m.Cause != fencepost.CauseImport || m.Who != "oncall@bastion" ||
+		if m.Cause != ledger.CauseImport || m.Who != "oncall@bastion" ||
 			m.Why != "INC-1; from redis://:***@localhost:6379/0 key spark:orders (pattern-a, meaning next)" {
 			t.Errorf("recorded as %s by %s: %s", m.Cause, m.Who, m.Why)
 		}
@@ -124,7 +125,7 @@ func TestCopyRefuses(t *testing.T) {
 		}
 	}
 	w.bounds(2, func(b *fencepost.Bounds) { b.Err = nil })
-	o := admin.CopyOptions{Policy: fencepost.Policy{AgedOut: fencepost.Earliest, Truncated: fencepost.Latest}, Missing: fencepost.Earliest}
+	o := admin.CopyOptions{Policy: ledger.Policy{AgedOut: ledger.Earliest, Truncated: ledger.Latest}, Missing: ledger.Earliest}
 	c, err := w.copy(from, to, o)
 	want := "0 import 300|310 ->500 500 aged out 0 190, 1 import 900|1000 ->950 0 truncated 0 -1, 2 import 0|7 ->7 993 ok 0 0, 3 start  ->0 1000 ok 0 0"
 	if err != nil || copied(c) != strings.Replace(want, "3 start  ->0 1000 ok", "3 start  ->0 1000 unset", 1) {
@@ -186,9 +187,9 @@ func TestCopyIsComparedAndSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := fencepost.Move{TopicPartition: tp(2), Cause: fencepost.CauseStart, Partitions: 3,
-		Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 7, TopicID: topicID}}
-	if err := store.Move(t.Context(), fencepost.Writer{Group: to.Group, ClusterID: "c1"}, []fencepost.Move{other}); err != nil {
+	other := ledger.Move{TopicPartition: tp(2), Cause: ledger.CauseStart, Partitions: 3,
+		Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 7, TopicID: topicID}}
+	if err := store.Move(t.Context(), ledger.Writer{Group: to.Group, ClusterID: "c1"}, []ledger.Move{other}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = c.Plan.Execute(t.Context(), to, "")
@@ -266,11 +267,11 @@ func TestCopyAcrossClusters(t *testing.T) {
 	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:2  the source has no position of it") {
 		t.Errorf("uneven, with one missing: refused with %s", fault)
 	}
-	c, err = some(admin.CopyOptions{Missing: fencepost.Earliest})
+	c, err = some(admin.CopyOptions{Missing: ledger.Earliest})
 	if err != nil || copied(c) != "0 import 300|310 ->0 1050 ok 0 0, 1 import 900|1000 ->0 1050 ok 0 0" {
 		t.Errorf("uneven, with one missing from the start: got %s, %v", copied(c), err)
 	}
-	c, err = some(admin.CopyOptions{Missing: fencepost.Latest})
+	c, err = some(admin.CopyOptions{Missing: ledger.Latest})
 	if err != nil || copied(c) != "0 import 300|310 ->360 690 ok 0 0, 1 import 900|1000 ->350 700 ok 0 0" {
 		t.Errorf("uneven, with one missing at the end: got %s, %v", copied(c), err)
 	}
@@ -278,13 +279,13 @@ func TestCopyAcrossClusters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = some(admin.CopyOptions{Selection: one, Missing: fencepost.Earliest})
+	_, err = some(admin.CopyOptions{Selection: one, Missing: ledger.Earliest})
 	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:1  the topic has another number") {
 		t.Errorf("uneven, a part of it: refused with %s", fault)
 	}
 	// What was not chosen is not begun as a missing one.
 	there = w.elsewhere(3, 50)
-	_, err = some(admin.CopyOptions{Selection: one, Missing: fencepost.Earliest})
+	_, err = some(admin.CopyOptions{Selection: one, Missing: ledger.Earliest})
 	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:2  it was left out") {
 		t.Errorf("one of three: refused with %s", fault)
 	}
@@ -323,7 +324,7 @@ func TestCopyIntoALedgerThatIsNotThere(t *testing.T) {
 func TestCopyOntoItself(t *testing.T) {
 	w := newWorld(t, 1)
 	to, store := w.target()
-	to.Ledger = entries{store, map[fencepost.TopicPartition]fencepost.Position{tp(0): {Offset: 310, LeaderEpoch: fencepost.NoEpoch}}}
+	to.Ledger = entries{store, map[fencepost.TopicPartition]ledger.Position{tp(0): {Offset: 310, LeaderEpoch: fencepost.NoEpoch}}}
 	_, err := w.copy(w.other(foreign.MeaningNext, map[int32]fencepost.OffsetRange{0: job[0]}), to, admin.CopyOptions{Over: true})
 	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "is the one that it is copied from") {
 		t.Errorf("refused with %s", fault)
@@ -334,7 +335,7 @@ func TestCopyOntoItself(t *testing.T) {
 func TestCopyOverAnEntryWithoutAFence(t *testing.T) {
 	w := newWorld(t, 1)
 	to, store := w.target()
-	to.Ledger = entries{store, map[fencepost.TopicPartition]fencepost.Position{tp(0): {Offset: 1000, LeaderEpoch: fencepost.NoEpoch}}}
+	to.Ledger = entries{store, map[fencepost.TopicPartition]ledger.Position{tp(0): {Offset: 1000, LeaderEpoch: fencepost.NoEpoch}}}
 	c, err := w.copy(w.rooms, to, admin.CopyOptions{Over: true})
 	if err != nil || len(c.Plan.Lines) != 1 || c.Plan.Stay != 0 {
 		t.Errorf("planned %+v, %v; want one move", c, err)
@@ -343,11 +344,11 @@ func TestCopyOverAnEntryWithoutAFence(t *testing.T) {
 
 // entries is a ledger in whose place another program keeps its own.
 type entries struct {
-	fencepost.Ledger
-	held map[fencepost.TopicPartition]fencepost.Position
+	ledger.Ledger
+	held map[fencepost.TopicPartition]ledger.Position
 }
 
-func (e entries) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+func (e entries) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 	s, err := e.Ledger.Read(ctx, g)
 	s.Positions = e.held
 	return s, err

@@ -8,12 +8,13 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Done is what Execute did, as it was read back.
 type Done struct {
-	Moves   []fencepost.Move // as the ledger took them
-	Repeats []int64          // :: move -> records that are applied again, at most; UnknownLoss
+	Moves   []ledger.Move // as the ledger took them
+	Repeats []int64       // :: move -> records that are applied again, at most; UnknownLoss
 	// WentOn is how many partitions stood past their Next already when they were read back: a worker took them up.
 	WentOn int
 }
@@ -41,14 +42,14 @@ func (p *Plan) Execute(ctx context.Context, r Rooms, why string) (Done, error) {
 	if len(p.Lines) == 0 {
 		return Done{}, nil
 	}
-	w := fencepost.Writer{Group: p.Group, ClusterID: p.ClusterID, Who: r.Who}
+	w := ledger.Writer{Group: p.Group, ClusterID: p.ClusterID, Who: r.Who}
 	moves := p.moves(r, why)
 	var doubt time.Time // since when an answer is missing; zero: none is
 	for try := 0; ; try++ {
 		err := r.Ledger.Move(ctx, w, moves)
 		made := err == nil
-		held, lost := errors.AsType[*fencepost.Refused](err)
-		unknown := errors.Is(err, fencepost.ErrUnknown)
+		held, lost := errors.AsType[*ledger.Refused](err)
+		unknown := errors.Is(err, ledger.ErrUnknown)
 		if unknown && doubt.IsZero() {
 			doubt = time.Now()
 		}
@@ -83,8 +84,8 @@ func (p *Plan) Execute(ctx context.Context, r Rooms, why string) (Done, error) {
 //	each has another fence; the history has    --> made
 //	                        it has not         --> not made: it keeps every move but commits
 //	                        it does not answer --> an error: nobody knows
-func (p *Plan) settle(ctx context.Context, r Rooms, held *fencepost.Refused, moves []fencepost.Move) (made bool, err error) {
-	ours := map[fencepost.Fence]bool{}
+func (p *Plan) settle(ctx context.Context, r Rooms, held *ledger.Refused, moves []ledger.Move) (made bool, err error) {
+	ours := map[ledger.Fence]bool{}
 	asHeld := false
 	for _, m := range moves {
 		h, refused := held.Held[m.TopicPartition]
@@ -137,16 +138,16 @@ func untouched(err error) error {
 }
 
 // moves makes the plan's moves, under fresh fences.
-func (p *Plan) moves(r Rooms, why string) []fencepost.Move {
-	var moves []fencepost.Move
+func (p *Plan) moves(r Rooms, why string) []ledger.Move {
+	var moves []ledger.Move
 	for _, l := range p.Lines {
 		if !l.moves() {
 			continue
 		}
-		m := fencepost.Move{TopicPartition: l.TopicPartition, Held: l.Held, Next: l.Next, Cause: l.Cause, AtMost: l.AtMost, Why: l.Why,
+		m := ledger.Move{TopicPartition: l.TopicPartition, Held: l.Held, Next: l.Next, Cause: l.Cause, AtMost: l.AtMost, Why: l.Why,
 			Backfill: l.Backfill, Partitions: l.Partitions}
 		switch {
-		case why != "" && l.Cause == fencepost.CauseImport && l.Why != "":
+		case why != "" && l.Cause == ledger.CauseImport && l.Why != "":
 			m.Why = why + "; " + l.Why // where it came from is kept
 		case why != "":
 			m.Why = why
@@ -158,7 +159,7 @@ func (p *Plan) moves(r Rooms, why string) []fencepost.Move {
 }
 
 // follow reports whether nothing but commits stands between the plan and what the ledger holds.
-func (p *Plan) follow(held *fencepost.Refused) bool {
+func (p *Plan) follow(held *ledger.Refused) bool {
 	for _, l := range p.Lines {
 		h, moved := held.Held[l.TopicPartition]
 		if moved && (h.Fence != l.Held.Fence || h.Absent() || h.Offset < l.Held.Offset) {
@@ -170,7 +171,7 @@ func (p *Plan) follow(held *fencepost.Refused) bool {
 
 // aimAgain counts the plan's target from what the ledger holds now. A target that leaves the log by that is looked at
 // against fresh bounds: the log may have grown too.
-func (p *Plan) aimAgain(ctx context.Context, r Rooms, held *fencepost.Refused) error {
+func (p *Plan) aimAgain(ctx context.Context, r Rooms, held *ledger.Refused) error {
 	var bad []outside
 	fresh := false
 	for i := 0; i < len(p.Lines); i++ {
@@ -214,7 +215,7 @@ func (p *Plan) freshBounds(ctx context.Context, r Rooms) {
 }
 
 // stale says which position moved since the plan was made.
-func (p *Plan) stale(held *fencepost.Refused) error {
+func (p *Plan) stale(held *ledger.Refused) error {
 	what := "positions moved since the plan was made"
 	for _, l := range p.Lines {
 		h, moved := held.Held[l.TopicPartition]
@@ -241,7 +242,7 @@ func (p *Plan) stale(held *fencepost.Refused) error {
 }
 
 // readBack reads the ledger and compares it with the moves.
-func (p *Plan) readBack(ctx context.Context, r Rooms, moves []fencepost.Move) (Done, error) {
+func (p *Plan) readBack(ctx context.Context, r Rooms, moves []ledger.Move) (Done, error) {
 	d := Done{Moves: moves}
 	for _, l := range p.Lines {
 		if l.moves() { // as moves does

@@ -11,19 +11,20 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 )
 
 // severed is a ledger whose connection ends at the first Move, after or before it was made, and comes back after a while.
 type severed struct {
-	fencepost.Ledger
+	ledger.Ledger
 	made, sent bool
 	back       time.Time // zero: at once
 }
 
 var errSilent = &fencepost.Fault{Code: "zookeeper-silent", Passing: true, Exit: 1, Err: errors.New("zookeeper at h:2181: no answer")}
 
-func (s *severed) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+func (s *severed) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	switch {
 	case !s.sent:
 		s.sent = true
@@ -32,7 +33,7 @@ func (s *severed) Move(ctx context.Context, w fencepost.Writer, moves []fencepos
 				return err
 			}
 		}
-		return fmt.Errorf("connection cut: %w", fencepost.ErrUnknown)
+		return fmt.Errorf("connection cut: %w", ledger.ErrUnknown)
 	case time.Now().Before(s.back):
 		return errSilent
 	}
@@ -89,10 +90,10 @@ func TestALedgerThatWasNotReached(t *testing.T) {
 }
 
 // deaf is a ledger that takes moves, and then does not answer.
-type deaf struct{ fencepost.Ledger }
+type deaf struct{ ledger.Ledger }
 
-func (deaf) Read(context.Context, fencepost.Group) (fencepost.Snapshot, error) {
-	return fencepost.Snapshot{}, errSilent
+func (deaf) Read(context.Context, fencepost.Group) (ledger.Snapshot, error) {
+	return ledger.Snapshot{}, errSilent
 }
 
 // What was moved and can not be read back is told as moved.
@@ -121,14 +122,14 @@ type meddlingOnce struct {
 	w *world
 }
 
-func (m *meddlingOnce) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+func (m *meddlingOnce) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	first := !m.sent
 	err := m.severed.Move(ctx, w, moves)
 	if first {
 		held := m.w.positions()[tp(1)]
 		next := held
 		next.Offset, next.Fence = 500, 77
-		m.w.move(fencepost.Move{TopicPartition: tp(1), Held: held, Next: next, Cause: fencepost.CauseRewind})
+		m.w.move(ledger.Move{TopicPartition: tp(1), Held: held, Next: next, Cause: ledger.CauseRewind})
 	}
 	return err
 }
@@ -136,10 +137,10 @@ func (m *meddlingOnce) Move(ctx context.Context, w fencepost.Writer, moves []fen
 // E7: the answer to a move is lost, and somebody else moves the partitions before it is asked for again. The refusal
 // that follows says nothing of the move: what the history says decides, and without one nobody knows.
 func TestE7LostAnswerThenMovedByAnother(t *testing.T) {
-	silent := func(w *world) fencepost.History { return mute{w.store} }
+	silent := func(w *world) ledger.History { return mute{w.store} }
 	for name, c := range map[string]struct {
 		point   memory.Point // BeforeApply: the moves were not made
-		history func(*world) fencepost.History
+		history func(*world) ledger.History
 		others  []int32 // that somebody moves
 		code    string
 		exit    int
@@ -147,11 +148,11 @@ func TestE7LostAnswerThenMovedByAnother(t *testing.T) {
 	}{
 		"made, all moved on":                  {memory.AfterApply, nil, []int32{0, 1}, "not-verified", 0, "trips:0 was moved to 0, and reads back at 7"},
 		"made, one moved on":                  {memory.AfterApply, silent, []int32{1}, "not-verified", 0, "trips:1 was moved to 0, and reads back at 7"},
-		"made, all moved on, no history":      {memory.AfterApply, func(*world) fencepost.History { return nil }, []int32{0, 1}, "outcome-unknown", 1, "trips:0 was moved by somebody since"},
+		"made, all moved on, no history":      {memory.AfterApply, func(*world) ledger.History { return nil }, []int32{0, 1}, "outcome-unknown", 1, "trips:0 was moved by somebody since"},
 		"made, all moved on, silent history":  {memory.AfterApply, silent, []int32{0, 1}, "outcome-unknown", 1, "no answer"},
 		"not made, all moved":                 {memory.BeforeApply, nil, []int32{0, 1}, "plan-stale", 4, "trips:0 is at 7, the plan says 1,000; nothing was changed"},
 		"not made, all moved, silent history": {memory.BeforeApply, silent, []int32{0, 1}, "outcome-unknown", 1, "no answer"},
-		"not made, one moved, no history":     {memory.BeforeApply, func(*world) fencepost.History { return nil }, []int32{1}, "plan-stale", 4, "trips:1 is at 7, the plan says 1,000; nothing was changed"},
+		"not made, one moved, no history":     {memory.BeforeApply, func(*world) ledger.History { return nil }, []int32{1}, "plan-stale", 4, "trips:1 is at 7, the plan says 1,000; nothing was changed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -167,10 +168,10 @@ func TestE7LostAnswerThenMovedByAnother(t *testing.T) {
 					}
 					once = false
 					for _, n := range c.others {
-						w.move(fencepost.Move{TopicPartition: tp(n), Held: w.positions()[tp(n)], Cause: fencepost.CauseSkip, AtMost: 7,
-							Next: fencepost.Position{Offset: 7, LeaderEpoch: fencepost.NoEpoch, Fence: 4242 + fencepost.Fence(n), TopicID: topicID}})
+						w.move(ledger.Move{TopicPartition: tp(n), Held: w.positions()[tp(n)], Cause: ledger.CauseSkip, AtMost: 7,
+							Next: ledger.Position{Offset: 7, LeaderEpoch: fencepost.NoEpoch, Fence: 4242 + ledger.Fence(n), TopicID: topicID}})
 					}
-					return fmt.Errorf("connection lost: %w", fencepost.ErrUnknown)
+					return fmt.Errorf("connection lost: %w", ledger.ErrUnknown)
 				})
 				_, err := p.Execute(t.Context(), w.rooms, "")
 				f := wantFault(t, err, c.code, c.exit)
@@ -185,8 +186,8 @@ func TestE7LostAnswerThenMovedByAnother(t *testing.T) {
 // mute is a store whose history does not answer.
 type mute struct{ *memory.Store }
 
-func (mute) Moves(context.Context, fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
-	return func(yield func(fencepost.Recorded, error) bool) { yield(fencepost.Recorded{}, errSilent) }
+func (mute) Moves(context.Context, fencepost.Group) iter.Seq2[ledger.Recorded, error] {
+	return func(yield func(ledger.Recorded, error) bool) { yield(ledger.Recorded{}, errSilent) }
 }
 
 // E7: a start is looked up too, though no fence was held of which its row could hold another one.
@@ -203,9 +204,9 @@ func TestE7LostAnswerOfAStart(t *testing.T) {
 		}
 		once = false
 		held := w.positions()[orders]
-		w.move(fencepost.Move{TopicPartition: orders, Held: held, Cause: fencepost.CauseSkip, AtMost: 5,
-			Next: fencepost.Position{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 4242, TopicID: otherID}})
-		return fmt.Errorf("connection lost: %w", fencepost.ErrUnknown)
+		w.move(ledger.Move{TopicPartition: orders, Held: held, Cause: ledger.CauseSkip, AtMost: 5,
+			Next: ledger.Position{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 4242, TopicID: otherID}})
+		return fmt.Errorf("connection lost: %w", ledger.ErrUnknown)
 	})
 	_, err := p.Execute(t.Context(), w.rooms, "")
 	if f := wantFault(t, err, "not-verified", 0); !strings.Contains(f.Error(), "orders:0 was moved to 0, and reads back at 5") {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Exported is the positions of a ledger or layout, to be written down.
@@ -20,7 +21,7 @@ type Exported struct {
 // At is one partition's position. The Fence means nothing to another program.
 type At struct {
 	fencepost.TopicPartition
-	fencepost.Position
+	ledger.Position
 }
 
 // Export reads the positions, of another program's layout in the meaning that was told. It asks no broker.

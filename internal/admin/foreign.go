@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // readLayout reads another program's entries as positions: without topic ID, epoch and fence, which it has no room for.
@@ -23,14 +24,14 @@ func (v *View) readLayout(ctx context.Context, r Rooms) error {
 	}
 	v.Foreign, v.Meaning, v.Notes = true, r.Meaning, f.Notes
 	v.entries = map[fencepost.TopicPartition]foreign.Entry{}
-	v.Snapshot.Positions = map[fencepost.TopicPartition]fencepost.Position{}
+	v.Snapshot.Positions = map[fencepost.TopicPartition]ledger.Position{}
 	for _, e := range f.Entries {
 		at, err := e.Resume(r.Meaning)
 		if err != nil {
 			return &fencepost.Fault{Code: "layout-damaged", Err: err, Help: "mend that entry, or take it out"}
 		}
 		v.entries[e.TopicPartition] = e
-		p := fencepost.Position{Offset: at, LeaderEpoch: fencepost.NoEpoch}
+		p := ledger.Position{Offset: at, LeaderEpoch: fencepost.NoEpoch}
 		if !e.Own.Absent() { // our own export keeps them
 			p.LeaderEpoch, p.TopicID = e.Own.LeaderEpoch, e.Own.TopicID
 		}

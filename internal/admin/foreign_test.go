@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // hash is a hash as pattern A's jobs write it: partition -> from|until.
@@ -47,12 +48,12 @@ func TestLookAtAnotherProgramsOffsets(t *testing.T) {
 	ranges := map[int32]fencepost.OffsetRange{0: {From: 400, Until: 700}, 1: {From: 900, Until: 1000}, 2: {From: 0, Until: 1}}
 	for meaning, want := range map[foreign.Meaning][3]struct {
 		at      fencepost.Offset
-		verdict fencepost.Verdict
+		verdict ledger.Verdict
 		lag     int64
 	}{
-		foreign.MeaningNext:          {{700, fencepost.OK, 300}, {1000, fencepost.OK, 0}, {1, fencepost.OK, 999}},
-		foreign.MeaningBatchStart:    {{400, fencepost.AgedOut, 600}, {900, fencepost.OK, 100}, {0, fencepost.OK, 1000}},
-		foreign.MeaningLastProcessed: {{701, fencepost.OK, 299}, {1001, fencepost.Truncated, -1}, {2, fencepost.OK, 998}},
+		foreign.MeaningNext:          {{700, ledger.OK, 300}, {1000, ledger.OK, 0}, {1, ledger.OK, 999}},
+		foreign.MeaningBatchStart:    {{400, ledger.AgedOut, 600}, {900, ledger.OK, 100}, {0, ledger.OK, 1000}},
+		foreign.MeaningLastProcessed: {{701, ledger.OK, 299}, {1001, ledger.Truncated, -1}, {2, ledger.OK, 998}},
 	} {
 		v, err := admin.Look(t.Context(), w.other(meaning, ranges))
 		if err != nil || !v.Foreign || len(v.Standings) != 4 {
@@ -103,12 +104,12 @@ func TestLayoutsThatSayNothing(t *testing.T) {
 
 // absentLedger is a ledger that is not there, and that a Read would make.
 type absentLedger struct {
-	fencepost.Ledger
+	ledger.Ledger
 	made bool
 }
 
 func (l *absentLedger) Exists(context.Context, fencepost.Group) (bool, error) { return l.made, nil }
-func (l *absentLedger) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+func (l *absentLedger) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 	l.made = true
 	return l.Ledger.Read(ctx, g)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Filter chooses recorded moves.
@@ -17,7 +18,7 @@ type Filter struct {
 
 // Told is the recorded moves that a Filter chose, oldest first.
 type Told struct {
-	Moves  []fencepost.Recorded
+	Moves  []ledger.Recorded
 	Folded int64 // commits that were left out
 	// AtMost is the most records that the chosen moves passed unapplied, besides those of Unknown.
 	AtMost  int64
@@ -42,20 +43,20 @@ func Moves(ctx context.Context, r Rooms, f Filter) (t Told, err error) {
 		switch {
 		case m.At.Before(f.Since), f.Gaps && m.AtMost == 0:
 			continue
-		case m.Cause == fencepost.CauseCommit && !f.Commits && m.AtMost == 0 && m.Why == "":
+		case m.Cause == ledger.CauseCommit && !f.Commits && m.AtMost == 0 && m.Why == "":
 			t.Folded += m.Commits
 			continue
 		}
 		t.Moves = append(t.Moves, m)
 		t.AtMost += max(0, m.AtMost)
-		if m.AtMost != fencepost.UnknownLoss {
+		if m.AtMost != ledger.UnknownLoss {
 			continue
 		}
 		if !seen[m.Topic] {
 			seen[m.Topic] = true
 			t.Unknown = append(t.Unknown, m.Topic)
 		}
-		if m.Cause == fencepost.CauseStart && !m.Held.Absent() && !old[m.Topic] {
+		if m.Cause == ledger.CauseStart && !m.Held.Absent() && !old[m.Topic] {
 			old[m.Topic] = true
 			t.Old = append(t.Old, m.Topic)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -17,7 +18,7 @@ import (
 type View struct {
 	At       time.Time
 	Group    fencepost.Group
-	Snapshot fencepost.Snapshot
+	Snapshot ledger.Snapshot
 	About    source.Description
 	Mirrored int // partitions of which the Kafka group holds an offset
 	// Standings is every partition that the ledger or the topics have, in partition order.
@@ -50,22 +51,22 @@ const Unknown = -1
 // Standing is one partition of a View.
 type Standing struct {
 	fencepost.TopicPartition
-	Position fencepost.Position // absent: the ledger has no row
-	Bounds   fencepost.Bounds   // of the last answer; with Err the other fields say nothing
-	Decision fencepost.Decision // under the pipeline's own policy
+	Position ledger.Position  // absent: the ledger has no row
+	Bounds   fencepost.Bounds // of the last answer; with Err the other fields say nothing
+	Decision ledger.Decision  // under the pipeline's own policy
 	State    State
-	Reason   string              // why it is parked, waiting, blocked or moves; may be empty
-	Lag      int64               // End - Offset; Unknown where the position says nothing about this log
-	LagTime  time.Duration       // age of the oldest unread record; Unknown
-	Last     *fencepost.Recorded // who moved it last; nil: not known
-	Moved    *fencepost.Recorded // the last move that was neither start nor commit; nil: none
-	NextAt   fencepost.Offset    // of the oldest unread record; Unknown
-	Entry    *foreign.Entry      // what another program stored; nil: the position is a ledger's
-	Bad      error               // why that record can not be decoded; nil: it can, or it was not tried
+	Reason   string           // why it is parked, waiting, blocked or moves; may be empty
+	Lag      int64            // End - Offset; Unknown where the position says nothing about this log
+	LagTime  time.Duration    // age of the oldest unread record; Unknown
+	Last     *ledger.Recorded // who moved it last; nil: not known
+	Moved    *ledger.Recorded // the last move that was neither start nor commit; nil: none
+	NextAt   fencepost.Offset // of the oldest unread record; Unknown
+	Entry    *foreign.Entry   // what another program stored; nil: the position is a ledger's
+	Bad      error            // why that record can not be decoded; nil: it can, or it was not tried
 
 	foreign bool // of a View that is
-	stored  fencepost.Stored
-	answers []fencepost.Answer
+	stored  ledger.Stored
+	answers []ledger.Answer
 }
 
 // unfenced reports whether another program wrote into the ledger.
@@ -77,7 +78,7 @@ func (s *Standing) unfenced() bool {
 func (s *Standing) unsaid() bool { return s.foreign && s.Position.Absent() }
 
 // Settled reports whether the position is good as it stands.
-func (s Standing) Settled() bool { return s.Decision.Action == fencepost.Resume && s.State != Parked }
+func (s Standing) Settled() bool { return s.Decision.Action == ledger.Resume && s.State != Parked }
 
 // NeedsPerson reports whether nobody but a person will mend it.
 func (s Standing) NeedsPerson() bool { return s.State == Parked }
@@ -104,7 +105,7 @@ func Look(ctx context.Context, r Rooms) (View, error) {
 			s.Entry = &e
 		}
 		s.foreign = r.Layout != nil
-		s.stored = fencepost.Stored{TopicPartition: tp, Position: s.Position, Roster: v.Snapshot.Roster[tp.Topic],
+		s.stored = ledger.Stored{TopicPartition: tp, Position: s.Position, Roster: v.Snapshot.Roster[tp.Topic],
 			ClusterID: v.Snapshot.ClusterID, Mirror: -1}
 		if m, ok := mirrored[tp]; ok {
 			s.stored.Mirror = m.Offset
@@ -140,7 +141,7 @@ func (v *View) read(ctx context.Context, r Rooms) (map[fencepost.TopicPartition]
 
 // exists refuses a ledger that is not there: to read one makes it.
 func (r Rooms) exists(ctx context.Context) error {
-	f, ok := r.Ledger.(fencepost.Finder)
+	f, ok := r.Ledger.(ledger.Finder)
 	if !ok {
 		return nil
 	}
@@ -183,7 +184,7 @@ func (v *View) reconcile(ctx context.Context, r Rooms) {
 	v.ask(ctx, r, all)
 	var again []int
 	for i := range v.Standings {
-		if v.Standings[i].judge(r) == fencepost.AskAgain {
+		if v.Standings[i].judge(r) == ledger.AskAgain {
 			again = append(again, i)
 		}
 	}
@@ -236,7 +237,7 @@ func (v *View) ask(ctx context.Context, r Rooms, which []int) {
 		asks[n] = fencepost.Ask{TopicPartition: s.TopicPartition, LeaderEpoch: fencepost.NoEpoch}
 		if !s.Position.Absent() {
 			asks[n].LeaderEpoch = s.Position.LeaderEpoch
-		} else if r.Policy.Start.Kind == fencepost.StartTime {
+		} else if r.Policy.Start.Kind == ledger.StartTime {
 			asks[n].Time = r.Policy.Start.Time
 		}
 	}
@@ -247,29 +248,29 @@ func (v *View) ask(ctx context.Context, r Rooms, which []int) {
 		if !ok {
 			b.Err = fencepost.ErrNoAnswer
 		}
-		s.answers = append(s.answers, fencepost.Answer{Bounds: b, ClusterID: v.About.ClusterID})
+		s.answers = append(s.answers, ledger.Answer{Bounds: b, ClusterID: v.About.ClusterID})
 		s.Bounds = b
 	}
 }
 
 // judge reconciles under the pipeline's own policy.
-func (s *Standing) judge(r Rooms) fencepost.Action {
+func (s *Standing) judge(r Rooms) ledger.Action {
 	switch {
 	case s.unfenced():
-		s.Decision = fencepost.Decision{Action: fencepost.Stop, Diverged: -1, Reason: "the entry has no fence: another program wrote it"}
+		s.Decision = ledger.Decision{Action: ledger.Stop, Diverged: -1, Reason: "the entry has no fence: another program wrote it"}
 	case s.unsaid():
-		s.Decision = fencepost.Decision{Diverged: -1, Reason: "it has no entry of this partition"}
+		s.Decision = ledger.Decision{Diverged: -1, Reason: "it has no entry of this partition"}
 	default:
 		s.Decision = s.reconcile(r.Policy)
 	}
-	if s.foreign && s.Decision.Verdict == fencepost.WeakerCheck { // so is every one of them: it is said once, of the View
-		s.Decision.Verdict, s.Decision.Reason = fencepost.OK, ""
+	if s.foreign && s.Decision.Verdict == ledger.WeakerCheck { // so is every one of them: it is said once, of the View
+		s.Decision.Verdict, s.Decision.Reason = ledger.OK, ""
 	}
 	return s.Decision.Action
 }
 
 // under is the Decision under another policy, about the same answers.
-func (s *Standing) under(p fencepost.Policy) fencepost.Decision {
+func (s *Standing) under(p ledger.Policy) ledger.Decision {
 	if s.unfenced() || s.unsaid() {
 		return s.Decision
 	}
@@ -278,10 +279,10 @@ func (s *Standing) under(p fencepost.Policy) fencepost.Decision {
 
 // reconcile is what Reconcile says of the position. A topic ID that the next run takes over changes nothing that an
 // operator could decide about: the position is good as it stands.
-func (s *Standing) reconcile(p fencepost.Policy) fencepost.Decision {
-	d := fencepost.Reconcile(s.stored, s.answers, p)
+func (s *Standing) reconcile(p ledger.Policy) ledger.Decision {
+	d := ledger.Reconcile(s.stored, s.answers, p)
 	if d.Adopts() {
-		d = fencepost.Decision{Verdict: d.Verdict, Action: fencepost.Resume, Diverged: d.Diverged, Reason: d.Reason}
+		d = ledger.Decision{Verdict: d.Verdict, Action: ledger.Resume, Diverged: d.Diverged, Reason: d.Reason}
 	}
 	return d
 }
@@ -292,24 +293,24 @@ func (s *Standing) topicID() fencepost.TopicID { return cmp.Or(s.Position.TopicI
 // settle derives state and lag from the Decision.
 func (s *Standing) settle(r Rooms) {
 	s.Reason = s.Decision.Reason
-	if d := s.Decision; d.Verdict == fencepost.Truncated && d.Diverged >= 0 {
+	if d := s.Decision; d.Verdict == ledger.Truncated && d.Diverged >= 0 {
 		s.Reason = fmt.Sprintf("epoch %d ended at %d: %d offsets that were applied are no longer in the log",
 			s.Position.LeaderEpoch, d.Diverged, s.Position.Offset-d.Diverged)
 		if n := s.Bounds.End - d.Diverged; n > 0 {
 			s.Reason += fmt.Sprintf("; %d others stand in %s", n, fencepost.OffsetRange{From: d.Diverged, Until: s.Bounds.End})
 		}
 	}
-	if s.Decision.Verdict == fencepost.New || s.Decision.Verdict == fencepost.Added {
+	if s.Decision.Verdict == ledger.New || s.Decision.Verdict == ledger.Added {
 		s.Reason = "" // nothing is to be explained about a start
 	}
 	switch s.Decision.Action {
-	case fencepost.Stop:
+	case ledger.Stop:
 		s.State = Parked
-	case fencepost.Wait, fencepost.AskAgain:
+	case ledger.Wait, ledger.AskAgain:
 		if !s.unsaid() {
 			s.State = Waiting
 		}
-	case fencepost.Resume:
+	case ledger.Resume:
 		switch {
 		case s.Position.Offset == s.Bounds.End:
 			s.State = Idle
@@ -317,10 +318,10 @@ func (s *Standing) settle(r Rooms) {
 			s.State = Blocked
 			s.Reason = "an open transaction holds the rest back"
 		}
-	case fencepost.MoveOn:
+	case ledger.MoveOn:
 	}
 	if s.Bounds.Err == nil && !s.Position.Absent() &&
-		(s.Decision.Action == fencepost.Resume || s.Decision.Verdict == fencepost.AgedOut) {
+		(s.Decision.Action == ledger.Resume || s.Decision.Verdict == ledger.AgedOut) {
 		s.Lag = int64(s.Bounds.End - s.Position.Offset)
 	}
 	if s.Lag == 0 {
@@ -333,11 +334,11 @@ func (v *View) lastMoves(ctx context.Context, r Rooms) (err error) {
 	if r.History == nil {
 		return nil
 	}
-	var found map[fencepost.TopicPartition]fencepost.LastMoves
-	if recent, ok := r.Ledger.(fencepost.Recent); ok {
+	var found map[fencepost.TopicPartition]ledger.LastMoves
+	if recent, ok := r.Ledger.(ledger.Recent); ok {
 		found, err = recent.LastMoves(ctx, r.Group)
 	} else {
-		found, err = fencepost.LastMovesOf(r.History.Moves(ctx, r.Group))
+		found, err = ledger.LastMovesOf(r.History.Moves(ctx, r.Group))
 	}
 	if err != nil {
 		return err
@@ -374,7 +375,7 @@ func (v *View) lookAhead(ctx context.Context, r Rooms) {
 		s := at[tp]
 		s.NextAt = rec.Offset
 		s.LagTime = max(0, v.At.Sub(time.UnixMilli(rec.Timestamp)))
-		if r.Try == nil || s.Decision.Action != fencepost.Resume {
+		if r.Try == nil || s.Decision.Action != ledger.Resume {
 			continue
 		}
 		if err := r.Try(&rec); err != nil {

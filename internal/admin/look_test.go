@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -27,19 +28,19 @@ func TestLookTellsEachVerdict(t *testing.T) {
 	w.bounds(5, func(b *fencepost.Bounds) { b.End = 1400 })
 	w.bounds(6, func(b *fencepost.Bounds) { b.End, b.Stable = 1001, 1001 })
 	for p, want := range []struct {
-		verdict fencepost.Verdict
+		verdict ledger.Verdict
 		state   admin.State
 		lag     int64
 		age     time.Duration
 		lost    int64
 	}{
-		{fencepost.OK, admin.Idle, 0, 0, 0},
-		{fencepost.OK, admin.StateUnknown, 300, time.Hour, 0},
-		{fencepost.AgedOut, admin.Parked, 500, time.Hour, 200},
-		{fencepost.Truncated, admin.Parked, -1, -1, 0},
-		{fencepost.Unknown, admin.Waiting, -1, -1, 0},
-		{fencepost.OK, admin.Blocked, 400, -1, 0},
-		{fencepost.OK, admin.Parked, 1, time.Hour, 0},
+		{ledger.OK, admin.Idle, 0, 0, 0},
+		{ledger.OK, admin.StateUnknown, 300, time.Hour, 0},
+		{ledger.AgedOut, admin.Parked, 500, time.Hour, 200},
+		{ledger.Truncated, admin.Parked, -1, -1, 0},
+		{ledger.Unknown, admin.Waiting, -1, -1, 0},
+		{ledger.OK, admin.Blocked, 400, -1, 0},
+		{ledger.OK, admin.Parked, 1, time.Hour, 0},
 	} {
 		s := w.standing(int32(p))
 		if s.Decision.Verdict != want.verdict || s.State != want.state || s.Lag != want.lag || s.LagTime != want.age || s.Decision.Lost != want.lost {
@@ -62,7 +63,7 @@ func TestLookAsksTwice(t *testing.T) {
 	good := w.cluster.bounds[tp(0)]
 	w.bounds(0, func(b *fencepost.Bounds) { b.Stable, b.End = 900, 900 })
 	w.cluster.second = map[fencepost.TopicPartition]fencepost.Bounds{tp(0): good}
-	if s := w.standing(0); s.Decision.Verdict != fencepost.StaleMetadata || !s.Settled() {
+	if s := w.standing(0); s.Decision.Verdict != ledger.StaleMetadata || !s.Settled() {
 		t.Errorf("verdict is %s, state %s; want stale metadata, and the position good as it stands", s.Decision.Verdict, s.State)
 	}
 }
@@ -70,7 +71,7 @@ func TestLookAsksTwice(t *testing.T) {
 // Who moved a position last is told, with the reason.
 func TestLookTellsTheLastMove(t *testing.T) {
 	w := newWorld(t, 1)
-	if s := w.standing(0); s.Last == nil || s.Last.Cause != fencepost.CauseCommit || s.Last.Who != "w1@node3" {
+	if s := w.standing(0); s.Last == nil || s.Last.Cause != ledger.CauseCommit || s.Last.Who != "w1@node3" {
 		t.Errorf("last move is %+v, want a commit by w1@node3", s.Last)
 	}
 }

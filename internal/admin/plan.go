@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Plan is what Execute would do.
@@ -28,18 +29,18 @@ type Plan struct {
 // Line is one partition of a Plan.
 type Line struct {
 	fencepost.TopicPartition
-	Held, Next fencepost.Position // Next has no Fence until it is carried out
-	Cause      fencepost.Cause
+	Held, Next ledger.Position // Next has no Fence until it is carried out
+	Cause      ledger.Cause
 	Repeats    int64 // records that are applied again, at most
 	AtMost     int64 // records that are passed unapplied, at most; UnknownLoss
 	Clamped    bool
-	RecordAt   time.Time          // of the first record at Next; zero: not known
-	Why        string             // in place of the plan's; may be empty
-	Backfill   fencepost.Backfill // for a start of a backfill
-	Partitions int32              // for a start: how many the topic has
+	RecordAt   time.Time       // of the first record at Next; zero: not known
+	Why        string          // in place of the plan's; may be empty
+	Backfill   ledger.Backfill // for a start of a backfill
+	Partitions int32           // for a start: how many the topic has
 
 	earliest, end fencepost.Offset
-	verdict       fencepost.Verdict
+	verdict       ledger.Verdict
 	diverged      fencepost.Offset
 	mends         bool // it moves even where the offset stays: the topic, or the history behind it, is another
 }
@@ -129,25 +130,25 @@ func newLine(s Standing, v View, sel Selection) (Line, error) {
 	l := Line{TopicPartition: s.TopicPartition, Held: s.Position, verdict: s.Decision.Verdict, diverged: s.Decision.Diverged,
 		earliest: s.Bounds.Earliest, end: s.Bounds.End}
 	switch s.Decision.Verdict {
-	case fencepost.Unknown, fencepost.Missing, fencepost.OtherCluster:
+	case ledger.Unknown, ledger.Missing, ledger.OtherCluster:
 		return l, refused(s.TopicPartition, s.Decision.Verdict.String()+": "+s.Reason, "mend that first; or leave it out with --topic")
-	case fencepost.Recreated:
+	case ledger.Recreated:
 		return l, refused(s.TopicPartition, "the topic was recreated, and moves as a whole: "+s.Reason, "fencepost offsets repair FILE")
-	case fencepost.VerdictUnset:
+	case ledger.VerdictUnset:
 		return l, refused(s.TopicPartition, s.Reason, "put the entry back as it was, or give this pipeline a group of its own")
-	case fencepost.New, fencepost.Added: // the Roster counts partitions: what it counts and has no row would be a lost row
+	case ledger.New, ledger.Added: // the Roster counts partitions: what it counts and has no row would be a lost row
 		for _, other := range v.Standings {
 			if other.Topic == s.Topic && other.Position.Absent() && !sel.Has(other.TopicPartition) {
 				return l, refused(s.TopicPartition, "the group has not started "+other.String()+" either, and starts them together", "--topic "+s.Topic)
 			}
 		}
-	case fencepost.OK, fencepost.AgedOut, fencepost.StaleMetadata, fencepost.Truncated, fencepost.LostRow,
-		fencepost.WeakerCheck, fencepost.MirrorAhead:
+	case ledger.OK, ledger.AgedOut, ledger.StaleMetadata, ledger.Truncated, ledger.LostRow,
+		ledger.WeakerCheck, ledger.MirrorAhead:
 	}
 	if s.Position.Absent() {
 		l.Partitions = v.About.Topics[s.Topic].Partitions
 	}
-	l.Next = fencepost.Position{LeaderEpoch: fencepost.NoEpoch, TopicID: s.topicID()}
+	l.Next = ledger.Position{LeaderEpoch: fencepost.NoEpoch, TopicID: s.topicID()}
 	return l, nil
 }
 
@@ -160,7 +161,7 @@ func (l *Line) aim(t Target, clamp bool, atTime fencepost.Offset) (wants outside
 		to = l.earliest
 	case ToLatest:
 		to = l.end
-		if l.verdict != fencepost.Truncated { // a worker may have gone on past the end that was asked for
+		if l.verdict != ledger.Truncated { // a worker may have gone on past the end that was asked for
 			to = max(to, l.Held.Offset)
 		}
 	case ToOffset:
@@ -204,30 +205,30 @@ func (l *Line) price() {
 	held, next := l.Held.Offset, l.Next.Offset
 	switch {
 	case l.Held.Absent():
-		l.Cause = fencepost.CauseStart
+		l.Cause = ledger.CauseStart
 		l.AtMost = int64(next - l.earliest)
-		if l.verdict == fencepost.LostRow {
-			l.AtMost = fencepost.UnknownLoss
+		if l.verdict == ledger.LostRow {
+			l.AtMost = ledger.UnknownLoss
 		}
-	case l.verdict == fencepost.Truncated:
-		l.Cause = fencepost.CauseRewind
+	case l.verdict == ledger.Truncated:
+		l.Cause = ledger.CauseRewind
 		switch {
 		case l.diverged < 0 && next > 0:
-			l.AtMost = fencepost.UnknownLoss
+			l.AtMost = ledger.UnknownLoss
 		case l.diverged >= 0 && next > l.diverged:
 			l.AtMost = int64(next - l.diverged)
 		case l.diverged >= 0:
 			l.Repeats = int64(l.diverged - next)
 		}
 		if next > held {
-			l.Cause = fencepost.CauseGap
+			l.Cause = ledger.CauseGap
 		}
 	case next < held:
-		l.Cause, l.Repeats = fencepost.CauseRewind, int64(held-max(next, l.earliest))
+		l.Cause, l.Repeats = ledger.CauseRewind, int64(held-max(next, l.earliest))
 	default:
-		l.Cause, l.AtMost = fencepost.CauseSkip, int64(next-held)
-		if l.verdict == fencepost.AgedOut {
-			l.Cause = fencepost.CauseGap
+		l.Cause, l.AtMost = ledger.CauseSkip, int64(next-held)
+		if l.verdict == ledger.AgedOut {
+			l.Cause = ledger.CauseGap
 		}
 	}
 }

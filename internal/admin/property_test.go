@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
@@ -24,8 +25,8 @@ import (
 type lived struct {
 	*world
 	lane   sink.Lane
-	other  *memory.Store                                   // another ledger, to copy to and from
-	held   map[fencepost.TopicPartition]fencepost.Position // as the worker believes; another may have moved them
+	other  *memory.Store                                // another ledger, to copy to and from
+	held   map[fencepost.TopicPartition]ledger.Position // as the worker believes; another may have moved them
 	epochs map[fencepost.TopicPartition][]epochStart
 	log    []string // what happened, for a failure
 }
@@ -81,23 +82,23 @@ func (l *lived) Mirror(ctx context.Context, g fencepost.Group, m map[fencepost.T
 const parts = 3
 
 func newLived(t *testing.T) *lived {
-	l := &lived{world: newWorld(t, parts), held: map[fencepost.TopicPartition]fencepost.Position{},
+	l := &lived{world: newWorld(t, parts), held: map[fencepost.TopicPartition]ledger.Position{},
 		epochs: map[fencepost.TopicPartition][]epochStart{}}
 	l.rooms.Cluster = l
 	var err error
 	l.store = memory.Open() // a fresh one: newWorld's commits have no rows
-	l.store.SetKeep(fencepost.KeepAll)
+	l.store.SetKeep(ledger.KeepAll)
 	l.other = memory.Open()
 	l.rooms.Ledger, l.rooms.History, l.rooms.Provenance = l.store, l.store, rowsOf{l.store, nil}
 	if l.lane, err = l.store.Lane(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
-	var starts []fencepost.Move
+	var starts []ledger.Move
 	for p := range int32(parts) {
 		l.bounds(p, func(b *fencepost.Bounds) { b.Stable, b.End = 20, 20 })
 		l.epochs[tp(p)] = []epochStart{{0, 0}}
-		starts = append(starts, fencepost.Move{TopicPartition: tp(p), Cause: fencepost.CauseStart, Partitions: parts,
-			Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fencepost.NewFence(l.rooms.Random()), TopicID: topicID}})
+		starts = append(starts, ledger.Move{TopicPartition: tp(p), Cause: ledger.CauseStart, Partitions: parts,
+			Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: ledger.NewFence(l.rooms.Random()), TopicID: topicID}})
 	}
 	l.move(starts...)
 	l.restart()
@@ -152,13 +153,13 @@ func (l *lived) commit(p int32, n int) {
 	s := ledgertest.Span{TopicPartition: tp(p), Held: held, Until: until}
 	batch := ledgertest.Commit(s)
 	batch.Moves[0].Next.LeaderEpoch = l.epochOf(tp(p), until-1)
-	err := l.lane.Commit(context.Background(), fencepost.Writer{Group: group, ClusterID: "c1", Who: "w1@node3"}, batch)
+	err := l.lane.Commit(context.Background(), ledger.Writer{Group: group, ClusterID: "c1", Who: "w1@node3"}, batch)
 	l.note("commit %d [%d .. %d): %v", p, held.Offset, until, err)
-	_, refused := errors.AsType[*fencepost.Refused](err)
+	_, refused := errors.AsType[*ledger.Refused](err)
 	switch {
 	case err == nil:
 		l.held[tp(p)] = batch.Moves[0].Next
-	case refused || errors.Is(err, fencepost.ErrUnknown):
+	case refused || errors.Is(err, ledger.ErrUnknown):
 		l.held[tp(p)] = l.positions()[tp(p)] // it reads again, and obeys
 	default:
 		l.t.Fatalf("commit: %v", err)
@@ -167,7 +168,7 @@ func (l *lived) commit(p int32, n int) {
 
 // contradicted reports whether some position has to be repaired before anything is set.
 func (l *lived) contradicted() bool {
-	return slices.ContainsFunc(l.look().Standings, func(s admin.Standing) bool { return s.Decision.Action != fencepost.Resume })
+	return slices.ContainsFunc(l.look().Standings, func(s admin.Standing) bool { return s.Decision.Action != ledger.Resume })
 }
 
 // set is an operator's `offsets set`.
@@ -210,7 +211,7 @@ func (l *lived) copy(back bool) {
 	if err != nil || v.Snapshot.Empty() {
 		return
 	}
-	c, err := admin.PlanCopy(context.Background(), v, to, admin.CopyOptions{Over: true, Missing: fencepost.Earliest, Policy: fencepost.EarliestEverywhere(fencepost.StartAt{}),
+	c, err := admin.PlanCopy(context.Background(), v, to, admin.CopyOptions{Over: true, Missing: ledger.Earliest, Policy: ledger.EarliestEverywhere(ledger.StartAt{}),
 		From: "the other", Why: "property"})
 	if fault, ok := errors.AsType[*fencepost.Fault](err); ok && fault.Code == "copy-refused" {
 		l.note("%s: %v", what, err)
@@ -403,7 +404,7 @@ func (l *lived) applied(rt *rapid.T) (fencepost.TopicPartition, fencepost.Offset
 
 // covered reports whether a commit of this incarnation covers an offset.
 func (l *lived) covered(at fencepost.TopicPartition, o fencepost.Offset, id fencepost.TopicID) bool {
-	return slices.ContainsFunc(l.history(), func(m fencepost.Recorded) bool {
-		return m.Cause == fencepost.CauseCommit && m.TopicPartition == at && m.Next.TopicID == id && m.Held.Offset <= o && o < m.Next.Offset
+	return slices.ContainsFunc(l.history(), func(m ledger.Recorded) bool {
+		return m.Cause == ledger.CauseCommit && m.TopicPartition == at && m.Next.TopicID == id && m.Held.Offset <= o && o < m.Next.Offset
 	})
 }

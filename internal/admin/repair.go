@@ -7,6 +7,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // RecordChoice is what to do about a record that can not be applied.
@@ -21,7 +22,7 @@ const (
 
 // Choices is what an operator wants done.
 type Choices struct {
-	Policy fencepost.Policy
+	Policy ledger.Policy
 	Record RecordChoice
 }
 
@@ -30,10 +31,10 @@ var verdictWords = []string{"aged_out", "recreated", "truncated", "lost_row"}
 
 // ParsePolicy reads `earliest`, `truncated=divergence,recreated=latest`: a choice alone is for every verdict, those
 // with a verdict's name go before it. What is not named is as in base.
-func ParsePolicy(s string, base fencepost.Policy) (fencepost.Policy, error) {
+func ParsePolicy(s string, base ledger.Policy) (ledger.Policy, error) {
 	p := base
-	words := map[string]fencepost.Choice{"park": fencepost.Park, "earliest": fencepost.Earliest, "latest": fencepost.Latest, "divergence": fencepost.Divergence}
-	named := map[string]fencepost.Choice{}
+	words := map[string]ledger.Choice{"park": ledger.Park, "earliest": ledger.Earliest, "latest": ledger.Latest, "divergence": ledger.Divergence}
+	named := map[string]ledger.Choice{}
 	for part := range strings.SplitSeq(s, ",") {
 		verdict, word, one := strings.Cut(strings.TrimSpace(part), "=")
 		if !one {
@@ -49,7 +50,7 @@ func ParsePolicy(s string, base fencepost.Policy) (fencepost.Policy, error) {
 			return base, fmt.Errorf("%q is no verdict that a policy decides", verdict)
 		case twice:
 			return base, fmt.Errorf("%q is decided twice", part)
-		case choice == fencepost.Divergence && verdict != "truncated":
+		case choice == ledger.Divergence && verdict != "truncated":
 			return base, fmt.Errorf("divergence is for truncated alone")
 		}
 		named[verdict] = choice
@@ -59,7 +60,7 @@ func ParsePolicy(s string, base fencepost.Policy) (fencepost.Policy, error) {
 		if !ok {
 			continue
 		}
-		for word, at := range map[string]*fencepost.Choice{"aged_out": &p.AgedOut, "recreated": &p.Recreated, "truncated": &p.Truncated, "lost_row": &p.LostRow} {
+		for word, at := range map[string]*ledger.Choice{"aged_out": &p.AgedOut, "recreated": &p.Recreated, "truncated": &p.Truncated, "lost_row": &p.LostRow} {
 			if v == "" || v == word {
 				*at = choice
 			}
@@ -142,21 +143,21 @@ func (s Standing) options(v View, c Choices, picked bool) (list []Option) {
 	if s.vanished(v) {
 		return s.vanishedOptions(v)
 	}
-	for _, choice := range []fencepost.Choice{fencepost.Divergence, fencepost.Earliest, fencepost.Latest} {
-		if choice == fencepost.Divergence && verdict != fencepost.Truncated {
+	for _, choice := range []ledger.Choice{ledger.Divergence, ledger.Earliest, ledger.Latest} {
+		if choice == ledger.Divergence && verdict != ledger.Truncated {
 			continue
 		}
 		switch verdict {
-		case fencepost.AgedOut, fencepost.Truncated, fencepost.Recreated, fencepost.LostRow:
-			d := s.under(fencepost.Policy{AgedOut: choice, Truncated: choice, Recreated: choice, LostRow: choice})
-			if d.Action == fencepost.MoveOn {
+		case ledger.AgedOut, ledger.Truncated, ledger.Recreated, ledger.LostRow:
+			d := s.under(ledger.Policy{AgedOut: choice, Truncated: choice, Recreated: choice, LostRow: choice})
+			if d.Action == ledger.MoveOn {
 				list = append(list, s.option(v, choice, d))
 			}
 		}
 	}
-	if s.Bad != nil || picked && c.Record == RecordSkip && s.Decision.Action == fencepost.Resume && s.NextAt >= 0 {
+	if s.Bad != nil || picked && c.Record == RecordSkip && s.Decision.Action == ledger.Resume && s.NextAt >= 0 {
 		at := s.NextAt
-		skip := Line{TopicPartition: s.TopicPartition, Held: s.Position, Next: s.Position, Cause: fencepost.CauseSkip, AtMost: 1}
+		skip := Line{TopicPartition: s.TopicPartition, Held: s.Position, Next: s.Position, Cause: ledger.CauseSkip, AtMost: 1}
 		skip.Next.Offset, skip.Next.LeaderEpoch, skip.Next.TopicID = at+1, fencepost.NoEpoch, s.topicID()
 		if s.Bad != nil {
 			skip.Why = s.Bad.Error()
@@ -169,30 +170,30 @@ func (s Standing) options(v View, c Choices, picked bool) (list []Option) {
 }
 
 // option is one Choice about a verdict, priced.
-func (s Standing) option(v View, choice fencepost.Choice, d fencepost.Decision) Option {
+func (s Standing) option(v View, choice ledger.Choice, d ledger.Decision) Option {
 	m := d.Move(s.stored, 0)
 	o := Option{Choice: choice.String(), Line: Line{TopicPartition: s.TopicPartition, Held: m.Held, Next: m.Next, Cause: m.Cause, AtMost: m.AtMost, Why: m.Why}}
-	if m.Cause == fencepost.CauseStart {
+	if m.Cause == ledger.CauseStart {
 		o.Partitions = v.About.Topics[s.Topic].Partitions
 	}
 	switch d.Verdict {
-	case fencepost.Recreated:
+	case ledger.Recreated:
 		o.Note = "rest of the old topic"
-		if choice == fencepost.Latest && s.Bounds.End > 0 {
+		if choice == ledger.Latest && s.Bounds.End > 0 {
 			o.Note = "and " + text.Count(s.Bounds.End) + " of the new"
 		}
-	case fencepost.Truncated:
+	case ledger.Truncated:
 		if d.Diverged >= 0 && m.Next.Offset <= d.Diverged {
 			o.Repeats = int64(d.Diverged - m.Next.Offset)
 			if others := int64(s.Bounds.End - d.Diverged); others > 0 {
 				o.Note = "reads the " + text.Count(others) + " others"
 			}
 		}
-	case fencepost.LostRow:
-		if choice == fencepost.Earliest {
-			o.Repeats, o.AtMost = fencepost.UnknownLoss, 0
+	case ledger.LostRow:
+		if choice == ledger.Earliest {
+			o.Repeats, o.AtMost = ledger.UnknownLoss, 0
 			if s.Bounds.Earliest > 0 {
-				o.AtMost = fencepost.UnknownLoss
+				o.AtMost = ledger.UnknownLoss
 			}
 			o.Note = "reads the partition again"
 		}
@@ -210,10 +211,10 @@ func (s Standing) vanished(v View) bool {
 // vanishedOptions moves such a partition with its topic, whatever is chosen for the others.
 func (s Standing) vanishedOptions(v View) (list []Option) {
 	topic := v.About.Topics[s.Topic]
-	for _, choice := range []fencepost.Choice{fencepost.Earliest, fencepost.Latest} {
+	for _, choice := range []ledger.Choice{ledger.Earliest, ledger.Latest} {
 		list = append(list, Option{Choice: choice.String(), Note: "the new topic has no such partition", Line: Line{TopicPartition: s.TopicPartition,
-			Held: s.Position, Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, TopicID: topic.ID}, Cause: fencepost.CauseStart,
-			AtMost: fencepost.UnknownLoss, Partitions: topic.Partitions, Why: "the recreated topic has no such partition"}})
+			Held: s.Position, Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, TopicID: topic.ID}, Cause: ledger.CauseStart,
+			AtMost: ledger.UnknownLoss, Partitions: topic.Partitions, Why: "the recreated topic has no such partition"}})
 	}
 	return list
 }
@@ -224,13 +225,13 @@ func (r *Repair) choose(c Choices) {
 		a := &r.Ailing[i]
 		want := ""
 		switch a.Decision.Verdict {
-		case fencepost.AgedOut:
+		case ledger.AgedOut:
 			want = c.Policy.AgedOut.String()
-		case fencepost.Truncated:
+		case ledger.Truncated:
 			want = c.Policy.Truncated.String()
-		case fencepost.Recreated, fencepost.Missing: // missing: a partition that vanished with its recreated topic
+		case ledger.Recreated, ledger.Missing: // missing: a partition that vanished with its recreated topic
 			want = c.Policy.Recreated.String()
-		case fencepost.LostRow:
+		case ledger.LostRow:
 			want = c.Policy.LostRow.String()
 		default:
 			want = map[RecordChoice]string{RecordRetry: "retry", RecordSkip: "skip"}[c.Record]
@@ -251,12 +252,12 @@ func (r *Repair) holdTopics(v View, sel Selection) {
 		if _, seen := whole[s.Topic]; !seen {
 			whole[s.Topic] = true
 		}
-		ok := sel.Has(s.TopicPartition) && (s.Decision.Verdict == fencepost.Recreated || s.vanished(v))
+		ok := sel.Has(s.TopicPartition) && (s.Decision.Verdict == ledger.Recreated || s.vanished(v))
 		whole[s.Topic] = whole[s.Topic] && ok
 	}
 	for i := range r.Ailing {
 		a := &r.Ailing[i]
-		if (a.Decision.Verdict == fencepost.Recreated || a.vanished(v)) && !whole[a.Topic] {
+		if (a.Decision.Verdict == ledger.Recreated || a.vanished(v)) && !whole[a.Topic] {
 			a.Chosen = nil
 			for o := range a.Options {
 				a.Options[o].Note = "its topic moves as a whole: --topic " + a.Topic

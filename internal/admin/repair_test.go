@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 func (w *world) repair(policy string, record admin.RecordChoice, texts ...string) *admin.Repair {
@@ -156,13 +157,13 @@ func TestRepairSkipsTheNextRecord(t *testing.T) {
 }
 
 func TestParsePolicy(t *testing.T) {
-	base := fencepost.Policy{LostRow: fencepost.Latest}
-	for text, want := range map[string]fencepost.Policy{
-		"earliest": fencepost.EarliestEverywhere(fencepost.StartAt{}),
-		"earliest,truncated=divergence": {AgedOut: fencepost.Earliest, Recreated: fencepost.Earliest, Truncated: fencepost.Divergence,
-			LostRow: fencepost.Earliest},
-		"truncated=divergence, aged-out=latest": {AgedOut: fencepost.Latest, Truncated: fencepost.Divergence, LostRow: fencepost.Latest},
-		"recreated=earliest,latest":             {AgedOut: fencepost.Latest, Recreated: fencepost.Earliest, Truncated: fencepost.Latest, LostRow: fencepost.Latest},
+	base := ledger.Policy{LostRow: ledger.Latest}
+	for text, want := range map[string]ledger.Policy{
+		"earliest": ledger.EarliestEverywhere(ledger.StartAt{}),
+		"earliest,truncated=divergence": {AgedOut: ledger.Earliest, Recreated: ledger.Earliest, Truncated: ledger.Divergence,
+			LostRow: ledger.Earliest},
+		"truncated=divergence, aged-out=latest": {AgedOut: ledger.Latest, Truncated: ledger.Divergence, LostRow: ledger.Latest},
+		"recreated=earliest,latest":             {AgedOut: ledger.Latest, Recreated: ledger.Earliest, Truncated: ledger.Latest, LostRow: ledger.Latest},
 	} {
 		if got, err := admin.ParsePolicy(text, base); err != nil || got.AgedOut != want.AgedOut || got.Recreated != want.Recreated ||
 			got.Truncated != want.Truncated || got.LostRow != want.LostRow {
@@ -180,14 +181,14 @@ func TestParsePolicy(t *testing.T) {
 func TestRepairMovesInPlace(t *testing.T) {
 	w := newWorld(t, 1)
 	w.bounds(0, func(b *fencepost.Bounds) { b.EpochEnd = 900 }) // 1,000 is the end of a log that parts at 900
-	if s := w.standing(0); s.Decision.Verdict != fencepost.Truncated {
+	if s := w.standing(0); s.Decision.Verdict != ledger.Truncated {
 		t.Fatalf("verdict is %s, want truncated", s.Decision.Verdict)
 	}
 	d, err := w.repair("latest", 0).Plan.Execute(t.Context(), w.rooms, "")
 	if err != nil || len(d.Moves) != 1 || d.Moves[0].AtMost != 100 {
 		t.Errorf("executed: %+v, %v; want one move in place that loses at most 100", d, err)
 	}
-	if s := w.standing(0); s.Decision.Verdict != fencepost.OK {
+	if s := w.standing(0); s.Decision.Verdict != ledger.OK {
 		t.Errorf("verdict is %s still, want ok", s.Decision.Verdict)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 )
@@ -16,7 +17,7 @@ import (
 // required; a Layout takes the place of Group and Ledger.
 type Rooms struct {
 	Group   fencepost.Group
-	Ledger  fencepost.Ledger
+	Ledger  ledger.Ledger
 	Cluster source.Cluster
 
 	Where   string          // the ledger or layout as people name it, without secrets
@@ -24,12 +25,12 @@ type Rooms struct {
 	Meaning foreign.Meaning // what the Layout's numbers mean; unset: Look asks for it
 	Subject string          // what holds them: hash spark:orders
 
-	History    fencepost.History // nil: who moved a position last is not told
-	Reader     source.Reader     // nil: nothing is read of the log: no lag in time, no look at the next record
-	Provenance sink.Provenance   // nil: an audit does not look at rows
+	History    ledger.History  // nil: who moved a position last is not told
+	Reader     source.Reader   // nil: nothing is read of the log: no lag in time, no look at the next record
+	Provenance sink.Provenance // nil: an audit does not look at rows
 
-	Policy      fencepost.Policy // of the pipeline; judges what a worker would do by itself
-	Uncommitted bool             // the pipeline reads uncommitted records: no open transaction holds it back
+	Policy      ledger.Policy // of the pipeline; judges what a worker would do by itself
+	Uncommitted bool          // the pipeline reads uncommitted records: no open transaction holds it back
 	// Try decodes a record as a worker would; its error says why it can not be applied. nil: not tried.
 	Try func(*fencepost.Record) error
 	Who string // recorded with each move
@@ -50,11 +51,11 @@ func (r Rooms) now() time.Time {
 
 func (r Rooms) patience() time.Duration { return cmp.Or(r.Patience, settleTime) }
 
-func (r Rooms) fence() fencepost.Fence {
+func (r Rooms) fence() ledger.Fence {
 	if r.Random != nil {
-		return fencepost.NewFence(r.Random())
+		return ledger.NewFence(r.Random())
 	}
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	return fencepost.NewFence(binary.LittleEndian.Uint64(b[:]))
+	return ledger.NewFence(binary.LittleEndian.Uint64(b[:]))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // saved is a plan as a file holds it, in the names of -o json.
@@ -58,7 +59,7 @@ func (p *Plan) Encode() []byte {
 	return append(text, '\n')
 }
 
-func savePosition(p fencepost.Position) savedPosition {
+func savePosition(p ledger.Position) savedPosition {
 	out := savedPosition{Offset: int64(p.Offset), LeaderEpoch: int32(p.LeaderEpoch), TopicID: p.TopicID.String()}
 	if p.Fence != 0 {
 		out.Fence = p.Fence.String()
@@ -66,14 +67,14 @@ func savePosition(p fencepost.Position) savedPosition {
 	return out
 }
 
-func (s savedPosition) position() (fencepost.Position, error) {
-	p := fencepost.Position{Offset: fencepost.Offset(s.Offset), LeaderEpoch: fencepost.LeaderEpoch(s.LeaderEpoch)}
+func (s savedPosition) position() (ledger.Position, error) {
+	p := ledger.Position{Offset: fencepost.Offset(s.Offset), LeaderEpoch: fencepost.LeaderEpoch(s.LeaderEpoch)}
 	if s.Fence != "" {
 		n, err := strconv.ParseInt(s.Fence, 16, 64)
 		if err != nil || len(s.Fence) != 16 || n <= 0 {
 			return p, fmt.Errorf("fence %q is not 16 hexadecimal digits", s.Fence)
 		}
-		p.Fence = fencepost.Fence(n)
+		p.Fence = ledger.Fence(n)
 	}
 	var err error
 	p.TopicID, err = fencepost.ParseTopicID(s.TopicID)
@@ -110,15 +111,15 @@ func (p *Plan) decodeLines(s saved) error {
 		line := Line{TopicPartition: fencepost.TopicPartition{Topic: l.Topic, Partition: l.Partition}, Repeats: l.Repeats, AtMost: l.AtMost,
 			Partitions: l.Partitions, Why: l.Why}
 		var err1, err2, err3 error
-		line.Cause, err1 = fencepost.ParseCause(l.Cause)
+		line.Cause, err1 = ledger.ParseCause(l.Cause)
 		line.Held, err2 = l.Held.position()
 		line.Next, err3 = l.Next.position()
-		check := fencepost.Move{TopicPartition: line.TopicPartition, Held: line.Held, Next: line.Next, Cause: line.Cause}
+		check := ledger.Move{TopicPartition: line.TopicPartition, Held: line.Held, Next: line.Next, Cause: line.Cause}
 		check.Next.Fence = line.Held.Fence ^ 1 | 1<<62
 		if err := errors.Join(err1, err2, err3); err != nil {
 			return fmt.Errorf("%s: %w", line.TopicPartition, err)
 		}
-		if err := check.Validate(); err != nil || line.Cause == fencepost.CauseCommit {
+		if err := check.Validate(); err != nil || line.Cause == ledger.CauseCommit {
 			return fmt.Errorf("%s: not a move that an operator makes: %v", line.TopicPartition, err)
 		}
 		p.Lines = append(p.Lines, line)
@@ -139,7 +140,7 @@ func (p *Plan) Recheck(v View) error {
 		standing[s.TopicPartition] = s
 	}
 	var bad []outside
-	held := &fencepost.Refused{Held: map[fencepost.TopicPartition]fencepost.Position{}}
+	held := &ledger.Refused{Held: map[fencepost.TopicPartition]ledger.Position{}}
 	for i := range p.Lines {
 		l := &p.Lines[i]
 		s, ok := standing[l.TopicPartition]

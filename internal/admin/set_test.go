@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 var forms = admin.Forms{
@@ -122,19 +123,19 @@ func TestExecute(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := m.Moves[len(m.Moves)-1]
-	if last.Cause != fencepost.CauseRewind || last.Who != "oncall@bastion" || last.Why != "wrong rate" {
+	if last.Cause != ledger.CauseRewind || last.Who != "oncall@bastion" || last.Why != "wrong rate" {
 		t.Errorf("recorded as %s by %s: %s", last.Cause, last.Who, last.Why)
 	}
 }
 
 // busy is a ledger on which a worker commits right before each of the first moves of an operator.
 type busy struct {
-	fencepost.Ledger
+	ledger.Ledger
 	times  int
 	commit func()
 }
 
-func (b *busy) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+func (b *busy) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	if b.times > 0 && w.Who == "oncall@bastion" {
 		b.times--
 		b.commit()
@@ -204,7 +205,7 @@ func TestAnotherOperatorsMoveMakesAPlanStale(t *testing.T) {
 	held := w.positions()[tp(1)]
 	next := held
 	next.Offset, next.Fence = 500, 77
-	w.move(fencepost.Move{TopicPartition: tp(1), Held: held, Next: next, Cause: fencepost.CauseRewind})
+	w.move(ledger.Move{TopicPartition: tp(1), Held: held, Next: next, Cause: ledger.CauseRewind})
 	before := w.positions()
 	_, err := p.Execute(t.Context(), w.rooms, "")
 	fault := wantFault(t, err, "plan-stale", 4)
@@ -245,12 +246,12 @@ func TestSavedPlan(t *testing.T) {
 
 // lossy is a ledger whose first answer is lost, after or before the move was made.
 type lossy struct {
-	fencepost.Ledger
+	ledger.Ledger
 	made bool
 	done bool
 }
 
-func (l *lossy) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+func (l *lossy) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	if l.done {
 		return l.Ledger.Move(ctx, w, moves)
 	}
@@ -260,7 +261,7 @@ func (l *lossy) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.
 			return err
 		}
 	}
-	return fmt.Errorf("connection cut: %w", fencepost.ErrUnknown)
+	return fmt.Errorf("connection cut: %w", ledger.ErrUnknown)
 }
 
 // A lost answer is resolved by the same moves again (law 7): made once, whether it had happened or not.
@@ -328,7 +329,7 @@ func TestSetStartsATopicAsAWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range w.look().Standings {
-		if s.Decision.Verdict != fencepost.OK {
+		if s.Decision.Verdict != ledger.OK {
 			t.Errorf("%s is %s, want ok", s.TopicPartition, s.Decision.Verdict)
 		}
 	}
@@ -336,11 +337,11 @@ func TestSetStartsATopicAsAWhole(t *testing.T) {
 
 // meddling is a ledger on which somebody else moves a partition right after the operator.
 type meddling struct {
-	fencepost.Ledger
+	ledger.Ledger
 	after func()
 }
 
-func (m *meddling) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+func (m *meddling) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	err := m.Ledger.Move(ctx, w, moves)
 	m.after()
 	return err
@@ -354,7 +355,7 @@ func TestWhatDoesNotReadBackIsTold(t *testing.T) {
 		held := w.positions()[tp(0)]
 		next := held
 		next.Offset, next.Fence = 500, 77
-		w.move(fencepost.Move{TopicPartition: tp(0), Held: held, Next: next, Cause: fencepost.CauseRewind})
+		w.move(ledger.Move{TopicPartition: tp(0), Held: held, Next: next, Cause: ledger.CauseRewind})
 	}}
 	_, err := p.Execute(t.Context(), w.rooms, "")
 	wantFault(t, err, "not-verified", 0)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -16,7 +17,7 @@ import (
 type tally struct {
 	audit  *Audit
 	chain  *chain
-	before fencepost.Snapshot
+	before ledger.Snapshot
 	at     map[TopicPartition]*cursor
 	odd    []oddRun
 }
@@ -111,7 +112,7 @@ func (c *cursor) pass(until fencepost.Offset) {
 // went on meanwhile.
 //
 // REQUIRES: no position got another fence since before.
-func (t *tally) close(after fencepost.Snapshot) {
+func (t *tally) close(after ledger.Snapshot) {
 	for tp := range t.chain.covered {
 		t.cursor(tp)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Ordered is the standings with what is odd first; within that, and behind it, in partition order.
@@ -19,7 +20,7 @@ func (v View) Ordered() []Standing {
 
 // rank is 0 for what needs an explanation.
 func rank(s Standing) int {
-	if s.Settled() && s.State != Blocked || s.Decision.Verdict == fencepost.New || s.Decision.Verdict == fencepost.Added && s.State != Parked {
+	if s.Settled() && s.State != Blocked || s.Decision.Verdict == ledger.New || s.Decision.Verdict == ledger.Added && s.State != Parked {
 		return 1
 	}
 	return 0
@@ -115,7 +116,7 @@ func (v View) Remedy() string {
 		return "fencepost offsets repair FILE"
 	}
 	for _, s := range v.Standings {
-		if s.State == Parked && s.Decision.Verdict == fencepost.Missing {
+		if s.State == Parked && s.Decision.Verdict == ledger.Missing {
 			return "mend or delete those entries; offsets copy --topic T takes the others"
 		}
 	}

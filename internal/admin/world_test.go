@@ -10,6 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/source"
 )
@@ -117,15 +118,15 @@ func worldOf(t *testing.T, partitions int32, id fencepost.TopicID) *world {
 	w := &world{t: t, store: memory.Open(), cluster: &cluster{id: "c1", topics: map[string]fencepost.Topic{},
 		bounds: map[fencepost.TopicPartition]fencepost.Bounds{}, asked: map[fencepost.TopicPartition]int{},
 		gone: map[fencepost.TopicPartition]map[fencepost.Offset]bool{}}}
-	w.store.SetKeep(fencepost.KeepAll)
+	w.store.SetKeep(ledger.KeepAll)
 	w.rooms = admin.Rooms{Group: group, Ledger: w.store, Cluster: w.cluster, History: w.store, Reader: w.cluster, Who: "oncall@bastion",
 		Now: func() time.Time { return now }, Random: func() uint64 { w.random += 2; return w.random << 20 }}
 	w.cluster.topics["trips"] = fencepost.Topic{ID: topicID, Partitions: partitions}
-	var starts []fencepost.Move
+	var starts []ledger.Move
 	for p := range partitions {
 		w.cluster.bounds[tp(p)] = fencepost.Bounds{TopicID: topicID, Stable: 1000, End: 1000, EpochEnd: 1000}
-		starts = append(starts, fencepost.Move{TopicPartition: tp(p), Cause: fencepost.CauseStart, Partitions: partitions,
-			Next: fencepost.Position{LeaderEpoch: fencepost.NoEpoch, Fence: fencepost.Fence(100 + p), TopicID: id}})
+		starts = append(starts, ledger.Move{TopicPartition: tp(p), Cause: ledger.CauseStart, Partitions: partitions,
+			Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: ledger.Fence(100 + p), TopicID: id}})
 	}
 	w.move(starts...)
 	for p := range partitions {
@@ -138,9 +139,9 @@ func tp(p int32) fencepost.TopicPartition {
 	return fencepost.TopicPartition{Topic: "trips", Partition: p}
 }
 
-func (w *world) move(moves ...fencepost.Move) {
+func (w *world) move(moves ...ledger.Move) {
 	w.t.Helper()
-	if err := w.store.Move(w.t.Context(), fencepost.Writer{Group: group, ClusterID: "c1", Who: "w1@node3"}, moves); err != nil {
+	if err := w.store.Move(w.t.Context(), ledger.Writer{Group: group, ClusterID: "c1", Who: "w1@node3"}, moves); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -149,10 +150,10 @@ func (w *world) move(moves ...fencepost.Move) {
 func (w *world) commit(tp fencepost.TopicPartition, until fencepost.Offset) {
 	w.t.Helper()
 	held := w.positions()[tp]
-	w.move(fencepost.Move{TopicPartition: tp, Held: held, Next: held.Advance(until, 0), Cause: fencepost.CauseCommit})
+	w.move(ledger.Move{TopicPartition: tp, Held: held, Next: held.Advance(until, 0), Cause: ledger.CauseCommit})
 }
 
-func (w *world) positions() map[fencepost.TopicPartition]fencepost.Position {
+func (w *world) positions() map[fencepost.TopicPartition]ledger.Position {
 	w.t.Helper()
 	s, err := w.store.Read(w.t.Context(), group)
 	if err != nil {
@@ -189,7 +190,7 @@ func (w *world) bounds(p int32, change func(*fencepost.Bounds)) {
 }
 
 // wantUnchanged checks that nothing was moved since before.
-func (w *world) wantUnchanged(before map[fencepost.TopicPartition]fencepost.Position) {
+func (w *world) wantUnchanged(before map[fencepost.TopicPartition]ledger.Position) {
 	w.t.Helper()
 	if after := w.positions(); !maps.Equal(before, after) {
 		w.t.Errorf("positions are %v, and were %v", after, before)

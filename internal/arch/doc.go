@@ -13,8 +13,9 @@
 //	kafka postgres sqlite memory ...     a room per technology: never each other, never engine
 //	internal/sqlstore                    the core of the SQL ones
 //	internal/foreign                     what other programs' offsets are
-//	source                               what a source promises
-//	fencepost                            words and laws: no goroutine, clock, log or network; imports nothing of ours
+//	sink, source                         what a sink and a source promise
+//	ledger                               positions, moves and what a stored one is worth: no goroutine, clock, log or network
+//	fencepost                            the words of records and batches: as still as ledger; imports nothing of ours
 //
 // A line imports only of the lines below it, as far as the table allows.
 //

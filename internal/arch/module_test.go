@@ -30,6 +30,14 @@ func (r room) at(pos token.Pos) string {
 	return fmt.Sprintf("%s:%d", filepath.ToSlash(filepath.Join(r.dir, filepath.Base(p.Filename))), p.Line)
 }
 
+// named is the room in a sentence.
+func (r room) named() string {
+	if r.dir == "." {
+		return "the root"
+	}
+	return r.dir
+}
+
 // load parses every package of the module that lies in root. Folders that go leaves out are left out: testdata, those
 // that begin with a dot or an underscore, and modules of their own.
 func load(t *testing.T, root string) []room {

@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Config says for whom a Console writes.
@@ -253,19 +254,19 @@ func (c *Console) parked(e engine.Parked) {
 	c.partition("parked", e.TopicPartition, what, e.Help, screen.Red)
 }
 
-func (c *Console) moved(moves []fencepost.Move) {
+func (c *Console) moved(moves []ledger.Move) {
 	adopted := 0
 	for _, m := range moves {
 		if m.Adopts() {
 			adopted++
 			continue
 		}
-		if m.Cause == fencepost.CauseStart && m.AtMost == 0 {
+		if m.Cause == ledger.CauseStart && m.AtMost == 0 {
 			continue // the line about starts says it
 		}
 		most := ""
 		switch {
-		case m.AtMost == fencepost.UnknownLoss:
+		case m.AtMost == ledger.UnknownLoss:
 			most = "; loses unknown"
 		case m.AtMost > 0:
 			most = "; loses at most " + text.Count(m.AtMost)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -58,7 +59,7 @@ func finite(c *Console, k *clock) {
 	c.Event(engine.EndsFixed{Partitions: 12, Offsets: 3_000_000})
 	var settled []engine.Settlement
 	for p := range int32(12) {
-		settled = append(settled, engine.Settlement{TopicPartition: tp("flights", p), Verdict: fencepost.New, Running: true})
+		settled = append(settled, engine.Settlement{TopicPartition: tp("flights", p), Verdict: ledger.New, Running: true})
 	}
 	c.Event(engine.Settled{Partitions: settled})
 	k.pass(time.Second)
@@ -74,10 +75,10 @@ func finite(c *Console, k *clock) {
 // night is the storyboard's run without an end at three in the morning.
 func night(c *Console, k *clock) {
 	c.Began("trips, weather", 14, "postgres trips", "exactly once", "w1@node3")
-	settled := []engine.Settlement{{TopicPartition: tp("trips", 1), Verdict: fencepost.AgedOut}, {TopicPartition: tp("weather", 1), Verdict: fencepost.Recreated},
-		{TopicPartition: tp("trips", 7), Verdict: fencepost.OK}, {TopicPartition: tp("weather", 0), Verdict: fencepost.Recreated}}
+	settled := []engine.Settlement{{TopicPartition: tp("trips", 1), Verdict: ledger.AgedOut}, {TopicPartition: tp("weather", 1), Verdict: ledger.Recreated},
+		{TopicPartition: tp("trips", 7), Verdict: ledger.OK}, {TopicPartition: tp("weather", 0), Verdict: ledger.Recreated}}
 	for p := range int32(10) {
-		settled = append(settled, engine.Settlement{TopicPartition: tp("ok", p), Verdict: fencepost.OK, Running: true})
+		settled = append(settled, engine.Settlement{TopicPartition: tp("ok", p), Verdict: ledger.OK, Running: true})
 	}
 	c.Event(engine.Settled{Partitions: settled})
 	c.Event(engine.Waiting{TopicPartition: tp("trips", 5), Reason: "unknown: no leader since 03:04:10"})
@@ -89,11 +90,11 @@ func night(c *Console, k *clock) {
 	k.pass(6*time.Minute + 9*time.Second)
 	c.Event(engine.Progress{Status: engine.Status{Records: 36_912, Running: 7, Blocked: 1, Waiting: 1, Parked: 5, Lag: 53_274,
 		Oldest: k.now.Add(-6*time.Hour - 40*time.Minute), CommitP50: 4 * time.Millisecond}})
-	c.Event(engine.Settled{Partitions: []engine.Settlement{{TopicPartition: tp("trips", 3), Verdict: fencepost.OK, Running: true, Offset: 470_118}}})
-	c.Event(engine.Refused{TopicPartition: tp("trips", 2), Standing: fencepost.StandingMoved, Offset: 200, Held: fencepost.Position{Offset: 100}})
+	c.Event(engine.Settled{Partitions: []engine.Settlement{{TopicPartition: tp("trips", 3), Verdict: ledger.OK, Running: true, Offset: 470_118}}})
+	c.Event(engine.Refused{TopicPartition: tp("trips", 2), Standing: ledger.StandingMoved, Offset: 200, Held: ledger.Position{Offset: 100}})
 	c.Event(engine.SinkWentBack{TopicPartition: tp("trips", 2), From: 200, To: 100})
-	c.Event(engine.Moved{Moves: []fencepost.Move{{TopicPartition: tp("trips", 1), Cause: fencepost.CauseGap, AtMost: 10_800,
-		Held: fencepost.Position{Offset: 410_200}, Next: fencepost.Position{Offset: 421_000}}}})
+	c.Event(engine.Moved{Moves: []ledger.Move{{TopicPartition: tp("trips", 1), Cause: ledger.CauseGap, AtMost: 10_800,
+		Held: ledger.Position{Offset: 410_200}, Next: ledger.Position{Offset: 421_000}}}})
 	c.Event(engine.Blocked{TopicPartition: tp("trips", 8), Offset: 304_100, Since: k.now})
 	c.Event(engine.Retrying{What: "commit", Lane: 0, Attempt: 3, In: time.Second, Err: errors.New("connection refused")})
 	c.Interrupted()
@@ -165,10 +166,10 @@ func TestLeftParked(t *testing.T) {
 func TestE4TopicIDsTakenOver(t *testing.T) {
 	var b strings.Builder
 	c := New(Config{Out: &b, Now: newClock().read})
-	at := fencepost.Position{Offset: 1000, Fence: 7}
-	moves := []fencepost.Move{{TopicPartition: tp("trips", 2), Held: at, Next: fencepost.Position{Offset: 2000, Fence: 8}, Cause: fencepost.CauseGap, AtMost: 1000}}
+	at := ledger.Position{Offset: 1000, Fence: 7}
+	moves := []ledger.Move{{TopicPartition: tp("trips", 2), Held: at, Next: ledger.Position{Offset: 2000, Fence: 8}, Cause: ledger.CauseGap, AtMost: 1000}}
 	for p := range int32(2) {
-		moves = append(moves, fencepost.Move{TopicPartition: tp("trips", p), Held: at, Next: fencepost.Position{Offset: 1000, Fence: 8, TopicID: fencepost.TopicID{1}}, Cause: fencepost.CauseImport})
+		moves = append(moves, ledger.Move{TopicPartition: tp("trips", p), Held: at, Next: ledger.Position{Offset: 1000, Fence: 8, TopicID: fencepost.TopicID{1}}, Cause: ledger.CauseImport})
 	}
 	c.Event(engine.Moved{Moves: moves})
 	want := []string{"03:04:12  moved     trips:2  gap  1,000 -> 2,000; loses at most 1,000",

@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // settled keeps how the first assignments were settled, for the line that says how the run began, and tells later
@@ -39,11 +40,11 @@ func (c *Console) began() {
 	var parked, waiting []fencepost.TopicPartition
 	for tp, s := range c.mu.settled {
 		switch {
-		case s.Verdict == fencepost.New || s.Verdict == fencepost.Added:
+		case s.Verdict == ledger.New || s.Verdict == ledger.Added:
 			fresh++
 		case s.Running:
 			ok++
-		case s.Verdict == fencepost.Unknown:
+		case s.Verdict == ledger.Unknown:
 			waiting = append(waiting, tp)
 		default:
 			parked = append(parked, tp)

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Entry is what another program stored of one partition.
@@ -21,7 +22,7 @@ type Entry struct {
 	Where       string // for messages: the key, path or line that it was read from
 	// Own is the Position that our own export keeps of it, without its Fence: the topic ID and epoch that belong to
 	// Until. Absent in the layouts of other programs.
-	Own fencepost.Position
+	Own ledger.Position
 }
 
 // NoFrom is an Entry's From in a layout that keeps one number.

@@ -3,9 +3,9 @@ package ledgers
 import (
 	"context"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/mysql"
 	"github.com/fencepost/fencepost/postgres"
 	"github.com/fencepost/fencepost/sqlite"
@@ -19,7 +19,7 @@ var postgresScheme = scheme{drivers: true, layouts: tables(func(ctx context.Cont
 		return nil, err
 	}
 	dsn := l.dsn("postgres")
-	ledger, err := postgres.OpenLedger(dsn, fencepost.KeepMerged)
+	ledger, err := postgres.OpenLedger(dsn, ledger.KeepMerged)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ var mysqlScheme = scheme{drivers: true, layouts: tables(func(ctx context.Context
 	if err != nil {
 		return nil, err
 	}
-	ledger, err := mysql.OpenLedger(l.dsn("mysql"), fencepost.KeepMerged)
+	ledger, err := mysql.OpenLedger(l.dsn("mysql"), ledger.KeepMerged)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ var sqliteScheme = scheme{layouts: tables(func(ctx context.Context, l *location,
 	if err != nil {
 		return nil, err
 	}
-	ledger, err := sqlite.OpenLedger(l.path, fencepost.KeepMerged)
+	ledger, err := sqlite.OpenLedger(l.path, ledger.KeepMerged)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost/internal/ledgers"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 func TestMain(m *testing.M) { servers.Main(m) }
@@ -46,7 +47,7 @@ func TestLookingMakesNoLedgerOnRealStores(t *testing.T) {
 			}()
 			exists := func() bool {
 				t.Helper()
-				there, err := o.Ledger.(fencepost.Finder).Exists(t.Context(), o.Group)
+				there, err := o.Ledger.(ledger.Finder).Exists(t.Context(), o.Group)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -55,9 +56,9 @@ func TestLookingMakesNoLedgerOnRealStores(t *testing.T) {
 			if exists() || exists() {
 				t.Error("there is a ledger before anything was moved, or the look made it")
 			}
-			move := fencepost.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights", Partition: 1}, Cause: fencepost.CauseImport, Partitions: 2,
-				Next: fencepost.Position{Offset: 7, LeaderEpoch: fencepost.NoEpoch, Fence: 9}}
-			if err := o.Ledger.Move(t.Context(), fencepost.Writer{Group: o.Group, ClusterID: "c"}, []fencepost.Move{move}); err != nil {
+			move := ledger.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights", Partition: 1}, Cause: ledger.CauseImport, Partitions: 2,
+				Next: ledger.Position{Offset: 7, LeaderEpoch: fencepost.NoEpoch, Fence: 9}}
+			if err := o.Ledger.Move(t.Context(), ledger.Writer{Group: o.Group, ClusterID: "c"}, []ledger.Move{move}); err != nil {
 				t.Fatal(err)
 			}
 			snap, err := o.Ledger.Read(t.Context(), o.Group)

@@ -12,12 +12,13 @@ import (
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Opened is what a URL names: a Ledger or a Layout, never both.
 type Opened struct {
-	Ledger  fencepost.Ledger
-	History fencepost.History // of the Ledger; nil: none
+	Ledger  ledger.Ledger
+	History ledger.History // of the Ledger; nil: none
 	Layout  foreign.Layout
 
 	Group fencepost.Group // of a Ledger; of a Layout, if it has one
@@ -155,7 +156,7 @@ func (o *Opened) filled(l *location, form string) *Opened {
 		}
 	}
 	if o.Ledger != nil {
-		o.History, _ = o.Ledger.(fencepost.History)
+		o.History, _ = o.Ledger.(ledger.History)
 	}
 	return o
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/ledgers"
 	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // secret has every character that divides a URL.
@@ -119,7 +120,7 @@ func TestLookingMakesNoLedger(t *testing.T) {
 	}()
 	exists := func() bool {
 		t.Helper()
-		there, err := o.Ledger.(fencepost.Finder).Exists(t.Context(), o.Group)
+		there, err := o.Ledger.(ledger.Finder).Exists(t.Context(), o.Group)
 		if err != nil {
 			t.Fatal(err)
 		}

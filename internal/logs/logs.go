@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -203,7 +204,7 @@ func (l *Log) standing(e engine.Event) {
 	}
 }
 
-func (l *Log) moved(moves []fencepost.Move) {
+func (l *Log) moved(moves []ledger.Move) {
 	for _, m := range moves {
 		level := slog.LevelInfo
 		if m.AtMost != 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // subjects are the lines of a check, in the order in which people read them.
@@ -166,22 +167,22 @@ func (o *Opened) compareLedger(ctx context.Context, found []fencepost.Finding) {
 	at := func(subject string) int {
 		return slices.IndexFunc(found, func(f fencepost.Finding) bool { return f.Subject == subject && f.OK })
 	}
-	ledger := at("ledger")
-	if ledger < 0 || at("group") < 0 {
+	line := at("ledger")
+	if line < 0 || at("group") < 0 {
 		return
 	}
 	mirrored, err := o.Source.Cluster().Mirrored(ctx, o.File.Group)
 	if err != nil || len(mirrored) == 0 {
 		return
 	}
-	var held fencepost.Snapshot
-	if !strings.HasPrefix(found[ledger].Text, noLedger) {
+	var held ledger.Snapshot
+	if !strings.HasPrefix(found[line].Text, noLedger) {
 		if held, err = o.Sink.Ledger().Read(ctx, o.File.Group); err != nil {
 			return
 		}
 	}
-	if fault, refused := errors.AsType[*fencepost.Fault](fencepost.Keeps(o.File.Group, held, mirrored)); refused {
-		found[ledger] = fencepost.Finding{Subject: "ledger", Code: fault.Code, Key: "group", Text: fault.Error(), Help: fault.Help}
+	if fault, refused := errors.AsType[*fencepost.Fault](ledger.Keeps(o.File.Group, held, mirrored)); refused {
+		found[line] = fencepost.Finding{Subject: "ledger", Code: fault.Code, Key: "group", Text: fault.Error(), Help: fault.Help}
 	}
 }
 

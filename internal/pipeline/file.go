@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Environment is where the references of a file are looked up.
@@ -40,11 +41,11 @@ type File struct {
 	Sink        kinds.Named[kinds.Sink]
 	Ledger      kinds.Named[kinds.Ledger]   // zero where the sink keeps it
 	Mirrors     []kinds.Named[kinds.Mirror] // copies of the committed offsets, besides the Kafka group's
-	KeepCommits fencepost.KeepCommits
+	KeepCommits ledger.KeepCommits
 
 	Batch     engine.BatchBounds
 	Rate      int
-	Policy    fencepost.Policy // with Start
+	Policy    ledger.Policy // with Start
 	Watch     time.Duration
 	Drain     time.Duration
 	LogFormat string // auto, text or json
@@ -128,8 +129,8 @@ func Parse(name string, src []byte, env *keys.Environment) (*File, error) {
 // readFile puts the values together. It checks nothing: rules does.
 func readFile(r *keys.Reader, name string) *File {
 	topics := keys.Value[topicsForm](r, "source.topics")
-	policy := keys.Value[fencepost.Policy](r, "policy")
-	policy.Start = keys.Value[fencepost.StartAt](r, "source.start")
+	policy := keys.Value[ledger.Policy](r, "policy")
+	policy.Start = keys.Value[ledger.StartAt](r, "source.start")
 	return &File{
 		Name:  name,
 		Group: fencepost.Group(keys.Get[string](r, "group")),
@@ -182,13 +183,13 @@ func first[T any](all []T) (one T) {
 	return one
 }
 
-func keepCommits(word string) fencepost.KeepCommits {
-	for _, k := range []fencepost.KeepCommits{fencepost.KeepAll, fencepost.KeepNone} {
+func keepCommits(word string) ledger.KeepCommits {
+	for _, k := range []ledger.KeepCommits{ledger.KeepAll, ledger.KeepNone} {
 		if k.String() == word {
 			return k
 		}
 	}
-	return fencepost.KeepMerged
+	return ledger.KeepMerged
 }
 
 // At is FILE:LINE:COLUMN of a key, the nearest key above it that the file has, or FILE alone.

@@ -8,6 +8,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // topicsForm is what source.topics says: names, or a pattern.
@@ -50,7 +51,7 @@ func readTopics(r *keys.Reader, n *keys.Node, path string) {
 // readStart reads earliest, latest, a time, or {"flights:0": 42}.
 func readStart(r *keys.Reader, n *keys.Node, path string) {
 	if n.Shape == keys.Mapping {
-		at := fencepost.StartAt{Kind: fencepost.StartOffsets, Offsets: map[fencepost.TopicPartition]fencepost.Offset{}}
+		at := ledger.StartAt{Kind: ledger.StartOffsets, Offsets: map[fencepost.TopicPartition]fencepost.Offset{}}
 		for i := range n.Entries {
 			readStartOffset(r, &n.Entries[i], at.Offsets)
 		}
@@ -63,14 +64,14 @@ func readStart(r *keys.Reader, n *keys.Node, path string) {
 	}
 	switch value {
 	case "earliest":
-		r.Set(path, fencepost.StartAt{})
+		r.Set(path, ledger.StartAt{})
 		return
 	case "latest":
-		r.Set(path, fencepost.StartAt{Kind: fencepost.StartLatest})
+		r.Set(path, ledger.StartAt{Kind: ledger.StartLatest})
 		return
 	}
 	if t, ok := keys.ParseTime(value); ok {
-		r.Set(path, fencepost.StartAt{Kind: fencepost.StartTime, Time: t})
+		r.Set(path, ledger.StartAt{Kind: ledger.StartTime, Time: t})
 		return
 	}
 	help := text.Nearest(value, []string{"earliest", "latest"})
@@ -150,22 +151,22 @@ func parseRange(s string) ([]fencepost.TopicPartition, bool) {
 var verdicts = []struct {
 	name    string
 	choices []string
-	field   func(*fencepost.Policy) *fencepost.Choice
+	field   func(*ledger.Policy) *ledger.Choice
 }{
-	{"aged_out", []string{"park", "earliest", "latest"}, func(p *fencepost.Policy) *fencepost.Choice { return &p.AgedOut }},
-	{"recreated", []string{"park", "earliest", "latest"}, func(p *fencepost.Policy) *fencepost.Choice { return &p.Recreated }},
+	{"aged_out", []string{"park", "earliest", "latest"}, func(p *ledger.Policy) *ledger.Choice { return &p.AgedOut }},
+	{"recreated", []string{"park", "earliest", "latest"}, func(p *ledger.Policy) *ledger.Choice { return &p.Recreated }},
 	{"truncated", []string{"park", "earliest", "latest", "divergence"},
-		func(p *fencepost.Policy) *fencepost.Choice { return &p.Truncated }},
-	{"lost_row", []string{"park", "earliest", "latest"}, func(p *fencepost.Policy) *fencepost.Choice { return &p.LostRow }},
+		func(p *ledger.Policy) *ledger.Choice { return &p.Truncated }},
+	{"lost_row", []string{"park", "earliest", "latest"}, func(p *ledger.Policy) *ledger.Choice { return &p.LostRow }},
 }
 
 // choices are all words of a choice, in the order of fencepost.Choice.
-var choices = []string{fencepost.Park.String(), fencepost.Earliest.String(), fencepost.Latest.String(),
-	fencepost.Divergence.String()}
+var choices = []string{ledger.Park.String(), ledger.Earliest.String(), ledger.Latest.String(),
+	ledger.Divergence.String()}
 
 // readPolicy reads park, earliest, or {aged_out: park, ...}. Its Start is set from source.start later.
 func readPolicy(r *keys.Reader, n *keys.Node, path string) {
-	var p fencepost.Policy
+	var p ledger.Policy
 	if n.Shape != keys.Mapping {
 		value, ok := r.Text(n, path)
 		switch {
@@ -173,7 +174,7 @@ func readPolicy(r *keys.Reader, n *keys.Node, path string) {
 		case value == "park":
 			r.Set(path, p)
 		case value == "earliest":
-			r.Set(path, fencepost.EarliestEverywhere(fencepost.StartAt{}))
+			r.Set(path, ledger.EarliestEverywhere(ledger.StartAt{}))
 		default:
 			help := text.Nearest(value, []string{"park", "earliest"})
 			if help == "" {
@@ -189,7 +190,7 @@ func readPolicy(r *keys.Reader, n *keys.Node, path string) {
 	r.Set(path, p)
 }
 
-func readVerdict(r *keys.Reader, e *keys.Entry, p *fencepost.Policy) {
+func readVerdict(r *keys.Reader, e *keys.Entry, p *ledger.Policy) {
 	var names []string
 	for _, v := range verdicts {
 		names = append(names, v.name)
@@ -200,7 +201,7 @@ func readVerdict(r *keys.Reader, e *keys.Entry, p *fencepost.Policy) {
 		switch {
 		case !ok:
 		case slices.Contains(v.choices, value):
-			*v.field(p) = fencepost.Choice(slices.Index(choices, value))
+			*v.field(p) = ledger.Choice(slices.Index(choices, value))
 		default:
 			help := text.Nearest(value, v.choices)
 			if help == "" {

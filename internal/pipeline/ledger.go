@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -74,8 +75,8 @@ func (p *parted) Applied(ctx context.Context) iter.Seq2[sink.Applied, error] {
 // placed is a ledger whose errors say where the file has it: "mend the dsn" may mean the sink's too.
 type placed struct {
 	room interface {
-		fencepost.Ledger
-		fencepost.History
+		ledger.Ledger
+		ledger.History
 	}
 	store kinds.Named[kinds.Ledger]
 }
@@ -92,33 +93,33 @@ func pointedTo(at string, err error) error {
 }
 
 // Read reads.
-func (p placed) Read(ctx context.Context, g fencepost.Group) (fencepost.Snapshot, error) {
+func (p placed) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 	snap, err := p.room.Read(ctx, g)
 	return snap, pointedTo(p.store.At, err)
 }
 
 // Move moves.
-func (p placed) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
+func (p placed) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	return pointedTo(p.store.At, p.room.Move(ctx, w, moves))
 }
 
 // Moves is the history.
-func (p placed) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
+func (p placed) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.Recorded, error] {
 	return p.room.Moves(ctx, g)
 }
 
 // LastMoves is the room's, or found in its whole history.
-func (p placed) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.LastMoves, error) {
-	if r, ok := p.room.(fencepost.Recent); ok {
+func (p placed) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]ledger.LastMoves, error) {
+	if r, ok := p.room.(ledger.Recent); ok {
 		last, err := r.LastMoves(ctx, g)
 		return last, pointedTo(p.store.At, err)
 	}
-	return fencepost.LastMovesOf(p.room.Moves(ctx, g))
+	return ledger.LastMovesOf(p.room.Moves(ctx, g))
 }
 
 // Exists looks for the ledger without making it, where the room can.
 func (p placed) Exists(ctx context.Context, g fencepost.Group) (bool, error) {
-	if f, ok := p.room.(fencepost.Finder); ok {
+	if f, ok := p.room.(ledger.Finder); ok {
 		found, err := f.Exists(ctx, g)
 		return found, pointedTo(p.store.At, err)
 	}

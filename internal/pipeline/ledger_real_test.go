@@ -22,6 +22,7 @@ import (
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // ledgersApart are the keys of a ledger on each server. A fresh one at each call.
@@ -176,8 +177,8 @@ type cutting struct {
 	n    atomic.Int32
 }
 
-func (c *cutting) Move(ctx context.Context, w fencepost.Writer, moves []fencepost.Move) error {
-	if moves[0].Cause != fencepost.CauseCommit {
+func (c *cutting) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+	if moves[0].Cause != ledger.CauseCommit {
 		return c.placed.Move(ctx, w, moves)
 	}
 	switch n := c.n.Add(1); {

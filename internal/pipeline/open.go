@@ -14,6 +14,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -127,9 +128,9 @@ func named(err error) *fencepost.Fault {
 		return &fencepost.Fault{Code: "topic-not-found", Err: err, Help: "create it, or mend source.topics"}
 	case errors.Is(err, fencepost.ErrNoAnswer):
 		return &fencepost.Fault{Code: "broker-silent", Err: err, Help: "start it, or mend source.brokers", Passing: true}
-	case errors.Is(err, fencepost.ErrNewer):
+	case errors.Is(err, ledger.ErrNewer):
 		return &fencepost.Fault{Code: "ledger-newer", Exit: 4, Err: err, Help: "run the newer program; there is no way back"}
-	case errors.Is(err, fencepost.ErrOtherCluster):
+	case errors.Is(err, ledger.ErrOtherCluster):
 		return &fencepost.Fault{Code: "other-cluster", Exit: 4, Err: err,
 			Help: "mend source.brokers; or give this pipeline a group of its own"}
 	case errors.As(err, &rejected):

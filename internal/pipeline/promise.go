@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Promise is what a pipeline promises, and why it may. It follows from the file alone.
@@ -34,7 +34,7 @@ func (f *File) Promise() Promise {
 func (f *File) choices() string {
 	var out []string
 	for _, v := range verdicts {
-		if c := *v.field(&f.Policy); c != fencepost.Park {
+		if c := *v.field(&f.Policy); c != ledger.Park {
 			out = append(out, v.name+": "+c.String())
 		}
 	}

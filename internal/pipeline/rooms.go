@@ -6,6 +6,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -47,7 +48,7 @@ func (o *Opened) RoomsToFill() admin.Rooms {
 			return err
 		},
 	}
-	r.History, _ = r.Ledger.(fencepost.History)
+	r.History, _ = r.Ledger.(ledger.History)
 	r.Provenance, _ = o.Sink.(sink.Provenance)
 	return r
 }
@@ -63,7 +64,7 @@ func (f *File) Beside(group fencepost.Group) *File {
 	other := *f
 	other.of = f.Group  // the sink is the same one, also where its keys have the group in them
 	other.Mirrors = nil // they would send the other tools back to the old range
-	other.Group, other.Policy, other.Source.InstanceID = group, fencepost.Policy{}, ""
+	other.Group, other.Policy, other.Source.InstanceID = group, ledger.Policy{}, ""
 	return &other
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // chain is what a ledger's history shows.
@@ -19,13 +20,13 @@ type chain struct {
 
 // readChain follows the recorded moves of each partition from 0 to its end: every From is the Until before it, under one
 // fence, and the positions stand where the moves lead.
-func readChain(ctx context.Context, ledger fencepost.Ledger, g fencepost.Group, ends map[int32]int64) (chain, error) {
-	history, ok := ledger.(fencepost.History)
+func readChain(ctx context.Context, l ledger.Ledger, g fencepost.Group, ends map[int32]int64) (chain, error) {
+	history, ok := l.(ledger.History)
 	if !ok {
 		return chain{}, errors.New("read chain: the ledger keeps no history")
 	}
 	var c chain
-	stands := map[fencepost.TopicPartition]fencepost.Position{}
+	stands := map[fencepost.TopicPartition]ledger.Position{}
 	for m, err := range history.Moves(ctx, g) {
 		if err != nil {
 			return c, fmt.Errorf("read chain: %w", err)
@@ -33,8 +34,8 @@ func readChain(ctx context.Context, ledger fencepost.Ledger, g fencepost.Group, 
 		held := stands[m.TopicPartition]
 		stands[m.TopicPartition] = m.Next
 		switch {
-		case m.Cause == fencepost.CauseStart && held.Absent() && m.Held.Absent() && m.Next.Offset == 0:
-		case m.Cause != fencepost.CauseCommit:
+		case m.Cause == ledger.CauseStart && held.Absent() && m.Held.Absent() && m.Next.Offset == 0:
+		case m.Cause != ledger.CauseCommit:
 			c.breaks("%s: a %s from %s to %s", m.TopicPartition, m.Cause, text.Count(m.Held.Offset), text.Count(m.Next.Offset))
 		case m.Held.Offset > held.Offset:
 			c.breaks("%s: hole: a commit ends at %s, the next begins at %s", m.TopicPartition,
@@ -48,13 +49,13 @@ func readChain(ctx context.Context, ledger fencepost.Ledger, g fencepost.Group, 
 			c.commits += m.Commits
 		}
 	}
-	return c, c.compare(ctx, ledger, g, stands, ends)
+	return c, c.compare(ctx, l, g, stands, ends)
 }
 
 // compare holds where the moves lead against the ledger's positions and the topic's ends.
-func (c *chain) compare(ctx context.Context, ledger fencepost.Ledger, g fencepost.Group,
-	stands map[fencepost.TopicPartition]fencepost.Position, ends map[int32]int64) error {
-	snapshot, err := ledger.Read(ctx, g)
+func (c *chain) compare(ctx context.Context, l ledger.Ledger, g fencepost.Group,
+	stands map[fencepost.TopicPartition]ledger.Position, ends map[int32]int64) error {
+	snapshot, err := l.Read(ctx, g)
 	if err != nil {
 		return fmt.Errorf("read chain: %w", err)
 	}

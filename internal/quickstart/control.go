@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -39,7 +40,7 @@ func NewControl(sink sink.Sink, path string, rate int) *Control {
 func (c *Control) Traits() sink.Traits { return c.sink.Traits() }
 
 // Ledger is that of the sink it is made from.
-func (c *Control) Ledger() fencepost.Ledger { return c.sink.Ledger() }
+func (c *Control) Ledger() ledger.Ledger { return c.sink.Ledger() }
 
 // Needs is no metadata: the statements read none that is a column.
 func (c *Control) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error) { return nil, nil }
@@ -64,7 +65,7 @@ type controlLane struct {
 }
 
 // Commit makes the rows durable, waits, and then moves the ledger.
-func (l *controlLane) Commit(ctx context.Context, w fencepost.Writer, c sink.Commit) error {
+func (l *controlLane) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error {
 	began := time.Now()
 	if err := l.rows(c.Batch); err != nil {
 		return fmt.Errorf("commit rows: %w", err)

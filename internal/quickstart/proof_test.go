@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/flights"
+	"github.com/fencepost/fencepost/ledger"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -136,17 +137,17 @@ func TestProofNeedsKillsThatHit(t *testing.T) {
 
 // told is a ledger whose history a test writes.
 type told struct {
-	fencepost.Ledger
-	moves     []fencepost.Recorded
-	positions map[fencepost.TopicPartition]fencepost.Position
+	ledger.Ledger
+	moves     []ledger.Recorded
+	positions map[fencepost.TopicPartition]ledger.Position
 }
 
-func (l told) Read(context.Context, fencepost.Group) (fencepost.Snapshot, error) {
-	return fencepost.Snapshot{Positions: l.positions}, nil
+func (l told) Read(context.Context, fencepost.Group) (ledger.Snapshot, error) {
+	return ledger.Snapshot{Positions: l.positions}, nil
 }
 
-func (l told) Moves(context.Context, fencepost.Group) iter.Seq2[fencepost.Recorded, error] {
-	return func(yield func(fencepost.Recorded, error) bool) {
+func (l told) Moves(context.Context, fencepost.Group) iter.Seq2[ledger.Recorded, error] {
+	return func(yield func(ledger.Recorded, error) bool) {
 		for _, m := range l.moves {
 			if !yield(m, nil) {
 				return
@@ -157,38 +158,38 @@ func (l told) Moves(context.Context, fencepost.Group) iter.Seq2[fencepost.Record
 
 func TestChain(t *testing.T) {
 	tp := fencepost.TopicPartition{Topic: topic}
-	at := func(o fencepost.Offset, f fencepost.Fence) fencepost.Position {
-		return fencepost.Position{Offset: o, Fence: f}
+	at := func(o fencepost.Offset, f ledger.Fence) ledger.Position {
+		return ledger.Position{Offset: o, Fence: f}
 	}
-	move := func(c fencepost.Cause, from, to fencepost.Position) fencepost.Recorded {
-		r := fencepost.Recorded{Move: fencepost.Move{TopicPartition: tp, Held: from, Next: to, Cause: c}, At: time.Unix(0, 0)}
-		if c == fencepost.CauseCommit {
+	move := func(c ledger.Cause, from, to ledger.Position) ledger.Recorded {
+		r := ledger.Recorded{Move: ledger.Move{TopicPartition: tp, Held: from, Next: to, Cause: c}, At: time.Unix(0, 0)}
+		if c == ledger.CauseCommit {
 			r.Commits = 1
 		}
 		return r
 	}
-	start := move(fencepost.CauseStart, fencepost.Position{}, at(0, 7))
-	commit := func(from, to fencepost.Offset) fencepost.Recorded {
-		return move(fencepost.CauseCommit, at(from, 7), at(to, 7))
+	start := move(ledger.CauseStart, ledger.Position{}, at(0, 7))
+	commit := func(from, to fencepost.Offset) ledger.Recorded {
+		return move(ledger.CauseCommit, at(from, 7), at(to, 7))
 	}
 	for name, c := range map[string]struct {
-		moves []fencepost.Recorded
-		stand fencepost.Position
+		moves []ledger.Recorded
+		stand ledger.Position
 		want  string // part of what is broken; empty: whole
 	}{
-		"whole":          {[]fencepost.Recorded{start, commit(0, 4), commit(4, 10)}, at(10, 7), ""},
-		"hole":           {[]fencepost.Recorded{start, commit(0, 4), commit(5, 10)}, at(10, 7), "hole: a commit ends at 4, the next begins at 5"},
-		"overlap":        {[]fencepost.Recorded{start, commit(0, 4), commit(3, 10)}, at(10, 7), "overlap: a commit ends at 4, the next begins at 3"},
-		"short":          {[]fencepost.Recorded{start, commit(0, 4)}, at(4, 7), "its moves lead to 4, the end is 10"},
-		"late start":     {[]fencepost.Recorded{move(fencepost.CauseStart, fencepost.Position{}, at(1, 7)), commit(1, 10)}, at(10, 7), "a start from 0 to 1"},
-		"no start":       {[]fencepost.Recorded{commit(0, 10)}, at(10, 7), "another fence"},
-		"gap":            {[]fencepost.Recorded{start, move(fencepost.CauseGap, at(0, 7), at(4, 8)), move(fencepost.CauseCommit, at(4, 8), at(10, 8))}, at(10, 8), "a gap from 0 to 4"},
-		"other fence":    {[]fencepost.Recorded{start, move(fencepost.CauseCommit, at(0, 8), at(10, 8))}, at(10, 8), "another fence"},
-		"other ledger":   {[]fencepost.Recorded{start, commit(0, 10)}, at(9, 7), "holds 9, its moves lead to 10"},
-		"nothing at all": {nil, fencepost.Position{}, "the end is 10"},
+		"whole":          {[]ledger.Recorded{start, commit(0, 4), commit(4, 10)}, at(10, 7), ""},
+		"hole":           {[]ledger.Recorded{start, commit(0, 4), commit(5, 10)}, at(10, 7), "hole: a commit ends at 4, the next begins at 5"},
+		"overlap":        {[]ledger.Recorded{start, commit(0, 4), commit(3, 10)}, at(10, 7), "overlap: a commit ends at 4, the next begins at 3"},
+		"short":          {[]ledger.Recorded{start, commit(0, 4)}, at(4, 7), "its moves lead to 4, the end is 10"},
+		"late start":     {[]ledger.Recorded{move(ledger.CauseStart, ledger.Position{}, at(1, 7)), commit(1, 10)}, at(10, 7), "a start from 0 to 1"},
+		"no start":       {[]ledger.Recorded{commit(0, 10)}, at(10, 7), "another fence"},
+		"gap":            {[]ledger.Recorded{start, move(ledger.CauseGap, at(0, 7), at(4, 8)), move(ledger.CauseCommit, at(4, 8), at(10, 8))}, at(10, 8), "a gap from 0 to 4"},
+		"other fence":    {[]ledger.Recorded{start, move(ledger.CauseCommit, at(0, 8), at(10, 8))}, at(10, 8), "another fence"},
+		"other ledger":   {[]ledger.Recorded{start, commit(0, 10)}, at(9, 7), "holds 9, its moves lead to 10"},
+		"nothing at all": {nil, ledger.Position{}, "the end is 10"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := told{moves: c.moves, positions: map[fencepost.TopicPartition]fencepost.Position{tp: c.stand}}
+			l := told{moves: c.moves, positions: map[fencepost.TopicPartition]ledger.Position{tp: c.stand}}
 			got, err := readChain(t.Context(), l, group, map[int32]int64{0: 10})
 			if err != nil {
 				t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -26,7 +27,7 @@ func (s *scene) through(f commitFunc) func(*setup) {
 
 // blind is a lane without the fence: it takes whatever the ledger holds for what the batch expects, as a ledger does
 // that is written without a compare-and-set.
-func (s *scene) blind(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
+func (s *scene) blind(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
 	snap, err := s.store.ledger().Read(ctx, w.Group)
 	if err != nil {
 		return err
@@ -43,7 +44,7 @@ func (s *scene) blind(ctx context.Context, l sink.Lane, w fencepost.Writer, b si
 
 // chained runs commit functions one inside the other: the first decides when the second runs.
 func chained(outer *gate, inner commitFunc) commitFunc {
-	return func(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
+	return func(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
 		return outer.commit(ctx, hookedLane{l, inner}, w, b)
 	}
 }
@@ -57,7 +58,7 @@ func overlap(t *testing.T, fenced bool) (rows []int64, second *worker, s *scene)
 	s.toEnd([]string{name}, nil)
 	commit := s.blind
 	if fenced {
-		commit = func(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
+		commit = func(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
 			return l.Commit(ctx, w, b)
 		}
 	}
@@ -92,7 +93,7 @@ func TestC3OverlapIsRefused(t *testing.T) {
 	if got, want := fmt.Sprint(rows), fmt.Sprint(span(0, 10)); got != want {
 		t.Errorf("applied %s, want %s", got, want)
 	}
-	if list := heard[engine.Refused](second); len(list) != 1 || list[0].Standing != fencepost.StandingAhead {
+	if list := heard[engine.Refused](second); len(list) != 1 || list[0].Standing != ledger.StandingAhead {
 		t.Errorf("worker 2 was refused as %+v, want once, as the late one", list)
 	}
 }
@@ -172,9 +173,9 @@ func TestC5OneBadPartitionInABatchOfMany(t *testing.T) {
 		after := make(chan int64, 1) // rows, when the batch was refused
 		wk := s.run([]string{name}, func(set *setup) {
 			set.engine.Batch = engine.BatchBounds{MinRows: 8, MaxWait: 3 * time.Second}
-			s.through(chained(g, func(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
+			s.through(chained(g, func(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
 				err := l.Commit(ctx, w, b)
-				if r, ok := errors.AsType[*fencepost.Refused](err); ok && len(r.Held) == 1 && len(b.Segments) == 4 {
+				if r, ok := errors.AsType[*ledger.Refused](err); ok && len(r.Held) == 1 && len(b.Segments) == 4 {
 					after <- s.store.number(t, "select count(*) from seen")
 				}
 				return err
@@ -184,7 +185,7 @@ func TestC5OneBadPartitionInABatchOfMany(t *testing.T) {
 			s.fill(at(name, p), 2)
 		}
 		g.catch(t, "0[5 .. 7) 1[5 .. 7) 2[5 .. 7) 3[5 .. 7)")
-		s.move(at(name, 2), fencepost.CauseRewind, 3)
+		s.move(at(name, 2), ledger.CauseRewind, 3)
 		g.release()
 		if n := <-after; n != 20 {
 			t.Errorf("%d rows stand after the refusal, want the 20 of before", n)
@@ -210,9 +211,9 @@ func TestC11RewindOfARunningPipeline(t *testing.T) {
 		g.shut()
 		s.fill(tp, 5)
 		g.catch(t, "0[10 .. 15)")
-		s.move(tp, fencepost.CauseRewind, 4)
+		s.move(tp, ledger.CauseRewind, 4)
 		g.release()
-		if r := wk.refused(tp); r.Standing != fencepost.StandingMoved || r.Held.Offset != 4 {
+		if r := wk.refused(tp); r.Standing != ledger.StandingMoved || r.Held.Offset != 4 {
 			t.Errorf("refused as %s with the ledger at %d, want moved, at 4", r.Standing, r.Held.Offset)
 		}
 		s.reached(tp, 15)
@@ -229,7 +230,7 @@ func TestC11RewindOfAnIdlePipeline(t *testing.T) {
 		wk := s.run([]string{name}, nil)
 		s.fill(tp, 10)
 		s.reached(tp, 10)
-		s.move(tp, fencepost.CauseRewind, 7)
+		s.move(tp, ledger.CauseRewind, 7)
 		s.eventuallyRows(tp, append(span(0, 10), 7, 8, 9)...)
 		s.reached(tp, 10)
 		wk.end()
@@ -247,10 +248,10 @@ func TestC11RewindOfAParkedPipeline(t *testing.T) {
 			t.Fatalf("parked at %d, want 3", p.Offset)
 		}
 		s.reached(tp, 3)
-		s.move(tp, fencepost.CauseRewind, 1)
+		s.move(tp, ledger.CauseRewind, 1)
 		s.eventuallyRows(tp, 0, 1, 2, 1, 2)
 		s.reached(tp, 3)
-		s.move(tp, fencepost.CauseSkip, 4)
+		s.move(tp, ledger.CauseSkip, 4)
 		s.eventuallyRows(tp, 0, 1, 2, 1, 2, 4)
 		s.reached(tp, 5)
 		wk.end()
@@ -273,7 +274,7 @@ func zombies(t *testing.T, test func(t *testing.T, fenced bool)) {
 func (s *scene) left(tp fencepost.TopicPartition, records int, fenced bool) (*worker, *gate) {
 	g := newGate()
 	g.shut()
-	commit := func(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
+	commit := func(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
 		return l.Commit(ctx, w, b)
 	}
 	if !fenced {
@@ -288,7 +289,7 @@ func (s *scene) left(tp fencepost.TopicPartition, records int, fenced bool) (*wo
 }
 
 // offsetAlone commits wherever the ledger holds the batch's Offset, whatever its Fence.
-func (s *scene) offsetAlone(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
+func (s *scene) offsetAlone(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
 	snap, err := s.store.ledger().Read(ctx, w.Group)
 	if err != nil {
 		return err
@@ -307,7 +308,7 @@ func (s *scene) wantZombie(wk *worker, g *gate, tp fencepost.TopicPartition, fen
 	s.t.Helper()
 	g.release()
 	if fenced {
-		if r := wk.refused(tp); r.Standing != fencepost.StandingMoved {
+		if r := wk.refused(tp); r.Standing != ledger.StandingMoved {
 			s.t.Errorf("refused as %s, want moved", r.Standing)
 		}
 	} else {
@@ -356,9 +357,9 @@ func TestC12ZombieOfATruncatedLog(t *testing.T) {
 		s.wantLog(tp, 0, 0)
 		heir := s.run(nil, func(set *setup) {
 			explicit(tp)(set)
-			set.engine.Policy.Truncated = fencepost.Divergence
+			set.engine.Policy.Truncated = ledger.Divergence
 		})
-		heir.settled(tp, fencepost.Truncated)
+		heir.settled(tp, ledger.Truncated)
 		heir.end()
 		s.wantMoves("start 0 absent>0 0", "rewind 0 3>0 0")
 		s.wantZombie(wk, g, tp, fenced, "zombie's")

@@ -15,6 +15,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/redis"
 	"github.com/fencepost/fencepost/zookeeper"
 	goredis "github.com/redis/go-redis/v9"
@@ -101,12 +102,12 @@ var oldOffsets = []struct {
 			t.Fatal(err)
 		}
 		defer func() { _ = l.Close() }()
-		var moves []fencepost.Move
+		var moves []ledger.Move
 		for p, offset := range []fencepost.Offset{30, 20} {
-			moves = append(moves, fencepost.Move{TopicPartition: at(topic, int32(p)), Cause: fencepost.CauseStart, Partitions: 2,
-				Next: fencepost.Position{Offset: offset, LeaderEpoch: fencepost.NoEpoch, Fence: 7}})
+			moves = append(moves, ledger.Move{TopicPartition: at(topic, int32(p)), Cause: ledger.CauseStart, Partitions: 2,
+				Next: ledger.Position{Offset: offset, LeaderEpoch: fencepost.NoEpoch, Fence: 7}})
 		}
-		if err := l.Move(t.Context(), fencepost.Writer{Group: s.group}, moves); err != nil {
+		if err := l.Move(t.Context(), ledger.Writer{Group: s.group}, moves); err != nil {
 			t.Fatal(err)
 		}
 		return fmt.Sprintf("redis://:${PW}@%s/0?group=%s&key=%s", server.Addr(), s.group, key)

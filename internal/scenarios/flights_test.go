@@ -24,6 +24,7 @@ import (
 	"github.com/fencepost/fencepost/internal/flights/feed"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -396,14 +397,14 @@ func (a apart) Lane(ctx context.Context, _ int) (sink.Lane, error) {
 
 type apartLane struct {
 	conn   *pgx.Conn
-	ledger fencepost.Ledger
+	ledger ledger.Ledger
 	name   string
 }
 
 func (l *apartLane) Close() error { return l.conn.Close(context.Background()) }
 
 // Commit dwells a little between the two: what is looked at is what happens there, not how seldom.
-func (l *apartLane) Commit(ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+func (l *apartLane) Commit(ctx context.Context, w ledger.Writer, b sink.Commit) error {
 	var rows [][]any
 	for _, s := range b.Segments {
 		for i := s.Lo; i < s.Hi; i++ {

@@ -15,13 +15,14 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
 // everywhere is pattern B's rule, `policy: earliest`.
 func everywhere(set *setup) {
-	set.engine.Policy = fencepost.EarliestEverywhere(fencepost.StartAt{})
+	set.engine.Policy = ledger.EarliestEverywhere(ledger.StartAt{})
 }
 
 // A topic of 2 records that were applied, deleted and made again: with 1 record the position lies past the end, with 5
@@ -39,7 +40,7 @@ func TestL1RecreatedWhileStopped(t *testing.T) {
 				s.produce(tp, "new")
 			}
 			wk := s.run([]string{name, other}, nil)
-			if p := wk.parked(tp, "recreated"); p.Lost != fencepost.UnknownLoss {
+			if p := wk.parked(tp, "recreated"); p.Lost != ledger.UnknownLoss {
 				t.Errorf("lost %d, want unknown", p.Lost)
 			}
 			s.fill(at(other, 0), 1)
@@ -118,7 +119,7 @@ func TestL2StaleEndOnce(t *testing.T) {
 		set.engine.Source = staleSource{source, &staleOnce{Cluster: source, end: 3}}
 		everywhere(set) // a believed stale answer would rewind
 	})
-	if at := wk.settled(tp, fencepost.StaleMetadata); !at.Running || at.Offset != 5 {
+	if at := wk.settled(tp, ledger.StaleMetadata); !at.Running || at.Offset != 5 {
 		t.Errorf("settled as %+v, want running at 5", at)
 	}
 	s.fill(tp, 1)
@@ -135,7 +136,7 @@ func TestL4PositionPastTheEnd(t *testing.T) {
 	tp := at(name, 0)
 	s.fill(tp, 3)
 	s.toEnd([]string{name}, nil)
-	s.move(tp, fencepost.CauseImport, 100)
+	s.move(tp, ledger.CauseImport, 100)
 
 	wk := s.run([]string{name}, nil)
 	if p := wk.parked(tp, "truncated"); p.Offset != 100 {
@@ -159,10 +160,10 @@ func TestL6TwoVerdictsInOnePass(t *testing.T) {
 	s.toEnd([]string{name}, nil)
 	s.fill(at(name, 0), 6)
 	s.deleteBefore(at(name, 0), 5)
-	s.move(at(name, 1), fencepost.CauseImport, 7)
+	s.move(at(name, 1), ledger.CauseImport, 7)
 	wk := s.run([]string{name}, nil)
 	pass := await(wk, "both are settled", func(e engine.Settled) bool { return len(e.Partitions) == 2 })
-	if a, b := pass.Partitions[0], pass.Partitions[1]; a.Verdict != fencepost.AgedOut || b.Verdict != fencepost.Truncated {
+	if a, b := pass.Partitions[0], pass.Partitions[1]; a.Verdict != ledger.AgedOut || b.Verdict != ledger.Truncated {
 		t.Errorf("verdicts %s and %s, want aged out and truncated", a.Verdict, b.Verdict)
 	}
 	if p := wk.parked(at(name, 0), "aged-out"); p.Lost != 3 {
@@ -195,8 +196,8 @@ func TestL8PartitionsAddedWhileRunning(t *testing.T) {
 	s := onPostgres(t)
 	name := s.topic(5)
 	s.fill(at(name, 0), 2)
-	wk := s.run([]string{name}, func(set *setup) { set.engine.Policy.Start.Kind = fencepost.StartLatest })
-	wk.settled(at(name, 0), fencepost.New)
+	wk := s.run([]string{name}, func(set *setup) { set.engine.Policy.Start.Kind = ledger.StartLatest })
+	wk.settled(at(name, 0), ledger.New)
 	r, err := s.adm.UpdatePartitions(t.Context(), 10, name)
 	if err != nil || r.Error() != nil {
 		t.Fatalf("add partitions: %v, %v", err, r.Error())
@@ -271,7 +272,7 @@ func TestL10DeadBeforeItsFirstCommit(t *testing.T) {
 	p.says("at in-hand")
 	p.kill()
 	s.fill(at(name, 0), 2)
-	s.toEnd([]string{name}, func(set *setup) { set.engine.Policy.Start.Kind = fencepost.StartLatest })
+	s.toEnd([]string{name}, func(set *setup) { set.engine.Policy.Start.Kind = ledger.StartLatest })
 	s.wantRows(at(name, 0), 5, 6, 7, 8, 9)
 	s.wantRows(at(name, 1), 0)
 }
@@ -316,7 +317,7 @@ func TestL11SecondLedgerOnAssignment(t *testing.T) {
 	name := s.topic(1)
 	second := newPostgresStore(t, seenDDL)
 	one := s.run([]string{name}, nil)
-	one.settled(at(name, 0), fencepost.New)
+	one.settled(at(name, 0), ledger.New)
 	two := s.run([]string{name}, func(set *setup) { set.engine.Sink = second.sink(t, "seen", "") })
 	eventually(t, "the second has joined", func() error {
 		g, err := s.adm.DescribeGroups(t.Context(), string(s.group))
@@ -362,7 +363,7 @@ func TestL12RetentionEmptiesAnAppliedLog(t *testing.T) {
 	s.toEnd([]string{name}, nil)
 	s.wantLog(tp, 4, 4)
 	wk := s.run([]string{name}, nil)
-	if at := wk.settled(tp, fencepost.OK); at.Offset != 4 || !at.Running {
+	if at := wk.settled(tp, ledger.OK); at.Offset != 4 || !at.Running {
 		t.Errorf("settled as %+v, want running at 4", at)
 	}
 	wk.end()
@@ -391,7 +392,7 @@ func TestL13AbortedTransactionInANewEpoch(t *testing.T) {
 		t.Fatalf("the position's epoch is %d after the leader moved, and was %d: this tests nothing", now, was)
 	}
 	wk = s.run([]string{name}, everywhere) // a false truncation would rewind
-	wk.settled(tp, fencepost.OK)
+	wk.settled(tp, ledger.OK)
 	wk.end()
 	s.wantRows(tp, span(0, 10)...)
 	s.wantMoves("start 0 absent>0 0")
@@ -508,7 +509,7 @@ func TestL11ClonedDatabase(t *testing.T) {
 
 	second := openPostgresStore(t, server.DSN(clone), "")
 	wk := s.run([]string{name}, func(set *setup) { set.engine.Sink = second.sink(t, "seen", "") })
-	if at := wk.settled(tp, fencepost.MirrorAhead); at.Offset != 3 || !strings.Contains(at.Reason, "the Kafka group holds 5, the ledger 3") {
+	if at := wk.settled(tp, ledger.MirrorAhead); at.Offset != 3 || !strings.Contains(at.Reason, "the Kafka group holds 5, the ledger 3") {
 		t.Errorf("settled at %d: %s", at.Offset, at.Reason)
 	}
 	wk.end()

@@ -10,9 +10,9 @@ import (
 
 	driver "github.com/go-sql-driver/mysql"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/mysql"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,7 +21,7 @@ import (
 type mariaDBStore struct {
 	dsn string
 	db  *sql.DB // beside the room
-	own fencepost.Ledger
+	own ledger.Ledger
 }
 
 // onMariaDB is a scene on the shared broker and MariaDB, with the usual table.
@@ -51,7 +51,7 @@ func (s *mariaDBStore) sink(t *testing.T, table, sql string) sink.Sink {
 
 func (s *mariaDBStore) open(t *testing.T, c mysql.Config) sink.Sink {
 	t.Helper()
-	c.DSN, c.KeepCommits = s.dsn, fencepost.KeepAll
+	c.DSN, c.KeepCommits = s.dsn, ledger.KeepAll
 	sink, err := mysql.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func (s *mariaDBStore) open(t *testing.T, c mysql.Config) sink.Sink {
 	return sink
 }
 
-func (s *mariaDBStore) ledger() fencepost.Ledger { return s.own }
+func (s *mariaDBStore) ledger() ledger.Ledger { return s.own }
 
 func (s *mariaDBStore) rows(t *testing.T) (list []row) {
 	t.Helper()

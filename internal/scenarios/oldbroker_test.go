@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // onOldBroker is a scene on Kafka 2.4.1, which knows no topic IDs, with SQLite.
@@ -53,7 +54,7 @@ func TestOldBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, st := range v.Standings {
-		if st.Decision.Verdict != fencepost.WeakerCheck || st.Lag != 0 {
+		if st.Decision.Verdict != ledger.WeakerCheck || st.Lag != 0 {
 			t.Errorf("offsets show says of %s: %s, lag %d; want weaker check, 0", st.TopicPartition, st.Decision.Verdict, st.Lag)
 		}
 	}
@@ -75,7 +76,7 @@ func (s *scene) recreatedOnOldBroker(name string) {
 	s.fill(at(name, 1), 100)
 	wk := s.run([]string{name}, nil)
 	wk.parked(at(name, 0), "truncated") // at 70 of a log of 3
-	wk.settled(at(name, 1), fencepost.WeakerCheck)
+	wk.settled(at(name, 1), ledger.WeakerCheck)
 	s.reached(at(name, 1), 100)
 	wk.end()
 	if p := s.position(at(name, 0)); p.Offset != 70 {

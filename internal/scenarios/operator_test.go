@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -21,8 +22,8 @@ func (s *scene) rooms(topics ...string) admin.Rooms {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = source.Leave(s.t.Context()) })
-	ledger := s.store.ledger()
-	return admin.Rooms{Group: s.group, Ledger: ledger, History: ledger.(fencepost.History), Cluster: source.Cluster(), Reader: source,
+	held := s.store.ledger()
+	return admin.Rooms{Group: s.group, Ledger: held, History: held.(ledger.History), Cluster: source.Cluster(), Reader: source,
 		Who: "oncall@bastion"}
 }
 
@@ -194,7 +195,7 @@ func TestLookAtARealLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	one, two := v.Standings[0], v.Standings[1]
-	if one.Lag != 4 || one.NextAt != 6 || one.LagTime < 0 || one.LagTime > time.Minute || one.Decision.Verdict != fencepost.OK {
+	if one.Lag != 4 || one.NextAt != 6 || one.LagTime < 0 || one.LagTime > time.Minute || one.Decision.Verdict != ledger.OK {
 		t.Errorf("%s: lag %d, next record at %d, %s old, %s; want 4, 6, and ok", one.TopicPartition, one.Lag, one.NextAt, one.LagTime, one.Decision.Verdict)
 	}
 	if two.State != admin.Blocked || two.Lag != 2 {

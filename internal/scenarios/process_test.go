@@ -23,6 +23,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/postgres"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/sqlite"
@@ -95,16 +96,16 @@ func (e errand) run(ctx context.Context) error {
 		cfg.Decoder = flightFields()
 	}
 	if e.Latest {
-		cfg.Policy.Start.Kind = fencepost.StartLatest
+		cfg.Policy.Start.Kind = ledger.StartLatest
 	}
 	return engine.Run(ctx, cfg)
 }
 
 func (e errand) open(ctx context.Context) (opened sink.Sink, err error) {
 	if e.Path != "" {
-		return sqlite.Open(ctx, sqlite.Config{Path: e.Path, Table: e.Table, SQL: e.SQL, KeepCommits: fencepost.KeepAll})
+		return sqlite.Open(ctx, sqlite.Config{Path: e.Path, Table: e.Table, SQL: e.SQL, KeepCommits: ledger.KeepAll})
 	}
-	c := postgres.Config{DSN: e.DSN, Table: e.Table, SQL: e.SQL, KeepCommits: fencepost.KeepAll}
+	c := postgres.Config{DSN: e.DSN, Table: e.Table, SQL: e.SQL, KeepCommits: ledger.KeepAll}
 	var inHand, inHandler sync.Once
 	if e.Handle {
 		c.Table, c.CommitTimeout = "", time.Second
@@ -127,7 +128,7 @@ func (e errand) open(ctx context.Context) (opened sink.Sink, err error) {
 	if e.Apart {
 		return apart{opened, e.DSN}, nil
 	}
-	return hooked{opened, func(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
+	return hooked{opened, func(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
 		if b.Rows() > 0 {
 			inHand.Do(func() { e.stopAt("in-hand") })
 		}

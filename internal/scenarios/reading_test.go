@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // Three topics of 10 records, the third of which starts 2 later: 28 are applied, and the 2 are no gap, since the group
@@ -29,7 +30,7 @@ func TestR3ThreeTopicsOneStartsLater(t *testing.T) {
 	s.wantRows(at(topics[1], 0), span(0, 10)...)
 	s.wantRows(at(topics[2], 0), span(2, 10)...)
 	for _, m := range s.moves() {
-		if m.Cause == fencepost.CauseGap {
+		if m.Cause == ledger.CauseGap {
 			t.Errorf("a gap was recorded: %+v", m)
 		}
 	}
@@ -40,8 +41,8 @@ func TestR4StartLatest(t *testing.T) {
 	s := onPostgres(t)
 	name := s.topic(2)
 	s.fill(at(name, 0), 5)
-	wk := s.run([]string{name}, func(set *setup) { set.engine.Policy.Start.Kind = fencepost.StartLatest })
-	wk.settled(at(name, 0), fencepost.New)
+	wk := s.run([]string{name}, func(set *setup) { set.engine.Policy.Start.Kind = ledger.StartLatest })
+	wk.settled(at(name, 0), ledger.New)
 	s.fill(at(name, 0), 3)
 	s.fill(at(name, 1), 2)
 	s.eventuallyRows(at(name, 0), 5, 6, 7)
@@ -58,7 +59,7 @@ func TestR4StartAtOffsetsPerPartition(t *testing.T) {
 	s.fill(at(name, 1), 5)
 	s.deleteBefore(at(name, 1), 1)
 	s.toEnd([]string{name}, func(set *setup) {
-		set.engine.Policy.Start = fencepost.StartAt{Kind: fencepost.StartOffsets, Offsets: map[fencepost.TopicPartition]fencepost.Offset{at(name, 0): 3}}
+		set.engine.Policy.Start = ledger.StartAt{Kind: ledger.StartOffsets, Offsets: map[fencepost.TopicPartition]fencepost.Offset{at(name, 0): 3}}
 	})
 	s.wantRows(at(name, 0), 3, 4)
 	s.wantRows(at(name, 1), 1, 2, 3, 4)
@@ -76,7 +77,7 @@ func TestR4StartAtTime(t *testing.T) {
 		}
 	}
 	s.toEnd([]string{name}, func(set *setup) {
-		set.engine.Policy.Start = fencepost.StartAt{Kind: fencepost.StartTime, Time: noon}
+		set.engine.Policy.Start = ledger.StartAt{Kind: ledger.StartTime, Time: noon}
 	})
 	s.wantRows(at(name, 0), 2, 3)
 	s.wantRows(at(name, 1), 1)

@@ -26,6 +26,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/flights"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/redis"
 )
@@ -49,7 +50,7 @@ func newRedisStore(t *testing.T, at servers.RedisServer) *redisStore {
 	return &redisStore{at: at, client: client, own: own}
 }
 
-func (s *redisStore) ledger() fencepost.Ledger { return s.own }
+func (s *redisStore) ledger() ledger.Ledger { return s.own }
 
 // tap is the wire between one worker and Redis. It sees the script of each commit go, and the first byte of its answer
 // come, and kills the worker at one of the two when it is told to.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // TestMain is also the way into the worker processes that tests start: see process_test.go.
@@ -229,7 +230,7 @@ func (s *scene) mirrored(tp fencepost.TopicPartition, at int64) {
 }
 
 // snapshot is what the ledger holds of the group.
-func (s *scene) snapshot() fencepost.Snapshot {
+func (s *scene) snapshot() ledger.Snapshot {
 	s.t.Helper()
 	snap, err := s.store.ledger().Read(s.t.Context(), s.group)
 	if err != nil {
@@ -238,7 +239,7 @@ func (s *scene) snapshot() fencepost.Snapshot {
 	return snap
 }
 
-func (s *scene) position(tp fencepost.TopicPartition) fencepost.Position {
+func (s *scene) position(tp fencepost.TopicPartition) ledger.Position {
 	s.t.Helper()
 	return s.snapshot().Positions[tp]
 }
@@ -255,9 +256,9 @@ func (s *scene) reached(tp fencepost.TopicPartition, at fencepost.Offset) {
 }
 
 // moves is what the ledger recorded of the group, oldest first.
-func (s *scene) moves() (list []fencepost.Recorded) {
+func (s *scene) moves() (list []ledger.Recorded) {
 	s.t.Helper()
-	for m, err := range s.store.ledger().(fencepost.History).Moves(s.t.Context(), s.group) {
+	for m, err := range s.store.ledger().(ledger.History).Moves(s.t.Context(), s.group) {
 		if err != nil {
 			s.t.Fatalf("read moves: %v", err)
 		}
@@ -271,7 +272,7 @@ func (s *scene) wantMoves(want ...string) {
 	s.t.Helper()
 	var got []string
 	for _, m := range s.moves() {
-		if m.Cause == fencepost.CauseCommit {
+		if m.Cause == ledger.CauseCommit {
 			continue
 		}
 		from := "absent"
@@ -286,15 +287,15 @@ func (s *scene) wantMoves(want ...string) {
 }
 
 // move records one move by hand, as `fencepost offsets set` would: another fence, the position as it is now.
-func (s *scene) move(tp fencepost.TopicPartition, cause fencepost.Cause, to fencepost.Offset) {
+func (s *scene) move(tp fencepost.TopicPartition, cause ledger.Cause, to fencepost.Offset) {
 	s.t.Helper()
 	eventually(s.t, "the move is taken", func() error { // a running worker may commit in between
 		snap := s.snapshot()
 		held := snap.Positions[tp]
 		next := held
 		next.Offset, next.LeaderEpoch, next.Fence = to, fencepost.NoEpoch, newFence()
-		err := s.store.ledger().Move(s.t.Context(), fencepost.Writer{Group: s.group, ClusterID: snap.ClusterID, Who: "operator@test"},
-			[]fencepost.Move{{TopicPartition: tp, Held: held, Next: next, Cause: cause, Why: "the test says so"}})
+		err := s.store.ledger().Move(s.t.Context(), ledger.Writer{Group: s.group, ClusterID: snap.ClusterID, Who: "operator@test"},
+			[]ledger.Move{{TopicPartition: tp, Held: held, Next: next, Cause: cause, Why: "the test says so"}})
 		return err
 	})
 }

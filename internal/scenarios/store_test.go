@@ -13,8 +13,8 @@ import (
 
 	zsqlite "zombiezen.com/go/sqlite"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/postgres"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/sqlite"
@@ -38,7 +38,7 @@ type row struct {
 type store interface {
 	// sink opens it anew, as another process would: table or sql, one of the two. The test's end closes it.
 	sink(t *testing.T, table, sql string) sink.Sink
-	ledger() fencepost.Ledger
+	ledger() ledger.Ledger
 	rows(*testing.T) []row // of the usual table, in the order in which they were written
 	exec(t *testing.T, sql string)
 	number(t *testing.T, sql string) int64
@@ -60,7 +60,7 @@ func openPostgresStore(t *testing.T, dsn, ddl string) *postgresStore {
 	t.Helper()
 	s := &postgresStore{dsn: dsn}
 	s.conn = connect(t, dsn)
-	own, err := postgres.OpenLedger(dsn, fencepost.KeepAll)
+	own, err := postgres.OpenLedger(dsn, ledger.KeepAll)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func (s *postgresStore) sink(t *testing.T, table, sql string) sink.Sink {
 
 func (s *postgresStore) open(t *testing.T, c postgres.Config) sink.Sink {
 	t.Helper()
-	c.DSN, c.KeepCommits = s.dsn, fencepost.KeepAll
+	c.DSN, c.KeepCommits = s.dsn, ledger.KeepAll
 	sink, err := postgres.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func (s *postgresStore) open(t *testing.T, c postgres.Config) sink.Sink {
 	return sink
 }
 
-func (s *postgresStore) ledger() fencepost.Ledger { return s.own }
+func (s *postgresStore) ledger() ledger.Ledger { return s.own }
 
 func (s *postgresStore) rows(t *testing.T) (list []row) {
 	t.Helper()
@@ -141,7 +141,7 @@ func (s *postgresStore) errand(e *errand) { e.DSN = s.dsn }
 type sqliteStore struct {
 	path string
 	conn *zsqlite.Conn // beside the room
-	own  fencepost.Ledger
+	own  ledger.Ledger
 }
 
 func newSQLiteStore(t *testing.T, ddl string) *sqliteStore {
@@ -160,7 +160,7 @@ func newSQLiteStore(t *testing.T, ddl string) *sqliteStore {
 
 func (s *sqliteStore) sink(t *testing.T, table, sql string) sink.Sink {
 	t.Helper()
-	sink, err := sqlite.Open(t.Context(), sqlite.Config{Path: s.path, Table: table, SQL: sql, KeepCommits: fencepost.KeepAll})
+	sink, err := sqlite.Open(t.Context(), sqlite.Config{Path: s.path, Table: table, SQL: sql, KeepCommits: ledger.KeepAll})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func (s *sqliteStore) sink(t *testing.T, table, sql string) sink.Sink {
 	return sink
 }
 
-func (s *sqliteStore) ledger() fencepost.Ledger { return s.own }
+func (s *sqliteStore) ledger() ledger.Ledger { return s.own }
 
 func (s *sqliteStore) rows(t *testing.T) (list []row) {
 	t.Helper()
@@ -205,4 +205,4 @@ func (s *sqliteStore) query(t *testing.T, sql string, each func(*zsqlite.Stmt)) 
 
 func (s *sqliteStore) errand(e *errand) { e.Path = s.path }
 
-func newFence() fencepost.Fence { return fencepost.NewFence(rand.Uint64()) }
+func newFence() ledger.Fence { return ledger.NewFence(rand.Uint64()) }

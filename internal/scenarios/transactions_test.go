@@ -11,6 +11,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // three is batches of at most three entries, markers counted, with a floor of as many: their contents are exact where
@@ -32,7 +33,7 @@ func TestT1ReadCommitted(t *testing.T) {
 		})
 	}
 	wk := run()
-	wk.settled(tp, fencepost.New)
+	wk.settled(tp, ledger.New)
 	s.begin(tp, 5) // 0-4
 	await(wk, "the open transaction is told", func(b engine.Blocked) bool { return b.Offset == 0 })
 	if p := s.position(tp); p.Offset != 0 {

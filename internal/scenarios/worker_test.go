@@ -16,6 +16,7 @@ import (
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -167,7 +168,7 @@ func (wk *worker) parked(tp fencepost.TopicPartition, code string) engine.Parked
 }
 
 // settled waits until a partition was settled with a verdict.
-func (wk *worker) settled(tp fencepost.TopicPartition, v fencepost.Verdict) engine.Settlement {
+func (wk *worker) settled(tp fencepost.TopicPartition, v ledger.Verdict) engine.Settlement {
 	wk.t.Helper()
 	var found engine.Settlement
 	await(wk, fmt.Sprintf("%s is settled as %s", tp, v), func(e engine.Settled) bool {
@@ -246,7 +247,7 @@ type hooked struct {
 }
 
 // commitFunc stands between the engine and a lane.
-type commitFunc func(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error
+type commitFunc func(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error
 
 func (h hooked) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	l, err := h.Sink.Lane(ctx, n)
@@ -261,7 +262,7 @@ type hookedLane struct {
 	commit commitFunc
 }
 
-func (l hookedLane) Commit(ctx context.Context, w fencepost.Writer, b sink.Commit) error {
+func (l hookedLane) Commit(ctx context.Context, w ledger.Writer, b sink.Commit) error {
 	return l.commit(ctx, l.Lane, w, b)
 }
 
@@ -303,7 +304,7 @@ func (g *gate) release() {
 }
 
 // commit lets a batch through once the gate is open.
-func (g *gate) commit(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
+func (g *gate) commit(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
 	g.mu.Lock()
 	open := g.mu.open
 	g.mu.Unlock()
@@ -349,7 +350,7 @@ type batches struct {
 	list []string
 }
 
-func (n *batches) commit(ctx context.Context, l sink.Lane, w fencepost.Writer, b sink.Commit) error {
+func (n *batches) commit(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
 	var rows []fencepost.Offset
 	for _, s := range b.Segments {
 		rows = append(rows, b.Offsets[s.Lo:s.Hi]...)

@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost/internal/broker"
 	"github.com/fencepost/fencepost/internal/flights"
 	"github.com/fencepost/fencepost/internal/flights/feed"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -139,7 +140,7 @@ func Total(sums map[string]Sum) (n int64) {
 
 // Passed is how many offsets of the group a ledger has passed. Topics that begin at 0 and hold no markers have passed
 // as many records.
-func Passed(t *testing.T, ledger fencepost.Ledger, group string) (n int64) {
+func Passed(t *testing.T, ledger ledger.Ledger, group string) (n int64) {
 	t.Helper()
 	s, err := ledger.Read(t.Context(), fencepost.Group(group))
 	if err != nil {

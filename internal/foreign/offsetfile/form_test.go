@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -160,7 +161,7 @@ func entries(r *rand.Rand, ownForm bool) (list []foreign.Entry) {
 		e.Until = fencepost.Offset(sizes[r.IntN(len(sizes))])
 		e.Raw = decimal(e.Until)
 		if ownForm {
-			e.Own = fencepost.Position{Offset: e.Until, LeaderEpoch: fencepost.LeaderEpoch(r.IntN(3) - 1)}
+			e.Own = ledger.Position{Offset: e.Until, LeaderEpoch: fencepost.LeaderEpoch(r.IntN(3) - 1)}
 			if e.Until == 0 {
 				e.Own.LeaderEpoch = fencepost.NoEpoch // nothing stands before it
 			}
@@ -214,7 +215,7 @@ func TestRoundTrip(t *testing.T) {
 func TestWritten(t *testing.T) {
 	list := []foreign.Entry{
 		{TopicPartition: fencepost.TopicPartition{Topic: "b", Partition: 1}, Until: 23},
-		{TopicPartition: fencepost.TopicPartition{Topic: "a", Partition: 0}, Until: 7, Own: fencepost.Position{Offset: 7, LeaderEpoch: 4, Fence: 9, TopicID: fencepost.TopicID{1}}},
+		{TopicPartition: fencepost.TopicPartition{Topic: "a", Partition: 0}, Until: 7, Own: ledger.Position{Offset: 7, LeaderEpoch: 4, Fence: 9, TopicID: fencepost.TopicID{1}}},
 		{TopicPartition: fencepost.TopicPartition{Topic: "b", Partition: 0}, Until: 1 << 40},
 	}
 	for _, c := range []struct{ form, group, want string }{

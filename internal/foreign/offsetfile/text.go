@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // fields makes a row of texts.
@@ -193,8 +194,8 @@ func ownHeader(f []string) error {
 }
 
 // own is what our exports know of an offset besides. Empty is unknown.
-func own(offset fencepost.Offset, epoch, topicID string) (p fencepost.Position, err error) {
-	p = fencepost.Position{Offset: offset, LeaderEpoch: fencepost.NoEpoch}
+func own(offset fencepost.Offset, epoch, topicID string) (p ledger.Position, err error) {
+	p = ledger.Position{Offset: offset, LeaderEpoch: fencepost.NoEpoch}
 	if epoch != "" {
 		n, err := integer("leader epoch", epoch, math.MaxInt32)
 		if err != nil {

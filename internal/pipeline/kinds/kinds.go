@@ -6,6 +6,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -68,8 +69,8 @@ type Absentee interface{ Missing() error }
 // OpenLedger is a ledger that is open, and how it is closed.
 type OpenLedger struct {
 	Ledger interface {
-		fencepost.Ledger
-		fencepost.History
+		ledger.Ledger
+		ledger.History
 	}
 	Close func() error
 }
@@ -78,7 +79,7 @@ type OpenLedger struct {
 type Pipeline struct {
 	Group       fencepost.Group
 	Of          fencepost.Group // of a backfill: the group that it runs beside; else empty
-	KeepCommits fencepost.KeepCommits
+	KeepCommits ledger.KeepCommits
 	Apart       string                 // the key under which the file keeps its ledger: ledger.redis; empty: the sink keeps it
 	Schema      []string               // the names of the schema's columns, as far as they are good
 	Columns     []fencepost.ColumnSpec // what a record is decoded to; nil: schema has findings of its own

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/mysql"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -22,7 +22,7 @@ var mysqlKind = (&server{
 		}
 		return s, nil
 	},
-	ledger: func(dsn string, keep fencepost.KeepCommits) (OpenLedger, error) {
+	ledger: func(dsn string, keep ledger.KeepCommits) (OpenLedger, error) {
 		l, err := mysql.OpenLedger(dsn, keep)
 		if err != nil {
 			return OpenLedger{}, err

@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/redis"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -143,7 +144,7 @@ func hashRule(r *keys.Reader, path, key string) {
 var braces = regexp.MustCompile(`[{}]`)
 
 // config is the server in the connector's words, without its password and certificates.
-func (s redisStore) config(keep fencepost.KeepCommits) redis.Config {
+func (s redisStore) config(keep ledger.KeepCommits) redis.Config {
 	return redis.Config{Addr: s.Addr, DB: s.DB, User: s.User, Timeout: s.Timeout, Key: s.Key, KeepCommits: keep}
 }
 
@@ -292,7 +293,7 @@ func (m redisMirror) Rules(r *keys.Reader, p Pipeline, ledger Store) {
 
 // Open opens the hash.
 func (m redisMirror) Open(p Pipeline) (foreign.LiveLayout, error) {
-	c := m.config(fencepost.KeepMerged)
+	c := m.config(ledger.KeepMerged)
 	if err := m.secure(&c, p); err != nil {
 		return nil, err
 	}

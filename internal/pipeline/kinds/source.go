@@ -9,6 +9,7 @@ import (
 	"github.com/fencepost/fencepost/apart"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/kafka"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -80,6 +81,6 @@ func (s SASL) credentials(context.Context) (kafka.Credentials, error) {
 }
 
 // Apart puts a sink and a ledger that is kept elsewhere together: first the effects, then the moves. Closing it closes the sink.
-func Apart(ledger fencepost.Ledger, sink sink.Sink) sink.Sink {
+func Apart(ledger ledger.Ledger, sink sink.Sink) sink.Sink {
 	return apart.Sink(ledger, sink)
 }

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -93,7 +93,7 @@ type server struct {
 	promise []string
 	address func(dsn string) (string, error) // without its password
 	open    func(ctx context.Context, dsn string, t table, p Pipeline) (sink.Sink, error)
-	ledger  func(dsn string, keep fencepost.KeepCommits) (OpenLedger, error)
+	ledger  func(dsn string, keep ledger.KeepCommits) (OpenLedger, error)
 	ddl     func(dsn string, t table, p Pipeline) string
 	next    func(file string) []string
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/zookeeper"
 )
 
@@ -112,7 +113,7 @@ func (z zookeeperStore) ensembleRules(r *keys.Reader) {
 }
 
 // config is the ensemble in the connector's words.
-func (z zookeeperStore) config(keep fencepost.KeepCommits) (zookeeper.Config, error) {
+func (z zookeeperStore) config(keep ledger.KeepCommits) (zookeeper.Config, error) {
 	password, err := z.Password.Reveal()
 	return zookeeper.Config{Servers: z.full(), User: z.User, Password: password, Root: z.Root, KeepCommits: keep}, err
 }
@@ -161,7 +162,7 @@ func (m zookeeperMirror) group(p Pipeline) fencepost.Group {
 
 // Open opens the nodes.
 func (m zookeeperMirror) Open(p Pipeline) (foreign.LiveLayout, error) {
-	c, err := m.config(fencepost.KeepMerged)
+	c, err := m.config(ledger.KeepMerged)
 	if err != nil {
 		return nil, err
 	}

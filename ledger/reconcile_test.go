@@ -1,4 +1,4 @@
-package fencepost_test
+package ledger_test
 
 import (
 	"fmt"
@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // scene is what the lines of one case of testdata/reconcile have said so far.
 type scene struct {
-	stored  fencepost.Stored
-	answers []fencepost.Answer
-	policy  fencepost.Policy
+	stored  ledger.Stored
+	answers []ledger.Answer
+	policy  ledger.Policy
 }
 
 // The decision table of testdata/reconcile; its README says how a case is written.
@@ -40,11 +41,11 @@ func TestReconcileTable(t *testing.T) {
 				case strings.TrimSpace(l) == "" || strings.HasPrefix(l, "#"):
 				case !strings.HasPrefix(l, " "):
 					title = l
-					s = &scene{stored: fencepost.Stored{TopicPartition: fencepost.TopicPartition{Topic: "flights"}, Mirror: -1}}
+					s = &scene{stored: ledger.Stored{TopicPartition: fencepost.TopicPartition{Topic: "flights"}, Mirror: -1}}
 				case strings.HasPrefix(l, "  decide "):
 					decisions++
 					want := strings.TrimPrefix(l, "  decide ")
-					if got := told(fencepost.Reconcile(s.stored, s.answers, s.policy)); got != want {
+					if got := told(ledger.Reconcile(s.stored, s.answers, s.policy)); got != want {
 						t.Errorf("%s: %s\n got %s\nwant %s", at, title, got, want)
 					}
 				default:
@@ -69,12 +70,12 @@ func (s *scene) read(words []string) (err error) {
 	}()
 	switch line := strings.Join(words, " "); {
 	case line == "stored absent":
-		s.stored.Position = fencepost.Position{}
+		s.stored.Position = ledger.Position{}
 	case words[0] == "stored":
-		s.stored.Position = fencepost.Position{Offset: offset(words[1]), LeaderEpoch: fencepost.LeaderEpoch(after(words, "epoch", -1)),
+		s.stored.Position = ledger.Position{Offset: offset(words[1]), LeaderEpoch: fencepost.LeaderEpoch(after(words, "epoch", -1)),
 			Fence: 1, TopicID: topicOf(words)}
 	case words[0] == "roster":
-		s.stored.Roster = fencepost.RosterEntry{Partitions: int32(offset(words[1])), TopicID: topicOf(words)}
+		s.stored.Roster = ledger.RosterEntry{Partitions: int32(offset(words[1])), TopicID: topicOf(words)}
 	case words[0] == "partition":
 		s.stored.Partition = int32(offset(words[1]))
 	case words[0] == "mirror":
@@ -86,18 +87,18 @@ func (s *scene) read(words []string) (err error) {
 	case line == "forget brokers":
 		s.answers = nil
 	case line == "broker no answer":
-		s.answers = append(s.answers, fencepost.Answer{Bounds: fencepost.Bounds{Err: fmt.Errorf("metadata: %w", fencepost.ErrNoAnswer)}})
+		s.answers = append(s.answers, ledger.Answer{Bounds: fencepost.Bounds{Err: fmt.Errorf("metadata: %w", fencepost.ErrNoAnswer)}})
 	case line == "broker no topic":
-		s.answers = append(s.answers, fencepost.Answer{Bounds: fencepost.Bounds{Err: fmt.Errorf("metadata: %w", fencepost.ErrNoTopic)}})
+		s.answers = append(s.answers, ledger.Answer{Bounds: fencepost.Bounds{Err: fmt.Errorf("metadata: %w", fencepost.ErrNoTopic)}})
 	case strings.HasPrefix(line, "broker log "):
 		low, high, _ := strings.Cut(words[2], "..")
-		s.answers = append(s.answers, fencepost.Answer{ClusterID: word(words, "cluster"), Bounds: fencepost.Bounds{TopicID: topicOf(words),
+		s.answers = append(s.answers, ledger.Answer{ClusterID: word(words, "cluster"), Bounds: fencepost.Bounds{TopicID: topicOf(words),
 			Earliest: offset(low), Stable: offset(high), End: offset(high), EndEpoch: fencepost.NoEpoch,
 			EpochEnd: after(words, "ends", -1), AtTime: after(words, "at", -1)}})
 	case line == "policy earliest everywhere":
-		s.policy = fencepost.EarliestEverywhere(s.policy.Start)
+		s.policy = ledger.EarliestEverywhere(s.policy.Start)
 	case words[0] == "policy":
-		*map[string]*fencepost.Choice{"aged-out": &s.policy.AgedOut, "recreated": &s.policy.Recreated,
+		*map[string]*ledger.Choice{"aged-out": &s.policy.AgedOut, "recreated": &s.policy.Recreated,
 			"truncated": &s.policy.Truncated, "lost-row": &s.policy.LostRow}[words[1]] = choice(words[2])
 	case words[0] == "start":
 		s.policy.Start = s.start(words)
@@ -108,40 +109,40 @@ func (s *scene) read(words []string) (err error) {
 }
 
 // start reads a start line.
-func (s *scene) start(words []string) fencepost.StartAt {
+func (s *scene) start(words []string) ledger.StartAt {
 	switch words[1] {
 	case "earliest":
-		return fencepost.StartAt{}
+		return ledger.StartAt{}
 	case "latest":
-		return fencepost.StartAt{Kind: fencepost.StartLatest}
+		return ledger.StartAt{Kind: ledger.StartLatest}
 	case "time":
-		return fencepost.StartAt{Kind: fencepost.StartTime, Time: time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)}
+		return ledger.StartAt{Kind: ledger.StartTime, Time: time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)}
 	}
 	tp := s.stored.TopicPartition
 	if words[2] == "other" {
 		tp.Partition++
 		words[2] = "1"
 	}
-	return fencepost.StartAt{Kind: fencepost.StartOffsets, Offsets: map[fencepost.TopicPartition]fencepost.Offset{tp: offset(words[2])}}
+	return ledger.StartAt{Kind: ledger.StartOffsets, Offsets: map[fencepost.TopicPartition]fencepost.Offset{tp: offset(words[2])}}
 }
 
 // actions are the words of the decision table.
-var actions = map[fencepost.Action]string{fencepost.Wait: "wait", fencepost.AskAgain: "ask again", fencepost.Resume: "resume",
-	fencepost.Stop: "park", fencepost.MoveOn: "move"}
+var actions = map[ledger.Action]string{ledger.Wait: "wait", ledger.AskAgain: "ask again", ledger.Resume: "resume",
+	ledger.Stop: "park", ledger.MoveOn: "move"}
 
 // told is a Decision in the words of the decision table.
-func told(d fencepost.Decision) string {
+func told(d ledger.Decision) string {
 	count := func(n int64) string {
 		switch n {
 		case 0:
 			return "none"
-		case fencepost.UnknownLoss:
+		case ledger.UnknownLoss:
 			return "unknown"
 		}
 		return strconv.FormatInt(n, 10)
 	}
 	s := d.Verdict.String() + ": " + actions[d.Action]
-	if d.Action == fencepost.MoveOn {
+	if d.Action == ledger.MoveOn {
 		s += fmt.Sprintf(" to %d", d.Next.Offset)
 		if d.Next.TopicID != (fencepost.TopicID{}) {
 			s += " of " + string(d.Next.TopicID[15:])
@@ -193,8 +194,8 @@ func topicOf(words []string) (id fencepost.TopicID) {
 }
 
 // choice reads a policy's word.
-func choice(s string) fencepost.Choice {
-	for c := fencepost.Park; c <= fencepost.Divergence; c++ {
+func choice(s string) ledger.Choice {
+	for c := ledger.Park; c <= ledger.Divergence; c++ {
 		if c.String() == s {
 			return c
 		}

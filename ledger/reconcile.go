@@ -1,10 +1,12 @@
-package fencepost
+package ledger
 
 import (
 	"cmp"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/fencepost/fencepost"
 )
 
 // Verdict is what Reconcile finds about a stored Position.
@@ -48,17 +50,17 @@ const (
 
 // Stored is what the ledger, its Roster and the mirror say of one partition.
 type Stored struct {
-	TopicPartition
-	Position  Position    // zero: no row
-	Roster    RosterEntry // of the topic; zero Partitions: the topic is not in the Roster
-	ClusterID string      // that the ledger belongs to; empty: it has none yet
-	ByPattern bool        // the topic was found by a pattern while running: it starts at earliest
-	Mirror    Offset      // the Kafka group's committed offset; negative: none
+	fencepost.TopicPartition
+	Position  Position         // zero: no row
+	Roster    RosterEntry      // of the topic; zero Partitions: the topic is not in the Roster
+	ClusterID string           // that the ledger belongs to; empty: it has none yet
+	ByPattern bool             // the topic was found by a pattern while running: it starts at earliest
+	Mirror    fencepost.Offset // the Kafka group's committed offset; negative: none
 }
 
 // Answer is what the brokers said of one partition, with the cluster that they belong to.
 type Answer struct {
-	Bounds
+	fencepost.Bounds
 	ClusterID string
 }
 
@@ -73,7 +75,7 @@ type Decision struct {
 	// Lost is the most records that are gone unapplied, whatever is done about it; UnknownLoss if nobody can say.
 	Lost int64
 	// Diverged is, for Truncated, where the histories part; negative if the broker does not know.
-	Diverged Offset
+	Diverged fencepost.Offset
 	Reason   string // for people, one clause without a full stop
 }
 
@@ -137,7 +139,7 @@ func (v Verdict) agrees() bool { return v == OK || v == WeakerCheck || v == Mirr
 // judge is the Decision about one answer, taken at its word.
 func judge(s Stored, a Answer, p Policy) Decision {
 	switch {
-	case errors.Is(a.Err, ErrNoTopic):
+	case errors.Is(a.Err, fencepost.ErrNoTopic):
 		return Decision{Verdict: Missing, Action: Stop, Lost: UnknownLoss, Diverged: -1,
 			Reason: a.Err.Error() + " (asked twice)"}
 	case a.Err != nil:
@@ -155,13 +157,13 @@ func judge(s Stored, a Answer, p Policy) Decision {
 }
 
 // topicID is the incarnation that the stored position is about: its own, or the Roster's if it has none.
-func (s Stored) topicID() TopicID { return cmp.Or(s.Position.TopicID, s.Roster.TopicID) }
+func (s Stored) topicID() fencepost.TopicID { return cmp.Or(s.Position.TopicID, s.Roster.TopicID) }
 
 // agreement is the verdict about a position that nothing contradicts.
 func agreement(s Stored, a Answer) Decision {
 	d := Decision{Verdict: OK, Action: Resume, Diverged: -1}
 	switch {
-	case s.topicID() == (TopicID{}) || a.TopicID == (TopicID{}):
+	case s.topicID() == (fencepost.TopicID{}) || a.TopicID == (fencepost.TopicID{}):
 		d.Verdict, d.Reason = WeakerCheck, "no topic ID to compare: a recreated topic would not show"
 	case s.Mirror > s.Position.Offset:
 		d.Verdict = MirrorAhead
@@ -176,8 +178,8 @@ func agreement(s Stored, a Answer) Decision {
 
 // adopts reports whether the group takes a topic ID of the brokers over: its position or its Roster was written while
 // they had none. A row that the Roster does not count is left alone, since an import would count what is below it.
-func (s Stored) adopts(id TopicID) bool {
-	none := TopicID{}
+func (s Stored) adopts(id fencepost.TopicID) bool {
+	none := fencepost.TopicID{}
 	return id != none && s.Partition < s.Roster.Partitions && (s.Position.TopicID == none || s.Roster.TopicID == none)
 }
 
@@ -185,11 +187,11 @@ func (s Stored) adopts(id TopicID) bool {
 func contradiction(s Stored, a Answer, p Policy) Decision {
 	at, b := s.Position.Offset, a.Bounds
 	switch {
-	case s.topicID() != (TopicID{}) && b.TopicID != (TopicID{}) && s.topicID() != b.TopicID:
+	case s.topicID() != (fencepost.TopicID{}) && b.TopicID != (fencepost.TopicID{}) && s.topicID() != b.TopicID:
 		return recreated(b, p.Recreated)
 	case at < b.Earliest:
 		return agedOut(s.Position, b, p.AgedOut)
-	case s.Position.LeaderEpoch != NoEpoch && b.EpochEnd >= 0 && b.EpochEnd < at:
+	case s.Position.LeaderEpoch != fencepost.NoEpoch && b.EpochEnd >= 0 && b.EpochEnd < at:
 		return truncated(s.Position, b, p.Truncated,
 			fmt.Sprintf("%d is past the divergence at %d (epoch %d)", at, b.EpochEnd, s.Position.LeaderEpoch))
 	case at > b.End:
@@ -198,7 +200,7 @@ func contradiction(s Stored, a Answer, p Policy) Decision {
 	return Decision{}
 }
 
-func recreated(b Bounds, c Choice) Decision {
+func recreated(b fencepost.Bounds, c Choice) Decision {
 	d := Decision{Verdict: Recreated, Lost: UnknownLoss, AtMost: UnknownLoss, Diverged: -1, Cause: CauseStart,
 		Reason: "another topic of this name now (topic ID " + b.TopicID.String() + ")"}
 	return d.choose(c, b)
@@ -206,14 +208,14 @@ func recreated(b Bounds, c Choice) Decision {
 
 // agedOut is the verdict about a position below the log. Entries from where the histories part on are unread too, if
 // the broker knows that they part below the position.
-func agedOut(p Position, b Bounds, c Choice) Decision {
+func agedOut(p Position, b fencepost.Bounds, c Choice) Decision {
 	from := p.Offset
 	if div := divergence(p, b); div >= 0 {
 		from = min(from, div)
 	}
 	lost := int64(b.Earliest - from)
 	d := Decision{Verdict: AgedOut, Lost: lost, AtMost: lost, Diverged: -1, Cause: CauseGap,
-		Reason: fmt.Sprintf("at most %d records were deleted unread: %s", lost, OffsetRange{from, b.Earliest})}
+		Reason: fmt.Sprintf("at most %d records were deleted unread: %s", lost, fencepost.OffsetRange{From: from, Until: b.Earliest})}
 	d = d.choose(c, b)
 	if c == Latest {
 		d.AtMost = int64(b.End - from)
@@ -223,8 +225,8 @@ func agedOut(p Position, b Bounds, c Choice) Decision {
 
 // divergence is where the log parts from what was applied: the end of the stored epoch. -1: the broker does not know,
 // or it was not asked, or they do not part.
-func divergence(p Position, b Bounds) Offset {
-	if p.LeaderEpoch == NoEpoch || b.EpochEnd < 0 || b.EpochEnd > p.Offset {
+func divergence(p Position, b fencepost.Bounds) fencepost.Offset {
+	if p.LeaderEpoch == fencepost.NoEpoch || b.EpochEnd < 0 || b.EpochEnd > p.Offset {
 		return -1
 	}
 	return b.EpochEnd
@@ -235,10 +237,10 @@ func divergence(p Position, b Bounds) Offset {
 //
 //	applied   [0 ........ d ........ stored)
 //	the log   [0 ........ d ..... other records ... End)
-func truncated(p Position, b Bounds, c Choice, reason string) Decision {
+func truncated(p Position, b fencepost.Bounds, c Choice, reason string) Decision {
 	d := Decision{Verdict: Truncated, Diverged: -1, Cause: CauseRewind, Reason: reason}
 	d.Diverged = divergence(p, b)
-	unread := func(next Offset) int64 {
+	unread := func(next fencepost.Offset) int64 {
 		switch {
 		case next == 0:
 			return 0
@@ -266,11 +268,11 @@ func truncated(p Position, b Bounds, c Choice, reason string) Decision {
 }
 
 // absent is the verdict about a partition without a row.
-func absent(s Stored, b Bounds, p Policy) Decision {
+func absent(s Stored, b fencepost.Bounds, p Policy) Decision {
 	switch {
 	case s.Roster.Partitions == 0:
 		return started(s, b, p.Start)
-	case s.Roster.TopicID != (TopicID{}) && b.TopicID != (TopicID{}) && s.Roster.TopicID != b.TopicID:
+	case s.Roster.TopicID != (fencepost.TopicID{}) && b.TopicID != (fencepost.TopicID{}) && s.Roster.TopicID != b.TopicID:
 		return recreated(b, p.Recreated)
 	case s.Partition < s.Roster.Partitions:
 		d := Decision{Verdict: LostRow, Lost: UnknownLoss, AtMost: UnknownLoss, Diverged: -1, Cause: CauseStart,
@@ -283,7 +285,7 @@ func absent(s Stored, b Bounds, p Policy) Decision {
 }
 
 // started is where a topic new to the group begins.
-func started(s Stored, b Bounds, at StartAt) Decision {
+func started(s Stored, b fencepost.Bounds, at StartAt) Decision {
 	d := Decision{Verdict: New, Cause: CauseStart, Diverged: -1, Reason: at.String()}
 	if s.ByPattern {
 		at = StartAt{}
@@ -306,7 +308,7 @@ func started(s Stored, b Bounds, at StartAt) Decision {
 		}
 		if o < b.Earliest || o > b.End {
 			return Decision{Verdict: New, Action: Stop, Diverged: -1,
-				Reason: fmt.Sprintf("start asks for %d, which lies outside the log %s", o, OffsetRange{b.Earliest, b.End})}
+				Reason: fmt.Sprintf("start asks for %d, which lies outside the log %s", o, fencepost.OffsetRange{From: b.Earliest, Until: b.End})}
 		}
 		d.Next.Offset = o
 	}
@@ -314,9 +316,9 @@ func started(s Stored, b Bounds, at StartAt) Decision {
 }
 
 // choose carries a Choice into a Decision: park, or a move to one of the bounds.
-func (d Decision) choose(c Choice, b Bounds) Decision {
+func (d Decision) choose(c Choice, b fencepost.Bounds) Decision {
 	d.Action = MoveOn
-	d.Next = Position{LeaderEpoch: NoEpoch, TopicID: b.TopicID}
+	d.Next = Position{LeaderEpoch: fencepost.NoEpoch, TopicID: b.TopicID}
 	switch c {
 	case Earliest:
 		d.Next.Offset = b.Earliest

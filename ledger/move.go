@@ -1,8 +1,10 @@
-package fencepost
+package ledger
 
 import (
 	"fmt"
 	"slices"
+
+	"github.com/fencepost/fencepost"
 )
 
 // Cause says why a Position moved.
@@ -53,7 +55,7 @@ const UnknownLoss int64 = -1
 //  3. an absent Held has cause start or import
 //  4. a Backfill is a start's, has a group, a valid range, and its times in UTC
 type Move struct {
-	TopicPartition
+	fencepost.TopicPartition
 	Held, Next Position
 	Cause      Cause
 	AtMost     int64  // most records that the move passes unapplied; UnknownLoss if they can not be counted
@@ -116,7 +118,7 @@ func InOrder(moves []Move) ([]Move, error) {
 
 // Writer says on whose behalf a ledger is moved.
 type Writer struct {
-	Group Group
+	Group fencepost.Group
 	// ClusterID is the cluster that the offsets belong to. The group's first move records it; a move under another
 	// one is refused with ErrOtherCluster. Empty: unknown (very old brokers), nothing is checked.
 	ClusterID string

@@ -1,16 +1,18 @@
-package fencepost
+package ledger
 
 import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fencepost/fencepost"
 )
 
 // Backfill is what the start of a backfill's partition is for: an old range to run again, under a group of its own. It
 // stands in the move, so that a run that goes on means the same offsets for ever.
 type Backfill struct {
-	Range OffsetRange // of the partition
-	Of    Group       // whose records run again; empty: the move begins no backfill
+	Range fencepost.OffsetRange // of the partition
+	Of    fencepost.Group       // whose records run again; empty: the move begins no backfill
 	// Since and Before are the time of records that was asked for, [Since, Before), in UTC; zero: offsets were named.
 	Since, Before time.Time
 }
@@ -85,7 +87,7 @@ func readBackfill(text string) (b Backfill, why string, ok bool) {
 	group, why, ok := readGroup(rest)
 	first, err1 := strconv.ParseInt(from, 10, 64)
 	last, err2 := strconv.ParseInt(until, 10, 64)
-	b = Backfill{Range: OffsetRange{Offset(first), Offset(last)}, Of: group}
+	b = Backfill{Range: fencepost.OffsetRange{From: fencepost.Offset(first), Until: fencepost.Offset(last)}, Of: group}
 	if span != "" {
 		since, before, _ := strings.Cut(strings.TrimPrefix(span, " from "), " to ")
 		b.Since, _ = time.Parse(time.RFC3339Nano, since)
@@ -95,7 +97,7 @@ func readBackfill(text string) (b Backfill, why string, ok bool) {
 }
 
 // readGroup reads a group's name, in quotes where it would not end, and the reason behind it.
-func readGroup(text string) (g Group, why string, ok bool) {
+func readGroup(text string) (g fencepost.Group, why string, ok bool) {
 	name, why, reasoned := strings.Cut(text, ": ")
 	if quoted, err := strconv.QuotedPrefix(text); err == nil && strings.HasPrefix(text, `"`) {
 		name, _ = strconv.Unquote(quoted)
@@ -104,5 +106,5 @@ func readGroup(text string) (g Group, why string, ok bool) {
 			return "", "", false
 		}
 	}
-	return Group(name), why, name != "" && reasoned == (why != "")
+	return fencepost.Group(name), why, name != "" && reasoned == (why != "")
 }

@@ -1,11 +1,15 @@
-package fencepost
+package ledger
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/fencepost/fencepost"
+)
 
 // RosterEntry says which incarnation of a topic a group started, and how many partitions of it were ever started or
 // imported. A partition below the count that has no Position is a lost row, not a new partition.
 type RosterEntry struct {
-	TopicID    TopicID
+	TopicID    fencepost.TopicID
 	Partitions int32
 }
 
@@ -24,8 +28,8 @@ type RosterEntry struct {
 // same rule, and pass the same suite. REQUIRES: no partition stands twice among moves.
 func Enroll(roster map[string]RosterEntry, moves []Move) (changed map[string]RosterEntry, err error) {
 	changed = map[string]RosterEntry{}
-	covered := map[string]int32{} // :: topic -> how many partitions of the Roster the moves start
-	ids := map[string]TopicID{}   // :: topic -> the known ID among the moves
+	covered := map[string]int32{}         // :: topic -> how many partitions of the Roster the moves start
+	ids := map[string]fencepost.TopicID{} // :: topic -> the known ID among the moves
 	for _, m := range moves {
 		if !m.Enrolls() {
 			continue
@@ -35,7 +39,7 @@ func Enroll(roster map[string]RosterEntry, moves []Move) (changed map[string]Ros
 		if !seen {
 			e = was
 		}
-		if id := m.Next.TopicID; id != (TopicID{}) {
+		if id := m.Next.TopicID; id != (fencepost.TopicID{}) {
 			if first, known := ids[m.Topic]; known && first != id {
 				return nil, fmt.Errorf("start topic %s: under two topic IDs at once, %s and %s", m.Topic, first, id)
 			}
@@ -49,7 +53,7 @@ func Enroll(roster map[string]RosterEntry, moves []Move) (changed map[string]Ros
 	}
 	for topic, e := range changed {
 		was := roster[topic]
-		if was.TopicID != (TopicID{}) && e.TopicID != was.TopicID && covered[topic] < was.Partitions {
+		if was.TopicID != (fencepost.TopicID{}) && e.TopicID != was.TopicID && covered[topic] < was.Partitions {
 			return nil, fmt.Errorf("start topic %s: topic ID %s replaces %s, but only %d of its %d partitions are started: start all of them in one move",
 				topic, e.TopicID, was.TopicID, covered[topic], was.Partitions)
 		}

@@ -1,4 +1,4 @@
-package fencepost
+package ledger
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/fencepost/fencepost"
 )
 
 // Ledger is the durable Positions of many groups, each with its Roster, under one identity. It changes by Moves
@@ -19,7 +21,7 @@ type Ledger interface {
 	// identity. The first Read or Move creates what the ledger needs in its store, if it may.
 	//
 	// Errors: ErrNewer; any other error: no answer.
-	Read(context.Context, Group) (Snapshot, error)
+	Read(context.Context, fencepost.Group) (Snapshot, error)
 
 	// Move makes all moves or none. Rows are locked in TopicPartition order. The starts and imports among them change
 	// the Roster as Enroll says, and are refused as a whole where it does.
@@ -32,14 +34,14 @@ type Ledger interface {
 // History is an optional ability of a Ledger: the recorded moves, oldest first.
 type History interface {
 	// Moves yields what the ledger kept of the group's moves. Commits may be merged: see Recorded.Commits.
-	Moves(context.Context, Group) iter.Seq2[Recorded, error]
+	Moves(context.Context, fencepost.Group) iter.Seq2[Recorded, error]
 }
 
 // Recent is an optional ability of a Ledger that is a History too: the end of each partition's history, at a cost that
 // does not grow with its length.
 type Recent interface {
 	// LastMoves is what LastMovesOf finds in History.Moves. Errors: as there.
-	LastMoves(context.Context, Group) (map[TopicPartition]LastMoves, error)
+	LastMoves(context.Context, fencepost.Group) (map[fencepost.TopicPartition]LastMoves, error)
 }
 
 // LastMoves is the end of one partition's history.
@@ -49,8 +51,8 @@ type LastMoves struct {
 }
 
 // LastMovesOf reads a whole history, oldest first, for a ledger that is not Recent.
-func LastMovesOf(moves iter.Seq2[Recorded, error]) (map[TopicPartition]LastMoves, error) {
-	all := map[TopicPartition]LastMoves{}
+func LastMovesOf(moves iter.Seq2[Recorded, error]) (map[fencepost.TopicPartition]LastMoves, error) {
+	all := map[fencepost.TopicPartition]LastMoves{}
 	for r, err := range moves {
 		if err != nil {
 			return nil, err
@@ -69,7 +71,7 @@ func LastMovesOf(moves iter.Seq2[Recorded, error]) (map[TopicPartition]LastMoves
 // Finder is an optional ability of a Ledger: to look for it without making it, which Read and Move do.
 type Finder interface {
 	// Exists reports whether the store has this ledger. Errors: ErrNewer; any other error: no answer.
-	Exists(context.Context, Group) (bool, error)
+	Exists(context.Context, fencepost.Group) (bool, error)
 }
 
 // Recorded is a Move as the ledger kept it.
@@ -95,10 +97,10 @@ func (k KeepCommits) String() string { return [...]string{"merged", "all", "none
 
 // Snapshot is a ledger's content for one group at one moment.
 type Snapshot struct {
-	Ledger    LedgerID
+	Ledger    fencepost.LedgerID
 	ClusterID string                 // empty until the group's first move
 	Roster    map[string]RosterEntry // :: topic -> what was started of it
-	Positions map[TopicPartition]Position
+	Positions map[fencepost.TopicPartition]Position
 }
 
 // Empty reports whether the ledger knows nothing of the group.
@@ -122,12 +124,12 @@ var (
 type Refused struct {
 	// Held has an entry for each partition that was refused, and for no other: what the ledger holds of it, the
 	// zero Position if it has no row.
-	Held map[TopicPartition]Position
+	Held map[fencepost.TopicPartition]Position
 }
 
 // Error names the refused partitions.
 func (r *Refused) Error() string {
-	tps := slices.SortedFunc(maps.Keys(r.Held), TopicPartition.Compare)
+	tps := slices.SortedFunc(maps.Keys(r.Held), fencepost.TopicPartition.Compare)
 	var b strings.Builder
 	b.WriteString("refused: the ledger holds")
 	for i, tp := range tps {
@@ -148,12 +150,12 @@ func (r *Refused) Error() string {
 // Check compares what a ledger holds with what moves expect: nil, or a *Refused naming each partition that does not
 // agree. It is the compare of every compare-and-set that is done in Go (memory, tests); other stores do the same in
 // their own language and pass the same suite.
-func Check(held map[TopicPartition]Position, moves []Move) error {
-	var bad map[TopicPartition]Position
+func Check(held map[fencepost.TopicPartition]Position, moves []Move) error {
+	var bad map[fencepost.TopicPartition]Position
 	for _, m := range moves {
 		if h := held[m.TopicPartition]; !h.Holds(m.Held) {
 			if bad == nil {
-				bad = map[TopicPartition]Position{}
+				bad = map[fencepost.TopicPartition]Position{}
 			}
 			bad[m.TopicPartition] = h
 		}

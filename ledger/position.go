@@ -1,4 +1,10 @@
-package fencepost
+package ledger
+
+import (
+	"fmt"
+
+	"github.com/fencepost/fencepost"
+)
 
 // Position is where one partition of a group stands. The zero Position is absent: the ledger has no row for it.
 //
@@ -11,10 +17,10 @@ package fencepost
 //  4. TopicID is the incarnation that Offset belongs to; zero only where the broker had none, and then it is the
 //     Roster's, if that has one
 type Position struct {
-	Offset      Offset
-	LeaderEpoch LeaderEpoch
+	Offset      fencepost.Offset
+	LeaderEpoch fencepost.LeaderEpoch
 	Fence       Fence
-	TopicID     TopicID
+	TopicID     fencepost.TopicID
 }
 
 // Absent reports whether the ledger has no row for the partition.
@@ -30,9 +36,9 @@ func (p Position) Holds(q Position) bool {
 // Advance is the Position after a commit of everything below until, whose last entry has that epoch. An epoch that is
 // not known replaces one that was: the old one says nothing about the new Offset (it would look truncated). REQUIRES:
 // until >= p.Offset.
-func (p Position) Advance(until Offset, epoch LeaderEpoch) Position {
+func (p Position) Advance(until fencepost.Offset, epoch fencepost.LeaderEpoch) Position {
 	if until < p.Offset {
-		broken("positions, not records", "a commit goes from %d back to %d", p.Offset, until)
+		panic(fmt.Sprintf("fencepost: law broken (positions, not records): a commit goes from %d back to %d", p.Offset, until))
 	}
 	if until > p.Offset {
 		p.Offset, p.LeaderEpoch = until, epoch

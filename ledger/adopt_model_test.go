@@ -1,4 +1,4 @@
-package fencepost_test
+package ledger_test
 
 import (
 	"cmp"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // upgraded is a second small world, searched to its end: a group of two partitions that was written while no broker had
@@ -17,15 +18,15 @@ import (
 type upgraded struct {
 	told      bool // the brokers have topic IDs
 	recreated bool
-	roster    fencepost.RosterEntry
+	roster    ledger.RosterEntry
 	lots      [2]lot
-	fences    fencepost.Fence // the last that was given
-	sets      int8            // of the operator
+	fences    ledger.Fence // the last that was given
+	sets      int8         // of the operator
 }
 
 // lot is one partition: what the ledger holds, and what is true of it.
 type lot struct {
-	at      fencepost.Position
+	at      ledger.Position
 	old     bool // it stands for the topic of before
 	guarded bool // the group knew the topic's ID when it was recreated
 }
@@ -39,26 +40,26 @@ func (u upgraded) now() fencepost.TopicID {
 }
 
 // decide is what Reconcile says of a partition, of two answers that agree.
-func (u upgraded) decide(p int, id fencepost.TopicID, policy fencepost.Policy) (fencepost.Stored, fencepost.Decision) {
-	s := fencepost.Stored{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: int32(p)}, Position: u.lots[p].at, Roster: u.roster, Mirror: -1}
-	a := fencepost.Answer{Bounds: fencepost.Bounds{TopicID: id, Stable: 9, End: 9, EpochEnd: -1, AtTime: -1}}
-	return s, fencepost.Reconcile(s, []fencepost.Answer{a, a}, policy)
+func (u upgraded) decide(p int, id fencepost.TopicID, policy ledger.Policy) (ledger.Stored, ledger.Decision) {
+	s := ledger.Stored{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: int32(p)}, Position: u.lots[p].at, Roster: u.roster, Mirror: -1}
+	a := ledger.Answer{Bounds: fencepost.Bounds{TopicID: id, Stable: 9, End: 9, EpochEnd: -1, AtTime: -1}}
+	return s, ledger.Reconcile(s, []ledger.Answer{a, a}, policy)
 }
 
 // settle is a worker that holds these partitions. It returns what went wrong.
-func (u *upgraded) settle(id fencepost.TopicID, policy fencepost.Policy, partitions ...int) error {
-	var moves []fencepost.Move
+func (u *upgraded) settle(id fencepost.TopicID, policy ledger.Policy, partitions ...int) error {
+	var moves []ledger.Move
 	for _, p := range partitions {
 		s, d := u.decide(p, id, policy)
 		l := u.lots[p]
 		stale := l.old && u.recreated
 		switch {
-		case d.Verdict == fencepost.Recreated && !stale:
+		case d.Verdict == ledger.Recreated && !stale:
 			return fmt.Errorf("partition %d is taken for recreated, and is not", p)
-		case d.Verdict != fencepost.Recreated && stale && l.guarded && id != fencepost.TopicID{}:
+		case d.Verdict != ledger.Recreated && stale && l.guarded && id != fencepost.TopicID{}:
 			return fmt.Errorf("partition %d: action %d on a topic that was recreated since the group knew its ID", p, d.Action)
 		}
-		if d.Action == fencepost.MoveOn {
+		if d.Action == ledger.MoveOn {
 			u.fences++
 			moves = append(moves, d.Move(s, u.fences))
 		}
@@ -68,7 +69,7 @@ func (u *upgraded) settle(id fencepost.TopicID, policy fencepost.Policy, partiti
 	}
 	for _, p := range partitions {
 		none := fencepost.TopicID{}
-		if _, d := u.decide(p, id, policy); d.Verdict != fencepost.Recreated && id != none && (u.lots[p].at.TopicID == none || u.roster.TopicID == none) {
+		if _, d := u.decide(p, id, policy); d.Verdict != ledger.Recreated && id != none && (u.lots[p].at.TopicID == none || u.roster.TopicID == none) {
 			return fmt.Errorf("partition %d has learned no topic ID", p)
 		}
 	}
@@ -76,11 +77,11 @@ func (u *upgraded) settle(id fencepost.TopicID, policy fencepost.Policy, partiti
 }
 
 // make makes moves.
-func (u *upgraded) make(id fencepost.TopicID, moves []fencepost.Move) error {
+func (u *upgraded) make(id fencepost.TopicID, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
-	changed, err := fencepost.Enroll(map[string]fencepost.RosterEntry{"t": u.roster}, moves)
+	changed, err := ledger.Enroll(map[string]ledger.RosterEntry{"t": u.roster}, moves)
 	if err != nil {
 		return err
 	}
@@ -89,10 +90,10 @@ func (u *upgraded) make(id fencepost.TopicID, moves []fencepost.Move) error {
 	}
 	for _, m := range moves {
 		u.lots[m.Partition].at = m.Next
-		if m.Cause == fencepost.CauseStart {
+		if m.Cause == ledger.CauseStart {
 			u.lots[m.Partition].old = false
 		}
-		if s, d := u.decide(int(m.Partition), id, fencepost.Policy{}); d.Action != fencepost.Resume {
+		if s, d := u.decide(int(m.Partition), id, ledger.Policy{}); d.Action != ledger.Resume {
 			return fmt.Errorf("partition %d: action %d after the move %s of %+v", m.Partition, d.Action, m.Cause, s)
 		}
 	}
@@ -101,13 +102,13 @@ func (u *upgraded) make(id fencepost.TopicID, moves []fencepost.Move) error {
 
 // set is an operator's rewind, as admin plans it: under the topic ID of the position, or the brokers' if it has none.
 func (u *upgraded) set(p int, id fencepost.TopicID) {
-	if _, d := u.decide(p, id, fencepost.Policy{}); d.Verdict == fencepost.Recreated {
+	if _, d := u.decide(p, id, ledger.Policy{}); d.Verdict == ledger.Recreated {
 		return // refused: a topic moves as a whole
 	}
 	u.fences++
 	u.sets++
 	at := &u.lots[p].at
-	*at = fencepost.Position{Offset: 3, LeaderEpoch: fencepost.NoEpoch, Fence: u.fences, TopicID: cmp.Or(at.TopicID, id)}
+	*at = ledger.Position{Offset: 3, LeaderEpoch: fencepost.NoEpoch, Fence: u.fences, TopicID: cmp.Or(at.TopicID, id)}
 }
 
 // steps are the states that may follow.
@@ -132,13 +133,13 @@ func (u upgraded) steps() (next []upgraded, err error) {
 	for _, id := range ids {
 		for _, held := range [][]int{{0}, {1}, {0, 1}} {
 			n := u
-			if err := n.settle(id, fencepost.Policy{}, held...); err != nil {
+			if err := n.settle(id, ledger.Policy{}, held...); err != nil {
 				return nil, fmt.Errorf("a worker of %v that is told %s: %w", held, id, err)
 			}
 			next = append(next, n)
 		}
 		n := u
-		if err := n.settle(id, fencepost.EarliestEverywhere(fencepost.StartAt{}), 0, 1); err != nil && n.whole(id) {
+		if err := n.settle(id, ledger.EarliestEverywhere(ledger.StartAt{}), 0, 1); err != nil && n.whole(id) {
 			return nil, fmt.Errorf("a repair that is told %s: %w", id, err)
 		} else if err == nil {
 			next = append(next, n)
@@ -155,25 +156,25 @@ func (u upgraded) steps() (next []upgraded, err error) {
 
 // whole reports whether all partitions are recreated, or none: a repair moves them together.
 func (u upgraded) whole(id fencepost.TopicID) bool {
-	_, first := u.decide(0, id, fencepost.Policy{})
-	_, second := u.decide(1, id, fencepost.Policy{})
-	return (first.Verdict == fencepost.Recreated) == (second.Verdict == fencepost.Recreated)
+	_, first := u.decide(0, id, ledger.Policy{})
+	_, second := u.decide(1, id, ledger.Policy{})
+	return (first.Verdict == ledger.Recreated) == (second.Verdict == ledger.Recreated)
 }
 
 // plain is the state without its history: fences are counted from 1 in order of the partitions.
 func (u upgraded) plain() upgraded {
 	u.fences = 2
 	for p := range u.lots {
-		u.lots[p].at.Fence = fencepost.Fence(p + 1)
+		u.lots[p].at.Fence = ledger.Fence(p + 1)
 	}
 	return u
 }
 
 // E4: in every state of the upgraded world.
 func TestE4NothingIsTakenForRecreated(t *testing.T) {
-	begin := upgraded{roster: fencepost.RosterEntry{Partitions: 2}}
+	begin := upgraded{roster: ledger.RosterEntry{Partitions: 2}}
 	for p := range begin.lots {
-		begin.lots[p].at = fencepost.Position{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: fencepost.Fence(p + 1)}
+		begin.lots[p].at = ledger.Position{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: ledger.Fence(p + 1)}
 	}
 	begin = begin.plain()
 	seen, queue, learned := map[upgraded]bool{begin: true}, []upgraded{begin}, 0

@@ -1,6 +1,10 @@
-package fencepost
+package ledger
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/fencepost/fencepost"
+)
 
 // Keeps says whether a ledger may keep a group (laws 10 and 12): mirrored is what the Kafka group holds, s what the
 // ledger holds of it, with the zero LedgerID where the store has no ledger yet.
@@ -14,9 +18,9 @@ import "fmt"
 //	another ledger      anything                  other-ledger
 //
 // Errors: *Fault other-ledger, ledger-empty, for exit 4.
-func Keeps(g Group, s Snapshot, mirrored map[TopicPartition]Mirror) error {
+func Keeps(g fencepost.Group, s Snapshot, mirrored map[fencepost.TopicPartition]fencepost.Mirror) error {
 	for _, m := range mirrored {
-		if m.Ledger == (LedgerID{}) || m.Ledger == s.Ledger {
+		if m.Ledger == (fencepost.LedgerID{}) || m.Ledger == s.Ledger {
 			continue
 		}
 		here := "this is " + s.Ledger.Short()
@@ -25,10 +29,10 @@ func Keeps(g Group, s Snapshot, mirrored map[TopicPartition]Mirror) error {
 			here += ", and it is empty"
 			help = "restore that ledger, or point this pipeline at it; or give this pipeline a group of its own"
 		}
-		if s.Ledger == (LedgerID{}) {
+		if s.Ledger == (fencepost.LedgerID{}) {
 			here = "here is none yet"
 		}
-		return &Fault{Code: "other-ledger", Exit: 4, Err: fmt.Errorf("group %s is kept by ledger %s; %s", g, m.Ledger.Short(), here), Help: help}
+		return &fencepost.Fault{Code: "other-ledger", Exit: 4, Err: fmt.Errorf("group %s is kept by ledger %s; %s", g, m.Ledger.Short(), here), Help: help}
 	}
 	if !s.Empty() || len(mirrored) == 0 {
 		return nil
@@ -37,16 +41,7 @@ func Keeps(g Group, s Snapshot, mirrored map[TopicPartition]Mirror) error {
 	if n := len(mirrored); n > 1 {
 		offsets = fmt.Sprintf("%d offsets", n)
 	}
-	return &Fault{Code: "ledger-empty", Exit: 4, Err: fmt.Errorf("the ledger is empty, but the group has run: Kafka holds %s of %s", offsets, g),
+	return &fencepost.Fault{Code: "ledger-empty", Exit: 4, Err: fmt.Errorf("the ledger is empty, but the group has run: Kafka holds %s of %s", offsets, g),
 		Help: "restore the ledger; or give this pipeline a new group; or take the group's offsets over: fencepost offsets copy 'kafka://HOST:9092?group=" +
 			string(g) + "' FILE --meaning next"}
-}
-
-// Mirror is a committed offset of the Kafka group. Ledger and TopicID are ours to write into the commit's metadata;
-// zero in one that another program wrote.
-type Mirror struct {
-	Offset      Offset
-	LeaderEpoch LeaderEpoch
-	Ledger      LedgerID
-	TopicID     TopicID
 }

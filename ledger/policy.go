@@ -1,8 +1,10 @@
-package fencepost
+package ledger
 
 import (
 	"fmt"
 	"time"
+
+	"github.com/fencepost/fencepost"
 )
 
 // Choice is what to do about a verdict that needs one. The zero Choice parks.
@@ -52,7 +54,7 @@ const (
 type StartAt struct {
 	Kind    StartKind
 	Time    time.Time
-	Offsets map[TopicPartition]Offset
+	Offsets map[fencepost.TopicPartition]fencepost.Offset
 }
 
 // String is the start in the words of the pipeline file.

@@ -1,4 +1,4 @@
-package fencepost_test
+package ledger_test
 
 import (
 	"fmt"
@@ -6,16 +6,17 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"pgregory.net/rapid"
 )
 
 // finding is what the twin says of a Decision: all but the words for people.
 type finding struct {
-	verdict   fencepost.Verdict
-	action    fencepost.Action
+	verdict   ledger.Verdict
+	action    ledger.Action
 	to        fencepost.Offset
 	id        fencepost.TopicID
-	cause     fencepost.Cause
+	cause     ledger.Cause
 	atMost    int64
 	lost      int64
 	partsAt   fencepost.Offset
@@ -24,42 +25,42 @@ type finding struct {
 }
 
 // findingOf reads a Decision.
-func findingOf(d fencepost.Decision) finding {
+func findingOf(d ledger.Decision) finding {
 	return finding{verdict: d.Verdict, action: d.Action, to: d.Next.Offset, id: d.Next.TopicID, cause: d.Cause, atMost: d.AtMost, lost: d.Lost, partsAt: d.Diverged}
 }
 
 // slow is Reconcile once more, as the rules of design.md's table read one after the other, over sets of offsets instead
 // of arithmetic where it can. It shares nothing with Reconcile.
-func slow(s fencepost.Stored, answers []fencepost.Answer, p fencepost.Policy) finding {
+func slow(s ledger.Stored, answers []ledger.Answer, p ledger.Policy) finding {
 	last := slowOne(s, answers[len(answers)-1], p)
 	if len(answers) == 1 && last.lossProof {
-		return finding{verdict: last.verdict, action: fencepost.AskAgain, lost: last.lost, partsAt: last.partsAt}
+		return finding{verdict: last.verdict, action: ledger.AskAgain, lost: last.lost, partsAt: last.partsAt}
 	}
 	if len(answers) == 2 {
 		first := slowOne(s, answers[0], p)
 		if last.lossProof && first.verdict != last.verdict {
-			return finding{verdict: fencepost.Unknown, action: fencepost.Wait, partsAt: -1}
+			return finding{verdict: ledger.Unknown, action: ledger.Wait, partsAt: -1}
 		}
 		if first.lossProof && last.agrees {
-			return finding{verdict: fencepost.StaleMetadata, action: fencepost.Resume, partsAt: -1}
+			return finding{verdict: ledger.StaleMetadata, action: ledger.Resume, partsAt: -1}
 		}
 	}
 	last.lossProof, last.agrees = false, false
 	return last
 }
 
-func slowOne(s fencepost.Stored, a fencepost.Answer, p fencepost.Policy) finding {
+func slowOne(s ledger.Stored, a ledger.Answer, p ledger.Policy) finding {
 	none := fencepost.TopicID{}
 	if a.Err == fencepost.ErrNoTopic {
-		return finding{verdict: fencepost.Missing, action: fencepost.Stop, lost: -1, partsAt: -1, lossProof: true}
+		return finding{verdict: ledger.Missing, action: ledger.Stop, lost: -1, partsAt: -1, lossProof: true}
 	}
 	if a.Err != nil {
-		return finding{verdict: fencepost.Unknown, action: fencepost.Wait, partsAt: -1}
+		return finding{verdict: ledger.Unknown, action: ledger.Wait, partsAt: -1}
 	}
 	if s.ClusterID != a.ClusterID && s.ClusterID != "" && a.ClusterID != "" {
-		return finding{verdict: fencepost.OtherCluster, action: fencepost.Stop, partsAt: -1}
+		return finding{verdict: ledger.OtherCluster, action: ledger.Stop, partsAt: -1}
 	}
-	if s.Position == (fencepost.Position{}) {
+	if s.Position == (ledger.Position{}) {
 		return slowAbsent(s, a, p)
 	}
 	at := s.Position.Offset
@@ -80,11 +81,11 @@ func slowOne(s fencepost.Stored, a fencepost.Answer, p fencepost.Policy) finding
 		for o := from; o < a.Earliest; o++ {
 			gone++
 		}
-		f := finding{verdict: fencepost.AgedOut, lost: gone, partsAt: -1, lossProof: true, action: fencepost.Stop}
-		if p.AgedOut != fencepost.Park {
-			f.action, f.to, f.id, f.cause, f.atMost = fencepost.MoveOn, a.Earliest, a.TopicID, fencepost.CauseGap, gone
+		f := finding{verdict: ledger.AgedOut, lost: gone, partsAt: -1, lossProof: true, action: ledger.Stop}
+		if p.AgedOut != ledger.Park {
+			f.action, f.to, f.id, f.cause, f.atMost = ledger.MoveOn, a.Earliest, a.TopicID, ledger.CauseGap, gone
 		}
-		if p.AgedOut == fencepost.Latest {
+		if p.AgedOut == ledger.Latest {
 			f.to, f.atMost = a.End, int64(a.End-from)
 		}
 		return f
@@ -92,34 +93,34 @@ func slowOne(s fencepost.Stored, a fencepost.Answer, p fencepost.Policy) finding
 	if at > a.End || knowsEpoch && a.EpochEnd < at {
 		return slowTruncated(at, a, p.Truncated, knowsEpoch && a.EpochEnd <= at)
 	}
-	f := finding{verdict: fencepost.OK, action: fencepost.Resume, partsAt: -1, agrees: true}
+	f := finding{verdict: ledger.OK, action: ledger.Resume, partsAt: -1, agrees: true}
 	if s.Mirror > at {
-		f.verdict = fencepost.MirrorAhead
+		f.verdict = ledger.MirrorAhead
 	}
 	if stored == none || a.TopicID == none {
-		f.verdict = fencepost.WeakerCheck
+		f.verdict = ledger.WeakerCheck
 	}
 	for counted := range s.Roster.Partitions {
 		if counted == s.Partition && a.TopicID != none && (s.Position.TopicID == none || s.Roster.TopicID == none) {
-			f.action, f.to, f.id, f.cause = fencepost.MoveOn, at, a.TopicID, fencepost.CauseImport
+			f.action, f.to, f.id, f.cause = ledger.MoveOn, at, a.TopicID, ledger.CauseImport
 		}
 	}
 	return f
 }
 
-func slowRecreated(a fencepost.Answer, c fencepost.Choice) finding {
-	f := finding{verdict: fencepost.Recreated, action: fencepost.Stop, lost: -1, partsAt: -1, lossProof: true}
-	if c != fencepost.Park {
-		f.action, f.id, f.cause, f.atMost, f.to = fencepost.MoveOn, a.TopicID, fencepost.CauseStart, -1, a.Earliest
+func slowRecreated(a ledger.Answer, c ledger.Choice) finding {
+	f := finding{verdict: ledger.Recreated, action: ledger.Stop, lost: -1, partsAt: -1, lossProof: true}
+	if c != ledger.Park {
+		f.action, f.id, f.cause, f.atMost, f.to = ledger.MoveOn, a.TopicID, ledger.CauseStart, -1, a.Earliest
 	}
-	if c == fencepost.Latest {
+	if c == ledger.Latest {
 		f.to = a.End
 	}
 	return f
 }
 
 // slowTruncated counts the unread offsets of the new history one by one.
-func slowTruncated(at fencepost.Offset, a fencepost.Answer, c fencepost.Choice, known bool) finding {
+func slowTruncated(at fencepost.Offset, a ledger.Answer, c ledger.Choice, known bool) finding {
 	unread := func(next fencepost.Offset) int64 {
 		if !known && next > 0 {
 			return -1
@@ -132,18 +133,18 @@ func slowTruncated(at fencepost.Offset, a fencepost.Answer, c fencepost.Choice, 
 		}
 		return n
 	}
-	f := finding{verdict: fencepost.Truncated, action: fencepost.Stop, lost: unread(a.Earliest), partsAt: -1, lossProof: true}
+	f := finding{verdict: ledger.Truncated, action: ledger.Stop, lost: unread(a.Earliest), partsAt: -1, lossProof: true}
 	if known {
 		f.partsAt = a.EpochEnd
 	}
-	if c == fencepost.Park {
+	if c == ledger.Park {
 		return f
 	}
-	f.action, f.id = fencepost.MoveOn, a.TopicID
+	f.action, f.id = ledger.MoveOn, a.TopicID
 	switch {
-	case c == fencepost.Earliest:
+	case c == ledger.Earliest:
 		f.to = a.Earliest
-	case c == fencepost.Latest:
+	case c == ledger.Latest:
 		f.to = a.End
 	case !known:
 		f.to = a.End
@@ -156,48 +157,48 @@ func slowTruncated(at fencepost.Offset, a fencepost.Answer, c fencepost.Choice, 
 			f.to = o
 		}
 	}
-	f.cause, f.atMost = fencepost.CauseRewind, unread(f.to)
+	f.cause, f.atMost = ledger.CauseRewind, unread(f.to)
 	if f.to > at {
-		f.cause = fencepost.CauseGap
+		f.cause = ledger.CauseGap
 	}
 	return f
 }
 
-func slowAbsent(s fencepost.Stored, a fencepost.Answer, p fencepost.Policy) finding {
+func slowAbsent(s ledger.Stored, a ledger.Answer, p ledger.Policy) finding {
 	none := fencepost.TopicID{}
-	start := finding{action: fencepost.MoveOn, to: a.Earliest, id: a.TopicID, cause: fencepost.CauseStart, partsAt: -1}
+	start := finding{action: ledger.MoveOn, to: a.Earliest, id: a.TopicID, cause: ledger.CauseStart, partsAt: -1}
 	if s.Roster.Partitions != 0 {
 		if s.Roster.TopicID != none && a.TopicID != none && s.Roster.TopicID != a.TopicID {
 			return slowRecreated(a, p.Recreated)
 		}
 		if s.Partition >= s.Roster.Partitions {
-			start.verdict, start.atMost, start.lost = fencepost.Added, int64(a.Earliest), int64(a.Earliest)
+			start.verdict, start.atMost, start.lost = ledger.Added, int64(a.Earliest), int64(a.Earliest)
 			return start
 		}
-		if p.LostRow == fencepost.Park {
-			return finding{verdict: fencepost.LostRow, action: fencepost.Stop, lost: -1, partsAt: -1}
+		if p.LostRow == ledger.Park {
+			return finding{verdict: ledger.LostRow, action: ledger.Stop, lost: -1, partsAt: -1}
 		}
-		start.verdict, start.atMost, start.lost = fencepost.LostRow, -1, -1
-		if p.LostRow == fencepost.Latest {
+		start.verdict, start.atMost, start.lost = ledger.LostRow, -1, -1
+		if p.LostRow == ledger.Latest {
 			start.to = a.End
 		}
 		return start
 	}
-	start.verdict = fencepost.New
+	start.verdict = ledger.New
 	if s.ByPattern {
 		return start
 	}
 	given, listed := p.Start.Offsets[s.TopicPartition]
 	switch {
-	case p.Start.Kind == fencepost.StartLatest:
+	case p.Start.Kind == ledger.StartLatest:
 		start.to = a.End
-	case p.Start.Kind == fencepost.StartTime && a.AtTime < 0:
-		return finding{verdict: fencepost.New, action: fencepost.Wait, partsAt: -1}
-	case p.Start.Kind == fencepost.StartTime:
+	case p.Start.Kind == ledger.StartTime && a.AtTime < 0:
+		return finding{verdict: ledger.New, action: ledger.Wait, partsAt: -1}
+	case p.Start.Kind == ledger.StartTime:
 		start.to = a.AtTime
-	case p.Start.Kind == fencepost.StartOffsets && listed && (given < a.Earliest || given > a.End):
-		return finding{verdict: fencepost.New, action: fencepost.Stop, partsAt: -1}
-	case p.Start.Kind == fencepost.StartOffsets && listed:
+	case p.Start.Kind == ledger.StartOffsets && listed && (given < a.Earliest || given > a.End):
+		return finding{verdict: ledger.New, action: ledger.Stop, partsAt: -1}
+	case p.Start.Kind == ledger.StartOffsets && listed:
 		start.to = given
 	}
 	return start
@@ -205,29 +206,29 @@ func slowAbsent(s fencepost.Stored, a fencepost.Answer, p fencepost.Policy) find
 
 // drawQuestion draws a stored position, one or two answers and a policy, of a world so small that everything meets. An
 // epoch may end past the log, which no honest broker says.
-func drawQuestion(t *rapid.T) (fencepost.Stored, []fencepost.Answer, fencepost.Policy) {
+func drawQuestion(t *rapid.T) (ledger.Stored, []ledger.Answer, ledger.Policy) {
 	number := rapid.Custom(func(t *rapid.T) fencepost.Offset { return fencepost.Offset(rapid.IntRange(0, 9).Draw(t, "n")) })
 	id := rapid.Custom(func(t *rapid.T) fencepost.TopicID {
 		return fencepost.TopicID{15: byte(rapid.IntRange(0, 2).Draw(t, "id"))}
 	})
 	name := rapid.SampledFrom([]string{"", "X", "X", "Y"})
-	pick := func(of string) fencepost.Choice {
-		return fencepost.Choice(rapid.IntRange(0, int(fencepost.Divergence)).Draw(t, of))
+	pick := func(of string) ledger.Choice {
+		return ledger.Choice(rapid.IntRange(0, int(ledger.Divergence)).Draw(t, of))
 	}
 	tp := fencepost.TopicPartition{Topic: "flights", Partition: int32(rapid.IntRange(0, 3).Draw(t, "partition"))}
-	s := fencepost.Stored{TopicPartition: tp, ClusterID: name.Draw(t, "ledger's cluster"), ByPattern: rapid.Bool().Draw(t, "by pattern"),
+	s := ledger.Stored{TopicPartition: tp, ClusterID: name.Draw(t, "ledger's cluster"), ByPattern: rapid.Bool().Draw(t, "by pattern"),
 		Mirror: number.Draw(t, "mirror") - 1}
 	if rapid.IntRange(0, 3).Draw(t, "has a row") > 0 {
-		s.Position = fencepost.Position{Offset: number.Draw(t, "stored"), LeaderEpoch: fencepost.LeaderEpoch(rapid.IntRange(-1, 2).Draw(t, "epoch")),
+		s.Position = ledger.Position{Offset: number.Draw(t, "stored"), LeaderEpoch: fencepost.LeaderEpoch(rapid.IntRange(-1, 2).Draw(t, "epoch")),
 			Fence: 1, TopicID: id.Draw(t, "stored ID")}
 	}
 	if rapid.Bool().Draw(t, "in the roster") {
-		s.Roster = fencepost.RosterEntry{TopicID: id.Draw(t, "roster ID"), Partitions: int32(rapid.IntRange(1, 4).Draw(t, "count"))}
+		s.Roster = ledger.RosterEntry{TopicID: id.Draw(t, "roster ID"), Partitions: int32(rapid.IntRange(1, 4).Draw(t, "count"))}
 	}
-	var answers []fencepost.Answer
+	var answers []ledger.Answer
 	for i := range rapid.IntRange(1, 2).Draw(t, "answers") {
 		low := number.Draw(t, fmt.Sprint("earliest ", i))
-		a := fencepost.Answer{ClusterID: name.Draw(t, "cluster"), Bounds: fencepost.Bounds{TopicID: id.Draw(t, "ID"), Earliest: low,
+		a := ledger.Answer{ClusterID: name.Draw(t, "cluster"), Bounds: fencepost.Bounds{TopicID: id.Draw(t, "ID"), Earliest: low,
 			End: low + number.Draw(t, "length"), EpochEnd: -1, AtTime: number.Draw(t, "at time") - 1}}
 		if rapid.Bool().Draw(t, "knows the epoch") {
 			a.EpochEnd = fencepost.Offset(rapid.IntRange(0, int(a.End)+5).Draw(t, "epoch end"))
@@ -240,8 +241,8 @@ func drawQuestion(t *rapid.T) (fencepost.Stored, []fencepost.Answer, fencepost.P
 		}
 		answers = append(answers, a)
 	}
-	p := fencepost.Policy{AgedOut: pick("aged out"), Recreated: pick("recreated"), Truncated: pick("truncated"), LostRow: pick("lost row")}
-	p.Start.Kind = fencepost.StartKind(rapid.IntRange(0, int(fencepost.StartOffsets)).Draw(t, "start"))
+	p := ledger.Policy{AgedOut: pick("aged out"), Recreated: pick("recreated"), Truncated: pick("truncated"), LostRow: pick("lost row")}
+	p.Start.Kind = ledger.StartKind(rapid.IntRange(0, int(ledger.StartOffsets)).Draw(t, "start"))
 	p.Start.Time = time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
 	p.Start.Offsets = map[fencepost.TopicPartition]fencepost.Offset{{Topic: "flights", Partition: int32(rapid.IntRange(0, 3).Draw(t, "listed"))}: number.Draw(t, "given")}
 	return s, answers, p
@@ -251,7 +252,7 @@ func drawQuestion(t *rapid.T) (fencepost.Stored, []fencepost.Answer, fencepost.P
 func TestReconcileAgreesWithTwin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, answers, p := drawQuestion(t)
-		if got, want := findingOf(fencepost.Reconcile(s, answers, p)), slow(s, answers, p); got != want {
+		if got, want := findingOf(ledger.Reconcile(s, answers, p)), slow(s, answers, p); got != want {
 			t.Fatalf("stored %+v\nanswers %+v\npolicy %+v\n got %+v\nwant %+v", s, answers, p, got, want)
 		}
 	})
@@ -261,29 +262,29 @@ func TestReconcileAgreesWithTwin(t *testing.T) {
 func TestReconcileInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, answers, p := drawQuestion(t)
-		d := fencepost.Reconcile(s, answers, p)
+		d := ledger.Reconcile(s, answers, p)
 		a := answers[len(answers)-1]
 		fail := func(law string) {
 			t.Fatalf("%s\nstored %+v\nanswers %+v\npolicy %+v\ndecision %+v", law, s, answers, p, d)
 		}
-		loss := d.Verdict == fencepost.Missing || d.Verdict == fencepost.Recreated || d.Verdict == fencepost.AgedOut || d.Verdict == fencepost.Truncated
-		if d.Verdict == fencepost.VerdictUnset {
+		loss := d.Verdict == ledger.Missing || d.Verdict == ledger.Recreated || d.Verdict == ledger.AgedOut || d.Verdict == ledger.Truncated
+		if d.Verdict == ledger.VerdictUnset {
 			fail("a decision has a verdict")
 		}
-		if loss && len(answers) == 1 && d.Action != fencepost.AskAgain {
+		if loss && len(answers) == 1 && d.Action != ledger.AskAgain {
 			fail("no loss follows from a first answer")
 		}
-		if d.Action == fencepost.AskAgain && len(answers) == 2 {
+		if d.Action == ledger.AskAgain && len(answers) == 2 {
 			fail("a second answer decides")
 		}
-		if a.Err != nil && d.Action != fencepost.Wait && d.Verdict != fencepost.Missing {
+		if a.Err != nil && d.Action != ledger.Wait && d.Verdict != ledger.Missing {
 			fail("no answer is never an answer")
 		}
-		if d.Action == fencepost.Resume && (s.Position.Absent() || s.Position.Offset < a.Earliest || s.Position.Offset > a.End || a.Err != nil) {
+		if d.Action == ledger.Resume && (s.Position.Absent() || s.Position.Offset < a.Earliest || s.Position.Offset > a.End || a.Err != nil) {
 			fail("resume only at a stored offset inside the log")
 		}
-		if d.Action != fencepost.MoveOn {
-			if d.Next != (fencepost.Position{}) || d.Cause != fencepost.CauseUnset || d.AtMost != 0 {
+		if d.Action != ledger.MoveOn {
+			if d.Next != (ledger.Position{}) || d.Cause != ledger.CauseUnset || d.AtMost != 0 {
 				fail("only a move has a next position")
 			}
 			return
@@ -304,10 +305,10 @@ func TestReconcileInvariants(t *testing.T) {
 		if !s.Position.Absent() && ahead && d.AtMost == 0 {
 			fail("nothing goes ahead silently")
 		}
-		if !s.Position.Absent() && ahead && d.Verdict != fencepost.Recreated && d.AtMost > 0 && d.AtMost < int64(d.Next.Offset-s.Position.Offset) {
+		if !s.Position.Absent() && ahead && d.Verdict != ledger.Recreated && d.AtMost > 0 && d.AtMost < int64(d.Next.Offset-s.Position.Offset) {
 			fail("AtMost is an upper bound of what is passed")
 		}
-		if d.Verdict != fencepost.New && (d.Next.Offset < a.Earliest || d.Next.Offset > a.End) {
+		if d.Verdict != ledger.New && (d.Next.Offset < a.Earliest || d.Next.Offset > a.End) {
 			fail("a move goes into the log")
 		}
 	})

@@ -1,4 +1,4 @@
-package fencepost_test
+package ledger_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // The model is a small world searched to its end: one partition, two workers, one store that holds rows and ledger
@@ -25,13 +26,13 @@ func (c content) topicID() fencepost.TopicID { return fencepost.TopicID{byte(c.i
 
 // intent is what a ledger holds, and what it stands for.
 type intent struct {
-	at fencepost.Position
+	at ledger.Position
 	of content
 }
 
 // work is a batch in a worker's hand.
 type work struct {
-	held, next fencepost.Position
+	held, next ledger.Position
 	of         content
 }
 
@@ -43,7 +44,7 @@ type small struct {
 	workers [2]work // zero: nothing in hand
 	// how often the world has done what it may do a bounded number of times
 	recreated, truncated, rewound, backups, restored int8
-	given                                            fencepost.Fence // the last one, counted outside the store: no restore takes it back
+	given                                            ledger.Fence // the last one, counted outside the store: no restore takes it back
 }
 
 // The bounds of the world.
@@ -59,21 +60,21 @@ const (
 // The beginnings. The unlearned ledger was written while the brokers told no topic IDs; its world has one recreation less,
 // for the learning of the ID is one more move.
 var (
-	learned   = small{ledger: intent{at: fencepost.Position{Fence: firstFence, TopicID: content{}.topicID()}}, given: firstFence}
-	unlearned = small{ledger: intent{at: fencepost.Position{Fence: firstFence}}, given: firstFence, recreated: 1}
+	learned   = small{ledger: intent{at: ledger.Position{Fence: firstFence, TopicID: content{}.topicID()}}, given: firstFence}
+	unlearned = small{ledger: intent{at: ledger.Position{Fence: firstFence}}, given: firstFence, recreated: 1}
 )
 
 // rule is a compare-and-set: what it compares, and which fence a move gets.
 type rule struct {
 	name  string
-	holds func(ledger, held fencepost.Position) bool
-	stamp func(s *small, byOperator bool) fencepost.Fence
+	holds func(ledger, held ledger.Position) bool
+	stamp func(s *small, byOperator bool) ledger.Fence
 }
 
 // The fences of the rules.
-func kept(s *small, _ bool) fencepost.Fence    { return s.ledger.at.Fence }
-func counted(s *small, _ bool) fencepost.Fence { return s.ledger.at.Fence + 1 }
-func countedByOperator(s *small, byOperator bool) fencepost.Fence {
+func kept(s *small, _ bool) ledger.Fence    { return s.ledger.at.Fence }
+func counted(s *small, _ bool) ledger.Fence { return s.ledger.at.Fence + 1 }
+func countedByOperator(s *small, byOperator bool) ledger.Fence {
 	if byOperator {
 		return s.ledger.at.Fence + 1
 	}
@@ -81,13 +82,13 @@ func countedByOperator(s *small, byOperator bool) fencepost.Fence {
 }
 
 // random never repeats: in 63 bits, two stamps that agree are an accident of 1 in 9 * 10^18. The model takes it as never.
-func random(s *small, _ bool) fencepost.Fence {
+func random(s *small, _ bool) ledger.Fence {
 	s.given++
 	return s.given
 }
 
-func offsetOnly(ledger, held fencepost.Position) bool { return ledger.Offset == held.Offset }
-func topicInstead(ledger, held fencepost.Position) bool {
+func offsetOnly(ledger, held ledger.Position) bool { return ledger.Offset == held.Offset }
+func topicInstead(ledger, held ledger.Position) bool {
 	return ledger.Offset == held.Offset && ledger.TopicID == held.TopicID
 }
 
@@ -125,7 +126,7 @@ func (r rule) worker(s small, i int) (next []step, broken string) {
 	}
 	n := s
 	n.workers[i] = work{}
-	move := fencepost.Move{Held: w.held, Next: w.next, Cause: fencepost.CauseCommit}
+	move := ledger.Move{Held: w.held, Next: w.next, Cause: ledger.CauseCommit}
 	if r.holds(s.ledger.at, w.held) {
 		if w.of != s.ledger.of {
 			return nil, fmt.Sprintf("worker %d commits %s of %v, and is let in: the ledger stands for %v", i, span(w), w.of, s.ledger.of)
@@ -133,8 +134,8 @@ func (r rule) worker(s small, i int) (next []step, broken string) {
 		n.ledger.at.Offset = w.next.Offset
 		return []step{{fmt.Sprintf("worker %d commits %s", i, span(w)), n}}, ""
 	}
-	stand := fencepost.Stand(s.ledger.at, move)
-	if stand == fencepost.StandingDone && w.of != s.ledger.of {
+	stand := ledger.Stand(s.ledger.at, move)
+	if stand == ledger.StandingDone && w.of != s.ledger.of {
 		return nil, fmt.Sprintf("worker %d is refused %s of %v, and told that it is done: the ledger stands for %v", i, span(w), w.of, s.ledger.of)
 	}
 	return []step{{fmt.Sprintf("worker %d is refused %s: stands %s", i, span(w), stand), n}}, ""
@@ -161,7 +162,7 @@ func (r rule) brokers(s small) (next []step) {
 	}
 	if s.ledger.of.incarnation != s.now.incarnation || s.ledger.of.history != s.now.history {
 		n := s
-		n.ledger.at = fencepost.Position{Fence: r.stamp(&n, false), TopicID: s.now.topicID()}
+		n.ledger.at = ledger.Position{Fence: r.stamp(&n, false), TopicID: s.now.topicID()}
 		n.ledger.of = s.now
 		next = append(next, step{fmt.Sprintf("reconcile moves to 0 of %v, fence %d", n.ledger.of, n.ledger.at.Fence), n})
 	} else if s.ledger.at.TopicID == (fencepost.TopicID{}) {
@@ -236,19 +237,19 @@ func TestOnlyTheRandomStampKeepsZombiesOut(t *testing.T) {
 	}{
 		{rule{"offset only", offsetOnly, kept}, learned, true},
 		{rule{"offset and topic ID", topicInstead, kept}, learned, true},
-		{rule{"offset and a counter that operators raise", fencepost.Position.Holds, countedByOperator}, learned, true},
-		{rule{"offset and a counter that every move raises", fencepost.Position.Holds, counted}, learned, true},
-		{rule{"offset, topic ID and a counter that operators raise", func(ledger, held fencepost.Position) bool {
+		{rule{"offset and a counter that operators raise", ledger.Position.Holds, countedByOperator}, learned, true},
+		{rule{"offset and a counter that every move raises", ledger.Position.Holds, counted}, learned, true},
+		{rule{"offset, topic ID and a counter that operators raise", func(ledger, held ledger.Position) bool {
 			return ledger.Holds(held) && ledger.TopicID == held.TopicID
 		}, countedByOperator}, learned, true},
-		{rule{"offset and a random stamp by operators only", fencepost.Position.Holds, func(s *small, byOperator bool) fencepost.Fence {
+		{rule{"offset and a random stamp by operators only", ledger.Position.Holds, func(s *small, byOperator bool) ledger.Fence {
 			if byOperator {
 				return random(s, true)
 			}
 			return s.ledger.at.Fence
 		}}, learned, true},
-		{rule{"offset and a random stamp by every move", fencepost.Position.Holds, random}, learned, false},
-		{rule{"offset and a random stamp by every move, IDs learned", fencepost.Position.Holds, random}, unlearned, false},
+		{rule{"offset and a random stamp by every move", ledger.Position.Holds, random}, learned, false},
+		{rule{"offset and a random stamp by every move, IDs learned", ledger.Position.Holds, random}, unlearned, false},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
 			states, trace := c.search(c.begin)

@@ -1,0 +1,10 @@
+package fencepost
+
+// Mirror is a committed offset of the Kafka group. Ledger and TopicID are ours to write into the commit's metadata;
+// zero in one that another program wrote.
+type Mirror struct {
+	Offset      Offset
+	LeaderEpoch LeaderEpoch
+	Ledger      LedgerID
+	TopicID     TopicID
+}

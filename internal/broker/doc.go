@@ -34,7 +34,8 @@
 // After kill -9 a torn last batch is cut off, which nobody was told of. Besides:
 //   - group members are forgotten (after Close they are not) and join anew; committed offsets stay
 //   - a producer's sequence numbers are forgotten: a batch that was stored but not acknowledged is stored twice when its
-//     producer tries again, idempotent or not; Apache Kafka rebuilds them from the log (TestKillForgetsSequenceNumbers)
+//     producer tries again, idempotent or not, and may stand behind later ones; Apache Kafka rebuilds them from the log
+//     (TestKillForgetsSequenceNumbers)
 //   - records that DeleteRecords took away may be back, for the log's start is in the snapshot only (TestKillForgetsDeletedRecords)
 //   - an open transaction is aborted
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -310,6 +311,29 @@ func TestBatchWithoutRows(t *testing.T) {
 	commit(t, l, sink.Commit{Batch: &fencepost.Batch{}})
 	w.want()
 	w.stands(0, 3)
+}
+
+// provenant is a sink that tells the records of its rows.
+type provenant struct{ *memory.Store }
+
+func (provenant) Applied(context.Context) iter.Seq2[sink.Applied, error] {
+	return func(yield func(sink.Applied, error) bool) { yield(sink.Applied{Rows: 7}, nil) }
+}
+
+// What the other sink can besides, it can here too; what it can not, it can not.
+func TestAbilitiesOfAnother(t *testing.T) {
+	p, ok := sink.As[sink.Provenance](apart.Sink(memory.Open(), provenant{memory.Open()}))
+	if !ok {
+		t.Fatal("the other sink's provenance is not found")
+	}
+	for a, err := range p.Applied(t.Context()) {
+		if a.Rows != 7 || err != nil {
+			t.Errorf("got %+v, %v", a, err)
+		}
+	}
+	if p, ok := sink.As[sink.Provenance](apart.Sink(memory.Open(), memory.Open())); ok {
+		t.Errorf("a sink without provenance has %T", p)
+	}
 }
 
 // Sink applies by another sink's lanes, and leaves that one's own ledger alone.

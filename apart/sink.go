@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
@@ -64,9 +63,9 @@ func (s *function) call(ctx context.Context, b *fencepost.Batch) error {
 }
 
 // Sink is a sink that applies batches by another one's lanes and then moves the ledger. At least once: see the package.
-// The other one's own ledger is not touched. It is closed with the sink that is returned; ledger is not.
-func Sink(ledger ledger.Ledger, sink sink.Sink) sink.Sink {
-	return &effects{Sink: sink, ledger: ledger}
+// The other one's own ledger is not touched. It is closed with the sink that is returned; the ledger is not.
+func Sink(l ledger.Ledger, s sink.Sink) sink.Sink {
+	return &effects{Sink: s, ledger: l}
 }
 
 // effects is the Sink of Sink. Needs and Close are the other sink's.
@@ -75,10 +74,11 @@ type effects struct {
 	ledger ledger.Ledger
 }
 
-var (
-	_ fencepost.Checker = (*effects)(nil)
-	_ sink.Provenance   = (*effects)(nil)
-)
+var _ fencepost.Checker = (*effects)(nil)
+
+// Unwrap is the other sink: what it can besides, such as to tell the records of its rows, it can here too. A record that
+// was applied again has its rows twice.
+func (s *effects) Unwrap() sink.Sink { return s.Sink }
 
 // Traits are the other sink's, with the ledger elsewhere.
 func (s *effects) Traits() sink.Traits {
@@ -98,7 +98,7 @@ func (s *effects) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	applier, ok := inner.(sink.Applier)
+	applier, ok := sink.As[sink.Applier](inner)
 	if !ok {
 		return nil, errors.Join(&fencepost.Fault{Code: "sink-needs-own-ledger", Exit: 2, Help: "take ledger: out",
 			Err: fmt.Errorf("the sink %s can not apply a batch without its own ledger", s.Traits().Name)}, inner.Close())
@@ -115,25 +115,15 @@ func (s *effects) Lane(ctx context.Context, n int) (sink.Lane, error) {
 
 // Check is what the other sink finds, without what it says of its own ledger, and what the ledger finds of itself.
 func (s *effects) Check(ctx context.Context, columns []fencepost.ColumnSpec) (found []fencepost.Finding) {
-	if c, ok := s.Sink.(fencepost.Checker); ok {
+	if c, ok := sink.As[fencepost.Checker](s.Sink); ok {
 		for _, f := range c.Check(ctx, columns) {
 			if f.Subject != "ledger" {
 				found = append(found, f)
 			}
 		}
 	}
-	if c, ok := s.ledger.(fencepost.Checker); ok {
+	if c, ok := ledger.As[fencepost.Checker](s.ledger); ok {
 		found = append(found, c.Check(ctx, nil)...)
 	}
 	return found
-}
-
-// Applied is the other sink's provenance. A record that was applied again has its rows twice in it.
-func (s *effects) Applied(ctx context.Context) iter.Seq2[sink.Applied, error] {
-	if p, ok := s.Sink.(sink.Provenance); ok {
-		return p.Applied(ctx)
-	}
-	return func(yield func(sink.Applied, error) bool) {
-		yield(sink.Applied{}, fmt.Errorf("sink %s: %w", s.Traits().Name, sink.ErrNoProvenance))
-	}
 }

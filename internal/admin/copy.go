@@ -103,7 +103,7 @@ func newCopying(ctx context.Context, from View, to Rooms, o CopyOptions) (*copyi
 	}
 	c := &copying{to: to, o: o, out: &Copy{Notes: from.Notes}}
 	c.out.Plan = &Plan{Group: to.Group, Made: from.At, Exact: true}
-	if f, ok := to.Ledger.(ledger.Finder); ok {
+	if f, ok := ledger.As[ledger.Finder](to.Ledger); ok {
 		there, err := f.Exists(ctx, to.Group)
 		if err != nil {
 			return nil, fmt.Errorf("look for the target's ledger: %w", err)

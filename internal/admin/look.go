@@ -141,7 +141,7 @@ func (v *View) read(ctx context.Context, r Rooms) (map[fencepost.TopicPartition]
 
 // exists refuses a ledger that is not there: to read one makes it.
 func (r Rooms) exists(ctx context.Context) error {
-	f, ok := r.Ledger.(ledger.Finder)
+	f, ok := ledger.As[ledger.Finder](r.Ledger)
 	if !ok {
 		return nil
 	}
@@ -335,7 +335,7 @@ func (v *View) lastMoves(ctx context.Context, r Rooms) (err error) {
 		return nil
 	}
 	var found map[fencepost.TopicPartition]ledger.LastMoves
-	if recent, ok := r.Ledger.(ledger.Recent); ok {
+	if recent, ok := ledger.As[ledger.Recent](r.Ledger); ok {
 		found, err = recent.LastMoves(ctx, r.Group)
 	} else {
 		found, err = ledger.LastMovesOf(r.History.Moves(ctx, r.Group))

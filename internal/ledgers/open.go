@@ -156,7 +156,7 @@ func (o *Opened) filled(l *location, form string) *Opened {
 		}
 	}
 	if o.Ledger != nil {
-		o.History, _ = o.Ledger.(ledger.History)
+		o.History, _ = ledger.As[ledger.History](o.Ledger)
 	}
 	return o
 }

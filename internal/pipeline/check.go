@@ -14,6 +14,7 @@ import (
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // subjects are the lines of a check, in the order in which people read them.
@@ -91,7 +92,7 @@ func Check(ctx context.Context, f *File, timeout time.Duration) (Report, error) 
 func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Finding {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var source, sink, mirrors []fencepost.Finding
+	var source, effects, mirrors []fencepost.Finding
 	var all sync.WaitGroup
 	columns := o.File.Columns()
 	all.Go(func() {
@@ -99,17 +100,17 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 		o.sayStart(ctx, source)
 	})
 	all.Go(func() {
-		if c, ok := o.Sink.(fencepost.Checker); ok {
-			sink = c.Check(ctx, columns)
+		if c, ok := sink.As[fencepost.Checker](o.Sink); ok {
+			effects = c.Check(ctx, columns)
 		}
-		if t, ok := o.Sink.(trier); ok && !slices.ContainsFunc(sink, func(f fencepost.Finding) bool { return !f.OK }) {
-			sink = append(sink, t.Trial(ctx, o.File.Group, columns)...)
+		if t, ok := sink.As[trier](o.Sink); ok && !slices.ContainsFunc(effects, func(f fencepost.Finding) bool { return !f.OK }) {
+			effects = append(effects, t.Trial(ctx, o.File.Group, columns)...)
 		}
 	})
 	all.Go(func() { mirrors = o.checkMirrors(ctx) })
 	all.Wait()
 	o.File.pointCredentials(source)
-	found := slices.Concat(source, sink, mirrors)
+	found := slices.Concat(source, effects, mirrors)
 	o.compareLedger(ctx, found)
 	return append(found, o.standing(ctx, found)...)
 }

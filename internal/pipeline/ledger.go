@@ -36,41 +36,25 @@ func ledgerRules(r *keys.Reader, f *File) {
 }
 
 // openApart puts a sink and the ledger that the file keeps apart together.
-func (f *File) openApart(sink sink.Sink) (sink.Sink, error) {
+func (f *File) openApart(effects sink.Sink) (sink.Sink, error) {
 	l, err := f.Ledger.Is.Open(f.around())
 	if err != nil {
-		return nil, errors.Join(f.faultAt(f.Ledger.At, pointedTo(f.Ledger.At, err)), sink.Close())
+		return nil, errors.Join(f.faultAt(f.Ledger.At, pointedTo(f.Ledger.At, err)), effects.Close())
 	}
-	return &parted{Sink: kinds.Apart(placed{l.Ledger, f.Ledger}, sink), effects: sink, close: l.Close}, nil
+	return &parted{Sink: kinds.Apart(placed{l.Ledger, f.Ledger}, effects), close: l.Close}, nil
 }
 
 // parted closes the ledger too.
 type parted struct {
 	sink.Sink
-	effects sink.Sink // the one inside
-	close   func() error
+	close func() error
 }
 
 // Close closes sink and ledger.
 func (p *parted) Close() error { return errors.Join(p.Sink.Close(), p.close()) }
 
-// Check is what both find.
-func (p *parted) Check(ctx context.Context, columns []fencepost.ColumnSpec) []fencepost.Finding {
-	return p.Sink.(fencepost.Checker).Check(ctx, columns)
-}
-
-// Trial is the sink's own, where it has one.
-func (p *parted) Trial(ctx context.Context, g fencepost.Group, columns []fencepost.ColumnSpec) []fencepost.Finding {
-	if t, ok := p.effects.(trier); ok {
-		return t.Trial(ctx, g, columns)
-	}
-	return nil
-}
-
-// Applied is the sink's provenance.
-func (p *parted) Applied(ctx context.Context) iter.Seq2[sink.Applied, error] {
-	return p.Sink.(sink.Provenance).Applied(ctx)
-}
+// Unwrap is the sink inside.
+func (p *parted) Unwrap() sink.Sink { return p.Sink }
 
 // placed is a ledger whose errors say where the file has it: "mend the dsn" may mean the sink's too.
 type placed struct {
@@ -110,7 +94,7 @@ func (p placed) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.R
 
 // LastMoves is the room's, or found in its whole history.
 func (p placed) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]ledger.LastMoves, error) {
-	if r, ok := p.room.(ledger.Recent); ok {
+	if r, ok := ledger.As[ledger.Recent](p.room); ok {
 		last, err := r.LastMoves(ctx, g)
 		return last, pointedTo(p.store.At, err)
 	}
@@ -119,7 +103,7 @@ func (p placed) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost
 
 // Exists looks for the ledger without making it, where the room can.
 func (p placed) Exists(ctx context.Context, g fencepost.Group) (bool, error) {
-	if f, ok := p.room.(ledger.Finder); ok {
+	if f, ok := ledger.As[ledger.Finder](p.room); ok {
 		found, err := f.Exists(ctx, g)
 		return found, pointedTo(p.store.At, err)
 	}
@@ -128,7 +112,7 @@ func (p placed) Exists(ctx context.Context, g fencepost.Group) (bool, error) {
 
 // Check is what the room finds of its ledger, under the file's keys.
 func (p placed) Check(ctx context.Context, columns []fencepost.ColumnSpec) (found []fencepost.Finding) {
-	c, ok := p.room.(fencepost.Checker)
+	c, ok := ledger.As[fencepost.Checker](p.room)
 	if !ok {
 		return nil
 	}

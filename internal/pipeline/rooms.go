@@ -48,8 +48,8 @@ func (o *Opened) RoomsToFill() admin.Rooms {
 			return err
 		},
 	}
-	r.History, _ = r.Ledger.(ledger.History)
-	r.Provenance, _ = o.Sink.(sink.Provenance)
+	r.History, _ = ledger.As[ledger.History](r.Ledger)
+	r.Provenance, _ = sink.As[sink.Provenance](o.Sink)
 	return r
 }
 

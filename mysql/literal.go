@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -41,11 +42,7 @@ func ident(s string) string { return "`" + strings.ReplaceAll(s, "`", "``") + "`
 
 // idents quotes names and joins them with commas.
 func idents(names []string) string {
-	q := make([]string, len(names))
-	for i, n := range names {
-		q[i] = ident(n)
-	}
-	return strings.Join(q, ", ")
+	return sqlstore.Join(names, ident)
 }
 
 // jsonRows makes a literal of a JSON array of arrays, one a move.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
 // plan is how a batch of certain columns is written.
@@ -126,7 +127,7 @@ func onDuplicate(key, names []string) string {
 func planSQL(s *session, c Config, columns []fencepost.ColumnSpec) *plan {
 	p := &plan{specs: columns}
 	var list, types []string
-	for _, spec := range withMeta(columns, func(n string) bool { return names(c.SQL, n) }) {
+	for _, spec := range withMeta(columns, func(n string) bool { return sqlstore.NamesWord(c.SQL, n) }) {
 		sql, kind := natural(spec.Type)
 		p.fields = append(p.fields, field{spec.Name, spec.Type, meta(spec.Name), kind})
 		if spec.Type == fencepost.Text {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -74,11 +75,11 @@ func (s *Sink) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]str
 		return []string{fencepost.MetaKey, fencepost.MetaHeaders}, nil
 	}
 	if f == formSQL {
-		if end := findEnd(s.config.SQL); end != nil {
-			return nil, end.fault()
+		if end := syntax.FindEnd(s.config.SQL); end != nil {
+			return nil, end.Fault()
 		}
 		for _, m := range []string{fencepost.MetaKey, fencepost.MetaHeaders} {
-			if names(s.config.SQL, m) {
+			if sqlstore.NamesWord(s.config.SQL, m) {
 				needs = append(needs, m)
 			}
 		}

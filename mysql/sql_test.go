@@ -24,6 +24,8 @@ func TestFindEnd(t *testing.T) {
 		"create temporary table t as select * from batch":                         "",
 		"drop temporary table if exists t":                                        "",
 		"create table t (x int)":                                                  "CREATE",
+		"create /* at last */ temporary table t (x int)":                          "",
+		"create or replace temporary table t (x int)":                             "",
 		"savepoint a; rollback to savepoint a; insert into `commit` select 1":     "",
 		"rollback":                        "ROLLBACK",
 		"begin not atomic commit; end":    "BEGIN",
@@ -31,14 +33,14 @@ func TestFindEnd(t *testing.T) {
 		"set @a = 1; lock tables a write": "LOCK",
 	} {
 		got := ""
-		if end := findEnd(sql); end != nil {
-			got = end.word
+		if end := syntax.FindEnd(sql); end != nil {
+			got = end.Word
 		}
 		if got != want {
 			t.Errorf("findEnd(%q): got %q, want %q", sql, got, want)
 		}
 	}
-	if end := findEnd("insert into a\n  select 1;\n  commit"); end == nil || end.line != 3 || end.column != 3 {
+	if end := syntax.FindEnd("insert into a\n  select 1;\n  commit"); end == nil || end.Line != 3 || end.Column != 3 {
 		t.Errorf("the place of COMMIT: got %+v, want line 3, column 3", end)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -62,8 +63,8 @@ func (s *Sink) checkTable(ctx context.Context, columns []fencepost.ColumnSpec) [
 	case formHandle:
 		return ok("your handler gets %s", count(len(columns), "column"))
 	case formSQL:
-		if end := findEnd(s.config.SQL); end != nil {
-			return []fencepost.Finding{{Subject: "database", Text: end.text(), Code: "sql-ended-transaction", Help: end.help(), Key: "sql"}}
+		if end := syntax.FindEnd(s.config.SQL); end != nil {
+			return []fencepost.Finding{{Subject: "database", Text: end.Text(), Code: "sql-ended-transaction", Help: end.Help(), Key: "sql"}}
 		}
 		return ok("%s in the temporary table batch", count(len(columns), "column"))
 	}
@@ -208,7 +209,7 @@ func (s *Sink) checkTrial(ctx context.Context, columns []fencepost.ColumnSpec) f
 
 // heldMeta is the metadata columns that would be in a batch as Columns.
 func (s *Sink) heldMeta(ctx context.Context, columns []fencepost.ColumnSpec) (specs []fencepost.ColumnSpec) {
-	want := func(name string) bool { return names(s.config.SQL, name) }
+	want := func(name string) bool { return sqlstore.NamesWord(s.config.SQL, name) }
 	if s.config.form() != formSQL {
 		t, err := readTarget(ctx, &s.look, s.config)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -23,11 +24,7 @@ func ident(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"
 
 // idents quotes names and joins them with commas, each behind prefix.
 func idents(names []string, prefix string) string {
-	q := make([]string, len(names))
-	for i, n := range names {
-		q[i] = prefix + ident(n)
-	}
-	return strings.Join(q, ", ")
+	return sqlstore.Join(names, func(n string) string { return prefix + ident(n) })
 }
 
 // array makes an array literal, '{...}', one element a move.

@@ -29,7 +29,10 @@ func TestFindEnd(t *testing.T) {
 		{"savepoint a; rollback work to savepoint a; select 1", ""},
 		{"rollback; select to_char(1, '')", "ROLLBACK line 1, column 1"},
 		{"prepare transaction 'x'", "PREPARE TRANSACTION line 1, column 1"},
+		{"prepare /* it */ transaction'x'", "PREPARE TRANSACTION line 1, column 1"},
 		{"prepare p as select 1", ""},
+		{"prepare transactions as select 1", ""},
+		{"rollback -- all of it\nto a", ""},
 		{"abort", "ABORT line 1, column 1"},
 		{"start transaction", "START line 1, column 1"},
 		{"create table commits (v int)", ""},
@@ -38,25 +41,11 @@ func TestFindEnd(t *testing.T) {
 		{";;", ""},
 	} {
 		got := ""
-		if e := findEnd(c.sql); e != nil {
-			got = e.word + strings.TrimSuffix(strings.TrimPrefix(e.help(), "take that statement out:"), " of the SQL")
+		if e := syntax.FindEnd(c.sql); e != nil {
+			got = e.Word + strings.TrimSuffix(strings.TrimPrefix(e.Help(), "take that statement out:"), " of the SQL")
 		}
 		if got != c.want {
 			t.Errorf("findEnd(%q): got %q, want %q", c.sql, got, c.want)
-		}
-	}
-}
-
-func TestNamesAreWords(t *testing.T) {
-	for _, c := range []struct {
-		text string
-		want bool
-	}{
-		{"select _key from batch", true}, {"_key", true}, {"b._key,", true}, {`"_key"`, true},
-		{"_keys", false}, {"my_key", false}, {"x_key and _key", true}, {"", false}, {"ß_key", false},
-	} {
-		if got := names(c.text, "_key"); got != c.want {
-			t.Errorf("names(%q, _key): got %t, want %t", c.text, got, c.want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -260,7 +261,7 @@ func upsertSQL(c Config, names []string) string {
 func planSQL(c Config, columns []fencepost.ColumnSpec) *plan {
 	p := &plan{specs: columns}
 	var list, types []string
-	for _, spec := range withMeta(columns, func(n string) bool { return names(c.SQL, n) }) {
+	for _, spec := range withMeta(columns, func(n string) bool { return sqlstore.NamesWord(c.SQL, n) }) {
 		sql, typ := natural(spec.Type)
 		pair, _ := pairOf(spec.Type, typ)
 		p.fields = append(p.fields, field{spec.Name, spec.Type, meta(spec.Name), pair.kind, sql})

@@ -1,5 +1,6 @@
-// Package sqlstore is what the connectors to SQL databases share. It holds two things: the tables in which other
-// programs keep their offsets, and what the rows of a table tell of their records ([NamesRecords], [Applied]).
+// Package sqlstore is what the connectors to SQL databases share. It holds three things: the tables in which other
+// programs keep their offsets, what the rows of a table tell of their records ([NamesRecords], [Applied]), and a walk over the
+// statements of a user's SQL ([Syntax]).
 //
 //	TableLayout --Query(Dialect)--> SQL --the connector's own session--> TableRows --Foreign--> foreign.Offsets
 //

@@ -47,7 +47,7 @@ func open(ctx context.Context, cfg Config, tamper func(point) error) (*conn, err
 		return nil, err
 	}
 	if c.file, err = os.Stat(path); err == nil {
-		err = c.retry(ctx, c.prepareFile)
+		err = c.retryApart(ctx, c.prepareFile)
 	}
 	if err == nil && !cfg.NoLedger {
 		err = c.retry(ctx, func() error { return c.ensureLedger(ctx) })
@@ -170,8 +170,19 @@ func exhaust(st *sqlite.Stmt) error {
 // retry runs f again while the file is busy, every 1 to 5 ms, until ctx ends or patience does. REQUIRES: f has left
 // nothing behind when it answers busy.
 func (c *conn) retry(ctx context.Context, f func() error) error {
+	return c.retryWithin(ctx, 4*time.Millisecond, f)
+}
+
+// retryApart is retry for what needs the file for itself, as the change to WAL does: each of several that try it every
+// few milliseconds has a lock in hand while another one looks, and none of them gets there. So they look ever less often.
+func (c *conn) retryApart(ctx context.Context, f func() error) error {
+	return c.retryWithin(ctx, time.Second, f)
+}
+
+// retryWithin is retry with pauses that double, up to most.
+func (c *conn) retryWithin(ctx context.Context, most time.Duration, f func() error) error {
 	var deadline time.Time
-	for {
+	for within := 4 * time.Millisecond; ; within = min(2*within, most) {
 		err := f()
 		if !busy(err) {
 			return err
@@ -184,7 +195,7 @@ func (c *conn) retry(ctx context.Context, f func() error) error {
 			return err
 		}
 		c.turn.met = now
-		if err := pause(ctx, time.Millisecond+rand.N(4*time.Millisecond)); err != nil {
+		if err := pause(ctx, time.Millisecond+rand.N(within)); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,7 @@ var oneWord = []string{"usage", "unexpected", "recreated", "truncated"}
 // none without a page, no page without a code.
 func TestEveryCodeHasItsPage(t *testing.T) {
 	used := map[string]string{} // :: code -> a file that names it
-	for _, dir := range []string{".", "apart", "source", "engine", "decode", "kafka", "postgres", "mysql", "sqlite", "redis", "cmd/fencepost", "internal/broker",
+	for _, dir := range []string{".", "ledger", "sink", "apart", "source", "engine", "decode", "kafka", "postgres", "mysql", "sqlite", "redis", "cmd/fencepost", "internal/broker",
 		"internal/admin", "internal/ledgers", "internal/foreign/offsetfile", "internal/pipeline", "internal/pipeline/keys", "internal/pipeline/kinds", "internal/sqlstore", "internal/console", "internal/logs", "internal/quickstart", "zookeeper"} {
 		files, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))
 		if err != nil || len(files) == 0 {

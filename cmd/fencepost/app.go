@@ -223,15 +223,16 @@ func (a *app) root() *cobra.Command {
 		return usage(cmd.CommandPath()+" --help", "%s", strings.TrimPrefix(err.Error(), "invalid "))
 	})
 	flags := root.PersistentFlags()
-	flags.StringVarP(&a.output, "output", "o", "table", "")
-	flags.BoolVarP(&a.quiet, "quiet", "q", false, "")
-	flags.CountVarP(&a.verbose, "verbose", "v", "")
-	flags.DurationVar(&a.timeout, "timeout", 10*time.Second, "")
-	flags.StringVar(&a.color, "color", "auto", "")
-	flags.BoolVar(&a.noProgress, "no-progress", false, "")
+	flags.StringVarP(&a.output, "output", "o", "table", "how the answer is printed")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "errors only")
+	flags.CountVarP(&a.verbose, "verbose", "v", "say more; -vv also what the Kafka client says")
+	flags.DurationVar(&a.timeout, "timeout", 10*time.Second, "how long to wait for a server's answer")
+	flags.StringVar(&a.color, "color", "auto", "when to print in color")
+	flags.BoolVar(&a.noProgress, "no-progress", false, "no bar and no status line")
 	for _, verb := range verbs {
 		root.AddCommand(verb(a))
 	}
+	describe(root)
 	return root
 }
 
@@ -307,9 +308,4 @@ func (a *app) lacking(cmd *cobra.Command) error {
 	m := manuals[verbPath(cmd)]
 	fmt.Fprintf(a.stderr, "Usage: %s\n\n%s", a.as(m.usage), a.examples(m.examples[:min(2, len(m.examples))]))
 	return exited(2)
-}
-
-// completeFiles completes the names of pipeline files.
-func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 }

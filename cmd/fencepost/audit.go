@@ -35,7 +35,7 @@ var auditManual = manual{
 
 func (a *app) auditVerb() *cobra.Command {
 	var url urlFlags
-	cmd := &cobra.Command{Use: "audit", Args: a.oneLedger, ValidArgsFunction: completeFiles,
+	cmd := &cobra.Command{Use: "audit", Args: a.oneLedger, ValidArgsFunction: completeLedgers,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withLedger(cmd.Context(), args[0], url, func(ctx context.Context, p *place, r admin.Rooms) error {
 				found, err := admin.Prove(ctx, r, p.audit())

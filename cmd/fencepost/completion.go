@@ -1,10 +1,17 @@
 package main
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/internal/foreign/offsetfile"
+	"github.com/fencepost/fencepost/internal/ledgers"
+	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 )
 
 var completionManual = manual{
@@ -46,4 +53,75 @@ func (a *app) completionVerb() *cobra.Command {
 			}
 		},
 	}
+}
+
+// flagWords are the flags that a line of a help screen begins with.
+var flagWords = regexp.MustCompile(`^--([a-z-]+)`)
+
+// describe gives a command, its flags and those below it what their help screens say of them, which shells show beside
+// what they complete, and the values that their flags can have.
+func describe(cmd *cobra.Command) {
+	m := manuals[verbPath(cmd)]
+	cmd.Short, _, _ = strings.Cut(m.what, ".")
+	for _, line := range m.flags {
+		flag := flagWords.FindStringSubmatch(line)
+		_, text, _ := strings.Cut(line, "  ")
+		if flag != nil && cmd.Flags().Lookup(flag[1]) != nil {
+			cmd.Flags().Lookup(flag[1]).Usage = text
+		}
+	}
+	offer := func(f *pflag.Flag) {
+		if words := valuesOf[f.Name]; words != nil {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, complete(words)) // the flag is there, and has no other one
+		}
+	}
+	cmd.LocalNonPersistentFlags().VisitAll(offer)
+	cmd.PersistentFlags().VisitAll(offer)
+	for _, below := range cmd.Commands() {
+		describe(below)
+	}
+}
+
+// complete offers words, and no files.
+func complete(words func(*cobra.Command) []string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return words(cmd), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// valuesOf are the words that flags take, each with what it means behind a tab. :: flag -> its words
+var valuesOf = map[string]func(*cobra.Command) []string{
+	"output":  outputs,
+	"color":   func(*cobra.Command) []string { return []string{"auto\ton a terminal", "always", "never"} },
+	"until":   func(*cobra.Command) []string { return []string{"end\twhere the topics end now"} },
+	"meaning": func(*cobra.Command) []string { return foreign.Meanings() },
+	"missing": func(*cobra.Command) []string { return []string{"earliest", "latest"} },
+	"sink":    func(*cobra.Command) []string { return kinds.Sinks.Names() },
+	"format": func(cmd *cobra.Command) (words []string) {
+		for _, f := range offsetfile.Forms() {
+			if cmd.Name() == "import" && f.Reads() || f.Writes() {
+				words = append(words, f.Name+"\t"+f.About)
+			}
+		}
+		return words
+	},
+}
+
+// completeFiles completes the names of pipeline files.
+func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// completeLedgers completes the names of pipeline files, and in a URL the layouts of its scheme.
+func completeLedgers(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	const param = "layout="
+	i := strings.LastIndex(begun, param)
+	if !ledgers.IsURL(begun) || i < 0 || strings.Contains(begun[i:], "&") {
+		return completeFiles(cmd, args, begun)
+	}
+	var urls []string
+	for _, name := range ledgers.Layouts(begun) {
+		urls = append(urls, begun[:i+len(param)]+name)
+	}
+	return urls, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }

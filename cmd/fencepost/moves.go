@@ -39,7 +39,7 @@ var movesManual = manual{
 func (a *app) movesVerb() *cobra.Command {
 	var filter admin.Filter
 	var since string
-	cmd := &cobra.Command{Use: "moves", Args: a.oneLedger, ValidArgsFunction: completeFiles,
+	cmd := &cobra.Command{Use: "moves", Args: a.oneLedger, ValidArgsFunction: completeLedgers,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if since != "" {
 				var ok bool

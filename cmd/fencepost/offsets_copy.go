@@ -67,7 +67,7 @@ func (f *copyFlags) add(cmd *cobra.Command) {
 
 func (a *app) offsetsCopyVerb() *cobra.Command {
 	var flags copyFlags
-	cmd := &cobra.Command{Use: "copy", ValidArgsFunction: completeFiles,
+	cmd := &cobra.Command{Use: "copy", ValidArgsFunction: completeLedgers,
 		Args: func(cmd *cobra.Command, args []string) error { return a.ledgerArgs(cmd, args, 2) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.copyOffsets(cmd.Context(), args[0], args[1], flags)

@@ -36,7 +36,7 @@ var offsetsDiffManual = manual{
 func (a *app) offsetsDiffVerb() *cobra.Command {
 	var url urlFlags
 	var topics []string
-	cmd := &cobra.Command{Use: "diff", ValidArgsFunction: completeFiles,
+	cmd := &cobra.Command{Use: "diff", ValidArgsFunction: completeLedgers,
 		Args: func(cmd *cobra.Command, args []string) error { return a.ledgerArgs(cmd, args, 2) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sel, err := admin.ParseSelection(topics)

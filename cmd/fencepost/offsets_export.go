@@ -42,7 +42,7 @@ var offsetsExportManual = manual{
 func (a *app) offsetsExportVerb() *cobra.Command {
 	var form, meaning string
 	var topics []string
-	cmd := &cobra.Command{Use: "export", Args: a.oneLedger, ValidArgsFunction: completeFiles,
+	cmd := &cobra.Command{Use: "export", Args: a.oneLedger, ValidArgsFunction: completeLedgers,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sel, err := admin.ParseSelection(topics)
 			if err != nil {

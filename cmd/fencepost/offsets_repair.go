@@ -44,7 +44,7 @@ type repairFlags struct {
 
 func (a *app) offsetsRepairVerb() *cobra.Command {
 	var flags repairFlags
-	cmd := &cobra.Command{Use: "repair", Args: a.oneLedger, ValidArgsFunction: completeFiles,
+	cmd := &cobra.Command{Use: "repair", Args: a.oneLedger, ValidArgsFunction: completeLedgers,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withLedger(cmd.Context(), args[0], flags.url, func(ctx context.Context, _ *place, r admin.Rooms) error {
 				return a.repair(ctx, r, flags)

@@ -52,7 +52,7 @@ type setFlags struct {
 
 func (a *app) offsetsSetVerb() *cobra.Command {
 	var flags setFlags
-	cmd := &cobra.Command{Use: "set", Args: a.oneLedger, ValidArgsFunction: completeFiles,
+	cmd := &cobra.Command{Use: "set", Args: a.oneLedger, ValidArgsFunction: completeLedgers,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.setOffsets(cmd.Context(), args[0], flags) }}
 	fs := cmd.Flags()
 	fs.StringVar(&flags.to, "to", "", "")

@@ -40,7 +40,7 @@ var offsetsShowManual = manual{
 func (a *app) offsetsShowVerb() *cobra.Command {
 	var all bool
 	var url urlFlags
-	cmd := &cobra.Command{Use: "show", Args: a.oneLedger, ValidArgsFunction: completeFiles,
+	cmd := &cobra.Command{Use: "show", Args: a.oneLedger, ValidArgsFunction: completeLedgers,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withRooms(cmd.Context(), args[0], url, func(ctx context.Context, p *place, r admin.Rooms) error {
 				v, err := admin.Look(ctx, r)

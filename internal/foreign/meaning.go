@@ -1,5 +1,7 @@
 package foreign
 
+import "slices"
+
 // Meaning says what a number stands for that another program stored. The same bytes are written as either of them, so
 // nobody can tell from the number: whoever imports one has to know.
 type Meaning uint8
@@ -26,3 +28,6 @@ func ParseMeaning(s string) (m Meaning, ok bool) {
 	}
 	return MeaningUnset, false
 }
+
+// Meanings are the words that [ParseMeaning] reads.
+func Meanings() []string { return slices.Clone(meanings[MeaningNext:]) }

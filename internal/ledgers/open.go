@@ -172,6 +172,12 @@ var examples = map[string]string{
 	"file":  "file:PATH?layout=FORM",
 }
 
+// Layouts are the names of the layouts that a URL's scheme has, in alphabetical order. The URL need not be whole.
+func Layouts(url string) []string {
+	scheme, _, _ := strings.Cut(url, ":")
+	return slices.Sorted(maps.Keys(schemes[strings.ToLower(scheme)].layouts))
+}
+
 func noLayout(name, form string, s scheme) error {
 	names := slices.Sorted(maps.Keys(s.layouts))
 	if len(names) == 0 {

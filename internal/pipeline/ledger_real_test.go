@@ -23,6 +23,7 @@ import (
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // ledgersApart are the keys of a ledger on each server. A fresh one at each call.
@@ -89,7 +90,8 @@ func TestLedgerApartRepeatsOneBatchAtMost(t *testing.T) {
 				f := fileOf(t, topic, rows.sink()+"ledger: {"+said+"}\nkeep_commits: all\nbatch: {records: 50}\n")
 				o := opened(t, f)
 				cut := &cutting{placed: o.Sink.Ledger().(placed), at: 4, made: made}
-				o.Sink.(*parted).Sink = apart.Sink(cut, o.Sink.(*parted).effects)
+				both := o.Sink.(*parted)
+				both.Sink = apart.Sink(cut, both.Sink.(interface{ Unwrap() sink.Sink }).Unwrap())
 				cfg := o.Config()
 				cfg.Until, cfg.Events, cfg.Drain = engine.Until{End: true}, func(engine.Event) {}, time.Second
 				ctx, stop := context.WithCancel(t.Context())

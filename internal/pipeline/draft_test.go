@@ -156,6 +156,8 @@ func TestPointed(t *testing.T) {
 	} {
 		if got := f.pointed(help); got != want {
 			t.Errorf("pointed(%q): got %q, want %q", help, got, want)
+		} else if again := f.pointed(got); again != got {
+			t.Errorf("pointed(%q) once more: got %q", got, again)
 		}
 	}
 	fault, ok := f.Pointed(fmt.Errorf("open: %w", fencepost.ErrNoTopic)).(*fencepost.Fault)

@@ -145,7 +145,8 @@ var fileWord = regexp.MustCompile(`(\bfencepost [a-z]+(?: [a-z]+)?) FILE\b`)
 // Remedy puts what only the file knows into a remedy that an event brings: its own name, and the lines of its keys.
 func (f *File) Remedy(help string) string { return f.pointed(help) }
 
-// pointed adds the line to each key of the file that a remedy names, and puts the file's name into commands.
+// pointed adds the line to each key of the file that a remedy names, and puts the file's name into commands. What has it
+// already stays as it is.
 func (f *File) pointed(help string) string {
 	help = fileWord.ReplaceAllString(help, "$1 "+strings.ReplaceAll(f.Name, "$", "$$"))
 	if path := f.About().Path; path != "" {
@@ -164,7 +165,9 @@ func (f *File) pointed(help string) string {
 		if at < 0 || end < len(help) && (help[end] == '.' && end+1 < len(help) && help[end+1] != ' ' || help[end] == '_' || help[end] == ':') {
 			continue
 		}
-		help = help[:end] + " (" + line + ")" + help[end:]
+		if where := " (" + line + ")"; !strings.HasPrefix(help[end:], where) { // else it was pointed before, where it was opened
+			help = help[:end] + where + help[end:]
+		}
 	}
 	return help
 }

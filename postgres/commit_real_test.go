@@ -234,7 +234,7 @@ func TestHandlerThatStandsStill(t *testing.T) {
 	if err := <-stopped; err == nil {
 		t.Error("the handler that stood still committed")
 	}
-	if err, r := w.commit(t.Context(), sink.Commit{Batch: &fencepost.Batch{Segments: b.Segments}, Moves: b.Moves}), new(ledger.Refused); !errors.As(err, &r) {
+	if err, r := w.commit(t.Context(), sink.Commit{Batch: &fencepost.Batch{Segments: []fencepost.Segment{{TopicPartition: at(0), Range: b.Segments[0].Range}}}, Moves: b.Moves}), new(ledger.Refused); !errors.As(err, &r) {
 		t.Errorf("its next commit: got %v, want *Refused", err)
 	}
 }

@@ -44,7 +44,7 @@ func TestRememberedValuesAreAHint(t *testing.T) {
 	both := func(k *worker) {
 		t.Helper()
 		b, c := k.batch(0, 5), k.batch(1, 5)
-		b.Segments = append(b.Segments, c.Segments...)
+		b.Segments, b.Moves = append(b.Segments, c.Segments...), append(b.Moves, c.Moves...)
 		for i := range b.Segments {
 			b.Segments[i].Lo, b.Segments[i].Hi = 0, 0 // no rows
 		}

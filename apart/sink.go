@@ -98,7 +98,7 @@ func (s *effects) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	applier, ok := sink.As[sink.Applier](inner)
+	applier, ok := sink.LaneAs[sink.Applier](inner)
 	if !ok {
 		return nil, errors.Join(&fencepost.Fault{Code: "sink-needs-own-ledger", Exit: 2, Help: "take ledger: out",
 			Err: fmt.Errorf("the sink %s can not apply a batch without its own ledger", s.Traits().Name)}, inner.Close())

@@ -83,7 +83,7 @@ type take struct {
 func newLane(e *Engine, n int, commits sink.Lane) *lane {
 	l := &lane{e: e, number: n, sink: commits, wake: make(chan struct{}, 1), free: make(chan *work, 2), full: make(chan *work), draining: make(chan struct{})}
 	l.mu.settled = make(chan struct{})
-	l.forgetter, _ = sink.As[sink.Forgetter](commits)
+	l.forgetter, _ = sink.LaneAs[sink.Forgetter](commits)
 	if e.cfg.Decoder != nil {
 		l.decoder = e.cfg.Decoder()
 	}

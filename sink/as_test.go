@@ -33,9 +33,16 @@ func TestAs(t *testing.T) {
 		"behind nothing":       {wrapped{}, false},
 		"of nothing":           {nil, false},
 	} {
-		a, ok := sink.As[sink.Applier](c.in)
+		a, ok := sink.LaneAs[sink.Applier](c.in)
 		if ok != c.want || ok != (a != nil) {
 			t.Errorf("%s: got %v, %t, want %t", what, a, ok, c.want)
 		}
+	}
+}
+
+// A wrapper is seen through also where the caller has it by its own type.
+func TestAsOfAConcreteType(t *testing.T) {
+	if _, ok := sink.LaneAs[sink.Applier](wrapped{inner: applying{}}); !ok {
+		t.Error("what a wrapper wraps is not found")
 	}
 }

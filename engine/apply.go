@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine/internal/assignment"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
@@ -28,8 +29,13 @@ func (e *Engine) settle(ctx context.Context, parts []*partition) {
 	e.pokeAll()
 }
 
-// Assigned answers where newly held partitions begin. It is called by the source.
-func (e *Engine) Assigned(ctx context.Context, tps []fencepost.TopicPartition) map[fencepost.TopicPartition]source.Start {
+// callbacks is the engine as the source's listener.
+type callbacks struct{ *Engine }
+
+var _ source.Holder = callbacks{}
+
+// Assigned answers where newly held partitions begin.
+func (e callbacks) Assigned(ctx context.Context, tps []fencepost.TopicPartition) map[fencepost.TopicPartition]source.Start {
 	e.emit(Assigned{Partitions: tps})
 	parts := e.hold(tps)
 	s, err := e.decideAlone(ctx, tps)
@@ -84,16 +90,16 @@ func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) 
 			v = s.verdicts[p.TopicPartition]
 		}
 		p.lane.mu.Lock()
-		if !p.gone {
-			was := *p
+		if !p.Gone() {
+			was := p.Partition
 			starts[p.TopicPartition] = e.applyOne(p, v, poll)
 			events = append(events, told(p, v, &was)...)
-			if p.state == running && v.weaker() {
+			if p.Runs() && v.weaker() {
 				weak = append(weak, p.Topic)
 			}
-			if !p.probing && (p.state == running || !p.standsAs(&was)) { // a test of a bad record is told when it goes in
+			if !p.Probing() && (p.Runs() || !p.SameStop(&was)) { // a test of a bad record is told when it goes in
 				settled = append(settled, Settlement{TopicPartition: p.TopicPartition, Verdict: v.Verdict,
-					Offset: p.done.Offset, Running: p.state == running, Reason: v.Reason})
+					Offset: p.Done().Offset, Running: p.Runs(), Reason: v.Reason})
 			}
 		}
 		p.lane.mu.Unlock()
@@ -128,48 +134,42 @@ func (e *Engine) firstWeak(topics []string) (first []string) {
 
 // applyOne carries one verdict out. REQUIRES: p.lane.mu is held.
 func (e *Engine) applyOne(p *partition, v verdict, poll uint64) source.Start {
-	p.setEnd(e.cfg.Until, e.ends)
-	p.fresh = false
+	p.Reconciled(e.runEnd(p.TopicPartition))
 	if v.bounds.Err == nil && v.bounds.End > 0 {
-		p.stable, p.high = v.bounds.Stable, v.bounds.End
+		p.SetLog(v.bounds.Stable, v.bounds.End)
 	}
 	switch v.Action {
 	case ledger.Resume, ledger.MoveOn:
-		e.freed(p.resume(v.position, poll))
-		return source.Start{Offset: p.done.Offset, Paused: p.exhausted}
+		e.freed(p.Resume(v.position, poll))
+		return source.Start{Offset: p.Done().Offset, Paused: p.Exhausted()}
 	case ledger.Stop:
-		e.freed(p.unsettle())
-		p.done, p.cut = v.position, v.position
-		e.freed(p.park(v.code, v.Reason))
+		e.freed(p.ParkAt(v.position, v.code, v.Reason))
 	default:
-		e.freed(p.unsettle())
-		if !v.position.Absent() {
-			p.done, p.cut = v.position, v.position
-		}
-		e.freed(p.await(v.Reason, time.Now(), e.cfg.Watch))
+		e.freed(p.WaitAt(v.position, v.Reason, time.Now(), e.cfg.Watch))
 	}
-	return source.Start{Offset: p.done.Offset, Paused: true}
+	return source.Start{Offset: p.Done().Offset, Paused: true}
 }
 
-// setEnd takes over where this run ends for the partition. One that was not there when the ends were fixed is none of
-// the run's work: it ends where it begins.
-func (p *partition) setEnd(until Until, ends map[fencepost.TopicPartition]fencepost.Offset) {
-	p.end = -1
-	if until.Set() {
-		p.end = ends[p.TopicPartition]
+// runEnd is where this run ends for a partition; negative: nowhere. A partition that was not there when the ends were
+// fixed is no part of the run: it ends where it begins.
+func (e *Engine) runEnd(tp fencepost.TopicPartition) fencepost.Offset {
+	if !e.cfg.Until.Set() {
+		return -1
 	}
+	return e.ends[tp]
 }
 
 // told is what listeners hear about a verdict: a park or a wait once, not at every test of it.
-func told(p *partition, v verdict, was *partition) []Event {
+func told(p *partition, v verdict, was *assignment.Partition) []Event {
+	code, reason := p.Why()
 	switch {
-	case p.standsAs(was):
+	case p.SameStop(was):
 		return nil
-	case p.state == parked && !p.probing:
-		return []Event{Parked{TopicPartition: p.TopicPartition, Code: p.code, Offset: p.done.Offset, Reason: p.reason,
+	case p.State() == assignment.Parked && !p.Probing():
+		return []Event{Parked{TopicPartition: p.TopicPartition, Code: code, Offset: p.Done().Offset, Reason: reason,
 			Help: v.help, Lost: v.Lost}}
-	case p.state == waiting:
-		return []Event{Waiting{TopicPartition: p.TopicPartition, Reason: p.reason}}
+	case p.State() == assignment.Waiting:
+		return []Event{Waiting{TopicPartition: p.TopicPartition, Reason: reason}}
 	}
 	return nil
 }
@@ -198,7 +198,7 @@ func (e *Engine) sameLedger(s ledger.Snapshot, mirrored map[fencepost.TopicParti
 
 // Revoked lets partitions go: what was cut is dropped, a commit under way is waited for, at most 10 s or half the
 // rebalance timeout; then its connection is closed and the heir's compare-and-set decides.
-func (e *Engine) Revoked(ctx context.Context, tps []fencepost.TopicPartition) {
+func (e callbacks) Revoked(ctx context.Context, tps []fencepost.TopicPartition) {
 	e.release(tps)
 	leaving := make(map[fencepost.TopicPartition]bool, len(tps))
 	for _, tp := range tps {
@@ -214,7 +214,7 @@ func (e *Engine) Revoked(ctx context.Context, tps []fencepost.TopicPartition) {
 }
 
 // Lost drops partitions that belong to another worker already.
-func (e *Engine) Lost(tps []fencepost.TopicPartition) {
+func (e callbacks) Lost(tps []fencepost.TopicPartition) {
 	e.release(tps)
 	e.forget(tps)
 	e.dropMirrors(tps)

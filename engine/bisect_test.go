@@ -61,7 +61,7 @@ func TestHalvesAreCountedOnce(t *testing.T) {
 		wk.source.assign(tp(0))
 		time.Sleep(time.Second)
 		wantRows(t, s, tp(0), upTo(0, 16))
-		if got := wk.source.holder().(*Engine).Status(); got.Records != 16 || got.Commits != 2 || got.Parked != 0 {
+		if got := wk.engine().Status(); got.Records != 16 || got.Commits != 2 || got.Parked != 0 {
 			t.Errorf("the status is %+v, want 16 records in 2 commits and nothing parked", got)
 		}
 		if err := wk.end(); err != nil {
@@ -88,7 +88,7 @@ func TestBadRowVoidsWhatIsCutBehindIt(t *testing.T) {
 		s.SetReject(nil)
 		time.Sleep(6 * time.Second) // the watch interval
 		wantRows(t, s, tp(0), upTo(0, 100))
-		e := wk.source.holder().(*Engine)
+		e := wk.engine()
 		if err := wk.end(); err != nil {
 			t.Errorf("run: %v", err)
 		}
@@ -140,7 +140,7 @@ func TestMendedRecordIsToldOnce(t *testing.T) {
 		wk.source.most = 100
 		wk.source.assign(tp(0))
 		time.Sleep(time.Second)
-		e := wk.source.holder().(*Engine)
+		e := wk.engine()
 		before := len(seen[Settled](wk))
 		time.Sleep(time.Minute)
 		if got := e.Status(); got.Parked != 1 || got.Running != 0 {
@@ -193,7 +193,7 @@ func TestRewindInFrontOfABadRecordTellsNothing(t *testing.T) {
 		if parked := seen[Parked](wk); len(parked) != 1 || parked[0].Offset != 13 {
 			t.Errorf("parked: %+v, want once, at 13", parked)
 		}
-		if got := wk.source.holder().(*Engine).Status(); got.Parked != 1 || got.Running != 0 {
+		if got := wk.engine().Status(); got.Parked != 1 || got.Running != 0 {
 			t.Errorf("the status is %+v, want one parked partition", got)
 		}
 		if err := wk.end(); err != nil {

@@ -37,7 +37,7 @@ func (l *lane) open(w *work) (parts []*partition) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, p := range w.parts {
-		if !p.gone && p.session == w.sessions[i] && !p.done.Holds(w.moves[i].Next) {
+		if p.Current(w.sessions[i]) && !p.Done().Holds(w.moves[i].Next) {
 			parts = append(parts, p)
 		}
 	}
@@ -180,7 +180,7 @@ func (l *lane) drainBegins() <-chan struct{} {
 func (l *lane) dropStale(w *work) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.keep(w, func(i int) bool { return !w.parts[i].gone && w.parts[i].session == w.sessions[i] })
+	l.keep(w, func(i int) bool { return w.parts[i].Current(w.sessions[i]) })
 }
 
 // keep removes the segments for which f is false. REQUIRES: l.mu is held: a revoke looks at what is in flight.
@@ -204,15 +204,15 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 	for i := range done.of {
 		s, p := &done.of[i], done.parts[i]
 		rows += s.Rows()
-		if !p.reach(done.moves[i].Next) {
+		moved, applied := p.Commit(done.moves[i].Next)
+		if !moved {
 			continue // settled elsewhere meanwhile: the answer is late
 		}
 		if s.Hi > s.Lo {
-			p.newest = w.batch.Times[s.Hi-1]
+			p.Newest(w.batch.Times[s.Hi-1])
 		}
-		if p.probing && p.done.Offset > p.toldAt {
-			p.probing = false
-			mended = append(mended, Settlement{TopicPartition: p.TopicPartition, Verdict: ledger.OK, Offset: p.done.Offset,
+		if applied {
+			mended = append(mended, Settlement{TopicPartition: p.TopicPartition, Verdict: ledger.OK, Offset: p.Done().Offset,
 				Running: true, Reason: "the record was applied"})
 		}
 	}
@@ -293,7 +293,7 @@ func (l *lane) stands(w *work, s piece) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := w.parts[0]
-	return !p.gone && p.session == w.sessions[0] && p.done.Holds(s.move.Next)
+	return p.Current(w.sessions[0]) && p.Done().Holds(s.move.Next)
 }
 
 // halves splits a refused segment. Its first half ends behind its last row, so that nothing unread is passed.
@@ -319,13 +319,11 @@ func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
 func (l *lane) reject(w *work, at fencepost.Offset, err error) {
 	p := w.parts[0]
 	l.mu.Lock()
-	if p.gone || p.session != w.sessions[0] {
+	if !p.Current(w.sessions[0]) {
 		l.mu.Unlock()
 		return
 	}
-	p.session++
-	p.cut = p.done
-	freed := p.park("record-refused", err.Error())
+	freed := p.Refuse("record-refused", err.Error())
 	l.mu.Unlock()
 	l.e.freed(freed)
 	l.e.parkedAt(p, "record-refused", at, err.Error())

@@ -55,8 +55,9 @@ type Config struct {
 	Rebalance time.Duration // the group's rebalance timeout; each of its callbacks answers within half of it. 0: 60 s
 
 	Who string // names this worker in recorded moves: pid@host
-	// Events is told each fact, in order, by one goroutine at a time; it must not block. nil: Warnings of slog.Default(),
-	// so that a partition that parks, or a handler that fails again and again, is never silent.
+	// Events receives each event, in order, one call at a time, as the first of those that Engine.Subscribe adds; it must
+	// not block. nil: Warnings of slog.Default(), so that a partition that parks, or a handler that fails again and again,
+	// is never silent.
 	Events func(Event)
 	Random func() uint64 // for fences and jitter. nil: crypto/rand
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine/internal/assignment"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
@@ -132,7 +133,7 @@ func TestAStopFinishesTheFirstCopy(t *testing.T) {
 		h := newHash()
 		h.set(nil, true)
 		e := &Engine{cfg: Config{Group: "g", Events: func(ev Event) { t.Errorf("told: %+v, want nothing", ev) }}}
-		e.mu.parts = map[fencepost.TopicPartition]*partition{tp(0): {TopicPartition: tp(0)}}
+		e.mu.parts = map[fencepost.TopicPartition]*partition{tp(0): {Partition: assignment.New(tp(0))}}
 		m := newCopy(e, 1, h)
 		polling, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine/internal/assignment"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -32,9 +33,9 @@ func (l *lane) decode(w *work) {
 		t := &w.takes[i]
 		lo := len(w.batch.Offsets)
 		next, bad, at := l.rows(&w.batch, t)
-		recycle(t.spans)
-		l.e.rate.back(t.records - (len(w.batch.Offsets) - lo))
-		if bad == nil || next.Offset > t.from.Offset {
+		recycle(t.Spans)
+		l.e.rate.back(t.Records - (len(w.batch.Offsets) - lo))
+		if bad == nil || next.Offset > t.From.Offset {
 			w.add(t, next, lo)
 		}
 		l.reached(t, next, bad, at)
@@ -45,21 +46,15 @@ func (l *lane) decode(w *work) {
 // add makes a segment of t's rows from lo on, which ends at next.
 func (w *work) add(t *take, next ledger.Position, lo int) {
 	w.batch.Segments = append(w.batch.Segments, fencepost.Segment{TopicPartition: t.p.TopicPartition,
-		Range: fencepost.OffsetRange{From: t.from.Offset, Until: next.Offset}, Lo: lo, Hi: len(w.batch.Offsets)})
-	w.moves = append(w.moves, ledger.Move{TopicPartition: t.p.TopicPartition, Held: t.from, Next: next, Cause: ledger.CauseCommit})
-	w.parts, w.sessions = append(w.parts, t.p), append(w.sessions, t.session)
+		Range: fencepost.OffsetRange{From: t.From.Offset, Until: next.Offset}, Lo: lo, Hi: len(w.batch.Offsets)})
+	w.moves = append(w.moves, ledger.Move{TopicPartition: t.p.TopicPartition, Held: t.From, Next: next, Cause: ledger.CauseCommit})
+	w.parts, w.sessions = append(w.parts, t.p), append(w.sessions, t.Session)
 }
 
 // reached moves the partition's cut to where its segment ends, or parks it at a bad record.
 func (l *lane) reached(t *take, next ledger.Position, bad error, at fencepost.Offset) {
 	l.mu.Lock()
-	t.p.taken = false
-	if t.p.session != t.session {
-		l.mu.Unlock()
-		return
-	}
-	t.p.cut = next
-	if bad == nil {
+	if !t.p.Form(t.Session, next) || bad == nil {
 		l.mu.Unlock()
 		return
 	}
@@ -68,7 +63,7 @@ func (l *lane) reached(t *take, next ledger.Position, bad error, at fencepost.Of
 	if b, ok := errors.AsType[*fencepost.BadRecord](bad); ok && b.Code != "" {
 		code = b.Code
 	}
-	freed := t.p.park(code, reason)
+	freed := t.p.Park(code, reason)
 	l.mu.Unlock()
 	l.e.freed(freed)
 	l.e.parkedAt(t.p, code, at, reason)
@@ -77,16 +72,16 @@ func (l *lane) reached(t *take, next ledger.Position, bad error, at fencepost.Of
 // rows appends the data entries of t to the batch. It returns the Position behind the last entry that it passed, and
 // for a bad record its error and offset.
 func (l *lane) rows(b *fencepost.Batch, t *take) (ledger.Position, error, fencepost.Offset) {
-	next := t.from
+	next := t.From
 	r := &l.record
 	*r = fencepost.Record{TopicPartition: t.p.TopicPartition, Headers: r.Headers[:0]}
 	cols := 0
 	if l.decoder != nil {
 		cols = len(l.decoder.Columns())
 	}
-	for _, s := range t.spans {
-		for i := s.lo; i < s.hi; i++ {
-			s.records.Read(i, r)
+	for _, s := range t.Spans {
+		for i := s.Lo; i < s.Hi; i++ {
+			s.Records.Read(i, r)
 			if !r.Control {
 				if l.decoder != nil {
 					if err := l.decoder.Decode(r, b.Columns[:cols]); err != nil {
@@ -120,9 +115,9 @@ func appendMeta(cols []fencepost.Column, r *fencepost.Record) {
 	}
 }
 
-func recycle(spans []span) {
+func recycle(spans []assignment.Span) {
 	for i, s := range spans {
-		s.records.Recycle(s.lo, s.hi)
-		spans[i] = span{}
+		s.Records.Recycle(s.Lo, s.Hi)
+		spans[i] = assignment.Span{}
 	}
 }

@@ -4,8 +4,15 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine/internal/assignment"
 	"github.com/fencepost/fencepost/source"
 )
+
+// partition is a held partition and the lane that commits it. The lane's mutex guards it.
+type partition struct {
+	assignment.Partition
+	lane *lane
+}
 
 // partition is the held partition of that name, nil if it is not held.
 func (e *Engine) partition(tp fencepost.TopicPartition) *partition {
@@ -77,7 +84,7 @@ func (e *Engine) hold(tps []fencepost.TopicPartition) []*partition {
 				l = m
 			}
 		}
-		parts[i] = &partition{TopicPartition: tp, lane: l, fresh: true, end: -1, base: -1, stable: -1, high: -1}
+		parts[i] = &partition{Partition: assignment.New(tp), lane: l}
 		e.mu.parts[tp] = parts[i]
 		e.mu.load[l]++
 		fresh[l] = append(fresh[l], parts[i])
@@ -97,7 +104,7 @@ func (e *Engine) release(tps []fencepost.TopicPartition) {
 			continue
 		}
 		p.lane.mu.Lock()
-		e.freed(p.leave())
+		e.freed(p.Leave())
 		p.lane.mu.Unlock()
 	}
 }
@@ -131,9 +138,8 @@ func (e *Engine) unsettle(parts []*partition, why string) {
 	}
 	for _, p := range parts {
 		p.lane.mu.Lock()
-		if !p.gone {
-			e.freed(p.unsettle())
-			p.reason = why
+		if !p.Gone() {
+			e.freed(p.Unsettle(why))
 		}
 		p.lane.mu.Unlock()
 	}

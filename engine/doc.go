@@ -11,8 +11,11 @@
 // One goroutine polls and steers the source, so that no chunk of before a seek is taken for one of after it. Each lane
 // has two: one cuts and decodes batch N+1 while the other commits batch N. The keeper settles partitions of which
 // nobody has said where they go on, and once every watch interval compares all of them with ledger and brokers. The
-// mirrors copy committed offsets to the Kafka group, and to those of Config.Mirrors. [Run] owns them all, and returns
-// when they have ended, or names those that do not.
+// mirrors copy committed offsets to the Kafka group, and to those of Config.Mirrors. [Engine.Run] owns them all, and
+// returns when they have ended, or names those that do not.
+//
+// Two packages below this one decide and do not act: internal/assignment is the state machine of one partition, and
+// internal/batching says when a batch is due and how much it takes from each.
 //
 // # Laws kept here
 //

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -14,7 +15,8 @@ import (
 	"github.com/fencepost/fencepost/source"
 )
 
-// Engine is one running process's work for one group.
+// Engine is one process's work for one group. New makes it, Run runs it, once; Status and Subscribe may be called by any
+// goroutine, before, during and after the run.
 type Engine struct {
 	cfg      Config
 	cluster  source.Cluster
@@ -24,7 +26,7 @@ type Engine struct {
 	lanes    []*lane
 	poller   *poller
 	mirrors  []mirroring
-	rate     *bucket
+	rate     *rate
 	began    time.Time
 
 	needsKey, needsHeaders bool
@@ -37,6 +39,7 @@ type Engine struct {
 	working  crew          // the lanes' goroutines
 	others   crew          // all others, and calls that may not come back
 	keeper   chan struct{} // wakes the keeper; capacity 1
+	opened   chan struct{} // closed once lanes is set
 	over     chan struct{} // closed when the lanes have ended: nobody steers any more
 	ended    chan struct{} // closed by the first finish or fail
 	once     sync.Once
@@ -54,13 +57,33 @@ type Engine struct {
 		weak  map[string]bool // :: topic -> that it has no ID to compare was told
 	}
 	stats  stats
-	events struct {
-		sync.Mutex
-		over bool // Stopped was the last: what was left behind is not heard any more
-	}
+	events events
+	ran    atomic.Bool
 }
 
-// Run takes records from cfg.Source into cfg.Sink until ctx ends, the run's end is reached, or an error that no
+// New is an engine that has not begun. It does no I/O.
+//
+// Errors: the faults of the configuration, joined, each with its field's name.
+func New(cfg Config) (*Engine, error) {
+	if cfg.Group == "" {
+		cfg.Group = groupOf(cfg.Source)
+	}
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	return newEngine(cfg.withDefaults()), nil
+}
+
+// Run is New and Engine.Run, for a program that asks nothing of a run while it runs.
+func Run(ctx context.Context, cfg Config) error {
+	e, err := New(cfg)
+	if err != nil {
+		return err
+	}
+	return e.Run(ctx)
+}
+
+// Run takes records from the Source into the Sink until ctx ends, the run's end is reached, or an error that no
 // waiting mends. It leaves the Source, which is of no use afterwards; the Sink stays open and is the caller's to close.
 //
 // After ctx has ended it returns within Config.Drain and two seconds, whatever hangs. It waits for every goroutine that it
@@ -70,21 +93,15 @@ type Engine struct {
 // Errors: nil after ctx ended or the end was reached; *fencepost.Fault for what a person has to mend (with Exit 3 where
 // the end was reached and partitions stay parked); anything else that the configuration's checks or the rooms return.
 // ErrCutShort where ctx ended a run before its end, or a commit that was under way before anybody knew its outcome.
-func Run(ctx context.Context, cfg Config) error {
-	if cfg.Group == "" {
-		cfg.Group = groupOf(cfg.Source)
+// An engine that has run already runs no second time.
+func (e *Engine) Run(ctx context.Context) error {
+	if e.ran.Swap(true) {
+		return errors.New("run engine: it has run already; New makes another one")
 	}
-	if err := cfg.validate(); err != nil {
-		return err
-	}
-	return newEngine(cfg.withDefaults()).start(ctx)
-}
-
-// start opens and runs.
-func (e *Engine) start(ctx context.Context) error {
 	lanes, err := call(ctx, &e.others, grace, "the opening", e.open)
 	if err == nil {
 		e.lanes = lanes
+		close(e.opened)
 		return e.run(ctx)
 	}
 	if ctx.Err() != nil { // a stop, not a fault: nothing has begun
@@ -110,10 +127,10 @@ func (e *Engine) cutShort() error {
 
 func newEngine(cfg Config) *Engine {
 	e := &Engine{cfg: cfg, cluster: cfg.Source.Cluster(), ledger: cfg.Sink.Ledger(), poller: newPoller(),
-		rate: newBucket(cfg.Rate), began: time.Now(), atStart: map[string]bool{},
+		rate: newRate(cfg.Rate), began: time.Now(), atStart: map[string]bool{},
 		ends:         map[fencepost.TopicPartition]fencepost.Offset{},
 		contradicted: map[fencepost.TopicPartition]ledger.Position{},
-		settling:     make(chan struct{}, 1), keeper: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{})}
+		settling:     make(chan struct{}, 1), keeper: make(chan struct{}, 1), opened: make(chan struct{}), over: make(chan struct{}), ended: make(chan struct{})}
 	e.mirrors = []mirroring{newMirror(e)}
 	for i, to := range cfg.Mirrors {
 		e.mirrors = append(e.mirrors, newCopy(e, i+1, to))
@@ -121,6 +138,7 @@ func newEngine(cfg Config) *Engine {
 	e.mu.parts = map[fencepost.TopicPartition]*partition{}
 	e.mu.load = map[*lane]int{}
 	e.mu.weak = map[string]bool{}
+	e.Subscribe(cfg.Events)
 	return e
 }
 
@@ -226,7 +244,7 @@ func (e *Engine) run(ctx context.Context) error {
 		e.others.start("mirror", func() { m.run(polling) })
 	}
 	e.others.start("join group", func() {
-		if err := e.cfg.Source.Start(joining, e); err != nil && joining.Err() == nil {
+		if err := e.cfg.Source.Start(joining, callbacks{e}); err != nil && joining.Err() == nil {
 			e.fail(err)
 		}
 	})
@@ -374,19 +392,6 @@ func (e *Engine) isEnded() bool {
 
 // fail ends the run for an error that no waiting mends.
 func (e *Engine) fail(err error) { e.finish(err) }
-
-// emit tells facts to the listener, one goroutine at a time.
-func (e *Engine) emit(events ...Event) {
-	e.events.Lock()
-	defer e.events.Unlock()
-	for _, ev := range events {
-		if e.events.over {
-			return
-		}
-		_, e.events.over = ev.(Stopped)
-		e.cfg.Events(ev)
-	}
-}
 
 // longer is the next pause of something that is tried again: twice the last one, from least to most.
 func longer(last, least, most time.Duration) time.Duration { return min(max(2*last, least), most) }

@@ -262,7 +262,7 @@ func TestBadRecordParksItsPartitionOnly(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		wantRows(t, s, tp(0), upTo(0, 13))
 		wantRows(t, s, tp(1), upTo(0, 20))
-		if got := wk.source.holder().(*Engine).Status(); got.Lag != 7 || got.Parked != 1 {
+		if got := wk.engine().Status(); got.Lag != 7 || got.Parked != 1 {
 			t.Errorf("the status is %+v, want 1 parked and a lag of 7: what a parked partition does not read is lag too", got)
 		}
 		parked := seen[Parked](wk)
@@ -682,7 +682,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			}
 		})
 		synctest.Wait()
-		e = wk.source.mu.holder.(*Engine)
+		e = wk.source.mu.holder.(callbacks).Engine
 		wk.source.assign(tp(0))
 		time.Sleep(10 * time.Second)
 		wantRows(t, s, tp(0), upTo(0, 500))

@@ -8,8 +8,8 @@ import (
 	"github.com/fencepost/fencepost/source"
 )
 
-// Event is a fact about a run, told once and in order. Logs, the progress bar, metrics and tests subscribe to the
-// same ones through Config.Events.
+// Event is a fact about a run, reported once and in order. Logs, the progress bar, metrics and tests receive the same ones,
+// through Config.Events or Engine.Subscribe.
 type Event interface{ event() }
 
 type (

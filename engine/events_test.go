@@ -113,7 +113,7 @@ func TestE10ListenersHoldNoLock(t *testing.T) {
 		e = newEngine(cfg.withDefaults())
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- e.start(ctx) }()
+		go func() { done <- e.Run(ctx) }()
 		synctest.Wait()
 		src := cfg.Source.(*feed)
 		src.assign(tp(0), tp(1), tp(2))

@@ -100,7 +100,7 @@ func TestE15UncommittedReadersAreNotBlocked(t *testing.T) {
 		if told := seen[Blocked](wk); len(told) != 0 {
 			t.Errorf("told: %+v, want nothing: no transaction blocks a reader of uncommitted records", told)
 		}
-		if got := wk.source.holder().(*Engine).Status(); got.Blocked != 0 || got.Running != 1 {
+		if got := wk.engine().Status(); got.Blocked != 0 || got.Running != 1 {
 			t.Errorf("the status is %+v, want one running partition and no blocked one", got)
 		}
 		if err := wk.end(); err != nil {
@@ -233,34 +233,6 @@ func wantEnded(t *testing.T, wk *worker, want error) {
 	}
 }
 
-// E15 (f): an answer moves a partition within what is cut of it, and no further. A commit whose partition was settled
-// meanwhile may end past that: the fence is the same, for nobody moved the partition, and what lies in between is queued
-// once more.
-func TestE15ReachStaysWithinTheCut(t *testing.T) {
-	for _, tt := range []struct {
-		name  string
-		until fencepost.Offset
-		fence ledger.Fence
-		want  fencepost.Offset
-	}{
-		{"within", 15, 7, 15},
-		{"at the cut", 20, 7, 20},
-		{"past the cut", 21, 7, 10},
-		{"behind", 9, 7, 10},
-		{"under another fence", 15, 8, 10},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			p := &partition{TopicPartition: tp(0), base: -1, end: -1}
-			p.resume(ledger.Position{Offset: 10, Fence: 7}, 1)
-			p.cut.Offset = 20
-			moved := p.reach(ledger.Position{Offset: tt.until, Fence: tt.fence})
-			if p.done.Offset != tt.want || moved != (tt.want != 10) {
-				t.Errorf("an answer at %d takes a partition at 10, cut up to 20, to %d and says %t; want %d", tt.until, p.done.Offset, moved, tt.want)
-			}
-		})
-	}
-}
-
 // E15 (f), in a run: a commit is answered late, after its partition was settled at where the commit began.
 func TestE15LateAnswerLeavesThePartitionBehindItsCut(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
@@ -280,13 +252,13 @@ func TestE15LateAnswerLeavesThePartitionBehindItsCut(t *testing.T) {
 				p.lane.mu.Lock()
 				defer p.lane.mu.Unlock()
 				answers++
-				if p.done.Offset > p.cut.Offset {
-					t.Errorf("the partition is committed up to %d and cut up to %d, want the cut never behind", p.done.Offset, p.cut.Offset)
+				if p.Done().Offset > p.Formed().Offset {
+					t.Errorf("the partition is committed up to %d and cut up to %d, want the cut never behind", p.Done().Offset, p.Formed().Offset)
 				}
 			}
 		})
 		synctest.Wait()
-		e = wk.source.holder().(*Engine)
+		e = wk.engine()
 		wk.source.most = 100
 		s.SetHook(func(_ context.Context, p memory.Point) error {
 			if p == memory.BeforeApply && commits(s) > 0 && held.CompareAndSwap(false, true) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine/internal/assignment"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
@@ -63,15 +64,15 @@ func (e *Engine) pokeKeeper() {
 // due is the partitions to settle now: the unsettled ones, and those that have waited long enough.
 func (e *Engine) due(now time.Time) []*partition {
 	return e.pick(func(p *partition) bool {
-		return p.state == unsettled && !p.fresh || p.state == waiting && !now.Before(p.retryAt)
+		return p.Due(now)
 	})
 }
 
 // nextRetry is when the first waiting partition is settled again; zero: none waits.
 func (e *Engine) nextRetry() (at time.Time) {
 	for p := range e.every {
-		if p.state == waiting && (at.IsZero() || p.retryAt.Before(at)) {
-			at = p.retryAt
+		if due := p.RetryAt(); !due.IsZero() && (at.IsZero() || due.Before(at)) {
+			at = due
 		}
 	}
 	return at
@@ -82,13 +83,13 @@ func (e *Engine) nextRetry() (at time.Time) {
 func (e *Engine) watch(ctx context.Context) {
 	// One whose records in front of a bad one are still on their way into the sink is tested when they are in: to settle
 	// it now would void them.
-	e.settle(ctx, e.pick(func(p *partition) bool { return p.state == parked && p.idle() }))
+	e.settle(ctx, e.pick(func(p *partition) bool { return p.State() == assignment.Parked && p.Idle() }))
 	stood := map[*partition]ledger.Position{} // :: idle partition -> where it stood before the ledger was read
 	parts := e.pick(func(p *partition) bool {
-		if p.idle() {
-			stood[p] = p.done
+		if p.Idle() {
+			stood[p] = p.Done()
 		}
-		return p.state == running
+		return p.Runs()
 	})
 	if len(parts) == 0 {
 		return
@@ -137,26 +138,25 @@ func (e *Engine) watchOne(p *partition, s *settling, answers []ledger.Answer, st
 	held := s.snapshot.Positions[p.TopicPartition]
 	p.lane.mu.Lock()
 	defer p.lane.mu.Unlock()
-	if p.gone || p.state != running {
+	if p.Gone() || !p.Runs() {
 		return well
 	}
 	was, idle := stood[p]
 	switch {
-	case idle && p.idle() && p.done == was && !held.Holds(was):
+	case idle && p.Idle() && p.Done() == was && !held.Holds(was):
 		return odd // nothing was under way, and the ledger stands elsewhere: the store went back
 	case d.Action == ledger.AskAgain || d.Action == ledger.Stop:
 		return odd
 	case d.Verdict == ledger.Unknown:
-		if p.silent.IsZero() {
-			p.silent = time.Now()
+		if p.Unanswered(time.Now()) {
 			return fellSilent
 		}
 		return well
 	}
-	p.silent = time.Time{}
+	p.Answered()
 	b := answers[len(answers)-1].Bounds
-	p.stable, p.high = b.Stable, b.End
-	if !e.cfg.Uncommitted && p.heldBack(b, time.Now()) && !p.blockedTold {
+	p.SetLog(b.Stable, b.End)
+	if !e.cfg.Uncommitted && p.HeldBack(time.Now()) {
 		return heldBack
 	}
 	return well
@@ -180,9 +180,8 @@ func (e *Engine) blocked(ctx context.Context, parts []*partition) (events []Even
 			continue
 		}
 		p.lane.mu.Lock()
-		if !p.gone && !p.blocked.IsZero() {
-			p.blockedTold = true
-			events = append(events, Blocked{TopicPartition: p.TopicPartition, Offset: p.done.Offset, Since: p.blocked, Transaction: tx})
+		if since, ok := p.Blocked(); ok {
+			events = append(events, Blocked{TopicPartition: p.TopicPartition, Offset: p.Done().Offset, Since: since, Transaction: tx})
 		}
 		p.lane.mu.Unlock()
 	}
@@ -191,7 +190,7 @@ func (e *Engine) blocked(ctx context.Context, parts []*partition) (events []Even
 
 // pauseParked pauses partitions in the source that a lane has parked.
 func (e *Engine) pauseParked() {
-	parts := e.pick(func(p *partition) bool { return p.pausing })
+	parts := e.pick(func(p *partition) bool { return p.Pausing() })
 	if len(parts) == 0 {
 		return
 	}
@@ -199,10 +198,9 @@ func (e *Engine) pauseParked() {
 		starts := map[fencepost.TopicPartition]source.Start{}
 		for _, p := range parts {
 			p.lane.mu.Lock()
-			if !p.gone && p.pausing && p.state == parked {
-				starts[p.TopicPartition] = source.Start{Offset: p.cut.Offset, Paused: true}
+			if at, ok := p.Pause(); ok {
+				starts[p.TopicPartition] = source.Start{Offset: at, Paused: true}
 			}
-			p.pausing = false
 			p.lane.mu.Unlock()
 		}
 		return starts

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine/internal/assignment"
+	"github.com/fencepost/fencepost/engine/internal/batching"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -44,7 +46,7 @@ type lane struct {
 		settled  chan struct{} // closed and replaced whenever a batch is done with
 	}
 
-	claims []claim // fill's own, as all below
+	queues []batching.Queue // fill's own, as all below
 	counts []int
 	record fencepost.Record // the one being decoded
 }
@@ -73,11 +75,8 @@ func (w *work) all() segments { return segments{w.batch.Segments, w.moves, w.par
 
 // take is what fill took from one partition's queue.
 type take struct {
-	p       *partition
-	session uint64
-	from    ledger.Position
-	spans   []span
-	records int
+	p *partition
+	assignment.Claim
 }
 
 func newLane(e *Engine, n int, commits sink.Lane) *lane {
@@ -109,7 +108,7 @@ func (l *lane) every(yield func(*partition) bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range l.mu.parts {
-		if !p.gone && !yield(p) {
+		if !p.Gone() && !yield(p) {
 			return false
 		}
 	}
@@ -195,61 +194,31 @@ func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
 	if !l.mu.ending.IsZero() {
 		return false, time.Time{}
 	}
-	q := l.queued()
-	ripe, due := l.e.cfg.Batch.ripe(q, l.mu.idle, now)
-	if !ripe {
-		return false, due
+	limits, all := batching.Limits(l.e.cfg.Batch), batching.Sum(l.queued())
+	formed, again := limits.Due(all, l.mu.idle, now)
+	if !formed {
+		return false, again
 	}
-	limit := min(l.e.cfg.Batch.Records, q.records)
-	if q.bytes > l.e.cfg.Batch.Bytes {
-		limit = min(limit, max(1, int(float64(q.records)*float64(l.e.cfg.Batch.Bytes)/float64(q.bytes))))
-	}
-	limit, due = l.e.rate.take(l.number, limit, now)
+	limit, again := l.e.rate.take(l.number, limits.Most(all), now)
 	if limit == 0 {
-		return false, due
+		return false, again
 	}
-	l.counts = shares(l.claims, limit, l.mu.turn, l.counts)
+	l.counts = batching.Shares(l.queues, limit, l.mu.turn, l.counts)
 	l.mu.turn++
-	l.e.rate.back(l.lighten())
+	l.e.rate.back(limits.Lighten(l.queues, l.counts))
 	l.reserve(w, now)
 	return true, time.Time{}
 }
 
-// lighten keeps l.counts within the batch's bytes: the share of a partition goes by its lag, and its records may be the
-// large ones. One record of each stays. It returns how many records were left out. REQUIRES: l.mu is held.
-func (l *lane) lighten() (less int) {
-	bytes := 0.0
-	for i, p := range l.mu.parts {
-		if l.counts[i] > 0 {
-			bytes += float64(l.counts[i]) * float64(p.bytes) / float64(p.records)
-		}
-	}
-	if bytes <= float64(l.e.cfg.Batch.Bytes) {
-		return 0
-	}
-	fit := float64(l.e.cfg.Batch.Bytes) / bytes
-	for i, n := range l.counts {
-		if n > 0 {
-			l.counts[i] = max(1, int(float64(n)*fit))
-			less += n - l.counts[i]
-		}
-	}
-	return less
-}
-
-// queued sums up what waits and leaves each partition's claim in l.claims. REQUIRES: l.mu is held.
-func (l *lane) queued() queued {
-	var q queued
-	l.claims = l.claims[:0]
+// queued leaves in l.queues what waits of each partition. REQUIRES: l.mu is held.
+func (l *lane) queued() []batching.Queue {
+	l.queues = l.queues[:0]
 	for _, p := range l.mu.parts {
-		l.claims = append(l.claims, claim{records: p.records, lag: p.lag()})
-		q.records += p.records
-		q.bytes += p.bytes
-		if p.records > 0 && (q.oldest.IsZero() || p.oldest.Before(q.oldest)) {
-			q.oldest = p.oldest
-		}
+		q := batching.Queue{Lag: p.Lag()}
+		q.Records, q.Bytes, q.Oldest = p.Queued()
+		l.queues = append(l.queues, q)
 	}
-	return q
+	return l.queues
 }
 
 // reserve takes l.counts entries from the queues into w.takes. REQUIRES: l.mu is held.
@@ -263,11 +232,8 @@ func (l *lane) reserve(w *work, now time.Time) {
 		}
 		w.takes = slices.Grow(w.takes, 1)[:len(w.takes)+1]
 		t := &w.takes[len(w.takes)-1]
-		before := p.bytes
-		p.taken = true
-		*t = take{p: p, session: p.session, from: p.cut, records: n, spans: p.take(n, t.spans[:0])}
-		w.bytes += before - p.bytes
-		p.oldest = now
+		*t = take{p, p.Claim(n, now, t.Spans[:0])}
+		w.bytes += t.Bytes
 	}
 }
 
@@ -302,14 +268,13 @@ func (l *lane) end() {
 	close(l.draining)
 	if w := l.mu.inflight; w != nil {
 		for i, p := range w.parts {
-			if w.sessions[i] == p.session {
+			if w.sessions[i] == p.Session() {
 				w.sessions[i]++
 			}
 		}
 	}
 	for _, p := range l.mu.parts {
-		l.e.freed(p.drop())
-		p.session++
+		l.e.freed(p.Void())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine/internal/assignment"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
@@ -45,7 +46,7 @@ func TestMirrorSurvivesAStop(t *testing.T) {
 			m.run(polling)
 		}()
 		tp := fencepost.TopicPartition{Topic: "flights"}
-		e.mu.parts = map[fencepost.TopicPartition]*partition{tp: {TopicPartition: tp}} // held: others are not mirrored
+		e.mu.parts = map[fencepost.TopicPartition]*partition{tp: {Partition: assignment.New(tp)}} // held: others are not mirrored
 		m.committed([]ledger.Move{{TopicPartition: tp, Next: ledger.Position{Offset: 7}}})
 		<-c.begun // the request is on its way
 		stop()

@@ -99,10 +99,10 @@ func TestLateAnswerDoesNotMoveASettledPartition(t *testing.T) {
 		time.Sleep(11 * time.Second) // the watch settles it at 0 of the new topic
 		close(release)
 		synctest.Wait()
-		e := wk.source.mu.holder.(*Engine)
+		e := wk.source.mu.holder.(callbacks).Engine
 		p := e.partition(tp(0))
 		p.lane.mu.Lock()
-		if got := p.done; got.Offset != 0 || got.TopicID != w.id("t") {
+		if got := p.Done(); got.Offset != 0 || got.TopicID != w.id("t") {
 			t.Errorf("the engine thinks that the partition stands at %+v, want 0 of the new topic", got)
 		}
 		p.lane.mu.Unlock()

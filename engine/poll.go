@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine/internal/assignment"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -165,13 +167,13 @@ func (e *Engine) route(chunks []source.Chunk, poll uint64) {
 			e.fetchFailed(p, c.Err)
 		case c.Records != nil:
 			switch e.offer(p, c, poll, now) {
-			case otherTopic:
+			case assignment.OtherTopic:
 				odd = append(odd, p)
-			case stale:
+			case assignment.Stale:
 				again = append(again, p)
-			case pastEnd:
+			case assignment.PastEnd:
 				ended = append(ended, p)
-			case taken:
+			case assignment.Queued:
 			}
 		}
 	}
@@ -189,24 +191,24 @@ func (e *Engine) seekBetweenPolls(again, ended []*partition, poll uint64) {
 	starts := map[fencepost.TopicPartition]source.Start{}
 	for _, p := range again {
 		p.lane.mu.Lock()
-		p.since = poll
-		starts[p.TopicPartition] = source.Start{Offset: p.next, Paused: p.state != running}
+		starts[p.TopicPartition] = source.Start{Offset: p.Seek(poll), Paused: !p.Runs()}
 		p.lane.mu.Unlock()
 	}
 	for _, p := range ended {
-		starts[p.TopicPartition] = source.Start{Offset: max(0, p.end), Paused: true}
+		starts[p.TopicPartition] = source.Start{Offset: max(0, p.End()), Paused: true}
 	}
 	if len(starts) > 0 {
 		e.cfg.Source.Steer(starts)
 	}
 }
 
-func (e *Engine) offer(p *partition, c source.Chunk, poll uint64, now time.Time) offered {
+func (e *Engine) offer(p *partition, c source.Chunk, poll uint64, now time.Time) assignment.Offered {
 	p.lane.mu.Lock()
 	defer p.lane.mu.Unlock()
-	before := p.bytes
-	out := p.offer(c, poll, now, &e.poller.record)
-	e.poller.add(p.bytes-before, e.cfg.Memory)
+	_, before, _ := p.Queued()
+	out := p.Offer(c, poll, now, &e.poller.record)
+	_, after, _ := p.Queued()
+	e.poller.add(after-before, e.cfg.Memory)
 	return out
 }
 
@@ -214,9 +216,8 @@ func (e *Engine) offer(p *partition, c source.Chunk, poll uint64, now time.Time)
 // fetches go on failing, so that no error becomes a hot loop.
 func (e *Engine) fetchFailed(p *partition, err error) {
 	p.lane.mu.Lock()
-	if !p.gone && p.state == running {
-		e.freed(p.unsettle())
-		e.freed(p.await("fetch failed: "+err.Error(), time.Now(), e.cfg.Watch))
+	if !p.Gone() && p.Runs() {
+		e.freed(p.WaitAt(ledger.Position{}, "fetch failed: "+err.Error(), time.Now(), e.cfg.Watch))
 	}
 	p.lane.mu.Unlock()
 	e.pokeKeeper()

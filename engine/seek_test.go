@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/source"
 )
@@ -60,54 +59,6 @@ func TestALostSeekLosesNoRecords(t *testing.T) {
 			t.Errorf("run: %v", err)
 		}
 	})
-}
-
-// A jump is doubted anew in each session, and one that was fetched before the seek is never believed.
-func TestJumpsAreDoubtedAnew(t *testing.T) {
-	jump := source.Chunk{TopicPartition: tp(0), Records: records{{Offset: 20}, {Offset: 21}}}
-	p := &partition{TopicPartition: tp(0), base: -1, end: -1}
-	for session := range 3 {
-		p.resume(ledger.Position{Offset: 10, Fence: 1}, 5)
-		for range 3 {
-			if got := p.offer(jump, 5, time.Time{}, &fencepost.Record{}); got != stale {
-				t.Errorf("session %d: a jump of before the seek is %d, want stale, as often as it comes", session, got)
-			}
-		}
-		if got := p.offer(jump, 6, time.Time{}, &fencepost.Record{}); got != stale {
-			t.Errorf("session %d: a first jump is %d, want stale", session, got)
-		}
-		if got := p.offer(jump, 7, time.Time{}, &fencepost.Record{}); got != taken || p.records != 2 {
-			t.Errorf("session %d: a jump that comes again is %d with %d queued, want it taken", session, got, p.records)
-		}
-	}
-}
-
-// What comes of a partition that does not run is dropped: nobody has said yet that it goes on there.
-func TestNothingIsQueuedWhileAPartitionDoesNotRun(t *testing.T) {
-	for name, stop := range map[string]func(*partition){
-		"parked":    func(p *partition) { p.park("record-refused", "bad") },
-		"waiting":   func(p *partition) { p.await("no answer", time.Time{}, time.Second) },
-		"unsettled": func(p *partition) { p.unsettle() },
-		"gone":      func(p *partition) { p.leave() },
-	} {
-		p := &partition{TopicPartition: tp(0), base: -1, end: -1}
-		p.resume(ledger.Position{Offset: 10, Fence: 1}, 5)
-		stop(p)
-		c := source.Chunk{TopicPartition: tp(0), Records: records{{Offset: 10}, {Offset: 11}}}
-		if got := p.offer(c, 6, time.Time{}, &fencepost.Record{}); got != taken || p.records != 0 {
-			t.Errorf("%s: a chunk is %d with %d queued, want it dropped without a word", name, got, p.records)
-		}
-	}
-}
-
-// A position without a topic ID, of before the brokers had any, goes on under whatever ID they have now.
-func TestAPositionWithoutATopicIDTakesWhatComes(t *testing.T) {
-	p := &partition{TopicPartition: tp(0), base: -1, end: -1}
-	p.resume(ledger.Position{Offset: 10, Fence: 1}, 5)
-	c := source.Chunk{TopicPartition: tp(0), TopicID: fencepost.TopicID{3}, Records: records{{Offset: 10}}}
-	if got := p.offer(c, 6, time.Time{}, &fencepost.Record{}); got != taken || p.records != 1 {
-		t.Errorf("a chunk is %d with %d queued, want it taken", got, p.records)
-	}
 }
 
 // An operator passes a bad record, before or while it is being tried again: the partition counts as running at once,

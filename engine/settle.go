@@ -116,7 +116,7 @@ func (s *settling) ask(ctx context.Context) (err error) {
 func (e *Engine) proven() map[fencepost.TopicPartition]ledger.Position {
 	all := map[fencepost.TopicPartition]ledger.Position{}
 	for p := range e.every {
-		all[p.TopicPartition] = p.proven
+		all[p.TopicPartition] = p.Proven()
 	}
 	return all
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine/internal/assignment"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -38,9 +39,14 @@ func (s *stats) moved(moves []ledger.Move) {
 	}
 }
 
-// Status is what the run has done so far and how its partitions stand now.
-func (e *Engine) Status() Status {
-	var st Status
+// Status is what the run has done so far and how its partitions stand now. Before the group is joined it is zero; after
+// the run no partition is held.
+func (e *Engine) Status() (st Status) {
+	select {
+	case <-e.opened:
+	default:
+		return st
+	}
 	e.stats.mu.Lock()
 	st.Records, st.Commits, st.Bytes, st.Gaps = e.stats.mu.records, e.stats.mu.commits, e.stats.mu.bytes, e.stats.mu.gaps
 	took := slices.Clone(e.stats.mu.took[:min(e.stats.mu.commits, int64(len(e.stats.mu.took)))])
@@ -52,15 +58,15 @@ func (e *Engine) Status() Status {
 	worst := int64(0)
 	for p := range e.every {
 		st.count(p)
-		if lag := p.lag(); p.inLog() && lag > 0 {
+		if lag := p.Lag(); p.InLog() && lag > 0 {
 			st.Lag += lag
-			if lag > worst && p.newest > 0 {
-				worst, st.Oldest = lag, time.UnixMilli(p.newest)
+			if lag > worst && p.NewestAt() > 0 {
+				worst, st.Oldest = lag, time.UnixMilli(p.NewestAt())
 			}
 		}
-		if p.end >= 0 && p.base >= 0 {
-			st.Done += int64(min(p.done.Offset, p.end) - min(p.base, p.end))
-			st.Total += int64(p.end - min(p.base, p.end))
+		if base, end := p.Base(), p.End(); end >= 0 && base >= 0 {
+			st.Done += int64(min(p.Done().Offset, end) - min(base, end))
+			st.Total += int64(end - min(base, end))
 		}
 	}
 	return st
@@ -69,11 +75,11 @@ func (e *Engine) Status() Status {
 // count adds a partition to the state that it is in. REQUIRES: its lane's mutex is held.
 func (st *Status) count(p *partition) {
 	switch {
-	case p.state == parked || p.probing:
+	case p.State() == assignment.Parked || p.Probing():
 		st.Parked++
-	case p.state != running || !p.silent.IsZero():
+	case !p.Runs() || p.Silent():
 		st.Waiting++
-	case p.blockedTold:
+	case p.IsBlocked():
 		st.Blocked++
 	default:
 		st.Running++
@@ -96,10 +102,9 @@ func (e *Engine) committed(c Committed, moves []ledger.Move) {
 // again is not told again.
 func (e *Engine) parkedAt(p *partition, code string, at fencepost.Offset, reason string) {
 	p.lane.mu.Lock()
-	again := p.probing && p.toldAt == at
-	p.probing, p.toldAt, p.pausing = false, at, true
+	first := p.BadRecord(at)
 	p.lane.mu.Unlock()
-	if !again {
+	if first {
 		e.emit(Parked{TopicPartition: p.TopicPartition, Code: code, Offset: at, Reason: reason,
 			Help: fmt.Sprintf("mend the cause: it is tried again every %s; or fencepost offsets repair FILE --topic %s --record skip",
 				e.cfg.Watch, p.TopicPartition)})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine/internal/assignment"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -170,10 +171,10 @@ func (e *Engine) checkEnd(ctx context.Context) {
 	for p := range e.every {
 		here = append(here, p)
 		switch {
-		case p.finished():
-		case p.state == parked && p.idle():
+		case p.Finished():
+		case p.State() == assignment.Parked && p.Idle():
 			parks = append(parks, p)
-		case p.state == unsettled || p.state == waiting || !p.silent.IsZero() || p.blockedTold:
+		case p.State() == assignment.Pending || p.State() == assignment.Waiting || p.Silent() || p.IsBlocked():
 			stuck = append(stuck, p)
 		default:
 			open = true

@@ -524,4 +524,4 @@ func (s *feed) fetchAtMost(n int) {
 }
 
 // engine is the worker's, once it has started.
-func (wk *worker) engine() *Engine { return wk.source.holder().(*Engine) }
+func (wk *worker) engine() *Engine { return wk.source.holder().(callbacks).Engine }

@@ -1,4 +1,4 @@
-package engine
+package batching
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 // TestRateStarvesNoLane: one lane has a record as often as the rate allows one, and always asks first; another wants as
 // many as the bucket holds. Each asks again when it was told to.
 func TestRateStarvesNoLane(t *testing.T) {
-	b := newBucket(100)
+	b := NewBucket(100)
 	now := time.Unix(0, 0)
 	wants := []int{1, 1000}
 	due := []time.Time{now, now}
@@ -18,7 +18,7 @@ func TestRateStarvesNoLane(t *testing.T) {
 			if now.Before(due[lane]) {
 				continue
 			}
-			n, again := b.take(lane, wants[lane], now)
+			n, again := b.Take(lane, wants[lane], now)
 			took[lane] += n
 			due[lane] = again
 			if n > 0 {
@@ -37,13 +37,13 @@ func TestRateStarvesNoLane(t *testing.T) {
 
 // Too few tokens by less than a nanosecond's worth: the lane asks again later, and does not spin.
 func TestRateNeverAsksAgainNow(t *testing.T) {
-	b := newBucket(1000)
+	b := NewBucket(1000)
 	now := time.Now()
-	if n, _ := b.take(0, 100, now); n != 100 {
+	if n, _ := b.Take(0, 100, now); n != 100 {
 		t.Fatalf("took %d of a full bucket, want 100", n)
 	}
-	b.mu.tokens = 99.9999999
-	if n, due := b.take(0, 100, now); n != 0 || !due.After(now) {
+	b.tokens = 99.9999999
+	if n, due := b.Take(0, 100, now); n != 0 || !due.After(now) {
 		t.Errorf("took %d, to be asked again after %s; want none, and a moment later", n, due.Sub(now))
 	}
 }

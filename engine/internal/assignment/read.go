@@ -1,0 +1,108 @@
+package assignment
+
+import (
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
+)
+
+// State is where the partition stands.
+func (p *Partition) State() State { return p.state }
+
+// Runs reports whether it is Running.
+func (p *Partition) Runs() bool { return p.state == Running }
+
+// Gone reports whether it was revoked or lost.
+func (p *Partition) Gone() bool { return p.gone }
+
+// Why is the code of what parked it, and the reason why it is parked or waiting.
+func (p *Partition) Why() (code, reason string) { return p.code, p.reason }
+
+// Session is the number of the session: what was formed in an earlier one is void.
+func (p *Partition) Session() uint64 { return p.session }
+
+// Current reports whether what was formed in a session may still be committed.
+func (p *Partition) Current(session uint64) bool { return !p.gone && p.session == session }
+
+// Done is the committed position.
+func (p *Partition) Done() ledger.Position { return p.done }
+
+// Formed is the position behind the batches that are formed.
+func (p *Partition) Formed() ledger.Position { return p.formed }
+
+// Proven is where the last commit of this worker ended.
+func (p *Partition) Proven() ledger.Position { return p.proven }
+
+// Base is where this worker took the partition up; negative: nowhere yet.
+func (p *Partition) Base() fencepost.Offset { return p.base }
+
+// End is where the run ends here; negative: nowhere.
+func (p *Partition) End() fencepost.Offset { return p.end }
+
+// NewestAt is the timestamp of the newest committed record, in Unix milliseconds; 0: none.
+func (p *Partition) NewestAt() int64 { return p.newest }
+
+// Exhausted reports whether nothing in front of the run's end is left in the log.
+func (p *Partition) Exhausted() bool { return p.exhausted }
+
+// Silent reports whether the brokers do not answer for it.
+func (p *Partition) Silent() bool { return !p.silent.IsZero() }
+
+// IsBlocked reports whether it was reported that a transaction holds it back.
+func (p *Partition) IsBlocked() bool { return p.blockedTold }
+
+// Probing reports whether the record that parked it is being tried again.
+func (p *Partition) Probing() bool { return p.probing }
+
+// Pausing reports whether the source is still to be paused.
+func (p *Partition) Pausing() bool { return p.pausing }
+
+// Queued is how many entries wait for a batch, how many bytes they take, and when the oldest of them came.
+func (p *Partition) Queued() (records int, bytes int64, oldest time.Time) {
+	return p.queue.records, p.queue.bytes, p.queue.oldest
+}
+
+// Due reports whether it is to be reconciled now.
+func (p *Partition) Due(now time.Time) bool {
+	return p.state == Pending && !p.fresh || p.state == Waiting && !now.Before(p.retryAt)
+}
+
+// RetryAt is when a Waiting partition is reconciled again; the zero time: it does not wait.
+func (p *Partition) RetryAt() time.Time {
+	if p.state != Waiting {
+		return time.Time{}
+	}
+	return p.retryAt
+}
+
+// Idle reports whether nothing of the partition is queued or on its way into the sink.
+func (p *Partition) Idle() bool { return p.queue.records == 0 && !p.decoding && p.done == p.formed }
+
+// Finished reports whether a run with an end has nothing left to do here. Where a partition does not run, its position
+// may be one of another log: the end of a recreated topic is below it.
+func (p *Partition) Finished() bool {
+	return p.end >= 0 && p.state == Running && (p.done.Offset >= p.end || p.exhausted && p.Idle())
+}
+
+// SameStop reports whether a partition stands still as it did before, so that there is nothing to report: parked for
+// the same cause at the same place, whatever its reason counts meanwhile; or waiting for the same answer.
+func (p *Partition) SameStop(before *Partition) bool {
+	return p.state == before.state && (p.state == Parked && p.code == before.code && p.done == before.done ||
+		p.state == Waiting && p.reason == before.reason)
+}
+
+// InLog reports whether the partition's position is a place in the log as it is now, so that a lag can be counted from
+// it: not where the topic is another one, or is gone, or the log was cut short below it.
+func (p *Partition) InLog() bool {
+	return p.state == Running || p.state == Parked && p.code != "recreated" && p.code != "truncated" && p.code != "topic-missing"
+}
+
+// Lag is how many offsets are left, as far as is known.
+func (p *Partition) Lag() int64 {
+	to := p.high
+	if p.end >= 0 {
+		to = min(to, p.end)
+	}
+	return max(0, int64(to-p.done.Offset))
+}

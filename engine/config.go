@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
@@ -21,7 +22,8 @@ type Config struct {
 	Group  fencepost.Group
 	Source source.Source
 	Sink   sink.Sink
-	// Decoder makes the decoder of one lane. nil: batches have offsets and timestamps, and no column.
+	// Decoder makes the decoder of one lane. nil: JSON fields, of the columns that a typed handler's struct wants
+	// (sink.Typed); with any other sink batches have offsets and timestamps, and no column.
 	Decoder func() fencepost.Decoder
 	Policy  ledger.Policy
 
@@ -133,6 +135,34 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// invalid is why a source that was made without an error cannot be used.
+func invalid(s source.Source) error {
+	if i, ok := s.(sink.Invalid); ok {
+		return i.Invalid()
+	}
+	return nil
+}
+
+// decoderFor decodes JSON fields into the columns that a typed handler wants; nil for any other sink.
+func decoderFor(s sink.Sink) (func() fencepost.Decoder, error) {
+	t, ok := sink.As[sink.Typed](s)
+	if !ok {
+		return nil, nil
+	}
+	var fields []decode.Field
+	required, optional := t.RowColumns()
+	for _, c := range required {
+		fields = append(fields, decode.Field{Column: c.Name, Type: c.Type})
+	}
+	for _, c := range optional {
+		fields = append(fields, decode.Field{Column: c.Name, Type: c.Type, Missing: decode.Null()})
+	}
+	if len(fields) == 0 {
+		return nil, nil
+	}
+	return decode.JSON(decode.JSONConfig{Fields: fields})
+}
+
 func set[T comparable](v *T, to T) {
 	var zero T
 	if *v == zero {
@@ -144,7 +174,7 @@ func set[T comparable](v *T, to T) {
 func (c Config) validate() error {
 	var errs []error
 	bad := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("engine.Config.%s: %s", field, fmt.Sprintf(format, args...)))
+		errs = append(errs, fmt.Errorf("engine.Config.%s: "+format, append([]any{field}, args...)...))
 	}
 	switch joins := groupOf(c.Source); {
 	case c.Group == "":
@@ -154,9 +184,13 @@ func (c Config) validate() error {
 	}
 	if c.Source == nil {
 		bad("Source", "is nil")
+	} else if err := invalid(c.Source); err != nil {
+		bad("Source", "%w", err)
 	}
 	if c.Sink == nil {
 		bad("Sink", "is nil")
+	} else if s, ok := sink.As[sink.Invalid](c.Sink); ok && s.Invalid() != nil {
+		bad("Sink", "%w", s.Invalid())
 	}
 	if slices.Contains(c.Mirrors, nil) {
 		bad("Mirrors", "one is nil")

@@ -71,6 +71,12 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	if cfg.Decoder == nil {
+		var err error
+		if cfg.Decoder, err = decoderFor(cfg.Sink); err != nil {
+			return nil, fmt.Errorf("engine.Config.Sink: %w", err)
+		}
+	}
 	return newEngine(cfg.withDefaults()), nil
 }
 

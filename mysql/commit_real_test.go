@@ -281,6 +281,43 @@ func TestABatchLargerThanAPacket(t *testing.T) {
 	}
 }
 
+// A handler reads rows as structs inside the batch's transaction; a null that its struct has no place for is that row's
+// fault, and nothing of the batch stands.
+func TestRows(t *testing.T) {
+	s := newStore(t)
+	type row struct {
+		N int64 `json:"n"`
+	}
+	opened := Handle(s.dsn, func(ctx context.Context, tx *sql.Tx, rows fencepost.Rows[row]) error {
+		for _, r := range rows.All() {
+			if _, err := tx.ExecContext(ctx, "insert into flights (n) values (?)", r.N); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	defer opened.Close()
+	if needs, err := opened.Needs(t.Context(), []fencepost.ColumnSpec{{Name: "n", Type: fencepost.Int}}); err != nil || len(needs) != 0 {
+		t.Errorf("needs: got %v, %v, want no metadata", needs, err)
+	}
+	lane, err := opened.Lane(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lane.Close()
+	w := s.worker(t, Config{Handle: func(context.Context, *sql.Tx, *fencepost.Batch) error { return nil }}).start(1)
+	w.lane = lane
+	c := fencepost.Column{Name: "n", Type: fencepost.Int}
+	c.AppendInt(7)
+	c.AppendInt(8)
+	w.must(w.table(c))
+	c.AppendNull()
+	if r, err := new(sink.Rejected), w.commit(t.Context(), w.table(c)); !errors.As(err, &r) || !strings.Contains(r.Reason, "column n is null") {
+		t.Errorf("a null for a field that is no pointer: got %v, want *sink.Rejected", err)
+	}
+	w.wantStand(s, 2)
+}
+
 // A handler's work and the moves are one transaction, and one that ends it is found out.
 func TestHandle(t *testing.T) {
 	s := newStore(t)

@@ -15,7 +15,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/postgres"
@@ -31,26 +30,25 @@ var (
 
 // readme:start
 func run(ctx context.Context) error {
-	decoder, err1 := decode.JSON(decode.JSONConfig{Fields: []decode.Field{
-		{Column: "origin", Type: fencepost.Text}, {Column: "delay", Type: fencepost.Int}}})
-	source, err2 := kafka.Open(kafka.Config{Brokers: brokers, Group: group, Topics: []string{topic}})
-	sink, err3 := postgres.Open(ctx, postgres.Config{DSN: dsn, Handle: addDelays})
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return err
-	}
+	sink := postgres.Handle(dsn, addDelays)
 	defer sink.Close()
-	return engine.Run(ctx, engine.Config{Source: source, Sink: sink, Decoder: decoder})
+	return engine.Run(ctx, engine.Config{Source: kafka.Topics(brokers, group, topic), Sink: sink})
 }
 
 // readme:end
 
 // readme:start
-func addDelays(ctx context.Context, tx pgx.Tx, b *fencepost.Batch) error {
+// Flight is what a record says: {"origin": "ATL", "delay": 5}.
+type Flight struct {
+	Origin string `json:"origin"`
+	Delay  int64  `json:"delay"`
+}
+
+func addDelays(ctx context.Context, tx pgx.Tx, rows fencepost.Rows[Flight]) error {
 	flights, minutes := map[string]int64{}, map[string]int64{}
-	origin, delay := b.Column("origin"), b.Column("delay")
-	for row := range b.All() {
-		flights[origin.Text(row)]++
-		minutes[origin.Text(row)] += delay.Int(row)
+	for _, flight := range rows.All() {
+		flights[flight.Origin]++
+		minutes[flight.Origin] += flight.Delay
 	}
 	origins := slices.Sorted(maps.Keys(flights)) // one order for all workers: no deadlock
 	_, err := tx.Exec(ctx, `

@@ -14,7 +14,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/internal/trial"
@@ -90,20 +89,11 @@ func (w *world) want(n int, extra ...string) {
 	if diff := cmp.Diff(want, w.sums()); diff != "" {
 		w.t.Errorf("delays (-want +got):\n%s", diff)
 	}
-	sink := w.sink(addDelays)
+	sink := postgres.Handle(dsn, addDelays)
 	defer sink.Close()
 	if got := trial.Passed(w.t, sink.Ledger(), string(group)); got != int64(n+len(extra)) {
 		w.t.Errorf("the ledger has passed %d records, want %d", got, n+len(extra))
 	}
-}
-
-func (w *world) sink(handle func(context.Context, pgx.Tx, *fencepost.Batch) error) *postgres.Sink {
-	w.t.Helper()
-	sink, err := postgres.Open(w.t.Context(), postgres.Config{DSN: dsn, Handle: handle})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return sink
 }
 
 // work runs the example until the table counts n flights, and stops it.
@@ -131,16 +121,13 @@ func TestHandlerThatFailsCommitsNothing(t *testing.T) {
 	const all = 10_000
 	w := newWorld(t, all)
 	var calls atomic.Int64
-	failing := w.sink(func(ctx context.Context, tx pgx.Tx, b *fencepost.Batch) error {
+	failing := postgres.Handle(dsn, func(ctx context.Context, tx pgx.Tx, rows fencepost.Rows[Flight]) error {
 		calls.Add(1)
-		return errors.Join(addDelays(ctx, tx, b), errors.New("no answer from the service"))
+		return errors.Join(addDelays(ctx, tx, rows), errors.New("no answer from the service"))
 	})
 	defer failing.Close()
 	r := trial.Run(t, func(ctx context.Context) error {
-		decoder, err1 := decode.JSON(decode.JSONConfig{Fields: []decode.Field{
-			{Column: "origin", Type: fencepost.Text}, {Column: "delay", Type: fencepost.Int}}})
-		source, err2 := kafka.Open(kafka.Config{Brokers: brokers, Group: group, Topics: []string{topic}})
-		return errors.Join(err1, err2, engine.Run(ctx, engine.Config{Source: source, Sink: failing, Decoder: decoder}))
+		return engine.Run(ctx, engine.Config{Source: kafka.Topics(brokers, group, topic), Sink: failing})
 	})
 	r.Until(func() bool { return calls.Load() >= 3 })
 	if err := r.Stop(); err != nil {

@@ -13,7 +13,6 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/sqlite"
@@ -29,15 +28,9 @@ var (
 
 // readme:start
 func run(ctx context.Context) error {
-	decoder, err1 := decode.JSON(decode.JSONConfig{Fields: []decode.Field{
-		{Column: "origin", Type: fencepost.Text}, {Column: "delay", Type: fencepost.Int}}})
-	source, err2 := kafka.Open(kafka.Config{Brokers: brokers, Group: group, Topics: []string{topic}})
-	sink, err3 := sqlite.Open(ctx, sqlite.Config{Path: path, Handle: addDelays})
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return err
-	}
+	sink := sqlite.Handle(path, addDelays)
 	defer sink.Close()
-	return engine.Run(ctx, engine.Config{Source: source, Sink: sink, Decoder: decoder})
+	return engine.Run(ctx, engine.Config{Source: kafka.Topics(brokers, group, topic), Sink: sink})
 }
 
 // readme:end
@@ -50,12 +43,17 @@ SET flights = flights + excluded.flights, minutes = minutes + excluded.minutes`
 )
 
 // readme:start
-func addDelays(_ context.Context, conn *sqlite.Conn, b *fencepost.Batch) error {
+// Flight is what a record says: {"origin": "ATL", "delay": 5}.
+type Flight struct {
+	Origin string `json:"origin"`
+	Delay  int64  `json:"delay"`
+}
+
+func addDelays(_ context.Context, conn *sqlite.Conn, rows fencepost.Rows[Flight]) error {
 	flights, minutes := map[string]int64{}, map[string]int64{}
-	origin, delay := b.Column("origin"), b.Column("delay")
-	for row := range b.All() {
-		flights[origin.Text(row)]++
-		minutes[origin.Text(row)] += delay.Int(row)
+	for _, flight := range rows.All() {
+		flights[flight.Origin]++
+		minutes[flight.Origin] += flight.Delay
 	}
 	if err := sqlitex.ExecuteTransient(conn, table, nil); err != nil {
 		return err

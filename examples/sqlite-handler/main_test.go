@@ -14,7 +14,6 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/trial"
 	"github.com/fencepost/fencepost/kafka"
@@ -57,20 +56,11 @@ func want(t *testing.T, n int) {
 	if diff := cmp.Diff(trial.Sums(trial.Flights(0, n)), sums(t)); diff != "" {
 		t.Errorf("delays (-want +got):\n%s", diff)
 	}
-	sink := sinkOf(t, addDelays)
+	sink := sqlite.Handle(path, addDelays)
 	defer sink.Close()
 	if got := trial.Passed(t, sink.Ledger(), string(group)); got != int64(n) {
 		t.Errorf("the ledger has passed %d records, want %d", got, n)
 	}
-}
-
-func sinkOf(t *testing.T, handle func(context.Context, *sqlite.Conn, *fencepost.Batch) error) *sqlite.Sink {
-	t.Helper()
-	sink, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Handle: handle})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sink
 }
 
 // work runs the example until the table counts n flights, and stops it.
@@ -97,16 +87,13 @@ func TestEachFlightCountsOnceOverARestart(t *testing.T) {
 func TestHandlerThatFailsCommitsNothing(t *testing.T) {
 	begin(t, 10_000)
 	var calls atomic.Int64
-	failing := sinkOf(t, func(ctx context.Context, conn *sqlite.Conn, b *fencepost.Batch) error {
+	failing := sqlite.Handle(path, func(ctx context.Context, conn *sqlite.Conn, rows fencepost.Rows[Flight]) error {
 		calls.Add(1)
-		return errors.Join(addDelays(ctx, conn, b), errors.New("no answer from the service"))
+		return errors.Join(addDelays(ctx, conn, rows), errors.New("no answer from the service"))
 	})
 	defer failing.Close()
 	r := trial.Run(t, func(ctx context.Context) error {
-		decoder, err1 := decode.JSON(decode.JSONConfig{Fields: []decode.Field{
-			{Column: "origin", Type: fencepost.Text}, {Column: "delay", Type: fencepost.Int}}})
-		source, err2 := kafka.Open(kafka.Config{Brokers: brokers, Group: group, Topics: []string{topic}})
-		return errors.Join(err1, err2, engine.Run(ctx, engine.Config{Source: source, Sink: failing, Decoder: decoder}))
+		return engine.Run(ctx, engine.Config{Source: kafka.Topics(brokers, group, topic), Sink: failing})
 	})
 	r.Until(func() bool { return calls.Load() >= 3 })
 	if err := r.Stop(); err != nil {
@@ -122,7 +109,8 @@ func TestHandlerThatFailsCommitsNothing(t *testing.T) {
 func TestRefusedFlightsStopTheirPartitionsOnly(t *testing.T) {
 	begin(t, 10_000)
 	trial.Send(t, brokers[0], &kgo.Record{Topic: topic, Partition: 0, Value: []byte(`{"origin":"nowhere","delay":1}`)},
-		&kgo.Record{Topic: topic, Partition: 2, Value: []byte(`{"origin":"ATL","delay":"late"}`)})
+		&kgo.Record{Topic: topic, Partition: 2, Value: []byte(`{"origin":"ATL","delay":"late"}`)},
+		&kgo.Record{Topic: topic, Partition: 1, Value: []byte(`{"origin":"ATL","delay":null}`)})
 	work(t, 10_000)
 	want(t, 10_000)
 }

@@ -41,7 +41,7 @@ var arrows = []arrow{
 	{[]string{"source"}, []string{"."}, nil},
 	{[]string{"engine/internal/assignment"}, []string{".", "ledger", "source"}, nil},
 	{[]string{"engine/internal/batching"}, nil, nil},
-	{[]string{"engine/..."}, []string{".", "ledger", "sink", "source", "engine/..."}, nil},
+	{[]string{"engine/..."}, []string{".", "ledger", "sink", "source", "decode", "engine/..."}, nil},
 	connects("kafka/...", nil, franz),
 	connects("postgres/...", sqlCore, "github.com/jackc/pgx/v5/..."),
 	connects("mysql/...", sqlCore, "github.com/go-sql-driver/mysql", "filippo.io/edwards25519"),
@@ -114,7 +114,7 @@ func arrowFaults(rooms []room) (faults []string) {
 var stillRooms = []string{".", "ledger", "engine/internal/assignment", "engine/internal/batching"}
 
 // stillImports is what these rooms may import, besides each other: words and laws need no more.
-var stillImports = []string{modulePath, modulePath + "/ledger", modulePath + "/source", "cmp", "context", "encoding/base64", "errors", "fmt", "iter", "maps", "slices", "strconv", "strings", "time", "unicode/utf8", "unsafe", "math"}
+var stillImports = []string{modulePath, modulePath + "/ledger", modulePath + "/source", "cmp", "context", "encoding/base64", "errors", "fmt", "iter", "maps", "reflect", "slices", "strconv", "strings", "time", "unicode/utf8", "unsafe", "math"}
 
 // clock are the functions of package time that read or await one.
 var clock = map[string]bool{"Now": true, "Since": true, "Until": true, "Sleep": true, "After": true, "AfterFunc": true, "Tick": true, "NewTimer": true, "NewTicker": true}

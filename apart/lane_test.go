@@ -15,9 +15,9 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/apart"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 var as = ledger.Writer{Group: "g", ClusterID: "c", Who: "test"}
@@ -82,11 +82,11 @@ func (w *world) apply(_ context.Context, b *fencepost.Batch) error {
 
 // batch is ranges: partition, from, until.
 func batch(ranges ...[3]int) sink.Commit {
-	var spans []ledgertest.Span
+	var spans []sinktest.Span
 	for _, r := range ranges {
-		spans = append(spans, ledgertest.Span{TopicPartition: tp(int32(r[0])), Held: at(fencepost.Offset(r[1])), Until: fencepost.Offset(r[2])})
+		spans = append(spans, sinktest.Span{TopicPartition: tp(int32(r[0])), Held: at(fencepost.Offset(r[1])), Until: fencepost.Offset(r[2])})
 	}
-	return ledgertest.Commit(spans...)
+	return sinktest.Commit(spans...)
 }
 
 func (w *world) want(effects ...string) {
@@ -307,7 +307,7 @@ func TestErrorsOfTheFunction(t *testing.T) {
 func TestBatchWithoutRows(t *testing.T) {
 	w := begin(t, 1)
 	l := w.lane()
-	commit(t, l, ledgertest.Commit(ledgertest.Span{TopicPartition: tp(0), Held: at(0), Until: 3, Rows: []fencepost.Offset{}}))
+	commit(t, l, sinktest.Commit(sinktest.Span{TopicPartition: tp(0), Held: at(0), Until: 3, Rows: []fencepost.Offset{}}))
 	commit(t, l, sink.Commit{Batch: &fencepost.Batch{}})
 	w.want()
 	w.stands(0, 3)

@@ -1,7 +1,7 @@
 // Package memory is the reference ledger and sink: the executable specification of what a store must do.
 //
 // It keeps everything in the process's memory, so it is no store for real work. It is here for three readers: the
-// author of a room, who finds in it the plainest code that passes package ledgertest; the engine's tests and the
+// author of a room, who finds in it the plainest code that passes package sinktest; the engine's tests and the
 // simulator, which need a store with the crash semantics of a database and faults on demand; and a person who tries
 // the library without a server.
 //

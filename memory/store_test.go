@@ -10,12 +10,12 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
-// The conformance suite's run over this store stands in package ledgertest. Here is what the store does beyond it.
+// The conformance suite's run over this store stands in package sinktest. Here is what the store does beyond it.
 
 var (
 	tp = fencepost.TopicPartition{Topic: "flights"}
@@ -44,7 +44,7 @@ func lane(t *testing.T, s *memory.Store) sink.Lane {
 
 // span is a batch of rows [held, until).
 func span(held ledger.Position, until fencepost.Offset) sink.Commit {
-	return ledgertest.Commit(ledgertest.Span{TopicPartition: tp, Held: held, Until: until})
+	return sinktest.Commit(sinktest.Span{TopicPartition: tp, Held: held, Until: until})
 }
 
 func offset(t *testing.T, s *memory.Store) fencepost.Offset {
@@ -171,7 +171,7 @@ func TestRestoreTakesRowsAndLedgerBack(t *testing.T) {
 		}
 		moves = append(moves, r)
 	}
-	ledgertest.Chain(t, moves, snap)
+	sinktest.Chain(t, moves, snap)
 }
 
 // Handlers that add to one value from many lanes lose no addition: the one that read an old value runs again.
@@ -197,8 +197,8 @@ func TestHandlersOfManyLanesCountOnce(t *testing.T) {
 		}
 		all.Go(func() {
 			for range commits {
-				sp := ledgertest.Span{TopicPartition: mine, Held: at, Until: at.Offset + 3}
-				if err := l.Commit(t.Context(), as, ledgertest.Commit(sp)); err != nil {
+				sp := sinktest.Span{TopicPartition: mine, Held: at, Until: at.Offset + 3}
+				if err := l.Commit(t.Context(), as, sinktest.Commit(sp)); err != nil {
 					t.Errorf("lane %d: %v", i, err)
 				}
 				at = sp.Next()

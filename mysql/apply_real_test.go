@@ -11,8 +11,8 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 // applying opens a sink without a ledger and one of its lanes.
@@ -46,7 +46,7 @@ func TestApply(t *testing.T) {
 				table = c.Table
 			}
 			rows := func() int64 { return one[int64](t, s, "select count(*) from "+table) }
-			for _, f := range w.sink.Check(t.Context(), ledgertest.Columns()) {
+			for _, f := range w.sink.Check(t.Context(), sinktest.Columns()) {
 				if f.Subject == "ledger" || !f.OK {
 					t.Errorf("check: %+v", f)
 				}
@@ -75,7 +75,7 @@ func TestApply(t *testing.T) {
 			if n := one[int64](t, s, "select count(*) from information_schema.tables where table_name like 'fencepost%' and table_schema = database()"); n != 0 {
 				t.Errorf("the sink made %d tables of a ledger", n)
 			}
-			if ddl := DDL(w.sink.config, ledgertest.Columns()); strings.Contains(ddl, "fencepost_") {
+			if ddl := DDL(w.sink.config, sinktest.Columns()); strings.Contains(ddl, "fencepost_") {
 				t.Errorf("the DDL of a sink without a ledger makes one:\n%s", ddl)
 			}
 		})

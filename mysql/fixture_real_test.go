@@ -19,8 +19,8 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 func TestMain(m *testing.M) { servers.Main(m) }
@@ -34,8 +34,8 @@ type store struct {
 }
 
 var (
-	_ ledgertest.Typed       = (*store)(nil)
-	_ ledgertest.AnswerLoser = (*store)(nil)
+	_ sinktest.Typed       = (*store)(nil)
+	_ sinktest.AnswerLoser = (*store)(nil)
 )
 
 func newStore(t *testing.T) *store {
@@ -106,14 +106,14 @@ func (s *store) Open(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, e
 	return s.open(ctx, Config{Table: s.table, KeepCommits: keep})
 }
 
-func (s *store) Rows(t *testing.T) (list []ledgertest.Row) {
+func (s *store) Rows(t *testing.T) (list []sinktest.Row) {
 	rows, err := s.db.QueryContext(t.Context(), "select coalesce(_topic, ''), coalesce(_partition, -1), coalesce(_offset, -1), coalesce(value, ''), n from flights")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var r ledgertest.Row
+		var r sinktest.Row
 		if err := rows.Scan(&r.Topic, &r.Partition, &r.Offset, &r.Value, &r.N); err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +222,7 @@ func (s *store) LoseAnswer(t *testing.T, applied bool) {
 }
 
 func TestConformance(t *testing.T) {
-	ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store { return newStore(t) }})
+	sinktest.Run(t, sinktest.Fixture{New: func(t *testing.T) sinktest.Store { return newStore(t) }})
 }
 
 // cut says where a wire breaks.

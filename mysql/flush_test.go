@@ -13,8 +13,8 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 // way is a form of the sink: how it meets its server, and what its flush is made of.
@@ -81,7 +81,7 @@ func (b *backend) ledgerHolds(offset, fence int) {
 // markers is a batch of a range without rows.
 func (w *worker) markers() sink.Commit {
 	held := w.held[at(0)]
-	return ledgertest.Commit(ledgertest.Span{TopicPartition: at(0), Held: held, Until: held.Offset + 3, Rows: []fencepost.Offset{}})
+	return sinktest.Commit(sinktest.Span{TopicPartition: at(0), Held: held, Until: held.Offset + 3, Rows: []fencepost.Offset{}})
 }
 
 // inOrder wants each of the words once, in their order, and behind the last one a secret.

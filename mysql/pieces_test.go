@@ -8,8 +8,8 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 // small is a max_allowed_packet that takes a compare-and-set and some rows.
@@ -167,12 +167,12 @@ func TestLargerThanAPacket(t *testing.T) {
 		}
 	})
 	onScriptOf(t, small, y.config, []script{func(b *backend) { y.meets(b); b.listens() }}, func(t *testing.T, w *worker, s *scripted) {
-		var spans []ledgertest.Span
+		var spans []sinktest.Span
 		for p := range int32(500) {
 			held := w.held[at(0)]
-			spans = append(spans, ledgertest.Span{TopicPartition: at(p), Held: held, Until: held.Offset + 1})
+			spans = append(spans, sinktest.Span{TopicPartition: at(p), Held: held, Until: held.Offset + 1})
 		}
-		err := w.commit(t.Context(), ledgertest.Commit(spans...))
+		err := w.commit(t.Context(), sinktest.Commit(spans...))
 		if err == nil || !strings.Contains(err.Error(), "the moves of 500 partitions do not fit") {
 			t.Errorf("got %v, want it told that the moves do not fit", err)
 		}

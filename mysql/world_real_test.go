@@ -11,8 +11,8 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 var topicID = fencepost.TopicID{1}
@@ -96,7 +96,7 @@ func (w *worker) table(columns ...fencepost.Column) sink.Commit {
 		b.Offsets = append(b.Offsets, held.Offset+fencepost.Offset(i))
 		b.Times = append(b.Times, 1_000*int64(i))
 	}
-	return ledgertest.One(b, at(0), held, held.Offset+fencepost.Offset(len(b.Offsets)))
+	return sinktest.One(b, at(0), held, held.Offset+fencepost.Offset(len(b.Offsets)))
 }
 
 // column makes a column: nil is null.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 const bareDDL = `create table bare (job text, topic text, part int, until bigint not null, primary key (job, topic, part)) with (fillfactor=50)`
@@ -126,9 +126,9 @@ func micros(d []time.Duration) float64 {
 
 // emptyBatch moves n partitions on by 1,000 offsets without a row.
 func (w *worker) emptyBatch(n int32) sink.Commit {
-	var spans []ledgertest.Span
+	var spans []sinktest.Span
 	for p := range n {
-		spans = append(spans, ledgertest.Span{TopicPartition: at(p), Held: w.held[at(p)], Until: w.held[at(p)].Offset + 1000, Rows: []fencepost.Offset{}})
+		spans = append(spans, sinktest.Span{TopicPartition: at(p), Held: w.held[at(p)], Until: w.held[at(p)].Offset + 1000, Rows: []fencepost.Offset{}})
 	}
-	return ledgertest.Commit(spans...)
+	return sinktest.Commit(spans...)
 }

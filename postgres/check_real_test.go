@@ -14,7 +14,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 // show is findings as lines.
@@ -79,7 +79,7 @@ func TestCheck(t *testing.T) {
 			}
 			defer sink.Close()
 			before := s.content(t)
-			got := show(sink.Check(t.Context(), ledgertest.Columns()))
+			got := show(sink.Check(t.Context(), sinktest.Columns()))
 			version, _, _ := strings.Cut(one[string](t, s, "show server_version"), " ")
 			for i := range got {
 				got[i] = strings.ReplaceAll(strings.ReplaceAll(got[i], "Postgres "+version, "Postgres V"), one[string](t, s, "select current_database()"), "DB")
@@ -106,12 +106,12 @@ func TestCheckOfALedger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := show(w.sink.Check(t.Context(), ledgertest.Columns()))[1]
+	got := show(w.sink.Check(t.Context(), sinktest.Columns()))[1]
 	if want := "ledger | ok | version 1, identity " + snap.Ledger.Short() + ", in schema public | "; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	s.MakeNewer(t)
-	got = show(w.sink.Check(t.Context(), ledgertest.Columns()))[1]
+	got = show(w.sink.Check(t.Context(), sinktest.Columns()))[1]
 	if want := "ledger | ledger-newer | the ledger was written by a newer version: it is version 2, this program knows 1: untouched | run the newer program; there is no way back"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -140,7 +140,7 @@ func TestADatabaseThatDoesNotServe(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer sink.Close()
-		if got := strings.Join(show(sink.Check(t.Context(), ledgertest.Columns())), "\n"); got != c.want {
+		if got := strings.Join(show(sink.Check(t.Context(), sinktest.Columns())), "\n"); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 		_, readErr := sink.Ledger().Read(t.Context(), "g")

@@ -15,8 +15,8 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 const insertSQL = "insert into flights select _topic, _partition, _offset, value, n from batch"
@@ -71,7 +71,7 @@ func TestSQLThatEndsItsTransaction(t *testing.T) {
 }
 
 func (s *Sink) needs(t *testing.T) error {
-	_, err := s.Needs(t.Context(), ledgertest.Columns())
+	_, err := s.Needs(t.Context(), sinktest.Columns())
 	return err
 }
 
@@ -483,7 +483,7 @@ func TestABatchOfMarkers(t *testing.T) {
 		w := s.worker(t, c)
 		w.as.Group = fencepost.Group(fmt.Sprint("g", c.form()))
 		w.start(1)
-		w.must(ledgertest.Commit(ledgertest.Span{TopicPartition: at(0), Held: w.held[at(0)], Until: 5, Rows: []fencepost.Offset{}}))
+		w.must(sinktest.Commit(sinktest.Span{TopicPartition: at(0), Held: w.held[at(0)], Until: 5, Rows: []fencepost.Offset{}}))
 		if at := w.offset(0); at != 5 {
 			t.Errorf("form %d: at %d, want 5", c.form(), at)
 		}
@@ -504,9 +504,9 @@ func TestTheCompareAndSetWaits(t *testing.T) {
 		}
 		b := w.batch(0, 3)
 		b2 := w.batch(1, 3)
-		both := ledgertest.Commit(
-			ledgertest.Span{TopicPartition: at(0), Held: b.Moves[0].Held, Until: 3},
-			ledgertest.Span{TopicPartition: at(1), Held: b2.Moves[0].Held, Until: 3})
+		both := sinktest.Commit(
+			sinktest.Span{TopicPartition: at(0), Held: b.Moves[0].Held, Until: 3},
+			sinktest.Span{TopicPartition: at(1), Held: b2.Moves[0].Held, Until: 3})
 		done := make(chan error, 1)
 		pid := w.lane.(*lane).session.conn.PgConn().PID()
 		go func() { done <- w.lane.Commit(context.WithoutCancel(t.Context()), w.as, both) }()

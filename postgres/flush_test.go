@@ -14,8 +14,8 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 // compareBegins is how a compare-and-set begins.
@@ -162,7 +162,7 @@ func TestFlushWithoutRows(t *testing.T) {
 // markers is a batch of a range without rows.
 func (w *worker) markers() sink.Commit {
 	held := w.held[at(0)]
-	return ledgertest.Commit(ledgertest.Span{TopicPartition: at(0), Held: held, Until: held.Offset + 3, Rows: []fencepost.Offset{}})
+	return sinktest.Commit(sinktest.Span{TopicPartition: at(0), Held: held, Until: held.Offset + 3, Rows: []fencepost.Offset{}})
 }
 
 // A commit is done when the server says COMMIT and stands outside of a transaction. It says ROLLBACK of a transaction

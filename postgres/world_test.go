@@ -6,8 +6,8 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 // worker is one process: a sink, a lane, and the positions it holds.
@@ -26,7 +26,7 @@ func at(p int32) fencepost.TopicPartition {
 // batch is the next n rows of a partition, in the suite's columns: value "topic:partition@offset", n = offset.
 func (w *worker) batch(p int32, n fencepost.Offset) sink.Commit {
 	held := w.held[at(p)]
-	return ledgertest.Commit(ledgertest.Span{TopicPartition: at(p), Held: held, Until: held.Offset + n})
+	return sinktest.Commit(sinktest.Span{TopicPartition: at(p), Held: held, Until: held.Offset + n})
 }
 
 // commit commits a batch.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
-	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink/sinktest"
 	goredis "github.com/redis/go-redis/v9"
 )
 
@@ -117,11 +117,11 @@ func BenchmarkLedger(b *testing.B) {
 				}
 				var ours, bare, same, each []time.Duration
 				for i := 0; b.Loop(); i++ {
-					var spans []ledgertest.Span
+					var spans []sinktest.Span
 					for p := range n {
-						spans = append(spans, ledgertest.Span{TopicPartition: at(p), Held: w.held[at(p)], Until: w.held[at(p)].Offset + 1000, Rows: []fencepost.Offset{}})
+						spans = append(spans, sinktest.Span{TopicPartition: at(p), Held: w.held[at(p)], Until: w.held[at(p)].Offset + 1000, Rows: []fencepost.Offset{}})
 					}
-					batch := ledgertest.Commit(spans...)
+					batch := sinktest.Commit(spans...)
 					moves := batch.Moves
 					timed(&ours, func() error {
 						if way == "ledger" {

@@ -13,7 +13,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 // A server that is killed in the middle of commits, again and again, keeps what it acknowledged, and rows and position
@@ -55,17 +55,17 @@ func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 	}
 	t.Logf("%d of 5 kills lost an answer", unknown)
 	snap := w.read()
-	var want []ledgertest.Row
+	var want []sinktest.Row
 	for p := range int32(2) {
 		if snap.Positions[at(p)] != w.held[at(p)] {
 			t.Errorf("%s stands at %+v, acknowledged was %+v", at(p), snap.Positions[at(p)], w.held[at(p)])
 		}
-		span := ledgertest.Span{TopicPartition: at(p), Held: started[at(p)], Until: w.held[at(p)].Offset}
+		span := sinktest.Span{TopicPartition: at(p), Held: started[at(p)], Until: w.held[at(p)].Offset}
 		for o := fencepost.Offset(0); o < span.Until; o++ {
-			want = append(want, ledgertest.Row{TopicPartition: at(p), Offset: o, Value: at(p).String() + "@" + strconv.Itoa(int(o)), N: int64(o)})
+			want = append(want, sinktest.Row{TopicPartition: at(p), Offset: o, Value: at(p).String() + "@" + strconv.Itoa(int(o)), N: int64(o)})
 		}
 	}
-	got := map[ledgertest.Row]int{}
+	got := map[sinktest.Row]int{}
 	for _, r := range s.Rows(t) {
 		got[r]++
 	}

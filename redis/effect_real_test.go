@@ -12,7 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink/sinktest"
 	"github.com/google/go-cmp/cmp"
 	goredis "github.com/redis/go-redis/v9"
 )
@@ -225,11 +225,11 @@ func TestTenThousandPartitionsInAChain(t *testing.T) {
 	s := newStore(t)
 	w := s.worker(t, Effect{Op: HIncrBy, Key: s.sum().Key, Name: Text("rows"), Value: Text("1")}).start(10_000)
 	for range 3 {
-		var spans []ledgertest.Span
+		var spans []sinktest.Span
 		for p := range int32(10_000) {
-			spans = append(spans, ledgertest.Span{TopicPartition: at(p), Held: w.held[at(p)], Until: w.held[at(p)].Offset + 1})
+			spans = append(spans, sinktest.Span{TopicPartition: at(p), Held: w.held[at(p)], Until: w.held[at(p)].Offset + 1})
 		}
-		w.must(ledgertest.Commit(spans...))
+		w.must(sinktest.Commit(spans...))
 	}
 	if got := s.sums(t)["rows"]; got != "30000" {
 		t.Errorf("rows: %s, want 30000", got)
@@ -244,5 +244,5 @@ func TestTenThousandPartitionsInAChain(t *testing.T) {
 	if len(recorded) != 20_000 {
 		t.Errorf("%d recorded moves, want a start and a run for each of 10,000", len(recorded))
 	}
-	ledgertest.Chain(t, recorded, w.read())
+	sinktest.Chain(t, recorded, w.read())
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 	goredis "github.com/redis/go-redis/v9"
 )
 
@@ -32,8 +32,8 @@ type store struct {
 }
 
 var (
-	_ ledgertest.Typed       = (*store)(nil)
-	_ ledgertest.AnswerLoser = (*store)(nil)
+	_ sinktest.Typed       = (*store)(nil)
+	_ sinktest.AnswerLoser = (*store)(nil)
 )
 
 func newStore(t *testing.T) *store { return storeOn(t, servers.Redis(t)) }
@@ -83,7 +83,7 @@ func (s *store) open(keep ledger.KeepCommits, effects ...Effect) (*Sink, error) 
 	return Open(c)
 }
 
-func (s *store) Rows(t *testing.T) (list []ledgertest.Row) {
+func (s *store) Rows(t *testing.T) (list []sinktest.Row) {
 	all, err := s.beside(t).XRange(context.Background(), s.out, "-", "+").Result()
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func (s *store) Rows(t *testing.T) (list []ledgertest.Row) {
 	}
 	for _, m := range all {
 		v := m.Values
-		list = append(list, ledgertest.Row{TopicPartition: fencepost.TopicPartition{Topic: v["topic"].(string), Partition: int32(number(v["partition"]))},
+		list = append(list, sinktest.Row{TopicPartition: fencepost.TopicPartition{Topic: v["topic"].(string), Partition: int32(number(v["partition"]))},
 			Offset: fencepost.Offset(number(v["offset"])), Value: v["value"].(string), N: number(v["n"])})
 	}
 	return list
@@ -181,7 +181,7 @@ func (s *store) LoseAnswer(_ *testing.T, applied bool) {
 }
 
 func TestConformance(t *testing.T) {
-	ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store { return newStore(t) }})
+	sinktest.Run(t, sinktest.Fixture{New: func(t *testing.T) sinktest.Store { return newStore(t) }})
 }
 
 // The same for a user with the rights that the Fault redis-denied names, on its own keys only, by TLS.
@@ -191,14 +191,14 @@ func TestConformanceOfAnACLUserOverTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store {
+	sinktest.Run(t, sinktest.Fixture{New: func(t *testing.T) sinktest.Store {
 		s := storeOn(t, at)
 		s.out, s.cfg.Key = servers.RedisAppUser+":"+s.out, servers.RedisAppUser+":"+s.cfg.Key
 		s.cfg.Addr, s.cfg.TLS = at.SecureAddr(), secure
 		s.cfg.User, s.cfg.Password = servers.RedisAppUser, servers.RedisAppPassword
 		return struct {
-			ledgertest.Store
-			ledgertest.Typed
+			sinktest.Store
+			sinktest.Typed
 		}{s, s} // its answers can not be lost one by one: TLS hides which is which
 	}})
 }

@@ -13,8 +13,8 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 var topicID = fencepost.TopicID{1}
@@ -92,7 +92,7 @@ func (w *worker) start(n int32) *worker {
 // batch is the next n rows of a partition, in the suite's columns: value "topic:partition@offset", n = offset.
 func (w *worker) batch(p int32, n fencepost.Offset) sink.Commit {
 	held := w.held[at(p)]
-	return ledgertest.Commit(ledgertest.Span{TopicPartition: at(p), Held: held, Until: held.Offset + n})
+	return sinktest.Commit(sinktest.Span{TopicPartition: at(p), Held: held, Until: held.Offset + n})
 }
 
 // counts is a batch of one segment of partition 0 with these keys and numbers.
@@ -116,7 +116,7 @@ func (w *worker) counts(pairs ...any) sink.Commit {
 		b.Times = append(b.Times, int64(i))
 	}
 	b.Columns = []fencepost.Column{key, n}
-	return ledgertest.One(b, at(0), held, held.Offset+fencepost.Offset(len(b.Offsets)))
+	return sinktest.One(b, at(0), held, held.Offset+fencepost.Offset(len(b.Offsets)))
 }
 
 // commit commits a batch.

@@ -2,5 +2,5 @@
 // its effects together with the moves of the ledger.
 //
 // A connector implements Sink and Lane, and what it can besides of the optional abilities: Applier, Forgetter, Provenance.
-// The engine drives them; package ledgertest has the demands that both must meet.
+// The engine drives them; package sinktest has the demands that both must meet.
 package sink

@@ -8,14 +8,14 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // applied is a batch of rows [from, until) of one partition.
 func applied(from, until fencepost.Offset) sink.Commit {
-	return ledgertest.Commit(ledgertest.Span{TopicPartition: fencepost.TopicPartition{Topic: "flights"},
+	return sinktest.Commit(sinktest.Span{TopicPartition: fencepost.TopicPartition{Topic: "flights"},
 		Held: ledger.Position{Offset: from, LeaderEpoch: fencepost.NoEpoch, Fence: 1}, Until: until})
 }
 
@@ -40,12 +40,12 @@ func TestApply(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, f := range opened.(*Sink).Check(t.Context(), ledgertest.Columns()) {
+			for _, f := range opened.(*Sink).Check(t.Context(), sinktest.Columns()) {
 				if f.Subject == "ledger" || !f.OK {
 					t.Errorf("check: %+v", f)
 				}
 			}
-			if _, err := opened.Needs(t.Context(), ledgertest.Columns()); err != nil {
+			if _, err := opened.Needs(t.Context(), sinktest.Columns()); err != nil {
 				t.Errorf("needs: %v", err)
 			}
 			l, err := opened.Lane(t.Context(), 0)
@@ -87,7 +87,7 @@ func TestApply(t *testing.T) {
 			if got := answer(t, s.path, "select name from sqlite_schema where name like 'fencepost%'"); got != "" {
 				t.Errorf("the sink made tables of a ledger: %s", got)
 			}
-			if ddl := DDL(opened.(*Sink).cfg, ledgertest.Columns()); strings.Contains(ddl, "fencepost_") {
+			if ddl := DDL(opened.(*Sink).cfg, sinktest.Columns()); strings.Contains(ddl, "fencepost_") {
 				t.Errorf("the DDL of a sink without a ledger makes one:\n%s", ddl)
 			}
 		})

@@ -11,8 +11,8 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -104,12 +104,12 @@ func (s *store) Open(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, e
 	return s.open(ctx, Config{Table: "suite", KeepCommits: keep})
 }
 
-func (s *store) Rows(t *testing.T) (rows []ledgertest.Row) {
+func (s *store) Rows(t *testing.T) (rows []sinktest.Row) {
 	db := plain(t, s.path)
 	defer db.Close()
 	err := sqlitex.ExecuteTransient(db, "SELECT _topic, _partition, _offset, value, n FROM suite", &sqlitex.ExecOptions{
 		ResultFunc: func(st *sqlite.Stmt) error {
-			rows = append(rows, ledgertest.Row{TopicPartition: fencepost.TopicPartition{Topic: st.ColumnText(0), Partition: st.ColumnInt32(1)},
+			rows = append(rows, sinktest.Row{TopicPartition: fencepost.TopicPartition{Topic: st.ColumnText(0), Partition: st.ColumnInt32(1)},
 				Offset: fencepost.Offset(st.ColumnInt64(2)), Value: st.ColumnText(3), N: st.ColumnInt64(4)})
 			return nil
 		}})
@@ -199,5 +199,5 @@ func read(t *testing.T, st *sqlite.Stmt, i int, typ fencepost.Type) any {
 }
 
 func TestConformanceOfTable(t *testing.T) {
-	ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store { return newStore(t) }})
+	sinktest.Run(t, sinktest.Fixture{New: func(t *testing.T) sinktest.Store { return newStore(t) }})
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -30,7 +30,7 @@ func one(held map[fencepost.TopicPartition]ledger.Position, values ...any) sink.
 		b.Columns[1].AppendInt(int64(values[i+1].(int)))
 		at++
 	}
-	return ledgertest.One(b, tp, held[tp], at)
+	return sinktest.One(b, tp, held[tp], at)
 }
 
 // wantRejected fails unless err is a *Rejected whose reason holds these words.

@@ -7,7 +7,8 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/ledger/ledgertest"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 const (
@@ -18,7 +19,7 @@ const (
 // The suite once more, with SQL in place of the table. It is left out under the race detector, where it takes a minute:
 // all that goroutines share is the ledger's connection, and the suite over the table covers that.
 func TestConformanceOfSQL(t *testing.T) {
-	ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store {
+	sinktest.Run(t, sinktest.Fixture{New: func(t *testing.T) sinktest.Store {
 		s := newStore(t)
 		s.sql = `INSERT INTO suite SELECT value, n, _topic, _partition, _offset FROM batch`
 		return s
@@ -27,7 +28,7 @@ func TestConformanceOfSQL(t *testing.T) {
 
 // And with the ledger alone, without a sink.
 func TestConformanceOfLedger(t *testing.T) {
-	ledgertest.RunLedger(t, ledgertest.LedgerFixture{New: func(t *testing.T) ledgertest.LedgerStore { return alone{newStore(t)} }})
+	ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store { return alone{newStore(t)} }})
 }
 
 // alone is a store whose ledger has no sink.

@@ -18,7 +18,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink/sinktest"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -234,7 +234,7 @@ func wantExact(t *testing.T, s *Sink, path string, end, partitions int) {
 			t.Errorf("%s stands at %d, want %d", tp, p.Offset, end)
 		}
 	}
-	ledgertest.Chain(t, history(t, s), snap)
+	sinktest.Chain(t, history(t, s), snap)
 }
 
 // history is the group's recorded moves.
@@ -323,7 +323,7 @@ func TestKillInsideATransaction(t *testing.T) {
 			if got := answer(t, path, "SELECT count(*) FROM blobs"); got != want {
 				t.Errorf("rows after a kill %s COMMIT: got %s, want %s", arg, got, want)
 			}
-			ledgertest.Chain(t, history(t, s), snap)
+			sinktest.Chain(t, history(t, s), snap)
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}

@@ -18,7 +18,8 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/ledger/ledgertest"
+	"github.com/fencepost/fencepost/sink/sinktest"
 	"github.com/go-zookeeper/zk"
 )
 
@@ -30,7 +31,7 @@ type store struct {
 	wire *wire
 }
 
-var _ ledgertest.AnswerLoser = (*store)(nil)
+var _ sinktest.AnswerLoser = (*store)(nil)
 
 // newStore is a root of its own on the shared server, as long as the usual one.
 func newStore(t testing.TB) *store {
@@ -145,7 +146,7 @@ func (s *store) LoseAnswer(_ *testing.T, applied bool) {
 }
 
 func TestConformance(t *testing.T) {
-	ledgertest.RunLedger(t, ledgertest.LedgerFixture{New: func(t *testing.T) ledgertest.LedgerStore { return newStore(t) }})
+	ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store { return newStore(t) }})
 }
 
 // cut says where a wire breaks.

@@ -14,9 +14,9 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -150,8 +150,8 @@ func (l *lived) commit(p int32, n int) {
 	if held.Offset < b.Earliest || until <= held.Offset || held.TopicID != b.TopicID {
 		return // it reads nothing there
 	}
-	s := ledgertest.Span{TopicPartition: tp(p), Held: held, Until: until}
-	batch := ledgertest.Commit(s)
+	s := sinktest.Span{TopicPartition: tp(p), Held: held, Until: until}
+	batch := sinktest.Commit(s)
 	batch.Moves[0].Next.LeaderEpoch = l.epochOf(tp(p), until-1)
 	err := l.lane.Commit(context.Background(), ledger.Writer{Group: group, ClusterID: "c1", Who: "w1@node3"}, batch)
 	l.note("commit %d [%d .. %d): %v", p, held.Offset, until, err)
@@ -308,7 +308,7 @@ func TestAnySequenceKeepsTheChain(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if err := ledgertest.Proof(l.history(), snapshot); err != nil {
+		if err := sinktest.Proof(l.history(), snapshot); err != nil {
 			rt.Fatalf("%v\n%v", err, l.log)
 		}
 		if _, got := l.audit(keeps); got != "" {

@@ -47,7 +47,7 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 		{"a technology with another's driver", "sqlite/a.go", "package p\nimport _ \"github.com/jackc/pgx/v5\"\n", "sqlite imports github.com/jackc/pgx/v5"},
 		{"an engine that knows a technology", "engine/a.go", "package p\nimport _ \"" + modulePath + "/kafka\"\n", "engine imports the room kafka"},
 		{"an engine with a client", "engine/a.go", "package p\nimport _ \"github.com/twmb/franz-go/pkg/kgo\"\n", "engine imports github.com/twmb/franz-go/pkg/kgo"},
-		{"a suite that knows a store", "ledgertest/a.go", "package p\nimport _ \"" + modulePath + "/memory\"\n", "ledgertest imports the room memory"},
+		{"a suite that knows a store", "sink/sinktest/a.go", "package p\nimport _ \"" + modulePath + "/memory\"\n", "sink/sinktest imports the room memory"},
 		{"a pipeline that knows a technology", "internal/pipeline/a.go", "package p\nimport _ \"" + modulePath + "/postgres\"\n", "internal/pipeline imports the room postgres"},
 		{"wiring with a client", "internal/ledgers/a.go", "package p\nimport _ \"github.com/twmb/franz-go/pkg/kgo\"\n", "which only"},
 		{"a room that nobody knows", "internal/helpers/doc.go", good, "no arrow knows this room"},
@@ -74,7 +74,7 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, dir := range []string{".", "memory", "postgres", "sqlite", "engine", "ledgertest", "kafka", "source", "internal/pipeline", "internal/foreign", "internal/sqlstore"} {
+			for _, dir := range []string{".", "memory", "postgres", "sqlite", "engine", "sink/sinktest", "kafka", "source", "internal/pipeline", "internal/foreign", "internal/sqlstore"} {
 				plant(filepath.Join(dir, "doc.go"), good)
 			}
 			plant(c.file, c.text)

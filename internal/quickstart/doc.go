@@ -53,5 +53,5 @@
 // # What it does not do
 //
 // It measures no speed: rate: slows it down on purpose. It does not cut the power: kfake is not asked to fsync, and a kill of
-// the broker is package broker's subject. It shows one store, SQLite; the others are held to the same laws by package ledgertest.
+// the broker is package broker's subject. It shows one store, SQLite; the others are held to the same laws by package sinktest.
 package quickstart

@@ -25,8 +25,8 @@ import (
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 const flightsDDL = `create table flights (date timestamptz, delay bigint, distance bigint, origin text, destination text,
@@ -331,7 +331,7 @@ func TestFlightsThreeMillionTwentyKills(t *testing.T) {
 	for _, fault := range f.faults(truth) {
 		t.Error(fault)
 	}
-	ledgertest.Chain(t, f.moves(), f.snapshot())
+	sinktest.Chain(t, f.moves(), f.snapshot())
 }
 
 // TestFlightsControl is the same with the ledger written after the rows, in a transaction of its own, as the patterns do

@@ -27,8 +27,8 @@ import (
 	"github.com/fencepost/fencepost/internal/flights"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/redis"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 // redisStore is a Redis server as a scene sees it: its ledger, and a client beside the room.
@@ -212,7 +212,7 @@ func TestFlightsIntoRedisTenKills(t *testing.T) {
 	for _, fault := range f.countFaults(db, truth) {
 		t.Error(fault)
 	}
-	ledgertest.Chain(t, f.moves(), f.snapshot())
+	sinktest.Chain(t, f.moves(), f.snapshot())
 }
 
 // count runs the fleet to the end of the topic, with kills at seeded points of progress.

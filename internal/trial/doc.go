@@ -7,6 +7,6 @@
 //
 // # What it does not do
 //
-// It kills nothing and injects no faults: that the count holds through those is proven elsewhere (engine, ledgertest,
+// It kills nothing and injects no faults: that the count holds through those is proven elsewhere (engine, sinktest,
 // the rooms). Here an example is held to what it says it does.
 package trial

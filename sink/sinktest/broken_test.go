@@ -1,4 +1,4 @@
-package ledgertest_test
+package sinktest_test
 
 import (
 	"context"
@@ -15,9 +15,9 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 // broken is a store with one fault of its own: each field replaces one thing that the reference does right.
@@ -380,7 +380,7 @@ const breakVariable = "LEDGERTEST_BREAK"
 func TestBrokenStoresAreFound(t *testing.T) {
 	if name := os.Getenv(breakVariable); name != "" {
 		i := slices.IndexFunc(breaks, func(b wrong) bool { return b.name == name })
-		ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store {
+		sinktest.Run(t, sinktest.Fixture{New: func(t *testing.T) sinktest.Store {
 			s := breaks[i].store
 			s.reference = newReference(t).(reference)
 			return s

@@ -1,4 +1,4 @@
-package ledgertest_test
+package sinktest_test
 
 import (
 	"context"
@@ -6,15 +6,15 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 // reference is the memory store as the suite reaches it.
 type reference struct{ *memory.Store }
 
-func newReference(*testing.T) ledgertest.Store {
+func newReference(*testing.T) sinktest.Store {
 	s := memory.Open()
 	s.SetReject(func(r memory.Row) *sink.Rejected {
 		if n, ok := r.Values[1].(int64); ok && n < 0 {
@@ -30,10 +30,10 @@ func (r reference) Open(_ context.Context, keep ledger.KeepCommits) (sink.Sink, 
 	return r.Store, nil
 }
 
-func (r reference) Rows(*testing.T) []ledgertest.Row {
-	var rows []ledgertest.Row
+func (r reference) Rows(*testing.T) []sinktest.Row {
+	var rows []sinktest.Row
 	for _, m := range r.Store.Rows() {
-		rows = append(rows, ledgertest.Row{TopicPartition: m.TopicPartition, Offset: m.Offset, Value: m.Values[0].(string), N: m.Values[1].(int64)})
+		rows = append(rows, sinktest.Row{TopicPartition: m.TopicPartition, Offset: m.Offset, Value: m.Values[0].(string), N: m.Values[1].(int64)})
 	}
 	return rows
 }
@@ -70,5 +70,5 @@ func (r reference) LoseAnswer(_ *testing.T, applied bool) {
 func (r reference) MakeNewer(*testing.T) { r.Store.MakeNewer() }
 
 func TestReferencePasses(t *testing.T) {
-	ledgertest.Run(t, ledgertest.Fixture{New: newReference})
+	sinktest.Run(t, sinktest.Fixture{New: newReference})
 }

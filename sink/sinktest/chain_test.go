@@ -1,4 +1,4 @@
-package ledgertest_test
+package sinktest_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 // Each way in which a chain can break is named as what it is.
@@ -26,7 +26,7 @@ func TestProofFindsBreaks(t *testing.T) {
 			move(at(2, 7), at(4, 7), ledger.CauseCommit, 1),
 		}, ledger.Snapshot{Positions: map[fencepost.TopicPartition]ledger.Position{tp: at(4, 7)}}
 	}
-	if err := ledgertest.Proof(chain()); err != nil {
+	if err := sinktest.Proof(chain()); err != nil {
 		t.Fatalf("a whole chain: %v", err)
 	}
 	for want, spoil := range map[string]func([]ledger.Recorded, ledger.Snapshot) []ledger.Recorded{
@@ -55,7 +55,7 @@ func TestProofFindsBreaks(t *testing.T) {
 	} {
 		r, s := chain()
 		r = spoil(r, s)
-		if err := ledgertest.Proof(r, s); err == nil || !strings.Contains(err.Error(), want) {
+		if err := sinktest.Proof(r, s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("a broken chain: got %v, want an error that says %q", err, want)
 		}
 	}

@@ -1,8 +1,8 @@
-// Package ledgertest is the conformance suite of a store: a sink together with its ledger. A room that passes it keeps
+// Package sinktest is the conformance suite of a store: a sink together with its ledger. A room that passes it keeps
 // the laws that the engine rests on; a third party's room can run it too.
 //
 //	func TestConformance(t *testing.T) {
-//		ledgertest.Run(t, ledgertest.Fixture{New: func(t *testing.T) ledgertest.Store { return newStore(t) }})
+//		sinktest.Run(t, sinktest.Fixture{New: func(t *testing.T) sinktest.Store { return newStore(t) }})
 //	}
 //
 // # How it looks at a store
@@ -35,4 +35,4 @@
 //
 // It kills no process and cuts no connection: those tests need the room's own servers. It measures no speed. [Chain]
 // proves a history from a KeepAll or KeepMerged ledger; one that keeps no commits has nothing to prove.
-package ledgertest
+package sinktest

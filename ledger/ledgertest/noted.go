@@ -3,64 +3,22 @@ package ledgertest
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"testing"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
-// LedgerFixture makes stores of a ledger that has no sink of its own: the effects of its pipelines live elsewhere.
-type LedgerFixture struct {
-	// New makes a store that holds nothing of the ledger. It is called once a subtest, and whatever it took goes with
-	// t.Cleanup. Stores live side by side.
-	New func(t *testing.T) LedgerStore
-}
-
-// LedgerStore is one store, as the suite reaches it. It may be an [AnswerLoser], whose next commit is then the next Move
-// of commits.
-type LedgerStore interface {
-	// Open is what one more worker process does: a ledger of its own on this same store, which keeps commits as told.
-	// The ledger is a fencepost.History. It is called by several goroutines at once; the suite calls closed.
-	Open(ctx context.Context, keep ledger.KeepCommits) (l ledger.Ledger, closed func() error, err error)
-	// DeleteRow, ForeignWrite, MakeNewer: as in [Store].
-	DeleteRow(t *testing.T, group fencepost.Group, tp fencepost.TopicPartition)
-	ForeignWrite(t *testing.T, group fencepost.Group, tp fencepost.TopicPartition, at fencepost.Offset)
-	MakeNewer(t *testing.T)
-}
-
-// RunLedger runs the suite on a ledger alone. Each batch's rows are noted beside it, and count once the ledger took the
-// batch's moves; what only a sink can do (refuse rows, bring every type through) is left out.
-func RunLedger(t *testing.T, f LedgerFixture) {
-	fresh := func(t *testing.T) Store {
-		s := &noted{LedgerStore: f.New(t)}
-		s.mu.rows = map[post][]Row{}
-		s.mu.open = map[post]pending{}
-		if loser, ok := s.LedgerStore.(AnswerLoser); ok {
-			return struct {
-				*noted
-				AnswerLoser
-			}{s, loser}
-		}
-		return s
-	}
-	for _, c := range demands {
-		if slices.Contains([]string{"rejected-rows-leave-nothing", "every-type"}, c.name) {
-			continue
-		}
-		t.Run(c.name, func(t *testing.T) { c.run(&world{T: t, store: fresh(t), fresh: fresh, group: "flight-delays"}) })
-	}
-}
-
-// noted is a Store of a ledger, with rows in memory that stand as soon as their move does.
+// noted is a sinktest.Store of a ledger, with rows in memory that stand as soon as their move does.
 type noted struct {
-	LedgerStore
+	Store
 	mu struct {
 		sync.Mutex
-		rows map[post][]Row   // of moves that the ledger took
-		open map[post]pending // of those of which nobody knows
+		rows map[post][]sinktest.Row // of moves that the ledger took
+		open map[post]pending        // of those of which nobody knows
 	}
 }
 
@@ -74,12 +32,12 @@ type post struct {
 
 type pending struct {
 	move ledger.Move
-	rows []Row
+	rows []sinktest.Row
 }
 
 // Open opens a ledger with the noting sink around it.
 func (s *noted) Open(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, error) {
-	l, closed, err := s.LedgerStore.Open(ctx, keep)
+	l, closed, err := s.Store.Open(ctx, keep)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +45,7 @@ func (s *noted) Open(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, e
 }
 
 // Rows are those of the moves that stand.
-func (s *noted) Rows(t *testing.T) (all []Row) {
+func (s *noted) Rows(t *testing.T) (all []sinktest.Row) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +61,7 @@ func (s *noted) Rows(t *testing.T) (all []Row) {
 // settle asks the ledger about the moves of which nobody knows. REQUIRES: s.mu is held.
 func (s *noted) settle(t *testing.T) {
 	t.Helper()
-	l, closed, err := s.LedgerStore.Open(t.Context(), ledger.KeepMerged)
+	l, closed, err := s.Store.Open(t.Context(), ledger.KeepMerged)
 	if err != nil {
 		t.Fatalf("open ledger to settle %d lost answers: %v", len(s.mu.open), err)
 	}
@@ -172,9 +130,9 @@ func (k *notingSink) Commit(ctx context.Context, w ledger.Writer, b sink.Commit)
 	for i, s := range b.Segments {
 		m := b.Moves[i]
 		at := post{w.Group, m.TopicPartition, m.Held.Fence, m.Held.Offset}
-		var rows []Row
+		var rows []sinktest.Row
 		for row := s.Lo; row < s.Hi; row++ {
-			rows = append(rows, Row{TopicPartition: m.TopicPartition, Offset: b.Offsets[row], Value: string(b.Columns[0].Bytes(row)), N: b.Columns[1].Int(row)})
+			rows = append(rows, sinktest.Row{TopicPartition: m.TopicPartition, Offset: b.Offsets[row], Value: string(b.Columns[0].Bytes(row)), N: b.Columns[1].Int(row)})
 		}
 		if unknown {
 			k.store.mu.open[at] = pending{m, rows}

@@ -1,4 +1,4 @@
-package ledgertest
+package sinktest
 
 import (
 	"context"
@@ -71,7 +71,7 @@ func (w *world) employ(ctx context.Context, sink sink.Sink) (*worker, error) {
 		return nil, errors.Join(fmt.Errorf("open lane: %w", err), sink.Close())
 	}
 	return &worker{sink: sink, ledger: sink.Ledger(), lane: lane,
-		as: ledger.Writer{Group: w.group, ClusterID: cluster, Who: "ledgertest"}}, nil
+		as: ledger.Writer{Group: w.group, ClusterID: cluster, Who: "sinktest"}}, nil
 }
 
 // close ends the worker.

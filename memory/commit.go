@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
@@ -101,18 +102,11 @@ func (s *Store) change(ctx context.Context, w ledger.Writer, moves []ledger.Move
 func (s *Store) apply(w ledger.Writer, moves []ledger.Move, tx *Tx) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.mu.group(w.Group)
-	switch {
-	case s.mu.version > version:
+	if s.mu.version > version {
 		return ledger.ErrNewer
-	case g.cluster != "" && w.ClusterID != "" && g.cluster != w.ClusterID:
-		return fmt.Errorf("%w: the ledger's is %s, these brokers' is %s", ledger.ErrOtherCluster, g.cluster, w.ClusterID)
 	}
-	if err := ledger.Check(g.positions, moves); err != nil {
-		return err
-	}
-	enrolled, err := ledger.Enroll(g.roster, moves)
-	if err != nil {
+	b := s.mu.book(w.Group)
+	if err := b.Compare(w, moves); err != nil {
 		return err
 	}
 	for key, was := range tx.read {
@@ -130,29 +124,13 @@ func (s *Store) apply(w ledger.Writer, moves []ledger.Move, tx *Tx) error {
 
 	s.mu.rows = append(s.mu.rows, tx.rows...)
 	maps.Copy(s.mu.values, tx.set)
-	if g.cluster == "" {
-		g.cluster = w.ClusterID
-	}
-	maps.Copy(g.roster, enrolled)
-	for _, m := range moves {
-		g.positions[m.TopicPartition] = m.Next
-		g.record(m, w.Who, s.mu.keep)
-	}
-	s.mu.groups[w.Group] = g
+	b.Record(w, moves, time.Now(), s.mu.keep)
+	s.mu.groups[w.Group] = b
 	return nil
-}
-
-// valid checks moves where they enter the ledger.
-func valid(moves []ledger.Move) error {
-	_, err := ledger.InOrder(moves)
-	return err
 }
 
 // validCommit checks the guarantees of a Commit and its Batch. A fast store leaves that to the engine.
 func validCommit(commit sink.Commit) error {
-	if err := valid(commit.Moves); err != nil {
-		return err
-	}
 	b := commit.Batch
 	if len(commit.Moves) != len(b.Segments) {
 		return fmt.Errorf("commit: %d moves of %d segments", len(commit.Moves), len(b.Segments))

@@ -84,16 +84,16 @@ func (s *Store) SetReject(reject func(Row) *sink.Rejected) {
 func (s *Store) DeleteRow(name fencepost.Group, tp fencepost.TopicPartition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.mu.group(name).positions, tp)
+	s.mu.book(name).Put(tp, ledger.Position{})
 }
 
 // ForeignWrite puts a row without a Fence in a partition's place, as another program would.
 func (s *Store) ForeignWrite(name fencepost.Group, tp fencepost.TopicPartition, at fencepost.Offset) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.mu.group(name)
-	g.positions[tp] = ledger.Position{Offset: at, LeaderEpoch: fencepost.NoEpoch}
-	s.mu.groups[name] = g
+	b := s.mu.book(name)
+	b.Put(tp, ledger.Position{Offset: at, LeaderEpoch: fencepost.NoEpoch})
+	s.mu.groups[name] = b
 }
 
 // MakeNewer turns the store into one that a newer version of the program wrote.

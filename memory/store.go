@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
@@ -48,18 +47,9 @@ var (
 type content struct {
 	id      fencepost.LedgerID
 	version int
-	groups  map[fencepost.Group]*group
+	groups  map[fencepost.Group]*ledger.Book
 	rows    []Row
 	values  map[string]string
-}
-
-// group is what the ledger holds of one group.
-type group struct {
-	cluster   string
-	roster    map[string]ledger.RosterEntry
-	positions map[fencepost.TopicPartition]ledger.Position
-	moves     []ledger.Recorded
-	open      map[fencepost.TopicPartition]int // :: partition -> its merged row in moves, while the fence lasts
 }
 
 // Open makes an empty store with an identity of its own.
@@ -67,7 +57,7 @@ func Open() *Store {
 	s := &Store{}
 	rand.Read(s.mu.id[:])
 	s.mu.version = version
-	s.mu.groups = map[fencepost.Group]*group{}
+	s.mu.groups = map[fencepost.Group]*ledger.Book{}
 	s.mu.values = map[string]string{}
 	return s
 }
@@ -122,21 +112,13 @@ func (s *Store) Read(ctx context.Context, name fencepost.Group) (ledger.Snapshot
 	if s.mu.version > version {
 		return ledger.Snapshot{}, ledger.ErrNewer
 	}
-	snap := ledger.Snapshot{Ledger: s.mu.id, Roster: map[string]ledger.RosterEntry{},
-		Positions: map[fencepost.TopicPartition]ledger.Position{}}
-	if g := s.mu.groups[name]; g != nil {
-		snap.ClusterID, snap.Roster, snap.Positions = g.cluster, maps.Clone(g.roster), maps.Clone(g.positions)
-	}
-	return snap, nil
+	return s.mu.book(name).Snapshot(s.mu.id), nil
 }
 
 // Move makes all moves or none.
 func (s *Store) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
-	}
-	if err := valid(moves); err != nil {
-		return err
 	}
 	return s.change(ctx, w, moves, func(*Tx) error { return nil })
 }
@@ -146,10 +128,7 @@ func (s *Store) Moves(_ context.Context, name fencepost.Group) iter.Seq2[ledger.
 	return func(yield func(ledger.Recorded, error) bool) {
 		s.mu.Lock()
 		newer := s.mu.version > version
-		var kept []ledger.Recorded
-		if g := s.mu.groups[name]; g != nil {
-			kept = slices.Clone(g.moves)
-		}
+		kept := s.mu.book(name).Moves()
 		s.mu.Unlock()
 		if newer {
 			yield(ledger.Recorded{}, ledger.ErrNewer)
@@ -168,38 +147,12 @@ func (s *Store) LastMoves(ctx context.Context, name fencepost.Group) (map[fencep
 	return ledger.LastMovesOf(s.Moves(ctx, name))
 }
 
-// group returns what the content holds of a group, an empty one if it is new. A new one is not yet in the content.
-func (c *content) group(name fencepost.Group) *group {
-	if g := c.groups[name]; g != nil {
-		return g
+// book is a group's ledger, an empty one if the group is new. A new one is not yet in the content.
+func (c *content) book(name fencepost.Group) *ledger.Book {
+	if b := c.groups[name]; b != nil {
+		return b
 	}
-	return &group{roster: map[string]ledger.RosterEntry{}, positions: map[fencepost.TopicPartition]ledger.Position{},
-		open: map[fencepost.TopicPartition]int{}}
-}
-
-// record keeps a move that was made.
-func (g *group) record(m ledger.Move, who string, keep ledger.KeepCommits) {
-	r := ledger.Recorded{Move: m, At: time.Now(), Who: who}
-	if m.Cause != ledger.CauseCommit {
-		delete(g.open, m.TopicPartition)
-		g.moves = append(g.moves, r)
-		return
-	}
-	r.Commits = 1
-	switch keep {
-	case ledger.KeepNone:
-	case ledger.KeepAll:
-		g.moves = append(g.moves, r)
-	case ledger.KeepMerged:
-		i, ok := g.open[m.TopicPartition]
-		if !ok {
-			g.open[m.TopicPartition] = len(g.moves)
-			g.moves = append(g.moves, r)
-			return
-		}
-		r.Held, r.Commits = g.moves[i].Held, g.moves[i].Commits+1
-		g.moves[i] = r
-	}
+	return &ledger.Book{}
 }
 
 // Backup is a store's rows, values and ledger at one moment.
@@ -223,10 +176,10 @@ func (s *Store) Restore(b *Backup) {
 // clone copies the content. The rows are only ever appended to, so they are shared up to their length.
 func (c *content) clone() content {
 	n := content{id: c.id, version: c.version, rows: slices.Clip(c.rows), values: maps.Clone(c.values),
-		groups: make(map[fencepost.Group]*group, len(c.groups))}
-	for name, g := range c.groups {
-		n.groups[name] = &group{cluster: g.cluster, roster: maps.Clone(g.roster), positions: maps.Clone(g.positions),
-			moves: slices.Clone(g.moves), open: maps.Clone(g.open)}
+		groups: make(map[fencepost.Group]*ledger.Book, len(c.groups))}
+	for name, b := range c.groups {
+		kept := b.Clone()
+		n.groups[name] = &kept
 	}
 	return n
 }

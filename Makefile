@@ -19,7 +19,7 @@ RACE = -race '-gcflags=modernc.org/...=-race=false'
 # A program under the race detector sleeps a second at its end, unless it is told otherwise: each program that a test starts, too.
 export GORACE = atexit_sleep_ms=10
 
-.PHONY: check dead servers test calendar bench bench-ledger bench-real bench-partitions build
+.PHONY: check dead servers test calendar before bench bench-ledger bench-real bench-partitions build
 
 # What needs no server. Tests that need one carry the build tag realservers. Four
 # packages side by side, and four tests of each: most of them wait for a broker or a process.
@@ -62,6 +62,13 @@ calendar: servers
 		(cd "$$copy"; $(SERVERS) install; $(SERVERS) run -- go test -tags realservers -count=1 -p 1 -timeout 60m $(DATED)); \
 		rm -rf "$$copy"; \
 	done
+
+# Ledgers of each store that go between the program of another revision and this one: make before BEFORE=REVISION
+before: servers
+	set -e; tmp=$$(mktemp -d); trap 'git worktree remove --force "$$tmp/tree"; rm -rf "$$tmp"' EXIT; \
+		git worktree add --quiet --detach "$$tmp/tree" $(BEFORE); \
+		(cd "$$tmp/tree" && CGO_ENABLED=0 go build -o "$$tmp/before" ./cmd/fencepost); \
+		FENCEPOST_BEFORE="$$tmp/before" $(SERVERS) run -- go test -tags 'realservers before' -count=1 -run TestLedgersOfTheBuildBefore -timeout 30m ./internal/manual
 
 # Ratios to the limit of what it is built on, with the goals beside them.
 bench: servers

@@ -4,7 +4,10 @@ go 1.26.0
 
 require github.com/go-zookeeper/zk v1.0.4
 
-require github.com/expr-lang/expr v1.17.8
+require (
+	github.com/expr-lang/expr v1.17.8
+	github.com/gomodule/redigo v1.9.3
+)
 
 require (
 	golang.org/x/mod v0.38.0 // indirect

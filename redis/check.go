@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gomodule/redigo/redis"
+
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -15,10 +17,10 @@ func (s *Sink) Check(ctx context.Context, columns []fencepost.ColumnSpec) []fenc
 	if _, err := s.Needs(ctx, columns); err != nil {
 		return []fencepost.Finding{finding("trial", err)}
 	}
-	conn := s.ledger.client.Conn() // made anew, which asks for the eviction policy
+	conn := connect(s.cfg, 1) // made anew, which asks for the eviction policy
 	defer conn.Close()
 	facts := map[string]string{}
-	info, err := conn.Info(ctx).Result()
+	info, err := redis.String(conn.do(ctx, "INFO"))
 	if err != nil {
 		return []fencepost.Finding{finding("database", s.cfg.fault(err, false))}
 	}
@@ -58,7 +60,7 @@ func (s *Sink) describe(facts map[string]string) string {
 // checkLedger says whether there is one. To look must not make it.
 func (s *Sink) checkLedger(ctx context.Context) fencepost.Finding {
 	key := identityKey(s.cfg.Key)
-	facts, err := s.ledger.client.HGetAll(ctx, key).Result()
+	facts, err := redis.StringMap(s.ledger.client.do(ctx, "HGETALL", key))
 	if err != nil {
 		return finding("ledger", s.cfg.fault(err, false))
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	goredis "github.com/redis/go-redis/v9"
+	"github.com/gomodule/redigo/redis"
 )
 
 // rosterChange is one entry of the Roster as it was looked at, and as it is going to be.
@@ -26,8 +26,20 @@ type commit struct {
 	identity string
 }
 
-// run runs the script, twice where the group has no identity yet. REQUIRES: ctx is not cancelled while it runs.
-func (c *commit) run(ctx context.Context, client *goredis.Client) error {
+// commit runs the script, once. Canceled while the answer is out, it closes the connection: the script goes on.
+func (c *client) commit(ctx context.Context, keys []string, args []any) (r []any, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, &errUnsent{err}
+	}
+	err = c.on(ctx, func(conn redis.Conn) error {
+		r, err = eval(conn, commitScript, keys, args)
+		return err
+	})
+	return r, err
+}
+
+// run runs the script, twice where the group has no identity yet.
+func (c *commit) run(ctx context.Context, client *client) error {
 	if c.writer.Group == "" {
 		return errors.New("the group has no name")
 	}
@@ -51,7 +63,7 @@ func (c *commit) run(ctx context.Context, client *goredis.Client) error {
 	args[8], args[9] = long.prior, long.bytes()
 	for {
 		args[1] = c.identity
-		r, err := eval(ctx, client, commitScript, names, args)
+		r, err := client.commit(ctx, names, args)
 		if err != nil {
 			return c.cfg.fault(err, true)
 		}
@@ -74,12 +86,12 @@ func (c *commit) run(ctx context.Context, client *goredis.Client) error {
 }
 
 // apply runs the script for effects alone: it looks at no ledger, and writes none.
-func (p *plan) apply(ctx context.Context, c Config, client *goredis.Client) error {
+func (p *plan) apply(ctx context.Context, c Config, client *client) error {
 	long := packs.Get().(*packed)
 	defer packs.Put(long)
 	long.reset()
 	p.append(&long.list, 1)
-	r, err := eval(ctx, client, commitScript, p.keys, []any{version, "", "", "", "", 0, 0, "apply", "", long.bytes()})
+	r, err := client.commit(ctx, p.keys, []any{version, "", "", "", "", 0, 0, "apply", "", long.bytes()})
 	if err != nil {
 		return c.fault(err, true)
 	}

@@ -2,12 +2,10 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	goredis "github.com/redis/go-redis/v9"
 )
 
 var _ ledger.Finder = (*Ledger)(nil)
@@ -16,12 +14,12 @@ var _ ledger.Finder = (*Ledger)(nil)
 // would make the ledger's identity.
 func (l *Ledger) Exists(ctx context.Context, g fencepost.Group) (bool, error) {
 	for _, key := range []string{identityKey(l.cfg.Key), keysOf(l.cfg.Key, g).head} { // two slots of a cluster
-		_, err := l.client.HGet(ctx, key, "version").Result() // a right that the ledger needs anyway
-		switch {
-		case err == nil:
-			return true, nil
-		case !errors.Is(err, goredis.Nil):
+		v, err := l.client.do(ctx, "HGET", key, "version") // a right that the ledger needs anyway
+		if err != nil {
 			return false, fmt.Errorf("look for the ledger: %w", l.cfg.fault(err, false))
+		}
+		if v != nil {
+			return true, nil
 		}
 	}
 	return false, nil

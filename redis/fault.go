@@ -12,7 +12,6 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
-	goredis "github.com/redis/go-redis/v9"
 )
 
 // passing are the error replies of a server that is not ready for writes now: each comes before a script has written.
@@ -53,7 +52,8 @@ func (c Config) fault(err error, began bool) error {
 	var (
 		ours  *fencepost.Fault
 		dial  *errDial
-		reply goredis.Error
+		none  *errUnsent
+		reply errReply
 	)
 	switch {
 	case err == nil:
@@ -62,6 +62,8 @@ func (c Config) fault(err error, began bool) error {
 		return err
 	case errors.As(err, &dial):
 		return c.unreachable(dial.err)
+	case errors.As(err, &none):
+		return none.error
 	case errors.As(err, &reply):
 		return c.replied(reply)
 	case began:
@@ -165,8 +167,7 @@ func (c Config) answer(r []any, k keys) error {
 // texts are a script's answer: its word, and what follows.
 func texts(r []any) (word string, rest []string) {
 	for _, v := range r {
-		s, _ := v.(string)
-		rest = append(rest, s)
+		rest = append(rest, text(v))
 	}
 	if len(rest) == 0 {
 		return "", nil

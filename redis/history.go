@@ -41,14 +41,12 @@ func (l *Ledger) page(ctx context.Context, g fencepost.Group, first int) (some [
 	if err != nil {
 		return nil, false, l.cfg.fault(err, false)
 	}
-	v, _ := r[0].(string)
-	if err := checkVersion(v); err != nil {
+	if err := checkVersion(text(r[0])); err != nil {
 		return nil, false, err
 	}
 	list, _ := r[1].([]any)
 	for _, v := range list {
-		s, _ := v.(string)
-		m, err := parseMove(s)
+		m, err := parseMove(text(v))
 		if err != nil {
 			return nil, false, damaged(k.moves, err)
 		}

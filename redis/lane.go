@@ -8,13 +8,12 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
-	goredis "github.com/redis/go-redis/v9"
 )
 
 // lane is one ordered stream of commits, on a connection of its own.
 type lane struct {
 	cfg    Config
-	client *goredis.Client // nil: made by the next Commit
+	client *client
 	memo   memo
 }
 
@@ -52,14 +51,14 @@ func (l *lane) commit(ctx context.Context, w ledger.Writer, batch sink.Commit) e
 		return err
 	}
 	c := commit{cfg: l.cfg, writer: w, moves: batch.Moves, effects: effects, memo: &l.memo}
-	return l.run(ctx, c.run)
+	return c.run(ctx, l.client)
 }
 
 // Apply makes the batch's effects one script, which knows no ledger.
 func (l *lane) Apply(ctx context.Context, b *fencepost.Batch) error {
 	effects, err := planned(l.cfg, l.cfg.Group, b)
 	if err == nil && len(effects.groups) > 0 {
-		err = l.run(ctx, func(ctx context.Context, c *goredis.Client) error { return effects.apply(ctx, l.cfg, c) })
+		err = effects.apply(ctx, l.cfg, l.client)
 	}
 	if err != nil {
 		return fmt.Errorf("apply batch: %w", err)
@@ -67,33 +66,11 @@ func (l *lane) Apply(ctx context.Context, b *fencepost.Batch) error {
 	return nil
 }
 
-// run runs a script, which goes on when ctx ends; the connection does not.
-func (l *lane) run(ctx context.Context, script func(context.Context, *goredis.Client) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if l.client == nil {
-		l.client = connect(l.cfg, 1)
-	}
-	client, closed := l.client, make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(closed)
-		_ = client.Close() // the command's own error says that it was cut
-	})
-	err := script(context.WithoutCancel(ctx), client)
-	if !stop() {
-		<-closed
-		l.client = nil
-	}
+// ping makes the connection.
+func (l *lane) ping(ctx context.Context) error {
+	_, err := l.client.do(ctx, "PING")
 	return err
 }
 
 // Close closes the lane's connection.
-func (l *lane) Close() error {
-	if l.client == nil {
-		return nil
-	}
-	err := l.client.Close()
-	l.client = nil
-	return err
-}
+func (l *lane) Close() error { return l.client.Close() }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
-	goredis "github.com/redis/go-redis/v9"
+	"github.com/gomodule/redigo/redis"
 )
 
 // LayoutConfig says in which form another program left its offsets, and under which names.
@@ -37,7 +37,7 @@ type layout struct {
 	keys   []pattern
 	names  []string // :: place in keys -> the key, with its placeholders
 	field  pattern
-	client *goredis.Client
+	client *client // reading, and setting the same again, may be done twice
 }
 
 // live is a layout that may be written.
@@ -62,9 +62,7 @@ func OpenLayout(c Config, as LayoutConfig) (foreign.Layout, error) {
 	if err := l.compile(); err != nil {
 		return nil, &fencepost.Fault{Code: "usage", Err: fmt.Errorf("open redis layout %s: %w", as.Name, err), Exit: 2, Help: l.form.help()}
 	}
-	options := c.options(2)
-	options.MaxRetries = 1 // reading, and setting the same again, harm nobody
-	l.client = goredis.NewClient(options)
+	l.client = newClient(c, 2, nil)
 	if l.form.live {
 		return &live{l}, nil
 	}
@@ -178,7 +176,7 @@ func (l *layout) place(ctx context.Context) (key pattern, name string, err error
 	at := 0
 	for i, name := range l.names {
 		name = l.exact(name)
-		n, err := l.client.Exists(ctx, name).Result()
+		n, err := redis.Int(l.client.do(ctx, "EXISTS", name))
 		if err != nil {
 			return key, "", l.fault(name, err)
 		}
@@ -198,8 +196,8 @@ func (l *layout) place(ctx context.Context) (key pattern, name string, err error
 func (l *layout) scan(ctx context.Context, p pattern) (found map[string]fencepost.TopicPartition, passed []string, err error) {
 	found = map[string]fencepost.TopicPartition{}
 	others := map[string]bool{}
-	for cursor := uint64(0); ; {
-		keys, next, err := l.client.Scan(ctx, cursor, p.glob, scanCount).Result()
+	for cursor := "0"; ; {
+		keys, next, err := scanned(l.client.do(ctx, "SCAN", cursor, "MATCH", p.glob, "COUNT", scanCount))
 		if err != nil {
 			return nil, nil, l.fault(p.glob, err)
 		}
@@ -211,7 +209,7 @@ func (l *layout) scan(ctx context.Context, p pattern) (found map[string]fencepos
 				passed = append(passed, key)
 			}
 		}
-		if cursor = next; cursor == 0 {
+		if cursor = next; cursor == "0" {
 			slices.Sort(passed)
 			return found, passed, nil
 		}
@@ -225,21 +223,15 @@ func (l *layout) strings(ctx context.Context, found map[string]fencepost.TopicPa
 		keys = append(keys, key)
 	}
 	for some := range slices.Chunk(keys, scanCount) {
-		pipe := l.client.Pipeline()
-		values := make([]*goredis.StringCmd, len(some))
-		for i, key := range some {
-			values[i] = pipe.Get(ctx, key)
+		values, at, err := l.get(ctx, some)
+		if err != nil {
+			return nil, l.fault(some[at], err)
 		}
-		_, _ = pipe.Exec(ctx) // each command has its own error
 		for i, key := range some {
-			value, err := values[i].Result()
-			if errors.Is(err, goredis.Nil) {
+			if values[i] == nil {
 				continue // gone since the scan
 			}
-			if err != nil {
-				return nil, l.fault(key, err)
-			}
-			e, err := l.entry(found[key], value, "key "+key)
+			e, err := l.entry(found[key], text(values[i]), "key "+key)
 			if err != nil {
 				return nil, err
 			}
@@ -249,18 +241,53 @@ func (l *layout) strings(ctx context.Context, found map[string]fencepost.TopicPa
 	return entries, nil
 }
 
+// get reads keys in one round trip. Of its first error at says which key it is about.
+func (l *layout) get(ctx context.Context, keys []string) (values []any, at int, err error) {
+	err = l.client.again(ctx, func(conn redis.Conn) error {
+		values, at = values[:0], 0
+		for _, key := range keys {
+			if err := conn.Send("GET", key); err != nil {
+				return err
+			}
+		}
+		if err := conn.Flush(); err != nil {
+			return err
+		}
+		var failed error
+		for i := range keys {
+			v, err := conn.Receive()
+			if err != nil && failed == nil {
+				failed, at = err, i
+			}
+			values = append(values, v)
+		}
+		return failed
+	})
+	return values, at, err
+}
+
+// scanned is the answer to a step of SCAN or HSCAN: what it found, and where the next one begins.
+func scanned(answer any, failed error) (found []string, next string, err error) {
+	step, err := redis.Values(answer, failed)
+	if err != nil {
+		return nil, "", err
+	}
+	found, err = redis.Strings(step[1], nil)
+	return found, text(step[0]), err
+}
+
 // hash reads the fields of one key; tp is what the key itself says.
 func (l *layout) hash(ctx context.Context, key string, tp fencepost.TopicPartition) (entries []foreign.Entry, err error) {
 	values := map[string]string{} // HSCAN may give a field twice
-	for cursor := uint64(0); ; {
-		list, next, err := l.client.HScan(ctx, key, cursor, "", scanCount).Result()
+	for cursor := "0"; ; {
+		list, next, err := scanned(l.client.do(ctx, "HSCAN", key, cursor, "COUNT", scanCount))
 		if err != nil {
 			return nil, l.fault(key, err)
 		}
 		for i := 0; i+1 < len(list); i += 2 {
 			values[list[i]] = list[i+1]
 		}
-		if cursor = next; cursor == 0 {
+		if cursor = next; cursor == "0" {
 			break
 		}
 	}
@@ -300,14 +327,14 @@ func notOfIt(where string, err error) error {
 // fault is an error of the server about a key.
 func (l *layout) fault(key string, err error) error {
 	switch {
-	case goredis.HasErrorPrefix(err, "WRONGTYPE"):
+	case replies(err, "WRONGTYPE"):
 		want := "hash"
 		if l.form.field == "" {
 			want = "string"
 		}
 		return &fencepost.Fault{Code: "redis-wrong-type", Exit: 1, Err: fmt.Errorf("key %s is no %s (%w)", key, want, err),
 			Help: "look at it with TYPE, and name another layout, key or topic"}
-	case goredis.HasErrorPrefix(err, "NOPERM"):
+	case replies(err, "NOPERM"):
 		return &fencepost.Fault{Code: "redis-denied", Exit: 1, Err: fmt.Errorf("redis at %s: the user lacks a right for key %s (%w)", l.cfg.Addr, key, err),
 			Help: "let the server's owner run: ACL SETUSER NAME ~KEY +exists +get +hscan +scan, and +hset for a mirror"}
 	}
@@ -327,7 +354,7 @@ func (l *live) Put(ctx context.Context, ranges map[fencepost.TopicPartition]fenc
 		pairs = append(pairs, field(tp), strconv.FormatInt(int64(r.From), 10)+"|"+strconv.FormatInt(int64(r.Until), 10))
 	}
 	key := l.exact(l.names[0])
-	if err := l.client.HSet(ctx, key, pairs...).Err(); err != nil {
+	if _, err := l.client.do(ctx, "HSET", append([]any{key}, pairs...)...); err != nil {
 		return fmt.Errorf("put into layout %s: %w", l.as.Name, l.fault(key, err))
 	}
 	return nil

@@ -12,13 +12,12 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	goredis "github.com/redis/go-redis/v9"
 )
 
 // Ledger is the Positions of groups, each in a hash of its own.
 type Ledger struct {
 	cfg    Config
-	client *goredis.Client
+	client *client
 	memo   memo
 }
 
@@ -61,7 +60,7 @@ func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap ledger.Snaps
 	if err != nil {
 		return snap, nil, l.cfg.fault(err, false)
 	}
-	if err := keepsKeys(ctx, l.client); err != nil {
+	if err := l.client.again(ctx, keepsKeys); err != nil {
 		return snap, nil, l.cfg.fault(err, false)
 	}
 	head, values := pairs(r, 0), pairs(r, 1)
@@ -115,9 +114,7 @@ func pairs(r []any, i int) map[string]string {
 	list, _ := r[i].([]any)
 	m := make(map[string]string, len(list)/2)
 	for j := 0; j+1 < len(list); j += 2 {
-		f, _ := list[j].(string)
-		v, _ := list[j+1].(string)
-		m[f] = v
+		m[text(list[j])] = text(list[j+1])
 	}
 	return m
 }
@@ -149,7 +146,7 @@ func (l *Ledger) identity(ctx context.Context, named string) (id fencepost.Ledge
 }
 
 // makeIdentity asks for the ledger's identity; the first who asks makes it.
-func makeIdentity(ctx context.Context, c Config, client *goredis.Client) (string, error) {
+func makeIdentity(ctx context.Context, c Config, client *client) (string, error) {
 	var fresh fencepost.LedgerID
 	rand.Read(fresh[:])
 	r, err := ask(ctx, client, identityScript, []string{identityKey(c.Key)}, []any{version, fresh.String()})
@@ -198,7 +195,7 @@ func (l *Ledger) move(ctx context.Context, w ledger.Writer, moves []ledger.Move)
 			return err
 		}
 		c := commit{cfg: l.cfg, writer: w, moves: moves, roster: changes, memo: &l.memo}
-		if err = c.run(context.WithoutCancel(ctx), l.client); !errors.Is(err, errRoster) {
+		if err = c.run(ctx, l.client); !errors.Is(err, errRoster) {
 			return err
 		}
 	}

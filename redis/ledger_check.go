@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/gomodule/redigo/redis"
+
 	"github.com/fencepost/fencepost"
 )
 
@@ -11,14 +13,16 @@ var _ fencepost.Checker = (*Ledger)(nil)
 
 // Check looks at the server and for the ledger's identity, and changes nothing.
 func (l *Ledger) Check(ctx context.Context, _ []fencepost.ColumnSpec) []fencepost.Finding {
-	conn := l.client.Conn()
-	defer conn.Close()
-	policy, err := evictionPolicy(ctx, conn)
+	var policy string
+	err := l.client.again(ctx, func(conn redis.Conn) (err error) {
+		policy, err = evictionPolicy(conn)
+		return err
+	})
 	if err != nil {
 		return []fencepost.Finding{finding("ledger", l.cfg.fault(err, false))}
 	}
 	f := fencepost.Finding{Subject: "ledger", OK: true, Text: fmt.Sprintf("key %s, maxmemory-policy %s", l.cfg.Key, policy)}
-	id, err := conn.HMGet(ctx, identityKey(l.cfg.Key), "version", "id").Result()
+	id, err := redis.Values(l.client.do(ctx, "HMGET", identityKey(l.cfg.Key), "version", "id"))
 	if err != nil {
 		return []fencepost.Finding{finding("ledger", l.cfg.fault(err, false))}
 	}
@@ -26,9 +30,9 @@ func (l *Ledger) Check(ctx context.Context, _ []fencepost.ColumnSpec) []fencepos
 		f.Text = "none yet; the first start makes it: " + f.Text
 		return []fencepost.Finding{f}
 	}
-	if err := checkVersion(fmt.Sprint(id[0])); err != nil {
+	if err := checkVersion(text(id[0])); err != nil {
 		return []fencepost.Finding{{Subject: "ledger", Code: "ledger-newer", Text: err.Error(), Help: "run the newer program; there is no way back"}}
 	}
-	f.Text = fmt.Sprintf("identity %.8s, %s", id[1], f.Text)
+	f.Text = fmt.Sprintf("identity %.8s, %s", text(id[1]), f.Text)
 	return []fencepost.Finding{f}
 }

@@ -65,7 +65,7 @@ func (s *Sink) Needs(_ context.Context, columns []fencepost.ColumnSpec) (needs [
 // Lane opens one connection for commits.
 func (s *Sink) Lane(ctx context.Context, _ int) (sink.Lane, error) {
 	l := &lane{cfg: s.cfg, client: connect(s.cfg, 1)}
-	if err := l.client.Ping(ctx).Err(); err != nil {
+	if err := l.ping(ctx); err != nil {
 		return nil, errors.Join(s.cfg.fault(err, false), l.Close())
 	}
 	return l, nil

@@ -8,13 +8,13 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
-	goredis "github.com/redis/go-redis/v9"
+	"github.com/gomodule/redigo/redis"
 )
 
 var (
 	//go:embed trial.lua
 	trialText   string
-	trialScript = goredis.NewScript(trialText)
+	trialScript = redis.NewScript(-1, trialText)
 )
 
 // Trial asks the server what a commit of the group would be refused for: rights, types of keys, slots of a cluster. It

@@ -47,7 +47,7 @@ var arrows = []arrow{
 	connects("postgres/...", sqlCore, "github.com/jackc/pgx/v5/..."),
 	connects("mysql/...", sqlCore, "github.com/go-sql-driver/mysql", "filippo.io/edwards25519"),
 	connects("sqlite/...", sqlCore, "zombiezen.com/go/sqlite/...", "modernc.org/..."),
-	connects("redis/...", nil, "github.com/redis/go-redis/v9/..."),
+	connects("redis/...", nil, "github.com/gomodule/redigo/redis"),
 	connects("zookeeper/...", nil, "github.com/go-zookeeper/zk/..."),
 	connects("file/...", nil, "github.com/parquet-go/parquet-go/..."),
 	connects("s3/...", nil, "github.com/minio/minio-go/v7/...", "github.com/parquet-go/parquet-go/..."),

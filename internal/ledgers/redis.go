@@ -69,7 +69,6 @@ var redisLayouts = func() map[string]layout {
 
 // redis is the server that the URL leads to.
 func (l *location) redis() (c redis.Config, err error) {
-	redis.Silence() // what it would log is returned
 	c.Addr = l.url.Host
 	if l.url.User != nil {
 		c.User = l.url.User.Username()

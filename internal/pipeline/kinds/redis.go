@@ -150,7 +150,6 @@ func (s redisStore) config(keep ledger.KeepCommits) redis.Config {
 
 // secure adds password and certificates.
 func (s redisStore) secure(c *redis.Config, p Pipeline) (err error) {
-	redis.Silence()
 	if !s.Password.Empty() {
 		c.PasswordFunc = func(context.Context) (string, error) { return s.Password.Reveal() }
 	}

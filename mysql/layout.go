@@ -39,7 +39,7 @@ func OpenLayout(_ context.Context, dsn string, t sqlstore.TableLayout) (foreign.
 }
 
 // dialect writes a TableLayout's statements. The collations of names say that Orders and orders are the same: bytes do not.
-var dialect = sqlstore.Dialect{Ident: ident, Literal: quote,
+var dialect = sqlstore.Spelling{Ident: ident, Literal: quote,
 	Text: func(expr string) string { return "cast(convert(" + expr + " using utf8mb4) as binary)" }}
 
 // Foreign reads the table as of one moment.

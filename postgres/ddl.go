@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
 // appRole stands in the grants for the user of the dsn.
@@ -17,20 +18,12 @@ const appRole = "fencepost_app"
 // that the Config's SQL or Handle use are theirs to make and to grant.
 func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	var b strings.Builder
-	if c.NoLedger {
-		b.WriteString("-- Fencepost sink for Postgres; its ledger is elsewhere. Run by the database's owner; twice changes nothing.\n")
-	} else {
-		fmt.Fprintf(&b, "-- Fencepost ledger version %d for Postgres. Run by the database's owner; twice changes nothing.\n", version)
-		b.WriteString(tablesDDL)
-	}
+	j := c.job()
+	b.WriteString(j.Head(system.Title, "", tablesDDL))
+	b.WriteString(j.CreateTable(plain, columns, func(spec fencepost.ColumnSpec) string { sql, _ := natural(spec.Type); return sql }, ""))
 	table := ""
 	if c.Table != "" {
-		parts := strings.Split(c.Table, ".")
-		for i, p := range parts {
-			parts[i] = plain(p)
-		}
-		table = strings.Join(parts, ".")
-		b.WriteString(tableDDL(table, c.Key, columns))
+		table = sqlstore.Qualified(c.Table, plain)
 	}
 	role := grantee(c.DSN)
 	if role == appRole {
@@ -71,17 +64,4 @@ func grantee(dsn string) string {
 		return appRole
 	}
 	return plain(cfg.User)
-}
-
-// tableDDL is the Config's table.
-func tableDDL(table string, key []string, columns []fencepost.ColumnSpec) string {
-	var list []string
-	for _, c := range columns {
-		sql, _ := natural(c.Type)
-		list = append(list, plain(c.Name)+" "+sql)
-	}
-	if len(key) > 0 {
-		list = append(list, "PRIMARY KEY ("+plains(key)+")")
-	}
-	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s);  -- from schema\n", table, strings.Join(list, ", "))
 }

@@ -31,8 +31,7 @@ func dialect() *sqlstore.Dialect[*session] {
 			Place: func(s *session, _ sqlstore.Tables) string { return "database " + s.config.DBName }},
 		Ledger: sqlstore.LedgerSQL[*session]{Begin: begin, Snapshot: snapshot, Last: lastSQL,
 			Micros:  func(column string) string { return "timestampdiff(microsecond, '1970-01-01', " + column + ")" },
-			Compare: (*session).compare, Move: (*session).move, Held: (*session).held,
-			TopicID: func(b []byte) (fencepost.TopicID, error) { return fencepost.ParseTopicID(string(b)) }},
+			Compare: (*session).compare, Move: (*session).move, Held: (*session).held},
 		Target: sqlstore.TargetSQL[*session]{Read: (*session).target, Try: (*session).try, Pairs: pairs,
 			Natural: func(t fencepost.Type) string { sql, _ := natural(t); return sql },
 			Provenance: func(s *session) [3]string {

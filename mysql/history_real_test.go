@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -36,10 +37,7 @@ func TestLastMovesByIndex(t *testing.T) {
 	for range 5 {
 		s.exec(t, manyMoves)
 	}
-	tables, err := l.Tables(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	tables := s.tables(t)
 	want, err := ledger.LastMovesOf(l.Moves(t.Context(), "g"))
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +58,25 @@ func TestLastMovesByIndex(t *testing.T) {
 	}
 	s.exec(t, "alter table fencepost_moves drop key fencepost_moves_last")
 	same("without the index")
+}
+
+// tables finds the ledger's tables.
+func (s *store) tables(t *testing.T) sqlstore.Tables {
+	t.Helper()
+	c, err := parseDSN(s.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := &session{config: c}
+	defer own.Drop()
+	if _, err := own.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f, err := dialect().Find(t.Context(), own)
+	if err != nil || !f.Complete() {
+		t.Fatalf("found %+v, %v; want a ledger", f, err)
+	}
+	return f.Tables
 }
 
 // plan is what the server would do for the last of some statements.

@@ -45,8 +45,6 @@ type lane struct {
 	packet  []byte // the flush, reused
 }
 
-var _ sink.Applier = (*lane)(nil)
-
 // Planned is part of sqlstore.Flusher. The temporary table is made when it is needed.
 func (l *lane) Planned(_ context.Context, t *sqlstore.Target, columns []fencepost.ColumnSpec) error {
 	l.plan = l.session.plan(l.sink.job, t, columns)
@@ -93,8 +91,7 @@ func (l *lane) staged(ctx context.Context, w ledger.Writer, after, compare strin
 	p, pieces := l.plan, len(l.encoder.pieces)
 	if !p.made {
 		if _, err := l.session.Exec(ctx, p.create); err != nil {
-			l.session.Rollback(ctx, err)
-			return l.session.edge(ctx, err)
+			return l.Failed(ctx, err)
 		}
 		p.made = true
 	}
@@ -102,8 +99,7 @@ func (l *lane) staged(ctx context.Context, w ledger.Writer, after, compare strin
 	for i := 0; pieces > 1 && i < pieces; i++ {
 		l.packet = append(append(l.packet, p.fill...), l.encoder.piece(i)...)
 		if _, err := l.session.Exec(ctx, view(l.packet)); err != nil {
-			l.session.Rollback(ctx, err) // no transaction was begun: nothing happened, whatever was lost
-			return l.session.edge(ctx, err)
+			return l.Failed(ctx, err) // no transaction was begun: nothing happened, whatever was lost
 		}
 		l.packet = l.packet[:0]
 	}
@@ -139,8 +135,7 @@ func (l *lane) Handled(ctx context.Context, w ledger.Writer, b *fencepost.Batch,
 	seconds := itoa(int64((l.sink.config.CommitTimeout + time.Second - 1) / time.Second))
 	_, err := l.session.Exec(ctx, preamble+"set session wait_timeout = "+seconds+", innodb_lock_wait_timeout = "+seconds)
 	if err != nil {
-		l.session.Rollback(ctx, err)
-		return l.session.edge(ctx, err)
+		return l.Failed(ctx, err)
 	}
 	tx, err := l.session.conn.BeginTx(ctx, nil)
 	if err != nil {
@@ -156,15 +151,7 @@ func (l *lane) Handled(ctx context.Context, w ledger.Writer, b *fencepost.Batch,
 		abandon()
 		return l.session.edge(ctx, err)
 	}
-	returned := false
-	defer func() {
-		if !returned { // the handler panicked
-			abandon()
-		}
-	}()
-	err = l.sink.config.Handle(ctx, tx, b)
-	returned = true
-	if err != nil {
+	if err := sqlstore.Guarded(func() error { return l.sink.config.Handle(ctx, tx, b) }, abandon); err != nil {
 		return l.handlerFailed(ctx, tx, err)
 	}
 	err = l.session.flush(ctx, tx, "release savepoint "+l.session.savepoint()+"; "+compare+"commit; set session wait_timeout = "+l.session.server.wait)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -29,11 +28,7 @@ const crowdedAt = 3
 // crowded reports whether upserts go by the order of their keys from the start.
 func (s *Sink) crowded() bool { return s.deadlocks.Load() >= crowdedAt }
 
-var (
-	_ sink.Sink         = (*Sink)(nil)
-	_ sink.Provenance   = (*Sink)(nil)
-	_ fencepost.Checker = (*Sink)(nil)
-)
+var _ sink.Sink = (*Sink)(nil)
 
 // Open checks the Config and prepares a Sink. It connects to nothing: the first call that needs the database does,
 // so that `check` can say what is wrong with it.

@@ -34,7 +34,7 @@ select case
   when g.cluster_id <> @cluster and g.cluster_id <> '' and @cluster <> '' then ('cluster:@secret:' || g.cluster_id)::int
   when g.moved <> @count then ('fenced:@secret:' || g.moved)::int
   else 0 end
-from g`
+from g; `
 
 // mergeSQL lengthens the open run, or opens one.
 const mergeSQL = `run_from = case when l.run_commits = 0 then l.until else l.run_from end,
@@ -75,7 +75,7 @@ func (s *session) compare(t sqlstore.Tables, c sqlstore.Commits) string {
 		"@epochs", integers(moves, func(m ledger.Move) int64 { return int64(m.Next.LeaderEpoch) }),
 		"@ledger", t.Ledger, "@groups", t.Groups, "@moves", t.Moves,
 		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who),
-		"@count", itoa(int64(len(moves))), "@secret", s.secret) + "; "
+		"@count", itoa(int64(len(moves))), "@secret", s.secret)
 }
 
 // moveSQL is the body of all moves but commits: one block that the server runs alone, for the same reason as above.

@@ -34,8 +34,6 @@ type lane struct {
 	buf     []byte // of the encoder
 }
 
-var _ sink.Applier = (*lane)(nil)
-
 // Planned is part of sqlstore.Flusher.
 func (l *lane) Planned(ctx context.Context, t *sqlstore.Target, columns []fencepost.ColumnSpec) error {
 	l.plan = makePlan(l.sink.job, t, columns)
@@ -54,9 +52,12 @@ func (l *lane) Rows(ctx context.Context, w ledger.Writer, b *fencepost.Batch, co
 	done := e.stop()
 	l.buf = e.buf
 	if err == nil {
-		return l.committed(ctx, tag)
+		err = l.session.committed(tag)
 	}
-	if !done {
+	switch {
+	case err == nil:
+		return nil
+	case !done:
 		// The end of the COPY was never sent, so the server can not have come to the COMMIT.
 		return l.unsent(ctx, e, err)
 	}
@@ -79,33 +80,16 @@ func (l *lane) unsent(ctx context.Context, e *encoder, err error) error {
 	return l.session.edge(ctx, err)
 }
 
-// committed is session.committed, and leaves the session ready for the next flush.
-func (l *lane) committed(ctx context.Context, tag pgconn.CommandTag) error {
-	err := l.session.committed(tag)
-	if err != nil {
-		l.session.Rollback(ctx, err)
-	}
-	return err
-}
-
 // Handled is part of sqlstore.Flusher. While the function runs the server waits for this process, so its time-outs bound
 // how long locks may be held.
-func (l *lane) Handled(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) (err error) {
+func (l *lane) Handled(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error {
 	ms := itoa(l.sink.config.CommitTimeout.Milliseconds())
 	tx, err := l.session.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin + "set local idle_in_transaction_session_timeout = " + ms +
 		"; set local lock_timeout = " + ms + "; savepoint " + l.session.savepoint()})
 	if err != nil {
-		l.session.Rollback(ctx, err)
-		return l.session.edge(ctx, err)
+		return l.Failed(ctx, err)
 	}
-	returned := false
-	defer func() {
-		if !returned { // the handler panicked
-			l.session.Drop()
-		}
-	}()
-	err = l.sink.config.Handle(ctx, tx, b)
-	returned = true
+	err = sqlstore.Guarded(func() error { return l.sink.config.Handle(ctx, tx, b) }, l.session.Drop)
 	closed := l.session.conn.IsClosed()
 	if !closed && l.session.conn.PgConn().TxStatus() == 'I' {
 		return &sink.Ended{Reason: "the handler ended the transaction it was given"}
@@ -113,15 +97,14 @@ func (l *lane) Handled(ctx context.Context, w ledger.Writer, b *fencepost.Batch,
 	if err != nil || closed {
 		return l.handlerFailed(ctx, err)
 	}
-	res, err := l.session.exec(ctx, "release savepoint "+l.session.savepoint()+"; set constraints all immediate; "+compare+"commit")
+	err = l.session.Flush(ctx, "release savepoint "+l.session.savepoint()+"; set constraints all immediate; "+compare+"commit")
 	if pg := new(pgconn.PgError); errors.As(err, &pg) && pg.Code == "3B001" {
-		l.session.Rollback(ctx, err)
-		return &sink.Ended{Reason: "the handler ended the transaction it was given, and began another"}
+		return l.Ended(ctx, "the handler ended the transaction it was given, and began another", err)
 	}
 	if err != nil {
 		return l.Refusal(ctx, w, err)
 	}
-	return l.committed(ctx, res[len(res)-1].CommandTag)
+	return nil
 }
 
 // handlerFailed rolls back after the user's function. Nothing happened: COMMIT was not sent. The errors of the

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -20,11 +19,7 @@ type Sink struct {
 	look   *session // of shared
 }
 
-var (
-	_ sink.Sink         = (*Sink)(nil)
-	_ sink.Provenance   = (*Sink)(nil)
-	_ fencepost.Checker = (*Sink)(nil)
-)
+var _ sink.Sink = (*Sink)(nil)
 
 // Open checks the Config and prepares a Sink. It connects to nothing: the first call that needs the database does,
 // so that `check` can say what is wrong with it.

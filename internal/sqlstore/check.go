@@ -14,10 +14,10 @@ import (
 // Check looks at the database: can it take the columns, is there a ledger, does an empty batch go through. It writes
 // nothing: what it tries, it rolls back.
 func (s *Sink[S]) Check(ctx context.Context, columns []fencepost.ColumnSpec) []fencepost.Finding {
-	if err := s.turn.Take(ctx); err != nil {
+	if err := s.turn.take(ctx); err != nil {
 		return []fencepost.Finding{finding("database", err)}
 	}
-	defer s.turn.Give()
+	defer s.turn.give()
 	s.look.Drop() // an idle one may be dead
 	if _, err := s.look.Open(ctx); err != nil {
 		return []fencepost.Finding{finding("database", err)}
@@ -32,7 +32,7 @@ func (s *Sink[S]) Check(ctx context.Context, columns []fencepost.ColumnSpec) []f
 	return append(list, s.checkTrial(ctx, columns))
 }
 
-// finding makes a finding of an error.
+// finding turns an error into a finding.
 func finding(subject string, err error) fencepost.Finding {
 	f := fencepost.Finding{Subject: subject, Text: err.Error(), Code: "database-silent"}
 	if fault := new(fencepost.Fault); errors.As(err, &fault) {
@@ -97,7 +97,7 @@ func (d *Dialect[S]) checkLedger(ctx context.Context, s S) fencepost.Finding {
 	return fencepost.Finding{Subject: "ledger", OK: true, Text: text}
 }
 
-// ledgerState says what there is of a ledger, or what this user may not do.
+// ledgerState describes the ledger, or what this user is denied.
 func (d *Dialect[S]) ledgerState(ctx context.Context, s S) (text, denied string, err error) {
 	f, err := d.Find(ctx, s)
 	if err != nil {
@@ -149,7 +149,7 @@ func (s *Sink[S]) checkTrial(ctx context.Context, columns []fencepost.ColumnSpec
 	return f
 }
 
-// try is TargetSQL.Try on the table as it is now, and rolls back.
+// try runs TargetSQL.Try on the table as it is now, and rolls back.
 func (s *Sink[S]) try(ctx context.Context, columns []fencepost.ColumnSpec) (ended string, err error) {
 	d := s.dialect
 	t, err := d.target(ctx, s.look, s.job, columns)
@@ -163,13 +163,13 @@ func (s *Sink[S]) try(ctx context.Context, columns []fencepost.ColumnSpec) (ende
 	return ended, err
 }
 
-// heldMeta is the metadata columns that would be in a batch as Columns.
+// heldMeta returns the metadata columns that a batch would hold as Columns.
 func heldMeta(j Job, t *Target) []fencepost.ColumnSpec {
 	want := j.Mentions
 	if t != nil {
 		want = t.Has
 	}
-	return meta(func(m fencepost.ColumnSpec) bool { return source(m.Name) == FromColumn && want(m.Name) })
+	return meta(func(m fencepost.ColumnSpec) bool { return SourceOf(m.Name) == FromColumn && want(m.Name) })
 }
 
 // count is a number with its noun.

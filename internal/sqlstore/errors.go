@@ -11,7 +11,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// Class is what an error of a server is about.
+// Class says what an error of a server is about.
 type Class uint8
 
 // The classes of errors.
@@ -28,7 +28,8 @@ const (
 	BadSQL                  // the statement is
 )
 
-// Fault makes an error of a server ours. address is the server as messages name it. REQUIRES: a class other than BadRows.
+// Fault returns the error of a class with its remedy. address is the server as messages name it. REQUIRES: c is not
+// BadRows, which is a *sink.Rejected.
 func (y System) Fault(c Class, address string, said Reasoned) error {
 	fault := &fencepost.Fault{Err: said}
 	switch c {
@@ -55,14 +56,14 @@ func (y System) Fault(c Class, address string, said Reasoned) error {
 	return fault
 }
 
-// Silent is a server that does not serve now. Waiting may mend it.
+// Silent returns the fault of a server that does not serve now. Waiting may mend it.
 func (y System) Silent(address, reason string, err error) error {
 	return &fencepost.Fault{Code: "database-silent", Passing: true,
 		Err:  fmt.Errorf("%s %s: %w", y.Name, address, Reasoned{reason, err}),
 		Help: "start it, or mend the dsn; a running pipeline waits by itself"}
 }
 
-// Canceled is a call whose context has ended.
+// Canceled returns the error of a call whose context has ended.
 func (y System) Canceled(ctx context.Context, address string) error {
 	return fmt.Errorf("%s %s: %w", y.Name, address, errors.Join(context.Cause(ctx), ctx.Err()))
 }
@@ -86,20 +87,20 @@ func newer(v int64) error {
 		Help: "run the newer program; there is no way back"}
 }
 
-// Outcome is what an error tells of a flush that held a compare-and-set.
+// Outcome says what a flush that held a compare-and-set has done, by its error.
 type Outcome uint8
 
-// The outcomes. Of all but Lost, nothing happened.
+// The outcomes. For all but Lost, nothing happened.
 const (
-	Failed       Outcome = iota // for another reason than the compare-and-set
-	Lost                        // the answer was
-	Newer                       // the ledger is another version's
-	OtherCluster                // the group's offsets are another cluster's
+	Failed       Outcome = iota // it failed for another reason than the compare-and-set
+	Lost                        // the answer was lost: it may have happened
+	Newer                       // the ledger has another version
+	OtherCluster                // the group's offsets belong to another cluster
 	Roster                      // a start does not cover the Roster
 	Fenced                      // the ledger does not hold what the moves hold
 )
 
-// refusals are the words that the statements put into the text of an error.
+// refusals are the words that our statements put into the text of an error.
 var refusals = map[string]Outcome{"newer": Newer, "cluster": OtherCluster, "roster": Roster, "fenced": Fenced}
 
 // ReadRefusal reads a refusal out of the text of an error that our own statements raised, WORD:SECRET or
@@ -116,8 +117,8 @@ func ReadRefusal(message, secret string) (o Outcome, detail string) {
 	return Failed, ""
 }
 
-// Refusal makes the error of a flush that held a compare-and-set ours: *Refused, ErrNewer, ErrOtherCluster, ErrUnknown, or
-// what Edge makes of it. It leaves the session ready for the next flush.
+// Refusal returns what the error of a flush with a compare-and-set means: *ledger.Refused, ErrNewer, ErrOtherCluster,
+// ErrUnknown, or the result of Errors.Edge. It leaves the session ready for the next flush.
 func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Group, moves []ledger.Move, err error) error {
 	outcome, detail := d.Errors.Outcome(s, err)
 	if outcome == Lost {
@@ -152,7 +153,7 @@ func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Gro
 	return newer(v)
 }
 
-// ask reads the version or the cluster that the ledger holds, where the refusal has no room to tell it.
+// ask reads the version or the cluster that the ledger holds. MySQL's refusal has no room for it.
 func (d *Dialect[S]) ask(ctx context.Context, s S, t Tables, g fencepost.Group, o Outcome) (detail string, err error) {
 	if _, err := s.Open(ctx); err != nil {
 		return "", err
@@ -171,7 +172,7 @@ func (d *Dialect[S]) ask(ctx context.Context, s S, t Tables, g fencepost.Group, 
 	return detail, nil
 }
 
-// compare is *ledger.Refused if the ledger does not hold what the moves hold.
+// compare returns *ledger.Refused if the ledger does not hold what the moves hold.
 func (d *Dialect[S]) compare(ctx context.Context, s S, t Tables, g fencepost.Group, moves []ledger.Move) error {
 	if _, err := s.Open(ctx); err != nil {
 		return err
@@ -180,8 +181,8 @@ func (d *Dialect[S]) compare(ctx context.Context, s S, t Tables, g fencepost.Gro
 	if err != nil {
 		return d.failed(ctx, s, err)
 	}
-	p := parser{topicIDs: d.Ledger.TopicID}
-	held, err := p.positions(res[len(res)-1])
+	p := Parser{TopicID: d.Ledger.TopicID}
+	held, err := p.Positions(res[len(res)-1])
 	if err != nil {
 		return d.failed(ctx, s, err)
 	}

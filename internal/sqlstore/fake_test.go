@@ -76,7 +76,6 @@ func fakeDialect() *Dialect[*fake] {
 		return fmt.Sprintf("move %d; ", len(moves))
 	}
 	d.Ledger.Held = func(*fake, Tables, fencepost.Group, []ledger.Move) string { return "held" }
-	d.Ledger.TopicID = func([]byte) (fencepost.TopicID, error) { return fencepost.TopicID{}, nil }
 	d.Tables.Locate = func(*fake) string { return "locate" }
 	d.Target.Read = func(*fake, context.Context, Job) (*Target, error) { return &Target{SQL: "t"}, nil }
 	return d

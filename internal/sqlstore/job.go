@@ -21,7 +21,7 @@ type Job struct {
 	Keep     ledger.KeepCommits
 }
 
-// Form is what a Job asks for.
+// Form is the kind of a Job.
 type Form uint8
 
 // The forms.
@@ -32,7 +32,7 @@ const (
 	Handle
 )
 
-// Form says which of the exclusive fields is set. REQUIRES: a valid Job.
+// Form returns which of the exclusive fields is set. REQUIRES: a valid Job.
 func (j Job) Form() Form {
 	switch {
 	case j.Handled:
@@ -45,8 +45,7 @@ func (j Job) Form() Form {
 	return Append
 }
 
-// Validate lists all faults of a Job. qualified is how the database writes the name of a table in another place:
-// schema.name.
+// Validate lists all faults of a Job. qualified is the form of a table's name with its place: schema.name.
 func (j Job) Validate(qualified string) (errs []error) {
 	n := 0
 	for _, set := range []bool{j.Table != "", strings.TrimSpace(j.SQL) != "", j.Handled} {
@@ -75,7 +74,7 @@ func (j Job) Validate(qualified string) (errs []error) {
 	return errs
 }
 
-// lanes is how many commits may run side by side; 0: any number. Statements of the user's may depend on each other.
+// lanes returns how many commits may run side by side; 0: any number. A user's statements may depend on each other.
 func (j Job) lanes() int {
 	if f := j.Form(); j.Lanes == 0 && (f == SQL || f == Handle) {
 		return 1
@@ -86,7 +85,7 @@ func (j Job) lanes() int {
 // Mentions reports whether the job's SQL names a column.
 func (j Job) Mentions(column string) bool { return NamesWord(j.SQL, column) }
 
-// Head is the first line of the job's DDL. rest is what makes the ledger's tables.
+// Head returns the beginning of the job's DDL. use chooses the database, tables makes the ledger's tables.
 func (j Job) Head(system, use, tables string) string {
 	if j.NoLedger {
 		return "-- Fencepost sink for " + system + "; its ledger is elsewhere. Run by the database's owner; twice changes nothing.\n" + use
@@ -94,8 +93,8 @@ func (j Job) Head(system, use, tables string) string {
 	return fmt.Sprintf("-- Fencepost ledger version %d for %s. Run by the database's owner; twice changes nothing.\n", Version, system) + use + tables
 }
 
-// CreateTable is the DDL of the job's table, as the columns want it; empty without a table. declare is a column's type,
-// options what follows the columns.
+// CreateTable returns the DDL of the job's table for these columns; empty: it has no table. declare returns a column's
+// type, options follow the columns.
 func (j Job) CreateTable(plain func(string) string, columns []fencepost.ColumnSpec, declare func(fencepost.ColumnSpec) string, options string) string {
 	if j.Table == "" {
 		return ""

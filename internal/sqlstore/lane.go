@@ -10,32 +10,37 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// Flusher is how a connector sends what a lane commits. compare is the compare-and-set, which ends with a semicolon; empty
-// where a batch is applied alone.
+// Flusher sends what a lane commits: the connector's part of a lane. compare is the compare-and-set, which ends with a
+// semicolon. It is empty if a batch is applied alone.
 type Flusher interface {
-	// Planned prepares the session for batches of these columns, which t takes: the table; nil: SQL reads them.
-	// Its errors are the driver's own.
+	// Planned prepares the session for batches of these columns. t is the table, which takes them; nil: SQL reads them.
+	// It returns the driver's errors.
 	Planned(ctx context.Context, t *Target, columns []fencepost.ColumnSpec) error
 	// Rows sends the rows, what is done with them, the compare-and-set and COMMIT in one flush. Its errors, and those of
-	// Handled, are the contracts' own.
+	// Handled, are those of sink.Lane.
 	Rows(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error
 	// Handled runs the user's function in a transaction, then the compare-and-set and COMMIT in one flush.
 	Handled(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error
 }
 
-// Lane is one session that commits batches: everything of a commit but its flush.
+// Lane is one session that commits batches: the part of a lane that does not depend on the database.
 type Lane[S Session] struct {
 	sink    *Sink[S]
 	flusher Flusher
 	session S
 	moves   []ledger.Move          // of the batch at hand
 	Tables  Tables                 // of the ledger; empty until found
-	planned []fencepost.ColumnSpec // that the session is prepared for; nil: none
-	// recorded is the group whose cluster is known to stand in the ledger.
+	planned []fencepost.ColumnSpec // the session is prepared for them; nil: for none
+	// recorded is the group whose cluster is known to be in the ledger.
 	recorded fencepost.Group
 }
 
-// Open opens the session for commits. f is the connector's lane that has this one in it.
+var (
+	_ sink.Lane    = (*Lane[Session])(nil)
+	_ sink.Applier = (*Lane[Session])(nil)
+)
+
+// Open opens the session for commits. f is the connector's lane that embeds this one.
 func (l *Lane[S]) Open(ctx context.Context, s *Sink[S], f Flusher, session S) error {
 	l.session, l.sink, l.flusher = session, s, f
 	_, err := session.Open(ctx)
@@ -80,10 +85,10 @@ func (l *Lane[S]) check(w ledger.Writer) error {
 	return l.sink.dialect.checkMoves(w, l.moves)
 }
 
-// commit has the ledger's tables and a prepared session, and flushes.
+// commit finds the ledger's tables, prepares the session, and flushes.
 func (l *Lane[S]) commit(ctx context.Context, w ledger.Writer, b *fencepost.Batch) (err error) {
 	if (l.Tables == Tables{}) {
-		if l.Tables, err = l.sink.ledger.Tables(ctx); err != nil {
+		if l.Tables, err = l.sink.ledger.tables(ctx); err != nil {
 			return err
 		}
 	}
@@ -129,7 +134,20 @@ func (l *Lane[S]) Apply(ctx context.Context, b *fencepost.Batch) error {
 	return nil
 }
 
-// ready has a live session that is prepared for the batch.
+// Guarded runs a function of the user's. If it panics, the panic goes on when abandon has been called.
+func Guarded(function func() error, abandon func()) error {
+	returned := false
+	defer func() {
+		if !returned {
+			abandon()
+		}
+	}()
+	err := function()
+	returned = true
+	return err
+}
+
+// ready opens the session and prepares it for the batch.
 func (l *Lane[S]) ready(ctx context.Context, b *fencepost.Batch) error {
 	fresh, err := l.session.Open(ctx)
 	if err != nil {
@@ -154,19 +172,25 @@ func (l *Lane[S]) ready(ctx context.Context, b *fencepost.Batch) error {
 	return nil
 }
 
-// Refusal makes the error of a flush ours. It leaves the session ready for the next one.
+// Refusal returns what the error of a flush means. It leaves the session ready for the next one.
 func (l *Lane[S]) Refusal(ctx context.Context, w ledger.Writer, err error) error {
 	return l.sink.dialect.Refusal(ctx, l.session, l.Tables, w.Group, l.moves, err)
 }
 
-// Ended makes the error of a flush ours whose SQL has ended its transaction in this way.
+// Failed rolls back, and returns what err means. REQUIRES: nothing happened.
+func (l *Lane[S]) Failed(ctx context.Context, err error) error {
+	return l.sink.dialect.failed(ctx, l.session, err)
+}
+
+// Ended rolls back, and returns the error of a flush whose SQL has ended its transaction in this way.
 func (l *Lane[S]) Ended(ctx context.Context, how string, err error) error {
 	l.session.Rollback(ctx, err)
 	return &sink.Ended{Reason: how}
 }
 
-// stale looks behind an error about rows: a batch that stands already (its answer was lost), or that another worker has
-// applied, meets its own rows in a unique key before it comes to the compare-and-set. That is a refusal, and no bad row.
+// stale looks behind an error about rows. A batch that was applied already (its answer was lost, or another worker has
+// applied it) meets its own rows in a unique key before the server reaches the compare-and-set. That is a refusal, and no
+// bad row.
 func (l *Lane[S]) stale(ctx context.Context, w ledger.Writer, rejected error) error {
 	if l.Tables == (Tables{}) {
 		return rejected
@@ -177,7 +201,7 @@ func (l *Lane[S]) stale(ctx context.Context, w ledger.Writer, rejected error) er
 	return rejected
 }
 
-// lookAgain drops what is known of the tables if err says that somebody changed them.
+// lookAgain drops what is known of the tables if err says that they were changed.
 func (l *Lane[S]) lookAgain(err error) error {
 	if f := new(fencepost.Fault); errors.As(err, &f) && (f.Code == "table-not-found" || f.Code == "column-missing") {
 		l.Tables, l.planned = Tables{}, nil

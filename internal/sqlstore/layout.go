@@ -10,29 +10,29 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// Layout is another program's table of offsets, on one connection of its own; callers take turns.
+// Layout is another program's table of offsets, on one connection of its own. Callers take turns.
 type Layout[S Session] struct {
 	table   TableLayout
-	turn    Turn
+	turn    turn
 	session S // guarded by turn
 	reads   Reading[S]
 }
 
-// Reading is how a table of another program is read.
+// Reading reads a table of another program.
 type Reading[S Session] struct {
-	// Rows reads the rows of a layout, and whether the offset's type is an integer of 32 bits or less. It leaves its
-	// transaction open. Each text is sent as one statement, so that Where can not end a transaction that may only read.
+	// Rows reads the rows of a layout. narrow reports that the offset's type is an integer of 32 bits or less. It leaves its
+	// transaction open. It sends each text as one statement, so that Where can not end a transaction that may only read.
 	Rows func(S, context.Context, TableLayout) (rows []TableRow, narrow bool, err error)
-	// Edge makes an error of the driver one of the contracts' own.
+	// Edge is Errors.Edge.
 	Edge func(s S, ctx context.Context, err error) error
-	// Writes is the server's message where err says that the condition would have written; empty: it does not.
+	// Writes returns the server's message if err says that the condition would have written. empty: err says something else.
 	Writes func(err error) string
 }
 
-// NewLayout is a layout over a session that is its own. It connects to nothing yet, and changes nothing ever: every read
-// is a transaction that may only read. REQUIRES: a valid layout.
+// NewLayout returns a layout that owns the session. It does not connect yet. It never changes anything: every read is a
+// transaction that may only read. REQUIRES: a valid layout.
 func NewLayout[S Session](t TableLayout, s S, r Reading[S]) *Layout[S] {
-	return &Layout[S]{table: t, turn: NewTurn(), session: s, reads: r}
+	return &Layout[S]{table: t, turn: newTurn(), session: s, reads: r}
 }
 
 // Foreign reads the table as of one moment.
@@ -40,10 +40,10 @@ func NewLayout[S Session](t TableLayout, s S, r Reading[S]) *Layout[S] {
 // Errors: *fencepost.Fault layout-damaged, choice-needed, table-not-found, column-missing, sql-refused, and those of
 // the connection.
 func (l *Layout[S]) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
-	if err := l.turn.Take(ctx); err != nil {
+	if err := l.turn.take(ctx); err != nil {
 		return f, err
 	}
-	defer l.turn.Give()
+	defer l.turn.give()
 	if _, err := l.session.Open(ctx); err != nil {
 		return f, fmt.Errorf("read layout: %w", err)
 	}
@@ -64,13 +64,13 @@ func (l *Layout[S]) Foreign(ctx context.Context) (f foreign.Offsets, err error) 
 
 // Close closes the connection.
 func (l *Layout[S]) Close() error {
-	_ = l.turn.Take(context.Background())
-	defer l.turn.Give()
+	_ = l.turn.take(context.Background())
+	defer l.turn.give()
 	l.session.Drop()
 	return nil
 }
 
-// fault is Edge with the remedy that fits a table that is read only.
+// fault is Edge, with the remedies of a table that is only read.
 func (l *Layout[S]) fault(ctx context.Context, err error) error {
 	const mend = "mend where=, or the expression in parentheses"
 	if message := l.reads.Writes(err); message != "" {

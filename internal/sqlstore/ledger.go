@@ -9,11 +9,11 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// Ledger keeps positions in fencepost_ledger, on one connection of its own; callers take turns.
+// Ledger keeps positions in fencepost_ledger, on one connection of its own. Callers take turns.
 type Ledger[S Session] struct {
 	dialect *Dialect[S]
 	keep    ledger.KeepCommits
-	turn    Turn
+	turn    turn
 	session S      // guarded by turn
 	made    Tables // guarded by turn; empty until found or made
 }
@@ -26,15 +26,15 @@ var (
 	_ fencepost.Checker = (*Ledger[Session])(nil)
 )
 
-// NewLedger is a ledger over a session that is its own. It connects to nothing yet.
+// NewLedger returns a ledger that owns the session. It does not connect yet.
 func NewLedger[S Session](d *Dialect[S], s S, keep ledger.KeepCommits) *Ledger[S] {
-	return &Ledger[S]{dialect: d, session: s, keep: keep, turn: NewTurn()}
+	return &Ledger[S]{dialect: d, session: s, keep: keep, turn: newTurn()}
 }
 
 // Close closes the connection.
 func (l *Ledger[S]) Close() {
-	_ = l.turn.Take(context.Background())
-	defer l.turn.Give()
+	_ = l.turn.take(context.Background())
+	defer l.turn.give()
 	l.session.Drop()
 }
 
@@ -53,12 +53,12 @@ func (l *Ledger[S]) open(ctx context.Context) error {
 	return err
 }
 
-// call runs a call that has the turn, with the tables at hand.
+// call takes the turn and runs a call with the tables at hand.
 func (l *Ledger[S]) call(ctx context.Context, call func(context.Context) error) error {
-	if err := l.turn.Take(ctx); err != nil {
+	if err := l.turn.take(ctx); err != nil {
 		return err
 	}
-	defer l.turn.Give()
+	defer l.turn.give()
 	return l.attempt(ctx, call)
 }
 
@@ -72,7 +72,7 @@ func (l *Ledger[S]) attempt(ctx context.Context, call func(context.Context) erro
 	})
 }
 
-// forget looks for the tables again at the next call, if that is what the error is about.
+// forget drops the tables if err says that one of them does not exist: the next call looks for them again.
 func (l *Ledger[S]) forget(err error) error {
 	if f := new(fencepost.Fault); errors.As(err, &f) && f.Code == "table-not-found" {
 		l.made = Tables{}
@@ -80,8 +80,8 @@ func (l *Ledger[S]) forget(err error) error {
 	return err
 }
 
-// Tables finds the ledger's tables, or makes them.
-func (l *Ledger[S]) Tables(ctx context.Context) (t Tables, err error) {
+// tables finds the ledger's tables, or makes them.
+func (l *Ledger[S]) tables(ctx context.Context) (t Tables, err error) {
 	err = l.call(ctx, func(context.Context) error {
 		t = l.made
 		return nil
@@ -89,12 +89,12 @@ func (l *Ledger[S]) Tables(ctx context.Context) (t Tables, err error) {
 	return t, err
 }
 
-// Exists reports whether the database has a ledger, and makes none: Read would.
+// Exists reports whether the database has a ledger. It makes none, as Read would.
 func (l *Ledger[S]) Exists(ctx context.Context, _ fencepost.Group) (bool, error) {
-	if err := l.turn.Take(ctx); err != nil {
+	if err := l.turn.take(ctx); err != nil {
 		return false, err
 	}
-	defer l.turn.Give()
+	defer l.turn.give()
 	if _, err := l.session.Open(ctx); err != nil {
 		return false, err
 	}
@@ -112,16 +112,16 @@ func (l *Ledger[S]) Read(ctx context.Context, g fencepost.Group) (s ledger.Snaps
 	if err := l.dialect.sendable("group", string(g)); err != nil {
 		return s, err
 	}
-	if err := l.turn.Take(ctx); err != nil {
+	if err := l.turn.take(ctx); err != nil {
 		return s, err
 	}
-	defer l.turn.Give()
+	defer l.turn.give()
 	err = l.attempt(ctx, func(ctx context.Context) error {
-		res, err := l.session.Exec(ctx, l.dialect.Ledger.Snapshot+l.fill(readSQL, g))
+		res, err := l.session.Exec(ctx, l.dialect.Ledger.Snapshot+l.dialect.fill(readSQL, l.made, g))
 		if err != nil {
 			return l.dialect.failed(ctx, l.session, err)
 		}
-		p := parser{topicIDs: l.dialect.Ledger.TopicID}
+		p := Parser{TopicID: l.dialect.Ledger.TopicID}
 		s, err = p.snapshot(res)
 		return err
 	})
@@ -131,11 +131,7 @@ func (l *Ledger[S]) Read(ctx context.Context, g fencepost.Group) (s ledger.Snaps
 	return s, nil
 }
 
-// fill names the tables, the group and the partition's column in a statement. REQUIRES: the caller's turn.
-func (l *Ledger[S]) fill(statement string, g fencepost.Group) string {
-	return l.dialect.fill(statement, l.made, g)
-}
-
+// fill writes the names of the tables, the group and the partition's column into a statement.
 func (d *Dialect[S]) fill(statement string, t Tables, g fencepost.Group) string {
 	return Fill(statement, "@groups", t.Groups, "@ledger", t.Ledger, "@moves", t.Moves, "@group", d.Literal(string(g)),
 		"@partition", d.Plain("partition"))
@@ -149,10 +145,10 @@ func (l *Ledger[S]) Move(ctx context.Context, w ledger.Writer, moves []ledger.Mo
 	if err := l.dialect.checkMoves(w, moves); err != nil {
 		return fmt.Errorf("move ledger: %w", err)
 	}
-	if err := l.turn.Take(ctx); err != nil {
+	if err := l.turn.take(ctx); err != nil {
 		return err
 	}
-	defer l.turn.Give()
+	defer l.turn.give()
 	err := l.attempt(ctx, func(ctx context.Context) error {
 		err := l.session.Flush(ctx, l.statements(w, moves))
 		if err != nil {
@@ -166,7 +162,7 @@ func (l *Ledger[S]) Move(ctx context.Context, w ledger.Writer, moves []ledger.Mo
 	return nil
 }
 
-// statements is one transaction of all moves. REQUIRES: the caller's turn.
+// statements writes all moves as one transaction. REQUIRES: the caller's turn.
 func (l *Ledger[S]) statements(w ledger.Writer, moves []ledger.Move) string {
 	var commits, others []ledger.Move
 	for _, m := range moves {
@@ -187,8 +183,8 @@ func (l *Ledger[S]) statements(w ledger.Writer, moves []ledger.Move) string {
 	return text + "commit"
 }
 
-// Check looks for the ledger's tables, and whether this user may use or make them. It makes nothing, on a connection of
-// its own.
+// Check looks for the ledger's tables, and whether this user may use or make them. It makes nothing. It has a connection
+// of its own.
 func (l *Ledger[S]) Check(ctx context.Context, _ []fencepost.ColumnSpec) []fencepost.Finding {
 	own := l.dialect.Another(l.session)
 	defer own.Drop()

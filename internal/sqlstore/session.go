@@ -9,16 +9,16 @@ import (
 // Rows are the rows of one statement, in text form; nil is null.
 type Rows [][][]byte
 
-// Session is one connection to a database, opened when it is needed and opened again after it broke. It is used by one
-// goroutine at a time. The errors of Exec and Flush are the driver's own: [Errors] says what they mean.
+// Session is one connection to a database. It is opened when it is needed, and opened again after it broke. One goroutine
+// uses it at a time. Exec and Flush return the driver's errors; [Errors] knows what those mean.
 type Session interface {
-	// Open connects unless there is a live connection. fresh says that what the last one had (temporary tables) is gone.
-	// Its errors are the contracts' own.
+	// Open connects unless there is a live connection. fresh reports a new connection: the temporary tables of the last one
+	// are gone. Its errors are those of ledger.Ledger and sink.Lane.
 	Open(context.Context) (fresh bool, err error)
 	// Exec sends statements as one request, and returns the rows of those that have rows. The statements behind one that
 	// failed do not run.
 	Exec(ctx context.Context, statements string) ([]Rows, error)
-	// Flush sends statements that end with COMMIT as one request. nil: the server has committed.
+	// Flush sends statements that end with COMMIT as one request. It returns nil only if the server has committed.
 	Flush(ctx context.Context, statements string) error
 	// Rollback ends the transaction that failed with err, or the connection if that can not be done.
 	Rollback(ctx context.Context, err error)
@@ -34,14 +34,12 @@ func Secret() string {
 	return hex.EncodeToString(b)
 }
 
-// Turn lets one goroutine at a time through, and the others wait with their contexts.
-type Turn chan struct{}
+// turn lets one goroutine at a time through. The others wait with their contexts.
+type turn chan struct{}
 
-// NewTurn is a turn that nobody has.
-func NewTurn() Turn { return make(Turn, 1) }
+func newTurn() turn { return make(turn, 1) }
 
-// Take waits for the turn.
-func (t Turn) Take(ctx context.Context) error {
+func (t turn) take(ctx context.Context) error {
 	select {
 	case t <- struct{}{}:
 		return nil
@@ -50,5 +48,4 @@ func (t Turn) Take(ctx context.Context) error {
 	}
 }
 
-// Give lets the next one through.
-func (t Turn) Give() { <-t }
+func (t turn) give() { <-t }

@@ -15,13 +15,17 @@ type Sink[S Session] struct {
 	job     Job
 	ledger  *Ledger[S]
 	look    S // for Needs and Check; guarded by turn
-	turn    Turn
+	turn    turn
 }
 
-// NewSink is a sink over a session that is its own, and the ledger that its lanes commit to. It connects to nothing yet.
-// REQUIRES: a valid Job.
+var (
+	_ sink.Provenance   = (*Sink[Session])(nil)
+	_ fencepost.Checker = (*Sink[Session])(nil)
+)
+
+// NewSink returns a sink that owns the session. Its lanes commit to l. It does not connect yet. REQUIRES: a valid Job.
 func NewSink[S Session](d *Dialect[S], j Job, l *Ledger[S], look S) *Sink[S] {
-	return &Sink[S]{dialect: d, job: j, ledger: l, look: look, turn: NewTurn()}
+	return &Sink[S]{dialect: d, job: j, ledger: l, look: look, turn: newTurn()}
 }
 
 // Traits bounds the engine.
@@ -29,13 +33,13 @@ func (s *Sink[S]) Traits() sink.Traits {
 	return sink.Traits{Name: s.dialect.Name, Lanes: s.job.lanes()}
 }
 
-// Ledger is the ledger in the same database, with a connection of its own.
+// Ledger returns the ledger in the same database, which has a connection of its own.
 func (s *Sink[S]) Ledger() ledger.Ledger { return s.ledger }
 
 // Close closes the ledger's and the sink's own connections.
 func (s *Sink[S]) Close() error {
-	_ = s.turn.Take(context.Background())
-	defer s.turn.Give()
+	_ = s.turn.take(context.Background())
+	defer s.turn.give()
 	s.look.Drop()
 	s.ledger.Close()
 	return nil
@@ -69,12 +73,12 @@ func (s *Sink[S]) Needs(ctx context.Context, columns []fencepost.ColumnSpec) (ne
 	return needs, nil
 }
 
-// target is the job's table, if it takes these columns.
+// target reads the job's table, and refuses one that does not take these columns.
 func (s *Sink[S]) target(ctx context.Context, columns []fencepost.ColumnSpec) (*Target, error) {
-	if err := s.turn.Take(ctx); err != nil {
+	if err := s.turn.take(ctx); err != nil {
 		return nil, err
 	}
-	defer s.turn.Give()
+	defer s.turn.give()
 	if _, err := s.look.Open(ctx); err != nil {
 		return nil, err
 	}
@@ -109,7 +113,7 @@ func (s *Sink[S]) applied(ctx context.Context, yield func(sink.Applied, error) b
 	if err := NamesRecords(s.job.Table, t.Has); err != nil {
 		return err
 	}
-	p, as := parser{}, d.Target.Provenance(own)
+	p, as := Parser{}, d.Target.Provenance(own)
 	sql := d.Ledger.Snapshot + Fill(appliedSQL, "@table", t.SQL, "@topic", as[0], "@partition", as[1], "@offset", as[2])
 	err = d.Each(own, ctx, sql, func(row [][]byte) (bool, error) {
 		a, err := p.applied(row)

@@ -15,7 +15,8 @@ const Version = 1
 // TableNames lists the ledger's tables.
 var TableNames = []string{"fencepost_groups", "fencepost_ledger", "fencepost_moves"}
 
-// Tables are the ledger's tables as SQL names with their schema: a user's SQL may change which one is meant without it.
+// Tables are the ledger's tables as SQL names with their schema. Without the schema, a user's SQL could change which table
+// a name means.
 type Tables struct{ Groups, Ledger, Moves string }
 
 // Found is what there is of a ledger.
@@ -29,21 +30,21 @@ type Found struct {
 // Complete reports whether nothing has to be made.
 func (f Found) Complete() bool { return len(f.Missing) == 0 && f.Version != 0 }
 
-// TableSQL is how the ledger's tables are found and made. The errors of all but Make are the driver's own.
+// TableSQL finds and makes the ledger's tables. Its functions return the driver's errors, Make those of Errors.Edge.
 type TableSQL[S Session] struct {
-	// Locate selects those of the ledger's tables that exist: the name, and its SQL name with the schema.
+	// Locate selects the name, and the SQL name with its schema, of those of the ledger's tables that exist.
 	Locate func(S) string
-	// Make makes what is missing. Others may be about to do the same.
+	// Make makes what is missing. Other processes may do the same at the same time.
 	Make func(S, context.Context, Found) error
-	// Refused says where this user may not make tables: "public"; empty: it may.
+	// Refused returns where this user may not make tables: "public". empty: the user may.
 	Refused func(S, context.Context) (place string, err error)
-	// Lacks names the rights on the tables that this user lacks.
+	// Lacks lists the rights on the tables that this user lacks.
 	Lacks func(S, context.Context, Tables) ([]string, error)
-	// Place is where tables are that exist: "schema public".
+	// Place returns where existing tables are: "schema public".
 	Place func(S, Tables) string
 }
 
-// Find looks for the ledger's tables and changes nothing.
+// Find looks for the ledger's tables. It changes nothing.
 func (d *Dialect[S]) Find(ctx context.Context, s S) (f Found, err error) {
 	res, err := s.Exec(ctx, d.Tables.Locate(s))
 	if err != nil {
@@ -76,8 +77,8 @@ func (d *Dialect[S]) Find(ctx context.Context, s S) (f Found, err error) {
 	return f, nil
 }
 
-// findOrMake finds the ledger's tables and makes what is missing. A user without the right to create gets along with
-// tables that are there.
+// findOrMake finds the ledger's tables and makes what is missing. A user that may not create tables can use those that
+// exist.
 func (d *Dialect[S]) findOrMake(ctx context.Context, s S) (Tables, error) {
 	f, err := d.Find(ctx, s)
 	if err != nil || f.Complete() {

@@ -10,21 +10,22 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// TargetSQL is what a database's tables take.
+// TargetSQL knows what a database's tables take.
 type TargetSQL[S Session] struct {
-	// Read asks the catalogue about the job's table. Its errors are the contracts' own.
+	// Read asks the catalogue about the job's table. Its errors are those of Errors.Edge.
 	Read func(S, context.Context, Job) (*Target, error)
 	// Try sends an empty batch of these columns through everything but the compare-and-set and the COMMIT. t is the job's
-	// table; nil: it has SQL. ended is how that ends its transaction. Its error is the driver's own.
+	// table; nil: it has SQL. ended says how the SQL ended its transaction. Try returns the driver's errors.
 	Try func(s S, ctx context.Context, j Job, t *Target, columns []fencepost.ColumnSpec) (ended string, err error)
-	// Pairs says which types go together.
+	// Pairs knows which types go together.
 	Pairs interface {
 		Takes(from fencepost.Type, to string) bool
 		Fitting(from fencepost.Type) []string
 	}
-	// Natural is the type that DDL gives a column of the schema.
+	// Natural returns the type that DDL gives a column of the schema.
 	Natural func(fencepost.Type) string
-	// Provenance makes _topic, _partition and _offset of any type values that compare as those of records.
+	// Provenance writes _topic, _partition and _offset, whatever their types, as values that sort as a topic, a partition
+	// and an offset do.
 	Provenance func(S) [3]string
 }
 
@@ -32,10 +33,10 @@ type TargetSQL[S Session] struct {
 type Target struct {
 	SQL     string // its name as SQL
 	Columns []Column
-	// Staged: its rows go through a temporary table always.
+	// Staged: rows always go through a temporary table.
 	Staged bool
-	// Faults are what keeps the table from taking any batch. KeyFaults is why it can not be upserted by a key all of whose
-	// columns it has; filled reports whether a batch fills a column.
+	// Faults are the reasons why the table can not take any batch. KeyFaults returns those why it can not be upserted by the
+	// job's key. filled reports whether a batch fills a column. REQUIRES: the table has all columns of the key.
 	Faults    []Misfit
 	KeyFaults func(filled func(column string) bool) []Misfit
 }
@@ -46,12 +47,12 @@ type Column struct {
 	Type      string // as Pairs has it
 	SQL       string // as DDL has it
 	Shown     string // as messages have it
-	Unfilled  string // what the server puts there by itself: default
-	Required  bool   // the server puts nothing there, and null is refused
-	Generated bool   // can not be written
+	Unfilled  string // what the server puts into a column that a batch does not fill: default
+	Required  bool   // a batch must fill it
+	Generated bool   // it can not be written
 }
 
-// Column finds a column; nil: there is none.
+// Column finds a column. nil: there is none.
 func (t *Target) Column(name string) *Column {
 	i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
 	if i < 0 {
@@ -69,7 +70,7 @@ type Misfit struct {
 	Column           string // of the schema; empty: not about one
 }
 
-// fault is the misfit as an error. A caller that looks for *sink.Rejected finds it.
+// fault returns the misfit as an error, in which errors.As finds a *sink.Rejected.
 func (m Misfit) fault() error {
 	return &fencepost.Fault{Code: m.Code, Help: m.Help, Err: &sink.Rejected{Reason: m.Text, Hint: m.Help}}
 }
@@ -80,7 +81,7 @@ func filled(columns []fencepost.ColumnSpec, name string) bool {
 	return slices.ContainsFunc(columns, is) || slices.ContainsFunc(fencepost.MetaColumns(), is)
 }
 
-// unfilled names the table's columns that nothing fills.
+// unfilled lists the table's columns that a batch does not fill.
 func (t *Target) unfilled(columns []fencepost.ColumnSpec) string {
 	var names []string
 	for _, c := range t.Columns {
@@ -94,7 +95,7 @@ func (t *Target) unfilled(columns []fencepost.ColumnSpec) string {
 	return "; not filled: " + strings.Join(names, ", ")
 }
 
-// target is the job's table, if it takes these columns; nil: the job has none.
+// target reads the job's table, and refuses one that does not take these columns. nil: the job has no table.
 func (d *Dialect[S]) target(ctx context.Context, s S, j Job, columns []fencepost.ColumnSpec) (*Target, error) {
 	if j.Table == "" {
 		return nil, nil
@@ -136,7 +137,7 @@ func (d *Dialect[S]) misfits(t *Target, j Job, columns []fencepost.ColumnSpec) [
 	return append(bad, t.keyMisfits(j, func(name string) bool { return filled(columns, name) })...)
 }
 
-// misfit compares one column of the schema with the table's column of that name. about is the column that it is told of.
+// misfit compares one column with the table's column of that name. about is Misfit.Column.
 func (d *Dialect[S]) misfit(j Job, spec fencepost.ColumnSpec, col *Column, about string) []Misfit {
 	switch {
 	case col.Generated:
@@ -149,7 +150,7 @@ func (d *Dialect[S]) misfit(j Job, spec fencepost.ColumnSpec, col *Column, about
 	return nil
 }
 
-// keyMisfits looks at the job's Key.
+// keyMisfits checks the job's Key.
 func (t *Target) keyMisfits(j Job, filled func(string) bool) (bad []Misfit) {
 	for _, k := range j.Key {
 		if !t.Has(k) || !filled(k) {

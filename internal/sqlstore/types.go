@@ -6,17 +6,17 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// Pair is a column type of a schema and a column type of a table that go together. Kind is how such a value is written.
+// Pair is a column type of a schema and a column type of a table that go together. Kind says how such a value is written.
 type Pair[K any] struct {
 	From fencepost.Type
 	To   string
 	Kind K
 }
 
-// Pairs is every pair that a database allows. What is not in it is a finding of `check`.
+// Pairs is every pair that a database allows. Any other pair is a finding of `check`.
 type Pairs[K any] []Pair[K]
 
-// Kind is how a pair is written, if it is allowed.
+// Kind returns how a pair is written. ok: the pair is allowed.
 func (list Pairs[K]) Kind(from fencepost.Type, to string) (k K, ok bool) {
 	i := slices.IndexFunc(list, func(p Pair[K]) bool { return p.From == from && p.To == to })
 	if i < 0 {
@@ -71,18 +71,18 @@ func Names[K any](fields []Field[K]) []string {
 	return names
 }
 
-// Fields are the columns of a batch, and those metadata columns that cost nothing and that want names. into says how one
-// is written, and as what; ok is false for a column that is not.
+// Fields returns the columns of a batch, and those metadata columns that a batch has without a Column and that want names.
+// into returns the type and the kind that a column is written as. ok is false for a column that is not written.
 func Fields[K any](columns []fencepost.ColumnSpec, want func(name string) bool, into func(fencepost.ColumnSpec) (sql string, k K, ok bool)) (fields []Field[K]) {
-	for _, c := range slices.Concat(columns, meta(func(m fencepost.ColumnSpec) bool { return source(m.Name) != FromColumn && want(m.Name) })) {
+	for _, c := range slices.Concat(columns, meta(func(m fencepost.ColumnSpec) bool { return SourceOf(m.Name) != FromColumn && want(m.Name) })) {
 		if sql, k, ok := into(c); ok {
-			fields = append(fields, Field[K]{Name: c.Name, From: source(c.Name), Kind: k, Type: sql})
+			fields = append(fields, Field[K]{Name: c.Name, From: SourceOf(c.Name), Kind: k, Type: sql})
 		}
 	}
 	return fields
 }
 
-// FieldsOf are the columns of a table that a batch of these columns fills. REQUIRES: the table takes them.
+// FieldsOf returns the columns of a table that a batch of these columns fills. REQUIRES: the table takes them.
 func FieldsOf[K any](t *Target, columns []fencepost.ColumnSpec, pairs Pairs[K]) []Field[K] {
 	return Fields(columns, t.Has, func(c fencepost.ColumnSpec) (sql string, k K, ok bool) {
 		col := t.Column(c.Name)
@@ -94,7 +94,7 @@ func FieldsOf[K any](t *Target, columns []fencepost.ColumnSpec, pairs Pairs[K]) 
 	})
 }
 
-// meta is the metadata columns that want chooses.
+// meta returns the metadata columns that want chooses.
 func meta(want func(fencepost.ColumnSpec) bool) (specs []fencepost.ColumnSpec) {
 	for _, m := range fencepost.MetaColumns() {
 		if want(m) {
@@ -104,8 +104,8 @@ func meta(want func(fencepost.ColumnSpec) bool) (specs []fencepost.ColumnSpec) {
 	return specs
 }
 
-// source is where a metadata column comes from, if it is no Column of the batch.
-func source(name string) Source {
+// SourceOf returns where the values of a column come from, by its name.
+func SourceOf(name string) Source {
 	switch name {
 	case fencepost.MetaTopic:
 		return FromTopic
@@ -119,7 +119,7 @@ func source(name string) Source {
 	return FromColumn
 }
 
-// Specs is the names and types of a batch's columns.
+// Specs returns the names and types of a batch's columns.
 func Specs(columns []fencepost.Column) []fencepost.ColumnSpec {
 	specs := make([]fencepost.ColumnSpec, len(columns))
 	for i := range columns {

@@ -94,14 +94,7 @@ func (l *layout) read(c *conn, rows *[]sqlstore.TableRow) error {
 		if err != nil || !has {
 			return err
 		}
-		text := func(i int) *string {
-			if st.ColumnType(i) == sqlite.TypeNull {
-				return nil
-			}
-			s := st.ColumnText(i)
-			return &s
-		}
-		*rows = append(*rows, sqlstore.TableRow{Group: text(0), TopicPartition: text(1), Partition: text(2), Offset: text(3), From: text(4)})
+		*rows = append(*rows, sqlstore.RowOf(textRow(st)))
 	}
 }
 

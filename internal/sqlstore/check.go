@@ -22,6 +22,7 @@ func (s *Sink[S]) Check(ctx context.Context, columns []fencepost.ColumnSpec) []f
 	if _, err := s.look.Open(ctx); err != nil {
 		return []fencepost.Finding{finding("database", err)}
 	}
+	// Each part opens the session again: what failed before may have dropped it.
 	list := s.checkTable(ctx, columns)
 	if !s.job.NoLedger {
 		list = append(list, s.dialect.checkLedger(ctx, s.look))
@@ -86,9 +87,11 @@ func (s *Sink[S]) checkTable(ctx context.Context, columns []fencepost.ColumnSpec
 
 // checkLedger looks for the ledger, and whether this user may use or make it.
 func (d *Dialect[S]) checkLedger(ctx context.Context, s S) fencepost.Finding {
+	if _, err := s.Open(ctx); err != nil {
+		return finding("ledger", err)
+	}
 	text, denied, err := d.ledgerState(ctx, s)
 	if err != nil {
-		s.Rollback(ctx, err)
 		return finding("ledger", err)
 	}
 	if denied != "" {
@@ -101,6 +104,7 @@ func (d *Dialect[S]) checkLedger(ctx context.Context, s S) fencepost.Finding {
 func (d *Dialect[S]) ledgerState(ctx context.Context, s S) (text, denied string, err error) {
 	f, err := d.Find(ctx, s)
 	if err != nil {
+		s.Rollback(ctx, err)
 		return "", "", err
 	}
 	if len(f.Missing) > 0 {
@@ -152,6 +156,9 @@ func (s *Sink[S]) checkTrial(ctx context.Context, columns []fencepost.ColumnSpec
 // try runs TargetSQL.Try on the table as it is now, and rolls back.
 func (s *Sink[S]) try(ctx context.Context, columns []fencepost.ColumnSpec) (ended string, err error) {
 	d := s.dialect
+	if _, err := s.look.Open(ctx); err != nil {
+		return "", err
+	}
 	t, err := d.target(ctx, s.look, s.job, columns)
 	if err != nil {
 		return "", err

@@ -18,13 +18,20 @@ type fake struct {
 	drops   int
 	planned int
 	flushes []error // what flushes answer, one after the other; nil behind the last
+	closed  bool
 }
 
 var errFake = errors.New("the server refused")
 
-func (f *fake) Open(context.Context) (bool, error) { return false, nil }
+func (f *fake) Open(context.Context) (fresh bool, err error) {
+	fresh, f.closed = f.closed, false
+	return fresh, nil
+}
 
 func (f *fake) Exec(_ context.Context, statements string) ([]Rows, error) {
+	if f.closed {
+		panic("asked over no connection, as a driver would: " + statements)
+	}
 	f.asked = append(f.asked, statements)
 	return f.answer(statements)
 }
@@ -39,9 +46,17 @@ func (f *fake) Flush(_ context.Context, statements string) error {
 	return err
 }
 
-func (f *fake) Rollback(context.Context, error) {}
+// Rollback keeps the connection only where the server itself has refused something.
+func (f *fake) Rollback(_ context.Context, err error) {
+	if !errors.Is(err, errFake) {
+		f.closed = true
+	}
+}
 
-func (f *fake) Drop() { f.drops++ }
+func (f *fake) Drop() {
+	f.drops++
+	f.closed = true
+}
 
 func (f *fake) Planned(context.Context, *Target, []fencepost.ColumnSpec) error {
 	f.planned++
@@ -77,6 +92,11 @@ func fakeDialect() *Dialect[*fake] {
 	}
 	d.Ledger.Held = func(*fake, Tables, fencepost.Group, []ledger.Move) string { return "held" }
 	d.Tables.Locate = func(*fake) string { return "locate" }
+	d.Server = func(*fake) string { return "Fake 1" }
+	d.Target.Try = func(f *fake, ctx context.Context, _ Job, _ *Target, _ []fencepost.ColumnSpec) (string, error) {
+		_, err := f.Exec(ctx, "try")
+		return "", err
+	}
 	d.Target.Read = func(*fake, context.Context, Job) (*Target, error) { return &Target{SQL: "t"}, nil }
 	return d
 }
@@ -91,6 +111,8 @@ func standing(at string) func(string) ([]Rows, error) {
 			return r
 		}
 		switch {
+		case statements == "try":
+			return nil, nil
 		case statements == "locate":
 			return []Rows{{row(TableNames[0], "g"), row(TableNames[1], "l"), row(TableNames[2], "m")}}, nil
 		case statements == "held":

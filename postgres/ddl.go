@@ -21,34 +21,30 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	j := c.job()
 	b.WriteString(j.Head(system.Title, "", tablesDDL))
 	b.WriteString(j.CreateTable(plain, columns, func(spec fencepost.ColumnSpec) string { sql, _ := natural(spec.Type); return sql }, ""))
-	table := ""
-	if c.Table != "" {
-		table = sqlstore.Qualified(c.Table, plain)
-	}
 	role := grantee(c.DSN)
 	if role == appRole {
 		fmt.Fprintf(&b, "-- Least grants; put the user of dsn for %s.\n", appRole)
 	} else {
 		b.WriteString("-- Least grants, for the user of dsn.\n")
 	}
-	grant := func(rights string, tables ...string) {
-		fmt.Fprintf(&b, "GRANT %s ON %s TO %s;\n", rights, strings.Join(tables, ", "), role)
+	var updated, appended []string
+	if !c.NoLedger {
+		updated, appended = []string{"fencepost_groups", "fencepost_ledger"}, []string{"fencepost_moves"}
 	}
-	switch {
-	case c.NoLedger && table == "":
-	case c.NoLedger && len(c.Key) > 0:
-		grant("SELECT, INSERT, UPDATE", table)
-	case c.NoLedger:
-		grant("SELECT, INSERT", table)
-	case table == "":
-		grant("SELECT, INSERT, UPDATE", "fencepost_groups", "fencepost_ledger")
-		grant("SELECT, INSERT", "fencepost_moves")
+	switch table := sqlstore.Qualified(c.Table, plain); {
+	case c.Table == "":
 	case len(c.Key) > 0:
-		grant("SELECT, INSERT, UPDATE", "fencepost_groups", "fencepost_ledger", table)
-		grant("SELECT, INSERT", "fencepost_moves")
+		updated = append(updated, table)
 	default:
-		grant("SELECT, INSERT, UPDATE", "fencepost_groups", "fencepost_ledger")
-		grant("SELECT, INSERT", "fencepost_moves", table)
+		appended = append(appended, table)
+	}
+	for _, g := range []struct {
+		rights string
+		tables []string
+	}{{"SELECT, INSERT, UPDATE", updated}, {"SELECT, INSERT", appended}} {
+		if len(g.tables) > 0 {
+			fmt.Fprintf(&b, "GRANT %s ON %s TO %s;\n", g.rights, strings.Join(g.tables, ", "), role)
+		}
 	}
 	return b.String()
 }

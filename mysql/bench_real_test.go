@@ -117,7 +117,7 @@ func bareInsert(b *testing.B, batch *fencepost.Batch, conflict string) string {
 	e := encoder{most: 1 << 30}
 	for _, c := range batch.Columns {
 		_, kind := natural(c.Type)
-		e.fields = append(e.fields, field{c.Name, c.Type, fromColumn, kind})
+		e.fields = append(e.fields, field{Name: c.Name, Kind: kind})
 	}
 	if err := e.encode(batch); err != nil {
 		b.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -437,5 +438,16 @@ func TestCheckSQL(t *testing.T) {
 	}
 	if got := one[int](t, s, "select count(*) from information_schema.tables where table_schema = database()"); got != 1 {
 		t.Errorf("check left %d tables, want the one that was there", got)
+	}
+}
+
+// A check of a ledger that a newer program wrote says so, and goes on to try the table.
+func TestCheckOfANewerLedger(t *testing.T) {
+	s := newStore(t)
+	w := s.worker(t, Config{Table: "flights"}).start(1)
+	s.MakeNewer(t)
+	list := w.sink.Check(t.Context(), ledgertest.Columns())
+	if len(list) != 3 || !list[0].OK || list[1].Code != "ledger-newer" || !list[2].OK {
+		t.Errorf("got %+v, want database and trial ok, and ledger-newer", list)
 	}
 }

@@ -7,16 +7,9 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 )
-
-// begin opens every transaction of this package; preamble set its isolation level.
-const begin = "start transaction; "
-
-// fill puts values for the @words of a statement, in one pass: what came from outside is not looked at again.
-func fill(statement string, pairs ...string) string {
-	return strings.NewReplacer(pairs...).Replace(statement)
-}
 
 // refuse is a statement that fails by itself, with a word and the connection's secret in its message, so that the
 // statements behind it, the COMMIT among them, can leave in the same packet (law 11): MySQL has no other error that a
@@ -66,24 +59,23 @@ const commitColumns = "l.group_name, l.topic, l.`partition`, 'commit', l.until, 
 // recordSQL records the cluster for the group's first mover that knows it.
 const recordSQL = "update @groups set cluster_id = @cluster where group_name = @group and topic = '' and cluster_id = ''; "
 
-// compare makes the compare-and-set of commit moves. record says whether the group's cluster may have to be recorded.
-// REQUIRES: checkMoves passed.
-func (t tables) compare(s *session, w ledger.Writer, moves []ledger.Move, keep ledger.KeepCommits, record bool) string {
-	moves = sorted(moves)
+// compare is sqlstore.LedgerSQL.Compare.
+func (s *session) compare(t sqlstore.Tables, c sqlstore.Commits) string {
+	moves, w := sorted(c.Moves), c.Writer
 	run, history, cluster := mergeSQL, "", ""
-	if keep != ledger.KeepMerged {
+	if c.Keep != ledger.KeepMerged {
 		run = "run_commits = 0,"
 		history = "insert into @moves " + moveColumns + " select " + runColumns + " from @m straight_join @ledger l on @on where l.run_commits > 0; "
-		if keep == ledger.KeepAll {
+		if c.Keep == ledger.KeepAll {
 			history += "insert into @moves " + moveColumns + " select " + commitColumns + " from @m straight_join @ledger l on @on; "
 		}
 	}
-	if record && w.ClusterID != "" {
+	if c.Recorded != w.Group && w.ClusterID != "" {
 		cluster = recordSQL
 	}
 	cases := heldCases + " when @fencepost_n <> " + itoa(int64(len(moves))) + " then '~fenced:@secret'"
-	sql := fill(compareSQL, "@run", run, "@history", history, "@record", cluster, "@cases", cases)
-	return t.fill(s, w, fill(sql, "@m ", commitTable+" ", "@on", onRow), commitRows(moves), "@values", commitValues(w.Group, moves))
+	sql := sqlstore.Fill(compareSQL, "@run", run, "@history", history, "@record", cluster, "@cases", cases)
+	return s.fill(t, w, sqlstore.Fill(sql, "@m ", commitTable+" ", "@on", onRow), commitRows(moves), "@values", commitValues(w.Group, moves))
 }
 
 // commitRows is the moves as a literal of JSON, in the columns of commitTable.
@@ -138,9 +130,9 @@ func eachTopic(moves []ledger.Move, f func(topic string, moves []ledger.Move)) {
 }
 
 // fill is the last pass: names and values.
-func (t tables) fill(s *session, w ledger.Writer, sql, json string, more ...string) string {
-	return fill(sql, append(more, "@json", json, "@names", s.server.names(), "@secret", s.secret,
-		"@ledger", t.ledger, "@groups", t.groups, "@moves", t.moves,
+func (s *session) fill(t sqlstore.Tables, w ledger.Writer, sql, json string, more ...string) string {
+	return sqlstore.Fill(sql, append(more, "@json", json, "@names", s.server.names(), "@secret", s.secret,
+		"@ledger", t.Ledger, "@groups", t.Groups, "@moves", t.Moves,
 		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who))...)
 }
 
@@ -185,8 +177,8 @@ const moveTable = `json_table(@fencepost_m, '$[*]' columns (topic varchar(249) c
 // whyMost is the most bytes of a move's reason that are kept.
 const whyMost = 4000
 
-// move makes the statements of moves that are no commits. REQUIRES: checkMoves passed.
-func (t tables) move(s *session, w ledger.Writer, moves []ledger.Move) string {
+// move is sqlstore.LedgerSQL.Move.
+func (s *session) move(t sqlstore.Tables, w ledger.Writer, moves []ledger.Move) string {
 	n := 0
 	numbered := make(map[fencepost.TopicPartition]int, len(moves))
 	for _, m := range moves {
@@ -207,6 +199,15 @@ func (t tables) move(s *session, w ledger.Writer, moves []ledger.Move) string {
 		return row
 	})
 	cases := heldCases + " when @fencepost_n > 0 then '~fenced:@secret' when @fencepost_r > 0 then '~roster:@secret'"
-	sql := fill(moveSQL, "@cases", cases)
-	return t.fill(s, w, fill(sql, "@m ", moveTable+" ", "@on", onRow), json)
+	sql := sqlstore.Fill(moveSQL, "@cases", cases)
+	return s.fill(t, w, sqlstore.Fill(sql, "@m ", moveTable+" ", "@on", onRow), json)
+}
+
+const heldSQL = `set @fencepost_m = @json; select m.topic, m.` + "`partition`" + `, l.until, l.leader_epoch, l.fence, l.topic_id
+  from @m straight_join @ledger l on @on`
+
+// held is sqlstore.LedgerSQL.Held.
+func (s *session) held(t sqlstore.Tables, g fencepost.Group, moves []ledger.Move) string {
+	json := jsonRows(moves, func(m ledger.Move) []any { return []any{m.Topic, m.Partition} })
+	return s.fill(t, ledger.Writer{Group: g}, sqlstore.Fill(heldSQL, "@m ", commitTable+" ", "@on", onRow), json)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
 // appRole stands in the grants for the user of the dsn.
@@ -24,36 +25,28 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 		}
 	}
 	var b strings.Builder
-	if c.NoLedger {
-		b.WriteString("-- Fencepost sink for MySQL and MariaDB; its ledger is elsewhere. Run by the database's owner; twice changes nothing.\n")
-		fmt.Fprintf(&b, "USE %s;\n", plain(database))
-	} else {
-		fmt.Fprintf(&b, "-- Fencepost ledger version %d for MySQL and MariaDB. Run by the database's owner; twice changes nothing.\n", version)
-		fmt.Fprintf(&b, "USE %s;\n", plain(database))
-		b.WriteString(tablesDDL)
-		b.WriteString(fill(identitySQL, "@groups", tableNames[0]) + ";\n")
-	}
-	table := ""
-	if c.Table != "" {
-		parts := strings.Split(c.Table, ".")
-		for i, p := range parts {
-			parts[i] = plain(p)
+	j := c.job()
+	b.WriteString(j.Head(system.Title, "USE "+plain(database)+";\n", tablesDDL+sqlstore.Fill(identitySQL, "@groups", sqlstore.TableNames[0])+";\n"))
+	b.WriteString(j.CreateTable(plain, columns, func(spec fencepost.ColumnSpec) string {
+		if slices.Contains(c.Key, spec.Name) {
+			return keyType(spec.Type) + " NOT NULL"
 		}
-		table = strings.Join(parts, ".")
-		b.WriteString(tableDDL(table, c.Key, columns))
-	}
+		sql, _ := natural(spec.Type)
+		return sql
+	}, " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"))
 	fmt.Fprintf(&b, "-- Least grants, for the user of dsn; put the user's own host for '%%'.\n")
 	grant := func(rights, on string) { fmt.Fprintf(&b, "GRANT %s ON %s TO %s;\n", rights, on, role) }
 	if !c.NoLedger {
-		for _, t := range tableNames[:2] {
+		for _, t := range sqlstore.TableNames[:2] {
 			grant("SELECT, INSERT, UPDATE", plain(database)+"."+t)
 		}
-		grant("SELECT, INSERT", plain(database)+"."+tableNames[2])
+		grant("SELECT, INSERT", plain(database)+"."+sqlstore.TableNames[2])
 	}
 	if c.Handle == nil {
 		grant("CREATE TEMPORARY TABLES", plain(database)+".*")
 	}
-	if table != "" {
+	if c.Table != "" {
+		table := sqlstore.Qualified(c.Table, plain)
 		if !strings.Contains(table, ".") {
 			table = plain(database) + "." + table
 		}
@@ -64,20 +57,4 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 		grant(rights, table)
 	}
 	return b.String()
-}
-
-// tableDDL is the Config's table.
-func tableDDL(table string, key []string, columns []fencepost.ColumnSpec) string {
-	var list []string
-	for _, c := range columns {
-		sql, _ := natural(c.Type)
-		if slices.Contains(key, c.Name) {
-			sql = keyType(c.Type) + " NOT NULL"
-		}
-		list = append(list, plain(c.Name)+" "+sql)
-	}
-	if len(key) > 0 {
-		list = append(list, "PRIMARY KEY ("+plains(key)+")")
-	}
-	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;  -- from schema\n", table, strings.Join(list, ", "))
 }

@@ -41,6 +41,11 @@
 // OpenLayout reads offsets out of a table of any shape, in a transaction that may only read. A condition of the user's is
 // prepared, and the server prepares one statement, so that it can not end that transaction. Names are compared as bytes.
 //
+// # What is elsewhere
+//
+// The ledger, the frame of a lane, the checks of a table and the reading of layouts are internal/sqlstore's. Here are the flush,
+// the encoding, the types, the codes of errors and the texts of the statements: dialect.go lists them.
+//
 // # What the rows tell
 //
 // Applied counts the rows of a table by _topic, _partition and _offset, for audits. It reads one snapshot, and compares

@@ -7,27 +7,9 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/sink"
 )
-
-// from says where a field's values come from.
-type from uint8
-
-const (
-	fromColumn    from = iota // a Column of the batch, by name
-	fromTopic                 // the Segment's topic
-	fromPartition             // the Segment's partition
-	fromOffset                // Batch.Offsets
-	fromTime                  // Batch.Times
-)
-
-// field is one column of the INSERT.
-type field struct {
-	name   string
-	source fencepost.Type
-	from   from
-	kind   kind
-}
 
 // The first and the last timestamp that DATETIME takes: the years 1 and 9999.
 const (
@@ -53,8 +35,8 @@ func (e *encoder) encode(b *fencepost.Batch) error {
 	e.batch, e.buf, e.pieces, e.columns = b, e.buf[:0], e.pieces[:0], e.columns[:0]
 	for _, f := range e.fields {
 		var c *fencepost.Column
-		if f.from == fromColumn {
-			c = b.Column(f.name)
+		if f.From == sqlstore.FromColumn {
+			c = b.Column(f.Name)
 		}
 		e.columns = append(e.columns, c)
 	}
@@ -93,19 +75,20 @@ func (e *encoder) piece(i int) []byte {
 // row appends one tuple and a comma.
 func (e *encoder) row(s *fencepost.Segment, topic string, row int) error {
 	e.buf = append(e.buf, '(')
-	for i, f := range e.fields {
-		switch f.from {
-		case fromTopic:
+	for i := range e.fields {
+		f := &e.fields[i]
+		switch f.From {
+		case sqlstore.FromTopic:
 			e.buf = append(e.buf, topic...)
-		case fromPartition:
+		case sqlstore.FromPartition:
 			e.buf = strconv.AppendInt(e.buf, int64(s.Partition), 10)
-		case fromOffset:
+		case sqlstore.FromOffset:
 			e.buf = strconv.AppendInt(e.buf, int64(e.batch.Offsets[row]), 10)
-		case fromTime:
+		case sqlstore.FromTime:
 			if err := e.moment(f, e.batch.Times[row]*1000); err != nil {
 				return err
 			}
-		case fromColumn:
+		case sqlstore.FromColumn:
 			if err := e.value(f, e.columns[i], row); err != nil {
 				return err
 			}
@@ -118,12 +101,12 @@ func (e *encoder) row(s *fencepost.Segment, topic string, row int) error {
 }
 
 // value appends one value of a column.
-func (e *encoder) value(f field, c *fencepost.Column, row int) error {
+func (e *encoder) value(f *field, c *fencepost.Column, row int) error {
 	if c.Null(row) {
 		e.buf = append(e.buf, "null"...)
 		return nil
 	}
-	switch f.kind {
+	switch f.Kind {
 	case kindText:
 		e.buf = appendQuoted(e.buf, c.Bytes(row))
 	case kindBytes:
@@ -153,13 +136,13 @@ func (e *encoder) value(f field, c *fencepost.Column, row int) error {
 }
 
 // moment appends a timestamp.
-func (e *encoder) moment(f field, micros int64) error {
+func (e *encoder) moment(f *field, micros int64) error {
 	if micros < minTimestamp || micros > maxTimestamp {
 		return refused(f, "the timestamp %d (microseconds) is outside the years 1 to 9999", micros)
 	}
 	e.buf = append(e.buf, '\'')
 	clock := e.date(micros)
-	if f.kind != kindDate {
+	if f.Kind != kindDate {
 		e.buf = appendClock(e.buf, clock)
 	}
 	e.buf = append(e.buf, '\'')
@@ -196,6 +179,6 @@ func appendClock(dst []byte, micros int64) []byte {
 }
 
 // refused is a value that its column can not hold.
-func refused(f field, format string, args ...any) error {
-	return &sink.Rejected{Reason: fmt.Sprintf(format, args...) + " in column " + f.name}
+func refused(f *field, format string, args ...any) error {
+	return &sink.Rejected{Reason: fmt.Sprintf(format, args...) + " in column " + f.Name}
 }

@@ -20,7 +20,7 @@ func TestMoment(t *testing.T) {
 	for _, micros := range all {
 		for kind, form := range map[kind]string{kindDatetime: "'2006-01-02 15:04:05.000000'", kindDate: "'2006-01-02'"} {
 			e.buf = e.buf[:0]
-			if err := e.moment(field{kind: kind}, micros); err != nil {
+			if err := e.moment(&field{Kind: kind}, micros); err != nil {
 				t.Fatal(err)
 			}
 			if got, want := string(e.buf), time.UnixMicro(micros).UTC().Format(form); got != want {
@@ -42,7 +42,7 @@ func BenchmarkEncode(b *testing.B) {
 	}
 	for _, c := range cols {
 		_, kind := natural(c.Type)
-		e.fields = append(e.fields, field{c.Name, c.Type, fromColumn, kind})
+		e.fields = append(e.fields, field{Name: c.Name, Kind: kind})
 	}
 	batch := &fencepost.Batch{Columns: cols, Offsets: make([]fencepost.Offset, n), Segments: []fencepost.Segment{{Hi: n}}}
 	for b.Loop() {

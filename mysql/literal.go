@@ -2,8 +2,6 @@ package mysql
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -41,9 +39,7 @@ func appendQuoted[T string | []byte](dst []byte, s T) []byte {
 func ident(s string) string { return "`" + strings.ReplaceAll(s, "`", "``") + "`" }
 
 // idents quotes names and joins them with commas.
-func idents(names []string) string {
-	return sqlstore.Join(names, ident)
-}
+func idents(names []string) string { return sqlstore.Join(names, ident) }
 
 // jsonRows makes a literal of a JSON array of arrays, one a move.
 func jsonRows(moves []ledger.Move, row func(ledger.Move) []any) string {
@@ -64,22 +60,4 @@ func idText(id fencepost.TopicID) any {
 		return nil
 	}
 	return id.String()
-}
-
-// checkMoves refuses a writer or moves that no ledger takes.
-func checkMoves(w ledger.Writer, moves []ledger.Move) error {
-	if w.Group == "" {
-		return errors.New("the writer has no group")
-	}
-	seen := make(map[fencepost.TopicPartition]struct{}, len(moves))
-	for _, m := range moves {
-		if err := m.Validate(); err != nil {
-			return err
-		}
-		if _, twice := seen[m.TopicPartition]; twice {
-			return fmt.Errorf("move %s: twice in one call", m.TopicPartition)
-		}
-		seen[m.TopicPartition] = struct{}{}
-	}
-	return nil
 }

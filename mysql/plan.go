@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,9 +9,10 @@ import (
 	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
+type field = sqlstore.Field[kind]
+
 // plan is how a batch of certain columns is written.
 type plan struct {
-	specs  []fencepost.ColumnSpec // of the batch
 	fields []field
 	direct string // INSERT ... VALUES, for rows that travel in the flush itself; empty: always through the stage
 	behind string // what follows the rows of direct: ON DUPLICATE KEY UPDATE
@@ -26,86 +26,41 @@ type plan struct {
 // rowColumn counts the rows of a stage in the order in which they came.
 const rowColumn = "fencepost_row"
 
-// fits reports whether the plan was made for a batch of these columns.
-func (p *plan) fits(b *fencepost.Batch) bool {
-	return p != nil && slices.EqualFunc(p.specs, b.Columns, func(s fencepost.ColumnSpec, c fencepost.Column) bool {
-		return s.Name == c.Name && s.Type == c.Type
-	})
+// plan plans for a batch of these columns, into a table or, where that is nil, for SQL.
+func (s *session) plan(j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpec) *plan {
+	if t == nil {
+		return planSQL(s, j, columns)
+	}
+	return planTable(s, j, t, columns)
 }
 
-// makePlan plans for a batch of these columns.
-func makePlan(ctx context.Context, s *session, c Config, specs []fencepost.ColumnSpec) (*plan, error) {
-	if c.form() == formSQL {
-		return planSQL(s, c, specs), nil
-	}
-	t, err := readTarget(ctx, s, c)
-	if err != nil {
-		return nil, err
-	}
-	return planTable(s, c, t, specs)
-}
-
-// meta is where a metadata column comes from, if it is no Column of the batch.
-func meta(name string) from {
-	switch name {
-	case fencepost.MetaTopic:
-		return fromTopic
-	case fencepost.MetaPartition:
-		return fromPartition
-	case fencepost.MetaOffset:
-		return fromOffset
-	case fencepost.MetaTimestamp:
-		return fromTime
-	}
-	return fromColumn
-}
-
-// withMeta is the columns of a batch and those metadata columns that cost nothing and that want names.
-func withMeta(columns []fencepost.ColumnSpec, want func(string) bool) []fencepost.ColumnSpec {
-	all := slices.Clone(columns)
-	for _, m := range fencepost.MetaColumns() {
-		if meta(m.Name) != fromColumn && want(m.Name) {
-			all = append(all, m)
-		}
-	}
-	return all
-}
-
-// planTable plans append and upsert.
-func planTable(s *session, c Config, t *target, columns []fencepost.ColumnSpec) (*plan, error) {
-	if bad := t.faults(c, columns); len(bad) > 0 {
-		return nil, bad[0].fault()
-	}
-	p := &plan{specs: columns}
-	var list, types []string
-	for _, spec := range withMeta(columns, func(n string) bool { return t.column(n) != nil }) {
-		col := t.column(spec.Name)
-		if col == nil {
-			continue // _key or _headers that an earlier schema of the table asked for
-		}
-		pair, _ := pairOf(spec.Type, col.typ)
-		p.fields = append(p.fields, field{spec.Name, spec.Type, meta(spec.Name), pair.kind})
-		list, types = append(list, spec.Name), append(types, ident(spec.Name)+" "+col.sql+" null")
-	}
-	stage, columnList := ident(s.config.DBName)+".fencepost_batch", idents(list)
-	into := "insert into " + t.name + " (" + columnList + ") "
+// planTable plans append and upsert. REQUIRES: the table takes the columns.
+func planTable(s *session, j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpec) *plan {
+	p := &plan{fields: sqlstore.FieldsOf(t, columns, pairs)}
+	stage, columnList := ident(s.config.DBName)+".fencepost_batch", idents(sqlstore.Names(p.fields))
+	into := "insert into " + t.SQL + " (" + columnList + ") "
 	p.direct = into + "values "
 	p.after = into + "select " + columnList + " from " + stage
-	if len(c.Key) > 0 {
-		p.behind = onDuplicate(c.Key, list)
-		p.after += " order by " + idents(c.Key) + ", " + rowColumn + p.behind
-		types = append(types, rowColumn+" bigint not null auto_increment primary key")
+	behind := ""
+	if len(j.Key) > 0 {
+		p.behind = onDuplicate(j.Key, sqlstore.Names(p.fields))
+		p.after += " order by " + idents(j.Key) + ", " + rowColumn + p.behind
+		behind = ", " + rowColumn + " bigint not null auto_increment primary key"
 	}
 	p.after += "; "
-	p.stage(stage, columnList, types)
-	return p, nil
+	p.stage(stage, behind)
+	return p
 }
 
-// stage sets the statements of the temporary table.
-func (p *plan) stage(table, columns string, types []string) {
-	p.create = "drop temporary table if exists " + table + "; create temporary table " + table + " (" + strings.Join(types, ", ") + ") engine=InnoDB"
+// stage sets the statements of the temporary table, which has the fields and what stands behind them.
+func (p *plan) stage(table, behind string) {
+	types := make([]string, len(p.fields))
+	for i, f := range p.fields {
+		types[i] = ident(f.Name) + " " + f.Type + " null"
+	}
+	p.create = "drop temporary table if exists " + table + "; create temporary table " + table + " (" + strings.Join(types, ", ") + behind + ") engine=InnoDB"
 	p.clear = "truncate table " + table + "; "
-	p.fill = "insert into " + table + " (" + columns + ") values "
+	p.fill = "insert into " + table + " (" + idents(sqlstore.Names(p.fields)) + ") values "
 }
 
 // onDuplicate replaces what a row of the same key holds. The server takes the rows of one INSERT in their order, so that
@@ -124,20 +79,22 @@ func onDuplicate(key, names []string) string {
 }
 
 // planSQL plans user SQL over the temporary table `batch`.
-func planSQL(s *session, c Config, columns []fencepost.ColumnSpec) *plan {
-	p := &plan{specs: columns}
-	var list, types []string
-	for _, spec := range withMeta(columns, func(n string) bool { return sqlstore.NamesWord(c.SQL, n) }) {
-		sql, kind := natural(spec.Type)
-		p.fields = append(p.fields, field{spec.Name, spec.Type, meta(spec.Name), kind})
-		if spec.Type == fencepost.Text {
+func planSQL(s *session, j sqlstore.Job, columns []fencepost.ColumnSpec) *plan {
+	p := &plan{fields: sqlstore.Fields(columns, j.Mentions, func(c fencepost.ColumnSpec) (sql string, k kind, ok bool) {
+		sql, k = natural(c.Type)
+		if c.Type == fencepost.Text {
 			sql += " character set utf8mb4 collate " + s.server.collation
 		}
-		list, types = append(list, spec.Name), append(types, ident(spec.Name)+" "+sql+" null")
-	}
-	p.stage(ident(s.config.DBName)+".batch", idents(list), types)
+		return sql, k, true
+	})}
+	p.stage(ident(s.config.DBName)+".batch", "")
 	p.clear += "set @fencepost_at = null; "
 	// The line break ends a comment at the end of the user's text.
-	p.after = "savepoint @savepoint; set @fencepost_at = '@secret'; " + c.SQL + "\n; release savepoint @savepoint; "
+	p.after = "savepoint @savepoint; set @fencepost_at = '@secret'; " + j.SQL + "\n; release savepoint @savepoint; "
 	return p
+}
+
+// transaction is the statements behind the rows, on this connection.
+func (p *plan) transaction(s *session) string {
+	return sqlstore.Fill(p.after, "@savepoint", s.savepoint(), "@secret", s.secret)
 }

@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -64,7 +65,7 @@ func onScriptOf(t *testing.T, packet int, c Config, scripts []script, body func(
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.(*lane).tables = tables{groups: "x.groups", ledger: "x.ledger", moves: "x.moves"}
+		l.(*lane).Tables = sqlstore.Tables{Groups: "x.groups", Ledger: "x.ledger", Moves: "x.moves"}
 		w := &worker{t: t, sink: sink, lane: l, as: ledger.Writer{Group: "g", ClusterID: "c", Who: "w"},
 			held: map[fencepost.TopicPartition]ledger.Position{at(0): {Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 7}}}
 		defer func() { // also of a body that gave up

@@ -2,9 +2,7 @@ package mysql
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -14,6 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
 // session is a connection that is opened when it is needed and opened again after it broke. It is used by one
@@ -22,9 +21,7 @@ type session struct {
 	config *mysql.Config
 	db     *sql.DB // holds no connection but conn
 	conn   *sql.Conn
-	// secret is 16 random hexadecimal digits of this connection. It names the savepoint, stands in the text of a
-	// refusal and behind every COMMIT, so that neither user SQL nor a record's value can pretend to be any of them.
-	secret string
+	secret string // of this connection; it stands behind every COMMIT too
 	server server
 	// foreign: it reads another program's table and nothing else, which a server of any version can.
 	foreign bool
@@ -56,8 +53,8 @@ const preamble = `set names utf8mb4, sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DA
 
 const serverSQL = `select version(), @@max_allowed_packet, @@wait_timeout, @@collation_database, @@global.read_only`
 
-// open connects unless there is a live connection; fresh says that what the last one had (temporary tables) is gone.
-func (s *session) open(ctx context.Context) (fresh bool, err error) {
+// Open is part of sqlstore.Session.
+func (s *session) Open(ctx context.Context) (fresh bool, err error) {
 	if s.conn != nil {
 		return false, nil
 	}
@@ -69,25 +66,23 @@ func (s *session) open(ctx context.Context) (fresh bool, err error) {
 	s.db.SetMaxIdleConns(-1) // a connection given back is closed
 	if s.conn, err = s.db.Conn(ctx); err != nil {
 		s.conn = nil
-		s.drop()
+		s.Drop()
 		return false, s.edge(ctx, err)
 	}
-	res, err := s.exec(ctx, preamble+serverSQL)
+	res, err := s.Exec(ctx, preamble+serverSQL)
 	if err == nil {
 		err = s.meet(res)
 	}
 	if err != nil {
-		s.drop()
+		s.Drop()
 		return false, s.edge(ctx, err)
 	}
-	b := make([]byte, 8)
-	_, _ = rand.Read(b) // never fails (crypto/rand)
-	s.secret = hex.EncodeToString(b)
+	s.secret = sqlstore.Secret()
 	return true, nil
 }
 
 // meet reads the answer to serverSQL, and refuses a server that is too old or only a replica (law 7).
-func (s *session) meet(res []result) error {
+func (s *session) meet(res []sqlstore.Rows) error {
 	row := res[len(res)-1][0]
 	text := string(row[0])
 	number, _, _ := strings.Cut(text, "-")
@@ -113,8 +108,8 @@ func (s *session) meet(res []result) error {
 	return nil
 }
 
-// drop closes the connection. An open transaction ends with it.
-func (s *session) drop() {
+// Drop is part of sqlstore.Session.
+func (s *session) Drop() {
 	if s.conn != nil {
 		_ = s.conn.Close() // whatever they say, the connection is not used again
 	}
@@ -124,42 +119,29 @@ func (s *session) drop() {
 	s.conn, s.db = nil, nil
 }
 
-// result is the rows of one statement, in text form; nil is null.
-type result [][][]byte
-
 // querier is a connection, or a transaction on it.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// exec sends statements as one packet, and reads the results of those that have rows. Its errors are the driver's own.
-// The statements behind one that failed do not run.
-func (s *session) exec(ctx context.Context, statements string) ([]result, error) {
+// Exec is part of sqlstore.Session.
+func (s *session) Exec(ctx context.Context, statements string) ([]sqlstore.Rows, error) {
 	return execOn(ctx, s.conn, statements)
 }
 
-func execOn(ctx context.Context, q querier, statements string) (all []result, err error) {
+func execOn(ctx context.Context, q querier, statements string) (all []sqlstore.Rows, err error) {
 	rows, err := q.QueryContext(ctx, statements)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for more := true; more; more = rows.NextResultSet() {
-		columns, err := rows.Columns()
-		if err != nil {
+		var r sqlstore.Rows
+		if _, err := eachOf(rows, func(row [][]byte) (bool, error) {
+			r = append(r, cloneRow(row))
+			return true, nil
+		}); err != nil {
 			return all, err
-		}
-		raw := make([]sql.RawBytes, len(columns))
-		into := make([]any, len(columns))
-		for i := range raw {
-			into[i] = &raw[i]
-		}
-		var r result
-		for rows.Next() {
-			if err := rows.Scan(into...); err != nil {
-				return all, err
-			}
-			r = append(r, cloneRow(raw))
 		}
 		all = append(all, r)
 	}
@@ -167,7 +149,7 @@ func execOn(ctx context.Context, q querier, statements string) (all []result, er
 }
 
 // cloneRow copies a row out of the driver's buffer.
-func cloneRow(raw []sql.RawBytes) [][]byte {
+func cloneRow(raw [][]byte) [][]byte {
 	row := make([][]byte, len(raw))
 	for i, b := range raw {
 		if b != nil {
@@ -179,6 +161,11 @@ func cloneRow(raw []sql.RawBytes) [][]byte {
 
 // errShort is a flush whose end the server never came to: user SQL swallowed it, in a comment that it left open.
 var errShort = errors.New("the statements ended before their COMMIT: nothing happened")
+
+// Flush is part of sqlstore.Session. What lost a deadlock is tried again.
+func (s *session) Flush(ctx context.Context, statements string) error {
+	return s.patiently(ctx, func() error { return s.flush(ctx, s.conn, statements) })
+}
 
 // flush sends statements that end with COMMIT, as one packet, and holds them for done only if the server came to the
 // secret behind it.
@@ -193,34 +180,57 @@ func (s *session) flush(ctx context.Context, q querier, statements string) error
 	return nil
 }
 
-// rollback ends a failed transaction, or the connection if that can not be done.
-func (s *session) rollback(ctx context.Context, err error) {
+// Rollback is part of sqlstore.Session.
+func (s *session) Rollback(ctx context.Context, err error) {
 	if s.conn == nil {
 		return
 	}
 	if my := new(mysql.MySQLError); !errors.As(err, &my) && !errors.Is(err, errShort) {
-		s.drop()
+		s.Drop()
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if _, err := s.exec(ctx, "rollback"); err != nil {
-		s.drop()
+	if _, err := s.Exec(ctx, "rollback"); err != nil {
+		s.Drop()
 	}
 }
 
-// turn lets one goroutine at a time through, and the others wait with their contexts.
-type turn chan struct{}
+// savepoint is a name that no SQL can know.
+func (s *session) savepoint() string { return "fencepost_" + s.secret }
 
-func newTurn() turn { return make(turn, 1) }
+// deadlockTries is how often a flush that lost a deadlock is tried. The compare-and-set is inside, so that it may be
+// tried as it is. Who comes later and holds less is the one that loses, and loses again until it meets the other's locks
+// with its first key: with n rows about log2(n) times a batch of the other's, and ten were seen.
+const deadlockTries = 100
 
-func (t turn) take(ctx context.Context) error {
-	select {
-	case t <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+// deadlocked reports whether the server rolled a flush back for a deadlock.
+func deadlocked(err error) bool {
+	my := new(mysql.MySQLError)
+	return errors.As(err, &my) && my.Number == 1213
 }
 
-func (t turn) give() { <-t }
+// patiently tries a flush again that the server rolled back for a deadlock.
+func (s *session) patiently(ctx context.Context, flush func() error) (err error) {
+	for range deadlockTries {
+		err = flush()
+		if !deadlocked(err) || ctx.Err() != nil {
+			return err
+		}
+		s.Rollback(ctx, err)
+		if s.conn == nil {
+			return sql.ErrConnDone // nothing of the next try was sent
+		}
+	}
+	return err
+}
+
+// attempt is sqlstore.Errors.Attempt. It does once more what found its idle connection closed: nothing was sent over it.
+func (s *session) attempt(ctx context.Context, do func(context.Context) error) error {
+	idle := s.conn != nil
+	err := do(ctx)
+	if f := new(fencepost.Fault); idle && s.conn == nil && errors.As(err, &f) && f.Code == "database-silent" && ctx.Err() == nil {
+		err = do(ctx)
+	}
+	return err
+}

@@ -5,18 +5,19 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
-	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
+type shared = sqlstore.Sink[*session]
+
 // Sink is one MySQL or MariaDB database as sink and ledger: rows and moves of a batch are one transaction.
 type Sink struct {
+	*shared
 	config Config
+	job    sqlstore.Job // of config
 	ledger *Ledger
-	look   session // for Needs and Check; guarded by turn
-	turn   turn
+	look   *session // of shared
 	// deadlocks counts those that upserts of its lanes lost.
 	deadlocks atomic.Int32
 }
@@ -27,10 +28,7 @@ const crowdedAt = 3
 // crowded reports whether upserts go by the order of their keys from the start.
 func (s *Sink) crowded() bool { return s.deadlocks.Load() >= crowdedAt }
 
-var (
-	_ sink.Sink         = (*Sink)(nil)
-	_ fencepost.Checker = (*Sink)(nil)
-)
+var _ sink.Sink = (*Sink)(nil)
 
 // Open checks the Config and prepares a Sink. It connects to nothing: the first call that needs the database does,
 // so that `check` can say what is wrong with it.
@@ -47,80 +45,16 @@ func Open(_ context.Context, c Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{config: c, ledger: newLedger(conf), look: session{config: conf}, turn: newTurn()}
-	s.ledger.keep = c.KeepCommits
+	s := &Sink{config: c, job: c.job(), ledger: newLedger(conf, c.KeepCommits), look: &session{config: conf}}
+	s.shared = sqlstore.NewSink(dialect(), s.job, s.ledger.core, s.look)
 	return s, nil
-}
-
-// Traits bounds the engine.
-func (s *Sink) Traits() sink.Traits {
-	t := sink.Traits{Name: "mysql", Lanes: s.config.Lanes}
-	if f := s.config.form(); t.Lanes == 0 && (f == formSQL || f == formHandle) {
-		t.Lanes = 1
-	}
-	return t
-}
-
-// Ledger is the ledger in the same database, with a connection of its own.
-func (s *Sink) Ledger() ledger.Ledger { return s.ledger }
-
-// Needs asks the table which metadata columns it has, or the SQL which it names. A handler gets both.
-//
-// Errors: *sink.Rejected for a column that the table lacks or can not take, inside a *fencepost.Fault with the
-// remedy; *fencepost.Fault table-not-found, sql-ended-transaction and those of the connection.
-func (s *Sink) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]string, error) {
-	var needs []string
-	f := s.config.form()
-	if f == formHandle {
-		return []string{fencepost.MetaKey, fencepost.MetaHeaders}, nil
-	}
-	if f == formSQL {
-		if end := syntax.FindEnd(s.config.SQL); end != nil {
-			return nil, end.Fault()
-		}
-		for _, m := range []string{fencepost.MetaKey, fencepost.MetaHeaders} {
-			if sqlstore.NamesWord(s.config.SQL, m) {
-				needs = append(needs, m)
-			}
-		}
-		return needs, nil
-	}
-	if err := s.turn.take(ctx); err != nil {
-		return nil, err
-	}
-	defer s.turn.give()
-	if _, err := s.look.open(ctx); err != nil {
-		return nil, err
-	}
-	t, err := readTarget(ctx, &s.look, s.config)
-	if err != nil {
-		return nil, err
-	}
-	if faults := t.faults(s.config, columns); len(faults) > 0 {
-		return nil, faults[0].fault()
-	}
-	for _, m := range []string{fencepost.MetaKey, fencepost.MetaHeaders} {
-		if t.column(m) != nil {
-			needs = append(needs, m)
-		}
-	}
-	return needs, nil
 }
 
 // Lane opens one session for commits.
 func (s *Sink) Lane(ctx context.Context, _ int) (sink.Lane, error) {
-	l := &lane{sink: s, form: s.config.form(), session: session{config: s.ledger.session.config}}
-	if _, err := l.session.open(ctx); err != nil {
+	l := &lane{sink: s, session: s.look.another()}
+	if err := l.Open(ctx, s.shared, l, l.session); err != nil {
 		return nil, err
 	}
 	return l, nil
-}
-
-// Close closes the ledger's and the sink's own connections.
-func (s *Sink) Close() error {
-	_ = s.turn.take(context.Background())
-	defer s.turn.give()
-	s.look.drop()
-	s.ledger.Close()
-	return nil
 }

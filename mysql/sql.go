@@ -72,12 +72,13 @@ func skipQuoted(sql string, at int) int {
 
 // plain is a name as a person would type it.
 func plain(name string) string {
-	return sqlstore.Plain(name, ident, func(name string) bool { return slices.Contains(reserved, name) })
+	return sqlstore.Plain(name, ident, func(name string) bool { return reserved[name] })
 }
 
 // reserved are words that make likely column names and must be quoted.
-var reserved = []string{"partition", "groups", "key", "keys", "order", "group", "index", "from", "to", "read", "range", "rank", "row", "rows",
-	"condition", "interval", "table", "column", "values", "when", "where", "select", "desc", "change", "usage", "system", "lead", "function", "option"}
+var reserved = sqlstore.Words(`
+	partition groups key keys order group index from to read range rank row rows condition interval table column values
+	when where select desc change usage system lead function option`)
 
 // plains joins plain names with commas.
 func plains(list []string) string { return sqlstore.Join(list, plain) }

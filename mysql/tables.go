@@ -3,14 +3,10 @@ package mysql
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
+	"strings"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
-
-// version is that of the tables below.
-const version = 1
 
 // tablesDDL makes the ledger's tables; a second run changes nothing.
 //
@@ -44,108 +40,81 @@ const tableOptions = `ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*!80017 COLLATE=utf
 const identitySQL = `INSERT INTO @groups (group_name, topic, version, ledger_id) VALUES ('', '', 1, md5(concat(uuid(), rand())))
   ON DUPLICATE KEY UPDATE group_name = group_name`
 
-// tableNames lists the ledger's tables.
-var tableNames = []string{"fencepost_groups", "fencepost_ledger", "fencepost_moves"}
-
-// tables are the ledger's tables as SQL names with their database: user SQL may USE another one.
-type tables struct{ groups, ledger, moves string }
-
-func tablesIn(database string) tables {
-	at := func(n string) string { return ident(database) + "." + ident(n) }
-	return tables{at(tableNames[0]), at(tableNames[1]), at(tableNames[2])}
+// locate is sqlstore.TableSQL.Locate. User SQL may USE another database: the names hold this one.
+func (s *session) locate() string {
+	return "select table_name, concat(" + quote(ident(s.config.DBName)+".") + ", '`', table_name, '`') from information_schema.tables where table_schema = " +
+		quote(s.config.DBName) + " and table_name in ('fencepost_groups', 'fencepost_ledger', 'fencepost_moves')"
 }
 
-// found is what there is of a ledger.
-type found struct {
-	tables
-	missing []string
-	version int    // 0: no identity row
-	id      string // hexadecimal
-}
-
-// complete reports whether nothing has to be made.
-func (f found) complete() bool { return len(f.missing) == 0 && f.version != 0 }
-
-// findTables looks for the ledger's tables and changes nothing.
-func findTables(ctx context.Context, s *session) (found, error) {
-	f := found{tables: tablesIn(s.config.DBName)}
-	res, err := s.exec(ctx, "select table_name from information_schema.tables where table_schema = "+quote(s.config.DBName)+
-		" and table_name in ('fencepost_groups', 'fencepost_ledger', 'fencepost_moves')")
-	if err != nil {
-		return f, s.edge(ctx, err)
-	}
-	at := map[string]bool{}
-	for _, r := range res[0] {
-		at[string(r[0])] = true
-	}
-	for _, n := range tableNames {
-		if !at[n] {
-			f.missing = append(f.missing, n)
-		}
-	}
-	if !at[tableNames[0]] {
-		return f, nil
-	}
-	res, err = s.exec(ctx, "select version, ledger_id from "+f.groups+" where group_name = '' and topic = ''")
-	if err != nil {
-		return f, s.edge(ctx, err)
-	}
-	if len(res[0]) == 1 {
-		f.version, _ = strconv.Atoi(string(res[0][0][0]))
-		f.id = string(res[0][0][1])
-	}
-	if f.version > version {
-		return f, newer(f.version)
-	}
-	return f, nil
-}
-
-// makeTables finds the ledger's tables and makes what is missing, one session at a time. A user without the right to
-// create gets along with tables that are there.
-func makeTables(ctx context.Context, s *session) (tables, error) {
-	f, err := findTables(ctx, s)
-	if err != nil || f.complete() {
-		return f.tables, err
-	}
+// makeTables is sqlstore.TableSQL.Make: one session at a time.
+func (s *session) makeTables(ctx context.Context, _ sqlstore.Found) error {
 	lock := "concat('fencepost ', left(md5(" + quote(s.config.DBName) + "), 16))"
-	res, err := s.exec(ctx, "use "+ident(s.config.DBName)+"; select get_lock("+lock+", 60)")
+	res, err := s.Exec(ctx, "use "+ident(s.config.DBName)+"; select get_lock("+lock+", 60)")
 	if err != nil {
-		s.drop()
-		return tables{}, s.edge(ctx, err)
+		s.Drop()
+		return s.edge(ctx, err)
 	}
 	if string(res[len(res)-1][0][0]) != "1" {
-		return tables{}, s.silent("another worker has been making the ledger's tables for 60s", errors.New("get_lock"))
+		return s.silent("another worker has been making the ledger's tables for 60s", errors.New("get_lock"))
 	}
-	if f, err = findTables(ctx, s); err == nil && !f.complete() {
-		f, err = createTables(ctx, s, f)
+	if err := s.createTables(ctx); err != nil {
+		s.Drop() // and its lock with it
+		return err
 	}
-	if err != nil {
-		s.drop() // and its lock with it
-		return tables{}, err
+	if _, err := s.Exec(ctx, "select release_lock("+lock+")"); err != nil {
+		s.Drop()
+		return s.edge(ctx, err)
 	}
-	if _, err := s.exec(ctx, "select release_lock("+lock+")"); err != nil {
-		s.drop()
-		return tables{}, s.edge(ctx, err)
-	}
-	return f.tables, nil
+	return nil
 }
 
-// createTables makes what is missing. The first reads of other workers, who look for the identity row, can meet the
-// insert in a deadlock; all of it may be done twice.
-func createTables(ctx context.Context, s *session, f found) (found, error) {
-	text := fill(identitySQL, "@groups", f.groups)
-	if len(f.missing) > 0 {
+// createTables makes what is missing, unless another session has made it before this one had the lock. The first reads
+// of other workers, who look for the identity row, can meet the insert in a deadlock; all of it may be done twice.
+func (s *session) createTables(ctx context.Context) error {
+	f, err := dialect().Find(ctx, s)
+	if err != nil || f.Complete() {
+		return err
+	}
+	text := sqlstore.Fill(identitySQL, "@groups", ident(s.config.DBName)+"."+ident(sqlstore.TableNames[0]))
+	if len(f.Missing) > 0 {
 		text = tablesDDL + text
 	}
-	if err := patiently(ctx, func() error {
-		_, err := s.exec(ctx, text)
+	err = s.patiently(ctx, func() error {
+		_, err := s.Exec(ctx, text)
 		return err
-	}, s); err != nil {
-		return f, s.edge(ctx, err)
+	})
+	return s.edge(ctx, err)
+}
+
+// mayCreateSQL counts the grants by which the user may create tables in the database. Roles are not looked into: who
+// has one may.
+const mayCreateSQL = `select (select count(*) from information_schema.user_privileges where privilege_type = 'CREATE' and grantee = @me)
+  + (select count(*) from information_schema.schema_privileges where privilege_type = 'CREATE' and grantee = @me and @db like table_schema)
+  + (coalesce(current_role(), 'NONE') <> 'NONE')`
+
+// mayNotCreate is sqlstore.TableSQL.Refused.
+func (s *session) mayNotCreate(ctx context.Context) (place string, err error) {
+	res, err := s.Exec(ctx, sqlstore.Fill(mayCreateSQL, "@me", "concat('''', replace(current_user(), '@', '''@'''), '''')", "@db", quote(s.config.DBName)))
+	if err != nil || string(res[0][0][0]) != "0" {
+		return "", err
 	}
-	f, err := findTables(ctx, s)
-	if err == nil && !f.complete() {
-		err = &fencepost.Fault{Code: "table-not-found", Err: fmt.Errorf("the ledger's tables were made and are not found: %v", f.missing), Help: ddlHelp}
+	return s.config.DBName + ", or sees no right on them", nil
+}
+
+// lacks is sqlstore.TableSQL.Lacks: it tries what a commit and a move do to the ledger's tables, for no row, and rolls
+// back. What is denied is its error.
+func (s *session) lacks(ctx context.Context, t sqlstore.Tables) ([]string, error) {
+	text := begin
+	for _, name := range []string{t.Groups, t.Ledger, t.Moves} {
+		text += "insert into " + name + " (group_name, topic) select group_name, topic from " + name + " where 1 = 0; "
+		if name != t.Moves {
+			text += "select 1 from " + name + " where 1 = 0 for update; update " + name + " set topic = topic where 1 = 0; "
+		}
 	}
-	return f, err
+	_, err := s.Exec(ctx, text+"rollback")
+	if err != nil && !strings.Contains(err.Error(), "1364") { // no default: only of interest where there are rows
+		return nil, err
+	}
+	s.Rollback(ctx, errShort)
+	return nil, nil
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
 // kind is a way to write a value of a batch as a literal.
@@ -20,15 +21,8 @@ const (
 	kindDate                  // '2001-02-03', of the UTC date
 )
 
-// pair is a column type of a schema and a column type of a table that go together.
-type pair struct {
-	from fencepost.Type
-	to   string // as information_schema names it
-	kind kind
-}
-
-// pairs is every pair that is allowed, with what is refused or changed on the way. What is not here is a finding of
-// `check`. The server checks ranges, lengths and constraints: the sessions are strict.
+// pairs is every pair that is allowed, with what is refused or changed on the way. The table's types are as
+// information_schema names them. The server checks ranges, lengths and constraints: the sessions are strict.
 var pairs = slices.Concat(
 	pairsOf(fencepost.Text, kindText, "varchar", "char", "tinytext", "text", "mediumtext", "longtext"), // too long is refused
 	pairsOf(fencepost.Text, kindText, "enum", "set"),                                                   // another label is refused
@@ -49,30 +43,11 @@ var pairs = slices.Concat(
 	pairsOf(fencepost.Bytes, kindBytes, "varchar", "tinytext", "text", "mediumtext", "longtext"),   // what is no text of the column's character set is refused
 )
 
-func pairsOf(from fencepost.Type, k kind, to ...string) (list []pair) {
+func pairsOf(from fencepost.Type, k kind, to ...string) (list sqlstore.Pairs[kind]) {
 	for _, t := range to {
-		list = append(list, pair{from, t, k})
+		list = append(list, sqlstore.Pair[kind]{From: from, To: t, Kind: k})
 	}
 	return list
-}
-
-// pairOf finds the pair, if it is allowed.
-func pairOf(from fencepost.Type, to string) (pair, bool) {
-	i := slices.IndexFunc(pairs, func(p pair) bool { return p.from == from && p.to == to })
-	if i < 0 {
-		return pair{}, false
-	}
-	return pairs[i], true
-}
-
-// fitting lists what a column type may go into.
-func fitting(from fencepost.Type) (names []string) {
-	for _, p := range pairs {
-		if p.from == from {
-			names = append(names, p.to)
-		}
-	}
-	return names
 }
 
 // natural is the type that DDL and the table `batch` give a column of the schema, and how its values are written. Of a

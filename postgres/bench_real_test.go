@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -94,7 +95,7 @@ func benchAppend(b *testing.B, n int) {
 	}
 	bare := func() {
 		advance()
-		sql := begin + l.plan.copy + "; " + l.tables.compare(w, batch.Moves, ledger.KeepMerged, l.session.secret) + "; commit"
+		sql := begin + l.plan.copy + "; " + l.session.compare(l.Tables, sqlstore.Commits{Writer: w, Moves: batch.Moves}) + "commit"
 		if tag, err := l.session.conn.PgConn().CopyFrom(b.Context(), bytes.NewReader(data), sql); err != nil || tag.String() != "COMMIT" {
 			b.Fatal(errors.Join(err, fmt.Errorf("%s", tag)))
 		}
@@ -125,7 +126,7 @@ func BenchmarkEncode(b *testing.B) {
 	for _, c := range batch.Columns {
 		specs = append(specs, fencepost.ColumnSpec{Name: c.Name, Type: c.Type})
 	}
-	fields := planSQL(Config{SQL: "select 1"}, specs).fields
+	fields := planSQL(sqlstore.Job{SQL: "select 1"}, specs).fields
 	var buf []byte
 	chunk := make([]byte, copyChunk)
 	b.ReportAllocs()

@@ -481,11 +481,11 @@ func TestABatchOfMarkers(t *testing.T) {
 	for _, c := range []Config{{Table: "flights"}, {SQL: "insert into flights (n) select count(*) from batch"},
 		{Handle: func(context.Context, pgx.Tx, *fencepost.Batch) error { return errors.New("called") }}} {
 		w := s.worker(t, c)
-		w.as.Group = fencepost.Group(fmt.Sprint("g", c.form()))
+		w.as.Group = fencepost.Group(fmt.Sprint("g", c.job().Form()))
 		w.start(1)
 		w.must(sinktest.Commit(sinktest.Span{TopicPartition: at(0), Held: w.held[at(0)], Until: 5, Rows: []fencepost.Offset{}}))
 		if at := w.offset(0); at != 5 {
-			t.Errorf("form %d: at %d, want 5", c.form(), at)
+			t.Errorf("form %d: at %d, want 5", c.job().Form(), at)
 		}
 	}
 	if rows := len(s.Rows(t)); rows != 0 {

@@ -1,15 +1,10 @@
 package postgres
 
 import (
-	"strings"
-
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 )
-
-// begin opens every transaction of this package. READ COMMITTED is part of the compare-and-set: after the wait for a
-// row it must see what the other transaction left there, and not fail for having begun before.
-const begin = "begin isolation level read committed; "
 
 // compareSQL is the compare-and-set of commits, in one statement that fails by itself: by a cast of a text that is no
 // number, which names what did not hold. So the COMMIT behind it can leave in the same flush (law 11).
@@ -39,7 +34,7 @@ select case
   when g.cluster_id <> @cluster and g.cluster_id <> '' and @cluster <> '' then ('cluster:@secret:' || g.cluster_id)::int
   when g.moved <> @count then ('fenced:@secret:' || g.moved)::int
   else 0 end
-from g`
+from g; `
 
 // mergeSQL lengthens the open run, or opens one.
 const mergeSQL = `run_from = case when l.run_commits = 0 then l.until else l.run_from end,
@@ -57,31 +52,30 @@ const runColumns = `l.group_name, l.topic, l.partition, 'commit', l.run_from, l.
 const commitColumns = `l.group_name, l.topic, l.partition, 'commit', l.until, l.leader_epoch, l.fence, l.topic_id,
   l.next, l.next_epoch, l.fence, l.topic_id, 0, 0, 1, clock_timestamp(), @who, ''`
 
-// compare makes the compare-and-set of commit moves. REQUIRES: checkMoves passed.
-func (t tables) compare(w ledger.Writer, moves []ledger.Move, keep ledger.KeepCommits, secret string) string {
-	run, history := mergeSQL, ""
-	if keep != ledger.KeepMerged {
+// compare is sqlstore.LedgerSQL.Compare.
+func (s *session) compare(t sqlstore.Tables, c sqlstore.Commits) string {
+	run, history, moves, w := mergeSQL, "", c.Moves, c.Writer
+	if c.Keep != ledger.KeepMerged {
 		run = "run_commits = 0"
 		history = ",\nh as (insert into @moves " + moveColumns + " select " + runColumns + " from k l where l.run_commits > 0"
-		if keep == ledger.KeepAll {
+		if c.Keep == ledger.KeepAll {
 			history += " union all select " + commitColumns + " from k l"
 		}
 		history += ")"
 	}
 	// Two passes: the first puts the pieces together, the second fills in what came from outside, which is not
 	// looked at again.
-	sql := strings.NewReplacer("@run", run, "@history", history).Replace(compareSQL)
-	return strings.NewReplacer(
+	sql := sqlstore.Fill(compareSQL, "@run", run, "@history", history)
+	return sqlstore.Fill(sql,
 		"@topics", texts(moves, func(m ledger.Move) string { return m.Topic }),
 		"@partitions", integers(moves, func(m ledger.Move) int64 { return int64(m.Partition) }),
 		"@held", integers(moves, func(m ledger.Move) int64 { return int64(m.Held.Offset) }),
 		"@fences", integers(moves, func(m ledger.Move) int64 { return int64(m.Held.Fence) }),
 		"@untils", integers(moves, func(m ledger.Move) int64 { return int64(m.Next.Offset) }),
 		"@epochs", integers(moves, func(m ledger.Move) int64 { return int64(m.Next.LeaderEpoch) }),
-		"@ledger", t.ledger, "@groups", t.groups, "@moves", t.moves,
+		"@ledger", t.Ledger, "@groups", t.Groups, "@moves", t.Moves,
 		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who),
-		"@count", itoa(int64(len(moves))), "@secret", secret,
-	).Replace(sql)
+		"@count", itoa(int64(len(moves))), "@secret", s.secret)
 }
 
 // moveSQL is the body of all moves but commits: one block that the server runs alone, for the same reason as above.
@@ -135,8 +129,8 @@ const movesSQL = `rows from (unnest(@topics::text[]), unnest(@partitions::int[])
   as m (topic, partition, cause, absent, held, held_epoch, held_fence, held_id, next, next_epoch, next_fence, next_id,
     at_most, partitions, why, n)`
 
-// move makes the statement of moves that are no commits. REQUIRES: checkMoves passed.
-func (t tables) move(w ledger.Writer, moves []ledger.Move, secret string) string {
+// move is sqlstore.LedgerSQL.Move.
+func (s *session) move(t sqlstore.Tables, w ledger.Writer, moves []ledger.Move) string {
 	held := func(m ledger.Move) ledger.Position { return m.Held }
 	next := func(m ledger.Move) ledger.Position { return m.Next }
 	number := func(of func(ledger.Move) ledger.Position, value func(ledger.Position) int64) string {
@@ -145,7 +139,7 @@ func (t tables) move(w ledger.Writer, moves []ledger.Move, secret string) string
 	offset := func(p ledger.Position) int64 { return int64(p.Offset) }
 	epoch := func(p ledger.Position) int64 { return int64(p.LeaderEpoch) }
 	fence := func(p ledger.Position) int64 { return int64(p.Fence) }
-	m := strings.NewReplacer(
+	m := sqlstore.Fill(movesSQL,
 		"@topics", texts(moves, func(m ledger.Move) string { return m.Topic }),
 		"@partitions", integers(moves, func(m ledger.Move) int64 { return int64(m.Partition) }),
 		"@causes", texts(moves, func(m ledger.Move) string { return m.Cause.String() }),
@@ -158,13 +152,11 @@ func (t tables) move(w ledger.Writer, moves []ledger.Move, secret string) string
 		"@next", number(next, offset),
 		"@at_mosts", integers(moves, func(m ledger.Move) int64 { return m.AtMost }),
 		"@rosters", integers(moves, func(m ledger.Move) int64 { return int64(m.Partitions) }),
-		"@whys", texts(moves, ledger.Move.Reason),
-	).Replace(movesSQL)
-	body := strings.NewReplacer("@move_columns", moveColumns, "@run_columns", runColumns).Replace(moveSQL)
-	return "do " + quote(strings.NewReplacer(
-		"@moves", t.moves, "@m", m, "@groups", t.groups, "@ledger", t.ledger, "@secret", secret,
-		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who),
-	).Replace(body))
+		"@whys", texts(moves, ledger.Move.Reason))
+	body := sqlstore.Fill(moveSQL, "@move_columns", moveColumns, "@run_columns", runColumns)
+	return "do " + quote(sqlstore.Fill(body,
+		"@moves", t.Moves, "@m", m, "@groups", t.Groups, "@ledger", t.Ledger, "@secret", s.secret,
+		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who))) + "; "
 }
 
 // absent is 1 for a move of a partition without a row.
@@ -173,4 +165,14 @@ func absent(m ledger.Move) int64 {
 		return 1
 	}
 	return 0
+}
+
+const heldSQL = `select topic, partition, until, leader_epoch, fence, topic_id from @ledger
+ where group_name = @g and (topic, partition) in (select * from unnest(@topics::text[], @partitions::int[]))`
+
+// held is sqlstore.LedgerSQL.Held.
+func (s *session) held(t sqlstore.Tables, g fencepost.Group, moves []ledger.Move) string {
+	return sqlstore.Fill(heldSQL, "@ledger", t.Ledger, "@g", quote(string(g)),
+		"@topics", texts(moves, func(m ledger.Move) string { return m.Topic }),
+		"@partitions", integers(moves, func(m ledger.Move) int64 { return int64(m.Partition) }))
 }

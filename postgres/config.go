@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -52,61 +51,16 @@ type Config struct {
 // defaultCommitTimeout is below the default session timeout of a group, 6s.
 const defaultCommitTimeout = 4 * time.Second
 
-// form is what a Config asks for.
-type form uint8
-
-const (
-	formAppend form = iota
-	formUpsert
-	formSQL
-	formHandle
-)
-
-// form says which of the exclusive fields is set. REQUIRES: a valid Config.
-func (c Config) form() form {
-	switch {
-	case c.Handle != nil:
-		return formHandle
-	case c.SQL != "":
-		return formSQL
-	case len(c.Key) > 0:
-		return formUpsert
-	}
-	return formAppend
+// job is the part of a Config that the core of the SQL connectors knows.
+func (c Config) job() sqlstore.Job {
+	return sqlstore.Job{Table: c.Table, Key: c.Key, SQL: c.SQL, Handled: c.Handle != nil, Lanes: c.Lanes, NoLedger: c.NoLedger, Keep: c.KeepCommits}
 }
 
 // validate joins all faults of a Config.
 func (c Config) validate() error {
-	var errs []error
-	n := 0
-	for _, set := range []bool{c.Table != "", strings.TrimSpace(c.SQL) != "", c.Handle != nil} {
-		if set {
-			n++
-		}
-	}
-	if n != 1 {
-		errs = append(errs, errors.New("exactly one of Table, SQL and Handle must be set"))
-	}
-	if len(c.Key) > 0 && c.Table == "" {
-		errs = append(errs, errors.New("Key needs Table"))
-	}
-	if slices.Contains(c.Key, "") {
-		errs = append(errs, errors.New("Key has an empty column name"))
-	}
-	if strings.Count(c.Table, ".") > 1 || strings.HasPrefix(c.Table, ".") || strings.HasSuffix(c.Table, ".") {
-		errs = append(errs, fmt.Errorf("Table %q is neither a name nor schema.name", c.Table))
-	}
-	if c.Lanes < 0 {
-		errs = append(errs, fmt.Errorf("Lanes is %d", c.Lanes))
-	}
+	errs := c.job().Validate("schema.name")
 	if c.CommitTimeout < 0 || c.CommitTimeout > 0 && c.CommitTimeout < time.Millisecond {
 		errs = append(errs, fmt.Errorf("CommitTimeout %s is below 1ms", c.CommitTimeout))
 	}
-	if c.KeepCommits > ledger.KeepNone {
-		errs = append(errs, fmt.Errorf("KeepCommits is %d", c.KeepCommits))
-	}
 	return errors.Join(errs...)
 }
-
-// table is the SQL name of Table, each part quoted.
-func (c Config) table() string { return pgx.Identifier(strings.Split(c.Table, ".")).Sanitize() }

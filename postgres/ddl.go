@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
 // appRole stands in the grants for the user of the dsn.
@@ -17,45 +18,33 @@ const appRole = "fencepost_app"
 // that the Config's SQL or Handle use are theirs to make and to grant.
 func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	var b strings.Builder
-	if c.NoLedger {
-		b.WriteString("-- Fencepost sink for Postgres; its ledger is elsewhere. Run by the database's owner; twice changes nothing.\n")
-	} else {
-		fmt.Fprintf(&b, "-- Fencepost ledger version %d for Postgres. Run by the database's owner; twice changes nothing.\n", version)
-		b.WriteString(tablesDDL)
-	}
-	table := ""
-	if c.Table != "" {
-		parts := strings.Split(c.Table, ".")
-		for i, p := range parts {
-			parts[i] = plain(p)
-		}
-		table = strings.Join(parts, ".")
-		b.WriteString(tableDDL(table, c.Key, columns))
-	}
+	j := c.job()
+	b.WriteString(j.Head(system.Title, "", tablesDDL))
+	b.WriteString(j.CreateTable(plain, columns, func(spec fencepost.ColumnSpec) string { sql, _ := natural(spec.Type); return sql }, ""))
 	role := grantee(c.DSN)
 	if role == appRole {
 		fmt.Fprintf(&b, "-- Least grants; put the user of dsn for %s.\n", appRole)
 	} else {
 		b.WriteString("-- Least grants, for the user of dsn.\n")
 	}
-	grant := func(rights string, tables ...string) {
-		fmt.Fprintf(&b, "GRANT %s ON %s TO %s;\n", rights, strings.Join(tables, ", "), role)
+	var updated, appended []string
+	if !c.NoLedger {
+		updated, appended = []string{"fencepost_groups", "fencepost_ledger"}, []string{"fencepost_moves"}
 	}
-	switch {
-	case c.NoLedger && table == "":
-	case c.NoLedger && len(c.Key) > 0:
-		grant("SELECT, INSERT, UPDATE", table)
-	case c.NoLedger:
-		grant("SELECT, INSERT", table)
-	case table == "":
-		grant("SELECT, INSERT, UPDATE", "fencepost_groups", "fencepost_ledger")
-		grant("SELECT, INSERT", "fencepost_moves")
+	switch table := sqlstore.Qualified(c.Table, plain); {
+	case c.Table == "":
 	case len(c.Key) > 0:
-		grant("SELECT, INSERT, UPDATE", "fencepost_groups", "fencepost_ledger", table)
-		grant("SELECT, INSERT", "fencepost_moves")
+		updated = append(updated, table)
 	default:
-		grant("SELECT, INSERT, UPDATE", "fencepost_groups", "fencepost_ledger")
-		grant("SELECT, INSERT", "fencepost_moves", table)
+		appended = append(appended, table)
+	}
+	for _, g := range []struct {
+		rights string
+		tables []string
+	}{{"SELECT, INSERT, UPDATE", updated}, {"SELECT, INSERT", appended}} {
+		if len(g.tables) > 0 {
+			fmt.Fprintf(&b, "GRANT %s ON %s TO %s;\n", g.rights, strings.Join(g.tables, ", "), role)
+		}
 	}
 	return b.String()
 }
@@ -71,17 +60,4 @@ func grantee(dsn string) string {
 		return appRole
 	}
 	return plain(cfg.User)
-}
-
-// tableDDL is the Config's table.
-func tableDDL(table string, key []string, columns []fencepost.ColumnSpec) string {
-	var list []string
-	for _, c := range columns {
-		sql, _ := natural(c.Type)
-		list = append(list, plain(c.Name)+" "+sql)
-	}
-	if len(key) > 0 {
-		list = append(list, "PRIMARY KEY ("+plains(key)+")")
-	}
-	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s);  -- from schema\n", table, strings.Join(list, ", "))
 }

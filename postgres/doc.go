@@ -39,6 +39,11 @@
 // OpenLayout reads offsets out of a table of any shape, in a transaction that may only read. A condition of the user's is
 // sent as one statement by the extended protocol, so that it can not end that transaction.
 //
+// # What is elsewhere
+//
+// The ledger, the frame of a lane, the checks of a table and the reading of layouts are internal/sqlstore's. Here are the flush,
+// the encoding, the types, the codes of errors and the texts of the statements: dialect.go lists them.
+//
 // # How it fails
 //
 //   - What the server refuses about rows (classes 22 and 23, P0001) is a *sink.Rejected; nothing was applied.

@@ -10,29 +10,9 @@ import (
 	"sync"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/sink"
 )
-
-// from says where a field's values come from.
-type from uint8
-
-const (
-	fromColumn    from = iota // a Column of the batch, by name
-	fromTopic                 // the Segment's topic
-	fromPartition             // the Segment's partition
-	fromOffset                // Batch.Offsets
-	fromTime                  // Batch.Times
-	fromRow                   // the row's number in the batch
-)
-
-// field is one column of the COPY.
-type field struct {
-	name   string
-	source fencepost.Type
-	from   from
-	kind   kind
-	typ    string // the target's type, for messages
-}
 
 const (
 	copyHead  = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
@@ -73,8 +53,8 @@ type encoder struct {
 func newEncoder(fields []field, b *fencepost.Batch, buf []byte) *encoder {
 	e := &encoder{fields: fields, columns: make([]*fencepost.Column, len(fields)), batch: b, buf: append(buf[:0], copyHead...)}
 	for i, f := range fields {
-		if f.from == fromColumn {
-			e.columns[i] = b.Column(f.name)
+		if f.From == sqlstore.FromColumn {
+			e.columns[i] = b.Column(f.Name)
 		}
 	}
 	if len(b.Segments) > 0 {
@@ -146,12 +126,12 @@ func (e *encoder) more() {
 
 // value appends the length and the bytes of one value.
 func (e *encoder) value(b []byte, f *field, c *fencepost.Column) []byte {
-	switch f.kind {
+	switch f.Kind {
 	case kindInt8:
 		b = append(b, 0, 0, 0, 8)
 		return binary.BigEndian.AppendUint64(b, uint64(e.int(f, c)))
 	case kindBytes:
-		if f.from == fromTopic {
+		if f.From == sqlstore.FromTopic {
 			topic := e.batch.Segments[e.segment].Topic
 			return append(binary.BigEndian.AppendUint32(b, uint32(len(topic))), topic...)
 		}
@@ -189,22 +169,22 @@ func (e *encoder) value(b []byte, f *field, c *fencepost.Column) []byte {
 		}
 		return b
 	}
-	e.err = fmt.Errorf("column %s: no encoding", f.name)
+	e.err = fmt.Errorf("column %s: no encoding", f.Name)
 	return b
 }
 
 // int is the value of a field that holds a whole number.
 func (e *encoder) int(f *field, c *fencepost.Column) int64 {
-	switch f.from {
-	case fromColumn:
+	switch f.From {
+	case sqlstore.FromColumn:
 		return c.Int(e.row)
-	case fromPartition:
+	case sqlstore.FromPartition:
 		return int64(e.batch.Segments[e.segment].Partition)
-	case fromOffset:
+	case sqlstore.FromOffset:
 		return int64(e.batch.Offsets[e.row])
-	case fromTime:
+	case sqlstore.FromTime:
 		return milli(e.batch.Times[e.row])
-	case fromTopic, fromRow:
+	case sqlstore.FromTopic, sqlstore.FromRow:
 	}
 	return int64(e.row)
 }
@@ -219,7 +199,7 @@ func milli(v int64) int64 {
 
 // integer appends a whole number to a type that is not int8.
 func (e *encoder) integer(b []byte, f *field, v int64) []byte {
-	switch f.kind {
+	switch f.Kind {
 	case kindInt4:
 		if int64(int32(v)) != v {
 			break
@@ -240,15 +220,15 @@ func (e *encoder) integer(b []byte, f *field, v int64) []byte {
 		b, _ = appendDecimal(b, strconv.AppendInt(digits[:0], v, 10))
 		return b
 	}
-	e.reject("22003", f, strconv.FormatInt(v, 10), "is out of range for "+f.typ)
+	e.reject("22003", f, strconv.FormatInt(v, 10), "is out of range for "+f.Type)
 	return b
 }
 
 // float appends a float to a type that is not float8.
 func (e *encoder) float(b []byte, f *field, v float64) []byte {
-	if f.kind == kindFloat4 {
+	if f.Kind == kindFloat4 {
 		if math.IsInf(float64(float32(v)), 0) && !math.IsInf(v, 0) {
-			e.reject("22003", f, strconv.FormatFloat(v, 'g', -1, 64), "is out of range for "+f.typ)
+			e.reject("22003", f, strconv.FormatFloat(v, 'g', -1, 64), "is out of range for "+f.Type)
 		}
 		return binary.BigEndian.AppendUint32(append(b, 0, 0, 0, 4), math.Float32bits(float32(v)))
 	}
@@ -268,11 +248,11 @@ func (e *encoder) float(b []byte, f *field, v float64) []byte {
 // time appends Unix microseconds to a timestamp or date.
 func (e *encoder) time(b []byte, f *field, v int64) []byte {
 	if v < minTimestamp {
-		e.reject("22008", f, strconv.FormatInt(v, 10)+" (Unix microseconds)", "is out of range for "+f.typ)
+		e.reject("22008", f, strconv.FormatInt(v, 10)+" (Unix microseconds)", "is out of range for "+f.Type)
 		return b
 	}
 	v -= epoch2000
-	if f.kind == kindTimestamp {
+	if f.Kind == kindTimestamp {
 		return binary.BigEndian.AppendUint64(append(b, 0, 0, 0, 8), uint64(v))
 	}
 	day := v / dayMicros
@@ -329,5 +309,5 @@ func (e *encoder) reject(code string, f *field, value, why string) {
 	if len(value) > most {
 		value = value[:most] + "..."
 	}
-	e.err = &sink.Rejected{Code: code, Reason: fmt.Sprintf("%q in column %s %s", value, f.name, why)}
+	e.err = &sink.Rejected{Code: code, Reason: fmt.Sprintf("%q in column %s %s", value, f.Name, why)}
 }

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
 // someBatch is n rows of text in three segments, with rows between them that belong to none, and the fields to write it.
@@ -29,7 +30,7 @@ func someBatch(n int) (*fencepost.Batch, []field) {
 			TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: int32(p)}})
 	}
 	specs := []fencepost.ColumnSpec{{Name: "v", Type: fencepost.Text}, {Name: "n", Type: fencepost.Int}}
-	return b, planSQL(Config{SQL: "select _topic, _partition, _offset, _timestamp from batch"}, specs).fields
+	return b, planSQL(sqlstore.Job{SQL: "select _topic, _partition, _offset, _timestamp from batch"}, specs).fields
 }
 
 // However it is read, in whatever pieces, the bytes are the same, and hold the rows of the segments.

@@ -452,7 +452,7 @@ func TestHangingRead(t *testing.T) {
 		func(b *backend) { b.hears("to_regclass('fencepost_groups')"); b.hangs() },
 		func(b *backend) {
 			b.hears("to_regclass('fencepost_groups')")
-			b.says(answer(row("fencepost_groups", "x"), row("fencepost_ledger", "x"), row("fencepost_moves", "x")), answer(row("x", "t")), ready('I'))
+			b.says(answer(row("fencepost_groups", "x.fencepost_groups"), row("fencepost_ledger", "x.fencepost_ledger"), row("fencepost_moves", "x.fencepost_moves")), ready('I'))
 			b.hears("select version, ledger_id from x.fencepost_groups")
 			b.says(answer(row("1", "00000000-0000-0000-0000-000000000001")), ready('I'))
 			b.hears("begin isolation level repeatable read read only;")

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -35,6 +36,7 @@ func TestLastMovesByIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.exec(t, manyMoves)
+	tables := s.tables(t)
 	want, err := ledger.LastMovesOf(l.Moves(t.Context(), "g"))
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +54,7 @@ func TestLastMovesByIndex(t *testing.T) {
 	indexed := func(when string) {
 		t.Helper()
 		same(when)
-		plan := s.plan(t, l.made.history(lastSQL, "g"))
+		plan := s.plan(t, dialect().History(lastSQL, tables, "g"))
 		if !strings.Contains(plan, "fencepost_moves_last") || strings.Contains(plan, "fencepost_moves_pkey") || strings.Contains(plan, "Seq Scan on fencepost_moves") {
 			t.Errorf("%s the plan is not by the index fencepost_moves_last alone:\n%s", when, plan)
 		}
@@ -67,6 +69,25 @@ func TestLastMovesByIndex(t *testing.T) {
 	if n := one[int](t, s, "select count(*) from pg_class where relname = 'fencepost_moves_last'"); n != 0 {
 		t.Error("to look made the index: every commit waits meanwhile")
 	}
+}
+
+// tables finds the ledger's tables.
+func (s *store) tables(t *testing.T) sqlstore.Tables {
+	t.Helper()
+	c, err := parseDSN(s.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := &session{config: c}
+	defer own.Drop()
+	if _, err := own.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f, err := dialect().Find(t.Context(), own)
+	if err != nil || !f.Complete() {
+		t.Fatalf("found %+v, %v; want a ledger", f, err)
+	}
+	return f.Tables
 }
 
 // plan is what the server would do for the last of some statements.

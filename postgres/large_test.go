@@ -29,8 +29,8 @@ func TestE8ValueBeyondWhatPostgresStores(t *testing.T) {
 				b.Columns[0].Extend(func([]byte) []byte { return memory[:size] })
 			}
 			for i := range fields {
-				if fields[i].name == "v" {
-					fields[i].kind = k
+				if fields[i].Name == "v" {
+					fields[i].Kind = k
 				}
 			}
 			_, err := io.Copy(io.Discard, newEncoder(fields, b, nil))

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,16 +15,14 @@ import (
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// quote makes a string literal. A NUL byte can not be sent: see checkText.
+// quote makes a string literal. A NUL byte can not be sent: see sendable.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // ident quotes a name.
 func ident(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
 
-// idents quotes names and joins them with commas, each behind prefix.
-func idents(names []string, prefix string) string {
-	return sqlstore.Join(names, func(n string) string { return prefix + ident(n) })
-}
+// idents quotes names and joins them with commas.
+func idents(names []string) string { return sqlstore.Join(names, ident) }
 
 // array makes an array literal, '{...}', one element a move.
 func array(moves []ledger.Move, element func([]byte, ledger.Move) []byte) string {
@@ -69,36 +66,10 @@ func uuids(moves []ledger.Move, value func(ledger.Move) fencepost.TopicID) strin
 	})
 }
 
-// checkText refuses what can not stand in a statement.
-func checkText(what, s string) error {
-	if strings.IndexByte(s, 0) >= 0 {
+// sendable refuses what can not stand in a statement.
+func sendable(what, text string) error {
+	if strings.IndexByte(text, 0) >= 0 {
 		return fmt.Errorf("%s has a null byte", what)
-	}
-	return nil
-}
-
-// checkMoves refuses a writer or moves that no ledger takes.
-func checkMoves(w ledger.Writer, moves []ledger.Move) error {
-	if w.Group == "" {
-		return errors.New("the writer has no group")
-	}
-	for what, s := range map[string]string{"group": string(w.Group), "cluster ID": w.ClusterID, "who": w.Who} {
-		if err := checkText(what, s); err != nil {
-			return err
-		}
-	}
-	seen := make(map[fencepost.TopicPartition]struct{}, len(moves))
-	for _, m := range moves {
-		if err := m.Validate(); err != nil {
-			return err
-		}
-		if err := errors.Join(checkText("topic", m.Topic), checkText("why", m.Reason())); err != nil {
-			return fmt.Errorf("move %s: %w", m.TopicPartition, err)
-		}
-		if _, twice := seen[m.TopicPartition]; twice {
-			return fmt.Errorf("move %s: twice in one call", m.TopicPartition)
-		}
-		seen[m.TopicPartition] = struct{}{}
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -58,7 +59,7 @@ func onScript(t *testing.T, c Config, scripts []script, body func(*testing.T, *w
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.(*lane).tables = tables{groups: "x.groups", ledger: "x.ledger", moves: "x.moves"}
+		l.(*lane).Tables = sqlstore.Tables{Groups: "x.groups", Ledger: "x.ledger", Moves: "x.moves"}
 		w := &worker{t: t, sink: sink, lane: l, as: ledger.Writer{Group: "g", ClusterID: "c", Who: "w"},
 			held: map[fencepost.TopicPartition]ledger.Position{at(0): {Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 7}}}
 		defer func() { // also of a body that gave up

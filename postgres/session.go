@@ -2,9 +2,8 @@ package postgres
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
 // parseDSN reads a connection string. Its errors say nothing of the text: what can not be parsed may be, or hold, a
@@ -51,29 +51,25 @@ func place(c *pgx.ConnConfig) string {
 type session struct {
 	config *pgx.ConnConfig
 	conn   *pgx.Conn
-	// secret is 16 random hexadecimal digits of this connection. It names the savepoint and stands in the text of a
-	// refusal, so that neither user SQL nor a record's value can pretend to be either.
-	secret string
+	secret string // of this connection
 }
 
-// open connects unless there is a live connection; fresh says that what the last one had (temporary tables) is gone.
-func (s *session) open(ctx context.Context) (fresh bool, err error) {
+// Open is part of sqlstore.Session.
+func (s *session) Open(ctx context.Context) (fresh bool, err error) {
 	if s.conn != nil && !s.conn.IsClosed() {
 		return false, nil
 	}
-	s.drop()
+	s.Drop()
 	conn, err := pgx.ConnectConfig(ctx, s.config)
 	if err != nil {
 		return false, s.edge(ctx, err)
 	}
-	b := make([]byte, 8)
-	_, _ = rand.Read(b) // never fails (crypto/rand)
-	s.conn, s.secret = conn, hex.EncodeToString(b)
+	s.conn, s.secret = conn, sqlstore.Secret()
 	return true, nil
 }
 
-// drop closes the connection. An open transaction ends with it.
-func (s *session) drop() {
+// Drop is part of sqlstore.Session.
+func (s *session) Drop() {
 	if s.conn == nil {
 		return
 	}
@@ -97,10 +93,43 @@ func (s *session) exec(ctx context.Context, sql string) ([]*pgconn.Result, error
 	return res, err
 }
 
-// rollback ends a failed transaction, or the connection if that can not be done.
-func (s *session) rollback(ctx context.Context) {
+// Exec is part of sqlstore.Session.
+func (s *session) Exec(ctx context.Context, sql string) (rows []sqlstore.Rows, err error) {
+	res, err := s.exec(ctx, sql)
+	for _, r := range res {
+		if r.CommandTag.Select() {
+			rows = append(rows, r.Rows)
+		}
+	}
+	return rows, err
+}
+
+// Flush is part of sqlstore.Session.
+func (s *session) Flush(ctx context.Context, sql string) error {
+	res, err := s.exec(ctx, sql)
+	if err != nil {
+		return err
+	}
+	var tag pgconn.CommandTag
+	if len(res) > 0 {
+		tag = res[len(res)-1].CommandTag
+	}
+	return s.committed(tag)
+}
+
+// committed reads the answer of a Query without an error: a COMMIT after a failure answers ROLLBACK, and that is no
+// error to the server.
+func (s *session) committed(tag pgconn.CommandTag) error {
+	if tag.String() != "COMMIT" || s.conn.PgConn().TxStatus() != 'I' {
+		return fmt.Errorf("the server answered %q instead of COMMIT: nothing happened", tag)
+	}
+	return nil
+}
+
+// Rollback is part of sqlstore.Session.
+func (s *session) Rollback(ctx context.Context, _ error) {
 	if s.conn == nil || s.conn.IsClosed() {
-		s.drop()
+		s.Drop()
 		return
 	}
 	if s.conn.PgConn().TxStatus() == 'I' {
@@ -109,25 +138,12 @@ func (s *session) rollback(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if _, err := s.exec(ctx, "rollback"); err != nil || s.conn.PgConn().TxStatus() != 'I' {
-		s.drop()
+		s.Drop()
 	}
 }
 
-// turn lets one goroutine at a time through, and the others wait with their contexts.
-type turn chan struct{}
-
-func newTurn() turn { return make(turn, 1) }
-
-func (t turn) take(ctx context.Context) error {
-	select {
-	case t <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (t turn) give() { <-t }
+// savepoint is a name that no SQL can know.
+func (s *session) savepoint() string { return "fencepost_" + s.secret }
 
 // Address is the database of a dsn as people name it, without a password: postgres://app@localhost:5432/shop.
 //

@@ -3,14 +3,9 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 
-	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
-
-// version is that of the tables below.
-const version = 1
 
 // creationLock is the key of the one advisory lock under which the tables are made. CREATE TABLE IF NOT EXISTS alone
 // fails where two sessions meet in it (118 of 160 did).
@@ -43,82 +38,54 @@ CREATE INDEX IF NOT EXISTS fencepost_moves_last ON fencepost_moves (group_name, 
 INSERT INTO fencepost_groups (group_name, topic, version, ledger_id) VALUES ('', '', 1, gen_random_uuid()) ON CONFLICT DO NOTHING;
 `
 
-// tableNames lists the ledger's tables.
-var tableNames = []string{"fencepost_groups", "fencepost_ledger", "fencepost_moves"}
+// locateSQL is sqlstore.TableSQL.Locate.
+const locateSQL = `select c.relname, quote_ident(n.nspname) || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.oid in (to_regclass('fencepost_groups'), to_regclass('fencepost_ledger'), to_regclass('fencepost_moves'))`
 
-// tables are the ledger's tables as SQL names with their schema: user SQL may change the search path.
-type tables struct{ groups, ledger, moves string }
-
-// found is what there is of a ledger.
-type found struct {
-	tables
-	missing []string
-	version int    // 0: no identity row
-	id      string // hexadecimal
-	schema  string // where missing tables would be made
-	mayMake bool   // this user may create tables there, and temporary ones
+// makeTables is sqlstore.TableSQL.Make.
+func (s *session) makeTables(ctx context.Context, f sqlstore.Found) error {
+	sql := fmt.Sprintf(begin+"select pg_advisory_xact_lock(%d); %s commit", int64(creationLock), tablesDDL)
+	if len(f.Missing) == 0 {
+		sql = begin + "insert into " + f.Groups + " (group_name, topic, version, ledger_id) values ('', '', " +
+			itoa(sqlstore.Version) + ", gen_random_uuid()) on conflict do nothing; commit"
+	}
+	if _, err := s.Exec(ctx, sql); err != nil {
+		s.Rollback(ctx, err)
+		return s.edge(ctx, err)
+	}
+	return nil
 }
 
-// complete reports whether nothing has to be made.
-func (f found) complete() bool { return len(f.missing) == 0 && f.version != 0 }
+// mayNotCreate is sqlstore.TableSQL.Refused.
+func (s *session) mayNotCreate(ctx context.Context) (place string, err error) {
+	res, err := s.Exec(ctx, "select coalesce(current_schema(), 'any schema of its search path'), coalesce(has_schema_privilege(current_schema(), 'create'), false)")
+	if err != nil || string(res[0][0][1]) == "t" {
+		return "", err
+	}
+	return string(res[0][0][0]), nil
+}
 
-// findTables looks for the ledger's tables and changes nothing.
-func findTables(ctx context.Context, s *session) (found, error) {
-	var f found
-	res, err := s.exec(ctx, `select c.relname, quote_ident(n.nspname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
- where c.oid in (to_regclass('fencepost_groups'), to_regclass('fencepost_ledger'), to_regclass('fencepost_moves'));
-select coalesce(current_schema(), ''), coalesce(has_schema_privilege(current_schema(), 'create'), false)`)
+// lacks is sqlstore.TableSQL.Lacks.
+func (s *session) lacks(ctx context.Context, t sqlstore.Tables) (lacks []string, err error) {
+	want := []struct{ table, right string }{
+		{t.Groups, "SELECT"}, {t.Groups, "INSERT"}, {t.Groups, "UPDATE"},
+		{t.Ledger, "SELECT"}, {t.Ledger, "INSERT"}, {t.Ledger, "UPDATE"},
+		{t.Moves, "SELECT"}, {t.Moves, "INSERT"}}
+	sql := "select "
+	for i, w := range want {
+		if i > 0 {
+			sql += ", "
+		}
+		sql += "has_table_privilege(" + quote(w.table) + ", " + quote(w.right) + ")"
+	}
+	res, err := s.Exec(ctx, sql)
 	if err != nil {
-		return f, s.edge(ctx, err)
+		return nil, err
 	}
-	at := map[string]string{}
-	for _, r := range res[0].Rows {
-		at[string(r[0])] = string(r[1]) + "." + string(r[0])
-	}
-	for _, n := range tableNames {
-		if at[n] == "" {
-			f.missing = append(f.missing, n)
+	for i, w := range want {
+		if string(res[0][0][i]) != "t" {
+			lacks = append(lacks, w.right+" on "+w.table)
 		}
 	}
-	f.groups, f.ledger, f.moves = at[tableNames[0]], at[tableNames[1]], at[tableNames[2]]
-	f.schema, f.mayMake = string(res[1].Rows[0][0]), string(res[1].Rows[0][1]) == "t"
-	if f.groups == "" {
-		return f, nil
-	}
-	res, err = s.exec(ctx, "select version, ledger_id from "+f.groups+" where group_name = '' and topic = ''")
-	if err != nil {
-		return f, s.edge(ctx, err)
-	}
-	if len(res[0].Rows) == 1 {
-		f.version, _ = strconv.Atoi(string(res[0].Rows[0][0]))
-		f.id = strings.ReplaceAll(string(res[0].Rows[0][1]), "-", "")
-	}
-	if f.version > version {
-		return f, newer(f.version)
-	}
-	return f, nil
-}
-
-// makeTables finds the ledger's tables and makes what is missing. A user without the right to create gets along with
-// tables that are there.
-func makeTables(ctx context.Context, s *session) (tables, error) {
-	f, err := findTables(ctx, s)
-	if err != nil || f.complete() {
-		return f.tables, err
-	}
-	sql := fmt.Sprintf(begin+"select pg_advisory_xact_lock(%d); %s commit", int64(creationLock), tablesDDL)
-	if len(f.missing) == 0 {
-		sql = begin + "insert into " + f.groups + " (group_name, topic, version, ledger_id) values ('', '', " +
-			itoa(version) + ", gen_random_uuid()) on conflict do nothing; commit"
-	}
-	if _, err := s.exec(ctx, sql); err != nil {
-		s.rollback(ctx)
-		return tables{}, s.edge(ctx, err)
-	}
-	f, err = findTables(ctx, s)
-	if err == nil && !f.complete() {
-		err = &fencepost.Fault{Code: "table-not-found", Err: fmt.Errorf("the ledger's tables were made and are not found: %v", f.missing),
-			Help: "set search_path for this user to one schema that exists"}
-	}
-	return f.tables, err
+	return lacks, nil
 }

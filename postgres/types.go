@@ -1,9 +1,8 @@
 package postgres
 
 import (
-	"slices"
-
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
 // kind is a way to write a value of a batch as the binary form of a Postgres type.
@@ -27,63 +26,37 @@ const (
 	kindDecimal                  // digits to base 10,000
 )
 
-// pair is a column type of a schema and a column type of a table that go together.
-type pair struct {
-	from fencepost.Type
-	to   string // as pg_type names it; "enum" for any enumeration. Domains count as what they are over
-	kind kind
-}
-
-// pairs is every pair that is allowed, with what is refused or changed on the way. What is not here is a finding of
-// `check`. The server checks lengths, scales and domains as it does for COPY.
-var pairs = []pair{
-	{fencepost.Text, "text", kindBytes},
-	{fencepost.Text, "varchar", kindBytes}, // too long is refused
-	{fencepost.Text, "bpchar", kindBytes},  // too long is refused, too short is padded
-	{fencepost.Text, "name", kindBytes},
-	{fencepost.Text, "citext", kindBytes},
-	{fencepost.Text, "enum", kindBytes}, // another label is refused
-	{fencepost.Text, "uuid", kindUUID},  // what is no UUID is refused
-	{fencepost.Int, "int2", kindInt2},   // out of range is refused
-	{fencepost.Int, "int4", kindInt4},   // out of range is refused
-	{fencepost.Int, "int8", kindInt8},
-	{fencepost.Int, "numeric", kindIntNumeric},
-	{fencepost.Int, "float8", kindIntFloat8}, // beyond 2^53, where it would be rounded, is refused
-	{fencepost.Float, "float8", kindFloat8},
-	{fencepost.Float, "float4", kindFloat4},        // rounded to 24 bits; too large is refused
-	{fencepost.Float, "numeric", kindFloatNumeric}, // the shortest decimal that reads back as the float
-	{fencepost.Bool, "bool", kindBool},
-	{fencepost.Timestamp, "timestamptz", kindTimestamp},
-	{fencepost.Timestamp, "timestamp", kindTimestamp}, // in UTC
-	{fencepost.Timestamp, "date", kindDate},           // its UTC date
-	{fencepost.Decimal, "numeric", kindDecimal},       // rounded to the column's scale by the server
-	{fencepost.Decimal, "text", kindBytes},
-	{fencepost.Decimal, "varchar", kindBytes}, // too long is refused
-	{fencepost.JSON, "jsonb", kindJSONB},
-	{fencepost.JSON, "json", kindBytes},
-	{fencepost.JSON, "text", kindBytes},
-	{fencepost.Bytes, "bytea", kindBytes},
-	{fencepost.Bytes, "text", kindBytes},    // what is no UTF-8 is refused
-	{fencepost.Bytes, "varchar", kindBytes}, // what is no UTF-8, or too long, is refused
-}
-
-// pairOf finds the pair, if it is allowed.
-func pairOf(from fencepost.Type, to string) (pair, bool) {
-	i := slices.IndexFunc(pairs, func(p pair) bool { return p.from == from && p.to == to })
-	if i < 0 {
-		return pair{}, false
-	}
-	return pairs[i], true
-}
-
-// fitting lists what a column type may go into.
-func fitting(from fencepost.Type) (names []string) {
-	for _, p := range pairs {
-		if p.from == from {
-			names = append(names, p.to)
-		}
-	}
-	return names
+// pairs is every pair that is allowed, with what is refused or changed on the way. The table's types are as pg_type names
+// them, "enum" for any enumeration; a domain counts as what it is over. The server checks lengths, scales and domains as it does for COPY.
+var pairs = sqlstore.Pairs[kind]{
+	{From: fencepost.Text, To: "text", Kind: kindBytes},
+	{From: fencepost.Text, To: "varchar", Kind: kindBytes}, // too long is refused
+	{From: fencepost.Text, To: "bpchar", Kind: kindBytes},  // too long is refused, too short is padded
+	{From: fencepost.Text, To: "name", Kind: kindBytes},
+	{From: fencepost.Text, To: "citext", Kind: kindBytes},
+	{From: fencepost.Text, To: "enum", Kind: kindBytes}, // another label is refused
+	{From: fencepost.Text, To: "uuid", Kind: kindUUID},  // what is no UUID is refused
+	{From: fencepost.Int, To: "int2", Kind: kindInt2},   // out of range is refused
+	{From: fencepost.Int, To: "int4", Kind: kindInt4},   // out of range is refused
+	{From: fencepost.Int, To: "int8", Kind: kindInt8},
+	{From: fencepost.Int, To: "numeric", Kind: kindIntNumeric},
+	{From: fencepost.Int, To: "float8", Kind: kindIntFloat8}, // beyond 2^53, where it would be rounded, is refused
+	{From: fencepost.Float, To: "float8", Kind: kindFloat8},
+	{From: fencepost.Float, To: "float4", Kind: kindFloat4},        // rounded to 24 bits; too large is refused
+	{From: fencepost.Float, To: "numeric", Kind: kindFloatNumeric}, // the shortest decimal that reads back as the float
+	{From: fencepost.Bool, To: "bool", Kind: kindBool},
+	{From: fencepost.Timestamp, To: "timestamptz", Kind: kindTimestamp},
+	{From: fencepost.Timestamp, To: "timestamp", Kind: kindTimestamp}, // in UTC
+	{From: fencepost.Timestamp, To: "date", Kind: kindDate},           // its UTC date
+	{From: fencepost.Decimal, To: "numeric", Kind: kindDecimal},       // rounded to the column's scale by the server
+	{From: fencepost.Decimal, To: "text", Kind: kindBytes},
+	{From: fencepost.Decimal, To: "varchar", Kind: kindBytes}, // too long is refused
+	{From: fencepost.JSON, To: "jsonb", Kind: kindJSONB},
+	{From: fencepost.JSON, To: "json", Kind: kindBytes},
+	{From: fencepost.JSON, To: "text", Kind: kindBytes},
+	{From: fencepost.Bytes, To: "bytea", Kind: kindBytes},
+	{From: fencepost.Bytes, To: "text", Kind: kindBytes},    // what is no UTF-8 is refused
+	{From: fencepost.Bytes, To: "varchar", Kind: kindBytes}, // what is no UTF-8, or too long, is refused
 }
 
 // natural is the type that DDL and the table `batch` give a column of the schema.

@@ -88,8 +88,8 @@ func TestEveryPairKeepsItsValue(t *testing.T) {
 		})
 	}
 	for _, p := range pairs {
-		if !tried[fmt.Sprint(p.from, p.to)] {
-			t.Errorf("pair %s to %s is not tried", p.from, p.to)
+		if !tried[fmt.Sprint(p.From, p.To)] {
+			t.Errorf("pair %s to %s is not tried", p.From, p.To)
 		}
 	}
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"time"
+	"strconv"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
-	"zombiezen.com/go/sqlite"
 )
 
 // page is how many moves are read in one transaction: a reader that takes its time must not hold back checkpoints.
@@ -40,10 +40,20 @@ func (l *sinkLedger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[led
 	}
 }
 
+// recordedColumns are those of sqlstore.Parser.Recorded, of a recorded move m. strftime gets the
+// whole seconds of a time only: it counts in milliseconds, so that it would have to round the rest.
+const recordedColumns = `0, m.id, m.topic, m.partition, m.cause, coalesce(m.held_until, 0), coalesce(m.held_epoch, 0), coalesce(m.held_fence, 0), m.held_topic_id,
+  m.until, m.leader_epoch, m.fence, m.topic_id, m.at_most, m.partitions, m.commits,
+  CAST(strftime('%s', substr(m.at, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(m.at, 21) AS INTEGER), m.who, m.why`
+
 // pageSQL is a page of moves, found by their id: by the index, every page would sort all moves behind it.
-const pageSQL = `SELECT until, leader_epoch, fence, topic_id, held_until, held_epoch, held_fence, held_topic_id,
-  topic, partition, cause, at_most, partitions, commits, at, who, why, id
-FROM main.fencepost_moves NOT INDEXED WHERE group_name = ?1 AND id > ?2 ORDER BY id LIMIT ?3`
+const pageSQL = `SELECT ` + recordedColumns + `
+FROM main.fencepost_moves m NOT INDEXED WHERE group_name = ?1 AND id > ?2 ORDER BY id LIMIT ?3`
+
+// openSQL is the runs that no other move has ended, the one that was quiet longest first.
+const openSQL = `SELECT 1, 0, topic, partition, 'commit', run_from, run_epoch, fence, topic_id, until, leader_epoch, fence, topic_id, 0, 0, run_commits,
+  CAST(strftime('%s', substr(run_at, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(run_at, 21) AS INTEGER), run_who, ''
+FROM main.fencepost_ledger WHERE group_name = ?1 AND run_commits > 0 ORDER BY run_at, topic, partition`
 
 // history reads the moves behind id after, and the open runs with the last page, in one transaction: a run that ended
 // in between would be in neither.
@@ -51,30 +61,29 @@ func (c *conn) history(g fencepost.Group, after int64) (some []ledger.Recorded, 
 	if _, err := c.header(); err != nil {
 		return nil, after, false, err
 	}
-	st, err := c.stmt(pageSQL)
+	rows, err := c.rows(pageSQL, g, after, page)
 	if err != nil {
 		return nil, after, false, err
 	}
-	st.BindInt64(2, after)
-	st.BindInt64(3, page)
-	last = after
-	some, err = recorded(st, g, func() { last = st.ColumnInt64(17) })
-	if err != nil || len(some) == page {
-		return some, last, false, err
+	if done = len(rows) < page; done {
+		some, err = c.withOpenRuns(rows, g)
+		return some, after, true, err
 	}
-	open, err := c.openRuns(g)
-	return append(some, open...), last, true, err
+	last, err = strconv.ParseInt(string(rows[page-1][1]), 10, 64)
+	if err != nil {
+		return nil, after, false, err
+	}
+	some, err = recorded(rows)
+	return some, last, false, err
 }
 
-// openRuns reads the runs that no other move has ended, the one that was quiet longest first. REQUIRES: a transaction.
-func (c *conn) openRuns(g fencepost.Group) ([]ledger.Recorded, error) {
-	runs, err := c.stmt(`SELECT until, leader_epoch, fence, topic_id, run_from, run_epoch, fence, topic_id,
-  topic, partition, 'commit', 0, 0, run_commits, run_at, run_who, ''
-FROM main.fencepost_ledger WHERE group_name = ?1 AND run_commits > 0 ORDER BY run_at, topic, partition`)
+// withOpenRuns reads rows of recorded moves, and the open runs behind them. REQUIRES: a transaction.
+func (c *conn) withOpenRuns(rows sqlstore.Rows, g fencepost.Group) ([]ledger.Recorded, error) {
+	open, err := c.rows(openSQL, g)
 	if err != nil {
 		return nil, err
 	}
-	return recorded(runs, g, func() {})
+	return recorded(append(rows, open...))
 }
 
 // lastSQL is the last move of each partition and cause, each with one step into the index fencepost_moves_last. No
@@ -83,8 +92,7 @@ const lastSQL = `WITH RECURSIVE known (topic, partition, partitions) AS (
   SELECT topic, 0, partitions FROM main.fencepost_groups WHERE group_name = ?1 AND topic <> '' AND partitions > 0
   UNION ALL SELECT topic, partition + 1, partitions FROM known WHERE partition + 1 < partitions),
 causes (cause) AS (VALUES ('start'), ('commit'), ('gap'), ('skip'), ('rewind'), ('import'))
-SELECT m.until, m.leader_epoch, m.fence, m.topic_id, m.held_until, m.held_epoch, m.held_fence, m.held_topic_id,
-  m.topic, m.partition, m.cause, m.at_most, m.partitions, m.commits, m.at, m.who, m.why
+SELECT ` + recordedColumns + `
 FROM known CROSS JOIN causes CROSS JOIN main.fencepost_moves m ON m.id = (
   SELECT l.id FROM main.fencepost_moves l INDEXED BY fencepost_moves_last
   WHERE l.group_name = ?1 AND l.topic = known.topic AND l.partition = known.partition AND l.cause = causes.cause
@@ -127,49 +135,23 @@ func (c *conn) lastOfEachCause(g fencepost.Group) (some []ledger.Recorded, index
 	if err != nil || n == "0" {
 		return nil, false, err
 	}
-	st, err := c.stmt(lastSQL)
+	rows, err := c.rows(lastSQL, g)
 	if err != nil {
 		return nil, false, err
 	}
-	if some, err = recorded(st, g, func() {}); err != nil {
-		return nil, false, err
-	}
-	open, err := c.openRuns(g)
-	return append(some, open...), true, err
+	some, err = c.withOpenRuns(rows, g)
+	return some, true, err
 }
 
-// recorded reads the rows of a history query and calls each for every one.
-func recorded(st *sqlite.Stmt, g fencepost.Group, each func()) (all []ledger.Recorded, err error) {
-	defer st.Reset()
-	st.BindText(1, string(g))
-	for {
-		has, err := st.Step()
-		if err != nil || !has {
+// recorded reads the rows of a history.
+func recorded(rows sqlstore.Rows) (all []ledger.Recorded, err error) {
+	p := sqlstore.Parser{}
+	for _, row := range rows {
+		r, err := p.Recorded(row)
+		if err != nil {
 			return all, err
 		}
-		var r ledger.Recorded
-		if r.Next, err = position(st); err != nil {
-			return all, err
-		}
-		if !st.ColumnIsNull(4) {
-			id, err := fencepost.ParseTopicID(st.ColumnText(7))
-			if err != nil {
-				return all, err
-			}
-			r.Held = ledger.Position{Offset: fencepost.Offset(st.ColumnInt64(4)), LeaderEpoch: fencepost.LeaderEpoch(st.ColumnInt64(5)),
-				Fence: ledger.Fence(st.ColumnInt64(6)), TopicID: id}
-		}
-		r.Topic, r.Partition = st.ColumnText(8), st.ColumnInt32(9)
-		if r.Cause, err = ledger.ParseCause(st.ColumnText(10)); err != nil {
-			return all, err
-		}
-		r.AtMost, r.Partitions, r.Commits = st.ColumnInt64(11), st.ColumnInt32(12), st.ColumnInt64(13)
-		if r.At, err = time.Parse(timeLayout, st.ColumnText(14)); err != nil {
-			return all, err
-		}
-		r.Who = st.ColumnText(15)
-		r.SetReason(st.ColumnText(16))
 		all = append(all, r)
-		each()
 	}
+	return all, nil
 }

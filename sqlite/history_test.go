@@ -62,6 +62,39 @@ func TestLastMovesByIndex(t *testing.T) {
 	}
 }
 
+// A moment reads back to the microsecond, also in the last millisecond of a second: SQLite's own functions count in those.
+func TestMomentsReadBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l, err := OpenLedger(path, ledger.KeepMerged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	start := startsOf(1)[0]
+	commit := ledger.Move{TopicPartition: start.TopicPartition, Held: start.Next, Next: start.Next.Advance(5, 0), Cause: ledger.CauseCommit}
+	for _, m := range []ledger.Move{start, commit} {
+		if err := l.Move(t.Context(), ledger.Writer{Group: "g"}, []ledger.Move{m}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, at := range []string{"2026-11-30 07:00:00.000000", "2026-11-30 07:59:59.999999", "1999-12-31 23:59:59.999500", "1969-12-31 23:59:59.000001", "0000-01-01 00:00:00.000001"} {
+		execute(t, path, "UPDATE fencepost_moves SET at = ?1", at)
+		execute(t, path, "UPDATE fencepost_ledger SET run_at = ?1", at)
+		n := 0
+		for m, err := range l.Moves(t.Context(), "g") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n++; m.At.Format(timeLayout) != at {
+				t.Errorf("%s of %s reads back as %s", m.Cause, at, m.At.Format(timeLayout))
+			}
+		}
+		if n != 2 {
+			t.Errorf("%d moves, want the start and the open run", n)
+		}
+	}
+}
+
 // startsOf is the starts of partitions of a topic.
 func startsOf(n int32) (moves []ledger.Move) {
 	for p := range n {

@@ -6,30 +6,16 @@ import (
 	"unsafe"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 )
 
-// kind says where the values of an inserted column come from.
-type kind uint8
-
-const (
-	fromColumn kind = iota
-	fromTopic
-	fromPartition
-	fromOffset
-	fromTime
-)
-
-// metadata is the metadata that a batch has without a Column.
-var metadata = [...]source{{name: fencepost.MetaTopic, kind: fromTopic}, {name: fencepost.MetaPartition, kind: fromPartition},
-	{name: fencepost.MetaOffset, kind: fromOffset}, {name: fencepost.MetaTimestamp, kind: fromTime}}
-
 // source is one inserted column.
 type source struct {
 	name   string // in the table
-	kind   kind
-	column int // index in the batch's Columns, for fromColumn
+	from   sqlstore.Source
+	column int // index in the batch's Columns, for FromColumn
 }
 
 // sizes is how many rows the prepared statements take, each a multiple of the next, so that a batch of any size takes
@@ -74,7 +60,7 @@ func (in *insert) stmt(c *conn, i int) (*sqlite.Stmt, error) {
 	}
 	tuple := "(" + strings.TrimSuffix(strings.Repeat("?,", len(names)), ",") + "),"
 	values := strings.TrimSuffix(strings.Repeat(tuple, in.size(i)), ",")
-	st, _, err := c.db.PrepareTransient(fmt.Sprintf("INSERT INTO %s (%s) VALUES %s%s", in.into, quoteAll(names), values, in.tail))
+	st, _, err := c.db.PrepareTransient(fmt.Sprintf("INSERT INTO %s (%s) VALUES %s%s", in.into, sqlstore.Join(names, quote), values, in.tail))
 	if err != nil {
 		if strings.Contains(err.Error(), "ON CONFLICT clause does not match") {
 			return nil, &fencepost.Fault{Code: "key-not-unique",
@@ -134,8 +120,8 @@ func (in *insert) flush(c *conn, b *fencepost.Batch, i, lo int) error {
 	}
 	hi := lo + in.size(i)
 	for j, s := range in.sources {
-		if s.kind != fromColumn {
-			err = in.bindMeta(st, b, s.kind, j+1, lo, hi)
+		if s.from != sqlstore.FromColumn {
+			err = in.bindMeta(st, b, s.from, j+1, lo, hi)
 		} else {
 			err = in.bindColumn(st, &b.Columns[s.column], j+1, lo, hi)
 		}
@@ -186,22 +172,22 @@ func (in *insert) bindColumn(st *sqlite.Stmt, col *fencepost.Column, p, lo, hi i
 const mostBytes = 1_000_000_000
 
 // bindMeta binds metadata that has no Column.
-func (in *insert) bindMeta(st *sqlite.Stmt, b *fencepost.Batch, k kind, p, lo, hi int) error {
+func (in *insert) bindMeta(st *sqlite.Stmt, b *fencepost.Batch, from sqlstore.Source, p, lo, hi int) error {
 	step := len(in.sources)
 	for i := lo; i < hi; i++ {
 		row := in.chunk.rows[i]
-		switch k {
-		case fromTopic:
+		switch from {
+		case sqlstore.FromTopic:
 			st.BindText(p, b.Segments[in.chunk.segs[i]].Topic)
-		case fromPartition:
+		case sqlstore.FromPartition:
 			st.BindInt64(p, int64(b.Segments[in.chunk.segs[i]].Partition))
-		case fromOffset:
+		case sqlstore.FromOffset:
 			st.BindInt64(p, int64(b.Offsets[row]))
-		case fromTime:
+		case sqlstore.FromTime:
 			if err := in.bindTime(st, p, fencepost.MetaTimestamp, b.Times[row]*1000); err != nil {
 				return err
 			}
-		case fromColumn:
+		case sqlstore.FromColumn, sqlstore.FromRow:
 		}
 		p += step
 	}

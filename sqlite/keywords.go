@@ -1,16 +1,10 @@
 package sqlite
 
-import "strings"
+import "github.com/fencepost/fencepost/internal/sqlstore"
 
 // keywords are the words that can not stand for a column or a table without quotes; SQLite takes its other keywords for
 // names where one is due.
-var keywords = func() map[string]bool {
-	set := map[string]bool{}
-	for _, w := range strings.Fields(`add all alter and as autoincrement between case check collate commit constraint create default
-		deferrable delete distinct drop else escape except exists foreign from group having if in index insert intersect into is isnull
-		join limit not nothing notnull null on or order primary raise references returning select set table then to transaction
-		union unique update using values when where`) {
-		set[w] = true
-	}
-	return set
-}()
+var keywords = sqlstore.Words(`add all alter and as autoincrement between case check collate commit constraint create default
+	deferrable delete distinct drop else escape except exists foreign from group having if in index insert intersect into is isnull
+	join limit not nothing notnull null on or order primary raise references returning select set table then to transaction
+	union unique update using values when where`)

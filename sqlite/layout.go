@@ -38,7 +38,7 @@ func OpenLayout(_ context.Context, path string, t sqlstore.TableLayout) (foreign
 
 // dialect writes a TableLayout's statements. A column may be declared to compare without case; the cast is not. A name
 // in double quotes that is no column would be taken for a text, one in backticks is an error.
-var dialect = sqlstore.Dialect{Ident: func(s string) string { return "`" + strings.ReplaceAll(s, "`", "``") + "`" },
+var dialect = sqlstore.Spelling{Ident: func(s string) string { return "`" + strings.ReplaceAll(s, "`", "``") + "`" },
 	Literal: func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" },
 	Text:    func(expr string) string { return "CAST(" + expr + " AS TEXT) COLLATE BINARY" }}
 
@@ -94,14 +94,7 @@ func (l *layout) read(c *conn, rows *[]sqlstore.TableRow) error {
 		if err != nil || !has {
 			return err
 		}
-		text := func(i int) *string {
-			if st.ColumnType(i) == sqlite.TypeNull {
-				return nil
-			}
-			s := st.ColumnText(i)
-			return &s
-		}
-		*rows = append(*rows, sqlstore.TableRow{Group: text(0), TopicPartition: text(1), Partition: text(2), Offset: text(3), From: text(4)})
+		*rows = append(*rows, sqlstore.RowOf(textRow(st)))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 	"zombiezen.com/go/sqlite"
 )
@@ -55,85 +56,65 @@ func (l *sinkLedger) Move(ctx context.Context, w ledger.Writer, moves []ledger.M
 
 // snapshot reads a group's content. REQUIRES: a transaction.
 func (c *conn) snapshot(g fencepost.Group) (snap ledger.Snapshot, err error) {
-	snap.Roster = map[string]ledger.RosterEntry{}
-	snap.Positions = map[fencepost.TopicPartition]ledger.Position{}
 	if snap.Ledger, err = c.header(); err != nil {
 		return snap, err
 	}
 	if snap.ClusterID, snap.Roster, err = c.group(g); err != nil {
 		return snap, err
 	}
-	st, err := c.stmt(`SELECT until, leader_epoch, fence, topic_id, topic, partition FROM main.fencepost_ledger
-  WHERE group_name = ?1`)
-	if err != nil {
-		return snap, err
-	}
-	defer st.Reset()
-	st.BindText(1, string(g))
-	for {
-		has, err := st.Step()
-		if err != nil || !has {
-			return snap, err
-		}
-		p, err := position(st)
-		if err != nil {
-			return snap, err
-		}
-		snap.Positions[fencepost.TopicPartition{Topic: st.ColumnText(4), Partition: st.ColumnInt32(5)}] = p
-	}
+	snap.Positions, err = c.positions(g)
+	return snap, err
 }
 
 // group reads a group's cluster and Roster.
 func (c *conn) group(g fencepost.Group) (cluster string, roster map[string]ledger.RosterEntry, err error) {
-	roster = map[string]ledger.RosterEntry{}
-	st, err := c.stmt(`SELECT topic, cluster_id, topic_id, partitions FROM main.fencepost_groups WHERE group_name = ?1`)
+	rows, err := c.rows(`SELECT topic, cluster_id, topic_id, partitions FROM main.fencepost_groups WHERE group_name = ?1`, g)
 	if err != nil {
 		return "", nil, err
 	}
+	p := sqlstore.Parser{}
+	return p.Roster(rows)
+}
+
+// positions reads what the ledger holds of a group.
+func (c *conn) positions(g fencepost.Group) (map[fencepost.TopicPartition]ledger.Position, error) {
+	rows, err := c.rows(`SELECT topic, partition, until, leader_epoch, fence, topic_id FROM main.fencepost_ledger WHERE group_name = ?1`, g)
+	if err != nil {
+		return nil, err
+	}
+	p := sqlstore.Parser{}
+	return p.Positions(rows)
+}
+
+// rows reads the rows of a query as text. Its first parameter is the group, the others are more.
+func (c *conn) rows(query string, g fencepost.Group, more ...int64) (all sqlstore.Rows, err error) {
+	st, err := c.stmt(query)
+	if err != nil {
+		return nil, err
+	}
 	defer st.Reset()
 	st.BindText(1, string(g))
+	for i, n := range more {
+		st.BindInt64(2+i, n)
+	}
 	for {
 		has, err := st.Step()
 		if err != nil || !has {
-			return cluster, roster, err
+			return all, err
 		}
-		topic := st.ColumnText(0)
-		if topic == "" {
-			cluster = st.ColumnText(1)
-			continue
-		}
-		id, err := fencepost.ParseTopicID(st.ColumnText(2))
-		if err != nil {
-			return "", nil, fmt.Errorf("read roster of topic %s: %w", topic, err)
-		}
-		roster[topic] = ledger.RosterEntry{TopicID: id, Partitions: st.ColumnInt32(3)}
+		all = append(all, textRow(st))
 	}
 }
 
-// position reads a Position from the first four columns of a row.
-func position(st *sqlite.Stmt) (ledger.Position, error) {
-	id, err := fencepost.ParseTopicID(st.ColumnText(3))
-	if err != nil {
-		return ledger.Position{}, fmt.Errorf("read position: %w", err)
+// textRow is the row at which a statement stands, as text; nil is null.
+func textRow(st *sqlite.Stmt) [][]byte {
+	row := make([][]byte, st.ColumnCount())
+	for i := range row {
+		if st.ColumnType(i) != sqlite.TypeNull {
+			row[i] = []byte(st.ColumnText(i))
+		}
 	}
-	return ledger.Position{Offset: fencepost.Offset(st.ColumnInt64(0)), LeaderEpoch: fencepost.LeaderEpoch(st.ColumnInt64(1)),
-		Fence: ledger.Fence(st.ColumnInt64(2)), TopicID: id}, nil
-}
-
-// held reads what the ledger holds of one partition, the zero Position if it has no row.
-func (c *conn) held(g fencepost.Group, tp fencepost.TopicPartition) (ledger.Position, error) {
-	st, err := c.stmt(`SELECT until, leader_epoch, fence, topic_id FROM main.fencepost_ledger
-  WHERE group_name = ?1 AND topic = ?2 AND partition = ?3`)
-	if err != nil {
-		return ledger.Position{}, err
-	}
-	defer st.Reset()
-	bindKey(st, g, tp)
-	has, err := st.Step()
-	if err != nil || !has {
-		return ledger.Position{}, err
-	}
-	return position(st)
+	return row
 }
 
 // bindKey binds a partition's key to the first three parameters.
@@ -208,13 +189,9 @@ func (c *conn) admit(w ledger.Writer) error {
 
 // refused compares moves, of which the first is refused already, with what the ledger holds. Those before them held.
 func (c *conn) refused(g fencepost.Group, moves []ledger.Move) error {
-	held := make(map[fencepost.TopicPartition]ledger.Position, len(moves))
-	for _, m := range moves {
-		p, err := c.held(g, m.TopicPartition)
-		if err != nil {
-			return fmt.Errorf("read position %s: %w", m.TopicPartition, err)
-		}
-		held[m.TopicPartition] = p
+	held, err := c.positions(g)
+	if err != nil {
+		return err
 	}
 	if err := ledger.Check(held, moves); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -130,7 +131,7 @@ func DDL(cfg Config, columns []fencepost.ColumnSpec) string {
 		}
 	}
 	if len(cfg.Key) > 0 {
-		fmt.Fprintf(&b, ",\n  PRIMARY KEY (%s)", quoteAll(cfg.Key))
+		fmt.Fprintf(&b, ",\n  PRIMARY KEY (%s)", sqlstore.Join(cfg.Key, quote))
 	}
 	b.WriteString(");\n")
 	return b.String()
@@ -152,15 +153,6 @@ func declared(t fencepost.Type) string {
 
 // quote writes an identifier so that any name is one.
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
-
-// quoteAll writes identifiers as a list.
-func quoteAll(names []string) string {
-	quoted := make([]string, len(names))
-	for i, n := range names {
-		quoted[i] = quote(n)
-	}
-	return strings.Join(quoted, ", ")
-}
 
 // addColumn is the statement that gives a table a column.
 func addColumn(table string, col fencepost.ColumnSpec) string {

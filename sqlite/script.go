@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -22,7 +23,7 @@ type script struct {
 
 // before makes the temporary table and fills it.
 func (s *script) before(_ context.Context, c *conn, b *fencepost.Batch) error {
-	if s.insert == nil || !sameColumns(s.columns, b.Columns) {
+	if s.insert == nil || !sqlstore.SameColumns(s.columns, b.Columns) {
 		s.forget()
 		if err := s.create(c, b); err != nil {
 			return fmt.Errorf("create batch: %w", err)
@@ -45,7 +46,7 @@ func (s *script) before(_ context.Context, c *conn, b *fencepost.Batch) error {
 
 // create makes the temporary table: the batch's columns, and the metadata that the SQL mentions.
 func (s *script) create(c *conn, b *fencepost.Batch) error {
-	s.columns = specs(b.Columns)
+	s.columns = sqlstore.Specs(b.Columns)
 	all := slices.Clone(s.columns)
 	for _, m := range fencepost.MetaColumns() {
 		if mentions(s.sql, m.Name) && !slices.Contains(all, m) {

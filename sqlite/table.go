@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
 // table is a table as SQLite describes it.
@@ -95,7 +96,7 @@ type rows struct {
 
 // before compiles the inserts, again if the batch has other columns than the last one.
 func (r *rows) before(_ context.Context, c *conn, b *fencepost.Batch) error {
-	if r.insert != nil && sameColumns(r.columns, b.Columns) {
+	if r.insert != nil && sqlstore.SameColumns(r.columns, b.Columns) {
 		return nil
 	}
 	r.forget()
@@ -103,7 +104,7 @@ func (r *rows) before(_ context.Context, c *conn, b *fencepost.Batch) error {
 	if err != nil {
 		return err
 	}
-	r.columns = specs(b.Columns)
+	r.columns = sqlstore.Specs(b.Columns)
 	if missing := t.missing(schemaOf(r.columns)); len(missing) > 0 {
 		return &fencepost.Fault{Code: "column-missing", Err: fmt.Errorf("table %s has no column %s", r.table, missing[0].Name),
 			Help: addColumn(r.table, missing[0])}
@@ -128,22 +129,6 @@ func (r *rows) forget() {
 	}
 }
 
-// specs is the names and types of a batch's columns.
-func specs(columns []fencepost.Column) []fencepost.ColumnSpec {
-	s := make([]fencepost.ColumnSpec, len(columns))
-	for i := range columns {
-		s[i] = fencepost.ColumnSpec{Name: columns[i].Name, Type: columns[i].Type}
-	}
-	return s
-}
-
-// sameColumns reports whether a batch's columns are those of s.
-func sameColumns(s []fencepost.ColumnSpec, columns []fencepost.Column) bool {
-	return slices.EqualFunc(s, columns, func(a fencepost.ColumnSpec, b fencepost.Column) bool {
-		return a.Name == b.Name && a.Type == b.Type
-	})
-}
-
 // schemaOf is the columns without metadata.
 func schemaOf(columns []fencepost.ColumnSpec) []fencepost.ColumnSpec {
 	return slices.DeleteFunc(slices.Clone(columns), func(c fencepost.ColumnSpec) bool { return strings.HasPrefix(c.Name, "_") })
@@ -154,12 +139,12 @@ func sourcesOf(t *table, columns []fencepost.ColumnSpec) []source {
 	var sources []source
 	for i, col := range columns {
 		if tc := t.column(col.Name); tc != nil {
-			sources = append(sources, source{name: tc.name, kind: fromColumn, column: i})
+			sources = append(sources, source{name: tc.name, from: sqlstore.FromColumn, column: i})
 		}
 	}
-	for _, m := range metadata {
-		if tc := t.column(m.name); tc != nil {
-			sources = append(sources, source{name: tc.name, kind: m.kind})
+	for _, m := range fencepost.MetaColumns() {
+		if tc := t.column(m.Name); tc != nil && sqlstore.SourceOf(m.Name) != sqlstore.FromColumn {
+			sources = append(sources, source{name: tc.name, from: sqlstore.SourceOf(m.Name)})
 		}
 	}
 	return sources
@@ -179,7 +164,7 @@ func newInsert(t *table, key []string, sources []source) *insert {
 		if len(set) > 0 {
 			do = "DO UPDATE SET " + strings.Join(set, ", ")
 		}
-		tail = fmt.Sprintf(" ON CONFLICT (%s) %s", quoteAll(key), do)
+		tail = fmt.Sprintf(" ON CONFLICT (%s) %s", sqlstore.Join(key, quote), do)
 	}
 	return &insert{table: t.name, into: "main." + quote(t.name), tail: tail, key: key, sources: sources}
 }

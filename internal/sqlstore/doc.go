@@ -1,23 +1,45 @@
-// Package sqlstore is what the connectors to SQL databases share. It holds three things: the tables in which other
-// programs keep their offsets, what the rows of a table tell of their records ([NamesRecords], [Applied]), and a walk over the
-// statements of a user's SQL ([Syntax]).
+// Package sqlstore is what the connectors to SQL databases share: the ledger, the frame of a lane, the checks of a table, the
+// tables of other programs, and a walk over the statements of a user's SQL ([Syntax]).
 //
-//	TableLayout --Query(Dialect)--> SQL --the connector's own session--> TableRows --Foreign--> foreign.Offsets
+//	Ledger  Read, Move, Moves, LastMoves, Exists, Check     one session, callers take turns
+//	Sink    Needs, Check, Applied                           one session, callers take turns
+//	Lane    Commit, Apply                                   one session each
+//	   |         \
+//	   |          Flusher      the connector's: rows, compare-and-set and COMMIT in one flush
+//	Dialect[S]                 the connector's: SQL, what errors mean, what tables take
+//	Session                    the connector's: one connection
 //
-// A [TableLayout] names a table and its columns, and a [Dialect] says how one database writes names and texts. The
-// connector sends [TableLayout.Query] in a transaction that may only read, and hands the rows back as text.
+//	TableLayout --Query(Spelling)--> SQL --Reading--> TableRows --Foreign--> foreign.Offsets
+//
+// # A commit
+//
+// [Lane] finds the ledger's tables, prepares its session for the columns of the batch, asks the [Dialect] for the text of
+// the compare-and-set, and hands all of it to the connector's [Flusher]. What the flush answers comes back through
+// [Dialect.Refusal]: it tells a refused move from a lost answer, and reads what the ledger holds instead.
 //
 // # Why
 //
-// Which rows count, how a row becomes an offset and what is refused is the same for every database. Only quoting, and what
-// makes the equality of two texts that of their bytes, differs.
+// The databases differ in how rows travel (COPY in a query, one packet of text), in the text of the compare-and-set, in
+// codes of errors and in types. What is done around these is one algorithm, and stands here once. A session is a type
+// parameter, so that a connector's functions see their own connection. SQLite has no server and no text to parse: it runs
+// one statement at a time under the lock of its file, and takes from here only what is the same there.
+//
+// # Laws kept here
+//
+//   - Chain and Together: a lane sends nothing apart from the flush, and calls a batch committed only if the session says
+//     that the server has (Session.Flush).
+//   - Unknown is resolved by the next compare-and-set: a lost answer is ledger.ErrUnknown, and drops the session.
+//   - An error about rows is looked behind: a batch that stands already meets its own rows in a unique key. That is
+//     *ledger.Refused, and no bad row.
 //
 // # How it fails
 //
-// *fencepost.Fault: layout-incomplete for a layout that leaves something out or contradicts itself; layout-damaged for a
+// Errors of a driver become the contracts' own in the connector ([Errors]), with the remedies of its [System]. A layout
+// fails with *fencepost.Fault: layout-incomplete if it leaves something out or contradicts itself; layout-damaged for a
 // row that can not be read, with the row; choice-needed where the rows are of several groups.
 //
 // # What it does not do
 //
-// It opens no connection and sends nothing. It gives the numbers no meaning: foreign.Entry.Resume does.
+// It opens no connection, encodes no row and knows no driver. It gives the numbers of other programs no meaning:
+// foreign.Entry.Resume does.
 package sqlstore

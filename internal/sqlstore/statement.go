@@ -151,6 +151,15 @@ func Plain(name string, quoted func(string) string, reserved func(string) bool) 
 	return name
 }
 
+// Words is a set of words that blanks separate.
+func Words(text string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(text) {
+		set[w] = true
+	}
+	return set
+}
+
 // Join writes names with commas between them, each as write does.
 func Join(names []string, write func(string) string) string {
 	q := make([]string, len(names))
@@ -158,4 +167,13 @@ func Join(names []string, write func(string) string) string {
 		q[i] = write(n)
 	}
 	return strings.Join(q, ", ")
+}
+
+// Qualified writes the name of a table, NAME or SCHEMA.NAME, each part as write does.
+func Qualified(name string, write func(string) string) string {
+	parts := strings.Split(name, ".")
+	for i, p := range parts {
+		parts[i] = write(p)
+	}
+	return strings.Join(parts, ".")
 }

@@ -130,33 +130,16 @@ func joined(errs []error) error {
 	return errors.New(strings.Join(texts, "; "))
 }
 
-// Dialect is how one database writes what a [TableLayout] asks of it.
-type Dialect struct {
-	Ident   func(name string) string // a quoted name
-	Literal func(text string) string // a quoted text
-	// Text makes an expression text whose equality is that of its bytes: names of groups and topics differ by case.
-	Text func(expr string) string
-}
-
 // column is a column as SQL.
-func (d Dialect) column(c string) string {
+func (d Spelling) column(c string) string {
 	if strings.HasPrefix(c, "(") && strings.HasSuffix(c, ")") {
 		return c
 	}
 	return d.Ident(c)
 }
 
-// table is the table's name as SQL.
-func (d Dialect) table(t string) string {
-	parts := strings.Split(t, ".")
-	for i, p := range parts {
-		parts[i] = d.Ident(p)
-	}
-	return strings.Join(parts, ".")
-}
-
 // columns are the expressions of a row: group, topic, partition, offset, from. An empty one is not there.
-func (t TableLayout) columns(d Dialect) [5]string {
+func (t TableLayout) columns(d Spelling) [5]string {
 	list := [5]string{t.GroupColumn, t.Topic, t.Partition, t.Offset, t.From}
 	if t.TopicPartition != "" {
 		list[1], list[2] = t.TopicPartition, ""
@@ -174,7 +157,7 @@ const mostRows = 1_000_000
 
 // Query is the SELECT whose rows [TableLayout.Foreign] reads: five columns of text each, group, topic (or topic and
 // partition together), partition, offset, from; null where the layout has no such column. REQUIRES: a valid layout.
-func (t TableLayout) Query(d Dialect) string {
+func (t TableLayout) Query(d Spelling) string {
 	columns := t.columns(d)
 	var selected, key []string
 	for i, c := range columns {
@@ -194,7 +177,7 @@ func (t TableLayout) Query(d Dialect) string {
 		selected = append(selected, fmt.Sprintf("rank() OVER (PARTITION BY %s ORDER BY CASE WHEN %s IS NULL THEN 1 ELSE 0 END, %s DESC) AS latest",
 			strings.Join(key, ", "), latest, latest))
 	}
-	q := "SELECT " + strings.Join(selected, ", ") + " FROM " + d.table(t.Table)
+	q := "SELECT " + strings.Join(selected, ", ") + " FROM " + Qualified(t.Table, d.Ident)
 	var conditions []string
 	if t.Where != "" {
 		conditions = append(conditions, "("+t.Where+"\n)") // the line end closes a comment
@@ -212,8 +195,8 @@ func (t TableLayout) Query(d Dialect) string {
 }
 
 // Probe is a SELECT without rows whose one column has the type of the offset's. REQUIRES: a valid layout.
-func (t TableLayout) Probe(d Dialect) string {
-	return "SELECT " + d.column(t.Offset) + " AS o FROM " + d.table(t.Table) + " LIMIT 0"
+func (t TableLayout) Probe(d Spelling) string {
+	return "SELECT " + d.column(t.Offset) + " AS o FROM " + Qualified(t.Table, d.Ident) + " LIMIT 0"
 }
 
 // Narrow is the note about an offset column whose integers have 32 bits.

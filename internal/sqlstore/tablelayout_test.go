@@ -79,7 +79,7 @@ func TestTableForeignRange(t *testing.T) {
 func TestTableBounds(t *testing.T) {
 	l, _ := Preset("txn_offsets")
 	same := func(s string) string { return s }
-	if q := l.Query(Dialect{Ident: same, Literal: same, Text: same}); !strings.HasSuffix(q, fmt.Sprintf(" LIMIT %d", mostRows+1)) {
+	if q := l.Query(Spelling{Ident: same, Literal: same, Text: same}); !strings.HasSuffix(q, fmt.Sprintf(" LIMIT %d", mostRows+1)) {
 		t.Errorf("%s: no limit", q)
 	}
 	topic, zero := "t", "0"

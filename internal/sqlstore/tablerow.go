@@ -15,6 +15,18 @@ import (
 // TableRow is one row of [TableLayout.Query]: nil is null.
 type TableRow struct{ Group, TopicPartition, Partition, Offset, From *string }
 
+// RowOf is a row of text; nil is null.
+func RowOf(row [][]byte) TableRow {
+	text := func(b []byte) *string {
+		if b == nil {
+			return nil
+		}
+		s := string(b)
+		return &s
+	}
+	return TableRow{Group: text(row[0]), TopicPartition: text(row[1]), Partition: text(row[2]), Offset: text(row[3]), From: text(row[4])}
+}
+
 // Foreign makes entries of the rows of [TableLayout.Query].
 //
 // Errors: *fencepost.Fault layout-damaged, naming the row; choice-needed where the rows are of several groups.

@@ -1,0 +1,190 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
+)
+
+// Class says what an error of a server is about.
+type Class uint8
+
+// The classes of errors.
+const (
+	Other      Class = iota // the same batch may be tried again
+	NoTable                 //
+	NoColumn                //
+	NoRight                 // of this user
+	NoLogin                 // for this user
+	NoDatabase              //
+	DiskFull                // passes
+	NotServing              // down, starting, full or read-only: passes
+	BadRows                 // the rows themselves are refused
+	BadSQL                  // the statement is
+)
+
+// Fault returns the error of a class with its remedy. address is the server as messages name it. REQUIRES: c is not
+// BadRows, which is a *sink.Rejected.
+func (y System) Fault(c Class, address string, said Reasoned) error {
+	fault := &fencepost.Fault{Err: said}
+	switch c {
+	case NoTable:
+		fault.Code, fault.Help = "table-not-found", y.NoTable
+	case NoColumn:
+		fault.Code, fault.Help = "column-missing", "add the column to the table, or mend the schema or the SQL"
+	case NoRight:
+		fault.Code, fault.Help = "database-denied", y.NoRight
+	case NoLogin:
+		fault.Code, fault.Help = "database-denied", y.NoLogin
+	case NoDatabase:
+		fault.Code, fault.Help = "database-not-found", "create it, or mend the dsn"
+	case DiskFull:
+		fault.Code, fault.Passing = "disk-full", true
+		fault.Help = "free space on the database's disk; the batch was rolled back, nothing is lost"
+	case NotServing:
+		return y.Silent(address, said.Reason, said.Err)
+	case BadSQL:
+		fault.Code, fault.Help = "sql-refused", "mend the SQL or the table; fencepost check FILE tries it on an empty batch"
+	case Other, BadRows:
+		return fmt.Errorf("%s: %w", y.Name, said)
+	}
+	return fault
+}
+
+// Silent returns the fault of a server that does not serve now. Waiting may mend it.
+func (y System) Silent(address, reason string, err error) error {
+	return &fencepost.Fault{Code: "database-silent", Passing: true,
+		Err:  fmt.Errorf("%s %s: %w", y.Name, address, Reasoned{reason, err}),
+		Help: "start it, or mend the dsn; a running pipeline waits by itself"}
+}
+
+// Canceled returns the error of a call whose context has ended.
+func (y System) Canceled(ctx context.Context, address string) error {
+	return fmt.Errorf("%s %s: %w", y.Name, address, errors.Join(context.Cause(ctx), ctx.Err()))
+}
+
+// Reasoned is an error with another text.
+type Reasoned struct {
+	Reason string
+	Err    error
+}
+
+// Error is the reason.
+func (r Reasoned) Error() string { return r.Reason }
+
+// Unwrap is the error that has it.
+func (r Reasoned) Unwrap() error { return r.Err }
+
+// newer is the refusal of a ledger that a newer program wrote.
+func newer(v int64) error {
+	return &fencepost.Fault{Code: "ledger-newer", Exit: 4,
+		Err:  fmt.Errorf("%w: it is version %d, this program knows %d: untouched", ledger.ErrNewer, v, Version),
+		Help: "run the newer program; there is no way back"}
+}
+
+// Outcome says what a flush that held a compare-and-set has done, by its error.
+type Outcome uint8
+
+// The outcomes. For all but Lost, nothing happened.
+const (
+	Failed       Outcome = iota // it failed for another reason than the compare-and-set
+	Lost                        // the answer was lost: it may have happened
+	Newer                       // the ledger has another version
+	OtherCluster                // the group's offsets belong to another cluster
+	Roster                      // a start does not cover the Roster
+	Fenced                      // the ledger does not hold what the moves hold
+)
+
+// refusals are the words that our statements put into the text of an error.
+var refusals = map[string]Outcome{"newer": Newer, "cluster": OtherCluster, "roster": Roster, "fenced": Fenced}
+
+// ReadRefusal reads a refusal out of the text of an error that our own statements raised, WORD:SECRET or
+// WORD:SECRET:DETAIL. The secret proves that they did.
+func ReadRefusal(message, secret string) (o Outcome, detail string) {
+	for word, o := range refusals {
+		if _, rest, ok := strings.Cut(message, word+":"+secret); ok {
+			if detail, ok = strings.CutPrefix(rest, ":"); !ok {
+				return o, ""
+			}
+			return o, strings.TrimSuffix(detail, `"`)
+		}
+	}
+	return Failed, ""
+}
+
+// Refusal returns what the error of a flush with a compare-and-set means: *ledger.Refused, ErrNewer, ErrOtherCluster,
+// ErrUnknown, or the result of Errors.Edge. It leaves the session ready for the next flush.
+func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Group, moves []ledger.Move, err error) error {
+	outcome, detail := d.Errors.Outcome(s, err)
+	if outcome == Lost {
+		s.Drop()
+		return fmt.Errorf("%w: %w", ledger.ErrUnknown, err)
+	}
+	s.Rollback(ctx, err)
+	if outcome == Failed {
+		return d.Errors.Edge(s, ctx, err)
+	}
+	if outcome == Roster {
+		return errors.New("a start under another topic ID must cover every partition of the Roster, all with one ID")
+	}
+	if outcome == Fenced {
+		if err := d.compare(ctx, s, t, g, moves); err != nil {
+			return err
+		}
+		return errors.New("the ledger refused, and a moment later agreed: try again")
+	}
+	if detail == "" {
+		if detail, err = d.ask(ctx, s, t, g, outcome); err != nil {
+			return err
+		}
+	}
+	if outcome == OtherCluster {
+		return fmt.Errorf("%w: %s", ledger.ErrOtherCluster, detail)
+	}
+	v, _ := strconv.ParseInt(detail, 10, 64)
+	if v == 0 {
+		return &fencepost.Fault{Code: "table-not-found", Err: errors.New("the ledger has no identity row"), Help: d.DDL}
+	}
+	return newer(v)
+}
+
+// ask reads the version or the cluster that the ledger holds. MySQL's refusal has no room for it.
+func (d *Dialect[S]) ask(ctx context.Context, s S, t Tables, g fencepost.Group, o Outcome) (detail string, err error) {
+	if _, err := s.Open(ctx); err != nil {
+		return "", err
+	}
+	question := "select version from " + t.Groups + " where group_name = '' and topic = ''"
+	if o == OtherCluster {
+		question = "select cluster_id from " + t.Groups + " where topic = '' and group_name = " + d.Literal(string(g))
+	}
+	res, err := s.Exec(ctx, question)
+	if err != nil {
+		return "", d.failed(ctx, s, err)
+	}
+	if len(res[0]) > 0 {
+		detail = string(res[0][0][0])
+	}
+	return detail, nil
+}
+
+// compare returns *ledger.Refused if the ledger does not hold what the moves hold.
+func (d *Dialect[S]) compare(ctx context.Context, s S, t Tables, g fencepost.Group, moves []ledger.Move) error {
+	if _, err := s.Open(ctx); err != nil {
+		return err
+	}
+	res, err := s.Exec(ctx, d.Ledger.Held(s, t, g, moves))
+	if err != nil {
+		return d.failed(ctx, s, err)
+	}
+	p := Parser{TopicID: d.Ledger.TopicID}
+	held, err := p.Positions(res[len(res)-1])
+	if err != nil {
+		return d.failed(ctx, s, err)
+	}
+	return ledger.Check(held, moves)
+}

@@ -1,0 +1,210 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink"
+)
+
+// Flusher sends what a lane commits: the connector's part of a lane. compare is the compare-and-set, which ends with a
+// semicolon. It is empty if a batch is applied alone.
+type Flusher interface {
+	// Planned prepares the session for batches of these columns. t is the table, which takes them; nil: SQL reads them.
+	// It returns the driver's errors.
+	Planned(ctx context.Context, t *Target, columns []fencepost.ColumnSpec) error
+	// Rows sends the rows, what is done with them, the compare-and-set and COMMIT in one flush. Its errors, and those of
+	// Handled, are those of sink.Lane.
+	Rows(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error
+	// Handled runs the user's function in a transaction, then the compare-and-set and COMMIT in one flush.
+	Handled(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error
+}
+
+// Lane is one session that commits batches: the part of a lane that does not depend on the database.
+type Lane[S Session] struct {
+	sink    *Sink[S]
+	flusher Flusher
+	session S
+	moves   []ledger.Move          // of the batch at hand
+	Tables  Tables                 // of the ledger; empty until found
+	planned []fencepost.ColumnSpec // the session is prepared for them; nil: for none
+	// recorded is the group whose cluster is known to be in the ledger.
+	recorded fencepost.Group
+}
+
+var (
+	_ sink.Lane    = (*Lane[Session])(nil)
+	_ sink.Applier = (*Lane[Session])(nil)
+)
+
+// Open opens the session for commits. f is the connector's lane that embeds this one.
+func (l *Lane[S]) Open(ctx context.Context, s *Sink[S], f Flusher, session S) error {
+	l.session, l.sink, l.flusher = session, s, f
+	_, err := session.Open(ctx)
+	return err
+}
+
+// Close closes the session.
+func (l *Lane[S]) Close() error {
+	l.session.Drop()
+	return nil
+}
+
+// Commit makes the batch and its moves visible together, or nothing.
+func (l *Lane[S]) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error {
+	if l.moves = c.Moves; len(l.moves) == 0 {
+		return nil
+	}
+	if l.sink.job.NoLedger {
+		return errors.New("commit batch: the sink was opened without a ledger, it can only apply")
+	}
+	err := l.check(w)
+	if err == nil {
+		err = l.commit(ctx, w, c.Batch)
+	}
+	if r := new(sink.Rejected); errors.As(err, &r) {
+		err = l.stale(ctx, w, err)
+	}
+	if err = l.lookAgain(err); err != nil {
+		return fmt.Errorf("commit batch: %w", err)
+	}
+	l.recorded = w.Group
+	return nil
+}
+
+// check refuses moves that are no commits.
+func (l *Lane[S]) check(w ledger.Writer) error {
+	for _, m := range l.moves {
+		if m.Cause != ledger.CauseCommit {
+			return fmt.Errorf("move %s: cause is %s", m.TopicPartition, m.Cause)
+		}
+	}
+	return l.sink.dialect.checkMoves(w, l.moves)
+}
+
+// commit finds the ledger's tables, prepares the session, and flushes.
+func (l *Lane[S]) commit(ctx context.Context, w ledger.Writer, b *fencepost.Batch) (err error) {
+	if (l.Tables == Tables{}) {
+		if l.Tables, err = l.sink.ledger.tables(ctx); err != nil {
+			return err
+		}
+	}
+	if err := l.ready(ctx, b); err != nil {
+		return err
+	}
+	sql := &l.sink.dialect.Ledger
+	compare := sql.Compare(l.session, l.Tables, Commits{Writer: w, Moves: l.moves, Keep: l.sink.job.Keep, Recorded: l.recorded})
+	if b.Rows() > 0 {
+		return l.send(ctx, w, b, compare)
+	}
+	if err := l.session.Flush(ctx, sql.Begin+compare+"commit"); err != nil {
+		return l.Refusal(ctx, w, err)
+	}
+	return nil
+}
+
+// send flushes a batch that has rows.
+func (l *Lane[S]) send(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error {
+	if l.sink.job.Form() == Handle {
+		return l.flusher.Handled(ctx, w, b, compare)
+	}
+	return l.flusher.Rows(ctx, w, b, compare)
+}
+
+// Apply makes the batch's effects visible, all or none, in a transaction of their own: the same as Commit without the
+// compare-and-set and the moves. It needs no table of the ledger.
+//
+// A batch that is applied again appends its rows again. Where the table has a unique key that Job.Key does not name, it
+// meets its own rows and is refused.
+func (l *Lane[S]) Apply(ctx context.Context, b *fencepost.Batch) error {
+	if b.Rows() == 0 {
+		return nil
+	}
+	l.moves = nil
+	err := l.ready(ctx, b)
+	if err == nil {
+		err = l.send(ctx, ledger.Writer{}, b, "")
+	}
+	if err = l.lookAgain(err); err != nil {
+		return fmt.Errorf("apply batch: %w", err)
+	}
+	return nil
+}
+
+// Guarded runs a function of the user's. If it panics, the panic goes on when abandon has been called.
+func Guarded(function func() error, abandon func()) error {
+	returned := false
+	defer func() {
+		if !returned {
+			abandon()
+		}
+	}()
+	err := function()
+	returned = true
+	return err
+}
+
+// ready opens the session and prepares it for the batch.
+func (l *Lane[S]) ready(ctx context.Context, b *fencepost.Batch) error {
+	fresh, err := l.session.Open(ctx)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		l.planned = nil
+	}
+	if l.sink.job.Form() == Handle || b.Rows() == 0 || l.planned != nil && SameColumns(l.planned, b.Columns) {
+		return nil
+	}
+	l.planned = nil
+	specs := Specs(b.Columns)
+	t, err := l.sink.dialect.target(ctx, l.session, l.sink.job, specs)
+	if err != nil {
+		return err
+	}
+	if err := l.flusher.Planned(ctx, t, specs); err != nil {
+		return l.sink.dialect.failed(ctx, l.session, err)
+	}
+	l.planned = specs
+	return nil
+}
+
+// Refusal returns what the error of a flush means. It leaves the session ready for the next one.
+func (l *Lane[S]) Refusal(ctx context.Context, w ledger.Writer, err error) error {
+	return l.sink.dialect.Refusal(ctx, l.session, l.Tables, w.Group, l.moves, err)
+}
+
+// Failed rolls back, and returns what err means. REQUIRES: nothing happened.
+func (l *Lane[S]) Failed(ctx context.Context, err error) error {
+	return l.sink.dialect.failed(ctx, l.session, err)
+}
+
+// Ended rolls back, and returns the error of a flush whose SQL has ended its transaction in this way.
+func (l *Lane[S]) Ended(ctx context.Context, how string, err error) error {
+	l.session.Rollback(ctx, err)
+	return &sink.Ended{Reason: how}
+}
+
+// stale looks behind an error about rows. A batch that was applied already (its answer was lost, or another worker has
+// applied it) meets its own rows in a unique key before the server reaches the compare-and-set. That is a refusal, and no
+// bad row.
+func (l *Lane[S]) stale(ctx context.Context, w ledger.Writer, rejected error) error {
+	if l.Tables == (Tables{}) {
+		return rejected
+	}
+	if err := l.sink.dialect.compare(ctx, l.session, l.Tables, w.Group, l.moves); err != nil {
+		return err
+	}
+	return rejected
+}
+
+// lookAgain drops what is known of the tables if err says that they were changed.
+func (l *Lane[S]) lookAgain(err error) error {
+	if f := new(fencepost.Fault); errors.As(err, &f) && (f.Code == "table-not-found" || f.Code == "column-missing") {
+		l.Tables, l.planned = Tables{}, nil
+	}
+	return err
+}

@@ -1,0 +1,123 @@
+package sqlstore
+
+import (
+	"context"
+	"iter"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink"
+)
+
+// Sink is one database as sink and ledger, without its lanes.
+type Sink[S Session] struct {
+	dialect *Dialect[S]
+	job     Job
+	ledger  *Ledger[S]
+	look    S // for Needs and Check; guarded by turn
+	turn    turn
+}
+
+var (
+	_ sink.Provenance   = (*Sink[Session])(nil)
+	_ fencepost.Checker = (*Sink[Session])(nil)
+)
+
+// NewSink returns a sink that owns the session. Its lanes commit to l. It does not connect yet. REQUIRES: a valid Job.
+func NewSink[S Session](d *Dialect[S], j Job, l *Ledger[S], look S) *Sink[S] {
+	return &Sink[S]{dialect: d, job: j, ledger: l, look: look, turn: newTurn()}
+}
+
+// Traits bounds the engine.
+func (s *Sink[S]) Traits() sink.Traits {
+	return sink.Traits{Name: s.dialect.Name, Lanes: s.job.lanes()}
+}
+
+// Ledger returns the ledger in the same database, which has a connection of its own.
+func (s *Sink[S]) Ledger() ledger.Ledger { return s.ledger }
+
+// Close closes the ledger's and the sink's own connections.
+func (s *Sink[S]) Close() error {
+	_ = s.turn.take(context.Background())
+	defer s.turn.give()
+	s.look.Drop()
+	s.ledger.Close()
+	return nil
+}
+
+// Needs asks the table which metadata columns it has, or the SQL which it names. A handler gets both.
+//
+// Errors: *sink.Rejected for a column that the table lacks or can not take, inside a *fencepost.Fault with the
+// remedy; *fencepost.Fault table-not-found, sql-ended-transaction and those of the connection.
+func (s *Sink[S]) Needs(ctx context.Context, columns []fencepost.ColumnSpec) (needs []string, err error) {
+	want := func(string) bool { return true }
+	switch s.job.Form() {
+	case SQL:
+		if end := s.dialect.Syntax.FindEnd(s.job.SQL); end != nil {
+			return nil, end.Fault()
+		}
+		want = s.job.Mentions
+	case Append, Upsert:
+		t, err := s.target(ctx, columns)
+		if err != nil {
+			return nil, err
+		}
+		want = t.Has
+	case Handle:
+	}
+	for _, m := range []string{fencepost.MetaKey, fencepost.MetaHeaders} {
+		if want(m) {
+			needs = append(needs, m)
+		}
+	}
+	return needs, nil
+}
+
+// target reads the job's table, and refuses one that does not take these columns.
+func (s *Sink[S]) target(ctx context.Context, columns []fencepost.ColumnSpec) (*Target, error) {
+	if err := s.turn.take(ctx); err != nil {
+		return nil, err
+	}
+	defer s.turn.give()
+	if _, err := s.look.Open(ctx); err != nil {
+		return nil, err
+	}
+	return s.dialect.target(ctx, s.look, s.job, columns)
+}
+
+// appliedSQL counts the rows that name no record, and then those of each record.
+const appliedSQL = `select count(*) from @table where _topic is null or _partition is null or _offset is null;
+select @topic, @partition, @offset, count(*) from @table
+ where _topic is not null and _partition is not null and _offset is not null group by 1, 2, 3 order by 1, 2, 3;
+commit`
+
+// Applied counts the rows of each record, by the table's provenance columns, on a connection of its own.
+func (s *Sink[S]) Applied(ctx context.Context) iter.Seq2[sink.Applied, error] {
+	return Applied(func(yield func(sink.Applied, error) bool) error { return s.applied(ctx, yield) })
+}
+
+func (s *Sink[S]) applied(ctx context.Context, yield func(sink.Applied, error) bool) error {
+	if s.job.Table == "" {
+		return ErrOwnSQL
+	}
+	d := s.dialect
+	own := d.Another(s.look)
+	if _, err := own.Open(ctx); err != nil {
+		return err
+	}
+	defer own.Drop()
+	t, err := d.Target.Read(own, ctx, s.job)
+	if err != nil {
+		return err
+	}
+	if err := NamesRecords(s.job.Table, t.Has); err != nil {
+		return err
+	}
+	p, as := Parser{}, d.Target.Provenance(own)
+	sql := d.Ledger.Snapshot + Fill(appliedSQL, "@table", t.SQL, "@topic", as[0], "@partition", as[1], "@offset", as[2])
+	err = d.Each(own, ctx, sql, func(row [][]byte) (bool, error) {
+		a, err := p.applied(row)
+		return err == nil && (a.Rows == 0 || yield(a, nil)), err
+	})
+	return d.Errors.Edge(own, ctx, err)
+}

@@ -1,0 +1,165 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
+)
+
+// TargetSQL knows what a database's tables take.
+type TargetSQL[S Session] struct {
+	// Read asks the catalogue about the job's table. Its errors are those of Errors.Edge.
+	Read func(S, context.Context, Job) (*Target, error)
+	// Try sends an empty batch of these columns through everything but the compare-and-set and the COMMIT. t is the job's
+	// table; nil: it has SQL. ended says how the SQL ended its transaction. Try returns the driver's errors.
+	Try func(s S, ctx context.Context, j Job, t *Target, columns []fencepost.ColumnSpec) (ended string, err error)
+	// Pairs knows which types go together.
+	Pairs interface {
+		Takes(from fencepost.Type, to string) bool
+		Fitting(from fencepost.Type) []string
+	}
+	// Natural returns the type that DDL gives a column of the schema.
+	Natural func(fencepost.Type) string
+	// Provenance writes _topic, _partition and _offset, whatever their types, as values that sort as a topic, a partition
+	// and an offset do.
+	Provenance func(S) [3]string
+}
+
+// Target is a table as the catalogue describes it.
+type Target struct {
+	SQL     string // its name as SQL
+	Columns []Column
+	// Staged: rows always go through a temporary table.
+	Staged bool
+	// Faults are the reasons why the table can not take any batch. KeyFaults returns those why it can not be upserted by the
+	// job's key. filled reports whether a batch fills a column. REQUIRES: the table has all columns of the key.
+	Faults    []Misfit
+	KeyFaults func(filled func(column string) bool) []Misfit
+}
+
+// Column is a column of a table.
+type Column struct {
+	Name      string
+	Type      string // as Pairs has it
+	SQL       string // as DDL has it
+	Shown     string // as messages have it
+	Unfilled  string // what the server puts into a column that a batch does not fill: default
+	Required  bool   // a batch must fill it
+	Generated bool   // it can not be written
+}
+
+// Column finds a column. nil: there is none.
+func (t *Target) Column(name string) *Column {
+	i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &t.Columns[i]
+}
+
+// Has reports whether the table has a column.
+func (t *Target) Has(name string) bool { return t.Column(name) != nil }
+
+// Misfit is why a batch can not go into a table.
+type Misfit struct {
+	Code, Text, Help string
+	Column           string // of the schema; empty: not about one
+}
+
+// fault returns the misfit as an error, in which errors.As finds a *sink.Rejected.
+func (m Misfit) fault() error {
+	return &fencepost.Fault{Code: m.Code, Help: m.Help, Err: &sink.Rejected{Reason: m.Text, Hint: m.Help}}
+}
+
+// filled reports whether a batch of these columns fills a column of the table.
+func filled(columns []fencepost.ColumnSpec, name string) bool {
+	is := func(s fencepost.ColumnSpec) bool { return s.Name == name }
+	return slices.ContainsFunc(columns, is) || slices.ContainsFunc(fencepost.MetaColumns(), is)
+}
+
+// unfilled lists the table's columns that a batch does not fill.
+func (t *Target) unfilled(columns []fencepost.ColumnSpec) string {
+	var names []string
+	for _, c := range t.Columns {
+		if !filled(columns, c.Name) {
+			names = append(names, c.Name+" ("+c.Unfilled+")")
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; not filled: " + strings.Join(names, ", ")
+}
+
+// target reads the job's table, and refuses one that does not take these columns. nil: the job has no table.
+func (d *Dialect[S]) target(ctx context.Context, s S, j Job, columns []fencepost.ColumnSpec) (*Target, error) {
+	if j.Table == "" {
+		return nil, nil
+	}
+	t, err := d.Target.Read(s, ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	if bad := d.misfits(t, j, columns); len(bad) > 0 {
+		return nil, bad[0].fault()
+	}
+	return t, nil
+}
+
+// misfits compares the columns of a schema with the table.
+func (d *Dialect[S]) misfits(t *Target, j Job, columns []fencepost.ColumnSpec) []Misfit {
+	bad := slices.Clone(t.Faults)
+	for _, spec := range columns {
+		col := t.Column(spec.Name)
+		if col == nil {
+			bad = append(bad, Misfit{"column-missing", fmt.Sprintf("table %s has no column %s", j.Table, spec.Name),
+				fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;   or drop it from schema", j.Table, d.Plain(spec.Name), d.Target.Natural(spec.Type)), spec.Name})
+			continue
+		}
+		bad = append(bad, d.misfit(j, spec, col, spec.Name)...)
+	}
+	for _, m := range fencepost.MetaColumns() {
+		if col := t.Column(m.Name); col != nil {
+			bad = append(bad, d.misfit(j, m, col, "")...)
+		}
+	}
+	for _, col := range t.Columns {
+		if col.Required && !filled(columns, col.Name) {
+			bad = append(bad, Misfit{Code: "column-unfilled",
+				Text: fmt.Sprintf("table %s wants a value in column %s (not null, no default), and the schema has none", j.Table, col.Name),
+				Help: fmt.Sprintf("add %s to schema; or ALTER TABLE %s ALTER COLUMN %s SET DEFAULT ...", col.Name, j.Table, d.Plain(col.Name))})
+		}
+	}
+	return append(bad, t.keyMisfits(j, func(name string) bool { return filled(columns, name) })...)
+}
+
+// misfit compares one column with the table's column of that name. about is Misfit.Column.
+func (d *Dialect[S]) misfit(j Job, spec fencepost.ColumnSpec, col *Column, about string) []Misfit {
+	switch {
+	case col.Generated:
+		return []Misfit{{"column-type", fmt.Sprintf("column %s of table %s is generated: it can not be written", spec.Name, j.Table),
+			"drop it from schema", about}}
+	case !d.Target.Pairs.Takes(spec.Type, col.Type):
+		return []Misfit{{"column-type", fmt.Sprintf("column %s is %s, and %s in table %s does not take that", spec.Name, spec.Type, col.Shown, j.Table),
+			fmt.Sprintf("%s goes into %s", spec.Type, strings.Join(d.Target.Pairs.Fitting(spec.Type), ", ")), about}}
+	}
+	return nil
+}
+
+// keyMisfits checks the job's Key.
+func (t *Target) keyMisfits(j Job, filled func(string) bool) (bad []Misfit) {
+	for _, k := range j.Key {
+		if !t.Has(k) || !filled(k) {
+			bad = append(bad, Misfit{Code: "key-unknown", Text: fmt.Sprintf("key column %s is not in both schema and table %s", k, j.Table),
+				Help: "name columns of the schema"})
+		}
+	}
+	if len(j.Key) == 0 || len(bad) > 0 {
+		return bad
+	}
+	return t.KeyFaults(filled)
+}

@@ -1,0 +1,129 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/sink"
+)
+
+// What the driver says becomes what the contracts of Lane and Ledger say here, and nowhere else.
+
+// silent is a server that does not serve now.
+func (s *session) silent(reason string, err error) error {
+	return system.Silent(s.config.Addr, reason, err)
+}
+
+// edge makes an error of the driver ours, where nothing happened. What is ours already passes as it is.
+func (s *session) edge(ctx context.Context, err error) error {
+	var fault *fencepost.Fault
+	my, no, timeout := new(mysql.MySQLError), syscall.Errno(0), net.Error(nil)
+	switch {
+	case err == nil, errors.As(err, &fault):
+		return err
+	case errors.As(err, &my):
+		return s.said(my)
+	case ctx.Err() != nil:
+		return system.Canceled(ctx, s.config.Addr)
+	case errors.As(err, &no):
+		return s.silent(no.Error(), err)
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, sql.ErrConnDone),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return s.silent("the connection was lost", err)
+	case errors.As(err, &timeout):
+		return s.silent(timeout.Error(), err)
+	}
+	return fmt.Errorf("mysql %s: %w", s.config.Addr, err)
+}
+
+// classOf says what an error of the server is about. Where it gives the general class, its number tells.
+func classOf(my *mysql.MySQLError) sqlstore.Class {
+	switch my.Number {
+	case 1146, 1051:
+		return sqlstore.NoTable
+	case 1054:
+		return sqlstore.NoColumn
+	case 1044, 1142, 1143, 1227, 1370, 1410:
+		return sqlstore.NoRight
+	case 1045, 1130, 1698, 1524, 1862, 4151:
+		return sqlstore.NoLogin
+	case 1049:
+		return sqlstore.NoDatabase
+	case 1021, 1114, 3675:
+		return sqlstore.DiskFull
+	case 1040, 1203, 1226, 1053, 1079, 1290, 1792, 1836, 1047, 1129, 1927, 4031, 1152, 1158, 1159, 1160, 1161:
+		return sqlstore.NotServing
+	case 1213, 1205, 1317, 1969, 3024, 1020, 1305:
+		return sqlstore.Other
+	case 1062, 1048, 1264, 1265, 1292, 1364, 1366, 1406, 1690, 3819, 4025, 1451, 1452, 1242, 1365, 1411, 3140, 3141, 1118, 1301:
+		return sqlstore.BadRows
+	}
+	switch string(my.SQLState[:2]) {
+	case "22", "23", "45": // the last is SIGNAL in a trigger
+		return sqlstore.BadRows
+	case "42", "0A", "2F", "25":
+		return sqlstore.BadSQL
+	}
+	return sqlstore.Other
+}
+
+// said makes an error that the server raised ours.
+func (s *session) said(my *mysql.MySQLError) error {
+	class := classOf(my)
+	if class == sqlstore.BadRows {
+		return rejected(my)
+	}
+	return system.Fault(class, s.config.Addr, sqlstore.Reasoned{Reason: fmt.Sprintf("%s (%d)", my.Message, my.Number), Err: my})
+}
+
+// rejected is an error about the rows themselves.
+func rejected(my *mysql.MySQLError) *sink.Rejected {
+	r := &sink.Rejected{Code: strconv.Itoa(int(my.Number)), Reason: my.Message}
+	switch my.Number {
+	case 1048:
+		if _, column, ok := strings.Cut(my.Message, "'"); ok {
+			column, _, _ = strings.Cut(column, "'")
+			r.Reason = "null in column " + column + " violates not-null"
+		}
+	case 1062:
+		r.Hint = "if a later row should replace an earlier one, name those columns in key"
+	}
+	return r
+}
+
+// lost reports whether err tells nothing about what the server did with a flush that was sent. Nothing was sent where
+// the driver says so itself (ErrBadConn). A session or statement that was killed may have been so behind its COMMIT.
+func lost(err error) bool {
+	my := new(mysql.MySQLError)
+	if errors.As(err, &my) {
+		switch my.Number {
+		case 1317, 1927, 1053, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1180, 1969, 3024, 4031:
+			return true
+		}
+		return false
+	}
+	return !errors.Is(err, driver.ErrBadConn) && !errors.Is(err, sql.ErrConnDone) && !errors.Is(err, errShort)
+}
+
+// outcome is sqlstore.Errors.Outcome. The refusal has room for a word only.
+func (s *session) outcome(err error) (o sqlstore.Outcome, detail string) {
+	if lost(err) {
+		return sqlstore.Lost, ""
+	}
+	if my := new(mysql.MySQLError); errors.As(err, &my) && my.Number == 1105 {
+		return sqlstore.ReadRefusal(my.Message, s.secret)
+	}
+	return sqlstore.Failed, ""
+}

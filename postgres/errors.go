@@ -1,0 +1,120 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/sink"
+)
+
+// What the driver says becomes what the contracts of Lane and Ledger say here, and nowhere else.
+
+// silent is a server that does not serve now.
+func (s *session) silent(reason string, err error) error {
+	return system.Silent(place(s.config), reason, err)
+}
+
+// edge makes an error of the driver ours, where nothing happened.
+func (s *session) edge(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if pg := new(pgconn.PgError); errors.As(err, &pg) {
+		return s.said(pg)
+	}
+	if ctx.Err() != nil {
+		return system.Canceled(ctx, place(s.config))
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return s.silent("the connection was closed", err)
+	}
+	if no := syscall.Errno(0); errors.As(err, &no) {
+		return s.silent(no.Error(), err)
+	}
+	if pgconn.Timeout(err) {
+		return s.silent("no answer in time", err)
+	}
+	if c := new(pgconn.ConnectError); errors.As(err, &c) {
+		return s.silent(c.Unwrap().Error(), err)
+	}
+	if s.conn == nil || s.conn.IsClosed() {
+		return s.silent("the connection was lost: "+err.Error(), err)
+	}
+	return err
+}
+
+// classes is what the codes of errors are about, and those of whole classes of errors.
+var classes = map[string]sqlstore.Class{
+	"42P01": sqlstore.NoTable, "42703": sqlstore.NoColumn, "42501": sqlstore.NoRight, "28": sqlstore.NoLogin, "3D000": sqlstore.NoDatabase,
+	"53100": sqlstore.DiskFull,
+	"25006": sqlstore.NotServing, "57P01": sqlstore.NotServing, "57P02": sqlstore.NotServing, "57P03": sqlstore.NotServing, "57P05": sqlstore.NotServing,
+	"25P03": sqlstore.NotServing, "25P04": sqlstore.NotServing, "53200": sqlstore.NotServing, "53300": sqlstore.NotServing, "53400": sqlstore.NotServing,
+	"08":    sqlstore.NotServing,
+	"21000": sqlstore.BadRows, "44000": sqlstore.BadRows, "22": sqlstore.BadRows, "23": sqlstore.BadRows, "P0": sqlstore.BadRows,
+	"42": sqlstore.BadSQL, "0A": sqlstore.BadSQL, "2D": sqlstore.BadSQL, "3F": sqlstore.BadSQL,
+}
+
+// said makes an error that the server raised ours.
+func (s *session) said(pg *pgconn.PgError) error {
+	class, ok := classes[pg.Code]
+	if !ok {
+		class = classes[pg.Code[:min(2, len(pg.Code))]]
+	}
+	if class == sqlstore.BadRows {
+		return rejected(pg)
+	}
+	return system.Fault(class, place(s.config), sqlstore.Reasoned{Reason: fmt.Sprintf("%s (%s)", pg.Message, pg.Code), Err: pg})
+}
+
+// rejected is an error about the rows themselves.
+func rejected(pg *pgconn.PgError) *sink.Rejected {
+	r := &sink.Rejected{Code: pg.Code, Reason: pg.Message, Hint: pg.Hint}
+	switch {
+	case pg.Code == "23502" && pg.ColumnName != "":
+		r.Reason = "null in column " + pg.ColumnName + " violates not-null"
+	case pg.ConstraintName != "" && !strings.Contains(pg.Message, pg.ConstraintName):
+		r.Reason += " (constraint " + pg.ConstraintName + ")"
+	case pg.ConstraintName == "":
+		// COPY names the column in its context only: COPY flights, line 3, column origin
+		if _, column, ok := strings.Cut(firstLine(pg.Where), ", column "); ok {
+			column, _, _ = strings.Cut(column, ":")
+			r.Reason += " in column " + column
+		}
+	}
+	return r
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	return s
+}
+
+// lost reports whether err tells nothing about what the server did with a flush that was sent. The driver's "conn
+// closed" passes for safe to retry, and is not: it answers so too for what was sent and broke while it was answered.
+func (s *session) lost(err error) bool {
+	if pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed) {
+		return false
+	}
+	if pg := new(pgconn.PgError); errors.As(err, &pg) && pg.Code == "25P03" {
+		return false // it had waited for us too long: our flush was never read
+	}
+	return s.conn == nil || s.conn.IsClosed()
+}
+
+// outcome is sqlstore.Errors.Outcome.
+func (s *session) outcome(err error) (o sqlstore.Outcome, detail string) {
+	if s.lost(err) {
+		return sqlstore.Lost, ""
+	}
+	if pg := new(pgconn.PgError); errors.As(err, &pg) && pg.Code == "22P02" {
+		return sqlstore.ReadRefusal(pg.Message, s.secret)
+	}
+	return sqlstore.Failed, ""
+}

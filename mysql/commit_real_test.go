@@ -14,8 +14,8 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/ledgertest"
 	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 // wantStand fails unless the ledger holds `offset` of partition 0 and the table has that many rows.
@@ -446,7 +446,7 @@ func TestCheckOfANewerLedger(t *testing.T) {
 	s := newStore(t)
 	w := s.worker(t, Config{Table: "flights"}).start(1)
 	s.MakeNewer(t)
-	list := w.sink.Check(t.Context(), ledgertest.Columns())
+	list := w.sink.Check(t.Context(), sinktest.Columns())
 	if len(list) != 3 || !list[0].OK || list[1].Code != "ledger-newer" || !list[2].OK {
 		t.Errorf("got %+v, want database and trial ok, and ledger-newer", list)
 	}

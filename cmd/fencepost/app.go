@@ -84,7 +84,11 @@ func (a *app) as(text string) string {
 // exited ends the program with a code, when all that there is to say was said.
 type exited int
 
+// Error is the code in words. Nobody reads them: fail prints none.
 func (e exited) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// ExitCode is the code; by it target.Pointed knows that there is nothing to name.
+func (e exited) ExitCode() int { return int(e) }
 
 // fail prints an error and returns the exit code. It is the only place that prints one.
 func (a *app) fail(err error) int {

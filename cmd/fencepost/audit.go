@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
@@ -34,15 +35,15 @@ var auditManual = manual{
 }
 
 func (a *app) auditVerb() *cobra.Command {
-	var url urlFlags
-	cmd := &cobra.Command{Use: "audit", Args: a.oneLedger, ValidArgsFunction: completeLedgers,
+	var url targetFlags
+	cmd := &cobra.Command{Use: "audit", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withLedger(cmd.Context(), args[0], url, func(ctx context.Context, p *place, r admin.Rooms) error {
-				found, err := admin.Prove(ctx, r, p.audit())
+			return target.Use(cmd.Context(), args[0], a.targets(target.Ledger, url), func(ctx context.Context, t *target.Target) error {
+				found, err := admin.Prove(ctx, t.Rooms, t.AuditOptions())
 				if err != nil {
 					return err
 				}
-				err = a.tellAudit(found, r)
+				err = a.tellAudit(found, t.Rooms)
 				if err == nil && found.Faults() > 0 {
 					return exited(3)
 				}

@@ -19,6 +19,7 @@ import (
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
@@ -127,11 +128,11 @@ func (a *app) backfill(parent context.Context, name string, flags backfillFlags)
 	}
 	f := main.Beside(flags.beside(main.Group, ask))
 	var b *admin.Backfill
-	err = a.withFile(parent, f, func(ctx context.Context, r admin.Rooms) error {
-		if b, err = admin.PlanBackfill(ctx, r, main.Group, ask, flags.why); err != nil || !flags.execute {
+	err = target.UseFile(parent, f, a.targets(target.Offsets, targetFlags{}), func(ctx context.Context, t *target.Target) error {
+		if b, err = admin.PlanBackfill(ctx, t.Rooms, main.Group, ask, flags.why); err != nil || !flags.execute {
 			return err
 		}
-		return b.Start(ctx, r)
+		return b.Start(ctx, t.Rooms)
 	})
 	if err != nil {
 		return err
@@ -164,8 +165,8 @@ func (a *app) runBackfill(parent context.Context, f *pipeline.File, b *admin.Bac
 	}
 	cut := err != nil
 	// Also after Ctrl-C: what is told is what was read back.
-	if err := a.withFile(context.WithoutCancel(parent), f, func(ctx context.Context, r admin.Rooms) error {
-		return b.ReadBack(ctx, r)
+	if err := target.UseFile(context.WithoutCancel(parent), f, a.targets(target.Offsets, targetFlags{}), func(ctx context.Context, t *target.Target) error {
+		return b.ReadBack(ctx, t.Rooms)
 	}); err != nil {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/foreign/offsetfile"
-	"github.com/fencepost/fencepost/internal/ledgers"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
+	"github.com/fencepost/fencepost/internal/target"
 )
 
 var completionManual = manual{
@@ -112,15 +112,15 @@ func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// completeLedgers completes the names of pipeline files, and in a URL the layouts of its scheme.
-func completeLedgers(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+// completeTargets completes the names of pipeline files, and in a URL the layouts of its scheme.
+func completeTargets(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 	const param = "layout="
 	i := strings.LastIndex(begun, param)
-	if !ledgers.IsURL(begun) || i < 0 || strings.Contains(begun[i:], "&") {
+	if !target.IsURL(begun) || i < 0 || strings.Contains(begun[i:], "&") {
 		return completeFiles(cmd, args, begun)
 	}
 	var urls []string
-	for _, name := range ledgers.Layouts(begun) {
+	for _, name := range target.Layouts(begun) {
 		urls = append(urls, begun[:i+len(param)]+name)
 	}
 	return urls, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 )
@@ -39,7 +40,7 @@ var movesManual = manual{
 func (a *app) movesVerb() *cobra.Command {
 	var filter admin.Filter
 	var since string
-	cmd := &cobra.Command{Use: "moves", Args: a.oneLedger, ValidArgsFunction: completeLedgers,
+	cmd := &cobra.Command{Use: "moves", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if since != "" {
 				var ok bool
@@ -47,15 +48,15 @@ func (a *app) movesVerb() *cobra.Command {
 					return usage("--since 24h, or --since 2026-11-21T03:00", "--since %s: neither a duration nor a time", since)
 				}
 			}
-			return a.withoutBrokers(cmd.Context(), args[0], "", func(ctx context.Context, p *place) error {
-				if p.rooms.Layout != nil {
-					return usage("fencepost offsets show FILE", "%s is another program's, and keeps no history", p.url)
+			return target.Use(cmd.Context(), args[0], a.targets(target.Stored, targetFlags{}), func(ctx context.Context, t *target.Target) error {
+				if t.Layout != nil {
+					return usage("fencepost offsets show FILE", "%s is another program's, and keeps no history", t.Location())
 				}
-				told, err := admin.Moves(ctx, p.rooms, filter)
+				told, err := admin.Moves(ctx, t.Rooms, filter)
 				if err != nil {
 					return err
 				}
-				return a.tellMoves(told, p.rooms, filter)
+				return a.tellMoves(told, t.Rooms, filter)
 			})
 		}}
 	cmd.Flags().BoolVar(&filter.Gaps, "gaps", false, "")

@@ -11,6 +11,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 )
@@ -46,11 +47,11 @@ var copyHelp = []string{
 
 // copyFlags is what an operator says about a copy.
 type copyFlags struct {
-	url                        urlFlags
-	fromBrokers, policy, start string
-	why, planOut               string
-	topics                     []string
-	over, execute              bool
+	url           targetFlags
+	policy, start string
+	why, planOut  string
+	topics        []string
+	over, execute bool
 }
 
 func (f *copyFlags) add(cmd *cobra.Command) {
@@ -67,13 +68,13 @@ func (f *copyFlags) add(cmd *cobra.Command) {
 
 func (a *app) offsetsCopyVerb() *cobra.Command {
 	var flags copyFlags
-	cmd := &cobra.Command{Use: "copy", ValidArgsFunction: completeLedgers,
-		Args: func(cmd *cobra.Command, args []string) error { return a.ledgerArgs(cmd, args, 2) },
+	cmd := &cobra.Command{Use: "copy", ValidArgsFunction: completeTargets,
+		Args: func(cmd *cobra.Command, args []string) error { return a.targetArgs(cmd, args, 2) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.copyOffsets(cmd.Context(), args[0], args[1], flags)
 		}}
 	flags.add(cmd)
-	cmd.Flags().StringVar(&flags.fromBrokers, "from-brokers", "", "")
+	cmd.Flags().StringVar(&flags.url.fromBrokers, "from-brokers", "", "")
 	return cmd
 }
 
@@ -104,15 +105,15 @@ func (a *app) copyOffsets(ctx context.Context, from, to string, flags copyFlags)
 	if _, err := flags.options(""); err != nil {
 		return err
 	}
-	return a.withBoth(ctx, from, to, flags.url, flags.fromBrokers, func(ctx context.Context, both *pair) error {
-		if both.b.rooms.Layout != nil {
-			return usage("fencepost offsets export A writes the forms of other tools", "%s is another program's: only ledgers are copied into", both.b.url)
+	return target.UsePair(ctx, from, to, a.targets(target.Offsets, flags.url), func(ctx context.Context, both *target.Pair) error {
+		if both.B.Layout != nil {
+			return usage("fencepost offsets export A writes the forms of other tools", "%s is another program's: only ledgers are copied into", both.B.Location())
 		}
-		o, err := flags.options(both.a.origin())
+		o, err := flags.options(both.A.Origin())
 		if err != nil {
 			return err
 		}
-		c, err := both.copy(ctx, o)
+		c, err := both.Copy(ctx, o)
 		if err != nil {
 			return err
 		}
@@ -124,7 +125,7 @@ func (a *app) copyOffsets(ctx context.Context, from, to string, flags copyFlags)
 		if !flags.execute {
 			return a.tellCopy(c, both, flags.planOut, nil)
 		}
-		done, err := c.Plan.Execute(ctx, both.b.rooms, "")
+		done, err := c.Plan.Execute(ctx, both.B.Rooms, "")
 		if err != nil {
 			return err
 		}
@@ -133,25 +134,25 @@ func (a *app) copyOffsets(ctx context.Context, from, to string, flags copyFlags)
 }
 
 // keepCopy writes the plan. It is for one ledger, so there has to be one.
-func keepCopy(c *admin.Copy, both *pair, path string) error {
+func keepCopy(c *admin.Copy, both *target.Pair, path string) error {
 	if c.Fresh {
-		return usage("add --execute: nobody runs there yet, so it can not go stale", "a plan is for one ledger, and %s has none yet", both.b.told())
+		return usage("add --execute: nobody runs there yet, so it can not go stale", "a plan is for one ledger, and %s has none yet", both.B)
 	}
 	return writePlan(c.Plan, path)
 }
 
 // tellCopy prints the plan, which was kept in a file if planOut names one, and what was done of it; nil: nothing.
-func (a *app) tellCopy(c *admin.Copy, both *pair, planOut string, done *admin.Done) error {
+func (a *app) tellCopy(c *admin.Copy, both *target.Pair, planOut string, done *admin.Done) error {
 	switch a.output {
 	case "json", "yaml":
 		a.document(object{"format", 1, "command", a.command, "group", c.Plan.Group, "executed", done != nil, "verified", done != nil,
-			"from", both.a.told(), "to", both.b.told(), "by_time", c.Across, "stay", c.Plan.Stay, "notes", notesJSON(c.Notes), "moves", copyJSON(c)})
+			"from", both.A.String(), "to", both.B.String(), "by_time", c.Across, "stay", c.Plan.Stay, "notes", notesJSON(c.Notes), "moves", copyJSON(c)})
 		return nil
 	case "csv":
 		return a.rows(copyJSON(c), copyColumns)
 	}
 	t := a.terminal(a.stdout)
-	fmt.Fprintf(a.stdout, "A  %s\nB  %s: %s\n\n", both.a.told(), both.b.told(), targetText(c))
+	fmt.Fprintf(a.stdout, "A  %s\nB  %s: %s\n\n", both.A, both.B, targetText(c))
 	copyTable(c).Print(a.stdout, ttyWidth(t), t.Paint)
 	if c.Across {
 		fmt.Fprintf(a.stdout, "time       %s\n", screen.Wrap(acrossText(c), 11, t.Width))
@@ -162,15 +163,15 @@ func (a *app) tellCopy(c *admin.Copy, both *pair, planOut string, done *admin.Do
 	if done == nil {
 		help := "help: add --execute"
 		if planOut != "" {
-			help = a.as(fmt.Sprintf("help: fencepost offsets set %s --plan %s --execute", both.b.typed(), planOut))
+			help = a.as(fmt.Sprintf("help: fencepost offsets set %s --plan %s --execute", both.B.Word(), planOut))
 		}
 		fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, help))
 		return nil
 	}
 	fmt.Fprintf(a.stdout, "moved      %s\n", movedText(*done))
 	next := ""
-	if both.b.file != nil {
-		next = ".  next: " + a.as("fencepost run "+both.b.file.Name+" --resume")
+	if both.B.File != nil {
+		next = ".  next: " + a.as("fencepost run "+both.B.File.Name+" --resume")
 	}
 	fmt.Fprintf(a.stdout, "verified   %d of %s read back; A was not changed%s\n", len(done.Moves), text.Plural(len(done.Moves), "partition"), next)
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 )
@@ -34,16 +35,16 @@ var offsetsDiffManual = manual{
 }
 
 func (a *app) offsetsDiffVerb() *cobra.Command {
-	var url urlFlags
+	var url targetFlags
 	var topics []string
-	cmd := &cobra.Command{Use: "diff", ValidArgsFunction: completeLedgers,
-		Args: func(cmd *cobra.Command, args []string) error { return a.ledgerArgs(cmd, args, 2) },
+	cmd := &cobra.Command{Use: "diff", ValidArgsFunction: completeTargets,
+		Args: func(cmd *cobra.Command, args []string) error { return a.targetArgs(cmd, args, 2) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sel, err := admin.ParseSelection(topics)
 			if err != nil {
 				return usage("--topic trips, or --topic trips:0,2-4", "--topic %s", err)
 			}
-			return a.withBoth(cmd.Context(), args[0], args[1], url, "", func(ctx context.Context, both *pair) error {
+			return target.UsePair(cmd.Context(), args[0], args[1], a.targets(target.Offsets, url), func(ctx context.Context, both *target.Pair) error {
 				return a.diff(ctx, both, sel)
 			})
 		}}
@@ -52,16 +53,16 @@ func (a *app) offsetsDiffVerb() *cobra.Command {
 	return cmd
 }
 
-func (a *app) diff(ctx context.Context, both *pair, sel admin.Selection) error {
-	if both.apart {
+func (a *app) diff(ctx context.Context, both *target.Pair, sel admin.Selection) error {
+	if both.Across {
 		return &fencepost.Fault{Code: "other-cluster", Exit: 4, Err: errors.New("A and B are of two clusters, whose offsets do not compare"),
 			Help: "fencepost offsets show, of each; or fencepost offsets copy A B, which goes by time"}
 	}
-	one, err := admin.Look(ctx, both.a.rooms)
+	one, err := admin.Look(ctx, both.A.Rooms)
 	if err != nil {
-		return both.a.pointed(err)
+		return both.A.Pointed(err)
 	}
-	other, err := admin.Look(ctx, both.b.rooms)
+	other, err := admin.Look(ctx, both.B.Rooms)
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func (a *app) diff(ctx context.Context, both *pair, sel admin.Selection) error {
 	}
 	switch a.output {
 	case "json", "yaml":
-		a.document(object{"format", 1, "command", "offsets diff", "a", both.a.told(), "b", both.b.told(), "equal", d.Equal, "apart", d.Apart,
+		a.document(object{"format", 1, "command", "offsets diff", "a", both.A.String(), "b", both.B.String(), "equal", d.Equal, "apart", d.Apart,
 			"only_in_a", d.OnlyA, "only_in_b", d.OnlyB, "a_holds_topic_ids", !bare(one), "b_holds_topic_ids", !bare(other),
 			"a_notes", notesJSON(one.Notes), "b_notes", notesJSON(other.Notes), "partitions", diffJSON(d)})
 	case "csv":
@@ -85,9 +86,9 @@ func (a *app) diff(ctx context.Context, both *pair, sel admin.Selection) error {
 	return err
 }
 
-func (a *app) printDiff(d admin.Difference, both *pair, one, other admin.View) {
+func (a *app) printDiff(d admin.Difference, both *target.Pair, one, other admin.View) {
 	t := a.terminal(a.stdout)
-	fmt.Fprintf(a.stdout, "A  %s\nB  %s\n\n", both.a.told(), both.b.told())
+	fmt.Fprintf(a.stdout, "A  %s\nB  %s\n\n", both.A, both.B)
 	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "A", Right: true}, {Name: "B", Right: true}, {Name: "A-B", Right: true},
 		{Name: "EARLIEST", Right: true, Hide: 1}, {Name: "END", Right: true}, {Name: "VERDICT-A"}, {Name: "VERDICT-B"}}}
 	for _, l := range d.Lines {

@@ -17,8 +17,8 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/internal/ledgers"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/target"
 )
 
 var offsetsExportManual = manual{
@@ -42,14 +42,14 @@ var offsetsExportManual = manual{
 func (a *app) offsetsExportVerb() *cobra.Command {
 	var form, meaning string
 	var topics []string
-	cmd := &cobra.Command{Use: "export", Args: a.oneLedger, ValidArgsFunction: completeLedgers,
+	cmd := &cobra.Command{Use: "export", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sel, err := admin.ParseSelection(topics)
 			if err != nil {
 				return usage("--topic trips, or --topic trips:0,2-4", "--topic %s", err)
 			}
-			return a.withoutBrokers(cmd.Context(), args[0], meaning, func(ctx context.Context, p *place) error {
-				return a.export(ctx, p, sel, form)
+			return target.Use(cmd.Context(), args[0], a.targets(target.Stored, targetFlags{meaning: meaning}), func(ctx context.Context, t *target.Target) error {
+				return a.export(ctx, t, sel, form)
 			})
 		}}
 	cmd.Flags().StringVar(&form, "format", "json", "")
@@ -58,19 +58,19 @@ func (a *app) offsetsExportVerb() *cobra.Command {
 	return cmd
 }
 
-func (a *app) export(ctx context.Context, p *place, sel admin.Selection, form string) error {
+func (a *app) export(ctx context.Context, t *target.Target, sel admin.Selection, form string) error {
 	if a.output == "json" || a.output == "yaml" || a.output == "csv" {
 		form = strings.Replace(a.output, "yaml", "json", 1)
 	}
-	if err := ledgers.CheckForm(form); err != nil {
+	if err := target.CheckForm(form); err != nil {
 		return err // before anything is asked
 	}
-	e, err := admin.Export(ctx, p.rooms, sel)
+	e, err := admin.Export(ctx, t.Rooms, sel)
 	if err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	if err := ledgers.Write(&b, form, e); err != nil {
+	if err := target.Write(&b, form, e); err != nil {
 		return err
 	}
 	out := b.Bytes()
@@ -108,7 +108,7 @@ func (a *app) offsetsImportVerb() *cobra.Command {
 	var flags copyFlags
 	var form string
 	cmd := &cobra.Command{Use: "import",
-		Args: func(cmd *cobra.Command, args []string) error { return a.ledgerArgs(cmd, args, 2) },
+		Args: func(cmd *cobra.Command, args []string) error { return a.targetArgs(cmd, args, 2) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, err := fileURL(args[0], form)
 			if err != nil {
@@ -124,9 +124,9 @@ func (a *app) offsetsImportVerb() *cobra.Command {
 // fileURL is a file as a URL: what offsets export wrote as json or csv needs no layout.
 func fileURL(path, form string) (string, error) {
 	switch {
-	case ledgers.IsURL(path) && form == "":
+	case target.IsURL(path) && form == "":
 		return path, nil
-	case ledgers.IsURL(path):
+	case target.IsURL(path):
 		return "", usage("leave --format out", "a URL says its layout itself")
 	case owned(path) && (form == "" || "."+form == filepath.Ext(path)):
 		return "file:" + path, nil

@@ -7,11 +7,12 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/ledger"
 )
 
 // viewJSON is the contract of offsets show -o json: within format 1 names only grow.
-func viewJSON(v admin.View, p *place) object {
+func viewJSON(v admin.View, p *target.Target) object {
 	roster := []object{}
 	for _, topic := range slices.Sorted(maps.Keys(v.Snapshot.Roster)) {
 		e := v.Snapshot.Roster[topic]
@@ -30,10 +31,10 @@ func viewJSON(v admin.View, p *place) object {
 	_, _, lag := v.Totals()
 	var layout any
 	if v.Foreign {
-		layout = object{"name", p.url.Form, "meaning", p.rooms.Meaning.String(), "notes", notesJSON(v.Notes)}
+		layout = object{"name", p.Form, "meaning", p.Meaning.String(), "notes", notesJSON(v.Notes)}
 	}
 	return object{"format", 1, "command", "offsets show", "time", utc(v.At), "group", v.Group,
-		"ledger", object{"url", p.rooms.Where, "id", ledgerID(v.Snapshot.Ledger), "cluster_id", spoken(v.Snapshot.ClusterID)},
+		"ledger", object{"url", p.Where, "id", ledgerID(v.Snapshot.Ledger), "cluster_id", spoken(v.Snapshot.ClusterID)},
 		"layout", layout, "roster", roster,
 		"totals", object{"partitions", len(v.Standings), "blocked", states[admin.Blocked], "waiting", states[admin.Waiting],
 			"parked", states[admin.Parked], "idle", states[admin.Idle], "lag", lag, "lag_unknown", unknown},

@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 )
@@ -39,15 +40,15 @@ type repairFlags struct {
 	policy, record, why string
 	topics              []string
 	execute             bool
-	url                 urlFlags
+	url                 targetFlags
 }
 
 func (a *app) offsetsRepairVerb() *cobra.Command {
 	var flags repairFlags
-	cmd := &cobra.Command{Use: "repair", Args: a.oneLedger, ValidArgsFunction: completeLedgers,
+	cmd := &cobra.Command{Use: "repair", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withLedger(cmd.Context(), args[0], flags.url, func(ctx context.Context, _ *place, r admin.Rooms) error {
-				return a.repair(ctx, r, flags)
+			return target.Use(cmd.Context(), args[0], a.targets(target.Ledger, flags.url), func(ctx context.Context, t *target.Target) error {
+				return a.repair(ctx, t.Rooms, flags)
 			})
 		}}
 	fs := cmd.Flags()

@@ -14,6 +14,7 @@ import (
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 )
@@ -47,12 +48,12 @@ type setFlags struct {
 	to, planOut, plan, why string
 	topics                 []string
 	clamp, execute         bool
-	url                    urlFlags
+	url                    targetFlags
 }
 
 func (a *app) offsetsSetVerb() *cobra.Command {
 	var flags setFlags
-	cmd := &cobra.Command{Use: "set", Args: a.oneLedger, ValidArgsFunction: completeLedgers,
+	cmd := &cobra.Command{Use: "set", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.setOffsets(cmd.Context(), args[0], flags) }}
 	fs := cmd.Flags()
 	fs.StringVar(&flags.to, "to", "", "")
@@ -74,7 +75,7 @@ func (f setFlags) planned(ctx context.Context, r admin.Rooms) (*admin.Plan, erro
 	if f.plan != "" {
 		return f.savedPlan(ctx, r)
 	}
-	target, ok := admin.ParseTarget(f.to, forms, time.Now())
+	to, ok := admin.ParseDestination(f.to, forms, time.Now())
 	if !ok {
 		return nil, usage("--to earliest, latest, 1000, +1000, -1000, 2026-11-21T03:00 or -2h", "--to %s: no target", f.to)
 	}
@@ -86,7 +87,7 @@ func (f setFlags) planned(ctx context.Context, r admin.Rooms) (*admin.Plan, erro
 	if err != nil {
 		return nil, err
 	}
-	return admin.PlanSet(ctx, r, v, sel, target, f.clamp)
+	return admin.PlanSet(ctx, r, v, sel, to, f.clamp)
 }
 
 func (f setFlags) savedPlan(ctx context.Context, r admin.Rooms) (*admin.Plan, error) {
@@ -120,8 +121,8 @@ func (a *app) setOffsets(ctx context.Context, name string, flags setFlags) error
 	if err := flags.check(); err != nil {
 		return err
 	}
-	return a.withLedger(ctx, name, flags.url, func(ctx context.Context, at *place, r admin.Rooms) error {
-		p, err := flags.planned(ctx, r)
+	return target.Use(ctx, name, a.targets(target.Ledger, flags.url), func(ctx context.Context, t *target.Target) error {
+		p, err := flags.planned(ctx, t.Rooms)
 		if err != nil {
 			return err
 		}
@@ -131,9 +132,9 @@ func (a *app) setOffsets(ctx context.Context, name string, flags setFlags) error
 			}
 		}
 		if !flags.execute {
-			return a.tellPlan("offsets set", p, at, flags.planOut)
+			return a.tellPlan("offsets set", p, t, flags.planOut)
 		}
-		done, err := p.Execute(ctx, r, flags.why)
+		done, err := p.Execute(ctx, t.Rooms, flags.why)
 		if err != nil {
 			return err
 		}
@@ -150,7 +151,7 @@ func writePlan(p *admin.Plan, path string) error {
 }
 
 // tellPlan prints a plan in the form asked for.
-func (a *app) tellPlan(command string, p *admin.Plan, at *place, planOut string) error {
+func (a *app) tellPlan(command string, p *admin.Plan, at *target.Target, planOut string) error {
 	switch a.output {
 	case "json", "yaml":
 		a.document(object{"format", 1, "command", command, "group", p.Group, "executed", false, "stay", p.Stay, "moves", planJSON(p)})
@@ -171,12 +172,12 @@ func (a *app) tellPlan(command string, p *admin.Plan, at *place, planOut string)
 			text.Count(l.Repeats), losesText(l.AtMost), recordAt(l)}, Style: screen.Yellow, Paint: l.AtMost != 0})
 	}
 	table.Print(a.stdout, ttyWidth(t), t.Paint)
-	if text := sinkText(p.Repeats(), at.file); text != "" {
+	if text := sinkText(p.Repeats(), at.File); text != "" {
 		fmt.Fprintf(a.stdout, "sink       %s\n", screen.Wrap(text, 11, t.Width))
 	}
 	help := "add --execute; or keep it: --plan-out FILE, then --plan FILE --execute"
 	if planOut != "" {
-		help = fmt.Sprintf("fencepost offsets set %s --plan %s --execute", at.typed(), planOut)
+		help = fmt.Sprintf("fencepost offsets set %s --plan %s --execute", at.Word(), planOut)
 	}
 	fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, "help: "+a.as(help)))
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 )
@@ -39,15 +40,15 @@ var offsetsShowManual = manual{
 
 func (a *app) offsetsShowVerb() *cobra.Command {
 	var all bool
-	var url urlFlags
-	cmd := &cobra.Command{Use: "show", Args: a.oneLedger, ValidArgsFunction: completeLedgers,
+	var url targetFlags
+	cmd := &cobra.Command{Use: "show", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withRooms(cmd.Context(), args[0], url, func(ctx context.Context, p *place, r admin.Rooms) error {
-				v, err := admin.Look(ctx, r)
+			return target.Use(cmd.Context(), args[0], a.targets(target.Offsets, url), func(ctx context.Context, t *target.Target) error {
+				v, err := admin.Look(ctx, t.Rooms)
 				if err != nil {
 					return err
 				}
-				return a.showView(v, p, all)
+				return a.showView(v, t, all)
 			})
 		}}
 	cmd.Flags().BoolVar(&all, "all", false, "")
@@ -56,7 +57,7 @@ func (a *app) offsetsShowVerb() *cobra.Command {
 }
 
 // showView prints a View in the form asked for, and says by the exit code whether a person is needed.
-func (a *app) showView(v admin.View, p *place, all bool) error {
+func (a *app) showView(v admin.View, p *target.Target, all bool) error {
 	var err error
 	switch a.output {
 	case "json", "yaml":
@@ -79,7 +80,7 @@ func (a *app) showView(v admin.View, p *place, all bool) error {
 // foldAbove is how many lines a table may have before its ok partitions are folded.
 const foldAbove = 40
 
-func (a *app) printView(v admin.View, p *place, all bool) {
+func (a *app) printView(v admin.View, p *target.Target, all bool) {
 	t := a.terminal(a.stdout)
 	wide := a.output == "wide"
 	fmt.Fprintln(a.stdout, screen.Wrap(fmt.Sprintf("%s   times %s", heading(v, p), v.At.Local().Format("-07:00")), 2, ttyWidth(a.terminal(a.stdout))))
@@ -106,11 +107,11 @@ func (a *app) printView(v admin.View, p *place, all bool) {
 }
 
 // heading says whose positions these are.
-func heading(v admin.View, p *place) string {
+func heading(v admin.View, p *target.Target) string {
 	if v.Foreign {
-		return "offsets " + p.told()
+		return "offsets " + p.String()
 	}
-	return fmt.Sprintf("group %s   ledger %s", v.Group, p.rooms.Where)
+	return fmt.Sprintf("group %s   ledger %s", v.Group, p.Where)
 }
 
 // topicLines names the topics, with another incarnation that the ledger knows.
@@ -202,7 +203,7 @@ func lastRow(v admin.View, folded []admin.Standing) screen.Row {
 }
 
 // printReasons explains what is odd, and says what to type.
-func (a *app) printReasons(v admin.View, p *place, t terminal) {
+func (a *app) printReasons(v admin.View, p *target.Target, t terminal) {
 	var lines [][2]string
 	for _, s := range v.Ordered()[:v.Odd()] {
 		if s.Bad != nil {
@@ -233,7 +234,7 @@ func (a *app) printReasons(v admin.View, p *place, t terminal) {
 	if counts := v.Odds(); counts != "" {
 		fmt.Fprint(a.stdout, counts+".")
 		if v.Parked() > 0 {
-			fmt.Fprint(a.stdout, t.Paint(screen.Dim, "   help: "+a.as(p.remedy(v.Remedy()))))
+			fmt.Fprint(a.stdout, t.Paint(screen.Dim, "   help: "+a.as(p.Remedy(v.Remedy()))))
 		}
 		fmt.Fprintln(a.stdout)
 	}

@@ -1,7 +1,10 @@
 package admin
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -19,12 +22,14 @@ type Done struct {
 	WentOn int
 }
 
-// tries bounds how often a relative target is counted again while workers commit. Each try is one round trip, and a
+// tries bounds how often a relative destination is counted again while workers commit. Each try is one round trip, and a
 // worker that is in the way commits a few hundred times a second at most.
 const tries = 2000
 
 // settleTime is Rooms.Patience where nothing is said.
 const settleTime = 30 * time.Second
+
+func (r Rooms) patience() time.Duration { return cmp.Or(r.Patience, settleTime) }
 
 // Execute carries the plan out: all of its moves in one compare-and-set or none. Where a worker committed in between,
 // a plan that is not Exact counts again from what the ledger holds; where somebody moved a position, it is refused.
@@ -158,6 +163,15 @@ func (p *Plan) moves(r Rooms, why string) []ledger.Move {
 	return moves
 }
 
+func (r Rooms) fence() ledger.Fence {
+	if r.Random != nil {
+		return ledger.NewFence(r.Random())
+	}
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return ledger.NewFence(binary.LittleEndian.Uint64(b[:]))
+}
+
 // follow reports whether nothing but commits stands between the plan and what the ledger holds.
 func (p *Plan) follow(held *ledger.Refused) bool {
 	for _, l := range p.Lines {
@@ -169,7 +183,7 @@ func (p *Plan) follow(held *ledger.Refused) bool {
 	return true
 }
 
-// aimAgain counts the plan's target from what the ledger holds now. A target that leaves the log by that is looked at
+// aimAgain counts the plan's destination from what the ledger holds now. A destination that leaves the log by that is looked at
 // against fresh bounds: the log may have grown too.
 func (p *Plan) aimAgain(ctx context.Context, r Rooms, held *ledger.Refused) error {
 	var bad []outside
@@ -181,15 +195,15 @@ func (p *Plan) aimAgain(ctx context.Context, r Rooms, held *ledger.Refused) erro
 			continue
 		}
 		l.Held = h
-		if p.target.Kind == ToTime || p.target.Kind == ToOffset || p.target.Kind == ToEarliest {
+		if p.to.Kind == ToTime || p.to.Kind == ToOffset || p.to.Kind == ToEarliest {
 			l.price() // Next stays
 			continue
 		}
-		wants, ok := l.aim(p.target, p.clamp, 0)
+		wants, ok := l.aim(p.to, p.clamp, 0)
 		if !ok && !fresh {
 			p.freshBounds(ctx, r)
 			fresh = true
-			wants, ok = l.aim(p.target, p.clamp, 0)
+			wants, ok = l.aim(p.to, p.clamp, 0)
 		}
 		if !ok {
 			bad = append(bad, wants)

@@ -120,6 +120,13 @@ func Look(ctx context.Context, r Rooms) (View, error) {
 	return v, nil
 }
 
+func (r Rooms) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}
+
 // read asks the ledger and the Kafka group's own offsets, or the layout.
 func (v *View) read(ctx context.Context, r Rooms) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
 	if r.Layout != nil {

@@ -1,9 +1,6 @@
 package admin
 
 import (
-	"cmp"
-	"crypto/rand"
-	"encoding/binary"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -40,22 +37,4 @@ type Rooms struct {
 
 	Now    func() time.Time // nil: time.Now
 	Random func() uint64    // fences; nil: crypto/rand
-}
-
-func (r Rooms) now() time.Time {
-	if r.Now != nil {
-		return r.Now()
-	}
-	return time.Now()
-}
-
-func (r Rooms) patience() time.Duration { return cmp.Or(r.Patience, settleTime) }
-
-func (r Rooms) fence() ledger.Fence {
-	if r.Random != nil {
-		return ledger.NewFence(r.Random())
-	}
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	return ledger.NewFence(binary.LittleEndian.Uint64(b[:]))
 }

@@ -149,3 +149,18 @@ func (f *File) apartBecause() []string {
 		fmt.Sprintf("When a worker is killed or replaced between the two, its batch is applied again, and %s. Nothing is lost.", f.About().Again),
 		"What would make it exactly once: take ledger: out, and the sink keeps the positions in the transaction of the effects."}
 }
+
+// LedgerURL names where the ledger is, without a password.
+func (f *File) LedgerURL() string {
+	return f.ledgerStore().Where()
+}
+
+// Missing says that the ledger can not be there, since its file is not: to look must not make one.
+//
+// Errors: *fencepost.Fault ledger-missing.
+func (f *File) Missing() error {
+	if a, ok := f.ledgerStore().(kinds.Absentee); ok {
+		return f.Pointed(a.Missing())
+	}
+	return nil
+}

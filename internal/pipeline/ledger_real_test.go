@@ -146,7 +146,7 @@ func TestLedgerApartObeysASet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			to, ok := admin.ParseTarget("-100", admin.Forms{Time: keys.ParseTime, Duration: text.ParseDuration}, time.Now())
+			to, ok := admin.ParseDestination("-100", admin.Forms{Time: keys.ParseTime, Duration: text.ParseDuration}, time.Now())
 			if !ok {
 				t.Fatal("-100 is no target")
 			}

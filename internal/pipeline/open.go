@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 	"github.com/fencepost/fencepost/ledger"
@@ -170,4 +171,37 @@ func (f *File) pointed(help string) string {
 		}
 	}
 	return help
+}
+
+// Rooms is the pipeline's ledger, brokers and sink for an operator's verbs; the caller adds Who. A ledger that is not
+// there is refused here: to look must not make one.
+func (o *Opened) Rooms() (admin.Rooms, error) {
+	if err := o.File.Missing(); err != nil {
+		return admin.Rooms{}, err
+	}
+	return o.RoomsToFill(), nil
+}
+
+// RoomsToFill is Rooms for a copy into the pipeline, whose first move may make the ledger.
+func (o *Opened) RoomsToFill() admin.Rooms {
+	f := o.File
+	decoder := o.decoder()
+	var row []fencepost.Column
+	for _, c := range decoder.Columns() {
+		row = append(row, fencepost.Column{Name: c.Name, Type: c.Type})
+	}
+	r := admin.Rooms{
+		Group: f.Group, Ledger: o.Sink.Ledger(), Cluster: o.Source.Cluster(), Reader: o.Source,
+		Where: f.LedgerURL(), Policy: f.Policy, Uncommitted: f.Source.Uncommitted,
+		Try: func(rec *fencepost.Record) error {
+			err := decoder.Decode(rec, row)
+			for i := range row {
+				row[i].Truncate(0)
+			}
+			return err
+		},
+	}
+	r.History, _ = ledger.As[ledger.History](r.Ledger)
+	r.Provenance, _ = sink.As[sink.Provenance](o.Sink)
+	return r
 }

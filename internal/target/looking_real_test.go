@@ -1,15 +1,16 @@
 //go:build realservers
 
-package ledgers_test
+package target_test
 
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/internal/ledgers"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -36,12 +37,12 @@ func TestLookingMakesNoLedgerOnRealStores(t *testing.T) {
 		"rediss":   "rediss://:${PW}@" + redis.Host + ":" + redis.SecurePort + "/0?group=g&key=" + servers.Name(t) + "s:{group}&ca=" + redis.TLS.CA,
 	} {
 		t.Run(name, func(t *testing.T) {
-			o, err := ledgers.Open(t.Context(), url, env)
+			o, err := target.Open(t.Context(), url, target.Options{Env: env})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer func() {
-				if err := o.Close(); err != nil {
+				if err := o.Close(t.Context(), time.Minute); err != nil {
 					t.Error(err)
 				}
 			}()

@@ -1,6 +1,6 @@
 //go:build realservers
 
-package ledgers_test
+package target_test
 
 import (
 	"context"
@@ -26,9 +26,9 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/fencepost/fencepost/internal/foreign"
-	"github.com/fencepost/fencepost/internal/ledgers"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/internal/target"
 )
 
 // row is a row of docs/layouts.md as a program left it. N is a name that no other test has.
@@ -106,11 +106,11 @@ func (r row) named(n, f string) row {
 func (r row) wants(t *testing.T, url string) {
 	t.Helper()
 	env := &pipeline.Environment{Names: func() []string { return nil }, Lookup: func(name string) (string, bool) { return servers.RedisPassword, name == "PW" }}
-	o, err := ledgers.Open(t.Context(), url, env)
+	o, err := target.Open(t.Context(), url, target.Options{Env: env})
 	if err != nil {
 		t.Fatalf("%s: %v", url, err)
 	}
-	defer func() { _ = o.Close() }()
+	defer func() { _ = o.Close(t.Context(), time.Minute) }()
 	f, err := o.Layout.Foreign(t.Context())
 	if err != nil {
 		t.Fatalf("%s: %v", url, err)

@@ -1,4 +1,4 @@
-package ledgers
+package target
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 
 // redisScheme takes redis:// and, with TLS, rediss://. ca is a PEM file of authorities, in place of the system's.
 var redisScheme = scheme{params: []string{"key", "ca"}, layouts: redisLayouts,
-	native: func(_ context.Context, l *location) (*Opened, error) {
+	native: func(_ context.Context, l *location) (*Target, error) {
 		g, err := l.group()
 		if err != nil {
 			return nil, err
@@ -30,7 +30,9 @@ var redisScheme = scheme{params: []string{"key", "ca"}, layouts: redisLayouts,
 		if err != nil {
 			return nil, err
 		}
-		return &Opened{Ledger: ledger, Group: g, detail: redisDetail(g, c.Key), close: ledger.Close}, nil
+		t := ofLedger(g, ledger, ledger.Close)
+		t.detail = redisDetail(g, c.Key)
+		return t, nil
 	}}
 
 func redisDetail(g fencepost.Group, key string) string {
@@ -44,7 +46,7 @@ func redisDetail(g fencepost.Group, key string) string {
 var redisLayouts = func() map[string]layout {
 	all := map[string]layout{}
 	for _, name := range redis.LayoutNames() {
-		all[name] = layout{params: []string{"key", "topic", "ca"}, open: func(_ context.Context, l *location) (*Opened, error) {
+		all[name] = layout{params: []string{"key", "topic", "ca"}, open: func(_ context.Context, l *location) (*Target, error) {
 			c, err := l.redis()
 			if err != nil {
 				return nil, err
@@ -54,14 +56,14 @@ var redisLayouts = func() map[string]layout {
 			if err != nil {
 				return nil, err
 			}
-			o := &Opened{Layout: lay, close: lay.Close}
+			t := ofLayout(lay, "")
 			if as.Key != "" {
-				o.detail, o.Subject = "key "+as.Key, "key "+as.Key
+				t.detail, t.Subject = "key "+as.Key, "key "+as.Key
 			}
 			if name == "pattern-a" {
-				o.Subject = "hash " + as.Key
+				t.Subject = "hash " + as.Key
 			}
-			return o, nil
+			return t, nil
 		}}
 	}
 	return all

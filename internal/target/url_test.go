@@ -1,4 +1,4 @@
-package ledgers_test
+package target
 
 import (
 	"errors"
@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/internal/ledgers"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/ledger"
 )
@@ -48,10 +48,10 @@ func TestOpen(t *testing.T) {
 		"file:/data/checkpoints/orders?layout=spark-checkpoint":                                   "file:/data/checkpoints/orders (spark-checkpoint)",
 		"file:one.json": "file:one.json",
 	} {
-		if !ledgers.IsURL(text) {
+		if !IsURL(text) {
 			t.Errorf("%s is not taken for a URL", text)
 		}
-		o, err := ledgers.Open(t.Context(), text, environment())
+		o, err := Open(t.Context(), text, Options{Env: environment()})
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -62,12 +62,12 @@ func TestOpen(t *testing.T) {
 		if (o.Ledger == nil) == (o.Layout == nil) {
 			t.Errorf("%s: ledger %v and layout %v, want one of them", text, o.Ledger, o.Layout)
 		}
-		if err := o.Close(); err != nil {
+		if err := o.Close(t.Context(), time.Minute); err != nil {
 			t.Errorf("%s: close: %v", text, err)
 		}
 	}
 	for _, file := range []string{"flights.yaml", "dir/flights.yaml", `C:\flights.yaml`, "flights"} {
-		if ledgers.IsURL(file) {
+		if IsURL(file) {
 			t.Errorf("%s is taken for a URL", file)
 		}
 	}
@@ -94,7 +94,7 @@ func TestRefused(t *testing.T) {
 		{"sqlite:${NOWHERE}?group=g", "env-not-set", "NOWHERE is not set", "export NOWHERE"},
 		{"redis://:${PWD2}@localhost/0?group=g", "env-not-set", "PWD2 is not set", "export"},
 	} {
-		_, err := ledgers.Open(t.Context(), c.text, environment())
+		_, err := Open(t.Context(), c.text, Options{Env: environment()})
 		fault, ok := errors.AsType[*fencepost.Fault](err)
 		if !ok || fault.Code != c.code || fault.Exit != 2 || !strings.Contains(fault.Error(), c.says) || !strings.Contains(fault.Help, c.help) {
 			t.Errorf("%s: got %+v, want %s, exit 2, that says %q, with the help %q", c.text, fault, c.code, c.says, c.help)
@@ -109,12 +109,12 @@ func TestRefused(t *testing.T) {
 // To open and to look makes nothing.
 func TestLookingMakesNoLedger(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	o, err := ledgers.Open(t.Context(), "sqlite:"+path+"?group=g", environment())
+	o, err := Open(t.Context(), "sqlite:"+path+"?group=g", Options{Env: environment()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := o.Close(); err != nil {
+		if err := o.Close(t.Context(), time.Minute); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -157,7 +157,7 @@ func TestBrokers(t *testing.T) {
 		"b1:9092": "b1:9092", "b1:9092,b2:9092": "b1:9092 b2:9092", "b1": "b1:9092", file: "b1:9092",
 		"kafka://etl:${PW}@b1:9093?tls=true&sasl=SCRAM-SHA-512": "b1:9093",
 	} {
-		c, err := ledgers.Brokers(named, environment())
+		c, err := readBrokers(named, environment())
 		if err != nil {
 			t.Errorf("%s: %v", named, err)
 			continue
@@ -174,7 +174,7 @@ func TestBrokers(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"postgres://x/y", "kafka://b1:9092?group=g&tsl=true"} {
-		if _, err := ledgers.Brokers(bad, environment()); err == nil {
+		if _, err := readBrokers(bad, environment()); err == nil {
 			t.Errorf("%s: got no error", bad)
 		}
 	}

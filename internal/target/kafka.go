@@ -1,4 +1,4 @@
-package ledgers
+package target
 
 import (
 	"context"
@@ -19,13 +19,13 @@ var kafkaParams = []string{"tls", "ca", "cert", "cert_key", "server_name", "sasl
 // kafkaScheme is a Kafka group's committed offsets. By the protocol they are next to read; with layout=kafka they are as
 // foreign as any, since some programs commit the offset of the last record.
 var kafkaScheme = scheme{params: kafkaParams,
-	native: func(ctx context.Context, l *location) (*Opened, error) {
-		o, err := openGroup(ctx, l)
+	native: func(ctx context.Context, l *location) (*Target, error) {
+		t, err := openGroup(ctx, l)
 		if err != nil {
 			return nil, err
 		}
-		o.Means = foreign.MeaningNext
-		return o, nil
+		t.means = foreign.MeaningNext
+		return t, nil
 	},
 	layouts: map[string]layout{"kafka": {params: kafkaParams, open: openGroup}}}
 
@@ -38,7 +38,7 @@ func (l *location) noLedger() error {
 		Help: "NEW names another store and group; with the build before this one: fencepost offsets copy URL NEW --execute"}
 }
 
-func openGroup(_ context.Context, l *location) (*Opened, error) {
+func openGroup(_ context.Context, l *location) (*Target, error) {
 	g, err := l.group()
 	if err != nil {
 		return nil, err
@@ -51,7 +51,9 @@ func openGroup(_ context.Context, l *location) (*Opened, error) {
 	if err != nil {
 		return nil, usage(examples["kafka"], "%s", err)
 	}
-	return &Opened{Layout: lay, Group: g, Brokers: &c, Subject: "group " + string(g), close: lay.Close}, nil
+	t := ofLayout(lay, "group "+string(g))
+	t.Group, t.brokers = g, &c
+	return t, nil
 }
 
 // kafka is the cluster that the URL leads to.
@@ -84,8 +86,8 @@ func (l *location) kafka() (c kafka.Config, err error) {
 	return c, nil
 }
 
-// Brokers reads what --brokers names: HOST:9092, several of them, a kafka:// URL, or the source of a pipeline file.
-func Brokers(text string, env *pipeline.Environment) (kafka.Config, error) {
+// readBrokers reads what --brokers names: HOST:9092, several of them, a kafka:// URL, or the source of a pipeline file.
+func readBrokers(text string, env *pipeline.Environment) (kafka.Config, error) {
 	const help = "--brokers HOST:9092, or kafka://USER:${PW}@HOST:9093?tls=true&sasl=SCRAM-SHA-512, or a pipeline file"
 	if ext := filepath.Ext(text); ext == ".yaml" || ext == ".yml" {
 		f, err := pipeline.Load(text, env)

@@ -4,78 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
 )
-
-// TargetKind says what a Target counts from.
-type TargetKind uint8
-
-// The kinds of target.
-const (
-	ToEarliest TargetKind = iota
-	ToLatest
-	ToOffset // Target.N itself
-	ToShift  // Target.N from the position, forward or back
-	ToTime   // the first record at or after Target.Time
-)
-
-// Target is where positions are to be set.
-type Target struct {
-	Kind TargetKind
-	N    int64
-	Time time.Time
-	text string // as it was written
-}
-
-// String is the target as it was written.
-func (t Target) String() string { return t.text }
-
-// Forms are how people write points in time and durations; a pipeline file's are the same.
-type Forms struct {
-	Time     func(string) (time.Time, bool)
-	Duration func(string) (time.Duration, bool)
-}
-
-// ParseTarget reads `earliest`, `latest`, N, +N, -N, -DURATION or a time.
-func ParseTarget(s string, f Forms, now time.Time) (Target, bool) {
-	t := Target{text: s}
-	switch s {
-	case "earliest":
-		return t, true
-	case "latest":
-		t.Kind = ToLatest
-		return t, true
-	case "":
-		return t, false
-	}
-	sign, number := s[:1], s[1:]
-	if sign != "+" && sign != "-" {
-		sign, number = "", s
-	}
-	if n, ok := text.ParseCount(number); ok && n >= 0 {
-		switch sign {
-		case "":
-			t.Kind, t.N = ToOffset, n
-		case "+":
-			t.Kind, t.N = ToShift, n
-		case "-":
-			t.Kind, t.N = ToShift, -n
-		}
-		return t, true
-	}
-	t.Kind = ToTime
-	if back, ok := strings.CutPrefix(s, "-"); ok {
-		d, ok := f.Duration(back)
-		t.Time = now.Add(-d)
-		return t, ok
-	}
-	var ok bool
-	t.Time, ok = f.Time(s)
-	return t, ok
-}
 
 // Selection chooses partitions. The zero Selection is all.
 type Selection struct {

@@ -1,4 +1,4 @@
-package ledgers
+package target
 
 import (
 	"cmp"
@@ -11,7 +11,7 @@ import (
 )
 
 // zookeeperScheme: the path of the URL is the ledger's root, or where the layout begins.
-var zookeeperScheme = scheme{layouts: zookeeperLayouts, native: func(_ context.Context, l *location) (*Opened, error) {
+var zookeeperScheme = scheme{layouts: zookeeperLayouts, native: func(_ context.Context, l *location) (*Target, error) {
 	g, err := l.group()
 	if err != nil {
 		return nil, err
@@ -22,13 +22,13 @@ var zookeeperScheme = scheme{layouts: zookeeperLayouts, native: func(_ context.C
 	if err != nil {
 		return nil, err
 	}
-	return &Opened{Ledger: ledger, Group: g, close: ledger.Close}, nil
+	return ofLedger(g, ledger, ledger.Close), nil
 }}
 
 var zookeeperLayouts = func() map[string]layout {
 	all := map[string]layout{}
 	for form := zookeeper.FormConsumers; form <= zookeeper.FormTrident; form++ {
-		all[form.String()] = layout{params: []string{"topic"}, open: func(_ context.Context, l *location) (*Opened, error) {
+		all[form.String()] = layout{params: []string{"topic"}, open: func(_ context.Context, l *location) (*Target, error) {
 			at := zookeeper.LayoutConfig{Form: form, Path: strings.TrimRight(l.url.Path, "/"), Topic: l.params.Get("topic"),
 				Group: fencepost.Group(l.params.Get("group"))}
 			if form == zookeeper.FormConsumers && at.Group == "" { // zk://HOST/consumers/G
@@ -41,11 +41,11 @@ var zookeeperLayouts = func() map[string]layout {
 			if err != nil {
 				return nil, err
 			}
-			o := &Opened{Layout: lay, Subject: "node " + l.url.Path, close: lay.Close}
+			t := ofLayout(lay, "node "+l.url.Path)
 			if form == zookeeper.FormConsumers {
-				o.Subject = "group " + string(at.Group)
+				t.Subject = "group " + string(at.Group)
 			}
-			return o, nil
+			return t, nil
 		}}
 	}
 	return all

@@ -1,4 +1,4 @@
-package ledgers
+package target
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 
 var postgresScheme = scheme{drivers: true, layouts: tables(func(ctx context.Context, l *location, t sqlstore.TableLayout) (foreign.Layout, error) {
 	return postgres.OpenLayout(ctx, l.dsn("postgres"), t)
-}), native: func(_ context.Context, l *location) (*Opened, error) {
+}), native: func(_ context.Context, l *location) (*Target, error) {
 	g, err := l.group()
 	if err != nil {
 		return nil, err
@@ -24,12 +24,14 @@ var postgresScheme = scheme{drivers: true, layouts: tables(func(ctx context.Cont
 		return nil, err
 	}
 	address, err := postgres.Address(dsn)
-	return &Opened{Ledger: ledger, Group: g, address: address, close: func() error { ledger.Close(); return nil }}, err
+	t := ofLedger(g, ledger, func() error { ledger.Close(); return nil })
+	t.address = address
+	return t, err
 }}
 
 var mysqlScheme = scheme{drivers: true, layouts: tables(func(ctx context.Context, l *location, t sqlstore.TableLayout) (foreign.Layout, error) {
 	return mysql.OpenLayout(ctx, l.dsn("mysql"), t)
-}), native: func(_ context.Context, l *location) (*Opened, error) {
+}), native: func(_ context.Context, l *location) (*Target, error) {
 	g, err := l.group()
 	if err != nil {
 		return nil, err
@@ -38,12 +40,12 @@ var mysqlScheme = scheme{drivers: true, layouts: tables(func(ctx context.Context
 	if err != nil {
 		return nil, err
 	}
-	return &Opened{Ledger: ledger, Group: g, close: func() error { ledger.Close(); return nil }}, nil
+	return ofLedger(g, ledger, func() error { ledger.Close(); return nil }), nil
 }}
 
 var sqliteScheme = scheme{layouts: tables(func(ctx context.Context, l *location, t sqlstore.TableLayout) (foreign.Layout, error) {
 	return sqlite.OpenLayout(ctx, l.path, t)
-}), native: func(_ context.Context, l *location) (*Opened, error) {
+}), native: func(_ context.Context, l *location) (*Target, error) {
 	g, err := l.group()
 	if err != nil {
 		return nil, err
@@ -52,7 +54,7 @@ var sqliteScheme = scheme{layouts: tables(func(ctx context.Context, l *location,
 	if err != nil {
 		return nil, err
 	}
-	return &Opened{Ledger: ledger, Group: g, close: ledger.Close}, nil
+	return ofLedger(g, ledger, ledger.Close), nil
 }}
 
 // anyTable is the layout of a URL that names a table's columns and no layout.
@@ -62,7 +64,7 @@ const anyTable = "table"
 func tables(open func(context.Context, *location, sqlstore.TableLayout) (foreign.Layout, error)) map[string]layout {
 	all := map[string]layout{}
 	for _, name := range append(sqlstore.Presets(), anyTable) {
-		all[name] = layout{params: sqlstore.TableKeys(), open: func(ctx context.Context, l *location) (*Opened, error) {
+		all[name] = layout{params: sqlstore.TableKeys(), open: func(ctx context.Context, l *location) (*Target, error) {
 			t, _ := sqlstore.Preset(name)
 			for _, key := range sqlstore.TableKeys() {
 				if v := l.params.Get(key); v != "" {
@@ -73,7 +75,9 @@ func tables(open func(context.Context, *location, sqlstore.TableLayout) (foreign
 			if err != nil {
 				return nil, err
 			}
-			return &Opened{Layout: lay, Subject: "table " + t.Table, detail: tableDetail(t), close: lay.Close}, nil
+			at := ofLayout(lay, "table "+t.Table)
+			at.detail = tableDetail(t)
+			return at, nil
 		}}
 	}
 	return all

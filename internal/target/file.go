@@ -1,4 +1,4 @@
-package ledgers
+package target
 
 import (
 	"context"
@@ -9,12 +9,14 @@ import (
 )
 
 // fileScheme is the forms of internal/foreign/offsetfile; a name that ends in .json or .csv is our own form.
-var fileScheme = scheme{layouts: fileLayouts, native: func(_ context.Context, l *location) (*Opened, error) {
+var fileScheme = scheme{layouts: fileLayouts, native: func(_ context.Context, l *location) (*Target, error) {
 	lay, err := offsetfile.Open(l.path, "", offsetfile.Options{Group: fencepost.Group(l.params.Get("group"))})
 	if err != nil {
 		return nil, err
 	}
-	return &Opened{Layout: lay, Means: foreign.MeaningNext, Subject: "file " + l.path, close: lay.Close}, nil
+	t := ofLayout(lay, "file "+l.path)
+	t.means = foreign.MeaningNext
+	return t, nil
 }}
 
 var fileLayouts = func() map[string]layout {
@@ -23,16 +25,16 @@ var fileLayouts = func() map[string]layout {
 		if !form.Reads() {
 			continue
 		}
-		all[form.Name] = layout{open: func(_ context.Context, l *location) (*Opened, error) {
+		all[form.Name] = layout{open: func(_ context.Context, l *location) (*Target, error) {
 			lay, err := offsetfile.Open(l.path, form.Name, offsetfile.Options{Group: fencepost.Group(l.params.Get("group"))})
 			if err != nil {
 				return nil, err
 			}
-			o := &Opened{Layout: lay, Subject: "file " + l.path, close: lay.Close}
+			t := ofLayout(lay, "file "+l.path)
 			if form.Own {
-				o.Means = foreign.MeaningNext
+				t.means = foreign.MeaningNext
 			}
-			return o, nil
+			return t, nil
 		}}
 	}
 	return all

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +19,7 @@ import (
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/internal/view"
 )
 
 // app is what all verbs share: where they write, how they were called, the flags that hold everywhere.
@@ -116,8 +116,7 @@ func (a *app) fail(err error) int {
 	exit := max(fault.Exit, 1)
 	switch {
 	case a.output != "table" && a.output != "wide" && a.output != "csv" && !a.said:
-		a.document(object{"format", 1, "command", a.command,
-			"error", object{"code", fault.Code, "message", fault.Error(), "help", a.as(fault.Help), "exit", exit}})
+		a.document(view.NewFailure(a.command, view.FailureError{Code: fault.Code, Message: fault.Error(), Help: a.as(fault.Help), Exit: exit}))
 	case !a.logged:
 		a.printFault(fault)
 	}
@@ -160,7 +159,7 @@ func (a *app) printFault(f *fencepost.Fault) {
 // invalid prints the findings of a file, on stdout where a check was asked for, and how many there are.
 func (a *app) invalid(e *pipeline.Invalid, after string) {
 	if (a.output == "json" || a.output == "yaml") && !a.said {
-		a.document(findingsJSON(a.command, e))
+		a.document(view.NewInvalid(a.command, e))
 		return
 	}
 	out := a.stderr
@@ -173,32 +172,6 @@ func (a *app) invalid(e *pipeline.Invalid, after string) {
 		fmt.Fprintf(&b, "%s in %s. %s\n", text.Plural(len(e.Findings), "finding"), e.Name, after)
 	}
 	_, _ = io.WriteString(out, a.as(b.String()))
-}
-
-// object is a JSON object whose keys stand in the order given: name, value, name, value.
-type object []any
-
-// MarshalJSON keeps the order.
-func (o object) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i := 0; i+1 < len(o); i += 2 {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		for j, v := range o[i : i+2] {
-			text, err := json.Marshal(v)
-			if err != nil {
-				return nil, err
-			}
-			b.Write(text)
-			if j == 0 {
-				b.WriteByte(':')
-			}
-		}
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
 }
 
 // json writes the one object of a command to stdout.

@@ -21,6 +21,7 @@ import (
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/internal/view"
 )
 
 var backfillManual = manual{
@@ -179,65 +180,43 @@ func (a *app) runBackfill(parent context.Context, f *pipeline.File, b *admin.Bac
 	return nil
 }
 
-// backfillColumns are the columns of -o csv.
-var backfillColumns = []string{"topic", "partition", "from", "until", "offset", "left", "repeats"}
-
 // tellBackfill prints a plan, or how it ended, in the form asked for.
 func (a *app) tellBackfill(b *admin.Backfill, f *pipeline.File, executed, ran bool) error {
-	ranges := []object{}
-	for _, r := range b.Ranges {
-		ranges = append(ranges, object{"topic", r.Topic, "partition", r.Partition, "from", r.From, "until", r.Until, "offset", r.At,
-			"left", r.Left(), "repeats", r.Again})
-	}
-	switch a.output {
-	case "json", "yaml":
-		a.document(object{"format", 1, "command", "backfill", "group", b.Group, "beside", b.Of, "executed", executed,
-			"verified", executed && b.Left() == 0, "left", b.Left(), "ranges", ranges})
-		return nil
-	case "csv":
-		return a.rows(ranges, backfillColumns)
-	}
+	answer := view.NewBackfill(b, executed)
+	return a.answer(answer, func() { a.printBackfill(answer, f, ran) })
+}
+
+func (a *app) printBackfill(b view.Backfill, f *pipeline.File, ran bool) {
 	switch {
-	case executed && ran && b.Left() == 0:
+	case b.Executed && ran && b.Left == 0:
 		where := "stands at the end of its range"
 		if len(b.Ranges) > 1 {
 			where = "stand at the ends of their ranges"
 		}
 		fmt.Fprintf(a.stdout, "verified   %s of group %s %s\n", text.Plural(len(b.Ranges), "partition"), b.Group, where)
-	case executed && ran:
-		fmt.Fprintf(a.stdout, "left       %s of group %s. The same command goes on there\n", text.Plural(b.Left(), "offset"), b.Group)
-	case b.Left() == 0 && b.Begun:
+	case b.Executed && ran:
+		fmt.Fprintf(a.stdout, "left       %s of group %s. The same command goes on there\n", text.Plural(b.Left, "offset"), b.Group)
+	case b.Left == 0 && b.Begun:
 		fmt.Fprintf(a.stdout, "%s: nothing to do, it is done\n", b.Group)
-	case b.Left() == 0:
+	case b.Left == 0:
 		fmt.Fprintf(a.stdout, "%s: nothing to do, no offset lies in what was asked for\n", b.Group)
 	default:
-		a.printBackfill(b, f)
+		a.printBackfillPlan(b, f)
 	}
-	return nil
 }
 
-// printBackfill prints a plan as a table.
-func (a *app) printBackfill(b *admin.Backfill, f *pipeline.File) {
+// printBackfillPlan prints a plan as a table.
+func (a *app) printBackfillPlan(b view.Backfill, f *pipeline.File) {
 	t := a.terminal(a.stdout)
 	how := "begin"
 	if b.Begun {
 		how = "go on"
 	}
-	head := fmt.Sprintf("plan for %s: %s, %s to run; group %s stays where it is", b.Group, how, text.Plural(b.Left(), "offset"), b.Of)
+	head := fmt.Sprintf("plan for %s: %s, %s to run; group %s stays where it is", b.Group, how, text.Plural(b.Left, "offset"), b.Beside)
 	fmt.Fprintf(a.stdout, "%s\n\n", screen.Wrap(head, 2, ttyWidth(t)))
-	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "RANGE"}, {Name: "OFFSET", Right: true}, {Name: "LEFT", Right: true},
-		{Name: "REPEATS", Right: true}}}
-	var cut []string
-	for _, r := range b.Ranges {
-		table.Rows = append(table.Rows, screen.Row{Cells: []string{r.TopicPartition.String(), fmt.Sprintf("[%s .. %s)", text.Count(r.From), text.Count(r.Until)),
-			text.Count(r.At), text.Count(r.Left()), text.Count(r.Again)}})
-		if r.Cut {
-			cut = append(cut, r.TopicPartition.String())
-		}
-	}
-	table.Print(a.stdout, ttyWidth(t), t.Paint)
-	if len(cut) > 0 {
-		text := fmt.Sprintf("%s begins at its earliest record: older ones of that time may be gone", strings.Join(cut, " "))
+	b.Table().Print(a.stdout, ttyWidth(t), t.Paint)
+	if len(b.Cut) > 0 {
+		text := fmt.Sprintf("%s begins at its earliest record: older ones of that time may be gone", strings.Join(b.Cut, " "))
 		fmt.Fprintf(a.stdout, "log        %s\n", screen.Wrap(text, 11, t.Width))
 	}
 	if text := againText(b, f); text != "" {
@@ -247,12 +226,12 @@ func (a *app) printBackfill(b *admin.Backfill, f *pipeline.File) {
 }
 
 // againText says what a backfill does to rows that are there, or will be.
-func againText(b *admin.Backfill, f *pipeline.File) string {
+func againText(b view.Backfill, f *pipeline.File) string {
 	switch {
 	case f.About().Upserts: // also where the main line never was: a newer record of the key may stand there
 		return fmt.Sprintf("table %s has a key: rows are written again and stand there once, an old record over a newer one", f.About().Table)
-	case b.Again() == 0:
+	case b.Repeats() == 0:
 		return ""
 	}
-	return sinkText(b.Again(), f)
+	return sinkText(b.Repeats(), f)
 }

@@ -1,18 +1,16 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/internal/view"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -143,128 +141,32 @@ func keepCopy(c *admin.Copy, both *target.Pair, path string) error {
 
 // tellCopy prints the plan, which was kept in a file if planOut names one, and what was done of it; nil: nothing.
 func (a *app) tellCopy(c *admin.Copy, both *target.Pair, planOut string, done *admin.Done) error {
-	switch a.output {
-	case "json", "yaml":
-		a.document(object{"format", 1, "command", a.command, "group", c.Plan.Group, "executed", done != nil, "verified", done != nil,
-			"from", both.A.String(), "to", both.B.String(), "by_time", c.Across, "stay", c.Plan.Stay, "notes", notesJSON(c.Notes), "moves", copyJSON(c)})
-		return nil
-	case "csv":
-		return a.rows(copyJSON(c), copyColumns)
-	}
+	answer := view.NewCopy(a.command, c, both.A.String(), both.B.String(), done)
+	return a.answer(answer, func() { a.printCopy(answer, both.B, planOut) })
+}
+
+func (a *app) printCopy(c view.Copy, to *target.Target, planOut string) {
 	t := a.terminal(a.stdout)
-	fmt.Fprintf(a.stdout, "A  %s\nB  %s: %s\n\n", both.A, both.B, targetText(c))
-	copyTable(c).Print(a.stdout, ttyWidth(t), t.Paint)
-	if c.Across {
-		fmt.Fprintf(a.stdout, "time       %s\n", screen.Wrap(acrossText(c), 11, t.Width))
+	fmt.Fprintf(a.stdout, "A  %s\nB  %s: %s\n\n", c.From, c.To, c.Target())
+	c.Table().Print(a.stdout, ttyWidth(t), t.Paint)
+	if note := c.TimeNote(); note != "" {
+		fmt.Fprintf(a.stdout, "time       %s\n", screen.Wrap(note, 11, t.Width))
 	}
 	for _, note := range c.Notes {
 		fmt.Fprintf(a.stdout, "note       %s\n", screen.Wrap(screen.Printable(note), 11, t.Width))
 	}
-	if done == nil {
+	if !c.Executed {
 		help := "help: add --execute"
 		if planOut != "" {
-			help = a.as(fmt.Sprintf("help: fencepost offsets set %s --plan %s --execute", both.B.Word(), planOut))
+			help = a.as(fmt.Sprintf("help: fencepost offsets set %s --plan %s --execute", to.Word(), planOut))
 		}
 		fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, help))
-		return nil
+		return
 	}
-	fmt.Fprintf(a.stdout, "moved      %s\n", movedText(*done))
+	fmt.Fprintf(a.stdout, "moved      %s\n", c.Moved())
 	next := ""
-	if both.B.File != nil {
-		next = ".  next: " + a.as("fencepost run "+both.B.File.Name+" --resume")
+	if to.File != nil {
+		next = ".  next: " + a.as("fencepost run "+to.File.Name+" --resume")
 	}
-	fmt.Fprintf(a.stdout, "verified   %d of %s read back; A was not changed%s\n", len(done.Moves), text.Plural(len(done.Moves), "partition"), next)
-	return nil
-}
-
-func targetText(c *admin.Copy) string {
-	switch {
-	case c.Fresh:
-		return "no ledger yet; it is made with the first move"
-	case c.Held == 0:
-		return "knows none of these partitions"
-	case c.Held == len(c.Lines):
-		return "holds these partitions already"
-	}
-	return fmt.Sprintf("holds %d of these %s already", c.Held, text.Plural(len(c.Lines), "partition"))
-}
-
-// acrossText says what going by time is worth.
-func acrossText(c *admin.Copy) string {
-	text := "offsets differ between clusters, so each position goes to the first record at or after the time of the record that is next to read; " +
-		"records of the same millisecond may be repeated, and one out of order in time may be repeated or passed"
-	if c.Uneven {
-		text = "the topic has another number of partitions there, so every one goes to the smallest time of all; records behind it that were read already are repeated"
-	}
-	return text
-}
-
-func copyTable(c *admin.Copy) *screen.Table {
-	table := &screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "READ", Right: true}, {Name: "HELD", Right: true}, {Name: "NEXT", Right: true},
-		{Name: "EARLIEST", Right: true, Hide: 1}, {Name: "END", Right: true}, {Name: "UNREAD", Right: true}, {Name: "VERDICT"}}}
-	if c.Across {
-		table.Columns[7] = screen.Column{Name: "RECORD-AT (" + time.Now().Format("-07:00") + ")"}
-	}
-	for _, l := range c.Lines {
-		last := l.Verdict.String()
-		switch {
-		case c.Across && l.At.IsZero():
-			last = "at the end"
-		case c.Across:
-			last = l.At.Local().Format(time.DateTime)
-		case l.Read == "":
-			last = "start"
-		case l.AtMost == ledger.UnknownLoss:
-			last += "; loses unknown"
-		case l.AtMost != 0:
-			last += "; loses at most " + losesText(l.AtMost)
-		case l.Repeats != 0:
-			last += "; repeats " + text.Count(l.Repeats)
-		}
-		table.Rows = append(table.Rows, screen.Row{Cells: []string{l.String(), cmp.Or(l.Read, "-"), offsetText(l.Held), text.Count(l.Next.Offset),
-			text.Count(l.Bounds.Earliest), text.Count(l.Bounds.End), text.Count(l.Unread()), last}, Style: screen.Yellow, Paint: l.AtMost != 0})
-	}
-	return table
-}
-
-// movedText is "3 partitions, cause import; topic ID ... stored with them".
-func movedText(done admin.Done) string {
-	causes := map[ledger.Cause]int{}
-	ids := map[fencepost.TopicID]bool{}
-	for _, m := range done.Moves {
-		causes[m.Cause]++
-		ids[m.Next.TopicID] = true
-	}
-	told := text.Plural(causes[ledger.CauseImport], "partition") + ", cause import"
-	if n := causes[ledger.CauseStart]; n > 0 {
-		told += ", and " + text.Plural(n, "partition") + ", cause start"
-	}
-	switch {
-	case ids[fencepost.TopicID{}]:
-		return told + "; without topic IDs, which these brokers do not have"
-	case len(ids) == 1:
-		return told + "; topic ID " + done.Moves[0].Next.TopicID.String() + " stored with them"
-	case len(ids) > 1:
-		return told + "; topic IDs stored with them"
-	}
-	return "nothing had to move"
-}
-
-// copyColumns are the columns of -o csv.
-var copyColumns = []string{"topic", "partition", "cause", "stored", "held_offset", "held_fence", "next_offset", "next_topic_id", "earliest", "end",
-	"unread", "verdict", "repeats", "loses_at_most", "record_at_next", "why"}
-
-func copyJSON(c *admin.Copy) []object {
-	moves := []object{}
-	for _, l := range c.Lines {
-		var at any
-		if !l.At.IsZero() {
-			at = utc(l.At)
-		}
-		moves = append(moves, object{"topic", l.Topic, "partition", l.Partition, "cause", l.Cause.String(), "stored", spoken(l.Read),
-			"held", positionJSON(l.Held), "next", object{"offset", l.Next.Offset, "topic_id", spoken(l.Next.TopicID.String())},
-			"earliest", l.Bounds.Earliest, "end", l.Bounds.End, "unread", l.Unread(), "verdict", verdictJSON(l.Verdict),
-			"repeats", l.Repeats, "loses_at_most", known(l.AtMost), "record_at_next", at, "why", spoken(l.Why)})
-	}
-	return moves
+	fmt.Fprintf(a.stdout, "verified   %d of %s read back; A was not changed%s\n", len(c.Made.Moves), text.Plural(len(c.Made.Moves), "partition"), next)
 }

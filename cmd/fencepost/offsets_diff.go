@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,8 +11,7 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/target"
-	"github.com/fencepost/fencepost/internal/text"
-	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/internal/view"
 )
 
 var offsetsDiffManual = manual{
@@ -70,114 +68,19 @@ func (a *app) diff(ctx context.Context, both *target.Pair, sel admin.Selection) 
 	if err != nil {
 		return err
 	}
-	switch a.output {
-	case "json", "yaml":
-		a.document(object{"format", 1, "command", "offsets diff", "a", both.A.String(), "b", both.B.String(), "equal", d.Equal, "apart", d.Apart,
-			"only_in_a", d.OnlyA, "only_in_b", d.OnlyB, "a_holds_topic_ids", !bare(one), "b_holds_topic_ids", !bare(other),
-			"a_notes", notesJSON(one.Notes), "b_notes", notesJSON(other.Notes), "partitions", diffJSON(d)})
-	case "csv":
-		err = a.rows(diffJSON(d), diffColumns)
-	default:
-		a.printDiff(d, both, one, other)
-	}
-	if err == nil && !d.Same() {
-		return exited(3)
-	}
-	return err
+	answer := view.NewDifference(d, both.A.String(), both.B.String(), one, other)
+	return a.answer(answer, func() { a.printDiff(answer) })
 }
 
-func (a *app) printDiff(d admin.Difference, both *target.Pair, one, other admin.View) {
+func (a *app) printDiff(d view.Difference) {
 	t := a.terminal(a.stdout)
-	fmt.Fprintf(a.stdout, "A  %s\nB  %s\n\n", both.A, both.B)
-	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "A", Right: true}, {Name: "B", Right: true}, {Name: "A-B", Right: true},
-		{Name: "EARLIEST", Right: true, Hide: 1}, {Name: "END", Right: true}, {Name: "VERDICT-A"}, {Name: "VERDICT-B"}}}
-	for _, l := range d.Lines {
-		cells := []string{l.String(), sideOffset(l.A), sideOffset(l.B), "-", "-", "-", sideVerdict(l.A), sideVerdict(l.B)}
-		if l.A != nil && l.B != nil {
-			cells[3] = text.Count(l.Apart())
-			if l.Apart() > 0 {
-				cells[3] = "+" + cells[3]
-			}
-		}
-		if b := l.Bounds(); b.Err == nil {
-			cells[4], cells[5] = text.Count(b.Earliest), text.Count(b.End)
-		}
-		table.Rows = append(table.Rows, screen.Row{Cells: cells, Style: screen.Yellow, Paint: cells[3] != "0"})
-	}
-	table.Print(a.stdout, ttyWidth(t), t.Paint)
-	fmt.Fprintln(a.stdout, screen.Wrap(diffText(d, bare(one), bare(other)), 0, t.Width))
-	for _, note := range one.Notes {
+	fmt.Fprintf(a.stdout, "A  %s\nB  %s\n\n", d.A, d.B)
+	d.Table().Print(a.stdout, ttyWidth(t), t.Paint)
+	fmt.Fprintln(a.stdout, screen.Wrap(d.Summary(), 0, t.Width))
+	for _, note := range d.ANotes {
 		fmt.Fprintln(a.stdout, screen.Wrap("note  A: "+screen.Printable(note), 6, t.Width))
 	}
-	for _, note := range other.Notes {
+	for _, note := range d.BNotes {
 		fmt.Fprintln(a.stdout, screen.Wrap("note  B: "+screen.Printable(note), 6, t.Width))
 	}
-}
-
-// bare reports whether another program's positions would not show a recreated topic.
-func bare(v admin.View) bool { return v.Foreign && !v.HoldsTopicIDs() }
-
-// diffText is "1 equal, 1 apart, 1 only in A. A holds no topic IDs: it would not show a recreated topic."
-func diffText(d admin.Difference, bareA, bareB bool) string {
-	var parts []string
-	for _, part := range []struct {
-		n    int
-		text string
-	}{{d.Equal, "equal"}, {d.Apart, "apart"}, {d.OnlyA, "only in A"}, {d.OnlyB, "only in B"}} {
-		if part.n > 0 {
-			parts = append(parts, text.Count(int64(part.n))+" "+part.text)
-		}
-	}
-	text := strings.Join(parts, ", ") + "."
-	switch {
-	case bareA && bareB:
-		text += " A and B hold no topic IDs: they would not show a recreated topic."
-	case bareA:
-		text += " A holds no topic IDs: it would not show a recreated topic."
-	case bareB:
-		text += " B holds no topic IDs: it would not show a recreated topic."
-	}
-	return text
-}
-
-func sideOffset(s *admin.Standing) string {
-	if s == nil {
-		return "-"
-	}
-	return text.Count(s.Position.Offset)
-}
-
-func sideVerdict(s *admin.Standing) string {
-	if s == nil || s.Decision.Verdict == ledger.VerdictUnset {
-		return "-"
-	}
-	return s.Decision.Verdict.String()
-}
-
-// diffColumns are the columns of -o csv.
-var diffColumns = []string{"topic", "partition", "a_offset", "a_stored", "a_verdict", "b_offset", "b_stored", "b_verdict", "a_minus_b", "earliest", "end"}
-
-func diffJSON(d admin.Difference) []object {
-	lines := []object{}
-	side := func(s *admin.Standing) any {
-		if s == nil {
-			return nil
-		}
-		var stored any
-		if s.Entry != nil {
-			stored = s.Entry.Raw
-		}
-		return object{"offset", s.Position.Offset, "stored", stored, "verdict", verdictJSON(s.Decision.Verdict)}
-	}
-	for _, l := range d.Lines {
-		var apart, earliest, end any
-		if l.A != nil && l.B != nil {
-			apart = l.Apart()
-		}
-		if b := l.Bounds(); b.Err == nil {
-			earliest, end = b.Earliest, b.End
-		}
-		lines = append(lines, object{"topic", l.Topic, "partition", l.Partition, "a", side(l.A), "b", side(l.B), "a_minus_b", apart, "earliest", earliest, "end", end})
-	}
-	return lines
 }

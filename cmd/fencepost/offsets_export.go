@@ -19,6 +19,7 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/target"
+	"github.com/fencepost/fencepost/internal/view"
 )
 
 var offsetsExportManual = manual{
@@ -62,7 +63,7 @@ func (a *app) export(ctx context.Context, t *target.Target, sel admin.Selection,
 	if a.output == "json" || a.output == "yaml" || a.output == "csv" {
 		form = strings.Replace(a.output, "yaml", "json", 1)
 	}
-	if err := target.CheckForm(form); err != nil {
+	if err := view.CheckForm(form); err != nil {
 		return err // before anything is asked
 	}
 	e, err := admin.Export(ctx, t.Rooms, sel)
@@ -70,7 +71,7 @@ func (a *app) export(ctx context.Context, t *target.Target, sel admin.Selection,
 		return err
 	}
 	var b bytes.Buffer
-	if err := target.Write(&b, form, e); err != nil {
+	if err := view.Write(&b, form, e); err != nil {
 		return err
 	}
 	out := b.Bytes()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +15,7 @@ import (
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
-	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/internal/view"
 )
 
 var offsetsSetManual = manual{
@@ -132,13 +131,15 @@ func (a *app) setOffsets(ctx context.Context, name string, flags setFlags) error
 			}
 		}
 		if !flags.execute {
-			return a.tellPlan("offsets set", p, t, flags.planOut)
+			plan := view.NewPlan(p)
+			return a.answer(plan, func() { a.printPlan(plan, t, flags.planOut) })
 		}
 		done, err := p.Execute(ctx, t.Rooms, flags.why)
 		if err != nil {
 			return err
 		}
-		return a.tellDone("offsets set", p, done)
+		answer := view.NewDone(p, done)
+		return a.answer(answer, func() { a.printDone(answer) })
 	})
 }
 
@@ -150,28 +151,15 @@ func writePlan(p *admin.Plan, path string) error {
 	return nil
 }
 
-// tellPlan prints a plan in the form asked for.
-func (a *app) tellPlan(command string, p *admin.Plan, at *target.Target, planOut string) error {
-	switch a.output {
-	case "json", "yaml":
-		a.document(object{"format", 1, "command", command, "group", p.Group, "executed", false, "stay", p.Stay, "moves", planJSON(p)})
-		return nil
-	case "csv":
-		return a.rows(planJSON(p), planColumns)
-	}
+// printPlan prints what would be moved, what that does to the sink, and how it is done.
+func (a *app) printPlan(p view.Plan, at *target.Target, planOut string) {
 	t := a.terminal(a.stdout)
-	if len(p.Lines) == 0 {
+	if len(p.Moves) == 0 {
 		fmt.Fprintf(a.stdout, "plan for %s: nothing to move, %s stand there already\n", p.Group, text.Plural(p.Stay, "partition"))
-		return nil
+		return
 	}
-	fmt.Fprintf(a.stdout, "plan for %s: %s, %d stay. Safe while workers run: they obey the Fence\n\n", p.Group, planSummary(p), p.Stay)
-	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "OFFSET", Right: true}, {Name: "NEXT", Right: true},
-		{Name: "REPEATS", Right: true}, {Name: "LOSES-AT-MOST", Right: true}, {Name: "RECORD-AT-NEXT (" + time.Now().Format("-07:00") + ")", Hide: 1}}}
-	for _, l := range p.Lines {
-		table.Rows = append(table.Rows, screen.Row{Cells: []string{l.String(), offsetText(l.Held), text.Count(l.Next.Offset),
-			text.Count(l.Repeats), losesText(l.AtMost), recordAt(l)}, Style: screen.Yellow, Paint: l.AtMost != 0})
-	}
-	table.Print(a.stdout, ttyWidth(t), t.Paint)
+	fmt.Fprintf(a.stdout, "plan for %s: %s, %d stay. Safe while workers run: they obey the Fence\n\n", p.Group, p.Summary(), p.Stay)
+	p.Table().Print(a.stdout, ttyWidth(t), t.Paint)
 	if text := sinkText(p.Repeats(), at.File); text != "" {
 		fmt.Fprintf(a.stdout, "sink       %s\n", screen.Wrap(text, 11, t.Width))
 	}
@@ -180,27 +168,6 @@ func (a *app) tellPlan(command string, p *admin.Plan, at *target.Target, planOut
 		help = fmt.Sprintf("fencepost offsets set %s --plan %s --execute", at.Word(), planOut)
 	}
 	fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, "help: "+a.as(help)))
-	return nil
-}
-
-// planSummary is "rewind 3 partitions, skip 1 partition".
-func planSummary(p *admin.Plan) string {
-	n := map[ledger.Cause]int{}
-	var causes []ledger.Cause
-	for _, l := range p.Lines {
-		if n[l.Cause]++; n[l.Cause] == 1 {
-			causes = append(causes, l.Cause)
-		}
-	}
-	slices.Sort(causes)
-	told := ""
-	for i, c := range causes {
-		if i > 0 {
-			told += ", "
-		}
-		told += fmt.Sprintf("%s %s", c, text.Plural(n[c], "partition"))
-	}
-	return told
 }
 
 // sinkText says what repeated records do in the sink.
@@ -214,95 +181,11 @@ func sinkText(repeats int64, f *pipeline.File) string {
 	return f.About().Repeat(repeats)
 }
 
-// tellDone prints what was moved, and that it was read back.
-func (a *app) tellDone(command string, p *admin.Plan, done admin.Done) error {
-	var moves []object
-	for i, m := range done.Moves {
-		moves = append(moves, object{"topic", m.Topic, "partition", m.Partition, "cause", m.Cause.String(), "held", positionJSON(m.Held),
-			"next", positionJSON(m.Next), "repeats", known(done.Repeats[i]), "loses_at_most", known(m.AtMost), "why", spoken(m.Reason())})
-	}
-	switch a.output {
-	case "json", "yaml":
-		a.document(object{"format", 1, "command", command, "group", p.Group, "executed", true, "verified", true, "stay", p.Stay,
-			"went_on", done.WentOn, "moves", moves})
-		return nil
-	case "csv":
-		return a.rows(moves, planColumns)
-	}
-	a.printDone(done)
-	return nil
-}
-
 // printDone prints a line for each move, and that it was read back.
-func (a *app) printDone(done admin.Done) {
-	wide := [4]int{}
-	lines := make([][4]string, len(done.Moves))
-	for i, m := range done.Moves {
-		price := "repeats " + losesText(done.Repeats[i])
-		switch {
-		case m.Cause == ledger.CauseStart && !m.Held.Absent():
-			price = "of the new topic; loses unknown"
-		case m.AtMost == ledger.UnknownLoss:
-			price = "loses unknown"
-		case m.AtMost > 0:
-			price = "loses at most " + text.Count(m.AtMost)
-		}
-		lines[i] = [4]string{m.TopicPartition.String(), m.Cause.String(), offsetText(m.Held) + " -> " + text.Count(m.Next.Offset), price}
-		for c, cell := range lines[i] {
-			wide[c] = max(wide[c], len(cell))
-		}
+func (a *app) printDone(done view.Done) {
+	for _, line := range done.Lines() {
+		fmt.Fprintln(a.stdout, line)
 	}
-	for _, l := range lines {
-		fmt.Fprintf(a.stdout, "moved      %-*s  %-*s  %-*s   %s\n", wide[0], l[0], wide[1], l[1], wide[2], l[2], l[3])
-	}
-	told := fmt.Sprintf("%d of %s hold the new Fence", len(done.Moves), text.Plural(len(done.Moves), "partition"))
-	if len(done.Moves) == 1 {
-		told = "1 of 1 partition holds the new Fence"
-	}
-	if len(done.Moves) == 0 {
-		told = "nothing had to move"
-	}
-	if done.WentOn > 0 {
-		told += fmt.Sprintf("; a worker went on from it already in %d", done.WentOn)
-	}
-	fmt.Fprintln(a.stdout, "verified   "+told)
-}
-
-// planColumns are the columns of -o csv.
-var planColumns = []string{"topic", "partition", "cause", "held_offset", "held_fence", "next_offset", "repeats", "loses_at_most", "why"}
-
-func planJSON(p *admin.Plan) []object {
-	moves := []object{}
-	for _, l := range p.Lines {
-		var at any
-		if !l.RecordAt.IsZero() {
-			at = utc(l.RecordAt)
-		}
-		moves = append(moves, object{"topic", l.Topic, "partition", l.Partition, "cause", l.Cause.String(), "held", positionJSON(l.Held),
-			"next", object{"offset", l.Next.Offset}, "repeats", l.Repeats, "loses_at_most", known(l.AtMost), "record_at_next", at, "why", spoken(l.Why)})
-	}
-	return moves
-}
-
-func offsetText(p ledger.Position) string {
-	if p.Absent() {
-		return "-"
-	}
-	return text.Count(p.Offset)
-}
-
-func losesText(n int64) string {
-	if n == ledger.UnknownLoss {
-		return "unknown"
-	}
-	return text.Count(n)
-}
-
-func recordAt(l admin.Line) string {
-	if l.RecordAt.IsZero() {
-		return "-"
-	}
-	return l.RecordAt.Local().Format(time.DateTime)
 }
 
 // ttyWidth is the width that a table has to fit; 0 without a terminal: then nothing is hidden.

@@ -1,17 +1,19 @@
-package target
+package view
 
 import (
+	"fmt"
 	"io"
 	"strings"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/foreign/offsetfile"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
-// Forms are the names of what Write writes.
-func Forms() (names []string) {
+// forms are the names of what Write writes.
+func forms() (names []string) {
 	for _, f := range offsetfile.Forms() {
 		if f.Writes() {
 			names = append(names, f.Name)
@@ -24,13 +26,13 @@ func Forms() (names []string) {
 //
 // Errors: *fencepost.Fault usage.
 func CheckForm(form string) error {
-	for _, name := range Forms() {
+	for _, name := range forms() {
 		if name == form {
 			return nil
 		}
 	}
-	help := "one of " + strings.Join(Forms(), "  ")
-	if near := text.Nearest(form, Forms()); near != "" {
+	help := "one of " + strings.Join(forms(), "  ")
+	if near := text.Nearest(form, forms()); near != "" {
 		help = "--format " + near
 	}
 	return usage(help, "%s is no form of offsets", form)
@@ -50,4 +52,8 @@ func Write(w io.Writer, form string, e admin.Exported) error {
 		entries = append(entries, foreign.Entry{TopicPartition: at.TopicPartition, From: foreign.NoFrom, Until: at.Offset, Own: own})
 	}
 	return offsetfile.Write(w, form, e.Group, entries...)
+}
+
+func usage(help, format string, args ...any) error {
+	return &fencepost.Fault{Code: "usage", Exit: 2, Err: fmt.Errorf(format, args...), Help: help}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
@@ -113,7 +114,7 @@ func (a *app) fail(err error) int {
 		return exit
 	}
 	fault := faultOf(err)
-	exit := max(fault.Exit, 1)
+	exit := codes.Exit(fault)
 	switch {
 	case a.output != "table" && a.output != "wide" && a.output != "csv" && !a.said:
 		a.document(view.NewFailure(a.command, view.FailureError{Code: fault.Code, Message: fault.Error(), Help: a.as(fault.Help), Exit: exit}))
@@ -123,13 +124,15 @@ func (a *app) fail(err error) int {
 	return exit
 }
 
-// faultOf is the Fault in an error, or one for an error that nobody named: cobra's are about usage.
+// faultOf is the Fault in an error with its remedy, or one for an error that nobody named: cobra's are about usage.
 func faultOf(err error) *fencepost.Fault {
-	var fault *fencepost.Fault
-	if errors.As(err, &fault) {
-		return fault
+	f, ok := errors.AsType[*fencepost.Fault](err)
+	if !ok {
+		return &fencepost.Fault{Code: "unexpected", Err: err, Help: "fencepost help unexpected"}
 	}
-	return &fencepost.Fault{Code: "unexpected", Err: err, Help: "fencepost help unexpected"}
+	out := *f
+	out.Help = codes.Remedy(f)
+	return &out
 }
 
 // usage makes the error of a command that can not be understood.

@@ -153,7 +153,7 @@ func (a *app) runBackfill(parent context.Context, f *pipeline.File, b *admin.Bac
 	log := a.log(run, who)
 	hears := a.listener(run, log, who, true)
 	err := a.consume(parent, run, hears, log, func(cfg *engine.Config) {
-		cfg.Until, cfg.Wait, cfg.Who, cfg.Events = engine.Until{Offsets: ends}, wait, who, a.remedied(run, hears.Event)
+		cfg.Until, cfg.Wait, cfg.Who, cfg.Events = engine.Until{Offsets: ends}, wait, who, hears.Event
 	})
 	if err != nil && !errors.Is(err, engine.ErrCutShort) {
 		err = f.Pointed(err)

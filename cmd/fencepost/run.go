@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/console"
 	"github.com/fencepost/fencepost/internal/logs"
 	"github.com/fencepost/fencepost/internal/pipeline"
@@ -98,7 +99,7 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 	log := a.log(f, who)
 	hears := a.listener(f, log, who, until.Set())
 	err = a.consume(parent, f, hears, log, func(cfg *engine.Config) {
-		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who, cfg.Events = until, flags.wait, flags.resume, who, a.remedied(f, hears.Event)
+		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who, cfg.Events = until, flags.wait, flags.resume, who, hears.Event
 	})
 	if errors.Is(err, engine.ErrCutShort) {
 		return exited(1) // the last line of the run says so
@@ -112,14 +113,10 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 	return err
 }
 
-// remedied puts the file's name, and how the program was called, into the remedies of events.
-func (a *app) remedied(f *pipeline.File, hear func(engine.Event)) func(engine.Event) {
-	return func(ev engine.Event) {
-		if p, ok := ev.(engine.Parked); ok {
-			p.Help = a.as(f.Remedy(p.Help))
-			ev = p
-		}
-		hear(ev)
+// parkedRemedy is what to do about a parked partition, with the file's name and as this program was called.
+func (a *app) parkedRemedy(f *pipeline.File) func(engine.Parked) string {
+	return func(e engine.Parked) string {
+		return a.as(f.Remedy(codes.ParkedRemedy(e.Code, e.TopicPartition, e.Facts)))
 	}
 }
 
@@ -200,7 +197,8 @@ func (a *app) log(f *pipeline.File, who string) *logs.Log {
 	case a.verbose > 0:
 		level = slog.LevelDebug
 	}
-	return logs.New(logs.Config{Out: a.stderr, JSON: f.LogFormat == "json", Level: level, Group: f.Group, Worker: who})
+	return logs.New(logs.Config{Out: a.stderr, JSON: f.LogFormat == "json", Level: level, Group: f.Group, Worker: who,
+		Remedy: a.parkedRemedy(f)})
 }
 
 // listener is the console on a terminal, unless the file asks for a log; else the log.
@@ -211,7 +209,7 @@ func (a *app) listener(f *pipeline.File, log *logs.Log, who string, ends bool) l
 	}
 	return watcher{worker: who, Console: console.New(console.Config{
 		Out: a.stderr, Width: t.Width, Paint: t.Paint, Live: t.Live, ASCII: t.ASCII, Quiet: a.quiet, Verbose: a.verbose > 0,
-		Group: f.Group, Start: f.Policy.Start.String(), Ends: ends, Memory: memory, Mirrors: f.MirrorNames(),
+		Group: f.Group, Start: f.Policy.Start.String(), Ends: ends, Memory: memory, Mirrors: f.MirrorNames(), Remedy: a.parkedRemedy(f),
 	})}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
@@ -109,8 +110,11 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 	})
 	all.Go(func() { mirrors = o.checkMirrors(ctx) })
 	all.Wait()
-	o.File.pointCredentials(source)
 	found := slices.Concat(source, effects, mirrors)
+	for i := range found {
+		found[i].Help = codes.RemedyOf(found[i])
+	}
+	o.File.pointCredentials(found)
 	o.compareLedger(ctx, found)
 	return append(found, o.standing(ctx, found)...)
 }
@@ -183,7 +187,7 @@ func (o *Opened) compareLedger(ctx context.Context, found []fencepost.Finding) {
 		}
 	}
 	if fault, refused := errors.AsType[*fencepost.Fault](ledger.Keeps(o.File.Group, held, mirrored)); refused {
-		found[line] = fencepost.Finding{Subject: "ledger", Code: fault.Code, Key: "group", Text: fault.Error(), Help: fault.Help}
+		found[line] = fencepost.Finding{Subject: "ledger", Code: fault.Code, Key: "group", Text: fault.Error(), Help: codes.Remedy(fault)}
 	}
 }
 

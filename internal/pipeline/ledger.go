@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 	"github.com/fencepost/fencepost/ledger"
@@ -72,7 +73,7 @@ func pointedTo(at string, err error) error {
 		return err
 	}
 	out := *f
-	out.Err, out.Help = err, strings.TrimPrefix(f.Help+"; see "+at, "; ")
+	out.Err, out.Help = err, strings.TrimPrefix(codes.Remedy(f)+"; see "+at, "; ")
 	return &out
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 	"github.com/fencepost/fencepost/ledger"
@@ -112,38 +113,15 @@ func (f *File) Pointed(err error) error {
 	if err == nil {
 		return nil
 	}
-	var fault *fencepost.Fault
-	if !errors.As(err, &fault) {
-		fault = named(err)
-	}
-	out := *fault
-	out.Help = f.pointed(fault.Help)
+	out := *codes.Named(err)
+	out.Help = f.pointed(codes.Remedy(&out))
 	return &out
-}
-
-// named gives a code and a remedy to the decisions that rooms and engine tell by sentinels.
-func named(err error) *fencepost.Fault {
-	var rejected *sink.Rejected
-	switch {
-	case errors.Is(err, fencepost.ErrNoTopic):
-		return &fencepost.Fault{Code: "topic-not-found", Err: err, Help: "create it, or mend source.topics"}
-	case errors.Is(err, fencepost.ErrNoAnswer):
-		return &fencepost.Fault{Code: "broker-silent", Err: err, Help: "start it, or mend source.brokers", Passing: true}
-	case errors.Is(err, ledger.ErrNewer):
-		return &fencepost.Fault{Code: "ledger-newer", Exit: 4, Err: err, Help: "run the newer program; there is no way back"}
-	case errors.Is(err, ledger.ErrOtherCluster):
-		return &fencepost.Fault{Code: "other-cluster", Exit: 4, Err: err,
-			Help: "mend source.brokers; or give this pipeline a group of its own"}
-	case errors.As(err, &rejected):
-		return &fencepost.Fault{Code: "record-refused", Err: err, Help: rejected.Hint}
-	}
-	return &fencepost.Fault{Code: "unexpected", Err: err}
 }
 
 // fileWord is where a remedy of a room, which knows no file, names one.
 var fileWord = regexp.MustCompile(`(\bfencepost [a-z]+(?: [a-z]+)?) FILE\b`)
 
-// Remedy puts what only the file knows into a remedy that an event brings: its own name, and the lines of its keys.
+// Remedy puts what only the file knows into a remedy: its own name, and the lines of its keys.
 func (f *File) Remedy(help string) string { return f.pointed(help) }
 
 // pointed adds the line to each key of the file that a remedy names, and puts the file's name into commands. What has it

@@ -27,7 +27,7 @@ func (l *Ledger) Check(ctx context.Context, _ []fencepost.ColumnSpec) []fencepos
 		return []fencepost.Finding{f}
 	}
 	if err := checkVersion(fmt.Sprint(id[0])); err != nil {
-		return []fencepost.Finding{{Subject: "ledger", Code: "ledger-newer", Text: err.Error(), Help: "run the newer program; there is no way back"}}
+		return []fencepost.Finding{{Subject: "ledger", Code: "ledger-newer", Text: err.Error()}}
 	}
 	f.Text = fmt.Sprintf("identity %.8s, %s", id[1], f.Text)
 	return []fencepost.Finding{f}

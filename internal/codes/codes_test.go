@@ -142,3 +142,29 @@ func literals(t *testing.T, file string, used map[string]string) {
 		return true
 	})
 }
+
+// embedded are the rooms that a program without a pipeline file uses too, apart from those whose remedies are still theirs.
+var embedded = []string{".", "engine", "ledger", "sink", "source", "apart", "memory", "kafka", "redis", "zookeeper"}
+
+// programWords is what only a program of verbs and files has: a verb, FILE, a key of the file.
+var programWords = regexp.MustCompile(`\bfencepost [a-z]+ |\bFILE\b|\bsource\.[a-z]|\brun (waits|tries|goes)`)
+
+// What the engine, the ledger and the connectors say names no file, no key and no verb: a program that embeds them has none.
+func TestEmbeddedRoomsNameNoFile(t *testing.T) {
+	for _, dir := range embedded {
+		for _, file := range sourceFiles(t, dir) {
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+					if s, err := strconv.Unquote(lit.Value); err == nil && programWords.MatchString(s) {
+						t.Errorf("%s: %q: say a code and facts, and the remedy in internal/codes", file, s)
+					}
+				}
+				return true
+			})
+		}
+	}
+}

@@ -16,6 +16,9 @@ type remedy struct {
 	text string // with {NAME} for facts; FILE is the pipeline file or the URL
 }
 
+// redisUser is who logs in, in a file and in a URL.
+const redisUser = "user: NAME, password: ${REDIS_PASSWORD}; in a URL 'redis://NAME:${REDIS_PASSWORD}@HOST…', without NAME for the default user"
+
 // remedies are in the order in which they are looked for: the first one that fits is taken.
 var remedies = []remedy{
 	// A record parks its partition, whatever is wrong with it.
@@ -43,8 +46,47 @@ var remedies = []remedy{
 	{"range-outside", "", "end where the log does, or wait until the records are there"},
 	{"parked-left", "", "mend what parks them, and run it again"},
 
+	// The brokers.
+	{"topic-not-found", "near", "{near} exists: mend source.topics, or create it"},
+	{"topic-not-found", "", "create it, or mend source.topics"},
+	{"broker-silent", "address", "start it, or mend source.brokers; to try one: fencepost broker"},
+	{"broker-silent", "answers", "ask again; a running pipeline waits by itself"},
+	{"broker-silent", "field=Brokers", "mend source.brokers: a broker's own port, 9092 by default"},
+	{"tls-unknown-authority", "", "source.tls.ca: PATH of that certificate"},
+	{"tls-mismatch", "field=TLS.ServerName", "source.tls.server_name: one of its names"},
+	{"tls-mismatch", "field=TLS.Cert", "source.tls.cert and source.tls.key: a client certificate that the broker's authority signed"},
+	{"tls-mismatch", "field=TLS.Enabled", "source.tls.enabled: {want}"},
+	{"sasl-refused", "field=SASL", "source.sasl: {mechanism: …, user: …, password: …}"},
+	{"session-timeout-refused", "", "source.session_timeout: within the broker's group.min.session.timeout.ms and group.max.session.timeout.ms"},
+	{"instance-taken", "", "one name per worker: source.instance_id: ${HOSTNAME}"},
+
 	// The sink.
 	{"sql-ended-transaction", "", "take the statement out that ends the transaction; what it did before may stand: look before the next run"},
+	{"sink-needs-own-ledger", "", "take ledger: out"},
+
+	// Redis and ZooKeeper.
+	{"redis-full", "reply=OOM", "raise maxmemory on the server, or delete what is not needed; run waits by itself"},
+	{"redis-not-ready", "reply=LOADING", "wait; run waits by itself"},
+	{"redis-not-ready", "reply=MISCONF", "look at the server's log and its disk; run waits by itself"},
+	{"redis-not-ready", "reply=READONLY", "name the primary in addr; after a failover run goes on by itself"},
+	{"redis-not-ready", "reply=MASTERDOWN", "name the primary in addr"},
+	{"redis-not-ready", "reply=NOREPLICAS", "bring the replicas back; run waits by itself"},
+	{"redis-not-ready", "reply=BUSY", "wait, or SCRIPT KILL; run waits by itself"},
+	{"redis-not-ready", "reply=CLUSTERDOWN", "look at CLUSTER INFO; run waits by itself"},
+	{"redis-not-ready", "reply=TRYAGAIN", "wait; run waits by itself"},
+	{"redis-not-ready", "reply=ERR max number of clients", "raise maxclients on the server"},
+	{"redis-denied", "reply=WRONGPASS", redisUser},
+	{"redis-denied", "reply=NOAUTH", redisUser},
+	{"redis-denied", "reply=ERR AUTH", redisUser},
+	{"redis-denied", "reply=NOPERM", "let the server's owner run what this prints: fencepost ddl FILE (in Go: redis.ACL)"},
+	{"redis-cluster", "reply=MOVED", "name that node in addr"},
+	{"redis-cluster", "reply=CROSSSLOT", "put {group} into every key of the mapping"},
+	{"redis-wrong-type", "reply=WRONGTYPE", "give the ledger another key, or delete that one"},
+	{"redis-no-db", "reply=ERR DB index", "mend db"},
+	{"redis-no-db", "reply=ERR invalid DB index", "mend db"},
+	{"redis-tls", "plain", "that port speaks no TLS: take tls away, or name the server's tls-port"},
+	{"redis-unreachable", "host", "mend the host in addr"},
+	{"zookeeper-busy", "", "wait; run tries again by itself"},
 }
 
 // Remedy is what to do about an error: what it brings along itself, or what its code and facts say; empty: nothing is known.
@@ -102,7 +144,7 @@ func Named(err error) *fencepost.Fault {
 	rejected, refused := errors.AsType[*sink.Rejected](err)
 	switch {
 	case errors.Is(err, fencepost.ErrNoTopic):
-		return &fencepost.Fault{Code: "topic-not-found", Err: err, Help: "create it, or mend source.topics"}
+		return &fencepost.Fault{Code: "topic-not-found", Err: err}
 	case errors.Is(err, fencepost.ErrNoAnswer):
 		return &fencepost.Fault{Code: "broker-silent", Err: err, Help: "start it, or mend source.brokers", Passing: true}
 	case errors.Is(err, ledger.ErrNewer):

@@ -136,9 +136,7 @@ func faultOf(err error) *fencepost.Fault {
 }
 
 // usage makes the error of a command that can not be understood.
-func usage(help, format string, args ...any) error {
-	return &fencepost.Fault{Code: "usage", Exit: 2, Err: fmt.Errorf(format, args...), Help: help}
-}
+var usage = codes.Usage
 
 func (a *app) printFault(f *fencepost.Fault) {
 	t := a.terminal(a.stderr)

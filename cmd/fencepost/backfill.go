@@ -17,7 +17,6 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/logs"
 	"github.com/fencepost/fencepost/internal/pipeline"
-	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
@@ -93,8 +92,8 @@ func (f backfillFlags) ask() (a admin.BackfillAsk, err error) {
 		return a, usage(help, "backfill needs --range, or --from and --to")
 	}
 	var ok1, ok2 bool
-	a.From, ok1 = keys.ParseTime(f.from)
-	a.To, ok2 = keys.ParseTime(f.to)
+	a.From, ok1 = text.ParseTime(f.from)
+	a.To, ok2 = text.ParseTime(f.to)
 	switch {
 	case !ok1 || !ok2:
 		return a, usage(help, "--from %s --to %s: not two times", f.from, f.to)

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/internal/view"
@@ -40,7 +39,7 @@ func (a *app) movesVerb() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if since != "" {
 				var ok bool
-				if filter.Since, ok = pointInTime(since); !ok {
+				if filter.Since, ok = text.ParsePast(since, time.Now()); !ok {
 					return usage("--since 24h, or --since 2026-11-21T03:00", "--since %s: neither a duration nor a time", since)
 				}
 			}
@@ -60,14 +59,6 @@ func (a *app) movesVerb() *cobra.Command {
 	cmd.Flags().StringVar(&since, "since", "", "")
 	cmd.Flags().BoolVar(&filter.Commits, "commits", false, "")
 	return cmd
-}
-
-// pointInTime reads a time, or an age before now.
-func pointInTime(s string) (time.Time, bool) {
-	if d, ok := text.ParseDuration(s); ok {
-		return time.Now().Add(-d), true
-	}
-	return keys.ParseTime(s)
 }
 
 func (a *app) printMoves(m view.Moves) {

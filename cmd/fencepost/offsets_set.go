@@ -11,7 +11,6 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/pipeline"
-	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
@@ -66,15 +65,12 @@ func (a *app) offsetsSetVerb() *cobra.Command {
 	return cmd
 }
 
-// forms are how times and durations are written, on the command line as in the file.
-var forms = admin.Forms{Time: keys.ParseTime, Duration: text.ParseDuration}
-
 // planned makes the plan that the flags ask for.
 func (f setFlags) planned(ctx context.Context, r admin.Rooms) (*admin.Plan, error) {
 	if f.plan != "" {
 		return f.savedPlan(ctx, r)
 	}
-	to, ok := admin.ParseDestination(f.to, forms, time.Now())
+	to, ok := admin.ParseDestination(f.to, time.Now())
 	if !ok {
 		return nil, usage("--to earliest, latest, 1000, +1000, -1000, 2026-11-21T03:00 or -2h", "--to %s: no target", f.to)
 	}

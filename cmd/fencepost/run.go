@@ -19,7 +19,7 @@ import (
 	"github.com/fencepost/fencepost/internal/console"
 	"github.com/fencepost/fencepost/internal/logs"
 	"github.com/fencepost/fencepost/internal/pipeline"
-	"github.com/fencepost/fencepost/internal/pipeline/keys"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 var runManual = manual{
@@ -66,7 +66,7 @@ func (f runFlags) end() (engine.Until, error) {
 	case "end":
 		return engine.Until{End: true}, nil
 	}
-	t, ok := keys.ParseTime(f.until)
+	t, ok := text.ParseTime(f.until)
 	if !ok {
 		return engine.Until{}, usage("--until end, or --until 2026-11-21T03:00", "--until %s: neither end nor a time", f.until)
 	}

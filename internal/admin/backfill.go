@@ -7,7 +7,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -85,8 +84,8 @@ func ParseRanges(texts []string) (map[fencepost.TopicPartition]fencepost.OffsetR
 		if m == nil || (m[3] == "") != (m[6] == "") {
 			return nil, fmt.Errorf("%q: not TOPIC:P:FROM..UNTIL", typed)
 		}
-		p, err := strconv.ParseInt(m[2], 10, 32)
-		if err != nil {
+		p, _, ok := text.ParseSpan(m[2])
+		if !ok {
 			return nil, fmt.Errorf("%q: %s is no partition", typed, m[2])
 		}
 		from, ok := text.ParseCount(m[4])
@@ -97,7 +96,7 @@ func ParseRanges(texts []string) (map[fencepost.TopicPartition]fencepost.OffsetR
 		if !ok {
 			return nil, fmt.Errorf("%q: %s is no offset", typed, m[5])
 		}
-		tp := fencepost.TopicPartition{Topic: m[1], Partition: int32(p)}
+		tp := fencepost.TopicPartition{Topic: m[1], Partition: p}
 		r := fencepost.OffsetRange{From: fencepost.Offset(from), Until: fencepost.Offset(until)}
 		if _, again := ranges[tp]; again {
 			return nil, fmt.Errorf("%q: %s has a range already; another one is a backfill of its own", typed, tp)

@@ -281,7 +281,7 @@ const mostRefusals = 20
 func (c *copying) fault() error {
 	var b strings.Builder
 	n := len(c.refused)
-	fmt.Fprintf(&b, "%s can not be copied, and then none is; nothing was changed", partitionsText(n))
+	fmt.Fprintf(&b, "%s can not be copied, and then none is; nothing was changed", text.Plural(n, "partition"))
 	wide := 0
 	for _, r := range c.refused {
 		wide = max(wide, len(r.String()))
@@ -301,11 +301,4 @@ func (c *copying) fault() error {
 		}
 	}
 	return &fencepost.Fault{Code: "copy-refused", Exit: 4, Err: fmt.Errorf("%s", b.String()), Help: strings.Join(helps, "\n")}
-}
-
-func partitionsText(n int) string {
-	if n == 1 {
-		return "1 partition"
-	}
-	return text.Count(n) + " partitions"
 }

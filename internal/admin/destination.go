@@ -30,14 +30,8 @@ type Destination struct {
 // String is the destination as it was written.
 func (t Destination) String() string { return t.text }
 
-// Forms are how people write points in time and durations; a pipeline file's are the same.
-type Forms struct {
-	Time     func(string) (time.Time, bool)
-	Duration func(string) (time.Duration, bool)
-}
-
 // ParseDestination reads `earliest`, `latest`, N, +N, -N, -DURATION or a time.
-func ParseDestination(s string, f Forms, now time.Time) (Destination, bool) {
+func ParseDestination(s string, now time.Time) (Destination, bool) {
 	t := Destination{text: s}
 	switch s {
 	case "earliest":
@@ -65,11 +59,11 @@ func ParseDestination(s string, f Forms, now time.Time) (Destination, bool) {
 	}
 	t.Kind = ToTime
 	if back, ok := strings.CutPrefix(s, "-"); ok {
-		d, ok := f.Duration(back)
+		d, ok := text.ParseDuration(back)
 		t.Time = now.Add(-d)
 		return t, ok
 	}
 	var ok bool
-	t.Time, ok = f.Time(s)
+	t.Time, ok = text.ParseTime(s)
 	return t, ok
 }

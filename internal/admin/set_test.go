@@ -5,21 +5,15 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/ledger"
 )
 
-var forms = admin.Forms{
-	Time:     func(s string) (time.Time, bool) { t, err := time.Parse(time.RFC3339, s); return t, err == nil },
-	Duration: func(s string) (time.Duration, bool) { d, err := time.ParseDuration(s); return d, err == nil },
-}
-
 func target(t *testing.T, s string) admin.Destination {
 	t.Helper()
-	to, ok := admin.ParseDestination(s, forms, now)
+	to, ok := admin.ParseDestination(s, now)
 	if !ok {
 		t.Fatalf("%q is no target", s)
 	}
@@ -77,7 +71,7 @@ func TestTargets(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "now", "--7", "1.5", "+", "-", "+2h", "99999999999999999999"} {
-		if to, ok := admin.ParseDestination(bad, forms, now); ok {
+		if to, ok := admin.ParseDestination(bad, now); ok {
 			t.Errorf("%q is taken for a target: %+v", bad, to)
 		}
 	}
@@ -374,12 +368,12 @@ func TestAWorkerMayGoOnBeforeTheReadBack(t *testing.T) {
 // E6: a number of which some digits are missing is no target. Read without its commas, 1,2 would be 12.
 func TestE6CommasOfATarget(t *testing.T) {
 	for _, bad := range []string{"1,2", "12,50", "1,,2", ",5", "5,", "1234,567", "1,2345", "0,001", "-,123", "+,123", "-1,2", "+1,2", "+-5", "-+5", "1,234_567"} {
-		if to, ok := admin.ParseDestination(bad, forms, now); ok {
+		if to, ok := admin.ParseDestination(bad, now); ok {
 			t.Errorf("--to %s is taken for %d", bad, to.N)
 		}
 	}
 	for text, want := range map[string]int64{"1,234": 1234, "-123,456": -123456, "+1,000,000": 1_000_000, "20_000": 20_000} {
-		if to, ok := admin.ParseDestination(text, forms, now); !ok || to.N != want {
+		if to, ok := admin.ParseDestination(text, now); !ok || to.N != want {
 			t.Errorf("--to %s: got %d, %t, want %d", text, to.N, ok, want)
 		}
 	}

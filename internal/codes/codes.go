@@ -2,6 +2,7 @@ package codes
 
 import (
 	"embed"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -78,4 +79,9 @@ func Exit(f *fencepost.Fault) int {
 	}
 	c, _ := Find(f.Code)
 	return max(c.Exit, 1)
+}
+
+// Usage makes the error of a command or an operand that can not be understood.
+func Usage(help, format string, args ...any) error {
+	return &fencepost.Fault{Code: "usage", Err: fmt.Errorf(format, args...), Help: help}
 }

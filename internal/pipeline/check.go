@@ -236,11 +236,7 @@ func (f *File) pointCredentials(found []fencepost.Finding) {
 
 // summary is the line about the file itself.
 func (f *File) summary() string {
-	n := len(f.Columns())
-	columns := fmt.Sprintf("%d columns", n)
-	if n == 1 {
-		columns = "1 column"
-	}
+	columns := text.Plural(len(f.Columns()), "column")
 	if f.Apart() {
 		return fmt.Sprintf("%s from %s, sink %s, ledger apart in %s", columns, f.Decode, f.Sink.Kind, f.Ledger.Kind)
 	}

@@ -19,9 +19,7 @@ import (
 	"github.com/fencepost/fencepost/apart"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/servers"
-	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -146,7 +144,7 @@ func TestLedgerApartObeysASet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			to, ok := admin.ParseDestination("-100", admin.Forms{Time: keys.ParseTime, Duration: text.ParseDuration}, time.Now())
+			to, ok := admin.ParseDestination("-100", time.Now())
 			if !ok {
 				t.Fatal("-100 is no target")
 			}

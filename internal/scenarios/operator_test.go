@@ -34,7 +34,7 @@ func (s *scene) rewind(r admin.Rooms, to string) map[fencepost.TopicPartition]fe
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	target, ok := admin.ParseDestination(to, admin.Forms{}, time.Now())
+	target, ok := admin.ParseDestination(to, time.Now())
 	if !ok {
 		s.t.Fatalf("%s is no target", to)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/kafka"
@@ -49,7 +50,7 @@ func openGroup(_ context.Context, l *location) (*Target, error) {
 	}
 	lay, err := kafka.OpenLayout(kafka.LayoutConfig{Brokers: c.Brokers, Group: g, TLS: c.TLS, SASL: c.SASL})
 	if err != nil {
-		return nil, usage(examples["kafka"], "%s", err)
+		return nil, codes.Usage(examples["kafka"], "%s", err)
 	}
 	t := ofLayout(lay, "group "+string(g))
 	t.Group, t.brokers = g, &c
@@ -68,7 +69,7 @@ func (l *location) kafka() (c kafka.Config, err error) {
 	c.TLS = kafka.TLS{CA: p.Get("ca"), Cert: p.Get("cert"), Key: p.Get("cert_key"), ServerName: p.Get("server_name")}
 	if on := p.Get("tls"); on != "" {
 		if c.TLS.Enabled, err = strconv.ParseBool(on); err != nil {
-			return c, usage("tls=true", "tls=%s: neither true nor false", on)
+			return c, codes.Usage("tls=true", "tls=%s: neither true nor false", on)
 		}
 	}
 	if c.SASL.Mechanism = p.Get("sasl"); c.SASL.Mechanism == "" {
@@ -104,7 +105,7 @@ func readBrokers(text string, env *pipeline.Environment) (kafka.Config, error) {
 		return kafka.Config{}, err
 	}
 	if l.scheme != "kafka" {
-		return kafka.Config{}, usage(help, "%s:// leads to no broker", l.scheme)
+		return kafka.Config{}, codes.Usage(help, "%s:// leads to no broker", l.scheme)
 	}
 	if err := l.takes(kafkaParams, false); err != nil {
 		return kafka.Config{}, err

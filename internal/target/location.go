@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/sqlstore"
@@ -36,7 +37,7 @@ func parse(text string, env *pipeline.Environment) (*location, error) {
 	var rest string
 	var ok bool
 	if l.scheme, rest, ok = strings.Cut(text, ":"); !ok {
-		return nil, usage("one of "+strings.Join(schemeNames, "  "), "a ledger's URL begins with a scheme")
+		return nil, codes.Usage("one of "+strings.Join(schemeNames, "  "), "a ledger's URL begins with a scheme")
 	}
 	l.scheme = strings.ToLower(l.scheme)
 	if examples[l.scheme] == "" {
@@ -69,12 +70,12 @@ func noScheme(name string) error {
 	if near := text.Nearest(name, schemeNames); near != "" {
 		help = examples[near]
 	}
-	return usage(help, "%s is no scheme of a ledger's URL", name)
+	return codes.Usage(help, "%s is no scheme of a ledger's URL", name)
 }
 
 // unreadable quotes nothing: a password may stand in the wrong place.
 func unreadable(scheme string) error {
-	return usage(examples[scheme], "the URL can not be read (not shown: it may hold a password)")
+	return codes.Usage(examples[scheme], "the URL can not be read (not shown: it may hold a password)")
 }
 
 // reference is ${NAME} or ${file:PATH}, which may hold what a URL is divided by.
@@ -114,9 +115,9 @@ func (l *location) takes(params []string, drivers bool) error {
 		switch {
 		case drivers && near == "":
 		case near != "":
-			return usage(near+"=", "%s URLs have no parameter %s", l.scheme, name)
+			return codes.Usage(near+"=", "%s URLs have no parameter %s", l.scheme, name)
 		default:
-			return usage("there are "+strings.Join(known, "  "), "%s URLs have no parameter %s", l.scheme, name)
+			return codes.Usage("there are "+strings.Join(known, "  "), "%s URLs have no parameter %s", l.scheme, name)
 		}
 	}
 	return nil
@@ -138,7 +139,7 @@ func (l *location) dsn(scheme string) string {
 func (l *location) group() (fencepost.Group, error) {
 	g := l.params.Get("group")
 	if g == "" {
-		return "", usage(examples[l.scheme], "the URL names no group, and a ledger holds many")
+		return "", codes.Usage(examples[l.scheme], "the URL names no group, and a ledger holds many")
 	}
 	return fencepost.Group(g), nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/foreign"
 )
 
@@ -91,7 +92,7 @@ func (both *Pair) attachB(topics []string, o Options) error {
 	a, b := both.A, both.B
 	if b.File != nil {
 		if o.Brokers != "" {
-			return usage("leave it out", "--brokers is for a B that is a URL; %s names its own", b.Operand)
+			return codes.Usage("leave it out", "--brokers is for a B that is a URL; %s names its own", b.Operand)
 		}
 		return nil
 	}
@@ -114,7 +115,7 @@ func (both *Pair) attachA(ctx context.Context, topics []string, o Options) error
 	a := both.A
 	switch {
 	case a.File != nil && o.FromBrokers != "":
-		return usage("leave it out", "--from-brokers is for an A that is a URL; %s names its own", a.Operand)
+		return codes.Usage("leave it out", "--from-brokers is for an A that is a URL; %s names its own", a.Operand)
 	case a.File != nil:
 	case o.FromBrokers == "" && a.brokers == nil:
 		return nil

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/redis"
 )
 
@@ -79,13 +80,13 @@ func (l *location) redis() (c redis.Config, err error) {
 	}
 	if db := strings.Trim(l.url.Path, "/"); db != "" {
 		if c.DB, err = strconv.Atoi(db); err != nil || c.DB < 0 {
-			return c, usage(examples[l.scheme], "/%s is no number of a database", db)
+			return c, codes.Usage(examples[l.scheme], "/%s is no number of a database", db)
 		}
 	}
 	ca := l.params.Get("ca")
 	if l.scheme != "rediss" {
 		if ca != "" {
-			return c, usage(examples["rediss"], "ca is about TLS, and redis:// has none")
+			return c, codes.Usage(examples["rediss"], "ca is about TLS, and redis:// has none")
 		}
 		return c, nil
 	}

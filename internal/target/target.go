@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/kafka"
@@ -94,7 +95,7 @@ func (t *Target) use(ctx context.Context, o Options, opening error, do func(cont
 		}
 	}
 	if o.Access == Ledger && t.Layout != nil {
-		return t.Pointed(usage("fencepost offsets copy FILE PIPELINE.yaml takes them over first", "%s is another program's: it is looked at and copied, and never changed", t.Location()))
+		return t.Pointed(codes.Usage("fencepost offsets copy FILE PIPELINE.yaml takes them over first", "%s is another program's: it is looked at and copied, and never changed", t.Location()))
 	}
 	return t.Pointed(do(ctx, t))
 }
@@ -164,11 +165,11 @@ func (t *Target) mean(meaning string) error {
 	m, ok := foreign.ParseMeaning(meaning)
 	switch {
 	case !ok:
-		return usage("--meaning next, batch-start or last-processed", "--meaning %s: not one of its words", meaning)
+		return codes.Usage("--meaning next, batch-start or last-processed", "--meaning %s: not one of its words", meaning)
 	case t.Layout == nil:
-		return usage("leave it out", "--meaning is for other programs' offsets; %s is a ledger of ours", t.Where)
+		return codes.Usage("leave it out", "--meaning is for other programs' offsets; %s is a ledger of ours", t.Where)
 	case t.means != foreign.MeaningUnset && t.means != m:
-		return usage("&layout=kafka reads them in another meaning", "%s holds what is next to read, by its protocol", t.Location())
+		return codes.Usage("&layout=kafka reads them in another meaning", "%s holds what is next to read, by its protocol", t.Location())
 	}
 	t.Meaning = m
 	return nil
@@ -196,7 +197,7 @@ func (t *Target) reach(ctx context.Context, o Options) error {
 func (t *Target) brokersOf(flag string, env *pipeline.Environment) (kafka.Config, error) {
 	switch {
 	case t.File != nil && flag != "":
-		return kafka.Config{}, usage("leave it out", "--brokers is for URLs; %s names its own", t.Operand)
+		return kafka.Config{}, codes.Usage("leave it out", "--brokers is for URLs; %s names its own", t.Operand)
 	case t.File != nil:
 		return t.File.Source.Cluster(), nil
 	case flag != "":
@@ -204,7 +205,7 @@ func (t *Target) brokersOf(flag string, env *pipeline.Environment) (kafka.Config
 	case t.brokers != nil:
 		return *t.brokers, nil
 	}
-	return kafka.Config{}, usage("--brokers HOST:9092, or --brokers FILE.yaml for those of a pipeline", "%s leads to no broker", t.address)
+	return kafka.Config{}, codes.Usage("--brokers HOST:9092, or --brokers FILE.yaml for those of a pipeline", "%s leads to no broker", t.address)
 }
 
 // attach gives a URL the brokers that it is looked at with.
@@ -215,7 +216,7 @@ func (t *Target) attach(c kafka.Config, topics []string) error {
 	}
 	source, err := kafka.Open(c)
 	if err != nil {
-		return usage("--brokers HOST:9092", "%s", err)
+		return codes.Usage("--brokers HOST:9092", "%s", err)
 	}
 	t.source = source
 	t.close = append(t.close, source.Leave)
@@ -311,8 +312,4 @@ func (t *Target) AuditOptions() admin.AuditOptions {
 	}
 	sink := t.File.About()
 	return admin.AuditOptions{KeepsCommits: t.File.KeepCommits != ledger.KeepNone, Upserts: sink.Upserts, Table: sink.Table}
-}
-
-func usage(help, format string, args ...any) error {
-	return &fencepost.Fault{Code: "usage", Exit: 2, Err: fmt.Errorf(format, args...), Help: help}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
@@ -130,11 +131,11 @@ func Layouts(url string) []string {
 func noLayout(name, form string, s scheme) error {
 	names := slices.Sorted(maps.Keys(s.layouts))
 	if len(names) == 0 {
-		return usage(examples[name], "%s has no layouts of other programs", name)
+		return codes.Usage(examples[name], "%s has no layouts of other programs", name)
 	}
 	help := "one of " + strings.Join(names, "  ")
 	if near := text.Nearest(form, names); near != "" {
 		help = "layout=" + near + "; there are " + strings.Join(names, "  ")
 	}
-	return usage(help, "%s has no layout %s", name, form)
+	return codes.Usage(help, "%s has no layout %s", name, form)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/ledger"
 )
@@ -96,7 +97,7 @@ func TestRefused(t *testing.T) {
 	} {
 		_, err := Open(t.Context(), c.text, Options{Env: environment()})
 		fault, ok := errors.AsType[*fencepost.Fault](err)
-		if !ok || fault.Code != c.code || fault.Exit != 2 || !strings.Contains(fault.Error(), c.says) || !strings.Contains(fault.Help, c.help) {
+		if !ok || fault.Code != c.code || codes.Exit(fault) != 2 || !strings.Contains(fault.Error(), c.says) || !strings.Contains(fault.Help, c.help) {
 			t.Errorf("%s: got %+v, want %s, exit 2, that says %q, with the help %q", c.text, fault, c.code, c.says, c.help)
 			continue
 		}

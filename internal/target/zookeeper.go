@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/zookeeper"
 )
 
@@ -34,7 +35,7 @@ var zookeeperLayouts = func() map[string]layout {
 			if form == zookeeper.FormConsumers && at.Group == "" { // zk://HOST/consumers/G
 				at.Path, at.Group = path.Dir(at.Path), fencepost.Group(path.Base(at.Path))
 				if len(at.Path) < 2 { // / or .
-					return nil, usage("zk://HOST/consumers/GROUP?layout=consumers, or group=GROUP besides", "the URL names no group, and %s may hold many", cmp.Or(l.url.Path, "/"))
+					return nil, codes.Usage("zk://HOST/consumers/GROUP?layout=consumers, or group=GROUP besides", "the URL names no group, and %s may hold many", cmp.Or(l.url.Path, "/"))
 				}
 			}
 			lay, err := zookeeper.OpenLayout(l.zookeeper(), at)

@@ -1,12 +1,11 @@
 package view
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/foreign/offsetfile"
 	"github.com/fencepost/fencepost/internal/text"
@@ -35,7 +34,7 @@ func CheckForm(form string) error {
 	if near := text.Nearest(form, forms()); near != "" {
 		help = "--format " + near
 	}
-	return usage(help, "%s is no form of offsets", form)
+	return codes.Usage(help, "%s is no form of offsets", form)
 }
 
 // Write writes positions in a form.
@@ -52,8 +51,4 @@ func Write(w io.Writer, form string, e admin.Exported) error {
 		entries = append(entries, foreign.Entry{TopicPartition: at.TopicPartition, From: foreign.NoFrom, Until: at.Offset, Own: own})
 	}
 	return offsetfile.Write(w, form, e.Group, entries...)
-}
-
-func usage(help, format string, args ...any) error {
-	return &fencepost.Fault{Code: "usage", Exit: 2, Err: fmt.Errorf(format, args...), Help: help}
 }

@@ -20,8 +20,7 @@ var auditManual = manual{
 		{"fencepost audit trips.yaml -o json", "for programs"},
 	},
 	usage: "fencepost audit FILE|URL",
-	flags: []string{
-		brokersHelp,
+	notes: []string{
 		"-o table|wide|json|yaml|csv",
 		"hole  or overlap, fence: a move does not begin where the last one ended",
 		"changed  an entry is not where its moves lead: something else wrote it",
@@ -48,7 +47,7 @@ func (a *app) auditVerb() *cobra.Command {
 				return a.answer(answer, func() { a.printAudit(answer) })
 			})
 		}}
-	cmd.Flags().StringVar(&url.brokers, "brokers", "", "")
+	cmd.Flags().StringVar(&url.brokers, "brokers", "", brokersUse)
 	return cmd
 }
 

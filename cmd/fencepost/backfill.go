@@ -33,17 +33,6 @@ var backfillManual = manual{
 	},
 	usage: "fencepost backfill FILE --range TOPIC:P:FROM..UNTIL [flags]\n" +
 		"       fencepost backfill FILE --from TIME --to TIME [flags]",
-	flags: []string{
-		"--range RANGE  these offsets, UNTIL not; may be repeated, once a partition",
-		"--from TIME  the first record of this time or later, by the records' own timestamps",
-		"--to TIME  up to the first record of this time or later, which is not run",
-		"--topic T[:P,P-P]  with --from: these only; may be repeated. Default: all",
-		"--name NAME  the group is GROUP-backfill-NAME. Default: made of what is asked for",
-		"--group GROUP  the whole name of the group",
-		"--execute  do it; without it nothing is changed",
-		"--wait 60s  how long to wait for what does not answer, at the end",
-		"--why TEXT  kept with each start, beside time and who ($FENCEPOST_WHO, or user@host)",
-	},
 	exit:   "0 planned, or done   1 error, or cut short   2 usage   3 some left parked   4 refused",
 	see:    "offsets set (move the pipeline itself), run --until, audit (calls these rows doubled)",
 	tables: true,
@@ -61,15 +50,15 @@ func (a *app) backfillVerb() *cobra.Command {
 	cmd := &cobra.Command{Use: "backfill", Args: a.oneFile, ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.backfill(cmd.Context(), args[0], flags) }}
 	fs := cmd.Flags()
-	fs.StringArrayVar(&flags.ranges, "range", nil, "")
-	fs.StringVar(&flags.from, "from", "", "")
-	fs.StringVar(&flags.to, "to", "", "")
-	fs.StringArrayVar(&flags.topics, "topic", nil, "")
-	fs.StringVar(&flags.name, "name", "", "")
-	fs.StringVar(&flags.group, "group", "", "")
-	fs.StringVar(&flags.why, "why", "", "")
-	fs.BoolVar(&flags.execute, "execute", false, "")
-	fs.DurationVar(&flags.wait, "wait", time.Minute, "")
+	fs.StringArrayVar(&flags.ranges, "range", nil, "RANGE  these offsets, UNTIL not; may be repeated, once a partition")
+	fs.StringVar(&flags.from, "from", "", "TIME  the first record of this time or later, by the records' own timestamps")
+	fs.StringVar(&flags.to, "to", "", "TIME  up to the first record of this time or later, which is not run")
+	fs.StringArrayVar(&flags.topics, "topic", nil, "T[:P,P-P]  with --from: these only; may be repeated. Default: all")
+	fs.StringVar(&flags.name, "name", "", "NAME  the group is GROUP-backfill-NAME. Default: made of what is asked for")
+	fs.StringVar(&flags.group, "group", "", "GROUP  the whole name of the group")
+	fs.BoolVar(&flags.execute, "execute", false, "do it; without it nothing is changed")
+	fs.DurationVar(&flags.wait, "wait", time.Minute, "60s  how long to wait for what does not answer, at the end")
+	fs.StringVar(&flags.why, "why", "", "TEXT  kept with each start, beside time and who ($FENCEPOST_WHO, or user@host)")
 	return cmd
 }
 

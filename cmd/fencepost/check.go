@@ -20,7 +20,7 @@ var checkManual = manual{
 		{"fencepost check flights.yaml -o json", "one object, for programs"},
 	},
 	usage: "fencepost check FILE [flags]",
-	flags: []string{
+	notes: []string{
 		"--timeout 10s  how long brokers and database may take to answer",
 		"-o json  one object: findings, promise, exit",
 	},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -55,21 +54,15 @@ func (a *app) completionVerb() *cobra.Command {
 	}
 }
 
-// flagWords are the flags that a line of a help screen begins with.
-var flagWords = regexp.MustCompile(`^--([a-z-]+)`)
-
-// describe gives a command, its flags and those below it what their help screens say of them, which shells show beside
-// what they complete, and the values that their flags can have.
+// describe gives a command and those below it what shells show beside what they complete: what it does, and the values
+// that its flags can have. What a flag says of itself, "TARGET  where to", it takes apart.
 func describe(cmd *cobra.Command) {
-	m := manuals[verbPath(cmd)]
-	cmd.Short, _, _ = strings.Cut(m.what, ".")
-	for _, line := range m.flags {
-		flag := flagWords.FindStringSubmatch(line)
-		_, text, _ := strings.Cut(line, "  ")
-		if flag != nil && cmd.Flags().Lookup(flag[1]) != nil {
-			cmd.Flags().Lookup(flag[1]).Usage = text
+	cmd.Short, _, _ = strings.Cut(manuals[verbPath(cmd)].what, ".")
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if value, text, ok := strings.Cut(f.Usage, "  "); ok {
+			f.Usage, f.Annotations = text, map[string][]string{valueOf: {value}}
 		}
-	}
+	})
 	offer := func(f *pflag.Flag) {
 		if words := valuesOf[f.Name]; words != nil {
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, complete(words)) // the flag is there, and has no other one

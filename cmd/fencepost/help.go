@@ -38,8 +38,11 @@ func (a *app) helpVerb() *cobra.Command {
 				return nil
 			}
 			if m, ok := manuals[word]; ok {
-				a.printManual(a.stdout, m)
-				return nil
+				verb, _, err := cmd.Root().Find(strings.Fields(word))
+				if err == nil {
+					a.printManual(a.stdout, verb, m)
+				}
+				return err
 			}
 			help := "the word between the brackets of an error: fencepost help topic-not-found"
 			if near := text.Nearest(word, append(codes.Names(), verbNames(cmd.Root())...)); near != "" {

@@ -21,10 +21,7 @@ var movesManual = manual{
 		{"fencepost moves trips.yaml --commits -o csv", "every row that the ledger keeps"},
 	},
 	usage: "fencepost moves FILE|URL [flags]",
-	flags: []string{
-		"--gaps  only moves that passed records unapplied",
-		"--since TIME|DURATION  not older than that: 2026-11-21T03:00, 24h, 7d",
-		"--commits  commits too, as the ledger kept them (keep_commits)",
+	notes: []string{
 		"-o table|wide|json|yaml|csv",
 	},
 	exit:   "0 ok   1 error   2 usage   3 with --gaps: there is one",
@@ -55,9 +52,9 @@ func (a *app) movesVerb() *cobra.Command {
 				return a.answer(moves, func() { a.printMoves(moves) })
 			})
 		}}
-	cmd.Flags().BoolVar(&filter.Gaps, "gaps", false, "")
-	cmd.Flags().StringVar(&since, "since", "", "")
-	cmd.Flags().BoolVar(&filter.Commits, "commits", false, "")
+	cmd.Flags().BoolVar(&filter.Gaps, "gaps", false, "only moves that passed records unapplied")
+	cmd.Flags().StringVar(&since, "since", "", "TIME|DURATION  not older than that: 2026-11-21T03:00, 24h, 7d")
+	cmd.Flags().BoolVar(&filter.Commits, "commits", false, "commits too, as the ledger kept them (keep_commits)")
 	return cmd
 }
 

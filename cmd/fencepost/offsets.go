@@ -42,16 +42,17 @@ func (a *app) offsetsVerb() *cobra.Command {
 // targetFlags are what a URL does not say by itself.
 type targetFlags struct{ brokers, fromBrokers, meaning string }
 
-func (f *targetFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.brokers, "brokers", "", "")
-	cmd.Flags().StringVar(&f.meaning, "meaning", "", "")
-}
+// brokersUse is --brokers of the verbs that take one target.
+const brokersUse = "HOST:9092|FILE  for a URL: its brokers, or those of a pipeline file"
 
-// brokersHelp is --brokers on the screens of verbs that take a URL.
-const brokersHelp = "--brokers HOST:9092|FILE  for a URL: its brokers, or those of a pipeline file"
+// meaningUse is --meaning of the verbs that take one target of another program.
+const meaningUse = "WORD  of another program's numbers: next, batch-start or last-processed"
 
-// meaningHelp is --meaning there.
-const meaningHelp = "--meaning WORD  of another program's numbers: next, batch-start or last-processed"
+// topicUse is --topic of the verbs that take some partitions.
+const topicUse = "T[:P,P-P]  these only; may be repeated. Default: all"
+
+// whyUse is --why of the verbs that move positions.
+const whyUse = "TEXT  kept with each move, beside time and who ($FENCEPOST_WHO, or user@host)"
 
 // urlForms are the URLs of ledgers on the screens of verbs.
 const urlForms = "URL: postgres://USER@HOST/DB?group=G  mysql://..  sqlite:PATH?group=G  redis://:${PW}@HOST/0?group=G\n" +

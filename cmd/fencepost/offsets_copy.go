@@ -21,26 +21,10 @@ var offsetsCopyManual = manual{
 		{"fencepost offsets copy 'kafka://HOST:9092?group=old' B.yaml --execute", ""},
 		{"fencepost offsets copy A.yaml B.yaml", ""},
 	},
-	usage: "fencepost offsets copy A B [flags]\nA: FILE, URL of a ledger or of another program's offsets.  B: FILE, or URL of a ledger",
-	flags: append([]string{
-		meaningHelp,
-		"--brokers HOST:9092|FILE  of B, where it is a URL and A leads to none",
-		"--from-brokers HOST:9092|FILE  of A, where its cluster is another one",
-	}, copyHelp...),
+	usage:  "fencepost offsets copy A B [flags]\nA: FILE, URL of a ledger or of another program's offsets.  B: FILE, or URL of a ledger",
 	exit:   "0 planned, or verified   1 error   2 usage   4 refused, nothing changed",
 	see:    "offsets diff (look at both first), offsets import, run --resume",
 	tables: true,
-}
-
-// copyHelp is the flags that copy and import have in common.
-var copyHelp = []string{
-	"--topic T[:P,P-P]  these only; may be repeated. Default: all",
-	"--over  also partitions that B holds already",
-	"--policy CHOICE,VERDICT=CHOICE  earliest or latest, for positions that the brokers contradict",
-	"--missing earliest|latest  for partitions that A has no position of",
-	"--execute  do it; without it nothing is changed",
-	"--why TEXT  kept with each move, beside time, who and where it came from",
-	"--plan-out FILE  write the plan; then offsets set B --plan FILE --execute",
 }
 
 // copyFlags is what an operator says about a copy.
@@ -52,16 +36,16 @@ type copyFlags struct {
 	over, execute bool
 }
 
+// add adds the flags that copy and import have in common.
 func (f *copyFlags) add(cmd *cobra.Command) {
-	f.url.add(cmd)
 	fs := cmd.Flags()
-	fs.StringArrayVar(&f.topics, "topic", nil, "")
-	fs.BoolVar(&f.over, "over", false, "")
-	fs.StringVar(&f.policy, "policy", "", "")
-	fs.StringVar(&f.start, "missing", "", "")
-	fs.BoolVar(&f.execute, "execute", false, "")
-	fs.StringVar(&f.why, "why", "", "")
-	fs.StringVar(&f.planOut, "plan-out", "", "")
+	fs.StringArrayVar(&f.topics, "topic", nil, topicUse)
+	fs.BoolVar(&f.over, "over", false, "also partitions that B holds already")
+	fs.StringVar(&f.policy, "policy", "", "CHOICE,VERDICT=CHOICE  earliest or latest, for positions that the brokers contradict")
+	fs.StringVar(&f.start, "missing", "", "earliest|latest  for partitions that A has no position of")
+	fs.BoolVar(&f.execute, "execute", false, "do it; without it nothing is changed")
+	fs.StringVar(&f.why, "why", "", "TEXT  kept with each move, beside time, who and where it came from")
+	fs.StringVar(&f.planOut, "plan-out", "", "FILE  write the plan; then offsets set B --plan FILE --execute")
 }
 
 func (a *app) offsetsCopyVerb() *cobra.Command {
@@ -71,8 +55,11 @@ func (a *app) offsetsCopyVerb() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.copyOffsets(cmd.Context(), args[0], args[1], flags)
 		}}
+	fs := cmd.Flags()
+	fs.StringVar(&flags.url.meaning, "meaning", "", meaningUse)
+	fs.StringVar(&flags.url.brokers, "brokers", "", "HOST:9092|FILE  of B, where it is a URL and A leads to none")
+	fs.StringVar(&flags.url.fromBrokers, "from-brokers", "", "HOST:9092|FILE  of A, where its cluster is another one")
 	flags.add(cmd)
-	cmd.Flags().StringVar(&flags.url.fromBrokers, "from-brokers", "", "")
 	return cmd
 }
 

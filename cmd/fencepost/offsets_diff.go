@@ -21,10 +21,7 @@ var offsetsDiffManual = manual{
 		{"fencepost offsets diff 'kafka://HOST:9092?group=old' 'kafka://HOST:9092?group=new'", ""},
 	},
 	usage: "fencepost offsets diff A B [flags]\n" + urlForms,
-	flags: []string{
-		"--meaning WORD[,WORD]  of another program's numbers: next, batch-start, last-processed",
-		"--brokers HOST:9092|FILE  where neither A nor B leads to any",
-		"--topic T[:P,P-P]  these only; may be repeated. Default: all",
+	notes: []string{
 		"-o table|wide|json|yaml|csv",
 	},
 	exit:   "0 the same   1 error   2 usage   3 they differ   4 they are of two clusters",
@@ -46,8 +43,9 @@ func (a *app) offsetsDiffVerb() *cobra.Command {
 				return a.diff(ctx, both, sel)
 			})
 		}}
-	url.add(cmd)
-	cmd.Flags().StringArrayVar(&topics, "topic", nil, "")
+	cmd.Flags().StringVar(&url.meaning, "meaning", "", "WORD[,WORD]  of another program's numbers: next, batch-start, last-processed")
+	cmd.Flags().StringVar(&url.brokers, "brokers", "", "HOST:9092|FILE  where neither A nor B leads to any")
+	cmd.Flags().StringArrayVar(&topics, "topic", nil, topicUse)
 	return cmd
 }
 

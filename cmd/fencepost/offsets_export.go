@@ -29,10 +29,7 @@ var offsetsExportManual = manual{
 		{"fencepost offsets export trips.yaml --format spark", "Spark's startingOffsets"},
 	},
 	usage: "fencepost offsets export FILE|URL [flags]\n" + urlForms,
-	flags: []string{
-		"--format FORM  json csv spark kafka-csv rpk kcl connect. Default: json",
-		meaningHelp,
-		"--topic T[:P,P-P]  these only; may be repeated. Default: all",
+	notes: []string{
 		"-o json|yaml|csv  in place of --format",
 	},
 	exit:   "0 written   1 error   2 usage",
@@ -53,9 +50,9 @@ func (a *app) offsetsExportVerb() *cobra.Command {
 				return a.export(ctx, t, sel, form)
 			})
 		}}
-	cmd.Flags().StringVar(&form, "format", "json", "")
-	cmd.Flags().StringVar(&meaning, "meaning", "", "")
-	cmd.Flags().StringArrayVar(&topics, "topic", nil, "")
+	cmd.Flags().StringVar(&form, "format", "json", "FORM  json csv spark kafka-csv rpk kcl connect. Default: json")
+	cmd.Flags().StringVar(&meaning, "meaning", "", meaningUse)
+	cmd.Flags().StringArrayVar(&topics, "topic", nil, topicUse)
 	return cmd
 }
 
@@ -94,12 +91,7 @@ var offsetsImportManual = manual{
 		{"fencepost offsets import trips.json trips.yaml --execute", ""},
 		{"fencepost offsets import offsets.csv trips.yaml --format kafka-csv --meaning next", ""},
 	},
-	usage: "fencepost offsets import FILE B [flags]\nB: a pipeline file, or the URL of a ledger",
-	flags: append([]string{
-		"--format FORM  json csv spark-checkpoint spark kafka-csv rpk kcl connect",
-		meaningHelp,
-		"--brokers HOST:9092|FILE  of B, where it is a URL",
-	}, copyHelp...),
+	usage:  "fencepost offsets import FILE B [flags]\nB: a pipeline file, or the URL of a ledger",
 	exit:   "0 planned, or verified   1 error   2 usage   4 refused, nothing changed",
 	see:    "offsets copy, offsets export",
 	tables: true,
@@ -117,8 +109,11 @@ func (a *app) offsetsImportVerb() *cobra.Command {
 			}
 			return a.copyOffsets(cmd.Context(), from, args[1], flags)
 		}}
+	fs := cmd.Flags()
+	fs.StringVar(&form, "format", "", "FORM  json csv spark-checkpoint spark kafka-csv rpk kcl connect")
+	fs.StringVar(&flags.url.meaning, "meaning", "", meaningUse)
+	fs.StringVar(&flags.url.brokers, "brokers", "", "HOST:9092|FILE  of B, where it is a URL")
 	flags.add(cmd)
-	cmd.Flags().StringVar(&form, "format", "", "")
 	return cmd
 }
 

@@ -22,15 +22,7 @@ var offsetsRepairManual = manual{
 		{"fencepost offsets repair trips.yaml --policy truncated=divergence --execute", ""},
 		{"fencepost offsets repair trips.yaml --topic trips:7 --record skip --execute", "one record"},
 	},
-	usage: "fencepost offsets repair FILE|URL [flags]",
-	flags: []string{
-		"--policy CHOICE,VERDICT=CHOICE  VERDICT: aged_out recreated truncated lost_row",
-		"--record retry|skip  a record that does not decode; with --topic: the next record",
-		"--topic T[:P,P-P]  these only; may be repeated. Default: all",
-		"--execute  do it; without it nothing is changed",
-		brokersHelp,
-		"--why TEXT  kept with each move, beside time and who ($FENCEPOST_WHO)",
-	},
+	usage:  "fencepost offsets repair FILE|URL [flags]",
 	exit:   "0 nothing to repair, or verified   1 error   2 usage   3 something is left   4 refused",
 	see:    "offsets set, moves --gaps",
 	tables: true,
@@ -52,12 +44,12 @@ func (a *app) offsetsRepairVerb() *cobra.Command {
 			})
 		}}
 	fs := cmd.Flags()
-	fs.StringVar(&flags.policy, "policy", "", "")
-	fs.StringVar(&flags.record, "record", "", "")
-	fs.StringArrayVar(&flags.topics, "topic", nil, "")
-	fs.BoolVar(&flags.execute, "execute", false, "")
-	fs.StringVar(&flags.why, "why", "", "")
-	fs.StringVar(&flags.url.brokers, "brokers", "", "")
+	fs.StringVar(&flags.policy, "policy", "", "CHOICE,VERDICT=CHOICE  VERDICT: aged_out recreated truncated lost_row")
+	fs.StringVar(&flags.record, "record", "", "retry|skip  a record that does not decode; with --topic: the next record")
+	fs.StringArrayVar(&flags.topics, "topic", nil, topicUse)
+	fs.BoolVar(&flags.execute, "execute", false, "do it; without it nothing is changed")
+	fs.StringVar(&flags.url.brokers, "brokers", "", brokersUse)
+	fs.StringVar(&flags.why, "why", "", "TEXT  kept with each move, beside time and who ($FENCEPOST_WHO)")
 	return cmd
 }
 

@@ -27,16 +27,6 @@ var offsetsSetManual = manual{
 	},
 	usage: "fencepost offsets set FILE|URL --to TARGET [flags]\n" +
 		"TARGET: earliest  latest  N  +N  -N  TIME (local unless it has an offset)  -DURATION (10m 2h 3d)",
-	flags: []string{
-		"--to TARGET  where to",
-		"--topic T[:P,P-P]  these only; may be repeated. Default: all",
-		"--clamp  take a target outside the log to its bound, do not refuse",
-		"--execute  do it; without it nothing is changed",
-		"--plan-out FILE  write the plan",
-		"--plan FILE  take a plan that was written, in place of --to",
-		brokersHelp,
-		"--why TEXT  kept with each move, beside time and who ($FENCEPOST_WHO, or user@host)",
-	},
 	exit:   "0 planned, or verified   1 error   2 usage   4 refused: out of bounds, stale plan",
 	see:    "offsets repair (a verdict is the reason), moves",
 	tables: true,
@@ -54,14 +44,14 @@ func (a *app) offsetsSetVerb() *cobra.Command {
 	cmd := &cobra.Command{Use: "set", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.setOffsets(cmd.Context(), args[0], flags) }}
 	fs := cmd.Flags()
-	fs.StringVar(&flags.to, "to", "", "")
-	fs.StringArrayVar(&flags.topics, "topic", nil, "")
-	fs.BoolVar(&flags.clamp, "clamp", false, "")
-	fs.BoolVar(&flags.execute, "execute", false, "")
-	fs.StringVar(&flags.planOut, "plan-out", "", "")
-	fs.StringVar(&flags.plan, "plan", "", "")
-	fs.StringVar(&flags.why, "why", "", "")
-	fs.StringVar(&flags.url.brokers, "brokers", "", "")
+	fs.StringVar(&flags.to, "to", "", "TARGET  where to")
+	fs.StringArrayVar(&flags.topics, "topic", nil, topicUse)
+	fs.BoolVar(&flags.clamp, "clamp", false, "take a target outside the log to its bound, do not refuse")
+	fs.BoolVar(&flags.execute, "execute", false, "do it; without it nothing is changed")
+	fs.StringVar(&flags.planOut, "plan-out", "", "FILE  write the plan")
+	fs.StringVar(&flags.plan, "plan", "", "FILE  take a plan that was written, in place of --to")
+	fs.StringVar(&flags.url.brokers, "brokers", "", brokersUse)
+	fs.StringVar(&flags.why, "why", "", whyUse)
 	return cmd
 }
 

@@ -23,10 +23,7 @@ var offsetsShowManual = manual{
 		{"fencepost offsets show 'sqlite:trips.db?group=G' --brokers trips.yaml", "a URL"},
 	},
 	usage: "fencepost offsets show FILE|URL [flags]\n" + urlForms,
-	flags: []string{
-		"--all  every partition in a line of its own",
-		brokersHelp,
-		meaningHelp,
+	notes: []string{
 		"-o table|wide|json|yaml|csv  wide: also epoch, fence, topic ID, and who moved it last",
 	},
 	exit:   "0 ok   1 error   2 usage   3 a verdict needs a person",
@@ -48,8 +45,9 @@ func (a *app) offsetsShowVerb() *cobra.Command {
 				return a.answer(p, func() { a.printPositions(p, t, all) })
 			})
 		}}
-	cmd.Flags().BoolVar(&all, "all", false, "")
-	url.add(cmd)
+	cmd.Flags().BoolVar(&all, "all", false, "every partition in a line of its own")
+	cmd.Flags().StringVar(&url.brokers, "brokers", "", brokersUse)
+	cmd.Flags().StringVar(&url.meaning, "meaning", "", meaningUse)
 	return cmd
 }
 

@@ -30,10 +30,7 @@ var runManual = manual{
 		{"fencepost run flights.yaml --until 2026-11-21T03:00", "to the first records of that time or later"},
 	},
 	usage: "fencepost run FILE [flags]",
-	flags: []string{
-		"--until end|TIME  fix the ends now, process to them, exit. TIME is local unless it has an offset",
-		"--wait 60s  with --until: how long to wait for what does not answer, at the end",
-		"--resume  refuse a ledger that does not know the group, instead of starting",
+	notes: []string{
 		"--no-progress  no bar and no status line; a summary every 10s",
 		"-v  each commit; -vv also what the Kafka client says; -q errors only",
 	},
@@ -52,9 +49,9 @@ func (a *app) runVerb() *cobra.Command {
 	var flags runFlags
 	cmd := &cobra.Command{Use: "run", Args: a.oneFile, ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runFile(cmd.Context(), args[0], flags) }}
-	cmd.Flags().StringVar(&flags.until, "until", "", "")
-	cmd.Flags().DurationVar(&flags.wait, "wait", time.Minute, "")
-	cmd.Flags().BoolVar(&flags.resume, "resume", false, "")
+	cmd.Flags().StringVar(&flags.until, "until", "", "end|TIME  fix the ends now, process to them, exit. TIME is local unless it has an offset")
+	cmd.Flags().DurationVar(&flags.wait, "wait", time.Minute, "60s  with --until: how long to wait for what does not answer, at the end")
+	cmd.Flags().BoolVar(&flags.resume, "resume", false, "refuse a ledger that does not know the group, instead of starting")
 	return cmd
 }
 

@@ -1,8 +1,8 @@
 package fencepost
 
 // Fault is an error with a code, as a person meets it: every error that a command prints is one, or is wrapped by one.
-// Rooms make them at their edge, where the driver's own error is known. Since a program that embeds the engine has no
-// pipeline file and no verbs, no room names them: a command makes the remedy of Code and Facts.
+// Connectors make them at their edge, where the driver's own error is known. Since a program that embeds the engine has no
+// pipeline file and no verbs, no connector names them: a command makes the remedy of Code and Facts.
 type Fault struct {
 	Code string // kebab-case, stable: topic-not-found. `fencepost help CODE` tells more
 	Err  error  // what happened, and why

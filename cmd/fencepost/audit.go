@@ -39,7 +39,7 @@ func (a *app) auditVerb() *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return target.Use(cmd.Context(), args[0], a.targets(target.Ledger, url), func(ctx context.Context, t *target.Target) error {
-				found, err := admin.Prove(ctx, t.Rooms, t.AuditOptions())
+				found, err := admin.Prove(ctx, t.Resources, t.AuditOptions())
 				if err != nil {
 					return err
 				}

@@ -118,10 +118,10 @@ func (a *app) backfill(parent context.Context, name string, flags backfillFlags)
 	f := main.Beside(flags.beside(main.Group, ask))
 	var b *admin.Backfill
 	err = target.UseFile(parent, f, a.targets(target.Offsets, targetFlags{}), func(ctx context.Context, t *target.Target) error {
-		if b, err = admin.PlanBackfill(ctx, t.Rooms, main.Group, ask, flags.why); err != nil || !flags.execute {
+		if b, err = admin.PlanBackfill(ctx, t.Resources, main.Group, ask, flags.why); err != nil || !flags.execute {
 			return err
 		}
-		return b.Start(ctx, t.Rooms)
+		return b.Start(ctx, t.Resources)
 	})
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func (a *app) runBackfill(parent context.Context, f *pipeline.File, b *admin.Bac
 	cut := err != nil
 	// Also after Ctrl-C: what is told is what was read back.
 	if err := target.UseFile(context.WithoutCancel(parent), f, a.targets(target.Offsets, targetFlags{}), func(ctx context.Context, t *target.Target) error {
-		return b.ReadBack(ctx, t.Rooms)
+		return b.ReadBack(ctx, t.Resources)
 	}); err != nil {
 		return err
 	}

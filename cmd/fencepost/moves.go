@@ -44,7 +44,7 @@ func (a *app) movesVerb() *cobra.Command {
 				if t.Layout != nil {
 					return usage("fencepost offsets show FILE", "%s is another program's, and keeps no history", t.Location())
 				}
-				found, err := admin.Moves(ctx, t.Rooms, filter)
+				found, err := admin.Moves(ctx, t.Resources, filter)
 				if err != nil {
 					return err
 				}

@@ -110,7 +110,7 @@ func (a *app) copyOffsets(ctx context.Context, from, to string, flags copyFlags)
 		if !flags.execute {
 			return a.tellCopy(c, both, flags.planOut, nil)
 		}
-		done, err := c.Plan.Execute(ctx, both.B.Rooms, "")
+		done, err := c.Plan.Execute(ctx, both.B.Resources, "")
 		if err != nil {
 			return err
 		}

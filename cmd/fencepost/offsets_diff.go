@@ -54,11 +54,11 @@ func (a *app) diff(ctx context.Context, both *target.Pair, sel admin.Selection) 
 		return &fencepost.Fault{Code: "other-cluster", Exit: 4, Err: errors.New("A and B are of two clusters, whose offsets do not compare"),
 			Help: "fencepost offsets show, of each; or fencepost offsets copy A B, which goes by time"}
 	}
-	one, err := admin.Look(ctx, both.A.Rooms)
+	one, err := admin.Look(ctx, both.A.Resources)
 	if err != nil {
 		return both.A.Pointed(err)
 	}
-	other, err := admin.Look(ctx, both.B.Rooms)
+	other, err := admin.Look(ctx, both.B.Resources)
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func (a *app) export(ctx context.Context, t *target.Target, sel admin.Selection,
 	if err := view.CheckForm(form); err != nil {
 		return err // before anything is asked
 	}
-	e, err := admin.Export(ctx, t.Rooms, sel)
+	e, err := admin.Export(ctx, t.Resources, sel)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (a *app) offsetsRepairVerb() *cobra.Command {
 	cmd := &cobra.Command{Use: "repair", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return target.Use(cmd.Context(), args[0], a.targets(target.Ledger, flags.url), func(ctx context.Context, t *target.Target) error {
-				return a.repair(ctx, t.Rooms, flags)
+				return a.repair(ctx, t.Resources, flags)
 			})
 		}}
 	fs := cmd.Flags()
@@ -54,7 +54,7 @@ func (a *app) offsetsRepairVerb() *cobra.Command {
 }
 
 // choices reads the flags; what they do not say is as the file has it.
-func (f repairFlags) choices(r admin.Rooms) (c admin.Choices, sel admin.Selection, err error) {
+func (f repairFlags) choices(r admin.Resources) (c admin.Choices, sel admin.Selection, err error) {
 	c.Policy = r.Policy
 	if f.policy != "" {
 		if c.Policy, err = admin.ParsePolicy(f.policy, r.Policy); err != nil {
@@ -76,7 +76,7 @@ func (f repairFlags) choices(r admin.Rooms) (c admin.Choices, sel admin.Selectio
 	return c, sel, nil
 }
 
-func (a *app) repair(ctx context.Context, r admin.Rooms, flags repairFlags) error {
+func (a *app) repair(ctx context.Context, r admin.Resources, flags repairFlags) error {
 	c, sel, err := flags.choices(r)
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func (a *app) offsetsSetVerb() *cobra.Command {
 }
 
 // planned makes the plan that the flags ask for.
-func (f setFlags) planned(ctx context.Context, r admin.Rooms) (*admin.Plan, error) {
+func (f setFlags) planned(ctx context.Context, r admin.Resources) (*admin.Plan, error) {
 	if f.plan != "" {
 		return f.savedPlan(ctx, r)
 	}
@@ -75,7 +75,7 @@ func (f setFlags) planned(ctx context.Context, r admin.Rooms) (*admin.Plan, erro
 	return admin.PlanSet(ctx, r, v, sel, to, f.clamp)
 }
 
-func (f setFlags) savedPlan(ctx context.Context, r admin.Rooms) (*admin.Plan, error) {
+func (f setFlags) savedPlan(ctx context.Context, r admin.Resources) (*admin.Plan, error) {
 	data, err := os.ReadFile(f.plan)
 	if err != nil {
 		return nil, &fencepost.Fault{Code: "file-not-readable", Exit: 2, Err: err, Help: "name a file that --plan-out wrote"}
@@ -107,7 +107,7 @@ func (a *app) setOffsets(ctx context.Context, name string, flags setFlags) error
 		return err
 	}
 	return target.Use(ctx, name, a.targets(target.Ledger, flags.url), func(ctx context.Context, t *target.Target) error {
-		p, err := flags.planned(ctx, t.Rooms)
+		p, err := flags.planned(ctx, t.Resources)
 		if err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func (a *app) setOffsets(ctx context.Context, name string, flags setFlags) error
 			plan := view.NewPlan(p)
 			return a.answer(plan, func() { a.printPlan(plan, t, flags.planOut) })
 		}
-		done, err := p.Execute(ctx, t.Rooms, flags.why)
+		done, err := p.Execute(ctx, t.Resources, flags.why)
 		if err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func (a *app) offsetsShowVerb() *cobra.Command {
 	cmd := &cobra.Command{Use: "show", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return target.Use(cmd.Context(), args[0], a.targets(target.Offsets, url), func(ctx context.Context, t *target.Target) error {
-				v, err := admin.Look(ctx, t.Rooms)
+				v, err := admin.Look(ctx, t.Resources)
 				if err != nil {
 					return err
 				}

@@ -50,7 +50,7 @@ type Copy struct {
 
 // copying is a copy being planned.
 type copying struct {
-	to      Rooms
+	to      Resources
 	held    ledger.Snapshot // of the target
 	about   source.Description
 	o       CopyOptions
@@ -73,7 +73,7 @@ func (c *copying) refuse(tp fencepost.TopicPartition, help, format string, args 
 // be lost rows of the target.
 //
 // Errors: *fencepost.Fault copy-refused, nothing-selected, other-cluster.
-func PlanCopy(ctx context.Context, from View, to Rooms, o CopyOptions) (*Copy, error) {
+func PlanCopy(ctx context.Context, from View, to Resources, o CopyOptions) (*Copy, error) {
 	c, err := newCopying(ctx, from, to, o)
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func PlanCopy(ctx context.Context, from View, to Rooms, o CopyOptions) (*Copy, e
 }
 
 // newCopying reads the target.
-func newCopying(ctx context.Context, from View, to Rooms, o CopyOptions) (*copying, error) {
+func newCopying(ctx context.Context, from View, to Resources, o CopyOptions) (*copying, error) {
 	if err := o.Selection.check(from); err != nil {
 		return nil, err
 	}

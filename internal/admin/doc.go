@@ -1,7 +1,7 @@
 // Package admin is what an operator does with the positions of a group, as functions: look at them, set them, repair
 // them, read their history, audit the chain and the sink's rows. Commands and dashboards share it, so it prints nothing.
 //
-// Rooms come in as the root's interfaces, in [Rooms]; nothing here knows a technology.
+// What it works on comes in as [Resources]; nothing here knows a technology.
 //
 //	Look    ledger, mirror, brokers --> Reconcile (asking twice) --> View: a Standing per partition
 //	        or another program's layout with what its numbers mean: weaker, as it holds no topic IDs
@@ -28,7 +28,7 @@
 //
 // Errors that a person meets are *fencepost.Fault: out-of-bounds, plan-stale, plan-damaged, nothing-selected,
 // choice-needed, set-refused, copy-refused, ledger-missing, meaning-needed, layout-damaged, outcome-unknown, not-verified,
-// range-outside, backfill-other. What rooms say passes through.
+// range-outside, backfill-other. What connectors say passes through.
 //
 // # What it does not do
 //

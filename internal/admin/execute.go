@@ -26,10 +26,10 @@ type Done struct {
 // worker that is in the way commits a few hundred times a second at most.
 const tries = 2000
 
-// settleTime is Rooms.Patience where nothing is said.
+// settleTime is Resources.Patience where nothing is said.
 const settleTime = 30 * time.Second
 
-func (r Rooms) patience() time.Duration { return cmp.Or(r.Patience, settleTime) }
+func (r Resources) patience() time.Duration { return cmp.Or(r.Patience, settleTime) }
 
 // Execute carries the plan out: all of its moves in one compare-and-set or none. Where a worker committed in between,
 // a plan that is not Exact counts again from what the ledger holds; where somebody moved a position, it is refused.
@@ -38,12 +38,12 @@ func (r Rooms) patience() time.Duration { return cmp.Or(r.Patience, settleTime) 
 //	     --refused, other fence-> somebody moved it: plan-stale
 //	     --unknown-------------> the same moves again: the compare-and-set decides (law 7)
 //	     |                         |--refused--> settle: the positions or the history hold our fence, or show that they do not
-//	     |                         '--no answer for Rooms.Patience--> outcome-unknown
+//	     |                         '--no answer for Resources.Patience--> outcome-unknown
 //	     --done----------------> read back
 //
 // Errors: *fencepost.Fault plan-stale, out-of-bounds, outcome-unknown, not-verified. With any other one nothing was
 // changed.
-func (p *Plan) Execute(ctx context.Context, r Rooms, why string) (Done, error) {
+func (p *Plan) Execute(ctx context.Context, r Resources, why string) (Done, error) {
 	if len(p.Lines) == 0 {
 		return Done{}, nil
 	}
@@ -89,7 +89,7 @@ func (p *Plan) Execute(ctx context.Context, r Rooms, why string) (Done, error) {
 //	each has another fence; the history has    --> made
 //	                        it has not         --> not made: it keeps every move but commits
 //	                        it does not answer --> an error: nobody knows
-func (p *Plan) settle(ctx context.Context, r Rooms, held *ledger.Refused, moves []ledger.Move) (made bool, err error) {
+func (p *Plan) settle(ctx context.Context, r Resources, held *ledger.Refused, moves []ledger.Move) (made bool, err error) {
 	ours := map[ledger.Fence]bool{}
 	asHeld := false
 	for _, m := range moves {
@@ -143,7 +143,7 @@ func untouched(err error) error {
 }
 
 // moves makes the plan's moves, under fresh fences.
-func (p *Plan) moves(r Rooms, why string) []ledger.Move {
+func (p *Plan) moves(r Resources, why string) []ledger.Move {
 	var moves []ledger.Move
 	for _, l := range p.Lines {
 		if !l.moves() {
@@ -163,7 +163,7 @@ func (p *Plan) moves(r Rooms, why string) []ledger.Move {
 	return moves
 }
 
-func (r Rooms) fence() ledger.Fence {
+func (r Resources) fence() ledger.Fence {
 	if r.Random != nil {
 		return ledger.NewFence(r.Random())
 	}
@@ -185,7 +185,7 @@ func (p *Plan) follow(held *ledger.Refused) bool {
 
 // aimAgain counts the plan's destination from what the ledger holds now. A destination that leaves the log by that is looked at
 // against fresh bounds: the log may have grown too.
-func (p *Plan) aimAgain(ctx context.Context, r Rooms, held *ledger.Refused) error {
+func (p *Plan) aimAgain(ctx context.Context, r Resources, held *ledger.Refused) error {
 	var bad []outside
 	fresh := false
 	for i := 0; i < len(p.Lines); i++ {
@@ -215,7 +215,7 @@ func (p *Plan) aimAgain(ctx context.Context, r Rooms, held *ledger.Refused) erro
 	return nil
 }
 
-func (p *Plan) freshBounds(ctx context.Context, r Rooms) {
+func (p *Plan) freshBounds(ctx context.Context, r Resources) {
 	var asks []fencepost.Ask
 	for _, l := range p.Lines {
 		asks = append(asks, fencepost.Ask{TopicPartition: l.TopicPartition, LeaderEpoch: fencepost.NoEpoch})
@@ -256,7 +256,7 @@ func (p *Plan) stale(held *ledger.Refused) error {
 }
 
 // readBack reads the ledger and compares it with the moves.
-func (p *Plan) readBack(ctx context.Context, r Rooms, moves []ledger.Move) (Done, error) {
+func (p *Plan) readBack(ctx context.Context, r Resources, moves []ledger.Move) (Done, error) {
 	d := Done{Moves: moves}
 	for _, l := range p.Lines {
 		if l.moves() { // as moves does

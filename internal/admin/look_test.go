@@ -15,7 +15,7 @@ import (
 // Each verdict, as a look at the group tells it: state, lag in records and in time, and what needs a person.
 func TestLookTellsEachVerdict(t *testing.T) {
 	w := newWorld(t, 7)
-	w.rooms.Try = func(r *fencepost.Record) error {
+	w.resources.Try = func(r *fencepost.Record) error {
 		if r.Partition == 6 {
 			return errors.New("value is not JSON")
 		}
@@ -110,7 +110,7 @@ func TestE11BlockedOnlyByATransaction(t *testing.T) {
 	} {
 		w := newWorld(t, 1)
 		w.bounds(0, func(b *fencepost.Bounds) { b.End = 1400 })
-		w.rooms.Cluster = transactions{w.cluster, c.open, c.err}
+		w.resources.Cluster = transactions{w.cluster, c.open, c.err}
 		if s := w.standing(0); s.State != c.state || s.Reason != c.reason || s.Lag != 400 {
 			t.Errorf("%s: %s, %q, lag %d; want %s, %q, 400", c.about, s.State, s.Reason, s.Lag, c.state, c.reason)
 		}

@@ -63,7 +63,7 @@ type outside struct {
 // unless clamp is told.
 //
 // Errors: *fencepost.Fault out-of-bounds, set-refused, nothing-selected.
-func PlanSet(ctx context.Context, r Rooms, v View, sel Selection, t Destination, clamp bool) (*Plan, error) {
+func PlanSet(ctx context.Context, r Resources, v View, sel Selection, t Destination, clamp bool) (*Plan, error) {
 	if err := sel.check(v); err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func PlanSet(ctx context.Context, r Rooms, v View, sel Selection, t Destination,
 }
 
 // timeOffsets asks which offset is at a time, for each chosen partition.
-func (v View) timeOffsets(ctx context.Context, r Rooms, sel Selection, t Destination) (map[fencepost.TopicPartition]fencepost.Offset, error) {
+func (v View) timeOffsets(ctx context.Context, r Resources, sel Selection, t Destination) (map[fencepost.TopicPartition]fencepost.Offset, error) {
 	if t.Kind != ToTime {
 		return nil, nil
 	}
@@ -237,7 +237,7 @@ func (l *Line) price() {
 func (l *Line) moves() bool { return l.mends || l.Held.Absent() || l.Held.Offset != l.Next.Offset }
 
 // lookAtNext reads when the first record at each Next was written.
-func (p *Plan) lookAtNext(ctx context.Context, r Rooms) {
+func (p *Plan) lookAtNext(ctx context.Context, r Resources) {
 	ranges := map[fencepost.TopicPartition]fencepost.OffsetRange{}
 	for _, l := range p.Lines {
 		if l.Next.Offset < l.end {

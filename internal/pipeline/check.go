@@ -133,11 +133,11 @@ func (o *Opened) standing(ctx context.Context, found []fencepost.Finding) []fenc
 	if ledger < 0 || group < 0 || strings.HasPrefix(found[ledger].Text, noLedger) {
 		return nil
 	}
-	rooms, err := o.Rooms()
+	resources, err := o.Resources()
 	if err != nil {
 		return nil
 	}
-	view, err := admin.Look(ctx, rooms)
+	view, err := admin.Look(ctx, resources)
 	if err != nil || view.Snapshot.Empty() {
 		return nil
 	}
@@ -162,7 +162,7 @@ func positions(view admin.View) (found []fencepost.Finding) {
 		Text: fmt.Sprintf("%s, %s unread", text.Plural(len(view.Standings), "partition"), text.Count(unread))}}
 }
 
-// noLedger is how rooms say that the ledger's tables are not there. Reading it then would make them, and a check
+// noLedger is how resources say that the ledger's tables are not there. Reading it then would make them, and a check
 // changes nothing.
 const noLedger = "none yet"
 

@@ -151,24 +151,24 @@ func (f *File) pointed(help string) string {
 	return help
 }
 
-// Rooms is the pipeline's ledger, brokers and sink for an operator's verbs; the caller adds Who. A ledger that is not
+// Resources are the pipeline's ledger, brokers and sink for an operator's verbs; the caller adds Who. A ledger that is not
 // there is refused here: to look must not make one.
-func (o *Opened) Rooms() (admin.Rooms, error) {
+func (o *Opened) Resources() (admin.Resources, error) {
 	if err := o.File.Missing(); err != nil {
-		return admin.Rooms{}, err
+		return admin.Resources{}, err
 	}
-	return o.RoomsToFill(), nil
+	return o.ResourcesToFill(), nil
 }
 
-// RoomsToFill is Rooms for a copy into the pipeline, whose first move may make the ledger.
-func (o *Opened) RoomsToFill() admin.Rooms {
+// ResourcesToFill are Resources for a copy into the pipeline, whose first move may make the ledger.
+func (o *Opened) ResourcesToFill() admin.Resources {
 	f := o.File
 	decoder := o.decoder()
 	var row []fencepost.Column
 	for _, c := range decoder.Columns() {
 		row = append(row, fencepost.Column{Name: c.Name, Type: c.Type})
 	}
-	r := admin.Rooms{
+	r := admin.Resources{
 		Group: f.Group, Ledger: o.Sink.Ledger(), Cluster: o.Source.Cluster(), Reader: o.Source,
 		Where: f.LedgerURL(), Policy: f.Policy, Uncommitted: f.Source.Uncommitted,
 		Try: func(rec *fencepost.Record) error {

@@ -68,7 +68,7 @@ func (both *Pair) mean(words string) error {
 
 // reach gives B its brokers, and A its own if it names any that belong to another cluster.
 func (both *Pair) reach(ctx context.Context, o Options) error {
-	topics, err := admin.Topics(ctx, both.A.Rooms)
+	topics, err := admin.Topics(ctx, both.A.Resources)
 	if err != nil {
 		return both.A.Pointed(err)
 	}
@@ -145,12 +145,12 @@ func (both *Pair) attachA(ctx context.Context, topics []string, o Options) error
 
 // Copy plans to take over into B what A holds.
 func (both *Pair) Copy(ctx context.Context, o admin.CopyOptions) (*admin.Copy, error) {
-	v, err := admin.Look(ctx, both.A.Rooms)
+	v, err := admin.Look(ctx, both.A.Resources)
 	if err != nil {
 		return nil, both.A.Pointed(err)
 	}
 	if both.Across {
-		return admin.PlanCopyAcross(ctx, v, both.A.Reader, both.B.Rooms, o)
+		return admin.PlanCopyAcross(ctx, v, both.A.Reader, both.B.Resources, o)
 	}
-	return admin.PlanCopy(ctx, v, both.B.Rooms, o)
+	return admin.PlanCopy(ctx, v, both.B.Resources, o)
 }

@@ -23,7 +23,7 @@ import (
 //  2. Of a file, Cluster and Reader are the file's; of a URL they are nil until Use attaches brokers.
 //  3. What is printed of it holds no secret.
 type Target struct {
-	admin.Rooms
+	admin.Resources
 	Operand string         // as it was typed
 	File    *pipeline.File // nil for a URL
 	Form    string         // the name of a URL's layout: pattern-a; empty for a ledger
@@ -133,7 +133,7 @@ func (t *Target) openFile(ctx context.Context, f *pipeline.File, o Options) erro
 	}
 	t.File, t.source = f, opened.Source
 	t.close = append(t.close, closing(opened.Close), opened.Source.Leave)
-	t.Rooms = opened.RoomsToFill()
+	t.Resources = opened.ResourcesToFill()
 	t.Who, t.Patience = o.Who, o.patience()
 	return nil
 }
@@ -182,7 +182,7 @@ func (t *Target) reach(ctx context.Context, o Options) error {
 		return err
 	}
 	if t.File == nil {
-		topics, err := admin.Topics(ctx, t.Rooms)
+		topics, err := admin.Topics(ctx, t.Resources)
 		if err != nil {
 			return t.Pointed(err)
 		}

@@ -83,12 +83,12 @@ func openURL(ctx context.Context, operand string, o Options) (*Target, error) {
 
 // ofLedger is a target that keeps its own ledger; g is a group of it.
 func ofLedger(g fencepost.Group, l ledger.Ledger, shut func() error) *Target {
-	return &Target{Rooms: admin.Rooms{Group: g, Ledger: l}, close: []func(context.Context) error{closing(shut)}}
+	return &Target{Resources: admin.Resources{Group: g, Ledger: l}, close: []func(context.Context) error{closing(shut)}}
 }
 
 // ofLayout is a target in another program's form; subject is what holds its numbers: hash spark:orders.
 func ofLayout(l foreign.Layout, subject string) *Target {
-	return &Target{Rooms: admin.Rooms{Layout: l, Subject: subject}, close: []func(context.Context) error{closing(l.Close)}}
+	return &Target{Resources: admin.Resources{Layout: l, Subject: subject}, close: []func(context.Context) error{closing(l.Close)}}
 }
 
 // fill adds what the URL says by itself.

@@ -10,9 +10,9 @@ import (
 	"github.com/fencepost/fencepost/source"
 )
 
-// Rooms is a group's ledger, its brokers and its sink, as the root's interfaces. Group, Ledger and Cluster are
+// Resources are a group's ledger, its brokers and its sink, as ledger, source and sink promise them. Group, Ledger and Cluster are
 // required; a Layout takes the place of Group and Ledger.
-type Rooms struct {
+type Resources struct {
 	Group   fencepost.Group
 	Ledger  ledger.Ledger
 	Cluster source.Cluster

@@ -1,12 +1,15 @@
 package fencepost
 
-// Fault is an error with a code and a remedy, as a person meets it: every error that a command prints is one, or is
-// wrapped by one. Rooms make them at their edge, where the driver's own error is known.
+// Fault is an error with a code, as a person meets it: every error that a command prints is one, or is wrapped by one.
+// Connectors make them at their edge, where the driver's own error is known. Since a program that embeds the engine has no
+// pipeline file and no verbs, no connector names them: a command makes the remedy of Code and Facts.
 type Fault struct {
 	Code string // kebab-case, stable: topic-not-found. `fencepost help CODE` tells more
 	Err  error  // what happened, and why
-	Help string // the remedy: a command or a key to paste; may be empty
-	Exit int    // 1 error, 2 usage, 3 findings, 4 refused for safety; 0 counts as 1
+	Help string // the remedy in the store's own words: a server to start, a grant; empty: it follows from Code and Facts
+	// Facts are what the remedy has to name besides the code, by names of their own: topic, field. nil: nothing.
+	Facts map[string]string
+	Exit  int // 1 error, 2 usage, 3 findings, 4 refused for safety; 0: as the code's page says
 	// Passing says that waiting may mend it (a server that is down, a full disk): a running engine tries again,
 	// a starting one ends. Without it the engine ends.
 	Passing bool

@@ -57,7 +57,9 @@ func (s *function) call(ctx context.Context, b *fencepost.Batch) error {
 		return fmt.Errorf("function: %w", rejected)
 	}
 	if fault, ok := errors.AsType[*fencepost.Fault](err); ok {
-		return &fencepost.Fault{Code: fault.Code, Err: fmt.Errorf("function: %v", err), Help: fault.Help, Exit: fault.Exit, Passing: fault.Passing}
+		out := *fault
+		out.Err = fmt.Errorf("function: %v", err)
+		return &out
 	}
 	return fmt.Errorf("function: %v", err)
 }
@@ -100,7 +102,7 @@ func (s *effects) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	}
 	applier, ok := sink.LaneAs[sink.Applier](inner)
 	if !ok {
-		return nil, errors.Join(&fencepost.Fault{Code: "sink-needs-own-ledger", Exit: 2, Help: "take ledger: out",
+		return nil, errors.Join(&fencepost.Fault{Code: "sink-needs-own-ledger",
 			Err: fmt.Errorf("the sink %s can not apply a batch without its own ledger", s.Traits().Name)}, inner.Close())
 	}
 	apply := func(ctx context.Context, b *fencepost.Batch) error {

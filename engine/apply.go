@@ -167,7 +167,7 @@ func told(p *partition, v verdict, was *assignment.Partition) []Event {
 		return nil
 	case p.State() == assignment.Parked && !p.Probing():
 		return []Event{Parked{TopicPartition: p.TopicPartition, Code: code, Offset: p.Done().Offset, Reason: reason,
-			Help: v.help, Lost: v.Lost}}
+			Facts: v.facts, Lost: v.Lost}}
 	case p.State() == assignment.Waiting:
 		return []Event{Waiting{TopicPartition: p.TopicPartition, Reason: reason}}
 	}
@@ -189,9 +189,8 @@ func (e *Engine) sameLedger(s ledger.Snapshot, mirrored map[fencepost.TopicParti
 		return err
 	}
 	if e.cfg.Resume && s.Empty() {
-		return &fencepost.Fault{Code: "ledger-empty", Exit: 4,
-			Err:  fmt.Errorf("the ledger does not know group %s, and --resume starts nothing new", e.cfg.Group),
-			Help: "restore the ledger's tables; or run without --resume to start at source.start"}
+		return &fencepost.Fault{Code: "ledger-empty", Facts: map[string]string{"resume": "true"},
+			Err: fmt.Errorf("the ledger does not know group %s, and --resume starts nothing new", e.cfg.Group)}
 	}
 	return nil
 }

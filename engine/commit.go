@@ -132,11 +132,11 @@ func withRemedy(err error) error {
 	var ended *sink.Ended
 	switch {
 	case errors.As(err, &ended):
-		return &fencepost.Fault{Code: "sql-ended-transaction", Exit: 2, Err: err, Help: "take the statement out that ends the transaction; what it did before may stand: look before the next run"}
+		return &fencepost.Fault{Code: "sql-ended-transaction", Err: err}
 	case errors.Is(err, ledger.ErrNewer):
-		return &fencepost.Fault{Code: "ledger-newer", Exit: 4, Err: err, Help: "run the newer program; there is no way back"}
+		return &fencepost.Fault{Code: "ledger-newer", Err: err}
 	case errors.Is(err, ledger.ErrOtherCluster):
-		return &fencepost.Fault{Code: "other-cluster", Exit: 4, Err: err, Help: "point source.brokers at the group's own cluster, or give this pipeline a group of its own"}
+		return &fencepost.Fault{Code: "other-cluster", Err: err}
 	}
 	return err
 }

@@ -146,8 +146,8 @@ func TestWarnings(t *testing.T) {
 		event Event
 		want  string
 	}{
-		{Parked{TopicPartition: tp(3), Code: "truncated", Offset: 7, Reason: "why", Help: "how"},
-			`level=ERROR msg="partition parked" topic=t partition=3 code=truncated offset=7 reason=why help=how at_most=0`},
+		{Parked{TopicPartition: tp(3), Code: "truncated", Offset: 7, Reason: "why"},
+			`level=ERROR msg="partition parked" topic=t partition=3 code=truncated offset=7 reason=why at_most=0`},
 		{Waiting{TopicPartition: tp(3), Reason: "no leader"}, `level=WARN msg="partition waiting" topic=t partition=3 reason="no leader"`},
 		{Blocked{TopicPartition: tp(3), Offset: 9}, `level=WARN msg="partition blocked" topic=t partition=3 offset=9`},
 		{Blocked{TopicPartition: tp(3), Offset: 9, Transaction: source.Transaction{ProducerID: 7, TransactionalID: "billing"}}, `producer_id=7 transactional_id=billing`},

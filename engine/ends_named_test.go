@@ -99,7 +99,7 @@ func TestUntilEndAsksForWhatAnAnswerLeavesOut(t *testing.T) {
 		w.produce(tp(0), 10)
 		wk := w.run(s, func(c *Config) { leaveOut(c, time.Now().Add(time.Hour)) })
 		err := wk.ends()
-		wantFault(t, err, "ends-unknown", 0)
+		wantFault(t, err, "ends-unknown", 1)
 		if err == nil || !strings.Contains(err.Error(), "t:1 has no end") {
 			t.Errorf("the run ended with %v, want t:1 named", err)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
@@ -453,7 +454,7 @@ func TestRestoredStoreIsReplayed(t *testing.T) {
 func wantFault(t *testing.T, err error, code string, exit int) {
 	t.Helper()
 	f, ok := errors.AsType[*fencepost.Fault](err)
-	if !ok || f.Code != code || f.Exit != exit {
+	if !ok || f.Code != code || codes.Exit(f) != exit {
 		t.Errorf("the run ended with %v, want the fault %s with exit %d", err, code, exit)
 	}
 }

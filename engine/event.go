@@ -59,8 +59,10 @@ type (
 		Code   string // kebab-case: truncated, record-undecodable
 		Offset fencepost.Offset
 		Reason string
-		Help   string
-		Lost   int64 // most records that are gone unapplied; ledger.UnknownLoss if nobody can say
+		// Facts are what a remedy has to name besides the code. Where a record parks the partition: record, its offset, and
+		// watch, how often it is tried again. Of ledger-went-back: applied and held, the two positions. Else nil.
+		Facts map[string]string
+		Lost  int64 // most records that are gone unapplied; ledger.UnknownLoss if nobody can say
 	}
 	// Waiting: the partition waits for an answer and goes on by itself.
 	Waiting struct {

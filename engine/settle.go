@@ -32,7 +32,7 @@ type verdict struct {
 	position ledger.Position  // where it goes on, or stands; absent where nobody knows
 	bounds   fencepost.Bounds // as last answered
 	code     string           // of a park
-	help     string
+	facts    map[string]string
 }
 
 // requestTimeout bounds one question to the ledger or the brokers.
@@ -236,15 +236,14 @@ func (s *settling) judge(tp fencepost.TopicPartition, answers []ledger.Answer) l
 	v := verdict{position: st.Position, bounds: answers[len(answers)-1].Bounds}
 	if st.Position.Fence == 0 && !st.Position.Absent() {
 		v.Decision = ledger.Decision{Action: ledger.Stop, Reason: "the entry has no fence: another program wrote it"}
-		v.code, v.help = "foreign-write", "put the entry back as it was, or give this pipeline a group of its own"
+		v.code = "foreign-write"
 	} else if was := s.proven[tp]; was.Fence == st.Position.Fence && st.Position.Offset < was.Offset {
 		v.Decision = ledger.Decision{Action: ledger.Stop, Diverged: -1,
 			Reason: fmt.Sprintf("the ledger went back from %d to %d, and the effects did not: going on would repeat them", was.Offset, st.Position.Offset)}
-		v.code, v.help = "ledger-went-back", fmt.Sprintf("fencepost offsets set FILE --topic %s --to %d --execute, to pass what stands; --to %d, to repeat it",
-			tp, was.Offset, st.Position.Offset)
+		v.code, v.facts = "ledger-went-back", map[string]string{"applied": fmt.Sprint(was.Offset), "held": fmt.Sprint(st.Position.Offset)}
 	} else {
 		v.Decision = ledger.Reconcile(st, answers, s.e.cfg.Policy)
-		v.code, v.help = parkCode(v.Verdict), parkHelp(v.Verdict, tp)
+		v.code = parkCode(v.Verdict)
 	}
 	s.verdicts[tp] = v
 	return v.Decision
@@ -346,21 +345,5 @@ func parkCode(v ledger.Verdict) string {
 		return "lost-row"
 	default:
 		return "start-out-of-range"
-	}
-}
-
-// parkHelp is what can be done about a verdict that parks. A recreated topic is repaired as a whole.
-func parkHelp(v ledger.Verdict, tp fencepost.TopicPartition) string {
-	switch v {
-	case ledger.Missing:
-		return "create the topic again, or take it out of source.topics"
-	case ledger.OtherCluster:
-		return "mend source.brokers; or give this pipeline a group of its own"
-	case ledger.Recreated:
-		return "fencepost offsets repair FILE --topic " + tp.Topic
-	case ledger.AgedOut, ledger.Truncated, ledger.LostRow:
-		return "fencepost offsets repair FILE --topic " + tp.String()
-	default:
-		return "mend source.start"
 	}
 }

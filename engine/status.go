@@ -106,8 +106,7 @@ func (e *Engine) parkedAt(p *partition, code string, at fencepost.Offset, reason
 	p.lane.mu.Unlock()
 	if first {
 		e.emit(Parked{TopicPartition: p.TopicPartition, Code: code, Offset: at, Reason: reason,
-			Help: fmt.Sprintf("mend the cause: it is tried again every %s; or fencepost offsets repair FILE --topic %s --record skip",
-				e.cfg.Watch, p.TopicPartition)})
+			Facts: map[string]string{"record": fmt.Sprint(at), "watch": e.cfg.Watch.String()}})
 	}
 	e.pokeKeeper()
 }

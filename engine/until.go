@@ -24,8 +24,7 @@ func (e *Engine) fixEnds(ctx context.Context, s *settling) error {
 			return e.reachable(ctx)
 		}
 		if time.Now().After(until) {
-			return &fencepost.Fault{Code: "ends-unknown", Err: fmt.Errorf("%s has no end that the brokers would tell: %w", silent, err),
-				Help: "wait until every partition has a leader"}
+			return &fencepost.Fault{Code: "ends-unknown", Err: fmt.Errorf("%s has no end that the brokers would tell: %w", silent, err)}
 		}
 		select {
 		case <-ctx.Done():
@@ -151,8 +150,7 @@ func (e *Engine) reachable(ctx context.Context) error {
 	if len(short) == 0 {
 		return nil
 	}
-	return &fencepost.Fault{Code: "range-outside", Exit: 4, Err: fmt.Errorf("%s; nothing was applied", last),
-		Help: "end where the log does, or wait until the records are there"}
+	return &fencepost.Fault{Code: "range-outside", Err: fmt.Errorf("%s; nothing was applied", last)}
 }
 
 // endOf is where a partition ends for this run's isolation.
@@ -211,9 +209,8 @@ func (e *Engine) waitForStuck(stuck []*partition) {
 		}
 		b.WriteString(p.String())
 	}
-	e.finish(&fencepost.Fault{Code: "ends-not-reached", Exit: 1,
-		Err:  fmt.Errorf("%d partitions did not reach their end in %s of waiting: %s", len(stuck), e.cfg.Wait, b.String()),
-		Help: "run it again when they answer; nothing is lost"})
+	e.finish(&fencepost.Fault{Code: "ends-not-reached",
+		Err: fmt.Errorf("%d partitions did not reach their end in %s of waiting: %s", len(stuck), e.cfg.Wait, b.String())})
 }
 
 // othersDone reports whether the ledger has every partition that was not found here at its end: one that is on its way
@@ -261,6 +258,6 @@ func parksLeft(parks []*partition) error {
 	for _, p := range parks {
 		b.WriteString(" " + p.String())
 	}
-	return &fencepost.Fault{Code: "parked-left", Exit: 3,
-		Err: fmt.Errorf("every other partition reached its end; parked:%s", b.String()), Help: "mend what parks them, and run it again"}
+	return &fencepost.Fault{Code: "parked-left",
+		Err: fmt.Errorf("every other partition reached its end; parked:%s", b.String())}
 }

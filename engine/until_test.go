@@ -80,7 +80,7 @@ func TestUntilEndAsksUntilEveryTopicIsDescribed(t *testing.T) {
 		w.hide("t", true)
 		wk := w.run(s, func(c *Config) { c.Until.End = true })
 		<-wk.done
-		wantFault(t, wk.err, "ends-unknown", 0)
+		wantFault(t, wk.err, "ends-unknown", 1)
 	})
 }
 

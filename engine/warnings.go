@@ -13,7 +13,7 @@ func Warnings(l *slog.Logger) func(Event) {
 		switch e := e.(type) {
 		case Parked:
 			l.Error("partition parked", where(e.TopicPartition), "code", e.Code, "offset", int64(e.Offset), "reason", e.Reason,
-				"help", e.Help, "at_most", e.Lost)
+				"at_most", e.Lost)
 		case Waiting:
 			l.Warn("partition waiting", where(e.TopicPartition), "reason", e.Reason)
 		case Weaker:

@@ -165,7 +165,7 @@ func finding(subject string, err error) fencepost.Finding {
 	f := fencepost.Finding{Subject: subject, Text: err.Error()}
 	var fault *fencepost.Fault
 	if errors.As(err, &fault) {
-		f.Code, f.Help = fault.Code, fault.Help
+		f.Code, f.Help, f.Facts = fault.Code, fault.Help, fault.Facts
 	} else {
 		f.Code = "broker-silent"
 	}
@@ -244,16 +244,16 @@ func checkTopic(name string, t fencepost.Topic, bounds map[fencepost.TopicPartit
 		name, text.Plural(t.Partitions, "partition"), text.Plural(n, "offset"), t.ID)}
 }
 
-// topicFault names what is wrong with a topic, and the remedy: a topic whose name is nearly the same, or the ACLs.
+// topicFault names what is wrong with a topic, with a topic whose name is nearly the same, or the ACLs that it takes.
 func (s *Source) topicFault(ctx context.Context, name string, err error) error {
 	if errors.Is(err, fencepost.ErrNoTopic) {
-		help := "create it, or mend source.topics"
+		var near map[string]string
 		if m, err := s.metadata(ctx, nil); err == nil {
-			if near := nearest(name, sorted(m.topics)); near != "" {
-				help = fmt.Sprintf("%s exists: mend source.topics, or create it", near)
+			if other := nearest(name, sorted(m.topics)); other != "" {
+				near = fact("near", other)
 			}
 		}
-		return &fencepost.Fault{Code: "topic-not-found", Err: fmt.Errorf("the cluster has no topic %s", name), Help: help}
+		return &fencepost.Fault{Code: "topic-not-found", Err: fmt.Errorf("the cluster has no topic %s", name), Facts: near}
 	}
 	if strings.Contains(err.Error(), "not authorised") {
 		return s.denied(fmt.Sprintf("DESCRIBE topic %s", name))

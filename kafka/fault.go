@@ -139,7 +139,7 @@ func (s *Source) unreachable(ctx context.Context, err error) error {
 		return fault
 	}
 	// The brokers answer now, or to this question only.
-	return &fencepost.Fault{Code: "broker-silent", Err: fmt.Errorf("no broker answered: %w", err), Help: "ask again; a running pipeline waits by itself", Passing: true}
+	return &fencepost.Fault{Code: "broker-silent", Err: fmt.Errorf("no broker answered: %w", err), Facts: fact("answers", "now"), Passing: true}
 }
 
 // connection names the fault of one address. A broker that is spoken to in the wrong way only hangs up or waits, so
@@ -160,27 +160,27 @@ func (s *Source) connection(ctx context.Context, address string, err error) *fen
 		if authority.Cert != nil {
 			signer = fmt.Sprintf("%q", authority.Cert.Issuer.CommonName)
 		}
-		return &fencepost.Fault{Code: "tls-unknown-authority", Help: "source.tls.ca: PATH of that certificate",
+		return &fencepost.Fault{Code: "tls-unknown-authority",
 			Err: fmt.Errorf("%s's certificate is signed by %s, unknown here: %w", address, signer, err)}
 	case errors.As(err, &host):
-		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.server_name: one of its names",
+		return &fencepost.Fault{Code: "tls-mismatch", Facts: fact("field", "TLS.ServerName"),
 			Err: fmt.Errorf("%s's certificate is for another name: %w", address, err)}
 	case errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls:"):
-		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.cert and source.tls.key: a client certificate that the broker's authority signed",
+		return &fencepost.Fault{Code: "tls-mismatch", Facts: fact("field", "TLS.Cert"),
 			Err: fmt.Errorf("%s refused this client's TLS: %w", address, err)}
 	case connected && s.cfg.TLS.Enabled && speaksPlain(ctx, address):
-		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.enabled: false",
+		return &fencepost.Fault{Code: "tls-mismatch", Facts: map[string]string{"field": "TLS.Enabled", "want": "false"},
 			Err: fmt.Errorf("%s hung up at the first byte: it speaks plain, the file says TLS", address)}
 	case connected && !s.cfg.TLS.Enabled && speaksTLS(ctx, address):
-		return &fencepost.Fault{Code: "tls-mismatch", Help: "source.tls.enabled: true",
+		return &fencepost.Fault{Code: "tls-mismatch", Facts: map[string]string{"field": "TLS.Enabled", "want": "true"},
 			Err: fmt.Errorf("%s hung up at the first byte: it speaks TLS, the file says plain", address)}
 	case notKafka(err):
-		return &fencepost.Fault{Code: "broker-silent", Help: "mend source.brokers: a broker's own port, 9092 by default",
+		return &fencepost.Fault{Code: "broker-silent", Facts: fact("field", "Brokers"),
 			Err: fmt.Errorf("%s answers, but not as a Kafka broker does: another service listens there", address)}
 	case hungUp && !s.everJoined(): // else it is a broker that goes down, or comes up
 		return s.sasl(address, err)
 	}
-	return &fencepost.Fault{Code: "broker-silent", Passing: true, Help: "start it, or mend source.brokers; to try one: fencepost broker",
+	return &fencepost.Fault{Code: "broker-silent", Passing: true, Facts: fact("address", address),
 		Err: fmt.Errorf("no broker answered: %s: %w", address, plainly(err))}
 }
 
@@ -223,7 +223,7 @@ func speaksPlain(ctx context.Context, address string) bool {
 func (s *Source) sasl(address string, err error) *fencepost.Fault {
 	mechanism := s.cfg.SASL.Mechanism
 	if mechanism == "" {
-		return &fencepost.Fault{Code: "sasl-refused", Help: "source.sasl: {mechanism: …, user: …, password: …}",
+		return &fencepost.Fault{Code: "sasl-refused", Facts: fact("field", "SASL"),
 			Err: fmt.Errorf("%s wants a user, the file names none: %w", address, err)}
 	}
 	return &fencepost.Fault{Code: "sasl-refused", Err: fmt.Errorf("%s refused user %s, %s: %w", address, s.user(), mechanism, err),
@@ -257,7 +257,7 @@ func (s *Source) membership(ctx context.Context, err error) *fencepost.Fault {
 	case errors.Is(err, kerr.InconsistentGroupProtocol):
 		return s.groupLive(0)
 	case errors.Is(err, kerr.InvalidSessionTimeout):
-		return &fencepost.Fault{Code: "session-timeout-refused", Help: "source.session_timeout: within the broker's group.min.session.timeout.ms and group.max.session.timeout.ms",
+		return &fencepost.Fault{Code: "session-timeout-refused",
 			Err: fmt.Errorf("the brokers do not take a session timeout of %s: %w", s.cfg.SessionTimeout, err)}
 	case saslRefused(err) && !s.everJoined():
 		return s.sasl(s.cfg.Brokers[0], err)
@@ -283,7 +283,7 @@ func (s *Source) instanceTaken(ctx context.Context, err error) *fencepost.Fault 
 	if i >= 0 {
 		from = ", from " + strings.TrimPrefix(members[i].Host, "/")
 	}
-	return &fencepost.Fault{Code: "instance-taken", Help: "one name per worker: source.instance_id: ${HOSTNAME}",
+	return &fencepost.Fault{Code: "instance-taken",
 		Passing: errors.Is(err, kerr.UnreleasedInstanceID),
 		Err:     fmt.Errorf("instance_id %s is in the group already%s: %w", s.cfg.InstanceID, from, err)}
 }
@@ -294,9 +294,12 @@ func (s *Source) groupLive(members int) *fencepost.Fault {
 	if members > 0 {
 		what = fmt.Sprintf("%d live members", members)
 	}
-	return &fencepost.Fault{Code: "group-live", Exit: 4, Help: "stop them; or another group",
+	return &fencepost.Fault{Code: "group-live", Help: "stop them; or another group",
 		Err: fmt.Errorf("group %s has %s", s.cfg.Group, what)}
 }
+
+// fact is the one thing that a remedy has to name: the field of Config that is wrong, by its path, or an address.
+func fact(name, value string) map[string]string { return map[string]string{name: value} }
 
 // tooOld reports whether the broker does not know the question at all.
 func tooOld(err error) bool {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
 )
 
 func wantFault(t *testing.T, err error, code string) *fencepost.Fault {
@@ -17,7 +18,7 @@ func wantFault(t *testing.T, err error, code string) *fencepost.Fault {
 	if f.Code != code {
 		t.Fatalf("code is %s (%v), want %s", f.Code, f, code)
 	}
-	if f.Help == "" && code != "source-closed" {
+	if codes.Remedy(f) == "" && code != "source-closed" {
 		t.Errorf("%s has no remedy", code)
 	}
 	return f

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -101,8 +102,8 @@ func TestLayoutOfALiveGroup(t *testing.T) {
 			put := func() error {
 				return l.Put(t.Context(), map[fencepost.TopicPartition]fencepost.OffsetRange{tp(name, 0): {Until: 4}})
 			}
-			if f := wantFault(t, put(), "group-live"); f.Exit != 4 {
-				t.Errorf("%s: exit %d, want 4", protocol, f.Exit)
+			if f := wantFault(t, put(), "group-live"); codes.Exit(f) != 4 {
+				t.Errorf("%s: exit %d, want 4", protocol, codes.Exit(f))
 			}
 			if got := b.numbers(l); len(got) != 0 {
 				t.Errorf("%s: the refused put left %v", protocol, got)

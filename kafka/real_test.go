@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -131,7 +132,7 @@ func TestKeptOut(t *testing.T) {
 			defer s.Leave(t.Context())
 			began := time.Now()
 			f := wantFault(t, s.Ping(t.Context()), test.code)
-			t.Logf("%s: %s: %v\nhelp: %s", time.Since(began).Round(time.Millisecond), f.Code, f, f.Help)
+			t.Logf("%s: %s: %v\nhelp: %s", time.Since(began).Round(time.Millisecond), f.Code, f, codes.Remedy(f))
 		})
 	}
 	name := b.topic(1)

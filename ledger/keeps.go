@@ -17,22 +17,22 @@ import (
 //	this ledger         something                 kept
 //	another ledger      anything                  other-ledger
 //
-// Errors: *Fault other-ledger, ledger-empty, for exit 4.
+// Errors: *Fault other-ledger, with the fact empty where this ledger is, and ledger-empty, with the group.
 func Keeps(g fencepost.Group, s Snapshot, mirrored map[fencepost.TopicPartition]fencepost.Mirror) error {
 	for _, m := range mirrored {
 		if m.Ledger == (fencepost.LedgerID{}) || m.Ledger == s.Ledger {
 			continue
 		}
 		here := "this is " + s.Ledger.Short()
-		help := "give this pipeline a group of its own, or point it at that ledger"
+		var facts map[string]string
 		if s.Empty() {
 			here += ", and it is empty"
-			help = "restore that ledger, or point this pipeline at it; or give this pipeline a group of its own"
+			facts = map[string]string{"empty": "true"}
 		}
 		if s.Ledger == (fencepost.LedgerID{}) {
 			here = "here is none yet"
 		}
-		return &fencepost.Fault{Code: "other-ledger", Exit: 4, Err: fmt.Errorf("group %s is kept by ledger %s; %s", g, m.Ledger.Short(), here), Help: help}
+		return &fencepost.Fault{Code: "other-ledger", Facts: facts, Err: fmt.Errorf("group %s is kept by ledger %s; %s", g, m.Ledger.Short(), here)}
 	}
 	if !s.Empty() || len(mirrored) == 0 {
 		return nil
@@ -41,7 +41,6 @@ func Keeps(g fencepost.Group, s Snapshot, mirrored map[fencepost.TopicPartition]
 	if n := len(mirrored); n > 1 {
 		offsets = fmt.Sprintf("%d offsets", n)
 	}
-	return &fencepost.Fault{Code: "ledger-empty", Exit: 4, Err: fmt.Errorf("the ledger is empty, but the group has run: Kafka holds %s of %s", offsets, g),
-		Help: "restore the ledger; or give this pipeline a new group; or take the group's offsets over: fencepost offsets copy 'kafka://HOST:9092?group=" +
-			string(g) + "' FILE --meaning next"}
+	return &fencepost.Fault{Code: "ledger-empty", Facts: map[string]string{"group": string(g)},
+		Err: fmt.Errorf("the ledger is empty, but the group has run: Kafka holds %s of %s", offsets, g)}
 }

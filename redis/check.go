@@ -68,7 +68,7 @@ func (s *Sink) checkLedger(ctx context.Context) fencepost.Finding {
 		return fencepost.Finding{Subject: "ledger", OK: true, Text: "none yet: the first run makes it, in the hash " + s.cfg.Key}
 	}
 	if err := checkVersion(facts["version"]); err != nil {
-		return fencepost.Finding{Subject: "ledger", Code: "ledger-newer", Text: err.Error(), Help: "run the newer program; there is no way back"}
+		return fencepost.Finding{Subject: "ledger", Code: "ledger-newer", Text: err.Error()}
 	}
 	return fencepost.Finding{Subject: "ledger", OK: true, Text: fmt.Sprintf("version %s, in the hash %s", facts["version"], s.cfg.Key)}
 }
@@ -80,7 +80,7 @@ func finding(subject string, err error) fencepost.Finding {
 		f.Code, f.Help, f.Key = r.Code, r.Hint, "commands"
 	}
 	if e, ok := errors.AsType[*fencepost.Fault](err); ok {
-		f.Code, f.Help, f.Silent = e.Code, e.Help, e.Passing
+		f.Code, f.Help, f.Facts, f.Silent = e.Code, e.Help, e.Facts, e.Passing
 	}
 	return f
 }

@@ -15,36 +15,34 @@ import (
 )
 
 // passing are the error replies of a server that is not ready for writes now: each comes before a script has written.
-var passing = []struct{ prefix, code, text, help string }{
-	{"OOM", "redis-full", "its memory is full", "raise maxmemory on the server, or delete what is not needed; run waits by itself"},
-	{"LOADING", "redis-not-ready", "it is loading its data", "wait; run waits by itself"},
-	{"MISCONF", "redis-not-ready", "it can not write to its disk", "look at the server's log and its disk; run waits by itself"},
-	{"READONLY", "redis-not-ready", "it is a replica", "name the primary in addr; after a failover run goes on by itself"},
-	{"MASTERDOWN", "redis-not-ready", "it is a replica without its primary", "name the primary in addr"},
-	{"NOREPLICAS", "redis-not-ready", "it has fewer replicas than min-replicas-to-write", "bring the replicas back; run waits by itself"},
-	{"BUSY", "redis-not-ready", "another client's script keeps it busy", "wait, or SCRIPT KILL; run waits by itself"},
-	{"CLUSTERDOWN", "redis-not-ready", "its cluster is down", "look at CLUSTER INFO; run waits by itself"},
-	{"TRYAGAIN", "redis-not-ready", "its cluster is moving the slot", "wait; run waits by itself"},
-	{"ERR max number of clients", "redis-not-ready", "it has no room for another client", "raise maxclients on the server"},
+var passing = []struct{ prefix, code, text string }{
+	{"OOM", "redis-full", "its memory is full"},
+	{"LOADING", "redis-not-ready", "it is loading its data"},
+	{"MISCONF", "redis-not-ready", "it can not write to its disk"},
+	{"READONLY", "redis-not-ready", "it is a replica"},
+	{"MASTERDOWN", "redis-not-ready", "it is a replica without its primary"},
+	{"NOREPLICAS", "redis-not-ready", "it has fewer replicas than min-replicas-to-write"},
+	{"BUSY", "redis-not-ready", "another client's script keeps it busy"},
+	{"CLUSTERDOWN", "redis-not-ready", "its cluster is down"},
+	{"TRYAGAIN", "redis-not-ready", "its cluster is moving the slot"},
+	{"ERR max number of clients", "redis-not-ready", "it has no room for another client"},
 }
 
 // lasting are the error replies that waiting does not mend.
-var lasting = []struct{ prefix, code, text, help string }{
-	{"WRONGPASS", "redis-denied", "user or password is wrong", credentials},
-	{"NOAUTH", "redis-denied", "it wants a password", credentials},
-	{"ERR AUTH", "redis-denied", "it takes no password as configured", credentials},
-	{"NOPERM", "redis-denied", "the user lacks a right", grants},
-	{"MOVED", "redis-cluster", "the group's keys are on another node of its cluster", "name that node in addr"},
-	{"CROSSSLOT", "redis-cluster", "the keys are in several slots of its cluster", "put {group} into every key of the mapping"},
-	{"WRONGTYPE", "redis-wrong-type", "a key of the ledger is something else", "give the ledger another key, or delete that one"},
-	{"ERR DB index", "redis-no-db", "it has no database of that number", "mend db"},
-	{"ERR invalid DB index", "redis-no-db", "it has no database of that number", "mend db"},
+var lasting = []struct{ prefix, code, text string }{
+	{"WRONGPASS", "redis-denied", "user or password is wrong"},
+	{"NOAUTH", "redis-denied", "it wants a password"},
+	{"ERR AUTH", "redis-denied", "it takes no password as configured"},
+	{"NOPERM", "redis-denied", "the user lacks a right"},
+	{"MOVED", "redis-cluster", "the group's keys are on another node of its cluster"},
+	{"CROSSSLOT", "redis-cluster", "the keys are in several slots of its cluster"},
+	{"WRONGTYPE", "redis-wrong-type", "a key of the ledger is something else"},
+	{"ERR DB index", "redis-no-db", "it has no database of that number"},
+	{"ERR invalid DB index", "redis-no-db", "it has no database of that number"},
 }
 
-// credentials are the forms of a file and of a URL.
-const credentials = "user: NAME, password: ${REDIS_PASSWORD}; in a URL 'redis://NAME:${REDIS_PASSWORD}@HOST…', without NAME for the default user"
-
-const grants = "let the server's owner run what this prints: fencepost ddl FILE (in Go: redis.ACL)"
+// fact is the one thing that a remedy has to name: the beginning of the server's reply, or an address.
+func fact(name, value string) map[string]string { return map[string]string{name: value} }
 
 // fault is an error as people meet it. began says that a script which writes may have been sent: then an error that is
 // no answer of the server means that nobody knows.
@@ -83,12 +81,12 @@ func (c Config) replied(reply error) error {
 	}
 	for _, r := range passing {
 		if hasPrefix(text, r.prefix) {
-			return &fencepost.Fault{Code: r.code, Err: fmt.Errorf("redis at %s: %s (%w)", c.Addr, r.text, reply), Help: r.help, Exit: 1, Passing: true}
+			return &fencepost.Fault{Code: r.code, Err: fmt.Errorf("redis at %s: %s (%w)", c.Addr, r.text, reply), Facts: fact("reply", r.prefix), Passing: true}
 		}
 	}
 	for _, r := range lasting {
 		if hasPrefix(text, r.prefix) {
-			return &fencepost.Fault{Code: r.code, Err: fmt.Errorf("redis at %s: %s (%w)", c.Addr, r.text, reply), Help: r.help, Exit: 1}
+			return &fencepost.Fault{Code: r.code, Err: fmt.Errorf("redis at %s: %s (%w)", c.Addr, r.text, reply), Facts: fact("reply", r.prefix)}
 		}
 	}
 	return &fencepost.Fault{Code: "redis-error", Err: fmt.Errorf("redis at %s: %w", c.Addr, reply), Exit: 1}
@@ -117,9 +115,10 @@ func (c Config) unreachable(err error) error {
 	case errors.As(err, &authority), errors.As(err, &host), errors.As(err, &verify):
 		f.Code, f.Passing, f.Help = "redis-tls", false, "give the authority that signed the server's certificate, and the host name that stands in it"
 	case errors.As(err, &header):
-		f.Code, f.Passing, f.Help = "redis-tls", false, "that port speaks no TLS: take tls away, or name the server's tls-port"
+		f.Code, f.Passing, f.Help = "redis-tls", false, ""
+		f.Facts = fact("plain", c.Addr)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		f.Help = "mend the host in addr"
+		f.Help, f.Facts = "", fact("host", c.Addr)
 	}
 	return f
 }
@@ -145,7 +144,7 @@ func (c Config) answer(r []any, k keys) error {
 		return &fencepost.Fault{Code: "redis-too-old", Err: fmt.Errorf("redis at %s is older than 7.0: a script can not ask there what the user may do before it writes", c.Addr),
 			Help: "use Redis 7.0 or later", Exit: 1}
 	case "denied":
-		return &fencepost.Fault{Code: "redis-denied", Err: fmt.Errorf("redis at %s: the user may not %s %s", c.Addr, at(0), at(1)), Help: grants, Exit: 1}
+		return &fencepost.Fault{Code: "redis-denied", Err: fmt.Errorf("redis at %s: the user may not %s %s", c.Addr, at(0), at(1)), Facts: fact("reply", "NOPERM")}
 	case "wrongtype":
 		return &fencepost.Fault{Code: "redis-wrong-type", Err: fmt.Errorf("the ledger's key %s is a %s, no list", at(0), at(1)),
 			Help: "give the ledger another key, or delete that one", Exit: 1}

@@ -31,7 +31,7 @@ func (l *Ledger) Check(ctx context.Context, _ []fencepost.ColumnSpec) []fencepos
 		return []fencepost.Finding{f}
 	}
 	if err := checkVersion(text(id[0])); err != nil {
-		return []fencepost.Finding{{Subject: "ledger", Code: "ledger-newer", Text: err.Error(), Help: "run the newer program; there is no way back"}}
+		return []fencepost.Finding{{Subject: "ledger", Code: "ledger-newer", Text: err.Error()}}
 	}
 	f.Text = fmt.Sprintf("identity %.8s, %s", text(id[1]), f.Text)
 	return []fencepost.Finding{f}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/sink/sinktest"
@@ -169,7 +170,7 @@ func wantFault(t *testing.T, what string, err error, code string, passing bool) 
 	f, ok := errors.AsType[*fencepost.Fault](err)
 	if !ok || f.Code != code || f.Passing != passing {
 		t.Errorf("%s: got %v, want a Fault %s, passing %t", what, describe(err), code, passing)
-	} else if f.Help == "" {
+	} else if codes.Remedy(f) == "" {
 		t.Errorf("%s: the Fault %s has no remedy", what, code)
 	}
 }

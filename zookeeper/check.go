@@ -32,10 +32,10 @@ func (l *Ledger) Check(ctx context.Context, _ []fencepost.ColumnSpec) []fencepos
 func finding(ctx context.Context, err error) fencepost.Finding {
 	f := fencepost.Finding{Subject: "ledger", Text: err.Error(), Code: "zookeeper-silent", Silent: ctx.Err() != nil}
 	if e, ok := errors.AsType[*fencepost.Fault](err); ok {
-		f.Code, f.Help, f.Silent = e.Code, e.Help, e.Passing
+		f.Code, f.Help, f.Facts, f.Silent = e.Code, e.Help, e.Facts, e.Passing
 	}
 	if errors.Is(err, ledger.ErrNewer) {
-		f.Code, f.Help, f.Silent = "ledger-newer", "run the newer program; there is no way back", false
+		f.Code, f.Help, f.Silent = "ledger-newer", "", false
 	}
 	return f
 }

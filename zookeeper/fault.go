@@ -98,7 +98,6 @@ func tooLarge(size, most int) error {
 
 // busy is the Fault of a Move that was overtaken again and again. Nothing happened.
 func (c Config) busy(tries int) error {
-	return &fencepost.Fault{Code: "zookeeper-busy", Exit: 1, Passing: true,
-		Err:  fmt.Errorf("zookeeper at %s: other workers changed the group %d times under one move", c.where(), tries),
-		Help: "wait; run tries again by itself"}
+	return &fencepost.Fault{Code: "zookeeper-busy", Passing: true,
+		Err: fmt.Errorf("zookeeper at %s: other workers changed the group %d times under one move", c.where(), tries)}
 }

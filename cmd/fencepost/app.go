@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,9 +16,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/internal/view"
 )
 
 // app is what all verbs share: where they write, how they were called, the flags that hold everywhere.
@@ -84,7 +85,11 @@ func (a *app) as(text string) string {
 // exited ends the program with a code, when all that there is to say was said.
 type exited int
 
+// Error is the code in words. Nobody reads them: fail prints none.
 func (e exited) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// ExitCode is the code; by it target.Pointed knows that there is nothing to name.
+func (e exited) ExitCode() int { return int(e) }
 
 // fail prints an error and returns the exit code. It is the only place that prints one.
 func (a *app) fail(err error) int {
@@ -109,30 +114,29 @@ func (a *app) fail(err error) int {
 		return exit
 	}
 	fault := faultOf(err)
-	exit := max(fault.Exit, 1)
+	exit := codes.Exit(fault)
 	switch {
 	case a.output != "table" && a.output != "wide" && a.output != "csv" && !a.said:
-		a.document(object{"format", 1, "command", a.command,
-			"error", object{"code", fault.Code, "message", fault.Error(), "help", a.as(fault.Help), "exit", exit}})
+		a.document(view.NewFailure(a.command, view.FailureError{Code: fault.Code, Message: fault.Error(), Help: a.as(fault.Help), Exit: exit}))
 	case !a.logged:
 		a.printFault(fault)
 	}
 	return exit
 }
 
-// faultOf is the Fault in an error, or one for an error that nobody named: cobra's are about usage.
+// faultOf is the Fault in an error with its remedy, or one for an error that nobody named: cobra's are about usage.
 func faultOf(err error) *fencepost.Fault {
-	var fault *fencepost.Fault
-	if errors.As(err, &fault) {
-		return fault
+	f, ok := errors.AsType[*fencepost.Fault](err)
+	if !ok {
+		return &fencepost.Fault{Code: "unexpected", Err: err, Help: "fencepost help unexpected"}
 	}
-	return &fencepost.Fault{Code: "unexpected", Err: err, Help: "fencepost help unexpected"}
+	out := *f
+	out.Help = codes.Remedy(f)
+	return &out
 }
 
 // usage makes the error of a command that can not be understood.
-func usage(help, format string, args ...any) error {
-	return &fencepost.Fault{Code: "usage", Exit: 2, Err: fmt.Errorf(format, args...), Help: help}
-}
+var usage = codes.Usage
 
 func (a *app) printFault(f *fencepost.Fault) {
 	t := a.terminal(a.stderr)
@@ -156,7 +160,7 @@ func (a *app) printFault(f *fencepost.Fault) {
 // invalid prints the findings of a file, on stdout where a check was asked for, and how many there are.
 func (a *app) invalid(e *pipeline.Invalid, after string) {
 	if (a.output == "json" || a.output == "yaml") && !a.said {
-		a.document(findingsJSON(a.command, e))
+		a.document(view.NewInvalid(a.command, e))
 		return
 	}
 	out := a.stderr
@@ -169,32 +173,6 @@ func (a *app) invalid(e *pipeline.Invalid, after string) {
 		fmt.Fprintf(&b, "%s in %s. %s\n", text.Plural(len(e.Findings), "finding"), e.Name, after)
 	}
 	_, _ = io.WriteString(out, a.as(b.String()))
-}
-
-// object is a JSON object whose keys stand in the order given: name, value, name, value.
-type object []any
-
-// MarshalJSON keeps the order.
-func (o object) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i := 0; i+1 < len(o); i += 2 {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		for j, v := range o[i : i+2] {
-			text, err := json.Marshal(v)
-			if err != nil {
-				return nil, err
-			}
-			b.Write(text)
-			if j == 0 {
-				b.WriteByte(':')
-			}
-		}
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
 }
 
 // json writes the one object of a command to stdout.

@@ -8,7 +8,9 @@ import (
 
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/internal/view"
 )
 
 var auditManual = manual{
@@ -18,8 +20,7 @@ var auditManual = manual{
 		{"fencepost audit trips.yaml -o json", "for programs"},
 	},
 	usage: "fencepost audit FILE|URL",
-	flags: []string{
-		brokersHelp,
+	notes: []string{
 		"-o table|wide|json|yaml|csv",
 		"hole  or overlap, fence: a move does not begin where the last one ended",
 		"changed  an entry is not where its moves lead: something else wrote it",
@@ -34,54 +35,26 @@ var auditManual = manual{
 }
 
 func (a *app) auditVerb() *cobra.Command {
-	var url urlFlags
-	cmd := &cobra.Command{Use: "audit", Args: a.oneLedger, ValidArgsFunction: completeLedgers,
+	var url targetFlags
+	cmd := &cobra.Command{Use: "audit", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withLedger(cmd.Context(), args[0], url, func(ctx context.Context, p *place, r admin.Rooms) error {
-				found, err := admin.Prove(ctx, r, p.audit())
+			return target.Use(cmd.Context(), args[0], a.targets(target.Ledger, url), func(ctx context.Context, t *target.Target) error {
+				found, err := admin.Prove(ctx, t.Resources, t.AuditOptions())
 				if err != nil {
 					return err
 				}
-				err = a.tellAudit(found, r)
-				if err == nil && found.Faults() > 0 {
-					return exited(3)
-				}
-				return err
+				answer := view.NewAudit(found, t.Group)
+				return a.answer(answer, func() { a.printAudit(answer) })
 			})
 		}}
-	cmd.Flags().StringVar(&url.brokers, "brokers", "", "")
+	cmd.Flags().StringVar(&url.brokers, "brokers", "", brokersUse)
 	return cmd
-}
-
-func (a *app) tellAudit(found *admin.Audit, r admin.Rooms) error {
-	var findings []object
-	for _, one := range found.Findings {
-		partition := any(one.Partition)
-		if one.Topic == "" {
-			partition = nil
-		}
-		findings = append(findings, object{"subject", one.Subject, "ok", one.OK, "checked", !one.Unchecked, "kind", spoken(one.Kind),
-			"topic", spoken(one.Topic), "partition", partition, "text", one.Text})
-	}
-	switch a.output {
-	case "json", "yaml":
-		var rows any
-		if r := found.Rows; r.Checked {
-			rows = object{"expected", r.Expected, "missing", r.Missing, "doubled", r.Doubled, "foreign", r.Foreign, "found", r.Found}
-		}
-		a.document(object{"format", 1, "command", "audit", "group", r.Group, "findings", findings, "rows", rows, "faults", found.Faults()})
-		return nil
-	case "csv":
-		return a.rows(findings, []string{"subject", "ok", "checked", "kind", "topic", "partition", "text"})
-	}
-	a.printAudit(found)
-	return nil
 }
 
 // mostFindings is how many lines of one subject are printed; json has them all.
 const mostFindings = 50
 
-func (a *app) printAudit(found *admin.Audit) {
+func (a *app) printAudit(found view.Audit) {
 	t := a.terminal(a.stdout)
 	said, more := map[string]int{}, 0
 	for _, one := range found.Findings {
@@ -98,36 +71,27 @@ func (a *app) printAudit(found *admin.Audit) {
 	if more > 0 {
 		fmt.Fprintf(a.stdout, "%d more: -o json\n", more)
 	}
-	if r := found.Rows; r.Checked && r.Missing+r.Doubled+r.Foreign > 0 {
+	if r := found.Rowsum; r != nil && r.Missing+r.Doubled+r.Foreign > 0 {
 		fmt.Fprintf(a.stdout, "rows         %s expected - %s missing + %s doubled + %s foreign = %s found\n", text.Count(r.Expected), text.Count(r.Missing),
 			text.Count(r.Doubled), text.Count(r.Foreign), text.Count(r.Found))
 	}
-	switch n := found.Faults(); {
+	switch n := found.Faults; {
 	case n > 0:
 		fmt.Fprintf(a.stdout, "%s, nothing was changed.  %s\n", text.Plural(n, "finding"), t.Paint(screen.Dim, "help: "+a.as("fencepost help audit")))
-	case found.Rows.Checked && found.Repeated:
+	case found.Rowsum != nil && found.Repeated:
 		fmt.Fprintln(a.stdout, "Every record below the positions is in the sink, at most as often as commits cover it: positions were rewound.")
-	case found.Rows.Checked:
+	case found.Rowsum != nil:
 		fmt.Fprintln(a.stdout, "Every record below the positions is in the sink exactly once.")
 	}
 }
 
-func (a *app) printFinding(one admin.Finding, subject string, t terminal) {
+func (a *app) printFinding(one view.Finding, subject string, t terminal) {
+	mark, says := t.Paint(screen.Red, "--"), screen.Printable(one.About()+string(one.Kind)+": "+one.Text)
 	switch {
 	case one.OK:
-		fmt.Fprintf(a.stdout, "%-7s %s   %s\n", subject, t.Paint(screen.Green, "ok"), screen.Wrap(one.Text, 13, t.Width))
-	case one.Unchecked:
-		text := one.Text
-		if one.Topic != "" {
-			text = one.TopicPartition.String() + "  " + text
-		}
-		fmt.Fprintf(a.stdout, "%-7s %s   %s\n", subject, t.Paint(screen.Yellow, "--"), screen.Wrap(screen.Printable(text), 13, t.Width))
-	default:
-		who := ""
-		if one.Topic != "" {
-			who = one.TopicPartition.String() + "  "
-		}
-		fmt.Fprintf(a.stdout, "%-7s %s   %s\n", subject, t.Paint(screen.Red, "--"),
-			screen.Wrap(screen.Printable(who+one.Kind+": "+one.Text), 13, t.Width))
+		mark, says = t.Paint(screen.Green, "ok"), one.Text
+	case !one.Checked:
+		mark, says = t.Paint(screen.Yellow, "--"), screen.Printable(one.About()+one.Text)
 	}
+	fmt.Fprintf(a.stdout, "%-7s %s   %s\n", subject, mark, screen.Wrap(says, 13, t.Width))
 }

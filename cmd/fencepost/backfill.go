@@ -17,9 +17,10 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/logs"
 	"github.com/fencepost/fencepost/internal/pipeline"
-	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/internal/view"
 )
 
 var backfillManual = manual{
@@ -32,17 +33,6 @@ var backfillManual = manual{
 	},
 	usage: "fencepost backfill FILE --range TOPIC:P:FROM..UNTIL [flags]\n" +
 		"       fencepost backfill FILE --from TIME --to TIME [flags]",
-	flags: []string{
-		"--range RANGE  these offsets, UNTIL not; may be repeated, once a partition",
-		"--from TIME  the first record of this time or later, by the records' own timestamps",
-		"--to TIME  up to the first record of this time or later, which is not run",
-		"--topic T[:P,P-P]  with --from: these only; may be repeated. Default: all",
-		"--name NAME  the group is GROUP-backfill-NAME. Default: made of what is asked for",
-		"--group GROUP  the whole name of the group",
-		"--execute  do it; without it nothing is changed",
-		"--wait 60s  how long to wait for what does not answer, at the end",
-		"--why TEXT  kept with each start, beside time and who ($FENCEPOST_WHO, or user@host)",
-	},
 	exit:   "0 planned, or done   1 error, or cut short   2 usage   3 some left parked   4 refused",
 	see:    "offsets set (move the pipeline itself), run --until, audit (calls these rows doubled)",
 	tables: true,
@@ -60,15 +50,15 @@ func (a *app) backfillVerb() *cobra.Command {
 	cmd := &cobra.Command{Use: "backfill", Args: a.oneFile, ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.backfill(cmd.Context(), args[0], flags) }}
 	fs := cmd.Flags()
-	fs.StringArrayVar(&flags.ranges, "range", nil, "")
-	fs.StringVar(&flags.from, "from", "", "")
-	fs.StringVar(&flags.to, "to", "", "")
-	fs.StringArrayVar(&flags.topics, "topic", nil, "")
-	fs.StringVar(&flags.name, "name", "", "")
-	fs.StringVar(&flags.group, "group", "", "")
-	fs.StringVar(&flags.why, "why", "", "")
-	fs.BoolVar(&flags.execute, "execute", false, "")
-	fs.DurationVar(&flags.wait, "wait", time.Minute, "")
+	fs.StringArrayVar(&flags.ranges, "range", nil, "RANGE  these offsets, UNTIL not; may be repeated, once a partition")
+	fs.StringVar(&flags.from, "from", "", "TIME  the first record of this time or later, by the records' own timestamps")
+	fs.StringVar(&flags.to, "to", "", "TIME  up to the first record of this time or later, which is not run")
+	fs.StringArrayVar(&flags.topics, "topic", nil, "T[:P,P-P]  with --from: these only; may be repeated. Default: all")
+	fs.StringVar(&flags.name, "name", "", "NAME  the group is GROUP-backfill-NAME. Default: made of what is asked for")
+	fs.StringVar(&flags.group, "group", "", "GROUP  the whole name of the group")
+	fs.BoolVar(&flags.execute, "execute", false, "do it; without it nothing is changed")
+	fs.DurationVar(&flags.wait, "wait", time.Minute, "60s  how long to wait for what does not answer, at the end")
+	fs.StringVar(&flags.why, "why", "", "TEXT  kept with each start, beside time and who ($FENCEPOST_WHO, or user@host)")
 	return cmd
 }
 
@@ -91,8 +81,8 @@ func (f backfillFlags) ask() (a admin.BackfillAsk, err error) {
 		return a, usage(help, "backfill needs --range, or --from and --to")
 	}
 	var ok1, ok2 bool
-	a.From, ok1 = keys.ParseTime(f.from)
-	a.To, ok2 = keys.ParseTime(f.to)
+	a.From, ok1 = text.ParseTime(f.from)
+	a.To, ok2 = text.ParseTime(f.to)
 	switch {
 	case !ok1 || !ok2:
 		return a, usage(help, "--from %s --to %s: not two times", f.from, f.to)
@@ -127,11 +117,11 @@ func (a *app) backfill(parent context.Context, name string, flags backfillFlags)
 	}
 	f := main.Beside(flags.beside(main.Group, ask))
 	var b *admin.Backfill
-	err = a.withFile(parent, f, func(ctx context.Context, r admin.Rooms) error {
-		if b, err = admin.PlanBackfill(ctx, r, main.Group, ask, flags.why); err != nil || !flags.execute {
+	err = target.UseFile(parent, f, a.targets(target.Offsets, targetFlags{}), func(ctx context.Context, t *target.Target) error {
+		if b, err = admin.PlanBackfill(ctx, t.Resources, main.Group, ask, flags.why); err != nil || !flags.execute {
 			return err
 		}
-		return b.Start(ctx, r)
+		return b.Start(ctx, t.Resources)
 	})
 	if err != nil {
 		return err
@@ -151,7 +141,7 @@ func (a *app) runBackfill(parent context.Context, f *pipeline.File, b *admin.Bac
 	log := a.log(run, who)
 	hears := a.listener(run, log, who, true)
 	err := a.consume(parent, run, hears, log, func(cfg *engine.Config) {
-		cfg.Until, cfg.Wait, cfg.Who, cfg.Events = engine.Until{Offsets: ends}, wait, who, a.remedied(run, hears.Event)
+		cfg.Until, cfg.Wait, cfg.Who, cfg.Events = engine.Until{Offsets: ends}, wait, who, hears.Event
 	})
 	if err != nil && !errors.Is(err, engine.ErrCutShort) {
 		err = f.Pointed(err)
@@ -164,8 +154,8 @@ func (a *app) runBackfill(parent context.Context, f *pipeline.File, b *admin.Bac
 	}
 	cut := err != nil
 	// Also after Ctrl-C: what is told is what was read back.
-	if err := a.withFile(context.WithoutCancel(parent), f, func(ctx context.Context, r admin.Rooms) error {
-		return b.ReadBack(ctx, r)
+	if err := target.UseFile(context.WithoutCancel(parent), f, a.targets(target.Offsets, targetFlags{}), func(ctx context.Context, t *target.Target) error {
+		return b.ReadBack(ctx, t.Resources)
 	}); err != nil {
 		return err
 	}
@@ -178,65 +168,43 @@ func (a *app) runBackfill(parent context.Context, f *pipeline.File, b *admin.Bac
 	return nil
 }
 
-// backfillColumns are the columns of -o csv.
-var backfillColumns = []string{"topic", "partition", "from", "until", "offset", "left", "repeats"}
-
 // tellBackfill prints a plan, or how it ended, in the form asked for.
 func (a *app) tellBackfill(b *admin.Backfill, f *pipeline.File, executed, ran bool) error {
-	ranges := []object{}
-	for _, r := range b.Ranges {
-		ranges = append(ranges, object{"topic", r.Topic, "partition", r.Partition, "from", r.From, "until", r.Until, "offset", r.At,
-			"left", r.Left(), "repeats", r.Again})
-	}
-	switch a.output {
-	case "json", "yaml":
-		a.document(object{"format", 1, "command", "backfill", "group", b.Group, "beside", b.Of, "executed", executed,
-			"verified", executed && b.Left() == 0, "left", b.Left(), "ranges", ranges})
-		return nil
-	case "csv":
-		return a.rows(ranges, backfillColumns)
-	}
+	answer := view.NewBackfill(b, executed)
+	return a.answer(answer, func() { a.printBackfill(answer, f, ran) })
+}
+
+func (a *app) printBackfill(b view.Backfill, f *pipeline.File, ran bool) {
 	switch {
-	case executed && ran && b.Left() == 0:
+	case b.Executed && ran && b.Left == 0:
 		where := "stands at the end of its range"
 		if len(b.Ranges) > 1 {
 			where = "stand at the ends of their ranges"
 		}
 		fmt.Fprintf(a.stdout, "verified   %s of group %s %s\n", text.Plural(len(b.Ranges), "partition"), b.Group, where)
-	case executed && ran:
-		fmt.Fprintf(a.stdout, "left       %s of group %s. The same command goes on there\n", text.Plural(b.Left(), "offset"), b.Group)
-	case b.Left() == 0 && b.Begun:
+	case b.Executed && ran:
+		fmt.Fprintf(a.stdout, "left       %s of group %s. The same command goes on there\n", text.Plural(b.Left, "offset"), b.Group)
+	case b.Left == 0 && b.Begun:
 		fmt.Fprintf(a.stdout, "%s: nothing to do, it is done\n", b.Group)
-	case b.Left() == 0:
+	case b.Left == 0:
 		fmt.Fprintf(a.stdout, "%s: nothing to do, no offset lies in what was asked for\n", b.Group)
 	default:
-		a.printBackfill(b, f)
+		a.printBackfillPlan(b, f)
 	}
-	return nil
 }
 
-// printBackfill prints a plan as a table.
-func (a *app) printBackfill(b *admin.Backfill, f *pipeline.File) {
+// printBackfillPlan prints a plan as a table.
+func (a *app) printBackfillPlan(b view.Backfill, f *pipeline.File) {
 	t := a.terminal(a.stdout)
 	how := "begin"
 	if b.Begun {
 		how = "go on"
 	}
-	head := fmt.Sprintf("plan for %s: %s, %s to run; group %s stays where it is", b.Group, how, text.Plural(b.Left(), "offset"), b.Of)
+	head := fmt.Sprintf("plan for %s: %s, %s to run; group %s stays where it is", b.Group, how, text.Plural(b.Left, "offset"), b.Beside)
 	fmt.Fprintf(a.stdout, "%s\n\n", screen.Wrap(head, 2, ttyWidth(t)))
-	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "RANGE"}, {Name: "OFFSET", Right: true}, {Name: "LEFT", Right: true},
-		{Name: "REPEATS", Right: true}}}
-	var cut []string
-	for _, r := range b.Ranges {
-		table.Rows = append(table.Rows, screen.Row{Cells: []string{r.TopicPartition.String(), fmt.Sprintf("[%s .. %s)", text.Count(r.From), text.Count(r.Until)),
-			text.Count(r.At), text.Count(r.Left()), text.Count(r.Again)}})
-		if r.Cut {
-			cut = append(cut, r.TopicPartition.String())
-		}
-	}
-	table.Print(a.stdout, ttyWidth(t), t.Paint)
-	if len(cut) > 0 {
-		text := fmt.Sprintf("%s begins at its earliest record: older ones of that time may be gone", strings.Join(cut, " "))
+	b.Table().Print(a.stdout, ttyWidth(t), t.Paint)
+	if len(b.Cut) > 0 {
+		text := fmt.Sprintf("%s begins at its earliest record: older ones of that time may be gone", strings.Join(b.Cut, " "))
 		fmt.Fprintf(a.stdout, "log        %s\n", screen.Wrap(text, 11, t.Width))
 	}
 	if text := againText(b, f); text != "" {
@@ -246,12 +214,12 @@ func (a *app) printBackfill(b *admin.Backfill, f *pipeline.File) {
 }
 
 // againText says what a backfill does to rows that are there, or will be.
-func againText(b *admin.Backfill, f *pipeline.File) string {
+func againText(b view.Backfill, f *pipeline.File) string {
 	switch {
 	case f.About().Upserts: // also where the main line never was: a newer record of the key may stand there
 		return fmt.Sprintf("table %s has a key: rows are written again and stand there once, an old record over a newer one", f.About().Table)
-	case b.Again() == 0:
+	case b.Repeats() == 0:
 		return ""
 	}
-	return sinkText(b.Again(), f)
+	return sinkText(b.Repeats(), f)
 }

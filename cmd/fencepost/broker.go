@@ -22,13 +22,8 @@ var brokerManual = manual{
 		{"fencepost broker --listen 127.0.0.1:19092 --dir /tmp/kafka", ""},
 	},
 	usage: "fencepost broker [flags]",
-	flags: []string{
-		"--listen HOST:PORT  where; HOST in 127.0.0.0/8, port 0 takes a free one. Default: 127.0.0.1:9092",
-		"--dir PATH  its folder; an old one goes on where it ended. Default: fencepost-broker",
-		"--partitions 1  of a topic that a client asks for and that is not there; 0: none is made",
-	},
-	exit: "0 stopped   1 error   2 usage",
-	see:  "init",
+	exit:  "0 stopped   1 error   2 usage",
+	see:   "init",
 }
 
 func (a *app) brokerVerb() *cobra.Command {
@@ -36,9 +31,9 @@ func (a *app) brokerVerb() *cobra.Command {
 	cmd := &cobra.Command{Use: "broker", Args: a.noArguments, RunE: func(cmd *cobra.Command, _ []string) error {
 		return a.serve(cmd.Context(), cfg)
 	}}
-	cmd.Flags().StringVar(&cfg.Listen, "listen", "127.0.0.1:9092", "")
-	cmd.Flags().StringVar(&cfg.Dir, "dir", "fencepost-broker", "")
-	cmd.Flags().IntVar(&cfg.AutoTopics, "partitions", 1, "")
+	cmd.Flags().StringVar(&cfg.Listen, "listen", "127.0.0.1:9092", "HOST:PORT  where; HOST in 127.0.0.0/8, port 0 takes a free one. Default: 127.0.0.1:9092")
+	cmd.Flags().StringVar(&cfg.Dir, "dir", "fencepost-broker", "PATH  its folder; an old one goes on where it ended. Default: fencepost-broker")
+	cmd.Flags().IntVar(&cfg.AutoTopics, "partitions", 1, "1  of a topic that a client asks for and that is not there; 0: none is made")
 	return cmd
 }
 

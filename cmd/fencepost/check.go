@@ -9,6 +9,8 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/internal/view"
 )
 
 var checkManual = manual{
@@ -18,7 +20,7 @@ var checkManual = manual{
 		{"fencepost check flights.yaml -o json", "one object, for programs"},
 	},
 	usage: "fencepost check FILE [flags]",
-	flags: []string{
+	notes: []string{
 		"--timeout 10s  how long brokers and database may take to answer",
 		"-o json  one object: findings, promise, exit",
 	},
@@ -37,15 +39,7 @@ func (a *app) checkVerb() *cobra.Command {
 			if err != nil {
 				return f.Pointed(err)
 			}
-			if a.output == "json" {
-				a.json(reportJSON(r))
-			} else {
-				a.printReport(r)
-			}
-			if exit := r.Exit(); exit != 0 {
-				return exited(exit)
-			}
-			return nil
+			return a.answer(view.NewCheck(r), func() { a.printReport(r) })
 		}}
 }
 
@@ -75,7 +69,7 @@ func (a *app) printReport(r pipeline.Report) {
 		a.printHelp(f, indent, t)
 	}
 	if len(r.Unasked) > 0 && !whole {
-		text := list(r.Unasked) + " were not reached: this says nothing about them."
+		text := text.List(r.Unasked) + " were not reached: this says nothing about them."
 		if len(r.Unasked) == 1 {
 			text = r.Unasked[0] + " was not reached: this says nothing about it."
 		}
@@ -99,60 +93,4 @@ func (a *app) printHelp(f fencepost.Finding, indent int, t terminal) {
 		}
 		fmt.Fprintln(a.stdout, strings.Repeat(" ", indent)+t.Paint(screen.Dim, screen.Wrap(head+line, indent, t.Width)))
 	}
-}
-
-// list joins words: topic, group and trial.
-func list(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
-}
-
-// findingJSON is one finding; at is null for one that is not about a key of the file.
-type findingJSON struct {
-	Subject string  `json:"subject"`
-	OK      bool    `json:"ok"`
-	Text    string  `json:"text"`
-	Code    *string `json:"code"`
-	Help    *string `json:"help"`
-	At      *string `json:"at"`
-	Silent  bool    `json:"silent"`
-}
-
-func orNull(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-func reportJSON(r pipeline.Report) object {
-	findings := []findingJSON{}
-	whole := true
-	for _, f := range r.Findings {
-		whole = whole && f.OK
-		findings = append(findings, findingJSON{f.Subject, f.OK, f.Text, orNull(f.Code), orNull(f.Help), orNull(r.At(f)), f.Silent})
-	}
-	var promise any
-	if whole {
-		promise = object{"words", r.Promise.Words, "because", r.Promise.Because}
-	}
-	return object{"format", 1, "command", "check", "file", r.File.Name, "group", string(r.File.Group), "findings", findings,
-		"unasked", append([]string{}, r.Unasked...), "promise", promise, "exit", r.Exit()}
-}
-
-// findingsJSON is the object about a file that says something wrong.
-func findingsJSON(command string, e *pipeline.Invalid) object {
-	findings := []findingJSON{}
-	for _, f := range e.Findings {
-		at := fmt.Sprintf("%s:%d:%d", e.Name, f.At.Line, f.At.Column)
-		findings = append(findings, findingJSON{"file", false, f.Text, orNull(f.Code), orNull(f.Help), &at, false})
-	}
-	exit := 2
-	if command == "check" && !(len(e.Findings) == 1 && e.Findings[0].Code == "yaml-syntax") {
-		exit = 3
-	}
-	return object{"format", 1, "command", command, "file", e.Name, "group", nil, "findings", findings,
-		"unasked", []string{"brokers", "topic", "group", "database", "ledger", "trial"}, "promise", nil, "exit", exit}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -10,8 +9,8 @@ import (
 
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/foreign/offsetfile"
-	"github.com/fencepost/fencepost/internal/ledgers"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
+	"github.com/fencepost/fencepost/internal/target"
 )
 
 var completionManual = manual{
@@ -55,21 +54,15 @@ func (a *app) completionVerb() *cobra.Command {
 	}
 }
 
-// flagWords are the flags that a line of a help screen begins with.
-var flagWords = regexp.MustCompile(`^--([a-z-]+)`)
-
-// describe gives a command, its flags and those below it what their help screens say of them, which shells show beside
-// what they complete, and the values that their flags can have.
+// describe gives a command and those below it what shells show beside what they complete: what it does, and the values
+// that its flags can have. What a flag says of itself, "TARGET  where to", it takes apart.
 func describe(cmd *cobra.Command) {
-	m := manuals[verbPath(cmd)]
-	cmd.Short, _, _ = strings.Cut(m.what, ".")
-	for _, line := range m.flags {
-		flag := flagWords.FindStringSubmatch(line)
-		_, text, _ := strings.Cut(line, "  ")
-		if flag != nil && cmd.Flags().Lookup(flag[1]) != nil {
-			cmd.Flags().Lookup(flag[1]).Usage = text
+	cmd.Short, _, _ = strings.Cut(manuals[verbPath(cmd)].what, ".")
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if value, text, ok := strings.Cut(f.Usage, "  "); ok {
+			f.Usage, f.Annotations = text, map[string][]string{valueOf: {value}}
 		}
-	}
+	})
 	offer := func(f *pflag.Flag) {
 		if words := valuesOf[f.Name]; words != nil {
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, complete(words)) // the flag is there, and has no other one
@@ -112,15 +105,15 @@ func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// completeLedgers completes the names of pipeline files, and in a URL the layouts of its scheme.
-func completeLedgers(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+// completeTargets completes the names of pipeline files, and in a URL the layouts of its scheme.
+func completeTargets(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 	const param = "layout="
 	i := strings.LastIndex(begun, param)
-	if !ledgers.IsURL(begun) || i < 0 || strings.Contains(begun[i:], "&") {
+	if !target.IsURL(begun) || i < 0 || strings.Contains(begun[i:], "&") {
 		return completeFiles(cmd, args, begun)
 	}
 	var urls []string
-	for _, name := range ledgers.Layouts(begun) {
+	for _, name := range target.Layouts(begun) {
 		urls = append(urls, begun[:i+len(param)]+name)
 	}
 	return urls, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/view"
 )
 
 var ddlManual = manual{
@@ -32,7 +33,7 @@ func (a *app) ddlVerb() *cobra.Command {
 				return f.Pointed(err)
 			}
 			if a.output == "json" {
-				a.json(object{"format", 1, "command", "ddl", "sql", sql})
+				a.document(view.NewDDL(sql))
 				return nil
 			}
 			_, err = io.WriteString(a.stdout, sql)

@@ -1,20 +1,14 @@
 package main
 
 import (
-	"embed"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/text"
 )
-
-// codes holds a page for each error code. A test holds them to the codes that the program's sources name.
-//
-//go:embed codes/*.md
-var codes embed.FS
 
 var helpManual = manual{
 	what: "Tell more about an error code, or about a verb.",
@@ -31,7 +25,7 @@ func (a *app) helpVerb() *cobra.Command {
 	return &cobra.Command{
 		Use: "help", Args: cobra.ArbitraryArgs,
 		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-			return append(codeNames(), verbNames(cmd.Root())...), cobra.ShellCompDirectiveNoFileComp
+			return append(codes.Names(), verbNames(cmd.Root())...), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -39,32 +33,24 @@ func (a *app) helpVerb() *cobra.Command {
 				return nil
 			}
 			word := strings.TrimSuffix(strings.TrimPrefix(strings.Join(args, " "), "error["), "]")
-			if page, err := codes.ReadFile("codes/" + word + ".md"); err == nil {
-				fmt.Fprint(a.stdout, a.as(string(page)))
+			if code, ok := codes.Find(word); ok {
+				fmt.Fprint(a.stdout, a.as(code.Page()))
 				return nil
 			}
 			if m, ok := manuals[word]; ok {
-				a.printManual(a.stdout, m)
-				return nil
+				verb, _, err := cmd.Root().Find(strings.Fields(word))
+				if err == nil {
+					a.printManual(a.stdout, verb, m)
+				}
+				return err
 			}
 			help := "the word between the brackets of an error: fencepost help topic-not-found"
-			if near := text.Nearest(word, append(codeNames(), verbNames(cmd.Root())...)); near != "" {
+			if near := text.Nearest(word, append(codes.Names(), verbNames(cmd.Root())...)); near != "" {
 				help = "fencepost help " + near
 			}
 			return usage(help, "no error code and no verb is called %s", word)
 		},
 	}
-}
-
-func codeNames() []string {
-	pages, err := fs.Glob(codes, "codes/*.md")
-	if err != nil {
-		panic(err) // the pattern is ours
-	}
-	for i := range pages {
-		pages[i] = strings.TrimSuffix(strings.TrimPrefix(pages[i], "codes/"), ".md")
-	}
-	return pages
 }
 
 func verbNames(root *cobra.Command) []string {

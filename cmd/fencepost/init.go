@@ -24,16 +24,8 @@ var initManual = manual{
 		{"fencepost init --schema > fencepost.schema.json", "for editors"},
 	},
 	usage: "fencepost init --brokers HOST:PORT --topic TOPIC --sink " + strings.Join(pipeline.Sinks(), "|") + " [flags]",
-	flags: []string{
-		"--brokers HOST:PORT  some of the cluster, separated by commas",
-		"--topic TOPIC  the topic to sample: 100 records of each partition",
-		"--sink KIND  where the rows will go: " + strings.Join(pipeline.Sinks(), ", "),
-		"--out FILE  default TOPIC.yaml; - is stdout",
-		"--force  write over a file that is there",
-		"--schema  print the JSON Schema of a pipeline file on stdout, and do nothing else",
-	},
-	exit: "0 written   1 error   2 usage   4 the file exists",
-	see:  "check, ddl",
+	exit:  "0 written   1 error   2 usage   4 the file exists",
+	see:   "check, ddl",
 }
 
 type initFlags struct {
@@ -57,12 +49,12 @@ func (a *app) initVerb() *cobra.Command {
 		}
 		return a.draft(cmd.Context(), flags)
 	}}
-	cmd.Flags().StringSliceVar(&flags.brokers, "brokers", nil, "")
-	cmd.Flags().StringVar(&flags.topic, "topic", "", "")
-	cmd.Flags().StringVar(&flags.sink, "sink", "", "")
-	cmd.Flags().StringVar(&flags.out, "out", "", "")
-	cmd.Flags().BoolVar(&flags.force, "force", false, "")
-	cmd.Flags().BoolVar(&flags.schema, "schema", false, "")
+	cmd.Flags().StringSliceVar(&flags.brokers, "brokers", nil, "HOST:PORT  some of the cluster, separated by commas")
+	cmd.Flags().StringVar(&flags.topic, "topic", "", "TOPIC  the topic to sample: 100 records of each partition")
+	cmd.Flags().StringVar(&flags.sink, "sink", "", "KIND  where the rows will go: "+strings.Join(pipeline.Sinks(), ", "))
+	cmd.Flags().StringVar(&flags.out, "out", "", "FILE  default TOPIC.yaml; - is stdout")
+	cmd.Flags().BoolVar(&flags.force, "force", false, "write over a file that is there")
+	cmd.Flags().BoolVar(&flags.schema, "schema", false, "print the JSON Schema of a pipeline file on stdout, and do nothing else")
 	return cmd
 }
 

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // manual is a verb's help screen.
@@ -16,7 +17,7 @@ type manual struct {
 	what     string // one or two sentences
 	examples []example
 	usage    string
-	flags    []string // "--execute  do it"; a test holds them to the flags that there are
+	notes    []string // lines beneath those of its flags: "-o json  one object"
 	exit     string
 	see      string
 	tables   bool // it prints tables: -o wide, yaml and csv too
@@ -44,20 +45,23 @@ var commandWord = regexp.MustCompile(`\bfencepost (--?[a-z]|quickstart|init|chec
 // help prints the screen of a verb, or of the program.
 func (a *app) help(cmd *cobra.Command, _ []string) {
 	if m, ok := manuals[verbPath(cmd)]; ok && cmd.HasParent() {
-		a.printManual(a.stdout, m)
+		a.printManual(a.stdout, cmd, m)
 		return
 	}
 	a.printTop(a.stdout, cmd.Root())
 }
 
-func (a *app) printManual(w io.Writer, m manual) {
+// printManual prints the screen of a verb; the lines of its flags are what they say of themselves, in the order in which
+// they were added.
+func (a *app) printManual(w io.Writer, cmd *cobra.Command, m manual) {
 	fmt.Fprintf(w, "%s\n\n%s\nUsage: %s\n", m.what, a.examples(m.examples), a.as(m.usage))
 	wide := 0
-	for _, f := range m.flags {
+	lines := append(flagLines(cmd), m.notes...)
+	for _, f := range lines {
 		name, _, _ := strings.Cut(f, "  ")
 		wide = max(wide, utf8.RuneCountInString(name))
 	}
-	for _, f := range m.flags {
+	for _, f := range lines {
 		name, text, _ := strings.Cut(f, "  ")
 		fmt.Fprintf(w, "  %-*s  %s\n", wide, name, text)
 	}
@@ -67,6 +71,28 @@ func (a *app) printManual(w io.Writer, m manual) {
 	if m.see != "" {
 		fmt.Fprintf(w, "See also: %s\n", m.see)
 	}
+}
+
+// valueOf is the annotation of a flag that names its value: HOST:9092.
+const valueOf = "value"
+
+// flagLines are "--to TARGET  where to" of each flag of a command's own.
+func flagLines(cmd *cobra.Command) (lines []string) {
+	fs := cmd.Flags()
+	sorted := fs.SortFlags
+	fs.SortFlags = false
+	defer func() { fs.SortFlags = sorted }()
+	fs.VisitAll(func(f *pflag.Flag) {
+		if cmd.InheritedFlags().Lookup(f.Name) != nil || f.Name == "help" {
+			return
+		}
+		name := "--" + f.Name
+		if value := f.Annotations[valueOf]; value != nil {
+			name += " " + value[0]
+		}
+		lines = append(lines, name+"  "+f.Usage)
+	})
+	return lines
 }
 
 // examples lays commands and notes out in two columns.

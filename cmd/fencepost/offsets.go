@@ -1,8 +1,12 @@
 package main
 
 import (
+	"os"
+	"os/user"
+
 	"github.com/spf13/cobra"
 
+	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
@@ -33,4 +37,64 @@ func (a *app) offsetsVerb() *cobra.Command {
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.AddCommand(a.offsetsShowVerb(), a.offsetsDiffVerb(), a.offsetsRepairVerb(), a.offsetsSetVerb(), a.offsetsCopyVerb(), a.offsetsExportVerb(), a.offsetsImportVerb())
 	return cmd
+}
+
+// targetFlags are what a URL does not say by itself.
+type targetFlags struct{ brokers, fromBrokers, meaning string }
+
+// brokersUse is --brokers of the verbs that take one target.
+const brokersUse = "HOST:9092|FILE  for a URL: its brokers, or those of a pipeline file"
+
+// meaningUse is --meaning of the verbs that take one target of another program.
+const meaningUse = "WORD  of another program's numbers: next, batch-start or last-processed"
+
+// topicUse is --topic of the verbs that take some partitions.
+const topicUse = "T[:P,P-P]  these only; may be repeated. Default: all"
+
+// whyUse is --why of the verbs that move positions.
+const whyUse = "TEXT  kept with each move, beside time and who ($FENCEPOST_WHO, or user@host)"
+
+// urlForms are the URLs of ledgers on the screens of verbs.
+const urlForms = "URL: postgres://USER@HOST/DB?group=G  mysql://..  sqlite:PATH?group=G  redis://:${PW}@HOST/0?group=G\n" +
+	"     zk://HOST?group=G  kafka://HOST:9092?group=G  redis://HOST/0?layout=pattern-a&key=KEY"
+
+// targets are the options with which a verb opens its operands.
+func (a *app) targets(access target.Access, f targetFlags) target.Options {
+	return target.Options{Access: access, Env: a.env, Timeout: a.timeout, Who: operator(), Brokers: f.brokers, FromBrokers: f.fromBrokers, Meaning: f.meaning}
+}
+
+// operator is who moves positions: $FENCEPOST_WHO, or user@host.
+func operator() string {
+	if who := os.Getenv("FENCEPOST_WHO"); who != "" {
+		return who
+	}
+	name := os.Getenv("USER")
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return name + "@" + host
+}
+
+// oneTarget is the argument of the verbs that take a pipeline file or a URL.
+func (a *app) oneTarget(cmd *cobra.Command, args []string) error { return a.targetArgs(cmd, args, 1) }
+
+// targetArgs wants so many of them.
+func (a *app) targetArgs(cmd *cobra.Command, args []string, n int) error {
+	switch {
+	case len(args) == n:
+		return nil
+	case len(args) < n:
+		return a.lacking(cmd)
+	}
+	help := cmd.CommandPath() + " --help"
+	for _, arg := range args {
+		if target.IsURL(arg) {
+			help = "put a URL in single quotes"
+		}
+	}
+	return usage(help, "%s takes %d of FILE or URL, not %d", cmd.CommandPath(), n, len(args))
 }

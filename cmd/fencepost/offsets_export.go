@@ -17,8 +17,9 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/internal/ledgers"
 	"github.com/fencepost/fencepost/internal/screen"
+	"github.com/fencepost/fencepost/internal/target"
+	"github.com/fencepost/fencepost/internal/view"
 )
 
 var offsetsExportManual = manual{
@@ -28,10 +29,7 @@ var offsetsExportManual = manual{
 		{"fencepost offsets export trips.yaml --format spark", "Spark's startingOffsets"},
 	},
 	usage: "fencepost offsets export FILE|URL [flags]\n" + urlForms,
-	flags: []string{
-		"--format FORM  json csv spark kafka-csv rpk kcl connect. Default: json",
-		meaningHelp,
-		"--topic T[:P,P-P]  these only; may be repeated. Default: all",
+	notes: []string{
 		"-o json|yaml|csv  in place of --format",
 	},
 	exit:   "0 written   1 error   2 usage",
@@ -42,35 +40,35 @@ var offsetsExportManual = manual{
 func (a *app) offsetsExportVerb() *cobra.Command {
 	var form, meaning string
 	var topics []string
-	cmd := &cobra.Command{Use: "export", Args: a.oneLedger, ValidArgsFunction: completeLedgers,
+	cmd := &cobra.Command{Use: "export", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sel, err := admin.ParseSelection(topics)
 			if err != nil {
 				return usage("--topic trips, or --topic trips:0,2-4", "--topic %s", err)
 			}
-			return a.withoutBrokers(cmd.Context(), args[0], meaning, func(ctx context.Context, p *place) error {
-				return a.export(ctx, p, sel, form)
+			return target.Use(cmd.Context(), args[0], a.targets(target.Stored, targetFlags{meaning: meaning}), func(ctx context.Context, t *target.Target) error {
+				return a.export(ctx, t, sel, form)
 			})
 		}}
-	cmd.Flags().StringVar(&form, "format", "json", "")
-	cmd.Flags().StringVar(&meaning, "meaning", "", "")
-	cmd.Flags().StringArrayVar(&topics, "topic", nil, "")
+	cmd.Flags().StringVar(&form, "format", "json", "FORM  json csv spark kafka-csv rpk kcl connect. Default: json")
+	cmd.Flags().StringVar(&meaning, "meaning", "", meaningUse)
+	cmd.Flags().StringArrayVar(&topics, "topic", nil, topicUse)
 	return cmd
 }
 
-func (a *app) export(ctx context.Context, p *place, sel admin.Selection, form string) error {
+func (a *app) export(ctx context.Context, t *target.Target, sel admin.Selection, form string) error {
 	if a.output == "json" || a.output == "yaml" || a.output == "csv" {
 		form = strings.Replace(a.output, "yaml", "json", 1)
 	}
-	if err := ledgers.CheckForm(form); err != nil {
+	if err := view.CheckForm(form); err != nil {
 		return err // before anything is asked
 	}
-	e, err := admin.Export(ctx, p.rooms, sel)
+	e, err := admin.Export(ctx, t.Resources, sel)
 	if err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	if err := ledgers.Write(&b, form, e); err != nil {
+	if err := view.Write(&b, form, e); err != nil {
 		return err
 	}
 	out := b.Bytes()
@@ -93,12 +91,7 @@ var offsetsImportManual = manual{
 		{"fencepost offsets import trips.json trips.yaml --execute", ""},
 		{"fencepost offsets import offsets.csv trips.yaml --format kafka-csv --meaning next", ""},
 	},
-	usage: "fencepost offsets import FILE B [flags]\nB: a pipeline file, or the URL of a ledger",
-	flags: append([]string{
-		"--format FORM  json csv spark-checkpoint spark kafka-csv rpk kcl connect",
-		meaningHelp,
-		"--brokers HOST:9092|FILE  of B, where it is a URL",
-	}, copyHelp...),
+	usage:  "fencepost offsets import FILE B [flags]\nB: a pipeline file, or the URL of a ledger",
 	exit:   "0 planned, or verified   1 error   2 usage   4 refused, nothing changed",
 	see:    "offsets copy, offsets export",
 	tables: true,
@@ -108,7 +101,7 @@ func (a *app) offsetsImportVerb() *cobra.Command {
 	var flags copyFlags
 	var form string
 	cmd := &cobra.Command{Use: "import",
-		Args: func(cmd *cobra.Command, args []string) error { return a.ledgerArgs(cmd, args, 2) },
+		Args: func(cmd *cobra.Command, args []string) error { return a.targetArgs(cmd, args, 2) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, err := fileURL(args[0], form)
 			if err != nil {
@@ -116,17 +109,20 @@ func (a *app) offsetsImportVerb() *cobra.Command {
 			}
 			return a.copyOffsets(cmd.Context(), from, args[1], flags)
 		}}
+	fs := cmd.Flags()
+	fs.StringVar(&form, "format", "", "FORM  json csv spark-checkpoint spark kafka-csv rpk kcl connect")
+	fs.StringVar(&flags.url.meaning, "meaning", "", meaningUse)
+	fs.StringVar(&flags.url.brokers, "brokers", "", "HOST:9092|FILE  of B, where it is a URL")
 	flags.add(cmd)
-	cmd.Flags().StringVar(&form, "format", "", "")
 	return cmd
 }
 
 // fileURL is a file as a URL: what offsets export wrote as json or csv needs no layout.
 func fileURL(path, form string) (string, error) {
 	switch {
-	case ledgers.IsURL(path) && form == "":
+	case target.IsURL(path) && form == "":
 		return path, nil
-	case ledgers.IsURL(path):
+	case target.IsURL(path):
 		return "", usage("leave --format out", "a URL says its layout itself")
 	case owned(path) && (form == "" || "."+form == filepath.Ext(path)):
 		return "file:" + path, nil

@@ -31,13 +31,8 @@ var quickstartManual = manual{
 		{"fencepost quickstart --keep", "the broker stays, for commands of your own"},
 	},
 	usage: "fencepost quickstart [flags]",
-	flags: []string{
-		"--dir PATH  the folder; emptied first, if quickstart made it. Default: fencepost-quickstart",
-		"--seed N  where the kills fall, and on whom. Default: today's date, 20261121",
-		"--keep  leave the broker in the foreground at the end, until Ctrl-C",
-	},
-	exit: "0 proven   1 error   2 usage   3 not proven   4 refused: another's folder, or one in use",
-	see:  "init, check, run",
+	exit:  "0 proven   1 error   2 usage   3 not proven   4 refused: another's folder, or one in use",
+	see:   "init, check, run",
 }
 
 // quickstartFlags are the flags of quickstart alone.
@@ -56,9 +51,9 @@ func (a *app) quickstartVerb() *cobra.Command {
 		return a.quickstart(cmd.Context(), flags)
 	}}
 	today, _ := strconv.ParseUint(time.Now().Format("20060102"), 10, 64) // eight digits
-	cmd.Flags().StringVar(&flags.dir, "dir", "", "")
-	cmd.Flags().Uint64Var(&flags.seed, "seed", today, "")
-	cmd.Flags().BoolVar(&flags.keep, "keep", false, "")
+	cmd.Flags().StringVar(&flags.dir, "dir", "", "PATH  the folder; emptied first, if quickstart made it. Default: fencepost-quickstart")
+	cmd.Flags().Uint64Var(&flags.seed, "seed", today, "N  where the kills fall, and on whom. Default: today's date, 20261121")
+	cmd.Flags().BoolVar(&flags.keep, "keep", false, "leave the broker in the foreground at the end, until Ctrl-C")
 	cmd.AddCommand(a.controlVerb())
 	return cmd
 }

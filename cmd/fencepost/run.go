@@ -15,10 +15,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/console"
 	"github.com/fencepost/fencepost/internal/logs"
 	"github.com/fencepost/fencepost/internal/pipeline"
-	"github.com/fencepost/fencepost/internal/pipeline/keys"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 var runManual = manual{
@@ -29,10 +30,7 @@ var runManual = manual{
 		{"fencepost run flights.yaml --until 2026-11-21T03:00", "to the first records of that time or later"},
 	},
 	usage: "fencepost run FILE [flags]",
-	flags: []string{
-		"--until end|TIME  fix the ends now, process to them, exit. TIME is local unless it has an offset",
-		"--wait 60s  with --until: how long to wait for what does not answer, at the end",
-		"--resume  refuse a ledger that does not know the group, instead of starting",
+	notes: []string{
 		"--no-progress  no bar and no status line; a summary every 10s",
 		"-v  each commit; -vv also what the Kafka client says; -q errors only",
 	},
@@ -51,9 +49,9 @@ func (a *app) runVerb() *cobra.Command {
 	var flags runFlags
 	cmd := &cobra.Command{Use: "run", Args: a.oneFile, ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runFile(cmd.Context(), args[0], flags) }}
-	cmd.Flags().StringVar(&flags.until, "until", "", "")
-	cmd.Flags().DurationVar(&flags.wait, "wait", time.Minute, "")
-	cmd.Flags().BoolVar(&flags.resume, "resume", false, "")
+	cmd.Flags().StringVar(&flags.until, "until", "", "end|TIME  fix the ends now, process to them, exit. TIME is local unless it has an offset")
+	cmd.Flags().DurationVar(&flags.wait, "wait", time.Minute, "60s  with --until: how long to wait for what does not answer, at the end")
+	cmd.Flags().BoolVar(&flags.resume, "resume", false, "refuse a ledger that does not know the group, instead of starting")
 	return cmd
 }
 
@@ -65,7 +63,7 @@ func (f runFlags) end() (engine.Until, error) {
 	case "end":
 		return engine.Until{End: true}, nil
 	}
-	t, ok := keys.ParseTime(f.until)
+	t, ok := text.ParseTime(f.until)
 	if !ok {
 		return engine.Until{}, usage("--until end, or --until 2026-11-21T03:00", "--until %s: neither end nor a time", f.until)
 	}
@@ -98,7 +96,7 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 	log := a.log(f, who)
 	hears := a.listener(f, log, who, until.Set())
 	err = a.consume(parent, f, hears, log, func(cfg *engine.Config) {
-		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who, cfg.Events = until, flags.wait, flags.resume, who, a.remedied(f, hears.Event)
+		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who, cfg.Events = until, flags.wait, flags.resume, who, hears.Event
 	})
 	if errors.Is(err, engine.ErrCutShort) {
 		return exited(1) // the last line of the run says so
@@ -112,14 +110,10 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 	return err
 }
 
-// remedied puts the file's name, and how the program was called, into the remedies of events.
-func (a *app) remedied(f *pipeline.File, hear func(engine.Event)) func(engine.Event) {
-	return func(ev engine.Event) {
-		if p, ok := ev.(engine.Parked); ok {
-			p.Help = a.as(f.Remedy(p.Help))
-			ev = p
-		}
-		hear(ev)
+// parkedRemedy is what to do about a parked partition, with the file's name and as this program was called.
+func (a *app) parkedRemedy(f *pipeline.File) func(engine.Parked) string {
+	return func(e engine.Parked) string {
+		return a.as(f.Remedy(codes.ParkedRemedy(e.Code, e.TopicPartition, e.Facts)))
 	}
 }
 
@@ -200,7 +194,8 @@ func (a *app) log(f *pipeline.File, who string) *logs.Log {
 	case a.verbose > 0:
 		level = slog.LevelDebug
 	}
-	return logs.New(logs.Config{Out: a.stderr, JSON: f.LogFormat == "json", Level: level, Group: f.Group, Worker: who})
+	return logs.New(logs.Config{Out: a.stderr, JSON: f.LogFormat == "json", Level: level, Group: f.Group, Worker: who,
+		Remedy: a.parkedRemedy(f)})
 }
 
 // listener is the console on a terminal, unless the file asks for a log; else the log.
@@ -211,7 +206,7 @@ func (a *app) listener(f *pipeline.File, log *logs.Log, who string, ends bool) l
 	}
 	return watcher{worker: who, Console: console.New(console.Config{
 		Out: a.stderr, Width: t.Width, Paint: t.Paint, Live: t.Live, ASCII: t.ASCII, Quiet: a.quiet, Verbose: a.verbose > 0,
-		Group: f.Group, Start: f.Policy.Start.String(), Ends: ends, Memory: memory, Mirrors: f.MirrorNames(),
+		Group: f.Group, Start: f.Policy.Start.String(), Ends: ends, Memory: memory, Mirrors: f.MirrorNames(), Remedy: a.parkedRemedy(f),
 	})}
 }
 

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/fencepost/fencepost/internal/view"
 )
 
 var versionManual = manual{
@@ -19,8 +21,9 @@ func (a *app) versionVerb() *cobra.Command {
 	return &cobra.Command{Use: "version", Args: a.noArguments, RunE: func(*cobra.Command, []string) error {
 		version, revision := build()
 		if a.output == "json" {
-			a.json(object{"format", 1, "command", "version", "version", version, "revision", orNull(revision), "go", runtime.Version(),
-				"os", runtime.GOOS, "arch", runtime.GOARCH})
+			v := view.NewVersion()
+			v.Version, v.Revision, v.Go, v.OS, v.Arch = version, view.Word(revision), runtime.Version(), runtime.GOOS, runtime.GOARCH
+			a.document(v)
 			return nil
 		}
 		if revision != "" {

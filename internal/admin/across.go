@@ -25,7 +25,7 @@ const readTime = time.Minute
 // out of order is passed.
 //
 // Errors: *fencepost.Fault copy-refused, nothing-selected, other-cluster.
-func PlanCopyAcross(ctx context.Context, from View, reader source.Reader, to Rooms, o CopyOptions) (*Copy, error) {
+func PlanCopyAcross(ctx context.Context, from View, reader source.Reader, to Resources, o CopyOptions) (*Copy, error) {
 	c, err := newCopying(ctx, from, to, o)
 	if err != nil {
 		return nil, err

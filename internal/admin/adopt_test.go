@@ -27,7 +27,7 @@ func (w *world) adopt(partitions ...int32) {
 		if !d.Adopts() {
 			w.t.Fatalf("%s: action %d, want the topic ID taken over", tp(p), d.Action)
 		}
-		moves = append(moves, d.Move(s, ledger.NewFence(w.rooms.Random())))
+		moves = append(moves, d.Move(s, ledger.NewFence(w.resources.Random())))
 	}
 	w.move(moves...)
 }
@@ -45,7 +45,7 @@ func TestE4MovesFillInTheTopicID(t *testing.T) {
 			w := worldOf(t, 2, fencepost.TopicID{})
 			w.bounds(0, func(b *fencepost.Bounds) { b.Stable, b.End, b.EpochEnd = 950, 950, 900 })
 			w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End = 1001, 1001 })
-			done, err := move(w).Execute(t.Context(), w.rooms, "")
+			done, err := move(w).Execute(t.Context(), w.resources, "")
 			if err != nil || len(done.Moves) != 1 {
 				t.Fatalf("got %v, %v, want one move", done, err)
 			}
@@ -92,7 +92,7 @@ func TestE4RecreatedByTheRoster(t *testing.T) {
 	if _, err := w.plan("500", false, "trips:1"); wantFault(t, err, "set-refused", 4) == nil || !strings.Contains(err.Error(), "recreated") {
 		t.Errorf("set says %v", err)
 	}
-	if _, err := w.repair("earliest", admin.RecordUndecided).Plan.Execute(t.Context(), w.rooms, ""); err != nil {
+	if _, err := w.repair("earliest", admin.RecordUndecided).Plan.Execute(t.Context(), w.resources, ""); err != nil {
 		t.Fatal(err)
 	}
 	for p := range int32(2) {
@@ -108,7 +108,7 @@ func TestE4AuditBeforeTheTopicIDWasKnown(t *testing.T) {
 	s := &table{}
 	s.fill(0, 0, 1000)
 	s.fill(1, 0, 1000)
-	w.rooms.Provenance = s
+	w.resources.Provenance = s
 	w.adopt(0)
 	if a, faults := w.audit(keeps); faults != "" || a.Rows.Expected != 2000 {
 		t.Fatalf("faults %q, %d records expected; want none of 2,000", faults, a.Rows.Expected)

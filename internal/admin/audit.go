@@ -61,7 +61,7 @@ func (a *Audit) unchecked(subject, format string, args ...any) {
 	a.Findings = append(a.Findings, Finding{Subject: subject, Unchecked: true, Text: fmt.Sprintf(format, args...)})
 }
 
-// AuditOptions is what an audit has to know of the pipeline besides its rooms.
+// AuditOptions is what an audit has to know of the pipeline besides its resources.
 type AuditOptions struct {
 	KeepsCommits bool   // keep_commits is not none: a commit without a row in the history is a hole
 	Upserts      bool   // the table has a key: rows are written over, and prove nothing
@@ -70,7 +70,7 @@ type AuditOptions struct {
 
 // Prove audits: the chain of recorded moves, the positions against it, and the sink's rows against both. It writes
 // nothing, and holds beside running workers: what they do meanwhile is neither counted nor called wrong.
-func Prove(ctx context.Context, r Rooms, o AuditOptions) (*Audit, error) {
+func Prove(ctx context.Context, r Resources, o AuditOptions) (*Audit, error) {
 	if r.History == nil {
 		return nil, &fencepost.Fault{Code: "no-history", Err: fmt.Errorf("the ledger of group %s keeps no history", r.Group)}
 	}
@@ -253,7 +253,7 @@ func (c *chain) compare(a *Audit, before ledger.Snapshot, v View) {
 }
 
 // proveRows holds the sink's rows against what commits covered up to before.
-func proveRows(ctx context.Context, r Rooms, o AuditOptions, a *Audit, c *chain, before ledger.Snapshot) error {
+func proveRows(ctx context.Context, r Resources, o AuditOptions, a *Audit, c *chain, before ledger.Snapshot) error {
 	switch {
 	case o.Upserts:
 		a.unchecked("rows", "not checked: the table has a key, so that rows are written over")

@@ -64,14 +64,14 @@ func audited(t *testing.T) (*world, *table) {
 	s := &table{}
 	s.fill(0, 0, 1000)
 	s.fill(1, 0, 1000)
-	w.rooms.Provenance = s
+	w.resources.Provenance = s
 	return w, s
 }
 
 // audit is the faults of an audit, as `subject kind partition text`.
 func (w *world) audit(o admin.AuditOptions) (*admin.Audit, string) {
 	w.t.Helper()
-	a, err := admin.Prove(w.t.Context(), w.rooms, o)
+	a, err := admin.Prove(w.t.Context(), w.resources, o)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -132,14 +132,14 @@ func TestAuditFindsPlantedFaults(t *testing.T) {
 		"entry edited": {func(w *world, _ *table) { w.store.ForeignWrite(group, tp(1), 900) },
 			"ledger changed 1 holds 900, its moves lead to 1,000: changed by something else"},
 		"entry deleted":  {func(w *world, _ *table) { w.store.DeleteRow(group, tp(1)) }, "ledger changed 1 has no row, its moves lead to 1,000: it was deleted"},
-		"commit removed": {func(w *world, _ *table) { h := w.history(); w.rooms.History = append(h[:2:2], h[3:]...) }, "ledger changed 0 holds 1,000, its moves lead to 0: changed by something else"},
-		"start removed":  {func(w *world, _ *table) { w.rooms.History = w.history()[1:] }, "chain hole 0 the history begins with a commit at 0; the start is missing"},
+		"commit removed": {func(w *world, _ *table) { h := w.history(); w.resources.History = append(h[:2:2], h[3:]...) }, "ledger changed 0 holds 1,000, its moves lead to 0: changed by something else"},
+		"start removed":  {func(w *world, _ *table) { w.resources.History = w.history()[1:] }, "chain hole 0 the history begins with a commit at 0; the start is missing"},
 		"hole": {func(w *world, _ *table) {
 			w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End, b.EpochEnd = 1010, 1010, 1010 })
 			w.commit(tp(1), 1005)
 			w.commit(tp(1), 1010)
 			h := w.history()
-			w.rooms.History, w.rooms.Provenance = append(h[:4:4], h[5:]...), nil
+			w.resources.History, w.resources.Provenance = append(h[:4:4], h[5:]...), nil
 		}, "chain hole 1 a move ends at 1,000, the next begins at 1,005"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestAuditDoesNotGuessAboutDeletedRecords(t *testing.T) {
 // A rewind makes second rows right, and deleting the first ones before it right too; a third is not.
 func TestAuditCountsRewinds(t *testing.T) {
 	w, s := audited(t)
-	if _, err := w.planned("-10", "trips:1").Execute(t.Context(), w.rooms, ""); err != nil {
+	if _, err := w.planned("-10", "trips:1").Execute(t.Context(), w.resources, ""); err != nil {
 		t.Fatal(err)
 	}
 	w.commit(tp(1), 1000)
@@ -240,7 +240,7 @@ func TestAuditWithoutCommits(t *testing.T) {
 			h = append(h, m)
 		}
 	}
-	w.rooms.History = h
+	w.resources.History = h
 	none := admin.AuditOptions{}
 	if a, got := w.audit(none); got != "" || a.Rows.Expected != 2000 {
 		t.Errorf("found %q, %d expected", got, a.Rows.Expected)
@@ -255,8 +255,8 @@ func TestAuditWithoutCommits(t *testing.T) {
 func TestAuditFailsWithoutTheLog(t *testing.T) {
 	w, s := audited(t)
 	s.remove(0, 3)
-	w.rooms.Reader = silent{}
-	if _, err := admin.Prove(t.Context(), w.rooms, keeps); !errors.Is(err, fencepost.ErrNoAnswer) {
+	w.resources.Reader = silent{}
+	if _, err := admin.Prove(t.Context(), w.resources, keeps); !errors.Is(err, fencepost.ErrNoAnswer) {
 		t.Errorf("error is %v, want that the brokers did not answer", err)
 	}
 }
@@ -274,7 +274,7 @@ func TestAuditOfARecreatedTopic(t *testing.T) {
 	for p := range int32(2) {
 		w.bounds(p, func(b *fencepost.Bounds) { b.TopicID = otherID })
 	}
-	if _, err := w.repair("latest", 0).Plan.Execute(t.Context(), w.rooms, ""); err != nil {
+	if _, err := w.repair("latest", 0).Plan.Execute(t.Context(), w.resources, ""); err != nil {
 		t.Fatal(err)
 	}
 	s.remove(1, 40)

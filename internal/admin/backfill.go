@@ -7,7 +7,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -85,8 +84,8 @@ func ParseRanges(texts []string) (map[fencepost.TopicPartition]fencepost.OffsetR
 		if m == nil || (m[3] == "") != (m[6] == "") {
 			return nil, fmt.Errorf("%q: not TOPIC:P:FROM..UNTIL", typed)
 		}
-		p, err := strconv.ParseInt(m[2], 10, 32)
-		if err != nil {
+		p, _, ok := text.ParseSpan(m[2])
+		if !ok {
 			return nil, fmt.Errorf("%q: %s is no partition", typed, m[2])
 		}
 		from, ok := text.ParseCount(m[4])
@@ -97,7 +96,7 @@ func ParseRanges(texts []string) (map[fencepost.TopicPartition]fencepost.OffsetR
 		if !ok {
 			return nil, fmt.Errorf("%q: %s is no offset", typed, m[5])
 		}
-		tp := fencepost.TopicPartition{Topic: m[1], Partition: int32(p)}
+		tp := fencepost.TopicPartition{Topic: m[1], Partition: p}
 		r := fencepost.OffsetRange{From: fencepost.Offset(from), Until: fencepost.Offset(until)}
 		if _, again := ranges[tp]; again {
 			return nil, fmt.Errorf("%q: %s has a range already; another one is a backfill of its own", typed, tp)
@@ -142,7 +141,7 @@ func (a BackfillAsk) backfill(of fencepost.Group, r fencepost.OffsetRange) ledge
 // the ranges that its starts recorded: what was asked by time means the same offsets for ever.
 //
 // Errors: *fencepost.Fault range-outside, backfill-other, nothing-selected, ends-unknown, ledger-empty.
-func PlanBackfill(ctx context.Context, r Rooms, of fencepost.Group, a BackfillAsk, why string) (*Backfill, error) {
+func PlanBackfill(ctx context.Context, r Resources, of fencepost.Group, a BackfillAsk, why string) (*Backfill, error) {
 	if r.Group == of {
 		return nil, &fencepost.Fault{Code: "backfill-other", Exit: 4, Err: fmt.Errorf("group %s is no backfill; nothing was changed", of),
 			Help: "leave --name and --group out, or name another one"}
@@ -198,7 +197,7 @@ func (a BackfillAsk) partitions(about source.Description, of fencepost.Group) ([
 }
 
 // goOn takes over the ranges that the group began with. One that is about something else is refused.
-func (b *Backfill) goOn(ctx context.Context, r Rooms, a BackfillAsk, tps []fencepost.TopicPartition, snap ledger.Snapshot) error {
+func (b *Backfill) goOn(ctx context.Context, r Resources, a BackfillAsk, tps []fencepost.TopicPartition, snap ledger.Snapshot) error {
 	recorded, span, err := recordedRanges(ctx, r)
 	if err != nil {
 		return err
@@ -228,7 +227,7 @@ func (b *Backfill) goOn(ctx context.Context, r Rooms, a BackfillAsk, tps []fence
 }
 
 // recordedRanges reads what a group's starts say.
-func recordedRanges(ctx context.Context, r Rooms) (map[fencepost.TopicPartition]fencepost.OffsetRange, string, error) {
+func recordedRanges(ctx context.Context, r Resources) (map[fencepost.TopicPartition]fencepost.OffsetRange, string, error) {
 	ranges, span := map[fencepost.TopicPartition]fencepost.OffsetRange{}, ""
 	if r.History == nil {
 		return nil, "", &fencepost.Fault{Code: "no-history", Err: errors.New("this ledger keeps no moves, and the starts of a backfill say its ranges"),
@@ -247,7 +246,7 @@ func recordedRanges(ctx context.Context, r Rooms) (map[fencepost.TopicPartition]
 
 // begin resolves the ranges, refuses what the log does not have whole, and plans the starts of all partitions of their
 // topics: the ledger starts a topic as a whole.
-func (b *Backfill) begin(ctx context.Context, r Rooms, a BackfillAsk, tps []fencepost.TopicPartition, about source.Description, why string) error {
+func (b *Backfill) begin(ctx context.Context, r Resources, a BackfillAsk, tps []fencepost.TopicPartition, about source.Description, why string) error {
 	if mirrored, err := r.Cluster.Mirrored(ctx, r.Group); err != nil {
 		return fmt.Errorf("read the group's offsets: %w", err)
 	} else if len(mirrored) > 0 {
@@ -290,7 +289,7 @@ func (b *Backfill) begin(ctx context.Context, r Rooms, a BackfillAsk, tps []fenc
 }
 
 // bounds asks about all partitions of the topics of tps: they start together.
-func (b *Backfill) bounds(ctx context.Context, r Rooms, tps []fencepost.TopicPartition, about source.Description, at time.Time) (map[fencepost.TopicPartition]fencepost.Bounds, error) {
+func (b *Backfill) bounds(ctx context.Context, r Resources, tps []fencepost.TopicPartition, about source.Description, at time.Time) (map[fencepost.TopicPartition]fencepost.Bounds, error) {
 	var asks []fencepost.Ask
 	topics := map[string]bool{}
 	for _, tp := range tps {
@@ -313,7 +312,7 @@ func (b *Backfill) bounds(ctx context.Context, r Rooms, tps []fencepost.TopicPar
 }
 
 // resolve is the range of each partition: as named, or from the first record of the time to the first behind it.
-func (a BackfillAsk) resolve(ctx context.Context, r Rooms, tps []fencepost.TopicPartition, bounds map[fencepost.TopicPartition]fencepost.Bounds) (ranges map[fencepost.TopicPartition]fencepost.OffsetRange, cut map[fencepost.TopicPartition]bool, err error) {
+func (a BackfillAsk) resolve(ctx context.Context, r Resources, tps []fencepost.TopicPartition, bounds map[fencepost.TopicPartition]fencepost.Bounds) (ranges map[fencepost.TopicPartition]fencepost.OffsetRange, cut map[fencepost.TopicPartition]bool, err error) {
 	if a.Ranges != nil {
 		return a.Ranges, nil, nil
 	}
@@ -355,7 +354,7 @@ func outsideLog(r fencepost.OffsetRange, b fencepost.Bounds, uncommitted bool) s
 }
 
 // countAgain counts what the main line applies as well: from where it first started, whether it has come there or not.
-func (b *Backfill) countAgain(ctx context.Context, r Rooms) error {
+func (b *Backfill) countAgain(ctx context.Context, r Resources) error {
 	began := map[fencepost.TopicPartition]fencepost.Offset{}
 	if r.History != nil {
 		for m, err := range r.History.Moves(ctx, b.Of) {
@@ -376,7 +375,7 @@ func (b *Backfill) countAgain(ctx context.Context, r Rooms) error {
 }
 
 // Start records where the backfill begins, if it has not begun.
-func (b *Backfill) Start(ctx context.Context, r Rooms) error {
+func (b *Backfill) Start(ctx context.Context, r Resources) error {
 	if b.Begun || b.Left() == 0 {
 		return nil
 	}
@@ -385,7 +384,7 @@ func (b *Backfill) Start(ctx context.Context, r Rooms) error {
 }
 
 // ReadBack reads where the backfill stands now.
-func (b *Backfill) ReadBack(ctx context.Context, r Rooms) error {
+func (b *Backfill) ReadBack(ctx context.Context, r Resources) error {
 	snap, err := r.Ledger.Read(ctx, b.Group)
 	if err != nil {
 		return fmt.Errorf("read ledger: %w", err)

@@ -49,9 +49,9 @@ func asked(t *testing.T, texts ...string) admin.BackfillAsk {
 	return admin.BackfillAsk{Ranges: ranges}
 }
 
-// beside is the world's rooms for a backfill of a name.
-func (w *world) beside(name fencepost.Group) admin.Rooms {
-	r := w.rooms
+// beside is the world's resources for a backfill of a name.
+func (w *world) beside(name fencepost.Group) admin.Resources {
+	r := w.resources
 	r.Group = group + "-backfill-" + name
 	return r
 }

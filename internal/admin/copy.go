@@ -50,7 +50,7 @@ type Copy struct {
 
 // copying is a copy being planned.
 type copying struct {
-	to      Rooms
+	to      Resources
 	held    ledger.Snapshot // of the target
 	about   source.Description
 	o       CopyOptions
@@ -73,7 +73,7 @@ func (c *copying) refuse(tp fencepost.TopicPartition, help, format string, args 
 // be lost rows of the target.
 //
 // Errors: *fencepost.Fault copy-refused, nothing-selected, other-cluster.
-func PlanCopy(ctx context.Context, from View, to Rooms, o CopyOptions) (*Copy, error) {
+func PlanCopy(ctx context.Context, from View, to Resources, o CopyOptions) (*Copy, error) {
 	c, err := newCopying(ctx, from, to, o)
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func PlanCopy(ctx context.Context, from View, to Rooms, o CopyOptions) (*Copy, e
 }
 
 // newCopying reads the target.
-func newCopying(ctx context.Context, from View, to Rooms, o CopyOptions) (*copying, error) {
+func newCopying(ctx context.Context, from View, to Resources, o CopyOptions) (*copying, error) {
 	if err := o.Selection.check(from); err != nil {
 		return nil, err
 	}
@@ -281,7 +281,7 @@ const mostRefusals = 20
 func (c *copying) fault() error {
 	var b strings.Builder
 	n := len(c.refused)
-	fmt.Fprintf(&b, "%s can not be copied, and then none is; nothing was changed", partitionsText(n))
+	fmt.Fprintf(&b, "%s can not be copied, and then none is; nothing was changed", text.Plural(n, "partition"))
 	wide := 0
 	for _, r := range c.refused {
 		wide = max(wide, len(r.String()))
@@ -301,11 +301,4 @@ func (c *copying) fault() error {
 		}
 	}
 	return &fencepost.Fault{Code: "copy-refused", Exit: 4, Err: fmt.Errorf("%s", b.String()), Help: strings.Join(helps, "\n")}
-}
-
-func partitionsText(n int) string {
-	if n == 1 {
-		return "1 partition"
-	}
-	return text.Count(n) + " partitions"
 }

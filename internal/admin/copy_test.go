@@ -18,15 +18,15 @@ import (
 // job is a hash of three partitions, of the world's topic.
 var job = map[int32]fencepost.OffsetRange{0: {From: 300, Until: 310}, 1: {From: 900, Until: 1000}, 2: {From: 0, Until: 7}}
 
-// target is the rooms of a pipeline on the same cluster that has not run yet.
-func (w *world) target() (admin.Rooms, *memory.Store) {
+// target is the resources of a pipeline on the same cluster that has not run yet.
+func (w *world) target() (admin.Resources, *memory.Store) {
 	store := memory.Open()
-	r := w.rooms
+	r := w.resources
 	r.Group, r.Ledger, r.History = "orders", store, store
 	return r, store
 }
 
-func (w *world) copy(from, to admin.Rooms, o admin.CopyOptions) (*admin.Copy, error) {
+func (w *world) copy(from, to admin.Resources, o admin.CopyOptions) (*admin.Copy, error) {
 	w.t.Helper()
 	from.Cluster = to.Cluster
 	v, err := admin.Look(w.t.Context(), from)
@@ -94,7 +94,7 @@ func TestCopyAHashIntoALedger(t *testing.T) {
 func TestCopyALedger(t *testing.T) {
 	w := newWorld(t, 2)
 	to, _ := w.target()
-	c, err := w.copy(w.rooms, to, admin.CopyOptions{})
+	c, err := w.copy(w.resources, to, admin.CopyOptions{})
 	if err != nil || copied(c) != "0 import 1,000 ->1000 0 ok 0 0, 1 import 1,000 ->1000 0 ok 0 0" {
 		t.Fatalf("plan is %s, %v", copied(c), err)
 	}
@@ -139,7 +139,7 @@ func TestCopyRefuses(t *testing.T) {
 // A position that the target holds is replaced only if that is said, and what that repeats or passes is said too.
 func TestCopyOver(t *testing.T) {
 	w := newWorld(t, 3)
-	to := w.rooms
+	to := w.resources
 	from := w.other(foreign.MeaningNext, map[int32]fencepost.OffsetRange{0: {From: 0, Until: 400}, 1: {From: 0, Until: 1000}, 2: {From: 0, Until: 1200}})
 	w.bounds(2, func(b *fencepost.Bounds) { b.Stable, b.End = 1300, 1300 })
 	before := w.positions()
@@ -174,7 +174,7 @@ func TestCopyAPartOfATopic(t *testing.T) {
 	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:2  it was left out") || fault.Help != "--topic trips" {
 		t.Errorf("refused with %s, help %s", fault, fault.Help)
 	}
-	if c, err := w.copy(from, w.rooms, admin.CopyOptions{Selection: one, Over: true}); err != nil || len(c.Lines) != 1 {
+	if c, err := w.copy(from, w.resources, admin.CopyOptions{Selection: one, Over: true}); err != nil || len(c.Lines) != 1 {
 		t.Errorf("into a ledger that holds the others: %+v, %v", c, err)
 	}
 }
@@ -203,7 +203,7 @@ func TestCopyIsComparedAndSet(t *testing.T) {
 // A group belongs to one cluster.
 func TestCopyToAGroupOfAnotherCluster(t *testing.T) {
 	w := newWorld(t, 3)
-	to := w.rooms
+	to := w.resources
 	w.cluster.id = "c2"
 	_, err := w.copy(w.other(foreign.MeaningNext, job), to, admin.CopyOptions{Over: true})
 	wantFault(t, err, "other-cluster", 4)
@@ -336,7 +336,7 @@ func TestCopyOverAnEntryWithoutAFence(t *testing.T) {
 	w := newWorld(t, 1)
 	to, store := w.target()
 	to.Ledger = entries{store, map[fencepost.TopicPartition]ledger.Position{tp(0): {Offset: 1000, LeaderEpoch: fencepost.NoEpoch}}}
-	c, err := w.copy(w.rooms, to, admin.CopyOptions{Over: true})
+	c, err := w.copy(w.resources, to, admin.CopyOptions{Over: true})
 	if err != nil || len(c.Plan.Lines) != 1 || c.Plan.Stay != 0 {
 		t.Errorf("planned %+v, %v; want one move", c, err)
 	}

@@ -1,7 +1,10 @@
 package admin
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -19,12 +22,14 @@ type Done struct {
 	WentOn int
 }
 
-// tries bounds how often a relative target is counted again while workers commit. Each try is one round trip, and a
+// tries bounds how often a relative destination is counted again while workers commit. Each try is one round trip, and a
 // worker that is in the way commits a few hundred times a second at most.
 const tries = 2000
 
-// settleTime is Rooms.Patience where nothing is said.
+// settleTime is Resources.Patience where nothing is said.
 const settleTime = 30 * time.Second
+
+func (r Resources) patience() time.Duration { return cmp.Or(r.Patience, settleTime) }
 
 // Execute carries the plan out: all of its moves in one compare-and-set or none. Where a worker committed in between,
 // a plan that is not Exact counts again from what the ledger holds; where somebody moved a position, it is refused.
@@ -33,12 +38,12 @@ const settleTime = 30 * time.Second
 //	     --refused, other fence-> somebody moved it: plan-stale
 //	     --unknown-------------> the same moves again: the compare-and-set decides (law 7)
 //	     |                         |--refused--> settle: the positions or the history hold our fence, or show that they do not
-//	     |                         '--no answer for Rooms.Patience--> outcome-unknown
+//	     |                         '--no answer for Resources.Patience--> outcome-unknown
 //	     --done----------------> read back
 //
 // Errors: *fencepost.Fault plan-stale, out-of-bounds, outcome-unknown, not-verified. With any other one nothing was
 // changed.
-func (p *Plan) Execute(ctx context.Context, r Rooms, why string) (Done, error) {
+func (p *Plan) Execute(ctx context.Context, r Resources, why string) (Done, error) {
 	if len(p.Lines) == 0 {
 		return Done{}, nil
 	}
@@ -84,7 +89,7 @@ func (p *Plan) Execute(ctx context.Context, r Rooms, why string) (Done, error) {
 //	each has another fence; the history has    --> made
 //	                        it has not         --> not made: it keeps every move but commits
 //	                        it does not answer --> an error: nobody knows
-func (p *Plan) settle(ctx context.Context, r Rooms, held *ledger.Refused, moves []ledger.Move) (made bool, err error) {
+func (p *Plan) settle(ctx context.Context, r Resources, held *ledger.Refused, moves []ledger.Move) (made bool, err error) {
 	ours := map[ledger.Fence]bool{}
 	asHeld := false
 	for _, m := range moves {
@@ -138,7 +143,7 @@ func untouched(err error) error {
 }
 
 // moves makes the plan's moves, under fresh fences.
-func (p *Plan) moves(r Rooms, why string) []ledger.Move {
+func (p *Plan) moves(r Resources, why string) []ledger.Move {
 	var moves []ledger.Move
 	for _, l := range p.Lines {
 		if !l.moves() {
@@ -158,6 +163,15 @@ func (p *Plan) moves(r Rooms, why string) []ledger.Move {
 	return moves
 }
 
+func (r Resources) fence() ledger.Fence {
+	if r.Random != nil {
+		return ledger.NewFence(r.Random())
+	}
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return ledger.NewFence(binary.LittleEndian.Uint64(b[:]))
+}
+
 // follow reports whether nothing but commits stands between the plan and what the ledger holds.
 func (p *Plan) follow(held *ledger.Refused) bool {
 	for _, l := range p.Lines {
@@ -169,9 +183,9 @@ func (p *Plan) follow(held *ledger.Refused) bool {
 	return true
 }
 
-// aimAgain counts the plan's target from what the ledger holds now. A target that leaves the log by that is looked at
+// aimAgain counts the plan's destination from what the ledger holds now. A destination that leaves the log by that is looked at
 // against fresh bounds: the log may have grown too.
-func (p *Plan) aimAgain(ctx context.Context, r Rooms, held *ledger.Refused) error {
+func (p *Plan) aimAgain(ctx context.Context, r Resources, held *ledger.Refused) error {
 	var bad []outside
 	fresh := false
 	for i := 0; i < len(p.Lines); i++ {
@@ -181,15 +195,15 @@ func (p *Plan) aimAgain(ctx context.Context, r Rooms, held *ledger.Refused) erro
 			continue
 		}
 		l.Held = h
-		if p.target.Kind == ToTime || p.target.Kind == ToOffset || p.target.Kind == ToEarliest {
+		if p.to.Kind == ToTime || p.to.Kind == ToOffset || p.to.Kind == ToEarliest {
 			l.price() // Next stays
 			continue
 		}
-		wants, ok := l.aim(p.target, p.clamp, 0)
+		wants, ok := l.aim(p.to, p.clamp, 0)
 		if !ok && !fresh {
 			p.freshBounds(ctx, r)
 			fresh = true
-			wants, ok = l.aim(p.target, p.clamp, 0)
+			wants, ok = l.aim(p.to, p.clamp, 0)
 		}
 		if !ok {
 			bad = append(bad, wants)
@@ -201,7 +215,7 @@ func (p *Plan) aimAgain(ctx context.Context, r Rooms, held *ledger.Refused) erro
 	return nil
 }
 
-func (p *Plan) freshBounds(ctx context.Context, r Rooms) {
+func (p *Plan) freshBounds(ctx context.Context, r Resources) {
 	var asks []fencepost.Ask
 	for _, l := range p.Lines {
 		asks = append(asks, fencepost.Ask{TopicPartition: l.TopicPartition, LeaderEpoch: fencepost.NoEpoch})
@@ -242,7 +256,7 @@ func (p *Plan) stale(held *ledger.Refused) error {
 }
 
 // readBack reads the ledger and compares it with the moves.
-func (p *Plan) readBack(ctx context.Context, r Rooms, moves []ledger.Move) (Done, error) {
+func (p *Plan) readBack(ctx context.Context, r Resources, moves []ledger.Move) (Done, error) {
 	d := Done{Moves: moves}
 	for _, l := range p.Lines {
 		if l.moves() { // as moves does

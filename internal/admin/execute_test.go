@@ -47,8 +47,8 @@ func TestALostAnswerAndThenSilence(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 2)
 				p := w.planned("-10")
-				w.rooms.Ledger = &severed{Ledger: w.store, made: made, back: time.Now().Add(away)}
-				d, err := p.Execute(t.Context(), w.rooms, "")
+				w.resources.Ledger = &severed{Ledger: w.store, made: made, back: time.Now().Add(away)}
+				d, err := p.Execute(t.Context(), w.resources, "")
 				if away < time.Minute {
 					if err != nil || len(d.Moves) != 2 || w.positions()[tp(1)].Offset != 990 {
 						t.Errorf("made %t, back in time: %+v, %v; want two moves", made, d, err)
@@ -68,10 +68,10 @@ func TestInterruptedInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		p := w.planned("-10")
-		w.rooms.Ledger = &severed{Ledger: w.store, made: true, back: time.Now().Add(time.Hour)}
+		w.resources.Ledger = &severed{Ledger: w.store, made: true, back: time.Now().Add(time.Hour)}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := p.Execute(ctx, w.rooms, "")
+		_, err := p.Execute(ctx, w.resources, "")
 		wantFault(t, err, "outcome-unknown", 1)
 	})
 }
@@ -81,8 +81,8 @@ func TestALedgerThatWasNotReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		p, began := w.planned("-10"), time.Now()
-		w.rooms.Ledger = &severed{Ledger: w.store, sent: true, back: began.Add(time.Hour)}
-		_, err := p.Execute(t.Context(), w.rooms, "")
+		w.resources.Ledger = &severed{Ledger: w.store, sent: true, back: began.Add(time.Hour)}
+		_, err := p.Execute(t.Context(), w.resources, "")
 		if f := wantFault(t, err, "zookeeper-silent", 1); !strings.HasSuffix(f.Error(), "; nothing was changed") || !f.Passing || time.Since(began) > 0 {
 			t.Errorf("it says %q, after %s", f, time.Since(began))
 		}
@@ -100,8 +100,8 @@ func (deaf) Read(context.Context, fencepost.Group) (ledger.Snapshot, error) {
 func TestMovedAndNotReadBack(t *testing.T) {
 	w := newWorld(t, 1)
 	p := w.planned("-10")
-	w.rooms.Ledger = deaf{w.store}
-	_, err := p.Execute(t.Context(), w.rooms, "")
+	w.resources.Ledger = deaf{w.store}
+	_, err := p.Execute(t.Context(), w.resources, "")
 	if f := wantFault(t, err, "not-verified", 1); !strings.HasPrefix(f.Error(), "the positions were moved, and could not be read back: ") {
 		t.Errorf("it says %q", f)
 	}
@@ -111,8 +111,8 @@ func TestMovedAndNotReadBack(t *testing.T) {
 func TestMovedByOthersWhileInDoubt(t *testing.T) {
 	w := newWorld(t, 2)
 	p := w.planned("-10")
-	w.rooms.Ledger = &meddlingOnce{severed: severed{Ledger: w.store, made: true}, w: w}
-	_, err := p.Execute(t.Context(), w.rooms, "")
+	w.resources.Ledger = &meddlingOnce{severed: severed{Ledger: w.store, made: true}, w: w}
+	_, err := p.Execute(t.Context(), w.resources, "")
 	wantFault(t, err, "not-verified", 0)
 }
 
@@ -159,7 +159,7 @@ func TestE7LostAnswerThenMovedByAnother(t *testing.T) {
 				w := newWorld(t, 2)
 				p := w.planned("earliest")
 				if c.history != nil {
-					w.rooms.History = c.history(w)
+					w.resources.History = c.history(w)
 				}
 				once := true
 				w.store.SetHook(func(_ context.Context, at memory.Point) error {
@@ -173,7 +173,7 @@ func TestE7LostAnswerThenMovedByAnother(t *testing.T) {
 					}
 					return fmt.Errorf("connection lost: %w", ledger.ErrUnknown)
 				})
-				_, err := p.Execute(t.Context(), w.rooms, "")
+				_, err := p.Execute(t.Context(), w.resources, "")
 				f := wantFault(t, err, c.code, c.exit)
 				if !strings.Contains(f.Error(), c.says) || c.code != "plan-stale" && strings.Contains(f.Error(), "nothing was changed") {
 					t.Errorf("it says %q, want %q of it", f, c.says)
@@ -208,7 +208,7 @@ func TestE7LostAnswerOfAStart(t *testing.T) {
 			Next: ledger.Position{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 4242, TopicID: otherID}})
 		return fmt.Errorf("connection lost: %w", ledger.ErrUnknown)
 	})
-	_, err := p.Execute(t.Context(), w.rooms, "")
+	_, err := p.Execute(t.Context(), w.resources, "")
 	if f := wantFault(t, err, "not-verified", 0); !strings.Contains(f.Error(), "orders:0 was moved to 0, and reads back at 5") {
 		t.Errorf("it says %q", f)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // readLayout reads another program's entries as positions: without topic ID, epoch and fence, which it has no room for.
-func (v *View) readLayout(ctx context.Context, r Rooms) error {
+func (v *View) readLayout(ctx context.Context, r Resources) error {
 	f, err := readForeign(ctx, r)
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func (v *View) readLayout(ctx context.Context, r Rooms) error {
 }
 
 // readForeign reads a layout that must not be empty: a mistyped key reads as "nothing there".
-func readForeign(ctx context.Context, r Rooms) (foreign.Offsets, error) {
+func readForeign(ctx context.Context, r Resources) (foreign.Offsets, error) {
 	f, err := r.Layout.Foreign(ctx)
 	if err != nil {
 		return f, fmt.Errorf("read %s: %w", r.Where, err)
@@ -61,7 +61,7 @@ func readForeign(ctx context.Context, r Rooms) (foreign.Offsets, error) {
 // names any. It makes no ledger.
 //
 // Errors: as Look, without meaning-needed.
-func Topics(ctx context.Context, r Rooms) ([]string, error) {
+func Topics(ctx context.Context, r Resources) ([]string, error) {
 	topics := map[string]bool{}
 	if r.Layout != nil {
 		f, err := readForeign(ctx, r)
@@ -101,7 +101,7 @@ var readings = []struct {
 
 // meaningNeeded shows what each meaning would make of an entry. Where one of them would resume past the end of the log,
 // that is told: it can not be the right one, unless records were deleted.
-func meaningNeeded(ctx context.Context, r Rooms, f foreign.Offsets) error {
+func meaningNeeded(ctx context.Context, r Resources, f foreign.Offsets) error {
 	e := f.Entries[0]
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s holds numbers that do not say what they mean", r.Subject)
@@ -129,7 +129,7 @@ func meaningNeeded(ctx context.Context, r Rooms, f foreign.Offsets) error {
 }
 
 // atEnd finds an entry that only one reading would take past the end.
-func atEnd(ctx context.Context, r Rooms, f foreign.Offsets) string {
+func atEnd(ctx context.Context, r Resources, f foreign.Offsets) string {
 	if r.Cluster == nil {
 		return ""
 	}

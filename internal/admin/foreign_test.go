@@ -33,9 +33,9 @@ func (h *hash) Close() error { return nil }
 
 func raw(r fencepost.OffsetRange) string { return fmt.Sprintf("%d|%d", r.From, r.Until) }
 
-// other is the rooms of a job's hash, looked at with the world's brokers.
-func (w *world) other(meaning foreign.Meaning, ranges map[int32]fencepost.OffsetRange) admin.Rooms {
-	r := w.rooms
+// other is the resources of a job's hash, looked at with the world's brokers.
+func (w *world) other(meaning foreign.Meaning, ranges map[int32]fencepost.OffsetRange) admin.Resources {
+	r := w.resources
 	r.Ledger, r.History, r.Group = nil, nil, ""
 	r.Layout, r.Meaning, r.Subject, r.Where = &hash{ranges: ranges}, meaning, "hash spark:orders", "redis://:***@localhost:6379/0"
 	return r
@@ -118,14 +118,14 @@ func (l *absentLedger) Read(ctx context.Context, g fencepost.Group) (ledger.Snap
 func TestLookingMakesNoLedger(t *testing.T) {
 	w := newWorld(t, 1)
 	l := &absentLedger{Ledger: w.store}
-	w.rooms.Ledger = l
-	_, err := admin.Look(t.Context(), w.rooms)
+	w.resources.Ledger = l
+	_, err := admin.Look(t.Context(), w.resources)
 	wantFault(t, err, "ledger-missing", 0)
-	_, err = admin.Topics(t.Context(), w.rooms)
+	_, err = admin.Topics(t.Context(), w.resources)
 	wantFault(t, err, "ledger-missing", 0)
-	_, err = admin.Moves(t.Context(), w.rooms, admin.Filter{})
+	_, err = admin.Moves(t.Context(), w.resources, admin.Filter{})
 	wantFault(t, err, "ledger-missing", 0)
-	_, err = admin.Prove(t.Context(), w.rooms, admin.AuditOptions{})
+	_, err = admin.Prove(t.Context(), w.resources, admin.AuditOptions{})
 	wantFault(t, err, "ledger-missing", 0)
 	if l.made {
 		t.Error("looking made the ledger")

@@ -27,7 +27,7 @@ type Told struct {
 }
 
 // Moves reads the history.
-func Moves(ctx context.Context, r Rooms, f Filter) (t Told, err error) {
+func Moves(ctx context.Context, r Resources, f Filter) (t Told, err error) {
 	if r.History == nil {
 		return t, &fencepost.Fault{Code: "no-history", Err: fmt.Errorf("the ledger of group %s keeps no history", r.Group)}
 	}
@@ -68,7 +68,7 @@ func Moves(ctx context.Context, r Rooms, f Filter) (t Told, err error) {
 }
 
 // known refuses a group of which the ledger has nothing: "no gap" of a mistyped name would reassure whoever watches it.
-func (r Rooms) known(ctx context.Context) error {
+func (r Resources) known(ctx context.Context) error {
 	s, err := r.Ledger.Read(ctx, r.Group)
 	if err == nil && s.Empty() {
 		err = r.unknownGroup()
@@ -76,6 +76,6 @@ func (r Rooms) known(ctx context.Context) error {
 	return err
 }
 
-func (r Rooms) unknownGroup() error {
+func (r Resources) unknownGroup() error {
 	return &fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s knows no group %s", r.Where, r.Group), Help: "mend the group's name"}
 }

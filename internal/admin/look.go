@@ -87,7 +87,7 @@ func (s Standing) NeedsPerson() bool { return s.State == Parked }
 // contradicts the ledger (law 5). It makes no ledger.
 //
 // Errors: *fencepost.Fault ledger-missing, meaning-needed, layout-damaged.
-func Look(ctx context.Context, r Rooms) (View, error) {
+func Look(ctx context.Context, r Resources) (View, error) {
 	v := View{At: r.now(), Group: r.Group}
 	mirrored, err := v.read(ctx, r)
 	if err != nil {
@@ -120,8 +120,15 @@ func Look(ctx context.Context, r Rooms) (View, error) {
 	return v, nil
 }
 
+func (r Resources) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}
+
 // read asks the ledger and the Kafka group's own offsets, or the layout.
-func (v *View) read(ctx context.Context, r Rooms) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
+func (v *View) read(ctx context.Context, r Resources) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
 	if r.Layout != nil {
 		return nil, v.readLayout(ctx, r)
 	}
@@ -140,7 +147,7 @@ func (v *View) read(ctx context.Context, r Rooms) (map[fencepost.TopicPartition]
 }
 
 // exists refuses a ledger that is not there: to read one makes it.
-func (r Rooms) exists(ctx context.Context) error {
+func (r Resources) exists(ctx context.Context) error {
 	f, ok := ledger.As[ledger.Finder](r.Ledger)
 	if !ok {
 		return nil
@@ -176,7 +183,7 @@ func (v *View) partitions() []fencepost.TopicPartition {
 }
 
 // reconcile asks the brokers about every partition, and again about those whose answer contradicts the ledger.
-func (v *View) reconcile(ctx context.Context, r Rooms) {
+func (v *View) reconcile(ctx context.Context, r Resources) {
 	all := make([]int, len(v.Standings))
 	for i := range all {
 		all[i] = i
@@ -202,7 +209,7 @@ func (v *View) reconcile(ctx context.Context, r Rooms) {
 
 // findTransactions asks which transactions hold partitions back. Their bounds are answers of two moments: a record that
 // was appended in between looks the same, and then no transaction is open. Where the brokers do not say, blocked stays.
-func (v *View) findTransactions(ctx context.Context, r Rooms) {
+func (v *View) findTransactions(ctx context.Context, r Resources) {
 	finder, able := r.Cluster.(source.TransactionFinder)
 	var held []fencepost.TopicPartition
 	for i := range v.Standings {
@@ -230,7 +237,7 @@ func (v *View) findTransactions(ctx context.Context, r Rooms) {
 	}
 }
 
-func (v *View) ask(ctx context.Context, r Rooms, which []int) {
+func (v *View) ask(ctx context.Context, r Resources, which []int) {
 	asks := make([]fencepost.Ask, len(which))
 	for n, i := range which {
 		s := &v.Standings[i]
@@ -254,7 +261,7 @@ func (v *View) ask(ctx context.Context, r Rooms, which []int) {
 }
 
 // judge reconciles under the pipeline's own policy.
-func (s *Standing) judge(r Rooms) ledger.Action {
+func (s *Standing) judge(r Resources) ledger.Action {
 	switch {
 	case s.unfenced():
 		s.Decision = ledger.Decision{Action: ledger.Stop, Diverged: -1, Reason: "the entry has no fence: another program wrote it"}
@@ -291,7 +298,7 @@ func (s *Standing) reconcile(p ledger.Policy) ledger.Decision {
 func (s *Standing) topicID() fencepost.TopicID { return cmp.Or(s.Position.TopicID, s.Bounds.TopicID) }
 
 // settle derives state and lag from the Decision.
-func (s *Standing) settle(r Rooms) {
+func (s *Standing) settle(r Resources) {
 	s.Reason = s.Decision.Reason
 	if d := s.Decision; d.Verdict == ledger.Truncated && d.Diverged >= 0 {
 		s.Reason = fmt.Sprintf("epoch %d ended at %d: %d offsets that were applied are no longer in the log",
@@ -330,7 +337,7 @@ func (s *Standing) settle(r Rooms) {
 }
 
 // lastMoves finds who moved each partition last; of a ledger that can not tell by itself, in its whole history.
-func (v *View) lastMoves(ctx context.Context, r Rooms) (err error) {
+func (v *View) lastMoves(ctx context.Context, r Resources) (err error) {
 	if r.History == nil {
 		return nil
 	}
@@ -358,7 +365,7 @@ func (v *View) lastMoves(ctx context.Context, r Rooms) (err error) {
 const peekTime = 3 * time.Second
 
 // lookAhead reads the oldest unread record of each lagging partition: its age, and whether it can be decoded.
-func (v *View) lookAhead(ctx context.Context, r Rooms) {
+func (v *View) lookAhead(ctx context.Context, r Resources) {
 	if r.Reader == nil {
 		return
 	}

@@ -22,8 +22,8 @@ type Plan struct {
 	// Exact: made of a saved plan. It is carried out as it is, or refused.
 	Exact bool
 
-	target Target
-	clamp  bool
+	to    Destination
+	clamp bool
 }
 
 // Line is one partition of a Plan.
@@ -53,21 +53,21 @@ func (p *Plan) Repeats() (n int64) {
 	return n
 }
 
-// outside is a target that lies outside of the log.
+// outside is a destination that lies outside of the log.
 type outside struct {
 	fencepost.TopicPartition
 	text, clamp string
 }
 
-// PlanSet plans to set the chosen partitions to a target. Targets outside of the log are refused, all named at once,
+// PlanSet plans to set the chosen partitions to a destination. Destinations outside of the log are refused, all named at once,
 // unless clamp is told.
 //
 // Errors: *fencepost.Fault out-of-bounds, set-refused, nothing-selected.
-func PlanSet(ctx context.Context, r Rooms, v View, sel Selection, t Target, clamp bool) (*Plan, error) {
+func PlanSet(ctx context.Context, r Resources, v View, sel Selection, t Destination, clamp bool) (*Plan, error) {
 	if err := sel.check(v); err != nil {
 		return nil, err
 	}
-	p := &Plan{Group: r.Group, Ledger: v.Snapshot.Ledger, ClusterID: v.About.ClusterID, Made: v.At, target: t, clamp: clamp}
+	p := &Plan{Group: r.Group, Ledger: v.Snapshot.Ledger, ClusterID: v.About.ClusterID, Made: v.At, to: t, clamp: clamp}
 	times, err := v.timeOffsets(ctx, r, sel, t)
 	if err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func PlanSet(ctx context.Context, r Rooms, v View, sel Selection, t Target, clam
 }
 
 // timeOffsets asks which offset is at a time, for each chosen partition.
-func (v View) timeOffsets(ctx context.Context, r Rooms, sel Selection, t Target) (map[fencepost.TopicPartition]fencepost.Offset, error) {
+func (v View) timeOffsets(ctx context.Context, r Resources, sel Selection, t Destination) (map[fencepost.TopicPartition]fencepost.Offset, error) {
 	if t.Kind != ToTime {
 		return nil, nil
 	}
@@ -152,8 +152,8 @@ func newLine(s Standing, v View, sel Selection) (Line, error) {
 	return l, nil
 }
 
-// aim sets Next, and with it cause and price. ok is false for a target outside of the log that is not to be clamped.
-func (l *Line) aim(t Target, clamp bool, atTime fencepost.Offset) (wants outside, ok bool) {
+// aim sets Next, and with it cause and price. ok is false for a destination outside of the log that is not to be clamped.
+func (l *Line) aim(t Destination, clamp bool, atTime fencepost.Offset) (wants outside, ok bool) {
 	var to fencepost.Offset
 	how := fmt.Sprint(t)
 	switch t.Kind {
@@ -237,7 +237,7 @@ func (l *Line) price() {
 func (l *Line) moves() bool { return l.mends || l.Held.Absent() || l.Held.Offset != l.Next.Offset }
 
 // lookAtNext reads when the first record at each Next was written.
-func (p *Plan) lookAtNext(ctx context.Context, r Rooms) {
+func (p *Plan) lookAtNext(ctx context.Context, r Resources) {
 	ranges := map[fencepost.TopicPartition]fencepost.OffsetRange{}
 	for _, l := range p.Lines {
 		if l.Next.Offset < l.end {
@@ -252,7 +252,7 @@ func (p *Plan) lookAtNext(ctx context.Context, r Rooms) {
 	}
 }
 
-// outOfBounds names each target that lies outside of the log.
+// outOfBounds names each destination that lies outside of the log.
 func outOfBounds(bad []outside, of int) error {
 	var b strings.Builder
 	verb := "lie"

@@ -84,12 +84,12 @@ const parts = 3
 func newLived(t *testing.T) *lived {
 	l := &lived{world: newWorld(t, parts), held: map[fencepost.TopicPartition]ledger.Position{},
 		epochs: map[fencepost.TopicPartition][]epochStart{}}
-	l.rooms.Cluster = l
+	l.resources.Cluster = l
 	var err error
 	l.store = memory.Open() // a fresh one: newWorld's commits have no rows
 	l.store.SetKeep(ledger.KeepAll)
 	l.other = memory.Open()
-	l.rooms.Ledger, l.rooms.History, l.rooms.Provenance = l.store, l.store, rowsOf{l.store, nil}
+	l.resources.Ledger, l.resources.History, l.resources.Provenance = l.store, l.store, rowsOf{l.store, nil}
 	if l.lane, err = l.store.Lane(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func newLived(t *testing.T) *lived {
 		l.bounds(p, func(b *fencepost.Bounds) { b.Stable, b.End = 20, 20 })
 		l.epochs[tp(p)] = []epochStart{{0, 0}}
 		starts = append(starts, ledger.Move{TopicPartition: tp(p), Cause: ledger.CauseStart, Partitions: parts,
-			Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: ledger.NewFence(l.rooms.Random()), TopicID: topicID}})
+			Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: ledger.NewFence(l.resources.Random()), TopicID: topicID}})
 	}
 	l.move(starts...)
 	l.restart()
@@ -180,7 +180,7 @@ func (l *lived) set(to string, p int32) {
 	if err != nil {
 		l.t.Fatalf("plan %s: %v", to, err)
 	}
-	done, err := plan.Execute(context.Background(), l.rooms, "property")
+	done, err := plan.Execute(context.Background(), l.resources, "property")
 	l.note("set %d %s: %v", p, to, done.Moves)
 	if err != nil {
 		l.t.Fatalf("set %s: %v", to, err)
@@ -192,7 +192,7 @@ func (l *lived) mend(policy string) {
 	if !l.contradicted() {
 		return
 	}
-	done, err := l.repair(policy, 0).Plan.Execute(context.Background(), l.rooms, "property")
+	done, err := l.repair(policy, 0).Plan.Execute(context.Background(), l.resources, "property")
 	l.note("repair %s: %v", policy, done.Moves)
 	if err != nil {
 		l.t.Fatalf("repair %s: %v", policy, err)
@@ -201,7 +201,7 @@ func (l *lived) mend(policy string) {
 
 // copy takes all positions of one ledger over into the other one, where nothing contradicts them.
 func (l *lived) copy(back bool) {
-	from, to := l.rooms, l.rooms
+	from, to := l.resources, l.resources
 	to.Ledger, to.History = l.other, l.other
 	what := "copy out"
 	if back {
@@ -351,14 +351,14 @@ func (l *lived) plant(rt *rapid.T) (what string, kinds []string) {
 		if o < 0 {
 			return "", nil
 		}
-		l.rooms.Provenance = rowsOf{l.store, func(n map[fencepost.TopicPartition]map[fencepost.Offset]int64) { n[at][o] = 0 }}
+		l.resources.Provenance = rowsOf{l.store, func(n map[fencepost.TopicPartition]map[fencepost.Offset]int64) { n[at][o] = 0 }}
 		return fmt.Sprintf("row %s@%d deleted", at, o), []string{"missing"}
 	case "row doubled":
 		at, o := l.applied(rt)
 		if o < 0 {
 			return "", nil
 		}
-		l.rooms.Provenance = rowsOf{l.store, func(n map[fencepost.TopicPartition]map[fencepost.Offset]int64) { n[at][o]++ }}
+		l.resources.Provenance = rowsOf{l.store, func(n map[fencepost.TopicPartition]map[fencepost.Offset]int64) { n[at][o]++ }}
 		return fmt.Sprintf("row %s@%d doubled", at, o), []string{"doubled"}
 	case "entry edited":
 		p := tp(rapid.Int32Range(0, parts-1).Draw(rt, "partition"))
@@ -368,7 +368,7 @@ func (l *lived) plant(rt *rapid.T) (what string, kinds []string) {
 	default:
 		h := l.history()
 		i := rapid.IntRange(0, len(h)-1).Draw(rt, "move")
-		l.rooms.History = slices.Delete(slices.Clone(h), i, i+1)
+		l.resources.History = slices.Delete(slices.Clone(h), i, i+1)
 		return fmt.Sprintf("move %v removed", h[i]), []string{"hole", "overlap", "fence", "changed"}
 	}
 }

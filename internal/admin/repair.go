@@ -105,7 +105,7 @@ func (r *Repair) Undecided() (list []fencepost.TopicPartition) {
 // PlanRepair says what can be done about each chosen partition that is not ok, and plans what was chosen.
 //
 // Errors: *fencepost.Fault nothing-selected.
-func PlanRepair(r Rooms, v View, sel Selection, c Choices) (*Repair, error) {
+func PlanRepair(r Resources, v View, sel Selection, c Choices) (*Repair, error) {
 	if err := sel.check(v); err != nil {
 		return nil, err
 	}

@@ -13,10 +13,10 @@ import (
 
 func (w *world) repair(policy string, record admin.RecordChoice, texts ...string) *admin.Repair {
 	w.t.Helper()
-	c := admin.Choices{Record: record, Policy: w.rooms.Policy}
+	c := admin.Choices{Record: record, Policy: w.resources.Policy}
 	var err error
 	if policy != "" {
-		if c.Policy, err = admin.ParsePolicy(policy, w.rooms.Policy); err != nil {
+		if c.Policy, err = admin.ParsePolicy(policy, w.resources.Policy); err != nil {
 			w.t.Fatal(err)
 		}
 	}
@@ -24,7 +24,7 @@ func (w *world) repair(policy string, record admin.RecordChoice, texts ...string
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r, err := admin.PlanRepair(w.rooms, w.look(), sel, c)
+	r, err := admin.PlanRepair(w.resources, w.look(), sel, c)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func priced(r *admin.Repair) string {
 // Each verdict has its choices, each with what it repeats or loses.
 func TestRepairPricesEachChoice(t *testing.T) {
 	w := newWorld(t, 5)
-	w.rooms.Try = func(r *fencepost.Record) error { return errors.New("value is not JSON") }
+	w.resources.Try = func(r *fencepost.Record) error { return errors.New("value is not JSON") }
 	w.bounds(0, func(b *fencepost.Bounds) { b.Earliest, b.Stable, b.End = 1200, 1500, 1500 })
 	w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End, b.EpochEnd = 950, 950, 900 })
 	w.bounds(2, func(b *fencepost.Bounds) { b.Stable, b.End = 1001, 1001 })
@@ -70,7 +70,7 @@ func TestRepairPricesEachChoice(t *testing.T) {
 func TestRepairExecuted(t *testing.T) {
 	w := newWorld(t, 4)
 	bad := true
-	w.rooms.Try = func(r *fencepost.Record) error {
+	w.resources.Try = func(r *fencepost.Record) error {
 		if r.Partition == 2 && r.Offset == 1000 && bad {
 			return errors.New("value is not JSON")
 		}
@@ -83,7 +83,7 @@ func TestRepairExecuted(t *testing.T) {
 	if left := r.Undecided(); len(left) != 0 {
 		t.Fatalf("undecided: %v", left)
 	}
-	if _, err := r.Plan.Execute(t.Context(), w.rooms, ""); err != nil {
+	if _, err := r.Plan.Execute(t.Context(), w.resources, ""); err != nil {
 		t.Fatal(err)
 	}
 	at := w.positions()
@@ -93,7 +93,7 @@ func TestRepairExecuted(t *testing.T) {
 	if r := w.repair("", admin.RecordUndecided); len(r.Ailing)+len(r.Stuck) != 0 {
 		t.Errorf("left to repair: %s", priced(r))
 	}
-	gaps, err := admin.Moves(t.Context(), w.rooms, admin.Filter{Gaps: true})
+	gaps, err := admin.Moves(t.Context(), w.resources, admin.Filter{Gaps: true})
 	if err != nil || gaps.AtMost != 201 || len(gaps.Moves) != 2 {
 		t.Errorf("gaps: %+v, %v; want 201 records in 2 moves", gaps, err)
 	}
@@ -111,7 +111,7 @@ func TestRepairARecreatedTopicAsAWhole(t *testing.T) {
 		t.Errorf("one partition alone: undecided %v, moves %d; want it undecided", r.Undecided(), len(r.Plan.Lines))
 	}
 	r := w.repair("latest", 0)
-	if _, err := r.Plan.Execute(t.Context(), w.rooms, ""); err != nil {
+	if _, err := r.Plan.Execute(t.Context(), w.resources, ""); err != nil {
 		t.Fatal(err)
 	}
 	s, err := w.store.Read(t.Context(), group)
@@ -131,7 +131,7 @@ func TestRepairALostRow(t *testing.T) {
 	if got := priced(r); got != "*1 earliest 0>0 -1 0, 1 latest 0>1000 0 -1" {
 		t.Errorf("options are %s", got)
 	}
-	if _, err := r.Plan.Execute(t.Context(), w.rooms, ""); err != nil {
+	if _, err := r.Plan.Execute(t.Context(), w.resources, ""); err != nil {
 		t.Fatal(err)
 	}
 	if p := w.positions()[tp(1)]; p.Absent() || p.Offset != 0 {
@@ -152,7 +152,7 @@ func TestRepairSkipsTheNextRecord(t *testing.T) {
 		t.Errorf("options are %s, want the record at 1,002 passed", got)
 	}
 	w.commit(tp(1), 1005) // a worker applied it meanwhile
-	_, err := r.Plan.Execute(t.Context(), w.rooms, "")
+	_, err := r.Plan.Execute(t.Context(), w.resources, "")
 	wantFault(t, err, "plan-stale", 4)
 }
 
@@ -184,7 +184,7 @@ func TestRepairMovesInPlace(t *testing.T) {
 	if s := w.standing(0); s.Decision.Verdict != ledger.Truncated {
 		t.Fatalf("verdict is %s, want truncated", s.Decision.Verdict)
 	}
-	d, err := w.repair("latest", 0).Plan.Execute(t.Context(), w.rooms, "")
+	d, err := w.repair("latest", 0).Plan.Execute(t.Context(), w.resources, "")
 	if err != nil || len(d.Moves) != 1 || d.Moves[0].AtMost != 100 {
 		t.Errorf("executed: %+v, %v; want one move in place that loses at most 100", d, err)
 	}

@@ -153,7 +153,7 @@ func (p *Plan) Recheck(v View) error {
 			return err
 		}
 		l.earliest, l.end, l.verdict, l.diverged = fresh.earliest, fresh.end, fresh.verdict, fresh.diverged
-		if wants, ok := fresh.aim(Target{Kind: ToOffset, N: int64(l.Next.Offset), text: text.Count(l.Next.Offset)}, false, 0); !ok {
+		if wants, ok := fresh.aim(Destination{Kind: ToOffset, N: int64(l.Next.Offset), text: text.Count(l.Next.Offset)}, false, 0); !ok {
 			bad = append(bad, wants)
 		}
 	}

@@ -5,21 +5,15 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/ledger"
 )
 
-var forms = admin.Forms{
-	Time:     func(s string) (time.Time, bool) { t, err := time.Parse(time.RFC3339, s); return t, err == nil },
-	Duration: func(s string) (time.Duration, bool) { d, err := time.ParseDuration(s); return d, err == nil },
-}
-
-func target(t *testing.T, s string) admin.Target {
+func target(t *testing.T, s string) admin.Destination {
 	t.Helper()
-	to, ok := admin.ParseTarget(s, forms, now)
+	to, ok := admin.ParseDestination(s, now)
 	if !ok {
 		t.Fatalf("%q is no target", s)
 	}
@@ -33,7 +27,7 @@ func (w *world) plan(to string, clamp bool, texts ...string) (*admin.Plan, error
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return admin.PlanSet(w.t.Context(), w.rooms, w.look(), sel, target(w.t, to), clamp)
+	return admin.PlanSet(w.t.Context(), w.resources, w.look(), sel, target(w.t, to), clamp)
 }
 
 func (w *world) planned(to string, texts ...string) *admin.Plan {
@@ -77,7 +71,7 @@ func TestTargets(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "now", "--7", "1.5", "+", "-", "+2h", "99999999999999999999"} {
-		if to, ok := admin.ParseTarget(bad, forms, now); ok {
+		if to, ok := admin.ParseDestination(bad, now); ok {
 			t.Errorf("%q is taken for a target: %+v", bad, to)
 		}
 	}
@@ -111,14 +105,14 @@ func TestTargetsOutsideTheLog(t *testing.T) {
 func TestExecute(t *testing.T) {
 	w := newWorld(t, 2)
 	p := w.planned("-1000", "trips:1")
-	d, err := p.Execute(t.Context(), w.rooms, "wrong rate")
+	d, err := p.Execute(t.Context(), w.resources, "wrong rate")
 	if err != nil || len(d.Moves) != 1 || d.WentOn != 0 {
 		t.Fatalf("executed: %+v, %v", d, err)
 	}
 	if got := w.positions(); got[tp(0)].Offset != 1000 || got[tp(1)].Offset != 0 || got[tp(1)].Fence == 101 {
 		t.Errorf("positions are %v, want trips:1 at 0 under another fence", got)
 	}
-	m, err := admin.Moves(t.Context(), w.rooms, admin.Filter{})
+	m, err := admin.Moves(t.Context(), w.resources, admin.Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,8 +146,8 @@ func TestRelativeTargetsCountFromTheCompareAndSet(t *testing.T) {
 	}
 	p := w.planned("-1000")
 	until := fencepost.Offset(1000)
-	w.rooms.Ledger = &busy{Ledger: w.store, times: 3, commit: func() { until += 10; w.commit(tp(1), until) }}
-	d, err := p.Execute(t.Context(), w.rooms, "")
+	w.resources.Ledger = &busy{Ledger: w.store, times: 3, commit: func() { until += 10; w.commit(tp(1), until) }}
+	d, err := p.Execute(t.Context(), w.resources, "")
 	if err != nil || len(d.Moves) != 2 {
 		t.Fatalf("executed: %+v, %v", d, err)
 	}
@@ -172,11 +166,11 @@ func TestRelativeTargetsFollowTheLog(t *testing.T) {
 	w := newWorld(t, 1)
 	w.bounds(0, func(b *fencepost.Bounds) { b.Stable, b.End = 1100, 1100 })
 	p := w.planned("+100")
-	w.rooms.Ledger = &busy{Ledger: w.store, times: 1, commit: func() {
+	w.resources.Ledger = &busy{Ledger: w.store, times: 1, commit: func() {
 		w.bounds(0, func(b *fencepost.Bounds) { b.Stable, b.End = 1300, 1300 })
 		w.commit(tp(0), 1050)
 	}}
-	if _, err := p.Execute(t.Context(), w.rooms, ""); err != nil {
+	if _, err := p.Execute(t.Context(), w.resources, ""); err != nil {
 		t.Fatal(err)
 	}
 	if at := w.positions()[tp(0)].Offset; at != 1150 {
@@ -189,8 +183,8 @@ func TestLatestNeverGoesBack(t *testing.T) {
 	w := newWorld(t, 1)
 	w.bounds(0, func(b *fencepost.Bounds) { b.Stable, b.End = 1100, 1100 })
 	p := w.planned("latest")
-	w.rooms.Ledger = &busy{Ledger: w.store, times: 1, commit: func() { w.commit(tp(0), 1150) }}
-	if d, err := p.Execute(t.Context(), w.rooms, ""); err != nil || len(d.Moves) != 0 {
+	w.resources.Ledger = &busy{Ledger: w.store, times: 1, commit: func() { w.commit(tp(0), 1150) }}
+	if d, err := p.Execute(t.Context(), w.resources, ""); err != nil || len(d.Moves) != 0 {
 		t.Fatalf("executed: %+v, %v; want no move left to make", d, err)
 	}
 	if at := w.positions()[tp(0)].Offset; at != 1150 {
@@ -207,7 +201,7 @@ func TestAnotherOperatorsMoveMakesAPlanStale(t *testing.T) {
 	next.Offset, next.Fence = 500, 77
 	w.move(ledger.Move{TopicPartition: tp(1), Held: held, Next: next, Cause: ledger.CauseRewind})
 	before := w.positions()
-	_, err := p.Execute(t.Context(), w.rooms, "")
+	_, err := p.Execute(t.Context(), w.resources, "")
 	fault := wantFault(t, err, "plan-stale", 4)
 	if want := "trips:1 is at 500, the plan says 1,000; nothing was changed"; fault.Error() != want {
 		t.Errorf("error is %q, want %q", fault, want)
@@ -233,7 +227,7 @@ func TestSavedPlan(t *testing.T) {
 	w.commit(tp(0), 1001)
 	before := w.positions()
 	wantFault(t, p.Recheck(w.look()), "plan-stale", 4)
-	_, err = p.Execute(t.Context(), w.rooms, "")
+	_, err = p.Execute(t.Context(), w.resources, "")
 	wantFault(t, err, "plan-stale", 4)
 	w.wantUnchanged(before)
 	for _, bad := range []string{"", "{}", strings.Replace(string(text), `"offset": 990`, `"offset": -1`, 1),
@@ -269,8 +263,8 @@ func TestALostAnswerIsResolved(t *testing.T) {
 	for _, made := range []bool{false, true} {
 		w := newWorld(t, 2)
 		p := w.planned("-10")
-		w.rooms.Ledger = &lossy{Ledger: w.store, made: made}
-		if d, err := p.Execute(t.Context(), w.rooms, ""); err != nil || len(d.Moves) != 2 {
+		w.resources.Ledger = &lossy{Ledger: w.store, made: made}
+		if d, err := p.Execute(t.Context(), w.resources, ""); err != nil || len(d.Moves) != 2 {
 			t.Fatalf("made %t: %+v, %v", made, d, err)
 		}
 		if at := w.positions(); at[tp(0)].Offset != 990 || at[tp(1)].Offset != 990 {
@@ -325,7 +319,7 @@ func TestSetStartsATopicAsAWhole(t *testing.T) {
 	}
 	_, err := w.plan("10", false, "new:1")
 	wantFault(t, err, "set-refused", 4)
-	if _, err := w.planned("10", "new").Execute(t.Context(), w.rooms, ""); err != nil {
+	if _, err := w.planned("10", "new").Execute(t.Context(), w.resources, ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range w.look().Standings {
@@ -351,13 +345,13 @@ func (m *meddling) Move(ctx context.Context, w ledger.Writer, moves []ledger.Mov
 func TestWhatDoesNotReadBackIsTold(t *testing.T) {
 	w := newWorld(t, 1)
 	p := w.planned("-10")
-	w.rooms.Ledger = &meddling{w.store, func() {
+	w.resources.Ledger = &meddling{w.store, func() {
 		held := w.positions()[tp(0)]
 		next := held
 		next.Offset, next.Fence = 500, 77
 		w.move(ledger.Move{TopicPartition: tp(0), Held: held, Next: next, Cause: ledger.CauseRewind})
 	}}
-	_, err := p.Execute(t.Context(), w.rooms, "")
+	_, err := p.Execute(t.Context(), w.resources, "")
 	wantFault(t, err, "not-verified", 0)
 }
 
@@ -365,8 +359,8 @@ func TestWhatDoesNotReadBackIsTold(t *testing.T) {
 func TestAWorkerMayGoOnBeforeTheReadBack(t *testing.T) {
 	w := newWorld(t, 1)
 	p := w.planned("-10")
-	w.rooms.Ledger = &meddling{w.store, func() { w.commit(tp(0), 995) }}
-	if d, err := p.Execute(t.Context(), w.rooms, ""); err != nil || d.WentOn != 1 {
+	w.resources.Ledger = &meddling{w.store, func() { w.commit(tp(0), 995) }}
+	if d, err := p.Execute(t.Context(), w.resources, ""); err != nil || d.WentOn != 1 {
 		t.Errorf("executed: %+v, %v; want one that went on", d, err)
 	}
 }
@@ -374,12 +368,12 @@ func TestAWorkerMayGoOnBeforeTheReadBack(t *testing.T) {
 // E6: a number of which some digits are missing is no target. Read without its commas, 1,2 would be 12.
 func TestE6CommasOfATarget(t *testing.T) {
 	for _, bad := range []string{"1,2", "12,50", "1,,2", ",5", "5,", "1234,567", "1,2345", "0,001", "-,123", "+,123", "-1,2", "+1,2", "+-5", "-+5", "1,234_567"} {
-		if to, ok := admin.ParseTarget(bad, forms, now); ok {
+		if to, ok := admin.ParseDestination(bad, now); ok {
 			t.Errorf("--to %s is taken for %d", bad, to.N)
 		}
 	}
 	for text, want := range map[string]int64{"1,234": 1234, "-123,456": -123456, "+1,000,000": 1_000_000, "20_000": 20_000} {
-		if to, ok := admin.ParseTarget(text, forms, now); !ok || to.N != want {
+		if to, ok := admin.ParseDestination(text, now); !ok || to.N != want {
 			t.Errorf("--to %s: got %d, %t, want %d", text, to.N, ok, want)
 		}
 	}

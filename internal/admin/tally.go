@@ -133,7 +133,7 @@ func (t *tally) close(after ledger.Snapshot) {
 
 // holes asks the log which of the covered offsets without a row are records: markers, aborted and compacted entries
 // have offsets too, and never a row.
-func (t *tally) holes(ctx context.Context, r Rooms) error {
+func (t *tally) holes(ctx context.Context, r Resources) error {
 	ranges := map[TopicPartition]fencepost.OffsetRange{}
 	for tp, c := range t.at {
 		for _, gap := range c.missing {
@@ -181,7 +181,7 @@ func (t *tally) hole(list []oddRun, rec *fencepost.Record) []oddRun {
 }
 
 // deleted says of which offsets without a row the log can tell nothing any more.
-func (t *tally) deleted(ctx context.Context, r Rooms, ranges map[TopicPartition]fencepost.OffsetRange) {
+func (t *tally) deleted(ctx context.Context, r Resources, ranges map[TopicPartition]fencepost.OffsetRange) {
 	var asks []fencepost.Ask
 	for tp := range ranges {
 		asks = append(asks, fencepost.Ask{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch})

@@ -104,11 +104,11 @@ func (c *cluster) Scan(_ context.Context, ranges map[fencepost.TopicPartition]fe
 
 // world is a group of one topic with some partitions of 1,000 records each, all of them started and applied.
 type world struct {
-	t       *testing.T
-	store   *memory.Store
-	cluster *cluster
-	rooms   admin.Rooms
-	random  uint64
+	t         *testing.T
+	store     *memory.Store
+	cluster   *cluster
+	resources admin.Resources
+	random    uint64
 }
 
 func newWorld(t *testing.T, partitions int32) *world { return worldOf(t, partitions, topicID) }
@@ -119,7 +119,7 @@ func worldOf(t *testing.T, partitions int32, id fencepost.TopicID) *world {
 		bounds: map[fencepost.TopicPartition]fencepost.Bounds{}, asked: map[fencepost.TopicPartition]int{},
 		gone: map[fencepost.TopicPartition]map[fencepost.Offset]bool{}}}
 	w.store.SetKeep(ledger.KeepAll)
-	w.rooms = admin.Rooms{Group: group, Ledger: w.store, Cluster: w.cluster, History: w.store, Reader: w.cluster, Who: "oncall@bastion",
+	w.resources = admin.Resources{Group: group, Ledger: w.store, Cluster: w.cluster, History: w.store, Reader: w.cluster, Who: "oncall@bastion",
 		Now: func() time.Time { return now }, Random: func() uint64 { w.random += 2; return w.random << 20 }}
 	w.cluster.topics["trips"] = fencepost.Topic{ID: topicID, Partitions: partitions}
 	var starts []ledger.Move
@@ -164,7 +164,7 @@ func (w *world) positions() map[fencepost.TopicPartition]ledger.Position {
 
 func (w *world) look() admin.View {
 	w.t.Helper()
-	v, err := admin.Look(w.t.Context(), w.rooms)
+	v, err := admin.Look(w.t.Context(), w.resources)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -6,7 +6,8 @@
 // outside the standard library; a room that does not exist yet is a line that waits for it, and a room that no line
 // names is a finding.
 //
-//	cmd/..., internal/ledgers            know every room
+//	cmd/...                              know every room
+//	internal/target                      every technology, since a URL may name any
 //	internal/pipeline                    the engine, and no technology
 //	internal/pipeline/kinds              every technology, and no engine
 //	engine                               no technology

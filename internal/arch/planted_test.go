@@ -49,7 +49,7 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 		{"an engine with a client", "engine/a.go", "package p\nimport _ \"github.com/twmb/franz-go/pkg/kgo\"\n", "engine imports github.com/twmb/franz-go/pkg/kgo"},
 		{"a suite that knows a store", "sink/sinktest/a.go", "package p\nimport _ \"" + modulePath + "/memory\"\n", "sink/sinktest imports the room memory"},
 		{"a pipeline that knows a technology", "internal/pipeline/a.go", "package p\nimport _ \"" + modulePath + "/postgres\"\n", "internal/pipeline imports the room postgres"},
-		{"wiring with a client", "internal/ledgers/a.go", "package p\nimport _ \"github.com/twmb/franz-go/pkg/kgo\"\n", "which only"},
+		{"a dashboard with a client", "internal/dash/a.go", "package p\nimport _ \"github.com/twmb/franz-go/pkg/kgo\"\n", "which only"},
 		{"a room that nobody knows", "internal/helpers/doc.go", good, "no arrow knows this room"},
 		{"no doc.go", "redis/a.go", "package p\n", "redis: no doc.go"},
 		{"a doc.go of one line", "redis/doc.go", "// Package p is short.\npackage p\n", "fewer than 5 lines"},

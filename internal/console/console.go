@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
@@ -32,7 +33,8 @@ type Config struct {
 	// Mirrors are how people name those of engine.Config.Mirrors.
 	Mirrors []string
 	Memory  func() int64
-	Now     func() time.Time
+	Now     func() time.Time           // nil: time.Now
+	Remedy  func(engine.Parked) string // what to do about a parked partition; nil: as package codes says, which knows no file
 }
 
 // Console subscribes to a run's events. Its methods may be called from several goroutines.
@@ -65,6 +67,9 @@ func New(cfg Config) *Console {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Remedy == nil {
+		cfg.Remedy = func(e engine.Parked) string { return codes.ParkedRemedy(e.Code, e.TopicPartition, e.Facts) }
 	}
 	if cfg.Paint == nil {
 		cfg.Paint = screen.Plain
@@ -135,9 +140,7 @@ func (c *Console) Event(e engine.Event) {
 	case engine.Retrying:
 		if c.cfg.Verbose || e.Attempt >= 2 || e.Lane < 0 {
 			what := fmt.Sprintf("%s in %s: %v", e.What, text.Duration(e.In), e.Err)
-			if f, ok := errors.AsType[*fencepost.Fault](e.Err); ok && f.Help != "" {
-				what += ". help: " + f.Help
-			}
+			what += remedy(e.Err)
 			c.happened("retrying", what, screen.Yellow)
 		}
 	case engine.Revoked:
@@ -183,11 +186,20 @@ func (c *Console) mirrorFailed(e engine.MirrorFailed) {
 	case !c.cfg.Verbose:
 		return
 	}
-	text := fmt.Sprintf("%s: not written: %v. Commits go on; it is written again until it is well", name, e.Err)
-	if f, ok := errors.AsType[*fencepost.Fault](e.Err); ok && f.Help != "" {
-		text += ". help: " + f.Help
-	}
+	text := fmt.Sprintf("%s: not written: %v. Commits go on; it is written again until it is well%s", name, e.Err, remedy(e.Err))
 	c.happened("mirror", text, screen.Yellow)
+}
+
+// remedy is what to do about an error, for the end of a line; empty: nothing is known.
+func remedy(err error) string {
+	f, ok := errors.AsType[*fencepost.Fault](err)
+	if !ok {
+		return ""
+	}
+	if help := codes.Remedy(f); help != "" {
+		return ". help: " + help
+	}
+	return ""
 }
 
 // header writes a line that begins with a word instead of a time.
@@ -251,7 +263,7 @@ func (c *Console) parked(e engine.Parked) {
 		what += " at " + text.Count(e.Offset)
 	}
 	what += ": " + strings.TrimPrefix(e.Reason, what+": ")
-	c.partition("parked", e.TopicPartition, what, e.Help, screen.Red)
+	c.partition("parked", e.TopicPartition, what, c.cfg.Remedy(e), screen.Red)
 }
 
 func (c *Console) moved(moves []ledger.Move) {

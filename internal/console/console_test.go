@@ -84,7 +84,7 @@ func night(c *Console, k *clock) {
 	c.Event(engine.Waiting{TopicPartition: tp("trips", 5), Reason: "unknown: no leader since 03:04:10"})
 	k.pass(2*time.Minute + 19*time.Second)
 	park := engine.Parked{TopicPartition: tp("trips", 3), Code: "truncated", Offset: 472_522,
-		Reason: "472,522 is past the divergence at 470,118 (epoch 4)", Help: "policy: {truncated: divergence}", Lost: 886}
+		Reason: "472,522 is past the divergence at 470,118 (epoch 4)", Lost: 886}
 	c.Event(park)
 	c.Event(park) // told once
 	k.pass(6*time.Minute + 9*time.Second)
@@ -130,7 +130,7 @@ func TestScreens(t *testing.T) {
 			if !s.ends {
 				group = "trip-totals"
 			}
-			c := New(Config{Out: &b, Width: s.width, Live: s.live, ASCII: s.ascii, Ends: s.ends, Group: group, Now: k.read,
+			c := New(Config{Out: &b, Width: s.width, Live: s.live, ASCII: s.ascii, Ends: s.ends, Group: group, Now: k.read, Remedy: func(e engine.Parked) string { return "policy: {" + e.Code + ": divergence}" },
 				Memory: func() int64 { return 38 << 20 }})
 			s.run(c, k)
 			golden(t, "testdata/"+s.name+".txt", shown(b.String()))
@@ -154,7 +154,7 @@ func TestLeftParked(t *testing.T) {
 	c := New(Config{Out: &b, Ends: true, Now: newClock().read})
 	c.Event(engine.Parked{TopicPartition: tp("trips", 7), Code: "record-undecodable", Offset: 331_008, Reason: "value is not JSON at byte 17"})
 	c.Event(engine.Draining{})
-	c.Event(engine.Stopped{Status: engine.Status{Records: 7}, Err: &fencepost.Fault{Code: "parked-left", Exit: 3, Err: errors.New("trips:7")}})
+	c.Event(engine.Stopped{Status: engine.Status{Records: 7}, Err: &fencepost.Fault{Code: "parked-left", Err: errors.New("trips:7")}})
 	want := []string{"03:04:12  parked    trips:7  record undecodable at 331,008: value is not JSON at byte 17",
 		"done           7 records, lag 0, 0 commits, 0s (0/s). 0 gaps, 1 parked"}
 	if got := strings.Split(strings.TrimSpace(b.String()), "\n"); !cmp.Equal(got, want) {

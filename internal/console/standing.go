@@ -224,7 +224,7 @@ func (c *Console) stopped(e engine.Stopped) {
 // leftParked reports whether a run reached its end in all partitions but the parked ones.
 func leftParked(err error) bool {
 	fault, ok := errors.AsType[*fencepost.Fault](err)
-	return ok && fault.Exit == 3
+	return ok && fault.Code == "parked-left"
 }
 
 func (c *Console) interrupted(e engine.Stopped) {

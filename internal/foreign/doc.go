@@ -25,5 +25,5 @@
 //
 // # What it does not do
 //
-// It opens nothing and parses no form: each layout does that for itself, and internal/ledgers opens them by URL.
+// It opens nothing and parses no form: each layout does that for itself, and internal/target opens them by URL.
 package foreign

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
@@ -23,8 +24,9 @@ type Config struct {
 	Level  slog.Level // the least level that is written; zero: info
 	Group  fencepost.Group
 	Worker string
-	Every  time.Duration    // how often a summary is written; zero: 10s
-	Now    func() time.Time // zero: time.Now
+	Every  time.Duration              // how often a summary is written; zero: 10s
+	Now    func() time.Time           // zero: time.Now
+	Remedy func(engine.Parked) string // what to do about a parked partition; nil: as package codes says, which knows no file
 }
 
 // Log subscribes to a run's events. It is told one event at a time.
@@ -40,6 +42,9 @@ type Log struct {
 func New(cfg Config) *Log {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Remedy == nil {
+		cfg.Remedy = func(e engine.Parked) string { return codes.ParkedRemedy(e.Code, e.TopicPartition, e.Facts) }
 	}
 	if cfg.Every == 0 {
 		cfg.Every = 10 * time.Second
@@ -159,7 +164,7 @@ func (l *Log) standing(e engine.Event) {
 		if e.Lost != 0 {
 			as = append(as, "at_most", e.Lost)
 		}
-		l.slog.Error("partition parked", append(as, "help", e.Help)...)
+		l.slog.Error("partition parked", append(as, "help", l.cfg.Remedy(e))...)
 	case engine.Waiting:
 		l.slog.Warn("partition waiting", at(e.TopicPartition), "reason", e.Reason)
 	case engine.Blocked:
@@ -174,7 +179,7 @@ func (l *Log) standing(e engine.Event) {
 	case engine.Retrying:
 		as := []any{"what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in_ms", e.In, "unknown", e.Unknown, "error", text(e.Err)}
 		if f, ok := errors.AsType[*fencepost.Fault](e.Err); ok {
-			as = append(as, "code", f.Code, "help", f.Help)
+			as = append(as, "code", f.Code, "help", codes.Remedy(f))
 		}
 		l.slog.Warn("retrying", as...)
 	case engine.MirrorFailed:

@@ -40,7 +40,7 @@ func everything(l *Log, pass func(time.Duration)) {
 	l.Event(engine.Committed{Rows: 3, Lane: 1, Recovered: true})
 	l.Event(engine.Refused{TopicPartition: tp(0), Standing: ledger.StandingMoved, Offset: 9, Held: ledger.Position{Offset: 1, Fence: 255}})
 	l.Event(engine.SinkWentBack{TopicPartition: tp(0), From: 9, To: 1})
-	l.Event(engine.Parked{TopicPartition: tp(3), Code: "truncated", Offset: 472_522, Reason: "past the divergence", Help: "policy: {truncated: divergence}", Lost: 886})
+	l.Event(engine.Parked{TopicPartition: tp(3), Code: "truncated", Offset: 472_522, Reason: "past the divergence", Lost: 886})
 	l.Event(engine.Waiting{TopicPartition: tp(5), Reason: "no leader"})
 	l.Event(engine.Blocked{TopicPartition: tp(6), Offset: 4, Since: time.Date(2026, 11, 21, 3, 2, 44, 0, time.FixedZone("", 3600))})
 	l.Event(engine.Blocked{TopicPartition: tp(7), Offset: 5, Since: time.Date(2026, 11, 21, 3, 2, 44, 0, time.FixedZone("", 3600)),
@@ -68,7 +68,8 @@ func TestLines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
 			now := time.Date(2026, 11, 21, 3, 6, 31, 402e6, time.Local)
-			l := New(Config{Out: &b, JSON: asJSON, Level: slog.LevelDebug, Group: "trip-totals", Worker: "w1@node3", Now: func() time.Time { return now }})
+			l := New(Config{Out: &b, JSON: asJSON, Level: slog.LevelDebug, Group: "trip-totals", Worker: "w1@node3", Now: func() time.Time { return now },
+				Remedy: func(e engine.Parked) string { return "policy: {" + e.Code + ": divergence}" }})
 			everything(l, func(d time.Duration) { now = now.Add(d) })
 			file := "testdata/" + name + ".txt"
 			if *update {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
@@ -109,8 +110,11 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 	})
 	all.Go(func() { mirrors = o.checkMirrors(ctx) })
 	all.Wait()
-	o.File.pointCredentials(source)
 	found := slices.Concat(source, effects, mirrors)
+	for i := range found {
+		found[i].Help = codes.RemedyOf(found[i])
+	}
+	o.File.pointCredentials(found)
 	o.compareLedger(ctx, found)
 	return append(found, o.standing(ctx, found)...)
 }
@@ -129,11 +133,11 @@ func (o *Opened) standing(ctx context.Context, found []fencepost.Finding) []fenc
 	if ledger < 0 || group < 0 || strings.HasPrefix(found[ledger].Text, noLedger) {
 		return nil
 	}
-	rooms, err := o.Rooms()
+	resources, err := o.Resources()
 	if err != nil {
 		return nil
 	}
-	view, err := admin.Look(ctx, rooms)
+	view, err := admin.Look(ctx, resources)
 	if err != nil || view.Snapshot.Empty() {
 		return nil
 	}
@@ -158,7 +162,7 @@ func positions(view admin.View) (found []fencepost.Finding) {
 		Text: fmt.Sprintf("%s, %s unread", text.Plural(len(view.Standings), "partition"), text.Count(unread))}}
 }
 
-// noLedger is how rooms say that the ledger's tables are not there. Reading it then would make them, and a check
+// noLedger is how resources say that the ledger's tables are not there. Reading it then would make them, and a check
 // changes nothing.
 const noLedger = "none yet"
 
@@ -183,7 +187,7 @@ func (o *Opened) compareLedger(ctx context.Context, found []fencepost.Finding) {
 		}
 	}
 	if fault, refused := errors.AsType[*fencepost.Fault](ledger.Keeps(o.File.Group, held, mirrored)); refused {
-		found[line] = fencepost.Finding{Subject: "ledger", Code: fault.Code, Key: "group", Text: fault.Error(), Help: fault.Help}
+		found[line] = fencepost.Finding{Subject: "ledger", Code: fault.Code, Key: "group", Text: fault.Error(), Help: codes.Remedy(fault)}
 	}
 }
 
@@ -232,11 +236,7 @@ func (f *File) pointCredentials(found []fencepost.Finding) {
 
 // summary is the line about the file itself.
 func (f *File) summary() string {
-	n := len(f.Columns())
-	columns := fmt.Sprintf("%d columns", n)
-	if n == 1 {
-		columns = "1 column"
-	}
+	columns := text.Plural(len(f.Columns()), "column")
 	if f.Apart() {
 		return fmt.Sprintf("%s from %s, sink %s, ledger apart in %s", columns, f.Decode, f.Sink.Kind, f.Ledger.Kind)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -238,4 +239,26 @@ func (f *File) columnNames() (names []string) {
 		names = append(names, c.Name)
 	}
 	return names
+}
+
+// Beside is the same pipeline under another group, as a backfill runs it: nothing is passed by policy, and no static
+// member is taken the place of.
+func (f *File) Beside(group fencepost.Group) *File {
+	other := *f
+	other.of = f.Group  // the sink is the same one, also where its keys have the group in them
+	other.Mirrors = nil // they would send the other tools back to the old range
+	other.Group, other.Policy, other.Source.InstanceID = group, ledger.Policy{}, ""
+	return &other
+}
+
+// Taking is the same pipeline with these partitions alone, without a Kafka group.
+func (f *File) Taking(tps []fencepost.TopicPartition) *File {
+	other := *f
+	other.Source.Partitions, other.Source.Pattern, other.Source.Topics = tps, "", nil
+	for _, tp := range tps {
+		if !slices.Contains(other.Source.Topics, tp.Topic) {
+			other.Source.Topics = append(other.Source.Topics, tp.Topic)
+		}
+	}
+	return &other
 }

@@ -70,7 +70,7 @@ func readStart(r *keys.Reader, n *keys.Node, path string) {
 		r.Set(path, ledger.StartAt{Kind: ledger.StartLatest})
 		return
 	}
-	if t, ok := keys.ParseTime(value); ok {
+	if t, ok := text.ParseTime(value); ok {
 		r.Set(path, ledger.StartAt{Kind: ledger.StartTime, Time: t})
 		return
 	}

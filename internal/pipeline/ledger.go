@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 	"github.com/fencepost/fencepost/ledger"
@@ -72,7 +73,7 @@ func pointedTo(at string, err error) error {
 		return err
 	}
 	out := *f
-	out.Err, out.Help = err, strings.TrimPrefix(f.Help+"; see "+at, "; ")
+	out.Err, out.Help = err, strings.TrimPrefix(codes.Remedy(f)+"; see "+at, "; ")
 	return &out
 }
 
@@ -148,4 +149,19 @@ func (f *File) apartBecause() []string {
 	return []string{fmt.Sprintf("effects (%s) and positions (%s) are two stores, and two commits: first the effects, then the positions.", f.Sink.Kind, f.Ledger.Kind),
 		fmt.Sprintf("When a worker is killed or replaced between the two, its batch is applied again, and %s. Nothing is lost.", f.About().Again),
 		"What would make it exactly once: take ledger: out, and the sink keeps the positions in the transaction of the effects."}
+}
+
+// LedgerURL names where the ledger is, without a password.
+func (f *File) LedgerURL() string {
+	return f.ledgerStore().Where()
+}
+
+// Missing says that the ledger can not be there, since its file is not: to look must not make one.
+//
+// Errors: *fencepost.Fault ledger-missing.
+func (f *File) Missing() error {
+	if a, ok := f.ledgerStore().(kinds.Absentee); ok {
+		return f.Pointed(a.Missing())
+	}
+	return nil
 }

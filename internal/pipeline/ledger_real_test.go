@@ -19,9 +19,7 @@ import (
 	"github.com/fencepost/fencepost/apart"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/servers"
-	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -62,7 +60,7 @@ func TestLedgerApartOnServers(t *testing.T) {
 				t.Errorf("rows: %d, want 1500", got)
 			}
 			o := opened(t, f)
-			rooms, err := o.Rooms()
+			rooms, err := o.Resources()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,7 +106,7 @@ func TestLedgerApartRepeatsOneBatchAtMost(t *testing.T) {
 				if got := rows.distinct(); got != 3*records {
 					t.Errorf("%d records have rows, want %d", got, 3*records)
 				}
-				rooms, err := opened(t, f).Rooms()
+				rooms, err := opened(t, f).Resources()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -132,7 +130,7 @@ func TestLedgerApartObeysASet(t *testing.T) {
 			f := fileOf(t, topic, rows.sink()+"ledger: {"+said+"}\nkeep_commits: all\nwatch: 300ms\n")
 			w := start(t, f)
 			w.until(func() bool { return rows.count("") == 1500 })
-			rooms, err := opened(t, f).Rooms()
+			rooms, err := opened(t, f).Resources()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -146,7 +144,7 @@ func TestLedgerApartObeysASet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			to, ok := admin.ParseTarget("-100", admin.Forms{Time: keys.ParseTime, Duration: text.ParseDuration}, time.Now())
+			to, ok := admin.ParseDestination("-100", time.Now())
 			if !ok {
 				t.Fatal("-100 is no target")
 			}
@@ -196,7 +194,7 @@ func (c *cutting) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move
 }
 
 // proven fails the test unless the chain of the recorded moves is whole.
-func proven(t *testing.T, rooms admin.Rooms) {
+func proven(t *testing.T, rooms admin.Resources) {
 	t.Helper()
 	a, err := admin.Prove(t.Context(), rooms, admin.AuditOptions{KeepsCommits: true})
 	if err != nil {
@@ -210,7 +208,7 @@ func proven(t *testing.T, rooms admin.Rooms) {
 }
 
 // standAt reports whether each partition stands at an offset.
-func standAt(t *testing.T, rooms admin.Rooms, topic string, want fencepost.Offset) bool {
+func standAt(t *testing.T, rooms admin.Resources, topic string, want fencepost.Offset) bool {
 	t.Helper()
 	snap, err := rooms.Ledger.Read(t.Context(), rooms.Group)
 	if err != nil {
@@ -225,7 +223,7 @@ func standAt(t *testing.T, rooms admin.Rooms, topic string, want fencepost.Offse
 }
 
 // stands fails the test unless each partition stands at an offset.
-func stands(t *testing.T, rooms admin.Rooms, topic string, want fencepost.Offset) {
+func stands(t *testing.T, rooms admin.Resources, topic string, want fencepost.Offset) {
 	t.Helper()
 	snap, err := rooms.Ledger.Read(t.Context(), rooms.Group)
 	for p := range int32(3) {

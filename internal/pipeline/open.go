@@ -12,6 +12,8 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 	"github.com/fencepost/fencepost/ledger"
@@ -111,38 +113,15 @@ func (f *File) Pointed(err error) error {
 	if err == nil {
 		return nil
 	}
-	var fault *fencepost.Fault
-	if !errors.As(err, &fault) {
-		fault = named(err)
-	}
-	out := *fault
-	out.Help = f.pointed(fault.Help)
+	out := *codes.Named(err)
+	out.Help = f.pointed(codes.Remedy(&out))
 	return &out
-}
-
-// named gives a code and a remedy to the decisions that rooms and engine tell by sentinels.
-func named(err error) *fencepost.Fault {
-	var rejected *sink.Rejected
-	switch {
-	case errors.Is(err, fencepost.ErrNoTopic):
-		return &fencepost.Fault{Code: "topic-not-found", Err: err, Help: "create it, or mend source.topics"}
-	case errors.Is(err, fencepost.ErrNoAnswer):
-		return &fencepost.Fault{Code: "broker-silent", Err: err, Help: "start it, or mend source.brokers", Passing: true}
-	case errors.Is(err, ledger.ErrNewer):
-		return &fencepost.Fault{Code: "ledger-newer", Exit: 4, Err: err, Help: "run the newer program; there is no way back"}
-	case errors.Is(err, ledger.ErrOtherCluster):
-		return &fencepost.Fault{Code: "other-cluster", Exit: 4, Err: err,
-			Help: "mend source.brokers; or give this pipeline a group of its own"}
-	case errors.As(err, &rejected):
-		return &fencepost.Fault{Code: "record-refused", Err: err, Help: rejected.Hint}
-	}
-	return &fencepost.Fault{Code: "unexpected", Err: err}
 }
 
 // fileWord is where a remedy of a room, which knows no file, names one.
 var fileWord = regexp.MustCompile(`(\bfencepost [a-z]+(?: [a-z]+)?) FILE\b`)
 
-// Remedy puts what only the file knows into a remedy that an event brings: its own name, and the lines of its keys.
+// Remedy puts what only the file knows into a remedy: its own name, and the lines of its keys.
 func (f *File) Remedy(help string) string { return f.pointed(help) }
 
 // pointed adds the line to each key of the file that a remedy names, and puts the file's name into commands. What has it
@@ -170,4 +149,37 @@ func (f *File) pointed(help string) string {
 		}
 	}
 	return help
+}
+
+// Resources are the pipeline's ledger, brokers and sink for an operator's verbs; the caller adds Who. A ledger that is not
+// there is refused here: to look must not make one.
+func (o *Opened) Resources() (admin.Resources, error) {
+	if err := o.File.Missing(); err != nil {
+		return admin.Resources{}, err
+	}
+	return o.ResourcesToFill(), nil
+}
+
+// ResourcesToFill are Resources for a copy into the pipeline, whose first move may make the ledger.
+func (o *Opened) ResourcesToFill() admin.Resources {
+	f := o.File
+	decoder := o.decoder()
+	var row []fencepost.Column
+	for _, c := range decoder.Columns() {
+		row = append(row, fencepost.Column{Name: c.Name, Type: c.Type})
+	}
+	r := admin.Resources{
+		Group: f.Group, Ledger: o.Sink.Ledger(), Cluster: o.Source.Cluster(), Reader: o.Source,
+		Where: f.LedgerURL(), Policy: f.Policy, Uncommitted: f.Source.Uncommitted,
+		Try: func(rec *fencepost.Record) error {
+			err := decoder.Decode(rec, row)
+			for i := range row {
+				row[i].Truncate(0)
+			}
+			return err
+		},
+	}
+	r.History, _ = ledger.As[ledger.History](r.Ledger)
+	r.Provenance, _ = sink.As[sink.Provenance](o.Sink)
+	return r
 }

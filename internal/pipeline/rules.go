@@ -235,8 +235,8 @@ func rangeRules(r *keys.Reader, f *File) {
 		{"drain", f.Drain, time.Second, time.Hour},
 	} {
 		if r.Has(d.path) && (d.is < d.lo || d.is > d.hi) {
-			r.Find("bad-range", r.ValueAt(d.path), fmt.Sprintf("%s to %s", keys.Brief(d.lo), keys.Brief(d.hi)),
-				"%s: %s is out of range", keys.Called(d.path), keys.Brief(d.is))
+			r.Find("bad-range", r.ValueAt(d.path), fmt.Sprintf("%s to %s", text.Exact(d.lo), text.Exact(d.hi)),
+				"%s: %s is out of range", keys.Called(d.path), text.Exact(d.is))
 		}
 	}
 	for _, n := range []struct {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 	"github.com/fencepost/fencepost/internal/text"
@@ -57,16 +58,12 @@ func Sample(ctx context.Context, brokers []string, topic string, timeout time.Du
 
 // flagged gives a remedy in flags to what rooms say about the keys of a file that there is not yet.
 func flagged(err error) error {
-	var fault *fencepost.Fault
-	if !errors.As(err, &fault) {
-		fault = named(err)
-	}
-	out := *fault
+	out := *codes.Named(err)
 	switch out.Code {
 	case "broker-silent":
 		out.Help = "start it, or mend --brokers; to try one: fencepost broker"
 	case "topic-not-found":
-		out.Help = strings.ReplaceAll(out.Help, "mend source.topics", "mend --topic")
+		out.Help = strings.ReplaceAll(codes.Remedy(&out), "mend source.topics", "mend --topic")
 	case "sasl-refused", "tls-mismatch", "tls-unknown-authority":
 		out.Help = "init speaks plain; for a cluster with TLS or users write the file by the keys of: fencepost init --schema"
 	}

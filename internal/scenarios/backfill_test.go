@@ -14,6 +14,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/kafka"
 )
@@ -57,7 +58,7 @@ func (s *scene) backfill(topic, name string, texts ...string) error {
 func (s *scene) wantOutside(err error, say string) {
 	s.t.Helper()
 	f, ok := errors.AsType[*fencepost.Fault](err)
-	if !ok || f.Code != "range-outside" || f.Exit != 4 || !strings.Contains(f.Error(), say) {
+	if !ok || f.Code != "range-outside" || codes.Exit(f) != 4 || !strings.Contains(f.Error(), say) {
 		s.t.Errorf("the range is refused with %v, want range-outside: %s", err, say)
 	}
 }

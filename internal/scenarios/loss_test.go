@@ -13,6 +13,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/ledger"
@@ -221,15 +222,15 @@ func TestL9EmptyLedger(t *testing.T) {
 	s.fill(at(name, 0), 3)
 
 	f := s.run([]string{name}, func(set *setup) { set.engine.Resume = true }).fault("ledger-empty")
-	if f.Exit != 4 || !strings.Contains(f.Help, "--resume") {
-		t.Errorf("--resume: exit %d, help %q", f.Exit, f.Help)
+	if codes.Exit(f) != 4 || !strings.Contains(codes.Remedy(f), "--resume") {
+		t.Errorf("--resume: exit %d, help %q", codes.Exit(f), codes.Remedy(f))
 	}
 
 	// Another program has kept this group's offsets in Kafka alone.
 	s.commitOffset(at(name, 0), 2)
 	f = s.run([]string{name}, nil).fault("ledger-empty")
-	if f.Exit != 4 || !strings.Contains(f.Help, "restore the ledger") {
-		t.Errorf("exit %d, help %q", f.Exit, f.Help)
+	if codes.Exit(f) != 4 || !strings.Contains(codes.Remedy(f), "restore the ledger") {
+		t.Errorf("exit %d, help %q", codes.Exit(f), codes.Remedy(f))
 	}
 	s.wantRows(at(name, 0))
 	if !s.snapshot().Empty() {
@@ -300,7 +301,7 @@ func TestL11SecondLedger(t *testing.T) {
 
 	f := s.run([]string{name}, elsewhere).fault("other-ledger")
 	first, other := s.snapshot().Ledger.Short(), readID(t, second)
-	if f.Exit != 4 || !strings.Contains(f.Error(), "kept by ledger "+first) || !strings.Contains(f.Error(), "this is "+other) {
+	if codes.Exit(f) != 4 || !strings.Contains(f.Error(), "kept by ledger "+first) || !strings.Contains(f.Error(), "this is "+other) {
 		t.Errorf("refused with exit %d: %s; want both ledgers named, %s and %s", f.Exit, f, first, other)
 	}
 	if n := second.number(t, "select count(*) from seen"); n != 0 {

@@ -15,7 +15,7 @@ import (
 )
 
 // rooms is the scene for an operator's verbs.
-func (s *scene) rooms(topics ...string) admin.Rooms {
+func (s *scene) rooms(topics ...string) admin.Resources {
 	s.t.Helper()
 	source, err := kafka.Open(kafka.Config{Brokers: []string{s.broker.Plaintext}, Group: s.group, Topics: topics})
 	if err != nil {
@@ -23,18 +23,18 @@ func (s *scene) rooms(topics ...string) admin.Rooms {
 	}
 	s.t.Cleanup(func() { _ = source.Leave(s.t.Context()) })
 	held := s.store.ledger()
-	return admin.Rooms{Group: s.group, Ledger: held, History: held.(ledger.History), Cluster: source.Cluster(), Reader: source,
+	return admin.Resources{Group: s.group, Ledger: held, History: held.(ledger.History), Cluster: source.Cluster(), Reader: source,
 		Who: "oncall@bastion"}
 }
 
 // rewind sets all partitions of the group, and returns the offsets that are to be applied again.
-func (s *scene) rewind(r admin.Rooms, to string) map[fencepost.TopicPartition]fencepost.OffsetRange {
+func (s *scene) rewind(r admin.Resources, to string) map[fencepost.TopicPartition]fencepost.OffsetRange {
 	s.t.Helper()
 	v, err := admin.Look(s.t.Context(), r)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	target, ok := admin.ParseTarget(to, admin.Forms{}, time.Now())
+	target, ok := admin.ParseDestination(to, time.Now())
 	if !ok {
 		s.t.Fatalf("%s is no target", to)
 	}

@@ -1,4 +1,4 @@
-// Package text writes numbers for people, and reads what people write: counts and offsets, sizes, durations, partitions.
+// Package text writes numbers for people, and reads what people write: counts and offsets, sizes, durations, times, partitions.
 // Each form is printed and parsed in one file, so that flags, pipeline files and screens agree on it. It knows no words
 // of the domain, and writes nowhere itself.
 //

@@ -62,3 +62,10 @@ func ParseDuration(s string) (time.Duration, bool) {
 	}
 	return days + d, true
 }
+
+// Exact writes a duration without rounding it, as a pipeline file does: 30m, and not 30m0s.
+func Exact(d time.Duration) string {
+	s := d.String()
+	s = strings.TrimSuffix(s, "m0s") + map[bool]string{true: "m"}[strings.HasSuffix(s, "m0s")]
+	return strings.TrimSuffix(s, "h0m") + map[bool]string{true: "h"}[strings.HasSuffix(s, "h0m")]
+}

@@ -134,3 +134,48 @@ func TestParseSpan(t *testing.T) {
 		}
 	}
 }
+
+// A point in time is local unless it says an offset, and an age counts back from now.
+func TestTimes(t *testing.T) {
+	now := time.Date(2026, 11, 21, 3, 0, 0, 0, time.Local)
+	for s, want := range map[string]time.Time{
+		"2026-11-20":                 time.Date(2026, 11, 20, 0, 0, 0, 0, time.Local),
+		"2026-11-20T03:00":           time.Date(2026, 11, 20, 3, 0, 0, 0, time.Local),
+		"2026-11-20 03:00:07":        time.Date(2026, 11, 20, 3, 0, 7, 0, time.Local),
+		"2026-11-20T03:00:07Z":       time.Date(2026, 11, 20, 3, 0, 7, 0, time.UTC),
+		"2026-11-20 03:00:07 -05:00": time.Date(2026, 11, 20, 8, 0, 7, 0, time.UTC),
+		"24h":                        now.Add(-24 * time.Hour),
+		"7d":                         now.Add(-7 * 24 * time.Hour),
+	} {
+		if got, ok := ParsePast(s, now); !ok || !got.Equal(want) {
+			t.Errorf("%s: got %s, %t, want %s", s, got, ok, want)
+		}
+	}
+	for _, bad := range []string{"", "yesterday", "2026-11-32", "3:00", "-2h", "24"} {
+		if got, ok := ParsePast(bad, now); ok {
+			t.Errorf("%q: got %s, want no time", bad, got)
+		}
+	}
+}
+
+// Exact loses nothing of a duration, and writes no unit of which there is none.
+func TestExact(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		30 * time.Minute: "30m", 24 * time.Hour: "24h", 90 * time.Second: "1m30s", 100 * time.Millisecond: "100ms", 0: "0s", 10 * time.Hour: "10h",
+		time.Hour + time.Second: "1h0m1s",
+	} {
+		got := Exact(d)
+		if back, ok := ParseDuration(got); got != want || !ok || back != d {
+			t.Errorf("%v: got %s, which reads as %s, %t; want %s", d, got, back, ok, want)
+		}
+	}
+}
+
+// Words are joined as people list them.
+func TestList(t *testing.T) {
+	for want, words := range map[string][]string{"": nil, "a": {"a"}, "a and b": {"a", "b"}, "a, b and c": {"a", "b", "c"}} {
+		if got := List(words); got != want {
+			t.Errorf("%v: got %q, want %q", words, got, want)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/fencepost/fencepost/internal/text"
 )
@@ -58,25 +57,4 @@ func Parse(k *Row, value string) (v any, want string) {
 func parseCount(s string) (int, bool) {
 	n, ok := text.ParseCount(s)
 	return int(n), ok && n >= 0 && n <= math.MaxInt32
-}
-
-// timeForms are the ways to write a point in time; those without a zone are local.
-var timeForms = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05",
-	"2006-01-02 15:04:05 -07:00", "2006-01-02 15:04", "2006-01-02"}
-
-// ParseTime reads a point in time as people and as our own tables write it; without an offset it is local.
-func ParseTime(s string) (time.Time, bool) {
-	for _, form := range timeForms {
-		if t, err := time.ParseInLocation(form, s, time.Local); err == nil {
-			return t, true
-		}
-	}
-	return time.Time{}, false
-}
-
-// Brief is a duration as the file writes it: 30m and not 30m0s.
-func Brief(d time.Duration) string {
-	s := d.String()
-	s = strings.TrimSuffix(s, "m0s") + map[bool]string{true: "m"}[strings.HasSuffix(s, "m0s")]
-	return strings.TrimSuffix(s, "h0m") + map[bool]string{true: "h"}[strings.HasSuffix(s, "h0m")]
 }

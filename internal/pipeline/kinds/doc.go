@@ -1,5 +1,5 @@
 // Package kinds is the technologies of a pipeline file, one file each: their keys, their rules, how their sinks, ledgers and mirrors are
-// opened, and every word that people read of them. Beside internal/ledgers, which opens URLs, and the programs it is the only package that
+// opened, and every word that people read of them. Beside internal/target, which opens URLs, and the programs it is the only package that
 // knows all connectors.
 //
 //	pipeline --names what the file says--> Kind --Section[Sink]----> keys, Read --> Sink:   Rules Open DDL Store About

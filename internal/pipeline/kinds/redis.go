@@ -130,7 +130,7 @@ func (s redisStore) serverRules(r *keys.Reader) {
 	}
 	s.TLS.Rules(r, s.At+".tls")
 	if path := s.At + ".timeout"; r.Has(path) && (s.Timeout < 10*time.Millisecond || s.Timeout > 10*time.Minute) {
-		r.Find("bad-range", r.ValueAt(path), "10ms to 10m", "%s: %s is out of range", path, keys.Brief(s.Timeout))
+		r.Find("bad-range", r.ValueAt(path), "10ms to 10m", "%s: %s is out of range", path, text.Exact(s.Timeout))
 	}
 }
 

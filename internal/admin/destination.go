@@ -1,0 +1,69 @@
+package admin
+
+import (
+	"strings"
+	"time"
+
+	"github.com/fencepost/fencepost/internal/text"
+)
+
+// DestinationKind says what a Destination counts from.
+type DestinationKind uint8
+
+// The kinds of destination.
+const (
+	ToEarliest DestinationKind = iota
+	ToLatest
+	ToOffset // Destination.N itself
+	ToShift  // Destination.N from the position, forward or back
+	ToTime   // the first record at or after Destination.Time
+)
+
+// Destination is where positions are to be set.
+type Destination struct {
+	Kind DestinationKind
+	N    int64
+	Time time.Time
+	text string // as it was written
+}
+
+// String is the destination as it was written.
+func (t Destination) String() string { return t.text }
+
+// ParseDestination reads `earliest`, `latest`, N, +N, -N, -DURATION or a time.
+func ParseDestination(s string, now time.Time) (Destination, bool) {
+	t := Destination{text: s}
+	switch s {
+	case "earliest":
+		return t, true
+	case "latest":
+		t.Kind = ToLatest
+		return t, true
+	case "":
+		return t, false
+	}
+	sign, number := s[:1], s[1:]
+	if sign != "+" && sign != "-" {
+		sign, number = "", s
+	}
+	if n, ok := text.ParseCount(number); ok && n >= 0 {
+		switch sign {
+		case "":
+			t.Kind, t.N = ToOffset, n
+		case "+":
+			t.Kind, t.N = ToShift, n
+		case "-":
+			t.Kind, t.N = ToShift, -n
+		}
+		return t, true
+	}
+	t.Kind = ToTime
+	if back, ok := strings.CutPrefix(s, "-"); ok {
+		d, ok := text.ParseDuration(back)
+		t.Time = now.Add(-d)
+		return t, ok
+	}
+	var ok bool
+	t.Time, ok = text.ParseTime(s)
+	return t, ok
+}

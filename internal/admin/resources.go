@@ -1,0 +1,40 @@
+package admin
+
+import (
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/source"
+)
+
+// Resources are a group's ledger, its brokers and its sink, as ledger, source and sink promise them. Group, Ledger and Cluster are
+// required; a Layout takes the place of Group and Ledger.
+type Resources struct {
+	Group   fencepost.Group
+	Ledger  ledger.Ledger
+	Cluster source.Cluster
+
+	Where   string          // the ledger or layout as people name it, without secrets
+	Layout  foreign.Layout  // offsets of another program, in place of Ledger: they are looked at, and never moved
+	Meaning foreign.Meaning // what the Layout's numbers mean; unset: Look asks for it
+	Subject string          // what holds them: hash spark:orders
+
+	History    ledger.History  // nil: who moved a position last is not told
+	Reader     source.Reader   // nil: nothing is read of the log: no lag in time, no look at the next record
+	Provenance sink.Provenance // nil: an audit does not look at rows
+
+	Policy      ledger.Policy // of the pipeline; judges what a worker would do by itself
+	Uncommitted bool          // the pipeline reads uncommitted records: no open transaction holds it back
+	// Try decodes a record as a worker would; its error says why it can not be applied. nil: not tried.
+	Try func(*fencepost.Record) error
+	Who string // recorded with each move
+
+	// Patience is how long a lost answer of the ledger is asked for again, while it is silent. 0: 30 s.
+	Patience time.Duration
+
+	Now    func() time.Time // nil: time.Now
+	Random func() uint64    // fences; nil: crypto/rand
+}

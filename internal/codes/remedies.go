@@ -1,0 +1,158 @@
+package codes
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink"
+)
+
+// remedy is what to do about a code.
+type remedy struct {
+	code string // empty: any
+	when string // the fact that it is for: present, or with a value, field=TLS.Cert; empty: any facts
+	text string // with {NAME} for facts; FILE is the pipeline file or the URL
+}
+
+// redisUser is who logs in, in a file and in a URL.
+const redisUser = "user: NAME, password: ${REDIS_PASSWORD}; in a URL 'redis://NAME:${REDIS_PASSWORD}@HOST…', without NAME for the default user"
+
+// remedies are in the order in which they are looked for: the first one that fits is taken.
+var remedies = []remedy{
+	// A record parks its partition, whatever is wrong with it.
+	{"", "record", "mend the cause: it is tried again every {watch}; or fencepost offsets repair FILE --topic {partition} --record skip"},
+
+	// Stored positions and the ledger.
+	{"topic-missing", "", "create the topic again, or take it out of source.topics"},
+	{"other-cluster", "", "mend source.brokers; or give this pipeline a group of its own"},
+	{"recreated", "topic", "fencepost offsets repair FILE --topic {topic}"}, // as a whole: its partitions begin together
+	{"aged-out", "partition", "fencepost offsets repair FILE --topic {partition}"},
+	{"truncated", "partition", "fencepost offsets repair FILE --topic {partition}"},
+	{"lost-row", "partition", "fencepost offsets repair FILE --topic {partition}"},
+	{"start-out-of-range", "", "mend source.start"},
+	{"foreign-write", "", "put the entry back as it was, or give this pipeline a group of its own"},
+	{"ledger-went-back", "partition", "fencepost offsets set FILE --topic {partition} --to {applied} --execute, to pass what stands; --to {held}, to repeat it"},
+	{"ledger-empty", "resume", "restore the ledger's tables; or run without --resume to start at source.start"},
+	{"ledger-empty", "group", "restore the ledger; or give this pipeline a new group; or take the group's offsets over: fencepost offsets copy 'kafka://HOST:9092?group={group}' FILE --meaning next"},
+	{"other-ledger", "empty", "restore that ledger, or point this pipeline at it; or give this pipeline a group of its own"},
+	{"other-ledger", "", "give this pipeline a group of its own, or point it at that ledger"},
+	{"ledger-newer", "", "run the newer program; there is no way back"},
+
+	// A run with an end.
+	{"ends-unknown", "", "wait until every partition has a leader"},
+	{"ends-not-reached", "", "run it again when they answer; nothing is lost"},
+	{"range-outside", "", "end where the log does, or wait until the records are there"},
+	{"parked-left", "", "mend what parks them, and run it again"},
+
+	// The brokers.
+	{"topic-not-found", "near", "{near} exists: mend source.topics, or create it"},
+	{"topic-not-found", "", "create it, or mend source.topics"},
+	{"broker-silent", "address", "start it, or mend source.brokers; to try one: fencepost broker"},
+	{"broker-silent", "answers", "ask again; a running pipeline waits by itself"},
+	{"broker-silent", "field=Brokers", "mend source.brokers: a broker's own port, 9092 by default"},
+	{"tls-unknown-authority", "", "source.tls.ca: PATH of that certificate"},
+	{"tls-mismatch", "field=TLS.ServerName", "source.tls.server_name: one of its names"},
+	{"tls-mismatch", "field=TLS.Cert", "source.tls.cert and source.tls.key: a client certificate that the broker's authority signed"},
+	{"tls-mismatch", "field=TLS.Enabled", "source.tls.enabled: {want}"},
+	{"sasl-refused", "field=SASL", "source.sasl: {mechanism: …, user: …, password: …}"},
+	{"session-timeout-refused", "", "source.session_timeout: within the broker's group.min.session.timeout.ms and group.max.session.timeout.ms"},
+	{"instance-taken", "", "one name per worker: source.instance_id: ${HOSTNAME}"},
+
+	// The sink.
+	{"sql-ended-transaction", "", "take the statement out that ends the transaction; what it did before may stand: look before the next run"},
+	{"sink-needs-own-ledger", "", "take ledger: out"},
+
+	// Redis and ZooKeeper.
+	{"redis-full", "reply=OOM", "raise maxmemory on the server, or delete what is not needed; run waits by itself"},
+	{"redis-not-ready", "reply=LOADING", "wait; run waits by itself"},
+	{"redis-not-ready", "reply=MISCONF", "look at the server's log and its disk; run waits by itself"},
+	{"redis-not-ready", "reply=READONLY", "name the primary in addr; after a failover run goes on by itself"},
+	{"redis-not-ready", "reply=MASTERDOWN", "name the primary in addr"},
+	{"redis-not-ready", "reply=NOREPLICAS", "bring the replicas back; run waits by itself"},
+	{"redis-not-ready", "reply=BUSY", "wait, or SCRIPT KILL; run waits by itself"},
+	{"redis-not-ready", "reply=CLUSTERDOWN", "look at CLUSTER INFO; run waits by itself"},
+	{"redis-not-ready", "reply=TRYAGAIN", "wait; run waits by itself"},
+	{"redis-not-ready", "reply=ERR max number of clients", "raise maxclients on the server"},
+	{"redis-denied", "reply=WRONGPASS", redisUser},
+	{"redis-denied", "reply=NOAUTH", redisUser},
+	{"redis-denied", "reply=ERR AUTH", redisUser},
+	{"redis-denied", "reply=NOPERM", "let the server's owner run what this prints: fencepost ddl FILE (in Go: redis.ACL)"},
+	{"redis-cluster", "reply=MOVED", "name that node in addr"},
+	{"redis-cluster", "reply=CROSSSLOT", "put {group} into every key of the mapping"},
+	{"redis-wrong-type", "reply=WRONGTYPE", "give the ledger another key, or delete that one"},
+	{"redis-no-db", "reply=ERR DB index", "mend db"},
+	{"redis-no-db", "reply=ERR invalid DB index", "mend db"},
+	{"redis-tls", "plain", "that port speaks no TLS: take tls away, or name the server's tls-port"},
+	{"redis-unreachable", "host", "mend the host in addr"},
+	{"zookeeper-busy", "", "wait; run tries again by itself"},
+}
+
+// Remedy is what to do about an error: what it brings along itself, or what its code and facts say; empty: nothing is known.
+func Remedy(f *fencepost.Fault) string { return render(f.Help, f.Code, f.Facts) }
+
+// RemedyOf is Remedy for a finding.
+func RemedyOf(f fencepost.Finding) string { return render(f.Help, f.Code, f.Facts) }
+
+// ParkedRemedy is what to do about a partition that stands still.
+func ParkedRemedy(code string, tp fencepost.TopicPartition, facts map[string]string) string {
+	all := map[string]string{"topic": tp.Topic, "partition": tp.String()}
+	for name, value := range facts {
+		all[name] = value
+	}
+	return render("", code, all)
+}
+
+func render(own, code string, facts map[string]string) string {
+	if own != "" {
+		return own
+	}
+	for _, r := range remedies {
+		if (r.code == "" || r.code == code) && r.fits(facts) {
+			return fill(r.text, facts)
+		}
+	}
+	return ""
+}
+
+// fits reports whether the facts are those that a remedy is for.
+func (r remedy) fits(facts map[string]string) bool {
+	if r.when == "" {
+		return true
+	}
+	name, want, valued := strings.Cut(r.when, "=")
+	value, ok := facts[name]
+	return ok && (!valued || value == want)
+}
+
+// fill puts facts in the place of their names.
+func fill(text string, facts map[string]string) string {
+	var pairs []string
+	for name, value := range facts {
+		pairs = append(pairs, "{"+name+"}", value)
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// Named is the Fault in an error, or one for what ledger, source and sink say by sentinels; an error that nobody named is
+// unexpected.
+func Named(err error) *fencepost.Fault {
+	if f, ok := errors.AsType[*fencepost.Fault](err); ok {
+		return f
+	}
+	rejected, refused := errors.AsType[*sink.Rejected](err)
+	switch {
+	case errors.Is(err, fencepost.ErrNoTopic):
+		return &fencepost.Fault{Code: "topic-not-found", Err: err}
+	case errors.Is(err, fencepost.ErrNoAnswer):
+		return &fencepost.Fault{Code: "broker-silent", Err: err, Help: "start it, or mend source.brokers", Passing: true}
+	case errors.Is(err, ledger.ErrNewer):
+		return &fencepost.Fault{Code: "ledger-newer", Err: err}
+	case errors.Is(err, ledger.ErrOtherCluster):
+		return &fencepost.Fault{Code: "other-cluster", Err: err}
+	case refused:
+		return &fencepost.Fault{Code: "record-refused", Err: err, Help: rejected.Hint}
+	}
+	return &fencepost.Fault{Code: "unexpected", Err: err}
+}

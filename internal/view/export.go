@@ -1,0 +1,54 @@
+package view
+
+import (
+	"io"
+	"strings"
+
+	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/codes"
+	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/internal/foreign/offsetfile"
+	"github.com/fencepost/fencepost/internal/text"
+)
+
+// forms are the names of what Write writes.
+func forms() (names []string) {
+	for _, f := range offsetfile.Forms() {
+		if f.Writes() {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// CheckForm refuses a name that Write does not take.
+//
+// Errors: *fencepost.Fault usage.
+func CheckForm(form string) error {
+	for _, name := range forms() {
+		if name == form {
+			return nil
+		}
+	}
+	help := "one of " + strings.Join(forms(), "  ")
+	if near := text.Nearest(form, forms()); near != "" {
+		help = "--format " + near
+	}
+	return codes.Usage(help, "%s is no form of offsets", form)
+}
+
+// Write writes positions in a form.
+//
+// Errors: *fencepost.Fault usage; those of w.
+func Write(w io.Writer, form string, e admin.Exported) error {
+	if err := CheckForm(form); err != nil {
+		return err
+	}
+	var entries []foreign.Entry
+	for _, at := range e.Positions {
+		own := at.Position
+		own.Fence = 0
+		entries = append(entries, foreign.Entry{TopicPartition: at.TopicPartition, From: foreign.NoFrom, Until: at.Offset, Own: own})
+	}
+	return offsetfile.Write(w, form, e.Group, entries...)
+}

@@ -91,7 +91,7 @@ func (t *typed) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]st
 }
 
 func missing(err error) error {
-	return &fencepost.Fault{Code: "column-missing", Exit: 2, Err: err, Help: "give the decoder such a column, or take the field out of the struct"}
+	return &fencepost.Fault{Code: "column-missing", Exit: 1, Err: err, Help: "give the decoder such a column, or take the field out of the struct"}
 }
 
 // ReadRows is fencepost.ReadRows with the errors that a handler returns: a null that T has no place for is *Rejected, so

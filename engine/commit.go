@@ -94,7 +94,7 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 		case rejected:
 			return err
 		case fatal:
-			l.e.fail(withRemedy(fmt.Errorf("commit: %w", err)))
+			l.e.fail(withCode(fmt.Errorf("commit: %w", err)))
 			return nil
 		case unknown, again:
 			unclear = unclear || out == unknown
@@ -124,8 +124,8 @@ func (l *lane) giveUp(unclear bool) {
 	l.mu.doubt = l.mu.doubt || unclear && !l.mu.ending.IsZero()
 }
 
-// withRemedy gives an error that ends the run its code and remedy, where the sink did not.
-func withRemedy(err error) error {
+// withCode gives an error that ends the run its code, where the sink did not.
+func withCode(err error) error {
 	if _, ok := errors.AsType[*fencepost.Fault](err); ok {
 		return err
 	}

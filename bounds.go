@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// ErrNoAnswer is in Bounds.Err where the brokers said nothing about a partition: no leader, a time-out, not
+// ErrNoAnswer is in LogOffsets.Err where the brokers said nothing about a partition: no leader, a time-out, not
 // authorised. No answer is never an answer.
 var ErrNoAnswer = errors.New("no answer")
 
-// ErrNoTopic is in Bounds.Err where a broker says that it knows no such topic.
+// ErrNoTopic is in LogOffsets.Err where a broker says that it knows no such topic.
 var ErrNoTopic = errors.New("the cluster has no such topic")
 
 // Ask is a question about one partition's bounds.
-type Ask struct {
+type OffsetQuery struct {
 	TopicPartition
 	LeaderEpoch LeaderEpoch // also: where does this epoch end? NoEpoch: not asked
 	Time        time.Time   // also: the first offset at or after this time. Zero: not asked
 }
 
-// Bounds is what the brokers say of one partition: Earliest <= Stable <= End.
-type Bounds struct {
-	TopicID  TopicID
-	Earliest Offset
-	Stable   Offset // last stable offset: a read_committed reader gets no further
-	End      Offset // high watermark: next to be written, as far as all in-sync replicas have it
+// LogOffsets is what the brokers say of one partition: Earliest <= Stable <= End.
+type LogOffsets struct {
+	TopicID          TopicID
+	Earliest         Offset
+	LastStableOffset Offset // last stable offset: a read_committed reader gets no further
+	HighWatermark    Offset // high watermark: next to be written, as far as all in-sync replicas have it
 	// EndEpoch is the leader epoch of End, NoEpoch if the broker did not say.
 	EndEpoch LeaderEpoch
 	// EpochEnd answers Ask.LeaderEpoch: where the largest epoch not above it ends. Negative: no verdict, the broker

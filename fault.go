@@ -3,7 +3,7 @@ package fencepost
 // Fault is an error with a code, as a person meets it: every error that a command prints is one, or is wrapped by one.
 // Connectors make them at their edge, where the driver's own error is known. Since a program that embeds the engine has no
 // pipeline file and no verbs, no connector names them: a command makes the remedy of Code and Facts.
-type Fault struct {
+type UserError struct {
 	Code string // kebab-case, stable: topic-not-found. `fencepost help CODE` tells more
 	Err  error  // what happened, and why
 	Help string // the remedy in the store's own words: a server to start, a grant; empty: it follows from Code and Facts
@@ -16,7 +16,7 @@ type Fault struct {
 }
 
 // Error is what happened, without code and remedy.
-func (e *Fault) Error() string { return e.Err.Error() }
+func (e *UserError) Error() string { return e.Err.Error() }
 
 // Unwrap is the cause.
-func (e *Fault) Unwrap() error { return e.Err }
+func (e *UserError) Unwrap() error { return e.Err }

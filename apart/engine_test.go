@@ -76,7 +76,7 @@ func TestFunctionBehindTheEngine(t *testing.T) {
 			ledger.SetHook(func(_ context.Context, p memory.Point) error {
 				if p == memory.BeforeApply {
 					stop()
-					return &fencepost.Fault{Code: "gone", Err: errors.New("the process is gone")}
+					return &fencepost.UserError{Code: "gone", Err: errors.New("the process is gone")}
 				}
 				return nil
 			})

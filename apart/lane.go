@@ -61,7 +61,7 @@ func newLane(ledger ledger.Ledger, apply func(context.Context, *fencepost.Batch)
 
 // Commit makes the effects of the batch, then its moves. Of *Refused and every other error of the ledger the effects may
 // stand all the same; ErrNewer and ErrOtherCluster are told before the first effect of a lane.
-func (l *lane) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error {
+func (l *lane) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) error {
 	if l.moves = c.Moves; len(l.moves) == 0 {
 		return nil
 	}
@@ -97,7 +97,7 @@ func (l *lane) plan(c sink.Commit) {
 
 // ask reads the ledger unless it was heard of lately, so that what it would refuse is not applied. It is a hint: the
 // move decides.
-func (l *lane) ask(ctx context.Context, w ledger.Writer) error {
+func (l *lane) ask(ctx context.Context, w ledger.Actor) error {
 	now := time.Now()
 	if !l.heard.IsZero() && now.Sub(l.heard) < fresh {
 		return nil
@@ -109,7 +109,7 @@ func (l *lane) ask(ctx context.Context, w ledger.Writer) error {
 	if held.ClusterID != "" && w.ClusterID != "" && held.ClusterID != w.ClusterID {
 		return fmt.Errorf("%w: the ledger's is %s, these brokers' is %s", ledger.ErrOtherCluster, held.ClusterID, w.ClusterID)
 	}
-	if err := ledger.Check(held.Positions, l.moves); err != nil {
+	if err := ledger.Compare(held.Positions, l.moves); err != nil {
 		l.forget(err)
 		return err
 	}
@@ -118,7 +118,7 @@ func (l *lane) ask(ctx context.Context, w ledger.Writer) error {
 }
 
 // move moves the ledger. What is remembered stays until somebody has said what became of the moves.
-func (l *lane) move(ctx context.Context, w ledger.Writer) error {
+func (l *lane) move(ctx context.Context, w ledger.Actor) error {
 	now := time.Now()
 	err := l.ledger.Move(ctx, w, l.moves)
 	if err == nil {

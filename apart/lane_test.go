@@ -20,7 +20,7 @@ import (
 	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
-var as = ledger.Writer{Group: "g", ClusterID: "c", Who: "test"}
+var as = ledger.Actor{Group: "g", ClusterID: "c", Who: "test"}
 
 func tp(p int32) fencepost.TopicPartition {
 	return fencepost.TopicPartition{Topic: "t", Partition: p}
@@ -128,7 +128,7 @@ func TestTriesOfOneBatchAreOneEffect(t *testing.T) {
 			}
 			err := l.Commit(t.Context(), as, b)
 			if refused, ok := errors.AsType[*ledger.Refused](err); fault == memory.LostAfter {
-				if !ok || ledger.Stand(refused.Held[tp(0)], b.Moves[0]) != ledger.StandingDone {
+				if !ok || ledger.Relate(refused.Held[tp(0)], b.Moves[0]) != ledger.RelationDone {
 					t.Errorf("commit after a lost success: got %v, want refused as done", err)
 				}
 			} else if err != nil {
@@ -278,9 +278,9 @@ func TestErrorsOfTheFunction(t *testing.T) {
 		want string
 	}{
 		{fmt.Errorf("row: %w", &sink.Rejected{Reason: "negative"}), "rejected"},
-		{&fencepost.Fault{Code: "a-code", Err: errors.New("no")}, "fault a-code"},
+		{&fencepost.UserError{Code: "a-code", Err: errors.New("no")}, "fault a-code"},
 		{&ledger.Refused{}, "plain"},
-		{&fencepost.Fault{Code: "b-code", Passing: true, Err: &ledger.Refused{}}, "fault b-code"},
+		{&fencepost.UserError{Code: "b-code", Passing: true, Err: &ledger.Refused{}}, "fault b-code"},
 		{fmt.Errorf("other: %w", ledger.ErrNewer), "plain"},
 	} {
 		w.fail = c.err
@@ -289,7 +289,7 @@ func TestErrorsOfTheFunction(t *testing.T) {
 		if _, ok := errors.AsType[*sink.Rejected](err); ok {
 			got = "rejected"
 		}
-		if f, ok := errors.AsType[*fencepost.Fault](err); ok {
+		if f, ok := errors.AsType[*fencepost.UserError](err); ok {
 			got = "fault " + f.Code
 		}
 		if _, ok := errors.AsType[*ledger.Refused](err); ok || errors.Is(err, ledger.ErrNewer) {
@@ -340,8 +340,8 @@ func TestAbilitiesOfAnother(t *testing.T) {
 func TestSinkOfAnother(t *testing.T) {
 	kept, other := begin(t, 1).ledger, &appliers{Store: memory.Open()}
 	s := apart.Sink(kept, other)
-	if s.Ledger() != ledger.Ledger(kept) || s.Traits().Name != "memory" {
-		t.Errorf("ledger %v and name %q are not those that were given", s.Ledger(), s.Traits().Name)
+	if s.Ledger() != ledger.Ledger(kept) || s.Capabilities().Name != "memory" {
+		t.Errorf("ledger %v and name %q are not those that were given", s.Ledger(), s.Capabilities().Name)
 	}
 	l, err := s.Lane(t.Context(), 0)
 	if err != nil {
@@ -355,7 +355,7 @@ func TestSinkOfAnother(t *testing.T) {
 		t.Errorf("the other sink's ledger: %+v, %v; want nothing in it", snap, err)
 	}
 	_, err = apart.Sink(kept, memory.Open()).Lane(t.Context(), 0)
-	if f, ok := errors.AsType[*fencepost.Fault](err); !ok || f.Code != "sink-needs-own-ledger" {
+	if f, ok := errors.AsType[*fencepost.UserError](err); !ok || f.Code != "sink-needs-own-ledger" {
 		t.Errorf("a sink without Apply: got %v", err)
 	}
 }

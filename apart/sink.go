@@ -15,7 +15,7 @@ import (
 // f is called with a batch that has rows, by one goroutine a lane: engine.Config.Lanes says how many. It must return
 // when its context ends, and keep nothing of the batch. Batches have the columns _key and _headers besides the
 // decoder's. A nil error says that the effects of all its segments are durable. A *sink.Rejected says that a row is
-// bad, and f gets smaller batches until it is found; its partition then parks in front of it. A *fencepost.Fault that is
+// bad, and f gets smaller batches until it is found; its partition then parks in front of it. A *fencepost.UserError that is
 // not Passing ends the run. After any other error f gets the batch again.
 func Func(ledger ledger.Ledger, f func(context.Context, *fencepost.Batch) error) sink.Sink {
 	return &function{ledger: ledger, f: f}
@@ -27,14 +27,16 @@ type function struct {
 	f      func(context.Context, *fencepost.Batch) error
 }
 
-// Traits says that any number of lanes may call the function.
-func (s *function) Traits() sink.Traits { return sink.Traits{Name: "function", Apart: true} }
+// Capabilities says that any number of lanes may call the function.
+func (s *function) Capabilities() sink.Capabilities {
+	return sink.Capabilities{Name: "function", Apart: true}
+}
 
 // Ledger is the one that was given.
 func (s *function) Ledger() ledger.Ledger { return s.ledger }
 
-// Needs is both metadata columns: nobody knows what the function reads.
-func (s *function) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error) {
+// Columns is both metadata columns: nobody knows what the function reads.
+func (s *function) Columns(context.Context, []fencepost.ColumnSpec) ([]string, error) {
 	return []string{fencepost.MetaKey, fencepost.MetaHeaders}, nil
 }
 
@@ -56,7 +58,7 @@ func (s *function) call(ctx context.Context, b *fencepost.Batch) error {
 	if rejected, ok := errors.AsType[*sink.Rejected](err); ok {
 		return fmt.Errorf("function: %w", rejected)
 	}
-	if fault, ok := errors.AsType[*fencepost.Fault](err); ok {
+	if fault, ok := errors.AsType[*fencepost.UserError](err); ok {
 		out := *fault
 		out.Err = fmt.Errorf("function: %v", err)
 		return &out
@@ -70,7 +72,7 @@ func Sink(l ledger.Ledger, s sink.Sink) sink.Sink {
 	return &effects{Sink: s, ledger: l}
 }
 
-// effects is the Sink of Sink. Needs and Close are the other sink's.
+// effects is the Sink of Sink. Columns and Close are the other sink's.
 type effects struct {
 	sink.Sink
 	ledger ledger.Ledger
@@ -82,9 +84,9 @@ var _ fencepost.Checker = (*effects)(nil)
 // was applied again has its rows twice.
 func (s *effects) Unwrap() sink.Sink { return s.Sink }
 
-// Traits are the other sink's, with the ledger elsewhere.
-func (s *effects) Traits() sink.Traits {
-	t := s.Sink.Traits()
+// Capabilities are the other sink's, with the ledger elsewhere.
+func (s *effects) Capabilities() sink.Capabilities {
+	t := s.Sink.Capabilities()
 	t.Apart = true
 	return t
 }
@@ -94,7 +96,7 @@ func (s *effects) Ledger() ledger.Ledger { return s.ledger }
 
 // Lane opens a lane of the other sink.
 //
-// Errors: *fencepost.Fault sink-needs-own-ledger for a sink whose lanes are no sink.Applier.
+// Errors: *fencepost.UserError sink-needs-own-ledger for a sink whose lanes are no sink.Applier.
 func (s *effects) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	inner, err := s.Sink.Lane(ctx, n)
 	if err != nil {
@@ -102,8 +104,8 @@ func (s *effects) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	}
 	applier, ok := sink.LaneAs[sink.Applier](inner)
 	if !ok {
-		return nil, errors.Join(&fencepost.Fault{Code: "sink-needs-own-ledger",
-			Err: fmt.Errorf("the sink %s can not apply a batch without its own ledger", s.Traits().Name)}, inner.Close())
+		return nil, errors.Join(&fencepost.UserError{Code: "sink-needs-own-ledger",
+			Err: fmt.Errorf("the sink %s can not apply a batch without its own ledger", s.Capabilities().Name)}, inner.Close())
 	}
 	apply := func(ctx context.Context, b *fencepost.Batch) error {
 		err := applier.Apply(ctx, b)

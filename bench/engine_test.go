@@ -126,7 +126,7 @@ type discard struct {
 
 func (d *discard) Lane(context.Context, int) (sink.Lane, error) { return d, nil }
 
-func (d *discard) Commit(_ context.Context, _ ledger.Writer, c sink.Commit) error {
+func (d *discard) Commit(_ context.Context, _ ledger.Actor, c sink.Commit) error {
 	d.rows += c.Rows()
 	return nil
 }
@@ -161,11 +161,11 @@ func (u unmirrored) Cluster() source.Cluster { return noMirror{u.Source.Cluster(
 
 type noMirror struct{ source.Cluster }
 
-func (noMirror) Mirrored(context.Context, fencepost.Group) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
+func (noMirror) CommittedOffsets(context.Context, fencepost.Group) (map[fencepost.TopicPartition]fencepost.CommittedOffset, error) {
 	return nil, nil
 }
 
-func (noMirror) Mirror(context.Context, fencepost.Group, map[fencepost.TopicPartition]fencepost.Mirror) error {
+func (noMirror) Mirror(context.Context, fencepost.Group, map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
 	return nil
 }
 

@@ -181,12 +181,12 @@ type lagging struct {
 	left int
 }
 
-func (l *lagging) Bounds(ctx context.Context, asks []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds {
-	got := l.world.Bounds(ctx, asks)
+func (l *lagging) LogOffsets(ctx context.Context, asks []fencepost.OffsetQuery) map[fencepost.TopicPartition]fencepost.LogOffsets {
+	got := l.world.LogOffsets(ctx, asks)
 	if l.left > 0 {
 		l.left--
 		for tp, b := range got {
-			b.Stable, b.End = 5, 5
+			b.LastStableOffset, b.HighWatermark = 5, 5
 			got[tp] = b
 		}
 	}

@@ -247,7 +247,7 @@ func (s *forgetful) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	return &forgetfulLane{l, s}, err
 }
 
-func (l *forgetfulLane) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error {
+func (l *forgetfulLane) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) error {
 	l.s.tries++
 	return l.Lane.Commit(ctx, w, c)
 }
@@ -285,7 +285,7 @@ func TestLedgerApartThatWentBackParks(t *testing.T) {
 		next := held
 		next.Offset, next.Fence = 20, held.Fence+1
 		move := ledger.Move{TopicPartition: tp(0), Held: held, Next: next, Cause: ledger.CauseSkip, AtMost: 10}
-		if err := s.Move(t.Context(), ledger.Writer{Group: "g"}, []ledger.Move{move}); err != nil {
+		if err := s.Move(t.Context(), ledger.Actor{Group: "g"}, []ledger.Move{move}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)

@@ -32,7 +32,7 @@ func (e *Engine) settle(ctx context.Context, parts []*partition) {
 // callbacks is the engine as the source's listener.
 type callbacks struct{ *Engine }
 
-var _ source.Holder = callbacks{}
+var _ source.Listener = callbacks{}
 
 // Assigned answers where newly held partitions begin.
 func (e callbacks) Assigned(ctx context.Context, tps []fencepost.TopicPartition) map[fencepost.TopicPartition]source.Start {
@@ -77,7 +77,7 @@ func (e *Engine) decideAlone(ctx context.Context, tps []fencepost.TopicPartition
 func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) (map[fencepost.TopicPartition]source.Start, []Event) {
 	starts := map[fencepost.TopicPartition]source.Start{}
 	var events []Event
-	var settled []Settlement
+	var settled []Reconciliation
 	var weak []string
 	if err != nil {
 		e.failIfLasting(err)
@@ -98,14 +98,14 @@ func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) 
 				weak = append(weak, p.Topic)
 			}
 			if !p.Probing() && (p.Runs() || !p.SameStop(&was)) { // a test of a bad record is told when it goes in
-				settled = append(settled, Settlement{TopicPartition: p.TopicPartition, Verdict: v.Verdict,
+				settled = append(settled, Reconciliation{TopicPartition: p.TopicPartition, Verdict: v.Verdict,
 					Offset: p.Done().Offset, Running: p.Runs(), Reason: v.Reason})
 			}
 		}
 		p.lane.mu.Unlock()
 	}
 	if err == nil && len(settled) > 0 {
-		events = append([]Event{Settled{Partitions: settled}}, events...)
+		events = append([]Event{Reconciled{Partitions: settled}}, events...)
 	}
 	if weak = e.firstWeak(weak); len(weak) > 0 {
 		events = append(events, Weaker{Topics: weak})
@@ -135,8 +135,8 @@ func (e *Engine) firstWeak(topics []string) (first []string) {
 // applyOne carries one verdict out. REQUIRES: p.lane.mu is held.
 func (e *Engine) applyOne(p *partition, v verdict, poll uint64) source.Start {
 	p.Reconciled(e.runEnd(p.TopicPartition))
-	if v.bounds.Err == nil && v.bounds.End > 0 {
-		p.SetLog(v.bounds.Stable, v.bounds.End)
+	if v.bounds.Err == nil && v.bounds.HighWatermark > 0 {
+		p.SetLog(v.bounds.LastStableOffset, v.bounds.HighWatermark)
 	}
 	switch v.Action {
 	case ledger.Resume, ledger.MoveOn:
@@ -176,7 +176,7 @@ func told(p *partition, v verdict, was *assignment.Partition) []Event {
 
 // failIfLasting ends the engine for an error that no waiting mends.
 func (e *Engine) failIfLasting(err error) {
-	f, ok := errors.AsType[*fencepost.Fault](err)
+	f, ok := errors.AsType[*fencepost.UserError](err)
 	if ok && !f.Passing || errors.Is(err, ledger.ErrNewer) || errors.Is(err, ledger.ErrOtherCluster) {
 		e.fail(err)
 	}
@@ -184,12 +184,12 @@ func (e *Engine) failIfLasting(err error) {
 
 // sameLedger holds laws 10 and 12: a group is kept by one ledger, and an empty one starts by itself only if the Kafka
 // group does not know the group either.
-func (e *Engine) sameLedger(s ledger.Snapshot, mirrored map[fencepost.TopicPartition]fencepost.Mirror) error {
+func (e *Engine) sameLedger(s ledger.Snapshot, mirrored map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
 	if err := ledger.Keeps(e.cfg.Group, s, mirrored); err != nil {
 		return err
 	}
 	if e.cfg.Resume && s.Empty() {
-		return &fencepost.Fault{Code: "ledger-empty", Facts: map[string]string{"resume": "true"},
+		return &fencepost.UserError{Code: "ledger-empty", Facts: map[string]string{"resume": "true"},
 			Err: fmt.Errorf("the ledger does not know group %s, and --resume starts nothing new", e.cfg.Group)}
 	}
 	return nil

@@ -141,23 +141,23 @@ func TestMendedRecordIsToldOnce(t *testing.T) {
 		wk.source.assign(tp(0))
 		time.Sleep(time.Second)
 		e := wk.engine()
-		before := len(seen[Settled](wk))
+		before := len(seen[Reconciled](wk))
 		time.Sleep(time.Minute)
 		if got := e.Status(); got.Parked != 1 || got.Running != 0 {
 			t.Errorf("while the record is bad the status is %+v, want one parked partition", got)
 		}
-		if told := seen[Settled](wk)[before:]; len(told) != 0 {
+		if told := seen[Reconciled](wk)[before:]; len(told) != 0 {
 			t.Errorf("while the record is bad: %+v was told, want nothing", told)
 		}
 		s.SetReject(nil)
 		time.Sleep(20 * time.Second)
-		if told := seen[Settled](wk)[before:]; len(told) != 1 || len(told[0].Partitions) != 1 || !told[0].Partitions[0].Running ||
+		if told := seen[Reconciled](wk)[before:]; len(told) != 1 || len(told[0].Partitions) != 1 || !told[0].Partitions[0].Running ||
 			told[0].Partitions[0].Offset != 20 {
 			t.Errorf("behind the mending: %+v was told, want once that t:0 is running, at 20", told)
 		}
 		w.produce(tp(0), 5)
 		time.Sleep(time.Second)
-		if told := seen[Settled](wk)[before:]; len(told) != 1 {
+		if told := seen[Reconciled](wk)[before:]; len(told) != 1 {
 			t.Errorf("behind the mending and another commit: %+v was told, want no more", told)
 		}
 		if got := e.Status(); got.Parked != 0 || got.Running != 1 {
@@ -183,11 +183,11 @@ func TestRewindInFrontOfABadRecordTellsNothing(t *testing.T) {
 		wk.source.most = 100
 		wk.source.assign(tp(0))
 		time.Sleep(time.Second)
-		before := len(seen[Settled](wk))
+		before := len(seen[Reconciled](wk))
 		move(t, s, tp(0), 5, 4711)
 		time.Sleep(time.Minute)
 		wantRows(t, s, tp(0), append(upTo(0, 13), upTo(5, 13)...))
-		if told := seen[Settled](wk)[before:]; len(told) != 0 {
+		if told := seen[Reconciled](wk)[before:]; len(told) != 0 {
 			t.Errorf("behind the rewind: %+v was told, want nothing: the record is as bad as before", told)
 		}
 		if parked := seen[Parked](wk); len(parked) != 1 || parked[0].Offset != 13 {

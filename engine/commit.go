@@ -126,17 +126,17 @@ func (l *lane) giveUp(unclear bool) {
 
 // withCode gives an error that ends the run its code, where the sink did not.
 func withCode(err error) error {
-	if _, ok := errors.AsType[*fencepost.Fault](err); ok {
+	if _, ok := errors.AsType[*fencepost.UserError](err); ok {
 		return err
 	}
 	var ended *sink.Ended
 	switch {
 	case errors.As(err, &ended):
-		return &fencepost.Fault{Code: "sql-ended-transaction", Err: err}
+		return &fencepost.UserError{Code: "sql-ended-transaction", Err: err}
 	case errors.Is(err, ledger.ErrNewer):
-		return &fencepost.Fault{Code: "ledger-newer", Err: err}
+		return &fencepost.UserError{Code: "ledger-newer", Err: err}
 	case errors.Is(err, ledger.ErrOtherCluster):
-		return &fencepost.Fault{Code: "other-cluster", Err: err}
+		return &fencepost.UserError{Code: "other-cluster", Err: err}
 	}
 	return err
 }
@@ -199,7 +199,7 @@ func (l *lane) keep(w *work, f func(i int) bool) {
 // advance records that segments of w are durable.
 func (l *lane) advance(w *work, done segments, took time.Duration, recovered bool) {
 	rows := 0
-	var mended []Settlement
+	var mended []Reconciliation
 	l.mu.Lock()
 	for i := range done.of {
 		s, p := &done.of[i], done.parts[i]
@@ -212,13 +212,13 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 			p.Newest(w.batch.Times[s.Hi-1])
 		}
 		if applied {
-			mended = append(mended, Settlement{TopicPartition: p.TopicPartition, Verdict: ledger.OK, Offset: p.Done().Offset,
+			mended = append(mended, Reconciliation{TopicPartition: p.TopicPartition, Verdict: ledger.OK, Offset: p.Done().Offset,
 				Running: true, Reason: "the record was applied"})
 		}
 	}
 	l.mu.Unlock()
 	if mended != nil {
-		l.e.emit(Settled{Partitions: mended})
+		l.e.emit(Reconciled{Partitions: mended})
 	}
 	l.e.committed(Committed{Lane: l.number, Rows: rows, Bytes: w.bytes, Segments: done.of, Took: took, Recovered: recovered}, done.moves)
 }
@@ -234,14 +234,14 @@ func (l *lane) obey(w *work, err error, took time.Duration, unclear bool) {
 		if !bad {
 			continue
 		}
-		standing := ledger.Stand(held, w.moves[i])
-		if standing == ledger.StandingDone {
+		standing := ledger.Relate(held, w.moves[i])
+		if standing == ledger.RelationDone {
 			done = segments{append(done.of, s), append(done.moves, w.moves[i]), append(done.parts, w.parts[i])}
 			continue
 		}
 		lost = append(lost, w.parts[i])
-		l.e.emit(Refused{TopicPartition: s.TopicPartition, Standing: standing, Held: held, Offset: s.Range.From, Unknown: unclear})
-		if standing == ledger.StandingBehind {
+		l.e.emit(Refused{TopicPartition: s.TopicPartition, Relation: standing, Held: held, Offset: s.Range.From, Unknown: unclear})
+		if standing == ledger.RelationBehind {
 			l.e.emit(SinkWentBack{TopicPartition: s.TopicPartition, From: s.Range.From, To: held.Offset})
 		}
 	}

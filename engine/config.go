@@ -117,7 +117,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Drain, 30*time.Second)
 	set(&c.Rebalance, time.Minute)
 	if c.Sink != nil {
-		t := c.Sink.Traits()
+		t := c.Sink.Capabilities()
 		if t.Lanes > 0 {
 			c.Lanes = min(c.Lanes, t.Lanes)
 		}

@@ -102,7 +102,9 @@ func TestRunThatCanNotBeginLeavesItsSource(t *testing.T) {
 // smallSink is one that takes few records at once.
 type smallSink struct{ *memory.Store }
 
-func (smallSink) Traits() sink.Traits { return sink.Traits{Name: "small", Records: 3} }
+func (smallSink) Capabilities() sink.Capabilities {
+	return sink.Capabilities{Name: "small", Records: 3}
+}
 
 // No batch is larger than the sink takes, and a floor above that does not hold batches back for ever.
 func TestSinkBoundsTheBatch(t *testing.T) {

@@ -21,8 +21,8 @@ func (e *Engine) partition(tp fencepost.TopicPartition) *partition {
 	return e.mu.parts[tp]
 }
 
-// partitions is the held partitions of chunks, nil for one that is not held.
-func (e *Engine) partitions(chunks []source.Chunk) []*partition {
+// partitions is the held partitions of fetches, nil for one that is not held.
+func (e *Engine) partitions(chunks []source.Fetch) []*partition {
 	parts := make([]*partition, len(chunks))
 	e.mu.Lock()
 	defer e.mu.Unlock()

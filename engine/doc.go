@@ -8,7 +8,7 @@
 //
 // # Who does what
 //
-// One goroutine polls and steers the source, so that no chunk of before a seek is taken for one of after it. Each lane
+// One goroutine polls and steers the source, so that no fetch of before a seek is taken for one of after it. Each lane
 // has two: one cuts and decodes batch N+1 while the other commits batch N. The keeper settles partitions of which
 // nobody has said where they go on, and once every watch interval compares all of them with ledger and brokers. The
 // mirrors copy committed offsets to the Kafka group, and to those of Config.Mirrors. [Engine.Run] owns them all, and

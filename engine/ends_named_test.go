@@ -15,7 +15,7 @@ import (
 // answering is a cluster whose answers about bounds a test alters.
 type answering struct {
 	*feed
-	alter func([]fencepost.Ask, map[fencepost.TopicPartition]fencepost.Bounds)
+	alter func([]fencepost.OffsetQuery, map[fencepost.TopicPartition]fencepost.LogOffsets)
 }
 
 func (a *answering) Cluster() source.Cluster { return &altered{a.feed.w, a} }
@@ -25,8 +25,8 @@ type altered struct {
 	by *answering
 }
 
-func (c *altered) Bounds(ctx context.Context, asks []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds {
-	out := c.world.Bounds(ctx, asks)
+func (c *altered) LogOffsets(ctx context.Context, asks []fencepost.OffsetQuery) map[fencepost.TopicPartition]fencepost.LogOffsets {
+	out := c.world.LogOffsets(ctx, asks)
 	c.by.alter(asks, out)
 	return out
 }
@@ -47,7 +47,7 @@ func TestUntilATime(t *testing.T) {
 				w.change(tp(0), func(l *fakeLog) { l.stable = tt.stable })
 				wk := w.run(s, func(c *Config) {
 					c.Until.Time = at
-					c.Source = &answering{c.Source.(*feed), func(asks []fencepost.Ask, out map[fencepost.TopicPartition]fencepost.Bounds) {
+					c.Source = &answering{c.Source.(*feed), func(asks []fencepost.OffsetQuery, out map[fencepost.TopicPartition]fencepost.LogOffsets) {
 						for _, a := range asks {
 							if b := out[a.TopicPartition]; a.Time.Equal(at) {
 								b.AtTime = tt.atTime
@@ -73,7 +73,7 @@ func TestUntilATime(t *testing.T) {
 func TestUntilEndAsksForWhatAnAnswerLeavesOut(t *testing.T) {
 	leaveOut := func(c *Config, until time.Time) {
 		c.Until.End = true
-		c.Source = &answering{c.Source.(*feed), func(_ []fencepost.Ask, out map[fencepost.TopicPartition]fencepost.Bounds) {
+		c.Source = &answering{c.Source.(*feed), func(_ []fencepost.OffsetQuery, out map[fencepost.TopicPartition]fencepost.LogOffsets) {
 			if time.Now().Before(until) {
 				delete(out, tp(1))
 			}

@@ -22,19 +22,19 @@ func (l *laggard) Describe(ctx context.Context) (source.Description, error) {
 	return l.w.Describe(ctx)
 }
 
-func (l *laggard) Mirrored(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
-	return l.w.Mirrored(ctx, g)
+func (l *laggard) CommittedOffsets(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.CommittedOffset, error) {
+	return l.w.CommittedOffsets(ctx, g)
 }
 
-func (l *laggard) Mirror(ctx context.Context, g fencepost.Group, m map[fencepost.TopicPartition]fencepost.Mirror) error {
+func (l *laggard) Mirror(ctx context.Context, g fencepost.Group, m map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
 	return l.w.Mirror(ctx, g, m)
 }
 
-func (l *laggard) Bounds(ctx context.Context, asks []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds {
-	out := l.w.Bounds(ctx, asks)
+func (l *laggard) LogOffsets(ctx context.Context, asks []fencepost.OffsetQuery) map[fencepost.TopicPartition]fencepost.LogOffsets {
+	out := l.w.LogOffsets(ctx, asks)
 	if l.asked++; l.asked == 1 {
 		for tp, b := range out {
-			b.End, b.Stable = 3, 3
+			b.HighWatermark, b.LastStableOffset = 3, 3
 			out[tp] = b
 		}
 	}

@@ -21,7 +21,7 @@ type Engine struct {
 	cfg      Config
 	cluster  source.Cluster
 	ledger   ledger.Ledger
-	writer   ledger.Writer
+	writer   ledger.Actor
 	identity fencepost.LedgerID
 	lanes    []*lane
 	poller   *poller
@@ -96,7 +96,7 @@ func Run(ctx context.Context, cfg Config) error {
 // started, but for those that do not follow their context until then: their lane is in the error, everything else in an
 // event LeftBehind.
 //
-// Errors: nil after ctx ended or the end was reached; *fencepost.Fault for what a person has to mend (with Exit 3 where
+// Errors: nil after ctx ended or the end was reached; *fencepost.UserError for what a person has to mend (with Exit 3 where
 // the end was reached and partitions stay parked); anything else that the configuration's checks or the rooms return.
 // ErrCutShort where ctx ended a run before its end, or a commit that was under way before anybody knew its outcome.
 // An engine that has run already runs no second time.
@@ -187,7 +187,7 @@ func (e *Engine) ask(ctx context.Context) error {
 		return err
 	}
 	e.identity = s.snapshot.Ledger
-	e.writer = ledger.Writer{Group: e.cfg.Group, ClusterID: s.about.ClusterID, Who: e.cfg.Who}
+	e.writer = ledger.Actor{Group: e.cfg.Group, ClusterID: s.about.ClusterID, Who: e.cfg.Who}
 	if e.cfg.Until.Set() {
 		if err := e.fixEnds(ctx, s); err != nil {
 			return err
@@ -213,7 +213,7 @@ func (e *Engine) openLanes(ctx context.Context) (lanes []*lane, err error) {
 	if e.cfg.Decoder != nil {
 		columns = e.cfg.Decoder().Columns()
 	}
-	needs, err := e.cfg.Sink.Needs(ctx, columns)
+	needs, err := e.cfg.Sink.Columns(ctx, columns)
 	if err != nil {
 		return nil, fmt.Errorf("open sink: %w", err)
 	}

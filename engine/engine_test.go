@@ -151,7 +151,7 @@ func move(t *testing.T, s *memory.Store, tp fencepost.TopicPartition, to fencepo
 		held := position(t, s, tp)
 		next := ledger.Position{Offset: to, LeaderEpoch: fencepost.NoEpoch, Fence: ledger.NewFence(fence), TopicID: held.TopicID}
 		m := ledger.Move{TopicPartition: tp, Held: held, Next: next, Cause: ledger.CauseRewind, Why: "test"}
-		err := s.Move(t.Context(), ledger.Writer{Group: "g", ClusterID: "cluster-1", Who: "operator"}, []ledger.Move{m})
+		err := s.Move(t.Context(), ledger.Actor{Group: "g", ClusterID: "cluster-1", Who: "operator"}, []ledger.Move{m})
 		if _, busy := errors.AsType[*ledger.Refused](err); busy {
 			continue
 		}
@@ -453,7 +453,7 @@ func TestRestoredStoreIsReplayed(t *testing.T) {
 
 func wantFault(t *testing.T, err error, code string, exit int) {
 	t.Helper()
-	f, ok := errors.AsType[*fencepost.Fault](err)
+	f, ok := errors.AsType[*fencepost.UserError](err)
 	if !ok || f.Code != code || codes.Exit(f) != exit {
 		t.Errorf("the run ended with %v, want the fault %s with exit %d", err, code, exit)
 	}
@@ -465,11 +465,11 @@ func TestWrongLedgersAreRefused(t *testing.T) {
 		wk := w.run(s, func(c *Config) { c.Resume = true })
 		<-wk.done
 		wantFault(t, wk.err, "ledger-empty", 4)
-		w.mu.committed[tp(0)] = fencepost.Mirror{Offset: 7}
+		w.mu.committed[tp(0)] = fencepost.CommittedOffset{Offset: 7}
 		wk = w.run(s, nil)
 		<-wk.done
 		wantFault(t, wk.err, "ledger-empty", 4)
-		w.mu.committed[tp(0)] = fencepost.Mirror{Offset: 7, Ledger: fencepost.LedgerID{9}}
+		w.mu.committed[tp(0)] = fencepost.CommittedOffset{Offset: 7, Ledger: fencepost.LedgerID{9}}
 		wk = w.run(s, nil)
 		<-wk.done
 		wantFault(t, wk.err, "other-ledger", 4)
@@ -549,7 +549,7 @@ func TestStartIsRecordedOnceForAllPartitions(t *testing.T) {
 	})
 }
 
-// L8, shared: the partitions that were added to a topic start together, whoever holds which: the Roster's count never
+// L8, shared: the partitions that were added to a topic start together, whoever holds which: the topics' count never
 // passes one that has no row.
 func TestAddedPartitionsOfTwoWorkers(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {

@@ -20,9 +20,9 @@ type (
 		Partitions []fencepost.TopicPartition
 		Lost       bool
 	}
-	// Settled: what each of these partitions' stored position is worth, and where they go on. At an assignment,
+	// Reconciled: what each of these partitions' stored position is worth, and where they go on. At an assignment,
 	// after a refusal, and when a parked or waiting partition goes on again.
-	Settled struct{ Partitions []Settlement }
+	Reconciled struct{ Partitions []Reconciliation }
 	// Weaker: these topics can be checked by offsets and epochs only, for the brokers are older than topic IDs, or the
 	// stored positions are. Told once a run for each topic.
 	Weaker struct{ Topics []string }
@@ -44,7 +44,7 @@ type (
 		// Unknown: the answer to an earlier try was lost, so that the batch may have been applied before the partition was
 		// moved.
 		Unknown  bool
-		Standing ledger.Standing
+		Relation ledger.Relation
 		Held     ledger.Position  // what the ledger holds
 		Offset   fencepost.Offset // where this worker stood
 	}
@@ -120,8 +120,8 @@ type (
 	}
 )
 
-// Settlement is one partition's part of Settled.
-type Settlement struct {
+// Reconciliation is one partition's part of Reconciled.
+type Reconciliation struct {
 	fencepost.TopicPartition
 	Verdict ledger.Verdict
 	Offset  fencepost.Offset // where it goes on, or stands
@@ -148,7 +148,7 @@ type Status struct {
 
 func (Assigned) event()     {}
 func (Revoked) event()      {}
-func (Settled) event()      {}
+func (Reconciled) event()   {}
 func (Weaker) event()       {}
 func (Moved) event()        {}
 func (Committed) event()    {}

@@ -34,7 +34,7 @@ func TestE9ParkedIsToldOnce(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		told := 0
-		for _, ev := range seen[Settled](wk) {
+		for _, ev := range seen[Reconciled](wk) {
 			for _, p := range ev.Partitions {
 				if p.TopicPartition == tp(0) && p.Verdict == ledger.AgedOut {
 					told++
@@ -130,7 +130,7 @@ func TestE10ListenersHoldNoLock(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Errorf("run: %v", err)
 		}
-		for _, ev := range []Event{Assigned{}, Settled{}, Moved{}, Committed{}, Waiting{}, Blocked{}, Parked{}, Progress{}, Revoked{}, Draining{}, Stopped{}} {
+		for _, ev := range []Event{Assigned{}, Reconciled{}, Moved{}, Committed{}, Waiting{}, Blocked{}, Parked{}, Progress{}, Revoked{}, Draining{}, Stopped{}} {
 			if !kinds[fmt.Sprintf("%T", ev)] {
 				t.Errorf("%T was not told: this test does not see it", ev)
 			}
@@ -172,12 +172,12 @@ type stepping struct {
 	produces bool
 }
 
-func (c *stepping) Bounds(ctx context.Context, asks []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds {
-	got := c.world.Bounds(ctx, asks)
+func (c *stepping) LogOffsets(ctx context.Context, asks []fencepost.OffsetQuery) map[fencepost.TopicPartition]fencepost.LogOffsets {
+	got := c.world.LogOffsets(ctx, asks)
 	for tp, b := range got {
 		if c.produces {
 			c.produce(tp, 1)
-			b.End++
+			b.HighWatermark++
 			got[tp] = b
 		}
 	}

@@ -141,7 +141,7 @@ func TestWaitingBacksOff(t *testing.T) {
 		asked := 0
 		var a *answering
 		wk := w.run(s, func(c *Config) {
-			a = &answering{c.Source.(*feed), func([]fencepost.Ask, map[fencepost.TopicPartition]fencepost.Bounds) { asked++ }}
+			a = &answering{c.Source.(*feed), func([]fencepost.OffsetQuery, map[fencepost.TopicPartition]fencepost.LogOffsets) { asked++ }}
 			c.Source = a
 		})
 		synctest.Wait()
@@ -186,7 +186,7 @@ type failing struct {
 	polls int
 }
 
-func (f *failing) Poll(ctx context.Context) ([]source.Chunk, error) {
+func (f *failing) Poll(ctx context.Context) ([]source.Fetch, error) {
 	chunks, err := f.feed.Poll(ctx)
 	for i := range chunks {
 		f.polls++

@@ -180,7 +180,7 @@ func TestE15HalvesHaveNoEpochOfTheirs(t *testing.T) {
 // mends it, and a worker that only waits looks like one that has nothing to do.
 func TestE15LastingErrorsEndTheRun(t *testing.T) {
 	for _, lasting := range []error{ledger.ErrNewer, ledger.ErrOtherCluster,
-		&fencepost.Fault{Code: "ledger-rights", Exit: 4, Err: errors.New("permission denied")}} {
+		&fencepost.UserError{Code: "ledger-rights", Exit: 4, Err: errors.New("permission denied")}} {
 		refuse := func(s *memory.Store) {
 			s.SetHook(func(_ context.Context, p memory.Point) error {
 				if p == memory.Reading {

@@ -30,7 +30,7 @@ func TestHandOversAreTold(t *testing.T) {
 		if told := fmt.Sprint(seen[Revoked](wk)); told != "[{[t:0] false} {[t:1] true}]" {
 			t.Errorf("revoked: %s was told, want t:0, then t:1, which was lost", told)
 		}
-		told := seen[Settled](wk)
+		told := seen[Reconciled](wk)
 		if len(told) != 2 || len(told[0].Partitions) != 2 || len(told[1].Partitions) != 1 {
 			t.Fatalf("settled: %+v was told, want both partitions, then one", told)
 		}
@@ -54,7 +54,7 @@ func TestHandOversAreTold(t *testing.T) {
 func TestAWeakerCheckIsToldOnce(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		wk := w.run(s, func(c *Config) {
-			c.Source = &answering{c.Source.(*feed), func(_ []fencepost.Ask, out map[fencepost.TopicPartition]fencepost.Bounds) {
+			c.Source = &answering{c.Source.(*feed), func(_ []fencepost.OffsetQuery, out map[fencepost.TopicPartition]fencepost.LogOffsets) {
 				for p, b := range out {
 					b.TopicID = fencepost.TopicID{}
 					out[p] = b

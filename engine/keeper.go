@@ -154,8 +154,8 @@ func (e *Engine) watchOne(p *partition, s *settling, answers []ledger.Answer, st
 		return well
 	}
 	p.Answered()
-	b := answers[len(answers)-1].Bounds
-	p.SetLog(b.Stable, b.End)
+	b := answers[len(answers)-1].LogOffsets
+	p.SetLog(b.LastStableOffset, b.HighWatermark)
 	if !e.cfg.Uncommitted && p.HeldBack(time.Now()) {
 		return heldBack
 	}

@@ -61,13 +61,13 @@ const (
 )
 
 // newMirror is that of the Kafka group.
-func newMirror(e *Engine) *mirror[fencepost.Mirror] {
-	m := makeMirror[fencepost.Mirror](e, 0)
-	m.value = func(m ledger.Move) fencepost.Mirror {
-		return fencepost.Mirror{Offset: m.Next.Offset, LeaderEpoch: m.Next.LeaderEpoch, Ledger: e.identity, TopicID: m.Next.TopicID}
+func newMirror(e *Engine) *mirror[fencepost.CommittedOffset] {
+	m := makeMirror[fencepost.CommittedOffset](e, 0)
+	m.value = func(m ledger.Move) fencepost.CommittedOffset {
+		return fencepost.CommittedOffset{Offset: m.Next.Offset, LeaderEpoch: m.Next.LeaderEpoch, Ledger: e.identity, TopicID: m.Next.TopicID}
 	}
-	m.merge = func(_, now fencepost.Mirror) fencepost.Mirror { return now }
-	m.write = func(ctx context.Context, marks map[fencepost.TopicPartition]fencepost.Mirror) error {
+	m.merge = func(_, now fencepost.CommittedOffset) fencepost.CommittedOffset { return now }
+	m.write = func(ctx context.Context, marks map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
 		return e.cluster.Mirror(ctx, e.cfg.Group, marks)
 	}
 	return m

@@ -16,10 +16,10 @@ type slowCluster struct {
 	source.Cluster
 	begun   chan struct{}
 	let     chan struct{}
-	written map[fencepost.TopicPartition]fencepost.Mirror
+	written map[fencepost.TopicPartition]fencepost.CommittedOffset
 }
 
-func (c *slowCluster) Mirror(ctx context.Context, _ fencepost.Group, marks map[fencepost.TopicPartition]fencepost.Mirror) error {
+func (c *slowCluster) Mirror(ctx context.Context, _ fencepost.Group, marks map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
 	c.begun <- struct{}{}
 	select {
 	case <-c.let:
@@ -36,7 +36,7 @@ func (c *slowCluster) Mirror(ctx context.Context, _ fencepost.Group, marks map[f
 // again. Without them the Kafka group would not know of the run, and laws 10 and 12 would have nothing to compare.
 func TestMirrorSurvivesAStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &slowCluster{begun: make(chan struct{}, 10), let: make(chan struct{}), written: map[fencepost.TopicPartition]fencepost.Mirror{}}
+		c := &slowCluster{begun: make(chan struct{}, 10), let: make(chan struct{}), written: map[fencepost.TopicPartition]fencepost.CommittedOffset{}}
 		e := &Engine{cfg: Config{Group: "g", Events: func(Event) {}}, cluster: c}
 		m := newMirror(e)
 		polling, stop := context.WithCancel(t.Context())

@@ -27,7 +27,7 @@ func outcomeOf(err error) outcome {
 		ref *ledger.Refused
 		rej *sink.Rejected
 		end *sink.Ended
-		flt *fencepost.Fault
+		flt *fencepost.UserError
 	)
 	switch {
 	case err == nil:

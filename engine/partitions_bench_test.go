@@ -22,16 +22,16 @@ import (
 type many struct {
 	*memory.Store // the ledger of the starts; commits do not reach it
 	n             int
-	chunks        []source.Chunk
+	chunks        []source.Fetch
 	entries       []entries // :: partition -> its part of the round
 
-	holder    source.Holder
+	holder    source.Listener
 	next      chan struct{} // a round may come
 	committed chan struct{} // one batch was committed, and the engine has taken note of it
 	commit    func()        // inside each commit
 }
 
-// entries is a chunk: each records from an offset on.
+// entries is a fetch: each records from an offset on.
 type entries struct {
 	from fencepost.Offset
 	each int
@@ -46,12 +46,12 @@ func (e *entries) Read(i int, r *fencepost.Record) {
 }
 
 func newMany(n, each int) *many {
-	m := &many{Store: memory.Open(), n: n, entries: make([]entries, n), chunks: make([]source.Chunk, n),
+	m := &many{Store: memory.Open(), n: n, entries: make([]entries, n), chunks: make([]source.Fetch, n),
 		next: make(chan struct{}), committed: make(chan struct{}), commit: func() {}}
 	for i := range m.chunks {
 		m.entries[i].each = each
-		m.chunks[i] = source.Chunk{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: int32(i)},
-			TopicID: fencepost.TopicID{1}, Records: &m.entries[i], Stable: 1 << 40, End: 1 << 40}
+		m.chunks[i] = source.Fetch{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: int32(i)},
+			TopicID: fencepost.TopicID{1}, Records: &m.entries[i], LastStableOffset: 1 << 40, HighWatermark: 1 << 40}
 	}
 	return m
 }
@@ -65,13 +65,13 @@ func (m *many) names(from, until int) (tps []fencepost.TopicPartition) {
 }
 
 // Start leaves the holder to the benchmark, which assigns.
-func (m *many) Start(_ context.Context, h source.Holder) error {
+func (m *many) Start(_ context.Context, h source.Listener) error {
 	m.holder = h
 	m.committed <- struct{}{}
 	return nil
 }
 
-func (m *many) Poll(ctx context.Context) ([]source.Chunk, error) {
+func (m *many) Poll(ctx context.Context) ([]source.Fetch, error) {
 	select {
 	case <-m.next:
 		return m.chunks, nil
@@ -80,33 +80,33 @@ func (m *many) Poll(ctx context.Context) ([]source.Chunk, error) {
 	}
 }
 
-func (m *many) Steer(map[fencepost.TopicPartition]source.Start) {}
-func (m *many) Leave(context.Context) error                     { return nil }
-func (m *many) Cluster() source.Cluster                         { return m }
+func (m *many) Seek(map[fencepost.TopicPartition]source.Start) {}
+func (m *many) Leave(context.Context) error                    { return nil }
+func (m *many) Cluster() source.Cluster                        { return m }
 
 func (m *many) Describe(context.Context) (source.Description, error) {
 	return source.Description{ClusterID: "c", Topics: map[string]fencepost.Topic{"t": {ID: fencepost.TopicID{1}, Partitions: int32(m.n)}}}, nil
 }
 
-func (m *many) Bounds(_ context.Context, asks []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds {
-	all := make(map[fencepost.TopicPartition]fencepost.Bounds, len(asks))
+func (m *many) LogOffsets(_ context.Context, asks []fencepost.OffsetQuery) map[fencepost.TopicPartition]fencepost.LogOffsets {
+	all := make(map[fencepost.TopicPartition]fencepost.LogOffsets, len(asks))
 	for _, a := range asks {
-		all[a.TopicPartition] = fencepost.Bounds{TopicID: fencepost.TopicID{1}, Stable: 1 << 40, End: 1 << 40, EpochEnd: -1, AtTime: -1}
+		all[a.TopicPartition] = fencepost.LogOffsets{TopicID: fencepost.TopicID{1}, LastStableOffset: 1 << 40, HighWatermark: 1 << 40, EpochEnd: -1, AtTime: -1}
 	}
 	return all
 }
 
-func (m *many) Mirrored(context.Context, fencepost.Group) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
+func (m *many) CommittedOffsets(context.Context, fencepost.Group) (map[fencepost.TopicPartition]fencepost.CommittedOffset, error) {
 	return nil, nil
 }
 
-func (m *many) Mirror(context.Context, fencepost.Group, map[fencepost.TopicPartition]fencepost.Mirror) error {
+func (m *many) Mirror(context.Context, fencepost.Group, map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
 	return nil
 }
 
 func (m *many) Lane(context.Context, int) (sink.Lane, error) { return m, nil }
 
-func (m *many) Commit(context.Context, ledger.Writer, sink.Commit) error {
+func (m *many) Commit(context.Context, ledger.Actor, sink.Commit) error {
 	m.commit()
 	return nil
 }

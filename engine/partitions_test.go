@@ -47,7 +47,7 @@ func TestE5StandingSegmentsAdvanceTheirOwnPartitions(t *testing.T) {
 		if err := wk.end(); err != nil {
 			t.Errorf("run: %v", err)
 		}
-		if got := seen[Refused](wk); len(got) != 1 || got[0].TopicPartition != tp(0) || got[0].Standing != ledger.StandingMoved {
+		if got := seen[Refused](wk); len(got) != 1 || got[0].TopicPartition != tp(0) || got[0].Relation != ledger.RelationMoved {
 			t.Errorf("refused: %+v, want t:0 and no other, because it was moved", got)
 		}
 		wantRows(t, s, tp(0), append(upTo(0, 5), upTo(0, 5)...)) // the rewind repeats them

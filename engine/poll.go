@@ -12,7 +12,7 @@ import (
 )
 
 // poller is the one goroutine that polls the source and steers it: a seek is never carried out beside a poll, so that
-// no chunk of before a seek is taken for one of after it.
+// no fetch of before a seek is taken for one of after it.
 type poller struct {
 	steers chan steering
 	record fencepost.Record // poll's own: the entry that is looked at
@@ -89,7 +89,7 @@ func (e *Engine) poll(ctx context.Context) {
 
 func (e *Engine) carryOut(s steering) {
 	if starts := s.do(e.poller.number()); len(starts) > 0 {
-		e.cfg.Source.Steer(starts)
+		e.cfg.Source.Seek(starts)
 	}
 	close(s.done)
 }
@@ -150,8 +150,8 @@ func (e *Engine) steer(do func(poll uint64) map[fencepost.TopicPartition]source.
 	}
 }
 
-// route hands chunks to the lanes of their partitions.
-func (e *Engine) route(chunks []source.Chunk, poll uint64) {
+// route hands fetches to the lanes of their partitions.
+func (e *Engine) route(chunks []source.Fetch, poll uint64) {
 	now := time.Now()
 	var odd []*partition
 	var again []*partition
@@ -198,11 +198,11 @@ func (e *Engine) seekBetweenPolls(again, ended []*partition, poll uint64) {
 		starts[p.TopicPartition] = source.Start{Offset: max(0, p.End()), Paused: true}
 	}
 	if len(starts) > 0 {
-		e.cfg.Source.Steer(starts)
+		e.cfg.Source.Seek(starts)
 	}
 }
 
-func (e *Engine) offer(p *partition, c source.Chunk, poll uint64, now time.Time) assignment.Offered {
+func (e *Engine) offer(p *partition, c source.Fetch, poll uint64, now time.Time) assignment.Offered {
 	p.lane.mu.Lock()
 	defer p.lane.mu.Unlock()
 	_, before, _ := p.Queued()

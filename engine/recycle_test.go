@@ -24,7 +24,7 @@ type lender struct {
 	}
 }
 
-// loan is one chunk's entries.
+// loan is one fetch's entries.
 type loan struct {
 	records
 	of   *lender
@@ -33,7 +33,7 @@ type loan struct {
 	left int
 }
 
-func (l *lender) Poll(ctx context.Context) ([]source.Chunk, error) {
+func (l *lender) Poll(ctx context.Context) ([]source.Fetch, error) {
 	chunks, err := l.feed.Poll(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()

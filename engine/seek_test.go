@@ -17,9 +17,9 @@ type deaf struct {
 	lose atomic.Int64 // how many of the next ones
 }
 
-func (d *deaf) Steer(starts map[fencepost.TopicPartition]source.Start) {
+func (d *deaf) Seek(starts map[fencepost.TopicPartition]source.Start) {
 	if d.lose.Add(-1) < 0 {
-		d.feed.Steer(starts)
+		d.feed.Seek(starts)
 	}
 }
 

@@ -15,13 +15,13 @@ import (
 // settling is one pass over partitions of which nobody has said yet where they go on. It reads the ledger, asks the
 // brokers, reconciles, and records the moves that follow. It changes nothing of the engine: settle.apply does.
 //
-//	mirror, ledger -> Describe -> Bounds -> Reconcile -+-> Bounds again -> Reconcile both
+//	mirror, ledger -> Describe -> LogOffsets -> Reconcile -+-> LogOffsets again -> Reconcile both
 //	                                                   +-> Ledger.Move --refused--> all of it again
 type settling struct {
 	e        *Engine
 	snapshot ledger.Snapshot
 	about    source.Description
-	mirrored map[fencepost.TopicPartition]fencepost.Mirror
+	mirrored map[fencepost.TopicPartition]fencepost.CommittedOffset
 	verdicts map[fencepost.TopicPartition]verdict
 	proven   map[fencepost.TopicPartition]ledger.Position // what the ledger held before it was read; with a ledger apart
 }
@@ -29,9 +29,9 @@ type settling struct {
 // verdict is what a settling says of one partition.
 type verdict struct {
 	ledger.Decision
-	position ledger.Position  // where it goes on, or stands; absent where nobody knows
-	bounds   fencepost.Bounds // as last answered
-	code     string           // of a park
+	position ledger.Position      // where it goes on, or stands; absent where nobody knows
+	bounds   fencepost.LogOffsets // as last answered
+	code     string               // of a park
 	facts    map[string]string
 }
 
@@ -95,12 +95,12 @@ func (s *settling) found() (made []ledger.Move) {
 // ask reads the mirror, then the ledger: a mirror is written after its ledger, so a mirror without a ledger is never
 // an effect of the order of the questions.
 func (s *settling) ask(ctx context.Context) (err error) {
-	if s.e.cfg.Sink.Traits().Apart {
+	if s.e.cfg.Sink.Capabilities().Apart {
 		s.proven = s.e.proven()
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if s.mirrored, err = s.e.cluster.Mirrored(ctx, s.e.cfg.Group); err != nil {
+	if s.mirrored, err = s.e.cluster.CommittedOffsets(ctx, s.e.cfg.Group); err != nil {
 		return fmt.Errorf("read the group's offsets: %w", err)
 	}
 	if s.snapshot, err = s.e.ledger.Read(ctx, s.e.cfg.Group); err != nil {
@@ -123,7 +123,7 @@ func (e *Engine) proven() map[fencepost.TopicPartition]ledger.Position {
 
 // stored is what is known of one partition besides what the brokers say of it.
 func (s *settling) stored(tp fencepost.TopicPartition) ledger.Stored {
-	st := ledger.Stored{TopicPartition: tp, Position: s.snapshot.Positions[tp], Roster: s.snapshot.Roster[tp.Topic],
+	st := ledger.Stored{TopicPartition: tp, Position: s.snapshot.Positions[tp], Topic: s.snapshot.Topics[tp.Topic],
 		ClusterID: s.snapshot.ClusterID, Mirror: -1}
 	if m, ok := s.mirrored[tp]; ok {
 		st.Mirror = m.Offset
@@ -176,10 +176,10 @@ func (s *settling) widen(tps []fencepost.TopicPartition) []fencepost.TopicPartit
 }
 
 // companions is [from, until) of a topic's partitions that move in one move or not at all: all of a topic that is new to
-// the ledger or was recreated, or those that were added to it. Else the Roster would count partitions that have no row,
+// the ledger or was recreated, or those that were added to it. Else the topics would count partitions that have no row,
 // which another worker would take for lost ones.
 func (s *settling) companions(name string) (from, until int32) {
-	roster, known := s.snapshot.Roster[name]
+	roster, known := s.snapshot.Topics[name]
 	topic := s.about.Topics[name]
 	switch {
 	case !known || s.recreated(name):
@@ -196,29 +196,29 @@ func (s *settling) together(tp fencepost.TopicPartition) bool {
 	return from <= tp.Partition && tp.Partition < until
 }
 
-// recreated reports whether the topic is another incarnation than the Roster's.
+// recreated reports whether the topic is another incarnation than the topics'.
 func (s *settling) recreated(name string) bool {
-	roster, topic, none := s.snapshot.Roster[name], s.about.Topics[name], fencepost.TopicID{}
+	roster, topic, none := s.snapshot.Topics[name], s.about.Topics[name], fencepost.TopicID{}
 	return roster.TopicID != none && topic.ID != none && roster.TopicID != topic.ID
 }
 
 func (s *settling) bounds(ctx context.Context, tps []fencepost.TopicPartition, into map[fencepost.TopicPartition][]ledger.Answer) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	asks := make([]fencepost.Ask, len(tps))
+	asks := make([]fencepost.OffsetQuery, len(tps))
 	for i, tp := range tps {
-		asks[i] = fencepost.Ask{TopicPartition: tp, LeaderEpoch: s.epoch(tp)}
+		asks[i] = fencepost.OffsetQuery{TopicPartition: tp, LeaderEpoch: s.epoch(tp)}
 		if s.snapshot.Positions[tp].Absent() && s.e.cfg.Policy.Start.Kind == ledger.StartTime {
 			asks[i].Time = s.e.cfg.Policy.Start.Time
 		}
 	}
-	got := s.e.cluster.Bounds(ctx, asks)
+	got := s.e.cluster.LogOffsets(ctx, asks)
 	for _, tp := range tps {
 		b, ok := got[tp]
 		if !ok {
 			b.Err = fencepost.ErrNoAnswer
 		}
-		into[tp] = append(into[tp], ledger.Answer{Bounds: b, ClusterID: s.about.ClusterID})
+		into[tp] = append(into[tp], ledger.Answer{LogOffsets: b, ClusterID: s.about.ClusterID})
 	}
 }
 
@@ -233,7 +233,7 @@ func (s *settling) epoch(tp fencepost.TopicPartition) fencepost.LeaderEpoch {
 // judge reconciles one partition and keeps the verdict.
 func (s *settling) judge(tp fencepost.TopicPartition, answers []ledger.Answer) ledger.Decision {
 	st := s.stored(tp)
-	v := verdict{position: st.Position, bounds: answers[len(answers)-1].Bounds}
+	v := verdict{position: st.Position, bounds: answers[len(answers)-1].LogOffsets}
 	if st.Position.Fence == 0 && !st.Position.Absent() {
 		v.Decision = ledger.Decision{Action: ledger.Stop, Reason: "the entry has no fence: another program wrote it"}
 		v.code = "foreign-write"
@@ -285,7 +285,7 @@ func (s *settling) moves(tps, all []fencepost.TopicPartition) []ledger.Move {
 func (s *settling) vanished(moving map[string]bool) []ledger.Move {
 	var moves []ledger.Move
 	for name := range moving {
-		topic, roster := s.about.Topics[name], s.snapshot.Roster[name]
+		topic, roster := s.about.Topics[name], s.snapshot.Topics[name]
 		if !s.recreated(name) {
 			continue
 		}

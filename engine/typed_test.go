@@ -85,7 +85,7 @@ func TestInvalidSinkAndSource(t *testing.T) {
 	}
 	sink := apart.Handle(memory.Open(), func(context.Context, fencepost.Rows[delay]) error { return nil })
 	err = Run(t.Context(), Config{Group: "g", Source: w.source(), Sink: sink, Decoder: raw})
-	if f, ok := errors.AsType[*fencepost.Fault](err); !ok || f.Code != "column-missing" || !strings.Contains(err.Error(), "column origin of type text") {
+	if f, ok := errors.AsType[*fencepost.UserError](err); !ok || f.Code != "column-missing" || !strings.Contains(err.Error(), "column origin of type text") {
 		t.Errorf("the error is %v, want column-missing for origin", err)
 	}
 }

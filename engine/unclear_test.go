@@ -72,7 +72,7 @@ func TestE7RefusedBehindALostAnswer(t *testing.T) {
 		loseOne(s, func() {
 			held := position(t, s, tp(0))
 			next := ledger.Position{Offset: 2, LeaderEpoch: fencepost.NoEpoch, Fence: 4242, TopicID: held.TopicID}
-			if err := s.Move(t.Context(), ledger.Writer{Group: "g", ClusterID: "cluster-1", Who: "operator"},
+			if err := s.Move(t.Context(), ledger.Actor{Group: "g", ClusterID: "cluster-1", Who: "operator"},
 				[]ledger.Move{{TopicPartition: tp(0), Held: held, Next: next, Cause: ledger.CauseRewind}}); err != nil {
 				t.Errorf("rewind: %v", err)
 			}

@@ -24,7 +24,7 @@ func (e *Engine) fixEnds(ctx context.Context, s *settling) error {
 			return e.reachable(ctx)
 		}
 		if time.Now().After(until) {
-			return &fencepost.Fault{Code: "ends-unknown", Err: fmt.Errorf("%s has no end that the brokers would tell: %w", silent, err)}
+			return &fencepost.UserError{Code: "ends-unknown", Err: fmt.Errorf("%s has no end that the brokers would tell: %w", silent, err)}
 		}
 		select {
 		case <-ctx.Done():
@@ -45,12 +45,12 @@ func (e *Engine) askEnds(ctx context.Context, s *settling) (silent string, why e
 	for topic, err := range s.about.Errs {
 		silent, why = "topic "+topic, err
 	}
-	var asks []fencepost.Ask
+	var asks []fencepost.OffsetQuery
 	for name, topic := range s.about.Topics {
 		for p := range topic.Taken {
 			tp := fencepost.TopicPartition{Topic: name, Partition: p}
 			if _, known := e.ends[tp]; !known && e.cfg.Until.takes(tp) {
-				asks = append(asks, fencepost.Ask{TopicPartition: tp, LeaderEpoch: s.epoch(tp), Time: e.cfg.Until.Time})
+				asks = append(asks, fencepost.OffsetQuery{TopicPartition: tp, LeaderEpoch: s.epoch(tp), Time: e.cfg.Until.Time})
 			}
 		}
 	}
@@ -59,7 +59,7 @@ func (e *Engine) askEnds(ctx context.Context, s *settling) (silent string, why e
 	}
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	got := e.cluster.Bounds(asking, asks)
+	got := e.cluster.LogOffsets(asking, asks)
 	for _, a := range asks {
 		b, ok := got[a.TopicPartition]
 		switch {
@@ -76,10 +76,10 @@ func (e *Engine) askEnds(ctx context.Context, s *settling) (silent string, why e
 
 // fixEnd takes one partition's end, and remembers a stored position that the log contradicts: wherever it stands, it has
 // not reached this end, and the run waits until whoever holds the partition has settled it.
-func (e *Engine) fixEnd(tp fencepost.TopicPartition, b fencepost.Bounds, s *settling) {
+func (e *Engine) fixEnd(tp fencepost.TopicPartition, b fencepost.LogOffsets, s *settling) {
 	e.ends[tp] = e.endFor(tp, b)
 	stored := s.stored(tp)
-	d := ledger.Reconcile(stored, []ledger.Answer{{Bounds: b, ClusterID: s.about.ClusterID}}, e.cfg.Policy)
+	d := ledger.Reconcile(stored, []ledger.Answer{{LogOffsets: b, ClusterID: s.about.ClusterID}}, e.cfg.Policy)
 	if !stored.Position.Absent() && (d.Action == ledger.AskAgain || d.Action == ledger.Stop) {
 		e.contradicted[tp] = stored.Position
 	}
@@ -101,13 +101,13 @@ func (e *Engine) askTwice(ctx context.Context, s *settling) {
 		last := answers[tp][len(answers[tp])-1]
 		if d := s.judge(tp, answers[tp]); last.Err == nil && (d.Action == ledger.Resume || d.Adopts()) {
 			delete(e.contradicted, tp)
-			e.ends[tp] = e.endFor(tp, last.Bounds)
+			e.ends[tp] = e.endFor(tp, last.LogOffsets)
 		}
 	}
 }
 
 // endFor is where the run ends in a partition.
-func (e *Engine) endFor(tp fencepost.TopicPartition, b fencepost.Bounds) fencepost.Offset {
+func (e *Engine) endFor(tp fencepost.TopicPartition, b fencepost.LogOffsets) fencepost.Offset {
 	if at, named := e.cfg.Until.Offsets[tp]; named {
 		return at
 	}
@@ -128,12 +128,12 @@ func (e *Engine) reachable(ctx context.Context) error {
 	slices.SortFunc(short, fencepost.TopicPartition.Compare)
 	var last string
 	for range 2 {
-		asks := make([]fencepost.Ask, len(short))
+		asks := make([]fencepost.OffsetQuery, len(short))
 		for i, tp := range short {
-			asks[i] = fencepost.Ask{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch}
+			asks[i] = fencepost.OffsetQuery{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch}
 		}
 		asking, cancel := context.WithTimeout(ctx, requestTimeout)
-		got := e.cluster.Bounds(asking, asks)
+		got := e.cluster.LogOffsets(asking, asks)
 		cancel()
 		short = slices.DeleteFunc(short, func(tp fencepost.TopicPartition) bool {
 			b, until := got[tp], e.cfg.Until.Offsets[tp]
@@ -150,15 +150,15 @@ func (e *Engine) reachable(ctx context.Context) error {
 	if len(short) == 0 {
 		return nil
 	}
-	return &fencepost.Fault{Code: "range-outside", Err: fmt.Errorf("%s; nothing was applied", last)}
+	return &fencepost.UserError{Code: "range-outside", Err: fmt.Errorf("%s; nothing was applied", last)}
 }
 
 // endOf is where a partition ends for this run's isolation.
-func (e *Engine) endOf(b fencepost.Bounds) fencepost.Offset {
+func (e *Engine) endOf(b fencepost.LogOffsets) fencepost.Offset {
 	if e.cfg.Uncommitted {
-		return b.End
+		return b.HighWatermark
 	}
-	return b.Stable
+	return b.LastStableOffset
 }
 
 // checkEnd ends a run with an end once nothing is left to do: the partitions held here are at their ends or parked, and
@@ -209,7 +209,7 @@ func (e *Engine) waitForStuck(stuck []*partition) {
 		}
 		b.WriteString(p.String())
 	}
-	e.finish(&fencepost.Fault{Code: "ends-not-reached",
+	e.finish(&fencepost.UserError{Code: "ends-not-reached",
 		Err: fmt.Errorf("%d partitions did not reach their end in %s of waiting: %s", len(stuck), e.cfg.Wait, b.String())})
 }
 
@@ -258,6 +258,6 @@ func parksLeft(parks []*partition) error {
 	for _, p := range parks {
 		b.WriteString(" " + p.String())
 	}
-	return &fencepost.Fault{Code: "parked-left",
+	return &fencepost.UserError{Code: "parked-left",
 		Err: fmt.Errorf("every other partition reached its end; parked:%s", b.String())}
 }

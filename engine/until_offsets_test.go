@@ -27,10 +27,10 @@ func (w *world) until(s *memory.Store, ends map[fencepost.TopicPartition]fencepo
 	return wk
 }
 
-// A run to named offsets applies what lies in front of them and nothing at or past them, in whatever chunks it comes; a
+// A run to named offsets applies what lies in front of them and nothing at or past them, in whatever fetches it comes; a
 // partition that is not named has no part in it.
 func TestUntilOffsets(t *testing.T) {
-	for _, end := range []fencepost.Offset{0, 1, 6, 7, 8, 19, 20} { // chunks are of 7
+	for _, end := range []fencepost.Offset{0, 1, 6, 7, 8, 19, 20} { // fetches are of 7
 		t.Run(fmt.Sprint(end), func(t *testing.T) {
 			inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 				w.produce(tp(0), 20)

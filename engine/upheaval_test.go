@@ -181,7 +181,7 @@ func (u *upheaval) operate(tp fencepost.TopicPartition) {
 		m.Cause, m.AtMost = ledger.CauseSkip, 3
 		m.Next.Offset = held.Offset + 3
 	}
-	_ = u.s.Move(context.Background(), ledger.Writer{Group: "g", ClusterID: "cluster-1", Who: "operator"}, []ledger.Move{m})
+	_ = u.s.Move(context.Background(), ledger.Actor{Group: "g", ClusterID: "cluster-1", Who: "operator"}, []ledger.Move{m})
 }
 
 func (u *upheaval) silence(tp fencepost.TopicPartition, silent bool) {

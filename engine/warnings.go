@@ -26,7 +26,7 @@ func Warnings(l *slog.Logger) func(Event) {
 		case Retrying:
 			l.Warn("retrying", "what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in", e.In, "unknown", e.Unknown, "error", e.Err)
 		case Refused:
-			l.Warn("commit refused", where(e.TopicPartition), "standing", e.Standing.String(), "offset", int64(e.Offset),
+			l.Warn("commit refused", where(e.TopicPartition), "standing", e.Relation.String(), "offset", int64(e.Offset),
 				"held", int64(e.Held.Offset))
 		case SinkWentBack:
 			l.Warn("sink went back", where(e.TopicPartition), "from", int64(e.From), "to", int64(e.To))

@@ -24,7 +24,7 @@ type world struct {
 	mu struct {
 		sync.Mutex
 		topics    map[string]*fakeTopic
-		committed map[fencepost.TopicPartition]fencepost.Mirror
+		committed map[fencepost.TopicPartition]fencepost.CommittedOffset
 		silent    map[fencepost.TopicPartition]bool
 		hung      bool            // requests for the mirror are not answered
 		deaf      chan struct{}   // not nil: nor do they follow their context, until it is closed
@@ -52,7 +52,7 @@ type fakeLog struct {
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, cluster: "cluster-1"}
 	w.mu.topics = map[string]*fakeTopic{}
-	w.mu.committed = map[fencepost.TopicPartition]fencepost.Mirror{}
+	w.mu.committed = map[fencepost.TopicPartition]fencepost.CommittedOffset{}
 	w.mu.silent = map[fencepost.TopicPartition]bool{}
 	w.mu.hidden = map[string]bool{}
 	w.mu.fresh = make(chan struct{})
@@ -152,7 +152,7 @@ type feed struct {
 	leaving, polling chan struct{}
 	mu               struct {
 		sync.Mutex
-		holder source.Holder
+		holder source.Listener
 		held   map[fencepost.TopicPartition]*cursor
 		closed bool
 	}
@@ -170,7 +170,7 @@ func (w *world) source() *feed {
 	return s
 }
 
-func (s *feed) Start(_ context.Context, h source.Holder) error {
+func (s *feed) Start(_ context.Context, h source.Listener) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.holder = h
@@ -197,7 +197,7 @@ func (s *feed) Leave(ctx context.Context) error {
 	return nil
 }
 
-func (s *feed) holder() source.Holder {
+func (s *feed) holder() source.Listener {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.mu.holder
@@ -231,7 +231,7 @@ func (s *feed) revoke(lost bool, tps ...fencepost.TopicPartition) {
 	}
 }
 
-func (s *feed) Steer(starts map[fencepost.TopicPartition]source.Start) {
+func (s *feed) Seek(starts map[fencepost.TopicPartition]source.Start) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for tp, st := range starts {
@@ -241,7 +241,7 @@ func (s *feed) Steer(starts map[fencepost.TopicPartition]source.Start) {
 	}
 }
 
-func (s *feed) Poll(ctx context.Context) ([]source.Chunk, error) {
+func (s *feed) Poll(ctx context.Context) ([]source.Fetch, error) {
 	for {
 		s.w.mu.Lock()
 		fresh := s.w.mu.fresh
@@ -260,7 +260,7 @@ func (s *feed) Poll(ctx context.Context) ([]source.Chunk, error) {
 	}
 }
 
-func (s *feed) fetch() (chunks []source.Chunk) {
+func (s *feed) fetch() (chunks []source.Fetch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.w.mu.Lock()
@@ -277,7 +277,7 @@ func (s *feed) fetch() (chunks []source.Chunk) {
 		_, stable, end := log.bounds()
 		if c.next < log.earliest || c.next > end {
 			c.paused = true
-			chunks = append(chunks, source.Chunk{TopicPartition: tp, TopicID: c.id,
+			chunks = append(chunks, source.Fetch{TopicPartition: tp, TopicID: c.id,
 				Err: &source.PartitionError{TopicPartition: tp, Code: "OFFSET_OUT_OF_RANGE", Err: errors.New("out of range")}})
 			continue
 		}
@@ -289,10 +289,10 @@ func (s *feed) fetch() (chunks []source.Chunk) {
 		}
 		if len(recs) > 0 {
 			c.next = recs[len(recs)-1].Offset + 1
-			chunks = append(chunks, source.Chunk{TopicPartition: tp, TopicID: c.id, Records: recs, Stable: stable, End: end})
+			chunks = append(chunks, source.Fetch{TopicPartition: tp, TopicID: c.id, Records: recs, LastStableOffset: stable, HighWatermark: end})
 		}
 	}
-	slices.SortFunc(chunks, func(a, b source.Chunk) int { return a.Compare(b.TopicPartition) })
+	slices.SortFunc(chunks, func(a, b source.Fetch) int { return a.Compare(b.TopicPartition) })
 	return chunks
 }
 
@@ -337,44 +337,44 @@ func (w *world) Describe(context.Context) (source.Description, error) {
 	return d, nil
 }
 
-func (w *world) Bounds(_ context.Context, asks []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds {
+func (w *world) LogOffsets(_ context.Context, asks []fencepost.OffsetQuery) map[fencepost.TopicPartition]fencepost.LogOffsets {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := map[fencepost.TopicPartition]fencepost.Bounds{}
+	out := map[fencepost.TopicPartition]fencepost.LogOffsets{}
 	for _, a := range asks {
 		out[a.TopicPartition] = w.boundsOf(a)
 	}
 	return out
 }
 
-func (w *world) boundsOf(a fencepost.Ask) fencepost.Bounds {
+func (w *world) boundsOf(a fencepost.OffsetQuery) fencepost.LogOffsets {
 	t := w.mu.topics[a.Topic]
 	switch {
 	case w.mu.silent[a.TopicPartition]:
-		return fencepost.Bounds{Err: fmt.Errorf("%w: no leader", fencepost.ErrNoAnswer)}
+		return fencepost.LogOffsets{Err: fmt.Errorf("%w: no leader", fencepost.ErrNoAnswer)}
 	case t == nil:
-		return fencepost.Bounds{Err: fencepost.ErrNoTopic}
+		return fencepost.LogOffsets{Err: fencepost.ErrNoTopic}
 	}
 	log := t.logs[a.Partition]
-	b := fencepost.Bounds{TopicID: t.id, EpochEnd: -1, AtTime: -1, EndEpoch: fencepost.NoEpoch}
-	b.Earliest, b.Stable, b.End = log.bounds()
+	b := fencepost.LogOffsets{TopicID: t.id, EpochEnd: -1, AtTime: -1, EndEpoch: fencepost.NoEpoch}
+	b.Earliest, b.LastStableOffset, b.HighWatermark = log.bounds()
 	if end, ok := log.epochEnd[a.LeaderEpoch]; ok {
 		b.EpochEnd = end
 	}
 	return b
 }
 
-func (w *world) Mirrored(context.Context, fencepost.Group) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
+func (w *world) CommittedOffsets(context.Context, fencepost.Group) (map[fencepost.TopicPartition]fencepost.CommittedOffset, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := map[fencepost.TopicPartition]fencepost.Mirror{}
+	out := map[fencepost.TopicPartition]fencepost.CommittedOffset{}
 	for tp, m := range w.mu.committed {
 		out[tp] = m
 	}
 	return out, nil
 }
 
-func (w *world) Mirror(ctx context.Context, _ fencepost.Group, marks map[fencepost.TopicPartition]fencepost.Mirror) error {
+func (w *world) Mirror(ctx context.Context, _ fencepost.Group, marks map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
 	w.mu.Lock()
 	hung, deaf := w.mu.hung, w.mu.deaf
 	w.mu.Unlock()

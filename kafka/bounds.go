@@ -39,29 +39,29 @@ type reply struct {
 	came   bool
 }
 
-// survey is one call of Bounds.
+// survey is one call of LogOffsets.
 type survey struct {
 	source  *Source
-	asks    []fencepost.Ask    // sorted by partition, so that replies are found again
-	replies [questions][]reply // :: ask -> reply
-	silent  []error            // :: ask -> why its broker said nothing
-	bounds  []fencepost.Bounds // :: ask -> the answer
-	pending []int              // asks without an answer so far
+	asks    []fencepost.OffsetQuery // sorted by partition, so that replies are found again
+	replies [questions][]reply      // :: ask -> reply
+	silent  []error                 // :: ask -> why its broker said nothing
+	bounds  []fencepost.LogOffsets  // :: ask -> the answer
+	pending []int                   // asks without an answer so far
 }
 
-// Bounds asks metadata, bounds, metadata; while topic IDs or leaders moved in between, again. The requests of one
+// LogOffsets asks metadata, bounds, metadata; while topic IDs or leaders moved in between, again. The requests of one
 // round go to all leaders at once, so that a round takes two round trips and what the slowest broker takes.
-func (s *Source) Bounds(ctx context.Context, asks []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds {
+func (s *Source) LogOffsets(ctx context.Context, asks []fencepost.OffsetQuery) map[fencepost.TopicPartition]fencepost.LogOffsets {
 	v := &survey{source: s, asks: slices.Clone(asks)}
-	slices.SortFunc(v.asks, func(a, b fencepost.Ask) int { return a.TopicPartition.Compare(b.TopicPartition) })
-	v.asks = slices.CompactFunc(v.asks, func(a, b fencepost.Ask) bool { return a.TopicPartition == b.TopicPartition })
+	slices.SortFunc(v.asks, func(a, b fencepost.OffsetQuery) int { return a.TopicPartition.Compare(b.TopicPartition) })
+	v.asks = slices.CompactFunc(v.asks, func(a, b fencepost.OffsetQuery) bool { return a.TopicPartition == b.TopicPartition })
 	v.silent = make([]error, len(v.asks))
-	v.bounds = make([]fencepost.Bounds, len(v.asks))
+	v.bounds = make([]fencepost.LogOffsets, len(v.asks))
 	for i := range v.asks {
 		v.pending = append(v.pending, i)
 	}
 	v.run(ctx)
-	all := make(map[fencepost.TopicPartition]fencepost.Bounds, len(v.asks))
+	all := make(map[fencepost.TopicPartition]fencepost.LogOffsets, len(v.asks))
 	for i, a := range v.asks {
 		all[a.TopicPartition] = v.bounds[i]
 	}
@@ -90,7 +90,7 @@ func (v *survey) run(ctx context.Context) {
 		}
 	}
 	for _, i := range v.pending {
-		v.bounds[i] = fencepost.Bounds{EpochEnd: -1, AtTime: -1, EndEpoch: fencepost.NoEpoch, Err: v.source.silence(err, v.asks[i].Topic)}
+		v.bounds[i] = fencepost.LogOffsets{EpochEnd: -1, AtTime: -1, EndEpoch: fencepost.NoEpoch, Err: v.source.silence(err, v.asks[i].Topic)}
 	}
 }
 
@@ -156,9 +156,9 @@ func (v *survey) askBroker(ctx context.Context, id int32, list []int) {
 		subset := list
 		switch q {
 		case atTime:
-			subset = v.where(list, func(a fencepost.Ask) bool { return !a.Time.IsZero() })
+			subset = v.where(list, func(a fencepost.OffsetQuery) bool { return !a.Time.IsZero() })
 		case epochEnd:
-			subset = v.where(list, func(a fencepost.Ask) bool { return a.LeaderEpoch >= 0 })
+			subset = v.where(list, func(a fencepost.OffsetQuery) bool { return a.LeaderEpoch >= 0 })
 		}
 		if len(subset) == 0 {
 			continue
@@ -188,7 +188,7 @@ func (v *survey) askBroker(ctx context.Context, id int32, list []int) {
 	}
 }
 
-func (v *survey) where(list []int, keep func(fencepost.Ask) bool) (subset []int) {
+func (v *survey) where(list []int, keep func(fencepost.OffsetQuery) bool) (subset []int) {
 	for _, i := range list {
 		if keep(v.asks[i]) {
 			subset = append(subset, i)
@@ -299,9 +299,9 @@ func (v *survey) settle(before, after metadata, last bool) {
 }
 
 // settleOne answers one ask; retry says that asking again may help.
-func (v *survey) settleOne(i int, before, after topicAnswer) (b fencepost.Bounds, retry bool) {
+func (v *survey) settleOne(i int, before, after topicAnswer) (b fencepost.LogOffsets, retry bool) {
 	a := v.asks[i]
-	b = fencepost.Bounds{TopicID: after.id, EpochEnd: -1, AtTime: -1, EndEpoch: fencepost.NoEpoch}
+	b = fencepost.LogOffsets{TopicID: after.id, EpochEnd: -1, AtTime: -1, EndEpoch: fencepost.NoEpoch}
 	switch {
 	case after.err != nil:
 		b.Err = after.err
@@ -350,12 +350,12 @@ func (v *survey) refusal(i int) error {
 
 // fill takes the numbers over. They were asked side by side, while the log may have moved: the later of two facts
 // that can not both hold is the larger one, since all three only grow.
-func (v *survey) fill(i int, b *fencepost.Bounds) {
+func (v *survey) fill(i int, b *fencepost.LogOffsets) {
 	a := v.asks[i]
 	at := func(q question) fencepost.Offset { return fencepost.Offset(v.replies[q][i].offset) }
 	b.Earliest = at(earliest)
-	b.Stable = max(at(stable), b.Earliest)
-	b.End = max(at(end), b.Stable)
+	b.LastStableOffset = max(at(stable), b.Earliest)
+	b.HighWatermark = max(at(end), b.LastStableOffset)
 	b.EndEpoch = fencepost.LeaderEpoch(max(v.replies[end][i].epoch, -1))
 	if a.LeaderEpoch >= 0 {
 		// (-1, -1): the broker does not know the epoch, which is no verdict.
@@ -364,7 +364,7 @@ func (v *survey) fill(i int, b *fencepost.Bounds) {
 	if !a.Time.IsZero() {
 		b.AtTime = at(atTime)
 		if b.AtTime < 0 { // every record is older
-			b.AtTime = b.End
+			b.AtTime = b.HighWatermark
 		}
 	}
 }

@@ -30,24 +30,24 @@ func BenchmarkBounds(b *testing.B) {
 	}
 }
 
-// askAll measures Bounds of all partitions of topics, and the memory that one call holds at its end.
+// askAll measures LogOffsets of all partitions of topics, and the memory that one call holds at its end.
 func askAll(b *testing.B, brokers, names []string, partitions int) {
 	s, err := Open(Config{Brokers: brokers, Group: "g", Topics: names})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer s.Leave(context.Background())
-	var asks []fencepost.Ask
+	var asks []fencepost.OffsetQuery
 	for _, name := range names {
 		for p := range partitions {
-			asks = append(asks, fencepost.Ask{TopicPartition: tp(name, int32(p)), LeaderEpoch: 0})
+			asks = append(asks, fencepost.OffsetQuery{TopicPartition: tp(name, int32(p)), LeaderEpoch: 0})
 		}
 	}
 	worst := time.Duration(0)
 	b.ReportAllocs()
 	for b.Loop() {
 		began := time.Now()
-		got := s.Bounds(b.Context(), asks)
+		got := s.LogOffsets(b.Context(), asks)
 		worst = max(worst, time.Since(began))
 		for p, g := range got {
 			if g.Err != nil {

@@ -41,11 +41,11 @@ func TestBoundsRequests(t *testing.T) {
 	names := []string{"a", "b", "c"}
 	c := fake(t, kfake.NumBrokers(3), kfake.SeedTopics(50, names...))
 	s := (&bench{t: t, addrs: c.ListenAddrs()}).open(Config{Topics: names})
-	var asks []fencepost.Ask
+	var asks []fencepost.OffsetQuery
 	led := map[int32]int{}
 	for _, name := range names {
 		for p := range int32(50) {
-			asks = append(asks, fencepost.Ask{TopicPartition: tp(name, p), LeaderEpoch: 0})
+			asks = append(asks, fencepost.OffsetQuery{TopicPartition: tp(name, p), LeaderEpoch: 0})
 			led[c.LeaderFor(name, p)]++
 		}
 	}
@@ -57,7 +57,7 @@ func TestBoundsRequests(t *testing.T) {
 	}
 	var n seen
 	n.watch(c)
-	for p, g := range s.Bounds(t.Context(), asks) {
+	for p, g := range s.LogOffsets(t.Context(), asks) {
 		if g.Err != nil {
 			t.Errorf("%s: %v", p, g.Err)
 		}
@@ -87,13 +87,13 @@ func TestBoundsOneRefused(t *testing.T) {
 			s := (&bench{t: t, addrs: c.ListenAddrs()}).open(Config{Topics: names})
 			refused := tp("b", 7)
 			h := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Topic: refused.Topic, Partitions: []int32{refused.Partition}, Count: -1, Err: test.err})
-			var asks []fencepost.Ask
+			var asks []fencepost.OffsetQuery
 			for _, name := range names {
 				for p := range int32(50) {
-					asks = append(asks, fencepost.Ask{TopicPartition: tp(name, p), LeaderEpoch: 0})
+					asks = append(asks, fencepost.OffsetQuery{TopicPartition: tp(name, p), LeaderEpoch: 0})
 				}
 			}
-			got := s.Bounds(t.Context(), asks)
+			got := s.LogOffsets(t.Context(), asks)
 			if err := got[refused].Err; !errors.Is(err, fencepost.ErrNoAnswer) {
 				t.Errorf("%s: %v, want no answer", refused, err)
 			}
@@ -187,11 +187,11 @@ func TestBoundsBrokerDown(t *testing.T) {
 			var d doors
 			c := fake(t, kfake.NumBrokers(3), kfake.ListenFn(d.listen), kfake.SeedTopics(30, "t"))
 			s := (&bench{t: t, addrs: c.ListenAddrs()}).open(Config{Topics: []string{"t"}})
-			var asks []fencepost.Ask
+			var asks []fencepost.OffsetQuery
 			for p := range int32(30) {
-				asks = append(asks, fencepost.Ask{TopicPartition: tp("t", p), LeaderEpoch: 0})
+				asks = append(asks, fencepost.OffsetQuery{TopicPartition: tp("t", p), LeaderEpoch: 0})
 			}
-			for p, g := range s.Bounds(t.Context(), asks[:1]) { // it knows its brokers
+			for p, g := range s.LogOffsets(t.Context(), asks[:1]) { // it knows its brokers
 				if g.Err != nil {
 					t.Fatalf("%s: %v", p, g.Err)
 				}
@@ -201,7 +201,7 @@ func TestBoundsBrokerDown(t *testing.T) {
 				const given = 3 * time.Second
 				ctx, cancel := context.WithTimeout(t.Context(), given)
 				began := time.Now()
-				got := s.Bounds(ctx, asks)
+				got := s.LogOffsets(ctx, asks)
 				took := time.Since(began)
 				cancel()
 				if took >= answerTimeout {

@@ -17,8 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-func ask(topic string, p int32) fencepost.Ask {
-	return fencepost.Ask{TopicPartition: tp(topic, p), LeaderEpoch: fencepost.NoEpoch}
+func ask(topic string, p int32) fencepost.OffsetQuery {
+	return fencepost.OffsetQuery{TopicPartition: tp(topic, p), LeaderEpoch: fencepost.NoEpoch}
 }
 
 // The numbers of a log: earliest after deletion, stable below an open transaction, end, epochs and times.
@@ -45,14 +45,14 @@ func TestBounds(t *testing.T) {
 		b.produce(open, name, 1, 2)
 
 		s := b.open(Config{Topics: []string{name}})
-		asks := []fencepost.Ask{
+		asks := []fencepost.OffsetQuery{
 			{TopicPartition: tp(name, 1), LeaderEpoch: fencepost.NoEpoch, Time: noon.Add(90 * time.Minute)},
 			{TopicPartition: tp(name, 0), LeaderEpoch: 0},
 			{TopicPartition: tp(name, 2), LeaderEpoch: 5, Time: noon},
 			ask(name, 7),
 			ask("nowhere-"+name, 0),
 		}
-		got := s.Bounds(t.Context(), asks)
+		got := s.LogOffsets(t.Context(), asks)
 		if len(got) != len(asks) {
 			t.Fatalf("%d answers for %d asks", len(got), len(asks))
 		}
@@ -60,9 +60,9 @@ func TestBounds(t *testing.T) {
 		if id == (fencepost.TopicID{}) {
 			t.Error("no topic ID")
 		}
-		want := map[fencepost.TopicPartition]fencepost.Bounds{
-			tp(name, 0): {TopicID: id, Earliest: 10, Stable: 20, End: 20, EpochEnd: 20, AtTime: -1},
-			tp(name, 1): {TopicID: id, Earliest: 0, Stable: 4, End: 6, EpochEnd: -1, AtTime: 2},
+		want := map[fencepost.TopicPartition]fencepost.LogOffsets{
+			tp(name, 0): {TopicID: id, Earliest: 10, LastStableOffset: 20, HighWatermark: 20, EpochEnd: 20, AtTime: -1},
+			tp(name, 1): {TopicID: id, Earliest: 0, LastStableOffset: 4, HighWatermark: 6, EpochEnd: -1, AtTime: 2},
 			tp(name, 2): {TopicID: id, EpochEnd: -1, AtTime: 0},
 		}
 		for p, w := range want {
@@ -80,7 +80,7 @@ func TestBounds(t *testing.T) {
 				t.Errorf("%s: %v, want ErrNoTopic", p, err)
 			}
 		}
-		late := s.Bounds(t.Context(), []fencepost.Ask{{TopicPartition: tp(name, 1), LeaderEpoch: fencepost.NoEpoch, Time: time.Now().Add(time.Hour)}})
+		late := s.LogOffsets(t.Context(), []fencepost.OffsetQuery{{TopicPartition: tp(name, 1), LeaderEpoch: fencepost.NoEpoch, Time: time.Now().Add(time.Hour)}})
 		if g := late[tp(name, 1)].AtTime; g != 6 {
 			t.Errorf("the first record after all of them is at %d, want the end, 6", g)
 		}
@@ -103,12 +103,12 @@ func TestBoundsPartial(t *testing.T) {
 			b := newBench(t, c.ListenAddrs())
 			b.produce(b.cl, "t", 0, 3)
 			s := b.open(Config{Topics: []string{"t"}})
-			got := s.Bounds(t.Context(), []fencepost.Ask{ask("t", 0), ask("t", 1), ask("t", 2)})
+			got := s.LogOffsets(t.Context(), []fencepost.OffsetQuery{ask("t", 0), ask("t", 1), ask("t", 2)})
 			err := got[tp("t", 1)].Err
 			if !errors.Is(err, fencepost.ErrNoAnswer) || !strings.Contains(err.Error(), test.say) {
 				t.Errorf("partition 1: %v, want no answer: %s", err, test.say)
 			}
-			if g := got[tp("t", 0)]; g.Err != nil || g.End != 3 {
+			if g := got[tp("t", 0)]; g.Err != nil || g.HighWatermark != 3 {
 				t.Errorf("partition 0: %+v", g)
 			}
 		})
@@ -120,14 +120,14 @@ func TestBoundsLeaderMoves(t *testing.T) {
 	c := fake(t, kfake.NumBrokers(3), kfake.SeedTopics(6, "t"))
 	b := newBench(t, c.ListenAddrs())
 	s := b.open(Config{Topics: []string{"t"}})
-	var asks []fencepost.Ask
+	var asks []fencepost.OffsetQuery
 	for p := range int32(6) {
 		b.produce(b.cl, "t", p, int(p))
 		asks = append(asks, ask("t", p))
 	}
 	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Err: kerr.NotLeaderForPartition, Count: 2})
-	for p, g := range s.Bounds(t.Context(), asks) {
-		if g.Err != nil || int32(g.End) != p.Partition {
+	for p, g := range s.LogOffsets(t.Context(), asks) {
+		if g.Err != nil || int32(g.HighWatermark) != p.Partition {
 			t.Errorf("%s: %+v", p, g)
 		}
 	}
@@ -160,8 +160,8 @@ func TestBoundsAgreeOnTopicID(t *testing.T) {
 		resp.Topics = append(resp.Topics, rt)
 		return resp, nil, true
 	})
-	got := s.Bounds(t.Context(), []fencepost.Ask{ask("t", 0)})[tp("t", 0)]
-	if got.Err != nil || got.End != 0 || got.TopicID != fencepost.TopicID(c.TopicInfo("t").TopicID) {
+	got := s.LogOffsets(t.Context(), []fencepost.OffsetQuery{ask("t", 0)})[tp("t", 0)]
+	if got.Err != nil || got.HighWatermark != 0 || got.TopicID != fencepost.TopicID(c.TopicInfo("t").TopicID) {
 		t.Errorf("got %+v, want the new topic's bounds", got)
 	}
 }
@@ -177,7 +177,7 @@ func TestBoundsSilence(t *testing.T) {
 	s := b.open(Config{Topics: []string{"t"}})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	got := s.Bounds(ctx, []fencepost.Ask{ask("t", 0)})
+	got := s.LogOffsets(ctx, []fencepost.OffsetQuery{ask("t", 0)})
 	if err := got[tp("t", 0)].Err; !errors.Is(err, fencepost.ErrNoAnswer) {
 		t.Errorf("%v, want no answer", err)
 	}
@@ -202,7 +202,7 @@ func TestBoundsHostile(t *testing.T) {
 		resp.Topics = append(resp.Topics, rt)
 		return resp, nil, true
 	})
-	got := s.Bounds(t.Context(), []fencepost.Ask{ask("t", 0), ask("t", 1)})
+	got := s.LogOffsets(t.Context(), []fencepost.OffsetQuery{ask("t", 0), ask("t", 1)})
 	for p := range int32(2) {
 		if err := got[tp("t", p)].Err; !errors.Is(err, fencepost.ErrNoAnswer) {
 			t.Errorf("partition %d: %v, want no answer", p, err)

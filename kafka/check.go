@@ -25,7 +25,7 @@ type presence struct {
 	took      time.Duration
 }
 
-// Ping connects, authenticates and asks: nil, or a *fencepost.Fault that says what stands in the way.
+// Ping connects, authenticates and asks: nil, or a *fencepost.UserError that says what stands in the way.
 func (s *Source) Ping(ctx context.Context) error {
 	if _, f := s.probe(ctx); f != nil {
 		return f
@@ -35,7 +35,7 @@ func (s *Source) Ping(ctx context.Context) error {
 
 // probe asks the configured addresses side by side until one answers, then tries every broker where it says that it
 // is to be found: a broker that answers here and advertises a name that leads nowhere is the classic of all faults.
-func (s *Source) probe(ctx context.Context) (presence, *fencepost.Fault) {
+func (s *Source) probe(ctx context.Context) (presence, *fencepost.UserError) {
 	began := time.Now()
 	resp, address, fault := s.seed(ctx)
 	if fault != nil {
@@ -63,7 +63,7 @@ func (s *Source) probe(ctx context.Context) (presence, *fencepost.Fault) {
 			continue
 		}
 		b := resp.Brokers[i]
-		fault = &fencepost.Fault{Code: "advertised-unreachable", Passing: true,
+		fault = &fencepost.UserError{Code: "advertised-unreachable", Passing: true,
 			Err:  fmt.Errorf("%s answers, but its broker %d calls itself %s:%d: %w", address, b.NodeID, b.Host, b.Port, plainly(err)),
 			Help: "make that name resolve here, or mend advertised.listeners on the broker"}
 	}
@@ -74,7 +74,7 @@ func (s *Source) probe(ctx context.Context) (presence, *fencepost.Fault) {
 }
 
 // seed asks the configured addresses who the brokers are.
-func (s *Source) seed(ctx context.Context) (*kmsg.MetadataResponse, string, *fencepost.Fault) {
+func (s *Source) seed(ctx context.Context) (*kmsg.MetadataResponse, string, *fencepost.UserError) {
 	type answer struct {
 		resp    *kmsg.MetadataResponse
 		address string
@@ -93,7 +93,7 @@ func (s *Source) seed(ctx context.Context) (*kmsg.MetadataResponse, string, *fen
 			answers <- answer{m, s.cfg.Brokers[i], err}
 		}()
 	}
-	var fault *fencepost.Fault
+	var fault *fencepost.UserError
 	for range seeds {
 		a := <-answers
 		if a.err == nil && a.resp != nil {
@@ -163,7 +163,7 @@ func (s *Source) Check(ctx context.Context, _ []fencepost.ColumnSpec) []fencepos
 // finding turns a fault into a line.
 func finding(subject string, err error) fencepost.Finding {
 	f := fencepost.Finding{Subject: subject, Text: err.Error()}
-	var fault *fencepost.Fault
+	var fault *fencepost.UserError
 	if errors.As(err, &fault) {
 		f.Code, f.Help, f.Facts = fault.Code, fault.Help, fault.Facts
 	} else {
@@ -184,13 +184,13 @@ func (s *Source) checkTopics(ctx context.Context) []fencepost.Finding {
 		f.Key = "topics"
 		found = append(found, f)
 	}
-	var asks []fencepost.Ask
+	var asks []fencepost.OffsetQuery
 	for _, name := range sorted(d.Topics) {
 		for p := range d.Topics[name].Partitions {
-			asks = append(asks, fencepost.Ask{TopicPartition: fencepost.TopicPartition{Topic: name, Partition: p}, LeaderEpoch: fencepost.NoEpoch})
+			asks = append(asks, fencepost.OffsetQuery{TopicPartition: fencepost.TopicPartition{Topic: name, Partition: p}, LeaderEpoch: fencepost.NoEpoch})
 		}
 	}
-	bounds := s.Bounds(ctx, asks)
+	bounds := s.LogOffsets(ctx, asks)
 	unread := s.unreadable(ctx, sorted(d.Topics))
 	for _, name := range sorted(d.Topics) {
 		if unread[name] {
@@ -231,14 +231,14 @@ func (s *Source) unreadable(ctx context.Context, names []string) map[string]bool
 	return found
 }
 
-func checkTopic(name string, t fencepost.Topic, bounds map[fencepost.TopicPartition]fencepost.Bounds) fencepost.Finding {
+func checkTopic(name string, t fencepost.Topic, bounds map[fencepost.TopicPartition]fencepost.LogOffsets) fencepost.Finding {
 	var n int64
 	for p := range t.Partitions {
 		b := bounds[fencepost.TopicPartition{Topic: name, Partition: p}]
 		if b.Err != nil {
 			return fencepost.Finding{Subject: "topic", Code: "broker-silent", Silent: true, Text: fmt.Sprintf("%s:%d: %v", name, p, b.Err)}
 		}
-		n += int64(b.End - b.Earliest)
+		n += int64(b.HighWatermark - b.Earliest)
 	}
 	return fencepost.Finding{Subject: "topic", OK: true, Text: fmt.Sprintf("%s: %s, %s, topic ID %s",
 		name, text.Plural(t.Partitions, "partition"), text.Plural(n, "offset"), t.ID)}
@@ -253,7 +253,7 @@ func (s *Source) topicFault(ctx context.Context, name string, err error) error {
 				near = fact("near", other)
 			}
 		}
-		return &fencepost.Fault{Code: "topic-not-found", Err: fmt.Errorf("the cluster has no topic %s", name), Facts: near}
+		return &fencepost.UserError{Code: "topic-not-found", Err: fmt.Errorf("the cluster has no topic %s", name), Facts: near}
 	}
 	if strings.Contains(err.Error(), "not authorised") {
 		return s.denied(fmt.Sprintf("DESCRIBE topic %s", name))
@@ -262,7 +262,7 @@ func (s *Source) topicFault(ctx context.Context, name string, err error) error {
 }
 
 func (s *Source) checkGroup(ctx context.Context) fencepost.Finding {
-	mirrored, err := s.Mirrored(ctx, s.cfg.Group)
+	mirrored, err := s.CommittedOffsets(ctx, s.cfg.Group)
 	if err != nil {
 		return finding("group", err)
 	}

@@ -154,7 +154,7 @@ func TestConnectionFaults(t *testing.T) {
 		t.Parallel()
 		c := fake(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "etl", "right"))
 		err := open(t, Config{Brokers: c.ListenAddrs()}).Ping(t.Context())
-		if f, ok := err.(*fencepost.Fault); !ok || f.Code != "tls-mismatch" && f.Code != "sasl-refused" || f.Facts["field"] != "SASL" {
+		if f, ok := err.(*fencepost.UserError); !ok || f.Code != "tls-mismatch" && f.Code != "sasl-refused" || f.Facts["field"] != "SASL" {
 			t.Errorf("says %v", err)
 		}
 	})

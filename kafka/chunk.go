@@ -7,7 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// records is the entries of one Chunk: the client's own, without a copy. Ranges that do not overlap may be read and
+// records is the entries of one Fetch: the client's own, without a copy. Ranges that do not overlap may be read and
 // recycled by different goroutines: each touches its own elements only.
 type records struct {
 	list []*kgo.Record

@@ -5,31 +5,31 @@
 // # Why not the client alone
 //
 // The client decides starts by itself, and each of its defaults loses or repeats records silently somewhere. Here it
-// decides none: every start comes from the Holder, and whatever goes wrong with a partition is said once and waits.
+// decides none: every start comes from the Listener, and whatever goes wrong with a partition is said once and waits.
 //
-//	           Holder (the engine)                                     brokers
+//	           Listener (the engine)                                     brokers
 //	             ^   |                                                    ^
 //	   Assigned  |   | Start: offset, paused                              |
 //	   Revoked   |   v                                                    |
 //	   Lost     +---------------------- Source ---------------------+     |
 //	            | member    adjust, revoked, lost; what is held     |     |
-//	  Poll <----| source    chunks, failures once, Steer            |-----+ one client
+//	  Poll <----| source    fetches, failures once, Steer            |-----+ one client
 //	 Steer ---->| topics    the watch: recreated, grown, appeared   |
 //	            | memory    how much is fetched and decompressed    |
-//	Bounds <----| bounds    metadata, 3 to 5 questions, metadata    |
+//	LogOffsets <----| bounds    metadata, 3 to 5 questions, metadata    |
 //	Mirror ---->| mirror    committed offsets with our marks        |
 //	            +---------------------------------------------------+
 //
 // # Laws kept here
 //
-//   - No start but the Holder's: no reset offset, leader epoch -1 in every seek (with another the client moves itself to
+//   - No start but the Listener's: no reset offset, leader epoch -1 in every seek (with another the client moves itself to
 //     where histories part), an offset >= 0 for every partition, parked ones too, and never an error to the client
 //     from the callback: it would join again, and a ledger that is down would become a storm of rebalances.
 //   - Positions, not records: control entries are delivered, so that a position passes markers and reaches the end.
 //   - A failed partition is paused and said once. Without the pause out of range comes 35,000 times in 1.5 s.
 //   - A pause ends with the assignment: the client keeps it over a revoke, this room does not.
-//   - Chunks carry the topic ID of their fetch. A recreated topic is taken up anew (the client never does that by
-//     itself): the old partitions are revoked from the Holder, and it is asked about the new ones.
+//   - Fetches carry the topic ID of their fetch. A recreated topic is taken up anew (the client never does that by
+//     itself): the old partitions are revoked from the Listener, and it is asked about the new ones.
 //   - No answer is never an answer: what a broker did not say is an entry with [fencepost.ErrNoAnswer] and a reason, and
 //     other partitions are not touched by it. Topic IDs must agree before and after the bounds.
 //   - Memory: what waits in the client and what one Poll hands out are at most [Config.FetchMemory] together, whatever
@@ -37,8 +37,8 @@
 //
 // # How it fails
 //
-// A partition fails: a Chunk with a [source.PartitionError]. Brokers that are down: the client tries again for ever,
-// and Bounds says so. What ends the Source as a whole comes out of Poll as a [fencepost.Fault]: the group may not be
+// A partition fails: a Fetch with a [source.PartitionError]. Brokers that are down: the client tries again for ever,
+// and LogOffsets says so. What ends the Source as a whole comes out of Poll as a [fencepost.UserError]: the group may not be
 // read, its name is used by other programs, an instance ID is taken, or the very first connection is refused. Codes:
 // broker-silent, advertised-unreachable, tls-mismatch, tls-unknown-authority, sasl-refused, topic-not-found,
 // kafka-denied, instance-taken, group-live, session-timeout-refused, source-closed.
@@ -62,6 +62,6 @@
 // # What it does not do
 //
 // It keeps no ledger (docs/decisions/0013), writes no records and decides nothing about a position: that is
-// [ledger.Reconcile]. Where a compacted log ends without any entry left, no Chunk says so: the position stays below
+// [ledger.Reconcile]. Where a compacted log ends without any entry left, no Fetch says so: the position stays below
 // the end.
 package kafka

@@ -79,13 +79,13 @@ func (s *Source) acls() string {
 	return strings.Join(lines, "\n")
 }
 
-func (s *Source) denied(what string) *fencepost.Fault {
-	return &fencepost.Fault{Code: "kafka-denied", Err: fmt.Errorf("user %s may not %s", s.user(), what), Help: s.acls()}
+func (s *Source) denied(what string) *fencepost.UserError {
+	return &fencepost.UserError{Code: "kafka-denied", Err: fmt.Errorf("user %s may not %s", s.user(), what), Help: s.acls()}
 }
 
 // refused makes a Fault of what a coordinator refused, where it is one; else the error as it is.
 func (s *Source) refused(ctx context.Context, err error, g fencepost.Group) error {
-	var f *fencepost.Fault
+	var f *fencepost.UserError
 	switch {
 	case err == nil || errors.As(err, &f):
 		return err
@@ -94,7 +94,7 @@ func (s *Source) refused(ctx context.Context, err error, g fencepost.Group) erro
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
 		return s.denied("READ its topics")
 	case coordinatorMoves(err):
-		return &fencepost.Fault{Code: "coordinator-silent", Passing: true,
+		return &fencepost.UserError{Code: "coordinator-silent", Passing: true,
 			Err:  fmt.Errorf("no broker is the coordinator of group %s: %w", g, err),
 			Help: "start the brokers that hold __consumer_offsets; where it was never made, as many as offsets.topic.replication.factor says"}
 	case connects(err):
@@ -139,12 +139,12 @@ func (s *Source) unreachable(ctx context.Context, err error) error {
 		return fault
 	}
 	// The brokers answer now, or to this question only.
-	return &fencepost.Fault{Code: "broker-silent", Err: fmt.Errorf("no broker answered: %w", err), Facts: fact("answers", "now"), Passing: true}
+	return &fencepost.UserError{Code: "broker-silent", Err: fmt.Errorf("no broker answered: %w", err), Facts: fact("answers", "now"), Passing: true}
 }
 
 // connection names the fault of one address. A broker that is spoken to in the wrong way only hangs up or waits, so
 // what it speaks is tried out.
-func (s *Source) connection(ctx context.Context, address string, err error) *fencepost.Fault {
+func (s *Source) connection(ctx context.Context, address string, err error) *fencepost.UserError {
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var alert tls.AlertError
@@ -160,27 +160,27 @@ func (s *Source) connection(ctx context.Context, address string, err error) *fen
 		if authority.Cert != nil {
 			signer = fmt.Sprintf("%q", authority.Cert.Issuer.CommonName)
 		}
-		return &fencepost.Fault{Code: "tls-unknown-authority",
+		return &fencepost.UserError{Code: "tls-unknown-authority",
 			Err: fmt.Errorf("%s's certificate is signed by %s, unknown here: %w", address, signer, err)}
 	case errors.As(err, &host):
-		return &fencepost.Fault{Code: "tls-mismatch", Facts: fact("field", "TLS.ServerName"),
+		return &fencepost.UserError{Code: "tls-mismatch", Facts: fact("field", "TLS.ServerName"),
 			Err: fmt.Errorf("%s's certificate is for another name: %w", address, err)}
 	case errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls:"):
-		return &fencepost.Fault{Code: "tls-mismatch", Facts: fact("field", "TLS.Cert"),
+		return &fencepost.UserError{Code: "tls-mismatch", Facts: fact("field", "TLS.Cert"),
 			Err: fmt.Errorf("%s refused this client's TLS: %w", address, err)}
 	case connected && s.cfg.TLS.Enabled && speaksPlain(ctx, address):
-		return &fencepost.Fault{Code: "tls-mismatch", Facts: map[string]string{"field": "TLS.Enabled", "want": "false"},
+		return &fencepost.UserError{Code: "tls-mismatch", Facts: map[string]string{"field": "TLS.Enabled", "want": "false"},
 			Err: fmt.Errorf("%s hung up at the first byte: it speaks plain, the file says TLS", address)}
 	case connected && !s.cfg.TLS.Enabled && speaksTLS(ctx, address):
-		return &fencepost.Fault{Code: "tls-mismatch", Facts: map[string]string{"field": "TLS.Enabled", "want": "true"},
+		return &fencepost.UserError{Code: "tls-mismatch", Facts: map[string]string{"field": "TLS.Enabled", "want": "true"},
 			Err: fmt.Errorf("%s hung up at the first byte: it speaks TLS, the file says plain", address)}
 	case notKafka(err):
-		return &fencepost.Fault{Code: "broker-silent", Facts: fact("field", "Brokers"),
+		return &fencepost.UserError{Code: "broker-silent", Facts: fact("field", "Brokers"),
 			Err: fmt.Errorf("%s answers, but not as a Kafka broker does: another service listens there", address)}
 	case hungUp && !s.everJoined(): // else it is a broker that goes down, or comes up
 		return s.sasl(address, err)
 	}
-	return &fencepost.Fault{Code: "broker-silent", Passing: true, Facts: fact("address", address),
+	return &fencepost.UserError{Code: "broker-silent", Passing: true, Facts: fact("address", address),
 		Err: fmt.Errorf("no broker answered: %s: %w", address, plainly(err))}
 }
 
@@ -220,13 +220,13 @@ func speaksPlain(ctx context.Context, address string) bool {
 	return err == nil
 }
 
-func (s *Source) sasl(address string, err error) *fencepost.Fault {
+func (s *Source) sasl(address string, err error) *fencepost.UserError {
 	mechanism := s.cfg.SASL.Mechanism
 	if mechanism == "" {
-		return &fencepost.Fault{Code: "sasl-refused", Facts: fact("field", "SASL"),
+		return &fencepost.UserError{Code: "sasl-refused", Facts: fact("field", "SASL"),
 			Err: fmt.Errorf("%s wants a user, the file names none: %w", address, err)}
 	}
-	return &fencepost.Fault{Code: "sasl-refused", Err: fmt.Errorf("%s refused user %s, %s: %w", address, s.user(), mechanism, err),
+	return &fencepost.UserError{Code: "sasl-refused", Err: fmt.Errorf("%s refused user %s, %s: %w", address, s.user(), mechanism, err),
 		Help: "the broker does not say if user, password or mechanism is wrong: compare all three"}
 }
 
@@ -246,7 +246,7 @@ func plainly(err error) error {
 }
 
 // membership decides whether an error of the group's life ends the source. nil: it passes, or the client tries again.
-func (s *Source) membership(ctx context.Context, err error) *fencepost.Fault {
+func (s *Source) membership(ctx context.Context, err error) *fencepost.UserError {
 	switch {
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
 		return s.denied(fmt.Sprintf("READ group %s", s.cfg.Group))
@@ -257,7 +257,7 @@ func (s *Source) membership(ctx context.Context, err error) *fencepost.Fault {
 	case errors.Is(err, kerr.InconsistentGroupProtocol):
 		return s.groupLive(0)
 	case errors.Is(err, kerr.InvalidSessionTimeout):
-		return &fencepost.Fault{Code: "session-timeout-refused",
+		return &fencepost.UserError{Code: "session-timeout-refused",
 			Err: fmt.Errorf("the brokers do not take a session timeout of %s: %w", s.cfg.SessionTimeout, err)}
 	case saslRefused(err) && !s.everJoined():
 		return s.sasl(s.cfg.Brokers[0], err)
@@ -273,7 +273,7 @@ func (s *Source) everJoined() bool {
 
 // instanceTaken names where the other one runs, if the group tells. Under KIP-848 the name of a worker that was
 // killed is free again after the broker's session timeout: that one passes.
-func (s *Source) instanceTaken(ctx context.Context, err error) *fencepost.Fault {
+func (s *Source) instanceTaken(ctx context.Context, err error) *fencepost.UserError {
 	from := ""
 	asking, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -283,18 +283,18 @@ func (s *Source) instanceTaken(ctx context.Context, err error) *fencepost.Fault 
 	if i >= 0 {
 		from = ", from " + strings.TrimPrefix(members[i].Host, "/")
 	}
-	return &fencepost.Fault{Code: "instance-taken",
+	return &fencepost.UserError{Code: "instance-taken",
 		Passing: errors.Is(err, kerr.UnreleasedInstanceID),
 		Err:     fmt.Errorf("instance_id %s is in the group already%s: %w", s.cfg.InstanceID, from, err)}
 }
 
 // groupLive refuses to share a group name with workers that would not know of ours.
-func (s *Source) groupLive(members int) *fencepost.Fault {
+func (s *Source) groupLive(members int) *fencepost.UserError {
 	what := "members that speak another protocol"
 	if members > 0 {
 		what = fmt.Sprintf("%d live members", members)
 	}
-	return &fencepost.Fault{Code: "group-live", Help: "stop them; or another group",
+	return &fencepost.UserError{Code: "group-live", Help: "stop them; or another group",
 		Err: fmt.Errorf("group %s has %s", s.cfg.Group, what)}
 }
 

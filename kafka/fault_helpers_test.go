@@ -9,9 +9,9 @@ import (
 	"github.com/fencepost/fencepost/internal/codes"
 )
 
-func wantFault(t *testing.T, err error, code string) *fencepost.Fault {
+func wantFault(t *testing.T, err error, code string) *fencepost.UserError {
 	t.Helper()
-	var f *fencepost.Fault
+	var f *fencepost.UserError
 	if !errors.As(err, &f) {
 		t.Fatalf("got %v, want a fault %s", err, code)
 	}

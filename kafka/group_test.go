@@ -221,7 +221,7 @@ func TestMirror(t *testing.T) {
 					t.Fatal(err)
 				}
 				s, h := b.open(Config{Group: group, Topics: []string{name}, Protocol: p}), &holder{}
-				if err := s.Mirror(t.Context(), group, map[fencepost.TopicPartition]fencepost.Mirror{}); err != nil {
+				if err := s.Mirror(t.Context(), group, map[fencepost.TopicPartition]fencepost.CommittedOffset{}); err != nil {
 					t.Error(err)
 				}
 				if err := s.Start(t.Context(), h); err != nil {
@@ -232,27 +232,27 @@ func TestMirror(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				ours := fencepost.Mirror{Offset: 1 << 60, LeaderEpoch: 3, Ledger: fencepost.LedgerID{1, 2, 255}, TopicID: d.Topics[name].ID}
-				without := fencepost.Mirror{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Ledger: ours.Ledger}
-				commit := map[fencepost.TopicPartition]fencepost.Mirror{tp(name, 0): ours, tp(name, 1): without, tp(other, 0): without}
+				ours := fencepost.CommittedOffset{Offset: 1 << 60, LeaderEpoch: 3, Ledger: fencepost.LedgerID{1, 2, 255}, TopicID: d.Topics[name].ID}
+				without := fencepost.CommittedOffset{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Ledger: ours.Ledger}
+				commit := map[fencepost.TopicPartition]fencepost.CommittedOffset{tp(name, 0): ours, tp(name, 1): without, tp(other, 0): without}
 				eventually(t, "the group takes the commit", func() error { return s.Mirror(t.Context(), group, commit) })
-				got, err := s.Mirrored(t.Context(), group)
+				got, err := s.CommittedOffsets(t.Context(), group)
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := map[fencepost.TopicPartition]fencepost.Mirror{tp(name, 0): ours, tp(name, 1): without,
+				want := map[fencepost.TopicPartition]fencepost.CommittedOffset{tp(name, 0): ours, tp(name, 1): without,
 					tp(name, 2): {Offset: 77, LeaderEpoch: fencepost.NoEpoch}}
 				if d := cmp.Diff(want, got); d != "" {
 					t.Errorf("mirrored (-want +got):\n%s", d)
 				}
-				none, err := s.Mirrored(t.Context(), fencepost.Group("none-"+unique(t)))
+				none, err := s.CommittedOffsets(t.Context(), fencepost.Group("none-"+unique(t)))
 				if err != nil || len(none) != 0 {
 					t.Errorf("an unknown group holds %v, %v", none, err)
 				}
 				// A position of a topic that is gone is refused by its ID.
 				gone := ours
 				gone.TopicID[0] ^= 0xff
-				if err := s.Mirror(t.Context(), group, map[fencepost.TopicPartition]fencepost.Mirror{tp(name, 0): gone}); err == nil {
+				if err := s.Mirror(t.Context(), group, map[fencepost.TopicPartition]fencepost.CommittedOffset{tp(name, 0): gone}); err == nil {
 					t.Error("a commit under another topic ID was taken")
 				}
 			})
@@ -261,7 +261,7 @@ func TestMirror(t *testing.T) {
 }
 
 func TestMarks(t *testing.T) {
-	m := fencepost.Mirror{Ledger: fencepost.LedgerID{0xb1, 15: 9}, TopicID: fencepost.TopicID{1, 15: 2}}
+	m := fencepost.CommittedOffset{Ledger: fencepost.LedgerID{0xb1, 15: 9}, TopicID: fencepost.TopicID{1, 15: 2}}
 	text := marks(m)
 	if len(text) > 200 {
 		t.Errorf("%d bytes: %s", len(text), text)
@@ -273,7 +273,7 @@ func TestMarks(t *testing.T) {
 	}{
 		{text, m.Ledger, m.TopicID},
 		{text + " later=field", m.Ledger, m.TopicID},
-		{marks(fencepost.Mirror{Ledger: m.Ledger}), m.Ledger, fencepost.TopicID{}},
+		{marks(fencepost.CommittedOffset{Ledger: m.Ledger}), m.Ledger, fencepost.TopicID{}},
 		{"", fencepost.LedgerID{}, fencepost.TopicID{}},
 		{"fencepost/2 " + text, fencepost.LedgerID{}, fencepost.TopicID{}},
 		{strings.Replace(text, "ledger=b1", "ledger=zz", 1), fencepost.LedgerID{}, fencepost.TopicID{}},
@@ -289,7 +289,7 @@ func FuzzMarks(f *testing.F) {
 	f.Add("fencepost/1 ledger=b1946ac921494f0d9c5e0d7a3c1e8f42 topic=4dYkQ3v9TQyq0b7sWm1z2A")
 	f.Fuzz(func(t *testing.T, text string) {
 		l, id := parseMarks(text)
-		if l2, id2 := parseMarks(marks(fencepost.Mirror{Ledger: l, TopicID: id})); l2 != l || id2 != id {
+		if l2, id2 := parseMarks(marks(fencepost.CommittedOffset{Ledger: l, TopicID: id})); l2 != l || id2 != id {
 			t.Errorf("%q: %s %s came back as %s %s", text, l, id, l2, id2)
 		}
 	})

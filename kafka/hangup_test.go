@@ -26,8 +26,8 @@ func TestHangUpAfterJoiningPasses(t *testing.T) {
 	newReader(t, s).poll(longest, func() bool { return h.count() == 1 && s.everJoined() })
 	c.Close()
 	hangUp(t, b.addrs[0])
-	_, err = s.Mirrored(t.Context(), s.cfg.Group)
-	f, ok := errors.AsType[*fencepost.Fault](err)
+	_, err = s.CommittedOffsets(t.Context(), s.cfg.Group)
+	f, ok := errors.AsType[*fencepost.UserError](err)
 	if !ok || !f.Passing || f.Code != "broker-silent" {
 		t.Errorf("got %v, want the passing fault broker-silent", err)
 	}

@@ -307,7 +307,7 @@ func newReader(t *testing.T, s *Source) *reader {
 	}
 }
 
-// poll takes chunks until done, or for at most the time given.
+// poll takes fetches until done, or for at most the time given.
 func (r *reader) poll(most time.Duration, done func() bool) bool {
 	r.t.Helper()
 	deadline := time.Now().Add(most)
@@ -315,7 +315,7 @@ func (r *reader) poll(most time.Duration, done func() bool) bool {
 		if time.Now().After(deadline) {
 			return false
 		}
-		ctx, cancel := context.WithTimeout(r.t.Context(), min(most, 50*time.Millisecond)) // done may depend on more than chunks
+		ctx, cancel := context.WithTimeout(r.t.Context(), min(most, 50*time.Millisecond)) // done may depend on more than fetches
 		chunks, err := r.s.Poll(ctx)
 		cancel()
 		if err != nil {
@@ -328,7 +328,7 @@ func (r *reader) poll(most time.Duration, done func() bool) bool {
 	return true
 }
 
-func (r *reader) take(c source.Chunk) {
+func (r *reader) take(c source.Fetch) {
 	if c.Err != nil {
 		var pe *source.PartitionError
 		if !errors.As(c.Err, &pe) {
@@ -352,7 +352,7 @@ func (r *reader) take(c source.Chunk) {
 	}
 	c.Records.Recycle(0, c.Records.Len())
 	r.ids[c.TopicPartition] = c.TopicID
-	r.end[c.TopicPartition] = [2]fencepost.Offset{c.Stable, c.End}
+	r.end[c.TopicPartition] = [2]fencepost.Offset{c.LastStableOffset, c.HighWatermark}
 }
 
 // until polls until n entries of tp were seen.

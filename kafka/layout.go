@@ -163,8 +163,8 @@ func (l *Layout) refusal(ctx context.Context, resp *kmsg.OffsetCommitResponse) e
 }
 
 // unfencedLive refuses to move what other programs' live workers would overwrite.
-func unfencedLive(broker string, g fencepost.Group, members int) *fencepost.Fault {
-	return &fencepost.Fault{Code: "group-live", Help: "stop them; or a ledger in the sink, where set is safe",
+func unfencedLive(broker string, g fencepost.Group, members int) *fencepost.UserError {
+	return &fencepost.UserError{Code: "group-live", Help: "stop them; or a ledger in the sink, where set is safe",
 		Err: fmt.Errorf("kafka://%s?group=%s has %s, and Kafka has no Fence", broker, g, text.Plural(members, "live member"))}
 }
 

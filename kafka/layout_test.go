@@ -49,7 +49,7 @@ func TestLayoutOfAGroup(t *testing.T) {
 		var os kadm.Offsets
 		os.Add(kadm.Offset{Topic: dotted, Partition: 1, At: 1 << 40, LeaderEpoch: 3, Metadata: "theirs"})
 		os.Add(kadm.Offset{Topic: dashed, Partition: 10, At: 0, LeaderEpoch: -1})
-		os.Add(kadm.Offset{Topic: dashed, Partition: 2, At: 31007, LeaderEpoch: -1, Metadata: marks(fencepost.Mirror{Ledger: fencepost.LedgerID{9}})})
+		os.Add(kadm.Offset{Topic: dashed, Partition: 2, At: 31007, LeaderEpoch: -1, Metadata: marks(fencepost.CommittedOffset{Ledger: fencepost.LedgerID{9}})})
 		r, err := b.adm.CommitOffsets(t.Context(), string(g), os)
 		if err = errors.Join(err, r.Error()); err != nil {
 			t.Fatal(err)

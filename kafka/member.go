@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// adjust asks the Holder where newly assigned partitions begin, before the client fetches any of them. It never
+// adjust asks the Listener where newly assigned partitions begin, before the client fetches any of them. It never
 // errs: the client would take an error for a lost session and join again, and a ledger that is down would make a
 // storm of rebalances. It answers every partition with an offset >= 0: one without could not be seeked until the
 // next rebalance.
@@ -27,7 +27,7 @@ func (s *Source) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Of
 	return offsets, nil
 }
 
-// assign makes partitions held: what the Holder answers, with its pauses set.
+// assign makes partitions held: what the Listener answers, with its pauses set.
 func (s *Source) assign(ctx context.Context, tps []fencepost.TopicPartition) map[fencepost.TopicPartition]kgo.Offset {
 	if len(tps) == 0 {
 		return nil
@@ -104,7 +104,7 @@ func (s *Source) joined(context.Context, *kgo.Client, map[string][]int32) {
 	}
 }
 
-// revoked waits for the Holder to let go. Until it has, the partitions can still be mirrored.
+// revoked waits for the Listener to let go. Until it has, the partitions can still be mirrored.
 func (s *Source) revoked(ctx context.Context, _ *kgo.Client, given map[string][]int32) {
 	s.calls.Lock()
 	defer s.calls.Unlock()
@@ -130,7 +130,7 @@ func (s *Source) leave(tps []fencepost.TopicPartition) (leaving []fencepost.Topi
 	return leaving
 }
 
-// lost tells the Holder at once; others own the partitions already.
+// lost tells the Listener at once; others own the partitions already.
 func (s *Source) lost(_ context.Context, _ *kgo.Client, given map[string][]int32) {
 	s.calls.Lock()
 	defer s.calls.Unlock()
@@ -172,7 +172,7 @@ func (s *Source) takeExplicit(ctx context.Context) error {
 	return nil
 }
 
-// addExplicit asks the Holder and begins to read.
+// addExplicit asks the Listener and begins to read.
 func (s *Source) addExplicit(ctx context.Context, tps []fencepost.TopicPartition) {
 	add := map[string]map[int32]kgo.Offset{}
 	for tp, at := range s.assign(ctx, slices.Clone(tps)) {

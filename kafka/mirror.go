@@ -24,7 +24,7 @@ import (
 const marksPrefix = "fencepost/1"
 
 // marks writes a Mirror's ledger and topic ID.
-func marks(m fencepost.Mirror) string {
+func marks(m fencepost.CommittedOffset) string {
 	return fmt.Sprintf("%s ledger=%s topic=%s", marksPrefix, m.Ledger, m.TopicID)
 }
 
@@ -57,15 +57,15 @@ func parseMarks(metadata string) (ledger fencepost.LedgerID, topic fencepost.Top
 }
 
 // Mirrored reads the committed offsets of a group.
-func (s *Source) Mirrored(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
+func (s *Source) CommittedOffsets(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.CommittedOffset, error) {
 	committed, err := s.fetchOffsets(ctx, g)
 	if errors.Is(err, kerr.GroupIDNotFound) {
-		return map[fencepost.TopicPartition]fencepost.Mirror{}, nil
+		return map[fencepost.TopicPartition]fencepost.CommittedOffset{}, nil
 	}
 	if err != nil {
 		return nil, s.refused(ctx, err, g)
 	}
-	all := map[fencepost.TopicPartition]fencepost.Mirror{}
+	all := map[fencepost.TopicPartition]fencepost.CommittedOffset{}
 	for topic, ps := range committed {
 		for p, o := range ps {
 			if o.Err != nil {
@@ -74,7 +74,7 @@ func (s *Source) Mirrored(ctx context.Context, g fencepost.Group) (map[fencepost
 			if o.At < 0 {
 				continue
 			}
-			m := fencepost.Mirror{Offset: fencepost.Offset(o.At), LeaderEpoch: fencepost.LeaderEpoch(o.LeaderEpoch)}
+			m := fencepost.CommittedOffset{Offset: fencepost.Offset(o.At), LeaderEpoch: fencepost.LeaderEpoch(o.LeaderEpoch)}
 			m.Ledger, m.TopicID = parseMarks(o.Metadata)
 			all[fencepost.TopicPartition{Topic: topic, Partition: p}] = m
 		}
@@ -104,7 +104,7 @@ func (s *Source) fetchOffsets(ctx context.Context, g fencepost.Group) (kadm.Offs
 
 // Mirror commits offsets. In the group that this Source joined it commits as its member, and only what it holds: the
 // broker itself does not check that (kafka-facts). One commit is in flight at a time.
-func (s *Source) Mirror(ctx context.Context, g fencepost.Group, offsets map[fencepost.TopicPartition]fencepost.Mirror) error {
+func (s *Source) Mirror(ctx context.Context, g fencepost.Group, offsets map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
 	select {
 	case s.committing <- struct{}{}:
 		defer func() { <-s.committing }()
@@ -138,7 +138,7 @@ func (s *Source) Mirror(ctx context.Context, g fencepost.Group, offsets map[fenc
 }
 
 // commit makes the request, as a member where this Source is one.
-func (s *Source) commit(ctx context.Context, g fencepost.Group, offsets map[fencepost.TopicPartition]fencepost.Mirror) (*kmsg.OffsetCommitRequest, error) {
+func (s *Source) commit(ctx context.Context, g fencepost.Group, offsets map[fencepost.TopicPartition]fencepost.CommittedOffset) (*kmsg.OffsetCommitRequest, error) {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Group = string(g)
 	member := g == s.cfg.Group && !s.cfg.explicit() && s.running()

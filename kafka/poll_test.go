@@ -33,7 +33,7 @@ func TestE10ErrorInTheMomentAPollEnds(t *testing.T) {
 	for _, test := range []struct {
 		name, topic string
 		err         error
-		failed      []string // codes of the chunks
+		failed      []string // codes of the fetches
 		fault       string
 	}{
 		{"data loss", "t", lost, []string{"DATA_LOSS"}, ""},

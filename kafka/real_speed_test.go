@@ -63,7 +63,7 @@ func TestQuiet(t *testing.T) {
 	meets(t, "a seek of an idle partition does not wait for the fetch on its way", fetchWait, func() time.Duration {
 		r.got = map[fencepost.TopicPartition][]string{}
 		began := time.Now()
-		s.Steer(map[fencepost.TopicPartition]source.Start{tp(name, 3): {Offset: 0}})
+		s.Seek(map[fencepost.TopicPartition]source.Start{tp(name, 3): {Offset: 0}})
 		r.until(tp(name, 3), 1)
 		return time.Since(began)
 	})

@@ -150,7 +150,7 @@ func TestKeptOut(t *testing.T) {
 		if err != nil || !errors.Is(d.Errs[name], fencepost.ErrNoAnswer) || !strings.Contains(d.Errs[name].Error(), "user "+u+" may not DESCRIBE topic "+name) {
 			t.Errorf("described %+v, %v", d, err)
 		}
-		got := s.Bounds(t.Context(), []fencepost.Ask{ask(name, 0)})[tp(name, 0)].Err
+		got := s.LogOffsets(t.Context(), []fencepost.OffsetQuery{ask(name, 0)})[tp(name, 0)].Err
 		if !errors.Is(got, fencepost.ErrNoAnswer) || !strings.Contains(got.Error(), "not authorised") {
 			t.Errorf("bounds: %v", got)
 		}
@@ -158,7 +158,7 @@ func TestKeptOut(t *testing.T) {
 		wantFault(t, err, "kafka-denied")
 	})
 	t.Run("no group ACL", func(t *testing.T) {
-		_, err := s.Mirrored(t.Context(), s.cfg.Group)
+		_, err := s.CommittedOffsets(t.Context(), s.cfg.Group)
 		f := wantFault(t, err, "kafka-denied")
 		if want := "--operation Read --group 'none-of-its-business'"; !strings.Contains(f.Help, want) || !strings.Contains(f.Help, "User:"+u) {
 			t.Errorf("help is %q, want %s", f.Help, want)
@@ -234,7 +234,7 @@ func TestBrokerDiesAndReturns(t *testing.T) {
 
 	own.Freeze()
 	began := time.Now()
-	got := s.Bounds(t.Context(), []fencepost.Ask{ask(name, 0)})[tp(name, 0)].Err
+	got := s.LogOffsets(t.Context(), []fencepost.OffsetQuery{ask(name, 0)})[tp(name, 0)].Err
 	if took := time.Since(began); !errors.Is(got, fencepost.ErrNoAnswer) || took > 2*answerTimeout {
 		t.Errorf("frozen: %v after %s", got, took)
 	}
@@ -243,14 +243,14 @@ func TestBrokerDiesAndReturns(t *testing.T) {
 
 	own.Kill()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	got = s.Bounds(ctx, []fencepost.Ask{ask(name, 0)})[tp(name, 0)].Err
+	got = s.LogOffsets(ctx, []fencepost.OffsetQuery{ask(name, 0)})[tp(name, 0)].Err
 	cancel()
 	if !errors.Is(got, fencepost.ErrNoAnswer) {
 		t.Errorf("dead: %v", got)
 	}
 	t.Logf("dead: %v", got)
 	own.Start()
-	eventually(t, "the broker is back", func() error { return s.Bounds(t.Context(), []fencepost.Ask{ask(name, 0)})[tp(name, 0)].Err })
+	eventually(t, "the broker is back", func() error { return s.LogOffsets(t.Context(), []fencepost.OffsetQuery{ask(name, 0)})[tp(name, 0)].Err })
 	b.produce(b.cl, name, 1, 4)
 	r.until(tp(name, 1), 4)
 }
@@ -282,11 +282,11 @@ func TestTruncated(t *testing.T) {
 		t.Fatal(err)
 	}
 	own.Start()
-	eventually(t, "the broker is back", func() error { return s.Bounds(t.Context(), []fencepost.Ask{ask(name, 0)})[tp(name, 0)].Err })
+	eventually(t, "the broker is back", func() error { return s.LogOffsets(t.Context(), []fencepost.OffsetQuery{ask(name, 0)})[tp(name, 0)].Err })
 	fresh := b.client()
 	b.produce(fresh, name, 0, 20)
-	got := s.Bounds(t.Context(), []fencepost.Ask{{TopicPartition: tp(name, 0), LeaderEpoch: 0}})[tp(name, 0)]
-	if got.Err != nil || got.End != 30 || got.EpochEnd != 10 {
+	got := s.LogOffsets(t.Context(), []fencepost.OffsetQuery{{TopicPartition: tp(name, 0), LeaderEpoch: 0}})[tp(name, 0)]
+	if got.Err != nil || got.HighWatermark != 30 || got.EpochEnd != 10 {
 		t.Errorf("bounds %+v, want end 30 and the end of epoch 0 at 10", got)
 	}
 	if !r.poll(longest, func() bool { return len(r.err[tp(name, 0)]) > 0 }) {

@@ -27,19 +27,19 @@ func (s *Source) Sample(ctx context.Context, topic string, perPartition int) ([]
 	if t.err != nil {
 		return nil, s.topicFault(ctx, topic, t.err)
 	}
-	asks := make([]fencepost.Ask, len(t.leaders))
+	asks := make([]fencepost.OffsetQuery, len(t.leaders))
 	for p := range asks {
-		asks[p] = fencepost.Ask{TopicPartition: fencepost.TopicPartition{Topic: topic, Partition: int32(p)}, LeaderEpoch: fencepost.NoEpoch}
+		asks[p] = fencepost.OffsetQuery{TopicPartition: fencepost.TopicPartition{Topic: topic, Partition: int32(p)}, LeaderEpoch: fencepost.NoEpoch}
 	}
 	g := &sampling{want: perPartition, idle: s.sampleIdle, until: map[int32]int64{}, got: make([][]fencepost.Record, len(asks))}
 	at := map[int32]kgo.Offset{}
-	for tp, b := range s.Bounds(ctx, asks) {
+	for tp, b := range s.LogOffsets(ctx, asks) {
 		if b.Err != nil {
 			return nil, fmt.Errorf("sample %s: %w", tp, b.Err)
 		}
-		if b.Earliest < b.Stable && perPartition > 0 {
+		if b.Earliest < b.LastStableOffset && perPartition > 0 {
 			at[tp.Partition] = kgo.NewOffset().At(int64(b.Earliest)).WithEpoch(-1)
-			g.until[tp.Partition] = int64(b.Stable)
+			g.until[tp.Partition] = int64(b.LastStableOffset)
 		}
 	}
 	if len(at) == 0 {

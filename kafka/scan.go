@@ -58,13 +58,13 @@ type scan struct {
 // begin says where each partition is read from. What lies outside of the log is not there to be read.
 func (v *scan) begin(ctx context.Context, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) (map[string]map[int32]kgo.Offset, error) {
 	at := map[string]map[int32]kgo.Offset{}
-	for tp, b := range v.source.Bounds(ctx, asksOf(maps.Keys(ranges))) {
+	for tp, b := range v.source.LogOffsets(ctx, asksOf(maps.Keys(ranges))) {
 		if b.Err != nil {
 			return nil, fmt.Errorf("scan %s: %w", tp, b.Err)
 		}
-		end := b.Stable
+		end := b.LastStableOffset
 		if v.source.cfg.Isolation == ReadUncommitted {
-			end = b.End
+			end = b.HighWatermark
 		}
 		from, until := max(ranges[tp].From, b.Earliest), min(ranges[tp].Until, end)
 		if from >= until {
@@ -80,9 +80,9 @@ func (v *scan) begin(ctx context.Context, ranges map[fencepost.TopicPartition]fe
 }
 
 // asksOf asks for bounds and nothing else.
-func asksOf(tps func(func(fencepost.TopicPartition) bool)) (asks []fencepost.Ask) {
+func asksOf(tps func(func(fencepost.TopicPartition) bool)) (asks []fencepost.OffsetQuery) {
 	for tp := range tps {
-		asks = append(asks, fencepost.Ask{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch})
+		asks = append(asks, fencepost.OffsetQuery{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch})
 	}
 	return asks
 }
@@ -116,7 +116,7 @@ func (v *scan) run(ctx context.Context, poll func(context.Context) kgo.Fetches) 
 
 // quiet is what follows when nothing more comes: with brokers that answer, nothing more is there.
 func (v *scan) quiet(ctx context.Context) error {
-	for tp, b := range v.source.Bounds(ctx, asksOf(maps.Keys(v.until))) {
+	for tp, b := range v.source.LogOffsets(ctx, asksOf(maps.Keys(v.until))) {
 		if b.Err != nil {
 			return fmt.Errorf("scan %s: %w", tp, b.Err)
 		}

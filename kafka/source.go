@@ -23,7 +23,7 @@ import (
 //	(not held) -------> reading <--------------------- reading
 //	     ^                 |  \_______ failed: its error was handed out once; nothing more until Steer
 //	     |  revoked, lost  |              |
-//	     +------ leaving <-+--------------+      leaving: Holder.Revoked runs; nothing more comes out of Poll
+//	     +------ leaving <-+--------------+      leaving: Listener.Revoked runs; nothing more comes out of Poll
 type Source struct {
 	cfg    Config
 	client *kgo.Client
@@ -33,20 +33,20 @@ type Source struct {
 
 	held struct {
 		sync.Mutex
-		parts map[fencepost.TopicPartition]*partition // :: what Holder.Assigned answered for
+		parts map[fencepost.TopicPartition]*partition // :: what Listener.Assigned answered for
 	}
 
-	// calls makes the Holder's calls come one at a time. It is never held while the client is called in a way that
+	// calls makes the Listener's calls come one at a time. It is never held while the client is called in a way that
 	// waits for the client's own callbacks.
 	calls struct {
 		sync.Mutex
-		holder source.Holder
+		holder source.Listener
 	}
 
 	committing chan struct{} // one mirror commit in flight
 	sampleIdle time.Duration // as the constant says
 	life       lifetime
-	broken     context.Context // ended with a *fencepost.Fault once the source can not begin at all
+	broken     context.Context // ended with a *fencepost.UserError once the source can not begin at all
 	giveUp     context.CancelCauseFunc
 }
 
@@ -97,7 +97,7 @@ func openWith(cfg Config, more ...kgo.Opt) (*Source, error) {
 }
 
 // Start joins the group, or takes the explicit partitions after asking h for their Starts.
-func (s *Source) Start(ctx context.Context, h source.Holder) error {
+func (s *Source) Start(ctx context.Context, h source.Listener) error {
 	if len(s.cfg.names()) == 0 && s.cfg.Pattern == "" {
 		return errors.New("start kafka: no topics, pattern or partitions are configured")
 	}
@@ -139,7 +139,7 @@ func (s *Source) Cluster() source.Cluster { return s }
 
 // Poll waits for records or a failed partition. It returns nothing, and no error, when ctx ends. One Poll hands out
 // at most half of Config.FetchMemory.
-func (s *Source) Poll(ctx context.Context) ([]source.Chunk, error) {
+func (s *Source) Poll(ctx context.Context) ([]source.Fetch, error) {
 	polling, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.broken, cancel)()
@@ -165,11 +165,11 @@ func over(polling context.Context, fetches kgo.Fetches) bool {
 	return polling.Err() != nil && len(fetches) == 1 && fetches.Err0() == polling.Err()
 }
 
-// sort makes chunks of what the client fetched. What the client says of its own accord (a session that ended, data
+// sort makes fetches of what the client fetched. What the client says of its own accord (a session that ended, data
 // loss) comes as a fetch without records, and is looked at first: after "data loss" the client goes on by itself from
 // where the histories part, and records from there must not be taken for the next ones.
-func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]source.Chunk, error) {
-	n, failed := 0, []source.Chunk(nil)
+func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]source.Fetch, error) {
+	n, failed := 0, []source.Fetch(nil)
 	var ended error
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		switch {
@@ -186,7 +186,7 @@ func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]source.Chunk,
 		s.pauseFailed(failed)
 		return nil, ended
 	}
-	chunks := make([]source.Chunk, 0, n+len(failed))
+	chunks := make([]source.Fetch, 0, n+len(failed))
 	lists := make([]records, 0, n)
 	for _, f := range fetches {
 		for _, t := range f.Topics {
@@ -212,16 +212,16 @@ func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]source.Chunk,
 	return append(chunks, failed...), nil
 }
 
-func chunk(t kgo.FetchTopic, p *kgo.FetchPartition, r *records) source.Chunk {
-	c := source.Chunk{
-		TopicPartition: fencepost.TopicPartition{Topic: t.Topic, Partition: p.Partition},
-		TopicID:        t.TopicID,
-		Records:        r,
-		Stable:         fencepost.Offset(p.LastStableOffset),
-		End:            fencepost.Offset(p.HighWatermark),
+func chunk(t kgo.FetchTopic, p *kgo.FetchPartition, r *records) source.Fetch {
+	c := source.Fetch{
+		TopicPartition:   fencepost.TopicPartition{Topic: t.Topic, Partition: p.Partition},
+		TopicID:          t.TopicID,
+		Records:          r,
+		LastStableOffset: fencepost.Offset(p.LastStableOffset),
+		HighWatermark:    fencepost.Offset(p.HighWatermark),
 	}
-	if c.Stable < 0 { // before transactions, or read_uncommitted on some brokers
-		c.Stable = c.End
+	if c.LastStableOffset < 0 { // before transactions, or read_uncommitted on some brokers
+		c.LastStableOffset = c.HighWatermark
 	}
 	return c
 }
@@ -234,9 +234,9 @@ func (s *Source) reads(topic string, p int32) bool {
 	return part != nil && !part.failed && !part.leaving
 }
 
-// pauseFailed pauses the partitions of failed chunks: the client would bring the same error again as fast as the broker
+// pauseFailed pauses the partitions of failed fetches: the client would bring the same error again as fast as the broker
 // answers (35,000 times in 1.5 s). All at once: the client copies what is paused at every change of it.
-func (s *Source) pauseFailed(failed []source.Chunk) {
+func (s *Source) pauseFailed(failed []source.Fetch) {
 	if len(failed) == 0 {
 		return
 	}
@@ -248,7 +248,7 @@ func (s *Source) pauseFailed(failed []source.Chunk) {
 }
 
 // fail says once that a partition failed; the caller pauses it. Partition -1 is the whole topic.
-func (s *Source) fail(topic string, p int32, err error) []source.Chunk {
+func (s *Source) fail(topic string, p int32, err error) []source.Fetch {
 	if errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition) {
 		s.topics.suspect(topic)
 	}
@@ -278,9 +278,9 @@ func (s *Source) fail(topic string, p int32, err error) []source.Chunk {
 		return nil
 	}
 	slices.SortFunc(tps, fencepost.TopicPartition.Compare)
-	chunks := make([]source.Chunk, len(tps))
+	chunks := make([]source.Fetch, len(tps))
 	for i, tp := range tps {
-		chunks[i] = source.Chunk{TopicPartition: tp, Err: &source.PartitionError{TopicPartition: tp, Code: code(err), Err: err}}
+		chunks[i] = source.Fetch{TopicPartition: tp, Err: &source.PartitionError{TopicPartition: tp, Code: code(err), Err: err}}
 	}
 	return chunks
 }
@@ -288,7 +288,7 @@ func (s *Source) fail(topic string, p int32, err error) []source.Chunk {
 // ends decides about an error of the client as a whole: most pass, and the client tries again by itself.
 func (s *Source) ends(ctx context.Context, err error) error {
 	if errors.Is(err, kgo.ErrClientClosed) {
-		return &fencepost.Fault{Code: "source-closed", Err: errors.New("the source was left")}
+		return &fencepost.UserError{Code: "source-closed", Err: errors.New("the source was left")}
 	}
 	f := s.membership(ctx, err)
 	if f == nil {
@@ -299,7 +299,7 @@ func (s *Source) ends(ctx context.Context, err error) error {
 }
 
 // Steer sets where held partitions go on, or pauses them.
-func (s *Source) Steer(starts map[fencepost.TopicPartition]source.Start) {
+func (s *Source) Seek(starts map[fencepost.TopicPartition]source.Start) {
 	set := map[string]map[int32]kgo.EpochOffset{}
 	var pause, resume []fencepost.TopicPartition
 	s.held.Lock()
@@ -348,7 +348,7 @@ func partitions(tps []fencepost.TopicPartition) map[string][]int32 {
 	return m
 }
 
-// Leave gives everything up: Holder.Revoked for what is held, then LeaveGroup (a static member keeps its place: its
+// Leave gives everything up: Listener.Revoked for what is held, then LeaveGroup (a static member keeps its place: its
 // next life takes it again without a rebalance), then the connections. When ctx ends first the rest goes on without
 // being waited for.
 func (s *Source) Leave(ctx context.Context) error {

@@ -113,14 +113,14 @@ func TestOutOfRange(t *testing.T) {
 		if polls > 15 { // the reader looks up every 50 ms
 			t.Errorf("Poll returned %d times in 500ms with nothing to say", polls)
 		}
-		s.Steer(map[fencepost.TopicPartition]source.Start{tp(name, 0): {Offset: 12}, tp(name, 1): {Offset: 3}})
+		s.Seek(map[fencepost.TopicPartition]source.Start{tp(name, 0): {Offset: 12}, tp(name, 1): {Offset: 3}})
 		r.until(tp(name, 0), 8)
 		r.until(tp(name, 1), 2)
 		if got := r.got[tp(name, 0)][0]; got != "12" {
 			t.Errorf("went on at %s, want 12", got)
 		}
 		// It can fail again, and is said again.
-		s.Steer(map[fencepost.TopicPartition]source.Start{tp(name, 0): {Offset: 5}})
+		s.Seek(map[fencepost.TopicPartition]source.Start{tp(name, 0): {Offset: 5}})
 		if !r.poll(longest, func() bool { return len(r.err[tp(name, 0)]) >= 2 }) {
 			t.Error("the second failure was not said")
 		}
@@ -166,29 +166,29 @@ func TestSteer(t *testing.T) {
 		if len(r.got[p1]) != 0 {
 			t.Fatalf("a paused partition brought %v", r.got[p1])
 		}
-		s.Steer(map[fencepost.TopicPartition]source.Start{p1: {Offset: 40}, tp("elsewhere", 3): {Offset: 1}})
+		s.Seek(map[fencepost.TopicPartition]source.Start{p1: {Offset: 40}, tp("elsewhere", 3): {Offset: 1}})
 		r.until(p1, 10)
 		r.got = map[fencepost.TopicPartition][]string{}
-		s.Steer(map[fencepost.TopicPartition]source.Start{p0: {Offset: 45}, p1: {Offset: 48}})
+		s.Seek(map[fencepost.TopicPartition]source.Start{p0: {Offset: 45}, p1: {Offset: 48}})
 		r.until(p0, 5)
 		r.until(p1, 2)
 		if d := cmp.Diff(map[fencepost.TopicPartition][]string{p0: span(45, 50), p1: span(48, 50)}, r.got); d != "" {
 			t.Errorf("after the rewind (-want +got):\n%s", d)
 		}
-		s.Steer(map[fencepost.TopicPartition]source.Start{p0: {Offset: 50, Paused: true}})
+		s.Seek(map[fencepost.TopicPartition]source.Start{p0: {Offset: 50, Paused: true}})
 		b.produce(b.cl, name, 0, 1)
 		b.produce(b.cl, name, 1, 1)
 		r.until(p1, 3)
 		if r.poll(400*time.Millisecond, func() bool { return len(r.got[p0]) > 5 }) {
 			t.Error("a paused partition went on")
 		}
-		s.Steer(map[fencepost.TopicPartition]source.Start{p0: {Offset: 50}})
+		s.Seek(map[fencepost.TopicPartition]source.Start{p0: {Offset: 50}})
 		r.until(p0, 6)
 	})
 }
 
-// L7, L15: a topic recreated under a running reader is taken up under its new ID; the Holder is asked about it anew,
-// and chunks carry the incarnation that they came from.
+// L7, L15: a topic recreated under a running reader is taken up under its new ID; the Listener is asked about it anew,
+// and fetches carry the incarnation that they came from.
 func TestRecreated(t *testing.T) {
 	for _, p := range protocols {
 		t.Run(p.String(), func(t *testing.T) {
@@ -234,7 +234,7 @@ func recreated(t *testing.T, b *bench, cfg func(string) Config) {
 	h.Lock()
 	h.starts = goOn // a group may assign once more, whenever it likes: then it begins there again
 	h.Unlock()
-	s.Steer(goOn)
+	s.Seek(goOn)
 	if !r.poll(longest, func() bool { return slices.Contains(r.got[p0], "4") }) {
 		t.Fatalf("of the new topic came %v; %v", r.got[p0], h.log())
 	}
@@ -308,15 +308,15 @@ func TestExplicit(t *testing.T) {
 		if d := cmp.Diff(map[fencepost.TopicPartition][]string{tp(name, 1): span(1, 4)}, r.got); d != "" {
 			t.Errorf("entries (-want +got):\n%s", d)
 		}
-		want := fencepost.Mirror{Offset: 4, LeaderEpoch: 0, Ledger: fencepost.LedgerID{7}, TopicID: r.ids[tp(name, 1)]}
-		if err := s.Mirror(t.Context(), group, map[fencepost.TopicPartition]fencepost.Mirror{tp(name, 1): want}); err != nil {
+		want := fencepost.CommittedOffset{Offset: 4, LeaderEpoch: 0, Ledger: fencepost.LedgerID{7}, TopicID: r.ids[tp(name, 1)]}
+		if err := s.Mirror(t.Context(), group, map[fencepost.TopicPartition]fencepost.CommittedOffset{tp(name, 1): want}); err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.Mirrored(t.Context(), group)
+		got, err := s.CommittedOffsets(t.Context(), group)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(map[fencepost.TopicPartition]fencepost.Mirror{tp(name, 1): want}, got); d != "" {
+		if d := cmp.Diff(map[fencepost.TopicPartition]fencepost.CommittedOffset{tp(name, 1): want}, got); d != "" {
 			t.Errorf("mirrored (-want +got):\n%s", d)
 		}
 

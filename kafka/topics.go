@@ -225,7 +225,7 @@ func (s *Source) neverBegins(ctx context.Context, err error) {
 }
 
 // takeUp makes the client read a topic under its new ID: the old incarnation's partitions are given up, and the
-// Holder is asked about the new one's.
+// Listener is asked about the new one's.
 func (s *Source) takeUp(ctx context.Context, name string) {
 	s.cfg.Log(0, "a topic was recreated and is taken up anew", "topic", name)
 	var tps []fencepost.TopicPartition

@@ -18,7 +18,7 @@ import (
 type upgraded struct {
 	told      bool // the brokers have topic IDs
 	recreated bool
-	roster    ledger.RosterEntry
+	roster    ledger.TopicState
 	lots      [2]lot
 	fences    ledger.Fence // the last that was given
 	sets      int8         // of the operator
@@ -41,8 +41,8 @@ func (u upgraded) now() fencepost.TopicID {
 
 // decide is what Reconcile says of a partition, of two answers that agree.
 func (u upgraded) decide(p int, id fencepost.TopicID, policy ledger.Policy) (ledger.Stored, ledger.Decision) {
-	s := ledger.Stored{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: int32(p)}, Position: u.lots[p].at, Roster: u.roster, Mirror: -1}
-	a := ledger.Answer{Bounds: fencepost.Bounds{TopicID: id, Stable: 9, End: 9, EpochEnd: -1, AtTime: -1}}
+	s := ledger.Stored{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: int32(p)}, Position: u.lots[p].at, Topic: u.roster, Mirror: -1}
+	a := ledger.Answer{LogOffsets: fencepost.LogOffsets{TopicID: id, LastStableOffset: 9, HighWatermark: 9, EpochEnd: -1, AtTime: -1}}
 	return s, ledger.Reconcile(s, []ledger.Answer{a, a}, policy)
 }
 
@@ -81,7 +81,7 @@ func (u *upgraded) make(id fencepost.TopicID, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
-	changed, err := ledger.Enroll(map[string]ledger.RosterEntry{"t": u.roster}, moves)
+	changed, err := ledger.Enroll(map[string]ledger.TopicState{"t": u.roster}, moves)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (u upgraded) plain() upgraded {
 
 // E4: in every state of the upgraded world.
 func TestE4NothingIsTakenForRecreated(t *testing.T) {
-	begin := upgraded{roster: ledger.RosterEntry{Partitions: 2}}
+	begin := upgraded{roster: ledger.TopicState{Partitions: 2}}
 	for p := range begin.lots {
 		begin.lots[p].at = ledger.Position{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: ledger.Fence(p + 1)}
 	}

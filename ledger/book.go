@@ -14,7 +14,7 @@ import (
 // decide in their own language hold the same rules, and pass the same suite. The zero Book is a group that never moved.
 type Book struct {
 	clusterID string
-	roster    map[string]RosterEntry
+	roster    map[string]TopicState
 	positions map[fencepost.TopicPartition]Position
 	kept      []Recorded
 	open      map[fencepost.TopicPartition]int // :: partition -> its merged entry in kept, until the next move that is no commit
@@ -22,8 +22,8 @@ type Book struct {
 
 // Snapshot is a copy of the content, as of the ledger with this identity.
 func (b *Book) Snapshot(id fencepost.LedgerID) Snapshot {
-	s := Snapshot{Ledger: id, ClusterID: b.clusterID, Roster: map[string]RosterEntry{}, Positions: map[fencepost.TopicPartition]Position{}}
-	maps.Copy(s.Roster, b.roster)
+	s := Snapshot{Ledger: id, ClusterID: b.clusterID, Topics: map[string]TopicState{}, Positions: map[fencepost.TopicPartition]Position{}}
+	maps.Copy(s.Topics, b.roster)
 	maps.Copy(s.Positions, b.positions)
 	return s
 }
@@ -39,16 +39,16 @@ func (b *Book) Clone() Book {
 
 // Compare decides whether the moves may be made. It changes nothing.
 //
-// Errors: *Refused, ErrOtherCluster; a plain error for a move that breaks its guarantees (InOrder) or the Roster's rule
+// Errors: *Refused, ErrOtherCluster; a plain error for a move that breaks its guarantees (InOrder) or the topics' rule
 // (Enroll).
-func (b *Book) Compare(w Writer, moves []Move) error {
+func (b *Book) Compare(w Actor, moves []Move) error {
 	if _, err := InOrder(moves); err != nil {
 		return err
 	}
 	if b.clusterID != "" && w.ClusterID != "" && b.clusterID != w.ClusterID {
 		return fmt.Errorf("%w: the ledger's is %s, these brokers' is %s", ErrOtherCluster, b.clusterID, w.ClusterID)
 	}
-	if err := Check(b.positions, moves); err != nil {
+	if err := Compare(b.positions, moves); err != nil {
 		return err
 	}
 	_, err := Enroll(b.roster, moves)
@@ -56,9 +56,9 @@ func (b *Book) Compare(w Writer, moves []Move) error {
 }
 
 // Record makes moves that Compare allowed, at a time, and keeps them: commits as keep says, all others always.
-func (b *Book) Record(w Writer, moves []Move, at time.Time, keep KeepCommits) {
+func (b *Book) Record(w Actor, moves []Move, at time.Time, keep KeepCommits) {
 	if b.positions == nil {
-		*b = Book{roster: map[string]RosterEntry{}, positions: map[fencepost.TopicPartition]Position{}, open: map[fencepost.TopicPartition]int{}}
+		*b = Book{roster: map[string]TopicState{}, positions: map[fencepost.TopicPartition]Position{}, open: map[fencepost.TopicPartition]int{}}
 	}
 	if b.clusterID == "" {
 		b.clusterID = w.ClusterID
@@ -79,7 +79,7 @@ func (b *Book) Put(tp fencepost.TopicPartition, pos Position) {
 		return
 	}
 	if b.positions == nil {
-		b.Record(Writer{}, nil, time.Time{}, KeepNone)
+		b.Record(Actor{}, nil, time.Time{}, KeepNone)
 	}
 	b.positions[tp] = pos
 }

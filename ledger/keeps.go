@@ -17,8 +17,8 @@ import (
 //	this ledger         something                 kept
 //	another ledger      anything                  other-ledger
 //
-// Errors: *Fault other-ledger, with the fact empty where this ledger is, and ledger-empty, with the group.
-func Keeps(g fencepost.Group, s Snapshot, mirrored map[fencepost.TopicPartition]fencepost.Mirror) error {
+// Errors: *UserError other-ledger, with the fact empty where this ledger is, and ledger-empty, with the group.
+func Keeps(g fencepost.Group, s Snapshot, mirrored map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
 	for _, m := range mirrored {
 		if m.Ledger == (fencepost.LedgerID{}) || m.Ledger == s.Ledger {
 			continue
@@ -32,7 +32,7 @@ func Keeps(g fencepost.Group, s Snapshot, mirrored map[fencepost.TopicPartition]
 		if s.Ledger == (fencepost.LedgerID{}) {
 			here = "here is none yet"
 		}
-		return &fencepost.Fault{Code: "other-ledger", Facts: facts, Err: fmt.Errorf("group %s is kept by ledger %s; %s", g, m.Ledger.Short(), here)}
+		return &fencepost.UserError{Code: "other-ledger", Facts: facts, Err: fmt.Errorf("group %s is kept by ledger %s; %s", g, m.Ledger.Short(), here)}
 	}
 	if !s.Empty() || len(mirrored) == 0 {
 		return nil
@@ -41,6 +41,6 @@ func Keeps(g fencepost.Group, s Snapshot, mirrored map[fencepost.TopicPartition]
 	if n := len(mirrored); n > 1 {
 		offsets = fmt.Sprintf("%d offsets", n)
 	}
-	return &fencepost.Fault{Code: "ledger-empty", Facts: map[string]string{"group": string(g)},
+	return &fencepost.UserError{Code: "ledger-empty", Facts: map[string]string{"group": string(g)},
 		Err: fmt.Errorf("the ledger is empty, but the group has run: Kafka holds %s of %s", offsets, g)}
 }

@@ -12,32 +12,32 @@ func TestKeeps(t *testing.T) {
 	ours, theirs := fencepost.LedgerID{1}, fencepost.LedgerID{2}
 	tp := fencepost.TopicPartition{Topic: "trips"}
 	holds := map[fencepost.TopicPartition]Position{tp: {Offset: 5, Fence: 7}}
-	unmarked, own, other := fencepost.Mirror{Offset: 5}, fencepost.Mirror{Offset: 5, Ledger: ours}, fencepost.Mirror{Offset: 5, Ledger: theirs}
+	unmarked, own, other := fencepost.CommittedOffset{Offset: 5}, fencepost.CommittedOffset{Offset: 5, Ledger: ours}, fencepost.CommittedOffset{Offset: 5, Ledger: theirs}
 	for _, c := range []struct {
 		what   string
 		ledger fencepost.LedgerID
 		held   map[fencepost.TopicPartition]Position
-		mirror []fencepost.Mirror
+		mirror []fencepost.CommittedOffset
 		code   string
 		says   string
 	}{
 		{"a new group", ours, nil, nil, "", ""},
 		{"a new group in a store without a ledger", fencepost.LedgerID{}, nil, nil, "", ""},
 		{"a group that has not committed", ours, holds, nil, "", ""},
-		{"another program's offsets, and ours", ours, holds, []fencepost.Mirror{unmarked}, "", ""},
-		{"our own", ours, holds, []fencepost.Mirror{own}, "", ""},
-		{"another program's offsets", ours, nil, []fencepost.Mirror{unmarked}, "ledger-empty", "the ledger is empty, but the group has run: Kafka holds 1 offset of trip-totals"},
-		{"restored too far", ours, nil, []fencepost.Mirror{own, own}, "ledger-empty", "the ledger is empty, but the group has run: Kafka holds 2 offsets of trip-totals"},
-		{"staging", ours, holds, []fencepost.Mirror{own, other}, "other-ledger", "group trip-totals is kept by ledger 02000000; this is 01000000"},
-		{"empty staging", ours, nil, []fencepost.Mirror{other}, "other-ledger", "group trip-totals is kept by ledger 02000000; this is 01000000, and it is empty"},
-		{"staging without tables", fencepost.LedgerID{}, nil, []fencepost.Mirror{other}, "other-ledger", "group trip-totals is kept by ledger 02000000; here is none yet"},
+		{"another program's offsets, and ours", ours, holds, []fencepost.CommittedOffset{unmarked}, "", ""},
+		{"our own", ours, holds, []fencepost.CommittedOffset{own}, "", ""},
+		{"another program's offsets", ours, nil, []fencepost.CommittedOffset{unmarked}, "ledger-empty", "the ledger is empty, but the group has run: Kafka holds 1 offset of trip-totals"},
+		{"restored too far", ours, nil, []fencepost.CommittedOffset{own, own}, "ledger-empty", "the ledger is empty, but the group has run: Kafka holds 2 offsets of trip-totals"},
+		{"staging", ours, holds, []fencepost.CommittedOffset{own, other}, "other-ledger", "group trip-totals is kept by ledger 02000000; this is 01000000"},
+		{"empty staging", ours, nil, []fencepost.CommittedOffset{other}, "other-ledger", "group trip-totals is kept by ledger 02000000; this is 01000000, and it is empty"},
+		{"staging without tables", fencepost.LedgerID{}, nil, []fencepost.CommittedOffset{other}, "other-ledger", "group trip-totals is kept by ledger 02000000; here is none yet"},
 	} {
-		mirrored := map[fencepost.TopicPartition]fencepost.Mirror{}
+		mirrored := map[fencepost.TopicPartition]fencepost.CommittedOffset{}
 		for i, m := range c.mirror {
 			mirrored[fencepost.TopicPartition{Topic: "trips", Partition: int32(i)}] = m
 		}
 		err := Keeps("trip-totals", Snapshot{Ledger: c.ledger, Positions: c.held}, mirrored)
-		fault, _ := errors.AsType[*fencepost.Fault](err)
+		fault, _ := errors.AsType[*fencepost.UserError](err)
 		switch {
 		case c.code == "" && err != nil:
 			t.Errorf("%s: refused: %v", c.what, err)

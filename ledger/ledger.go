@@ -13,7 +13,7 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// Ledger is the durable Positions of many groups, each with its Roster, under one identity. It changes by Moves
+// Ledger is the durable Positions of many groups, each with its topics, under one identity. It changes by Moves
 // only. All methods are safe for concurrent use.
 type Ledger interface {
 	// Read returns the group's whole content as of one moment, from the authority and never from a replica. It is
@@ -24,11 +24,11 @@ type Ledger interface {
 	Read(context.Context, fencepost.Group) (Snapshot, error)
 
 	// Move makes all moves or none. Rows are locked in TopicPartition order. The starts and imports among them change
-	// the Roster as Enroll says, and are refused as a whole where it does.
+	// the topics as Enroll says, and are refused as a whole where it does.
 	//
 	// Errors: *Refused (nothing happened); ErrUnknown (ask again with the same moves: the compare-and-set
 	// decides); ErrOtherCluster, ErrNewer (nothing happened); any other error: nothing happened.
-	Move(context.Context, Writer, []Move) error
+	Move(context.Context, Actor, []Move) error
 }
 
 // History is an optional ability of a Ledger: the recorded moves, oldest first.
@@ -98,13 +98,13 @@ func (k KeepCommits) String() string { return [...]string{"merged", "all", "none
 // Snapshot is a ledger's content for one group at one moment.
 type Snapshot struct {
 	Ledger    fencepost.LedgerID
-	ClusterID string                 // empty until the group's first move
-	Roster    map[string]RosterEntry // :: topic -> what was started of it
+	ClusterID string                // empty until the group's first move
+	Topics    map[string]TopicState // :: topic -> what was started of it
 	Positions map[fencepost.TopicPartition]Position
 }
 
 // Empty reports whether the ledger knows nothing of the group.
-func (s Snapshot) Empty() bool { return len(s.Roster) == 0 && len(s.Positions) == 0 }
+func (s Snapshot) Empty() bool { return len(s.Topics) == 0 && len(s.Positions) == 0 }
 
 // Decisions that a caller makes. Each sentinel says which calls return it; test with errors.Is.
 var (
@@ -150,7 +150,7 @@ func (r *Refused) Error() string {
 // Check compares what a ledger holds with what moves expect: nil, or a *Refused naming each partition that does not
 // agree. It is the compare of every compare-and-set that is done in Go (memory, tests); other stores do the same in
 // their own language and pass the same suite.
-func Check(held map[fencepost.TopicPartition]Position, moves []Move) error {
+func Compare(held map[fencepost.TopicPartition]Position, moves []Move) error {
 	var bad map[fencepost.TopicPartition]Position
 	for _, m := range moves {
 		if h := held[m.TopicPartition]; !h.Holds(m.Held) {
@@ -167,37 +167,37 @@ func Check(held map[fencepost.TopicPartition]Position, moves []Move) error {
 }
 
 // Standing says how a refused mover stands to the ledger. The Fence is compared first.
-type Standing uint8
+type Relation uint8
 
 // The standings (law 1).
 const (
-	StandingHeld    Standing = iota // the ledger holds what the mover holds: not refused at all
-	StandingDone                    // it holds the mover's Next: the mover's own lost answer was a success, or another did the same
-	StandingMoved                   // another Fence: somebody moved it. Re-read and obey
-	StandingAhead                   // same Fence, ledger ahead: the mover is the late one
-	StandingBehind                  // same Fence, ledger behind: the store itself went back (restored, failed over)
-	StandingForeign                 // no row where one was held, or a row without a Fence: a foreign write
+	RelationHeld    Relation = iota // the ledger holds what the mover holds: not refused at all
+	RelationDone                    // it holds the mover's Next: the mover's own lost answer was a success, or another did the same
+	RelationMoved                   // another Fence: somebody moved it. Re-read and obey
+	RelationAhead                   // same Fence, ledger ahead: the mover is the late one
+	RelationBehind                  // same Fence, ledger behind: the store itself went back (restored, failed over)
+	RelationForeign                 // no row where one was held, or a row without a Fence: a foreign write
 )
 
 // String names the standing for logs.
-func (s Standing) String() string {
+func (s Relation) String() string {
 	return [...]string{"held", "done", "moved", "ahead", "behind", "foreign"}[s]
 }
 
 // Stand compares what the ledger holds with a Move that it refused.
-func Stand(ledger Position, m Move) Standing {
+func Relate(ledger Position, m Move) Relation {
 	switch {
 	case ledger.Holds(m.Held):
-		return StandingHeld
+		return RelationHeld
 	case ledger.Holds(m.Next):
-		return StandingDone
+		return RelationDone
 	case ledger.Fence == 0:
-		return StandingForeign
+		return RelationForeign
 	case ledger.Fence != m.Held.Fence:
-		return StandingMoved
+		return RelationMoved
 	case ledger.Offset > m.Held.Offset:
-		return StandingAhead
+		return RelationAhead
 	default:
-		return StandingBehind
+		return RelationBehind
 	}
 }

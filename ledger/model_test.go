@@ -134,8 +134,8 @@ func (r rule) worker(s small, i int) (next []step, broken string) {
 		n.ledger.at.Offset = w.next.Offset
 		return []step{{fmt.Sprintf("worker %d commits %s", i, span(w)), n}}, ""
 	}
-	stand := ledger.Stand(s.ledger.at, move)
-	if stand == ledger.StandingDone && w.of != s.ledger.of {
+	stand := ledger.Relate(s.ledger.at, move)
+	if stand == ledger.RelationDone && w.of != s.ledger.of {
 		return nil, fmt.Sprintf("worker %d is refused %s of %v, and told that it is done: the ledger stands for %v", i, span(w), w.of, s.ledger.of)
 	}
 	return []step{{fmt.Sprintf("worker %d is refused %s: stands %s", i, span(w), stand), n}}, ""

@@ -62,16 +62,16 @@ type Move struct {
 	Why        string // for people: a reason, a ticket; may be empty
 	// Backfill is, for the start of a backfill's partition, what is to run again. Zero otherwise.
 	Backfill Backfill
-	// Partitions is, for a start or an import, how many partitions the topic has: the Roster's count after this move is
+	// Partitions is, for a start or an import, how many partitions the topic has: the topics' count after this move is
 	// at least this. Zero otherwise.
 	Partitions int32
 }
 
-// Enrolls reports whether the move counts in the Roster: a start, and an import, with which a group begins where
+// Enrolls reports whether the move counts in the topics: a start, and an import, with which a group begins where
 // another program has run. What was imported and lost its row is a lost row, as what was started.
 func (m Move) Enrolls() bool { return m.Cause == CauseStart || m.Cause == CauseImport }
 
-// Adopts reports whether the move takes the brokers' topic ID over into a position or Roster that had none, and leaves
+// Adopts reports whether the move takes the brokers' topic ID over into a position or topics that had none, and leaves
 // the position where it is: an import of nothing else.
 func (m Move) Adopts() bool {
 	return m.Cause == CauseImport && m.Held.Fence != 0 && m.Held.Offset == m.Next.Offset && m.AtMost == 0
@@ -117,7 +117,7 @@ func InOrder(moves []Move) ([]Move, error) {
 }
 
 // Writer says on whose behalf a ledger is moved.
-type Writer struct {
+type Actor struct {
 	Group fencepost.Group
 	// ClusterID is the cluster that the offsets belong to. The group's first move records it; a move under another
 	// one is refused with ErrOtherCluster. Empty: unknown (very old brokers), nothing is checked.

@@ -101,25 +101,25 @@ func TestStand(t *testing.T) {
 	for what, c := range map[string]struct {
 		ledger ledger.Position
 		ledger.Move
-		want ledger.Standing
+		want ledger.Relation
 	}{
-		"as held":                           {p(5, 7), commit, ledger.StandingHeld},
-		"our own next":                      {p(9, 7), commit, ledger.StandingDone},
-		"another fence at our offset":       {p(5, 8), commit, ledger.StandingMoved},
-		"another fence at our next offset":  {p(9, 8), commit, ledger.StandingMoved},
-		"same fence, between":               {p(6, 7), commit, ledger.StandingAhead},
-		"same fence, beyond":                {p(10, 7), commit, ledger.StandingAhead},
-		"same fence, behind":                {p(4, 7), commit, ledger.StandingBehind},
-		"no row":                            {ledger.Position{}, commit, ledger.StandingForeign},
-		"a row without a fence":             {p(5, 0), commit, ledger.StandingForeign},
-		"a start where none is":             {ledger.Position{}, start, ledger.StandingHeld},
-		"a start, made already":             {p(0, 7), start, ledger.StandingDone},
-		"a start that another made":         {p(0, 8), start, ledger.StandingMoved},
-		"a start over a foreign row":        {p(40, 0), start, ledger.StandingForeign},
-		"a start over a foreign row at 0":   {p(0, 0), start, ledger.StandingForeign},
-		"a foreign row that went on by far": {p(9, 0), ledger.Move{Held: p(5, 0), Next: p(9, 3)}, ledger.StandingForeign},
+		"as held":                           {p(5, 7), commit, ledger.RelationHeld},
+		"our own next":                      {p(9, 7), commit, ledger.RelationDone},
+		"another fence at our offset":       {p(5, 8), commit, ledger.RelationMoved},
+		"another fence at our next offset":  {p(9, 8), commit, ledger.RelationMoved},
+		"same fence, between":               {p(6, 7), commit, ledger.RelationAhead},
+		"same fence, beyond":                {p(10, 7), commit, ledger.RelationAhead},
+		"same fence, behind":                {p(4, 7), commit, ledger.RelationBehind},
+		"no row":                            {ledger.Position{}, commit, ledger.RelationForeign},
+		"a row without a fence":             {p(5, 0), commit, ledger.RelationForeign},
+		"a start where none is":             {ledger.Position{}, start, ledger.RelationHeld},
+		"a start, made already":             {p(0, 7), start, ledger.RelationDone},
+		"a start that another made":         {p(0, 8), start, ledger.RelationMoved},
+		"a start over a foreign row":        {p(40, 0), start, ledger.RelationForeign},
+		"a start over a foreign row at 0":   {p(0, 0), start, ledger.RelationForeign},
+		"a foreign row that went on by far": {p(9, 0), ledger.Move{Held: p(5, 0), Next: p(9, 3)}, ledger.RelationForeign},
 	} {
-		if got := ledger.Stand(c.ledger, c.Move); got != c.want {
+		if got := ledger.Relate(c.ledger, c.Move); got != c.want {
 			t.Errorf("%s: stands %s, want %s", what, got, c.want)
 		}
 	}
@@ -148,7 +148,7 @@ func TestCheckNamesTheRefused(t *testing.T) {
 			}
 			moves = append(moves, ledger.Move{TopicPartition: tp, Held: mover})
 		}
-		err := ledger.Check(held, moves)
+		err := ledger.Compare(held, moves)
 		r, refused := errors.AsType[*ledger.Refused](err)
 		if refused != (len(want) > 0) || (err == nil) == refused {
 			t.Fatalf("check: got %v, want a refusal of %v", err, want)
@@ -175,7 +175,7 @@ func TestRefusedSaysWhatIsHeld(t *testing.T) {
 	}
 }
 
-func ExampleStand() {
+func ExampleRelate() {
 	held := ledger.Position{Offset: 100, Fence: 7}
 	mine := ledger.Move{Held: held, Next: held.Advance(160, 3), Cause: ledger.CauseCommit}
 	for _, holds := range []ledger.Position{
@@ -185,7 +185,7 @@ func ExampleStand() {
 		{Offset: 40, Fence: 7},  // the store was restored
 		{},                      // the row is gone
 	} {
-		fmt.Println(ledger.Stand(holds, mine))
+		fmt.Println(ledger.Relate(holds, mine))
 	}
 	// Output:
 	// done

@@ -15,7 +15,7 @@ import (
 //  3. LeaderEpoch is the epoch of the entry at Offset-1, data or control, or NoEpoch. Only a commit takes it from a
 //     record; other moves take it from ListOffsets or set NoEpoch, or leave it where the Offset stays
 //  4. TopicID is the incarnation that Offset belongs to; zero only where the broker had none, and then it is the
-//     Roster's, if that has one
+//     topics', if that has one
 type Position struct {
 	Offset      fencepost.Offset
 	LeaderEpoch fencepost.LeaderEpoch

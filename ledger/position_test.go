@@ -48,7 +48,7 @@ func TestAdvance(t *testing.T) {
 func ExampleReconcile() {
 	stored := ledger.Stored{TopicPartition: fencepost.TopicPartition{Topic: "flights"}, Mirror: -1,
 		Position: ledger.Position{Offset: 100, LeaderEpoch: 3, Fence: 7, TopicID: fencepost.TopicID{1}}}
-	answer := ledger.Answer{Bounds: fencepost.Bounds{TopicID: fencepost.TopicID{1}, Earliest: 150, Stable: 200, End: 200, EpochEnd: -1}}
+	answer := ledger.Answer{LogOffsets: fencepost.LogOffsets{TopicID: fencepost.TopicID{1}, Earliest: 150, LastStableOffset: 200, HighWatermark: 200, EpochEnd: -1}}
 	policy := ledger.Policy{AgedOut: ledger.Earliest}
 
 	first := ledger.Reconcile(stored, []ledger.Answer{answer}, policy)
@@ -68,7 +68,7 @@ func ExampleRefused() {
 	tp := fencepost.TopicPartition{Topic: "flights", Partition: 2}
 	holds := map[fencepost.TopicPartition]ledger.Position{tp: {Offset: 160, Fence: 7}}
 	late := ledger.Move{TopicPartition: tp, Held: ledger.Position{Offset: 100, Fence: 7}}
-	err := ledger.Check(holds, []ledger.Move{late})
+	err := ledger.Compare(holds, []ledger.Move{late})
 	if refused, ok := errors.AsType[*ledger.Refused](err); ok {
 		fmt.Println(refused)
 	}

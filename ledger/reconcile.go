@@ -23,7 +23,7 @@ const (
 	AgedOut               // records below Earliest were deleted unread
 	StaleMetadata         // the first answer contradicted the ledger, the second did not
 	Truncated             // applied entries are no longer in the log
-	LostRow               // the Roster knows the partition, the ledger has no row
+	LostRow               // the topics knows the partition, the ledger has no row
 	Added                 // a partition that was added to a known topic
 	New                   // a topic that the group has never seen
 	WeakerCheck           // in range, but one side has no topic ID: a recreated topic would not show
@@ -48,11 +48,11 @@ const (
 	MoveOn                 // record Decision.Move, then go on from it
 )
 
-// Stored is what the ledger, its Roster and the mirror say of one partition.
+// Stored is what the ledger, its topics and the mirror say of one partition.
 type Stored struct {
 	fencepost.TopicPartition
 	Position  Position         // zero: no row
-	Roster    RosterEntry      // of the topic; zero Partitions: the topic is not in the Roster
+	Topic     TopicState       // of the topic; zero Partitions: the topic is not in the topics
 	ClusterID string           // that the ledger belongs to; empty: it has none yet
 	ByPattern bool             // the topic was found by a pattern while running: it starts at earliest
 	Mirror    fencepost.Offset // the Kafka group's committed offset; negative: none
@@ -60,7 +60,7 @@ type Stored struct {
 
 // Answer is what the brokers said of one partition, with the cluster that they belong to.
 type Answer struct {
-	fencepost.Bounds
+	fencepost.LogOffsets
 	ClusterID string
 }
 
@@ -101,7 +101,7 @@ func (d Decision) Move(s Stored, f Fence) Move {
 //	no answer ----------------> unknown: wait
 //	topic unknown ------------> (ask again) missing: park
 //	no row -------------------> lost row | added | new
-//	other topic ID -----------> (ask again) recreated: than the position's, or than the Roster's if it has none
+//	other topic ID -----------> (ask again) recreated: than the position's, or than the topics' if it has none
 //	stored < Earliest --------> (ask again) aged out
 //	stored > End -------------> (ask again) stale metadata | truncated
 //	epoch ended below stored -> (ask again) truncated
@@ -148,7 +148,7 @@ func judge(s Stored, a Answer, p Policy) Decision {
 		return Decision{Verdict: OtherCluster, Action: Stop, Diverged: -1,
 			Reason: fmt.Sprintf("the ledger belongs to cluster %s, these brokers are cluster %s", s.ClusterID, a.ClusterID)}
 	case s.Position.Absent():
-		return absent(s, a.Bounds, p)
+		return absent(s, a.LogOffsets, p)
 	}
 	if d := contradiction(s, a, p); d.Verdict != VerdictUnset {
 		return d
@@ -156,8 +156,8 @@ func judge(s Stored, a Answer, p Policy) Decision {
 	return agreement(s, a)
 }
 
-// topicID is the incarnation that the stored position is about: its own, or the Roster's if it has none.
-func (s Stored) topicID() fencepost.TopicID { return cmp.Or(s.Position.TopicID, s.Roster.TopicID) }
+// topicID is the incarnation that the stored position is about: its own, or the topics' if it has none.
+func (s Stored) topicID() fencepost.TopicID { return cmp.Or(s.Position.TopicID, s.Topic.TopicID) }
 
 // agreement is the verdict about a position that nothing contradicts.
 func agreement(s Stored, a Answer) Decision {
@@ -176,16 +176,16 @@ func agreement(s Stored, a Answer) Decision {
 	return d
 }
 
-// adopts reports whether the group takes a topic ID of the brokers over: its position or its Roster was written while
-// they had none. A row that the Roster does not count is left alone, since an import would count what is below it.
+// adopts reports whether the group takes a topic ID of the brokers over: its position or its topics was written while
+// they had none. A row that the topics does not count is left alone, since an import would count what is below it.
 func (s Stored) adopts(id fencepost.TopicID) bool {
 	none := fencepost.TopicID{}
-	return id != none && s.Partition < s.Roster.Partitions && (s.Position.TopicID == none || s.Roster.TopicID == none)
+	return id != none && s.Partition < s.Topic.Partitions && (s.Position.TopicID == none || s.Topic.TopicID == none)
 }
 
 // contradiction compares a stored position with the log. An unset Verdict: they agree.
 func contradiction(s Stored, a Answer, p Policy) Decision {
-	at, b := s.Position.Offset, a.Bounds
+	at, b := s.Position.Offset, a.LogOffsets
 	switch {
 	case s.topicID() != (fencepost.TopicID{}) && b.TopicID != (fencepost.TopicID{}) && s.topicID() != b.TopicID:
 		return recreated(b, p.Recreated)
@@ -194,13 +194,13 @@ func contradiction(s Stored, a Answer, p Policy) Decision {
 	case s.Position.LeaderEpoch != fencepost.NoEpoch && b.EpochEnd >= 0 && b.EpochEnd < at:
 		return truncated(s.Position, b, p.Truncated,
 			fmt.Sprintf("%d is past the divergence at %d (epoch %d)", at, b.EpochEnd, s.Position.LeaderEpoch))
-	case at > b.End:
-		return truncated(s.Position, b, p.Truncated, fmt.Sprintf("%d is past the end at %d", at, b.End))
+	case at > b.HighWatermark:
+		return truncated(s.Position, b, p.Truncated, fmt.Sprintf("%d is past the end at %d", at, b.HighWatermark))
 	}
 	return Decision{}
 }
 
-func recreated(b fencepost.Bounds, c Choice) Decision {
+func recreated(b fencepost.LogOffsets, c Choice) Decision {
 	d := Decision{Verdict: Recreated, Lost: UnknownLoss, AtMost: UnknownLoss, Diverged: -1, Cause: CauseStart,
 		Reason: "another topic of this name now (topic ID " + b.TopicID.String() + ")"}
 	return d.choose(c, b)
@@ -208,7 +208,7 @@ func recreated(b fencepost.Bounds, c Choice) Decision {
 
 // agedOut is the verdict about a position below the log. Entries from where the histories part on are unread too, if
 // the broker knows that they part below the position.
-func agedOut(p Position, b fencepost.Bounds, c Choice) Decision {
+func agedOut(p Position, b fencepost.LogOffsets, c Choice) Decision {
 	from := p.Offset
 	if div := divergence(p, b); div >= 0 {
 		from = min(from, div)
@@ -218,14 +218,14 @@ func agedOut(p Position, b fencepost.Bounds, c Choice) Decision {
 		Reason: fmt.Sprintf("at most %d records were deleted unread: %s", lost, fencepost.OffsetRange{From: from, Until: b.Earliest})}
 	d = d.choose(c, b)
 	if c == Latest {
-		d.AtMost = int64(b.End - from)
+		d.AtMost = int64(b.HighWatermark - from)
 	}
 	return d
 }
 
 // divergence is where the log parts from what was applied: the end of the stored epoch. -1: the broker does not know,
 // or it was not asked, or they do not part.
-func divergence(p Position, b fencepost.Bounds) fencepost.Offset {
+func divergence(p Position, b fencepost.LogOffsets) fencepost.Offset {
 	if p.LeaderEpoch == fencepost.NoEpoch || b.EpochEnd < 0 || b.EpochEnd > p.Offset {
 		return -1
 	}
@@ -237,7 +237,7 @@ func divergence(p Position, b fencepost.Bounds) fencepost.Offset {
 //
 //	applied   [0 ........ d ........ stored)
 //	the log   [0 ........ d ..... other records ... End)
-func truncated(p Position, b fencepost.Bounds, c Choice, reason string) Decision {
+func truncated(p Position, b fencepost.LogOffsets, c Choice, reason string) Decision {
 	d := Decision{Verdict: Truncated, Diverged: -1, Cause: CauseRewind, Reason: reason}
 	d.Diverged = divergence(p, b)
 	unread := func(next fencepost.Offset) int64 {
@@ -255,9 +255,9 @@ func truncated(p Position, b fencepost.Bounds, c Choice, reason string) Decision
 		return d
 	}
 	if c == Divergence {
-		d.Next.Offset = min(b.End, p.Offset)
+		d.Next.Offset = min(b.HighWatermark, p.Offset)
 		if d.Diverged >= 0 {
-			d.Next.Offset = min(max(d.Diverged, b.Earliest), b.End)
+			d.Next.Offset = min(max(d.Diverged, b.Earliest), b.HighWatermark)
 		}
 	}
 	d.AtMost = unread(d.Next.Offset)
@@ -268,15 +268,15 @@ func truncated(p Position, b fencepost.Bounds, c Choice, reason string) Decision
 }
 
 // absent is the verdict about a partition without a row.
-func absent(s Stored, b fencepost.Bounds, p Policy) Decision {
+func absent(s Stored, b fencepost.LogOffsets, p Policy) Decision {
 	switch {
-	case s.Roster.Partitions == 0:
+	case s.Topic.Partitions == 0:
 		return started(s, b, p.Start)
-	case s.Roster.TopicID != (fencepost.TopicID{}) && b.TopicID != (fencepost.TopicID{}) && s.Roster.TopicID != b.TopicID:
+	case s.Topic.TopicID != (fencepost.TopicID{}) && b.TopicID != (fencepost.TopicID{}) && s.Topic.TopicID != b.TopicID:
 		return recreated(b, p.Recreated)
-	case s.Partition < s.Roster.Partitions:
+	case s.Partition < s.Topic.Partitions:
 		d := Decision{Verdict: LostRow, Lost: UnknownLoss, AtMost: UnknownLoss, Diverged: -1, Cause: CauseStart,
-			Reason: fmt.Sprintf("the group has run %d partitions of this topic, and the row of this one is gone", s.Roster.Partitions)}
+			Reason: fmt.Sprintf("the group has run %d partitions of this topic, and the row of this one is gone", s.Topic.Partitions)}
 		return d.choose(p.LostRow, b)
 	}
 	d := Decision{Verdict: Added, AtMost: int64(b.Earliest), Lost: int64(b.Earliest), Diverged: -1, Cause: CauseStart,
@@ -285,7 +285,7 @@ func absent(s Stored, b fencepost.Bounds, p Policy) Decision {
 }
 
 // started is where a topic new to the group begins.
-func started(s Stored, b fencepost.Bounds, at StartAt) Decision {
+func started(s Stored, b fencepost.LogOffsets, at StartAt) Decision {
 	d := Decision{Verdict: New, Cause: CauseStart, Diverged: -1, Reason: at.String()}
 	if s.ByPattern {
 		at = StartAt{}
@@ -295,7 +295,7 @@ func started(s Stored, b fencepost.Bounds, at StartAt) Decision {
 	switch at.Kind {
 	case StartEarliest:
 	case StartLatest:
-		d.Next.Offset = b.End
+		d.Next.Offset = b.HighWatermark
 	case StartTime:
 		if b.AtTime < 0 {
 			return Decision{Verdict: New, Action: Wait, Diverged: -1, Reason: "the broker did not say which offset is at " + at.String()}
@@ -306,9 +306,9 @@ func started(s Stored, b fencepost.Bounds, at StartAt) Decision {
 		if !ok {
 			break
 		}
-		if o < b.Earliest || o > b.End {
+		if o < b.Earliest || o > b.HighWatermark {
 			return Decision{Verdict: New, Action: Stop, Diverged: -1,
-				Reason: fmt.Sprintf("start asks for %d, which lies outside the log %s", o, fencepost.OffsetRange{From: b.Earliest, Until: b.End})}
+				Reason: fmt.Sprintf("start asks for %d, which lies outside the log %s", o, fencepost.OffsetRange{From: b.Earliest, Until: b.HighWatermark})}
 		}
 		d.Next.Offset = o
 	}
@@ -316,14 +316,14 @@ func started(s Stored, b fencepost.Bounds, at StartAt) Decision {
 }
 
 // choose carries a Choice into a Decision: park, or a move to one of the bounds.
-func (d Decision) choose(c Choice, b fencepost.Bounds) Decision {
+func (d Decision) choose(c Choice, b fencepost.LogOffsets) Decision {
 	d.Action = MoveOn
 	d.Next = Position{LeaderEpoch: fencepost.NoEpoch, TopicID: b.TopicID}
 	switch c {
 	case Earliest:
 		d.Next.Offset = b.Earliest
 	case Latest:
-		d.Next.Offset = b.End
+		d.Next.Offset = b.HighWatermark
 	case Divergence:
 		d.Next.Offset = b.Earliest
 	case Park:

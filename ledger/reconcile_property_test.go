@@ -67,7 +67,7 @@ func slowOne(s ledger.Stored, a ledger.Answer, p ledger.Policy) finding {
 	knowsEpoch := s.Position.LeaderEpoch != -1 && a.EpochEnd >= 0
 	stored := s.Position.TopicID
 	if stored == none {
-		stored = s.Roster.TopicID
+		stored = s.Topic.TopicID
 	}
 	if stored != none && a.TopicID != none && stored != a.TopicID {
 		return slowRecreated(a, p.Recreated)
@@ -86,11 +86,11 @@ func slowOne(s ledger.Stored, a ledger.Answer, p ledger.Policy) finding {
 			f.action, f.to, f.id, f.cause, f.atMost = ledger.MoveOn, a.Earliest, a.TopicID, ledger.CauseGap, gone
 		}
 		if p.AgedOut == ledger.Latest {
-			f.to, f.atMost = a.End, int64(a.End-from)
+			f.to, f.atMost = a.HighWatermark, int64(a.HighWatermark-from)
 		}
 		return f
 	}
-	if at > a.End || knowsEpoch && a.EpochEnd < at {
+	if at > a.HighWatermark || knowsEpoch && a.EpochEnd < at {
 		return slowTruncated(at, a, p.Truncated, knowsEpoch && a.EpochEnd <= at)
 	}
 	f := finding{verdict: ledger.OK, action: ledger.Resume, partsAt: -1, agrees: true}
@@ -100,8 +100,8 @@ func slowOne(s ledger.Stored, a ledger.Answer, p ledger.Policy) finding {
 	if stored == none || a.TopicID == none {
 		f.verdict = ledger.WeakerCheck
 	}
-	for counted := range s.Roster.Partitions {
-		if counted == s.Partition && a.TopicID != none && (s.Position.TopicID == none || s.Roster.TopicID == none) {
+	for counted := range s.Topic.Partitions {
+		if counted == s.Partition && a.TopicID != none && (s.Position.TopicID == none || s.Topic.TopicID == none) {
 			f.action, f.to, f.id, f.cause = ledger.MoveOn, at, a.TopicID, ledger.CauseImport
 		}
 	}
@@ -114,7 +114,7 @@ func slowRecreated(a ledger.Answer, c ledger.Choice) finding {
 		f.action, f.id, f.cause, f.atMost, f.to = ledger.MoveOn, a.TopicID, ledger.CauseStart, -1, a.Earliest
 	}
 	if c == ledger.Latest {
-		f.to = a.End
+		f.to = a.HighWatermark
 	}
 	return f
 }
@@ -145,15 +145,15 @@ func slowTruncated(at fencepost.Offset, a ledger.Answer, c ledger.Choice, known 
 	case c == ledger.Earliest:
 		f.to = a.Earliest
 	case c == ledger.Latest:
-		f.to = a.End
+		f.to = a.HighWatermark
 	case !known:
-		f.to = a.End
-		if at < a.End {
+		f.to = a.HighWatermark
+		if at < a.HighWatermark {
 			f.to = at
 		}
 	default:
 		f.to = a.Earliest
-		for o := a.Earliest; o <= a.End && o <= a.EpochEnd; o++ {
+		for o := a.Earliest; o <= a.HighWatermark && o <= a.EpochEnd; o++ {
 			f.to = o
 		}
 	}
@@ -167,11 +167,11 @@ func slowTruncated(at fencepost.Offset, a ledger.Answer, c ledger.Choice, known 
 func slowAbsent(s ledger.Stored, a ledger.Answer, p ledger.Policy) finding {
 	none := fencepost.TopicID{}
 	start := finding{action: ledger.MoveOn, to: a.Earliest, id: a.TopicID, cause: ledger.CauseStart, partsAt: -1}
-	if s.Roster.Partitions != 0 {
-		if s.Roster.TopicID != none && a.TopicID != none && s.Roster.TopicID != a.TopicID {
+	if s.Topic.Partitions != 0 {
+		if s.Topic.TopicID != none && a.TopicID != none && s.Topic.TopicID != a.TopicID {
 			return slowRecreated(a, p.Recreated)
 		}
-		if s.Partition >= s.Roster.Partitions {
+		if s.Partition >= s.Topic.Partitions {
 			start.verdict, start.atMost, start.lost = ledger.Added, int64(a.Earliest), int64(a.Earliest)
 			return start
 		}
@@ -180,7 +180,7 @@ func slowAbsent(s ledger.Stored, a ledger.Answer, p ledger.Policy) finding {
 		}
 		start.verdict, start.atMost, start.lost = ledger.LostRow, -1, -1
 		if p.LostRow == ledger.Latest {
-			start.to = a.End
+			start.to = a.HighWatermark
 		}
 		return start
 	}
@@ -191,12 +191,12 @@ func slowAbsent(s ledger.Stored, a ledger.Answer, p ledger.Policy) finding {
 	given, listed := p.Start.Offsets[s.TopicPartition]
 	switch {
 	case p.Start.Kind == ledger.StartLatest:
-		start.to = a.End
+		start.to = a.HighWatermark
 	case p.Start.Kind == ledger.StartTime && a.AtTime < 0:
 		return finding{verdict: ledger.New, action: ledger.Wait, partsAt: -1}
 	case p.Start.Kind == ledger.StartTime:
 		start.to = a.AtTime
-	case p.Start.Kind == ledger.StartOffsets && listed && (given < a.Earliest || given > a.End):
+	case p.Start.Kind == ledger.StartOffsets && listed && (given < a.Earliest || given > a.HighWatermark):
 		return finding{verdict: ledger.New, action: ledger.Stop, partsAt: -1}
 	case p.Start.Kind == ledger.StartOffsets && listed:
 		start.to = given
@@ -223,15 +223,15 @@ func drawQuestion(t *rapid.T) (ledger.Stored, []ledger.Answer, ledger.Policy) {
 			Fence: 1, TopicID: id.Draw(t, "stored ID")}
 	}
 	if rapid.Bool().Draw(t, "in the roster") {
-		s.Roster = ledger.RosterEntry{TopicID: id.Draw(t, "roster ID"), Partitions: int32(rapid.IntRange(1, 4).Draw(t, "count"))}
+		s.Topic = ledger.TopicState{TopicID: id.Draw(t, "roster ID"), Partitions: int32(rapid.IntRange(1, 4).Draw(t, "count"))}
 	}
 	var answers []ledger.Answer
 	for i := range rapid.IntRange(1, 2).Draw(t, "answers") {
 		low := number.Draw(t, fmt.Sprint("earliest ", i))
-		a := ledger.Answer{ClusterID: name.Draw(t, "cluster"), Bounds: fencepost.Bounds{TopicID: id.Draw(t, "ID"), Earliest: low,
-			End: low + number.Draw(t, "length"), EpochEnd: -1, AtTime: number.Draw(t, "at time") - 1}}
+		a := ledger.Answer{ClusterID: name.Draw(t, "cluster"), LogOffsets: fencepost.LogOffsets{TopicID: id.Draw(t, "ID"), Earliest: low,
+			HighWatermark: low + number.Draw(t, "length"), EpochEnd: -1, AtTime: number.Draw(t, "at time") - 1}}
 		if rapid.Bool().Draw(t, "knows the epoch") {
-			a.EpochEnd = fencepost.Offset(rapid.IntRange(0, int(a.End)+5).Draw(t, "epoch end"))
+			a.EpochEnd = fencepost.Offset(rapid.IntRange(0, int(a.HighWatermark)+5).Draw(t, "epoch end"))
 		}
 		switch rapid.IntRange(0, 9).Draw(t, "answers at all") {
 		case 0:
@@ -280,7 +280,7 @@ func TestReconcileInvariants(t *testing.T) {
 		if a.Err != nil && d.Action != ledger.Wait && d.Verdict != ledger.Missing {
 			fail("no answer is never an answer")
 		}
-		if d.Action == ledger.Resume && (s.Position.Absent() || s.Position.Offset < a.Earliest || s.Position.Offset > a.End || a.Err != nil) {
+		if d.Action == ledger.Resume && (s.Position.Absent() || s.Position.Offset < a.Earliest || s.Position.Offset > a.HighWatermark || a.Err != nil) {
 			fail("resume only at a stored offset inside the log")
 		}
 		if d.Action != ledger.MoveOn {
@@ -308,7 +308,7 @@ func TestReconcileInvariants(t *testing.T) {
 		if !s.Position.Absent() && ahead && d.Verdict != ledger.Recreated && d.AtMost > 0 && d.AtMost < int64(d.Next.Offset-s.Position.Offset) {
 			fail("AtMost is an upper bound of what is passed")
 		}
-		if d.Verdict != ledger.New && (d.Next.Offset < a.Earliest || d.Next.Offset > a.End) {
+		if d.Verdict != ledger.New && (d.Next.Offset < a.Earliest || d.Next.Offset > a.HighWatermark) {
 			fail("a move goes into the log")
 		}
 	})

@@ -75,7 +75,7 @@ func (s *scene) read(words []string) (err error) {
 		s.stored.Position = ledger.Position{Offset: offset(words[1]), LeaderEpoch: fencepost.LeaderEpoch(after(words, "epoch", -1)),
 			Fence: 1, TopicID: topicOf(words)}
 	case words[0] == "roster":
-		s.stored.Roster = ledger.RosterEntry{Partitions: int32(offset(words[1])), TopicID: topicOf(words)}
+		s.stored.Topic = ledger.TopicState{Partitions: int32(offset(words[1])), TopicID: topicOf(words)}
 	case words[0] == "partition":
 		s.stored.Partition = int32(offset(words[1]))
 	case words[0] == "mirror":
@@ -87,13 +87,13 @@ func (s *scene) read(words []string) (err error) {
 	case line == "forget brokers":
 		s.answers = nil
 	case line == "broker no answer":
-		s.answers = append(s.answers, ledger.Answer{Bounds: fencepost.Bounds{Err: fmt.Errorf("metadata: %w", fencepost.ErrNoAnswer)}})
+		s.answers = append(s.answers, ledger.Answer{LogOffsets: fencepost.LogOffsets{Err: fmt.Errorf("metadata: %w", fencepost.ErrNoAnswer)}})
 	case line == "broker no topic":
-		s.answers = append(s.answers, ledger.Answer{Bounds: fencepost.Bounds{Err: fmt.Errorf("metadata: %w", fencepost.ErrNoTopic)}})
+		s.answers = append(s.answers, ledger.Answer{LogOffsets: fencepost.LogOffsets{Err: fmt.Errorf("metadata: %w", fencepost.ErrNoTopic)}})
 	case strings.HasPrefix(line, "broker log "):
 		low, high, _ := strings.Cut(words[2], "..")
-		s.answers = append(s.answers, ledger.Answer{ClusterID: word(words, "cluster"), Bounds: fencepost.Bounds{TopicID: topicOf(words),
-			Earliest: offset(low), Stable: offset(high), End: offset(high), EndEpoch: fencepost.NoEpoch,
+		s.answers = append(s.answers, ledger.Answer{ClusterID: word(words, "cluster"), LogOffsets: fencepost.LogOffsets{TopicID: topicOf(words),
+			Earliest: offset(low), LastStableOffset: offset(high), HighWatermark: offset(high), EndEpoch: fencepost.NoEpoch,
 			EpochEnd: after(words, "ends", -1), AtTime: after(words, "at", -1)}})
 	case line == "policy earliest everywhere":
 		s.policy = ledger.EarliestEverywhere(s.policy.Start)

@@ -6,29 +6,29 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// RosterEntry says which incarnation of a topic a group started, and how many partitions of it were ever started or
+// TopicState says which incarnation of a topic a group started, and how many partitions of it were ever started or
 // imported. A partition below the count that has no Position is a lost row, not a new partition.
-type RosterEntry struct {
+type TopicState struct {
 	TopicID    fencepost.TopicID
 	Partitions int32
 }
 
-// Enroll is the Roster's rule: which of its entries the starts and imports among moves change, and into what. It
+// Enroll is the topics' rule: which of its entries the starts and imports among moves change, and into what. It
 // changes nothing itself. Moves of other causes do not count, and an entry that stays as it is is not among changed.
 //
 // For each topic that moves start or import (Move.Enrolls):
 //
 //  1. The count becomes Partition+1 and Move.Partitions at least. It never falls.
-//  2. A zero topic ID is unknown and never another one: moves without an ID change none, and an ID that the Roster does
+//  2. A zero topic ID is unknown and never another one: moves without an ID change none, and an ID that the topics does
 //     not know is filled in by the first move that has one.
-//  3. The known IDs among the moves are one. If it is another than the Roster's, the topic was created again, and the
-//     moves cover every partition that the Roster counts, or the topic would be half old and half new.
+//  3. The known IDs among the moves are one. If it is another than the topics', the topic was created again, and the
+//     moves cover every partition that the topics counts, or the topic would be half old and half new.
 //
 // An error says which topic breaks the rule, and nothing may happen. Stores that decide in their own language hold the
 // same rule, and pass the same suite. REQUIRES: no partition stands twice among moves.
-func Enroll(roster map[string]RosterEntry, moves []Move) (changed map[string]RosterEntry, err error) {
-	changed = map[string]RosterEntry{}
-	covered := map[string]int32{}         // :: topic -> how many partitions of the Roster the moves start
+func Enroll(roster map[string]TopicState, moves []Move) (changed map[string]TopicState, err error) {
+	changed = map[string]TopicState{}
+	covered := map[string]int32{}         // :: topic -> how many partitions of the topics the moves start
 	ids := map[string]fencepost.TopicID{} // :: topic -> the known ID among the moves
 	for _, m := range moves {
 		if !m.Enrolls() {

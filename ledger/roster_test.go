@@ -13,8 +13,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// roster is a Roster of one topic.
-type roster = map[string]ledger.RosterEntry
+// roster is a topics of one topic.
+type roster = map[string]ledger.TopicState
 
 // enrolling is a start of a partition of topic t under an ID.
 func enrolling(partition, partitions int32, id byte) ledger.Move {
@@ -119,7 +119,7 @@ func TestEnrollProperty(t *testing.T) {
 		was := roster{}
 		for _, topic := range []string{"t", "u"} {
 			if rapid.Bool().Draw(t, "known "+topic) {
-				was[topic] = ledger.RosterEntry{TopicID: id.Draw(t, "id"), Partitions: rapid.Int32Range(1, 4).Draw(t, "count")}
+				was[topic] = ledger.TopicState{TopicID: id.Draw(t, "id"), Partitions: rapid.Int32Range(1, 4).Draw(t, "count")}
 			}
 		}
 		partition := rapid.Custom(func(t *rapid.T) ledger.Move {

@@ -25,7 +25,7 @@ type Lane struct {
 var _ sink.Lane = (*Lane)(nil)
 
 // Commit makes the batch's effects and its moves visible together, or nothing. A batch without segments does nothing.
-func (l *Lane) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error {
+func (l *Lane) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) error {
 	if !l.busy.CompareAndSwap(false, true) {
 		return fmt.Errorf("commit on lane %d: two goroutines use it at once", l.number)
 	}
@@ -64,7 +64,7 @@ func (s *Store) effects(ctx context.Context, tx *Tx, b *fencepost.Batch) error {
 var errStale = errors.New("a value that the handler read has changed")
 
 // change is the one way in which a store changes: effects and moves together.
-func (s *Store) change(ctx context.Context, w ledger.Writer, moves []ledger.Move, effects func(*Tx) error) error {
+func (s *Store) change(ctx context.Context, w ledger.Actor, moves []ledger.Move, effects func(*Tx) error) error {
 	fault := s.nextFault()
 	if err := s.stopAt(ctx, BeforeApply); err != nil {
 		return fmt.Errorf("commit: %w", err)
@@ -73,7 +73,7 @@ func (s *Store) change(ctx context.Context, w ledger.Writer, moves []ledger.Move
 	case LostBefore:
 		return fmt.Errorf("commit: the answer is lost: %w", ledger.ErrUnknown)
 	case Down:
-		return &fencepost.Fault{Code: "store-down", Err: errors.New("the store does not answer"), Passing: true}
+		return &fencepost.UserError{Code: "store-down", Err: errors.New("the store does not answer"), Passing: true}
 	case NoFault, LostAfter:
 	}
 	for {
@@ -99,7 +99,7 @@ func (s *Store) change(ctx context.Context, w ledger.Writer, moves []ledger.Move
 }
 
 // apply is the commit itself: everything that can refuse, then everything that changes.
-func (s *Store) apply(w ledger.Writer, moves []ledger.Move, tx *Tx) error {
+func (s *Store) apply(w ledger.Actor, moves []ledger.Move, tx *Tx) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.version > version {

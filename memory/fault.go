@@ -16,7 +16,7 @@ const (
 	NoFault    Fault = iota
 	LostBefore       // nothing is applied and the answer is lost: ErrUnknown
 	LostAfter        // it is applied and the answer is lost: ErrUnknown
-	Down             // nothing is applied: a passing *fencepost.Fault
+	Down             // nothing is applied: a passing *fencepost.UserError
 )
 
 // Inject queues faults: each next commit or move, of whatever worker, takes the first one. NoFault lets one pass.

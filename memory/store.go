@@ -23,7 +23,7 @@ type Store struct {
 	// Handle makes a batch's effects inside the commit. nil: each row of the batch is appended to the rows. It runs
 	// without a lock, and again if what it read has changed meanwhile. Its error leaves nothing behind.
 	Handle func(context.Context, *Tx, *fencepost.Batch) error
-	// Metadata is what Needs answers: the metadata columns that Handle reads. nil: none.
+	// Metadata is what Columns answers: the metadata columns that Handle reads. nil: none.
 	Metadata []string
 
 	mu struct {
@@ -62,14 +62,14 @@ func Open() *Store {
 	return s
 }
 
-// Traits says that any number of lanes may be open, and that none keeps another waiting.
-func (s *Store) Traits() sink.Traits { return sink.Traits{Name: "memory"} }
+// Capabilities says that any number of lanes may be open, and that none keeps another waiting.
+func (s *Store) Capabilities() sink.Capabilities { return sink.Capabilities{Name: "memory"} }
 
 // Ledger is the store itself, which is a ledger.History too.
 func (s *Store) Ledger() ledger.Ledger { return s }
 
-// Needs is the store's Metadata. Every column is taken.
-func (s *Store) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error) {
+// Columns is the store's Metadata. Every column is taken.
+func (s *Store) Columns(context.Context, []fencepost.ColumnSpec) ([]string, error) {
 	return slices.Clone(s.Metadata), nil
 }
 
@@ -116,7 +116,7 @@ func (s *Store) Read(ctx context.Context, name fencepost.Group) (ledger.Snapshot
 }
 
 // Move makes all moves or none.
-func (s *Store) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (s *Store) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}

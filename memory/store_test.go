@@ -19,7 +19,7 @@ import (
 
 var (
 	tp = fencepost.TopicPartition{Topic: "flights"}
-	as = ledger.Writer{Group: "g", Who: "test"}
+	as = ledger.Actor{Group: "g", Who: "test"}
 )
 
 // started is a store whose one partition stands at 0, with a lane.
@@ -64,7 +64,7 @@ func TestFaultsBefallTheNextCommitsInTurn(t *testing.T) {
 		p.Offset = offset(t, s)
 		return l.Commit(t.Context(), as, span(p, p.Offset+1))
 	}
-	if f, ok := errors.AsType[*fencepost.Fault](commit()); !ok || !f.Passing || offset(t, s) != 0 {
+	if f, ok := errors.AsType[*fencepost.UserError](commit()); !ok || !f.Passing || offset(t, s) != 0 {
 		t.Errorf("down: got %v at %d, want a passing fault at 0", f, offset(t, s))
 	}
 	if err := commit(); err != nil || offset(t, s) != 1 {
@@ -157,7 +157,7 @@ func TestRestoreTakesRowsAndLedgerBack(t *testing.T) {
 	late := span(at, 7)
 	err := l.Commit(t.Context(), as, late)
 	r, ok := errors.AsType[*ledger.Refused](err)
-	if !ok || ledger.Stand(r.Held[tp], late.Moves[0]) != ledger.StandingBehind {
+	if !ok || ledger.Relate(r.Held[tp], late.Moves[0]) != ledger.RelationBehind {
 		t.Errorf("a commit from before the restore: got %v, want a refusal that stands behind", err)
 	}
 	snap, err := s.Read(t.Context(), as.Group)
@@ -214,7 +214,7 @@ func TestHandlersOfManyLanesCountOnce(t *testing.T) {
 // A handler whose value changed between its read and its commit runs again, and adds to the new value.
 func TestHandlerThatReadAnOldValueRunsAgain(t *testing.T) {
 	s, l, at := started(t)
-	other := ledger.Writer{Group: "other"}
+	other := ledger.Actor{Group: "other"}
 	if err := s.Move(t.Context(), other, []ledger.Move{{TopicPartition: tp, Next: at, Cause: ledger.CauseStart}}); err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func benchCommit(b *testing.B, n int, key []string, conflict string) {
 		b.Fatal(err)
 	}
 	defer ln.Close()
-	w := ledger.Writer{Group: "g", ClusterID: "c", Who: "w"}
+	w := ledger.Actor{Group: "g", ClusterID: "c", Who: "w"}
 	batch := sink.Commit{Batch: &fencepost.Batch{Columns: flightRows(n), Offsets: make([]fencepost.Offset, n), Times: make([]int64, n)}}
 	var starts []ledger.Move
 	for p := range int32(12) {

@@ -39,7 +39,7 @@ func TestABrokenConnectionLeavesAllOrNothing(t *testing.T) {
 			b := w.batch(0, 4)
 			s.wire.arm(c)
 			err := w.commit(t.Context(), b)
-			fault := new(fencepost.Fault)
+			fault := new(fencepost.UserError)
 			switch {
 			case c == cutQuery && (!errors.As(err, &fault) || fault.Code != "database-silent" || !fault.Passing):
 				t.Fatalf("nothing was sent: got %v, want a passing database-silent", err)
@@ -90,8 +90,8 @@ func TestSQLThatEndsItsTransaction(t *testing.T) {
 		w := s.worker(t, Config{SQL: text})
 		w.as.Group = fencepost.Group(text)
 		w.start(1)
-		_, err := w.sink.Needs(t.Context(), nil)
-		if f := new(fencepost.Fault); before != (errors.As(err, &f) && f.Code == "sql-ended-transaction") {
+		_, err := w.sink.Columns(t.Context(), nil)
+		if f := new(fencepost.UserError); before != (errors.As(err, &f) && f.Code == "sql-ended-transaction") {
 			t.Errorf("%s: needs: got %v", text, err)
 		}
 		ended := new(sink.Ended)
@@ -187,13 +187,13 @@ func TestUpsert(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	s.exec(t, "alter table latest add unique (v)")
-	_, err := w.sink.Needs(t.Context(), []fencepost.ColumnSpec{{Name: "name"}, {Name: "v", Type: fencepost.Int}})
-	if f := new(fencepost.Fault); !errors.As(err, &f) || f.Code != "key-not-unique" {
+	_, err := w.sink.Columns(t.Context(), []fencepost.ColumnSpec{{Name: "name"}, {Name: "v", Type: fencepost.Int}})
+	if f := new(fencepost.UserError); !errors.As(err, &f) || f.Code != "key-not-unique" {
 		t.Errorf("with a second unique index: got %v, want key-not-unique", err)
 	}
 	s.exec(t, "create table heap (n bigint) engine=MyISAM")
-	_, err = s.worker(t, Config{Table: "heap"}).sink.Needs(t.Context(), nil)
-	if f := new(fencepost.Fault); !errors.As(err, &f) || f.Code != "table-not-transactional" {
+	_, err = s.worker(t, Config{Table: "heap"}).sink.Columns(t.Context(), nil)
+	if f := new(fencepost.UserError); !errors.As(err, &f) || f.Code != "table-not-transactional" {
 		t.Errorf("a MyISAM table: got %v, want table-not-transactional", err)
 	}
 }
@@ -238,10 +238,10 @@ func TestServerKilled(t *testing.T) {
 	w := s.worker(t, Config{Table: "flights"}).start(1)
 	w.must(w.batch(0, 5))
 	server.Kill()
-	if f, err := new(fencepost.Fault), w.commit(t.Context(), w.batch(0, 5)); !errors.As(err, &f) && !errors.Is(err, ledger.ErrUnknown) {
+	if f, err := new(fencepost.UserError), w.commit(t.Context(), w.batch(0, 5)); !errors.As(err, &f) && !errors.Is(err, ledger.ErrUnknown) {
 		t.Errorf("first commit to a killed server: got %v", err)
 	}
-	if f, err := new(fencepost.Fault), w.commit(t.Context(), w.batch(0, 5)); !errors.As(err, &f) || f.Code != "database-silent" || !f.Passing {
+	if f, err := new(fencepost.UserError), w.commit(t.Context(), w.batch(0, 5)); !errors.As(err, &f) || f.Code != "database-silent" || !f.Passing {
 		t.Errorf("commit to a server that is down: got %v, want a passing database-silent", err)
 	}
 	server.Start()
@@ -298,7 +298,7 @@ func TestRows(t *testing.T) {
 		return nil
 	})
 	defer opened.Close()
-	if needs, err := opened.Needs(t.Context(), []fencepost.ColumnSpec{{Name: "n", Type: fencepost.Int}}); err != nil || len(needs) != 0 {
+	if needs, err := opened.Columns(t.Context(), []fencepost.ColumnSpec{{Name: "n", Type: fencepost.Int}}); err != nil || len(needs) != 0 {
 		t.Errorf("needs: got %v, %v, want no metadata", needs, err)
 	}
 	lane, err := opened.Lane(t.Context(), 0)
@@ -396,7 +396,7 @@ func TestLeastGrants(t *testing.T) {
 	}
 	w.wantStand(s, 10)
 	s.exec(t, "revoke insert on flights from app")
-	if f, err := new(fencepost.Fault), w.commit(t.Context(), w.batch(0, 5)); !errors.As(err, &f) || f.Code != "database-denied" {
+	if f, err := new(fencepost.UserError), w.commit(t.Context(), w.batch(0, 5)); !errors.As(err, &f) || f.Code != "database-denied" {
 		t.Errorf("without INSERT: got %v, want database-denied", err)
 	}
 	wrong, err := Open(t.Context(), Config{DSN: strings.Replace(c.DSN, "hunter2", "hunter3", 1), Table: "flights"})
@@ -404,7 +404,7 @@ func TestLeastGrants(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = wrong.Ledger().Read(t.Context(), "g")
-	if f := new(fencepost.Fault); !errors.As(err, &f) || f.Code != "database-denied" || strings.Contains(err.Error(), "hunter") {
+	if f := new(fencepost.UserError); !errors.As(err, &f) || f.Code != "database-denied" || strings.Contains(err.Error(), "hunter") {
 		t.Errorf("with a wrong password: got %v, want database-denied", err)
 	}
 }

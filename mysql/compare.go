@@ -130,7 +130,7 @@ func eachTopic(moves []ledger.Move, f func(topic string, moves []ledger.Move)) {
 }
 
 // fill is the last pass: names and values.
-func (s *session) fill(t sqlstore.Tables, w ledger.Writer, sql, json string, more ...string) string {
+func (s *session) fill(t sqlstore.Tables, w ledger.Actor, sql, json string, more ...string) string {
 	return sqlstore.Fill(sql, append(more, "@json", json, "@names", s.server.names(), "@secret", s.secret,
 		"@ledger", t.Ledger, "@groups", t.Groups, "@moves", t.Moves,
 		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who))...)
@@ -146,7 +146,7 @@ func sorted(moves []ledger.Move) []ledger.Move {
 }
 
 // moveSQL is all moves but commits. The header row of the group is locked first, so that moves of a group come one
-// after the other and an absent row stays absent until the end. The third count is the Roster's: starts and imports
+// after the other and an absent row stays absent until the end. The third count is the topics': starts and imports
 // under another topic ID cover all of it, and an ID that is null is unknown, not another one.
 const moveSQL = `set @fencepost_m = @json;
 insert into @groups (group_name, topic, cluster_id) values (@group, '', @cluster) on duplicate key update group_name = group_name;
@@ -178,7 +178,7 @@ const moveTable = `json_table(@fencepost_m, '$[*]' columns (topic varchar(249) c
 const whyMost = 4000
 
 // move is sqlstore.LedgerSQL.Move.
-func (s *session) move(t sqlstore.Tables, w ledger.Writer, moves []ledger.Move) string {
+func (s *session) move(t sqlstore.Tables, w ledger.Actor, moves []ledger.Move) string {
 	n := 0
 	numbered := make(map[fencepost.TopicPartition]int, len(moves))
 	for _, m := range moves {
@@ -209,5 +209,5 @@ const heldSQL = `set @fencepost_m = @json; select m.topic, m.` + "`partition`" +
 // held is sqlstore.LedgerSQL.Held.
 func (s *session) held(t sqlstore.Tables, g fencepost.Group, moves []ledger.Move) string {
 	json := jsonRows(moves, func(m ledger.Move) []any { return []any{m.Topic, m.Partition} })
-	return s.fill(t, ledger.Writer{Group: g}, sqlstore.Fill(heldSQL, "@m ", commitTable+" ", "@on", onRow), json)
+	return s.fill(t, ledger.Actor{Group: g}, sqlstore.Fill(heldSQL, "@m ", commitTable+" ", "@on", onRow), json)
 }

@@ -28,7 +28,7 @@
 //
 // # The ledger
 //
-//	fencepost_groups   ('', '') version and identity | (group, '') cluster | (group, topic) Roster
+//	fencepost_groups   ('', '') version and identity | (group, '') cluster | (group, topic) topics
 //	fencepost_ledger   (group, topic, partition) until, leader_epoch, fence, topic_id | the open run of commits
 //	fencepost_moves    (id, group) what moved, from where to where, why, by whom, how many records it passed
 //
@@ -65,8 +65,8 @@
 //   - A deadlock (1213) rolled everything back: the flush is tried again as it is, a hundred times. An upsert is tried
 //     again in the order of its keys: two lanes that go by it do not meet crosswise.
 //   - SQL that ends its transaction, as all DDL does, loses the savepoint: *sink.Ended. What it did before may
-//     stand. Needs and Check find it earlier, by reading the first word of each statement; a CALL they can not see into.
-//   - A server that is down, full, shutting down or read-only is a passing *fencepost.Fault. No error shows the dsn.
+//     stand. Columns and Check find it earlier, by reading the first word of each statement; a CALL they can not see into.
+//   - A server that is down, full, shutting down or read-only is a passing *fencepost.UserError. No error shows the dsn.
 //
 // # What does not hold here
 //

@@ -17,7 +17,7 @@ import (
 func parseDSN(dsn string) (*mysql.Config, error) {
 	c, err := parseForm(dsn)
 	if err != nil || c.DBName == "" {
-		return nil, &fencepost.Fault{Code: "dsn-invalid", Exit: 2,
+		return nil, &fencepost.UserError{Code: "dsn-invalid", Exit: 2,
 			Err:  errors.New("the MySQL dsn can not be read, or names no database (not shown: it may hold a password)"),
 			Help: "mysql://USER:PASSWORD@HOST:3306/DATABASE, the password percent-encoded; or USER:PASSWORD@tcp(HOST:3306)/DATABASE"}
 	}
@@ -36,7 +36,7 @@ func parseDSN(dsn string) (*mysql.Config, error) {
 
 // Address is the database of a dsn as people name it, without a password: mysql://app@localhost:3306/shop.
 //
-// Errors: *fencepost.Fault dsn-invalid.
+// Errors: *fencepost.UserError dsn-invalid.
 func Address(dsn string) (string, error) {
 	c, err := parseDSN(dsn)
 	if err != nil {

@@ -28,7 +28,7 @@ func (s *session) silent(reason string, err error) error {
 
 // edge makes an error of the driver ours, where nothing happened. What is ours already passes as it is.
 func (s *session) edge(ctx context.Context, err error) error {
-	var fault *fencepost.Fault
+	var fault *fencepost.UserError
 	my, no, timeout := new(mysql.MySQLError), syscall.Errno(0), net.Error(nil)
 	switch {
 	case err == nil, errors.As(err, &fault):

@@ -199,7 +199,7 @@ func TestOnlyTheSecretIsSuccess(t *testing.T) {
 // What a refused compare-and-set says: a word and the secret in the text of an XPath that is none. Without the secret it
 // is somebody's value.
 func TestRefusedCompareAndSet(t *testing.T) {
-	refused, fault := new(ledger.Refused), new(fencepost.Fault)
+	refused, fault := new(ledger.Refused), new(fencepost.UserError)
 	held := func(offset, fence int) func(*backend) { return func(b *backend) { b.ledgerHolds(offset, fence) } }
 	told := func(words string, a said) func(*backend) { return func(b *backend) { b.hears(words); b.says(a) } }
 	for _, test := range []struct {
@@ -369,7 +369,7 @@ func TestCutConnection(t *testing.T) {
 			}, func(t *testing.T, w *worker, s *scripted) {
 				batch := w.batch(0, 3)
 				err := w.commit(t.Context(), batch)
-				fault := new(fencepost.Fault)
+				fault := new(fencepost.UserError)
 				switch {
 				case err == nil || errors.Is(err, ledger.ErrUnknown) != test.unknown:
 					t.Errorf("got %v, want it unknown: %t", err, test.unknown)

@@ -52,7 +52,7 @@ func (l *lane) Planned(_ context.Context, t *sqlstore.Target, columns []fencepos
 }
 
 // Rows is part of sqlstore.Flusher.
-func (l *lane) Rows(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error {
+func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, compare string) error {
 	p, form := l.plan, l.sink.job.Form()
 	after := p.transaction(l.session)
 	if form == sqlstore.SQL {
@@ -87,7 +87,7 @@ func (l *lane) Rows(ctx context.Context, w ledger.Writer, b *fencepost.Batch, co
 }
 
 // staged sends the rows into the temporary table, and from there where they belong.
-func (l *lane) staged(ctx context.Context, w ledger.Writer, after, compare string) error {
+func (l *lane) staged(ctx context.Context, w ledger.Actor, after, compare string) error {
 	p, pieces := l.plan, len(l.encoder.pieces)
 	if !p.made {
 		if _, err := l.session.Exec(ctx, p.create); err != nil {
@@ -114,12 +114,12 @@ func (l *lane) staged(ctx context.Context, w ledger.Writer, after, compare strin
 func view(packet []byte) string { return unsafe.String(unsafe.SliceData(packet), len(packet)) }
 
 // send sends the flush.
-func (l *lane) send(ctx context.Context, w ledger.Writer, statements string) error {
+func (l *lane) send(ctx context.Context, w ledger.Actor, statements string) error {
 	return l.sent(ctx, w, l.session.Flush(ctx, statements))
 }
 
 // sent makes the error of a flush ours, and has the session ready for the next one.
-func (l *lane) sent(ctx context.Context, w ledger.Writer, err error) error {
+func (l *lane) sent(ctx context.Context, w ledger.Actor, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -131,7 +131,7 @@ func (l *lane) sent(ctx context.Context, w ledger.Writer, err error) error {
 
 // Handled is part of sqlstore.Flusher. While the function runs the server waits for this process, so its time-outs bound
 // how long locks may be held.
-func (l *lane) Handled(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error {
+func (l *lane) Handled(ctx context.Context, w ledger.Actor, b *fencepost.Batch, compare string) error {
 	seconds := itoa(int64((l.sink.config.CommitTimeout + time.Second - 1) / time.Second))
 	_, err := l.session.Exec(ctx, preamble+"set session wait_timeout = "+seconds+", innodb_lock_wait_timeout = "+seconds)
 	if err != nil {
@@ -181,7 +181,7 @@ func (l *lane) Handled(ctx context.Context, w ledger.Writer, b *fencepost.Batch,
 func (l *lane) handlerFailed(ctx context.Context, tx *sql.Tx, err error) error {
 	done := tx.Rollback()
 	l.session.Drop() // with the time-outs that were set
-	rejected, fault, my := new(sink.Rejected), new(fencepost.Fault), new(mysql.MySQLError)
+	rejected, fault, my := new(sink.Rejected), new(fencepost.UserError), new(mysql.MySQLError)
 	switch {
 	case errors.Is(done, sql.ErrTxDone) && ctx.Err() == nil:
 		return &sink.Ended{Reason: "the handler ended the transaction it was given, and failed: " + err.Error()}

@@ -15,7 +15,7 @@ type Ledger struct{ *core }
 
 // OpenLedger is the ledger alone, without a sink. It connects to nothing yet.
 //
-// Errors: *fencepost.Fault dsn-invalid.
+// Errors: *fencepost.UserError dsn-invalid.
 func OpenLedger(dsn string, keep ledger.KeepCommits) (*Ledger, error) {
 	c, err := parseDSN(dsn)
 	if err != nil {

@@ -66,7 +66,7 @@ func onScriptOf(t *testing.T, packet int, c Config, scripts []script, body func(
 			t.Fatal(err)
 		}
 		l.(*lane).Tables = sqlstore.Tables{Groups: "x.groups", Ledger: "x.ledger", Moves: "x.moves"}
-		w := &worker{t: t, sink: sink, lane: l, as: ledger.Writer{Group: "g", ClusterID: "c", Who: "w"},
+		w := &worker{t: t, sink: sink, lane: l, as: ledger.Actor{Group: "g", ClusterID: "c", Who: "w"},
 			held: map[fencepost.TopicPartition]ledger.Position{at(0): {Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 7}}}
 		defer func() { // also of a body that gave up
 			_ = l.Close()

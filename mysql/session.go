@@ -99,7 +99,7 @@ func (s *session) meet(res []sqlstore.Rows) error {
 	_, _ = fmt.Sscanf(number, "%d.%d", &have[0], &have[1])
 	switch readOnly := string(row[4]); {
 	case !s.foreign && (have[0] < oldest[0] || have[0] == oldest[0] && have[1] < oldest[1]):
-		return &fencepost.Fault{Code: "database-too-old", Help: "upgrade the server",
+		return &fencepost.UserError{Code: "database-too-old", Help: "upgrade the server",
 			Err: fmt.Errorf("%s: MySQL 8.0 and MariaDB 10.6 are the oldest that have JSON_TABLE", v.name)}
 	case readOnly != "0" && readOnly != "OFF":
 		return s.silent(v.name+" is read-only: a replica, or on its way to be the primary", errors.New("read_only"))
@@ -229,7 +229,7 @@ func (s *session) patiently(ctx context.Context, flush func() error) (err error)
 func (s *session) attempt(ctx context.Context, do func(context.Context) error) error {
 	idle := s.conn != nil
 	err := do(ctx)
-	if f := new(fencepost.Fault); idle && s.conn == nil && errors.As(err, &f) && f.Code == "database-silent" && ctx.Err() == nil {
+	if f := new(fencepost.UserError); idle && s.conn == nil && errors.As(err, &f) && f.Code == "database-silent" && ctx.Err() == nil {
 		err = do(ctx)
 	}
 	return err

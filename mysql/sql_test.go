@@ -68,7 +68,7 @@ func TestParseDSN(t *testing.T) {
 	}
 	for _, dsn := range []string{"", "postgres://app:hunter2@h/shop", "mysql://app:hunter2@h/", "app:hunter2", "mysql://app:hunter2@h:x/shop"} {
 		_, err := parseDSN(dsn)
-		if f, ok := errors.AsType[*fencepost.Fault](err); !ok || f.Code != "dsn-invalid" || strings.Contains(err.Error()+f.Help, "hunter2") {
+		if f, ok := errors.AsType[*fencepost.UserError](err); !ok || f.Code != "dsn-invalid" || strings.Contains(err.Error()+f.Help, "hunter2") {
 			t.Errorf("%q: got %v, want a dsn-invalid that does not show it", dsn, err)
 		}
 	}

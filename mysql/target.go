@@ -37,7 +37,7 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 		return nil, s.edge(ctx, err)
 	}
 	if len(res[0]) == 0 {
-		return nil, &fencepost.Fault{Code: "table-not-found", Help: ddlHelp,
+		return nil, &fencepost.UserError{Code: "table-not-found", Help: ddlHelp,
 			Err: fmt.Errorf("database %s has no table %s, or this user has no right on it", schema, table)}
 	}
 	t := &sqlstore.Target{SQL: ident(schema) + "." + ident(table)}

@@ -59,7 +59,7 @@ func benchAppend(b *testing.B, n int) {
 	if _, err := l.session.exec(b.Context(), flightsDDL); err != nil {
 		b.Fatal(err)
 	}
-	w := ledger.Writer{Group: "g", ClusterID: "c", Who: "w"}
+	w := ledger.Actor{Group: "g", ClusterID: "c", Who: "w"}
 	batch := sink.Commit{Batch: &fencepost.Batch{Columns: flightRows(n), Offsets: make([]fencepost.Offset, n), Times: make([]int64, n)}}
 	var starts []ledger.Move
 	for p := range int32(12) {

@@ -146,7 +146,7 @@ func TestADatabaseThatDoesNotServe(t *testing.T) {
 		_, readErr := sink.Ledger().Read(t.Context(), "g")
 		_, laneErr := sink.Lane(t.Context(), 0)
 		for _, err := range []error{readErr, laneErr, sink.needs(t)} {
-			if f := new(fencepost.Fault); !errors.As(err, &f) || strings.Contains(fmt.Sprint(err, f.Help), "s3cret") {
+			if f := new(fencepost.UserError); !errors.As(err, &f) || strings.Contains(fmt.Sprint(err, f.Help), "s3cret") {
 				t.Errorf("got %v, want a *Fault that shows no password", err)
 			}
 		}
@@ -175,7 +175,7 @@ func TestLeastGrants(t *testing.T) {
 		}
 		if c.Key == nil {
 			_, err = sink.Ledger().Read(t.Context(), "g")
-			if f := new(fencepost.Fault); !errors.As(err, &f) || f.Code != "database-denied" || !strings.Contains(f.Help, "fencepost ddl") {
+			if f := new(fencepost.UserError); !errors.As(err, &f) || f.Code != "database-denied" || !strings.Contains(f.Help, "fencepost ddl") {
 				t.Errorf("read without tables: got %v, want database-denied", err)
 			}
 			got := show([]fencepost.Finding{sink.checkLedgerAlone(t)})[0]
@@ -249,7 +249,7 @@ func TestNewerIsUntouched(t *testing.T) {
 		moveErr := k.sink.Ledger().Move(t.Context(), k.as, []ledger.Move{{TopicPartition: at(0), Cause: ledger.CauseRewind,
 			Held: k.held[at(0)], Next: ledger.Position{Fence: fence()}}})
 		for what, err := range map[string]error{"read": readErr, "move": moveErr, "commit": k.lane.Commit(t.Context(), k.as, k.batch(0, 2))} {
-			if f := new(fencepost.Fault); !errors.Is(err, ledger.ErrNewer) || !errors.As(err, &f) || f.Code != "ledger-newer" || f.Exit != 4 {
+			if f := new(fencepost.UserError); !errors.Is(err, ledger.ErrNewer) || !errors.As(err, &f) || f.Code != "ledger-newer" || f.Exit != 4 {
 				t.Errorf("%s by %s: got %v, want ErrNewer as ledger-newer, exit 4", what, who, err)
 			}
 		}
@@ -265,7 +265,7 @@ func TestAColumnThatChanges(t *testing.T) {
 	w := s.worker(t, Config{Table: "flights"}).start(1)
 	w.must(w.batch(0, 3))
 	s.exec(t, "alter table flights rename column value to text")
-	f := new(fencepost.Fault)
+	f := new(fencepost.UserError)
 	if err := w.commit(t.Context(), w.batch(0, 3)); !errors.As(err, &f) || f.Code != "column-missing" {
 		t.Errorf("got %v, want column-missing", err)
 	}

@@ -63,7 +63,7 @@ func TestSQLThatEndsItsTransaction(t *testing.T) {
 			if rows := len(s.Rows(t)); rows != 0 != c.stood {
 				t.Errorf("%d rows stand, want some: %t", rows, c.stood)
 			}
-			if f, ok := w.sink.needs(t).(*fencepost.Fault); !ok || f.Code != "sql-ended-transaction" || f.Exit != 2 {
+			if f, ok := w.sink.needs(t).(*fencepost.UserError); !ok || f.Code != "sql-ended-transaction" || f.Exit != 2 {
 				t.Errorf("Needs: got %v, want the fault sql-ended-transaction", f)
 			}
 		})
@@ -71,7 +71,7 @@ func TestSQLThatEndsItsTransaction(t *testing.T) {
 }
 
 func (s *Sink) needs(t *testing.T) error {
-	_, err := s.Needs(t.Context(), sinktest.Columns())
+	_, err := s.Columns(t.Context(), sinktest.Columns())
 	return err
 }
 
@@ -364,13 +364,13 @@ func TestACutConnection(t *testing.T) {
 				if err == nil || errors.Is(err, ledger.ErrUnknown) != c.unknown {
 					t.Fatalf("got %v, want unknown: %t", err, c.unknown)
 				}
-				if fault := new(fencepost.Fault); !c.unknown && (!errors.As(err, &fault) || !fault.Passing || fault.Code != "database-silent") {
+				if fault := new(fencepost.UserError); !c.unknown && (!errors.As(err, &fault) || !fault.Passing || fault.Code != "database-silent") {
 					t.Errorf("got %v, want a passing database-silent", err)
 				}
 				err = w.commit(t.Context(), b)
 				r := new(ledger.Refused)
 				switch {
-				case c.applied && (!errors.As(err, &r) || ledger.Stand(r.Held[at(0)], b.Moves[0]) != ledger.StandingDone):
+				case c.applied && (!errors.As(err, &r) || ledger.Relate(r.Held[at(0)], b.Moves[0]) != ledger.RelationDone):
 					t.Errorf("the next try: got %v, want *Refused, done", err)
 				case !c.applied && err != nil:
 					t.Errorf("the next try: %v", err)
@@ -467,7 +467,7 @@ func TestACancelledCommit(t *testing.T) {
 	}
 	blocker.Close(t.Context())
 	err := w.commit(t.Context(), b)
-	if r := new(ledger.Refused); err != nil && !(errors.As(err, &r) && ledger.Stand(r.Held[at(0)], b.Moves[0]) == ledger.StandingDone) {
+	if r := new(ledger.Refused); err != nil && !(errors.As(err, &r) && ledger.Relate(r.Held[at(0)], b.Moves[0]) == ledger.RelationDone) {
 		t.Fatalf("the next try: %v", err)
 	}
 	if rows, at := len(s.Rows(t)), w.offset(0); rows != 13 || at != 13 {

@@ -80,7 +80,7 @@ func (s *session) compare(t sqlstore.Tables, c sqlstore.Commits) string {
 
 // moveSQL is the body of all moves but commits: one block that the server runs alone, for the same reason as above.
 // The header row of the group is locked first, so that moves of a group come one after the other and an absent row
-// stays absent until the end. The fourth condition is the Roster's: starts and imports under another topic ID
+// stays absent until the end. The fourth condition is the topics': starts and imports under another topic ID
 // cover all of it, and an ID that is null is unknown, not another one.
 const moveSQL = `#variable_conflict use_column
 declare v int; c text;
@@ -130,7 +130,7 @@ const movesSQL = `rows from (unnest(@topics::text[]), unnest(@partitions::int[])
     at_most, partitions, why, n)`
 
 // move is sqlstore.LedgerSQL.Move.
-func (s *session) move(t sqlstore.Tables, w ledger.Writer, moves []ledger.Move) string {
+func (s *session) move(t sqlstore.Tables, w ledger.Actor, moves []ledger.Move) string {
 	held := func(m ledger.Move) ledger.Position { return m.Held }
 	next := func(m ledger.Move) ledger.Position { return m.Next }
 	number := func(of func(ledger.Move) ledger.Position, value func(ledger.Position) int64) string {

@@ -33,7 +33,7 @@ type Config struct {
 	// both back. It must not end the transaction. A batch without rows does not call it. While it runs, the locks it
 	// took are held and the server waits for this process: CommitTimeout bounds that.
 	// What an error means for the rows is the handler's to say: a *sink.Rejected parks the partition in front of the
-	// bad row, a *fencepost.Fault that is not Passing ends the run, and any other error is tried again.
+	// bad row, a *fencepost.UserError that is not Passing ends the run, and any other error is tried again.
 	Handle func(ctx context.Context, tx pgx.Tx, b *fencepost.Batch) error
 	// Lanes is how many commits run side by side at most. 0: 1 with SQL or Handle, whose statements may depend on
 	// each other, else any number.

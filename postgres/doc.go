@@ -26,7 +26,7 @@
 //
 // # The ledger
 //
-//	fencepost_groups   ('', '') version and identity | (group, '') cluster | (group, topic) Roster
+//	fencepost_groups   ('', '') version and identity | (group, '') cluster | (group, topic) topics
 //	fencepost_ledger   (group, topic, partition) until, leader_epoch, fence, topic_id | the open run of commits
 //	fencepost_moves    (group, id) what moved, from where to where, why, by whom, how many records it passed
 //
@@ -49,9 +49,9 @@
 //   - What the server refuses about rows (classes 22 and 23, P0001) is a *sink.Rejected; nothing was applied.
 //   - A connection that broke before the end of the COPY was sent: nothing happened. Later: ledger.ErrUnknown, and
 //     the next compare-and-set tells. The next call opens a new connection by itself.
-//   - SQL that ends its transaction loses the savepoint: *sink.Ended. What it did before may stand. Needs and
+//   - SQL that ends its transaction loses the savepoint: *sink.Ended. What it did before may stand. Columns and
 //     Check find it earlier, by reading.
-//   - A server that is down, starting, full or read-only is a passing *fencepost.Fault. No error shows the dsn.
+//   - A server that is down, starting, full or read-only is a passing *fencepost.UserError. No error shows the dsn.
 //   - With Handle, locks are held while your function runs; Config.CommitTimeout bounds that.
 //
 // # What it does not do

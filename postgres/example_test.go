@@ -29,7 +29,7 @@ func ExampleOpen() {
 		log.Fatal(err)
 	}
 	defer sink.Close()
-	fmt.Println(sink.Traits().Name, sink.Traits().Lanes)
+	fmt.Println(sink.Capabilities().Name, sink.Capabilities().Lanes)
 	// Output: postgres 1
 }
 

@@ -221,7 +221,7 @@ func (b *backend) ledgerHolds(offset, fence int) {
 // What a refused compare-and-set says: the word, the secret and the number in the text of a failed cast. Without the
 // secret it is somebody's value, and bad.
 func TestRefusedCompareAndSet(t *testing.T) {
-	refused, rejected, fault := new(ledger.Refused), new(sink.Rejected), new(fencepost.Fault)
+	refused, rejected, fault := new(ledger.Refused), new(sink.Rejected), new(fencepost.UserError)
 	for _, test := range []struct {
 		name, says string // @ is the secret
 		offset     int    // what the ledger then holds, with fence 7; 0: it is not asked
@@ -298,7 +298,7 @@ func TestSerializationFailureIsTriedAgainAsItIs(t *testing.T) {
 				}}, func(t *testing.T, w *worker, s *scripted) {
 					batch := w.batch(0, 3)
 					err := w.commit(t.Context(), batch)
-					rejected, refused, ended, fault := new(sink.Rejected), new(ledger.Refused), new(sink.Ended), new(fencepost.Fault)
+					rejected, refused, ended, fault := new(sink.Rejected), new(ledger.Refused), new(sink.Ended), new(fencepost.UserError)
 					if err == nil || errors.Is(err, ledger.ErrUnknown) || errors.As(err, &rejected) || errors.As(err, &refused) ||
 						errors.As(err, &ended) || errors.As(err, &fault) || !strings.Contains(err.Error(), code) {
 						t.Fatalf("got %v, want an error that says no more than %s", err, code)
@@ -348,7 +348,7 @@ func TestCutConnection(t *testing.T) {
 			}, func(t *testing.T, w *worker, s *scripted) {
 				batch := w.batch(0, 3)
 				err := w.commit(t.Context(), batch)
-				fault := new(fencepost.Fault)
+				fault := new(fencepost.UserError)
 				switch {
 				case errors.Is(err, ledger.ErrUnknown) != test.unknown:
 					t.Errorf("got %v, want it unknown: %t", err, test.unknown)

@@ -32,7 +32,7 @@ func TestLastMovesByIndex(t *testing.T) {
 		return ledger.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights", Partition: p}, Cause: ledger.CauseStart,
 			Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 7}}
 	}
-	if err := l.Move(t.Context(), ledger.Writer{Group: "g"}, []ledger.Move{start(0), start(1)}); err != nil {
+	if err := l.Move(t.Context(), ledger.Actor{Group: "g"}, []ledger.Move{start(0), start(1)}); err != nil {
 		t.Fatal(err)
 	}
 	s.exec(t, manyMoves)

@@ -45,7 +45,7 @@ func (l *lane) Planned(ctx context.Context, t *sqlstore.Target, columns []fencep
 }
 
 // Rows is part of sqlstore.Flusher: rows, statements, compare-and-set and COMMIT in one Query.
-func (l *lane) Rows(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error {
+func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, compare string) error {
 	sql := begin + l.plan.copy + "; " + strings.ReplaceAll(l.plan.after, "@savepoint", l.session.savepoint()) + compare + "commit"
 	e := newEncoder(l.plan.fields, b, l.buf)
 	tag, err := l.session.conn.PgConn().CopyFrom(ctx, e, sql)
@@ -82,7 +82,7 @@ func (l *lane) unsent(ctx context.Context, e *encoder, err error) error {
 
 // Handled is part of sqlstore.Flusher. While the function runs the server waits for this process, so its time-outs bound
 // how long locks may be held.
-func (l *lane) Handled(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error {
+func (l *lane) Handled(ctx context.Context, w ledger.Actor, b *fencepost.Batch, compare string) error {
 	ms := itoa(l.sink.config.CommitTimeout.Milliseconds())
 	tx, err := l.session.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin + "set local idle_in_transaction_session_timeout = " + ms +
 		"; set local lock_timeout = " + ms + "; savepoint " + l.session.savepoint()})
@@ -112,7 +112,7 @@ func (l *lane) Handled(ctx context.Context, w ledger.Writer, b *fencepost.Batch,
 func (l *lane) handlerFailed(ctx context.Context, err error) error {
 	closed := l.session.conn.IsClosed()
 	l.session.Rollback(ctx, err)
-	rejected, fault, pg := new(sink.Rejected), new(fencepost.Fault), new(pgconn.PgError)
+	rejected, fault, pg := new(sink.Rejected), new(fencepost.UserError), new(pgconn.PgError)
 	switch {
 	case err == nil:
 		return l.session.silent("the connection was lost while the handler ran", errors.New("connection closed"))

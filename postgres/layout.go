@@ -15,7 +15,7 @@ import (
 // ever: every read is a transaction that may only read, and each text is sent as one statement, so that Where can not
 // end it.
 //
-// Errors: *fencepost.Fault dsn-invalid, layout-incomplete.
+// Errors: *fencepost.UserError dsn-invalid, layout-incomplete.
 func OpenLayout(_ context.Context, dsn string, t sqlstore.TableLayout) (foreign.Layout, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err

@@ -143,7 +143,7 @@ func TestDamagedTable(t *testing.T) {
 			s.exec(t, "insert into txn_offsets values "+c.rows)
 			before := one[int](t, s, "select count(*) from txn_offsets")
 			f, err := s.foreign(t, c.table)
-			var fault *fencepost.Fault
+			var fault *fencepost.UserError
 			if !errors.As(err, &fault) || fault.Code != c.code || !strings.Contains(err.Error(), c.want) || fault.Help == "" {
 				t.Errorf("%s, %v; want %s with %q and a remedy", told(f), err, c.code, c.want)
 			}

@@ -24,7 +24,7 @@ func TestAServerThatIsKilled(t *testing.T) {
 		b := w.batch(0, 100)
 		for i := range 3 {
 			err := w.commit(t.Context(), b)
-			f := new(fencepost.Fault)
+			f := new(fencepost.UserError)
 			if passing := errors.As(err, &f) && f.Passing; !passing && !(i == 0 && errors.Is(err, ledger.ErrUnknown)) {
 				t.Fatalf("commit %d on a dead server: got %v, want a passing fault", i, err)
 			}

@@ -60,7 +60,7 @@ func onScript(t *testing.T, c Config, scripts []script, body func(*testing.T, *w
 			t.Fatal(err)
 		}
 		l.(*lane).Tables = sqlstore.Tables{Groups: "x.groups", Ledger: "x.ledger", Moves: "x.moves"}
-		w := &worker{t: t, sink: sink, lane: l, as: ledger.Writer{Group: "g", ClusterID: "c", Who: "w"},
+		w := &worker{t: t, sink: sink, lane: l, as: ledger.Actor{Group: "g", ClusterID: "c", Who: "w"},
 			held: map[fencepost.TopicPartition]ledger.Position{at(0): {Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 7}}}
 		defer func() { // also of a body that gave up
 			close(s.release)

@@ -20,7 +20,7 @@ import (
 func parseDSN(dsn string) (*pgx.ConnConfig, error) {
 	c, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return nil, &fencepost.Fault{Code: "dsn-invalid", Exit: 2,
+		return nil, &fencepost.UserError{Code: "dsn-invalid", Exit: 2,
 			Err:  errors.New("the Postgres dsn can not be read (not shown: it may hold a password)"),
 			Help: "postgres://USER:PASSWORD@HOST:5432/DATABASE, the password percent-encoded; or host=... dbname=..."}
 	}
@@ -147,7 +147,7 @@ func (s *session) savepoint() string { return "fencepost_" + s.secret }
 
 // Address is the database of a dsn as people name it, without a password: postgres://app@localhost:5432/shop.
 //
-// Errors: *fencepost.Fault dsn-invalid.
+// Errors: *fencepost.UserError dsn-invalid.
 func Address(dsn string) (string, error) {
 	c, err := parseDSN(dsn)
 	if err != nil {

@@ -24,7 +24,7 @@ var _ sink.Sink = (*Sink)(nil)
 // Open checks the Config and prepares a Sink. It connects to nothing: the first call that needs the database does,
 // so that `check` can say what is wrong with it.
 //
-// Errors: *fencepost.Fault dsn-invalid; a plain error that names the faulty fields.
+// Errors: *fencepost.UserError dsn-invalid; a plain error that names the faulty fields.
 func Open(_ context.Context, c Config) (*Sink, error) {
 	if err := c.validate(); err != nil {
 		return nil, fmt.Errorf("open postgres sink: %w", err)

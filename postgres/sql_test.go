@@ -71,7 +71,7 @@ func TestConfigIsRefused(t *testing.T) {
 			t.Errorf("Open(%+v): got %v, want an error with %q", c.config, err, c.want)
 			continue
 		}
-		f := new(fencepost.Fault)
+		f := new(fencepost.UserError)
 		if strings.Contains(err.Error(), "s3cret") || errors.As(err, &f) && strings.Contains(f.Help, "s3cret") {
 			t.Errorf("Open shows the password: %v", err)
 		}

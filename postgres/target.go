@@ -40,7 +40,7 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 		return nil, s.edge(ctx, err)
 	}
 	if len(res[1]) == 0 {
-		return nil, &fencepost.Fault{Code: "table-not-found", Help: ddlHelp,
+		return nil, &fencepost.UserError{Code: "table-not-found", Help: ddlHelp,
 			Err: fmt.Errorf("database %s has no table %s", s.config.Database, j.Table)}
 	}
 	isTrue := func(b []byte) bool { return string(b) == "t" }

@@ -75,7 +75,7 @@ func TestEveryPairKeepsItsValue(t *testing.T) {
 			k.held = w.held
 			values := append(c.values, nil)
 			spec := []fencepost.ColumnSpec{{Name: "v", Type: c.from}}
-			if _, err := k.sink.Needs(t.Context(), spec); err != nil {
+			if _, err := k.sink.Columns(t.Context(), spec); err != nil {
 				t.Fatal(err)
 			}
 			k.must(k.table(column("v", c.from, values...)))
@@ -98,7 +98,7 @@ func TestMetadataIsFilled(t *testing.T) {
 	s := newStore(t)
 	s.exec(t, `create table m (v text, _topic varchar(20), _partition smallint, _offset numeric, _timestamp timestamp, _key bytea, _headers jsonb)`)
 	w := s.worker(t, Config{Table: "m"}).start(1)
-	needs, err := w.sink.Needs(t.Context(), []fencepost.ColumnSpec{{Name: "v", Type: fencepost.Text}})
+	needs, err := w.sink.Columns(t.Context(), []fencepost.ColumnSpec{{Name: "v", Type: fencepost.Text}})
 	if err != nil || fmt.Sprint(needs) != "[_key _headers]" {
 		t.Fatalf("needs: got %v, %v; want _key and _headers", needs, err)
 	}
@@ -203,7 +203,7 @@ func TestBadRowsAreRejected(t *testing.T) {
 			if got, want := k.offset(0), k.held[at(0)].Offset; got != want {
 				t.Errorf("the ledger moved to %d, want %d", got, want)
 			}
-			if f := new(fencepost.Fault); errors.As(err, &f) {
+			if f := new(fencepost.UserError); errors.As(err, &f) {
 				t.Errorf("a bad row is a fault too: %v", f.Code)
 			}
 		})

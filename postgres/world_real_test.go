@@ -40,7 +40,7 @@ func (s *store) worker(t testing.TB, c Config) *worker {
 			t.Error(err)
 		}
 	})
-	return &worker{t: t, sink: sink, lane: lane, as: ledger.Writer{Group: "g", ClusterID: "c", Who: "w"},
+	return &worker{t: t, sink: sink, lane: lane, as: ledger.Actor{Group: "g", ClusterID: "c", Who: "w"},
 		held: map[fencepost.TopicPartition]ledger.Position{}}
 }
 

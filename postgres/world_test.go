@@ -15,7 +15,7 @@ type worker struct {
 	t    testing.TB
 	sink *Sink
 	lane sink.Lane
-	as   ledger.Writer
+	as   ledger.Actor
 	held map[fencepost.TopicPartition]ledger.Position
 }
 

@@ -33,7 +33,7 @@ func TestApply(t *testing.T) {
 	defer lane.Close()
 	s.cfg.Password = servers.RedisPassword // of those who look beside
 	apply := func(b *fencepost.Batch) error { return lane.(sink.Applier).Apply(t.Context(), b) }
-	w := &worker{t: t, as: ledger.Writer{Group: "g"}, held: map[fencepost.TopicPartition]ledger.Position{}}
+	w := &worker{t: t, as: ledger.Actor{Group: "g"}, held: map[fencepost.TopicPartition]ledger.Position{}}
 
 	for range 2 { // the same again is counted again: at least once
 		if err := apply(w.counts("ATL", 4, "ORD", 2, "ATL", 1).Batch); err != nil {
@@ -80,7 +80,7 @@ func TestApplyFails(t *testing.T) {
 	}
 	defer lane.Close()
 	w := &worker{t: t, held: map[fencepost.TopicPartition]ledger.Position{}}
-	f, ok := errors.AsType[*fencepost.Fault](lane.(sink.Applier).Apply(t.Context(), w.counts("ATL", 1).Batch))
+	f, ok := errors.AsType[*fencepost.UserError](lane.(sink.Applier).Apply(t.Context(), w.counts("ATL", 1).Batch))
 	if !ok || f.Code != "sink-config" {
 		t.Errorf("no group: got %v, want a Fault sink-config", f)
 	}

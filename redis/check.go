@@ -14,7 +14,7 @@ import (
 
 // Check looks at the server and changes nothing. What depends on the group, Trial looks at.
 func (s *Sink) Check(ctx context.Context, columns []fencepost.ColumnSpec) []fencepost.Finding {
-	if _, err := s.Needs(ctx, columns); err != nil {
+	if _, err := s.Columns(ctx, columns); err != nil {
 		return []fencepost.Finding{finding("trial", err)}
 	}
 	conn := connect(s.cfg, 1) // made anew, which asks for the eviction policy
@@ -79,7 +79,7 @@ func finding(subject string, err error) fencepost.Finding {
 	if r, ok := errors.AsType[*sink.Rejected](err); ok {
 		f.Code, f.Help, f.Key = r.Code, r.Hint, "commands"
 	}
-	if e, ok := errors.AsType[*fencepost.Fault](err); ok {
+	if e, ok := errors.AsType[*fencepost.UserError](err); ok {
 		f.Code, f.Help, f.Facts, f.Silent = e.Code, e.Help, e.Facts, e.Passing
 	}
 	return f

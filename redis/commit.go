@@ -12,13 +12,13 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// rosterChange is one entry of the Roster as it was looked at, and as it is going to be.
+// rosterChange is one entry of the topics as it was looked at, and as it is going to be.
 type rosterChange struct{ topic, was, is string }
 
 // commit is one run of the script: the moves, and the effects with them. It is the one way in which a ledger changes.
 type commit struct {
 	cfg      Config
-	writer   ledger.Writer
+	writer   ledger.Actor
 	moves    []ledger.Move // valid, distinct
 	roster   []rosterChange
 	effects  *plan // nil: none

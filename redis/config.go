@@ -94,7 +94,7 @@ func (c Config) validate() (Config, error) {
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return c, &fencepost.Fault{Code: "sink-config", Err: fmt.Errorf("open redis: %w", err), Exit: 2}
+		return c, &fencepost.UserError{Code: "sink-config", Err: fmt.Errorf("open redis: %w", err), Exit: 2}
 	}
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout

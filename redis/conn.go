@@ -91,7 +91,7 @@ func keepsKeys(conn redis.Conn) error {
 	if policy == "noeviction" || strings.HasPrefix(policy, "volatile-") {
 		return nil
 	}
-	return &fencepost.Fault{Code: "redis-evicts", Exit: 4,
+	return &fencepost.UserError{Code: "redis-evicts", Exit: 4,
 		Err:  fmt.Errorf("maxmemory-policy is %s: Redis may drop the ledger to make room", policy),
 		Help: "set it on the server: CONFIG SET maxmemory-policy noeviction (or volatile-lru), and the same in redis.conf"}
 }
@@ -110,7 +110,7 @@ func evictionPolicy(conn redis.Conn) (string, error) {
 	}
 	config, err := redis.StringMap(conn.Do("CONFIG", "GET", "maxmemory-policy"))
 	if replies(err, "NOPERM") {
-		return "", &fencepost.Fault{Code: "redis-denied", Exit: 1,
+		return "", &fencepost.UserError{Code: "redis-denied", Exit: 1,
 			Err:  errors.New("the user may ask neither INFO nor CONFIG GET, so that nobody can say whether Redis may drop the ledger"),
 			Help: "let the server's owner run: ACL SETUSER NAME +info"}
 	}
@@ -122,6 +122,6 @@ func evictionPolicy(conn redis.Conn) (string, error) {
 
 // isFault reports whether err has its code already.
 func isFault(err error) bool {
-	_, ok := errors.AsType[*fencepost.Fault](err)
+	_, ok := errors.AsType[*fencepost.UserError](err)
 	return ok
 }

@@ -27,7 +27,7 @@ func try(t *testing.T, c Config) error {
 		return err
 	}
 	defer lane.Close()
-	w := &worker{t: t, sink: sink, lane: lane, as: ledger.Writer{Group: "g"}, held: map[fencepost.TopicPartition]ledger.Position{}}
+	w := &worker{t: t, sink: sink, lane: lane, as: ledger.Actor{Group: "g"}, held: map[fencepost.TopicPartition]ledger.Position{}}
 	for _, m := range starts(1) {
 		w.held[m.TopicPartition] = m.Next
 		if err := sink.Ledger().Move(t.Context(), w.as, []ledger.Move{m}); err != nil {

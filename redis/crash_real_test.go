@@ -45,7 +45,7 @@ func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 			acknowledged := w.held[b.Segments[0].TopicPartition]
 			switch err := w.commit(t.Context(), b); {
 			case err == nil:
-			case ledger.Stand(heldIn(t, err, at(int32(n%2))), b.Moves[0]) == ledger.StandingDone:
+			case ledger.Relate(heldIn(t, err, at(int32(n%2))), b.Moves[0]) == ledger.RelationDone:
 				w.held[at(int32(n%2))] = b.Moves[0].Next
 			default:
 				t.Fatalf("after the restart, from %+v: %v", acknowledged, err)
@@ -116,7 +116,7 @@ func TestFlushAllIsAnEmptyLedger(t *testing.T) {
 	before := w.read().Ledger
 	s.must(t, s.beside(t).FlushAll(t.Context()))
 	b := w.counts("ATL", 1)
-	if got := ledger.Stand(heldIn(t, w.commit(t.Context(), b), at(0)), b.Moves[0]); got != ledger.StandingForeign {
+	if got := ledger.Relate(heldIn(t, w.commit(t.Context(), b), at(0)), b.Moves[0]); got != ledger.RelationForeign {
 		t.Errorf("after FLUSHALL the worker stands %s, want foreign", got)
 	}
 	after := w.read()
@@ -161,7 +161,7 @@ func TestCancelledInFlight(t *testing.T) {
 		return
 	}
 	if err := w.commit(t.Context(), b); err != nil {
-		if ledger.Stand(heldIn(t, err, at(0)), b.Moves[0]) != ledger.StandingDone {
+		if ledger.Relate(heldIn(t, err, at(0)), b.Moves[0]) != ledger.RelationDone {
 			t.Fatal(err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestFullMemory(t *testing.T) {
 	s.must(t, c.ConfigSet(t.Context(), "maxmemory", "1"))
 	b := w.counts("ATL", 1, "ORD", 1<<62, "ORD", 1)
 	wantFault(t, "commit into full memory", w.commit(t.Context(), b), "redis-full", true)
-	wantFault(t, "start into full memory", w.sink.Ledger().Move(t.Context(), ledger.Writer{Group: "h"}, starts(1)), "redis-full", true)
+	wantFault(t, "start into full memory", w.sink.Ledger().Move(t.Context(), ledger.Actor{Group: "h"}, starts(1)), "redis-full", true)
 	s.must(t, c.ConfigSet(t.Context(), "maxmemory", "0"))
 	if got := s.sums(t); len(got) != 1 || got["ATL"] != "1" || w.read().Positions[at(0)] != w.held[at(0)] {
 		t.Errorf("the refused batch left %v", got)
@@ -204,7 +204,7 @@ func TestEvictionPolicies(t *testing.T) {
 			defer sink.Close()
 			_, laneErr := sink.Lane(t.Context(), 0)
 			_, readErr := sink.Ledger().Read(t.Context(), "g")
-			moveErr := sink.Ledger().Move(t.Context(), ledger.Writer{Group: "g"}, starts(1))
+			moveErr := sink.Ledger().Move(t.Context(), ledger.Actor{Group: "g"}, starts(1))
 			for what, err := range map[string]error{"lane": laneErr, "read": readErr, "move": moveErr} {
 				if !refused {
 					if err != nil {
@@ -213,7 +213,7 @@ func TestEvictionPolicies(t *testing.T) {
 					continue
 				}
 				wantFault(t, what, err, "redis-evicts", false)
-				if f, ok := errors.AsType[*fencepost.Fault](err); ok && f.Exit != 4 {
+				if f, ok := errors.AsType[*fencepost.UserError](err); ok && f.Exit != 4 {
 					t.Errorf("%s: exit %d, want 4: refused for safety", what, f.Exit)
 				}
 			}

@@ -206,7 +206,7 @@ func TestPatternAKeepsReading(t *testing.T) {
 
 	s.must(t, c.HSet(t.Context(), key, "flights|0", "105|108")) // the old job, at our own offset
 	b := w.batch(0, 1)
-	if got := ledger.Stand(heldIn(t, w.commit(t.Context(), b), at(0)), b.Moves[0]); got != ledger.StandingForeign {
+	if got := ledger.Relate(heldIn(t, w.commit(t.Context(), b), at(0)), b.Moves[0]); got != ledger.RelationForeign {
 		t.Errorf("after a foreign write the worker stands %s, want foreign", got)
 	}
 

@@ -22,6 +22,6 @@ func Example() {
 		return
 	}
 	defer sink.Close()
-	fmt.Println(sink.Traits().Name, sink.Traits().Records)
+	fmt.Println(sink.Capabilities().Name, sink.Capabilities().Records)
 	// Output: redis 5000
 }

@@ -48,7 +48,7 @@ func fact(name, value string) map[string]string { return map[string]string{name:
 // no answer of the server means that nobody knows.
 func (c Config) fault(err error, began bool) error {
 	var (
-		ours  *fencepost.Fault
+		ours  *fencepost.UserError
 		dial  *errDial
 		none  *errUnsent
 		reply errReply
@@ -81,15 +81,15 @@ func (c Config) replied(reply error) error {
 	}
 	for _, r := range passing {
 		if hasPrefix(text, r.prefix) {
-			return &fencepost.Fault{Code: r.code, Err: fmt.Errorf("redis at %s: %s (%w)", c.Addr, r.text, reply), Facts: fact("reply", r.prefix), Passing: true}
+			return &fencepost.UserError{Code: r.code, Err: fmt.Errorf("redis at %s: %s (%w)", c.Addr, r.text, reply), Facts: fact("reply", r.prefix), Passing: true}
 		}
 	}
 	for _, r := range lasting {
 		if hasPrefix(text, r.prefix) {
-			return &fencepost.Fault{Code: r.code, Err: fmt.Errorf("redis at %s: %s (%w)", c.Addr, r.text, reply), Facts: fact("reply", r.prefix)}
+			return &fencepost.UserError{Code: r.code, Err: fmt.Errorf("redis at %s: %s (%w)", c.Addr, r.text, reply), Facts: fact("reply", r.prefix)}
 		}
 	}
-	return &fencepost.Fault{Code: "redis-error", Err: fmt.Errorf("redis at %s: %w", c.Addr, reply), Exit: 1}
+	return &fencepost.UserError{Code: "redis-error", Err: fmt.Errorf("redis at %s: %w", c.Addr, reply), Exit: 1}
 }
 
 // hasPrefix passes over the generic ERR where the table does not name it.
@@ -99,7 +99,7 @@ func hasPrefix(text, prefix string) bool {
 
 // unreachable is the Fault of a server that could not be asked.
 func (c Config) unreachable(err error) error {
-	f := &fencepost.Fault{Code: "redis-unreachable", Err: fmt.Errorf("redis at %s: %w", c.Addr, err), Exit: 1, Passing: true,
+	f := &fencepost.UserError{Code: "redis-unreachable", Err: fmt.Errorf("redis at %s: %w", c.Addr, err), Exit: 1, Passing: true,
 		Help: "is it running there? redis-cli -u redis://" + c.Addr + " ping"}
 	var (
 		authority x509.UnknownAuthorityError
@@ -138,15 +138,15 @@ func (c Config) answer(r []any, k keys) error {
 	case "cluster":
 		return fmt.Errorf("%w: the ledger's is %s", ledger.ErrOtherCluster, at(0))
 	case "group":
-		return &fencepost.Fault{Code: "redis-key-taken", Err: fmt.Errorf("the key %s is the ledger of group %s", k.positions, at(0)),
+		return &fencepost.UserError{Code: "redis-key-taken", Err: fmt.Errorf("the key %s is the ledger of group %s", k.positions, at(0)),
 			Help: "put {group} into the key, or take another one", Exit: 4}
 	case "old":
-		return &fencepost.Fault{Code: "redis-too-old", Err: fmt.Errorf("redis at %s is older than 7.0: a script can not ask there what the user may do before it writes", c.Addr),
+		return &fencepost.UserError{Code: "redis-too-old", Err: fmt.Errorf("redis at %s is older than 7.0: a script can not ask there what the user may do before it writes", c.Addr),
 			Help: "use Redis 7.0 or later", Exit: 1}
 	case "denied":
-		return &fencepost.Fault{Code: "redis-denied", Err: fmt.Errorf("redis at %s: the user may not %s %s", c.Addr, at(0), at(1)), Facts: fact("reply", "NOPERM")}
+		return &fencepost.UserError{Code: "redis-denied", Err: fmt.Errorf("redis at %s: the user may not %s %s", c.Addr, at(0), at(1)), Facts: fact("reply", "NOPERM")}
 	case "wrongtype":
-		return &fencepost.Fault{Code: "redis-wrong-type", Err: fmt.Errorf("the ledger's key %s is a %s, no list", at(0), at(1)),
+		return &fencepost.UserError{Code: "redis-wrong-type", Err: fmt.Errorf("the ledger's key %s is a %s, no list", at(0), at(1)),
 			Help: "give the ledger another key, or delete that one", Exit: 1}
 	case "kind":
 		return &sink.Rejected{Code: "WRONGTYPE", Reason: fmt.Sprintf("%s of key %s: it is a %s", at(0), at(1), at(2)), Hint: "give the mapping another key"}
@@ -157,7 +157,7 @@ func (c Config) answer(r []any, k keys) error {
 	case "full":
 		return &sink.Rejected{Code: "stream-exhausted", Reason: "XADD of key " + at(0) + ": the stream has given its last ID"}
 	case "torn":
-		return &fencepost.Fault{Code: "redis-torn", Err: fmt.Errorf("redis at %s failed in the middle of its writes (%s): a part of the batch may stand, its positions did not move", c.Addr, at(0)),
+		return &fencepost.UserError{Code: "redis-torn", Err: fmt.Errorf("redis at %s failed in the middle of its writes (%s): a part of the batch may stand, its positions did not move", c.Addr, at(0)),
 			Help: "compare the output keys with the topic before you start it again: the batch would be applied once more", Exit: 4}
 	}
 	return fmt.Errorf("redis at %s: the script answered %q", c.Addr, word)

@@ -161,7 +161,7 @@ func TestLayoutConfig(t *testing.T) {
 		"a strange word":       {Name: "topic-string", Key: "<topic>_<part>"},
 	} {
 		_, err := OpenLayout(Config{Addr: "h"}, as)
-		if f, ok := err.(*fencepost.Fault); !ok || f.Exit != 2 {
+		if f, ok := err.(*fencepost.UserError); !ok || f.Exit != 2 {
 			t.Errorf("%s: got %v, want a Fault of exit 2", name, err)
 		}
 	}

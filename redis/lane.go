@@ -24,7 +24,7 @@ var (
 
 // Commit makes the batch's effects and its moves one script. Cancelled while the answer is out, it closes the connection
 // and says ErrUnknown: the script may run all the same.
-func (l *lane) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error {
+func (l *lane) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) error {
 	if len(c.Segments) == 0 {
 		return nil
 	}
@@ -34,7 +34,7 @@ func (l *lane) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error
 	return nil
 }
 
-func (l *lane) commit(ctx context.Context, w ledger.Writer, batch sink.Commit) error {
+func (l *lane) commit(ctx context.Context, w ledger.Actor, batch sink.Commit) error {
 	if l.cfg.NoLedger {
 		return errors.New("the ledger is elsewhere: NoLedger is set")
 	}

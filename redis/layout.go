@@ -51,7 +51,7 @@ var (
 // OpenLayout makes a Layout of another program's offsets; that of pattern-a is a LiveLayout too. Of the Config it takes the
 // connection only. It connects to nothing yet.
 //
-// Errors: *fencepost.Fault usage, which says what is missing.
+// Errors: *fencepost.UserError usage, which says what is missing.
 func OpenLayout(c Config, as LayoutConfig) (foreign.Layout, error) {
 	c.Key, c.Effects = "", nil
 	c, err := c.validate()
@@ -60,7 +60,7 @@ func OpenLayout(c Config, as LayoutConfig) (foreign.Layout, error) {
 	}
 	l := layout{cfg: c, as: as}
 	if err := l.compile(); err != nil {
-		return nil, &fencepost.Fault{Code: "usage", Err: fmt.Errorf("open redis layout %s: %w", as.Name, err), Exit: 2, Help: l.form.help()}
+		return nil, &fencepost.UserError{Code: "usage", Err: fmt.Errorf("open redis layout %s: %w", as.Name, err), Exit: 2, Help: l.form.help()}
 	}
 	l.client = newClient(c, 2, nil)
 	if l.form.live {
@@ -185,7 +185,7 @@ func (l *layout) place(ctx context.Context) (key pattern, name string, err error
 		}
 	}
 	if len(there) > 1 {
-		return key, "", &fencepost.Fault{Code: "layout-ambiguous", Exit: 2,
+		return key, "", &fencepost.UserError{Code: "layout-ambiguous", Exit: 2,
 			Err:  fmt.Errorf("the keys %s are both there", strings.Join(there, " and ")),
 			Help: "say which one holds the offsets: key=" + there[0]}
 	}
@@ -320,7 +320,7 @@ func (l *layout) entry(tp fencepost.TopicPartition, raw, where string) (e foreig
 
 // notOfIt is the Fault of an entry that the layout does not explain.
 func notOfIt(where string, err error) error {
-	return &fencepost.Fault{Code: "layout-damaged", Err: fmt.Errorf("%s: %w", where, err), Exit: 1,
+	return &fencepost.UserError{Code: "layout-damaged", Err: fmt.Errorf("%s: %w", where, err), Exit: 1,
 		Help: "mend or delete that entry, or name another layout, key or topic: nothing is guessed"}
 }
 
@@ -332,10 +332,10 @@ func (l *layout) fault(key string, err error) error {
 		if l.form.field == "" {
 			want = "string"
 		}
-		return &fencepost.Fault{Code: "redis-wrong-type", Exit: 1, Err: fmt.Errorf("key %s is no %s (%w)", key, want, err),
+		return &fencepost.UserError{Code: "redis-wrong-type", Exit: 1, Err: fmt.Errorf("key %s is no %s (%w)", key, want, err),
 			Help: "look at it with TYPE, and name another layout, key or topic"}
 	case replies(err, "NOPERM"):
-		return &fencepost.Fault{Code: "redis-denied", Exit: 1, Err: fmt.Errorf("redis at %s: the user lacks a right for key %s (%w)", l.cfg.Addr, key, err),
+		return &fencepost.UserError{Code: "redis-denied", Exit: 1, Err: fmt.Errorf("redis at %s: the user lacks a right for key %s (%w)", l.cfg.Addr, key, err),
 			Help: "let the server's owner run: ACL SETUSER NAME ~KEY +exists +get +hscan +scan, and +hset for a mirror"}
 	}
 	return l.cfg.fault(err, false)

@@ -53,7 +53,7 @@ func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, 
 	return snap, nil
 }
 
-// read is the group's content, with the Roster entries as they stand in the head.
+// read is the group's content, with the topics entries as they stand in the head.
 func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap ledger.Snapshot, roster map[string]string, err error) {
 	k := keysOf(l.cfg.Key, g)
 	r, err := ask(ctx, l.client, readScript, []string{k.positions, k.head}, nil)
@@ -74,13 +74,13 @@ func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap ledger.Snaps
 	if snap.Ledger, err = l.identity(ctx, head["id"]); err != nil {
 		return snap, nil, err
 	}
-	snap.Roster, roster = map[string]ledger.RosterEntry{}, map[string]string{}
+	snap.Topics, roster = map[string]ledger.TopicState{}, map[string]string{}
 	for f, v := range head {
 		topic, ok := strings.CutPrefix(f, rosterField)
 		if !ok {
 			continue
 		}
-		if snap.Roster[topic], err = parseEntry(topic, v); err != nil {
+		if snap.Topics[topic], err = parseEntry(topic, v); err != nil {
 			return snap, nil, damaged(k.head, err)
 		}
 		roster[topic] = v
@@ -102,7 +102,7 @@ func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap ledger.Snaps
 
 // damaged is the Fault of a key that holds what no program of these formats wrote.
 func damaged(key string, err error) error {
-	return &fencepost.Fault{Code: "redis-damaged", Err: fmt.Errorf("key %s: %w", key, err), Exit: 1,
+	return &fencepost.UserError{Code: "redis-damaged", Err: fmt.Errorf("key %s: %w", key, err), Exit: 1,
 		Help: "look at it with HGETALL; another program may use this key: take another one"}
 }
 
@@ -161,7 +161,7 @@ func makeIdentity(ctx context.Context, c Config, client *client) (string, error)
 }
 
 // Move makes all moves or none.
-func (l *Ledger) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (l *Ledger) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
@@ -175,14 +175,14 @@ func (l *Ledger) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move)
 	return nil
 }
 
-// errRoster says that another writer changed the Roster between our look and our script. Nothing happened.
+// errRoster says that another writer changed the topics between our look and our script. Nothing happened.
 var errRoster = errors.New("the roster changed under the move")
 
-// rosterTries is how often a start looks at the Roster again. Each try lost is a start of another worker that won.
+// rosterTries is how often a start looks at the topics again. Each try lost is a start of another worker that won.
 const rosterTries = 100
 
-// move makes moves; starts and imports look at the Roster first, and again while others change it.
-func (l *Ledger) move(ctx context.Context, w ledger.Writer, moves []ledger.Move) (err error) {
+// move makes moves; starts and imports look at the topics first, and again while others change it.
+func (l *Ledger) move(ctx context.Context, w ledger.Actor, moves []ledger.Move) (err error) {
 	starts := slices.ContainsFunc(moves, ledger.Move.Enrolls)
 	for range rosterTries {
 		var changes []rosterChange
@@ -202,19 +202,19 @@ func (l *Ledger) move(ctx context.Context, w ledger.Writer, moves []ledger.Move)
 	return err
 }
 
-// enroll says how the starts and imports among moves change the Roster. Where they may not, a refusal goes first: what
+// enroll says how the starts and imports among moves change the topics. Where they may not, a refusal goes first: what
 // the mover believes is out of date.
-func (l *Ledger) enroll(ctx context.Context, w ledger.Writer, moves []ledger.Move) ([]rosterChange, error) {
+func (l *Ledger) enroll(ctx context.Context, w ledger.Actor, moves []ledger.Move) ([]rosterChange, error) {
 	snap, stands, err := l.read(ctx, w.Group)
 	if err != nil {
 		return nil, err
 	}
-	after, err := ledger.Enroll(snap.Roster, moves)
+	after, err := ledger.Enroll(snap.Topics, moves)
 	if err != nil {
 		if other := w.ClusterID; other != "" && snap.ClusterID != "" && snap.ClusterID != other {
 			return nil, fmt.Errorf("%w: the ledger's is %s", ledger.ErrOtherCluster, snap.ClusterID)
 		}
-		if refused := ledger.Check(snap.Positions, moves); refused != nil {
+		if refused := ledger.Compare(snap.Positions, moves); refused != nil {
 			return nil, refused
 		}
 		return nil, err

@@ -251,7 +251,7 @@ func TestConfigFaults(t *testing.T) {
 	} {
 		if _, err := Open(c); err == nil {
 			t.Errorf("%s: opened", name)
-		} else if f, ok := errors.AsType[*fencepost.Fault](err); !ok || f.Exit != 2 {
+		} else if f, ok := errors.AsType[*fencepost.UserError](err); !ok || f.Exit != 2 {
 			t.Errorf("%s: got %v, want a Fault with exit 2", name, err)
 		}
 	}
@@ -260,7 +260,7 @@ func TestConfigFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if got := s.Traits().Records; got != 33 {
+	if got := s.Capabilities().Records; got != 33 {
 		t.Errorf("three effects in 100 commands: %d records, want 33", got)
 	}
 	if s.cfg.Addr != "h:6379" {
@@ -272,7 +272,7 @@ func TestConfigFaults(t *testing.T) {
 // be tried again.
 func TestTornIsNeverTriedAgain(t *testing.T) {
 	err := Config{Addr: "h:1"}.answer([]any{"torn", "ERR x"}, keys{})
-	f, ok := errors.AsType[*fencepost.Fault](err)
+	f, ok := errors.AsType[*fencepost.UserError](err)
 	if !ok || f.Passing || f.Exit != 4 {
 		t.Errorf("got %v", fmt.Sprintf("%#v", err))
 	}

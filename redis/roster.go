@@ -9,19 +9,19 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// rosterField begins the head's fields of the Roster: roster:TOPIC -> topic ID|partitions.
+// rosterField begins the head's fields of the topics: roster:TOPIC -> topic ID|partitions.
 const rosterField = "roster:"
 
-// entry is a Roster entry as the head holds it; empty for a topic that it does not know.
-func entry(e ledger.RosterEntry) string {
-	if e == (ledger.RosterEntry{}) {
+// entry is a topics entry as the head holds it; empty for a topic that it does not know.
+func entry(e ledger.TopicState) string {
+	if e == (ledger.TopicState{}) {
 		return ""
 	}
 	return e.TopicID.String() + "|" + strconv.Itoa(int(e.Partitions))
 }
 
-// parseEntry reads a Roster entry.
-func parseEntry(topic, s string) (e ledger.RosterEntry, err error) {
+// parseEntry reads a topics entry.
+func parseEntry(topic, s string) (e ledger.TopicState, err error) {
 	id, count, ok := strings.Cut(s, "|")
 	n, bad := strconv.ParseInt(count, 10, 32)
 	if !ok || bad != nil {

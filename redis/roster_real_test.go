@@ -11,7 +11,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// A start that looked at the Roster before another one changed it does nothing, and looks again.
+// A start that looked at the topics before another one changed it does nothing, and looks again.
 func TestStartsOfOneTopicAtOnce(t *testing.T) {
 	const n = 12
 	s := newStore(t)
@@ -30,7 +30,7 @@ func TestStartsOfOneTopicAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	snap := w.read()
-	if got, want := snap.Roster["flights"], (ledger.RosterEntry{TopicID: topicID, Partitions: n}); got != want || len(snap.Positions) != n {
+	if got, want := snap.Topics["flights"], (ledger.TopicState{TopicID: topicID, Partitions: n}); got != want || len(snap.Positions) != n {
 		t.Errorf("roster %+v with %d positions, want %+v with %d", got, len(snap.Positions), want, n)
 	}
 
@@ -38,7 +38,7 @@ func TestStartsOfOneTopicAtOnce(t *testing.T) {
 	if err := late.run(context.Background(), w.sink.ledger.client); !errors.Is(err, errRoster) {
 		t.Errorf("a start that saw another roster: got %v, want errRoster", err)
 	}
-	if got := w.read(); got.Roster["flights"].Partitions != n || len(got.Positions) != n {
-		t.Errorf("the late start left %+v", got.Roster)
+	if got := w.read(); got.Topics["flights"].Partitions != n || len(got.Positions) != n {
+		t.Errorf("the late start left %+v", got.Topics)
 	}
 }

@@ -24,10 +24,10 @@ var (
 
 // Open checks the Config and prepares a Sink. It connects to nothing: the first call that needs the server does.
 //
-// Errors: *fencepost.Fault sink-config, which names the faulty fields.
+// Errors: *fencepost.UserError sink-config, which names the faulty fields.
 func Open(c Config) (*Sink, error) {
 	if len(c.Effects) == 0 {
-		return nil, &fencepost.Fault{Code: "sink-config", Err: errors.New("open redis: Effects is empty: nothing would become of the rows"), Exit: 2}
+		return nil, &fencepost.UserError{Code: "sink-config", Err: errors.New("open redis: Effects is empty: nothing would become of the rows"), Exit: 2}
 	}
 	c, err := c.validate()
 	if err != nil {
@@ -36,18 +36,18 @@ func Open(c Config) (*Sink, error) {
 	return &Sink{cfg: c, ledger: newLedger(c)}, nil
 }
 
-// Traits bounds the batch, so that whatever its rows are, one script takes them.
-func (s *Sink) Traits() sink.Traits {
-	return sink.Traits{Name: "redis", Records: max(1, s.cfg.MaxCommands/len(s.cfg.Effects))}
+// Capabilities bounds the batch, so that whatever its rows are, one script takes them.
+func (s *Sink) Capabilities() sink.Capabilities {
+	return sink.Capabilities{Name: "redis", Records: max(1, s.cfg.MaxCommands/len(s.cfg.Effects))}
 }
 
 // Ledger is the ledger in the same database, with connections of its own.
 func (s *Sink) Ledger() ledger.Ledger { return s.ledger }
 
-// Needs says which of _key and _headers the effects name.
+// Columns says which of _key and _headers the effects name.
 //
 // Errors: *sink.Rejected for a column that they name and nobody makes.
-func (s *Sink) Needs(_ context.Context, columns []fencepost.ColumnSpec) (needs []string, err error) {
+func (s *Sink) Columns(_ context.Context, columns []fencepost.ColumnSpec) (needs []string, err error) {
 	known := append(slices.Clone(columns), fencepost.MetaColumns()...)
 	for i, e := range s.cfg.Effects {
 		for _, name := range e.columns() {

@@ -39,7 +39,7 @@ var ErrNull = errNull
 func Text(s string) Value {
 	return Value{same: true, bind: func(sc scope) (appender, error) {
 		if sc.group == "" && strings.Contains(s, groupMark) {
-			return nil, &fencepost.Fault{Code: "sink-config", Err: fmt.Errorf("%q has %s, and Config.Group is empty", s, groupMark), Exit: 2}
+			return nil, &fencepost.UserError{Code: "sink-config", Err: fmt.Errorf("%q has %s, and Config.Group is empty", s, groupMark), Exit: 2}
 		}
 		s := strings.ReplaceAll(s, groupMark, tag(sc.group))
 		return func(dst []byte, _ int, _ fencepost.TopicPartition) ([]byte, error) { return append(dst, s...), nil }, nil

@@ -32,7 +32,7 @@ type worker struct {
 	t    testing.TB
 	sink *Sink
 	lane sink.Lane
-	as   ledger.Writer
+	as   ledger.Actor
 	held map[fencepost.TopicPartition]ledger.Position
 }
 
@@ -52,7 +52,7 @@ func (s *store) worker(t testing.TB, effects ...Effect) *worker {
 			t.Error(err)
 		}
 	})
-	return &worker{t: t, sink: sink, lane: lane, as: ledger.Writer{Group: "g", ClusterID: "c", Who: "w"},
+	return &worker{t: t, sink: sink, lane: lane, as: ledger.Actor{Group: "g", ClusterID: "c", Who: "w"},
 		held: map[fencepost.TopicPartition]ledger.Position{}}
 }
 
@@ -167,7 +167,7 @@ func (s *store) sums(t *testing.T) map[string]string {
 // wantFault fails unless err is a Fault of that code.
 func wantFault(t *testing.T, what string, err error, code string, passing bool) {
 	t.Helper()
-	f, ok := errors.AsType[*fencepost.Fault](err)
+	f, ok := errors.AsType[*fencepost.UserError](err)
 	if !ok || f.Code != code || f.Passing != passing {
 		t.Errorf("%s: got %v, want a Fault %s, passing %t", what, describe(err), code, passing)
 	} else if codes.Remedy(f) == "" {
@@ -185,7 +185,7 @@ func wantRejected(t *testing.T, what string, err error, code string) {
 }
 
 func describe(err error) string {
-	if f, ok := errors.AsType[*fencepost.Fault](err); ok {
+	if f, ok := errors.AsType[*fencepost.UserError](err); ok {
 		return fmt.Sprintf("Fault %s, passing %t: %v", f.Code, f.Passing, err)
 	}
 	return fmt.Sprintf("%T: %v", err, err)

@@ -75,11 +75,11 @@ func (t *typed) RowColumns() (required, optional []fencepost.ColumnSpec) {
 	return t.required, t.optional
 }
 
-// Needs is the metadata columns that T has: a field for every record's key costs nothing where there is none.
+// Columns is the metadata columns that T has: a field for every record's key costs nothing where there is none.
 //
-// Errors: those of the other sink; *fencepost.Fault column-missing where the decoder does not make what T takes.
-func (t *typed) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]string, error) {
-	if _, err := t.Sink.Needs(ctx, columns); err != nil {
+// Errors: those of the other sink; *fencepost.UserError column-missing where the decoder does not make what T takes.
+func (t *typed) Columns(ctx context.Context, columns []fencepost.ColumnSpec) ([]string, error) {
+	if _, err := t.Sink.Columns(ctx, columns); err != nil {
 		return nil, err
 	}
 	for _, c := range slices.Concat(t.required, t.optional) {
@@ -91,11 +91,11 @@ func (t *typed) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]st
 }
 
 func missing(err error) error {
-	return &fencepost.Fault{Code: "column-missing", Exit: 1, Err: err, Help: "give the decoder such a column, or take the field out of the struct"}
+	return &fencepost.UserError{Code: "column-missing", Exit: 1, Err: err, Help: "give the decoder such a column, or take the field out of the struct"}
 }
 
 // ReadRows is fencepost.ReadRows with the errors that a handler returns: a null that T has no place for is *Rejected, so
-// that its record is found and parks its partition; a batch without T's columns is a *fencepost.Fault column-missing,
+// that its record is found and parks its partition; a batch without T's columns is a *fencepost.UserError column-missing,
 // which ends the run.
 func ReadRows[T any](b *fencepost.Batch) (fencepost.Rows[T], error) {
 	rows, err := fencepost.ReadRows[T](b)

@@ -10,13 +10,13 @@ import (
 
 // Sink applies batches. Where sink and ledger are one store, effects and moves are one commit.
 type Sink interface {
-	// Traits bounds what the engine may do and say. It does no I/O.
-	Traits() Traits
+	// Capabilities bounds what the engine may do and say. It does no I/O.
+	Capabilities() Capabilities
 	// Ledger is the ledger whose moves a Lane commits together with the effects.
 	Ledger() ledger.Ledger
-	// Needs says which metadata columns (MetaKey, MetaHeaders) the sink reads as Columns, given the columns that
+	// Columns says which metadata columns (MetaKey, MetaHeaders) the sink reads as Columns, given the columns that
 	// the decoder makes. It may ask the store, and tells a column that the store can not take: *Rejected.
-	Needs(context.Context, []fencepost.ColumnSpec) ([]string, error)
+	Columns(context.Context, []fencepost.ColumnSpec) ([]string, error)
 	// Lane opens one connection or session, with its number from 0.
 	Lane(context.Context, int) (Lane, error)
 	// Close closes what the sink itself holds. REQUIRES: its lanes are closed.
@@ -31,9 +31,9 @@ type Lane interface {
 	// returned ErrUnknown or a lost connection mends its connection at the next Commit by itself.
 	//
 	// Errors: *Refused, *Rejected, *Ended, ErrNewer, ErrOtherCluster (nothing happened; for Ended see
-	// there); ErrUnknown (law 7); *Fault, Passing or not; any other error: nothing happened, the same batch may
+	// there); ErrUnknown (law 7); *UserError, Passing or not; any other error: nothing happened, the same batch may
 	// be tried again.
-	Commit(context.Context, ledger.Writer, Commit) error
+	Commit(context.Context, ledger.Actor, Commit) error
 	Close() error
 }
 
@@ -57,8 +57,8 @@ type Forgetter interface {
 	Forget()
 }
 
-// Traits says what a sink is like.
-type Traits struct {
+// Capabilities says what a sink is like.
+type Capabilities struct {
 	Name  string // the technology's word in the pipeline file: postgres
 	Lanes int    // most lanes at once; 0: any number
 	// Records is the most records that one Commit takes; 0: any number.
@@ -73,7 +73,7 @@ type Traits struct {
 
 // Rejected says that the store refused the rows themselves: a constraint, a type, a value out of range. Nothing
 // happened; the same rows would be refused again, so the engine looks for the bad ones by bisection. Returned by
-// Lane.Commit and Sink.Needs.
+// Lane.Commit and Sink.Columns.
 type Rejected struct {
 	Code   string // the store's own code: 23502
 	Reason string // for people: null in column origin violates not-null

@@ -13,15 +13,15 @@ type Cluster interface {
 	// Describe names the cluster and the topics that the source consumes (by name or pattern), with their IDs and
 	// partition counts. A topic without an answer is left out of Topics and in Errs.
 	Describe(context.Context) (Description, error)
-	// Bounds asks metadata, bounds, metadata, and asks again while topic IDs differ (law 5): three ListOffsets
+	// LogOffsets asks metadata, bounds, metadata, and asks again while topic IDs differ (law 5): three ListOffsets
 	// requests per broker, one more where a time is asked, one OffsetForLeaderEpoch per broker where an epoch is.
 	// Every Ask has an entry in the answer; what could not be had is an entry with Err.
-	Bounds(context.Context, []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds
+	LogOffsets(context.Context, []fencepost.OffsetQuery) map[fencepost.TopicPartition]fencepost.LogOffsets
 	// Mirrored reads what the Kafka group holds of committed offsets, with our marks where they are ours.
-	Mirrored(context.Context, fencepost.Group) (map[fencepost.TopicPartition]fencepost.Mirror, error)
+	CommittedOffsets(context.Context, fencepost.Group) (map[fencepost.TopicPartition]fencepost.CommittedOffset, error)
 	// Mirror commits offsets to the Kafka group, as the member that holds the partitions where there is a group.
 	// Its errors are for the log: the mirror is never read back as truth.
-	Mirror(context.Context, fencepost.Group, map[fencepost.TopicPartition]fencepost.Mirror) error
+	Mirror(context.Context, fencepost.Group, map[fencepost.TopicPartition]fencepost.CommittedOffset) error
 }
 
 // TransactionFinder is an optional ability of a Cluster: it says who holds a partition's last stable offset back.

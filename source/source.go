@@ -6,26 +6,26 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// Source delivers the records of the partitions that a worker holds. It decides no start: the Holder does.
+// Source delivers the records of the partitions that a worker holds. It decides no start: the Listener does.
 type Source interface {
 	// Start joins the group, or takes its explicit partitions, and tells h of every change until Close. It returns
 	// once the joining has begun.
-	Start(context.Context, Holder) error
-	// Poll waits until records are there, ctx ends or some partition failed, and returns a Chunk for each
+	Start(context.Context, Listener) error
+	// Poll waits until records are there, ctx ends or some partition failed, and returns a Fetch for each
 	// partition that has something to say; with Err set, the partition was paused and waits for Steer. Only an
-	// error that ends the whole source is returned: *fencepost.Fault.
-	Poll(context.Context) ([]Chunk, error)
+	// error that ends the whole source is returned: *fencepost.UserError.
+	Poll(context.Context) ([]Fetch, error)
 	// Steer sets where held partitions go on, or pauses them. Partitions not held now are passed over. After it
-	// returns, no Chunk of before comes out of Poll for these partitions, except from a Poll already under way.
-	Steer(map[fencepost.TopicPartition]Start)
+	// returns, no Fetch of before comes out of Poll for these partitions, except from a Poll already under way.
+	Seek(map[fencepost.TopicPartition]Start)
 	// Leave lets everything go: it leaves the group so that others take over at once, and closes the client.
 	Leave(context.Context) error
 	// Cluster asks the brokers on the source's connections.
 	Cluster() Cluster
 }
 
-// Holder is told what a Source's worker holds. The calls come one at a time.
-type Holder interface {
+// Listener is told what a Source's worker holds. The calls come one at a time.
+type Listener interface {
 	// Assigned is asked where newly held partitions begin, before the first record is fetched. It must answer
 	// within the rebalance timeout, for every partition; a partition it can not decide yet begins Paused.
 	Assigned(context.Context, []fencepost.TopicPartition) map[fencepost.TopicPartition]Start
@@ -42,14 +42,14 @@ type Start struct {
 	Paused bool
 }
 
-// Chunk is what one Poll brought of one partition.
-type Chunk struct {
+// Fetch is what one Poll brought of one partition.
+type Fetch struct {
 	fencepost.TopicPartition
-	TopicID fencepost.TopicID // the incarnation that the fetch itself came from; zero: the broker has none
-	Records Records           // nil where Err is set
-	Stable  fencepost.Offset  // last stable offset, as of the fetch
-	End     fencepost.Offset  // high watermark, as of the fetch
-	Err     error             // why the partition was paused: *PartitionError
+	TopicID          fencepost.TopicID // the incarnation that the fetch itself came from; zero: the broker has none
+	Records          Records           // nil where Err is set
+	LastStableOffset fencepost.Offset  // last stable offset, as of the fetch
+	HighWatermark    fencepost.Offset  // high watermark, as of the fetch
+	Err              error             // why the partition was paused: *PartitionError
 }
 
 // PartitionError is a fetch that failed for one partition: out of range, no such topic ID, not authorised.

@@ -26,10 +26,10 @@ var (
 
 // OpenLedger is the ledger alone, without a sink. It touches no file: the first Read or Move creates what is missing.
 //
-// Errors: *fencepost.Fault sink-config.
+// Errors: *fencepost.UserError sink-config.
 func OpenLedger(path string, keep ledger.KeepCommits) (*Ledger, error) {
 	if path == "" || path == ":memory:" {
-		return nil, &fencepost.Fault{Code: "sink-config", Exit: 2, Err: fmt.Errorf("open sqlite ledger: the path %q is no file", path),
+		return nil, &fencepost.UserError{Code: "sink-config", Exit: 2, Err: fmt.Errorf("open sqlite ledger: the path %q is no file", path),
 			Help: "sqlite:PATH, of a file on a local disk"}
 	}
 	path, err := filepath.Abs(path)

@@ -25,7 +25,7 @@ func TestOpenLedger(t *testing.T) {
 	execute(t, path, "CREATE TABLE other (x)")
 	move := ledger.Move{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: 0}, Cause: ledger.CauseImport,
 		Next: ledger.Position{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 7}}
-	if err := l.Move(t.Context(), ledger.Writer{Group: "g", ClusterID: "c", Who: "w"}, []ledger.Move{move}); err != nil {
+	if err := l.Move(t.Context(), ledger.Actor{Group: "g", ClusterID: "c", Who: "w"}, []ledger.Move{move}); err != nil {
 		t.Fatal(err)
 	}
 	sink, err := Open(t.Context(), Config{Path: path, Table: "other"})

@@ -45,7 +45,7 @@ func TestApply(t *testing.T) {
 					t.Errorf("check: %+v", f)
 				}
 			}
-			if _, err := opened.Needs(t.Context(), sinktest.Columns()); err != nil {
+			if _, err := opened.Columns(t.Context(), sinktest.Columns()); err != nil {
 				t.Errorf("needs: %v", err)
 			}
 			l, err := opened.Lane(t.Context(), 0)
@@ -81,7 +81,7 @@ func TestApply(t *testing.T) {
 			if err := lane.Apply(t.Context(), applied(0, 3).Batch); err != nil || rows() != want {
 				t.Errorf("again: %v, %s rows stand, want %s", err, rows(), want)
 			}
-			if err := l.Commit(t.Context(), ledger.Writer{Group: "g"}, applied(0, 3)); err == nil {
+			if err := l.Commit(t.Context(), ledger.Actor{Group: "g"}, applied(0, 3)); err == nil {
 				t.Error("a sink without a ledger committed moves")
 			}
 			if got := answer(t, s.path, "select name from sqlite_schema where name like 'fencepost%'"); got != "" {
@@ -139,7 +139,7 @@ func TestLedgerAlone(t *testing.T) {
 	}
 	to := applied(3, 4).Moves[0].Held
 	move := ledger.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights"}, Next: to, Cause: ledger.CauseImport}
-	if err := l.Move(t.Context(), ledger.Writer{Group: "g"}, []ledger.Move{move}); err != nil {
+	if err := l.Move(t.Context(), ledger.Actor{Group: "g"}, []ledger.Move{move}); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Close(); err != nil {

@@ -56,7 +56,7 @@ func topic(n int32) (tps []fencepost.TopicPartition) {
 	return tps
 }
 
-var writer = ledger.Writer{Group: "flight-delays", ClusterID: "cluster-A", Who: "test"}
+var writer = ledger.Actor{Group: "flight-delays", ClusterID: "cluster-A", Who: "test"}
 
 // begin starts partitions at offset 0.
 func begin(t testing.TB, s *Sink, tps ...fencepost.TopicPartition) map[fencepost.TopicPartition]ledger.Position {

@@ -40,7 +40,7 @@ func (s *Sink) Check(ctx context.Context, columns []fencepost.ColumnSpec) []fenc
 // checkAbsent is what can be said of a file that does not exist yet.
 func (s *Sink) checkAbsent(name string) []fencepost.Finding {
 	if _, err := os.Stat(filepath.Dir(s.cfg.Path)); err != nil {
-		return []fencepost.Finding{finding("database", cannotOpen(s.cfg.Path, &fencepost.Fault{}))}
+		return []fencepost.Finding{finding("database", cannotOpen(s.cfg.Path, &fencepost.UserError{}))}
 	}
 	found := []fencepost.Finding{{Subject: "database", OK: true,
 		Text: fmt.Sprintf("SQLite %s: %s does not exist yet; it will be created", sqlite.Version, name)}}
@@ -191,7 +191,7 @@ func (c *conn) trial(ctx context.Context, e effect, b *fencepost.Batch) error {
 func finding(subject string, err error) fencepost.Finding {
 	f := fencepost.Finding{Subject: subject, Text: err.Error(), Code: "database-error"}
 	var (
-		fault    *fencepost.Fault
+		fault    *fencepost.UserError
 		rejected *sink.Rejected
 		ended    *sink.Ended
 	)

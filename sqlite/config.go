@@ -32,7 +32,7 @@ type Config struct {
 	// not end the transaction, keep conn, or keep slices of the batch. The batch has no _key and _headers columns
 	// unless Metadata asks for them.
 	// What an error means for the rows is the handler's to say: a *sink.Rejected parks the partition in front of the
-	// bad row, a *fencepost.Fault that is not Passing ends the run, and any other error is tried again.
+	// bad row, a *fencepost.UserError that is not Passing ends the run, and any other error is tried again.
 	Handle func(ctx context.Context, conn *Conn, b *fencepost.Batch) error
 	// Metadata is which of fencepost.MetaKey and fencepost.MetaHeaders Handle reads. Empty: none.
 	Metadata []string
@@ -73,7 +73,7 @@ func (cfg Config) validate() (Config, error) {
 		errs = append(errs, errors.New("Metadata without Handle"))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return cfg, &fencepost.Fault{Code: "sink-config", Err: fmt.Errorf("open sqlite sink: %w", err), Exit: 2}
+		return cfg, &fencepost.UserError{Code: "sink-config", Err: fmt.Errorf("open sqlite sink: %w", err), Exit: 2}
 	}
 	path, err := filepath.Abs(cfg.Path)
 	if err != nil {

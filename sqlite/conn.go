@@ -92,7 +92,7 @@ func (c *conn) prepareFile() error {
 		return fmt.Errorf("set WAL: %w", err)
 	}
 	if mode != "wal" {
-		return &fencepost.Fault{Code: "database-no-wal", Err: fmt.Errorf("%s: SQLite can not use WAL here, its journal stays %s", c.path, mode),
+		return &fencepost.UserError{Code: "database-no-wal", Err: fmt.Errorf("%s: SQLite can not use WAL here, its journal stays %s", c.path, mode),
 			Help: "put the file on a local disk: WAL needs memory that its processes share"}
 	}
 	if err := c.run("PRAGMA synchronous = FULL"); err != nil {

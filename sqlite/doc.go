@@ -20,7 +20,7 @@
 //
 //	fencepost_groups  ('', '')         version and identity of the ledger
 //	                  (group, '')      the cluster that the group's offsets belong to
-//	                  (group, topic)   the Roster: topic ID, partitions ever started
+//	                  (group, topic)   the topics: topic ID, partitions ever started
 //	fencepost_ledger  (group, topic, partition) -> until, leader_epoch, fence, topic_id, and the open run
 //	fencepost_moves   every move but those commits that are still in an open run
 //

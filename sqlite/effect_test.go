@@ -121,7 +121,7 @@ func TestUpsertKeepsTheLastRowOfAKey(t *testing.T) {
 
 func TestMetadataOnlyWhereTheTableHasIt(t *testing.T) {
 	s, l := fresh(t, Config{Table: "things"}, "CREATE TABLE things (_timestamp TEXT, _KEY BLOB, v TEXT, _partition INTEGER, n INTEGER)")
-	needs, err := s.Needs(t.Context(), []fencepost.ColumnSpec{{Name: "v", Type: fencepost.Text}, {Name: "n", Type: fencepost.Int}})
+	needs, err := s.Columns(t.Context(), []fencepost.ColumnSpec{{Name: "v", Type: fencepost.Text}, {Name: "n", Type: fencepost.Int}})
 	if err != nil || len(needs) != 1 || needs[0] != fencepost.MetaKey {
 		t.Errorf("needs: got %v, %v, want _key alone", needs, err)
 	}
@@ -143,8 +143,8 @@ func TestSQLThatEndsTheTransactionIsRefusedBeforeItRuns(t *testing.T) {
 		s, l := fresh(t, Config{SQL: "INSERT INTO things SELECT v, n FROM batch; " + end + "; INSERT INTO things SELECT v, n FROM batch"},
 			"CREATE TABLE things (v TEXT, n INTEGER)")
 		columns := []fencepost.ColumnSpec{{Name: "v", Type: fencepost.Text}, {Name: "n", Type: fencepost.Int}}
-		_, err := s.Needs(t.Context(), columns)
-		if f, ok := errors.AsType[*fencepost.Fault](err); !ok || f.Code != "sql-ended-transaction" || f.Exit != 2 {
+		_, err := s.Columns(t.Context(), columns)
+		if f, ok := errors.AsType[*fencepost.UserError](err); !ok || f.Code != "sql-ended-transaction" || f.Exit != 2 {
 			t.Errorf("Needs of SQL with %s: got %v, want the fault sql-ended-transaction", end, err)
 		}
 		held := begin(t, s, topic(1)...)
@@ -180,7 +180,7 @@ func TestLedgerIsOutOfReachOfSQL(t *testing.T) {
 		"ALTER TABLE fencepost_moves RENAME TO gone", "ATTACH ':memory:' AS other", "DROP TABLE batch"} {
 		s, l := fresh(t, Config{SQL: query})
 		held := begin(t, s, topic(1)...)
-		f, ok := errors.AsType[*fencepost.Fault](l.Commit(t.Context(), writer, one(held, "a", 1)))
+		f, ok := errors.AsType[*fencepost.UserError](l.Commit(t.Context(), writer, one(held, "a", 1)))
 		if !ok || f.Code != "sql-refused" {
 			t.Errorf("%s: got %v, want the fault sql-refused", query, f)
 		}
@@ -200,7 +200,7 @@ func TestSQLFaultsAndRejections(t *testing.T) {
 		err := l.Commit(t.Context(), writer, one(held, "{", 1))
 		if c.code == "" {
 			wantRejected(t, err, c.word)
-		} else if f, ok := errors.AsType[*fencepost.Fault](err); !ok || f.Code != c.code || !strings.Contains(f.Error(), c.word) {
+		} else if f, ok := errors.AsType[*fencepost.UserError](err); !ok || f.Code != c.code || !strings.Contains(f.Error(), c.word) {
 			t.Errorf("%s: got %v, want %s with %q", c.sql, err, c.code, c.word)
 		}
 		if got := answer(t, s.cfg.Path, "SELECT (SELECT count(*) FROM things), until FROM fencepost_ledger"); got != "0|0" {
@@ -239,7 +239,7 @@ func TestHandleWorksInTheTransaction(t *testing.T) {
 	}
 	held[topic(1)[0]] = b.Moves[0].Next
 	wantRejected(t, l.Commit(t.Context(), writer, one(held, "a", 1)), "table things", "same v")
-	if needs, err := s.Needs(t.Context(), nil); err != nil || len(needs) != 1 || needs[0] != fencepost.MetaKey {
+	if needs, err := s.Columns(t.Context(), nil); err != nil || len(needs) != 1 || needs[0] != fencepost.MetaKey {
 		t.Errorf("needs: got %v, %v, want _key", needs, err)
 	}
 }

@@ -33,7 +33,7 @@ ON CONFLICT (origin) DO UPDATE SET flights = delays.flights + excluded.flights, 
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(sink.Traits().Name, "knows the group:", !snapshot.Empty())
+	fmt.Println(sink.Capabilities().Name, "knows the group:", !snapshot.Empty())
 	// Output: sqlite knows the group: false
 }
 

@@ -33,7 +33,7 @@ func doubtful(err error) bool {
 		refused  *ledger.Refused
 		rejected *sink.Rejected
 		lost     *lostConn
-		f        *fencepost.Fault
+		f        *fencepost.UserError
 	)
 	switch {
 	case err == nil:
@@ -52,7 +52,7 @@ func doubtful(err error) bool {
 // ours reports whether err is one of the words of the root package already.
 func ours(err error) bool {
 	var (
-		f        *fencepost.Fault
+		f        *fencepost.UserError
 		refused  *ledger.Refused
 		rejected *sink.Rejected
 		ended    *sink.Ended
@@ -68,7 +68,7 @@ func fault(path string, err error) error {
 		return err
 	}
 	name := filepath.Base(path)
-	f := &fencepost.Fault{Err: fmt.Errorf("%s: %w", name, err), Exit: 1}
+	f := &fencepost.UserError{Err: fmt.Errorf("%s: %w", name, err), Exit: 1}
 	switch code := sqlite.ErrCode(err); code.ToPrimary() {
 	case sqlite.ResultBusy, sqlite.ResultProtocol:
 		f.Code, f.Passing = "database-busy", true
@@ -102,7 +102,7 @@ func fault(path string, err error) error {
 }
 
 // cannotOpen says why a file can not be opened, as far as the file system tells.
-func cannotOpen(path string, f *fencepost.Fault) error {
+func cannotOpen(path string, f *fencepost.UserError) error {
 	name, dir := filepath.Base(path), filepath.Dir(path)
 	info, err := os.Stat(path)
 	_, dirErr := os.Stat(dir)
@@ -138,8 +138,8 @@ func commitFault(path string, err error) error {
 
 // full is the fault of a disk without room, or of a file that may not grow. Where outcome is ErrUnknown, the next
 // compare-and-set tells whether the batch stands.
-func full(path string, outcome error) *fencepost.Fault {
-	f := &fencepost.Fault{Code: "disk-full", Passing: true, Exit: 1,
+func full(path string, outcome error) *fencepost.UserError {
+	f := &fencepost.UserError{Code: "disk-full", Passing: true, Exit: 1,
 		Help: "free space, or raise the limit (ulimit -f), and start it again; run waits by itself"}
 	f.Err = fmt.Errorf("%s: no space left; the batch was rolled back, nothing is lost", filepath.Base(path))
 	if outcome != nil {

@@ -23,7 +23,7 @@ import (
 // wantFault fails unless err is a Fault of this code, with a remedy.
 func wantFault(t *testing.T, err error, code string, passing bool) {
 	t.Helper()
-	f, ok := errors.AsType[*fencepost.Fault](err)
+	f, ok := errors.AsType[*fencepost.UserError](err)
 	if !ok {
 		t.Fatalf("got %v, want the fault %s", err, code)
 	}
@@ -116,7 +116,7 @@ func TestReadOnlyFileIsDenied(t *testing.T) {
 			}
 			defer s.Close()
 			_, err = s.Ledger().Read(context.Background(), "g")
-			if f, ok := errors.AsType[*fencepost.Fault](err); !ok || f.Code != "database-denied" || f.Help == "" {
+			if f, ok := errors.AsType[*fencepost.UserError](err); !ok || f.Code != "database-denied" || f.Help == "" {
 				t.Errorf("read-only %s: got %v, want database-denied with a help", what, err)
 			}
 		})
@@ -218,7 +218,7 @@ func TestFileIsReplaced(t *testing.T) {
 		t.Fatalf("a commit onto an older copy: got %v, want it refused", refused)
 	}
 	tp := topic(1)[0]
-	if got := ledger.Stand(refused.Held[tp], late.Moves[0]); got != ledger.StandingBehind {
+	if got := ledger.Relate(refused.Held[tp], late.Moves[0]); got != ledger.RelationBehind {
 		t.Errorf("after an older copy was moved into place the ledger stands %s, want behind", got)
 	}
 
@@ -277,7 +277,7 @@ func TestConfigThatContradictsItself(t *testing.T) {
 		"Path is empty\nwant one of Table,": {},
 	} {
 		_, err := Open(t.Context(), cfg)
-		if f, ok := errors.AsType[*fencepost.Fault](err); !ok || f.Exit != 2 || !strings.Contains(f.Error(), want) {
+		if f, ok := errors.AsType[*fencepost.UserError](err); !ok || f.Exit != 2 || !strings.Contains(f.Error(), want) {
 			t.Errorf("got %v, want a usage fault that says %q", err, want)
 		}
 	}
@@ -380,12 +380,12 @@ func tree(t *testing.T, dir string) map[string]string {
 
 func TestNeedsTellsWhatTheTableCanNotTake(t *testing.T) {
 	s, _ := fresh(t, Config{Table: "flights"}, "CREATE TABLE flights (date TEXT)")
-	r, ok := errors.AsType[*sink.Rejected](func() error { _, err := s.Needs(t.Context(), flightColumns()); return err }())
+	r, ok := errors.AsType[*sink.Rejected](func() error { _, err := s.Columns(t.Context(), flightColumns()); return err }())
 	if !ok || !strings.Contains(r.Reason, "table flights has no column delay") || !strings.Contains(r.Hint, "ALTER TABLE flights ADD COLUMN delay INTEGER") {
 		t.Errorf("needs of a missing column: got %v, want it rejected with a remedy", r)
 	}
 	gone, _ := fresh(t, Config{Table: "nowhere"})
-	_, err := gone.Needs(t.Context(), flightColumns())
+	_, err := gone.Columns(t.Context(), flightColumns())
 	wantFault(t, err, "table-not-found", false)
 }
 

@@ -21,12 +21,12 @@ func TestLastMovesByIndex(t *testing.T) {
 	}
 	defer l.Close()
 	moves := startsOf(3)
-	if err := l.Move(t.Context(), ledger.Writer{Group: "g"}, moves); err != nil {
+	if err := l.Move(t.Context(), ledger.Actor{Group: "g"}, moves); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range moves[1:] {
 		commit := ledger.Move{TopicPartition: m.TopicPartition, Held: m.Next, Next: m.Next.Advance(5, 0), Cause: ledger.CauseCommit}
-		if err := l.Move(t.Context(), ledger.Writer{Group: "g"}, []ledger.Move{commit}); err != nil {
+		if err := l.Move(t.Context(), ledger.Actor{Group: "g"}, []ledger.Move{commit}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -73,7 +73,7 @@ func TestMomentsReadBack(t *testing.T) {
 	start := startsOf(1)[0]
 	commit := ledger.Move{TopicPartition: start.TopicPartition, Held: start.Next, Next: start.Next.Advance(5, 0), Cause: ledger.CauseCommit}
 	for _, m := range []ledger.Move{start, commit} {
-		if err := l.Move(t.Context(), ledger.Writer{Group: "g"}, []ledger.Move{m}); err != nil {
+		if err := l.Move(t.Context(), ledger.Actor{Group: "g"}, []ledger.Move{m}); err != nil {
 			t.Fatal(err)
 		}
 	}

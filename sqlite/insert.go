@@ -63,11 +63,11 @@ func (in *insert) stmt(c *conn, i int) (*sqlite.Stmt, error) {
 	st, _, err := c.db.PrepareTransient(fmt.Sprintf("INSERT INTO %s (%s) VALUES %s%s", in.into, sqlstore.Join(names, quote), values, in.tail))
 	if err != nil {
 		if strings.Contains(err.Error(), "ON CONFLICT clause does not match") {
-			return nil, &fencepost.Fault{Code: "key-not-unique",
+			return nil, &fencepost.UserError{Code: "key-not-unique",
 				Err:  fmt.Errorf("table %s has no PRIMARY KEY or UNIQUE over (%s)", in.table, strings.Join(in.key, ", ")),
 				Help: fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s (%s)", quoteIfNeeded(in.table+"_key"), quoteIfNeeded(in.table), strings.Join(in.key, ", "))}
 		}
-		return nil, &fencepost.Fault{Code: "sql-failed", Err: fmt.Errorf("insert into table %s: %s", in.table, message(err)),
+		return nil, &fencepost.UserError{Code: "sql-failed", Err: fmt.Errorf("insert into table %s: %s", in.table, message(err)),
 			Help: "compare the table with fencepost ddl FILE"}
 	}
 	in.stmts[i] = st
@@ -112,7 +112,7 @@ func (in *insert) fill(c *conn, b *fencepost.Batch) error {
 	return nil
 }
 
-// flush inserts the chunk's rows from lo on through the i-th statement.
+// flush inserts the fetch's rows from lo on through the i-th statement.
 func (in *insert) flush(c *conn, b *fencepost.Batch, i, lo int) error {
 	st, err := in.stmt(c, i)
 	if err != nil {
@@ -135,7 +135,7 @@ func (in *insert) flush(c *conn, b *fencepost.Batch, i, lo int) error {
 	return st.Reset()
 }
 
-// bindColumn binds one column of the chunk's rows [lo, hi), to parameter p and every len(sources)-th behind it.
+// bindColumn binds one column of the fetch's rows [lo, hi), to parameter p and every len(sources)-th behind it.
 func (in *insert) bindColumn(st *sqlite.Stmt, col *fencepost.Column, p, lo, hi int) error {
 	step := len(in.sources)
 	for _, row := range in.chunk.rows[lo:hi] {

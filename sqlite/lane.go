@@ -30,7 +30,7 @@ type effect interface {
 }
 
 // Commit makes the batch's effects and its moves one transaction.
-func (l *lane) Commit(ctx context.Context, w ledger.Writer, commit sink.Commit) error {
+func (l *lane) Commit(ctx context.Context, w ledger.Actor, commit sink.Commit) error {
 	if len(commit.Segments) == 0 {
 		return nil
 	}
@@ -53,7 +53,7 @@ func (l *lane) Commit(ctx context.Context, w ledger.Writer, commit sink.Commit) 
 }
 
 // commit runs the transaction on a connection.
-func (l *lane) commit(ctx context.Context, c *conn, w ledger.Writer, commit sink.Commit) error {
+func (l *lane) commit(ctx context.Context, c *conn, w ledger.Actor, commit sink.Commit) error {
 	err := c.interruptible(ctx, func() error { return l.effect.before(ctx, c, commit.Batch) })
 	if err != nil {
 		return fault(c.path, errors.Join(err, c.rollback()))
@@ -112,7 +112,7 @@ func (c *conn) guarded(f func() error) error {
 	case c.guard.ended != "":
 		return &sink.Ended{Reason: c.guard.ended + " in it; it was refused before it ran, so that nothing stands"}
 	case c.guard.refused != "":
-		return &fencepost.Fault{Code: "sql-refused", Err: fmt.Errorf("the SQL may not do this: %s", c.guard.refused), Help: "take that statement out", Exit: 2}
+		return &fencepost.UserError{Code: "sql-refused", Err: fmt.Errorf("the SQL may not do this: %s", c.guard.refused), Help: "take that statement out", Exit: 2}
 	case err != nil:
 		return err
 	}

@@ -24,7 +24,7 @@ type layout struct {
 // nothing ever: the file is opened for reading only (SQLite puts an empty -wal and -shm beside one in WAL mode). It must
 // exist when it is read.
 //
-// Errors: *fencepost.Fault layout-incomplete.
+// Errors: *fencepost.UserError layout-incomplete.
 func OpenLayout(_ context.Context, path string, t sqlstore.TableLayout) (foreign.Layout, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ var dialect = sqlstore.Spelling{Ident: func(s string) string { return "`" + stri
 
 // Foreign reads the table as of one moment. SQLite's INTEGER has 64 bits, whatever the column is called.
 //
-// Errors: *fencepost.Fault file-not-found, layout-damaged, choice-needed, table-not-found, column-missing, sql-refused,
+// Errors: *fencepost.UserError file-not-found, layout-damaged, choice-needed, table-not-found, column-missing, sql-refused,
 // and those of the file.
 func (l *layout) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 	if err := present(l.path); err != nil {
@@ -72,7 +72,7 @@ func (l *layout) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 func present(path string) error {
 	_, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return &fencepost.Fault{Code: "file-not-found", Exit: 2, Err: fmt.Errorf("%s: no such file", path), Help: "ls -l " + filepath.Dir(path)}
+		return &fencepost.UserError{Code: "file-not-found", Exit: 2, Err: fmt.Errorf("%s: no such file", path), Help: "ls -l " + filepath.Dir(path)}
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func (l *layout) read(c *conn, rows *[]sqlstore.TableRow) error {
 	}
 	defer st.Finalize()
 	if rest > 0 {
-		return &fencepost.Fault{Code: "sql-refused", Err: errors.New("where: it ends the statement: " + strings.TrimSpace(query[len(query)-rest:])),
+		return &fencepost.UserError{Code: "sql-refused", Err: errors.New("where: it ends the statement: " + strings.TrimSpace(query[len(query)-rest:])),
 			Help: "one condition, without a semicolon"}
 	}
 	for {
@@ -105,13 +105,13 @@ func (l *layout) fault(err error) error {
 	case ours(err) || sqlite.ErrCode(err).ToPrimary() != sqlite.ResultError:
 		return err
 	case strings.Contains(text, "no such table"):
-		return &fencepost.Fault{Code: "table-not-found", Err: fmt.Errorf("%s: %s", filepath.Base(l.path), text),
+		return &fencepost.UserError{Code: "table-not-found", Err: fmt.Errorf("%s: %s", filepath.Base(l.path), text),
 			Help: "sqlite3 " + l.path + " .tables   then mend table=" + l.table.Table}
 	case strings.Contains(text, "no such column"):
-		return &fencepost.Fault{Code: "column-missing", Err: fmt.Errorf("%s: %s", filepath.Base(l.path), text),
+		return &fencepost.UserError{Code: "column-missing", Err: fmt.Errorf("%s: %s", filepath.Base(l.path), text),
 			Help: "name the columns: topic=, partition=, offset=, group_column="}
 	}
-	return &fencepost.Fault{Code: "sql-refused", Err: fmt.Errorf("%s: %s", filepath.Base(l.path), text),
+	return &fencepost.UserError{Code: "sql-refused", Err: fmt.Errorf("%s: %s", filepath.Base(l.path), text),
 		Help: "mend where=, or the expression in parentheses"}
 }
 

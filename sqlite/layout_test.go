@@ -144,7 +144,7 @@ func TestDamagedTable(t *testing.T) {
 				statements = append(statements, "CREATE TABLE "+name+" ("+c.ddl+")", "INSERT INTO "+name+" VALUES "+c.rows)
 			}
 			f, err := readTable(t, c.table, statements...)
-			var fault *fencepost.Fault
+			var fault *fencepost.UserError
 			if !errors.As(err, &fault) || fault.Code != c.code || !strings.Contains(err.Error(), c.want) || fault.Help == "" {
 				t.Errorf("%s, %v; want %s with %q and a remedy", told(f), err, c.code, c.want)
 			}
@@ -159,7 +159,7 @@ func TestLayoutLooksOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var fault *fencepost.Fault
+	var fault *fencepost.UserError
 	if _, err := l.Foreign(t.Context()); !errors.As(err, &fault) || fault.Code != "file-not-found" {
 		t.Errorf("a file that is not there: %v", err)
 	}

@@ -37,7 +37,7 @@ func (l *sinkLedger) Read(ctx context.Context, g fencepost.Group) (ledger.Snapsh
 }
 
 // Move makes all moves or none.
-func (l *sinkLedger) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (l *sinkLedger) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
@@ -59,15 +59,15 @@ func (c *conn) snapshot(g fencepost.Group) (snap ledger.Snapshot, err error) {
 	if snap.Ledger, err = c.header(); err != nil {
 		return snap, err
 	}
-	if snap.ClusterID, snap.Roster, err = c.group(g); err != nil {
+	if snap.ClusterID, snap.Topics, err = c.group(g); err != nil {
 		return snap, err
 	}
 	snap.Positions, err = c.positions(g)
 	return snap, err
 }
 
-// group reads a group's cluster and Roster.
-func (c *conn) group(g fencepost.Group) (cluster string, roster map[string]ledger.RosterEntry, err error) {
+// group reads a group's cluster and topics.
+func (c *conn) group(g fencepost.Group) (cluster string, roster map[string]ledger.TopicState, err error) {
 	rows, err := c.rows(`SELECT topic, cluster_id, topic_id, partitions FROM main.fencepost_groups WHERE group_name = ?1`, g)
 	if err != nil {
 		return "", nil, err
@@ -126,7 +126,7 @@ func bindKey(st *sqlite.Stmt, g fencepost.Group, tp fencepost.TopicPartition) {
 
 // change makes all moves, or returns an error for which the transaction has to be rolled back. It is the one way in
 // which the ledger changes. REQUIRES: the write lock; moves are valid, distinct and in partition order.
-func (c *conn) change(w ledger.Writer, moves []ledger.Move, keep ledger.KeepCommits) error {
+func (c *conn) change(w ledger.Actor, moves []ledger.Move, keep ledger.KeepCommits) error {
 	if w.Group == "" {
 		return errors.New("the group has no name")
 	}
@@ -152,7 +152,7 @@ func (c *conn) change(w ledger.Writer, moves []ledger.Move, keep ledger.KeepComm
 }
 
 // admit compares version and cluster, and gives a group without a cluster the writer's.
-func (c *conn) admit(w ledger.Writer) error {
+func (c *conn) admit(w ledger.Actor) error {
 	st, err := c.stmt(`SELECT s.version, g.cluster_id FROM main.fencepost_groups s
   LEFT JOIN main.fencepost_groups g ON g.group_name = ?1 AND g.topic = '' WHERE s.group_name = '' AND s.topic = ''`)
 	if err != nil {
@@ -193,13 +193,13 @@ func (c *conn) refused(g fencepost.Group, moves []ledger.Move) error {
 	if err != nil {
 		return err
 	}
-	if err := ledger.Check(held, moves); err != nil {
+	if err := ledger.Compare(held, moves); err != nil {
 		return err
 	}
 	return fmt.Errorf("move %s: the compare-and-set changed no row, and yet the ledger holds what was expected", moves[0].TopicPartition)
 }
 
-// enroll raises the Roster by the starts and imports among moves.
+// enroll raises the topics by the starts and imports among moves.
 func (c *conn) enroll(g fencepost.Group, moves []ledger.Move) error {
 	_, roster, err := c.group(g)
 	if err != nil {

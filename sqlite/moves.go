@@ -19,7 +19,7 @@ const timeLayout = "2006-01-02 15:04:05.000000"
 //	row   until  50  fence G   run_commits 0                      start -> 100; 3 commits 100 -> 200; rewind 200 -> 50
 type recorder struct {
 	*conn
-	writer ledger.Writer
+	writer ledger.Actor
 	keep   ledger.KeepCommits
 	at     string
 	bound  *sqlite.Stmt // the merging UPDATE, once what it shares with all partitions is bound

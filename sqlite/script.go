@@ -99,7 +99,7 @@ func (s *script) first(c *conn) error {
 		for rest := trimSQL(s.sql); rest != ""; {
 			st, trailing, err := c.db.PrepareTransient(rest)
 			if err != nil {
-				return &fencepost.Fault{Code: "sql-failed", Err: fmt.Errorf("statement %d of sql: %s", len(kept)+1, message(err)),
+				return &fencepost.UserError{Code: "sql-failed", Err: fmt.Errorf("statement %d of sql: %s", len(kept)+1, message(err)),
 					Help: "run it in sqlite3 beside a table batch of the schema's columns", Exit: 2}
 			}
 			kept = append(kept, st)

@@ -25,7 +25,7 @@ var (
 )
 
 // Open makes a Sink of a Config that does not contradict itself. It touches no file: the first Read, Move or Lane
-// creates what is missing, and Check looks without creating anything. Errors: *fencepost.Fault.
+// creates what is missing, and Check looks without creating anything. Errors: *fencepost.UserError.
 func Open(_ context.Context, cfg Config) (*Sink, error) {
 	cfg, err := cfg.validate()
 	if err != nil {
@@ -36,17 +36,17 @@ func Open(_ context.Context, cfg Config) (*Sink, error) {
 	return s, nil
 }
 
-// Traits says one lane, and that a stopped process keeps all others waiting.
-func (s *Sink) Traits() sink.Traits {
-	return sink.Traits{Name: "sqlite", Lanes: 1, BlocksOthers: true}
+// Capabilities says one lane, and that a stopped process keeps all others waiting.
+func (s *Sink) Capabilities() sink.Capabilities {
+	return sink.Capabilities{Name: "sqlite", Lanes: 1, BlocksOthers: true}
 }
 
 // Ledger is the ledger in the same file. It is a ledger.History too.
 func (s *Sink) Ledger() ledger.Ledger { return (*sinkLedger)(s) }
 
-// Needs asks the table which of _key and _headers it has, or looks for their names in the SQL. With a Table it also
+// Columns asks the table which of _key and _headers it has, or looks for their names in the SQL. With a Table it also
 // prepares the insert, so that a missing table, column or unique key is told before the first record.
-func (s *Sink) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]string, error) {
+func (s *Sink) Columns(ctx context.Context, columns []fencepost.ColumnSpec) ([]string, error) {
 	switch {
 	case s.cfg.Handle != nil:
 		return slices.Clone(s.cfg.Metadata), nil
@@ -87,7 +87,7 @@ func (s *Sink) Needs(ctx context.Context, columns []fencepost.ColumnSpec) ([]str
 func (s *Sink) endsTransaction(ctx context.Context, c *conn, columns []fencepost.ColumnSpec) error {
 	var ended *sink.Ended
 	if err := s.try(ctx, c, columns); errors.As(err, &ended) {
-		return &fencepost.Fault{Code: "sql-ended-transaction", Err: ended, Help: "take that statement out", Exit: 2}
+		return &fencepost.UserError{Code: "sql-ended-transaction", Err: ended, Help: "take that statement out", Exit: 2}
 	}
 	return nil
 }

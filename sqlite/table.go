@@ -25,7 +25,7 @@ type tableColumn struct {
 	rowid      bool // INTEGER PRIMARY KEY: SQLite fills it
 }
 
-// table reads the columns of a table. Errors: a *fencepost.Fault if there is none.
+// table reads the columns of a table. Errors: a *fencepost.UserError if there is none.
 func (c *conn) table(name string) (*table, error) {
 	st, err := c.stmt(`SELECT name, "notnull", dflt_value IS NOT NULL, pk = 1 AND upper(type) = 'INTEGER' FROM pragma_table_info(?1)`)
 	if err != nil {
@@ -51,8 +51,8 @@ func (c *conn) table(name string) (*table, error) {
 }
 
 // noTable is the Fault of a table that does not exist.
-func noTable(path, name string) *fencepost.Fault {
-	return &fencepost.Fault{Code: "table-not-found", Err: fmt.Errorf("database %s has no table %s", filepath.Base(path), name),
+func noTable(path, name string) *fencepost.UserError {
+	return &fencepost.UserError{Code: "table-not-found", Err: fmt.Errorf("database %s has no table %s", filepath.Base(path), name),
 		Help: "fencepost ddl FILE | sqlite3 " + path}
 }
 
@@ -106,7 +106,7 @@ func (r *rows) before(_ context.Context, c *conn, b *fencepost.Batch) error {
 	}
 	r.columns = sqlstore.Specs(b.Columns)
 	if missing := t.missing(schemaOf(r.columns)); len(missing) > 0 {
-		return &fencepost.Fault{Code: "column-missing", Err: fmt.Errorf("table %s has no column %s", r.table, missing[0].Name),
+		return &fencepost.UserError{Code: "column-missing", Err: fmt.Errorf("table %s has no column %s", r.table, missing[0].Name),
 			Help: addColumn(r.table, missing[0])}
 	}
 	r.insert = newInsert(t, r.key, sourcesOf(t, r.columns))

@@ -31,7 +31,7 @@ func (l *Ledger) Check(ctx context.Context, _ []fencepost.ColumnSpec) []fencepos
 // finding is an error as a line of check.
 func finding(ctx context.Context, err error) fencepost.Finding {
 	f := fencepost.Finding{Subject: "ledger", Text: err.Error(), Code: "zookeeper-silent", Silent: ctx.Err() != nil}
-	if e, ok := errors.AsType[*fencepost.Fault](err); ok {
+	if e, ok := errors.AsType[*fencepost.UserError](err); ok {
 		f.Code, f.Help, f.Facts, f.Silent = e.Code, e.Help, e.Facts, e.Passing
 	}
 	if errors.Is(err, ledger.ErrNewer) {

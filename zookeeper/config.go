@@ -76,7 +76,7 @@ func (c Config) validate() (Config, error) {
 		errs = append(errs, fmt.Errorf("Root: %w", err))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return c, &fencepost.Fault{Code: "zookeeper-config", Err: fmt.Errorf("open zookeeper: %w", err), Exit: 2}
+		return c, &fencepost.UserError{Code: "zookeeper-config", Err: fmt.Errorf("open zookeeper: %w", err), Exit: 2}
 	}
 	if c.SessionTimeout == 0 {
 		c.SessionTimeout = defaultSessionTimeout

@@ -22,7 +22,7 @@ func (c Config) fault(err error, began bool) error {
 	if err == nil {
 		return nil
 	}
-	if _, ours := errors.AsType[*fencepost.Fault](err); ours {
+	if _, ours := errors.AsType[*fencepost.UserError](err); ours {
 		return err
 	}
 	switch {
@@ -41,7 +41,7 @@ func (c Config) fault(err error, began bool) error {
 	case !answered(err):
 		return c.silent(err)
 	}
-	return &fencepost.Fault{Code: "zookeeper-error", Err: fmt.Errorf("zookeeper at %s: %w", c.where(), err), Exit: 1}
+	return &fencepost.UserError{Code: "zookeeper-error", Err: fmt.Errorf("zookeeper at %s: %w", c.where(), err), Exit: 1}
 }
 
 // answered reports whether an error is the server's own word that it refused the request. Its codes of -100 and below
@@ -67,13 +67,13 @@ func (c Config) where() string { return strings.Join(c.Servers, ",") }
 
 // silent is the Fault of servers that do not answer.
 func (c Config) silent(err error) error {
-	return &fencepost.Fault{Code: "zookeeper-silent", Err: fmt.Errorf("zookeeper at %s: %w", c.where(), err), Exit: 1, Passing: true,
+	return &fencepost.UserError{Code: "zookeeper-silent", Err: fmt.Errorf("zookeeper at %s: %w", c.where(), err), Exit: 1, Passing: true,
 		Help: "is it running there? zkCli.sh -server " + c.where() + " ls /"}
 }
 
 // denied is the Fault of a node that is not for this user.
 func (c Config) denied(err error) error {
-	f := &fencepost.Fault{Code: "zookeeper-denied", Exit: 1,
+	f := &fencepost.UserError{Code: "zookeeper-denied", Exit: 1,
 		Err:  fmt.Errorf("zookeeper at %s: user %s may not do that: %w", c.where(), c.User, err),
 		Help: "mend user and password, or let the node's owner run: setAcl " + c.Root + " auth:" + c.User + ":cdrwa"}
 	if c.User == "" {
@@ -85,19 +85,19 @@ func (c Config) denied(err error) error {
 
 // damaged is the Fault of a node that holds what no program of these formats wrote.
 func damaged(path string, err error) error {
-	return &fencepost.Fault{Code: "zookeeper-damaged", Err: fmt.Errorf("node %s: %w", path, err), Exit: 1,
+	return &fencepost.UserError{Code: "zookeeper-damaged", Err: fmt.Errorf("node %s: %w", path, err), Exit: 1,
 		Help: "look at it with zkCli.sh: get " + path + "; another program may use this root: take another one"}
 }
 
 // tooLarge is the Fault of a Move that does not fit into one request.
 func tooLarge(size, most int) error {
-	return &fencepost.Fault{Code: "zookeeper-too-large", Exit: 1,
+	return &fencepost.UserError{Code: "zookeeper-too-large", Exit: 1,
 		Err:  fmt.Errorf("the moves take %d bytes, and a request to the server %d at most: they are made in one request or not at all", size, most),
 		Help: "use more lanes or smaller batches, a shorter root, or raise jute.maxbuffer on all servers and name it here"}
 }
 
 // busy is the Fault of a Move that was overtaken again and again. Nothing happened.
 func (c Config) busy(tries int) error {
-	return &fencepost.Fault{Code: "zookeeper-busy", Passing: true,
+	return &fencepost.UserError{Code: "zookeeper-busy", Passing: true,
 		Err: fmt.Errorf("zookeeper at %s: other workers changed the group %d times under one move", c.where(), tries)}
 }

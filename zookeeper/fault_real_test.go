@@ -19,7 +19,7 @@ import (
 
 // code is a Fault's code, or what the error is instead.
 func code(err error) string {
-	if f, ok := errors.AsType[*fencepost.Fault](err); ok {
+	if f, ok := errors.AsType[*fencepost.UserError](err); ok {
 		if f.Passing {
 			return f.Code + " passing"
 		}
@@ -126,7 +126,7 @@ func TestServerStandsStill(t *testing.T) {
 	for {
 		err := w.ledger.Move(t.Context(), w.as, []ledger.Move{m})
 		refused, ok := errors.AsType[*ledger.Refused](err)
-		if err == nil || ok && ledger.Stand(refused.Held[at(0)], m) == ledger.StandingDone {
+		if err == nil || ok && ledger.Relate(refused.Held[at(0)], m) == ledger.RelationDone {
 			return // the frozen one was never made, or it was
 		}
 		if ok || code(err) != "zookeeper-silent passing" && !errors.Is(err, ledger.ErrUnknown) {
@@ -146,7 +146,7 @@ func TestMoveThatDoesNotFit(t *testing.T) {
 		t.Fatalf("%d starts: got %v, want zookeeper-too-large", n, err)
 	}
 	if snap := w.read(); !snap.Empty() {
-		t.Errorf("the move that did not fit left %d positions and the roster %v", len(snap.Positions), snap.Roster)
+		t.Errorf("the move that did not fit left %d positions and the roster %v", len(snap.Positions), snap.Topics)
 	}
 	s.cfg.MaxPacket = 4 << 20
 	large := newWorker(t, s, n)

@@ -69,7 +69,7 @@ func (c LayoutConfig) validate() (LayoutConfig, error) {
 		errs = append(errs, fmt.Errorf("Path: %w", err))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return c, &fencepost.Fault{Code: "zookeeper-config", Err: fmt.Errorf("open layout: %w", err), Exit: 2}
+		return c, &fencepost.UserError{Code: "zookeeper-config", Err: fmt.Errorf("open layout: %w", err), Exit: 2}
 	}
 	return c, nil
 }

@@ -49,7 +49,7 @@ func (l *Ledger) Close() error { return l.zk.Close() }
 const readPasses = 3
 
 // Read returns the group's content: as of one moment, unless moves overtook it three times. Then each position is as of
-// the moment at which it was read, and none is older than the Roster, so that nothing looks lost.
+// the moment at which it was read, and none is older than the topics, so that nothing looks lost.
 func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 	snap, err := l.read(ctx, g)
 	if err != nil {

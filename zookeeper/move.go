@@ -10,7 +10,7 @@ import (
 )
 
 // Move makes all moves or none, in one multi.
-func (l *Ledger) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (l *Ledger) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
@@ -36,7 +36,7 @@ const moveTries = 100
 //	read <-----------------------------------'
 //	  |--agrees-------> multi ...
 //	  '--no-----------> *Refused, ErrOtherCluster, ErrNewer
-func (l *Ledger) move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (l *Ledger) move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	p := pathsOf(l.cfg.Root, w.Group)
 	v := l.recall(w.Group, moves)
 	torn := 0
@@ -93,8 +93,8 @@ func (l *Ledger) load(ctx context.Context, p paths, moves []ledger.Move) (*view,
 	return v, still, err
 }
 
-// decide compares, and says how the starts and imports change the Roster.
-func (v *view) decide(w ledger.Writer, moves []ledger.Move) (map[string]ledger.RosterEntry, error) {
+// decide compares, and says how the starts and imports change the topics.
+func (v *view) decide(w ledger.Actor, moves []ledger.Move) (map[string]ledger.TopicState, error) {
 	if other := w.ClusterID; other != "" && v.head.cluster != "" && v.head.cluster != other {
 		return nil, fmt.Errorf("%w: the ledger's is %s", ledger.ErrOtherCluster, v.head.cluster)
 	}
@@ -107,10 +107,10 @@ func (v *view) decide(w ledger.Writer, moves []ledger.Move) (map[string]ledger.R
 		return nil, nil
 	}
 	s := v.snapshot()
-	if err := ledger.Check(s.Positions, moves); err != nil {
+	if err := ledger.Compare(s.Positions, moves); err != nil {
 		return nil, err
 	}
-	return ledger.Enroll(s.Roster, moves)
+	return ledger.Enroll(s.Topics, moves)
 }
 
 // write prepares the nodes that are missing and makes the change. overtaken: another writer was there in between, and

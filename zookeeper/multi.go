@@ -67,9 +67,9 @@ func (m *multi) size() int {
 
 // change is one Move against a view that agrees with it.
 type change struct {
-	writer ledger.Writer
+	writer ledger.Actor
 	moves  []ledger.Move
-	roster map[string]ledger.RosterEntry // the entries that change
+	roster map[string]ledger.TopicState // the entries that change
 	keep   ledger.KeepCommits
 }
 
@@ -123,7 +123,7 @@ func (c change) multi(p paths, v *view, acl []zk.ACL) (*multi, error) {
 
 // topics sets the topics' nodes that change, and checks those that starts rest on.
 func (c change) topics(m *multi, p paths, v *view, after map[string]*topicNode) {
-	rests := map[string]bool{} // :: topic -> a start or import looked at its Roster
+	rests := map[string]bool{} // :: topic -> a start or import looked at its topics
 	for _, move := range c.moves {
 		rests[move.Topic] = rests[move.Topic] || move.Enrolls()
 	}

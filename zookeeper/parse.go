@@ -13,7 +13,7 @@ import (
 
 // layoutDamaged is the Fault of an entry that is not of its layout.
 func layoutDamaged(path, format string, args ...any) error {
-	return &fencepost.Fault{Code: "layout-damaged", Err: fmt.Errorf("node %s: %s", path, fmt.Sprintf(format, args...)), Exit: 1,
+	return &fencepost.UserError{Code: "layout-damaged", Err: fmt.Errorf("node %s: %s", path, fmt.Sprintf(format, args...)), Exit: 1,
 		Help: "look at it with zkCli.sh: get " + path + "; mend it, or name the layout that it is of"}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // said is an entry in one line: what it is of, and from where to where.
 func said(entries []foreign.Entry, err error) string {
-	if f, ok := errors.AsType[*fencepost.Fault](err); ok {
+	if f, ok := errors.AsType[*fencepost.UserError](err); ok {
 		return f.Code + ": " + f.Error()
 	}
 	if err != nil {

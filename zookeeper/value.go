@@ -54,10 +54,10 @@ func parseHead(n node) (h head, err error) {
 	return h, nil
 }
 
-// topicNode is what a topic's node says: its entry of the Roster, and the topic IDs that its positions name by index. IDs
+// topicNode is what a topic's node says: its entry of the topics, and the topic IDs that its positions name by index. IDs
 // are added and never taken away, so an index means the same for ever.
 type topicNode struct {
-	entry ledger.RosterEntry // zero: not in the Roster
+	entry ledger.TopicState // zero: not in the topics
 	ids   []fencepost.TopicID
 }
 

@@ -58,11 +58,11 @@ func rowOf(n node, t topicRow) (r row, err error) {
 
 // snapshot is a view without its versions.
 func (v *view) snapshot() ledger.Snapshot {
-	s := ledger.Snapshot{ClusterID: v.head.cluster, Roster: map[string]ledger.RosterEntry{},
+	s := ledger.Snapshot{ClusterID: v.head.cluster, Topics: map[string]ledger.TopicState{},
 		Positions: make(map[fencepost.TopicPartition]ledger.Position, len(v.rows))}
 	for name, t := range v.topics {
-		if t.entry != (ledger.RosterEntry{}) {
-			s.Roster[name] = t.entry
+		if t.entry != (ledger.TopicState{}) {
+			s.Topics[name] = t.entry
 		}
 	}
 	for i, tp := range v.tps {

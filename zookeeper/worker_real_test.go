@@ -29,7 +29,7 @@ func at(p int32) fencepost.TopicPartition {
 type worker struct {
 	t      testing.TB
 	ledger *Ledger
-	as     ledger.Writer
+	as     ledger.Actor
 	held   map[fencepost.TopicPartition]ledger.Position
 }
 
@@ -37,7 +37,7 @@ type worker struct {
 func newWorker(t testing.TB, s *store, n int32) *worker {
 	t.Helper()
 	w := &worker{t: t, ledger: s.ledger(t, ledger.KeepMerged), held: map[fencepost.TopicPartition]ledger.Position{},
-		as: ledger.Writer{Group: "g", ClusterID: "c", Who: "4711@worker-1"}}
+		as: ledger.Actor{Group: "g", ClusterID: "c", Who: "4711@worker-1"}}
 	if n > 0 {
 		w.must(starts(n))
 	}

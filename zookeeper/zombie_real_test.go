@@ -30,7 +30,7 @@ func TestNodesThatWereMadeAgain(t *testing.T) {
 		m := late.next(0)
 		err := late.ledger.Move(t.Context(), late.as, []ledger.Move{m})
 		refused, ok := errors.AsType[*ledger.Refused](err)
-		if !ok || ledger.Stand(refused.Held[at(0)], m) != ledger.StandingMoved {
+		if !ok || ledger.Relate(refused.Held[at(0)], m) != ledger.RelationMoved {
 			t.Errorf("%s was made again: a late commit got %v, want it refused as moved", name, err)
 		}
 		if got := heir.read().Positions[at(0)]; got != heir.held[at(0)] {

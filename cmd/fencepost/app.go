@@ -125,10 +125,10 @@ func (a *app) fail(err error) int {
 }
 
 // faultOf is the Fault in an error with its remedy, or one for an error that nobody named: cobra's are about usage.
-func faultOf(err error) *fencepost.Fault {
-	f, ok := errors.AsType[*fencepost.Fault](err)
+func faultOf(err error) *fencepost.UserError {
+	f, ok := errors.AsType[*fencepost.UserError](err)
 	if !ok {
-		return &fencepost.Fault{Code: "unexpected", Err: err, Help: "fencepost help unexpected"}
+		return &fencepost.UserError{Code: "unexpected", Err: err, Help: "fencepost help unexpected"}
 	}
 	out := *f
 	out.Help = codes.Remedy(f)
@@ -138,7 +138,7 @@ func faultOf(err error) *fencepost.Fault {
 // usage makes the error of a command that can not be understood.
 var usage = codes.Usage
 
-func (a *app) printFault(f *fencepost.Fault) {
+func (a *app) printFault(f *fencepost.UserError) {
 	t := a.terminal(a.stderr)
 	head := "error[" + f.Code + "]"
 	what, list, _ := strings.Cut(screen.Printable(f.Error()), "\n")

@@ -88,5 +88,5 @@ func brokerFault(err error) error {
 	if fault.Code == broker.NotLoopback {
 		exit = 2
 	}
-	return &fencepost.Fault{Code: string(fault.Code), Err: fault, Help: fault.Help, Exit: exit}
+	return &fencepost.UserError{Code: string(fault.Code), Err: fault, Help: fault.Help, Exit: exit}
 }

@@ -127,7 +127,7 @@ func refuseExisting(out string, force bool) error {
 	if _, err := os.Stat(out); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return &fencepost.Fault{Code: "file-exists", Exit: 4, Err: fmt.Errorf("%s exists; nothing was changed", out),
+	return &fencepost.UserError{Code: "file-exists", Exit: 4, Err: fmt.Errorf("%s exists; nothing was changed", out),
 		Help: "--out with another name, --out - to read it first, or --force"}
 }
 
@@ -139,7 +139,7 @@ func writeFile(out, text string, force bool) error {
 	}
 	f, err := os.OpenFile(out, how, 0o644)
 	if err != nil {
-		return &fencepost.Fault{Code: "file-not-writable", Exit: 1, Err: err, Help: "--out with a path that can be written"}
+		return &fencepost.UserError{Code: "file-not-writable", Exit: 1, Err: err, Help: "--out with a path that can be written"}
 	}
 	_, err = f.WriteString(text)
 	return errors.Join(err, f.Close())

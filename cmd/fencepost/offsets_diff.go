@@ -51,7 +51,7 @@ func (a *app) offsetsDiffVerb() *cobra.Command {
 
 func (a *app) diff(ctx context.Context, both *target.Pair, sel admin.Selection) error {
 	if both.Across {
-		return &fencepost.Fault{Code: "other-cluster", Exit: 4, Err: errors.New("A and B are of two clusters, whose offsets do not compare"),
+		return &fencepost.UserError{Code: "other-cluster", Exit: 4, Err: errors.New("A and B are of two clusters, whose offsets do not compare"),
 			Help: "fencepost offsets show, of each; or fencepost offsets copy A B, which goes by time"}
 	}
 	one, err := admin.Look(ctx, both.A.Resources)

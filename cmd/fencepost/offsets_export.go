@@ -140,7 +140,7 @@ func formless(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &fencepost.Fault{Code: "file-not-found", Exit: 2, Err: fmt.Errorf("%s: no such file", path), Help: "ls -l " + filepath.Dir(path)}
+		return &fencepost.UserError{Code: "file-not-found", Exit: 2, Err: fmt.Errorf("%s: no such file", path), Help: "ls -l " + filepath.Dir(path)}
 	case err == nil && info.IsDir():
 		return usage("--format spark-checkpoint, if that is what it is", "%s is a folder, and does not say its form by its name", path)
 	}

@@ -94,7 +94,7 @@ func (a *app) repair(ctx context.Context, r admin.Resources, flags repairFlags) 
 		return a.answer(answer, func() { a.printRepair(answer) })
 	}
 	if left := plan.Undecided(); len(left) > 0 {
-		return &fencepost.Fault{Code: "choice-needed", Exit: 2, Err: fmt.Errorf("%s without a choice: %s; nothing was changed",
+		return &fencepost.UserError{Code: "choice-needed", Exit: 2, Err: fmt.Errorf("%s without a choice: %s; nothing was changed",
 			text.Plural(len(left), "parked partition"), partitions(left)), Help: "--policy earliest, --record retry|skip; or --topic for the others alone"}
 	}
 	done, err := plan.Plan.Execute(ctx, r, flags.why)

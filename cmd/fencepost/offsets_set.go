@@ -78,7 +78,7 @@ func (f setFlags) planned(ctx context.Context, r admin.Resources) (*admin.Plan, 
 func (f setFlags) savedPlan(ctx context.Context, r admin.Resources) (*admin.Plan, error) {
 	data, err := os.ReadFile(f.plan)
 	if err != nil {
-		return nil, &fencepost.Fault{Code: "file-not-readable", Exit: 2, Err: err, Help: "name a file that --plan-out wrote"}
+		return nil, &fencepost.UserError{Code: "file-not-readable", Exit: 2, Err: err, Help: "name a file that --plan-out wrote"}
 	}
 	p, err := admin.DecodePlan(data)
 	if err != nil {
@@ -132,7 +132,7 @@ func (a *app) setOffsets(ctx context.Context, name string, flags setFlags) error
 // writePlan keeps a plan in a file.
 func writePlan(p *admin.Plan, path string) error {
 	if err := os.WriteFile(path, p.Encode(), 0o644); err != nil {
-		return &fencepost.Fault{Code: "file-not-writable", Err: err, Help: "--plan-out with a path that can be written"}
+		return &fencepost.UserError{Code: "file-not-writable", Err: err, Help: "--plan-out with a path that can be written"}
 	}
 	return nil
 }

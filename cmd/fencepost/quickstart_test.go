@@ -63,7 +63,7 @@ func TestQuickstartRunsThisProgram(t *testing.T) {
 func TestQuickstartExits(t *testing.T) {
 	for want, err := range map[int]error{
 		0: nil, 3: errors.Join(quickstart.ErrNotProven, nil), 1: quickstart.ErrCutShort,
-		4: &fencepost.Fault{Code: "folder-foreign", Err: errors.New("it holds a letter"), Exit: 4},
+		4: &fencepost.UserError{Code: "folder-foreign", Err: errors.New("it holds a letter"), Exit: 4},
 	} {
 		a := &app{stdout: io.Discard, stderr: io.Discard, program: "fencepost", color: "auto"}
 		if got := a.fail(quickstartExit(err)); got != want {

@@ -92,11 +92,13 @@ func openFiles(dir string, keep ledger.KeepCommits) (*files, error) {
 	return &files{rows: rows, commits: commits, keep: keep}, errors.Join(err1, err2)
 }
 
-// Traits says that a stopped writer keeps the others waiting, and that commits go one behind the other.
-func (f *files) Traits() sink.Traits { return sink.Traits{Name: "files", Lanes: 1, BlocksOthers: true} }
+// Capabilities says that a stopped writer keeps the others waiting, and that commits go one behind the other.
+func (f *files) Capabilities() sink.Capabilities {
+	return sink.Capabilities{Name: "files", Lanes: 1, BlocksOthers: true}
+}
 
-// Needs is nothing: the rows have no metadata columns but topic, partition and offset.
-func (f *files) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error) { return nil, nil }
+// Columns is nothing: the rows have no metadata columns but topic, partition and offset.
+func (f *files) Columns(context.Context, []fencepost.ColumnSpec) ([]string, error) { return nil, nil }
 
 // Ledger is the folder itself.
 func (f *files) Ledger() ledger.Ledger { return f }
@@ -113,7 +115,7 @@ func (lane) Close() error { return nil }
 func (f *files) Close() error { return errors.Join(f.rows.Close(), f.commits.Close()) }
 
 // Commit makes the batch's rows and its moves visible together.
-func (f *files) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error {
+func (f *files) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) error {
 	if len(c.Moves) == 0 {
 		return nil
 	}
@@ -125,7 +127,7 @@ func (f *files) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) erro
 }
 
 // Move makes moves without rows.
-func (f *files) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (f *files) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
@@ -162,7 +164,7 @@ func (f *files) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.R
 }
 
 // change is the one way in which the folder changes: compare, then rows, then the line that makes them count.
-func (f *files) change(ctx context.Context, w ledger.Writer, moves []ledger.Move, rows []byte) error {
+func (f *files) change(ctx context.Context, w ledger.Actor, moves []ledger.Move, rows []byte) error {
 	l := line{Version: version, Group: w.Group, Cluster: w.ClusterID, Who: w.Who}
 	for _, m := range moves {
 		l.Moves = append(l.Moves, move{m.Topic, m.Partition, put(m.Held), put(m.Next), m.Cause.String(), m.AtMost, m.Reason(), m.Partitions})
@@ -304,7 +306,7 @@ func (f *files) replay(text []byte) error {
 		made.SetReason(m.Reason)
 		moves = append(moves, made)
 	}
-	b.Record(ledger.Writer{Group: l.Group, ClusterID: l.Cluster, Who: l.Who}, moves, l.At, f.keep)
+	b.Record(ledger.Actor{Group: l.Group, ClusterID: l.Cluster, Who: l.Who}, moves, l.At, f.keep)
 	return nil
 }
 

@@ -80,7 +80,7 @@ func TestTextThatIsNotUTF8IsRefused(t *testing.T) {
 	}
 	defer f.Close()
 	tp := fencepost.TopicPartition{Topic: "flights"}
-	as := ledger.Writer{Group: "g"}
+	as := ledger.Actor{Group: "g"}
 	start := ledger.Move{TopicPartition: tp, Cause: ledger.CauseStart, Partitions: 1, Next: ledger.Position{Fence: 7, LeaderEpoch: fencepost.NoEpoch}}
 	if err := f.Move(t.Context(), as, []ledger.Move{start}); err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestTextThatIsNotUTF8IsRefused(t *testing.T) {
 	if err := f.Commit(context.Background(), as, c); err == nil || err.Error() != "column value at flights:0, offset 0 is not UTF-8, which JSON text must be" {
 		t.Errorf("commit of a text that is not UTF-8: %v", err)
 	}
-	other := ledger.Writer{Group: "\xff"}
+	other := ledger.Actor{Group: "\xff"}
 	if err := f.Move(t.Context(), other, []ledger.Move{start}); err == nil {
 		t.Error("a group whose name is not UTF-8 begins, want an error")
 	}

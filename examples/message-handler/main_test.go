@@ -130,7 +130,7 @@ func TestRefusedMessageIsNotPassed(t *testing.T) {
 	}
 	for range 2 {
 		err := trial.Run(t, run).Wait()
-		if fault, ok := errors.AsType[*fencepost.Fault](err); !ok || fault.Code != "parked-left" {
+		if fault, ok := errors.AsType[*fencepost.UserError](err); !ok || fault.Code != "parked-left" {
 			t.Errorf("run over a bad record: got %v, want parked-left", err)
 		}
 		if diff := cmp.Diff(want, rows(t)); diff != "" {

@@ -75,7 +75,7 @@ func main() {
 	defer stop()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
-		if fault, ok := errors.AsType[*fencepost.Fault](err); ok && fault.Help != "" {
+		if fault, ok := errors.AsType[*fencepost.UserError](err); ok && fault.Help != "" {
 			fmt.Fprintln(os.Stderr, "help:", fault.Help)
 		}
 		os.Exit(1)

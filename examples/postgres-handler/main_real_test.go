@@ -145,7 +145,7 @@ func TestMissingTableEndsTheRun(t *testing.T) {
 	w.exec("alter table delays rename to away")
 	trial.Feed(t, brokers[0], topic, 0, trial.Flights(10_000, 12_000))
 	err := trial.Run(t, run).Wait()
-	if fault, ok := errors.AsType[*fencepost.Fault](err); !ok || fault.Code != "table-not-found" || fault.Help == "" {
+	if fault, ok := errors.AsType[*fencepost.UserError](err); !ok || fault.Code != "table-not-found" || fault.Help == "" {
 		t.Errorf("without its table: got %v, want table-not-found with a remedy", err)
 	}
 	w.exec("alter table away rename to delays")

@@ -67,7 +67,7 @@ func sendAll(ctx context.Context, b *fencepost.Batch) error {
 func send(ctx context.Context, key string, value []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(value))
 	if err != nil {
-		return &fencepost.Fault{Code: "webhook-invalid", Err: err, Help: "mend WEBHOOK"}
+		return &fencepost.UserError{Code: "webhook-invalid", Err: err, Help: "mend WEBHOOK"}
 	}
 	req.Header.Set("Idempotency-Key", key)
 	answer, err := http.DefaultClient.Do(req)
@@ -89,7 +89,7 @@ func main() {
 	defer stop()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
-		if fault, ok := errors.AsType[*fencepost.Fault](err); ok && fault.Help != "" {
+		if fault, ok := errors.AsType[*fencepost.UserError](err); ok && fault.Help != "" {
 			fmt.Fprintln(os.Stderr, "help:", fault.Help)
 		}
 		os.Exit(1)

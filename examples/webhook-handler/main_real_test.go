@@ -183,7 +183,7 @@ func TestRefusedRecordStopsItsPartitionOnly(t *testing.T) {
 		return 0
 	}
 	err := trial.Run(t, run).Wait()
-	if fault, ok := errors.AsType[*fencepost.Fault](err); !ok || fault.Code != "parked-left" {
+	if fault, ok := errors.AsType[*fencepost.UserError](err); !ok || fault.Code != "parked-left" {
 		t.Errorf("run over a bad record: got %v, want parked-left", err)
 	}
 	if got := old(t, c); got["0"] != 50 || got["1"] != 33 || got["2"] != 50 {

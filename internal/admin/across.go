@@ -24,7 +24,7 @@ const readTime = time.Minute
 // smallest T. What has the same timestamp as T, or lies behind it out of order, may be read again; what lies before it
 // out of order is passed.
 //
-// Errors: *fencepost.Fault copy-refused, nothing-selected, other-cluster.
+// Errors: *fencepost.UserError copy-refused, nothing-selected, other-cluster.
 func PlanCopyAcross(ctx context.Context, from View, reader source.Reader, to Resources, o CopyOptions) (*Copy, error) {
 	c, err := newCopying(ctx, from, to, o)
 	if err != nil {
@@ -58,9 +58,9 @@ func (c *copying) stamps(ctx context.Context, from View, reader source.Reader) (
 		case s.Decision.Action != ledger.Resume:
 			c.refuse(s.TopicPartition, "mend that on the source's cluster first; or leave its topic out with --topic", "%s: %s", s.Decision.Verdict, s.Reason)
 			continue
-		case s.Position.Offset < s.Bounds.End:
-			ranges[s.TopicPartition] = fencepost.OffsetRange{From: s.Position.Offset, Until: s.Bounds.End}
-			blocked[s.TopicPartition] = s.Bounds.Stable < s.Bounds.End
+		case s.Position.Offset < s.Bounds.HighWatermark:
+			ranges[s.TopicPartition] = fencepost.OffsetRange{From: s.Position.Offset, Until: s.Bounds.HighWatermark}
+			blocked[s.TopicPartition] = s.Bounds.LastStableOffset < s.Bounds.HighWatermark
 		}
 		if at[s.Topic] == nil {
 			at[s.Topic] = map[int32]time.Time{}
@@ -113,19 +113,19 @@ func (c *copying) landTopic(ctx context.Context, source ViewTopic, at map[int32]
 	uneven := there.Partitions != source.Partitions
 	c.out.Uneven = c.out.Uneven || uneven
 	least, fromStart := earliestOf(at), uneven && c.unplaced(source, at)
-	asks := make([]fencepost.Ask, there.Partitions)
+	asks := make([]fencepost.OffsetQuery, there.Partitions)
 	for p := range there.Partitions {
-		asks[p] = fencepost.Ask{TopicPartition: fencepost.TopicPartition{Topic: source.Name, Partition: p}, LeaderEpoch: fencepost.NoEpoch, Time: at[p]}
+		asks[p] = fencepost.OffsetQuery{TopicPartition: fencepost.TopicPartition{Topic: source.Name, Partition: p}, LeaderEpoch: fencepost.NoEpoch, Time: at[p]}
 		if uneven {
 			asks[p].Time = least
 		}
 	}
-	bounds := c.to.Cluster.Bounds(ctx, asks)
+	bounds := c.to.Cluster.LogOffsets(ctx, asks)
 	for p, ask := range asks {
 		b, answered := bounds[ask.TopicPartition]
 		line := Copied{Bounds: b, Verdict: ledger.OK, Read: read[ask.TopicPartition], At: ask.Time,
 			Line: Line{TopicPartition: ask.TopicPartition, Cause: ledger.CauseImport, RecordAt: ask.Time}}
-		line.Next = ledger.Position{Offset: b.End, LeaderEpoch: fencepost.NoEpoch, TopicID: b.TopicID}
+		line.Next = ledger.Position{Offset: b.HighWatermark, LeaderEpoch: fencepost.NoEpoch, TopicID: b.TopicID}
 		_, has := at[int32(p)]
 		switch {
 		case !answered || b.Err != nil:

@@ -22,8 +22,8 @@ func (w *world) adopt(partitions ...int32) {
 	}
 	var moves []ledger.Move
 	for _, p := range partitions {
-		s := ledger.Stored{TopicPartition: tp(p), Position: snap.Positions[tp(p)], Roster: snap.Roster["trips"], Mirror: -1}
-		d := ledger.Reconcile(s, []ledger.Answer{{Bounds: w.cluster.bounds[tp(p)]}}, ledger.Policy{})
+		s := ledger.Stored{TopicPartition: tp(p), Position: snap.Positions[tp(p)], Topic: snap.Topics["trips"], Mirror: -1}
+		d := ledger.Reconcile(s, []ledger.Answer{{LogOffsets: w.cluster.bounds[tp(p)]}}, ledger.Policy{})
 		if !d.Adopts() {
 			w.t.Fatalf("%s: action %d, want the topic ID taken over", tp(p), d.Action)
 		}
@@ -43,8 +43,8 @@ func TestE4MovesFillInTheTopicID(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := worldOf(t, 2, fencepost.TopicID{})
-			w.bounds(0, func(b *fencepost.Bounds) { b.Stable, b.End, b.EpochEnd = 950, 950, 900 })
-			w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End = 1001, 1001 })
+			w.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark, b.EpochEnd = 950, 950, 900 })
+			w.bounds(1, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1001, 1001 })
 			done, err := move(w).Execute(t.Context(), w.resources, "")
 			if err != nil || len(done.Moves) != 1 {
 				t.Fatalf("got %v, %v, want one move", done, err)
@@ -65,13 +65,13 @@ func TestE4LookBeforeTheFirstRun(t *testing.T) {
 		}
 	}
 	w.adopt(0)
-	for _, s := range w.look().Standings { // the Roster has the ID now, and the second position is compared with it
+	for _, s := range w.look().Standings { // the topics has the ID now, and the second position is compared with it
 		if s.Decision.Verdict != ledger.OK || s.State != admin.Idle || !s.Settled() || s.Reason != "" {
 			t.Errorf("%s: %s, %s, %q; want ok, idle, and nothing to explain", s.TopicPartition, s.Decision.Verdict, s.State, s.Reason)
 		}
 	}
 	w.adopt(1)
-	if v := w.look(); v.Snapshot.Roster["trips"] != (ledger.RosterEntry{TopicID: topicID, Partitions: 2}) || !v.HoldsTopicIDs() {
+	if v := w.look(); v.Snapshot.Topics["trips"] != (ledger.TopicState{TopicID: topicID, Partitions: 2}) || !v.HoldsTopicIDs() {
 		t.Errorf("the group holds %+v", v.Snapshot)
 	}
 }
@@ -82,7 +82,7 @@ func TestE4RecreatedByTheRoster(t *testing.T) {
 	w.adopt(0)
 	w.cluster.topics["trips"] = fencepost.Topic{ID: otherID, Partitions: 2}
 	for p := range int32(2) {
-		w.bounds(p, func(b *fencepost.Bounds) { b.TopicID = otherID })
+		w.bounds(p, func(b *fencepost.LogOffsets) { b.TopicID = otherID })
 	}
 	for _, s := range w.look().Standings {
 		if s.Decision.Verdict != ledger.Recreated || s.State != admin.Parked {
@@ -135,7 +135,7 @@ func TestE4CopyKeepsTheTopicID(t *testing.T) {
 		t.Fatal(err)
 	}
 	for p := range int32(3) {
-		w.bounds(p, func(b *fencepost.Bounds) { b.TopicID = fencepost.TopicID{} })
+		w.bounds(p, func(b *fencepost.LogOffsets) { b.TopicID = fencepost.TopicID{} })
 	}
 	moved := map[int32]fencepost.OffsetRange{0: {From: 310, Until: 320}, 1: {From: 900, Until: 990}, 2: {From: 7, Until: 8}}
 	if c, err = w.copy(w.other(foreign.MeaningNext, moved), to, admin.CopyOptions{Over: true}); err != nil {

@@ -72,7 +72,7 @@ type AuditOptions struct {
 // nothing, and holds beside running workers: what they do meanwhile is neither counted nor called wrong.
 func Prove(ctx context.Context, r Resources, o AuditOptions) (*Audit, error) {
 	if r.History == nil {
-		return nil, &fencepost.Fault{Code: "no-history", Err: fmt.Errorf("the ledger of group %s keeps no history", r.Group)}
+		return nil, &fencepost.UserError{Code: "no-history", Err: fmt.Errorf("the ledger of group %s keeps no history", r.Group)}
 	}
 	if err := r.exists(ctx); err != nil {
 		return nil, err

@@ -135,7 +135,7 @@ func TestAuditFindsPlantedFaults(t *testing.T) {
 		"commit removed": {func(w *world, _ *table) { h := w.history(); w.resources.History = append(h[:2:2], h[3:]...) }, "ledger changed 0 holds 1,000, its moves lead to 0: changed by something else"},
 		"start removed":  {func(w *world, _ *table) { w.resources.History = w.history()[1:] }, "chain hole 0 the history begins with a commit at 0; the start is missing"},
 		"hole": {func(w *world, _ *table) {
-			w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End, b.EpochEnd = 1010, 1010, 1010 })
+			w.bounds(1, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark, b.EpochEnd = 1010, 1010, 1010 })
 			w.commit(tp(1), 1005)
 			w.commit(tp(1), 1010)
 			h := w.history()
@@ -175,7 +175,7 @@ func TestAuditAsksTheLogAboutHoles(t *testing.T) {
 // Of what retention has deleted nobody can say whether it was a record: said, and no finding.
 func TestAuditDoesNotGuessAboutDeletedRecords(t *testing.T) {
 	w, s := audited(t)
-	w.bounds(1, func(b *fencepost.Bounds) { b.Earliest = 100 })
+	w.bounds(1, func(b *fencepost.LogOffsets) { b.Earliest = 100 })
 	s.remove(1, 50)
 	a, got := w.audit(keeps)
 	last := a.Findings[len(a.Findings)-1]
@@ -214,7 +214,7 @@ func TestAuditCountsRewinds(t *testing.T) {
 // Beside a running worker nothing is called wrong that it did meanwhile.
 func TestAuditBesideARunningWorker(t *testing.T) {
 	w, s := audited(t)
-	w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End, b.EpochEnd = 1100, 1100, 1100 })
+	w.bounds(1, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark, b.EpochEnd = 1100, 1100, 1100 })
 	s.fill(1, 1000, 1050) // committed after the ledger was read, before the rows were
 	s.read = func() { w.commit(tp(1), 1050) }
 	if a, got := w.audit(keeps); got != "" || a.Rows.Found != 2000 {
@@ -272,7 +272,7 @@ func TestAuditOfARecreatedTopic(t *testing.T) {
 	w, s := audited(t)
 	w.cluster.topics["trips"] = fencepost.Topic{ID: otherID, Partitions: 2}
 	for p := range int32(2) {
-		w.bounds(p, func(b *fencepost.Bounds) { b.TopicID = otherID })
+		w.bounds(p, func(b *fencepost.LogOffsets) { b.TopicID = otherID })
 	}
 	if _, err := w.repair("latest", 0).Plan.Execute(t.Context(), w.resources, ""); err != nil {
 		t.Fatal(err)

@@ -140,10 +140,10 @@ func (a BackfillAsk) backfill(of fencepost.Group, r fencepost.OffsetRange) ledge
 // PlanBackfill plans a run of old ranges under r.Group, beside the group of. A group that the ledger knows goes on with
 // the ranges that its starts recorded: what was asked by time means the same offsets for ever.
 //
-// Errors: *fencepost.Fault range-outside, backfill-other, nothing-selected, ends-unknown, ledger-empty.
+// Errors: *fencepost.UserError range-outside, backfill-other, nothing-selected, ends-unknown, ledger-empty.
 func PlanBackfill(ctx context.Context, r Resources, of fencepost.Group, a BackfillAsk, why string) (*Backfill, error) {
 	if r.Group == of {
-		return nil, &fencepost.Fault{Code: "backfill-other", Exit: 4, Err: fmt.Errorf("group %s is no backfill; nothing was changed", of),
+		return nil, &fencepost.UserError{Code: "backfill-other", Exit: 4, Err: fmt.Errorf("group %s is no backfill; nothing was changed", of),
 			Help: "leave --name and --group out, or name another one"}
 	}
 	b := &Backfill{Group: r.Group, Of: of}
@@ -222,7 +222,7 @@ func (b *Backfill) goOn(ctx context.Context, r Resources, a BackfillAsk, tps []f
 			was += fmt.Sprintf(" and %d more", len(parts)-3)
 		}
 	}
-	return &fencepost.Fault{Code: "backfill-other", Exit: 4, Err: fmt.Errorf("group %s %s; nothing was changed", b.Group, was),
+	return &fencepost.UserError{Code: "backfill-other", Exit: 4, Err: fmt.Errorf("group %s %s; nothing was changed", b.Group, was),
 		Help: "leave --name and --group out, or name another one"}
 }
 
@@ -230,7 +230,7 @@ func (b *Backfill) goOn(ctx context.Context, r Resources, a BackfillAsk, tps []f
 func recordedRanges(ctx context.Context, r Resources) (map[fencepost.TopicPartition]fencepost.OffsetRange, string, error) {
 	ranges, span := map[fencepost.TopicPartition]fencepost.OffsetRange{}, ""
 	if r.History == nil {
-		return nil, "", &fencepost.Fault{Code: "no-history", Err: errors.New("this ledger keeps no moves, and the starts of a backfill say its ranges"),
+		return nil, "", &fencepost.UserError{Code: "no-history", Err: errors.New("this ledger keeps no moves, and the starts of a backfill say its ranges"),
 			Help: "a backfill needs a ledger with a history"}
 	}
 	for m, err := range r.History.Moves(ctx, r.Group) {
@@ -247,10 +247,10 @@ func recordedRanges(ctx context.Context, r Resources) (map[fencepost.TopicPartit
 // begin resolves the ranges, refuses what the log does not have whole, and plans the starts of all partitions of their
 // topics: the ledger starts a topic as a whole.
 func (b *Backfill) begin(ctx context.Context, r Resources, a BackfillAsk, tps []fencepost.TopicPartition, about source.Description, why string) error {
-	if mirrored, err := r.Cluster.Mirrored(ctx, r.Group); err != nil {
+	if mirrored, err := r.Cluster.CommittedOffsets(ctx, r.Group); err != nil {
 		return fmt.Errorf("read the group's offsets: %w", err)
 	} else if len(mirrored) > 0 {
-		return &fencepost.Fault{Code: "ledger-empty", Exit: 4, Help: "--name with another one",
+		return &fencepost.UserError{Code: "ledger-empty", Exit: 4, Help: "--name with another one",
 			Err: fmt.Errorf("the ledger does not know group %s, but Kafka holds %d offsets of it", r.Group, len(mirrored))}
 	}
 	bounds, err := b.bounds(ctx, r, tps, about, a.From)
@@ -273,7 +273,7 @@ func (b *Backfill) begin(ctx context.Context, r Resources, a BackfillAsk, tps []
 		if len(bad) == 1 {
 			verb = "is"
 		}
-		return &fencepost.Fault{Code: "range-outside", Exit: 4, Help: "ranges within the log: fencepost offsets show FILE -o wide",
+		return &fencepost.UserError{Code: "range-outside", Exit: 4, Help: "ranges within the log: fencepost offsets show FILE -o wide",
 			Err: fmt.Errorf("%d of %d ranges %s not whole in the log; nothing was changed%s", len(bad), len(tps), verb, strings.Join(bad, ""))}
 	}
 	b.starts = Plan{Group: b.Group, ClusterID: about.ClusterID, Made: r.now(), Exact: true}
@@ -289,8 +289,8 @@ func (b *Backfill) begin(ctx context.Context, r Resources, a BackfillAsk, tps []
 }
 
 // bounds asks about all partitions of the topics of tps: they start together.
-func (b *Backfill) bounds(ctx context.Context, r Resources, tps []fencepost.TopicPartition, about source.Description, at time.Time) (map[fencepost.TopicPartition]fencepost.Bounds, error) {
-	var asks []fencepost.Ask
+func (b *Backfill) bounds(ctx context.Context, r Resources, tps []fencepost.TopicPartition, about source.Description, at time.Time) (map[fencepost.TopicPartition]fencepost.LogOffsets, error) {
+	var asks []fencepost.OffsetQuery
 	topics := map[string]bool{}
 	for _, tp := range tps {
 		if topics[tp.Topic] {
@@ -298,13 +298,13 @@ func (b *Backfill) bounds(ctx context.Context, r Resources, tps []fencepost.Topi
 		}
 		topics[tp.Topic] = true
 		for p := range about.Topics[tp.Topic].Partitions {
-			asks = append(asks, fencepost.Ask{TopicPartition: fencepost.TopicPartition{Topic: tp.Topic, Partition: p}, LeaderEpoch: fencepost.NoEpoch, Time: at})
+			asks = append(asks, fencepost.OffsetQuery{TopicPartition: fencepost.TopicPartition{Topic: tp.Topic, Partition: p}, LeaderEpoch: fencepost.NoEpoch, Time: at})
 		}
 	}
-	got := r.Cluster.Bounds(ctx, asks)
+	got := r.Cluster.LogOffsets(ctx, asks)
 	for _, a := range asks {
 		if err := got[a.TopicPartition].Err; err != nil {
-			return nil, &fencepost.Fault{Code: "ends-unknown", Err: fmt.Errorf("%s: %w: the partitions of a topic start together; nothing was changed", a.TopicPartition, err),
+			return nil, &fencepost.UserError{Code: "ends-unknown", Err: fmt.Errorf("%s: %w: the partitions of a topic start together; nothing was changed", a.TopicPartition, err),
 				Help: "wait until every partition has a leader"}
 		}
 	}
@@ -312,24 +312,24 @@ func (b *Backfill) bounds(ctx context.Context, r Resources, tps []fencepost.Topi
 }
 
 // resolve is the range of each partition: as named, or from the first record of the time to the first behind it.
-func (a BackfillAsk) resolve(ctx context.Context, r Resources, tps []fencepost.TopicPartition, bounds map[fencepost.TopicPartition]fencepost.Bounds) (ranges map[fencepost.TopicPartition]fencepost.OffsetRange, cut map[fencepost.TopicPartition]bool, err error) {
+func (a BackfillAsk) resolve(ctx context.Context, r Resources, tps []fencepost.TopicPartition, bounds map[fencepost.TopicPartition]fencepost.LogOffsets) (ranges map[fencepost.TopicPartition]fencepost.OffsetRange, cut map[fencepost.TopicPartition]bool, err error) {
 	if a.Ranges != nil {
 		return a.Ranges, nil, nil
 	}
-	asks := make([]fencepost.Ask, len(tps))
+	asks := make([]fencepost.OffsetQuery, len(tps))
 	for i, tp := range tps {
-		asks[i] = fencepost.Ask{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch, Time: a.To}
+		asks[i] = fencepost.OffsetQuery{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch, Time: a.To}
 	}
 	ranges, cut = map[fencepost.TopicPartition]fencepost.OffsetRange{}, map[fencepost.TopicPartition]bool{}
-	for tp, behind := range r.Cluster.Bounds(ctx, asks) {
+	for tp, behind := range r.Cluster.LogOffsets(ctx, asks) {
 		if behind.Err != nil {
-			return nil, nil, &fencepost.Fault{Code: "ends-unknown", Err: fmt.Errorf("%s: %w; nothing was changed", tp, behind.Err),
+			return nil, nil, &fencepost.UserError{Code: "ends-unknown", Err: fmt.Errorf("%s: %w; nothing was changed", tp, behind.Err),
 				Help: "wait until every partition has a leader"}
 		}
 		b := bounds[tp]
-		until := min(behind.AtTime, behind.Stable)
+		until := min(behind.AtTime, behind.LastStableOffset)
 		if r.Uncommitted {
-			until = min(behind.AtTime, behind.End)
+			until = min(behind.AtTime, behind.HighWatermark)
 		}
 		from := max(b.AtTime, b.Earliest)
 		ranges[tp] = fencepost.OffsetRange{From: min(from, until), Until: until}
@@ -339,16 +339,16 @@ func (a BackfillAsk) resolve(ctx context.Context, r Resources, tps []fencepost.T
 }
 
 // outsideLog says what of a range the log does not have; empty: it has all of it.
-func outsideLog(r fencepost.OffsetRange, b fencepost.Bounds, uncommitted bool) string {
+func outsideLog(r fencepost.OffsetRange, b fencepost.LogOffsets, uncommitted bool) string {
 	switch {
 	case r.Len() == 0:
 		return ""
 	case r.From < b.Earliest:
 		return fmt.Sprintf("[%s .. %s) is gone, the log begins at %s", text.Count(r.From), text.Count(min(r.Until, b.Earliest)), text.Count(b.Earliest))
-	case r.Until > b.End:
-		return fmt.Sprintf("the log ends at %s", text.Count(b.End))
-	case r.Until > b.Stable && !uncommitted:
-		return fmt.Sprintf("an open transaction holds it back at %s", text.Count(b.Stable))
+	case r.Until > b.HighWatermark:
+		return fmt.Sprintf("the log ends at %s", text.Count(b.HighWatermark))
+	case r.Until > b.LastStableOffset && !uncommitted:
+		return fmt.Sprintf("an open transaction holds it back at %s", text.Count(b.LastStableOffset))
 	}
 	return ""
 }

@@ -75,8 +75,8 @@ func TestPlanBackfillBounds(t *testing.T) {
 	} {
 		t.Run(c.text, func(t *testing.T) {
 			w := newWorld(t, 3)
-			w.bounds(1, func(b *fencepost.Bounds) { b.Earliest = 300 })
-			w.bounds(2, func(b *fencepost.Bounds) { b.Stable = 900 })
+			w.bounds(1, func(b *fencepost.LogOffsets) { b.Earliest = 300 })
+			w.bounds(2, func(b *fencepost.LogOffsets) { b.LastStableOffset = 900 })
 			r := w.beside("x")
 			b, err := admin.PlanBackfill(t.Context(), r, group, asked(t, c.text), "")
 			if c.refused != "" {
@@ -128,7 +128,7 @@ func TestBackfillGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	snap, err := w.store.Read(t.Context(), r.Group)
-	if err != nil || len(snap.Positions) != 2 || snap.Roster["trips"].Partitions != 2 {
+	if err != nil || len(snap.Positions) != 2 || snap.Topics["trips"].Partitions != 2 {
 		t.Fatalf("started %+v, %v, want both partitions of the topic", snap, err)
 	}
 	for m, err := range w.store.Moves(t.Context(), r.Group) {
@@ -141,11 +141,11 @@ func TestBackfillGoesOn(t *testing.T) {
 		}
 	}
 	held := snap.Positions[tp(1)]
-	if err := w.store.Move(t.Context(), ledger.Writer{Group: r.Group, ClusterID: "c1"},
+	if err := w.store.Move(t.Context(), ledger.Actor{Group: r.Group, ClusterID: "c1"},
 		[]ledger.Move{{TopicPartition: tp(1), Held: held, Next: held.Advance(400, 0), Cause: ledger.CauseCommit}}); err != nil {
 		t.Fatal(err)
 	}
-	w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End = 1100, 1100 })
+	w.bounds(1, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1100, 1100 })
 	b, err = plan(byTime)
 	if err != nil || !b.Begun || b.Left() != 600 || b.Ranges[0].Until != 1000 || b.Ranges[0].At != 400 {
 		t.Errorf("went on with %+v, %v, want [400 .. 1000)", b, err)
@@ -176,7 +176,7 @@ func TestE10WordsAreNoRanges(t *testing.T) {
 	r := w.beside("x")
 	start := ledger.Move{TopicPartition: tp(0), Cause: ledger.CauseStart, Why: "backfill [0 .. 700) of group trips", Partitions: 1,
 		Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 77, TopicID: topicID}}
-	if err := w.store.Move(t.Context(), ledger.Writer{Group: r.Group, ClusterID: "c1"}, []ledger.Move{start}); err != nil {
+	if err := w.store.Move(t.Context(), ledger.Actor{Group: r.Group, ClusterID: "c1"}, []ledger.Move{start}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := admin.PlanBackfill(t.Context(), r, group, asked(t, "trips:0:0..700"), "")
@@ -201,7 +201,7 @@ func TestBackfillCountsWhatRepeats(t *testing.T) {
 		t.Errorf("%d repeat, want 100", got)
 	}
 	next := ledger.Position{Offset: 700, LeaderEpoch: -1, Fence: 7, TopicID: topicID}
-	if err := w.store.Move(t.Context(), ledger.Writer{Group: "late", ClusterID: "c1"},
+	if err := w.store.Move(t.Context(), ledger.Actor{Group: "late", ClusterID: "c1"},
 		[]ledger.Move{{TopicPartition: tp(0), Next: next, Cause: ledger.CauseStart, Partitions: 1}}); err != nil {
 		t.Fatal(err)
 	}

@@ -27,14 +27,14 @@ type CopyOptions struct {
 // Copied is one partition of a Copy.
 type Copied struct {
 	Line
-	Read    string           // what the source holds: 30000|31007; empty: nothing
-	Bounds  fencepost.Bounds // of the target's brokers
+	Read    string               // what the source holds: 30000|31007; empty: nothing
+	Bounds  fencepost.LogOffsets // of the target's brokers
 	Verdict ledger.Verdict
 	At      time.Time // across clusters: of the record at the source's position; zero: it was at the end
 }
 
 // Unread is how many offsets lie before the end.
-func (c Copied) Unread() int64 { return max(0, int64(c.Bounds.End-c.Next.Offset)) }
+func (c Copied) Unread() int64 { return max(0, int64(c.Bounds.HighWatermark-c.Next.Offset)) }
 
 // Copy is what Plan.Execute would do to the target.
 type Copy struct {
@@ -72,7 +72,7 @@ func (c *copying) refuse(tp fencepost.TopicPartition, help, format string, args 
 // source by the target's brokers. All of it can be copied or nothing is: partitions of a topic that were left out would
 // be lost rows of the target.
 //
-// Errors: *fencepost.Fault copy-refused, nothing-selected, other-cluster.
+// Errors: *fencepost.UserError copy-refused, nothing-selected, other-cluster.
 func PlanCopy(ctx context.Context, from View, to Resources, o CopyOptions) (*Copy, error) {
 	c, err := newCopying(ctx, from, to, o)
 	if err != nil {
@@ -187,7 +187,7 @@ func (c *copying) begin(line Copied) {
 	case ledger.Earliest:
 		line.Next.Offset = line.Bounds.Earliest
 	case ledger.Latest:
-		line.Next.Offset = line.Bounds.End
+		line.Next.Offset = line.Bounds.HighWatermark
 	default:
 		c.refuse(line.TopicPartition, "--missing earliest, or latest", "the source has no position of it, and of others of its topic")
 		return
@@ -243,7 +243,7 @@ func (c *copying) replace(line *Copied) {
 func (c *copying) finish() (*Copy, error) {
 	c.out.Plan.ClusterID = c.about.ClusterID
 	if was := c.held.ClusterID; was != "" && c.about.ClusterID != "" && was != c.about.ClusterID {
-		return nil, &fencepost.Fault{Code: "other-cluster", Exit: 4, Help: "name the brokers that the target's group runs with; or copy to a group of its own",
+		return nil, &fencepost.UserError{Code: "other-cluster", Exit: 4, Help: "name the brokers that the target's group runs with; or copy to a group of its own",
 			Err: fmt.Errorf("the target's group %s belongs to cluster %s, these brokers are cluster %s; nothing was changed", c.to.Group, was, c.about.ClusterID)}
 	}
 	c.leftOut()
@@ -256,7 +256,7 @@ func (c *copying) finish() (*Copy, error) {
 	return c.out, nil
 }
 
-// leftOut refuses to leave out a partition that the target does not hold: with the others of its topic the Roster counts
+// leftOut refuses to leave out a partition that the target does not hold: with the others of its topic the topics counts
 // it, and without a row it is a lost one.
 func (c *copying) leftOut() {
 	topics := map[string]bool{}
@@ -300,5 +300,5 @@ func (c *copying) fault() error {
 			helps = append(helps, r.help)
 		}
 	}
-	return &fencepost.Fault{Code: "copy-refused", Exit: 4, Err: fmt.Errorf("%s", b.String()), Help: strings.Join(helps, "\n")}
+	return &fencepost.UserError{Code: "copy-refused", Exit: 4, Err: fmt.Errorf("%s", b.String()), Help: strings.Join(helps, "\n")}
 }

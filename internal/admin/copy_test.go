@@ -70,8 +70,8 @@ func TestCopyAHashIntoALedger(t *testing.T) {
 		t.Fatalf("executed: %+v, %v", done, err)
 	}
 	snap, err := store.Read(t.Context(), to.Group)
-	if err != nil || snap.ClusterID != "c1" || snap.Roster["trips"] != (ledger.RosterEntry{TopicID: topicID, Partitions: 3}) {
-		t.Errorf("after it the ledger is of cluster %q with roster %v (%v), want c1 and 3 partitions of the topic's ID", snap.ClusterID, snap.Roster, err)
+	if err != nil || snap.ClusterID != "c1" || snap.Topics["trips"] != (ledger.TopicState{TopicID: topicID, Partitions: 3}) {
+		t.Errorf("after it the ledger is of cluster %q with roster %v (%v), want c1 and 3 partitions of the topic's ID", snap.ClusterID, snap.Topics, err)
 	}
 	v, err := admin.Look(t.Context(), to)
 	if err != nil {
@@ -107,9 +107,9 @@ func TestCopyALedger(t *testing.T) {
 func TestCopyRefuses(t *testing.T) {
 	w := newWorld(t, 4)
 	to, store := w.target()
-	w.bounds(0, func(b *fencepost.Bounds) { b.Earliest = 500 })
-	w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End = 950, 950 })
-	w.bounds(2, func(b *fencepost.Bounds) { b.Err = fencepost.ErrNoAnswer })
+	w.bounds(0, func(b *fencepost.LogOffsets) { b.Earliest = 500 })
+	w.bounds(1, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 950, 950 })
+	w.bounds(2, func(b *fencepost.LogOffsets) { b.Err = fencepost.ErrNoAnswer })
 	from := w.other(foreign.MeaningNext, job)
 	_, err := w.copy(from, to, admin.CopyOptions{})
 	fault := wantFault(t, err, "copy-refused", 4)
@@ -124,7 +124,7 @@ func TestCopyRefuses(t *testing.T) {
 			t.Errorf("the help does not say %q once: %s", want, fault.Help)
 		}
 	}
-	w.bounds(2, func(b *fencepost.Bounds) { b.Err = nil })
+	w.bounds(2, func(b *fencepost.LogOffsets) { b.Err = nil })
 	o := admin.CopyOptions{Policy: ledger.Policy{AgedOut: ledger.Earliest, Truncated: ledger.Latest}, Missing: ledger.Earliest}
 	c, err := w.copy(from, to, o)
 	want := "0 import 300|310 ->500 500 aged out 0 190, 1 import 900|1000 ->950 0 truncated 0 -1, 2 import 0|7 ->7 993 ok 0 0, 3 start  ->0 1000 ok 0 0"
@@ -141,7 +141,7 @@ func TestCopyOver(t *testing.T) {
 	w := newWorld(t, 3)
 	to := w.resources
 	from := w.other(foreign.MeaningNext, map[int32]fencepost.OffsetRange{0: {From: 0, Until: 400}, 1: {From: 0, Until: 1000}, 2: {From: 0, Until: 1200}})
-	w.bounds(2, func(b *fencepost.Bounds) { b.Stable, b.End = 1300, 1300 })
+	w.bounds(2, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1300, 1300 })
 	before := w.positions()
 	_, err := w.copy(from, to, admin.CopyOptions{})
 	fault := wantFault(t, err, "copy-refused", 4)
@@ -189,7 +189,7 @@ func TestCopyIsComparedAndSet(t *testing.T) {
 	}
 	other := ledger.Move{TopicPartition: tp(2), Cause: ledger.CauseStart, Partitions: 3,
 		Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 7, TopicID: topicID}}
-	if err := store.Move(t.Context(), ledger.Writer{Group: to.Group, ClusterID: "c1"}, []ledger.Move{other}); err != nil {
+	if err := store.Move(t.Context(), ledger.Actor{Group: to.Group, ClusterID: "c1"}, []ledger.Move{other}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = c.Plan.Execute(t.Context(), to, "")
@@ -212,10 +212,10 @@ func TestCopyToAGroupOfAnotherCluster(t *testing.T) {
 // elsewhere is a cluster whose records are those of the world's, later by shift in each partition.
 func (w *world) elsewhere(partitions int32, shift fencepost.Offset) *cluster {
 	c := &cluster{id: "c2", topics: map[string]fencepost.Topic{"trips": {ID: otherID, Partitions: partitions}},
-		bounds: map[fencepost.TopicPartition]fencepost.Bounds{}, asked: map[fencepost.TopicPartition]int{}}
+		bounds: map[fencepost.TopicPartition]fencepost.LogOffsets{}, asked: map[fencepost.TopicPartition]int{}}
 	c.stamp = func(tp fencepost.TopicPartition, o fencepost.Offset) time.Time { return w.cluster.written(tp, o-shift) }
 	for p := range partitions {
-		c.bounds[tp(p)] = fencepost.Bounds{TopicID: otherID, Stable: 1000 + shift, End: 1000 + shift, EpochEnd: -1}
+		c.bounds[tp(p)] = fencepost.LogOffsets{TopicID: otherID, LastStableOffset: 1000 + shift, HighWatermark: 1000 + shift, EpochEnd: -1}
 	}
 	return c
 }
@@ -296,12 +296,12 @@ func TestCopyAcrossClusters(t *testing.T) {
 		t.Errorf("refused with %s", fault)
 	}
 	w.cluster.silent = nil
-	w.bounds(0, func(b *fencepost.Bounds) { b.Stable = 310 })
+	w.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset = 310 })
 	_, err = across(w.elsewhere(3, 50))
 	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:0  an open transaction") {
 		t.Errorf("refused with %s", fault)
 	}
-	w.bounds(0, func(b *fencepost.Bounds) { b.Stable, b.Earliest = 1000, 400 })
+	w.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.Earliest = 1000, 400 })
 	_, err = across(w.elsewhere(3, 50))
 	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:0  aged out") {
 		t.Errorf("refused with %s", fault)

@@ -30,8 +30,8 @@ func (t Twofold) Apart() int64 {
 	return int64(t.A.Position.Offset - t.B.Position.Offset)
 }
 
-// Bounds is what the brokers said last.
-func (t Twofold) Bounds() fencepost.Bounds {
+// LogOffsets is what the brokers said last.
+func (t Twofold) LogOffsets() fencepost.LogOffsets {
 	if t.B != nil {
 		return t.B.Bounds
 	}

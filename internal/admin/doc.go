@@ -26,7 +26,7 @@
 //
 // # How it fails
 //
-// Errors that a person meets are *fencepost.Fault: out-of-bounds, plan-stale, plan-damaged, nothing-selected,
+// Errors that a person meets are *fencepost.UserError: out-of-bounds, plan-stale, plan-damaged, nothing-selected,
 // choice-needed, set-refused, copy-refused, ledger-missing, meaning-needed, layout-damaged, outcome-unknown, not-verified,
 // range-outside, backfill-other. What connectors say passes through.
 //

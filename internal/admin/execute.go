@@ -41,13 +41,13 @@ func (r Resources) patience() time.Duration { return cmp.Or(r.Patience, settleTi
 //	     |                         '--no answer for Resources.Patience--> outcome-unknown
 //	     --done----------------> read back
 //
-// Errors: *fencepost.Fault plan-stale, out-of-bounds, outcome-unknown, not-verified. With any other one nothing was
+// Errors: *fencepost.UserError plan-stale, out-of-bounds, outcome-unknown, not-verified. With any other one nothing was
 // changed.
 func (p *Plan) Execute(ctx context.Context, r Resources, why string) (Done, error) {
 	if len(p.Lines) == 0 {
 		return Done{}, nil
 	}
-	w := ledger.Writer{Group: p.Group, ClusterID: p.ClusterID, Who: r.Who}
+	w := ledger.Actor{Group: p.Group, ClusterID: p.ClusterID, Who: r.Who}
 	moves := p.moves(r, why)
 	var doubt time.Time // since when an answer is missing; zero: none is
 	for try := 0; ; try++ {
@@ -122,19 +122,19 @@ const settlePause = 100 * time.Millisecond
 
 // passes reports whether an error is one that goes by itself: the store does not answer.
 func passes(err error) bool {
-	f, ok := errors.AsType[*fencepost.Fault](err)
+	f, ok := errors.AsType[*fencepost.UserError](err)
 	return ok && f.Passing
 }
 
 // unsettled is the Fault of moves whose answer was lost, and of which the store tells nothing since.
 func unsettled(err error) error {
-	return &fencepost.Fault{Code: "outcome-unknown", Exit: 1, Err: fmt.Errorf("nobody knows yet whether the positions were moved: all of them were, or none: %w", err),
+	return &fencepost.UserError{Code: "outcome-unknown", Exit: 1, Err: fmt.Errorf("nobody knows yet whether the positions were moved: all of them were, or none: %w", err),
 		Help: "when it answers again: fencepost offsets show FILE"}
 }
 
 // untouched adds to an error that it stopped everything.
 func untouched(err error) error {
-	if f, ok := errors.AsType[*fencepost.Fault](err); ok {
+	if f, ok := errors.AsType[*fencepost.UserError](err); ok {
 		said := *f
 		said.Err = fmt.Errorf("%w; nothing was changed", f.Err)
 		return &said
@@ -216,14 +216,14 @@ func (p *Plan) aimAgain(ctx context.Context, r Resources, held *ledger.Refused) 
 }
 
 func (p *Plan) freshBounds(ctx context.Context, r Resources) {
-	var asks []fencepost.Ask
+	var asks []fencepost.OffsetQuery
 	for _, l := range p.Lines {
-		asks = append(asks, fencepost.Ask{TopicPartition: l.TopicPartition, LeaderEpoch: fencepost.NoEpoch})
+		asks = append(asks, fencepost.OffsetQuery{TopicPartition: l.TopicPartition, LeaderEpoch: fencepost.NoEpoch})
 	}
-	got := r.Cluster.Bounds(ctx, asks)
+	got := r.Cluster.LogOffsets(ctx, asks)
 	for i := range p.Lines {
 		if b, ok := got[p.Lines[i].TopicPartition]; ok && b.Err == nil {
-			p.Lines[i].earliest, p.Lines[i].end = b.Earliest, b.End
+			p.Lines[i].earliest, p.Lines[i].end = b.Earliest, b.HighWatermark
 		}
 	}
 }
@@ -239,7 +239,7 @@ func (p *Plan) stale(held *ledger.Refused) error {
 		case h.Absent():
 			what = fmt.Sprintf("%s has no row any more, the plan says %s", l.TopicPartition, text.Count(l.Held.Offset))
 		case l.Held.Absent() && h.Fence == 0:
-			return &fencepost.Fault{Code: "copy-refused", Exit: 4, Help: placeOfItsOwn,
+			return &fencepost.UserError{Code: "copy-refused", Exit: 4, Help: placeOfItsOwn,
 				Err: fmt.Errorf("%s stands at %s there without a fence: that is another program's entry, and no ledger; nothing was changed",
 					l.TopicPartition, text.Count(h.Offset))}
 		case l.Held.Absent():
@@ -252,7 +252,7 @@ func (p *Plan) stale(held *ledger.Refused) error {
 		}
 		break
 	}
-	return &fencepost.Fault{Code: "plan-stale", Exit: 4, Err: fmt.Errorf("%s; nothing was changed", what), Help: "make the plan anew"}
+	return &fencepost.UserError{Code: "plan-stale", Exit: 4, Err: fmt.Errorf("%s; nothing was changed", what), Help: "make the plan anew"}
 }
 
 // readBack reads the ledger and compares it with the moves.
@@ -265,14 +265,14 @@ func (p *Plan) readBack(ctx context.Context, r Resources, moves []ledger.Move) (
 	}
 	snap, err := r.Ledger.Read(ctx, p.Group)
 	if err != nil {
-		return d, &fencepost.Fault{Code: "not-verified", Exit: 1, Err: fmt.Errorf("the positions were moved, and could not be read back: %w", err),
+		return d, &fencepost.UserError{Code: "not-verified", Exit: 1, Err: fmt.Errorf("the positions were moved, and could not be read back: %w", err),
 			Help: "when it answers again: fencepost offsets show FILE"}
 	}
 	for _, m := range moves {
 		h := snap.Positions[m.TopicPartition]
 		switch {
 		case h.Fence != m.Next.Fence || h.Offset < m.Next.Offset:
-			return d, &fencepost.Fault{Code: "not-verified", Err: fmt.Errorf("%s was moved to %s, and reads back at %s: somebody else moved it right after",
+			return d, &fencepost.UserError{Code: "not-verified", Err: fmt.Errorf("%s was moved to %s, and reads back at %s: somebody else moved it right after",
 				m.TopicPartition, text.Count(m.Next.Offset), text.Count(h.Offset)), Help: "fencepost moves FILE"}
 		case h.Offset > m.Next.Offset:
 			d.WentOn++

@@ -22,9 +22,9 @@ type severed struct {
 	back       time.Time // zero: at once
 }
 
-var errSilent = &fencepost.Fault{Code: "zookeeper-silent", Passing: true, Exit: 1, Err: errors.New("zookeeper at h:2181: no answer")}
+var errSilent = &fencepost.UserError{Code: "zookeeper-silent", Passing: true, Exit: 1, Err: errors.New("zookeeper at h:2181: no answer")}
 
-func (s *severed) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (s *severed) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	switch {
 	case !s.sent:
 		s.sent = true
@@ -122,7 +122,7 @@ type meddlingOnce struct {
 	w *world
 }
 
-func (m *meddlingOnce) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (m *meddlingOnce) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	first := !m.sent
 	err := m.severed.Move(ctx, w, moves)
 	if first {
@@ -195,7 +195,7 @@ func TestE7LostAnswerOfAStart(t *testing.T) {
 	w := newWorld(t, 1)
 	w.cluster.topics["orders"] = fencepost.Topic{ID: otherID, Partitions: 1}
 	orders := fencepost.TopicPartition{Topic: "orders"}
-	w.cluster.bounds[orders] = fencepost.Bounds{TopicID: otherID, Stable: 10, End: 10, EpochEnd: -1}
+	w.cluster.bounds[orders] = fencepost.LogOffsets{TopicID: otherID, LastStableOffset: 10, HighWatermark: 10, EpochEnd: -1}
 	p := w.planned("earliest", "orders")
 	once := true
 	w.store.SetHook(func(_ context.Context, at memory.Point) error {

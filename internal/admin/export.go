@@ -26,7 +26,7 @@ type At struct {
 
 // Export reads the positions, of another program's layout in the meaning that was told. It asks no broker.
 //
-// Errors: *fencepost.Fault ledger-missing, meaning-needed, layout-damaged, nothing-selected.
+// Errors: *fencepost.UserError ledger-missing, meaning-needed, layout-damaged, nothing-selected.
 func Export(ctx context.Context, r Resources, sel Selection) (Exported, error) {
 	v := View{Group: r.Group}
 	if r.Layout != nil {

@@ -28,7 +28,7 @@ func (v *View) readLayout(ctx context.Context, r Resources) error {
 	for _, e := range f.Entries {
 		at, err := e.Resume(r.Meaning)
 		if err != nil {
-			return &fencepost.Fault{Code: "layout-damaged", Err: err, Help: "mend that entry, or take it out"}
+			return &fencepost.UserError{Code: "layout-damaged", Err: err, Help: "mend that entry, or take it out"}
 		}
 		v.entries[e.TopicPartition] = e
 		p := ledger.Position{Offset: at, LeaderEpoch: fencepost.NoEpoch}
@@ -51,7 +51,7 @@ func readForeign(ctx context.Context, r Resources) (foreign.Offsets, error) {
 		if len(f.Notes) > 0 {
 			why = strings.Join(f.Notes, "; ") // a batch that was begun and not finished, an empty file
 		}
-		return f, &fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s holds no offsets: %s", r.Subject, why),
+		return f, &fencepost.UserError{Code: "ledger-missing", Err: fmt.Errorf("%s holds no offsets: %s", r.Subject, why),
 			Help: "mend the key, the path or the group"}
 	}
 	return f, nil
@@ -80,7 +80,7 @@ func Topics(ctx context.Context, r Resources) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)
 	}
-	for topic := range snap.Roster {
+	for topic := range snap.Topics {
 		topics[topic] = true
 	}
 	for tp := range snap.Positions {
@@ -124,7 +124,7 @@ func meaningNeeded(ctx context.Context, r Resources, f foreign.Offsets) error {
 	if hint := atEnd(ctx, r, f); hint != "" {
 		b.WriteString("\n  " + hint)
 	}
-	return &fencepost.Fault{Code: "meaning-needed", Exit: 2, Err: fmt.Errorf("%s", b.String()),
+	return &fencepost.UserError{Code: "meaning-needed", Exit: 2, Err: fmt.Errorf("%s", b.String()),
 		Help: "look where the job saves, then add one of the three. Nothing was changed"}
 }
 
@@ -133,13 +133,13 @@ func atEnd(ctx context.Context, r Resources, f foreign.Offsets) string {
 	if r.Cluster == nil {
 		return ""
 	}
-	asks := make([]fencepost.Ask, len(f.Entries))
+	asks := make([]fencepost.OffsetQuery, len(f.Entries))
 	for i, e := range f.Entries {
-		asks[i] = fencepost.Ask{TopicPartition: e.TopicPartition, LeaderEpoch: fencepost.NoEpoch}
+		asks[i] = fencepost.OffsetQuery{TopicPartition: e.TopicPartition, LeaderEpoch: fencepost.NoEpoch}
 	}
-	bounds := r.Cluster.Bounds(ctx, asks)
+	bounds := r.Cluster.LogOffsets(ctx, asks)
 	for _, e := range f.Entries {
-		if b, ok := bounds[e.TopicPartition]; ok && b.Err == nil && b.End == e.Until {
+		if b, ok := bounds[e.TopicPartition]; ok && b.Err == nil && b.HighWatermark == e.Until {
 			return fmt.Sprintf("A hint: %s stands at %s, which is End; last-processed would resume past it.", e.TopicPartition, text.Count(e.Until))
 		}
 	}

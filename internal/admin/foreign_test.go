@@ -44,7 +44,7 @@ func (w *world) other(meaning foreign.Meaning, ranges map[int32]fencepost.Offset
 // The same entries, read in each meaning: where they would resume, and what the brokers say of that.
 func TestLookAtAnotherProgramsOffsets(t *testing.T) {
 	w := newWorld(t, 4)
-	w.bounds(0, func(b *fencepost.Bounds) { b.Earliest = 500 })
+	w.bounds(0, func(b *fencepost.LogOffsets) { b.Earliest = 500 })
 	ranges := map[int32]fencepost.OffsetRange{0: {From: 400, Until: 700}, 1: {From: 900, Until: 1000}, 2: {From: 0, Until: 1}}
 	for meaning, want := range map[foreign.Meaning][3]struct {
 		at      fencepost.Offset
@@ -75,7 +75,7 @@ func TestLookAtAnotherProgramsOffsets(t *testing.T) {
 // Without a meaning nothing is guessed: the three readings of the first entry, and the one that the brokers contradict.
 func TestMeaningIsNeeded(t *testing.T) {
 	w := newWorld(t, 2)
-	w.cluster.bounds[tp(1)] = fencepost.Bounds{TopicID: topicID, Stable: 29140, End: 29140}
+	w.cluster.bounds[tp(1)] = fencepost.LogOffsets{TopicID: topicID, LastStableOffset: 29140, HighWatermark: 29140}
 	_, err := admin.Look(t.Context(), w.other(foreign.MeaningUnset, map[int32]fencepost.OffsetRange{0: {From: 30000, Until: 31007}, 1: {From: 28000, Until: 29140}}))
 	fault := wantFault(t, err, "meaning-needed", 2)
 	want, err := os.ReadFile("testdata/meaning-needed.txt")

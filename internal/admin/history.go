@@ -29,7 +29,7 @@ type Told struct {
 // Moves reads the history.
 func Moves(ctx context.Context, r Resources, f Filter) (t Told, err error) {
 	if r.History == nil {
-		return t, &fencepost.Fault{Code: "no-history", Err: fmt.Errorf("the ledger of group %s keeps no history", r.Group)}
+		return t, &fencepost.UserError{Code: "no-history", Err: fmt.Errorf("the ledger of group %s keeps no history", r.Group)}
 	}
 	if err := r.exists(ctx); err != nil {
 		return t, err
@@ -77,5 +77,5 @@ func (r Resources) known(ctx context.Context) error {
 }
 
 func (r Resources) unknownGroup() error {
-	return &fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s knows no group %s", r.Where, r.Group), Help: "mend the group's name"}
+	return &fencepost.UserError{Code: "ledger-missing", Err: fmt.Errorf("%s knows no group %s", r.Where, r.Group), Help: "mend the group's name"}
 }

@@ -51,9 +51,9 @@ const Unknown = -1
 // Standing is one partition of a View.
 type Standing struct {
 	fencepost.TopicPartition
-	Position ledger.Position  // absent: the ledger has no row
-	Bounds   fencepost.Bounds // of the last answer; with Err the other fields say nothing
-	Decision ledger.Decision  // under the pipeline's own policy
+	Position ledger.Position      // absent: the ledger has no row
+	Bounds   fencepost.LogOffsets // of the last answer; with Err the other fields say nothing
+	Decision ledger.Decision      // under the pipeline's own policy
 	State    State
 	Reason   string           // why it is parked, waiting, blocked or moves; may be empty
 	Lag      int64            // End - Offset; Unknown where the position says nothing about this log
@@ -77,7 +77,7 @@ func (s *Standing) unfenced() bool {
 // unsaid reports whether another program's layout has no entry of the partition: whether it ever read it is not known.
 func (s *Standing) unsaid() bool { return s.foreign && s.Position.Absent() }
 
-// Settled reports whether the position is good as it stands.
+// Reconciled reports whether the position is good as it stands.
 func (s Standing) Settled() bool { return s.Decision.Action == ledger.Resume && s.State != Parked }
 
 // NeedsPerson reports whether nobody but a person will mend it.
@@ -86,7 +86,7 @@ func (s Standing) NeedsPerson() bool { return s.State == Parked }
 // Look asks ledger, brokers and history, and reconciles each partition, asking twice where the first answer
 // contradicts the ledger (law 5). It makes no ledger.
 //
-// Errors: *fencepost.Fault ledger-missing, meaning-needed, layout-damaged.
+// Errors: *fencepost.UserError ledger-missing, meaning-needed, layout-damaged.
 func Look(ctx context.Context, r Resources) (View, error) {
 	v := View{At: r.now(), Group: r.Group}
 	mirrored, err := v.read(ctx, r)
@@ -105,7 +105,7 @@ func Look(ctx context.Context, r Resources) (View, error) {
 			s.Entry = &e
 		}
 		s.foreign = r.Layout != nil
-		s.stored = ledger.Stored{TopicPartition: tp, Position: s.Position, Roster: v.Snapshot.Roster[tp.Topic],
+		s.stored = ledger.Stored{TopicPartition: tp, Position: s.Position, Topic: v.Snapshot.Topics[tp.Topic],
 			ClusterID: v.Snapshot.ClusterID, Mirror: -1}
 		if m, ok := mirrored[tp]; ok {
 			s.stored.Mirror = m.Offset
@@ -128,14 +128,14 @@ func (r Resources) now() time.Time {
 }
 
 // read asks the ledger and the Kafka group's own offsets, or the layout.
-func (v *View) read(ctx context.Context, r Resources) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
+func (v *View) read(ctx context.Context, r Resources) (map[fencepost.TopicPartition]fencepost.CommittedOffset, error) {
 	if r.Layout != nil {
 		return nil, v.readLayout(ctx, r)
 	}
 	if err := r.exists(ctx); err != nil {
 		return nil, err
 	}
-	mirrored, err := r.Cluster.Mirrored(ctx, r.Group)
+	mirrored, err := r.Cluster.CommittedOffsets(ctx, r.Group)
 	if err != nil {
 		return nil, fmt.Errorf("read the group's offsets: %w", err)
 	}
@@ -157,19 +157,19 @@ func (r Resources) exists(ctx context.Context) error {
 		return fmt.Errorf("look for the ledger: %w", err)
 	}
 	if !there {
-		return &fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("there is no ledger in %s: nothing has run there yet", r.Where),
+		return &fencepost.UserError{Code: "ledger-missing", Err: fmt.Errorf("there is no ledger in %s: nothing has run there yet", r.Where),
 			Help: "mend where it is; or fencepost run FILE makes it"}
 	}
 	return nil
 }
 
-// partitions is those of the ledger, of the Roster and of the topics.
+// partitions is those of the ledger, of the topics and of the topics.
 func (v *View) partitions() []fencepost.TopicPartition {
 	all := map[fencepost.TopicPartition]bool{}
 	for tp := range v.Snapshot.Positions {
 		all[tp] = true
 	}
-	for topic, e := range v.Snapshot.Roster {
+	for topic, e := range v.Snapshot.Topics {
 		for p := range e.Partitions {
 			all[fencepost.TopicPartition{Topic: topic, Partition: p}] = true
 		}
@@ -238,24 +238,24 @@ func (v *View) findTransactions(ctx context.Context, r Resources) {
 }
 
 func (v *View) ask(ctx context.Context, r Resources, which []int) {
-	asks := make([]fencepost.Ask, len(which))
+	asks := make([]fencepost.OffsetQuery, len(which))
 	for n, i := range which {
 		s := &v.Standings[i]
-		asks[n] = fencepost.Ask{TopicPartition: s.TopicPartition, LeaderEpoch: fencepost.NoEpoch}
+		asks[n] = fencepost.OffsetQuery{TopicPartition: s.TopicPartition, LeaderEpoch: fencepost.NoEpoch}
 		if !s.Position.Absent() {
 			asks[n].LeaderEpoch = s.Position.LeaderEpoch
 		} else if r.Policy.Start.Kind == ledger.StartTime {
 			asks[n].Time = r.Policy.Start.Time
 		}
 	}
-	got := r.Cluster.Bounds(ctx, asks)
+	got := r.Cluster.LogOffsets(ctx, asks)
 	for _, i := range which {
 		s := &v.Standings[i]
 		b, ok := got[s.TopicPartition]
 		if !ok {
 			b.Err = fencepost.ErrNoAnswer
 		}
-		s.answers = append(s.answers, ledger.Answer{Bounds: b, ClusterID: v.About.ClusterID})
+		s.answers = append(s.answers, ledger.Answer{LogOffsets: b, ClusterID: v.About.ClusterID})
 		s.Bounds = b
 	}
 }
@@ -303,8 +303,8 @@ func (s *Standing) settle(r Resources) {
 	if d := s.Decision; d.Verdict == ledger.Truncated && d.Diverged >= 0 {
 		s.Reason = fmt.Sprintf("epoch %d ended at %d: %d offsets that were applied are no longer in the log",
 			s.Position.LeaderEpoch, d.Diverged, s.Position.Offset-d.Diverged)
-		if n := s.Bounds.End - d.Diverged; n > 0 {
-			s.Reason += fmt.Sprintf("; %d others stand in %s", n, fencepost.OffsetRange{From: d.Diverged, Until: s.Bounds.End})
+		if n := s.Bounds.HighWatermark - d.Diverged; n > 0 {
+			s.Reason += fmt.Sprintf("; %d others stand in %s", n, fencepost.OffsetRange{From: d.Diverged, Until: s.Bounds.HighWatermark})
 		}
 	}
 	if s.Decision.Verdict == ledger.New || s.Decision.Verdict == ledger.Added {
@@ -319,9 +319,9 @@ func (s *Standing) settle(r Resources) {
 		}
 	case ledger.Resume:
 		switch {
-		case s.Position.Offset == s.Bounds.End:
+		case s.Position.Offset == s.Bounds.HighWatermark:
 			s.State = Idle
-		case s.Position.Offset == s.Bounds.Stable && !r.Uncommitted:
+		case s.Position.Offset == s.Bounds.LastStableOffset && !r.Uncommitted:
 			s.State = Blocked
 			s.Reason = "an open transaction holds the rest back"
 		}
@@ -329,7 +329,7 @@ func (s *Standing) settle(r Resources) {
 	}
 	if s.Bounds.Err == nil && !s.Position.Absent() &&
 		(s.Decision.Action == ledger.Resume || s.Decision.Verdict == ledger.AgedOut) {
-		s.Lag = int64(s.Bounds.End - s.Position.Offset)
+		s.Lag = int64(s.Bounds.HighWatermark - s.Position.Offset)
 	}
 	if s.Lag == 0 {
 		s.LagTime = 0
@@ -375,7 +375,7 @@ func (v *View) lookAhead(ctx context.Context, r Resources) {
 		s := &v.Standings[i]
 		if s.Lag > 0 && s.State != Blocked {
 			at[s.TopicPartition] = s
-			ranges[s.TopicPartition] = fencepost.OffsetRange{From: max(s.Position.Offset, s.Bounds.Earliest), Until: s.Bounds.End}
+			ranges[s.TopicPartition] = fencepost.OffsetRange{From: max(s.Position.Offset, s.Bounds.Earliest), Until: s.Bounds.HighWatermark}
 		}
 	}
 	for tp, rec := range peek(ctx, r.Reader, ranges) {

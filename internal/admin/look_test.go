@@ -21,12 +21,12 @@ func TestLookTellsEachVerdict(t *testing.T) {
 		}
 		return nil
 	}
-	w.bounds(1, func(b *fencepost.Bounds) { b.End, b.Stable = 1300, 1300 })
-	w.bounds(2, func(b *fencepost.Bounds) { b.Earliest, b.Stable, b.End = 1200, 1500, 1500 })
-	w.bounds(3, func(b *fencepost.Bounds) { b.Stable, b.End = 900, 900 })
-	w.bounds(4, func(b *fencepost.Bounds) { b.Err = fencepost.ErrNoAnswer })
-	w.bounds(5, func(b *fencepost.Bounds) { b.End = 1400 })
-	w.bounds(6, func(b *fencepost.Bounds) { b.End, b.Stable = 1001, 1001 })
+	w.bounds(1, func(b *fencepost.LogOffsets) { b.HighWatermark, b.LastStableOffset = 1300, 1300 })
+	w.bounds(2, func(b *fencepost.LogOffsets) { b.Earliest, b.LastStableOffset, b.HighWatermark = 1200, 1500, 1500 })
+	w.bounds(3, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 900, 900 })
+	w.bounds(4, func(b *fencepost.LogOffsets) { b.Err = fencepost.ErrNoAnswer })
+	w.bounds(5, func(b *fencepost.LogOffsets) { b.HighWatermark = 1400 })
+	w.bounds(6, func(b *fencepost.LogOffsets) { b.HighWatermark, b.LastStableOffset = 1001, 1001 })
 	for p, want := range []struct {
 		verdict ledger.Verdict
 		state   admin.State
@@ -67,8 +67,8 @@ func TestLookTellsEachVerdict(t *testing.T) {
 func TestLookAsksTwice(t *testing.T) {
 	w := newWorld(t, 2)
 	good := w.cluster.bounds[tp(0)]
-	w.bounds(0, func(b *fencepost.Bounds) { b.Stable, b.End = 900, 900 })
-	w.cluster.second = map[fencepost.TopicPartition]fencepost.Bounds{tp(0): good}
+	w.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 900, 900 })
+	w.cluster.second = map[fencepost.TopicPartition]fencepost.LogOffsets{tp(0): good}
 	if s := w.standing(0); s.Decision.Verdict != ledger.StaleMetadata || !s.Settled() {
 		t.Errorf("verdict is %s, state %s; want stale metadata, and the position good as it stands", s.Decision.Verdict, s.State)
 	}
@@ -109,7 +109,7 @@ func TestE11BlockedOnlyByATransaction(t *testing.T) {
 		{"nobody says", nil, fencepost.ErrNoAnswer, admin.Blocked, "an open transaction holds the rest back"},
 	} {
 		w := newWorld(t, 1)
-		w.bounds(0, func(b *fencepost.Bounds) { b.End = 1400 })
+		w.bounds(0, func(b *fencepost.LogOffsets) { b.HighWatermark = 1400 })
 		w.resources.Cluster = transactions{w.cluster, c.open, c.err}
 		if s := w.standing(0); s.State != c.state || s.Reason != c.reason || s.Lag != 400 {
 			t.Errorf("%s: %s, %q, lag %d; want %s, %q, 400", c.about, s.State, s.Reason, s.Lag, c.state, c.reason)

@@ -62,7 +62,7 @@ type outside struct {
 // PlanSet plans to set the chosen partitions to a destination. Destinations outside of the log are refused, all named at once,
 // unless clamp is told.
 //
-// Errors: *fencepost.Fault out-of-bounds, set-refused, nothing-selected.
+// Errors: *fencepost.UserError out-of-bounds, set-refused, nothing-selected.
 func PlanSet(ctx context.Context, r Resources, v View, sel Selection, t Destination, clamp bool) (*Plan, error) {
 	if err := sel.check(v); err != nil {
 		return nil, err
@@ -105,14 +105,14 @@ func (v View) timeOffsets(ctx context.Context, r Resources, sel Selection, t Des
 	if t.Kind != ToTime {
 		return nil, nil
 	}
-	var asks []fencepost.Ask
+	var asks []fencepost.OffsetQuery
 	for _, s := range v.Standings {
 		if sel.Has(s.TopicPartition) {
-			asks = append(asks, fencepost.Ask{TopicPartition: s.TopicPartition, LeaderEpoch: fencepost.NoEpoch, Time: t.Time})
+			asks = append(asks, fencepost.OffsetQuery{TopicPartition: s.TopicPartition, LeaderEpoch: fencepost.NoEpoch, Time: t.Time})
 		}
 	}
 	at := map[fencepost.TopicPartition]fencepost.Offset{}
-	for tp, b := range r.Cluster.Bounds(ctx, asks) {
+	for tp, b := range r.Cluster.LogOffsets(ctx, asks) {
 		if b.Err != nil || b.AtTime < 0 {
 			return nil, refused(tp, "the brokers do not say which offset is at "+t.String(), "wait until they answer, or name an offset")
 		}
@@ -122,13 +122,13 @@ func (v View) timeOffsets(ctx context.Context, r Resources, sel Selection, t Des
 }
 
 func refused(tp fencepost.TopicPartition, why, help string) error {
-	return &fencepost.Fault{Code: "set-refused", Exit: 4, Err: fmt.Errorf("%s: %s; nothing was changed", tp, why), Help: help}
+	return &fencepost.UserError{Code: "set-refused", Exit: 4, Err: fmt.Errorf("%s: %s; nothing was changed", tp, why), Help: help}
 }
 
 // newLine says of one partition whether its position can be set at all.
 func newLine(s Standing, v View, sel Selection) (Line, error) {
 	l := Line{TopicPartition: s.TopicPartition, Held: s.Position, verdict: s.Decision.Verdict, diverged: s.Decision.Diverged,
-		earliest: s.Bounds.Earliest, end: s.Bounds.End}
+		earliest: s.Bounds.Earliest, end: s.Bounds.HighWatermark}
 	switch s.Decision.Verdict {
 	case ledger.Unknown, ledger.Missing, ledger.OtherCluster:
 		return l, refused(s.TopicPartition, s.Decision.Verdict.String()+": "+s.Reason, "mend that first; or leave it out with --topic")
@@ -136,7 +136,7 @@ func newLine(s Standing, v View, sel Selection) (Line, error) {
 		return l, refused(s.TopicPartition, "the topic was recreated, and moves as a whole: "+s.Reason, "fencepost offsets repair FILE")
 	case ledger.VerdictUnset:
 		return l, refused(s.TopicPartition, s.Reason, "put the entry back as it was, or give this pipeline a group of its own")
-	case ledger.New, ledger.Added: // the Roster counts partitions: what it counts and has no row would be a lost row
+	case ledger.New, ledger.Added: // the topics counts partitions: what it counts and has no row would be a lost row
 		for _, other := range v.Standings {
 			if other.Topic == s.Topic && other.Position.Absent() && !sel.Has(other.TopicPartition) {
 				return l, refused(s.TopicPartition, "the group has not started "+other.String()+" either, and starts them together", "--topic "+s.Topic)
@@ -271,5 +271,5 @@ func outOfBounds(bad []outside, of int) error {
 	if len(bad) > 1 {
 		help = "--clamp takes each to its bound"
 	}
-	return &fencepost.Fault{Code: "out-of-bounds", Exit: 4, Err: fmt.Errorf("%s", b.String()), Help: help + "; or choose others with --topic"}
+	return &fencepost.UserError{Code: "out-of-bounds", Exit: 4, Err: fmt.Errorf("%s", b.String()), Help: help + "; or choose others with --topic"}
 }

@@ -48,14 +48,14 @@ func (l *lived) epochOf(tp fencepost.TopicPartition, o fencepost.Offset) fencepo
 	return e
 }
 
-// Bounds answers where an epoch ends as brokers do: where the next larger one begins.
-func (l *lived) Bounds(ctx context.Context, asks []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds {
-	got := l.cluster.Bounds(ctx, asks)
+// LogOffsets answers where an epoch ends as brokers do: where the next larger one begins.
+func (l *lived) LogOffsets(ctx context.Context, asks []fencepost.OffsetQuery) map[fencepost.TopicPartition]fencepost.LogOffsets {
+	got := l.cluster.LogOffsets(ctx, asks)
 	for _, a := range asks {
 		b := got[a.TopicPartition]
 		b.EpochEnd = -1
 		if a.LeaderEpoch >= 0 {
-			b.EpochEnd = b.End
+			b.EpochEnd = b.HighWatermark
 			for _, s := range slices.Backward(l.epochs[a.TopicPartition]) {
 				if s.epoch > a.LeaderEpoch {
 					b.EpochEnd = s.at
@@ -71,11 +71,11 @@ func (l *lived) Describe(ctx context.Context) (source.Description, error) {
 	return l.cluster.Describe(ctx)
 }
 
-func (l *lived) Mirrored(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
-	return l.cluster.Mirrored(ctx, g)
+func (l *lived) CommittedOffsets(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.CommittedOffset, error) {
+	return l.cluster.CommittedOffsets(ctx, g)
 }
 
-func (l *lived) Mirror(ctx context.Context, g fencepost.Group, m map[fencepost.TopicPartition]fencepost.Mirror) error {
+func (l *lived) Mirror(ctx context.Context, g fencepost.Group, m map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
 	return l.cluster.Mirror(ctx, g, m)
 }
 
@@ -95,7 +95,7 @@ func newLived(t *testing.T) *lived {
 	}
 	var starts []ledger.Move
 	for p := range int32(parts) {
-		l.bounds(p, func(b *fencepost.Bounds) { b.Stable, b.End = 20, 20 })
+		l.bounds(p, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 20, 20 })
 		l.epochs[tp(p)] = []epochStart{{0, 0}}
 		starts = append(starts, ledger.Move{TopicPartition: tp(p), Cause: ledger.CauseStart, Partitions: parts,
 			Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: ledger.NewFence(l.resources.Random()), TopicID: topicID}})
@@ -146,14 +146,14 @@ func (l *lived) restart() { maps.Copy(l.held, l.positions()) }
 // commit is what the worker does with n more records, if it reads that far; with what it believes of its position.
 func (l *lived) commit(p int32, n int) {
 	b, held := l.cluster.bounds[tp(p)], l.held[tp(p)]
-	until := min(held.Offset+fencepost.Offset(n), b.End)
+	until := min(held.Offset+fencepost.Offset(n), b.HighWatermark)
 	if held.Offset < b.Earliest || until <= held.Offset || held.TopicID != b.TopicID {
 		return // it reads nothing there
 	}
 	s := sinktest.Span{TopicPartition: tp(p), Held: held, Until: until}
 	batch := sinktest.Commit(s)
 	batch.Moves[0].Next.LeaderEpoch = l.epochOf(tp(p), until-1)
-	err := l.lane.Commit(context.Background(), ledger.Writer{Group: group, ClusterID: "c1", Who: "w1@node3"}, batch)
+	err := l.lane.Commit(context.Background(), ledger.Actor{Group: group, ClusterID: "c1", Who: "w1@node3"}, batch)
 	l.note("commit %d [%d .. %d): %v", p, held.Offset, until, err)
 	_, refused := errors.AsType[*ledger.Refused](err)
 	switch {
@@ -213,7 +213,7 @@ func (l *lived) copy(back bool) {
 	}
 	c, err := admin.PlanCopy(context.Background(), v, to, admin.CopyOptions{Over: true, Missing: ledger.Earliest, Policy: ledger.EarliestEverywhere(ledger.StartAt{}),
 		From: "the other", Why: "property"})
-	if fault, ok := errors.AsType[*fencepost.Fault](err); ok && fault.Code == "copy-refused" {
+	if fault, ok := errors.AsType[*fencepost.UserError](err); ok && fault.Code == "copy-refused" {
 		l.note("%s: %v", what, err)
 		return // of a recreated topic, say
 	}
@@ -229,26 +229,29 @@ func (l *lived) copy(back bool) {
 
 // truncate cuts the log and begins another epoch, as an unclean election does.
 func (l *lived) truncate(p int32, by int) {
-	l.bounds(p, func(b *fencepost.Bounds) {
-		b.End = max(b.Earliest, b.End-fencepost.Offset(by))
-		b.Stable = b.End
+	l.bounds(p, func(b *fencepost.LogOffsets) {
+		b.HighWatermark = max(b.Earliest, b.HighWatermark-fencepost.Offset(by))
+		b.LastStableOffset = b.HighWatermark
 		old := l.epochs[tp(p)]
 		next := old[len(old)-1].epoch + 1
-		kept := slices.DeleteFunc(old, func(s epochStart) bool { return s.at >= b.End })
-		l.epochs[tp(p)] = append(kept, epochStart{next, b.End})
+		kept := slices.DeleteFunc(old, func(s epochStart) bool { return s.at >= b.HighWatermark })
+		l.epochs[tp(p)] = append(kept, epochStart{next, b.HighWatermark})
 	})
-	l.note("truncate %d to %d", p, l.cluster.bounds[tp(p)].End)
+	l.note("truncate %d to %d", p, l.cluster.bounds[tp(p)].HighWatermark)
 }
 
 func (l *lived) grow(p int32, n int) {
-	l.bounds(p, func(b *fencepost.Bounds) { b.End += fencepost.Offset(n); b.Stable = b.End })
+	l.bounds(p, func(b *fencepost.LogOffsets) {
+		b.HighWatermark += fencepost.Offset(n)
+		b.LastStableOffset = b.HighWatermark
+	})
 }
 
 func (l *lived) recreate(id byte) {
 	l.cluster.topics["trips"] = fencepost.Topic{ID: fencepost.TopicID{id}, Partitions: parts}
 	for p := range int32(parts) {
-		l.bounds(p, func(b *fencepost.Bounds) {
-			*b = fencepost.Bounds{TopicID: fencepost.TopicID{id}, Stable: 10, End: 10}
+		l.bounds(p, func(b *fencepost.LogOffsets) {
+			*b = fencepost.LogOffsets{TopicID: fencepost.TopicID{id}, LastStableOffset: 10, HighWatermark: 10}
 		})
 		l.epochs[tp(p)] = []epochStart{{0, 0}}
 	}
@@ -275,8 +278,8 @@ func (l *lived) live(rt *rapid.T) {
 			l.set(rapid.SampledFrom([]string{"earliest", "latest", "-4", "+3", "7", "0"}).Draw(rt, "to"), someone("partition"))
 		},
 		"retention": func() {
-			l.bounds(someone("partition"), func(b *fencepost.Bounds) {
-				b.Earliest = min(b.End, b.Earliest+fencepost.Offset(rapid.IntRange(1, 10).Draw(rt, "deleted")))
+			l.bounds(someone("partition"), func(b *fencepost.LogOffsets) {
+				b.Earliest = min(b.HighWatermark, b.Earliest+fencepost.Offset(rapid.IntRange(1, 10).Draw(rt, "deleted")))
 			})
 		},
 		"truncate":  func() { l.truncate(someone("partition"), rapid.IntRange(1, 10).Draw(rt, "lost")) },
@@ -384,7 +387,7 @@ func (l *lived) applied(rt *rapid.T) (fencepost.TopicPartition, fencepost.Offset
 	for at, offsets := range (rowsOf{l.store, nil}).counts() {
 		b := l.cluster.bounds[at]
 		for o := range offsets {
-			if b.Earliest <= o && o < min(b.End, positions[at].Offset) && l.covered(at, o, b.TopicID) {
+			if b.Earliest <= o && o < min(b.HighWatermark, positions[at].Offset) && l.covered(at, o, b.TopicID) {
 				all = append(all, record{at, o})
 			}
 		}

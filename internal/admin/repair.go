@@ -104,7 +104,7 @@ func (r *Repair) Undecided() (list []fencepost.TopicPartition) {
 
 // PlanRepair says what can be done about each chosen partition that is not ok, and plans what was chosen.
 //
-// Errors: *fencepost.Fault nothing-selected.
+// Errors: *fencepost.UserError nothing-selected.
 func PlanRepair(r Resources, v View, sel Selection, c Choices) (*Repair, error) {
 	if err := sel.check(v); err != nil {
 		return nil, err
@@ -179,13 +179,13 @@ func (s Standing) option(v View, choice ledger.Choice, d ledger.Decision) Option
 	switch d.Verdict {
 	case ledger.Recreated:
 		o.Note = "rest of the old topic"
-		if choice == ledger.Latest && s.Bounds.End > 0 {
-			o.Note = "and " + text.Count(s.Bounds.End) + " of the new"
+		if choice == ledger.Latest && s.Bounds.HighWatermark > 0 {
+			o.Note = "and " + text.Count(s.Bounds.HighWatermark) + " of the new"
 		}
 	case ledger.Truncated:
 		if d.Diverged >= 0 && m.Next.Offset <= d.Diverged {
 			o.Repeats = int64(d.Diverged - m.Next.Offset)
-			if others := int64(s.Bounds.End - d.Diverged); others > 0 {
+			if others := int64(s.Bounds.HighWatermark - d.Diverged); others > 0 {
 				o.Note = "reads the " + text.Count(others) + " others"
 			}
 		}
@@ -204,7 +204,7 @@ func (s Standing) option(v View, choice ledger.Choice, d ledger.Decision) Option
 // vanished reports whether a recreated topic no longer has the partition.
 func (s Standing) vanished(v View) bool {
 	topic, known := v.About.Topics[s.Topic]
-	roster := v.Snapshot.Roster[s.Topic].TopicID
+	roster := v.Snapshot.Topics[s.Topic].TopicID
 	return known && s.Partition >= topic.Partitions && roster != (fencepost.TopicID{}) && topic.ID != (fencepost.TopicID{}) && roster != topic.ID
 }
 

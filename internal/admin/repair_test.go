@@ -50,10 +50,10 @@ func priced(r *admin.Repair) string {
 func TestRepairPricesEachChoice(t *testing.T) {
 	w := newWorld(t, 5)
 	w.resources.Try = func(r *fencepost.Record) error { return errors.New("value is not JSON") }
-	w.bounds(0, func(b *fencepost.Bounds) { b.Earliest, b.Stable, b.End = 1200, 1500, 1500 })
-	w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End, b.EpochEnd = 950, 950, 900 })
-	w.bounds(2, func(b *fencepost.Bounds) { b.Stable, b.End = 1001, 1001 })
-	w.bounds(3, func(b *fencepost.Bounds) { b.Err = fencepost.ErrNoAnswer })
+	w.bounds(0, func(b *fencepost.LogOffsets) { b.Earliest, b.LastStableOffset, b.HighWatermark = 1200, 1500, 1500 })
+	w.bounds(1, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark, b.EpochEnd = 950, 950, 900 })
+	w.bounds(2, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1001, 1001 })
+	w.bounds(3, func(b *fencepost.LogOffsets) { b.Err = fencepost.ErrNoAnswer })
 	want := "0 earliest 1000>1200 0 200, 0 latest 1000>1500 0 500, " +
 		"1 divergence 1000>900 0 0, 1 earliest 1000>0 900 0, 1 latest 1000>950 0 50, " +
 		"2 retry 1000>1000 0 0, 2 skip 1000>1001 0 1"
@@ -76,9 +76,9 @@ func TestRepairExecuted(t *testing.T) {
 		}
 		return nil
 	}
-	w.bounds(0, func(b *fencepost.Bounds) { b.Earliest, b.Stable, b.End = 1200, 1500, 1500 })
-	w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End, b.EpochEnd = 950, 950, 900 })
-	w.bounds(2, func(b *fencepost.Bounds) { b.Stable, b.End = 1003, 1003 })
+	w.bounds(0, func(b *fencepost.LogOffsets) { b.Earliest, b.LastStableOffset, b.HighWatermark = 1200, 1500, 1500 })
+	w.bounds(1, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark, b.EpochEnd = 950, 950, 900 })
+	w.bounds(2, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1003, 1003 })
 	r := w.repair("earliest,truncated=divergence", admin.RecordSkip)
 	if left := r.Undecided(); len(left) != 0 {
 		t.Fatalf("undecided: %v", left)
@@ -104,7 +104,7 @@ func TestRepairARecreatedTopicAsAWhole(t *testing.T) {
 	w := newWorld(t, 3)
 	w.cluster.topics["trips"] = fencepost.Topic{ID: otherID, Partitions: 2}
 	for p := range int32(2) {
-		w.bounds(p, func(b *fencepost.Bounds) { b.TopicID, b.Stable, b.End = otherID, 5000, 5000 }) // in range all the same
+		w.bounds(p, func(b *fencepost.LogOffsets) { b.TopicID, b.LastStableOffset, b.HighWatermark = otherID, 5000, 5000 }) // in range all the same
 	}
 	delete(w.cluster.bounds, tp(2))
 	if r := w.repair("earliest", 0, "trips:0"); len(r.Undecided()) != 1 || len(r.Plan.Lines) != 0 {
@@ -118,8 +118,8 @@ func TestRepairARecreatedTopicAsAWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Roster["trips"].TopicID != otherID || s.Positions[tp(0)].Offset != 5000 || s.Positions[tp(2)].Offset != 0 || s.Positions[tp(2)].TopicID != otherID {
-		t.Errorf("roster %v, positions %v; want all three under the new topic", s.Roster, s.Positions)
+	if s.Topics["trips"].TopicID != otherID || s.Positions[tp(0)].Offset != 5000 || s.Positions[tp(2)].Offset != 0 || s.Positions[tp(2)].TopicID != otherID {
+		t.Errorf("roster %v, positions %v; want all three under the new topic", s.Topics, s.Positions)
 	}
 }
 
@@ -142,7 +142,7 @@ func TestRepairALostRow(t *testing.T) {
 // With --topic the next record can be passed even where it decodes: the sink may refuse it.
 func TestRepairSkipsTheNextRecord(t *testing.T) {
 	w := newWorld(t, 2)
-	w.bounds(1, func(b *fencepost.Bounds) { b.Stable, b.End = 1010, 1010 })
+	w.bounds(1, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1010, 1010 })
 	w.cluster.gone[tp(1)] = map[fencepost.Offset]bool{1000: true, 1001: true} // a marker, and a compacted record
 	if got := priced(w.repair("", admin.RecordSkip)); got != "" {
 		t.Errorf("without --topic: %s, want nothing to skip", got)
@@ -180,7 +180,7 @@ func TestParsePolicy(t *testing.T) {
 // A choice is recorded even where the offset stays: the history behind it is another, and the verdict would come back.
 func TestRepairMovesInPlace(t *testing.T) {
 	w := newWorld(t, 1)
-	w.bounds(0, func(b *fencepost.Bounds) { b.EpochEnd = 900 }) // 1,000 is the end of a log that parts at 900
+	w.bounds(0, func(b *fencepost.LogOffsets) { b.EpochEnd = 900 }) // 1,000 is the end of a log that parts at 900
 	if s := w.standing(0); s.Decision.Verdict != ledger.Truncated {
 		t.Fatalf("verdict is %s, want truncated", s.Decision.Verdict)
 	}

@@ -83,7 +83,7 @@ func (s savedPosition) position() (ledger.Position, error) {
 
 // DecodePlan reads what Encode wrote.
 //
-// Errors: *fencepost.Fault plan-damaged.
+// Errors: *fencepost.UserError plan-damaged.
 func DecodePlan(data []byte) (*Plan, error) {
 	var s saved
 	err := json.Unmarshal(data, &s)
@@ -95,7 +95,7 @@ func DecodePlan(data []byte) (*Plan, error) {
 		err = p.decodeLines(s)
 	}
 	if err != nil {
-		return nil, &fencepost.Fault{Code: "plan-damaged", Exit: 2, Err: fmt.Errorf("the plan can not be read: %w; nothing was changed", err),
+		return nil, &fencepost.UserError{Code: "plan-damaged", Exit: 2, Err: fmt.Errorf("the plan can not be read: %w; nothing was changed", err),
 			Help: "make it anew with --plan-out"}
 	}
 	return p, nil
@@ -129,10 +129,10 @@ func (p *Plan) decodeLines(s saved) error {
 
 // Recheck holds a saved plan against the group as it stands: the same ledger, and every target still in the log.
 //
-// Errors: *fencepost.Fault plan-stale, out-of-bounds, set-refused.
+// Errors: *fencepost.UserError plan-stale, out-of-bounds, set-refused.
 func (p *Plan) Recheck(v View) error {
 	if p.Group != v.Group || p.Ledger != v.Snapshot.Ledger {
-		return &fencepost.Fault{Code: "plan-stale", Exit: 4, Help: "name the pipeline file that the plan was made for",
+		return &fencepost.UserError{Code: "plan-stale", Exit: 4, Help: "name the pipeline file that the plan was made for",
 			Err: fmt.Errorf("the plan is for group %s in ledger %s, this is %s in %s; nothing was changed", p.Group, p.Ledger.Short(), v.Group, v.Snapshot.Ledger.Short())}
 	}
 	standing := map[fencepost.TopicPartition]Standing{}

@@ -77,6 +77,6 @@ func (s Selection) check(v View) error {
 }
 
 func nothing(what string) error {
-	return &fencepost.Fault{Code: "nothing-selected", Exit: 2, Err: fmt.Errorf("%s; nothing was changed", what),
+	return &fencepost.UserError{Code: "nothing-selected", Exit: 2, Err: fmt.Errorf("%s; nothing was changed", what),
 		Help: "fencepost offsets show FILE --all lists what there is"}
 }

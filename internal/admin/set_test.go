@@ -51,7 +51,7 @@ func told(p *admin.Plan) string {
 // O1: each form of target, per topic, per partition and for all.
 func TestTargets(t *testing.T) {
 	w := newWorld(t, 3)
-	w.bounds(1, func(b *fencepost.Bounds) { b.Earliest, b.Stable, b.End = 500, 1200, 1200 })
+	w.bounds(1, func(b *fencepost.LogOffsets) { b.Earliest, b.LastStableOffset, b.HighWatermark = 500, 1200, 1200 })
 	for _, c := range []struct {
 		to, topic, want string
 	}{
@@ -80,7 +80,7 @@ func TestTargets(t *testing.T) {
 // Targets outside of the log are all named and refused, the good ones with them, unless they are to be clamped.
 func TestTargetsOutsideTheLog(t *testing.T) {
 	w := newWorld(t, 3)
-	w.bounds(1, func(b *fencepost.Bounds) { b.Earliest, b.Stable, b.End = 500, 1200, 1200 })
+	w.bounds(1, func(b *fencepost.LogOffsets) { b.Earliest, b.LastStableOffset, b.HighWatermark = 500, 1200, 1200 })
 	before := w.positions()
 	_, err := w.plan("-600", false)
 	fault := wantFault(t, err, "out-of-bounds", 4)
@@ -129,7 +129,7 @@ type busy struct {
 	commit func()
 }
 
-func (b *busy) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (b *busy) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	if b.times > 0 && w.Who == "oncall@bastion" {
 		b.times--
 		b.commit()
@@ -142,7 +142,7 @@ func (b *busy) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) e
 func TestRelativeTargetsCountFromTheCompareAndSet(t *testing.T) {
 	w := newWorld(t, 2)
 	for _, p := range []int32{0, 1} {
-		w.bounds(p, func(b *fencepost.Bounds) { b.Stable, b.End = 1100, 1100 })
+		w.bounds(p, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1100, 1100 })
 	}
 	p := w.planned("-1000")
 	until := fencepost.Offset(1000)
@@ -164,10 +164,10 @@ func TestRelativeTargetsCountFromTheCompareAndSet(t *testing.T) {
 // A log that has grown since the plan is looked at again before a target is called outside of it.
 func TestRelativeTargetsFollowTheLog(t *testing.T) {
 	w := newWorld(t, 1)
-	w.bounds(0, func(b *fencepost.Bounds) { b.Stable, b.End = 1100, 1100 })
+	w.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1100, 1100 })
 	p := w.planned("+100")
 	w.resources.Ledger = &busy{Ledger: w.store, times: 1, commit: func() {
-		w.bounds(0, func(b *fencepost.Bounds) { b.Stable, b.End = 1300, 1300 })
+		w.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1300, 1300 })
 		w.commit(tp(0), 1050)
 	}}
 	if _, err := p.Execute(t.Context(), w.resources, ""); err != nil {
@@ -181,7 +181,7 @@ func TestRelativeTargetsFollowTheLog(t *testing.T) {
 // latest never takes a position back to an end that a worker has passed meanwhile.
 func TestLatestNeverGoesBack(t *testing.T) {
 	w := newWorld(t, 1)
-	w.bounds(0, func(b *fencepost.Bounds) { b.Stable, b.End = 1100, 1100 })
+	w.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1100, 1100 })
 	p := w.planned("latest")
 	w.resources.Ledger = &busy{Ledger: w.store, times: 1, commit: func() { w.commit(tp(0), 1150) }}
 	if d, err := p.Execute(t.Context(), w.resources, ""); err != nil || len(d.Moves) != 0 {
@@ -223,7 +223,7 @@ func TestSavedPlan(t *testing.T) {
 	if err := p.Recheck(w.look()); err != nil {
 		t.Fatal(err)
 	}
-	w.bounds(0, func(b *fencepost.Bounds) { b.Stable, b.End = 1100, 1100 })
+	w.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1100, 1100 })
 	w.commit(tp(0), 1001)
 	before := w.positions()
 	wantFault(t, p.Recheck(w.look()), "plan-stale", 4)
@@ -245,7 +245,7 @@ type lossy struct {
 	done bool
 }
 
-func (l *lossy) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (l *lossy) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	if l.done {
 		return l.Ledger.Move(ctx, w, moves)
 	}
@@ -276,9 +276,9 @@ func TestALostAnswerIsResolved(t *testing.T) {
 // What can not be set as things stand is refused, with the reason.
 func TestSetRefused(t *testing.T) {
 	for name, change := range map[string]func(*world){
-		"unknown":   func(w *world) { w.bounds(0, func(b *fencepost.Bounds) { b.Err = fencepost.ErrNoAnswer }) },
-		"missing":   func(w *world) { w.bounds(0, func(b *fencepost.Bounds) { b.Err = fencepost.ErrNoTopic }) },
-		"recreated": func(w *world) { w.bounds(0, func(b *fencepost.Bounds) { b.TopicID = otherID }) },
+		"unknown":   func(w *world) { w.bounds(0, func(b *fencepost.LogOffsets) { b.Err = fencepost.ErrNoAnswer }) },
+		"missing":   func(w *world) { w.bounds(0, func(b *fencepost.LogOffsets) { b.Err = fencepost.ErrNoTopic }) },
+		"recreated": func(w *world) { w.bounds(0, func(b *fencepost.LogOffsets) { b.TopicID = otherID }) },
 		"cluster":   func(w *world) { w.cluster.id = "c2" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -315,7 +315,7 @@ func TestSetStartsATopicAsAWhole(t *testing.T) {
 	w := newWorld(t, 1)
 	w.cluster.topics["new"] = fencepost.Topic{ID: otherID, Partitions: 2}
 	for p := range int32(2) {
-		w.cluster.bounds[fencepost.TopicPartition{Topic: "new", Partition: p}] = fencepost.Bounds{TopicID: otherID, Stable: 50, End: 50}
+		w.cluster.bounds[fencepost.TopicPartition{Topic: "new", Partition: p}] = fencepost.LogOffsets{TopicID: otherID, LastStableOffset: 50, HighWatermark: 50}
 	}
 	_, err := w.plan("10", false, "new:1")
 	wantFault(t, err, "set-refused", 4)
@@ -335,7 +335,7 @@ type meddling struct {
 	after func()
 }
 
-func (m *meddling) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (m *meddling) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	err := m.Ledger.Move(ctx, w, moves)
 	m.after()
 	return err

@@ -182,11 +182,11 @@ func (t *tally) hole(list []oddRun, rec *fencepost.Record) []oddRun {
 
 // deleted says of which offsets without a row the log can tell nothing any more.
 func (t *tally) deleted(ctx context.Context, r Resources, ranges map[TopicPartition]fencepost.OffsetRange) {
-	var asks []fencepost.Ask
+	var asks []fencepost.OffsetQuery
 	for tp := range ranges {
-		asks = append(asks, fencepost.Ask{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch})
+		asks = append(asks, fencepost.OffsetQuery{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch})
 	}
-	bounds := r.Cluster.Bounds(ctx, asks)
+	bounds := r.Cluster.LogOffsets(ctx, asks)
 	for _, tp := range sortedKeys(ranges) {
 		gone := int64(0)
 		for _, gap := range t.at[tp].missing {
@@ -229,7 +229,7 @@ func covers(n int64) string {
 
 func (t *tally) foreign(o oddRun, at string) {
 	why := "no commit covers it"
-	roster := t.before.Roster[o.Topic]
+	roster := t.before.Topics[o.Topic]
 	switch {
 	case o.Topic == "":
 		t.audit.fault("rows", "foreign", o.TopicPartition, "%s without topic, partition or offset", text.Plural(o.rows, "row"))

@@ -33,14 +33,14 @@ type ViewTopic struct {
 	Name       string
 	Partitions int32
 	ID         fencepost.TopicID // that the brokers name
-	Ledger     fencepost.TopicID // that the Roster names
+	Ledger     fencepost.TopicID // that the topics names
 }
 
 // Topics is the topics of the standings, by name.
 func (v View) Topics() (topics []ViewTopic) {
 	for _, s := range v.Standings {
 		if n := len(topics); n == 0 || topics[n-1].Name != s.Topic {
-			topics = append(topics, ViewTopic{Name: s.Topic, Ledger: v.Snapshot.Roster[s.Topic].TopicID, ID: v.About.Topics[s.Topic].ID})
+			topics = append(topics, ViewTopic{Name: s.Topic, Ledger: v.Snapshot.Topics[s.Topic].TopicID, ID: v.About.Topics[s.Topic].ID})
 		}
 		last := &topics[len(topics)-1]
 		last.Partitions++

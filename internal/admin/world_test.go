@@ -28,9 +28,9 @@ var (
 type cluster struct {
 	id     string
 	topics map[string]fencepost.Topic
-	bounds map[fencepost.TopicPartition]fencepost.Bounds
+	bounds map[fencepost.TopicPartition]fencepost.LogOffsets
 	// second is what is answered from the second time on; nil: the same.
-	second map[fencepost.TopicPartition]fencepost.Bounds
+	second map[fencepost.TopicPartition]fencepost.LogOffsets
 	asked  map[fencepost.TopicPartition]int
 	// gone are offsets of no record: markers, compacted entries.
 	gone map[fencepost.TopicPartition]map[fencepost.Offset]bool
@@ -51,8 +51,8 @@ func (c *cluster) Describe(context.Context) (source.Description, error) {
 	return source.Description{ClusterID: c.id, Topics: c.topics}, nil
 }
 
-func (c *cluster) Bounds(_ context.Context, asks []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds {
-	got := map[fencepost.TopicPartition]fencepost.Bounds{}
+func (c *cluster) LogOffsets(_ context.Context, asks []fencepost.OffsetQuery) map[fencepost.TopicPartition]fencepost.LogOffsets {
+	got := map[fencepost.TopicPartition]fencepost.LogOffsets{}
 	for _, a := range asks {
 		c.asked[a.TopicPartition]++
 		b, ok := c.bounds[a.TopicPartition]
@@ -67,7 +67,7 @@ func (c *cluster) Bounds(_ context.Context, asks []fencepost.Ask) map[fencepost.
 		}
 		b.AtTime = -1
 		if !a.Time.IsZero() {
-			for b.AtTime = b.Earliest; b.AtTime < b.End && c.written(a.TopicPartition, b.AtTime).Before(a.Time); b.AtTime++ {
+			for b.AtTime = b.Earliest; b.AtTime < b.HighWatermark && c.written(a.TopicPartition, b.AtTime).Before(a.Time); b.AtTime++ {
 			}
 		}
 		got[a.TopicPartition] = b
@@ -75,11 +75,11 @@ func (c *cluster) Bounds(_ context.Context, asks []fencepost.Ask) map[fencepost.
 	return got
 }
 
-func (c *cluster) Mirrored(context.Context, fencepost.Group) (map[fencepost.TopicPartition]fencepost.Mirror, error) {
+func (c *cluster) CommittedOffsets(context.Context, fencepost.Group) (map[fencepost.TopicPartition]fencepost.CommittedOffset, error) {
 	return nil, nil
 }
 
-func (c *cluster) Mirror(context.Context, fencepost.Group, map[fencepost.TopicPartition]fencepost.Mirror) error {
+func (c *cluster) Mirror(context.Context, fencepost.Group, map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
 	return errors.New("an operator's verb mirrored")
 }
 
@@ -90,7 +90,7 @@ func (c *cluster) Scan(_ context.Context, ranges map[fencepost.TopicPartition]fe
 	}
 	for tp, r := range ranges {
 		b := c.bounds[tp]
-		for o := max(r.From, b.Earliest); o < min(r.Until, b.Stable); o++ {
+		for o := max(r.From, b.Earliest); o < min(r.Until, b.LastStableOffset); o++ {
 			if c.gone[tp][o] {
 				continue
 			}
@@ -116,7 +116,7 @@ func newWorld(t *testing.T, partitions int32) *world { return worldOf(t, partiti
 // worldOf is a world that was written while the brokers told that topic ID.
 func worldOf(t *testing.T, partitions int32, id fencepost.TopicID) *world {
 	w := &world{t: t, store: memory.Open(), cluster: &cluster{id: "c1", topics: map[string]fencepost.Topic{},
-		bounds: map[fencepost.TopicPartition]fencepost.Bounds{}, asked: map[fencepost.TopicPartition]int{},
+		bounds: map[fencepost.TopicPartition]fencepost.LogOffsets{}, asked: map[fencepost.TopicPartition]int{},
 		gone: map[fencepost.TopicPartition]map[fencepost.Offset]bool{}}}
 	w.store.SetKeep(ledger.KeepAll)
 	w.resources = admin.Resources{Group: group, Ledger: w.store, Cluster: w.cluster, History: w.store, Reader: w.cluster, Who: "oncall@bastion",
@@ -124,7 +124,7 @@ func worldOf(t *testing.T, partitions int32, id fencepost.TopicID) *world {
 	w.cluster.topics["trips"] = fencepost.Topic{ID: topicID, Partitions: partitions}
 	var starts []ledger.Move
 	for p := range partitions {
-		w.cluster.bounds[tp(p)] = fencepost.Bounds{TopicID: topicID, Stable: 1000, End: 1000, EpochEnd: 1000}
+		w.cluster.bounds[tp(p)] = fencepost.LogOffsets{TopicID: topicID, LastStableOffset: 1000, HighWatermark: 1000, EpochEnd: 1000}
 		starts = append(starts, ledger.Move{TopicPartition: tp(p), Cause: ledger.CauseStart, Partitions: partitions,
 			Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: ledger.Fence(100 + p), TopicID: id}})
 	}
@@ -141,7 +141,7 @@ func tp(p int32) fencepost.TopicPartition {
 
 func (w *world) move(moves ...ledger.Move) {
 	w.t.Helper()
-	if err := w.store.Move(w.t.Context(), ledger.Writer{Group: group, ClusterID: "c1", Who: "w1@node3"}, moves); err != nil {
+	if err := w.store.Move(w.t.Context(), ledger.Actor{Group: group, ClusterID: "c1", Who: "w1@node3"}, moves); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -183,7 +183,7 @@ func (w *world) standing(p int32) admin.Standing {
 	return admin.Standing{}
 }
 
-func (w *world) bounds(p int32, change func(*fencepost.Bounds)) {
+func (w *world) bounds(p int32, change func(*fencepost.LogOffsets)) {
 	b := w.cluster.bounds[tp(p)]
 	change(&b)
 	w.cluster.bounds[tp(p)] = b
@@ -198,9 +198,9 @@ func (w *world) wantUnchanged(before map[fencepost.TopicPartition]ledger.Positio
 }
 
 // wantFault checks an error's code and exit code.
-func wantFault(t *testing.T, err error, code string, exit int) *fencepost.Fault {
+func wantFault(t *testing.T, err error, code string, exit int) *fencepost.UserError {
 	t.Helper()
-	fault, ok := errors.AsType[*fencepost.Fault](err)
+	fault, ok := errors.AsType[*fencepost.UserError](err)
 	if !ok || fault.Code != code || fault.Exit != exit {
 		t.Fatalf("error is %v (%+v), want code %s, exit %d", err, fault, code, exit)
 	}

@@ -23,7 +23,7 @@ type Broker struct {
 
 // Start claims the folder, listens, loads what is there and serves. When it returns, clients can connect.
 //
-// The error is a *Fault whenever the machine is the reason (port, folder, disk, version); otherwise it names fields of the
+// The error is a *UserError whenever the machine is the reason (port, folder, disk, version); otherwise it names fields of the
 // Config. After an error nothing is left listening or locked.
 func Start(cfg Config) (*Broker, error) {
 	if err := cfg.validate(); err != nil {

@@ -59,7 +59,7 @@ func (c Config) validate() error {
 	return errors.Join(faults...)
 }
 
-// address is Listen with its zero filled in. The error is a *Fault with NotLoopback.
+// address is Listen with its zero filled in. The error is a *UserError with NotLoopback.
 func (c Config) address() (string, error) {
 	listen := c.Listen
 	if listen == "" {

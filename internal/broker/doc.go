@@ -27,7 +27,7 @@
 //
 // # How it fails
 //
-// Start returns a *Fault: Code and Help are for the screen. A disk that fills up later is told once by Broker.Faults, and the
+// Start returns a *UserError: Code and Help are for the screen. A disk that fills up later is told once by Broker.Faults, and the
 // producers get UNKNOWN_SERVER_ERROR: those records were not stored. End the broker then: a producer that sends such a batch
 // again is answered as for a duplicate (TestFullDiskThenASecondTryIsAcknowledgedWithoutBeingStored).
 //

@@ -30,7 +30,7 @@ type folder struct {
 	lock *os.File
 }
 
-// claim makes the folder if it is not there and locks it. Every error is a *Fault; a refused folder is as it was.
+// claim makes the folder if it is not there and locks it. Every error is a *UserError; a refused folder is as it was.
 func claim(dir string) (*folder, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, folderFault(dir, err)

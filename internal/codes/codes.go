@@ -73,7 +73,7 @@ func (c Code) Page() string {
 }
 
 // Exit is the status of a command that ends by an error: the Fault's own, else its code's, and 1 where neither says one.
-func Exit(f *fencepost.Fault) int {
+func Exit(f *fencepost.UserError) int {
 	if f.Exit != 0 {
 		return f.Exit
 	}
@@ -83,5 +83,5 @@ func Exit(f *fencepost.Fault) int {
 
 // Usage makes the error of a command or an operand that can not be understood.
 func Usage(help, format string, args ...any) error {
-	return &fencepost.Fault{Code: "usage", Err: fmt.Errorf(format, args...), Help: help}
+	return &fencepost.UserError{Code: "usage", Err: fmt.Errorf(format, args...), Help: help}
 }

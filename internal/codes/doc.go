@@ -1,7 +1,7 @@
 // Package codes is the errors that a person can meet: for each code its exit status, the page that `fencepost help CODE`
 // prints, and what to do about it.
 //
-//	engine, ledger, connectors --> a code and facts: *fencepost.Fault, fencepost.Finding, engine.Parked
+//	engine, ledger, connectors --> a code and facts: *fencepost.UserError, fencepost.Finding, engine.Parked
 //	                                  |
 //	                               Remedy: a command to paste or a key to mend, with FILE in place of the file's name
 //	                                  |

@@ -90,7 +90,7 @@ var remedies = []remedy{
 }
 
 // Remedy is what to do about an error: what it brings along itself, or what its code and facts say; empty: nothing is known.
-func Remedy(f *fencepost.Fault) string { return render(f.Help, f.Code, f.Facts) }
+func Remedy(f *fencepost.UserError) string { return render(f.Help, f.Code, f.Facts) }
 
 // RemedyOf is Remedy for a finding.
 func RemedyOf(f fencepost.Finding) string { return render(f.Help, f.Code, f.Facts) }
@@ -137,22 +137,22 @@ func fill(text string, facts map[string]string) string {
 
 // Named is the Fault in an error, or one for what ledger, source and sink say by sentinels; an error that nobody named is
 // unexpected.
-func Named(err error) *fencepost.Fault {
-	if f, ok := errors.AsType[*fencepost.Fault](err); ok {
+func Named(err error) *fencepost.UserError {
+	if f, ok := errors.AsType[*fencepost.UserError](err); ok {
 		return f
 	}
 	rejected, refused := errors.AsType[*sink.Rejected](err)
 	switch {
 	case errors.Is(err, fencepost.ErrNoTopic):
-		return &fencepost.Fault{Code: "topic-not-found", Err: err}
+		return &fencepost.UserError{Code: "topic-not-found", Err: err}
 	case errors.Is(err, fencepost.ErrNoAnswer):
-		return &fencepost.Fault{Code: "broker-silent", Err: err, Help: "start it, or mend source.brokers", Passing: true}
+		return &fencepost.UserError{Code: "broker-silent", Err: err, Help: "start it, or mend source.brokers", Passing: true}
 	case errors.Is(err, ledger.ErrNewer):
-		return &fencepost.Fault{Code: "ledger-newer", Err: err}
+		return &fencepost.UserError{Code: "ledger-newer", Err: err}
 	case errors.Is(err, ledger.ErrOtherCluster):
-		return &fencepost.Fault{Code: "other-cluster", Err: err}
+		return &fencepost.UserError{Code: "other-cluster", Err: err}
 	case refused:
-		return &fencepost.Fault{Code: "record-refused", Err: err, Help: rejected.Hint}
+		return &fencepost.UserError{Code: "record-refused", Err: err, Help: rejected.Hint}
 	}
-	return &fencepost.Fault{Code: "unexpected", Err: err}
+	return &fencepost.UserError{Code: "unexpected", Err: err}
 }

@@ -15,17 +15,17 @@ import (
 // A remedy follows from code and facts: the first that fits is taken, and what an error brings along comes before it.
 func TestRemedy(t *testing.T) {
 	for _, c := range []struct {
-		fault fencepost.Fault
+		fault fencepost.UserError
 		want  string
 	}{
-		{fencepost.Fault{Code: "ledger-newer"}, "run the newer program; there is no way back"},
-		{fencepost.Fault{Code: "ledger-newer", Help: "its own"}, "its own"},
-		{fencepost.Fault{Code: "ledger-empty", Facts: map[string]string{"resume": "true"}},
+		{fencepost.UserError{Code: "ledger-newer"}, "run the newer program; there is no way back"},
+		{fencepost.UserError{Code: "ledger-newer", Help: "its own"}, "its own"},
+		{fencepost.UserError{Code: "ledger-empty", Facts: map[string]string{"resume": "true"}},
 			"restore the ledger's tables; or run without --resume to start at source.start"},
-		{fencepost.Fault{Code: "ledger-empty", Facts: map[string]string{"group": "g"}},
+		{fencepost.UserError{Code: "ledger-empty", Facts: map[string]string{"group": "g"}},
 			"restore the ledger; or give this pipeline a new group; or take the group's offsets over: fencepost offsets copy 'kafka://HOST:9092?group=g' FILE --meaning next"},
-		{fencepost.Fault{Code: "ledger-empty"}, ""},
-		{fencepost.Fault{Code: "database-busy"}, ""},
+		{fencepost.UserError{Code: "ledger-empty"}, ""},
+		{fencepost.UserError{Code: "database-busy"}, ""},
 	} {
 		if got := Remedy(&c.fault); got != c.want {
 			t.Errorf("%+v: got %q, want %q", c.fault, got, c.want)
@@ -81,7 +81,7 @@ func TestNamed(t *testing.T) {
 		"ledger-newer":    ledger.ErrNewer,
 		"other-cluster":   ledger.ErrOtherCluster,
 		"record-refused":  &sink.Rejected{Reason: "no"},
-		"group-live":      fmt.Errorf("x: %w", &fencepost.Fault{Code: "group-live", Err: errors.New("y")}),
+		"group-live":      fmt.Errorf("x: %w", &fencepost.UserError{Code: "group-live", Err: errors.New("y")}),
 		"unexpected":      errors.New("z"),
 	} {
 		if got := Named(err).Code; got != want {

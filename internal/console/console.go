@@ -45,7 +45,7 @@ type Console struct {
 	mu struct {
 		sync.Mutex
 		began       bool // the first assignment was told
-		settled     map[fencepost.TopicPartition]engine.Settlement
+		settled     map[fencepost.TopicPartition]engine.Reconciliation
 		parked      map[fencepost.TopicPartition]string // :: partition -> reason already told
 		ends        engine.EndsFixed
 		fixed       bool
@@ -75,7 +75,7 @@ func New(cfg Config) *Console {
 		cfg.Paint = screen.Plain
 	}
 	c := &Console{cfg: cfg, label: max(15, utf8.RuneCountInString(string(cfg.Group))+2)}
-	c.mu.settled = map[fencepost.TopicPartition]engine.Settlement{}
+	c.mu.settled = map[fencepost.TopicPartition]engine.Reconciliation{}
 	c.mu.parked = map[fencepost.TopicPartition]string{}
 	c.mu.summary = cfg.Now()
 	return c
@@ -114,7 +114,7 @@ func (c *Console) Event(e engine.Event) {
 	switch e := e.(type) {
 	case engine.EndsFixed:
 		c.mu.ends, c.mu.fixed = e, true
-	case engine.Settled:
+	case engine.Reconciled:
 		c.settled(e.Partitions)
 	case engine.Parked:
 		c.parked(e)
@@ -129,7 +129,7 @@ func (c *Console) Event(e engine.Event) {
 	case engine.Committed:
 		c.committed(e)
 	case engine.Refused:
-		what := fmt.Sprintf("at %s the ledger holds %s (%s): obeyed", text.Count(e.Offset), text.Count(e.Held.Offset), e.Standing)
+		what := fmt.Sprintf("at %s the ledger holds %s (%s): obeyed", text.Count(e.Offset), text.Count(e.Held.Offset), e.Relation)
 		if e.Unknown {
 			what += "; the answer before was lost, so the batch may stand"
 		}
@@ -192,7 +192,7 @@ func (c *Console) mirrorFailed(e engine.MirrorFailed) {
 
 // remedy is what to do about an error, for the end of a line; empty: nothing is known.
 func remedy(err error) string {
-	f, ok := errors.AsType[*fencepost.Fault](err)
+	f, ok := errors.AsType[*fencepost.UserError](err)
 	if !ok {
 		return ""
 	}

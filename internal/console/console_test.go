@@ -57,11 +57,11 @@ func golden(t *testing.T, name, got string) {
 func finite(c *Console, k *clock) {
 	c.Began("flights", 12, "postgres flights", "exactly once", "w1@node3")
 	c.Event(engine.EndsFixed{Partitions: 12, Offsets: 3_000_000})
-	var settled []engine.Settlement
+	var settled []engine.Reconciliation
 	for p := range int32(12) {
-		settled = append(settled, engine.Settlement{TopicPartition: tp("flights", p), Verdict: ledger.New, Running: true})
+		settled = append(settled, engine.Reconciliation{TopicPartition: tp("flights", p), Verdict: ledger.New, Running: true})
 	}
-	c.Event(engine.Settled{Partitions: settled})
+	c.Event(engine.Reconciled{Partitions: settled})
 	k.pass(time.Second)
 	c.Event(engine.Progress{Status: engine.Status{Records: 662_410, Done: 662_410, Total: 3_000_000}})
 	k.pass(time.Second)
@@ -75,12 +75,12 @@ func finite(c *Console, k *clock) {
 // night is the storyboard's run without an end at three in the morning.
 func night(c *Console, k *clock) {
 	c.Began("trips, weather", 14, "postgres trips", "exactly once", "w1@node3")
-	settled := []engine.Settlement{{TopicPartition: tp("trips", 1), Verdict: ledger.AgedOut}, {TopicPartition: tp("weather", 1), Verdict: ledger.Recreated},
+	settled := []engine.Reconciliation{{TopicPartition: tp("trips", 1), Verdict: ledger.AgedOut}, {TopicPartition: tp("weather", 1), Verdict: ledger.Recreated},
 		{TopicPartition: tp("trips", 7), Verdict: ledger.OK}, {TopicPartition: tp("weather", 0), Verdict: ledger.Recreated}}
 	for p := range int32(10) {
-		settled = append(settled, engine.Settlement{TopicPartition: tp("ok", p), Verdict: ledger.OK, Running: true})
+		settled = append(settled, engine.Reconciliation{TopicPartition: tp("ok", p), Verdict: ledger.OK, Running: true})
 	}
-	c.Event(engine.Settled{Partitions: settled})
+	c.Event(engine.Reconciled{Partitions: settled})
 	c.Event(engine.Waiting{TopicPartition: tp("trips", 5), Reason: "unknown: no leader since 03:04:10"})
 	k.pass(2*time.Minute + 19*time.Second)
 	park := engine.Parked{TopicPartition: tp("trips", 3), Code: "truncated", Offset: 472_522,
@@ -90,8 +90,8 @@ func night(c *Console, k *clock) {
 	k.pass(6*time.Minute + 9*time.Second)
 	c.Event(engine.Progress{Status: engine.Status{Records: 36_912, Running: 7, Blocked: 1, Waiting: 1, Parked: 5, Lag: 53_274,
 		Oldest: k.now.Add(-6*time.Hour - 40*time.Minute), CommitP50: 4 * time.Millisecond}})
-	c.Event(engine.Settled{Partitions: []engine.Settlement{{TopicPartition: tp("trips", 3), Verdict: ledger.OK, Running: true, Offset: 470_118}}})
-	c.Event(engine.Refused{TopicPartition: tp("trips", 2), Standing: ledger.StandingMoved, Offset: 200, Held: ledger.Position{Offset: 100}})
+	c.Event(engine.Reconciled{Partitions: []engine.Reconciliation{{TopicPartition: tp("trips", 3), Verdict: ledger.OK, Running: true, Offset: 470_118}}})
+	c.Event(engine.Refused{TopicPartition: tp("trips", 2), Relation: ledger.RelationMoved, Offset: 200, Held: ledger.Position{Offset: 100}})
 	c.Event(engine.SinkWentBack{TopicPartition: tp("trips", 2), From: 200, To: 100})
 	c.Event(engine.Moved{Moves: []ledger.Move{{TopicPartition: tp("trips", 1), Cause: ledger.CauseGap, AtMost: 10_800,
 		Held: ledger.Position{Offset: 410_200}, Next: ledger.Position{Offset: 421_000}}}})
@@ -154,7 +154,7 @@ func TestLeftParked(t *testing.T) {
 	c := New(Config{Out: &b, Ends: true, Now: newClock().read})
 	c.Event(engine.Parked{TopicPartition: tp("trips", 7), Code: "record-undecodable", Offset: 331_008, Reason: "value is not JSON at byte 17"})
 	c.Event(engine.Draining{})
-	c.Event(engine.Stopped{Status: engine.Status{Records: 7}, Err: &fencepost.Fault{Code: "parked-left", Err: errors.New("trips:7")}})
+	c.Event(engine.Stopped{Status: engine.Status{Records: 7}, Err: &fencepost.UserError{Code: "parked-left", Err: errors.New("trips:7")}})
 	want := []string{"03:04:12  parked    trips:7  record undecodable at 331,008: value is not JSON at byte 17",
 		"done           7 records, lag 0, 0 commits, 0s (0/s). 0 gaps, 1 parked"}
 	if got := strings.Split(strings.TrimSpace(b.String()), "\n"); !cmp.Equal(got, want) {
@@ -197,7 +197,7 @@ func TestMirrorFailed(t *testing.T) {
 	for _, verbose := range []bool{false, true} {
 		var b strings.Builder
 		c := New(Config{Out: &b, Width: 300, Verbose: verbose, Now: newClock().read, Mirrors: []string{"mirror.redis (redis://h:6379/0)"}})
-		c.Event(engine.MirrorFailed{Mirror: 1, Err: &fencepost.Fault{Code: "redis-unreachable", Err: errors.New("refused"), Help: "start it"}})
+		c.Event(engine.MirrorFailed{Mirror: 1, Err: &fencepost.UserError{Code: "redis-unreachable", Err: errors.New("refused"), Help: "start it"}})
 		c.Event(engine.MirrorFailed{Err: errors.New("rebalance")})
 		want := "mirror    mirror.redis (redis://h:6379/0): not written: refused. Commits go on; it is written again until it is well. help: start it\n"
 		if got := b.String(); !strings.Contains(got, want) || strings.Contains(got, "rebalance") != verbose {

@@ -18,7 +18,7 @@ import (
 
 // settled keeps how the first assignments were settled, for the line that says how the run began, and tells later
 // ones that changed something.
-func (c *Console) settled(partitions []engine.Settlement) {
+func (c *Console) settled(partitions []engine.Reconciliation) {
 	for _, s := range partitions {
 		if s.Running && c.mu.parked[s.TopicPartition] != "" {
 			delete(c.mu.parked, s.TopicPartition)
@@ -223,7 +223,7 @@ func (c *Console) stopped(e engine.Stopped) {
 
 // leftParked reports whether a run reached its end in all partitions but the parked ones.
 func leftParked(err error) bool {
-	fault, ok := errors.AsType[*fencepost.Fault](err)
+	fault, ok := errors.AsType[*fencepost.UserError](err)
 	return ok && fault.Code == "parked-left"
 }
 

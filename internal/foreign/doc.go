@@ -21,7 +21,7 @@
 //
 // # How it fails
 //
-// *fencepost.Fault with the code layout-damaged; any other error is no answer.
+// *fencepost.UserError with the code layout-damaged; any other error is no answer.
 //
 // # What it does not do
 //

@@ -11,7 +11,7 @@ import (
 type Layout interface {
 	// Foreign reads all of it. What is not there at all is an empty Offsets.
 	//
-	// Errors: *fencepost.Fault with the code layout-damaged for an entry that is negative, no integer or not of this
+	// Errors: *fencepost.UserError with the code layout-damaged for an entry that is negative, no integer or not of this
 	// layout, and with the key that it was found at: nothing is guessed, and nothing passed over. Any other error: no
 	// answer.
 	Foreign(context.Context) (Offsets, error)

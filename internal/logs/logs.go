@@ -137,7 +137,7 @@ func (l *Log) Event(e engine.Event) {
 			msg = "partitions lost"
 		}
 		l.slog.Info(msg, "worker", l.cfg.Worker, "partitions", names(e.Partitions))
-	case engine.Settled:
+	case engine.Reconciled:
 		for _, s := range e.Partitions {
 			l.slog.Info("position settled", at(s.TopicPartition), "verdict", s.Verdict.String(), "offset", int64(s.Offset),
 				"running", s.Running, "reason", s.Reason)
@@ -147,7 +147,7 @@ func (l *Log) Event(e engine.Event) {
 	case engine.Committed:
 		l.committed(e)
 	case engine.Refused:
-		l.slog.Warn("commit refused", at(e.TopicPartition), "standing", e.Standing.String(), "offset", int64(e.Offset),
+		l.slog.Warn("commit refused", at(e.TopicPartition), "standing", e.Relation.String(), "offset", int64(e.Offset),
 			"held", int64(e.Held.Offset), "fence", e.Held.Fence.String(), "unknown", e.Unknown)
 	case engine.SinkWentBack:
 		l.slog.Warn("sink went back", at(e.TopicPartition), "from", int64(e.From), "to", int64(e.To))
@@ -178,7 +178,7 @@ func (l *Log) standing(e engine.Event) {
 		l.slog.Warn("partition blocked", as...)
 	case engine.Retrying:
 		as := []any{"what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in_ms", e.In, "unknown", e.Unknown, "error", text(e.Err)}
-		if f, ok := errors.AsType[*fencepost.Fault](e.Err); ok {
+		if f, ok := errors.AsType[*fencepost.UserError](e.Err); ok {
 			as = append(as, "code", f.Code, "help", codes.Remedy(f))
 		}
 		l.slog.Warn("retrying", as...)

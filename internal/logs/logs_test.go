@@ -31,14 +31,14 @@ func everything(l *Log, pass func(time.Duration)) {
 	l.Joined("fencepost-1", 3)
 	l.Event(engine.EndsFixed{Partitions: 2, Offsets: 3_000})
 	l.Event(engine.Assigned{Partitions: []fencepost.TopicPartition{tp(0), tp(1)}})
-	l.Event(engine.Settled{Partitions: []engine.Settlement{{TopicPartition: tp(0), Verdict: ledger.OK, Offset: 7, Running: true}}})
+	l.Event(engine.Reconciled{Partitions: []engine.Reconciliation{{TopicPartition: tp(0), Verdict: ledger.OK, Offset: 7, Running: true}}})
 	l.Event(engine.Moved{Moves: []ledger.Move{
 		{TopicPartition: tp(1), Cause: ledger.CauseStart, Next: ledger.Position{Offset: 0}, Why: "earliest"},
 		{TopicPartition: tp(1), Cause: ledger.CauseGap, Held: ledger.Position{Offset: 10}, Next: ledger.Position{Offset: 30}, AtMost: 20}}})
 	l.Event(engine.Committed{Rows: 2, Took: 4100 * time.Microsecond, Segments: []fencepost.Segment{{Hi: 2,
 		TopicPartition: tp(8), Range: fencepost.OffsetRange{From: 304_098, Until: 304_100}}}})
 	l.Event(engine.Committed{Rows: 3, Lane: 1, Recovered: true})
-	l.Event(engine.Refused{TopicPartition: tp(0), Standing: ledger.StandingMoved, Offset: 9, Held: ledger.Position{Offset: 1, Fence: 255}})
+	l.Event(engine.Refused{TopicPartition: tp(0), Relation: ledger.RelationMoved, Offset: 9, Held: ledger.Position{Offset: 1, Fence: 255}})
 	l.Event(engine.SinkWentBack{TopicPartition: tp(0), From: 9, To: 1})
 	l.Event(engine.Parked{TopicPartition: tp(3), Code: "truncated", Offset: 472_522, Reason: "past the divergence", Lost: 886})
 	l.Event(engine.Waiting{TopicPartition: tp(5), Reason: "no leader"})

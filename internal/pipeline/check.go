@@ -176,7 +176,7 @@ func (o *Opened) compareLedger(ctx context.Context, found []fencepost.Finding) {
 	if line < 0 || at("group") < 0 {
 		return
 	}
-	mirrored, err := o.Source.Cluster().Mirrored(ctx, o.File.Group)
+	mirrored, err := o.Source.Cluster().CommittedOffsets(ctx, o.File.Group)
 	if err != nil || len(mirrored) == 0 {
 		return
 	}
@@ -186,7 +186,7 @@ func (o *Opened) compareLedger(ctx context.Context, found []fencepost.Finding) {
 			return
 		}
 	}
-	if fault, refused := errors.AsType[*fencepost.Fault](ledger.Keeps(o.File.Group, held, mirrored)); refused {
+	if fault, refused := errors.AsType[*fencepost.UserError](ledger.Keeps(o.File.Group, held, mirrored)); refused {
 		found[line] = fencepost.Finding{Subject: "ledger", Code: fault.Code, Key: "group", Text: fault.Error(), Help: codes.Remedy(fault)}
 	}
 }

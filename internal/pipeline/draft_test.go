@@ -160,7 +160,7 @@ func TestPointed(t *testing.T) {
 			t.Errorf("pointed(%q) once more: got %q", got, again)
 		}
 	}
-	fault, ok := f.Pointed(fmt.Errorf("open: %w", fencepost.ErrNoTopic)).(*fencepost.Fault)
+	fault, ok := f.Pointed(fmt.Errorf("open: %w", fencepost.ErrNoTopic)).(*fencepost.UserError)
 	if !ok || fault.Code != "topic-not-found" || !strings.Contains(fault.Help, "f.yaml:4") {
 		t.Errorf("got %+v, want topic-not-found with a line", fault)
 	}

@@ -58,7 +58,7 @@ type File struct {
 // mostBytes bounds a file: ours are a few KiB.
 const mostBytes = 1 << 20
 
-// Load reads a pipeline file. A file that can not be read or is no YAML is a *fencepost.Fault or *SyntaxError, both
+// Load reads a pipeline file. A file that can not be read or is no YAML is a *fencepost.UserError or *SyntaxError, both
 // for exit 2; one that says something wrong is an *Invalid with all findings.
 func Load(name string, env *keys.Environment) (*File, error) {
 	info, err := os.Stat(name)
@@ -70,10 +70,10 @@ func Load(name string, env *keys.Environment) (*File, error) {
 		if found := yamlFiles(name); len(found) > 0 {
 			help = "name a file in it: " + filepath.Join(name, found[0])
 		}
-		return nil, &fencepost.Fault{Code: "file-is-folder", Exit: 2, Err: fmt.Errorf("%s: a folder, no file", name), Help: help}
+		return nil, &fencepost.UserError{Code: "file-is-folder", Exit: 2, Err: fmt.Errorf("%s: a folder, no file", name), Help: help}
 	}
 	if info.Size() > mostBytes {
-		return nil, &fencepost.Fault{Code: "file-not-readable", Exit: 2, Help: "name the pipeline file",
+		return nil, &fencepost.UserError{Code: "file-not-readable", Exit: 2, Help: "name the pipeline file",
 			Err: fmt.Errorf("%s: %d bytes: too large to be a pipeline file", name, info.Size())}
 	}
 	src, err := os.ReadFile(name)
@@ -86,11 +86,11 @@ func Load(name string, env *keys.Environment) (*File, error) {
 // fileFault names the nearest file that there is.
 func fileFault(name string, err error) error {
 	if !errors.Is(err, os.ErrNotExist) {
-		return &fencepost.Fault{Code: "file-not-readable", Exit: 2, Err: errors.New(keys.PlainPathError(name, err)),
+		return &fencepost.UserError{Code: "file-not-readable", Exit: 2, Err: errors.New(keys.PlainPathError(name, err)),
 			Help: "mend who may read it: ls -l " + name}
 	}
 	if scheme, _, ok := strings.Cut(name, "://"); ok {
-		return &fencepost.Fault{Code: "usage", Exit: 2, Err: fmt.Errorf("a pipeline file is wanted here, no URL %s://… (not shown: it may hold a password)", scheme),
+		return &fencepost.UserError{Code: "usage", Exit: 2, Err: fmt.Errorf("a pipeline file is wanted here, no URL %s://… (not shown: it may hold a password)", scheme),
 			Help: "name the pipeline file; to write one: fencepost init"}
 	}
 	dir := filepath.Dir(name)
@@ -98,7 +98,7 @@ func fileFault(name string, err error) error {
 	if near := text.Nearest(filepath.Base(name), yamlFiles(dir)); near != "" {
 		help = filepath.Join(dir, near) + " exists; to write one: fencepost init"
 	}
-	return &fencepost.Fault{Code: "file-not-found", Exit: 2, Err: fmt.Errorf("%s: no such file", name), Help: help}
+	return &fencepost.UserError{Code: "file-not-found", Exit: 2, Err: fmt.Errorf("%s: no such file", name), Help: help}
 }
 
 // yamlFiles lists the YAML files of a folder.

@@ -47,7 +47,7 @@ func TestBadFiles(t *testing.T) {
 				t.Fatalf("%s was found good", name)
 			}
 			got := err.Error()
-			var fault *fencepost.Fault
+			var fault *fencepost.UserError
 			if errors.As(err, &fault) {
 				got = fmt.Sprintf("error[%s]: %v\nhelp: %s\n", fault.Code, fault, fault.Help)
 			}
@@ -171,7 +171,7 @@ func TestLoadFaults(t *testing.T) {
 		{".", "file-is-folder", ".yaml"},
 	} {
 		_, err := Load(filepath.Join(dir, c.name), testEnvironment())
-		var fault *fencepost.Fault
+		var fault *fencepost.UserError
 		if !errors.As(err, &fault) || fault.Code != c.code || fault.Exit != 2 || !strings.Contains(fault.Help, c.help) {
 			t.Errorf("load %s: got %+v, want %s, exit 2, with help about %q", c.name, fault, c.code, c.help)
 		}

@@ -68,7 +68,7 @@ type placed struct {
 
 // pointedTo says in a remedy which key of the file it is about. What err wraps stays in it.
 func pointedTo(at string, err error) error {
-	f, ok := errors.AsType[*fencepost.Fault](err)
+	f, ok := errors.AsType[*fencepost.UserError](err)
 	if !ok {
 		return err
 	}
@@ -84,7 +84,7 @@ func (p placed) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, e
 }
 
 // Move moves.
-func (p placed) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (p placed) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	return pointedTo(p.store.At, p.room.Move(ctx, w, moves))
 }
 
@@ -158,7 +158,7 @@ func (f *File) LedgerURL() string {
 
 // Missing says that the ledger can not be there, since its file is not: to look must not make one.
 //
-// Errors: *fencepost.Fault ledger-missing.
+// Errors: *fencepost.UserError ledger-missing.
 func (f *File) Missing() error {
 	if a, ok := f.ledgerStore().(kinds.Absentee); ok {
 		return f.Pointed(a.Missing())

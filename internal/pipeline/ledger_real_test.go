@@ -177,7 +177,7 @@ type cutting struct {
 	n    atomic.Int32
 }
 
-func (c *cutting) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (c *cutting) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	if moves[0].Cause != ledger.CauseCommit {
 		return c.placed.Move(ctx, w, moves)
 	}
@@ -190,7 +190,7 @@ func (c *cutting) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move
 		}
 	}
 	c.gone()
-	return &fencepost.Fault{Code: "gone", Err: errors.New("the process is gone")}
+	return &fencepost.UserError{Code: "gone", Err: errors.New("the process is gone")}
 }
 
 // proven fails the test unless the chain of the recorded moves is whole.

@@ -70,9 +70,9 @@ func (o *Opened) checkMirrors(ctx context.Context) (found []fencepost.Finding) {
 
 // mirrorFault is an error of a mirror's server as a line of check.
 func mirrorFault(ctx context.Context, m kinds.Named[kinds.Mirror], err error) fencepost.Finding {
-	f, ok := errors.AsType[*fencepost.Fault](pointedTo(m.At, err))
+	f, ok := errors.AsType[*fencepost.UserError](pointedTo(m.At, err))
 	if !ok {
-		f = &fencepost.Fault{Code: m.Is.Unreachable(), Help: "see " + m.At, Passing: ctx.Err() != nil}
+		f = &fencepost.UserError{Code: m.Is.Unreachable(), Help: "see " + m.At, Passing: ctx.Err() != nil}
 	}
 	return fencepost.Finding{Subject: "mirror", Key: m.At, Code: f.Code, Text: err.Error(), Help: f.Help, Silent: f.Passing}
 }

@@ -99,15 +99,15 @@ func (o *Opened) Close() error { return errors.Join(o.Sink.Close(), closeMirrors
 
 // faultAt makes an error of a room's configuration one that names the file.
 func (f *File) faultAt(path string, err error) error {
-	var fault *fencepost.Fault
+	var fault *fencepost.UserError
 	if errors.As(err, &fault) {
 		return f.Pointed(err)
 	}
-	return &fencepost.Fault{Code: "bad-value", Exit: 2, Err: fmt.Errorf("%s: %w", f.At(path), err),
+	return &fencepost.UserError{Code: "bad-value", Exit: 2, Err: fmt.Errorf("%s: %w", f.At(path), err),
 		Help: "mend " + path}
 }
 
-// Pointed makes a *fencepost.Fault of any error that a person meets, and says in its remedy on which line of the file
+// Pointed makes a *fencepost.UserError of any error that a person meets, and says in its remedy on which line of the file
 // each key stands: "mend source.brokers (flights.yaml:6)". nil stays nil.
 func (f *File) Pointed(err error) error {
 	if err == nil {

@@ -30,7 +30,7 @@ type Sampled struct {
 func Sample(ctx context.Context, brokers []string, topic string, timeout time.Duration) (s Sampled, err error) {
 	source, err := kinds.Source{Brokers: brokers, Topics: []string{topic}}.Open(kinds.Joining{Group: "fencepost-init"})
 	if err != nil {
-		return s, &fencepost.Fault{Code: "usage", Exit: 2, Err: err, Help: "--brokers HOST:PORT, as in localhost:9092"}
+		return s, &fencepost.UserError{Code: "usage", Exit: 2, Err: err, Help: "--brokers HOST:PORT, as in localhost:9092"}
 	}
 	asking, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -47,7 +47,7 @@ func Sample(ctx context.Context, brokers []string, topic string, timeout time.Du
 		return s, flagged(err)
 	}
 	if len(records) == 0 {
-		return s, &fencepost.Fault{Code: "topic-empty", Err: fmt.Errorf("topic %s has no record to sample; nothing was written", topic),
+		return s, &fencepost.UserError{Code: "topic-empty", Err: fmt.Errorf("topic %s has no record to sample; nothing was written", topic),
 			Help: "produce some, and try again"}
 	}
 	s.Draft = Draft{Brokers: brokers, Topic: topic}
@@ -132,16 +132,16 @@ func Topics(ctx context.Context, broker string, timeout time.Duration) (topics [
 	if err != nil {
 		return nil, err
 	}
-	var asks []fencepost.Ask
+	var asks []fencepost.OffsetQuery
 	for name, t := range about.Topics {
 		for p := range t.Partitions {
-			asks = append(asks, fencepost.Ask{TopicPartition: fencepost.TopicPartition{Topic: name, Partition: p}, LeaderEpoch: fencepost.NoEpoch})
+			asks = append(asks, fencepost.OffsetQuery{TopicPartition: fencepost.TopicPartition{Topic: name, Partition: p}, LeaderEpoch: fencepost.NoEpoch})
 		}
 	}
 	held := map[string]int64{}
-	for tp, b := range source.Cluster().Bounds(asking, asks) {
+	for tp, b := range source.Cluster().LogOffsets(asking, asks) {
 		if b.Err == nil {
-			held[tp.Topic] += int64(b.End - b.Earliest)
+			held[tp.Topic] += int64(b.HighWatermark - b.Earliest)
 		}
 	}
 	for name, t := range about.Topics {

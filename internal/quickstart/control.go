@@ -36,14 +36,14 @@ func NewControl(sink sink.Sink, path string, rate int) *Control {
 	return &Control{sink: sink, path: path, rate: rate}
 }
 
-// Traits are those of the sink it is made from.
-func (c *Control) Traits() sink.Traits { return c.sink.Traits() }
+// Capabilities are those of the sink it is made from.
+func (c *Control) Capabilities() sink.Capabilities { return c.sink.Capabilities() }
 
 // Ledger is that of the sink it is made from.
 func (c *Control) Ledger() ledger.Ledger { return c.sink.Ledger() }
 
-// Needs is no metadata: the statements read none that is a column.
-func (c *Control) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error) { return nil, nil }
+// Columns is no metadata: the statements read none that is a column.
+func (c *Control) Columns(context.Context, []fencepost.ColumnSpec) ([]string, error) { return nil, nil }
 
 // Lane opens a connection for the rows. The ledger has its own.
 func (c *Control) Lane(context.Context, int) (sink.Lane, error) {
@@ -65,7 +65,7 @@ type controlLane struct {
 }
 
 // Commit makes the rows durable, waits, and then moves the ledger.
-func (l *controlLane) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error {
+func (l *controlLane) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) error {
 	began := time.Now()
 	if err := l.rows(c.Batch); err != nil {
 		return fmt.Errorf("commit rows: %w", err)

@@ -166,7 +166,7 @@ func (c *crew) hear(ctx context.Context, r report) error {
 	w.complain = cmp.Or(l.complaint(), w.complain)
 	if strings.Contains(l.Error, "no space left") {
 		// The worker waits for space; somebody who looks on should not.
-		return &fencepost.Fault{Code: "disk-full", Err: fmt.Errorf("worker %d: %s", w.number, l.Error),
+		return &fencepost.UserError{Code: "disk-full", Err: fmt.Errorf("worker %d: %s", w.number, l.Error),
 			Help: "free space, or --dir with a folder on another disk"}
 	}
 	return nil
@@ -282,7 +282,7 @@ func (c *crew) ended(ctx context.Context, r report) error {
 		}
 		return nil
 	}
-	return &fencepost.Fault{Code: "worker-failed", Help: "the same by hand: " + c.program.String(),
+	return &fencepost.UserError{Code: "worker-failed", Help: "the same by hand: " + c.program.String(),
 		Err: fmt.Errorf("worker %d (pid %d) ended with %s: %s", w.number, w.pid, r.state, cmp.Or(w.complain, "it said nothing"))}
 }
 
@@ -294,7 +294,7 @@ func (c *crew) stalled() error {
 			says = fmt.Sprintf("worker %d says: %s", w.number, w.complain)
 		}
 	}
-	return &fencepost.Fault{Code: "workers-stalled", Err: fmt.Errorf("nothing was committed for %s; %s", stall, says),
+	return &fencepost.UserError{Code: "workers-stalled", Err: fmt.Errorf("nothing was committed for %s; %s", stall, says),
 		Help: "run it again on a machine that is less busy, or with --dir on a faster disk"}
 }
 

@@ -39,7 +39,7 @@ func claim(name string) (folder, error) {
 		return folder{}, unwritable(name, err)
 	}
 	if strings.Contains(path, "${") {
-		return folder{}, &fencepost.Fault{Code: "usage", Exit: 2,
+		return folder{}, &fencepost.UserError{Code: "usage", Exit: 2,
 			Err:  fmt.Errorf("%s: a pipeline file would take ${ in this path for a variable", path),
 			Help: "--dir with a folder whose whole path has no ${"}
 	}
@@ -67,12 +67,12 @@ func (f folder) check() error {
 		return unwritable(f.name, err)
 	}
 	if _, err := os.Stat(f.in(markName)); err != nil {
-		return &fencepost.Fault{Code: "folder-foreign", Exit: 4,
+		return &fencepost.UserError{Code: "folder-foreign", Exit: 4,
 			Err:  fmt.Errorf("%s: holds %s and was not made by quickstart; nothing was changed", f.name, entries[0].Name()),
 			Help: "--dir with a new or an empty folder"}
 	}
 	if pid, running := broker.InUse(f.in(brokerName)); running {
-		return &fencepost.Fault{Code: "folder-in-use", Exit: 4,
+		return &fencepost.UserError{Code: "folder-in-use", Exit: 4,
 			Err:  fmt.Errorf("%s: a quickstart or a broker runs on it (pid %s); nothing was changed", f.name, pid),
 			Help: "stop that one, or --dir with another folder"}
 	}
@@ -96,6 +96,6 @@ func unwritable(name string, err error) error {
 	if path, ok := errors.AsType[*os.PathError](err); ok {
 		err = path.Err
 	}
-	return &fencepost.Fault{Code: "folder-not-writable", Exit: 1, Err: fmt.Errorf("%s: cannot be written: %w", name, err),
+	return &fencepost.UserError{Code: "folder-not-writable", Exit: 1, Err: fmt.Errorf("%s: cannot be written: %w", name, err),
 		Help: "--dir with a folder of yours, on a disk with 64 MiB free"}
 }

@@ -22,7 +22,7 @@ func write(t *testing.T, path, text string) {
 
 func wantFault(t *testing.T, err error, code string, exit int) {
 	t.Helper()
-	f, ok := errors.AsType[*fencepost.Fault](err)
+	f, ok := errors.AsType[*fencepost.UserError](err)
 	if !ok || f.Code != code || f.Exit != exit {
 		t.Errorf("got %#v, want a fault %s with exit %d", err, code, exit)
 		return

@@ -93,7 +93,7 @@ type house struct {
 // Run tells the story on cfg.Err and the proof on cfg.Out. Every process it started has ended when it returns, and
 // the broker too.
 //
-// Errors: ErrNotProven; ErrCutShort; *fencepost.Fault for what a person has to mend.
+// Errors: ErrNotProven; ErrCutShort; *fencepost.UserError for what a person has to mend.
 func Run(ctx context.Context, cfg Config) (err error) {
 	cfg = cfg.withDefaults()
 	h := &house{cfg: cfg, truth: flights.TruthOf(cfg.Flights), story: &story{out: cfg.Err, look: cfg.ErrLook, began: time.Now()}}
@@ -170,7 +170,7 @@ func faultOf(err error) error {
 	if f.Code == broker.FolderInUse || f.Code == broker.FolderForeign {
 		exit = 4
 	}
-	return &fencepost.Fault{Code: string(f.Code), Err: err, Help: f.Help, Exit: exit}
+	return &fencepost.UserError{Code: string(f.Code), Err: err, Help: f.Help, Exit: exit}
 }
 
 // prove produces the flights, runs both, and counts.
@@ -268,7 +268,7 @@ func (h *house) cutShort(ctx context.Context, err error) error {
 		return err
 	}
 	cause := context.Cause(ctx)
-	if _, ok := errors.AsType[*fencepost.Fault](cause); ok {
+	if _, ok := errors.AsType[*fencepost.UserError](cause); ok {
 		return cause
 	}
 	h.story.now("stopped", "workers and broker have ended; nothing is proven. Folder: %s", h.folder.name)
@@ -279,7 +279,7 @@ func (h *house) cutShort(ctx context.Context, err error) error {
 func (h *house) stay(ctx context.Context) error {
 	fmt.Fprintf(h.cfg.Err, "\nThe broker stays at %s, topic %s. Ctrl-C ends it.\n", h.broker.Addr(), topic)
 	<-ctx.Done()
-	if f, ok := errors.AsType[*fencepost.Fault](context.Cause(ctx)); ok {
+	if f, ok := errors.AsType[*fencepost.UserError](context.Cause(ctx)); ok {
 		return f
 	}
 	return nil

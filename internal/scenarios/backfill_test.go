@@ -57,7 +57,7 @@ func (s *scene) backfill(topic, name string, texts ...string) error {
 // wantOutside checks that a range was refused, and nothing of it applied.
 func (s *scene) wantOutside(err error, say string) {
 	s.t.Helper()
-	f, ok := errors.AsType[*fencepost.Fault](err)
+	f, ok := errors.AsType[*fencepost.UserError](err)
 	if !ok || f.Code != "range-outside" || codes.Exit(f) != 4 || !strings.Contains(f.Error(), say) {
 		s.t.Errorf("the range is refused with %v, want range-outside: %s", err, say)
 	}

@@ -27,7 +27,7 @@ func (s *scene) through(f commitFunc) func(*setup) {
 
 // blind is a lane without the fence: it takes whatever the ledger holds for what the batch expects, as a ledger does
 // that is written without a compare-and-set.
-func (s *scene) blind(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
+func (s *scene) blind(ctx context.Context, l sink.Lane, w ledger.Actor, b sink.Commit) error {
 	snap, err := s.store.ledger().Read(ctx, w.Group)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func (s *scene) blind(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.
 
 // chained runs commit functions one inside the other: the first decides when the second runs.
 func chained(outer *gate, inner commitFunc) commitFunc {
-	return func(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
+	return func(ctx context.Context, l sink.Lane, w ledger.Actor, b sink.Commit) error {
 		return outer.commit(ctx, hookedLane{l, inner}, w, b)
 	}
 }
@@ -58,7 +58,7 @@ func overlap(t *testing.T, fenced bool) (rows []int64, second *worker, s *scene)
 	s.toEnd([]string{name}, nil)
 	commit := s.blind
 	if fenced {
-		commit = func(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
+		commit = func(ctx context.Context, l sink.Lane, w ledger.Actor, b sink.Commit) error {
 			return l.Commit(ctx, w, b)
 		}
 	}
@@ -93,7 +93,7 @@ func TestC3OverlapIsRefused(t *testing.T) {
 	if got, want := fmt.Sprint(rows), fmt.Sprint(span(0, 10)); got != want {
 		t.Errorf("applied %s, want %s", got, want)
 	}
-	if list := heard[engine.Refused](second); len(list) != 1 || list[0].Standing != ledger.StandingAhead {
+	if list := heard[engine.Refused](second); len(list) != 1 || list[0].Relation != ledger.RelationAhead {
 		t.Errorf("worker 2 was refused as %+v, want once, as the late one", list)
 	}
 }
@@ -173,7 +173,7 @@ func TestC5OneBadPartitionInABatchOfMany(t *testing.T) {
 		after := make(chan int64, 1) // rows, when the batch was refused
 		wk := s.run([]string{name}, func(set *setup) {
 			set.engine.Batch = engine.BatchBounds{MinRows: 8, MaxWait: 3 * time.Second}
-			s.through(chained(g, func(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
+			s.through(chained(g, func(ctx context.Context, l sink.Lane, w ledger.Actor, b sink.Commit) error {
 				err := l.Commit(ctx, w, b)
 				if r, ok := errors.AsType[*ledger.Refused](err); ok && len(r.Held) == 1 && len(b.Segments) == 4 {
 					after <- s.store.number(t, "select count(*) from seen")
@@ -213,8 +213,8 @@ func TestC11RewindOfARunningPipeline(t *testing.T) {
 		g.catch(t, "0[10 .. 15)")
 		s.move(tp, ledger.CauseRewind, 4)
 		g.release()
-		if r := wk.refused(tp); r.Standing != ledger.StandingMoved || r.Held.Offset != 4 {
-			t.Errorf("refused as %s with the ledger at %d, want moved, at 4", r.Standing, r.Held.Offset)
+		if r := wk.refused(tp); r.Relation != ledger.RelationMoved || r.Held.Offset != 4 {
+			t.Errorf("refused as %s with the ledger at %d, want moved, at 4", r.Relation, r.Held.Offset)
 		}
 		s.reached(tp, 15)
 		wk.end()
@@ -274,7 +274,7 @@ func zombies(t *testing.T, test func(t *testing.T, fenced bool)) {
 func (s *scene) left(tp fencepost.TopicPartition, records int, fenced bool) (*worker, *gate) {
 	g := newGate()
 	g.shut()
-	commit := func(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
+	commit := func(ctx context.Context, l sink.Lane, w ledger.Actor, b sink.Commit) error {
 		return l.Commit(ctx, w, b)
 	}
 	if !fenced {
@@ -289,7 +289,7 @@ func (s *scene) left(tp fencepost.TopicPartition, records int, fenced bool) (*wo
 }
 
 // offsetAlone commits wherever the ledger holds the batch's Offset, whatever its Fence.
-func (s *scene) offsetAlone(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
+func (s *scene) offsetAlone(ctx context.Context, l sink.Lane, w ledger.Actor, b sink.Commit) error {
 	snap, err := s.store.ledger().Read(ctx, w.Group)
 	if err != nil {
 		return err
@@ -308,8 +308,8 @@ func (s *scene) wantZombie(wk *worker, g *gate, tp fencepost.TopicPartition, fen
 	s.t.Helper()
 	g.release()
 	if fenced {
-		if r := wk.refused(tp); r.Standing != ledger.StandingMoved {
-			s.t.Errorf("refused as %s, want moved", r.Standing)
+		if r := wk.refused(tp); r.Relation != ledger.RelationMoved {
+			s.t.Errorf("refused as %s, want moved", r.Relation)
 		}
 	} else {
 		await(wk, "the zombie commits", func(engine.Committed) bool { return true })

@@ -107,7 +107,7 @@ var oldOffsets = []struct {
 			moves = append(moves, ledger.Move{TopicPartition: at(topic, int32(p)), Cause: ledger.CauseStart, Partitions: 2,
 				Next: ledger.Position{Offset: offset, LeaderEpoch: fencepost.NoEpoch, Fence: 7}})
 		}
-		if err := l.Move(t.Context(), ledger.Writer{Group: s.group}, moves); err != nil {
+		if err := l.Move(t.Context(), ledger.Actor{Group: s.group}, moves); err != nil {
 			t.Fatal(err)
 		}
 		return fmt.Sprintf("redis://:${PW}@%s/0?group=%s&key=%s", server.Addr(), s.group, key)

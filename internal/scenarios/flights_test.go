@@ -404,7 +404,7 @@ type apartLane struct {
 func (l *apartLane) Close() error { return l.conn.Close(context.Background()) }
 
 // Commit dwells a little between the two: what is looked at is what happens there, not how seldom.
-func (l *apartLane) Commit(ctx context.Context, w ledger.Writer, b sink.Commit) error {
+func (l *apartLane) Commit(ctx context.Context, w ledger.Actor, b sink.Commit) error {
 	var rows [][]any
 	for _, s := range b.Segments {
 		for i := s.Lo; i < s.Hi; i++ {

@@ -87,11 +87,11 @@ type staleOnce struct {
 	told atomic.Bool
 }
 
-func (c *staleOnce) Bounds(ctx context.Context, asks []fencepost.Ask) map[fencepost.TopicPartition]fencepost.Bounds {
-	got := c.Cluster.Bounds(ctx, asks)
+func (c *staleOnce) LogOffsets(ctx context.Context, asks []fencepost.OffsetQuery) map[fencepost.TopicPartition]fencepost.LogOffsets {
+	got := c.Cluster.LogOffsets(ctx, asks)
 	if c.told.CompareAndSwap(false, true) {
 		for tp, b := range got {
-			b.Stable, b.End = c.end, c.end
+			b.LastStableOffset, b.HighWatermark = c.end, c.end
 			got[tp] = b
 		}
 	}
@@ -163,7 +163,7 @@ func TestL6TwoVerdictsInOnePass(t *testing.T) {
 	s.deleteBefore(at(name, 0), 5)
 	s.move(at(name, 1), ledger.CauseImport, 7)
 	wk := s.run([]string{name}, nil)
-	pass := await(wk, "both are settled", func(e engine.Settled) bool { return len(e.Partitions) == 2 })
+	pass := await(wk, "both are settled", func(e engine.Reconciled) bool { return len(e.Partitions) == 2 })
 	if a, b := pass.Partitions[0], pass.Partitions[1]; a.Verdict != ledger.AgedOut || b.Verdict != ledger.Truncated {
 		t.Errorf("verdicts %s and %s, want aged out and truncated", a.Verdict, b.Verdict)
 	}
@@ -238,7 +238,7 @@ func TestL9EmptyLedger(t *testing.T) {
 	}
 }
 
-// One row of the ledger is gone: the Roster knows that it was there, so the partition parks and nothing is replayed.
+// One row of the ledger is gone: the topics knows that it was there, so the partition parks and nothing is replayed.
 func TestL10LostRow(t *testing.T) {
 	onEachStore(t, func(t *testing.T, s *scene) {
 		name := s.topic(2)

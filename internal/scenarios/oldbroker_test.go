@@ -60,7 +60,7 @@ func TestOldBroker(t *testing.T) {
 	}
 	s.rewind(r, "-5")
 	s.eventuallyRows(at(name, 1), append(span(0, 60), span(55, 60)...)...) // by the watch: it was idle
-	settled := heard[engine.Settled](wk)
+	settled := heard[engine.Reconciled](wk)
 	if told := heard[engine.Weaker](wk); len(told) != 1 || fmt.Sprint(told[0].Topics) != "["+name+"]" || len(settled) < 2 {
 		t.Errorf("the weaker check was told as %v over %d settlings, want once over several", told, len(settled))
 	}

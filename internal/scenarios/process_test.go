@@ -128,7 +128,7 @@ func (e errand) open(ctx context.Context) (opened sink.Sink, err error) {
 	if e.Apart {
 		return apart{opened, e.DSN}, nil
 	}
-	return hooked{opened, func(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
+	return hooked{opened, func(ctx context.Context, l sink.Lane, w ledger.Actor, b sink.Commit) error {
 		if b.Rows() > 0 {
 			inHand.Do(func() { e.stopAt("in-hand") })
 		}

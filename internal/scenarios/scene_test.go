@@ -294,7 +294,7 @@ func (s *scene) move(tp fencepost.TopicPartition, cause ledger.Cause, to fencepo
 		held := snap.Positions[tp]
 		next := held
 		next.Offset, next.LeaderEpoch, next.Fence = to, fencepost.NoEpoch, newFence()
-		err := s.store.ledger().Move(s.t.Context(), ledger.Writer{Group: s.group, ClusterID: snap.ClusterID, Who: "operator@test"},
+		err := s.store.ledger().Move(s.t.Context(), ledger.Actor{Group: s.group, ClusterID: snap.ClusterID, Who: "operator@test"},
 			[]ledger.Move{{TopicPartition: tp, Held: held, Next: next, Cause: cause, Why: "the test says so"}})
 		return err
 	})

@@ -168,11 +168,11 @@ func (wk *worker) parked(tp fencepost.TopicPartition, code string) engine.Parked
 }
 
 // settled waits until a partition was settled with a verdict.
-func (wk *worker) settled(tp fencepost.TopicPartition, v ledger.Verdict) engine.Settlement {
+func (wk *worker) settled(tp fencepost.TopicPartition, v ledger.Verdict) engine.Reconciliation {
 	wk.t.Helper()
-	var found engine.Settlement
-	await(wk, fmt.Sprintf("%s is settled as %s", tp, v), func(e engine.Settled) bool {
-		i := slices.IndexFunc(e.Partitions, func(p engine.Settlement) bool { return p.TopicPartition == tp && p.Verdict == v })
+	var found engine.Reconciliation
+	await(wk, fmt.Sprintf("%s is settled as %s", tp, v), func(e engine.Reconciled) bool {
+		i := slices.IndexFunc(e.Partitions, func(p engine.Reconciliation) bool { return p.TopicPartition == tp && p.Verdict == v })
 		if i >= 0 {
 			found = e.Partitions[i]
 		}
@@ -219,10 +219,10 @@ func (wk *worker) end() {
 }
 
 // fault waits for the worker's own end and wants a fault of it.
-func (wk *worker) fault(code string) *fencepost.Fault {
+func (wk *worker) fault(code string) *fencepost.UserError {
 	wk.t.Helper()
 	err := wk.wait()
-	f, ok := errors.AsType[*fencepost.Fault](err)
+	f, ok := errors.AsType[*fencepost.UserError](err)
 	if !ok || f.Code != code {
 		wk.t.Fatalf("the worker ended with %v, want the fault %s\n%s", err, code, wk.story())
 	}
@@ -247,7 +247,7 @@ type hooked struct {
 }
 
 // commitFunc stands between the engine and a lane.
-type commitFunc func(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error
+type commitFunc func(ctx context.Context, l sink.Lane, w ledger.Actor, b sink.Commit) error
 
 func (h hooked) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	l, err := h.Sink.Lane(ctx, n)
@@ -262,7 +262,7 @@ type hookedLane struct {
 	commit commitFunc
 }
 
-func (l hookedLane) Commit(ctx context.Context, w ledger.Writer, b sink.Commit) error {
+func (l hookedLane) Commit(ctx context.Context, w ledger.Actor, b sink.Commit) error {
 	return l.commit(ctx, l.Lane, w, b)
 }
 
@@ -304,7 +304,7 @@ func (g *gate) release() {
 }
 
 // commit lets a batch through once the gate is open.
-func (g *gate) commit(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
+func (g *gate) commit(ctx context.Context, l sink.Lane, w ledger.Actor, b sink.Commit) error {
 	g.mu.Lock()
 	open := g.mu.open
 	g.mu.Unlock()
@@ -350,7 +350,7 @@ type batches struct {
 	list []string
 }
 
-func (n *batches) commit(ctx context.Context, l sink.Lane, w ledger.Writer, b sink.Commit) error {
+func (n *batches) commit(ctx context.Context, l sink.Lane, w ledger.Actor, b sink.Commit) error {
 	var rows []fencepost.Offset
 	for _, s := range b.Segments {
 		rows = append(rows, b.Offsets[s.Lo:s.Hi]...)

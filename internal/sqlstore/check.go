@@ -36,7 +36,7 @@ func (s *Sink[S]) Check(ctx context.Context, columns []fencepost.ColumnSpec) []f
 // finding turns an error into a finding.
 func finding(subject string, err error) fencepost.Finding {
 	f := fencepost.Finding{Subject: subject, Text: err.Error(), Code: "database-silent"}
-	if fault := new(fencepost.Fault); errors.As(err, &fault) {
+	if fault := new(fencepost.UserError); errors.As(err, &fault) {
 		f.Text, f.Code, f.Help, f.Silent = fault.Error(), fault.Code, fault.Help, fault.Passing
 		return f
 	}

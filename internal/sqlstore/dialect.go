@@ -78,7 +78,7 @@ type LedgerSQL[S Session] struct {
 	// travels behind it). Move writes that of all other moves. Both end with a semicolon. REQUIRES: the moves are valid and
 	// distinct.
 	Compare func(S, Tables, Commits) string
-	Move    func(S, Tables, ledger.Writer, []ledger.Move) string
+	Move    func(S, Tables, ledger.Actor, []ledger.Move) string
 	// Held selects topic, partition and position of those of the moves' partitions that have a row.
 	Held func(S, Tables, fencepost.Group, []ledger.Move) string
 	// TopicID is Parser.TopicID.
@@ -87,7 +87,7 @@ type LedgerSQL[S Session] struct {
 
 // Commits are the commit moves of one batch.
 type Commits struct {
-	Writer ledger.Writer
+	Writer ledger.Actor
 	Moves  []ledger.Move
 	Keep   ledger.KeepCommits
 	// Recorded is the group whose cluster is known to be in the ledger.
@@ -122,7 +122,7 @@ func (d *Dialect[S]) failed(ctx context.Context, s S, err error) error {
 }
 
 // checkMoves refuses a writer or moves that a ledger does not take.
-func (d *Dialect[S]) checkMoves(w ledger.Writer, moves []ledger.Move) error {
+func (d *Dialect[S]) checkMoves(w ledger.Actor, moves []ledger.Move) error {
 	if w.Group == "" {
 		return errors.New("the writer has no group")
 	}
@@ -143,7 +143,7 @@ func (d *Dialect[S]) checkMoves(w ledger.Writer, moves []ledger.Move) error {
 }
 
 // checkTexts refuses texts that can not be part of a statement.
-func (d *Dialect[S]) checkTexts(w ledger.Writer, moves []ledger.Move) error {
+func (d *Dialect[S]) checkTexts(w ledger.Actor, moves []ledger.Move) error {
 	if d.Errors.Sendable == nil {
 		return nil
 	}

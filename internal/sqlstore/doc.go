@@ -2,7 +2,7 @@
 // tables of other programs, and a walk over the statements of a user's SQL ([Syntax]).
 //
 //	Ledger  Read, Move, Moves, LastMoves, Exists, Check     one session, callers take turns
-//	Sink    Needs, Check, Applied                           one session, callers take turns
+//	Sink    Columns, Check, Applied                           one session, callers take turns
 //	Lane    Commit, Apply                                   one session each
 //	   |         \
 //	   |          Flusher      the connector's: rows, compare-and-set and COMMIT in one flush
@@ -35,7 +35,7 @@
 // # How it fails
 //
 // Errors of a driver become the contracts' own in the connector ([Errors]), with the remedies of its [System]. A layout
-// fails with *fencepost.Fault: layout-incomplete if it leaves something out or contradicts itself; layout-damaged for a
+// fails with *fencepost.UserError: layout-incomplete if it leaves something out or contradicts itself; layout-damaged for a
 // row that can not be read, with the row; choice-needed where the rows are of several groups.
 //
 // # What it does not do

@@ -31,7 +31,7 @@ const (
 // Fault returns the error of a class with its remedy. address is the server as messages name it. REQUIRES: c is not
 // BadRows, which is a *sink.Rejected.
 func (y System) Fault(c Class, address string, said Reasoned) error {
-	fault := &fencepost.Fault{Err: said}
+	fault := &fencepost.UserError{Err: said}
 	switch c {
 	case NoTable:
 		fault.Code, fault.Help = "table-not-found", y.NoTable
@@ -58,7 +58,7 @@ func (y System) Fault(c Class, address string, said Reasoned) error {
 
 // Silent returns the fault of a server that does not serve now. Waiting may mend it.
 func (y System) Silent(address, reason string, err error) error {
-	return &fencepost.Fault{Code: "database-silent", Passing: true,
+	return &fencepost.UserError{Code: "database-silent", Passing: true,
 		Err:  fmt.Errorf("%s %s: %w", y.Name, address, Reasoned{reason, err}),
 		Help: "start it, or mend the dsn; a running pipeline waits by itself"}
 }
@@ -82,7 +82,7 @@ func (r Reasoned) Unwrap() error { return r.Err }
 
 // newer is the refusal of a ledger that a newer program wrote.
 func newer(v int64) error {
-	return &fencepost.Fault{Code: "ledger-newer", Exit: 4,
+	return &fencepost.UserError{Code: "ledger-newer", Exit: 4,
 		Err:  fmt.Errorf("%w: it is version %d, this program knows %d: untouched", ledger.ErrNewer, v, Version),
 		Help: "run the newer program; there is no way back"}
 }
@@ -96,7 +96,7 @@ const (
 	Lost                        // the answer was lost: it may have happened
 	Newer                       // the ledger has another version
 	OtherCluster                // the group's offsets belong to another cluster
-	Roster                      // a start does not cover the Roster
+	Roster                      // a start does not cover the topics
 	Fenced                      // the ledger does not hold what the moves hold
 )
 
@@ -148,7 +148,7 @@ func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Gro
 	}
 	v, _ := strconv.ParseInt(detail, 10, 64)
 	if v == 0 {
-		return &fencepost.Fault{Code: "table-not-found", Err: errors.New("the ledger has no identity row"), Help: d.DDL}
+		return &fencepost.UserError{Code: "table-not-found", Err: errors.New("the ledger has no identity row"), Help: d.DDL}
 	}
 	return newer(v)
 }
@@ -186,5 +186,5 @@ func (d *Dialect[S]) compare(ctx context.Context, s S, t Tables, g fencepost.Gro
 	if err != nil {
 		return d.failed(ctx, s, err)
 	}
-	return ledger.Check(held, moves)
+	return ledger.Compare(held, moves)
 }

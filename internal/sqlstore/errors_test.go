@@ -84,7 +84,7 @@ func TestSystemFault(t *testing.T) {
 	}{Other: {"", false}, NoTable: {"table-not-found", false}, NoColumn: {"column-missing", false}, NoRight: {"database-denied", false}, NoLogin: {"database-denied", false},
 		NoDatabase: {"database-not-found", false}, DiskFull: {"disk-full", true}, NotServing: {"database-silent", true}, BadSQL: {"sql-refused", false}} {
 		err := y.Fault(c, "h:1", Reasoned{"it said so", errFake})
-		var f *fencepost.Fault
+		var f *fencepost.UserError
 		switch {
 		case !errors.Is(err, errFake), !strings.Contains(err.Error(), "it said so"):
 			t.Errorf("class %d: %v does not say what the server said", c, err)

@@ -63,11 +63,11 @@ func (f *fake) Planned(context.Context, *Target, []fencepost.ColumnSpec) error {
 	return nil
 }
 
-func (f *fake) Rows(ctx context.Context, _ ledger.Writer, _ *fencepost.Batch, compare string) error {
+func (f *fake) Rows(ctx context.Context, _ ledger.Actor, _ *fencepost.Batch, compare string) error {
 	return f.Flush(ctx, "rows; "+compare+"commit")
 }
 
-func (f *fake) Handled(ctx context.Context, _ ledger.Writer, _ *fencepost.Batch, compare string) error {
+func (f *fake) Handled(ctx context.Context, _ ledger.Actor, _ *fencepost.Batch, compare string) error {
 	return f.Flush(ctx, "function; "+compare+"commit")
 }
 
@@ -87,7 +87,7 @@ func fakeDialect() *Dialect[*fake] {
 	d.Ledger.Compare = func(_ *fake, _ Tables, c Commits) string {
 		return fmt.Sprintf("compare %d (%s); ", len(c.Moves), c.Recorded)
 	}
-	d.Ledger.Move = func(_ *fake, _ Tables, _ ledger.Writer, moves []ledger.Move) string {
+	d.Ledger.Move = func(_ *fake, _ Tables, _ ledger.Actor, moves []ledger.Move) string {
 		return fmt.Sprintf("move %d; ", len(moves))
 	}
 	d.Ledger.Held = func(*fake, Tables, fencepost.Group, []ledger.Move) string { return "held" }
@@ -130,7 +130,7 @@ func standing(at string) func(string) ([]Rows, error) {
 
 var (
 	flights = fencepost.TopicPartition{Topic: "flights"}
-	someone = ledger.Writer{Group: "group", Who: "w"}
+	someone = ledger.Actor{Group: "group", Who: "w"}
 	stood   = ledger.Position{Offset: 5, LeaderEpoch: fencepost.NoEpoch, Fence: 7}
 )
 

@@ -18,9 +18,9 @@ type Flusher interface {
 	Planned(ctx context.Context, t *Target, columns []fencepost.ColumnSpec) error
 	// Rows sends the rows, what is done with them, the compare-and-set and COMMIT in one flush. Its errors, and those of
 	// Handled, are those of sink.Lane.
-	Rows(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error
+	Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, compare string) error
 	// Handled runs the user's function in a transaction, then the compare-and-set and COMMIT in one flush.
-	Handled(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error
+	Handled(ctx context.Context, w ledger.Actor, b *fencepost.Batch, compare string) error
 }
 
 // Lane is one session that commits batches: the part of a lane that does not depend on the database.
@@ -54,7 +54,7 @@ func (l *Lane[S]) Close() error {
 }
 
 // Commit makes the batch and its moves visible together, or nothing.
-func (l *Lane[S]) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) error {
+func (l *Lane[S]) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) error {
 	if l.moves = c.Moves; len(l.moves) == 0 {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (l *Lane[S]) Commit(ctx context.Context, w ledger.Writer, c sink.Commit) er
 }
 
 // check refuses moves that are no commits.
-func (l *Lane[S]) check(w ledger.Writer) error {
+func (l *Lane[S]) check(w ledger.Actor) error {
 	for _, m := range l.moves {
 		if m.Cause != ledger.CauseCommit {
 			return fmt.Errorf("move %s: cause is %s", m.TopicPartition, m.Cause)
@@ -86,7 +86,7 @@ func (l *Lane[S]) check(w ledger.Writer) error {
 }
 
 // commit finds the ledger's tables, prepares the session, and flushes.
-func (l *Lane[S]) commit(ctx context.Context, w ledger.Writer, b *fencepost.Batch) (err error) {
+func (l *Lane[S]) commit(ctx context.Context, w ledger.Actor, b *fencepost.Batch) (err error) {
 	if (l.Tables == Tables{}) {
 		if l.Tables, err = l.sink.ledger.tables(ctx); err != nil {
 			return err
@@ -107,7 +107,7 @@ func (l *Lane[S]) commit(ctx context.Context, w ledger.Writer, b *fencepost.Batc
 }
 
 // send flushes a batch that has rows.
-func (l *Lane[S]) send(ctx context.Context, w ledger.Writer, b *fencepost.Batch, compare string) error {
+func (l *Lane[S]) send(ctx context.Context, w ledger.Actor, b *fencepost.Batch, compare string) error {
 	if l.sink.job.Form() == Handle {
 		return l.flusher.Handled(ctx, w, b, compare)
 	}
@@ -126,7 +126,7 @@ func (l *Lane[S]) Apply(ctx context.Context, b *fencepost.Batch) error {
 	l.moves = nil
 	err := l.ready(ctx, b)
 	if err == nil {
-		err = l.send(ctx, ledger.Writer{}, b, "")
+		err = l.send(ctx, ledger.Actor{}, b, "")
 	}
 	if err = l.lookAgain(err); err != nil {
 		return fmt.Errorf("apply batch: %w", err)
@@ -173,7 +173,7 @@ func (l *Lane[S]) ready(ctx context.Context, b *fencepost.Batch) error {
 }
 
 // Refusal returns what the error of a flush means. It leaves the session ready for the next one.
-func (l *Lane[S]) Refusal(ctx context.Context, w ledger.Writer, err error) error {
+func (l *Lane[S]) Refusal(ctx context.Context, w ledger.Actor, err error) error {
 	return l.sink.dialect.Refusal(ctx, l.session, l.Tables, w.Group, l.moves, err)
 }
 
@@ -191,7 +191,7 @@ func (l *Lane[S]) Ended(ctx context.Context, how string, err error) error {
 // stale looks behind an error about rows. A batch that was applied already (its answer was lost, or another worker has
 // applied it) meets its own rows in a unique key before the server reaches the compare-and-set. That is a refusal, and no
 // bad row.
-func (l *Lane[S]) stale(ctx context.Context, w ledger.Writer, rejected error) error {
+func (l *Lane[S]) stale(ctx context.Context, w ledger.Actor, rejected error) error {
 	if l.Tables == (Tables{}) {
 		return rejected
 	}
@@ -203,7 +203,7 @@ func (l *Lane[S]) stale(ctx context.Context, w ledger.Writer, rejected error) er
 
 // lookAgain drops what is known of the tables if err says that they were changed.
 func (l *Lane[S]) lookAgain(err error) error {
-	if f := new(fencepost.Fault); errors.As(err, &f) && (f.Code == "table-not-found" || f.Code == "column-missing") {
+	if f := new(fencepost.UserError); errors.As(err, &f) && (f.Code == "table-not-found" || f.Code == "column-missing") {
 		l.Tables, l.planned = Tables{}, nil
 	}
 	return err

@@ -58,7 +58,7 @@ func TestTablesAreLookedForAgain(t *testing.T) {
 	for _, c := range []struct {
 		says    error
 		planned int // by then
-	}{{nil, 1}, {errFake, 1}, {&fencepost.Fault{Code: "column-missing", Err: errFake}, 1}, {nil, 2}, {&fencepost.Fault{Code: "table-not-found", Err: errFake}, 2}, {nil, 3}} {
+	}{{nil, 1}, {errFake, 1}, {&fencepost.UserError{Code: "column-missing", Err: errFake}, 1}, {nil, 2}, {&fencepost.UserError{Code: "table-not-found", Err: errFake}, 2}, {nil, 3}} {
 		f.flushes = []error{c.says}
 		err := l.Commit(t.Context(), someone, batchOf(1))
 		if (err == nil) != (c.says == nil) || f.planned != c.planned {
@@ -75,7 +75,7 @@ func TestLaneRefusesOtherMoves(t *testing.T) {
 	if err := l.Commit(t.Context(), someone, c); err == nil || !strings.Contains(err.Error(), "cause is rewind") {
 		t.Errorf("a rewind: %v", err)
 	}
-	if err := l.Commit(t.Context(), ledger.Writer{}, batchOf(1)); err == nil || !strings.Contains(err.Error(), "no group") {
+	if err := l.Commit(t.Context(), ledger.Actor{}, batchOf(1)); err == nil || !strings.Contains(err.Error(), "no group") {
 		t.Errorf("no group: %v", err)
 	}
 	l.sink.job.NoLedger = true

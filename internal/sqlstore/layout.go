@@ -37,7 +37,7 @@ func NewLayout[S Session](t TableLayout, s S, r Reading[S]) *Layout[S] {
 
 // Foreign reads the table as of one moment.
 //
-// Errors: *fencepost.Fault layout-damaged, choice-needed, table-not-found, column-missing, sql-refused, and those of
+// Errors: *fencepost.UserError layout-damaged, choice-needed, table-not-found, column-missing, sql-refused, and those of
 // the connection.
 func (l *Layout[S]) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 	if err := l.turn.take(ctx); err != nil {
@@ -74,15 +74,15 @@ func (l *Layout[S]) Close() error {
 func (l *Layout[S]) fault(ctx context.Context, err error) error {
 	const mend = "mend where=, or the expression in parentheses"
 	if message := l.reads.Writes(err); message != "" {
-		return &fencepost.Fault{Code: "sql-refused", Err: Reasoned{"where: " + message, err}, Help: "a condition that only reads"}
+		return &fencepost.UserError{Code: "sql-refused", Err: Reasoned{"where: " + message, err}, Help: "a condition that only reads"}
 	}
 	err = l.reads.Edge(l.session, ctx, err)
-	var f *fencepost.Fault
+	var f *fencepost.UserError
 	var r *sink.Rejected
 	switch {
 	case errors.As(err, &f):
 	case errors.As(err, &r):
-		return &fencepost.Fault{Code: "sql-refused", Err: err, Help: mend}
+		return &fencepost.UserError{Code: "sql-refused", Err: err, Help: mend}
 	default:
 		return err
 	}
@@ -99,5 +99,5 @@ func (l *Layout[S]) fault(ctx context.Context, err error) error {
 	default:
 		return err
 	}
-	return &fencepost.Fault{Code: f.Code, Err: f.Err, Help: help}
+	return &fencepost.UserError{Code: f.Code, Err: f.Err, Help: help}
 }

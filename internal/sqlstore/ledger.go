@@ -74,7 +74,7 @@ func (l *Ledger[S]) attempt(ctx context.Context, call func(context.Context) erro
 
 // forget drops the tables if err says that one of them does not exist: the next call looks for them again.
 func (l *Ledger[S]) forget(err error) error {
-	if f := new(fencepost.Fault); errors.As(err, &f) && f.Code == "table-not-found" {
+	if f := new(fencepost.UserError); errors.As(err, &f) && f.Code == "table-not-found" {
 		l.made = Tables{}
 	}
 	return err
@@ -138,7 +138,7 @@ func (d *Dialect[S]) fill(statement string, t Tables, g fencepost.Group) string 
 }
 
 // Move makes all moves or none, in one flush.
-func (l *Ledger[S]) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (l *Ledger[S]) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
@@ -163,7 +163,7 @@ func (l *Ledger[S]) Move(ctx context.Context, w ledger.Writer, moves []ledger.Mo
 }
 
 // statements writes all moves as one transaction. REQUIRES: the caller's turn.
-func (l *Ledger[S]) statements(w ledger.Writer, moves []ledger.Move) string {
+func (l *Ledger[S]) statements(w ledger.Actor, moves []ledger.Move) string {
 	var commits, others []ledger.Move
 	for _, m := range moves {
 		if m.Cause == ledger.CauseCommit {

@@ -19,7 +19,7 @@ func TestMoveIsOneTransaction(t *testing.T) {
 		Next: ledger.Position{LeaderEpoch: fencepost.NoEpoch, Fence: 9}}}
 	const find, flush = "locate", "begin; move 1; compare 1 (); commit"
 	version := "select version, ledger_id from g where group_name = '' and topic = ''"
-	f.flushes = []error{nil, errFake, &fencepost.Fault{Code: "table-not-found", Err: errFake}, nil}
+	f.flushes = []error{nil, errFake, &fencepost.UserError{Code: "table-not-found", Err: errFake}, nil}
 	for range f.flushes {
 		_ = l.Move(t.Context(), someone, moves)
 	}

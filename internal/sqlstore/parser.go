@@ -75,20 +75,20 @@ func (p *Parser) snapshot(res []Rows) (s ledger.Snapshot, err error) {
 		return s, fmt.Errorf("the ledger's identity is %q, not 32 hexadecimal digits", res[0][0][1])
 	}
 	s.Ledger = fencepost.LedgerID(id)
-	s.ClusterID, s.Roster, _ = p.Roster(res[1])
+	s.ClusterID, s.Topics, _ = p.Roster(res[1])
 	s.Positions, err = p.Positions(res[2])
 	return s, err
 }
 
-// Roster reads rows of topic, cluster_id, topic_id, partitions. The row without a topic holds the group's cluster.
-func (p *Parser) Roster(rows Rows) (cluster string, roster map[string]ledger.RosterEntry, err error) {
-	roster = map[string]ledger.RosterEntry{}
+// topics reads rows of topic, cluster_id, topic_id, partitions. The row without a topic holds the group's cluster.
+func (p *Parser) Roster(rows Rows) (cluster string, roster map[string]ledger.TopicState, err error) {
+	roster = map[string]ledger.TopicState{}
 	for _, r := range rows {
 		if len(r[0]) == 0 {
 			cluster = string(r[1])
 			continue
 		}
-		roster[string(r[0])] = ledger.RosterEntry{TopicID: p.topicID(r[2]), Partitions: int32(p.int(r[3]))}
+		roster[string(r[0])] = ledger.TopicState{TopicID: p.topicID(r[2]), Partitions: int32(p.int(r[3]))}
 	}
 	return cluster, roster, p.err
 }

@@ -14,7 +14,7 @@ type Sink[S Session] struct {
 	dialect *Dialect[S]
 	job     Job
 	ledger  *Ledger[S]
-	look    S // for Needs and Check; guarded by turn
+	look    S // for Columns and Check; guarded by turn
 	turn    turn
 }
 
@@ -28,9 +28,9 @@ func NewSink[S Session](d *Dialect[S], j Job, l *Ledger[S], look S) *Sink[S] {
 	return &Sink[S]{dialect: d, job: j, ledger: l, look: look, turn: newTurn()}
 }
 
-// Traits bounds the engine.
-func (s *Sink[S]) Traits() sink.Traits {
-	return sink.Traits{Name: s.dialect.Name, Lanes: s.job.lanes()}
+// Capabilities bounds the engine.
+func (s *Sink[S]) Capabilities() sink.Capabilities {
+	return sink.Capabilities{Name: s.dialect.Name, Lanes: s.job.lanes()}
 }
 
 // Ledger returns the ledger in the same database, which has a connection of its own.
@@ -45,11 +45,11 @@ func (s *Sink[S]) Close() error {
 	return nil
 }
 
-// Needs asks the table which metadata columns it has, or the SQL which it names. A handler gets both.
+// Columns asks the table which metadata columns it has, or the SQL which it names. A handler gets both.
 //
-// Errors: *sink.Rejected for a column that the table lacks or can not take, inside a *fencepost.Fault with the
-// remedy; *fencepost.Fault table-not-found, sql-ended-transaction and those of the connection.
-func (s *Sink[S]) Needs(ctx context.Context, columns []fencepost.ColumnSpec) (needs []string, err error) {
+// Errors: *sink.Rejected for a column that the table lacks or can not take, inside a *fencepost.UserError with the
+// remedy; *fencepost.UserError table-not-found, sql-ended-transaction and those of the connection.
+func (s *Sink[S]) Columns(ctx context.Context, columns []fencepost.ColumnSpec) (needs []string, err error) {
 	want := func(string) bool { return true }
 	switch s.job.Form() {
 	case SQL:

@@ -30,7 +30,7 @@ type End struct {
 
 // Fault is the refusal of the SQL.
 func (e *End) Fault() error {
-	return &fencepost.Fault{Code: "sql-ended-transaction", Exit: 2, Err: errors.New(e.Text()), Help: e.Help()}
+	return &fencepost.UserError{Code: "sql-ended-transaction", Exit: 2, Err: errors.New(e.Text()), Help: e.Help()}
 }
 
 // Text says what is wrong.

@@ -89,7 +89,7 @@ func (t *TableLayout) Set(key, value string) (ok bool) {
 
 // Validate joins all that is missing from a layout, or contradicts itself in it, with the words of a URL.
 //
-// Errors: *fencepost.Fault layout-incomplete.
+// Errors: *fencepost.UserError layout-incomplete.
 func (t TableLayout) Validate() error {
 	var errs []error
 	miss := func(bad bool, text string) {
@@ -117,7 +117,7 @@ func (t TableLayout) Validate() error {
 		return nil
 	}
 	slices.SortStableFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return &fencepost.Fault{Code: "layout-incomplete", Exit: 2, Err: fmt.Errorf("the table's layout: %w", joined(errs)),
+	return &fencepost.UserError{Code: "layout-incomplete", Exit: 2, Err: fmt.Errorf("the table's layout: %w", joined(errs)),
 		Help: "?table=NAME&topic=COLUMN&partition=COLUMN&offset=COLUMN; or layout=" + strings.Join(Presets(), "|")}
 }
 

@@ -37,7 +37,7 @@ func TestTableLayoutValidate(t *testing.T) {
 		{full("table", "t", "topic", "a", "partition", "b", "offset", "c", "where", "x\x00"), "where holds a NUL byte"},
 	} {
 		err := c.layout.Validate()
-		var f *fencepost.Fault
+		var f *fencepost.UserError
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%+v: %v, want none", c.layout, err)

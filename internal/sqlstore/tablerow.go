@@ -29,11 +29,11 @@ func RowOf(row [][]byte) TableRow {
 
 // Foreign makes entries of the rows of [TableLayout.Query].
 //
-// Errors: *fencepost.Fault layout-damaged, naming the row; choice-needed where the rows are of several groups.
+// Errors: *fencepost.UserError layout-damaged, naming the row; choice-needed where the rows are of several groups.
 func (t TableLayout) Foreign(rows []TableRow) (foreign.Offsets, error) {
 	var f foreign.Offsets
 	if len(rows) > mostRows {
-		return f, &fencepost.Fault{Code: "layout-damaged", Err: fmt.Errorf("table %s has more than %d such rows: no table of offsets, or a history", t.Table, mostRows),
+		return f, &fencepost.UserError{Code: "layout-damaged", Err: fmt.Errorf("table %s has more than %d such rows: no table of offsets, or a history", t.Table, mostRows),
 			Help: "a history that is only appended to: latest=COLUMN; or fewer rows: where=CONDITION"}
 	}
 	if err := t.oneGroup(rows); err != nil {
@@ -151,14 +151,14 @@ func (t TableLayout) oneGroup(rows []TableRow) error {
 	}
 	names := slices.Sorted(maps.Keys(groups))
 	shown := names[:min(len(names), 5)]
-	return &fencepost.Fault{Code: "choice-needed", Exit: 2,
+	return &fencepost.UserError{Code: "choice-needed", Exit: 2,
 		Err:  fmt.Errorf("table %s holds the offsets of %d groups: %s", t.Table, len(names), strings.Join(shown, ", ")),
 		Help: "name one: group=" + names[0]}
 }
 
 // damaged names the row that can not be read.
 func (t TableLayout) damaged(r TableRow, err error) error {
-	return &fencepost.Fault{Code: "layout-damaged", Err: fmt.Errorf("table %s, row %s: %w", t.Table, t.name(r), err),
+	return &fencepost.UserError{Code: "layout-damaged", Err: fmt.Errorf("table %s, row %s: %w", t.Table, t.name(r), err),
 		Help: "mend the row, or leave it out: where=CONDITION"}
 }
 
@@ -183,7 +183,7 @@ func (t TableLayout) name(r TableRow) string {
 
 // twice is the refusal of a partition that has two rows.
 func (t TableLayout) twice(r TableRow, a, b foreign.Entry) error {
-	f := &fencepost.Fault{Code: "layout-damaged",
+	f := &fencepost.UserError{Code: "layout-damaged",
 		Err:  fmt.Errorf("table %s, row %s: %s stands there twice, with %s and with %s", t.Table, t.name(r), a.TopicPartition, a.Raw, b.Raw),
 		Help: "a history that is only appended to: latest=COLUMN; rows of several owners: where=CONDITION"}
 	if t.Latest != "" {

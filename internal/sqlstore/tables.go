@@ -89,7 +89,7 @@ func (d *Dialect[S]) findOrMake(ctx context.Context, s S) (Tables, error) {
 	}
 	f, err = d.Find(ctx, s)
 	if err == nil && !f.Complete() {
-		err = &fencepost.Fault{Code: "table-not-found", Err: fmt.Errorf("the ledger's tables were made and are not found: %v", f.Missing), Help: d.NotFound}
+		err = &fencepost.UserError{Code: "table-not-found", Err: fmt.Errorf("the ledger's tables were made and are not found: %v", f.Missing), Help: d.NotFound}
 	}
 	return f.Tables, err
 }

@@ -72,7 +72,7 @@ type Misfit struct {
 
 // fault returns the misfit as an error, in which errors.As finds a *sink.Rejected.
 func (m Misfit) fault() error {
-	return &fencepost.Fault{Code: m.Code, Help: m.Help, Err: &sink.Rejected{Reason: m.Text, Hint: m.Help}}
+	return &fencepost.UserError{Code: m.Code, Help: m.Help, Err: &sink.Rejected{Reason: m.Text, Hint: m.Help}}
 }
 
 // filled reports whether a batch of these columns fills a column of the table.

@@ -35,7 +35,7 @@ func (l *location) noLedger() error {
 	if l.scheme != "kafka" || !l.params.Has("ledger") {
 		return nil
 	}
-	return &fencepost.Fault{Code: "ledger-removed", Exit: 2, Err: errors.New("ledger= was removed: Kafka keeps no ledger any more"),
+	return &fencepost.UserError{Code: "ledger-removed", Exit: 2, Err: errors.New("ledger= was removed: Kafka keeps no ledger any more"),
 		Help: "NEW names another store and group; with the build before this one: fencepost offsets copy URL NEW --execute"}
 }
 

@@ -59,11 +59,11 @@ func TestLookingMakesNoLedgerOnRealStores(t *testing.T) {
 			}
 			move := ledger.Move{TopicPartition: fencepost.TopicPartition{Topic: "flights", Partition: 1}, Cause: ledger.CauseImport, Partitions: 2,
 				Next: ledger.Position{Offset: 7, LeaderEpoch: fencepost.NoEpoch, Fence: 9}}
-			if err := o.Ledger.Move(t.Context(), ledger.Writer{Group: o.Group, ClusterID: "c"}, []ledger.Move{move}); err != nil {
+			if err := o.Ledger.Move(t.Context(), ledger.Actor{Group: o.Group, ClusterID: "c"}, []ledger.Move{move}); err != nil {
 				t.Fatal(err)
 			}
 			snap, err := o.Ledger.Read(t.Context(), o.Group)
-			if err != nil || !exists() || snap.Positions[move.TopicPartition] != move.Next || snap.Roster["flights"].Partitions != 2 {
+			if err != nil || !exists() || snap.Positions[move.TopicPartition] != move.Next || snap.Topics["flights"].Partitions != 2 {
 				t.Errorf("after a move: %+v, %v; want the position, and a roster of 2 partitions", snap, err)
 			}
 		})

@@ -99,7 +99,7 @@ func (l *location) redis() (c redis.Config, err error) {
 		err = errors.New("no PEM certificate in it")
 	}
 	if err != nil {
-		return c, &fencepost.Fault{Code: "file-not-readable", Exit: 2, Err: fmt.Errorf("ca: %w", err), Help: "ca=PATH of the authorities' certificates"}
+		return c, &fencepost.UserError{Code: "file-not-readable", Exit: 2, Err: fmt.Errorf("ca: %w", err), Help: "ca=PATH of the authorities' certificates"}
 	}
 	return c, nil
 }

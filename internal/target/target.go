@@ -103,7 +103,7 @@ func (t *Target) use(ctx context.Context, o Options, opening error, do func(cont
 // Open opens what an operand names, for Close. It connects to nothing, and makes nothing. Beside an error the target is
 // what was opened up to there.
 //
-// Errors: *fencepost.Fault usage, env-not-set, dsn-invalid, ledger-removed; those of pipeline.Load.
+// Errors: *fencepost.UserError usage, env-not-set, dsn-invalid, ledger-removed; those of pipeline.Load.
 func Open(ctx context.Context, operand string, o Options) (*Target, error) {
 	if IsURL(operand) {
 		return openURL(ctx, operand, o)
@@ -285,7 +285,7 @@ func (t *Target) typed() *pipeline.File {
 	return &pipeline.File{Name: t.Word()}
 }
 
-// Pointed makes a *fencepost.Fault of an error, whose remedy names what was typed. nil stays nil, and so does an error
+// Pointed makes a *fencepost.UserError of an error, whose remedy names what was typed. nil stays nil, and so does an error
 // that is only an exit code, when everything was said already.
 func (t *Target) Pointed(err error) error {
 	if _, ok := errors.AsType[interface {
@@ -295,7 +295,7 @@ func (t *Target) Pointed(err error) error {
 		return err
 	}
 	err = t.typed().Pointed(err)
-	fault, ok := errors.AsType[*fencepost.Fault](err)
+	fault, ok := errors.AsType[*fencepost.UserError](err)
 	if t.File != nil || !ok {
 		return err
 	}

@@ -96,7 +96,7 @@ func TestRefused(t *testing.T) {
 		{"redis://:${PWD2}@localhost/0?group=g", "env-not-set", "PWD2 is not set", "export"},
 	} {
 		_, err := Open(t.Context(), c.text, Options{Env: environment()})
-		fault, ok := errors.AsType[*fencepost.Fault](err)
+		fault, ok := errors.AsType[*fencepost.UserError](err)
 		if !ok || fault.Code != c.code || codes.Exit(fault) != 2 || !strings.Contains(fault.Error(), c.says) || !strings.Contains(fault.Help, c.help) {
 			t.Errorf("%s: got %+v, want %s, exit 2, that says %q, with the help %q", c.text, fault, c.code, c.says, c.help)
 			continue

@@ -36,7 +36,7 @@ type Failure struct {
 	Error FailureError `json:"error"`
 }
 
-// FailureError is a fencepost.Fault for programs.
+// FailureError is a fencepost.UserError for programs.
 type FailureError struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`

@@ -62,7 +62,7 @@ func NewCopy(command string, c *admin.Copy, from, to string, done *admin.Done) C
 		Notes: list(c.Notes), Moves: []CopiedMove{}, Held: c.Held, Fresh: c.Fresh, Uneven: c.Uneven, Made: done}
 	for _, l := range c.Lines {
 		out.Moves = append(out.Moves, CopiedMove{l.Topic, l.Partition, l.Cause.String(), Word(l.Read), position(l.Held),
-			CopiedNext{l.Next.Offset, Word(l.Next.TopicID.String())}, int64(l.Bounds.Earliest), int64(l.Bounds.End), l.Unread(), Verdict(l.Verdict), l.Repeats,
+			CopiedNext{l.Next.Offset, Word(l.Next.TopicID.String())}, int64(l.Bounds.Earliest), int64(l.Bounds.HighWatermark), l.Unread(), Verdict(l.Verdict), l.Repeats,
 			Number(l.AtMost), Instant{l.At}, Word(l.Why)})
 	}
 	return out

@@ -46,9 +46,9 @@ func TestCells(t *testing.T) {
 	position := ledger.Position{Offset: 1000, LeaderEpoch: fencepost.NoEpoch, Fence: 255}
 	for want, row := range map[string]Standing{
 		"trips,1,1000,,00000000000000ff,,,,,,,,,,,,,,,": standing(admin.Standing{TopicPartition: fencepost.TopicPartition{Topic: "trips", Partition: 1},
-			Position: position, Bounds: fencepost.Bounds{Err: fencepost.ErrNoAnswer}, Lag: admin.Unknown, LagTime: admin.Unknown}),
+			Position: position, Bounds: fencepost.LogOffsets{Err: fencepost.ErrNoAnswer}, Lag: admin.Unknown, LagTime: admin.Unknown}),
 		`trips,2,,,,,5,7,7,,7,90.5,aged-out,parked,5,"a ""<b>"" & c",skip,2026-11-20T03:00:00.000Z,me,`: standing(admin.Standing{
-			TopicPartition: fencepost.TopicPartition{Topic: "trips", Partition: 2}, Bounds: fencepost.Bounds{Earliest: 5, Stable: 7, End: 7}, Lag: 7,
+			TopicPartition: fencepost.TopicPartition{Topic: "trips", Partition: 2}, Bounds: fencepost.LogOffsets{Earliest: 5, LastStableOffset: 7, HighWatermark: 7}, Lag: 7,
 			LagTime: 90*time.Second + 500*time.Millisecond, Decision: ledger.Decision{Verdict: ledger.AgedOut, Lost: 5}, State: admin.Parked, Reason: `a "<b>" & c`,
 			Last: &ledger.Recorded{Move: ledger.Move{Cause: ledger.CauseSkip}, At: at, Who: "me"}}),
 	} {

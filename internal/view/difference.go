@@ -53,8 +53,8 @@ func NewDifference(d admin.Difference, a, b string, one, other admin.View) Diffe
 			apart := l.Apart()
 			line.AMinusB = &apart
 		}
-		if b := l.Bounds(); b.Err == nil {
-			line.Earliest, line.End = Number(b.Earliest), Number(b.End)
+		if b := l.LogOffsets(); b.Err == nil {
+			line.Earliest, line.End = Number(b.Earliest), Number(b.HighWatermark)
 		}
 		out.Partitions = append(out.Partitions, line)
 	}

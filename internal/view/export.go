@@ -23,7 +23,7 @@ func forms() (names []string) {
 
 // CheckForm refuses a name that Write does not take.
 //
-// Errors: *fencepost.Fault usage.
+// Errors: *fencepost.UserError usage.
 func CheckForm(form string) error {
 	for _, name := range forms() {
 		if name == form {
@@ -39,7 +39,7 @@ func CheckForm(form string) error {
 
 // Write writes positions in a form.
 //
-// Errors: *fencepost.Fault usage; those of w.
+// Errors: *fencepost.UserError usage; those of w.
 func Write(w io.Writer, form string, e admin.Exported) error {
 	if err := CheckForm(form); err != nil {
 		return err

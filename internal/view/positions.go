@@ -46,7 +46,7 @@ type Layout struct {
 	Notes   []string `json:"notes"`
 }
 
-// RosterEntry is one topic that the ledger knows.
+// TopicState is one topic that the ledger knows.
 type RosterEntry struct {
 	Topic      string `json:"topic"`
 	TopicID    Word   `json:"topic_id"`
@@ -86,7 +86,7 @@ type Standing struct {
 	Moved   *ledger.Recorded `json:"-"` // the last move that was neither start nor commit; nil: none
 }
 
-// Bounds is what the brokers say of a partition.
+// LogOffsets is what the brokers say of a partition.
 type Bounds struct {
 	Earliest fencepost.Offset `json:"earliest"`
 	Stable   fencepost.Offset `json:"stable"`
@@ -113,8 +113,8 @@ func NewPositions(v admin.View, where, form string) Positions {
 	if v.Foreign {
 		p.Layout = &Layout{Name: form, Meaning: v.Meaning.String(), Notes: list(v.Notes)}
 	}
-	for _, topic := range slices.Sorted(maps.Keys(v.Snapshot.Roster)) {
-		e := v.Snapshot.Roster[topic]
+	for _, topic := range slices.Sorted(maps.Keys(v.Snapshot.Topics)) {
+		e := v.Snapshot.Topics[topic]
 		p.Roster = append(p.Roster, RosterEntry{topic, Word(e.TopicID.String()), e.Partitions})
 	}
 	states := map[admin.State]int{}
@@ -139,7 +139,7 @@ func standing(s admin.Standing) Standing {
 		Verdict: Verdict(s.Decision.Verdict), State: Word(s.State.String()), AtMost: -1, Reason: Word(s.Reason),
 		Settled: s.Settled(), Odd: s.Odd(), BadAt: -1, Moved: s.Moved}
 	if b := s.Bounds; b.Err == nil {
-		out.Bounds = &Bounds{b.Earliest, b.Stable, b.End, Word(b.TopicID.String())}
+		out.Bounds = &Bounds{b.Earliest, b.LastStableOffset, b.HighWatermark, Word(b.TopicID.String())}
 	}
 	if s.Decision.Lost > 0 {
 		out.AtMost = Number(s.Decision.Lost)

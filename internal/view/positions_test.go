@@ -16,7 +16,7 @@ func TestPositions(t *testing.T) {
 	v := admin.View{Group: "g"}
 	for p, state := range []admin.State{admin.Idle, admin.Parked, admin.StateUnknown, admin.Waiting, admin.Blocked} {
 		s := admin.Standing{TopicPartition: fencepost.TopicPartition{Topic: "trips", Partition: int32(p)}, State: state,
-			Position: ledger.Position{Offset: 10, Fence: 1}, Bounds: fencepost.Bounds{Stable: 20, End: 20}, Lag: 10,
+			Position: ledger.Position{Offset: 10, Fence: 1}, Bounds: fencepost.LogOffsets{LastStableOffset: 20, HighWatermark: 20}, Lag: 10,
 			Decision: ledger.Decision{Verdict: ledger.OK, Action: ledger.Resume}}
 		if state == admin.Waiting {
 			s.Decision, s.Lag, s.Reason = ledger.Decision{Verdict: ledger.Unknown, Action: ledger.Wait}, admin.Unknown, "no answer"

@@ -86,7 +86,7 @@ func (s *noted) obey(g fencepost.Group, err error) {
 	}
 	for at, p := range s.mu.open {
 		held, named := refused.Held[at.tp]
-		if named && at.group == g && ledger.Stand(held, p.move) == ledger.StandingDone {
+		if named && at.group == g && ledger.Relate(held, p.move) == ledger.RelationDone {
 			s.mu.rows[at] = p.rows
 			delete(s.mu.open, at)
 		}
@@ -100,9 +100,9 @@ type notingSink struct {
 	closed func() error
 }
 
-func (k *notingSink) Traits() sink.Traits   { return sink.Traits{Name: "noted"} }
-func (k *notingSink) Ledger() ledger.Ledger { return k.ledger }
-func (k *notingSink) Needs(context.Context, []fencepost.ColumnSpec) ([]string, error) {
+func (k *notingSink) Capabilities() sink.Capabilities { return sink.Capabilities{Name: "noted"} }
+func (k *notingSink) Ledger() ledger.Ledger           { return k.ledger }
+func (k *notingSink) Columns(context.Context, []fencepost.ColumnSpec) ([]string, error) {
 	return nil, nil
 }
 func (k *notingSink) Lane(context.Context, int) (sink.Lane, error) { return k, nil }
@@ -118,7 +118,7 @@ func (k *notingSink) Close() error {
 }
 
 // Commit moves, and notes the rows of what was taken.
-func (k *notingSink) Commit(ctx context.Context, w ledger.Writer, b sink.Commit) error {
+func (k *notingSink) Commit(ctx context.Context, w ledger.Actor, b sink.Commit) error {
 	err := k.ledger.Move(ctx, w, b.Moves)
 	unknown := errors.Is(err, ledger.ErrUnknown)
 	k.store.mu.Lock()

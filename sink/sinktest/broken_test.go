@@ -24,8 +24,8 @@ import (
 type broken struct {
 	reference
 	read   func(*memory.Store, context.Context, fencepost.Group) (ledger.Snapshot, error)
-	move   func(*memory.Store, context.Context, ledger.Writer, []ledger.Move) error
-	commit func(sink.Lane, *memory.Store, context.Context, ledger.Writer, sink.Commit) error
+	move   func(*memory.Store, context.Context, ledger.Actor, []ledger.Move) error
+	commit func(sink.Lane, *memory.Store, context.Context, ledger.Actor, sink.Commit) error
 	moves  func(ledger.Recorded) (ledger.Recorded, bool)
 	last   func(ledger.LastMoves) ledger.LastMoves
 	group  func(fencepost.Group) fencepost.Group
@@ -49,7 +49,7 @@ type brokenSink struct{ broken }
 
 func (s brokenSink) Ledger() ledger.Ledger { return s }
 
-func (s brokenSink) named(w ledger.Writer) ledger.Writer {
+func (s brokenSink) named(w ledger.Actor) ledger.Actor {
 	if s.group != nil {
 		w.Group = s.group(w.Group)
 	}
@@ -57,14 +57,14 @@ func (s brokenSink) named(w ledger.Writer) ledger.Writer {
 }
 
 func (s brokenSink) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
-	g = s.named(ledger.Writer{Group: g}).Group
+	g = s.named(ledger.Actor{Group: g}).Group
 	if s.read != nil {
 		return s.read(s.Store, ctx, g)
 	}
 	return s.Store.Read(ctx, g)
 }
 
-func (s brokenSink) Move(ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+func (s brokenSink) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 	w = s.named(w)
 	if s.move != nil {
 		return s.move(s.Store, ctx, w, moves)
@@ -73,7 +73,7 @@ func (s brokenSink) Move(ctx context.Context, w ledger.Writer, moves []ledger.Mo
 }
 
 func (s brokenSink) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.Recorded, error] {
-	g = s.named(ledger.Writer{Group: g}).Group
+	g = s.named(ledger.Actor{Group: g}).Group
 	return func(yield func(ledger.Recorded, error) bool) {
 		for r, err := range s.Store.Moves(ctx, g) {
 			keep := true
@@ -107,7 +107,7 @@ type brokenLane struct {
 	sink brokenSink
 }
 
-func (l brokenLane) Commit(ctx context.Context, w ledger.Writer, b sink.Commit) error {
+func (l brokenLane) Commit(ctx context.Context, w ledger.Actor, b sink.Commit) error {
 	w = l.sink.named(w)
 	if l.sink.commit != nil {
 		return l.sink.commit(l.Lane, l.sink.Store, ctx, w, b)
@@ -116,7 +116,7 @@ func (l brokenLane) Commit(ctx context.Context, w ledger.Writer, b sink.Commit) 
 }
 
 // believing is the batch, with each Held that f says is near enough replaced by what the ledger holds.
-func believing(s *memory.Store, w ledger.Writer, b sink.Commit, near func(held, ledger ledger.Position) bool) sink.Commit {
+func believing(s *memory.Store, w ledger.Actor, b sink.Commit, near func(held, ledger ledger.Position) bool) sink.Commit {
 	snap, err := s.Read(context.Background(), w.Group)
 	if err != nil {
 		return b
@@ -140,15 +140,15 @@ type wrong struct {
 }
 
 var breaks = []wrong{
-	{"compares the offset only", "refused-says-how-it-stands", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+	{"compares the offset only", "refused-says-how-it-stands", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
 		return l.Commit(ctx, w, believing(s, w, b, func(h, p ledger.Position) bool { return h.Offset == p.Offset }))
 	}}},
-	{"compares offsets as floats", "large-numbers", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+	{"compares offsets as floats", "large-numbers", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
 		return l.Commit(ctx, w, believing(s, w, b, func(h, p ledger.Position) bool {
 			return float64(h.Offset) == float64(p.Offset) && h.Fence == p.Fence
 		}))
 	}}},
-	{"applies the segments that are not refused", "all-or-nothing-commit", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+	{"applies the segments that are not refused", "all-or-nothing-commit", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if r, ok := errors.AsType[*ledger.Refused](err); ok {
 			refused := func(tp fencepost.TopicPartition) bool { _, bad := r.Held[tp]; return bad }
@@ -159,36 +159,36 @@ var breaks = []wrong{
 		}
 		return err
 	}}},
-	{"swallows refusals", "two-workers-race-for-one-partition", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+	{"swallows refusals", "two-workers-race-for-one-partition", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if _, ok := errors.AsType[*ledger.Refused](err); ok {
 			return nil
 		}
 		return err
 	}}},
-	{"writes the rows before it compares", "chain", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+	{"writes the rows before it compares", "chain", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if _, ok := errors.AsType[*ledger.Refused](err); ok {
-			_ = l.Commit(ctx, ledger.Writer{Group: "rows only"}, startedElsewhere(s, b))
+			_ = l.Commit(ctx, ledger.Actor{Group: "rows only"}, startedElsewhere(s, b))
 		}
 		return err
 	}}},
-	{"tries a lost answer again with what it then reads", "unknown-is-settled-by-the-next-try", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+	{"tries a lost answer again with what it then reads", "unknown-is-settled-by-the-next-try", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if errors.Is(err, ledger.ErrUnknown) || errors.Is(err, context.Canceled) {
-			_ = l.Commit(context.Background(), ledger.Writer{Group: "rows only"}, startedElsewhere(s, b))
+			_ = l.Commit(context.Background(), ledger.Actor{Group: "rows only"}, startedElsewhere(s, b))
 			return l.Commit(context.Background(), w, b)
 		}
 		return err
 	}}},
-	{"calls an unknown outcome a plain error", "a-lost-answer-is-one-effect", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+	{"calls an unknown outcome a plain error", "a-lost-answer-is-one-effect", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if errors.Is(err, ledger.ErrUnknown) {
 			return errors.New("connection reset")
 		}
 		return err
 	}}},
-	{"names every partition in a refusal", "all-or-nothing-commit", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+	{"names every partition in a refusal", "all-or-nothing-commit", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if r, ok := errors.AsType[*ledger.Refused](err); ok {
 			snap, _ := s.Read(ctx, w.Group)
@@ -200,7 +200,7 @@ var breaks = []wrong{
 	}}},
 	{"folds the case of groups", "group-names", broken{group: func(g fencepost.Group) fencepost.Group { return fencepost.Group(strings.ToLower(string(g))) }}},
 	{"trims groups", "group-names", broken{group: func(g fencepost.Group) fencepost.Group { return fencepost.Group(strings.TrimSpace(string(g))) }}},
-	{"makes moves one by one", "all-or-nothing-move", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+	{"makes moves one by one", "all-or-nothing-move", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 		for _, m := range moves {
 			if err := s.Move(ctx, w, []ledger.Move{m}); err != nil {
 				return err
@@ -208,13 +208,13 @@ var breaks = []wrong{
 		}
 		return nil
 	}}},
-	{"surfaces a deadlock", "opposite-orders-do-not-deadlock", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+	{"surfaces a deadlock", "opposite-orders-do-not-deadlock", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 		if len(moves) > 1 && moves[0].Compare(moves[1].TopicPartition) > 0 && moves[0].Cause == ledger.CauseRewind {
 			return errors.New("deadlock detected (40P01)")
 		}
 		return s.Move(ctx, w, moves)
 	}}},
-	{"starts over a row", "a-start-needs-no-row", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+	{"starts over a row", "a-start-needs-no-row", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 		moves = slices.Clone(moves)
 		snap, _ := s.Read(ctx, w.Group)
 		for i, m := range moves {
@@ -226,16 +226,16 @@ var breaks = []wrong{
 	}}},
 	{"forgets the roster", "roster-counts", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 		snap, err := s.Read(ctx, g)
-		for topic, e := range snap.Roster {
+		for topic, e := range snap.Topics {
 			e.Partitions = 0
 			for tp := range snap.Positions {
 				e.Partitions = max(e.Partitions, tp.Partition+1)
 			}
-			snap.Roster[topic] = e
+			snap.Topics[topic] = e
 		}
 		return snap, err
 	}}},
-	{"repairs a part of a recreated topic", "roster-of-a-recreated-topic", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+	{"repairs a part of a recreated topic", "roster-of-a-recreated-topic", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 		err := s.Move(ctx, w, moves)
 		if err != nil && strings.Contains(err.Error(), "start all of them") {
 			moves = slices.DeleteFunc(slices.Clone(moves), func(m ledger.Move) bool { return m.Held.Absent() })
@@ -252,19 +252,19 @@ var breaks = []wrong{
 		for m := range s.Moves(ctx, g) {
 			started[m.Topic] = started[m.Topic] || m.Cause == ledger.CauseStart
 		}
-		maps.DeleteFunc(snap.Roster, func(topic string, _ ledger.RosterEntry) bool { return !started[topic] })
+		maps.DeleteFunc(snap.Topics, func(topic string, _ ledger.TopicState) bool { return !started[topic] })
 		return snap, err
 	}}},
-	{"takes an unknown topic ID for another", "roster-without-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+	{"takes an unknown topic ID for another", "roster-without-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 		snap, _ := s.Read(ctx, w.Group)
 		for _, m := range moves {
-			if e := snap.Roster[m.Topic]; e.Partitions > 0 && e.TopicID != m.Next.TopicID {
+			if e := snap.Topics[m.Topic]; e.Partitions > 0 && e.TopicID != m.Next.TopicID {
 				return errors.New("another topic ID")
 			}
 		}
 		return s.Move(ctx, w, moves)
 	}}},
-	{"learns no topic ID where the offset stays", "roster-learns-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+	{"learns no topic ID where the offset stays", "roster-learns-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 		moves = slices.Clone(moves)
 		for i, m := range moves {
 			if m.Adopts() {
@@ -285,11 +285,11 @@ var breaks = []wrong{
 		}
 		return snap, err
 	}}},
-	{"checks no cluster at a commit", "other-cluster", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+	{"checks no cluster at a commit", "other-cluster", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
 		w.ClusterID = ""
 		return l.Commit(ctx, w, b)
 	}}},
-	{"binds the group at an empty move", "nothing-to-move-writes-nothing", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+	{"binds the group at an empty move", "nothing-to-move-writes-nothing", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
 		if len(b.Segments) == 0 {
 			s.ForeignWrite(w.Group, fencepost.TopicPartition{}, 0)
 		}
@@ -316,20 +316,20 @@ var breaks = []wrong{
 		}
 		return snap, err
 	}}},
-	{"writes every row of the batch", "rows-of-no-segment-stay-out", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+	{"writes every row of the batch", "rows-of-no-segment-stay-out", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
 		if len(b.Segments) > 0 && b.Rows() < len(b.Offsets) {
-			_ = l.Commit(ctx, ledger.Writer{Group: "rows only"}, startedElsewhere(s, b))
+			_ = l.Commit(ctx, ledger.Actor{Group: "rows only"}, startedElsewhere(s, b))
 		}
 		return l.Commit(ctx, w, b)
 	}}},
-	{"lets a rejected row out", "rejected-rows-leave-nothing", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+	{"lets a rejected row out", "rejected-rows-leave-nothing", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
 		err := l.Commit(ctx, w, b)
 		if _, ok := errors.AsType[*sink.Rejected](err); ok {
 			return nil
 		}
 		return err
 	}}},
-	{"turns a null into a zero", "every-type", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Writer, b sink.Commit) error {
+	{"turns a null into a zero", "every-type", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
 		if len(b.Columns) > 2 {
 			c := fencepost.Column{Name: b.Columns[1].Name, Type: fencepost.Int}
 			for i := range b.Columns[1].Len() {
@@ -339,10 +339,10 @@ var breaks = []wrong{
 		}
 		return l.Commit(ctx, w, b)
 	}}},
-	{"takes at most 9,999 partitions", "ten-thousand-partitions", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+	{"takes at most 9,999 partitions", "ten-thousand-partitions", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 		return s.Move(ctx, w, moves[:min(len(moves), 9_999)])
 	}}},
-	{"checks no move", "invalid-moves-are-refused", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Writer, moves []ledger.Move) error {
+	{"checks no move", "invalid-moves-are-refused", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 		return s.Move(ctx, w, slices.DeleteFunc(slices.Clone(moves), func(m ledger.Move) bool { return m.Validate() != nil }))
 	}}},
 }
@@ -357,7 +357,7 @@ func startedElsewhere(s *memory.Store, b sink.Commit) sink.Commit {
 		was := snap.Positions[m.TopicPartition]
 		start := ledger.Move{TopicPartition: m.TopicPartition, Held: was, Next: m.Held, Cause: ledger.CauseStart}
 		start.Next.Fence = ledger.NewFence(rand.Uint64())
-		if err := s.Move(context.Background(), ledger.Writer{Group: "rows only"}, []ledger.Move{start}); err != nil {
+		if err := s.Move(context.Background(), ledger.Actor{Group: "rows only"}, []ledger.Move{start}); err != nil {
 			panic(err)
 		}
 		m.Held, m.Next.Fence = start.Next, start.Next.Fence

@@ -130,33 +130,33 @@ func standings(w *world) {
 		world func(fencepost.TopicPartition, ledger.Position) ledger.Position // what happens to the ledger
 		late  fencepost.Offset                                                // where the mover believes it is
 		until fencepost.Offset
-		want  ledger.Standing
+		want  ledger.Relation
 	}{
 		{"our own lost answer", func(tp fencepost.TopicPartition, p ledger.Position) ledger.Position {
 			s := Span{TopicPartition: tp, Held: p, Until: 60, Rows: []fencepost.Offset{}}
 			w.commit(k, s)
 			return s.Next()
-		}, 50, 60, ledger.StandingDone},
+		}, 50, 60, ledger.RelationDone},
 		{"the ledger is ahead", func(tp fencepost.TopicPartition, p ledger.Position) ledger.Position {
 			s := Span{TopicPartition: tp, Held: p, Until: 61, Rows: []fencepost.Offset{}}
 			w.commit(k, s)
 			return s.Next()
-		}, 50, 60, ledger.StandingAhead},
+		}, 50, 60, ledger.RelationAhead},
 		{"the ledger is behind", func(_ fencepost.TopicPartition, p ledger.Position) ledger.Position { return p },
-			55, 60, ledger.StandingBehind},
+			55, 60, ledger.RelationBehind},
 		{"moved, and back at the same offset", func(tp fencepost.TopicPartition, p ledger.Position) ledger.Position {
 			m := rewind(tp, p, 50)
 			w.move(k, m)
 			return m.Next
-		}, 50, 60, ledger.StandingMoved},
+		}, 50, 60, ledger.RelationMoved},
 		{"a foreign write", func(tp fencepost.TopicPartition, _ ledger.Position) ledger.Position {
 			w.store.ForeignWrite(w.T, k.as.Group, tp, 50)
 			return ledger.Position{Offset: 50, LeaderEpoch: fencepost.NoEpoch}
-		}, 50, 60, ledger.StandingForeign},
+		}, 50, 60, ledger.RelationForeign},
 		{"a deleted row", func(tp fencepost.TopicPartition, _ ledger.Position) ledger.Position {
 			w.store.DeleteRow(w.T, k.as.Group, tp)
 			return ledger.Position{}
-		}, 50, 60, ledger.StandingForeign},
+		}, 50, 60, ledger.RelationForeign},
 	} {
 		tp := tps[i]
 		mine := held[tp]
@@ -165,7 +165,7 @@ func standings(w *world) {
 		b := Commit(Span{TopicPartition: tp, Held: mine, Until: c.until})
 		err := k.lane.Commit(w.Context(), k.as, b)
 		w.wantRefused(c.what, err, map[fencepost.TopicPartition]ledger.Position{tp: stands})
-		if got := ledger.Stand(stands, b.Moves[0]); got != c.want {
+		if got := ledger.Relate(stands, b.Moves[0]); got != c.want {
 			w.Errorf("%s: stands %s, want %s", c.what, got, c.want)
 		}
 		err = k.ledger.Move(w.Context(), k.as, []ledger.Move{rewind(tp, mine, 0)})

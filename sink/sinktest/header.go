@@ -163,7 +163,7 @@ func eightAtOnce(w *world) {
 	}
 	w.wantPositions(k, want)
 	w.wantRows(spans...)
-	if got := len(w.read(k).Roster); got != workers {
+	if got := len(w.read(k).Topics); got != workers {
 		w.Errorf("roster: %d topics, want %d", got, workers)
 	}
 }

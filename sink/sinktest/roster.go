@@ -167,8 +167,8 @@ func rosterLearnsID(w *world) {
 // wantRoster fails unless the usual topic, and no other, stands in the roster like this.
 func (w *world) wantRoster(k *worker, id fencepost.TopicID, count int32) {
 	w.Helper()
-	want := map[string]ledger.RosterEntry{"flights": {TopicID: id, Partitions: count}}
-	if diff := cmp.Diff(want, w.read(k).Roster); diff != "" {
+	want := map[string]ledger.TopicState{"flights": {TopicID: id, Partitions: count}}
+	if diff := cmp.Diff(want, w.read(k).Topics); diff != "" {
 		w.Errorf("roster of group %q differs (-want +got):\n%s", k.as.Group, diff)
 	}
 }

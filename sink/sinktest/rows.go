@@ -130,7 +130,7 @@ func everyType(w *world) {
 	if err != nil {
 		w.Fatalf("open a sink with a column of every type: %v", err)
 	}
-	if _, err := opened.Needs(w.Context(), specs); err != nil {
+	if _, err := opened.Columns(w.Context(), specs); err != nil {
 		w.Errorf("needs of a sink with a column of every type: %v", err)
 	}
 	k, err := w.employ(w.Context(), opened)

@@ -117,7 +117,7 @@ func topicNames(w *world) {
 	w.commit(k, spans...)
 	w.wantPositions(k, held)
 	w.wantRows(spans...)
-	for topic, e := range w.read(k).Roster {
+	for topic, e := range w.read(k).Topics {
 		if e.Partitions != math.MaxInt32 {
 			w.Errorf("roster of topic %s: %d partitions, want %d", topic, e.Partitions, math.MaxInt32)
 		}

@@ -70,7 +70,7 @@ func (w *world) insist(k *worker, b sink.Commit, lost error) error {
 			return nil
 		case isRefused:
 			for _, m := range b.Moves {
-				if s := ledger.Stand(refused.Held[m.TopicPartition], m); s != ledger.StandingDone {
+				if s := ledger.Relate(refused.Held[m.TopicPartition], m); s != ledger.RelationDone {
 					return fmt.Errorf("after %q the same batch was refused, and stands %s: %w", lost, s, err)
 				}
 			}

@@ -52,7 +52,7 @@ type worker struct {
 	sink   sink.Sink
 	ledger ledger.Ledger
 	lane   sink.Lane
-	as     ledger.Writer
+	as     ledger.Actor
 }
 
 // open makes a worker. It fails by its error only, so any goroutine may call it.
@@ -71,7 +71,7 @@ func (w *world) employ(ctx context.Context, sink sink.Sink) (*worker, error) {
 		return nil, errors.Join(fmt.Errorf("open lane: %w", err), sink.Close())
 	}
 	return &worker{sink: sink, ledger: sink.Ledger(), lane: lane,
-		as: ledger.Writer{Group: w.group, ClusterID: cluster, Who: "sinktest"}}, nil
+		as: ledger.Actor{Group: w.group, ClusterID: cluster, Who: "sinktest"}}, nil
 }
 
 // close ends the worker.

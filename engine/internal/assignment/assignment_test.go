@@ -36,7 +36,7 @@ func TestOffer(t *testing.T) {
 	tests := []struct {
 		name     string
 		id       fencepost.TopicID
-		from, to fencepost.Offset // the chunk's entries
+		from, to fencepost.Offset // the fetch's entries
 		poll     uint64
 		end      fencepost.Offset
 		want     Offered
@@ -63,13 +63,13 @@ func TestOffer(t *testing.T) {
 			for o := tt.from; o < tt.to; o++ {
 				recs = append(recs, fencepost.Record{Offset: o})
 			}
-			got := p.Offer(source.Chunk{TopicPartition: tp(0), TopicID: tt.id, Records: recs}, tt.poll, time.Time{}, &fencepost.Record{})
+			got := p.Offer(source.Fetch{TopicPartition: tp(0), TopicID: tt.id, Records: recs}, tt.poll, time.Time{}, &fencepost.Record{})
 			if jumps := tt.from > 10 && tt.id == id && tt.poll > 5; jumps { // believed once it comes again
 				if got != Stale || p.queue.records != 0 || p.next != 10 {
 					t.Errorf("a first jump is %d with %d queued and next %d, want Stale: the seek may have been lost", got, p.queue.records, p.next)
 				}
 				p.Seek(tt.poll)
-				got = p.Offer(source.Chunk{TopicPartition: tp(0), TopicID: tt.id, Records: recs}, tt.poll+1, time.Time{}, &fencepost.Record{})
+				got = p.Offer(source.Fetch{TopicPartition: tp(0), TopicID: tt.id, Records: recs}, tt.poll+1, time.Time{}, &fencepost.Record{})
 			}
 			if got != tt.want || p.queue.records != tt.queued || p.next != tt.next {
 				t.Errorf("offer is %d with %d queued and next %d, want %d, %d, %d", got, p.queue.records, p.next, tt.want, tt.queued, tt.next)
@@ -80,7 +80,7 @@ func TestOffer(t *testing.T) {
 
 // A jump is doubted anew in each session, and one that was fetched before the seek is never believed.
 func TestJumpsAreDoubtedAnew(t *testing.T) {
-	jump := source.Chunk{TopicPartition: tp(0), Records: records{{Offset: 20}, {Offset: 21}}}
+	jump := source.Fetch{TopicPartition: tp(0), Records: records{{Offset: 20}, {Offset: 21}}}
 	p := assigned(none)
 	for session := range 3 {
 		p.Resume(ledger.Position{Offset: 10, Fence: 1}, 5)
@@ -109,7 +109,7 @@ func TestNothingIsQueuedWhileAPartitionDoesNotRun(t *testing.T) {
 		p := assigned(none)
 		p.Resume(ledger.Position{Offset: 10, Fence: 1}, 5)
 		stop(p)
-		c := source.Chunk{TopicPartition: tp(0), Records: records{{Offset: 10}, {Offset: 11}}}
+		c := source.Fetch{TopicPartition: tp(0), Records: records{{Offset: 10}, {Offset: 11}}}
 		if got := p.Offer(c, 6, time.Time{}, &fencepost.Record{}); got != Queued || p.queue.records != 0 {
 			t.Errorf("%s: a chunk is %d with %d queued, want it dropped without a word", name, got, p.queue.records)
 		}
@@ -120,7 +120,7 @@ func TestNothingIsQueuedWhileAPartitionDoesNotRun(t *testing.T) {
 func TestAPositionWithoutATopicIDTakesWhatComes(t *testing.T) {
 	p := assigned(none)
 	p.Resume(ledger.Position{Offset: 10, Fence: 1}, 5)
-	c := source.Chunk{TopicPartition: tp(0), TopicID: fencepost.TopicID{3}, Records: records{{Offset: 10}}}
+	c := source.Fetch{TopicPartition: tp(0), TopicID: fencepost.TopicID{3}, Records: records{{Offset: 10}}}
 	if got := p.Offer(c, 6, time.Time{}, &fencepost.Record{}); got != Queued || p.queue.records != 1 {
 		t.Errorf("a chunk is %d with %d queued, want it taken", got, p.queue.records)
 	}

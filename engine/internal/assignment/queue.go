@@ -43,9 +43,9 @@ const (
 )
 
 // Offer queues what is new in a fetch that came with the given poll. Entries are looked at in rec.
-func (p *Partition) Offer(c source.Chunk, poll uint64, now time.Time, rec *fencepost.Record) Offered {
-	if c.Stable > 0 || c.End > 0 {
-		p.stable, p.high = c.Stable, c.End
+func (p *Partition) Offer(c source.Fetch, poll uint64, now time.Time, rec *fencepost.Record) Offered {
+	if c.LastStableOffset > 0 || c.HighWatermark > 0 {
+		p.stable, p.high = c.LastStableOffset, c.HighWatermark
 	}
 	n := c.Records.Len()
 	if n == 0 {

@@ -26,7 +26,7 @@ import (
 // Reading goes on behind the newest batch that is in both. One that was begun and not finished is noted: Spark would
 // run it again.
 //
-// Errors: *fencepost.Fault layout-damaged.
+// Errors: *fencepost.UserError layout-damaged.
 func ParseCheckpoint(fsys fs.FS, name string) (foreign.Offsets, error) {
 	begun, err := batches(fsys, name, "offsets")
 	if err != nil {
@@ -57,7 +57,7 @@ func ParseCheckpoint(fsys fs.FS, name string) (foreign.Offsets, error) {
 
 // notCheckpoint is the refusal of a folder without offsets/, which says where a checkpoint may be.
 func notCheckpoint(fsys fs.FS, name string) error {
-	err := &fencepost.Fault{Code: "layout-damaged", Err: fmt.Errorf("%s is no Spark checkpoint: it has no folder offsets", name),
+	err := &fencepost.UserError{Code: "layout-damaged", Err: fmt.Errorf("%s is no Spark checkpoint: it has no folder offsets", name),
 		Help: "name the folder of checkpointLocation: it holds offsets, commits and metadata"}
 	below, _ := fs.Glob(fsys, "*/offsets")
 	if len(below) > 0 {

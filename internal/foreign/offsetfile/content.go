@@ -51,7 +51,7 @@ func (c content) foreign(name string, o Options) (f foreign.Offsets, err error) 
 	case o.Group != "" && !slices.Contains(groups, string(o.Group)):
 		f.Notes = append(f.Notes, fmt.Sprintf("%s holds nothing of group %s, only: %s", name, o.Group, few(groups)))
 	case o.Group == "" && len(groups) > 1:
-		return foreign.Offsets{}, &fencepost.Fault{Code: "choice-needed", Exit: 2,
+		return foreign.Offsets{}, &fencepost.UserError{Code: "choice-needed", Exit: 2,
 			Err:  fmt.Errorf("%s holds the offsets of %d groups: %s", name, len(groups), few(groups)),
 			Help: "name one: group=" + groups[0]}
 	}
@@ -99,7 +99,7 @@ func place(name string, line int) string {
 
 // damaged is the refusal of a file.
 func damaged(name string, line int, format string, args ...any) error {
-	return &fencepost.Fault{Code: "layout-damaged", Err: fmt.Errorf("%s: %w", place(name, line), fmt.Errorf(format, args...)),
+	return &fencepost.UserError{Code: "layout-damaged", Err: fmt.Errorf("%s: %w", place(name, line), fmt.Errorf(format, args...)),
 		Help: "mend that line, or name the form that the file has: layout=..."}
 }
 

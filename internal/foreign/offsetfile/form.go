@@ -65,7 +65,7 @@ func find(name string, can func(Form) bool, verb string) (Form, error) {
 	if name == "" {
 		err = errors.New("the name does not tell the form of the file: it ends neither in .json nor in .csv")
 	}
-	return Form{}, &fencepost.Fault{Code: "layout-unknown", Exit: 2, Err: err,
+	return Form{}, &fencepost.UserError{Code: "layout-unknown", Exit: 2, Err: err,
 		Help: "layout= one of: " + strings.Join(names, ", ")}
 }
 
@@ -86,7 +86,7 @@ type file struct {
 // Open makes a Layout of a path. It reads nothing yet. An empty form is told by the ending of the name: .json and .csv
 // are our own.
 //
-// Errors: *fencepost.Fault layout-unknown.
+// Errors: *fencepost.UserError layout-unknown.
 func Open(path, form string, o Options) (foreign.Layout, error) {
 	if form == "" {
 		form = strings.TrimPrefix(filepath.Ext(path), ".")
@@ -151,9 +151,9 @@ func readAll(path string) ([]byte, error) {
 // unreadable is the fault of a path that can not be opened.
 func unreadable(path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return &fencepost.Fault{Code: "file-not-found", Exit: 2, Err: fmt.Errorf("%s: no such file", path), Help: "ls -l " + filepath.Dir(path)}
+		return &fencepost.UserError{Code: "file-not-found", Exit: 2, Err: fmt.Errorf("%s: no such file", path), Help: "ls -l " + filepath.Dir(path)}
 	}
-	return &fencepost.Fault{Code: "file-not-readable", Exit: 2, Err: fmt.Errorf("%s: %w", path, cause(err)), Help: "ls -l " + path}
+	return &fencepost.UserError{Code: "file-not-readable", Exit: 2, Err: fmt.Errorf("%s: %w", path, cause(err)), Help: "ls -l " + path}
 }
 
 // cause is an error without the path that the standard library puts in front.
@@ -165,7 +165,7 @@ func cause(err error) error {
 }
 
 func isFolder(path string) error {
-	f := &fencepost.Fault{Code: "file-is-folder", Exit: 2, Err: fmt.Errorf("%s is a folder", path), Help: "name a file in it"}
+	f := &fencepost.UserError{Code: "file-is-folder", Exit: 2, Err: fmt.Errorf("%s is a folder", path), Help: "name a file in it"}
 	if info, err := os.Stat(filepath.Join(path, "offsets")); err == nil && info.IsDir() {
 		f.Err, f.Help = fmt.Errorf("%s is a folder, and looks like a Spark checkpoint", path), "layout="+checkpoint
 	}
@@ -174,7 +174,7 @@ func isFolder(path string) error {
 
 // Parse reads the bytes of a file of that form; name stands in messages.
 //
-// Errors: *fencepost.Fault layout-damaged, layout-unknown, choice-needed.
+// Errors: *fencepost.UserError layout-damaged, layout-unknown, choice-needed.
 func Parse(form, name string, data []byte, o Options) (foreign.Offsets, error) {
 	f, err := find(form, func(f Form) bool { return f.read != nil }, "read")
 	if err != nil {
@@ -193,7 +193,7 @@ func Parse(form, name string, data []byte, o Options) (foreign.Offsets, error) {
 
 // hinted adds to the fault of a file which form it looks like.
 func hinted(err error, tried Form, data []byte) error {
-	f := (*fencepost.Fault)(nil)
+	f := (*fencepost.UserError)(nil)
 	if !errors.As(err, &f) {
 		return err
 	}
@@ -212,7 +212,7 @@ func hinted(err error, tried Form, data []byte) error {
 // Write writes entries in a form, in partition order. group may be empty where the form has a place for it. Until is
 // taken as next to read: a foreign entry has to be resolved first.
 //
-// Errors: *fencepost.Fault layout-unknown; a plain error for an entry that no reader would take; those of w.
+// Errors: *fencepost.UserError layout-unknown; a plain error for an entry that no reader would take; those of w.
 func Write(w io.Writer, form string, group fencepost.Group, entries ...foreign.Entry) error {
 	f, err := find(form, Form.Writes, "written")
 	if err != nil {

@@ -33,7 +33,7 @@ func told(f foreign.Offsets) string {
 // wantFault compares an error's code and text; a remedy has to be there.
 func wantFault(t *testing.T, err error, code, text string) {
 	t.Helper()
-	f := (*fencepost.Fault)(nil)
+	f := (*fencepost.UserError)(nil)
 	if !errors.As(err, &f) || f.Code != code || f.Help == "" || !strings.Contains(err.Error()+"   help: "+f.Help, text) {
 		help := ""
 		if f != nil {
@@ -203,7 +203,7 @@ func TestRoundTrip(t *testing.T) {
 				}
 				if f, err := Parse(other.Name, "F", b.Bytes(), Options{}); err == nil {
 					t.Fatalf("seed %d: %s reads what %s wrote as %s:\n%s", seed, other.Name, form.Name, told(f), b.Bytes())
-				} else if f := (*fencepost.Fault)(nil); errors.As(err, &f) && f.Help != "it looks like layout="+form.Name {
+				} else if f := (*fencepost.UserError)(nil); errors.As(err, &f) && f.Help != "it looks like layout="+form.Name {
 					t.Fatalf("seed %d: the remedy of %s for %s is %q", seed, other.Name, form.Name, f.Help)
 				}
 			}
@@ -334,7 +334,7 @@ func FuzzRead(f *testing.F) {
 			}
 			got, err := Parse(form.Name, "F", data, Options{})
 			if err != nil {
-				if f := (*fencepost.Fault)(nil); !errors.As(err, &f) {
+				if f := (*fencepost.UserError)(nil); !errors.As(err, &f) {
 					t.Fatalf("%s: %v is no fault", form.Name, err)
 				}
 				continue

@@ -17,7 +17,7 @@
 //
 // # How it fails
 //
-// Text that is no YAML is a *[SyntaxError] or a *fencepost.Fault from [Read]; everything else is a finding. No input makes it panic. A
+// Text that is no YAML is a *[SyntaxError] or a *fencepost.UserError from [Read]; everything else is a finding. No input makes it panic. A
 // row whose default does not parse does: that is a mistake in the table, which a test holds.
 //
 // # What it does not do

@@ -98,12 +98,12 @@ type problem struct {
 
 // Expand replaces each reference of a text that stands in no file, as escape writes its value (nil: as it is).
 //
-// Errors: *fencepost.Fault env-not-set, file-not-readable, bad-value, about the first reference that leads nowhere.
+// Errors: *fencepost.UserError env-not-set, file-not-readable, bad-value, about the first reference that leads nowhere.
 func (e *Environment) Expand(text string, escape func(string) string) (string, error) {
 	out, problems := e.expandAs(text, escape)
 	if len(problems) > 0 {
 		p := problems[0]
-		return "", &fencepost.Fault{Code: p.code, Exit: 2, Err: errors.New(p.text), Help: p.help}
+		return "", &fencepost.UserError{Code: p.code, Exit: 2, Err: errors.New(p.text), Help: p.help}
 	}
 	return out, nil
 }

@@ -59,10 +59,10 @@ func (n *Node) Find(key string) *Entry {
 }
 
 // parseTree reads YAML into nodes. What is no YAML, or a part of YAML that a pipeline file has no use for, is a
-// *fencepost.Fault with exit 2.
+// *fencepost.UserError with exit 2.
 func parseTree(name string, src []byte) (*Node, error) {
 	if !utf8.Valid(src) {
-		return nil, &fencepost.Fault{Code: "yaml-syntax", Exit: 2, Err: fmt.Errorf("%s: not UTF-8 text", name),
+		return nil, &fencepost.UserError{Code: "yaml-syntax", Exit: 2, Err: fmt.Errorf("%s: not UTF-8 text", name),
 			Help: "a pipeline file is YAML; to write one: fencepost init"}
 	}
 	file, err := parseYAML(src)
@@ -81,7 +81,7 @@ func parseTree(name string, src []byte) (*Node, error) {
 		body = doc.Body
 	}
 	if body == nil {
-		return nil, &fencepost.Fault{Code: "file-empty", Exit: 2, Err: fmt.Errorf("%s: the file says nothing", name),
+		return nil, &fencepost.UserError{Code: "file-empty", Exit: 2, Err: fmt.Errorf("%s: the file says nothing", name),
 			Help: "to write one: fencepost init --brokers HOST:9092 --topic TOPIC --sink postgres"}
 	}
 	b := builder{anchors: map[string]*Node{}}

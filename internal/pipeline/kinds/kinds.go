@@ -63,7 +63,7 @@ type Store interface {
 
 // Absentee is a Store that knows without making it that it is not there: to look must not make one.
 //
-// Errors: *fencepost.Fault ledger-missing.
+// Errors: *fencepost.UserError ledger-missing.
 type Absentee interface{ Missing() error }
 
 // OpenLedger is a ledger that is open, and how it is closed.

@@ -58,7 +58,7 @@ func (s sqliteStore) file() sqliteStore { return s }
 // Missing tells of a file that is not there: opening one would make it.
 func (s sqliteStore) Missing() error {
 	if _, err := os.Stat(s.Path); errors.Is(err, fs.ErrNotExist) {
-		return &fencepost.Fault{Code: "ledger-missing", Err: fmt.Errorf("%s does not exist: the pipeline has not run yet", s.Path),
+		return &fencepost.UserError{Code: "ledger-missing", Err: fmt.Errorf("%s does not exist: the pipeline has not run yet", s.Path),
 			Help: "fencepost run FILE; or mend " + s.At + ".path"}
 	}
 	return nil

@@ -50,7 +50,7 @@ func (t TLS) Rules(r *keys.Reader, at string) {
 // at is the path of the part.
 func (t TLS) config(at string, p Pipeline) (*tls.Config, error) {
 	fault := func(name, path, format string, args ...any) error {
-		return &fencepost.Fault{Code: "bad-value", Exit: 2, Err: fmt.Errorf("%s: %s: %w", p.At(keys.Join(at, name)), path, fmt.Errorf(format, args...)),
+		return &fencepost.UserError{Code: "bad-value", Exit: 2, Err: fmt.Errorf("%s: %s: %w", p.At(keys.Join(at, name)), path, fmt.Errorf(format, args...)),
 			Help: "mend " + keys.Join(at, name)}
 	}
 	c := &tls.Config{ServerName: t.ServerName}

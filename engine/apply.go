@@ -14,19 +14,19 @@ import (
 )
 
 // settle decides where partitions go on and has them go on from there, between two polls.
-func (e *Engine) settle(ctx context.Context, parts []*partition) {
+func (e *Engine) reconcile(ctx context.Context, parts []*partition) {
 	if len(parts) == 0 {
 		return
 	}
-	s, err := e.decideAlone(ctx, names(parts))
+	s, err := e.resolveAlone(ctx, names(parts))
 	var events []Event
-	e.steer(func(poll uint64) map[fencepost.TopicPartition]source.Start {
+	e.seek(func(poll uint64) map[fencepost.TopicPartition]source.Start {
 		var starts map[fencepost.TopicPartition]source.Start
 		starts, events = e.apply(parts, s, err, poll)
 		return starts
 	})
 	e.emit(events...)
-	e.pokeAll()
+	e.notifyLanes()
 }
 
 // callbacks is the engine as the source's listener.
@@ -37,11 +37,11 @@ var _ source.Listener = callbacks{}
 // Assigned answers where newly held partitions begin.
 func (e callbacks) Assigned(ctx context.Context, tps []fencepost.TopicPartition) map[fencepost.TopicPartition]source.Start {
 	e.emit(Assigned{Partitions: tps})
-	parts := e.hold(tps)
-	s, err := e.decideAlone(ctx, tps)
+	parts := e.take(tps)
+	s, err := e.resolveAlone(ctx, tps)
 	starts, events := e.apply(parts, s, err, e.poller.number())
 	e.emit(events...)
-	e.pokeAll()
+	e.notifyLanes()
 	return starts
 }
 
@@ -59,22 +59,22 @@ func (e *Engine) bounded(ctx context.Context) (_ context.Context, cancel context
 // decideAlone keeps two settlings of one engine from refusing each other. It is let go before anything is steered: the
 // source may be inside Assigned, which waits here. It answers within answerWithin: the caller may be a callback of the
 // group, or the next one may be.
-func (e *Engine) decideAlone(ctx context.Context, tps []fencepost.TopicPartition) (*settling, error) {
+func (e *Engine) resolveAlone(ctx context.Context, tps []fencepost.TopicPartition) (*reconciliation, error) {
 	ctx, cancel, further := e.bounded(ctx)
 	defer cancel()
 	select {
-	case e.settling <- struct{}{}:
+	case e.resolving <- struct{}{}:
 	case <-ctx.Done():
 		return nil, fmt.Errorf("settle behind other partitions: %w", context.Cause(ctx))
 	}
-	return call(ctx, &e.others, further, "settle", func(ctx context.Context) (*settling, error) {
-		defer func() { <-e.settling }()
-		return e.decide(ctx, tps)
+	return call(ctx, &e.others, further, "settle", func(ctx context.Context) (*reconciliation, error) {
+		defer func() { <-e.resolving }()
+		return e.resolve(ctx, tps)
 	})
 }
 
 // apply carries verdicts out. It returns where each partition goes on, and the events to emit.
-func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) (map[fencepost.TopicPartition]source.Start, []Event) {
+func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll uint64) (map[fencepost.TopicPartition]source.Start, []Event) {
 	starts := map[fencepost.TopicPartition]source.Start{}
 	var events []Event
 	var settled []Reconciliation
@@ -93,7 +93,7 @@ func (e *Engine) apply(parts []*partition, s *settling, err error, poll uint64) 
 		if !p.Gone() {
 			was := p.Partition
 			starts[p.TopicPartition] = e.applyOne(p, v, poll)
-			events = append(events, told(p, v, &was)...)
+			events = append(events, stops(p, v, &was)...)
 			if p.Runs() && v.weaker() {
 				weak = append(weak, p.Topic)
 			}
@@ -160,7 +160,7 @@ func (e *Engine) runEnd(tp fencepost.TopicPartition) fencepost.Offset {
 }
 
 // told is what listeners hear about a verdict: a park or a wait once, not at every test of it.
-func told(p *partition, v verdict, was *assignment.Partition) []Event {
+func stops(p *partition, v verdict, was *assignment.Partition) []Event {
 	code, reason := p.Why()
 	switch {
 	case p.SameStop(was):

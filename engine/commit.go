@@ -22,12 +22,12 @@ func (l *lane) commit(ctx context.Context, w *work) {
 	ctx, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
 	l.begin(w, abort)
-	defer l.settle(w)
+	defer l.finish(w)
 	if err := l.attempt(ctx, w, began); err != nil {
 		l.bisect(ctx, w, err)
 	}
 	if ctx.Err() != nil {
-		l.e.unsettle(l.open(w), "aborted")
+		l.e.reset(l.open(w), "aborted")
 	}
 }
 
@@ -50,7 +50,7 @@ func (l *lane) begin(w *work, abort context.CancelFunc) {
 	l.mu.inflight, l.mu.abort = w, abort
 }
 
-func (l *lane) settle(*work) {
+func (l *lane) finish(*work) {
 	if l.forgetter != nil {
 		l.forgetter.Forget()
 	}
@@ -89,7 +89,7 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 			l.advance(w, w.all(), time.Since(began), false)
 			return nil
 		case refused:
-			l.obey(w, err, time.Since(began), unclear)
+			l.follow(w, err, time.Since(began), unclear)
 			unclear = false
 		case rejected:
 			return err
@@ -225,7 +225,7 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 
 // obey follows a refusal: what the ledger holds decides (law 1). Segments that turn out to be done count as
 // committed; the others' partitions are settled anew.
-func (l *lane) obey(w *work, err error, took time.Duration, unclear bool) {
+func (l *lane) follow(w *work, err error, took time.Duration, unclear bool) {
 	ref, _ := errors.AsType[*ledger.Refused](err)
 	var lost []*partition
 	done := segments{w.done.of[:0], w.done.moves[:0], w.done.parts[:0]}
@@ -251,7 +251,7 @@ func (l *lane) obey(w *work, err error, took time.Duration, unclear bool) {
 	l.mu.Lock()
 	l.keep(w, func(i int) bool { _, bad := ref.Held[w.batch.Segments[i].TopicPartition]; return !bad })
 	l.mu.Unlock()
-	l.e.unsettle(lost, "refused")
+	l.e.reset(lost, "refused")
 }
 
 // bisect finds the rows that the store refuses. Segments are tried one by one, and a refused one in halves: every half

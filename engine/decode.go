@@ -29,8 +29,8 @@ func (e *Engine) columns(d fencepost.Decoder) []fencepost.Column {
 func (l *lane) decode(w *work) {
 	w.batch.Reset()
 	w.moves, w.parts, w.sessions = w.moves[:0], w.parts[:0], w.sessions[:0]
-	for i := range w.takes {
-		t := &w.takes[i]
+	for i := range w.claims {
+		t := &w.claims[i]
 		lo := len(w.batch.Offsets)
 		next, bad, at := l.rows(&w.batch, t)
 		recycle(t.Spans)
@@ -44,7 +44,7 @@ func (l *lane) decode(w *work) {
 }
 
 // add makes a segment of t's rows from lo on, which ends at next.
-func (w *work) add(t *take, next ledger.Position, lo int) {
+func (w *work) add(t *claimed, next ledger.Position, lo int) {
 	w.batch.Segments = append(w.batch.Segments, fencepost.Segment{TopicPartition: t.p.TopicPartition,
 		Range: fencepost.OffsetRange{From: t.From.Offset, Until: next.Offset}, Lo: lo, Hi: len(w.batch.Offsets)})
 	w.moves = append(w.moves, ledger.Move{TopicPartition: t.p.TopicPartition, Held: t.From, Next: next, Cause: ledger.CauseCommit})
@@ -52,7 +52,7 @@ func (w *work) add(t *take, next ledger.Position, lo int) {
 }
 
 // reached moves the partition's cut to where its segment ends, or parks it at a bad record.
-func (l *lane) reached(t *take, next ledger.Position, bad error, at fencepost.Offset) {
+func (l *lane) reached(t *claimed, next ledger.Position, bad error, at fencepost.Offset) {
 	l.mu.Lock()
 	if !t.p.Form(t.Session, next) || bad == nil {
 		l.mu.Unlock()
@@ -71,7 +71,7 @@ func (l *lane) reached(t *take, next ledger.Position, bad error, at fencepost.Of
 
 // rows appends the data entries of t to the batch. It returns the Position behind the last entry that it passed, and
 // for a bad record its error and offset.
-func (l *lane) rows(b *fencepost.Batch, t *take) (ledger.Position, error, fencepost.Offset) {
+func (l *lane) rows(b *fencepost.Batch, t *claimed) (ledger.Position, error, fencepost.Offset) {
 	next := t.From
 	r := &l.record
 	*r = fencepost.Record{TopicPartition: t.p.TopicPartition, Headers: r.Headers[:0]}

@@ -34,21 +34,21 @@ type Engine struct {
 	ends                   map[fencepost.TopicPartition]fencepost.Offset
 	contradicted           map[fencepost.TopicPartition]ledger.Position // with an end: stored positions that the log contradicted when it was fixed
 
-	settling chan struct{} // holds an element while somebody decides; capacity 1
-	unclear  []ledger.Move // moves whose answer was lost; whoever decides has it
-	working  crew          // the lanes' goroutines
-	others   crew          // all others, and calls that may not come back
-	keeper   chan struct{} // wakes the keeper; capacity 1
-	opened   chan struct{} // closed once lanes is set
-	over     chan struct{} // closed when the lanes have ended: nobody steers any more
-	ended    chan struct{} // closed by the first finish or fail
-	once     sync.Once
-	result   error // set before ended is closed
+	resolving chan struct{} // holds an element while somebody decides; capacity 1
+	unclear   []ledger.Move // moves whose answer was lost; whoever decides has it
+	working   crew          // the lanes' goroutines
+	others    crew          // all others, and calls that may not come back
+	wake      chan struct{} // wakes the keeper; capacity 1
+	opened    chan struct{} // closed once lanes is set
+	over      chan struct{} // closed when the lanes have ended: nobody steers any more
+	ended     chan struct{} // closed by the first finish or fail
+	once      sync.Once
+	result    error // set before ended is closed
 
 	// the keeper's own
 	stuckSince, askedOthers time.Time
-	told                    Progress // last, at toldAt
-	toldAt                  time.Time
+	reported                Progress // last, at toldAt
+	reportedAt              time.Time
 
 	mu struct {
 		sync.Mutex
@@ -136,7 +136,7 @@ func newEngine(cfg Config) *Engine {
 		rate: newRate(cfg.Rate), began: time.Now(), atStart: map[string]bool{},
 		ends:         map[fencepost.TopicPartition]fencepost.Offset{},
 		contradicted: map[fencepost.TopicPartition]ledger.Position{},
-		settling:     make(chan struct{}, 1), keeper: make(chan struct{}, 1), opened: make(chan struct{}), over: make(chan struct{}), ended: make(chan struct{})}
+		resolving:    make(chan struct{}, 1), wake: make(chan struct{}, 1), opened: make(chan struct{}), over: make(chan struct{}), ended: make(chan struct{})}
 	e.mirrors = []mirroring{newMirror(e)}
 	for i, to := range cfg.Mirrors {
 		e.mirrors = append(e.mirrors, newCopy(e, i+1, to))
@@ -170,7 +170,7 @@ func (e *Engine) open(ctx context.Context) (lanes []*lane, err error) {
 func (e *Engine) ask(ctx context.Context) error {
 	opening, cancel := context.WithTimeout(ctx, 3*requestTimeout)
 	defer cancel()
-	s := &settling{e: e}
+	s := &reconciliation{e: e}
 	if err := s.ask(opening); err != nil {
 		return err
 	}
@@ -245,7 +245,7 @@ func (e *Engine) run(ctx context.Context) error {
 		e.working.start(fmt.Sprintf("lane %d is still in its commit, whose outcome the next run will find", l.number), func() { l.run(base) })
 	}
 	e.others.start("poll", func() { e.poll(polling) })
-	e.others.start("watch", func() { e.keep(polling) })
+	e.others.start("watch", func() { e.monitor(polling) })
 	for _, m := range e.mirrors {
 		e.others.start("mirror", func() { m.run(polling) })
 	}

@@ -57,7 +57,7 @@ type work struct {
 	moves    []ledger.Move // :: segment index -> its partition's move
 	parts    []*partition  // :: segment index -> partition
 	sessions []uint64      // :: segment index -> the session in which it was cut
-	takes    []take
+	claims   []claimed
 	bytes    int64
 
 	done segments // scratch: what a refusal showed to be done
@@ -74,7 +74,7 @@ type segments struct {
 func (w *work) all() segments { return segments{w.batch.Segments, w.moves, w.parts} }
 
 // take is what fill took from one partition's queue.
-type take struct {
+type claimed struct {
 	p *partition
 	assignment.Claim
 }
@@ -95,7 +95,7 @@ func newLane(e *Engine, n int, commits sink.Lane) *lane {
 }
 
 // poke makes fill look again.
-func (l *lane) poke() {
+func (l *lane) notify() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -206,7 +206,7 @@ func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
 	l.counts = batching.Shares(l.queues, limit, l.mu.turn, l.counts)
 	l.mu.turn++
 	l.e.rate.back(limits.Lighten(l.queues, l.counts))
-	l.reserve(w, now)
+	l.claim(w, now)
 	return true, time.Time{}
 }
 
@@ -222,17 +222,17 @@ func (l *lane) queued() []batching.Queue {
 }
 
 // reserve takes l.counts entries from the queues into w.takes. REQUIRES: l.mu is held.
-func (l *lane) reserve(w *work, now time.Time) {
+func (l *lane) claim(w *work, now time.Time) {
 	w.bytes = 0
-	w.takes = w.takes[:0]
+	w.claims = w.claims[:0]
 	for i, p := range l.mu.parts {
 		n := l.counts[i]
 		if n == 0 {
 			continue
 		}
-		w.takes = slices.Grow(w.takes, 1)[:len(w.takes)+1]
-		t := &w.takes[len(w.takes)-1]
-		*t = take{p, p.Claim(n, now, t.Spans[:0])}
+		w.claims = slices.Grow(w.claims, 1)[:len(w.claims)+1]
+		t := &w.claims[len(w.claims)-1]
+		*t = claimed{p, p.Claim(n, now, t.Spans[:0])}
 		w.bytes += t.Bytes
 	}
 }
@@ -256,7 +256,7 @@ func (l *lane) setIdle(idle bool) {
 	l.mu.idle = idle
 	l.mu.Unlock()
 	if idle {
-		l.poke()
+		l.notify()
 	}
 }
 

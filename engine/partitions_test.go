@@ -74,7 +74,7 @@ func TestE5DeskAgreesWithTwin(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"hold": func(t *rapid.T) {
 				tps := group.Draw(t, "assigned")
-				for i, p := range e.hold(tps) {
+				for i, p := range e.take(tps) {
 					if was := twin[tps[i]]; p.TopicPartition != tps[i] || was != nil && was != p {
 						t.Fatalf("hold %s: got %s, want the one that was held, if any", tps[i], p)
 					}

@@ -14,7 +14,7 @@ import (
 // poller is the one goroutine that polls the source and steers it: a seek is never carried out beside a poll, so that
 // no fetch of before a seek is taken for one of after it.
 type poller struct {
-	steers chan steering
+	seeks  chan seeking
 	record fencepost.Record // poll's own: the entry that is looked at
 
 	mu struct {
@@ -27,13 +27,13 @@ type poller struct {
 }
 
 // steering is a change of where partitions go on, carried out between two polls.
-type steering struct {
+type seeking struct {
 	do   func(poll uint64) map[fencepost.TopicPartition]source.Start
 	done chan struct{}
 }
 
 func newPoller() *poller {
-	p := &poller{steers: make(chan steering)}
+	p := &poller{seeks: make(chan seeking)}
 	p.mu.room = make(chan struct{})
 	return p
 }
@@ -67,7 +67,7 @@ func (e *Engine) freed(n int64) { e.poller.add(-n, e.cfg.Memory) }
 func (e *Engine) poll(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
-		case s := <-e.poller.steers:
+		case s := <-e.poller.seeks:
 			e.carryOut(s)
 			continue
 		default:
@@ -79,7 +79,7 @@ func (e *Engine) poll(ctx context.Context) {
 	}
 	for { // whoever still asks for a steering is let go
 		select {
-		case s := <-e.poller.steers:
+		case s := <-e.poller.seeks:
 			close(s.done)
 		case <-e.over:
 			return
@@ -87,7 +87,7 @@ func (e *Engine) poll(ctx context.Context) {
 	}
 }
 
-func (e *Engine) carryOut(s steering) {
+func (e *Engine) carryOut(s seeking) {
 	if starts := s.do(e.poller.number()); len(starts) > 0 {
 		e.cfg.Source.Seek(starts)
 	}
@@ -105,7 +105,7 @@ func (e *Engine) waitForRoom(ctx context.Context) bool {
 	select {
 	case <-room:
 	case <-ctx.Done():
-	case s := <-e.poller.steers:
+	case s := <-e.poller.seeks:
 		e.carryOut(s)
 	}
 	return false
@@ -128,8 +128,8 @@ func (e *Engine) pollOnce(ctx context.Context) {
 }
 
 // steer has a change carried out between two polls, and waits for it.
-func (e *Engine) steer(do func(poll uint64) map[fencepost.TopicPartition]source.Start) {
-	s := steering{do: do, done: make(chan struct{})}
+func (e *Engine) seek(do func(poll uint64) map[fencepost.TopicPartition]source.Start) {
+	s := seeking{do: do, done: make(chan struct{})}
 	for {
 		e.poller.mu.Lock()
 		if e.poller.mu.cancel != nil {
@@ -138,7 +138,7 @@ func (e *Engine) steer(do func(poll uint64) map[fencepost.TopicPartition]source.
 		e.poller.mu.Unlock()
 		timer := time.NewTimer(5 * time.Millisecond) // a poll may begin just behind the cancel
 		select {
-		case e.poller.steers <- s:
+		case e.poller.seeks <- s:
 			timer.Stop()
 			<-s.done
 			return
@@ -179,9 +179,9 @@ func (e *Engine) route(chunks []source.Fetch, poll uint64) {
 	}
 	e.poller.record = fencepost.Record{} // it would keep a fetch in memory
 	for _, l := range e.lanes {
-		l.poke()
+		l.notify()
 	}
-	e.unsettle(odd, "fetch")
+	e.reset(odd, "fetch")
 	e.seekBetweenPolls(again, ended, poll)
 }
 
@@ -220,5 +220,5 @@ func (e *Engine) fetchFailed(p *partition, err error) {
 		e.freed(p.WaitAt(ledger.Position{}, "fetch failed: "+err.Error(), time.Now(), e.cfg.Watch))
 	}
 	p.lane.mu.Unlock()
-	e.pokeKeeper()
+	e.wakeMonitor()
 }

@@ -94,7 +94,7 @@ func (e *Engine) committed(c Committed, moves []ledger.Move) {
 	}
 	e.emit(c)
 	if e.cfg.Until.Set() {
-		e.pokeKeeper()
+		e.wakeMonitor()
 	}
 }
 
@@ -108,5 +108,5 @@ func (e *Engine) parkedAt(p *partition, code string, at fencepost.Offset, reason
 		e.emit(Parked{TopicPartition: p.TopicPartition, Code: code, Offset: at, Reason: reason,
 			Facts: map[string]string{"record": fmt.Sprint(at), "watch": e.cfg.Watch.String()}})
 	}
-	e.pokeKeeper()
+	e.wakeMonitor()
 }

@@ -15,7 +15,7 @@ import (
 
 // fixEnds asks where a run with an end stops, for every consumed partition, until all are known: what arrives later is
 // not read. A topic that nobody described yet has partitions that nobody knows yet.
-func (e *Engine) fixEnds(ctx context.Context, s *settling) error {
+func (e *Engine) fixEnds(ctx context.Context, s *reconciliation) error {
 	until := time.Now().Add(e.cfg.Wait)
 	for {
 		silent, err := e.askEnds(ctx, s)
@@ -41,7 +41,7 @@ func (e *Engine) fixEnds(ctx context.Context, s *settling) error {
 }
 
 // askEnds asks once for the ends that are not known yet. It returns one that is still unknown, and why.
-func (e *Engine) askEnds(ctx context.Context, s *settling) (silent string, why error) {
+func (e *Engine) askEnds(ctx context.Context, s *reconciliation) (silent string, why error) {
 	for topic, err := range s.about.Errs {
 		silent, why = "topic "+topic, err
 	}
@@ -76,7 +76,7 @@ func (e *Engine) askEnds(ctx context.Context, s *settling) (silent string, why e
 
 // fixEnd takes one partition's end, and remembers a stored position that the log contradicts: wherever it stands, it has
 // not reached this end, and the run waits until whoever holds the partition has settled it.
-func (e *Engine) fixEnd(tp fencepost.TopicPartition, b fencepost.LogOffsets, s *settling) {
+func (e *Engine) fixEnd(tp fencepost.TopicPartition, b fencepost.LogOffsets, s *reconciliation) {
 	e.ends[tp] = e.endFor(tp, b)
 	stored := s.stored(tp)
 	d := ledger.Reconcile(stored, []ledger.Answer{{LogOffsets: b, ClusterID: s.about.ClusterID}}, e.cfg.Policy)
@@ -87,7 +87,7 @@ func (e *Engine) fixEnd(tp fencepost.TopicPartition, b fencepost.LogOffsets, s *
 
 // askTwice asks again about the positions that the log seems to contradict (law 5): a broker that lagged behind gave an
 // end that is too low, and no partition is to be waited for because of it.
-func (e *Engine) askTwice(ctx context.Context, s *settling) {
+func (e *Engine) askTwice(ctx context.Context, s *reconciliation) {
 	tps := slices.Collect(maps.Keys(e.contradicted))
 	if len(tps) == 0 {
 		return

@@ -88,7 +88,7 @@ func (p *Partition) Reconciled(end fencepost.Offset) { p.end, p.fresh = max(end,
 func (p *Partition) Resume(pos ledger.Position, poll uint64) (freed int64) {
 	bad := p.state == Parked && (p.code == "record-undecodable" || p.code == "record-refused")
 	p.probing = (bad || p.probing) && pos.Offset <= p.badAt
-	freed = p.Unsettle("")
+	freed = p.Reset("")
 	p.state = Running
 	p.done, p.formed, p.next = pos, pos, pos.Offset
 	p.since, p.confirmed, p.doubted = poll, false, none
@@ -100,7 +100,7 @@ func (p *Partition) Resume(pos ledger.Position, poll uint64) (freed int64) {
 }
 
 // Unsettle voids what was formed and queued: the partition has to be reconciled.
-func (p *Partition) Unsettle(why string) (freed int64) {
+func (p *Partition) Reset(why string) (freed int64) {
 	p.state, p.code, p.reason = Pending, "", why
 	return p.Void()
 }
@@ -145,7 +145,7 @@ func (p *Partition) WaitAt(pos ledger.Position, reason string, now time.Time, at
 // Leave lets the partition go: nothing of it is begun any more.
 func (p *Partition) Leave() (freed int64) {
 	p.gone = true
-	return p.Unsettle("")
+	return p.Reset("")
 }
 
 // Form moves the end of what is in batches to next, once claimed entries are decoded. False: the session in which they

@@ -103,7 +103,7 @@ func TestNothingIsQueuedWhileAPartitionDoesNotRun(t *testing.T) {
 	for name, stop := range map[string]func(*Partition){
 		"parked":  func(p *Partition) { p.Park("record-refused", "bad") },
 		"waiting": func(p *Partition) { p.WaitAt(ledger.Position{}, "no answer", time.Time{}, time.Second) },
-		"pending": func(p *Partition) { p.Unsettle("") },
+		"pending": func(p *Partition) { p.Reset("") },
 		"gone":    func(p *Partition) { p.Leave() },
 	} {
 		p := assigned(none)

@@ -70,7 +70,7 @@ func (e *Engine) pick(f func(*partition) bool) (parts []*partition) {
 }
 
 // hold takes newly assigned partitions in, each into the lane with the fewest: it stays there while it is held.
-func (e *Engine) hold(tps []fencepost.TopicPartition) []*partition {
+func (e *Engine) take(tps []fencepost.TopicPartition) []*partition {
 	parts := make([]*partition, len(tps))
 	fresh := map[*lane][]*partition{}
 	e.mu.Lock()
@@ -132,18 +132,18 @@ func (e *Engine) forget(tps []fencepost.TopicPartition) {
 }
 
 // unsettle voids what is queued and cut of partitions, and has the keeper settle them.
-func (e *Engine) unsettle(parts []*partition, why string) {
+func (e *Engine) reset(parts []*partition, why string) {
 	if len(parts) == 0 {
 		return
 	}
 	for _, p := range parts {
 		p.lane.mu.Lock()
 		if !p.Gone() {
-			e.freed(p.Unsettle(why))
+			e.freed(p.Reset(why))
 		}
 		p.lane.mu.Unlock()
 	}
-	e.pokeKeeper()
+	e.wakeMonitor()
 }
 
 func names(parts []*partition) []fencepost.TopicPartition {
@@ -154,8 +154,8 @@ func names(parts []*partition) []fencepost.TopicPartition {
 	return tps
 }
 
-func (e *Engine) pokeAll() {
+func (e *Engine) notifyLanes() {
 	for _, l := range e.lanes {
-		l.poke()
+		l.notify()
 	}
 }

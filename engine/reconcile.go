@@ -17,7 +17,7 @@ import (
 //
 //	mirror, ledger -> Describe -> LogOffsets -> Reconcile -+-> LogOffsets again -> Reconcile both
 //	                                                   +-> Ledger.Move --refused--> all of it again
-type settling struct {
+type reconciliation struct {
 	e        *Engine
 	snapshot ledger.Snapshot
 	about    source.Description
@@ -40,10 +40,10 @@ const requestTimeout = 10 * time.Second
 
 // decide says of each of tps where it goes on. Its error concerns all of them: they wait, or the engine ends. Moves that
 // others were faster with, or whose answer was lost, are decided anew after a pause.
-func (e *Engine) decide(ctx context.Context, tps []fencepost.TopicPartition) (*settling, error) {
+func (e *Engine) resolve(ctx context.Context, tps []fencepost.TopicPartition) (*reconciliation, error) {
 	pause := time.Duration(0)
 	for tries := 1; ; tries++ {
-		s := &settling{e: e, verdicts: map[fencepost.TopicPartition]verdict{}}
+		s := &reconciliation{e: e, verdicts: map[fencepost.TopicPartition]verdict{}}
 		if err := s.ask(ctx); err != nil {
 			return nil, err
 		}
@@ -81,7 +81,7 @@ func (e *Engine) decide(ctx context.Context, tps []fencepost.TopicPartition) (*s
 
 // found is the moves whose answer was lost and that the ledger holds: they were made. A partition that is still where it was
 // may be moved yet; of one that somebody else has moved since, the history alone knows.
-func (s *settling) found() (made []ledger.Move) {
+func (s *reconciliation) found() (made []ledger.Move) {
 	s.e.unclear = slices.DeleteFunc(s.e.unclear, func(m ledger.Move) bool {
 		fence := s.snapshot.Positions[m.TopicPartition].Fence
 		if fence == m.Next.Fence {
@@ -94,7 +94,7 @@ func (s *settling) found() (made []ledger.Move) {
 
 // ask reads the mirror, then the ledger: a mirror is written after its ledger, so a mirror without a ledger is never
 // an effect of the order of the questions.
-func (s *settling) ask(ctx context.Context) (err error) {
+func (s *reconciliation) ask(ctx context.Context) (err error) {
 	if s.e.cfg.Sink.Capabilities().Apart {
 		s.proven = s.e.proven()
 	}
@@ -122,7 +122,7 @@ func (e *Engine) proven() map[fencepost.TopicPartition]ledger.Position {
 }
 
 // stored is what is known of one partition besides what the brokers say of it.
-func (s *settling) stored(tp fencepost.TopicPartition) ledger.Stored {
+func (s *reconciliation) stored(tp fencepost.TopicPartition) ledger.Stored {
 	st := ledger.Stored{TopicPartition: tp, Position: s.snapshot.Positions[tp], Topic: s.snapshot.Topics[tp.Topic],
 		ClusterID: s.snapshot.ClusterID, Mirror: -1}
 	if m, ok := s.mirrored[tp]; ok {
@@ -133,7 +133,7 @@ func (s *settling) stored(tp fencepost.TopicPartition) ledger.Stored {
 }
 
 // reconcile fills s.verdicts and returns the moves that they ask for.
-func (s *settling) reconcile(ctx context.Context, tps []fencepost.TopicPartition) []ledger.Move {
+func (s *reconciliation) reconcile(ctx context.Context, tps []fencepost.TopicPartition) []ledger.Move {
 	all := s.widen(tps)
 	answers := map[fencepost.TopicPartition][]ledger.Answer{}
 	s.bounds(ctx, all, answers)
@@ -153,7 +153,7 @@ func (s *settling) reconcile(ctx context.Context, tps []fencepost.TopicPartition
 }
 
 // widen adds to tps the partitions that move together with one of them.
-func (s *settling) widen(tps []fencepost.TopicPartition) []fencepost.TopicPartition {
+func (s *reconciliation) widen(tps []fencepost.TopicPartition) []fencepost.TopicPartition {
 	all := append([]fencepost.TopicPartition(nil), tps...)
 	seen := map[fencepost.TopicPartition]bool{}
 	for _, tp := range tps {
@@ -178,7 +178,7 @@ func (s *settling) widen(tps []fencepost.TopicPartition) []fencepost.TopicPartit
 // companions is [from, until) of a topic's partitions that move in one move or not at all: all of a topic that is new to
 // the ledger or was recreated, or those that were added to it. Else the topics would count partitions that have no row,
 // which another worker would take for lost ones.
-func (s *settling) companions(name string) (from, until int32) {
+func (s *reconciliation) companions(name string) (from, until int32) {
 	roster, known := s.snapshot.Topics[name]
 	topic := s.about.Topics[name]
 	switch {
@@ -191,18 +191,18 @@ func (s *settling) companions(name string) (from, until int32) {
 }
 
 // together reports whether the partition moves with companions.
-func (s *settling) together(tp fencepost.TopicPartition) bool {
+func (s *reconciliation) together(tp fencepost.TopicPartition) bool {
 	from, until := s.companions(tp.Topic)
 	return from <= tp.Partition && tp.Partition < until
 }
 
 // recreated reports whether the topic is another incarnation than the topics'.
-func (s *settling) recreated(name string) bool {
+func (s *reconciliation) recreated(name string) bool {
 	roster, topic, none := s.snapshot.Topics[name], s.about.Topics[name], fencepost.TopicID{}
 	return roster.TopicID != none && topic.ID != none && roster.TopicID != topic.ID
 }
 
-func (s *settling) bounds(ctx context.Context, tps []fencepost.TopicPartition, into map[fencepost.TopicPartition][]ledger.Answer) {
+func (s *reconciliation) bounds(ctx context.Context, tps []fencepost.TopicPartition, into map[fencepost.TopicPartition][]ledger.Answer) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	asks := make([]fencepost.OffsetQuery, len(tps))
@@ -223,7 +223,7 @@ func (s *settling) bounds(ctx context.Context, tps []fencepost.TopicPartition, i
 }
 
 // epoch is the leader epoch of a stored position, of which the brokers are asked where it ended.
-func (s *settling) epoch(tp fencepost.TopicPartition) fencepost.LeaderEpoch {
+func (s *reconciliation) epoch(tp fencepost.TopicPartition) fencepost.LeaderEpoch {
 	if pos := s.snapshot.Positions[tp]; !pos.Absent() {
 		return pos.LeaderEpoch
 	}
@@ -231,7 +231,7 @@ func (s *settling) epoch(tp fencepost.TopicPartition) fencepost.LeaderEpoch {
 }
 
 // judge reconciles one partition and keeps the verdict.
-func (s *settling) judge(tp fencepost.TopicPartition, answers []ledger.Answer) ledger.Decision {
+func (s *reconciliation) judge(tp fencepost.TopicPartition, answers []ledger.Answer) ledger.Decision {
 	st := s.stored(tp)
 	v := verdict{position: st.Position, bounds: answers[len(answers)-1].LogOffsets}
 	if st.Position.Fence == 0 && !st.Position.Absent() {
@@ -250,7 +250,7 @@ func (s *settling) judge(tp fencepost.TopicPartition, answers []ledger.Answer) l
 }
 
 // moves collects the moves of the verdicts. Partitions that move together move all or not at all.
-func (s *settling) moves(tps, all []fencepost.TopicPartition) []ledger.Move {
+func (s *reconciliation) moves(tps, all []fencepost.TopicPartition) []ledger.Move {
 	held := map[string]string{} // :: topic -> why it can not move as a whole
 	for _, tp := range all {
 		if v := s.verdicts[tp]; s.together(tp) && v.Action != ledger.MoveOn {
@@ -282,7 +282,7 @@ func (s *settling) moves(tps, all []fencepost.TopicPartition) []ledger.Move {
 
 // vanished moves the partitions that a recreated topic no longer has: the ledger changes a topic's incarnation for
 // all of its partitions at once.
-func (s *settling) vanished(moving map[string]bool) []ledger.Move {
+func (s *reconciliation) vanished(moving map[string]bool) []ledger.Move {
 	var moves []ledger.Move
 	for name := range moving {
 		topic, roster := s.about.Topics[name], s.snapshot.Topics[name]
@@ -301,7 +301,7 @@ func (s *settling) vanished(moving map[string]bool) []ledger.Move {
 }
 
 // moved takes the recorded moves into the verdicts.
-func (s *settling) moved(moves []ledger.Move) {
+func (s *reconciliation) moved(moves []ledger.Move) {
 	for _, m := range moves {
 		v := s.verdicts[m.TopicPartition]
 		v.position = m.Next

@@ -12,7 +12,7 @@ import (
 
 // keep looks after the partitions that are not running, and once every watch interval after all of them, until ctx
 // ends.
-func (e *Engine) keep(ctx context.Context) {
+func (e *Engine) monitor(ctx context.Context) {
 	watch := time.NewTicker(e.cfg.Watch)
 	defer watch.Stop()
 	report := time.NewTicker(250 * time.Millisecond)
@@ -21,7 +21,7 @@ func (e *Engine) keep(ctx context.Context) {
 	defer timer.Stop()
 	for {
 		e.pauseParked()
-		e.settle(ctx, e.due(time.Now()))
+		e.reconcile(ctx, e.due(time.Now()))
 		if e.cfg.Until.Set() {
 			e.checkEnd(ctx)
 		}
@@ -33,7 +33,7 @@ func (e *Engine) keep(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-e.keeper:
+		case <-e.wake:
 		case <-timer.C:
 		case now := <-report.C:
 			e.progress(now)
@@ -46,17 +46,17 @@ func (e *Engine) keep(ctx context.Context) {
 // progress tells what the run has done: at each tick while something changes, else once a second.
 func (e *Engine) progress(now time.Time) {
 	st := e.Status()
-	if st == e.told.Status && now.Sub(e.toldAt) < time.Second {
+	if st == e.reported.Status && now.Sub(e.reportedAt) < time.Second {
 		return
 	}
-	e.told, e.toldAt = Progress{st}, now
-	e.emit(e.told)
+	e.reported, e.reportedAt = Progress{st}, now
+	e.emit(e.reported)
 }
 
 // pokeKeeper makes the keeper look again.
-func (e *Engine) pokeKeeper() {
+func (e *Engine) wakeMonitor() {
 	select {
-	case e.keeper <- struct{}{}:
+	case e.wake <- struct{}{}:
 	default:
 	}
 }
@@ -83,7 +83,7 @@ func (e *Engine) nextRetry() (at time.Time) {
 func (e *Engine) watch(ctx context.Context) {
 	// One whose records in front of a bad one are still on their way into the sink is tested when they are in: to settle
 	// it now would void them.
-	e.settle(ctx, e.pick(func(p *partition) bool { return p.State() == assignment.Parked && p.Idle() }))
+	e.reconcile(ctx, e.pick(func(p *partition) bool { return p.State() == assignment.Parked && p.Idle() }))
 	stood := map[*partition]ledger.Position{} // :: idle partition -> where it stood before the ledger was read
 	parts := e.pick(func(p *partition) bool {
 		if p.Idle() {
@@ -94,7 +94,7 @@ func (e *Engine) watch(ctx context.Context) {
 	if len(parts) == 0 {
 		return
 	}
-	s := &settling{e: e, verdicts: map[fencepost.TopicPartition]verdict{}}
+	s := &reconciliation{e: e, verdicts: map[fencepost.TopicPartition]verdict{}}
 	if err := s.ask(ctx); err != nil {
 		if ctx.Err() != nil {
 			return // the run ends, and with it the question
@@ -119,7 +119,7 @@ func (e *Engine) watch(ctx context.Context) {
 		}
 	}
 	e.emit(append(events, e.blocked(ctx, back)...)...)
-	e.unsettle(unsettled, "watch")
+	e.reset(unsettled, "watch")
 }
 
 // sighting is what a watch found of a running partition.
@@ -133,7 +133,7 @@ const (
 )
 
 // watchOne compares one running partition with what ledger and brokers say.
-func (e *Engine) watchOne(p *partition, s *settling, answers []ledger.Answer, stood map[*partition]ledger.Position) sighting {
+func (e *Engine) watchOne(p *partition, s *reconciliation, answers []ledger.Answer, stood map[*partition]ledger.Position) sighting {
 	d := s.judge(p.TopicPartition, answers)
 	held := s.snapshot.Positions[p.TopicPartition]
 	p.lane.mu.Lock()
@@ -194,7 +194,7 @@ func (e *Engine) pauseParked() {
 	if len(parts) == 0 {
 		return
 	}
-	e.steer(func(uint64) map[fencepost.TopicPartition]source.Start {
+	e.seek(func(uint64) map[fencepost.TopicPartition]source.Start {
 		starts := map[fencepost.TopicPartition]source.Start{}
 		for _, p := range parts {
 			p.lane.mu.Lock()

@@ -72,11 +72,11 @@ before: servers
 
 # Ratios to the limit of what it is built on, with the goals beside them.
 bench: servers
-	$(SERVERS) run -- go test -run='^$$' -bench='^(BenchmarkEngine|BenchmarkAppend)$$' -benchtime=2s -tags realservers -p 1 -timeout 30m ./bench ./postgres ./mysql ./sqlite
+	$(SERVERS) run -- go test -run='^$$' -bench='^(BenchmarkEngine|BenchmarkAppend)$$' -benchtime=2s -tags realservers -p 1 -timeout 30m ./bench ./connector/postgres ./connector/mysql ./connector/sqlite
 
 # A ledger's commit beside the barest compare-and-set of its store, and one write a partition.
 bench-ledger: servers
-	$(SERVERS) run -- go test -run='^$$' -bench='^BenchmarkLedger$$' -benchtime=2s -tags realservers -p 1 -timeout 30m ./postgres ./mysql ./sqlite ./redis ./zookeeper
+	$(SERVERS) run -- go test -run='^$$' -bench='^BenchmarkLedger$$' -benchtime=2s -tags realservers -p 1 -timeout 30m ./connector/postgres ./connector/mysql ./connector/sqlite ./connector/redis ./connector/zookeeper
 
 # Whole processes on Apache Kafka and Postgres: about ten minutes.
 bench-real: servers

@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/kafka"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/broker"
-	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 	"github.com/twmb/franz-go/pkg/kadm"

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/apart"
+	"github.com/fencepost/fencepost/connector/atleastonce"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -86,7 +86,7 @@ func apartChaos(t *testing.T, seed uint64) (repeated int) {
 	w.create("t", partitions)
 	var workers []*worker
 	for range 2 {
-		wk := w.run(apart.Func(s, o.apply), func(c *Config) { c.Batch.Records = 1 + rng.IntN(most); c.Watch = time.Second })
+		wk := w.run(atleastonce.Func(s, o.apply), func(c *Config) { c.Batch.Records = 1 + rng.IntN(most); c.Watch = time.Second })
 		workers = append(workers, wk)
 		synctest.Wait()
 	}
@@ -143,7 +143,7 @@ func TestApartRepeatsTheBatchInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s, o := newWorld(t), memory.Open(), newOutside()
 		w.create("t", 1)
-		first := w.run(apart.Func(s, o.apply), func(c *Config) { c.Batch.Records = 5; c.Drain = time.Second })
+		first := w.run(atleastonce.Func(s, o.apply), func(c *Config) { c.Batch.Records = 5; c.Drain = time.Second })
 		synctest.Wait()
 		first.source.assign(tp(0))
 		w.produce(tp(0), 10)
@@ -159,7 +159,7 @@ func TestApartRepeatsTheBatchInFlight(t *testing.T) {
 		time.Sleep(time.Second)
 		_ = first.end()
 		s.SetHook(nil)
-		second := w.run(apart.Func(s, o.apply), nil)
+		second := w.run(atleastonce.Func(s, o.apply), nil)
 		synctest.Wait()
 		second.source.assign(tp(0))
 		w.produce(tp(0), 2)
@@ -179,7 +179,7 @@ func TestApartFindsTheBadRow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s, o := newWorld(t), memory.Open(), newOutside()
 		w.create("t", 2)
-		wk := w.run(apart.Func(s, func(ctx context.Context, b *fencepost.Batch) error {
+		wk := w.run(atleastonce.Func(s, func(ctx context.Context, b *fencepost.Batch) error {
 			for row, p := range b.All() {
 				if p == tp(0) && b.Offsets[row] == 11 {
 					return &sink.Rejected{Code: "bad", Reason: "eleven"}
@@ -260,7 +260,7 @@ func TestLedgerApartThatWentBackParks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s, o := newWorld(t), memory.Open(), newOutside()
 		w.create("t", 2)
-		wk := w.run(apart.Func(s, o.apply), func(c *Config) { c.Watch = time.Second })
+		wk := w.run(atleastonce.Func(s, o.apply), func(c *Config) { c.Watch = time.Second })
 		synctest.Wait()
 		wk.source.assign(tp(0), tp(1))
 		w.produce(tp(1), 5)

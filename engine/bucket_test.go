@@ -5,7 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/connector/memory"
 )
 
 // A pause is not followed by a burst: what gathers meanwhile is a tenth of a second's worth.

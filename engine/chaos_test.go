@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/memory"
 )
 
 // TestChaosKeepsTheCount runs three workers over four partitions while everything goes wrong that may: answers lost

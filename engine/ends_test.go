@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/source"
 )
 

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/google/go-cmp/cmp"
 )

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 )
 

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/memory"
 )
 
 // What comes and goes is told: which partitions, where they go on, and whether another worker had them already.

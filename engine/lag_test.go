@@ -4,7 +4,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/connector/memory"
 )
 
 // What is left is known from the assignment on, before anything is fetched.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/connector/memory"
 )
 
 // mirrored is what the Kafka group holds of a partition; forget has it forget it, as brokers do with an idle group's.

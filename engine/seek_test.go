@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/source"
 )
 

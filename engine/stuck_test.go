@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/memory"
 )
 
 // A run with an end gives up on a partition that does not answer, Wait after nothing else was left to do, and names it:

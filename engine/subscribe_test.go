@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/fencepost/fencepost/memory"
+	"github.com/fencepost/fencepost/connector/memory"
 )
 
 // A program holds an engine as a value: it asks for its status before, during and after the run, subscribes while it

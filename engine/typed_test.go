@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/apart"
+	"github.com/fencepost/fencepost/connector/atleastonce"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/decode"
-	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 )
@@ -37,7 +37,7 @@ func TestTypedHandlerNeedsNoDecoder(t *testing.T) {
 			delay  int64
 		}
 		var rows []seenRow
-		handler := apart.Handle(s, func(_ context.Context, got fencepost.Rows[delay]) error {
+		handler := atleastonce.Handle(s, func(_ context.Context, got fencepost.Rows[delay]) error {
 			for at, d := range got.All() {
 				row := seenRow{at.Offset, d.Origin, -1}
 				if d.Delay != nil {
@@ -83,7 +83,7 @@ func TestInvalidSinkAndSource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sink := apart.Handle(memory.Open(), func(context.Context, fencepost.Rows[delay]) error { return nil })
+	sink := atleastonce.Handle(memory.Open(), func(context.Context, fencepost.Rows[delay]) error { return nil })
 	err = Run(t.Context(), Config{Group: "g", Source: w.source(), Sink: sink, Decoder: raw})
 	if f, ok := errors.AsType[*fencepost.UserError](err); !ok || f.Code != "column-missing" || !strings.Contains(err.Error(), "column origin of type text") {
 		t.Errorf("the error is %v, want column-missing for origin", err)

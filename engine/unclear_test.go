@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/memory"
 )
 
 // loseOne loses the answer to the next move or commit that is made, and then calls behind, if there is one.

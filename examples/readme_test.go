@@ -124,13 +124,18 @@ func strangers(document string, all map[string]string) []string {
 }
 
 func TestReadmeShowsCodeThatCompiles(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
-	if err != nil && !os.IsNotExist(err) {
-		t.Fatal(err)
-	}
-	for _, b := range strangers(string(readme), marked(t)) {
-		t.Errorf("README.md shows Go that is in no example: put it between %q and %q in a file below examples/, and copy it from there:\n%s",
-			startMark, endMark, b)
+	for _, page := range []string{"README.md", "docs/connectors.md"} {
+		text, err := os.ReadFile("../" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(blocks(string(text))) == 0 {
+			t.Errorf("%s shows no Go", page)
+		}
+		for _, b := range strangers(string(text), marked(t)) {
+			t.Errorf("%s shows Go that is in no example: put it between %q and %q in a file below examples/, and copy it from there:\n%s",
+				page, startMark, endMark, b)
+		}
 	}
 }
 

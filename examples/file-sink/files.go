@@ -163,6 +163,8 @@ func (f *files) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.R
 	}
 }
 
+// readme:start
+
 // change is the one way in which the folder changes: compare, then rows, then the line that makes them count.
 func (f *files) change(ctx context.Context, w ledger.Actor, moves []ledger.Move, rows []byte) error {
 	l := line{Version: version, Group: w.Group, Cluster: w.ClusterID, Who: w.Who}
@@ -183,6 +185,8 @@ func (f *files) change(ctx context.Context, w ledger.Actor, moves []ledger.Move,
 		return f.append(l)
 	})
 }
+
+// readme:end
 
 // append writes a line of commits.jsonl. Whether a line whose write failed stands, nobody knows before it is read again.
 func (f *files) append(l line) error {

@@ -166,7 +166,11 @@ func (s store) ForeignWrite(t *testing.T, g fencepost.Group, tp fencepost.TopicP
 
 func (s store) MakeNewer(t *testing.T) { s.append(t, line{Version: version + 1}) }
 
+// readme:start
+
 // The folder keeps every law that the engine rests on.
 func TestConformance(t *testing.T) {
 	sinktest.Run(t, sinktest.Fixture{New: newStore})
 }
+
+// readme:end

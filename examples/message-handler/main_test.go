@@ -13,8 +13,8 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/sqlite"
 	"github.com/fencepost/fencepost/internal/trial"
-	"github.com/fencepost/fencepost/sqlite"
 )
 
 // begin starts a broker with an empty topic of three partitions, and sets the environment for it and a file of its own.

@@ -15,9 +15,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/kafka"
+	"github.com/fencepost/fencepost/connector/postgres"
 	"github.com/fencepost/fencepost/engine"
-	"github.com/fencepost/fencepost/kafka"
-	"github.com/fencepost/fencepost/postgres"
 )
 
 // What the environment says.

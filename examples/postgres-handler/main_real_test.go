@@ -14,11 +14,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/kafka"
+	"github.com/fencepost/fencepost/connector/postgres"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/internal/trial"
-	"github.com/fencepost/fencepost/kafka"
-	"github.com/fencepost/fencepost/postgres"
 )
 
 //go:embed tables.sql

@@ -14,10 +14,10 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/kafka"
+	"github.com/fencepost/fencepost/connector/sqlite"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/trial"
-	"github.com/fencepost/fencepost/kafka"
-	"github.com/fencepost/fencepost/sqlite"
 )
 
 // begin starts a broker with a topic of the first n flights, and sets the environment for it and a file of its own.

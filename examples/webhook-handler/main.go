@@ -13,11 +13,11 @@ import (
 	"syscall"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/apart"
+	"github.com/fencepost/fencepost/connector/atleastonce"
+	"github.com/fencepost/fencepost/connector/kafka"
+	"github.com/fencepost/fencepost/connector/redis"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
-	"github.com/fencepost/fencepost/kafka"
-	"github.com/fencepost/fencepost/redis"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -41,7 +41,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer ledger.Close()
-	return engine.Run(ctx, engine.Config{Source: source, Decoder: decoder, Sink: apart.Func(ledger, sendAll),
+	return engine.Run(ctx, engine.Config{Source: source, Decoder: decoder, Sink: atleastonce.Func(ledger, sendAll),
 		Batch: engine.BatchBounds{Records: 20}, Until: engine.Until{End: true}})
 }
 

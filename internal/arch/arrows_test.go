@@ -33,8 +33,8 @@ var sqlCore = []string{"internal/sqlstore"}
 // promises, the cores that are made for connectors, and its own driver.
 var arrows = []arrow{
 	{[]string{"."}, nil, nil},
-	connects("memory", nil),
-	connects("apart", nil),
+	connects("connector/memory", nil),
+	connects("connector/atleastonce", nil),
 	{[]string{"sink/sinktest"}, []string{".", "ledger", "sink"}, []string{"github.com/google/go-cmp/..."}},
 	{[]string{"ledger/ledgertest"}, []string{".", "ledger", "sink", "sink/sinktest"}, nil},
 	{[]string{"ledger"}, []string{"."}, nil},
@@ -43,12 +43,12 @@ var arrows = []arrow{
 	{[]string{"engine/internal/assignment"}, []string{".", "ledger", "source"}, nil},
 	{[]string{"engine/internal/batching"}, nil, nil},
 	{[]string{"engine/..."}, []string{".", "ledger", "sink", "source", "decode", "engine/..."}, nil},
-	connects("kafka/...", nil, franz),
-	connects("postgres/...", sqlCore, "github.com/jackc/pgx/v5/..."),
-	connects("mysql/...", sqlCore, "github.com/go-sql-driver/mysql", "filippo.io/edwards25519"),
-	connects("sqlite/...", sqlCore, "zombiezen.com/go/sqlite/...", "modernc.org/..."),
-	connects("redis/...", nil, "github.com/gomodule/redigo/redis"),
-	connects("zookeeper/...", nil, "github.com/go-zookeeper/zk/..."),
+	connects("connector/kafka/...", nil, franz),
+	connects("connector/postgres/...", sqlCore, "github.com/jackc/pgx/v5/..."),
+	connects("connector/mysql/...", sqlCore, "github.com/go-sql-driver/mysql", "filippo.io/edwards25519"),
+	connects("connector/sqlite/...", sqlCore, "zombiezen.com/go/sqlite/...", "modernc.org/..."),
+	connects("connector/redis/...", nil, "github.com/gomodule/redigo/redis"),
+	connects("connector/zookeeper/...", nil, "github.com/go-zookeeper/zk/..."),
 	connects("file/...", nil, "github.com/parquet-go/parquet-go/..."),
 	connects("s3/...", nil, "github.com/minio/minio-go/v7/...", "github.com/parquet-go/parquet-go/..."),
 	connects("http/...", nil),
@@ -56,11 +56,11 @@ var arrows = []arrow{
 	{[]string{"internal/arch", "internal/manual", "internal/scenarios", "internal/screen", "internal/text"}, nil, nil},
 	{[]string{"internal/codes"}, []string{".", "ledger", "sink"}, nil},
 	{[]string{"internal/console", "internal/logs"}, []string{".", "ledger", "source", "engine", "internal/codes", "internal/screen", "internal/text"}, nil},
-	{[]string{"internal/quickstart"}, []string{".", "ledger", "sink", "kafka", "sqlite", "internal/broker", "internal/flights/...", "internal/screen", "internal/text"},
+	{[]string{"internal/quickstart"}, []string{".", "ledger", "sink", "connector/kafka", "connector/sqlite", "internal/broker", "internal/flights/...", "internal/screen", "internal/text"},
 		[]string{"zombiezen.com/go/sqlite/..."}},
 	{[]string{"internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/trial"}, []string{".", "ledger", "internal/broker/...", "internal/flights/...",
 		"internal/servers/..."}, []string{"..."}},
-	{[]string{"internal/sim/..."}, []string{".", "ledger", "engine/...", "kafka/...", "memory", "sink/sinktest", "internal/broker/...", "internal/sim/..."}, []string{"..."}},
+	{[]string{"internal/sim/..."}, []string{".", "ledger", "engine/...", "connector/kafka/...", "connector/memory", "sink/sinktest", "internal/broker/...", "internal/sim/..."}, []string{"..."}},
 	{[]string{"internal/foreign"}, []string{".", "ledger"}, nil},
 	{[]string{"internal/foreign/offsetfile"}, []string{".", "ledger", "internal/foreign"}, nil},
 	{[]string{"internal/sqlstore"}, []string{".", "ledger", "sink", "internal/foreign"}, nil},
@@ -76,10 +76,10 @@ var arrows = []arrow{
 }
 
 // franzRooms are the rooms that may speak to Kafka by the client itself.
-var franzRooms = []string{"kafka/...", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "internal/trial", "cmd/...", "bench/...", "examples/..."}
+var franzRooms = []string{"connector/kafka/...", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "internal/trial", "cmd/...", "bench/...", "examples/..."}
 
 // technologies are the rooms that only the wiring and the programs may know all of.
-var technologies = []string{"memory", "apart", "kafka/...", "postgres/...", "sqlite/...", "mysql/...", "redis/...", "zookeeper/...", "file/...", "s3/...", "http/..."}
+var technologies = []string{"connector/memory", "connector/atleastonce", "connector/kafka/...", "connector/postgres/...", "connector/sqlite/...", "connector/mysql/...", "connector/redis/...", "connector/zookeeper/...", "file/...", "s3/...", "http/..."}
 
 // arrowFaults tells each import that no arrow allows, and each room that no arrow knows.
 func arrowFaults(rooms []room) (faults []string) {

@@ -15,11 +15,11 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 	for _, c := range []struct {
 		what, file, text, want string
 	}{
-		{"nothing wrong", "memory/a.go", "package p\nimport _ \"" + modulePath + "\"\n", ""},
-		{"a test file may do as it likes", "a_test.go", "package p\nimport _ \"" + modulePath + "/kafka\"\n", ""},
+		{"nothing wrong", "connector/memory/a.go", "package p\nimport _ \"" + modulePath + "\"\n", ""},
+		{"a test file may do as it likes", "a_test.go", "package p\nimport _ \"" + modulePath + "/connector/kafka\"\n", ""},
 		{"a folder of test data", "testdata/x/a.go", "package p\nimport _ \"net\"\nvar X int\n", ""},
 		{"a driver in the root", "a.go", "package p\nimport _ \"github.com/jackc/pgx/v5\"\n", "imports github.com/jackc/pgx/v5"},
-		{"a room in the root", "a.go", "package p\nimport _ \"" + modulePath + "/memory\"\n", "imports the room memory"},
+		{"a room in the root", "a.go", "package p\nimport _ \"" + modulePath + "/connector/memory\"\n", "imports the room connector/memory"},
 		{"a log in the root", "a.go", "package p\nimport _ \"log/slog\"\n", "the root imports log/slog"},
 		{"a lock in the root", "a.go", "package p\nimport _ \"sync\"\n", "the root imports sync"},
 		{"the network in the root", "a.go", "package p\nimport _ \"net/http\"\n", "the root imports net/http"},
@@ -32,36 +32,36 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 		{"a sink's words that know the engine", "sink/a.go", "package p\nimport _ \"" + modulePath + "/engine\"\n", "sink imports the room engine"},
 		{"a goroutine in the root", "a.go", "package p\nfunc f() { go f() }\n", "a.go:2: the root starts a goroutine"},
 		{"a channel in the root", "a.go", "package p\nvar c chan int\n", "the root has a channel"},
-		{"a technology that knows another", "postgres/a.go", "package p\nimport _ \"" + modulePath + "/sqlite\"\n", "postgres/a.go:2: postgres imports the room sqlite"},
-		{"a technology that reads other programs' offsets", "kafka/a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign\"\n", ""},
-		{"a technology that knows files", "kafka/a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign/offsetfile\"\n", "kafka imports the room internal/foreign/offsetfile"},
-		{"a technology without SQL that knows the SQL core", "kafka/a.go", "package p\nimport _ \"" + modulePath + "/internal/sqlstore\"\n", "kafka imports the room internal/sqlstore"},
-		{"a technology that knows the wiring", "postgres/a.go", "package p\nimport _ \"" + modulePath + "/internal/pipeline\"\n", "postgres imports the room internal/pipeline"},
+		{"a technology that knows another", "connector/postgres/a.go", "package p\nimport _ \"" + modulePath + "/connector/sqlite\"\n", "connector/postgres/a.go:2: connector/postgres imports the room connector/sqlite"},
+		{"a technology that reads other programs' offsets", "connector/kafka/a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign\"\n", ""},
+		{"a technology that knows files", "connector/kafka/a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign/offsetfile\"\n", "connector/kafka imports the room internal/foreign/offsetfile"},
+		{"a technology without SQL that knows the SQL core", "connector/kafka/a.go", "package p\nimport _ \"" + modulePath + "/internal/sqlstore\"\n", "connector/kafka imports the room internal/sqlstore"},
+		{"a technology that knows the wiring", "connector/postgres/a.go", "package p\nimport _ \"" + modulePath + "/internal/pipeline\"\n", "connector/postgres imports the room internal/pipeline"},
 		{"an engine that knows other programs' offsets", "engine/a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign\"\n", "engine imports the room internal/foreign"},
-		{"foreign offsets that know a store", "internal/foreign/a.go", "package p\nimport _ \"" + modulePath + "/postgres\"\n", "internal/foreign imports the room postgres"},
+		{"foreign offsets that know a store", "internal/foreign/a.go", "package p\nimport _ \"" + modulePath + "/connector/postgres\"\n", "internal/foreign imports the room connector/postgres"},
 		{"a source's promises that know the engine", "source/a.go", "package p\nimport _ \"" + modulePath + "/engine\"\n", "source imports the room engine"},
 		{"a source's promises that know a client", "source/a.go", "package p\nimport _ \"github.com/twmb/franz-go/pkg/kgo\"\n", "source imports github.com/twmb/franz-go/pkg/kgo"},
-		{"a SQL core that knows a technology", "internal/sqlstore/a.go", "package p\nimport _ \"" + modulePath + "/postgres\"\n", "internal/sqlstore imports the room postgres"},
+		{"a SQL core that knows a technology", "internal/sqlstore/a.go", "package p\nimport _ \"" + modulePath + "/connector/postgres\"\n", "internal/sqlstore imports the room connector/postgres"},
 		{"foreign offsets in the root", "a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign\"\n", "imports the room internal/foreign"},
-		{"a technology that knows the engine", "memory/a.go", "package p\nimport _ \"" + modulePath + "/engine\"\n", "imports the room engine"},
-		{"a technology with another's driver", "sqlite/a.go", "package p\nimport _ \"github.com/jackc/pgx/v5\"\n", "sqlite imports github.com/jackc/pgx/v5"},
-		{"an engine that knows a technology", "engine/a.go", "package p\nimport _ \"" + modulePath + "/kafka\"\n", "engine imports the room kafka"},
+		{"a technology that knows the engine", "connector/memory/a.go", "package p\nimport _ \"" + modulePath + "/engine\"\n", "imports the room engine"},
+		{"a technology with another's driver", "connector/sqlite/a.go", "package p\nimport _ \"github.com/jackc/pgx/v5\"\n", "connector/sqlite imports github.com/jackc/pgx/v5"},
+		{"an engine that knows a technology", "engine/a.go", "package p\nimport _ \"" + modulePath + "/connector/kafka\"\n", "engine imports the room connector/kafka"},
 		{"an engine with a client", "engine/a.go", "package p\nimport _ \"github.com/twmb/franz-go/pkg/kgo\"\n", "engine imports github.com/twmb/franz-go/pkg/kgo"},
-		{"a suite that knows a store", "sink/sinktest/a.go", "package p\nimport _ \"" + modulePath + "/memory\"\n", "sink/sinktest imports the room memory"},
-		{"a pipeline that knows a technology", "internal/pipeline/a.go", "package p\nimport _ \"" + modulePath + "/postgres\"\n", "internal/pipeline imports the room postgres"},
+		{"a suite that knows a store", "sink/sinktest/a.go", "package p\nimport _ \"" + modulePath + "/connector/memory\"\n", "sink/sinktest imports the room connector/memory"},
+		{"a pipeline that knows a technology", "internal/pipeline/a.go", "package p\nimport _ \"" + modulePath + "/connector/postgres\"\n", "internal/pipeline imports the room connector/postgres"},
 		{"a dashboard with a client", "internal/dash/a.go", "package p\nimport _ \"github.com/twmb/franz-go/pkg/kgo\"\n", "which only"},
 		{"a room that nobody knows", "internal/helpers/doc.go", good, "no arrow knows this room"},
-		{"no doc.go", "redis/a.go", "package p\n", "redis: no doc.go"},
-		{"a doc.go of one line", "redis/doc.go", "// Package p is short.\npackage p\n", "fewer than 5 lines"},
-		{"a second package comment", "memory/a.go", "// Package p again.\npackage p\n", "second package comment"},
-		{"a function without a comment", "memory/a.go", "package p\n\nfunc F() {}\n", "memory/a.go:3: the exported function F"},
-		{"a method without a comment", "memory/a.go", "package p\n// T is.\ntype T[K any] struct{}\n\nfunc (t *T[K]) M() {}\n", "function M"},
-		{"a method of a hidden type", "memory/a.go", "package p\n\ntype t struct{}\n\nfunc (t) M() {}\n", ""},
-		{"a type without a comment", "memory/a.go", "package p\n\ntype T int\n", "type T"},
-		{"a type in a group", "memory/a.go", "package p\n\n// Some types.\ntype (\n\tT int\n)\n", "type T"},
-		{"a constant without a comment", "memory/a.go", "package p\n\nconst (\n\tA = 1\n)\n", "const A"},
-		{"a group of constants with one", "memory/a.go", "package p\n\n// Some.\nconst (\n\tA = 1\n\tB = 2\n)\n", ""},
-		{"a variable without a comment", "memory/a.go", "package p\n\nvar V = 1\n", "var V"},
+		{"no doc.go", "connector/redis/a.go", "package p\n", "connector/redis: no doc.go"},
+		{"a doc.go of one line", "connector/redis/doc.go", "// Package p is short.\npackage p\n", "fewer than 5 lines"},
+		{"a second package comment", "connector/memory/a.go", "// Package p again.\npackage p\n", "second package comment"},
+		{"a function without a comment", "connector/memory/a.go", "package p\n\nfunc F() {}\n", "connector/memory/a.go:3: the exported function F"},
+		{"a method without a comment", "connector/memory/a.go", "package p\n// T is.\ntype T[K any] struct{}\n\nfunc (t *T[K]) M() {}\n", "function M"},
+		{"a method of a hidden type", "connector/memory/a.go", "package p\n\ntype t struct{}\n\nfunc (t) M() {}\n", ""},
+		{"a type without a comment", "connector/memory/a.go", "package p\n\ntype T int\n", "type T"},
+		{"a type in a group", "connector/memory/a.go", "package p\n\n// Some types.\ntype (\n\tT int\n)\n", "type T"},
+		{"a constant without a comment", "connector/memory/a.go", "package p\n\nconst (\n\tA = 1\n)\n", "const A"},
+		{"a group of constants with one", "connector/memory/a.go", "package p\n\n// Some.\nconst (\n\tA = 1\n\tB = 2\n)\n", ""},
+		{"a variable without a comment", "connector/memory/a.go", "package p\n\nvar V = 1\n", "var V"},
 	} {
 		t.Run(strings.ReplaceAll(c.what, " ", "-"), func(t *testing.T) {
 			root := t.TempDir()
@@ -74,7 +74,7 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, dir := range []string{".", "memory", "postgres", "sqlite", "engine", "sink/sinktest", "kafka", "source", "internal/pipeline", "internal/foreign", "internal/sqlstore"} {
+			for _, dir := range []string{".", "connector/memory", "connector/postgres", "connector/sqlite", "engine", "sink/sinktest", "connector/kafka", "source", "internal/pipeline", "internal/foreign", "internal/sqlstore"} {
 				plant(filepath.Join(dir, "doc.go"), good)
 			}
 			plant(c.file, c.text)

@@ -29,7 +29,7 @@ var notCodes = []string{"no-progress", "plan-out", "from-brokers", "fencepost-br
 var oneWord = []string{"usage", "unexpected", "recreated", "truncated"}
 
 // sources are the rooms whose code names codes.
-var sources = []string{".", "ledger", "sink", "apart", "source", "engine", "decode", "kafka", "postgres", "mysql", "sqlite", "redis", "cmd/fencepost", "internal/broker", "internal/admin", "internal/target", "internal/view", "internal/foreign/offsetfile", "internal/pipeline", "internal/pipeline/keys", "internal/pipeline/kinds", "internal/sqlstore", "internal/console", "internal/logs", "internal/quickstart", "zookeeper"}
+var sources = []string{".", "ledger", "sink", "connector/atleastonce", "source", "engine", "decode", "connector/kafka", "connector/postgres", "connector/mysql", "connector/sqlite", "connector/redis", "cmd/fencepost", "internal/broker", "internal/admin", "internal/target", "internal/view", "internal/foreign/offsetfile", "internal/pipeline", "internal/pipeline/keys", "internal/pipeline/kinds", "internal/sqlstore", "internal/console", "internal/logs", "internal/quickstart", "connector/zookeeper"}
 
 // sourceFiles are a room's files, without its tests.
 func sourceFiles(t *testing.T, dir string) []string {
@@ -144,7 +144,7 @@ func literals(t *testing.T, file string, used map[string]string) {
 }
 
 // embedded are the rooms that a program without a pipeline file uses too, apart from those whose remedies are still theirs.
-var embedded = []string{".", "engine", "ledger", "sink", "source", "apart", "memory", "kafka", "redis", "zookeeper"}
+var embedded = []string{".", "engine", "ledger", "sink", "source", "connector/atleastonce", "connector/memory", "connector/kafka", "connector/redis", "connector/zookeeper"}
 
 // programWords is what only a program of verbs and files has: a verb, FILE, a key of the file.
 var programWords = regexp.MustCompile(`\bfencepost [a-z]+ |\bFILE\b|\bsource\.[a-z]|\brun (waits|tries|goes)`)

@@ -16,7 +16,7 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/apart"
+	"github.com/fencepost/fencepost/connector/atleastonce"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/servers"
@@ -89,7 +89,7 @@ func TestLedgerApartRepeatsOneBatchAtMost(t *testing.T) {
 				o := opened(t, f)
 				cut := &cutting{placed: o.Sink.Ledger().(placed), at: 4, made: made}
 				both := o.Sink.(*parted)
-				both.Sink = apart.Sink(cut, both.Sink.(interface{ Unwrap() sink.Sink }).Unwrap())
+				both.Sink = atleastonce.Sink(cut, both.Sink.(interface{ Unwrap() sink.Sink }).Unwrap())
 				cfg := o.Config()
 				cfg.Until, cfg.Events, cfg.Drain = engine.Until{End: true}, func(engine.Event) {}, time.Second
 				ctx, stop := context.WithCancel(t.Context())

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fencepost/fencepost/connector/redis"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
-	"github.com/fencepost/fencepost/redis"
 )
 
 // A backfill reads an old range: its offsets are none of the other tools' business.

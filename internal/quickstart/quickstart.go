@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/kafka"
+	"github.com/fencepost/fencepost/connector/sqlite"
 	"github.com/fencepost/fencepost/internal/broker"
 	"github.com/fencepost/fencepost/internal/flights"
 	"github.com/fencepost/fencepost/internal/flights/feed"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
-	"github.com/fencepost/fencepost/kafka"
-	"github.com/fencepost/fencepost/sqlite"
 )
 
 // Config says what is run and where. Worker, Control, Out and Err are needed; the zero value of every other field has

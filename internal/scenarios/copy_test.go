@@ -13,11 +13,11 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/redis"
+	"github.com/fencepost/fencepost/connector/zookeeper"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/redis"
-	"github.com/fencepost/fencepost/zookeeper"
 	goredis "github.com/redis/go-redis/v9"
 )
 

@@ -19,11 +19,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/kafka"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/internal/flights"
 	"github.com/fencepost/fencepost/internal/flights/feed"
 	"github.com/fencepost/fencepost/internal/servers"
-	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/sink/sinktest"

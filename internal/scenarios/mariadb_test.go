@@ -10,10 +10,10 @@ import (
 
 	driver "github.com/go-sql-driver/mysql"
 
+	"github.com/fencepost/fencepost/connector/mysql"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/mysql"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/twmb/franz-go/pkg/kgo"
 )

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/kafka"
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )

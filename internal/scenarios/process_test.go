@@ -21,12 +21,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/kafka"
+	"github.com/fencepost/fencepost/connector/postgres"
+	"github.com/fencepost/fencepost/connector/sqlite"
 	"github.com/fencepost/fencepost/engine"
-	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/postgres"
 	"github.com/fencepost/fencepost/sink"
-	"github.com/fencepost/fencepost/sqlite"
 )
 
 // A worker that is to be killed or stopped is a process of its own: this test binary again, with an errand in its

@@ -24,10 +24,10 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/redis"
 	"github.com/fencepost/fencepost/internal/flights"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/redis"
 	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
@@ -68,7 +68,7 @@ type tap struct {
 
 func newTap(t *testing.T, upstream string) *tap {
 	t.Helper()
-	script, err := os.ReadFile("../../redis/commit.lua")
+	script, err := os.ReadFile("../../connector/redis/commit.lua")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,11 +13,11 @@ import (
 
 	zsqlite "zombiezen.com/go/sqlite"
 
+	"github.com/fencepost/fencepost/connector/postgres"
+	"github.com/fencepost/fencepost/connector/sqlite"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/postgres"
 	"github.com/fencepost/fencepost/sink"
-	"github.com/fencepost/fencepost/sqlite"
 )
 
 // seenDDL is the usual table: nothing in it keeps a row from standing twice.

@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/kafka"
 	"github.com/fencepost/fencepost/engine"
-	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/ledger"
 )
 

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fencepost/fencepost/connector/postgres"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/servers"
-	"github.com/fencepost/fencepost/postgres"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/twmb/franz-go/pkg/kgo"
 )

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/kafka"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
-	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )

@@ -3,12 +3,12 @@ package target
 import (
 	"context"
 
+	"github.com/fencepost/fencepost/connector/mysql"
+	"github.com/fencepost/fencepost/connector/postgres"
+	"github.com/fencepost/fencepost/connector/sqlite"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/mysql"
-	"github.com/fencepost/fencepost/postgres"
-	"github.com/fencepost/fencepost/sqlite"
 )
 
 var postgresScheme = scheme{drivers: true, layouts: tables(func(ctx context.Context, l *location, t sqlstore.TableLayout) (foreign.Layout, error) {

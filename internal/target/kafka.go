@@ -8,10 +8,10 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/kafka"
 	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline"
-	"github.com/fencepost/fencepost/kafka"
 )
 
 // kafkaParams secure the connection; user and password stand before the @.

@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/redis"
 	"github.com/fencepost/fencepost/internal/codes"
-	"github.com/fencepost/fencepost/redis"
 )
 
 // redisScheme takes redis:// and, with TLS, rediss://. ca is a PEM file of authorities, in place of the system's.

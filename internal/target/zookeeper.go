@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/zookeeper"
 	"github.com/fencepost/fencepost/internal/codes"
-	"github.com/fencepost/fencepost/zookeeper"
 )
 
 // zookeeperScheme: the path of the URL is the ledger's root, or where the layout begins.

@@ -5,9 +5,9 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/ledger/ledgertest"
-	"github.com/fencepost/fencepost/memory"
 )
 
 // alone is the memory ledger without its sink.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/fencepost/fencepost/connector/mysql"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/mysql"
 	"github.com/fencepost/fencepost/sink"
 )
 

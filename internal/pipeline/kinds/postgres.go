@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/fencepost/fencepost/connector/postgres"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/postgres"
 	"github.com/fencepost/fencepost/sink"
 )
 

@@ -10,10 +10,10 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/redis"
 	"github.com/fencepost/fencepost/internal/expression"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
-	"github.com/fencepost/fencepost/redis"
 )
 
 // command is one entry of sink.redis.commands: a command of Redis, made of each record for which Where holds.

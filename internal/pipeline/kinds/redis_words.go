@@ -8,10 +8,10 @@ import (
 	"unicode"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/redis"
 	"github.com/fencepost/fencepost/internal/expression"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
-	"github.com/fencepost/fencepost/redis"
 )
 
 // word is one word of a command: texts, and expressions in braces.

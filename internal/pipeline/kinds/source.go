@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/apart"
+	"github.com/fencepost/fencepost/connector/atleastonce"
+	"github.com/fencepost/fencepost/connector/kafka"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
-	"github.com/fencepost/fencepost/kafka"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -82,5 +82,5 @@ func (s SASL) credentials(context.Context) (kafka.Credentials, error) {
 
 // Apart puts a sink and a ledger that is kept elsewhere together: first the effects, then the moves. Closing it closes the sink.
 func Apart(ledger ledger.Ledger, sink sink.Sink) sink.Sink {
-	return apart.Sink(ledger, sink)
+	return atleastonce.Sink(ledger, sink)
 }

@@ -8,9 +8,9 @@ import (
 	"os"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/sqlite"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/sink"
-	"github.com/fencepost/fencepost/sqlite"
 )
 
 var sqliteKind = Kind{

@@ -7,10 +7,10 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/zookeeper"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/zookeeper"
 )
 
 var zookeeperKind = Kind{

@@ -3,7 +3,7 @@ package redis_test
 import (
 	"fmt"
 
-	"github.com/fencepost/fencepost/redis"
+	"github.com/fencepost/fencepost/connector/redis"
 )
 
 // Minutes of delay by origin, counted exactly once, in one hash.

@@ -38,7 +38,7 @@ type Config struct {
 	// Lanes is how many commits run side by side at most. 0: 1 with SQL or Handle, whose statements may depend on
 	// each other, else any number.
 	Lanes int
-	// NoLedger says that the ledger is kept elsewhere (package apart): its tables are neither made nor looked for, and
+	// NoLedger says that the ledger is kept elsewhere (package atleastonce): its tables are neither made nor looked for, and
 	// are no part of Check and DDL. Lanes then Apply, and their Commit fails.
 	NoLedger bool
 	// KeepCommits says what fencepost_moves keeps of the commits.

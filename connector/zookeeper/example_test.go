@@ -3,7 +3,7 @@ package zookeeper_test
 import (
 	"fmt"
 
-	"github.com/fencepost/fencepost/zookeeper"
+	"github.com/fencepost/fencepost/connector/zookeeper"
 )
 
 // A ledger below a node of one's own, for a user of one's own.

@@ -1,4 +1,4 @@
-package apart_test
+package atleastonce_test
 
 import (
 	"context"
@@ -11,12 +11,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/apart"
+	"github.com/fencepost/fencepost/connector/atleastonce"
+	"github.com/fencepost/fencepost/connector/kafka"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/broker"
-	"github.com/fencepost/fencepost/kafka"
-	"github.com/fencepost/fencepost/memory"
 )
 
 // listed is what a function was given: each value, and how often.
@@ -63,7 +63,7 @@ func TestFunctionBehindTheEngine(t *testing.T) {
 		if err := errors.Join(err1, err2); err != nil {
 			return err
 		}
-		return engine.Run(ctx, engine.Config{Source: source, Sink: apart.Func(ledger, effects.note), Decoder: decoder,
+		return engine.Run(ctx, engine.Config{Source: source, Sink: atleastonce.Func(ledger, effects.note), Decoder: decoder,
 			Batch: engine.BatchBounds{Records: most}, Until: engine.Until{End: true}, Events: func(engine.Event) {}})
 	}
 	ctx, stop := context.WithCancel(t.Context())

@@ -3,7 +3,7 @@ package zookeeper_test
 import (
 	"fmt"
 
-	"github.com/fencepost/fencepost/zookeeper"
+	"github.com/fencepost/fencepost/connector/zookeeper"
 )
 
 // The offsets that a job of pattern B left.

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/sqlite"
+	"github.com/fencepost/fencepost/connector/sqlite"
 )
 
 // A sink whose SQL writes all rows and the sums of each origin, in the commit that moves the positions.

@@ -1,4 +1,4 @@
-package apart_test
+package atleastonce_test
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/apart"
+	"github.com/fencepost/fencepost/connector/atleastonce"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/memory"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/sink/sinktest"
 )
@@ -62,7 +62,7 @@ func at(o fencepost.Offset) ledger.Position {
 // lane is a new worker's.
 func (w *world) lane() sink.Lane {
 	w.t.Helper()
-	l, err := apart.Func(w.ledger, w.apply).Lane(w.t.Context(), 0)
+	l, err := atleastonce.Func(w.ledger, w.apply).Lane(w.t.Context(), 0)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -322,7 +322,7 @@ func (provenant) Applied(context.Context) iter.Seq2[sink.Applied, error] {
 
 // What the other sink can besides, it can here too; what it can not, it can not.
 func TestAbilitiesOfAnother(t *testing.T) {
-	p, ok := sink.As[sink.Provenance](apart.Sink(memory.Open(), provenant{memory.Open()}))
+	p, ok := sink.As[sink.Provenance](atleastonce.Sink(memory.Open(), provenant{memory.Open()}))
 	if !ok {
 		t.Fatal("the other sink's provenance is not found")
 	}
@@ -331,7 +331,7 @@ func TestAbilitiesOfAnother(t *testing.T) {
 			t.Errorf("got %+v, %v", a, err)
 		}
 	}
-	if p, ok := sink.As[sink.Provenance](apart.Sink(memory.Open(), memory.Open())); ok {
+	if p, ok := sink.As[sink.Provenance](atleastonce.Sink(memory.Open(), memory.Open())); ok {
 		t.Errorf("a sink without provenance has %T", p)
 	}
 }
@@ -339,7 +339,7 @@ func TestAbilitiesOfAnother(t *testing.T) {
 // Sink applies by another sink's lanes, and leaves that one's own ledger alone.
 func TestSinkOfAnother(t *testing.T) {
 	kept, other := begin(t, 1).ledger, &appliers{Store: memory.Open()}
-	s := apart.Sink(kept, other)
+	s := atleastonce.Sink(kept, other)
 	if s.Ledger() != ledger.Ledger(kept) || s.Capabilities().Name != "memory" {
 		t.Errorf("ledger %v and name %q are not those that were given", s.Ledger(), s.Capabilities().Name)
 	}
@@ -354,7 +354,7 @@ func TestSinkOfAnother(t *testing.T) {
 	if snap, err := other.Read(t.Context(), as.Group); err != nil || !snap.Empty() {
 		t.Errorf("the other sink's ledger: %+v, %v; want nothing in it", snap, err)
 	}
-	_, err = apart.Sink(kept, memory.Open()).Lane(t.Context(), 0)
+	_, err = atleastonce.Sink(kept, memory.Open()).Lane(t.Context(), 0)
 	if f, ok := errors.AsType[*fencepost.UserError](err); !ok || f.Code != "sink-needs-own-ledger" {
 		t.Errorf("a sink without Apply: got %v", err)
 	}
@@ -383,7 +383,7 @@ func (a *applier) Apply(_ context.Context, b *fencepost.Batch) error {
 
 // Check passes what the other sink found, apart from its own ledger.
 func TestCheckLeavesOutTheOtherLedger(t *testing.T) {
-	c := apart.Sink(memory.Open(), checked{memory.Open()}).(fencepost.Checker)
+	c := atleastonce.Sink(memory.Open(), checked{memory.Open()}).(fencepost.Checker)
 	got := slices.Collect(func(yield func(string) bool) {
 		for _, f := range c.Check(t.Context(), nil) {
 			yield(f.Subject)

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	store "github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/engine"
-	store "github.com/fencepost/fencepost/memory"
 )
 
 // A source that names no broker says so when an engine takes it, and before that nothing fails.

@@ -44,7 +44,7 @@ type Config struct {
 	// Group is what {group} stands for in the keys of effects. Empty: the group of a commit's Writer; effects that are
 	// applied alone, because the ledger is elsewhere, have none. A backfill writes to the keys of the group that it is of.
 	Group fencepost.Group
-	// NoLedger says that the ledger is elsewhere (package apart): nothing is looked for, tried or granted for one. Commit
+	// NoLedger says that the ledger is elsewhere (package atleastonce): nothing is looked for, tried or granted for one. Commit
 	// is refused.
 	NoLedger bool
 	// Effects is what becomes of each row.

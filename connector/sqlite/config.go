@@ -37,7 +37,7 @@ type Config struct {
 	// Metadata is which of fencepost.MetaKey and fencepost.MetaHeaders Handle reads. Empty: none.
 	Metadata []string
 
-	// NoLedger says that the ledger is kept elsewhere (package apart): its tables are neither made nor looked for, and
+	// NoLedger says that the ledger is kept elsewhere (package atleastonce): its tables are neither made nor looked for, and
 	// are no part of Check and DDL. The lane then applies, and its Commit fails.
 	NoLedger bool
 	// KeepCommits says what is kept of the commit moves. Zero: merged.

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/postgres"
+	"github.com/fencepost/fencepost/connector/postgres"
 )
 
 // Your own work and the offsets, in one transaction.

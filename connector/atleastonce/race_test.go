@@ -1,6 +1,6 @@
 //go:build race
 
-package apart_test
+package atleastonce_test
 
 import "runtime"
 

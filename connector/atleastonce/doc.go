@@ -1,9 +1,9 @@
-// Package apart makes a sink of two stores: effects here, ledger there. It is the shape of the old jobs that kept their
+// Package atleastonce makes a sink of two stores: effects here, ledger there. It is the shape of the old jobs that kept their
 // offsets in Redis or ZooKeeper and their results elsewhere: effect, then commit. Between the two lies a gap that no
 // order closes, so a record counts at least once, and not exactly once.
 //
-//	apart.Func(ledger, f)     your function, which has no transaction: a request, a mail, a file
-//	apart.Sink(ledger, sink)  a sink whose lanes can apply without their own ledger (sink.Applier)
+//	atleastonce.Func(ledger, f)     your function, which has no transaction: a request, a mail, a file
+//	atleastonce.Sink(ledger, sink)  a sink whose lanes can apply without their own ledger (sink.Applier)
 //
 // Where effects and ledger can be one store, use that store's own sink: it is exact, and faster by one round trip.
 //
@@ -55,4 +55,4 @@
 // not undo effects. It does not close the ledger: whoever opened it does. Store and ledger that are both taken back while
 // one batch is tried again and again, to exactly where that batch begins, are not told from an outage: its range is moved
 // and not applied. Stop the workers before a restore of two stores.
-package apart
+package atleastonce

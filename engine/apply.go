@@ -13,7 +13,7 @@ import (
 	"github.com/fencepost/fencepost/source"
 )
 
-// settle decides where partitions go on and has them go on from there, between two polls.
+// reconcile finds where partitions resume, and has them resume there between two polls.
 func (e *Engine) reconcile(ctx context.Context, parts []*partition) {
 	if len(parts) == 0 {
 		return
@@ -56,7 +56,7 @@ func (e *Engine) bounded(ctx context.Context) (_ context.Context, cancel context
 	return ctx, cancel, further
 }
 
-// decideAlone keeps two settlings of one engine from refusing each other. It is let go before anything is steered: the
+// resolveAlone keeps two reconciliations of one engine from refusing each other. It returns before anything is sought: the
 // source may be inside Assigned, which waits here. It answers within answerWithin: the caller may be a callback of the
 // group, or the next one may be.
 func (e *Engine) resolveAlone(ctx context.Context, tps []fencepost.TopicPartition) (*reconciliation, error) {
@@ -65,9 +65,9 @@ func (e *Engine) resolveAlone(ctx context.Context, tps []fencepost.TopicPartitio
 	select {
 	case e.resolving <- struct{}{}:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("settle behind other partitions: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("reconcile behind other partitions: %w", context.Cause(ctx))
 	}
-	return call(ctx, &e.others, further, "settle", func(ctx context.Context) (*reconciliation, error) {
+	return call(ctx, &e.others, further, "reconcile", func(ctx context.Context) (*reconciliation, error) {
 		defer func() { <-e.resolving }()
 		return e.resolve(ctx, tps)
 	})
@@ -77,7 +77,7 @@ func (e *Engine) resolveAlone(ctx context.Context, tps []fencepost.TopicPartitio
 func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll uint64) (map[fencepost.TopicPartition]source.Start, []Event) {
 	starts := map[fencepost.TopicPartition]source.Start{}
 	var events []Event
-	var settled []Reconciliation
+	var reconciled []Reconciliation
 	var weak []string
 	if err != nil {
 		e.failIfLasting(err)
@@ -97,15 +97,15 @@ func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll ui
 			if p.Runs() && v.weaker() {
 				weak = append(weak, p.Topic)
 			}
-			if !p.Probing() && (p.Runs() || !p.SameStop(&was)) { // a test of a bad record is told when it goes in
-				settled = append(settled, Reconciliation{TopicPartition: p.TopicPartition, Verdict: v.Verdict,
+			if !p.Probing() && (p.Runs() || !p.SameStop(&was)) { // a bad record that is tried again is reported when it goes in
+				reconciled = append(reconciled, Reconciliation{TopicPartition: p.TopicPartition, Verdict: v.Verdict,
 					Offset: p.Done().Offset, Running: p.Runs(), Reason: v.Reason})
 			}
 		}
 		p.lane.mu.Unlock()
 	}
-	if err == nil && len(settled) > 0 {
-		events = append([]Event{Reconciled{Partitions: settled}}, events...)
+	if err == nil && len(reconciled) > 0 {
+		events = append([]Event{Reconciled{Partitions: reconciled}}, events...)
 	}
 	if weak = e.firstWeak(weak); len(weak) > 0 {
 		events = append(events, Weaker{Topics: weak})
@@ -118,7 +118,7 @@ func (v verdict) weaker() bool {
 	return v.Verdict == ledger.WeakerCheck || v.bounds.Err == nil && v.bounds.TopicID == (fencepost.TopicID{})
 }
 
-// firstWeak leaves the topics that this run has not told of yet.
+// firstWeak leaves the topics that this run has not reported yet.
 func (e *Engine) firstWeak(topics []string) (first []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -159,7 +159,7 @@ func (e *Engine) runEnd(tp fencepost.TopicPartition) fencepost.Offset {
 	return e.ends[tp]
 }
 
-// told is what listeners hear about a verdict: a park or a wait once, not at every test of it.
+// stops are the events of a verdict that stops a partition: a park or a wait is reported once, not at every test of it.
 func stops(p *partition, v verdict, was *assignment.Partition) []Event {
 	code, reason := p.Why()
 	switch {

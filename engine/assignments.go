@@ -109,7 +109,7 @@ func (e *Engine) release(tps []fencepost.TopicPartition) {
 	}
 }
 
-// forget takes partitions off the desk and out of their lanes.
+// forget removes partitions from the assignment and from their lanes.
 func (e *Engine) forget(tps []fencepost.TopicPartition) {
 	leaving := map[*lane]map[*partition]bool{}
 	e.mu.Lock()
@@ -131,7 +131,7 @@ func (e *Engine) forget(tps []fencepost.TopicPartition) {
 	}
 }
 
-// unsettle voids what is queued and cut of partitions, and has the keeper settle them.
+// reset voids what is queued and formed of partitions, and has the monitor reconcile them.
 func (e *Engine) reset(parts []*partition, why string) {
 	if len(parts) == 0 {
 		return

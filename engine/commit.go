@@ -31,7 +31,7 @@ func (l *lane) commit(ctx context.Context, w *work) {
 	}
 }
 
-// open is the partitions of w that stay here, and of which nobody knows whether their segments are durable: the commit
+// open is the partitions of w that stay here while it is unknown whether their segments are durable: the commit
 // was aborted for the sake of others.
 func (l *lane) open(w *work) (parts []*partition) {
 	l.mu.Lock()
@@ -57,8 +57,8 @@ func (l *lane) finish(*work) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.mu.inflight, l.mu.abort = nil, nil
-	close(l.mu.settled)
-	l.mu.settled = make(chan struct{})
+	close(l.mu.finished)
+	l.mu.finished = make(chan struct{})
 }
 
 // attempt commits w, as often as it takes. It returns only when nothing is left of w to commit, or with a *Rejected
@@ -117,7 +117,7 @@ func (l *lane) endsRetries(unclear bool) bool {
 	return !l.mu.ending.IsZero() && (!unclear || time.Since(l.mu.ending) > lostAnswerTime)
 }
 
-// giveUp notes at a drain that a commit ends, and whether nobody knows its outcome.
+// giveUp notes at a drain that a commit ends, and whether its outcome is unknown.
 func (l *lane) giveUp(unclear bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -142,7 +142,7 @@ func withCode(err error) error {
 }
 
 // pause waits before the next try of a commit. False: the commit was aborted, and its outcome is left to the next
-// compare-and-set of whoever owns the partitions then.
+// compare-and-set of the worker that owns the partitions then.
 func (l *lane) pause(ctx context.Context, tries int, err error, unclear bool) bool {
 	if ctx.Err() != nil {
 		return false
@@ -176,7 +176,7 @@ func (l *lane) drainBegins() <-chan struct{} {
 	return l.draining
 }
 
-// dropStale cuts out the segments whose partition has left or was settled anew since they were cut.
+// dropStale removes the segments whose partition has left or was reconciled again since they were formed.
 func (l *lane) dropStale(w *work) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -206,7 +206,7 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 		rows += s.Rows()
 		moved, applied := p.Commit(done.moves[i].Next)
 		if !moved {
-			continue // settled elsewhere meanwhile: the answer is late
+			continue // the partition was reconciled meanwhile: the answer is late
 		}
 		if s.Hi > s.Lo {
 			p.Newest(w.batch.Times[s.Hi-1])
@@ -223,8 +223,8 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 	l.e.committed(Committed{Lane: l.number, Rows: rows, Bytes: w.bytes, Segments: done.of, Took: took, Recovered: recovered}, done.moves)
 }
 
-// obey follows a refusal: what the ledger holds decides (law 1). Segments that turn out to be done count as
-// committed; the others' partitions are settled anew.
+// follow does what a refusal asks for: what the ledger holds decides (law 1). Segments that turn out to be done count as
+// committed; the partitions of the others are reconciled again.
 func (l *lane) follow(w *work, err error, took time.Duration, unclear bool) {
 	ref, _ := errors.AsType[*ledger.Refused](err)
 	var lost []*partition
@@ -284,12 +284,12 @@ func (l *lane) one(ctx context.Context, w *work, s piece) bool {
 	if err != nil {
 		return l.halves(ctx, w, s, err)
 	}
-	return l.stands(w, s)
+	return l.durable(w, s)
 }
 
-// stands reports whether a segment of w's one partition is durable, as far as this worker knows. Neither an aborted
+// durable reports whether a segment of w's one partition is durable, as far as this worker knows. Neither an aborted
 // attempt nor an empty one says so, and a lost answer that turned out a success does.
-func (l *lane) stands(w *work, s piece) bool {
+func (l *lane) durable(w *work, s piece) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := w.parts[0]
@@ -315,7 +315,7 @@ func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
 	return l.one(ctx, w, first) && l.one(ctx, w, second)
 }
 
-// reject parks w's one partition at a row that the store refuses, unless it has left or was settled anew meanwhile.
+// reject parks w's one partition at a row that the store refuses, unless it has left or was reconciled meanwhile.
 func (l *lane) reject(w *work, at fencepost.Offset, err error) {
 	p := w.parts[0]
 	l.mu.Lock()

@@ -13,15 +13,15 @@ import (
 // its context: a user's handler, a driver that hangs.
 const grace = time.Second
 
-// errHangs: something was told to end and has not.
+// errHangs: a call whose context ended has not returned.
 var errHangs = errors.New("does not end")
 
-// crew is the goroutines of a run, by what they do, so that whoever waits for them can name those that do not end.
+// crew is the goroutines of a run, by what they do, so that a caller that waits for them can name those that do not end.
 type crew struct {
 	mu struct {
 		sync.Mutex
 		busy  map[string]int // :: what -> goroutines that do it
-		ended chan struct{}  // closed when one ends; nil: nobody waits
+		ended chan struct{}  // closed when one ends; nil: no caller waits
 	}
 }
 

@@ -1,16 +1,16 @@
 // Package engine is the motion: it takes records from a Source, makes batches, has a Sink commit each one together
 // with the moves of its positions, and follows what the ledger says when it is refused.
 //
-//	Source --poll--> partitions --cut, decode--> lane --Commit--> Sink + Ledger
-//	   ^     poller    (queues)       fill              run            |
-//	   |                                                               | refused, unknown, rejected
-//	   +--- steer ---- keeper <--- settle: Ledger, Cluster, Reconcile -+
+//	Source --poll--> partitions --form, decode--> lane --Commit--> Sink + Ledger
+//	   ^     poller    (queues)       fill               run            |
+//	   |                                                                | refused, unknown, rejected
+//	   +--- seek ---- monitor <--- reconcile: Ledger, Cluster, decision-+
 //
 // # Who does what
 //
-// One goroutine polls and steers the source, so that no fetch of before a seek is taken for one of after it. Each lane
-// has two: one cuts and decodes batch N+1 while the other commits batch N. The keeper settles partitions of which
-// nobody has said where they go on, and once every watch interval compares all of them with ledger and brokers. The
+// One goroutine polls the source and seeks in it, so that a fetch from before a seek is never taken for one from after it.
+// Each lane has two goroutines: one forms and decodes batch N+1 while the other commits batch N. The monitor reconciles
+// the partitions that have no position to resume from, and compares all partitions with ledger and brokers once every watch interval. The
 // mirrors copy committed offsets to the Kafka group, and to those of Config.Mirrors. [Engine.Run] owns them all, and
 // returns when they have ended, or names those that do not.
 //
@@ -22,7 +22,7 @@
 //   - A batch clocks itself: while one is committed the next one gathers. It is small when it is quiet and large under
 //     load; no timer delays a record.
 //   - A partition belongs to one lane while it is held, and a lane commits in order.
-//   - Refused (law 6): what was cut and queued of the partition is dropped; ledger and brokers are asked again.
+//   - Refused (law 6): what was formed and queued of the partition is dropped; ledger and brokers are asked again.
 //   - Unknown (law 7): the same batch is committed again. If the ledger then holds what the batch would have made, it
 //     had happened.
 //   - A record that can not be applied parks its partition in front of it. Rows that the store refuses are found by

@@ -35,17 +35,17 @@ type Engine struct {
 	contradicted           map[fencepost.TopicPartition]ledger.Position // with an end: stored positions that the log contradicted when it was fixed
 
 	resolving chan struct{} // holds an element while somebody decides; capacity 1
-	unclear   []ledger.Move // moves whose answer was lost; whoever decides has it
+	unclear   []ledger.Move // moves whose answer was lost; guarded by resolving
 	working   crew          // the lanes' goroutines
 	others    crew          // all others, and calls that may not come back
-	wake      chan struct{} // wakes the keeper; capacity 1
+	wake      chan struct{} // wakes the monitor; capacity 1
 	opened    chan struct{} // closed once lanes is set
-	over      chan struct{} // closed when the lanes have ended: nobody steers any more
+	over      chan struct{} // closed when the lanes have ended: no seek is carried out any more
 	ended     chan struct{} // closed by the first finish or fail
 	once      sync.Once
 	result    error // set before ended is closed
 
-	// the keeper's own
+	// the monitor's own
 	stuckSince, askedOthers time.Time
 	reported                Progress // last, at toldAt
 	reportedAt              time.Time
@@ -54,7 +54,7 @@ type Engine struct {
 		sync.Mutex
 		parts map[fencepost.TopicPartition]*partition
 		load  map[*lane]int   // :: lane -> partitions in it
-		weak  map[string]bool // :: topic -> that it has no ID to compare was told
+		weak  map[string]bool // :: topic -> that it has no ID to compare was reported
 	}
 	stats  stats
 	events events
@@ -149,7 +149,7 @@ func newEngine(cfg Config) *Engine {
 }
 
 // open asks everything that has to answer before the group is joined, and opens the lanes. What fails here ends the
-// run: a pipeline that never worked should say so, and not wait. Lanes that nobody waits for any more are closed.
+// run: a pipeline that never worked should say so, and not wait. Lanes that no caller waits for any more are closed.
 func (e *Engine) open(ctx context.Context) (lanes []*lane, err error) {
 	if err = e.ask(ctx); err == nil {
 		lanes, err = e.openLanes(ctx)
@@ -263,7 +263,7 @@ func (e *Engine) run(ctx context.Context) error {
 	return e.drain(base, cut, stopPolling, stopFilling, stopJoining)
 }
 
-// drain ends the run in order. Each step has a deadline: what is under way gets Config.Drain and, once it was told to end,
+// drain ends the run in order. Each step has a deadline: what is under way gets Config.Drain and, once its context has ended,
 // a grace; all that follows less than a second more.
 func (e *Engine) drain(ctx context.Context, cut error, stopPolling, stopFilling, stopJoining func()) error {
 	ctx, over := context.WithCancel(ctx)
@@ -309,7 +309,7 @@ func (e *Engine) leave(ctx context.Context) {
 	e.leftBehind("leave group", err)
 }
 
-// leftBehind tells of something that failed while the run ended. What hangs is told in the end, by its crew.
+// leftBehind reports something that failed while the run ended. What hangs is reported in the end, by its crew.
 func (e *Engine) leftBehind(what string, err error) {
 	if err != nil && !errors.Is(err, errHangs) {
 		e.emit(LeftBehind{What: what, Err: err})
@@ -324,7 +324,7 @@ func (e *Engine) outcome(cut error) error {
 	return cut
 }
 
-// doubtful says of each lane that gave a commit up while nobody knew its outcome.
+// doubtful says of each lane that gave a commit up while its outcome was unknown.
 func (e *Engine) doubtful() (lanes []string) {
 	for _, l := range e.lanes {
 		l.mu.Lock()

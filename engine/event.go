@@ -35,7 +35,7 @@ type (
 		Bytes    int64 // of its records, decompressed
 		Segments []fencepost.Segment
 		Took     time.Duration // from the first attempt on
-		// Recovered: the answer was lost, and the next compare-and-set told that the commit had happened.
+		// Recovered: the answer was lost, and the next compare-and-set showed that the commit had happened.
 		Recovered bool
 	}
 	// Refused: the ledger held something else than this worker; its batch of the partition was dropped.
@@ -62,7 +62,7 @@ type (
 		// Facts are what a remedy has to name besides the code. Where a record parks the partition: record, its offset, and
 		// watch, how often it is tried again. Of ledger-went-back: applied and held, the two positions. Else nil.
 		Facts map[string]string
-		Lost  int64 // most records that are gone unapplied; ledger.UnknownLoss if nobody can say
+		Lost  int64 // most records that are gone unapplied; ledger.UnknownLoss if they cannot be counted
 	}
 	// Waiting: the partition waits for an answer and goes on by itself.
 	Waiting struct {
@@ -85,10 +85,10 @@ type (
 		Attempt int
 		In      time.Duration
 		Err     error
-		Unknown bool // the outcome is unknown: the next compare-and-set tells
+		Unknown bool // the outcome is unknown: the next compare-and-set shows it
 	}
 	// MirrorFailed: committed offsets could not be copied for other tools. The ledger is not concerned. Of a copy of
-	// Config.Mirrors it is told once, until a write of it succeeds.
+	// Config.Mirrors it is reported once, until a write of it succeeds.
 	MirrorFailed struct {
 		Mirror int // 0: the Kafka group's; else the place in Config.Mirrors, from 1
 		Err    error
@@ -124,7 +124,7 @@ type (
 type Reconciliation struct {
 	fencepost.TopicPartition
 	Verdict ledger.Verdict
-	Offset  fencepost.Offset // where it goes on, or stands
+	Offset  fencepost.Offset // where it resumes, or where it is stopped
 	Running bool
 	Reason  string
 }

@@ -42,8 +42,8 @@ type lane struct {
 		turn     int          // whose turn it is when there are more partitions than records
 		inflight *work        // being committed
 		abort    context.CancelFunc
-		doubt    bool          // ending: a commit was given up, and nobody knows its outcome
-		settled  chan struct{} // closed and replaced whenever a batch is done with
+		doubt    bool          // ending: a commit was given up, and its outcome is unknown
+		finished chan struct{} // closed and replaced whenever a batch is done with
 	}
 
 	queues []batching.Queue // fill's own, as all below
@@ -81,7 +81,7 @@ type claimed struct {
 
 func newLane(e *Engine, n int, commits sink.Lane) *lane {
 	l := &lane{e: e, number: n, sink: commits, wake: make(chan struct{}, 1), free: make(chan *work, 2), full: make(chan *work), draining: make(chan struct{})}
-	l.mu.settled = make(chan struct{})
+	l.mu.finished = make(chan struct{})
 	l.forgetter, _ = sink.LaneAs[sink.Forgetter](commits)
 	if e.cfg.Decoder != nil {
 		l.decoder = e.cfg.Decoder()
@@ -94,7 +94,7 @@ func newLane(e *Engine, n int, commits sink.Lane) *lane {
 	return l
 }
 
-// poke makes fill look again.
+// notify makes fill look again.
 func (l *lane) notify() {
 	select {
 	case l.wake <- struct{}{}:
@@ -283,13 +283,13 @@ func (l *lane) quiet(ctx context.Context, f func(*partition) bool) bool {
 	for {
 		l.mu.Lock()
 		busy := l.mu.inflight != nil && slices.ContainsFunc(l.mu.inflight.parts, f)
-		settled := l.mu.settled
+		finished := l.mu.finished
 		l.mu.Unlock()
 		if !busy {
 			return true
 		}
 		select {
-		case <-settled:
+		case <-finished:
 		case <-ctx.Done():
 			return false
 		}

@@ -20,7 +20,7 @@ type Mirror interface {
 }
 
 // mirror copies committed offsets to one place for tools that read them there: the Kafka group (laws 10 and 12 rest on
-// it), and each of Config.Mirrors. It is never read back as truth: a write that fails is told and written again with the
+// it), and each of Config.Mirrors. It is never read back as truth: a write that fails is reported and written again with the
 // next one. V is what the place keeps of a partition.
 type mirror[V any] struct {
 	e      *Engine
@@ -73,8 +73,8 @@ func newMirror(e *Engine) *mirror[fencepost.CommittedOffset] {
 	return m
 }
 
-// newCopy is that of a Mirror. It holds the range of the last commit, or of all commits since the last write: whoever takes
-// From for a place to begin repeats no less than he has not been told.
+// newCopy is that of a Mirror. It holds the range of the last commit, or of all commits since the last write: a reader that takes
+// From for the place to begin repeats all that it has not seen.
 func newCopy(e *Engine, number int, to Mirror) *mirror[fencepost.OffsetRange] {
 	m := makeMirror[fencepost.OffsetRange](e, number)
 	m.value = func(m ledger.Move) fencepost.OffsetRange {
@@ -177,7 +177,7 @@ func (m *mirror[V]) send(ctx context.Context, tps []fencepost.TopicPartition) {
 	}))
 }
 
-// request writes what is new of tps once, and tells where that failed.
+// request writes what is new of tps once, and reports where that failed.
 func (m *mirror[V]) request(ctx context.Context, tps []fencepost.TopicPartition) {
 	marks := m.take(tps)
 	if len(marks) == 0 {
@@ -188,7 +188,7 @@ func (m *mirror[V]) request(ctx context.Context, tps []fencepost.TopicPartition)
 	err := m.write(request, marks)
 	cut := err != nil && errors.Is(ctx.Err(), context.Canceled) // by a stop: that says nothing of the place
 	again := m.written(marks, err, cut)
-	if err != nil && !cut && (m.number == 0 || !again) { // a copy's is told once, until it is well
+	if err != nil && !cut && (m.number == 0 || !again) { // a copy's failure is reported once, until a write succeeds
 		m.e.emit(MirrorFailed{Mirror: m.number, Err: err})
 	}
 }

@@ -43,7 +43,7 @@ func (e *Engine) monitor(ctx context.Context) {
 	}
 }
 
-// progress tells what the run has done: at each tick while something changes, else once a second.
+// progress reports what the run has done: at each tick while something changes, else once a second.
 func (e *Engine) progress(now time.Time) {
 	st := e.Status()
 	if st == e.reported.Status && now.Sub(e.reportedAt) < time.Second {
@@ -53,7 +53,7 @@ func (e *Engine) progress(now time.Time) {
 	e.emit(e.reported)
 }
 
-// pokeKeeper makes the keeper look again.
+// wakeMonitor makes the monitor look again.
 func (e *Engine) wakeMonitor() {
 	select {
 	case e.wake <- struct{}{}:
@@ -61,14 +61,14 @@ func (e *Engine) wakeMonitor() {
 	}
 }
 
-// due is the partitions to settle now: the unsettled ones, and those that have waited long enough.
+// due is the partitions to reconcile now: the pending ones, and those that have waited long enough.
 func (e *Engine) due(now time.Time) []*partition {
 	return e.pick(func(p *partition) bool {
 		return p.Due(now)
 	})
 }
 
-// nextRetry is when the first waiting partition is settled again; zero: none waits.
+// nextRetry is when the first waiting partition is reconciled again; zero: none waits.
 func (e *Engine) nextRetry() (at time.Time) {
 	for p := range e.every {
 		if due := p.RetryAt(); !due.IsZero() && (at.IsZero() || due.Before(at)) {
@@ -79,10 +79,10 @@ func (e *Engine) nextRetry() (at time.Time) {
 }
 
 // watch compares every held partition with the ledger and the brokers. Running ones that somebody moved, or that the
-// log no longer covers, are settled; parked ones are tested again; what was silent or blocked is told.
+// log no longer covers, are reconciled; parked ones are tested again; what was silent or blocked is reported.
 func (e *Engine) watch(ctx context.Context) {
-	// One whose records in front of a bad one are still on their way into the sink is tested when they are in: to settle
-	// it now would void them.
+	// One whose records in front of a bad one are still on their way into the sink is tested when they are in: to
+	// reconcile it now would void them.
 	e.reconcile(ctx, e.pick(func(p *partition) bool { return p.State() == assignment.Parked && p.Idle() }))
 	stood := map[*partition]ledger.Position{} // :: idle partition -> where it stood before the ledger was read
 	parts := e.pick(func(p *partition) bool {
@@ -105,12 +105,12 @@ func (e *Engine) watch(ctx context.Context) {
 	}
 	answers := map[fencepost.TopicPartition][]ledger.Answer{}
 	s.bounds(ctx, names(parts), answers)
-	var unsettled, back []*partition
+	var moved, back []*partition
 	var events []Event
 	for _, p := range parts {
 		switch e.watchOne(p, s, answers[p.TopicPartition], stood) {
 		case odd:
-			unsettled = append(unsettled, p)
+			moved = append(moved, p)
 		case fellSilent:
 			events = append(events, Waiting{TopicPartition: p.TopicPartition, Reason: s.verdicts[p.TopicPartition].Reason})
 		case heldBack:
@@ -119,7 +119,7 @@ func (e *Engine) watch(ctx context.Context) {
 		}
 	}
 	e.emit(append(events, e.blocked(ctx, back)...)...)
-	e.reset(unsettled, "watch")
+	e.reset(moved, "watch")
 }
 
 // sighting is what a watch found of a running partition.
@@ -144,7 +144,7 @@ func (e *Engine) watchOne(p *partition, s *reconciliation, answers []ledger.Answ
 	was, idle := stood[p]
 	switch {
 	case idle && p.Idle() && p.Done() == was && !held.Holds(was):
-		return odd // nothing was under way, and the ledger stands elsewhere: the store went back
+		return odd // nothing was under way, and the ledger holds another position: the store went back
 	case d.Action == ledger.AskAgain || d.Action == ledger.Stop:
 		return odd
 	case d.Verdict == ledger.Unknown:
@@ -162,8 +162,8 @@ func (e *Engine) watchOne(p *partition, s *reconciliation, answers []ledger.Answ
 	return well
 }
 
-// blocked asks which transactions hold partitions back, and returns what is to be told. Where the brokers know of none,
-// there is nothing to tell; where they do not say, what two watches saw is.
+// blocked asks which transactions hold partitions back, and returns what is to be reported. Where the brokers know of none,
+// there is nothing to report; where they do not answer, what two watches saw is reported.
 func (e *Engine) blocked(ctx context.Context, parts []*partition) (events []Event) {
 	finder, able := e.cluster.(source.TransactionFinder)
 	var open map[fencepost.TopicPartition]source.Transaction

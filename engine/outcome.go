@@ -16,7 +16,7 @@ const (
 	applied  outcome = iota // effects and moves are durable
 	refused                 // the ledger holds something else for some partitions; nothing happened
 	rejected                // the store refused rows; nothing happened
-	unknown                 // the answer was lost: the next compare-and-set tells (law 7)
+	unknown                 // the answer was lost: the next compare-and-set shows it (law 7)
 	again                   // nothing happened, and it may be tried again
 	fatal                   // nothing happened, and trying again is of no use
 )

@@ -11,7 +11,7 @@ import (
 	"github.com/fencepost/fencepost/source"
 )
 
-// poller is the one goroutine that polls the source and steers it: a seek is never carried out beside a poll, so that
+// poller is the one goroutine that polls the source and seeks in it: a seek is never carried out beside a poll, so that
 // no fetch of before a seek is taken for one of after it.
 type poller struct {
 	seeks  chan seeking
@@ -26,7 +26,7 @@ type poller struct {
 	}
 }
 
-// steering is a change of where partitions go on, carried out between two polls.
+// seeking is a change of where partitions resume, carried out between two polls.
 type seeking struct {
 	do   func(poll uint64) map[fencepost.TopicPartition]source.Start
 	done chan struct{}
@@ -63,7 +63,7 @@ func (p *poller) add(bytes, bound int64) {
 // freed gives back n bytes of queued records.
 func (e *Engine) freed(n int64) { e.poller.add(-n, e.cfg.Memory) }
 
-// poll runs until ctx ends: steer, wait for room, poll, route.
+// poll runs until ctx ends: seek, wait for room, poll, route.
 func (e *Engine) poll(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
@@ -77,7 +77,7 @@ func (e *Engine) poll(ctx context.Context) {
 		}
 		e.pollOnce(ctx)
 	}
-	for { // whoever still asks for a steering is let go
+	for { // a caller that still asks for a seek is let go
 		select {
 		case s := <-e.poller.seeks:
 			close(s.done)
@@ -127,7 +127,7 @@ func (e *Engine) pollOnce(ctx context.Context) {
 	e.route(chunks, number)
 }
 
-// steer has a change carried out between two polls, and waits for it.
+// seek has a change carried out between two polls, and waits for it.
 func (e *Engine) seek(do func(poll uint64) map[fencepost.TopicPartition]source.Start) {
 	s := seeking{do: do, done: make(chan struct{})}
 	for {

@@ -12,8 +12,8 @@ import (
 	"github.com/fencepost/fencepost/source"
 )
 
-// settling is one pass over partitions of which nobody has said yet where they go on. It reads the ledger, asks the
-// brokers, reconciles, and records the moves that follow. It changes nothing of the engine: settle.apply does.
+// reconciliation is one pass over partitions that have no position to resume from yet. It reads the ledger, asks the
+// brokers, decides, and records the moves that follow. It changes nothing of the engine: Engine.apply does.
 //
 //	mirror, ledger -> Describe -> LogOffsets -> Reconcile -+-> LogOffsets again -> Reconcile both
 //	                                                   +-> Ledger.Move --refused--> all of it again
@@ -26,10 +26,10 @@ type reconciliation struct {
 	proven   map[fencepost.TopicPartition]ledger.Position // what the ledger held before it was read; with a ledger apart
 }
 
-// verdict is what a settling says of one partition.
+// verdict is what a reconciliation says about one partition.
 type verdict struct {
 	ledger.Decision
-	position ledger.Position      // where it goes on, or stands; absent where nobody knows
+	position ledger.Position      // where it resumes, or where it is stopped; absent where that is unknown
 	bounds   fencepost.LogOffsets // as last answered
 	code     string               // of a park
 	facts    map[string]string
@@ -320,7 +320,7 @@ func (e *Engine) record(ctx context.Context, moves []ledger.Move) error {
 	return nil
 }
 
-// moved counts moves that are recorded, and tells.
+// moved counts moves that are recorded, and reports them.
 func (e *Engine) moved(moves []ledger.Move) {
 	if len(moves) > 0 {
 		e.stats.moved(moves)

@@ -86,7 +86,7 @@ func (st *Status) count(p *partition) {
 	}
 }
 
-// committed counts a batch, mirrors the positions that its moves leave, and tells.
+// committed counts a batch, mirrors the positions that its moves leave, and reports it.
 func (e *Engine) committed(c Committed, moves []ledger.Move) {
 	e.stats.committed(c)
 	for _, m := range e.mirrors {
@@ -98,8 +98,8 @@ func (e *Engine) committed(c Committed, moves []ledger.Move) {
 	}
 }
 
-// parkedAt tells that a record parked its partition, once for as long as it is the same record. A test of it that fails
-// again is not told again.
+// parkedAt reports that a record parked its partition, once for as long as it is the same record. A test of it that fails
+// again is not reported again.
 func (e *Engine) parkedAt(p *partition, code string, at fencepost.Offset, reason string) {
 	p.lane.mu.Lock()
 	first := p.BadRecord(at)

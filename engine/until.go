@@ -14,7 +14,7 @@ import (
 )
 
 // fixEnds asks where a run with an end stops, for every consumed partition, until all are known: what arrives later is
-// not read. A topic that nobody described yet has partitions that nobody knows yet.
+// not read. A topic that is not described yet has partitions that are not known yet.
 func (e *Engine) fixEnds(ctx context.Context, s *reconciliation) error {
 	until := time.Now().Add(e.cfg.Wait)
 	for {
@@ -74,8 +74,8 @@ func (e *Engine) askEnds(ctx context.Context, s *reconciliation) (silent string,
 	return silent, why
 }
 
-// fixEnd takes one partition's end, and remembers a stored position that the log contradicts: wherever it stands, it has
-// not reached this end, and the run waits until whoever holds the partition has settled it.
+// fixEnd takes one partition's end, and remembers a stored position that the log contradicts: whatever its offset is, it has
+// not reached this end, and the run waits until the worker that holds the partition has reconciled it.
 func (e *Engine) fixEnd(tp fencepost.TopicPartition, b fencepost.LogOffsets, s *reconciliation) {
 	e.ends[tp] = e.endFor(tp, b)
 	stored := s.stored(tp)

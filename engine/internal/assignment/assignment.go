@@ -7,14 +7,14 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// State is where a held partition stands.
+// State is what a held partition does.
 type State uint8
 
 const (
 	Pending State = iota // held, and not reconciled yet
 	Running              // its entries are queued, formed into batches and committed
 	Waiting              // an answer is missing; it goes on by itself
-	Parked               // it stands still until the cause is mended
+	Parked               // it is stopped until the cause is mended
 )
 
 // String is the state in one word.
@@ -99,7 +99,7 @@ func (p *Partition) Resume(pos ledger.Position, poll uint64) (freed int64) {
 	return freed
 }
 
-// Unsettle voids what was formed and queued: the partition has to be reconciled.
+// Reset voids what was formed and queued: the partition has to be reconciled.
 func (p *Partition) Reset(why string) (freed int64) {
 	p.state, p.code, p.reason = Pending, "", why
 	return p.Void()
@@ -111,13 +111,13 @@ func (p *Partition) Void() (freed int64) {
 	return p.queue.drop()
 }
 
-// Park stands still. What was formed before stays valid: it may hold the records in front of the bad one.
+// Park stops the partition. What was formed before stays valid: it may hold the records in front of the bad one.
 func (p *Partition) Park(code, reason string) (freed int64) {
 	p.state, p.code, p.reason = Parked, code, reason
 	return p.queue.drop()
 }
 
-// ParkAt stands still at a stored position, for what reconciling found about it.
+// ParkAt stops the partition at a stored position, for what reconciling found about it.
 func (p *Partition) ParkAt(pos ledger.Position, code, reason string) (freed int64) {
 	freed = p.Void()
 	p.done, p.formed = pos, pos
@@ -129,7 +129,7 @@ func (p *Partition) Refuse(code, reason string) (freed int64) {
 	return p.ParkAt(p.done, code, reason)
 }
 
-// WaitAt stands still until an answer comes, at a stored position if there is one. The waits double from 100 ms up to
+// WaitAt stops the partition until an answer comes, at a stored position if there is one. The waits double from 100 ms up to
 // atMost for as long as no commit succeeds.
 func (p *Partition) WaitAt(pos ledger.Position, reason string, now time.Time, atMost time.Duration) (freed int64) {
 	freed = p.Void()

@@ -7,7 +7,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// State is where the partition stands.
+// State is what the partition does.
 func (p *Partition) State() State { return p.state }
 
 // Runs reports whether it is Running.
@@ -85,7 +85,7 @@ func (p *Partition) Finished() bool {
 	return p.end >= 0 && p.state == Running && (p.done.Offset >= p.end || p.exhausted && p.Idle())
 }
 
-// SameStop reports whether a partition stands still as it did before, so that there is nothing to report: parked for
+// SameStop reports whether a partition is stopped as it was before, so that there is nothing to report: parked for
 // the same cause at the same place, whatever its reason counts meanwhile; or waiting for the same answer.
 func (p *Partition) SameStop(before *Partition) bool {
 	return p.state == before.state && (p.state == Parked && p.code == before.code && p.done == before.done ||

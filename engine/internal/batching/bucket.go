@@ -13,17 +13,17 @@ type Bucket struct {
 
 	tokens float64
 	at     time.Time
-	queue  []waiter // who was told to ask again, first come first
+	queue  []waiter // the lanes that were to ask again, first come first
 }
 
 // waiter is a lane that found too few tokens. Without a queue a lane that wants few at a time keeps the bucket from ever
 // filling for one that wants many.
 type waiter struct {
 	lane int
-	at   time.Time // when it was told to ask again
+	at   time.Time // when it was to ask again
 }
 
-// late is how long a lane that does not ask again when it was told to keeps its place: its records may be gone.
+// late is how long a lane that does not ask again when it was to keeps its place: its records may be gone.
 const late = 20 * time.Millisecond
 
 // NewBucket is a bucket of rate records a second; 0: no limit.

@@ -10,7 +10,7 @@ import (
 //
 //	[["trace","AQI="],["note",null]]
 //
-// A value is any bytes and stands as base64. A key is text by Kafka's protocol, so bytes of one that are no UTF-8
+// A value is any bytes, written as base64. A key is text by Kafka's protocol, so bytes of one that are no UTF-8
 // become U+FFFD: the one place where that happens.
 func AppendHeaders(data []byte, headers []Header) []byte {
 	data = append(data, '[')

@@ -77,7 +77,7 @@ func (r Rows[T]) All() iter.Seq2[At, T] {
 // Len is how many rows there are.
 func (r Rows[T]) Len() int { return r.batch.Rows() }
 
-// Batch is the batch itself, for whoever wants columns.
+// Batch is the batch itself, for a handler that wants columns.
 func (r Rows[T]) Batch() *Batch { return r.batch }
 
 // StructColumns is the columns of T's fields, in their order: those that are in every record, and those that may be

@@ -29,7 +29,7 @@ func (in *Inference) IsJSON() bool {
 	return in.Objects > 0 && in.Objects+in.Empty == in.Samples
 }
 
-// Inferred is a field as the samples show it, and what to tell the reader of a pipeline file about it.
+// Inferred is a field as the samples show it, and what a reader of the pipeline file should know about it.
 type Inferred struct {
 	Field
 	// Comment is one line: "-51 .. 573", "165 values, at most 3 characters".

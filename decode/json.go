@@ -15,7 +15,7 @@ type JSONConfig struct {
 	// UnknownFields says what a name means that no Field takes. Zero: it is ignored.
 	UnknownFields UnknownFields
 	// Unknown is called with each unknown name once, over all decoders of the Factory, one call at a time and from
-	// the goroutine of the decoder that met it. Of a topic whose names have no end, the first 1,000 are told, and
+	// the goroutine of the decoder that met it. Of a topic whose names have no end, the first 1,000 are reported, and
 	// of a long name the first 256 bytes. It may be nil.
 	Unknown func(name string)
 }

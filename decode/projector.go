@@ -23,7 +23,7 @@ type projector struct {
 	told   *told
 
 	scan    scanner
-	other   token  // of fields that nobody wants
+	other   token  // of fields that no column takes
 	strange int32  // the first unknown name of this record, or none
 	scratch []byte // an unescaped string
 }
@@ -46,7 +46,7 @@ type standin struct {
 // name is a name that the decoder has met or waits for.
 type name struct {
 	quoted string // "delay": with quotes and colon, as nearly every record spells it
-	slot   int32  // none: nobody wants it
+	slot   int32  // none: no column takes it
 	next   int32  // the name that came behind it last time; none: not known
 }
 
@@ -101,7 +101,7 @@ func (p *projector) addName(s string, slot int32) int32 {
 	return id
 }
 
-// isPlain reports whether a name stands in JSON as it is. One that does not is never expected, only looked up: its
+// isPlain reports whether a name is written in JSON as it is. One that does not is never expected, only looked up: its
 // bytes between quotes would not be JSON.
 func isPlain(s string) bool {
 	for i := range len(s) {
@@ -216,12 +216,12 @@ func (p *projector) object(v []byte, i int) int {
 	}
 }
 
-// hasPrefix reports whether s stands at i.
+// hasPrefix reports whether s is at i.
 func hasPrefix(v []byte, i int, s string) bool {
 	return len(v)-i >= len(s) && string(v[i:i+len(s)]) == s
 }
 
-// find reads a name that was not expected and looks it up; a name never seen is told and remembered.
+// find reads a name that was not expected and looks it up; a name never seen is reported and remembered.
 func (p *projector) find(v []byte, i int) (int, int32) {
 	i, t := p.scan.name(v, i)
 	if i < 0 {
@@ -238,8 +238,8 @@ func (p *projector) find(v []byte, i int) (int, int32) {
 	return i, p.meet(string(cut(n, maxName)))
 }
 
-// meet tells and remembers an unknown name, which may be the beginning of a longer one. Where it cannot be
-// remembered it is names[begin], which nobody wants and nothing expects.
+// meet reports and remembers an unknown name, which may be the beginning of a longer one. Where it cannot be
+// remembered it is names[begin], which no column takes and nothing expects.
 func (p *projector) meet(n string) int32 {
 	if id, ok := p.byName[n]; ok {
 		if p.names[id].slot != none { // a wanted name, and the beginning of this one

@@ -7,7 +7,7 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// RawColumn is the column of Raw where nobody says otherwise: value, of bytes.
+// RawColumn is the column of Raw unless another is named: value, of bytes.
 func RawColumn() fencepost.ColumnSpec {
 	return fencepost.ColumnSpec{Name: "value", Type: fencepost.Bytes}
 }

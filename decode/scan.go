@@ -30,7 +30,7 @@ const (
 var kinds = [...]string{"absent", "null", "true", "false", "an integer", "an integer", "a number", "a string",
 	"a string", "an object", "an array"}
 
-// token is where a value stands in the record.
+// token is the place of a value in the record.
 type token struct {
 	kind   kind
 	lo, hi int   // [lo, hi): the value; of a string without its quotes

@@ -2,7 +2,7 @@ package decode
 
 import "math"
 
-// Unit is what an integer counts that stands for a time.
+// Unit is what an integer counts that means a time.
 type Unit uint8
 
 // The units. The zero Unit takes no integers.

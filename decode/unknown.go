@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// told keeps the unknown names that were told already, over all decoders of a Factory. A decoder asks it once per
+// told keeps the unknown names that were reported already, over all decoders of a Factory. A decoder asks it once per
 // name, so its lock is not on the way of a record.
 type told struct {
 	call func(string)

@@ -137,7 +137,7 @@ type Status struct {
 	Gaps      int64     // gap and skip moves recorded by this worker
 	Done      int64     // with an end: offsets from the first position to now, all partitions that this worker holds
 	Total     int64     // with an end: offsets from the first position to the end, all partitions that this worker holds
-	Lag       int64     // End - Offset over held partitions, parked ones too, whose position is a place in the log
+	Lag       int64     // HighWatermark - Offset over held partitions, parked ones too, whose position is a place in the log
 	Oldest    time.Time // timestamp of the newest applied record of the partition that lags most; zero: no lag
 	CommitP50 time.Duration
 	Running   int

@@ -176,7 +176,7 @@ func (s *reconciliation) widen(tps []fencepost.TopicPartition) []fencepost.Topic
 }
 
 // companions is [from, until) of a topic's partitions that move in one move or not at all: all of a topic that is new to
-// the ledger or was recreated, or those that were added to it. Else the topics would count partitions that have no row,
+// the ledger or was recreated, or those that were added to it. Else the ledger would count partitions that have no row,
 // which another worker would take for lost ones.
 func (s *reconciliation) companions(name string) (from, until int32) {
 	roster, known := s.snapshot.Topics[name]
@@ -196,7 +196,7 @@ func (s *reconciliation) together(tp fencepost.TopicPartition) bool {
 	return from <= tp.Partition && tp.Partition < until
 }
 
-// recreated reports whether the topic is another incarnation than the topics'.
+// recreated reports whether the topic is another incarnation than the group's.
 func (s *reconciliation) recreated(name string) bool {
 	roster, topic, none := s.snapshot.Topics[name], s.about.Topics[name], fencepost.TopicID{}
 	return roster.TopicID != none && topic.ID != none && roster.TopicID != topic.ID

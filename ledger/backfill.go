@@ -9,7 +9,7 @@ import (
 )
 
 // Backfill is what the start of a backfill's partition is for: an old range to run again, under a group of its own. It
-// stands in the move, so that a run that goes on means the same offsets for ever.
+// is kept in the move, so that a run that goes on means the same offsets for ever.
 type Backfill struct {
 	Range fencepost.OffsetRange // of the partition
 	Of    fencepost.Group       // whose records run again; empty: the move begins no backfill

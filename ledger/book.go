@@ -14,7 +14,7 @@ import (
 // decide in their own language hold the same rules, and pass the same suite. The zero Book is a group that never moved.
 type Book struct {
 	clusterID string
-	roster    map[string]TopicState
+	topics    map[string]TopicState
 	positions map[fencepost.TopicPartition]Position
 	kept      []Recorded
 	open      map[fencepost.TopicPartition]int // :: partition -> its merged entry in kept, until the next move that is no commit
@@ -23,7 +23,7 @@ type Book struct {
 // Snapshot is a copy of the content, as of the ledger with this identity.
 func (b *Book) Snapshot(id fencepost.LedgerID) Snapshot {
 	s := Snapshot{Ledger: id, ClusterID: b.clusterID, Topics: map[string]TopicState{}, Positions: map[fencepost.TopicPartition]Position{}}
-	maps.Copy(s.Topics, b.roster)
+	maps.Copy(s.Topics, b.topics)
 	maps.Copy(s.Positions, b.positions)
 	return s
 }
@@ -33,13 +33,13 @@ func (b *Book) Moves() []Recorded { return slices.Clone(b.kept) }
 
 // Clone is a copy that shares nothing with b.
 func (b *Book) Clone() Book {
-	return Book{clusterID: b.clusterID, roster: maps.Clone(b.roster), positions: maps.Clone(b.positions),
+	return Book{clusterID: b.clusterID, topics: maps.Clone(b.topics), positions: maps.Clone(b.positions),
 		kept: slices.Clone(b.kept), open: maps.Clone(b.open)}
 }
 
 // Compare decides whether the moves may be made. It changes nothing.
 //
-// Errors: *Refused, ErrOtherCluster; a plain error for a move that breaks its guarantees (InOrder) or the topics' rule
+// Errors: *Refused, ErrOtherCluster; a plain error for a move that breaks its guarantees (InOrder) or the rule of the group's topics
 // (Enroll).
 func (b *Book) Compare(w Actor, moves []Move) error {
 	if _, err := InOrder(moves); err != nil {
@@ -51,20 +51,20 @@ func (b *Book) Compare(w Actor, moves []Move) error {
 	if err := Compare(b.positions, moves); err != nil {
 		return err
 	}
-	_, err := Enroll(b.roster, moves)
+	_, err := Enroll(b.topics, moves)
 	return err
 }
 
 // Record makes moves that Compare allowed, at a time, and keeps them: commits as keep says, all others always.
 func (b *Book) Record(w Actor, moves []Move, at time.Time, keep KeepCommits) {
 	if b.positions == nil {
-		*b = Book{roster: map[string]TopicState{}, positions: map[fencepost.TopicPartition]Position{}, open: map[fencepost.TopicPartition]int{}}
+		*b = Book{topics: map[string]TopicState{}, positions: map[fencepost.TopicPartition]Position{}, open: map[fencepost.TopicPartition]int{}}
 	}
 	if b.clusterID == "" {
 		b.clusterID = w.ClusterID
 	}
-	enrolled, _ := Enroll(b.roster, moves) // REQUIRES: Compare allowed them
-	maps.Copy(b.roster, enrolled)
+	enrolled, _ := Enroll(b.topics, moves) // REQUIRES: Compare allowed them
+	maps.Copy(b.topics, enrolled)
 	for _, m := range moves {
 		b.positions[m.TopicPartition] = m.Next
 		b.keep(Recorded{Move: m, At: at, Who: w.Who}, keep)

@@ -109,7 +109,7 @@ func (s Snapshot) Empty() bool { return len(s.Topics) == 0 && len(s.Positions) =
 // Decisions that a caller makes. Each sentinel says which calls return it; test with errors.Is.
 var (
 	// ErrUnknown: the answer to Move or Commit was lost; it may have happened or not. Law 7: repeat it with the
-	// same moves, and the compare-and-set tells. A repetition that is refused did nothing itself; the first try
+	// same moves, and the compare-and-set shows it. A repetition that is refused did nothing itself; the first try
 	// happened if a position or the history holds its fence, and did not if a position still holds the fence of
 	// before. Returned by Ledger.Move and Lane.Commit.
 	ErrUnknown = errors.New("outcome unknown")
@@ -166,7 +166,7 @@ func Compare(held map[fencepost.TopicPartition]Position, moves []Move) error {
 	return nil
 }
 
-// Standing says how a refused mover stands to the ledger. The Fence is compared first.
+// Relation says how what a refused mover holds relates to what the ledger holds. The Fence is compared first.
 type Relation uint8
 
 // The standings (law 1).

@@ -62,7 +62,7 @@ type Move struct {
 	Why        string // for people: a reason, a ticket; may be empty
 	// Backfill is, for the start of a backfill's partition, what is to run again. Zero otherwise.
 	Backfill Backfill
-	// Partitions is, for a start or an import, how many partitions the topic has: the topics' count after this move is
+	// Partitions is, for a start or an import, how many partitions the topic has: the count of the topic's state after this move is
 	// at least this. Zero otherwise.
 	Partitions int32
 }

@@ -26,7 +26,7 @@ func (c Choice) String() string { return choices[c] }
 // Policy is what the user wants done about each verdict that needs a person. The zero Policy starts at the earliest
 // record and parks everything else.
 type Policy struct {
-	Start     StartAt // for a topic that the topics does not know
+	Start     StartAt // for a topic that the group has not started
 	AgedOut   Choice  // Park, Earliest, Latest
 	Recreated Choice  // Park, Earliest, Latest
 	Truncated Choice  // Park, Earliest, Latest, Divergence

@@ -6,7 +6,7 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// Position is where one partition of a group stands. The zero Position is absent: the ledger has no row for it.
+// Position is how far one partition of a group has come. The zero Position is absent: the ledger has no row for it.
 //
 // Guarantees of a Position that is not absent:
 //
@@ -15,7 +15,7 @@ import (
 //  3. LeaderEpoch is the epoch of the entry at Offset-1, data or control, or NoEpoch. Only a commit takes it from a
 //     record; other moves take it from ListOffsets or set NoEpoch, or leave it where the Offset stays
 //  4. TopicID is the incarnation that Offset belongs to; zero only where the broker had none, and then it is the
-//     topics', if that has one
+//     topic's state, if that has one
 type Position struct {
 	Offset      fencepost.Offset
 	LeaderEpoch fencepost.LeaderEpoch

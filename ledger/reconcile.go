@@ -23,7 +23,7 @@ const (
 	AgedOut               // records below Earliest were deleted unread
 	StaleMetadata         // the first answer contradicted the ledger, the second did not
 	Truncated             // applied entries are no longer in the log
-	LostRow               // the topics knows the partition, the ledger has no row
+	LostRow               // the topic's state counts the partition, the ledger has no row
 	Added                 // a partition that was added to a known topic
 	New                   // a topic that the group has never seen
 	WeakerCheck           // in range, but one side has no topic ID: a recreated topic would not show
@@ -72,17 +72,17 @@ type Decision struct {
 	Next   Position
 	Cause  Cause
 	AtMost int64
-	// Lost is the most records that are gone unapplied, whatever is done about it; UnknownLoss if nobody can say.
+	// Lost is the most records that are gone unapplied, whatever is done about it; UnknownLoss if they cannot be counted.
 	Lost int64
 	// Diverged is, for Truncated, where the histories part; negative if the broker does not know.
 	Diverged fencepost.Offset
 	Reason   string // for people, one clause without a full stop
 }
 
-// Adopts reports whether the Decision's move only takes the brokers' topic ID over: the position is good as it stands.
+// Adopts reports whether the Decision's move only takes the brokers' topic ID over: the position is good as it is.
 func (d Decision) Adopts() bool { return d.Action == MoveOn && d.Verdict.agrees() }
 
-// Move is the Move that a Decision with action MoveOn stands for, under a fresh fence.
+// Move is the Move that a Decision with action MoveOn means, under a fresh fence.
 func (d Decision) Move(s Stored, f Fence) Move {
 	next, why := d.Next, d.Reason
 	next.Fence = f
@@ -95,15 +95,15 @@ func (d Decision) Move(s Stored, f Fence) Move {
 // Reconcile decides what the stored position of one partition is worth. It is pure: same input, same Decision.
 //
 // answers is what the brokers said, oldest first: one, and a second one if the Decision about the first was AskAgain
-// (law 5: ask twice before crying loss). A loss stands only if both answers tell the same one; two that tell different
-// ones are no answer yet: wait. The decision table stands in testdata/reconcile, one file a verdict.
+// (law 5: ask twice before crying loss). A loss counts only if both answers agree on it; two that differ
+// are no answer yet: wait. The decision table is in testdata/reconcile, one file a verdict.
 //
 //	no answer ----------------> unknown: wait
 //	topic unknown ------------> (ask again) missing: park
 //	no row -------------------> lost row | added | new
-//	other topic ID -----------> (ask again) recreated: than the position's, or than the topics' if it has none
+//	other topic ID -----------> (ask again) recreated: than the position's, or than the topic's state's if it has none
 //	stored < Earliest --------> (ask again) aged out
-//	stored > End -------------> (ask again) stale metadata | truncated
+//	stored > high ------------> (ask again) stale metadata | truncated
 //	epoch ended below stored -> (ask again) truncated
 //	else ---------------------> ok | weaker check | mirror ahead: resume, or take the brokers' topic ID over
 //
@@ -156,7 +156,7 @@ func judge(s Stored, a Answer, p Policy) Decision {
 	return agreement(s, a)
 }
 
-// topicID is the incarnation that the stored position is about: its own, or the topics' if it has none.
+// topicID is the incarnation that the stored position is about: its own, or the topic's state's if it has none.
 func (s Stored) topicID() fencepost.TopicID { return cmp.Or(s.Position.TopicID, s.Topic.TopicID) }
 
 // agreement is the verdict about a position that nothing contradicts.
@@ -177,7 +177,7 @@ func agreement(s Stored, a Answer) Decision {
 }
 
 // adopts reports whether the group takes a topic ID of the brokers over: its position or its topics was written while
-// they had none. A row that the topics does not count is left alone, since an import would count what is below it.
+// they had none. A row that the topic's state does not count is left alone, since an import would count what is below it.
 func (s Stored) adopts(id fencepost.TopicID) bool {
 	none := fencepost.TopicID{}
 	return id != none && s.Partition < s.Topic.Partitions && (s.Position.TopicID == none || s.Topic.TopicID == none)
@@ -233,10 +233,10 @@ func divergence(p Position, b fencepost.LogOffsets) fencepost.Offset {
 }
 
 // truncated is the verdict about a position whose entries are no longer in the log. Whatever lies between the
-// divergence and where the group goes on is unread: nobody can say how much, if the divergence is not known.
+// divergence and where the group goes on is unread: how much is unknown, if the divergence is not known.
 //
 //	applied   [0 ........ d ........ stored)
-//	the log   [0 ........ d ..... other records ... End)
+//	the log   [0 ........ d ..... other records ... HighWatermark)
 func truncated(p Position, b fencepost.LogOffsets, c Choice, reason string) Decision {
 	d := Decision{Verdict: Truncated, Diverged: -1, Cause: CauseRewind, Reason: reason}
 	d.Diverged = divergence(p, b)

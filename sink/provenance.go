@@ -25,6 +25,6 @@ type Applied struct {
 	Rows   int64
 }
 
-// ErrNoProvenance says that the rows do not tell which records they came from: the table lacks a column, or SQL of the
+// ErrNoProvenance says that the rows do not say which records they came from: the table lacks a column, or SQL of the
 // user's own writes it. Yielded by Provenance.Applied, wrapped with the reason.
 var ErrNoProvenance = errors.New("the rows do not tell their records")

@@ -13,11 +13,11 @@ type Cluster interface {
 	// Describe names the cluster and the topics that the source consumes (by name or pattern), with their IDs and
 	// partition counts. A topic without an answer is left out of Topics and in Errs.
 	Describe(context.Context) (Description, error)
-	// LogOffsets asks metadata, bounds, metadata, and asks again while topic IDs differ (law 5): three ListOffsets
+	// LogOffsets asks metadata, offsets, metadata, and asks again while topic IDs differ (law 5): three ListOffsets
 	// requests per broker, one more where a time is asked, one OffsetForLeaderEpoch per broker where an epoch is.
-	// Every Ask has an entry in the answer; what could not be had is an entry with Err.
+	// Every query has an entry in the answer; what could not be had is an entry with Err.
 	LogOffsets(context.Context, []fencepost.OffsetQuery) map[fencepost.TopicPartition]fencepost.LogOffsets
-	// Mirrored reads what the Kafka group holds of committed offsets, with our marks where they are ours.
+	// CommittedOffsets reads what the Kafka group holds of committed offsets, with our marks where they are ours.
 	CommittedOffsets(context.Context, fencepost.Group) (map[fencepost.TopicPartition]fencepost.CommittedOffset, error)
 	// Mirror commits offsets to the Kafka group, as the member that holds the partitions where there is a group.
 	// Its errors are for the log: the mirror is never read back as truth.

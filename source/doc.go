@@ -4,12 +4,12 @@
 //	Source --Poll--> Fetches --> engine
 //	  |  ^
 //	  |  +--Steer--- where held partitions go on, or pause
-//	  +--> Listener    is told what is held: Assigned, Revoked, Lost
+//	  +--> Listener    learns what is held: Assigned, Revoked, Lost
 //	  +--> Cluster   answers about topics, bounds and the group's committed offsets
 //
 // # Why
 //
-// The engine knows no client of Kafka, and its tests run on sources that are told what to deliver and when. Package kafka
+// The engine knows no client of Kafka, and its tests run on sources that deliver what a test says. Package kafka
 // has the real one.
 //
 // # Laws
@@ -25,6 +25,6 @@
 //
 // # What it does not do
 //
-// It holds interfaces and their values only: no client, no goroutine. What the brokers say (Topic, LogOffsets, Mirror) stands in
+// It holds interfaces and their values only: no client, no goroutine. What the brokers say (Topic, LogOffsets, CommittedOffset) is in
 // the root, since Reconcile decides by it.
 package source

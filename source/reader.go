@@ -6,7 +6,7 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// Reader is an optional ability of a Source: it reads records beside the group, for whoever looks at a log and
+// Reader is an optional ability of a Source: it reads records beside the group, for a program that looks at a log and
 // consumes nothing of it (a dashboard, an audit).
 type Reader interface {
 	// Scan reads the data records of each partition's range, in offset order within a partition, under the source's

@@ -8,7 +8,7 @@ import (
 
 // Source delivers the records of the partitions that a worker holds. It decides no start: the Listener does.
 type Source interface {
-	// Start joins the group, or takes its explicit partitions, and tells h of every change until Close. It returns
+	// Start joins the group, or takes its explicit partitions, and reports every change to h until Close. It returns
 	// once the joining has begun.
 	Start(context.Context, Listener) error
 	// Poll waits until records are there, ctx ends or some partition failed, and returns a Fetch for each
@@ -24,7 +24,7 @@ type Source interface {
 	Cluster() Cluster
 }
 
-// Listener is told what a Source's worker holds. The calls come one at a time.
+// Listener learns what a Source's worker holds. The calls come one at a time.
 type Listener interface {
 	// Assigned is asked where newly held partitions begin, before the first record is fetched. It must answer
 	// within the rebalance timeout, for every partition; a partition it can not decide yet begins Paused.

@@ -23,7 +23,7 @@ import (
 // Later versions may add fields; a reader passes over names that it does not know. Brokers take 4,096 bytes.
 const marksPrefix = "fencepost/1"
 
-// marks writes a Mirror's ledger and topic ID.
+// marks writes a CommittedOffset's ledger and topic ID.
 func marks(m fencepost.CommittedOffset) string {
 	return fmt.Sprintf("%s ledger=%s topic=%s", marksPrefix, m.Ledger, m.TopicID)
 }

@@ -146,7 +146,7 @@ func sorted(moves []ledger.Move) []ledger.Move {
 }
 
 // moveSQL is all moves but commits. The header row of the group is locked first, so that moves of a group come one
-// after the other and an absent row stays absent until the end. The third count is the topics': starts and imports
+// after the other and an absent row stays absent until the end. The third count is of topics: starts and imports
 // under another topic ID cover all of it, and an ID that is null is unknown, not another one.
 const moveSQL = `set @fencepost_m = @json;
 insert into @groups (group_name, topic, cluster_id) values (@group, '', @cluster) on duplicate key update group_name = group_name;

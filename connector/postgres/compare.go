@@ -80,7 +80,7 @@ func (s *session) compare(t sqlstore.Tables, c sqlstore.Commits) string {
 
 // moveSQL is the body of all moves but commits: one block that the server runs alone, for the same reason as above.
 // The header row of the group is locked first, so that moves of a group come one after the other and an absent row
-// stays absent until the end. The fourth condition is the topics': starts and imports under another topic ID
+// stays absent until the end. The fourth condition is of topics: starts and imports under another topic ID
 // cover all of it, and an ID that is null is unknown, not another one.
 const moveSQL = `#variable_conflict use_column
 declare v int; c text;

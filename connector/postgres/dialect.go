@@ -54,7 +54,7 @@ const begin = "begin isolation level read committed; "
 const snapshot = "begin isolation level repeatable read read only;\n"
 
 // lastSQL chooses the last move of each partition and cause, each with one step into the index fencepost_moves_last. No
-// partition has moves that the topics does not count. The cause is compared as a range: by it the order is one that only
+// partition has moves that its topic's state does not count. The cause is compared as a range: by it the order is one that only
 // this index has. Else the planner, after some samples of ANALYZE, walks back the primary key and passes whole partitions.
 const lastSQL = `select last.* from @groups r cross join generate_series(0, r.partitions - 1) p (partition)
    cross join unnest(array['start', 'commit', 'gap', 'skip', 'rewind', 'import']) c (cause)

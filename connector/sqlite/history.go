@@ -87,7 +87,7 @@ func (c *conn) withOpenRuns(rows sqlstore.Rows, g fencepost.Group) ([]ledger.Rec
 }
 
 // lastSQL is the last move of each partition and cause, each with one step into the index fencepost_moves_last. No
-// partition has moves that the topics does not count.
+// partition has moves that its topic's state does not count.
 const lastSQL = `WITH RECURSIVE known (topic, partition, partitions) AS (
   SELECT topic, 0, partitions FROM main.fencepost_groups WHERE group_name = ?1 AND topic <> '' AND partitions > 0
   UNION ALL SELECT topic, partition + 1, partitions FROM known WHERE partition + 1 < partitions),

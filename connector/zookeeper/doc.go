@@ -21,7 +21,7 @@
 //	/fencepost/flight-delays                   1|life|cluster: the head of a group
 //	/fencepost/flight-delays/%moves-1f2e3d4c   set by every Move: its version is the group's clock
 //	/fencepost/flight-delays/%moves-.../n-07   what one Move recorded, a line a move; packed by gzip if large
-//	/fencepost/flight-delays/flights           the topics' entry, and the topic IDs that positions name by index
+//	/fencepost/flight-delays/flights           the topic's state, and the topic IDs that positions name by index
 //	/fencepost/flight-delays/flights/3         until|fence|epoch|topic ID, and behind it the open run of merged commits
 //
 // Names are escaped as in URLs. A position's node without data is kept for a position to come, and is absent; one that

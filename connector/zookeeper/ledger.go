@@ -182,7 +182,7 @@ func (l *Ledger) partitionsOf(ctx context.Context, p paths, topics []string) (tp
 	return tps, nil
 }
 
-// readTopics reads topics' nodes into a view.
+// readTopics reads the nodes of topics into a view.
 func (l *Ledger) readTopics(ctx context.Context, p paths, v *view, topics []string) error {
 	names := make([]string, len(topics))
 	for i, t := range topics {

@@ -121,7 +121,7 @@ func (c change) multi(p paths, v *view, acl []zk.ACL) (*multi, error) {
 	return m, nil
 }
 
-// topics sets the topics' nodes that change, and checks those that starts rest on.
+// topics sets the nodes of topics that change, and checks those that starts rest on.
 func (c change) topics(m *multi, p paths, v *view, after map[string]*topicNode) {
 	rests := map[string]bool{} // :: topic -> a start or import looked at its topics
 	for _, move := range c.moves {

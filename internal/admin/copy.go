@@ -256,7 +256,7 @@ func (c *copying) finish() (*Copy, error) {
 	return c.out, nil
 }
 
-// leftOut refuses to leave out a partition that the target does not hold: with the others of its topic the topics counts
+// leftOut refuses to leave out a partition that the target does not hold: with the others of its topic the ledger counts
 // it, and without a row it is a lost one.
 func (c *copying) leftOut() {
 	topics := map[string]bool{}

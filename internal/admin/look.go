@@ -56,7 +56,7 @@ type Standing struct {
 	Decision ledger.Decision      // under the pipeline's own policy
 	State    State
 	Reason   string           // why it is parked, waiting, blocked or moves; may be empty
-	Lag      int64            // End - Offset; Unknown where the position says nothing about this log
+	Lag      int64            // HighWatermark - Offset; Unknown where the position says nothing about this log
 	LagTime  time.Duration    // age of the oldest unread record; Unknown
 	Last     *ledger.Recorded // who moved it last; nil: not known
 	Moved    *ledger.Recorded // the last move that was neither start nor commit; nil: none

@@ -136,7 +136,7 @@ func newLine(s Standing, v View, sel Selection) (Line, error) {
 		return l, refused(s.TopicPartition, "the topic was recreated, and moves as a whole: "+s.Reason, "fencepost offsets repair FILE")
 	case ledger.VerdictUnset:
 		return l, refused(s.TopicPartition, s.Reason, "put the entry back as it was, or give this pipeline a group of its own")
-	case ledger.New, ledger.Added: // the topics counts partitions: what it counts and has no row would be a lost row
+	case ledger.New, ledger.Added: // the ledger counts partitions: what it counts and has no row would be a lost row
 		for _, other := range v.Standings {
 			if other.Topic == s.Topic && other.Position.Absent() && !sel.Has(other.TopicPartition) {
 				return l, refused(s.TopicPartition, "the group has not started "+other.String()+" either, and starts them together", "--topic "+s.Topic)

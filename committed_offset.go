@@ -1,6 +1,6 @@
 package fencepost
 
-// Mirror is a committed offset of the Kafka group. Ledger and TopicID are ours to write into the commit's metadata;
+// CommittedOffset is a committed offset of the Kafka group. Ledger and TopicID are ours to write into the commit's metadata;
 // zero in one that another program wrote.
 type CommittedOffset struct {
 	Offset      Offset

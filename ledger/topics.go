@@ -13,28 +13,28 @@ type TopicState struct {
 	Partitions int32
 }
 
-// Enroll is the topics' rule: which of its entries the starts and imports among moves change, and into what. It
-// changes nothing itself. Moves of other causes do not count, and an entry that stays as it is is not among changed.
+// Enroll is the rule of a group's topics: which of their states the starts and imports among moves change, and into what. It
+// changes nothing itself. Moves of other causes do not count, and a state that stays as it is is not among changed.
 //
 // For each topic that moves start or import (Move.Enrolls):
 //
 //  1. The count becomes Partition+1 and Move.Partitions at least. It never falls.
-//  2. A zero topic ID is unknown and never another one: moves without an ID change none, and an ID that the topics does
-//     not know is filled in by the first move that has one.
-//  3. The known IDs among the moves are one. If it is another than the topics', the topic was created again, and the
-//     moves cover every partition that the topics counts, or the topic would be half old and half new.
+//  2. A zero topic ID is unknown and never another one: moves without an ID change none, and an ID that the state does
+//     not have is filled in by the first move that has one.
+//  3. The known IDs among the moves are one. If it is another than the state's, the topic was created again, and the
+//     moves cover every partition that the state counts, or the topic would be half old and half new.
 //
 // An error says which topic breaks the rule, and nothing may happen. Stores that decide in their own language hold the
-// same rule, and pass the same suite. REQUIRES: no partition stands twice among moves.
-func Enroll(roster map[string]TopicState, moves []Move) (changed map[string]TopicState, err error) {
+// same rule, and pass the same suite. REQUIRES: no partition is twice among moves.
+func Enroll(topics map[string]TopicState, moves []Move) (changed map[string]TopicState, err error) {
 	changed = map[string]TopicState{}
-	covered := map[string]int32{}         // :: topic -> how many partitions of the topics the moves start
+	covered := map[string]int32{}         // :: topic -> how many partitions of the topic the moves start
 	ids := map[string]fencepost.TopicID{} // :: topic -> the known ID among the moves
 	for _, m := range moves {
 		if !m.Enrolls() {
 			continue
 		}
-		was := roster[m.Topic]
+		was := topics[m.Topic]
 		e, seen := changed[m.Topic]
 		if !seen {
 			e = was
@@ -52,7 +52,7 @@ func Enroll(roster map[string]TopicState, moves []Move) (changed map[string]Topi
 		changed[m.Topic] = e
 	}
 	for topic, e := range changed {
-		was := roster[topic]
+		was := topics[topic]
 		if was.TopicID != (fencepost.TopicID{}) && e.TopicID != was.TopicID && covered[topic] < was.Partitions {
 			return nil, fmt.Errorf("start topic %s: topic ID %s replaces %s, but only %d of its %d partitions are started: start all of them in one move",
 				topic, e.TopicID, was.TopicID, covered[topic], was.Partitions)

@@ -54,14 +54,6 @@ func (b *Backfill) Left() (n int64) {
 	return n
 }
 
-// Again is how many records the main line applies too, over all ranges, at most.
-func (b *Backfill) Again() (n int64) {
-	for _, r := range b.Ranges {
-		n += r.Again
-	}
-	return n
-}
-
 // Ends is where the run of each unfinished partition ends.
 func (b *Backfill) Ends() map[fencepost.TopicPartition]fencepost.Offset {
 	ends := map[fencepost.TopicPartition]fencepost.Offset{}

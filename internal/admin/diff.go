@@ -13,9 +13,6 @@ type Difference struct {
 	Equal, Apart, OnlyA, OnlyB int
 }
 
-// Same reports whether both hold the same positions.
-func (d Difference) Same() bool { return d.Apart+d.OnlyA+d.OnlyB == 0 }
-
 // Twofold is one partition as A and as B have it; nil: it has no position of it.
 type Twofold struct {
 	fencepost.TopicPartition

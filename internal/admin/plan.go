@@ -45,14 +45,6 @@ type Line struct {
 	mends         bool // it moves even where the offset stays: the topic, or the history behind it, is another
 }
 
-// Repeats is how many records are applied again, over all lines.
-func (p *Plan) Repeats() (n int64) {
-	for _, l := range p.Lines {
-		n += l.Repeats
-	}
-	return n
-}
-
 // outside is a destination that lies outside of the log.
 type outside struct {
 	fencepost.TopicPartition

@@ -74,9 +74,6 @@ func (r Rows[T]) All() iter.Seq2[At, T] {
 	}
 }
 
-// Len is how many rows there are.
-func (r Rows[T]) Len() int { return r.batch.Rows() }
-
 // Batch is the batch itself, for a handler that wants columns.
 func (r Rows[T]) Batch() *Batch { return r.batch }
 

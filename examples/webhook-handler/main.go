@@ -41,7 +41,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer ledger.Close()
-	return engine.Run(ctx, engine.Config{Source: source, Decoder: decoder, Sink: atleastonce.Func(ledger, sendAll),
+	return engine.Run(ctx, engine.Config{Source: source, Decoder: decoder, Sink: atleastonce.Handle(ledger, sendAll),
 		Batch: engine.BatchBounds{Records: 20}, Until: engine.Until{End: true}})
 }
 
@@ -49,12 +49,16 @@ func run(ctx context.Context) error {
 
 // readme:start
 
+// Event is a record's value as it is.
+type Event struct {
+	Value []byte `json:"value"`
+}
+
 // sendAll is the effect: nil says that all records of the batch have arrived. Then their offsets go to Redis.
-func sendAll(ctx context.Context, b *fencepost.Batch) error {
-	value := b.Column("value")
-	for row, tp := range b.All() {
-		key := fmt.Sprintf("%s|%d|%d", tp.Topic, tp.Partition, b.Offsets[row])
-		if err := send(ctx, key, value.Bytes(row)); err != nil {
+func sendAll(ctx context.Context, rows fencepost.Rows[Event]) error {
+	for at, event := range rows.All() {
+		key := fmt.Sprintf("%s|%d|%d", at.Topic, at.Partition, at.Offset)
+		if err := send(ctx, key, event.Value); err != nil {
 			return err
 		}
 	}

@@ -26,13 +26,13 @@ func TestPointed(t *testing.T) {
 		"mend where it is; or fencepost run FILE":   "mend where it is; or the first run of its pipeline",
 		"take it over: fencepost offsets copy FILE": "take it over: fencepost offsets copy 'sqlite:x.db?group=g'",
 	} {
-		err := at.Pointed(&fencepost.Fault{Code: "x", Err: errors.New("y"), Help: help})
-		if f, ok := errors.AsType[*fencepost.Fault](err); !ok || f.Help != want {
+		err := at.Pointed(&fencepost.UserError{Code: "x", Err: errors.New("y"), Help: help})
+		if f, ok := errors.AsType[*fencepost.UserError](err); !ok || f.Help != want {
 			t.Errorf("%s: got %+v, want %s", help, err, want)
 		}
 	}
-	err := at.Pointed(&fencepost.Fault{Code: "topic-not-found", Err: errors.New("y"), Facts: map[string]string{"near": "trips"}})
-	if f, ok := errors.AsType[*fencepost.Fault](err); !ok || f.Help != "trips exists: mend source.topics, or create it" {
+	err := at.Pointed(&fencepost.UserError{Code: "topic-not-found", Err: errors.New("y"), Facts: map[string]string{"near": "trips"}})
+	if f, ok := errors.AsType[*fencepost.UserError](err); !ok || f.Help != "trips exists: mend source.topics, or create it" {
 		t.Errorf("a remedy by code and facts: got %+v", err)
 	}
 	if err := at.Pointed(exit(3)); err != exit(3) {
@@ -63,7 +63,7 @@ func TestUseCloses(t *testing.T) {
 		with := o
 		c.change(&with)
 		err := Use(t.Context(), c.operand, with, verb)
-		if f, ok := errors.AsType[*fencepost.Fault](err); !ok || f.Code != "usage" || codes.Exit(f) != 2 || called {
+		if f, ok := errors.AsType[*fencepost.UserError](err); !ok || f.Code != "usage" || codes.Exit(f) != 2 || called {
 			t.Errorf("%s: got %v, called %t; want a usage error, and the verb not called", what, err, called)
 		}
 	}

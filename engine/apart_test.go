@@ -298,3 +298,44 @@ func TestLedgerApartThatWentBackParks(t *testing.T) {
 		}
 	})
 }
+
+// A commit that was under way when its partition was parked is refused late. That is no news: the partition is not
+// reconciled again for it, and its park is reported once.
+func TestLateRefusalOfAParkedPartitionIsNoNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s, o := newWorld(t), memory.Open(), newOutside()
+		w.create("t", 1)
+		wk := w.run(atleastonce.Func(s, o.apply), func(c *Config) { c.Watch = time.Second })
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		w.produce(tp(0), 10)
+		time.Sleep(time.Second)
+		backup := s.Backup()
+		w.produce(tp(0), 10)
+		time.Sleep(time.Second)
+		let := make(chan struct{})
+		s.SetHook(func(_ context.Context, at memory.Point) error {
+			if at == memory.BeforeApply {
+				<-let
+			}
+			return nil
+		})
+		s.Restore(backup)
+		w.produce(tp(0), 5)
+		time.Sleep(3 * time.Second) // the watch finds that the ledger went back
+		if parked := seen[Parked](wk); len(parked) != 1 || parked[0].Code != "ledger-went-back" {
+			t.Fatalf("while the commit hangs parked is %+v, want once, ledger-went-back", parked)
+		}
+		close(let)
+		time.Sleep(3 * time.Second)
+		if refused := seen[Refused](wk); len(refused) != 1 {
+			t.Fatalf("refused: %+v, want once: the commit that hung", refused)
+		}
+		if parked := seen[Parked](wk); len(parked) != 1 {
+			t.Errorf("parked: %+v, want once still", parked)
+		}
+		if err := wk.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}

@@ -227,7 +227,7 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 // committed; the partitions of the others are reconciled again.
 func (l *lane) follow(w *work, err error, took time.Duration, unclear bool) {
 	ref, _ := errors.AsType[*ledger.Refused](err)
-	var lost []*partition
+	var lost []int // indices of segments
 	done := segments{w.done.of[:0], w.done.moves[:0], w.done.parts[:0]}
 	for i, s := range w.batch.Segments {
 		held, bad := ref.Held[s.TopicPartition]
@@ -239,7 +239,7 @@ func (l *lane) follow(w *work, err error, took time.Duration, unclear bool) {
 			done = segments{append(done.of, s), append(done.moves, w.moves[i]), append(done.parts, w.parts[i])}
 			continue
 		}
-		lost = append(lost, w.parts[i])
+		lost = append(lost, i)
 		l.e.emit(Refused{TopicPartition: s.TopicPartition, Relation: standing, Held: held, Offset: s.Range.From, Unknown: unclear})
 		if standing == ledger.RelationBehind {
 			l.e.emit(SinkWentBack{TopicPartition: s.TopicPartition, From: s.Range.From, To: held.Offset})
@@ -248,10 +248,17 @@ func (l *lane) follow(w *work, err error, took time.Duration, unclear bool) {
 	if w.done = done; len(done.of) > 0 {
 		l.advance(w, done, took, unclear)
 	}
+	freed := int64(0)
 	l.mu.Lock()
+	for _, i := range lost {
+		if p := w.parts[i]; p.Current(w.sessions[i]) { // else the partition was reconciled meanwhile, and this is no news
+			freed += p.Reset("refused")
+		}
+	}
 	l.keep(w, func(i int) bool { _, bad := ref.Held[w.batch.Segments[i].TopicPartition]; return !bad })
 	l.mu.Unlock()
-	l.e.reset(lost, "refused")
+	l.e.freed(freed)
+	l.e.wakeMonitor()
 }
 
 // bisect finds the rows that the store refuses. Segments are tried one by one, and a refused one in halves: every half

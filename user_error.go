@@ -1,6 +1,6 @@
 package fencepost
 
-// Fault is an error with a code, as a person meets it: every error that a command prints is one, or is wrapped by one.
+// UserError is an error with a code, as a person meets it: every error that a command prints is one, or is wrapped by one.
 // Connectors make them at their edge, where the driver's own error is known. Since a program that embeds the engine has no
 // pipeline file and no verbs, no connector names them: a command makes the remedy of Code and Facts.
 type UserError struct {

@@ -69,7 +69,7 @@ func (e *Engine) pick(f func(*partition) bool) (parts []*partition) {
 	return parts
 }
 
-// hold takes newly assigned partitions in, each into the lane with the fewest: it stays there while it is held.
+// take accepts newly assigned partitions in, each into the lane with the fewest: it stays there while it is held.
 func (e *Engine) take(tps []fencepost.TopicPartition) []*partition {
 	parts := make([]*partition, len(tps))
 	fresh := map[*lane][]*partition{}

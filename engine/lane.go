@@ -73,7 +73,7 @@ type segments struct {
 // all is every segment of the batch.
 func (w *work) all() segments { return segments{w.batch.Segments, w.moves, w.parts} }
 
-// take is what fill took from one partition's queue.
+// claimed is what fill took from one partition's queue.
 type claimed struct {
 	p *partition
 	assignment.Claim
@@ -221,7 +221,7 @@ func (l *lane) queued() []batching.Queue {
 	return l.queues
 }
 
-// reserve takes l.counts entries from the queues into w.takes. REQUIRES: l.mu is held.
+// claim takes l.counts entries from the queues into w.takes. REQUIRES: l.mu is held.
 func (l *lane) claim(w *work, now time.Time) {
 	w.bytes = 0
 	w.claims = w.claims[:0]

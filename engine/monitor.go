@@ -10,7 +10,7 @@ import (
 	"github.com/fencepost/fencepost/source"
 )
 
-// keep looks after the partitions that are not running, and once every watch interval after all of them, until ctx
+// monitor looks after the partitions that are not running, and once every watch interval after all of them, until ctx
 // ends.
 func (e *Engine) monitor(ctx context.Context) {
 	watch := time.NewTicker(e.cfg.Watch)

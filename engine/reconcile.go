@@ -38,7 +38,7 @@ type verdict struct {
 // requestTimeout bounds one question to the ledger or the brokers.
 const requestTimeout = 10 * time.Second
 
-// decide says of each of tps where it goes on. Its error concerns all of them: they wait, or the engine ends. Moves that
+// resolve returns the resume position of each of tps. An error applies to all of them: they wait, or the engine stops. Moves that
 // others were faster with, or whose answer was lost, are decided anew after a pause.
 func (e *Engine) resolve(ctx context.Context, tps []fencepost.TopicPartition) (*reconciliation, error) {
 	pause := time.Duration(0)

@@ -147,7 +147,7 @@ func (r *Refused) Error() string {
 	return b.String()
 }
 
-// Check compares what a ledger holds with what moves expect: nil, or a *Refused naming each partition that does not
+// Compare compares what a ledger holds with what moves expect: nil, or a *Refused naming each partition that does not
 // agree. It is the compare of every compare-and-set that is done in Go (memory, tests); other stores do the same in
 // their own language and pass the same suite.
 func Compare(held map[fencepost.TopicPartition]Position, moves []Move) error {
@@ -184,7 +184,7 @@ func (s Relation) String() string {
 	return [...]string{"held", "done", "moved", "ahead", "behind", "foreign"}[s]
 }
 
-// Stand compares what the ledger holds with a Move that it refused.
+// Relate compares what the ledger holds with a Move that it refused.
 func Relate(ledger Position, m Move) Relation {
 	switch {
 	case ledger.Holds(m.Held):

@@ -116,7 +116,7 @@ func InOrder(moves []Move) ([]Move, error) {
 	return moves, nil
 }
 
-// Writer says on whose behalf a ledger is moved.
+// Actor says on whose behalf a ledger is moved.
 type Actor struct {
 	Group fencepost.Group
 	// ClusterID is the cluster that the offsets belong to. The group's first move records it; a move under another

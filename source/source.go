@@ -15,7 +15,7 @@ type Source interface {
 	// partition that has something to say; with Err set, the partition was paused and waits for Steer. Only an
 	// error that ends the whole source is returned: *fencepost.UserError.
 	Poll(context.Context) ([]Fetch, error)
-	// Steer sets where held partitions go on, or pauses them. Partitions not held now are passed over. After it
+	// Seek sets where held partitions go on, or pauses them. Partitions not held now are passed over. After it
 	// returns, no Fetch of before comes out of Poll for these partitions, except from a Poll already under way.
 	Seek(map[fencepost.TopicPartition]Start)
 	// Leave lets everything go: it leaves the group so that others take over at once, and closes the client.

@@ -56,7 +56,7 @@ func parseMarks(metadata string) (ledger fencepost.LedgerID, topic fencepost.Top
 	return l, t
 }
 
-// Mirrored reads the committed offsets of a group.
+// CommittedOffsets reads the committed offsets of a group.
 func (s *Source) CommittedOffsets(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]fencepost.CommittedOffset, error) {
 	committed, err := s.fetchOffsets(ctx, g)
 	if errors.Is(err, kerr.GroupIDNotFound) {

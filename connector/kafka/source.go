@@ -298,7 +298,7 @@ func (s *Source) ends(ctx context.Context, err error) error {
 	return f
 }
 
-// Steer sets where held partitions go on, or pauses them.
+// Seek sets where held partitions go on, or pauses them.
 func (s *Source) Seek(starts map[fencepost.TopicPartition]source.Start) {
 	set := map[string]map[int32]kgo.EpochOffset{}
 	var pause, resume []fencepost.TopicPartition

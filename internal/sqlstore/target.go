@@ -33,6 +33,9 @@ type TargetSQL[S Session] struct {
 type Target struct {
 	SQL     string // its name as SQL
 	Columns []Column
+	// Shape stands for all that a plan for this table depends on: the names and types of its columns, and whether rows may be
+	// written into it directly. A commit of a plan compares it under the table's lock. Empty: the connector does not compare.
+	Shape string
 	// Staged: rows always go through a temporary table.
 	Staged bool
 	// Faults are the reasons why the table can not take any batch. KeyFaults returns those why it can not be upserted by the
@@ -46,6 +49,9 @@ type Column struct {
 	Name      string
 	Type      string // as Pairs has it
 	SQL       string // as DDL has it
+	Stage     string // the built-in type that a value of it has in a temporary table
+	Cast      string // what turns such a value into one of the column, behind it; empty: the assignment does
+	Collate   string // what makes such a value compare as the column does, behind it; empty: nothing
 	Shown     string // as messages have it
 	Unfilled  string // what the server puts into a column that a batch does not fill: default
 	Required  bool   // a batch must fill it

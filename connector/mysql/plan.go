@@ -90,7 +90,8 @@ func planSQL(s *session, j sqlstore.Job, columns []fencepost.ColumnSpec) *plan {
 	p.stage(ident(s.config.DBName)+".batch", "")
 	p.clear += "set @fencepost_at = null; "
 	// The line break ends a comment at the end of the user's text.
-	p.after = "savepoint @savepoint; set @fencepost_at = '@secret'; " + j.SQL + "\n; release savepoint @savepoint; "
+	p.after = "savepoint @savepoint; set @fencepost_at = '@secret'; " + j.SQL + "\n; release savepoint @savepoint; set @fencepost_at = null; " +
+		sqlstore.Fill(refuse, "@cases", "when exists ("+sqlstore.Fill(namesakeSQL, "@schema", quote(s.config.DBName))+") then '~namesake:@secret'")
 	return p
 }
 

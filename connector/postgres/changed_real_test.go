@@ -5,6 +5,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -220,5 +221,64 @@ func TestS1TwoPipelinesOnOneServerConnection(t *testing.T) {
 	got := s.text(t, "s1a", "id") + " | " + s.text(t, "s1b", "id") + " | " + s.text(t, "s1c", "v")
 	if want := "(0,0) (1,100) (2,200) | (0,0) (1,100) (2,200) | (0:0) (1:100) (2:200)"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// refusesNamesake wants the finding and the error of a commit that name the user's own table.
+func refusesNamesake(t *testing.T, w *worker, b sink.Commit, table string) {
+	t.Helper()
+	columns := []fencepost.ColumnSpec{{Name: "id", Type: fencepost.Int}, {Name: "a", Type: fencepost.Text}}
+	found := strings.Join(show(w.sink.Check(t.Context(), columns)), "\n")
+	if !strings.Contains(found, "database | sql-refused sql | the SQL's batch can mean table "+table) {
+		t.Errorf("check says\n%s\nwant a finding that names %s", found, table)
+	}
+	fault := new(fencepost.UserError)
+	if err := w.commit(t.Context(), b); !errors.As(err, &fault) || fault.Code != "sql-refused" || !strings.Contains(err.Error(), table) {
+		t.Errorf("got %v, want sql-refused that names %s", err, table)
+	}
+	if got := w.offset(0); got != w.held[at(0)].Offset {
+		t.Errorf("the ledger moved to %d", got)
+	}
+}
+
+// V6: a search path in which another table named batch comes before temporary tables does not feed that one to the SQL.
+func TestV6AnotherBatchFirstInTheSearchPath(t *testing.T) {
+	s := newStore(t)
+	s.exec(t, "create table batch (id bigint, a text); insert into batch values (777, 'permanent'); create table v6 (id bigint, a text)")
+	u, err := url.Parse(s.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("search_path", "public,pg_temp")
+	u.RawQuery = q.Encode()
+	w := s.worker(t, Config{DSN: u.String(), SQL: "insert into v6 select id, a from batch"}).start(1)
+	b := w.table(column("id", fencepost.Int, 1, 2), column("a", fencepost.Text, "x", "y"))
+	refusesNamesake(t, w, b, "public.batch")
+	if got := s.text(t, "v6", "id"); got != "" {
+		t.Errorf("v6 holds %s", got)
+	}
+	s.exec(t, "drop table batch")
+	w.must(b)
+	if got := s.text(t, "v6", "id"); got != "(1,x) (2,y)" {
+		t.Errorf("v6 holds %s, want (1,x) (2,y)", got)
+	}
+	s.exec(t, "create table batch (id bigint, a text)")
+	refusesNamesake(t, w, w.table(column("id", fencepost.Int, 3), column("a", fencepost.Text, "z")), "public.batch")
+}
+
+// V7: SQL that writes a table of the user's own named batch does not write the temporary one instead.
+func TestV7TheUsersOwnTableIsNamedBatch(t *testing.T) {
+	s := newStore(t)
+	s.exec(t, "create schema elsewhere; create table elsewhere.batch (id bigint); create index batch on flights (n)")
+	w := s.worker(t, Config{SQL: "insert into elsewhere.batch (id) select id from batch"}).start(1)
+	w.must(w.table(column("id", fencepost.Int, 1), column("a", fencepost.Text, "x")))
+	if got := s.text(t, "elsewhere.batch", "id"); got != "(1)" {
+		t.Errorf("got %s, want (1): a table outside of the search path is no other meaning", got)
+	}
+	for _, ddl := range []string{"drop index batch; create table batch (id bigint)", "drop table batch; create view batch as select n as id from flights"} {
+		s.exec(t, ddl)
+		w := s.goesOn(t, w, Config{SQL: "insert into batch (id) select id from batch"})
+		refusesNamesake(t, w, w.table(column("id", fencepost.Int, 2), column("a", fencepost.Text, "x")), "public.batch")
 	}
 }

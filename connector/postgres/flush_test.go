@@ -18,10 +18,12 @@ import (
 	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
-// compareBegins is how a compare-and-set begins, sameBegins how the comparison of the table's shape does.
+// compareBegins is how a compare-and-set begins, sameBegins how the comparison of the table's shape does, aloneBegins the
+// refusal of another table named batch.
 const (
 	compareBegins = "with m as (select * from unnest("
 	sameBegins    = "select ('changed:"
+	aloneBegins   = "select ('namesake:"
 )
 
 // way is a form of the sink: how it meets its server, and what its flush is made of.
@@ -44,7 +46,7 @@ var ways = []way{
 		[]string{"INSERT 0 3"}},
 	{"sql", Config{SQL: "delete from old"}, false,
 		[]string{begin, "create temporary table batch (", "on commit drop; ", "copy pg_temp.batch (", ") from stdin binary; savepoint fencepost_", "; delete from old\n; release savepoint fencepost_",
-			"; set constraints all immediate; ", compareBegins, "; commit"}, []string{"SAVEPOINT", "DELETE 1", "RELEASE", "SET CONSTRAINTS"}},
+			"; set constraints all immediate; ", aloneBegins, compareBegins, "; commit"}, []string{"SAVEPOINT", "DELETE 1", "RELEASE", "SET CONSTRAINTS"}},
 }
 
 // meets is the server's part of a lane's first commit, before its flush.
@@ -78,10 +80,7 @@ func (y way) ran() several {
 	}
 	all = append(all, &pgproto3.CopyInResponse{OverallFormat: 1, ColumnFormatCodes: []uint16{1}})
 	all = append(append(all, tags("COPY 3")...), tags(y.tags...)...)
-	if y.config.Table != "" {
-		all = append(all, answer()...)
-	}
-	return append(all, answer(row("0"))...)
+	return append(append(all, answer()...), answer(row("0"))...) // nothing to say of table or batch; the compare-and-set
 }
 
 // commits takes a flush and commits it.

@@ -60,7 +60,7 @@ func planTable(j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpe
 	value := func(name string) string { return ident(name) + t.Column(name).Cast }
 	insert = "insert into " + t.SQL + " (" + list + ") select " + sqlstore.Join(names, value) + " from " + stageTable + "; "
 	if len(j.Key) > 0 {
-		row := rowColumn
+		row := rowColumn // unless the table has a column of that name
 		for slices.Contains(names, row) {
 			row += "_"
 		}
@@ -115,7 +115,8 @@ func planSQL(j sqlstore.Job, columns []fencepost.ColumnSpec) *plan {
 	p.after = func(s *session) string {
 		// The line break ends a comment at the end of the user's text. Deferred constraints are looked at before the
 		// ledger's rows are locked, and as errors of rows.
-		return "savepoint " + s.savepoint() + "; " + j.SQL + "\n; release savepoint " + s.savepoint() + "; set constraints all immediate; "
+		return "savepoint " + s.savepoint() + "; " + j.SQL + "\n; release savepoint " + s.savepoint() + "; set constraints all immediate; " +
+			sqlstore.Fill(aloneSQL, "@secret", s.secret)
 	}
 	return p
 }

@@ -44,6 +44,23 @@ select c.relkind not in ('r', 'p') or c.relrowsecurity
  from pg_class c where c.oid = to_regclass(@table);
 ` + shapeSQL
 
+// namesakeSQL selects the user's own tables that the name batch may mean. Temporary tables come first, unless the search
+// path says otherwise.
+const namesakeSQL = `select quote_ident(n.nspname) || '.' || c.relname as own from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relname = 'batch' and c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname = any (current_schemas(false)) and n.oid <> pg_my_temp_schema()`
+
+// aloneSQL fails by itself, as compareSQL does, if there is one. Behind the SQL of the user it knows of all that came before.
+const aloneSQL = `select ('namesake:@secret:' || own)::int from (` + namesakeSQL + `) n; `
+
+// namesake is sqlstore.TargetSQL.Namesake.
+func (s *session) namesake(ctx context.Context) (table string, err error) {
+	res, err := s.Exec(ctx, namesakeSQL)
+	if err != nil || len(res[0]) == 0 {
+		return "", err
+	}
+	return string(res[0][0][0]), nil
+}
+
 // target is sqlstore.TargetSQL.Read. The rows go through a temporary table where writing them directly would hold locks
 // that another owner may need while this client sends (law 11: unique keys, triggers), or COPY can not write there at all
 // (views, row security).

@@ -99,10 +99,11 @@ const (
 	Roster                      // a start does not cover the topics
 	Fenced                      // the ledger does not hold what the moves hold
 	Changed                     // the table is not the one that the batch was planned for
+	Namesake                    // the database has a table of its own that the SQL may mean by batch
 )
 
 // refusals are the words that our statements put into the text of an error.
-var refusals = map[string]Outcome{"newer": Newer, "cluster": OtherCluster, "roster": Roster, "fenced": Fenced, "changed": Changed}
+var refusals = map[string]Outcome{"newer": Newer, "cluster": OtherCluster, "roster": Roster, "fenced": Fenced, "changed": Changed, "namesake": Namesake}
 
 // ReadRefusal reads a refusal out of the text of an error that our own statements raised, WORD:SECRET or
 // WORD:SECRET:DETAIL. The secret proves that they did.
@@ -122,7 +123,7 @@ func ReadRefusal(message, secret string) (o Outcome, detail string) {
 var errChanged = errors.New("the table was changed while rows were written into it")
 
 // Refusal returns what the error of a flush with a compare-and-set means: *ledger.Refused, ErrNewer, ErrOtherCluster,
-// ErrUnknown, errChanged, or the result of Errors.Edge. It leaves the session ready for the next flush.
+// ErrUnknown, errChanged, *fencepost.UserError sql-refused for a namesake of batch, or the result of Errors.Edge. It leaves the session ready for the next flush.
 func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Group, moves []ledger.Move, err error) error {
 	outcome, detail := d.Errors.Outcome(s, err)
 	if outcome == Lost {
@@ -135,6 +136,12 @@ func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Gro
 	}
 	if outcome == Changed {
 		return errChanged
+	}
+	if outcome == Namesake {
+		if err := d.namesake(ctx, s); err != nil {
+			return err
+		}
+		return errors.New("a table named batch was there, and a moment later was not: try again")
 	}
 	if outcome == Roster {
 		return errors.New("a start under another topic ID must cover every partition of the Roster, all with one ID")

@@ -42,3 +42,15 @@ func TestV7TheUsersOwnTableIsNamedBatch(t *testing.T) {
 
 // name is the database's.
 func (s *store) name(t *testing.T) string { return one[string](t, s, "select database()") }
+
+// V8: a column of the schema may have the name of a column that a temporary table has besides.
+func TestV8ColumnsWithOneOfOurNames(t *testing.T) {
+	s := newStore(t)
+	s.exec(t, "create table v8 (Fencepost_Row bigint, fencepost_row_ bigint, id int primary key)")
+	w := s.worker(t, Config{Table: "v8", Key: []string{"id"}}).start(1)
+	w.sink.deadlocks.Store(crowdedAt) // so that rows go through the temporary table
+	w.must(w.table(column("Fencepost_Row", fencepost.Int, 7, 5), column("fencepost_row_", fencepost.Int, 1, 2), column("id", fencepost.Int, 1, 1)))
+	if got := one[string](t, s, "select concat_ws(',', fencepost_row, fencepost_row_, id) from v8"); got != "5,2,1" {
+		t.Errorf("got %s, want 5,2,1, the last row", got)
+	}
+}

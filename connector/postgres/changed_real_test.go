@@ -282,3 +282,14 @@ func TestV7TheUsersOwnTableIsNamedBatch(t *testing.T) {
 		refusesNamesake(t, w, w.table(column("id", fencepost.Int, 2), column("a", fencepost.Text, "x")), "public.batch")
 	}
 }
+
+// V8: a column of the schema may have the name of a column that a temporary table has besides.
+func TestV8ColumnsWithOneOfOurNames(t *testing.T) {
+	s := newStore(t)
+	s.exec(t, `create table v8 (fencepost_row bigint, fencepost_row_ bigint, id int primary key)`)
+	w := s.worker(t, Config{Table: "v8", Key: []string{"id"}}).start(1)
+	w.must(w.table(column("fencepost_row", fencepost.Int, 7, 5), column("fencepost_row_", fencepost.Int, 1, 2), column("id", fencepost.Int, 1, 1)))
+	if got := s.text(t, "v8", "id"); got != "(5,2,1)" {
+		t.Errorf("got %s, want (5,2,1), the last row", got)
+	}
+}

@@ -83,6 +83,6 @@
 //
 // It makes no table of yours (DDL prints them) and reads from no replica: a server that is read_only is refused. It
 // uses JSON_TABLE: MySQL 8.0 or MariaDB 10.6. Only MariaDB 10.11 is tested; what is written for MySQL is by its
-// documentation. binlog_format=STATEMENT does not go with READ COMMITTED. A table of yours that is named batch is
-// hidden from your SQL by the temporary one. A pooler that shares sessions does not do.
+// documentation. binlog_format=STATEMENT does not go with READ COMMITTED. Where a table of yours is named batch, SQL is
+// refused: the temporary one would hide it. A pooler that shares sessions does not do.
 package mysql

@@ -25,13 +25,13 @@ type way struct {
 }
 
 // compareWords are those of a compare-and-set.
-var compareWords = []string{"; set @fencepost_m = ", "select count(*) into @fencepost_n ", "for update;", "select extractvalue(", "insert into x.ledger ", "commit; select '"}
+var compareWords = []string{"; set @fencepost_m = ", "select count(*) into @fencepost_n ", "for update;", "(select case when coalesce(", "insert into x.ledger ", "commit; select '"}
 
 var ways = []way{
 	{"append", Config{Table: "flights"}, []string{begin + "insert into `shop`.`flights` (", ") values ('flights:0@"}},
 	{"upsert", Config{Table: "flights", Key: []string{"n"}}, []string{begin + "insert into `shop`.`flights` (", ") values ('flights:0@", ") on duplicate key update `"}},
 	{"sql", Config{SQL: "delete from old"}, []string{preamble + "truncate table `shop`.batch; set @fencepost_at = null; insert into `shop`.batch (", ") values ('flights:0@", begin + "savepoint fencepost_",
-		"set @fencepost_at = '", "; delete from old\n; release savepoint fencepost_"}},
+		"set @fencepost_at = '", "; delete from old\n; release savepoint fencepost_", "'~namesake:"}},
 }
 
 // meets is the server's part of a lane's first commit, before its flush.

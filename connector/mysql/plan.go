@@ -23,7 +23,8 @@ type plan struct {
 	made   bool   // the temporary table is there
 }
 
-// rowColumn counts the rows of a stage in the order in which they came.
+// rowColumn counts the rows of a stage in the order in which they came. Where the table has a column of that name, it gets
+// underscores behind it.
 const rowColumn = "fencepost_row"
 
 // plan plans for a batch of these columns, into a table or, where that is nil, for SQL.
@@ -37,6 +38,10 @@ func (s *session) plan(j sqlstore.Job, t *sqlstore.Target, columns []fencepost.C
 // planTable plans append and upsert. REQUIRES: the table takes the columns.
 func planTable(s *session, j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpec) *plan {
 	p := &plan{fields: sqlstore.FieldsOf(t, columns, pairs)}
+	row := rowColumn
+	for slices.ContainsFunc(p.fields, func(f field) bool { return strings.EqualFold(f.Name, row) }) {
+		row += "_"
+	}
 	stage, columnList := ident(s.config.DBName)+".fencepost_batch", idents(sqlstore.Names(p.fields))
 	into := "insert into " + t.SQL + " (" + columnList + ") "
 	p.direct = into + "values "
@@ -44,8 +49,8 @@ func planTable(s *session, j sqlstore.Job, t *sqlstore.Target, columns []fencepo
 	behind := ""
 	if len(j.Key) > 0 {
 		p.behind = onDuplicate(j.Key, sqlstore.Names(p.fields))
-		p.after += " order by " + idents(j.Key) + ", " + rowColumn + p.behind
-		behind = ", " + rowColumn + " bigint not null auto_increment primary key"
+		p.after += " order by " + idents(j.Key) + ", " + row + p.behind
+		behind = ", " + row + " bigint not null auto_increment primary key"
 	}
 	p.after += "; "
 	p.stage(stage, behind)
@@ -90,7 +95,8 @@ func planSQL(s *session, j sqlstore.Job, columns []fencepost.ColumnSpec) *plan {
 	p.stage(ident(s.config.DBName)+".batch", "")
 	p.clear += "set @fencepost_at = null; "
 	// The line break ends a comment at the end of the user's text.
-	p.after = "savepoint @savepoint; set @fencepost_at = '@secret'; " + j.SQL + "\n; release savepoint @savepoint; "
+	p.after = "savepoint @savepoint; set @fencepost_at = '@secret'; " + j.SQL + "\n; release savepoint @savepoint; set @fencepost_at = null; " +
+		sqlstore.Fill(refuse, "@cases", "when exists ("+sqlstore.Fill(namesakeSQL, "@schema", quote(s.config.DBName))+") then '~namesake:@secret'")
 	return p
 }
 

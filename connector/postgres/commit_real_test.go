@@ -155,6 +155,43 @@ func TestUpsert(t *testing.T) {
 	}
 }
 
+// Keys that the table takes for one are one, whatever their types were on the way: the last row of them wins, in one commit.
+func TestUpsertComparesKeysAsTheTableDoes(t *testing.T) {
+	s := newStore(t)
+	s.exec(t, "create extension citext; create type mood as enum ('glad', 'sad'); create domain short as varchar(3); create domain feeling as mood")
+	s.exec(t, "create collation ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+	w := s.worker(t, Config{Table: "flights"}).start(1)
+	for i, c := range []struct {
+		typ    string
+		from   fencepost.Type
+		values []any
+		want   string
+	}{
+		{"citext", fencepost.Text, []any{"a", "A", "b"}, "A=2 b=3"},
+		{"text collate ci", fencepost.Text, []any{"a", "A", "b"}, "A=2 b=3"},
+		{"varchar(3)", fencepost.Text, []any{"abc", "abc  ", "b"}, "abc=2 b=3"},
+		{"short", fencepost.Text, []any{"abc", "abc  ", "b"}, "abc=2 b=3"},
+		{"char(3)", fencepost.Text, []any{"a", "a ", "b"}, "a=2 b=3"},
+		{"name", fencepost.Text, []any{"a", "a", "b"}, "a=2 b=3"},
+		{"mood", fencepost.Text, []any{"glad", "glad", "sad"}, "glad=2 sad=3"},
+		{"feeling", fencepost.Text, []any{"glad", "glad", "sad"}, "glad=2 sad=3"},
+		{"numeric(4,1)", fencepost.Decimal, []any{"1.23", "1.24", "1.3"}, "1.2=2 1.3=3"},
+		{"timestamp(0)", fencepost.Timestamp, []any{100, 200, 2_000_000}, "1970-01-01 00:00:00=2 1970-01-01 00:00:02=3"},
+	} {
+		table := fmt.Sprint("k", i)
+		s.exec(t, "create table "+table+" (k "+c.typ+" primary key, v int)")
+		k := s.goesOn(t, w, Config{Table: table, Key: []string{"k"}})
+		b := k.table(column("k", c.from, c.values...), column("v", fencepost.Int, 1, 2, 3))
+		if err := k.commit(t.Context(), b); err != nil {
+			t.Errorf("%s: %v", c.typ, err)
+			continue
+		}
+		if got := one[string](t, s, "select string_agg((k::text || '=' || v) collate \"C\", ' ' order by v) from "+table); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.typ, got, c.want)
+		}
+	}
+}
+
 // C13: a worker that stands still in the middle of its rows, in every form, keeps nobody waiting; when it wakes it is
 // refused, and nothing of it stands.
 func TestHeirCommitsWhileAnotherStandsInsideCopy(t *testing.T) {

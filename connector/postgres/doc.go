@@ -12,9 +12,9 @@
 //	         another owner needs is held           stops, or dies, changes nothing any more (law 11)
 //
 //	form      the COPY goes to         statements
-//	Table     the table                none
-//	Table *   a temporary table        insert into TABLE select
-//	Key       a temporary table        insert .. select distinct on (key) .. on conflict do update
+//	Table     the table                the types
+//	Table *   a temporary table        insert into TABLE select; the types
+//	Key       a temporary table        insert .. select distinct on (key) .. on conflict do update; the types
 //	SQL       the temporary `batch`    savepoint; your SQL; release savepoint
 //	Handle    nothing                  your function in a transaction; then compare-and-set and commit in one flush
 //
@@ -23,6 +23,17 @@
 // The compare-and-set is one statement that fails by itself if a partition is not where the batch holds it, so that
 // the COMMIT behind it can leave unseen. Its error carries a secret of the connection: neither user SQL nor a value of
 // a record can pretend to be a refusal.
+//
+// # Types
+//
+// A binary COPY carries no types: eight bytes for a bigint are taken by a double precision that has its name. So the types
+// of the table's columns that a batch was encoded for are compared in the batch's own transaction, behind the COPY or the
+// INSERT that has locked the table, by a statement that fails by itself. The batch is then planned anew and sent again at
+// once. It is also planned anew where an error comes of a plan that is too old, so that what was mended in the table needs
+// no restart. A type that does not take the column any more is a *sink.Rejected, as Columns says.
+//
+// Temporary tables are made inside the transaction, of built-in types only, and end with it: nothing of a commit is in the
+// connection afterwards, which a pooler may give to another pipeline.
 //
 // # The ledger
 //
@@ -57,6 +68,6 @@
 // # What it does not do
 //
 // It makes no table of yours (DDL prints them), tries nothing again by itself, and reads from no replica: a connection
-// to one is refused. Temporary tables and session state mean that a pooler in transaction mode does not do for Key, SQL
-// and tables with unique keys. SQL that sends large results to the client would wait for it; select into a table instead.
+// to one is refused. Behind a pooler in transaction mode, statements that a handler has prepared may meet another server
+// connection, unless the DSN says default_query_exec_mode=exec. SQL that sends large results to the client would wait for it; select into a table instead.
 package postgres

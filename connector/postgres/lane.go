@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -35,18 +34,14 @@ type lane struct {
 }
 
 // Planned is part of sqlstore.Flusher.
-func (l *lane) Planned(ctx context.Context, t *sqlstore.Target, columns []fencepost.ColumnSpec) error {
+func (l *lane) Planned(_ context.Context, t *sqlstore.Target, columns []fencepost.ColumnSpec) error {
 	l.plan = makePlan(l.sink.job, t, columns)
-	if l.plan.create == "" {
-		return nil
-	}
-	_, err := l.session.exec(ctx, l.plan.create)
-	return err
+	return nil
 }
 
 // Rows is part of sqlstore.Flusher: rows, statements, compare-and-set and COMMIT in one Query.
 func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, compare string) error {
-	sql := begin + l.plan.copy + "; " + strings.ReplaceAll(l.plan.after, "@savepoint", l.session.savepoint()) + compare + "commit"
+	sql := begin + l.plan.query(l.session) + compare + "commit"
 	e := newEncoder(l.plan.fields, b, l.buf)
 	tag, err := l.session.conn.PgConn().CopyFrom(ctx, e, sql)
 	done := e.stop()

@@ -14,15 +14,22 @@ type field = sqlstore.Field[kind]
 // plan is how a batch of certain columns is written.
 type plan struct {
 	fields []field
-	create string // makes the temporary table; empty: none
+	create string // makes the temporary table of the transaction, with its semicolon; empty: there is none
 	copy   string // the COPY statement
-	after  string // statements behind the COPY, each with its semicolon; @savepoint is the savepoint's name
+	// after is the statements behind the COPY, each with its semicolon.
+	after func(s *session) string
 }
 
 const (
 	stageTable = "pg_temp.fencepost_batch"
 	rowColumn  = "fencepost_row"
 )
+
+// query is everything of a batch up to its compare-and-set. What a transaction needs of temporary tables it makes itself,
+// and its end drops them: the next one on this connection, which behind a pooler may be another pipeline's, finds nothing.
+func (p *plan) query(s *session) string {
+	return p.create + p.copy + "; " + p.after(s)
+}
 
 // makePlan plans for a batch of these columns, into a table or, where that is nil, for SQL.
 func makePlan(j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpec) *plan {
@@ -37,21 +44,34 @@ func planTable(j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpe
 	p := &plan{fields: sqlstore.FieldsOf(t, columns, pairs)}
 	names := sqlstore.Names(p.fields)
 	list := idents(names)
+	insert := ""
+	p.after = func(s *session) string {
+		// The table is locked by the COPY or the INSERT in front of it.
+		return insert + sqlstore.Fill(sameSQL, "@table", quote(t.SQL), "@shape", quote(t.Shape), "@secret", s.secret)
+	}
 	if !t.Staged && len(j.Key) == 0 {
 		p.copy = "copy " + t.SQL + " (" + list + ") from stdin binary"
 		return p
 	}
-	p.create = "drop table if exists " + stageTable + "; create temporary table fencepost_batch (" + declared(p.fields)
-	if len(j.Key) == 0 {
-		p.create += ") on commit delete rows"
-		p.copy = "copy " + stageTable + " (" + list + ") from stdin binary"
-		p.after = "insert into " + t.SQL + " (" + list + ") select " + list + " from " + stageTable + "; "
-		return p
+	staged := make([]string, len(names)) // :: field -> its declaration
+	for i, n := range names {
+		staged[i] = ident(n) + " " + t.Column(n).Stage
 	}
-	p.create += ", " + rowColumn + " bigint) on commit delete rows"
-	p.fields = append(p.fields, field{Name: rowColumn, From: sqlstore.FromRow, Kind: kindInt8, Type: "bigint"})
-	p.copy = "copy " + stageTable + " (" + list + ", " + rowColumn + ") from stdin binary"
-	p.after = upsertSQL(t.SQL, j.Key, names)
+	value := func(name string) string { return ident(name) + t.Column(name).Cast }
+	insert = "insert into " + t.SQL + " (" + list + ") select " + sqlstore.Join(names, value) + " from " + stageTable + "; "
+	if len(j.Key) > 0 {
+		row := rowColumn // unless the table has a column of that name
+		for slices.Contains(names, row) {
+			row += "_"
+		}
+		compared := func(name string) string { return value(name) + t.Column(name).Collate }
+		insert = upsertSQL(t.SQL, j.Key, names, row, value, compared)
+		p.fields = append(p.fields, field{Name: row, From: sqlstore.FromRow, Kind: kindInt8, Type: "bigint"})
+		staged = append(staged, row+" bigint")
+		list += ", " + row
+	}
+	p.create = "create temporary table fencepost_batch (" + strings.Join(staged, ", ") + ") on commit drop; "
+	p.copy = "copy " + stageTable + " (" + list + ") from stdin binary"
 	return p
 }
 
@@ -65,9 +85,9 @@ func declared(fields []field) string {
 }
 
 // upsertSQL takes the last row of each key, in the order of the keys: two lanes that meet in the same keys lock them
-// in the same order. The same key twice in one statement would be an error (21000).
-func upsertSQL(table string, keys, names []string) string {
-	key, list := idents(keys), idents(names)
+// in the same order. The same key twice in one statement would be an error (21000), so keys are compared as the table
+// compares them: in its types and collations.
+func upsertSQL(table string, keys, names []string, row string, value, compared func(string) string) string {
 	var set []string
 	for _, n := range names {
 		if !slices.Contains(keys, n) {
@@ -78,8 +98,9 @@ func upsertSQL(table string, keys, names []string) string {
 	if len(set) > 0 {
 		do = "do update set " + strings.Join(set, ", ")
 	}
+	key := sqlstore.Join(keys, compared)
 	return fmt.Sprintf("insert into %s (%s) select distinct on (%s) %s from %s order by %s, %s desc on conflict (%s) %s; ",
-		table, list, key, list, stageTable, key, rowColumn, key, do)
+		table, idents(names), key, sqlstore.Join(names, value), stageTable, key, row, idents(keys), do)
 }
 
 // planSQL plans user SQL over the temporary table `batch`.
@@ -89,10 +110,13 @@ func planSQL(j sqlstore.Job, columns []fencepost.ColumnSpec) *plan {
 		k, _ = pairs.Kind(c.Type, typ)
 		return sql, k, true
 	})}
-	p.create = "drop table if exists pg_temp.batch; create temporary table batch (" + declared(p.fields) + ") on commit delete rows"
+	p.create = "create temporary table batch (" + declared(p.fields) + ") on commit drop; "
 	p.copy = "copy pg_temp.batch (" + idents(sqlstore.Names(p.fields)) + ") from stdin binary"
-	// The line break ends a comment at the end of the user's text. Deferred constraints are looked at before the
-	// ledger's rows are locked, and as errors of rows.
-	p.after = "savepoint @savepoint; " + j.SQL + "\n; release savepoint @savepoint; set constraints all immediate; "
+	p.after = func(s *session) string {
+		// The line break ends a comment at the end of the user's text. Deferred constraints are looked at before the
+		// ledger's rows are locked, and as errors of rows.
+		return "savepoint " + s.savepoint() + "; " + j.SQL + "\n; release savepoint " + s.savepoint() + "; set constraints all immediate; " +
+			sqlstore.Fill(aloneSQL, "@secret", s.secret)
+	}
 	return p
 }

@@ -265,6 +265,13 @@ func refuses(code, message string) *pgproto3.ErrorResponse {
 
 var secretOfRefusal = regexp.MustCompile(`'fenced:([0-9a-f]{16}):'`)
 
+// changedSecret is the secret with which a flush says that its table was changed.
+func changedSecret(sql string) string {
+	_, rest, _ := strings.Cut(sql, "'changed:")
+	secret, _, _ := strings.Cut(rest, ":")
+	return secret
+}
+
 // secretOf is the secret with which a flush says that it is refused.
 func secretOf(sql string) string {
 	if m := secretOfRefusal.FindStringSubmatch(sql); m != nil {

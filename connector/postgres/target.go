@@ -10,8 +10,27 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
+// shapeSQL is sqlstore.Target.Shape, as a query of one row. Values travel in the binary form of their columns' types, which
+// COPY can not tell from another type's of the same width; and what makes a table staged decides over locks.
+const shapeSQL = `select concat_ws(' ', c.relkind, c.relrowsecurity, c.relhastriggers,
+   (select count(*) from pg_index i where i.indrelid = c.oid and (i.indisunique or i.indisexclusion)),
+   (select string_agg(concat_ws(' ', quote_ident(a.attname), a.atttypid, a.atttypmod, a.attcollation, a.attgenerated), ',' order by a.attnum)
+    from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))
+ from pg_class c where c.oid = to_regclass(@table)`
+
+// sameSQL fails by itself, as compareSQL does, unless the table still has the shape that the rows were encoded for.
+// REQUIRES: the transaction holds a lock on the table that keeps its shape from changing, as any INSERT and COPY does.
+const sameSQL = `select ('changed:@secret:' || length(coalesce(now.shape, '')))::int from (select (` + shapeSQL + `) as shape) now
+ where now.shape is distinct from @shape; `
+
+// targetSQL selects the columns, the table, and its shape. A temporary table has built-in types only, so that no worker
+// stands in the way of who drops a type; what is of another type travels as text.
 const targetSQL = `select a.attname, case when coalesce(b.typtype, t.typtype) = 'e' then 'enum' else coalesce(b.typname, t.typname) end,
-  format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef or a.attidentity <> '', a.attgenerated <> ''
+  format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef or a.attidentity <> '', a.attgenerated <> '',
+  case when coalesce(b.typnamespace, t.typnamespace) <> 'pg_catalog'::regnamespace then null
+    when b.oid is null then format_type(t.oid, a.atttypmod) else format_type(b.oid, t.typtypmod) end,
+  (select quote_ident(n.nspname) || '.' || quote_ident(k.collname) from pg_collation k join pg_namespace n on n.oid = k.collnamespace
+    where k.oid = a.attcollation and k.collname <> 'default')
  from pg_attribute a join pg_type t on t.oid = a.atttypid left join pg_type b on b.oid = t.typbasetype
  where a.attrelid = to_regclass(@table) and a.attnum > 0 and not a.attisdropped order by a.attnum;
 select c.relkind not in ('r', 'p') or c.relrowsecurity
@@ -22,7 +41,25 @@ select c.relkind not in ('r', 'p') or c.relrowsecurity
     and (select array_agg(a.attname::text order by a.attname::text) from unnest(i.indkey::int2[]) with ordinality k (num, n)
       join pg_attribute a on a.attrelid = c.oid and a.attnum = k.num where k.n <= i.indnkeyatts)
       = (select array_agg(k order by k) from unnest(@key::text[]) k))
- from pg_class c where c.oid = to_regclass(@table)`
+ from pg_class c where c.oid = to_regclass(@table);
+` + shapeSQL
+
+// namesakeSQL selects the user's own tables that the name batch may mean. Temporary tables come first, unless the search
+// path says otherwise.
+const namesakeSQL = `select quote_ident(n.nspname) || '.' || c.relname as own from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relname = 'batch' and c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname = any (current_schemas(false)) and n.oid <> pg_my_temp_schema()`
+
+// aloneSQL fails by itself, as compareSQL does, if there is one. Behind the SQL of the user it knows of all that came before.
+const aloneSQL = `select ('namesake:@secret:' || own)::int from (` + namesakeSQL + `) n; `
+
+// namesake is sqlstore.TargetSQL.Namesake.
+func (s *session) namesake(ctx context.Context) (table string, err error) {
+	res, err := s.Exec(ctx, namesakeSQL)
+	if err != nil || len(res[0]) == 0 {
+		return "", err
+	}
+	return string(res[0][0][0]), nil
+}
 
 // target is sqlstore.TargetSQL.Read. The rows go through a temporary table where writing them directly would hold locks
 // that another owner may need while this client sends (law 11: unique keys, triggers), or COPY can not write there at all
@@ -45,10 +82,16 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 	}
 	isTrue := func(b []byte) bool { return string(b) == "t" }
 	keyed := isTrue(res[1][0][1])
-	t := &sqlstore.Target{SQL: name, Staged: isTrue(res[1][0][0]),
+	t := &sqlstore.Target{SQL: name, Staged: isTrue(res[1][0][0]), Shape: string(res[2][0][0]),
 		KeyFaults: func(func(string) bool) []sqlstore.Misfit { return notKeyed(j, keyed) }}
 	for _, r := range res[0] {
 		col := sqlstore.Column{Name: string(r[0]), Type: string(r[1]), SQL: string(r[2]), Shown: string(r[2]), Generated: isTrue(r[5]), Unfilled: "null"}
+		if col.Stage = string(r[6]); r[6] == nil {
+			col.Stage, col.Cast = "text", "::"+col.SQL
+		}
+		if r[7] != nil {
+			col.Collate = " collate " + string(r[7])
+		}
 		switch fallback := isTrue(r[4]); {
 		case col.Generated:
 			col.Unfilled = "generated"

@@ -15,11 +15,7 @@ import (
 // try is sqlstore.TargetSQL.Try.
 func (s *session) try(ctx context.Context, j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpec) (ended string, err error) {
 	p := makePlan(j, t, columns)
-	sql := begin + "set local lock_timeout = '5s'; "
-	if p.create != "" {
-		sql += p.create + "; "
-	}
-	sql += p.copy + "; " + strings.ReplaceAll(p.after, "@savepoint", s.savepoint()) + "rollback"
+	sql := begin + "set local lock_timeout = '5s'; " + p.query(s) + "rollback"
 	e := newEncoder(p.fields, &fencepost.Batch{}, nil)
 	tag, err := s.conn.PgConn().CopyFrom(ctx, e, sql)
 	e.stop()

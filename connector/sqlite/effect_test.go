@@ -187,6 +187,25 @@ func TestLedgerIsOutOfReachOfSQL(t *testing.T) {
 	}
 }
 
+// V7: SQL that writes a table of the user's own named batch does not write the temporary one instead.
+func TestV7TheUsersOwnTableIsNamedBatch(t *testing.T) {
+	for _, ddl := range []string{"CREATE TABLE Batch (v TEXT)", "CREATE VIEW batch AS SELECT 1 AS v"} {
+		s, l := fresh(t, Config{SQL: "INSERT INTO things SELECT v FROM batch"}, "CREATE TABLE things (v TEXT)")
+		held := begin(t, s, topic(1)...)
+		execute(t, s.cfg.Path, ddl)
+		f, ok := errors.AsType[*fencepost.UserError](l.Commit(t.Context(), writer, one(held, "a", 1)))
+		if !ok || f.Code != "sql-refused" || !strings.Contains(strings.ToLower(f.Error()), "main.batch") {
+			t.Errorf("%s: got %v, want sql-refused that names main.batch", ddl, f)
+		}
+		if got := checked(t, s, fencepost.ColumnSpec{Name: "v", Type: fencepost.Text}); !strings.Contains(got, "trial -- sql error[sql-refused]") {
+			t.Errorf("%s: check says\n%s\nwant a finding", ddl, got)
+		}
+		if got := answer(t, s.cfg.Path, "SELECT (SELECT count(*) FROM things), until FROM fencepost_ledger"); got != "0|0" {
+			t.Errorf("%s: rows and position are %s, want 0|0", ddl, got)
+		}
+	}
+}
+
 func TestSQLFaultsAndRejections(t *testing.T) {
 	for _, c := range []struct{ sql, code, word string }{
 		{"INSERT INTO nowhere SELECT v FROM batch", "sql-failed", "no such table: nowhere"},

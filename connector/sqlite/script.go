@@ -76,8 +76,25 @@ func (s *script) create(c *conn, b *fencepost.Batch) error {
 	return nil
 }
 
+// refuseNamesake refuses SQL where the file has a table of its own named batch: the temporary one hides it, so that the SQL would
+// write into what is emptied again.
+func refuseNamesake(c *conn) error {
+	own, err := c.text("SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name = 'batch' COLLATE NOCASE")
+	if err != nil {
+		return fmt.Errorf("look for a table named batch: %w", err)
+	}
+	if own == "" {
+		return nil
+	}
+	return &fencepost.UserError{Code: "sql-refused", Help: "ALTER TABLE " + quoteIfNeeded(own) + " RENAME TO ...;",
+		Err: fmt.Errorf("the SQL's batch can mean table main.%s: the rows of a batch are in a temporary table of that name", own)}
+}
+
 // apply runs the statements inside the savepoint.
 func (s *script) apply(_ context.Context, c *conn, _ *fencepost.Batch) error {
+	if err := refuseNamesake(c); err != nil {
+		return err
+	}
 	return c.guarded(func() error {
 		if s.stmts != nil {
 			for i, st := range s.stmts {

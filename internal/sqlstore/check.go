@@ -60,6 +60,11 @@ func (s *Sink[S]) checkTable(ctx context.Context, columns []fencepost.ColumnSpec
 		if end := s.dialect.Syntax.FindEnd(s.job.SQL); end != nil {
 			return []fencepost.Finding{{Subject: "database", Text: end.Text(), Code: "sql-ended-transaction", Help: end.Help(), Key: "sql"}}
 		}
+		if err := s.dialect.namesake(ctx, s.look); err != nil {
+			f := finding("database", err)
+			f.Key = "sql"
+			return []fencepost.Finding{f}
+		}
 		return ok("%s in the temporary table batch", count(len(columns), "column"))
 	case Append, Upsert:
 	}

@@ -98,10 +98,12 @@ const (
 	OtherCluster                // the group's offsets belong to another cluster
 	Roster                      // a start does not cover the topics
 	Fenced                      // the ledger does not hold what the moves hold
+	Changed                     // the table is not the one that the batch was planned for
+	Namesake                    // the database has a table of its own that the SQL may mean by batch
 )
 
 // refusals are the words that our statements put into the text of an error.
-var refusals = map[string]Outcome{"newer": Newer, "cluster": OtherCluster, "roster": Roster, "fenced": Fenced}
+var refusals = map[string]Outcome{"newer": Newer, "cluster": OtherCluster, "roster": Roster, "fenced": Fenced, "changed": Changed, "namesake": Namesake}
 
 // ReadRefusal reads a refusal out of the text of an error that our own statements raised, WORD:SECRET or
 // WORD:SECRET:DETAIL. The secret proves that they did.
@@ -117,8 +119,11 @@ func ReadRefusal(message, secret string) (o Outcome, detail string) {
 	return Failed, ""
 }
 
+// errChanged is a flush whose table was not the one that the batch was planned for. Nothing happened.
+var errChanged = errors.New("the table was changed while rows were written into it")
+
 // Refusal returns what the error of a flush with a compare-and-set means: *ledger.Refused, ErrNewer, ErrOtherCluster,
-// ErrUnknown, or the result of Errors.Edge. It leaves the session ready for the next flush.
+// ErrUnknown, errChanged, *fencepost.UserError sql-refused for a namesake of batch, or the result of Errors.Edge. It leaves the session ready for the next flush.
 func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Group, moves []ledger.Move, err error) error {
 	outcome, detail := d.Errors.Outcome(s, err)
 	if outcome == Lost {
@@ -128,6 +133,15 @@ func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Gro
 	s.Rollback(ctx, err)
 	if outcome == Failed {
 		return d.Errors.Edge(s, ctx, err)
+	}
+	if outcome == Changed {
+		return errChanged
+	}
+	if outcome == Namesake {
+		if err := d.namesake(ctx, s); err != nil {
+			return err
+		}
+		return errors.New("a table named batch was there, and a moment later was not: try again")
 	}
 	if outcome == Roster {
 		return errors.New("a start under another topic ID must cover every partition of the Roster, all with one ID")

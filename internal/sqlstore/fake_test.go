@@ -97,6 +97,7 @@ func fakeDialect() *Dialect[*fake] {
 		_, err := f.Exec(ctx, "try")
 		return "", err
 	}
+	d.Target.Namesake = func(*fake, context.Context) (string, error) { return "", nil }
 	d.Target.Read = func(*fake, context.Context, Job) (*Target, error) { return &Target{SQL: "t"}, nil }
 	return d
 }

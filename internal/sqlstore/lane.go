@@ -31,6 +31,7 @@ type Lane[S Session] struct {
 	moves   []ledger.Move          // of the batch at hand
 	Tables  Tables                 // of the ledger; empty until found
 	planned []fencepost.ColumnSpec // the session is prepared for them; nil: for none
+	shape   string                 // of the table that planned is for; empty: it is for SQL, or the connector does not compare
 	// recorded is the group whose cluster is known to be in the ledger.
 	recorded fencepost.Group
 }
@@ -63,7 +64,7 @@ func (l *Lane[S]) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) err
 	}
 	err := l.check(w)
 	if err == nil {
-		err = l.commit(ctx, w, c.Batch)
+		err = l.replan(ctx, func() error { return l.commit(ctx, w, c.Batch) })
 	}
 	if r := new(sink.Rejected); errors.As(err, &r) {
 		err = l.stale(ctx, w, err)
@@ -124,14 +125,53 @@ func (l *Lane[S]) Apply(ctx context.Context, b *fencepost.Batch) error {
 		return nil
 	}
 	l.moves = nil
-	err := l.ready(ctx, b)
-	if err == nil {
-		err = l.send(ctx, ledger.Actor{}, b, "")
-	}
+	err := l.replan(ctx, func() error {
+		if err := l.ready(ctx, b); err != nil {
+			return err
+		}
+		return l.send(ctx, ledger.Actor{}, b, "")
+	})
 	if err = l.lookAgain(err); err != nil {
 		return fmt.Errorf("apply batch: %w", err)
 	}
 	return nil
+}
+
+// mostPlans is how many plans a batch gets at once. A table that is changed more often lets the next try of the batch wait.
+const mostPlans = 3
+
+// replan runs flush. Where flush fails and the table is not the one that it was planned for, replan plans anew and runs it
+// again at once: a type that changed is no fault of the rows, and a remedy that somebody has carried out needs no restart.
+func (l *Lane[S]) replan(ctx context.Context, flush func() error) (err error) {
+	for range mostPlans {
+		if err = flush(); err == nil || !l.outdated(ctx, err) {
+			return err
+		}
+		l.planned = nil
+	}
+	return err
+}
+
+// outdated reports whether the plan of a flush that failed is for another table than the one that is there. It asks the
+// catalogue about errors that such a plan may have caused: those about rows and those about its statements.
+func (l *Lane[S]) outdated(ctx context.Context, err error) bool {
+	if errors.Is(err, errChanged) {
+		return true
+	}
+	rejected, fault := new(sink.Rejected), new(fencepost.UserError)
+	refused := errors.As(err, &fault) && (fault.Code == "sql-refused" || fault.Code == "column-missing")
+	if l.planned == nil || l.shape == "" || !refused && !errors.As(err, &rejected) {
+		return false
+	}
+	fresh, openErr := l.session.Open(ctx)
+	if openErr != nil {
+		return false
+	}
+	if fresh {
+		l.planned = nil
+	}
+	t, readErr := l.sink.dialect.Target.Read(l.session, ctx, l.sink.job)
+	return readErr == nil && t.Shape != l.shape
 }
 
 // Guarded runs a function of the user's. If it panics, the panic goes on when abandon has been called.
@@ -168,7 +208,10 @@ func (l *Lane[S]) ready(ctx context.Context, b *fencepost.Batch) error {
 	if err := l.flusher.Planned(ctx, t, specs); err != nil {
 		return l.sink.dialect.failed(ctx, l.session, err)
 	}
-	l.planned = specs
+	l.planned, l.shape = specs, ""
+	if t != nil {
+		l.shape = t.Shape
+	}
 	return nil
 }
 

@@ -17,6 +17,9 @@ type TargetSQL[S Session] struct {
 	// Try sends an empty batch of these columns through everything but the compare-and-set and the COMMIT. t is the job's
 	// table; nil: it has SQL. ended says how the SQL ended its transaction. Try returns the driver's errors.
 	Try func(s S, ctx context.Context, j Job, t *Target, columns []fencepost.ColumnSpec) (ended string, err error)
+	// Namesake returns the name of the table of the user's own that SQL may mean by batch, the temporary table that holds a
+	// batch's rows; empty: there is none. REQUIRES: an open session. Namesake returns the driver's errors.
+	Namesake func(S, context.Context) (table string, err error)
 	// Pairs knows which types go together.
 	Pairs interface {
 		Takes(from fencepost.Type, to string) bool
@@ -33,6 +36,9 @@ type TargetSQL[S Session] struct {
 type Target struct {
 	SQL     string // its name as SQL
 	Columns []Column
+	// Shape stands for all that a plan for this table depends on: the names and types of its columns, and whether rows may be
+	// written into it directly. A commit of a plan compares it under the table's lock. Empty: the connector does not compare.
+	Shape string
 	// Staged: rows always go through a temporary table.
 	Staged bool
 	// Faults are the reasons why the table can not take any batch. KeyFaults returns those why it can not be upserted by the
@@ -41,11 +47,31 @@ type Target struct {
 	KeyFaults func(filled func(column string) bool) []Misfit
 }
 
+// namesake refuses SQL where the database has a table of its own that it may mean by batch. One of the two hides the other:
+// rows would be read out of the wrong table, or written into it.
+func (d *Dialect[S]) namesake(ctx context.Context, s S) error {
+	if _, err := s.Open(ctx); err != nil {
+		return err
+	}
+	table, err := d.Target.Namesake(s, ctx)
+	switch {
+	case err != nil:
+		return d.failed(ctx, s, err)
+	case table == "":
+		return nil
+	}
+	return &fencepost.UserError{Code: "sql-refused", Help: "rename that table, or have the user of dsn work where it is not found by its bare name",
+		Err: fmt.Errorf("the SQL's batch can mean table %s: the rows of a batch are in a temporary table of that name", table)}
+}
+
 // Column is a column of a table.
 type Column struct {
 	Name      string
 	Type      string // as Pairs has it
 	SQL       string // as DDL has it
+	Stage     string // the built-in type that a value of it has in a temporary table
+	Cast      string // what turns such a value into one of the column, behind it; empty: the assignment does
+	Collate   string // what makes such a value compare as the column does, behind it; empty: nothing
 	Shown     string // as messages have it
 	Unfilled  string // what the server puts into a column that a batch does not fill: default
 	Required  bool   // a batch must fill it

@@ -85,7 +85,11 @@ func (e *encoder) row(s *fencepost.Segment, topic string, row int) error {
 		case sqlstore.FromOffset:
 			e.buf = strconv.AppendInt(e.buf, int64(e.batch.Offsets[row]), 10)
 		case sqlstore.FromTime:
-			if err := e.moment(f, e.batch.Times[row]*1000); err != nil {
+			us, ok := e.batch.Micros(row)
+			if !ok {
+				return refused(f, "the timestamp %d (milliseconds) is outside the years 1 to 9999", e.batch.Times[row])
+			}
+			if err := e.moment(f, us); err != nil {
 				return err
 			}
 		case sqlstore.FromColumn:

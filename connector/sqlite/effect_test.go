@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -99,6 +100,20 @@ func TestUnstorableValuesAreRejected(t *testing.T) {
 		r, ok := errors.AsType[*sink.Rejected](l.Commit(t.Context(), writer, b))
 		if !ok || !strings.Contains(r.Reason, name) || !strings.Contains(r.Reason, "column v") {
 			t.Errorf("%s: got %v, want it rejected by name", name, r)
+		}
+	}
+}
+
+// A record's timestamp is written as it is, or its batch is refused: never as what is left of it in 64 bits of microseconds.
+func TestV14TimestampsAreWholeOrRefused(t *testing.T) {
+	for _, ms := range []int64{253_402_300_800_000, 1_709_208_000_000_000, 1_709_208_000_000_000_000, math.MaxInt64, math.MinInt64} {
+		s, l := fresh(t, Config{Table: "things"}, "CREATE TABLE things (v, n, _timestamp TEXT)")
+		held := begin(t, s, topic(1)...)
+		c := one(held, "a", 1)
+		c.Batch.Times[0] = ms
+		r, ok := errors.AsType[*sink.Rejected](l.Commit(t.Context(), writer, c))
+		if !ok || !strings.Contains(r.Reason, strconv.FormatInt(ms, 10)) {
+			t.Errorf("%d ms: got %v, want the batch refused with the timestamp", ms, r)
 		}
 	}
 }

@@ -117,6 +117,13 @@ func checkColumns(t *table, columns []fencepost.ColumnSpec) (found []fencepost.F
 				Help: fmt.Sprintf("add %s to schema, or give the column a default", tc.name)})
 		}
 	}
+	for _, m := range t.misfits(columns) {
+		f := fencepost.Finding{Subject: "database", Code: "column-type", Key: "schema." + m.spec.Name, Text: m.text, Help: m.help}
+		if strings.HasPrefix(m.spec.Name, "_") { // metadata
+			f.Key = "table"
+		}
+		found = append(found, f)
+	}
 	return found
 }
 

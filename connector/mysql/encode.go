@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strconv"
@@ -115,6 +116,12 @@ func (e *encoder) value(f *field, c *fencepost.Column, row int) error {
 		e.buf = appendQuoted(e.buf, c.Bytes(row))
 	case kindBytes:
 		e.buf = appendQuoted(append(e.buf, "_binary"...), c.Bytes(row))
+	case kindWhole:
+		whole, fraction, _ := bytes.Cut(c.Bytes(row), []byte{'.'})
+		if len(bytes.Trim(fraction, "0")) > 0 {
+			return refused(f, "%s has a fraction", c.Bytes(row))
+		}
+		e.buf = appendQuoted(e.buf, whole)
 	case kindIntDouble:
 		if n := c.Int(row); n > 1<<53 || n < -1<<53 {
 			return refused(f, "%d is beyond 2^53: double would round it", n)

@@ -81,6 +81,7 @@
 //	column-missing      the table lacks a column
 //	column-type         a column's declared type would change the values
 //	column-not-filled   a NOT NULL column without default is not in the schema
+//	key-merges          a key column compares by NOCASE or RTRIM
 //	key-not-unique      no PRIMARY KEY or UNIQUE over key
 //	sql-failed          SQLite can not compile the SQL
 //	sql-refused         the SQL writes the ledger or attaches a file; a layout's condition is no SQL

@@ -81,6 +81,60 @@ func (t *table) missing(columns []fencepost.ColumnSpec) (missing []fencepost.Col
 	return missing
 }
 
+// collated is a column of a key with the collation that its unique index compares by.
+type collated struct{ column, collation string }
+
+// merged lists the columns of the key that a unique index over exactly them compares by another collation than BINARY.
+func (c *conn) merged(t *table, key []string) (list []collated, err error) {
+	if len(key) == 0 {
+		return nil, nil
+	}
+	st, err := c.stmt(`SELECT l.name, x.name, x.coll FROM pragma_index_list(?1, 'main') l, pragma_index_xinfo(l.name, 'main') x
+  WHERE l."unique" AND x.key ORDER BY l.seq, x.seqno`)
+	if err != nil {
+		return nil, fmt.Errorf("read indexes of table %s: %w", t.name, err)
+	}
+	defer st.Reset()
+	st.BindText(1, t.name)
+	indexes := map[string][]collated{} // :: index -> its columns
+	for {
+		has, err := st.Step()
+		if err != nil {
+			return nil, fmt.Errorf("read indexes of table %s: %w", t.name, err)
+		}
+		if !has {
+			break
+		}
+		indexes[st.ColumnText(0)] = append(indexes[st.ColumnText(0)], collated{st.ColumnText(1), st.ColumnText(2)})
+	}
+	for _, columns := range indexes {
+		isKey := func(k string) bool {
+			return slices.ContainsFunc(columns, func(c collated) bool { return strings.EqualFold(c.column, k) })
+		}
+		if len(columns) != len(key) || slices.ContainsFunc(key, func(k string) bool { return !isKey(k) }) {
+			continue
+		}
+		for _, col := range columns {
+			if !strings.EqualFold(col.collation, "BINARY") && !slices.Contains(list, col) {
+				list = append(list, col)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b collated) int { return strings.Compare(a.column+a.collation, b.column+b.collation) })
+	return list, nil
+}
+
+// nullable lists the columns of the key that take a null, which no other null is equal to. The rowid takes one as well:
+// SQLite then counts a new one.
+func (t *table) nullable(key []string) (list []string) {
+	for _, k := range key {
+		if c := t.column(k); c != nil && !c.notNull {
+			list = append(list, k)
+		}
+	}
+	return list
+}
+
 // idle is the columns that a batch of these columns does not fill.
 func (t *table) idle(columns []fencepost.ColumnSpec) (idle []tableColumn) {
 	for _, tc := range t.columns {

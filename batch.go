@@ -63,6 +63,13 @@ func (b *Batch) All() iter.Seq2[int, TopicPartition] {
 	}
 }
 
+// Micros returns a row's timestamp in the unit of a Timestamp column. ok: it fits one. Kafka keeps whatever a producer
+// wrote, also what lies 292 million years ahead.
+func (b *Batch) Micros(row int) (us int64, ok bool) {
+	ms := b.Times[row]
+	return ms * 1000, ms <= math.MaxInt64/1000 && ms >= math.MinInt64/1000
+}
+
 // Column returns the column of that name, nil if there is none: the names are those of the decoder's columns, and
 // MetaKey and MetaHeaders where the sink needs them.
 func (b *Batch) Column(name string) *Column {

@@ -196,7 +196,7 @@ func TestSchemaFaults(t *testing.T) {
 		{field(Field{Column: "a\x00"}), "a\x00: is not text: UTF-8 without NUL"},
 		{field(Field{Column: "a", From: "\xff"}), "a: is not UTF-8: a JSON name always is"},
 		{field(Field{Column: "a", Unit: Seconds}), "a: only a timestamp has a unit, this is text: drop unit, or make it a timestamp"},
-		{field(Field{Column: "a", Type: fencepost.Timestamp, Unit: 9}), "a: is not a unit: s ms us"},
+		{field(Field{Column: "a", Type: fencepost.Timestamp, Unit: 9}), "a: is not a unit: s ms us ns days"},
 		{field(Field{Column: "a", Type: fencepost.Int, Missing: Default("x")}), "a: the value x is not JSON: error, null, or a value that fits"},
 		{field(Field{Column: "a", Type: fencepost.Int, Mismatch: Default(`"7"`)}),
 			`a: "7" does not fit int: it is a string: error, null, or a value that fits`},
@@ -310,12 +310,12 @@ func le64(b []byte) uint64 {
 }
 
 func TestWords(t *testing.T) {
-	for _, u := range []Unit{Seconds, Millis, Micros} {
+	for _, u := range []Unit{Seconds, Millis, Micros, Nanos, Days} {
 		if got, ok := ParseUnit(u.String()); got != u || !ok {
 			t.Errorf("unit %s reads back as %s", u, got)
 		}
 	}
-	for _, s := range []string{"", "sec", "ns"} {
+	for _, s := range []string{"", "sec", "d"} {
 		if u, ok := ParseUnit(s); ok {
 			t.Errorf("unit %q is taken as %s", s, u)
 		}

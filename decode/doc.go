@@ -40,8 +40,10 @@
 //	int        a number without fraction and exponent, within int64
 //	float      a number, as the nearest float64; finite
 //	bool       true or false
-//	timestamp  a string in the form of RFC 3339, "T" or a space between date and time; without a zone it is UTC; digits
-//	           past the microsecond are cut off. No leap second, no date alone. An integer only with a Unit
+//	timestamp  a string in the form of RFC 3339, "T" or a space between date and time; without a zone it is UTC; +0530,
+//	           +05 and 24:00:00 as ISO 8601 has them; 23:59:60 UTC is the next second, as POSIX counts. No date alone.
+//	           With a Unit also a number: digits exactly, never by way of a float; days are whole. What is less than a
+//	           microsecond is cut off towards the past
 //	decimal    a number, or a string that holds one: its digits with the exponent written out, at most [MaxDigits]
 //	json       any value, verbatim
 //	bytes      a string in standard base64, padded

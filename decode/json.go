@@ -36,7 +36,7 @@ type Field struct {
 	// From is the name of the field, top-level and literal: a dot in it is a dot. Empty: Column. Several columns
 	// may take one field.
 	From string
-	// Unit lets a timestamp be an integer too. Zero: a string only.
+	// Unit lets a timestamp be a number too. Zero: a string only.
 	Unit Unit
 	// Missing says what the column gets from a record without the field. Zero: the record is bad.
 	Missing Rule
@@ -116,8 +116,8 @@ func checkFields(fields []Field) error {
 		if f.Unit != NoUnit && f.Type != fencepost.Timestamp {
 			fault("unit", "only a timestamp has a unit, this is "+f.Type.String(), "drop unit, or make it a timestamp")
 		}
-		if f.Unit > Micros {
-			fault("unit", "is not a unit", strings.Join(units[1:], " "))
+		if int(f.Unit) >= len(units) {
+			fault("unit", "is not a unit", strings.Join(Units(), " "))
 			continue
 		}
 		if reason := f.checkDefault(f.Missing); reason != "" {

@@ -1,8 +1,10 @@
 package decode
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -93,6 +95,31 @@ func (p *projector) strangeField() error {
 	return bad("record has a field that the schema does not know")
 }
 
+// parts says what keeps a number from being an integer.
+func parts(num []byte) string {
+	fraction, exponent := bytes.IndexByte(num, '.') >= 0, bytes.ContainsAny(num, "eE")
+	switch {
+	case fraction && exponent:
+		return "a fraction and an exponent"
+	case fraction:
+		return "a fraction"
+	}
+	return "an exponent"
+}
+
+// notWhole reports whether a number that decimals can hold has a fraction, its exponent counted.
+func notWhole(num []byte) bool {
+	digits, ok := appendDecimal(nil, num)
+	_, fraction, _ := bytes.Cut(digits, []byte{'.'})
+	return ok && len(bytes.Trim(fraction, "0")) > 0
+}
+
+// isDate reports whether a text is a date and nothing else.
+func isDate(text []byte) bool {
+	_, _, ok := parseTimestamp(append(bytes.Clone(text), "T00:00:00"...))
+	return ok && len(text) == len("2001-01-01")
+}
+
 // misfit says why a value does not fit its column.
 func (f *Field) misfit(v []byte, t *token) string {
 	lo, hi := t.lo, t.hi
@@ -112,14 +139,19 @@ func (f *Field) misfit(v []byte, t *token) string {
 	case f.Type == fencepost.Int && t.kind == integer:
 		return is("it is beyond 64 bits")
 	case f.Type == fencepost.Int && t.kind == number:
-		return is("it has a fraction or an exponent")
+		return is("it has " + parts(v[lo:hi]))
 	case f.Type == fencepost.Float && isNumber:
 		return is("it is beyond a float64")
+	case f.Type == fencepost.Timestamp && isString && isDate(v[t.lo:t.hi]):
+		return is("it is a date without a time of day")
 	case f.Type == fencepost.Timestamp && isString:
 		return is("it is not in the form 2001-01-01T00:01:00Z (RFC 3339; without a zone it is UTC)")
-	case f.Type == fencepost.Timestamp && t.kind != number && isNumber && f.Unit == NoUnit:
-		return is("an integer needs a unit: s, ms or us")
-	case f.Type == fencepost.Timestamp && t.kind != number && isNumber:
+	case f.Type == fencepost.Timestamp && isNumber && f.Unit == NoUnit:
+		last := len(units) - 1
+		return is("a number needs a unit: " + strings.Join(units[1:last], ", ") + " or " + units[last])
+	case f.Type == fencepost.Timestamp && t.kind == number && f.Unit == Days && notWhole(v[lo:hi]):
+		return is("it has a fraction")
+	case f.Type == fencepost.Timestamp && isNumber:
 		return is("it overflows as " + f.Unit.String())
 	case f.Type == fencepost.Decimal && isNumber:
 		return is(fmt.Sprintf("it has more than %d digits", MaxDigits))

@@ -1,19 +1,27 @@
 package decode
 
-import "math"
+import (
+	"bytes"
+	"math"
+)
 
-// Unit is what an integer counts that means a time.
+// Unit is what a number counts that means a time.
 type Unit uint8
 
-// The units. The zero Unit takes no integers.
+// The units. The zero Unit takes no numbers.
 const (
 	NoUnit  Unit = iota
 	Seconds      // since 1970 UTC, as the others
 	Millis
 	Micros
+	Nanos
+	Days // whole ones
 )
 
-var units = [...]string{"", "s", "ms", "us"}
+var units = [...]string{"", "s", "ms", "us", "ns", "days"}
+
+// Units lists the words of all units.
+func Units() []string { return units[1:] }
 
 // String is the unit's word in the pipeline file.
 func (u Unit) String() string { return units[u] }
@@ -28,7 +36,9 @@ func ParseUnit(s string) (u Unit, ok bool) {
 	return NoUnit, false
 }
 
-// micros is n of the unit in microseconds; ok is false if that overflows, and without a unit.
+const microsPerDay = 86_400_000_000
+
+// micros is n of the unit in microseconds, cut off towards the past; ok is false if that overflows, and without a unit.
 func (u Unit) micros(n int64) (int64, bool) {
 	factor := int64(1)
 	switch u {
@@ -37,6 +47,14 @@ func (u Unit) micros(n int64) (int64, bool) {
 	case Millis:
 		factor = 1_000
 	case Micros:
+	case Nanos:
+		us := n / 1_000
+		if n%1_000 < 0 {
+			us--
+		}
+		return us, true
+	case Days:
+		factor = microsPerDay
 	default:
 		return 0, false
 	}
@@ -46,9 +64,76 @@ func (u Unit) micros(n int64) (int64, bool) {
 	return n * factor, true
 }
 
+// places is how many digits lie between the unit and a microsecond.
+func (u Unit) places() int {
+	switch u {
+	case Seconds:
+		return 6
+	case Millis:
+		return 3
+	case Nanos:
+		return -3
+	case Micros, Days, NoUnit:
+	}
+	return 0
+}
+
+// decimalMicros is micros for any number, written without an exponent. It works on the digits, since a float64 does not
+// hold the microseconds of an epoch. ok is false for days that are not whole, too.
+func (u Unit) decimalMicros(num []byte) (us int64, ok bool) {
+	negative := num[0] == '-'
+	if negative {
+		num = num[1:]
+	}
+	whole, fraction, _ := bytes.Cut(num, []byte{'.'})
+	keep := len(whole) + u.places() // digits up to the microsecond
+	cut := false                    // something lies behind it
+	digit := func(i int) int64 {
+		switch {
+		case i < len(whole):
+			return int64(whole[i] - '0')
+		case i < len(whole)+len(fraction):
+			return int64(fraction[i-len(whole)] - '0')
+		}
+		return 0
+	}
+	for i := range max(keep, len(whole)+len(fraction)) {
+		d := digit(i)
+		if i >= keep {
+			cut = cut || d != 0
+			continue
+		}
+		if us < (math.MinInt64+d)/10 { // negative, for the range below zero is the larger one
+			return 0, false
+		}
+		us = us*10 - d
+	}
+	switch {
+	case u == NoUnit || u == Days && cut:
+		return 0, false
+	case negative && cut:
+		if us == math.MinInt64 {
+			return 0, false
+		}
+		us--
+	case !negative:
+		if us == math.MinInt64 {
+			return 0, false
+		}
+		us = -us
+	}
+	if u == Days {
+		return u.micros(us)
+	}
+	return us, true
+}
+
 const dateTime = len("2001-01-01T00:01:00")
 
-// parseTimestamp reads RFC 3339, with or without its zone, as Unix microseconds. zone says whether there was one.
+// parseTimestamp reads RFC 3339, with or without its zone, as Unix microseconds, and what ISO 8601 has besides: 24:00:00
+// for the end of a day, offsets such as +0530 and +05. zone says whether there was one.
+//
+// A leap second is the second behind it, as POSIX counts (IEEE Std 1003.1, 4.19). It is the last of a UTC day.
 func parseTimestamp(b []byte) (us int64, zone, ok bool) {
 	if len(b) < dateTime || b[4] != '-' || b[7] != '-' || b[13] != ':' || b[16] != ':' {
 		return 0, false, false
@@ -59,7 +144,7 @@ func parseTimestamp(b []byte) (us int64, zone, ok bool) {
 	century, year := two(b, 0), two(b, 2)
 	month, day := two(b, 5), two(b, 8)
 	hour, minute, second := two(b, 11), two(b, 14), two(b, 17)
-	if century|year|month|day|hour|minute|second < 0 || hour > 23 || minute > 59 || second > 59 {
+	if century|year|month|day|hour|minute|second < 0 || hour > 24 || minute > 59 || second > 60 {
 		return 0, false, false
 	}
 	year += century * 100
@@ -68,6 +153,8 @@ func parseTimestamp(b []byte) (us int64, zone, ok bool) {
 	}
 	us = int64(days(year, month, day))*86_400 + int64(hour*3_600+minute*60+second)
 	us *= 1_000_000
+	last, leap := hour == 24, second == 60
+	whole := us
 	rest := b[dateTime:]
 	if len(rest) > 0 && rest[0] == '.' {
 		n, digits := fractionMicros(rest[1:])
@@ -77,11 +164,16 @@ func parseTimestamp(b []byte) (us int64, zone, ok bool) {
 		us += n
 		rest = rest[1+digits:]
 	}
-	if len(rest) == 0 {
-		return us, false, true
+	offset := int64(0)
+	if zone = len(rest) > 0; zone {
+		if offset, ok = parseZone(rest); !ok {
+			return 0, false, false
+		}
 	}
-	offset, ok := parseZone(rest)
-	return us - offset, true, ok
+	if last && (us > whole || minute|second > 0) || leap && (whole-offset)%microsPerDay != 0 {
+		return 0, false, false
+	}
+	return us - offset, zone, true
 }
 
 // two is the number that the two digits at i make, negative if they are none.
@@ -104,15 +196,25 @@ func fractionMicros(b []byte) (us int64, digits int) {
 	return us, digits
 }
 
-// parseZone reads Z, or an offset from UTC such as +05:30, in microseconds.
+// parseZone reads Z, or an offset from UTC such as +05:30, +0530 or +05, in microseconds.
 func parseZone(b []byte) (int64, bool) {
 	if len(b) == 1 {
 		return 0, b[0]|0x20 == 'z'
 	}
-	if len(b) != len("+05:30") || b[3] != ':' || (b[0] != '+' && b[0] != '-') {
+	if b[0] != '+' && b[0] != '-' {
 		return 0, false
 	}
-	hour, minute := two(b, 1), two(b, 4)
+	minute := 0
+	switch {
+	case len(b) == len("+05"):
+	case len(b) == len("+0530"):
+		minute = two(b, 3)
+	case len(b) == len("+05:30") && b[3] == ':':
+		minute = two(b, 4)
+	default:
+		return 0, false
+	}
+	hour := two(b, 1)
 	if hour|minute < 0 || hour > 23 || minute > 59 {
 		return 0, false
 	}

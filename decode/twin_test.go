@@ -134,7 +134,7 @@ func twinDepth(value []byte) int {
 var (
 	twinInt  = regexp.MustCompile(`^-?[0-9]+$`)
 	twinNum  = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
-	twinTime = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?)([Zz]|[-+]([01][0-9]|2[0-3]):[0-5][0-9])?$`)
+	twinTime = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?)([Zz]|[-+]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?$`)
 )
 
 func twinValue(f Field, raw json.RawMessage) (string, bool) {
@@ -173,10 +173,7 @@ func twinValue(f Field, raw json.RawMessage) (string, bool) {
 		if isString {
 			return twinTimestamp(s)
 		}
-		n, err := strconv.ParseInt(string(raw), 10, 64)
-		factor := map[Unit]int64{Seconds: 1e6, Millis: 1e3, Micros: 1}[f.Unit]
-		us := new(big.Int).Mul(big.NewInt(n), big.NewInt(factor))
-		return showMicros(us.Int64()), err == nil && f.Unit != NoUnit && us.IsInt64()
+		return twinEpoch(f.Unit, string(raw))
 	}
 	panic("no such type")
 }
@@ -187,11 +184,45 @@ func twinTimestamp(s string) (string, bool) {
 		return "", false
 	}
 	zone := strings.ToUpper(m[4])
-	if zone == "" {
+	switch {
+	case zone == "":
 		zone = "Z"
+	case len(zone) == len("+05"):
+		zone += ":00"
+	case len(zone) == len("+0530"):
+		zone = zone[:3] + ":" + zone[3:]
 	}
-	t, err := time.Parse(time.RFC3339Nano, m[1]+"T"+m[2]+zone)
-	return showMicros(t.UnixMicro()), err == nil
+	clock, more := m[2], time.Duration(0)
+	last, leap := strings.HasPrefix(clock, "24"), clock[6:8] == "60"
+	if last {
+		clock, more = "00"+clock[2:], 24*time.Hour
+	}
+	if leap {
+		clock, more = clock[:6]+"59"+clock[8:], more+time.Second
+	}
+	t, err := time.Parse(time.RFC3339Nano, m[1]+"T"+clock+zone)
+	us := t.Truncate(time.Microsecond).Add(more)
+	switch {
+	case err != nil, last && (clock[:8] != "00:00:00" || us.Nanosecond() != 0 || leap), leap && us.UTC().Format(time.TimeOnly) != "00:00:00":
+		return "", false
+	}
+	return showMicros(us.UnixMicro()), true
+}
+
+// twinEpoch multiplies fractions, and takes the whole microseconds that lie below.
+func twinEpoch(u Unit, raw string) (string, bool) {
+	digits, ok := twinDecimal(raw)
+	per := map[Unit]*big.Rat{Seconds: big.NewRat(1e6, 1), Millis: big.NewRat(1e3, 1), Micros: big.NewRat(1, 1), Nanos: big.NewRat(1, 1000), Days: big.NewRat(86_400e6, 1)}[u]
+	if !ok || per == nil {
+		return "", false
+	}
+	x, _ := new(big.Rat).SetString(digits)
+	if u == Days && !x.IsInt() {
+		return "", false
+	}
+	x.Mul(x, per)
+	us := new(big.Int).Div(x.Num(), x.Denom()) // Euclidean: it rounds down, for the denominator is positive
+	return showMicros(us.Int64()), us.IsInt64()
 }
 
 // twinDecimal moves the point through the digits by hand and lets math/big say that the value stayed the same.
@@ -335,7 +366,7 @@ func everything(n uint8) JSONConfig {
 		{Column: "f", Type: fencepost.Float},
 		{Column: "s", Type: fencepost.Text},
 		{Column: "b", Type: fencepost.Bool},
-		{Column: "t", Type: fencepost.Timestamp, Unit: Unit(n >> 4 & 3)},
+		{Column: "t", Type: fencepost.Timestamp, Unit: Unit(int(n) % len(units))},
 		{Column: "d", Type: fencepost.Decimal},
 		{Column: "j", Type: fencepost.JSON, From: "é\""},
 		{Column: "x", Type: fencepost.Bytes},

@@ -38,6 +38,17 @@ func (f *Field) appendTimestamp(c *fencepost.Column, raw []byte, t *token, scrat
 		}
 		return scratch, ok
 	}
+	if t.kind == integer || t.kind == number {
+		scratch, ok := appendDecimal(scratch[:0], raw)
+		if !ok {
+			return scratch[:0], false
+		}
+		us, ok := f.Unit.decimalMicros(scratch)
+		if ok {
+			c.AppendInt(us)
+		}
+		return scratch, ok
+	}
 	text, scratch, ok := t.text(raw, scratch)
 	if !ok {
 		return scratch, false

@@ -30,6 +30,8 @@
 //   - A pause ends with the assignment: the client keeps it over a revoke, this room does not.
 //   - Fetches carry the topic ID of their fetch. A recreated topic is taken up anew (the client never does that by
 //     itself): the old partitions are revoked from the Listener, and it is asked about the new ones.
+//   - A record's timestamp is the number that Kafka keeps. The client's is right from 1970 to 2262 only: a batch with
+//     another one is read a second time; see times.go.
 //   - No answer is never an answer: what a broker did not say is an entry with [fencepost.ErrNoAnswer] and a reason, and
 //     other partitions are not touched by it. Topic IDs must agree before and after the bounds.
 //   - Memory: what waits in the client and what one Poll hands out are at most [Config.FetchMemory] together, whatever
@@ -63,5 +65,5 @@
 //
 // It keeps no ledger (docs/decisions/0013), writes no records and decides nothing about a position: that is
 // [ledger.Reconcile]. Where a compacted log ends without any entry left, no Fetch says so: the position stays below
-// the end.
+// the end. In batches from before Kafka 0.11 it does not mend timestamps outside of 1677 to 2262.
 package kafka

@@ -173,7 +173,7 @@ func (b *bench) open(cfg Config) *Source {
 	if cfg.Watch == 0 {
 		cfg.Watch = 100 * time.Millisecond
 	}
-	if cfg.Group == "" {
+	if cfg.Group == "" && len(cfg.Partitions) == 0 {
 		cfg.Group = fencepost.Group(unique(b.t))
 	}
 	s, err := Open(cfg)

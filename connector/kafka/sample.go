@@ -31,7 +31,7 @@ func (s *Source) Sample(ctx context.Context, topic string, perPartition int) ([]
 	for p := range asks {
 		asks[p] = fencepost.OffsetQuery{TopicPartition: fencepost.TopicPartition{Topic: topic, Partition: int32(p)}, LeaderEpoch: fencepost.NoEpoch}
 	}
-	g := &sampling{want: perPartition, idle: s.sampleIdle, until: map[int32]int64{}, got: make([][]fencepost.Record, len(asks))}
+	g := &sampling{want: perPartition, idle: s.sampleIdle, exact: s.exactTimesOf, until: map[int32]int64{}, got: make([][]fencepost.Record, len(asks))}
 	at := map[int32]kgo.Offset{}
 	for tp, b := range s.LogOffsets(ctx, asks) {
 		if b.Err != nil {
@@ -71,6 +71,7 @@ func (s *Source) Sample(ctx context.Context, topic string, perPartition int) ([]
 type sampling struct {
 	want  int
 	idle  time.Duration
+	exact func(context.Context, kgo.Fetches) error
 	until map[int32]int64 // :: partition still read -> where it ends
 	got   [][]fencepost.Record
 }
@@ -86,6 +87,9 @@ func (g *sampling) run(ctx context.Context, poll func(context.Context) kgo.Fetch
 		}
 		for _, e := range fetches.Errors() {
 			return fmt.Errorf("partition %d: %w", e.Partition, e.Err)
+		}
+		if err := g.exact(ctx, fetches); err != nil {
+			return err
 		}
 		fetches.EachRecord(g.take)
 	}

@@ -105,6 +105,9 @@ func (v *scan) run(ctx context.Context, poll func(context.Context) kgo.Fetches) 
 			}
 			return fmt.Errorf("scan %s:%d: %w", e.Topic, e.Partition, e.Err)
 		}
+		if err := v.source.exactTimesOf(ctx, fetches); err != nil {
+			return fmt.Errorf("scan: %w", err)
+		}
 		fetches.EachRecord(v.take)
 		if len(v.done) > 0 { // all at once: the client copies what is paused at every change of it
 			v.client.PauseFetchPartitions(partitions(v.done))

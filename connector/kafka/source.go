@@ -200,6 +200,11 @@ func (s *Source) sort(ctx context.Context, fetches kgo.Fetches) ([]source.Fetch,
 					(&records{list: p.Records}).Recycle(0, len(p.Records))
 					continue
 				}
+				if err := s.exactTimes(ctx, p.Records); err != nil {
+					(&records{list: p.Records}).Recycle(0, len(p.Records))
+					failed = append(failed, s.fail(t.Topic, p.Partition, err)...)
+					continue
+				}
 				lists = append(lists, newRecords(p.Records))
 				chunks = append(chunks, chunk(t, p, &lists[len(lists)-1]))
 				if p.Err != nil && !errors.Is(p.Err, errFull) {

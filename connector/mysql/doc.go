@@ -56,6 +56,16 @@
 // READ COMMITTED; sql_mode strict (a value that does not fit is refused, never cut), without ANSI_QUOTES and
 // ONLY_FULL_GROUP_BY; time_zone +00:00; utf8mb4. Your SQL runs under these, whatever the server's own are.
 //
+// # Values and keys
+//
+// What a column can not hold is refused. Three things the server does without an error, and Check names each of them: a
+// decimal is rounded to the column's scale, a time is cut (MySQL: rounded) to its digits, a char loses trailing blanks. A
+// decimal goes into a bigint if it is whole, so that bigint unsigned holds 2^64-1.
+//
+// A key is compared by its column's collation, and most of those take abc, ABC and "abc " for one. DDL gives key columns a
+// binary collation without padding, which MySQL and MariaDB know by different names; utf8mb4_bin pads. Check finds a key
+// column that does not tell values apart. A unique key, unlike a primary one, takes many nulls: such rows are appended.
+//
 // # How it fails
 //
 //   - What the server refuses about rows (1062, 1048, 1264, 1406, 4025 and the like) is a *sink.Rejected; nothing

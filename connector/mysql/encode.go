@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strconv"
@@ -85,7 +86,11 @@ func (e *encoder) row(s *fencepost.Segment, topic string, row int) error {
 		case sqlstore.FromOffset:
 			e.buf = strconv.AppendInt(e.buf, int64(e.batch.Offsets[row]), 10)
 		case sqlstore.FromTime:
-			if err := e.moment(f, e.batch.Times[row]*1000); err != nil {
+			us, ok := e.batch.Micros(row)
+			if !ok {
+				return refused(f, "the timestamp %d (milliseconds) is outside the years 1 to 9999", e.batch.Times[row])
+			}
+			if err := e.moment(f, us); err != nil {
 				return err
 			}
 		case sqlstore.FromColumn:
@@ -111,6 +116,12 @@ func (e *encoder) value(f *field, c *fencepost.Column, row int) error {
 		e.buf = appendQuoted(e.buf, c.Bytes(row))
 	case kindBytes:
 		e.buf = appendQuoted(append(e.buf, "_binary"...), c.Bytes(row))
+	case kindWhole:
+		whole, fraction, _ := bytes.Cut(c.Bytes(row), []byte{'.'})
+		if len(bytes.Trim(fraction, "0")) > 0 {
+			return refused(f, "%s has a fraction", c.Bytes(row))
+		}
+		e.buf = appendQuoted(e.buf, whole)
 	case kindIntDouble:
 		if n := c.Int(row); n > 1<<53 || n < -1<<53 {
 			return refused(f, "%d is beyond 2^53: double would round it", n)

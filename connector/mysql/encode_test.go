@@ -1,11 +1,17 @@
 package mysql
 
 import (
+	"errors"
+	"math"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // A timestamp is written as package time writes it, over all years that DATETIME has, and on both sides of midnight.
@@ -26,6 +32,17 @@ func TestMoment(t *testing.T) {
 			if got, want := string(e.buf), time.UnixMicro(micros).UTC().Format(form); got != want {
 				t.Fatalf("%d: got %s, want %s", micros, got, want)
 			}
+		}
+	}
+}
+
+// A record's timestamp is written as it is, or refused: never as what is left of it in 64 bits of microseconds.
+func TestV14TimestampsAreWholeOrRefused(t *testing.T) {
+	for _, ms := range []int64{253_402_300_800_000, 1_709_208_000_000_000, 1_709_208_000_000_000_000, math.MaxInt64, math.MinInt64} {
+		e := encoder{most: 1 << 30, fields: []field{{Name: fencepost.MetaTimestamp, From: sqlstore.FromTime, Kind: kindDatetime}}, columns: []*fencepost.Column{nil}}
+		b := &fencepost.Batch{Offsets: []fencepost.Offset{0}, Times: []int64{ms}, Segments: []fencepost.Segment{{Hi: 1}}}
+		if r, ok := errors.AsType[*sink.Rejected](e.encode(b)); !ok || !strings.Contains(r.Reason, strconv.FormatInt(ms, 10)) {
+			t.Errorf("%d ms: got %v and %s, want the row refused with its timestamp", ms, r, e.buf)
 		}
 	}
 }

@@ -63,6 +63,10 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 		t.Columns = append(t.Columns, columnOf(r))
 	}
 	unique := indexesOf(res[2])
+	for i := range t.Columns {
+		s.mend(&t.Columns[i], j)
+	}
+	t.NullKeys = "are appended"
 	t.KeyFaults = func(filled func(string) bool) []sqlstore.Misfit { return keyFaults(t, j, unique, filled) }
 	return t, nil
 }
@@ -84,10 +88,48 @@ func columnOf(r [][]byte) sqlstore.Column {
 	case notNull:
 		col.Unfilled, col.Required = "default", !fallback
 	}
+	col.Nullable = !notNull
 	if col.Shown = col.Type; r[7] != nil && col.Type != "json" {
+		col.Merges = mergedBy(string(r[8]))
 		col.SQL += " character set " + string(r[7]) + " collate " + string(r[8])
 	}
 	return col
+}
+
+// mergedBy returns what a collation does not tell apart. Only binary ones without padding tell all strings apart: in the
+// others of MySQL 8 characters without a weight are equal to nothing, and those of MariaDB and the older ones pad too.
+func mergedBy(collation string) string {
+	switch {
+	case collation == "binary", strings.HasSuffix(collation, "_nopad_bin"), strings.HasSuffix(collation, "_0900_bin"):
+		return ""
+	case strings.HasSuffix(collation, "_bin"):
+		return "trailing blanks (" + collation + ")"
+	}
+	return "what its collation " + collation + " takes for equal (case, accents, trailing blanks)"
+}
+
+// mend sets Column.Exact.
+func (s *session) mend(col *sqlstore.Column, j sqlstore.Job) {
+	sql := ""
+	switch {
+	case col.Merges != "":
+		sql, _, _ = strings.Cut(col.SQL, " character set ")
+		sql += " CHARACTER SET utf8mb4 COLLATE " + s.server.names()
+	case col.Type == "datetime" || col.Type == "timestamp":
+		sql = col.Type + "(6)"
+	case col.Type == "date":
+		sql = "datetime(6)"
+	case col.Type == "float":
+		sql = "double"
+	case col.Type == "decimal":
+		sql, _ = natural(fencepost.Decimal)
+	default:
+		return
+	}
+	if !col.Nullable {
+		sql += " NOT NULL"
+	}
+	col.Exact = fmt.Sprintf("ALTER TABLE %s MODIFY %s %s;", j.Table, plain(col.Name), sql)
 }
 
 // indexesOf reads the third select of targetSQL.

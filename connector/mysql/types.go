@@ -14,6 +14,7 @@ const (
 	kindText      kind = iota // a quoted string
 	kindBytes                 // a quoted string without a character set
 	kindInt                   // digits
+	kindWhole                 // a decimal without a fraction, as a quoted string
 	kindIntDouble             // digits, exact up to 2^53
 	kindFloat                 // the shortest decimal that reads back as the float
 	kindBool                  // 0 or 1
@@ -33,15 +34,44 @@ var pairs = slices.Concat(
 	pairsOf(fencepost.Float, kindFloat, "float"),   // rounded to 24 bits; too large is refused
 	pairsOf(fencepost.Float, kindFloat, "decimal"), // rounded to the column's scale by the server
 	pairsOf(fencepost.Bool, kindBool, "tinyint", "bit"),
-	pairsOf(fencepost.Timestamp, kindDatetime, "datetime"),                                        // in UTC, rounded to the column's digits (datetime(6) keeps all)
+	pairsOf(fencepost.Timestamp, kindDatetime, "datetime"),                                        // in UTC, to the column's digits (datetime(6) keeps all): see narrows
 	pairsOf(fencepost.Timestamp, kindDatetime, "timestamp"),                                       // outside 1970 to 2038 is refused
 	pairsOf(fencepost.Timestamp, kindDate, "date"),                                                // its UTC date
 	pairsOf(fencepost.Decimal, kindText, "decimal"),                                               // rounded to the column's scale by the server
+	pairsOf(fencepost.Decimal, kindWhole, "bigint"),                                               // a fraction is refused, and so is what is out of range: bigint unsigned takes 2^64-1
 	pairsOf(fencepost.Decimal, kindText, "varchar", "tinytext", "text", "mediumtext", "longtext"), // too long is refused
 	pairsOf(fencepost.JSON, kindText, "json", "longtext", "mediumtext", "text"),
 	pairsOf(fencepost.Bytes, kindBytes, "varbinary", "tinyblob", "blob", "mediumblob", "longblob"), // too long is refused
 	pairsOf(fencepost.Bytes, kindBytes, "varchar", "tinytext", "text", "mediumtext", "longtext"),   // what is no text of the column's character set is refused
 )
+
+// narrows is sqlstore.TargetSQL.Narrows. MariaDB cuts a time, and MySQL rounds it (sql_mode knows TIME_ROUND_FRACTIONAL and
+// TIME_TRUNCATE_FRACTIONAL, and the sessions set neither).
+func (s *session) narrows(from fencepost.Type, col *sqlstore.Column) string {
+	digits := sqlstore.Modifiers(col.SQL)
+	switch {
+	case (from == fencepost.Decimal || from == fencepost.Float) && col.Type == "decimal" && len(digits) == 2:
+		return sqlstore.Rounded(digits[1])
+	case from == fencepost.Float && col.Type == "float":
+		return "rounded to 24 bits"
+	case from == fencepost.Timestamp && col.Type == "date":
+		return "cut to the day (UTC)"
+	case from == fencepost.Timestamp && (col.Type == "datetime" || col.Type == "timestamp"):
+		kept, how := 0, "rounded"
+		if len(digits) == 1 {
+			kept = digits[0]
+		}
+		if s.server.mariadb {
+			how = "cut"
+		}
+		if kept < 6 {
+			return sqlstore.Seconds(how, kept)
+		}
+	case from == fencepost.Text && col.Type == "char":
+		return "cut at its trailing blanks"
+	}
+	return ""
+}
 
 func pairsOf(from fencepost.Type, k kind, to ...string) (list sqlstore.Pairs[kind]) {
 	for _, t := range to {
@@ -73,11 +103,15 @@ func natural(t fencepost.Type) (sql string, k kind) {
 	return "longtext", kindText
 }
 
+// binaryKey makes equal keys those of equal bytes, trailing blanks included; each server reads the comment that is meant for
+// it, as in tableOptions.
+const binaryKey = ` CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE utf8mb4_nopad_bin */`
+
 // keyType is natural's type where it can stand in a key, which has no text or blob without a length.
 func keyType(t fencepost.Type) string {
 	switch t {
 	case fencepost.Text, fencepost.JSON:
-		return "varchar(255)"
+		return "varchar(255)" + binaryKey
 	case fencepost.Bytes:
 		return "varbinary(255)"
 	default:

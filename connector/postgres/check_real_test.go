@@ -43,7 +43,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"append", "alter table flights add loaded_at timestamptz not null default now(), add note text", Config{Table: "flights"},
 			[]string{"database | ok | Postgres V: table flights has all 2 columns; not filled: loaded_at (default), note (null) | ", none, tried}},
-		{"upsert", "create unique index on flights (n)", Config{Table: "flights", Key: []string{"n"}},
+		{"upsert", "create unique index on flights (n); alter table flights alter n set not null", Config{Table: "flights", Key: []string{"n"}},
 			[]string{"database | ok | Postgres V: table flights has all 2 columns | ", none, tried}},
 		{"sql", "", Config{SQL: insertSQL + " where _headers is null"},
 			[]string{"database | ok | Postgres V: 2 columns in the temporary table batch | ", none, tried}},

@@ -100,6 +100,8 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 		default:
 			col.Required = isTrue(r[3])
 		}
+		col.Nullable = !isTrue(r[3])
+		col.Exact = exactly(j, col)
 		t.Columns = append(t.Columns, col)
 	}
 	return t, nil

@@ -77,6 +77,23 @@ func TestPlanSums(t *testing.T) {
 	})
 }
 
+// A record's timestamp goes out in microseconds as it is, or its row is refused.
+func TestV14TimestampsAreWholeOrRefused(t *testing.T) {
+	for ms, want := range map[int64]string{253_402_300_800_000: "253402300800000000", 1_709_208_000_000_000: "1709208000000000000",
+		1_709_208_000_000_000_000: "", math.MaxInt64: "", math.MinInt64: ""} {
+		b := some([]string{"a"}, []int64{1})
+		b.Times[0] = ms
+		value, err := columnAppender(b, fencepost.MetaTimestamp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := value(nil, 0, fencepost.TopicPartition{})
+		if string(got) != want || (err != nil) != (want == "") {
+			t.Errorf("%d ms: got %q, %v; want %q", ms, got, err, want)
+		}
+	}
+}
+
 // E15 (h): a batch's own sum is exact, or its row is refused: a sum of 64 bits that wraps would be a count that is wrong.
 func TestE15SumsPast64Bits(t *testing.T) {
 	edges := rapid.OneOf(rapid.Int64(), rapid.SampledFrom([]int64{math.MinInt64, math.MinInt64 + 1, -1, 0, 1, math.MaxInt64 - 1, math.MaxInt64}))

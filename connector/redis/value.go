@@ -69,7 +69,11 @@ func columnAppender(b *fencepost.Batch, name string) (appender, error) {
 		}, nil
 	case fencepost.MetaTimestamp:
 		return func(dst []byte, row int, _ fencepost.TopicPartition) ([]byte, error) {
-			return strconv.AppendInt(dst, b.Times[row]*1000, 10), nil
+			us, ok := b.Micros(row)
+			if !ok {
+				return dst, fmt.Errorf("the timestamp %d (milliseconds) is beyond 64 bits in microseconds", b.Times[row])
+			}
+			return strconv.AppendInt(dst, us, 10), nil
 		}, nil
 	}
 	c := b.Column(name)

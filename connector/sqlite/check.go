@@ -83,6 +83,18 @@ func (s *Sink) checkDatabase(ctx context.Context, c *conn, name string, columns 
 	if len(found) > 0 {
 		return found
 	}
+	merged, err := c.merged(t, s.cfg.Key)
+	if err != nil {
+		return []fencepost.Finding{finding("database", fault(c.path, err))}
+	}
+	for _, m := range merged {
+		found = append(found, fencepost.Finding{Subject: "database", Code: "key-merges", Key: "key",
+			Text: fmt.Sprintf("key column %s of table %s compares by %s: rows of different keys become one", m.column, t.name, m.collation),
+			Help: "make the table anew with " + quoteIfNeeded(m.column) + " COLLATE BINARY: fencepost ddl FILE"})
+	}
+	if len(found) > 0 {
+		return found
+	}
 	text := fmt.Sprintf("SQLite %s: table %s has all %d columns", sqlite.Version, t.name, len(columns))
 	if len(columns) == 1 {
 		text = fmt.Sprintf("SQLite %s: table %s has the one column", sqlite.Version, t.name)
@@ -101,6 +113,9 @@ func (s *Sink) checkDatabase(ctx context.Context, c *conn, name string, columns 
 	if len(idle) > 0 {
 		text += "; not filled: " + strings.Join(idle, ", ")
 	}
+	if null := t.nullable(s.cfg.Key); len(null) > 0 {
+		text += fmt.Sprintf("; rows with null in %s are appended", strings.Join(null, " or "))
+	}
 	return []fencepost.Finding{{Subject: "database", OK: true, Text: text}}
 }
 
@@ -116,6 +131,13 @@ func checkColumns(t *table, columns []fencepost.ColumnSpec) (found []fencepost.F
 				Text: fmt.Sprintf("column %s of table %s is NOT NULL without default, and the schema does not have it", tc.name, t.name),
 				Help: fmt.Sprintf("add %s to schema, or give the column a default", tc.name)})
 		}
+	}
+	for _, m := range t.misfits(columns) {
+		f := fencepost.Finding{Subject: "database", Code: "column-type", Key: "schema." + m.spec.Name, Text: m.text, Help: m.help}
+		if strings.HasPrefix(m.spec.Name, "_") { // metadata
+			f.Key = "table"
+		}
+		found = append(found, f)
 	}
 	return found
 }

@@ -39,9 +39,16 @@
 //	                                 strftime() and unixepoch() read it; years 0000 to 9999, others are refused
 //	bytes                 BLOB
 //
-// A column's own type may then convert (SQLite's affinity): a decimal in a NUMERIC column becomes a number and keeps
-// 15 digits, a text of digits in an INTEGER column loses its leading zeros. Declare such columns TEXT, or the table
-// STRICT.
+// A column's declared type would then convert (SQLite's affinity): a decimal in a NUMERIC column would become a number of
+// 15 digits, a text of digits would lose its leading zeros; STRING, DECIMAL and JSON are NUMERIC to SQLite. So a pair that
+// may change a value is refused by Check, by the start, and by a commit after which somebody changed the table:
+//
+//	text, decimal, json   want TEXT, BLOB or no type
+//	int                   wants INTEGER, NUMERIC, BLOB or no type
+//	float, bool           want anything but TEXT: 12.0 may be stored as 12
+//	timestamp, bytes      want anything
+//
+// A STRICT table takes the types listed above it, in ANY too. What your SQL writes is yours.
 //
 // # Laws kept here
 //
@@ -72,7 +79,9 @@
 //	database-no-wal     the file's place can not do WAL: a network mount
 //	table-not-found     the table does not exist
 //	column-missing      the table lacks a column
+//	column-type         a column's declared type would change the values
 //	column-not-filled   a NOT NULL column without default is not in the schema
+//	key-merges          a key column compares by NOCASE or RTRIM
 //	key-not-unique      no PRIMARY KEY or UNIQUE over key
 //	sql-failed          SQLite can not compile the SQL
 //	sql-refused         the SQL writes the ledger or attaches a file; a layout's condition is no SQL

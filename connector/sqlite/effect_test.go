@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -60,8 +61,6 @@ func TestConstraintsNameTableAndColumn(t *testing.T) {
 		"unique":      {"CREATE TABLE things (v TEXT, n INTEGER, UNIQUE (v, n))", []any{"a", 1, "a", 1}, []string{"table things", "v, n", "UNIQUE"}},
 		"primary key": {"CREATE TABLE things (v TEXT PRIMARY KEY, n INTEGER)", []any{"a", 1, "a", 1}, []string{"table things", "same v"}},
 		"check":       {"CREATE TABLE things (v TEXT, n INTEGER CHECK (n < 10))", []any{"a", 10}, []string{"n < 10", "table things"}},
-		"strict":      {"CREATE TABLE things (v INTEGER, n INTEGER) STRICT", []any{"word", 1}, []string{"TEXT", "INTEGER column things.v"}},
-		"rowid":       {"CREATE TABLE things (v INTEGER PRIMARY KEY, n INTEGER)", []any{"word", 1}, []string{"datatype mismatch"}},
 		"trigger": {"CREATE TABLE things (v TEXT, n INTEGER); CREATE TRIGGER no BEFORE INSERT ON things WHEN new.n = 7 BEGIN SELECT RAISE(ABORT, 'n is 7'); END",
 			[]any{"a", 7}, []string{"n is 7"}},
 	} {
@@ -99,6 +98,20 @@ func TestUnstorableValuesAreRejected(t *testing.T) {
 		r, ok := errors.AsType[*sink.Rejected](l.Commit(t.Context(), writer, b))
 		if !ok || !strings.Contains(r.Reason, name) || !strings.Contains(r.Reason, "column v") {
 			t.Errorf("%s: got %v, want it rejected by name", name, r)
+		}
+	}
+}
+
+// A record's timestamp is written as it is, or its batch is refused: never as what is left of it in 64 bits of microseconds.
+func TestV14TimestampsAreWholeOrRefused(t *testing.T) {
+	for _, ms := range []int64{253_402_300_800_000, 1_709_208_000_000_000, 1_709_208_000_000_000_000, math.MaxInt64, math.MinInt64} {
+		s, l := fresh(t, Config{Table: "things"}, "CREATE TABLE things (v, n, _timestamp TEXT)")
+		held := begin(t, s, topic(1)...)
+		c := one(held, "a", 1)
+		c.Batch.Times[0] = ms
+		r, ok := errors.AsType[*sink.Rejected](l.Commit(t.Context(), writer, c))
+		if !ok || !strings.Contains(r.Reason, strconv.FormatInt(ms, 10)) {
+			t.Errorf("%d ms: got %v, want the batch refused with the timestamp", ms, r)
 		}
 	}
 }
@@ -225,6 +238,17 @@ func TestSQLFaultsAndRejections(t *testing.T) {
 		if got := answer(t, s.cfg.Path, "SELECT (SELECT count(*) FROM things), until FROM fencepost_ledger"); got != "0|0" {
 			t.Errorf("%s: rows and position are %s, want 0|0", c.sql, got)
 		}
+	}
+}
+
+func TestSQLThatWritesTheWrongTypeIsRejected(t *testing.T) {
+	for ddl, words := range map[string][]string{
+		"CREATE TABLE things (v INTEGER, n INTEGER) STRICT":      {"TEXT", "INTEGER column things.v"},
+		"CREATE TABLE things (v INTEGER PRIMARY KEY, n INTEGER)": {"datatype mismatch"},
+	} {
+		s, l := fresh(t, Config{SQL: "INSERT INTO things SELECT v, n FROM batch"}, ddl)
+		held := begin(t, s, topic(1)...)
+		wantRejected(t, l.Commit(t.Context(), writer, one(held, "word", 1)), words...)
 	}
 }
 

@@ -184,7 +184,11 @@ func (in *insert) bindMeta(st *sqlite.Stmt, b *fencepost.Batch, from sqlstore.So
 		case sqlstore.FromOffset:
 			st.BindInt64(p, int64(b.Offsets[row]))
 		case sqlstore.FromTime:
-			if err := in.bindTime(st, p, fencepost.MetaTimestamp, b.Times[row]*1000); err != nil {
+			us, ok := b.Micros(row)
+			if !ok {
+				return &sink.Rejected{Reason: fmt.Sprintf("timestamp %d (milliseconds) in column %s is outside the years 0000 to 9999", b.Times[row], fencepost.MetaTimestamp)}
+			}
+			if err := in.bindTime(st, p, fencepost.MetaTimestamp, us); err != nil {
 				return err
 			}
 		case sqlstore.FromColumn, sqlstore.FromRow:

@@ -69,6 +69,9 @@ func (s *Sink) Columns(ctx context.Context, columns []fencepost.ColumnSpec) ([]s
 			return &sink.Rejected{Reason: fmt.Sprintf("table %s has no column %s", s.cfg.Table, missing[0].Name),
 				Hint: addColumn(s.cfg.Table, missing[0])}
 		}
+		if bad := t.misfits(columns); len(bad) > 0 {
+			return bad[0].fault()
+		}
 		for _, m := range []string{fencepost.MetaKey, fencepost.MetaHeaders} {
 			if t.column(m) != nil {
 				needs = append(needs, m)

@@ -14,6 +14,7 @@ import (
 // table is a table as SQLite describes it.
 type table struct {
 	name    string
+	strict  bool
 	columns []tableColumn
 }
 
@@ -23,11 +24,14 @@ type tableColumn struct {
 	notNull    bool
 	hasDefault bool
 	rowid      bool // INTEGER PRIMARY KEY: SQLite fills it
+	declared   string
+	key        bool // of the primary key
 }
 
 // table reads the columns of a table. Errors: a *fencepost.UserError if there is none.
 func (c *conn) table(name string) (*table, error) {
-	st, err := c.stmt(`SELECT name, "notnull", dflt_value IS NOT NULL, pk = 1 AND upper(type) = 'INTEGER' FROM pragma_table_info(?1)`)
+	st, err := c.stmt(`SELECT name, "notnull", dflt_value IS NOT NULL, pk = 1 AND upper(type) = 'INTEGER', type, pk > 0,
+  EXISTS (SELECT 1 FROM pragma_table_list WHERE schema = 'main' AND lower(name) = lower(?1) AND strict) FROM pragma_table_info(?1, 'main')`)
 	if err != nil {
 		return nil, fmt.Errorf("read columns of table %s: %w", name, err)
 	}
@@ -42,7 +46,9 @@ func (c *conn) table(name string) (*table, error) {
 		if !has {
 			break
 		}
-		t.columns = append(t.columns, tableColumn{st.ColumnText(0), st.ColumnBool(1), st.ColumnBool(2), st.ColumnBool(3)})
+		t.columns = append(t.columns, tableColumn{name: st.ColumnText(0), notNull: st.ColumnBool(1), hasDefault: st.ColumnBool(2),
+			rowid: st.ColumnBool(3), declared: st.ColumnText(4), key: st.ColumnBool(5)})
+		t.strict = st.ColumnBool(6)
 	}
 	if len(t.columns) == 0 {
 		return nil, noTable(c.path, name)
@@ -75,6 +81,60 @@ func (t *table) missing(columns []fencepost.ColumnSpec) (missing []fencepost.Col
 	return missing
 }
 
+// collated is a column of a key with the collation that its unique index compares by.
+type collated struct{ column, collation string }
+
+// merged lists the columns of the key that a unique index over exactly them compares by another collation than BINARY.
+func (c *conn) merged(t *table, key []string) (list []collated, err error) {
+	if len(key) == 0 {
+		return nil, nil
+	}
+	st, err := c.stmt(`SELECT l.name, x.name, x.coll FROM pragma_index_list(?1, 'main') l, pragma_index_xinfo(l.name, 'main') x
+  WHERE l."unique" AND x.key ORDER BY l.seq, x.seqno`)
+	if err != nil {
+		return nil, fmt.Errorf("read indexes of table %s: %w", t.name, err)
+	}
+	defer st.Reset()
+	st.BindText(1, t.name)
+	indexes := map[string][]collated{} // :: index -> its columns
+	for {
+		has, err := st.Step()
+		if err != nil {
+			return nil, fmt.Errorf("read indexes of table %s: %w", t.name, err)
+		}
+		if !has {
+			break
+		}
+		indexes[st.ColumnText(0)] = append(indexes[st.ColumnText(0)], collated{st.ColumnText(1), st.ColumnText(2)})
+	}
+	for _, columns := range indexes {
+		isKey := func(k string) bool {
+			return slices.ContainsFunc(columns, func(c collated) bool { return strings.EqualFold(c.column, k) })
+		}
+		if len(columns) != len(key) || slices.ContainsFunc(key, func(k string) bool { return !isKey(k) }) {
+			continue
+		}
+		for _, col := range columns {
+			if !strings.EqualFold(col.collation, "BINARY") && !slices.Contains(list, col) {
+				list = append(list, col)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b collated) int { return strings.Compare(a.column+a.collation, b.column+b.collation) })
+	return list, nil
+}
+
+// nullable lists the columns of the key that take a null, which no other null is equal to. The rowid takes one as well:
+// SQLite then counts a new one.
+func (t *table) nullable(key []string) (list []string) {
+	for _, k := range key {
+		if c := t.column(k); c != nil && !c.notNull {
+			list = append(list, k)
+		}
+	}
+	return list
+}
+
 // idle is the columns that a batch of these columns does not fill.
 func (t *table) idle(columns []fencepost.ColumnSpec) (idle []tableColumn) {
 	for _, tc := range t.columns {
@@ -92,6 +152,7 @@ type rows struct {
 	key     []string
 	columns []fencepost.ColumnSpec // that insert was made for
 	insert  *insert                // nil: not compiled
+	schema  string                 // SQLite's count of the file's schema changes, as of the compilation
 }
 
 // before compiles the inserts, again if the batch has other columns than the last one.
@@ -99,7 +160,17 @@ func (r *rows) before(_ context.Context, c *conn, b *fencepost.Batch) error {
 	if r.insert != nil && sqlstore.SameColumns(r.columns, b.Columns) {
 		return nil
 	}
+	return r.compile(c, b)
+}
+
+const schemaVersion = "PRAGMA main.schema_version"
+
+// compile makes the inserts of a batch of these columns for the table as it is.
+func (r *rows) compile(c *conn, b *fencepost.Batch) (err error) {
 	r.forget()
+	if r.schema, err = c.text(schemaVersion); err != nil {
+		return err
+	}
 	t, err := c.table(r.table)
 	if err != nil {
 		return err
@@ -109,13 +180,24 @@ func (r *rows) before(_ context.Context, c *conn, b *fencepost.Batch) error {
 		return &fencepost.UserError{Code: "column-missing", Err: fmt.Errorf("table %s has no column %s", r.table, missing[0].Name),
 			Help: addColumn(r.table, missing[0])}
 	}
+	if bad := t.misfits(r.columns); len(bad) > 0 {
+		return bad[0].fault()
+	}
 	r.insert = newInsert(t, r.key, sourcesOf(t, r.columns))
 	return nil
 }
 
-// apply inserts the rows of the batch's segments.
+// apply inserts the rows of the batch's segments. Under the lock nobody changes the table; until then somebody may have
+// given its columns other types, which SQLite's prepared statements follow without a word.
 func (r *rows) apply(_ context.Context, c *conn, b *fencepost.Batch) error {
-	err := r.insert.fill(c, b)
+	now, err := c.text(schemaVersion)
+	if err == nil && now != r.schema {
+		err = r.compile(c, b)
+	}
+	if err != nil {
+		return err
+	}
+	err = r.insert.fill(c, b)
 	if err != nil && refusesRows(err) {
 		return rejected(r.table, err)
 	}

@@ -3,6 +3,7 @@ package expression
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -210,6 +211,22 @@ func TestFailingRow(t *testing.T) {
 }
 
 // TestManyGoroutines: lanes share a program.
+// A time is given to the store as it is, or its row is refused.
+func TestV14TimestampsAreWholeOrRefused(t *testing.T) {
+	p, err := Compile("_timestamp", columns, Any)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ms, want := range map[int64]string{253_402_300_800_000: "253402300800000000", 1_709_208_000_000_000_000: "", math.MaxInt64: "", math.MinInt64: ""} {
+		b := rows()
+		b.Times[0] = ms
+		got, err := p.Append(nil, b, 0)
+		if string(got) != want || (err != nil) != (want == "") {
+			t.Errorf("%d ms: got %q, %v; want %q", ms, got, err, want)
+		}
+	}
+}
+
 func TestManyGoroutines(t *testing.T) {
 	p, err := Compile("delay + _offset", columns, Any)
 	if err != nil {

@@ -159,7 +159,11 @@ func appendValue(dst []byte, v any) ([]byte, error) {
 		}
 		return strconv.AppendFloat(dst, v, 'g', -1, 64), nil
 	case time.Time:
-		return strconv.AppendInt(dst, v.UnixMicro(), 10), nil
+		us := v.UnixMicro()
+		if !time.UnixMicro(us).Equal(v.Truncate(time.Microsecond)) {
+			return dst, fmt.Errorf("the time %s is beyond 64 bits in microseconds", v.UTC().Format(time.RFC3339))
+		}
+		return strconv.AppendInt(dst, us, 10), nil
 	case nil:
 		return dst, ErrNull
 	}

@@ -2,10 +2,10 @@ package pipeline
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
 )
@@ -17,7 +17,7 @@ type Column struct {
 	From     string // the field of the record; the column's name where the file says nothing
 	Missing  Stance // the field is not in the record
 	Mismatch Stance // the field's value does not fit the type
-	Unit     string // of a timestamp that is a number: s, ms, us. Empty: a number does not fit
+	Unit     string // of a timestamp that is a number: s, ms, us, ns, days. Empty: a number does not fit
 	At       keys.Place
 }
 
@@ -164,9 +164,8 @@ func readUnit(r *keys.Reader, name string, n *keys.Node, c *Column) {
 	if !ok {
 		return
 	}
-	units := []string{"s", "ms", "us"}
-	if !slices.Contains(units, text) {
-		r.Find("bad-value", n.At, strings.Join(units, ", or "), "%s.unit: %s is not a unit", name, keys.Shown(text))
+	if _, ok := decode.ParseUnit(text); !ok {
+		r.Find("bad-value", n.At, strings.Join(decode.Units(), ", or "), "%s.unit: %s is not a unit", name, keys.Shown(text))
 		return
 	}
 	c.Unit = text
@@ -183,7 +182,7 @@ func columnsSchema() keys.Object {
 			"from":     keys.Object{"type": "string", "description": "the field of the record; the column's name where it is not said"},
 			"missing":  keys.Object{"description": "the field is not there: error, null, or a value", "default": "error"},
 			"mismatch": keys.Object{"description": "the value does not fit the type: error, null, or a value", "default": "error"},
-			"unit":     keys.Object{"enum": []string{"s", "ms", "us"}, "description": "of a timestamp that is a number"},
+			"unit":     keys.Object{"enum": decode.Units(), "description": "of a timestamp that is a number"},
 		}},
 	}}
 	return keys.Object{"type": "object", "minProperties": 1, "propertyNames": keys.Object{"pattern": "^[^_]"}, "additionalProperties": column}

@@ -65,7 +65,7 @@ func (s *Sink[S]) checkTable(ctx context.Context, columns []fencepost.ColumnSpec
 			f.Key = "sql"
 			return []fencepost.Finding{f}
 		}
-		return ok("%s in the temporary table batch", count(len(columns), "column"))
+		return ok("%s in the temporary table batch%s", count(len(columns), "column"), s.dialect.batchNotes(s.look, columns))
 	case Append, Upsert:
 	}
 	t, err := s.dialect.Target.Read(s.look, ctx, s.job)
@@ -84,10 +84,20 @@ func (s *Sink[S]) checkTable(ctx context.Context, columns []fencepost.ColumnSpec
 		}
 		list = append(list, f)
 	}
+	if nulls := s.dialect.Target.NullKeys; len(list) == 0 && nulls != nil {
+		if err := nulls(s.look, ctx, s.job, t); err != nil {
+			return []fencepost.Finding{finding("database", err)}
+		}
+	}
+	if len(list) == 0 {
+		for _, m := range s.dialect.merges(s.look, t, s.job, columns) {
+			list = append(list, fencepost.Finding{Subject: "database", Text: m.Text, Code: m.Code, Help: m.Help, Key: "key"})
+		}
+	}
 	if len(list) > 0 {
 		return list
 	}
-	return ok("table %s has all %s%s", s.job.Table, count(len(columns), "column"), t.unfilled(columns))
+	return ok("table %s has all %s%s%s", s.job.Table, count(len(columns), "column"), t.unfilled(columns), s.dialect.notes(s.look, t, s.job, columns))
 }
 
 // checkLedger looks for the ledger, and whether this user may use or make it.

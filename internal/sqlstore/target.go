@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -25,6 +26,11 @@ type TargetSQL[S Session] struct {
 		Takes(from fencepost.Type, to string) bool
 		Fitting(from fencepost.Type) []string
 	}
+	// Narrows returns what a column makes of values that it can not hold whole, without an error: rounded to 2 places. Empty:
+	// it keeps or refuses every value.
+	Narrows func(s S, from fencepost.Type, col *Column) string
+	// NullKeys asks what nulls in the job's key do, and sets Target.NullKeys or Column.Merges. nil: Read has set them.
+	NullKeys func(s S, ctx context.Context, j Job, t *Target) error
 	// Natural returns the type that DDL gives a column of the schema.
 	Natural func(fencepost.Type) string
 	// Provenance writes _topic, _partition and _offset, whatever their types, as values that sort as a topic, a partition
@@ -45,6 +51,8 @@ type Target struct {
 	// job's key. filled reports whether a batch fills a column. REQUIRES: the table has all columns of the key.
 	Faults    []Misfit
 	KeyFaults func(filled func(column string) bool) []Misfit
+	// NullKeys is what becomes of rows with a null in the job's key, where one of its columns takes it: are appended.
+	NullKeys string
 }
 
 // namesake refuses SQL where the database has a table of its own that it may mean by batch. One of the two hides the other:
@@ -76,6 +84,9 @@ type Column struct {
 	Unfilled  string // what the server puts into a column that a batch does not fill: default
 	Required  bool   // a batch must fill it
 	Generated bool   // it can not be written
+	Nullable  bool   // it takes a null
+	Merges    string // what its comparison does not tell apart: case, accents; empty: every value is told apart
+	Exact     string // the statement after which it tells every value apart
 }
 
 // Column finds a column. nil: there is none.
@@ -188,4 +199,97 @@ func (t *Target) keyMisfits(j Job, filled func(string) bool) (bad []Misfit) {
 		return bad
 	}
 	return t.KeyFaults(filled)
+}
+
+// merges lists the columns of the job's key that take different values for one key. An upsert writes all the same, so that
+// only `check` refuses it.
+func (d *Dialect[S]) merges(s S, t *Target, j Job, columns []fencepost.ColumnSpec) (bad []Misfit) {
+	for _, k := range j.Key {
+		col := t.Column(k)
+		why := ""
+		if col.Merges != "" {
+			why = "does not tell apart " + col.Merges
+		} else if how := d.narrows(s, columns, col); how != "" {
+			why = "is " + how
+		}
+		if why != "" {
+			bad = append(bad, Misfit{Code: "key-merges", Text: fmt.Sprintf("key column %s of table %s %s: rows of different keys become one", k, j.Table, why),
+				Help: col.Exact})
+		}
+	}
+	return bad
+}
+
+// narrows returns what a column makes of the values of the schema's column of that name.
+func (d *Dialect[S]) narrows(s S, columns []fencepost.ColumnSpec, col *Column) string {
+	i := slices.IndexFunc(columns, func(c fencepost.ColumnSpec) bool { return c.Name == col.Name })
+	if i < 0 {
+		return ""
+	}
+	return d.Target.Narrows(s, columns[i].Type, col)
+}
+
+// notes says what the table does to values and rows without an error. REQUIRES: it takes the columns.
+func (d *Dialect[S]) notes(s S, t *Target, j Job, columns []fencepost.ColumnSpec) string {
+	var b strings.Builder
+	all := slices.Concat(columns, fencepost.MetaColumns())
+	for i := range t.Columns {
+		if how := d.narrows(s, all, &t.Columns[i]); how != "" {
+			fmt.Fprintf(&b, "; %s is %s", t.Columns[i].Name, how)
+		}
+	}
+	var null []string
+	for _, k := range j.Key {
+		if t.Column(k).Nullable {
+			null = append(null, k)
+		}
+	}
+	if len(null) > 0 {
+		fmt.Fprintf(&b, "; rows with null in %s %s", strings.Join(null, " or "), t.NullKeys)
+	}
+	return b.String()
+}
+
+// batchNotes says what the temporary table `batch` does to values without an error.
+func (d *Dialect[S]) batchNotes(s S, columns []fencepost.ColumnSpec) string {
+	var b strings.Builder
+	for _, c := range columns {
+		sql := d.Target.Natural(c.Type)
+		name, _, _ := strings.Cut(sql, "(")
+		if how := d.Target.Narrows(s, c.Type, &Column{Type: name, SQL: sql}); how != "" {
+			fmt.Fprintf(&b, "; %s is %s", c.Name, how)
+		}
+	}
+	return b.String()
+}
+
+// Modifiers returns the numbers in the parentheses of a type: 10 and 2 of decimal(10,2).
+func Modifiers(sql string) (list []int) {
+	_, inside, _ := strings.Cut(sql, "(")
+	inside, _, _ = strings.Cut(inside, ")")
+	for word := range strings.SplitSeq(inside, ",") {
+		if n, err := strconv.Atoi(strings.TrimSpace(word)); err == nil {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// Rounded is the note about a number that keeps so many digits behind the point.
+func Rounded(places int) string {
+	if places == 1 {
+		return "rounded to 1 place"
+	}
+	return fmt.Sprintf("rounded to %d places", places)
+}
+
+// Seconds is the note about a time that keeps so many digits of a second. how is rounded, or cut.
+func Seconds(how string, digits int) string {
+	switch digits {
+	case 0:
+		return how + " to whole seconds"
+	case 3:
+		return how + " to milliseconds"
+	}
+	return fmt.Sprintf("%s to %d digits of a second", how, digits)
 }

@@ -36,6 +36,11 @@ type Segment struct {
 	Lo, Hi int         // rows [Lo, Hi); equal for a range of markers only
 }
 
+// String is the segment's partition, range and rows.
+func (s Segment) String() string {
+	return fmt.Sprintf("%s%s rows %d to %d", s.TopicPartition, s.Range, s.Lo, s.Hi)
+}
+
 // Rows is how many rows the segment has.
 func (s Segment) Rows() int { return s.Hi - s.Lo }
 

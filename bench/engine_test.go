@@ -14,6 +14,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/connector/kafka"
 	"github.com/fencepost/fencepost/connector/memory"
+	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/broker"
 	"github.com/fencepost/fencepost/ledger"
@@ -144,7 +145,7 @@ func runEngine(b *testing.B, addr string, batch int) {
 	}
 	sink := &discard{Store: memory.Open()}
 	// The ledger stands still, so a watch would find the run ahead of it and send it back to the start.
-	err = engine.Run(b.Context(), engine.Config{Group: "bench", Source: unmirrored{src}, Sink: sink, Until: engine.Until{End: true},
+	err = engine.Run(b.Context(), engine.Config{Group: "bench", Source: unmirrored{src}, Sink: sink, Decoder: decode.None, Until: engine.Until{End: true},
 		Watch: time.Hour, Batch: engine.BatchBounds{Records: batch, Bytes: 1 << 30}})
 	if err != nil {
 		b.Fatalf("run: %v", err)

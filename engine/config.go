@@ -23,7 +23,8 @@ type Config struct {
 	Source source.Source
 	Sink   sink.Sink
 	// Decoder makes the decoder of one lane. nil: JSON fields, of the columns that a typed handler's struct wants
-	// (sink.Typed); with any other sink batches have offsets and timestamps, and no column.
+	// (sink.Typed); with any other sink it is refused, since every value would be dropped. decode.None says that no value
+	// is wanted.
 	Decoder func() fencepost.Decoder
 	Policy  ledger.Policy
 
@@ -143,11 +144,11 @@ func invalid(s source.Source) error {
 	return nil
 }
 
-// decoderFor decodes JSON fields into the columns that a typed handler wants; nil for any other sink.
+// decoderFor decodes JSON fields into the columns that a typed handler wants. REQUIRES: the sink is typed.
 func decoderFor(s sink.Sink) (func() fencepost.Decoder, error) {
 	t, ok := sink.As[sink.Typed](s)
 	if !ok {
-		return nil, nil
+		return nil, errors.New("no decoder")
 	}
 	var fields []decode.Field
 	required, optional := t.RowColumns()
@@ -158,7 +159,7 @@ func decoderFor(s sink.Sink) (func() fencepost.Decoder, error) {
 		fields = append(fields, decode.Field{Column: c.Name, Type: c.Type, Missing: decode.Null()})
 	}
 	if len(fields) == 0 {
-		return nil, nil
+		return decode.None, nil
 	}
 	return decode.JSON(decode.JSONConfig{Fields: fields})
 }
@@ -194,6 +195,9 @@ func (c Config) validate() error {
 	}
 	if slices.Contains(c.Mirrors, nil) {
 		bad("Mirrors", "one is nil")
+	}
+	if _, typed := sink.As[sink.Typed](c.Sink); c.Decoder == nil && !typed {
+		bad("Decoder", "is nil, so that every value would be dropped; decode.None says that none is wanted")
 	}
 	if c.Batch.Records < 0 || c.Batch.Bytes < 0 || c.Batch.MinRows < 0 || c.Batch.Wait < 0 || c.Batch.MaxWait < 0 {
 		bad("Batch", "has a negative bound")

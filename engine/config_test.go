@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/connector/memory"
+	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
@@ -40,7 +41,7 @@ func TestGroupIsTheSources(t *testing.T) {
 		source := &grouped{Source: w.source(), group: "a"}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		err := Run(ctx, Config{Group: "b", Source: source, Sink: s})
+		err := Run(ctx, Config{Group: "b", Source: source, Decoder: decode.None, Sink: s})
 		if err == nil || !strings.Contains(err.Error(), "Group: is b, but the source joins a: leave this one out") {
 			t.Errorf("two groups: got %v, want that they differ", err)
 		}
@@ -67,12 +68,12 @@ func TestE8BatchBeyondAColumn(t *testing.T) {
 			MaxBatchBytes + 1: "engine.Config.Batch.Bytes: 1073741825 is more than 1073741824",
 			-1:                "engine.Config.Batch: has a negative bound",
 		} {
-			err := Run(t.Context(), Config{Group: "g", Source: w.source(), Sink: silentSink{s}, Batch: BatchBounds{Bytes: bytes}})
+			err := Run(t.Context(), Config{Group: "g", Source: w.source(), Decoder: decode.None, Sink: silentSink{s}, Batch: BatchBounds{Bytes: bytes}})
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%d bytes: got %v, want %s", bytes, err, want)
 			}
 		}
-		err := Run(t.Context(), Config{Group: "g", Source: w.source(), Sink: silentSink{s}, Batch: BatchBounds{Bytes: MaxBatchBytes}})
+		err := Run(t.Context(), Config{Group: "g", Source: w.source(), Decoder: decode.None, Sink: silentSink{s}, Batch: BatchBounds{Bytes: MaxBatchBytes}})
 		if err == nil || !strings.Contains(err.Error(), "no route") {
 			t.Errorf("as many as there may be: got %v, want the sink's error", err)
 		}
@@ -90,7 +91,7 @@ func (silentSink) Lane(context.Context, int) (sink.Lane, error) {
 func TestRunThatCanNotBeginLeavesItsSource(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		source := &grouped{Source: w.source(), group: "g"}
-		if err := Run(t.Context(), Config{Source: source, Sink: silentSink{s}}); err == nil || !strings.Contains(err.Error(), "no route") {
+		if err := Run(t.Context(), Config{Source: source, Decoder: decode.None, Sink: silentSink{s}}); err == nil || !strings.Contains(err.Error(), "no route") {
 			t.Errorf("got %v, want the sink's error", err)
 		}
 		if source.left != 1 {

@@ -96,8 +96,8 @@ func Run(ctx context.Context, cfg Config) error {
 // started, but for those that do not follow their context until then: their lane is in the error, everything else in an
 // event LeftBehind.
 //
-// Errors: nil after ctx ended or the end was reached; *fencepost.UserError for what a person has to mend (with Exit 3 where
-// the end was reached and partitions stay parked); anything else that the configuration's checks or the rooms return.
+// Errors: nil after ctx ended or the end was reached; *fencepost.UserError for what a person has to mend (parked-left
+// where the end was reached and partitions stay parked); anything else that the configuration's checks or the rooms return.
 // ErrCutShort where ctx ended a run before its end, or a commit that was under way before anybody knew its outcome.
 // An engine that has run already runs no second time.
 func (e *Engine) Run(ctx context.Context) error {
@@ -176,7 +176,7 @@ func (e *Engine) ask(ctx context.Context) error {
 	}
 	for topic, err := range s.about.Errs {
 		if errors.Is(err, fencepost.ErrNoTopic) {
-			return err
+			return &fencepost.UserError{Code: "topic-not-found", Err: fmt.Errorf("topic %s: %w", topic, err)}
 		}
 		e.atStart[topic] = true
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost/connector/memory"
+	"github.com/fencepost/fencepost/decode"
 )
 
 // A program holds an engine as a value: it asks for its status before, during and after the run, subscribes while it
@@ -17,7 +18,7 @@ func TestEngineIsAValue(t *testing.T) {
 		w.produce(tp(0), 10)
 		from := w.source()
 		var first, second []Event
-		e, err := New(Config{Group: "g", Source: from, Sink: s, Events: func(ev Event) { first = append(first, ev) }})
+		e, err := New(Config{Group: "g", Source: from, Sink: s, Decoder: decode.None, Events: func(ev Event) { first = append(first, ev) }})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -83,6 +83,9 @@ func TestInvalidSinkAndSource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := New(Config{Group: "g", Source: w.source(), Sink: memory.Open()}); err == nil || !strings.Contains(err.Error(), "engine.Config.Decoder: is nil") {
+		t.Errorf("a sink of columns without a decoder: the error is %v, want one that names Config.Decoder", err)
+	}
 	sink := atleastonce.Handle(memory.Open(), func(context.Context, fencepost.Rows[delay]) error { return nil })
 	err = Run(t.Context(), Config{Group: "g", Source: w.source(), Sink: sink, Decoder: raw})
 	if f, ok := errors.AsType[*fencepost.UserError](err); !ok || f.Code != "column-missing" || !strings.Contains(err.Error(), "column origin of type text") {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/connector/memory"
+	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
@@ -410,7 +411,7 @@ type worker struct {
 func (w *world) run(store sink.Sink, change func(*Config)) *worker {
 	w.t.Helper()
 	wk := &worker{t: w.t, source: w.source(), done: make(chan struct{})}
-	cfg := Config{Group: "g", Source: wk.source, Sink: store, Who: "w@test", Events: func(ev Event) {
+	cfg := Config{Group: "g", Source: wk.source, Sink: store, Decoder: decode.None, Who: "w@test", Events: func(ev Event) {
 		if _, ok := ev.(Progress); ok {
 			return
 		}

@@ -67,6 +67,19 @@ type Move struct {
 	Partitions int32
 }
 
+// String says what the move changes, and why.
+func (m Move) String() string {
+	from := "nothing"
+	if !m.Held.Absent() {
+		from = fmt.Sprint(m.Held.Offset)
+	}
+	text := fmt.Sprintf("%s %s from %s to %d", m.TopicPartition, m.Cause, from, m.Next.Offset)
+	if why := m.Reason(); why != "" {
+		text += ": " + why
+	}
+	return text
+}
+
 // Enrolls reports whether the move counts in the topics: a start, and an import, with which a group begins where
 // another program has run. What was imported and lost its row is a lost row, as what was started.
 func (m Move) Enrolls() bool { return m.Cause == CauseStart || m.Cause == CauseImport }

@@ -12,7 +12,7 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// sinkLedger is the Sink as a ledger.Ledger and fencepost.History.
+// sinkLedger is the Sink as a ledger.Ledger and ledger.History.
 type sinkLedger Sink
 
 var (

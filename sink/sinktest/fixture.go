@@ -2,6 +2,7 @@ package sinktest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -23,7 +24,7 @@ type Fixture struct {
 // Store is one store, as the suite reaches it.
 type Store interface {
 	// Open is what one more worker process does: a sink of its own on this same store, whose ledger keeps commits as
-	// told. The ledger is a fencepost.History. It is called by several goroutines at once; the suite closes the sink.
+	// told. The ledger is a ledger.History. It is called by several goroutines at once; the suite closes the sink.
 	Open(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, error)
 	// Rows reads what stands in the append table, in any order, around the sink.
 	Rows(t *testing.T) []Row
@@ -44,6 +45,11 @@ type Row struct {
 	N      int64
 }
 
+// String is the row with its place.
+func (r Row) String() string {
+	return fmt.Sprintf("%s@%d value %q, n %d", r.TopicPartition, r.Offset, r.Value, r.N)
+}
+
 // Typed is a Store that can show columns of every type.
 type Typed interface {
 	// OpenTyped is Open with an append table of these columns, in place of value and n.
@@ -55,7 +61,7 @@ type Typed interface {
 
 // AnswerLoser is a Store that can lose an answer.
 type AnswerLoser interface {
-	// LoseAnswer loses the answer of the next commit of any sink of this store: after the store applied it, or before
+	// LoseAnswer loses the answer of the next Commit or Move of any sink of this store: after the store applied it, or before
 	// it did.
 	LoseAnswer(t *testing.T, applied bool)
 }

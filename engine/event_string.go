@@ -1,0 +1,41 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// String says which partition parked where, and why.
+func (e Parked) String() string {
+	return fmt.Sprintf("%s parked at %d: %s (%s)", e.TopicPartition, e.Offset, e.Reason, e.Code)
+}
+
+// String says which partition waits for what.
+func (e Waiting) String() string { return fmt.Sprintf("%s waits: %s", e.TopicPartition, e.Reason) }
+
+// String says what the ledger held instead.
+func (e Refused) String() string {
+	return fmt.Sprintf("%s refused at %d: the ledger holds %d (%s)", e.TopicPartition, e.Offset, e.Held.Offset, e.Relation)
+}
+
+// String says how far the ledger went back.
+func (e SinkWentBack) String() string {
+	return fmt.Sprintf("%s: the ledger went back from %d to %d", e.TopicPartition, e.From, e.To)
+}
+
+// String says what holds the partition back.
+func (e Blocked) String() string {
+	return fmt.Sprintf("%s blocked at %d by %s since %s", e.TopicPartition, e.Offset, e.Transaction, e.Since.UTC().Format(time.RFC3339))
+}
+
+// String says where the partition resumes, or why it does not.
+func (r Reconciliation) String() string {
+	text := fmt.Sprintf("%s at %d: %s", r.TopicPartition, r.Offset, r.Verdict)
+	if r.Reason != "" {
+		text += ", " + r.Reason
+	}
+	if !r.Running {
+		text += " (stopped)"
+	}
+	return text
+}

@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -61,7 +60,7 @@ const recordSQL = "update @groups set cluster_id = @cluster where group_name = @
 
 // compare is sqlstore.LedgerSQL.Compare.
 func (s *session) compare(t sqlstore.Tables, c sqlstore.Commits) string {
-	moves, w := sorted(c.Moves), c.Writer
+	moves, w := sqlstore.Sorted(c.Moves), c.Writer
 	run, history, cluster := mergeSQL, "", ""
 	if c.Keep != ledger.KeepMerged {
 		run = "run_commits = 0,"
@@ -136,15 +135,6 @@ func (s *session) fill(t sqlstore.Tables, w ledger.Actor, sql, json string, more
 		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who))...)
 }
 
-// sorted is the moves in the order in which every worker locks rows.
-func sorted(moves []ledger.Move) []ledger.Move {
-	before := func(a, b ledger.Move) int { return a.TopicPartition.Compare(b.TopicPartition) }
-	if slices.IsSortedFunc(moves, before) {
-		return moves
-	}
-	return slices.SortedStableFunc(slices.Values(moves), before)
-}
-
 // moveSQL is all moves but commits. The header row of the group is locked first, so that moves of a group come one
 // after the other and an absent row stays absent until the end. The third count is of topics: starts and imports
 // under another topic ID cover all of it, and an ID that is null is unknown, not another one.
@@ -185,7 +175,7 @@ func (s *session) move(t sqlstore.Tables, w ledger.Actor, moves []ledger.Move) s
 		numbered[m.TopicPartition] = n
 		n++
 	}
-	json := jsonRows(sorted(moves), func(m ledger.Move) []any {
+	json := jsonRows(sqlstore.Sorted(moves), func(m ledger.Move) []any {
 		why := m.Reason()
 		row := []any{m.Topic, m.Partition, m.Cause.String(), nil, nil, nil, nil,
 			m.Next.Offset, m.Next.LeaderEpoch, int64(m.Next.Fence), idText(m.Next.TopicID), nil, m.Partitions,

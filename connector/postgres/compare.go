@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"slices"
+
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
@@ -9,23 +11,24 @@ import (
 // compareSQL is the compare-and-set of commits, in one statement that fails by itself: by a cast of a text that is no
 // number, which names what did not hold. So the COMMIT behind it can leave in the same flush (law 11).
 //
-//	m   what the movers hold, and where they go
-//	k   the ledger's rows of those partitions, locked in (topic, partition) order: two workers can not deadlock
+//	m   what the movers hold, and where they go, in (topic, partition) order. Epochs are one where all are the same: the
+//	    rest is null
+//	k   lockedSQL, where commits are not merged
 //	u   the rows that agree, moved. `l.until` is compared, not k's: the row that was waited for is looked at again
 //	c   the group's first mover that knows its cluster records it
+//	h   historySQL, where commits are not merged
 //	g   what there is to be told of
 //
-// A merged run lives in the ledger's row itself and costs nothing extra. h, where commits are not merged, writes an
-// open run of an earlier configuration to the history first, then the commits.
+// Every worker locks rows in (topic, partition) order, so that two can not deadlock.
 const compareSQL = `with m as (select * from unnest(@topics::text[], @partitions::int[], @held::bigint[], @fences::bigint[],
   @untils::bigint[], @epochs::int[]) as m (topic, partition, held, held_fence, next, next_epoch)),
-k as materialized (select l.*, m.held, m.held_fence, m.next, m.next_epoch from @ledger l join m using (topic, partition)
-  where l.group_name = @group order by l.topic, l.partition for update of l),
-u as (update @ledger l set until = k.next, leader_epoch = k.next_epoch, @run from k
-  where l.group_name = @group and l.topic = k.topic and l.partition = k.partition and l.until = k.held and l.fence = k.held_fence
+@locked
+u as (update @ledger l set until = k.next, leader_epoch = coalesce(k.next_epoch, (@epochs::int[])[1]), @run from @from k
+  where @rows and l.until is not distinct from k.held and l.fence is not distinct from k.held_fence
   returning 1),
 c as (update @groups set cluster_id = @cluster
-  where group_name = @group and topic = '' and cluster_id = '' and @cluster <> '')@history,
+  where group_name = @group and topic = '' and cluster_id = '' and @cluster <> ''),
+@history
 g as materialized (select (select version from @groups where group_name = '' and topic = '') as version,
   (select cluster_id from @groups where group_name = @group and topic = '') as cluster_id,
   (select count(*) from u) as moved)
@@ -35,6 +38,59 @@ select case
   when g.moved <> @count then ('fenced:@secret:' || g.moved)::int
   else 0 end
 from g; `
+
+// Where commits are merged, a run lives in the ledger's row itself and costs nothing extra, and the update alone locks the
+// rows: to lock them first writes each of them twice. An update locks in the order in which its join finds the rows. So its
+// join must have one plan, in the order of the rows, whatever the planner knows of the table:
+//
+//	sparseSQL  each row of m looks for its row of the ledger in the primary key. The group stands in an ANY of what m
+//	           says, so that no other join can begin at that index, and all others begin with a scan of the whole
+//	           table, which the planner is told to avoid.
+//	denseSQL   a merge join by partition, of one topic's rows and m. It finds many rows that lie side by side in half the
+//	           time, and few among many in far more. Nothing else can be merged by: IS NOT DISTINCT FROM has no order.
+const (
+	sparseRows = `l.group_name = any (array[case when k.held is not null then @group end]) and l.topic = k.topic and l.partition = k.partition`
+	denseRows  = `l.group_name = @group and l.topic = (@topics::text[])[1] and l.partition >= (@partitions::int[])[1]
+    and l.partition <= (@partitions::int[])[@count::int] and l.partition = k.partition`
+)
+
+var (
+	sparseSQL = mergedSQL(sparseRows)
+	denseSQL  = mergedSQL(denseRows)
+)
+
+// mergedSQL is compareSQL for merged commits.
+func mergedSQL(rows string) string {
+	return sqlstore.Fill(compareSQL, "@locked\n", "", "@history\n", "", "@from", "m", "@run", mergeSQL, "@rows", rows)
+}
+
+// without tells the planner to avoid something while a statement runs. The user's deferred triggers run at COMMIT, without it.
+func without(statement string, what ...string) string {
+	before, behind := "", ""
+	for _, w := range what {
+		before += "set local " + w + " = off; "
+		behind += "set local " + w + " = default; "
+	}
+	return before + statement + behind
+}
+
+// dense reports whether denseSQL is for these moves. REQUIRES: they are sorted.
+func dense(moves []ledger.Move) bool {
+	first, last := moves[0], moves[len(moves)-1]
+	return len(moves) >= 64 && first.Topic == last.Topic && int(last.Partition-first.Partition) < 4*len(moves)
+}
+
+// listedSQL is compareSQL for commits that the history lists. What a row held is gone when it is moved: so all rows are
+// locked first, and read.
+var listedSQL = sqlstore.Fill(compareSQL, "@locked", lockedSQL, "@from", "k", "@run", "run_commits = 0",
+	"@rows", "l.group_name = @group and l.topic = k.topic and l.partition = k.partition")
+
+// lockedSQL locks the ledger's rows of those partitions, in order.
+const lockedSQL = `k as materialized (select l.*, m.held, m.held_fence, m.next, m.next_epoch from @ledger l join m using (topic, partition)
+  where l.group_name = @group order by l.topic, l.partition for update of l),`
+
+// historySQL writes an open run of an earlier configuration to the history, then the commits.
+const historySQL = `h as (insert into @moves ` + moveColumns + ` select ` + runColumns + ` from k l where l.run_commits > 0@commits),`
 
 // mergeSQL lengthens the open run, or opens one.
 const mergeSQL = `run_from = case when l.run_commits = 0 then l.until else l.run_from end,
@@ -50,32 +106,63 @@ const runColumns = `l.group_name, l.topic, l.partition, 'commit', l.run_from, l.
   l.until, l.leader_epoch, l.fence, l.topic_id, 0, 0, l.run_commits, l.run_at, l.run_who, ''`
 
 const commitColumns = `l.group_name, l.topic, l.partition, 'commit', l.until, l.leader_epoch, l.fence, l.topic_id,
-  l.next, l.next_epoch, l.fence, l.topic_id, 0, 0, 1, clock_timestamp(), @who, ''`
+  l.next, coalesce(l.next_epoch, (@epochs::int[])[1]), l.fence, l.topic_id, 0, 0, 1, clock_timestamp(), @who, ''`
 
 // compare is sqlstore.LedgerSQL.Compare.
 func (s *session) compare(t sqlstore.Tables, c sqlstore.Commits) string {
-	run, history, moves, w := mergeSQL, "", c.Moves, c.Writer
-	if c.Keep != ledger.KeepMerged {
-		run = "run_commits = 0"
-		history = ",\nh as (insert into @moves " + moveColumns + " select " + runColumns + " from k l where l.run_commits > 0"
-		if c.Keep == ledger.KeepAll {
-			history += " union all select " + commitColumns + " from k l"
+	c.Moves = sqlstore.Sorted(c.Moves)
+	values := commitValues(c)
+	if c.Keep == ledger.KeepMerged {
+		if dense(c.Moves) && s.dense.state != prepareNever {
+			values[0] = texts(c.Moves[:1], topicOf)
+			return without(s.dense.write(denseSQL, t, s.secret, values), "enable_nestloop", "enable_hashjoin")
 		}
-		history += ")"
+		return without(s.sparse.write(sparseSQL, t, s.secret, values), "enable_seqscan")
+	}
+	commits := ""
+	if c.Keep == ledger.KeepAll {
+		commits = " union all select " + commitColumns + " from k l"
 	}
 	// Two passes: the first puts the pieces together, the second fills in what came from outside, which is not
 	// looked at again.
-	sql := sqlstore.Fill(compareSQL, "@run", run, "@history", history)
-	return sqlstore.Fill(sql,
-		"@topics", texts(moves, func(m ledger.Move) string { return m.Topic }),
-		"@partitions", integers(moves, func(m ledger.Move) int64 { return int64(m.Partition) }),
-		"@held", integers(moves, func(m ledger.Move) int64 { return int64(m.Held.Offset) }),
-		"@fences", integers(moves, func(m ledger.Move) int64 { return int64(m.Held.Fence) }),
-		"@untils", integers(moves, func(m ledger.Move) int64 { return int64(m.Next.Offset) }),
-		"@epochs", integers(moves, func(m ledger.Move) int64 { return int64(m.Next.LeaderEpoch) }),
-		"@ledger", t.Ledger, "@groups", t.Groups, "@moves", t.Moves,
-		"@group", quote(string(w.Group)), "@cluster", quote(w.ClusterID), "@who", quote(w.Who),
-		"@count", itoa(int64(len(moves))), "@secret", s.secret)
+	sql := sqlstore.Fill(listedSQL, "@history", sqlstore.Fill(historySQL, "@commits", commits))
+	return fillCommits(sql, t, s.secret, values)
+}
+
+// parameters are the words of compareSQL that differ from commit to commit, and their types.
+var parameters = [...]struct{ word, typ string }{{"@topics", "text[]"}, {"@partitions", "int[]"}, {"@held", "bigint[]"},
+	{"@fences", "bigint[]"}, {"@untils", "bigint[]"}, {"@epochs", "int[]"}, {"@group", "text"}, {"@cluster", "text"}, {"@who", "text"},
+	{"@count", "bigint"}}
+
+type arguments [len(parameters)]string
+
+// commitValues are literals for the parameters.
+func commitValues(c sqlstore.Commits) arguments {
+	moves, w := c.Moves, c.Writer
+	epochs := moves
+	if !slices.ContainsFunc(moves, func(m ledger.Move) bool { return m.Next.LeaderEpoch != moves[0].Next.LeaderEpoch }) {
+		epochs = moves[:1]
+	}
+	return arguments{
+		texts(moves, topicOf),
+		integers(moves, func(m ledger.Move) int64 { return int64(m.Partition) }),
+		integers(moves, func(m ledger.Move) int64 { return int64(m.Held.Offset) }),
+		integers(moves, func(m ledger.Move) int64 { return int64(m.Held.Fence) }),
+		integers(moves, func(m ledger.Move) int64 { return int64(m.Next.Offset) }),
+		integers(epochs, func(m ledger.Move) int64 { return int64(m.Next.LeaderEpoch) }),
+		quote(string(w.Group)), quote(w.ClusterID), quote(w.Who), itoa(int64(len(moves))),
+	}
+}
+
+func topicOf(m ledger.Move) string { return m.Topic }
+
+// fillCommits fills a compare-and-set in.
+func fillCommits(sql string, t sqlstore.Tables, secret string, values arguments) string {
+	pairs := []string{"@ledger", t.Ledger, "@groups", t.Groups, "@moves", t.Moves, "@secret", secret}
+	for i, p := range parameters {
+		pairs = append(pairs, p.word, values[i])
+	}
+	return sqlstore.Fill(sql, pairs...)
 }
 
 // moveSQL is the body of all moves but commits: one block that the server runs alone, for the same reason as above.

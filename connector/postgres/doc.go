@@ -22,7 +22,8 @@
 //
 // The compare-and-set is one statement that fails by itself if a partition is not where the batch holds it, so that
 // the COMMIT behind it can leave unseen. Its error carries a secret of the connection: neither user SQL nor a value of
-// a record can pretend to be a refusal.
+// a record can pretend to be a refusal. Where commits are merged the server keeps it prepared (prepared.go), and without one
+// that does (a pooler) it travels as text. Every worker's compare-and-set locks rows in (topic, partition) order.
 //
 // # Types
 //

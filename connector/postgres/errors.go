@@ -113,8 +113,14 @@ func (s *session) outcome(err error) (o sqlstore.Outcome, detail string) {
 	if s.lost(err) {
 		return sqlstore.Lost, ""
 	}
-	if pg := new(pgconn.PgError); errors.As(err, &pg) && pg.Code == "22P02" {
+	pg := new(pgconn.PgError)
+	switch {
+	case !errors.As(err, &pg):
+		return sqlstore.Failed, ""
+	case pg.Code == "22P02":
 		return sqlstore.ReadRefusal(pg.Message, s.secret)
+	case s.sparse.refused(pg) || s.dense.refused(pg):
+		return sqlstore.Again, ""
 	}
 	return sqlstore.Failed, ""
 }

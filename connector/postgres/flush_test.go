@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,18 +15,22 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
-// compareBegins is how a compare-and-set begins, sameBegins how the comparison of the table's shape does, aloneBegins the
+// compareBegins is how a compare-and-set begins where it is prepared, or is not: its text; sameBegins is how the comparison of the table's shape does, aloneBegins the
 // refusal of another table named batch.
 const (
 	compareBegins = "with m as (select * from unnest("
 	sameBegins    = "select ('changed:"
 	aloneBegins   = "select ('namesake:"
 )
+
+// executes is how one begins that the server keeps.
+const executes = "; set local enable_seqscan = off; execute fencepost_compare_"
 
 // way is a form of the sink: how it meets its server, and what its flush is made of.
 type way struct {
@@ -107,7 +113,11 @@ func TestFlushIsOneTrip(t *testing.T) {
 					if len(heard)-at != 3 || heard[at+1] != "CopyData" || heard[at+2] != "CopyDone" {
 						t.Fatalf("commit %d sent %q, want a Query, its rows and their end", n+1, heard[at:])
 					}
-					inOrder(t, heard[at], y.flush...)
+					flush := slices.Clone(y.flush)
+					if n > 0 {
+						flush[slices.Index(flush, compareBegins)] = strings.TrimPrefix(executes, "; ")
+					}
+					inOrder(t, heard[at], flush...)
 				}
 				if at := w.held[at(0)].Offset; at != 11 {
 					t.Errorf("the worker holds %d, want 11", at)
@@ -227,6 +237,152 @@ func (y way) fails(b *backend, e *pgproto3.ErrorResponse) {
 func (b *backend) ledgerHolds(offset, fence int) {
 	b.hears("select topic, partition, until, leader_epoch, fence, topic_id from x.ledger")
 	b.says(answer([]any{"flights", 0, offset, -1, fence, nil}), ready('I'))
+}
+
+var nameOfPrepared = regexp.MustCompile(`fencepost_compare_[0-9a-f]{16}`)
+
+// isThere and isNot are what a server says of a PREPARE and an EXECUTE that fail.
+func isThere(sql string) *pgproto3.ErrorResponse {
+	return refuses("42P05", fmt.Sprintf("prepared statement %q already exists", nameOfPrepared.FindString(sql)))
+}
+
+func isNot(sql string) *pgproto3.ErrorResponse {
+	return refuses("26000", fmt.Sprintf("prepared statement %q does not exist", nameOfPrepared.FindString(sql)))
+}
+
+// The compare-and-set is prepared by the first flush that holds it, and executed by name from then on. Where the server has
+// not kept it (a pooler, DEALLOCATE ALL), the batch leaves once more at once, as text, and so do all later ones, on later
+// connections too.
+func TestPreparedIsGone(t *testing.T) {
+	for _, y := range ways {
+		t.Run(y.name, func(t *testing.T) {
+			onScript(t, y.config, []script{func(b *backend) {
+				y.meets(b)
+				y.commits(b)
+				y.fails(b, isNot(y.takes(b)))
+				y.commits(b)
+				y.commits(b)
+			}, func(b *backend) { y.meets(b); y.commits(b); b.listens() }}, func(t *testing.T, w *worker, s *scripted) {
+				for range 3 {
+					if err := w.commit(t.Context(), w.batch(0, 3)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				wantFlushes(t, s, "prepare", "execute", "text", "text")
+				w.lane.(*lane).session.Drop()
+				if err := w.commit(t.Context(), w.batch(0, 3)); err != nil {
+					t.Fatal(err)
+				}
+				wantFlushes(t, s, "text")
+			})
+		})
+	}
+}
+
+// wantFlushes wants what the last connection's flushes did with the compare-and-set.
+func wantFlushes(t *testing.T, s *scripted, want ...string) {
+	t.Helper()
+	var got []string
+	for _, q := range s.heard() {
+		switch {
+		case !strings.HasPrefix(q, begin):
+		case strings.Contains(q, "; prepare fencepost_compare_"):
+			got = append(got, "prepare")
+		case strings.Contains(q, executes):
+			got = append(got, "execute")
+		case strings.Contains(q, compareBegins):
+			got = append(got, "text")
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the flushes were %q, want %q", got, want)
+	}
+}
+
+// A flush that fails behind its PREPARE does not say so. The next one may then prepare what is there, and leaves once more.
+// The error of another statement, of the user's, is the user's.
+func TestPreparedIsThere(t *testing.T) {
+	y := ways[3]
+	onScript(t, y.config, []script{func(b *backend) {
+		y.meets(b)
+		y.takes(b)
+		y.fails(b, refuses("40001", "try again"))
+		y.fails(b, isThere(y.takes(b)))
+		y.commits(b)
+		y.takes(b)
+		y.fails(b, refuses("26000", `prepared statement "mine" does not exist`))
+		y.commits(b)
+		b.listens()
+	}}, func(t *testing.T, w *worker, s *scripted) {
+		for n, want := range []string{"40001", "", "26000", ""} {
+			err := w.commit(t.Context(), w.batch(0, 3))
+			if (err != nil) != (want != "") || err != nil && (!strings.Contains(err.Error(), want) || errors.Is(err, ledger.ErrUnknown)) {
+				t.Fatalf("commit %d: got %v, want %q", n+1, err, want)
+			}
+		}
+		wantFlushes(t, s, "prepare", "prepare", "execute", "execute", "execute")
+	})
+}
+
+// Other tables are another statement.
+func TestPreparedNamesItsTables(t *testing.T) {
+	y := ways[0]
+	onScript(t, y.config, []script{func(b *backend) {
+		y.meets(b)
+		y.commits(b)
+		b.listens()
+	}}, func(t *testing.T, w *worker, s *scripted) {
+		session := w.lane.(*lane).session
+		values := commitValues(sqlstore.Commits{Writer: w.as, Moves: w.markers().Moves})
+		if err := w.commit(t.Context(), w.batch(0, 3)); err != nil {
+			t.Fatal(err)
+		}
+		old := session.sparse.name
+		sql := session.sparse.write(sparseSQL, sqlstore.Tables{Groups: "y.groups", Ledger: "y.ledger", Moves: "y.moves"}, session.secret, values)
+		if !strings.HasPrefix(sql, "prepare fencepost_compare_") || !strings.Contains(sql, "y.ledger") || strings.Contains(sql, old) {
+			t.Errorf("with other tables: %s\nwant it prepared for them, by another name than %s", sql, old)
+		}
+	})
+}
+
+// Rows are locked in the order in which the compare-and-set names them: that of the partitions, whatever the batch's. What
+// is the same for many moves is named once.
+func TestCompareIsInOrder(t *testing.T) {
+	commits := sqlstore.Commits{Writer: ledger.Actor{Group: "g"}}
+	tables := sqlstore.Tables{Groups: "groups", Ledger: "ledger", Moves: "moves"}
+	position := func(offset int) ledger.Position {
+		return ledger.Position{Offset: fencepost.Offset(offset), LeaderEpoch: 3}
+	}
+	for _, test := range []struct {
+		topics     []string // of partitions n-1 to 0
+		executes   string
+		partitions int
+	}{
+		{[]string{"b", "a"}, `('{"a","b"}', '{0,1}', '{0,1}', '{0,0}', '{10,11}', '{3}', 'g', '', '', 2)`, 2},
+		{nil, `('{"flights"}', '{0,1,2,`, 64},
+	} {
+		commits.Moves = nil
+		for p := test.partitions - 1; p >= 0; p-- {
+			m := ledger.Move{TopicPartition: at(int32(p)), Held: position(p), Next: position(p + 10)}
+			if test.topics != nil {
+				m.Topic = test.topics[test.partitions-1-p]
+			}
+			commits.Moves = append(commits.Moves, m)
+		}
+		s := &session{secret: "s3cret"}
+		if sql := s.compare(tables, commits); !strings.Contains(sql, test.executes) {
+			t.Errorf("%d moves: %s\nwant %s in it", test.partitions, sql, test.executes)
+		}
+	}
+	for i := range commits.Moves {
+		commits.Moves[i].Partition *= 4
+	}
+	for spread, want := range map[int32]bool{1: false, 0: true} {
+		commits.Moves[0].Partition = 4*63 + 4*spread
+		if got := dense(sqlstore.Sorted(commits.Moves)); got != want {
+			t.Errorf("64 moves of partitions up to %d are dense: %t, want %t", commits.Moves[0].Partition, got, want)
+		}
+	}
 }
 
 // What a refused compare-and-set says: the word, the secret and the number in the text of a failed cast. Without the

@@ -52,6 +52,8 @@ type session struct {
 	config *pgx.ConnConfig
 	conn   *pgx.Conn
 	secret string // of this connection
+	// sparse and dense are sparseSQL and denseSQL, as the server keeps them for this connection.
+	sparse, dense prepared
 }
 
 // Open is part of sqlstore.Session.
@@ -65,6 +67,8 @@ func (s *session) Open(ctx context.Context) (fresh bool, err error) {
 		return false, s.edge(ctx, err)
 	}
 	s.conn, s.secret = conn, sqlstore.Secret()
+	s.sparse.connected()
+	s.dense.connected()
 	return true, nil
 }
 
@@ -123,11 +127,15 @@ func (s *session) committed(tag pgconn.CommandTag) error {
 	if tag.String() != "COMMIT" || s.conn.PgConn().TxStatus() != 'I' {
 		return fmt.Errorf("the server answered %q instead of COMMIT: nothing happened", tag)
 	}
+	s.sparse.committed()
+	s.dense.committed()
 	return nil
 }
 
 // Rollback is part of sqlstore.Session.
 func (s *session) Rollback(ctx context.Context, _ error) {
+	s.sparse.rolledBack()
+	s.dense.rolledBack()
 	if s.conn == nil || s.conn.IsClosed() {
 		s.Drop()
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -92,6 +93,15 @@ type Commits struct {
 	Keep   ledger.KeepCommits
 	// Recorded is the group whose cluster is known to be in the ledger.
 	Recorded fencepost.Group
+}
+
+// Sorted returns the moves in the order in which every worker locks rows, so that two workers can not deadlock.
+func Sorted(moves []ledger.Move) []ledger.Move {
+	before := func(a, b ledger.Move) int { return a.TopicPartition.Compare(b.TopicPartition) }
+	if slices.IsSortedFunc(moves, before) {
+		return moves
+	}
+	return slices.SortedStableFunc(slices.Values(moves), before)
 }
 
 // Fill replaces the @words of a statement by values, in one pass: values that came from outside are not replaced again.

@@ -100,7 +100,20 @@ const (
 	Fenced                      // the ledger does not hold what the moves hold
 	Changed                     // the table is not the one that the batch was planned for
 	Namesake                    // the database has a table of its own that the SQL may mean by batch
+	Again                       // the session has learned how to write the compare-and-set: it can be flushed once more at once
 )
+
+// errAgain is the error of a flush whose outcome was Again. It leaves this package never.
+var errAgain = errors.New("the compare-and-set must be written anew")
+
+// again flushes, and flushes once more for each errAgain. A session learns a few times at most.
+func again(flush func() error) error {
+	err := flush()
+	for errors.Is(err, errAgain) {
+		err = flush()
+	}
+	return err
+}
 
 // refusals are the words that our statements put into the text of an error.
 var refusals = map[string]Outcome{"newer": Newer, "cluster": OtherCluster, "roster": Roster, "fenced": Fenced, "changed": Changed, "namesake": Namesake}
@@ -142,6 +155,9 @@ func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Gro
 			return err
 		}
 		return errors.New("a table named batch was there, and a moment later was not: try again")
+	}
+	if outcome == Again {
+		return errAgain
 	}
 	if outcome == Roster {
 		return errors.New("a start under another topic ID must cover every partition of the Roster, all with one ID")

@@ -95,3 +95,27 @@ func TestSystemFault(t *testing.T) {
 		}
 	}
 }
+
+// A flush that the session has to write anew leaves once more at once, whoever sends it, and as often as that is said.
+// Another error ends it.
+func TestAgain(t *testing.T) {
+	l, f := fakeLane(t, Job{SQL: "select 1"}, "5")
+	own := &fake{answer: standing("5")}
+	positions := NewLedger(fakeDialect(), own, ledger.KeepMerged)
+	for name, c := range map[string]struct {
+		commit func() error
+		f      *fake
+	}{
+		"lane":   {func() error { return l.Commit(t.Context(), someone, batchOf(0)) }, f},
+		"ledger": {func() error { return positions.Move(t.Context(), someone, []ledger.Move{oneCommit()}) }, own},
+	} {
+		for _, last := range []error{nil, errFake} {
+			c.f.flushes, c.f.asked = []error{errForgot, errForgot, last}, nil
+			err := c.commit()
+			flushes := slices.DeleteFunc(c.f.asked, func(asked string) bool { return !strings.HasSuffix(asked, "commit") })
+			if !errors.Is(err, last) || len(flushes) != 3 {
+				t.Errorf("%s, which at last is answered %v: got %v and the flushes %q, want that answer and three", name, last, err, flushes)
+			}
+		}
+	}
+}

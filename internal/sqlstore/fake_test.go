@@ -21,7 +21,10 @@ type fake struct {
 	closed  bool
 }
 
-var errFake = errors.New("the server refused")
+var (
+	errFake   = errors.New("the server refused")
+	errForgot = errors.New("the server has forgotten what it prepared")
+)
 
 func (f *fake) Open(context.Context) (fresh bool, err error) {
 	fresh, f.closed = f.closed, false
@@ -78,8 +81,11 @@ func fakeDialect() *Dialect[*fake] {
 	d := &Dialect[*fake]{System: System{Name: "fake", DDL: "ddl"}, Spelling: Spelling{Ident: quoted, Literal: quoted, Plain: func(s string) string { return s }}}
 	d.Errors.Edge = func(_ *fake, _ context.Context, err error) error { return err }
 	d.Errors.Outcome = func(_ *fake, err error) (Outcome, string) {
-		if err == errFake {
+		switch err {
+		case errFake:
 			return Failed, ""
+		case errForgot:
+			return Again, ""
 		}
 		return ReadRefusal(err.Error(), "s3cret")
 	}

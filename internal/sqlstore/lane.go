@@ -64,7 +64,9 @@ func (l *Lane[S]) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) err
 	}
 	err := l.check(w)
 	if err == nil {
-		err = l.replan(ctx, func() error { return l.commit(ctx, w, c.Batch) })
+		err = l.replan(ctx, func() error {
+			return again(func() error { return l.commit(ctx, w, c.Batch) })
+		})
 	}
 	if r := new(sink.Rejected); errors.As(err, &r) {
 		err = l.stale(ctx, w, err)

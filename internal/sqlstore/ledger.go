@@ -149,12 +149,14 @@ func (l *Ledger[S]) Move(ctx context.Context, w ledger.Actor, moves []ledger.Mov
 		return err
 	}
 	defer l.turn.give()
-	err := l.attempt(ctx, func(ctx context.Context) error {
-		err := l.session.Flush(ctx, l.statements(w, moves))
-		if err != nil {
-			return l.dialect.Refusal(ctx, l.session, l.made, w.Group, moves, err)
-		}
-		return nil
+	err := again(func() error {
+		return l.attempt(ctx, func(ctx context.Context) error {
+			err := l.session.Flush(ctx, l.statements(w, moves))
+			if err != nil {
+				return l.dialect.Refusal(ctx, l.session, l.made, w.Group, moves, err)
+			}
+			return nil
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("move ledger: %w", err)

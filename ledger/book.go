@@ -11,13 +11,28 @@ import (
 
 // Book is one group's ledger in Go: the compare-and-set, and what is kept of the moves. A store that can read and
 // replace a group's content in one piece is a Book, a lock around it, and a way to make each change durable; stores that
-// decide in their own language hold the same rules, and pass the same suite. The zero Book is a group that never moved.
+// decide in their own language hold the same rules, and pass the same suite. The zero Book is a group that never moved; a
+// store that keeps a group's content rather than its moves fills its Book by Load.
 type Book struct {
 	clusterID string
 	topics    map[string]TopicState
 	positions map[fencepost.TopicPartition]Position
 	kept      []Recorded
 	open      map[fencepost.TopicPartition]int // :: partition -> its merged entry in kept, until the next move that is no commit
+}
+
+// Load replaces the content by what was stored of a group: what Snapshot and Moves have returned.
+func (b *Book) Load(s Snapshot, kept []Recorded) {
+	*b = Book{clusterID: s.ClusterID, topics: map[string]TopicState{}, positions: map[fencepost.TopicPartition]Position{},
+		kept: slices.Clone(kept), open: map[fencepost.TopicPartition]int{}}
+	maps.Copy(b.topics, s.Topics)
+	maps.Copy(b.positions, s.Positions)
+	for i, r := range kept {
+		delete(b.open, r.TopicPartition)
+		if r.Cause == CauseCommit && b.positions[r.TopicPartition].Holds(r.Next) {
+			b.open[r.TopicPartition] = i
+		}
+	}
 }
 
 // Snapshot is a copy of the content, as of the ledger with this identity.

@@ -31,7 +31,8 @@ type Ledger interface {
 	Move(context.Context, Actor, []Move) error
 }
 
-// History is an optional ability of a Ledger: the recorded moves, oldest first.
+// History is an ability of a Ledger that every connector of the house has, and the suites demand: the recorded moves,
+// oldest first.
 type History interface {
 	// Moves yields what the ledger kept of the group's moves. Commits may be merged: see Recorded.Commits.
 	Moves(context.Context, fencepost.Group) iter.Seq2[Recorded, error]
@@ -87,9 +88,11 @@ type KeepCommits uint8
 
 // The ways to keep commits. The zero value merges.
 const (
-	KeepMerged KeepCommits = iota // one row per partition and run of one Fence
-	KeepAll                       // a row per commit and partition
-	KeepNone                      // none: the Position is their sum all the same
+	// KeepMerged keeps one row for each partition and run of commits under one Fence: Held of the first commit; Next, time
+	// and writer of the last; Commits added up. A move of another cause ends the run, and a row kept apart is no part of one.
+	KeepMerged KeepCommits = iota
+	KeepAll                // a row per commit and partition
+	KeepNone               // none: the Position is their sum all the same
 )
 
 // String is the word of the pipeline file.
@@ -98,7 +101,7 @@ func (k KeepCommits) String() string { return [...]string{"merged", "all", "none
 // Snapshot is a ledger's content for one group at one moment.
 type Snapshot struct {
 	Ledger    fencepost.LedgerID
-	ClusterID string                // empty until the group's first move
+	ClusterID string                // of the first move that named one; empty until then
 	Topics    map[string]TopicState // :: topic -> what was started of it
 	Positions map[fencepost.TopicPartition]Position
 }

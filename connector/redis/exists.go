@@ -19,7 +19,7 @@ func (l *Ledger) Exists(ctx context.Context, g fencepost.Group) (bool, error) {
 			return false, fmt.Errorf("look for the ledger: %w", l.cfg.fault(err, false))
 		}
 		if v != nil {
-			return true, nil
+			return true, checkVersion(text(v))
 		}
 	}
 	return false, nil

@@ -3,6 +3,7 @@ package zookeeper
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
@@ -17,7 +18,11 @@ func (l *Ledger) Exists(ctx context.Context, _ fencepost.Group) (bool, error) {
 	if err == nil {
 		var nodes []node
 		if nodes, err = l.zk.gets(ctx, []string{l.cfg.Root}); err == nil {
-			return nodes[0].here && len(nodes[0].data) > 0, nil
+			if !nodes[0].here || len(nodes[0].data) == 0 {
+				return false, nil
+			}
+			v, _, _ := strings.Cut(string(nodes[0].data), "|")
+			return true, checkVersion(v)
 		}
 	}
 	return false, fmt.Errorf("look for the ledger: %w", l.cfg.fault(err, false))

@@ -224,7 +224,7 @@ var breaks = []wrong{
 		}
 		return s.Move(ctx, w, moves)
 	}}},
-	{"forgets the roster", "roster-counts", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
+	{"forgets the roster", "topics-counts", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 		snap, err := s.Read(ctx, g)
 		for topic, e := range snap.Topics {
 			e.Partitions = 0
@@ -235,7 +235,7 @@ var breaks = []wrong{
 		}
 		return snap, err
 	}}},
-	{"repairs a part of a recreated topic", "roster-of-a-recreated-topic", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
+	{"repairs a part of a recreated topic", "topics-recreated", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 		err := s.Move(ctx, w, moves)
 		if err != nil && strings.Contains(err.Error(), "start all of them") {
 			moves = slices.DeleteFunc(slices.Clone(moves), func(m ledger.Move) bool { return m.Held.Absent() })
@@ -246,7 +246,7 @@ var breaks = []wrong{
 		}
 		return err
 	}}},
-	{"does not count imports", "roster-of-imports", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
+	{"does not count imports", "topics-of-imports", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 		snap, err := s.Read(ctx, g)
 		started := map[string]bool{}
 		for m := range s.Moves(ctx, g) {
@@ -255,7 +255,7 @@ var breaks = []wrong{
 		maps.DeleteFunc(snap.Topics, func(topic string, _ ledger.TopicState) bool { return !started[topic] })
 		return snap, err
 	}}},
-	{"takes an unknown topic ID for another", "roster-without-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
+	{"takes an unknown topic ID for another", "topics-without-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 		snap, _ := s.Read(ctx, w.Group)
 		for _, m := range moves {
 			if e := snap.Topics[m.Topic]; e.Partitions > 0 && e.TopicID != m.Next.TopicID {
@@ -264,7 +264,7 @@ var breaks = []wrong{
 		}
 		return s.Move(ctx, w, moves)
 	}}},
-	{"learns no topic ID where the offset stays", "roster-learns-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
+	{"learns no topic ID where the offset stays", "topics-learns-a-topic-id", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 		moves = slices.Clone(moves)
 		for i, m := range moves {
 			if m.Adopts() {

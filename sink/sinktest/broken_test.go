@@ -342,6 +342,35 @@ var breaks = []wrong{
 	{"takes at most 9,999 partitions", "ten-thousand-partitions", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 		return s.Move(ctx, w, moves[:min(len(moves), 9_999)])
 	}}},
+	{"has a unique key over the place of a row", "a-range-applied-twice-has-its-rows-twice", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
+		c := copied(b)
+		for i := range c.Segments {
+			seg := &c.Segments[i]
+			if slices.ContainsFunc(s.Rows(), func(r memory.Row) bool {
+				return seg.Hi > seg.Lo && r.TopicPartition == seg.TopicPartition && r.Offset == c.Offsets[seg.Lo]
+			}) {
+				seg.Hi = seg.Lo
+			}
+		}
+		return l.Commit(ctx, w, c)
+	}}},
+	{"puts question marks into text", "text-that-is-not-utf-8", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
+		c := fencepost.Column{Name: b.Columns[0].Name, Type: fencepost.Text}
+		for i := range b.Columns[0].Len() {
+			c.AppendText(strings.ToValidUTF8(b.Columns[0].Text(i), "?"))
+		}
+		b.Columns[0] = c
+		return l.Commit(ctx, w, b)
+	}}},
+	{"counts topics without their case", "topics-that-differ-in-case", broken{read: func(s *memory.Store, ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
+		snap, err := s.Read(ctx, g)
+		for topic := range snap.Topics {
+			if state, ok := snap.Topics[strings.ToLower(topic)]; ok {
+				snap.Topics[topic] = state
+			}
+		}
+		return snap, err
+	}}},
 	{"checks no move", "invalid-moves-are-refused", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 		return s.Move(ctx, w, slices.DeleteFunc(slices.Clone(moves), func(m ledger.Move) bool { return m.Validate() != nil }))
 	}}},

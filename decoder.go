@@ -1,11 +1,17 @@
 package fencepost
 
+import "errors"
+
+// ErrNoRow is what a Decoder returns of a record that makes no row. The record counts as applied.
+var ErrNoRow = errors.New("the record makes no row")
+
 // Decoder makes one row of columns from one record. Used by one goroutine; each lane has its own.
 type Decoder interface {
 	// Columns says what Decode appends, in this order, before any metadata column.
 	Columns() []ColumnSpec
 	// Decode appends exactly one value to each of the first len(Columns()) columns. If it returns an error, a
-	// *BadRecord, the caller drops the begun row with Batch.Truncate.
+	// *BadRecord or ErrNoRow, the caller drops the begun row with Batch.Truncate. Behind ErrNoRow it goes on with the next
+	// record, behind a BadRecord it stands still.
 	Decode(r *Record, columns []Column) error
 }
 

@@ -123,6 +123,27 @@ func TestJSONTombstone(t *testing.T) {
 	}
 }
 
+func TestV17Tombstones(t *testing.T) {
+	fields := []Field{{Column: "a", Type: fencepost.Int, Missing: Default("7")}, {Column: "b", Type: fencepost.JSON}}
+	for rule, want := range map[Tombstone]string{SkipTombstone: "no row", NullsTombstone: "null | null"} {
+		make, err := JSON(JSONConfig{Fields: fields, Tombstone: rule})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := make()
+		got, err := decodeRow(d, columnsOf(d), &fencepost.Record{})
+		if errors.Is(err, fencepost.ErrNoRow) {
+			got, err = []string{"no row"}, nil
+		}
+		if strings.Join(got, " | ") != want || err != nil {
+			t.Errorf("rule %d: got %s, %v; want %s", rule, got, err, want)
+		}
+		if _, err := decodeRow(d, columnsOf(d), &fencepost.Record{Value: []byte{}}); errors.Is(err, fencepost.ErrNoRow) || err == nil {
+			t.Errorf("rule %d: an empty value is none of JSON, got %v", rule, err)
+		}
+	}
+}
+
 // Each unknown name is told once, over all decoders, however often and however spelled it comes.
 func TestUnknownNamesAreToldOnce(t *testing.T) {
 	var names []string
@@ -226,6 +247,9 @@ func TestFunc(t *testing.T) {
 		case "short":
 			c[0].AppendBytes(r.Key)
 			return nil
+		case "none":
+			c[0].AppendBytes(r.Key)
+			return fmt.Errorf("wrapped: %w", fencepost.ErrNoRow)
 		}
 		c[0].AppendBytes(r.Key)
 		c[1].AppendInt(int64(len(r.Value)))
@@ -241,6 +265,7 @@ func TestFunc(t *testing.T) {
 		{"plain", "record-undecodable: no"},
 		{"own", "own: mine"},
 		{"short", "record-undecodable: the decode function appended 0 values to column n, not 1"},
+		{"none", "no row"},
 		{"", "6b | 0"},
 	}
 	for _, c := range cases {
@@ -249,6 +274,9 @@ func TestFunc(t *testing.T) {
 		var b *fencepost.BadRecord
 		if errors.As(err, &b) {
 			got = b.Code + ": " + b.Reason
+		}
+		if errors.Is(err, fencepost.ErrNoRow) {
+			got = "no row"
 		}
 		if got != c.want {
 			t.Errorf("value %q: got %s, want %s", c.value, got, c.want)

@@ -32,7 +32,8 @@
 //   - null gives a null in every column, a json column included; Missing is for a name that is not there.
 //   - A value that is JSON but that the column's type can not hold exactly is a mismatch: another JSON type, 1.0 or
 //     1e3 for an int, an overflow, \u0000 in a text.
-//   - A record without a value (a tombstone) is a bad record for JSON, and a null for Raw.
+//   - A record without a value (a tombstone) is what [Tombstone] says for JSON: a bad record, no row, or a row of nulls.
+//     For Raw it is a null.
 //
 // # What fits which column
 //
@@ -50,7 +51,7 @@
 //
 // # How it fails
 //
-// Every error of Decode is a *[fencepost.BadRecord] with the code [Undecodable] and a reason that names the field, or
+// Every error of Decode but [fencepost.ErrNoRow] is a *[fencepost.BadRecord] with the code [Undecodable] and a reason that names the field, or
 // the first byte (from 0) at which the value stops being JSON. The row it began is incomplete: the caller drops it.
 // A schema that cannot work is refused when the decoder is made, with one *[FieldError] for each fault.
 //

@@ -7,12 +7,12 @@ import (
 )
 
 // Func makes decoders of a function that is called once per record with all there is of it, from topic to headers: it
-// appends exactly one value to each column, by the Append function of the column's type. All lanes call it, so it must be safe for concurrent use. The record's
-// slices are valid until it returns, and the columns copy what is appended.
+// appends exactly one value to each column, by the Append function of the column's type. All lanes call it, so it must be
+// safe for concurrent use. The record's slices are valid until it returns, and the columns copy what is appended.
 //
-// An error it returns makes the record bad, with the error's text as the reason; one that wraps a
-// *[fencepost.BadRecord] is that bad record. So does a row it leaves incomplete. The error of Func itself joins one
-// *FieldError for each fault of the columns.
+// An error it returns makes the record bad, with the error's text as the reason, and so does a row it leaves incomplete.
+// An error that wraps a *[fencepost.BadRecord] is that bad record; behind one that wraps [fencepost.ErrNoRow] the record
+// makes no row. The error of Func itself joins one *FieldError for each fault of the columns.
 func Func(columns []fencepost.ColumnSpec, f func(r *fencepost.Record, columns []fencepost.Column) error) (Factory, error) {
 	if err := checkColumns(columns); err != nil {
 		return nil, err
@@ -37,6 +37,9 @@ func (d *function) Decode(r *fencepost.Record, columns []fencepost.Column) error
 	before := columns[0].Len()
 	if err := d.f(r, columns); err != nil {
 		var b *fencepost.BadRecord
+		if errors.Is(err, fencepost.ErrNoRow) {
+			return fencepost.ErrNoRow
+		}
 		if errors.As(err, &b) {
 			return b
 		}

@@ -14,6 +14,8 @@ type JSONConfig struct {
 	Fields []Field
 	// UnknownFields says what a name means that no Field takes. Zero: it is ignored.
 	UnknownFields UnknownFields
+	// Tombstone says what a record without a value becomes. Zero: it is bad.
+	Tombstone Tombstone
 	// Unknown is called with each unknown name once, over all decoders of the Factory, one call at a time and from
 	// the goroutine of the decoder that met it. Of a topic whose names have no end, the first 1,000 are reported, and
 	// of a long name the first 256 bytes. It may be nil.
@@ -27,6 +29,16 @@ type UnknownFields uint8
 const (
 	IgnoreUnknown UnknownFields = iota // validate it and go on
 	RefuseUnknown                      // the record is bad
+)
+
+// Tombstone says what becomes of a record without a value.
+type Tombstone uint8
+
+// What may become of a record without a value.
+const (
+	BadTombstone   Tombstone = iota // the record is bad
+	SkipTombstone                   // it makes no row: fencepost.ErrNoRow
+	NullsTombstone                  // a row of nulls, whatever Missing says
 )
 
 // Field makes one column of one field.

@@ -16,6 +16,7 @@ type projector struct {
 	columns []fencepost.ColumnSpec
 	fields  []projected
 	refuse  bool // a record with unknown fields is bad
+	empty   Tombstone
 
 	slots  []token // one per wanted name
 	names  []name
@@ -64,6 +65,7 @@ func newProjector(c JSONConfig, columns []fencepost.ColumnSpec, t *told) *projec
 		refuse:  c.UnknownFields == RefuseUnknown,
 		names:   []name{{slot: none, next: none}},
 		byName:  map[string]int32{},
+		empty:   c.Tombstone,
 		told:    t,
 	}
 	last := begin
@@ -128,7 +130,7 @@ func (p *projector) Columns() []fencepost.ColumnSpec { return p.columns }
 func (p *projector) Decode(r *fencepost.Record, columns []fencepost.Column) error {
 	v := r.Value
 	if v == nil {
-		return bad("record has no value (a tombstone)")
+		return p.tombstone(columns)
 	}
 	i := space(v, 0)
 	if i == len(v) || v[i] != '{' {
@@ -161,6 +163,21 @@ func (p *projector) Decode(r *fencepost.Record, columns []fencepost.Column) erro
 		}
 	}
 	return nil
+}
+
+// tombstone makes of a record without a value what the schema says.
+func (p *projector) tombstone(columns []fencepost.Column) error {
+	switch p.empty {
+	case SkipTombstone:
+		return fencepost.ErrNoRow
+	case NullsTombstone:
+		for k := range p.fields {
+			columns[k].AppendNull()
+		}
+		return nil
+	case BadTombstone:
+	}
+	return bad("record has no value (a tombstone)")
 }
 
 // object reads the object that opens at i into the slots, and returns the index behind it.

@@ -86,6 +86,10 @@ func (l *lane) rows(b *fencepost.Batch, t *claimed) (ledger.Position, error, fen
 				if l.decoder != nil {
 					if err := l.decoder.Decode(r, b.Columns[:cols]); err != nil {
 						b.Truncate(len(b.Offsets))
+						if errors.Is(err, fencepost.ErrNoRow) {
+							next.Offset, next.LeaderEpoch = r.Offset+1, r.LeaderEpoch
+							continue
+						}
 						return next, err, r.Offset
 					}
 				}

@@ -44,7 +44,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "kafka": startBroker, "produce": produce, "sqlite": sqliteCommand, "fill": fill, "hide": hide,
+			"status": status, "kafka": startBroker, "produce": produce, "sqlite": sqliteCommand, "fill": fill, "tombstone": tombstone, "hide": hide,
 			"stamped": stamped, "waitfor": waitRows, "waitpath": waitPath,
 		},
 	})
@@ -96,6 +96,24 @@ func produce(ts *testscript.TestScript, _ bool, args []string) {
 	_, err = feed.Produce(context.Background(), feed.Config{Brokers: []string{brokers}, Topic: args[0],
 		Partitions: int32(partitions), Flights: first(n)})
 	ts.Check(err)
+}
+
+// tombstone makes a topic of one partition with a record, one without a value, and another record: tombstone TOPIC.
+func tombstone(ts *testscript.TestScript, _ bool, args []string) {
+	ctx := context.Background()
+	client, err := kgo.NewClient(kgo.SeedBrokers(ts.Getenv("KAFKA")))
+	ts.Check(err)
+	defer client.Close()
+	_, err = kadm.NewClient(client).CreateTopic(ctx, 1, 1, nil, args[0])
+	ts.Check(err)
+	record := func(key, value string) *kgo.Record {
+		r := &kgo.Record{Topic: args[0], Key: []byte(key)}
+		if value != "" {
+			r.Value = []byte(value)
+		}
+		return r
+	}
+	ts.Check(client.ProduceSync(ctx, record("k1", `{"n": 1}`), record("k1", ""), record("k2", `{"n": 2}`)).FirstErr())
 }
 
 // stamped makes a topic whose record n of each partition was written n seconds after a day's beginning, with so many

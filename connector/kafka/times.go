@@ -32,9 +32,12 @@ func clientIsRight(t time.Time) bool {
 // errOldFormat says that a batch is older than Kafka 0.11: its records keep the client's times.
 var errOldFormat = errors.New("it is no batch of the format that Kafka writes since 0.11")
 
-// exactTimes sets the times of records of one partition to those that Kafka keeps.
+// exactTimes sets the times of records of one partition to those that Kafka keeps. The client has handed the records out:
+// the end of ctx does not keep them from being read, each question has its own time-out.
 func (s *Source) exactTimes(ctx context.Context, list []*kgo.Record) error {
-	var at map[int64]int64 // :: offset -> milliseconds, of the last batch asked for
+	ctx = context.WithoutCancel(ctx)
+	var leader *leader     // nil: not asked for yet
+	var at map[int64]int64 // :: offset -> milliseconds, of the batches asked for last
 	for _, r := range list {
 		switch {
 		case clientIsRight(r.Timestamp):
@@ -47,7 +50,12 @@ func (s *Source) exactTimes(ctx context.Context, list []*kgo.Record) error {
 		if !known {
 			tp := fencepost.TopicPartition{Topic: r.Topic, Partition: r.Partition}
 			var err error
-			at, err = s.batchTimes(ctx, tp, r.Offset)
+			if leader == nil {
+				leader, err = s.leader(ctx, tp)
+			}
+			if err == nil {
+				at, err = s.batchTimes(ctx, leader, r.Offset)
+			}
 			if errors.Is(err, errOldFormat) {
 				continue
 			}
@@ -76,8 +84,14 @@ func (s *Source) exactTimesOf(ctx context.Context, fetches kgo.Fetches) (err err
 // noTimestamp is the protocol's word for a record without a timestamp.
 const noTimestamp = -1
 
-// batchTimes reads the timestamps of the batch that holds an offset, from its leader.
-func (s *Source) batchTimes(ctx context.Context, tp fencepost.TopicPartition, offset int64) (map[int64]int64, error) {
+// leader is the broker that leads a partition.
+type leader struct {
+	fencepost.TopicPartition
+	id     fencepost.TopicID
+	broker int32
+}
+
+func (s *Source) leader(ctx context.Context, tp fencepost.TopicPartition) (*leader, error) {
 	m, err := s.metadataSoon(ctx, []string{tp.Topic})
 	if err != nil {
 		return nil, err
@@ -89,17 +103,25 @@ func (s *Source) batchTimes(ctx context.Context, tp fencepost.TopicPartition, of
 	case int(tp.Partition) >= len(t.leaders) || t.leaders[tp.Partition] < 0:
 		return nil, errors.New("the partition has no leader")
 	}
+	return &leader{tp, t.id, t.leaders[tp.Partition]}, nil
+}
+
+// reread is how many bytes are read a second time at once, and at most how many are decompressed of more than one batch.
+const reread = 1 << 20
+
+// batchTimes reads the timestamps of the batch that holds an offset, and of some that follow.
+func (s *Source) batchTimes(ctx context.Context, from *leader, offset int64) (map[int64]int64, error) {
 	req := kmsg.NewPtrFetchRequest()
-	req.ReplicaID, req.MinBytes, req.MaxBytes, req.SessionEpoch = -1, 1, 1, -1 // a broker always sends one whole batch
+	req.ReplicaID, req.MinBytes, req.MaxBytes, req.SessionEpoch = -1, 1, reread, -1 // the first batch comes whole, whatever its size
 	rt := kmsg.NewFetchRequestTopic()
-	rt.Topic, rt.TopicID = tp.Topic, t.id
+	rt.Topic, rt.TopicID = from.Topic, from.id
 	rp := kmsg.NewFetchRequestTopicPartition()
-	rp.Partition, rp.CurrentLeaderEpoch, rp.FetchOffset, rp.PartitionMaxBytes = tp.Partition, -1, offset, 1
+	rp.Partition, rp.CurrentLeaderEpoch, rp.FetchOffset, rp.PartitionMaxBytes = from.Partition, -1, offset, reread
 	rt.Partitions = append(rt.Partitions, rp)
 	req.Topics = append(req.Topics, rt)
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errors.New("its leader did not answer in 5s"))
 	defer cancel()
-	resp, err := s.client.Broker(int(t.leaders[tp.Partition])).RetriableRequest(ctx, req)
+	resp, err := s.client.Broker(int(from.broker)).RetriableRequest(ctx, req)
 	if err != nil {
 		return nil, errors.Join(context.Cause(ctx), err)
 	}
@@ -117,34 +139,54 @@ func (s *Source) batchTimes(ctx context.Context, tp fencepost.TopicPartition, of
 	return s.timesOf(p.RecordBatches)
 }
 
-// timesOf reads the timestamps of the first batch in b.
+// timesOf reads the timestamps of the batches in b. The first of them is whole.
 func (s *Source) timesOf(b []byte) (map[int64]int64, error) {
-	const upToMagic, magic = 16, 2
-	if len(b) <= upToMagic || b[upToMagic] != magic {
-		return nil, errOldFormat
+	const upToMagic, upToLength = 16, 12 // the length counts what follows it
+	at := map[int64]int64{}
+	for first, size := true, 0; first || size < reread && len(b) > upToMagic; first = false {
+		if len(b) <= upToMagic || b[upToMagic] != 2 {
+			if first {
+				return nil, errOldFormat
+			}
+			break
+		}
+		n := upToLength + int(binary.BigEndian.Uint32(b[8:]))
+		if n > len(b) && !first {
+			break // cut by the size that was asked for
+		}
+		raw, err := s.times(b[:min(n, len(b))], at)
+		if err != nil {
+			if first {
+				return nil, err
+			}
+			break // its own records ask again, and then it is the first
+		}
+		size += raw
+		b = b[min(n, len(b)):]
 	}
-	const upToLength = 12 // the length counts what follows it
-	if n := upToLength + int(binary.BigEndian.Uint32(b[8:])); n <= len(b) {
-		b = b[:n]
-	}
+	return at, nil
+}
+
+// times adds the timestamps of a batch to at, and returns its size without compression.
+func (s *Source) times(b []byte, at map[int64]int64) (size int, err error) {
 	var batch kmsg.RecordBatch
 	if err := batch.ReadFrom(b); err != nil {
-		return nil, fmt.Errorf("read the batch: %w", err)
+		return 0, fmt.Errorf("read the batch: %w", err)
 	}
 	raw, err := s.memory.inner.Decompress(batch.Records, kgo.CompressionCodecType(batch.Attributes&7))
 	if err != nil {
-		return nil, fmt.Errorf("decompress the batch: %w", err)
+		return 0, fmt.Errorf("decompress the batch: %w", err)
 	}
+	size = len(raw)
 	appended := batch.Attributes&8 != 0 // by the broker's clock (LogAppendTime)
-	at := make(map[int64]int64, batch.NumRecords)
 	for range batch.NumRecords {
 		length, used := binary.Varint(raw)
 		if used <= 0 || length < 0 || int64(len(raw)-used) < length {
-			return nil, errors.New("the batch ends within a record")
+			return 0, errors.New("the batch ends within a record")
 		}
 		var r kmsg.Record
 		if err := r.ReadFrom(raw[:used+int(length)]); err != nil {
-			return nil, fmt.Errorf("read a record of the batch: %w", err)
+			return 0, fmt.Errorf("read a record of the batch: %w", err)
 		}
 		raw = raw[used+int(length):]
 		ms := batch.FirstTimestamp + r.TimestampDelta64
@@ -153,5 +195,5 @@ func (s *Source) timesOf(b []byte) (map[int64]int64, error) {
 		}
 		at[batch.FirstOffset+int64(r.OffsetDelta)] = ms
 	}
-	return at, nil
+	return size, nil
 }

@@ -128,3 +128,34 @@ func TestV14EveryTimestampIsTheNumberThatKafkaHolds(t *testing.T) {
 		}
 	})
 }
+
+// Where a timestamp can not be read, no record is handed out with another one: the partition fails, and brings the
+// record once it was set where it goes on.
+func TestV14ATimestampThatCanNotBeReadFailsItsPartition(t *testing.T) {
+	c := fake(t)
+	b := newBench(t, c.ListenAddrs())
+	b.create("t", 1)
+	b.produceTimes("t", kgo.NoCompression(), math.MaxInt64)
+	refuse := true // until it was asked once
+	c.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if fetch := req.(*kmsg.FetchRequest); fetch.MaxBytes != reread || !refuse {
+			return nil, nil, false
+		}
+		refuse = false
+		answer := req.ResponseKind().(*kmsg.FetchResponse)
+		answer.ErrorCode = kerr.KafkaStorageError.Code
+		return answer, nil, true
+	})
+	s := b.open(Config{Partitions: []fencepost.TopicPartition{tp("t", 0)}})
+	if err := s.Start(t.Context(), &holder{}); err != nil {
+		t.Fatal(err)
+	}
+	r := newReader(t, s)
+	r.failed(tp("t", 0))
+	if len(r.got) > 0 || r.err[tp("t", 0)][0] != "KAFKA_STORAGE_ERROR" {
+		t.Errorf("got %v with %v, want no record and the broker's own error", r.got, r.err)
+	}
+	s.Seek(map[fencepost.TopicPartition]source.Start{tp("t", 0): {}})
+	r.until(tp("t", 0), 1)
+}

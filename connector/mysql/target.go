@@ -96,8 +96,8 @@ func columnOf(r [][]byte) sqlstore.Column {
 	return col
 }
 
-// mergedBy returns what a collation does not tell apart. Only binary ones without padding tell all strings apart: in the
-// others of MySQL 8 characters without a weight are equal to nothing, and those of MariaDB and the older ones pad too.
+// mergedBy returns what a collation does not tell apart. Only binary ones without padding tell all strings apart: the others
+// pass over characters without a weight, and most of them pad with blanks.
 func mergedBy(collation string) string {
 	switch {
 	case collation == "binary", strings.HasSuffix(collation, "_nopad_bin"), strings.HasSuffix(collation, "_0900_bin"):

@@ -69,6 +69,8 @@ func (s *session) narrows(from fencepost.Type, col *sqlstore.Column) string {
 		}
 	case from == fencepost.Text && col.Type == "char":
 		return "cut at its trailing blanks"
+	case from == fencepost.Text && (col.Type == "enum" || col.Type == "set") && col.Merges != "":
+		return "written as the label that the collation takes for equal"
 	}
 	return ""
 }

@@ -86,26 +86,27 @@ func TestV10CheckSaysWhatNullInAKeyDoes(t *testing.T) {
 
 func TestV12CheckSaysWhatIsRoundedAndCut(t *testing.T) {
 	s := newStore(t)
-	s.exec(t, "create table v12 (d decimal(10,2), f float, fd decimal(12,1), t datetime(3), s timestamp null, day date, whole datetime(6), c char(3), v varchar(3), plain decimal(65,24))")
+	s.exec(t, "create table v12 (d decimal(10,2), f float, fd decimal(12,1), t datetime(3), s timestamp null, day date, whole datetime(6), c char(3), v varchar(3), plain decimal(65,24), e enum('Ab'))")
 	columns := []fencepost.ColumnSpec{{Name: "d", Type: fencepost.Decimal}, {Name: "f", Type: fencepost.Float}, {Name: "fd", Type: fencepost.Float},
 		{Name: "t", Type: fencepost.Timestamp}, {Name: "s", Type: fencepost.Timestamp}, {Name: "day", Type: fencepost.Timestamp}, {Name: "whole", Type: fencepost.Timestamp},
-		{Name: "c", Type: fencepost.Text}, {Name: "v", Type: fencepost.Text}, {Name: "plain", Type: fencepost.Decimal}}
+		{Name: "c", Type: fencepost.Text}, {Name: "v", Type: fencepost.Text}, {Name: "plain", Type: fencepost.Decimal},
+		{Name: "e", Type: fencepost.Text}}
 	w := s.worker(t, Config{Table: "v12"}).start(1)
-	_, notes, _ := strings.Cut(w.first(t, columns).Text, "10 columns; ")
+	_, notes, _ := strings.Cut(w.first(t, columns).Text, "11 columns; ")
 	want := "d is rounded to 2 places; f is rounded to 24 bits; fd is rounded to 1 place; t is cut to milliseconds; s is cut to whole seconds; " +
-		"day is cut to the day (UTC); c is cut at its trailing blanks; plain is rounded to 24 places"
+		"day is cut to the day (UTC); c is cut at its trailing blanks; plain is rounded to 24 places; e is written as the label that the collation takes for equal"
 	if diff := cmp.Diff(want, notes); diff != "" {
 		t.Errorf("check (-want +got):\n%s", diff)
 	}
 	const at = int64(1_709_208_000_654_789)
-	row := []any{"12.345", 0.16, 0.16, at, at, at, at, "x ", "x ", "0.0000000000000000000000001234"}
+	row := []any{"12.345", 0.16, 0.16, at, at, at, at, "x ", "x ", "0.0000000000000000000000001234", "aB"}
 	var values []fencepost.Column
 	for i, c := range columns {
 		values = append(values, column(c.Name, c.Type, row[i]))
 	}
 	w.must(w.table(values...))
-	got := one[string](t, s, "select concat_ws('|', d, fd, t, s, day, whole, concat('<', c, '>'), concat('<', v, '>'), plain) from v12")
-	if want := "12.35|0.2|2024-02-29 12:00:00.654|2024-02-29 12:00:00|2024-02-29|2024-02-29 12:00:00.654789|<x>|<x >|0.000000000000000000000000"; got != want {
+	got := one[string](t, s, "select concat_ws('|', d, fd, t, s, day, whole, concat('<', c, '>'), concat('<', v, '>'), plain, e) from v12")
+	if want := "12.35|0.2|2024-02-29 12:00:00.654|2024-02-29 12:00:00|2024-02-29|2024-02-29 12:00:00.654789|<x>|<x >|0.000000000000000000000000|Ab"; got != want {
 		t.Errorf("the server makes of them\n%s, check told\n%s", got, want)
 	}
 	sql := s.worker(t, Config{SQL: "insert into v12 (d) select d from batch"})

@@ -83,7 +83,7 @@ func (s *Sink) checkDatabase(ctx context.Context, c *conn, name string, columns 
 	if len(found) > 0 {
 		return found
 	}
-	merged, err := c.merged(t, s.cfg.Key)
+	merged, keyed, err := c.merged(t, s.cfg.Key)
 	if err != nil {
 		return []fencepost.Finding{finding("database", fault(c.path, err))}
 	}
@@ -113,7 +113,7 @@ func (s *Sink) checkDatabase(ctx context.Context, c *conn, name string, columns 
 	if len(idle) > 0 {
 		text += "; not filled: " + strings.Join(idle, ", ")
 	}
-	if null := t.nullable(s.cfg.Key); len(null) > 0 {
+	if null := t.nullable(s.cfg.Key); keyed && len(null) > 0 {
 		text += fmt.Sprintf("; rows with null in %s are appended", strings.Join(null, " or "))
 	}
 	return []fencepost.Finding{{Subject: "database", OK: true, Text: text}}

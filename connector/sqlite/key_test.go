@@ -38,13 +38,20 @@ func TestV10CheckSaysWhatNullInAKeyDoes(t *testing.T) {
 		"CREATE TABLE things (v TEXT PRIMARY KEY, n INTEGER)":               "2", // SQLite lets null in
 		"CREATE TABLE things (v TEXT NOT NULL PRIMARY KEY, n INTEGER)":      "0",
 		"CREATE TABLE things (v TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID": "0",
+		"CREATE TABLE things (v INTEGER PRIMARY KEY, n INTEGER)":            "2", // a new rowid each
 	} {
+		columns[0].Type = fencepost.Text
+		if strings.Contains(ddl, "v INTEGER") {
+			columns[0].Type = fencepost.Int
+		}
 		s, l := fresh(t, Config{Table: "things", Key: []string{"v"}}, ddl)
 		f := s.Check(t.Context(), columns)[0]
 		if told := strings.Contains(f.Text, "; rows with null in v are appended"); !f.OK || told != (rows == "2") {
 			t.Errorf("%s: got %+v, want it to say what null does: %v", ddl, f, rows == "2")
 		}
-		err := l.Commit(t.Context(), writer, one(begin(t, s, topic(1)...), nil, 2, nil, 3))
+		c := one(begin(t, s, topic(1)...), nil, 2, nil, 3)
+		c.Batch.Columns[0].Type = columns[0].Type
+		err := l.Commit(t.Context(), writer, c)
 		if got := answer(t, s.cfg.Path, "SELECT count(*) FROM things"); got != rows || (err == nil) != (rows == "2") {
 			t.Errorf("%s: %s rows and %v, check told %s", ddl, got, err, rows)
 		}

@@ -85,14 +85,18 @@ func (t *table) missing(columns []fencepost.ColumnSpec) (missing []fencepost.Col
 type collated struct{ column, collation string }
 
 // merged lists the columns of the key that a unique index over exactly them compares by another collation than BINARY.
-func (c *conn) merged(t *table, key []string) (list []collated, err error) {
+// keyed: there is such an index, or the key is the rowid.
+func (c *conn) merged(t *table, key []string) (list []collated, keyed bool, err error) {
 	if len(key) == 0 {
-		return nil, nil
+		return nil, false, nil
+	}
+	if col := t.column(key[0]); len(key) == 1 && col != nil && col.rowid {
+		return nil, true, nil
 	}
 	st, err := c.stmt(`SELECT l.name, x.name, x.coll FROM pragma_index_list(?1, 'main') l, pragma_index_xinfo(l.name, 'main') x
   WHERE l."unique" AND x.key ORDER BY l.seq, x.seqno`)
 	if err != nil {
-		return nil, fmt.Errorf("read indexes of table %s: %w", t.name, err)
+		return nil, false, fmt.Errorf("read indexes of table %s: %w", t.name, err)
 	}
 	defer st.Reset()
 	st.BindText(1, t.name)
@@ -100,7 +104,7 @@ func (c *conn) merged(t *table, key []string) (list []collated, err error) {
 	for {
 		has, err := st.Step()
 		if err != nil {
-			return nil, fmt.Errorf("read indexes of table %s: %w", t.name, err)
+			return nil, false, fmt.Errorf("read indexes of table %s: %w", t.name, err)
 		}
 		if !has {
 			break
@@ -114,6 +118,7 @@ func (c *conn) merged(t *table, key []string) (list []collated, err error) {
 		if len(columns) != len(key) || slices.ContainsFunc(key, func(k string) bool { return !isKey(k) }) {
 			continue
 		}
+		keyed = true
 		for _, col := range columns {
 			if !strings.EqualFold(col.collation, "BINARY") && !slices.Contains(list, col) {
 				list = append(list, col)
@@ -121,7 +126,7 @@ func (c *conn) merged(t *table, key []string) (list []collated, err error) {
 		}
 	}
 	slices.SortFunc(list, func(a, b collated) int { return strings.Compare(a.column+a.collation, b.column+b.collation) })
-	return list, nil
+	return list, keyed, nil
 }
 
 // nullable lists the columns of the key that take a null, which no other null is equal to. The rowid takes one as well:

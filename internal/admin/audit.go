@@ -63,9 +63,10 @@ func (a *Audit) unchecked(subject, format string, args ...any) {
 
 // AuditOptions is what an audit has to know of the pipeline besides its resources.
 type AuditOptions struct {
-	KeepsCommits bool   // keep_commits is not none: a commit without a row in the history is a hole
-	Upserts      bool   // the table has a key: rows are written over, and prove nothing
-	Table        string // names the rows for people; empty: it has no name
+	KeepsCommits bool                         // keep_commits is not none: a commit without a row in the history is a hole
+	NoRow        func(*fencepost.Record) bool // of a record that the pipeline makes no row of; nil: there is none
+	Upserts      bool                         // the table has a key: rows are written over, and prove nothing
+	Table        string                       // names the rows for people; empty: it has no name
 }
 
 // Prove audits: the chain of recorded moves, the positions against it, and the sink's rows against both. It writes
@@ -263,7 +264,7 @@ func proveRows(ctx context.Context, r Resources, o AuditOptions, a *Audit, c *ch
 		return nil
 	}
 	n := a.Faults()
-	t := &tally{audit: a, chain: c, before: before, at: map[TopicPartition]*cursor{}}
+	t := &tally{audit: a, chain: c, before: before, at: map[TopicPartition]*cursor{}, noRow: o.NoRow}
 	for row, err := range r.Provenance.Applied(ctx) {
 		if errors.Is(err, sink.ErrNoProvenance) {
 			_, why, _ := strings.Cut(err.Error(), sink.ErrNoProvenance.Error()+": ")

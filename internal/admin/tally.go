@@ -20,6 +20,7 @@ type tally struct {
 	before ledger.Snapshot
 	at     map[TopicPartition]*cursor
 	odd    []oddRun
+	noRow  func(*fencepost.Record) bool // AuditOptions.NoRow
 }
 
 // cursor is how far a partition's rows were counted.
@@ -166,7 +167,7 @@ func (t *tally) hole(list []oddRun, rec *fencepost.Record) []oddRun {
 	for _, gap := range t.at[rec.TopicPartition].missing {
 		in = in || gap.From <= rec.Offset && rec.Offset < gap.Until
 	}
-	if !in {
+	if !in || t.noRow != nil && t.noRow(rec) {
 		return list
 	}
 	t.audit.Rows.Missing++

@@ -20,6 +20,7 @@ func (f *File) decoder(unknown func(string)) (decode.Factory, error) {
 	if f.RefuseUnknown {
 		config.UnknownFields = decode.RefuseUnknown
 	}
+	config.Tombstone = map[string]decode.Tombstone{"skip": decode.SkipTombstone, "nulls": decode.NullsTombstone}[f.Tombstone]
 	for _, c := range f.Schema {
 		unit, _ := decode.ParseUnit(c.Unit)
 		config.Fields = append(config.Fields, decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit,

@@ -38,6 +38,7 @@ type File struct {
 	Decode        string   // json or raw
 	Schema        []Column // in the order of the file; for raw, empty or one
 	RefuseUnknown bool     // unknown_fields: error
+	Tombstone     string   // of a record without a value: park, skip or nulls; for json
 
 	Sink        kinds.Named[kinds.Sink]
 	Ledger      kinds.Named[kinds.Ledger]   // zero where the sink keeps it
@@ -156,6 +157,7 @@ func readFile(r *keys.Reader, name string) *File {
 		Decode:        keys.Get[string](r, "decode"),
 		Schema:        keys.Value[[]Column](r, "schema"),
 		RefuseUnknown: keys.Get[string](r, "unknown_fields") == "error",
+		Tombstone:     keys.Get[string](r, "tombstone"),
 		Sink:          first(kinds.Sinks.Read(r)),
 		Ledger:        first(kinds.Ledgers.Read(r)),
 		Mirrors:       kinds.Mirrors.Read(r),
@@ -210,6 +212,11 @@ func (f *File) Line(path string) string {
 		return fmt.Sprintf("%s:%d", f.Name, p.Line)
 	}
 	return ""
+}
+
+// NoRow reports whether a record makes no row, by the rule of the file: an audit misses none there.
+func (f *File) NoRow(r *fencepost.Record) bool {
+	return f.Decode == "json" && f.Tombstone == "skip" && r.Value == nil
 }
 
 // Topic is how messages name what the source reads.

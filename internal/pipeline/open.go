@@ -176,6 +176,9 @@ func (o *Opened) ResourcesToFill() admin.Resources {
 			for i := range row {
 				row[i].Truncate(0)
 			}
+			if errors.Is(err, fencepost.ErrNoRow) {
+				return nil
+			}
 			return err
 		},
 	}

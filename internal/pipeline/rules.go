@@ -174,6 +174,9 @@ func schemaRules(r *keys.Reader, f *File) {
 		r.Find("bad-value", f.Schema[1].At, "keep one, of bytes, text or json; or decode: json",
 			"decode raw makes one column, schema has %d", len(f.Schema))
 		return
+	case f.Decode == "raw" && r.Has("tombstone"):
+		r.Find("bad-value", r.KeyAt("tombstone"), "drop it; or decode: json", "tombstone is for decode json: raw gives a null for a record without a value")
+		return
 	case len(f.Schema) == 0:
 		return
 	}

@@ -20,6 +20,7 @@ type plan struct {
 	clear  string // empties it; outside of a transaction, for it may end one
 	fill   string // INSERT ... VALUES into it
 	after  string // statements of the transaction behind the rows; @savepoint and @secret are the connection's
+	shape  string // sqlstore.Target.Shape; empty: there is no table
 	made   bool   // the temporary table is there
 }
 
@@ -53,6 +54,7 @@ func planTable(s *session, j sqlstore.Job, t *sqlstore.Target, columns []fencepo
 		behind = ", " + row + " bigint not null auto_increment primary key"
 	}
 	p.after += "; "
+	p.shape = t.Shape
 	p.stage(stage, behind)
 	return p
 }
@@ -98,6 +100,15 @@ func planSQL(s *session, j sqlstore.Job, columns []fencepost.ColumnSpec) *plan {
 	p.after = "savepoint @savepoint; set @fencepost_at = '@secret'; " + j.SQL + "\n; release savepoint @savepoint; set @fencepost_at = null; " +
 		sqlstore.Fill(refuse, "@cases", "when exists ("+sqlstore.Fill(namesakeSQL, "@schema", quote(s.config.DBName))+") then '~namesake:@secret'")
 	return p
+}
+
+// same fails by itself if the table is not as it was planned for. REQUIRES: an INSERT in front of it, which has locked the
+// table's definition.
+func (p *plan) same(s *session) string {
+	if p.shape == "" {
+		return ""
+	}
+	return sqlstore.Fill(refuse, "@cases", "when "+p.shape+" then '~changed:"+s.secret+"'")
 }
 
 // transaction is the statements behind the rows, on this connection.

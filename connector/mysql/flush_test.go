@@ -236,6 +236,31 @@ func TestRefusedCompareAndSet(t *testing.T) {
 	}
 }
 
+// A connection that is lost while a refusal is looked into takes its temporary table with it: the next one makes it again.
+func TestTemporaryTableOfALostConnection(t *testing.T) {
+	y := ways[2]
+	onScript(t, y.config, []script{
+		func(b *backend) {
+			y.meets(b)
+			commits(b)
+			b.says(refuses(1105, "HY000", "XPATH syntax error: '~fenced:"+secretOf(takes(b))+"'"))
+			b.hears("select coalesce(@fencepost_at")
+		},
+		func(b *backend) { b.ledgerHolds(8, 7); y.meets(b); commits(b); b.listens() },
+	}, func(t *testing.T, w *worker, s *scripted) {
+		if err := w.commit(t.Context(), w.batch(0, 3)); err != nil {
+			t.Fatal(err)
+		}
+		b := w.batch(0, 3)
+		if err := w.commit(t.Context(), b); err == nil {
+			t.Error("a refusal was taken for a commit")
+		}
+		if err := w.commit(t.Context(), b); err != nil {
+			t.Errorf("the next try: %v", err)
+		}
+	})
+}
+
 // A table that is another one than the batch was planned for is looked at again, and the batch sent again at once.
 func TestChangedTableIsPlannedAnew(t *testing.T) {
 	for _, y := range ways[:2] {

@@ -21,7 +21,6 @@ type plan struct {
 	fill   string // INSERT ... VALUES into it
 	after  string // statements of the transaction behind the rows; @savepoint and @secret are the connection's
 	shape  string // sqlstore.Target.Shape; empty: there is no table
-	made   bool   // the temporary table is there
 }
 
 // rowColumn counts the rows of a stage in the order in which they came. Where the table has a column of that name, it gets

@@ -54,7 +54,7 @@ func (l *lane) Planned(_ context.Context, t *sqlstore.Target, columns []fencepos
 // Rows is part of sqlstore.Flusher.
 func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, compare string) error {
 	p, form := l.plan, l.sink.job.Form()
-	after := p.transaction(l.session)
+	after := p.after(l.session)
 	compare = p.same(l.session) + compare
 	const slack = 4096 // of begin, commit and the secret
 	l.encoder.fields, l.encoder.most = p.fields, l.session.server.packet-len(after)-len(compare)-len(p.fill)-len(p.direct)-len(p.behind)-len(preamble)-slack

@@ -263,7 +263,7 @@ func refusesNamesake(t *testing.T, w *worker, b sink.Commit, table string) {
 	t.Helper()
 	columns := []fencepost.ColumnSpec{{Name: "id", Type: fencepost.Int}, {Name: "a", Type: fencepost.Text}}
 	found := strings.Join(show(w.sink.Check(t.Context(), columns)), "\n")
-	if !strings.Contains(found, "database | sql-refused sql | the SQL's batch can mean table "+table) {
+	if !strings.Contains(found, " | sql-refused sql | the SQL's batch can mean table "+table) {
 		t.Errorf("check says\n%s\nwant a finding that names %s", found, table)
 	}
 	fault := new(fencepost.UserError)
@@ -299,6 +299,9 @@ func TestV6AnotherBatchFirstInTheSearchPath(t *testing.T) {
 	}
 	s.exec(t, "create table batch (id bigint, a text)")
 	refusesNamesake(t, w, w.table(column("id", fencepost.Int, 3), column("a", fencepost.Text, "z")), "public.batch")
+	s.exec(t, "drop table batch; create schema other; create table other.batch (id bigint, a text)")
+	elsewhere := s.goesOn(t, w, Config{SQL: "set local search_path = other, pg_temp; insert into public.v6 select id, a from batch"})
+	refusesNamesake(t, elsewhere, elsewhere.table(column("id", fencepost.Int, 3), column("a", fencepost.Text, "z")), "other.batch")
 }
 
 // V7: SQL that writes a table of the user's own named batch does not write the temporary one instead.

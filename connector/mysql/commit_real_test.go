@@ -104,6 +104,16 @@ func TestSQLThatEndsItsTransaction(t *testing.T) {
 	}
 }
 
+// Variables of the user's SQL are its own, whatever their names.
+func TestVariablesOfTheUsersSQL(t *testing.T) {
+	s := newStore(t)
+	w := s.worker(t, Config{SQL: "set @secret = 100, @savepoint = 20; insert into flights (n) select n + @secret + @savepoint from batch"}).start(1)
+	w.must(w.table(column("n", fencepost.Int, 3)))
+	if got := one[int](t, s, "select n from flights"); got != 123 {
+		t.Errorf("got %d, want 123", got)
+	}
+}
+
 // SQL that swallows the COMMIT behind it commits nothing, and does not pass for done.
 func TestSQLThatSwallowsTheCommit(t *testing.T) {
 	s := newStore(t)

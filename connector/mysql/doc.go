@@ -18,6 +18,9 @@
 //	SQL       the temporary `batch`    savepoint; your SQL; release savepoint
 //	Handle    nothing                  your function in a transaction; then compare-and-set and commit in one flush
 //
+// A Table's statements end with a comparison of its columns' types, and with Key of its unique indexes, with those that the
+// batch was planned for. It fails by itself; the batch is then planned anew, and sent again at once.
+//
 // (*) a batch larger than the server's max_allowed_packet. Its pieces travel before the transaction begins.
 // (**) such a batch, one that lost a deadlock, and every one of a sink whose upserts lost three.
 //

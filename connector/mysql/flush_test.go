@@ -28,8 +28,8 @@ type way struct {
 var compareWords = []string{"; set @fencepost_m = ", "select count(*) into @fencepost_n ", "for update;", "(select case when coalesce(", "insert into x.ledger ", "commit; select '"}
 
 var ways = []way{
-	{"append", Config{Table: "flights"}, []string{begin + "insert into `shop`.`flights` (", ") values ('flights:0@"}},
-	{"upsert", Config{Table: "flights", Key: []string{"n"}}, []string{begin + "insert into `shop`.`flights` (", ") values ('flights:0@", ") on duplicate key update `"}},
+	{"append", Config{Table: "flights"}, []string{begin + "insert into `shop`.`flights` (", ") values ('flights:0@", "'~changed:"}},
+	{"upsert", Config{Table: "flights", Key: []string{"n"}}, []string{begin + "insert into `shop`.`flights` (", ") values ('flights:0@", ") on duplicate key update `", "'~changed:"}},
 	{"sql", Config{SQL: "delete from old"}, []string{preamble + "truncate table `shop`.batch; set @fencepost_at = null; insert into `shop`.batch (", ") values ('flights:0@", begin + "savepoint fencepost_",
 		"set @fencepost_at = '", "; delete from old\n; release savepoint fencepost_", "'~namesake:"}},
 }
@@ -236,6 +236,48 @@ func TestRefusedCompareAndSet(t *testing.T) {
 	}
 }
 
+// A connection that is lost while a refusal is looked into takes its temporary table with it: the next one makes it again.
+func TestTemporaryTableOfALostConnection(t *testing.T) {
+	y := ways[2]
+	onScript(t, y.config, []script{
+		func(b *backend) {
+			y.meets(b)
+			commits(b)
+			b.says(refuses(1105, "HY000", "XPATH syntax error: '~fenced:"+secretOf(takes(b))+"'"))
+			b.hears("select coalesce(@fencepost_at")
+		},
+		func(b *backend) { b.ledgerHolds(8, 7); y.meets(b); commits(b); b.listens() },
+	}, func(t *testing.T, w *worker, s *scripted) {
+		if err := w.commit(t.Context(), w.batch(0, 3)); err != nil {
+			t.Fatal(err)
+		}
+		b := w.batch(0, 3)
+		if err := w.commit(t.Context(), b); err == nil {
+			t.Error("a refusal was taken for a commit")
+		}
+		if err := w.commit(t.Context(), b); err != nil {
+			t.Errorf("the next try: %v", err)
+		}
+	})
+}
+
+// A table that is another one than the batch was planned for is looked at again, and the batch sent again at once.
+func TestChangedTableIsPlannedAnew(t *testing.T) {
+	for _, y := range ways[:2] {
+		onScript(t, y.config, []script{func(b *backend) {
+			y.meets(b)
+			fails(b, refuses(1105, "HY000", "XPATH syntax error: '~changed:"+secretOf(takes(b))+"'"))
+			y.meets(b)
+			commits(b)
+			b.listens()
+		}}, func(t *testing.T, w *worker, s *scripted) {
+			if err := w.commit(t.Context(), w.batch(0, 3)); err != nil {
+				t.Errorf("%s: %v", y.name, err)
+			}
+		})
+	}
+}
+
 // A row that the store refuses is rejected with the store's code, if the ledger still holds what the batch holds; else
 // the batch met its own rows, and it is late.
 func TestRejectedRow(t *testing.T) {
@@ -245,6 +287,7 @@ func TestRejectedRow(t *testing.T) {
 			y.meets(b)
 			takes(b)
 			fails(b, refuses(1062, "23000", "Duplicate entry '5' for key 'flights_n'"))
+			y.meets(b) // the table is looked at again, and is the same
 			b.ledgerHolds(offset, 7)
 			b.listens()
 		}}, func(t *testing.T, w *worker, s *scripted) {

@@ -54,7 +54,8 @@ func (l *lane) Planned(_ context.Context, t *sqlstore.Target, columns []fencepos
 // Rows is part of sqlstore.Flusher.
 func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, compare string) error {
 	p, form := l.plan, l.sink.job.Form()
-	after := p.transaction(l.session)
+	after := p.after(l.session)
+	compare = p.same(l.session) + compare
 	const slack = 4096 // of begin, commit and the secret
 	l.encoder.fields, l.encoder.most = p.fields, l.session.server.packet-len(after)-len(compare)-len(p.fill)-len(p.direct)-len(p.behind)-len(preamble)-slack
 	if l.encoder.most < 0 {
@@ -86,11 +87,12 @@ func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, com
 // staged sends the rows into the temporary table, and from there where they belong.
 func (l *lane) staged(ctx context.Context, w ledger.Actor, after, compare string) error {
 	p, pieces := l.plan, len(l.encoder.pieces)
-	if !p.made {
+	if l.session.staged != p.create {
+		l.session.staged = ""
 		if _, err := l.session.Exec(ctx, p.create); err != nil {
 			return l.Failed(ctx, err)
 		}
-		p.made = true
+		l.session.staged = p.create
 	}
 	l.packet = append(append(l.packet[:0], preamble...), p.clear...)
 	for i := 0; pieces > 1 && i < pieces; i++ {

@@ -19,8 +19,9 @@ type plan struct {
 	create string // makes the temporary table
 	clear  string // empties it; outside of a transaction, for it may end one
 	fill   string // INSERT ... VALUES into it
-	after  string // statements of the transaction behind the rows; @savepoint and @secret are the connection's
-	made   bool   // the temporary table is there
+	// after is the statements of the transaction behind the rows, each with its semicolon.
+	after func(s *session) string
+	shape string // sqlstore.Target.Shape; empty: there is no table
 }
 
 // rowColumn counts the rows of a stage in the order in which they came. Where the table has a column of that name, it gets
@@ -45,14 +46,15 @@ func planTable(s *session, j sqlstore.Job, t *sqlstore.Target, columns []fencepo
 	stage, columnList := ident(s.config.DBName)+".fencepost_batch", idents(sqlstore.Names(p.fields))
 	into := "insert into " + t.SQL + " (" + columnList + ") "
 	p.direct = into + "values "
-	p.after = into + "select " + columnList + " from " + stage
+	after := into + "select " + columnList + " from " + stage
 	behind := ""
 	if len(j.Key) > 0 {
 		p.behind = onDuplicate(j.Key, sqlstore.Names(p.fields))
-		p.after += " order by " + idents(j.Key) + ", " + row + p.behind
+		after += " order by " + idents(j.Key) + ", " + row + p.behind
 		behind = ", " + row + " bigint not null auto_increment primary key"
 	}
-	p.after += "; "
+	p.after = func(*session) string { return after + "; " }
+	p.shape = t.Shape
 	p.stage(stage, behind)
 	return p
 }
@@ -94,13 +96,21 @@ func planSQL(s *session, j sqlstore.Job, columns []fencepost.ColumnSpec) *plan {
 	})}
 	p.stage(ident(s.config.DBName)+".batch", "")
 	p.clear += "set @fencepost_at = null; "
-	// The line break ends a comment at the end of the user's text.
-	p.after = "savepoint @savepoint; set @fencepost_at = '@secret'; " + j.SQL + "\n; release savepoint @savepoint; set @fencepost_at = null; " +
-		sqlstore.Fill(refuse, "@cases", "when exists ("+sqlstore.Fill(namesakeSQL, "@schema", quote(s.config.DBName))+") then '~namesake:@secret'")
+	own := sqlstore.Fill(namesakeSQL, "@schema", quote(s.config.DBName))
+	p.after = func(s *session) string {
+		// The line break ends a comment at the end of the user's text.
+		return "savepoint " + s.savepoint() + "; set @fencepost_at = '" + s.secret + "'; " + j.SQL +
+			"\n; release savepoint " + s.savepoint() + "; set @fencepost_at = null; " +
+			sqlstore.Fill(refuse, "@cases", "when exists ("+own+") then '~namesake:"+s.secret+"'")
+	}
 	return p
 }
 
-// transaction is the statements behind the rows, on this connection.
-func (p *plan) transaction(s *session) string {
-	return sqlstore.Fill(p.after, "@savepoint", s.savepoint(), "@secret", s.secret)
+// same fails by itself if the table is not as it was planned for. REQUIRES: an INSERT in front of it, which has locked the
+// table's definition.
+func (p *plan) same(s *session) string {
+	if p.shape == "" {
+		return ""
+	}
+	return sqlstore.Fill(refuse, "@cases", "when "+p.shape+" then '~changed:"+s.secret+"'")
 }

@@ -22,6 +22,7 @@ type session struct {
 	db     *sql.DB // holds no connection but conn
 	conn   *sql.Conn
 	secret string // of this connection; it stands behind every COMMIT too
+	staged string // what made the temporary table of this connection; empty: there is none
 	server server
 	// foreign: it reads another program's table and nothing else, which a server of any version can.
 	foreign bool
@@ -77,7 +78,7 @@ func (s *session) Open(ctx context.Context) (fresh bool, err error) {
 		s.Drop()
 		return false, s.edge(ctx, err)
 	}
-	s.secret = sqlstore.Secret()
+	s.secret, s.staged = sqlstore.Secret(), ""
 	return true, nil
 }
 

@@ -62,6 +62,7 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 	for _, r := range res[1] {
 		t.Columns = append(t.Columns, columnOf(r))
 	}
+	t.Shape = shapeOf(schema, table, j, res[1], res[2])
 	unique := indexesOf(res[2])
 	for i := range t.Columns {
 		s.mend(&t.Columns[i], j)
@@ -69,6 +70,37 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 	t.NullKeys = "are appended"
 	t.KeyFaults = func(filled func(string) bool) []sqlstore.Misfit { return keyFaults(t, j, unique, filled) }
 	return t, nil
+}
+
+// columnsSQL and uniqueSQL count the columns and the parts of unique indexes that a table has, and those of them that are
+// listed.
+const (
+	columnsSQL = `(select concat(count(*), ' ', coalesce(sum((column_name, column_type, coalesce(collation_name, '')) in (@listed)), 0))
+  from information_schema.columns where table_schema = @schema and table_name = @table)`
+	uniqueSQL = `(select concat(count(*), ' ', coalesce(sum((index_name, column_name, sub_part is not null) in (@listed)), 0))
+  from information_schema.statistics where table_schema = @schema and table_name = @table and non_unique = 0)`
+)
+
+// shapeOf is sqlstore.Target.Shape: a condition that holds where the table has other columns, or columns of other types, than
+// it had, or, for an upsert, other unique indexes. columns and unique are the rows of targetSQL.
+func shapeOf(schema, table string, j sqlstore.Job, columns, unique sqlstore.Rows) string {
+	same := func(count string, rows sqlstore.Rows, parts ...int) string {
+		listed := make([]string, len(rows))
+		for i, r := range rows {
+			texts := make([]string, len(parts))
+			for k, p := range parts {
+				texts[k] = quote(string(r[p]))
+			}
+			listed[i] = "(" + strings.Join(texts, ", ") + ")"
+		}
+		all := itoa(int64(len(rows)))
+		return sqlstore.Fill(count, "@schema", quote(schema), "@table", quote(table), "@listed", strings.Join(listed, ", ")) + " <> '" + all + " " + all + "'"
+	}
+	shape := same(columnsSQL, columns, 0, 2, 8)
+	if len(j.Key) > 0 && len(unique) > 0 {
+		shape += " or " + same(uniqueSQL, unique, 0, 1, 2)
+	}
+	return shape
 }
 
 func isTrue(b []byte) bool { return string(b) == "1" }

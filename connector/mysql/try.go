@@ -15,7 +15,7 @@ import (
 // try is sqlstore.TargetSQL.Try.
 func (s *session) try(ctx context.Context, j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpec) (ended string, err error) {
 	p := s.plan(j, t, columns)
-	err = s.flush(ctx, s.conn, p.create+"; "+p.clear+begin+p.transaction(s)+"rollback")
+	err = s.flush(ctx, s.conn, p.create+"; "+p.clear+begin+p.after(s)+"rollback")
 	return s.ended(ctx, j, err), err
 }
 

@@ -3,13 +3,17 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -82,6 +86,36 @@ func TestV1ColumnsThatChangeTheirType(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// What decides how rows are written may change too: an index without which a key is none, one that locks while rows travel,
+// or a policy that COPY does not know.
+func TestATableThatIsWrittenInAnotherWay(t *testing.T) {
+	s := newStore(t)
+	w := s.worker(t, Config{Table: "flights"}).start(1)
+	w.must(w.batch(0, 1))
+	for _, ddl := range []string{"create unique index on flights (_offset)", "alter table flights enable row level security"} {
+		s.exec(t, ddl)
+		w.must(w.batch(0, 1))
+		if p := w.lane.(*lane).plan; p.create == "" {
+			t.Errorf("%s: rows still go straight into the table", ddl)
+		}
+	}
+	s.exec(t, "create table keyed (id int, v int); create unique index keyed_id on keyed (id)")
+	k := s.goesOn(t, w, Config{Table: "keyed", Key: []string{"id"}})
+	b := k.table(column("id", fencepost.Int, 1), column("v", fencepost.Int, 7))
+	k.must(b)
+	s.exec(t, "drop index keyed_id")
+	b = k.table(column("id", fencepost.Int, 1), column("v", fencepost.Int, 8))
+	fault := new(fencepost.UserError)
+	if err := k.commit(t.Context(), b); !errors.As(err, &fault) || fault.Code != "key-not-unique" {
+		t.Errorf("got %v, want key-not-unique", err)
+	}
+	s.exec(t, "create unique index on keyed (id)")
+	k.must(b)
+	if got := s.text(t, "keyed", "id"); got != "(1,8)" {
+		t.Errorf("got %s, want (1,8)", got)
 	}
 }
 
@@ -229,7 +263,7 @@ func refusesNamesake(t *testing.T, w *worker, b sink.Commit, table string) {
 	t.Helper()
 	columns := []fencepost.ColumnSpec{{Name: "id", Type: fencepost.Int}, {Name: "a", Type: fencepost.Text}}
 	found := strings.Join(show(w.sink.Check(t.Context(), columns)), "\n")
-	if !strings.Contains(found, "database | sql-refused sql | the SQL's batch can mean table "+table) {
+	if !strings.Contains(found, " | sql-refused sql | the SQL's batch can mean table "+table) {
 		t.Errorf("check says\n%s\nwant a finding that names %s", found, table)
 	}
 	fault := new(fencepost.UserError)
@@ -265,6 +299,9 @@ func TestV6AnotherBatchFirstInTheSearchPath(t *testing.T) {
 	}
 	s.exec(t, "create table batch (id bigint, a text)")
 	refusesNamesake(t, w, w.table(column("id", fencepost.Int, 3), column("a", fencepost.Text, "z")), "public.batch")
+	s.exec(t, "drop table batch; create schema other; create table other.batch (id bigint, a text)")
+	elsewhere := s.goesOn(t, w, Config{SQL: "set local search_path = other, pg_temp; insert into public.v6 select id, a from batch"})
+	refusesNamesake(t, elsewhere, elsewhere.table(column("id", fencepost.Int, 3), column("a", fencepost.Text, "z")), "other.batch")
 }
 
 // V7: SQL that writes a table of the user's own named batch does not write the temporary one instead.
@@ -291,5 +328,46 @@ func TestV8ColumnsWithOneOfOurNames(t *testing.T) {
 	w.must(w.table(column("fencepost_row", fencepost.Int, 7, 5), column("fencepost_row_", fencepost.Int, 1, 2), column("id", fencepost.Int, 1, 1)))
 	if got := s.text(t, "v8", "id"); got != "(5,2,1)" {
 		t.Errorf("got %s, want (5,2,1), the last row", got)
+	}
+}
+
+// S12: a statement that a handler has prepared before its table changed was not executed: the batch is tried again, on a
+// connection that has prepared nothing. S3: so is one that meets, behind a pooler, what another client has prepared.
+func TestS12PreparedStatementsOfAnEarlierTable(t *testing.T) {
+	for name, spoil := range map[string]func(*testing.T, *store, *lane){
+		"ALTER TABLE": func(t *testing.T, s *store, _ *lane) { s.exec(t, "alter table rates add column since date") },
+		"another client's deallocate": func(t *testing.T, s *store, l *lane) {
+			if _, err := l.session.exec(t.Context(), "deallocate all"); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStore(t)
+			s.exec(t, "create table rates (k int, v int); insert into rates values (1, 10)")
+			w := s.worker(t, Config{Handle: func(ctx context.Context, tx pgx.Tx, b *fencepost.Batch) error {
+				rows, err := tx.Query(ctx, "select * from rates where k = $1", 1)
+				if err != nil {
+					return err
+				}
+				if rows.Close(); rows.Err() != nil {
+					return fmt.Errorf("read the rate: %w", rows.Err())
+				}
+				_, err = tx.Exec(ctx, "insert into flights (n) values ($1)", b.Rows())
+				return err
+			}}).start(1)
+			w.must(w.batch(0, 1))
+			spoil(t, s, w.lane.(*lane))
+			b := w.batch(0, 2)
+			fault, rejected := new(fencepost.UserError), new(sink.Rejected)
+			err := w.commit(t.Context(), b)
+			if err == nil || errors.As(err, &fault) || errors.As(err, &rejected) || errors.Is(err, ledger.ErrUnknown) {
+				t.Errorf("got %v, want an error after which the batch is tried again", err)
+			}
+			w.must(b)
+			if got := s.text(t, "(select n from flights)", "n"); got != "(1) (2)" {
+				t.Errorf("got %s, want (1) (2)", got)
+			}
+		})
 	}
 }

@@ -64,11 +64,14 @@
 //   - SQL that ends its transaction loses the savepoint: *sink.Ended. What it did before may stand. Columns and
 //     Check find it earlier, by reading.
 //   - A server that is down, starting, full or read-only is a passing *fencepost.UserError. No error shows the dsn.
+//   - A statement of a handler that was prepared for an earlier table (0A000), or is not prepared on this connection (26000,
+//     42P05), was not executed: the connection is dropped, and the batch may be tried again.
 //   - With Handle, locks are held while your function runs; Config.CommitTimeout bounds that.
 //
 // # What it does not do
 //
-// It makes no table of yours (DDL prints them), tries nothing again by itself, and reads from no replica: a connection
-// to one is refused. Behind a pooler in transaction mode, statements that a handler has prepared may meet another server
-// connection, unless the DSN says default_query_exec_mode=exec. SQL that sends large results to the client would wait for it; select into a table instead.
+// It makes no table of yours (DDL prints them), tries nothing again by itself but a batch whose table was changed, and reads
+// from no replica: a connection to one is refused. Behind a pooler in transaction mode, statements that a handler has
+// prepared may meet another server connection, which costs a try; the DSN's default_query_exec_mode=exec spares it. SQL that
+// sends large results to the client would wait for it; select into a table instead.
 package postgres

@@ -70,7 +70,18 @@ func (s *session) said(pg *pgconn.PgError) error {
 	if class == sqlstore.BadRows {
 		return rejected(pg)
 	}
-	return system.Fault(class, place(s.config), sqlstore.Reasoned{Reason: fmt.Sprintf("%s (%s)", pg.Message, pg.Code), Err: pg})
+	return system.Fault(class, place(s.config), reasoned(pg))
+}
+
+// reasoned is the server's error with its code.
+func reasoned(pg *pgconn.PgError) sqlstore.Reasoned {
+	return sqlstore.Reasoned{Reason: fmt.Sprintf("%s (%s)", pg.Message, pg.Code), Err: pg}
+}
+
+// unprepared reports whether a statement was not executed because of what is prepared on its connection: a table got
+// another shape since (0A000 of this function of the server), or a pooler gave the connection to another client in between.
+func unprepared(pg *pgconn.PgError) bool {
+	return pg.Code == "26000" || pg.Code == "42P05" || pg.Code == "0A000" && pg.Routine == "RevalidateCachedQuery"
 }
 
 // rejected is an error about the rows themselves.

@@ -113,6 +113,9 @@ func (l *lane) handlerFailed(ctx context.Context, err error) error {
 		return l.session.silent("the connection was lost while the handler ran", errors.New("connection closed"))
 	case errors.As(err, &rejected), errors.As(err, &fault):
 		return err
+	case errors.As(err, &pg) && unprepared(pg):
+		l.session.Drop() // and with it what the driver believes to be prepared
+		return fmt.Errorf("handler: %w", system.Fault(sqlstore.Other, "", reasoned(pg)))
 	case errors.As(err, &pg):
 		return fmt.Errorf("handler: %w", l.session.said(pg))
 	case closed && ctx.Err() == nil:

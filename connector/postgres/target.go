@@ -10,18 +10,19 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// shapeSQL is sqlstore.Target.Shape, as a query of one row. Values travel in the binary form of their columns' types, which
+// shapeSQL is sqlstore.Target.Shape, of the rows of shapeFrom. Values travel in the binary form of their columns' types, which
 // COPY can not tell from another type's of the same width; and what makes a table staged decides over locks.
-const shapeSQL = `select concat_ws(' ', c.relkind, c.relrowsecurity, c.relhastriggers,
-   (select count(*) from pg_index i where i.indrelid = c.oid and (i.indisunique or i.indisexclusion)),
-   (select string_agg(concat_ws(' ', quote_ident(a.attname), a.atttypid, a.atttypmod, a.attcollation, a.attgenerated), ',' order by a.attnum)
-    from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))
- from pg_class c where c.oid = to_regclass(@table)`
+const (
+	shapeSQL = `min(concat_ws(' ', c.relkind, c.relrowsecurity, c.relhastriggers)) || ' ' ||
+  (select count(*) from pg_index i where i.indrelid = to_regclass(@table) and (i.indisunique or i.indisexclusion)) || ' ' ||
+  string_agg(concat_ws(' ', quote_ident(a.attname), a.atttypid, a.atttypmod, a.attcollation, a.attgenerated), ',' order by a.attnum)`
+	shapeFrom = ` from pg_class c join pg_attribute a on a.attrelid = c.oid where c.oid = to_regclass(@table) and a.attnum > 0 and not a.attisdropped`
+)
 
-// sameSQL fails by itself, as compareSQL does, unless the table still has the shape that the rows were encoded for.
-// REQUIRES: the transaction holds a lock on the table that keeps its shape from changing, as any INSERT and COPY does.
-const sameSQL = `select ('changed:@secret:' || length(coalesce(now.shape, '')))::int from (select (` + shapeSQL + `) as shape) now
- where now.shape is distinct from @shape; `
+// sameSQL fails by itself, as compareSQL does, unless the table still has the shape that the rows were encoded for. What it
+// costs is its planning, in each commit. REQUIRES: the transaction holds a lock on the table that keeps its shape from
+// changing, as any INSERT and COPY does.
+const sameSQL = `select ('changed:@secret:' || count(*))::int` + shapeFrom + ` having ` + shapeSQL + ` is distinct from @shape; `
 
 // targetSQL selects the columns, the table, and its shape. A temporary table has built-in types only, so that no worker
 // stands in the way of who drops a type; what is of another type travels as text.
@@ -42,7 +43,7 @@ select c.relkind not in ('r', 'p') or c.relrowsecurity
       join pg_attribute a on a.attrelid = c.oid and a.attnum = k.num where k.n <= i.indnkeyatts)
       = (select array_agg(k order by k) from unnest(@key::text[]) k))
  from pg_class c where c.oid = to_regclass(@table);
-` + shapeSQL
+select ` + shapeSQL + shapeFrom
 
 // namesakeSQL selects the user's own tables that the name batch may mean. Temporary tables come first, unless the search
 // path says otherwise.

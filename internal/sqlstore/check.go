@@ -180,6 +180,10 @@ func (s *Sink[S]) try(ctx context.Context, columns []fencepost.ColumnSpec) (ende
 	}
 	ended, err = d.Target.Try(s.look, ctx, s.job, t, slices.Concat(columns, heldMeta(s.job, t)))
 	if err != nil {
+		if o, table := d.Errors.Outcome(s.look, err); o == Namesake && table != "" {
+			s.look.Rollback(ctx, err)
+			return "", ambiguous(table)
+		}
 		err = d.failed(ctx, s.look, err)
 	}
 	return ended, err

@@ -136,7 +136,8 @@ func ReadRefusal(message, secret string) (o Outcome, detail string) {
 var errChanged = errors.New("the table was changed while rows were written into it")
 
 // Refusal returns what the error of a flush with a compare-and-set means: *ledger.Refused, ErrNewer, ErrOtherCluster,
-// ErrUnknown, errChanged, *fencepost.UserError sql-refused for a namesake of batch, or the result of Errors.Edge. It leaves the session ready for the next flush.
+// ErrUnknown, errChanged, *fencepost.UserError sql-refused for a namesake of batch, or the result of Errors.Edge. It leaves
+// the session ready for the next flush.
 func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Group, moves []ledger.Move, err error) error {
 	outcome, detail := d.Errors.Outcome(s, err)
 	if outcome == Lost {
@@ -151,6 +152,9 @@ func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Gro
 		return errChanged
 	}
 	if outcome == Namesake {
+		if detail != "" {
+			return ambiguous(detail)
+		}
 		if err := d.namesake(ctx, s); err != nil {
 			return err
 		}

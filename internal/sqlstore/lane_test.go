@@ -1,7 +1,9 @@
 package sqlstore
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +66,48 @@ func TestTablesAreLookedForAgain(t *testing.T) {
 		if (err == nil) != (c.says == nil) || f.planned != c.planned {
 			t.Errorf("the flush answers %v: got %v, planned %d times, want %d", c.says, err, f.planned, c.planned)
 		}
+	}
+}
+
+// A flush that fails is sent again at once with a new plan if the table is another one by then, and only then: three times at
+// most, and never where the outcome is unknown.
+func TestAChangedTableIsPlannedAnew(t *testing.T) {
+	rejected, refused := &sink.Rejected{Reason: "out of range"}, &fencepost.UserError{Code: "sql-refused", Err: errFake}
+	for name, c := range map[string]struct {
+		says  []error // of the flushes
+		stays bool    // the table
+		plans int
+		want  error
+	}{
+		"the flush says so":            {[]error{errChanged}, true, 2, nil},
+		"twice":                        {[]error{errChanged, errChanged}, true, 3, nil},
+		"each time":                    {[]error{errChanged, errChanged, errChanged}, true, 3, errChanged},
+		"rows for another table":       {[]error{rejected}, false, 2, nil},
+		"rows for this one":            {[]error{rejected}, true, 1, rejected},
+		"statements for another":       {[]error{refused}, false, 2, nil},
+		"statements for this one":      {[]error{refused}, true, 1, refused},
+		"unknown, and another table":   {[]error{ledger.ErrUnknown}, false, 1, ledger.ErrUnknown},
+		"any error, and another table": {[]error{errFake}, false, 1, errFake},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, f := fakeLane(t, Job{Table: "t"}, "5")
+			reads := 0
+			d := l.sink.dialect
+			d.Target.Pairs = Pairs[int]{{From: fencepost.Int, To: "int"}}
+			d.Target.Read = func(*fake, context.Context, Job) (*Target, error) {
+				if !c.stays {
+					reads++
+				}
+				return &Target{SQL: "t", Shape: fmt.Sprint("shape ", reads), Columns: []Column{{Name: "n", Type: "int"}}}, nil
+			}
+			f.flushes = c.says
+			if err := l.Commit(t.Context(), someone, batchOf(1)); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+			if f.planned != c.plans {
+				t.Errorf("planned %d times, want %d", f.planned, c.plans)
+			}
+		})
 	}
 }
 

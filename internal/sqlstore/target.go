@@ -55,8 +55,7 @@ type Target struct {
 	NullKeys string
 }
 
-// namesake refuses SQL where the database has a table of its own that it may mean by batch. One of the two hides the other:
-// rows would be read out of the wrong table, or written into it.
+// namesake refuses SQL where the database has a table of its own that it may mean by batch.
 func (d *Dialect[S]) namesake(ctx context.Context, s S) error {
 	if _, err := s.Open(ctx); err != nil {
 		return err
@@ -68,6 +67,12 @@ func (d *Dialect[S]) namesake(ctx context.Context, s S) error {
 	case table == "":
 		return nil
 	}
+	return ambiguous(table)
+}
+
+// ambiguous is the refusal of SQL that may mean a table by batch. One of the two hides the other: rows would be read out of
+// the wrong table, or written into it.
+func ambiguous(table string) error {
 	return &fencepost.UserError{Code: "sql-refused", Help: "rename that table, or have the user of dsn work where it is not found by its bare name",
 		Err: fmt.Errorf("the SQL's batch can mean table %s: the rows of a batch are in a temporary table of that name", table)}
 }

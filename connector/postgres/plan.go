@@ -64,8 +64,11 @@ func planTable(j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpe
 		for slices.Contains(names, row) {
 			row += "_"
 		}
-		compared := func(name string) string { return value(name) + t.Column(name).Collate }
-		insert = upsertSQL(t.SQL, j.Key, names, row, value, compared)
+		key := sqlstore.Join(j.Key, func(name string) string { return value(name) + t.Column(name).Collate })
+		if null := nullable(t, j.Key); len(null) > 0 && !t.EqualNulls {
+			key += ", case when " + strings.Join(null, " or ") + " then " + row + " end" // each null is a key of its own
+		}
+		insert = upsertSQL(t.SQL, j.Key, names, row, key, value)
 		p.fields = append(p.fields, field{Name: row, From: sqlstore.FromRow, Kind: kindInt8, Type: "bigint"})
 		staged = append(staged, row+" bigint")
 		list += ", " + row
@@ -84,10 +87,20 @@ func declared(fields []field) string {
 	return strings.Join(list, ", ")
 }
 
+// nullable asks, in SQL, whether each column of the key that takes null is null.
+func nullable(t *sqlstore.Target, key []string) (null []string) {
+	for _, name := range key {
+		if t.Column(name).Nullable {
+			null = append(null, ident(name)+" is null")
+		}
+	}
+	return null
+}
+
 // upsertSQL takes the last row of each key, in the order of the keys: two lanes that meet in the same keys lock them
 // in the same order. The same key twice in one statement would be an error (21000), so keys are compared as the table
 // compares them: in its types and collations.
-func upsertSQL(table string, keys, names []string, row string, value, compared func(string) string) string {
+func upsertSQL(table string, keys, names []string, row, key string, value func(string) string) string {
 	var set []string
 	for _, n := range names {
 		if !slices.Contains(keys, n) {
@@ -98,7 +111,6 @@ func upsertSQL(table string, keys, names []string, row string, value, compared f
 	if len(set) > 0 {
 		do = "do update set " + strings.Join(set, ", ")
 	}
-	key := sqlstore.Join(keys, compared)
 	return fmt.Sprintf("insert into %s (%s) select distinct on (%s) %s from %s order by %s, %s desc on conflict (%s) %s; ",
 		table, idents(names), key, sqlstore.Join(names, value), stageTable, key, row, idents(keys), do)
 }

@@ -38,11 +38,13 @@ select c.relkind not in ('r', 'p') or c.relrowsecurity
   or exists (select from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal)
   or exists (select from pg_index i where (i.indisunique or i.indisexclusion)
     and (i.indrelid = c.oid or i.indrelid in (select relid from pg_partition_tree(c.oid)))),
-  exists (select from pg_index i where i.indrelid = c.oid and i.indisunique and i.indimmediate and i.indpred is null and i.indexprs is null
+  keyed.n > 0, keyed.equal_nulls > 0
+ from pg_class c cross join lateral (select count(*) as n, count(*) filter (where to_jsonb(i) @> '{"indnullsnotdistinct": true}') as equal_nulls
+   from pg_index i where i.indrelid = c.oid and i.indisunique and i.indimmediate and i.indpred is null and i.indexprs is null
     and (select array_agg(a.attname::text order by a.attname::text) from unnest(i.indkey::int2[]) with ordinality k (num, n)
       join pg_attribute a on a.attrelid = c.oid and a.attnum = k.num where k.n <= i.indnkeyatts)
-      = (select array_agg(k order by k) from unnest(@key::text[]) k))
- from pg_class c where c.oid = to_regclass(@table);
+      = (select array_agg(k order by k) from unnest(@key::text[]) k)) keyed
+ where c.oid = to_regclass(@table);
 select ` + shapeSQL + shapeFrom
 
 // namesakeSQL selects the user's own tables that the name batch may mean. Temporary tables come first, unless the search
@@ -85,6 +87,9 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 	keyed := isTrue(res[1][0][1])
 	t := &sqlstore.Target{SQL: name, Staged: isTrue(res[1][0][0]), Shape: string(res[2][0][0]),
 		KeyFaults: func(func(string) bool) []sqlstore.Misfit { return notKeyed(j, keyed) }}
+	if t.NullKeys = "are appended"; isTrue(res[1][0][2]) {
+		t.NullKeys, t.EqualNulls = "replace each other (NULLS NOT DISTINCT)", true // Postgres 15
+	}
 	for _, r := range res[0] {
 		col := sqlstore.Column{Name: string(r[0]), Type: string(r[1]), SQL: string(r[2]), Shown: string(r[2]), Generated: isTrue(r[5]), Unfilled: "null"}
 		if col.Stage = string(r[6]); r[6] == nil {

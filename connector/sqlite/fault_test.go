@@ -330,7 +330,7 @@ ledger ok none yet; fencepost_ledger, fencepost_moves, fencepost_groups will be 
 database -- table error[column-not-filled]: column who of table flights is NOT NULL without default, and the schema does not have it; help: add who to schema, or give the column a default
 ledger ok none yet; fencepost_ledger, fencepost_moves, fencepost_groups will be created
 `},
-		"key": {[]string{flightsDDL}, Config{Table: "flights", Key: []string{"origin"}}, `database ok SQLite VERSION: table flights has all 5 columns; rows with null in origin are appended
+		"key": {[]string{flightsDDL}, Config{Table: "flights", Key: []string{"origin"}}, `database ok SQLite VERSION: table flights has all 5 columns
 ledger ok none yet; fencepost_ledger, fencepost_moves, fencepost_groups will be created
 trial -- key error[key-not-unique]: table flights has no PRIMARY KEY or UNIQUE over (origin); help: CREATE UNIQUE INDEX flights_key ON flights (origin)
 `},

@@ -84,11 +84,6 @@ func (s *Sink[S]) checkTable(ctx context.Context, columns []fencepost.ColumnSpec
 		}
 		list = append(list, f)
 	}
-	if nulls := s.dialect.Target.NullKeys; len(list) == 0 && nulls != nil {
-		if err := nulls(s.look, ctx, s.job, t); err != nil {
-			return []fencepost.Finding{finding("database", err)}
-		}
-	}
 	if len(list) == 0 {
 		for _, m := range s.dialect.merges(s.look, t, s.job, columns) {
 			list = append(list, fencepost.Finding{Subject: "database", Text: m.Text, Code: m.Code, Help: m.Help, Key: "key"})

@@ -29,8 +29,6 @@ type TargetSQL[S Session] struct {
 	// Narrows returns what a column makes of values that it can not hold whole, without an error: rounded to 2 places. Empty:
 	// it keeps or refuses every value.
 	Narrows func(s S, from fencepost.Type, col *Column) string
-	// NullKeys asks what nulls in the job's key do, and sets Target.NullKeys or Column.Merges. nil: Read has set them.
-	NullKeys func(s S, ctx context.Context, j Job, t *Target) error
 	// Natural returns the type that DDL gives a column of the schema.
 	Natural func(fencepost.Type) string
 	// Provenance writes _topic, _partition and _offset, whatever their types, as values that sort as a topic, a partition
@@ -53,6 +51,8 @@ type Target struct {
 	KeyFaults func(filled func(column string) bool) []Misfit
 	// NullKeys is what becomes of rows with a null in the job's key, where one of its columns takes it: are appended.
 	NullKeys string
+	// EqualNulls: rows with the same nulls in the job's key are one key to the table.
+	EqualNulls bool
 }
 
 // namesake refuses SQL where the database has a table of its own that it may mean by batch.

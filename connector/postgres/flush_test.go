@@ -61,7 +61,7 @@ func (y way) meets(b *backend) {
 		b.hears("from pg_attribute")
 		yes := map[bool]string{true: "t", false: "f"}
 		b.says(answer(column4("_topic", "text"), column4("_partition", "int4"), column4("_offset", "int8"), column4("value", "text"), column4("n", "int8")),
-			answer(row(yes[y.staged], yes[len(y.config.Key) > 0])), answer(row("a shape")), ready('I'))
+			answer(row(yes[y.staged], yes[len(y.config.Key) > 0], "f")), answer(row("a shape")), ready('I'))
 	}
 }
 

@@ -11,11 +11,13 @@ import (
 )
 
 // shapeSQL is sqlstore.Target.Shape, of the rows of shapeFrom. Values travel in the binary form of their columns' types, which
-// COPY can not tell from another type's of the same width; and what makes a table staged decides over locks.
+// COPY can not tell from another type's of the same width; what makes a table staged decides over locks; and what takes null,
+// and what null is to an index, decides which rows of a batch have one key.
 const (
 	shapeSQL = `min(concat_ws(' ', c.relkind, c.relrowsecurity, c.relhastriggers)) || ' ' ||
-  (select count(*) from pg_index i where i.indrelid = to_regclass(@table) and (i.indisunique or i.indisexclusion)) || ' ' ||
-  string_agg(concat_ws(' ', quote_ident(a.attname), a.atttypid, a.atttypmod, a.attcollation, a.attgenerated), ',' order by a.attnum)`
+  (select concat(count(*), '/', count(*) filter (where to_jsonb(i) @> '{"indnullsnotdistinct": true}'))
+    from pg_index i where i.indrelid = to_regclass(@table) and (i.indisunique or i.indisexclusion)) || ' ' ||
+  string_agg(concat_ws(' ', quote_ident(a.attname), a.atttypid, a.atttypmod, a.attcollation, a.attgenerated, a.attnotnull), ',' order by a.attnum)`
 	shapeFrom = ` from pg_class c join pg_attribute a on a.attrelid = c.oid where c.oid = to_regclass(@table) and a.attnum > 0 and not a.attisdropped`
 )
 

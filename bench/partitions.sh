@@ -1,6 +1,6 @@
 #!/bin/sh
-# The engine's time for many partitions at another revision and in this tree, side by side. Both run the benchmark file of
-# this tree, in turn, and each figure is the median of three:
+# The engine's time for many partitions at another revision and in this tree, side by side. Each runs its own benchmark file,
+# or that of this tree where it has none, in turn, and each figure is the median of three:
 #
 #	bench/partitions.sh REVISION
 set -eu
@@ -10,7 +10,7 @@ tmp=$(mktemp -d)
 trap 'git -C "$top" worktree remove --force "$tmp/tree"; rm -rf "$tmp"' EXIT
 trap 'exit 1' INT TERM
 git -C "$top" worktree add --quiet --detach "$tmp/tree" "$before"
-cp "$top/engine/partitions_bench_test.go" "$tmp/tree/engine/"
+[ -f "$tmp/tree/engine/partitions_bench_test.go" ] || cp "$top/engine/partitions_bench_test.go" "$tmp/tree/engine/"
 (cd "$tmp/tree" && go test -c -o "$tmp/before" ./engine)
 (cd "$top" && go test -c -o "$tmp/now" ./engine)
 one() { # SIDE BENCHMARK TIMES

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/connector/memory"
+	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
@@ -117,7 +118,7 @@ func (m *many) run(b *testing.B, batch int, until engine.Until) (stop func()) {
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- engine.Run(ctx, engine.Config{Group: "g", Source: m, Sink: m, Decoder: func() fencepost.Decoder { return noColumn{} }, Watch: time.Hour, Until: until,
+		done <- engine.Run(ctx, engine.Config{Group: "g", Source: m, Sink: m, Decoder: decode.None, Watch: time.Hour, Until: until,
 			Batch: engine.BatchBounds{Records: batch, MinRows: min(batch, m.n), MaxWait: time.Hour}, Events: m.event})
 	}()
 	select {
@@ -236,9 +237,3 @@ func timed(f func()) time.Duration {
 	f()
 	return time.Since(began)
 }
-
-// noColumn is decode.None, which a revision before it does not have: bench/partitions.sh takes this file there.
-type noColumn struct{}
-
-func (noColumn) Columns() []fencepost.ColumnSpec                    { return nil }
-func (noColumn) Decode(*fencepost.Record, []fencepost.Column) error { return nil }

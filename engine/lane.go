@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine/internal/assignment"
 	"github.com/fencepost/fencepost/engine/internal/batching"
 	"github.com/fencepost/fencepost/ledger"
@@ -84,7 +85,9 @@ func newLane(e *Engine, n int, commits sink.Lane) *lane {
 	l.mu.finished = make(chan struct{})
 	l.forgetter, _ = sink.LaneAs[sink.Forgetter](commits)
 	if e.cfg.Decoder != nil {
-		l.decoder = e.cfg.Decoder()
+		if l.decoder = e.cfg.Decoder(); l.decoder == decode.None() {
+			l.decoder = nil // it need not be asked for each record
+		}
 	}
 	for range 2 {
 		w := &work{}
@@ -194,8 +197,9 @@ func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
 	if !l.mu.ending.IsZero() {
 		return false, time.Time{}
 	}
-	limits, all := batching.Limits(l.e.cfg.Batch), batching.Sum(l.queued())
-	formed, again := limits.Due(all, l.mu.idle, now)
+	limits := batching.Limits(l.e.cfg.Batch)
+	all, oldest := l.queued()
+	formed, again := limits.Due(all, oldest, l.mu.idle, now)
 	if !formed {
 		return false, again
 	}
@@ -210,15 +214,20 @@ func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
 	return true, time.Time{}
 }
 
-// queued leaves in l.queues what waits of each partition. REQUIRES: l.mu is held.
-func (l *lane) queued() []batching.Queue {
+// queued leaves in l.queues what waits of each partition, and returns the sum of it and when its oldest record came.
+// REQUIRES: l.mu is held.
+func (l *lane) queued() (all batching.Queue, oldest time.Time) {
 	l.queues = l.queues[:0]
 	for _, p := range l.mu.parts {
-		q := batching.Queue{Lag: p.Lag()}
-		q.Records, q.Bytes, q.Oldest = p.Queued()
+		records, bytes, came := p.Queued()
+		q := batching.Queue{Records: records, Bytes: bytes, Lag: p.Lag()}
 		l.queues = append(l.queues, q)
+		all.Records, all.Bytes, all.Lag = all.Records+q.Records, all.Bytes+q.Bytes, all.Lag+q.Lag
+		if records > 0 && (oldest.IsZero() || came.Before(oldest)) {
+			oldest = came
+		}
 	}
-	return l.queues
+	return all, oldest
 }
 
 // claim takes l.counts entries from the queues into w.takes. REQUIRES: l.mu is held.

@@ -15,34 +15,20 @@ type Limits struct {
 	MaxWait time.Duration
 }
 
-// Queue is what waits for a batch: of one partition, or the sum of a lane's.
+// Queue is what waits for a batch: of one partition, or of all those of a lane.
 type Queue struct {
 	Records int
 	Bytes   int64
-	Lag     int64     // what the log still has, at least Records
-	Oldest  time.Time // when the oldest record came
+	Lag     int64 // what the log still has, at least Records
 }
 
-// Sum adds up the queues of a lane.
-func Sum(queues []Queue) (all Queue) {
-	for _, q := range queues {
-		all.Records += q.Records
-		all.Bytes += q.Bytes
-		all.Lag += q.Lag
-		if q.Records > 0 && (all.Oldest.IsZero() || q.Oldest.Before(all.Oldest)) {
-			all.Oldest = q.Oldest
-		}
-	}
-	return all
-}
-
-// Due decides whether a batch is formed now. When not, it says when to look again; the zero time: when more records
+// Due decides whether a batch is formed now of a lane's queue, whose oldest record came at oldest. When not, it says when to look again; the zero time: when more records
 // come, or the lane becomes idle.
 //
 // The batch clocks itself: while one is committed the next one gathers, so batches are small when it is quiet and
 // large under load. The design that lost is a timer: it delays every record when it is quiet, and forms batches that
 // are too small under load.
-func (l Limits) Due(q Queue, idle bool, now time.Time) (bool, time.Time) {
+func (l Limits) Due(q Queue, oldest time.Time, idle bool, now time.Time) (bool, time.Time) {
 	switch {
 	case q.Records == 0:
 		return false, time.Time{}
@@ -55,7 +41,7 @@ func (l Limits) Due(q Queue, idle bool, now time.Time) (bool, time.Time) {
 	if q.Records < l.MinRows {
 		wait = max(wait, l.MaxWait)
 	}
-	if due := q.Oldest.Add(wait); now.Before(due) {
+	if due := oldest.Add(wait); now.Before(due) {
 		return false, due
 	}
 	return true, time.Time{}

@@ -98,22 +98,23 @@ func TestDue(t *testing.T) {
 	tests := []struct {
 		name string
 		q    Queue
+		from time.Time
 		idle bool
 		want bool
 		due  time.Time
 	}{
-		{"nothing", Queue{}, true, false, time.Time{}},
-		{"full, while a commit runs", Queue{Records: 100, Bytes: 10, Oldest: at(0)}, false, true, time.Time{}},
-		{"full of bytes", Queue{Records: 1, Bytes: 1000, Oldest: at(0)}, false, true, time.Time{}},
-		{"not full, while a commit runs", Queue{Records: 99, Bytes: 10, Oldest: at(time.Hour)}, false, false, time.Time{}},
-		{"enough rows, too young", Queue{Records: 10, Bytes: 10, Oldest: at(0)}, true, false, now.Add(time.Second)},
-		{"enough rows, old enough", Queue{Records: 10, Bytes: 10, Oldest: at(time.Second)}, true, true, time.Time{}},
-		{"too few rows", Queue{Records: 9, Bytes: 10, Oldest: at(time.Second)}, true, false, now.Add(4 * time.Second)},
-		{"too few rows for too long", Queue{Records: 1, Bytes: 10, Oldest: at(5 * time.Second)}, true, true, time.Time{}},
+		{"nothing", Queue{}, time.Time{}, true, false, time.Time{}},
+		{"full, while a commit runs", Queue{Records: 100, Bytes: 10}, at(0), false, true, time.Time{}},
+		{"full of bytes", Queue{Records: 1, Bytes: 1000}, at(0), false, true, time.Time{}},
+		{"not full, while a commit runs", Queue{Records: 99, Bytes: 10}, at(time.Hour), false, false, time.Time{}},
+		{"enough rows, too young", Queue{Records: 10, Bytes: 10}, at(0), true, false, now.Add(time.Second)},
+		{"enough rows, old enough", Queue{Records: 10, Bytes: 10}, at(time.Second), true, true, time.Time{}},
+		{"too few rows", Queue{Records: 9, Bytes: 10}, at(time.Second), true, false, now.Add(4 * time.Second)},
+		{"too few rows for too long", Queue{Records: 1, Bytes: 10}, at(5 * time.Second), true, true, time.Time{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, due := b.Due(tt.q, tt.idle, now)
+			got, due := b.Due(tt.q, tt.from, tt.idle, now)
 			if got != tt.want || !due.Equal(tt.due) {
 				t.Errorf("Due is %t, due %v, want %t, %v", got, due, tt.want, tt.due)
 			}

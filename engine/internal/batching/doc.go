@@ -2,7 +2,7 @@
 // all lanes of a worker take. It is pure: it has no goroutine, no lock and no clock; the caller gives it the time, and takes
 // turns at what the lanes share, a [Bucket].
 //
-//	queues of a lane --Sum--> Limits.Due --Limits.Most--> Bucket.Take --Shares--> Limits.Lighten --> a count for each partition
+//	queues of a lane --sum--> Limits.Due --Limits.Most--> Bucket.Take --Shares--> Limits.Lighten --> a count for each partition
 //
 // # Laws
 //

@@ -258,7 +258,9 @@ func (l *lane) follow(w *work, err error, took time.Duration, unclear bool) {
 	l.keep(w, func(i int) bool { _, bad := ref.Held[w.batch.Segments[i].TopicPartition]; return !bad })
 	l.mu.Unlock()
 	l.e.freed(freed)
-	l.e.wakeMonitor()
+	if len(lost) > 0 {
+		l.e.wakeMonitor()
+	}
 }
 
 // bisect finds the rows that the store refuses. Segments are tried one by one, and a refused one in halves: every half

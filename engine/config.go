@@ -144,12 +144,8 @@ func invalid(s source.Source) error {
 	return nil
 }
 
-// decoderFor decodes JSON fields into the columns that a typed handler wants. REQUIRES: the sink is typed.
-func decoderFor(s sink.Sink) (func() fencepost.Decoder, error) {
-	t, ok := sink.As[sink.Typed](s)
-	if !ok {
-		return nil, errors.New("no decoder")
-	}
+// decoderFor decodes JSON fields into the columns that a typed handler wants.
+func decoderFor(t sink.Typed) (func() fencepost.Decoder, error) {
 	var fields []decode.Field
 	required, optional := t.RowColumns()
 	for _, c := range required {

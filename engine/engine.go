@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -71,9 +72,9 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if cfg.Decoder == nil {
+	if typed, ok := sink.As[sink.Typed](cfg.Sink); ok && cfg.Decoder == nil {
 		var err error
-		if cfg.Decoder, err = decoderFor(cfg.Sink); err != nil {
+		if cfg.Decoder, err = decoderFor(typed); err != nil {
 			return nil, fmt.Errorf("engine.Config.Sink: %w", err)
 		}
 	}

@@ -214,7 +214,8 @@ func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
 	return true, time.Time{}
 }
 
-// queued leaves in l.queues what waits of each partition, and returns the sum of it and when its oldest record came.
+// queued leaves in l.queues what waits of each partition, and returns its records and bytes in all and when the oldest
+// record came.
 // REQUIRES: l.mu is held.
 func (l *lane) queued() (all batching.Queue, oldest time.Time) {
 	l.queues = l.queues[:0]
@@ -222,7 +223,7 @@ func (l *lane) queued() (all batching.Queue, oldest time.Time) {
 		records, bytes, came := p.Queued()
 		q := batching.Queue{Records: records, Bytes: bytes, Lag: p.Lag()}
 		l.queues = append(l.queues, q)
-		all.Records, all.Bytes, all.Lag = all.Records+q.Records, all.Bytes+q.Bytes, all.Lag+q.Lag
+		all.Records, all.Bytes = all.Records+records, all.Bytes+bytes
 		if records > 0 && (oldest.IsZero() || came.Before(oldest)) {
 			oldest = came
 		}

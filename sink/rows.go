@@ -94,6 +94,18 @@ func missing(err error) error {
 	return &fencepost.UserError{Code: "column-missing", Exit: 1, Err: err, Help: "give the decoder such a column, or take the field out of the struct"}
 }
 
+// OfRows makes a connector's handler of batches of one that takes rows as values of T. Tx is what the connector hands to
+// a handler besides.
+func OfRows[T, Tx any](f func(context.Context, Tx, fencepost.Rows[T]) error) func(context.Context, Tx, *fencepost.Batch) error {
+	return func(ctx context.Context, tx Tx, b *fencepost.Batch) error {
+		rows, err := ReadRows[T](b)
+		if err != nil {
+			return err
+		}
+		return f(ctx, tx, rows)
+	}
+}
+
 // ReadRows is fencepost.ReadRows with the errors that a handler returns: a null that T has no place for is *Rejected, so
 // that its record is found and parks its partition; a batch without T's columns is a *fencepost.UserError column-missing,
 // which ends the run.

@@ -12,16 +12,5 @@ import (
 // what f did together with the offsets, an error neither (Config.Handle says what each error means). What is wrong with
 // the DSN or with T is the error of the engine that takes the sink.
 func Handle[T any](dsn string, f func(context.Context, *sql.Tx, fencepost.Rows[T]) error) sink.Sink {
-	return sink.ForRows[T](Open(context.Background(), Config{DSN: dsn, Handle: ofRows(f)}))
-}
-
-// ofRows is a Config.Handle that reads rows as values of T.
-func ofRows[T any](f func(context.Context, *sql.Tx, fencepost.Rows[T]) error) func(context.Context, *sql.Tx, *fencepost.Batch) error {
-	return func(ctx context.Context, tx *sql.Tx, b *fencepost.Batch) error {
-		rows, err := sink.ReadRows[T](b)
-		if err != nil {
-			return err
-		}
-		return f(ctx, tx, rows)
-	}
+	return sink.ForRows[T](Open(context.Background(), Config{DSN: dsn, Handle: sink.OfRows(f)}))
 }

@@ -11,16 +11,5 @@ import (
 // what f did together with the offsets, an error neither (Config.Handle says what each error means). What is wrong with
 // the path or with T is the error of the engine that takes the sink.
 func Handle[T any](path string, f func(context.Context, *Conn, fencepost.Rows[T]) error) sink.Sink {
-	return sink.ForRows[T](Open(context.Background(), Config{Path: path, Handle: ofRows(f)}))
-}
-
-// ofRows is a Config.Handle that reads rows as values of T.
-func ofRows[T any](f func(context.Context, *Conn, fencepost.Rows[T]) error) func(context.Context, *Conn, *fencepost.Batch) error {
-	return func(ctx context.Context, c *Conn, b *fencepost.Batch) error {
-		rows, err := sink.ReadRows[T](b)
-		if err != nil {
-			return err
-		}
-		return f(ctx, c, rows)
-	}
+	return sink.ForRows[T](Open(context.Background(), Config{Path: path, Handle: sink.OfRows(f)}))
 }

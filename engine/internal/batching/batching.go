@@ -19,7 +19,7 @@ type Limits struct {
 type Queue struct {
 	Records int
 	Bytes   int64
-	Lag     int64 // what the log still has, at least Records
+	Lag     int64 // of a partition: what the log still has, at least Records. Only Shares looks at it
 }
 
 // Due decides whether a batch is formed now of a lane's queue, whose oldest record came at oldest. When not, it says when to look again; the zero time: when more records

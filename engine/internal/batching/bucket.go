@@ -8,7 +8,7 @@ import (
 // Bucket limits how many records a second a worker applies, over all its lanes. Tokens are taken when a batch is
 // formed; at most a tenth of a second's worth gathers, so that a pause is not followed by a burst.
 type Bucket struct {
-	rate  float64 // tokens a second; 0: no limit
+	rate  float64 // tokens a second
 	burst float64
 
 	tokens float64
@@ -26,14 +26,14 @@ type waiter struct {
 // late is how long a lane that does not ask again when it was to keeps its place: its records may be gone.
 const late = 20 * time.Millisecond
 
-// NewBucket is a bucket of rate records a second; 0: no limit.
+// NewBucket is a bucket of rate records a second. REQUIRES: rate > 0.
 func NewBucket(rate int) *Bucket {
 	return &Bucket{rate: float64(rate), burst: max(1, float64(rate)/10)}
 }
 
 // Take returns how many of want records a lane may take now, at most; when none, it says when to ask again.
 func (b *Bucket) Take(lane, want int, now time.Time) (int, time.Time) {
-	if b.rate == 0 || want == 0 {
+	if want == 0 {
 		return want, time.Time{}
 	}
 	if b.at.IsZero() {
@@ -77,7 +77,7 @@ func later(a, b time.Time) time.Time {
 
 // Return gives back tokens that were taken and not used.
 func (b *Bucket) Return(n int) {
-	if b.rate == 0 || n <= 0 {
+	if n <= 0 {
 		return
 	}
 	b.tokens = min(b.burst, b.tokens+float64(n))

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/fencepost/fencepost"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -23,7 +25,7 @@ import (
 type memory struct {
 	half    int64
 	brokers atomic.Int64 // that lead consumed partitions, as far as known
-	fresh   atomic.Int64 // decompressed since the last Poll
+	held    atomic.Int64 // decompressed bytes of answers that Poll did not take: the sum of all answers' bytes
 
 	inner kgo.Decompressor
 
@@ -32,7 +34,16 @@ type memory struct {
 		compressed, decompressed int64 // of batches read since the last Poll; decompressed with what each record takes besides
 		ratio                    float64
 		fetch                    int32 // bytes asked for in one fetch
+
+		reading map[int32]*answer                             // the last answer of each broker
+		waiting map[fencepost.TopicPartition][maxWait]*answer // answers that brought the partition and that Poll did not take, oldest first
 	}
+}
+
+// answer is what a broker sent for one fetch. Its bytes are 0 once they are Poll's, or dropped by the client.
+type answer struct {
+	bytes int64
+	last  time.Time // when its last batch was read
 }
 
 const (
@@ -46,6 +57,13 @@ const (
 	maxFetch     = 50 << 20
 	maxPartition = 1 << 20
 	minFetch     = 16 << 10
+	// A broker's next answer may be read before it is known here that Poll took the last: two.
+	maxWait = 2
+	// A Poll that does not bring an answer, in which nothing was read for so long, will never bring it: the client drops
+	// what is paused, revoked or moved.
+	dropped = 100 * time.Millisecond
+	// fetchKey is Fetch in Kafka's protocol.
+	fetchKey = 1
 )
 
 // errFull is the decompressor's word for "not now": never seen outside of this room.
@@ -56,6 +74,8 @@ func newMemory(budget int64) (*memory, error) {
 	m.brokers.Store(1)
 	m.mu.ratio = firstRatio
 	m.mu.fetch = m.size()
+	m.mu.reading = map[int32]*answer{}
+	m.mu.waiting = map[fencepost.TopicPartition][maxWait]*answer{}
 	inner, err := boundedDecompressor(m.half)
 	m.inner = inner
 	return m, err
@@ -85,30 +105,93 @@ func (m *memory) options() []kgo.Opt {
 	}
 }
 
-// Decompress is called by the client for each batch.
+// Decompress is called by the client for each batch; several brokers' batches at once.
 func (m *memory) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
-	if m.fresh.Load() >= m.half {
+	if m.held.Load() >= m.half {
 		return nil, errFull
 	}
-	out, err := m.inner.Decompress(src, codec)
-	m.fresh.Add(int64(len(out)))
-	return out, err
+	return m.inner.Decompress(src, codec)
 }
 
-// OnFetchBatchRead is called by the client for each batch read.
-func (m *memory) OnFetchBatchRead(_ kgo.BrokerMetadata, _ string, _ int32, b kgo.FetchBatchMetrics) {
-	m.mu.Lock()
-	m.mu.compressed += int64(b.CompressedBytes)
-	m.mu.decompressed += int64(b.UncompressedBytes) + perRecord*int64(b.NumRecords)
-	m.mu.Unlock()
-}
-
-// polled is told that Poll took what was fetched. It answers the sizes to ask for from now on, and whether they
-// changed enough to say so to the client.
-func (m *memory) polled() (fetch, partition int32, changed bool) {
-	m.fresh.Store(0)
+// OnBrokerRead is called by the client for each answer, before it looks into it. It asks a broker again only when the
+// answer before is gone: to Poll, or dropped.
+func (m *memory) OnBrokerRead(broker kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, _ error) {
+	if key != fetchKey {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.gone(m.mu.reading[broker.NodeID])
+	m.mu.reading[broker.NodeID] = new(answer)
+}
+
+// OnFetchBatchRead is called by the client for each batch read. One that brought no record was refused, or not needed.
+func (m *memory) OnFetchBatchRead(broker kgo.BrokerMetadata, topic string, partition int32, b kgo.FetchBatchMetrics) {
+	if b.NumRecords == 0 {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.compressed += int64(b.CompressedBytes)
+	m.mu.decompressed += int64(b.UncompressedBytes) + perRecord*int64(b.NumRecords)
+	a := m.mu.reading[broker.NodeID]
+	if a == nil || b.CompressionType == 0 {
+		return
+	}
+	a.bytes += int64(b.UncompressedBytes)
+	a.last = time.Now()
+	m.held.Add(int64(b.UncompressedBytes))
+	tp := fencepost.TopicPartition{Topic: topic, Partition: partition}
+	switch waiting := m.mu.waiting[tp]; {
+	case waiting[0] == nil || waiting[0] != a && waiting[0].forgotten():
+		m.mu.waiting[tp] = [maxWait]*answer{a}
+	case waiting[0] == a || waiting[1] == a:
+	case waiting[1] == nil:
+		m.mu.waiting[tp] = [maxWait]*answer{waiting[0], a}
+	default: // the oldest was dropped by the client
+		m.mu.waiting[tp] = [maxWait]*answer{waiting[1], a}
+	}
+}
+
+// forgotten reports whether Poll will not bring the answer any more.
+func (a *answer) forgotten() bool { return time.Since(a.last) > dropped }
+
+// gone takes an answer's bytes from what is held. REQUIRES: mu.
+func (m *memory) gone(a *answer) {
+	if a != nil {
+		m.held.Add(-a.bytes)
+		a.bytes = 0
+	}
+}
+
+// taken takes from what is held the answers that Poll took, one in each fetch, and those that were dropped. REQUIRES: mu.
+func (m *memory) taken(fetches kgo.Fetches) {
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if len(p.Records) == 0 {
+			return // refused: it never waited
+		}
+		tp := fencepost.TopicPartition{Topic: p.Topic, Partition: p.Partition}
+		waiting := m.mu.waiting[tp]
+		m.gone(waiting[0])
+		if waiting[1] == nil {
+			delete(m.mu.waiting, tp)
+			return
+		}
+		m.mu.waiting[tp] = [maxWait]*answer{waiting[1]}
+	})
+	for _, a := range m.mu.reading {
+		if a.bytes > 0 && a.forgotten() {
+			m.gone(a)
+		}
+	}
+}
+
+// polled is told what Poll took. It answers the sizes to ask for from now on, and whether they
+// changed enough to say so to the client.
+func (m *memory) polled(fetches kgo.Fetches) (fetch, partition int32, changed bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.taken(fetches)
 	if m.mu.compressed == 0 {
 		return 0, 0, false
 	}

@@ -148,7 +148,7 @@ func (s *Source) Poll(ctx context.Context) ([]source.Fetch, error) {
 		if over(polling, fetches) {
 			return nil, context.Cause(s.broken)
 		}
-		fetch, partition, changed := s.memory.polled()
+		fetch, partition, changed := s.memory.polled(fetches)
 		if changed {
 			s.client.UpdateFetchMaxBytes(fetch, partition)
 		}

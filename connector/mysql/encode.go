@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
@@ -116,12 +117,16 @@ func (e *encoder) value(f *field, c *fencepost.Column, row int) error {
 		e.buf = appendQuoted(e.buf, c.Bytes(row))
 	case kindBytes:
 		e.buf = appendQuoted(append(e.buf, "_binary"...), c.Bytes(row))
+	case kindUTF8:
+		if !utf8.Valid(c.Bytes(row)) {
+			return refused(f, "bytes that are no UTF-8")
+		}
+		e.buf = appendQuoted(e.buf, c.Bytes(row))
 	case kindWhole:
-		whole, fraction, _ := bytes.Cut(c.Bytes(row), []byte{'.'})
-		if len(bytes.Trim(fraction, "0")) > 0 {
+		if fraction(c.Bytes(row)) {
 			return refused(f, "%s has a fraction", c.Bytes(row))
 		}
-		e.buf = appendQuoted(e.buf, whole)
+		e.buf = appendQuoted(e.buf, c.Bytes(row))
 	case kindIntDouble:
 		if n := c.Int(row); n > 1<<53 || n < -1<<53 {
 			return refused(f, "%d is beyond 2^53: double would round it", n)
@@ -134,16 +139,35 @@ func (e *encoder) value(f *field, c *fencepost.Column, row int) error {
 		if c.Bool(row) {
 			e.buf[len(e.buf)-1] = '1'
 		}
-	case kindFloat:
+	case kindFloat, kindSingle:
 		v := c.Float(row)
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return refused(f, "%v is no number to MySQL", v)
+		}
+		if f.Kind == kindSingle && v != 0 && float32(v) == 0 {
+			return refused(f, "%v would be 0", v)
 		}
 		e.buf = strconv.AppendFloat(e.buf, v, 'e', -1, 64) // with its exponent: 0.1 would be a decimal
 	case kindDatetime, kindDate:
 		return e.moment(f, c.Micros(row))
 	}
 	return nil
+}
+
+// fraction reports whether a decimal has digits behind its point, once its exponent is taken: the server would round them.
+func fraction(decimal []byte) bool {
+	mantissa, exponent := decimal, 0
+	if i := bytes.IndexAny(decimal, "eE"); i >= 0 {
+		mantissa = decimal[:i]
+		exponent, _ = strconv.Atoi(string(decimal[i+1:])) // out of range: the largest or smallest int
+	}
+	whole, behind, _ := bytes.Cut(mantissa, []byte{'.'})
+	behind = bytes.TrimRight(behind, "0")
+	if len(behind) > 0 {
+		return exponent < len(behind)
+	}
+	digits := bytes.TrimLeft(whole, "+-0")
+	return len(digits) > 0 && exponent < len(bytes.TrimRight(digits, "0"))-len(digits)
 }
 
 // moment appends a timestamp.

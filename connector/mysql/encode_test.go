@@ -69,3 +69,12 @@ func BenchmarkEncode(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
 }
+
+func TestFraction(t *testing.T) {
+	for decimal, want := range map[string]bool{"0": false, "-12": false, "-12.00": false, "12.5": true, "-0.5": true, "1e3": false, "1.5e1": false, "1.55e1": true, "1E-5": true, "100e-2": false,
+		"-100e-3": true, "0e-9": false, "0.000e-9": false, "12.50e-1": true, "1e-99999999999999999999": true, "1e99999999999999999999": false, "+7": false} {
+		if got := fraction([]byte(decimal)); got != want {
+			t.Errorf("%s: got %v, want %v", decimal, got, want)
+		}
+	}
+}

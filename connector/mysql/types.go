@@ -13,10 +13,12 @@ type kind uint8
 const (
 	kindText      kind = iota // a quoted string
 	kindBytes                 // a quoted string without a character set
+	kindUTF8                  // a quoted string, refused unless it is UTF-8
 	kindInt                   // digits
 	kindWhole                 // a decimal without a fraction, as a quoted string
 	kindIntDouble             // digits, exact up to 2^53
 	kindFloat                 // the shortest decimal that reads back as the float
+	kindSingle                // as kindFloat, refused if single precision would make it 0
 	kindBool                  // 0 or 1
 	kindDatetime              // '2001-02-03 04:05:06.000007', UTC
 	kindDate                  // '2001-02-03', of the UTC date
@@ -31,7 +33,7 @@ var pairs = slices.Concat(
 	pairsOf(fencepost.Int, kindInt, "tinyint", "smallint", "mediumint", "int", "bigint", "decimal"),    // out of range is refused
 	pairsOf(fencepost.Int, kindIntDouble, "double"),                                                    // beyond 2^53, where it would be rounded, is refused
 	pairsOf(fencepost.Float, kindFloat, "double"),
-	pairsOf(fencepost.Float, kindFloat, "float"),   // rounded to 24 bits; too large is refused
+	pairsOf(fencepost.Float, kindSingle, "float"),  // rounded to 24 bits; too large is refused, and what would be 0
 	pairsOf(fencepost.Float, kindFloat, "decimal"), // rounded to the column's scale by the server
 	pairsOf(fencepost.Bool, kindBool, "tinyint", "bit"),
 	pairsOf(fencepost.Timestamp, kindDatetime, "datetime"),                                        // in UTC, to the column's digits (datetime(6) keeps all): see narrows
@@ -42,7 +44,7 @@ var pairs = slices.Concat(
 	pairsOf(fencepost.Decimal, kindText, "varchar", "tinytext", "text", "mediumtext", "longtext"), // too long is refused
 	pairsOf(fencepost.JSON, kindText, "json", "longtext", "mediumtext", "text"),
 	pairsOf(fencepost.Bytes, kindBytes, "varbinary", "tinyblob", "blob", "mediumblob", "longblob"), // too long is refused
-	pairsOf(fencepost.Bytes, kindBytes, "varchar", "tinytext", "text", "mediumtext", "longtext"),   // what is no text of the column's character set is refused
+	pairsOf(fencepost.Bytes, kindUTF8, "varchar", "tinytext", "text", "mediumtext", "longtext"),    // what is no UTF-8 is refused, and what the column's character set has not
 )
 
 // narrows is sqlstore.TargetSQL.Narrows. MariaDB cuts a time, and MySQL rounds it (sql_mode knows TIME_ROUND_FRACTIONAL and

@@ -227,7 +227,7 @@ func (e *encoder) integer(b []byte, f *field, v int64) []byte {
 // float appends a float to a type that is not float8.
 func (e *encoder) float(b []byte, f *field, v float64) []byte {
 	if f.Kind == kindFloat4 {
-		if math.IsInf(float64(float32(v)), 0) && !math.IsInf(v, 0) {
+		if to := float64(float32(v)); math.IsInf(to, 0) && !math.IsInf(v, 0) || to == 0 && v != 0 {
 			e.reject("22003", f, strconv.FormatFloat(v, 'g', -1, 64), "is out of range for "+f.Type)
 		}
 		return binary.BigEndian.AppendUint32(append(b, 0, 0, 0, 4), math.Float32bits(float32(v)))

@@ -58,7 +58,8 @@ var classes = map[string]sqlstore.Class{
 	"25P03": sqlstore.NotServing, "25P04": sqlstore.NotServing, "53200": sqlstore.NotServing, "53300": sqlstore.NotServing, "53400": sqlstore.NotServing,
 	"08":    sqlstore.NotServing,
 	"21000": sqlstore.BadRows, "44000": sqlstore.BadRows, "22": sqlstore.BadRows, "23": sqlstore.BadRows, "P0": sqlstore.BadRows,
-	"42": sqlstore.BadSQL, "0A": sqlstore.BadSQL, "2D": sqlstore.BadSQL, "3F": sqlstore.BadSQL,
+	"42622": sqlstore.BadRows, // a value too long for the type name
+	"42":    sqlstore.BadSQL, "0A": sqlstore.BadSQL, "2D": sqlstore.BadSQL, "3F": sqlstore.BadSQL,
 }
 
 // said makes an error that the server raised ours.

@@ -42,7 +42,7 @@ var pairs = sqlstore.Pairs[kind]{
 	{From: fencepost.Int, To: "numeric", Kind: kindIntNumeric},
 	{From: fencepost.Int, To: "float8", Kind: kindIntFloat8}, // beyond 2^53, where it would be rounded, is refused
 	{From: fencepost.Float, To: "float8", Kind: kindFloat8},
-	{From: fencepost.Float, To: "float4", Kind: kindFloat4},        // rounded to 24 bits; too large is refused
+	{From: fencepost.Float, To: "float4", Kind: kindFloat4},        // rounded to 24 bits; too large is refused, and what would be 0
 	{From: fencepost.Float, To: "numeric", Kind: kindFloatNumeric}, // the shortest decimal that reads back as the float
 	{From: fencepost.Bool, To: "bool", Kind: kindBool},
 	{From: fencepost.Timestamp, To: "timestamptz", Kind: kindTimestamp},

@@ -124,9 +124,12 @@ const (
 	Decimal               // decimal digits as text: -12.50
 	JSON                  // one JSON value as text
 	Bytes                 // any bytes
+	Date                  // a day as text: 2001-02-03, the years 0000 to 9999
+	Time                  // a time of day as text: 12:34:56, or 12:34:56.789 with up to six digits; 24:00:00 ends a day
+	UUID                  // 36 characters, lower case: 6ba7b810-9dad-11d1-80b4-00c04fd430c8
 )
 
-var types = [...]string{"text", "int", "float", "bool", "timestamp", "decimal", "json", "bytes"}
+var types = [...]string{"text", "int", "float", "bool", "timestamp", "decimal", "json", "bytes", "date", "time", "uuid"}
 
 // String is the type's word in the pipeline file.
 func (t Type) String() string { return types[t] }
@@ -145,7 +148,7 @@ func Types() []string { return types[:] }
 //
 //	Int, Bool, Timestamp            ints    8 bytes a row
 //	Float                           floats  8 bytes a row
-//	Text, Decimal, JSON, Bytes      data    values back to back; ends[row] is where the row's value ends
+//	all others                      data    values back to back; ends[row] is where the row's value ends
 //	any                             nulls   one bit a row; a null row holds 0 or an empty value
 //
 // All values of one column together are below 4 GiB, or the program stops: the engine's bound on a batch is a quarter of
@@ -186,7 +189,7 @@ func (c *Column) Micros(i int) int64 { return c.ints[i] }
 // Float is row i of a Float column.
 func (c *Column) Float(i int) float64 { return c.floats[i] }
 
-// Bytes is row i of a Text, Decimal, JSON or Bytes column. The slice belongs to the batch: valid until it is reset.
+// Bytes is row i of a column that is not of numbers. The slice belongs to the batch: valid until it is reset.
 func (c *Column) Bytes(i int) []byte {
 	lo := uint32(0)
 	if i > 0 {
@@ -222,22 +225,22 @@ func (c *Column) AppendFloat(v float64) {
 	c.grow()
 }
 
-// AppendBytes appends a copy of v to a Text, Decimal, JSON or Bytes column.
+// AppendBytes appends a copy of v to a column that is not of numbers.
 func (c *Column) AppendBytes(v []byte) {
 	c.data = append(c.data, v...)
 	c.ends = append(c.ends, c.end())
 	c.grow()
 }
 
-// AppendText appends a copy of v to a Text, Decimal or JSON column.
+// AppendText appends a copy of v to a column that is not of numbers.
 func (c *Column) AppendText(v string) {
 	c.data = append(c.data, v...)
 	c.ends = append(c.ends, c.end())
 	c.grow()
 }
 
-// Extend lets f append one value in place to a Text, Decimal, JSON or Bytes column: f gets the column's data and
-// returns it with the value behind it.
+// Extend lets f append one value in place to a column that is not of numbers: f gets the column's data and returns it
+// with the value behind it.
 func (c *Column) Extend(f func(data []byte) []byte) {
 	c.data = f(c.data)
 	c.ends = append(c.ends, c.end())

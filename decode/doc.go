@@ -46,6 +46,10 @@
 //	           With a Unit also a number: digits exactly, never by way of a float; days are whole. What is less than a
 //	           microsecond is cut off towards the past
 //	decimal    a number, or a string that holds one: its digits with the exponent written out, at most [MaxDigits]
+//	date       a string 2001-02-03; with unit: days also a number of days since 1970. No time of day with it
+//	time       a string 12:34:56, with a fraction or without seconds, 24:00:00 too, and no zone; with a Unit also a number since
+//	           midnight. Kept without the zeros at the end of a fraction
+//	uuid       a string of 32 hexadecimal digits, in five groups or in one. Kept in lower case, in groups
 //	json       any value, verbatim
 //	bytes      a string in standard base64, padded
 //

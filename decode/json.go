@@ -125,8 +125,14 @@ func checkFields(fields []Field) error {
 		if !utf8.ValidString(f.name()) {
 			fault("from", "is not UTF-8", "a JSON name always is")
 		}
-		if f.Unit != NoUnit && f.Type != fencepost.Timestamp {
-			fault("unit", "only a timestamp has a unit, this is "+f.Type.String(), "drop unit, or make it a timestamp")
+		if f.Unit != NoUnit && f.Type != fencepost.Timestamp && f.Type != fencepost.Date && f.Type != fencepost.Time {
+			fault("unit", "only a timestamp, a date or a time has a unit, this is "+f.Type.String(), "drop unit, or make it a timestamp")
+		}
+		if f.Unit == Days && f.Type == fencepost.Time {
+			fault("unit", "a time of day is less than a day", "s, ms, us or ns since midnight")
+		}
+		if f.Unit != NoUnit && f.Unit != Days && f.Type == fencepost.Date {
+			fault("unit", "a date counts days", "unit: days; or make it a timestamp")
 		}
 		if int(f.Unit) >= len(units) {
 			fault("unit", "is not a unit", strings.Join(Units(), " "))

@@ -341,6 +341,12 @@ func (f *Field) append(c *fencepost.Column, v []byte, t *token, scratch []byte) 
 		return f.appendDecimal(c, raw, t, scratch)
 	case fencepost.Bytes:
 		return f.appendBase64(c, raw, t, scratch)
+	case fencepost.Date:
+		return f.appendDate(c, raw, t, scratch)
+	case fencepost.Time:
+		return f.appendTime(c, raw, t, scratch)
+	case fencepost.UUID:
+		return f.appendUUID(c, raw, t, scratch)
 	}
 	return scratch, false
 }

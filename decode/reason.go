@@ -157,6 +157,20 @@ func (f *Field) misfit(v []byte, t *token) string {
 		return is(fmt.Sprintf("it has more than %d digits", MaxDigits))
 	case f.Type == fencepost.Decimal && isString:
 		return is(fmt.Sprintf("it is not a number of at most %d digits", MaxDigits))
+	case f.Type == fencepost.Date && isNumber && f.Unit == NoUnit:
+		return is("a number needs unit: days")
+	case f.Type == fencepost.Date && isNumber:
+		return is("it is no whole day of the years 0000 to 9999")
+	case f.Type == fencepost.Date && isString:
+		return is("it is no day in the form 2001-02-03")
+	case f.Type == fencepost.Time && isNumber && f.Unit == NoUnit:
+		return is("a number needs a unit: s, ms, us or ns since midnight")
+	case f.Type == fencepost.Time && isNumber:
+		return is("it is not between midnight and the next")
+	case f.Type == fencepost.Time && isString:
+		return is("it is no time of day in the form 12:34:56 or 12:34:56.789")
+	case f.Type == fencepost.UUID && isString:
+		return is("it is no UUID in the form 6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 	case f.Type == fencepost.Bytes && isString:
 		return is("it is not base64")
 	}

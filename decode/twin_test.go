@@ -132,9 +132,12 @@ func twinDepth(value []byte) int {
 }
 
 var (
-	twinInt  = regexp.MustCompile(`^-?[0-9]+$`)
-	twinNum  = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
-	twinTime = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?)([Zz]|[-+]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?$`)
+	twinInt      = regexp.MustCompile(`^-?[0-9]+$`)
+	twinOfDay    = regexp.MustCompile(`^([0-9]{2}):([0-9]{2})(:([0-9]{2})(?:\.([0-9]+))?)?$`)
+	twinUUID     = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	twinBareUUID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+	twinNum      = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+	twinTime     = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?)([Zz]|[-+]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?$`)
 )
 
 func twinValue(f Field, raw json.RawMessage) (string, bool) {
@@ -174,8 +177,53 @@ func twinValue(f Field, raw json.RawMessage) (string, bool) {
 			return twinTimestamp(s)
 		}
 		return twinEpoch(f.Unit, string(raw))
+	case fencepost.Date:
+		if isString {
+			day, err := time.Parse(time.DateOnly, s)
+			return day.Format(time.DateOnly), err == nil
+		}
+		us, ok := twinMicros(f.Unit, string(raw))
+		day := time.UnixMicro(us).UTC()
+		return day.Format(time.DateOnly), ok && day.Year() >= 0 && day.Year() <= 9999
+	case fencepost.Time:
+		us, ok := twinMicros(f.Unit, string(raw))
+		if isString {
+			us, ok = twinClock(s)
+		}
+		return showClock(us), ok && us >= 0 && us <= 86_400e6
+	case fencepost.UUID:
+		s = strings.ToLower(s)
+		if twinBareUUID.MatchString(s) {
+			s = s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+		}
+		return s, isString && twinUUID.MatchString(s)
 	}
 	panic("no such type")
+}
+
+// twinClock reads a time of day by its parts.
+func twinClock(s string) (us int64, ok bool) {
+	m := twinOfDay.FindStringSubmatch(s)
+	if m == nil {
+		return 0, false
+	}
+	part := func(i int) int64 { n, _ := strconv.ParseInt("0"+m[i], 10, 64); return n }
+	fraction, _ := strconv.ParseInt((m[5] + "000000")[:6], 10, 64)
+	hour, minute, second := part(1), part(2), part(4)
+	us = (hour*3600+minute*60+second)*1e6 + fraction
+	inside := hour < 24 && second < 60
+	last := hour == 24 && us == 86_400e6 && second == 0 && minute == 0
+	leap := hour == 23 && minute == 59 && second == 60
+	return us, minute < 60 && (inside || last || leap)
+}
+
+// showClock is microseconds since midnight as a column has them.
+func showClock(us int64) string {
+	s := fmt.Sprintf("%02d:%02d:%02d", us/3600e6, us/60e6%60, us/1e6%60)
+	if us%1e6 != 0 {
+		s += strings.TrimRight(fmt.Sprintf(".%06d", us%1e6), "0")
+	}
+	return s
 }
 
 func twinTimestamp(s string) (string, bool) {
@@ -209,20 +257,25 @@ func twinTimestamp(s string) (string, bool) {
 	return showMicros(us.UnixMicro()), true
 }
 
-// twinEpoch multiplies fractions, and takes the whole microseconds that lie below.
 func twinEpoch(u Unit, raw string) (string, bool) {
+	us, ok := twinMicros(u, raw)
+	return showMicros(us), ok
+}
+
+// twinMicros multiplies fractions, and takes the whole microseconds that lie below.
+func twinMicros(u Unit, raw string) (int64, bool) {
 	digits, ok := twinDecimal(raw)
 	per := map[Unit]*big.Rat{Seconds: big.NewRat(1e6, 1), Millis: big.NewRat(1e3, 1), Micros: big.NewRat(1, 1), Nanos: big.NewRat(1, 1000), Days: big.NewRat(86_400e6, 1)}[u]
 	if !ok || per == nil {
-		return "", false
+		return 0, false
 	}
 	x, _ := new(big.Rat).SetString(digits)
 	if u == Days && !x.IsInt() {
-		return "", false
+		return 0, false
 	}
 	x.Mul(x, per)
 	us := new(big.Int).Div(x.Num(), x.Denom()) // Euclidean: it rounds down, for the denominator is positive
-	return showMicros(us.Int64()), us.IsInt64()
+	return us.Int64(), us.IsInt64()
 }
 
 // twinDecimal moves the point through the digits by hand and lets math/big say that the value stayed the same.
@@ -371,8 +424,11 @@ func everything(n uint8) JSONConfig {
 		{Column: "j", Type: fencepost.JSON, From: "é\""},
 		{Column: "x", Type: fencepost.Bytes},
 		{Column: "i_as_text", Type: fencepost.Text, From: "i"},
+		{Column: "date", Type: fencepost.Date, Unit: []Unit{NoUnit, Days}[n&1]},
+		{Column: "time", Type: fencepost.Time, Unit: Unit(int(n) % int(Days))},
+		{Column: "uuid", Type: fencepost.UUID},
 	}
-	defaults := []string{"7", "-1.5", `"none"`, "true", `"1999-12-31T23:59:59Z"`, `"1e3"`, `{"a":[1]}`, `"AQI="`, `"x"`}
+	defaults := []string{"7", "-1.5", `"none"`, "true", `"1999-12-31T23:59:59Z"`, `"1e3"`, `{"a":[1]}`, `"AQI="`, `"x"`, `"2024-02-29"`, `"24:00"`, `"6ba7b8109dad11d180b400c04fd430c8"`}
 	rule := func(bits uint8, i int) Rule {
 		switch bits & 3 {
 		case 1:

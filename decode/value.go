@@ -31,29 +31,15 @@ func (f *Field) appendString(c *fencepost.Column, raw []byte, t *token, scratch 
 }
 
 func (f *Field) appendTimestamp(c *fencepost.Column, raw []byte, t *token, scratch []byte) ([]byte, bool) {
-	if n, ok := t.int64(raw); ok {
-		us, ok := f.Unit.micros(n)
-		if ok {
-			c.AppendInt(us)
+	us, ok := int64(0), false
+	if t.kind == short || t.kind == integer || t.kind == number {
+		us, scratch, ok = f.count(raw, t, scratch)
+	} else {
+		var text []byte
+		if text, scratch, ok = t.text(raw, scratch); ok {
+			us, _, ok = parseTimestamp(text)
 		}
-		return scratch, ok
 	}
-	if t.kind == integer || t.kind == number {
-		scratch, ok := appendDecimal(scratch[:0], raw)
-		if !ok {
-			return scratch[:0], false
-		}
-		us, ok := f.Unit.decimalMicros(scratch)
-		if ok {
-			c.AppendInt(us)
-		}
-		return scratch, ok
-	}
-	text, scratch, ok := t.text(raw, scratch)
-	if !ok {
-		return scratch, false
-	}
-	us, _, ok := parseTimestamp(text)
 	if ok {
 		c.AppendInt(us)
 	}

@@ -47,7 +47,7 @@ func value(c *fencepost.Column, i int) any {
 		return c.Float(i)
 	case fencepost.Bytes:
 		return slices.Clone(c.Bytes(i))
-	case fencepost.Text, fencepost.Decimal, fencepost.JSON:
+	case fencepost.Text, fencepost.Decimal, fencepost.JSON, fencepost.Date, fencepost.Time, fencepost.UUID:
 	}
 	return string(c.Bytes(i))
 }

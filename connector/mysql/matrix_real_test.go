@@ -24,7 +24,7 @@ func (c columns) Types() []string {
 	return append([]string{"tinyint", "tinyint unsigned", "boolean", "smallint", "smallint unsigned", "mediumint", "int", "int unsigned", "bigint", "bigint unsigned", "decimal(10,2)",
 		"decimal(65,24)", "float", "double", "bit(1)", "bit(8)", "char(40)", "varchar(40)", "tinytext", "text", "mediumtext", "longtext", "varchar(40) character set latin1",
 		"binary(3)", "varbinary(40)", "tinyblob", "blob", "mediumblob", "longblob", "enum('plain','abc')", "set('plain','abc')", "json", "date", "datetime", "datetime(3)", "datetime(6)",
-		"timestamp null", "timestamp(6) null", "time(6)", "year", "point"}, c.more...)
+		"timestamp null", "timestamp(6) null", "time", "time(6)", "char(36)", "year", "point"}, c.more...)
 }
 
 func (c columns) Create(t *testing.T, columnType string) {

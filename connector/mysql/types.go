@@ -43,6 +43,9 @@ var pairs = slices.Concat(
 	pairsOf(fencepost.Decimal, kindWhole, "bigint"),                                               // a fraction is refused, and so is what is out of range: bigint unsigned takes 2^64-1
 	pairsOf(fencepost.Decimal, kindText, "varchar", "tinytext", "text", "mediumtext", "longtext"), // too long is refused
 	pairsOf(fencepost.JSON, kindText, "json", "longtext", "mediumtext", "text"),
+	pairsOf(fencepost.Date, kindText, "date", "char", "varchar", "tinytext", "text", "mediumtext", "longtext"),
+	pairsOf(fencepost.Time, kindText, "time", "char", "varchar", "tinytext", "text", "mediumtext", "longtext"), // to the column's digits (time(6) keeps all): see narrows
+	pairsOf(fencepost.UUID, kindText, "uuid", "char", "varchar", "tinytext", "text", "mediumtext", "longtext"),
 	pairsOf(fencepost.Bytes, kindBytes, "varbinary", "tinyblob", "blob", "mediumblob", "longblob"), // too long is refused
 	pairsOf(fencepost.Bytes, kindUTF8, "varchar", "tinytext", "text", "mediumtext", "longtext"),    // what is no UTF-8 is refused, and what the column's character set has not
 )
@@ -58,7 +61,7 @@ func (s *session) narrows(from fencepost.Type, col *sqlstore.Column) string {
 		return "rounded to 24 bits"
 	case from == fencepost.Timestamp && col.Type == "date":
 		return "cut to the day (UTC)"
-	case from == fencepost.Timestamp && (col.Type == "datetime" || col.Type == "timestamp"):
+	case from == fencepost.Timestamp && (col.Type == "datetime" || col.Type == "timestamp") || col.Type == "time":
 		kept, how := 0, "rounded"
 		if len(digits) == 1 {
 			kept = digits[0]
@@ -102,6 +105,12 @@ func natural(t fencepost.Type) (sql string, k kind) {
 		return "json", kindText
 	case fencepost.Bytes:
 		return "longblob", kindBytes
+	case fencepost.Date:
+		return "date", kindText
+	case fencepost.Time:
+		return "time(6)", kindText
+	case fencepost.UUID:
+		return "char(36)", kindText
 	case fencepost.Text:
 	}
 	return "longtext", kindText
@@ -116,6 +125,8 @@ func keyType(t fencepost.Type) string {
 	switch t {
 	case fencepost.Text, fencepost.JSON:
 		return "varchar(255)" + binaryKey
+	case fencepost.UUID:
+		return "char(36)" + binaryKey
 	case fencepost.Bytes:
 		return "varbinary(255)"
 	default:

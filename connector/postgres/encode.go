@@ -8,6 +8,7 @@ import (
 	"math"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
@@ -161,6 +162,10 @@ func (e *encoder) value(b []byte, f *field, c *fencepost.Column) []byte {
 		return append(append(binary.BigEndian.AppendUint32(b, uint32(len(v)+1)), 1), v...)
 	case kindUUID:
 		return e.uuid(b, f, c.Bytes(e.row))
+	case kindDay, kindTime:
+		return e.calendar(b, f, c.Text(e.row))
+	case kindArray:
+		return e.array(b, f, c.Bytes(e.row))
 	case kindDecimal:
 		v := c.Bytes(e.row)
 		b, reason := appendDecimal(b, v)
@@ -260,6 +265,26 @@ func (e *encoder) time(b []byte, f *field, v int64) []byte {
 		day--
 	}
 	return binary.BigEndian.AppendUint32(append(b, 0, 0, 0, 4), uint32(int32(day)))
+}
+
+// calendar appends a day or a time of day.
+func (e *encoder) calendar(b []byte, f *field, text string) []byte {
+	layout, last := time.DateOnly, text == "24:00:00"
+	if f.Kind == kindTime {
+		layout = time.TimeOnly
+	}
+	at, err := time.Parse(layout, text)
+	switch {
+	case f.Kind == kindTime && last:
+		return binary.BigEndian.AppendUint64(append(b, 0, 0, 0, 8), dayMicros)
+	case err != nil:
+		e.reject("22007", f, text, "is no "+f.Type)
+		return b
+	case f.Kind == kindDay:
+		return binary.BigEndian.AppendUint32(append(b, 0, 0, 0, 4), uint32(int32((at.Unix()-epoch2000/1_000_000)/86_400)))
+	}
+	us := at.Sub(at.Truncate(24 * time.Hour)).Microseconds()
+	return binary.BigEndian.AppendUint64(append(b, 0, 0, 0, 8), uint64(us))
 }
 
 // uuid appends the 16 bytes of a text of 32 hexadecimal digits, with hyphens anywhere and braces around it or not.

@@ -142,7 +142,7 @@ func (s *store) TypedRows(t *testing.T, columns []fencepost.ColumnSpec) (list []
 	for _, c := range columns {
 		n := ident(c.Name)
 		switch c.Type {
-		case fencepost.Decimal, fencepost.JSON:
+		case fencepost.Decimal, fencepost.JSON, fencepost.Date, fencepost.Time, fencepost.UUID:
 			n += "::text"
 		case fencepost.Timestamp:
 			n = "(extract(epoch from " + n + ") * 1000000)::bigint"

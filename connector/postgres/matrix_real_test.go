@@ -21,7 +21,8 @@ func (columns) Types() []string {
 	return []string{"smallint", "integer", "bigint", "numeric", "numeric(6,2)", "numeric(6,-2)", "real", "double precision", "money", "boolean",
 		"text", "varchar", "varchar(40)", "char(40)", `"char"`, "name", "citext", "bytea", "date", "time", "timetz", "timestamp", "timestamp(0)", "timestamptz", "timestamptz(3)",
 		"interval", "uuid", "json", "jsonb", "jsonpath", "xml", "inet", "cidr", "macaddr", "bit(3)", "bit varying", "point", "int4range", "tsvector", "oid", "pg_lsn",
-		"label", "positive", "pair", "text[]", "bigint[]"}
+		"label", "positive", "pair", "text[]", "varchar(3)[]", "uuid[]", "smallint[]", "integer[]", "bigint[]", "numeric[]", "double precision[]",
+		"boolean[]", "inet[]", "time(0)"}
 }
 
 func (c columns) Create(t *testing.T, columnType string) {

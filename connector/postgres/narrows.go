@@ -11,13 +11,13 @@ import (
 func (*session) narrows(from fencepost.Type, col *sqlstore.Column) string {
 	digits := sqlstore.Modifiers(col.SQL)
 	switch {
-	case col.Type == "numeric" && len(digits) == 2 && (from != fencepost.Int || digits[1] < 0):
+	case (col.Type == "numeric" || col.Type == "numeric[]") && len(digits) == 2 && (from != fencepost.Int || digits[1] < 0):
 		return sqlstore.Rounded(digits[1])
 	case col.Type == "float4":
 		return "rounded to 24 bits"
-	case col.Type == "date":
+	case col.Type == "date" && from == fencepost.Timestamp:
 		return "cut to the day (UTC)"
-	case (col.Type == "timestamp" || col.Type == "timestamptz") && len(digits) == 1 && digits[0] < 6:
+	case (col.Type == "timestamp" || col.Type == "timestamptz" || col.Type == "time") && len(digits) == 1 && digits[0] < 6:
 		return sqlstore.Seconds("rounded", digits[0])
 	case col.Type == "bpchar":
 		return "padded with blanks"
@@ -27,7 +27,7 @@ func (*session) narrows(from fencepost.Type, col *sqlstore.Column) string {
 
 // exactly is sqlstore.Column.Exact for what narrows finds.
 func exactly(j sqlstore.Job, col sqlstore.Column) string {
-	to := map[string]string{"numeric": "numeric", "float4": "double precision", "date": "timestamptz", "timestamp": "timestamp", "timestamptz": "timestamptz", "bpchar": "text"}[col.Type]
+	to := map[string]string{"numeric": "numeric", "float4": "double precision", "date": "timestamptz", "timestamp": "timestamp", "time": "time", "timestamptz": "timestamptz", "bpchar": "text"}[col.Type]
 	if to == "" {
 		return ""
 	}

@@ -28,7 +28,7 @@ const sameSQL = `select ('changed:@secret:' || count(*))::int` + shapeFrom + ` h
 
 // targetSQL selects the columns, the table, and its shape. A temporary table has built-in types only, so that no worker
 // stands in the way of who drops a type; what is of another type travels as text.
-const targetSQL = `select a.attname, case when coalesce(b.typtype, t.typtype) = 'e' then 'enum' else coalesce(b.typname, t.typname) end,
+const targetSQL = `select a.attname, case when coalesce(b.typtype, t.typtype) = 'e' then 'enum' when t.typcategory = 'A' and b.oid is null then format_type(t.oid, null) else coalesce(b.typname, t.typname) end,
   format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef or a.attidentity <> '', a.attgenerated <> '',
   case when coalesce(b.typnamespace, t.typnamespace) <> 'pg_catalog'::regnamespace then null
     when b.oid is null then format_type(t.oid, a.atttypmod) else format_type(b.oid, t.typtypmod) end,
@@ -110,6 +110,7 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 		}
 		col.Nullable = !isTrue(r[3])
 		col.Exact = exactly(j, col)
+		col.Converts = "::" + col.SQL
 		t.Columns = append(t.Columns, col)
 	}
 	return t, nil

@@ -23,11 +23,14 @@ const (
 	kindBool                     // one byte
 	kindTimestamp                // microseconds since 2000-01-01
 	kindDate                     // days since 2000-01-01, of the UTC date
+	kindDay                      // the same, of a day as text
+	kindTime                     // microseconds since midnight, of a time of day as text
+	kindArray                    // elements of a JSON array, each as elements has its type
 	kindDecimal                  // digits to base 10,000
 )
 
 // pairs is every pair that is allowed, with what is refused or changed on the way. The table's types are as pg_type names
-// them, "enum" for any enumeration; a domain counts as what it is over. The server checks lengths, scales and domains as it does for COPY.
+// them, "enum" for any enumeration, an array as format_type has it; a domain counts as what it is over. The server checks lengths, scales and domains as it does for COPY.
 var pairs = sqlstore.Pairs[kind]{
 	{From: fencepost.Text, To: "text", Kind: kindBytes},
 	{From: fencepost.Text, To: "varchar", Kind: kindBytes}, // too long is refused
@@ -54,9 +57,27 @@ var pairs = sqlstore.Pairs[kind]{
 	{From: fencepost.JSON, To: "jsonb", Kind: kindJSONB},
 	{From: fencepost.JSON, To: "json", Kind: kindBytes},
 	{From: fencepost.JSON, To: "text", Kind: kindBytes},
+	{From: fencepost.JSON, To: "text[]", Kind: kindArray}, // one dimension of scalars and nulls; anything else is refused
+	{From: fencepost.JSON, To: "character varying[]", Kind: kindArray},
+	{From: fencepost.JSON, To: "uuid[]", Kind: kindArray},
+	{From: fencepost.JSON, To: "smallint[]", Kind: kindArray},
+	{From: fencepost.JSON, To: "integer[]", Kind: kindArray},
+	{From: fencepost.JSON, To: "bigint[]", Kind: kindArray},
+	{From: fencepost.JSON, To: "numeric[]", Kind: kindArray},
+	{From: fencepost.JSON, To: "double precision[]", Kind: kindArray},
+	{From: fencepost.JSON, To: "boolean[]", Kind: kindArray},
 	{From: fencepost.Bytes, To: "bytea", Kind: kindBytes},
 	{From: fencepost.Bytes, To: "text", Kind: kindBytes},    // what is no UTF-8 is refused
 	{From: fencepost.Bytes, To: "varchar", Kind: kindBytes}, // what is no UTF-8, or too long, is refused
+	{From: fencepost.Date, To: "date", Kind: kindDay},
+	{From: fencepost.Date, To: "text", Kind: kindBytes},
+	{From: fencepost.Date, To: "varchar", Kind: kindBytes},
+	{From: fencepost.Time, To: "time", Kind: kindTime},
+	{From: fencepost.Time, To: "text", Kind: kindBytes},
+	{From: fencepost.Time, To: "varchar", Kind: kindBytes},
+	{From: fencepost.UUID, To: "uuid", Kind: kindUUID},
+	{From: fencepost.UUID, To: "text", Kind: kindBytes},
+	{From: fencepost.UUID, To: "varchar", Kind: kindBytes},
 }
 
 // natural is the type that DDL and the table `batch` give a column of the schema.
@@ -76,6 +97,12 @@ func natural(t fencepost.Type) (sql, name string) {
 		return "jsonb", "jsonb"
 	case fencepost.Bytes:
 		return "bytea", "bytea"
+	case fencepost.Date:
+		return "date", "date"
+	case fencepost.Time:
+		return "time", "time"
+	case fencepost.UUID:
+		return "uuid", "uuid"
 	case fencepost.Text:
 	}
 	return "text", "text"

@@ -53,6 +53,24 @@ var trips = []struct {
 	{fencepost.JSON, "jsonb", "jsonb", []any{`{"b":1,"a":[true,null]}`, `"x"`}, []string{`{"a": [true, null], "b": 1}`, `"x"`}},
 	{fencepost.JSON, "json", "json", []any{`{"b":1}`}, []string{`{"b":1}`}},
 	{fencepost.JSON, "text", "text", []any{`{"b":1}`}, []string{`{"b":1}`}},
+	{fencepost.JSON, "text[]", "text[]", []any{`["a","b,\"c"]`, `[]`, `["",null,"NULL"]`}, []string{`{a,"b,\"c"}`, `{}`, `{"",NULL,"NULL"}`}},
+	{fencepost.JSON, "varchar(3)[]", "character varying[]", []any{`["abc"]`}, []string{`{abc}`}},
+	{fencepost.JSON, "uuid[]", "uuid[]", []any{`["6BA7B8109DAD11D180B400C04FD430C8",null]`}, []string{`{6ba7b810-9dad-11d1-80b4-00c04fd430c8,NULL}`}},
+	{fencepost.JSON, "smallint[]", "smallint[]", []any{`[-32768, 32767]`}, []string{`{-32768,32767}`}},
+	{fencepost.JSON, "integer[]", "integer[]", []any{`[2147483647]`}, []string{`{2147483647}`}},
+	{fencepost.JSON, "bigint[]", "bigint[]", []any{`[9223372036854775807,-9223372036854775808]`}, []string{`{9223372036854775807,-9223372036854775808}`}},
+	{fencepost.JSON, "numeric[]", "numeric[]", []any{`[12345678901234567890.12, 1e3]`}, []string{`{12345678901234567890.12,1000}`}},
+	{fencepost.JSON, "double precision[]", "double precision[]", []any{`[0.1, 1e300]`}, []string{`{0.1,1e+300}`}},
+	{fencepost.JSON, "boolean[]", "boolean[]", []any{`[true,false,null]`}, []string{`{t,f,NULL}`}},
+	{fencepost.Date, "date", "date", []any{"2024-02-29", "0001-01-01"}, []string{"2024-02-29", "0001-01-01"}},
+	{fencepost.Date, "text", "text", []any{"2024-02-29"}, []string{"2024-02-29"}},
+	{fencepost.Date, "varchar", "varchar", []any{"2024-02-29"}, []string{"2024-02-29"}},
+	{fencepost.Time, "time", "time", []any{"12:34:56.789", "24:00:00"}, []string{"12:34:56.789", "24:00:00"}},
+	{fencepost.Time, "text", "text", []any{"12:34:56"}, []string{"12:34:56"}},
+	{fencepost.Time, "varchar", "varchar", []any{"12:34:56"}, []string{"12:34:56"}},
+	{fencepost.UUID, "uuid", "uuid", []any{"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}, []string{"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}},
+	{fencepost.UUID, "text", "text", []any{"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}, []string{"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}},
+	{fencepost.UUID, "varchar", "varchar", []any{"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}, []string{"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}},
 	{fencepost.Bytes, "bytea", "bytea", []any{[]byte{}, []byte{0, 255}}, []string{`\x`, `\x00ff`}},
 	{fencepost.Bytes, "text", "text", []any{[]byte("größe")}, []string{"größe"}},
 	{fencepost.Bytes, "varchar", "varchar", []any{[]byte("x")}, []string{"x"}},
@@ -231,4 +249,42 @@ func TestABadRowInTheMiddle(t *testing.T) {
 		t.Errorf("%d rows stand", n)
 	}
 	w.must(w.table(column("v", fencepost.Int, 1)))
+}
+
+// V16: days, times of day and UUIDs by type, arrays of scalars from JSON, and for the rest a line of SQL that works.
+func TestV16TypesThatTablesHave(t *testing.T) {
+	s := newStore(t)
+	s.exec(t, "create table v16 (id int, tags text[], ip inet, dur interval, tm time, d date, u uuid)")
+	specs := []fencepost.ColumnSpec{{Name: "id", Type: fencepost.Int}, {Name: "tags", Type: fencepost.JSON}, {Name: "tm", Type: fencepost.Time},
+		{Name: "d", Type: fencepost.Date}, {Name: "u", Type: fencepost.UUID}}
+	w := s.worker(t, Config{Table: "v16"}).start(1)
+	if f := w.sink.Check(t.Context(), specs)[0]; !f.OK {
+		t.Errorf("check: %+v", f)
+	}
+	row := func(tags string) []fencepost.Column {
+		return []fencepost.Column{column("id", fencepost.Int, 1), column("tags", fencepost.JSON, tags), column("tm", fencepost.Time, "12:34:56.5"),
+			column("d", fencepost.Date, "2024-02-29"), column("u", fencepost.UUID, "6ba7b810-9dad-11d1-80b4-00c04fd430c8")}
+	}
+	w.must(w.table(row(`["a", null]`)...))
+	if got := one[string](t, s, "select v16::text from v16"); got != `(1,"{a,NULL}",,,12:34:56.5,2024-02-29,6ba7b810-9dad-11d1-80b4-00c04fd430c8)` {
+		t.Errorf("got %s", got)
+	}
+	for _, bad := range []string{`["a", 1]`, `[["a"]]`, `{"a": 1}`, `"a"`} {
+		r, refused := errors.AsType[*sink.Rejected](w.commit(t.Context(), w.table(row(bad)...)))
+		if !refused || !strings.Contains(r.Reason, "in column tags") {
+			t.Errorf("%s: got %v, want it refused with its column", bad, r)
+		}
+	}
+	both := append(specs, fencepost.ColumnSpec{Name: "ip", Type: fencepost.Text})
+	f := w.sink.Check(t.Context(), both)[0]
+	_, line, _ := strings.Cut(f.Help, "or let SQL convert it: sql: ")
+	if f.Code != "column-type" || line == "" {
+		t.Fatalf("check of a text into inet: %+v", f)
+	}
+	byHelp := s.worker(t, Config{SQL: line})
+	byHelp.held = w.held
+	byHelp.must(byHelp.table(column("ip", fencepost.Text, "10.0.0.1")))
+	if got := one[string](t, s, "select host(ip) from v16 where ip is not null"); got != "10.0.0.1" {
+		t.Errorf("by the line of the help: got %s", got)
+	}
 }

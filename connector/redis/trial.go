@@ -71,6 +71,8 @@ func sample(columns []fencepost.ColumnSpec) *fencepost.Batch {
 			c.AppendFloat(0)
 		case fencepost.Decimal:
 			c.AppendText("0")
+		case fencepost.Date, fencepost.Time, fencepost.UUID:
+			c.AppendText(map[fencepost.Type]string{fencepost.Date: "2001-02-03", fencepost.Time: "12:34:56", fencepost.UUID: "6ba7b810-9dad-11d1-80b4-00c04fd430c8"}[spec.Type])
 		case fencepost.Text, fencepost.JSON, fencepost.Bytes:
 			c.AppendText(spec.Name)
 		}

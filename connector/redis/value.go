@@ -95,7 +95,7 @@ func columnAppender(b *fencepost.Batch, name string) (appender, error) {
 			return append(dst, '0'), nil
 		case fencepost.Float:
 			return strconv.AppendFloat(dst, c.Float(row), 'g', -1, 64), nil
-		case fencepost.Text, fencepost.Decimal, fencepost.JSON, fencepost.Bytes:
+		case fencepost.Text, fencepost.Decimal, fencepost.JSON, fencepost.Bytes, fencepost.Date, fencepost.Time, fencepost.UUID:
 		}
 		return append(dst, c.Bytes(row)...), nil
 	}, nil

@@ -45,7 +45,7 @@ func affinityOf(declared string, strict bool) affinity {
 }
 
 // change says what an affinity makes of the values of a type. Empty: each stays equal, as SQLite compares: 12.0 is 12.
-// A timestamp is a text that never looks like a number, and a BLOB is never converted.
+// A time, a day and a UUID are texts that never look like a number, and a BLOB is never converted.
 func (a affinity) change(t fencepost.Type) string {
 	number := a == affinityNumeric || a == affinityInteger || a == affinityReal
 	switch t {
@@ -60,7 +60,7 @@ func (a affinity) change(t fencepost.Type) string {
 		case a == affinityReal && t == fencepost.Int:
 			return "integers are rounded beyond 2^53"
 		}
-	case fencepost.Timestamp, fencepost.Bytes:
+	case fencepost.Timestamp, fencepost.Bytes, fencepost.Date, fencepost.Time, fencepost.UUID:
 	}
 	return ""
 }

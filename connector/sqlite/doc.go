@@ -37,6 +37,7 @@
 //	text, decimal, json   TEXT
 //	timestamp             TEXT       2001-01-01 00:01:00, UTC, or with .500 or .500250: sorts as time, and date(),
 //	                                 strftime() and unixepoch() read it; years 0000 to 9999, others are refused
+//	date, time, uuid      TEXT       2001-01-01, 00:01:00.5, 6ba7b810-9dad-11d1-80b4-00c04fd430c8
 //	bytes                 BLOB
 //
 // A column's declared type would then convert (SQLite's affinity): a decimal in a NUMERIC column would become a number of
@@ -46,7 +47,7 @@
 //	text, decimal, json   want TEXT, BLOB or no type
 //	int                   wants INTEGER, NUMERIC, BLOB or no type
 //	float, bool           want anything but TEXT: 12.0 may be stored as 12
-//	timestamp, bytes      want anything
+//	all others            want anything: none of them looks like a number
 //
 // A STRICT table takes the types listed above it, in ANY too. What your SQL writes is yours.
 //

@@ -146,7 +146,7 @@ func declared(t fencepost.Type) string {
 		return "REAL"
 	case fencepost.Bytes:
 		return "BLOB"
-	case fencepost.Text, fencepost.Timestamp, fencepost.Decimal, fencepost.JSON:
+	case fencepost.Text, fencepost.Timestamp, fencepost.Decimal, fencepost.JSON, fencepost.Date, fencepost.Time, fencepost.UUID:
 	}
 	return "TEXT"
 }

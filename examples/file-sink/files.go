@@ -374,7 +374,7 @@ func value(c *fencepost.Column, i int) (v any, ok bool) {
 		return c.Bytes(i), true
 	case fencepost.JSON:
 		return json.RawMessage(c.Bytes(i)), true
-	case fencepost.Text, fencepost.Decimal:
+	case fencepost.Text, fencepost.Decimal, fencepost.Date, fencepost.Time, fencepost.UUID:
 	}
 	return c.Text(i), utf8.Valid(c.Bytes(i))
 }

@@ -59,6 +59,7 @@ type input struct {
 // goTypes are the columns' types in a program. :: fencepost.Type -> its own
 var goTypes = map[fencepost.Type]types.Type{
 	fencepost.Text: types.String, fencepost.Decimal: types.String, fencepost.JSON: types.String, fencepost.Bytes: types.String,
+	fencepost.Date: types.String, fencepost.Time: types.String, fencepost.UUID: types.String,
 	fencepost.Int: types.Int, fencepost.Float: types.Float64, fencepost.Bool: types.Bool, fencepost.Timestamp: types.TypeOf(time.Time{}),
 }
 
@@ -215,7 +216,7 @@ func reflectType(c fencepost.ColumnSpec) reflect.Type {
 		return reflect.TypeFor[bool]()
 	case fencepost.Timestamp:
 		return reflect.TypeFor[time.Time]()
-	case fencepost.Text, fencepost.Decimal, fencepost.JSON, fencepost.Bytes:
+	case fencepost.Text, fencepost.Decimal, fencepost.JSON, fencepost.Bytes, fencepost.Date, fencepost.Time, fencepost.UUID:
 	}
 	return reflect.TypeFor[string]()
 }

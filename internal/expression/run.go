@@ -121,7 +121,7 @@ func (s *state) value(b *fencepost.Batch, row, i int, in *input) (any, error) {
 		return c.Bool(row), nil
 	case fencepost.Timestamp:
 		return time.UnixMicro(c.Micros(row)).UTC(), nil
-	case fencepost.Text, fencepost.Decimal, fencepost.JSON, fencepost.Bytes:
+	case fencepost.Text, fencepost.Decimal, fencepost.JSON, fencepost.Bytes, fencepost.Date, fencepost.Time, fencepost.UUID:
 	}
 	return c.Text(row), nil
 }

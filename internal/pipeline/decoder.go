@@ -38,7 +38,7 @@ func (s Stance) rule(t fencepost.Type) decode.Rule {
 		return decode.Rule{}
 	}
 	switch t {
-	case fencepost.Text, fencepost.Timestamp, fencepost.Bytes:
+	case fencepost.Text, fencepost.Timestamp, fencepost.Bytes, fencepost.Date, fencepost.Time, fencepost.UUID:
 		quoted, _ := json.Marshal(s.Value) // a string always marshals
 		return decode.Default(string(quoted))
 	}

@@ -47,7 +47,7 @@ var fileKeys = keys.Table(slices.Concat([]keys.Row{
 	{Path: "decode", Form: keys.FormWord, Words: []string{"json", "raw"}, Later: []string{"csv", "avro", "protobuf"}, Def: "json", Live: "json",
 		Doc: "json raw (the value as it is, in one column)"},
 	{Path: "schema", Form: keys.FormOwn, Own: &schemaOwn, Live: "SCHEMA",
-		Doc: "column: text int float bool timestamp decimal json bytes"},
+		Doc: "text int float bool timestamp decimal json bytes date time uuid"},
 	{Path: "unknown_fields", Form: keys.FormWord, Words: []string{"ignore", "error"}, Def: "ignore",
 		Doc: "each name is reported once; or error"},
 	{Path: "tombstone", Form: keys.FormWord, Words: []string{"park", "skip", "nulls"}, Def: "park",

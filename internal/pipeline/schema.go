@@ -17,7 +17,7 @@ type Column struct {
 	From     string // the field of the record; the column's name where the file says nothing
 	Missing  Stance // the field is not in the record
 	Mismatch Stance // the field's value does not fit the type
-	Unit     string // of a timestamp that is a number: s, ms, us, ns, days. Empty: a number does not fit
+	Unit     string // of a timestamp, date or time that is a number: s, ms, us, ns, days. Empty: a number does not fit
 	At       keys.Place
 }
 
@@ -109,9 +109,9 @@ func readColumn(r *keys.Reader, e *keys.Entry, c *Column) bool {
 
 // synonyms are the words that other systems have for our types.
 var synonyms = map[string]string{"integer": "int", "bigint": "int", "long": "int", "smallint": "int", "int32": "int", "int64": "int",
-	"string": "text", "varchar": "text", "char": "text", "str": "text", "uuid": "text",
+	"string": "text", "varchar": "text", "char": "text", "str": "text", "guid": "uuid",
 	"double": "float", "real": "float", "float64": "float", "number": "float, or decimal",
-	"boolean": "bool", "date": "timestamp", "datetime": "timestamp", "time": "timestamp", "timestamptz": "timestamp",
+	"boolean": "bool", "datetime": "timestamp", "timestamptz": "timestamp",
 	"numeric": "decimal", "jsonb": "json", "object": "json", "array": "json", "map": "json",
 	"blob": "bytes", "bytea": "bytes", "binary": "bytes"}
 
@@ -182,7 +182,7 @@ func columnsSchema() keys.Object {
 			"from":     keys.Object{"type": "string", "description": "the field of the record; the column's name where it is not said"},
 			"missing":  keys.Object{"description": "the field is not there: error, null, or a value", "default": "error"},
 			"mismatch": keys.Object{"description": "the value does not fit the type: error, null, or a value", "default": "error"},
-			"unit":     keys.Object{"enum": decode.Units(), "description": "of a timestamp that is a number"},
+			"unit":     keys.Object{"enum": decode.Units(), "description": "of a timestamp, date or time that is a number"},
 		}},
 	}}
 	return keys.Object{"type": "object", "minProperties": 1, "propertyNames": keys.Object{"pattern": "^[^_]"}, "additionalProperties": column}

@@ -85,6 +85,7 @@ type Column struct {
 	Stage     string // the built-in type that a value of it has in a temporary table
 	Cast      string // what turns such a value into one of the column, behind it; empty: the assignment does
 	Collate   string // what makes such a value compare as the column does, behind it; empty: nothing
+	Converts  string // what turns a text of the table batch into such a value in SQL, behind it; empty: the assignment does
 	Shown     string // as messages have it
 	Unfilled  string // what the server puts into a column that a batch does not fill: default
 	Required  bool   // a batch must fill it
@@ -187,9 +188,15 @@ func (d *Dialect[S]) misfit(j Job, spec fencepost.ColumnSpec, col *Column, about
 			"drop it from schema", about}}
 	case !d.Target.Pairs.Takes(spec.Type, col.Type):
 		return []Misfit{{"column-type", fmt.Sprintf("column %s is %s, and %s in table %s does not take that", spec.Name, spec.Type, col.Shown, j.Table),
-			fmt.Sprintf("%s goes into %s", spec.Type, strings.Join(d.Target.Pairs.Fitting(spec.Type), ", ")), about}}
+			fmt.Sprintf("%s goes into %s; or let SQL convert it: %s", spec.Type, strings.Join(d.Target.Pairs.Fitting(spec.Type), ", "), d.converted(j, spec, col)), about}}
 	}
 	return nil
+}
+
+// converted is a line of the file by which SQL makes of a column what its namesake in the table takes.
+func (d *Dialect[S]) converted(j Job, spec fencepost.ColumnSpec, col *Column) string {
+	name := d.Plain(spec.Name)
+	return fmt.Sprintf("sql: INSERT INTO %s (%s) SELECT %s%s FROM batch", j.Table, name, name, col.Converts)
 }
 
 // keyMisfits checks the job's Key.

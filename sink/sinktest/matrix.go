@@ -85,9 +85,6 @@ func (m *matrix) pair(t *testing.T, from fencepost.Type, to string) {
 		return text, stands
 	}, note)
 	k.close()
-	if len(rejected) == len(extremes[from]) {
-		t.Error("every value was rejected")
-	}
 	m.note(from, to, note, parked(from, all, rejected))
 }
 
@@ -143,6 +140,9 @@ func compare(t *testing.T, from fencepost.Type, all []any, rejected map[int]stri
 
 // parked describes the values that were rejected, the smallest first.
 func parked(from fencepost.Type, all []any, rejected map[int]string) string {
+	if len(rejected) == len(all)-1 { // all but the null
+		return "every value"
+	}
 	indices := slices.SortedFunc(maps.Keys(rejected), func(a, b int) int {
 		return cmp.Or(cmp.Compare(size(all[a]), size(all[b])), a-b)
 	})
@@ -341,7 +341,10 @@ var extremes = map[fencepost.Type][]any{
 		"18446744073709551616", "0.000000000000000000000001", "0.0000000000000000000000001", "12345678901234567890123456789012345678.5",
 		strings.Repeat("9", 41), strings.Repeat("9", 66), "1e400", "-1e-400"},
 	fencepost.JSON: {`null`, `{}`, `[]`, `"text"`, `{"a": [1, "zwei", null, true]}`, `"quote \" and \u00e9"`, `12345678901234567890`, `1.10`, `1e3`, `1e400`, `-0`, `0.12345678901234567890`, `[123456789012345678901234567890]`, `{"a":1,"a":2}`,
-		`"\u0000"`, `"\ud83d\ude00"`, `["x","y",null]`, `[1,2,null]`, `{"long":"` + strings.Repeat("x", 70_000) + `"}`},
+		`"\u0000"`, `"\ud83d\ude00"`, `["x","y",null]`, `["",""]`, `[1,-2,null]`, `[70000]`, `[1.5,1e3]`, `[true,false]`, `["6ba7b810-9dad-11d1-80b4-00c04fd430c8"]`, `[[1]]`, `[{}]`, `{"long":"` + strings.Repeat("x", 70_000) + `"}`},
+	fencepost.Date:  {"0000-01-01", "0000-02-29", "0000-12-31", "0001-01-01", "1000-01-01", "1582-10-10", "1969-12-31", "2000-02-29", "2038-01-20", "9999-12-31"},
+	fencepost.Time:  {"00:00:00", "00:00:00.000001", "12:34:56", "12:34:56.7", "12:34:56.789", "23:59:59.999999", "24:00:00"},
+	fencepost.UUID:  {"6ba7b810-9dad-11d1-80b4-00c04fd430c8", "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", "12345678-1234-1234-1234-123456789012"},
 	fencepost.Bytes: {[]byte{}, []byte{0}, []byte("plain"), []byte("größe"), []byte{0xff, 0xfe, 0, '\\', '\'', '\n'}, []byte("1"), everyByte(), []byte(strings.Repeat("x", 70_000))},
 }
 

@@ -106,6 +106,9 @@ var values = map[fencepost.Type][]any{
 	fencepost.Timestamp: {int64(0), int64(-1), int64(978_307_200_123_456), int64(-62_135_596_800_000_000), int64(253_402_300_799_999_999)},
 	fencepost.Decimal:   {"0", "-12.50", "0.000000000000000000000001", "12345678901234567890123456789012345678.5", "100"},
 	fencepost.JSON:      {`null`, `{}`, `{"a": [1, "zwei", null, true]}`, `"quote \" and \u00e9"`, `12345678901234567890`, `[]`},
+	fencepost.Date:      {"0001-01-01", "1969-12-31", "2024-02-29", "9999-12-31"},
+	fencepost.Time:      {"00:00:00", "12:34:56", "23:59:59.999999", "12:34:56.7", "24:00:00"},
+	fencepost.UUID:      {"6ba7b810-9dad-11d1-80b4-00c04fd430c8", "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"},
 	fencepost.Bytes:     {[]byte{}, []byte{0}, []byte{0xff, 0xfe, 0, '\\', '\'', '\n'}, everyByte()},
 }
 
@@ -204,7 +207,7 @@ func appendValue(c *fencepost.Column, v any) {
 	}
 }
 
-// same compares a value with what came back: decimals as numbers, JSON as values, the rest as it is.
+// same compares a value with what came back: decimals as numbers, times of day without zeros behind, JSON as values, the rest as it is.
 func same(t fencepost.Type, want, got any) bool {
 	w, ok := want.(string)
 	g, ok2 := got.(string)
@@ -213,6 +216,8 @@ func same(t fencepost.Type, want, got any) bool {
 		x, okX := new(big.Rat).SetString(w)
 		y, okY := new(big.Rat).SetString(g)
 		return okX && okY && x.Cmp(y) == 0
+	case t == fencepost.Time && ok && ok2:
+		return w == trimmed(g)
 	case t == fencepost.JSON && ok && ok2:
 		return cmp.Equal(jsonValue(w), jsonValue(g))
 	}

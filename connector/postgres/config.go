@@ -17,7 +17,9 @@ import (
 // set.
 type Config struct {
 	// DSN is a connection URL or keyword string, as libpq takes it. It must lead to a primary: with several hosts the
-	// primary among them is taken. Its password appears in no error.
+	// primary among them is taken, or with target_session_attrs=read-write one whose transactions may write. It may lead
+	// through a pooler in session or transaction mode; the statements of a handler are then not kept prepared, unless it
+	// has a default_query_exec_mode. Its password appears in no error.
 	DSN string
 	// Table takes the rows, columns by name: "flights" or "schema.flights". The metadata columns (_topic, _offset and
 	// so on) are filled too where the table has them.

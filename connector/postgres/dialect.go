@@ -81,9 +81,12 @@ func parseUUID(b []byte) (id fencepost.TopicID, err error) {
 // another is a session to the same database, with a connection of its own.
 func (s *session) another() *session { return &session{config: s.config} }
 
-// server is the server's name and version: Postgres 15.18.
+// server is the server's name and version, and whether a pooler is between: Postgres 15.18.
 func (s *session) server() string {
 	v, _, _ := strings.Cut(s.conn.PgConn().ParameterStatus("server_version"), " ")
+	if pooled(s.conn) {
+		v += " through a pooler"
+	}
 	return "Postgres " + v
 }
 

@@ -71,6 +71,9 @@ func (s *session) said(pg *pgconn.PgError) error {
 	if class == sqlstore.BadRows {
 		return rejected(pg)
 	}
+	if err := s.poolerRefused(pg); err != nil {
+		return err
+	}
 	return system.Fault(class, place(s.config), reasoned(pg))
 }
 

@@ -12,8 +12,8 @@ import (
 // than to run it for a few partitions.
 //
 // PREPARE travels in the flush that first needs it, and so does not cost a round trip; a server keeps what it prepared
-// also where the transaction fails later. Behind a pooler the next transaction may be another server's, and a user's SQL may
-// say DEALLOCATE ALL. The EXECUTE of what is not there fails, and the transaction with it: so nothing happened, and the same
+// also where the transaction fails later. Behind a pooler that looks like a server the next transaction may be another one's,
+// and a user's SQL may say DEALLOCATE ALL. The EXECUTE of what is not there fails, and the transaction with it: so nothing happened, and the same
 // commits leave once more at once, as text.
 //
 //	unknown --flush--> sent --COMMIT--> kept --EXECUTE fails: it is not there--> never
@@ -34,10 +34,14 @@ const (
 	prepareNever                       // not on later connections either
 )
 
-// connected forgets what the last connection's server kept.
-func (p *prepared) connected() {
+// connected forgets what the last connection's server kept. Behind a pooler nothing is prepared: it would stay in a server
+// process that another client has then.
+func (p *prepared) connected(pooled bool) {
 	p.name = ""
-	if p.state != prepareNever {
+	switch {
+	case pooled:
+		p.state = prepareNever
+	case p.state != prepareNever:
 		p.state = prepareUnknown
 	}
 }

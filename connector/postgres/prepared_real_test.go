@@ -116,7 +116,7 @@ func (w *worker) plans(n int32, mode string) map[string]string {
 		if dense(commits.Moves) {
 			form, statement = "dense", &session.dense
 		}
-		statement.connected() // so that it is prepared anew
+		statement.connected(false) // so that it is prepared anew
 		sql := "begin; set local plan_cache_mode = " + mode + "; " + session.compare(tables, commits) + "rollback"
 		res, err := session.exec(w.t.Context(), strings.Replace(sql, "execute fencepost_", "explain execute fencepost_", 1))
 		if err != nil {

@@ -104,8 +104,8 @@ func (s *scripted) serve(b *backend) {
 		return
 	}
 	b.says(&pgproto3.AuthenticationOk{}, &pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte{1, 2, 3, 4}}, ready('I'))
-	b.hears("select pg_is_in_recovery()")
-	b.says(answer(row("f")), ready('I'))
+	b.hears(greeting)
+	b.says(answer(row("f", "off", "1")), ready('I'))
 	s.mu.Lock()
 	s.mu.heard = nil
 	s.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
 	"strings"
 	"time"
 
@@ -33,9 +34,31 @@ func parseDSN(dsn string) (*pgx.ConnConfig, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 10 * time.Second
 	}
-	// A replica's answer is no answer (law 7).
-	c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
+	writable, err := wantsWritable(c.ValidateConnect)
+	if err != nil {
+		return nil, err
+	}
+	c.ValidateConnect = meet(writable)
 	return c, nil
+}
+
+// wantsWritable reports whether target_session_attrs asks for more than a primary: for one whose transactions may write. A
+// dsn that asks for a server on which nothing can be written is refused.
+func wantsWritable(asks pgconn.ValidateConnectFunc) (bool, error) {
+	is := func(f pgconn.ValidateConnectFunc) bool {
+		return asks != nil && reflect.ValueOf(asks).Pointer() == reflect.ValueOf(f).Pointer()
+	}
+	if is(pgconn.ValidateConnectTargetSessionAttrsReadOnly) || is(pgconn.ValidateConnectTargetSessionAttrsStandby) {
+		return false, &fencepost.UserError{Code: "dsn-invalid", Exit: 2, Help: "target_session_attrs=read-write, or leave it out",
+			Err: errors.New("target_session_attrs asks for a server that can not be written")}
+	}
+	return is(pgconn.ValidateConnectTargetSessionAttrsReadWrite), nil
+}
+
+// namesMode reports whether a dsn says how the driver sends statements.
+func namesMode(dsn string) bool {
+	c, err := pgconn.ParseConfig(dsn)
+	return err == nil && (c.RuntimeParams["default_query_exec_mode"] != "" || c.RuntimeParams["statement_cache_capacity"] != "")
 }
 
 // place is the server as messages name it: localhost:5432.
@@ -63,12 +86,17 @@ func (s *session) Open(ctx context.Context) (fresh bool, err error) {
 	}
 	s.Drop()
 	conn, err := pgx.ConnectConfig(ctx, s.config)
+	if err == nil && pooled(conn) && s.config.StatementCacheCapacity > 0 && !namesMode(s.config.ConnString()) {
+		s.config = unnamed(s.config)
+		_ = conn.Close(ctx)
+		conn, err = pgx.ConnectConfig(ctx, s.config)
+	}
 	if err != nil {
 		return false, s.edge(ctx, err)
 	}
 	s.conn, s.secret = conn, sqlstore.Secret()
-	s.sparse.connected()
-	s.dense.connected()
+	s.sparse.connected(pooled(conn))
+	s.dense.connected(pooled(conn))
 	return true, nil
 }
 

@@ -1,5 +1,5 @@
-// Package servers starts real servers for tests: Apache Kafka, Postgres, MariaDB, Redis and
-// ZooKeeper.
+// Package servers starts real servers for tests: Apache Kafka, Postgres (with PgBouncer), MariaDB,
+// Redis and ZooKeeper.
 //
 // A promise about crashes is worth what the server in its test is worth. A fake
 // broker never loses the tail of a log and a mock database never forgets a

@@ -27,6 +27,7 @@ func programs() []program {
 		{"java", inPath("java"), []string{"openjdk-17-jre-headless", "openjdk-21-jre-headless"}},
 		{"mvn", inPath("mvn"), []string{"maven"}},
 		{"postgres", func() bool { return postgresBinaries() != "" }, []string{"postgresql"}},
+		{"pgbouncer", func() bool { return pgBouncerServer() != "" }, []string{"pgbouncer"}},
 		{"redis-server", inPath("redis-server"), []string{"redis-server"}},
 		{"mariadbd", func() bool { return mariaDBServer() != "" }, []string{"mariadb-server"}},
 		// The race detector links C code.
@@ -60,7 +61,7 @@ func installPackages(ctx context.Context, w io.Writer) error {
 		return nil
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15, MariaDB 10.6, Redis 7 or later, gcc)",
+		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15, PgBouncer, MariaDB 10.6, Redis 7 or later, gcc)",
 			strings.Join(missingPackages(), ", "))
 	}
 	fmt.Fprintf(w, "servers: installing %s\n", strings.Join(missingPackages(), ", "))

@@ -28,13 +28,13 @@ func fakeMachine(t *testing.T, programs ...string) (log string) {
 	script("sudo", `exec "$@"`)
 	script("apt-cache", `case $2 in openjdk-17*) exit 100;; esac`)
 	script("apt-get", `echo "$@" >>`+log+`
-if [ $1 = install ]; then for p in java mvn gcc postgres redis-server mariadbd; do echo >`+bin+`/$p; /bin/chmod +x `+bin+`/$p; done; fi`)
+if [ $1 = install ]; then for p in java mvn gcc postgres pgbouncer redis-server mariadbd; do echo >`+bin+`/$p; /bin/chmod +x `+bin+`/$p; done; fi`)
 	t.Setenv("PATH", bin)
 	return log
 }
 
 func TestInstallPackagesAsksForWhatIsMissingOnly(t *testing.T) {
-	log := fakeMachine(t, "mvn", "postgres", "redis-server", "mariadbd")
+	log := fakeMachine(t, "mvn", "postgres", "pgbouncer", "redis-server", "mariadbd")
 	if err := installPackages(t.Context(), io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestInstallPackagesAsksForWhatIsMissingOnly(t *testing.T) {
 }
 
 func TestInstallPackagesLeavesACompleteMachineAlone(t *testing.T) {
-	log := fakeMachine(t, "java", "mvn", "postgres", "redis-server", "mariadbd", "gcc")
+	log := fakeMachine(t, "java", "mvn", "postgres", "pgbouncer", "redis-server", "mariadbd", "gcc")
 	if err := installPackages(t.Context(), io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestInstallPackagesLeavesACompleteMachineAlone(t *testing.T) {
 }
 
 func TestInstallPackagesNamesTheRemedyWithoutAptGet(t *testing.T) {
-	log := fakeMachine(t, "java", "postgres", "redis-server", "mariadbd", "gcc")
+	log := fakeMachine(t, "java", "postgres", "pgbouncer", "redis-server", "mariadbd", "gcc")
 	if err := os.Remove(filepath.Join(filepath.Dir(log), "apt-get")); err != nil {
 		t.Fatal(err)
 	}

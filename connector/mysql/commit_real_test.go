@@ -211,12 +211,12 @@ func TestUpsert(t *testing.T) {
 // What the server refuses about a row is a *sink.Rejected with the server's number, and leaves nothing.
 func TestBadRows(t *testing.T) {
 	s := newStore(t)
-	s.exec(t, `create table strict_t (_offset bigint primary key, small tinyint, short varchar(3), must text not null default 'x', kind enum('a', 'b'),
+	s.exec(t, `create table strict_t (_offset bigint primary key, small tinyint, short varchar(3), must text not null default ('x'), kind enum('a', 'b'),
 	  at timestamp(6) null, money decimal(5,2), doc json, r double) character set utf8mb4`)
 	bad := map[string]fencepost.Column{
 		"1264": column("small", fencepost.Int, 128), "1406": column("short", fencepost.Text, "four"), "1048": column("must", fencepost.Text, nil),
-		"1265": column("kind", fencepost.Text, "c"), "1292": column("at", fencepost.Timestamp, int64(4e15)),
-		"1264b": column("money", fencepost.Decimal, "1000"), "4025": column("doc", fencepost.JSON, "{"), "1366": column("money", fencepost.Decimal, "x"),
+		"1265": column("kind", fencepost.Text, "c"), "1292": column("at", fencepost.Timestamp, int64(5e15)),
+		"1264b": column("money", fencepost.Decimal, "1000"), s.either("3140", "4025"): column("doc", fencepost.JSON, "{"), "1366": column("money", fencepost.Decimal, "x"),
 		"": column("r", fencepost.Int, int64(1<<53+1))}
 	for code, c := range bad {
 		w := s.worker(t, Config{Table: "strict_t"})
@@ -334,7 +334,7 @@ func TestHandle(t *testing.T) {
 	s := newStore(t)
 	var do func(ctx context.Context, tx *sql.Tx) error
 	w := s.worker(t, Config{Handle: func(ctx context.Context, tx *sql.Tx, b *fencepost.Batch) error {
-		if _, err := tx.ExecContext(ctx, "insert into flights (n) select seq from seq_1_to_"+itoa(int64(b.Rows()))); err != nil {
+		if _, err := tx.ExecContext(ctx, "insert into flights (n) "+numbers(b.Rows())); err != nil {
 			return err
 		}
 		return do(ctx, tx)

@@ -22,7 +22,7 @@
 // batch was planned for. It fails by itself; the batch is then planned anew, and sent again at once.
 //
 // (*) a batch larger than the server's max_allowed_packet. Its pieces travel before the transaction begins.
-// (**) such a batch, one that lost a deadlock, and every one of a sink whose upserts lost three.
+// (**) such a batch, one that lost a race, and every one of a sink whose upserts lost three.
 //
 // The compare-and-set locks the ledger's rows in (topic, partition) order, counts those that are where the batch holds
 // them, and fails by itself if one is not, so that the COMMIT behind it can leave unseen. Its error, the savepoint and
@@ -75,7 +75,8 @@
 //     was applied.
 //   - A connection that broke while a flush was under way: ledger.ErrUnknown, and the next compare-and-set tells. A
 //     connection that the driver knows to have been dead before: nothing happened. The next call opens a new one.
-//   - A deadlock (1213) rolled everything back: the flush is tried again as it is, a hundred times. An upsert is tried
+//   - A lost race rolled everything back: a deadlock (1213), a row that changed while it was waited for (1020, MariaDB from
+//     11.6 on), a cluster's certification. The flush is tried again as it is, a hundred times. An upsert is tried
 //     again in the order of its keys: two lanes that go by it do not meet crosswise.
 //   - SQL that ends its transaction, as all DDL does, loses the savepoint: *sink.Ended. What it did before may
 //     stand. Columns and Check find it earlier, by reading the first word of each statement; a CALL they can not see into.

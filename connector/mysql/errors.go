@@ -48,6 +48,26 @@ func (s *session) edge(ctx context.Context, err error) error {
 	return fmt.Errorf("mysql %s: %w", s.config.Addr, err)
 }
 
+// rollsBack reports whether an error ends the whole transaction, where most end their statement only: SQLSTATE 40, and those
+// to which the server gives a general one. The transaction may be tried again as it is, from its beginning.
+func rollsBack(my *mysql.MySQLError) bool {
+	switch my.Number {
+	case 1020, // a row that was waited for had changed meanwhile, with innodb_snapshot_isolation
+		1205, // a lock was waited for too long, with innodb_rollback_on_timeout
+		1180, // at COMMIT
+		1206: // too many locks
+		return true
+	}
+	return string(my.SQLState[:2]) == "40"
+}
+
+// lostRace reports whether the server rolled a flush back because another transaction was faster: a deadlock, a
+// row that had changed, a cluster's certification. Nothing stands in the way of another try.
+func lostRace(err error) bool {
+	my := new(mysql.MySQLError)
+	return errors.As(err, &my) && (my.Number == 1020 || string(my.SQLState[:2]) == "40")
+}
+
 // classOf says what an error of the server is about. Where it gives the general class, its number tells.
 func classOf(my *mysql.MySQLError) sqlstore.Class {
 	switch my.Number {
@@ -65,10 +85,12 @@ func classOf(my *mysql.MySQLError) sqlstore.Class {
 		return sqlstore.DiskFull
 	case 1040, 1203, 1226, 1053, 1079, 1290, 1792, 1836, 1047, 1129, 1927, 4031, 1152, 1158, 1159, 1160, 1161:
 		return sqlstore.NotServing
-	case 1213, 1205, 1317, 1969, 3024, 1020, 1305:
+	case 1205, 1317, 1969, 3024:
 		return sqlstore.Other
 	case 1062, 1048, 1264, 1265, 1292, 1364, 1366, 1406, 1690, 3819, 4025, 1451, 1452, 1242, 1365, 1411, 3140, 3141, 1118, 1301:
 		return sqlstore.BadRows
+	case 1128, 1137, 1356, 3568, 3569: // HY000, which most errors that pass by themselves have too
+		return sqlstore.BadSQL
 	}
 	switch string(my.SQLState[:2]) {
 	case "22", "23", "45": // the last is SIGNAL in a trigger

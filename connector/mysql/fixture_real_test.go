@@ -31,6 +31,7 @@ type store struct {
 	table string
 	wire  *wire
 	db    *sql.DB // beside the room
+	mysql bool    // the server is MySQL, not MariaDB
 }
 
 var (
@@ -57,7 +58,16 @@ func storeOf(t testing.TB, dsn string) *store {
 	}
 	s := &store{dsn: dsn, table: "flights", wire: &wire{}, db: sql.OpenDB(connector)}
 	t.Cleanup(func() { s.db.Close() })
+	s.mysql = !strings.Contains(one[string](t, s, "select version()"), "MariaDB")
 	return s
+}
+
+// either returns what holds for MySQL, or what holds for MariaDB.
+func (s *store) either(mysql, mariadb string) string {
+	if s.mysql {
+		return mysql
+	}
+	return mariadb
 }
 
 // exec runs statements beside the room.
@@ -88,6 +98,11 @@ func one[T any](t testing.TB, s *store, text string, args ...any) (v T) {
 		t.Fatalf("%s: %v", text, err)
 	}
 	return v
+}
+
+// numbers selects 1 to n, which is at most 1,000 to MySQL.
+func numbers(n int) string {
+	return "with recursive seq (n) as (select 1 union all select n + 1 from seq where n < " + itoa(int64(n)) + ") select n from seq"
 }
 
 // open makes a sink of the store, over its wire.

@@ -25,7 +25,7 @@ type way struct {
 }
 
 // compareWords are those of a compare-and-set.
-var compareWords = []string{"; set @fencepost_m = ", "select count(*) into @fencepost_n ", "for update;", "(select case when coalesce(", "insert into x.ledger ", "commit; select '"}
+var compareWords = []string{"; set @fencepost_m = ", "select count(*) into @fencepost_n ", "for update /*!80001 of l */;", "(select case when coalesce(", "insert into x.ledger ", "commit; select '"}
 
 var ways = []way{
 	{"append", Config{Table: "flights"}, []string{begin + "insert into `shop`.`flights` (", ") values ('flights:0@", "'~changed:"}},
@@ -306,7 +306,7 @@ func TestRejectedRow(t *testing.T) {
 // A flush that lost a deadlock is sent again as it is, and counts once; one that always loses ends, without a doubt.
 func TestDeadlockIsTriedAgainAsItIs(t *testing.T) {
 	for _, y := range []way{ways[0], ways[2]} {
-		for _, lost := range []int{1, 3, deadlockTries} {
+		for _, lost := range []int{1, 3, raceTries} {
 			t.Run(fmt.Sprintf("%s %d", y.name, lost), func(t *testing.T) {
 				onScript(t, y.config, []script{func(b *backend) {
 					y.meets(b)
@@ -314,7 +314,7 @@ func TestDeadlockIsTriedAgainAsItIs(t *testing.T) {
 						takes(b)
 						fails(b, deadlock)
 					}
-					if lost == deadlockTries {
+					if lost == raceTries {
 						b.hears("rollback")
 						b.says(done)
 					} else {
@@ -323,7 +323,7 @@ func TestDeadlockIsTriedAgainAsItIs(t *testing.T) {
 					b.listens()
 				}}, func(t *testing.T, w *worker, s *scripted) {
 					err := w.commit(t.Context(), w.batch(0, 3))
-					if (err == nil) != (lost < deadlockTries) || errors.Is(err, ledger.ErrUnknown) {
+					if (err == nil) != (lost < raceTries) || errors.Is(err, ledger.ErrUnknown) {
 						t.Fatalf("got %v", err)
 					}
 					var flushes []string
@@ -332,7 +332,7 @@ func TestDeadlockIsTriedAgainAsItIs(t *testing.T) {
 							flushes = append(flushes, q)
 						}
 					}
-					if want := min(lost+1, deadlockTries); len(flushes) != want {
+					if want := min(lost+1, raceTries); len(flushes) != want {
 						t.Errorf("%d flushes, want %d", len(flushes), want)
 					}
 					for _, f := range flushes {
@@ -369,7 +369,7 @@ func TestDeadlockOfUpserts(t *testing.T) {
 			if err := w.commit(t.Context(), w.batch(0, 3)); err != nil {
 				t.Fatal(err)
 			}
-			if got := int(w.sink.deadlocks.Load()); got != n+1 {
+			if got := int(w.sink.races.Load()); got != n+1 {
 				t.Errorf("%d deadlocks are counted, want %d", got, n+1)
 			}
 			inOrder(t, s.heard()[len(s.heard())-1], staged...)

@@ -53,7 +53,7 @@ func TestLastMovesByIndex(t *testing.T) {
 		}
 	}
 	same("with the index")
-	if plan := s.plan(t, dialect().History(lastSQL, tables, "g")); !strings.Contains(plan, "Using index for group-by") {
+	if plan := s.plan(t, dialect().History(lastSQL, tables, "g")); !strings.Contains(plan, s.either("skip scan for grouping", "Using index for group-by")) {
 		t.Errorf("the plan is not by the groups of the index:\n%s", plan)
 	}
 	s.exec(t, "alter table fencepost_moves drop key fencepost_moves_last")

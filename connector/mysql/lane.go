@@ -73,10 +73,10 @@ func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, com
 		return l.send(ctx, w, view(l.packet))
 	}
 	err := l.session.flush(ctx, l.session.conn, view(l.packet))
-	if !deadlocked(err) || ctx.Err() != nil {
+	if !lostRace(err) || ctx.Err() != nil {
 		return l.sent(ctx, w, err)
 	}
-	l.sink.deadlocks.Add(1)
+	l.sink.races.Add(1)
 	l.session.Rollback(ctx, err)
 	if l.session.conn == nil {
 		return l.sent(ctx, w, sql.ErrConnDone) // nothing happened

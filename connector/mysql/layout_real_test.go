@@ -116,7 +116,7 @@ func TestDamagedTable(t *testing.T) {
 	latest.Latest = "seq"
 	s := newStore(t)
 	s.exec(t, "create table txn_offsets (topic varchar(90), part varchar(90), off varchar(90), seq int default 1)")
-	s.exec(t, "create function grow() returns int modifies sql data begin insert into txn_offsets values ('x', '1', '1', 1); return 1; end")
+	s.exec(t, "create function grow() returns int deterministic modifies sql data begin insert into txn_offsets values ('x', '1', '1', 1); return 1; end")
 	for _, c := range []struct {
 		what, rows string
 		table      sqlstore.TableLayout

@@ -163,7 +163,7 @@ func cloneRow(raw [][]byte) [][]byte {
 // errShort is a flush whose end the server never came to: user SQL swallowed it, in a comment that it left open.
 var errShort = errors.New("the statements ended before their COMMIT: nothing happened")
 
-// Flush is part of sqlstore.Session. What lost a deadlock is tried again.
+// Flush is part of sqlstore.Session. What lost a race is tried again.
 func (s *session) Flush(ctx context.Context, statements string) error {
 	return s.patiently(ctx, func() error { return s.flush(ctx, s.conn, statements) })
 }
@@ -200,22 +200,16 @@ func (s *session) Rollback(ctx context.Context, err error) {
 // savepoint is a name that no SQL can know.
 func (s *session) savepoint() string { return "fencepost_" + s.secret }
 
-// deadlockTries is how often a flush that lost a deadlock is tried. The compare-and-set is inside, so that it may be
-// tried as it is. Who comes later and holds less is the one that loses, and loses again until it meets the other's locks
+// raceTries is how often a flush that lost a race is tried. The compare-and-set is inside, so that it may be
+// tried as it is. Who comes later and holds less is the one that loses a deadlock, and loses again until it meets the other's locks
 // with its first key: with n rows about log2(n) times a batch of the other's, and ten were seen.
-const deadlockTries = 100
+const raceTries = 100
 
-// deadlocked reports whether the server rolled a flush back for a deadlock.
-func deadlocked(err error) bool {
-	my := new(mysql.MySQLError)
-	return errors.As(err, &my) && my.Number == 1213
-}
-
-// patiently tries a flush again that the server rolled back for a deadlock.
+// patiently tries a flush again that the server rolled back because it lost a race.
 func (s *session) patiently(ctx context.Context, flush func() error) (err error) {
-	for range deadlockTries {
+	for range raceTries {
 		err = flush()
-		if !deadlocked(err) || ctx.Err() != nil {
+		if !lostRace(err) || ctx.Err() != nil {
 			return err
 		}
 		s.Rollback(ctx, err)

@@ -18,15 +18,15 @@ type Sink struct {
 	job    sqlstore.Job // of config
 	ledger *Ledger
 	look   *session // of shared
-	// deadlocks counts those that upserts of its lanes lost.
-	deadlocks atomic.Int32
+	// races counts those that upserts of its lanes lost.
+	races atomic.Int32
 }
 
-// crowdedAt is how many deadlocks of upserts say that lanes often meet in the same keys.
+// crowdedAt is how many lost races of upserts say that lanes often meet in the same keys.
 const crowdedAt = 3
 
 // crowded reports whether upserts go by the order of their keys from the start.
-func (s *Sink) crowded() bool { return s.deadlocks.Load() >= crowdedAt }
+func (s *Sink) crowded() bool { return s.races.Load() >= crowdedAt }
 
 var _ sink.Sink = (*Sink)(nil)
 

@@ -2,7 +2,9 @@ package mysql
 
 import (
 	"context"
+	"crypto/md5"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/fencepost/fencepost/internal/sqlstore"
@@ -36,8 +38,8 @@ CREATE TABLE IF NOT EXISTS fencepost_moves (  -- held_*: null if absent; at_most
 
 const tableOptions = `ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*!80017 COLLATE=utf8mb4_0900_bin */ /*M! COLLATE=utf8mb4_nopad_bin */`
 
-// identitySQL gives the ledger its identity, unless it has one.
-const identitySQL = `INSERT INTO @groups (group_name, topic, version, ledger_id) VALUES ('', '', 1, md5(concat(uuid(), rand())))
+// identitySQL gives the ledger its identity, unless it has one. MySQL has no md5() any more.
+const identitySQL = `INSERT INTO @groups (group_name, topic, version, ledger_id) VALUES ('', '', 1, left(sha2(concat(uuid(), rand()), 256), 32))
   ON DUPLICATE KEY UPDATE group_name = group_name`
 
 // locate is sqlstore.TableSQL.Locate. User SQL may USE another database: the names hold this one.
@@ -48,7 +50,7 @@ func (s *session) locate() string {
 
 // makeTables is sqlstore.TableSQL.Make: one session at a time.
 func (s *session) makeTables(ctx context.Context, _ sqlstore.Found) error {
-	lock := "concat('fencepost ', left(md5(" + quote(s.config.DBName) + "), 16))"
+	lock := makersLock(s.config.DBName)
 	res, err := s.Exec(ctx, "use "+ident(s.config.DBName)+"; select get_lock("+lock+", 60)")
 	if err != nil {
 		s.Drop()
@@ -66,6 +68,11 @@ func (s *session) makeTables(ctx context.Context, _ sqlstore.Found) error {
 		return s.edge(ctx, err)
 	}
 	return nil
+}
+
+// makersLock is the literal of the lock's name, which has room for 64 characters only.
+func makersLock(database string) string {
+	return fmt.Sprintf("'fencepost %.8x'", md5.Sum([]byte(database)))
 }
 
 // createTables makes what is missing, unless another session has made it before this one had the lock. The first reads

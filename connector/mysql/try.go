@@ -20,11 +20,11 @@ func (s *session) try(ctx context.Context, j sqlstore.Job, t *sqlstore.Target, c
 }
 
 // ended tells how the job's SQL ended the transaction; empty: it did not. Its RELEASE finds no savepoint (1305), or it failed and the
-// savepoint can not be gone back to. A deadlock ends a transaction by itself.
+// savepoint can not be gone back to. What rolls back (rollsBack) ends a transaction by itself.
 func (s *session) ended(ctx context.Context, j sqlstore.Job, err error) string {
 	my := new(mysql.MySQLError)
 	switch {
-	case j.Form() != sqlstore.SQL || lost(err) || !errors.As(err, &my) || my.Number == 1213 || my.Number == 1205:
+	case j.Form() != sqlstore.SQL || lost(err) || !errors.As(err, &my) || rollsBack(my):
 		return ""
 	case my.Number == 1305 && strings.Contains(my.Message, s.savepoint()):
 		return "it holds a COMMIT or ROLLBACK, or DDL, which commits by itself"

@@ -45,6 +45,9 @@ func example(p sqlstore.Pair[kind]) (value any, want string) {
 func TestPairs(t *testing.T) {
 	s := newStore(t)
 	for _, p := range pairs {
+		if s.mysql && p.To == "uuid" {
+			continue // a type of MariaDB's
+		}
 		t.Run(p.From.String()+"-"+p.To, func(t *testing.T) {
 			sql := declared[p.To]
 			if sql == "" {

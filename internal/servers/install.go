@@ -20,6 +20,7 @@ type step struct {
 	result string // the file or folder it makes
 	recipe string // what the result depends on; a change makes it again
 	make   func(ctx context.Context) error
+	tell   func() string // lines about what was made; nil: none
 }
 
 // Install fetches and prepares whatever is missing and says so on w, a line a
@@ -61,6 +62,9 @@ func Install(ctx context.Context, w io.Writer) error {
 		if err := os.WriteFile(k.mark(s), []byte(s.digest()), 0o644); err != nil {
 			return fmt.Errorf("mark %s as made: %w", s.name, err)
 		}
+		if s.tell != nil {
+			fmt.Fprint(w, s.tell())
+		}
 	}
 	return nil
 }
@@ -93,16 +97,17 @@ func (k kit) steps() ([]step, error) {
 	jars := string(pom)
 	format := jars + string(properties)
 	return []step{
-		{"tls", k.path("tls"), "1", k.makeTLS},
-		{"kafka-jars", k.path("kafka", "libs"), jars, k.fetchJars},
-		{"kafka-format", k.path("kafka", "format"), format, k.formatKafka},
+		{"tls", k.path("tls"), "1", k.makeTLS, nil},
+		{"kafka-jars", k.path("kafka", "libs"), jars, k.fetchJars, nil},
+		{"kafka-format", k.path("kafka", "format"), format, k.formatKafka, nil},
 		// The archive is ignored without a word when the class path, the
 		// jars or the virtual machine are not those it was made with.
-		{"kafka-archive", k.path("kafka", "k.jsa"), strings.Join([]string{format, k.dir, java}, "\n"), k.archiveKafka},
-		{"postgres", k.path("postgres"), postgresBinaries(), k.initPostgres},
-		{"mariadb", k.path("mariadb"), mariaDBServer(), k.initMariaDB},
-		{"zookeeper-jars", k.path("zookeeper", "libs"), string(zooKeeper), k.fetchZooKeeper},
-		{"kafka-2.4-jars", k.path("kafka24", "libs"), string(pom24), k.fetchJars24},
+		{"kafka-archive", k.path("kafka", "k.jsa"), strings.Join([]string{format, k.dir, java}, "\n"), k.archiveKafka, nil},
+		{"postgres", k.path("postgres"), postgresBinaries(), k.initPostgres, nil},
+		{"mariadb", k.path("mariadb"), mariaDBServer(), k.initMariaDB, nil},
+		{"zookeeper-jars", k.path("zookeeper", "libs"), string(zooKeeper), k.fetchZooKeeper, nil},
+		{"kafka-2.4-jars", k.path("kafka24", "libs"), string(pom24), k.fetchJars24, nil},
+		{"newer", k.path("newer"), newerRecipe(), k.fetchNewer, k.tellNewer},
 	}, nil
 }
 

@@ -95,7 +95,7 @@ func (m MariaDBServer) exec(ctx context.Context, statement string) error {
 
 // newMariaDB writes the folder of a server from the template.
 func (k kit) newMariaDB(host string, settings []string) (*instance, error) {
-	who, err := mariaDBOwner()
+	program, err := k.mysqlProgram()
 	if err != nil {
 		return nil, err
 	}
@@ -104,14 +104,15 @@ func (k kit) newMariaDB(host string, settings []string) (*instance, error) {
 		return nil, err
 	}
 	data, run := folder.data(), folder.join("run")
-	if err := errors.Join(copyTree(k.path("mariadb"), data, who), os.Mkdir(run, 0o755), who.give(run)); err != nil {
+	if err := errors.Join(copyTree(program.template, data, program.who), os.Mkdir(run, 0o755), program.who.give(run)); err != nil {
 		return nil, fmt.Errorf("prepare mariadb: %w", errors.Join(err, folder.remove()))
 	}
 	args := []string{"--no-defaults", // first, or the machine's own files join in
 		"--datadir=" + data, "--socket=" + filepath.Join(run, "s"), "--pid-file=" + filepath.Join(run, "pid"),
 		"--tmpdir=" + run, // the machine's is shared, and so are the names of files in it
 		"--bind-address=" + host, "--port=" + portMariaDB, "--skip-name-resolve", "--character-set-server=utf8mb4",
-		"--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M", "--max-connections=200", "--local-infile=1"}
+		"--innodb-buffer-pool-size=64M", "--max-connections=200", "--local-infile=1"}
+	args = append(args, program.args...)
 	for _, s := range settings {
 		args = append(args, "--"+s)
 	}
@@ -120,7 +121,7 @@ func (k kit) newMariaDB(host string, settings []string) (*instance, error) {
 		name:    "mariadb",
 		folder:  folder,
 		polite:  syscall.SIGTERM,
-		command: func() *exec.Cmd { return who.as(exec.Command(mariaDBServer(), args...)) },
+		command: func() *exec.Cmd { return program.who.as(exec.Command(program.file, args...)) },
 		ask:     func(ctx context.Context) error { return at.exec(ctx, "do 1") },
 		passing: func([]byte) bool { return false },
 	}, nil

@@ -125,6 +125,15 @@ func (k kit) newPostgres(host string, settings []string) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
+	n, isNewer := wanted("postgres")
+	template := k.path("postgres")
+	if isNewer {
+		template = k.data(n)
+	}
+	bin, err := k.postgresBin(n, folder, who)
+	if err != nil {
+		return nil, fmt.Errorf("prepare postgres: %w", errors.Join(err, folder.remove()))
+	}
 	data := folder.data()
 	cert, key := filepath.Join(data, "server.crt"), filepath.Join(data, "server.key")
 	conf := "\n" + strings.Join(append([]string{
@@ -135,7 +144,7 @@ func (k kit) newPostgres(host string, settings []string) (*instance, error) {
 		"max_connections=200",
 		"ssl=on",
 	}, settings...), "\n") + "\n"
-	if err := copyTree(k.path("postgres"), data, who); err != nil {
+	if err := copyTree(template, data, who); err != nil {
 		return nil, fmt.Errorf("prepare postgres: %w", errors.Join(err, folder.remove()))
 	}
 	if err := errors.Join(
@@ -151,7 +160,7 @@ func (k kit) newPostgres(host string, settings []string) (*instance, error) {
 		folder: folder,
 		polite: syscall.SIGINT, // fast: clients are disconnected
 		command: func() *exec.Cmd {
-			return who.command(context.Background(), "postgres", "-D", data)
+			return who.as(exec.Command(filepath.Join(bin, "postgres"), "-D", data))
 		},
 		ask: func(ctx context.Context) error { return at.exec(ctx, "select 1") },
 		// A killed postmaster's children hold its segment until they have
@@ -183,21 +192,32 @@ func postgresOwner() (*owner, error) {
 	return &owner{uid: uint32(uid), gid: uint32(gid)}, nil
 }
 
-// command runs a program of Postgres as this owner, in a folder that any user
-// may enter.
-func (o *owner) command(ctx context.Context, program string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, filepath.Join(postgresBinaries(), program), args...)
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{}
-	if o != nil {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: o.uid, Gid: o.gid}
+// postgresBin is the folder of the programs of the machine's Postgres, or of a newer one. Where those must be run by another user,
+// who may not be let into the kit, a copy of them goes along with the server.
+func (k kit) postgresBin(n newer, f *folder, who *owner) (string, error) {
+	if n.name == "" {
+		return postgresBinaries(), nil
 	}
-	return cmd
+	root := k.root(n)
+	if who != nil {
+		root = f.join("programs")
+		if runQuietly(exec.Command("cp", "-al", k.root(n), root)) != nil { // another file system
+			if err := runQuietly(exec.Command("cp", "-aT", k.root(n), root)); err != nil {
+				return "", err
+			}
+		}
+	}
+	return filepath.Dir(filepath.Join(root, n.programs[0])), nil
 }
 
-// initPostgres makes the template, in a folder that user postgres may enter,
-// and moves a copy into the kit.
+// initPostgres makes the template of the machine's Postgres.
 func (k kit) initPostgres(ctx context.Context) error {
+	return k.initPostgresOf(ctx, newer{}, k.path("postgres"))
+}
+
+// initPostgresOf makes a template, in a folder that user postgres may enter,
+// and moves a copy into the kit.
+func (k kit) initPostgresOf(ctx context.Context, n newer, to string) error {
 	who, err := postgresOwner()
 	if err != nil {
 		return err
@@ -210,15 +230,19 @@ func (k kit) initPostgres(ctx context.Context) error {
 	if err := who.give(folder.path); err != nil {
 		return err
 	}
+	bin, err := k.postgresBin(n, folder, who)
+	if err != nil {
+		return err
+	}
 	data := folder.data()
-	if err := runQuietly(who.command(ctx, "initdb", "-D", data, "-U", "postgres", "-A", "trust",
-		"-E", "UTF8", "--locale=C.UTF-8", "--no-sync")); err != nil {
+	if err := runQuietly(who.as(exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust",
+		"-E", "UTF8", "--locale=C.UTF-8", "--no-sync"))); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(k.path("postgres")); err != nil {
+	if err := os.RemoveAll(to); err != nil {
 		return err
 	}
-	return copyTree(data, k.path("postgres"), nil)
+	return copyTree(data, to, nil)
 }
 
 func appendFile(path, text string) error {

@@ -100,13 +100,21 @@ func (k kit) newRedis(host string, settings []string) (*instance, error) {
 		folder: folder,
 		polite: syscall.SIGTERM,
 		command: func() *exec.Cmd {
-			cmd := exec.Command("redis-server", conf)
+			cmd := exec.Command(k.redisServer(), conf)
 			cmd.Dir = filepath.Dir(conf)
 			return cmd
 		},
 		ask:     at.ping,
 		passing: func([]byte) bool { return false },
 	}, nil
+}
+
+// redisServer is the server program of this machine, or a newer one in its place.
+func (k kit) redisServer() string {
+	if n, ok := wanted("redis", "valkey"); ok {
+		return k.program(n, 0)
+	}
+	return "redis-server"
 }
 
 // ping asks in Redis's own words whether the server answers, its data loaded.

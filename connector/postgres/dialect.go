@@ -38,7 +38,7 @@ func dialect() *sqlstore.Dialect[*session] {
 		Ledger: sqlstore.LedgerSQL[*session]{Begin: begin, Snapshot: snapshot, Last: lastSQL, Indexed: indexSQL,
 			Micros:  func(column string) string { return "(extract(epoch from " + column + ") * 1000000)::bigint" },
 			Compare: (*session).compare, Move: (*session).move, Held: (*session).held, TopicID: parseUUID},
-		Target: sqlstore.TargetSQL[*session]{Read: (*session).target, Try: (*session).try, Namesake: (*session).namesake, Pairs: pairs, Narrows: (*session).narrows,
+		Target: sqlstore.TargetSQL[*session]{Read: (*session).target, Try: (*session).try, Namesake: (*session).namesake, Parted: parted, Pairs: pairs, Narrows: (*session).narrows,
 			Natural: func(t fencepost.Type) string { sql, _ := natural(t); return sql },
 			Provenance: func(*session) [3]string {
 				return [3]string{`_topic::text collate "C"`, "_partition::bigint", "_offset::bigint"}

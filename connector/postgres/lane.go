@@ -34,8 +34,11 @@ type lane struct {
 }
 
 // Planned is part of sqlstore.Flusher.
-func (l *lane) Planned(_ context.Context, t *sqlstore.Target, columns []fencepost.ColumnSpec) error {
+func (l *lane) Planned(ctx context.Context, t *sqlstore.Target, columns []fencepost.ColumnSpec) error {
 	l.plan = makePlan(l.sink.job, t, columns)
+	if l.plan.open {
+		return l.session.remote(ctx, l.sink.job, t)
+	}
 	return nil
 }
 
@@ -51,6 +54,7 @@ func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, com
 	}
 	switch {
 	case err == nil:
+		l.plan.seen = true
 		return nil
 	case !done:
 		// The end of the COPY was never sent, so the server can not have come to the COMMIT.
@@ -92,7 +96,7 @@ func (l *lane) Handled(ctx context.Context, w ledger.Actor, b *fencepost.Batch, 
 	if err != nil || closed {
 		return l.handlerFailed(ctx, err)
 	}
-	err = l.session.Flush(ctx, "release savepoint "+l.session.savepoint()+"; set constraints all immediate; "+compare+"commit")
+	err = l.session.Flush(ctx, "release savepoint "+l.session.savepoint()+"; "+immediate+wroteSQL(l.sink.job, l.session.secret)+compare+"commit")
 	if pg := new(pgconn.PgError); errors.As(err, &pg) && pg.Code == "3B001" {
 		return l.Ended(ctx, "the handler ended the transaction it was given, and began another", err)
 	}

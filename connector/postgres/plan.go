@@ -13,11 +13,16 @@ type field = sqlstore.Field[kind]
 
 // plan is how a batch of certain columns is written.
 type plan struct {
+	job    sqlstore.Job
 	fields []field
 	create string // makes the temporary table of the transaction, with its semicolon; empty: there is none
 	copy   string // the COPY statement
 	// after is the statements behind the COPY, each with its semicolon.
 	after func(s *session) string
+	// open: what the batch writes shows in its transaction only.
+	open bool
+	// seen: a flush has looked at all that the statements can reach, so that what later ones write is enough.
+	seen bool
 }
 
 const (
@@ -25,10 +30,21 @@ const (
 	rowColumn  = "fencepost_row"
 )
 
+// immediate has deferred triggers run, before the ledger's rows are locked, and constraints checked, as errors of rows.
+const immediate = "set constraints all immediate; "
+
 // query is everything of a batch up to its compare-and-set. What a transaction needs of temporary tables it makes itself,
 // and its end drops them: the next one on this connection, which behind a pooler may be another pipeline's, finds nothing.
 func (p *plan) query(s *session) string {
-	return p.create + p.copy + "; " + p.after(s)
+	sql := p.create + p.copy + "; " + p.after(s)
+	switch {
+	case !p.open:
+	case p.seen:
+		sql += wroteSQL(p.job, s.secret)
+	default:
+		sql += reachesSQL(p.job, s.secret)
+	}
+	return sql
 }
 
 // makePlan plans for a batch of these columns, into a table or, where that is nil, for SQL.
@@ -41,13 +57,17 @@ func makePlan(j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpec
 
 // planTable plans append and upsert. REQUIRES: the table takes the columns.
 func planTable(j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpec) *plan {
-	p := &plan{fields: sqlstore.FieldsOf(t, columns, pairs)}
+	p := &plan{job: j, open: t.Open, fields: sqlstore.FieldsOf(t, columns, pairs)}
 	names := sqlstore.Names(p.fields)
 	list := idents(names)
 	insert := ""
 	p.after = func(s *session) string {
 		// The table is locked by the COPY or the INSERT in front of it.
-		return insert + sqlstore.Fill(sameSQL, "@table", quote(t.SQL), "@shape", quote(t.Shape), "@secret", s.secret)
+		sql := insert + sqlstore.Fill(sameSQL, "@table", quote(t.SQL), "@shape", quote(t.Shape), "@secret", s.secret)
+		if t.Open {
+			sql += immediate
+		}
+		return sql
 	}
 	if !t.Staged && len(j.Key) == 0 {
 		p.copy = "copy " + t.SQL + " (" + list + ") from stdin binary"
@@ -117,7 +137,7 @@ func upsertSQL(table string, keys, names []string, row, key string, value func(s
 
 // planSQL plans user SQL over the temporary table `batch`.
 func planSQL(j sqlstore.Job, columns []fencepost.ColumnSpec) *plan {
-	p := &plan{fields: sqlstore.Fields(columns, j.Mentions, func(c fencepost.ColumnSpec) (sql string, k kind, ok bool) {
+	p := &plan{job: j, open: true, fields: sqlstore.Fields(columns, j.Mentions, func(c fencepost.ColumnSpec) (sql string, k kind, ok bool) {
 		sql, typ := natural(c.Type)
 		k, _ = pairs.Kind(c.Type, typ)
 		return sql, k, true
@@ -125,9 +145,8 @@ func planSQL(j sqlstore.Job, columns []fencepost.ColumnSpec) *plan {
 	p.create = "create temporary table batch (" + declared(p.fields) + ") on commit drop; "
 	p.copy = "copy pg_temp.batch (" + idents(sqlstore.Names(p.fields)) + ") from stdin binary"
 	p.after = func(s *session) string {
-		// The line break ends a comment at the end of the user's text. Deferred constraints are looked at before the
-		// ledger's rows are locked, and as errors of rows.
-		return "savepoint " + s.savepoint() + "; " + j.SQL + "\n; release savepoint " + s.savepoint() + "; set constraints all immediate; " +
+		// The line break ends a comment at the end of the user's text.
+		return "savepoint " + s.savepoint() + "; " + j.SQL + "\n; release savepoint " + s.savepoint() + "; " + immediate +
 			sqlstore.Fill(aloneSQL, "@secret", s.secret)
 	}
 	return p

@@ -39,7 +39,8 @@ INSERT INTO fencepost_groups (group_name, topic, version, ledger_id) VALUES ('',
 `
 
 // locateSQL is sqlstore.TableSQL.Locate.
-const locateSQL = `select c.relname, quote_ident(n.nspname) || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+const locateSQL = `select c.relname, quote_ident(n.nspname) || '.' || c.relname,
+  case when c.relpersistence = 'u' then c.relkind::text || quote_ident(n.nspname) || '.' || c.relname end from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where c.oid in (to_regclass('fencepost_groups'), to_regclass('fencepost_ledger'), to_regclass('fencepost_moves'))`
 
 // makeTables is sqlstore.TableSQL.Make.

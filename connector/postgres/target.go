@@ -14,7 +14,7 @@ import (
 // COPY can not tell from another type's of the same width; what makes a table staged decides over locks; and what takes null,
 // and what null is to an index, decides which rows of a batch have one key.
 const (
-	shapeSQL = `min(concat_ws(' ', c.relkind, c.relrowsecurity, c.relhastriggers)) || ' ' ||
+	shapeSQL = `min(concat_ws(' ', c.relkind, c.relpersistence, c.relrowsecurity, c.relhastriggers, c.relhasrules)) || ' ' ||
   (select concat(count(*), '/', count(*) filter (where to_jsonb(i) @> '{"indnullsnotdistinct": true}'))
     from pg_index i where i.indrelid = to_regclass(@table) and (i.indisunique or i.indisexclusion)) || ' ' ||
   string_agg(concat_ws(' ', quote_ident(a.attname), a.atttypid, a.atttypmod, a.attcollation, a.attgenerated, a.attnotnull), ',' order by a.attnum)`
@@ -36,10 +36,11 @@ const targetSQL = `select a.attname, case when coalesce(b.typtype, t.typtype) = 
     where k.oid = a.attcollation and k.collname <> 'default')
  from pg_attribute a join pg_type t on t.oid = a.atttypid left join pg_type b on b.oid = t.typbasetype
  where a.attrelid = to_regclass(@table) and a.attnum > 0 and not a.attisdropped order by a.attnum;
-select c.relkind not in ('r', 'p') or c.relrowsecurity
+select c.relkind not in ('r', 'p') or c.relrowsecurity or c.relhasrules
   or exists (select from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal)
   or exists (select from pg_index i where (i.indisunique or i.indisexclusion)
     and (i.indrelid = c.oid or i.indrelid in (select relid from pg_partition_tree(c.oid)))),
+  c.relkind <> 'r' or c.relhasrules or exists (select from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal),
   keyed.n > 0, keyed.equal_nulls > 0
  from pg_class c cross join lateral (select count(*) as n, count(*) filter (where to_jsonb(i) @> '{"indnullsnotdistinct": true}') as equal_nulls
    from pg_index i where i.indrelid = c.oid and i.indisunique and i.indimmediate and i.indpred is null and i.indexprs is null
@@ -47,7 +48,8 @@ select c.relkind not in ('r', 'p') or c.relrowsecurity
       join pg_attribute a on a.attrelid = c.oid and a.attnum = k.num where k.n <= i.indnkeyatts)
       = (select array_agg(k order by k) from unnest(@key::text[]) k)) keyed
  where c.oid = to_regclass(@table);
-select ` + shapeSQL + shapeFrom
+select ` + shapeSQL + shapeFrom + `;
+` + belowSQL
 
 // namesakeSQL selects the user's own tables that the name batch may mean. Temporary tables come first, unless the search
 // path says otherwise.
@@ -75,7 +77,7 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 		key[i].Topic = k
 	}
 	name := sqlstore.Qualified(j.Table, ident)
-	res, err := s.Exec(ctx, sqlstore.Fill(targetSQL, "@table", quote(name),
+	res, err := s.Exec(ctx, sqlstore.Fill(targetSQL, "@table", quote(name), "@loose", looseSQL(j),
 		"@key", texts(key, func(m ledger.Move) string { return m.Topic })))
 	if err != nil {
 		s.Rollback(ctx, err)
@@ -86,11 +88,14 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 			Err: fmt.Errorf("database %s has no table %s", s.config.Database, j.Table)}
 	}
 	isTrue := func(b []byte) bool { return string(b) == "t" }
-	keyed := isTrue(res[1][0][1])
-	t := &sqlstore.Target{SQL: name, Staged: isTrue(res[1][0][0]), Shape: string(res[2][0][0]),
+	keyed := isTrue(res[1][0][2])
+	t := &sqlstore.Target{SQL: name, Staged: isTrue(res[1][0][0]), Open: isTrue(res[1][0][1]), Shape: string(res[2][0][0]),
 		KeyFaults: func(func(string) bool) []sqlstore.Misfit { return notKeyed(j, keyed) }}
-	if t.NullKeys = "are appended"; isTrue(res[1][0][2]) {
+	if t.NullKeys = "are appended"; isTrue(res[1][0][3]) {
 		t.NullKeys, t.EqualNulls = "replace each other (NULLS NOT DISTINCT)", true // Postgres 15
+	}
+	for _, r := range res[3] {
+		t.Faults = append(t.Faults, parted(string(r[0])))
 	}
 	for _, r := range res[0] {
 		col := sqlstore.Column{Name: string(r[0]), Type: string(r[1]), SQL: string(r[2]), Shown: string(r[2]), Generated: isTrue(r[5]), Unfilled: "null"}

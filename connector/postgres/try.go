@@ -15,6 +15,11 @@ import (
 // try is sqlstore.TargetSQL.Try.
 func (s *session) try(ctx context.Context, j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpec) (ended string, err error) {
 	p := makePlan(j, t, columns)
+	if p.open {
+		if err := s.remote(ctx, j, t); err != nil {
+			return "", err
+		}
+	}
 	sql := begin + "set local lock_timeout = '5s'; " + p.query(s) + "rollback"
 	e := newEncoder(p.fields, &fencepost.Batch{}, nil)
 	tag, err := s.conn.PgConn().CopyFrom(ctx, e, sql)

@@ -142,6 +142,11 @@ func (d *Dialect[S]) ledgerState(ctx context.Context, s S) (text, denied string,
 	return fmt.Sprintf("version %d, identity %.8s, in %s", f.Version, f.ID, d.Tables.Place(s, f.Tables)), "", nil
 }
 
+const (
+	endsText = "the SQL ends its transaction: rows and moves would part"
+	endsHelp = "take the statement out that commits or rolls back"
+)
+
 // checkTrial sends an empty batch through everything but the compare-and-set, and rolls back.
 func (s *Sink[S]) checkTrial(ctx context.Context, columns []fencepost.ColumnSpec) fencepost.Finding {
 	form := s.job.Form()
@@ -153,8 +158,7 @@ func (s *Sink[S]) checkTrial(ctx context.Context, columns []fencepost.ColumnSpec
 		return fencepost.Finding{Subject: "trial", OK: true, Text: "an empty batch was applied and rolled back"}
 	}
 	if ended != "" {
-		return fencepost.Finding{Subject: "trial", Text: "the SQL ends its transaction: rows and moves would part",
-			Code: "sql-ended-transaction", Help: "take the statement out that commits or rolls back", Key: "sql"}
+		return fencepost.Finding{Subject: "trial", Text: endsText, Code: "sql-ended-transaction", Help: endsHelp, Key: "sql"}
 	}
 	f := finding("trial", err)
 	if form == SQL {
@@ -175,9 +179,13 @@ func (s *Sink[S]) try(ctx context.Context, columns []fencepost.ColumnSpec) (ende
 	}
 	ended, err = d.Target.Try(s.look, ctx, s.job, t, slices.Concat(columns, heldMeta(s.job, t)))
 	if err != nil {
-		if o, table := d.Errors.Outcome(s.look, err); o == Namesake && table != "" {
+		switch o, detail := d.Errors.Outcome(s.look, err); {
+		case o == Namesake && detail != "":
 			s.look.Rollback(ctx, err)
-			return "", ambiguous(table)
+			return "", ambiguous(detail)
+		case o == Parted:
+			s.look.Rollback(ctx, err)
+			return "", d.Target.Parted(detail).Fault()
 		}
 		err = d.failed(ctx, s.look, err)
 	}

@@ -100,6 +100,7 @@ const (
 	Fenced                      // the ledger does not hold what the moves hold
 	Changed                     // the table is not the one that the batch was planned for
 	Namesake                    // the database has a table of its own that the SQL may mean by batch
+	Parted                      // what the batch wrote does not share the fate of its moves
 	Again                       // the session has learned how to write the compare-and-set: it can be flushed once more at once
 )
 
@@ -116,7 +117,8 @@ func again(flush func() error) error {
 }
 
 // refusals are the words that our statements put into the text of an error.
-var refusals = map[string]Outcome{"newer": Newer, "cluster": OtherCluster, "roster": Roster, "fenced": Fenced, "changed": Changed, "namesake": Namesake}
+var refusals = map[string]Outcome{"newer": Newer, "cluster": OtherCluster, "roster": Roster, "fenced": Fenced, "changed": Changed, "namesake": Namesake,
+	"parted": Parted}
 
 // ReadRefusal reads a refusal out of the text of an error that our own statements raised, WORD:SECRET or
 // WORD:SECRET:DETAIL. The secret proves that they did.
@@ -159,6 +161,9 @@ func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Gro
 			return err
 		}
 		return errors.New("a table named batch was there, and a moment later was not: try again")
+	}
+	if outcome == Parted {
+		return d.Target.Parted(detail).Fault()
 	}
 	if outcome == Again {
 		return errAgain

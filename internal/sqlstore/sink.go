@@ -2,7 +2,9 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
@@ -47,23 +49,35 @@ func (s *Sink[S]) Close() error {
 
 // Columns asks the table which metadata columns it has, or the SQL which it names. A handler gets both.
 //
-// Errors: *sink.Rejected for a column that the table lacks or can not take, inside a *fencepost.UserError with the
-// remedy; *fencepost.UserError table-not-found, sql-ended-transaction and those of the connection.
+// Where only a transaction shows what a batch writes, an empty one is tried: later the positions of a topic would be recorded,
+// and the worker be in the group.
+//
+// Errors: *sink.Rejected for a column that the table lacks or can not take, and for a target that does not share the
+// ledger's fate, inside a *fencepost.UserError with the remedy; *fencepost.UserError table-not-found,
+// sql-ended-transaction and those of the connection.
 func (s *Sink[S]) Columns(ctx context.Context, columns []fencepost.ColumnSpec) (needs []string, err error) {
 	want := func(string) bool { return true }
+	var foreseen error
 	switch s.job.Form() {
 	case SQL:
 		if end := s.dialect.Syntax.FindEnd(s.job.SQL); end != nil {
 			return nil, end.Fault()
 		}
 		want = s.job.Mentions
+		foreseen = s.foresee(ctx, columns)
 	case Append, Upsert:
 		t, err := s.target(ctx, columns)
 		if err != nil {
 			return nil, err
 		}
 		want = t.Has
+		if t.Open {
+			foreseen = s.foresee(ctx, columns)
+		}
 	case Handle:
+	}
+	if foreseen != nil {
+		return nil, foreseen
 	}
 	for _, m := range []string{fencepost.MetaKey, fencepost.MetaHeaders} {
 		if want(m) {
@@ -71,6 +85,31 @@ func (s *Sink[S]) Columns(ctx context.Context, columns []fencepost.ColumnSpec) (
 		}
 	}
 	return needs, nil
+}
+
+// trialTime bounds the trial of a start: user SQL may take its time also where a batch is empty.
+const trialTime = 5 * time.Second
+
+// foresee tries an empty batch, and returns an error if it ends its transaction or writes what does not share the ledger's
+// fate. What else is wrong is for the first commit to say.
+func (s *Sink[S]) foresee(ctx context.Context, columns []fencepost.ColumnSpec) error {
+	if err := s.turn.take(ctx); err != nil {
+		return err
+	}
+	defer s.turn.give()
+	if _, err := s.look.Open(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, trialTime)
+	defer cancel()
+	ended, err := s.try(ctx, columns)
+	if ended != "" {
+		return &fencepost.UserError{Code: "sql-ended-transaction", Exit: 2, Err: errors.New(endsText), Help: endsHelp}
+	}
+	if fault := new(fencepost.UserError); errors.As(err, &fault) && fault.Code == notTransactional {
+		return err
+	}
+	return nil
 }
 
 // target reads the job's table, and refuses one that does not take these columns.

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -32,7 +33,8 @@ func (f Found) Complete() bool { return len(f.Missing) == 0 && f.Version != 0 }
 
 // TableSQL finds and makes the ledger's tables. Its functions return the driver's errors, Make those of Errors.Edge.
 type TableSQL[S Session] struct {
-	// Locate selects the name, and the SQL name with its schema, of those of the ledger's tables that exist.
+	// Locate selects the name, and the SQL name with its schema, of those of the ledger's tables that exist. A third column
+	// that is not null says why the table keeps no ledger, in the words of TargetSQL.Parted.
 	Locate func(S) string
 	// Make makes what is missing. Other processes may do the same at the same time.
 	Make func(S, context.Context, Found) error
@@ -52,6 +54,10 @@ func (d *Dialect[S]) Find(ctx context.Context, s S) (f Found, err error) {
 	}
 	at := map[string]string{} // :: name -> SQL name
 	for _, r := range res[0] {
+		if len(r) > 2 && r[2] != nil {
+			m := d.Target.Parted(string(r[2]))
+			return f, &fencepost.UserError{Code: m.Code, Help: m.Help, Err: errors.New(m.Text)}
+		}
 		at[string(r[0])] = string(r[1])
 	}
 	for _, n := range TableNames {

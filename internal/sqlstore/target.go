@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -21,6 +22,8 @@ type TargetSQL[S Session] struct {
 	// Namesake returns the name of the table of the user's own that SQL may mean by batch, the temporary table that holds a
 	// batch's rows; empty: there is none. REQUIRES: an open session. Namesake returns the driver's errors.
 	Namesake func(S, context.Context) (table string, err error)
+	// Parted returns why what a batch wrote does not share the fate of its moves. detail is that of the outcome.
+	Parted func(detail string) Misfit
 	// Pairs knows which types go together.
 	Pairs interface {
 		Takes(from fencepost.Type, to string) bool
@@ -45,6 +48,8 @@ type Target struct {
 	Shape string
 	// Staged: rows always go through a temporary table.
 	Staged bool
+	// Open: rules, triggers or partitions decide what a batch writes besides, so that only its transaction shows that.
+	Open bool
 	// Faults are the reasons why the table can not take any batch. KeyFaults returns those why it can not be upserted by the
 	// job's key. filled reports whether a batch fills a column. REQUIRES: the table has all columns of the key.
 	Faults    []Misfit
@@ -107,14 +112,22 @@ func (t *Target) Column(name string) *Column {
 // Has reports whether the table has a column.
 func (t *Target) Has(name string) bool { return t.Column(name) != nil }
 
+// notTransactional is the code of a target that does not share the ledger's fate.
+const notTransactional = "table-not-transactional"
+
 // Misfit is why a batch can not go into a table.
 type Misfit struct {
 	Code, Text, Help string
 	Column           string // of the schema; empty: not about one
+	Stands           bool   // the batch wrote what no rollback takes back
 }
 
-// fault returns the misfit as an error, in which errors.As finds a *sink.Rejected.
-func (m Misfit) fault() error {
+// Fault returns the misfit as an error, in which errors.As finds a *sink.Rejected, so that the batch's partitions park. What
+// stands would stand once more after each try: there it ends the run.
+func (m Misfit) Fault() error {
+	if m.Stands {
+		return &fencepost.UserError{Code: m.Code, Help: m.Help, Err: errors.New(m.Text)}
+	}
 	return &fencepost.UserError{Code: m.Code, Help: m.Help, Err: &sink.Rejected{Reason: m.Text, Hint: m.Help}}
 }
 
@@ -148,7 +161,7 @@ func (d *Dialect[S]) target(ctx context.Context, s S, j Job, columns []fencepost
 		return nil, err
 	}
 	if bad := d.misfits(t, j, columns); len(bad) > 0 {
-		return nil, bad[0].fault()
+		return nil, bad[0].Fault()
 	}
 	return t, nil
 }
@@ -159,8 +172,8 @@ func (d *Dialect[S]) misfits(t *Target, j Job, columns []fencepost.ColumnSpec) [
 	for _, spec := range columns {
 		col := t.Column(spec.Name)
 		if col == nil {
-			bad = append(bad, Misfit{"column-missing", fmt.Sprintf("table %s has no column %s", j.Table, spec.Name),
-				fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;   or drop it from schema", j.Table, d.Plain(spec.Name), d.Target.Natural(spec.Type)), spec.Name})
+			bad = append(bad, Misfit{Code: "column-missing", Column: spec.Name, Text: fmt.Sprintf("table %s has no column %s", j.Table, spec.Name),
+				Help: fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;   or drop it from schema", j.Table, d.Plain(spec.Name), d.Target.Natural(spec.Type))})
 			continue
 		}
 		bad = append(bad, d.misfit(j, spec, col, spec.Name)...)
@@ -184,11 +197,11 @@ func (d *Dialect[S]) misfits(t *Target, j Job, columns []fencepost.ColumnSpec) [
 func (d *Dialect[S]) misfit(j Job, spec fencepost.ColumnSpec, col *Column, about string) []Misfit {
 	switch {
 	case col.Generated:
-		return []Misfit{{"column-type", fmt.Sprintf("column %s of table %s is generated: it can not be written", spec.Name, j.Table),
-			"drop it from schema", about}}
+		return []Misfit{{Code: "column-type", Column: about, Text: fmt.Sprintf("column %s of table %s is generated: it can not be written", spec.Name, j.Table),
+			Help: "drop it from schema"}}
 	case !d.Target.Pairs.Takes(spec.Type, col.Type):
-		return []Misfit{{"column-type", fmt.Sprintf("column %s is %s, and %s in table %s does not take that", spec.Name, spec.Type, col.Shown, j.Table),
-			fmt.Sprintf("%s goes into %s; or let SQL convert it: %s", spec.Type, strings.Join(d.Target.Pairs.Fitting(spec.Type), ", "), d.converted(j, spec, col)), about}}
+		return []Misfit{{Code: "column-type", Column: about, Text: fmt.Sprintf("column %s is %s, and %s in table %s does not take that", spec.Name, spec.Type, col.Shown, j.Table),
+			Help: fmt.Sprintf("%s goes into %s; or let SQL convert it: %s", spec.Type, strings.Join(d.Target.Pairs.Fitting(spec.Type), ", "), d.converted(j, spec, col))}}
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 // declared is a column type of each name in the table of pairs.
 var declared = map[string]string{"varchar": "varchar(40)", "char": "char(40)", "enum": "enum('a', 'plain')", "set": "set('a', 'plain')",
-	"decimal": "decimal(40,10)", "bit": "bit(1)", "datetime": "datetime(6)", "timestamp": "timestamp(6) null", "varbinary": "varbinary(40)"}
+	"decimal": "decimal(40,10)", "bit": "bit(1)", "datetime": "datetime(6)", "timestamp": "timestamp(6) null", "varbinary": "varbinary(40)", "time": "time(6)"}
 
 // example is a value of each type, and how it reads as text.
 func example(p sqlstore.Pair[kind]) (value any, want string) {
@@ -33,9 +33,14 @@ func example(p sqlstore.Pair[kind]) (value any, want string) {
 		return `{"a": "b'\\"}`, `{"a": "b'\\"}`
 	case fencepost.Bytes:
 		return []byte("pl'\\ain"), "pl'\\ain"
+	case fencepost.Date:
+		return "2024-02-29", "2024-02-29"
+	case fencepost.Time:
+		return "12:34:56.5", map[bool]string{true: "12:34:56.500000", false: "12:34:56.5"}[p.To == "time"]
+	case fencepost.UUID:
 	case fencepost.Text:
 	}
-	if p.To == "uuid" {
+	if p.To == "uuid" || p.From == fencepost.UUID {
 		return "123e4567-e89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456-426614174000"
 	}
 	return "plain", "plain"

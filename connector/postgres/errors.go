@@ -59,6 +59,7 @@ var classes = map[string]sqlstore.Class{
 	"08":    sqlstore.NotServing,
 	"21000": sqlstore.BadRows, "44000": sqlstore.BadRows, "22": sqlstore.BadRows, "23": sqlstore.BadRows, "P0": sqlstore.BadRows,
 	"42622": sqlstore.BadRows, // a value too long for the type name
+	"08P01": sqlstore.BadRows, // binary data that the column does not take: encoded for another type than it has now
 	"42":    sqlstore.BadSQL, "0A": sqlstore.BadSQL, "2D": sqlstore.BadSQL, "3F": sqlstore.BadSQL,
 }
 

@@ -40,7 +40,7 @@ func reachesSQL(j sqlstore.Job, secret string) string {
 
 // belowSQL selects those of a table and its partitions that are loose, as partedSQL names them.
 const belowSQL = `select c.relkind::text || c.oid::regclass::text from pg_class c
- where @loose and (c.oid = to_regclass(@table) or c.oid in (select relid from pg_partition_tree(to_regclass(@table)))) order by 1`
+ where @loose and (c.oid = @oid or c.oid in (select relid from pg_partition_tree(@oid))) order by 1`
 
 // parted is sqlstore.TargetSQL.Parted. detail is the relkind and the name of the table.
 func parted(detail string) sqlstore.Misfit {

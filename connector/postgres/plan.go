@@ -63,7 +63,7 @@ func planTable(j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpe
 	insert := ""
 	p.after = func(s *session) string {
 		// The table is locked by the COPY or the INSERT in front of it.
-		sql := insert + sqlstore.Fill(sameSQL, "@table", quote(t.SQL), "@shape", quote(t.Shape), "@secret", s.secret)
+		sql := insert + sqlstore.Fill(sameSQL, "@oid", "to_regclass("+quote(t.SQL)+")", "@shape", quote(t.Shape), "@secret", s.secret)
 		if t.Open {
 			sql += immediate
 		}

@@ -16,9 +16,9 @@ import (
 const (
 	shapeSQL = `min(concat_ws(' ', c.relkind, c.relpersistence, c.relrowsecurity, c.relhastriggers, c.relhasrules)) || ' ' ||
   (select concat(count(*), '/', count(*) filter (where to_jsonb(i) @> '{"indnullsnotdistinct": true}'))
-    from pg_index i where i.indrelid = to_regclass(@table) and (i.indisunique or i.indisexclusion)) || ' ' ||
+    from pg_index i where i.indrelid = @oid and (i.indisunique or i.indisexclusion)) || ' ' ||
   string_agg(concat_ws(' ', quote_ident(a.attname), a.atttypid, a.atttypmod, a.attcollation, a.attgenerated, a.attnotnull), ',' order by a.attnum)`
-	shapeFrom = ` from pg_class c join pg_attribute a on a.attrelid = c.oid where c.oid = to_regclass(@table) and a.attnum > 0 and not a.attisdropped`
+	shapeFrom = ` from pg_class c join pg_attribute a on a.attrelid = c.oid where c.oid = @oid and a.attnum > 0 and not a.attisdropped`
 )
 
 // sameSQL fails by itself, as compareSQL does, unless the table still has the shape that the rows were encoded for. What it
@@ -26,16 +26,23 @@ const (
 // changing, as any INSERT and COPY does.
 const sameSQL = `select ('changed:@secret:' || count(*))::int` + shapeFrom + ` having ` + shapeSQL + ` is distinct from @shape; `
 
+// The table of targetSQL is looked up once, and read as of one moment: of a table that is swapped in between, the columns
+// of the one would go with the shape of the other, and no commit would tell.
+const (
+	pinSQL = snapshot + `select set_config('fencepost.target', coalesce(to_regclass(@table)::oid::text, ''), true); `
+	pinned = `nullif(current_setting('fencepost.target'), '')::oid`
+)
+
 // targetSQL selects the columns, the table, and its shape. A temporary table has built-in types only, so that no worker
 // stands in the way of who drops a type; what is of another type travels as text.
-const targetSQL = `select a.attname, case when coalesce(b.typtype, t.typtype) = 'e' then 'enum' when t.typcategory = 'A' and b.oid is null then format_type(t.oid, null) else coalesce(b.typname, t.typname) end,
+const targetSQL = pinSQL + `select a.attname, case when coalesce(b.typtype, t.typtype) = 'e' then 'enum' when t.typcategory = 'A' and b.oid is null then format_type(t.oid, null) else coalesce(b.typname, t.typname) end,
   format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef or a.attidentity <> '', a.attgenerated <> '',
   case when coalesce(b.typnamespace, t.typnamespace) <> 'pg_catalog'::regnamespace then null
     when b.oid is null then format_type(t.oid, a.atttypmod) else format_type(b.oid, t.typtypmod) end,
   (select quote_ident(n.nspname) || '.' || quote_ident(k.collname) from pg_collation k join pg_namespace n on n.oid = k.collnamespace
     where k.oid = a.attcollation and k.collname <> 'default')
  from pg_attribute a join pg_type t on t.oid = a.atttypid left join pg_type b on b.oid = t.typbasetype
- where a.attrelid = to_regclass(@table) and a.attnum > 0 and not a.attisdropped order by a.attnum;
+ where a.attrelid = @oid and a.attnum > 0 and not a.attisdropped order by a.attnum;
 select c.relkind not in ('r', 'p') or c.relrowsecurity or c.relhasrules
   or exists (select from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal)
   or exists (select from pg_index i where (i.indisunique or i.indisexclusion)
@@ -47,9 +54,9 @@ select c.relkind not in ('r', 'p') or c.relrowsecurity or c.relhasrules
     and (select array_agg(a.attname::text order by a.attname::text) from unnest(i.indkey::int2[]) with ordinality k (num, n)
       join pg_attribute a on a.attrelid = c.oid and a.attnum = k.num where k.n <= i.indnkeyatts)
       = (select array_agg(k order by k) from unnest(@key::text[]) k)) keyed
- where c.oid = to_regclass(@table);
+ where c.oid = @oid;
 select ` + shapeSQL + shapeFrom + `;
-` + belowSQL
+` + belowSQL + `; commit`
 
 // namesakeSQL selects the user's own tables that the name batch may mean. Temporary tables come first, unless the search
 // path says otherwise.
@@ -77,12 +84,13 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 		key[i].Topic = k
 	}
 	name := sqlstore.Qualified(j.Table, ident)
-	res, err := s.Exec(ctx, sqlstore.Fill(targetSQL, "@table", quote(name), "@loose", looseSQL(j),
+	res, err := s.Exec(ctx, sqlstore.Fill(targetSQL, "@table", quote(name), "@oid", pinned, "@loose", looseSQL(j),
 		"@key", texts(key, func(m ledger.Move) string { return m.Topic })))
 	if err != nil {
 		s.Rollback(ctx, err)
 		return nil, s.edge(ctx, err)
 	}
+	res = res[1:] // behind pinSQL's
 	if len(res[1]) == 0 {
 		return nil, &fencepost.UserError{Code: "table-not-found", Help: ddlHelp,
 			Err: fmt.Errorf("database %s has no table %s", s.config.Database, j.Table)}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -80,12 +81,18 @@ type (
 	}
 	// Retrying: a commit, or a request to the ledger or the brokers, failed in a way that passes.
 	Retrying struct {
-		What    string // commit, read ledger, move, open sink
+		What    string // commit, record moves, watch, open
 		Lane    int    // -1: not a lane's
 		Attempt int
 		In      time.Duration
 		Err     error
 		Unknown bool // the outcome is unknown: the next compare-and-set shows it
+	}
+	// Slow: a commit has taken that long and goes on. It is given up after Config.CommitTimeout.
+	Slow struct {
+		Lane, Rows int
+		For        time.Duration
+		Wait       sink.Wait // what it waits for, as far as the store tells
 	}
 	// MirrorFailed: committed offsets could not be copied for other tools. The ledger is not concerned. Of a copy of
 	// Config.Mirrors it is reported once, until a write of it succeeds.
@@ -158,6 +165,7 @@ func (Parked) event()       {}
 func (Waiting) event()      {}
 func (Blocked) event()      {}
 func (Retrying) event()     {}
+func (Slow) event()         {}
 func (MirrorFailed) event() {}
 func (Progress) event()     {}
 func (EndsFixed) event()    {}

@@ -68,6 +68,9 @@ func (s *session) Open(ctx context.Context) (fresh bool, err error) {
 	if s.conn, err = s.db.Conn(ctx); err != nil {
 		s.conn = nil
 		s.Drop()
+		if my := new(mysql.MySQLError); !errors.As(err, &my) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return false, s.silent("no connection in time", err) // whatever the time was for, a batch has not taken it
+		}
 		return false, s.edge(ctx, err)
 	}
 	res, err := s.Exec(ctx, preamble+serverSQL)
@@ -103,7 +106,7 @@ func (s *session) meet(res []sqlstore.Rows) error {
 		return &fencepost.UserError{Code: "database-too-old", Help: "upgrade the server",
 			Err: fmt.Errorf("%s: MySQL 8.0 and MariaDB 10.6 are the oldest that have JSON_TABLE", v.name)}
 	case readOnly != "0" && readOnly != "OFF":
-		return s.silent(v.name+" is read-only: a replica, or on its way to be the primary", errors.New("read_only"))
+		return system.Fault(sqlstore.ReadOnly, s.config.Addr, sqlstore.Reasoned{Reason: v.name + " is read-only: a replica, or on its way to be the primary", Err: errors.New("read_only")})
 	}
 	s.server = v
 	return nil
@@ -186,8 +189,9 @@ func (s *session) Rollback(ctx context.Context, err error) {
 	if s.conn == nil {
 		return
 	}
-	if my := new(mysql.MySQLError); !errors.As(err, &my) && !errors.Is(err, errShort) {
-		s.Drop()
+	my := new(mysql.MySQLError)
+	if said := errors.As(err, &my); !said && !errors.Is(err, errShort) || said && classOf(my) == sqlstore.ReadOnly {
+		s.Drop() // of a server that became read-only too: its address may lead to another one by now
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -91,6 +91,9 @@ func (s *session) Open(ctx context.Context) (fresh bool, err error) {
 		_ = conn.Close(ctx)
 		conn, err = pgx.ConnectConfig(ctx, s.config)
 	}
+	if pg := new(pgconn.PgError); err != nil && !errors.As(err, &pg) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return false, s.silent("no connection in time", err) // whatever the time was for, a batch has not taken it
+	}
 	if err != nil {
 		return false, s.edge(ctx, err)
 	}
@@ -161,11 +164,15 @@ func (s *session) committed(tag pgconn.CommandTag) error {
 }
 
 // Rollback is part of sqlstore.Session.
-func (s *session) Rollback(ctx context.Context, _ error) {
+func (s *session) Rollback(ctx context.Context, err error) {
 	s.sparse.rolledBack()
 	s.dense.rolledBack()
 	if s.conn == nil || s.conn.IsClosed() {
 		s.Drop()
+		return
+	}
+	if pg := new(pgconn.PgError); errors.As(err, &pg) && classOf(pg) == sqlstore.ReadOnly {
+		s.Drop() // the dsn may lead to another server, or the setting was taken back: a new session shows
 		return
 	}
 	if s.conn.PgConn().TxStatus() == 'I' {

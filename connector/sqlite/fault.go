@@ -73,6 +73,9 @@ func fault(path string, err error) error {
 	case sqlite.ResultBusy, sqlite.ResultProtocol:
 		f.Code, f.Passing = "database-busy", true
 		f.Err = fmt.Errorf("%s: another process has held its lock for %s; nothing happened", name, patience)
+		if errors.Is(err, context.DeadlineExceeded) {
+			f.Err = fmt.Errorf("%s: another process holds its lock; nothing happened: %w", name, context.DeadlineExceeded)
+		}
 		f.Help = "find it and let it go on or kill it: fuser -v " + path
 	case sqlite.ResultFull:
 		return full(path, nil)

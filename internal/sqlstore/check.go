@@ -156,7 +156,7 @@ func (s *Sink[S]) checkTrial(ctx context.Context, columns []fencepost.ColumnSpec
 		return fencepost.Finding{Subject: "trial", Text: "the SQL ends its transaction: rows and moves would part",
 			Code: "sql-ended-transaction", Help: "take the statement out that commits or rolls back", Key: "sql"}
 	}
-	f := finding("trial", err)
+	f := finding("trial", s.dialect.Blameless(err))
 	if form == SQL {
 		f.Key = "sql"
 	}

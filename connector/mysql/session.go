@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -24,6 +25,8 @@ type session struct {
 	secret string // of this connection; it stands behind every COMMIT too
 	staged string // what made the temporary table of this connection; empty: there is none
 	server server
+	// process is the server's number of the connection, for other goroutines; 0: there is none.
+	process uint64
 	// foreign: it reads another program's table and nothing else, which a server of any version can.
 	foreign bool
 }
@@ -52,7 +55,7 @@ func (s server) names() string {
 const preamble = `set names utf8mb4, sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,` +
 	`NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1; set session transaction isolation level read committed; `
 
-const serverSQL = `select version(), @@max_allowed_packet, @@wait_timeout, @@collation_database, @@global.read_only`
+const serverSQL = `select version(), @@max_allowed_packet, @@wait_timeout, @@collation_database, @@global.read_only, connection_id()`
 
 // Open is part of sqlstore.Session.
 func (s *session) Open(ctx context.Context) (fresh bool, err error) {
@@ -109,6 +112,8 @@ func (s *session) meet(res []sqlstore.Rows) error {
 		return system.Fault(sqlstore.ReadOnly, s.config.Addr, sqlstore.Reasoned{Reason: v.name + " is read-only: a replica, or on its way to be the primary", Err: errors.New("read_only")})
 	}
 	s.server = v
+	id, _ := strconv.ParseUint(string(row[5]), 10, 64)
+	atomic.StoreUint64(&s.process, id)
 	return nil
 }
 
@@ -121,6 +126,7 @@ func (s *session) Drop() {
 		_ = s.db.Close()
 	}
 	s.conn, s.db = nil, nil
+	atomic.StoreUint64(&s.process, 0)
 }
 
 // querier is a connection, or a transaction on it.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -75,6 +76,8 @@ type session struct {
 	config *pgx.ConnConfig
 	conn   *pgx.Conn
 	secret string // of this connection
+	// process is the server's number of the connection, for other goroutines; 0: there is none, or a pooler hides it.
+	process uint64
 	// sparse and dense are sparseSQL and denseSQL, as the server keeps them for this connection.
 	sparse, dense prepared
 }
@@ -98,6 +101,9 @@ func (s *session) Open(ctx context.Context) (fresh bool, err error) {
 		return false, s.edge(ctx, err)
 	}
 	s.conn, s.secret = conn, sqlstore.Secret()
+	if !pooled(conn) {
+		atomic.StoreUint64(&s.process, uint64(conn.PgConn().PID()))
+	}
 	s.sparse.connected(pooled(conn))
 	s.dense.connected(pooled(conn))
 	return true, nil
@@ -112,6 +118,7 @@ func (s *session) Drop() {
 	defer cancel()
 	_ = s.conn.Close(ctx) // whatever it says, the connection is not used again
 	s.conn = nil
+	atomic.StoreUint64(&s.process, 0)
 }
 
 // exec sends statements as one simple Query and reads all results. Its errors are the driver's own; where a connection

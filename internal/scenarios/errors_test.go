@@ -5,14 +5,20 @@ package scenarios
 import (
 	"context"
 	"errors"
+	"net"
+	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // badRecord is where parksAtItsRecord has the record that the store refuses.
@@ -213,4 +219,174 @@ func codeOf(err error) string {
 		return f.Code
 	}
 	return ""
+}
+
+// S14: a commit that waits for a lock is said after 5 s, with who holds it; it is applied when the lock is gone.
+func TestS14LocksAreSaid(t *testing.T) {
+	for name, c := range map[string]struct {
+		store, lock, holder string
+	}{
+		"a table":                   {"postgres", "begin; lock table seen in access exclusive mode", "select pg_backend_pid()"},
+		"a row of the ledger":       {"postgres", "begin; select from fencepost_ledger for update", "select pg_backend_pid()"},
+		"a row of MariaDB's ledger": {"mariadb", "start transaction; select * from fencepost_ledger for update", "select connection_id()"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s *scene
+			if c.store == "mariadb" {
+				var st *mariaDBStore
+				s, st = onMariaDB(t, seenDDL)
+				st.db.SetMaxOpenConns(1) // the lock's session
+			} else {
+				s = onPostgres(t)
+			}
+			topic := s.topic(1)
+			tp := at(topic, 0)
+			s.fill(tp, 3)
+			wk := s.run([]string{topic}, nil)
+			s.eventuallyRows(tp, span(0, 3)...)
+			s.store.exec(t, c.lock)
+			holder := s.store.number(t, c.holder)
+			s.fill(tp, 3)
+			slow := await(wk, "the commit is said to be slow", func(engine.Slow) bool { return true })
+			if !slow.Wait.Locks || !strings.Contains(slow.Wait.Text, "waits for a lock of") || !strings.Contains(slow.Wait.Text, strconv.FormatInt(holder, 10)) {
+				t.Errorf("it waits for %+v, want for the lock that %d holds", slow.Wait, holder)
+			}
+			s.store.exec(t, "rollback")
+			s.eventuallyRows(tp, span(0, 6)...)
+			wk.end()
+			if parked := heard[engine.Parked](wk); len(parked) != 0 {
+				t.Errorf("parked: %+v", parked)
+			}
+		})
+	}
+}
+
+// S14: SQL that takes longer than a commit may. Postgres is told to stop, so the record that does alone parks. MariaDB goes
+// on and commits, which is found before the work is done again. Each row stands once.
+func TestS14SQLThatTakesTooLong(t *testing.T) {
+	impatient := func(sink sink.Sink) func(*setup) {
+		return func(set *setup) { set.engine.Sink, set.engine.CommitTimeout = sink, 2*time.Second }
+	}
+	t.Run("postgres", func(t *testing.T) {
+		s := onPostgres(t)
+		topic := s.topic(1)
+		tp := at(topic, 0)
+		s.produce(tp, "a", "b", "slow", "c")
+		sql := insertSQL + "; select pg_sleep(case when bool_or(value = 'slow') then 600 else 0 end) from batch"
+		wk := s.run([]string{topic}, impatient(s.store.sink(t, "", sql)))
+		if p := wk.parked(tp, "record-refused"); p.Offset != 2 || !strings.Contains(p.Reason, "no answer in 2s") {
+			t.Errorf("parked at %d: %s", p.Offset, p.Reason)
+		}
+		s.wantRows(tp, span(0, 2)...)
+		wk.end()
+	})
+	t.Run("mariadb", func(t *testing.T) {
+		s, _ := onMariaDB(t, seenDDL)
+		topic := s.topic(1)
+		tp := at(topic, 0)
+		s.produce(tp, "a", "b", "slow", "c")
+		sql := insertSQL + "; set @z = (select max(if(value = 'slow', 5, 0)) from batch); do sleep(@z)"
+		wk := s.run([]string{topic}, impatient(s.store.sink(t, "", sql)))
+		s.reached(tp, 4)
+		wk.end()
+		if got := s.offsets(tp); len(got) != 4 {
+			t.Errorf("the rows are %v, want each once", got)
+		}
+	})
+}
+
+// S14: connections that are open and lead nowhere, as behind a router that forgot them, are given up, and the batch goes in
+// over a new one, once.
+func TestS14ConnectionsThatLeadNowhere(t *testing.T) {
+	s := onPostgres(t)
+	p := s.store.(*postgresStore)
+	host := regexp.MustCompile(`[0-9.]+:5432`).FindString(p.dsn)
+	via := newForgetful(t, host)
+	p.dsn = strings.Replace(p.dsn, host, via.address, 1)
+	topic := s.topic(1)
+	tp := at(topic, 0)
+	s.fill(tp, 3)
+	wk := s.run([]string{topic}, func(set *setup) { set.engine.CommitTimeout = 2 * time.Second })
+	s.eventuallyRows(tp, span(0, 3)...)
+	via.forget()
+	s.fill(tp, 3)
+	s.eventuallyRows(tp, span(0, 6)...)
+	wk.end()
+	s.wantRows(tp, span(0, 6)...)
+}
+
+// forgetful passes bytes on, until it forgets the connections that it has: they stay open, and nothing passes.
+type forgetful struct {
+	address string
+	mu      sync.Mutex
+	era     int
+	conns   []net.Conn
+}
+
+func newForgetful(t *testing.T, upstream string) *forgetful {
+	t.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(servers.Address(t), "5432"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &forgetful{address: l.Addr().String()}
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", upstream)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			f.mu.Lock()
+			f.conns = append(f.conns, client, server)
+			era := f.era
+			f.mu.Unlock()
+			go f.pass(client, server, era)
+			go f.pass(server, client, era)
+		}
+	}()
+	t.Cleanup(func() {
+		l.Close()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, c := range f.conns {
+			c.Close()
+		}
+	})
+	return f
+}
+
+func (f *forgetful) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.era++
+}
+
+// pass copies what was known when the connection was made.
+func (f *forgetful) pass(from, to net.Conn, era int) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		f.mu.Lock()
+		forgotten := f.era != era
+		f.mu.Unlock()
+		if forgotten && err == nil {
+			continue
+		}
+		if forgotten {
+			return
+		}
+		if err == nil {
+			_, err = to.Write(buf[:n])
+		}
+		if err != nil {
+			from.Close()
+			to.Close()
+			return
+		}
+	}
 }

@@ -38,8 +38,9 @@ type Lane[S Session] struct {
 }
 
 var (
-	_ sink.Lane    = (*Lane[Session])(nil)
-	_ sink.Applier = (*Lane[Session])(nil)
+	_ sink.Lane      = (*Lane[Session])(nil)
+	_ sink.Applier   = (*Lane[Session])(nil)
+	_ sink.Explainer = (*Lane[Session])(nil)
 )
 
 // Open opens the session for commits. f is the connector's lane that embeds this one.
@@ -77,6 +78,24 @@ func (l *Lane[S]) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) err
 	}
 	l.recorded = w.Group
 	return nil
+}
+
+// Explain asks the server, on a connection of its own, what the lane's connection waits for.
+func (l *Lane[S]) Explain(ctx context.Context) (w sink.Wait, err error) {
+	d := l.sink.dialect
+	process := d.Process(l.session)
+	if process == 0 {
+		return w, nil
+	}
+	own := d.Another(l.session)
+	if _, err := own.Open(ctx); err != nil {
+		return w, err
+	}
+	defer own.Drop()
+	if w, err = d.Waits(own, ctx, process); err != nil {
+		return w, d.Errors.Edge(own, ctx, err)
+	}
+	return w, nil
 }
 
 // check refuses moves that are no commits.

@@ -240,3 +240,35 @@ func TestS10AStartWaitsForAServerThatStarts(t *testing.T) {
 		})
 	}
 }
+
+// TestS14ARunWithAnEndDoesNotWaitForEver: a store that takes no commit, and locks of others, are waited for as long as
+// Config.Wait says.
+func TestS14ARunWithAnEndDoesNotWaitForEver(t *testing.T) {
+	for name, handle := range map[string]func(context.Context) error{
+		"the store is away": func(context.Context) error {
+			return &fencepost.UserError{Code: "database-silent", Err: errors.New("refused"), Passing: true}
+		},
+		"others hold a lock": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+				w.produce(tp(0), 4)
+				s.Handle = func(ctx context.Context, _ *memory.Tx, _ *fencepost.Batch) error { return handle(ctx) }
+				wk := w.run(s, func(c *Config) {
+					c.Until, c.Wait, c.Drain = Until{End: true}, 4*time.Second, time.Second
+					c.Sink = explained{c.Sink, sink.Wait{Text: "backend 7 waits", Locks: true}}
+				})
+				synctest.Wait()
+				began := time.Now()
+				wk.source.assign(tp(0))
+				err := wk.ends()
+				if f := new(fencepost.UserError); !errors.As(err, &f) || f.Code != "ends-not-reached" {
+					t.Errorf("run: %v, want ends-not-reached", err)
+				}
+				if took := time.Since(began); took > 13*time.Second {
+					t.Errorf("it ended after %s, want about 4 s, and 5 s until the lock is seen", took)
+				}
+			})
+		})
+	}
+}

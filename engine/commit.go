@@ -69,6 +69,7 @@ func (l *lane) finish(*work) {
 //	fatal      the engine ends
 func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 	l.backoff = 0
+	defer l.setWaits(false)
 	unclear := false
 	for tries := 1; ; tries++ {
 		l.dropStale(w)
@@ -198,6 +199,7 @@ func (l *lane) pause(ctx context.Context, tries int, err error, unclear bool) bo
 	if begins == nil {
 		most = lostAnswerTime / 8
 	}
+	l.setWaits(true)
 	l.backoff = longer(l.backoff, 20*time.Millisecond, most)
 	in := l.e.jitter(l.backoff)
 	l.e.emit(Retrying{What: "commit", Lane: l.number, Attempt: tries, In: in, Err: err, Unknown: unclear})
@@ -211,6 +213,13 @@ func (l *lane) pause(ctx context.Context, tries int, err error, unclear bool) bo
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// setWaits notes whether the lane's commit waits for the store.
+func (l *lane) setWaits(waits bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.waits = waits
 }
 
 // drainBegins is closed when the lane begins to drain; nil: it has begun already.

@@ -39,8 +39,8 @@ type Config struct {
 
 	// Until ends the run once every partition of the topics has reached the end it had when the run began.
 	Until Until
-	// Wait is how long a run with an end waits for partitions that do not answer or are blocked, once nothing else
-	// is left to do. 0: 60 s.
+	// Wait is how long a run with an end waits for partitions that do not answer or are blocked, and for a store that takes
+	// no commit, once nothing else is left to do. 0: 60 s.
 	Wait time.Duration
 	// Resume refuses a ledger that does not know the group.
 	Resume bool

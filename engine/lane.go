@@ -45,6 +45,7 @@ type lane struct {
 		inflight *work        // being committed
 		abort    context.CancelFunc
 		fit      fit           // what the store takes at once
+		waits    bool          // the commit under way has failed and is tried again, or waits for others' locks
 		doubt    bool          // ending: a commit was given up, and its outcome is unknown
 		finished chan struct{} // closed and replaced whenever a batch is done with
 	}

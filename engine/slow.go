@@ -16,7 +16,8 @@ type slowCommit struct {
 	timer *time.Timer
 	mu    struct {
 		sync.Mutex
-		wait sink.Wait // what it waited for, as far as the store told
+		wait  sink.Wait // what it waited for, as far as the store told
+		ended bool
 	}
 }
 
@@ -27,16 +28,26 @@ func (l *lane) watchSlow(ctx context.Context, w *work) *slowCommit {
 	s.timer = time.AfterFunc(slowAfter, func() {
 		l.e.others.start("ask what a commit waits for", func() {
 			wait := l.explain(ctx)
-			if ctx.Err() != nil {
-				return // it has ended
+			if !s.see(wait, l) {
+				return
 			}
-			s.mu.Lock()
-			s.mu.wait = wait
-			s.mu.Unlock()
 			l.e.emit(Slow{Lane: l.number, Rows: rows, For: slowAfter, Wait: wait})
 		})
 	})
 	return s
+}
+
+// see notes what the commit of l waits for. False: it has ended.
+func (s *slowCommit) see(wait sink.Wait, l *lane) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.ended {
+		return false
+	}
+	if s.mu.wait = wait; wait.Locks {
+		l.setWaits(true)
+	}
+	return true
 }
 
 // explain asks the sink what the lane's commit waits for.
@@ -58,5 +69,6 @@ func (s *slowCommit) end() sink.Wait {
 	s.timer.Stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.mu.ended = true
 	return s.mu.wait
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,10 +97,11 @@ func TestS6LanesRememberWhatFits(t *testing.T) {
 func TestS6LocksOfOthersParkNoRecord(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 4)
-		locked := true
+		var locked atomic.Bool
+		locked.Store(true)
 		s.Handle = func(_ context.Context, tx *memory.Tx, b *fencepost.Batch) error {
 			rows := memory.RowsOf(b)
-			if locked && rows[len(rows)-1].Offset >= 2 {
+			if locked.Load() && rows[len(rows)-1].Offset >= 2 {
 				return &sink.Rejected{Code: "55P03", Reason: "lock timeout", Blame: sink.TheLocks}
 			}
 			tx.Append(rows...)
@@ -114,7 +116,7 @@ func TestS6LocksOfOthersParkNoRecord(t *testing.T) {
 		if parked := seen[Parked](wk); len(parked) != 0 {
 			t.Errorf("parked: %+v, want none", parked)
 		}
-		locked = false
+		locked.Store(false)
 		time.Sleep(10 * time.Second)
 		wantRows(t, s, tp(0), upTo(0, 4))
 		if err := wk.end(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
@@ -301,7 +302,7 @@ func TestS14ConnectionsThatLeadNowhere(t *testing.T) {
 	s := onPostgres(t)
 	p := s.store.(*postgresStore)
 	host := regexp.MustCompile(`[0-9.]+:5432`).FindString(p.dsn)
-	via := newForgetful(t, host)
+	via := newForgetful(t, host, 0)
 	p.dsn = strings.Replace(p.dsn, host, via.address, 1)
 	topic := s.topic(1)
 	tp := at(topic, 0)
@@ -323,7 +324,8 @@ type forgetful struct {
 	conns   []net.Conn
 }
 
-func newForgetful(t *testing.T, upstream string) *forgetful {
+// newForgetful answers the first connections by itself: the database starts.
+func newForgetful(t *testing.T, upstream string, starting int) *forgetful {
 	t.Helper()
 	l, err := net.Listen("tcp", net.JoinHostPort(servers.Address(t), "5432"))
 	if err != nil {
@@ -335,6 +337,10 @@ func newForgetful(t *testing.T, upstream string) *forgetful {
 			client, err := l.Accept()
 			if err != nil {
 				return
+			}
+			if starting--; starting >= 0 {
+				starts(client)
+				continue
 			}
 			server, err := net.Dial("tcp", upstream)
 			if err != nil {
@@ -358,6 +364,16 @@ func newForgetful(t *testing.T, upstream string) *forgetful {
 		}
 	})
 	return f
+}
+
+// starts answers a client as a server does that is starting up.
+func starts(client net.Conn) {
+	defer client.Close()
+	b := pgproto3.NewBackend(client, client)
+	if _, err := b.ReceiveStartupMessage(); err == nil {
+		b.Send(&pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "57P03", Message: "the database system is starting up"})
+		_ = b.Flush()
+	}
 }
 
 func (f *forgetful) forget() {
@@ -389,4 +405,21 @@ func (f *forgetful) pass(from, to net.Conn, era int) {
 			return
 		}
 	}
+}
+
+// S10: a start while the database says that it starts is waited for, and said.
+func TestS10AStartWhileTheDatabaseStarts(t *testing.T) {
+	s := onPostgres(t)
+	p := s.store.(*postgresStore)
+	host := regexp.MustCompile(`[0-9.]+:5432`).FindString(p.dsn)
+	p.dsn = strings.Replace(p.dsn, host, newForgetful(t, host, 3).address, 1)
+	topic := s.topic(1)
+	tp := at(topic, 0)
+	s.fill(tp, 3)
+	wk := s.run([]string{topic}, nil)
+	s.eventuallyRows(tp, span(0, 3)...)
+	if said := heard[engine.Retrying](wk); len(said) < 3 || said[0].What != "open" || codeOf(said[0].Err) != "database-starting" {
+		t.Errorf("told %+v, want three times that it starts", said)
+	}
+	wk.end()
 }

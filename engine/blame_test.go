@@ -274,3 +274,45 @@ func TestS14ARunWithAnEndDoesNotWaitForEver(t *testing.T) {
 		})
 	}
 }
+
+// TestS14TestsOfARecordLeaveTimeToOthers: a record that takes all the time of a commit is tested alone, and so seldom that the
+// lane's other partitions go on.
+func TestS14TestsOfARecordLeaveTimeToOthers(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 200)
+		busy := time.Duration(0)
+		s.Handle = func(ctx context.Context, tx *memory.Tx, b *fencepost.Batch) error {
+			rows := memory.RowsOf(b)
+			for _, r := range rows {
+				if r.TopicPartition == tp(0) && r.Offset == 3 {
+					began := time.Now()
+					<-ctx.Done()
+					busy += time.Since(began)
+					return ctx.Err()
+				}
+			}
+			tx.Append(rows...)
+			return nil
+		}
+		wk := w.run(s, nil)
+		synctest.Wait()
+		wk.source.most = 100
+		wk.source.assign(tp(0), tp(1))
+		time.Sleep(15 * time.Minute) // until it is found
+		if parked := seen[Parked](wk); len(parked) != 1 || parked[0].Offset != 3 {
+			t.Fatalf("parked: %+v, want once, at 3", parked)
+		}
+		before := busy
+		for range 60 {
+			w.produce(tp(1), 1)
+			time.Sleep(time.Minute)
+		}
+		if spent := busy - before; spent > 10*time.Minute {
+			t.Errorf("of an hour the tests took %s, want a tenth", spent)
+		}
+		wantRows(t, s, tp(1), upTo(0, 60))
+		if err := wk.end(); err != nil && !errors.Is(err, ErrCutShort) {
+			t.Errorf("run: %v", err)
+		}
+	})
+}

@@ -20,7 +20,7 @@ func (l *lane) commit(ctx context.Context, w *work) {
 	l.begin(w, abort)
 	defer l.finish(w)
 	if err := l.attempt(ctx, w, began); err != nil {
-		l.bisect(ctx, w, err)
+		l.bisect(ctx, w, err, time.Since(began))
 	}
 	if ctx.Err() != nil {
 		l.e.reset(l.open(w), "aborted")
@@ -144,15 +144,28 @@ func (l *lane) try(ctx context.Context, w *work) error {
 	if _, ok := errors.AsType[*fencepost.UserError](err); ok {
 		return err // the store has its own word for it
 	}
-	r := &sink.Rejected{Reason: "no answer in " + timeout.String(), Blame: sink.TheSize, Hint: "commit_timeout: how long a commit may take"}
+	r := &sink.Rejected{Reason: "no answer in " + timeout.String(), Blame: sink.TheSize}
 	if wait.Text != "" {
 		r.Reason += ": " + wait.Text
 	}
 	if wait.Locks {
 		r.Blame = sink.TheLocks
 	}
-	return fmt.Errorf("commit batch: %w", errors.Join(r, err))
+	return &tooSlow{timeout, r, err}
 }
+
+// tooSlow is a try of a commit that was given up after its time.
+type tooSlow struct {
+	timeout time.Duration
+	refusal *sink.Rejected
+	err     error // of the store
+}
+
+// Error leaves the store's own words out: they are those of a context that ended.
+func (s *tooSlow) Error() string { return "commit batch: " + s.refusal.Error() }
+
+// Unwrap is what it means to the engine, and what the store said.
+func (s *tooSlow) Unwrap() []error { return []error{s.refusal, s.err} }
 
 // lostAnswerTime is how long a drain asks for a commit whose answer was lost. A store that is away for longer is not waited
 // for: the next run finds what became of the commit.
@@ -323,15 +336,15 @@ func (l *lane) follow(w *work, err error, took time.Duration, unclear bool) {
 // bisect finds the rows that the store refuses. Segments are tried one by one, and a refused one in halves: every half
 // that goes in is committed for good, so that the good records in front of a bad one stand, and its partition parks
 // exactly there. The others go on.
-func (l *lane) bisect(ctx context.Context, w *work, err error) {
+func (l *lane) bisect(ctx context.Context, w *work, err error, took time.Duration) {
 	all := work{batch: w.batch, bytes: w.bytes}
 	for i := range w.batch.Segments {
 		all.parts, all.sessions = w.parts[i:i+1], w.sessions[i:i+1]
 		if len(w.batch.Segments) == 1 {
-			l.halves(ctx, &all, piece{w.batch.Segments[i], w.moves[i]}, err)
+			l.halves(ctx, &all, piece{w.batch.Segments[i], w.moves[i], took}, err)
 			continue
 		}
-		l.one(ctx, &all, piece{w.batch.Segments[i], w.moves[i]})
+		l.one(ctx, &all, piece{w.batch.Segments[i], w.moves[i], 0})
 	}
 }
 
@@ -339,6 +352,7 @@ func (l *lane) bisect(ctx context.Context, w *work, err error) {
 type piece struct {
 	fencepost.Segment
 	move ledger.Move
+	took time.Duration // until it was refused
 }
 
 // one commits a single segment, in halves if it is refused. False: it does not stand, because a bad row was found, the
@@ -346,8 +360,9 @@ type piece struct {
 func (l *lane) one(ctx context.Context, w *work, s piece) bool {
 	part := work{batch: w.batch, bytes: w.bytes, moves: []ledger.Move{s.move}, parts: w.parts[:1:1], sessions: w.sessions[:1:1], part: true}
 	part.batch.Segments = []fencepost.Segment{s.Segment}
-	err := l.attempt(ctx, &part, time.Now())
-	if err != nil {
+	began := time.Now()
+	if err := l.attempt(ctx, &part, began); err != nil {
+		s.took = time.Since(began)
 		return l.halves(ctx, w, s, err)
 	}
 	return l.durable(w, s)
@@ -369,7 +384,7 @@ func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
 		if s.Rows() == 1 {
 			at = w.batch.Offsets[s.Lo]
 		}
-		l.reject(w, at, err)
+		l.reject(w, at, err, s.took)
 		return false
 	}
 	mid := s.Lo + s.Rows()/2
@@ -389,8 +404,13 @@ func refusal(err error) string {
 	return err.Error()
 }
 
-// reject parks w's one partition at a row that the store refuses, unless it has left or was reconciled meanwhile.
-func (l *lane) reject(w *work, at fencepost.Offset, err error) {
+// shareOfTests is how much of a lane's time the tests of a record may take, one part of it: a test that takes all the time
+// that a commit has would else leave none to the lane's other partitions.
+const shareOfTests = 10
+
+// reject parks w's one partition at a row that the store took its time to refuse, unless it has left or was reconciled
+// meanwhile.
+func (l *lane) reject(w *work, at fencepost.Offset, err error, took time.Duration) {
 	p := w.parts[0]
 	l.mu.Lock()
 	if !p.Current(w.sessions[0]) {
@@ -399,7 +419,12 @@ func (l *lane) reject(w *work, at fencepost.Offset, err error) {
 	}
 	reason := refusal(err)
 	freed := p.Refuse("record-refused", reason)
+	p.TestAfter(time.Now().Add(shareOfTests * took))
 	l.mu.Unlock()
 	l.e.freed(freed)
-	l.e.parkedAt(p, "record-refused", at, reason)
+	facts := map[string]string{}
+	if slow, ok := errors.AsType[*tooSlow](err); ok {
+		facts["timeout"] = slow.timeout.String()
+	}
+	l.e.parkedAt(p, "record-refused", at, reason, facts)
 }

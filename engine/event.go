@@ -54,14 +54,15 @@ type (
 		fencepost.TopicPartition
 		From, To fencepost.Offset
 	}
-	// Parked: the partition stands still until the cause is mended; it is tested again every watch interval.
+	// Parked: the partition stands still until the cause is mended; it is tested again every watch interval, or less often
+	// where a test takes long.
 	Parked struct {
 		fencepost.TopicPartition
 		Code   string // kebab-case: truncated, record-undecodable
 		Offset fencepost.Offset
 		Reason string
 		// Facts are what a remedy has to name besides the code. Where a record parks the partition: record, its offset, and
-		// watch, how often it is tried again. Of ledger-went-back: applied and held, the two positions. Else nil.
+		// watch, how often it is tried again; timeout, where its commit was given up after that. Of ledger-went-back: applied and held, the two positions. Else nil.
 		Facts map[string]string
 		Lost  int64 // most records that are gone unapplied; ledger.UnknownLoss if they cannot be counted
 	}

@@ -225,7 +225,7 @@ func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
 func (l *lane) queued() (all batching.Queue, oldest time.Time) {
 	l.queues = l.queues[:0]
 	for _, p := range l.mu.parts {
-		records, bytes, came := p.Queued()
+		records, bytes, came := p.Ready()
 		q := batching.Queue{Records: records, Bytes: bytes, Lag: p.Lag()}
 		l.queues = append(l.queues, q)
 		all.Records, all.Bytes = all.Records+records, all.Bytes+bytes

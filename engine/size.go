@@ -63,9 +63,10 @@ type fit struct {
 	full int // commits of so many since it was found
 }
 
-// tooLarge notes that a batch was refused for its size.
+// tooLarge notes that a batch was refused for its size. What was cut smaller already, and a test of a record, say
+// nothing of the size that others have.
 func (l *lane) tooLarge(w *work, r *sink.Rejected) {
-	if rows := w.rows(); r.Blame == sink.TheSize && rows > 1 {
+	if rows := w.rows(); r.Blame == sink.TheSize && rows > 1 && !w.part && !l.probes(w) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.mu.fit = fit{most: rows / 2}

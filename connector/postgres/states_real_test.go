@@ -31,8 +31,12 @@ func TestS7AReadOnlyServerIsLeft(t *testing.T) {
 	(&store{dsn: second.DSN("postgres"), wire: &wire{}}).worker(t, Config{Table: "flights"}).start(1)
 	s.exec(t, "alter system set default_transaction_read_only = on")
 	s.exec(t, "select pg_reload_conf()")
-	b := w.batch(0, 2)
-	if err := w.commit(t.Context(), b); codeOf(err) != "database-read-only" {
+	b, err := w.batch(0, 2), error(nil)
+	for err == nil { // until the server has read its configuration
+		b = w.batch(0, 2)
+		err = w.commit(t.Context(), b)
+	}
+	if codeOf(err) != "database-read-only" {
 		t.Errorf("the first server answers %v, want database-read-only", err)
 	}
 	// The second server's ledger holds another fence: it refuses the batch, and not the first server.

@@ -13,6 +13,11 @@ type UserError struct {
 	// Passing says that waiting may mend it (a server that is down, a full disk): a running engine tries again,
 	// a starting one ends. Without it the engine ends.
 	Passing bool
+	// Soon, with Passing: the server says itself that it will serve in a moment (it starts). A starting engine waits too.
+	Soon bool
+	// Mendable says that somebody may mend it under a running engine (a table that is renamed and comes back, a right):
+	// that one waits and says so. Everybody else ends.
+	Mendable bool
 }
 
 // Error is what happened, without code and remedy.

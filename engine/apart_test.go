@@ -219,7 +219,7 @@ func TestLaneIsToldToForget(t *testing.T) {
 		wk := w.run(s, nil)
 		synctest.Wait()
 		wk.source.assign(tp(0))
-		s.Inject(memory.LostAfter, memory.Down, memory.LostBefore)
+		s.Inject(memory.Down, memory.LostBefore, memory.LostAfter)
 		w.produce(tp(0), 5)
 		time.Sleep(time.Minute)
 		if err := wk.end(); err != nil {

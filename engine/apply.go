@@ -177,7 +177,7 @@ func stops(p *partition, v verdict, was *assignment.Partition) []Event {
 // failIfLasting ends the engine for an error that no waiting mends.
 func (e *Engine) failIfLasting(err error) {
 	f, ok := errors.AsType[*fencepost.UserError](err)
-	if ok && !f.Passing || errors.Is(err, ledger.ErrNewer) || errors.Is(err, ledger.ErrOtherCluster) {
+	if ok && !f.Passing && !f.Mendable || errors.Is(err, ledger.ErrNewer) || errors.Is(err, ledger.ErrOtherCluster) {
 		e.fail(err)
 	}
 }

@@ -11,10 +11,6 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// commitTimeout bounds one attempt to commit. A server that is silent for longer has the connection closed under it,
-// and the outcome is unknown.
-const commitTimeout = 2 * time.Minute
-
 // commit brings w to an end: every segment of it is committed, or dropped because the ledger holds something else, its
 // partition has left, or its rows were refused.
 func (l *lane) commit(ctx context.Context, w *work) {
@@ -24,7 +20,7 @@ func (l *lane) commit(ctx context.Context, w *work) {
 	l.begin(w, abort)
 	defer l.finish(w)
 	if err := l.attempt(ctx, w, began); err != nil {
-		l.bisect(ctx, w, err)
+		l.bisect(ctx, w, err, time.Since(began))
 	}
 	if ctx.Err() != nil {
 		l.e.reset(l.open(w), "aborted")
@@ -62,15 +58,18 @@ func (l *lane) finish(*work) {
 }
 
 // attempt commits w, as often as it takes. It returns only when nothing is left of w to commit, or with a *Rejected
-// error when the store refused rows. Each outcome has one way on:
+// error when smaller batches are to be tried. Each outcome has one way on:
 //
 //	applied    the positions move
 //	refused    the refused segments are cut out, the rest is tried again (law 6)
-//	unknown    tried again with the same moves: refused as done means that it had happened (law 7)
+//	rejected   smaller batches, once w was tried as often as the store's belief asks for
+//	unknown    the ledger is read, since w may be done; then tried again with the same moves: refused as done means that
+//	           it had happened (law 7)
 //	again      tried again after a while, but not at a drain
 //	fatal      the engine ends
 func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 	l.backoff = 0
+	defer l.setWaits(false)
 	unclear := false
 	for tries := 1; ; tries++ {
 		l.dropStale(w)
@@ -81,9 +80,10 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 			l.giveUp(ctx.Err() != nil || unclear)
 			return nil
 		}
-		try, cancel := context.WithTimeout(ctx, commitTimeout)
-		err := l.sink.Commit(try, l.e.writer, sink.Commit{Batch: &w.batch, Moves: w.moves})
-		cancel()
+		err := l.lookUp(ctx, w, unclear)
+		if err == nil {
+			err = l.try(ctx, w)
+		}
 		switch out := outcomeOf(err); out {
 		case applied:
 			l.advance(w, w.all(), time.Since(began), false)
@@ -91,12 +91,18 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 		case refused:
 			l.follow(w, err, time.Since(began), unclear)
 			unclear = false
-		case rejected:
-			return err
 		case fatal:
 			l.e.fail(withCode(fmt.Errorf("commit: %w", err)))
 			return nil
-		case unknown, again:
+		case rejected, unknown, again:
+			if r, ok := errors.AsType[*sink.Rejected](err); ok && tries >= l.patience(w, r) {
+				if err := l.lookUp(ctx, w, out == unknown); err != nil {
+					l.follow(w, err, time.Since(began), true)
+					continue
+				}
+				l.tooLarge(w, r)
+				return err
+			}
 			unclear = unclear || out == unknown
 			if !l.pause(ctx, tries, err, out == unknown) {
 				l.giveUp(true)
@@ -105,6 +111,61 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 		}
 	}
 }
+
+// lookUp reads the ledger before work is done again whose outcome is unknown: a commit that takes longer than its time may
+// have ended since. Its error is a *ledger.Refused. What the ledger does not answer, or does not hold yet, the next
+// compare-and-set decides.
+func (l *lane) lookUp(ctx context.Context, w *work, unclear bool) error {
+	if !unclear {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	s, err := l.e.ledger.Read(ctx, l.e.cfg.Group)
+	if err != nil {
+		return nil
+	}
+	return ledger.Compare(s.Positions, w.moves)
+}
+
+// try commits w once, and gives it up after Config.CommitTimeout: the connection is closed under it, and the next
+// compare-and-set finds what became of it. What took too long may be too large.
+func (l *lane) try(ctx context.Context, w *work) error {
+	timeout := l.e.cfg.CommitTimeout
+	try, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	slow := l.watchSlow(try, w)
+	err := l.sink.Commit(try, l.e.writer, sink.Commit{Batch: &w.batch, Moves: w.moves})
+	wait := slow.end()
+	out := outcomeOf(err)
+	if try.Err() == nil || ctx.Err() != nil || out != unknown && out != again {
+		return err
+	}
+	if _, ok := errors.AsType[*fencepost.UserError](err); ok {
+		return err // the store has its own word for it
+	}
+	r := &sink.Rejected{Reason: "no answer in " + timeout.String(), Blame: sink.TheSize}
+	if wait.Text != "" {
+		r.Reason += ": " + wait.Text
+	}
+	if wait.Locks {
+		r.Blame = sink.TheLocks
+	}
+	return &tooSlow{timeout, r, err}
+}
+
+// tooSlow is a try of a commit that was given up after its time.
+type tooSlow struct {
+	timeout time.Duration
+	refusal *sink.Rejected
+	err     error // of the store
+}
+
+// Error leaves the store's own words out: they are those of a context that ended.
+func (s *tooSlow) Error() string { return "commit batch: " + s.refusal.Error() }
+
+// Unwrap is what it means to the engine, and what the store said.
+func (s *tooSlow) Unwrap() []error { return []error{s.refusal, s.err} }
 
 // lostAnswerTime is how long a drain asks for a commit whose answer was lost. A store that is away for longer is not waited
 // for: the next run finds what became of the commit.
@@ -151,6 +212,7 @@ func (l *lane) pause(ctx context.Context, tries int, err error, unclear bool) bo
 	if begins == nil {
 		most = lostAnswerTime / 8
 	}
+	l.setWaits(true)
 	l.backoff = longer(l.backoff, 20*time.Millisecond, most)
 	in := l.e.jitter(l.backoff)
 	l.e.emit(Retrying{What: "commit", Lane: l.number, Attempt: tries, In: in, Err: err, Unknown: unclear})
@@ -164,6 +226,13 @@ func (l *lane) pause(ctx context.Context, tries int, err error, unclear bool) bo
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// setWaits notes whether the lane's commit waits for the store.
+func (l *lane) setWaits(waits bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.waits = waits
 }
 
 // drainBegins is closed when the lane begins to drain; nil: it has begun already.
@@ -216,6 +285,7 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 				Running: true, Reason: "the record was applied"})
 		}
 	}
+	l.mu.fit.took(rows, l.e.cfg.Batch.Records)
 	l.mu.Unlock()
 	if mended != nil {
 		l.e.emit(Reconciled{Partitions: mended})
@@ -266,15 +336,15 @@ func (l *lane) follow(w *work, err error, took time.Duration, unclear bool) {
 // bisect finds the rows that the store refuses. Segments are tried one by one, and a refused one in halves: every half
 // that goes in is committed for good, so that the good records in front of a bad one stand, and its partition parks
 // exactly there. The others go on.
-func (l *lane) bisect(ctx context.Context, w *work, err error) {
+func (l *lane) bisect(ctx context.Context, w *work, err error, took time.Duration) {
 	all := work{batch: w.batch, bytes: w.bytes}
 	for i := range w.batch.Segments {
 		all.parts, all.sessions = w.parts[i:i+1], w.sessions[i:i+1]
 		if len(w.batch.Segments) == 1 {
-			l.halves(ctx, &all, piece{w.batch.Segments[i], w.moves[i]}, err)
+			l.halves(ctx, &all, piece{w.batch.Segments[i], w.moves[i], took}, err)
 			continue
 		}
-		l.one(ctx, &all, piece{w.batch.Segments[i], w.moves[i]})
+		l.one(ctx, &all, piece{w.batch.Segments[i], w.moves[i], 0})
 	}
 }
 
@@ -282,15 +352,17 @@ func (l *lane) bisect(ctx context.Context, w *work, err error) {
 type piece struct {
 	fencepost.Segment
 	move ledger.Move
+	took time.Duration // until it was refused
 }
 
 // one commits a single segment, in halves if it is refused. False: it does not stand, because a bad row was found, the
 // partition has left, or the commit was given up.
 func (l *lane) one(ctx context.Context, w *work, s piece) bool {
-	part := work{batch: w.batch, bytes: w.bytes, moves: []ledger.Move{s.move}, parts: w.parts[:1:1], sessions: w.sessions[:1:1]}
+	part := work{batch: w.batch, bytes: w.bytes, moves: []ledger.Move{s.move}, parts: w.parts[:1:1], sessions: w.sessions[:1:1], part: true}
 	part.batch.Segments = []fencepost.Segment{s.Segment}
-	err := l.attempt(ctx, &part, time.Now())
-	if err != nil {
+	began := time.Now()
+	if err := l.attempt(ctx, &part, began); err != nil {
+		s.took = time.Since(began)
 		return l.halves(ctx, w, s, err)
 	}
 	return l.durable(w, s)
@@ -312,7 +384,7 @@ func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
 		if s.Rows() == 1 {
 			at = w.batch.Offsets[s.Lo]
 		}
-		l.reject(w, at, err)
+		l.reject(w, at, err, s.took)
 		return false
 	}
 	mid := s.Lo + s.Rows()/2
@@ -324,16 +396,35 @@ func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
 	return l.one(ctx, w, first) && l.one(ctx, w, second)
 }
 
-// reject parks w's one partition at a row that the store refuses, unless it has left or was reconciled meanwhile.
-func (l *lane) reject(w *work, at fencepost.Offset, err error) {
+// refusal is what a store said of a record. Where an outcome was unknown besides, the ledger has been read since.
+func refusal(err error) string {
+	if r, ok := errors.AsType[*sink.Rejected](err); ok && errors.Is(err, ledger.ErrUnknown) {
+		return "commit batch: " + r.Error()
+	}
+	return err.Error()
+}
+
+// shareOfTests is how much of a lane's time the tests of a record may take, one part of it: a test that takes all the time
+// that a commit has would else leave none to the lane's other partitions.
+const shareOfTests = 10
+
+// reject parks w's one partition at a row that the store took its time to refuse, unless it has left or was reconciled
+// meanwhile.
+func (l *lane) reject(w *work, at fencepost.Offset, err error, took time.Duration) {
 	p := w.parts[0]
 	l.mu.Lock()
 	if !p.Current(w.sessions[0]) {
 		l.mu.Unlock()
 		return
 	}
-	freed := p.Refuse("record-refused", err.Error())
+	reason := refusal(err)
+	freed := p.Refuse("record-refused", reason)
+	p.TestAfter(time.Now().Add(shareOfTests * took))
 	l.mu.Unlock()
 	l.e.freed(freed)
-	l.e.parkedAt(p, "record-refused", at, err.Error())
+	facts := map[string]string{}
+	if slow, ok := errors.AsType[*tooSlow](err); ok {
+		facts["timeout"] = slow.timeout.String()
+	}
+	l.e.parkedAt(p, "record-refused", at, reason, facts)
 }

@@ -39,8 +39,8 @@ type Config struct {
 
 	// Until ends the run once every partition of the topics has reached the end it had when the run began.
 	Until Until
-	// Wait is how long a run with an end waits for partitions that do not answer or are blocked, once nothing else
-	// is left to do. 0: 60 s.
+	// Wait is how long a run with an end waits for partitions that do not answer or are blocked, and for a store that takes
+	// no commit, once nothing else is left to do. 0: 60 s.
 	Wait time.Duration
 	// Resume refuses a ledger that does not know the group.
 	Resume bool
@@ -53,9 +53,13 @@ type Config struct {
 	// the caller's to close.
 	Mirrors []Mirror
 
-	Watch     time.Duration // re-reads positions and bounds, tests what is parked. 0: 5 s
-	Drain     time.Duration // how long a stop waits for commits under way; it ends two seconds later at most. 0: 30 s
-	Rebalance time.Duration // the group's rebalance timeout; each of its callbacks answers within half of it. 0: 60 s
+	Watch time.Duration // re-reads positions and bounds, tests what is parked. 0: 5 s
+	// CommitTimeout bounds one try of a commit. Then its connection is closed, and its outcome is found by the next
+	// compare-and-set; what takes longer again is committed in smaller batches, and a record that does alone parks its
+	// partition. 0: 30 s
+	CommitTimeout time.Duration
+	Drain         time.Duration // how long a stop waits for commits under way; it ends two seconds later at most. 0: 30 s
+	Rebalance     time.Duration // the group's rebalance timeout; each of its callbacks answers within half of it. 0: 60 s
 
 	Who string // names this worker in recorded moves: pid@host
 	// Events receives each event, in order, one call at a time, as the first of those that Engine.Subscribe adds; it must
@@ -116,6 +120,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Wait, time.Minute)
 	set(&c.Watch, 5*time.Second)
 	set(&c.Drain, 30*time.Second)
+	set(&c.CommitTimeout, 30*time.Second)
 	set(&c.Rebalance, time.Minute)
 	if c.Sink != nil {
 		t := c.Sink.Capabilities()
@@ -210,8 +215,8 @@ func (c Config) validate() error {
 	if c.Rate < 0 || c.Memory < 0 || c.Lanes < 0 {
 		bad("Rate, Memory, Lanes", "one is negative")
 	}
-	if c.Watch < 0 || c.Drain < 0 || c.Wait < 0 || c.Rebalance < 0 {
-		bad("Watch, Drain, Wait, Rebalance", "one is negative")
+	if c.Watch < 0 || c.Drain < 0 || c.Wait < 0 || c.Rebalance < 0 || c.CommitTimeout < 0 {
+		bad("Watch, Drain, Wait, Rebalance, CommitTimeout", "one is negative")
 	}
 	return errors.Join(errs...)
 }

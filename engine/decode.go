@@ -66,7 +66,7 @@ func (l *lane) reached(t *claimed, next ledger.Position, bad error, at fencepost
 	freed := t.p.Park(code, reason)
 	l.mu.Unlock()
 	l.e.freed(freed)
-	l.e.parkedAt(t.p, code, at, reason)
+	l.e.parkedAt(t.p, code, at, reason, nil)
 }
 
 // rows appends the data entries of t to the batch. It returns the Position behind the last entry that it passed, and

@@ -150,8 +150,27 @@ func newEngine(cfg Config) *Engine {
 }
 
 // open asks everything that has to answer before the group is joined, and opens the lanes. What fails here ends the
-// run: a pipeline that never worked should say so, and not wait. Lanes that no caller waits for any more are closed.
+// run: a pipeline that never worked should say so, and not wait. A server that says of itself that it starts is waited for.
 func (e *Engine) open(ctx context.Context) (lanes []*lane, err error) {
+	pause := time.Duration(0)
+	for tries := 1; ; tries++ {
+		lanes, err = e.openOnce(ctx)
+		if f, ok := errors.AsType[*fencepost.UserError](err); !ok || !f.Soon {
+			return lanes, err
+		}
+		pause = longer(pause, 100*time.Millisecond, 5*time.Second)
+		in := e.jitter(pause)
+		e.emit(Retrying{What: "open", Lane: -1, Attempt: tries, In: in, Err: err})
+		select {
+		case <-time.After(in):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// openOnce is one try of open. Lanes that no caller waits for any more are closed.
+func (e *Engine) openOnce(ctx context.Context) (lanes []*lane, err error) {
 	if err = e.ask(ctx); err == nil {
 		lanes, err = e.openLanes(ctx)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -53,14 +54,15 @@ type (
 		fencepost.TopicPartition
 		From, To fencepost.Offset
 	}
-	// Parked: the partition stands still until the cause is mended; it is tested again every watch interval.
+	// Parked: the partition stands still until the cause is mended; it is tested again every watch interval, or less often
+	// where a test takes long.
 	Parked struct {
 		fencepost.TopicPartition
 		Code   string // kebab-case: truncated, record-undecodable
 		Offset fencepost.Offset
 		Reason string
 		// Facts are what a remedy has to name besides the code. Where a record parks the partition: record, its offset, and
-		// watch, how often it is tried again. Of ledger-went-back: applied and held, the two positions. Else nil.
+		// watch, how often it is tried again; timeout, where its commit was given up after that. Of ledger-went-back: applied and held, the two positions. Else nil.
 		Facts map[string]string
 		Lost  int64 // most records that are gone unapplied; ledger.UnknownLoss if they cannot be counted
 	}
@@ -80,12 +82,18 @@ type (
 	}
 	// Retrying: a commit, or a request to the ledger or the brokers, failed in a way that passes.
 	Retrying struct {
-		What    string // commit, read ledger, move, open sink
+		What    string // commit, record moves, watch, open
 		Lane    int    // -1: not a lane's
 		Attempt int
 		In      time.Duration
 		Err     error
 		Unknown bool // the outcome is unknown: the next compare-and-set shows it
+	}
+	// Slow: a commit has taken that long and goes on. It is given up after Config.CommitTimeout.
+	Slow struct {
+		Lane, Rows int
+		For        time.Duration
+		Wait       sink.Wait // what it waits for, as far as the store tells
 	}
 	// MirrorFailed: committed offsets could not be copied for other tools. The ledger is not concerned. Of a copy of
 	// Config.Mirrors it is reported once, until a write of it succeeds.
@@ -158,6 +166,7 @@ func (Parked) event()       {}
 func (Waiting) event()      {}
 func (Blocked) event()      {}
 func (Retrying) event()     {}
+func (Slow) event()         {}
 func (MirrorFailed) event() {}
 func (Progress) event()     {}
 func (EndsFixed) event()    {}

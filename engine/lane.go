@@ -28,6 +28,7 @@ type lane struct {
 	backoff time.Duration // of the commit being retried; run's own
 
 	forgetter sink.Forgetter // the sink's lane, where it is one
+	explainer sink.Explainer // likewise
 
 	wake chan struct{} // fill looks again; capacity 1
 	free chan *work
@@ -43,6 +44,8 @@ type lane struct {
 		turn     int          // whose turn it is when there are more partitions than records
 		inflight *work        // being committed
 		abort    context.CancelFunc
+		fit      fit           // what the store takes at once
+		waits    bool          // the commit under way has failed and is tried again, or waits for others' locks
 		doubt    bool          // ending: a commit was given up, and its outcome is unknown
 		finished chan struct{} // closed and replaced whenever a batch is done with
 	}
@@ -60,6 +63,7 @@ type work struct {
 	sessions []uint64      // :: segment index -> the session in which it was cut
 	claims   []claimed
 	bytes    int64
+	part     bool // of a batch that was refused
 
 	done segments // scratch: what a refusal showed to be done
 }
@@ -84,6 +88,7 @@ func newLane(e *Engine, n int, commits sink.Lane) *lane {
 	l := &lane{e: e, number: n, sink: commits, wake: make(chan struct{}, 1), free: make(chan *work, 2), full: make(chan *work), draining: make(chan struct{})}
 	l.mu.finished = make(chan struct{})
 	l.forgetter, _ = sink.LaneAs[sink.Forgetter](commits)
+	l.explainer, _ = sink.LaneAs[sink.Explainer](commits)
 	if e.cfg.Decoder != nil {
 		if l.decoder = e.cfg.Decoder(); l.decoder == decode.None() {
 			l.decoder = nil // it need not be asked for each record
@@ -197,7 +202,7 @@ func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
 	if !l.mu.ending.IsZero() {
 		return false, time.Time{}
 	}
-	limits := batching.Limits(l.e.cfg.Batch)
+	limits := l.mu.fit.limit(batching.Limits(l.e.cfg.Batch))
 	all, oldest := l.queued()
 	formed, again := limits.Due(all, oldest, l.mu.idle, now)
 	if !formed {
@@ -220,7 +225,7 @@ func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
 func (l *lane) queued() (all batching.Queue, oldest time.Time) {
 	l.queues = l.queues[:0]
 	for _, p := range l.mu.parts {
-		records, bytes, came := p.Queued()
+		records, bytes, came := p.Ready()
 		q := batching.Queue{Records: records, Bytes: bytes, Lag: p.Lag()}
 		l.queues = append(l.queues, q)
 		all.Records, all.Bytes = all.Records+records, all.Bytes+bytes

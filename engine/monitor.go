@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/engine/internal/assignment"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
@@ -81,9 +80,8 @@ func (e *Engine) nextRetry() (at time.Time) {
 // watch compares every held partition with the ledger and the brokers. Running ones that somebody moved, or that the
 // log no longer covers, are reconciled; parked ones are tested again; what was silent or blocked is reported.
 func (e *Engine) watch(ctx context.Context) {
-	// One whose records in front of a bad one are still on their way into the sink is tested when they are in: to
-	// reconcile it now would void them.
-	e.reconcile(ctx, e.pick(func(p *partition) bool { return p.State() == assignment.Parked && p.Idle() }))
+	now := time.Now()
+	e.reconcile(ctx, e.pick(func(p *partition) bool { return p.Testable(now) }))
 	stood := map[*partition]ledger.Position{} // :: idle partition -> where it stood before the ledger was read
 	parts := e.pick(func(p *partition) bool {
 		if p.Idle() {

@@ -34,13 +34,13 @@ func outcomeOf(err error) outcome {
 		return applied
 	case errors.As(err, &ref):
 		return refused
-	case errors.As(err, &rej):
-		return rejected
 	case errors.Is(err, ledger.ErrUnknown):
 		return unknown
+	case errors.As(err, &rej):
+		return rejected
 	case errors.As(err, &end), errors.Is(err, ledger.ErrNewer), errors.Is(err, ledger.ErrOtherCluster):
 		return fatal
-	case errors.As(err, &flt) && !flt.Passing:
+	case errors.As(err, &flt) && !flt.Passing && !flt.Mendable:
 		return fatal
 	case errors.Is(err, context.Canceled):
 		return unknown

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -100,13 +101,14 @@ func (e *Engine) committed(c Committed, moves []ledger.Move) {
 
 // parkedAt reports that a record parked its partition, once for as long as it is the same record. A test of it that fails
 // again is not reported again.
-func (e *Engine) parkedAt(p *partition, code string, at fencepost.Offset, reason string) {
+func (e *Engine) parkedAt(p *partition, code string, at fencepost.Offset, reason string, facts map[string]string) {
 	p.lane.mu.Lock()
 	first := p.BadRecord(at)
 	p.lane.mu.Unlock()
 	if first {
-		e.emit(Parked{TopicPartition: p.TopicPartition, Code: code, Offset: at, Reason: reason,
-			Facts: map[string]string{"record": fmt.Sprint(at), "watch": e.cfg.Watch.String()}})
+		all := map[string]string{"record": fmt.Sprint(at), "watch": e.cfg.Watch.String()}
+		maps.Copy(all, facts)
+		e.emit(Parked{TopicPartition: p.TopicPartition, Code: code, Offset: at, Reason: reason, Facts: all})
 	}
 	e.wakeMonitor()
 }

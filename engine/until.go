@@ -172,7 +172,7 @@ func (e *Engine) checkEnd(ctx context.Context) {
 		case p.Finished():
 		case p.State() == assignment.Parked && p.Idle():
 			parks = append(parks, p)
-		case p.State() == assignment.Pending || p.State() == assignment.Waiting || p.Silent() || p.IsBlocked():
+		case p.State() == assignment.Pending || p.State() == assignment.Waiting || p.Silent() || p.IsBlocked(), p.lane.mu.waits:
 			stuck = append(stuck, p)
 		default:
 			open = true
@@ -193,7 +193,7 @@ func (e *Engine) checkEnd(ctx context.Context) {
 	}
 }
 
-// waitForStuck gives up on partitions that do not answer after Config.Wait.
+// waitForStuck gives up after Config.Wait on partitions that do not answer, or whose commits wait for the store.
 func (e *Engine) waitForStuck(stuck []*partition) {
 	if e.stuckSince.IsZero() {
 		e.stuckSince = time.Now()

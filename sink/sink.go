@@ -31,8 +31,8 @@ type Lane interface {
 	// returned ErrUnknown or a lost connection mends its connection at the next Commit by itself.
 	//
 	// Errors: *Refused, *Rejected, *Ended, ErrNewer, ErrOtherCluster (nothing happened; for Ended see
-	// there); ErrUnknown (law 7); *UserError, Passing or not; any other error: nothing happened, the same batch may
-	// be tried again.
+	// there); ErrUnknown (law 7), which may wrap a *Rejected; *UserError, Passing or not; any other error: nothing happened,
+	// the same batch may be tried again.
 	Commit(context.Context, ledger.Actor, Commit) error
 	Close() error
 }
@@ -57,6 +57,19 @@ type Forgetter interface {
 	Forget()
 }
 
+// Explainer is an optional ability of a Lane whose store can say what a commit waits for.
+type Explainer interface {
+	// Explain says what the Commit under way waits for. It is called by another goroutine than Commit, which may
+	// return meanwhile.
+	Explain(context.Context) (Wait, error)
+}
+
+// Wait is what a commit waits for. The zero Wait is nothing that is known.
+type Wait struct {
+	Text  string // for people: backend 4711 waits for a lock that backend 4712 holds
+	Locks bool   // others hold locks that it needs
+}
+
 // Capabilities says what a sink is like.
 type Capabilities struct {
 	Name  string // the technology's word in the pipeline file: postgres
@@ -71,14 +84,33 @@ type Capabilities struct {
 	Apart bool
 }
 
-// Rejected says that the store refused the rows themselves: a constraint, a type, a value out of range. Nothing
-// happened; the same rows would be refused again, so the engine looks for the bad ones by bisection. Returned by
-// Lane.Commit and Sink.Columns.
+// Rejected says that the store refused this batch, and that other batches may pass: the rows themselves are bad (a
+// constraint, a type, a value out of range), or they are too many at once. Nothing happened, unless ErrUnknown is wrapped
+// beside it. The engine tries smaller batches by bisection, and parks a partition at a record that is refused alone. Returned
+// by Lane.Commit and Sink.Columns.
 type Rejected struct {
 	Code   string // the store's own code: 23502
 	Reason string // for people: null in column origin violates not-null
 	Hint   string // a remedy, may be empty
+	Blame  Blame
 }
+
+// Blame is what a store believes to be at fault.
+type Blame uint8
+
+// The beliefs of a store.
+const (
+	// TheRows: the same rows would be refused again.
+	TheRows Blame = iota
+	// PerhapsTheRows: an error of which the store knows only that its connection is good. It is tried again a few times
+	// before smaller batches are.
+	PerhapsTheRows
+	// TheSize: a limit of time, memory or bytes. Half of the batch may keep within it.
+	TheSize
+	// TheLocks: others held locks for too long. A smaller batch needs fewer of them; a single record that meets them is
+	// not to blame, and is tried until they are gone.
+	TheLocks
+)
 
 // Error is the reason with the store's code.
 func (r *Rejected) Error() string {

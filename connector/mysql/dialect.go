@@ -24,7 +24,8 @@ func dialect() *sqlstore.Dialect[*session] {
 	return &sqlstore.Dialect[*session]{
 		System: system, Spelling: spelling, Syntax: syntax,
 		Another: (*session).another, Each: (*session).each,
-		Server: func(s *session) string { return s.server.name },
+		Server:  func(s *session) string { return s.server.name },
+		Process: (*session).serverProcess, Waits: (*session).waits,
 		Errors: sqlstore.Errors[*session]{Edge: (*session).edge, Outcome: (*session).outcome, Attempt: (*session).attempt},
 		Tables: sqlstore.TableSQL[*session]{Locate: (*session).locate, Make: (*session).makeTables,
 			Refused: (*session).mayNotCreate, Lacks: (*session).lacks,

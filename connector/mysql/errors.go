@@ -35,6 +35,8 @@ func (s *session) edge(ctx context.Context, err error) error {
 		return err
 	case errors.As(err, &my):
 		return s.said(my)
+	case errors.Is(err, errShort):
+		return &fencepost.UserError{Code: "sql-refused", Err: err, Help: "close what the SQL leaves open at its end: a comment, a quote"}
 	case ctx.Err() != nil:
 		return system.Canceled(ctx, s.config.Addr)
 	case errors.As(err, &no):
@@ -68,7 +70,8 @@ func lostRace(err error) bool {
 	return errors.As(err, &my) && (my.Number == 1020 || string(my.SQLState[:2]) == "40")
 }
 
-// classOf says what an error of the server is about. Where it gives the general class, its number tells.
+// classOf says what an error of the server is about. Where it gives the general class, its number tells. Any other may belong
+// to a row: what a trigger signals (1644), a partition that is missing.
 func classOf(my *mysql.MySQLError) sqlstore.Class {
 	switch my.Number {
 	case 1146, 1051:
@@ -83,29 +86,43 @@ func classOf(my *mysql.MySQLError) sqlstore.Class {
 		return sqlstore.NoDatabase
 	case 1021, 1114, 3675:
 		return sqlstore.DiskFull
-	case 1040, 1203, 1226, 1053, 1079, 1290, 1792, 1836, 1047, 1129, 1927, 4031, 1152, 1158, 1159, 1160, 1161:
+	case 1040, 1203, 1226:
+		return sqlstore.Crowded
+	case 1290, 1792, 1836:
+		return sqlstore.ReadOnly
+	case 1053, 1079, 1927, 4031:
+		return sqlstore.Terminated
+	case 1047, 1129, 1152, 1158, 1159, 1160, 1161:
 		return sqlstore.NotServing
-	case 1205, 1317, 1969, 3024:
-		return sqlstore.Other
+	case 1020, 1305:
+		return sqlstore.Race
+	case 1317, 1969, 3024, 1153, 1206, 1037, 1038, 1041:
+		return sqlstore.Size
+	case 1205:
+		return sqlstore.Locks
 	case 1062, 1048, 1264, 1265, 1292, 1364, 1366, 1406, 1690, 3819, 4025, 1451, 1452, 1242, 1365, 1411, 3140, 3141, 1118, 1301:
 		return sqlstore.BadRows
 	case 1128, 1137, 1356, 3568, 3569: // HY000, which most errors that pass by themselves have too
 		return sqlstore.BadSQL
 	}
 	switch string(my.SQLState[:2]) {
+	case "40":
+		return sqlstore.Race
 	case "22", "23", "45": // the last is SIGNAL in a trigger
 		return sqlstore.BadRows
 	case "42", "0A", "2F", "25":
 		return sqlstore.BadSQL
 	}
-	return sqlstore.Other
+	return sqlstore.Perhaps
 }
 
 // said makes an error that the server raised ours.
 func (s *session) said(my *mysql.MySQLError) error {
 	class := classOf(my)
-	if class == sqlstore.BadRows {
-		return rejected(my)
+	if blame, ok := class.Blame(); ok {
+		r := rejected(my)
+		r.Blame = blame
+		return r
 	}
 	return system.Fault(class, s.config.Addr, sqlstore.Reasoned{Reason: fmt.Sprintf("%s (%d)", my.Message, my.Number), Err: my})
 }

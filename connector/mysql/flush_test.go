@@ -215,7 +215,13 @@ func TestRefusedCompareAndSet(t *testing.T) {
 		{"cluster", "~cluster:@", told("select cluster_id from x.groups", answer(row("other"))), func(err error) bool {
 			return errors.Is(err, ledger.ErrOtherCluster) && strings.HasSuffix(err.Error(), ": other")
 		}},
-		{"a value", "~fenced:0123456789abcdef", func(*backend) {}, func(err error) bool {
+		{"a value", "~fenced:0123456789abcdef", func(b *backend) {
+			b.hears("select t.engine") // has the table changed?
+			b.says(refuses(1205, "HY000", "Lock wait timeout exceeded"))
+			b.hears("rollback")
+			b.says(done)
+			b.ledgerHolds(5, 7)
+		}, func(err error) bool {
 			return err != nil && !errors.As(err, &refused) && strings.Contains(err.Error(), "(1105)")
 		}},
 	} {

@@ -59,7 +59,8 @@ func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, com
 	const slack = 4096 // of begin, commit and the secret
 	l.encoder.fields, l.encoder.most = p.fields, l.session.server.packet-len(after)-len(compare)-len(p.fill)-len(p.direct)-len(p.behind)-len(preamble)-slack
 	if l.encoder.most < 0 {
-		return fmt.Errorf("the moves of %d partitions do not fit into the server's max_allowed_packet (%d bytes)", len(b.Segments), l.session.server.packet)
+		return &sink.Rejected{Code: "1153", Blame: sink.TheSize,
+			Reason: fmt.Sprintf("the moves of %d partitions do not fit into the server's max_allowed_packet (%d bytes)", len(b.Segments), l.session.server.packet)}
 	}
 	if err := l.encoder.encode(b); err != nil {
 		return err

@@ -100,7 +100,7 @@ func (s *scripted) serve(b *backend) {
 	}
 	b.greets()
 	b.hears(serverSQL)
-	b.says(done, done, answer(row("10.11.19-MariaDB", strconv.Itoa(s.packet), "28800", "utf8mb4_general_ci", "0")))
+	b.says(done, done, answer(row("10.11.19-MariaDB", strconv.Itoa(s.packet), "28800", "utf8mb4_general_ci", "0", "7")))
 	s.mu.Lock()
 	s.mu.heard = nil
 	s.mu.Unlock()

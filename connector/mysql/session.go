@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -24,6 +25,8 @@ type session struct {
 	secret string // of this connection; it stands behind every COMMIT too
 	staged string // what made the temporary table of this connection; empty: there is none
 	server server
+	// process is the server's number of the connection, for other goroutines; 0: there is none.
+	process uint64
 	// foreign: it reads another program's table and nothing else, which a server of any version can.
 	foreign bool
 }
@@ -52,7 +55,7 @@ func (s server) names() string {
 const preamble = `set names utf8mb4, sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,` +
 	`NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1; set session transaction isolation level read committed; `
 
-const serverSQL = `select version(), @@max_allowed_packet, @@wait_timeout, @@collation_database, @@global.read_only`
+const serverSQL = `select version(), @@max_allowed_packet, @@wait_timeout, @@collation_database, @@global.read_only, connection_id()`
 
 // Open is part of sqlstore.Session.
 func (s *session) Open(ctx context.Context) (fresh bool, err error) {
@@ -68,6 +71,9 @@ func (s *session) Open(ctx context.Context) (fresh bool, err error) {
 	if s.conn, err = s.db.Conn(ctx); err != nil {
 		s.conn = nil
 		s.Drop()
+		if my := new(mysql.MySQLError); !errors.As(err, &my) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return false, s.silent("no connection in time", err) // whatever the time was for, a batch has not taken it
+		}
 		return false, s.edge(ctx, err)
 	}
 	res, err := s.Exec(ctx, preamble+serverSQL)
@@ -103,9 +109,11 @@ func (s *session) meet(res []sqlstore.Rows) error {
 		return &fencepost.UserError{Code: "database-too-old", Help: "upgrade the server",
 			Err: fmt.Errorf("%s: MySQL 8.0 and MariaDB 10.6 are the oldest that have JSON_TABLE", v.name)}
 	case readOnly != "0" && readOnly != "OFF":
-		return s.silent(v.name+" is read-only: a replica, or on its way to be the primary", errors.New("read_only"))
+		return system.Fault(sqlstore.ReadOnly, s.config.Addr, sqlstore.Reasoned{Reason: v.name + " is read-only: a replica, or on its way to be the primary", Err: errors.New("read_only")})
 	}
 	s.server = v
+	id, _ := strconv.ParseUint(string(row[5]), 10, 64)
+	atomic.StoreUint64(&s.process, id)
 	return nil
 }
 
@@ -118,6 +126,7 @@ func (s *session) Drop() {
 		_ = s.db.Close()
 	}
 	s.conn, s.db = nil, nil
+	atomic.StoreUint64(&s.process, 0)
 }
 
 // querier is a connection, or a transaction on it.
@@ -186,8 +195,9 @@ func (s *session) Rollback(ctx context.Context, err error) {
 	if s.conn == nil {
 		return
 	}
-	if my := new(mysql.MySQLError); !errors.As(err, &my) && !errors.Is(err, errShort) {
-		s.Drop()
+	my := new(mysql.MySQLError)
+	if said := errors.As(err, &my); !said && !errors.Is(err, errShort) || said && classOf(my) == sqlstore.ReadOnly {
+		s.Drop() // of a server that became read-only too: its address may lead to another one by now
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -50,27 +50,44 @@ func (s *session) edge(ctx context.Context, err error) error {
 	return err
 }
 
-// classes is what the codes of errors are about, and those of whole classes of errors.
+// classes is what the codes of errors are about, and those of whole classes of errors. Any other may belong to a row.
 var classes = map[string]sqlstore.Class{
 	"42P01": sqlstore.NoTable, "42703": sqlstore.NoColumn, "42501": sqlstore.NoRight, "28": sqlstore.NoLogin, "3D000": sqlstore.NoDatabase,
-	"53100": sqlstore.DiskFull,
-	"25006": sqlstore.NotServing, "57P01": sqlstore.NotServing, "57P02": sqlstore.NotServing, "57P03": sqlstore.NotServing, "57P05": sqlstore.NotServing,
-	"25P03": sqlstore.NotServing, "25P04": sqlstore.NotServing, "53200": sqlstore.NotServing, "53300": sqlstore.NotServing, "53400": sqlstore.NotServing,
-	"08":    sqlstore.NotServing,
+	"40": sqlstore.Race, "25": sqlstore.Race,
+	"57014": sqlstore.Size, "25P04": sqlstore.Size, "53200": sqlstore.Size, "53400": sqlstore.Size, "55P03": sqlstore.Locks,
+	"53100": sqlstore.DiskFull, "53300": sqlstore.Crowded, "25006": sqlstore.ReadOnly, "57P03": sqlstore.Starting,
+	"57P01": sqlstore.Terminated, "57P02": sqlstore.Terminated, "57P05": sqlstore.Terminated, "25P03": sqlstore.Terminated,
+	"08": sqlstore.NotServing, "53": sqlstore.NotServing, "57": sqlstore.NotServing, "58": sqlstore.NotServing,
 	"21000": sqlstore.BadRows, "44000": sqlstore.BadRows, "22": sqlstore.BadRows, "23": sqlstore.BadRows, "P0": sqlstore.BadRows,
 	"42622": sqlstore.BadRows, // a value too long for the type name
 	"08P01": sqlstore.BadRows, // binary data that the column does not take: encoded for another type than it has now
 	"42":    sqlstore.BadSQL, "0A": sqlstore.BadSQL, "2D": sqlstore.BadSQL, "3F": sqlstore.BadSQL,
 }
 
-// said makes an error that the server raised ours.
-func (s *session) said(pg *pgconn.PgError) error {
+// classOf says what an error of the server is about. A code tells only if the server itself has raised it: a trigger may
+// raise any, and row security refuses a row by the code of a right that is missing. The name of the server's function says
+// which it was.
+func classOf(pg *pgconn.PgError) sqlstore.Class {
 	class, ok := classes[pg.Code]
 	if !ok {
 		class = classes[pg.Code[:min(2, len(pg.Code))]]
 	}
-	if class == sqlstore.BadRows {
-		return rejected(pg)
+	switch {
+	case pg.Routine == "exec_stmt_raise" && class != sqlstore.BadRows:
+		return sqlstore.Perhaps
+	case pg.Routine == "ExecWithCheckOptions":
+		return sqlstore.BadRows
+	}
+	return class
+}
+
+// said makes an error that the server raised ours.
+func (s *session) said(pg *pgconn.PgError) error {
+	class := classOf(pg)
+	if blame, ok := class.Blame(); ok {
+		r := rejected(pg)
+		r.Blame = blame
+		return r
 	}
 	if err := s.poolerRefused(pg); err != nil {
 		return err
@@ -89,27 +106,38 @@ func unprepared(pg *pgconn.PgError) bool {
 	return pg.Code == "26000" || pg.Code == "42P05" || pg.Code == "0A000" && pg.Routine == "RevalidateCachedQuery"
 }
 
-// rejected is an error about the rows themselves.
+// rejected is an error about the rows themselves, with what the server says besides: the constraint or the column, and its
+// detail, which names the key.
 func rejected(pg *pgconn.PgError) *sink.Rejected {
 	r := &sink.Rejected{Code: pg.Code, Reason: pg.Message, Hint: pg.Hint}
+	column := pg.ColumnName
+	if column == "" {
+		column = copied(pg.Where)
+	}
 	switch {
 	case pg.Code == "23502" && pg.ColumnName != "":
 		r.Reason = "null in column " + pg.ColumnName + " violates not-null"
 	case pg.ConstraintName != "" && !strings.Contains(pg.Message, pg.ConstraintName):
 		r.Reason += " (constraint " + pg.ConstraintName + ")"
-	case pg.ConstraintName == "":
-		// COPY names the column in its context only: COPY flights, line 3, column origin
-		if _, column, ok := strings.Cut(firstLine(pg.Where), ", column "); ok {
-			column, _, _ = strings.Cut(column, ":")
-			r.Reason += " in column " + column
-		}
+	case pg.ConstraintName == "" && column != "":
+		r.Reason += " in column " + column
+	}
+	if d := strings.TrimSuffix(pg.Detail, "."); d != "" && !strings.HasPrefix(d, "Failing row contains") { // the record's offset says which
+		r.Reason += ": " + d
 	}
 	return r
 }
 
-func firstLine(s string) string {
-	s, _, _ = strings.Cut(s, "\n")
-	return s
+// copied is the column that a COPY was at, which the server names in the context only: COPY flights, line 3, column origin.
+// What read the value (jsonb) may stand in front of that.
+func copied(where string) string {
+	for line := range strings.Lines(where) {
+		if _, column, ok := strings.Cut(line, ", column "); ok && strings.HasPrefix(line, "COPY ") {
+			column, _, _ = strings.Cut(strings.TrimSuffix(column, "\n"), ":")
+			return column
+		}
+	}
+	return ""
 }
 
 // lost reports whether err tells nothing about what the server did with a flush that was sent. The driver's "conn

@@ -119,7 +119,7 @@ func (l *lane) handlerFailed(ctx context.Context, err error) error {
 		return err
 	case errors.As(err, &pg) && unprepared(pg):
 		l.session.Drop() // and with it what the driver believes to be prepared
-		return fmt.Errorf("handler: %w", system.Fault(sqlstore.Other, "", reasoned(pg)))
+		return fmt.Errorf("handler: %w", system.Fault(sqlstore.Race, "", reasoned(pg)))
 	case errors.As(err, &pg):
 		return fmt.Errorf("handler: %w", l.session.said(pg))
 	case closed && ctx.Err() == nil:

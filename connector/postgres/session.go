@@ -7,6 +7,7 @@ import (
 	"net"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -75,6 +76,8 @@ type session struct {
 	config *pgx.ConnConfig
 	conn   *pgx.Conn
 	secret string // of this connection
+	// process is the server's number of the connection, for other goroutines; 0: there is none, or a pooler hides it.
+	process uint64
 	// sparse and dense are sparseSQL and denseSQL, as the server keeps them for this connection.
 	sparse, dense prepared
 }
@@ -91,10 +94,16 @@ func (s *session) Open(ctx context.Context) (fresh bool, err error) {
 		_ = conn.Close(ctx)
 		conn, err = pgx.ConnectConfig(ctx, s.config)
 	}
+	if pg := new(pgconn.PgError); err != nil && !errors.As(err, &pg) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return false, s.silent("no connection in time", err) // whatever the time was for, a batch has not taken it
+	}
 	if err != nil {
 		return false, s.edge(ctx, err)
 	}
 	s.conn, s.secret = conn, sqlstore.Secret()
+	if !pooled(conn) {
+		atomic.StoreUint64(&s.process, uint64(conn.PgConn().PID()))
+	}
 	s.sparse.connected(pooled(conn))
 	s.dense.connected(pooled(conn))
 	return true, nil
@@ -109,6 +118,7 @@ func (s *session) Drop() {
 	defer cancel()
 	_ = s.conn.Close(ctx) // whatever it says, the connection is not used again
 	s.conn = nil
+	atomic.StoreUint64(&s.process, 0)
 }
 
 // exec sends statements as one simple Query and reads all results. Its errors are the driver's own; where a connection
@@ -161,11 +171,15 @@ func (s *session) committed(tag pgconn.CommandTag) error {
 }
 
 // Rollback is part of sqlstore.Session.
-func (s *session) Rollback(ctx context.Context, _ error) {
+func (s *session) Rollback(ctx context.Context, err error) {
 	s.sparse.rolledBack()
 	s.dense.rolledBack()
 	if s.conn == nil || s.conn.IsClosed() {
 		s.Drop()
+		return
+	}
+	if pg := new(pgconn.PgError); errors.As(err, &pg) && classOf(pg) == sqlstore.ReadOnly {
+		s.Drop() // the dsn may lead to another server, or the setting was taken back: a new session shows
 		return
 	}
 	if s.conn.PgConn().TxStatus() == 'I' {

@@ -195,8 +195,11 @@ func (c *conn) retryWithin(ctx context.Context, most time.Duration, f func() err
 			return err
 		}
 		c.turn.met = now
-		if err := pause(ctx, time.Millisecond+rand.N(within)); err != nil {
-			return err
+		switch ended := pause(ctx, time.Millisecond+rand.N(within)); {
+		case errors.Is(ended, context.DeadlineExceeded):
+			return fmt.Errorf("%w: %w", err, ended) // still busy: others hold the lock, and no batch is too large
+		case ended != nil:
+			return ended
 		}
 	}
 }

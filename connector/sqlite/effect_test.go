@@ -342,3 +342,13 @@ func TestMentions(t *testing.T) {
 		}
 	}
 }
+
+// S11: a STRICT table says which column does not take which value, under SQLite's own name of the code.
+func TestS11StrictTablesNameTheColumn(t *testing.T) {
+	s, l := fresh(t, Config{SQL: "INSERT INTO things (n) SELECT v FROM batch"}, "CREATE TABLE things (n INTEGER) STRICT")
+	err := l.Commit(t.Context(), writer, one(begin(t, s, topic(1)...), "seven", 1))
+	wantRejected(t, err, "cannot store TEXT value in INTEGER column things.n")
+	if r, _ := errors.AsType[*sink.Rejected](err); r.Code != "SQLITE_CONSTRAINT_DATATYPE" {
+		t.Errorf("the code is %s, want SQLITE_CONSTRAINT_DATATYPE", r.Code)
+	}
+}

@@ -73,6 +73,9 @@ func fault(path string, err error) error {
 	case sqlite.ResultBusy, sqlite.ResultProtocol:
 		f.Code, f.Passing = "database-busy", true
 		f.Err = fmt.Errorf("%s: another process has held its lock for %s; nothing happened", name, patience)
+		if errors.Is(err, context.DeadlineExceeded) {
+			f.Err = fmt.Errorf("%s: another process holds its lock; nothing happened: %w", name, context.DeadlineExceeded)
+		}
 		f.Help = "find it and let it go on or kill it: fuser -v " + path
 	case sqlite.ResultFull:
 		return full(path, nil)
@@ -178,7 +181,7 @@ func refusesRows(err error) bool {
 // rejected says for people which table and column refuse a row. table is empty where only SQLite knows it.
 func rejected(table string, err error) *sink.Rejected {
 	code, text := sqlite.ErrCode(err), message(err)
-	r := &sink.Rejected{Code: code.String(), Reason: text}
+	r := &sink.Rejected{Code: codeName(code), Reason: text}
 	_, what, _ := strings.Cut(text, "constraint failed: ")
 	switch code {
 	case sqlite.ResultConstraintNotNull:
@@ -200,6 +203,15 @@ func rejected(table string, err error) *sink.Rejected {
 		}
 	}
 	return r
+}
+
+// codeName is SQLite's name of a code, also of one that the driver does not know.
+func codeName(code sqlite.ResultCode) string {
+	const datatype = sqlite.ResultConstraint | 12<<8 // of a STRICT table
+	if code == datatype {
+		return "SQLITE_CONSTRAINT_DATATYPE"
+	}
+	return code.String()
 }
 
 // clause is the constraint's word in a CREATE TABLE.

@@ -22,6 +22,7 @@ const redisUser = "user: NAME, password: ${REDIS_PASSWORD}; in a URL 'redis://NA
 // remedies are in the order in which they are looked for: the first one that fits is taken.
 var remedies = []remedy{
 	// A record parks its partition, whatever is wrong with it.
+	{"", "timeout", "raise commit_timeout ({timeout}), or mend what takes so long: it is tried again; or fencepost offsets repair FILE --topic {partition} --record skip"},
 	{"", "record", "mend the cause: it is tried again every {watch}; or fencepost offsets repair FILE --topic {partition} --record skip"},
 
 	// Stored positions and the ledger.
@@ -63,6 +64,12 @@ var remedies = []remedy{
 	// The sink.
 	{"sql-ended-transaction", "", "take the statement out that ends the transaction; what it did before may stand: look before the next run"},
 	{"sink-needs-own-ledger", "", "take ledger: out"},
+
+	{"database-read-only", "", "name the primary in dsn, or let the server write again; run connects again by itself"},
+	{"database-starting", "", "wait; run waits by itself"},
+	{"connection-terminated", "", "the server's log says who ended it; run connects again by itself"},
+	{"too-many-connections", "", "raise the limit of the server or the user, or end what is idle: a worker takes two connections and one a lane; run waits by itself"},
+	{"database-busy", "", "find who holds the lock and let it end; run waits by itself"},
 
 	// Redis and ZooKeeper.
 	{"redis-full", "reply=OOM", "raise maxmemory on the server, or delete what is not needed; run waits by itself"},

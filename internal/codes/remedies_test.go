@@ -25,7 +25,7 @@ func TestRemedy(t *testing.T) {
 		{fencepost.UserError{Code: "ledger-empty", Facts: map[string]string{"group": "g"}},
 			"restore the ledger; or give this pipeline a new group; or take the group's offsets over: fencepost offsets copy 'kafka://HOST:9092?group=g' FILE --meaning next"},
 		{fencepost.UserError{Code: "ledger-empty"}, ""},
-		{fencepost.UserError{Code: "database-busy"}, ""},
+		{fencepost.UserError{Code: "unexpected"}, ""},
 	} {
 		if got := Remedy(&c.fault); got != c.want {
 			t.Errorf("%+v: got %q, want %q", c.fault, got, c.want)

@@ -143,6 +143,12 @@ func (c *Console) Event(e engine.Event) {
 			what += remedy(e.Err)
 			c.happened("retrying", what, screen.Yellow)
 		}
+	case engine.Slow:
+		what := fmt.Sprintf("a commit of %s for %s", text.Plural(e.Rows, "row"), text.Duration(e.For))
+		if e.Wait.Text != "" {
+			what += ": " + e.Wait.Text
+		}
+		c.happened("slow", what, screen.Yellow)
 	case engine.Revoked:
 		c.revoked(e)
 	case engine.Progress:

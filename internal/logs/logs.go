@@ -182,6 +182,8 @@ func (l *Log) standing(e engine.Event) {
 			as = append(as, "code", f.Code, "help", codes.Remedy(f))
 		}
 		l.slog.Warn("retrying", as...)
+	case engine.Slow:
+		l.slog.Warn("a commit takes long", "lane", e.Lane, "rows", e.Rows, "for_ms", e.For, "waits", e.Wait.Text)
 	case engine.MirrorFailed:
 		if e.Mirror > 0 { // somebody asked for it, and it is told once
 			l.slog.Warn("mirror failed", "mirror", e.Mirror, "error", text(e.Err))

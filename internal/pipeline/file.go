@@ -45,12 +45,14 @@ type File struct {
 	Mirrors     []kinds.Named[kinds.Mirror] // copies of the committed offsets, besides the Kafka group's
 	KeepCommits ledger.KeepCommits
 
-	Batch     engine.BatchBounds
-	Rate      int
-	Policy    ledger.Policy // with Start
-	Watch     time.Duration
-	Drain     time.Duration
-	LogFormat string // auto, text or json
+	Batch  engine.BatchBounds
+	Rate   int
+	Policy ledger.Policy // with Start
+	Watch  time.Duration
+	Drain  time.Duration
+	// CommitTimeout bounds one try of a commit.
+	CommitTimeout time.Duration
+	LogFormat     string // auto, text or json
 
 	of     fencepost.Group       // of a backfill: the group that it runs beside
 	places map[string]keys.Place // :: path -> its key in the file
@@ -169,12 +171,14 @@ func readFile(r *keys.Reader, name string) *File {
 			MinRows: keys.Get[int](r, "batch.min_rows"),
 			MaxWait: keys.Get[time.Duration](r, "batch.max_wait"),
 		},
-		Rate:      keys.Get[int](r, "rate"),
-		Policy:    policy,
-		Watch:     keys.Get[time.Duration](r, "watch"),
-		Drain:     keys.Get[time.Duration](r, "drain"),
-		LogFormat: keys.Get[string](r, "log_format"),
-		places:    r.Places(),
+		Rate:   keys.Get[int](r, "rate"),
+		Policy: policy,
+		Watch:  keys.Get[time.Duration](r, "watch"),
+		Drain:  keys.Get[time.Duration](r, "drain"),
+
+		CommitTimeout: keys.Get[time.Duration](r, "commit_timeout"),
+		LogFormat:     keys.Get[string](r, "log_format"),
+		places:        r.Places(),
 	}
 }
 

@@ -74,6 +74,7 @@ var fileKeys = keys.Table(slices.Concat([]keys.Row{
 	{Path: "policy", Form: keys.FormOwn, Own: &policyOwn, Def: "park",
 		Doc: "or earliest, or {aged_out: park, recreated: park, truncated: park, lost_row: park}"},
 	{Path: "watch", Form: keys.FormDuration, Def: "5s", Doc: "re-reads its positions, tests what is parked"},
+	{Path: "commit_timeout", Form: keys.FormDuration, Def: "30s", Doc: "how long a commit may take; then smaller ones are tried"},
 	{Path: "drain", Form: keys.FormDuration, Def: "30s", Doc: "how long a stop may take"},
 	{Path: "log_format", Form: keys.FormWord, Words: []string{"auto", "text", "json"}, Def: "auto",
 		Doc: "for people on a terminal, else key=value (text); or json"},

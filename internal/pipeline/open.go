@@ -81,7 +81,7 @@ func (o *Opened) Config() engine.Config {
 	return engine.Config{
 		Group: f.Group, Source: o.Source, Sink: o.Sink, Decoder: o.decoder, Policy: f.Policy,
 		Batch: f.Batch, Memory: f.Source.FetchMemory / 2, Rate: f.Rate, Lanes: f.lanes(),
-		Uncommitted: f.Source.Uncommitted, Watch: f.Watch, Drain: f.Drain, Mirrors: o.engineMirrors(),
+		Uncommitted: f.Source.Uncommitted, Watch: f.Watch, Drain: f.Drain, CommitTimeout: f.CommitTimeout, Mirrors: o.engineMirrors(),
 	}
 }
 

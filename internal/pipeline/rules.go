@@ -236,6 +236,7 @@ func rangeRules(r *keys.Reader, f *File) {
 		{"batch.max_wait", f.Batch.MaxWait, 0, 24 * time.Hour},
 		{"watch", f.Watch, 100 * time.Millisecond, time.Hour},
 		{"drain", f.Drain, time.Second, time.Hour},
+		{"commit_timeout", f.CommitTimeout, time.Second, 24 * time.Hour},
 	} {
 		if r.Has(d.path) && (d.is < d.lo || d.is > d.hi) {
 			r.Find("bad-range", r.ValueAt(d.path), fmt.Sprintf("%s to %s", text.Exact(d.lo), text.Exact(d.hi)),

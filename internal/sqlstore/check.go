@@ -30,7 +30,20 @@ func (s *Sink[S]) Check(ctx context.Context, columns []fencepost.ColumnSpec) []f
 	if slices.ContainsFunc(list, func(f fencepost.Finding) bool { return f.Subject == "database" && !f.OK }) {
 		return list // a trial would only say the same again
 	}
-	return append(list, s.checkTrial(ctx, columns))
+	return append(append(list, s.checkTrial(ctx, columns)), s.checkConnections(ctx)...)
+}
+
+// checkConnections opens as many connections as a worker takes at least, all at once: the ledger's, one for questions and
+// one a lane. It says nothing if they can be had.
+func (s *Sink[S]) checkConnections(ctx context.Context) []fencepost.Finding {
+	for range max(1, s.job.lanes()) + 1 {
+		own := s.dialect.Another(s.look)
+		if _, err := own.Open(ctx); err != nil {
+			return []fencepost.Finding{finding("connections", err)}
+		}
+		defer own.Drop()
+	}
+	return nil
 }
 
 // finding turns an error into a finding.
@@ -160,7 +173,7 @@ func (s *Sink[S]) checkTrial(ctx context.Context, columns []fencepost.ColumnSpec
 	if ended != "" {
 		return fencepost.Finding{Subject: "trial", Text: endsText, Code: "sql-ended-transaction", Help: endsHelp, Key: "sql"}
 	}
-	f := finding("trial", err)
+	f := finding("trial", s.dialect.Blameless(err))
 	if form == SQL {
 		f.Key = "sql"
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Dialect is one database as the core sees it: how its SQL is written, and what its answers mean. A connector makes one.
@@ -30,6 +31,11 @@ type Dialect[S Session] struct {
 	Each func(s S, ctx context.Context, statements string, f func(row [][]byte) (more bool, err error)) error
 	// Server returns the name and version of the server: Postgres 15.18. REQUIRES: an open session.
 	Server func(S) string
+	// Process returns the server's number of the session's connection; 0: it is not known. Any goroutine may call it.
+	Process func(S) uint64
+	// Waits says what the connection of that number waits for. It returns the driver's errors. REQUIRES: an open session,
+	// which is another one.
+	Waits func(s S, ctx context.Context, process uint64) (sink.Wait, error)
 }
 
 // System names a database, and holds the remedies that differ from one to the other.

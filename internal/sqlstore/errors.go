@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // Class says what an error of a server is about.
@@ -16,41 +17,64 @@ type Class uint8
 
 // The classes of errors.
 const (
-	Other      Class = iota // the same batch may be tried again
+	Perhaps    Class = iota // the server says nothing that we know: perhaps the rows
+	Race                    // lost against other sessions: the same batch may be tried again
+	Size                    // a limit of the server's: time, memory, bytes
+	Locks                   // other sessions held locks for too long
 	NoTable                 //
 	NoColumn                //
 	NoRight                 // of this user
 	NoLogin                 // for this user
 	NoDatabase              //
 	DiskFull                // passes
-	NotServing              // down, starting, full or read-only: passes
+	NotServing              // passes
+	ReadOnly                // passes: another server is the primary, or this one will be
+	Crowded                 // passes: no connection is free, for this user or at all
+	Terminated              // passes: somebody ended the connection
+	Starting                // passes, soon
 	BadRows                 // the rows themselves are refused
 	BadSQL                  // the statement is
 )
 
-// Fault returns the error of a class with its remedy. address is the server as messages name it. REQUIRES: c is not
-// BadRows, which is a *sink.Rejected.
+// blames are the classes of a *sink.Rejected.
+var blames = map[Class]sink.Blame{BadRows: sink.TheRows, Perhaps: sink.PerhapsTheRows, Size: sink.TheSize, Locks: sink.TheLocks}
+
+// Blame returns what a store believes to be at fault by errors of a class. ok is false for those that say nothing of a
+// batch.
+func (c Class) Blame() (b sink.Blame, ok bool) {
+	b, ok = blames[c]
+	return b, ok
+}
+
+// states are the codes of a server that does not serve now.
+var states = map[Class]string{NotServing: "database-silent", ReadOnly: "database-read-only", Crowded: "too-many-connections",
+	Terminated: "connection-terminated", Starting: "database-starting"}
+
+// Fault returns the error of a class with its remedy. address is the server as messages name it. REQUIRES: c has no Blame.
 func (y System) Fault(c Class, address string, said Reasoned) error {
 	fault := &fencepost.UserError{Err: said}
 	switch c {
 	case NoTable:
-		fault.Code, fault.Help = "table-not-found", y.NoTable
+		fault.Code, fault.Help, fault.Mendable = "table-not-found", y.NoTable, true
 	case NoColumn:
 		fault.Code, fault.Help = "column-missing", "add the column to the table, or mend the schema or the SQL"
 	case NoRight:
-		fault.Code, fault.Help = "database-denied", y.NoRight
+		fault.Code, fault.Help, fault.Mendable = "database-denied", y.NoRight, true
 	case NoLogin:
-		fault.Code, fault.Help = "database-denied", y.NoLogin
+		fault.Code, fault.Help, fault.Mendable = "database-denied", y.NoLogin, true
 	case NoDatabase:
-		fault.Code, fault.Help = "database-not-found", "create it, or mend the dsn"
+		fault.Code, fault.Help, fault.Mendable = "database-not-found", "create it, or mend the dsn", true
 	case DiskFull:
 		fault.Code, fault.Passing = "disk-full", true
 		fault.Help = "free space on the database's disk; the batch was rolled back, nothing is lost"
 	case NotServing:
 		return y.Silent(address, said.Reason, said.Err)
+	case ReadOnly, Crowded, Terminated, Starting:
+		fault.Code, fault.Passing, fault.Soon = states[c], true, c == Starting
+		fault.Err = fmt.Errorf("%s %s: %w", y.Name, address, said)
 	case BadSQL:
 		fault.Code, fault.Help = "sql-refused", "mend the SQL or the table; fencepost check FILE tries it on an empty batch"
-	case Other, BadRows:
+	case Race, Perhaps, Size, Locks, BadRows:
 		return fmt.Errorf("%s: %w", y.Name, said)
 	}
 	return fault
@@ -58,9 +82,24 @@ func (y System) Fault(c Class, address string, said Reasoned) error {
 
 // Silent returns the fault of a server that does not serve now. Waiting may mend it.
 func (y System) Silent(address, reason string, err error) error {
-	return &fencepost.UserError{Code: "database-silent", Passing: true,
+	return &fencepost.UserError{Code: states[NotServing], Passing: true,
 		Err:  fmt.Errorf("%s %s: %w", y.Name, address, Reasoned{reason, err}),
 		Help: "start it, or mend the dsn; a running pipeline waits by itself"}
+}
+
+// Blameless returns err for a call that has no rows which could be at fault: an error that may belong to a batch belongs to
+// the server here.
+func (y System) Blameless(err error) error {
+	r, ok := errors.AsType[*sink.Rejected](err)
+	switch {
+	case !ok || r.Blame == sink.TheRows:
+		return err
+	case errors.Is(err, ledger.ErrUnknown):
+		return fmt.Errorf("%w: %s", ledger.ErrUnknown, r)
+	case r.Blame == sink.TheLocks:
+		return &fencepost.UserError{Code: "database-busy", Passing: true, Err: fmt.Errorf("%s: %s", y.Name, r)}
+	}
+	return &fencepost.UserError{Code: "database-error", Mendable: true, Err: fmt.Errorf("%s: %s", y.Name, r)}
 }
 
 // Canceled returns the error of a call whose context has ended.
@@ -144,6 +183,10 @@ func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Gro
 	outcome, detail := d.Errors.Outcome(s, err)
 	if outcome == Lost {
 		s.Drop()
+		err = d.Errors.Edge(s, ctx, err)
+		if f, ok := errors.AsType[*fencepost.UserError](err); ok {
+			err = f.Err // what the server is like has no say in what became of the flush
+		}
 		return fmt.Errorf("%w: %w", ledger.ErrUnknown, err)
 	}
 	s.Rollback(ctx, err)
@@ -218,12 +261,12 @@ func (d *Dialect[S]) compare(ctx context.Context, s S, t Tables, g fencepost.Gro
 	}
 	res, err := s.Exec(ctx, d.Ledger.Held(s, t, g, moves))
 	if err != nil {
-		return d.failed(ctx, s, err)
+		return d.Blameless(d.failed(ctx, s, err))
 	}
 	p := Parser{TopicID: d.Ledger.TopicID}
 	held, err := p.Positions(res[len(res)-1])
 	if err != nil {
-		return d.failed(ctx, s, err)
+		return d.Blameless(d.failed(ctx, s, err))
 	}
 	return ledger.Compare(held, moves)
 }

@@ -81,7 +81,8 @@ func TestSystemFault(t *testing.T) {
 	for c, want := range map[Class]struct {
 		code    string // empty: no fault
 		passing bool
-	}{Other: {"", false}, NoTable: {"table-not-found", false}, NoColumn: {"column-missing", false}, NoRight: {"database-denied", false}, NoLogin: {"database-denied", false},
+	}{Race: {"", false}, ReadOnly: {"database-read-only", true}, Crowded: {"too-many-connections", true}, Terminated: {"connection-terminated", true}, Starting: {"database-starting", true},
+		NoTable: {"table-not-found", false}, NoColumn: {"column-missing", false}, NoRight: {"database-denied", false}, NoLogin: {"database-denied", false},
 		NoDatabase: {"database-not-found", false}, DiskFull: {"disk-full", true}, NotServing: {"database-silent", true}, BadSQL: {"sql-refused", false}} {
 		err := y.Fault(c, "h:1", Reasoned{"it said so", errFake})
 		var f *fencepost.UserError

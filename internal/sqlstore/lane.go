@@ -32,13 +32,15 @@ type Lane[S Session] struct {
 	Tables  Tables                 // of the ledger; empty until found
 	planned []fencepost.ColumnSpec // the session is prepared for them; nil: for none
 	shape   string                 // of the table that planned is for; empty: it is for SQL, or the connector does not compare
+	worked  bool                   // it has committed
 	// recorded is the group whose cluster is known to be in the ledger.
 	recorded fencepost.Group
 }
 
 var (
-	_ sink.Lane    = (*Lane[Session])(nil)
-	_ sink.Applier = (*Lane[Session])(nil)
+	_ sink.Lane      = (*Lane[Session])(nil)
+	_ sink.Applier   = (*Lane[Session])(nil)
+	_ sink.Explainer = (*Lane[Session])(nil)
 )
 
 // Open opens the session for commits. f is the connector's lane that embeds this one.
@@ -68,7 +70,7 @@ func (l *Lane[S]) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) err
 			return again(func() error { return l.commit(ctx, w, c.Batch) })
 		})
 	}
-	if r := new(sink.Rejected); errors.As(err, &r) {
+	if blamesRows(err) && !errors.Is(err, ledger.ErrUnknown) {
 		err = l.stale(ctx, w, err)
 	}
 	if err = l.lookAgain(err); err != nil {
@@ -76,6 +78,24 @@ func (l *Lane[S]) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) err
 	}
 	l.recorded = w.Group
 	return nil
+}
+
+// Explain asks the server, on a connection of its own, what the lane's connection waits for.
+func (l *Lane[S]) Explain(ctx context.Context) (w sink.Wait, err error) {
+	d := l.sink.dialect
+	process := d.Process(l.session)
+	if process == 0 {
+		return w, nil
+	}
+	own := d.Another(l.session)
+	if _, err := own.Open(ctx); err != nil {
+		return w, err
+	}
+	defer own.Drop()
+	if w, err = d.Waits(own, ctx, process); err != nil {
+		return w, d.Errors.Edge(own, ctx, err)
+	}
+	return w, nil
 }
 
 // check refuses moves that are no commits.
@@ -160,9 +180,9 @@ func (l *Lane[S]) outdated(ctx context.Context, err error) bool {
 	if errors.Is(err, errChanged) {
 		return true
 	}
-	rejected, fault := new(sink.Rejected), new(fencepost.UserError)
+	fault := new(fencepost.UserError)
 	refused := errors.As(err, &fault) && (fault.Code == "sql-refused" || fault.Code == "column-missing")
-	if l.planned == nil || l.shape == "" || !refused && !errors.As(err, &rejected) {
+	if l.planned == nil || l.shape == "" || !refused && !blamesRows(err) {
 		return false
 	}
 	fresh, openErr := l.session.Open(ctx)
@@ -205,10 +225,10 @@ func (l *Lane[S]) ready(ctx context.Context, b *fencepost.Batch) error {
 	specs := Specs(b.Columns)
 	t, err := l.sink.dialect.target(ctx, l.session, l.sink.job, specs)
 	if err != nil {
-		return err
+		return l.sink.dialect.Blameless(err)
 	}
 	if err := l.flusher.Planned(ctx, t, specs); err != nil {
-		return l.sink.dialect.failed(ctx, l.session, err)
+		return l.sink.dialect.Blameless(l.sink.dialect.failed(ctx, l.session, err))
 	}
 	l.planned, l.shape = specs, ""
 	if t != nil {
@@ -233,6 +253,12 @@ func (l *Lane[S]) Ended(ctx context.Context, how string, err error) error {
 	return &sink.Ended{Reason: how}
 }
 
+// blamesRows reports whether an error is one of the rows, or may be.
+func blamesRows(err error) bool {
+	r, ok := errors.AsType[*sink.Rejected](err)
+	return ok && (r.Blame == sink.TheRows || r.Blame == sink.PerhapsTheRows)
+}
+
 // stale looks behind an error about rows. A batch that was applied already (its answer was lost, or another worker has
 // applied it) meets its own rows in a unique key before the server reaches the compare-and-set. That is a refusal, and no
 // bad row.
@@ -246,10 +272,23 @@ func (l *Lane[S]) stale(ctx context.Context, w ledger.Actor, rejected error) err
 	return rejected
 }
 
-// lookAgain drops what is known of the tables if err says that they were changed.
+// lookAgain drops what is known of the tables if err says that they were changed. What this lane has done before, or saw at its
+// start, may be mended again; SQL that never worked may not.
 func (l *Lane[S]) lookAgain(err error) error {
-	if f := new(fencepost.UserError); errors.As(err, &f) && (f.Code == "table-not-found" || f.Code == "column-missing") {
+	f := new(fencepost.UserError)
+	if !errors.As(err, &f) {
+		l.worked = l.worked || err == nil
+		return err
+	}
+	form := l.sink.job.Form()
+	switch f.Code {
+	case "table-not-found", "column-missing":
 		l.Tables, l.planned = Tables{}, nil
+		f.Mendable = l.worked || f.Mendable && (form == Append || form == Upsert)
+	case "database-denied":
+		f.Mendable = f.Mendable && (l.worked || form == Append || form == Upsert)
+	case "sql-refused":
+		f.Mendable = l.worked
 	}
 	return err
 }

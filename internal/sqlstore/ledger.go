@@ -68,7 +68,7 @@ func (l *Ledger[S]) attempt(ctx context.Context, call func(context.Context) erro
 		if err := l.open(ctx); err != nil {
 			return err
 		}
-		return l.forget(call(ctx))
+		return l.forget(l.dialect.Blameless(call(ctx)))
 	})
 }
 

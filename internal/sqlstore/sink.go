@@ -121,7 +121,8 @@ func (s *Sink[S]) target(ctx context.Context, columns []fencepost.ColumnSpec) (*
 	if _, err := s.look.Open(ctx); err != nil {
 		return nil, err
 	}
-	return s.dialect.target(ctx, s.look, s.job, columns)
+	t, err := s.dialect.target(ctx, s.look, s.job, columns)
+	return t, s.dialect.Blameless(err)
 }
 
 // appliedSQL counts the rows that name no record, and then those of each record.

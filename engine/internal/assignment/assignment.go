@@ -70,6 +70,7 @@ type Partition struct {
 	badAt   fencepost.Offset
 	probing bool
 	pausing bool
+	testAt  time.Time // not tested again before; zero: at the next watch
 
 	retryAt time.Time // Waiting: when it is reconciled again
 	backoff time.Duration
@@ -89,7 +90,7 @@ func (p *Partition) Resume(pos ledger.Position, poll uint64) (freed int64) {
 	bad := p.state == Parked && (p.code == "record-undecodable" || p.code == "record-refused")
 	p.probing = (bad || p.probing) && pos.Offset <= p.badAt
 	freed = p.Reset("")
-	p.state = Running
+	p.state, p.testAt = Running, time.Time{}
 	p.done, p.formed, p.next = pos, pos, pos.Offset
 	p.since, p.confirmed, p.doubted = poll, false, none
 	if p.base < 0 {
@@ -182,6 +183,9 @@ func (p *Partition) BadRecord(at fencepost.Offset) (first bool) {
 	p.probing, p.badAt, p.pausing = false, at, true
 	return first
 }
+
+// TestAfter has the record that parked the partition tested no earlier.
+func (p *Partition) TestAfter(at time.Time) { p.testAt = at }
 
 // Pause returns where the source is to be paused, once for each bad record. ok is false if there is nothing to pause.
 func (p *Partition) Pause() (at fencepost.Offset, ok bool) {

@@ -63,6 +63,16 @@ func (p *Partition) Queued() (records int, bytes int64, oldest time.Time) {
 	return p.queue.records, p.queue.bytes, p.queue.oldest
 }
 
+// Ready is Queued of the entries that may go into the next batch. Behind a record that is tested nothing is taken before
+// that is in: a test is as small as it can be.
+func (p *Partition) Ready() (records int, bytes int64, oldest time.Time) {
+	records, bytes, oldest = p.Queued()
+	if most := max(0, int64(p.badAt-p.formed.Offset)+1); p.probing && most < int64(records) {
+		return int(most), bytes / int64(records) * most, oldest
+	}
+	return records, bytes, oldest
+}
+
 // Due reports whether it is to be reconciled now.
 func (p *Partition) Due(now time.Time) bool {
 	return p.state == Pending && !p.fresh || p.state == Waiting && !now.Before(p.retryAt)
@@ -74,6 +84,12 @@ func (p *Partition) RetryAt() time.Time {
 		return time.Time{}
 	}
 	return p.retryAt
+}
+
+// Testable reports whether a parked partition is to be tested again. One whose records in front of a bad one are still on
+// their way into the sink is tested when they are in: to reconcile it before would void them.
+func (p *Partition) Testable(now time.Time) bool {
+	return p.state == Parked && p.Idle() && !now.Before(p.testAt)
 }
 
 // Idle reports whether nothing of the partition is queued or on its way into the sink.

@@ -1,6 +1,8 @@
 -- Compare everything, check everything, write last: a script has no way back. What can fail is tried before the first
 -- write, and the ledger is written behind the effects, in the same script.
 --
+-- Without moves and effects nothing is written: check runs it so.
+--
 -- KEYS  1 positions, 2 head, 3 moves, 4.. keys of the effects; for effects alone only those
 -- ARGV  1 version, 2 candidate of the identity or '', 3 group, 4 cluster or '', 5 who, 6 moves, 7 roster entries,
 --       8 the record of every move: '+' merged, '' none, '*' each its own; or 'apply': effects alone, no ledger,
@@ -119,7 +121,7 @@ end
 
 local header = {}
 local function put(field, value) header[#header + 1], header[#header + 2] = field, value end
-if ledger then
+if ledger and n > 0 then
   if not head[1] then put('version', version) end
   if not head[2] then put('id', identity) end
   if not head[3] then put('group', group) end
@@ -128,7 +130,7 @@ end
 for i = roster + 1, roster + 3 * entries, 3 do put('roster:' .. argv[i], argv[i + 2]) end
 
 -- One HSET has nothing to leave behind by halves: it is its own check.
-if ledger and effects > #argv and #log == 0 and #header == 0 and 2 * n <= CHUNK then
+if ledger and n > 0 and effects > #argv and #log == 0 and #header == 0 and 2 * n <= CHUNK then
   call('HSET', keys[1], unpack(positions, 1, 2 * n))
   return told
 end

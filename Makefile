@@ -19,7 +19,7 @@ RACE = -race '-gcflags=modernc.org/...=-race=false'
 # A program under the race detector sleeps a second at its end, unless it is told otherwise: each program that a test starts, too.
 export GORACE = atexit_sleep_ms=10
 
-.PHONY: check dead servers test calendar before bench bench-ledger bench-real bench-partitions build
+.PHONY: check dead servers test newer calendar before bench bench-ledger bench-real bench-partitions build
 
 # What needs no server. Tests that need one carry the build tag realservers. Four
 # packages side by side, and four tests of each: most of them wait for a broker or a process.
@@ -50,6 +50,12 @@ test: servers
 	$(MAKE) check
 	$(MAKE) dead
 	$(SERVERS) run -- go test $(RACE) -tags realservers -count=1 -p 2 -timeout 30m $(REAL)
+	$(MAKE) newer
+
+# The tests of the connectors once more, on the newest servers: each package starts those that the variable names.
+newer: servers
+	FENCEPOST_TEST_NEWER=mysql,postgres,redis go test $(RACE) -tags realservers -count=1 -p 2 -timeout 10m ./connector/mysql ./connector/postgres ./connector/redis
+	FENCEPOST_TEST_NEWER=mariadb,valkey go test $(RACE) -tags realservers -count=1 -p 2 -timeout 10m ./connector/mysql ./connector/redis
 
 # The same tests on other days: in a copy of the tree every date is a year earlier, and then a year later.
 BY = -1 +1

@@ -108,3 +108,27 @@ func (s *store) plan(t *testing.T, query string) string {
 	}
 	return plan.String()
 }
+
+// S15: check sends what a start and a commit send to the ledger, and leaves nothing of it.
+func TestS15CheckTriesTheLedgersStatements(t *testing.T) {
+	s := newStore(t)
+	w := s.worker(t, Config{Table: "flights"}).start(1)
+	found := func() fencepost.Finding {
+		for _, f := range w.sink.Check(t.Context(), nil) {
+			if f.Subject == "ledger" {
+				return f
+			}
+		}
+		return fencepost.Finding{}
+	}
+	if f := found(); !f.OK {
+		t.Errorf("check of a ledger as it should be: got %+v", f)
+	}
+	if got := one[int](t, s, "select (select count(*) from fencepost_groups) * 100 + (select count(*) from fencepost_ledger) * 10 + (select count(*) from fencepost_moves)"); got != 311 {
+		t.Errorf("check left rows: got %d, want 3 in groups, 1 in ledger, 1 in moves", got)
+	}
+	s.exec(t, "alter table fencepost_moves drop column why")
+	if f := found(); f.OK || f.Code != "column-missing" {
+		t.Errorf("check of a ledger that lacks a column: got %+v, want column-missing", f)
+	}
+}

@@ -31,7 +31,12 @@ func (s *Sink) Check(ctx context.Context, columns []fencepost.ColumnSpec) []fenc
 	if facts["role"] == "slave" {
 		return []fencepost.Finding{finding("database", s.cfg.replied(errReplica))}
 	}
-	found := []fencepost.Finding{{Subject: "database", OK: true, Text: s.describe(facts)}}
+	var kept string
+	_ = conn.on(ctx, func(c redis.Conn) error { // what it does not answer it says in words
+		kept = durability(c)
+		return nil
+	})
+	found := []fencepost.Finding{{Subject: "database", OK: true, Text: s.describe(facts) + ", " + kept, Facts: map[string]string{durable: kept}}}
 	if s.cfg.NoLedger {
 		return found
 	}
@@ -43,18 +48,18 @@ var errReplica = errors.New("READONLY You can't write against a read only replic
 
 // describe is the server in a line: what it is, and what the promise rests on.
 func (s *Sink) describe(facts map[string]string) string {
-	text := fmt.Sprintf("redis %s at %s, database %d", facts["redis_version"], s.cfg.Addr, s.cfg.DB)
+	name := "redis " + facts["redis_version"]
+	if v := facts["valkey_version"]; v != "" { // which names the version of Redis that it is like, besides
+		name = "valkey " + v
+	}
+	text := fmt.Sprintf("%s at %s, database %d", name, s.cfg.Addr, s.cfg.DB)
 	if s.cfg.User != "" {
 		text += ", user " + s.cfg.User
 	}
 	if s.cfg.TLS != nil {
 		text += ", by TLS"
 	}
-	text += "; maxmemory-policy " + facts["maxmemory_policy"]
-	if facts["aof_enabled"] == "0" {
-		return text + ", appendonly no: a crash of the server loses its tail"
-	}
-	return text + ", appendonly yes"
+	return text + "; maxmemory-policy " + facts["maxmemory_policy"]
 }
 
 // checkLedger says whether there is one. To look must not make it.

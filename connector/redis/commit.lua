@@ -1,6 +1,8 @@
 -- Compare everything, check everything, write last: a script has no way back. What can fail is tried before the first
 -- write, and the ledger is written behind the effects, in the same script.
 --
+-- Without moves and effects nothing is written: check runs it so.
+--
 -- KEYS  1 positions, 2 head, 3 moves, 4.. keys of the effects; for effects alone only those
 -- ARGV  1 version, 2 candidate of the identity or '', 3 group, 4 cluster or '', 5 who, 6 moves, 7 roster entries,
 --       8 the record of every move: '+' merged, '' none, '*' each its own; or 'apply': effects alone, no ledger,
@@ -119,7 +121,7 @@ end
 
 local header = {}
 local function put(field, value) header[#header + 1], header[#header + 2] = field, value end
-if ledger then
+if ledger and n > 0 then
   if not head[1] then put('version', version) end
   if not head[2] then put('id', identity) end
   if not head[3] then put('group', group) end
@@ -128,7 +130,7 @@ end
 for i = roster + 1, roster + 3 * entries, 3 do put('roster:' .. argv[i], argv[i + 2]) end
 
 -- One HSET has nothing to leave behind by halves: it is its own check.
-if ledger and effects > #argv and #log == 0 and #header == 0 and 2 * n <= CHUNK then
+if ledger and n > 0 and effects > #argv and #log == 0 and #header == 0 and 2 * n <= CHUNK then
   call('HSET', keys[1], unpack(positions, 1, 2 * n))
   return told
 end
@@ -144,29 +146,42 @@ if ledger then
 end
 local kinds = {HINCRBY = 'hash', HSET = 'hash', SET = 'string', SADD = 'set', ZADD = 'zset', ZINCRBY = 'zset', XADD = 'stream'}
 local samples = {HINCRBY = {'f', '1'}, HSET = {'f', 'v'}, SET = {'v'}, SADD = {'m'}, ZADD = {'1', 'm'}, ZINCRBY = {'1', 'm'}, XADD = {'*', 'f', 'v'}}
-local checked, plans, big = {}, {}, {}
+local checked, plans = {}, {}
 
-local function number(s) return s == '0' or match(s, '^%-?[1-9]%d*$') end
+-- A whole number of up to 19 digits in two parts, each of which a double holds exactly; nil for any other text.
+local function parts(s)
+  local sign, digits = match(s, '^(%-?)([1-9]%d*)$')
+  if s == '0' then return 0, 0 end
+  if not digits or #digits > 19 then return nil end
+  local by = sign == '-' and -1 or 1
+  return by * (tonumber(sub(digits, 1, -10)) or 0), by * tonumber(sub(digits, -9))
+end
 
--- The new values of counters: by Lua's own sum where a double is exact, by HINCRBY itself where it is not.
-local function increments(key, from, m)
-  local plain, at = {}, 0
+-- Whether parts make a number of 64 bits.
+local function fits(high, low)
+  local over = low >= 0 and math.floor(low / 1e9) or math.ceil(low / 1e9)
+  high, low = high + over, low - over * 1e9
+  if high > 0 and low < 0 then high, low = high - 1, low + 1e9 end
+  if high < 0 and low > 0 then high, low = high + 1, low - 1e9 end
+  if high ~= 9223372036 and high ~= -9223372036 then return high < 9223372036 and high > -9223372036 end
+  return low <= 854775807 and low >= -854775808
+end
+
+-- Whether HINCRBY takes every field of a group: it can fail at a field that is no number, and at a sum that does not fit.
+local function countable(key, from, m)
   for i = from, from + m - 1, CHUNK do
     local last = math.min(i + CHUNK - 1, from + m - 1)
     local old = call('HMGET', key, unpack(argv, i, last))
     for j = i, last do
-      local was, by = old[j - i + 1], argv[j + m]
-      local v = was or '0'
-      if was and not number(v) then return nil, argv[j], v end
-      if #v <= 15 and #by <= 15 then -- a number of 16 digits is written whole by Redis itself
-        plain[at + 1], plain[at + 2] = argv[j], tonumber(v) + tonumber(by)
-        at = at + 2
-      else
-        big[#big + 1] = {key, argv[j], by, was}
+      local was, by = old[j - i + 1] or '0', argv[j + m]
+      if #was > 15 or #by > 15 or not match(was, '^%-?[1-9]%d*$') and was ~= '0' then
+        local high, low = parts(was)
+        if not high or not fits(high, low) then return {'number', key, argv[j], was} end
+        local more, less = parts(by)
+        if not fits(high + more, low + less) then return {'overflow', key, argv[j]} end
       end
     end
   end
-  return {'HSET', key, plain, 1, at}
 end
 
 local i = effects
@@ -182,33 +197,18 @@ while i <= #argv do
       for j = 1, #info, 2 do
         if info[j] == 'last-generated-id' and match(info[j + 1], '^18446744073709551615%-') then return {'full', key} end
       end
-    elseif op == 'HINCRBY' and not may('HSET', key, 'f', 'v') then
-      return {'denied', 'HSET', key}
     end
   end
   if op == 'HINCRBY' then
-    local plan, field, value = increments(key, i + 3, m / 2)
-    if not plan then return {'number', key, field, value} end
-    plans[#plans + 1] = plan
-  else
-    plans[#plans + 1] = {op, key, argv, i + 3, m}
+    local bad = countable(key, i + 3, m / 2)
+    if bad then return bad end
   end
+  plans[#plans + 1] = {op, key, argv, i + 3, m}
   i = i + 3 + m
 end
 
--- From here on everything is written. Counters near the ends of 64 bits go first, since they alone can still fail.
-for i, b in ipairs(big) do
-  local r = redis.pcall('HINCRBY', b[1], b[2], b[3])
-  if type(r) == 'table' and r.err then
-    for j = i - 1, 1, -1 do
-      local u = big[j]
-      if u[4] then call('HSET', u[1], u[2], u[4]) else call('HDEL', u[1], u[2]) end
-    end
-    if find(r.err, 'overflow', 1, true) then return {'overflow', b[1], b[2]} end
-    return redis.error_reply(r.err)
-  end
-end
-local wrote = #big > 0
+-- From here on everything is written.
+local wrote = false
 local function write(...)
   call(...)
   wrote = true
@@ -223,6 +223,8 @@ local ok, err = pcall(function()
     local op, key, list, from, m = p[1], p[2], p[3], p[4], p[5]
     if op == 'XADD' then
       write('XADD', key, '*', unpack(list, from, from + m - 1))
+    elseif op == 'HINCRBY' then -- and no HSET of the sum, which ends a field's time to live
+      for i = from, from + m / 2 - 1 do write('HINCRBY', key, list[i], list[i + m / 2]) end
     elseif op == 'ZINCRBY' then
       for i = from, from + m - 1, 2 do write('ZINCRBY', key, list[i], list[i + 1]) end
     else

@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/google/go-cmp/cmp"
 )
 
 // try starts a topic and commits, over a Config.
@@ -113,5 +114,32 @@ func TestPolicyThatNobodyMayAsk(t *testing.T) {
 	s.cfg.User = "config"
 	if err := try(t, s.cfg); err != nil {
 		t.Errorf("a user with CONFIG only: %v", describe(err))
+	}
+}
+
+// S15: check runs the script of commits too, with no move: what it would refuse, and a server on which it does not run, is
+// found before a run. It writes nothing, not even a header.
+func TestS15CheckRunsTheScriptOfCommits(t *testing.T) {
+	s := newStore(t)
+	s.cfg.Key = s.out + ":positions" // of one group, whichever comes first
+	w := s.worker(t, s.sum())
+	columns := []fencepost.ColumnSpec{{Name: "key"}, {Name: "n", Type: fencepost.Int}}
+	trial := func(g fencepost.Group) fencepost.Finding { return w.sink.Trial(t.Context(), g, columns)[0] }
+	if f := trial("g"); !f.OK {
+		t.Errorf("before the first run: got %+v", f)
+	}
+	if keys := s.beside(t).Keys(t.Context(), s.out+"*").Val(); len(keys) > 0 {
+		t.Errorf("check made %q", keys)
+	}
+	w.start(1)
+	before := w.read()
+	if f := trial("g"); !f.OK {
+		t.Errorf("of a ledger as it should be: got %+v", f)
+	}
+	if diff := cmp.Diff(before, w.read()); diff != "" {
+		t.Errorf("check changed the ledger:\n%s", diff)
+	}
+	if f := trial("another"); f.OK || f.Code != "redis-key-taken" {
+		t.Errorf("of another group on the same key: got %+v, want redis-key-taken", f)
 	}
 }

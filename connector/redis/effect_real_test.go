@@ -4,14 +4,19 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/servers"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/sink/sinktest"
 	"github.com/google/go-cmp/cmp"
 	goredis "github.com/redis/go-redis/v9"
@@ -53,8 +58,8 @@ func TestOperations(t *testing.T) {
 	}
 }
 
-// Counters are exact over all 64 bits, below and above what a Lua number counts; a sum that does not fit is refused,
-// and whatever the script had added by then is taken back.
+// Counters are exact over all 64 bits, below and above what a Lua number counts; a sum that does not fit is refused
+// before anything is added.
 func TestCountersAreExact(t *testing.T) {
 	s := newStore(t)
 	w := s.worker(t, s.sum()).start(1)
@@ -79,6 +84,28 @@ func TestCountersAreExact(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, w.read()); diff != "" {
 		t.Errorf("the refused batch moved the ledger:\n%s", diff)
+	}
+}
+
+// Sums around the ends of 64 bits are what they are, or refused as one that does not fit.
+func TestSumsAtTheEnds(t *testing.T) {
+	s := newStore(t)
+	w := s.worker(t, s.sum()).start(1)
+	c, sums := s.beside(t), s.out+":{g}:sum"
+	ends := []int64{math.MinInt64, math.MinInt64 + 1, -1_000_000_000_000_000_001, -1_000_000_000, -1, 0, 1, 999_999_999, 1_000_000_000, 854_775_807, 9_223_372_036_000_000_000,
+		math.MaxInt64 - 1, math.MaxInt64}
+	for _, was := range ends {
+		for _, by := range ends {
+			s.must(t, c.HSet(t.Context(), sums, "f", strconv.FormatInt(was, 10)))
+			err := w.commit(t.Context(), w.counts("f", by))
+			sum := new(big.Int).Add(big.NewInt(was), big.NewInt(by))
+			if r := new(sink.Rejected); sum.IsInt64() != (err == nil) || err != nil && (!errors.As(err, &r) || r.Code != "overflow") {
+				t.Errorf("%d + %d: got %v", was, by, err)
+			}
+			if got := s.sums(t)["f"]; err == nil && got != sum.String() {
+				t.Errorf("%d + %d: got %s", was, by, got)
+			}
+		}
 	}
 }
 
@@ -245,4 +272,50 @@ func TestTenThousandPartitionsInAChain(t *testing.T) {
 		t.Errorf("%d recorded moves, want a start and a run for each of 10,000", len(recorded))
 	}
 	sinktest.Chain(t, recorded, w.read())
+}
+
+// S18: a counter is HINCRBY to the server too, however long its number: a field keeps its time to live, who listens
+// to keys hears of an increment. A sum that does not fit leaves all of it as it was.
+func TestS18CountersAreIncrements(t *testing.T) {
+	server := servers.OwnRedis(t, "notify-keyspace-events KEA")
+	s := storeOn(t, server.RedisServer)
+	w := s.worker(t, s.sum()).start(1)
+	c, ctx, key := s.beside(t), t.Context(), s.out+":{g}:sum"
+	const long = "9223372036854775000"
+	s.must(t, c.HSet(ctx, key, "a", 5, "long", long, "other", 1))
+	live := func(when string) {
+		t.Helper()
+		ttl, err := c.HTTL(ctx, key, "a", "long").Result()
+		if err != nil && strings.Contains(err.Error(), "unknown command") {
+			return // Redis before 7.4: no field of a hash has a time to live
+		}
+		if err != nil || len(ttl) != 2 || ttl[0] <= 0 || ttl[1] <= 0 {
+			t.Errorf("%s the fields live %v s, %v, want as long as before", when, ttl, err)
+		}
+	}
+	if err := c.HExpire(ctx, key, 1000*time.Second, "a", "long").Err(); err != nil && !strings.Contains(err.Error(), "unknown command") {
+		t.Fatal(err)
+	}
+	events := c.Subscribe(ctx, "__keyspace@0__:"+key)
+	defer events.Close()
+	if _, err := events.Receive(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.must(w.counts("a", 1, "long", 2, "new", 3))
+	for range 3 {
+		m, err := events.ReceiveMessage(ctx)
+		if err != nil || m.Payload != "hincrby" {
+			t.Errorf("the key's event is %v, %v, want hincrby", m, err)
+			break
+		}
+	}
+	live("after a sum")
+	err := w.commit(ctx, w.counts("a", 1, "long", 1<<40, "other", 1))
+	if r := new(sink.Rejected); !errors.As(err, &r) || r.Code != "overflow" {
+		t.Errorf("a sum beyond 64 bits: got %v, want overflow", err)
+	}
+	live("after a sum that did not fit")
+	if d := cmp.Diff(map[string]string{"a": "6", "long": "9223372036854775002", "new": "3", "other": "1"}, s.sums(t)); d != "" {
+		t.Errorf("sums (-want +got):\n%s", d)
+	}
 }

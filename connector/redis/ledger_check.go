@@ -13,15 +13,18 @@ var _ fencepost.Checker = (*Ledger)(nil)
 
 // Check looks at the server and for the ledger's identity, and changes nothing.
 func (l *Ledger) Check(ctx context.Context, _ []fencepost.ColumnSpec) []fencepost.Finding {
-	var policy string
+	var policy, kept string
 	err := l.client.again(ctx, func(conn redis.Conn) (err error) {
-		policy, err = evictionPolicy(conn)
+		if policy, err = evictionPolicy(conn); err == nil {
+			kept = durability(conn)
+		}
 		return err
 	})
 	if err != nil {
 		return []fencepost.Finding{finding("ledger", l.cfg.fault(err, false))}
 	}
-	f := fencepost.Finding{Subject: "ledger", OK: true, Text: fmt.Sprintf("key %s, maxmemory-policy %s", l.cfg.Key, policy)}
+	f := fencepost.Finding{Subject: "ledger", OK: true, Text: fmt.Sprintf("key %s, maxmemory-policy %s, %s", l.cfg.Key, policy, kept),
+		Facts: map[string]string{durable: kept}}
 	id, err := redis.Values(l.client.do(ctx, "HMGET", identityKey(l.cfg.Key), "version", "id"))
 	if err != nil {
 		return []fencepost.Finding{finding("ledger", l.cfg.fault(err, false))}

@@ -43,6 +43,11 @@ func (s *Sink) Trial(ctx context.Context, g fencepost.Group, columns []fencepost
 	if word, _ := texts(r); word != "ok" {
 		return []fencepost.Finding{finding("trial", s.cfg.answer(r, k))}
 	}
+	if !s.cfg.NoLedger {
+		if err := s.tryCommit(ctx, g, k); err != nil {
+			return []fencepost.Finding{finding("trial", err)}
+		}
+	}
 	var tried []string
 	for i, name := range names[3:] {
 		if slices.Contains(names[3:3+i], name) {
@@ -55,6 +60,21 @@ func (s *Sink) Trial(ctx context.Context, g fencepost.Group, columns []fencepost
 		tried = append(tried, name)
 	}
 	return []fencepost.Finding{{Subject: "trial", OK: true, Text: fmt.Sprintf("the user may write %s%s, and no key has another type", strings.Join(tried, ", "), what)}}
+}
+
+// tryCommit runs the script of commits without a move and without an effect. It then writes nothing.
+func (s *Sink) tryCommit(ctx context.Context, g fencepost.Group, k keys) error {
+	long := packs.Get().(*packed)
+	defer packs.Put(long)
+	long.reset()
+	r, err := s.ledger.client.commit(ctx, []string{k.positions, k.head, k.moves}, []any{version, "", string(g), "", "check", 0, 0, "", "", long.bytes()})
+	if err != nil {
+		return s.cfg.fault(err, false)
+	}
+	if word, _ := texts(r); word != "ok" && word != "identity" { // which the first run makes
+		return s.cfg.answer(r, k)
+	}
+	return nil
 }
 
 // sample is a batch of one row in which texts are their columns' names.

@@ -18,7 +18,6 @@ if not may('TIME') then return {'denied', 'TIME', ''} end
 for i = 4, #KEYS do
   local op, key = ARGV[i - 2], KEYS[i]
   if not may(op, key, unpack(samples[op])) then return {'denied', op, key} end
-  if op == 'HINCRBY' and not may('HSET', key, 'f', 'v') then return {'denied', 'HSET', key} end
   local is = redis.call('TYPE', key).ok
   if is ~= 'none' and is ~= kinds[op] then return {'kind', op, key, is} end
 end

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
@@ -159,7 +160,27 @@ func (c *conn) checkLedger(ctx context.Context) fencepost.Finding {
 	case err != nil:
 		return finding("ledger", fault(c.path, err))
 	}
+	if err := c.tryLedger(ctx); err != nil {
+		return finding("ledger", fault(c.path, err))
+	}
 	return fencepost.Finding{Subject: "ledger", OK: true, Text: fmt.Sprintf("%s, version %d, in the same file", id.Short(), version)}
+}
+
+// tryLedger makes a start and commits under the lock, and rolls them back.
+func (c *conn) tryLedger(ctx context.Context) error {
+	if err := c.lock(ctx); err != nil {
+		return err
+	}
+	err := c.interruptible(ctx, func() error {
+		w, moves, keep := sqlstore.Trial()
+		for i := range moves {
+			if err := c.change(w, moves[i:i+1], keep[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return errors.Join(err, c.rollback())
 }
 
 // checkTrial applies an empty batch and rolls it back. A Handle is not called: what else it does could not be undone.

@@ -446,3 +446,21 @@ func TestDDLTwiceChangesNothingAndIsWhatReadMakes(t *testing.T) {
 		t.Errorf("table made by DDL: got %s", got)
 	}
 }
+
+// S15: check makes a start and commits of a group that nobody has, and leaves nothing of them.
+func TestS15CheckTriesTheLedgersStatements(t *testing.T) {
+	s, _ := fresh(t, Config{Table: "flights"}, flightsDDL)
+	begin(t, s, topic(1)...)
+	count := "SELECT (SELECT count(*) FROM fencepost_groups), (SELECT count(*) FROM fencepost_ledger), (SELECT count(*) FROM fencepost_moves)"
+	before := answer(t, s.cfg.Path, count)
+	if got := checked(t, s, flightColumns()...); !strings.Contains(got, "\nledger ok ") {
+		t.Errorf("check of a ledger as it should be:\n%s", got)
+	}
+	if diff := cmp.Diff(before, answer(t, s.cfg.Path, count)); diff != "" {
+		t.Errorf("check left rows (-before +after):\n%s", diff)
+	}
+	execute(t, s.cfg.Path, "ALTER TABLE fencepost_moves DROP COLUMN why")
+	if got := checked(t, s, flightColumns()...); !strings.Contains(got, "\nledger --  error[") || !strings.Contains(got, "why") {
+		t.Errorf("check of a ledger that lacks a column:\n%s", got)
+	}
+}

@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -146,7 +147,8 @@ func (v *View) read(ctx context.Context, r Resources) (map[fencepost.TopicPartit
 	return mirrored, nil
 }
 
-// exists refuses a ledger that is not there: to read one makes it.
+// exists refuses a ledger that is not there: to read one makes it. Where the Kafka group knows better than that nothing
+// has run yet, it says so as a run would.
 func (r Resources) exists(ctx context.Context) error {
 	f, ok := ledger.As[ledger.Finder](r.Ledger)
 	if !ok {
@@ -156,9 +158,29 @@ func (r Resources) exists(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for the ledger: %w", err)
 	}
-	if !there {
-		return &fencepost.UserError{Code: "ledger-missing", Err: fmt.Errorf("there is no ledger in %s: nothing has run there yet", r.Where),
-			Help: "mend where it is; or fencepost run FILE makes it"}
+	if there {
+		return nil
+	}
+	if fault := r.keptElsewhere(ctx); fault != nil {
+		return fault
+	}
+	return &fencepost.UserError{Code: "ledger-missing", Err: fmt.Errorf("there is no ledger in %s: nothing has run there yet", r.Where),
+		Help: "mend where it is; or fencepost run FILE makes it"}
+}
+
+// keptElsewhere is what a run says of a group that another ledger keeps, where there is no ledger here. nil: none does, or the brokers do
+// not answer.
+func (r Resources) keptElsewhere(ctx context.Context) *fencepost.UserError {
+	if r.Cluster == nil {
+		return nil
+	}
+	mirrored, err := r.Cluster.CommittedOffsets(ctx, r.Group)
+	if err != nil {
+		return nil
+	}
+	fault := new(fencepost.UserError)
+	if errors.As(ledger.Keeps(r.Group, ledger.Snapshot{}, mirrored), &fault) && fault.Code == "other-ledger" {
+		return fault
 	}
 	return nil
 }

@@ -71,6 +71,7 @@ func Check(ctx context.Context, f *File, timeout time.Duration) (Report, error) 
 		n := len(r.Findings)
 		for _, one := range found {
 			if one.Subject == subject {
+				r.Promise.rest(one)
 				one.Help = f.pointed(one.Help)
 				r.Findings = append(r.Findings, one)
 			}

@@ -4,10 +4,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// Promise is what a pipeline promises, and why it may. It follows from the file alone.
+// Promise is what a pipeline promises, and why it may. It follows from the file, and a check adds what servers say of themselves.
 type Promise struct {
 	Words   string // exactly once
 	Because string // sentences for people, without line breaks
@@ -28,6 +29,13 @@ func (f *File) Promise() Promise {
 			"), and records each gap.")
 	}
 	return Promise{Words: words, Because: strings.Join(because, " ")}
+}
+
+// rest says what the server that was asked keeps through a crash, where the promise rests on that.
+func (p *Promise) rest(f fencepost.Finding) {
+	if kept := f.Facts["durable"]; kept != "" {
+		p.Because += " This server: " + kept + "."
+	}
 }
 
 // choices names the verdicts for which the policy does not park.

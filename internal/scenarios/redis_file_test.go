@@ -12,7 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	goredis "github.com/redis/go-redis/v9"
 )
 
 // shell is a folder in which commands of the program run.
@@ -223,4 +225,30 @@ func TestRedisThatEvicts(t *testing.T) {
 		"    password: ${REDIS_PASSWORD}\n    commands:\n      - SADD shops {shop}\n", s.group, s.broker.Plaintext, s.topic(1), at.Addr()))
 	sh.wants(sh.run(3, "check", "a.yaml"), "error[redis-evicts]", "allkeys-lru", "a.yaml:6")
 	sh.wants(sh.run(4, "run", "a.yaml", "--until", "end"), "redis-evicts", "CONFIG SET maxmemory-policy noeviction")
+}
+
+// S19: a server that was emptied is no beginning: what the group's mirror knows is told by show and check, as by run. And check
+// says what the server keeps through a crash, as a part of the promise.
+func TestS19RedisThatWasEmptied(t *testing.T) {
+	t.Parallel()
+	at := servers.OwnRedis(t, "appendfsync everysec")
+	s := newScene(t, servers.Kafka(t), nil)
+	topic := s.topic(1)
+	s.produce(fencepost.TopicPartition{Topic: topic}, `{"shop":"ams"}`)
+	sh := &shell{t: t, binary: build(t), dir: t.TempDir(), env: []string{"REDIS_PASSWORD=" + servers.RedisPassword}}
+	sh.write("a.yaml", fmt.Sprintf("group: %s\nsource: {brokers: [%s], topics: [%s], start: earliest}\nschema: {shop: text}\nsink:\n  redis:\n    addr: %s\n"+
+		"    password: ${REDIS_PASSWORD}\n    commands:\n      - SADD shops {shop}\n", s.group, s.broker.Plaintext, topic, at.Addr()))
+	sh.wants(sh.run(0, "check", "a.yaml"), "appendonly yes, appendfsync everysec: a crash of its host loses the last two seconds",
+		"This server: appendonly yes, appendfsync everysec")
+	sh.run(0, "run", "a.yaml", "--until", "end")
+	client := goredis.NewClient(&goredis.Options{Addr: at.Addr(), Password: servers.RedisPassword})
+	defer client.Close()
+	if err := client.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	kept := fmt.Sprintf("error[other-ledger]: group %s is kept by ledger", s.group)
+	sh.wants(sh.run(4, "offsets", "show", "a.yaml"), kept, "here is none yet")
+	sh.wants(sh.run(4, "moves", "a.yaml"), kept)
+	sh.wants(sh.run(3, "check", "a.yaml"), "error[other-ledger]")
+	sh.wants(sh.run(4, "run", "a.yaml", "--until", "end"), "other-ledger")
 }

@@ -152,6 +152,9 @@ func (d *Dialect[S]) ledgerState(ctx context.Context, s S) (text, denied string,
 	case f.Version == 0:
 		return "empty; the first start gives it its identity", "", nil
 	}
+	if err := d.tryLedger(ctx, s, f.Tables); err != nil {
+		return "", "", err
+	}
 	return fmt.Sprintf("version %d, identity %.8s, in %s", f.Version, f.ID, d.Tables.Place(s, f.Tables)), "", nil
 }
 

@@ -32,7 +32,7 @@ func dialect() *sqlstore.Dialect[*session] {
 		Ledger: sqlstore.LedgerSQL[*session]{Begin: begin, Snapshot: snapshot, Last: lastSQL,
 			Micros:  func(column string) string { return "timestampdiff(microsecond, '1970-01-01', " + column + ")" },
 			Compare: (*session).compare, Move: (*session).move, Held: (*session).held},
-		Target: sqlstore.TargetSQL[*session]{Read: (*session).target, Try: (*session).try, Namesake: (*session).namesake, Pairs: pairs, Narrows: (*session).narrows,
+		Target: sqlstore.TargetSQL[*session]{Read: (*session).target, Try: (*session).try, Namesake: (*session).namesake, Parted: parted, Pairs: pairs, Narrows: (*session).narrows,
 			Natural: func(t fencepost.Type) string { sql, _ := natural(t); return sql },
 			Provenance: func(s *session) [3]string {
 				return [3]string{"convert(_topic using utf8mb4) collate " + s.server.names(), "cast(_partition as signed)", "cast(_offset as signed)"}

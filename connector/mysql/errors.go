@@ -65,6 +65,8 @@ func classOf(my *mysql.MySQLError) sqlstore.Class {
 		return sqlstore.DiskFull
 	case 1040, 1203, 1226, 1053, 1079, 1290, 1792, 1836, 1047, 1129, 1927, 4031, 1152, 1158, 1159, 1160, 1161:
 		return sqlstore.NotServing
+	case 1785: // a table without transactions, where the server enforces that its transactions have GTIDs
+		return sqlstore.BadSQL
 	case 1213, 1205, 1317, 1969, 3024, 1020, 1305:
 		return sqlstore.Other
 	case 1062, 1048, 1264, 1265, 1292, 1364, 1366, 1406, 1690, 3819, 4025, 1451, 1452, 1242, 1365, 1411, 3140, 3141, 1118, 1301:
@@ -122,8 +124,13 @@ func (s *session) outcome(err error) (o sqlstore.Outcome, detail string) {
 	if lost(err) {
 		return sqlstore.Lost, ""
 	}
-	if my := new(mysql.MySQLError); errors.As(err, &my) && my.Number == 1105 {
+	my := new(mysql.MySQLError)
+	switch {
+	case !errors.As(err, &my):
+	case my.Number == 1105:
 		return sqlstore.ReadRefusal(my.Message, s.secret)
+	case my.Number == 1178 && strings.Contains(my.Message, "SAVEPOINT"): // of MariaDB, where Aria takes part in the transaction
+		return sqlstore.Parted, ""
 	}
 	return sqlstore.Failed, ""
 }

@@ -3,6 +3,8 @@ package mysql
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"unicode/utf8"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
@@ -16,8 +18,16 @@ var system = sqlstore.System{Name: "mysql", Title: "MySQL and MariaDB", DDL: ddl
 	NotFound: ddlHelp}
 
 // spelling: the collations of names say that Orders and orders are the same, and bytes do not.
-var spelling = sqlstore.Spelling{Ident: ident, Literal: quote, Plain: plain,
+var spelling = sqlstore.Spelling{Ident: ident, Literal: quote, Plain: plain, TooLong: tooLong,
 	Text: func(expr string) string { return "cast(convert(" + expr + " using utf8mb4) as binary)" }}
+
+// tooLong is sqlstore.Spelling.TooLong. It returns why the server does not take a name; empty: it does.
+func tooLong(name string) string {
+	if n := utf8.RuneCountInString(name); n > 64 {
+		return fmt.Sprintf("has %d characters, and the server takes 64", n)
+	}
+	return ""
+}
 
 // dialect is MySQL and MariaDB as the core of the SQL connectors sees them.
 func dialect() *sqlstore.Dialect[*session] {

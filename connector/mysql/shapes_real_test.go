@@ -50,3 +50,43 @@ func TestV22Views(t *testing.T) {
 		t.Errorf("got %s, want 1x,2y,3y", got)
 	}
 }
+
+// V24: names that differ in case, have dots, or are quoted.
+func TestV24Names(t *testing.T) {
+	s := newStore(t)
+	for _, ddl := range []string{"create table orders (id int, a varchar(9)) engine=InnoDB", "create table `my.table` (id int, a varchar(9)) engine=InnoDB"} {
+		s.exec(t, ddl)
+	}
+	db := one[string](t, s, "select database()")
+	for table, want := range map[string]string{
+		"Orders":   "database " + db + " has no table Orders, but it has " + db + ".orders | table: " + db + ".orders",
+		"my.table": "database my has no table my.table, but it has " + db + `."my.table" | table: '` + db + `."my.table"'`,
+	} {
+		got := s.faults(t, Config{Table: table}, idColumns)
+		if len(got) != 1 || got[0] != "table-not-found | "+want {
+			t.Errorf("%s:\ngot  %s\nwant %s", table, got, want)
+			continue
+		}
+		_, remedy, _ := strings.Cut(got[0], "| table: ")
+		c := Config{Table: strings.Trim(remedy, "'")}
+		if got := s.faults(t, c, idColumns); len(got) > 0 {
+			t.Errorf("%s, as the remedy says: %s", c.Table, got)
+		}
+	}
+	c := Config{Table: `"my.table"`}
+	w := s.worker(t, c).start(1)
+	w.must(w.table(w.ids("x", 1)...))
+	for _, c := range []Config{c, {Table: c.Table, Key: []string{"id"}}} {
+		for _, f := range s.faults(t, c, append(idColumns, fencepost.ColumnSpec{Name: "wide", Type: fencepost.Int})) {
+			help, _, _ := strings.Cut(strings.Split(f, " | ")[2], ";")
+			s.exec(t, help)
+		}
+	}
+	if got := s.faults(t, Config{Table: c.Table, Key: []string{"id"}}, append(idColumns, fencepost.ColumnSpec{Name: "wide", Type: fencepost.Int})); len(got) > 0 {
+		t.Errorf("after the remedies: %s", got)
+	}
+	long := strings.Repeat("x", 65)
+	if got := s.faults(t, Config{Table: "orders"}, []fencepost.ColumnSpec{{Name: long, Type: fencepost.Int}}); len(got) != 1 || !strings.HasPrefix(got[0], "name-too-long | column "+long+" has 65 characters") {
+		t.Errorf("a long name: got %s", got)
+	}
+}

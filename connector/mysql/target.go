@@ -50,13 +50,12 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 		return nil, s.edge(ctx, err)
 	}
 	if len(res[0]) == 0 {
-		return nil, &fencepost.UserError{Code: "table-not-found", Help: ddlHelp,
-			Err: fmt.Errorf("database %s has no table %s, or this user has no right on it", schema, table)}
+		return nil, s.notThere(ctx, j, schema, table)
 	}
 	about := res[0][0]
 	view := string(about[3])
 	t := &sqlstore.Target{SQL: ident(schema) + "." + ident(table), Open: view != "" || string(about[4]) != "0"}
-	if m, ok := engineFault(j.Table, string(about[0]), string(about[1]), string(about[2])); view == "" && !ok {
+	if m, ok := engineFault(sqlstore.Qualified(j.Table, plain), string(about[0]), string(about[1]), string(about[2])); view == "" && !ok {
 		t.Faults = append(t.Faults, m)
 	}
 	for _, r := range res[1] {
@@ -80,10 +79,29 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 
 // tableName is the schema and the name of the job's table.
 func (s *session) tableName(j sqlstore.Job) (schema, table string) {
-	if in, name, ok := strings.Cut(j.Table, "."); ok {
-		return in, name
+	parts, _ := sqlstore.ParseName(j.Table)
+	if len(parts) == 2 {
+		return parts[0], parts[1]
 	}
-	return s.config.DBName, j.Table
+	return s.config.DBName, parts[0]
+}
+
+// nearSQL selects a table of that name in another case, or of a name that is all of what was written.
+const nearSQL = `select table_schema, table_name from information_schema.tables where table_schema in (@schema, @database)
+  and lower(table_name) in (lower(@table), lower(@whole)) order by table_schema = @schema desc, table_name limit 1`
+
+// notThere is the error of a table that is not there.
+func (s *session) notThere(ctx context.Context, j sqlstore.Job, schema, table string) error {
+	res, err := s.Exec(ctx, sqlstore.Fill(nearSQL, "@schema", quote(schema), "@database", quote(s.config.DBName), "@table", quote(table), "@whole", quote(j.Table)))
+	if err != nil {
+		s.Rollback(ctx, err)
+		return s.edge(ctx, err)
+	}
+	if len(res[0]) == 0 {
+		return &fencepost.UserError{Code: "table-not-found", Help: ddlHelp,
+			Err: fmt.Errorf("database %s has no table %s, or this user has no right on it", schema, table)}
+	}
+	return system.NotThere(j, schema, []string{string(res[0][0][0]), string(res[0][0][1])})
 }
 
 // viewKeyed is the refusal of an upsert through a view: which index of which table would decide, the view does not say.
@@ -187,7 +205,7 @@ func (s *session) mend(col *sqlstore.Column, j sqlstore.Job) {
 	if !col.Nullable {
 		sql += " NOT NULL"
 	}
-	col.Exact = fmt.Sprintf("ALTER TABLE %s MODIFY %s %s;", j.Table, plain(col.Name), sql)
+	col.Exact = fmt.Sprintf("ALTER TABLE %s MODIFY %s %s;", sqlstore.Qualified(j.Table, plain), plain(col.Name), sql)
 }
 
 // indexesOf reads the third select of targetSQL.
@@ -214,12 +232,12 @@ func keyFaults(t *sqlstore.Target, j sqlstore.Job, unique []index, filled func(s
 			// a number of the server's own never meets another row
 		default:
 			bad = append(bad, sqlstore.Misfit{Code: "key-not-unique", Text: fmt.Sprintf("table %s has another unique index, on (%s): an upsert would replace rows by that one too", j.Table, strings.Join(i.columns, ", ")),
-				Help: fmt.Sprintf("ALTER TABLE %s DROP INDEX %s;   or write the upsert as sql", j.Table, ident(i.name))})
+				Help: fmt.Sprintf("ALTER TABLE %s DROP INDEX %s;   or write the upsert as sql", sqlstore.Qualified(j.Table, plain), ident(i.name))})
 		}
 	}
 	if !keyed {
 		bad = append(bad, sqlstore.Misfit{Code: "key-not-unique", Text: fmt.Sprintf("table %s has no unique index on exactly (%s)", j.Table, strings.Join(j.Key, ", ")),
-			Help: fmt.Sprintf("ALTER TABLE %s ADD UNIQUE INDEX (%s);", j.Table, plains(j.Key))})
+			Help: fmt.Sprintf("ALTER TABLE %s ADD UNIQUE INDEX (%s);", sqlstore.Qualified(j.Table, plain), plains(j.Key))})
 	}
 	return bad
 }

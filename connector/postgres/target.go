@@ -28,8 +28,15 @@ const (
 // changing, as any INSERT and COPY does.
 const sameSQL = `select ('changed:@secret:' || count(*))::int` + shapeFrom + ` having ` + shapeSQL + ` is distinct from @shape; `
 
+// keyedSQL holds for an index i of the table c by which an upsert by the key goes.
+const keyedSQL = `i.indrelid = c.oid and i.indisunique and i.indimmediate and i.indpred is null and i.indexprs is null
+  and (select array_agg(e.attname::text order by e.attname::text) from unnest(i.indkey::int2[]) with ordinality k (num, n)
+    join pg_attribute e on e.attrelid = c.oid and e.attnum = k.num where k.n <= i.indnkeyatts)
+    = (select array_agg(k order by k) from unnest(@key::text[]) k)`
+
 // targetSQL selects the columns, the table, its shape, and what of it is loose. A temporary table has built-in types only, so that no
-// worker stands in the way of who drops a type; what is of another type travels as text. A view's column may be computed;
+// worker stands in the way of who drops a type; what is of another type travels as text. Keys are compared by the index's
+// collation, which may merge what the column's does not. A view's column may be computed;
 // where a trigger takes its rows, none is.
 const targetSQL = `select a.attname, case when coalesce(b.typtype, t.typtype) = 'e' then 'enum' else coalesce(b.typname, t.typname) end,
   format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef or a.attidentity <> '',
@@ -37,7 +44,8 @@ const targetSQL = `select a.attname, case when coalesce(b.typtype, t.typtype) = 
   case when coalesce(b.typnamespace, t.typnamespace) <> 'pg_catalog'::regnamespace then null
     when b.oid is null then format_type(t.oid, a.atttypmod) else format_type(b.oid, t.typtypmod) end,
   (select quote_ident(n.nspname) || '.' || quote_ident(k.collname) from pg_collation k join pg_namespace n on n.oid = k.collnamespace
-    where k.oid = a.attcollation and k.collname <> 'default'),
+    where k.oid = coalesce((select y.oid from pg_index i cross join unnest(i.indkey::int2[], i.indcollation::oid[]) u (num, coll)
+      join pg_collation y on y.oid = u.coll where u.num = a.attnum and not y.collisdeterministic and @keyed limit 1), a.attcollation) and k.collname <> 'default'),
   a.attidentity = 'a'
  from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_type t on t.oid = a.atttypid left join pg_type b on b.oid = t.typbasetype
  where a.attrelid = to_regclass(@table) and a.attnum > 0 and not a.attisdropped order by a.attnum;
@@ -50,10 +58,7 @@ select c.relkind, c.relkind not in ('r', 'p') or c.relrowsecurity or c.relhasrul
   (select string_agg(quote_ident(w.rulename), chr(10) order by w.rulename) from pg_rewrite w
     where w.ev_class = c.oid and w.ev_type in ('2', '3') and w.ev_enabled in ('O', 'A'))
  from pg_class c cross join lateral (select count(*) as n, count(*) filter (where to_jsonb(i) @> '{"indnullsnotdistinct": true}') as equal_nulls
-   from pg_index i where i.indrelid = c.oid and i.indisunique and i.indimmediate and i.indpred is null and i.indexprs is null
-    and (select array_agg(a.attname::text order by a.attname::text) from unnest(i.indkey::int2[]) with ordinality k (num, n)
-      join pg_attribute a on a.attrelid = c.oid and a.attnum = k.num where k.n <= i.indnkeyatts)
-      = (select array_agg(k order by k) from unnest(@key::text[]) k)) keyed
+   from pg_index i where @keyed) keyed
  where c.oid = to_regclass(@table);
 select ` + shapeSQL + shapeFrom + `;
 ` + belowSQL
@@ -97,7 +102,7 @@ func isTrue(b []byte) bool { return string(b) == "t" }
 // (views, row security), or passes over what INSERT does (rules).
 func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target, error) {
 	name := sqlstore.Qualified(j.Table, ident)
-	res, err := s.Exec(ctx, sqlstore.Fill(targetSQL, "@table", quote(name), "@loose", looseSQL(j), "@key", textArray(j.Key)))
+	res, err := s.Exec(ctx, sqlstore.Fill(targetSQL, "@table", quote(name), "@loose", looseSQL(j), "@keyed", sqlstore.Fill(keyedSQL, "@key", textArray(j.Key))))
 	if err != nil {
 		s.Rollback(ctx, err)
 		return nil, s.edge(ctx, err)

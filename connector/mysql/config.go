@@ -19,7 +19,7 @@ type Config struct {
 	// USER:PASSWORD@tcp(HOST:3306)/DATABASE; both take the driver's parameters (?tls=true). It names the database that
 	// holds the ledger, on the primary. Its password appears in no error.
 	DSN string
-	// Table takes the rows, columns by name: "flights" or "database.flights". The metadata columns (_topic, _offset and
+	// Table takes the rows, columns by name: flights or database.flights; double quotes hold a name with dots. The metadata columns (_topic, _offset and
 	// so on) are filled too where the table has them. Its engine must be transactional (InnoDB).
 	Table string
 	// Key, with Table: columns of a unique index to upsert by. The last row of a key in partition order wins. None:
@@ -56,7 +56,7 @@ func (c Config) job() sqlstore.Job {
 
 // validate joins all faults of a Config.
 func (c Config) validate() error {
-	errs := c.job().Validate("database.name")
+	errs := c.job().Validate()
 	if c.CommitTimeout < 0 {
 		errs = append(errs, fmt.Errorf("CommitTimeout is %s", c.CommitTimeout))
 	}

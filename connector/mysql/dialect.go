@@ -3,6 +3,8 @@ package mysql
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"unicode/utf8"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
@@ -16,8 +18,16 @@ var system = sqlstore.System{Name: "mysql", Title: "MySQL and MariaDB", DDL: ddl
 	NotFound: ddlHelp}
 
 // spelling: the collations of names say that Orders and orders are the same, and bytes do not.
-var spelling = sqlstore.Spelling{Ident: ident, Literal: quote, Plain: plain,
+var spelling = sqlstore.Spelling{Ident: ident, Literal: quote, Plain: plain, TooLong: tooLong,
 	Text: func(expr string) string { return "cast(convert(" + expr + " using utf8mb4) as binary)" }}
+
+// tooLong is sqlstore.Spelling.TooLong. It returns why the server does not take a name; empty: it does.
+func tooLong(name string) string {
+	if n := utf8.RuneCountInString(name); n > 64 {
+		return fmt.Sprintf("has %d characters, and the server takes 64", n)
+	}
+	return ""
+}
 
 // dialect is MySQL and MariaDB as the core of the SQL connectors sees them.
 func dialect() *sqlstore.Dialect[*session] {
@@ -33,7 +43,7 @@ func dialect() *sqlstore.Dialect[*session] {
 		Ledger: sqlstore.LedgerSQL[*session]{Begin: begin, Snapshot: snapshot, Last: lastSQL,
 			Micros:  func(column string) string { return "timestampdiff(microsecond, '1970-01-01', " + column + ")" },
 			Compare: (*session).compare, Move: (*session).move, Held: (*session).held},
-		Target: sqlstore.TargetSQL[*session]{Read: (*session).target, Try: (*session).try, Namesake: (*session).namesake, Pairs: pairs, Narrows: (*session).narrows,
+		Target: sqlstore.TargetSQL[*session]{Read: (*session).target, Try: (*session).try, Namesake: (*session).namesake, Parted: parted, Pairs: pairs, Narrows: (*session).narrows,
 			Natural: func(t fencepost.Type) string { sql, _ := natural(t); return sql },
 			Provenance: func(s *session) [3]string {
 				return [3]string{"convert(_topic using utf8mb4) collate " + s.server.names(), "cast(_partition as signed)", "cast(_offset as signed)"}

@@ -94,6 +94,8 @@ func classOf(my *mysql.MySQLError) sqlstore.Class {
 		return sqlstore.Terminated
 	case 1047, 1129, 1152, 1158, 1159, 1160, 1161:
 		return sqlstore.NotServing
+	case 1785: // a table without transactions, where the server enforces that its transactions have GTIDs
+		return sqlstore.BadSQL
 	case 1020, 1305:
 		return sqlstore.Race
 	case 1317, 1969, 3024, 1153, 1206, 1037, 1038, 1041:
@@ -161,8 +163,13 @@ func (s *session) outcome(err error) (o sqlstore.Outcome, detail string) {
 	if lost(err) {
 		return sqlstore.Lost, ""
 	}
-	if my := new(mysql.MySQLError); errors.As(err, &my) && my.Number == 1105 {
+	my := new(mysql.MySQLError)
+	switch {
+	case !errors.As(err, &my):
+	case my.Number == 1105:
 		return sqlstore.ReadRefusal(my.Message, s.secret)
+	case my.Number == 1178 && strings.Contains(my.Message, "SAVEPOINT"): // of MariaDB, where Aria takes part in the transaction
+		return sqlstore.Parted, ""
 	}
 	return sqlstore.Failed, ""
 }

@@ -46,16 +46,16 @@ type lane struct {
 }
 
 // Planned is part of sqlstore.Flusher. The temporary table is made when it is needed.
-func (l *lane) Planned(_ context.Context, t *sqlstore.Target, columns []fencepost.ColumnSpec) error {
-	l.plan = l.session.plan(l.sink.job, t, columns)
-	return nil
+func (l *lane) Planned(ctx context.Context, t *sqlstore.Target, columns []fencepost.ColumnSpec) (err error) {
+	l.plan, err = l.session.foreseen(ctx, l.sink.job, t, columns)
+	return err
 }
 
 // Rows is part of sqlstore.Flusher.
 func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, compare string) error {
 	p, form := l.plan, l.sink.job.Form()
 	after := p.after(l.session)
-	compare = p.same(l.session) + compare
+	compare = p.whole(l.session) + compare
 	const slack = 4096 // of begin, commit and the secret
 	l.encoder.fields, l.encoder.most = p.fields, l.session.server.packet-len(after)-len(compare)-len(p.fill)-len(p.direct)-len(p.behind)-len(preamble)-slack
 	if l.encoder.most < 0 {
@@ -154,7 +154,7 @@ func (l *lane) Handled(ctx context.Context, w ledger.Actor, b *fencepost.Batch, 
 	if err := sqlstore.Guarded(func() error { return l.sink.config.Handle(ctx, tx, b) }, abandon); err != nil {
 		return l.handlerFailed(ctx, tx, err)
 	}
-	err = l.session.flush(ctx, tx, "release savepoint "+l.session.savepoint()+"; "+compare+"commit; set session wait_timeout = "+l.session.server.wait)
+	err = l.session.flush(ctx, tx, "release savepoint "+l.session.savepoint()+"; "+wrote(l.session.secret)+compare+"commit; set session wait_timeout = "+l.session.server.wait)
 	my := new(mysql.MySQLError)
 	switch {
 	case err == nil:

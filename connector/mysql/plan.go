@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +23,8 @@ type plan struct {
 	// after is the statements of the transaction behind the rows, each with its semicolon.
 	after func(s *session) string
 	shape string // sqlstore.Target.Shape; empty: there is no table
+	// temporary: the texts of the statements speak of temporary tables, so that wrote can not tell.
+	temporary bool
 }
 
 // rowColumn counts the rows of a stage in the order in which they came. Where the table has a column of that name, it gets
@@ -34,6 +37,23 @@ func (s *session) plan(j sqlstore.Job, t *sqlstore.Target, columns []fencepost.C
 		return planSQL(s, j, columns)
 	}
 	return planTable(s, j, t, columns)
+}
+
+// foreseen is plan. It refuses what leads to a table that does not share the ledger's fate.
+func (s *session) foreseen(ctx context.Context, j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpec) (*plan, error) {
+	p := s.plan(j, t, columns)
+	if t != nil && !t.Open {
+		return p, nil
+	}
+	r, err := s.reaches(ctx, j, t)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.misfits) > 0 {
+		return nil, r.misfits[0].Fault()
+	}
+	p.temporary = r.temporary
+	return p, nil
 }
 
 // planTable plans append and upsert. REQUIRES: the table takes the columns.
@@ -104,6 +124,14 @@ func planSQL(s *session, j sqlstore.Job, columns []fencepost.ColumnSpec) *plan {
 			sqlstore.Fill(refuse, "@cases", "when exists ("+own+") then '~namesake:"+s.secret+"'")
 	}
 	return p
+}
+
+// whole fails by itself if the batch was not written as it was planned, or into what does not share the ledger's fate.
+func (p *plan) whole(s *session) string {
+	if p.temporary {
+		return p.same(s)
+	}
+	return p.same(s) + wrote(s.secret)
 }
 
 // same fails by itself if the table is not as it was planned for. REQUIRES: an INSERT in front of it, which has locked the

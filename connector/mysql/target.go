@@ -17,7 +17,10 @@ type index struct {
 	prefix  bool // of a part of a value
 }
 
-const targetSQL = `select t.engine, coalesce(e.transactions, 'NO') from information_schema.tables t left join information_schema.engines e on e.engine = t.engine
+const targetSQL = `select coalesce(t.engine, ''), coalesce(e.transactions, 'NO'), coalesce(e.xa, 'NO'), coalesce(v.is_updatable, ''),
+  (select count(*) from information_schema.triggers where event_object_schema = @schema and event_object_table = @table)
+  from information_schema.tables t left join information_schema.engines e on e.engine = t.engine
+  left join information_schema.views v on v.table_schema = t.table_schema and v.table_name = t.table_name
   where t.table_schema = @schema and t.table_name = @table;
 select column_name, data_type, column_type, is_nullable = 'NO', column_default is not null, extra like '%auto_increment%',
   coalesce(generation_expression, '') <> '', character_set_name, collation_name
@@ -40,24 +43,20 @@ func (s *session) namesake(ctx context.Context) (table string, err error) {
 
 // target is sqlstore.TargetSQL.Read.
 func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target, error) {
-	schema, table := s.config.DBName, j.Table
-	if in, name, ok := strings.Cut(j.Table, "."); ok {
-		schema, table = in, name
-	}
+	schema, table := s.tableName(j)
 	res, err := s.Exec(ctx, sqlstore.Fill(targetSQL, "@schema", quote(schema), "@table", quote(table)))
 	if err != nil {
 		s.Rollback(ctx, err)
 		return nil, s.edge(ctx, err)
 	}
 	if len(res[0]) == 0 {
-		return nil, &fencepost.UserError{Code: "table-not-found", Help: ddlHelp,
-			Err: fmt.Errorf("database %s has no table %s, or this user has no right on it", schema, table)}
+		return nil, s.notThere(ctx, j, schema, table)
 	}
-	t := &sqlstore.Target{SQL: ident(schema) + "." + ident(table)}
-	if engine, transactions := string(res[0][0][0]), string(res[0][0][1]); transactions != "YES" {
-		t.Faults = []sqlstore.Misfit{{Code: "table-not-transactional",
-			Text: fmt.Sprintf("table %s is of engine %s, which has no transactions: rows and moves would part", j.Table, engine),
-			Help: fmt.Sprintf("ALTER TABLE %s ENGINE=InnoDB;", j.Table)}}
+	about := res[0][0]
+	view := string(about[3])
+	t := &sqlstore.Target{SQL: ident(schema) + "." + ident(table), Open: view != "" || string(about[4]) != "0"}
+	if m, ok := engineFault(sqlstore.Qualified(j.Table, plain), string(about[0]), string(about[1]), string(about[2])); view == "" && !ok {
+		t.Faults = append(t.Faults, m)
 	}
 	for _, r := range res[1] {
 		t.Columns = append(t.Columns, columnOf(r))
@@ -69,7 +68,52 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 	}
 	t.NullKeys = "are appended"
 	t.KeyFaults = func(filled func(string) bool) []sqlstore.Misfit { return keyFaults(t, j, unique, filled) }
+	if view != "" {
+		t.KeyFaults = func(func(string) bool) []sqlstore.Misfit { return viewKeyed(j) }
+	}
+	if view == "NO" {
+		t.Faults = append(t.Faults, unwritable(j))
+	}
 	return t, nil
+}
+
+// tableName is the schema and the name of the job's table.
+func (s *session) tableName(j sqlstore.Job) (schema, table string) {
+	parts, _ := sqlstore.ParseName(j.Table)
+	if len(parts) == 2 {
+		return parts[0], parts[1]
+	}
+	return s.config.DBName, parts[0]
+}
+
+// nearSQL selects a table of that name in another case, or of a name that is all of what was written.
+const nearSQL = `select table_schema, table_name from information_schema.tables where table_schema in (@schema, @database)
+  and lower(table_name) in (lower(@table), lower(@whole)) order by table_schema = @schema desc, table_name limit 1`
+
+// notThere is the error of a table that is not there.
+func (s *session) notThere(ctx context.Context, j sqlstore.Job, schema, table string) error {
+	res, err := s.Exec(ctx, sqlstore.Fill(nearSQL, "@schema", quote(schema), "@database", quote(s.config.DBName), "@table", quote(table), "@whole", quote(j.Table)))
+	if err != nil {
+		s.Rollback(ctx, err)
+		return s.edge(ctx, err)
+	}
+	if len(res[0]) == 0 {
+		return &fencepost.UserError{Code: "table-not-found", Help: ddlHelp,
+			Err: fmt.Errorf("database %s has no table %s, or this user has no right on it", schema, table)}
+	}
+	return system.NotThere(j, schema, []string{string(res[0][0][0]), string(res[0][0][1])})
+}
+
+// viewKeyed is the refusal of an upsert through a view: which index of which table would decide, the view does not say.
+func viewKeyed(j sqlstore.Job) []sqlstore.Misfit {
+	return []sqlstore.Misfit{{Code: "key-not-unique", Text: fmt.Sprintf("%s is a view, which has no unique index", j.Table),
+		Help: "name the table behind it in table; or write the upsert as sql"}}
+}
+
+// unwritable is the refusal of a view that takes no rows.
+func unwritable(j sqlstore.Job) sqlstore.Misfit {
+	return sqlstore.Misfit{Code: "table-not-writable", Text: fmt.Sprintf("view %s takes no rows: the server can not tell which ones of its tables they are for", j.Table),
+		Help: "name the table behind it in table; or write into its tables by sql"}
 }
 
 // columnsSQL and uniqueSQL count the columns and the parts of unique indexes that a table has, and those of them that are
@@ -161,7 +205,7 @@ func (s *session) mend(col *sqlstore.Column, j sqlstore.Job) {
 	if !col.Nullable {
 		sql += " NOT NULL"
 	}
-	col.Exact = fmt.Sprintf("ALTER TABLE %s MODIFY %s %s;", j.Table, plain(col.Name), sql)
+	col.Exact = fmt.Sprintf("ALTER TABLE %s MODIFY %s %s;", sqlstore.Qualified(j.Table, plain), plain(col.Name), sql)
 }
 
 // indexesOf reads the third select of targetSQL.
@@ -188,12 +232,12 @@ func keyFaults(t *sqlstore.Target, j sqlstore.Job, unique []index, filled func(s
 			// a number of the server's own never meets another row
 		default:
 			bad = append(bad, sqlstore.Misfit{Code: "key-not-unique", Text: fmt.Sprintf("table %s has another unique index, on (%s): an upsert would replace rows by that one too", j.Table, strings.Join(i.columns, ", ")),
-				Help: fmt.Sprintf("ALTER TABLE %s DROP INDEX %s;   or write the upsert as sql", j.Table, ident(i.name))})
+				Help: fmt.Sprintf("ALTER TABLE %s DROP INDEX %s;   or write the upsert as sql", sqlstore.Qualified(j.Table, plain), ident(i.name))})
 		}
 	}
 	if !keyed {
 		bad = append(bad, sqlstore.Misfit{Code: "key-not-unique", Text: fmt.Sprintf("table %s has no unique index on exactly (%s)", j.Table, strings.Join(j.Key, ", ")),
-			Help: fmt.Sprintf("ALTER TABLE %s ADD UNIQUE INDEX (%s);", j.Table, plains(j.Key))})
+			Help: fmt.Sprintf("ALTER TABLE %s ADD UNIQUE INDEX (%s);", sqlstore.Qualified(j.Table, plain), plains(j.Key))})
 	}
 	return bad
 }

@@ -14,8 +14,11 @@ import (
 
 // try is sqlstore.TargetSQL.Try.
 func (s *session) try(ctx context.Context, j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpec) (ended string, err error) {
-	p := s.plan(j, t, columns)
-	err = s.flush(ctx, s.conn, p.create+"; "+p.clear+begin+p.after(s)+"rollback")
+	p, err := s.foreseen(ctx, j, t, columns)
+	if err != nil {
+		return "", err
+	}
+	err = s.flush(ctx, s.conn, p.create+"; "+p.clear+begin+p.after(s)+p.whole(s)+"rollback")
 	return s.ended(ctx, j, err), err
 }
 

@@ -21,8 +21,8 @@ type Config struct {
 	// through a pooler in session or transaction mode; the statements of a handler are then not kept prepared, unless it
 	// has a default_query_exec_mode. Its password appears in no error.
 	DSN string
-	// Table takes the rows, columns by name: "flights" or "schema.flights". The metadata columns (_topic, _offset and
-	// so on) are filled too where the table has them.
+	// Table takes the rows, columns by name: flights or schema.flights, each as the catalogue has it; double quotes hold a name
+	// with dots. The metadata columns (_topic, _offset and so on) are filled too where the table has them.
 	Table string
 	// Key, with Table: columns of a unique index to upsert by. The last row of a key in partition order wins. None:
 	// append.
@@ -60,7 +60,7 @@ func (c Config) job() sqlstore.Job {
 
 // validate joins all faults of a Config.
 func (c Config) validate() error {
-	errs := c.job().Validate("schema.name")
+	errs := c.job().Validate()
 	if c.CommitTimeout < 0 || c.CommitTimeout > 0 && c.CommitTimeout < time.Millisecond {
 		errs = append(errs, fmt.Errorf("CommitTimeout %s is below 1ms", c.CommitTimeout))
 	}

@@ -13,6 +13,12 @@ import (
 // appRole stands in the grants for the user of the dsn.
 const appRole = "fencepost_app"
 
+// CheckNames finds the names of a table and of columns that the server does not take. Without a table there are none. It
+// connects to nothing.
+func CheckNames(table string, columns []fencepost.ColumnSpec) []fencepost.Finding {
+	return dialect().CheckNames(table, columns)
+}
+
 // DDL is the SQL that a database's owner runs before a user with the least grants can: the ledger's tables, the
 // Config's table as the columns want it, and the grants. A second run changes nothing. It connects to nothing. Tables
 // that the Config's SQL or Handle use are theirs to make and to grant.

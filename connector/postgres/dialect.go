@@ -21,8 +21,16 @@ var system = sqlstore.System{Name: "postgres", Title: "Postgres", DDL: ddlHelp, 
 	NoLogin:  "mend user and password in the dsn, or the server's pg_hba.conf",
 	NotFound: "set search_path for this user to one schema that exists"}
 
-var spelling = sqlstore.Spelling{Ident: ident, Literal: quote, Plain: plain,
+var spelling = sqlstore.Spelling{Ident: ident, Literal: quote, Plain: plain, TooLong: tooLong,
 	Text: func(expr string) string { return "(" + expr + `)::text COLLATE "C"` }}
+
+// tooLong is sqlstore.Spelling.TooLong. It returns why Postgres does not take a name; empty: it does. It would cut the name, and say nothing.
+func tooLong(name string) string {
+	if len(name) <= 63 {
+		return ""
+	}
+	return fmt.Sprintf("has %d bytes, and Postgres takes 63", len(name))
+}
 
 // dialect is Postgres as the core of the SQL connectors sees it.
 func dialect() *sqlstore.Dialect[*session] {

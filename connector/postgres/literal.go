@@ -43,16 +43,31 @@ func integers(moves []ledger.Move, value func(ledger.Move) int64) string {
 
 // texts makes an array literal of strings.
 func texts(moves []ledger.Move, value func(ledger.Move) string) string {
-	return array(moves, func(b []byte, m ledger.Move) []byte {
-		b = append(b, '"')
-		for _, c := range []byte(value(m)) {
-			if c == '"' || c == '\\' {
-				b = append(b, '\\')
-			}
-			b = append(b, c)
+	return array(moves, func(b []byte, m ledger.Move) []byte { return appendElement(b, value(m)) })
+}
+
+// textArray is texts of strings that are no moves'.
+func textArray(list []string) string {
+	b := []byte{'{'}
+	for i, text := range list {
+		if i > 0 {
+			b = append(b, ',')
 		}
-		return append(b, '"')
-	})
+		b = appendElement(b, text)
+	}
+	return quote(string(append(b, '}')))
+}
+
+// appendElement appends a string as an array literal has it.
+func appendElement(b []byte, text string) []byte {
+	b = append(b, '"')
+	for _, c := range []byte(text) {
+		if c == '"' || c == '\\' {
+			b = append(b, '\\')
+		}
+		b = append(b, c)
+	}
+	return append(b, '"')
 }
 
 // uuids makes an array literal of topic IDs, null for none.

@@ -31,5 +31,5 @@ func exactly(j sqlstore.Job, col sqlstore.Column) string {
 	if to == "" {
 		return ""
 	}
-	return fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s;", j.Table, plain(col.Name), to)
+	return fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s;", sqlstore.Qualified(j.Table, plain), plain(col.Name), to)
 }

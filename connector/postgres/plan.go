@@ -78,7 +78,7 @@ func planTable(j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpe
 		staged[i] = ident(n) + " " + t.Column(n).Stage
 	}
 	value := func(name string) string { return ident(name) + t.Column(name).Cast }
-	insert = "insert into " + t.SQL + " (" + list + ") select " + sqlstore.Join(names, value) + " from " + stageTable + "; "
+	insert = "insert into " + t.SQL + " (" + list + ") " + overriding + "select " + sqlstore.Join(names, value) + " from " + stageTable + "; "
 	if len(j.Key) > 0 {
 		row := rowColumn // unless the table has a column of that name
 		for slices.Contains(names, row) {
@@ -107,6 +107,9 @@ func declared(fields []field) string {
 	return strings.Join(list, ", ")
 }
 
+// overriding has an INSERT write what a batch says into columns that are generated always as identity, as COPY does.
+const overriding = "overriding system value "
+
 // nullable asks, in SQL, whether each column of the key that takes null is null.
 func nullable(t *sqlstore.Target, key []string) (null []string) {
 	for _, name := range key {
@@ -131,7 +134,7 @@ func upsertSQL(table string, keys, names []string, row, key string, value func(s
 	if len(set) > 0 {
 		do = "do update set " + strings.Join(set, ", ")
 	}
-	return fmt.Sprintf("insert into %s (%s) select distinct on (%s) %s from %s order by %s, %s desc on conflict (%s) %s; ",
+	return fmt.Sprintf("insert into %s (%s) "+overriding+"select distinct on (%s) %s from %s order by %s, %s desc on conflict (%s) %s; ",
 		table, idents(names), key, sqlstore.Join(names, value), stageTable, key, row, idents(keys), do)
 }
 

@@ -2,12 +2,14 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/fencepost/fencepost"
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/fencepost/fencepost/internal/sqlstore"
-	"github.com/fencepost/fencepost/ledger"
 )
 
 // shapeSQL is sqlstore.Target.Shape, of the rows of shapeFrom. Values travel in the binary form of their columns' types, which
@@ -33,27 +35,37 @@ const (
 	pinned = `nullif(current_setting('fencepost.target'), '')::oid`
 )
 
-// targetSQL selects the columns, the table, and its shape. A temporary table has built-in types only, so that no worker
-// stands in the way of who drops a type; what is of another type travels as text.
+// keyedSQL holds for an index i of the table c by which an upsert by the key goes.
+const keyedSQL = `i.indrelid = c.oid and i.indisunique and i.indimmediate and i.indpred is null and i.indexprs is null
+  and (select array_agg(e.attname::text order by e.attname::text) from unnest(i.indkey::int2[]) with ordinality k (num, n)
+    join pg_attribute e on e.attrelid = c.oid and e.attnum = k.num where k.n <= i.indnkeyatts)
+    = (select array_agg(k order by k) from unnest(@key::text[]) k)`
+
+// targetSQL selects the columns, the table, its shape, and what of it is loose. A temporary table has built-in types only, so that no
+// worker stands in the way of who drops a type; what is of another type travels as text. Keys are compared by the index's
+// collation, which may merge what the column's does not. A view's column may be computed;
+// where a trigger takes its rows, none is.
 const targetSQL = pinSQL + `select a.attname, case when coalesce(b.typtype, t.typtype) = 'e' then 'enum' when t.typcategory = 'A' and b.oid is null then format_type(t.oid, null) else coalesce(b.typname, t.typname) end,
-  format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef or a.attidentity <> '', a.attgenerated <> '',
+  format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef or a.attidentity <> '',
+  a.attgenerated <> '' or c.relkind = 'v' and pg_relation_is_updatable(c.oid, false) & 8 <> 0 and not pg_column_is_updatable(c.oid, a.attnum, false),
   case when coalesce(b.typnamespace, t.typnamespace) <> 'pg_catalog'::regnamespace then null
     when b.oid is null then format_type(t.oid, a.atttypmod) else format_type(b.oid, t.typtypmod) end,
   (select quote_ident(n.nspname) || '.' || quote_ident(k.collname) from pg_collation k join pg_namespace n on n.oid = k.collnamespace
-    where k.oid = a.attcollation and k.collname <> 'default')
- from pg_attribute a join pg_type t on t.oid = a.atttypid left join pg_type b on b.oid = t.typbasetype
+    where k.oid = coalesce((select y.oid from pg_index i cross join unnest(i.indkey::int2[], i.indcollation::oid[]) u (num, coll)
+      join pg_collation y on y.oid = u.coll where u.num = a.attnum and not y.collisdeterministic and @keyed limit 1), a.attcollation) and k.collname <> 'default'),
+  a.attidentity = 'a'
+ from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_type t on t.oid = a.atttypid left join pg_type b on b.oid = t.typbasetype
  where a.attrelid = @oid and a.attnum > 0 and not a.attisdropped order by a.attnum;
-select c.relkind not in ('r', 'p') or c.relrowsecurity or c.relhasrules
+select c.relkind, c.relkind not in ('r', 'p') or c.relrowsecurity or c.relhasrules
   or exists (select from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal)
   or exists (select from pg_index i where (i.indisunique or i.indisexclusion)
     and (i.indrelid = c.oid or i.indrelid in (select relid from pg_partition_tree(c.oid)))),
   c.relkind <> 'r' or c.relhasrules or exists (select from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal),
-  keyed.n > 0, keyed.equal_nulls > 0
+  keyed.n > 0, keyed.equal_nulls > 0, pg_relation_is_updatable(c.oid, true) & 8 <> 0,
+  (select string_agg(quote_ident(w.rulename), chr(10) order by w.rulename) from pg_rewrite w
+    where w.ev_class = c.oid and w.ev_type in ('2', '3') and w.ev_enabled in ('O', 'A'))
  from pg_class c cross join lateral (select count(*) as n, count(*) filter (where to_jsonb(i) @> '{"indnullsnotdistinct": true}') as equal_nulls
-   from pg_index i where i.indrelid = c.oid and i.indisunique and i.indimmediate and i.indpred is null and i.indexprs is null
-    and (select array_agg(a.attname::text order by a.attname::text) from unnest(i.indkey::int2[]) with ordinality k (num, n)
-      join pg_attribute a on a.attrelid = c.oid and a.attnum = k.num where k.n <= i.indnkeyatts)
-      = (select array_agg(k order by k) from unnest(@key::text[]) k)) keyed
+   from pg_index i where @keyed) keyed
  where c.oid = @oid;
 select ` + shapeSQL + shapeFrom + `;
 ` + belowSQL + `; commit`
@@ -75,65 +87,168 @@ func (s *session) namesake(ctx context.Context) (table string, err error) {
 	return string(res[0][0][0]), nil
 }
 
+// relation is a row of the second select of targetSQL.
+type relation struct {
+	kind                                       byte // pg_class.relkind
+	staged, open, keyed, equalNulls, takesRows bool
+	rules                                      []string // on INSERT and UPDATE, as SQL
+}
+
+func relationOf(r [][]byte) relation {
+	is := relation{kind: r[0][0], staged: isTrue(r[1]), open: isTrue(r[2]), keyed: isTrue(r[3]), equalNulls: isTrue(r[4]), takesRows: isTrue(r[5])}
+	if r[6] != nil {
+		is.rules = strings.Split(string(r[6]), "\n")
+	}
+	return is
+}
+
+func isTrue(b []byte) bool { return string(b) == "t" }
+
 // target is sqlstore.TargetSQL.Read. The rows go through a temporary table where writing them directly would hold locks
 // that another owner may need while this client sends (law 11: unique keys, triggers), or COPY can not write there at all
-// (views, row security).
+// (views, row security), or passes over what INSERT does (rules).
 func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target, error) {
-	key := make([]ledger.Move, len(j.Key)) // texts makes arrays of what moves say
-	for i, k := range j.Key {
-		key[i].Topic = k
-	}
 	name := sqlstore.Qualified(j.Table, ident)
-	res, err := s.Exec(ctx, sqlstore.Fill(targetSQL, "@table", quote(name), "@oid", pinned, "@loose", looseSQL(j),
-		"@key", texts(key, func(m ledger.Move) string { return m.Topic })))
+	res, err := s.Exec(ctx, sqlstore.Fill(targetSQL, "@table", quote(name), "@oid", pinned, "@loose", looseSQL(j), "@keyed", sqlstore.Fill(keyedSQL, "@key", textArray(j.Key))))
 	if err != nil {
 		s.Rollback(ctx, err)
 		return nil, s.edge(ctx, err)
 	}
 	res = res[1:] // behind pinSQL's
 	if len(res[1]) == 0 {
-		return nil, &fencepost.UserError{Code: "table-not-found", Help: ddlHelp,
-			Err: fmt.Errorf("database %s has no table %s", s.config.Database, j.Table)}
+		return nil, s.notThere(ctx, j)
 	}
-	isTrue := func(b []byte) bool { return string(b) == "t" }
-	keyed := isTrue(res[1][0][2])
-	t := &sqlstore.Target{SQL: name, Staged: isTrue(res[1][0][0]), Open: isTrue(res[1][0][1]), Shape: string(res[2][0][0]),
-		KeyFaults: func(func(string) bool) []sqlstore.Misfit { return notKeyed(j, keyed) }}
-	if t.NullKeys = "are appended"; isTrue(res[1][0][3]) {
-		t.NullKeys, t.EqualNulls = "replace each other (NULLS NOT DISTINCT)", true // Postgres 15
+	is := relationOf(res[1][0])
+	if is.kind == 'v' && is.takesRows && len(j.Key) > 0 {
+		if is.keyed, err = s.keyedView(ctx, name, j.Key); err != nil {
+			return nil, err
+		}
+	}
+	t := &sqlstore.Target{SQL: name, Staged: is.staged, Open: is.open, Shape: string(res[2][0][0]), Faults: unwritable(j, is), NullKeys: "are appended"}
+	if is.equalNulls { // Postgres 15
+		t.NullKeys, t.EqualNulls = "replace each other (NULLS NOT DISTINCT)", true
 	}
 	for _, r := range res[3] {
 		t.Faults = append(t.Faults, parted(string(r[0])))
 	}
+	var fixed []string
 	for _, r := range res[0] {
-		col := sqlstore.Column{Name: string(r[0]), Type: string(r[1]), SQL: string(r[2]), Shown: string(r[2]), Generated: isTrue(r[5]), Unfilled: "null"}
-		if col.Stage = string(r[6]); r[6] == nil {
-			col.Stage, col.Cast = "text", "::"+col.SQL
+		t.Columns = append(t.Columns, columnOf(j, is, r))
+		if isTrue(r[8]) {
+			fixed = append(fixed, string(r[0]))
 		}
-		if r[7] != nil {
-			col.Collate = " collate " + string(r[7])
-		}
-		switch fallback := isTrue(r[4]); {
-		case col.Generated:
-			col.Unfilled = "generated"
-		case fallback:
-			col.Unfilled = "default"
-		default:
-			col.Required = isTrue(r[3])
-		}
-		col.Nullable = !isTrue(r[3])
-		col.Exact = exactly(j, col)
-		col.Converts = "::" + col.SQL
-		t.Columns = append(t.Columns, col)
+	}
+	t.KeyFaults = func(filled func(string) bool) []sqlstore.Misfit {
+		return append(unkeyed(j, is), unchangeable(j, fixed, filled)...)
 	}
 	return t, nil
 }
 
-// notKeyed is the refusal of an upsert unless a unique index is exactly the job's Key.
-func notKeyed(j sqlstore.Job, keyed bool) []sqlstore.Misfit {
-	if keyed {
+// nearSQL selects a table of that name in another case or another schema, or of a name that is all of what was written.
+const nearSQL = `select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind in ('r', 'p', 'v', 'f') and lower(c.relname) in (lower(@name), lower(@whole)) and n.nspname not in ('pg_catalog', 'information_schema')
+ order by lower(n.nspname) = lower(@schema) desc, n.nspname = any (current_schemas(false)) desc, c.relname = @name desc, n.nspname, c.relname limit 1`
+
+// notThere is the error of a table that is not there.
+func (s *session) notThere(ctx context.Context, j sqlstore.Job) error {
+	parts, _ := sqlstore.ParseName(j.Table)
+	res, err := s.Exec(ctx, sqlstore.Fill(nearSQL, "@name", quote(parts[len(parts)-1]), "@whole", quote(j.Table), "@schema", quote(parts[0])))
+	if err != nil {
+		s.Rollback(ctx, err)
+		return s.edge(ctx, err)
+	}
+	var near []string
+	if len(res[0]) > 0 {
+		near = []string{string(res[0][0][0]), string(res[0][0][1])}
+	}
+	return system.NotThere(j, s.config.Database, near)
+}
+
+// columnOf reads a row of the first select of targetSQL.
+func columnOf(j sqlstore.Job, is relation, r [][]byte) sqlstore.Column {
+	col := sqlstore.Column{Name: string(r[0]), Type: string(r[1]), SQL: string(r[2]), Shown: string(r[2]), Generated: isTrue(r[5]), Unfilled: "null"}
+	if col.Stage = string(r[6]); r[6] == nil {
+		col.Stage, col.Cast = "text", "::"+col.SQL
+	}
+	if r[7] != nil {
+		col.Collate = " collate " + string(r[7])
+	}
+	switch fallback := isTrue(r[4]); {
+	case col.Generated:
+		col.Unfilled = "generated"
+	case fallback:
+		col.Unfilled = "default"
+	case is.kind == 'v':
+		col.Unfilled = "null or default"
+	default:
+		col.Required = isTrue(r[3])
+	}
+	col.Nullable = !isTrue(r[3])
+	col.Exact = exactly(j, col)
+	col.Converts = "::" + col.SQL
+	return col
+}
+
+// keyedView reports whether the server finds a unique index for an upsert through a view. The columns of a view may have other
+// names than those of its table, so that the server is asked: to explain an INSERT plans it and does not run it.
+func (s *session) keyedView(ctx context.Context, view string, key []string) (bool, error) {
+	nulls := sqlstore.Join(key, func(string) string { return "null" })
+	_, err := s.Exec(ctx, "explain insert into "+view+" ("+idents(key)+") overriding system value select "+nulls+" on conflict ("+idents(key)+") do nothing")
+	if pg := new(pgconn.PgError); errors.As(err, &pg) && (pg.Code == "42P10" || pg.Code == "55000" || pg.Code == "0A000") {
+		return false, nil
+	}
+	if err != nil {
+		s.Rollback(ctx, err)
+		return false, s.edge(ctx, err)
+	}
+	return true, nil
+}
+
+// otherKinds are what a name may mean that takes no rows. :: relkind -> what it is
+var otherKinds = map[byte]string{'m': "a materialized view", 'S': "a sequence", 'c': "a composite type", 'i': "an index", 'I': "an index", 't': "a TOAST table"}
+
+// unwritable is why nothing can be written there.
+func unwritable(j sqlstore.Job, is relation) []sqlstore.Misfit {
+	if what := otherKinds[is.kind]; what != "" {
+		return []sqlstore.Misfit{{Code: "table-not-writable", Text: fmt.Sprintf("%s is %s, which takes no rows", j.Table, what), Help: "name a table"}}
+	}
+	if is.kind == 'v' && !is.takesRows {
+		return []sqlstore.Misfit{{Code: "table-not-writable", Text: fmt.Sprintf("view %s takes no rows: the server can not tell which ones of its tables they are for", j.Table),
+			Help: "name the table behind it in table; or write into its tables by sql"}}
+	}
+	return nil
+}
+
+// unkeyed is the refusal of an upsert unless a unique index is exactly the job's Key, and no rule stands beside it.
+func unkeyed(j sqlstore.Job, is relation) []sqlstore.Misfit {
+	m := sqlstore.Misfit{Code: "key-not-unique"}
+	switch {
+	case is.kind == 'm':
+		return nil // it takes no rows at all
+	case is.kind == 'v' && !is.keyed:
+		m.Text = fmt.Sprintf("view %s has no table behind it with a unique index on exactly (%s)", j.Table, strings.Join(j.Key, ", "))
+		m.Help = "name the table behind it in table; or write the upsert as sql"
+	case !is.keyed:
+		m.Text = fmt.Sprintf("table %s has no unique index on exactly (%s)", j.Table, strings.Join(j.Key, ", "))
+		m.Help = fmt.Sprintf("CREATE UNIQUE INDEX ON %s (%s);", sqlstore.Qualified(j.Table, plain), plains(j.Key))
+	case len(is.rules) > 0:
+		m.Text = fmt.Sprintf("table %s has rules on INSERT or UPDATE (%s), beside which Postgres takes no upsert", j.Table, strings.ReplaceAll(strings.Join(is.rules, ", "), `"`, ""))
+		on := " ON " + sqlstore.Qualified(j.Table, plain) + ";"
+		m.Help = "DROP RULE " + strings.Join(is.rules, on+" DROP RULE ") + on + "   or leave key out to append"
+	default:
 		return nil
 	}
-	return []sqlstore.Misfit{{Code: "key-not-unique", Text: fmt.Sprintf("table %s has no unique index on exactly (%s)", j.Table, strings.Join(j.Key, ", ")),
-		Help: fmt.Sprintf("CREATE UNIQUE INDEX ON %s (%s);", j.Table, plains(j.Key))}}
+	return []sqlstore.Misfit{m}
+}
+
+// unchangeable is the refusal of an upsert that would have to change columns that are generated always as identity.
+func unchangeable(j sqlstore.Job, fixed []string, filled func(string) bool) (bad []sqlstore.Misfit) {
+	for _, name := range fixed {
+		if filled(name) && !slices.Contains(j.Key, name) {
+			bad = append(bad, sqlstore.Misfit{Code: "column-type", Column: name,
+				Text: fmt.Sprintf("column %s of table %s is generated always as identity: an upsert by (%s) can not change it", name, j.Table, strings.Join(j.Key, ", ")),
+				Help: fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET GENERATED BY DEFAULT;   or drop it from schema", sqlstore.Qualified(j.Table, plain), plain(name))})
+		}
+	}
+	return bad
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -18,7 +19,8 @@ type Config struct {
 	Path string
 
 	// Table is appended to, column by column name: those of the batch, and _topic, _partition, _offset, _timestamp,
-	// _key, _headers where the table has them. Names compare as SQLite does, without case.
+	// _key, _headers where the table has them. Names compare as SQLite does, without case. A name may be in double quotes, as
+	// the other SQL stores take one with dots.
 	Table string
 	// Key makes Table an upsert by these columns, which must be its PRIMARY KEY or UNIQUE. Within a batch the last row
 	// of a key wins, in partition and then offset order. Empty: append.
@@ -74,6 +76,9 @@ func (cfg Config) validate() (Config, error) {
 	}
 	if err := errors.Join(errs...); err != nil {
 		return cfg, &fencepost.UserError{Code: "sink-config", Err: fmt.Errorf("open sqlite sink: %w", err), Exit: 2}
+	}
+	if parts, err := sqlstore.ParseName(cfg.Table); err == nil && len(parts) == 1 {
+		cfg.Table = parts[0]
 	}
 	path, err := filepath.Abs(cfg.Path)
 	if err != nil {

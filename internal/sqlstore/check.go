@@ -81,22 +81,16 @@ func (s *Sink[S]) checkTable(ctx context.Context, columns []fencepost.ColumnSpec
 		return ok("%s in the temporary table batch%s", count(len(columns), "column"), s.dialect.batchNotes(s.look, columns))
 	case Append, Upsert:
 	}
+	if list := findings(s.dialect.tooLong(s.job, columns)); len(list) > 0 {
+		return list
+	}
 	t, err := s.dialect.Target.Read(s.look, ctx, s.job)
 	if err != nil {
 		f := finding("database", err)
 		f.Key = "table"
 		return []fencepost.Finding{f}
 	}
-	var list []fencepost.Finding
-	for _, m := range s.dialect.misfits(t, s.job, columns) {
-		f := fencepost.Finding{Subject: "database", Text: m.Text, Code: m.Code, Help: m.Help, Key: "table"}
-		if m.Column != "" {
-			f.Key = "schema." + m.Column
-		} else if strings.HasPrefix(m.Code, "key-") {
-			f.Key = "key"
-		}
-		list = append(list, f)
-	}
+	list := findings(s.dialect.misfits(t, s.job, columns))
 	if len(list) == 0 {
 		for _, m := range s.dialect.merges(s.look, t, s.job, columns) {
 			list = append(list, fencepost.Finding{Subject: "database", Text: m.Text, Code: m.Code, Help: m.Help, Key: "key"})
@@ -106,6 +100,20 @@ func (s *Sink[S]) checkTable(ctx context.Context, columns []fencepost.ColumnSpec
 		return list
 	}
 	return ok("table %s has all %s%s%s", s.job.Table, count(len(columns), "column"), t.unfilled(columns), s.dialect.notes(s.look, t, s.job, columns))
+}
+
+// findings are misfits beside the keys that they are about.
+func findings(misfits []Misfit) (list []fencepost.Finding) {
+	for _, m := range misfits {
+		f := fencepost.Finding{Subject: "database", Text: m.Text, Code: m.Code, Help: m.Help, Key: "table"}
+		if m.Column != "" {
+			f.Key = "schema." + m.Column
+		} else if strings.HasPrefix(m.Code, "key-") {
+			f.Key = "key"
+		}
+		list = append(list, f)
+	}
+	return list
 }
 
 // checkLedger looks for the ledger, and whether this user may use or make it.

@@ -57,6 +57,8 @@ type Spelling struct {
 	Text func(string) string
 	// Plain writes a name as a person would type it. It may be nil where only layouts are read.
 	Plain func(string) string
+	// TooLong returns why the database does not take a name; empty: it does.
+	TooLong func(name string) string
 }
 
 // Errors knows what the errors of a driver mean.

@@ -78,7 +78,7 @@ func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "
 
 // fakeDialect says in plain words what is asked.
 func fakeDialect() *Dialect[*fake] {
-	d := &Dialect[*fake]{System: System{Name: "fake", DDL: "ddl"}, Spelling: Spelling{Ident: quoted, Literal: quoted, Plain: func(s string) string { return s }}}
+	d := &Dialect[*fake]{System: System{Name: "fake", DDL: "ddl"}, Spelling: Spelling{Ident: quoted, Literal: quoted, Plain: func(s string) string { return s }, TooLong: func(string) string { return "" }}}
 	d.Another = func(*fake) *fake { return &fake{} }
 	d.Errors.Edge = func(_ *fake, _ context.Context, err error) error { return err }
 	d.Errors.Outcome = func(_ *fake, err error) (Outcome, string) {

@@ -12,7 +12,7 @@ import (
 
 // Job is what a sink does with a batch: the part of a connector's Config that is the same for all.
 type Job struct {
-	Table    string // NAME or SCHEMA.NAME
+	Table    string // as ParseName takes it
 	Key      []string
 	SQL      string
 	Handled  bool // by a function of the user's
@@ -45,8 +45,8 @@ func (j Job) Form() Form {
 	return Append
 }
 
-// Validate lists all faults of a Job. qualified is the form of a table's name with its place: schema.name.
-func (j Job) Validate(qualified string) (errs []error) {
+// Validate lists all faults of a Job.
+func (j Job) Validate() (errs []error) {
 	n := 0
 	for _, set := range []bool{j.Table != "", strings.TrimSpace(j.SQL) != "", j.Handled} {
 		if set {
@@ -62,8 +62,8 @@ func (j Job) Validate(qualified string) (errs []error) {
 	if slices.Contains(j.Key, "") {
 		errs = append(errs, errors.New("Key has an empty column name"))
 	}
-	if strings.Count(j.Table, ".") > 1 || strings.HasPrefix(j.Table, ".") || strings.HasSuffix(j.Table, ".") {
-		errs = append(errs, fmt.Errorf("Table %q is neither a name nor %s", j.Table, qualified))
+	if _, err := ParseName(j.Table); j.Table != "" && err != nil {
+		errs = append(errs, fmt.Errorf("Table %w", err))
 	}
 	if j.Lanes < 0 {
 		errs = append(errs, fmt.Errorf("Lanes is %d", j.Lanes))

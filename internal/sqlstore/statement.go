@@ -168,12 +168,3 @@ func Join(names []string, write func(string) string) string {
 	}
 	return strings.Join(q, ", ")
 }
-
-// Qualified writes the name of a table, NAME or SCHEMA.NAME, each part as write does.
-func Qualified(name string, write func(string) string) string {
-	parts := strings.Split(name, ".")
-	for i, p := range parts {
-		parts[i] = write(p)
-	}
-	return strings.Join(parts, ".")
-}

@@ -98,8 +98,8 @@ func (t TableLayout) Validate() error {
 		}
 	}
 	miss(t.Table == "", "table: which one?")
-	miss(strings.Count(t.Table, ".") > 1 || strings.HasPrefix(t.Table, ".") || strings.HasSuffix(t.Table, "."),
-		"table: neither NAME nor SCHEMA.NAME")
+	_, err := ParseName(t.Table)
+	miss(t.Table != "" && err != nil, "table: neither NAME nor SCHEMA.NAME")
 	miss(t.Offset == "", "offset: which column holds the number?")
 	if t.TopicPartition != "" {
 		miss(t.Topic != "" || t.Partition != "", "topic_partition holds both: leave topic and partition out")

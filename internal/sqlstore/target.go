@@ -151,10 +151,55 @@ func (t *Target) unfilled(columns []fencepost.ColumnSpec) string {
 	return "; not filled: " + strings.Join(names, ", ")
 }
 
+// name is the job's table as a person would type it.
+func (d *Dialect[S]) name(j Job) string { return Qualified(j.Table, d.Plain) }
+
+// tooLong lists the names of the job and of a schema that are longer than the server takes. It may cut them without an error, and
+// never find what it is asked for.
+func (d *Dialect[S]) tooLong(j Job, columns []fencepost.ColumnSpec) (bad []Misfit) {
+	parts, _ := ParseName(j.Table)
+	for _, p := range parts {
+		if how := d.TooLong(p); how != "" {
+			bad = append(bad, Misfit{Code: "name-too-long", Text: "table " + p + " " + how, Help: "give it a shorter name"})
+		}
+	}
+	for _, c := range columns {
+		if how := d.TooLong(c.Name); how != "" {
+			bad = append(bad, Misfit{Code: "name-too-long", Column: c.Name, Text: "column " + c.Name + " " + how,
+				Help: fmt.Sprintf("give it a shorter name, and say where it is from: {type: %s, from: %s}", c.Type, c.Name)})
+		}
+	}
+	return bad
+}
+
+// CheckNames finds the names of a table and of columns that the server does not take. Without a table there are none.
+func (d *Dialect[S]) CheckNames(table string, columns []fencepost.ColumnSpec) []fencepost.Finding {
+	if table == "" {
+		return nil
+	}
+	if _, err := ParseName(table); err != nil {
+		return []fencepost.Finding{{Subject: "database", Key: "table", Code: "bad-value", Text: "table: " + err.Error(), Help: "table: NAME, or SCHEMA.NAME"}}
+	}
+	return findings(d.tooLong(Job{Table: table}, columns))
+}
+
+// NotThere is the error of a table that is not there, with the names of one that may be meant.
+func (y System) NotThere(j Job, database string, near []string) error {
+	fault := &fencepost.UserError{Code: "table-not-found", Help: y.DDL, Err: fmt.Errorf("database %s has no table %s", database, j.Table)}
+	if len(near) > 0 {
+		fault.Help = "table: " + Named(near...)
+		fault.Err = fmt.Errorf("database %s has no table %s, but it has %s", database, j.Table, strings.Trim(Named(near...), "'"))
+	}
+	return fault
+}
+
 // target reads the job's table, and refuses one that does not take these columns. nil: the job has no table.
 func (d *Dialect[S]) target(ctx context.Context, s S, j Job, columns []fencepost.ColumnSpec) (*Target, error) {
 	if j.Table == "" {
 		return nil, nil
+	}
+	if bad := d.tooLong(j, columns); len(bad) > 0 {
+		return nil, bad[0].Fault()
 	}
 	t, err := d.Target.Read(s, ctx, j)
 	if err != nil {
@@ -173,7 +218,7 @@ func (d *Dialect[S]) misfits(t *Target, j Job, columns []fencepost.ColumnSpec) [
 		col := t.Column(spec.Name)
 		if col == nil {
 			bad = append(bad, Misfit{Code: "column-missing", Column: spec.Name, Text: fmt.Sprintf("table %s has no column %s", j.Table, spec.Name),
-				Help: fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;   or drop it from schema", j.Table, d.Plain(spec.Name), d.Target.Natural(spec.Type))})
+				Help: fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;   or drop it from schema", d.name(j), d.Plain(spec.Name), d.Target.Natural(spec.Type))})
 			continue
 		}
 		bad = append(bad, d.misfit(j, spec, col, spec.Name)...)
@@ -187,7 +232,7 @@ func (d *Dialect[S]) misfits(t *Target, j Job, columns []fencepost.ColumnSpec) [
 		if col.Required && !filled(columns, col.Name) {
 			bad = append(bad, Misfit{Code: "column-unfilled",
 				Text: fmt.Sprintf("table %s wants a value in column %s (not null, no default), and the schema has none", j.Table, col.Name),
-				Help: fmt.Sprintf("add %s to schema; or ALTER TABLE %s ALTER COLUMN %s SET DEFAULT ...", col.Name, j.Table, d.Plain(col.Name))})
+				Help: fmt.Sprintf("add %s to schema; or ALTER TABLE %s ALTER COLUMN %s SET DEFAULT ...", col.Name, d.name(j), d.Plain(col.Name))})
 		}
 	}
 	return append(bad, t.keyMisfits(j, func(name string) bool { return filled(columns, name) })...)

@@ -15,6 +15,7 @@ var mysqlKind = (&server{
 	promise: []string{"rows and moves are one MySQL transaction, and each move is compared and set in it.",
 		"Holds through kill -9, a lost answer to COMMIT, late workers, a restored backup; for tables with transactions (InnoDB)."},
 	address: mysql.Address,
+	names:   mysql.CheckNames,
 	open: func(ctx context.Context, dsn string, t table, p Pipeline) (sink.Sink, error) {
 		s, err := mysql.Open(ctx, mysqlConfig(dsn, t, p))
 		if err != nil {

@@ -15,6 +15,7 @@ var postgresKind = (&server{
 	promise: []string{"rows and moves are one Postgres transaction, and each move is compared and set in it.",
 		"Holds through kill -9, a lost answer to COMMIT, late workers, a restored backup."},
 	address: postgres.Address,
+	names:   postgres.CheckNames,
 	open: func(ctx context.Context, dsn string, t table, p Pipeline) (sink.Sink, error) {
 		s, err := postgres.Open(ctx, postgresConfig(dsn, t, p))
 		if err != nil {

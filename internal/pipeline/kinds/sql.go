@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
@@ -91,7 +92,8 @@ type server struct {
 	name    string
 	sinkDoc string // behind sink.NAME
 	promise []string
-	address func(dsn string) (string, error) // without its password
+	address func(dsn string) (string, error)                                       // without its password
+	names   func(table string, columns []fencepost.ColumnSpec) []fencepost.Finding // that it does not take
 	open    func(ctx context.Context, dsn string, t table, p Pipeline) (sink.Sink, error)
 	ledger  func(dsn string, keep ledger.KeepCommits) (OpenLedger, error)
 	ddl     func(dsn string, t table, p Pipeline) string
@@ -199,6 +201,18 @@ func (s serverSink) String() string {
 func (s serverSink) Rules(r *keys.Reader, p Pipeline) {
 	s.rules(r, s.At, p)
 	s.dsnRule(r, "${DATABASE_URL}")
+	s.nameRules(r, p)
+}
+
+// nameRules tell of names that the database would cut or refuse, before ddl prints them.
+func (s serverSink) nameRules(r *keys.Reader, p Pipeline) {
+	for _, f := range s.server.names(s.Table, p.Columns) {
+		at := f.Key
+		if at == "table" {
+			at = s.At + ".table"
+		}
+		r.Find(f.Code, r.KeyAt(at), f.Help, "%s", f.Text)
+	}
 }
 
 // Open opens the sink.

@@ -60,7 +60,6 @@ var classes = map[string]sqlstore.Class{
 	"08": sqlstore.NotServing, "53": sqlstore.NotServing, "57": sqlstore.NotServing, "58": sqlstore.NotServing,
 	"21000": sqlstore.BadRows, "44000": sqlstore.BadRows, "22": sqlstore.BadRows, "23": sqlstore.BadRows, "P0": sqlstore.BadRows,
 	"42622": sqlstore.BadRows, // a value too long for the type name
-	"08P01": sqlstore.BadRows, // binary data that the column does not take: encoded for another type than it has now
 	"42":    sqlstore.BadSQL, "0A": sqlstore.BadSQL, "2D": sqlstore.BadSQL, "3F": sqlstore.BadSQL,
 }
 
@@ -77,20 +76,22 @@ func classOf(pg *pgconn.PgError) sqlstore.Class {
 		return sqlstore.Perhaps
 	case pg.Routine == "ExecWithCheckOptions":
 		return sqlstore.BadRows
+	case pg.Code == "08P01" && pg.SeverityUnlocalized == "ERROR": // binary data for another type than the column has by now
+		return sqlstore.BadRows
 	}
 	return class
 }
 
 // said makes an error that the server raised ours.
 func (s *session) said(pg *pgconn.PgError) error {
+	if err := s.poolerRefused(pg); err != nil {
+		return err
+	}
 	class := classOf(pg)
 	if blame, ok := class.Blame(); ok {
 		r := rejected(pg)
 		r.Blame = blame
 		return r
-	}
-	if err := s.poolerRefused(pg); err != nil {
-		return err
 	}
 	return system.Fault(class, place(s.config), reasoned(pg))
 }

@@ -68,7 +68,7 @@ select c.relkind, c.relkind not in ('r', 'p') or c.relrowsecurity or c.relhasrul
    from pg_index i where @keyed) keyed
  where c.oid = @oid;
 select ` + shapeSQL + shapeFrom + `;
-` + belowSQL + `; commit`
+` + belowSQL + `; rollback`
 
 // namesakeSQL selects the user's own tables that the name batch may mean. Temporary tables come first, unless the search
 // path says otherwise.

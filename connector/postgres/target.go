@@ -46,8 +46,9 @@ const targetSQL = `select a.attname, case when coalesce(b.typtype, t.typtype) = 
   (select quote_ident(n.nspname) || '.' || quote_ident(k.collname) from pg_collation k join pg_namespace n on n.oid = k.collnamespace
     where k.oid = coalesce((select y.oid from pg_index i cross join unnest(i.indkey::int2[], i.indcollation::oid[]) u (num, coll)
       join pg_collation y on y.oid = u.coll where u.num = a.attnum and not y.collisdeterministic and @keyed limit 1), a.attcollation) and k.collname <> 'default'),
-  a.attidentity = 'a'
+  a.attidentity = 'a', case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end
  from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_type t on t.oid = a.atttypid left join pg_type b on b.oid = t.typbasetype
+  left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
  where a.attrelid = to_regclass(@table) and a.attnum > 0 and not a.attisdropped order by a.attnum;
 select c.relkind, c.relkind not in ('r', 'p') or c.relrowsecurity or c.relhasrules
   or exists (select from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal)
@@ -175,7 +176,13 @@ func columnOf(j sqlstore.Job, is relation, r [][]byte) sqlstore.Column {
 	default:
 		col.Required = isTrue(r[3])
 	}
-	col.Nullable = !isTrue(r[3])
+	col.Nullable, col.Default = !isTrue(r[3]), string(r[9])
+	switch {
+	case is.kind == 'v' && col.Default == "":
+		col.Unleft = "the view has none, and its table's is not the view's to give"
+	case isTrue(r[4]) && col.Default == "":
+		col.Unleft = "it is an identity column"
+	}
 	col.Exact = exactly(j, col)
 	return col
 }

@@ -24,6 +24,7 @@ const (
 	kindTimestamp                // microseconds since 2000-01-01
 	kindDate                     // days since 2000-01-01, of the UTC date
 	kindDecimal                  // digits to base 10,000
+	kindAbsence                  // a bool: the row is absent
 )
 
 // pairs is every pair that is allowed, with what is refused or changed on the way. The table's types are as pg_type names

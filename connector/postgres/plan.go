@@ -140,9 +140,10 @@ func sameDefaults(t *sqlstore.Target, columns []fencepost.ColumnSpec, secret str
 	if len(list) == 0 {
 		return ""
 	}
-	return sqlstore.Fill(`select ('changed:@secret:' || v.name)::int from (values @list) v (name, def) where v.def is distinct from
-  (select coalesce(pg_get_expr(d.adbin, d.adrelid), '') from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-    where a.attrelid = to_regclass(@table) and a.attname = v.name); `, "@secret", secret, "@list", strings.Join(list, ", "), "@table", quote(t.SQL))
+	// The name is the catalogue's: a planner that knows it beforehand would make the failing cast.
+	return sqlstore.Fill(`select ('changed:@secret:' || a.attname)::int from (values @list) v (name, def)
+  join pg_attribute a on a.attrelid = to_regclass(@table) and a.attname = v.name left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+ where v.def is distinct from coalesce(pg_get_expr(d.adbin, d.adrelid), ''); `, "@secret", secret, "@list", strings.Join(list, ", "), "@table", quote(t.SQL))
 }
 
 // declared is the columns of a temporary table.

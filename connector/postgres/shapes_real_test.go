@@ -281,6 +281,10 @@ func TestV25TheTablesDefault(t *testing.T) {
 			}
 		}
 	}
+	key := []fencepost.ColumnSpec{{Name: "id", Type: fencepost.Int, Default: true}}
+	if got := s.faults(t, Config{Table: "keyed", Key: []string{"id"}}, key); len(got) != 1 || !strings.HasPrefix(got[0], "key-unknown | key column id may be left to the table's default") {
+		t.Errorf("a key that is left out: check finds %s", got)
+	}
 	s.exec(t, "create table single (id int, n int default 7)") // one column that is left, which the planner knows as a constant
 	k := s.goesOn(t, w, Config{Table: "single"})
 	k.must(k.table(k.leaves().Columns[:2]...))

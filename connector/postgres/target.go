@@ -221,8 +221,10 @@ func unwritable(j sqlstore.Job, is relation) []sqlstore.Misfit {
 func unkeyed(j sqlstore.Job, is relation) []sqlstore.Misfit {
 	m := sqlstore.Misfit{Code: "key-not-unique"}
 	switch {
-	case is.kind == 'm':
-		return nil // it takes no rows at all
+	case !is.takesRows && is.kind != 'f':
+		return nil // which is told
+	case is.kind == 'f':
+		m.Text, m.Help = fmt.Sprintf("foreign table %s takes no upsert by a key", j.Table), "leave key out to append"
 	case is.kind == 'v' && !is.keyed:
 		m.Text = fmt.Sprintf("view %s has no table behind it with a unique index on exactly (%s)", j.Table, strings.Join(j.Key, ", "))
 		m.Help = "name the table behind it in table; or write the upsert as sql"

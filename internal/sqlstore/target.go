@@ -245,6 +245,9 @@ func (d *Dialect[S]) misfit(j Job, spec fencepost.ColumnSpec, col *Column, about
 	case col.Generated:
 		return []Misfit{{Code: "column-type", Column: about, Text: fmt.Sprintf("column %s of table %s is generated: it can not be written", spec.Name, j.Table),
 			Help: "drop it from schema"}}
+	case spec.Default && slices.Contains(j.Key, spec.Name):
+		return []Misfit{{Code: "key-unknown", Column: about, Text: fmt.Sprintf("key column %s may be left to the table's default, which is no key of the record", spec.Name),
+			Help: "missing: error, or a value"}}
 	case spec.Default && col.Unleft != "":
 		return []Misfit{{Code: "column-type", Column: about, Text: fmt.Sprintf("column %s of table %s can not be left to its default by some rows: %s", spec.Name, j.Table, col.Unleft),
 			Help: "missing: null, or a value; or drop it from schema"}}

@@ -149,13 +149,15 @@ func Types() []string { return types[:] }
 //	Int, Bool, Timestamp            ints    8 bytes a row
 //	Float                           floats  8 bytes a row
 //	all others                      data    values back to back; ends[row] is where the row's value ends
-//	any                             nulls   one bit a row; a null row holds 0 or an empty value
+//	any                             nulls   one bit a row; a null row holds 0 or an empty value, an absent one 1 or a byte
 //
 // All values of one column together are below 4 GiB, or the program stops: the engine's bound on a batch is a quarter of
 // it, but only who appends knows how large what it makes of a record is.
 type Column struct {
 	Name string
 	Type Type
+	// Default: rows may be left to the sink, see AppendAbsent.
+	Default bool
 
 	ints   []int64
 	floats []float64
@@ -276,6 +278,35 @@ func (c *Column) AppendNull() {
 	c.null++
 }
 
+// AppendAbsent appends a null that a sink may replace by the default of its own column. REQUIRES: Default.
+func (c *Column) AppendAbsent() {
+	i := c.rows
+	switch c.Type {
+	case Int, Bool, Timestamp:
+		c.AppendInt(1)
+	case Float:
+		c.AppendFloat(1)
+	default:
+		c.AppendBytes([]byte{0})
+	}
+	c.nulls[i>>6] |= 1 << (i & 63)
+	c.null++
+}
+
+// Absent reports whether row i is a null that AppendAbsent appended.
+func (c *Column) Absent(i int) bool {
+	if !c.Default || !c.Null(i) {
+		return false
+	}
+	switch c.Type {
+	case Int, Bool, Timestamp:
+		return c.ints[i] != 0
+	case Float:
+		return c.floats[i] != 0
+	}
+	return len(c.Bytes(i)) > 0
+}
+
 // grow counts one more row and gives it a bit.
 func (c *Column) grow() {
 	if c.rows&63 == 0 {
@@ -328,12 +359,14 @@ const (
 
 // MetaColumns lists the metadata columns with their types.
 func MetaColumns() []ColumnSpec {
-	return []ColumnSpec{{MetaTopic, Text}, {MetaPartition, Int}, {MetaOffset, Int}, {MetaTimestamp, Timestamp},
-		{MetaKey, Bytes}, {MetaHeaders, JSON}}
+	return []ColumnSpec{{Name: MetaTopic, Type: Text}, {Name: MetaPartition, Type: Int}, {Name: MetaOffset, Type: Int}, {Name: MetaTimestamp, Type: Timestamp},
+		{Name: MetaKey, Type: Bytes}, {Name: MetaHeaders, Type: JSON}}
 }
 
 // ColumnSpec is a column's name and type.
 type ColumnSpec struct {
 	Name string
 	Type Type
+	// Default: a record may leave the column to the default of the sink's own column. Sinks without such give it a null.
+	Default bool
 }

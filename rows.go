@@ -133,7 +133,7 @@ func fieldsOf(t reflect.Type) (fields []rowField, err error) {
 			errs = append(errs, fmt.Errorf("the fields %s and %s both take the column %s", other, path, name))
 		}
 		taken[name] = path
-		fields = append(fields, rowField{ColumnSpec{name, typ}, path, i, of != f.Type, nil})
+		fields = append(fields, rowField{ColumnSpec{Name: name, Type: typ}, path, i, of != f.Type, nil})
 	}
 	if len(fields) == 0 {
 		errs = append(errs, fmt.Errorf("%s has no exported field", t))

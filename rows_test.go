@@ -97,10 +97,10 @@ func TestReadRowsRefusesANull(t *testing.T) {
 // The columns of a struct are those of its fields; what cannot be read is refused before anything is.
 func TestStructColumns(t *testing.T) {
 	required, optional, err := StructColumns[flight]()
-	if err != nil || len(optional) != 1 || optional[0] != (ColumnSpec{"delay", Int}) {
+	if err != nil || len(optional) != 1 || optional[0] != (ColumnSpec{Name: "delay", Type: Int}) {
 		t.Errorf("optional columns %v, error %v, want delay alone", optional, err)
 	}
-	want := []ColumnSpec{{"origin", Text}, {"At", Timestamp}, {"Weight", Float}, {"Late", Bool}, {"Seats", Int}, {"Raw", Bytes}, {"More", JSON}}
+	want := []ColumnSpec{{Name: "origin", Type: Text}, {Name: "At", Type: Timestamp}, {Name: "Weight", Type: Float}, {Name: "Late", Type: Bool}, {Name: "Seats", Type: Int}, {Name: "Raw", Type: Bytes}, {Name: "More", Type: JSON}}
 	if !slices.Equal(required, want) {
 		t.Errorf("required columns are %v, want %v", required, want)
 	}

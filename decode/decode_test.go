@@ -220,10 +220,10 @@ func TestSchemaFaults(t *testing.T) {
 		{field(Field{Column: "a", Type: fencepost.Date, Unit: Seconds}), "a: a date counts days: unit: days; or make it a timestamp"},
 		{field(Field{Column: "a", Type: fencepost.Time, Unit: Days}), "a: a time of day is less than a day: s, ms, us or ns since midnight"},
 		{field(Field{Column: "a", Type: fencepost.Timestamp, Unit: 9}), "a: is not a unit: s ms us ns days"},
-		{field(Field{Column: "a", Type: fencepost.Int, Missing: Default("x")}), "a: the value x is not JSON: error, null, or a value that fits"},
+		{field(Field{Column: "a", Type: fencepost.Int, Missing: Default("x")}), "a: the value x is not JSON: error, null, default, or a value that fits"},
 		{field(Field{Column: "a", Type: fencepost.Int, Mismatch: Default(`"7"`)}),
 			`a: "7" does not fit int: it is a string: error, null, or a value that fits`},
-		{field(Field{Column: "a", Missing: Default("null")}), "a: null as a value is the rule null: error, null, or a value that fits"},
+		{field(Field{Column: "a", Missing: Default("null")}), "a: null as a value is the rule null: error, null, default, or a value that fits"},
 	}
 	for _, c := range cases {
 		_, err := JSON(JSONConfig{Fields: c.fields})

@@ -76,6 +76,7 @@ const (
 	ruleError ruleKind = iota
 	ruleNull
 	ruleValue
+	ruleAbsent
 )
 
 // Null is the rule that gives the column a null.
@@ -85,6 +86,9 @@ func Null() Rule { return Rule{kind: ruleNull} }
 // "2001-01-01T00:00:00Z". It must fit the column.
 func Default(json string) Rule { return Rule{ruleValue, json} }
 
+// Absent is the rule, for Missing, that leaves the column to the sink: a table's own default, and a null where there is none.
+func Absent() Rule { return Rule{kind: ruleAbsent} }
+
 // String is the rule in the words of the pipeline file.
 func (r Rule) String() string {
 	switch r.kind {
@@ -92,6 +96,8 @@ func (r Rule) String() string {
 		return "null"
 	case ruleValue:
 		return r.json
+	case ruleAbsent:
+		return "default"
 	case ruleError:
 	}
 	return "error"
@@ -102,7 +108,7 @@ func (r Rule) String() string {
 func JSON(c JSONConfig) (Factory, error) {
 	columns := make([]fencepost.ColumnSpec, len(c.Fields))
 	for i, f := range c.Fields {
-		columns[i] = fencepost.ColumnSpec{Name: f.Column, Type: f.Type}
+		columns[i] = fencepost.ColumnSpec{Name: f.Column, Type: f.Type, Default: f.Missing.kind == ruleAbsent}
 	}
 	if err := checkColumns(columns); err != nil {
 		return nil, err
@@ -139,7 +145,10 @@ func checkFields(fields []Field) error {
 			continue
 		}
 		if reason := f.checkDefault(f.Missing); reason != "" {
-			fault("missing", reason, "error, null, or a value that fits")
+			fault("missing", reason, "error, null, default, or a value that fits")
+		}
+		if f.Mismatch.kind == ruleAbsent {
+			fault("mismatch", "a value that does not fit is not absent", "error, null, or a value that fits")
 		}
 		if reason := f.checkDefault(f.Mismatch); reason != "" {
 			fault("mismatch", reason, "error, null, or a value that fits")

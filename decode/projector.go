@@ -297,9 +297,14 @@ func (p *projector) column(f *projected, v []byte, t *token, c *fencepost.Column
 
 // stand appends a rule's value in the place of one that is not there or does not fit.
 func (p *projector) stand(f *projected, s *standin, c *fencepost.Column) {
-	if s.kind == ruleNull {
+	switch s.kind {
+	case ruleNull:
 		c.AppendNull()
 		return
+	case ruleAbsent:
+		c.AppendAbsent()
+		return
+	case ruleError, ruleValue:
 	}
 	p.scratch, _ = f.append(c, s.json, &s.tok, p.scratch)
 }

@@ -13,12 +13,12 @@ func (e *Engine) columns(d fencepost.Decoder) []fencepost.Column {
 	var cols []fencepost.Column
 	if d != nil {
 		for _, c := range d.Columns() {
-			cols = append(cols, fencepost.Column{Name: c.Name, Type: c.Type})
+			cols = append(cols, fencepost.Column{Name: c.Name, Type: c.Type, Default: c.Default})
 		}
 	}
 	for _, c := range fencepost.MetaColumns() {
 		if (c.Name == fencepost.MetaKey && e.needsKey) || (c.Name == fencepost.MetaHeaders && e.needsHeaders) {
-			cols = append(cols, fencepost.Column{Name: c.Name, Type: c.Type})
+			cols = append(cols, fencepost.Column{Name: c.Name, Type: c.Type, Default: c.Default})
 		}
 	}
 	return cols

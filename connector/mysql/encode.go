@@ -109,7 +109,11 @@ func (e *encoder) row(s *fencepost.Segment, topic string, row int) error {
 // value appends one value of a column.
 func (e *encoder) value(f *field, c *fencepost.Column, row int) error {
 	if c.Null(row) {
-		e.buf = append(e.buf, "null"...)
+		word := "null"
+		if c.Absent(row) {
+			word = "default"
+		}
+		e.buf = append(e.buf, word...)
 		return nil
 	}
 	switch f.Kind {

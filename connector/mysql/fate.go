@@ -24,8 +24,12 @@ func wrote(secret string) string {
 		"@cases", "when @@warning_count > @fencepost_w then '~parted:"+secret+"'")
 }
 
-// parted is sqlstore.TargetSQL.Parted. The refusal has no room for a detail.
-func parted(string) sqlstore.Misfit {
+// parted is sqlstore.TargetSQL.Parted. The refusal of a flush has no room for a detail; that of a ledger's table has its name and its engine.
+func parted(detail string) sqlstore.Misfit {
+	if table, engine, ok := strings.Cut(detail, " "); ok {
+		m, _ := engineFault(table, engine, "NO", "")
+		return m
+	}
 	return sqlstore.Misfit{Code: notTransactional, Stands: true,
 		Text: "a table without transactions was written, by a text that is put together while it runs or that this user may not read: what was written there stands, without the moves",
 		Help: "ALTER TABLE that table ENGINE=InnoDB, and look at its rows of the last batch before the next run; where it is a temporary one that a routine makes, GRANT SHOW CREATE ROUTINE (MySQL: SHOW_ROUTINE) to this user"}

@@ -147,3 +147,21 @@ func TestV20ReadingIsNoWriting(t *testing.T) {
 		}
 	}
 }
+
+// A ledger whose tables keep what was rolled back is none.
+func TestV20LedgerOfAnotherEngine(t *testing.T) {
+	s := newStore(t)
+	w := s.worker(t, Config{Table: "flights"}).start(1)
+	for _, table := range []string{"fencepost_ledger", "fencepost_groups", "fencepost_moves"} {
+		s.exec(t, "alter table "+table+" engine=Aria")
+		if _, err := s.worker(t, Config{Table: "flights"}).sink.Ledger().Read(t.Context(), "g"); !isParted(err, table+" is of engine Aria") {
+			t.Errorf("read: got %v", err)
+		}
+		for _, f := range w.sink.Check(t.Context(), idColumns[:0]) {
+			if f.Subject == "ledger" && (f.OK || f.Help != "ALTER TABLE "+table+" ENGINE=InnoDB;") {
+				t.Errorf("check: got %+v", f)
+			}
+		}
+		s.exec(t, "alter table "+table+" engine=InnoDB")
+	}
+}

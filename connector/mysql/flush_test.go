@@ -63,7 +63,7 @@ func (b *backend) stages() {
 }
 
 // column9 is a row of targetSQL: a column that may be null, without a default.
-func column9(name, typ string) []any { return row(name, typ, typ, 0, 0, 0, 0, nil, nil) }
+func column9(name, typ string) []any { return row(name, typ, typ, 0, 0, 0, 0, nil, nil, nil, 0) }
 
 // takes reads a flush.
 func takes(b *backend) (flush string) { return b.hears("commit; select '") }

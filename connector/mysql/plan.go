@@ -59,6 +59,11 @@ func (s *session) foreseen(ctx context.Context, j sqlstore.Job, t *sqlstore.Targ
 // planTable plans append and upsert. REQUIRES: the table takes the columns.
 func planTable(s *session, j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpec) *plan {
 	p := &plan{fields: sqlstore.FieldsOf(t, columns, pairs)}
+	for i, f := range p.fields {
+		if slices.ContainsFunc(columns, func(c fencepost.ColumnSpec) bool { return c.Default && c.Name == f.Name }) {
+			p.fields[i].Default = t.Column(f.Name).Default // a row that leaves it out takes it in the temporary table
+		}
+	}
 	row := rowColumn
 	for slices.ContainsFunc(p.fields, func(f field) bool { return strings.EqualFold(f.Name, row) }) {
 		row += "_"
@@ -84,6 +89,9 @@ func (p *plan) stage(table, behind string) {
 	types := make([]string, len(p.fields))
 	for i, f := range p.fields {
 		types[i] = ident(f.Name) + " " + f.Type + " null"
+		if f.Default != "" {
+			types[i] += " default (" + f.Default + ")"
+		}
 	}
 	p.create = "drop temporary table if exists " + table + "; create temporary table " + table + " (" + strings.Join(types, ", ") + behind + ") engine=InnoDB"
 	p.clear = "truncate table " + table + "; "

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // faults lists what check finds wrong, as code, text and remedy.
@@ -88,5 +89,73 @@ func TestV24Names(t *testing.T) {
 	long := strings.Repeat("x", 65)
 	if got := s.faults(t, Config{Table: "orders"}, []fencepost.ColumnSpec{{Name: long, Type: fencepost.Int}}); len(got) != 1 || !strings.HasPrefix(got[0], "name-too-long | column "+long+" has 65 characters") {
 		t.Errorf("a long name: got %s", got)
+	}
+}
+
+// leaves makes a batch of n rows: n is left out, null, 1, and left out; a is left out in each second one.
+func (w *worker) leaves(rows int) sink.Commit {
+	id := fencepost.Column{Name: "id", Type: fencepost.Int}
+	n, a := fencepost.Column{Name: "n", Type: fencepost.Int, Default: true}, fencepost.Column{Name: "a", Type: fencepost.Text, Default: true}
+	for i := range rows {
+		id.AppendInt(int64(i))
+		switch i % 4 {
+		case 0, 3:
+			n.AppendAbsent()
+		case 1:
+			n.AppendNull()
+		case 2:
+			n.AppendInt(1)
+		}
+		if i%2 == 0 {
+			a.AppendText("x")
+		} else {
+			a.AppendAbsent()
+		}
+	}
+	return w.table(id, n, a)
+}
+
+// V25: a column that a record leaves out takes the default of the table, also where rows go through the temporary table; a
+// null stays a null.
+func TestV25TheTablesDefault(t *testing.T) {
+	s := newStore(t)
+	for _, ddl := range []string{"create table appended (id int, n bigint default 7, a varchar(9) default 'it''s', at datetime(6) not null default current_timestamp(6)) engine=InnoDB",
+		"create table keyed (id int primary key, n bigint default 7, a varchar(9) default 'it''s', u varchar(36) default (uuid())) engine=InnoDB", "create table plain (id int, n int, a varchar(9)) engine=InnoDB",
+		"create table counted (id int, n bigint auto_increment primary key) engine=InnoDB", "create table made (id int, n bigint default (id + 1)) engine=InnoDB", "create view seen as select * from plain"} {
+		s.exec(t, ddl)
+	}
+	w := s.worker(t, Config{Table: "appended"}).start(1)
+	for table, want := range map[string]string{"appended": "0=7x,1=-it's,2=1x,3=7it's", "keyed": "0=7x,1=-it's,2=1x,3=7it's", "plain": "0=-x,1=--,2=1x,3=--"} {
+		c := Config{Table: table}
+		if table == "keyed" {
+			c.Key = []string{"id"}
+		}
+		k := s.worker(t, c)
+		k.held = w.held
+		for _, staged := range []bool{false, true} {
+			s.exec(t, "truncate table "+table)
+			if staged { // as a batch larger than a packet is sent, and an upsert that met deadlocks
+				k.lane.(*lane).session.server.packet = 16 << 10
+			}
+			k.must(k.leaves(2_000))
+			got := one[string](t, s, "select group_concat(distinct id % 4, '=', coalesce(n, '-'), coalesce(a, '-') order by id % 4) from "+table)
+			if got != want || one[int](t, s, "select count(*) from "+table) != 2_000 {
+				t.Errorf("%s, staged %t: got %s, want %s", table, staged, got, want)
+			}
+		}
+		if table == "appended" {
+			s.exec(t, "alter table appended alter n set default 8")
+			s.exec(t, "truncate table appended")
+			k.must(k.leaves(2_000))
+			if got := one[string](t, s, "select group_concat(distinct coalesce(n, '-') order by n) from appended"); got != "-,1,8" {
+				t.Errorf("with another default: got %s, want -,1,8", got)
+			}
+		}
+	}
+	for _, table := range []string{"counted", "made", "seen"} {
+		columns := []fencepost.ColumnSpec{{Name: "id", Type: fencepost.Int}, {Name: "n", Type: fencepost.Int, Default: true}}
+		if got := s.faults(t, Config{Table: table}, columns); len(got) != 1 || !strings.HasPrefix(got[0], "column-type | column n of table "+table+" can not be left to its default by some rows: ") {
+			t.Errorf("%s: check finds %s", table, got)
+		}
 	}
 }

@@ -44,8 +44,8 @@ const identitySQL = `INSERT INTO @groups (group_name, topic, version, ledger_id)
 
 // locate is sqlstore.TableSQL.Locate. User SQL may USE another database: the names hold this one.
 func (s *session) locate() string {
-	return "select table_name, concat(" + quote(ident(s.config.DBName)+".") + ", '`', table_name, '`') from information_schema.tables where table_schema = " +
-		quote(s.config.DBName) + " and table_name in ('fencepost_groups', 'fencepost_ledger', 'fencepost_moves')"
+	return "select table_name, concat(" + quote(ident(s.config.DBName)+".") + ", '`', table_name, '`'), if(engine = 'InnoDB', null, concat(table_name, ' ', coalesce(engine, 'VIEW')))" +
+		" from information_schema.tables where table_schema = " + quote(s.config.DBName) + " and table_name in ('fencepost_groups', 'fencepost_ledger', 'fencepost_moves')"
 }
 
 // makeTables is sqlstore.TableSQL.Make: one session at a time.

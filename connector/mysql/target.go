@@ -23,7 +23,7 @@ const targetSQL = `select coalesce(t.engine, ''), coalesce(e.transactions, 'NO')
   left join information_schema.views v on v.table_schema = t.table_schema and v.table_name = t.table_name
   where t.table_schema = @schema and t.table_name = @table;
 select column_name, data_type, column_type, is_nullable = 'NO', column_default is not null, extra like '%auto_increment%',
-  coalesce(generation_expression, '') <> '', character_set_name, collation_name
+  coalesce(generation_expression, '') <> '', character_set_name, collation_name, column_default, extra like '%DEFAULT_GENERATED%'
   from information_schema.columns where table_schema = @schema and table_name = @table order by ordinal_position;
 select index_name, column_name, sub_part is not null from information_schema.statistics
   where table_schema = @schema and table_name = @table and non_unique = 0 order by index_name, seq_in_index`
@@ -59,7 +59,14 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 		t.Faults = append(t.Faults, m)
 	}
 	for _, r := range res[1] {
-		t.Columns = append(t.Columns, columnOf(r))
+		col := columnOf(r)
+		if col.Default = s.defaultOf(r); strings.Contains(col.Default, "`") {
+			col.Unleft = "its default is made of other columns"
+		}
+		if view != "" && col.Default == "" {
+			col.Unleft = "the view has none, and its table's is not the view's to give"
+		}
+		t.Columns = append(t.Columns, col)
 	}
 	t.Shape = shapeOf(schema, table, j, res[1], res[2])
 	unique := indexesOf(res[2])
@@ -119,7 +126,7 @@ func unwritable(j sqlstore.Job) sqlstore.Misfit {
 // columnsSQL and uniqueSQL count the columns and the parts of unique indexes that a table has, and those of them that are
 // listed.
 const (
-	columnsSQL = `(select concat(count(*), ' ', coalesce(sum((column_name, column_type, coalesce(collation_name, '')) in (@listed)), 0))
+	columnsSQL = `(select concat(count(*), ' ', coalesce(sum((column_name, column_type, coalesce(collation_name, ''), coalesce(column_default, '')) in (@listed)), 0))
   from information_schema.columns where table_schema = @schema and table_name = @table)`
 	uniqueSQL = `(select concat(count(*), ' ', coalesce(sum((index_name, column_name, sub_part is not null) in (@listed)), 0))
   from information_schema.statistics where table_schema = @schema and table_name = @table and non_unique = 0)`
@@ -140,7 +147,7 @@ func shapeOf(schema, table string, j sqlstore.Job, columns, unique sqlstore.Rows
 		all := itoa(int64(len(rows)))
 		return sqlstore.Fill(count, "@schema", quote(schema), "@table", quote(table), "@listed", strings.Join(listed, ", ")) + " <> '" + all + " " + all + "'"
 	}
-	shape := same(columnsSQL, columns, 0, 2, 8)
+	shape := same(columnsSQL, columns, 0, 2, 8, 9)
 	if len(j.Key) > 0 && len(unique) > 0 {
 		shape += " or " + same(uniqueSQL, unique, 0, 1, 2)
 	}
@@ -164,12 +171,27 @@ func columnOf(r [][]byte) sqlstore.Column {
 	case notNull:
 		col.Unfilled, col.Required = "default", !fallback
 	}
-	col.Nullable = !notNull
+	if col.Nullable = !notNull; counts {
+		col.Unleft = "the server counts it"
+	}
 	if col.Shown = col.Type; r[7] != nil && col.Type != "json" {
 		col.Merges = mergedBy(string(r[8]))
 		col.SQL += " character set " + string(r[7]) + " collate " + string(r[8])
 	}
 	return col
+}
+
+// defaultOf is the default of a column as SQL. MariaDB shows it so; MySQL shows the text of a literal, and says where it is an
+// expression.
+func (s *session) defaultOf(r [][]byte) string {
+	switch text := string(r[9]); {
+	case r[9] == nil, s.server.mariadb && text == "NULL":
+		return ""
+	case s.server.mariadb, isTrue(r[10]), strings.HasPrefix(text, "b'"):
+		return text
+	default:
+		return quote(text)
+	}
 }
 
 // mergedBy returns what a collation does not tell apart. Only binary ones without padding tell all strings apart: the others

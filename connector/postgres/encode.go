@@ -54,8 +54,11 @@ type encoder struct {
 func newEncoder(fields []field, b *fencepost.Batch, buf []byte) *encoder {
 	e := &encoder{fields: fields, columns: make([]*fencepost.Column, len(fields)), batch: b, buf: append(buf[:0], copyHead...)}
 	for i, f := range fields {
-		if f.From == sqlstore.FromColumn {
+		switch f.From {
+		case sqlstore.FromColumn:
 			e.columns[i] = b.Column(f.Name)
+		case sqlstore.FromAbsence:
+			e.columns[i] = b.Column(f.Of)
 		}
 	}
 	if len(b.Segments) > 0 {
@@ -115,7 +118,7 @@ func (e *encoder) more() {
 	b := binary.BigEndian.AppendUint16(e.buf, uint16(len(e.fields)))
 	for i := range e.fields {
 		c := e.columns[i]
-		if c != nil && c.Null(e.row) {
+		if c != nil && c.Null(e.row) && e.fields[i].Kind != kindAbsence {
 			b = append(b, 0xff, 0xff, 0xff, 0xff)
 			continue
 		}
@@ -153,6 +156,11 @@ func (e *encoder) value(b []byte, f *field, c *fencepost.Column) []byte {
 		return e.float(b, f, c.Float(e.row))
 	case kindBool:
 		return append(b, 0, 0, 0, 1, byte(c.Int(e.row)&1))
+	case kindAbsence:
+		if c.Absent(e.row) {
+			return append(b, 0, 0, 0, 1, 1)
+		}
+		return append(b, 0, 0, 0, 1, 0)
 	case kindJSONB:
 		v := c.Bytes(e.row)
 		if len(v) > mostBytes {

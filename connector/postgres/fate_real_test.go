@@ -199,6 +199,12 @@ func TestV19ForeignTableWithALedgerApart(t *testing.T) {
 	s := newStore(t)
 	s.foreignTable(t)
 	for _, c := range []Config{{Table: "lost", NoLedger: true}, {SQL: "insert into lost select id, a from batch", NoLedger: true}} {
+		if c.Table != "" {
+			keyed := Config{Table: "lost", Key: []string{"id"}, NoLedger: true}
+			if got := s.faults(t, keyed, idColumns); len(got) != 1 || got[0] != "key-not-unique | foreign table lost takes no upsert by a key | leave key out to append" {
+				t.Errorf("by key: check finds %s", got)
+			}
+		}
 		w := s.worker(t, c)
 		for _, f := range w.sink.Check(t.Context(), idColumns) {
 			if !f.OK {

@@ -230,3 +230,71 @@ func TestV26NondeterministicCollation(t *testing.T) {
 		}
 	}
 }
+
+// leaves makes a batch of four rows: n is left out, null, 1, and left out; a is left out in the second and the last.
+func (w *worker) leaves() sink.Commit {
+	id := column("id", fencepost.Int, 1, 2, 3, 4)
+	n, a := fencepost.Column{Name: "n", Type: fencepost.Int, Default: true}, fencepost.Column{Name: "a", Type: fencepost.Text, Default: true}
+	n.AppendAbsent()
+	n.AppendNull()
+	n.AppendInt(1)
+	n.AppendAbsent()
+	a.AppendText("x")
+	a.AppendAbsent()
+	a.AppendNull()
+	a.AppendAbsent()
+	return w.table(id, n, a)
+}
+
+// V25: a column that a record leaves out takes the default of the table; a null stays a null.
+func TestV25TheTablesDefault(t *testing.T) {
+	s := newStore(t)
+	s.exec(t, `create sequence counter; create table appended (id int, n bigint default 7, a text default 'it''s' || ' so', at timestamptz not null default now());
+		create table keyed (id int primary key, n bigint default 7, a text default 'it''s so'); create table plain (id int, n int, a text);
+		create table counted (id int, n bigint default nextval('counter'), a text default 'it''s so');
+		create table identity (id int, n bigint generated always as identity, a text); create view seen as select * from plain`)
+	w := s.worker(t, Config{Table: "flights"}).start(1)
+	const want = `(1,7,x) (2,,"it's so") (3,1,) (4,7,"it's so")`
+	for table, want := range map[string]string{"appended": want, "keyed": want, "counted": strings.Replace(strings.Replace(want, "7", "1", 1), "7", "2", 1), "plain": "(1,,x) (2,,) (3,1,) (4,,)"} {
+		c := Config{Table: table}
+		if table == "keyed" {
+			c.Key = []string{"id"}
+		}
+		k := s.goesOn(t, w, c)
+		columns := []fencepost.ColumnSpec{{Name: "id", Type: fencepost.Int}, {Name: "n", Type: fencepost.Int, Default: true}, {Name: "a", Type: fencepost.Text, Default: true}}
+		for _, line := range show(k.sink.Check(t.Context(), columns)) {
+			if !strings.Contains(line, " | ok | ") || table == "plain" && strings.HasPrefix(line, "database") && !strings.Contains(line, "n has no default: null where it is missing") {
+				t.Errorf("%s: %s", table, line)
+			}
+		}
+		k.must(k.leaves())
+		if got := s.text(t, "(select id, n, a from "+table+")", "id"); got != want {
+			t.Errorf("%s: got %s, want %s", table, got, want)
+		}
+		if table == "keyed" { // the default changes under the worker, and goes
+			s.exec(t, "alter table keyed alter n set default 8")
+			k.must(k.leaves())
+			s.exec(t, "alter table keyed alter a drop default")
+			k.must(k.leaves())
+			if got, want := s.text(t, "keyed", "id"), "(1,8,x) (2,,) (3,1,) (4,8,)"; got != want {
+				t.Errorf("with other defaults: got %s, want %s", got, want)
+			}
+		}
+	}
+	key := []fencepost.ColumnSpec{{Name: "id", Type: fencepost.Int, Default: true}}
+	if got := s.faults(t, Config{Table: "keyed", Key: []string{"id"}}, key); len(got) != 1 || !strings.HasPrefix(got[0], "key-unknown | key column id may be left to the table's default") {
+		t.Errorf("a key that is left out: check finds %s", got)
+	}
+	s.exec(t, "create table single (id int, n int default 7)") // one column that is left, which the planner knows as a constant
+	k := s.goesOn(t, w, Config{Table: "single"})
+	k.must(k.table(k.leaves().Columns[:2]...))
+	if got, want := s.text(t, "single", "id"), "(1,7) (2,) (3,1) (4,7)"; got != want {
+		t.Errorf("one column: got %s, want %s", got, want)
+	}
+	for _, table := range []string{"identity", "seen"} {
+		columns := []fencepost.ColumnSpec{{Name: "id", Type: fencepost.Int}, {Name: "n", Type: fencepost.Int, Default: true}}
+		if got := s.faults(t, Config{Table: table}, columns); len(got) != 1 || !strings.HasPrefix(got[0], "column-type | column n of table "+table+" can not be left to its default by some rows: ") {
+			t.Errorf("%s: check finds %s", table, got)
+		}
+	}
+}

@@ -53,8 +53,9 @@ const targetSQL = pinSQL + `select a.attname, case when coalesce(b.typtype, t.ty
   (select quote_ident(n.nspname) || '.' || quote_ident(k.collname) from pg_collation k join pg_namespace n on n.oid = k.collnamespace
     where k.oid = coalesce((select y.oid from pg_index i cross join unnest(i.indkey::int2[], i.indcollation::oid[]) u (num, coll)
       join pg_collation y on y.oid = u.coll where u.num = a.attnum and not y.collisdeterministic and @keyed limit 1), a.attcollation) and k.collname <> 'default'),
-  a.attidentity = 'a'
+  a.attidentity = 'a', case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end
  from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_type t on t.oid = a.atttypid left join pg_type b on b.oid = t.typbasetype
+  left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
  where a.attrelid = @oid and a.attnum > 0 and not a.attisdropped order by a.attnum;
 select c.relkind, c.relkind not in ('r', 'p') or c.relrowsecurity or c.relhasrules
   or exists (select from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal)
@@ -183,7 +184,13 @@ func columnOf(j sqlstore.Job, is relation, r [][]byte) sqlstore.Column {
 	default:
 		col.Required = isTrue(r[3])
 	}
-	col.Nullable = !isTrue(r[3])
+	col.Nullable, col.Default = !isTrue(r[3]), string(r[9])
+	switch {
+	case is.kind == 'v' && col.Default == "":
+		col.Unleft = "the view has none, and its table's is not the view's to give"
+	case isTrue(r[4]) && col.Default == "":
+		col.Unleft = "it is an identity column"
+	}
 	col.Exact = exactly(j, col)
 	col.Converts = "::" + col.SQL
 	return col
@@ -223,8 +230,10 @@ func unwritable(j sqlstore.Job, is relation) []sqlstore.Misfit {
 func unkeyed(j sqlstore.Job, is relation) []sqlstore.Misfit {
 	m := sqlstore.Misfit{Code: "key-not-unique"}
 	switch {
-	case is.kind == 'm':
-		return nil // it takes no rows at all
+	case !is.takesRows && is.kind != 'f':
+		return nil // which is told
+	case is.kind == 'f':
+		m.Text, m.Help = fmt.Sprintf("foreign table %s takes no upsert by a key", j.Table), "leave key out to append"
 	case is.kind == 'v' && !is.keyed:
 		m.Text = fmt.Sprintf("view %s has no table behind it with a unique index on exactly (%s)", j.Table, strings.Join(j.Key, ", "))
 		m.Help = "name the table behind it in table; or write the upsert as sql"

@@ -27,6 +27,7 @@ const (
 	kindTime                     // microseconds since midnight, of a time of day as text
 	kindArray                    // elements of a JSON array, each as elements has its type
 	kindDecimal                  // digits to base 10,000
+	kindAbsence                  // a bool: the row is absent
 )
 
 // pairs is every pair that is allowed, with what is refused or changed on the way. The table's types are as pg_type names

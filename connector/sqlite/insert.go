@@ -15,7 +15,8 @@ import (
 type source struct {
 	name   string // in the table
 	from   sqlstore.Source
-	column int // index in the batch's Columns, for FromColumn
+	column int  // index in the batch's Columns, for FromColumn
+	left   bool // rows may leave it to its default
 }
 
 // sizes is how many rows the prepared statements take, each a multiple of the next, so that a batch of any size takes
@@ -33,6 +34,7 @@ type insert struct {
 	key     []string
 	sources []source
 	stmts   [len(sizes)]*sqlite.Stmt
+	without map[string]*insert // :: the sources that a row leaves out, a bit each -> the insert of the others
 	chunk   chunk
 	stamp   stamper
 }
@@ -59,8 +61,11 @@ func (in *insert) stmt(c *conn, i int) (*sqlite.Stmt, error) {
 		names[j] = s.name
 	}
 	tuple := "(" + strings.TrimSuffix(strings.Repeat("?,", len(names)), ",") + "),"
-	values := strings.TrimSuffix(strings.Repeat(tuple, in.size(i)), ",")
-	st, _, err := c.db.PrepareTransient(fmt.Sprintf("INSERT INTO %s (%s) VALUES %s%s", in.into, sqlstore.Join(names, quote), values, in.tail))
+	values := "(" + sqlstore.Join(names, quote) + ") VALUES " + strings.TrimSuffix(strings.Repeat(tuple, in.size(i)), ",") + in.tail
+	if len(names) == 0 {
+		values = "DEFAULT VALUES"
+	}
+	st, _, err := c.db.PrepareTransient("INSERT INTO " + in.into + " " + values)
 	if err != nil {
 		if strings.Contains(err.Error(), "ON CONFLICT clause does not match") {
 			return nil, &fencepost.UserError{Code: "key-not-unique",
@@ -82,6 +87,10 @@ func (in *insert) forget() {
 			in.stmts[i] = nil
 		}
 	}
+	for _, less := range in.without {
+		less.forget()
+	}
+	in.without = nil
 }
 
 // fill inserts the rows of the batch's segments, in order.
@@ -90,6 +99,12 @@ func (in *insert) fill(c *conn, b *fencepost.Batch) error {
 	ch.n = 0
 	for i := range b.Segments {
 		for row := b.Segments[i].Lo; row < b.Segments[i].Hi; row++ {
+			if less := in.less(b, row); less != nil {
+				if err := in.apart(c, b, less, i, row); err != nil {
+					return err
+				}
+				continue
+			}
 			ch.rows[ch.n], ch.segs[ch.n] = row, i
 			if ch.n++; ch.n == full {
 				if err := in.flush(c, b, 0, 0); err != nil {
@@ -99,6 +114,52 @@ func (in *insert) fill(c *conn, b *fencepost.Batch) error {
 			}
 		}
 	}
+	return in.rest(c, b)
+}
+
+// less is the insert of a row that leaves columns to their defaults; nil: it leaves none.
+func (in *insert) less(b *fencepost.Batch, row int) *insert {
+	var which []byte // allocated for such rows only
+	for i, s := range in.sources {
+		if s.left && b.Columns[s.column].Absent(row) {
+			if which == nil {
+				which = make([]byte, len(in.sources))
+			}
+			which[i] = 1
+		}
+	}
+	if which == nil {
+		return nil
+	}
+	if less := in.without[string(which)]; less != nil {
+		return less
+	}
+	less := &insert{table: in.table, into: in.into, tail: in.tail, key: in.key}
+	for i, s := range in.sources {
+		if which[i] == 0 {
+			less.sources = append(less.sources, s)
+		}
+	}
+	if in.without == nil {
+		in.without = map[string]*insert{}
+	}
+	in.without[string(which)] = less
+	return less
+}
+
+// apart inserts one row by another insert, behind the rows that came before it.
+func (in *insert) apart(c *conn, b *fencepost.Batch, less *insert, segment, row int) error {
+	if err := in.rest(c, b); err != nil {
+		return err
+	}
+	less.chunk.rows[0], less.chunk.segs[0], less.chunk.n = row, segment, 1
+	return less.flush(c, b, len(sizes)-1, 0)
+}
+
+// rest inserts the rows that no statement has taken yet.
+func (in *insert) rest(c *conn, b *fencepost.Batch) error {
+	ch := &in.chunk
+	defer func() { ch.n = 0 }()
 	for i, lo := 1, 0; lo < ch.n; {
 		if ch.n-lo < in.size(i) {
 			i++
@@ -191,7 +252,7 @@ func (in *insert) bindMeta(st *sqlite.Stmt, b *fencepost.Batch, from sqlstore.So
 			if err := in.bindTime(st, p, fencepost.MetaTimestamp, us); err != nil {
 				return err
 			}
-		case sqlstore.FromColumn, sqlstore.FromRow:
+		case sqlstore.FromColumn, sqlstore.FromRow, sqlstore.FromAbsence:
 		}
 		p += step
 	}

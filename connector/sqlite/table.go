@@ -226,7 +226,7 @@ func sourcesOf(t *table, columns []fencepost.ColumnSpec) []source {
 	var sources []source
 	for i, col := range columns {
 		if tc := t.column(col.Name); tc != nil {
-			sources = append(sources, source{name: tc.name, from: sqlstore.FromColumn, column: i})
+			sources = append(sources, source{name: tc.name, from: sqlstore.FromColumn, column: i, left: col.Default})
 		}
 	}
 	for _, m := range fencepost.MetaColumns() {

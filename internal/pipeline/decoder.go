@@ -34,6 +34,8 @@ func (s Stance) rule(t fencepost.Type) decode.Rule {
 	switch {
 	case s.Null:
 		return decode.Null()
+	case s.Table:
+		return decode.Absent()
 	case !s.Given:
 		return decode.Rule{}
 	}

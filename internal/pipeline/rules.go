@@ -139,8 +139,23 @@ func sinkRules(r *keys.Reader, f *File) {
 		}
 	case 1:
 		f.Sink.Is.Rules(r, f.around())
+		defaultRules(r, f)
 	default:
 		ambiguous(r, "sink", "keep one; a second sink is a second pipeline, with its own group", paths(all))
+	}
+}
+
+// defaultRules tell of columns that are left to a table where there is none, or where they make its key.
+func defaultRules(r *keys.Reader, f *File) {
+	table := r.Has(f.Sink.At + ".table")
+	for _, c := range f.Schema {
+		switch {
+		case !c.Missing.Table:
+		case !table:
+			r.Find("bad-value", c.At, "missing: null, or a value", "%s.missing: default is the table's own, and %s names no table", c.Name, f.Sink.At)
+		case slices.Contains(keys.Get[[]string](r, f.Sink.At+".key"), c.Name):
+			r.Find("bad-value", c.At, "missing: error, or a value", "%s.missing: a key is the record's, and no default of the table's", c.Name)
+		}
 	}
 }
 

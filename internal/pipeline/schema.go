@@ -27,6 +27,7 @@ type Stance struct {
 	Null  bool
 	Value string // as the record's JSON would have it; with Given
 	Given bool
+	Table bool // the default of the table's column
 }
 
 // String is the stance as the file says it.
@@ -36,6 +37,8 @@ func (s Stance) String() string {
 		return "null"
 	case s.Given:
 		return s.Value
+	case s.Table:
+		return "default"
 	}
 	return "error"
 }
@@ -140,7 +143,7 @@ func readColumnType(r *keys.Reader, name string, n *keys.Node, to *fencepost.Typ
 	return true
 }
 
-// readStance reads error, null, or a value.
+// readStance reads error, null, default, or a value.
 func readStance(r *keys.Reader, n *keys.Node, path string) Stance {
 	if n.Shape == keys.Nothing {
 		return Stance{Null: true}
@@ -155,6 +158,8 @@ func readStance(r *keys.Reader, n *keys.Node, path string) Stance {
 		return Stance{}
 	case text == "null":
 		return Stance{Null: true}
+	case text == "default":
+		return Stance{Table: true}
 	}
 	return Stance{Value: text, Given: true}
 }
@@ -180,7 +185,7 @@ func columnsSchema() keys.Object {
 		keys.Object{"type": "object", "additionalProperties": false, "required": []string{"type"}, "properties": keys.Object{
 			"type":     keys.Object{"enum": fencepost.Types()},
 			"from":     keys.Object{"type": "string", "description": "the field of the record; the column's name where it is not said"},
-			"missing":  keys.Object{"description": "the field is not there: error, null, or a value", "default": "error"},
+			"missing":  keys.Object{"description": "the field is not there: error, null, default (the table's own), or a value", "default": "error"},
 			"mismatch": keys.Object{"description": "the value does not fit the type: error, null, or a value", "default": "error"},
 			"unit":     keys.Object{"enum": decode.Units(), "description": "of a timestamp, date or time that is a number"},
 		}},

@@ -96,6 +96,8 @@ type Column struct {
 	Required  bool   // a batch must fill it
 	Generated bool   // it can not be written
 	Nullable  bool   // it takes a null
+	Default   string // what the server evaluates for a row that leaves it out, as SQL; empty: null
+	Unleft    string // why a row can not leave it out where others fill it; empty: it can
 	Merges    string // what its comparison does not tell apart: case, accents; empty: every value is told apart
 	Exact     string // the statement after which it tells every value apart
 }
@@ -244,6 +246,12 @@ func (d *Dialect[S]) misfit(j Job, spec fencepost.ColumnSpec, col *Column, about
 	case col.Generated:
 		return []Misfit{{Code: "column-type", Column: about, Text: fmt.Sprintf("column %s of table %s is generated: it can not be written", spec.Name, j.Table),
 			Help: "drop it from schema"}}
+	case spec.Default && slices.Contains(j.Key, spec.Name):
+		return []Misfit{{Code: "key-unknown", Column: about, Text: fmt.Sprintf("key column %s may be left to the table's default, which is no key of the record", spec.Name),
+			Help: "missing: error, or a value"}}
+	case spec.Default && col.Unleft != "":
+		return []Misfit{{Code: "column-type", Column: about, Text: fmt.Sprintf("column %s of table %s can not be left to its default by some rows: %s", spec.Name, j.Table, col.Unleft),
+			Help: "missing: null, or a value; or drop it from schema"}}
 	case !d.Target.Pairs.Takes(spec.Type, col.Type):
 		return []Misfit{{Code: "column-type", Column: about, Text: fmt.Sprintf("column %s is %s, and %s in table %s does not take that", spec.Name, spec.Type, col.Shown, j.Table),
 			Help: fmt.Sprintf("%s goes into %s; or let SQL convert it: %s", spec.Type, strings.Join(d.Target.Pairs.Fitting(spec.Type), ", "), d.converted(j, spec, col))}}
@@ -306,6 +314,11 @@ func (d *Dialect[S]) notes(s S, t *Target, j Job, columns []fencepost.ColumnSpec
 	for i := range t.Columns {
 		if how := d.narrows(s, all, &t.Columns[i]); how != "" {
 			fmt.Fprintf(&b, "; %s is %s", t.Columns[i].Name, how)
+		}
+	}
+	for _, c := range columns {
+		if c.Default && t.Column(c.Name).Default == "" {
+			fmt.Fprintf(&b, "; %s has no default: null where it is missing", c.Name)
 		}
 	}
 	var null []string

@@ -52,6 +52,7 @@ const (
 	FromOffset                  // Batch.Offsets
 	FromTime                    // Batch.Times
 	FromRow                     // the row's number in the batch
+	FromAbsence                 // whether the row of the Column that Of names is absent
 )
 
 // Field is one column that is written.
@@ -60,6 +61,9 @@ type Field[K any] struct {
 	From Source
 	Kind K
 	Type string // the column's, as SQL
+	Of   string // of FromAbsence
+	// Default is the default of the table's column, as SQL, for a temporary table; empty: null.
+	Default string
 }
 
 // Names lists the names of fields.
@@ -123,7 +127,7 @@ func SourceOf(name string) Source {
 func Specs(columns []fencepost.Column) []fencepost.ColumnSpec {
 	specs := make([]fencepost.ColumnSpec, len(columns))
 	for i := range columns {
-		specs[i] = fencepost.ColumnSpec{Name: columns[i].Name, Type: columns[i].Type}
+		specs[i] = fencepost.ColumnSpec{Name: columns[i].Name, Type: columns[i].Type, Default: columns[i].Default}
 	}
 	return specs
 }
@@ -131,6 +135,6 @@ func Specs(columns []fencepost.Column) []fencepost.ColumnSpec {
 // SameColumns reports whether a batch's columns are these.
 func SameColumns(specs []fencepost.ColumnSpec, columns []fencepost.Column) bool {
 	return slices.EqualFunc(specs, columns, func(s fencepost.ColumnSpec, c fencepost.Column) bool {
-		return s.Name == c.Name && s.Type == c.Type
+		return s.Name == c.Name && s.Type == c.Type && s.Default == c.Default
 	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // viaPooler is a store whose sinks reach the database through PgBouncer. What a test does beside them goes there directly.
@@ -115,6 +116,31 @@ create table upserted (id bigint primary key, v bigint); create table summed (id
 func TestS3HandlersBehindAPooler(t *testing.T) {
 	behind(t, `create table handled (id bigint, v bigint); create table factors (id int, factor bigint); insert into factors values (1, 1)`,
 		[]Config{{Handle: reader}, {Handle: reader}, {Handle: reader}}, map[string]string{"handled": "180 531000"})
+}
+
+// S1: a COPY that fails in its rows gives the server process back, so that the other worker of a pool of one goes on.
+func TestS1ACopyThatFailsBehindAPooler(t *testing.T) {
+	s, through := viaPooler(t)
+	s.exec(t, "create table small (id bigint check (id >= 0), v bigint)")
+	bad := s.worker(t, Config{DSN: through, Table: "small"}).start(1)
+	good := s.worker(t, Config{DSN: through, Table: "small"})
+	good.as.Group = "good"
+	good.start(1)
+	ids, vs := column("id", fencepost.Int, -1), column("v", fencepost.Int, 0)
+	for i := range 20_000 { // rows are still on their way when the first one is refused
+		ids.AppendInt(int64(i))
+		vs.AppendInt(int64(i))
+	}
+	for range 3 {
+		if r, err := new(sink.Rejected), bad.commit(t.Context(), bad.table(ids, vs)); !errors.As(err, &r) || r.Code != "23514" {
+			t.Fatalf("got %v, want 23514", err)
+		}
+		good.must(good.table(column("id", fencepost.Int, 1), column("v", fencepost.Int, 1)))
+	}
+	bad.must(bad.table(column("id", fencepost.Int, 1), column("v", fencepost.Int, 1)))
+	if got := one[int](t, s, "select count(*) from small"); got != 4 {
+		t.Errorf("%d rows, want 4", got)
+	}
 }
 
 // S3: whoever says in the dsn how the driver sends statements is not overruled.

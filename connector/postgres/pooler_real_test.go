@@ -164,9 +164,9 @@ func TestS3TheDSNSaysHowStatementsAreSent(t *testing.T) {
 
 // S1: what a pooler can not carry is said at connect, with what to set.
 func TestS1WhatAPoolerRefuses(t *testing.T) {
-	for name, c := range map[string]struct{ settings, dsn, want string }{
-		"a setting of the session": {"", "&lock_timeout=5000", "ignore_startup_parameters"},
-		"statement pooling":        {"pool_mode=statement", "", "pool_mode = transaction"},
+	for name, c := range map[string]struct{ settings, dsn, want, mended string }{
+		"a setting of the session": {"", "&lock_timeout=5000", "ignore_startup_parameters = lock_timeout", "ignore_startup_parameters=lock_timeout"},
+		"statement pooling":        {"pool_mode=statement", "", "pool_mode = transaction", "pool_mode=transaction"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, through := viaPooler(t, strings.Fields(c.settings)...)
@@ -180,6 +180,9 @@ func TestS1WhatAPoolerRefuses(t *testing.T) {
 			if !errors.As(err, &f) || f.Code != "pooler-refused" || f.Passing || !strings.Contains(f.Help, c.want) {
 				t.Errorf("got %v (%+v), want pooler-refused with %q in its help", err, f, c.want)
 			}
+			s, through = viaPooler(t, c.mended)
+			w := s.worker(t, Config{DSN: through + c.dsn, Table: "flights"}).start(1)
+			w.must(w.batch(0, 3))
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
@@ -88,7 +89,9 @@ func parseUUID(b []byte) (id fencepost.TopicID, err error) {
 }
 
 // another is a session to the same database, with a connection of its own.
-func (s *session) another() *session { return &session{config: s.config} }
+func (s *session) another() *session {
+	return &session{config: s.config, pooled: atomic.LoadUint32(&s.pooled)}
+}
 
 // server is the server's name and version, and whether a pooler is between: Postgres 15.18.
 func (s *session) server() string {

@@ -46,17 +46,20 @@ func (l *lane) Planned(ctx context.Context, t *sqlstore.Target, columns []fencep
 func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, compare string) error {
 	sql := begin + l.plan.query(l.session) + compare + "commit"
 	e := newEncoder(l.plan.fields, b, l.buf)
-	tag, err := l.session.conn.PgConn().CopyFrom(ctx, e, sql)
+	tag, err := l.session.copyIn(ctx, e, sql)
 	done := e.stop()
 	l.buf = e.buf
 	if err == nil {
 		err = l.session.committed(tag)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		l.plan.seen = true
 		return nil
-	case !done:
+	}
+	if l.session.answers != nil {
+		defer l.session.Drop() // see copyIn
+	}
+	if !done {
 		// The end of the COPY was never sent, so the server can not have come to the COMMIT.
 		return l.unsent(ctx, e, err)
 	}

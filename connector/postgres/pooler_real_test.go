@@ -14,6 +14,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // viaPooler is a store whose sinks reach the database through PgBouncer. What a test does beside them goes there directly.
@@ -117,6 +118,31 @@ func TestS3HandlersBehindAPooler(t *testing.T) {
 		[]Config{{Handle: reader}, {Handle: reader}, {Handle: reader}}, map[string]string{"handled": "180 531000"})
 }
 
+// S1: a COPY that fails in its rows gives the server process back, so that the other worker of a pool of one goes on.
+func TestS1ACopyThatFailsBehindAPooler(t *testing.T) {
+	s, through := viaPooler(t)
+	s.exec(t, "create table small (id bigint check (id >= 0), v bigint)")
+	bad := s.worker(t, Config{DSN: through, Table: "small"}).start(1)
+	good := s.worker(t, Config{DSN: through, Table: "small"})
+	good.as.Group = "good"
+	good.start(1)
+	ids, vs := column("id", fencepost.Int, -1), column("v", fencepost.Int, 0)
+	for i := range 20_000 { // rows are still on their way when the first one is refused
+		ids.AppendInt(int64(i))
+		vs.AppendInt(int64(i))
+	}
+	for range 3 {
+		if r, err := new(sink.Rejected), bad.commit(t.Context(), bad.table(ids, vs)); !errors.As(err, &r) || r.Code != "23514" {
+			t.Fatalf("got %v, want 23514", err)
+		}
+		good.must(good.table(column("id", fencepost.Int, 1), column("v", fencepost.Int, 1)))
+	}
+	bad.must(bad.table(column("id", fencepost.Int, 1), column("v", fencepost.Int, 1)))
+	if got := one[int](t, s, "select count(*) from small"); got != 4 {
+		t.Errorf("%d rows, want 4", got)
+	}
+}
+
 // S3: whoever says in the dsn how the driver sends statements is not overruled.
 func TestS3TheDSNSaysHowStatementsAreSent(t *testing.T) {
 	s, through := viaPooler(t)
@@ -138,9 +164,9 @@ func TestS3TheDSNSaysHowStatementsAreSent(t *testing.T) {
 
 // S1: what a pooler can not carry is said at connect, with what to set.
 func TestS1WhatAPoolerRefuses(t *testing.T) {
-	for name, c := range map[string]struct{ settings, dsn, want string }{
-		"a setting of the session": {"", "&lock_timeout=5000", "ignore_startup_parameters"},
-		"statement pooling":        {"pool_mode=statement", "", "pool_mode = transaction"},
+	for name, c := range map[string]struct{ settings, dsn, want, mended string }{
+		"a setting of the session": {"", "&lock_timeout=5000", "ignore_startup_parameters = lock_timeout", "ignore_startup_parameters=lock_timeout"},
+		"statement pooling":        {"pool_mode=statement", "", "pool_mode = transaction", "pool_mode=transaction"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, through := viaPooler(t, strings.Fields(c.settings)...)
@@ -154,6 +180,9 @@ func TestS1WhatAPoolerRefuses(t *testing.T) {
 			if !errors.As(err, &f) || f.Code != "pooler-refused" || f.Passing || !strings.Contains(f.Help, c.want) {
 				t.Errorf("got %v (%+v), want pooler-refused with %q in its help", err, f, c.want)
 			}
+			s, through = viaPooler(t, c.mended)
+			w := s.worker(t, Config{DSN: through + c.dsn, Table: "flights"}).start(1)
+			w.must(w.batch(0, 3))
 		})
 	}
 }

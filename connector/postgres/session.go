@@ -73,9 +73,11 @@ func place(c *pgx.ConnConfig) string {
 // session is a connection that is opened when it is needed and opened again after it broke. It is used by one
 // goroutine at a time.
 type session struct {
-	config *pgx.ConnConfig
-	conn   *pgx.Conn
-	secret string // of this connection
+	config  *pgx.ConnConfig
+	conn    *pgx.Conn
+	pooled  uint32   // 1: a pooler is between, which is known since the first connection; another goroutine may read it
+	answers *answers // of this connection, behind a pooler; else nil
+	secret  string   // of this connection
 	// process is the server's number of the connection, for other goroutines; 0: there is none, or a pooler hides it.
 	process uint64
 	// sparse and dense are sparseSQL and denseSQL, as the server keeps them for this connection.
@@ -88,12 +90,7 @@ func (s *session) Open(ctx context.Context) (fresh bool, err error) {
 		return false, nil
 	}
 	s.Drop()
-	conn, err := pgx.ConnectConfig(ctx, s.config)
-	if err == nil && pooled(conn) && s.config.StatementCacheCapacity > 0 && !namesMode(s.config.ConnString()) {
-		s.config = unnamed(s.config)
-		_ = conn.Close(ctx)
-		conn, err = pgx.ConnectConfig(ctx, s.config)
-	}
+	conn, err := s.connect(ctx)
 	if pg := new(pgconn.PgError); err != nil && !errors.As(err, &pg) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return false, s.silent("no connection in time", err) // whatever the time was for, a batch has not taken it
 	}
@@ -107,6 +104,20 @@ func (s *session) Open(ctx context.Context) (fresh bool, err error) {
 	s.sparse.connected(pooled(conn))
 	s.dense.connected(pooled(conn))
 	return true, nil
+}
+
+// connect connects, and once more where the first connection shows that a pooler is between.
+func (s *session) connect(ctx context.Context) (*pgx.Conn, error) {
+	if s.answers = nil; atomic.LoadUint32(&s.pooled) == 1 {
+		return pgx.ConnectConfig(ctx, s.behindPooler())
+	}
+	conn, err := pgx.ConnectConfig(ctx, s.config)
+	if err != nil || !pooled(conn) {
+		return conn, err
+	}
+	_ = conn.Close(ctx)
+	atomic.StoreUint32(&s.pooled, 1)
+	return pgx.ConnectConfig(ctx, s.behindPooler())
 }
 
 // Drop is part of sqlstore.Session.

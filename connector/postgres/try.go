@@ -22,7 +22,7 @@ func (s *session) try(ctx context.Context, j sqlstore.Job, t *sqlstore.Target, c
 	}
 	sql := begin + "set local lock_timeout = '5s'; " + p.query(s) + "rollback"
 	e := newEncoder(p.fields, &fencepost.Batch{}, nil)
-	tag, err := s.conn.PgConn().CopyFrom(ctx, e, sql)
+	tag, err := s.copyIn(ctx, e, sql)
 	e.stop()
 	switch {
 	case err != nil:

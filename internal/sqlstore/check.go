@@ -212,6 +212,7 @@ func (s *Sink[S]) try(ctx context.Context, columns []fencepost.ColumnSpec) (ende
 			return "", d.Target.Parted(detail).Fault()
 		}
 		err = d.failed(ctx, s.look, err)
+		s.look.Drop() // what is between may still count on it
 	}
 	return ended, err
 }

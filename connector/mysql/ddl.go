@@ -9,19 +9,22 @@ import (
 	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
-// appRole stands in the grants for the user of the dsn.
-const appRole = "'fencepost_app'@'%'"
+// appUser stands in the grants for the user of the dsn.
+const appUser = "fencepost_app"
+
+// accountsSQL lists the accounts of a user, as GRANT takes them.
+const accountsSQL = "SET @accounts = COALESCE((SELECT GROUP_CONCAT(QUOTE(user), '@', QUOTE(host)) FROM mysql.user WHERE user = @name AND host <> ''), @anywhere);\n"
 
 // DDL is the SQL that a database's owner runs before a user with the least grants can: the ledger's tables, the
 // Config's table as the columns want it, and the grants. A second run changes nothing. It connects to nothing. Tables
 // that the Config's SQL or Handle use are theirs to make and to grant. CREATE TEMPORARY TABLES is for key, for sql, and
 // for a batch larger than max_allowed_packet; it is a right on the database.
 func DDL(c Config, columns []fencepost.ColumnSpec) string {
-	database, role := "DATABASE_NAME", appRole
+	database, user := "DATABASE_NAME", appUser
 	if conf, err := parseDSN(c.DSN); err == nil {
 		database = conf.DBName
 		if conf.User != "" {
-			role = quote(conf.User) + "@'%'"
+			user = conf.User
 		}
 	}
 	var b strings.Builder
@@ -34,8 +37,11 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 		sql, _ := natural(spec.Type)
 		return sql
 	}, " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"))
-	fmt.Fprintf(&b, "-- Least grants, for the user of dsn; put the user's own host for '%%'.\n")
-	grant := func(rights, on string) { fmt.Fprintf(&b, "GRANT %s ON %s TO %s;\n", rights, on, role) }
+	b.WriteString("-- Least grants, for every account of the user of dsn: an account has a host too, and which one a worker is depends on its own.\n")
+	b.WriteString(sqlstore.Fill(accountsSQL, "@name", quote(user), "@anywhere", quote(quote(user)+"@'%'")))
+	grant := func(rights, on string) {
+		fmt.Fprintf(&b, "SET @g = CONCAT(%s, @accounts); PREPARE g FROM @g; EXECUTE g;\n", quote("GRANT "+rights+" ON "+on+" TO "))
+	}
 	if !c.NoLedger {
 		for _, t := range sqlstore.TableNames[:2] {
 			grant("SELECT, INSERT, UPDATE", plain(database)+"."+t)
@@ -55,6 +61,9 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 			rights = "SELECT, INSERT, UPDATE"
 		}
 		grant(rights, table)
+	}
+	if c.SQL != "" || c.Handle != nil {
+		b.WriteString("-- Grant the user what the SQL names, too.\n")
 	}
 	return b.String()
 }

@@ -69,7 +69,9 @@ func (y way) meets(b *backend) {
 func (y way) unchanged(b *backend) { y.meets(b) }
 
 // column4 is a row of targetSQL: a column that may be null, without a default.
-func column4(name, typ string) []any { return append(row(name, typ, typ, "f", "f", "f", typ), nil) }
+func column4(name, typ string) []any {
+	return append(row(name, typ, typ, "f", "f", "f", typ), nil, nil)
+}
 
 // takes reads a flush whole, and says nothing before.
 func (y way) takes(b *backend) (sql string) {

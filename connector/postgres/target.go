@@ -33,7 +33,10 @@ const targetSQL = `select a.attname, case when coalesce(b.typtype, t.typtype) = 
   case when coalesce(b.typnamespace, t.typnamespace) <> 'pg_catalog'::regnamespace then null
     when b.oid is null then format_type(t.oid, a.atttypmod) else format_type(b.oid, t.typtypmod) end,
   (select quote_ident(n.nspname) || '.' || quote_ident(k.collname) from pg_collation k join pg_namespace n on n.oid = k.collnamespace
-    where k.oid = a.attcollation and k.collname <> 'default')
+    where k.oid = a.attcollation and k.collname <> 'default'),
+  (select string_agg(k.oid::regclass::text, ', ') from pg_attrdef f join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid
+    and d.refclassid = 'pg_class'::regclass join pg_class k on k.oid = d.refobjid
+    where f.adrelid = a.attrelid and f.adnum = a.attnum and case when k.relkind = 'S' then not has_sequence_privilege(k.oid, 'USAGE, UPDATE') end)
  from pg_attribute a join pg_type t on t.oid = a.atttypid left join pg_type b on b.oid = t.typbasetype
  where a.attrelid = to_regclass(@table) and a.attnum > 0 and not a.attisdropped order by a.attnum;
 select c.relkind not in ('r', 'p') or c.relrowsecurity
@@ -107,6 +110,10 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 			col.Unfilled = "default"
 		default:
 			col.Required = isTrue(r[3])
+		}
+		if r[8] != nil {
+			col.Denied = &sqlstore.Misfit{Code: "database-denied", Text: fmt.Sprintf("column %s of table %s counts by %s, which this user may not", col.Name, j.Table, r[8]),
+				Help: fmt.Sprintf("GRANT USAGE ON SEQUENCE %s TO %s;", r[8], plain(s.config.User))}
 		}
 		col.Nullable = !isTrue(r[3])
 		col.Exact = exactly(j, col)

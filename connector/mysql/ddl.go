@@ -48,7 +48,7 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 		}
 		grant("SELECT, INSERT", plain(database)+"."+sqlstore.TableNames[2])
 	}
-	if c.Handle == nil {
+	if c.Table != "" || c.SQL != "" {
 		grant("CREATE TEMPORARY TABLES", plain(database)+".*")
 	}
 	if c.Table != "" {

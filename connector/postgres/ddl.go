@@ -36,7 +36,7 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	b.WriteString(sqlstore.Fill(schemaDDL, "@role", quote(role)))
 	if c.Table != "" {
 		b.WriteString(sqlstore.Fill(sequencesDDL, "@table", quote(sqlstore.Qualified(c.Table, ident)), "@role", quote(role)))
-	} else {
+	} else if c.SQL != "" || c.Handle != nil {
 		fmt.Fprintf(&b, "-- Grant %s what the SQL names, too: tables, schemas, sequences, functions.\n", role)
 	}
 	return b.String() + "COMMIT;\n"
@@ -55,7 +55,7 @@ const sequencesDDL = `DO $$ DECLARE s regclass; BEGIN
 
 // grants lists what a user of the least rights needs, without the user.
 func grants(c Config, database string) (list []string) {
-	if c.Handle == nil {
+	if c.Table != "" || c.SQL != "" {
 		list = append(list, "TEMPORARY ON DATABASE "+database)
 	}
 	if schema, _, ok := strings.Cut(c.Table, "."); ok {

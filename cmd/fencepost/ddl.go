@@ -13,7 +13,7 @@ var ddlManual = manual{
 	what: "Print the SQL that makes the tables, with the least grants (Redis: the user). It asks nobody.",
 	examples: []example{
 		{"fencepost ddl flights.yaml", "to read"},
-		{"fencepost ddl flights.yaml | psql \"$DATABASE_URL\"", "as the database's owner; twice changes nothing"},
+		{"fencepost ddl flights.yaml | psql -v ON_ERROR_STOP=1 \"$DATABASE_URL\"", "as its owner; twice too"},
 		{"fencepost ddl flights.yaml | sqlite3 flights.db", ""},
 	},
 	usage: "fencepost ddl FILE",

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/sink/sinktest"
@@ -105,5 +106,34 @@ func TestApplyLosesItsAnswer(t *testing.T) {
 				t.Errorf("the next batch: %v", err)
 			}
 		})
+	}
+}
+
+// S9: an account has a host, and the grants of ddl are for the user's own, whichever that is.
+func TestS9GrantsForTheUsersOwnAccount(t *testing.T) {
+	s := newStore(t)
+	user := "s9" + sqlstore.Secret()
+	s.exec(t, "create user '"+user+"'@'127.0.0.1' identified by 'pw'")
+	t.Cleanup(func() { s.exec(t, "drop user '"+user+"'@'127.0.0.1'") })
+	for _, c := range []Config{{Table: "flights"}, {Table: "keyed", Key: []string{"id"}}} {
+		c.DSN = strings.Replace(s.dsn, "root@", user+":pw@", 1)
+		columns := []fencepost.ColumnSpec{{Name: "id", Type: fencepost.Int}}
+		if c.Table == "flights" {
+			columns = sinktest.Columns()
+		}
+		s.exec(t, DDL(c, columns))
+		w := s.worker(t, c)
+		w.as.Group = fencepost.Group(c.Table)
+		w.start(1)
+		for _, f := range w.sink.Check(t.Context(), columns) {
+			if !f.OK {
+				t.Errorf("%s: check after ddl: %+v", c.Table, f)
+			}
+		}
+		if c.Table == "flights" {
+			w.must(w.batch(0, 3))
+			continue
+		}
+		w.must(w.table(column("id", fencepost.Int, 1, 2)))
 	}
 }

@@ -9,8 +9,11 @@ import (
 	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
-// appRole stands in the grants for the user of the dsn.
-const appRole = "'fencepost_app'@'%'"
+// appUser stands in the grants for the user of the dsn.
+const appUser = "fencepost_app"
+
+// accountsSQL lists the accounts of a user, as GRANT takes them.
+const accountsSQL = "SET @accounts = COALESCE((SELECT GROUP_CONCAT(QUOTE(user), '@', QUOTE(host)) FROM mysql.user WHERE user = @name AND host <> ''), @anywhere);\n"
 
 // CheckNames finds the names of a table and of columns that the server does not take. Without a table there are none. It
 // connects to nothing.
@@ -23,11 +26,11 @@ func CheckNames(table string, columns []fencepost.ColumnSpec) []fencepost.Findin
 // that the Config's SQL or Handle use are theirs to make and to grant. CREATE TEMPORARY TABLES is for key, for sql, and
 // for a batch larger than max_allowed_packet; it is a right on the database.
 func DDL(c Config, columns []fencepost.ColumnSpec) string {
-	database, role := "DATABASE_NAME", appRole
+	database, user := "DATABASE_NAME", appUser
 	if conf, err := parseDSN(c.DSN); err == nil {
 		database = conf.DBName
 		if conf.User != "" {
-			role = quote(conf.User) + "@'%'"
+			user = conf.User
 		}
 	}
 	var b strings.Builder
@@ -40,15 +43,18 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 		sql, _ := natural(spec.Type)
 		return sql
 	}, " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"))
-	fmt.Fprintf(&b, "-- Least grants, for the user of dsn; put the user's own host for '%%'.\n")
-	grant := func(rights, on string) { fmt.Fprintf(&b, "GRANT %s ON %s TO %s;\n", rights, on, role) }
+	b.WriteString("-- Least grants, for every account of the user of dsn: an account has a host too, and which one a worker is depends on its own.\n")
+	b.WriteString(sqlstore.Fill(accountsSQL, "@name", quote(user), "@anywhere", quote(quote(user)+"@'%'")))
+	grant := func(rights, on string) {
+		fmt.Fprintf(&b, "SET @g = CONCAT(%s, @accounts); PREPARE g FROM @g; EXECUTE g;\n", quote("GRANT "+rights+" ON "+on+" TO "))
+	}
 	if !c.NoLedger {
 		for _, t := range sqlstore.TableNames[:2] {
 			grant("SELECT, INSERT, UPDATE", plain(database)+"."+t)
 		}
 		grant("SELECT, INSERT", plain(database)+"."+sqlstore.TableNames[2])
 	}
-	if c.Handle == nil {
+	if c.Table != "" || c.SQL != "" {
 		grant("CREATE TEMPORARY TABLES", plain(database)+".*")
 	}
 	if c.Table != "" {
@@ -61,6 +67,9 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 			rights = "SELECT, INSERT, UPDATE"
 		}
 		grant(rights, table)
+	}
+	if c.SQL != "" || c.Handle != nil {
+		b.WriteString("-- Grant the user what the SQL names, too.\n")
 	}
 	return b.String()
 }

@@ -13,7 +13,7 @@ import (
 const ddlHelp = `fencepost ddl FILE | mysql DATABASE`
 
 var system = sqlstore.System{Name: "mysql", Title: "MySQL and MariaDB", DDL: ddlHelp, Owner: ddlHelp, NoTable: ddlHelp,
-	NoRight:  "the GRANT of: " + ddlHelp,
+	NoRight:  "the GRANT of: " + ddlHelp + "   (what your own SQL names is yours to grant)",
 	NoLogin:  "mend user and password in the dsn, or the user's account on the server",
 	NotFound: ddlHelp}
 

@@ -96,7 +96,8 @@
 // # What it does not do
 //
 // It makes no table of yours (DDL prints them) and reads from no replica: a server that is read_only is refused. It
-// uses JSON_TABLE: MySQL 8.0 or MariaDB 10.6. Only MariaDB 10.11 is tested; what is written for MySQL is by its
-// documentation. binlog_format=STATEMENT does not go with READ COMMITTED. Where a table of yours is named batch, SQL is
+// uses JSON_TABLE: MySQL 8.0 or MariaDB 10.6. The tests run on MariaDB 10.11 and 11.8, and on MySQL 9.7. MySQL reads a
+// temporary table once in a statement, so SQL there names batch once; and its JSON_TABLE makes 2^63 negative and rounds beyond 17
+// digits, in SQL of yours: rows travel as literals. binlog_format=STATEMENT does not go with READ COMMITTED. Where a table of yours is named batch, SQL is
 // refused: the temporary one would hide it. A pooler that shares sessions does not do.
 package mysql

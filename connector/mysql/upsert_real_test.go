@@ -3,7 +3,9 @@
 package mysql
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -181,5 +183,52 @@ func TestTheLastRowOfAKeyStands(t *testing.T) {
 				t.Errorf("the temporary table was made by %q", l.session.staged)
 			}
 		})
+	}
+}
+
+// S16: a lane that waits for a row that another transaction changes goes on when it is let, by SQL and by key. MariaDB 11.8
+// rolls it back instead (1020), which is a lost race: it is tried again at once, and is no SQL that ended its transaction.
+func TestS16APlainWait(t *testing.T) {
+	for what, c := range map[string]Config{"sql": {SQL: delaysSQL}, "key": {Table: "delays", Key: []string{"origin"}}} {
+		t.Run(what, func(t *testing.T) {
+			s := newStore(t)
+			s.exec(t, "create table delays (origin varchar(20) primary key, flights bigint default 0, minutes bigint default 0, value text, n bigint) character set utf8mb4")
+			s.exec(t, "insert into delays (origin, flights, minutes) values ('A7', 1, 1)")
+			b := func(w *worker) sink.Commit {
+				if what == "key" {
+					return w.table(column("origin", fencepost.Text, "A7"), column("minutes", fencepost.Int, 3))
+				}
+				return w.table(column("value", fencepost.Text, "A7"), column("n", fencepost.Int, 3))
+			}
+			w := s.worker(t, c).start(1)
+			w.must(b(w))
+			for range 3 {
+				tx := s.other(t)
+				write(t, tx, "update delays set flights = flights + 10 where origin = 'A7'")
+				done := make(chan error, 1)
+				go func() { done <- w.commit(context.Background(), b(w)) }()
+				s.waiting(t)
+				if err := tx.Commit(); err != nil {
+					t.Fatal(err)
+				}
+				if err := <-done; err != nil {
+					t.Fatalf("after the wait: %v", err)
+				}
+			}
+			want := map[string]string{"sql": "35 13", "key": "31 3"}[what]
+			if got := one[string](t, s, "select concat(flights, ' ', minutes) from delays"); got != want || w.offset(0) != 4 {
+				t.Errorf("the row is %s, the ledger at %d, want %s and 4", got, w.offset(0), want)
+			}
+		})
+	}
+}
+
+// S15: a function that does not exist will not exist at the next try either.
+func TestS15AFunctionThatDoesNotExist(t *testing.T) {
+	s := newStore(t)
+	w := s.worker(t, Config{SQL: "insert into flights (n) select no_such_function(n) from batch"}).start(1)
+	err := w.commit(t.Context(), w.table(column("n", fencepost.Int, 1)))
+	if f := new(fencepost.UserError); !errors.As(err, &f) || f.Code != "sql-refused" || !strings.Contains(err.Error(), "1305") {
+		t.Errorf("got %v, want sql-refused (1305)", err)
 	}
 }

@@ -276,3 +276,63 @@ func TestAColumnThatChanges(t *testing.T) {
 		t.Errorf("got %v, want table-not-found", err)
 	}
 }
+
+// S9: what ddl prints is all that a user without any right needs: schemas, temporary tables, the sequences of a table that was
+// there before. It is one transaction. What it was not run for is found by check, with a remedy that mends it.
+func TestS9EveryGrant(t *testing.T) {
+	s := newStore(t)
+	role, database := strings.ToLower(servers.Name(t)), one[string](t, s, "select quote_ident(current_database())")
+	s.exec(t, "create role "+role+" login; revoke all on schema public from public; revoke all on database "+database+" from public; grant connect on database "+database+" to "+role)
+	defer s.exec(t, "drop owned by "+role+"; drop role "+role)
+	s.exec(t, `create schema "Sales"; create table "Sales".counted (n bigserial, id bigint, a text); create schema app`)
+	s.exec(t, "alter role "+role+" set search_path = app")
+	u, err := url.Parse(s.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.User(role)
+	columns := []fencepost.ColumnSpec{{Name: "id", Type: fencepost.Int}, {Name: "a", Type: fencepost.Text}}
+	checked := func(c Config) string {
+		sink, err := s.open(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sink.Close()
+		return strings.Join(show(sink.Check(t.Context(), columns)), "\n")
+	}
+	for _, c := range []Config{{Table: "Sales.counted"}, {Table: "Sales.keyed", Key: []string{"id"}}} {
+		c.DSN = u.String()
+		if got := checked(c); !strings.Contains(got, "not-found") && !strings.Contains(got, "denied") {
+			t.Errorf("%s, check before ddl:\n%s", c.Table, got)
+		}
+		s.exec(t, "set search_path = app; "+DDL(c, columns)+"; set search_path = default")
+		if got := checked(c); strings.Count(got, " | ok | ") != 3 {
+			t.Errorf("%s, check after ddl:\n%s", c.Table, got)
+		}
+		w := s.worker(t, c)
+		w.as.Group = fencepost.Group(c.Table)
+		w.start(1)
+		w.must(w.table(column("id", fencepost.Int, 1, 2), column("a", fencepost.Text, "x", "y")))
+	}
+	s.exec(t, `revoke all on sequence "Sales".counted_n_seq from `+role)
+	got := checked(Config{DSN: u.String(), Table: "Sales.counted"})
+	remedy := `GRANT USAGE ON SEQUENCE "Sales".counted_n_seq TO ` + role + ";"
+	if !strings.Contains(got, "database-denied") || !strings.Contains(got, remedy) {
+		t.Errorf("check without the sequence: got\n%s\nwant database-denied and %s", got, remedy)
+	}
+	s.exec(t, remedy)
+	if got := checked(Config{DSN: u.String(), Table: "Sales.counted"}); strings.Count(got, " | ok | ") != 3 {
+		t.Errorf("check after its remedy:\n%s", got)
+	}
+	c := s.connect(t)
+	broken := DDL(Config{DSN: u.String(), Table: "nowhere.t"}, columns) // a schema that is not there
+	if _, err := c.Exec(t.Context(), "drop table app.fencepost_moves; set search_path = app"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Exec(t.Context(), broken); err == nil {
+		t.Error("ddl of a schema that is not there: no error")
+	}
+	if made := one[bool](t, s, "select to_regclass('app.fencepost_moves') is not null"); made {
+		t.Error("ddl that failed left a table")
+	}
+}

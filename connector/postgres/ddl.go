@@ -19,19 +19,53 @@ func CheckNames(table string, columns []fencepost.ColumnSpec) []fencepost.Findin
 	return dialect().CheckNames(table, columns)
 }
 
+// appDatabase stands in the grants for the database of the dsn.
+const appDatabase = "DATABASE_NAME"
+
 // DDL is the SQL that a database's owner runs before a user with the least grants can: the ledger's tables, the
-// Config's table as the columns want it, and the grants. A second run changes nothing. It connects to nothing. Tables
-// that the Config's SQL or Handle use are theirs to make and to grant.
+// Config's table as the columns want it, and the grants, in one transaction. A second run changes nothing. It connects to
+// nothing. Tables that the Config's SQL or Handle use are theirs to make and to grant.
 func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	var b strings.Builder
 	j := c.job()
-	b.WriteString(j.Head(system.Title, "", tablesDDL))
+	b.WriteString(j.Head(system.Title, "BEGIN;\n", tablesDDL))
 	b.WriteString(j.CreateTable(plain, columns, func(spec fencepost.ColumnSpec) string { sql, _ := natural(spec.Type); return sql }, ""))
-	role := grantee(c.DSN)
+	role, database := grantee(c.DSN)
 	if role == appRole {
-		fmt.Fprintf(&b, "-- Least grants; put the user of dsn for %s.\n", appRole)
+		fmt.Fprintf(&b, "-- Least grants; put the user of dsn for %s, and its database for %s.\n", appRole, appDatabase)
 	} else {
 		b.WriteString("-- Least grants, for the user of dsn.\n")
+	}
+	for _, g := range grants(c, database) {
+		fmt.Fprintf(&b, "GRANT %s TO %s;\n", g, role)
+	}
+	b.WriteString(sqlstore.Fill(schemaDDL, "@role", quote(role)))
+	if c.Table != "" {
+		b.WriteString(sqlstore.Fill(sequencesDDL, "@table", quote(sqlstore.Qualified(c.Table, ident)), "@role", quote(role)))
+	} else if c.SQL != "" || c.Handle != nil {
+		fmt.Fprintf(&b, "-- Grant %s what the SQL names, too: tables, schemas, sequences, functions.\n", role)
+	}
+	return b.String() + "COMMIT;\n"
+}
+
+// schemaDDL grants the use of the schema in which tables without one are made.
+const schemaDDL = `DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO ', current_schema()) || @role; END $$;
+`
+
+// sequencesDDL grants the use of the sequences that a table of before counts by. An identity column needs no grant.
+const sequencesDDL = `DO $$ DECLARE s regclass; BEGIN
+  FOR s IN SELECT d.refobjid FROM pg_attrdef f JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+    AND d.refclassid = 'pg_class'::regclass JOIN pg_class k ON k.oid = d.refobjid AND k.relkind = 'S' WHERE f.adrelid = to_regclass(@table)
+  LOOP EXECUTE 'GRANT USAGE ON SEQUENCE ' || s || ' TO ' || @role; END LOOP; END $$;
+`
+
+// grants lists what a user of the least rights needs, without the user.
+func grants(c Config, database string) (list []string) {
+	if c.Table != "" || c.SQL != "" {
+		list = append(list, "TEMPORARY ON DATABASE "+database)
+	}
+	if schema, _, ok := strings.Cut(c.Table, "."); ok {
+		list = append(list, "USAGE ON SCHEMA "+plain(schema))
 	}
 	var updated, appended []string
 	if !c.NoLedger {
@@ -44,26 +78,24 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	default:
 		appended = append(appended, table)
 	}
-	for _, g := range []struct {
-		rights string
-		tables []string
-	}{{"SELECT, INSERT, UPDATE", updated}, {"SELECT, INSERT", appended}} {
-		if len(g.tables) > 0 {
-			fmt.Fprintf(&b, "GRANT %s ON %s TO %s;\n", g.rights, strings.Join(g.tables, ", "), role)
-		}
+	if len(updated) > 0 {
+		list = append(list, "SELECT, INSERT, UPDATE ON "+strings.Join(updated, ", "))
 	}
-	return b.String()
+	if len(appended) > 0 {
+		list = append(list, "SELECT, INSERT ON "+strings.Join(appended, ", "))
+	}
+	return list
 }
 
-// grantee is who gets the grants: the user that dsn connects as, so that the text can be run as it is; a name to be
+// grantee is who gets the grants, and the database: the user that dsn connects as, so that the text can be run as it is; names to be
 // replaced where there is no dsn yet.
-func grantee(dsn string) string {
-	if dsn == "" {
-		return appRole
-	}
+func grantee(dsn string) (role, database string) {
 	cfg, err := pgconn.ParseConfig(dsn)
-	if err != nil || cfg.User == "" {
-		return appRole
+	if dsn == "" || err != nil || cfg.User == "" {
+		return appRole, appDatabase
 	}
-	return plain(cfg.User)
+	if cfg.Database == "" { // as the server has it
+		cfg.Database = cfg.User
+	}
+	return plain(cfg.User), plain(cfg.Database)
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
-const ddlHelp = `fencepost ddl FILE | psql "$DATABASE_URL"`
+const ddlHelp = `fencepost ddl FILE | psql -v ON_ERROR_STOP=1 "$DATABASE_URL"`
 
 // ownerHelp is for a user that may not do it itself.
-const ownerHelp = `as the owner of the tables: fencepost ddl FILE | psql OWNER_URL   (its GRANT lines are for the user of dsn)`
+const ownerHelp = `as the owner of the tables: fencepost ddl FILE | psql -v ON_ERROR_STOP=1 OWNER_URL   (its GRANT lines are for the user of dsn; what your own SQL names is yours to grant)`
 
 var system = sqlstore.System{Name: "postgres", Title: "Postgres", DDL: ddlHelp, Owner: ownerHelp,
 	NoTable:  ddlHelp + "   (the ledger and sink.table; tables that your SQL names are yours to create)",

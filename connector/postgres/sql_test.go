@@ -101,6 +101,13 @@ func TestDDL(t *testing.T) {
 	if sql := DDL(Config{Table: "flights"}, columns); !strings.Contains(sql, "GRANT SELECT, INSERT ON fencepost_moves, flights TO fencepost_app;\n") {
 		t.Errorf("DDL of an append table:\n%s", sql)
 	}
+	if sql := DDL(Config{DSN: "postgres://app@localhost/shop"}, nil); strings.Contains(sql, "TEMPORARY") || strings.Contains(sql, "SQL names") {
+		t.Errorf("DDL of a ledger alone grants what it does not need:\n%s", sql)
+	}
+	if sql := DDL(Config{SQL: "select 1", DSN: "postgres://app@localhost/shop"}, columns); !strings.Contains(sql, "GRANT TEMPORARY ON DATABASE shop TO app;\n") ||
+		!strings.Contains(sql, "-- Grant app what the SQL names, too") || !strings.HasSuffix(sql, "COMMIT;\n") {
+		t.Errorf("DDL of SQL:\n%s", sql)
+	}
 	if sql := DDL(Config{SQL: "select 1"}, columns); strings.Contains(sql, "-- from schema") {
 		t.Errorf("DDL of SQL makes a table:\n%s", sql)
 	}

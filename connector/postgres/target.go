@@ -53,7 +53,9 @@ const targetSQL = pinSQL + `select a.attname, case when coalesce(b.typtype, t.ty
   (select quote_ident(n.nspname) || '.' || quote_ident(k.collname) from pg_collation k join pg_namespace n on n.oid = k.collnamespace
     where k.oid = coalesce((select y.oid from pg_index i cross join unnest(i.indkey::int2[], i.indcollation::oid[]) u (num, coll)
       join pg_collation y on y.oid = u.coll where u.num = a.attnum and not y.collisdeterministic and @keyed limit 1), a.attcollation) and k.collname <> 'default'),
-  a.attidentity = 'a', case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end
+  a.attidentity = 'a', case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end,
+  (select string_agg(k.oid::regclass::text, ', ') from pg_depend e join pg_class k on k.oid = e.refobjid where e.classid = 'pg_attrdef'::regclass and e.objid = d.oid
+    and e.refclassid = 'pg_class'::regclass and case when k.relkind = 'S' then not has_sequence_privilege(k.oid, 'USAGE, UPDATE') end)
  from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_type t on t.oid = a.atttypid left join pg_type b on b.oid = t.typbasetype
   left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
  where a.attrelid = @oid and a.attnum > 0 and not a.attisdropped order by a.attnum;
@@ -137,6 +139,10 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 		t.Columns = append(t.Columns, columnOf(j, is, r))
 		if isTrue(r[8]) {
 			fixed = append(fixed, string(r[0]))
+		}
+		if denied := r[10]; denied != nil {
+			t.Columns[len(t.Columns)-1].Denied = &sqlstore.Misfit{Code: "database-denied", Text: fmt.Sprintf("column %s of table %s counts by %s, which this user may not", r[0], j.Table, denied),
+				Help: fmt.Sprintf("GRANT USAGE ON SEQUENCE %s TO %s;", denied, plain(s.config.User))}
 		}
 	}
 	t.KeyFaults = func(filled func(string) bool) []sqlstore.Misfit {

@@ -40,6 +40,11 @@
 // own at the first wish, and [Main] stops them. On a shared server names carry
 // the isolation ([Name]), and nobody disturbs it.
 //
+// # Newer servers
+//
+// FENCEPOST_TEST_NEWER=mysql,postgres,valkey puts servers of a newer suite of Debian in the place of the machine's
+// ([EnvNewer]). Tests ask the server what it is where they have to know.
+//
 // # Laws
 //
 //  1. Every instance has its own address in 127.77.0.0/16 and its normal ports.

@@ -68,3 +68,10 @@ func TestInstallPackagesNamesTheRemedyWithoutAptGet(t *testing.T) {
 		t.Errorf("installPackages() = %v, want an error that names mvn and what to do", err)
 	}
 }
+
+func TestNewerServersNameTheRemedyWithoutAMirror(t *testing.T) {
+	fakeMachine(t)
+	if _, err := debianMirror(t.Context()); err == nil || !strings.Contains(err.Error(), "add one to its sources") {
+		t.Errorf("debianMirror() = %v, want an error that says what to do", err)
+	}
+}

@@ -100,6 +100,8 @@ type Column struct {
 	Unleft    string // why a row can not leave it out where others fill it; empty: it can
 	Merges    string // what its comparison does not tell apart: case, accents; empty: every value is told apart
 	Exact     string // the statement after which it tells every value apart
+	// Denied is why this user may not leave it to its default. nil: the user may.
+	Denied *Misfit
 }
 
 // Column finds a column. nil: there is none.
@@ -231,6 +233,9 @@ func (d *Dialect[S]) misfits(t *Target, j Job, columns []fencepost.ColumnSpec) [
 		}
 	}
 	for _, col := range t.Columns {
+		if col.Denied != nil && !filled(columns, col.Name) {
+			bad = append(bad, *col.Denied)
+		}
 		if col.Required && !filled(columns, col.Name) {
 			bad = append(bad, Misfit{Code: "column-unfilled",
 				Text: fmt.Sprintf("table %s wants a value in column %s (not null, no default), and the schema has none", j.Table, col.Name),

@@ -35,7 +35,7 @@ var postgresKind = (&server{
 	},
 	next: func(file string) []string {
 		return []string{"export DATABASE_URL=postgres://USER@HOST/DB",
-			fmt.Sprintf(`fencepost ddl %s | psql "$DATABASE_URL" && fencepost check %s`, file, file)}
+			fmt.Sprintf(`fencepost ddl %s | psql -v ON_ERROR_STOP=1 "$DATABASE_URL" && fencepost check %s`, file, file)}
 	},
 }).kind()
 

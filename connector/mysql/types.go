@@ -72,6 +72,8 @@ func (s *session) narrows(from fencepost.Type, col *sqlstore.Column) string {
 		if kept < 6 {
 			return sqlstore.Seconds(how, kept)
 		}
+	case from == fencepost.JSON && col.Type == "json" && !s.server.mariadb: // MariaDB's is a text
+		return "stored by value: numbers that no integer holds are rounded to 53 bits"
 	case from == fencepost.Text && col.Type == "char":
 		return "cut at its trailing blanks"
 	case from == fencepost.Text && (col.Type == "enum" || col.Type == "set") && col.Merges != "":

@@ -335,7 +335,8 @@ var extremes = map[fencepost.Type][]any{
 		math.SmallestNonzeroFloat64, 1e-30, math.NaN(), math.Inf(1), math.Inf(-1)},
 	fencepost.Bool: {true, false},
 	fencepost.Timestamp: {int64(0), int64(-1), int64(1), int64(978_307_200_123_456), int64(978_307_200_000_000), int64(86_399_999_999),
-		seconds(2_147_483_647), seconds(2_147_483_648), seconds(-62_135_596_800), seconds(-62_135_596_801), seconds(-62_167_219_201),
+		seconds(2_147_483_647), seconds(4_294_967_296), // MariaDB 11.8 takes a timestamp between the two, and 10.11 does not
+		seconds(-62_135_596_800), seconds(-62_135_596_801), seconds(-62_167_219_201),
 		int64(253_402_300_799_999_999), seconds(253_402_300_800), int64(-210_866_803_200_000_000), int64(math.MaxInt64), int64(math.MinInt64)},
 	fencepost.Decimal: {"0", "-0.00", "1.50", "-12.345", "0.005", "1e3", "1E-5", "00012.3400", "99.995", "127", "-128.0", "9007199254740993", "9223372036854775808", "18446744073709551615",
 		"18446744073709551616", "0.000000000000000000000001", "0.0000000000000000000000001", "12345678901234567890123456789012345678.5",

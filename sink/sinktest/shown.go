@@ -114,9 +114,12 @@ func near(from fencepost.Type, want any, shown, note string) bool {
 	case float64:
 		return !math.IsNaN(want) && !math.IsInf(want, 0) && nearNumber(new(big.Rat).SetFloat64(want), shown, note)
 	case string:
-		if from == fencepost.Decimal {
+		switch from {
+		case fencepost.Decimal:
 			n, ok := new(big.Rat).SetString(want)
 			return ok && nearNumber(n, shown, note)
+		case fencepost.JSON:
+			return strings.Contains(note, "53 bits") && cmp.Equal(jsonValue(want), jsonValue(shown), cmp.Comparer(sameDouble))
 		}
 		if from == fencepost.Time {
 			w, err1 := time.Parse(time.TimeOnly, want)
@@ -126,6 +129,13 @@ func near(from fencepost.Type, want any, shown, note string) bool {
 		return strings.TrimRight(want, " ") == strings.TrimRight(shown, " ") || strings.EqualFold(want, shown)
 	}
 	return false
+}
+
+// sameDouble reports whether two numbers are the same double.
+func sameDouble(a, b json.Number) bool {
+	x, err := a.Float64()
+	y, err2 := b.Float64()
+	return err == nil && err2 == nil && x == y
 }
 
 // unit is the microseconds to which a note says that times are cut or rounded.

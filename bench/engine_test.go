@@ -46,6 +46,14 @@ func serve(dir string) {
 // startBroker starts the embedded broker with the benchmark's records in topic t.
 func startBroker(b *testing.B) string {
 	b.Helper()
+	addr := emptyBroker(b)
+	produce(b, addr)
+	return addr
+}
+
+// emptyBroker starts the embedded broker in a process of its own.
+func emptyBroker(b *testing.B) string {
+	b.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "FENCEPOST_BENCH_BROKER="+b.TempDir())
 	cmd.Stderr = os.Stderr
@@ -65,9 +73,7 @@ func startBroker(b *testing.B) string {
 	if err != nil {
 		b.Fatalf("the broker did not start: %v", err)
 	}
-	addr := strings.TrimSpace(string(line[:n]))
-	produce(b, addr)
-	return addr
+	return strings.TrimSpace(string(line[:n]))
 }
 
 func produce(b *testing.B, addr string) {

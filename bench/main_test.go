@@ -11,8 +11,8 @@ import (
 	"github.com/fencepost/fencepost/internal/servers"
 )
 
-// TestMain is also two processes of the benchmarks' own: the embedded broker, so that its work is not counted as the
-// engine's, and the plain program.
+// TestMain is also three processes of the benchmarks' own: the embedded broker, so that its work is not counted as the
+// engine's, the plain program, and one whose memory is measured.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("FENCEPOST_BENCH_BROKER"); dir != "" {
 		serve(dir)
@@ -20,6 +20,18 @@ func TestMain(m *testing.M) {
 	}
 	if args := os.Getenv("FENCEPOST_BENCH_PLAIN"); args != "" {
 		if err := runPlain(strings.Split(args, "\n")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if args := os.Getenv("FENCEPOST_BENCH_PACKED"); args != "" {
+		addr, memory, _ := strings.Cut(args, "\n")
+		fetch, err := strconv.ParseInt(memory, 10, 64)
+		if err == nil {
+			err = runPacked(addr, fetch)
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

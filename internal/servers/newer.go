@@ -14,7 +14,8 @@ import (
 )
 
 // EnvNewer lists servers that are newer than the machine's own, separated by commas: FENCEPOST_TEST_NEWER=mysql,postgres,valkey.
-// Shared and own servers are then those: mysql or mariadb in the place of MariaDB, redis or valkey in that of Redis.
+// Shared and own servers are then those: mysql or mariadb in the place of MariaDB, redis or valkey in that of Redis; postgres and
+// pgbouncer in that of the machine's.
 const EnvNewer = "FENCEPOST_TEST_NEWER"
 
 // newer is a server of a newer suite of Debian, beside the machine's own: the packages and all that they need, down to the C
@@ -37,6 +38,7 @@ var newerServers = []newer{
 		[]string{"usr/lib/postgresql/18/lib", "usr/share/postgresql", "usr/share/zoneinfo"}},
 	{"redis", "redis-server", "5:8.0.6-3", []string{"usr/bin/redis-server"}, []string{"usr/bin/redis-check-rdb"}},
 	{"valkey", "valkey-server", "9.1.2-1", []string{"usr/bin/valkey-server"}, []string{"usr/bin/valkey-check-rdb"}},
+	{"pgbouncer", "pgbouncer", "1.26.1-1", []string{"usr/sbin/pgbouncer"}, nil},
 }
 
 // wanted is the first of these newer servers that [EnvNewer] lists.
@@ -152,14 +154,14 @@ func (k kit) newerLists(ctx context.Context) (apt, error) {
 func debianMirror(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").Output()
 	if err != nil {
-		return "", fmt.Errorf("the newest MySQL, MariaDB, Postgres, Redis and Valkey come from Debian, by apt-get, which does not answer here: %w", err)
+		return "", fmt.Errorf("the newest MySQL, MariaDB, Postgres, PgBouncer, Redis and Valkey come from Debian, by apt-get, which does not answer here: %w", err)
 	}
 	for mirror := range strings.Lines(string(out)) {
 		if mirror = strings.TrimSpace(mirror); strings.HasSuffix(strings.TrimSuffix(mirror, "/"), "/debian") {
 			return mirror, nil
 		}
 	}
-	return "", errors.New("the newest MySQL, MariaDB, Postgres, Redis and Valkey come from Debian, and this machine's apt-get has no mirror of it: " +
+	return "", errors.New("the newest MySQL, MariaDB, Postgres, PgBouncer, Redis and Valkey come from Debian, and this machine's apt-get has no mirror of it: " +
 		"add one to its sources (deb http://deb.debian.org/debian stable main)")
 }
 

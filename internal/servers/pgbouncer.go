@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,8 +18,6 @@ import (
 
 // PgBouncerConfig says what stands in front of a Postgres server.
 type PgBouncerConfig struct {
-	// Command is the program, with arguments that go before ours. nil: pgbouncer of this machine.
-	Command []string
 	// Settings are lines of pgbouncer.ini that win over the usual ones: "default_pool_size=3", "pool_mode=statement". The
 	// usual ones are pool_mode=transaction and default_pool_size=1.
 	Settings []string
@@ -80,15 +77,19 @@ func newPgBouncer(host string, behind PostgresServer, c PgBouncerConfig) (*insta
 	if err := os.WriteFile(conf, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
 		return nil, fmt.Errorf("prepare pgbouncer: %w", errors.Join(err, folder.remove()))
 	}
-	command := append(slices.Clone(c.Command), conf)
-	if len(c.Command) == 0 {
-		command = []string{pgBouncerServer(), conf}
+	program := pgBouncerServer()
+	if n, ok := wanted("pgbouncer"); ok {
+		k, err := openKit()
+		if err != nil {
+			return nil, errors.Join(err, folder.remove())
+		}
+		program = k.program(n, 0)
 	}
 	return &instance{
 		name:    "pgbouncer",
 		folder:  folder,
 		polite:  syscall.SIGINT,
-		command: func() *exec.Cmd { return who.as(exec.Command(command[0], command[1:]...)) },
+		command: func() *exec.Cmd { return who.as(exec.Command(program, conf)) },
 		ask: func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 			defer cancel()

@@ -43,7 +43,7 @@ const commitTable = `json_table(@fencepost_m, '$[*]' columns (topic varchar(249)
 
 const onRow = "(l.group_name = @group and l.topic = m.topic and l.`partition` = m.`partition`)"
 
-// mergeSQL lengthens the open run, or opens one. Assignments read what stands to their left already changed, or what
+// mergeSQL lengthens the open run, or opens one. Assignments read columns to their left already changed, or what
 // was there before; this order is right both ways.
 const mergeSQL = `run_from = if(run_commits = 0, until, run_from), run_epoch = if(run_commits = 0, leader_epoch, run_epoch),
   run_commits = run_commits + 1, run_at = utc_timestamp(6), run_who = @who,`

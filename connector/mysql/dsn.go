@@ -45,7 +45,7 @@ func Address(dsn string) (string, error) {
 	return "mysql://" + c.User + "@" + c.Addr + "/" + c.DBName, nil
 }
 
-// parseForm tells the URL from the driver's own form.
+// parseForm distinguishes the URL from the driver's own form.
 func parseForm(dsn string) (*mysql.Config, error) {
 	scheme, _, isURL := strings.Cut(dsn, "://")
 	if !isURL || strings.ContainsAny(scheme, "@/(:") {

@@ -22,7 +22,7 @@ type session struct {
 	config *mysql.Config
 	db     *sql.DB // holds no connection but conn
 	conn   *sql.Conn
-	secret string // of this connection; it stands behind every COMMIT too
+	secret string // of this connection; it follows every COMMIT too
 	staged string // what made the temporary table of this connection; empty: there is none
 	server server
 	// process is the server's number of the connection, for other goroutines; 0: there is none.

@@ -10,7 +10,7 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// faults lists what check finds wrong, as code, text and remedy.
+// faults lists the findings of check, as code, text and remedy.
 func (s *store) faults(t *testing.T, c Config, columns []fencepost.ColumnSpec) (list []string) {
 	t.Helper()
 	k := s.worker(t, c)

@@ -70,7 +70,7 @@ func newEncoder(fields []field, b *fencepost.Batch, buf []byte) *encoder {
 // errStopped is what a writer gets that reads on after its COPY is over.
 var errStopped = errors.New("the COPY is over")
 
-// stop ends the reading, whoever still reads, and says whether everything had been read.
+// stop ends the reading, whichever goroutine reads, and reports whether everything had been read.
 func (e *encoder) stop() (done bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

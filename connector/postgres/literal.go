@@ -81,7 +81,7 @@ func uuids(moves []ledger.Move, value func(ledger.Move) fencepost.TopicID) strin
 	})
 }
 
-// sendable refuses what can not stand in a statement.
+// sendable refuses what cannot be in a statement.
 func sendable(what, text string) error {
 	if strings.IndexByte(text, 0) >= 0 {
 		return fmt.Errorf("%s has a null byte", what)

@@ -75,7 +75,7 @@ func (s *session) behindPooler() *pgx.ConnConfig {
 }
 
 // copyIn is PgConn.CopyFrom, whose rows behind a pooler wait until the server has asked for them. PgBouncer since 1.21 counts
-// rows that come before as requests of their own, which no answer comes to, and never gives the server process to
+// rows that come before as requests of their own, which are never answered, and never gives the server process to
 // another client (pgbouncer#1471). The driver sends its last message of a COPY even after an error, which is one of those:
 // a session whose COPY failed is to be dropped.
 func (s *session) copyIn(ctx context.Context, rows io.Reader, sql string) (pgconn.CommandTag, error) {
@@ -158,7 +158,7 @@ func (a *answers) walk(p []byte) {
 	}
 }
 
-// poolerRefused is the fault of a pooler that is set up so that it can not carry what is asked of it; nil: pg is none.
+// poolerRefused returns the error of a pooler whose configuration refuses the request; nil: pg is none.
 func (s *session) poolerRefused(pg *pgconn.PgError) error {
 	fault := &fencepost.UserError{Code: "pooler-refused", Err: sqlstore.Reasoned{Reason: place(s.config) + ": " + reasoned(pg).Reason, Err: pg}}
 	if pg.Code != "08P01" {

@@ -143,7 +143,7 @@ func TestS1ACopyThatFailsBehindAPooler(t *testing.T) {
 	}
 }
 
-// S3: whoever says in the dsn how the driver sends statements is not overruled.
+// S3: a dsn that says how the driver sends statements is not overruled.
 func TestS3TheDSNSaysHowStatementsAreSent(t *testing.T) {
 	s, through := viaPooler(t)
 	for mode, want := range map[string]pgx.QueryExecMode{"": pgx.QueryExecModeDescribeExec, "&default_query_exec_mode=exec": pgx.QueryExecModeExec,

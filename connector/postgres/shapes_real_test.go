@@ -15,7 +15,7 @@ import (
 // Tables that are more than rows and columns: rules, views, identity columns, partitions. A batch means the same to them
 // whatever way it takes.
 
-// faults lists what check finds wrong, as code and remedy.
+// faults lists the findings of check, as code and remedy.
 func (s *store) faults(t *testing.T, c Config, columns []fencepost.ColumnSpec) (list []string) {
 	t.Helper()
 	k := s.worker(t, c)
@@ -50,7 +50,7 @@ func TestV21RulesRunBesideAKeyOrNone(t *testing.T) {
 			c.must(c.table(c.ids("x", 4)...))
 			s.exec(t, "alter table v21d enable rule r")
 			d := s.goesOn(t, w, Config{Table: "v21d"})
-			d.must(d.table(d.ids("x", 2, 3)...)) // 2 is for nobody
+			d.must(d.table(d.ids("x", 2, 3)...)) // 2 is for no column
 			for table, want := range map[string]string{"v21": "(1) (2)", "v21a": "(1) (2) (40)", "v21b": "", "v21new": "(1) (2)", "v21c": "(1) (2) (3) (4)", "v21d": "(1) (2) (3)"} {
 				if name == "unique" && table == "v21d" {
 					continue // 2 was there
@@ -63,7 +63,7 @@ func TestV21RulesRunBesideAKeyOrNone(t *testing.T) {
 	}
 }
 
-// V21: Postgres has no upsert into a table with rules; check says so, and its remedy works.
+// V21: Postgres has no upsert into a table with rules; check reports that, and its remedy works.
 func TestV21KeyBesideRules(t *testing.T) {
 	s := newStore(t)
 	s.exec(t, `create table v21 (id int primary key, a text); create table "V21a" (id int); create rule r as on insert to v21 do also insert into "V21a" values (new.id);

@@ -1,11 +1,11 @@
-// Package sqlite is the SQLite room: rows and ledger in one file, changed by one commit.
+// Package sqlite is the connector for SQLite: rows and ledger in one file, changed by one commit.
 //
 // One process, or several on one machine, write a table (or run your SQL, or your Go function) and move the positions
 // of their partitions in the same transaction. There is no server: the file is the store, and its write lock is the
 // only lock.
 //
 //	Commit(batch)
-//	  temp.batch <- rows                     sql only, before the lock: nobody waits for it
+//	  temp.batch <- rows                     sql only, before the lock: no other worker waits for it
 //	  BEGIN IMMEDIATE                        the file's one write lock; busy: again after 1..5 ms, for 30 s
 //	    version and cluster of the ledger
 //	    UPDATE fencepost_ledger ...          one per partition: WHERE until = held AND fence = held, or refused
@@ -42,7 +42,7 @@
 //
 // A column's declared type would then convert (SQLite's affinity): a decimal in a NUMERIC column would become a number of
 // 15 digits, a text of digits would lose its leading zeros; STRING, DECIMAL and JSON are NUMERIC to SQLite. So a pair that
-// may change a value is refused by Check, by the start, and by a commit after which somebody changed the table:
+// may change a value is refused by Check, by the start, and by a commit after the table was changed:
 //
 //	text, decimal, json   want TEXT, BLOB or no type
 //	int                   wants INTEGER, NUMERIC, BLOB or no type
@@ -67,7 +67,7 @@
 // # How it fails
 //
 // A killed process leaves its transaction in the WAL without an end; the next opener drops it. A full disk rolls back
-// and passes. Faults have these codes:
+// and passes. Errors have these codes:
 //
 //	database-busy       another process holds the lock for 30 s (passing)
 //	disk-full           no space left; rolled back (passing)

@@ -26,7 +26,7 @@ type Session interface {
 	Drop()
 }
 
-// Secret is 16 random hexadecimal digits for a connection. It names the savepoint around a user's SQL and stands in the
+// Secret is 16 random hexadecimal digits for a connection. It names the savepoint around a user's SQL and is in the
 // text of a refusal, so that neither user SQL nor a record's value can pretend to be either.
 func Secret() string {
 	b := make([]byte, 8)

@@ -50,7 +50,7 @@ type Target struct {
 	Staged bool
 	// Open: rules, triggers or partitions decide what a batch writes besides, so that only its transaction shows that.
 	Open bool
-	// Faults are the reasons why the table can not take any batch. KeyFaults returns those why it can not be upserted by the
+	// Faults are the reasons why the table cannot take any batch. KeyFaults returns those why it cannot be upserted by the
 	// job's key. filled reports whether a batch fills a column. REQUIRES: the table has all columns of the key.
 	Faults    []Misfit
 	KeyFaults func(filled func(column string) bool) []Misfit
@@ -127,7 +127,7 @@ type Misfit struct {
 }
 
 // Fault returns the misfit as an error, in which errors.As finds a *sink.Rejected, so that the batch's partitions park. What
-// stands would stand once more after each try: there it ends the run.
+// is committed would be committed once more after each try: there it ends the run.
 func (m Misfit) Fault() error {
 	if m.Stands {
 		return &fencepost.UserError{Code: m.Code, Help: m.Help, Err: errors.New(m.Text)}

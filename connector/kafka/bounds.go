@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	answerTimeout = 5 * time.Second // a broker that says nothing for this long did not answer
+	answerTimeout = 5 * time.Second // a broker that is silent for this long did not answer
 	rounds        = 4               // metadata and questions are repeated while leaders or topic IDs move
 )
 

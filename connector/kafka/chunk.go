@@ -56,7 +56,7 @@ func newRecords(list []*kgo.Record) records {
 }
 
 // recordPool keeps the slices that fetched batches are decoded into. Classes are powers of two: one small slice must
-// not stand in the way of a large batch, nor one large slice be pinned by a single record.
+// not block a large batch, nor one large slice be pinned by a single record.
 type recordPool struct{ classes [24]sync.Pool }
 
 func class(n int) int {
@@ -67,7 +67,7 @@ func class(n int) int {
 	return c
 }
 
-// GetRecords gives a slice with room for n.
+// GetRecords returns a slice with capacity for n.
 func (p *recordPool) GetRecords(n int) []kgo.Record {
 	c := class(n)
 	if c >= len(p.classes) {

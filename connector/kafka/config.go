@@ -41,9 +41,9 @@ type Config struct {
 
 	ClientID string // zero: fencepost
 
-	// Log is told what the client does; nil: nobody is. Levels are those of log/slog.
+	// Log receives what the client logs; nil: it is dropped. Levels are those of log/slog.
 	Log func(level int, msg string, keyvals ...any)
-	// Member is told this worker's member ID and generation (KIP-848: epoch) after each assignment. It must not block.
+	// Member receives this worker's member ID and generation (KIP-848: epoch) after each assignment. It must not block.
 	Member func(id string, generation int32)
 }
 
@@ -129,7 +129,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// validate joins all faults of a Config, each with its field. REQUIRES: withDefaults.
+// validate joins all errors of a Config, each with its field. REQUIRES: withDefaults.
 func (c Config) validate() error {
 	var errs []error
 	wrong := func(is bool, format string, args ...any) {

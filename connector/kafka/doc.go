@@ -1,4 +1,4 @@
-// Package kafka is the room that speaks to Kafka, and the only one that imports franz-go: a [Source] that delivers the
+// Package kafka is the connector for Kafka, and the only package that imports franz-go to consume: a [Source] that delivers the
 // records of the partitions a worker holds, the questions about their bounds, the mirror in the Kafka group, what
 // a check of brokers, topics and group finds, and any group's committed offsets as a [Layout].
 //
@@ -27,7 +27,7 @@
 //     from the callback: it would join again, and a ledger that is down would become a storm of rebalances.
 //   - Positions, not records: control entries are delivered, so that a position passes markers and reaches the end.
 //   - A failed partition is paused and said once. Without the pause out of range comes 35,000 times in 1.5 s.
-//   - A pause ends with the assignment: the client keeps it over a revoke, this room does not.
+//   - A pause ends with the assignment: the client keeps it over a revoke, this package does not.
 //   - Fetches carry the topic ID of their fetch. A recreated topic is taken up anew (the client never does that by
 //     itself): the old partitions are revoked from the Listener, and it is asked about the new ones.
 //   - A record's timestamp is the number that Kafka keeps. The client's is right from 1970 to 2262 only: a batch with
@@ -59,7 +59,7 @@
 //
 //   - A static member does not leave the group when its Source does: its next life has its partitions again without a
 //     rebalance. Under KIP-848 a static worker that was killed is refused (instance-taken, passing) until the broker's
-//     session timeout; under Cooperative the newcomer wins and the older worker is told.
+//     session timeout; under Cooperative the newcomer wins and the older worker gets an error.
 //
 // # What it does not do
 //

@@ -122,7 +122,7 @@ func TestEvict(t *testing.T) {
 	}
 }
 
-// The heir asks for its share at once, and not when a heartbeat tells it: here none does.
+// The heir asks for its share at once, and not after a heartbeat's answer: here none asks it to.
 func TestEvictWaitsForNoHeartbeat(t *testing.T) {
 	c := fake(t)
 	evicted(t, newBench(t, c.ListenAddrs()), Cooperative, func() {
@@ -353,7 +353,7 @@ func TestStatic(t *testing.T) {
 				t.Errorf("the other one was disturbed: %v", stays.log())
 			}
 		}
-		// A second worker under the same name: the older one is told.
+		// A second worker under the same name: the older one gets an error.
 		_, _ = open("w2")
 		ctx, cancel := context.WithTimeout(t.Context(), longest)
 		defer cancel()

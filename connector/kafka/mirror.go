@@ -83,7 +83,7 @@ func (s *Source) CommittedOffsets(ctx context.Context, g fencepost.Group) (map[f
 }
 
 // fetchOffsets asks the group's coordinator, and again while it moves: for some seconds after a broker died, or was
-// started, nobody is it.
+// started, the group has none.
 func (s *Source) fetchOffsets(ctx context.Context, g fencepost.Group) (kadm.OffsetResponses, error) {
 	patience, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()

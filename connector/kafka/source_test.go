@@ -127,7 +127,7 @@ func TestOutOfRange(t *testing.T) {
 	})
 }
 
-// Nobody asks the broker about a failed partition any more.
+// The broker is not asked about a failed partition any more.
 func TestFailedIsQuiet(t *testing.T) {
 	c := fake(t, kfake.SeedTopics(1, "t"))
 	b := newBench(t, c.ListenAddrs())
@@ -225,7 +225,7 @@ func recreated(t *testing.T, b *bench, cfg func(string) Config) {
 	h.Unlock()
 	b.recreate(name, 1)
 	b.produce(b.client(), name, 0, 5)
-	// Polling goes on meanwhile: only a fetch tells that the old ID is gone.
+	// Polling goes on meanwhile: only a fetch shows that the old ID is gone.
 	if !r.poll(longest, func() bool { return h.times("assigned 0") >= 2 }) {
 		t.Fatalf("the holder was not asked anew: %v", h.log())
 	}

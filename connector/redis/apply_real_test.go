@@ -66,7 +66,7 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// A lost answer is unknown, and a group that keys ask for and nobody named is told before anything is sent.
+// A lost answer is unknown, and a group that keys name and the configuration does not is reported before anything is sent.
 func TestApplyFails(t *testing.T) {
 	s := newStore(t)
 	opened, err := s.open(ledger.KeepMerged, s.sum())

@@ -67,7 +67,7 @@ func appendTail(b []byte, p ledger.Position) []byte {
 func appendValue(b []byte, m ledger.Move) []byte {
 	from := m.Next.Offset
 	if m.Cause == ledger.CauseCommit {
-		from = m.Held.Offset // else nothing was applied, and behind a rewind it would stand behind until
+		from = m.Held.Offset // else nothing was applied, and after a rewind it would be greater than until
 	}
 	return appendTail(append(strconv.AppendInt(b, int64(from), 10), '|'), m.Next)
 }
@@ -174,7 +174,7 @@ var (
 	unescaper = strings.NewReplacer("%25", "%", "%7C", "|")
 )
 
-// escaped lets a free text stand between bars.
+// escaped lets a free text be between bars.
 func escaped(s string) string { return escaper.Replace(s) }
 
 // plain undoes escaped.

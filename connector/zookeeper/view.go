@@ -116,7 +116,7 @@ func (l *Ledger) recall(g fencepost.Group, moves []ledger.Move) *view {
 	return v
 }
 
-// forget drops what is known of a group: something else changed it, or nobody knows.
+// forget drops what is known of a group: something else changed it, or the outcome of a change is unknown.
 func (l *Ledger) forget(g fencepost.Group) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

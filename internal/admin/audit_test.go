@@ -14,7 +14,7 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// table is a sink's rows, as provenance tells them.
+// table is a sink's rows, as provenance returns them.
 type table struct {
 	rows []sink.Applied
 	read func() // called once the rows were read
@@ -172,7 +172,7 @@ func TestAuditAsksTheLogAboutHoles(t *testing.T) {
 	}
 }
 
-// Of what retention has deleted nobody can say whether it was a record: said, and no finding.
+// Whether an offset that retention has deleted was a record is not known: that is reported, and is no finding.
 func TestAuditDoesNotGuessAboutDeletedRecords(t *testing.T) {
 	w, s := audited(t)
 	w.bounds(1, func(b *fencepost.LogOffsets) { b.Earliest = 100 })

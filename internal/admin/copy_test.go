@@ -103,7 +103,7 @@ func TestCopyALedger(t *testing.T) {
 	}
 }
 
-// Everything that stands in the way is named at once, with its remedies, and nothing is changed.
+// Everything that prevents the copy is named at once, with its remedies, and nothing is changed.
 func TestCopyRefuses(t *testing.T) {
 	w := newWorld(t, 4)
 	to, store := w.target()

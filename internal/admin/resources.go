@@ -22,7 +22,7 @@ type Resources struct {
 	Meaning foreign.Meaning // what the Layout's numbers mean; unset: Look asks for it
 	Subject string          // what holds them: hash spark:orders
 
-	History    ledger.History  // nil: who moved a position last is not told
+	History    ledger.History  // nil: who moved a position last is not reported
 	Reader     source.Reader   // nil: nothing is read of the log: no lag in time, no look at the next record
 	Provenance sink.Provenance // nil: an audit does not look at rows
 

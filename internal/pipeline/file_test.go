@@ -242,7 +242,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// No way to format a file prints a password, wherever one stands in it.
+// No way to format a file prints a password, wherever one is in it.
 func TestFileShowsNoSecret(t *testing.T) {
 	for _, stores := range []string{
 		"sink: {postgres: {dsn: 'postgres://a:hunter2@h/d', table: t}}\nledger: {mysql: {dsn: 'mysql://a:hunter2@h/d'}}\n",

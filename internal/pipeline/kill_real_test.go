@@ -85,7 +85,7 @@ func TestLedgerApartKilled(t *testing.T) {
 	}
 }
 
-// killBehind runs a worker and kills it when so many rows stand; 0: it was done before.
+// killBehind runs a worker and kills it when so many rows are there; 0: it was done before.
 func killBehind(t *testing.T, name string, rows rows, at int64) (killed int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])

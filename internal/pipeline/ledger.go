@@ -93,7 +93,7 @@ func (p placed) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.R
 	return p.room.Moves(ctx, g)
 }
 
-// LastMoves is the room's, or found in its whole history.
+// LastMoves is the connector's, or found in its whole history.
 func (p placed) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]ledger.LastMoves, error) {
 	if r, ok := ledger.As[ledger.Recent](p.room); ok {
 		last, err := r.LastMoves(ctx, g)
@@ -102,7 +102,7 @@ func (p placed) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost
 	return ledger.LastMovesOf(p.room.Moves(ctx, g))
 }
 
-// Exists looks for the ledger without making it, where the room can.
+// Exists looks for the ledger without making it, where the connector can.
 func (p placed) Exists(ctx context.Context, g fencepost.Group) (bool, error) {
 	if f, ok := ledger.As[ledger.Finder](p.room); ok {
 		found, err := f.Exists(ctx, g)
@@ -111,7 +111,7 @@ func (p placed) Exists(ctx context.Context, g fencepost.Group) (bool, error) {
 	return true, nil
 }
 
-// Check is what the room finds of its ledger, under the file's keys.
+// Check is what the connector finds of its ledger, under the file's keys.
 func (p placed) Check(ctx context.Context, columns []fencepost.ColumnSpec) (found []fencepost.Finding) {
 	c, ok := ledger.As[fencepost.Checker](p.room)
 	if !ok {

@@ -39,7 +39,7 @@ func ledgersApart(t *testing.T) map[string]string {
 }
 
 // A ledger on each server, apart from a sink in a file: check finds none and makes none, a run fills both, the operator's
-// rooms read it where it is, and a password is in no line.
+// verbs read it where it is, and a password is in no line.
 func TestLedgerApartOnServers(t *testing.T) {
 	for kind, said := range ledgersApart(t) {
 		t.Run(kind, func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestLedgerApartObeysASet(t *testing.T) {
 type cutting struct {
 	placed
 	at   int32
-	made bool // the move is made, and nobody hears of it
+	made bool // the move is made, and its answer is lost
 	gone func()
 	n    atomic.Int32
 }
@@ -207,7 +207,7 @@ func proven(t *testing.T, rooms admin.Resources) {
 	}
 }
 
-// standAt reports whether each partition stands at an offset.
+// standAt reports whether each partition is at an offset.
 func standAt(t *testing.T, rooms admin.Resources, topic string, want fencepost.Offset) bool {
 	t.Helper()
 	snap, err := rooms.Ledger.Read(t.Context(), rooms.Group)
@@ -222,7 +222,7 @@ func standAt(t *testing.T, rooms admin.Resources, topic string, want fencepost.O
 	return true
 }
 
-// stands fails the test unless each partition stands at an offset.
+// stands fails the test unless each partition is at an offset.
 func stands(t *testing.T, rooms admin.Resources, topic string, want fencepost.Offset) {
 	t.Helper()
 	snap, err := rooms.Ledger.Read(t.Context(), rooms.Group)

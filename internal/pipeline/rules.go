@@ -145,7 +145,7 @@ func sinkRules(r *keys.Reader, f *File) {
 	}
 }
 
-// defaultRules tell of columns that are left to a table where there is none, or where they make its key.
+// defaultRules find columns that are left to a table where there is none, or where they make its key.
 func defaultRules(r *keys.Reader, f *File) {
 	table := r.Has(f.Sink.At + ".table")
 	for _, c := range f.Schema {
@@ -159,7 +159,7 @@ func defaultRules(r *keys.Reader, f *File) {
 	}
 }
 
-// ambiguous tells of several technologies in a place that takes one.
+// ambiguous finds several technologies in a place that takes one.
 func ambiguous(r *keys.Reader, place, help string, at []string) {
 	r.InOrder(at)
 	_, first := keys.Split(at[0])

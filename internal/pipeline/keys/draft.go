@@ -18,10 +18,10 @@ type DraftColumn struct {
 	Seen string // behind the column: -51 .. 573
 }
 
-// plainText is text that YAML takes without quotes, whatever stands around it.
+// plainText is text that YAML takes without quotes, whatever is around it.
 var plainText = regexp.MustCompile(`^[A-Za-z/.][A-Za-z0-9_./-]*$`)
 
-// IsPlain reports whether YAML takes a text without quotes, whatever stands around it.
+// IsPlain reports whether YAML takes a text without quotes, whatever is around it.
 func IsPlain(s string) bool { return plainText.MatchString(s) }
 
 // Plain is a text as YAML, in quotes where it needs them.

@@ -108,7 +108,7 @@ func parseYAML(src []byte) (f *ast.File, err error) {
 // definedAt is how the library names a place.
 var definedAt = regexp.MustCompile(` at \[(\d+):\d+\]`)
 
-// treeError is a fault of the YAML itself, at a place.
+// treeError is an error of the YAML itself, at a place.
 type treeError struct {
 	at   Place
 	text string
@@ -152,7 +152,7 @@ func splitLines(src []byte) []string {
 	return lines
 }
 
-// maskWritten replaces the letters of secrets that stand in the file itself, from their place on, by asterisks. Columns
+// maskWritten replaces the letters of secrets that are in the file itself, from their place on, by asterisks. Columns
 // stay what they are.
 func maskWritten(lines []string, secrets []*Node) []string {
 	for _, n := range secrets {
@@ -306,7 +306,7 @@ func beginning(n ast.Node) Place {
 	return place(n)
 }
 
-// place is where a node of the library stands.
+// place is the place of a node of the library.
 func place(n ast.Node) Place {
 	t := n.GetToken()
 	if t == nil {

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// arrow says what the rooms that match it may import. The first arrow that matches a room binds it.
+// arrow says what the packages that match it may import. The first arrow that matches a package binds it.
 type arrow struct {
 	rooms   []string // folders, with /... for all below
-	inside  []string // rooms of the module; "." is the root, "..." any
+	inside  []string // packages of the module; "." is the root, "..." any
 	outside []string // import paths beyond the standard library; "..." any
 }
 
@@ -75,13 +75,13 @@ var arrows = []arrow{
 	{[]string{"cmd/...", "bench/...", "examples/..."}, []string{"..."}, []string{"..."}},
 }
 
-// franzRooms are the rooms that may speak to Kafka by the client itself.
+// franzRooms are the packages that may import the Kafka client.
 var franzRooms = []string{"connector/kafka/...", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "internal/trial", "cmd/...", "bench/...", "examples/..."}
 
-// technologies are the rooms that only the wiring and the programs may know all of.
+// technologies are the packages that only the wiring and the programs may know all of.
 var technologies = []string{"connector/memory", "connector/atleastonce", "connector/kafka/...", "connector/postgres/...", "connector/sqlite/...", "connector/mysql/...", "connector/redis/...", "connector/zookeeper/...", "file/...", "s3/...", "http/..."}
 
-// arrowFaults tells each import that no arrow allows, and each room that no arrow knows.
+// arrowFaults lists each import that no arrow allows, and each package that no arrow knows.
 func arrowFaults(rooms []room) (faults []string) {
 	for _, r := range rooms {
 		var bound *arrow
@@ -116,13 +116,13 @@ func arrowFaults(rooms []room) (faults []string) {
 // stillRooms hold words and laws, and nothing that moves.
 var stillRooms = []string{".", "ledger", "engine/internal/assignment", "engine/internal/batching"}
 
-// stillImports is what these rooms may import, besides each other: words and laws need no more.
+// stillImports is what these packages may import, besides each other: words and laws need no more.
 var stillImports = []string{modulePath, modulePath + "/ledger", modulePath + "/source", "cmp", "context", "encoding/base64", "errors", "fmt", "iter", "maps", "reflect", "slices", "strconv", "strings", "time", "unicode/utf8", "unsafe", "math"}
 
 // clock are the functions of package time that read or await one.
 var clock = map[string]bool{"Now": true, "Since": true, "Until": true, "Sleep": true, "After": true, "AfterFunc": true, "Tick": true, "NewTimer": true, "NewTicker": true}
 
-// stillFaults tells what these rooms have and may not have: a clock, a goroutine, a channel, a log, a lock, the network.
+// stillFaults lists what these packages have and may not have: a clock, a goroutine, a channel, a log, a lock, the network.
 func stillFaults(rooms []room) (faults []string) {
 	for _, r := range rooms {
 		if !slices.Contains(stillRooms, r.dir) {

@@ -15,7 +15,7 @@ var (
 	testFunc  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)[A-Za-z0-9_]+)\(`)
 )
 
-// docs/design.md names a test for each fact, and the files of each room: all of them must exist.
+// docs/design.md names a test for each fact, and the files of each package: all of them must exist.
 func TestDesignNamesWhatExists(t *testing.T) {
 	root := filepath.Join("..", "..")
 	design, err := os.ReadFile(filepath.Join(root, "docs", "design.md"))

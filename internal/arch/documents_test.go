@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// documentFaults tells each package without a doc.go worth its name, and each exported name without a comment.
+// documentFaults lists each package without a doc.go worth its name, and each exported name without a comment.
 func documentFaults(rooms []room) (faults []string) {
 	for _, r := range rooms {
 		doc := r.files["doc.go"]
@@ -30,7 +30,7 @@ func documentFaults(rooms []room) (faults []string) {
 	return faults
 }
 
-// undocumented tells the exported names of a declaration that have no comment. A comment on a group of constants or
+// undocumented lists the exported names of a declaration that have no comment. A comment on a group of constants or
 // variables is one for each of them.
 func (r room) undocumented(d ast.Decl) (faults []string) {
 	miss := func(pos token.Pos, kind, name string) {

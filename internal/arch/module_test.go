@@ -30,7 +30,7 @@ func (r room) at(pos token.Pos) string {
 	return fmt.Sprintf("%s:%d", filepath.ToSlash(filepath.Join(r.dir, filepath.Base(p.Filename))), p.Line)
 }
 
-// named is the room in a sentence.
+// named is the package in a sentence.
 func (r room) named() string {
 	if r.dir == "." {
 		return "the root"
@@ -80,7 +80,7 @@ func load(t *testing.T, root string) []room {
 	return all
 }
 
-// imports lists what a room imports, with where.
+// imports lists what a package imports, with where.
 func (r room) imports() (paths map[string]token.Pos) {
 	paths = map[string]token.Pos{}
 	for _, f := range r.files {

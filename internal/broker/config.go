@@ -37,7 +37,7 @@ type Config struct {
 	// Settings are more of Kafka's broker settings, by their names there; they win over ours. Zero: none.
 	Settings map[string]string
 
-	// Log gets what kfake says, from slog.LevelWarn on. Zero: nobody.
+	// Log gets what kfake logs, from slog.LevelWarn on. Zero: it is dropped.
 	Log *slog.Logger
 }
 

@@ -35,5 +35,5 @@
 //
 // # What it does not do
 //
-// It knows no sink, and no file: callers say where a text stands.
+// It knows no sink, and no file: callers say where a text is.
 package expression

@@ -102,7 +102,7 @@ func TestS4ErrorsOnNoList(t *testing.T) {
 	}
 }
 
-// S5: the same on MariaDB, whose general class HY000 says nothing.
+// S5: the same on MariaDB, whose general class HY000 may be any error.
 func TestS5ErrorsOnNoList(t *testing.T) {
 	for name, c := range map[string]struct {
 		ddl   string
@@ -262,8 +262,8 @@ func TestS14LocksAreSaid(t *testing.T) {
 	}
 }
 
-// S14: SQL that takes longer than a commit may. Postgres is told to stop, so the record that does alone parks. MariaDB goes
-// on and commits, which is found before the work is done again. Each row stands once.
+// S14: SQL that takes longer than a commit may. Postgres cancels it, so the record that does alone parks. MariaDB goes
+// on and commits, which is found before the work is done again. Each row is there once.
 func TestS14SQLThatTakesTooLong(t *testing.T) {
 	impatient := func(sink sink.Sink) func(*setup) {
 		return func(set *setup) { set.engine.Sink, set.engine.CommitTimeout = sink, 2*time.Second }

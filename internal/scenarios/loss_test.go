@@ -473,8 +473,8 @@ func (s *scene) allow(acl *kadm.ACLBuilder) {
 	}
 }
 
-// A cloned database has the identity of its original, so that the mirror's ledger says nothing: a worker on it is not
-// refused. What tells is that the group has gone further than the clone, and that is said at its start; the original's
+// A cloned database has the identity of its original, so that the mirror's ledger does not differ: a worker on it is not
+// refused. The sign is that the group has gone further than the clone, and that is reported at its start; the original's
 // rows and positions are not concerned.
 func TestL11ClonedDatabase(t *testing.T) {
 	t.Parallel()
@@ -494,7 +494,7 @@ func TestL11ClonedDatabase(t *testing.T) {
 	clone := strings.ToLower(servers.Name(t))
 	admin := connect(t, server.DSN("postgres"))
 	exec := func(sql string) error { _, err := admin.Exec(context.WithoutCancel(t.Context()), sql); return err }
-	eventually(t, "the database is cloned", func() error { // with nobody in it
+	eventually(t, "the database is cloned", func() error { // without a connection to it
 		return errors.Join(exec("select pg_terminate_backend(pid) from pg_stat_activity where datname = '"+original+"'"),
 			exec("create database "+clone+" template "+original))
 	})

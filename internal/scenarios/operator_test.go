@@ -138,7 +138,7 @@ func audited(t *testing.T, s *scene) {
 	s.committed(at(name, 0), 4) // 3-6, its marker at 7
 	s.wantLog(at(name, 0), 0, 8)
 	s.aborted(at(name, 0), 2)     // 8-9, its marker at 10
-	s.wantLog(at(name, 0), 0, 11) // a marker is written after the client hears of it
+	s.wantLog(at(name, 0), 0, 11) // a marker is written after the client has its answer
 	s.produce(at(name, 0), "d")
 	s.fill(at(name, 1), 5)
 	s.aborted(at(name, 1), 1)

@@ -87,7 +87,7 @@ func newBadGroup(t *testing.T, s *scene, do func(int, ...string) string) *badGro
 		b.z.offset(bad, at(b.topic, int32(p)), o)
 	}
 	b.from = "/consumers/" + bad
-	// What the ledger held was good once; its partition 2 was of a longer log: it says so when it is moved past the end.
+	// What the ledger held was good once; its partition 2 was of a longer log: it is refused when it is moved past the end.
 	do(0, "offsets", "copy", b.url(b.zoo.Addr(), "/consumers/"+good, "layout=consumers"), b.ledger(b.zoo.Addr(), b.root), "--meaning", "next",
 		"--brokers", s.broker.Plaintext, "--execute")
 	s.deleteBefore(at(b.topic, 0), 60)

@@ -107,7 +107,7 @@ func values() func() fencepost.Decoder {
 	return f
 }
 
-// hear keeps what the engine tells.
+// hear keeps the engine's events.
 func (wk *worker) hear(ev engine.Event) {
 	if _, ok := ev.(engine.Progress); ok {
 		return
@@ -218,7 +218,7 @@ func (wk *worker) end() {
 	}
 }
 
-// fault waits for the worker's own end and wants a fault of it.
+// fault waits for the worker's own end and wants a UserError of it.
 func (wk *worker) fault(code string) *fencepost.UserError {
 	wk.t.Helper()
 	err := wk.wait()
@@ -246,7 +246,7 @@ type hooked struct {
 	commit commitFunc
 }
 
-// commitFunc stands between the engine and a lane.
+// commitFunc is a function between the engine and a lane.
 type commitFunc func(ctx context.Context, l sink.Lane, w ledger.Actor, b sink.Commit) error
 
 func (h hooked) Lane(ctx context.Context, n int) (sink.Lane, error) {

@@ -19,7 +19,7 @@ type Table struct {
 // does not suffice.
 type Column struct {
 	Name  string
-	Right bool // numbers stand right
+	Right bool // numbers are aligned right
 	Hide  int
 	Cut   bool // prose, of which the beginning does: it is cut to what the others leave
 }

@@ -38,7 +38,7 @@
 //
 // Without the variables the package under test starts shared servers of its
 // own at the first wish, and [Main] stops them. On a shared server names carry
-// the isolation ([Name]), and nobody disturbs it.
+// the isolation ([Name]), and no test disturbs another.
 //
 // # Newer servers
 //

@@ -37,7 +37,7 @@ type Broker struct {
 	SASL      string // TLS and SCRAM-SHA-512 or PLAIN, see the users below
 	MTLS      string // TLS, client certificate required: User:CN=client, a super user
 
-	// Proxied is a plaintext listener that advertises ProxyAt, where nobody
+	// Proxied is a plaintext listener that advertises ProxyAt, where nothing
 	// listens: Proxy(t, b.ProxyAt, b.Proxied) puts a proxy there, and a client
 	// that bootstraps from ProxyAt has all its connections in the test's hand.
 	// There is one such address per broker: tests that use it on the shared

@@ -17,7 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// PgBouncerConfig says what stands in front of a Postgres server.
+// PgBouncerConfig is the configuration of a PgBouncer in front of a Postgres server.
 type PgBouncerConfig struct {
 	// Command is the program, with arguments that go before ours. nil: pgbouncer of this machine.
 	Command []string

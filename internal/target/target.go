@@ -44,7 +44,7 @@ type Access uint8
 const (
 	Offsets Access = iota // a ledger or another program's offsets, with brokers that answer
 	Ledger                // a ledger, with brokers that answer: for verbs that move positions or prove them
-	Stored                // what is stored, whoever stored it; no broker is asked
+	Stored                // what is stored, whichever program stored it; no broker is asked
 )
 
 // Options are what a verb says besides its operands.

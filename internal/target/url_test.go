@@ -26,7 +26,7 @@ func environment() *pipeline.Environment {
 	}
 }
 
-// Each scheme is opened, and told without its secret.
+// Each scheme is opened, and printed without its secret.
 func TestOpen(t *testing.T) {
 	for text, want := range map[string]string{
 		"postgres://app:${PW}@localhost:5432/shop?group=orders&sslmode=disable":                   "postgres://app@localhost:5432/shop group orders",

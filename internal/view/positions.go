@@ -80,7 +80,7 @@ type Standing struct {
 	Reason    Word      `json:"reason"`
 	LastMove  *LastMove `json:"last_move"`
 
-	Settled bool             `json:"-"` // the position is good as it stands
+	Settled bool             `json:"-"` // the position is good as it is
 	Odd     bool             `json:"-"` // it needs an explanation
 	BadAt   fencepost.Offset `json:"-"` // of a record that can not be decoded, which is the Reason; below 0: none
 	Moved   *ledger.Recorded `json:"-"` // the last move that was neither start nor commit; nil: none
@@ -284,7 +284,7 @@ func (s Standing) lastMove(now time.Time, wide bool) []string {
 	return cells
 }
 
-// lastRow sums what stands above, or stands for the partitions that were folded.
+// lastRow sums the rows above, or stands for the partitions that were folded.
 func (p Positions) lastRow(folded []Standing) screen.Row {
 	if len(folded) > 0 {
 		lag, longest := Number(0), Age(0)

@@ -85,7 +85,7 @@ func (a *app) as(text string) string {
 // exited ends the program with a code, when all that there is to say was said.
 type exited int
 
-// Error is the code in words. Nobody reads them: fail prints none.
+// Error is the code in words. It is not printed: fail prints none.
 func (e exited) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
 // ExitCode is the code; by it target.Pointed knows that there is nothing to name.
@@ -124,7 +124,7 @@ func (a *app) fail(err error) int {
 	return exit
 }
 
-// faultOf is the Fault in an error with its remedy, or one for an error that nobody named: cobra's are about usage.
+// faultOf is the UserError in an error with its remedy, or one for an error without a code: cobra's are about usage.
 func faultOf(err error) *fencepost.UserError {
 	f, ok := errors.AsType[*fencepost.UserError](err)
 	if !ok {
@@ -181,7 +181,7 @@ func (a *app) json(v any) {
 	e := json.NewEncoder(a.stdout)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", " ")
-	_ = e.Encode(v) // maps and structs of ours; a closed stdout is nobody's to mend
+	_ = e.Encode(v) // maps and structs of ours; a closed stdout cannot be reported
 }
 
 // root is the command without a verb.

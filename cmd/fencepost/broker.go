@@ -78,7 +78,7 @@ func (a *app) say(word, text string) {
 	}
 }
 
-// brokerFault makes a Fault of ours out of the broker's own.
+// brokerFault makes a UserError of the broker's own.
 func brokerFault(err error) error {
 	var fault *broker.Fault
 	if !errors.As(err, &fault) {

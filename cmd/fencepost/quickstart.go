@@ -69,7 +69,7 @@ func (a *app) quickstart(parent context.Context, flags quickstartFlags) error {
 	return quickstartExit(quickstart.Run(ctx, cfg))
 }
 
-// quickstartExit is the exit of a run whose screen says all that there is to say; a fault is still to be printed.
+// quickstartExit is the exit of a run whose screen says all that there is to say; a UserError is still to be printed.
 func quickstartExit(err error) error {
 	switch {
 	case errors.Is(err, quickstart.ErrNotProven):

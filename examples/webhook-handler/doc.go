@@ -8,7 +8,7 @@
 //	redis-cli hgetall events-to-webhook
 //
 // The hash is the old one: field topic|partition, value from|until and more behind it. A program that splits the value
-// on | and takes the second part still reads where the job stands.
+// on | and takes the second part still reads the job's position.
 //
 // # What can be sent twice, and what makes it once
 //

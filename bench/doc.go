@@ -17,5 +17,5 @@
 //
 // # What it does not do
 //
-// It judges nothing: a figure below its goal fails no test. A wrong count does: each run checks how many records came.
+// It has no pass mark: a figure below its goal fails no test. A wrong count does: each run checks how many records came.
 package bench

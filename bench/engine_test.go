@@ -132,7 +132,7 @@ func (d *discard) Commit(_ context.Context, _ ledger.Actor, c sink.Commit) error
 	return nil
 }
 
-// done ends the run once every record has come: an end would have to be read from the ledger, which does not move.
+// runEngine ends the run once every record has come: an end would have to be read from the ledger, which does not move.
 func runEngine(b *testing.B, addr string, batch int) {
 	b.Helper()
 	var parts []fencepost.TopicPartition

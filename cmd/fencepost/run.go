@@ -99,7 +99,7 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who, cfg.Events = until, flags.wait, flags.resume, who, hears.Event
 	})
 	if errors.Is(err, engine.ErrCutShort) {
-		return exited(1) // the last line of the run says so
+		return exited(1) // the last line of the run has the reason
 	}
 	err = f.Pointed(err)
 	if _, ok := hears.(*logs.Log); ok && err != nil {

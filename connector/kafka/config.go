@@ -14,7 +14,7 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// Config says which records a [Source] reads, as whom, and how much of them it may hold. Brokers alone is enough for
+// Config is which records a [Source] reads, as which user, and how much of them it may hold. Brokers alone is enough for
 // a Source that only asks ([Source.Cluster], [Source.Sample]); [Source.Start] needs topics, a pattern or partitions.
 type Config struct {
 	Brokers []string        // host:port, at least one
@@ -80,7 +80,7 @@ type TLS struct {
 	ServerName string // expected in the broker's certificate; empty: the host that is dialled
 }
 
-// SASL is as whom the client authenticates. The zero SASL does not.
+// SASL is how the client authenticates. The zero SASL does not.
 type SASL struct {
 	Mechanism string // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER; empty: none
 	// Credentials is asked at every connection, so that secrets can rotate.

@@ -5,7 +5,7 @@
 // # Why not the client alone
 //
 // The client decides starts by itself, and each of its defaults loses or repeats records silently somewhere. Here it
-// decides none: every start comes from the Listener, and whatever goes wrong with a partition is said once and waits.
+// decides none: every start comes from the Listener, and an error of a partition is reported once, and the partition waits.
 //
 //	           Listener (the engine)                                     brokers
 //	             ^   |                                                    ^
@@ -16,7 +16,7 @@
 //	  Poll <----| source    fetches, failures once, Steer            |-----+ one client
 //	 Steer ---->| topics    the watch: recreated, grown, appeared   |
 //	            | memory    how much is fetched and decompressed    |
-//	LogOffsets <----| bounds    metadata, 3 to 5 questions, metadata    |
+//	LogOffsets<-| bounds    metadata, 3 to 5 questions, metadata    |
 //	Mirror ---->| mirror    committed offsets with our marks        |
 //	            +---------------------------------------------------+
 //
@@ -26,7 +26,7 @@
 //     where histories part), an offset >= 0 for every partition, parked ones too, and never an error to the client
 //     from the callback: it would join again, and a ledger that is down would become a storm of rebalances.
 //   - Positions, not records: control entries are delivered, so that a position passes markers and reaches the end.
-//   - A failed partition is paused and said once. Without the pause out of range comes 35,000 times in 1.5 s.
+//   - A failed partition is paused and reported once. Without the pause out of range comes 35,000 times in 1.5 s.
 //   - A pause ends with the assignment: the client keeps it over a revoke, this package does not.
 //   - Fetches carry the topic ID of their fetch. A recreated topic is taken up anew (the client never does that by
 //     itself): the old partitions are revoked from the Listener, and it is asked about the new ones.
@@ -40,7 +40,7 @@
 // # How it fails
 //
 // A partition fails: a Fetch with a [source.PartitionError]. Brokers that are down: the client tries again for ever,
-// and LogOffsets says so. What ends the Source as a whole comes out of Poll as a [fencepost.UserError]: the group may not be
+// and LogOffsets returns that. What ends the Source as a whole comes out of Poll as a [fencepost.UserError]: the group may not be
 // read, its name is used by other programs, an instance ID is taken, or the very first connection is refused. Codes:
 // broker-silent, advertised-unreachable, tls-mismatch, tls-unknown-authority, sasl-refused, topic-not-found,
 // kafka-denied, instance-taken, group-live, session-timeout-refused, source-closed.

@@ -48,7 +48,7 @@ func (s *Source) silence(err error, topic string) error {
 	return fmt.Errorf("%w: %w", fencepost.ErrNoAnswer, err)
 }
 
-// user is as whom the brokers know this client.
+// user is the name by which the brokers know this client.
 func (s *Source) user() string {
 	if s.cfg.SASL.Mechanism == "" {
 		if s.cfg.TLS.Cert != "" {

@@ -53,7 +53,7 @@ const (
 	// longer and keep the collector busy, small ones cost speed. Of the bare loop's speed 2 keeps all, 3 all but what
 	// cannot be distinguished from noise, 4 three quarters; 3 M flights into Postgres take 1.9, 1.6 and 1.5 s of CPU.
 	parts = 3
-	// The brokers' own defaults: larger fetches hurt (kafka-facts, client 9).
+	// The brokers' own defaults: larger fetches hurt.
 	maxFetch     = 50 << 20
 	maxPartition = 1 << 20
 	minFetch     = 16 << 10

@@ -103,7 +103,7 @@ func (s *Source) fetchOffsets(ctx context.Context, g fencepost.Group) (kadm.Offs
 }
 
 // Mirror commits offsets. In the group that this Source joined it commits as its member, and only what it holds: the
-// broker itself does not check that (kafka-facts). One commit is in flight at a time.
+// broker itself does not check that. One commit is in flight at a time.
 func (s *Source) Mirror(ctx context.Context, g fencepost.Group, offsets map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
 	select {
 	case s.committing <- struct{}{}:

@@ -23,7 +23,7 @@ const (
 	fetchWait = 250 * time.Millisecond
 )
 
-// connection is what every client of this package shares: where, how, as whom.
+// connection is what every client of this package shares: address, security, user.
 func (c Config) connection() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
@@ -55,7 +55,7 @@ func backoff(tries int) time.Duration {
 // With ten it is 0.6 s, and 1,000 workers ask 1,667 times a second. Under KIP-848 the broker says how often.
 const heartbeats = 10
 
-// consumption is what the consuming client has besides: the laws of kafka-facts, the group, the memory.
+// consumption is what the consuming client has besides: the options that the package's laws need, the group, the memory.
 func (s *Source) consumption() []kgo.Opt {
 	c := s.cfg
 	isolation := kgo.ReadCommitted()

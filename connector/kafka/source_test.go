@@ -84,7 +84,7 @@ func TestOpenTransaction(t *testing.T) {
 	})
 }
 
-// Out of range: said once, then silence until Steer. Without the pause it comes thousands of times a second.
+// Out of range: reported once, then silence until Steer. Without the pause it comes thousands of times a second.
 func TestOutOfRange(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		name := b.topic(2)
@@ -119,7 +119,7 @@ func TestOutOfRange(t *testing.T) {
 		if got := r.got[tp(name, 0)][0]; got != "12" {
 			t.Errorf("went on at %s, want 12", got)
 		}
-		// It can fail again, and is said again.
+		// It can fail again, and is reported again.
 		s.Seek(map[fencepost.TopicPartition]source.Start{tp(name, 0): {Offset: 5}})
 		if !r.poll(longest, func() bool { return len(r.err[tp(name, 0)]) >= 2 }) {
 			t.Error("the second failure was not said")

@@ -29,7 +29,7 @@ func (w *worker) wantStand(s *store, offset int64) {
 	}
 }
 
-// A connection that breaks before, within or behind the flush leaves all or nothing, and the next try settles it.
+// A connection that breaks before, within or behind the flush leaves all or nothing, and the next try decides it.
 func TestABrokenConnectionLeavesAllOrNothing(t *testing.T) {
 	for what, c := range map[string]cut{"before the flush": cutQuery, "within it": cutHalf, "with all of it": cutCommit, "with the answer": cutAnswer} {
 		t.Run(what, func(t *testing.T) {

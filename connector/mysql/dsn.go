@@ -23,7 +23,7 @@ func parseDSN(dsn string) (*mysql.Config, error) {
 	}
 	c.MultiStatements = true // one flush is one packet
 	c.ClientFoundRows = true
-	c.MaxAllowedPacket = 1 << 30 // the server's own bound is asked for, and kept by us
+	c.MaxAllowedPacket = 1 << 30 // the server's own bound is read, and kept by us
 	c.Logger = &mysql.NopLogger{}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second

@@ -145,7 +145,7 @@ func rejected(my *mysql.MySQLError) *sink.Rejected {
 }
 
 // lost reports whether the outcome of a flush that was sent is unknown after err. Nothing was sent where
-// the driver says so itself (ErrBadConn). A session or statement that was killed may have been so behind its COMMIT.
+// the driver returns ErrBadConn. A session or statement that was killed may have been so behind its COMMIT.
 func lost(err error) bool {
 	my := new(mysql.MySQLError)
 	if errors.As(err, &my) {

@@ -96,7 +96,7 @@ func (s *session) reaches(ctx context.Context, j sqlstore.Job, t *sqlstore.Targe
 	return r, nil
 }
 
-// unseen completes names by a schema, and returns those that are met for the first time. kind tells tables and routines apart.
+// unseen completes names by a schema, and returns the new ones. kind distinguishes tables from routines.
 func unseen(seen map[[2]string]bool, schema, kind string, names [][2]string) (list [][2]string) {
 	for _, n := range names {
 		if n[0] == "" {

@@ -535,7 +535,7 @@ var endings = []struct {
 	marked  string // @ is the secret; empty: the mark is not set
 	back    said   // nil: it is not asked for
 	holds   int    // what the ledger holds, where it is asked
-	ended   string // what is said of it; empty: it did not end its transaction
+	ended   string // the text for an ended transaction; empty: it was not ended
 }{
 	{"savepoint gone at RELEASE", 1305, "SAVEPOINT @ does not exist", "", nil, 0, "it holds a COMMIT"},
 	{"no way back", 1365, "Division by 0", "@", refuses(1305, "42000", "SAVEPOINT does not exist"), 0, "no transaction was left when it failed: Division by 0 (1365)"},

@@ -377,7 +377,7 @@ func TestAggregateUpsertOnFourLanes(t *testing.T) {
 	}
 }
 
-// A connection that breaks is unknown only from where the server could have committed, and the next try settles it
+// A connection that breaks is unknown only from where the server could have committed, and the next try decides it
 // with one effect.
 func TestACutConnection(t *testing.T) {
 	for _, f := range forms {
@@ -483,7 +483,7 @@ func (s *store) waits(t *testing.T, pid uint32) {
 	}
 }
 
-// A context that ends while the compare-and-set waits: unknown, and the next try settles it.
+// A context that ends while the compare-and-set waits: unknown, and the next try decides it.
 func TestACancelledCommit(t *testing.T) {
 	s := newStore(t)
 	w := s.worker(t, Config{Table: "flights"}).start(1)

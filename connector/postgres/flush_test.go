@@ -242,7 +242,7 @@ func (y way) fails(b *backend, e *pgproto3.ErrorResponse) {
 	b.says(tags("ROLLBACK"), ready('I'))
 }
 
-// holds is the ledger's answer to who asks what it holds.
+// ledgerHolds answers the question what the ledger holds.
 func (b *backend) ledgerHolds(offset, fence int) {
 	b.hears("select topic, partition, until, leader_epoch, fence, topic_id from x.ledger")
 	b.says(answer([]any{"flights", 0, offset, -1, fence, nil}), ready('I'))
@@ -308,7 +308,7 @@ func wantFlushes(t *testing.T, s *scripted, want ...string) {
 	}
 }
 
-// A flush that fails behind its PREPARE does not say so. The next one may then prepare what is there, and leaves once more.
+// A flush that fails behind its PREPARE does not report that. The next one may then prepare what is there, and leaves once more.
 // The error of another statement, of the user's, is the user's.
 func TestPreparedIsThere(t *testing.T) {
 	y := ways[3]
@@ -695,7 +695,7 @@ var endings = []struct {
 	code, message string   // of the one that failed; @ is our savepoint
 	inside        bool     // it failed in a transaction
 	holds         int      // what the ledger holds, where it is asked
-	ended         string   // what is said of it; empty: it did not end its transaction
+	ended         string   // the text for an ended transaction; empty: it was not ended
 }{
 	{"savepoint gone", []string{"SAVEPOINT", "COMMIT", "BEGIN"}, "3B001", `savepoint "@" does not exist`, true, 0, "it holds a COMMIT"},
 	{"no transaction at RELEASE", []string{"SAVEPOINT", "COMMIT"}, "25P01", "RELEASE SAVEPOINT can only be used in transaction blocks", false, 0, "it holds a COMMIT"},

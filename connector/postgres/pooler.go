@@ -61,7 +61,7 @@ func pools(ctx context.Context, c *pgconn.PgConn) error {
 func pooled(c *pgx.Conn) bool { return c.PgConn().CustomData()[pooledKey] == true }
 
 // behindPooler is the session's config for a connection through a pooler. Its driver names no prepared statements unless the
-// dsn says so: types are those of the server, as with named ones, at another round trip for each statement of a handler.
+// dsn asks for them: types are those of the server, as with named ones, at another round trip for each statement of a handler.
 func (s *session) behindPooler() *pgx.ConnConfig {
 	c := s.config.Copy()
 	if c.StatementCacheCapacity > 0 && !namesMode(c.ConnString()) {

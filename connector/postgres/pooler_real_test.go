@@ -162,7 +162,7 @@ func TestS3TheDSNSaysHowStatementsAreSent(t *testing.T) {
 	}
 }
 
-// S1: what a pooler can not carry is said at connect, with what to set.
+// S1: what a pooler cannot carry is reported at connect, with what to set.
 func TestS1WhatAPoolerRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ settings, dsn, want, mended string }{
 		"a setting of the session": {"", "&lock_timeout=5000", "ignore_startup_parameters = lock_timeout", "ignore_startup_parameters=lock_timeout"},

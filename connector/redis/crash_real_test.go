@@ -131,7 +131,7 @@ func TestFlushAllIsAnEmptyLedger(t *testing.T) {
 	}
 }
 
-// Cancelled while a frozen server owes the answer, a commit returns at once and says unknown; the lane mends itself, and
+// Cancelled while a frozen server owes the answer, a commit returns ErrUnknown at once; the lane recovers by itself, and
 // the batch counts once.
 func TestCancelledInFlight(t *testing.T) {
 	server := servers.OwnRedis(t)

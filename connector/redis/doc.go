@@ -61,7 +61,7 @@
 //
 // # How it fails
 //
-// An error reply is "nothing happened". A connection that ends while the answer is out is ledger.ErrUnknown, settled by
+// An error reply is "nothing happened". A connection that ends while the answer is out is ledger.ErrUnknown, resolved by
 // the next compare. Full memory, loading, a replica, a sick disk are passing errors. A script that failed behind its first
 // write, which should not be possible, is the error redis-torn: it is never tried again.
 //

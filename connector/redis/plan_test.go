@@ -32,7 +32,7 @@ func some(keys []string, ns []int64) *fencepost.Batch {
 	return b
 }
 
-// The plan of summed increments is what adding them one by one gives, and its arguments say so.
+// The plan of summed increments is what adding them one by one gives, and so are its arguments.
 func TestPlanSums(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		keys := rapid.SliceOf(rapid.SampledFrom([]string{"a", "b", "c", ""})).Draw(t, "keys")

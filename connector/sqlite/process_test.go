@@ -456,7 +456,7 @@ func fullChild(ctx context.Context, path, _ string) error {
 	return errors.Join(l.Close(), s.Close())
 }
 
-// TestCommitThatCanNotBeWritten: an error of the file system at COMMIT is unknown, and the next try settles it.
+// TestCommitThatCanNotBeWritten: an error of the file system at COMMIT is unknown, and the next try decides it.
 func TestCommitThatCanNotBeWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "flights.db")
 	s, _ := fresh(t, Config{Path: path, Table: "flights"}, flightsDDL)

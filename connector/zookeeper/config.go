@@ -20,12 +20,12 @@ const (
 	defaultMaxPacket      = 0xfffff // jute.maxbuffer as servers have it
 )
 
-// Config says which servers, as whom, and where the ledger is.
+// Config is which servers, as which user, and where the ledger is.
 type Config struct {
 	// Servers are host:port of the ensemble; a host alone gets port 2181.
 	Servers []string
 	// User and Password are those of the scheme digest. With a User, every node that the connector creates is for that user alone;
-	// without, it is for everybody.
+	// without, every node is open to all users.
 	User, Password string
 	// SessionTimeout is how long a silent connection is waited for before another server is asked; servers clamp it to 2
 	// to 20 of their ticks. 0: 10 s.

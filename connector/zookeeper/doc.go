@@ -40,7 +40,7 @@
 //
 // # How it fails
 //
-// A multi whose connection or session ended is ledger.ErrUnknown, settled by the next compare; what the server itself
+// A multi whose connection or session ended is ledger.ErrUnknown, resolved by the next compare; what the server itself
 // refused is "nothing happened". Servers that do not answer are the passing error zookeeper-silent; a wrong user or
 // password shows only when a node is touched, as zookeeper-denied, since the server accepts any digest.
 //

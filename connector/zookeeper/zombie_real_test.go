@@ -10,7 +10,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// A node that was deleted and made again counts its versions from 0, and comes to those that a late worker remembers. It
+// A node that was deleted and made again counts its versions from 0, and reaches those that a late worker remembers. It
 // must not be taken for the old one: not where its whole group was made again, and not where it alone was.
 func TestNodesThatWereMadeAgain(t *testing.T) {
 	for name, remove := range map[string]func(t *testing.T, s *store){

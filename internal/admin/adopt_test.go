@@ -13,7 +13,7 @@ import (
 
 // The groups of these tests were written while no broker had topic IDs; the brokers report topicID now.
 
-// adopt settles these partitions as a worker does.
+// adopt reconciles these partitions as a worker does.
 func (w *world) adopt(partitions ...int32) {
 	w.t.Helper()
 	snap, err := w.store.Read(w.t.Context(), group)

@@ -25,7 +25,7 @@ type Finding struct {
 	Text string // what is so, or what is wrong
 }
 
-// TopicPartition is whom a Finding is about; without a topic it is about all.
+// TopicPartition is the subject of a Finding; without a topic it is about all.
 type TopicPartition = fencepost.TopicPartition
 
 // Audit is what was proven, and what was found.

@@ -136,7 +136,7 @@ func TestCopyRefuses(t *testing.T) {
 	}
 }
 
-// A position that the target holds is replaced only if that is said, and what that repeats or passes is said too.
+// A position that the target holds is replaced only on demand, and the answer has what that repeats or passes.
 func TestCopyOver(t *testing.T) {
 	w := newWorld(t, 3)
 	to := w.resources

@@ -26,7 +26,7 @@ type Done struct {
 // worker that is in the way commits a few hundred times a second at most.
 const tries = 2000
 
-// settleTime is Resources.Patience where nothing is said.
+// settleTime is the default of Resources.Patience.
 const settleTime = 30 * time.Second
 
 func (r Resources) patience() time.Duration { return cmp.Or(r.Patience, settleTime) }
@@ -81,7 +81,7 @@ func (p *Plan) Execute(ctx context.Context, r Resources, why string) (Done, erro
 	}
 }
 
-// settle says whether moves whose answer was lost were made, now that the same moves are refused. The refusal alone
+// settle reports whether moves whose answer was lost were made, now that the same moves are refused. The refusal alone
 // proves nothing: they may have been made, and the partitions may have been moved again since.
 //
 //	a partition holds our fence                --> made

@@ -40,7 +40,7 @@ func (s *severed) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move)
 	return s.Ledger.Move(ctx, w, moves)
 }
 
-// A ledger that comes back in time settles the outcome; one that does not leaves it unknown, and that is said.
+// A ledger that comes back in time resolves the outcome; one that does not leaves it unknown, which is reported.
 func TestALostAnswerAndThenSilence(t *testing.T) {
 	for _, made := range []bool{false, true} {
 		for _, away := range []time.Duration{5 * time.Second, time.Hour} {
@@ -76,7 +76,7 @@ func TestInterruptedInDoubt(t *testing.T) {
 	})
 }
 
-// A ledger that was never reached was not changed, and that is said at once.
+// A ledger that was never reached was not changed, and that is reported at once.
 func TestALedgerThatWasNotReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)

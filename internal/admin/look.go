@@ -78,7 +78,7 @@ func (s *Standing) unfenced() bool {
 // unsaid reports whether another program's layout has no entry of the partition: whether it ever read it is not known.
 func (s *Standing) unsaid() bool { return s.foreign && s.Position.Absent() }
 
-// Reconciled reports whether the position is good as it is.
+// Settled reports whether the position is good as it is.
 func (s Standing) Settled() bool { return s.Decision.Action == ledger.Resume && s.State != Parked }
 
 // NeedsPerson reports whether it needs a person.
@@ -292,7 +292,7 @@ func (s *Standing) judge(r Resources) ledger.Action {
 	default:
 		s.Decision = s.reconcile(r.Policy)
 	}
-	if s.foreign && s.Decision.Verdict == ledger.WeakerCheck { // so is every one of them: it is said once, of the View
+	if s.foreign && s.Decision.Verdict == ledger.WeakerCheck { // so is every one of them: it is reported once, of the View
 		s.Decision.Verdict, s.Decision.Reason = ledger.OK, ""
 	}
 	return s.Decision.Action

@@ -187,7 +187,7 @@ func (l *lived) set(to string, p int32) {
 	}
 }
 
-// repair is an operator's `offsets repair` of everything.
+// mend is an operator's `offsets repair` of everything.
 func (l *lived) mend(policy string) {
 	if !l.contradicted() {
 		return

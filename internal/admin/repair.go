@@ -20,7 +20,7 @@ const (
 	RecordSkip                   // pass it: a skip of one record
 )
 
-// Choices is what an operator wants done.
+// Choices are the operator's decisions.
 type Choices struct {
 	Policy ledger.Policy
 	Record RecordChoice

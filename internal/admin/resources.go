@@ -26,7 +26,7 @@ type Resources struct {
 	Reader     source.Reader   // nil: nothing is read of the log: no lag in time, no look at the next record
 	Provenance sink.Provenance // nil: an audit does not look at rows
 
-	Policy      ledger.Policy // of the pipeline; judges what a worker would do by itself
+	Policy      ledger.Policy // of the pipeline; decides what a worker would do by itself
 	Uncommitted bool          // the pipeline reads uncommitted records: no open transaction holds it back
 	// Try decodes a record as a worker would; its error says why it can not be applied. nil: not tried.
 	Try func(*fencepost.Record) error

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// good is a doc.go that no rule minds.
+// good is a doc.go that breaks no rule.
 const good = "// Package p is here\n// for a test,\n// and says so\n// in five\n// lines.\npackage p\n"
 
-// Each rule finds the violation that is planted for it, and minds nothing else.
+// Each rule finds the violation that is planted for it, and nothing else.
 func TestPlantedViolationsAreFound(t *testing.T) {
 	for _, c := range []struct {
 		what, file, text, want string

@@ -86,7 +86,7 @@ func TestCodes(t *testing.T) {
 
 // An error that says its own exit status says that of its code: the page holds wherever it comes from.
 func TestExitsAgree(t *testing.T) {
-	own := map[string][]int{"sql-failed": {2}, "sql-refused": {2}, // what a file says of its SQL is usage, what a run meets is not
+	own := map[string][]int{"sql-failed": {2}, "sql-refused": {2}, // what a file has as its SQL is usage, what a run finds is not
 		"folder-foreign": {4}, "folder-in-use": {4}} // quickstart refuses for safety where a broker only fails
 	for _, dir := range sources {
 		for _, file := range sourceFiles(t, dir) {

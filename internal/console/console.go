@@ -17,14 +17,14 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// Config says for whom a Console writes.
+// Config is where and how a Console writes.
 type Config struct {
 	Out     io.Writer
 	Width   int // columns of the terminal; 0: 100
 	Paint   screen.Paint
 	Live    bool // the last line is redrawn
 	ASCII   bool // bars of # and .
-	Quiet   bool // nothing is said
+	Quiet   bool // nothing is printed
 	Verbose bool // each commit is a line
 
 	Group fencepost.Group

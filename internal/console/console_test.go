@@ -53,7 +53,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// finite is a run with an end, as of the storyboard.
+// finite is a run with an end.
 func finite(c *Console, k *clock) {
 	c.Began("flights", 12, "postgres flights", "exactly once", "w1@node3")
 	c.Event(engine.EndsFixed{Partitions: 12, Offsets: 3_000_000})
@@ -72,7 +72,7 @@ func finite(c *Console, k *clock) {
 	c.Event(engine.Stopped{Up: 2400 * time.Millisecond, Status: engine.Status{Records: 3_000_000, Commits: 151}})
 }
 
-// night is the storyboard's run without an end at three in the morning.
+// night is a run without an end, at three in the morning.
 func night(c *Console, k *clock) {
 	c.Began("trips, weather", 14, "postgres trips", "exactly once", "w1@node3")
 	settled := []engine.Reconciliation{{TopicPartition: tp("trips", 1), Verdict: ledger.AgedOut}, {TopicPartition: tp("weather", 1), Verdict: ledger.Recreated},

@@ -20,7 +20,7 @@
 //
 // # Laws
 //
-//  1. What can be known from the text and the columns' types is said by [Compile], with its place: unknown names,
+//  1. What can be known from the text and the columns' types is reported by [Compile], with its place: unknown names,
 //     types that do not go together, a result that the caller can not use.
 //  2. A null makes null of every expression that names its column, as in SQL, and a condition over null does not hold.
 //     Left of ??, or beside == nil and != nil, a null is a value that the expression has in hand.

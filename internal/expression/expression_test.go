@@ -210,8 +210,7 @@ func TestFailingRow(t *testing.T) {
 	}
 }
 
-// TestManyGoroutines: lanes share a program.
-// A time is given to the store as it is, or its row is refused.
+// V14: a time is given to the store as it is, or its row is refused.
 func TestV14TimestampsAreWholeOrRefused(t *testing.T) {
 	p, err := Compile("_timestamp", columns, Any)
 	if err != nil {
@@ -227,6 +226,7 @@ func TestV14TimestampsAreWholeOrRefused(t *testing.T) {
 	}
 }
 
+// TestManyGoroutines: lanes share a program.
 func TestManyGoroutines(t *testing.T) {
 	p, err := Compile("delay + _offset", columns, Any)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/fencepost/fencepost/source"
 )
 
-// Config says how and for whom a Log writes.
+// Config is where and how a Log writes.
 type Config struct {
 	Out    io.Writer
 	JSON   bool       // else key=value

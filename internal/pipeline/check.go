@@ -25,7 +25,7 @@ var subjects = []string{"file", "brokers", "topic", "group", "database", "ledger
 type Report struct {
 	File     *File
 	Findings []fencepost.Finding // in the order of subjects; At says where in the file each belongs
-	Unasked  []string            // subjects about which nothing is said, since something before them did not answer
+	Unasked  []string            // subjects without findings, since something before them did not answer
 	Promise  Promise
 }
 

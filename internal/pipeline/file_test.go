@@ -30,7 +30,7 @@ func testEnvironment() *keys.Environment {
 	}
 }
 
-// TestBadFiles reads each file of testdata/bad and compares all that is said about it with the .txt beside it.
+// TestBadFiles reads each file of testdata/bad and compares all findings with the .txt beside it.
 func TestBadFiles(t *testing.T) {
 	names, err := filepath.Glob("testdata/bad/*.yaml")
 	if err != nil || len(names) == 0 {

@@ -107,7 +107,7 @@ func (f *File) faultAt(path string, err error) error {
 		Help: "mend " + path}
 }
 
-// Pointed makes a *fencepost.UserError of any error that a person meets, and says in its remedy on which line of the file
+// Pointed makes a *fencepost.UserError of any error for a person, and puts into its remedy on which line of the file
 // each key is: "mend source.brokers (flights.yaml:6)". nil stays nil.
 func (f *File) Pointed(err error) error {
 	if err == nil {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// TestVictim tells who is killed when worker 2 is planned.
+// TestVictim: who is killed when worker 2 is planned.
 func TestVictim(t *testing.T) {
 	now := time.Unix(1000, 0)
 	ends := map[int32]int64{0: 10, 1: 10, 2: 10, 3: 10}

@@ -32,7 +32,7 @@
 // # The control is made to be hit
 //
 // Where a job commits rows first and offsets later, a kill doubles rows only if it falls between the two. In nature that
-// window is a few milliseconds long, and is met once in months. Here the pace's wait is inside of it, and is at least
+// window is a few milliseconds long, and is hit once in months. Here the pace's wait is inside of it, and is at least
 // three times as long as the rows took, so that most kills fall into it; see Control. In the run the same wait is
 // behind the one commit. There a kill may fall anywhere too, inside of the transaction as well, and it makes no difference.
 //

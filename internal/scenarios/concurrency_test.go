@@ -367,7 +367,7 @@ func TestC12ZombieOfATruncatedLog(t *testing.T) {
 }
 
 // Records of the old incarnation that are in a worker's hand when the topic is made again are never committed under
-// the new one's ID, by the very worker that settles it: it drops them.
+// the new one's ID, by the very worker that reconciles it: it drops them.
 func TestL15SegmentOfTheOldIncarnation(t *testing.T) {
 	s := onPostgres(t)
 	name := s.topic(1)

@@ -166,7 +166,7 @@ func TestS8RowSecurityParksItsRecord(t *testing.T) {
 	s.parksAtItsRecord("bad", "row-level security", "(42501)")
 }
 
-// S13: what is away for a moment is said and waited for.
+// S13: what is away for a moment is reported and waited for.
 func TestS13AwayForAMoment(t *testing.T) {
 	for name, c := range map[string]struct {
 		store      string
@@ -222,7 +222,7 @@ func codeOf(err error) string {
 	return ""
 }
 
-// S14: a commit that waits for a lock is said after 5 s, with who holds it; it is applied when the lock is gone.
+// S14: a commit that waits for a lock is reported after 5 s, with who holds it; it is applied when the lock is gone.
 func TestS14LocksAreSaid(t *testing.T) {
 	for name, c := range map[string]struct {
 		store, lock, holder string

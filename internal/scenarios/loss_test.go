@@ -118,7 +118,7 @@ func TestL2StaleEndOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		set.engine.Source = staleSource{source, &staleOnce{Cluster: source, end: 3}}
-		everywhere(set) // a believed stale answer would rewind
+		everywhere(set) // a stale answer taken for a fresh one would rewind
 	})
 	if at := wk.settled(tp, ledger.StaleMetadata); !at.Running || at.Offset != 5 {
 		t.Errorf("settled as %+v, want running at 5", at)
@@ -286,7 +286,7 @@ func TestL11SecondLedger(t *testing.T) {
 	second := newPostgresStore(t, seenDDL)
 	elsewhere := func(set *setup) { set.engine.Sink = second.sink(t, "seen", "") }
 
-	// Both begin before anybody has committed: nothing is mirrored yet, and both may join.
+	// Both begin before the first commit: nothing is mirrored yet, and both may join.
 	one, two := s.run([]string{name}, nil), s.run([]string{name}, elsewhere)
 	holds := func(a engine.Assigned) bool { return len(a.Partitions) > 0 }
 	await(one, "a partition is assigned", holds)

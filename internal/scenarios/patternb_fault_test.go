@@ -12,7 +12,7 @@ import (
 	"github.com/fencepost/fencepost/internal/servers"
 )
 
-// Requests as ZooKeeper has them: number, operation.
+// A request in ZooKeeper's format begins with its number and its operation.
 func zooID(request []byte) uint32 { return binary.BigEndian.Uint32(request) }
 
 func zooOp(request []byte) uint32 {
@@ -137,7 +137,7 @@ func (b *badGroup) wantMoved(verb string, moved bool) {
 }
 
 // A connection to ZooKeeper that ends or falls silent before, while or after positions are moved: all of them are moved
-// once, or none; what is not known is said, and the same command settles it when the server answers again.
+// once, or none; an unknown outcome is reported, and the same command resolves it when the server answers again.
 func TestFaultsOfZooKeeper(t *testing.T) {
 	built := program(t)
 	for _, c := range []struct {
@@ -194,7 +194,7 @@ func TestFaultsOfZooKeeper(t *testing.T) {
 	}
 }
 
-// Requests as Kafka has them: API, version, number.
+// A request in Kafka's format begins with its API, version and number.
 func kafkaID(request []byte) uint32 { return binary.BigEndian.Uint32(request[4:]) }
 
 func kafkaAsks(request []byte) bool { return len(request) > 2 && binary.BigEndian.Uint16(request) == 2 } // ListOffsets

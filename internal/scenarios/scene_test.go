@@ -199,7 +199,7 @@ func (s *scene) deleteBefore(tp fencepost.TopicPartition, at int64) {
 	}
 }
 
-// wantEnd checks that a test made the log it thinks it made: first and next offset of a partition.
+// wantLog checks that a test made the log it thinks it made: first and next offset of a partition.
 func (s *scene) wantLog(tp fencepost.TopicPartition, earliest, end int64) {
 	s.t.Helper()
 	eventually(s.t, fmt.Sprintf("%s is [%d .. %d)", tp, earliest, end), func() error {

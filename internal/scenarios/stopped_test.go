@@ -66,7 +66,7 @@ func (s *scene) exact(tp fencepost.TopicPartition, n int64) {
 	}
 }
 
-// awake wakes the stopped process and waits until it has nothing more to say: it is back in the group and
+// awake wakes the stopped process and waits until it has nothing left to do: it is back in the group and
 // everything is applied.
 func (s *scene) awake(p *process, tp fencepost.TopicPartition, n int64) {
 	s.t.Helper()

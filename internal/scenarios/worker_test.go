@@ -344,7 +344,7 @@ func ranges(b *fencepost.Batch) string {
 	return strings.Join(list, " ")
 }
 
-// ledgerOf notes the offsets of each batch that was committed with rows: the batches as the sink saw them.
+// batches are the offsets of each batch that was committed with rows, as the sink saw them.
 type batches struct {
 	mu   sync.Mutex
 	list []string

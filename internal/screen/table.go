@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Table is a table for people. A table that does not fit loses the ends of its prose, then whole columns, and says so
+// Table is a table for people. A table that does not fit loses the ends of its prose, then whole columns, with a note
 // beneath; no number is cut.
 type Table struct {
 	Columns []Column

@@ -157,7 +157,7 @@ func (k kit) writeKafkaConfiguration(dir, host string, properties []string) erro
 	if err := k.serverCertificate(host, cert, key); err != nil {
 		return err
 	}
-	pair, err := concat(key, cert) // Kafka wants both in one file, the key first
+	pair, err := concat(key, cert) // Kafka takes both in one file, the key first
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Kafka is the shared broker. Its topics and groups are everybody's: take
+// Kafka is the shared broker. Its topics and groups are shared by all tests: take
 // names from [Name], and never disturb the server; [OwnKafka] is for that.
 func Kafka(t testing.TB) Broker {
 	t.Helper()

@@ -75,7 +75,7 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
-// What passes is said to pass, and keeps the error of the driver.
+// What passes is marked as passing, and keeps the error of the driver.
 func TestSystemFault(t *testing.T) {
 	y := System{Name: "fake", NoTable: "make it"}
 	for c, want := range map[Class]struct {

@@ -2,7 +2,7 @@
 // broker, and flights of which the sums are known.
 //
 //	r := trial.Run(t, run)                 the example begins
-//	r.Until(func() bool { ... })           .. and works until the store says so; if it ends first, the test fails
+//	r.Until(func() bool { ... })           .. and works until the store shows it; if it ends first, the test fails
 //	r.Stop()                               its context ends: it drains, and returns how it ended
 //
 // # What it does not do

@@ -46,7 +46,7 @@ type Layout struct {
 	Notes   []string `json:"notes"`
 }
 
-// TopicState is one topic that the ledger knows.
+// RosterEntry is one topic that the ledger knows.
 type RosterEntry struct {
 	Topic      string `json:"topic"`
 	TopicID    Word   `json:"topic_id"`
@@ -86,7 +86,7 @@ type Standing struct {
 	Moved   *ledger.Recorded `json:"-"` // the last move that was neither start nor commit; nil: none
 }
 
-// LogOffsets is what the brokers say of a partition.
+// Bounds are a partition's offsets as the brokers have them.
 type Bounds struct {
 	Earliest fencepost.Offset `json:"earliest"`
 	Stable   fencepost.Offset `json:"stable"`

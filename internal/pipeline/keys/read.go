@@ -252,7 +252,7 @@ func owner(path string) string {
 	return path
 }
 
-// Called is a key as a message names it: without the part that everybody knows.
+// Called is a key as a message names it: without its obvious part.
 func Called(path string) string {
 	if path == "" {
 		return "the file"

@@ -236,7 +236,7 @@ func (b *builder) list(n *ast.SequenceNode, depth int) (*Node, error) {
 	return out, nil
 }
 
-// hostPort mends [localhost:9092] inside { }, which the library takes for the mapping {localhost: 9092}: YAML wants
+// hostPort repairs [localhost:9092] inside { }, which the library takes for the mapping {localhost: 9092}: YAML requires
 // white space behind the colon of a mapping (YAML 1.2.2, 7.3.3). It returns nil for anything else.
 func hostPort(n ast.Node) *Node {
 	var pair *ast.MappingValueNode

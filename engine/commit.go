@@ -334,7 +334,7 @@ func (l *lane) follow(w *work, err error, took time.Duration, unclear bool) {
 }
 
 // bisect finds the rows that the store refuses. Segments are tried one by one, and a refused one in halves: every half
-// that goes in is committed for good, so that the good records in front of a bad one stand, and its partition parks
+// that goes in is committed for good, so that the good records in front of a bad one are applied, and its partition parks
 // exactly there. The others go on.
 func (l *lane) bisect(ctx context.Context, w *work, err error, took time.Duration) {
 	all := work{batch: w.batch, bytes: w.bytes}
@@ -355,7 +355,7 @@ type piece struct {
 	took time.Duration // until it was refused
 }
 
-// one commits a single segment, in halves if it is refused. False: it does not stand, because a bad row was found, the
+// one commits a single segment, in halves if it is refused. False: it is not applied, because a bad row was found, the
 // partition has left, or the commit was given up.
 func (l *lane) one(ctx context.Context, w *work, s piece) bool {
 	part := work{batch: w.batch, bytes: w.bytes, moves: []ledger.Move{s.move}, parts: w.parts[:1:1], sessions: w.sessions[:1:1], part: true}
@@ -369,7 +369,7 @@ func (l *lane) one(ctx context.Context, w *work, s piece) bool {
 }
 
 // durable reports whether a segment of w's one partition is durable, as far as this worker knows. Neither an aborted
-// attempt nor an empty one says so, and a lost answer that turned out a success does.
+// attempt nor an empty one proves that, and a lost answer that turned out a success does.
 func (l *lane) durable(w *work, s piece) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -133,7 +133,7 @@ func TestSinkBoundsTheBatch(t *testing.T) {
 	})
 }
 
-// What needs a person is logged even if nobody listens, with all that is needed to act; what is ordinary is not.
+// What needs a person is logged even without a listener, with all that is needed to act; what is ordinary is not.
 func TestWarnings(t *testing.T) {
 	var out bytes.Buffer
 	tell := Warnings(slog.New(slog.NewTextHandler(&out, nil)))

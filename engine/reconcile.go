@@ -80,7 +80,7 @@ func (e *Engine) resolve(ctx context.Context, tps []fencepost.TopicPartition) (*
 }
 
 // found is the moves whose answer was lost and that the ledger holds: they were made. A partition that is still where it was
-// may be moved yet; of one that somebody else has moved since, the history alone knows.
+// may be moved yet; of one that was moved again since, the history alone knows.
 func (s *reconciliation) found() (made []ledger.Move) {
 	s.e.unclear = slices.DeleteFunc(s.e.unclear, func(m ledger.Move) bool {
 		fence := s.snapshot.Positions[m.TopicPartition].Fence

@@ -23,7 +23,7 @@ func TestShares(t *testing.T) {
 	}
 }
 
-// What shares guarantees, for any queues: the sum, the bounds, and that nobody is starved; over turns even where there
+// What shares guarantees, for any queues: the sum, the bounds, and that no queue is starved; over turns even where there
 // are more partitions than records.
 func TestSharesKeepTheirBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

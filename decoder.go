@@ -15,7 +15,7 @@ type Decoder interface {
 	Decode(r *Record, columns []Column) error
 }
 
-// BadRecord says why one record can not be made a row.
+// BadRecord says why one record cannot be made a row.
 type BadRecord struct {
 	Code   string // record-undecodable
 	Reason string // for people: value is not JSON at byte 17

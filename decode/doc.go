@@ -30,7 +30,7 @@
 //     place of both, which is another text than was sent. It is nested at most [MaxDepth] deep.
 //   - Names are case-sensitive and compared unescaped. The last of several equal names wins, whatever the others hold.
 //   - null gives a null in every column, a json column included; Missing is for a name that is not there.
-//   - A value that is JSON but that the column's type can not hold exactly is a mismatch: another JSON type, 1.0 or
+//   - A value that is JSON but that the column's type cannot hold exactly is a mismatch: another JSON type, 1.0 or
 //     1e3 for an int, an overflow, \u0000 in a text.
 //   - A record without a value (a tombstone) is what [Tombstone] says for JSON: a bad record, no row, or a row of nulls.
 //     For Raw it is a null.

@@ -52,7 +52,7 @@ type Field struct {
 	Unit Unit
 	// Missing says what the column gets from a record without the field. Zero: the record is bad.
 	Missing Rule
-	// Mismatch says what it gets for a value that its type can not hold. Zero: the record is bad.
+	// Mismatch says what it gets for a value that its type cannot hold. Zero: the record is bad.
 	Mismatch Rule
 }
 

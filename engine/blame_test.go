@@ -125,7 +125,7 @@ func TestS6LocksOfOthersParkNoRecord(t *testing.T) {
 	})
 }
 
-// TestS14SlowCommits: a commit that takes long is said after 5 s, and given up after CommitTimeout. What takes too long
+// TestS14SlowCommits: a commit that takes long is reported after 5 s, and given up after CommitTimeout. What takes too long
 // twice is halved, and a record that does alone parks, with what the commit was seen to wait for; others' locks park nothing.
 func TestS14SlowCommits(t *testing.T) {
 	for name, wait := range map[string]sink.Wait{

@@ -164,7 +164,7 @@ type tooSlow struct {
 // Error leaves the store's own words out: they are those of a context that ended.
 func (s *tooSlow) Error() string { return "commit batch: " + s.refusal.Error() }
 
-// Unwrap is what it means to the engine, and what the store said.
+// Unwrap is what it means to the engine, and the store's own error.
 func (s *tooSlow) Unwrap() []error { return []error{s.refusal, s.err} }
 
 // lostAnswerTime is how long a drain asks for a commit whose answer was lost. A store that is away for longer is not waited
@@ -396,7 +396,7 @@ func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
 	return l.one(ctx, w, first) && l.one(ctx, w, second)
 }
 
-// refusal is what a store said of a record. Where an outcome was unknown besides, the ledger has been read since.
+// refusal is a store's error about a record. Where an outcome was unknown besides, the ledger has been read since.
 func refusal(err error) string {
 	if r, ok := errors.AsType[*sink.Rejected](err); ok && errors.Is(err, ledger.ErrUnknown) {
 		return "commit batch: " + r.Error()

@@ -168,7 +168,7 @@ func TestResumeGoesOn(t *testing.T) {
 	})
 }
 
-// The lag is counted from what the last fetch said, and its age from the newest record that was applied.
+// The lag is counted from the last fetch, and its age from the newest record that was applied.
 func TestLagFollowsTheFetches(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		wk := w.run(s, func(c *Config) { c.Watch, c.Rate = time.Hour, 10 })

@@ -150,7 +150,7 @@ func newEngine(cfg Config) *Engine {
 }
 
 // open asks everything that has to answer before the group is joined, and opens the lanes. What fails here ends the
-// run: a pipeline that never worked should say so, and not wait. A server that says of itself that it starts is waited for.
+// run: a pipeline that never worked should report it, and not wait. A server that answers that it is starting is waited for.
 func (e *Engine) open(ctx context.Context) (lanes []*lane, err error) {
 	pause := time.Duration(0)
 	for tries := 1; ; tries++ {
@@ -336,7 +336,7 @@ func (e *Engine) leftBehind(what string, err error) {
 	}
 }
 
-// outcome is how the run ended: what finish or fail said, else cut.
+// outcome is how the run ended: the result of finish or fail, else cut.
 func (e *Engine) outcome(cut error) error {
 	if e.isEnded() {
 		return e.result

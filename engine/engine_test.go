@@ -249,7 +249,7 @@ func TestDecodersAreToldThePartition(t *testing.T) {
 	})
 }
 
-// A record that can not be decoded parks its partition in front of it; it is tried again, and goes in when mended.
+// A record that cannot be decoded parks its partition in front of it; it is tried again, and goes in when mended.
 func TestBadRecordParksItsPartitionOnly(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 20)
@@ -510,7 +510,7 @@ func TestRecreatedTopic(t *testing.T) {
 	})
 }
 
-// L10: start latest, and a worker dies before its first commit: its partitions start where the start move said.
+// L10: start latest, and a worker dies before its first commit: its partitions start where the start move begins.
 func TestStartIsRecordedOnceForAllPartitions(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world, s *memory.Store) {
 		for p := range int32(3) {

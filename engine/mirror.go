@@ -35,7 +35,7 @@ type mirror[V any] struct {
 		marks  map[fencepost.TopicPartition]*mark[V]
 		failed bool // the last write
 	}
-	sending chan struct{} // holds an element while a request is in flight, so that a late one can not undo a newer one; capacity 1
+	sending chan struct{} // holds an element while a request is in flight, so that a late one cannot undo a newer one; capacity 1
 }
 
 // mark is what the place keeps of one partition, or is to keep.

@@ -251,7 +251,7 @@ func (s *reconciliation) judge(tp fencepost.TopicPartition, answers []ledger.Ans
 
 // moves collects the moves of the verdicts. Partitions that move together move all or not at all.
 func (s *reconciliation) moves(tps, all []fencepost.TopicPartition) []ledger.Move {
-	held := map[string]string{} // :: topic -> why it can not move as a whole
+	held := map[string]string{} // :: topic -> why it cannot move as a whole
 	for _, tp := range all {
 		if v := s.verdicts[tp]; s.together(tp) && v.Action != ledger.MoveOn {
 			held[tp.Topic] = fmt.Sprintf("%s: %s", tp, v.Reason)

@@ -21,7 +21,7 @@ type slowCommit struct {
 	}
 }
 
-// watchSlow reports the commit of w once it has taken slowAfter, with what it waits for if the sink can say so.
+// watchSlow reports the commit of w once it has taken slowAfter, with what it waits for if the sink knows it.
 func (l *lane) watchSlow(ctx context.Context, w *work) *slowCommit {
 	s := &slowCommit{}
 	rows := w.rows()

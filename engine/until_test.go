@@ -109,7 +109,7 @@ func TestUntilEndMayWaitLongForItsEnds(t *testing.T) {
 	})
 }
 
-// slowSink is a store whose lanes can not be opened once the context has ended, as of a server.
+// slowSink is a store whose lanes cannot be opened once the context has ended, as of a server.
 type slowSink struct{ *memory.Store }
 
 func (s slowSink) Lane(ctx context.Context, n int) (sink.Lane, error) {

@@ -14,7 +14,7 @@ import (
 // together. Topics are recreated, logs truncated, topic IDs learned, an operator rewinds with new code, the store is
 // restored from a backup, and a worker may commit as late as it likes.
 //
-// What must never happen: a late batch is let in whose content is not what the ledger stands for now. Content is the
+// What must never happen: a late batch is let in whose content is not what the ledger represents now. Content is the
 // topic's incarnation, the log's history and the code that made the batch; nothing in the ledger holds the last two,
 // so only the compare-and-set can keep the batch out.
 

@@ -15,7 +15,7 @@ type Sink interface {
 	// Ledger is the ledger whose moves a Lane commits together with the effects.
 	Ledger() ledger.Ledger
 	// Columns says which metadata columns (MetaKey, MetaHeaders) the sink reads as Columns, given the columns that
-	// the decoder makes. It may ask the store, and refuses a column that the store can not take: *Rejected.
+	// the decoder makes. It may ask the store, and refuses a column that the store cannot take: *Rejected.
 	Columns(context.Context, []fencepost.ColumnSpec) ([]string, error)
 	// Lane opens one connection or session, with its number from 0.
 	Lane(context.Context, int) (Lane, error)

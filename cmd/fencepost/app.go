@@ -82,7 +82,7 @@ func (a *app) as(text string) string {
 	return commandWord.ReplaceAllString(text, a.program+" $1")
 }
 
-// exited ends the program with a code, when all that there is to say was said.
+// exited ends the program with a code, without printing anything more.
 type exited int
 
 // Error is the code in words. It is not printed: fail prints none.
@@ -135,7 +135,7 @@ func faultOf(err error) *fencepost.UserError {
 	return &out
 }
 
-// usage makes the error of a command that can not be understood.
+// usage makes the error of a command that cannot be understood.
 var usage = codes.Usage
 
 func (a *app) printFault(f *fencepost.UserError) {

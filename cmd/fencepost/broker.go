@@ -37,7 +37,7 @@ func (a *app) brokerVerb() *cobra.Command {
 	return cmd
 }
 
-// serve runs a broker until a signal, or until it can not store any more.
+// serve runs a broker until a signal, or until it cannot store any more.
 func (a *app) serve(parent context.Context, cfg broker.Config) error {
 	if cfg.AutoTopics < 0 {
 		return usage("--partitions 1", "--partitions %d: below 0", cfg.AutoTopics)

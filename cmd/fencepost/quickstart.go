@@ -119,7 +119,7 @@ func (t terminal) look() quickstart.Look {
 	return quickstart.Look{Paint: t.Paint, Redraw: t.Live, Width: width, ASCII: t.ASCII}
 }
 
-// defaultFolder is fencepost-quickstart here; where this folder can not be written (a read-only checkout), among the
+// defaultFolder is fencepost-quickstart here; where this folder cannot be written (a read-only checkout), among the
 // system's temporary ones.
 func defaultFolder() string {
 	if _, err := os.Stat(quickstartFolder); err == nil {

@@ -23,7 +23,7 @@
 // # Laws kept here
 //
 //   - Never lost: no move is made before the effects of its range have succeeded.
-//   - Chain: the moves are the ledger's own, compared and set. A late worker can not disturb it, whatever its effects did.
+//   - Chain: the moves are the ledger's own, compared and set. A late worker cannot disturb it, whatever its effects did.
 //   - Order: a lane applies a partition's ranges one behind the other.
 //   - One try, one effect: as long as the same batch is tried again, also cut down or in halves, a range whose effect
 //     has succeeded is not applied again. What the lane remembers ends with the batch: a store and a ledger that are
@@ -47,7 +47,7 @@
 // again, and no new effect is made until it is decided.
 //
 // A ledger that went back alone (restored, failed over) would repeat the range in between: a worker that has been further
-// on parks the partition and says both offsets (law 1). One that begins afterwards can not know, and repeats.
+// on parks the partition and says both offsets (law 1). One that begins afterwards cannot know, and repeats.
 //
 // # What it does not do
 //

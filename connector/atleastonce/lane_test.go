@@ -320,7 +320,7 @@ func (provenant) Applied(context.Context) iter.Seq2[sink.Applied, error] {
 	return func(yield func(sink.Applied, error) bool) { yield(sink.Applied{Rows: 7}, nil) }
 }
 
-// What the other sink can besides, it can here too; what it can not, it can not.
+// What the other sink can besides, it can here too; what it cannot, it cannot.
 func TestAbilitiesOfAnother(t *testing.T) {
 	p, ok := sink.As[sink.Provenance](atleastonce.Sink(memory.Open(), provenant{memory.Open()}))
 	if !ok {

@@ -38,7 +38,7 @@ func (r *records) Recycle(lo, hi int) {
 	for _, from := range r.list[lo:hi] {
 		from.Recycle()
 	}
-	clear(r.list[lo:hi]) // who reads on all the same fails at once, instead of reading another batch
+	clear(r.list[lo:hi]) // a reader that goes on all the same fails at once, instead of reading another batch
 }
 
 // Size is what the entries took when they came.

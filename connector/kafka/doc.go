@@ -50,7 +50,7 @@
 //   - The group's client is made by Open and joins at Start, when the topics are added: one set of connections serves
 //     the questions before and after.
 //
-//   - A pattern is matched here, not by the client: the client can not take up anew a topic that it found by pattern.
+//   - A pattern is matched here, not by the client: the client cannot take up anew a topic that it found by pattern.
 //
 //   - A seek of an idle partition does not wait for the fetch on its way: the client drops that connection (2-7 ms).
 //

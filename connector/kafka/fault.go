@@ -135,7 +135,7 @@ func (s *Source) unreachable(ctx context.Context, err error) error {
 	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
 	defer cancel()
 	if _, fault := s.probe(looking); fault != nil {
-		fault.Passing = fault.Passing || s.everJoined() // it was let in once: a certificate or a secret is being changed
+		fault.Passing = fault.Passing || s.everJoined() // it has joined before: a certificate or a secret is being changed
 		return fault
 	}
 	// The brokers answer now, or to this question only.
@@ -184,7 +184,7 @@ func (s *Source) connection(ctx context.Context, address string, err error) *fen
 		Err: fmt.Errorf("no broker answered: %s: %w", address, plainly(err))}
 }
 
-// notKafka reports whether what came back can not be a broker's: the client read the first bytes of another protocol as
+// notKafka reports whether what came back cannot be a broker's: the client read the first bytes of another protocol as
 // the length of an answer. It has no name for that but its text.
 func notKafka(err error) bool {
 	return strings.Contains(err.Error(), "BrokerMaxReadBytes") || strings.Contains(err.Error(), "invalid large response size")

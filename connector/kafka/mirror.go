@@ -172,7 +172,7 @@ func (s *Source) commit(ctx context.Context, g fencepost.Group, offsets map[fenc
 }
 
 // topicID is the ID that a commit goes under: the position's own, so that the broker refuses one for a topic that is
-// gone; where a position has none, what the brokers said last.
+// gone; where a position has none, the epoch of the brokers' last answer.
 func (s *Source) topicID(ctx context.Context, name string, own fencepost.TopicID) fencepost.TopicID {
 	if own != (fencepost.TopicID{}) {
 		return own

@@ -46,7 +46,7 @@ type Source struct {
 	committing chan struct{} // one mirror commit in flight
 	sampleIdle time.Duration // as the constant says
 	life       lifetime
-	broken     context.Context // ended with a *fencepost.UserError once the source can not begin at all
+	broken     context.Context // ended with a *fencepost.UserError once the source cannot begin at all
 	giveUp     context.CancelCauseFunc
 }
 

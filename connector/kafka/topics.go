@@ -104,7 +104,7 @@ func (t *topics) suspects() bool {
 	return false
 }
 
-// seen notes what a metadata answer said, and wakes the watch if a consumed topic is another one now.
+// seen records a metadata answer, and wakes the watch if a consumed topic is another one now.
 func (t *topics) seen(answers map[string]topicAnswer) {
 	t.mu.Lock()
 	changed := false
@@ -123,7 +123,7 @@ func (t *topics) seen(answers map[string]topicAnswer) {
 	}
 }
 
-// id is the latest ID that any broker said.
+// id is the latest ID that any broker reported.
 func (t *topics) id(name string) fencepost.TopicID {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -28,7 +28,7 @@ const onlyLedger = " /*!80001 of l */"
 // compareSQL is the compare-and-set of commits.
 //
 // The rows are locked in the order of m, which straight_join makes the outer table: (topic, partition) order, so that
-// two workers can not deadlock. What agrees is counted under the lock; a short count fails before anything is written.
+// two workers cannot deadlock. What agrees is counted under the lock; a short count fails before anything is written.
 // What does not agree is another's, and stays unlocked: so the insert, which locks every row it meets, comes behind.
 // It meets rows only, for all were counted. An UPDATE of the join does the same at more than twice the cost: it
 // writes what it is about to set into a temporary table first.

@@ -42,7 +42,7 @@
 // # Tables of other programs
 //
 // OpenLayout reads offsets out of a table of any shape, in a transaction that may only read. A condition of the user's is
-// prepared, and the server prepares one statement, so that it can not end that transaction. Names are compared as bytes.
+// prepared, and the server prepares one statement, so that it cannot end that transaction. Names are compared as bytes.
 //
 // # What is elsewhere
 //
@@ -61,7 +61,7 @@
 //
 // # Values and keys
 //
-// What a column can not hold is refused. Three things the server does without an error, and Check names each of them: a
+// What a column cannot hold is refused. Three things the server does without an error, and Check names each of them: a
 // decimal is rounded to the column's scale, a time is cut (MySQL: rounded) to its digits, a char loses trailing blanks. A
 // decimal goes into a bigint if it is whole, so that bigint unsigned holds 2^64-1.
 //

@@ -12,7 +12,7 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// parseDSN reads a connection string of either form. Its errors say nothing of the text: what can not be parsed may
+// parseDSN reads a connection string of either form. Its errors say nothing of the text: what cannot be parsed may
 // be, or hold, a password in the wrong place.
 func parseDSN(dsn string) (*mysql.Config, error) {
 	c, err := parseForm(dsn)

@@ -118,7 +118,7 @@ func classOf(my *mysql.MySQLError) sqlstore.Class {
 	return sqlstore.Perhaps
 }
 
-// said makes an error that the server raised ours.
+// said converts an error that the server raised into one of ours.
 func (s *session) said(my *mysql.MySQLError) error {
 	class := classOf(my)
 	if blame, ok := class.Blame(); ok {

@@ -16,7 +16,7 @@ import (
 
 const notTransactional = "table-not-transactional"
 
-// wrote fails by itself, as compareSQL does, if the transaction has written a table that can not be rolled back: going back to
+// wrote fails by itself, as compareSQL does, if the transaction has written a table that cannot be rolled back: going back to
 // a savepoint behind everything undoes nothing, and yet warns of it. A temporary table that was made or dropped causes the
 // same warning.
 func wrote(secret string) string {

@@ -84,7 +84,7 @@ func fails(b *backend, e said) {
 // deadlock is how a flush ends that lost one.
 var deadlock = refuses(1213, "40001", "Deadlock found when trying to get lock; try restarting transaction")
 
-// ledgerHolds is the ledger's answer to who asks what it holds.
+// ledgerHolds answers the question what the ledger holds.
 func (b *backend) ledgerHolds(offset, fence int) {
 	b.hears("select m.topic, m.`partition`, l.until, l.leader_epoch, l.fence, l.topic_id")
 	b.says(done, answer(row("flights", 0, offset, -1, fence, nil)))

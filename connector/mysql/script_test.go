@@ -21,7 +21,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// script is what a server does with one connection that was let in. It runs in a goroutine of its own; when it returns
+// script is what a server does with one connection that was accepted. It runs in a goroutine of its own; when it returns
 // the connection is cut.
 type script func(*backend)
 
@@ -38,7 +38,7 @@ type scripted struct {
 	mu       struct {
 		sync.Mutex
 		opened int
-		heard  []string // what clients sent, since the last connection was let in
+		heard  []string // what clients sent, since the last connection was accepted
 	}
 }
 
@@ -293,7 +293,7 @@ func refuses(number uint16, state, message string) said {
 
 var secretOfRefusal = regexp.MustCompile(`'~fenced:([0-9a-f]{16})`)
 
-// secretOf is the secret with which a flush says that it is refused, and that it came to its end.
+// secretOf is the secret with which a flush reports that it is refused, and that it came to its end.
 func secretOf(flush string) string {
 	if m := secretOfRefusal.FindStringSubmatch(flush); m != nil {
 		return m[1]

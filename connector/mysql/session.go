@@ -31,7 +31,7 @@ type session struct {
 	foreign bool
 }
 
-// server is what a connection's server said of itself.
+// server is what a connection's server reported about itself.
 type server struct {
 	name      string // MariaDB 10.11.19
 	mariadb   bool

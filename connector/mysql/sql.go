@@ -7,7 +7,7 @@ import (
 	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
-// enders are first words of statements that end the transaction: those that say so, and those that commit by
+// enders are first words of statements that end the transaction: explicitly, or because they commit by
 // themselves before they run (DDL, accounts, table locks, maintenance). CREATE and DROP of a TEMPORARY table do not.
 var enders = []string{"COMMIT", "ROLLBACK", "BEGIN", "START", "XA", "ALTER", "CREATE", "DROP", "TRUNCATE", "RENAME", "GRANT", "REVOKE",
 	"LOCK", "UNLOCK", "ANALYZE", "OPTIMIZE", "REPAIR", "CHECK", "CACHE", "FLUSH", "RESET", "INSTALL", "UNINSTALL", "CHANGE", "STOP", "PURGE", "SHUTDOWN"}

@@ -19,7 +19,7 @@ import (
 //	h   historySQL, where commits are not merged
 //	g   what there is to report
 //
-// Every worker locks rows in (topic, partition) order, so that two can not deadlock.
+// Every worker locks rows in (topic, partition) order, so that two cannot deadlock.
 const compareSQL = `with m as (select * from unnest(@topics::text[], @partitions::int[], @held::bigint[], @fences::bigint[],
   @untils::bigint[], @epochs::int[]) as m (topic, partition, held, held_fence, next, next_epoch)),
 @locked

@@ -49,7 +49,7 @@
 // # Tables of other programs
 //
 // OpenLayout reads offsets out of a table of any shape, in a transaction that may only read. A condition of the user's is
-// sent as one statement by the extended protocol, so that it can not end that transaction.
+// sent as one statement by the extended protocol, so that it cannot end that transaction.
 //
 // # What is elsewhere
 //

@@ -29,7 +29,7 @@ const (
 //
 //	head  | fields length value length value ... | fields ... | -1
 //
-// A value that the target's type can not hold ends it with a *sink.Rejected.
+// A value that the target's type cannot hold ends it with a *sink.Rejected.
 type encoder struct {
 	fields  []field
 	columns []*fencepost.Column // :: field -> its column, nil for metadata of the segment
@@ -336,7 +336,7 @@ func (e *encoder) tooLarge(f *field, v []byte) {
 	e.reject("54000", f, string(v[:61]), fmt.Sprintf("has %d bytes, and Postgres stores %d at most", len(v), mostBytes))
 }
 
-// reject ends the COPY: the row can not be applied.
+// reject ends the COPY: the row cannot be applied.
 func (e *encoder) reject(code string, f *field, value, why string) {
 	const most = 60
 	if len(value) > most {

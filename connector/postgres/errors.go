@@ -82,7 +82,7 @@ func classOf(pg *pgconn.PgError) sqlstore.Class {
 	return class
 }
 
-// said makes an error that the server raised ours.
+// said converts an error that the server raised into one of ours.
 func (s *session) said(pg *pgconn.PgError) error {
 	if err := s.poolerRefused(pg); err != nil {
 		return err

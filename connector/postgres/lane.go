@@ -60,7 +60,7 @@ func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, com
 		defer l.session.Drop() // see copyIn
 	}
 	if !done {
-		// The end of the COPY was never sent, so the server can not have come to the COMMIT.
+		// The end of the COPY was never sent, so the server cannot have reached the COMMIT.
 		return l.unsent(ctx, e, err)
 	}
 	if how := l.session.ended(l.sink.job, tag, err); how != "" {

@@ -15,7 +15,7 @@ import (
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// quote makes a string literal. A NUL byte can not be sent: see sendable.
+// quote makes a string literal. A NUL byte cannot be sent: see sendable.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // ident quotes a name.

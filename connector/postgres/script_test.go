@@ -19,7 +19,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// script is what a server does with one connection that was let in. It runs in a goroutine of its own; when it returns
+// script is what a server does with one connection that was accepted. It runs in a goroutine of its own; when it returns
 // the connection is cut.
 type script func(*backend)
 
@@ -29,7 +29,7 @@ type script func(*backend)
 type scripted struct {
 	t       *testing.T
 	scripts []script
-	release chan struct{} // closed at the end of a test: lets go who holds
+	release chan struct{} // closed at the end of a test: releases whatever is held
 	// patience is a context that ends, for errHung, when a script hangs.
 	patience context.Context
 	hung     context.CancelCauseFunc

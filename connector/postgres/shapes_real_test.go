@@ -122,7 +122,7 @@ func TestV22UpdatableViews(t *testing.T) {
 	}
 }
 
-// V22: where it can not be, check says what can be done instead.
+// V22: where it cannot be, check says what can be done instead.
 func TestV22ViewsThatTakeNoBatch(t *testing.T) {
 	s := newStore(t)
 	s.exec(t, `create table base (id bigint, a text); create table keyed (id bigint primary key, b text);

@@ -108,7 +108,7 @@ func relationOf(r [][]byte) relation {
 func isTrue(b []byte) bool { return string(b) == "t" }
 
 // target is sqlstore.TargetSQL.Read. The rows go through a temporary table where writing them directly would hold locks
-// that another owner may need while this client sends (law 11: unique keys, triggers), or COPY can not write there at all
+// that another owner may need while this client sends (law 11: unique keys, triggers), or COPY cannot write there at all
 // (views, row security), or passes over what INSERT does (rules).
 func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target, error) {
 	name := sqlstore.Qualified(j.Table, ident)

@@ -31,7 +31,7 @@ func TestApply(t *testing.T) {
 		t.Fatal(describe(err))
 	}
 	defer lane.Close()
-	s.cfg.Password = servers.RedisPassword // of those who look beside
+	s.cfg.Password = servers.RedisPassword // for the clients apart from the connector's
 	apply := func(b *fencepost.Batch) error { return lane.(sink.Applier).Apply(t.Context(), b) }
 	w := &worker{t: t, as: ledger.Actor{Group: "g"}, held: map[fencepost.TopicPartition]ledger.Position{}}
 

@@ -125,7 +125,7 @@ func (c *client) give(conn redis.Conn) {
 	}
 }
 
-// dial makes a connection, and says on it who the user is and which database is meant.
+// dial makes a connection, and sends the user and the database on it.
 func (c *client) dial(ctx context.Context) (redis.Conn, error) {
 	raw, err := c.cfg.dialed(ctx, "tcp", c.cfg.Addr)
 	if err != nil {

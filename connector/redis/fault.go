@@ -123,7 +123,7 @@ func (c Config) unreachable(err error) error {
 	return f
 }
 
-// answer is what a script said in words of its own: nothing happened, but for torn.
+// answer is a script's own reply: nothing happened, but for torn.
 func (c Config) answer(r []any, k keys) error {
 	word, rest := texts(r)
 	at := func(i int) string {

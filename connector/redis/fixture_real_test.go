@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { servers.Main(m) }
 type store struct {
 	cfg  Config // without effects
 	out  string // the stream that rows are appended to
-	addr string // without TLS, for those who look beside
+	addr string // without TLS, for clients apart from the connector's
 	wire *wire
 }
 
@@ -199,7 +199,7 @@ func TestConformanceOfAnACLUserOverTLS(t *testing.T) {
 		return struct {
 			sinktest.Store
 			sinktest.Typed
-		}{s, s} // its answers can not be lost one by one: TLS hides which is which
+		}{s, s} // its answers cannot be lost one by one: TLS hides which is which
 	}})
 }
 

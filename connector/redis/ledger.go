@@ -145,7 +145,7 @@ func (l *Ledger) identity(ctx context.Context, named string) (id fencepost.Ledge
 	return fencepost.LedgerID(b), nil
 }
 
-// makeIdentity asks for the ledger's identity; the first who asks makes it.
+// makeIdentity returns the ledger's identity; the first caller makes it.
 func makeIdentity(ctx context.Context, c Config, client *client) (string, error) {
 	var fresh fencepost.LedgerID
 	rand.Read(fresh[:])

@@ -14,7 +14,7 @@ import (
 // version is that of the format below. A head with a larger one was written by a newer program.
 const version = "1"
 
-// A position's value begins as pattern A's does, so that its readers, who split at | and take the first two fields,
+// A position's value begins as pattern A's does, so that its readers, which split at | and take the first two fields,
 // read ours:
 //
 //	from | until | fence | epoch | topic ID | run from | run epoch | run commits | run at | run who

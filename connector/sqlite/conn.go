@@ -216,7 +216,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// turn is how a connection shares the lock. SQLite has no queue: who asks first after a release has it. A worker under
+// turn is how a connection shares the lock. SQLite has no queue: the first to ask after a release gets it. A worker under
 // load asks again at once, while the others look every few milliseconds, so they would starve (40 commits of one to 3
 // of another, tried). Therefore a worker that met another one lately stays away after its own release, for as long as
 // it had the lock, and at most for as long as the others take to try. A worker that always wins never meets another: so

@@ -54,7 +54,7 @@
 // # Laws kept here
 //
 //   - Chain and Together: one transaction, begun IMMEDIATE, so that what was compared still holds at COMMIT.
-//   - Untouched stays untouched: a newer version's file is not even switched to WAL; SQL and functions can not write
+//   - Untouched stays untouched: a newer version's file is not even switched to WAL; SQL and functions cannot write
 //     the fencepost tables, end the transaction, or attach a file (a commit over two files is not atomic in WAL mode).
 //   - Unknown is resolved by the next compare-and-set: an I/O error at COMMIT is ledger.ErrUnknown, and so is a
 //     file that was replaced while a commit went to the old one.
@@ -77,14 +77,14 @@
 //	database-directory  the path is a directory
 //	not-a-database      the file is something else
 //	database-damaged    SQLite finds the file malformed
-//	database-no-wal     the file's place can not do WAL: a network mount
+//	database-no-wal     the file's place cannot do WAL: a network mount
 //	table-not-found     the table does not exist
 //	column-missing      the table lacks a column
 //	column-type         a column's declared type would change the values
 //	column-not-filled   a NOT NULL column without default is not in the schema
 //	key-merges          a key column compares by NOCASE or RTRIM
 //	key-not-unique      no PRIMARY KEY or UNIQUE over key
-//	sql-failed          SQLite can not compile the SQL
+//	sql-failed          SQLite cannot compile the SQL
 //	sql-refused         the SQL writes the ledger or attaches a file; a layout's condition is no SQL
 //	sink-config         the Config contradicts itself
 //	file-not-found, layout-damaged, layout-incomplete, choice-needed

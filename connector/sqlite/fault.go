@@ -14,7 +14,7 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// lostConn is an error after which the connection can not be used: its transaction could not be ended.
+// lostConn is an error after which the connection cannot be used: its transaction could not be ended.
 type lostConn struct{ err error }
 
 func (e *lostConn) Error() string { return e.err.Error() }

@@ -14,7 +14,7 @@ import (
 // Sink is one file as sink and ledger. It is made by [Open]; its methods are safe for concurrent use.
 type Sink struct {
 	cfg Config
-	// ledger has the one connection of everything but the lanes: taken out by who uses it, nil while there is none.
+	// ledger has the one connection of everything but the lanes: taken out while it is in use, nil while there is none.
 	ledger chan *conn
 	tamper func(point) error // for tests: see conn
 }

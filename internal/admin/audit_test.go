@@ -251,7 +251,7 @@ func TestAuditWithoutCommits(t *testing.T) {
 	}
 }
 
-// No answer is no proof: an audit whose log can not be read fails.
+// No answer is no proof: an audit whose log cannot be read fails.
 func TestAuditFailsWithoutTheLog(t *testing.T) {
 	w, s := audited(t)
 	s.remove(0, 3)

@@ -58,7 +58,7 @@ type copying struct {
 	refused []refusal
 }
 
-// refusal is why one partition can not be copied.
+// refusal is why one partition cannot be copied.
 type refusal struct {
 	fencepost.TopicPartition
 	text, help string

@@ -289,7 +289,7 @@ func TestCopyAcrossClusters(t *testing.T) {
 	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:2  it was left out") {
 		t.Errorf("one of three: refused with %s", fault)
 	}
-	// Records that can not be read are no time.
+	// Records that cannot be read are no time.
 	w.cluster.silent = errors.New("connection lost")
 	_, err = across(w.elsewhere(3, 50))
 	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:0  its record can not be read: connection lost") {

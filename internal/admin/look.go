@@ -63,7 +63,7 @@ type Standing struct {
 	Moved    *ledger.Recorded // the last move that was neither start nor commit; nil: none
 	NextAt   fencepost.Offset // of the oldest unread record; Unknown
 	Entry    *foreign.Entry   // what another program stored; nil: the position is a ledger's
-	Bad      error            // why that record can not be decoded; nil: it can, or it was not tried
+	Bad      error            // why that record cannot be decoded; nil: it can, or it was not tried
 
 	foreign bool // of a View that is
 	stored  ledger.Stored

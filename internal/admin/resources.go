@@ -28,7 +28,7 @@ type Resources struct {
 
 	Policy      ledger.Policy // of the pipeline; decides what a worker would do by itself
 	Uncommitted bool          // the pipeline reads uncommitted records: no open transaction holds it back
-	// Try decodes a record as a worker would; its error says why it can not be applied. nil: not tried.
+	// Try decodes a record as a worker would; its error says why it cannot be applied. nil: not tried.
 	Try func(*fencepost.Record) error
 	Who string // recorded with each move
 

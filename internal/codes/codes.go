@@ -81,7 +81,7 @@ func Exit(f *fencepost.UserError) int {
 	return max(c.Exit, 1)
 }
 
-// Usage makes the error of a command or an operand that can not be understood.
+// Usage makes the error of a command or an operand that cannot be understood.
 func Usage(help, format string, args ...any) error {
 	return &fencepost.UserError{Code: "usage", Err: fmt.Errorf(format, args...), Help: help}
 }

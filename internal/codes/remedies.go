@@ -16,7 +16,7 @@ type remedy struct {
 	text string // with {NAME} for facts; FILE is the pipeline file or the URL
 }
 
-// redisUser is who logs in, in a file and in a URL.
+// redisUser is the user that logs in, in a file and in a URL.
 const redisUser = "user: NAME, password: ${REDIS_PASSWORD}; in a URL 'redis://NAME:${REDIS_PASSWORD}@HOST…', without NAME for the default user"
 
 // remedies are in the order in which they are looked for: the first one that fits is taken.

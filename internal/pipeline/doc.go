@@ -26,7 +26,7 @@
 //
 // # How it fails
 //
-// A file that can not be read, or is no YAML, is a *fencepost.UserError or a *[SyntaxError]: nothing in it could be looked
+// A file that cannot be read, or is no YAML, is a *fencepost.UserError or a *[SyntaxError]: nothing in it could be looked
 // at. A file that says something wrong is an *[Invalid], with every finding. No input makes the reader panic: a fuzz
 // test holds it to that, and the YAML library's own panics end in a SyntaxError.
 //

@@ -156,7 +156,7 @@ func (f *File) LedgerURL() string {
 	return f.ledgerStore().Where()
 }
 
-// Missing says that the ledger can not be there, since its file is not: to look must not make one.
+// Missing says that the ledger cannot be there, since its file is not: to look must not make one.
 //
 // Errors: *fencepost.UserError ledger-missing.
 func (f *File) Missing() error {

@@ -18,7 +18,7 @@ import (
 	"github.com/fencepost/fencepost/internal/text"
 )
 
-// rules looks at what single keys can not show: what belongs together, what excludes each other, ranges.
+// rules looks at what single keys cannot show: what belongs together, what excludes each other, ranges.
 func rules(r *keys.Reader, f *File) {
 	groupRules(r, f)
 	brokerRules(r, f)

@@ -13,7 +13,7 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// crew is the workers of one run, and who kills them. One goroutine, that of run, owns all its state; the workers'
+// crew is the workers of one run, and what kills them. One goroutine, that of run, owns all its state; the workers'
 // goroutines only report.
 //
 //	started --- joined, given partitions --- commits --- every partition at its end --- exit 0

@@ -172,7 +172,7 @@ func TestKillThatDoesNotCount(t *testing.T) {
 	}
 }
 
-// TestStopEndsWorkersThatDoNotListen: who ignores being asked is killed.
+// TestStopEndsWorkersThatDoNotListen: a worker that ignores being asked is killed.
 func TestStopEndsWorkersThatDoNotListen(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

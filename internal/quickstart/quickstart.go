@@ -261,7 +261,7 @@ func (h *house) print(p *proof) {
 	}
 }
 
-// cutShort is why a run ended before its proof. A broker that can not store any more, or a signal, ends the context, and
+// cutShort is why a run ended before its proof. A broker that cannot store any more, or a signal, ends the context, and
 // what fails then for that reason is not the reason.
 func (h *house) cutShort(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
@@ -275,7 +275,7 @@ func (h *house) cutShort(ctx context.Context, err error) error {
 	return ErrCutShort
 }
 
-// stay keeps the broker until the context ends, or the broker can not store any more.
+// stay keeps the broker until the context ends, or the broker cannot store any more.
 func (h *house) stay(ctx context.Context) error {
 	fmt.Fprintf(h.cfg.Err, "\nThe broker stays at %s, topic %s. Ctrl-C ends it.\n", h.broker.Addr(), topic)
 	<-ctx.Done()

@@ -407,7 +407,7 @@ func (f *forgetful) pass(from, to net.Conn, era int) {
 	}
 }
 
-// S10: a start while the database says that it starts is waited for, and said.
+// S10: a start while the database answers that it starts is waited for, and reported.
 func TestS10AStartWhileTheDatabaseStarts(t *testing.T) {
 	s := onPostgres(t)
 	p := s.store.(*postgresStore)

@@ -258,7 +258,7 @@ func TestL10LostRow(t *testing.T) {
 	})
 }
 
-// `start: latest`, and the worker dies with its first batch in hand: its partitions start where the start move said,
+// `start: latest`, and the worker dies with its first batch in hand: its partitions start where the start move begins,
 // not where the log ends now.
 func TestL10DeadBeforeItsFirstCommit(t *testing.T) {
 	s := onPostgres(t)

@@ -110,7 +110,7 @@ func TestRedisPipelineFile(t *testing.T) {
 	// The user does not exist yet.
 	sh.wants(sh.run(3, "check", "orders.yaml"), "error[redis-denied]", "user or password is wrong")
 
-	// What ddl prints makes one who may do just what is needed.
+	// What ddl prints makes a user that may do just what is needed.
 	acl := func(password string) {
 		lines := strings.Split(strings.TrimSpace(sh.run(0, "ddl", "orders.yaml")), "\n")
 		var words []any

@@ -268,7 +268,7 @@ func (l hookedLane) Commit(ctx context.Context, w ledger.Actor, b sink.Commit) e
 
 // gate holds commits back: the batch is in the worker's hand, and nothing of it has been sent.
 type gate struct {
-	caught chan string // the ranges of a batch that came to the shut gate
+	caught chan string // the ranges of a batch that reached the shut gate
 
 	mu struct {
 		sync.Mutex

@@ -26,7 +26,7 @@ const (
 	portMTLS       = "9097"
 )
 
-// Broker is where a Kafka broker listens and who may enter. It is one node of
+// Broker is where a Kafka broker listens and which users it has. It is one node of
 // Apache Kafka 4.3.1, its own controller, with short waits (see
 // files/server.properties).
 //

@@ -36,7 +36,7 @@
 //
 // Errors of a driver become the contracts' own in the connector ([Errors]), with the remedies of its [System]. A layout
 // fails with *fencepost.UserError: layout-incomplete if it leaves something out or contradicts itself; layout-damaged for a
-// row that can not be read, with the row; choice-needed where the rows are of several groups.
+// row that cannot be read, with the row; choice-needed where the rows are of several groups.
 //
 // # What it does not do
 //

@@ -29,7 +29,7 @@ type TargetSQL[S Session] struct {
 		Takes(from fencepost.Type, to string) bool
 		Fitting(from fencepost.Type) []string
 	}
-	// Narrows returns what a column makes of values that it can not hold whole, without an error: rounded to 2 places. Empty:
+	// Narrows returns what a column makes of values that it cannot hold whole, without an error: rounded to 2 places. Empty:
 	// it keeps or refuses every value.
 	Narrows func(s S, from fencepost.Type, col *Column) string
 	// Natural returns the type that DDL gives a column of the schema.
@@ -94,10 +94,10 @@ type Column struct {
 	Shown     string // as messages have it
 	Unfilled  string // what the server puts into a column that a batch does not fill: default
 	Required  bool   // a batch must fill it
-	Generated bool   // it can not be written
+	Generated bool   // it cannot be written
 	Nullable  bool   // it takes a null
 	Default   string // what the server evaluates for a row that leaves it out, as SQL; empty: null
-	Unleft    string // why a row can not leave it out where others fill it; empty: it can
+	Unleft    string // why a row cannot leave it out where others fill it; empty: it can
 	Merges    string // what its comparison does not tell apart: case, accents; empty: every value is told apart
 	Exact     string // the statement after which it tells every value apart
 	// Denied is why this user may not leave it to its default. nil: the user may.
@@ -119,7 +119,7 @@ func (t *Target) Has(name string) bool { return t.Column(name) != nil }
 // notTransactional is the code of a target that does not share the ledger's fate.
 const notTransactional = "table-not-transactional"
 
-// Misfit is why a batch can not go into a table.
+// Misfit is why a batch cannot go into a table.
 type Misfit struct {
 	Code, Text, Help string
 	Column           string // of the schema; empty: not about one

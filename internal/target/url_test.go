@@ -74,7 +74,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// What can not be understood is refused with exit code 2, the nearest, and no secret.
+// What cannot be understood is refused with exit code 2, the nearest, and no secret.
 func TestRefused(t *testing.T) {
 	for _, c := range []struct{ text, code, says, help string }{
 		{"postgers://app:hidden@localhost/shop?group=g", "usage", "postgers is no scheme", "postgres://USER@HOST"},

@@ -16,7 +16,7 @@
 //
 // # How it fails
 //
-// Making an answer can not fail. CSV returns the errors of its writer.
+// Making an answer cannot fail. CSV returns the errors of its writer.
 //
 // # What it does not do
 //

@@ -142,7 +142,7 @@ func (w *alteredWorker) run(ctx context.Context) {
 			err = w.look(until)
 		}
 		w.note(until, err)
-		time.Sleep(time.Millisecond) // for who alters: a store of one writer may be unfair to him
+		time.Sleep(time.Millisecond) // for the alteration: a store of one writer may be unfair to it
 	}
 }
 

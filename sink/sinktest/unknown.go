@@ -115,7 +115,7 @@ func unknown(w *world) {
 	Chain(w.T, w.moves(k), w.read(k))
 }
 
-// lostAnswer: an answer lost at COMMIT is ErrUnknown, one effect, and at most one more try. A store that can not lose
+// lostAnswer: an answer lost at COMMIT is ErrUnknown, one effect, and at most one more try. A store that cannot lose
 // an answer shows the same by the cancelled commits alone.
 func lostAnswer(w *world) {
 	loser, ok := w.store.(AnswerLoser)

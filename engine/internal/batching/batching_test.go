@@ -122,7 +122,7 @@ func TestDue(t *testing.T) {
 	}
 }
 
-// A share of a batch goes by what the log still has of a partition, and not by what happens to be queued; what one can not
+// A share of a batch goes by what the log still has of a partition, and not by what happens to be queued; what one cannot
 // fill the others get.
 func TestSharesGoByLag(t *testing.T) {
 	for name, tt := range map[string]struct {

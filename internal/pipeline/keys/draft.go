@@ -41,7 +41,7 @@ func Plain(s string) string {
 	return `'` + strings.ReplaceAll(s, `'`, `''`) + `'`
 }
 
-// notName are the characters that an unquoted SQL name can not have.
+// notName are the characters that an unquoted SQL name cannot have.
 var notName = regexp.MustCompile(`[^a-z0-9_]+`)
 
 // TableName is the table that a draft proposes for a topic: a name that needs no quotes in SQL.

@@ -283,7 +283,7 @@ func (b *builder) mapping(n ast.Node, pairs []*ast.MappingValueNode, depth int) 
 		}
 		out.Entries = append(out.Entries, Entry{key.Text, key.At, value})
 	}
-	for _, m := range merged { // <<: *anchor gives what is not said beside it
+	for _, m := range merged { // <<: *anchor gives the keys that are not given beside it
 		for _, e := range m.Entries {
 			if out.Find(e.Key) == nil {
 				out.Entries = append(out.Entries, e)

@@ -137,7 +137,7 @@ type serverStore struct {
 // String is the store on one line, for tests and logs.
 func (s serverStore) String() string { return fmt.Sprintf("{%s DSN:%s}", s.At, s.DSN) }
 
-// Where is the connection string without its password, or the technology's name where it can not be read.
+// Where is the connection string without its password, or the technology's name where it cannot be read.
 func (s serverStore) Where() string {
 	dsn, err := s.DSN.Reveal()
 	if err != nil {

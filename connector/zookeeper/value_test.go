@@ -28,7 +28,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q is %q: %v", s, name, err)
 		}
 		if strings.HasPrefix(name, movesPrefix) {
-			t.Errorf("%q is %q, as the room's own", s, name)
+			t.Errorf("%q is %q, as the connector's own", s, name)
 		}
 	}
 	for _, name := range []string{"%2", "%zz", "a%"} {

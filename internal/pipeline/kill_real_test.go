@@ -75,12 +75,12 @@ func TestLedgerApartKilled(t *testing.T) {
 			if got := rows.distinct(); got != 3*records || doubled > int64(killed*most) || killed == 0 {
 				t.Errorf("%d records have rows, want %d; %d rows stand twice after %d kills in batches of %d", got, 3*records, doubled, killed, most)
 			}
-			rooms, err := opened(t, f).Resources()
+			resources, err := opened(t, f).Resources()
 			if err != nil {
 				t.Fatal(err)
 			}
-			stands(t, rooms, topic.name, records)
-			proven(t, rooms)
+			stands(t, resources, topic.name, records)
+			proven(t, resources)
 		})
 	}
 }

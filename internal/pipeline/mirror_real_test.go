@@ -181,11 +181,11 @@ func TestRedisSinkWithItsLedgerElsewhere(t *testing.T) {
 	if n, err := client.Exists(t.Context(), fmt.Sprintf("fencepost:{%s}", f.Group), fmt.Sprintf("fencepost:{%s}:head", f.Group)).Result(); n != 0 || err != nil {
 		t.Errorf("%d keys of a ledger in the sink's server, %v; want none", n, err)
 	}
-	rooms, err := opened(t, f).Resources()
+	resources, err := opened(t, f).Resources()
 	if err != nil {
 		t.Fatal(err)
 	}
-	stands(t, rooms, topic.name, 500)
+	stands(t, resources, topic.name, 500)
 	ledgerLine(t, f)
 }
 

@@ -48,7 +48,7 @@ func TestOldBroker(t *testing.T) {
 		}
 	}
 
-	r := s.rooms(name)
+	r := s.resources(name)
 	v, err := admin.Look(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)

@@ -218,7 +218,7 @@ func TestS14DoneMeanwhile(t *testing.T) {
 	})
 }
 
-// TestS10AStartWaitsForAServerThatStarts: a server that announces itself that it starts is waited for; any other error ends a start.
+// TestS10AStartWaitsForAServerThatStarts: a server that answers that it is starting is waited for; any other error ends a start.
 func TestS10AStartWaitsForAServerThatStarts(t *testing.T) {
 	for name, c := range map[string]struct{ soon, waits bool }{"it starts": {true, true}, "it is away": {false, false}} {
 		t.Run(name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 // recycled by different goroutines: each touches its own elements only.
 type records struct {
 	list []*kgo.Record
-	size int // counted once, while nobody has recycled any
+	size int // counted once, before any is recycled
 }
 
 // perRecord is what one entry takes besides its bytes: the client's struct and the pointer to it.

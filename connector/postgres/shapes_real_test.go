@@ -50,7 +50,7 @@ func TestV21RulesRunBesideAKeyOrNone(t *testing.T) {
 			c.must(c.table(c.ids("x", 4)...))
 			s.exec(t, "alter table v21d enable rule r")
 			d := s.goesOn(t, w, Config{Table: "v21d"})
-			d.must(d.table(d.ids("x", 2, 3)...)) // 2 is for no column
+			d.must(d.table(d.ids("x", 2, 3)...)) // the rule drops 2
 			for table, want := range map[string]string{"v21": "(1) (2)", "v21a": "(1) (2) (40)", "v21b": "", "v21new": "(1) (2)", "v21c": "(1) (2) (3) (4)", "v21d": "(1) (2) (3)"} {
 				if name == "unique" && table == "v21d" {
 					continue // 2 was there

@@ -237,7 +237,7 @@ func unkeyed(j sqlstore.Job, is relation) []sqlstore.Misfit {
 	m := sqlstore.Misfit{Code: "key-not-unique"}
 	switch {
 	case !is.takesRows && is.kind != 'f':
-		return nil // which is reported elsewhere
+		return nil // its refusal is reported already
 	case is.kind == 'f':
 		m.Text, m.Help = fmt.Sprintf("foreign table %s takes no upsert by a key", j.Table), "leave key out to append"
 	case is.kind == 'v' && !is.keyed:

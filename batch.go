@@ -257,8 +257,8 @@ func (c *Column) end() uint32 {
 	return uint32(len(c.data))
 }
 
-// full stops the program: the row's end would be cut to 32 bits, and rows would read back as parts of others. It stands
-// apart to keep end small.
+// full stops the program: the row's end would be cut to 32 bits, and rows would read back as parts of others. It is a function
+// of its own to keep end small.
 func (c *Column) full() {
 	panic(fmt.Sprintf("fencepost: law broken (a column's values fit into 4 GiB): row %d of column %s ends at %d bytes", c.rows, c.Name, len(c.data)))
 }

@@ -99,7 +99,7 @@ func TestColumnAgreesWithTwin(t *testing.T) {
 	})
 }
 
-// A null row reads as the zero value where nobody asks whether it is null.
+// A null row reads as the zero value where a reader does not ask whether it is null.
 func TestNullReadsAsZero(t *testing.T) {
 	for _, word := range fencepost.Types() {
 		kind, ok := fencepost.ParseType(word)

@@ -11,11 +11,11 @@ type Decoder interface {
 	Columns() []ColumnSpec
 	// Decode appends exactly one value to each of the first len(Columns()) columns. If it returns an error, a
 	// *BadRecord or ErrNoRow, the caller drops the begun row with Batch.Truncate. Behind ErrNoRow it goes on with the next
-	// record, behind a BadRecord it stands still.
+	// record, behind a BadRecord it stops.
 	Decode(r *Record, columns []Column) error
 }
 
-// BadRecord says why one record can not be made a row.
+// BadRecord says why one record cannot be made a row.
 type BadRecord struct {
 	Code   string // record-undecodable
 	Reason string // for people: value is not JSON at byte 17

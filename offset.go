@@ -20,7 +20,7 @@ type TopicPartition struct {
 func (tp TopicPartition) String() string { return tp.Topic + ":" + strconv.Itoa(int(tp.Partition)) }
 
 // Compare orders by topic, then partition: the order in which every store locks rows, so that two workers with the
-// same partitions can not deadlock.
+// same partitions cannot deadlock.
 func (tp TopicPartition) Compare(o TopicPartition) int {
 	return cmp.Or(cmp.Compare(tp.Topic, o.Topic), cmp.Compare(tp.Partition, o.Partition))
 }

@@ -2,7 +2,7 @@ package fencepost
 
 // Record is one entry of a partition's log as the source read it.
 type Record struct {
-	// TopicPartition is whose log it is. Whoever reads Records sets it, once for all of them: they are of one partition.
+	// TopicPartition is whose log it is. The reader of Records sets it, once for all of them: they are of one partition.
 	TopicPartition
 	Offset      Offset
 	LeaderEpoch LeaderEpoch

@@ -102,7 +102,7 @@ type rowField struct {
 	from     *Column
 }
 
-// fieldsOf joins all faults of a struct's fields.
+// fieldsOf joins all errors of a struct's fields.
 func fieldsOf(t reflect.Type) (fields []rowField, err error) {
 	if t.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("rows are read into a struct, and %s is none", t)

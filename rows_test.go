@@ -78,7 +78,7 @@ func TestReadRows(t *testing.T) {
 	}
 }
 
-// A null that a field cannot hold is named with its record, wherever it stands in the batch; one in a row that no segment
+// A null that a field cannot hold is named with its record, wherever it is in the batch; one in a row that no segment
 // names is none.
 func TestReadRowsRefusesANull(t *testing.T) {
 	b := flights()

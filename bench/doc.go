@@ -1,7 +1,7 @@
 // Package bench measures Fencepost against the limit of what it is built on, in one run on one machine: the ratio is
 // what holds elsewhere, absolute rates do not.
 //
-//	make bench        the engine beside a bare franz-go loop; the postgres and sqlite rooms beside their drivers
+//	make bench        the engine beside a bare franz-go loop; the postgres and sqlite connectors beside their drivers
 //	make bench-real   whole processes on Apache Kafka and Postgres: CPU, throughput, first commit, latency, memory
 //	make bench-partitions BEFORE=REVISION
 //	                  the engine's own time for 100 to 10,000 partitions, beside that of another revision
@@ -10,12 +10,12 @@
 //
 //	BenchmarkEngine/batch=100000   0.97 of-bare(goal>=0.95)   ...
 //
-// The rooms' own benchmarks (BenchmarkAppend in postgres and sqlite) run beside these under make bench.
+// The connectors' own benchmarks (BenchmarkAppend in postgres and sqlite) run beside these under make bench.
 //
 // Both sides of a ratio run in turn, A B A B, and the medians are compared: a machine that slows down for a while
 // slows both.
 //
 // # What it does not do
 //
-// It judges nothing: a figure below its goal fails no test. A wrong count does: each run checks how many records came.
+// It has no pass mark: a figure below its goal fails no test. A wrong count does: each run checks how many records came.
 package bench

@@ -138,7 +138,7 @@ func (d *discard) Commit(_ context.Context, _ ledger.Actor, c sink.Commit) error
 	return nil
 }
 
-// done ends the run once every record has come: an end would have to be read from the ledger, which stands still.
+// runEngine ends the run once every record has come: an end would have to be read from the ledger, which does not move.
 func runEngine(b *testing.B, addr string, batch int) {
 	b.Helper()
 	var parts []fencepost.TopicPartition
@@ -150,7 +150,7 @@ func runEngine(b *testing.B, addr string, batch int) {
 		b.Fatal(err)
 	}
 	sink := &discard{Store: memory.Open()}
-	// The ledger stands still, so a watch would find the run ahead of it and send it back to the start.
+	// The ledger does not move, so a watch would find the run ahead of it and send it back to the start.
 	err = engine.Run(b.Context(), engine.Config{Group: "bench", Source: unmirrored{src}, Sink: sink, Decoder: decode.None, Until: engine.Until{End: true},
 		Watch: time.Hour, Batch: engine.BatchBounds{Records: batch, Bytes: 1 << 30}})
 	if err != nil {

@@ -144,7 +144,7 @@ func TestV17Tombstones(t *testing.T) {
 	}
 }
 
-// Each unknown name is told once, over all decoders, however often and however spelled it comes.
+// Each unknown name is reported once, over all decoders, however often and however spelled it comes.
 func TestUnknownNamesAreToldOnce(t *testing.T) {
 	var names []string
 	long := strings.Repeat("é", 200) // 400 bytes
@@ -170,7 +170,7 @@ func TestUnknownNamesAreToldOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	// The name that begins with a wanted one is not told: what is remembered of it is not its own.
+	// The name that begins with a wanted one is not reported: what is remembered of it is not its own.
 	want := []string{"x", `y"`, "z" + long[:254]}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("names told (-want +got):\n%s", diff)

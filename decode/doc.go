@@ -26,11 +26,11 @@
 // type. A test and a fuzz target hold the scanner to it, and these rules go beyond encoding/json:
 //
 //   - The whole value is JSON (RFC 8259), ignored fields included, and one object with nothing behind it. It is
-//     valid UTF-8 throughout, and an escaped surrogate stands only in a pair: encoding/json would put U+FFFD in the
+//     valid UTF-8 throughout, and an escaped surrogate is only valid in a pair: encoding/json would put U+FFFD in the
 //     place of both, which is another text than was sent. It is nested at most [MaxDepth] deep.
 //   - Names are case-sensitive and compared unescaped. The last of several equal names wins, whatever the others hold.
 //   - null gives a null in every column, a json column included; Missing is for a name that is not there.
-//   - A value that is JSON but that the column's type can not hold exactly is a mismatch: another JSON type, 1.0 or
+//   - A value that is JSON but that the column's type cannot hold exactly is a mismatch: another JSON type, 1.0 or
 //     1e3 for an int, an overflow, \u0000 in a text.
 //   - A record without a value (a tombstone) is what [Tombstone] says for JSON: a bad record, no row, or a row of nulls.
 //     For Raw it is a null.
@@ -57,7 +57,7 @@
 //
 // Every error of Decode but [fencepost.ErrNoRow] is a *[fencepost.BadRecord] with the code [Undecodable] and a reason that names the field, or
 // the first byte (from 0) at which the value stops being JSON. The row it began is incomplete: the caller drops it.
-// A schema that cannot work is refused when the decoder is made, with one *[FieldError] for each fault.
+// A schema that cannot work is refused when the decoder is made, with one *[FieldError] for each error.
 //
 // # What it does not do
 //

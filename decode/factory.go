@@ -16,7 +16,7 @@ const Undecodable = "record-undecodable"
 // safe for concurrent use.
 type Factory func() fencepost.Decoder
 
-// FieldError is one fault of a schema.
+// FieldError is one error of a schema.
 type FieldError struct {
 	Column string // the column it is about; empty: the schema as a whole
 	Key    string // what is wrong with it: name, type, from, unit, missing, mismatch

@@ -12,7 +12,7 @@ import (
 //
 // An error it returns makes the record bad, with the error's text as the reason, and so does a row it leaves incomplete.
 // An error that wraps a *[fencepost.BadRecord] is that bad record; behind one that wraps [fencepost.ErrNoRow] the record
-// makes no row. The error of Func itself joins one *FieldError for each fault of the columns.
+// makes no row. The error of Func itself joins one *FieldError for each error of the columns.
 func Func(columns []fencepost.ColumnSpec, f func(r *fencepost.Record, columns []fencepost.Column) error) (Factory, error) {
 	if err := checkColumns(columns); err != nil {
 		return nil, err

@@ -52,7 +52,7 @@ type Field struct {
 	Unit Unit
 	// Missing says what the column gets from a record without the field. Zero: the record is bad.
 	Missing Rule
-	// Mismatch says what it gets for a value that its type can not hold. Zero: the record is bad.
+	// Mismatch says what it gets for a value that its type cannot hold. Zero: the record is bad.
 	Mismatch Rule
 }
 
@@ -103,7 +103,7 @@ func (r Rule) String() string {
 	return "error"
 }
 
-// JSON makes decoders that take typed columns out of JSON objects. Its error joins one *FieldError for each fault of
+// JSON makes decoders that take typed columns out of JSON objects. Its error joins one *FieldError for each error of
 // the schema.
 func JSON(c JSONConfig) (Factory, error) {
 	columns := make([]fencepost.ColumnSpec, len(c.Fields))
@@ -157,7 +157,7 @@ func checkFields(fields []Field) error {
 	return errors.Join(faults...)
 }
 
-// checkDefault says why a rule's value cannot stand in the column, or nothing.
+// checkDefault returns why a rule's value cannot be in the column, or nothing.
 func (f *Field) checkDefault(r Rule) string {
 	if r.kind != ruleValue {
 		return ""

@@ -60,7 +60,7 @@ func (r *raw) Decode(rec *fencepost.Record, columns []fencepost.Column) error {
 	return nil
 }
 
-// notText is the index of the first byte that a text column can not hold, negative if there is none.
+// notText is the index of the first byte that a text column cannot hold, negative if there is none.
 func notText(v []byte) int {
 	if utf8.Valid(v) {
 		return bytes.IndexByte(v, 0)

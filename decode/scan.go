@@ -55,7 +55,7 @@ const (
 	flawDepth
 )
 
-// stop leaves a flaw and returns what says so.
+// stop leaves a flaw and returns the text for it.
 func (s *scanner) stop(f flaw, i int) int {
 	s.flaw = f
 	return ^i
@@ -190,8 +190,8 @@ func (s *scanner) digits(v []byte, i int) int {
 	return i
 }
 
-// Eight bytes at once: a byte of mask(x) is 0x80 where the byte of x ends the plain part of a string. What stands
-// behind the first such byte may be wrong (a borrow), the first itself never is.
+// Eight bytes at once: a byte of mask(x) is 0x80 where the byte of x ends the plain part of a string. The bytes
+// after the first such byte may be wrong (a borrow), the first itself never is.
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080

@@ -397,7 +397,7 @@ func compare(t *testing.T, c JSONConfig, d fencepost.Decoder, columns []fencepos
 		at := int(syntax.Offset) - 1
 		if strings.HasPrefix(syntax.Error(), "unexpected end") ||
 			strings.HasPrefix(syntax.Error(), "invalid character ' '") && value[at] != ' ' {
-			at = len(value) // encoding/json tries a space there before it speaks of an end
+			at = len(value) // encoding/json tries a space there before it reports an end
 		}
 		m := position.FindStringSubmatch(err.Error())
 		if m == nil {

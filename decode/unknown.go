@@ -22,7 +22,7 @@ func newTold(call func(string)) *told {
 	return t
 }
 
-// tell passes a name on if it is new and the bound leaves room.
+// tell passes a name on if it is new and the bound permits.
 func (t *told) tell(name string) {
 	if t.call == nil {
 		return

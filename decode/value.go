@@ -54,7 +54,7 @@ func (f *Field) appendDecimal(c *fencepost.Column, raw []byte, t *token, scratch
 		if end := new(scanner).value(text, 0, 0, &inner); end != len(text) {
 			return scratch, false
 		}
-		// The token is the string's now. Its text may stand in scratch, so the digits go behind it.
+		// The token is the string's now. Its text may be in scratch, so the digits go behind it.
 		t, raw = &inner, text
 	}
 	switch t.kind {

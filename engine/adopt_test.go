@@ -12,7 +12,7 @@ import (
 	"github.com/fencepost/fencepost/source"
 )
 
-// tell sets the topic ID that the brokers tell of a topic; zero: they are of before topic IDs. Members that run learn it
+// tell sets the topic ID that the brokers report for a topic; zero: they are of before topic IDs. Members that run learn it
 // with their next fetch.
 func (w *world) tell(topic string, id fencepost.TopicID, running ...*worker) {
 	for _, wk := range running {
@@ -100,7 +100,7 @@ func TestE4TopicIDsAreLearnedOnce(t *testing.T) {
 	})
 }
 
-// E4: recreated while nobody ran, and only the group knows the ID of before: the new topic's first records are not passed.
+// E4: recreated while no worker ran, and only the group knows the ID of before: the new topic's first records are not passed.
 func TestE4RecreatedWithoutAPositionsID(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		w.tell("t", fencepost.TopicID{})

@@ -17,7 +17,7 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// outside is a store without a transaction: it notes what it is told, and fails now and then.
+// outside is a store without a transaction: it records its calls, and fails now and then.
 type outside struct {
 	mu    sync.Mutex
 	notes map[fencepost.TopicPartition][]fencepost.Offset // :: partition -> offsets, in the order of their effects
@@ -107,7 +107,7 @@ func apartChaos(t *testing.T, seed uint64) (repeated int) {
 			if rng.IntN(2) == 0 {
 				old.source.revoke(false, tp(p))
 				workers[owner[p]].source.assign(tp(p))
-			} else { // the heir has it before the old one hears of it
+			} else { // the heir has it before the old one learns of it
 				workers[owner[p]].source.assign(tp(p))
 				time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond)
 				old.source.revoke(true, tp(p))
@@ -211,7 +211,7 @@ func TestApartFindsTheBadRow(t *testing.T) {
 	})
 }
 
-// A lane that remembers is told when a batch is over, whatever became of it: once a batch, however often it was tried.
+// Forget is called when a batch is over, whatever became of it: once a batch, however often it was tried.
 func TestLaneIsToldToForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newWorld(t), &forgetful{Store: memory.Open()}
@@ -231,7 +231,7 @@ func TestLaneIsToldToForget(t *testing.T) {
 	})
 }
 
-// forgetful counts what its one lane is told.
+// forgetful counts the calls of its one lane.
 type forgetful struct {
 	*memory.Store
 	tries, over int
@@ -312,7 +312,7 @@ func TestLateRefusalOfAParkedPartitionIsNoNews(t *testing.T) {
 		time.Sleep(time.Second)
 		backup := s.Backup()
 		w.produce(tp(0), 10)
-		time.Sleep(100 * time.Millisecond) // the lane has heard of its ledger, and does not ask before its next effect
+		time.Sleep(100 * time.Millisecond) // the lane had an answer of its ledger, and does not ask before its next effect
 		let := make(chan struct{})
 		s.SetHook(func(_ context.Context, at memory.Point) error {
 			if at == memory.BeforeApply {

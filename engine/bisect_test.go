@@ -22,7 +22,7 @@ func refusing(s *memory.Store, bad fencepost.TopicPartition, at fencepost.Offset
 	})
 }
 
-// A refused batch says nothing of one partition's single record in it: that is tried alone before it is blamed.
+// A refused batch is no proof against one partition's single record in it: that is tried alone before it is blamed.
 func TestBisectionBlamesNobodyElse(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 5)
@@ -42,7 +42,7 @@ func TestBisectionBlamesNobodyElse(t *testing.T) {
 	})
 }
 
-// A store that refuses a batch for its size takes it in halves: each half is told and counted once, and nothing is tried
+// A store that refuses a batch for its size takes it in halves: each half is reported and counted once, and nothing is tried
 // once more when both are in.
 func TestHalvesAreCountedOnce(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
@@ -71,7 +71,7 @@ func TestHalvesAreCountedOnce(t *testing.T) {
 }
 
 // What was cut behind a bad row is void as the row is found: the ledger is not asked about it, and refuses nothing. The
-// bytes of what was queued are given back, or the worker would wait for room for ever, some tests of the row later.
+// bytes of what was queued are given back, or the worker would wait for memory for ever, some tests of the row later.
 func TestBadRowVoidsWhatIsCutBehindIt(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 100)
@@ -99,7 +99,7 @@ func TestBadRowVoidsWhatIsCutBehindIt(t *testing.T) {
 }
 
 // A partition is said to be parked at the record itself, also where offsets in front of it are gone: a repair that skips
-// it is told that offset.
+// it needs that offset.
 func TestParkedIsToldAtTheRecord(t *testing.T) {
 	for name, bad := range map[string]func(*memory.Store, *numbers){
 		"refused":     func(s *memory.Store, _ *numbers) { refusing(s, tp(0), 6) },
@@ -129,7 +129,7 @@ func TestParkedIsToldAtTheRecord(t *testing.T) {
 	}
 }
 
-// A bad record is tried again and again without a word; when it goes in, that is told once, and the partition counts as
+// A bad record is tried again and again without a report; when it goes in, that is reported once, and the partition counts as
 // running again.
 func TestMendedRecordIsToldOnce(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
@@ -172,8 +172,8 @@ func TestMendedRecordIsToldOnce(t *testing.T) {
 	})
 }
 
-// While a record is bad, its partition is rewound: what stands in front of the record goes in again, and that mends
-// nothing, so nothing is told.
+// While a record is bad, its partition is rewound: the records in front of it go in again, and that mends
+// nothing, so nothing is reported.
 func TestRewindInFrontOfABadRecordTellsNothing(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 20)
@@ -203,7 +203,7 @@ func TestRewindInFrontOfABadRecordTellsNothing(t *testing.T) {
 }
 
 // Retries of a commit go from 20 ms to 5 s, give or take a quarter, and no further: a store that was away for an hour is
-// noticed within seconds of its return. Each is told, with whether the outcome is known.
+// noticed within seconds of its return. Each is reported, with whether the outcome is known.
 func TestRetriesBackOffToFiveSeconds(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 10)
@@ -243,7 +243,7 @@ func TestRetriesBackOffToFiveSeconds(t *testing.T) {
 	})
 }
 
-// A commit that stands, though its answer was lost and the next try failed, is told as recovered, and nothing as refused.
+// A commit that is done, though its answer was lost and the next try failed, is reported as recovered, and nothing as refused.
 func TestLostAnswerThenDownIsRecovered(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 10)
@@ -266,7 +266,7 @@ func TestLostAnswerThenDownIsRecovered(t *testing.T) {
 	})
 }
 
-// A refusal is told as it is, and no commit with it: nothing was committed.
+// A refusal is reported as such, and no commit with it: nothing was committed.
 func TestRefusalIsNoCommit(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 10)

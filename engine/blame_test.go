@@ -15,7 +15,7 @@ import (
 )
 
 // TestS4DoubtIsBisectedAfterSomeTries: an error that may belong to a row is tried again as it is, then in smaller batches; the
-// partition parks at the record that is refused alone, and the records in front of it stand. What passes within the tries parks
+// partition parks at the record that is refused alone, and the records in front of it are applied. What passes within the tries parks
 // nothing.
 func TestS4DoubtIsBisectedAfterSomeTries(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -125,7 +125,7 @@ func TestS6LocksOfOthersParkNoRecord(t *testing.T) {
 	})
 }
 
-// TestS14SlowCommits: a commit that takes long is said after 5 s, and given up after CommitTimeout. What takes too long
+// TestS14SlowCommits: a commit that takes long is reported after 5 s, and given up after CommitTimeout. What takes too long
 // twice is halved, and a record that does alone parks, with what the commit was seen to wait for; others' locks park nothing.
 func TestS14SlowCommits(t *testing.T) {
 	for name, wait := range map[string]sink.Wait{
@@ -218,7 +218,7 @@ func TestS14DoneMeanwhile(t *testing.T) {
 	})
 }
 
-// TestS10AStartWaitsForAServerThatStarts: a server that says so itself is waited for; any other error ends a start.
+// TestS10AStartWaitsForAServerThatStarts: a server that answers that it is starting is waited for; any other error ends a start.
 func TestS10AStartWaitsForAServerThatStarts(t *testing.T) {
 	for name, c := range map[string]struct{ soon, waits bool }{"it starts": {true, true}, "it is away": {false, false}} {
 		t.Run(name, func(t *testing.T) {

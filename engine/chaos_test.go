@@ -69,7 +69,7 @@ func chaos(t *testing.T, seed uint64) (refusals int) {
 			case 0: // in order
 				old.source.revoke(false, tp(p))
 				heir.source.assign(tp(p))
-			case 1: // the heir has it before the old one hears of it
+			case 1: // the heir has it before the old one learns of it
 				heir.source.assign(tp(p))
 				time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond)
 				old.source.revoke(true, tp(p))

@@ -164,7 +164,7 @@ type tooSlow struct {
 // Error leaves the store's own words out: they are those of a context that ended.
 func (s *tooSlow) Error() string { return "commit batch: " + s.refusal.Error() }
 
-// Unwrap is what it means to the engine, and what the store said.
+// Unwrap is what it means to the engine, and the store's own error.
 func (s *tooSlow) Unwrap() []error { return []error{s.refusal, s.err} }
 
 // lostAnswerTime is how long a drain asks for a commit whose answer was lost. A store that is away for longer is not waited
@@ -334,7 +334,7 @@ func (l *lane) follow(w *work, err error, took time.Duration, unclear bool) {
 }
 
 // bisect finds the rows that the store refuses. Segments are tried one by one, and a refused one in halves: every half
-// that goes in is committed for good, so that the good records in front of a bad one stand, and its partition parks
+// that goes in is committed for good, so that the good records in front of a bad one are applied, and its partition parks
 // exactly there. The others go on.
 func (l *lane) bisect(ctx context.Context, w *work, err error, took time.Duration) {
 	all := work{batch: w.batch, bytes: w.bytes}
@@ -355,7 +355,7 @@ type piece struct {
 	took time.Duration // until it was refused
 }
 
-// one commits a single segment, in halves if it is refused. False: it does not stand, because a bad row was found, the
+// one commits a single segment, in halves if it is refused. False: it is not applied, because a bad row was found, the
 // partition has left, or the commit was given up.
 func (l *lane) one(ctx context.Context, w *work, s piece) bool {
 	part := work{batch: w.batch, bytes: w.bytes, moves: []ledger.Move{s.move}, parts: w.parts[:1:1], sessions: w.sessions[:1:1], part: true}
@@ -369,7 +369,7 @@ func (l *lane) one(ctx context.Context, w *work, s piece) bool {
 }
 
 // durable reports whether a segment of w's one partition is durable, as far as this worker knows. Neither an aborted
-// attempt nor an empty one says so, and a lost answer that turned out a success does.
+// attempt nor an empty one proves that, and a lost answer that turned out a success does.
 func (l *lane) durable(w *work, s piece) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -396,7 +396,7 @@ func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
 	return l.one(ctx, w, first) && l.one(ctx, w, second)
 }
 
-// refusal is what a store said of a record. Where an outcome was unknown besides, the ledger has been read since.
+// refusal is a store's error about a record. Where an outcome was unknown besides, the ledger has been read since.
 func refusal(err error) string {
 	if r, ok := errors.AsType[*sink.Rejected](err); ok && errors.Is(err, ledger.ErrUnknown) {
 		return "commit batch: " + r.Error()

@@ -18,7 +18,7 @@ import (
 // meaning that it names.
 type Config struct {
 	// Group is the one that the Source joins. Empty: the Source is asked, if it has a method Group() fencepost.Group,
-	// as kafka.Source has. Another than the Source's is refused: ledger and mirror would speak of different groups.
+	// as kafka.Source has. Another than the Source's is refused: ledger and mirror would be of different groups.
 	Group  fencepost.Group
 	Source source.Source
 	Sink   sink.Sink
@@ -89,7 +89,7 @@ type Until struct {
 	Time time.Time // at the first record of this time or later, where set
 	// Offsets ends the run exactly there, in these partitions: no record at or past one is applied, and where nothing
 	// is left in front of it, the position reaches it all the same. Other partitions have no part in the run. An offset
-	// past a partition's end ends the run before anything is applied, with Fault range-outside.
+	// past a partition's end ends the run before anything is applied, with the UserError range-outside.
 	Offsets map[fencepost.TopicPartition]fencepost.Offset
 }
 
@@ -172,7 +172,7 @@ func set[T comparable](v *T, to T) {
 	}
 }
 
-// validate joins all faults of a configuration, each with its field's name.
+// validate joins all errors of a configuration, each with its field's name.
 func (c Config) validate() error {
 	var errs []error
 	bad := func(field, format string, args ...any) {

@@ -32,7 +32,7 @@ func (g *grouped) Leave(ctx context.Context) error {
 	return g.Source.Leave(ctx)
 }
 
-// The group is said once: the source's is taken, and another one is refused.
+// The group is given once: the source's is taken, and another one is refused.
 func TestGroupIsTheSources(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		if err := Run(t.Context(), Config{Source: w.source(), Sink: s}); err == nil || !strings.Contains(err.Error(), "engine.Config.Group: is empty") {
@@ -80,14 +80,14 @@ func TestE8BatchBeyondAColumn(t *testing.T) {
 	})
 }
 
-// silentSink is one whose lanes can not be opened.
+// silentSink is one whose lanes cannot be opened.
 type silentSink struct{ *memory.Store }
 
 func (silentSink) Lane(context.Context, int) (sink.Lane, error) {
 	return nil, errors.New("no route")
 }
 
-// A run that can not begin leaves its source all the same: who tries again opens another one.
+// A run that cannot begin leaves its source all the same: the next try opens another one.
 func TestRunThatCanNotBeginLeavesItsSource(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		source := &grouped{Source: w.source(), group: "g"}
@@ -133,7 +133,7 @@ func TestSinkBoundsTheBatch(t *testing.T) {
 	})
 }
 
-// What needs a person is logged even if nobody listens, with all that is needed to act; what is ordinary is not.
+// What needs a person is logged even without a listener, with all that is needed to act; what is ordinary is not.
 func TestWarnings(t *testing.T) {
 	var out bytes.Buffer
 	tell := Warnings(slog.New(slog.NewTextHandler(&out, nil)))

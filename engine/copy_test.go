@@ -151,7 +151,7 @@ func TestAStopFinishesTheFirstCopy(t *testing.T) {
 	})
 }
 
-// What the last write of a run could not copy is told: nobody writes it again.
+// What the last write of a run could not copy is reported: it is not written again.
 func TestACopyThatNeverAnsweredIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, h := newWorld(t), newHash()
@@ -168,7 +168,7 @@ func TestACopyThatNeverAnsweredIsTold(t *testing.T) {
 	})
 }
 
-// A copy whose server is dead is told once; commits and the other copies go on; when it is back, it is written without a
+// A copy whose server is dead is reported once; commits and the other copies go on; when it is back, it is written without a
 // new commit, from where it was last written.
 func TestDeadCopyIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

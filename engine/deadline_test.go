@@ -38,8 +38,8 @@ func hangs(at memory.Point, deaf bool, let chan struct{}) memory.Hook {
 	}
 }
 
-// TestE1AssignedAnswersInTime: whatever the store does, the group hears within min(10 s, half the rebalance timeout) where
-// its partitions begin; what could not be decided begins paused, and is settled when the store answers again.
+// TestE1AssignedAnswersInTime: whatever the store does, the group learns within min(10 s, half the rebalance timeout) where
+// its partitions begin; what could not be decided begins paused, and is reconciled when the store answers again.
 func TestE1AssignedAnswersInTime(t *testing.T) {
 	for _, c := range []struct {
 		at        memory.Point
@@ -237,7 +237,7 @@ func TestE3AStopEnds(t *testing.T) {
 		"a store that does not answer reads": {hang: func(r run) {
 			work(r)
 			r.s.SetHook(hangs(memory.Reading, true, r.let))
-			time.Sleep(10 * time.Second) // the keeper is inside its watch
+			time.Sleep(10 * time.Second) // the monitor is inside its watch
 		}},
 		"a session that does not close": {hang: func(r run) { work(r); r.sink.close.Store(true) }},
 		"brokers that do not take the mirror": {hang: func(r run) {

@@ -24,7 +24,7 @@ func (e *Engine) columns(d fencepost.Decoder) []fencepost.Column {
 	return cols
 }
 
-// decode turns the entries of w.takes into rows, one segment a partition. A record that can not be decoded ends its
+// decode turns the entries of w.takes into rows, one segment a partition. A record that cannot be decoded ends its
 // partition's segment in front of it, and parks the partition.
 func (l *lane) decode(w *work) {
 	w.batch.Reset()

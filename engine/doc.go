@@ -25,8 +25,8 @@
 //   - Refused (law 6): what was formed and queued of the partition is dropped; ledger and brokers are asked again.
 //   - Unknown (law 7): the same batch is committed again. If the ledger then holds what the batch would have made, it
 //     had happened.
-//   - A record that can not be applied parks its partition in front of it. Rows that the store refuses are found by
-//     committing halves: what goes in stands, and nothing is tried that has to be rolled back.
+//   - A record that cannot be applied parks its partition in front of it. Rows that the store refuses are found by
+//     committing halves: what goes in is applied, and nothing is tried that has to be rolled back.
 //   - Nothing is decided by this worker's clock. It says only when to ask again.
 //   - Memory: queued records are counted in decompressed bytes; above Config.Memory nothing is polled.
 //
@@ -43,5 +43,5 @@
 //
 // # What it does not do
 //
-// It assigns no partitions, evicts nobody, and knows no technology. It does not retry a record elsewhere or drop one.
+// It assigns no partitions, evicts no member, and knows no technology. It does not retry a record elsewhere or drop one.
 package engine

@@ -69,7 +69,7 @@ func TestUntilATime(t *testing.T) {
 	}
 }
 
-// A partition that an answer leaves out has no end yet: it is asked for again, and named where nobody tells.
+// A partition that an answer leaves out has no end yet: it is asked for again, and named where no answer comes.
 func TestUntilEndAsksForWhatAnAnswerLeavesOut(t *testing.T) {
 	leaveOut := func(c *Config, until time.Time) {
 		c.Until.End = true
@@ -106,7 +106,7 @@ func TestUntilEndAsksForWhatAnAnswerLeavesOut(t *testing.T) {
 	})
 }
 
-// A topic or partition that nobody answers for is named, and why.
+// A topic or partition without an answer is named, with the reason.
 func TestUntilEndNamesWhatHasNoEnd(t *testing.T) {
 	for want, silence := range map[string]func(*world){
 		"topic t has no end that the brokers would tell": func(w *world) { w.hide("t", true) },
@@ -123,7 +123,7 @@ func TestUntilEndNamesWhatHasNoEnd(t *testing.T) {
 	}
 }
 
-// L2, with an end, in one's own hands: the first answer's end is an old one, and the run goes up to the second one's.
+// L2, with an end, in a reader of its own: the first answer's end is an old one, and the run goes up to the second one's.
 func TestUntilEndTakesTheSecondAnswersEnd(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 10)
@@ -168,7 +168,7 @@ func TestResumeGoesOn(t *testing.T) {
 	})
 }
 
-// The lag is counted from what the last fetch said, and its age from the newest record that was applied.
+// The lag is counted from the last fetch, and its age from the newest record that was applied.
 func TestLagFollowsTheFetches(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		wk := w.run(s, func(c *Config) { c.Watch, c.Rate = time.Hour, 10 })

@@ -47,7 +47,7 @@ func TestUntilEndAsksTwiceAboutAnOldEnd(t *testing.T) {
 		w.produce(tp(0), 10)
 		first := w.run(s, nil)
 		synctest.Wait()
-		first.source.assign(tp(0)) // another worker holds it, and stands at its end
+		first.source.assign(tp(0)) // another worker holds it, and is at its end
 		synctest.Wait()
 		second := w.run(s, func(c *Config) {
 			c.Until.End = true

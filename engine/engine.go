@@ -35,7 +35,7 @@ type Engine struct {
 	ends                   map[fencepost.TopicPartition]fencepost.Offset
 	contradicted           map[fencepost.TopicPartition]ledger.Position // with an end: stored positions that the log contradicted when it was fixed
 
-	resolving chan struct{} // holds an element while somebody decides; capacity 1
+	resolving chan struct{} // holds an element while partitions are reconciled; capacity 1
 	unclear   []ledger.Move // moves whose answer was lost; guarded by resolving
 	working   crew          // the lanes' goroutines
 	others    crew          // all others, and calls that may not come back
@@ -64,7 +64,7 @@ type Engine struct {
 
 // New is an engine that has not begun. It does no I/O.
 //
-// Errors: the faults of the configuration, joined, each with its field's name.
+// Errors: those of the configuration, joined, each with its field's name.
 func New(cfg Config) (*Engine, error) {
 	if cfg.Group == "" {
 		cfg.Group = groupOf(cfg.Source)
@@ -98,8 +98,8 @@ func Run(ctx context.Context, cfg Config) error {
 // event LeftBehind.
 //
 // Errors: nil after ctx ended or the end was reached; *fencepost.UserError for what a person has to mend (parked-left
-// where the end was reached and partitions stay parked); anything else that the configuration's checks or the rooms return.
-// ErrCutShort where ctx ended a run before its end, or a commit that was under way before anybody knew its outcome.
+// where the end was reached and partitions stay parked); anything else that the configuration's checks or the connectors return.
+// ErrCutShort where ctx ended a run before its end, or a commit that was under way before its outcome was known.
 // An engine that has run already runs no second time.
 func (e *Engine) Run(ctx context.Context) error {
 	if e.ran.Swap(true) {
@@ -111,7 +111,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		close(e.opened)
 		return e.run(ctx)
 	}
-	if ctx.Err() != nil { // a stop, not a fault: nothing has begun
+	if ctx.Err() != nil { // a stop, not an error: nothing has begun
 		err = e.cutShort()
 	}
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
@@ -150,7 +150,7 @@ func newEngine(cfg Config) *Engine {
 }
 
 // open asks everything that has to answer before the group is joined, and opens the lanes. What fails here ends the
-// run: a pipeline that never worked should say so, and not wait. A server that says of itself that it starts is waited for.
+// run: a pipeline that never worked should report it, and not wait. A server that answers that it is starting is waited for.
 func (e *Engine) open(ctx context.Context) (lanes []*lane, err error) {
 	pause := time.Duration(0)
 	for tries := 1; ; tries++ {
@@ -304,7 +304,7 @@ func (e *Engine) drain(ctx context.Context, cut error, stopPolling, stopFilling,
 	unfinished := append(e.working.wait(within(grace+100*time.Millisecond)), e.doubtful()...)
 
 	e.flushMirrors(within(grace+300*time.Millisecond), names(e.held()))
-	final := e.Status() // as the partitions stand while they are still held
+	final := e.Status() // of the partitions while they are still held
 	stopJoining()
 	e.leave(within(grace + 500*time.Millisecond))
 	close(e.over)
@@ -336,7 +336,7 @@ func (e *Engine) leftBehind(what string, err error) {
 	}
 }
 
-// outcome is how the run ended: what finish or fail said, else cut.
+// outcome is how the run ended: the result of finish or fail, else cut.
 func (e *Engine) outcome(cut error) error {
 	if e.isEnded() {
 		return e.result

@@ -209,7 +209,7 @@ func TestRewindIsObeyed(t *testing.T) {
 	})
 }
 
-// named decodes where a record comes from: topic, partition and offset as the decoder is told them.
+// named decodes where a record comes from: topic, partition and offset as the decoder gets them.
 type named struct{}
 
 func (named) Columns() []fencepost.ColumnSpec {
@@ -221,7 +221,7 @@ func (named) Decode(r *fencepost.Record, columns []fencepost.Column) error {
 	return nil
 }
 
-// A decoder is told whose record it has: it needs no column of the sink's for that.
+// A decoder gets the place of its record: it needs no column of the sink's for that.
 func TestDecodersAreToldThePartition(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world, s *memory.Store) {
 		for p := range int32(3) {
@@ -249,7 +249,7 @@ func TestDecodersAreToldThePartition(t *testing.T) {
 	})
 }
 
-// A record that can not be decoded parks its partition in front of it; it is tried again, and goes in when mended.
+// A record that cannot be decoded parks its partition in front of it; it is tried again, and goes in when mended.
 func TestBadRecordParksItsPartitionOnly(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 20)
@@ -279,7 +279,7 @@ func TestBadRecordParksItsPartitionOnly(t *testing.T) {
 	})
 }
 
-// Rows that the store refuses are found by bisection: everything in front of them stands, other partitions go on.
+// Rows that the store refuses are found by bisection: everything in front of them is applied, other partitions go on.
 func TestRefusedRowsAreFound(t *testing.T) {
 	for _, bad := range []fencepost.Offset{0, 7, 19} {
 		t.Run(fmt.Sprint(bad), func(t *testing.T) {
@@ -510,7 +510,7 @@ func TestRecreatedTopic(t *testing.T) {
 	})
 }
 
-// L10: start latest, and a worker dies before its first commit: its partitions start where the start move said.
+// L10: start latest, and a worker dies before its first commit: its partitions start where the start move begins.
 func TestStartIsRecordedOnceForAllPartitions(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world, s *memory.Store) {
 		for p := range int32(3) {
@@ -549,7 +549,7 @@ func TestStartIsRecordedOnceForAllPartitions(t *testing.T) {
 	})
 }
 
-// L8, shared: the partitions that were added to a topic start together, whoever holds which: the topics' count never
+// L8, shared: the partitions that were added to a topic start together, whichever worker holds which: the topics' count never
 // passes one that has no row.
 func TestAddedPartitionsOfTwoWorkers(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
@@ -617,7 +617,7 @@ func TestUntilEndWithParkedPartitionsEndsWithFindings(t *testing.T) {
 	})
 }
 
-// L14: a partition without a leader waits, and goes on by itself; a run with an end waits for it, and then says so.
+// L14: a partition without a leader waits, and goes on by itself; a run with an end waits for it, and then reports that.
 func TestSilentPartitionWaits(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 5)
@@ -699,7 +699,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	})
 }
 
-// A run with an end has nothing to read where a position stands at or past the end; but a position that the log
+// A run with an end has nothing to read where a position is at or past the end; but a position that the log
 // contradicts is no end that was reached.
 func TestUntilEndSettlesWhatTheLogContradicts(t *testing.T) {
 	for name, change := range map[string]func(*world){

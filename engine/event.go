@@ -25,7 +25,7 @@ type (
 	// after a refusal, and when a parked or waiting partition goes on again.
 	Reconciled struct{ Partitions []Reconciliation }
 	// Weaker: these topics can be checked by offsets and epochs only, for the brokers are older than topic IDs, or the
-	// stored positions are. Told once a run for each topic.
+	// stored positions are. Reported once a run for each topic.
 	Weaker struct{ Topics []string }
 	// Moved: moves other than commits were recorded.
 	Moved struct{ Moves []ledger.Move }
@@ -47,14 +47,14 @@ type (
 		Unknown  bool
 		Relation ledger.Relation
 		Held     ledger.Position  // what the ledger holds
-		Offset   fencepost.Offset // where this worker stood
+		Offset   fencepost.Offset // this worker's position
 	}
 	// SinkWentBack: same Fence, ledger behind: the store was restored or failed over. The worker goes on from there.
 	SinkWentBack struct {
 		fencepost.TopicPartition
 		From, To fencepost.Offset
 	}
-	// Parked: the partition stands still until the cause is mended; it is tested again every watch interval, or less often
+	// Parked: the partition stops until the cause is mended; it is tested again every watch interval, or less often
 	// where a test takes long.
 	Parked struct {
 		fencepost.TopicPartition
@@ -71,7 +71,7 @@ type (
 		fencepost.TopicPartition
 		Reason string
 	}
-	// Blocked: an open transaction keeps a read_committed reader from going on. Told once, from the second watch on that
+	// Blocked: an open transaction keeps a read_committed reader from going on. Reported once, from the second watch on that
 	// finds position and last stable offset where they were.
 	Blocked struct {
 		fencepost.TopicPartition
@@ -93,7 +93,7 @@ type (
 	Slow struct {
 		Lane, Rows int
 		For        time.Duration
-		Wait       sink.Wait // what it waits for, as far as the store tells
+		Wait       sink.Wait // what it waits for, as far as the store shows it
 	}
 	// MirrorFailed: committed offsets could not be copied for other tools. The ledger is not concerned. Of a copy of
 	// Config.Mirrors it is reported once, until a write of it succeeds.
@@ -137,7 +137,7 @@ type Reconciliation struct {
 	Reason  string
 }
 
-// Status is what a run has done so far and how its partitions stand now.
+// Status is what a run has done so far, and the state of its partitions now.
 type Status struct {
 	Records   int64 // rows applied by this worker
 	Commits   int64

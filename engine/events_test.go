@@ -16,8 +16,8 @@ import (
 	"github.com/fencepost/fencepost/source"
 )
 
-// TestE9ParkedIsToldOnce: a partition that stands still is tested again every watch interval, and told once; also where what
-// was lost grows meanwhile. It is told again when it goes on.
+// TestE9ParkedIsToldOnce: a parked partition is tested again every watch interval, and reported once; also where what
+// was lost grows meanwhile. It is reported again when it goes on.
 func TestE9ParkedIsToldOnce(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 20)
@@ -86,7 +86,7 @@ func TestE9ProgressWhileIdle(t *testing.T) {
 	})
 }
 
-// TestE10ListenersHoldNoLock: whoever is told a fact may ask for the Status; no lock of the engine is held around him.
+// TestE10ListenersHoldNoLock: a listener may ask for the Status; no lock of the engine is held around it.
 func TestE10ListenersHoldNoLock(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 20)
@@ -166,7 +166,7 @@ type withCluster struct {
 func (s withCluster) Cluster() source.Cluster { return s.cluster }
 
 // stepping is a cluster whose bounds are of two moments: the last stable offset was asked before a record was appended, the
-// high watermark behind it. Between two questions more records come, unless the topic stands still.
+// high watermark behind it. Between two questions more records come, unless the topic is idle.
 type stepping struct {
 	*world
 	produces bool
@@ -185,8 +185,8 @@ func (c *stepping) LogOffsets(ctx context.Context, asks []fencepost.OffsetQuery)
 	return got
 }
 
-// TestE11BlockedNeedsATransaction: two answers of two moments are no open transaction; one that stays open is told, with
-// its producer where the brokers name it, and not where they say that there is none.
+// TestE11BlockedNeedsATransaction: two answers of two moments are no open transaction; one that stays open is reported, with
+// its producer where the brokers name it, and not where they answer that there is none.
 func TestE11BlockedNeedsATransaction(t *testing.T) {
 	blocked := func(t *testing.T, w *world, s *memory.Store, cluster source.Cluster, stable fencepost.Offset) []Blocked {
 		w.produce(tp(0), 20)

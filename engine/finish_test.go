@@ -68,7 +68,7 @@ func (h halfway) Decode(r *fencepost.Record, cols []fencepost.Column) error {
 }
 
 // A record that fails in the middle leaves nothing in the batch: the rows of other partitions behind it are their own. The
-// decoder's code is told.
+// decoder's code is reported.
 func TestARecordThatFailsHalfwayLeavesNothing(t *testing.T) {
 	for code, want := range map[string]string{"": "record-undecodable", "no-b": "no-b"} {
 		inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {

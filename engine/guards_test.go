@@ -110,7 +110,7 @@ func TestE15UncommittedReadersAreNotBlocked(t *testing.T) {
 }
 
 // E15 (c): while a copy is being written, more is committed; then the write fails. The range of the next one begins where
-// the one that failed did: whoever takes it for the place to begin must miss nothing.
+// the one that failed did: a reader that takes it for the place to begin must miss nothing.
 func TestE15FailedCopyMergesWithWhatCameSince(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, h := newWorld(t), newHash()
@@ -133,7 +133,7 @@ func TestE15FailedCopyMergesWithWhatCameSince(t *testing.T) {
 }
 
 // E15 (d): a position has the epoch of the entry in front of it, or none. Where a batch is committed in halves, the epoch
-// of its last entry is not that of the first half's: asked where it ended, the brokers would speak of another place.
+// of its last entry is not that of the first half's: asked where it ended, the brokers would answer for another place.
 func TestE15HalvesHaveNoEpochOfTheirs(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		s.SetKeep(ledger.KeepAll)
@@ -176,7 +176,7 @@ func TestE15HalvesHaveNoEpochOfTheirs(t *testing.T) {
 	})
 }
 
-// E15 (e): a ledger that a newer program wrote, and one of another cluster, end the run, whoever meets it: no waiting
+// E15 (e): a ledger that a newer program wrote, and one of another cluster, end the run, whichever goroutine finds it: no waiting
 // mends it, and a worker that only waits looks like one that has nothing to do.
 func TestE15LastingErrorsEndTheRun(t *testing.T) {
 	for _, lasting := range []error{ledger.ErrNewer, ledger.ErrOtherCluster,
@@ -204,7 +204,7 @@ func TestE15LastingErrorsEndTheRun(t *testing.T) {
 				wk := w.run(s, func(c *Config) { c.Watch = time.Hour })
 				synctest.Wait()
 				w.mu.silent[tp(0)] = true
-				wk.source.assign(tp(0)) // it waits for its brokers, and the keeper asks again
+				wk.source.assign(tp(0)) // it waits for its brokers, and the monitor asks again
 				refuse(s)
 				time.Sleep(time.Second)
 				wantEnded(t, wk, lasting)

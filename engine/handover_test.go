@@ -12,7 +12,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// What comes and goes is told: which partitions, where they go on, and whether another worker had them already.
+// Assignments and revokes are reported: which partitions, where they go on, and whether another worker had them already.
 func TestHandOversAreTold(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 5)
@@ -50,7 +50,7 @@ func TestHandOversAreTold(t *testing.T) {
 	})
 }
 
-// A topic without an ID is told once a run, however often its partitions are settled.
+// A topic without an ID is reported once a run, however often its partitions are reconciled.
 func TestAWeakerCheckIsToldOnce(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		wk := w.run(s, func(c *Config) {
@@ -191,7 +191,7 @@ func TestRecordsLeftOutDoNotCountAgainstTheRate(t *testing.T) {
 	})
 }
 
-// What is silent is told when it falls silent, and again only when it has answered in between.
+// Silence is reported when it begins, and again only after an answer in between.
 func TestSilenceIsToldOnce(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 5)
@@ -220,7 +220,7 @@ func TestSilenceIsToldOnce(t *testing.T) {
 	})
 }
 
-// A watch that the ledger does not answer is told, and ends nothing.
+// A watch that the ledger does not answer is reported, and ends nothing.
 func TestAWatchWithoutAnAnswerIsTold(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 5)

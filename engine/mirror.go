@@ -35,7 +35,7 @@ type mirror[V any] struct {
 		marks  map[fencepost.TopicPartition]*mark[V]
 		failed bool // the last write
 	}
-	sending chan struct{} // holds an element while a request is in flight, so that a late one can not undo a newer one; capacity 1
+	sending chan struct{} // holds an element while a request is in flight, so that a late one cannot undo a newer one; capacity 1
 }
 
 // mark is what the place keeps of one partition, or is to keep.
@@ -81,7 +81,7 @@ func newCopy(e *Engine, number int, to Mirror) *mirror[fencepost.OffsetRange] {
 		return fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset}
 	}
 	m.merge = func(was, now fencepost.OffsetRange) fencepost.OffsetRange {
-		if was.Until == now.From { // else somebody moved the partition in between
+		if was.Until == now.From { // else the partition was moved in between
 			now.From = was.From
 		}
 		return now
@@ -96,7 +96,7 @@ func makeMirror[V any](e *Engine, number int) *mirror[V] {
 	return m
 }
 
-// committed notes positions to be mirrored. One of a partition that has left says nothing: its heir's mark is newer, and
+// committed records positions to be mirrored. One of a partition that has left does not count: its heir's mark is newer, and
 // this one would be renewed over it.
 func (m *mirror[V]) committed(moves []ledger.Move) {
 	m.mu.Lock()
@@ -186,7 +186,7 @@ func (m *mirror[V]) request(ctx context.Context, tps []fencepost.TopicPartition)
 	request, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	err := m.write(request, marks)
-	cut := err != nil && errors.Is(ctx.Err(), context.Canceled) // by a stop: that says nothing of the place
+	cut := err != nil && errors.Is(ctx.Err(), context.Canceled) // by a stop: then the failure is not the place's
 	again := m.written(marks, err, cut)
 	if err != nil && !cut && (m.number == 0 || !again) { // a copy's failure is reported once, until a write succeeds
 		m.e.emit(MirrorFailed{Mirror: m.number, Err: err})

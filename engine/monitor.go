@@ -77,12 +77,12 @@ func (e *Engine) nextRetry() (at time.Time) {
 	return at
 }
 
-// watch compares every held partition with the ledger and the brokers. Running ones that somebody moved, or that the
+// watch compares every held partition with the ledger and the brokers. Running ones that were moved, or that the
 // log no longer covers, are reconciled; parked ones are tested again; what was silent or blocked is reported.
 func (e *Engine) watch(ctx context.Context) {
 	now := time.Now()
 	e.reconcile(ctx, e.pick(func(p *partition) bool { return p.Testable(now) }))
-	stood := map[*partition]ledger.Position{} // :: idle partition -> where it stood before the ledger was read
+	stood := map[*partition]ledger.Position{} // :: idle partition -> its position before the ledger was read
 	parts := e.pick(func(p *partition) bool {
 		if p.Idle() {
 			stood[p] = p.Done()
@@ -125,7 +125,7 @@ type sighting uint8
 
 const (
 	well       sighting = iota
-	odd                 // somebody has to say where it goes on
+	odd                 // it has to be reconciled
 	fellSilent          // the brokers have not answered for it since now
 	heldBack            // something has held it back for two watches
 )

@@ -27,7 +27,7 @@ func stuckCommit(s *memory.Store, rows int) memory.Hook {
 }
 
 // 13.5: the connection that a revoke closes carried other partitions too. They stay here and go on by themselves, though
-// nothing more arrives for them, and nobody says that the store went back.
+// nothing more arrives for them, and no event reports that the store went back.
 func TestRevokeOfAStuckCommitLeavesTheOthersGoing(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 10)
@@ -50,7 +50,7 @@ func TestRevokeOfAStuckCommitLeavesTheOthersGoing(t *testing.T) {
 	})
 }
 
-// An answer is lost in the middle of a bisection, and the next compare-and-set says that the half stands: the bisection
+// An answer is lost in the middle of a bisection, and the next compare-and-set shows that the half is applied: the bisection
 // goes on behind it.
 func TestBisectionGoesOnBehindALostAnswer(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
@@ -78,7 +78,7 @@ func TestBisectionGoesOnBehindALostAnswer(t *testing.T) {
 	})
 }
 
-// An answer that comes after the topic was recreated and settled says nothing of where the partition stands now.
+// An answer that comes after the topic was recreated and reconciled does not concern the partition's position now.
 func TestLateAnswerDoesNotMoveASettledPartition(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 10)
@@ -133,7 +133,7 @@ func TestNothingIsTriedAfterTheSinkEnded(t *testing.T) {
 	})
 }
 
-// A sink that is slower than the watch interval: what stands in front of a bad record goes in all the same.
+// A sink that is slower than the watch interval: the records in front of a bad one go in all the same.
 func TestSlowSinkGetsTheRecordsInFrontOfABadOne(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 20)

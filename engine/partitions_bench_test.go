@@ -19,7 +19,7 @@ import (
 )
 
 // many is a topic of many partitions and a sink that does nothing, so that what is left is the engine's own work. A
-// round is some records of each partition; the engine gets it when the benchmark says so.
+// round is some records of each partition; the engine gets it when the benchmark asks for it.
 type many struct {
 	*memory.Store // the ledger of the starts; commits do not reach it
 	n             int
@@ -112,7 +112,7 @@ func (m *many) Commit(context.Context, ledger.Actor, sink.Commit) error {
 	return nil
 }
 
-// run starts an engine that holds nothing yet, and returns what stops it. The ledger stands still, so a watch would find the run ahead of it.
+// run starts an engine that holds nothing yet, and returns what stops it. The ledger does not move, so a watch would find the run ahead of it.
 func (m *many) run(b *testing.B, batch int, until engine.Until) (stop func()) {
 	b.Helper()
 	ctx, cancel := context.WithCancel(b.Context())
@@ -153,7 +153,7 @@ var sizes = []int{100, 1_000, 10_000}
 
 // BenchmarkPartitions is what the engine itself takes for a commit of many partitions: from a poll that brings records of
 // each until the commit is noted, with a source and a sink that do nothing. CPU counts what goes on beside it too: the
-// keeper's turns, which follow each commit in a run with an end, and collecting memory.
+// monitor's turns, which follow each commit in a run with an end, and collecting memory.
 //
 //	endless  one record of each partition, one batch
 //	end      the same in a run with an end

@@ -16,7 +16,7 @@ import (
 )
 
 // E5: an answer is lost after the commit took effect, and one of its partitions is moved before the next try. The
-// segments that stand advance their own partitions, each in its place and none the one that was moved: else a run with an
+// segments that are applied advance their own partitions, each in its place and none the one that was moved: else a run with an
 // end would wait for ever for an end that is reached.
 func TestE5StandingSegmentsAdvanceTheirOwnPartitions(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world, s *memory.Store) {

@@ -63,7 +63,7 @@ func (p *poller) add(bytes, bound int64) {
 // freed gives back n bytes of queued records.
 func (e *Engine) freed(n int64) { e.poller.add(-n, e.cfg.Memory) }
 
-// poll runs until ctx ends: seek, wait for room, poll, route.
+// poll runs until ctx ends: seek, wait for memory, poll, route.
 func (e *Engine) poll(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {

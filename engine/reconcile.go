@@ -80,7 +80,7 @@ func (e *Engine) resolve(ctx context.Context, tps []fencepost.TopicPartition) (*
 }
 
 // found is the moves whose answer was lost and that the ledger holds: they were made. A partition that is still where it was
-// may be moved yet; of one that somebody else has moved since, the history alone knows.
+// may be moved yet; of one that was moved again since, the history alone knows.
 func (s *reconciliation) found() (made []ledger.Move) {
 	s.e.unclear = slices.DeleteFunc(s.e.unclear, func(m ledger.Move) bool {
 		fence := s.snapshot.Positions[m.TopicPartition].Fence
@@ -251,7 +251,7 @@ func (s *reconciliation) judge(tp fencepost.TopicPartition, answers []ledger.Ans
 
 // moves collects the moves of the verdicts. Partitions that move together move all or not at all.
 func (s *reconciliation) moves(tps, all []fencepost.TopicPartition) []ledger.Move {
-	held := map[string]string{} // :: topic -> why it can not move as a whole
+	held := map[string]string{} // :: topic -> why it cannot move as a whole
 	for _, tp := range all {
 		if v := s.verdicts[tp]; s.together(tp) && v.Action != ledger.MoveOn {
 			held[tp.Topic] = fmt.Sprintf("%s: %s", tp, v.Reason)

@@ -64,7 +64,7 @@ func TestMirrorIsRenewed(t *testing.T) {
 	})
 }
 
-// A write of the Kafka group's offsets that failed is told, each one, and a stop writes them again.
+// A write of the Kafka group's offsets that failed is reported, each one, and a stop writes them again.
 func TestAStopWritesAMirrorThatFailed(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.hangMirror(true)

@@ -24,7 +24,7 @@ func (d *deaf) Seek(starts map[fencepost.TopicPartition]source.Start) {
 }
 
 // A client that loses a seek goes on beyond where it was sent to: no record in between is passed, and it is sent there
-// again. What looks the same is a hole in the log: the second answer says so, and the partition goes on behind it.
+// again. What looks the same is a hole in the log: the second answer shows it, and the partition goes on behind it.
 func TestALostSeekLosesNoRecords(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 20)
@@ -38,7 +38,7 @@ func TestALostSeekLosesNoRecords(t *testing.T) {
 		time.Sleep(time.Second)
 		d.lose.Store(1)
 		move(t, s, tp(0), 5, 4711)
-		time.Sleep(6 * time.Second) // the watch interval: the rewind is obeyed, and the client does not hear of it
+		time.Sleep(6 * time.Second) // the watch interval: the rewind is obeyed, and the client does not learn of it
 		wantRows(t, s, tp(0), upTo(0, 20))
 		w.produce(tp(0), 10)
 		time.Sleep(time.Second)

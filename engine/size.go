@@ -14,7 +14,7 @@ const (
 )
 
 // patience is how often w is tried before smaller batches are, as long as the store refuses it like this. A part of a batch
-// is halved at once; a partition that is tested again says nothing new.
+// is halved at once; a partition that is tested again brings no news.
 func (l *lane) patience(w *work, r *sink.Rejected) int {
 	rows := w.rows()
 	smallest := len(w.batch.Segments) == 1 && rows <= 1

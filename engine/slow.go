@@ -8,7 +8,7 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// slowAfter is how long a commit may take before the run says so.
+// slowAfter is how long a commit may take before the run reports it.
 const slowAfter = 5 * time.Second
 
 // slowCommit is a commit under way that is reported if it takes long.
@@ -16,12 +16,12 @@ type slowCommit struct {
 	timer *time.Timer
 	mu    struct {
 		sync.Mutex
-		wait  sink.Wait // what it waited for, as far as the store told
+		wait  sink.Wait // what it waited for, as far as the store showed it
 		ended bool
 	}
 }
 
-// watchSlow reports the commit of w once it has taken slowAfter, with what it waits for if the sink can say so.
+// watchSlow reports the commit of w once it has taken slowAfter, with what it waits for if the sink knows it.
 func (l *lane) watchSlow(ctx context.Context, w *work) *slowCommit {
 	s := &slowCommit{}
 	rows := w.rows()

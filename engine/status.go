@@ -40,7 +40,7 @@ func (s *stats) moved(moves []ledger.Move) {
 	}
 }
 
-// Status is what the run has done so far and how its partitions stand now. Before the group is joined it is zero; after
+// Status is what the run has done so far, and the state of its partitions now. Before the group is joined it is zero; after
 // the run no partition is held.
 func (e *Engine) Status() (st Status) {
 	select {

@@ -134,7 +134,7 @@ func TestUntilEndWaitsForSlowFetches(t *testing.T) {
 	})
 }
 
-// Whether partitions that others hold are at their ends is for the ledger to say. One that does not answer says nothing.
+// Whether partitions that others hold are at their ends is the ledger's answer. Without one it is not known.
 func TestUntilEndDoesNotTakeASilentLedgerForTheEnd(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 10)
@@ -193,7 +193,7 @@ func TestUntilEndWaitsUntilAnotherHasSettled(t *testing.T) {
 	})
 }
 
-// An end that the log does not have is told with where the log ends.
+// An end that the log does not have is reported with where the log ends.
 func TestUntilOffsetsPastTheEndSaysWhere(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 4)

@@ -26,7 +26,7 @@ func loseOne(s *memory.Store, behind func()) {
 	})
 }
 
-// TestE7LostAnswerOfAGapIsTold: a gap that was recorded, and whose answer was lost, is told and counted as any other: nothing
+// TestE7LostAnswerOfAGapIsTold: a gap that was recorded, and whose answer was lost, is reported and counted as any other: nothing
 // moves silently.
 func TestE7LostAnswerOfAGapIsTold(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
@@ -61,8 +61,8 @@ func TestE7LostAnswerOfAGapIsTold(t *testing.T) {
 	})
 }
 
-// TestE7RefusedBehindALostAnswer: a batch stood, its answer was lost, and the partition was rewound before the next try. That
-// it was refused does not say that it was dropped, and the event does not say so either.
+// TestE7RefusedBehindALostAnswer: a batch was applied, its answer was lost, and the partition was rewound before the next try. That
+// it was refused does not mean that it was dropped, and the event does not claim it either.
 func TestE7RefusedBehindALostAnswer(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		wk := w.run(s, nil)

@@ -12,7 +12,7 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// What stands in front of a bad record is in before the run says that it has done what it could.
+// The records in front of a bad one are in before the run reports that it has done what it could.
 func TestUntilEndCommitsWhatStandsInFrontOfABadRecord(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 20)
@@ -55,7 +55,7 @@ func TestUntilEndDoesNotTakeAParkedPositionForTheEnd(t *testing.T) {
 	})
 }
 
-// A topic about which nobody answers at first has an end too, and is waited for.
+// A topic without an answer at first has an end too, and is waited for.
 func TestUntilEndAsksUntilEveryTopicIsDescribed(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 20)
@@ -109,7 +109,7 @@ func TestUntilEndMayWaitLongForItsEnds(t *testing.T) {
 	})
 }
 
-// slowSink is a store whose lanes can not be opened once the context has ended, as of a server.
+// slowSink is a store whose lanes cannot be opened once the context has ended, as of a server.
 type slowSink struct{ *memory.Store }
 
 func (s slowSink) Lane(ctx context.Context, n int) (sink.Lane, error) {
@@ -201,7 +201,7 @@ func TestUntilEndWaitsForWhatIsBeingRevoked(t *testing.T) {
 	})
 }
 
-// Of explicit partitions, the others of their topic are nobody's: a run with an end does not wait for them.
+// Of explicit partitions, the others of their topic are not the run's: a run with an end does not wait for them.
 func TestUntilEndWithExplicitPartitions(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world, s *memory.Store) {
 		for p := range int32(3) {

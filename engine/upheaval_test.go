@@ -21,7 +21,7 @@ var upheavals = flag.Uint64("upheavals", 40, "how many seeds TestUpheavalKeepsTh
 // TestUpheavalKeepsTheChain goes beyond faults: while three workers change places, operators rewind and skip, the store
 // is restored from backups, the topic is made anew, records are bad and are mended, partitions fall silent, and revokes
 // abort commits. Positions jump then, so the recorded history says which rows there must be: every committed range once,
-// in the order of the chain. In the end every partition stands at its end.
+// in the order of the chain. In the end every partition is at its end.
 func TestUpheavalKeepsTheChain(t *testing.T) {
 	seeds := *upheavals
 	if testing.Short() {
@@ -79,7 +79,7 @@ func (u *upheaval) any() fencepost.TopicPartition { return tp(int32(u.rng.IntN(l
 func (u *upheaval) run() {
 	for round := range 80 {
 		for p := range int32(len(u.owner)) {
-			if round < 60 { // what stands still at the end is not helped on by new records
+			if round < 60 { // a partition that is stuck at the end is not helped on by new records
 				u.produce(tp(p))
 			}
 		}
@@ -111,7 +111,7 @@ func (u *upheaval) produce(tp fencepost.TopicPartition) {
 	}
 }
 
-// hand gives a partition to an heir: in order, before the old worker hears of it, or without asking.
+// hand gives a partition to an heir: in order, before the old worker learns of it, or without asking.
 func (u *upheaval) hand(p int32, heir *worker) {
 	old := u.owner[p]
 	u.owner[p] = heir

@@ -6,7 +6,7 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// Warnings makes a listener for Config.Events that logs what somebody should know and nothing else: parked partitions
+// Warnings makes a listener for Config.Events that logs what a person should know and nothing else: parked partitions
 // as errors; waiting and blocked ones, retries, refusals, a sink that went back and moves that pass records as warnings.
 func Warnings(l *slog.Logger) func(Event) {
 	return func(e Event) {

@@ -494,7 +494,7 @@ func (wk *worker) over() bool {
 	}
 }
 
-// ends waits for the run to end by itself, for an hour at most of the bubble's time: a run that never ends is told in a
+// ends waits for the run to end by itself, for an hour at most of the bubble's time: a run that never ends is reported in a
 // sentence, and not by the time-out of all tests.
 func (wk *worker) ends() error {
 	wk.t.Helper()

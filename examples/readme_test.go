@@ -139,7 +139,7 @@ func TestReadmeShowsCodeThatCompiles(t *testing.T) {
 	}
 }
 
-// Each region stands alone as declarations, and the embedding is as short as we say.
+// Each region is complete by itself as declarations, and the embedding is as short as we say.
 func TestRegionsAreShortDeclarations(t *testing.T) {
 	embeddings := 0
 	for region, file := range marked(t) {

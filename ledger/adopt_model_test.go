@@ -10,7 +10,7 @@ import (
 )
 
 // upgraded is a second small world, searched to its end: a group of two partitions that was written while no broker had
-// topic IDs. The brokers are upgraded, one of them may still tell no ID, the topic may be recreated, workers settle the
+// topic IDs. The brokers are upgraded, one of them may still report no ID, the topic may be recreated, workers reconcile the
 // partitions apart or together, an operator sets them.
 //
 // What must never happen: a topic is taken for recreated that was not; or it was, after the group had learned its ID from

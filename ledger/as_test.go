@@ -22,7 +22,7 @@ func (findable) Exists(context.Context, fencepost.Group) (bool, error) { return 
 
 func (w wrapped) Unwrap() ledger.Ledger { return w.inner }
 
-// As finds an ability through wrappers that say nothing of it, and none where nobody has it.
+// As finds an ability through wrappers that do not have it, and none where no ledger has it.
 func TestAs(t *testing.T) {
 	for what, c := range map[string]struct {
 		in   ledger.Ledger

@@ -42,7 +42,7 @@ func (m Move) Reason() string {
 	b := m.Backfill
 	if b == (Backfill{}) {
 		if m.Cause == CauseStart && reads(strings.TrimLeft(m.Why, " ")) {
-			return " " + m.Why // somebody's words that look like ours
+			return " " + m.Why // an operator's text that looks like ours
 		}
 		return m.Why
 	}

@@ -33,7 +33,7 @@ func TestE10BackfillsReadAsBefore(t *testing.T) {
 	}
 }
 
-// E10: somebody's words are nobody's ranges, whatever they are, and nothing but a start begins a backfill.
+// E10: an operator's text is no range, whatever it is, and nothing but a start begins a backfill.
 func TestE10WordsAreNoBackfill(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		number := rapid.StringMatching(`-?[0-9,]{1,20}`)

@@ -9,7 +9,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// A late worker commits from where it stood, and is refused with what the ledger holds.
+// A late worker commits from its old position, and is refused with what the ledger holds.
 func ExampleBook() {
 	var book ledger.Book
 	tp := fencepost.TopicPartition{Topic: "flights"}

@@ -176,13 +176,13 @@ type Relation uint8
 const (
 	RelationHeld    Relation = iota // the ledger holds what the mover holds: not refused at all
 	RelationDone                    // it holds the mover's Next: the mover's own lost answer was a success, or another did the same
-	RelationMoved                   // another Fence: somebody moved it. Re-read and obey
+	RelationMoved                   // another Fence: it was moved. Re-read and obey
 	RelationAhead                   // same Fence, ledger ahead: the mover is the late one
 	RelationBehind                  // same Fence, ledger behind: the store itself went back (restored, failed over)
 	RelationForeign                 // no row where one was held, or a row without a Fence: a foreign write
 )
 
-// String names the standing for logs.
+// String names the relation for logs.
 func (s Relation) String() string {
 	return [...]string{"held", "done", "moved", "ahead", "behind", "foreign"}[s]
 }

@@ -14,14 +14,14 @@ import (
 // together. Topics are recreated, logs truncated, topic IDs learned, an operator rewinds with new code, the store is
 // restored from a backup, and a worker may commit as late as it likes.
 //
-// What must never happen: a late batch is let in whose content is not what the ledger stands for now. Content is the
+// What must never happen: a late batch is let in whose content is not what the ledger represents now. Content is the
 // topic's incarnation, the log's history and the code that made the batch; nothing in the ledger holds the last two,
 // so only the compare-and-set can keep the batch out.
 
 // content is what a batch is made from.
 type content struct{ incarnation, history, code int8 }
 
-// topicID is the topic's, as the brokers tell it.
+// topicID is the topic's, as the brokers report it.
 func (c content) topicID() fencepost.TopicID { return fencepost.TopicID{byte(c.incarnation) + 1} }
 
 // intent is what a ledger holds, and what it stands for.
@@ -57,7 +57,7 @@ const (
 	firstFence  = 1
 )
 
-// The beginnings. The unlearned ledger was written while the brokers told no topic IDs; its world has one recreation less,
+// The beginnings. The unlearned ledger was written while the brokers reported no topic IDs; its world has one recreation less,
 // for the learning of the ID is one more move.
 var (
 	learned   = small{ledger: intent{at: ledger.Position{Fence: firstFence, TopicID: content{}.topicID()}}, given: firstFence}
@@ -98,7 +98,7 @@ type step struct {
 	to   small
 }
 
-// steps are all that can happen in a state. broken tells a commit that was let in and must not have been.
+// steps are all that can happen in a state. broken reports a commit that was let in and must not have been.
 func (r rule) steps(s small) (next []step, broken string) {
 	for i := range s.workers {
 		more, b := r.worker(s, i)

@@ -41,7 +41,7 @@ func ParseCause(s string) (Cause, error) {
 	return CauseUnset, fmt.Errorf("parse cause %q: not one of %v", s, causes[1:])
 }
 
-// UnknownLoss in [Move.AtMost] says that the records the move passes can not be counted: the topic that held them is
+// UnknownLoss in [Move.AtMost] says that the records the move passes cannot be counted: the topic that held them is
 // gone.
 const UnknownLoss int64 = -1
 
@@ -58,7 +58,7 @@ type Move struct {
 	fencepost.TopicPartition
 	Held, Next Position
 	Cause      Cause
-	AtMost     int64  // most records that the move passes unapplied; UnknownLoss if they can not be counted
+	AtMost     int64  // most records that the move passes unapplied; UnknownLoss if they cannot be counted
 	Why        string // for people: a reason, a ticket; may be empty
 	// Backfill is, for the start of a backfill's partition, what is to run again. Zero otherwise.
 	Backfill Backfill

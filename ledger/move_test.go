@@ -91,7 +91,7 @@ func TestHolds(t *testing.T) {
 	}
 }
 
-// Every way in which a refused mover can stand.
+// Every Relation of a refused mover.
 func TestStand(t *testing.T) {
 	p := func(o fencepost.Offset, f ledger.Fence) ledger.Position {
 		return ledger.Position{Offset: o, LeaderEpoch: fencepost.NoEpoch, Fence: f}

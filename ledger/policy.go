@@ -12,7 +12,7 @@ type Choice uint8
 
 // The choices.
 const (
-	Park       Choice = iota // stand still with a reason, and test again every watch interval
+	Park       Choice = iota // stop with a reason, and test again every watch interval
 	Earliest                 // go on at the earliest record there is
 	Latest                   // go on at the end
 	Divergence               // truncated only: go back to where the histories part

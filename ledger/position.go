@@ -34,7 +34,7 @@ func (p Position) Holds(q Position) bool {
 }
 
 // Advance is the Position after a commit of everything below until, whose last entry has that epoch. An epoch that is
-// not known replaces one that was: the old one says nothing about the new Offset (it would look truncated). REQUIRES:
+// not known replaces one that was: the old one does not belong to the new Offset (it would look truncated). REQUIRES:
 // until >= p.Offset.
 func (p Position) Advance(until fencepost.Offset, epoch fencepost.LeaderEpoch) Position {
 	if until < p.Offset {

@@ -58,7 +58,7 @@ type Stored struct {
 	Mirror    fencepost.Offset // the Kafka group's committed offset; negative: none
 }
 
-// Answer is what the brokers said of one partition, with the cluster that they belong to.
+// Answer is the brokers' answer about one partition, with the cluster that they belong to.
 type Answer struct {
 	fencepost.LogOffsets
 	ClusterID string
@@ -94,7 +94,7 @@ func (d Decision) Move(s Stored, f Fence) Move {
 
 // Reconcile decides what the stored position of one partition is worth. It is pure: same input, same Decision.
 //
-// answers is what the brokers said, oldest first: one, and a second one if the Decision about the first was AskAgain
+// answers is the brokers' answers, oldest first: one, and a second one if the Decision about the first was AskAgain
 // (law 5: ask twice before crying loss). A loss counts only if both answers agree on it; two that differ
 // are no answer yet: wait. The decision table is in testdata/reconcile, one file a verdict.
 //

@@ -13,7 +13,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// scene is what the lines of one case of testdata/reconcile have said so far.
+// scene is the state that the lines of one case of testdata/reconcile have set so far.
 type scene struct {
 	stored  ledger.Stored
 	answers []ledger.Answer

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// roster is a topics of one topic.
+// roster is the topics of a group that has one.
 type roster = map[string]ledger.TopicState
 
 // enrolling is a start of a partition of topic t under an ID.

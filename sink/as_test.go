@@ -21,7 +21,7 @@ func (applying) Apply(context.Context, *fencepost.Batch) error { return nil }
 
 func (w wrapped) Unwrap() sink.Lane { return w.inner }
 
-// As finds an ability of a lane through wrappers that say nothing of it, and none where nobody has it.
+// As finds an ability of a lane through wrappers that do not have it, and none where no lane has it.
 func TestAs(t *testing.T) {
 	for what, c := range map[string]struct {
 		in   sink.Lane

@@ -15,7 +15,7 @@ type Sink interface {
 	// Ledger is the ledger whose moves a Lane commits together with the effects.
 	Ledger() ledger.Ledger
 	// Columns says which metadata columns (MetaKey, MetaHeaders) the sink reads as Columns, given the columns that
-	// the decoder makes. It may ask the store, and refuses a column that the store can not take: *Rejected.
+	// the decoder makes. It may ask the store, and refuses a column that the store cannot take: *Rejected.
 	Columns(context.Context, []fencepost.ColumnSpec) ([]string, error)
 	// Lane opens one connection or session, with its number from 0.
 	Lane(context.Context, int) (Lane, error)
@@ -95,7 +95,7 @@ type Rejected struct {
 	Blame  Blame
 }
 
-// Blame is what a store believes to be at fault.
+// Blame is what a store holds responsible for an error.
 type Blame uint8
 
 // The beliefs of a store.
@@ -121,7 +121,7 @@ func (r *Rejected) Error() string {
 }
 
 // Ended says that the user's SQL ended the transaction it ran in (COMMIT, or DDL where that commits), so that
-// rows and moves would part. Returned by Lane.Commit. What the SQL did before it ended the transaction may stand.
+// rows and moves would part. Returned by Lane.Commit. What the SQL did before it ended the transaction may be committed.
 type Ended struct{ Reason string }
 
 // Error says what the SQL did.

@@ -24,7 +24,7 @@ type Cluster interface {
 	Mirror(context.Context, fencepost.Group, map[fencepost.TopicPartition]fencepost.CommittedOffset) error
 }
 
-// TransactionFinder is an optional ability of a Cluster: it says who holds a partition's last stable offset back.
+// TransactionFinder is an optional ability of a Cluster: it finds the transaction that holds a partition's last stable offset back.
 type TransactionFinder interface {
 	// OpenTransactions names the oldest open transaction of each partition; a partition without one is left out.
 	//

@@ -27,7 +27,7 @@ type Source interface {
 // Listener learns what a Source's worker holds. The calls come one at a time.
 type Listener interface {
 	// Assigned is asked where newly held partitions begin, before the first record is fetched. It must answer
-	// within the rebalance timeout, for every partition; a partition it can not decide yet begins Paused.
+	// within the rebalance timeout, for every partition; a partition it cannot decide yet begins Paused.
 	Assigned(context.Context, []fencepost.TopicPartition) map[fencepost.TopicPartition]Start
 	// Revoked returns once nothing of these partitions is going to be committed by this worker any more: what was
 	// in flight is finished or dropped.
@@ -38,7 +38,7 @@ type Listener interface {
 
 // Start is where a held partition goes on.
 type Start struct {
-	Offset fencepost.Offset // real and >= 0 even where Paused: the client can not seek a partition that never had one
+	Offset fencepost.Offset // real and >= 0 even where Paused: the client cannot seek a partition that never had one
 	Paused bool
 }
 
@@ -59,7 +59,7 @@ type PartitionError struct {
 	Err  error
 }
 
-// Error names the partition and what the broker said.
+// Error names the partition and the broker's error.
 func (e *PartitionError) Error() string { return e.TopicPartition.String() + ": " + e.Err.Error() }
 
 // Unwrap is the client's own error.

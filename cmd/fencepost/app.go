@@ -82,10 +82,10 @@ func (a *app) as(text string) string {
 	return commandWord.ReplaceAllString(text, a.program+" $1")
 }
 
-// exited ends the program with a code, when all that there is to say was said.
+// exited ends the program with a code, without printing anything more.
 type exited int
 
-// Error is the code in words. Nobody reads them: fail prints none.
+// Error is the code in words. It is not printed: fail prints none.
 func (e exited) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
 // ExitCode is the code; by it target.Pointed knows that there is nothing to name.
@@ -124,7 +124,7 @@ func (a *app) fail(err error) int {
 	return exit
 }
 
-// faultOf is the Fault in an error with its remedy, or one for an error that nobody named: cobra's are about usage.
+// faultOf is the UserError in an error with its remedy, or one for an error without a code: cobra's are about usage.
 func faultOf(err error) *fencepost.UserError {
 	f, ok := errors.AsType[*fencepost.UserError](err)
 	if !ok {
@@ -135,7 +135,7 @@ func faultOf(err error) *fencepost.UserError {
 	return &out
 }
 
-// usage makes the error of a command that can not be understood.
+// usage makes the error of a command that cannot be understood.
 var usage = codes.Usage
 
 func (a *app) printFault(f *fencepost.UserError) {
@@ -181,7 +181,7 @@ func (a *app) json(v any) {
 	e := json.NewEncoder(a.stdout)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", " ")
-	_ = e.Encode(v) // maps and structs of ours; a closed stdout is nobody's to mend
+	_ = e.Encode(v) // maps and structs of ours; a closed stdout cannot be reported
 }
 
 // root is the command without a verb.

@@ -95,7 +95,7 @@ func (f backfillFlags) ask() (a admin.BackfillAsk, err error) {
 	return a, nil
 }
 
-// beside is the group of the backfill. One that nobody named is named by what is asked for.
+// beside is the group of the backfill. Without a name it is named after its request.
 func (f backfillFlags) beside(main fencepost.Group, ask admin.BackfillAsk) fencepost.Group {
 	switch {
 	case f.group != "":
@@ -132,7 +132,7 @@ func (a *app) backfill(parent context.Context, name string, flags backfillFlags)
 	return a.runBackfill(parent, f, b, flags.wait)
 }
 
-// runBackfill runs what is left, reads back and says so.
+// runBackfill runs what is left, reads back and prints the result.
 func (a *app) runBackfill(parent context.Context, f *pipeline.File, b *admin.Backfill, wait time.Duration) error {
 	ends := b.Ends()
 	run := f.Taking(slices.SortedFunc(maps.Keys(ends), fencepost.TopicPartition.Compare))
@@ -153,7 +153,7 @@ func (a *app) runBackfill(parent context.Context, f *pipeline.File, b *admin.Bac
 		return err
 	}
 	cut := err != nil
-	// Also after Ctrl-C: what is told is what was read back.
+	// Also after Ctrl-C: the result is what was read back.
 	if err := target.UseFile(context.WithoutCancel(parent), f, a.targets(target.Offsets, targetFlags{}), func(ctx context.Context, t *target.Target) error {
 		return b.ReadBack(ctx, t.Resources)
 	}); err != nil {
@@ -216,7 +216,7 @@ func (a *app) printBackfillPlan(b view.Backfill, f *pipeline.File) {
 // againText says what a backfill does to rows that are there, or will be.
 func againText(b view.Backfill, f *pipeline.File) string {
 	switch {
-	case f.About().Upserts: // also where the main line never was: a newer record of the key may stand there
+	case f.About().Upserts: // also where the main line never was: a newer record of the key may be there
 		return fmt.Sprintf("table %s has a key: rows are written again and stand there once, an old record over a newer one", f.About().Table)
 	case b.Repeats() == 0:
 		return ""

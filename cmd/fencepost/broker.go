@@ -37,7 +37,7 @@ func (a *app) brokerVerb() *cobra.Command {
 	return cmd
 }
 
-// serve runs a broker until a signal, or until it can not store any more.
+// serve runs a broker until a signal, or until it cannot store any more.
 func (a *app) serve(parent context.Context, cfg broker.Config) error {
 	if cfg.AutoTopics < 0 {
 		return usage("--partitions 1", "--partitions %d: below 0", cfg.AutoTopics)
@@ -78,7 +78,7 @@ func (a *app) say(word, text string) {
 	}
 }
 
-// brokerFault makes a Fault of ours out of the broker's own.
+// brokerFault makes a UserError of the broker's own.
 func brokerFault(err error) error {
 	var fault *broker.Fault
 	if !errors.As(err, &fault) {

@@ -121,7 +121,7 @@ var top = []struct{ heading, verb, text string }{
 	{"Also", "broker", "an embedded one, on disk: --listen HOST:PORT --dir PATH"},
 }
 
-// alsoVerbs stand on the last line of the screen, without a text.
+// alsoVerbs are on the last line of the screen, without a text.
 var alsoVerbs = []string{"quickstart", "version", "completion"}
 
 func (a *app) printTop(w io.Writer, root *cobra.Command) {

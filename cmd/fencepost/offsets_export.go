@@ -135,7 +135,7 @@ func fileURL(path, form string) (string, error) {
 // owned reports whether a file's name says that it is of our own form.
 func owned(path string) bool { return slices.Contains([]string{".json", ".csv"}, filepath.Ext(path)) }
 
-// formless refuses a file whose name does not tell its form; of one that is not there that says nothing.
+// formless refuses a file whose name does not show its form; a file that is not there is another error.
 func formless(path string) error {
 	info, err := os.Stat(path)
 	switch {

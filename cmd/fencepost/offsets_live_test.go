@@ -23,7 +23,7 @@ import (
 )
 
 // TestSetOnARunningPipeline rewinds a worker under load by 1,000 offsets a partition, and again when it is idle. It is
-// never restarted; of each partition exactly those offsets are applied once more, and nothing is lost; moves tells it.
+// never restarted; of each partition exactly those offsets are applied once more, and nothing is lost; moves lists it.
 func TestSetOnARunningPipeline(t *testing.T) {
 	t.Parallel()
 	const partitions = 3

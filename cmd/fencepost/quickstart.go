@@ -69,7 +69,7 @@ func (a *app) quickstart(parent context.Context, flags quickstartFlags) error {
 	return quickstartExit(quickstart.Run(ctx, cfg))
 }
 
-// quickstartExit is the exit of a run whose screen says all that there is to say; a fault is still to be printed.
+// quickstartExit is the exit of a run whose screen says all that there is to say; a UserError is still to be printed.
 func quickstartExit(err error) error {
 	switch {
 	case errors.Is(err, quickstart.ErrNotProven):
@@ -119,7 +119,7 @@ func (t terminal) look() quickstart.Look {
 	return quickstart.Look{Paint: t.Paint, Redraw: t.Live, Width: width, ASCII: t.ASCII}
 }
 
-// defaultFolder is fencepost-quickstart here; where this folder can not be written (a read-only checkout), among the
+// defaultFolder is fencepost-quickstart here; where this folder cannot be written (a read-only checkout), among the
 // system's temporary ones.
 func defaultFolder() string {
 	if _, err := os.Stat(quickstartFolder); err == nil {

@@ -72,7 +72,7 @@ func TestQuickstartExits(t *testing.T) {
 	}
 }
 
-// TestDefaultFolder: where the working directory can not be written, the folder is a temporary one.
+// TestDefaultFolder: where the working directory cannot be written, the folder is a temporary one.
 func TestDefaultFolder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if got := defaultFolder(); got != quickstartFolder {

@@ -70,7 +70,7 @@ func (f runFlags) end() (engine.Until, error) {
 	return engine.Until{Time: t}, nil
 }
 
-// listener hears of a run: package console for people, package logs for programs.
+// listener receives a run's events: package console for people, package logs for programs.
 type listener interface {
 	Began(topics string, partitions int, into, promise string)
 	UnknownField(string)
@@ -99,7 +99,7 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who, cfg.Events = until, flags.wait, flags.resume, who, hears.Event
 	})
 	if errors.Is(err, engine.ErrCutShort) {
-		return exited(1) // the last line of the run says so
+		return exited(1) // the last line of the run has the reason
 	}
 	err = f.Pointed(err)
 	if _, ok := hears.(*logs.Log); ok && err != nil {
@@ -139,7 +139,7 @@ func (a *app) consume(parent context.Context, f *pipeline.File, hears listener, 
 	return engine.Run(ctx, cfg)
 }
 
-// reach asks the brokers once before anything else: it knows best what stands in the way, and says so within --timeout.
+// reach asks the brokers once before anything else: it returns the best error about them, within --timeout.
 func (a *app) reach(ctx context.Context, o *pipeline.Opened) error {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()

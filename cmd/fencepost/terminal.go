@@ -15,7 +15,7 @@ import (
 type terminal struct {
 	Paint screen.Paint
 	Width int  // columns; 100 without a terminal
-	TTY   bool // somebody looks at it
+	TTY   bool // it is a terminal, watched by a person
 	Live  bool // a line can be redrawn
 	ASCII bool // no bars of block characters
 }

@@ -19,7 +19,7 @@ const fresh = time.Second
 //	           ask          effect         move
 //	idle ------------> ok --------> stood --------> idle      stood: what has been applied and not yet moved
 //	  |  refused, no   |  failed     |  lost, down: the same batch again goes from here to the move
-//	  |  answer        |             |  refused: these partitions are forgotten, their effects may stand
+//	  |  answer        |             |  refused: these partitions are forgotten, their effects may be applied
 //	  v                v             v
 //	 (nothing happened)             (Forget: the batch is over)
 type lane struct {
@@ -27,10 +27,10 @@ type lane struct {
 	apply  func(context.Context, *fencepost.Batch) error
 	close  func() error
 
-	stood map[fencepost.TopicPartition]stretch // effects that stand, and whose move nobody has answered for yet
+	stood map[fencepost.TopicPartition]stretch // effects that are applied, and whose move has no known outcome yet
 	heard time.Time                            // when the ledger was last known to hold what this lane holds; zero: ask
 	moves []ledger.Move
-	todo  fencepost.Batch // the segments whose effects do not stand yet
+	todo  fencepost.Batch // the segments whose effects are not applied yet
 	due   []stretch       // :: index of a segment in todo -> what it will have applied
 }
 
@@ -60,7 +60,7 @@ func newLane(ledger ledger.Ledger, apply func(context.Context, *fencepost.Batch)
 }
 
 // Commit makes the effects of the batch, then its moves. Of *Refused and every other error of the ledger the effects may
-// stand all the same; ErrNewer and ErrOtherCluster are told before the first effect of a lane.
+// be applied all the same; ErrNewer and ErrOtherCluster are returned before the first effect of a lane.
 func (l *lane) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) error {
 	if l.moves = c.Moves; len(l.moves) == 0 {
 		return nil
@@ -95,7 +95,7 @@ func (l *lane) plan(c sink.Commit) {
 	}
 }
 
-// ask reads the ledger unless it was heard of lately, so that what it would refuse is not applied. It is a hint: the
+// ask reads the ledger unless it answered lately, so that what it would refuse is not applied. It is a hint: the
 // move decides.
 func (l *lane) ask(ctx context.Context, w ledger.Actor) error {
 	now := time.Now()
@@ -117,7 +117,7 @@ func (l *lane) ask(ctx context.Context, w ledger.Actor) error {
 	return nil
 }
 
-// move moves the ledger. What is remembered stays until somebody has said what became of the moves.
+// move moves the ledger. What is remembered stays until the outcome of the moves is known.
 func (l *lane) move(ctx context.Context, w ledger.Actor) error {
 	now := time.Now()
 	err := l.ledger.Move(ctx, w, l.moves)

@@ -141,7 +141,7 @@ func TestTriesOfOneBatchAreOneEffect(t *testing.T) {
 	}
 }
 
-// The engine cuts refused segments out and tries the rest, and halves: what stands of them is not applied again.
+// The engine cuts refused segments out and tries the rest, and halves: the part that is applied is not applied again.
 func TestWhatIsLeftOfABatchIsNotAppliedAgain(t *testing.T) {
 	w := begin(t, 3)
 	l := w.lane()
@@ -187,7 +187,7 @@ func TestForgottenBatchIsAppliedAgain(t *testing.T) {
 	w.want("0@0", "0@1")
 }
 
-// Another range of the partition is another batch, told or not.
+// Another range of the partition is another batch, whether Forget was called or not.
 func TestOtherRangeIsApplied(t *testing.T) {
 	w := begin(t, 1)
 	l := w.lane()
@@ -199,7 +199,7 @@ func TestOtherRangeIsApplied(t *testing.T) {
 	w.want("0@0", "0@1", "0@0", "0@1", "0@2")
 }
 
-// A worker that was stopped asks before it applies: the one that replaced it has done the batch. Under load nobody asks.
+// A worker that was stopped asks before it applies: the one that replaced it has done the batch. Under load nothing is asked.
 func TestAsksAfterASilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := begin(t, 1)
@@ -313,14 +313,14 @@ func TestBatchWithoutRows(t *testing.T) {
 	w.stands(0, 3)
 }
 
-// provenant is a sink that tells the records of its rows.
+// provenant is a sink that reports the records of its rows.
 type provenant struct{ *memory.Store }
 
 func (provenant) Applied(context.Context) iter.Seq2[sink.Applied, error] {
 	return func(yield func(sink.Applied, error) bool) { yield(sink.Applied{Rows: 7}, nil) }
 }
 
-// What the other sink can besides, it can here too; what it can not, it can not.
+// What the other sink can besides, it can here too; what it cannot, it cannot.
 func TestAbilitiesOfAnother(t *testing.T) {
 	p, ok := sink.As[sink.Provenance](atleastonce.Sink(memory.Open(), provenant{memory.Open()}))
 	if !ok {

@@ -35,7 +35,7 @@ func (s *function) Capabilities() sink.Capabilities {
 // Ledger is the one that was given.
 func (s *function) Ledger() ledger.Ledger { return s.ledger }
 
-// Columns is both metadata columns: nobody knows what the function reads.
+// Columns is both metadata columns: what the function reads is not known.
 func (s *function) Columns(context.Context, []fencepost.ColumnSpec) ([]string, error) {
 	return []string{fencepost.MetaKey, fencepost.MetaHeaders}, nil
 }
@@ -48,8 +48,8 @@ func (s *function) Lane(context.Context, int) (sink.Lane, error) {
 // Close has nothing to close: the ledger is the caller's.
 func (s *function) Close() error { return nil }
 
-// call is one effect. Of the function's errors those pass that are the function's to say. The others are told and no
-// more: a *Refused of some ledger that the function itself uses says nothing of this one.
+// call is one effect. Of the function's errors those pass that are the function's to return. Only the text of the others is
+// kept: a *Refused of a ledger that the function itself uses does not concern this one.
 func (s *function) call(ctx context.Context, b *fencepost.Batch) error {
 	err := s.f(ctx, b)
 	if err == nil {
@@ -80,7 +80,7 @@ type effects struct {
 
 var _ fencepost.Checker = (*effects)(nil)
 
-// Unwrap is the other sink: what it can besides, such as to tell the records of its rows, it can here too. A record that
+// Unwrap is the other sink: its optional abilities, such as the provenance of its rows, apply here too. A record that
 // was applied again has its rows twice.
 func (s *effects) Unwrap() sink.Sink { return s.Sink }
 

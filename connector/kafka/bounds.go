@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	answerTimeout = 5 * time.Second // a broker that says nothing for this long did not answer
+	answerTimeout = 5 * time.Second // a broker that is silent for this long did not answer
 	rounds        = 4               // metadata and questions are repeated while leaders or topic IDs move
 )
 
@@ -44,7 +44,7 @@ type survey struct {
 	source  *Source
 	asks    []fencepost.OffsetQuery // sorted by partition, so that replies are found again
 	replies [questions][]reply      // :: ask -> reply
-	silent  []error                 // :: ask -> why its broker said nothing
+	silent  []error                 // :: ask -> why its broker did not answer
 	bounds  []fencepost.LogOffsets  // :: ask -> the answer
 	pending []int                   // asks without an answer so far
 }
@@ -349,7 +349,7 @@ func (v *survey) refusal(i int) error {
 }
 
 // fill takes the numbers over. They were asked side by side, while the log may have moved: the later of two facts
-// that can not both hold is the larger one, since all three only grow.
+// that cannot both hold is the larger one, since all three only grow.
 func (v *survey) fill(i int, b *fencepost.LogOffsets) {
 	a := v.asks[i]
 	at := func(q question) fencepost.Offset { return fencepost.Offset(v.replies[q][i].offset) }

@@ -115,7 +115,7 @@ func TestBoundsOneRefused(t *testing.T) {
 
 // downs are the ways in which one broker of three does not answer, while metadata still names it as a leader.
 var downs = map[string]func(t *testing.T, c *kfake.Cluster, doors *doors, node int32){
-	// The process hangs, or packets to it are dropped: connections stand, nobody answers.
+	// The process hangs, or packets to it are dropped: connections stay open, without answers.
 	"silent": func(t *testing.T, c *kfake.Cluster, _ *doors, node int32) {
 		c.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
 			c.KeepControl()

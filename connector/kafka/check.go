@@ -19,13 +19,13 @@ import (
 // presence is what the brokers say of themselves.
 type presence struct {
 	cluster   string
-	version   string // 4.3; empty: not to be told
+	version   string // 4.3; empty: not known
 	brokers   int
 	answering int
 	took      time.Duration
 }
 
-// Ping connects, authenticates and asks: nil, or a *fencepost.UserError that says what stands in the way.
+// Ping connects, authenticates and asks: nil, or a *fencepost.UserError with the cause.
 func (s *Source) Ping(ctx context.Context) error {
 	if _, f := s.probe(ctx); f != nil {
 		return f
@@ -34,7 +34,7 @@ func (s *Source) Ping(ctx context.Context) error {
 }
 
 // probe asks the configured addresses side by side until one answers, then tries every broker where it says that it
-// is to be found: a broker that answers here and advertises a name that leads nowhere is the classic of all faults.
+// is to be found: a broker that answers here and advertises a name that leads nowhere is the most common error.
 func (s *Source) probe(ctx context.Context) (presence, *fencepost.UserError) {
 	began := time.Now()
 	resp, address, fault := s.seed(ctx)
@@ -99,7 +99,7 @@ func (s *Source) seed(ctx context.Context) (*kmsg.MetadataResponse, string, *fen
 		if a.err == nil && a.resp != nil {
 			return a.resp, a.address, nil
 		}
-		// A refusal tells more than silence.
+		// A refusal is worth more than silence.
 		if f := s.connection(ctx, a.address, a.err); fault == nil || fault.Code == "broker-silent" {
 			fault = f
 		}
@@ -160,7 +160,7 @@ func (s *Source) Check(ctx context.Context, _ []fencepost.ColumnSpec) []fencepos
 	return found
 }
 
-// finding turns a fault into a line.
+// finding turns an error into a line.
 func finding(subject string, err error) fencepost.Finding {
 	f := fencepost.Finding{Subject: subject, Text: err.Error()}
 	var fault *fencepost.UserError
@@ -207,7 +207,7 @@ func (s *Source) checkTopics(ctx context.Context) []fencepost.Finding {
 	return found
 }
 
-// unreadable names those topics that this user may describe and not read. Brokers that can not tell say nothing.
+// unreadable returns the topics that this user may describe and not read; none where the brokers do not report rights.
 func (s *Source) unreadable(ctx context.Context, names []string) map[string]bool {
 	const read, unknown = 1 << 3, -1 << 31 // AclOperation.READ; no authorizer, or too old
 	req := kmsg.NewPtrMetadataRequest()

@@ -17,7 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// The check screen of the storyboard.
+// The screen of check.
 func TestCheck(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		name := b.topic(12)

@@ -11,7 +11,7 @@ import (
 // recycled by different goroutines: each touches its own elements only.
 type records struct {
 	list []*kgo.Record
-	size int // counted once, while nobody has recycled any
+	size int // counted once, before any is recycled
 }
 
 // perRecord is what one entry takes besides its bytes: the client's struct and the pointer to it.
@@ -38,7 +38,7 @@ func (r *records) Recycle(lo, hi int) {
 	for _, from := range r.list[lo:hi] {
 		from.Recycle()
 	}
-	clear(r.list[lo:hi]) // who reads on all the same fails at once, instead of reading another batch
+	clear(r.list[lo:hi]) // a reader that goes on all the same fails at once, instead of reading another batch
 }
 
 // Size is what the entries took when they came.
@@ -56,7 +56,7 @@ func newRecords(list []*kgo.Record) records {
 }
 
 // recordPool keeps the slices that fetched batches are decoded into. Classes are powers of two: one small slice must
-// not stand in the way of a large batch, nor one large slice be pinned by a single record.
+// not block a large batch, nor one large slice be pinned by a single record.
 type recordPool struct{ classes [24]sync.Pool }
 
 func class(n int) int {
@@ -67,7 +67,7 @@ func class(n int) int {
 	return c
 }
 
-// GetRecords gives a slice with room for n.
+// GetRecords returns a slice with capacity for n.
 func (p *recordPool) GetRecords(n int) []kgo.Record {
 	c := class(n)
 	if c >= len(p.classes) {

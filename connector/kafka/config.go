@@ -14,7 +14,7 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// Config says which records a [Source] reads, as whom, and how much of them it may hold. Brokers alone is enough for
+// Config is which records a [Source] reads, as which user, and how much of them it may hold. Brokers alone is enough for
 // a Source that only asks ([Source.Cluster], [Source.Sample]); [Source.Start] needs topics, a pattern or partitions.
 type Config struct {
 	Brokers []string        // host:port, at least one
@@ -41,9 +41,9 @@ type Config struct {
 
 	ClientID string // zero: fencepost
 
-	// Log is told what the client does; nil: nobody is. Levels are those of log/slog.
+	// Log receives what the client logs; nil: it is dropped. Levels are those of log/slog.
 	Log func(level int, msg string, keyvals ...any)
-	// Member is told this worker's member ID and generation (KIP-848: epoch) after each assignment. It must not block.
+	// Member receives this worker's member ID and generation (KIP-848: epoch) after each assignment. It must not block.
 	Member func(id string, generation int32)
 }
 
@@ -80,7 +80,7 @@ type TLS struct {
 	ServerName string // expected in the broker's certificate; empty: the host that is dialled
 }
 
-// SASL is as whom the client authenticates. The zero SASL does not.
+// SASL is how the client authenticates. The zero SASL does not.
 type SASL struct {
 	Mechanism string // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER; empty: none
 	// Credentials is asked at every connection, so that secrets can rotate.
@@ -129,7 +129,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// validate joins all faults of a Config, each with its field. REQUIRES: withDefaults.
+// validate joins all errors of a Config, each with its field. REQUIRES: withDefaults.
 func (c Config) validate() error {
 	var errs []error
 	wrong := func(is bool, format string, args ...any) {

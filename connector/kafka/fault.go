@@ -19,7 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// code is the broker's own name for an error, or this room's for what the client says of its own accord.
+// code is the broker's own name for an error, or this package's for an error of the client itself.
 func code(err error) string {
 	var k *kerr.Error
 	var lost *kgo.ErrDataLoss
@@ -48,7 +48,7 @@ func (s *Source) silence(err error, topic string) error {
 	return fmt.Errorf("%w: %w", fencepost.ErrNoAnswer, err)
 }
 
-// user is as whom the brokers know this client.
+// user is the name by which the brokers know this client.
 func (s *Source) user() string {
 	if s.cfg.SASL.Mechanism == "" {
 		if s.cfg.TLS.Cert != "" {
@@ -83,7 +83,7 @@ func (s *Source) denied(what string) *fencepost.UserError {
 	return &fencepost.UserError{Code: "kafka-denied", Err: fmt.Errorf("user %s may not %s", s.user(), what), Help: s.acls()}
 }
 
-// refused makes a Fault of what a coordinator refused, where it is one; else the error as it is.
+// refused converts what a coordinator refused into a UserError, where there is one for it; else it returns the error unchanged.
 func (s *Source) refused(ctx context.Context, err error, g fencepost.Group) error {
 	var f *fencepost.UserError
 	switch {
@@ -103,7 +103,7 @@ func (s *Source) refused(ctx context.Context, err error, g fencepost.Group) erro
 	return err
 }
 
-// coordinatorMoves reports whether nobody is a group's coordinator just now.
+// coordinatorMoves reports whether a group has no coordinator just now.
 func coordinatorMoves(err error) bool {
 	return errors.Is(err, kerr.CoordinatorNotAvailable) || errors.Is(err, kerr.CoordinatorLoadInProgress) || errors.Is(err, kerr.NotCoordinator)
 }
@@ -135,15 +135,15 @@ func (s *Source) unreachable(ctx context.Context, err error) error {
 	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
 	defer cancel()
 	if _, fault := s.probe(looking); fault != nil {
-		fault.Passing = fault.Passing || s.everJoined() // it was let in once: a certificate or a secret is being changed
+		fault.Passing = fault.Passing || s.everJoined() // it has joined before: a certificate or a secret is being changed
 		return fault
 	}
 	// The brokers answer now, or to this question only.
 	return &fencepost.UserError{Code: "broker-silent", Err: fmt.Errorf("no broker answered: %w", err), Facts: fact("answers", "now"), Passing: true}
 }
 
-// connection names the fault of one address. A broker that is spoken to in the wrong way only hangs up or waits, so
-// what it speaks is tried out.
+// connection returns the error of one address. A broker that receives the wrong protocol only hangs up or waits, so
+// its protocol is tried out.
 func (s *Source) connection(ctx context.Context, address string, err error) *fencepost.UserError {
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
@@ -184,7 +184,7 @@ func (s *Source) connection(ctx context.Context, address string, err error) *fen
 		Err: fmt.Errorf("no broker answered: %s: %w", address, plainly(err))}
 }
 
-// notKafka reports whether what came back can not be a broker's: the client read the first bytes of another protocol as
+// notKafka reports whether what came back cannot be a broker's: the client read the first bytes of another protocol as
 // the length of an answer. It has no name for that but its text.
 func notKafka(err error) bool {
 	return strings.Contains(err.Error(), "BrokerMaxReadBytes") || strings.Contains(err.Error(), "invalid large response size")
@@ -271,7 +271,7 @@ func (s *Source) everJoined() bool {
 	return s.life.joined
 }
 
-// instanceTaken names where the other one runs, if the group tells. Under KIP-848 the name of a worker that was
+// instanceTaken names where the other one runs, if the group shows it. Under KIP-848 the name of a worker that was
 // killed is free again after the broker's session timeout: that one passes.
 func (s *Source) instanceTaken(ctx context.Context, err error) *fencepost.UserError {
 	from := ""

@@ -23,7 +23,7 @@ type Member struct {
 }
 
 // Members describes the group, whichever protocol it speaks: a KIP-848 group is "dead" to the classic question, and
-// a classic one unknown to the new one, so both are asked. A group that nobody knows has none.
+// a classic one unknown to the new one, so both are asked. A group that does not exist has none.
 func (s *Source) Members(ctx context.Context) ([]Member, error) {
 	adm, name := kadm.NewClient(s.client), string(s.cfg.Group)
 	classic, err := adm.DescribeGroups(ctx, name)
@@ -85,7 +85,7 @@ func (s *Source) consumerMembers(ctx context.Context, adm *kadm.Client) ([]Membe
 	return all, nil
 }
 
-// Evict tells the coordinator that members have left, which any client that may READ the group can say, and has a
+// Evict makes the coordinator remove members, which any client that may READ the group can request, and has a
 // started Source rebalance at once. Members that are gone already are no error. The fence in the ledger makes a
 // wrong eviction harmless: the evicted one's next commit is refused or its next heartbeat is.
 func (s *Source) Evict(ctx context.Context, members ...string) error {

@@ -112,7 +112,7 @@ func TestPauseEndsWithRevoke(t *testing.T) {
 	})
 }
 
-// Takeover: a member that stopped without a word is evicted by its member ID, and the heir has its partitions long before
+// Takeover: a member that stopped without leaving is evicted by its member ID, and the heir has its partitions long before
 // the member's session ends.
 func TestEvict(t *testing.T) {
 	for _, p := range protocols {
@@ -122,7 +122,7 @@ func TestEvict(t *testing.T) {
 	}
 }
 
-// The heir asks for its share at once, and not when a heartbeat tells it: here none does.
+// The heir asks for its share at once, and not after a heartbeat's answer: here none asks it to.
 func TestEvictWaitsForNoHeartbeat(t *testing.T) {
 	c := fake(t)
 	evicted(t, newBench(t, c.ListenAddrs()), Cooperative, func() {
@@ -174,7 +174,7 @@ func evicted(t *testing.T, b *bench, p Protocol, between func()) {
 // sessionOfMortal is after which silence the brokers give up a mortal member by themselves.
 const sessionOfMortal = 60 * time.Second
 
-// mortal is a member whose process can die without a word: its connections end, and no new one is opened.
+// mortal is a member whose process can die without leaving: its connections end, and no new one is opened.
 func (b *bench) mortal(group fencepost.Group, topic string, p Protocol) (*kgo.Client, func()) {
 	b.t.Helper()
 	var life struct {
@@ -323,7 +323,7 @@ func TestLost(t *testing.T) {
 	})
 }
 
-// Static membership: a worker that comes back under its name has its partitions without anybody else being asked.
+// Static membership: a worker that comes back under its name has its partitions without a rebalance of the others.
 func TestStatic(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		name, group := b.topic(4), fencepost.Group(unique(t))
@@ -353,7 +353,7 @@ func TestStatic(t *testing.T) {
 				t.Errorf("the other one was disturbed: %v", stays.log())
 			}
 		}
-		// A second worker under the same name: the older one is told.
+		// A second worker under the same name: the older one gets an error.
 		_, _ = open("w2")
 		ctx, cancel := context.WithTimeout(t.Context(), longest)
 		defer cancel()

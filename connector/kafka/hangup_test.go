@@ -8,8 +8,8 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// A broker that goes down hangs up on whoever connects meanwhile, just as one does that wants a user. A source that
-// was let in once is not told that it may not enter: it waits.
+// A broker that goes down hangs up on a client that connects meanwhile, just as one does that requires a user. A source that
+// has connected once gets no error about access: it waits.
 func TestHangUpAfterJoiningPasses(t *testing.T) {
 	c := fake(t)
 	b := newBench(t, c.ListenAddrs())
@@ -19,7 +19,7 @@ func TestHangUpAfterJoiningPasses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Leave(t.Context()) // to nobody
+	defer s.Leave(t.Context()) // without an heir
 	if err := s.Start(t.Context(), h); err != nil {
 		t.Fatal(err)
 	}

@@ -215,7 +215,7 @@ func within(t testing.TB, most time.Duration, what string, holds func() error) {
 	}
 }
 
-// holder is an engine's side: it answers from starts and notes what it was told.
+// holder is an engine's side: it answers from starts and records its calls.
 type holder struct {
 	sync.Mutex
 	starts map[fencepost.TopicPartition]source.Start // absent: offset 0

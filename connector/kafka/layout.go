@@ -28,11 +28,11 @@ type LayoutConfig struct {
 	SASL     SASL
 	ClientID string // zero: fencepost
 
-	// Log is told what the client does; nil: nobody is. Levels are those of log/slog.
+	// Log receives what the client logs; nil: it is dropped. Levels are those of log/slog.
 	Log func(level int, msg string, keyvals ...any)
 }
 
-// Layout is the plain committed offsets of a Kafka group, whoever wrote them.
+// Layout is the plain committed offsets of a Kafka group, whichever program wrote them.
 type Layout struct {
 	source *Source
 	name   string // for messages
@@ -99,7 +99,7 @@ func (l *Layout) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 }
 
 // Put commits the ends of the ranges as no member of the group, which the brokers themselves refuse while it has live
-// members: a Fault group-live.
+// members: the UserError group-live.
 func (l *Layout) Put(ctx context.Context, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) error {
 	if len(ranges) == 0 {
 		return nil

@@ -130,7 +130,7 @@ func (s *Source) leave(tps []fencepost.TopicPartition) (leaving []fencepost.Topi
 	return leaving
 }
 
-// lost tells the Listener at once; others own the partitions already.
+// lost calls the Listener at once; others own the partitions already.
 func (s *Source) lost(_ context.Context, _ *kgo.Client, given map[string][]int32) {
 	s.calls.Lock()
 	defer s.calls.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// The client may ask about partitions that are held: a rebalance overtook the first answer. The Listener is told that
+// The client may ask about partitions that are held: a rebalance overtook the first answer. The Listener first learns that
 // it lost them first, so that what it began of them is void. Every partition gets a real offset, without an epoch.
 func TestAskedAgain(t *testing.T) {
 	b := newBench(t, []string{"127.0.0.1:1"})

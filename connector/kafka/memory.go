@@ -21,7 +21,7 @@ import (
 // Two things keep the first half: the size asked for is half / (parts x brokers x ratio), with the ratio that was seen last;
 // and a decompressor that stops when half is used up, however the ratio jumps. An answer that it stops in the middle
 // is not lost: the client keeps the batches before, and asks for the rest again. A single batch larger than the
-// budget can not be read at all: its partition fails, and the error says so.
+// budget cannot be read at all: its partition fails, with an error that names the size.
 type memory struct {
 	half    int64
 	brokers atomic.Int64 // that lead consumed partitions, as far as known
@@ -51,9 +51,9 @@ const (
 	// parts is how many fetches the budget of one half is cut into. A fetched answer is one block of memory for all its
 	// partitions, freed with the last record of the last of them, so several live side by side: large ones are held back
 	// longer and keep the collector busy, small ones cost speed. Of the bare loop's speed 2 keeps all, 3 all but what
-	// cannot be told from noise, 4 three quarters; 3 M flights into Postgres take 1.9, 1.6 and 1.5 s of CPU.
+	// cannot be distinguished from noise, 4 three quarters; 3 M flights into Postgres take 1.9, 1.6 and 1.5 s of CPU.
 	parts = 3
-	// The brokers' own defaults: larger fetches hurt (kafka-facts, client 9).
+	// The brokers' own defaults: larger fetches hurt.
 	maxFetch     = 50 << 20
 	maxPartition = 1 << 20
 	minFetch     = 16 << 10
@@ -66,7 +66,7 @@ const (
 	fetchKey = 1
 )
 
-// errFull is the decompressor's word for "not now": never seen outside of this room.
+// errFull is the decompressor's error for "not now": it never leaves this package.
 var errFull = errors.New("fetch memory is used up")
 
 func newMemory(budget int64) (*memory, error) {
@@ -186,8 +186,8 @@ func (m *memory) taken(fetches kgo.Fetches) {
 	}
 }
 
-// polled is told what Poll took. It answers the sizes to ask for from now on, and whether they
-// changed enough to say so to the client.
+// polled records what Poll took. It returns the sizes to ask for from now on, and whether they
+// changed enough to pass them to the client.
 func (m *memory) polled(fetches kgo.Fetches) (fetch, partition int32, changed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -114,7 +114,7 @@ func TestMemoryOfARefusedAnswer(t *testing.T) {
 	f.want("read of the next", f.batches(1, "a", 2), 1)
 }
 
-// What the client dropped (paused, revoked, moved) is nobody's memory: neither when its broker answers again, nor when
+// What the client dropped (paused, revoked, moved) counts as no memory: neither when its broker answers again, nor when
 // it never does.
 func TestMemoryOfDroppedAnswers(t *testing.T) {
 	f := feed(t)

@@ -83,7 +83,7 @@ func (s *Source) CommittedOffsets(ctx context.Context, g fencepost.Group) (map[f
 }
 
 // fetchOffsets asks the group's coordinator, and again while it moves: for some seconds after a broker died, or was
-// started, nobody is it.
+// started, the group has none.
 func (s *Source) fetchOffsets(ctx context.Context, g fencepost.Group) (kadm.OffsetResponses, error) {
 	patience, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -103,7 +103,7 @@ func (s *Source) fetchOffsets(ctx context.Context, g fencepost.Group) (kadm.Offs
 }
 
 // Mirror commits offsets. In the group that this Source joined it commits as its member, and only what it holds: the
-// broker itself does not check that (kafka-facts). One commit is in flight at a time.
+// broker itself does not check that. One commit is in flight at a time.
 func (s *Source) Mirror(ctx context.Context, g fencepost.Group, offsets map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
 	select {
 	case s.committing <- struct{}{}:
@@ -172,7 +172,7 @@ func (s *Source) commit(ctx context.Context, g fencepost.Group, offsets map[fenc
 }
 
 // topicID is the ID that a commit goes under: the position's own, so that the broker refuses one for a topic that is
-// gone; where a position has none, what the brokers said last.
+// gone; where a position has none, the epoch of the brokers' last answer.
 func (s *Source) topicID(ctx context.Context, name string, own fencepost.TopicID) fencepost.TopicID {
 	if own != (fencepost.TopicID{}) {
 		return own

@@ -23,7 +23,7 @@ const (
 	fetchWait = 250 * time.Millisecond
 )
 
-// connection is what every client of this room shares: where, how, as whom.
+// connection is what every client of this package shares: address, security, user.
 func (c Config) connection() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
@@ -33,7 +33,7 @@ func (c Config) connection() []kgo.Opt {
 		kgo.WithLogger(clientLog{c.Log}),
 		// Closing would wait up to a second for a last push of the client's own metrics (KIP-714).
 		kgo.DisableClientMetrics(),
-		// Also how long a close waits for a broker that took a first question and says nothing.
+		// Also how long a close waits for a broker that took a first question and does not answer.
 		kgo.RequestTimeoutOverhead(answerTimeout),
 		kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.RetryBackoffFn(backoff),
@@ -50,12 +50,12 @@ func backoff(tries int) time.Duration {
 	return min(50*time.Millisecond<<min(max(tries-1, 0), 6), 2*time.Second)
 }
 
-// heartbeats is how many a session has. A classic member hears of a rebalance only in the answer to one, and the
+// heartbeats is how many a session has. A classic member learns of a rebalance only from the answer to one, and the
 // rebalance waits for its last member: with Kafka's own three a session of 6 s would let it wait for up to 2 s a round.
 // With ten it is 0.6 s, and 1,000 workers ask 1,667 times a second. Under KIP-848 the broker says how often.
 const heartbeats = 10
 
-// consumption is what the consuming client has besides: the laws of kafka-facts, the group, the memory.
+// consumption is what the consuming client has besides: the options that the package's laws need, the group, the memory.
 func (s *Source) consumption() []kgo.Opt {
 	c := s.cfg
 	isolation := kgo.ReadCommitted()
@@ -171,7 +171,7 @@ func (clientLog) Level() kgo.LogLevel { return kgo.LogLevelInfo }
 func (l clientLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	switch level {
 	case kgo.LogLevelError, kgo.LogLevelWarn:
-		l.log(4, msg, keyvals...) // an error of the client is retried by it: somebody must act only on ours
+		l.log(4, msg, keyvals...) // an error of the client is retried by it: only our own need action
 	default:
 		l.log(-4, msg, keyvals...)
 	}

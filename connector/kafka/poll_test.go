@@ -91,8 +91,8 @@ func TestE10ErrorInTheMomentAReadEnds(t *testing.T) {
 	}
 }
 
-// E5: partitions that fail in one poll are told once each, in the order of the fetch, and all of them are paused. One that
-// is not held says nothing; the error of a whole topic is that of each of its partitions.
+// E5: partitions that fail in one poll are reported once each, in the order of the fetch, and all of them are paused. A partition
+// that is not held is not reported; the error of a whole topic is that of each of its partitions.
 func TestE5PartitionsFailTogether(t *testing.T) {
 	b := newBench(t, []string{"127.0.0.1:1"})
 	s := b.open(Config{Topics: []string{"t", "u"}})

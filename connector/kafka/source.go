@@ -46,7 +46,7 @@ type Source struct {
 	committing chan struct{} // one mirror commit in flight
 	sampleIdle time.Duration // as the constant says
 	life       lifetime
-	broken     context.Context // ended with a *fencepost.UserError once the source can not begin at all
+	broken     context.Context // ended with a *fencepost.UserError once the source cannot begin at all
 	giveUp     context.CancelCauseFunc
 }
 
@@ -159,7 +159,7 @@ func (s *Source) Poll(ctx context.Context) ([]source.Fetch, error) {
 	}
 }
 
-// over reports whether a poll brought nothing but the end of its context. Only the fetch tells: what the client says once
+// over reports whether a poll returned nothing but the end of its context. Only the fetch shows it: what the client reports once
 // (data loss, a session that ended) may come in the moment in which the context ends.
 func over(polling context.Context, fetches kgo.Fetches) bool {
 	return polling.Err() != nil && len(fetches) == 1 && fetches.Err0() == polling.Err()

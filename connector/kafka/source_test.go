@@ -84,7 +84,7 @@ func TestOpenTransaction(t *testing.T) {
 	})
 }
 
-// Out of range: said once, then silence until Steer. Without the pause it comes thousands of times a second.
+// Out of range: reported once, then silence until Steer. Without the pause it comes thousands of times a second.
 func TestOutOfRange(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		name := b.topic(2)
@@ -119,7 +119,7 @@ func TestOutOfRange(t *testing.T) {
 		if got := r.got[tp(name, 0)][0]; got != "12" {
 			t.Errorf("went on at %s, want 12", got)
 		}
-		// It can fail again, and is said again.
+		// It can fail again, and is reported again.
 		s.Seek(map[fencepost.TopicPartition]source.Start{tp(name, 0): {Offset: 5}})
 		if !r.poll(longest, func() bool { return len(r.err[tp(name, 0)]) >= 2 }) {
 			t.Error("the second failure was not said")
@@ -127,7 +127,7 @@ func TestOutOfRange(t *testing.T) {
 	})
 }
 
-// Nobody asks the broker about a failed partition any more.
+// The broker is not asked about a failed partition any more.
 func TestFailedIsQuiet(t *testing.T) {
 	c := fake(t, kfake.SeedTopics(1, "t"))
 	b := newBench(t, c.ListenAddrs())
@@ -225,7 +225,7 @@ func recreated(t *testing.T, b *bench, cfg func(string) Config) {
 	h.Unlock()
 	b.recreate(name, 1)
 	b.produce(b.client(), name, 0, 5)
-	// Polling goes on meanwhile: only a fetch tells that the old ID is gone.
+	// Polling goes on meanwhile: only a fetch shows that the old ID is gone.
 	if !r.poll(longest, func() bool { return h.times("assigned 0") >= 2 }) {
 		t.Fatalf("the holder was not asked anew: %v", h.log())
 	}

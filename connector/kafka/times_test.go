@@ -129,7 +129,7 @@ func TestV14EveryTimestampIsTheNumberThatKafkaHolds(t *testing.T) {
 	})
 }
 
-// Where a timestamp can not be read, no record is handed out with another one: the partition fails, and brings the
+// Where a timestamp cannot be read, no record is handed out with another one: the partition fails, and brings the
 // record once it was set where it goes on.
 func TestV14ATimestampThatCanNotBeReadFailsItsPartition(t *testing.T) {
 	c := fake(t)

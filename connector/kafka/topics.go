@@ -16,10 +16,10 @@ import (
 )
 
 // topics is which incarnation of each topic the client reads. The client never takes up a recreated topic by itself:
-// it asks for the old ID for ever. So this room looks at topic IDs, and takes a topic up anew when its ID changed.
+// it asks for the old ID for ever. So this package looks at topic IDs, and takes a topic up anew when its ID changed.
 type topics struct {
 	pattern *regexp.Regexp // nil: by name
-	kick    chan struct{}  // somebody suspects a topic
+	kick    chan struct{}  // a topic is suspected
 
 	mu struct {
 		sync.Mutex
@@ -31,8 +31,8 @@ type topics struct {
 type topic struct {
 	reading    fencepost.TopicID // what the client reads; zero: not known yet
 	partitions int32
-	suspect    bool   // a fetch was told that its ID is unknown
-	consumed   bool   // by pattern: the client was told of it
+	suspect    bool   // a fetch answered that its ID is unknown
+	consumed   bool   // by pattern: the client consumes it
 	told       string // the error that was logged last, with no partition held to fail
 }
 
@@ -104,7 +104,7 @@ func (t *topics) suspects() bool {
 	return false
 }
 
-// seen notes what a metadata answer said, and wakes the watch if a consumed topic is another one now.
+// seen records a metadata answer, and wakes the watch if a consumed topic is another one now.
 func (t *topics) seen(answers map[string]topicAnswer) {
 	t.mu.Lock()
 	changed := false
@@ -123,7 +123,7 @@ func (t *topics) seen(answers map[string]topicAnswer) {
 	}
 }
 
-// id is the latest ID that any broker said.
+// id is the latest ID that any broker reported.
 func (t *topics) id(name string) fencepost.TopicID {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -308,8 +308,8 @@ func (s *Source) metadata(ctx context.Context, names []string) (metadata, error)
 const patience = 500 * time.Millisecond
 
 // anyBroker asks one broker after the other, each beside those that have not answered yet, and takes the first answer.
-// The client alone would wait for the first it picks: one that hangs would stand for a cluster that is silent. Those that
-// lost end by the cancel, or, in the midst of a dial, by its time-out or the client's Close; nobody waits for them.
+// The client alone would wait for the first it picks: one that hangs would look like a silent cluster. Those that
+// lost end by the cancel, or, in the midst of a dial, by its time-out or the client's Close; nothing waits for them.
 func (s *Source) anyBroker(ctx context.Context, names []string) (*kmsg.MetadataResponse, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -1,20 +1,20 @@
 // Package memory is the reference ledger and sink: the executable specification of what a store must do.
 //
 // It keeps everything in the process's memory, so it is no store for real work. It is here for three readers: the
-// author of a room, who finds in it the plainest code that passes package sinktest; the engine's tests and the
+// author of a connector, who finds in it the plainest code that passes package sinktest; the engine's tests and the
 // simulator, which need a store with the crash semantics of a database and faults on demand; and a person who tries
 // the library without a server.
 //
 // # Shape
 //
-// One [Store] is shared by all the workers of a process, as one database is. Rows and ledger stand side by side under
+// One [Store] is shared by all the workers of a process, as one database is. Rows and ledger are side by side under
 // one lock, and a commit changes both while it holds it:
 //
 //	worker 1 --Lane--.                 .-- rows        appended, or what the handler does
 //	                 +--> Store (lock) +-- values      the handler's key-value table
-//	worker 2 --Lane--'                 '-- groups      header, roster, positions, moves
+//	worker 2 --Lane--'                 '-- groups      header, topics, positions, moves
 //
-//	Commit: hook -> handler (no lock) -> lock { version, cluster, compare, roster, rows, positions, moves } -> hook
+//	Commit: hook -> handler (no lock) -> lock { version, cluster, compare, topics, rows, positions, moves } -> hook
 //
 // # Laws kept here
 //

@@ -8,7 +8,7 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// Fault is what befalls one commit or move.
+// Fault is an injected failure of one commit or move.
 type Fault uint8
 
 // The faults. The zero Fault is none.
@@ -19,7 +19,7 @@ const (
 	Down             // nothing is applied: a passing *fencepost.UserError
 )
 
-// Inject queues faults: each next commit or move, of whatever worker, takes the first one. NoFault lets one pass.
+// Inject queues faults: each next commit or move, of any worker, takes the first one. NoFault lets one pass.
 func (s *Store) Inject(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

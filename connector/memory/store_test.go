@@ -15,14 +15,14 @@ import (
 	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
-// The conformance suite's run over this store stands in package sinktest. Here is what the store does beyond it.
+// The conformance suite's run over this store is in package sinktest. Here is what the store does beyond it.
 
 var (
 	tp = fencepost.TopicPartition{Topic: "flights"}
 	as = ledger.Actor{Group: "g", Who: "test"}
 )
 
-// started is a store whose one partition stands at 0, with a lane.
+// started is a store whose one partition is at 0, with a lane.
 func started(t *testing.T) (*memory.Store, sink.Lane, ledger.Position) {
 	t.Helper()
 	s := memory.Open()
@@ -81,7 +81,7 @@ func TestFaultsBefallTheNextCommitsInTurn(t *testing.T) {
 	}
 }
 
-// A worker stopped in its commit keeps nobody waiting, and is refused when it goes on.
+// A worker stopped in its commit blocks no other, and is refused when it goes on.
 func TestStoppedCommitHoldsNoLock(t *testing.T) {
 	s, zombie, at := started(t)
 	stopped, resume := make(chan struct{}), make(chan struct{})
@@ -109,7 +109,7 @@ func TestStoppedCommitHoldsNoLock(t *testing.T) {
 	}
 }
 
-// An error of the hook says nothing happened before the commit, and nothing certain after it.
+// An error of the hook before the commit means that nothing happened; after it, the outcome is unknown.
 func TestHookFailsACall(t *testing.T) {
 	s, l, at := started(t)
 	cut := errors.New("cut")
@@ -137,7 +137,7 @@ func TestHookFailsACall(t *testing.T) {
 	}
 }
 
-// A restore takes rows, ledger and history back together; the late commit of before is told apart by its standing.
+// A restore takes rows, ledger and history back together; the Relation of a refusal shows a late commit of before.
 func TestRestoreTakesRowsAndLedgerBack(t *testing.T) {
 	s, l, at := started(t)
 	commit := func(until fencepost.Offset) {

@@ -63,7 +63,7 @@ type Tx struct {
 // Append appends rows.
 func (tx *Tx) Append(rows ...Row) { tx.rows = append(tx.rows, rows...) }
 
-// Value is the value of a key, empty if it has none: the handler's own write, else what stands in the store.
+// Value is the value of a key, empty if it has none: the handler's own write, else the store's value.
 func (tx *Tx) Value(key string) string {
 	if v, ok := tx.set[key]; ok {
 		return v

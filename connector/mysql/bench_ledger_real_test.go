@@ -17,7 +17,7 @@ import (
 
 const bareDDL = "create table bare (job varchar(255), topic varchar(249), part int, until bigint not null, primary key (job, topic, part)) character set utf8mb4 collate utf8mb4_bin"
 
-// bareCommits are what a commit of n partitions stands beside, each one transaction in one packet on a table without
+// bareCommits are what a commit of n partitions is compared with, each one transaction in one packet on a table without
 // fence, epoch or history: join is one atomic compare-and-set, an UPDATE of a join with what the mover holds; insert is
 // another, which compares row by row as it replaces them; each is a statement for each partition, which compares nothing.
 type bareCommits struct {

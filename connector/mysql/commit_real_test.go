@@ -29,7 +29,7 @@ func (w *worker) wantStand(s *store, offset int64) {
 	}
 }
 
-// A connection that breaks before, within or behind the flush leaves all or nothing, and the next try settles it.
+// A connection that breaks before, within or behind the flush leaves all or nothing, and the next try decides it.
 func TestABrokenConnectionLeavesAllOrNothing(t *testing.T) {
 	for what, c := range map[string]cut{"before the flush": cutQuery, "within it": cutHalf, "with all of it": cutCommit, "with the answer": cutAnswer} {
 		t.Run(what, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestABrokenConnectionLeavesAllOrNothing(t *testing.T) {
 	}
 }
 
-// A worker that stands still in the middle of its flush keeps nobody waiting (law 11), and is refused when it goes on.
+// A worker that is stopped in the middle of its flush blocks no other (law 11), and is refused when it goes on.
 func TestAStoppedWorkerHoldsNoLock(t *testing.T) {
 	for what, c := range map[string]Config{"append": {Table: "flights"},
 		"sql": {SQL: "insert into flights (_topic, _partition, _offset, value, n) select _topic, _partition, _offset, value, n from batch"}} {
@@ -186,7 +186,7 @@ func TestFourLanesOneAggregate(t *testing.T) {
 	}
 }
 
-// The last row of a key stands, by the column's own equality, within a batch and across batches.
+// The last row of a key remains, by the column's own equality, within a batch and across batches.
 func TestUpsert(t *testing.T) {
 	s := newStore(t)
 	s.exec(t, "create table latest (id int auto_increment primary key, name varchar(20) collate utf8mb4_general_ci, v bigint, unique (name)) character set utf8mb4")
@@ -240,7 +240,7 @@ func TestBadRows(t *testing.T) {
 	}
 }
 
-// kill -9 of the server between and within commits: every row stands once, and the lane mends itself.
+// kill -9 of the server between and within commits: every row is there once, and the lane recovers by itself.
 func TestServerKilled(t *testing.T) {
 	server := servers.OwnMariaDB(t)
 	s := storeOf(t, server.Database(t))
@@ -293,7 +293,7 @@ func TestABatchLargerThanAPacket(t *testing.T) {
 }
 
 // A handler reads rows as structs inside the batch's transaction; a null that its struct has no place for is that row's
-// fault, and nothing of the batch stands.
+// error, and nothing of the batch is committed.
 func TestRows(t *testing.T) {
 	s := newStore(t)
 	type row struct {
@@ -451,7 +451,7 @@ func TestCheckSQL(t *testing.T) {
 	}
 }
 
-// A check of a ledger that a newer program wrote says so, and goes on to try the table.
+// A check of a ledger that a newer program wrote reports that, and goes on to try the table.
 func TestCheckOfANewerLedger(t *testing.T) {
 	s := newStore(t)
 	w := s.worker(t, Config{Table: "flights"}).start(1)

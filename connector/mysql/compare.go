@@ -28,7 +28,7 @@ const onlyLedger = " /*!80001 of l */"
 // compareSQL is the compare-and-set of commits.
 //
 // The rows are locked in the order of m, which straight_join makes the outer table: (topic, partition) order, so that
-// two workers can not deadlock. What agrees is counted under the lock; a short count fails before anything is written.
+// two workers cannot deadlock. What agrees is counted under the lock; a short count fails before anything is written.
 // What does not agree is another's, and stays unlocked: so the insert, which locks every row it meets, comes behind.
 // It meets rows only, for all were counted. An UPDATE of the join does the same at more than twice the cost: it
 // writes what it is about to set into a temporary table first.
@@ -43,7 +43,7 @@ const commitTable = `json_table(@fencepost_m, '$[*]' columns (topic varchar(249)
 
 const onRow = "(l.group_name = @group and l.topic = m.topic and l.`partition` = m.`partition`)"
 
-// mergeSQL lengthens the open run, or opens one. Assignments read what stands to their left already changed, or what
+// mergeSQL lengthens the open run, or opens one. Assignments read columns to their left already changed, or what
 // was there before; this order is right both ways.
 const mergeSQL = `run_from = if(run_commits = 0, until, run_from), run_epoch = if(run_commits = 0, leader_epoch, run_epoch),
   run_commits = run_commits + 1, run_at = utc_timestamp(6), run_who = @who,`

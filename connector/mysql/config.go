@@ -54,7 +54,7 @@ func (c Config) job() sqlstore.Job {
 	return sqlstore.Job{Table: c.Table, Key: c.Key, SQL: c.SQL, Handled: c.Handle != nil, Lanes: c.Lanes, NoLedger: c.NoLedger, Keep: c.KeepCommits}
 }
 
-// validate joins all faults of a Config.
+// validate joins all errors of a Config.
 func (c Config) validate() error {
 	errs := c.job().Validate()
 	if c.CommitTimeout < 0 {

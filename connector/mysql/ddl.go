@@ -9,7 +9,7 @@ import (
 	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
-// appUser stands in the grants for the user of the dsn.
+// appUser is the placeholder in the grants for the user of the dsn.
 const appUser = "fencepost_app"
 
 // accountsSQL lists the accounts of a user, as GRANT takes them.

@@ -27,7 +27,7 @@
 // The compare-and-set locks the ledger's rows in (topic, partition) order, counts those that are where the batch holds
 // them, and fails by itself if one is not, so that the COMMIT behind it can leave unseen. Its error, the savepoint and
 // the last row of the answer carry a secret of the connection: neither user SQL nor a value of a record can pretend to
-// be any of them, and SQL that swallows what stands behind it is found out.
+// be any of them, and SQL that swallows the statements behind it is found out.
 //
 // # The ledger
 //
@@ -42,17 +42,17 @@
 // # Tables of other programs
 //
 // OpenLayout reads offsets out of a table of any shape, in a transaction that may only read. A condition of the user's is
-// prepared, and the server prepares one statement, so that it can not end that transaction. Names are compared as bytes.
+// prepared, and the server prepares one statement, so that it cannot end that transaction. Names are compared as bytes.
 //
 // # What is elsewhere
 //
 // The ledger, the frame of a lane, the checks of a table and the reading of layouts are internal/sqlstore's. Here are the flush,
 // the encoding, the types, the codes of errors and the texts of the statements: dialect.go lists them.
 //
-// # What the rows tell
+// # Provenance of rows
 //
 // Applied counts the rows of a table by _topic, _partition and _offset, for audits. It reads one snapshot, and compares
-// topics byte by byte, whatever the column's collation. Rows that your SQL or your handler wrote tell nothing.
+// topics byte by byte, whatever the column's collation. Rows that your SQL or your handler wrote have no provenance.
 //
 // # What a session sets
 //
@@ -61,7 +61,7 @@
 //
 // # Values and keys
 //
-// What a column can not hold is refused. Three things the server does without an error, and Check names each of them: a
+// What a column cannot hold is refused. Three things the server does without an error, and Check names each of them: a
 // decimal is rounded to the column's scale, a time is cut (MySQL: rounded) to its digits, a char loses trailing blanks. A
 // decimal goes into a bigint if it is whole, so that bigint unsigned holds 2^64-1.
 //
@@ -73,13 +73,13 @@
 //
 //   - What the server refuses about rows (1062, 1048, 1264, 1406, 4025 and the like) is a *sink.Rejected; nothing
 //     was applied.
-//   - A connection that broke while a flush was under way: ledger.ErrUnknown, and the next compare-and-set tells. A
+//   - A connection that broke while a flush was under way: ledger.ErrUnknown, and the next compare-and-set decides. A
 //     connection that the driver knows to have been dead before: nothing happened. The next call opens a new one.
 //   - A lost race rolled everything back: a deadlock (1213), a row that changed while it was waited for (1020, MariaDB from
 //     11.6 on), a cluster's certification. The flush is tried again as it is, a hundred times. An upsert is tried
 //     again in the order of its keys: two lanes that go by it do not meet crosswise.
 //   - SQL that ends its transaction, as all DDL does, loses the savepoint: *sink.Ended. What it did before may
-//     stand. Columns and Check find it earlier, by reading the first word of each statement; a CALL they can not see into.
+//     stay. Columns and Check find it earlier, by reading the first word of each statement; they cannot see into a CALL.
 //   - A server that is down, full, shutting down or read-only is a passing *fencepost.UserError. No error shows the dsn.
 //
 // # What does not hold here

@@ -12,7 +12,7 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// parseDSN reads a connection string of either form. Its errors say nothing of the text: what can not be parsed may
+// parseDSN reads a connection string of either form. Its errors say nothing of the text: what cannot be parsed may
 // be, or hold, a password in the wrong place.
 func parseDSN(dsn string) (*mysql.Config, error) {
 	c, err := parseForm(dsn)
@@ -23,7 +23,7 @@ func parseDSN(dsn string) (*mysql.Config, error) {
 	}
 	c.MultiStatements = true // one flush is one packet
 	c.ClientFoundRows = true
-	c.MaxAllowedPacket = 1 << 30 // the server's own bound is asked for, and kept by us
+	c.MaxAllowedPacket = 1 << 30 // the server's own bound is read, and kept by us
 	c.Logger = &mysql.NopLogger{}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
@@ -45,7 +45,7 @@ func Address(dsn string) (string, error) {
 	return "mysql://" + c.User + "@" + c.Addr + "/" + c.DBName, nil
 }
 
-// parseForm tells the URL from the driver's own form.
+// parseForm distinguishes the URL from the driver's own form.
 func parseForm(dsn string) (*mysql.Config, error) {
 	scheme, _, isURL := strings.Cut(dsn, "://")
 	if !isURL || strings.ContainsAny(scheme, "@/(:") {

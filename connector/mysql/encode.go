@@ -217,7 +217,7 @@ func appendClock(dst []byte, micros int64) []byte {
 	return append(dst, text[:]...)
 }
 
-// refused is a value that its column can not hold.
+// refused is a value that its column cannot hold.
 func refused(f *field, format string, args ...any) error {
 	return &sink.Rejected{Reason: fmt.Sprintf(format, args...) + " in column " + f.Name}
 }

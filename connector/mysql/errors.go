@@ -26,7 +26,7 @@ func (s *session) silent(reason string, err error) error {
 	return system.Silent(s.config.Addr, reason, err)
 }
 
-// edge makes an error of the driver ours, where nothing happened. What is ours already passes as it is.
+// edge converts an error of the driver into one of ours, where nothing happened. An error that is ours already passes unchanged.
 func (s *session) edge(ctx context.Context, err error) error {
 	var fault *fencepost.UserError
 	my, no, timeout := new(mysql.MySQLError), syscall.Errno(0), net.Error(nil)
@@ -64,13 +64,13 @@ func rollsBack(my *mysql.MySQLError) bool {
 }
 
 // lostRace reports whether the server rolled a flush back because another transaction was faster: a deadlock, a
-// row that had changed, a cluster's certification. Nothing stands in the way of another try.
+// row that had changed, a cluster's certification. Nothing prevents another try.
 func lostRace(err error) bool {
 	my := new(mysql.MySQLError)
 	return errors.As(err, &my) && (my.Number == 1020 || string(my.SQLState[:2]) == "40")
 }
 
-// classOf says what an error of the server is about. Where it gives the general class, its number tells. Any other may belong
+// classOf returns the class of a server's error. The number decides where the SQLSTATE is the general one. Any other may belong
 // to a row: what a trigger signals (1644), a partition that is missing.
 func classOf(my *mysql.MySQLError) sqlstore.Class {
 	switch my.Number {
@@ -118,7 +118,7 @@ func classOf(my *mysql.MySQLError) sqlstore.Class {
 	return sqlstore.Perhaps
 }
 
-// said makes an error that the server raised ours.
+// said converts an error that the server raised into one of ours.
 func (s *session) said(my *mysql.MySQLError) error {
 	class := classOf(my)
 	if blame, ok := class.Blame(); ok {
@@ -144,8 +144,8 @@ func rejected(my *mysql.MySQLError) *sink.Rejected {
 	return r
 }
 
-// lost reports whether err tells nothing about what the server did with a flush that was sent. Nothing was sent where
-// the driver says so itself (ErrBadConn). A session or statement that was killed may have been so behind its COMMIT.
+// lost reports whether the outcome of a flush that was sent is unknown after err. Nothing was sent where
+// the driver returns ErrBadConn. A session or statement that was killed may have been so behind its COMMIT.
 func lost(err error) bool {
 	my := new(mysql.MySQLError)
 	if errors.As(err, &my) {
@@ -158,7 +158,7 @@ func lost(err error) bool {
 	return !errors.Is(err, driver.ErrBadConn) && !errors.Is(err, sql.ErrConnDone) && !errors.Is(err, errShort)
 }
 
-// outcome is sqlstore.Errors.Outcome. The refusal has room for a word only.
+// outcome is sqlstore.Errors.Outcome. The refusal has space for a word only.
 func (s *session) outcome(err error) (o sqlstore.Outcome, detail string) {
 	if lost(err) {
 		return sqlstore.Lost, ""

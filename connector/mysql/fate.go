@@ -12,11 +12,11 @@ import (
 // What a batch writes must share the fate of its moves. A table whose engine has no transactions keeps what a batch wrote that
 // was rolled back. SQL may come to one through a view, a trigger or a routine, so their texts are read before anything
 // runs. What no text shows (a statement that is put together while it runs) is seen afterwards, by the server's warning that
-// it could not roll back all: the run ends then, with rows that stand.
+// it could not roll back everything: the run ends then, and the rows stay.
 
 const notTransactional = "table-not-transactional"
 
-// wrote fails by itself, as compareSQL does, if the transaction has written a table that can not be rolled back: going back to
+// wrote fails by itself, as compareSQL does, if the transaction has written a table that cannot be rolled back: going back to
 // a savepoint behind everything undoes nothing, and yet warns of it. A temporary table that was made or dropped causes the
 // same warning.
 func wrote(secret string) string {
@@ -24,7 +24,7 @@ func wrote(secret string) string {
 		"@cases", "when @@warning_count > @fencepost_w then '~parted:"+secret+"'")
 }
 
-// parted is sqlstore.TargetSQL.Parted. The refusal of a flush has no room for a detail; that of a ledger's table has its name and its engine.
+// parted is sqlstore.TargetSQL.Parted. The refusal of a flush has no space for a detail; that of a ledger's table has its name and its engine.
 func parted(detail string) sqlstore.Misfit {
 	if table, engine, ok := strings.Cut(detail, " "); ok {
 		m, _ := engineFault(table, engine, "NO", "")
@@ -52,7 +52,7 @@ func engineFault(table, engine, transactions, xa string) (m sqlstore.Misfit, ok 
 // reach is what the texts of a job lead to.
 type reach struct {
 	misfits   []sqlstore.Misfit
-	temporary bool // a text speaks of temporary tables, so that wrote can not tell
+	temporary bool // a text mentions temporary tables, so that wrote cannot distinguish them
 }
 
 const reachSQL = `select t.table_schema, t.table_name, coalesce(t.engine, ''), coalesce(e.transactions, ''), coalesce(e.xa, ''), coalesce(v.view_definition, ''), t.table_type like '%VIEW'
@@ -96,7 +96,7 @@ func (s *session) reaches(ctx context.Context, j sqlstore.Job, t *sqlstore.Targe
 	return r, nil
 }
 
-// unseen completes names by a schema, and returns those that are met for the first time. kind tells tables and routines apart.
+// unseen completes names by a schema, and returns the new ones. kind distinguishes tables from routines.
 func unseen(seen map[[2]string]bool, schema, kind string, names [][2]string) (list [][2]string) {
 	for _, n := range names {
 		if n[0] == "" {

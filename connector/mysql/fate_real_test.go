@@ -63,7 +63,7 @@ func (s *store) refusedBy(t *testing.T, w *worker, c Config, name string) (refus
 	return refused
 }
 
-// V20: what a table without transactions takes stands, whether or not the batch commits.
+// V20: a table without transactions keeps what was written to it, whether or not the batch commits.
 func TestV20NotTransactional(t *testing.T) {
 	const trigger = "create table door (id int, a text) engine=InnoDB; create trigger door_in after insert on door for each row "
 	for _, c := range []struct {

@@ -30,7 +30,7 @@ type store struct {
 	dsn   string
 	table string
 	wire  *wire
-	db    *sql.DB // beside the room
+	db    *sql.DB // apart from the connector's connections
 	mysql bool    // the server is MySQL, not MariaDB
 }
 
@@ -70,7 +70,7 @@ func (s *store) either(mysql, mariadb string) string {
 	return mariadb
 }
 
-// exec runs statements beside the room.
+// exec runs statements on a connection apart from the connector's.
 func (s *store) exec(t testing.TB, text string, args ...any) {
 	t.Helper()
 	if _, err := s.db.ExecContext(context.Background(), bind(text, args)); err != nil {
@@ -91,7 +91,7 @@ func bind(text string, args []any) string {
 	return strings.ReplaceAll(text, "\x00", "?")
 }
 
-// one reads one value beside the room.
+// one reads one value on a connection apart from the connector's.
 func one[T any](t testing.TB, s *store, text string, args ...any) (v T) {
 	t.Helper()
 	if err := s.db.QueryRowContext(context.Background(), bind(text, args)).Scan(&v); err != nil {
@@ -247,12 +247,12 @@ const (
 	cutNothing cut = iota
 	cutQuery       // before anything of the next flush is sent
 	cutHalf        // in the middle of it
-	cutCommit      // all of it vanishes; the client believes it sent
+	cutCommit      // all of it is lost; the client takes it for sent
 	cutAnswer      // after the server did everything, before its answer
 	holdHalf       // nothing breaks: half of it is sent, and the rest on release
 )
 
-// wire is the network of a store's sinks: it looks at what the client sends, and breaks once, where it is told.
+// wire is the network of a store's sinks: it inspects what the client sends, and breaks once, at the chosen place.
 type wire struct {
 	mu struct {
 		sync.Mutex

@@ -84,7 +84,7 @@ func fails(b *backend, e said) {
 // deadlock is how a flush ends that lost one.
 var deadlock = refuses(1213, "40001", "Deadlock found when trying to get lock; try restarting transaction")
 
-// ledgerHolds is the ledger's answer to who asks what it holds.
+// ledgerHolds answers the question what the ledger holds.
 func (b *backend) ledgerHolds(offset, fence int) {
 	b.hears("select m.topic, m.`partition`, l.until, l.leader_epoch, l.fence, l.topic_id")
 	b.says(done, answer(row("flights", 0, offset, -1, fence, nil)))
@@ -178,7 +178,7 @@ func TestFlushWithoutRows(t *testing.T) {
 	})
 }
 
-// A commit is done when the server came to the secret behind it. User SQL that swallows the end of the flush comes to
+// A commit is done when the server reached the secret behind it. User SQL that swallows the end of the flush reaches
 // none of it, and nothing happened.
 func TestOnlyTheSecretIsSuccess(t *testing.T) {
 	y := ways[2]
@@ -208,8 +208,8 @@ func TestOnlyTheSecretIsSuccess(t *testing.T) {
 	}
 }
 
-// What a refused compare-and-set says: a word and the secret in the text of an XPath that is none. Without the secret it
-// is somebody's value.
+// The error of a refused compare-and-set: a word and the secret in the text of an invalid XPath. Without the secret it
+// is a value of user SQL.
 func TestRefusedCompareAndSet(t *testing.T) {
 	refused, fault := new(ledger.Refused), new(fencepost.UserError)
 	held := func(offset, fence int) func(*backend) { return func(b *backend) { b.ledgerHolds(offset, fence) } }
@@ -405,7 +405,7 @@ func TestDeadlockOfUpserts(t *testing.T) {
 }
 
 // Where the connection was cut decides what is known. Of a flush that was not sent nothing happened; of one that was
-// nobody knows, whatever came of its answer but the secret, until the next compare-and-set.
+// the outcome is unknown until the next compare-and-set, whatever part of its answer arrived before the secret.
 func TestCutConnection(t *testing.T) {
 	y := ways[0]
 	killed := refuses(1317, "70100", "Query execution was interrupted")
@@ -445,7 +445,7 @@ func TestCutConnection(t *testing.T) {
 	}
 }
 
-// A lost answer is settled by the next compare-and-set: the batch that stood all the same is refused, not applied twice.
+// A lost answer is resolved by the next compare-and-set: a batch that was committed all the same is refused, not applied twice.
 func TestLostAnswerIsSettledByTheNextFlush(t *testing.T) {
 	y := ways[0]
 	onScript(t, y.config, []script{
@@ -526,8 +526,8 @@ func TestHangingRead(t *testing.T) {
 	})
 }
 
-// endings are failures of user SQL: what the server says of it, of the mark that our savepoint was set, and of the way
-// back to it; and what that tells of the transaction.
+// endings are failures of user SQL: the server's answers to it, to the mark that our savepoint was set, and to the
+// rollback to it; and what they show of the transaction.
 var endings = []struct {
 	name    string
 	number  uint16
@@ -535,7 +535,7 @@ var endings = []struct {
 	marked  string // @ is the secret; empty: the mark is not set
 	back    said   // nil: it is not asked for
 	holds   int    // what the ledger holds, where it is asked
-	ended   string // what is said of it; empty: it did not end its transaction
+	ended   string // the text for an ended transaction; empty: it was not ended
 }{
 	{"savepoint gone at RELEASE", 1305, "SAVEPOINT @ does not exist", "", nil, 0, "it holds a COMMIT"},
 	{"no way back", 1365, "Division by 0", "@", refuses(1305, "42000", "SAVEPOINT does not exist"), 0, "no transaction was left when it failed: Division by 0 (1365)"},
@@ -545,7 +545,7 @@ var endings = []struct {
 	{"lock wait", 1205, "Lock wait timeout exceeded", "", nil, 0, ""},
 }
 
-// The SQL's end of a transaction is told by the savepoint that is gone with it, and by nothing else.
+// An ended transaction is recognised by the savepoint that is gone with it, and by nothing else.
 func TestSavepointTellsTheEnd(t *testing.T) {
 	y := ways[2]
 	for _, e := range endings {

@@ -142,7 +142,7 @@ func (l *lane) Handled(ctx context.Context, w ledger.Actor, b *fencepost.Batch, 
 		l.session.Drop()
 		return l.session.edge(ctx, err)
 	}
-	// The connection can not be closed while the transaction has it.
+	// The connection cannot be closed while the transaction has it.
 	abandon := func() {
 		_ = tx.Rollback()
 		l.session.Drop()

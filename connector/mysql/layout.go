@@ -13,7 +13,7 @@ import (
 )
 
 // OpenLayout reads the offsets that another program keeps in a table. It connects to nothing yet, and changes nothing
-// ever: every read is a transaction that may only read, and each text is sent as one statement, so that Where can not
+// ever: every read is a transaction that may only read, and each text is sent as one statement, so that Where cannot
 // end it.
 //
 // Errors: *fencepost.UserError dsn-invalid, layout-incomplete.

@@ -10,7 +10,7 @@ import (
 	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
-// Another program's table may stand on a server that is too old for a ledger, but not on a replica.
+// Another program's table may be on a server that is too old for a ledger, but not on a replica.
 func TestMeetForeign(t *testing.T) {
 	for _, c := range []struct {
 		version, readOnly string

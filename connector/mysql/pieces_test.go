@@ -147,7 +147,7 @@ func TestPieceEndsBeforeItsPacket(t *testing.T) {
 	})
 }
 
-// A row that no packet takes is rejected before anything is sent; moves that no packet takes are told.
+// A row that no packet takes is rejected before anything is sent; moves that no packet takes are reported.
 func TestLargerThanAPacket(t *testing.T) {
 	y := ways[0]
 	onScriptOf(t, small, y.config, []script{func(b *backend) {

@@ -23,7 +23,7 @@ type plan struct {
 	// after is the statements of the transaction behind the rows, each with its semicolon.
 	after func(s *session) string
 	shape string // sqlstore.Target.Shape; empty: there is no table
-	// temporary: the texts of the statements speak of temporary tables, so that wrote can not tell.
+	// temporary: the texts of the statements mention temporary tables, so that wrote cannot distinguish them.
 	temporary bool
 }
 
@@ -84,7 +84,7 @@ func planTable(s *session, j sqlstore.Job, t *sqlstore.Target, columns []fencepo
 	return p
 }
 
-// stage sets the statements of the temporary table, which has the fields and what stands behind them.
+// stage sets the statements of the temporary table, which has the fields and the columns behind them.
 func (p *plan) stage(table, behind string) {
 	types := make([]string, len(p.fields))
 	for i, f := range p.fields {
@@ -99,7 +99,7 @@ func (p *plan) stage(table, behind string) {
 }
 
 // onDuplicate replaces what a row of the same key holds. The server takes the rows of one INSERT in their order, so that
-// the last one of a key stands.
+// the last one of a key remains.
 func onDuplicate(key, names []string) string {
 	var set []string
 	for _, n := range names {

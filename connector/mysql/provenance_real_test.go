@@ -59,7 +59,7 @@ func TestE10RowsTellTheirRecords(t *testing.T) {
 	}
 }
 
-// E10: a table whose rows name no record, and SQL of the pipeline's own, say so. A table that is not there is no answer.
+// E10: a table whose rows name no record, and SQL of the pipeline's own, are reported as such. A table that is not there is no answer.
 func TestE10RowsThatTellNothing(t *testing.T) {
 	s := newStore(t)
 	s.exec(t, "create table partly (_topic varchar(249), n bigint)")

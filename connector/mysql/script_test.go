@@ -21,13 +21,13 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// script is what a server does with one connection that was let in. It runs in a goroutine of its own; when it returns
+// script is what a server does with one connection that was accepted. It runs in a goroutine of its own; when it returns
 // the connection is cut.
 type script func(*backend)
 
 // scripted is a server that follows scripts, one a connection, in the order in which connections are opened. There is
 // no network: a write ends when the other side has read it, and a wait for what never comes is a deadlock that the
-// bubble tells of.
+// bubble reports.
 type scripted struct {
 	t       *testing.T
 	scripts []script
@@ -38,7 +38,7 @@ type scripted struct {
 	mu       struct {
 		sync.Mutex
 		opened int
-		heard  []string // what clients sent, since the last connection was let in
+		heard  []string // what clients sent, since the last connection was accepted
 	}
 }
 
@@ -107,7 +107,7 @@ func (s *scripted) serve(b *backend) {
 	s.scripts[n](b)
 }
 
-// heard is what clients sent since the last connection was let in.
+// heard is what clients sent since the last connection was accepted.
 func (s *scripted) heard() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,7 +153,7 @@ func (b *backend) write(body []byte) {
 // capabilities are those of protocol 4.1 with several statements a packet, and with the old ends of results.
 const capabilities = 1 | 2 | 4 | 8 | 1<<9 | 1<<13 | 1<<15 | 1<<16 | 1<<17 | 1<<19
 
-// greets lets the client in, whoever it is.
+// greets accepts any client.
 func (b *backend) greets() {
 	hello := append([]byte{10}, "5.5.5-10.11.19-MariaDB\x00\x01\x00\x00\x0012345678\x00"...)
 	hello = binary.LittleEndian.AppendUint16(hello, capabilities&0xffff)
@@ -167,7 +167,7 @@ func (b *backend) greets() {
 	b.write(done(false)[0])
 }
 
-// hear waits for a statement and notes it. Its error says that the client has gone.
+// hear waits for a statement and records it. Its error means that the client has gone.
 func (b *backend) hear() (string, error) {
 	const quit, query = 1, 3
 	body, err := b.read()
@@ -185,7 +185,7 @@ func (b *backend) hear() (string, error) {
 	return string(body[1:]), nil
 }
 
-// hears waits for statements that hold the words.
+// hears waits for statements that contain the words.
 func (b *backend) hears(words string) string {
 	text, err := b.hear()
 	if err != nil || !strings.Contains(text, words) {
@@ -196,13 +196,13 @@ func (b *backend) hears(words string) string {
 
 var errHung = errors.New("the server hangs")
 
-// hangs ends the patience, hears whatever comes and says nothing.
+// hangs ends the patience, reads whatever arrives and answers nothing.
 func (b *backend) hangs() {
 	b.s.hung(errHung)
 	b.listens()
 }
 
-// listens hears whatever comes, and says nothing, until the client is gone.
+// listens reads whatever arrives, and answers nothing, until the client is gone.
 func (b *backend) listens() {
 	for {
 		if _, err := b.hear(); err != nil {
@@ -293,7 +293,7 @@ func refuses(number uint16, state, message string) said {
 
 var secretOfRefusal = regexp.MustCompile(`'~fenced:([0-9a-f]{16})`)
 
-// secretOf is the secret with which a flush says that it is refused, and that it came to its end.
+// secretOf is the secret with which a flush reports that it is refused, and that it came to its end.
 func secretOf(flush string) string {
 	if m := secretOfRefusal.FindStringSubmatch(flush); m != nil {
 		return m[1]

@@ -22,7 +22,7 @@ type session struct {
 	config *mysql.Config
 	db     *sql.DB // holds no connection but conn
 	conn   *sql.Conn
-	secret string // of this connection; it stands behind every COMMIT too
+	secret string // of this connection; it follows every COMMIT too
 	staged string // what made the temporary table of this connection; empty: there is none
 	server server
 	// process is the server's number of the connection, for other goroutines; 0: there is none.
@@ -31,7 +31,7 @@ type session struct {
 	foreign bool
 }
 
-// server is what a connection's server said of itself.
+// server is what a connection's server reported about itself.
 type server struct {
 	name      string // MariaDB 10.11.19
 	mariadb   bool
@@ -169,7 +169,7 @@ func cloneRow(raw [][]byte) [][]byte {
 	return row
 }
 
-// errShort is a flush whose end the server never came to: user SQL swallowed it, in a comment that it left open.
+// errShort is a flush whose end the server never reached: user SQL swallowed it, in a comment that it left open.
 var errShort = errors.New("the statements ended before their COMMIT: nothing happened")
 
 // Flush is part of sqlstore.Session. What lost a race is tried again.
@@ -177,7 +177,7 @@ func (s *session) Flush(ctx context.Context, statements string) error {
 	return s.patiently(ctx, func() error { return s.flush(ctx, s.conn, statements) })
 }
 
-// flush sends statements that end with COMMIT, as one packet, and holds them for done only if the server came to the
+// flush sends statements that end with COMMIT, as one packet, and takes them for done only if the server reached the
 // secret behind it.
 func (s *session) flush(ctx context.Context, q querier, statements string) error {
 	res, err := execOn(ctx, q, statements+"; select '"+s.secret+"'")
@@ -211,7 +211,7 @@ func (s *session) Rollback(ctx context.Context, err error) {
 func (s *session) savepoint() string { return "fencepost_" + s.secret }
 
 // raceTries is how often a flush that lost a race is tried. The compare-and-set is inside, so that it may be
-// tried as it is. Who comes later and holds less is the one that loses a deadlock, and loses again until it meets the other's locks
+// tried unchanged. A transaction that comes later and holds less loses the deadlock, and loses again until it meets the other's locks
 // with its first key: with n rows about log2(n) times a batch of the other's, and ten were seen.
 const raceTries = 100
 

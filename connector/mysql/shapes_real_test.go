@@ -10,7 +10,7 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// faults lists what check finds wrong, as code, text and remedy.
+// faults lists the findings of check, as code, text and remedy.
 func (s *store) faults(t *testing.T, c Config, columns []fencepost.ColumnSpec) (list []string) {
 	t.Helper()
 	k := s.worker(t, c)
@@ -22,7 +22,7 @@ func (s *store) faults(t *testing.T, c Config, columns []fencepost.ColumnSpec) (
 	return list
 }
 
-// V22: rows go through a view into its table; where they can not, check says what can be done instead.
+// V22: rows go through a view into its table; where they cannot, check says what can be done instead.
 func TestV22Views(t *testing.T) {
 	s := newStore(t)
 	for _, ddl := range []string{"create table base (id int primary key, a varchar(99)) engine=InnoDB", "create table more (id int, b int) engine=InnoDB", "create view plain as select id, a from base",

@@ -7,12 +7,12 @@ import (
 	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
-// enders are first words of statements that end the transaction: those that say so, and those that commit by
+// enders are first words of statements that end the transaction: explicitly, or because they commit by
 // themselves before they run (DDL, accounts, table locks, maintenance). CREATE and DROP of a TEMPORARY table do not.
 var enders = []string{"COMMIT", "ROLLBACK", "BEGIN", "START", "XA", "ALTER", "CREATE", "DROP", "TRUNCATE", "RENAME", "GRANT", "REVOKE",
 	"LOCK", "UNLOCK", "ANALYZE", "OPTIMIZE", "REPAIR", "CHECK", "CACHE", "FLUSH", "RESET", "INSTALL", "UNINSTALL", "CHANGE", "STOP", "PURGE", "SHUTDOWN"}
 
-// syntax is that of MySQL and MariaDB. DDL can not be tried: it would stand.
+// syntax is that of MySQL and MariaDB. DDL cannot be tried: it would be committed.
 var syntax = sqlstore.Syntax{Skip: skipQuoted, Comment: comment, Blank: executable, Ends: ending}
 
 // ending is sqlstore.Syntax.Ends.
@@ -27,7 +27,7 @@ func ending(word, rest string) string {
 	return ""
 }
 
-// comment reports whether a text begins with a comment. What stands in an executable one, /*! ... */, is none.
+// comment reports whether a text begins with a comment. The content of an executable one, /*! ... */, is none.
 func comment(text string) bool {
 	return text[0] == '#' || dashes(text) || strings.HasPrefix(text, "/*") && executable(text) == 0
 }

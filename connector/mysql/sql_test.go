@@ -45,7 +45,7 @@ func TestFindEnd(t *testing.T) {
 	}
 }
 
-// Both forms of a dsn lead to the same place, and what can not be read is not shown.
+// Both forms of a dsn lead to the same place, and what cannot be read is not shown.
 func TestParseDSN(t *testing.T) {
 	for _, dsn := range []string{"mysql://app:p%40w@db.example:3307/shop?tls=skip-verify", "mariadb://app:p%40w@db.example:3307/shop?tls=skip-verify",
 		"app:p@w@tcp(db.example:3307)/shop?tls=skip-verify"} {

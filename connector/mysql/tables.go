@@ -70,7 +70,7 @@ func (s *session) makeTables(ctx context.Context, _ sqlstore.Found) error {
 	return nil
 }
 
-// makersLock is the literal of the lock's name, which has room for 64 characters only.
+// makersLock is the literal of the lock's name, which may have 64 characters at most.
 func makersLock(database string) string {
 	return fmt.Sprintf("'fencepost %.8x'", md5.Sum([]byte(database)))
 }

@@ -28,7 +28,7 @@ select column_name, data_type, column_type, is_nullable = 'NO', column_default i
 select index_name, column_name, sub_part is not null from information_schema.statistics
   where table_schema = @schema and table_name = @table and non_unique = 0 order by index_name, seq_in_index`
 
-// namesakeSQL selects the user's own table that the temporary one hides. Servers that list temporary tables say so.
+// namesakeSQL selects the user's own table that the temporary one hides. Servers that list temporary tables mark them.
 const namesakeSQL = `select table_name from information_schema.tables
   where table_schema = @schema and table_name = 'batch' and binary table_name = 'batch' and table_type in ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED')`
 

@@ -22,8 +22,8 @@ func (s *session) try(ctx context.Context, j sqlstore.Job, t *sqlstore.Target, c
 	return s.ended(ctx, j, err), err
 }
 
-// ended tells how the job's SQL ended the transaction; empty: it did not. Its RELEASE finds no savepoint (1305), or it failed and the
-// savepoint can not be gone back to. What rolls back (rollsBack) ends a transaction by itself.
+// ended reports how the job's SQL ended the transaction; empty: it did not. Its RELEASE finds no savepoint (1305), or it failed and the
+// rollback to the savepoint fails. What rolls back (rollsBack) ends a transaction by itself.
 func (s *session) ended(ctx context.Context, j sqlstore.Job, err error) string {
 	my := new(mysql.MySQLError)
 	switch {

@@ -90,7 +90,7 @@ func pairsOf(from fencepost.Type, k kind, to ...string) (list sqlstore.Pairs[kin
 }
 
 // natural is the type that DDL and the table `batch` give a column of the schema, and how its values are written. Of a
-// decimal's most 65 digits 24 stand behind the point.
+// decimal's at most 65 digits, 24 follow the point.
 func natural(t fencepost.Type) (sql string, k kind) {
 	switch t {
 	case fencepost.Int:
@@ -122,7 +122,7 @@ func natural(t fencepost.Type) (sql string, k kind) {
 // it, as in tableOptions.
 const binaryKey = ` CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE utf8mb4_nopad_bin */`
 
-// keyType is natural's type where it can stand in a key, which has no text or blob without a length.
+// keyType is natural's type where it can be in a key, which takes no text or blob without a length.
 func keyType(t fencepost.Type) string {
 	switch t {
 	case fencepost.Text, fencepost.JSON:

@@ -28,7 +28,7 @@ func (w *worker) latest(v int64, keys ...string) sink.Commit {
 	return w.table(k, n)
 }
 
-// other is a transaction of somebody else's, which loses no deadlock: the server rolls back who has written less.
+// other is another client's transaction, which loses no deadlock: the server rolls back the one that has written less.
 func (s *store) other(t *testing.T) *sql.Tx {
 	t.Helper()
 	tx, err := s.db.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
@@ -47,7 +47,7 @@ func write(t *testing.T, tx *sql.Tx, text string) {
 	}
 }
 
-// waiting returns once somebody waits for a lock. (The server answers from innodb_trx what it knew a while ago.)
+// waiting returns once a transaction waits for a lock. (The server answers from a cache of innodb_trx that may be old.)
 func (s *store) waiting(t *testing.T) {
 	t.Helper()
 	var name, n string
@@ -100,7 +100,7 @@ func TestUpsertLosesADeadlock(t *testing.T) {
 }
 
 // Two workers that upsert the same keys in opposite orders, one of them always with fewer rows, so that it is the one
-// that loses: no deadlock comes out, every batch stands whole, and what stands is the last batch of one of them.
+// that loses: no deadlock is returned, every batch is there whole, and the final rows are the last batch of one of them.
 func TestUpsertsInOppositeOrders(t *testing.T) {
 	for _, sizes := range [][2]int{{400, 400}, {2_000, 50}, {3_000, 1_500}} {
 		t.Run(fmt.Sprint(sizes), func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestUpsertsInOppositeOrders(t *testing.T) {
 	}
 }
 
-// The last row of a key stands, whichever way the batch goes: as it is, in the order of its keys, or in pieces.
+// The last row of a key remains, whichever way the batch goes: as it is, in the order of its keys, or in pieces.
 func TestTheLastRowOfAKeyStands(t *testing.T) {
 	for way, deadlocks := range map[string]int32{"direct": 0, "in order": crowdedAt} {
 		t.Run(way, func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 // serverProcess is sqlstore.Dialect.Process.
 func (s *session) serverProcess() uint64 { return atomic.LoadUint64(&s.process) }
 
-// waits is sqlstore.Dialect.Waits. Who holds a lock of a row the server tells a user with PROCESS (MySQL: SELECT on sys) only.
+// waits is sqlstore.Dialect.Waits. The server shows the holder of a row lock only to a user with PROCESS (MySQL: SELECT on sys).
 func (s *session) waits(ctx context.Context, process uint64) (w sink.Wait, err error) {
 	res, err := s.Exec(ctx, fmt.Sprintf("select coalesce(command, ''), coalesce(state, '') from information_schema.processlist where id = %d", process))
 	if err != nil {

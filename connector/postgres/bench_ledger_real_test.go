@@ -24,7 +24,7 @@ where l.job = 'job' and l.topic = 'flights' and l.part = m.part and l.until = m.
 
 const eachSQL = `insert into bare values ('job', 'flights', $1, $2) on conflict (job, topic, part) do update set until = excluded.until`
 
-// bareCommits are what a commit of n partitions stands beside, on a table without fence, epoch or history: all is one
+// bareCommits are what a commit of n partitions is compared with, on a table without fence, epoch or history: all is one
 // atomic compare-and-set; each is a write for each partition in one transaction, which compares nothing.
 type bareCommits struct {
 	conn       *pgx.Conn

@@ -17,7 +17,7 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// flight rows of five columns, as the user's guide has them.
+// flightRows are rows of five columns, as the user's guide has them.
 func flightRows(n int) []fencepost.Column {
 	cols := []fencepost.Column{{Name: "date", Type: fencepost.Timestamp}, {Name: "delay", Type: fencepost.Int}, {Name: "distance", Type: fencepost.Int},
 		{Name: "origin", Type: fencepost.Text}, {Name: "destination", Type: fencepost.Text}}

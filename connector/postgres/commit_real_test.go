@@ -35,7 +35,7 @@ var forms = []struct {
 func TestSQLThatEndsItsTransaction(t *testing.T) {
 	for _, c := range []struct {
 		sql   string
-		stood bool // what stood before the COMMIT stands: the documents say so
+		stood bool // what was written before the COMMIT is committed: the documents say so
 	}{
 		{insertSQL + "; commit", true},
 		{insertSQL + "; commit; begin", true},
@@ -192,8 +192,8 @@ func TestUpsertComparesKeysAsTheTableDoes(t *testing.T) {
 	}
 }
 
-// C13: a worker that stands still in the middle of its rows, in every form, keeps nobody waiting; when it wakes it is
-// refused, and nothing of it stands.
+// C13: a worker that is stopped in the middle of its rows, in every form, blocks no other; when it resumes it is
+// refused, and nothing of it is committed.
 func TestHeirCommitsWhileAnotherStandsInsideCopy(t *testing.T) {
 	for _, f := range forms {
 		t.Run(f.name, func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestHeirCommitsWhileAnotherStandsInsideCopy(t *testing.T) {
 	}
 }
 
-// C13: the client says nothing any more once its rows are sent: the server commits alone.
+// C13: the client sends nothing more once its rows are sent: the server commits alone.
 func TestServerCommitsAlone(t *testing.T) {
 	for _, f := range forms {
 		t.Run(f.name, func(t *testing.T) {
@@ -245,7 +245,7 @@ func TestServerCommitsAlone(t *testing.T) {
 	}
 }
 
-// A handler that stands still keeps its locks for CommitTimeout and no longer.
+// A handler that is stopped keeps its locks for CommitTimeout and no longer.
 func TestHandlerThatStandsStill(t *testing.T) {
 	s := newStore(t)
 	inside, release := make(chan struct{}), make(chan struct{})
@@ -377,7 +377,7 @@ func TestAggregateUpsertOnFourLanes(t *testing.T) {
 	}
 }
 
-// A connection that breaks is unknown only from where the server could have committed, and the next try settles it
+// A connection that breaks is unknown only from where the server could have committed, and the next try decides it
 // with one effect.
 func TestACutConnection(t *testing.T) {
 	for _, f := range forms {
@@ -483,7 +483,7 @@ func (s *store) waits(t *testing.T, pid uint32) {
 	}
 }
 
-// A context that ends while the compare-and-set waits: unknown, and the next try settles it.
+// A context that ends while the compare-and-set waits: unknown, and the next try decides it.
 func TestACancelledCommit(t *testing.T) {
 	s := newStore(t)
 	w := s.worker(t, Config{Table: "flights"}).start(1)

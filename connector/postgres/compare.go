@@ -17,9 +17,9 @@ import (
 //	u   the rows that agree, moved. `l.until` is compared, not k's: the row that was waited for is looked at again
 //	c   the group's first mover that knows its cluster records it
 //	h   historySQL, where commits are not merged
-//	g   what there is to be told of
+//	g   what there is to report
 //
-// Every worker locks rows in (topic, partition) order, so that two can not deadlock.
+// Every worker locks rows in (topic, partition) order, so that two cannot deadlock.
 const compareSQL = `with m as (select * from unnest(@topics::text[], @partitions::int[], @held::bigint[], @fences::bigint[],
   @untils::bigint[], @epochs::int[]) as m (topic, partition, held, held_fence, next, next_epoch)),
 @locked
@@ -43,9 +43,9 @@ from g; `
 // rows: to lock them first writes each of them twice. An update locks in the order in which its join finds the rows. So its
 // join must have one plan, in the order of the rows, whatever the planner knows of the table:
 //
-//	sparseSQL  each row of m looks for its row of the ledger in the primary key. The group stands in an ANY of what m
+//	sparseSQL  each row of m looks for its row of the ledger in the primary key. The group is in an ANY of what m
 //	           says, so that no other join can begin at that index, and all others begin with a scan of the whole
-//	           table, which the planner is told to avoid.
+//	           table, which the planner is made to avoid.
 //	denseSQL   a merge join by partition, of one topic's rows and m. It finds many rows that lie side by side in half the
 //	           time, and few among many in far more. Nothing else can be merged by: IS NOT DISTINCT FROM has no order.
 const (
@@ -64,7 +64,7 @@ func mergedSQL(rows string) string {
 	return sqlstore.Fill(compareSQL, "@locked\n", "", "@history\n", "", "@from", "m", "@run", mergeSQL, "@rows", rows)
 }
 
-// without tells the planner to avoid something while a statement runs. The user's deferred triggers run at COMMIT, without it.
+// without makes the planner avoid something while a statement runs. The user's deferred triggers run at COMMIT, without it.
 func without(statement string, what ...string) string {
 	before, behind := "", ""
 	for _, w := range what {

@@ -10,7 +10,7 @@ import (
 	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
-// appRole stands in the grants for the user of the dsn.
+// appRole is the placeholder in the grants for the user of the dsn.
 const appRole = "fencepost_app"
 
 // CheckNames finds the names of a table and of columns that the server does not take. Without a table there are none. It
@@ -19,7 +19,7 @@ func CheckNames(table string, columns []fencepost.ColumnSpec) []fencepost.Findin
 	return dialect().CheckNames(table, columns)
 }
 
-// appDatabase stands in the grants for the database of the dsn.
+// appDatabase is the placeholder in the grants for the database of the dsn.
 const appDatabase = "DATABASE_NAME"
 
 // DDL is the SQL that a database's owner runs before a user with the least grants can: the ledger's tables, the

@@ -49,7 +49,7 @@
 // # Tables of other programs
 //
 // OpenLayout reads offsets out of a table of any shape, in a transaction that may only read. A condition of the user's is
-// sent as one statement by the extended protocol, so that it can not end that transaction.
+// sent as one statement by the extended protocol, so that it cannot end that transaction.
 //
 // # What is elsewhere
 //
@@ -60,8 +60,8 @@
 //
 //   - What the server refuses about rows (classes 22 and 23, P0001) is a *sink.Rejected; nothing was applied.
 //   - A connection that broke before the end of the COPY was sent: nothing happened. Later: ledger.ErrUnknown, and
-//     the next compare-and-set tells. The next call opens a new connection by itself.
-//   - SQL that ends its transaction loses the savepoint: *sink.Ended. What it did before may stand. Columns and
+//     the next compare-and-set decides. The next call opens a new connection by itself.
+//   - SQL that ends its transaction loses the savepoint: *sink.Ended. What it did before may be committed. Columns and
 //     Check find it earlier, by reading.
 //   - A server that is down, starting, full or read-only is a passing *fencepost.UserError. No error shows the dsn.
 //   - A statement of a handler that was prepared for an earlier table (0A000), or is not prepared on this connection (26000,

@@ -29,7 +29,7 @@ const (
 //
 //	head  | fields length value length value ... | fields ... | -1
 //
-// A value that the target's type can not hold ends it with a *sink.Rejected.
+// A value that the target's type cannot hold ends it with a *sink.Rejected.
 type encoder struct {
 	fields  []field
 	columns []*fencepost.Column // :: field -> its column, nil for metadata of the segment
@@ -70,7 +70,7 @@ func newEncoder(fields []field, b *fencepost.Batch, buf []byte) *encoder {
 // errStopped is what a writer gets that reads on after its COPY is over.
 var errStopped = errors.New("the COPY is over")
 
-// stop ends the reading, whoever still reads, and says whether everything had been read.
+// stop ends the reading, whichever goroutine reads, and reports whether everything had been read.
 func (e *encoder) stop() (done bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -336,7 +336,7 @@ func (e *encoder) tooLarge(f *field, v []byte) {
 	e.reject("54000", f, string(v[:61]), fmt.Sprintf("has %d bytes, and Postgres stores %d at most", len(v), mostBytes))
 }
 
-// reject ends the COPY: the row can not be applied.
+// reject ends the COPY: the row cannot be applied.
 func (e *encoder) reject(code string, f *field, value, why string) {
 	const most = 60
 	if len(value) > most {

@@ -21,7 +21,7 @@ func (s *session) silent(reason string, err error) error {
 	return system.Silent(place(s.config), reason, err)
 }
 
-// edge makes an error of the driver ours, where nothing happened.
+// edge converts an error of the driver into one of ours, where nothing happened.
 func (s *session) edge(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -63,7 +63,7 @@ var classes = map[string]sqlstore.Class{
 	"42":    sqlstore.BadSQL, "0A": sqlstore.BadSQL, "2D": sqlstore.BadSQL, "3F": sqlstore.BadSQL,
 }
 
-// classOf says what an error of the server is about. A code tells only if the server itself has raised it: a trigger may
+// classOf returns the class of a server's error. A code counts only if the server itself has raised it: a trigger may
 // raise any, and row security refuses a row by the code of a right that is missing. The name of the server's function says
 // which it was.
 func classOf(pg *pgconn.PgError) sqlstore.Class {
@@ -82,7 +82,7 @@ func classOf(pg *pgconn.PgError) sqlstore.Class {
 	return class
 }
 
-// said makes an error that the server raised ours.
+// said converts an error that the server raised into one of ours.
 func (s *session) said(pg *pgconn.PgError) error {
 	if err := s.poolerRefused(pg); err != nil {
 		return err
@@ -130,7 +130,7 @@ func rejected(pg *pgconn.PgError) *sink.Rejected {
 }
 
 // copied is the column that a COPY was at, which the server names in the context only: COPY flights, line 3, column origin.
-// What read the value (jsonb) may stand in front of that.
+// The context of the function that read the value (jsonb) may come before that.
 func copied(where string) string {
 	for line := range strings.Lines(where) {
 		if _, column, ok := strings.Cut(line, ", column "); ok && strings.HasPrefix(line, "COPY ") {
@@ -141,8 +141,8 @@ func copied(where string) string {
 	return ""
 }
 
-// lost reports whether err tells nothing about what the server did with a flush that was sent. The driver's "conn
-// closed" passes for safe to retry, and is not: it answers so too for what was sent and broke while it was answered.
+// lost reports whether the outcome of a flush that was sent is unknown after err. pgx reports "conn
+// closed" as safe to retry, but also returns it when the request was sent and the response was lost.
 func (s *session) lost(err error) bool {
 	if pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed) {
 		return false

@@ -60,7 +60,7 @@ const (
 
 // remoteSQL selects the functions of dblink that the job's SQL reaches, or a trigger on what it names or on the job's table. They
 // send statements over a connection of their own, which leaves no lock in this transaction. Functions and tables are found
-// by their names in SQL and in the text of functions: a function may be listed that no row ever comes to.
+// by their names in SQL and in the text of functions: a function may be listed that is never called for a row.
 const remoteSQL = `with recursive dblink as (select d.objid as oid from pg_extension e join pg_depend d on d.refclassid = 'pg_extension'::regclass
    and d.refobjid = e.oid and d.classid = 'pg_proc'::regclass where e.extname = 'dblink'),
  rel as (select c.oid from pg_class c where exists (select from dblink) and c.relkind in ('r', 'p', 'v')

@@ -160,7 +160,7 @@ func TestV18ReadingIsNoWriting(t *testing.T) {
 	}
 }
 
-// foreign makes a server of the database itself, and a foreign table named lost of its table there.
+// foreignTable makes a server of the database itself, and a foreign table named lost of its table there.
 func (s *store) foreignTable(t *testing.T) {
 	u, err := url.Parse(s.dsn)
 	if err != nil {

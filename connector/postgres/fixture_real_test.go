@@ -41,7 +41,7 @@ func newStore(t *testing.T) *store {
 	return s
 }
 
-// connect is a connection beside the room.
+// connect opens a connection apart from the connector's.
 func (s *store) connect(t *testing.T) *pgx.Conn {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), s.dsn)
@@ -52,7 +52,7 @@ func (s *store) connect(t *testing.T) *pgx.Conn {
 	return c
 }
 
-// exec runs statements beside the room.
+// exec runs statements on a connection apart from the connector's.
 func (s *store) exec(t *testing.T, sql string, args ...any) {
 	t.Helper()
 	c := s.connect(t)
@@ -61,7 +61,7 @@ func (s *store) exec(t *testing.T, sql string, args ...any) {
 	}
 }
 
-// one reads one value beside the room.
+// one reads one value on a connection apart from the connector's.
 func one[T any](t *testing.T, s *store, sql string, args ...any) (v T) {
 	t.Helper()
 	if err := s.connect(t).QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
@@ -182,12 +182,12 @@ const (
 	cutNothing cut = iota
 	cutQuery       // before the Query of the next commit arrives
 	cutRows        // in the middle of its rows
-	cutCommit      // before the message that lets the server run to COMMIT; the client believes it sent
+	cutCommit      // before the message that lets the server run to COMMIT; the client takes it for sent
 	cutAnswer      // after the server did everything, before its answer
 	holdRows       // nothing breaks: the rows stop in the third message until release, after the server wrote the first ones
 )
 
-// wire is the network of a store's sinks: it looks at what the client sends, and breaks once, where it is told.
+// wire is the network of a store's sinks: it inspects what the client sends, and breaks once, at the chosen place.
 type wire struct {
 	mu struct {
 		sync.Mutex
@@ -204,7 +204,7 @@ func (w *wire) arm(c cut) {
 	w.mu.next = c
 }
 
-// hold arms holdRows: held is closed when a client stands still, and it stands until release is closed. The server
+// hold arms holdRows: held is closed when a client is stopped, and the client stays so until release is closed. The server
 // keeps up to 1,000 rows before it writes them: what it locks shows only after that.
 func (w *wire) hold() (held <-chan struct{}, release chan<- struct{}) {
 	w.mu.Lock()

@@ -77,7 +77,7 @@ func column4(name, typ string) []any {
 	return append(row(name, typ, typ, "f", "f", "f", typ), nil, "f", nil, nil)
 }
 
-// takes reads a flush whole, and says nothing before.
+// takes reads a flush whole, and answers nothing before.
 func (y way) takes(b *backend) (sql string) {
 	sql = b.hears(begin)
 	b.rows()
@@ -195,7 +195,7 @@ func (w *worker) markers() sink.Commit {
 	return sinktest.Commit(sinktest.Span{TopicPartition: at(0), Held: held, Until: held.Offset + 3, Rows: []fencepost.Offset{}})
 }
 
-// A commit is done when the server says COMMIT and stands outside of a transaction. It says ROLLBACK of a transaction
+// A commit is done when the server answers COMMIT and is outside of a transaction. It answers ROLLBACK to a transaction
 // that had failed, and stays inside of one that was chained; neither is an error to it.
 func TestOnlyCommitIsSuccess(t *testing.T) {
 	for _, test := range []struct {
@@ -242,7 +242,7 @@ func (y way) fails(b *backend, e *pgproto3.ErrorResponse) {
 	b.says(tags("ROLLBACK"), ready('I'))
 }
 
-// holds is the ledger's answer to who asks what it holds.
+// ledgerHolds answers the question what the ledger holds.
 func (b *backend) ledgerHolds(offset, fence int) {
 	b.hears("select topic, partition, until, leader_epoch, fence, topic_id from x.ledger")
 	b.says(answer([]any{"flights", 0, offset, -1, fence, nil}), ready('I'))
@@ -308,7 +308,7 @@ func wantFlushes(t *testing.T, s *scripted, want ...string) {
 	}
 }
 
-// A flush that fails behind its PREPARE does not say so. The next one may then prepare what is there, and leaves once more.
+// A flush that fails behind its PREPARE does not report that. The next one may then prepare what is there, and leaves once more.
 // The error of another statement, of the user's, is the user's.
 func TestPreparedIsThere(t *testing.T) {
 	y := ways[3]
@@ -395,8 +395,8 @@ func TestCompareIsInOrder(t *testing.T) {
 	}
 }
 
-// What a refused compare-and-set says: the word, the secret and the number in the text of a failed cast. Without the
-// secret it is somebody's value, and bad.
+// The error of a refused compare-and-set: the word, the secret and the number in the text of a failed cast. Without the
+// secret it is a value of a record, and bad.
 func TestRefusedCompareAndSet(t *testing.T) {
 	refused, rejected, fault := new(ledger.Refused), new(sink.Rejected), new(fencepost.UserError)
 	for _, test := range []struct {
@@ -535,8 +535,8 @@ func TestSerializationFailureIsTriedAgainAsItIs(t *testing.T) {
 	}
 }
 
-// Where the connection was cut decides what is known. Before the end of the rows was sent the server can not have come
-// to the COMMIT; behind it nobody knows, whatever it said last, until the next compare-and-set.
+// Where the connection was cut decides what is known. Before the end of the rows was sent the server cannot have reached
+// the COMMIT; after it the outcome is unknown until the next compare-and-set, whatever the last answer was.
 func TestCutConnection(t *testing.T) {
 	y := ways[0]
 	shutdown := &pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "57P01", Message: "terminating connection"}
@@ -544,7 +544,7 @@ func TestCutConnection(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		script script // until it is cut, behind the meeting
-		code   string // of a passing fault, either: reading or writing may fail first; empty: it is unknown
+		code   string // of a passing error, either: reading or writing may fail first; empty: it is unknown
 	}{
 		{"before the flush", func(b *backend) {}, "database-silent"},
 		{"in the rows", func(b *backend) { b.hears(begin) }, "database-silent"},
@@ -599,7 +599,7 @@ func TestCutConnectionWithoutRows(t *testing.T) {
 	}
 }
 
-// A lost answer is settled by the next compare-and-set: the batch that stood all the same is refused, not applied twice.
+// A lost answer is resolved by the next compare-and-set: a batch that was committed all the same is refused, not applied twice.
 func TestLostAnswerIsSettledByTheNextFlush(t *testing.T) {
 	y := ways[0]
 	onScript(t, y.config, []script{
@@ -688,14 +688,14 @@ func TestHangingRead(t *testing.T) {
 	})
 }
 
-// endings are failures of user SQL: what the server says, and what that tells of the transaction.
+// endings are failures of user SQL: the server's answers, and what they show of the transaction.
 var endings = []struct {
 	name          string
 	ran           []string // statements that were done
 	code, message string   // of the one that failed; @ is our savepoint
 	inside        bool     // it failed in a transaction
 	holds         int      // what the ledger holds, where it is asked
-	ended         string   // what is said of it; empty: it did not end its transaction
+	ended         string   // the text for an ended transaction; empty: it was not ended
 }{
 	{"savepoint gone", []string{"SAVEPOINT", "COMMIT", "BEGIN"}, "3B001", `savepoint "@" does not exist`, true, 0, "it holds a COMMIT"},
 	{"no transaction at RELEASE", []string{"SAVEPOINT", "COMMIT"}, "25P01", "RELEASE SAVEPOINT can only be used in transaction blocks", false, 0, "it holds a COMMIT"},
@@ -705,7 +705,7 @@ var endings = []struct {
 	{"failed at COMMIT", []string{"SAVEPOINT", "DELETE 1", "RELEASE", "SET CONSTRAINTS", "SELECT 1"}, "40001", "could not serialize access", false, 0, ""},
 }
 
-// The SQL's end of a transaction is told by the savepoint that is gone with it, and by nothing else.
+// An ended transaction is recognised by the savepoint that is gone with it, and by nothing else.
 func TestSavepointTellsTheEnd(t *testing.T) {
 	y := ways[3]
 	for _, e := range endings {

@@ -2,7 +2,7 @@ package postgres
 
 import "github.com/fencepost/fencepost/internal/sqlstore"
 
-// keywords are the words that can not stand for a column or a table without quotes: the reserved ones of
+// keywords are the words that cannot stand for a column or a table without quotes: the reserved ones of
 // pg_get_keywords(), with those that may be functions or types.
 var keywords = sqlstore.Words(`
 	all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate

@@ -60,7 +60,7 @@ func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, com
 		defer l.session.Drop() // see copyIn
 	}
 	if !done {
-		// The end of the COPY was never sent, so the server can not have come to the COMMIT.
+		// The end of the COPY was never sent, so the server cannot have reached the COMMIT.
 		return l.unsent(ctx, e, err)
 	}
 	if how := l.session.ended(l.sink.job, tag, err); how != "" {
@@ -121,7 +121,7 @@ func (l *lane) handlerFailed(ctx context.Context, err error) error {
 	case errors.As(err, &rejected), errors.As(err, &fault):
 		return err
 	case errors.As(err, &pg) && unprepared(pg):
-		l.session.Drop() // and with it what the driver believes to be prepared
+		l.session.Drop() // and with it the statements that the driver takes for prepared
 		return fmt.Errorf("handler: %w", system.Fault(sqlstore.Race, "", reasoned(pg)))
 	case errors.As(err, &pg):
 		return fmt.Errorf("handler: %w", l.session.said(pg))

@@ -109,7 +109,7 @@ func TestCustomTable(t *testing.T) {
 	}
 }
 
-// What can not be an offset is refused, and the row is named; a filter can neither write nor end the transaction.
+// What cannot be an offset is refused, and the row is named; a filter can neither write nor end the transaction.
 func TestDamagedTable(t *testing.T) {
 	txn := preset(t, "txn_offsets")
 	where := func(w string) sqlstore.TableLayout { l := txn; l.Where = w; return l }

@@ -15,7 +15,7 @@ import (
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// quote makes a string literal. A NUL byte can not be sent: see sendable.
+// quote makes a string literal. A NUL byte cannot be sent: see sendable.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // ident quotes a name.
@@ -81,7 +81,7 @@ func uuids(moves []ledger.Move, value func(ledger.Move) fencepost.TopicID) strin
 	})
 }
 
-// sendable refuses what can not stand in a statement.
+// sendable refuses what cannot be in a statement.
 func sendable(what, text string) error {
 	if strings.IndexByte(text, 0) >= 0 {
 		return fmt.Errorf("%s has a null byte", what)

@@ -130,7 +130,7 @@ func appendDecimal(b, text []byte) (_ []byte, reason string) {
 	return b, ""
 }
 
-// appendNumericHead appends the length of the value and what stands before its digits.
+// appendNumericHead appends the length of the value and the header before its digits.
 func appendNumericHead(b []byte, n, weight, sign, scale int) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(8+2*n))
 	b = binary.BigEndian.AppendUint16(b, uint16(n))

@@ -61,7 +61,7 @@ func pools(ctx context.Context, c *pgconn.PgConn) error {
 func pooled(c *pgx.Conn) bool { return c.PgConn().CustomData()[pooledKey] == true }
 
 // behindPooler is the session's config for a connection through a pooler. Its driver names no prepared statements unless the
-// dsn says so: types are those of the server, as with named ones, at another round trip for each statement of a handler.
+// dsn asks for them: types are those of the server, as with named ones, at another round trip for each statement of a handler.
 func (s *session) behindPooler() *pgx.ConnConfig {
 	c := s.config.Copy()
 	if c.StatementCacheCapacity > 0 && !namesMode(c.ConnString()) {
@@ -75,7 +75,7 @@ func (s *session) behindPooler() *pgx.ConnConfig {
 }
 
 // copyIn is PgConn.CopyFrom, whose rows behind a pooler wait until the server has asked for them. PgBouncer since 1.21 counts
-// rows that come before as requests of their own, which no answer comes to, and never gives the server process to
+// rows that come before as requests of their own, which are never answered, and never gives the server process to
 // another client (pgbouncer#1471). The driver sends its last message of a COPY even after an error, which is one of those:
 // a session whose COPY failed is to be dropped.
 func (s *session) copyIn(ctx context.Context, rows io.Reader, sql string) (pgconn.CommandTag, error) {
@@ -158,7 +158,7 @@ func (a *answers) walk(p []byte) {
 	}
 }
 
-// poolerRefused is the fault of a pooler that is set up so that it can not carry what is asked of it; nil: pg is none.
+// poolerRefused returns the error of a pooler whose configuration refuses the request; nil: pg is none.
 func (s *session) poolerRefused(pg *pgconn.PgError) error {
 	fault := &fencepost.UserError{Code: "pooler-refused", Err: sqlstore.Reasoned{Reason: place(s.config) + ": " + reasoned(pg).Reason, Err: pg}}
 	if pg.Code != "08P01" {

@@ -143,7 +143,7 @@ func TestS1ACopyThatFailsBehindAPooler(t *testing.T) {
 	}
 }
 
-// S3: whoever says in the dsn how the driver sends statements is not overruled.
+// S3: a dsn that says how the driver sends statements is not overruled.
 func TestS3TheDSNSaysHowStatementsAreSent(t *testing.T) {
 	s, through := viaPooler(t)
 	for mode, want := range map[string]pgx.QueryExecMode{"": pgx.QueryExecModeDescribeExec, "&default_query_exec_mode=exec": pgx.QueryExecModeExec,
@@ -162,7 +162,7 @@ func TestS3TheDSNSaysHowStatementsAreSent(t *testing.T) {
 	}
 }
 
-// S1: what a pooler can not carry is said at connect, with what to set.
+// S1: what a pooler cannot carry is reported at connect, with what to set.
 func TestS1WhatAPoolerRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ settings, dsn, want, mended string }{
 		"a setting of the session": {"", "&lock_timeout=5000", "ignore_startup_parameters = lock_timeout", "ignore_startup_parameters=lock_timeout"},

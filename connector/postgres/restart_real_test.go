@@ -11,7 +11,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// A server that is killed and comes back: the lane and the ledger say that waiting may mend it, or that the outcome is
+// A server that is killed and comes back: the errors of lane and ledger are passing, or say that the outcome is
 // unknown, and go on by themselves, with every row once.
 func TestAServerThatIsKilled(t *testing.T) {
 	server := servers.OwnPostgres(t)

@@ -19,17 +19,17 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// script is what a server does with one connection that was let in. It runs in a goroutine of its own; when it returns
+// script is what a server does with one connection that was accepted. It runs in a goroutine of its own; when it returns
 // the connection is cut.
 type script func(*backend)
 
 // scripted is a server that follows scripts, one a connection, in the order in which connections are opened. There is
 // no network: a write ends when the other side has read it, and a wait for what never comes is a deadlock that the
-// bubble tells of.
+// bubble reports.
 type scripted struct {
 	t       *testing.T
 	scripts []script
-	release chan struct{} // closed at the end of a test: lets go who holds
+	release chan struct{} // closed at the end of a test: releases whatever is held
 	// patience is a context that ends, for errHung, when a script hangs.
 	patience context.Context
 	hung     context.CancelCauseFunc
@@ -112,7 +112,7 @@ func (s *scripted) serve(b *backend) {
 	s.scripts[n](b)
 }
 
-// heard is what clients sent since the last connection was let in.
+// heard is what clients sent since the last connection was accepted.
 func (s *scripted) heard() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +131,7 @@ func (b *backend) fail(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// hear waits for a message and notes it.
+// hear waits for a message and records it.
 func (b *backend) hear() (pgproto3.FrontendMessage, error) {
 	m, err := b.Receive()
 	if err != nil {
@@ -147,7 +147,7 @@ func (b *backend) hear() (pgproto3.FrontendMessage, error) {
 	return m, nil
 }
 
-// hears waits for a Query that holds the words.
+// hears waits for a Query that contains the words.
 func (b *backend) hears(words string) string {
 	m, err := b.hear()
 	q, ok := m.(*pgproto3.Query)
@@ -173,7 +173,7 @@ func (b *backend) rows() {
 
 var errHung = errors.New("the server hangs")
 
-// hangs ends the patience, hears whatever comes and says nothing.
+// hangs ends the patience, reads whatever arrives and answers nothing.
 func (b *backend) hangs() {
 	b.s.hung(errHung)
 	b.listens()
@@ -185,7 +185,7 @@ func (b *backend) holds() {
 	<-b.s.release
 }
 
-// listens hears whatever comes, and says nothing, until the client is gone.
+// listens reads whatever arrives, and answers nothing, until the client is gone.
 func (b *backend) listens() {
 	for {
 		m, err := b.hear()

@@ -17,7 +17,7 @@ import (
 	"github.com/fencepost/fencepost/internal/sqlstore"
 )
 
-// parseDSN reads a connection string. Its errors say nothing of the text: what can not be parsed may be, or hold, a
+// parseDSN reads a connection string. Its errors say nothing of the text: what cannot be parsed may be, or hold, a
 // password in the wrong place.
 func parseDSN(dsn string) (*pgx.ConnConfig, error) {
 	c, err := pgx.ParseConfig(dsn)

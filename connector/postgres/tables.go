@@ -13,7 +13,7 @@ const creationLock = 0x66656e6365 // "fence"
 
 // tablesDDL makes the ledger's tables; a second run changes nothing.
 //
-// Names are in the "C" collation, so that the order of rows is TopicPartition.Compare's. fillfactor leaves room on
+// Names are in the "C" collation, so that the order of rows is TopicPartition.Compare's. fillfactor leaves space on
 // each page for the next version of a row: no index column changes in a commit, so that the update stays on its page.
 const tablesDDL = `CREATE TABLE IF NOT EXISTS fencepost_groups (  -- ('', ''): the ledger; (group, ''): a group; (group, topic): its Roster
   group_name text COLLATE "C" NOT NULL, topic text COLLATE "C" NOT NULL,

@@ -13,7 +13,7 @@ import (
 )
 
 // shapeSQL is sqlstore.Target.Shape, of the rows of shapeFrom. Values travel in the binary form of their columns' types, which
-// COPY can not tell from another type's of the same width; what makes a table staged decides over locks; and what takes null,
+// COPY cannot distinguish from another type's of the same width; what makes a table staged decides over locks; and what takes null,
 // and what null is to an index, decides which rows of a batch have one key.
 const (
 	shapeSQL = `min(concat_ws(' ', c.relkind, c.relpersistence, c.relrowsecurity, c.relhastriggers, c.relhasrules)) || ' ' ||
@@ -29,7 +29,7 @@ const (
 const sameSQL = `select ('changed:@secret:' || count(*))::int` + shapeFrom + ` having ` + shapeSQL + ` is distinct from @shape; `
 
 // The table of targetSQL is looked up once, and read as of one moment: of a table that is swapped in between, the columns
-// of the one would go with the shape of the other, and no commit would tell.
+// of the one would go with the shape of the other, and no commit would notice.
 const (
 	pinSQL = snapshot + `select set_config('fencepost.target', coalesce(to_regclass(@table)::oid::text, ''), true); `
 	pinned = `nullif(current_setting('fencepost.target'), '')::oid`
@@ -42,7 +42,7 @@ const keyedSQL = `i.indrelid = c.oid and i.indisunique and i.indimmediate and i.
     = (select array_agg(k order by k) from unnest(@key::text[]) k)`
 
 // targetSQL selects the columns, the table, its shape, and what of it is loose. A temporary table has built-in types only, so that no
-// worker stands in the way of who drops a type; what is of another type travels as text. Keys are compared by the index's
+// worker blocks a DROP TYPE; what is of another type travels as text. Keys are compared by the index's
 // collation, which may merge what the column's does not. A view's column may be computed;
 // where a trigger takes its rows, none is.
 const targetSQL = pinSQL + `select a.attname, case when coalesce(b.typtype, t.typtype) = 'e' then 'enum' when t.typcategory = 'A' and b.oid is null then format_type(t.oid, null) else coalesce(b.typname, t.typname) end,
@@ -108,7 +108,7 @@ func relationOf(r [][]byte) relation {
 func isTrue(b []byte) bool { return string(b) == "t" }
 
 // target is sqlstore.TargetSQL.Read. The rows go through a temporary table where writing them directly would hold locks
-// that another owner may need while this client sends (law 11: unique keys, triggers), or COPY can not write there at all
+// that another owner may need while this client sends (law 11: unique keys, triggers), or COPY cannot write there at all
 // (views, row security), or passes over what INSERT does (rules).
 func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target, error) {
 	name := sqlstore.Qualified(j.Table, ident)
@@ -232,12 +232,12 @@ func unwritable(j sqlstore.Job, is relation) []sqlstore.Misfit {
 	return nil
 }
 
-// unkeyed is the refusal of an upsert unless a unique index is exactly the job's Key, and no rule stands beside it.
+// unkeyed is the refusal of an upsert unless a unique index is exactly the job's Key, and the table has no rule.
 func unkeyed(j sqlstore.Job, is relation) []sqlstore.Misfit {
 	m := sqlstore.Misfit{Code: "key-not-unique"}
 	switch {
 	case !is.takesRows && is.kind != 'f':
-		return nil // which is told
+		return nil // its refusal is reported already
 	case is.kind == 'f':
 		m.Text, m.Help = fmt.Sprintf("foreign table %s takes no upsert by a key", j.Table), "leave key out to append"
 	case is.kind == 'v' && !is.keyed:

@@ -33,7 +33,7 @@ func (s *session) try(ctx context.Context, j sqlstore.Job, t *sqlstore.Target, c
 	return "", nil
 }
 
-// ended tells from the server's error how the job's SQL ended the transaction; empty: it did not. The savepoint is gone with it
+// ended reports, by the server's error, how the job's SQL ended the transaction; empty: it did not. The savepoint is gone with it
 // (3B001), or there is no transaction any more where one must be (25P01, or idle after any other error). Before the
 // first statement ran (a syntax error: no tag) nothing can have ended, and these classes of errors end a transaction
 // by themselves at COMMIT: serialization, resources, the operator, the system.

@@ -228,7 +228,7 @@ func TestBadRowsAreRejected(t *testing.T) {
 	}
 }
 
-// Whatever stands in the middle of a large batch, nothing of it is applied, and the lane goes on.
+// Whichever value is in the middle of a large batch, nothing of it is applied, and the lane goes on.
 func TestABadRowInTheMiddle(t *testing.T) {
 	s := newStore(t)
 	s.exec(t, "create table i (v int)")

@@ -31,7 +31,7 @@ func TestApply(t *testing.T) {
 		t.Fatal(describe(err))
 	}
 	defer lane.Close()
-	s.cfg.Password = servers.RedisPassword // of those who look beside
+	s.cfg.Password = servers.RedisPassword // for the clients apart from the connector's
 	apply := func(b *fencepost.Batch) error { return lane.(sink.Applier).Apply(t.Context(), b) }
 	w := &worker{t: t, as: ledger.Actor{Group: "g"}, held: map[fencepost.TopicPartition]ledger.Position{}}
 
@@ -66,7 +66,7 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// A lost answer is unknown, and a group that keys ask for and nobody named is told before anything is sent.
+// A lost answer is unknown, and a group that keys name and the configuration does not is reported before anything is sent.
 func TestApplyFails(t *testing.T) {
 	s := newStore(t)
 	opened, err := s.open(ledger.KeepMerged, s.sum())

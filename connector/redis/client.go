@@ -43,7 +43,7 @@ func newClient(c Config, size int, begin func(redis.Conn) error) *client {
 // size is how many connections there are at most.
 func (c *client) size() int { return cap(c.slots) }
 
-// Close closes the connections that nobody uses, and each other one when its caller is done with it.
+// Close closes the idle connections, and each other one when its caller is done with it.
 func (c *client) Close() error {
 	select {
 	case <-c.over:
@@ -66,7 +66,7 @@ func (c *client) Close() error {
 
 var errClosed = errors.New("the client is closed")
 
-// on runs f on a connection. When ctx ends, the connection is closed under it, and f's error says so.
+// on runs f on a connection. When ctx ends, the connection is closed under it, and f's error is that of ctx.
 func (c *client) on(ctx context.Context, f func(redis.Conn) error) error {
 	conn, err := c.take(ctx)
 	if err != nil {
@@ -125,7 +125,7 @@ func (c *client) give(conn redis.Conn) {
 	}
 }
 
-// dial makes a connection, and says on it who the user is and which database is meant.
+// dial makes a connection, and sends the user and the database on it.
 func (c *client) dial(ctx context.Context) (redis.Conn, error) {
 	raw, err := c.cfg.dialed(ctx, "tcp", c.cfg.Addr)
 	if err != nil {

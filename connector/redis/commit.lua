@@ -53,7 +53,7 @@ for i = 1, n, CHUNK do
 end
 
 -- What the ledger is going to hold, and the moves to record. Where a value is held as the writer remembers it, the new one
--- is complete but for its end; any other is taken apart, and what became of it told. Redis's Lua hashes every byte of every
+-- is complete but for its end; any other is taken apart, and its value is returned. Redis's Lua hashes every byte of every
 -- text, so the least text is made.
 local t = call('TIME')
 local now = t[1] .. fmt('%06d', t[2])

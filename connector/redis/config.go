@@ -41,7 +41,7 @@ type Config struct {
 	// Key is the group's hash, in which {group} stands for the group's name as a hash tag. Empty: fencepost:{group}. A
 	// key without {group}, such as the one that a pattern-A job filled, belongs to one group only.
 	Key string
-	// Group is what {group} stands for in the keys of effects. Empty: the group of a commit's Writer; effects that are
+	// Group is what {group} stands for in the keys of effects. Empty: the group of a commit's Actor; effects that are
 	// applied alone, because the ledger is elsewhere, have none. A backfill writes to the keys of the group that it is of.
 	Group fencepost.Group
 	// NoLedger says that the ledger is elsewhere (package atleastonce): nothing is looked for, tried or granted for one. Commit
@@ -62,7 +62,7 @@ type Config struct {
 // dialer connects to the server.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// validate joins all faults of a Config and fills what was left out.
+// validate joins all errors of a Config and fills what was left out.
 func (c Config) validate() (Config, error) {
 	var errs []error
 	if c.Addr == "" {

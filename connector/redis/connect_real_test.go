@@ -104,7 +104,7 @@ func TestLateDenialLeavesNothing(t *testing.T) {
 	}
 }
 
-// A user that may ask neither INFO nor CONFIG is refused: nobody could say whether the ledger may be dropped.
+// A user that may run neither INFO nor CONFIG is refused: the ledger could be evicted without a warning.
 func TestPolicyThatNobodyMayAsk(t *testing.T) {
 	server := servers.OwnRedis(t, "user blind on >pw ~* &* +@all -info -config", "user config on >pw ~* &* +@all -info")
 	s := storeOn(t, server.RedisServer)

@@ -17,7 +17,7 @@ import (
 )
 
 // A server that is killed in the middle of commits, again and again, keeps what it acknowledged, and rows and position
-// stand together: the same lane goes on, after NOSCRIPT and lost answers.
+// agree: the same lane goes on, after NOSCRIPT and lost answers.
 func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 	server := servers.OwnRedis(t)
 	s := storeOn(t, server.RedisServer)
@@ -89,7 +89,7 @@ func heldIn(t *testing.T, err error, tp fencepost.TopicPartition) ledger.Positio
 	return r.Held[tp]
 }
 
-// A server that forgot all scripts is told them again.
+// A server that lost all scripts is given them again.
 func TestScriptFlush(t *testing.T) {
 	server := servers.OwnRedis(t)
 	s := storeOn(t, server.RedisServer)
@@ -131,7 +131,7 @@ func TestFlushAllIsAnEmptyLedger(t *testing.T) {
 	}
 }
 
-// Cancelled while a frozen server owes the answer, a commit returns at once and says unknown; the lane mends itself, and
+// Cancelled while a frozen server owes the answer, a commit returns ErrUnknown at once; the lane recovers by itself, and
 // the batch counts once.
 func TestCancelledInFlight(t *testing.T) {
 	server := servers.OwnRedis(t)
@@ -170,7 +170,7 @@ func TestCancelledInFlight(t *testing.T) {
 	}
 }
 
-// Memory that is full refuses the batch before its first write; room made, it goes in.
+// Memory that is full refuses the batch before its first write; once memory is freed, it goes in.
 func TestFullMemory(t *testing.T) {
 	server := servers.OwnRedis(t)
 	s := storeOn(t, server.RedisServer)

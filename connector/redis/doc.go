@@ -2,9 +2,9 @@
 //
 // # Why one script
 //
-// The pattern that this room replaces kept `from|until` of each partition in a hash and set it blindly, behind the
+// The pattern that this connector replaces kept `from|until` of each partition in a hash and set it blindly, behind the
 // results: a crash between the two repeated a batch, and two workers overwrote each other. A script runs alone and whole,
-// so compare, effects and advance are one step that nobody sees the middle of.
+// so compare, effects and advance are one step whose middle no client sees.
 //
 //	EVALSHA ---> compare every position       (another holds it: refused, nothing happened)
 //	             check types, rights, numbers (rejected, nothing happened)
@@ -12,7 +12,7 @@
 //	             write the effects
 //	             write positions, moves, head
 //
-// A script has no way back: what fails behind its first write would stand by half. So everything that can fail is tried
+// A script has no rollback: what fails behind its first write would be left half done. So everything that can fail is tried
 // above the line. Redis itself tries its memory, its disk and its role at the first write.
 //
 // # Keys
@@ -44,7 +44,7 @@
 //
 // OpenLayout reads eight forms in which other programs keep offsets here, each by SCAN and HSCAN, step by step: entries
 // are of one moment each, not all of one. Composite keys are read from the right. What is not of the form is refused with
-// its key and field (layout-damaged). offset:A:B is group-topic or topic-group, which no key tells: it is read as named.
+// its key and field (layout-damaged). offset:A:B is group-topic or topic-group, which the key does not show: it is read as named.
 // Pattern A's hash can be kept up to date for its readers too (foreign.LiveLayout), under a key that is no ledger's.
 //
 // # Speed
@@ -61,9 +61,9 @@
 //
 // # How it fails
 //
-// An error reply is "nothing happened". A connection that ends while the answer is out is ledger.ErrUnknown, settled by
-// the next compare. Full memory, loading, a replica, a sick disk are passing Faults. A script that failed behind its first
-// write, which should not be possible, is the Fault redis-torn: it is never tried again.
+// An error reply is "nothing happened". A connection that ends while the answer is out is ledger.ErrUnknown, resolved by
+// the next compare. Full memory, loading, a replica, a sick disk are passing errors. A script that failed behind its first
+// write, which should not be possible, is the error redis-torn: it is never tried again.
 //
 // # What it does not do
 //

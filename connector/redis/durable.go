@@ -10,7 +10,7 @@ import (
 const durable = "durable"
 
 // durability says what the server keeps of what it has acknowledged, and what a crash costs. A user that may ask
-// neither INFO nor CONFIG GET is told so.
+// neither INFO nor CONFIG GET gets a finding instead.
 func durability(conn redis.Conn) string {
 	const unsaid = "this user may not ask what it keeps through a crash"
 	info, err := redis.String(conn.Do("INFO", "persistence"))

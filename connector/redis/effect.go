@@ -63,7 +63,7 @@ type Field struct {
 	Value Value
 }
 
-// validate joins the effect's faults.
+// validate joins the effect's errors.
 func (e Effect) validate() error {
 	var errs []error
 	if e.Op == OpUnset || int(e.Op) >= len(ops) {

@@ -175,7 +175,7 @@ func TestTwoEffectsOfOneField(t *testing.T) {
 	wantRejected(t, "a key of two types", k.commit(t.Context(), k.counts("ORD", 1)), "WRONGTYPE")
 }
 
-// oldReader is how the pattern's own jobs read the hash: topic|partition -> from|until, whatever else stands behind.
+// oldReader is how the pattern's own jobs read the hash: topic|partition -> from|until, whatever fields follow.
 func oldReader(t *testing.T, s *store, key string) map[string][2]int64 {
 	t.Helper()
 	all, err := s.beside(t).HGetAll(context.Background(), key).Result()
@@ -219,7 +219,7 @@ func TestPatternAKeepsReading(t *testing.T) {
 	if err := w.sink.Ledger().Move(t.Context(), w.as, moves); err != nil {
 		t.Fatal(err)
 	}
-	w.as.Who = "a|b%7C" // stands in the value, behind what old readers read
+	w.as.Who = "a|b%7C" // is in the value, behind what old readers read
 	w.must(w.batch(0, 5))
 	w.must(w.batch(0, 3))
 	if diff := cmp.Diff(map[string][2]int64{"flights|0": {105, 108}, "flights|1": {7, 7}}, oldReader(t, s, key)); diff != "" {
@@ -274,8 +274,8 @@ func TestTenThousandPartitionsInAChain(t *testing.T) {
 	sinktest.Chain(t, recorded, w.read())
 }
 
-// S18: a counter is HINCRBY to the server too, however long its number: a field keeps its time to live, who listens
-// to keys hears of an increment. A sum that does not fit leaves all of it as it was.
+// S18: a counter is HINCRBY to the server too, however long its number: a field keeps its time to live, and subscribers
+// to keys receive an increment. A sum that does not fit leaves all of it as it was.
 func TestS18CountersAreIncrements(t *testing.T) {
 	server := servers.OwnRedis(t, "notify-keyspace-events KEA")
 	s := storeOn(t, server.RedisServer)

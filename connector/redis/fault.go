@@ -44,8 +44,8 @@ var lasting = []struct{ prefix, code, text string }{
 // fact is the one thing that a remedy has to name: the beginning of the server's reply, or an address.
 func fact(name, value string) map[string]string { return map[string]string{name: value} }
 
-// fault is an error as people meet it. began says that a script which writes may have been sent: then an error that is
-// no answer of the server means that nobody knows.
+// fault is an error as people meet it. began: a script which writes may have been sent, so that an error that is
+// no answer of the server leaves the outcome unknown.
 func (c Config) fault(err error, began bool) error {
 	var (
 		ours  *fencepost.UserError
@@ -72,7 +72,7 @@ func (c Config) fault(err error, began bool) error {
 	return c.unreachable(err)
 }
 
-// replied is the Fault of an error reply.
+// replied is the UserError of an error reply.
 func (c Config) replied(reply error) error {
 	text := strings.TrimPrefix(reply.Error(), "ERR ACL failure in script: ") // a script's own NOPERM
 	if strings.Contains(reply.Error(), "ACL failure in script") || strings.Contains(reply.Error(), "can't access at least one of the keys") ||
@@ -97,7 +97,7 @@ func hasPrefix(text, prefix string) bool {
 	return strings.HasPrefix(text, prefix) || strings.HasPrefix(strings.TrimPrefix(text, "ERR "), prefix)
 }
 
-// unreachable is the Fault of a server that could not be asked.
+// unreachable is the UserError of a server that could not be asked.
 func (c Config) unreachable(err error) error {
 	f := &fencepost.UserError{Code: "redis-unreachable", Err: fmt.Errorf("redis at %s: %w", c.Addr, err), Exit: 1, Passing: true,
 		Help: "is it running there? redis-cli -u redis://" + c.Addr + " ping"}
@@ -123,7 +123,7 @@ func (c Config) unreachable(err error) error {
 	return f
 }
 
-// answer is what a script said in words of its own: nothing happened, but for torn.
+// answer is a script's own reply: nothing happened, but for torn.
 func (c Config) answer(r []any, k keys) error {
 	word, rest := texts(r)
 	at := func(i int) string {

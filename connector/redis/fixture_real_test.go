@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { servers.Main(m) }
 type store struct {
 	cfg  Config // without effects
 	out  string // the stream that rows are appended to
-	addr string // without TLS, for those who look beside
+	addr string // without TLS, for clients apart from the connector's
 	wire *wire
 }
 
@@ -53,7 +53,7 @@ func storeOn(t *testing.T, at servers.RedisServer) *store {
 	return s
 }
 
-// beside is a client beside the room.
+// beside is a client apart from the connector's.
 func (s *store) beside(t *testing.T) *goredis.Client {
 	c := goredis.NewClient(&goredis.Options{Addr: s.addr, Password: servers.RedisPassword, DB: s.cfg.DB})
 	t.Cleanup(func() { c.Close() })
@@ -184,7 +184,7 @@ func TestConformance(t *testing.T) {
 	sinktest.Run(t, sinktest.Fixture{New: func(t *testing.T) sinktest.Store { return newStore(t) }})
 }
 
-// The same for a user with the rights that the Fault redis-denied names, on its own keys only, by TLS.
+// The same for a user with the rights that the error redis-denied names, on its own keys only, by TLS.
 func TestConformanceOfAnACLUserOverTLS(t *testing.T) {
 	at := servers.Redis(t)
 	secure, err := at.TLS.Config()
@@ -199,7 +199,7 @@ func TestConformanceOfAnACLUserOverTLS(t *testing.T) {
 		return struct {
 			sinktest.Store
 			sinktest.Typed
-		}{s, s} // its answers can not be lost one by one: TLS hides which is which
+		}{s, s} // its answers cannot be lost one by one: TLS hides which is which
 	}})
 }
 
@@ -208,11 +208,11 @@ type cut int
 
 const (
 	cutNothing cut = iota
-	cutRequest     // before the script of the next commit or move arrives; the client believes it sent
+	cutRequest     // before the script of the next commit or move arrives; the client takes it for sent
 	cutAnswer      // after the server did everything, before its answer
 )
 
-// wire is the network of a store's sinks: it looks at what is sent, and breaks once, where it is told.
+// wire is the network of a store's sinks: it inspects what is sent, and breaks once, at the chosen place.
 type wire struct {
 	mu struct {
 		sync.Mutex

@@ -61,7 +61,7 @@ func decimalValue(s string) (from, until fencepost.Offset, err error) {
 	return foreign.NoFrom, until, err
 }
 
-// rangeValue reads `from|until`, and passes over what stands behind them: the value of our own ledger begins the same way.
+// rangeValue reads `from|until`, and ignores further fields: the value of our own ledger begins the same way.
 func rangeValue(s string) (from, until fencepost.Offset, err error) {
 	parts := strings.SplitN(s, "|", 3)
 	if len(parts) < 2 {
@@ -161,7 +161,7 @@ func compiled(form string, g fencepost.Group, topic string) (p pattern, err erro
 	return p, err
 }
 
-// globQuoted is a text that SCAN's MATCH takes as it stands.
+// globQuoted is a text that SCAN's MATCH takes literally.
 func globQuoted(s string) string {
 	return globEscaper.Replace(s)
 }

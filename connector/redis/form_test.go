@@ -121,7 +121,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// Whatever stands in a hash: what is taken keeps an Entry's guarantees, and writing it again gives the same entry.
+// Whatever a hash contains: what is accepted keeps an Entry's guarantees, and writing it again gives the same entry.
 func FuzzPatternA(f *testing.F) {
 	for _, s := range []string{"orders|0", "a|b|1", " a | 2 ", "|", "a|-1", "a|2147483648"} {
 		f.Add(s, "1|2")
@@ -148,7 +148,7 @@ func FuzzPatternA(f *testing.F) {
 	})
 }
 
-// What can not be a layout is told before anything is asked.
+// What cannot be a layout is reported before anything is asked.
 func TestLayoutConfig(t *testing.T) {
 	for name, as := range map[string]LayoutConfig{
 		"no name":              {},

@@ -318,7 +318,7 @@ func (l *layout) entry(tp fencepost.TopicPartition, raw, where string) (e foreig
 	return e, nil
 }
 
-// notOfIt is the Fault of an entry that the layout does not explain.
+// notOfIt is the UserError of an entry that the layout does not explain.
 func notOfIt(where string, err error) error {
 	return &fencepost.UserError{Code: "layout-damaged", Err: fmt.Errorf("%s: %w", where, err), Exit: 1,
 		Help: "mend or delete that entry, or name another layout, key or topic: nothing is guessed"}

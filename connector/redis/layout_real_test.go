@@ -187,7 +187,7 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-// What no program of the layout wrote is refused, naming where it stands: nothing is guessed.
+// What no program of the layout wrote is refused, with its place: nothing is guessed.
 func TestLayoutsRefuse(t *testing.T) {
 	s := newShelf(t)
 	for what, c := range map[string]struct {

@@ -53,7 +53,7 @@ func (l *Ledger) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, 
 	return snap, nil
 }
 
-// read is the group's content, with the topics entries as they stand in the head.
+// read is the group's content, with the topics' entries as the head has them.
 func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap ledger.Snapshot, roster map[string]string, err error) {
 	k := keysOf(l.cfg.Key, g)
 	r, err := ask(ctx, l.client, readScript, []string{k.positions, k.head}, nil)
@@ -100,7 +100,7 @@ func (l *Ledger) read(ctx context.Context, g fencepost.Group) (snap ledger.Snaps
 	return snap, roster, nil
 }
 
-// damaged is the Fault of a key that holds what no program of these formats wrote.
+// damaged is the UserError of a key that holds what no program of these formats wrote.
 func damaged(key string, err error) error {
 	return &fencepost.UserError{Code: "redis-damaged", Err: fmt.Errorf("key %s: %w", key, err), Exit: 1,
 		Help: "look at it with HGETALL; another program may use this key: take another one"}
@@ -145,7 +145,7 @@ func (l *Ledger) identity(ctx context.Context, named string) (id fencepost.Ledge
 	return fencepost.LedgerID(b), nil
 }
 
-// makeIdentity asks for the ledger's identity; the first who asks makes it.
+// makeIdentity returns the ledger's identity; the first caller makes it.
 func makeIdentity(ctx context.Context, c Config, client *client) (string, error) {
 	var fresh fencepost.LedgerID
 	rand.Read(fresh[:])
@@ -202,8 +202,8 @@ func (l *Ledger) move(ctx context.Context, w ledger.Actor, moves []ledger.Move) 
 	return err
 }
 
-// enroll says how the starts and imports among moves change the topics. Where they may not, a refusal goes first: what
-// the mover believes is out of date.
+// enroll returns how the starts and imports among moves change the topics. Where they may not, a refusal comes first: the
+// mover's state is out of date.
 func (l *Ledger) enroll(ctx context.Context, w ledger.Actor, moves []ledger.Move) ([]rosterChange, error) {
 	snap, stands, err := l.read(ctx, w.Group)
 	if err != nil {

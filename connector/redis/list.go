@@ -51,7 +51,7 @@ func (l *list) open() {
 	l.buf = append(l.buf, 0xda, 0, 0)
 }
 
-// end ends the item. One that two bytes do not count makes room for four; topics and positions are shorter.
+// end ends the item. A length of more than two bytes gets four; topics and positions are shorter.
 func (l *list) end() {
 	n := len(l.buf) - l.at - 3
 	if n > 1<<16-1 {

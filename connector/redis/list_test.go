@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// E8: an item is as long as it is told to be, on both sides of what two bytes count. The reader is MessagePack's rule,
+// E8: an item has exactly the length that its header says, on both sides of what two bytes count. The reader is MessagePack's rule,
 // written down again.
 func TestE8ItemsOfEveryLength(t *testing.T) {
 	lengths := []int{0, 1, 1<<16 - 1, 1 << 16, 200_000, 3}

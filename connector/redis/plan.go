@@ -185,7 +185,7 @@ func (p *plan) row(e *bound, g *group, buf *[]byte, row int, tp fencepost.TopicP
 	return "value", g.put(place, *buf)
 }
 
-// place is a name's place in the group, a new one where it is met for the first time.
+// place is a name's place in the group, a new one where it is new.
 func (g *group) place(p *plan, name []byte) int {
 	if i, ok := g.places[string(name)]; ok {
 		return i

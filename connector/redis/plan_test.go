@@ -32,7 +32,7 @@ func some(keys []string, ns []int64) *fencepost.Batch {
 	return b
 }
 
-// The plan of summed increments is what adding them one by one gives, and its arguments say so.
+// The plan of summed increments is what adding them one by one gives, and so are its arguments.
 func TestPlanSums(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		keys := rapid.SliceOf(rapid.SampledFrom([]string{"a", "b", "c", ""})).Draw(t, "keys")
@@ -251,7 +251,7 @@ func hashTag(key string) string {
 	return key
 }
 
-// What can not work is told when the sink is opened, by field.
+// What cannot work is reported when the sink is opened, by field.
 func TestConfigFaults(t *testing.T) {
 	good := Effect{Op: SAdd, Key: Text("k"), Value: Text("v")}
 	for name, c := range map[string]Config{
@@ -285,7 +285,7 @@ func TestConfigFaults(t *testing.T) {
 	}
 }
 
-// A script that failed behind its first write ends the engine: it is no Passing fault, and no plain error, which would
+// A script that failed behind its first write ends the engine: it is no Passing error, and no plain error, which would
 // be tried again.
 func TestTornIsNeverTriedAgain(t *testing.T) {
 	err := Config{Addr: "h:1"}.answer([]any{"torn", "ERR x"}, keys{})

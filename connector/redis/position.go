@@ -14,7 +14,7 @@ import (
 // version is that of the format below. A head with a larger one was written by a newer program.
 const version = "1"
 
-// A position's value begins as pattern A's does, so that its readers, who split at | and take the first two fields,
+// A position's value begins as pattern A's does, so that its readers, which split at | and take the first two fields,
 // read ours:
 //
 //	from | until | fence | epoch | topic ID | run from | run epoch | run commits | run at | run who
@@ -67,7 +67,7 @@ func appendTail(b []byte, p ledger.Position) []byte {
 func appendValue(b []byte, m ledger.Move) []byte {
 	from := m.Next.Offset
 	if m.Cause == ledger.CauseCommit {
-		from = m.Held.Offset // else nothing was applied, and behind a rewind it would stand behind until
+		from = m.Held.Offset // else nothing was applied, and after a rewind it would be greater than until
 	}
 	return appendTail(append(strconv.AppendInt(b, int64(from), 10), '|'), m.Next)
 }
@@ -174,7 +174,7 @@ var (
 	unescaper = strings.NewReplacer("%25", "%", "%7C", "|")
 )
 
-// escaped lets a free text stand between bars.
+// escaped lets a free text be between bars.
 func escaped(s string) string { return escaper.Replace(s) }
 
 // plain undoes escaped.

@@ -46,7 +46,7 @@ func (s *Sink) Ledger() ledger.Ledger { return s.ledger }
 
 // Columns says which of _key and _headers the effects name.
 //
-// Errors: *sink.Rejected for a column that they name and nobody makes.
+// Errors: *sink.Rejected for a column that they name and the decoder does not make.
 func (s *Sink) Columns(_ context.Context, columns []fencepost.ColumnSpec) (needs []string, err error) {
 	known := append(slices.Clone(columns), fencepost.MetaColumns()...)
 	for i, e := range s.cfg.Effects {

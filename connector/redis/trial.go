@@ -26,7 +26,7 @@ func (s *Sink) Trial(ctx context.Context, g fencepost.Group, columns []fencepost
 	for _, e := range s.cfg.Effects {
 		key, err := e.Key.bind(scope{group: g, batch: b})
 		if err != nil {
-			continue // Check has said so
+			continue // Check has reported it
 		}
 		if text, err := key(nil, 0, b.Segments[0].TopicPartition); err == nil {
 			names, args = append(names, string(text)), append(args, e.Op.String())

@@ -154,7 +154,7 @@ func (s *store) sum() Effect {
 	return Effect{Op: HIncrBy, Key: Text(s.out + ":{group}:sum"), Name: Column("key"), Value: Column("n")}
 }
 
-// sums are what stands in that hash.
+// sums are the content of that hash.
 func (s *store) sums(t *testing.T) map[string]string {
 	t.Helper()
 	m, err := s.beside(t).HGetAll(context.Background(), s.out+":{g}:sum").Result()
@@ -164,7 +164,7 @@ func (s *store) sums(t *testing.T) map[string]string {
 	return m
 }
 
-// wantFault fails unless err is a Fault of that code.
+// wantFault fails unless err is a UserError of that code.
 func wantFault(t *testing.T, what string, err error, code string, passing bool) {
 	t.Helper()
 	f, ok := errors.AsType[*fencepost.UserError](err)

@@ -94,7 +94,7 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// An answer that is lost leaves all rows or none, and says that nobody knows.
+// A lost answer leaves all rows or none, and its error is ErrUnknown.
 func TestApplyLosesItsAnswer(t *testing.T) {
 	for what, c := range map[string]struct {
 		lose int32

@@ -38,7 +38,7 @@ func (s *Sink) Check(ctx context.Context, columns []fencepost.ColumnSpec) []fenc
 	return found
 }
 
-// checkAbsent is what can be said of a file that does not exist yet.
+// checkAbsent is the findings about a file that does not exist yet.
 func (s *Sink) checkAbsent(name string) []fencepost.Finding {
 	if _, err := os.Stat(filepath.Dir(s.cfg.Path)); err != nil {
 		return []fencepost.Finding{finding("database", cannotOpen(s.cfg.Path, &fencepost.UserError{}))}

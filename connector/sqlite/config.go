@@ -46,7 +46,7 @@ type Config struct {
 	KeepCommits ledger.KeepCommits
 }
 
-// validate joins all faults of a Config and makes the path absolute, so that a later chdir changes nothing.
+// validate joins all errors of a Config and makes the path absolute, so that a later chdir changes nothing.
 func (cfg Config) validate() (Config, error) {
 	var errs []error
 	switch {

@@ -13,12 +13,12 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// patience is how long a busy file is asked again before that is told as a fault.
+// patience is how long a busy file is tried again before that is reported as an error.
 const patience = 30 * time.Second
 
 // conn is one connection with its statements. It is used by one goroutine at a time.
 //
-// All its statements are of its own keeping: what stands in the driver's cache could be taken out and run by a Handle,
+// It keeps all of its statements itself: a statement in the driver's cache could be taken out and run by a Handle,
 // past the guard, which sees a statement when it is compiled.
 type conn struct {
 	db    *sqlite.Conn
@@ -216,11 +216,11 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// turn is how a connection shares the lock. SQLite has no queue: who asks first after a release has it. A worker under
+// turn is how a connection shares the lock. SQLite has no queue: the first to ask after a release gets it. A worker under
 // load asks again at once, while the others look every few milliseconds, so they would starve (40 commits of one to 3
 // of another, tried). Therefore a worker that met another one lately stays away after its own release, for as long as
-// it had the lock, and at the most for as long as the others take to look. The one that always wins meets nobody: so
-// it also stays away once in a while to find out, ever less often while nobody comes.
+// it had the lock, and at most for as long as the others take to try. A worker that always wins never meets another: so
+// it also stays away once in a while to find out, ever less often while no other comes.
 type turn struct {
 	met    time.Time     // when the lock was last found taken
 	taken  time.Time     // when this connection last took it
@@ -270,7 +270,7 @@ func (c *conn) lock(ctx context.Context) error {
 	return nil
 }
 
-// commit ends the transaction. After an error it is rolled back, or nobody knows: see commitFault.
+// commit ends the transaction. After an error it is rolled back, or its outcome is unknown: see commitFault.
 func (c *conn) commit(ctx context.Context) error {
 	err := c.at(beforeCommit)
 	if err == nil {

@@ -1,11 +1,11 @@
-// Package sqlite is the SQLite room: rows and ledger in one file, changed by one commit.
+// Package sqlite is the connector for SQLite: rows and ledger in one file, changed by one commit.
 //
 // One process, or several on one machine, write a table (or run your SQL, or your Go function) and move the positions
 // of their partitions in the same transaction. There is no server: the file is the store, and its write lock is the
 // only lock.
 //
 //	Commit(batch)
-//	  temp.batch <- rows                     sql only, before the lock: nobody waits for it
+//	  temp.batch <- rows                     sql only, before the lock: no other worker waits for it
 //	  BEGIN IMMEDIATE                        the file's one write lock; busy: again after 1..5 ms, for 30 s
 //	    version and cluster of the ledger
 //	    UPDATE fencepost_ledger ...          one per partition: WHERE until = held AND fence = held, or refused
@@ -42,7 +42,7 @@
 //
 // A column's declared type would then convert (SQLite's affinity): a decimal in a NUMERIC column would become a number of
 // 15 digits, a text of digits would lose its leading zeros; STRING, DECIMAL and JSON are NUMERIC to SQLite. So a pair that
-// may change a value is refused by Check, by the start, and by a commit after which somebody changed the table:
+// may change a value is refused by Check, by the start, and by a commit after the table was changed:
 //
 //	text, decimal, json   want TEXT, BLOB or no type
 //	int                   wants INTEGER, NUMERIC, BLOB or no type
@@ -54,7 +54,7 @@
 // # Laws kept here
 //
 //   - Chain and Together: one transaction, begun IMMEDIATE, so that what was compared still holds at COMMIT.
-//   - Untouched stays untouched: a newer version's file is not even switched to WAL; SQL and functions can not write
+//   - Untouched stays untouched: a newer version's file is not even switched to WAL; SQL and functions cannot write
 //     the fencepost tables, end the transaction, or attach a file (a commit over two files is not atomic in WAL mode).
 //   - Unknown is resolved by the next compare-and-set: an I/O error at COMMIT is ledger.ErrUnknown, and so is a
 //     file that was replaced while a commit went to the old one.
@@ -67,7 +67,7 @@
 // # How it fails
 //
 // A killed process leaves its transaction in the WAL without an end; the next opener drops it. A full disk rolls back
-// and passes. Faults have these codes:
+// and passes. Errors have these codes:
 //
 //	database-busy       another process holds the lock for 30 s (passing)
 //	disk-full           no space left; rolled back (passing)
@@ -77,14 +77,14 @@
 //	database-directory  the path is a directory
 //	not-a-database      the file is something else
 //	database-damaged    SQLite finds the file malformed
-//	database-no-wal     the file's place can not do WAL: a network mount
+//	database-no-wal     the file's place cannot do WAL: a network mount
 //	table-not-found     the table does not exist
 //	column-missing      the table lacks a column
 //	column-type         a column's declared type would change the values
 //	column-not-filled   a NOT NULL column without default is not in the schema
 //	key-merges          a key column compares by NOCASE or RTRIM
 //	key-not-unique      no PRIMARY KEY or UNIQUE over key
-//	sql-failed          SQLite can not compile the SQL
+//	sql-failed          SQLite cannot compile the SQL
 //	sql-refused         the SQL writes the ledger or attaches a file; a layout's condition is no SQL
 //	sink-config         the Config contradicts itself
 //	file-not-found, layout-damaged, layout-incomplete, choice-needed

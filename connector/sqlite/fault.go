@@ -14,7 +14,7 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// lostConn is an error after which the connection can not be used: its transaction could not be ended.
+// lostConn is an error after which the connection cannot be used: its transaction could not be ended.
 type lostConn struct{ err error }
 
 func (e *lostConn) Error() string { return e.err.Error() }
@@ -61,8 +61,8 @@ func ours(err error) bool {
 		errors.Is(err, ledger.ErrUnknown) || errors.Is(err, ledger.ErrNewer) || errors.Is(err, ledger.ErrOtherCluster)
 }
 
-// fault turns a driver's error into a Fault with a remedy, where the file is at fault and nothing happened to it.
-// Errors that are ours already, or say nothing about the file, pass as they are.
+// fault turns a driver's error into a UserError with a remedy, where the file is the cause and nothing happened to it.
+// Errors that are ours already, or do not concern the file, pass unchanged.
 func fault(path string, err error) error {
 	if err == nil || ours(err) {
 		return err
@@ -104,7 +104,7 @@ func fault(path string, err error) error {
 	return f
 }
 
-// cannotOpen says why a file can not be opened, as far as the file system tells.
+// cannotOpen returns why a file cannot be opened, as far as the file system shows it.
 func cannotOpen(path string, f *fencepost.UserError) error {
 	name, dir := filepath.Base(path), filepath.Dir(path)
 	info, err := os.Stat(path)
@@ -125,7 +125,7 @@ func cannotOpen(path string, f *fencepost.UserError) error {
 
 // commitFault says what is known after a COMMIT that failed. A full disk or a busy lock: the commit's frame is not in
 // the WAL, so it did not happen. A deferred constraint: the transaction is still open. An I/O error may come after the
-// frame was written: nobody knows.
+// frame was written: the outcome is unknown.
 func commitFault(path string, err error) error {
 	switch sqlite.ErrCode(err).ToPrimary() {
 	case sqlite.ResultBusy, sqlite.ResultFull, sqlite.ResultReadOnly, sqlite.ResultProtocol:
@@ -139,8 +139,8 @@ func commitFault(path string, err error) error {
 	return fmt.Errorf("commit to %s: %w: %w", filepath.Base(path), ledger.ErrUnknown, err)
 }
 
-// full is the fault of a disk without room, or of a file that may not grow. Where outcome is ErrUnknown, the next
-// compare-and-set tells whether the batch stands.
+// full is the error of a disk without space, or of a file that may not grow. Where outcome is ErrUnknown, the next
+// compare-and-set decides whether the batch was committed.
 func full(path string, outcome error) *fencepost.UserError {
 	f := &fencepost.UserError{Code: "disk-full", Passing: true, Exit: 1,
 		Help: "free space, or raise the limit (ulimit -f), and start it again; run waits by itself"}
@@ -163,7 +163,7 @@ func message(err error) string {
 
 // refusesRows reports whether an error of a running statement is about the rows: other rows may pass. An error of the
 // general kind while a statement runs comes from its data too (integer overflow, malformed JSON), unless SQLite had to
-// compile it again because somebody changed the tables.
+// compile it again because the tables were changed.
 func refusesRows(err error) bool {
 	if ours(err) {
 		return false

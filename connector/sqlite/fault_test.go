@@ -20,7 +20,7 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// wantFault fails unless err is a Fault of this code, with a remedy.
+// wantFault fails unless err is a UserError of this code, with a remedy.
 func wantFault(t *testing.T, err error, code string, passing bool) {
 	t.Helper()
 	f, ok := errors.AsType[*fencepost.UserError](err)
@@ -399,7 +399,7 @@ func TestColumnAddedLaterIsTaken(t *testing.T) {
 	}
 }
 
-// TestTableChangesUnderTheLane: a table that is changed for the worse while the lane runs is no fault of the rows.
+// TestTableChangesUnderTheLane: the rows are not to blame for a table that is changed for the worse while the lane runs.
 func TestTableChangesUnderTheLane(t *testing.T) {
 	for _, c := range []struct {
 		cfg         Config
@@ -447,7 +447,7 @@ func TestDDLTwiceChangesNothingAndIsWhatReadMakes(t *testing.T) {
 	}
 }
 
-// S15: check makes a start and commits of a group that nobody has, and leaves nothing of them.
+// S15: check makes a start and commits of an unused group, and leaves nothing of them.
 func TestS15CheckTriesTheLedgersStatements(t *testing.T) {
 	s, _ := fresh(t, Config{Table: "flights"}, flightsDDL)
 	begin(t, s, topic(1)...)

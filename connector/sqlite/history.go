@@ -15,7 +15,7 @@ import (
 const page = 1000
 
 // Moves yields the recorded moves in the order in which they were written, and the open runs behind them, the one that
-// was quiet longest first. A run stands where it ended.
+// was quiet longest first. A run is listed at its end.
 func (l *sinkLedger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.Recorded, error] {
 	return func(yield func(ledger.Recorded, error) bool) {
 		last, done := int64(0), false

@@ -228,7 +228,7 @@ func (in *insert) bindColumn(st *sqlite.Stmt, col *fencepost.Column, p, lo, hi i
 	return nil
 }
 
-// mostBytes is the largest value that SQLite stores. The driver tells it a length in 32 bits with a sign, and a negative
+// mostBytes is the largest value that SQLite stores. The driver passes a length in 32 bits with a sign, and a negative
 // one means "up to the first zero byte" to SQLite.
 const mostBytes = 1_000_000_000
 

@@ -98,7 +98,7 @@ func (l *lane) Close() error {
 	return l.disconnect()
 }
 
-// guarded runs f inside the savepoint, with the guard on, and tells an ended transaction from other errors. It is the
+// guarded runs f inside the savepoint, with the guard on, and distinguishes an ended transaction from other errors. It is the
 // second wall: the first one, the guard, refuses to compile what would end the transaction, but a conflict clause
 // (INSERT OR ROLLBACK) ends it while it runs.
 func (c *conn) guarded(f func() error) error {

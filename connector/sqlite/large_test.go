@@ -12,7 +12,7 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// E8: the driver tells SQLite a value's length in 32 bits with a sign, and SQLite takes a negative one for "up to the first
+// E8: the driver passes a value's length to SQLite in 32 bits with a sign, and SQLite takes a negative one for "up to the first
 // zero byte". A value beyond what SQLite stores is refused with its column's name; nothing of it is copied.
 func TestE8ValueBeyondWhatSQLiteStores(t *testing.T) {
 	memory, err := syscall.Mmap(-1, 0, 1<<32, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)

@@ -109,7 +109,7 @@ func TestCustomTable(t *testing.T) {
 	}
 }
 
-// What can not be an offset is refused, and the row is named.
+// What cannot be an offset is refused, and the row is named.
 func TestDamagedTable(t *testing.T) {
 	txn := preset(t, "txn_offsets")
 	journal := preset(t, "kafka_offset_journal")

@@ -106,7 +106,7 @@ func (c *conn) rows(query string, g fencepost.Group, more ...int64) (all sqlstor
 	}
 }
 
-// textRow is the row at which a statement stands, as text; nil is null.
+// textRow is the row that a statement is at, as text; nil is null.
 func textRow(st *sqlite.Stmt) [][]byte {
 	row := make([][]byte, st.ColumnCount())
 	for i := range row {

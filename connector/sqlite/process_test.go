@@ -81,7 +81,7 @@ func (p *process) line() string {
 	return p.lines.Text()
 }
 
-// createChild waits for the start, then reads the ledger of a file that nobody has made yet, and prints its identity.
+// createChild waits for the start, then reads the ledger of a file that does not exist yet, and prints its identity.
 func createChild(ctx context.Context, path, _ string) error {
 	fmt.Println("ready")
 	io.Copy(io.Discard, os.Stdin)
@@ -123,7 +123,7 @@ func TestEightProcessesCreateOneLedger(t *testing.T) {
 	}
 }
 
-// workChild commits random ranges of random partitions, against others that do the same, until all stand at the end.
+// workChild commits random ranges of random partitions, against others that do the same, until all are at the end.
 func workChild(ctx context.Context, path, arg string) error {
 	end, err := strconv.Atoi(arg)
 	if err != nil {
@@ -210,7 +210,7 @@ func TestKilledWorkersLoseAndDoubleNothing(t *testing.T) {
 	wantExact(t, s, path, end, 4)
 }
 
-// wantExact fails unless each partition's rows [0, end) stand once, the sums agree with them, and the chain holds.
+// wantExact fails unless each partition's rows [0, end) are there once, the sums agree with them, and the chain holds.
 func wantExact(t *testing.T, s *Sink, path string, end, partitions int) {
 	t.Helper()
 	rows := answer(t, path, `SELECT _partition, count(*), count(DISTINCT _offset), min(_offset), max(_offset) FROM flights GROUP BY 1 ORDER BY 1`)
@@ -458,7 +458,7 @@ func fullChild(ctx context.Context, path, _ string) error {
 	return errors.Join(l.Close(), s.Close())
 }
 
-// TestCommitThatCanNotBeWritten: an error of the file system at COMMIT is unknown, and the next try settles it.
+// TestCommitThatCanNotBeWritten: an error of the file system at COMMIT is unknown, and the next try decides it.
 func TestCommitThatCanNotBeWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "flights.db")
 	s, _ := fresh(t, Config{Path: path, Table: "flights"}, flightsDDL)

@@ -2,5 +2,5 @@
 
 package sqlite
 
-// noRoom can not tell here: a full disk is then what SQLite itself calls full.
+// noRoom cannot know here: a full disk is then what SQLite itself calls full.
 func noRoom(string) bool { return false }

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// noRoom reports whether a write to the database fails for want of room: no free block on its file system, or the limit
-// on how large this process's files may grow (ulimit -f). SQLite tells the second as a plain I/O error.
+// noRoom reports whether a write to the database fails for lack of space: no free block on its file system, or the limit
+// on how large this process's files may grow (ulimit -f). SQLite reports the second as a plain I/O error.
 func noRoom(path string) bool {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(filepath.Dir(path), &fs); err == nil && fs.Bavail == 0 {

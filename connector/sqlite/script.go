@@ -175,7 +175,7 @@ func trimSQL(sql string) string {
 }
 
 // mentions reports whether SQL has a column's name as a word. One in a comment counts too: the column is then filled
-// for nobody, which does no harm.
+// without need, which does no harm.
 func mentions(sql, name string) bool {
 	return regexp.MustCompile(`(?i)(^|[^a-z0-9_])` + regexp.QuoteMeta(name) + `($|[^a-z0-9_])`).MatchString(sql)
 }

@@ -14,7 +14,7 @@ import (
 // Sink is one file as sink and ledger. It is made by [Open]; its methods are safe for concurrent use.
 type Sink struct {
 	cfg Config
-	// ledger has the one connection of everything but the lanes: taken out by who uses it, nil while there is none.
+	// ledger has the one connection of everything but the lanes: taken out while it is in use, nil while there is none.
 	ledger chan *conn
 	tamper func(point) error // for tests: see conn
 }
@@ -45,7 +45,7 @@ func (s *Sink) Capabilities() sink.Capabilities {
 func (s *Sink) Ledger() ledger.Ledger { return (*sinkLedger)(s) }
 
 // Columns asks the table which of _key and _headers it has, or looks for their names in the SQL. With a Table it also
-// prepares the insert, so that a missing table, column or unique key is told before the first record.
+// prepares the insert, so that a missing table, column or unique key is reported before the first record.
 func (s *Sink) Columns(ctx context.Context, columns []fencepost.ColumnSpec) ([]string, error) {
 	switch {
 	case s.cfg.Handle != nil:
@@ -85,8 +85,8 @@ func (s *Sink) Columns(ctx context.Context, columns []fencepost.ColumnSpec) ([]s
 	return needs, err
 }
 
-// endsTransaction tries the SQL on an empty batch, and tells if it would end its transaction: later the positions of a
-// topic would be recorded, and the worker be in the group. What else is wrong with it is for the first commit to say.
+// endsTransaction tries the SQL on an empty batch, and reports whether it would end its transaction: later the positions of a
+// topic would be recorded, and the worker be in the group. Any other error is left to the first commit.
 func (s *Sink) endsTransaction(ctx context.Context, c *conn, columns []fencepost.ColumnSpec) error {
 	var ended *sink.Ended
 	if err := s.try(ctx, c, columns); errors.As(err, &ended) {

@@ -56,7 +56,7 @@ func (c *conn) table(name string) (*table, error) {
 	return t, nil
 }
 
-// noTable is the Fault of a table that does not exist.
+// noTable is the UserError of a table that does not exist.
 func noTable(path, name string) *fencepost.UserError {
 	return &fencepost.UserError{Code: "table-not-found", Err: fmt.Errorf("database %s has no table %s", filepath.Base(path), name),
 		Help: "fencepost ddl FILE | sqlite3 " + path}
@@ -192,8 +192,8 @@ func (r *rows) compile(c *conn, b *fencepost.Batch) (err error) {
 	return nil
 }
 
-// apply inserts the rows of the batch's segments. Under the lock nobody changes the table; until then somebody may have
-// given its columns other types, which SQLite's prepared statements follow without a word.
+// apply inserts the rows of the batch's segments. Under the lock the table cannot change; before it, its
+// columns may have been given other types, which SQLite's prepared statements follow without an error.
 func (r *rows) apply(_ context.Context, c *conn, b *fencepost.Batch) error {
 	now, err := c.text(schemaVersion)
 	if err == nil && now != r.schema {

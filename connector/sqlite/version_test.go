@@ -8,7 +8,7 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// The SQLite in the binary is none with the WAL-reset fault, by which two processes of one file could lose a commit: one
+// The SQLite in the binary does not have the WAL-reset bug, by which two processes of one file could lose a commit: one
 // reset the log under the other's checkpoint. 3.51.3 is the first without (sqlite.org, release log).
 func TestS20SQLiteHasNoWALResetFault(t *testing.T) {
 	first := [3]int{3, 51, 3}

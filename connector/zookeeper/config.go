@@ -20,12 +20,12 @@ const (
 	defaultMaxPacket      = 0xfffff // jute.maxbuffer as servers have it
 )
 
-// Config says which servers, as whom, and where the ledger is.
+// Config is which servers, as which user, and where the ledger is.
 type Config struct {
 	// Servers are host:port of the ensemble; a host alone gets port 2181.
 	Servers []string
-	// User and Password are those of the scheme digest. With a User, whatever the room creates is for that user alone;
-	// without, it is for everybody.
+	// User and Password are those of the scheme digest. With a User, every node that the connector creates is for that user alone;
+	// without, every node is open to all users.
 	User, Password string
 	// SessionTimeout is how long a silent connection is waited for before another server is asked; servers clamp it to 2
 	// to 20 of their ticks. 0: 10 s.
@@ -43,7 +43,7 @@ type Config struct {
 	dial zk.Dialer // for tests: what connects. nil: net.DialTimeout
 }
 
-// validate joins all faults of a Config and fills what was left out.
+// validate joins all errors of a Config and fills what was left out.
 func (c Config) validate() (Config, error) {
 	var errs []error
 	if len(c.Servers) == 0 {
@@ -106,7 +106,7 @@ func validPath(path string) error {
 	return nil
 }
 
-// acl is who may do what to the nodes that the room creates.
+// acl is who may do what to the nodes that the connector creates.
 func (c Config) acl() []zk.ACL {
 	if c.User != "" {
 		return zk.AuthACL(zk.PermAll) // the server puts the user's digest there

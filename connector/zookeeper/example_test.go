@@ -6,7 +6,7 @@ import (
 	"github.com/fencepost/fencepost/connector/zookeeper"
 )
 
-// A ledger below a node of one's own, for a user of one's own.
+// A ledger below a node of its own, for a user of its own.
 func Example() {
 	ledger, err := zookeeper.OpenLedger(zookeeper.Config{
 		Servers:  []string{"zk1.example.com", "zk2.example.com:2281"},

@@ -8,7 +8,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// Whoever only looks makes nothing.
+// A caller that only looks makes nothing.
 func TestExists(t *testing.T) {
 	s := newStore(t)
 	l, c := s.ledger(t, ledger.KeepMerged), s.beside(t)

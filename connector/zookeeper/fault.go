@@ -12,8 +12,8 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// fault is an error as people meet it. began says that a multi of a Move may have been sent: then an error that is no
-// answer of the server means that nobody knows.
+// fault is an error as people meet it. began: a multi of a Move may have been sent, so that an error that is no
+// answer of the server leaves the outcome unknown.
 func (c Config) fault(err error, began bool) error {
 	var unsent *errUnsent
 	if errors.As(err, &unsent) {
@@ -65,13 +65,13 @@ func conflict(err error) bool {
 
 func (c Config) where() string { return strings.Join(c.Servers, ",") }
 
-// silent is the Fault of servers that do not answer.
+// silent is the UserError of servers that do not answer.
 func (c Config) silent(err error) error {
 	return &fencepost.UserError{Code: "zookeeper-silent", Err: fmt.Errorf("zookeeper at %s: %w", c.where(), err), Exit: 1, Passing: true,
 		Help: "is it running there? zkCli.sh -server " + c.where() + " ls /"}
 }
 
-// denied is the Fault of a node that is not for this user.
+// denied is the UserError of a node that is not for this user.
 func (c Config) denied(err error) error {
 	f := &fencepost.UserError{Code: "zookeeper-denied", Exit: 1,
 		Err:  fmt.Errorf("zookeeper at %s: user %s may not do that: %w", c.where(), c.User, err),
@@ -83,20 +83,20 @@ func (c Config) denied(err error) error {
 	return f
 }
 
-// damaged is the Fault of a node that holds what no program of these formats wrote.
+// damaged is the UserError of a node that holds what no program of these formats wrote.
 func damaged(path string, err error) error {
 	return &fencepost.UserError{Code: "zookeeper-damaged", Err: fmt.Errorf("node %s: %w", path, err), Exit: 1,
 		Help: "look at it with zkCli.sh: get " + path + "; another program may use this root: take another one"}
 }
 
-// tooLarge is the Fault of a Move that does not fit into one request.
+// tooLarge is the UserError of a Move that does not fit into one request.
 func tooLarge(size, most int) error {
 	return &fencepost.UserError{Code: "zookeeper-too-large", Exit: 1,
 		Err:  fmt.Errorf("the moves take %d bytes, and a request to the server %d at most: they are made in one request or not at all", size, most),
 		Help: "use more lanes or smaller batches, a shorter root, or raise jute.maxbuffer on all servers and name it here"}
 }
 
-// busy is the Fault of a Move that was overtaken again and again. Nothing happened.
+// busy is the UserError of a Move that was overtaken again and again. Nothing happened.
 func (c Config) busy(tries int) error {
 	return &fencepost.UserError{Code: "zookeeper-busy", Passing: true,
 		Err: fmt.Errorf("zookeeper at %s: other workers changed the group %d times under one move", c.where(), tries)}

@@ -17,7 +17,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// code is a Fault's code, or what the error is instead.
+// code is a UserError's code, or what the error is instead.
 func code(err error) string {
 	if f, ok := errors.AsType[*fencepost.UserError](err); ok {
 		if f.Passing {
@@ -80,7 +80,7 @@ func TestDigestThroughALostConnection(t *testing.T) {
 	deleteAll(t, c, s.cfg.Root)
 }
 
-// A server that is down is a passing Fault; one that comes back is gone on with, by the same ledger.
+// A server that is down is a passing error; when it comes back, the same ledger goes on.
 func TestServerIsDownAndBack(t *testing.T) {
 	server := servers.OwnZooKeeper(t)
 	s := storeAt(server.Addr())
@@ -108,7 +108,7 @@ func TestServerIsDownAndBack(t *testing.T) {
 	}
 }
 
-// A server that stands still: a multi that was sent is unknown, and a question has no answer, both in time.
+// A server that is stopped: a multi that was sent is unknown, and a question has no answer, both in time.
 func TestServerStandsStill(t *testing.T) {
 	server := servers.OwnZooKeeper(t)
 	s := storeAt(server.Addr())
@@ -135,7 +135,7 @@ func TestServerStandsStill(t *testing.T) {
 	}
 }
 
-// A Move that does not fit into one request says so and does nothing; with a larger jute.maxbuffer on both sides it is made.
+// A Move that does not fit into one request is refused and does nothing; with a larger jute.maxbuffer on both sides it is made.
 func TestMoveThatDoesNotFit(t *testing.T) {
 	server := servers.OwnZooKeeper(t, "-Djute.maxbuffer=4194304")
 	s := storeAt(server.Addr())
@@ -156,7 +156,7 @@ func TestMoveThatDoesNotFit(t *testing.T) {
 	}
 }
 
-// A request's size is told exactly: with a byte more than the server takes, it closes the connection.
+// A request's size is computed exactly: with a byte more than the server takes, it closes the connection.
 func TestSizeIsExact(t *testing.T) {
 	s := newStore(t)
 	w := newWorker(t, s, 1)
@@ -177,7 +177,7 @@ func TestSizeIsExact(t *testing.T) {
 	}
 }
 
-// The library says nothing, and nothing of it is left when a ledger is closed, not even where the server stands still.
+// The library logs nothing, and nothing of it is left when a ledger is closed, not even where the server is stopped.
 func TestCloseEndsEverything(t *testing.T) {
 	server := servers.OwnZooKeeper(t)
 	before := runtime.NumGoroutine()

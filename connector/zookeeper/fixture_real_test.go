@@ -48,7 +48,7 @@ func storeAt(address string) *store {
 	return s
 }
 
-// beside is a client beside the room.
+// beside is a client apart from the connector's.
 func (s *store) beside(t testing.TB) *zk.Conn {
 	t.Helper()
 	c, _, err := zk.Connect(s.cfg.Servers, 10*time.Second, zk.WithLogger(quiet{}), zk.WithHostProvider(&ring{}))
@@ -154,11 +154,11 @@ type cut int
 
 const (
 	cutNothing cut = iota
-	cutRequest     // before the next multi arrives; the client believes it sent
+	cutRequest     // before the next multi arrives; the client takes it for sent
 	cutAnswer      // after the server made it, before its answer
 )
 
-// wire is the network of a store's ledgers: it looks at what is sent, and breaks once, where it is told.
+// wire is the network of a store's ledgers: it inspects what is sent, and breaks once, at the chosen place.
 type wire struct {
 	mu struct {
 		sync.Mutex

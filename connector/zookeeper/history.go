@@ -24,7 +24,7 @@ func (l *Ledger) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.
 	}
 }
 
-// tell reads the open runs first: a run that ends in between is then told twice, not never, and the later one counts.
+// tell reads the open runs first: a run that ends in between is then yielded twice, not never, and the later one counts.
 func (l *Ledger) tell(ctx context.Context, g fencepost.Group, yield func(ledger.Recorded) bool) error {
 	p := pathsOf(l.cfg.Root, g)
 	if _, err := l.identity(ctx); err != nil {

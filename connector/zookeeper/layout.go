@@ -45,7 +45,7 @@ type LayoutConfig struct {
 	Topic string
 }
 
-// validate joins all faults of a LayoutConfig and fills what was left out.
+// validate joins all errors of a LayoutConfig and fills what was left out.
 func (c LayoutConfig) validate() (LayoutConfig, error) {
 	var errs []error
 	if c.Form == FormUnset || int(c.Form) >= len(forms) {

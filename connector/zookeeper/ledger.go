@@ -233,7 +233,7 @@ func (l *Ledger) readRows(ctx context.Context, p paths, v *view, tps []fencepost
 // identityTries is how often the root is looked at while others make it.
 const identityTries = 10
 
-// identity is the ledger's, which the first who asks makes.
+// identity is the ledger's, which the first caller makes.
 func (l *Ledger) identity(ctx context.Context) (id fencepost.LedgerID, err error) {
 	rand.Read(id[:])
 	fresh := fmt.Appendf(nil, "%d|%s", version, id)

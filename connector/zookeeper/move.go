@@ -114,7 +114,7 @@ func (v *view) decide(w ledger.Actor, moves []ledger.Move) (map[string]ledger.To
 }
 
 // write prepares the nodes that are missing and makes the change. overtaken: another writer was there in between, and
-// nothing happened. On success the view is what stands.
+// nothing happened. On success the view is the new content.
 func (l *Ledger) write(ctx context.Context, p paths, v *view, c change) (overtaken bool, err error) {
 	if overtaken, err := l.prepare(ctx, p, v, c.moves); overtaken || err != nil {
 		return overtaken, l.cfg.fault(err, false)

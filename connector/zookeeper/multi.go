@@ -28,7 +28,7 @@ func (m *multi) set(path string, data []byte, version int32, stood func(zk.Multi
 }
 
 // The version that asks for none, and the one before it. Versions are 32 bits and go round, and a node of version -1 could
-// not be compared: whoever would leave it there sets it once more.
+// not be compared: a writer that would leave it there sets it once more.
 const (
 	anyVersion int32 = -1
 	beforeAny        = anyVersion - 1

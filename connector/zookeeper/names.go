@@ -14,7 +14,7 @@ import (
 const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:@+~"
 
 // escape makes a node's name of any text. No two texts have one name; none is ".", ".." or empty; and none begins with
-// a percent sign that is no %XX, as the room's own nodes do.
+// a percent sign that is no %XX, as the connector's own nodes do.
 func escape(s string) string {
 	switch s {
 	case "":

@@ -11,7 +11,7 @@ import (
 	"github.com/fencepost/fencepost/internal/foreign"
 )
 
-// layoutDamaged is the Fault of an entry that is not of its layout.
+// layoutDamaged is the UserError of an entry that is not of its layout.
 func layoutDamaged(path, format string, args ...any) error {
 	return &fencepost.UserError{Code: "layout-damaged", Err: fmt.Errorf("node %s: %s", path, fmt.Sprintf(format, args...)), Exit: 1,
 		Help: "look at it with zkCli.sh: get " + path + "; mend it, or name the layout that it is of"}
@@ -49,7 +49,7 @@ func parseNumber(path, data string) (e foreign.Entry, err error) {
 }
 
 // parseList reads p:off,p:off of a topic, or topic:p:off,topic:p:off where none is given: from the right, since more may
-// stand before.
+// come before.
 func parseList(path, data, topic string) (entries []foreign.Entry, err error) {
 	if strings.TrimSpace(data) == "" {
 		return nil, nil

@@ -41,7 +41,7 @@ func (l *Ledger) prepare(ctx context.Context, p paths, v *view, moves []ledger.M
 	}
 	create := func(path string, data []byte, stood func(zk.MultiResponse)) (overtaken bool, err error) {
 		if m == nil {
-			m = &multi{} // whoever makes nodes changes the head: see view
+			m = &multi{} // a writer that makes nodes changes the head: see view
 			m.set(p.head, v.head.data(), v.head.version, func(r zk.MultiResponse) { v.head.version = r.Stat.Version })
 		}
 		m.create(path, data, l.cfg.acl(), 0, stood)

@@ -36,7 +36,7 @@ var (
 	errSilent = errors.New("no answer in time")
 )
 
-// quiet is a logger that says nothing: the library's own goes to standard error.
+// quiet is a logger that drops everything: the library's own goes to standard error.
 type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
@@ -125,7 +125,7 @@ func (s *session) signIn(conn *zk.Conn) error {
 	return nil
 }
 
-// write makes one call that must not be made twice. An error says whether it may have been sent: see Config.fault.
+// write makes one call that must not be made twice. Its error includes whether it may have been sent: see Config.fault.
 func write[T any](ctx context.Context, s *session, f func(*zk.Conn) (T, error)) (none T, err error) {
 	return within(ctx, s, s.cfg.Timeout, f)
 }
@@ -144,7 +144,7 @@ func read[T any](ctx context.Context, s *session, f func(*zk.Conn) (T, error)) (
 	return answer, err
 }
 
-// within makes a call and waits for its answer. What is late goes on alone, and nobody hears it.
+// within makes a call and waits for its answer. A late call goes on alone, and its answer is dropped.
 func within[T any](ctx context.Context, s *session, limit time.Duration, f func(*zk.Conn) (T, error)) (none T, err error) {
 	if err := ctx.Err(); err != nil {
 		return none, err
@@ -287,8 +287,8 @@ func (s *session) sync(ctx context.Context, path string) error {
 	return err
 }
 
-// ring is the servers in turn. The library's own waits a second after every lost connection of a single server, and tells
-// calls that wait then that there is none; and it asks the name service once only.
+// ring is the servers in turn. The library's own waits a second after every lost connection of a single server, and fails the
+// calls that wait then as if there were no server; and it asks the name service once only.
 type ring struct {
 	sync.Mutex
 	servers     []string

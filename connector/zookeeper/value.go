@@ -262,7 +262,7 @@ var (
 	unescaper = strings.NewReplacer("%25", "%", "%7C", "|", "%0A", "\n")
 )
 
-// escaped lets a free text stand between bars, on one line.
+// escaped lets a free text be between bars, on one line.
 func escaped(s string) string { return escaper.Replace(s) }
 
 // unescaped undoes escaped.

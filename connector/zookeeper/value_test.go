@@ -11,7 +11,7 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// Every text has a name of its own that ZooKeeper takes, and the room's own nodes have none of them.
+// Every text has a name of its own that ZooKeeper takes, and the connector's own nodes have none of them.
 func TestNames(t *testing.T) {
 	seen := map[string]string{}
 	for _, s := range []string{"", ".", "..", "...", "a/b", "a%2Fb", "a%b", "%", "%25", "%moves-1", "a b", "größe", "日本", "\x00", "a.b", "A.B", "tab\there",
@@ -28,7 +28,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q is %q: %v", s, name, err)
 		}
 		if strings.HasPrefix(name, movesPrefix) {
-			t.Errorf("%q is %q, as the room's own", s, name)
+			t.Errorf("%q is %q, as the connector's own", s, name)
 		}
 	}
 	for _, name := range []string{"%2", "%zz", "a%"} {
@@ -92,7 +92,7 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// E8: a partition's number is no other one's when it does not fit into 32 bits: the node is damaged, and says so.
+// E8: a partition's number that does not fit into 32 bits is not taken for another one: the node is damaged.
 func TestE8DamagedNumbersOfRecords(t *testing.T) {
 	good := string(line(nil, ledger.Recorded{Move: ledger.Move{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: 77},
 		Cause: ledger.CauseStart, Next: ledger.Position{Offset: 5, LeaderEpoch: -1, Fence: 9}, Partitions: 78}}))

@@ -8,7 +8,7 @@ import (
 )
 
 // view is what the ledger knows of a group, with the versions at which it was read. It may be out of date: a Move is
-// decided by the versions that its multi checks. That a version names one content rests on this: who makes a node below
+// decided by the versions that its multi checks. That a version names one content rests on this: a writer that makes a node below
 // a head changes the head in the same multi, and a head that was deleted and made again has another life. So a node whose
 // head has the version and the life that we know was not deleted and made again since.
 type view struct {
@@ -116,7 +116,7 @@ func (l *Ledger) recall(g fencepost.Group, moves []ledger.Move) *view {
 	return v
 }
 
-// forget drops what is known of a group: something else changed it, or nobody knows.
+// forget drops what is known of a group: something else changed it, or the outcome of a change is unknown.
 func (l *Ledger) forget(g fencepost.Group) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

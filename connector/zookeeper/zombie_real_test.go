@@ -10,7 +10,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// A node that was deleted and made again counts its versions from 0, and comes to those that a late worker remembers. It
+// A node that was deleted and made again counts its versions from 0, and reaches those that a late worker remembers. It
 // must not be taken for the old one: not where its whole group was made again, and not where it alone was.
 func TestNodesThatWereMadeAgain(t *testing.T) {
 	for name, remove := range map[string]func(t *testing.T, s *store){
@@ -39,7 +39,7 @@ func TestNodesThatWereMadeAgain(t *testing.T) {
 	}
 }
 
-// The node of moves is what every Move rests on; a group that lost it says so instead of trying for ever.
+// Every Move depends on the node of moves; a group that lost it reports that instead of trying for ever.
 func TestMovesAreGone(t *testing.T) {
 	s := newStore(t)
 	w := newWorker(t, s, 1)
@@ -53,7 +53,7 @@ func TestMovesAreGone(t *testing.T) {
 	}
 }
 
-// Lanes of one ledger do not stand in each other's way: each commits its own partitions, and no commit is lost.
+// Lanes of one ledger do not block each other: each commits its own partitions, and no commit is lost.
 func TestLanesAtOnce(t *testing.T) {
 	const lanes, rounds = 8, 25
 	s := newStore(t)

@@ -6,7 +6,7 @@
 //
 // # Laws
 //
-//   - A commit is one line of commits.jsonl, written behind its rows and flushed to the disk: rows and moves stand
+//   - A commit is one line of commits.jsonl, written behind its rows and flushed to the disk: rows and moves are there
 //     together or not at all. What a killed writer left behind the last whole line is cut off by the next one.
 //   - Writers take turns by a lock on commits.jsonl, and read what others have appended before they compare.
 //   - A value that JSON cannot hold (text that is not UTF-8) is refused, and never replaced.

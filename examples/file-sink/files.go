@@ -58,7 +58,7 @@ type line struct {
 	Moves   []move          `json:"moves,omitempty"`
 }
 
-// move is a ledger.Move as it stands in the file.
+// move is a ledger.Move as the file has it.
 type move struct {
 	Topic      string   `json:"topic"`
 	Partition  int32    `json:"partition"`
@@ -69,7 +69,7 @@ type move struct {
 	Partitions int32    `json:"partitions,omitempty"`
 }
 
-// position is a ledger.Position as it stands in the file.
+// position is a ledger.Position as the file has it.
 type position struct {
 	Offset  fencepost.Offset      `json:"offset"`
 	Epoch   fencepost.LeaderEpoch `json:"epoch"`
@@ -188,7 +188,7 @@ func (f *files) change(ctx context.Context, w ledger.Actor, moves []ledger.Move,
 
 // readme:end
 
-// append writes a line of commits.jsonl. Whether a line whose write failed stands, nobody knows before it is read again.
+// append writes a line of commits.jsonl. Whether a line whose write failed is there is not known before it is read again.
 func (f *files) append(l line) error {
 	text, err := json.Marshal(l)
 	if err != nil {

@@ -138,7 +138,7 @@ func TestHandlerThatFailsCommitsNothing(t *testing.T) {
 	w.want(all)
 }
 
-// Without its table the example ends and says so; nothing is committed, and with the table it goes on exactly.
+// Without its table the example ends with that error; nothing is committed, and with the table it goes on exactly.
 func TestMissingTableEndsTheRun(t *testing.T) {
 	w := newWorld(t, 10_000)
 	w.work(10_000)

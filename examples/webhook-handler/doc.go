@@ -1,5 +1,5 @@
 // Webhook-handler sends each record to a URL and keeps the offsets in Redis: the shape of the old jobs that had their
-// offsets in a Redis hash and their results elsewhere. A webhook has no transaction, so the offsets can not be in it:
+// offsets in a Redis hash and their results elsewhere. A webhook has no transaction, so the offsets cannot be in it:
 // effect, then commit. Each record is sent at least once.
 //
 //	redis-server &
@@ -8,7 +8,7 @@
 //	redis-cli hgetall events-to-webhook
 //
 // The hash is the old one: field topic|partition, value from|until and more behind it. A program that splits the value
-// on | and takes the second part still reads where the job stands.
+// on | and takes the second part still reads the job's position.
 //
 // # What can be sent twice, and what makes it once
 //

@@ -151,7 +151,7 @@ func (c *copying) landTopic(ctx context.Context, source ViewTopic, at map[int32]
 }
 
 // unplaced looks at the partitions of the source of which there is no time. Where the topic is divided otherwise on the
-// target, their records may lie in any partition there: what is said of them is said of the whole topic. It reports
+// target, their records may be in any partition there: what is reported of them concerns the whole topic. It reports
 // whether all of it begins at the earliest record.
 func (c *copying) unplaced(source ViewTopic, at map[int32]time.Time) (fromStart bool) {
 	for p := range source.Partitions {

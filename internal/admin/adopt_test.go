@@ -11,9 +11,9 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// The groups of these tests were written while no broker had topic IDs; the brokers tell topicID now.
+// The groups of these tests were written while no broker had topic IDs; the brokers report topicID now.
 
-// adopt settles these partitions as a worker does.
+// adopt reconciles these partitions as a worker does.
 func (w *world) adopt(partitions ...int32) {
 	w.t.Helper()
 	snap, err := w.store.Read(w.t.Context(), group)
@@ -56,7 +56,7 @@ func TestE4MovesFillInTheTopicID(t *testing.T) {
 	}
 }
 
-// E4: what a look says of such a group is what it was: it is good as it stands.
+// E4: a look at such a group gives the same answer as before: the position is good.
 func TestE4LookBeforeTheFirstRun(t *testing.T) {
 	w := worldOf(t, 2, fencepost.TopicID{})
 	for _, s := range w.look().Standings {

@@ -18,14 +18,14 @@ import (
 type Finding struct {
 	Subject string // chain, ledger, rows
 	OK      bool
-	// Unchecked: nothing is said about the subject, and why. It is neither ok nor a fault.
+	// Unchecked: the subject was not checked, and why. It is neither ok nor a fault.
 	Unchecked bool
 	TopicPartition
 	Kind string // hole, overlap, fence, changed, missing, doubled, foreign, verdict; empty where OK
 	Text string // what is so, or what is wrong
 }
 
-// TopicPartition is whom a Finding is about; without a topic it is about all.
+// TopicPartition is the subject of a Finding; without a topic it is about all.
 type TopicPartition = fencepost.TopicPartition
 
 // Audit is what was proven, and what was found.
@@ -198,7 +198,7 @@ func (c *chain) link(a *Audit, m ledger.Recorded, held ledger.Position, known bo
 	}
 }
 
-// sum tells what the chain is made of, if nothing is wrong with it.
+// sum returns what the chain is made of, if nothing is wrong with it.
 func (c *chain) sum(a *Audit) {
 	if c.bad {
 		return
@@ -231,7 +231,7 @@ func (c *chain) compare(a *Audit, before ledger.Snapshot, v View) {
 		switch {
 		case was.Holds(end) || is.Holds(end):
 		case end.Fence == is.Fence && was.Fence == is.Fence && was.Offset <= end.Offset && end.Offset <= is.Offset:
-		case is.Fence != was.Fence: // moved by somebody in between: not the same moment, so nothing is said
+		case is.Fence != was.Fence: // moved in between: not the same moment, so there is no finding
 		case !c.options.KeepsCommits && end.Fence == was.Fence && end.Offset < was.Offset:
 			c.unkept[tp] = true
 			c.cover(tp, covered{fencepost.OffsetRange{From: end.Offset, Until: was.Offset}, was.TopicID})

@@ -14,7 +14,7 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// table is a sink's rows, as provenance tells them.
+// table is a sink's rows, as provenance returns them.
 type table struct {
 	rows []sink.Applied
 	read func() // called once the rows were read
@@ -172,7 +172,7 @@ func TestAuditAsksTheLogAboutHoles(t *testing.T) {
 	}
 }
 
-// Of what retention has deleted nobody can say whether it was a record: said, and no finding.
+// Whether an offset that retention has deleted was a record is not known: that is reported, and is no finding.
 func TestAuditDoesNotGuessAboutDeletedRecords(t *testing.T) {
 	w, s := audited(t)
 	w.bounds(1, func(b *fencepost.LogOffsets) { b.Earliest = 100 })
@@ -251,7 +251,7 @@ func TestAuditWithoutCommits(t *testing.T) {
 	}
 }
 
-// No answer is no proof: an audit whose log can not be read fails.
+// No answer is no proof: an audit whose log cannot be read fails.
 func TestAuditFailsWithoutTheLog(t *testing.T) {
 	w, s := audited(t)
 	s.remove(0, 3)

@@ -37,9 +37,9 @@ type Backfill struct {
 type BackfillRange struct {
 	fencepost.TopicPartition
 	fencepost.OffsetRange
-	At    fencepost.Offset // where it stands, From at first
+	At    fencepost.Offset // its position, From at first
 	Again int64            // records that the main line has applied too, or will: at most
-	// Cut: the log begins inside of the time that was asked for, as far as anybody can tell: what was older may be gone.
+	// Cut: the log begins inside of the time that was asked for, as far as can be known: what was older may be gone.
 	Cut bool
 }
 
@@ -101,7 +101,7 @@ func ParseRanges(texts []string) (map[fencepost.TopicPartition]fencepost.OffsetR
 	return ranges, nil
 }
 
-// String is the ask in one form, whatever order it was typed in: what names a backfill that nobody named.
+// String is the request in one form, whatever order it was typed in: it names a backfill without a name of its own.
 func (a BackfillAsk) String() string {
 	var parts []string
 	for tp, r := range a.Ranges {
@@ -375,7 +375,7 @@ func (b *Backfill) Start(ctx context.Context, r Resources) error {
 	return err
 }
 
-// ReadBack reads where the backfill stands now.
+// ReadBack reads the backfill's position now.
 func (b *Backfill) ReadBack(ctx context.Context, r Resources) error {
 	snap, err := r.Ledger.Read(ctx, b.Group)
 	if err != nil {

@@ -169,8 +169,8 @@ func TestBackfillGoesOn(t *testing.T) {
 	w.wantUnchanged(before)
 }
 
-// E10: a group is a backfill by what its starts are for, and by nobody's words: those of an operator who moved another
-// group are no ranges to go on with.
+// E10: a group is a backfill by the purpose of its starts, and not by a text: an operator's reason for moving another
+// group is no range to go on with.
 func TestE10WordsAreNoRanges(t *testing.T) {
 	w := newWorld(t, 1)
 	r := w.beside("x")

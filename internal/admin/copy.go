@@ -58,7 +58,7 @@ type copying struct {
 	refused []refusal
 }
 
-// refusal is why one partition can not be copied.
+// refusal is why one partition cannot be copied.
 type refusal struct {
 	fencepost.TopicPartition
 	text, help string
@@ -167,7 +167,7 @@ func (c *copying) itself(s Standing) bool {
 	return s.Entry != nil && !held.Absent() && held.Fence == 0 && held.Offset == s.Entry.Until
 }
 
-// policyHelp is what can be said about a verdict that stands in the way.
+// policyHelp is the remedy for a verdict that prevents the copy.
 func policyHelp(v ledger.Verdict) string {
 	switch v {
 	case ledger.AgedOut, ledger.Truncated, ledger.Recreated:
@@ -277,7 +277,7 @@ func (c *copying) leftOut() {
 // mostRefusals is how many partitions a refusal names.
 const mostRefusals = 20
 
-// fault names each partition that stands in the way, and every remedy once.
+// fault names each partition that prevents the copy, and every remedy once.
 func (c *copying) fault() error {
 	var b strings.Builder
 	n := len(c.refused)

@@ -103,7 +103,7 @@ func TestCopyALedger(t *testing.T) {
 	}
 }
 
-// Everything that stands in the way is named at once, with its remedies, and nothing is changed.
+// Everything that prevents the copy is named at once, with its remedies, and nothing is changed.
 func TestCopyRefuses(t *testing.T) {
 	w := newWorld(t, 4)
 	to, store := w.target()
@@ -136,7 +136,7 @@ func TestCopyRefuses(t *testing.T) {
 	}
 }
 
-// A position that the target holds is replaced only if that is said, and what that repeats or passes is said too.
+// A position that the target holds is replaced only on demand, and the answer has what that repeats or passes.
 func TestCopyOver(t *testing.T) {
 	w := newWorld(t, 3)
 	to := w.resources
@@ -289,7 +289,7 @@ func TestCopyAcrossClusters(t *testing.T) {
 	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:2  it was left out") {
 		t.Errorf("one of three: refused with %s", fault)
 	}
-	// Records that can not be read are no time.
+	// Records that cannot be read are no time.
 	w.cluster.silent = errors.New("connection lost")
 	_, err = across(w.elsewhere(3, 50))
 	if fault := wantFault(t, err, "copy-refused", 4); !strings.Contains(fault.Error(), "trips:0  its record can not be read: connection lost") {

@@ -27,7 +27,7 @@ func (t Twofold) Apart() int64 {
 	return int64(t.A.Position.Offset - t.B.Position.Offset)
 }
 
-// LogOffsets is what the brokers said last.
+// LogOffsets is the brokers' last answer.
 func (t Twofold) LogOffsets() fencepost.LogOffsets {
 	if t.B != nil {
 		return t.B.Bounds

@@ -21,12 +21,12 @@
 //     that moved since makes it stale, and it is refused whole.
 //   - Each move brings a fresh fence, so a running worker is refused at its next commit, re-reads and goes on from the
 //     new position; nothing has to be stopped.
-//   - What is said to be so after a move was read back.
+//   - What is reported after a move was read back.
 //   - To look makes no ledger where there is none.
 //
 // # How it fails
 //
-// Errors that a person meets are *fencepost.UserError: out-of-bounds, plan-stale, plan-damaged, nothing-selected,
+// Errors for a person are *fencepost.UserError: out-of-bounds, plan-stale, plan-damaged, nothing-selected,
 // choice-needed, set-refused, copy-refused, ledger-missing, meaning-needed, layout-damaged, outcome-unknown, not-verified,
 // range-outside, backfill-other. What connectors say passes through.
 //

@@ -18,7 +18,7 @@ import (
 type Done struct {
 	Moves   []ledger.Move // as the ledger took them
 	Repeats []int64       // :: move -> records that are applied again, at most; UnknownLoss
-	// WentOn is how many partitions stood past their Next already when they were read back: a worker took them up.
+	// WentOn is how many partitions were past their Next already when they were read back: a worker took them up.
 	WentOn int
 }
 
@@ -26,16 +26,16 @@ type Done struct {
 // worker that is in the way commits a few hundred times a second at most.
 const tries = 2000
 
-// settleTime is Resources.Patience where nothing is said.
+// settleTime is the default of Resources.Patience.
 const settleTime = 30 * time.Second
 
 func (r Resources) patience() time.Duration { return cmp.Or(r.Patience, settleTime) }
 
 // Execute carries the plan out: all of its moves in one compare-and-set or none. Where a worker committed in between,
-// a plan that is not Exact counts again from what the ledger holds; where somebody moved a position, it is refused.
+// a plan that is not Exact counts again from what the ledger holds; where a position was moved, it is refused.
 //
 //	Move --refused, same fence--> a worker committed: aim again from what the ledger holds --> Move ...
-//	     --refused, other fence-> somebody moved it: plan-stale
+//	     --refused, other fence-> it was moved: plan-stale
 //	     --unknown-------------> the same moves again: the compare-and-set decides (law 7)
 //	     |                         |--refused--> settle: the positions or the history hold our fence, or show that they do not
 //	     |                         '--no answer for Resources.Patience--> outcome-unknown
@@ -81,14 +81,14 @@ func (p *Plan) Execute(ctx context.Context, r Resources, why string) (Done, erro
 	}
 }
 
-// settle says whether moves whose answer was lost were made, now that the same moves are refused. The refusal alone
-// proves nothing: they may have been made, and somebody may have moved the partitions on since.
+// settle reports whether moves whose answer was lost were made, now that the same moves are refused. The refusal alone
+// proves nothing: they may have been made, and the partitions may have been moved again since.
 //
 //	a partition holds our fence                --> made
 //	a partition is as it was held              --> not made: they are made together
 //	each has another fence; the history has    --> made
 //	                        it has not         --> not made: it keeps every move but commits
-//	                        it does not answer --> an error: nobody knows
+//	                        it does not answer --> an error: the outcome is not known
 func (p *Plan) settle(ctx context.Context, r Resources, held *ledger.Refused, moves []ledger.Move) (made bool, err error) {
 	ours := map[ledger.Fence]bool{}
 	asHeld := false
@@ -126,7 +126,7 @@ func passes(err error) bool {
 	return ok && f.Passing
 }
 
-// unsettled is the Fault of moves whose answer was lost, and of which the store tells nothing since.
+// unsettled is the UserError of moves whose answer was lost, and whose outcome the store does not show.
 func unsettled(err error) error {
 	return &fencepost.UserError{Code: "outcome-unknown", Exit: 1, Err: fmt.Errorf("nobody knows yet whether the positions were moved: all of them were, or none: %w", err),
 		Help: "when it answers again: fencepost offsets show FILE"}
@@ -172,7 +172,7 @@ func (r Resources) fence() ledger.Fence {
 	return ledger.NewFence(binary.LittleEndian.Uint64(b[:]))
 }
 
-// follow reports whether nothing but commits stands between the plan and what the ledger holds.
+// follow reports whether nothing but commits is between the plan and what the ledger holds.
 func (p *Plan) follow(held *ledger.Refused) bool {
 	for _, l := range p.Lines {
 		h, moved := held.Held[l.TopicPartition]

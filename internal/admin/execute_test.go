@@ -40,7 +40,7 @@ func (s *severed) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move)
 	return s.Ledger.Move(ctx, w, moves)
 }
 
-// A ledger that comes back in time settles the outcome; one that does not leaves it unknown, and that is said.
+// A ledger that comes back in time resolves the outcome; one that does not leaves it unknown, which is reported.
 func TestALostAnswerAndThenSilence(t *testing.T) {
 	for _, made := range []bool{false, true} {
 		for _, away := range []time.Duration{5 * time.Second, time.Hour} {
@@ -76,7 +76,7 @@ func TestInterruptedInDoubt(t *testing.T) {
 	})
 }
 
-// A ledger that was never reached was not changed, and that is said at once.
+// A ledger that was never reached was not changed, and that is reported at once.
 func TestALedgerThatWasNotReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
@@ -96,7 +96,7 @@ func (deaf) Read(context.Context, fencepost.Group) (ledger.Snapshot, error) {
 	return ledger.Snapshot{}, errSilent
 }
 
-// What was moved and can not be read back is told as moved.
+// What was moved and cannot be read back is reported as moved.
 func TestMovedAndNotReadBack(t *testing.T) {
 	w := newWorld(t, 1)
 	p := w.planned("-10")
@@ -107,7 +107,7 @@ func TestMovedAndNotReadBack(t *testing.T) {
 	}
 }
 
-// The answer was lost, and somebody moved one of the partitions before it was asked for: the moves were made all the same.
+// The answer was lost, and another operator moved one of the partitions before it was asked for: the moves were made all the same.
 func TestMovedByOthersWhileInDoubt(t *testing.T) {
 	w := newWorld(t, 2)
 	p := w.planned("-10")
@@ -116,7 +116,7 @@ func TestMovedByOthersWhileInDoubt(t *testing.T) {
 	wantFault(t, err, "not-verified", 0)
 }
 
-// meddlingOnce is a severed ledger on which somebody moves partition 1 right after the answer was lost.
+// meddlingOnce is a severed ledger in which partition 1 is moved right after the answer was lost.
 type meddlingOnce struct {
 	severed
 	w *world
@@ -134,14 +134,14 @@ func (m *meddlingOnce) Move(ctx context.Context, w ledger.Actor, moves []ledger.
 	return err
 }
 
-// E7: the answer to a move is lost, and somebody else moves the partitions before it is asked for again. The refusal
-// that follows says nothing of the move: what the history says decides, and without one nobody knows.
+// E7: the answer to a move is lost, and another operator moves the partitions before it is asked for again. The refusal
+// that follows does not decide about the move: the history does, and without one the outcome is not known.
 func TestE7LostAnswerThenMovedByAnother(t *testing.T) {
 	silent := func(w *world) ledger.History { return mute{w.store} }
 	for name, c := range map[string]struct {
 		point   memory.Point // BeforeApply: the moves were not made
 		history func(*world) ledger.History
-		others  []int32 // that somebody moves
+		others  []int32 // that another operator moves
 		code    string
 		exit    int
 		says    string

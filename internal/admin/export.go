@@ -24,7 +24,7 @@ type At struct {
 	ledger.Position
 }
 
-// Export reads the positions, of another program's layout in the meaning that was told. It asks no broker.
+// Export reads the positions, of another program's layout in the meaning that was given. It asks no broker.
 //
 // Errors: *fencepost.UserError ledger-missing, meaning-needed, layout-damaged, nothing-selected.
 func Export(ctx context.Context, r Resources, sel Selection) (Exported, error) {

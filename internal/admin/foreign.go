@@ -13,7 +13,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// readLayout reads another program's entries as positions: without topic ID, epoch and fence, which it has no room for.
+// readLayout reads another program's entries as positions: without topic ID, epoch and fence, for which it has no field.
 func (v *View) readLayout(ctx context.Context, r Resources) error {
 	f, err := readForeign(ctx, r)
 	if err != nil {
@@ -100,7 +100,7 @@ var readings = []struct {
 }
 
 // meaningNeeded shows what each meaning would make of an entry. Where one of them would resume past the end of the log,
-// that is told: it can not be the right one, unless records were deleted.
+// that is reported: it cannot be the right one, unless records were deleted.
 func meaningNeeded(ctx context.Context, r Resources, f foreign.Offsets) error {
 	e := f.Entries[0]
 	var b strings.Builder

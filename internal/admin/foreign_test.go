@@ -87,7 +87,7 @@ func TestMeaningIsNeeded(t *testing.T) {
 	}
 }
 
-// What can not be read, and what is not there, is said; neither is an empty group.
+// What cannot be read, and what is not there, is reported; neither is an empty group.
 func TestLayoutsThatSayNothing(t *testing.T) {
 	w := newWorld(t, 1)
 	_, err := admin.Look(t.Context(), w.other(foreign.MeaningNext, nil))

@@ -22,7 +22,7 @@ type Told struct {
 	Folded int64 // commits that were left out
 	// AtMost is the most records that the chosen moves passed unapplied, besides those of Unknown.
 	AtMost  int64
-	Unknown []string // topics of which nobody can say how many, each once
+	Unknown []string // topics whose number is not known, each once
 	Old     []string // those of Unknown that were recreated: the records were the old topic's
 }
 
@@ -67,7 +67,7 @@ func Moves(ctx context.Context, r Resources, f Filter) (t Told, err error) {
 	return t, r.known(ctx)
 }
 
-// known refuses a group of which the ledger has nothing: "no gap" of a mistyped name would reassure whoever watches it.
+// known refuses a group of which the ledger has nothing: "no gap" for a mistyped name would be a false answer.
 func (r Resources) known(ctx context.Context) error {
 	s, err := r.Ledger.Read(ctx, r.Group)
 	if err == nil && s.Empty() {

@@ -31,7 +31,7 @@ type View struct {
 	entries map[fencepost.TopicPartition]foreign.Entry
 }
 
-// State is what a partition does, as far as ledger and brokers tell.
+// State is what a partition does, as far as ledger and brokers show it.
 type State uint8
 
 // The states. The zero State is not known: a worker may run it, or none.
@@ -46,7 +46,7 @@ const (
 // String is the state's word; "-" where it is not known.
 func (s State) String() string { return [...]string{"-", "idle", "waiting", "blocked", "parked"}[s] }
 
-// Unknown stands for a number that nobody knows.
+// Unknown is a number that is not known.
 const Unknown = -1
 
 // Standing is one partition of a View.
@@ -57,13 +57,13 @@ type Standing struct {
 	Decision ledger.Decision      // under the pipeline's own policy
 	State    State
 	Reason   string           // why it is parked, waiting, blocked or moves; may be empty
-	Lag      int64            // HighWatermark - Offset; Unknown where the position says nothing about this log
+	Lag      int64            // HighWatermark - Offset; Unknown where the position does not belong to this log
 	LagTime  time.Duration    // age of the oldest unread record; Unknown
 	Last     *ledger.Recorded // who moved it last; nil: not known
 	Moved    *ledger.Recorded // the last move that was neither start nor commit; nil: none
 	NextAt   fencepost.Offset // of the oldest unread record; Unknown
 	Entry    *foreign.Entry   // what another program stored; nil: the position is a ledger's
-	Bad      error            // why that record can not be decoded; nil: it can, or it was not tried
+	Bad      error            // why that record cannot be decoded; nil: it can, or it was not tried
 
 	foreign bool // of a View that is
 	stored  ledger.Stored
@@ -78,10 +78,10 @@ func (s *Standing) unfenced() bool {
 // unsaid reports whether another program's layout has no entry of the partition: whether it ever read it is not known.
 func (s *Standing) unsaid() bool { return s.foreign && s.Position.Absent() }
 
-// Reconciled reports whether the position is good as it stands.
+// Settled reports whether the position is good as it is.
 func (s Standing) Settled() bool { return s.Decision.Action == ledger.Resume && s.State != Parked }
 
-// NeedsPerson reports whether nobody but a person will mend it.
+// NeedsPerson reports whether it needs a person.
 func (s Standing) NeedsPerson() bool { return s.State == Parked }
 
 // Look asks ledger, brokers and history, and reconciles each partition, asking twice where the first answer
@@ -147,8 +147,8 @@ func (v *View) read(ctx context.Context, r Resources) (map[fencepost.TopicPartit
 	return mirrored, nil
 }
 
-// exists refuses a ledger that is not there: to read one makes it. Where the Kafka group knows better than that nothing
-// has run yet, it says so as a run would.
+// exists refuses a ledger that is not there: to read one makes it. Where the Kafka group shows that something has
+// run already, it returns the error of a run.
 func (r Resources) exists(ctx context.Context) error {
 	f, ok := ledger.As[ledger.Finder](r.Ledger)
 	if !ok {
@@ -292,7 +292,7 @@ func (s *Standing) judge(r Resources) ledger.Action {
 	default:
 		s.Decision = s.reconcile(r.Policy)
 	}
-	if s.foreign && s.Decision.Verdict == ledger.WeakerCheck { // so is every one of them: it is said once, of the View
+	if s.foreign && s.Decision.Verdict == ledger.WeakerCheck { // so is every one of them: it is reported once, of the View
 		s.Decision.Verdict, s.Decision.Reason = ledger.OK, ""
 	}
 	return s.Decision.Action
@@ -307,7 +307,7 @@ func (s *Standing) under(p ledger.Policy) ledger.Decision {
 }
 
 // reconcile is what Reconcile says of the position. A topic ID that the next run takes over changes nothing that an
-// operator could decide about: the position is good as it stands.
+// operator could decide about: the position is good as it is.
 func (s *Standing) reconcile(p ledger.Policy) ledger.Decision {
 	d := ledger.Reconcile(s.stored, s.answers, p)
 	if d.Adopts() {
@@ -358,7 +358,7 @@ func (s *Standing) settle(r Resources) {
 	}
 }
 
-// lastMoves finds who moved each partition last; of a ledger that can not tell by itself, in its whole history.
+// lastMoves finds who moved each partition last; of a ledger that has no such query, in its whole history.
 func (v *View) lastMoves(ctx context.Context, r Resources) (err error) {
 	if r.History == nil {
 		return nil
@@ -421,7 +421,7 @@ func peek(ctx context.Context, reader source.Reader, ranges map[fencepost.TopicP
 	}
 	ctx, cancel := context.WithTimeout(ctx, peekTime)
 	defer cancel()
-	_ = reader.Scan(ctx, ranges, func(rec *fencepost.Record) bool { // what it did not bring is told as not known
+	_ = reader.Scan(ctx, ranges, func(rec *fencepost.Record) bool { // what it did not bring is reported as not known
 		one := *rec
 		one.Key, one.Value = slices.Clone(rec.Key), slices.Clone(rec.Value)
 		one.Headers = slices.Clone(rec.Headers)

@@ -12,7 +12,7 @@ import (
 	"github.com/fencepost/fencepost/source"
 )
 
-// Each verdict, as a look at the group tells it: state, lag in records and in time, and what needs a person.
+// Each verdict, as a look at the group shows it: state, lag in records and in time, and what needs a person.
 func TestLookTellsEachVerdict(t *testing.T) {
 	w := newWorld(t, 7)
 	w.resources.Try = func(r *fencepost.Record) error {
@@ -74,7 +74,7 @@ func TestLookAsksTwice(t *testing.T) {
 	}
 }
 
-// Who moved a position last is told, with the reason.
+// Who moved a position last is shown, with the reason.
 func TestLookTellsTheLastMove(t *testing.T) {
 	w := newWorld(t, 1)
 	if s := w.standing(0); s.Last == nil || s.Last.Cause != ledger.CauseCommit || s.Last.Who != "w1@node3" {
@@ -94,7 +94,7 @@ func (c transactions) OpenTransactions(context.Context, []fencepost.TopicPartiti
 }
 
 // TestE11BlockedOnlyByATransaction: a last stable offset below the high watermark may be an answer of another moment. Blocked
-// is where the brokers know of an open transaction, and it is named; where they do not say, the bounds stand.
+// is where the brokers know of an open transaction, and it is named; where they do not report it, the log offsets decide.
 func TestE11BlockedOnlyByATransaction(t *testing.T) {
 	for _, c := range []struct {
 		about  string

@@ -52,7 +52,7 @@ type outside struct {
 }
 
 // PlanSet plans to set the chosen partitions to a destination. Destinations outside of the log are refused, all named at once,
-// unless clamp is told.
+// unless clamp is set.
 //
 // Errors: *fencepost.UserError out-of-bounds, set-refused, nothing-selected.
 func PlanSet(ctx context.Context, r Resources, v View, sel Selection, t Destination, clamp bool) (*Plan, error) {

@@ -26,7 +26,7 @@ type lived struct {
 	*world
 	lane   sink.Lane
 	other  *memory.Store                                // another ledger, to copy to and from
-	held   map[fencepost.TopicPartition]ledger.Position // as the worker believes; another may have moved them
+	held   map[fencepost.TopicPartition]ledger.Position // the worker's own view; another may have moved them
 	epochs map[fencepost.TopicPartition][]epochStart
 	log    []string // what happened, for a failure
 }
@@ -105,7 +105,7 @@ func newLived(t *testing.T) *lived {
 	return l
 }
 
-// rowsOf is the provenance of what stands in the memory store, changed by what a test planted.
+// rowsOf is the provenance of the rows in the memory store, changed by what a test planted.
 type rowsOf struct {
 	store  *memory.Store
 	change func(map[fencepost.TopicPartition]map[fencepost.Offset]int64)
@@ -143,7 +143,7 @@ func (l *lived) note(format string, args ...any) { l.log = append(l.log, fmt.Spr
 // restart is a worker that reads the ledger again.
 func (l *lived) restart() { maps.Copy(l.held, l.positions()) }
 
-// commit is what the worker does with n more records, if it reads that far; with what it believes of its position.
+// commit is what the worker does with n more records, if it reads that far; from its own view of its position.
 func (l *lived) commit(p int32, n int) {
 	b, held := l.cluster.bounds[tp(p)], l.held[tp(p)]
 	until := min(held.Offset+fencepost.Offset(n), b.HighWatermark)
@@ -187,7 +187,7 @@ func (l *lived) set(to string, p int32) {
 	}
 }
 
-// repair is an operator's `offsets repair` of everything.
+// mend is an operator's `offsets repair` of everything.
 func (l *lived) mend(policy string) {
 	if !l.contradicted() {
 		return

@@ -10,7 +10,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// RecordChoice is what to do about a record that can not be applied.
+// RecordChoice is what to do about a record that cannot be applied.
 type RecordChoice uint8
 
 // The choices about a record. The zero RecordChoice is none.
@@ -20,7 +20,7 @@ const (
 	RecordSkip                   // pass it: a skip of one record
 )
 
-// Choices is what an operator wants done.
+// Choices are the operator's decisions.
 type Choices struct {
 	Policy ledger.Policy
 	Record RecordChoice
@@ -244,7 +244,7 @@ func (r *Repair) choose(c Choices) {
 	}
 }
 
-// holdTopics takes back the choices for a recreated topic of which one partition can not move: it moves as a whole,
+// holdTopics takes back the choices for a recreated topic of which one partition cannot move: it moves as a whole,
 // since its incarnation is one fact.
 func (r *Repair) holdTopics(v View, sel Selection) {
 	whole := map[string]bool{}

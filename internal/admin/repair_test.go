@@ -66,7 +66,7 @@ func TestRepairPricesEachChoice(t *testing.T) {
 	}
 }
 
-// Executed, each partition stands where its choice says, the history tells the gap, and nothing is left to repair.
+// Executed, each partition is where its choice says, the history shows the gap, and nothing is left to repair.
 func TestRepairExecuted(t *testing.T) {
 	w := newWorld(t, 4)
 	bad := true
@@ -123,7 +123,7 @@ func TestRepairARecreatedTopicAsAWhole(t *testing.T) {
 	}
 }
 
-// A lost row starts again by choice only, and says that nobody knows what it repeats.
+// A lost row starts again by choice only, with the warning that what it repeats is not known.
 func TestRepairALostRow(t *testing.T) {
 	w := newWorld(t, 2)
 	w.store.DeleteRow(group, tp(1))

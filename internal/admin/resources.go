@@ -22,13 +22,13 @@ type Resources struct {
 	Meaning foreign.Meaning // what the Layout's numbers mean; unset: Look asks for it
 	Subject string          // what holds them: hash spark:orders
 
-	History    ledger.History  // nil: who moved a position last is not told
+	History    ledger.History  // nil: who moved a position last is not reported
 	Reader     source.Reader   // nil: nothing is read of the log: no lag in time, no look at the next record
 	Provenance sink.Provenance // nil: an audit does not look at rows
 
-	Policy      ledger.Policy // of the pipeline; judges what a worker would do by itself
+	Policy      ledger.Policy // of the pipeline; decides what a worker would do by itself
 	Uncommitted bool          // the pipeline reads uncommitted records: no open transaction holds it back
-	// Try decodes a record as a worker would; its error says why it can not be applied. nil: not tried.
+	// Try decodes a record as a worker would; its error says why it cannot be applied. nil: not tried.
 	Try func(*fencepost.Record) error
 	Who string // recorded with each move
 

@@ -127,7 +127,7 @@ func (p *Plan) decodeLines(s saved) error {
 	return nil
 }
 
-// Recheck holds a saved plan against the group as it stands: the same ledger, and every target still in the log.
+// Recheck compares a saved plan with the group as it is now: the same ledger, and every target still in the log.
 //
 // Errors: *fencepost.UserError plan-stale, out-of-bounds, set-refused.
 func (p *Plan) Recheck(v View) error {

@@ -101,7 +101,7 @@ func TestTargetsOutsideTheLog(t *testing.T) {
 	w.wantUnchanged(before)
 }
 
-// Executed, a plan is read back; the history tells who and why.
+// Executed, a plan is read back; the history shows who and why.
 func TestExecute(t *testing.T) {
 	w := newWorld(t, 2)
 	p := w.planned("-1000", "trips:1")
@@ -192,7 +192,7 @@ func TestLatestNeverGoesBack(t *testing.T) {
 	}
 }
 
-// Somebody else's move is not followed: another fence means another decision.
+// Another operator's move is not followed: another fence means another decision.
 func TestAnotherOperatorsMoveMakesAPlanStale(t *testing.T) {
 	w := newWorld(t, 2)
 	p := w.planned("-10")
@@ -273,7 +273,7 @@ func TestALostAnswerIsResolved(t *testing.T) {
 	}
 }
 
-// What can not be set as things stand is refused, with the reason.
+// What cannot be set in this state is refused, with the reason.
 func TestSetRefused(t *testing.T) {
 	for name, change := range map[string]func(*world){
 		"unknown":   func(w *world) { w.bounds(0, func(b *fencepost.LogOffsets) { b.Err = fencepost.ErrNoAnswer }) },
@@ -329,7 +329,7 @@ func TestSetStartsATopicAsAWhole(t *testing.T) {
 	}
 }
 
-// meddling is a ledger on which somebody else moves a partition right after the operator.
+// meddling is a ledger in which another operator moves a partition right after the first.
 type meddling struct {
 	ledger.Ledger
 	after func()
@@ -341,7 +341,7 @@ func (m *meddling) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move
 	return err
 }
 
-// "verified" is said only after reading back: what does not read back as it was set is told.
+// "verified" is said only after reading back: what does not read back as it was set is reported.
 func TestWhatDoesNotReadBackIsTold(t *testing.T) {
 	w := newWorld(t, 1)
 	p := w.planned("-10")

@@ -181,7 +181,7 @@ func (t *tally) hole(list []oddRun, rec *fencepost.Record) []oddRun {
 	return append(list, oddRun{rec.TopicPartition, "missing", fencepost.OffsetRange{From: rec.Offset, Until: rec.Offset + 1}, 1})
 }
 
-// deleted says of which offsets without a row the log can tell nothing any more.
+// deleted returns the offsets without a row that the log no longer covers.
 func (t *tally) deleted(ctx context.Context, r Resources, ranges map[TopicPartition]fencepost.OffsetRange) {
 	var asks []fencepost.OffsetQuery
 	for tp := range ranges {

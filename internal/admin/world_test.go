@@ -113,7 +113,7 @@ type world struct {
 
 func newWorld(t *testing.T, partitions int32) *world { return worldOf(t, partitions, topicID) }
 
-// worldOf is a world that was written while the brokers told that topic ID.
+// worldOf is a world that was written while the brokers reported that topic ID.
 func worldOf(t *testing.T, partitions int32, id fencepost.TopicID) *world {
 	w := &world{t: t, store: memory.Open(), cluster: &cluster{id: "c1", topics: map[string]fencepost.Topic{},
 		bounds: map[fencepost.TopicPartition]fencepost.LogOffsets{}, asked: map[fencepost.TopicPartition]int{},

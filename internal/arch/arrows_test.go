@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// arrow says what the rooms that match it may import. The first arrow that matches a room binds it.
+// arrow says what the packages that match it may import. The first arrow that matches a package binds it.
 type arrow struct {
-	rooms   []string // folders, with /... for all below
-	inside  []string // rooms of the module; "." is the root, "..." any
-	outside []string // import paths beyond the standard library; "..." any
+	packages []string // folders, with /... for all below
+	inside   []string // packages of the module; "." is the root, "..." any
+	outside  []string // import paths beyond the standard library; "..." any
 }
 
 const franz = "github.com/twmb/franz-go/..."
@@ -75,24 +75,24 @@ var arrows = []arrow{
 	{[]string{"cmd/...", "bench/...", "examples/..."}, []string{"..."}, []string{"..."}},
 }
 
-// franzRooms are the rooms that may speak to Kafka by the client itself.
-var franzRooms = []string{"connector/kafka/...", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "internal/trial", "cmd/...", "bench/...", "examples/..."}
+// franzPackages are the packages that may import the Kafka client.
+var franzPackages = []string{"connector/kafka/...", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "internal/trial", "cmd/...", "bench/...", "examples/..."}
 
-// technologies are the rooms that only the wiring and the programs may know all of.
+// technologies are the packages that only the wiring and the programs may know all of.
 var technologies = []string{"connector/memory", "connector/atleastonce", "connector/kafka/...", "connector/postgres/...", "connector/sqlite/...", "connector/mysql/...", "connector/redis/...", "connector/zookeeper/...", "file/...", "s3/...", "http/..."}
 
-// arrowFaults tells each import that no arrow allows, and each room that no arrow knows.
-func arrowFaults(rooms []room) (faults []string) {
-	for _, r := range rooms {
+// arrowFaults lists each import that no arrow allows, and each package that no arrow knows.
+func arrowFaults(packages []pkg) (faults []string) {
+	for _, r := range packages {
 		var bound *arrow
 		for i := range arrows {
-			if under(r.dir, arrows[i].rooms) {
+			if under(r.dir, arrows[i].packages) {
 				bound = &arrows[i]
 				break
 			}
 		}
 		if bound == nil {
-			faults = append(faults, fmt.Sprintf("%s: no arrow knows this room: add it to the table", r.dir))
+			faults = append(faults, fmt.Sprintf("%s: no arrow knows this package: add it to the table", r.dir))
 			continue
 		}
 		for path, pos := range r.imports() {
@@ -102,30 +102,30 @@ func arrowFaults(rooms []room) (faults []string) {
 			}
 			switch {
 			case ours(path) && !under(to, bound.inside):
-				faults = append(faults, fmt.Sprintf("%s: %s imports the room %s, it may import %q", r.at(pos), r.dir, to, bound.inside))
+				faults = append(faults, fmt.Sprintf("%s: %s imports the package %s, it may import %q", r.at(pos), r.dir, to, bound.inside))
 			case outside(path) && !under(path, bound.outside):
 				faults = append(faults, fmt.Sprintf("%s: %s imports %s, of the world outside it may import %q", r.at(pos), r.dir, path, bound.outside))
-			case under(path, []string{franz}) && !under(r.dir, franzRooms):
-				faults = append(faults, fmt.Sprintf("%s: %s imports %s, which only %q may", r.at(pos), r.dir, path, franzRooms))
+			case under(path, []string{franz}) && !under(r.dir, franzPackages):
+				faults = append(faults, fmt.Sprintf("%s: %s imports %s, which only %q may", r.at(pos), r.dir, path, franzPackages))
 			}
 		}
 	}
 	return faults
 }
 
-// stillRooms hold words and laws, and nothing that moves.
-var stillRooms = []string{".", "ledger", "engine/internal/assignment", "engine/internal/batching"}
+// stillPackages hold words and laws, and nothing that moves.
+var stillPackages = []string{".", "ledger", "engine/internal/assignment", "engine/internal/batching"}
 
-// stillImports is what these rooms may import, besides each other: words and laws need no more.
+// stillImports is what these packages may import, besides each other: words and laws need no more.
 var stillImports = []string{modulePath, modulePath + "/ledger", modulePath + "/source", "cmp", "context", "encoding/base64", "errors", "fmt", "iter", "maps", "reflect", "slices", "strconv", "strings", "time", "unicode/utf8", "unsafe", "math"}
 
 // clock are the functions of package time that read or await one.
 var clock = map[string]bool{"Now": true, "Since": true, "Until": true, "Sleep": true, "After": true, "AfterFunc": true, "Tick": true, "NewTimer": true, "NewTicker": true}
 
-// stillFaults tells what these rooms have and may not have: a clock, a goroutine, a channel, a log, a lock, the network.
-func stillFaults(rooms []room) (faults []string) {
-	for _, r := range rooms {
-		if !slices.Contains(stillRooms, r.dir) {
+// stillFaults lists what these packages have and may not have: a clock, a goroutine, a channel, a log, a lock, the network.
+func stillFaults(packages []pkg) (faults []string) {
+	for _, r := range packages {
+		if !slices.Contains(stillPackages, r.dir) {
 			continue
 		}
 		for path, pos := range r.imports() {
@@ -168,11 +168,11 @@ func importNames(f *ast.File) map[string]string {
 }
 
 func TestArrowsPointInward(t *testing.T) {
-	rooms := load(t, "../..")
-	if len(rooms) < 4 {
-		t.Fatalf("rooms found: %d, the module has more", len(rooms))
+	packages := load(t, "../..")
+	if len(packages) < 4 {
+		t.Fatalf("packages found: %d, the module has more", len(packages))
 	}
-	for _, f := range append(arrowFaults(rooms), stillFaults(rooms)...) {
+	for _, f := range append(arrowFaults(packages), stillFaults(packages)...) {
 		t.Error(f)
 	}
 }
@@ -181,14 +181,14 @@ func TestArrowsPointInward(t *testing.T) {
 // nothing but the wiring and the programs knows them all.
 func TestArrowTable(t *testing.T) {
 	for _, a := range arrows {
-		wiring := under(strings.TrimSuffix(a.rooms[0], "/..."), []string{"cmd/...", "bench/...", "examples/..."})
+		wiring := under(strings.TrimSuffix(a.packages[0], "/..."), []string{"cmd/...", "bench/...", "examples/..."})
 		for _, to := range a.inside {
 			if to == "..." && !wiring {
-				t.Errorf("%q may import every room: only programs may", a.rooms)
+				t.Errorf("%q may import every package: only programs may", a.packages)
 			}
 		}
 		for _, tech := range technologies {
-			if a.rooms[0] != tech {
+			if a.packages[0] != tech {
 				continue
 			}
 			for _, to := range a.inside {

@@ -9,13 +9,13 @@ import (
 )
 
 var (
-	namedTest = regexp.MustCompile("`((?:Test|Fuzz|Example)[A-Za-z0-9]+)`")
-	namedRoom = regexp.MustCompile("(?m)^\\| (`[^|]*`) \\|[^|]*\\|([^|]*)\\|$")
-	quoted    = regexp.MustCompile("`([^`]+)`")
-	testFunc  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)[A-Za-z0-9_]+)\(`)
+	namedTest    = regexp.MustCompile("`((?:Test|Fuzz|Example)[A-Za-z0-9]+)`")
+	namedPackage = regexp.MustCompile("(?m)^\\| (`[^|]*`) \\|[^|]*\\|([^|]*)\\|$")
+	quoted       = regexp.MustCompile("`([^`]+)`")
+	testFunc     = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)[A-Za-z0-9_]+)\(`)
 )
 
-// docs/design.md names a test for each fact, and the files of each room: all of them must exist.
+// docs/design.md names a test for each fact, and the files of each package: all of them must exist.
 func TestDesignNamesWhatExists(t *testing.T) {
 	root := filepath.Join("..", "..")
 	design, err := os.ReadFile(filepath.Join(root, "docs", "design.md"))
@@ -32,18 +32,18 @@ func TestDesignNamesWhatExists(t *testing.T) {
 			t.Errorf("docs/design.md names %s, which is no test", m[1])
 		}
 	}
-	rooms := namedRoom.FindAllStringSubmatch(string(design), -1)
-	if len(rooms) < 10 {
-		t.Errorf("docs/design.md maps %d rooms: the pattern does not find them", len(rooms))
+	packages := namedPackage.FindAllStringSubmatch(string(design), -1)
+	if len(packages) < 10 {
+		t.Errorf("docs/design.md maps %d packages: the pattern does not find them", len(packages))
 	}
-	for _, m := range rooms {
+	for _, m := range packages {
 		for _, dir := range quoted.FindAllStringSubmatch(m[1], -1) {
-			room := filepath.Join(root, filepath.FromSlash(dir[1]))
-			if _, err := os.Stat(room); err != nil {
+			pkg := filepath.Join(root, filepath.FromSlash(dir[1]))
+			if _, err := os.Stat(pkg); err != nil {
 				t.Errorf("the file map names %s: %v", dir[1], err)
 			}
 			for _, file := range quoted.FindAllStringSubmatch(m[2], -1) {
-				if _, err := os.Stat(filepath.Join(room, file[1])); err != nil {
+				if _, err := os.Stat(filepath.Join(pkg, file[1])); err != nil {
 					t.Errorf("the file map names %s of %s: %v", file[1], dir[1], err)
 				}
 			}

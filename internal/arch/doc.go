@@ -2,16 +2,16 @@
 //
 // # Arrows
 //
-// Arrows point inward. The table in arrows_test.go says for each room what it may import of the module, and of the world
-// outside the standard library; a room that does not exist yet is a line that waits for it, and a room that no line
+// Arrows point inward. The table in arrows_test.go says for each package what it may import of the module, and of the world
+// outside the standard library; a package that does not exist yet is a line that waits for it, and a package that no line
 // names is a finding.
 //
-//	cmd/...                              know every room
+//	cmd/...                              know every package
 //	internal/target                      every technology, since a URL may name any
 //	internal/pipeline                    the engine, and no technology
 //	internal/pipeline/kinds              every technology, and no engine
 //	engine                               no technology
-//	kafka postgres sqlite memory ...     a room per technology: never each other, never engine
+//	kafka postgres sqlite memory ...     a package per technology: never each other, never engine
 //	internal/sqlstore                    the core of the SQL ones
 //	internal/foreign                     what other programs' offsets are
 //	sink, source                         what a sink and a source promise
@@ -26,7 +26,7 @@
 //
 // # How it fails
 //
-// A failing test names file and line, what stands there, and the rule. The rules are themselves tested: a module with
+// A failing test names file and line, the code there, and the rule. The rules are themselves tested: a module with
 // one violation of each rule is written to a temporary folder, and each must be found.
 //
 // # What it does not do

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// documentFaults tells each package without a doc.go worth its name, and each exported name without a comment.
-func documentFaults(rooms []room) (faults []string) {
-	for _, r := range rooms {
+// documentFaults lists each package without a doc.go worth its name, and each exported name without a comment.
+func documentFaults(packages []pkg) (faults []string) {
+	for _, r := range packages {
 		doc := r.files["doc.go"]
 		switch {
 		case doc == nil:
@@ -30,9 +30,9 @@ func documentFaults(rooms []room) (faults []string) {
 	return faults
 }
 
-// undocumented tells the exported names of a declaration that have no comment. A comment on a group of constants or
+// undocumented lists the exported names of a declaration that have no comment. A comment on a group of constants or
 // variables is one for each of them.
-func (r room) undocumented(d ast.Decl) (faults []string) {
+func (r pkg) undocumented(d ast.Decl) (faults []string) {
 	miss := func(pos token.Pos, kind, name string) {
 		faults = append(faults, fmt.Sprintf("%s: the exported %s %s has no comment", r.at(pos), kind, name))
 	}

@@ -17,21 +17,21 @@ import (
 // modulePath is the module's name, as its packages import each other.
 const modulePath = "github.com/fencepost/fencepost"
 
-// room is one package: its folder below the module's root, "." for the root itself, and its files but the tests.
-type room struct {
+// pkg is one package: its folder below the module's root, "." for the root itself, and its files but the tests.
+type pkg struct {
 	dir   string
 	files map[string]*ast.File // :: file name -> syntax
 	set   *token.FileSet
 }
 
 // at names a place for a person: file and line below the module's root.
-func (r room) at(pos token.Pos) string {
+func (r pkg) at(pos token.Pos) string {
 	p := r.set.Position(pos)
 	return fmt.Sprintf("%s:%d", filepath.ToSlash(filepath.Join(r.dir, filepath.Base(p.Filename))), p.Line)
 }
 
-// named is the room in a sentence.
-func (r room) named() string {
+// named is the package in a sentence.
+func (r pkg) named() string {
 	if r.dir == "." {
 		return "the root"
 	}
@@ -40,9 +40,9 @@ func (r room) named() string {
 
 // load parses every package of the module that lies in root. Folders that go leaves out are left out: testdata, those
 // that begin with a dot or an underscore, and modules of their own.
-func load(t *testing.T, root string) []room {
+func load(t *testing.T, root string) []pkg {
 	t.Helper()
-	rooms := map[string]room{}
+	packages := map[string]pkg{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -61,10 +61,10 @@ func load(t *testing.T, root string) []room {
 		if err != nil {
 			return err
 		}
-		r, ok := rooms[filepath.ToSlash(dir)]
+		r, ok := packages[filepath.ToSlash(dir)]
 		if !ok {
-			r = room{dir: filepath.ToSlash(dir), files: map[string]*ast.File{}, set: token.NewFileSet()}
-			rooms[r.dir] = r
+			r = pkg{dir: filepath.ToSlash(dir), files: map[string]*ast.File{}, set: token.NewFileSet()}
+			packages[r.dir] = r
 		}
 		r.files[d.Name()], err = parser.ParseFile(r.set, path, nil, parser.ParseComments)
 		return err
@@ -72,16 +72,16 @@ func load(t *testing.T, root string) []room {
 	if err != nil {
 		t.Fatalf("read the module: %v", err)
 	}
-	var all []room
-	for _, r := range rooms {
+	var all []pkg
+	for _, r := range packages {
 		all = append(all, r)
 	}
-	slices.SortFunc(all, func(a, b room) int { return strings.Compare(a.dir, b.dir) })
+	slices.SortFunc(all, func(a, b pkg) int { return strings.Compare(a.dir, b.dir) })
 	return all
 }
 
-// imports lists what a room imports, with where.
-func (r room) imports() (paths map[string]token.Pos) {
+// imports lists what a package imports, with where.
+func (r pkg) imports() (paths map[string]token.Pos) {
 	paths = map[string]token.Pos{}
 	for _, f := range r.files {
 		for _, i := range f.Imports {

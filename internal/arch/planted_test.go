@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// good is a doc.go that no rule minds.
+// good is a doc.go that breaks no rule.
 const good = "// Package p is here\n// for a test,\n// and says so\n// in five\n// lines.\npackage p\n"
 
-// Each rule finds the violation that is planted for it, and minds nothing else.
+// Each rule finds the violation that is planted for it, and nothing else.
 func TestPlantedViolationsAreFound(t *testing.T) {
 	for _, c := range []struct {
 		what, file, text, want string
@@ -19,7 +19,7 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 		{"a test file may do as it likes", "a_test.go", "package p\nimport _ \"" + modulePath + "/connector/kafka\"\n", ""},
 		{"a folder of test data", "testdata/x/a.go", "package p\nimport _ \"net\"\nvar X int\n", ""},
 		{"a driver in the root", "a.go", "package p\nimport _ \"github.com/jackc/pgx/v5\"\n", "imports github.com/jackc/pgx/v5"},
-		{"a room in the root", "a.go", "package p\nimport _ \"" + modulePath + "/connector/memory\"\n", "imports the room connector/memory"},
+		{"a package of ours in the root", "a.go", "package p\nimport _ \"" + modulePath + "/connector/memory\"\n", "imports the package connector/memory"},
 		{"a log in the root", "a.go", "package p\nimport _ \"log/slog\"\n", "the root imports log/slog"},
 		{"a lock in the root", "a.go", "package p\nimport _ \"sync\"\n", "the root imports sync"},
 		{"the network in the root", "a.go", "package p\nimport _ \"net/http\"\n", "the root imports net/http"},
@@ -28,29 +28,29 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 		{"a clock by value", "a.go", "package p\nimport \"time\"\nvar now = time.Since\n", "time.Since"},
 		{"a lock in the ledger's words", "ledger/a.go", "package p\nimport _ \"sync\"\n", "ledger imports sync"},
 		{"a clock in the ledger's words", "ledger/a.go", "package p\nimport \"time\"\nvar now = time.Now()\n", "ledger reads a clock, time.Now"},
-		{"a ledger that knows a sink", "ledger/a.go", "package p\nimport _ \"" + modulePath + "/sink\"\n", "ledger imports the room sink"},
-		{"a sink's words that know the engine", "sink/a.go", "package p\nimport _ \"" + modulePath + "/engine\"\n", "sink imports the room engine"},
+		{"a ledger that knows a sink", "ledger/a.go", "package p\nimport _ \"" + modulePath + "/sink\"\n", "ledger imports the package sink"},
+		{"a sink's words that know the engine", "sink/a.go", "package p\nimport _ \"" + modulePath + "/engine\"\n", "sink imports the package engine"},
 		{"a goroutine in the root", "a.go", "package p\nfunc f() { go f() }\n", "a.go:2: the root starts a goroutine"},
 		{"a channel in the root", "a.go", "package p\nvar c chan int\n", "the root has a channel"},
-		{"a technology that knows another", "connector/postgres/a.go", "package p\nimport _ \"" + modulePath + "/connector/sqlite\"\n", "connector/postgres/a.go:2: connector/postgres imports the room connector/sqlite"},
+		{"a technology that knows another", "connector/postgres/a.go", "package p\nimport _ \"" + modulePath + "/connector/sqlite\"\n", "connector/postgres/a.go:2: connector/postgres imports the package connector/sqlite"},
 		{"a technology that reads other programs' offsets", "connector/kafka/a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign\"\n", ""},
-		{"a technology that knows files", "connector/kafka/a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign/offsetfile\"\n", "connector/kafka imports the room internal/foreign/offsetfile"},
-		{"a technology without SQL that knows the SQL core", "connector/kafka/a.go", "package p\nimport _ \"" + modulePath + "/internal/sqlstore\"\n", "connector/kafka imports the room internal/sqlstore"},
-		{"a technology that knows the wiring", "connector/postgres/a.go", "package p\nimport _ \"" + modulePath + "/internal/pipeline\"\n", "connector/postgres imports the room internal/pipeline"},
-		{"an engine that knows other programs' offsets", "engine/a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign\"\n", "engine imports the room internal/foreign"},
-		{"foreign offsets that know a store", "internal/foreign/a.go", "package p\nimport _ \"" + modulePath + "/connector/postgres\"\n", "internal/foreign imports the room connector/postgres"},
-		{"a source's promises that know the engine", "source/a.go", "package p\nimport _ \"" + modulePath + "/engine\"\n", "source imports the room engine"},
+		{"a technology that knows files", "connector/kafka/a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign/offsetfile\"\n", "connector/kafka imports the package internal/foreign/offsetfile"},
+		{"a technology without SQL that knows the SQL core", "connector/kafka/a.go", "package p\nimport _ \"" + modulePath + "/internal/sqlstore\"\n", "connector/kafka imports the package internal/sqlstore"},
+		{"a technology that knows the wiring", "connector/postgres/a.go", "package p\nimport _ \"" + modulePath + "/internal/pipeline\"\n", "connector/postgres imports the package internal/pipeline"},
+		{"an engine that knows other programs' offsets", "engine/a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign\"\n", "engine imports the package internal/foreign"},
+		{"foreign offsets that know a store", "internal/foreign/a.go", "package p\nimport _ \"" + modulePath + "/connector/postgres\"\n", "internal/foreign imports the package connector/postgres"},
+		{"a source's promises that know the engine", "source/a.go", "package p\nimport _ \"" + modulePath + "/engine\"\n", "source imports the package engine"},
 		{"a source's promises that know a client", "source/a.go", "package p\nimport _ \"github.com/twmb/franz-go/pkg/kgo\"\n", "source imports github.com/twmb/franz-go/pkg/kgo"},
-		{"a SQL core that knows a technology", "internal/sqlstore/a.go", "package p\nimport _ \"" + modulePath + "/connector/postgres\"\n", "internal/sqlstore imports the room connector/postgres"},
-		{"foreign offsets in the root", "a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign\"\n", "imports the room internal/foreign"},
-		{"a technology that knows the engine", "connector/memory/a.go", "package p\nimport _ \"" + modulePath + "/engine\"\n", "imports the room engine"},
+		{"a SQL core that knows a technology", "internal/sqlstore/a.go", "package p\nimport _ \"" + modulePath + "/connector/postgres\"\n", "internal/sqlstore imports the package connector/postgres"},
+		{"foreign offsets in the root", "a.go", "package p\nimport _ \"" + modulePath + "/internal/foreign\"\n", "imports the package internal/foreign"},
+		{"a technology that knows the engine", "connector/memory/a.go", "package p\nimport _ \"" + modulePath + "/engine\"\n", "imports the package engine"},
 		{"a technology with another's driver", "connector/sqlite/a.go", "package p\nimport _ \"github.com/jackc/pgx/v5\"\n", "connector/sqlite imports github.com/jackc/pgx/v5"},
-		{"an engine that knows a technology", "engine/a.go", "package p\nimport _ \"" + modulePath + "/connector/kafka\"\n", "engine imports the room connector/kafka"},
+		{"an engine that knows a technology", "engine/a.go", "package p\nimport _ \"" + modulePath + "/connector/kafka\"\n", "engine imports the package connector/kafka"},
 		{"an engine with a client", "engine/a.go", "package p\nimport _ \"github.com/twmb/franz-go/pkg/kgo\"\n", "engine imports github.com/twmb/franz-go/pkg/kgo"},
-		{"a suite that knows a store", "sink/sinktest/a.go", "package p\nimport _ \"" + modulePath + "/connector/memory\"\n", "sink/sinktest imports the room connector/memory"},
-		{"a pipeline that knows a technology", "internal/pipeline/a.go", "package p\nimport _ \"" + modulePath + "/connector/postgres\"\n", "internal/pipeline imports the room connector/postgres"},
+		{"a suite that knows a store", "sink/sinktest/a.go", "package p\nimport _ \"" + modulePath + "/connector/memory\"\n", "sink/sinktest imports the package connector/memory"},
+		{"a pipeline that knows a technology", "internal/pipeline/a.go", "package p\nimport _ \"" + modulePath + "/connector/postgres\"\n", "internal/pipeline imports the package connector/postgres"},
 		{"a dashboard with a client", "internal/dash/a.go", "package p\nimport _ \"github.com/twmb/franz-go/pkg/kgo\"\n", "which only"},
-		{"a room that nobody knows", "internal/helpers/doc.go", good, "no arrow knows this room"},
+		{"a package that no arrow knows", "internal/helpers/doc.go", good, "no arrow knows this package"},
 		{"no doc.go", "connector/redis/a.go", "package p\n", "connector/redis: no doc.go"},
 		{"a doc.go of one line", "connector/redis/doc.go", "// Package p is short.\npackage p\n", "fewer than 5 lines"},
 		{"a second package comment", "connector/memory/a.go", "// Package p again.\npackage p\n", "second package comment"},
@@ -78,8 +78,8 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 				plant(filepath.Join(dir, "doc.go"), good)
 			}
 			plant(c.file, c.text)
-			rooms := load(t, root)
-			found := append(append(arrowFaults(rooms), stillFaults(rooms)...), documentFaults(rooms)...)
+			packages := load(t, root)
+			found := append(append(arrowFaults(packages), stillFaults(packages)...), documentFaults(packages)...)
 			all := strings.Join(found, "\n")
 			if c.want == "" && len(found) > 0 {
 				t.Errorf("found where nothing is wrong:\n%s", all)

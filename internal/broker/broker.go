@@ -107,9 +107,9 @@ func (b *Broker) Addr() string { return b.addr }
 // ClusterID is the folder's identity: the same after each start, another in each folder.
 func (b *Broker) ClusterID() string { return b.clusterID }
 
-// Faults gives the first failed write to the folder, code disk-full or folder-not-writable; it is never closed. From then
+// Faults receives the first failed write to the folder, code disk-full or folder-not-writable; it is never closed. From then
 // on producers may be refused. The broker goes on, and stores again once it can; but its owner should end it at once, for a
-// producer that sends a refused batch again is told that it is stored, and it is not (franz-go's does not send again).
+// producer that sends a refused batch again is acknowledged, and the batch is not stored (franz-go's does not send again).
 func (b *Broker) Faults() <-chan *Fault { return b.journal.faults }
 
 // Close ends the connections, saves what a kill would lose and gives the folder back. The error says that saving

@@ -162,7 +162,7 @@ func TestFullDiskIsTold(t *testing.T) {
 	}
 }
 
-// This is kfake's, and why the owner of a broker ends it at a fault: the sequence number is taken before the write fails.
+// This is kfake's, and why the owner of a broker ends it after a failed write: the sequence number is taken before the write fails.
 func TestFullDiskThenASecondTryIsAcknowledgedWithoutBeingStored(t *testing.T) {
 	dir := t.TempDir()
 	cl := client(t, start(t, Config{Dir: dir}).Addr())

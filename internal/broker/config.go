@@ -37,7 +37,7 @@ type Config struct {
 	// Settings are more of Kafka's broker settings, by their names there; they win over ours. Zero: none.
 	Settings map[string]string
 
-	// Log gets what kfake says, from slog.LevelWarn on. Zero: nobody.
+	// Log gets what kfake logs, from slog.LevelWarn on. Zero: it is dropped.
 	Log *slog.Logger
 }
 
@@ -91,7 +91,7 @@ func (c Config) address() (string, error) {
 // options are kfake's words for the config.
 func (c Config) options(listener net.Listener, clusterID string, log kfake.Logger) []kfake.Opt {
 	settings := map[string]string{
-		"group.initial.rebalance.delay.ms":     "0", // unknown to kfake, which never waits; said for who asks
+		"group.initial.rebalance.delay.ms":     "0", // unknown to kfake, which never waits; for clients that ask
 		"group.consumer.heartbeat.interval.ms": millis(c.Heartbeat, 200*time.Millisecond),
 		"group.consumer.session.timeout.ms":    millis(c.Session, 6*time.Second),
 		"default.replication.factor":           "1",

@@ -27,14 +27,14 @@
 //
 // # How it fails
 //
-// Start returns a *UserError: Code and Help are for the screen. A disk that fills up later is told once by Broker.Faults, and the
+// Start returns a *UserError: Code and Help are for the screen. A disk that fills up later is reported once by Broker.Faults, and the
 // producers get UNKNOWN_SERVER_ERROR: those records were not stored. End the broker then: a producer that sends such a batch
 // again is answered as for a duplicate (TestFullDiskThenASecondTryIsAcknowledgedWithoutBeingStored).
 //
-// After kill -9 a torn last batch is cut off, which nobody was told of. Besides:
+// After kill -9 a torn last batch, which was never acknowledged, is cut off. Besides:
 //   - group members are forgotten (after Close they are not) and join anew; committed offsets stay
 //   - a producer's sequence numbers are forgotten: a batch that was stored but not acknowledged is stored twice when its
-//     producer tries again, idempotent or not, and may stand behind later ones; Apache Kafka rebuilds them from the log
+//     producer tries again, idempotent or not, and may come behind later ones; Apache Kafka rebuilds them from the log
 //     (TestKillForgetsSequenceNumbers)
 //   - records that DeleteRecords took away may be back, for the log's start is in the snapshot only (TestKillForgetsDeletedRecords)
 //   - an open transaction is aborted

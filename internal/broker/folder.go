@@ -50,7 +50,7 @@ func claim(dir string) (*folder, error) {
 	return f, nil
 }
 
-// refuseForeign keeps us from strewing files among somebody's own. The lock is made before anything else, so a folder that
+// refuseForeign refuses a folder with files of other programs. The lock is made before anything else, so a folder that
 // a kill left half made is still known as ours.
 func refuseForeign(dir string) error {
 	entries, err := os.ReadDir(dir)

@@ -14,7 +14,7 @@ import (
 type journal struct {
 	dir    string
 	log    *slog.Logger
-	faults chan *Fault // one place: the first disk fault
+	faults chan *Fault // one place: the first failed write
 
 	mu struct {
 		sync.Mutex
@@ -58,7 +58,7 @@ func (j *journal) note(level kfake.LogLevel, err error) {
 	}
 	select {
 	case j.faults <- fault:
-	default: // told already
+	default: // reported already
 	}
 }
 

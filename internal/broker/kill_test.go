@@ -93,7 +93,7 @@ type acked struct {
 	sync.Mutex
 	at    [2]map[int64]int
 	count int
-	grown chan struct{} // told, never blocked on, when count has grown
+	grown chan struct{} // notified, never blocked on, when count has grown
 }
 
 func (a *acked) note(r *kgo.Record, number int) {
@@ -182,7 +182,7 @@ func produceNumbers(ctx context.Context, cl *kgo.Client, acks *acked, stop <-cha
 	}
 }
 
-// checkWhole wants each number of a partition at least once. It returns how many stand there more than once, and how many
+// checkWhole wants each number of a partition at least once. It returns how many are there more than once, and how many
 // behind a later one: a producer that had several requests on their way to a broker that was killed may overtake itself.
 func checkWhole(t *testing.T, partition int, log []int) (doubled, overtaken int) {
 	t.Helper()
@@ -311,7 +311,7 @@ func TestKillForgetsDeletedRecords(t *testing.T) {
 	broker.stop()
 }
 
-// This is kfake's too: what tells a second try of a batch from a new one is only written by Close.
+// This is kfake's too: what distinguishes a second try of a batch from a new one is only written by Close.
 func TestKillForgetsSequenceNumbers(t *testing.T) {
 	dir, listen := t.TempDir(), freePort(t)
 	broker := spawn(t, dir, listen)
@@ -335,7 +335,7 @@ func TestKillForgetsSequenceNumbers(t *testing.T) {
 	broker.stop()
 }
 
-// sendRaw sends a batch as it stands, producer ID and sequence number too, to partition 0, and returns the offset that is
+// sendRaw sends a batch unchanged, producer ID and sequence number too, to partition 0, and returns the offset that is
 // acknowledged or the broker's error.
 func sendRaw(t *testing.T, cl *kgo.Client, topic string, batch []byte) (int64, error) {
 	t.Helper()

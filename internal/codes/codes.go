@@ -72,7 +72,7 @@ func (c Code) Page() string {
 	return string(text)
 }
 
-// Exit is the status of a command that ends by an error: the Fault's own, else its code's, and 1 where neither says one.
+// Exit is the status of a command that ends by an error: the error's own, else its code's, and 1 where neither says one.
 func Exit(f *fencepost.UserError) int {
 	if f.Exit != 0 {
 		return f.Exit
@@ -81,7 +81,7 @@ func Exit(f *fencepost.UserError) int {
 	return max(c.Exit, 1)
 }
 
-// Usage makes the error of a command or an operand that can not be understood.
+// Usage makes the error of a command or an operand that cannot be understood.
 func Usage(help, format string, args ...any) error {
 	return &fencepost.UserError{Code: "usage", Err: fmt.Errorf(format, args...), Help: help}
 }

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// codeForm is a code of several words. In the sources of the rooms nothing else is written like this, apart from
+// codeForm is a code of several words. In the sources of these packages nothing else is written like this, apart from
 // notCodes.
 var codeForm = regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`)
 
@@ -25,13 +25,13 @@ var notCodes = []string{"no-progress", "plan-out", "from-brokers", "fencepost-br
 	"single-znode-topic", "spark-checkpoint", "kafka-csv", // layouts
 }
 
-// oneWord are the codes of a single word, which no form tells from other words.
+// oneWord are the codes of a single word, whose form is that of any word.
 var oneWord = []string{"usage", "unexpected", "recreated", "truncated"}
 
-// sources are the rooms whose code names codes.
+// sources are the packages whose code names codes.
 var sources = []string{".", "ledger", "sink", "connector/atleastonce", "source", "engine", "decode", "connector/kafka", "connector/postgres", "connector/mysql", "connector/sqlite", "connector/redis", "cmd/fencepost", "internal/broker", "internal/admin", "internal/target", "internal/view", "internal/foreign/offsetfile", "internal/pipeline", "internal/pipeline/keys", "internal/pipeline/kinds", "internal/sqlstore", "internal/console", "internal/logs", "internal/quickstart", "connector/zookeeper"}
 
-// sourceFiles are a room's files, without its tests.
+// sourceFiles are a package's files, without its tests.
 func sourceFiles(t *testing.T, dir string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))
@@ -84,9 +84,9 @@ func TestCodes(t *testing.T) {
 	}
 }
 
-// A fault that says its own exit status says that of its code: the page holds wherever it comes from.
+// An error that says its own exit status says that of its code: the page holds wherever it comes from.
 func TestExitsAgree(t *testing.T) {
-	own := map[string][]int{"sql-failed": {2}, "sql-refused": {2}, // what a file says of its SQL is usage, what a run meets is not
+	own := map[string][]int{"sql-failed": {2}, "sql-refused": {2}, // what a file has as its SQL is usage, what a run finds is not
 		"folder-foreign": {4}, "folder-in-use": {4}} // quickstart refuses for safety where a broker only fails
 	for _, dir := range sources {
 		for _, file := range sourceFiles(t, dir) {
@@ -143,7 +143,7 @@ func literals(t *testing.T, file string, used map[string]string) {
 	})
 }
 
-// embedded are the rooms that a program without a pipeline file uses too, apart from those whose remedies are still theirs.
+// embedded are the packages that a program without a pipeline file uses too, apart from those whose remedies are still theirs.
 var embedded = []string{".", "engine", "ledger", "sink", "source", "connector/atleastonce", "connector/memory", "connector/kafka", "connector/redis", "connector/zookeeper"}
 
 // programWords is what only a program of verbs and files has: a verb, FILE, a key of the file.

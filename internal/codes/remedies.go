@@ -16,7 +16,7 @@ type remedy struct {
 	text string // with {NAME} for facts; FILE is the pipeline file or the URL
 }
 
-// redisUser is who logs in, in a file and in a URL.
+// redisUser is the user that logs in, in a file and in a URL.
 const redisUser = "user: NAME, password: ${REDIS_PASSWORD}; in a URL 'redis://NAME:${REDIS_PASSWORD}@HOST…', without NAME for the default user"
 
 // remedies are in the order in which they are looked for: the first one that fits is taken.
@@ -102,7 +102,7 @@ func Remedy(f *fencepost.UserError) string { return render(f.Help, f.Code, f.Fac
 // RemedyOf is Remedy for a finding.
 func RemedyOf(f fencepost.Finding) string { return render(f.Help, f.Code, f.Facts) }
 
-// ParkedRemedy is what to do about a partition that stands still.
+// ParkedRemedy is what to do about a partition that is parked.
 func ParkedRemedy(code string, tp fencepost.TopicPartition, facts map[string]string) string {
 	all := map[string]string{"topic": tp.Topic, "partition": tp.String()}
 	for name, value := range facts {
@@ -142,7 +142,7 @@ func fill(text string, facts map[string]string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// Named is the Fault in an error, or one for what ledger, source and sink say by sentinels; an error that nobody named is
+// Named is the UserError in an error, or one for what ledger, source and sink return as sentinels; an error without a code is
 // unexpected.
 func Named(err error) *fencepost.UserError {
 	if f, ok := errors.AsType[*fencepost.UserError](err); ok {

@@ -17,14 +17,14 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// Config says for whom a Console writes.
+// Config is where and how a Console writes.
 type Config struct {
 	Out     io.Writer
 	Width   int // columns of the terminal; 0: 100
 	Paint   screen.Paint
 	Live    bool // the last line is redrawn
 	ASCII   bool // bars of # and .
-	Quiet   bool // nothing is said
+	Quiet   bool // nothing is printed
 	Verbose bool // each commit is a line
 
 	Group fencepost.Group
@@ -44,9 +44,9 @@ type Console struct {
 
 	mu struct {
 		sync.Mutex
-		began       bool // the first assignment was told
+		began       bool // the first assignment was reported
 		settled     map[fencepost.TopicPartition]engine.Reconciliation
-		parked      map[fencepost.TopicPartition]string // :: partition -> reason already told
+		parked      map[fencepost.TopicPartition]string // :: partition -> reason already reported
 		ends        engine.EndsFixed
 		fixed       bool
 		interrupted bool
@@ -54,7 +54,7 @@ type Console struct {
 		drainedAt   time.Time
 		stays       bool   // the group was not left
 		commits     int    // after draining began
-		last        string // the redrawn line that stands now
+		last        string // the redrawn line that is on the screen now
 		pace        pace
 		summary     time.Time
 	}
@@ -93,14 +93,14 @@ func (c *Console) Began(topics string, partitions int, into, promise, worker str
 	c.header(string(c.cfg.Group), fmt.Sprintf("%s -> %s   %s   worker %s", what, into, promise, worker))
 }
 
-// Interrupted says that somebody asked the run to end: the next Draining is about that.
+// Interrupted says that the run was asked to end: the next Draining is about that.
 func (c *Console) Interrupted() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mu.interrupted = true
 }
 
-// UnknownField tells a field that schema does not take, once.
+// UnknownField reports a field that schema does not take, once.
 func (c *Console) UnknownField(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -174,14 +174,14 @@ func blocked(e engine.Blocked) string {
 	return fmt.Sprintf("at %s by %s open since %s. Goes on at its end", text.Count(e.Offset), e.Transaction, since.Local().Format(time.TimeOnly))
 }
 
-// leftBehind tells what the run ended without. That the group was not left, the last line says too.
+// leftBehind reports what the run ended without. That the group was not left, the last line says too.
 func (c *Console) leftBehind(e engine.LeftBehind) {
 	c.mu.stays = c.mu.stays || e.What == "leave group"
 	c.happened("left", fmt.Sprintf("%s: %v. Nothing that was committed hangs on it", e.What, e.Err), screen.Yellow)
 }
 
-// mirrorFailed tells of a copy that somebody asked for. The Kafka group's is written every half second and may fail
-// in any rebalance: only who wants to see all sees that.
+// mirrorFailed reports a failed copy that the configuration asks for. The Kafka group's is written every half second and may fail
+// in any rebalance: only -v shows that.
 func (c *Console) mirrorFailed(e engine.MirrorFailed) {
 	name := "the Kafka group's offsets"
 	switch {

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// clock is a time that moves when it is told to.
+// clock is a time that the test moves.
 type clock struct{ now time.Time }
 
 func (c *clock) read() time.Time      { return c.now }
@@ -53,7 +53,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// finite is a run with an end, as of the storyboard.
+// finite is a run with an end.
 func finite(c *Console, k *clock) {
 	c.Began("flights", 12, "postgres flights", "exactly once", "w1@node3")
 	c.Event(engine.EndsFixed{Partitions: 12, Offsets: 3_000_000})
@@ -72,7 +72,7 @@ func finite(c *Console, k *clock) {
 	c.Event(engine.Stopped{Up: 2400 * time.Millisecond, Status: engine.Status{Records: 3_000_000, Commits: 151}})
 }
 
-// night is the storyboard's run without an end at three in the morning.
+// night is a run without an end, at three in the morning.
 func night(c *Console, k *clock) {
 	c.Began("trips, weather", 14, "postgres trips", "exactly once", "w1@node3")
 	settled := []engine.Reconciliation{{TopicPartition: tp("trips", 1), Verdict: ledger.AgedOut}, {TopicPartition: tp("weather", 1), Verdict: ledger.Recreated},
@@ -86,7 +86,7 @@ func night(c *Console, k *clock) {
 	park := engine.Parked{TopicPartition: tp("trips", 3), Code: "truncated", Offset: 472_522,
 		Reason: "472,522 is past the divergence at 470,118 (epoch 4)", Lost: 886}
 	c.Event(park)
-	c.Event(park) // told once
+	c.Event(park) // reported once
 	k.pass(6*time.Minute + 9*time.Second)
 	c.Event(engine.Progress{Status: engine.Status{Records: 36_912, Running: 7, Blocked: 1, Waiting: 1, Parked: 5, Lag: 53_274,
 		Oldest: k.now.Add(-6*time.Hour - 40*time.Minute), CommitP50: 4 * time.Millisecond}})
@@ -148,7 +148,7 @@ func TestQuietSaysNothing(t *testing.T) {
 	}
 }
 
-// TestLeftParked: a run that reached its end but in one partition says how many stand still, and in front of what.
+// TestLeftParked: a run that reached its end but in one partition says how many are parked, and in front of what.
 func TestLeftParked(t *testing.T) {
 	var b strings.Builder
 	c := New(Config{Out: &b, Ends: true, Now: newClock().read})
@@ -192,7 +192,7 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
-// TestMirrorFailed: a copy that somebody asked for is named, with its remedy; the Kafka group's is for who sees all.
+// TestMirrorFailed: a copy that the configuration asks for is named, with its remedy; the Kafka group's is shown with -v.
 func TestMirrorFailed(t *testing.T) {
 	for _, verbose := range []bool{false, true} {
 		var b strings.Builder
@@ -206,7 +206,7 @@ func TestMirrorFailed(t *testing.T) {
 	}
 }
 
-// TestStopCutShort: a commit that did not end in time is told with its lane, and what the run ended without before it.
+// TestStopCutShort: a commit that did not end in time is reported with its lane, and what the run ended without before it.
 func TestStopCutShort(t *testing.T) {
 	var b strings.Builder
 	c := New(Config{Out: &b, Width: 300, Now: newClock().read})

@@ -12,9 +12,9 @@
 //   - What happened is a line that stays; what is going on is the last line, which is redrawn. Without a terminal that
 //     can redraw (Config.Live) a summary is written instead, every ten seconds.
 //   - A number is never cut: a line that is too wide loses its last parts whole.
-//   - Quiet says nothing at all; errors are the command's to print.
+//   - Quiet prints nothing at all; errors are the command's to print.
 //
 // # How it fails
 //
-// It does not: an error of writing to a terminal that is gone is nobody's to mend, and the run goes on.
+// It does not: a terminal that is gone takes no error message, and the run goes on.
 package console

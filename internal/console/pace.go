@@ -38,7 +38,7 @@ func (p *pace) over() (int64, time.Duration) {
 // String is the pace for people.
 func (p *pace) String() string { return text.Rate(p.over()) }
 
-// left says how long n more records take at this pace; empty if nobody can say.
+// left says how long n more records take at this pace; empty if that is not known.
 func (p *pace) left(n int64) string {
 	done, took := p.over()
 	if done <= 0 || n <= 0 {

@@ -16,7 +16,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// settled keeps how the first assignments were settled, for the line that says how the run began, and tells later
+// settled keeps how the first assignments were reconciled, for the line that says how the run began, and reports later
 // ones that changed something.
 func (c *Console) settled(partitions []engine.Reconciliation) {
 	for _, s := range partitions {
@@ -193,7 +193,7 @@ func (c *Console) bar(s engine.Status, now time.Time) string {
 	return percent + strings.Repeat(full, n) + strings.Repeat(empty, width-n) + "  " + figures
 }
 
-// drain tells that a stop was asked for. A run that reached its end drains too, without a word.
+// drain reports that a stop was asked for. A run that reached its end drains too, without a message.
 func (c *Console) drain(e engine.Draining) {
 	c.mu.draining, c.mu.drainedAt = e, c.cfg.Now()
 	c.wipe()

@@ -221,7 +221,7 @@ func reflectType(c fencepost.ColumnSpec) reflect.Type {
 	return reflect.TypeFor[string]()
 }
 
-// mismatch is the *Error of a value that is of no use, as an error; nil for one whose type only the rows can tell. A
+// mismatch is the *Error of a value that cannot be used, as an error; nil for one whose type is known only with the rows. A
 // column of decimals is text to a program, and a number to a store that is given it as it is.
 func mismatch(text string, t reflect.Type, want Want, column fencepost.Type) error {
 	is, ok := words(t)

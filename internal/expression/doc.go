@@ -20,8 +20,8 @@
 //
 // # Laws
 //
-//  1. What can be known from the text and the columns' types is said by [Compile], with its place: unknown names,
-//     types that do not go together, a result that the caller can not use.
+//  1. What can be known from the text and the columns' types is reported by [Compile], with its place: unknown names,
+//     types that do not go together, a result that the caller cannot use.
 //  2. A null makes null of every expression that names its column, as in SQL, and a condition over null does not hold.
 //     Left of ??, or beside == nil and != nil, a null is a value that the expression has in hand.
 //  3. The same row gives the same value, whenever it is tried again: now() is not there.
@@ -35,5 +35,5 @@
 //
 // # What it does not do
 //
-// It knows no sink, and no file: callers say where a text stands.
+// It knows no sink, and no file: callers say where a text is.
 package expression

@@ -113,7 +113,7 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-// TestFastPaths: what needs no program says so, and a program names only what it reads.
+// TestFastPaths: an expression that needs no program has none, and a program names only what it reads.
 func TestFastPaths(t *testing.T) {
 	for _, c := range []struct{ text, column, constant, reads string }{
 		{"delay", "delay", "", "delay"}, {"_offset", "_offset", "", "_offset"}, {"2 * 3", "", "6", ""}, {"delay + 1", "", "", "delay"},
@@ -210,8 +210,7 @@ func TestFailingRow(t *testing.T) {
 	}
 }
 
-// TestManyGoroutines: lanes share a program.
-// A time is given to the store as it is, or its row is refused.
+// V14: a time is given to the store as it is, or its row is refused.
 func TestV14TimestampsAreWholeOrRefused(t *testing.T) {
 	p, err := Compile("_timestamp", columns, Any)
 	if err != nil {
@@ -227,6 +226,7 @@ func TestV14TimestampsAreWholeOrRefused(t *testing.T) {
 	}
 }
 
+// TestManyGoroutines: lanes share a program.
 func TestManyGoroutines(t *testing.T) {
 	p, err := Compile("delay + _offset", columns, Any)
 	if err != nil {
@@ -247,7 +247,7 @@ func TestManyGoroutines(t *testing.T) {
 	all.Wait()
 }
 
-// FuzzCompile: no text makes the compiler panic, and an error stands within the text.
+// FuzzCompile: no text makes the compiler panic, and an error is within the text.
 func FuzzCompile(f *testing.F) {
 	for _, s := range []string{"delay + 1", "origin[", "{a: 1}", "delay ?? ", "#", "let x = ", "\x00", "größe + ünknown"} {
 		f.Add(s)

@@ -44,7 +44,7 @@
 //	     | routes' high bytes            |  rows bytes: bits 8..15
 //	     +-------------------------------+
 //
-// Columns stand apart because like compresses with like: 200,000 rows take 0.5 MB, 3,000,000 take 7 MB, about half
+// Columns are kept apart because like compresses with like: 200,000 rows take 0.5 MB, 3,000,000 take 7 MB, about half
 // of the parquet they come from. To make both files again:
 //
 //	go test ./internal/flights -run TestMakeFiles -v -args -parquet $PWD/flights-3m.parquet

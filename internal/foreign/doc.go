@@ -10,12 +10,12 @@
 // # Why
 //
 // The same bytes are written by one program as the next offset to read, and by another as the last one that it has done.
-// A number that is read wrong loses or repeats a record, and nobody sees it. So an [Entry] keeps what was stored, where it
+// A number that is read wrong loses or repeats a record without an error. So an [Entry] keeps what was stored, where it
 // was found, and no position: that takes a [Meaning], which the user says.
 //
 // # Laws
 //
-//  1. A layout is read strictly: what is not of its form is refused with the key, row, path or line that it stands in.
+//  1. A layout is read strictly: what is not of its form is refused with its key, row, path or line.
 //  2. A partition is in [Offsets] once.
 //  3. A [LiveLayout] is written for its readers. It holds no Fence and is never read back as truth.
 //

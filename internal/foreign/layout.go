@@ -18,7 +18,7 @@ type Layout interface {
 	Close() error
 }
 
-// LiveLayout is a Layout that its own readers still use, so that we may keep it up to date for them. It has no room
+// LiveLayout is a Layout that its own readers still use, so that we may keep it up to date for them. It has no field
 // for a Fence and is never read back as truth.
 type LiveLayout interface {
 	Layout

@@ -3,7 +3,7 @@ package foreign
 import "slices"
 
 // Meaning says what a number stands for that another program stored. The same bytes are written as either of them, so
-// nobody can tell from the number: whoever imports one has to know.
+// the number does not show which: the user who imports one has to know.
 type Meaning uint8
 
 // The meanings. The zero Meaning is unset and resumes nowhere.

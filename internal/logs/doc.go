@@ -5,7 +5,7 @@
 // # Laws
 //
 //   - msg is a constant, the event's name; what varies are typed attributes. Numbers are bare integers.
-//   - ERROR means that somebody must act: a parked partition, an end with an error. WARN goes on by itself. INFO is what
+//   - ERROR means that action is needed: a parked partition, an end with an error. WARN goes on by itself. INFO is what
 //     happens rarely. DEBUG is each commit and each request.
 //   - Times are RFC 3339: local with offset in text, UTC in JSON.
 //

@@ -17,7 +17,7 @@ import (
 	"github.com/fencepost/fencepost/source"
 )
 
-// Config says how and for whom a Log writes.
+// Config is where and how a Log writes.
 type Config struct {
 	Out    io.Writer
 	JSON   bool       // else key=value
@@ -29,7 +29,7 @@ type Config struct {
 	Remedy func(engine.Parked) string // what to do about a parked partition; nil: as package codes says, which knows no file
 }
 
-// Log subscribes to a run's events. It is told one event at a time.
+// Log subscribes to a run's events. It receives one event at a time.
 type Log struct {
 	cfg     Config
 	slog    *slog.Logger
@@ -105,7 +105,7 @@ func (l *Log) Began(topics string, partitions int, into, promise string) {
 	l.slog.Info("run began", "topics", topics, "partitions", partitions, "into", into, "promise", promise, "worker", l.cfg.Worker)
 }
 
-// Joined tells this worker's member ID in the Kafka group.
+// Joined logs this worker's member ID in the Kafka group.
 func (l *Log) Joined(member string, generation int32) {
 	l.slog.Info("group joined", "worker", l.cfg.Worker, "member", member, "generation", generation)
 }
@@ -118,7 +118,7 @@ func (l *Log) Failed(code, reason, help string) {
 	l.slog.Error("run failed", "code", code, "error", reason, "help", help)
 }
 
-// UnknownField tells a field that schema does not take, once.
+// UnknownField logs a field that schema does not take, once.
 func (l *Log) UnknownField(name string) { l.slog.Info("unknown field", "field", name) }
 
 // Client takes the Kafka client's own log.
@@ -156,7 +156,7 @@ func (l *Log) Event(e engine.Event) {
 	}
 }
 
-// standing takes the events about partitions that stand still, and about the run as a whole.
+// standing takes the events about partitions that are parked or blocked, and about the run as a whole.
 func (l *Log) standing(e engine.Event) {
 	switch e := e.(type) {
 	case engine.Parked:
@@ -185,7 +185,7 @@ func (l *Log) standing(e engine.Event) {
 	case engine.Slow:
 		l.slog.Warn("a commit takes long", "lane", e.Lane, "rows", e.Rows, "for_ms", e.For, "waits", e.Wait.Text)
 	case engine.MirrorFailed:
-		if e.Mirror > 0 { // somebody asked for it, and it is told once
+		if e.Mirror > 0 { // the configuration asks for it, and it is logged once
 			l.slog.Warn("mirror failed", "mirror", e.Mirror, "error", text(e.Err))
 			return
 		}

@@ -25,7 +25,7 @@ func tp(p int32) fencepost.TopicPartition {
 	return fencepost.TopicPartition{Topic: "trips", Partition: p}
 }
 
-// everything tells a Log one event of each kind.
+// everything sends a Log one event of each kind.
 func everything(l *Log, pass func(time.Duration)) {
 	l.Began("trips", 2, "postgres trips", "exactly once")
 	l.Joined("fencepost-1", 3)
@@ -96,7 +96,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// TestLevels: commits are for -v, quiet is errors only, and ERROR means that somebody must act.
+// TestLevels: commits are for -v, quiet is errors only, and ERROR means that action is needed.
 func TestLevels(t *testing.T) {
 	lines := func(level slog.Level) []string {
 		var b bytes.Buffer

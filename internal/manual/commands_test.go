@@ -145,7 +145,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\b\d+@[\w.-]+`), "PID@HOST"},
 	{regexp.MustCompile(`WHO +WHY`), "WHO  WHY"}, // as wide as the pid
 	{regexp.MustCompile(`postgres://\S+`), "postgres://DATABASE"},
-	// The age of the oldest unread record stands between the lag and the verdict; where the lag is 0 it is 0s.
+	// The age of the oldest unread record is between the lag and the verdict; where the lag is 0 it is 0s.
 	{regexp.MustCompile(`\b([1-9][\d,]*) +\d[\dhms.]*[hms] +((\d+ )?(aged out|ok)\b)`), "$1  AGE  $2"},
 }
 

@@ -152,7 +152,7 @@ func file(ts *testscript.TestScript, _ bool, args []string) {
 // NAME N. A line of three dots in the page stands for any lines.
 func shows(ts *testscript.TestScript, _ bool, args []string) { compare(ts, "stdout", args) }
 
-// says is shows for stderr, where refusals stand.
+// says is shows for stderr, where refusals are.
 func says(ts *testscript.TestScript, _ bool, args []string) { compare(ts, "stderr", args) }
 
 func compare(ts *testscript.TestScript, stream string, args []string) {
@@ -184,7 +184,7 @@ func TestPagesAreCompared(t *testing.T) {
 		{"1,866        0s", "1,866     1m12s", true},
 		{"1,866        0s", "1,866        2m", true},
 		{"1s ago", "2m ago", true},
-		{"920        0s", "920         -", false}, // an age that nobody knows
+		{"920        0s", "920         -", false}, // an age that is not known
 		{"  0        0s", "  0        3s", false}, // nothing is unread
 		{"1,866", "1,867", false},
 		{"3 ok", "2 ok, 1 aged out", false},

@@ -207,7 +207,7 @@ func hasPartitions(ctx context.Context, adm *kadm.Client, topic string, n int) e
 	return errors.Join(err, l.Error())
 }
 
-// settled asks again until a broker has come to know.
+// settled asks again until a broker knows.
 func settled(ctx context.Context, holds func() error) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

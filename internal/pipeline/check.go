@@ -25,7 +25,7 @@ var subjects = []string{"file", "brokers", "topic", "group", "database", "ledger
 type Report struct {
 	File     *File
 	Findings []fencepost.Finding // in the order of subjects; At says where in the file each belongs
-	Unasked  []string            // subjects about which nothing is said, since something before them did not answer
+	Unasked  []string            // subjects without findings, since something before them did not answer
 	Promise  Promise
 }
 
@@ -125,7 +125,7 @@ type trier interface {
 	Trial(ctx context.Context, g fencepost.Group, columns []fencepost.ColumnSpec) []fencepost.Finding
 }
 
-// standing says of a group that has run what its stored positions are worth, as a worker would find them.
+// standing reports, for a group that has run, what its stored positions are worth, as a worker would find them.
 func (o *Opened) standing(ctx context.Context, found []fencepost.Finding) []fencepost.Finding {
 	ok := func(subject string) int {
 		return slices.IndexFunc(found, func(f fencepost.Finding) bool { return f.Subject == subject && f.OK })
@@ -168,7 +168,7 @@ func positions(view admin.View) (found []fencepost.Finding) {
 const noLedger = "none yet"
 
 // compareLedger says beforehand what a run would refuse: a group that another ledger keeps, and an empty ledger of a
-// group that has run. It takes both sides to see it, so that neither room can.
+// group that has run. It takes both sides to see it, so that neither package can.
 func (o *Opened) compareLedger(ctx context.Context, found []fencepost.Finding) {
 	at := func(subject string) int {
 		return slices.IndexFunc(found, func(f fencepost.Finding) bool { return f.Subject == subject && f.OK })
@@ -245,7 +245,7 @@ func (f *File) summary() string {
 }
 
 // Describe asks what the topics of an opened pipeline are, for the first line of a run: how many partitions there
-// are, or 0 if nobody says so in time.
+// are, or 0 if that is not known in time.
 func (o *Opened) Describe(ctx context.Context, timeout time.Duration) int {
 	if n := len(o.File.Source.Partitions); n > 0 {
 		return n

@@ -12,7 +12,7 @@ import (
 	"github.com/fencepost/fencepost/internal/servers"
 )
 
-// check says of each ledger what stands in its way, and at which line.
+// check reports the cause of each ledger that cannot be used, and the line.
 func TestCheckOfLedgers(t *testing.T) {
 	topic := newTopic(t)
 	topic.produce(1)

@@ -7,7 +7,7 @@ import (
 	"github.com/fencepost/fencepost/decode"
 )
 
-// decoder makes the decoder that the file describes. unknown is told each field that the schema does not take, once.
+// decoder makes the decoder that the file describes. unknown is called with each field that the schema does not take, once.
 func (f *File) decoder(unknown func(string)) (decode.Factory, error) {
 	if f.Decode == "raw" {
 		column := decode.RawColumn()

@@ -12,21 +12,21 @@
 //
 // # Laws
 //
-//  1. One table of keys (keys.go). The reader accepts what stands there and nothing else, takes its defaults from there,
+//  1. One table of keys (keys.go). The reader accepts its keys and nothing else, takes its defaults from there,
 //     and init's file and the JSON Schema are printed from it: a key that is documented is implemented, and the other
 //     way round.
 //  2. All findings at once, in the order of the file, each with FILE:LINE:COLUMN, the line with a caret, and what to
 //     write instead.
-//  3. A secret is never printed: not the value of ${NAME}, nor a password that somebody wrote into the file itself,
+//  3. A secret is never printed: not the value of ${NAME}, nor a password that is written in the file itself,
 //     which the excerpt of a finding replaces by ***.
 //  4. Reading connects to nothing. Two things outside of the file decide: the environment and the files that ${NAME}
 //     and ${file:PATH} refer to, through [Environment].
-//  5. In the commands of a sink {EXPR} is an expression's value for the record, and all else is as it stands
+//  5. In the commands of a sink {EXPR} is an expression's value for the record, and all else is literal
 //     (kinds/redis_words.go). What can be known of a command before the first record is a finding.
 //
 // # How it fails
 //
-// A file that can not be read, or is no YAML, is a *fencepost.UserError or a *[SyntaxError]: nothing in it could be looked
+// A file that cannot be read, or is no YAML, is a *fencepost.UserError or a *[SyntaxError]: nothing in it could be looked
 // at. A file that says something wrong is an *[Invalid], with every finding. No input makes the reader panic: a fuzz
 // test holds it to that, and the YAML library's own panics end in a SyntaxError.
 //

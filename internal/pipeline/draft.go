@@ -26,7 +26,7 @@ func (d Draft) Next(file string) []string { return kinds.Next(d.Sink, file, keys
 const docColumn = 34
 
 // Text is the file: every key, those that are needed as lines, the others behind "#" with their defaults. The reader
-// accepts it as it stands; so it does with any of the "#" taken away, one by one, as far as the keys go together.
+// accepts it unchanged; so it does with any of the "#" taken away, one by one, as far as the keys go together.
 func (d Draft) Text() string {
 	w := &draftWriter{Draft: d}
 	w.b.WriteString("# A pipeline: topics into one sink, exactly once. Behind \"#\": every other key, with its default.\n" +

@@ -22,7 +22,7 @@ func draftOf(sink string) Draft {
 // commented is a key that a draft has behind "#".
 var commented = regexp.MustCompile(`(?m)^( *)# ([a-z_]+: .*)$`)
 
-// TestDraftIsAccepted: the reader accepts a draft as it stands, and with any one of its "#" taken away, whose default
+// TestDraftIsAccepted: the reader accepts a draft unchanged, and with any one of its "#" taken away, whose default
 // then changes nothing.
 func TestDraftIsAccepted(t *testing.T) {
 	for _, sink := range Sinks() {
@@ -39,7 +39,7 @@ func TestDraftIsAccepted(t *testing.T) {
 		for _, m := range places {
 			line := text[m[4]:m[5]]
 			if strings.HasPrefix(line, "date:") {
-				continue // the long form stands beside the short one: it replaces it
+				continue // the long form is beside the short one: it replaces it
 			}
 			got, err := Parse("f.yaml", []byte(text[:m[0]]+text[m[2]:m[3]]+line+text[m[1]:]), testEnvironment())
 			if err != nil {
@@ -64,7 +64,7 @@ func withoutPlaces(f *File) string {
 	return fields(c)
 }
 
-// TestDraftHasEveryKey: a key that is implemented stands in the file that init writes.
+// TestDraftHasEveryKey: a key that is implemented is in the file that init writes.
 func TestDraftHasEveryKey(t *testing.T) {
 	texts := ""
 	for _, sink := range Sinks() {

@@ -61,7 +61,7 @@ type File struct {
 // mostBytes bounds a file: ours are a few KiB.
 const mostBytes = 1 << 20
 
-// Load reads a pipeline file. A file that can not be read or is no YAML is a *fencepost.UserError or *SyntaxError, both
+// Load reads a pipeline file. A file that cannot be read or is no YAML is a *fencepost.UserError or *SyntaxError, both
 // for exit 2; one that says something wrong is an *Invalid with all findings.
 func Load(name string, env *keys.Environment) (*File, error) {
 	info, err := os.Stat(name)

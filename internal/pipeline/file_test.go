@@ -30,7 +30,7 @@ func testEnvironment() *keys.Environment {
 	}
 }
 
-// TestBadFiles reads each file of testdata/bad and compares all that is said about it with the .txt beside it.
+// TestBadFiles reads each file of testdata/bad and compares all findings with the .txt beside it.
 func TestBadFiles(t *testing.T) {
 	names, err := filepath.Glob("testdata/bad/*.yaml")
 	if err != nil || len(names) == 0 {
@@ -242,7 +242,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// No way to format a file prints a password, wherever one stands in it.
+// No way to format a file prints a password, wherever one is in it.
 func TestFileShowsNoSecret(t *testing.T) {
 	for _, stores := range []string{
 		"sink: {postgres: {dsn: 'postgres://a:hunter2@h/d', table: t}}\nledger: {mysql: {dsn: 'mysql://a:hunter2@h/d'}}\n",

@@ -7,7 +7,7 @@ import (
 )
 
 // JSONSchema is the JSON Schema (draft 2020-12) of a pipeline file, for editors. It is printed from the table of
-// keys. What it can not say (one sink, table or sql) `fencepost check` says.
+// keys. What it cannot say (one sink, table or sql) `fencepost check` says.
 func JSONSchema() []byte {
 	root := objectSchema("")
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"

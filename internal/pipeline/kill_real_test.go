@@ -75,17 +75,17 @@ func TestLedgerApartKilled(t *testing.T) {
 			if got := rows.distinct(); got != 3*records || doubled > int64(killed*most) || killed == 0 {
 				t.Errorf("%d records have rows, want %d; %d rows stand twice after %d kills in batches of %d", got, 3*records, doubled, killed, most)
 			}
-			rooms, err := opened(t, f).Resources()
+			resources, err := opened(t, f).Resources()
 			if err != nil {
 				t.Fatal(err)
 			}
-			stands(t, rooms, topic.name, records)
-			proven(t, rooms)
+			stands(t, resources, topic.name, records)
+			proven(t, resources)
 		})
 	}
 }
 
-// killBehind runs a worker and kills it when so many rows stand; 0: it was done before.
+// killBehind runs a worker and kills it when so many rows are there; 0: it was done before.
 func killBehind(t *testing.T, name string, rows rows, at int64) (killed int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])

@@ -59,7 +59,7 @@ func (p *parted) Unwrap() sink.Sink { return p.Sink }
 
 // placed is a ledger whose errors say where the file has it: "mend the dsn" may mean the sink's too.
 type placed struct {
-	room interface {
+	ledger interface {
 		ledger.Ledger
 		ledger.History
 	}
@@ -79,41 +79,41 @@ func pointedTo(at string, err error) error {
 
 // Read reads.
 func (p placed) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
-	snap, err := p.room.Read(ctx, g)
+	snap, err := p.ledger.Read(ctx, g)
 	return snap, pointedTo(p.store.At, err)
 }
 
 // Move moves.
 func (p placed) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
-	return pointedTo(p.store.At, p.room.Move(ctx, w, moves))
+	return pointedTo(p.store.At, p.ledger.Move(ctx, w, moves))
 }
 
 // Moves is the history.
 func (p placed) Moves(ctx context.Context, g fencepost.Group) iter.Seq2[ledger.Recorded, error] {
-	return p.room.Moves(ctx, g)
+	return p.ledger.Moves(ctx, g)
 }
 
-// LastMoves is the room's, or found in its whole history.
+// LastMoves is the connector's, or found in its whole history.
 func (p placed) LastMoves(ctx context.Context, g fencepost.Group) (map[fencepost.TopicPartition]ledger.LastMoves, error) {
-	if r, ok := ledger.As[ledger.Recent](p.room); ok {
+	if r, ok := ledger.As[ledger.Recent](p.ledger); ok {
 		last, err := r.LastMoves(ctx, g)
 		return last, pointedTo(p.store.At, err)
 	}
-	return ledger.LastMovesOf(p.room.Moves(ctx, g))
+	return ledger.LastMovesOf(p.ledger.Moves(ctx, g))
 }
 
-// Exists looks for the ledger without making it, where the room can.
+// Exists looks for the ledger without making it, where the connector can.
 func (p placed) Exists(ctx context.Context, g fencepost.Group) (bool, error) {
-	if f, ok := ledger.As[ledger.Finder](p.room); ok {
+	if f, ok := ledger.As[ledger.Finder](p.ledger); ok {
 		found, err := f.Exists(ctx, g)
 		return found, pointedTo(p.store.At, err)
 	}
 	return true, nil
 }
 
-// Check is what the room finds of its ledger, under the file's keys.
+// Check is what the connector finds of its ledger, under the file's keys.
 func (p placed) Check(ctx context.Context, columns []fencepost.ColumnSpec) (found []fencepost.Finding) {
-	c, ok := ledger.As[fencepost.Checker](p.room)
+	c, ok := ledger.As[fencepost.Checker](p.ledger)
 	if !ok {
 		return nil
 	}
@@ -156,7 +156,7 @@ func (f *File) LedgerURL() string {
 	return f.ledgerStore().Where()
 }
 
-// Missing says that the ledger can not be there, since its file is not: to look must not make one.
+// Missing says that the ledger cannot be there, since its file is not: to look must not make one.
 //
 // Errors: *fencepost.UserError ledger-missing.
 func (f *File) Missing() error {

@@ -39,7 +39,7 @@ func ledgersApart(t *testing.T) map[string]string {
 }
 
 // A ledger on each server, apart from a sink in a file: check finds none and makes none, a run fills both, the operator's
-// rooms read it where it is, and a password is in no line.
+// verbs read it where it is, and a password is in no line.
 func TestLedgerApartOnServers(t *testing.T) {
 	for kind, said := range ledgersApart(t) {
 		t.Run(kind, func(t *testing.T) {
@@ -60,13 +60,13 @@ func TestLedgerApartOnServers(t *testing.T) {
 				t.Errorf("rows: %d, want 1500", got)
 			}
 			o := opened(t, f)
-			rooms, err := o.Resources()
+			resources, err := o.Resources()
 			if err != nil {
 				t.Fatal(err)
 			}
-			stands(t, rooms, topic.name, 500)
-			if rooms.History == nil || rooms.Provenance == nil {
-				t.Error("the rooms lack the history or the provenance")
+			stands(t, resources, topic.name, 500)
+			if resources.History == nil || resources.Provenance == nil {
+				t.Error("the resources lack the history or the provenance")
 			}
 		})
 	}
@@ -106,12 +106,12 @@ func TestLedgerApartRepeatsOneBatchAtMost(t *testing.T) {
 				if got := rows.distinct(); got != 3*records {
 					t.Errorf("%d records have rows, want %d", got, 3*records)
 				}
-				rooms, err := opened(t, f).Resources()
+				resources, err := opened(t, f).Resources()
 				if err != nil {
 					t.Fatal(err)
 				}
-				stands(t, rooms, topic.name, records)
-				proven(t, rooms)
+				stands(t, resources, topic.name, records)
+				proven(t, resources)
 			})
 		}
 	}
@@ -130,13 +130,13 @@ func TestLedgerApartObeysASet(t *testing.T) {
 			f := fileOf(t, topic, rows.sink()+"ledger: {"+said+"}\nkeep_commits: all\nwatch: 300ms\n")
 			w := start(t, f)
 			w.until(func() bool { return rows.count("") == 1500 })
-			rooms, err := opened(t, f).Resources()
+			resources, err := opened(t, f).Resources()
 			if err != nil {
 				t.Fatal(err)
 			}
-			rooms.Who = "operator"
-			w.until(func() bool { return standAt(t, rooms, topic.name, 500) }) // a move comes behind its rows
-			view, err := admin.Look(t.Context(), rooms)
+			resources.Who = "operator"
+			w.until(func() bool { return standAt(t, resources, topic.name, 500) }) // a move comes behind its rows
+			view, err := admin.Look(t.Context(), resources)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -148,11 +148,11 @@ func TestLedgerApartObeysASet(t *testing.T) {
 			if !ok {
 				t.Fatal("-100 is no target")
 			}
-			plan, err := admin.PlanSet(t.Context(), rooms, view, sel, to, false)
+			plan, err := admin.PlanSet(t.Context(), resources, view, sel, to, false)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := plan.Execute(t.Context(), rooms, "test"); err != nil {
+			if _, err := plan.Execute(t.Context(), resources, "test"); err != nil {
 				t.Fatal(err)
 			}
 			w.until(func() bool { return rows.count("") >= 1600 })
@@ -162,8 +162,8 @@ func TestLedgerApartObeysASet(t *testing.T) {
 			if all, first := rows.count(""), rows.count("WHERE _partition = 1 AND n < 500"); all != 1630 || first != 600 {
 				t.Errorf("%d rows, %d old ones of partition 1; want 1630 and 600", all, first)
 			}
-			stands(t, rooms, topic.name, 510)
-			proven(t, rooms)
+			stands(t, resources, topic.name, 510)
+			proven(t, resources)
 		})
 	}
 }
@@ -172,7 +172,7 @@ func TestLedgerApartObeysASet(t *testing.T) {
 type cutting struct {
 	placed
 	at   int32
-	made bool // the move is made, and nobody hears of it
+	made bool // the move is made, and its answer is lost
 	gone func()
 	n    atomic.Int32
 }
@@ -194,9 +194,9 @@ func (c *cutting) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move)
 }
 
 // proven fails the test unless the chain of the recorded moves is whole.
-func proven(t *testing.T, rooms admin.Resources) {
+func proven(t *testing.T, resources admin.Resources) {
 	t.Helper()
-	a, err := admin.Prove(t.Context(), rooms, admin.AuditOptions{KeepsCommits: true})
+	a, err := admin.Prove(t.Context(), resources, admin.AuditOptions{KeepsCommits: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,10 +207,10 @@ func proven(t *testing.T, rooms admin.Resources) {
 	}
 }
 
-// standAt reports whether each partition stands at an offset.
-func standAt(t *testing.T, rooms admin.Resources, topic string, want fencepost.Offset) bool {
+// standAt reports whether each partition is at an offset.
+func standAt(t *testing.T, resources admin.Resources, topic string, want fencepost.Offset) bool {
 	t.Helper()
-	snap, err := rooms.Ledger.Read(t.Context(), rooms.Group)
+	snap, err := resources.Ledger.Read(t.Context(), resources.Group)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,10 +222,10 @@ func standAt(t *testing.T, rooms admin.Resources, topic string, want fencepost.O
 	return true
 }
 
-// stands fails the test unless each partition stands at an offset.
-func stands(t *testing.T, rooms admin.Resources, topic string, want fencepost.Offset) {
+// stands fails the test unless each partition is at an offset.
+func stands(t *testing.T, resources admin.Resources, topic string, want fencepost.Offset) {
 	t.Helper()
-	snap, err := rooms.Ledger.Read(t.Context(), rooms.Group)
+	snap, err := resources.Ledger.Read(t.Context(), resources.Group)
 	for p := range int32(3) {
 		if got := snap.Positions[fencepost.TopicPartition{Topic: topic, Partition: p}].Offset; err != nil || got != want {
 			t.Errorf("the ledger holds %d of partition %d, %v; want %d", got, p, err, want)

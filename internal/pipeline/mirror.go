@@ -54,7 +54,7 @@ func mirrorRules(r *keys.Reader, f *File) {
 	}
 }
 
-// checkMirrors looks at what stands where the mirrors will write, and writes nothing.
+// checkMirrors looks at the places that the mirrors will write to, and writes nothing.
 func (o *Opened) checkMirrors(ctx context.Context) (found []fencepost.Finding) {
 	for i, layout := range o.mirrors {
 		m := o.File.Mirrors[i]

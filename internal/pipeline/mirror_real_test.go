@@ -59,7 +59,7 @@ func (r readers) decimals(topic string) map[string]string {
 	return out
 }
 
-// all reports whether each partition of a topic stands at an offset.
+// all reports whether each partition of a topic is at an offset.
 func all(got map[string]string, topic string, want int) bool {
 	for p := range 3 {
 		if got[fmt.Sprintf("%s:%d", topic, p)] != strconv.Itoa(want) {
@@ -69,13 +69,13 @@ func all(got map[string]string, topic string, want int) bool {
 	return true
 }
 
-// quietly is a logger that says nothing.
+// quietly is a logger that drops everything.
 type quietly struct{}
 
 func (quietly) Printf(string, ...any) {}
 
 // A running pipeline keeps pattern A's hash and pattern B's nodes up to date, and leaves what is not its own alone. Both
-// servers are killed: commits go on, each mirror's failure is told once, and both catch up when the servers are back.
+// servers are killed: commits go on, each mirror's failure is reported once, and both catch up when the servers are back.
 func TestMirrors(t *testing.T) {
 	redis, keeper := servers.OwnRedis(t), servers.OwnZooKeeper(t)
 	topic := newTopic(t)
@@ -106,7 +106,7 @@ func TestMirrors(t *testing.T) {
 	w := start(t, f)
 	w.until(func() bool { return all(r.split(), topic.name, 200) && all(r.decimals(topic.name), topic.name, 200) })
 
-	w.seen = nil // a server that was slow for long may have been told of
+	w.seen = nil // a server that was slow for long may have been reported
 	redis.Kill()
 	keeper.Kill()
 	topic.produce(100)
@@ -128,7 +128,7 @@ func TestMirrors(t *testing.T) {
 	}
 }
 
-// check tells of a mirror that would write into a ledger, and of servers that do not answer.
+// check reports a mirror that would write into a ledger, and servers that do not answer.
 func TestCheckOfMirrors(t *testing.T) {
 	redis, name := servers.Redis(t), servers.Name(t)
 	topic := newTopic(t)
@@ -181,11 +181,11 @@ func TestRedisSinkWithItsLedgerElsewhere(t *testing.T) {
 	if n, err := client.Exists(t.Context(), fmt.Sprintf("fencepost:{%s}", f.Group), fmt.Sprintf("fencepost:{%s}:head", f.Group)).Result(); n != 0 || err != nil {
 		t.Errorf("%d keys of a ledger in the sink's server, %v; want none", n, err)
 	}
-	rooms, err := opened(t, f).Resources()
+	resources, err := opened(t, f).Resources()
 	if err != nil {
 		t.Fatal(err)
 	}
-	stands(t, rooms, topic.name, 500)
+	stands(t, resources, topic.name, 500)
 	ledgerLine(t, f)
 }
 

@@ -20,14 +20,14 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// Hooks are told what the rooms say outside of the engine's events. A nil one is nobody; none may block.
+// Hooks receive what the connectors report outside of the engine's events. A nil one is not called; none may block.
 type Hooks struct {
 	Member  func(id string, generation int32)           // this worker's member ID, after each assignment
 	Client  func(level int, msg string, keyvals ...any) // the Kafka client's own log; levels are those of log/slog
 	Unknown func(field string)                          // a field that schema does not take, once
 }
 
-// Opened is a pipeline with its rooms. It has connected to nothing yet.
+// Opened is a pipeline with its connectors. It has connected to nothing yet.
 type Opened struct {
 	File   *File
 	Source *kinds.KafkaSource
@@ -37,7 +37,7 @@ type Opened struct {
 	mirrors []foreign.LiveLayout
 }
 
-// Open makes the rooms that a file names. The caller closes the Sink by Close; the Source ends with Leave, which the
+// Open makes the connectors that a file names. The caller closes the Sink by Close; the Source ends with Leave, which the
 // engine calls.
 func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 	factory, err := f.decoder(hooks.Unknown)
@@ -97,7 +97,7 @@ func (f *File) lanes() int {
 // Close gives back what sink and mirrors hold.
 func (o *Opened) Close() error { return errors.Join(o.Sink.Close(), closeMirrors(o.mirrors)) }
 
-// faultAt makes an error of a room's configuration one that names the file.
+// faultAt makes an error of a connector's configuration one that names the file.
 func (f *File) faultAt(path string, err error) error {
 	var fault *fencepost.UserError
 	if errors.As(err, &fault) {
@@ -107,8 +107,8 @@ func (f *File) faultAt(path string, err error) error {
 		Help: "mend " + path}
 }
 
-// Pointed makes a *fencepost.UserError of any error that a person meets, and says in its remedy on which line of the file
-// each key stands: "mend source.brokers (flights.yaml:6)". nil stays nil.
+// Pointed makes a *fencepost.UserError of any error for a person, and puts into its remedy on which line of the file
+// each key is: "mend source.brokers (flights.yaml:6)". nil stays nil.
 func (f *File) Pointed(err error) error {
 	if err == nil {
 		return nil
@@ -118,7 +118,7 @@ func (f *File) Pointed(err error) error {
 	return &out
 }
 
-// fileWord is where a remedy of a room, which knows no file, names one.
+// fileWord is where a remedy of a connector, which knows no file, names one.
 var fileWord = regexp.MustCompile(`(\bfencepost [a-z]+(?: [a-z]+)?) FILE\b`)
 
 // Remedy puts what only the file knows into a remedy: its own name, and the lines of its keys.

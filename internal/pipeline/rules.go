@@ -18,7 +18,7 @@ import (
 	"github.com/fencepost/fencepost/internal/text"
 )
 
-// rules looks at what single keys can not show: what belongs together, what excludes each other, ranges.
+// rules looks at what single keys cannot show: what belongs together, what excludes each other, ranges.
 func rules(r *keys.Reader, f *File) {
 	groupRules(r, f)
 	brokerRules(r, f)
@@ -145,7 +145,7 @@ func sinkRules(r *keys.Reader, f *File) {
 	}
 }
 
-// defaultRules tell of columns that are left to a table where there is none, or where they make its key.
+// defaultRules find columns that are left to a table where there is none, or where they make its key.
 func defaultRules(r *keys.Reader, f *File) {
 	table := r.Has(f.Sink.At + ".table")
 	for _, c := range f.Schema {
@@ -159,7 +159,7 @@ func defaultRules(r *keys.Reader, f *File) {
 	}
 }
 
-// ambiguous tells of several technologies in a place that takes one.
+// ambiguous finds several technologies in a place that takes one.
 func ambiguous(r *keys.Reader, place, help string, at []string) {
 	r.InOrder(at)
 	_, first := keys.Split(at[0])

@@ -56,7 +56,7 @@ func Sample(ctx context.Context, brokers []string, topic string, timeout time.Du
 	return s, nil
 }
 
-// flagged gives a remedy in flags to what rooms say about the keys of a file that there is not yet.
+// flagged gives a remedy in flags to findings of connectors about the keys of a file that there is not yet.
 func flagged(err error) error {
 	out := *codes.Named(err)
 	switch out.Code {

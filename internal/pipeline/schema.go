@@ -14,7 +14,7 @@ import (
 type Column struct {
 	Name     string
 	Type     fencepost.Type
-	From     string // the field of the record; the column's name where the file says nothing
+	From     string // the field of the record; the column's name where the file has none
 	Missing  Stance // the field is not in the record
 	Mismatch Stance // the field's value does not fit the type
 	Unit     string // of a timestamp, date or time that is a number: s, ms, us, ns, days. Empty: a number does not fit

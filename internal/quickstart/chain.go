@@ -19,7 +19,7 @@ type chain struct {
 }
 
 // readChain follows the recorded moves of each partition from 0 to its end: every From is the Until before it, under one
-// fence, and the positions stand where the moves lead.
+// fence, and the positions are where the moves lead.
 func readChain(ctx context.Context, l ledger.Ledger, g fencepost.Group, ends map[int32]int64) (chain, error) {
 	history, ok := ledger.As[ledger.History](l)
 	if !ok {

@@ -20,9 +20,9 @@ import (
 //	quickstart   BEGIN  compare-and-set  rows  COMMIT                              wait for the pace
 //	control      BEGIN  rows  COMMIT     wait for the pace     BEGIN  compare-and-set  COMMIT
 //
-// Both are slowed to the same pace. In the control the wait stands between the two commits, not behind them, and is at
+// Both are slowed to the same pace. In the control the wait is between the two commits, not behind them, and is at
 // least three times as long as the rows took: that makes the window wide on purpose, so that a handful of kills shows
-// within seconds what a job meets once in months. What a kill then leaves behind is the same, however wide the window.
+// within seconds what happens to a job once in months. What a kill then leaves behind is the same, however wide the window.
 type Control struct {
 	sink sink.Sink
 	path string

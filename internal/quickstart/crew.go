@@ -13,7 +13,7 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// crew is the workers of one run, and who kills them. One goroutine, that of run, owns all its state; the workers'
+// crew is the workers of one run, and what kills them. One goroutine, that of run, owns all its state; the workers'
 // goroutines only report.
 //
 //	started --- joined, given partitions --- commits --- every partition at its end --- exit 0
@@ -25,7 +25,7 @@ type crew struct {
 	strikes []strike // still to come
 	ends    map[int32]int64
 	evict   func(ctx context.Context, member string) error
-	show    shower        // told by the goroutine of run
+	show    shower        // called by the goroutine of run
 	grace   time.Duration // how long a worker that was asked to end may take. Zero: 5s
 
 	reports chan report
@@ -44,14 +44,14 @@ type crew struct {
 type kill struct {
 	worker, pid int
 	at          time.Time
-	rows        int64         // committed by then, as far as the workers had told
+	rows        int64         // committed by then, as far as the workers had reported
 	back        time.Duration // until the next life was given partitions, or ended with nothing left to do
 	hit         bool          // the worker was at work
 
 	stood map[int32]int64 // :: partition it held -> committed at its death
 }
 
-// shower is told what the screen shows.
+// shower receives what the screen shows.
 type shower interface {
 	killed(*kill)
 	progress(done, total int64, kills int)
@@ -165,7 +165,7 @@ func (c *crew) hear(ctx context.Context, r report) error {
 	}
 	w.complain = cmp.Or(l.complaint(), w.complain)
 	if strings.Contains(l.Error, "no space left") {
-		// The worker waits for space; somebody who looks on should not.
+		// The worker waits for space; an observer should not.
 		return &fencepost.UserError{Code: "disk-full", Err: fmt.Errorf("worker %d: %s", w.number, l.Error),
 			Help: "free space, or --dir with a folder on another disk"}
 	}
@@ -211,7 +211,7 @@ func (c *crew) strike(now time.Time) error {
 	k := &kill{worker: w.number, pid: w.pid, at: now, rows: c.done()}
 	if err := w.process.Kill(); err != nil {
 		if errors.Is(err, os.ErrProcessDone) {
-			return nil // its end is reported, and told
+			return nil // its end is in the report
 		}
 		return fmt.Errorf("kill worker %d: %w", w.number, err)
 	}
@@ -254,7 +254,7 @@ func (c *crew) left(w *worker) bool {
 	return false
 }
 
-// ended takes the end of a worker in. All that it had written to its log was heard before.
+// ended takes the end of a worker in. All that it had written to its log was read before.
 func (c *crew) ended(ctx context.Context, r report) error {
 	w := r.worker
 	w.ended = true
@@ -303,7 +303,7 @@ func (c *crew) stop() error {
 	for _, w := range c.lives {
 		if w != nil && !w.ended && w.kill == nil {
 			if err := askToEnd(w.process); err != nil && !errors.Is(err, os.ErrProcessDone) {
-				w.process.Kill() // the next best; Wait tells the end
+				w.process.Kill() // the next best; Wait returns the end
 			}
 		}
 	}

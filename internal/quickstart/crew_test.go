@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// TestVictim tells who is killed when worker 2 is planned.
+// TestVictim: who is killed when worker 2 is planned.
 func TestVictim(t *testing.T) {
 	now := time.Unix(1000, 0)
 	ends := map[int32]int64{0: 10, 1: 10, 2: 10, 3: 10}
@@ -23,7 +23,7 @@ func TestVictim(t *testing.T) {
 	for name, c := range map[string]struct {
 		two  *worker
 		late bool
-		want int // 0: nobody
+		want int // 0: none
 	}{
 		"at work":                  {atWork(2, 1), false, 2},
 		"of two, one is finished":  {atWork(2, 3, 1), false, 2},
@@ -58,13 +58,13 @@ func holds(number int, last time.Time, partitions ...int32) *worker {
 	return w
 }
 
-// nobody is shown anything.
+// nobody is a shower that drops everything.
 type nobody struct{ kills []*kill }
 
 func (n *nobody) killed(k *kill)           { n.kills = append(n.kills, k) }
 func (*nobody) progress(_, _ int64, _ int) {}
 
-// TestBackIsTold: kills are told in their order, each with its own next life.
+// TestBackIsTold: kills are reported in their order, each with its own next life.
 func TestBackIsTold(t *testing.T) {
 	show := &nobody{}
 	begun := time.Now()
@@ -172,7 +172,7 @@ func TestKillThatDoesNotCount(t *testing.T) {
 	}
 }
 
-// TestStopEndsWorkersThatDoNotListen: who ignores being asked is killed.
+// TestStopEndsWorkersThatDoNotListen: a worker that ignores being asked is killed.
 func TestStopEndsWorkersThatDoNotListen(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

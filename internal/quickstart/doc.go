@@ -12,7 +12,7 @@
 //	                        v
 //	                      proof  beside  control.db: the same engine, seed and kills; offsets in a commit of their own
 //
-// plan.go draws the kills from the seed. crew.go is the director: it starts the workers (worker.go), hears their logs, and
+// plan.go draws the kills from the seed. crew.go is the director: it starts the workers (worker.go), reads their logs, and
 // kills. control.go is the control's sink. proof.go and chain.go compare; screen.go prints; folder.go and file.go keep what
 // is left for the user: quickstart.db, control.db, pipeline.yaml, the broker's folder.
 //
@@ -22,7 +22,7 @@
 //  2. Rows, sum(delay), sum(distance), and the same for each origin, are the truth, which is computed from the flights.
 //  3. The table delays, which SQL kept up in the same commits, says the same.
 //  4. The ledger's history is a chain: in each partition every From is the Until before it, from 0 to the end, under one
-//     fence, and the positions stand where it leads.
+//     fence, and the positions are where it leads.
 //  5. At least 5 kills hit a worker at work, in the run and in its control: it had committed within the last second, by its
 //     own log, which is read to its end; it had more to do; and it died of SIGKILL.
 //  6. The control, killed as often by the same plan, counted wrong: it doubled rows. Otherwise the kills show nothing.
@@ -32,8 +32,8 @@
 // # The control is made to be hit
 //
 // Where a job commits rows first and offsets later, a kill doubles rows only if it falls between the two. In nature that
-// window is a few milliseconds long, and is met once in months. Here the pace's wait stands inside of it, and is at least
-// three times as long as the rows took, so that most kills fall into it; see Control. In the run the same wait stands
+// window is a few milliseconds long, and is hit once in months. Here the pace's wait is inside of it, and is at least
+// three times as long as the rows took, so that most kills fall into it; see Control. In the run the same wait is
 // behind the one commit. There a kill may fall anywhere too, inside of the transaction as well, and it makes no difference.
 //
 // # The same seed
@@ -44,7 +44,7 @@
 //
 // # Ends
 //
-// Ctrl-C, a fault of the broker (a full disk), a worker that ends with an error, or 30 seconds without a commit end the
+// Ctrl-C, an error of the broker (a full disk), a worker that ends with an error, or 30 seconds without a commit end the
 // run: workers are asked to end, then killed, by pid, and all are waited for; the broker closes. On Linux the kernel kills
 // the workers if this process itself is killed; elsewhere they reach their end alone, or are left to the user.
 //

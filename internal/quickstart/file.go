@@ -19,7 +19,7 @@ const (
 )
 
 // tables are made in both databases. Neither has a key over _topic, _partition, _offset: a row that came twice would
-// stand there twice.
+// be there twice.
 const tables = `CREATE TABLE flights (date TEXT, delay INTEGER, distance INTEGER, origin TEXT, destination TEXT,
   _topic TEXT, _partition INTEGER, _offset INTEGER);
 CREATE TABLE delays (origin TEXT PRIMARY KEY, flights INTEGER, minutes INTEGER);`

@@ -32,7 +32,7 @@ type folder struct {
 
 func (f folder) in(name string) string { return filepath.Join(f.path, name) }
 
-// claim makes the folder, or empties one that an earlier quickstart made. A folder with somebody's files is refused.
+// claim makes the folder, or empties one that an earlier quickstart made. A folder with other files is refused.
 func claim(name string) (folder, error) {
 	path, err := filepath.Abs(name)
 	if err != nil {

@@ -27,7 +27,7 @@ func plan(seed uint64, rows int64, workers, kills int, cycle time.Duration) []st
 	part := (lastKill - firstKill) * float64(rows) / float64(max(kills, 1))
 	victim := 0
 	for i := range strikes {
-		// Not the whole part: two kills stand at least 0.3 of a part apart.
+		// Not the whole part: two kills are at least 0.3 of a part apart.
 		at := firstKill*float64(rows) + part*(float64(i)+0.15+0.7*random.Float64())
 		victim = another(random, victim, workers)
 		strikes[i] = strike{At: int64(at), Victim: victim, After: time.Duration(random.Int64N(int64(cycle)))}

@@ -15,7 +15,7 @@ import (
 // alive reports whether a process of that number is there.
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
-// childrenLeft lists this process's children, where the system tells.
+// childrenLeft lists this process's children, where the system shows them.
 func childrenLeft(t *testing.T) (pids []string) {
 	t.Helper()
 	if runtime.GOOS != "linux" {

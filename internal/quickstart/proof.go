@@ -28,7 +28,7 @@ type provenance struct {
 	foreign int64             // rows of no record
 }
 
-// readCount reads a database that nobody writes any more. ends are the offsets that the topic has.
+// readCount reads a database that no worker writes any more. ends are the offsets that the topic has.
 func readCount(ctx context.Context, path string, ends map[int32]int64) (count, error) {
 	c := count{truth: flights.Truth{Origins: map[string]flights.Total{}}, delays: map[string]flights.Total{}}
 	c.rows.seen = map[int32][]uint8{}
@@ -178,7 +178,7 @@ type proof struct {
 	needed       int // kills that must hit, in the run and in its control
 }
 
-// against lists what speaks against the proof; empty: PROVEN.
+// against lists the findings against the proof; empty: PROVEN.
 func (p *proof) against() (why []string) {
 	why = append(why, p.run.findings(p.truth)...)
 	if d := p.run.delaysFinding(p.truth); d != "" {

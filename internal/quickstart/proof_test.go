@@ -91,7 +91,7 @@ func TestProofHolds(t *testing.T) {
 	}
 }
 
-// TestProofFalls plants one fault each. Every one must be told, and by its own words.
+// TestProofFalls plants one fault each. Every one must be reported, and by its own words.
 func TestProofFalls(t *testing.T) {
 	for name, c := range map[string]struct {
 		db, sql string

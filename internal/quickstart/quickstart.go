@@ -41,7 +41,7 @@ type Config struct {
 
 	Out, Err         io.Writer // the proof, and the story that leads to it. Needed
 	OutLook, ErrLook Look
-	// Report is told what was found, before a broker is kept. Zero: nobody.
+	// Report receives what was found, before a broker is kept. Zero: not called.
 	Report func(Report)
 	// Next are the commands to type next, given the folder as the user wrote it and the broker's address.
 	Next func(folder, broker string) []Hint
@@ -54,14 +54,14 @@ type Hint struct{ Command, About string }
 const (
 	workers    = 3
 	partitions = 4
-	address    = "127.0.0.1:19092" // if nobody listens there
+	address    = "127.0.0.1:19092" // if nothing listens there
 	mostNeeded = 5
 )
 
-// ErrCutShort: the context ended before the proof, and the screen says so.
+// ErrCutShort: the context ended before the proof, and the screen shows that.
 var ErrCutShort = errors.New("stopped before the proof")
 
-// ErrNotProven: the run came to its end, and the screen says what speaks against the proof.
+// ErrNotProven: the run came to its end, and the screen shows the findings against the proof.
 var ErrNotProven = errors.New("not proven")
 
 func (c Config) withDefaults() Config {
@@ -90,7 +90,7 @@ type house struct {
 	ends   map[int32]int64 // :: partition -> its records
 }
 
-// Run tells the story on cfg.Err and the proof on cfg.Out. Every process it started has ended when it returns, and
+// Run prints the story on cfg.Err and the proof on cfg.Out. Every process it started has ended when it returns, and
 // the broker too.
 //
 // Errors: ErrNotProven; ErrCutShort; *fencepost.UserError for what a person has to mend.
@@ -143,7 +143,7 @@ func (h *house) title() {
 	fmt.Fprintln(h.cfg.Err, screen.Wrap(text, 0, h.cfg.ErrLook.Width)+"\n")
 }
 
-// openBroker starts the broker at its usual address, or at a free one if somebody listens there.
+// openBroker starts the broker at its usual address, or at a free one if another program listens there.
 func (h *house) openBroker() error {
 	for _, listen := range []string{address, "127.0.0.1:0"} {
 		b, err := broker.Start(broker.Config{Dir: h.folder.in(brokerName), Listen: listen})
@@ -160,7 +160,7 @@ func (h *house) openBroker() error {
 	panic("quickstart: no address is left")
 }
 
-// faultOf puts a broker's fault into the words of all commands.
+// faultOf puts a broker's error into the words of all commands.
 func faultOf(err error) error {
 	f, ok := errors.AsType[*broker.Fault](err)
 	if !ok {
@@ -261,7 +261,7 @@ func (h *house) print(p *proof) {
 	}
 }
 
-// cutShort is why a run ended before its proof. A broker that can not store any more, or a signal, ends the context, and
+// cutShort is why a run ended before its proof. A broker that cannot store any more, or a signal, ends the context, and
 // what fails then for that reason is not the reason.
 func (h *house) cutShort(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
@@ -275,7 +275,7 @@ func (h *house) cutShort(ctx context.Context, err error) error {
 	return ErrCutShort
 }
 
-// stay keeps the broker until the context ends, or the broker can not store any more.
+// stay keeps the broker until the context ends, or the broker cannot store any more.
 func (h *house) stay(ctx context.Context) error {
 	fmt.Fprintf(h.cfg.Err, "\nThe broker stays at %s, topic %s. Ctrl-C ends it.\n", h.broker.Addr(), topic)
 	<-ctx.Done()

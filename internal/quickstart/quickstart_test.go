@@ -151,7 +151,7 @@ type onWrite func([]byte)
 
 func (f onWrite) Write(b []byte) (int, error) { f(b); return len(b), nil }
 
-// TestWorkerThatFails: what it said last is told, and the others are ended.
+// TestWorkerThatFails: its last message is reported, and the others are ended.
 func TestWorkerThatFails(t *testing.T) {
 	var out, story bytes.Buffer
 	cfg := small(t, &out, &story)

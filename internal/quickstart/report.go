@@ -11,7 +11,7 @@ type Report struct {
 	Format  int       `json:"format"` // 1
 	Command string    `json:"command"`
 	Proven  bool      `json:"proven"`
-	Against []string  `json:"against"` // what speaks against the proof; empty: proven
+	Against []string  `json:"against"` // the findings against the proof; empty: proven
 	Seed    uint64    `json:"seed"`
 	Folder  string    `json:"folder"`
 	TookMS  int64     `json:"took_ms"`

@@ -22,13 +22,13 @@ type Look struct {
 	ASCII  bool         // bars of # and .
 }
 
-// story tells a quickstart on stderr, as it goes.
+// story prints a quickstart on stderr, as it goes.
 type story struct {
 	out   io.Writer
 	look  Look
 	began time.Time
 
-	mute   bool // the control's kills are counted and not told one by one
+	mute   bool // the control's kills are counted and not shown one by one
 	bar    bool // one is drawn, without a newline behind it
 	drawn  time.Time
 	window []sample // of the last second, for the rate
@@ -180,8 +180,8 @@ func (p *proof) end(look Look, took time.Duration, folder string) string {
 	return paint(look, screen.Bold, "PROVEN") + paragraph(look, "", told)[len("PROVEN"):]
 }
 
-// next lists commands, to be pasted as they stand: what is said about one is a comment of the shell. A comment that
-// does not fit stands on a line of its own; commands are never wrapped.
+// next lists commands, to be pasted unchanged: what is said about one is a comment of the shell. A comment that
+// does not fit is on a line of its own; commands are never wrapped.
 func next(look Look, hints []Hint) string {
 	var b strings.Builder
 	for i, h := range hints {

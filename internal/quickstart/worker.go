@@ -35,7 +35,7 @@ type worker struct {
 
 	member   string         // in the Kafka group; empty: not joined yet
 	held     map[int32]bool // partitions that it was given
-	last     time.Time      // when it last told of a commit
+	last     time.Time      // when it last reported a commit
 	complain string         // its last warning or error
 	kill     *kill          // set when it was killed
 	ended    bool

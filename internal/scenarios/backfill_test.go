@@ -27,7 +27,7 @@ func (s *scene) backfill(topic, name string, texts ...string) error {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	r := s.rooms(topic)
+	r := s.resources(topic)
 	r.Group = s.group + "-backfill-" + fencepost.Group(name)
 	b, err := admin.PlanBackfill(s.t.Context(), r, s.group, admin.BackfillAsk{Ranges: ranges}, "the test says so")
 	if err != nil {

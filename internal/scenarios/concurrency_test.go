@@ -49,7 +49,7 @@ func chained(outer *gate, inner commitFunc) commitFunc {
 	}
 }
 
-// overlap has worker 1 commit [2,5) while worker 2 holds [2,10) in its hand, and returns what stands in the end.
+// overlap has worker 1 commit [2,5) while worker 2 holds [2,10), and returns the rows at the end.
 func overlap(t *testing.T, fenced bool) (rows []int64, second *worker, s *scene) {
 	s = newScene(t, servers.Kafka(t), newPostgresStore(t, seenDDL))
 	name := s.topic(1)
@@ -69,7 +69,7 @@ func overlap(t *testing.T, fenced bool) (rows []int64, second *worker, s *scene)
 		return s.run(nil, func(set *setup) {
 			explicit(tp)(set)
 			s.through(chained(g, commit))(set)
-			set.engine.Watch, set.kafka.Watch = time.Hour, time.Hour // only a commit tells it of the other
+			set.engine.Watch, set.kafka.Watch = time.Hour, time.Hour // only a commit shows it the other
 		})
 	}
 	s.fill(tp, 3)
@@ -111,7 +111,7 @@ func TestC3ControlWithoutTheFenceDoubles(t *testing.T) {
 	}
 }
 
-// Two workers want the same partition from its start: each record stands once, and both go on.
+// Two workers want the same partition from its start: each record is there once, and both go on.
 func TestC4TwoWorkersSameRange(t *testing.T) {
 	onEachStore(t, func(t *testing.T, s *scene) {
 		name := s.topic(1)
@@ -131,7 +131,7 @@ func TestC4TwoWorkersSameRange(t *testing.T) {
 		s.fill(tp, 10)
 		s.reached(tp, 1010)
 		two.end()
-		rows := s.offsets(tp) // of two sessions, whose rows lie where each found room
+		rows := s.offsets(tp) // of two sessions, whose rows lie wherever there was space
 		slices.Sort(rows)
 		if !slices.Equal(rows, span(0, 1010)) {
 			t.Errorf("applied %v, want 0 to 1009 once each", rows)
@@ -284,7 +284,7 @@ func (s *scene) left(tp fencepost.TopicPartition, records int, fenced bool) (*wo
 		explicit(tp)(set)
 		s.through(chained(g, commit))(set)
 		set.engine.Batch.Records = records
-		set.engine.Watch, set.kafka.Watch = time.Hour, time.Hour // it hears of nothing
+		set.engine.Watch, set.kafka.Watch = time.Hour, time.Hour // it learns of nothing
 	}), g
 }
 
@@ -337,7 +337,7 @@ func TestC12ZombieOfARecreatedTopic(t *testing.T) {
 }
 
 // The same where the log lost its tail: the heir had committed, the log was truncated, and the position went back to
-// where the zombie stands.
+// the zombie's.
 func TestC12ZombieOfATruncatedLog(t *testing.T) {
 	zombies(t, func(t *testing.T, fenced bool) {
 		broker := servers.OwnKafka(t)
@@ -367,7 +367,7 @@ func TestC12ZombieOfATruncatedLog(t *testing.T) {
 }
 
 // Records of the old incarnation that are in a worker's hand when the topic is made again are never committed under
-// the new one's ID, by the very worker that settles it: it drops them.
+// the new one's ID, by the very worker that reconciles it: it drops them.
 func TestL15SegmentOfTheOldIncarnation(t *testing.T) {
 	s := onPostgres(t)
 	name := s.topic(1)

@@ -62,7 +62,7 @@ func commandOf(t *testing.T, program string) func(status int, args ...string) st
 // oldOffsets is where an old job kept its offsets: 30 of partition 0, 20 of partition 1, both next to read.
 var oldOffsets = []struct {
 	name    string
-	meaning bool // it has to be told
+	meaning bool // it has to be given
 	fill    func(t *testing.T, s *scene, topic string) (url string)
 }{
 	{"a Kafka group", true, func(_ *testing.T, s *scene, topic string) string {

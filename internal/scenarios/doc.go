@@ -1,11 +1,11 @@
-// Package scenarios holds tests only: the engine with its real rooms, on real Apache Kafka and real Postgres, and on
+// Package scenarios holds tests only: the engine with its real connectors, on real Apache Kafka and real Postgres, and on
 // SQLite where a scenario is about the store. One test is one behaviour that the suites of other programs demand of
 // themselves; its name begins with the scenario's: TestL12RetentionEmptiesAnAppliedLog.
 //
 // # Why
 //
 // The engine's own tests run in virtual time against a broker in memory, by the thousand. That broker does what its
-// author believes of Kafka. Here the same behaviours are held against the real one: its markers, its epochs, its
+// author expects of Kafka. Here the same behaviours are held against the real one: its markers, its epochs, its
 // retention, its groups, its restarts; and against the real store: its locks, its sessions, its COPY.
 //
 //	R   ranges and reading          start, null and empty, what was prefetched; old ranges again, beside the pipeline
@@ -21,7 +21,7 @@
 // # How a test is made
 //
 //	scene    one test's part of the world: topics, a group, a database of its own
-//	  |-- store     where rows and ledger are, looked at beside the rooms
+//	  |-- store     where rows and ledger are, looked at on a connection of its own
 //	  |-- worker    an engine in this process; its events are kept, and waited for
 //	  |     `-- gate, hooked    a hand between the engine and a lane: holds a batch back, looks at it, spoils it
 //	  `-- process   a worker of its own (this binary again, or fencepost): stopped with SIGSTOP, killed with SIGKILL
@@ -30,7 +30,7 @@
 //
 //  1. A test waits for facts: an event, a row, a position, the state of a session. A wait ends by the fact, or fails
 //     after thirty seconds; no test's outcome depends on a sleep.
-//  2. The table that rows go to has no key: what is applied twice stands there twice.
+//  2. The table that rows go to has no key: what is applied twice is there twice.
 //  3. Where a test is about a guard, a control runs without it and must show the harm; else the test tests nothing.
 //  4. Workers read the brokers and the ledger every 300 ms, so that what is noticed within the watch interval is noticed
 //     while a test waits. Nothing else differs from a worker in production.
@@ -42,6 +42,6 @@
 // # What it does not do
 //
 // It has one broker: leaders that move to another replica, unclean elections and partitions without a leader are the
-// engine's and the kafka room's tests (L3, and the first part of L14). A cloned database has its original's identity:
-// L11 tells it by the group's offsets only, see TestL11ClonedDatabase. It measures nothing.
+// tests of the engine and of connector/kafka (L3, and the first part of L14). A cloned database has its original's identity:
+// L11 recognises it by the group's offsets only, see TestL11ClonedDatabase. It measures nothing.
 package scenarios

@@ -102,7 +102,7 @@ func TestS4ErrorsOnNoList(t *testing.T) {
 	}
 }
 
-// S5: the same on MariaDB, whose general class HY000 says nothing.
+// S5: the same on MariaDB, whose general class HY000 may be any error.
 func TestS5ErrorsOnNoList(t *testing.T) {
 	for name, c := range map[string]struct {
 		ddl   string
@@ -166,7 +166,7 @@ func TestS8RowSecurityParksItsRecord(t *testing.T) {
 	s.parksAtItsRecord("bad", "row-level security", "(42501)")
 }
 
-// S13: what is away for a moment is said and waited for.
+// S13: what is away for a moment is reported and waited for.
 func TestS13AwayForAMoment(t *testing.T) {
 	for name, c := range map[string]struct {
 		store      string
@@ -222,7 +222,7 @@ func codeOf(err error) string {
 	return ""
 }
 
-// S14: a commit that waits for a lock is said after 5 s, with who holds it; it is applied when the lock is gone.
+// S14: a commit that waits for a lock is reported after 5 s, with who holds it; it is applied when the lock is gone.
 func TestS14LocksAreSaid(t *testing.T) {
 	for name, c := range map[string]struct {
 		store, lock, holder string
@@ -262,8 +262,8 @@ func TestS14LocksAreSaid(t *testing.T) {
 	}
 }
 
-// S14: SQL that takes longer than a commit may. Postgres is told to stop, so the record that does alone parks. MariaDB goes
-// on and commits, which is found before the work is done again. Each row stands once.
+// S14: SQL that takes longer than a commit may. Postgres cancels it, so the record that does alone parks. MariaDB goes
+// on and commits, which is found before the work is done again. Each row is there once.
 func TestS14SQLThatTakesTooLong(t *testing.T) {
 	impatient := func(sink sink.Sink) func(*setup) {
 		return func(set *setup) { set.engine.Sink, set.engine.CommitTimeout = sink, 2*time.Second }
@@ -407,7 +407,7 @@ func (f *forgetful) pass(from, to net.Conn, era int) {
 	}
 }
 
-// S10: a start while the database says that it starts is waited for, and said.
+// S10: a start while the database answers that it starts is waited for, and reported.
 func TestS10AStartWhileTheDatabaseStarts(t *testing.T) {
 	s := onPostgres(t)
 	p := s.store.(*postgresStore)

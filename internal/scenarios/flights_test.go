@@ -41,7 +41,7 @@ type fleet struct {
 	begin                        func(i int, name string) *exec.Cmd  // a new life in place i
 	progress                     func() int64                        // how many records the ledger says were applied
 	lives                        [2]*life                            //
-	evict                        func(context.Context, string) error // tells the group that a member is gone
+	evict                        func(context.Context, string) error // removes a member from the group
 	confirmed, sighted, anywhere int
 }
 
@@ -49,7 +49,7 @@ type fleet struct {
 type life struct {
 	*process
 	name   string // application_name of its sessions: no two lives share one
-	member string // in the group; empty until it says so
+	member string // in the group; empty until it is known
 }
 
 // newFleet feeds the flights into a topic of 12 partitions, keyed by origin.
@@ -103,7 +103,7 @@ func (f *fleet) joined(i int) *life {
 	return l
 }
 
-// end kills the worker in place i for good, tells the group, and begins a new life there.
+// end kills the worker in place i for good, removes it from the group, and begins a new life there.
 func (f *fleet) end(i int) {
 	f.t.Helper()
 	l := f.lives[i]
@@ -185,7 +185,7 @@ func (f *fleet) land() {
 	}
 }
 
-// confirm stops a worker at the aim, for certain: it stands still, and its session is there.
+// confirm stops a worker at the aim, for certain: its process is stopped, and its session is there.
 func (f *fleet) confirm(l *life, a aim) {
 	f.t.Helper()
 	f.until(l, "it is stopped there", func() bool {

@@ -118,7 +118,7 @@ func TestL2StaleEndOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		set.engine.Source = staleSource{source, &staleOnce{Cluster: source, end: 3}}
-		everywhere(set) // a believed stale answer would rewind
+		everywhere(set) // a stale answer taken for a fresh one would rewind
 	})
 	if at := wk.settled(tp, ledger.StaleMetadata); !at.Running || at.Offset != 5 {
 		t.Errorf("settled as %+v, want running at 5", at)
@@ -258,7 +258,7 @@ func TestL10LostRow(t *testing.T) {
 	})
 }
 
-// `start: latest`, and the worker dies with its first batch in hand: its partitions start where the start move said,
+// `start: latest`, and the worker dies with its first batch in hand: its partitions start where the start move begins,
 // not where the log ends now.
 func TestL10DeadBeforeItsFirstCommit(t *testing.T) {
 	s := onPostgres(t)
@@ -286,7 +286,7 @@ func TestL11SecondLedger(t *testing.T) {
 	second := newPostgresStore(t, seenDDL)
 	elsewhere := func(set *setup) { set.engine.Sink = second.sink(t, "seen", "") }
 
-	// Both begin before anybody has committed: nothing is mirrored yet, and both may join.
+	// Both begin before the first commit: nothing is mirrored yet, and both may join.
 	one, two := s.run([]string{name}, nil), s.run([]string{name}, elsewhere)
 	holds := func(a engine.Assigned) bool { return len(a.Partitions) > 0 }
 	await(one, "a partition is assigned", holds)
@@ -473,8 +473,8 @@ func (s *scene) allow(acl *kadm.ACLBuilder) {
 	}
 }
 
-// A cloned database has the identity of its original, so that the mirror's ledger says nothing: a worker on it is not
-// refused. What tells is that the group has gone further than the clone, and that is said at its start; the original's
+// A cloned database has the identity of its original, so that the mirror's ledger does not differ: a worker on it is not
+// refused. The sign is that the group has gone further than the clone, and that is reported at its start; the original's
 // rows and positions are not concerned.
 func TestL11ClonedDatabase(t *testing.T) {
 	t.Parallel()
@@ -494,7 +494,7 @@ func TestL11ClonedDatabase(t *testing.T) {
 	clone := strings.ToLower(servers.Name(t))
 	admin := connect(t, server.DSN("postgres"))
 	exec := func(sql string) error { _, err := admin.Exec(context.WithoutCancel(t.Context()), sql); return err }
-	eventually(t, "the database is cloned", func() error { // with nobody in it
+	eventually(t, "the database is cloned", func() error { // without a connection to it
 		return errors.Join(exec("select pg_terminate_backend(pid) from pg_stat_activity where datname = '"+original+"'"),
 			exec("create database "+clone+" template "+original))
 	})

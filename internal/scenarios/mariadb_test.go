@@ -20,7 +20,7 @@ import (
 
 type mariaDBStore struct {
 	dsn string
-	db  *sql.DB // beside the room
+	db  *sql.DB // apart from the connector's connections
 	own ledger.Ledger
 }
 
@@ -127,7 +127,7 @@ func TestC14OnMariaDB(t *testing.T) {
 }
 
 // A COMMIT that hides in a procedure runs where the text does not show it, and on MariaDB the server lets it. The lost
-// savepoint tells, and the run ends: what the procedure committed may stand, the position does not move, and nothing is
+// savepoint shows it, and the run ends: what the procedure committed may stay, the position does not move, and nothing is
 // applied again and again.
 func TestC14HiddenCommitOnMariaDB(t *testing.T) {
 	s, st := onMariaDB(t, seenDDL)

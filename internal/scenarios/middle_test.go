@@ -29,10 +29,10 @@ type middle struct {
 // aimed is a fault at the first request that hits.
 type aimed struct {
 	hit  func(request []byte) bool
-	how  string // before: it never arrives; after: its answer is lost; silent: it arrives, and nothing is heard any more
+	how  string // before: it never arrives; after: its answer is lost; silent: it arrives, and no more answers come
 	away bool   // the server is not reached any more from then on
 	met  bool
-	mute chan struct{} // closed when nothing is heard any more
+	mute chan struct{} // closed when no more answers come
 }
 
 func newMiddle(t *testing.T, addr, upstream string, id func([]byte) uint32) *middle {
@@ -44,7 +44,7 @@ func newMiddle(t *testing.T, addr, upstream string, id func([]byte) uint32) *mid
 	return m
 }
 
-// aim arms a fault, and lets clients in again.
+// aim arms a fault, and accepts clients again.
 func (m *middle) aim(how string, away bool, hit func([]byte) bool) *aimed {
 	m.t.Helper()
 	a := &aimed{hit: hit, how: how, away: away, mute: make(chan struct{})}

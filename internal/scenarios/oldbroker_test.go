@@ -21,9 +21,9 @@ func onOldBroker(t *testing.T) *scene {
 }
 
 // A broker older than topic IDs: everything is applied once, over a restart, through markers, with positions that carry
-// no topic ID; that the check is weaker is told once a run, not at every watch; a rewind works.
+// no topic ID; that the check is weaker is reported once a run, not at every watch; a rewind works.
 //
-// A topic that is deleted and made again is found as far as bounds and epochs tell: by an end below the position. One
+// A topic that is deleted and made again is found as far as bounds and epochs show it: by an end below the position. One
 // that has grown past the position looks valid. That is the weaker check.
 func TestOldBroker(t *testing.T) {
 	s := onOldBroker(t)
@@ -48,7 +48,7 @@ func TestOldBroker(t *testing.T) {
 		}
 	}
 
-	r := s.rooms(name)
+	r := s.resources(name)
 	v, err := admin.Look(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)

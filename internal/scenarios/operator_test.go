@@ -14,8 +14,8 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// rooms is the scene for an operator's verbs.
-func (s *scene) rooms(topics ...string) admin.Resources {
+// resources is the scene for an operator's verbs.
+func (s *scene) resources(topics ...string) admin.Resources {
 	s.t.Helper()
 	source, err := kafka.Open(kafka.Config{Brokers: []string{s.broker.Plaintext}, Group: s.group, Topics: topics})
 	if err != nil {
@@ -71,7 +71,7 @@ func TestO1RewindUnderLoad(t *testing.T) {
 				return nil
 			})
 		}
-		r := s.rooms(name)
+		r := s.resources(name)
 		during := s.rewind(r, "-1000")
 		for tp, span := range during {
 			if span.Until == each {
@@ -138,12 +138,12 @@ func audited(t *testing.T, s *scene) {
 	s.committed(at(name, 0), 4) // 3-6, its marker at 7
 	s.wantLog(at(name, 0), 0, 8)
 	s.aborted(at(name, 0), 2)     // 8-9, its marker at 10
-	s.wantLog(at(name, 0), 0, 11) // a marker is written after the client hears of it
+	s.wantLog(at(name, 0), 0, 11) // a marker is written after the client has its answer
 	s.produce(at(name, 0), "d")
 	s.fill(at(name, 1), 5)
 	s.aborted(at(name, 1), 1)
 	s.toEnd([]string{name}, nil)
-	r := s.rooms(name)
+	r := s.resources(name)
 	provenance, ok := s.store.sink(t, "seen", "").(sink.Provenance)
 	if !ok {
 		t.Fatal("the sink does not say which records its rows came from")
@@ -190,7 +190,7 @@ func TestLookAtARealLog(t *testing.T) {
 	s.wantLog(at(name, 0), 0, 6)
 	s.fill(at(name, 0), 1)
 	s.begin(at(name, 1), 2)
-	v, err := admin.Look(t.Context(), s.rooms(name))
+	v, err := admin.Look(t.Context(), s.resources(name))
 	if err != nil {
 		t.Fatal(err)
 	}

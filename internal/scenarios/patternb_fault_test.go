@@ -12,7 +12,7 @@ import (
 	"github.com/fencepost/fencepost/internal/servers"
 )
 
-// Requests as ZooKeeper has them: number, operation.
+// A request in ZooKeeper's format begins with its number and its operation.
 func zooID(request []byte) uint32 { return binary.BigEndian.Uint32(request) }
 
 func zooOp(request []byte) uint32 {
@@ -87,7 +87,7 @@ func newBadGroup(t *testing.T, s *scene, do func(int, ...string) string) *badGro
 		b.z.offset(bad, at(b.topic, int32(p)), o)
 	}
 	b.from = "/consumers/" + bad
-	// What the ledger held was good once; its partition 2 was of a longer log: it says so when it is moved past the end.
+	// What the ledger held was good once; its partition 2 was of a longer log: it is refused when it is moved past the end.
 	do(0, "offsets", "copy", b.url(b.zoo.Addr(), "/consumers/"+good, "layout=consumers"), b.ledger(b.zoo.Addr(), b.root), "--meaning", "next",
 		"--brokers", s.broker.Plaintext, "--execute")
 	s.deleteBefore(at(b.topic, 0), 60)
@@ -137,7 +137,7 @@ func (b *badGroup) wantMoved(verb string, moved bool) {
 }
 
 // A connection to ZooKeeper that ends or falls silent before, while or after positions are moved: all of them are moved
-// once, or none; what is not known is said, and the same command settles it when the server answers again.
+// once, or none; an unknown outcome is reported, and the same command resolves it when the server answers again.
 func TestFaultsOfZooKeeper(t *testing.T) {
 	built := program(t)
 	for _, c := range []struct {
@@ -194,7 +194,7 @@ func TestFaultsOfZooKeeper(t *testing.T) {
 	}
 }
 
-// Requests as Kafka has them: API, version, number.
+// A request in Kafka's format begins with its API, version and number.
 func kafkaID(request []byte) uint32 { return binary.BigEndian.Uint32(request[4:]) }
 
 func kafkaAsks(request []byte) bool { return len(request) > 2 && binary.BigEndian.Uint16(request) == 2 } // ListOffsets

@@ -136,7 +136,7 @@ func (e errand) open(ctx context.Context) (opened sink.Sink, err error) {
 	}}, nil
 }
 
-// stopAt stops this process if that is its errand. It goes on when somebody sends SIGCONT.
+// stopAt stops this process if that is its errand. It goes on after a SIGCONT.
 func (e errand) stopAt(place string) {
 	if e.Stop != place {
 		return
@@ -227,7 +227,7 @@ func (p *process) listen(out io.Reader) {
 		}
 		select {
 		case p.lines <- line:
-		default: // nobody has listened for a thousand lines
+		default: // no test has read for a thousand lines
 		}
 	}
 }

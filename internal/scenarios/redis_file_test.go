@@ -110,7 +110,7 @@ func TestRedisPipelineFile(t *testing.T) {
 	// The user does not exist yet.
 	sh.wants(sh.run(3, "check", "orders.yaml"), "error[redis-denied]", "user or password is wrong")
 
-	// What ddl prints makes one who may do just what is needed.
+	// What ddl prints makes a user that may do just what is needed.
 	acl := func(password string) {
 		lines := strings.Split(strings.TrimSpace(sh.run(0, "ddl", "orders.yaml")), "\n")
 		var words []any
@@ -227,8 +227,8 @@ func TestRedisThatEvicts(t *testing.T) {
 	sh.wants(sh.run(4, "run", "a.yaml", "--until", "end"), "redis-evicts", "CONFIG SET maxmemory-policy noeviction")
 }
 
-// S19: a server that was emptied is no beginning: what the group's mirror knows is told by show and check, as by run. And check
-// says what the server keeps through a crash, as a part of the promise.
+// S19: a server that was emptied is no beginning: show and check report what the group's mirror knows, as run does. And check
+// reports what the server keeps through a crash, as a part of the promise.
 func TestS19RedisThatWasEmptied(t *testing.T) {
 	t.Parallel()
 	at := servers.OwnRedis(t, "appendfsync everysec")

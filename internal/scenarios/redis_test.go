@@ -31,7 +31,7 @@ import (
 	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
-// redisStore is a Redis server as a scene sees it: its ledger, and a client beside the room.
+// redisStore is a Redis server as a scene sees it: its ledger, and a client apart from the connector's.
 type redisStore struct {
 	store  // what scenes with rows ask for: nothing here
 	at     servers.RedisServer
@@ -53,7 +53,7 @@ func newRedisStore(t *testing.T, at servers.RedisServer) *redisStore {
 func (s *redisStore) ledger() ledger.Ledger { return s.own }
 
 // tap is the wire between one worker and Redis. It sees the script of each commit go, and the first byte of its answer
-// come, and kills the worker at one of the two when it is told to.
+// come, and kills the worker at one of the two when it is armed.
 type tap struct {
 	addr   string
 	digest string // of the script

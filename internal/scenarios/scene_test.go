@@ -199,7 +199,7 @@ func (s *scene) deleteBefore(tp fencepost.TopicPartition, at int64) {
 	}
 }
 
-// wantEnd checks that a test made the log it thinks it made: first and next offset of a partition.
+// wantLog checks that a test made the log it thinks it made: first and next offset of a partition.
 func (s *scene) wantLog(tp fencepost.TopicPartition, earliest, end int64) {
 	s.t.Helper()
 	eventually(s.t, fmt.Sprintf("%s is [%d .. %d)", tp, earliest, end), func() error {
@@ -300,7 +300,7 @@ func (s *scene) move(tp fencepost.TopicPartition, cause ledger.Cause, to fencepo
 	})
 }
 
-// wantRows checks the offsets that stand in the store for a partition, in the order in which they were applied.
+// wantRows checks the offsets in the store for a partition, in the order in which they were applied.
 func (s *scene) wantRows(tp fencepost.TopicPartition, want ...int64) {
 	s.t.Helper()
 	if got := s.offsets(tp); fmt.Sprint(got) != fmt.Sprint(want) {
@@ -329,7 +329,7 @@ func (s *scene) offsets(tp fencepost.TopicPartition) (list []int64) {
 	return list
 }
 
-// values is what stands in the store for a partition, in the order in which it was applied.
+// values is the rows in the store for a partition, in the order in which they were applied.
 func (s *scene) values(tp fencepost.TopicPartition) (list []string) {
 	s.t.Helper()
 	for _, r := range s.store.rows(s.t) {

@@ -13,7 +13,7 @@ import (
 	"github.com/fencepost/fencepost/internal/servers"
 )
 
-// A pipeline file reaches a broker by TLS, by mutual TLS, by SCRAM and by PLAIN; a wrong password is told as one.
+// A pipeline file reaches a broker by TLS, by mutual TLS, by SCRAM and by PLAIN; a wrong password is reported as one.
 func TestPipelineFileSecurity(t *testing.T) {
 	b := servers.Kafka(t)
 	file := func(broker, tls, sasl string) string {

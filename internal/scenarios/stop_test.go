@@ -56,7 +56,7 @@ func TestE3AStopEndsWhateverHangs(t *testing.T) {
 				if err := conn.QueryRow(t.Context(), "select count(*) + count(distinct n) from seen").Scan(&n); err != nil {
 					t.Fatal(err)
 				}
-				return n / 2 // no number stands twice
+				return n / 2 // no number is there twice
 			}
 			reach := func(want int) {
 				t.Helper()

@@ -14,7 +14,7 @@ import (
 	"github.com/fencepost/fencepost/internal/servers"
 )
 
-// These stop a worker process (SIGSTOP) at a place of a commit, and want its heir to commit while it stands there, and
+// These stop a worker process (SIGSTOP) at a place of a commit, and want its heir to commit while it is stopped, and
 // the count to be exact once it goes on. Postgres only: SQLite's one lock waits (law 11 excepts it).
 
 // inCopy finds sessions whose rows are on their way and whose client is silent.
@@ -66,7 +66,7 @@ func (s *scene) exact(tp fencepost.TopicPartition, n int64) {
 	}
 }
 
-// awake wakes the stopped process and waits until it has nothing more to say: it is back in the group and
+// awake wakes the stopped process and waits until it has nothing left to do: it is back in the group and
 // everything is applied.
 func (s *scene) awake(p *process, tp fencepost.TopicPartition, n int64) {
 	s.t.Helper()

@@ -20,7 +20,7 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// seenDDL is the usual table: nothing in it keeps a row from standing twice.
+// seenDDL is the usual table: nothing in it prevents a row from being there twice.
 const seenDDL = `create table seen (_topic text, _partition int, _offset bigint, value text)`
 
 // insertSQL is the same as appending to it.
@@ -47,7 +47,7 @@ type store interface {
 
 type postgresStore struct {
 	dsn  string
-	conn *pgx.Conn // beside the room
+	conn *pgx.Conn // apart from the connector's connections
 	own  *postgres.Ledger
 }
 
@@ -140,7 +140,7 @@ func (s *postgresStore) errand(e *errand) { e.DSN = s.dsn }
 
 type sqliteStore struct {
 	path string
-	conn *zsqlite.Conn // beside the room
+	conn *zsqlite.Conn // apart from the connector's connections
 	own  ledger.Ledger
 }
 

@@ -37,7 +37,7 @@ func TestC14SQLWithCommitIsRefused(t *testing.T) {
 	}
 }
 
-// A COMMIT that no reading of the text finds: it hides in a procedure, and only the server meets it. Nothing is applied
+// A COMMIT that no reading of the text finds: it is in a procedure, and only the server sees it. Nothing is applied
 // and the position does not move.
 func TestC14HiddenCommitIsRefused(t *testing.T) {
 	s := onPostgres(t)

@@ -107,7 +107,7 @@ func values() func() fencepost.Decoder {
 	return f
 }
 
-// hear keeps what the engine tells.
+// hear keeps the engine's events.
 func (wk *worker) hear(ev engine.Event) {
 	if _, ok := ev.(engine.Progress); ok {
 		return
@@ -218,7 +218,7 @@ func (wk *worker) end() {
 	}
 }
 
-// fault waits for the worker's own end and wants a fault of it.
+// fault waits for the worker's own end and wants a UserError of it.
 func (wk *worker) fault(code string) *fencepost.UserError {
 	wk.t.Helper()
 	err := wk.wait()
@@ -246,7 +246,7 @@ type hooked struct {
 	commit commitFunc
 }
 
-// commitFunc stands between the engine and a lane.
+// commitFunc is a function between the engine and a lane.
 type commitFunc func(ctx context.Context, l sink.Lane, w ledger.Actor, b sink.Commit) error
 
 func (h hooked) Lane(ctx context.Context, n int) (sink.Lane, error) {
@@ -268,7 +268,7 @@ func (l hookedLane) Commit(ctx context.Context, w ledger.Actor, b sink.Commit) e
 
 // gate holds commits back: the batch is in the worker's hand, and nothing of it has been sent.
 type gate struct {
-	caught chan string // the ranges of a batch that came to the shut gate
+	caught chan string // the ranges of a batch that reached the shut gate
 
 	mu struct {
 		sync.Mutex
@@ -344,7 +344,7 @@ func ranges(b *fencepost.Batch) string {
 	return strings.Join(list, " ")
 }
 
-// ledgerOf notes the offsets of each batch that was committed with rows: the batches as the sink saw them.
+// batches are the offsets of each batch that was committed with rows, as the sink saw them.
 type batches struct {
 	mu   sync.Mutex
 	list []string

@@ -44,7 +44,7 @@ func Printable(s string) string {
 }
 
 // Wrap breaks prose between words so that each line, behind its indent, fits in width; width 0 breaks nothing. The
-// first line has no indent: the caller wrote what stands before it, indent characters long.
+// first line has no indent: the caller wrote the text before it, indent characters long.
 func Wrap(text string, indent, width int) string {
 	if width <= 0 {
 		return text
@@ -56,7 +56,7 @@ func Wrap(text string, indent, width int) string {
 		switch {
 		case i == 0:
 		case at+1+n > width && at > indent:
-			if n == 0 { // the second of two spaces: nothing stands there yet
+			if n == 0 { // the second of two spaces: nothing is there yet
 				continue
 			}
 			trimmed := strings.TrimRight(b.String(), " ")

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Table is a table for people. A table that does not fit loses the ends of its prose, then whole columns, and says so
+// Table is a table for people. A table that does not fit loses the ends of its prose, then whole columns, with a note
 // beneath; no number is cut.
 type Table struct {
 	Columns []Column
@@ -19,7 +19,7 @@ type Table struct {
 // does not suffice.
 type Column struct {
 	Name  string
-	Right bool // numbers stand right
+	Right bool // numbers are aligned right
 	Hide  int
 	Cut   bool // prose, of which the beginning does: it is cut to what the others leave
 }

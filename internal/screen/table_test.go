@@ -7,7 +7,7 @@ import (
 	"github.com/fencepost/fencepost/internal/screen"
 )
 
-// A table that does not fit loses whole columns, in their order of Hide, and says so beneath.
+// A table that does not fit loses whole columns, in their order of Hide, with a note beneath.
 func TestTableHidesColumns(t *testing.T) {
 	table := screen.Table{
 		Columns: []screen.Column{{Name: "PARTITION"}, {Name: "OFFSET", Right: true}, {Name: "EARLIEST", Right: true, Hide: 4},

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// Address returns a loopback address that nobody else was given lately. All of
+// Address returns a loopback address that was not given out lately. All of
 // 127.0.0.0/8 is this machine on Linux, so each instance gets its own address
 // and its normal port, and no free port is ever searched for.
 func Address(t testing.TB) string {

@@ -38,7 +38,7 @@
 //
 // Without the variables the package under test starts shared servers of its
 // own at the first wish, and [Main] stops them. On a shared server names carry
-// the isolation ([Name]), and nobody disturbs it.
+// the isolation ([Name]), and no test disturbs another.
 //
 // # Newer servers
 //
@@ -50,7 +50,7 @@
 //  1. Every instance has its own address in 127.77.0.0/16 and its normal ports.
 //     There is no race for a free port. Nothing listens or connects outside
 //     127.0.0.0/8.
-//  2. A server is a child of the process that wants it, waited for, and killed by
+//  2. A server is a child of the process that started it, waited for, and killed by
 //     the kernel when that process dies. Only children are ever signalled, by
 //     process id: instances that belong to the machine are never touched.
 //  3. A server is ready when it has answered as a test will ask. Nothing sleeps.

@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// folder is a temporary directory that survives its process by little: whoever
+// folder is a temporary directory that survives its process by little: the process that
 // makes the next one removes those whose owner is gone. A test that runs into
-// its timeout, or that somebody interrupts, cleans nothing up itself.
+// its timeout, or that is interrupted, cleans nothing up itself.
 //
 // The owner holds a lock on the file "alive" in it, which ends with the process
 // and is not inherited by the server.
@@ -37,7 +37,7 @@ func newFolder(name string) (*folder, error) {
 	return f, nil
 }
 
-// lock takes the lock before the file has its name, so that nobody finds it
+// lock takes the lock before the file has its name, so that no process finds it
 // without.
 func (f *folder) lock() error {
 	file, err := os.OpenFile(f.join("new"), os.O_CREATE|os.O_RDWR, 0o600)

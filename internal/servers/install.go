@@ -23,7 +23,7 @@ type step struct {
 	tell   func() string // lines about what was made; nil: none
 }
 
-// Install fetches and prepares whatever is missing and says so on w, a line a
+// Install fetches and prepares whatever is missing and prints that on w, a line a
 // step. Where nothing is missing it writes nothing and changes nothing: no
 // package manager runs on a machine that has the programs. Several installers
 // of one repository wait for each other.
@@ -100,7 +100,7 @@ func (k kit) steps() ([]step, error) {
 		{"tls", k.path("tls"), "1", k.makeTLS, nil},
 		{"kafka-jars", k.path("kafka", "libs"), jars, k.fetchJars, nil},
 		{"kafka-format", k.path("kafka", "format"), format, k.formatKafka, nil},
-		// The archive is ignored without a word when the class path, the
+		// The archive is ignored without an error when the class path, the
 		// jars or the virtual machine are not those it was made with.
 		{"kafka-archive", k.path("kafka", "k.jsa"), strings.Join([]string{format, k.dir, java}, "\n"), k.archiveKafka, nil},
 		{"postgres", k.path("postgres"), postgresBinaries(), k.initPostgres, nil},

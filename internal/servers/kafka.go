@@ -26,7 +26,7 @@ const (
 	portMTLS       = "9097"
 )
 
-// Broker is where a Kafka broker listens and who may enter. It is one node of
+// Broker is where a Kafka broker listens and which users it has. It is one node of
 // Apache Kafka 4.3.1, its own controller, with short waits (see
 // files/server.properties).
 //
@@ -37,7 +37,7 @@ type Broker struct {
 	SASL      string // TLS and SCRAM-SHA-512 or PLAIN, see the users below
 	MTLS      string // TLS, client certificate required: User:CN=client, a super user
 
-	// Proxied is a plaintext listener that advertises ProxyAt, where nobody
+	// Proxied is a plaintext listener that advertises ProxyAt, where nothing
 	// listens: Proxy(t, b.ProxyAt, b.Proxied) puts a proxy there, and a client
 	// that bootstraps from ProxyAt has all its connections in the test's hand.
 	// There is one such address per broker: tests that use it on the shared
@@ -157,7 +157,7 @@ func (k kit) writeKafkaConfiguration(dir, host string, properties []string) erro
 	if err := k.serverCertificate(host, cert, key); err != nil {
 		return err
 	}
-	pair, err := concat(key, cert) // Kafka wants both in one file, the key first
+	pair, err := concat(key, cert) // Kafka takes both in one file, the key first
 	if err != nil {
 		return err
 	}

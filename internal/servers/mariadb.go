@@ -137,7 +137,7 @@ func mariaDBServer() string {
 	return ""
 }
 
-// mariaDBOwner is whom a server runs as: mariadbd refuses to be root, so root
+// mariaDBOwner is the user that a server runs as: mariadbd refuses to be root, so root
 // lends it the user that Debian's package made. Nil is ourselves.
 func mariaDBOwner() (*owner, error) {
 	if os.Geteuid() != 0 {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// mysqlProgram is a server that speaks the protocol of MySQL, as one instance of it is started.
+// mysqlProgram is a server with the protocol of MySQL, as one instance of it is started.
 type mysqlProgram struct {
 	file     string
 	args     []string // besides those of every instance

@@ -52,7 +52,7 @@ func (o *Own) Start() {
 }
 
 // Kill is SIGKILL to the server and to its children at once: nothing is
-// flushed, no one is told, and no child finishes what it was doing.
+// flushed, no connection is closed in order, and no child finishes what it was doing.
 func (o *Own) Kill() {
 	o.t.Helper()
 	o.must(o.server.kill())
@@ -65,7 +65,7 @@ func (o *Own) Stop() {
 }
 
 // Freeze stops the server and its children in mid-step: connections stay open
-// and nobody answers.
+// without answers.
 func (o *Own) Freeze() {
 	o.t.Helper()
 	o.must(o.server.life.signalTree(syscall.SIGSTOP))

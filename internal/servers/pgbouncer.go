@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// PgBouncerConfig says what stands in front of a Postgres server.
+// PgBouncerConfig is the configuration of a PgBouncer in front of a Postgres server.
 type PgBouncerConfig struct {
 	// Settings are lines of pgbouncer.ini that win over the usual ones: "default_pool_size=3", "pool_mode=statement". The
 	// usual ones are pool_mode=transaction and default_pool_size=1.

@@ -164,14 +164,14 @@ func (k kit) newPostgres(host string, settings []string) (*instance, error) {
 		},
 		ask: func(ctx context.Context) error { return at.exec(ctx, "select 1") },
 		// A killed postmaster's children hold its segment until they have
-		// noticed; the next start says so and ends.
+		// noticed; the next start fails with that.
 		passing: func(log []byte) bool {
 			return bytes.Contains(log, []byte("pre-existing shared memory block"))
 		},
 	}, nil
 }
 
-// postgresOwner is whom a server runs as: Postgres refuses to be root, so root
+// postgresOwner is the user that a server runs as: Postgres refuses to be root, so root
 // lends it the user that Debian's package made. Nil is ourselves.
 func postgresOwner() (*owner, error) {
 	if os.Geteuid() != 0 {

@@ -43,7 +43,7 @@ func (w *Wire) Latency(d time.Duration) {
 }
 
 // Mute lets requests arrive and swallows every answer; connections stay open.
-// A server does what it was asked, and its client never hears of it. A
+// A server does what it was asked, and its client never gets the answer. A
 // franz-go client waits kgo.RequestTimeoutOverhead (10 s) for the first answer on
 // a new connection, whatever its context says.
 func (w *Wire) Mute() {

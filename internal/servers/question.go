@@ -74,7 +74,7 @@ func produceAndCommit(ctx context.Context, cl *kgo.Client, topic string) error {
 	return nil
 }
 
-// Quick is what a client of a test's broker wants: short waits, and patience
+// Quick is for the clients of a test's broker: short waits, and patience
 // with a topic that was created a moment ago.
 func Quick() []kgo.Opt {
 	return []kgo.Opt{

@@ -64,7 +64,7 @@ func redisAt(host string, files TLS) RedisServer {
 // Addr is the address without TLS.
 func (r RedisServer) Addr() string { return net.JoinHostPort(r.Host, r.Port) }
 
-// SecureAddr is the address that speaks TLS.
+// SecureAddr is the address for TLS.
 func (r RedisServer) SecureAddr() string { return net.JoinHostPort(r.Host, r.SecurePort) }
 
 // newRedis writes the folder of a server.

@@ -95,7 +95,7 @@ func supervise(cmd *exec.Cmd, signals <-chan os.Signal) (int, error) {
 	for {
 		select {
 		case s := <-signals:
-			// An error says that it has just ended, which we are about to hear.
+			// An error means that it has just ended, which Wait reports.
 			_ = cmd.Process.Signal(s)
 		case err := <-ended:
 			if exit, ok := errors.AsType[*exec.ExitError](err); ok {

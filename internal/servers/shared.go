@@ -59,7 +59,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Kafka is the shared broker. Its topics and groups are everybody's: take
+// Kafka is the shared broker. Its topics and groups are shared by all tests: take
 // names from [Name], and never disturb the server; [OwnKafka] is for that.
 func Kafka(t testing.TB) Broker {
 	t.Helper()
@@ -92,7 +92,7 @@ func Postgres(t testing.TB) PostgresServer {
 }
 
 // Redis is the shared Redis server. A test takes keys of its own that begin with
-// [Name]; whoever flushes, fills or configures a server takes [OwnRedis].
+// [Name]; a test that flushes, fills or configures a server takes [OwnRedis].
 func Redis(t testing.TB) RedisServer {
 	t.Helper()
 	k, err := openKit()
@@ -190,7 +190,7 @@ func stopShared() error {
 	var errs []error
 	for _, s := range []*slot{&shared.kafka, &shared.postgres, &shared.redis, &shared.mariadb, &shared.zookeeper} {
 		if s.server != nil {
-			// Nobody will look at the data again: no orderly shutdown.
+			// The data is not read again: no orderly shutdown.
 			errs = append(errs, s.server.discard())
 		}
 		*s = slot{}

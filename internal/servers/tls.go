@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// TLS names the files a client needs to speak TLS with every server of this
+// TLS names the files a client needs for TLS with every server of this
 // package. A server's certificate carries its own address and "localhost", so
 // that ordinary verification succeeds.
 type TLS struct {

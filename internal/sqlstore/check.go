@@ -34,7 +34,7 @@ func (s *Sink[S]) Check(ctx context.Context, columns []fencepost.ColumnSpec) []f
 }
 
 // checkConnections opens as many connections as a worker takes at least, all at once: the ledger's, one for questions and
-// one a lane. It says nothing if they can be had.
+// one a lane. It finds nothing if they can be had.
 func (s *Sink[S]) checkConnections(ctx context.Context) []fencepost.Finding {
 	for range max(1, s.job.lanes()) + 1 {
 		own := s.dialect.Another(s.look)

@@ -68,7 +68,7 @@ type Errors[S Session] struct {
 	// Outcome classifies the error of a flush that held a compare-and-set. detail is what the server found instead; empty: the
 	// error does not say.
 	Outcome func(S, error) (o Outcome, detail string)
-	// Sendable refuses a text that can not be part of a statement. nil: every text can.
+	// Sendable refuses a text that cannot be part of a statement. nil: every text can.
 	Sendable func(what, text string) error
 	// Attempt runs a call of the ledger. It may run the call once more if nothing of it was sent. nil: a call runs once.
 	Attempt func(s S, ctx context.Context, call func(context.Context) error) error
@@ -103,7 +103,7 @@ type Commits struct {
 	Recorded fencepost.Group
 }
 
-// Sorted returns the moves in the order in which every worker locks rows, so that two workers can not deadlock.
+// Sorted returns the moves in the order in which every worker locks rows, so that two workers cannot deadlock.
 func Sorted(moves []ledger.Move) []ledger.Move {
 	before := func(a, b ledger.Move) int { return a.TopicPartition.Compare(b.TopicPartition) }
 	if slices.IsSortedFunc(moves, before) {
@@ -117,7 +117,7 @@ func Fill(statement string, pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(statement)
 }
 
-// sendable refuses a text that can not be part of a statement.
+// sendable refuses a text that cannot be part of a statement.
 func (d *Dialect[S]) sendable(what, text string) error {
 	if d.Errors.Sendable == nil {
 		return nil
@@ -160,7 +160,7 @@ func (d *Dialect[S]) checkMoves(w ledger.Actor, moves []ledger.Move) error {
 	return nil
 }
 
-// checkTexts refuses texts that can not be part of a statement.
+// checkTexts refuses texts that cannot be part of a statement.
 func (d *Dialect[S]) checkTexts(w ledger.Actor, moves []ledger.Move) error {
 	if d.Errors.Sendable == nil {
 		return nil

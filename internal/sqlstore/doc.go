@@ -15,12 +15,12 @@
 //
 // [Lane] finds the ledger's tables, prepares its session for the columns of the batch, asks the [Dialect] for the text of
 // the compare-and-set, and hands all of it to the connector's [Flusher]. What the flush answers comes back through
-// [Dialect.Refusal]: it tells a refused move from a lost answer, and reads what the ledger holds instead.
+// [Dialect.Refusal]: it distinguishes a refused move from a lost answer, and reads what the ledger holds instead.
 //
 // # Why
 //
 // The databases differ in how rows travel (COPY in a query, one packet of text), in the text of the compare-and-set, in
-// codes of errors and in types. What is done around these is one algorithm, and stands here once. A session is a type
+// codes of errors and in types. What is done around these is one algorithm, and is here once. A session is a type
 // parameter, so that a connector's functions see their own connection. SQLite has no server and no text to parse: it runs
 // one statement at a time under the lock of its file, and takes from here only what is the same there.
 //
@@ -29,14 +29,14 @@
 //   - Chain and Together: a lane sends nothing apart from the flush, and calls a batch committed only if the session says
 //     that the server has (Session.Flush).
 //   - Unknown is resolved by the next compare-and-set: a lost answer is ledger.ErrUnknown, and drops the session.
-//   - An error about rows is looked behind: a batch that stands already meets its own rows in a unique key. That is
+//   - An error about rows may come from the batch itself: one that was committed already meets its own rows in a unique key. That is
 //     *ledger.Refused, and no bad row.
 //
 // # How it fails
 //
 // Errors of a driver become the contracts' own in the connector ([Errors]), with the remedies of its [System]. A layout
 // fails with *fencepost.UserError: layout-incomplete if it leaves something out or contradicts itself; layout-damaged for a
-// row that can not be read, with the row; choice-needed where the rows are of several groups.
+// row that cannot be read, with the row; choice-needed where the rows are of several groups.
 //
 // # What it does not do
 //

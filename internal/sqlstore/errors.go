@@ -17,7 +17,7 @@ type Class uint8
 
 // The classes of errors.
 const (
-	Perhaps    Class = iota // the server says nothing that we know: perhaps the rows
+	Perhaps    Class = iota // the code is on no list of ours: perhaps the rows
 	Race                    // lost against other sessions: the same batch may be tried again
 	Size                    // a limit of the server's: time, memory, bytes
 	Locks                   // other sessions held locks for too long
@@ -30,7 +30,7 @@ const (
 	NotServing              // passes
 	ReadOnly                // passes: another server is the primary, or this one will be
 	Crowded                 // passes: no connection is free, for this user or at all
-	Terminated              // passes: somebody ended the connection
+	Terminated              // passes: an operator ended the connection
 	Starting                // passes, soon
 	BadRows                 // the rows themselves are refused
 	BadSQL                  // the statement is
@@ -39,7 +39,7 @@ const (
 // blames are the classes of a *sink.Rejected.
 var blames = map[Class]sink.Blame{BadRows: sink.TheRows, Perhaps: sink.PerhapsTheRows, Size: sink.TheSize, Locks: sink.TheLocks}
 
-// Blame returns what a store believes to be at fault by errors of a class. ok is false for those that say nothing of a
+// Blame returns what may have caused errors of a class. ok is false for those that do not concern a
 // batch.
 func (c Class) Blame() (b sink.Blame, ok bool) {
 	b, ok = blames[c]
@@ -80,14 +80,14 @@ func (y System) Fault(c Class, address string, said Reasoned) error {
 	return fault
 }
 
-// Silent returns the fault of a server that does not serve now. Waiting may mend it.
+// Silent returns the error of a server that does not serve now. Waiting may mend it.
 func (y System) Silent(address, reason string, err error) error {
 	return &fencepost.UserError{Code: states[NotServing], Passing: true,
 		Err:  fmt.Errorf("%s %s: %w", y.Name, address, Reasoned{reason, err}),
 		Help: "start it, or mend the dsn; a running pipeline waits by itself"}
 }
 
-// Blameless returns err for a call that has no rows which could be at fault: an error that may belong to a batch belongs to
+// Blameless returns err for a call that has no rows to blame: an error that may belong to a batch belongs to
 // the server here.
 func (y System) Blameless(err error) error {
 	r, ok := errors.AsType[*sink.Rejected](err)
@@ -235,7 +235,7 @@ func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Gro
 	return newer(v)
 }
 
-// ask reads the version or the cluster that the ledger holds. MySQL's refusal has no room for it.
+// ask reads the version or the cluster that the ledger holds. MySQL's refusal has no space for it.
 func (d *Dialect[S]) ask(ctx context.Context, s S, t Tables, g fencepost.Group, o Outcome) (detail string, err error) {
 	if _, err := s.Open(ctx); err != nil {
 		return "", err

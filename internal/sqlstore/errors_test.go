@@ -10,7 +10,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// A refusal is told by the secret, in either database's form, and by nothing else.
+// A refusal is recognised by the secret, in either database's form, and by nothing else.
 func TestReadRefusal(t *testing.T) {
 	for message, want := range map[string]struct {
 		o      Outcome
@@ -31,7 +31,7 @@ func TestReadRefusal(t *testing.T) {
 	}
 }
 
-// Each outcome of a flush is the contract's error, whether the refusal tells what the server found or the ledger is asked.
+// Each outcome of a flush is the contract's error, whether the refusal contains what the server found or the ledger is asked.
 func TestRefusal(t *testing.T) {
 	for _, c := range []struct {
 		says string
@@ -75,11 +75,11 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
-// What passes is said to pass, and keeps the error of the driver.
+// What passes is marked as passing, and keeps the error of the driver.
 func TestSystemFault(t *testing.T) {
 	y := System{Name: "fake", NoTable: "make it"}
 	for c, want := range map[Class]struct {
-		code    string // empty: no fault
+		code    string // empty: no error
 		passing bool
 	}{Race: {"", false}, ReadOnly: {"database-read-only", true}, Crowded: {"too-many-connections", true}, Terminated: {"connection-terminated", true}, Starting: {"database-starting", true},
 		NoTable: {"table-not-found", false}, NoColumn: {"column-missing", false}, NoRight: {"database-denied", false}, NoLogin: {"database-denied", false},
@@ -97,7 +97,7 @@ func TestSystemFault(t *testing.T) {
 	}
 }
 
-// A flush that the session has to write anew leaves once more at once, whoever sends it, and as often as that is said.
+// A flush that the session has to write anew is sent once more at once, whichever lane sends it, and as often as the session asks.
 // Another error ends it.
 func TestAgain(t *testing.T) {
 	l, f := fakeLane(t, Job{SQL: "select 1"}, "5")

@@ -45,7 +45,7 @@ func (j Job) Form() Form {
 	return Append
 }
 
-// Validate lists all faults of a Job.
+// Validate lists all errors of a Job.
 func (j Job) Validate() (errs []error) {
 	n := 0
 	for _, set := range []bool{j.Table != "", strings.TrimSpace(j.SQL) != "", j.Handled} {

@@ -163,7 +163,7 @@ func (l *Lane[S]) Apply(ctx context.Context, b *fencepost.Batch) error {
 const mostPlans = 3
 
 // replan runs flush. Where flush fails and the table is not the one that it was planned for, replan plans anew and runs it
-// again at once: a type that changed is no fault of the rows, and a remedy that somebody has carried out needs no restart.
+// again at once: the rows are not to blame for a type that changed, and a remedy that was carried out needs no restart.
 func (l *Lane[S]) replan(ctx context.Context, flush func() error) (err error) {
 	for range mostPlans {
 		if err = flush(); err == nil || !l.outdated(ctx, err) {

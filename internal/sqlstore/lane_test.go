@@ -54,7 +54,7 @@ func TestRejectedIsLookedBehind(t *testing.T) {
 	}
 }
 
-// What somebody changed is looked for again by the next commit, and by none before.
+// What another client changed is looked for again by the next commit, and by none before.
 func TestTablesAreLookedForAgain(t *testing.T) {
 	l, f := fakeLane(t, Job{SQL: "select 1"}, "5")
 	for _, c := range []struct {

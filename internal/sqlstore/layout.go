@@ -21,7 +21,7 @@ type Layout[S Session] struct {
 // Reading reads a table of another program.
 type Reading[S Session] struct {
 	// Rows reads the rows of a layout. narrow reports that the offset's type is an integer of 32 bits or less. It leaves its
-	// transaction open. It sends each text as one statement, so that Where can not end a transaction that may only read.
+	// transaction open. It sends each text as one statement, so that Where cannot end a transaction that may only read.
 	Rows func(S, context.Context, TableLayout) (rows []TableRow, narrow bool, err error)
 	// Edge is Errors.Edge.
 	Edge func(s S, ctx context.Context, err error) error

@@ -32,7 +32,7 @@ func TestMoveIsOneTransaction(t *testing.T) {
 	}
 }
 
-// A ledger that a newer program wrote is told of, whatever is asked of it first.
+// A ledger that a newer program wrote is reported, whatever is asked of it first.
 func TestNewerLedger(t *testing.T) {
 	newer := func(statements string) ([]Rows, error) {
 		if strings.HasPrefix(statements, "select version, ledger_id") {

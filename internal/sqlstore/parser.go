@@ -80,7 +80,7 @@ func (p *Parser) snapshot(res []Rows) (s ledger.Snapshot, err error) {
 	return s, err
 }
 
-// topics reads rows of topic, cluster_id, topic_id, partitions. The row without a topic holds the group's cluster.
+// Roster reads rows of topic, cluster_id, topic_id, partitions. The row without a topic holds the group's cluster.
 func (p *Parser) Roster(rows Rows) (cluster string, roster map[string]ledger.TopicState, err error) {
 	roster = map[string]ledger.TopicState{}
 	for _, r := range rows {

@@ -20,13 +20,13 @@ type Session interface {
 	Exec(ctx context.Context, statements string) ([]Rows, error)
 	// Flush sends statements that end with COMMIT as one request. It returns nil only if the server has committed.
 	Flush(ctx context.Context, statements string) error
-	// Rollback ends the transaction that failed with err, or the connection if that can not be done.
+	// Rollback ends the transaction that failed with err, or the connection if that cannot be done.
 	Rollback(ctx context.Context, err error)
 	// Drop closes the connection. An open transaction ends with it.
 	Drop()
 }
 
-// Secret is 16 random hexadecimal digits for a connection. It names the savepoint around a user's SQL and stands in the
+// Secret is 16 random hexadecimal digits for a connection. It names the savepoint around a user's SQL and is in the
 // text of a refusal, so that neither user SQL nor a record's value can pretend to be either.
 func Secret() string {
 	b := make([]byte, 8)

@@ -52,7 +52,7 @@ func (s *Sink[S]) Close() error {
 // Where only a transaction shows what a batch writes, an empty one is tried: later the positions of a topic would be recorded,
 // and the worker be in the group.
 //
-// Errors: *sink.Rejected for a column that the table lacks or can not take, and for a target that does not share the
+// Errors: *sink.Rejected for a column that the table lacks or cannot take, and for a target that does not share the
 // ledger's fate, inside a *fencepost.UserError with the remedy; *fencepost.UserError table-not-found,
 // sql-ended-transaction and those of the connection.
 func (s *Sink[S]) Columns(ctx context.Context, columns []fencepost.ColumnSpec) (needs []string, err error) {
@@ -91,7 +91,7 @@ func (s *Sink[S]) Columns(ctx context.Context, columns []fencepost.ColumnSpec) (
 const trialTime = 5 * time.Second
 
 // foresee tries an empty batch, and returns an error if it ends its transaction or writes what does not share the ledger's
-// fate. What else is wrong is for the first commit to say.
+// fate. Any other error is left to the first commit.
 func (s *Sink[S]) foresee(ctx context.Context, columns []fencepost.ColumnSpec) error {
 	if err := s.turn.take(ctx); err != nil {
 		return err

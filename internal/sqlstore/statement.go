@@ -44,7 +44,7 @@ func (e *End) Help() string {
 }
 
 // FindEnd finds the first statement that ends the transaction, by its first words; nil: none. It is not the guard (that
-// is the savepoint around the SQL, which no text can get round), but it tells before anything ran.
+// is the savepoint around the SQL, which no text can get round), but it reports before anything ran.
 func (s Syntax) FindEnd(sql string) *End {
 	for at := 0; at < len(sql); {
 		at = s.blank(sql, at)
@@ -83,7 +83,7 @@ func (s Syntax) blank(sql string, at int) int {
 	return at
 }
 
-// statement passes everything up to and with the next semicolon that stands outside quotes and comments.
+// statement passes everything up to and with the next semicolon outside quotes and comments.
 func (s Syntax) statement(sql string, at int) int {
 	for at < len(sql) && sql[at] != ';' {
 		if next := s.Skip(sql, at); next > at {
@@ -95,7 +95,7 @@ func (s Syntax) statement(sql string, at int) int {
 	return min(at+1, len(sql))
 }
 
-// Through is the length of a text up to and with a mark that stands behind its first n bytes: all of it where none does.
+// Through is the length of a text up to and with a mark behind its first n bytes: all of it where there is none.
 func Through(text string, n int, mark string) int {
 	if i := strings.Index(text[n:], mark); i >= 0 {
 		return n + i + len(mark)
@@ -132,7 +132,7 @@ func NamesWord(text, name string) bool {
 	}
 }
 
-// WordByte reports whether a byte may stand in a name that is not quoted.
+// WordByte reports whether a byte may be in a name that is not quoted.
 func WordByte(c byte) bool {
 	return c == '_' || c == '$' || c >= 0x80 || c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'z'
 }

@@ -13,7 +13,7 @@ import (
 // TableLayout says where a SQL table of another program keeps its offsets. There is no standard: one name of a table
 // was seen with four orders of columns. What the numbers mean is not part of it: see foreign.Meaning.
 //
-// A column is its name, which is quoted, or an SQL expression in parentheses, which is taken as it stands:
+// A column is its name, which is quoted, or an SQL expression in parentheses, which is used unchanged:
 // ("until" + 1), ('orders') for a table of one topic. Where is the user's own SQL too. All of it runs in a transaction
 // that may only read.
 type TableLayout struct {

@@ -13,7 +13,7 @@ import (
 	"github.com/fencepost/fencepost/internal/foreign"
 )
 
-// What is missing from a layout is told at once, with the words of a URL.
+// What is missing from a layout is reported at once, with the words of a URL.
 func TestTableLayoutValidate(t *testing.T) {
 	full := func(pairs ...string) (l TableLayout) {
 		for i := 0; i < len(pairs); i += 2 {

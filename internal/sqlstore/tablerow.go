@@ -156,7 +156,7 @@ func (t TableLayout) oneGroup(rows []TableRow) error {
 		Help: "name one: group=" + names[0]}
 }
 
-// damaged names the row that can not be read.
+// damaged names the row that cannot be read.
 func (t TableLayout) damaged(r TableRow, err error) error {
 	return &fencepost.UserError{Code: "layout-damaged", Err: fmt.Errorf("table %s, row %s: %w", t.Table, t.name(r), err),
 		Help: "mend the row, or leave it out: where=CONDITION"}

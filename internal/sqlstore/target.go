@@ -29,7 +29,7 @@ type TargetSQL[S Session] struct {
 		Takes(from fencepost.Type, to string) bool
 		Fitting(from fencepost.Type) []string
 	}
-	// Narrows returns what a column makes of values that it can not hold whole, without an error: rounded to 2 places. Empty:
+	// Narrows returns what a column makes of values that it cannot hold whole, without an error: rounded to 2 places. Empty:
 	// it keeps or refuses every value.
 	Narrows func(s S, from fencepost.Type, col *Column) string
 	// Natural returns the type that DDL gives a column of the schema.
@@ -50,7 +50,7 @@ type Target struct {
 	Staged bool
 	// Open: rules, triggers or partitions decide what a batch writes besides, so that only its transaction shows that.
 	Open bool
-	// Faults are the reasons why the table can not take any batch. KeyFaults returns those why it can not be upserted by the
+	// Faults are the reasons why the table cannot take any batch. KeyFaults returns those why it cannot be upserted by the
 	// job's key. filled reports whether a batch fills a column. REQUIRES: the table has all columns of the key.
 	Faults    []Misfit
 	KeyFaults func(filled func(column string) bool) []Misfit
@@ -94,10 +94,10 @@ type Column struct {
 	Shown     string // as messages have it
 	Unfilled  string // what the server puts into a column that a batch does not fill: default
 	Required  bool   // a batch must fill it
-	Generated bool   // it can not be written
+	Generated bool   // it cannot be written
 	Nullable  bool   // it takes a null
 	Default   string // what the server evaluates for a row that leaves it out, as SQL; empty: null
-	Unleft    string // why a row can not leave it out where others fill it; empty: it can
+	Unleft    string // why a row cannot leave it out where others fill it; empty: it can
 	Merges    string // what its comparison does not tell apart: case, accents; empty: every value is told apart
 	Exact     string // the statement after which it tells every value apart
 	// Denied is why this user may not leave it to its default. nil: the user may.
@@ -119,7 +119,7 @@ func (t *Target) Has(name string) bool { return t.Column(name) != nil }
 // notTransactional is the code of a target that does not share the ledger's fate.
 const notTransactional = "table-not-transactional"
 
-// Misfit is why a batch can not go into a table.
+// Misfit is why a batch cannot go into a table.
 type Misfit struct {
 	Code, Text, Help string
 	Column           string // of the schema; empty: not about one
@@ -127,7 +127,7 @@ type Misfit struct {
 }
 
 // Fault returns the misfit as an error, in which errors.As finds a *sink.Rejected, so that the batch's partitions park. What
-// stands would stand once more after each try: there it ends the run.
+// is committed would be committed once more after each try: there it ends the run.
 func (m Misfit) Fault() error {
 	if m.Stands {
 		return &fencepost.UserError{Code: m.Code, Help: m.Help, Err: errors.New(m.Text)}

@@ -7,7 +7,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// Trial returns moves of a group that nobody has, each with the way to keep it. A ledger takes them one after the other, in a
+// Trial returns moves of an unused group, each with the way to keep it. A ledger takes them one after the other, in a
 // transaction that is rolled back: a server that does not run their statements, and a right that is missing, are found so before
 // a run finds them.
 func Trial() (w ledger.Actor, moves []ledger.Move, keep []ledger.KeepCommits) {

@@ -23,7 +23,7 @@
 //
 // # How it fails
 //
-// *fencepost.UserError usage (exit 2) for an operand or a flag that can not be understood, env-not-set, dsn-invalid, and
+// *fencepost.UserError usage (exit 2) for an operand or a flag that cannot be understood, env-not-set, dsn-invalid, and
 // ledger-removed for a URL that names a ledger as earlier versions kept it in Kafka. An error of the verb itself comes back
 // with what was typed in its remedy.
 //

@@ -14,7 +14,7 @@ import (
 	"github.com/fencepost/fencepost/internal/pipeline"
 )
 
-// kafkaParams secure the connection; user and password stand before the @.
+// kafkaParams secure the connection; user and password are before the @.
 var kafkaParams = []string{"tls", "ca", "cert", "cert_key", "server_name", "sasl"}
 
 // kafkaScheme is a Kafka group's committed offsets. By the protocol they are next to read; with layout=kafka they are as

@@ -73,7 +73,7 @@ func noScheme(name string) error {
 	return codes.Usage(help, "%s is no scheme of a ledger's URL", name)
 }
 
-// unreadable quotes nothing: a password may stand in the wrong place.
+// unreadable quotes nothing: a password may be in the wrong place.
 func unreadable(scheme string) error {
 	return codes.Usage(examples[scheme], "the URL can not be read (not shown: it may hold a password)")
 }

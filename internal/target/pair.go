@@ -55,7 +55,7 @@ func (both *Pair) mean(words string) error {
 		return both.A.mean(one)
 	case both.A.Layout == nil && !two:
 		return both.B.mean(other)
-	case !two && both.A.means != foreign.MeaningUnset: // it says so by itself: the word is the other's
+	case !two && both.A.means != foreign.MeaningUnset: // it is known by itself: the word is the other's
 		return both.B.mean(other)
 	case !two && both.B.means != foreign.MeaningUnset:
 		return both.A.mean(one)
@@ -101,7 +101,7 @@ func (both *Pair) attachB(topics []string, o Options) error {
 		if err != nil {
 			return err
 		}
-		b.brokers = &c // A's brokers are B's, unless told otherwise
+		b.brokers = &c // A's brokers are B's, unless others are named
 	}
 	c, err := b.brokersOf(o.Brokers, o.Env)
 	if err != nil {

@@ -44,7 +44,7 @@ type Access uint8
 const (
 	Offsets Access = iota // a ledger or another program's offsets, with brokers that answer
 	Ledger                // a ledger, with brokers that answer: for verbs that move positions or prove them
-	Stored                // what is stored, whoever stored it; no broker is asked
+	Stored                // what is stored, whichever program stored it; no broker is asked
 )
 
 // Options are what a verb says besides its operands.
@@ -56,7 +56,7 @@ type Options struct {
 
 	Brokers     string // --brokers: those of a URL; of a pair, those of B. Empty: where the file or the URL leads
 	FromBrokers string // --from-brokers: those of A in a pair, where its cluster is another one
-	Meaning     string // --meaning: a word, or of a pair two with a comma between them. Empty: nothing was said
+	Meaning     string // --meaning: a word, or of a pair two with a comma between them. Empty: not given
 }
 
 // Use opens what an operand names, hands it to do, and closes it. The remedies of do's errors name what was typed.
@@ -157,7 +157,7 @@ func (t *Target) Close(ctx context.Context, timeout time.Duration) error {
 	return errors.Join(errs...)
 }
 
-// mean says what another program's numbers mean; empty: nothing was said.
+// mean returns what another program's numbers mean; empty: not given.
 func (t *Target) mean(meaning string) error {
 	if meaning == "" {
 		return nil
@@ -286,7 +286,7 @@ func (t *Target) typed() *pipeline.File {
 }
 
 // Pointed makes a *fencepost.UserError of an error, whose remedy names what was typed. nil stays nil, and so does an error
-// that is only an exit code, when everything was said already.
+// that is only an exit code, when everything was printed already.
 func (t *Target) Pointed(err error) error {
 	if _, ok := errors.AsType[interface {
 		error

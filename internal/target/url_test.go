@@ -26,7 +26,7 @@ func environment() *pipeline.Environment {
 	}
 }
 
-// Each scheme is opened, and told without its secret.
+// Each scheme is opened, and printed without its secret.
 func TestOpen(t *testing.T) {
 	for text, want := range map[string]string{
 		"postgres://app:${PW}@localhost:5432/shop?group=orders&sslmode=disable":                   "postgres://app@localhost:5432/shop group orders",
@@ -74,7 +74,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// What can not be understood is refused with exit code 2, the nearest, and no secret.
+// What cannot be understood is refused with exit code 2, the nearest, and no secret.
 func TestRefused(t *testing.T) {
 	for _, c := range []struct{ text, code, says, help string }{
 		{"postgers://app:hidden@localhost/shop?group=g", "usage", "postgers is no scheme", "postgres://USER@HOST"},

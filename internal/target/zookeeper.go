@@ -52,7 +52,7 @@ var zookeeperLayouts = func() map[string]layout {
 	return all
 }()
 
-// zookeeper is the servers that the URL leads to, and as whom.
+// zookeeper is the servers that the URL leads to, and the user.
 func (l *location) zookeeper() zookeeper.Config {
 	c := zookeeper.Config{Servers: strings.Split(l.url.Host, ",")}
 	if l.url.User != nil {

@@ -19,7 +19,7 @@ func Count[T ~int | ~int32 | ~int64](n T) string {
 }
 
 // ParseCount reads what Count writes, and the same without separators or with those of programs: 3,000,000, 3000000 and
-// 3_000_000. Each separator stands before three digits, and none is mixed with the other. A plus is no part of a count.
+// 3_000_000. Each separator is before three digits, and none is mixed with the other. A plus is no part of a count.
 func ParseCount(s string) (int64, bool) {
 	sign, digits := "", s
 	if rest, negative := strings.CutPrefix(s, "-"); negative {
@@ -32,7 +32,7 @@ func ParseCount(s string) (int64, bool) {
 	return n, err == nil
 }
 
-// ungroup takes the separators out of digits, if each stands before three of them. Any other text keeps its separators,
+// ungroup takes the separators out of digits, if each is before three of them. Any other text keeps its separators,
 // so that it is no number.
 func ungroup(digits string) string {
 	for _, sep := range []string{",", "_"} {

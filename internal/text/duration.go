@@ -42,7 +42,7 @@ func two(d, big time.Duration, bigName string, small time.Duration, smallName st
 const mostDays = 10_000
 
 // ParseDuration reads what time.ParseDuration reads, and days: 6d4h. A bare number other than 0 is refused, since
-// nobody can say its unit.
+// its unit is not known.
 func ParseDuration(s string) (time.Duration, bool) {
 	days := time.Duration(0)
 	if before, after, ok := strings.Cut(s, "d"); ok {

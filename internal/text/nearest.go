@@ -2,7 +2,7 @@ package text
 
 import "strings"
 
-// Nearest is the candidate that somebody who wrote word most likely meant, empty if none is close. Nearness is the
+// Nearest is the candidate that a person who wrote word most likely meant, empty if none is close. Nearness is the
 // number of letters to change, at most a third of the word; a candidate that begins with the word (topic, topics) or
 // that the word begins with (integer, int) is near whatever its length.
 func Nearest(word string, candidates []string) string {

@@ -51,7 +51,7 @@ func slowDistance(a, b []rune) int {
 	return least
 }
 
-// What nobody can have meant is not offered, however short the word is.
+// What cannot have been meant is not offered, however short the word is.
 func TestNearestOfManyWords(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		word := rapid.StringMatching(`[a-z]{1,8}`).Draw(t, "word")

@@ -2,11 +2,11 @@
 // broker, and flights of which the sums are known.
 //
 //	r := trial.Run(t, run)                 the example begins
-//	r.Until(func() bool { ... })           .. and works until the store says so; if it ends first, the test fails
-//	r.Stop()                               its context ends: it drains, and says how it ended
+//	r.Until(func() bool { ... })           .. and works until the store shows it; if it ends first, the test fails
+//	r.Stop()                               its context ends: it drains, and returns how it ended
 //
 // # What it does not do
 //
 // It kills nothing and injects no faults: that the count holds through those is proven elsewhere (engine, sinktest,
-// the rooms). Here an example is held to what it says it does.
+// the connectors). Here an example is tested for what it says it does.
 package trial

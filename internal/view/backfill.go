@@ -30,7 +30,7 @@ type Range struct {
 	Partition int32            `json:"partition"`
 	From      fencepost.Offset `json:"from"`
 	Until     fencepost.Offset `json:"until"`
-	Offset    fencepost.Offset `json:"offset"` // where it stands
+	Offset    fencepost.Offset `json:"offset"` // its position
 	Left      int64            `json:"left"`
 	Repeats   int64            `json:"repeats"`
 }

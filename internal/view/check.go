@@ -12,7 +12,7 @@ type Check struct {
 	File     string         `json:"file"`
 	Group    *string        `json:"group"` // nil: the file could not be read so far
 	Findings []CheckFinding `json:"findings"`
-	Unasked  []string       `json:"unasked"` // about what nothing is said
+	Unasked  []string       `json:"unasked"` // subjects without findings
 	Promise  *Promise       `json:"promise"` // nil: something is wrong
 	Code     int            `json:"exit"`
 }

@@ -40,7 +40,7 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// What nobody knows is empty, a text is as it is, and a struct that is null has empty columns.
+// What is not known is empty, a text is as it is, and a struct that is null has empty columns.
 func TestCells(t *testing.T) {
 	at := time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
 	position := ledger.Position{Offset: 1000, LeaderEpoch: fencepost.NoEpoch, Fence: 255}

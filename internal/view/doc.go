@@ -10,15 +10,15 @@
 // # Laws
 //
 //   - The json of an answer is a contract: within format 1 names only grow, and their order stays.
-//   - What nobody knows is null in json, empty in csv, and "-" or "unknown" in a table; it is never 0 and never left out.
+//   - What is not known is null in json, empty in csv, and "-" or "unknown" in a table; it is never 0 and never left out.
 //   - Times are UTC in json and csv, and local in a table, whose heading says the offset.
-//   - A field that only people read has the tag json:"-". What programs and people both read stands once.
+//   - A field that only people read has the tag json:"-". What programs and people both read is there once.
 //
 // # How it fails
 //
-// Making an answer can not fail. CSV returns the errors of its writer.
+// Making an answer cannot fail. CSV returns the errors of its writer.
 //
 // # What it does not do
 //
-// It asks nobody anything, knows no flags, and prints no remedy: the commands do, since only they know what was typed.
+// It asks no server, knows no flags, and prints no remedy: the commands do, since only they know what was typed.
 package view

@@ -20,7 +20,7 @@ type Moves struct {
 	Group   fencepost.Group `json:"group"`
 	Folded  int64           `json:"commits_folded"`
 	AtMost  int64           `json:"at_most"` // records that these moves passed unapplied, at most, besides those of Unknown
-	Unknown []string        `json:"unknown"` // topics of which nobody can say how many
+	Unknown []string        `json:"unknown"` // topics whose number is not known
 	Moves   []Move          `json:"moves"`
 
 	Old  []string `json:"-"` // those of Unknown that were recreated: the records were the old topic's
@@ -100,8 +100,8 @@ func (m Move) row(last int32) screen.Row {
 		screen.Printable(string(m.Who)), cmp.Or(strings.TrimSpace(screen.Printable(string(m.Why))), "-")}, Style: screen.Yellow, Paint: m.AtMost != 0}
 }
 
-// NeverApplied sums what the chosen moves passed: counted, of topics that were recreated, and of others of which nobody
-// knows where their log parted from what was applied.
+// NeverApplied sums what the chosen moves passed: counted, of topics that were recreated, and of others whose
+// log parted from what was applied at a place that is not known.
 func (m Moves) NeverApplied() string {
 	var parts []string
 	if m.AtMost > 0 || len(m.Unknown) == 0 {

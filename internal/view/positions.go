@@ -46,7 +46,7 @@ type Layout struct {
 	Notes   []string `json:"notes"`
 }
 
-// TopicState is one topic that the ledger knows.
+// RosterEntry is one topic that the ledger knows.
 type RosterEntry struct {
 	Topic      string `json:"topic"`
 	TopicID    Word   `json:"topic_id"`
@@ -80,13 +80,13 @@ type Standing struct {
 	Reason    Word      `json:"reason"`
 	LastMove  *LastMove `json:"last_move"`
 
-	Settled bool             `json:"-"` // the position is good as it stands
+	Settled bool             `json:"-"` // the position is good as it is
 	Odd     bool             `json:"-"` // it needs an explanation
 	BadAt   fencepost.Offset `json:"-"` // of a record that can not be decoded, which is the Reason; below 0: none
 	Moved   *ledger.Recorded `json:"-"` // the last move that was neither start nor commit; nil: none
 }
 
-// LogOffsets is what the brokers say of a partition.
+// Bounds are a partition's offsets as the brokers have them.
 type Bounds struct {
 	Earliest fencepost.Offset `json:"earliest"`
 	Stable   fencepost.Offset `json:"stable"`
@@ -284,7 +284,7 @@ func (s Standing) lastMove(now time.Time, wide bool) []string {
 	return cells
 }
 
-// lastRow sums what stands above, or stands for the partitions that were folded.
+// lastRow sums the rows above, or stands for the partitions that were folded.
 func (p Positions) lastRow(folded []Standing) screen.Row {
 	if len(folded) > 0 {
 		lag, longest := Number(0), Age(0)

@@ -11,7 +11,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// Number is a count. Below 0 nobody knows it: null in json, "-" for people.
+// Number is a count. Below 0 it is not known: null in json, "-" for people.
 type Number int64
 
 // MarshalJSON is the number, or null.
@@ -76,7 +76,7 @@ func (t Instant) String() string {
 	return t.Local().Format(time.DateTime)
 }
 
-// Age is a duration. Below 0 nobody knows it: null in json, "-" for people.
+// Age is a duration. Below 0 it is not known: null in json, "-" for people.
 type Age time.Duration
 
 // MarshalJSON is the duration in seconds, or null.

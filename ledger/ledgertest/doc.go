@@ -7,11 +7,11 @@
 //
 // # How it works
 //
-// The demands are those of sinktest. A sink around the ledger notes each batch's rows in memory, and a row stands once
+// The demands are those of sinktest. A sink around the ledger records each batch's rows in memory, and a row counts once
 // the ledger took its move, so that a demand on rows is one on moves:
 //
 //	sinktest.Run --Commit--> noting sink --Move--> the ledger
-//	      ^                      | taken: the rows stand; unknown: the ledger is asked later
+//	      ^                      | taken: the rows count; unknown: the ledger is asked later
 //	      '------- Rows ---------'
 //
 // # What it does not do

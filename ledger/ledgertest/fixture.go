@@ -19,7 +19,7 @@ type Fixture struct {
 // Store is one store, as the suite reaches it. It may be a [sinktest.AnswerLoser], whose next commit is then the next Move
 // of commits.
 type Store interface {
-	// Open is what one more worker process does: a ledger of its own on this same store, which keeps commits as told.
+	// Open is what one more worker process does: a ledger of its own on this same store, which keeps commits as its argument says.
 	// The ledger is a ledger.History. It is called by several goroutines at once; the suite calls closed.
 	Open(ctx context.Context, keep ledger.KeepCommits) (l ledger.Ledger, closed func() error, err error)
 	// DeleteRow deletes a partition's row from the ledger, as a careless operator would.

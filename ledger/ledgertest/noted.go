@@ -12,13 +12,13 @@ import (
 	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
-// noted is a sinktest.Store of a ledger, with rows in memory that stand as soon as their move does.
+// noted is a sinktest.Store of a ledger, with rows in memory that count as soon as their move does.
 type noted struct {
 	Store
 	mu struct {
 		sync.Mutex
 		rows map[post][]sinktest.Row // of moves that the ledger took
-		open map[post]pending        // of those of which nobody knows
+		open map[post]pending        // of those whose outcome is not known
 	}
 }
 
@@ -44,7 +44,7 @@ func (s *noted) Open(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, e
 	return &notingSink{store: s, ledger: l, closed: closed}, nil
 }
 
-// Rows are those of the moves that stand.
+// Rows are those of the moves that count.
 func (s *noted) Rows(t *testing.T) (all []sinktest.Row) {
 	t.Helper()
 	s.mu.Lock()
@@ -58,7 +58,7 @@ func (s *noted) Rows(t *testing.T) (all []sinktest.Row) {
 	return all
 }
 
-// settle asks the ledger about the moves of which nobody knows. REQUIRES: s.mu is held.
+// settle asks the ledger about the moves whose outcome is not known. REQUIRES: s.mu is held.
 func (s *noted) settle(t *testing.T) {
 	t.Helper()
 	l, closed, err := s.Store.Open(t.Context(), ledger.KeepMerged)

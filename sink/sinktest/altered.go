@@ -50,7 +50,7 @@ func alteredValues(o fencepost.Offset) []any {
 
 // Altered runs rounds of alterations, chosen by the seed, or by SEED in the environment, under a worker that never stops committing. A batch is
 // committed or it fails, and is tried again; once the alteration is mended it must go on. Every row that was committed must
-// stand once, with its record's values.
+// be there once, with its record's values.
 func Altered(t *testing.T, db Alterable, rounds int, seed uint64) {
 	if n, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
 		seed = n
@@ -142,11 +142,11 @@ func (w *alteredWorker) run(ctx context.Context) {
 			err = w.look(until)
 		}
 		w.note(until, err)
-		time.Sleep(time.Millisecond) // for who alters: a store of one writer may be unfair to him
+		time.Sleep(time.Millisecond) // for the alteration: a store of one writer may be unfair to it
 	}
 }
 
-// look asks the ledger whether a commit whose answer is not known stands.
+// look asks the ledger whether a commit whose answer is not known is done.
 func (w *alteredWorker) look(until fencepost.Offset) error {
 	s, err := w.sink.Ledger().Read(context.Background(), w.as.Group)
 	if err == nil && s.Positions[partition(0)].Offset != until {

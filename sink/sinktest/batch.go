@@ -40,7 +40,7 @@ func (s Span) offsets() []fencepost.Offset {
 	return all
 }
 
-// row is the row of one offset, as it must stand in the table.
+// row is the row of one offset, as it must be in the table.
 func (s Span) row(o fencepost.Offset) Row {
 	return Row{TopicPartition: s.TopicPartition, Offset: o, Value: fmt.Sprintf("%s@%d", s.TopicPartition, o), N: int64(o)}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Chain fails the test unless the recorded moves prove the snapshot: of each partition, the first move begins at the
-// absent position, each next one where the last one ended, and the last one ends at the position that stands there.
+// absent position, each next one where the last one ended, and the last one ends at the stored position.
 // recorded is the history of a ledger that keeps its commits, merged or not.
 func Chain(t *testing.T, recorded []ledger.Recorded, s ledger.Snapshot) {
 	t.Helper()

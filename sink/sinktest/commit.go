@@ -7,7 +7,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// chain: commits that meet are accepted, and rows and position stand together; a late one is refused whole.
+// chain: commits that meet are accepted, and rows and position agree; a late one is refused whole.
 func chain(w *world) {
 	k := w.worker(ledger.KeepAll)
 	tp := partition(0)
@@ -103,7 +103,7 @@ func allOrNothingCommit(w *world) {
 	w.wantPositions(k, after)
 }
 
-// allOrNothingMove: the same for moves without effects; a start among them is undone too, and its roster.
+// allOrNothingMove: the same for moves without effects; a start among them is undone too, and its topic's state.
 func allOrNothingMove(w *world) {
 	k := w.worker(ledger.KeepAll)
 	held := w.start(k, 7, partitions(3)...)
@@ -120,7 +120,7 @@ func allOrNothingMove(w *world) {
 	}
 }
 
-// standings: what a refusal brings back is enough to tell the cases of law 1 apart.
+// standings: a refusal returns enough to tell the cases of law 1 apart.
 func standings(w *world) {
 	k := w.worker(ledger.KeepMerged)
 	tps := partitions(6)
@@ -128,7 +128,7 @@ func standings(w *world) {
 	for i, c := range []struct {
 		what  string
 		world func(fencepost.TopicPartition, ledger.Position) ledger.Position // what happens to the ledger
-		late  fencepost.Offset                                                // where the mover believes it is
+		late  fencepost.Offset                                                // the mover's own position
 		until fencepost.Offset
 		want  ledger.Relation
 	}{

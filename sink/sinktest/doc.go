@@ -1,5 +1,5 @@
-// Package sinktest is the conformance suite of a store: a sink together with its ledger. A room that passes it keeps
-// the laws that the engine rests on; a third party's room can run it too.
+// Package sinktest is the conformance suite of a store: a sink together with its ledger. A connector that passes it keeps
+// the laws that the engine rests on; a third party's connector can run it too.
 //
 //	func TestConformance(t *testing.T) {
 //		sinktest.Run(t, sinktest.Fixture{New: func(t *testing.T) sinktest.Store { return newStore(t) }})
@@ -8,7 +8,7 @@
 // # How it looks at a store
 //
 // A subtest asks the [Fixture] for a fresh, empty [Store], opens sinks on it as so many worker processes would, and
-// works through the public interfaces only. What stands afterwards it reads in two ways: the ledger by Read and Moves,
+// works through the public interfaces only. The result it reads in two ways: the ledger by Read and Moves,
 // the rows by Store.Rows, which goes around the sink.
 //
 //	          Fixture.New
@@ -16,8 +16,8 @@
 //	.----------- Store -----------------------------.
 //	| Open   Open   Open     Rows   DeleteRow ...   |
 //	'---|------|------|--------|--------|-----------'
-//	 worker worker worker   what     what other
-//	  (sink.Sink)      stands   programs do
+//	 worker worker worker   what is  what other
+//	  (sink.Sink)      there    programs do
 //
 // # The table
 //
@@ -28,11 +28,11 @@
 // # More than the least
 //
 // A Store that can do more is asked for more: [Typed] for columns of every type, [AnswerLoser] for an answer lost at
-// COMMIT; so is a ledger that is [ledger.Recent]. A room says which of them it has by implementing them; README-grade
+// COMMIT; so is a ledger that is [ledger.Recent]. A connector says which of them it has by implementing them; README-grade
 // claims about the rest are not proved.
 //
 // # What it does not do
 //
-// It kills no process and cuts no connection: those tests need the room's own servers. It measures no speed. [Chain]
+// It kills no process and cuts no connection: those tests need the connector's own servers. It measures no speed. [Chain]
 // proves a history from a KeepAll or KeepMerged ledger; one that keeps no commits has nothing to prove.
 package sinktest

@@ -24,9 +24,9 @@ type Fixture struct {
 // Store is one store, as the suite reaches it.
 type Store interface {
 	// Open is what one more worker process does: a sink of its own on this same store, whose ledger keeps commits as
-	// told. The ledger is a ledger.History. It is called by several goroutines at once; the suite closes the sink.
+	// its argument says. The ledger is a ledger.History. It is called by several goroutines at once; the suite closes the sink.
 	Open(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, error)
-	// Rows reads what stands in the append table, in any order, around the sink.
+	// Rows reads the rows of the append table, in any order, around the sink.
 	Rows(t *testing.T) []Row
 	// DeleteRow deletes a partition's row from the ledger, as a careless operator would.
 	DeleteRow(t *testing.T, group fencepost.Group, tp fencepost.TopicPartition)
@@ -84,7 +84,7 @@ func Run(t *testing.T, f Fixture) {
 // ofRows are the demands that say nothing about moves.
 var ofRows = []string{"rejected-rows-leave-nothing", "every-type", "text-that-is-not-utf-8"}
 
-// demands are the subtests, in the order in which a new room best learns to pass them.
+// demands are the subtests, in the order in which a new connector best learns to pass them.
 var demands = []struct {
 	name string
 	run  func(*world)

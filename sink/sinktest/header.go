@@ -133,7 +133,7 @@ func identity(w *world) {
 	}
 }
 
-// eightAtOnce: eight processes open a store that nobody has used, and each reads, starts a topic and commits.
+// eightAtOnce: eight processes open an unused store, and each reads, starts a topic and commits.
 func eightAtOnce(w *world) {
 	const workers = 8
 	var fs []func() error

@@ -60,7 +60,7 @@ func (w *world) story(k *worker) []ledger.Move {
 	return moves
 }
 
-// told is what a ledger tells of a partition's moves if it keeps commits as told.
+// told is what a ledger should return of a partition's moves if it keeps commits like this.
 func told(moves []ledger.Move, tp fencepost.TopicPartition, keep ledger.KeepCommits, who string) []line {
 	var lines []line
 	for _, m := range moves {
@@ -84,7 +84,7 @@ func told(moves []ledger.Move, tp fencepost.TopicPartition, keep ledger.KeepComm
 	return lines
 }
 
-// history: each way to keep commits tells the whole story of the other causes, and the commits as it says.
+// history: each way to keep commits returns the whole story of the other causes, and the commits as its name says.
 func history(keep ledger.KeepCommits) func(*world) {
 	return func(w *world) {
 		k := w.worker(keep)

@@ -325,7 +325,7 @@ func Section(t *testing.T, file, heading, want string) {
 	}
 }
 
-// extremes are values at the edges of the column types that a value of each schema type may go into.
+// extremes are the limits of the column types that a value of each schema type may go into.
 var extremes = map[fencepost.Type][]any{
 	fencepost.Text: {"", "plain", "abc", " a", "a ", "00742", "15E2621", "0x1f", "NULL", `o'brien "says" \N`, "line\nfeed\r\ttab", "größe 日本", "✈️🛫", "e\u0301",
 		"nul\x00byte", "true", "1.50", "2001-02-03", "12:34:56", "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "{6BA7B8109DAD11D180B400C04FD430C8}", `{"a":1}`, "{}",
@@ -351,7 +351,7 @@ var extremes = map[fencepost.Type][]any{
 
 func seconds(s int64) int64 { return s * 1_000_000 }
 
-// around is each edge with its neighbours, of both signs.
+// around is each limit with its neighbours, of both signs.
 func around(edges ...int64) (list []any) {
 	var all []int64
 	for _, e := range edges {

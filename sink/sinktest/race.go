@@ -124,7 +124,7 @@ func (k *worker) rounds(ctx context.Context, n int, act func(context.Context, le
 	return nil
 }
 
-// race: two workers that both believe to own a partition; every row stands once, in a chain without hole or overlap.
+// race: two workers that both take a partition for their own; every row is there once, in a chain without hole or overlap.
 // First both read before either commits, so that one commit of each pair is late; then they run free.
 func race(w *world) {
 	const rounds = 40

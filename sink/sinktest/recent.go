@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// lastMoves: a ledger that tells the end of each partition's history tells what the whole history says, whatever it keeps
+// lastMoves: a ledger that returns the end of each partition's history returns the end of the whole history, whatever it keeps
 // of the commits, and of a partition that lost its row too.
 func lastMoves(keep ledger.KeepCommits) func(*world) {
 	return func(w *world) {

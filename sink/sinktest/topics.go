@@ -71,7 +71,7 @@ func rosterImports(w *world) {
 		map[fencepost.TopicPartition]ledger.Position{partition(1): over[0].Next})
 }
 
-// rosterRecreated: a start under another topic ID covers every partition of the roster, or nothing happens.
+// rosterRecreated: a start under another topic ID covers every partition of the topic, or nothing happens.
 func rosterRecreated(w *world) {
 	k := w.worker(ledger.KeepAll)
 	held := w.start(k, 9, partitions(3)...)
@@ -132,7 +132,7 @@ func rosterUnknownID(w *world) {
 }
 
 // rosterLearnsID: a group that was written without topic IDs takes one over, partition by partition: an import in place,
-// which keeps offset and epoch, brings a fresh fence, and fills the roster's ID in without counting anything.
+// which keeps offset and epoch, brings a fresh fence, and fills the topic's ID in without counting anything.
 func rosterLearnsID(w *world) {
 	k := w.worker(ledger.KeepMerged)
 	first := starts(0, fencepost.TopicID{}, partitions(3)...)
@@ -164,7 +164,7 @@ func rosterLearnsID(w *world) {
 	w.wantPositions(k, want)
 }
 
-// wantRoster fails unless the usual topic, and no other, stands in the roster like this.
+// wantRoster fails unless the usual topic, and no other, is among the group's topics like this.
 func (w *world) wantRoster(k *worker, id fencepost.TopicID, count int32) {
 	w.Helper()
 	want := map[string]ledger.TopicState{"flights": {TopicID: id, Partitions: count}}

@@ -11,7 +11,7 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// fuse is a context that ends by itself at the n-th time that somebody asks it whether it has. It cuts a commit at
+// fuse is a context that ends by itself at the n-th time that it is asked whether it has. It cuts a commit at
 // each place where the store looks, and no clock is involved.
 type fuse struct {
 	context.Context
@@ -56,10 +56,10 @@ func (f *fuse) Err() error {
 	return nil
 }
 
-// insist commits a batch until it is known to stand, and returns how: nil, or why that is not so. lost is what the
+// insist commits a batch until it is known to be done, and returns how: nil, or why that is not so. lost is what the
 // first try answered.
 //
-//	ErrUnknown      it may have happened: the next try is accepted, or refused with our own Next standing there
+//	ErrUnknown      it may have happened: the next try is accepted, or refused with our own Next as the stored position
 //	other errors    nothing happened: the next try is accepted
 func (w *world) insist(k *worker, b sink.Commit, lost error) error {
 	for range 10 {
@@ -85,7 +85,7 @@ func (w *world) insist(k *worker, b sink.Commit, lost error) error {
 	return fmt.Errorf("after %q ten more tries did not settle it: the lane does not mend itself", lost)
 }
 
-// unknown: whatever a cancelled commit answers, the next compare-and-set settles it, and every row stands once.
+// unknown: whatever a cancelled commit answers, the next compare-and-set decides it, and every row is there once.
 func unknown(w *world) {
 	k := w.worker(ledger.KeepAll)
 	tps := partitions(2)
@@ -115,7 +115,7 @@ func unknown(w *world) {
 	Chain(w.T, w.moves(k), w.read(k))
 }
 
-// lostAnswer: an answer lost at COMMIT is ErrUnknown, one effect, and at most one more try. A store that can not lose
+// lostAnswer: an answer lost at COMMIT is ErrUnknown, one effect, and at most one more try. A store that cannot lose
 // an answer shows the same by the cancelled commits alone.
 func lostAnswer(w *world) {
 	loser, ok := w.store.(AnswerLoser)

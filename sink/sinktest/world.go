@@ -22,7 +22,7 @@ type world struct {
 	group fencepost.Group
 }
 
-// The incarnations of topics, and the cluster, that the suite speaks of.
+// The incarnations of topics, and the cluster, of the suite.
 var (
 	firstTopic  = fencepost.TopicID{15: 1}
 	secondTopic = fencepost.TopicID{0: 0xff, 7: '\'', 15: 2}
@@ -175,7 +175,7 @@ func (w *world) wantPositions(k *worker, want map[fencepost.TopicPartition]ledge
 	}
 }
 
-// wantRows fails unless each row of the spans stands in the table exactly once, and nothing else does.
+// wantRows fails unless each row of the spans is in the table exactly once, and nothing else is.
 func (w *world) wantRows(spans ...Span) {
 	w.Helper()
 	var want []Row
@@ -210,7 +210,7 @@ func (w *world) wantRefused(what string, err error, held map[fencepost.TopicPart
 	}
 }
 
-// wantSnapshot fails unless the group stands as it did.
+// wantSnapshot fails unless the group is as it was.
 func (w *world) wantSnapshot(k *worker, want ledger.Snapshot) {
 	w.Helper()
 	if diff := cmp.Diff(want, w.read(k)); diff != "" {

@@ -56,7 +56,7 @@ type Partition struct {
 	proven    ledger.Position  // where the last commit of this worker ended: the ledger held it
 	end       fencepost.Offset // of a run with an end
 	exhausted bool             // nothing below end is left in the log
-	stable    fencepost.Offset // the last stable offset, as the last fetch or watch said
+	stable    fencepost.Offset // the last stable offset, as of the last fetch or watch
 	high      fencepost.Offset // the high watermark, likewise
 	newest    int64            // timestamp of the newest committed record, Unix milliseconds
 

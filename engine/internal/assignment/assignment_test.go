@@ -98,7 +98,7 @@ func TestJumpsAreDoubtedAnew(t *testing.T) {
 	}
 }
 
-// What comes of a partition that does not run is dropped: nobody has said yet that it goes on there.
+// What comes of a partition that does not run is dropped: it has not been decided yet that it goes on there.
 func TestNothingIsQueuedWhileAPartitionDoesNotRun(t *testing.T) {
 	for name, stop := range map[string]func(*Partition){
 		"parked":  func(p *Partition) { p.Park("record-refused", "bad") },
@@ -168,7 +168,7 @@ func TestACommitEndsTheBackOff(t *testing.T) {
 }
 
 // E15 (f): an answer moves a partition within what is cut of it, and no further. A commit whose partition was settled
-// meanwhile may end past that: the fence is the same, for nobody moved the partition, and what lies in between is queued
+// meanwhile may end past that: the fence is the same, for the partition was not moved, and what lies in between is queued
 // once more.
 func TestE15CommitStaysWithinTheFormed(t *testing.T) {
 	for _, tt := range []struct {

@@ -2,7 +2,7 @@
 // queued of it, what is in a batch, what is committed, and whether it runs. It is pure: it has no goroutine, no lock, no
 // clock and no I/O. The engine guards a Partition with its lane's mutex and gives it the time.
 //
-//	            reconciled             refused, fetch failed, moved by somebody else
+//	            reconciled             refused, fetch failed, moved by another
 //	Pending  ----------------> Running ---------------------------------------------> Pending
 //	    |                         |
 //	    | no answer               | bad record, verdict

@@ -23,7 +23,7 @@ func TestShares(t *testing.T) {
 	}
 }
 
-// What shares guarantees, for any queues: the sum, the bounds, and that nobody is starved; over turns even where there
+// What shares guarantees, for any queues: the sum, the bounds, and that no queue is starved; over turns even where there
 // are more partitions than records.
 func TestSharesKeepTheirBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -122,7 +122,7 @@ func TestDue(t *testing.T) {
 	}
 }
 
-// A share of a batch goes by what the log still has of a partition, and not by what happens to be queued; what one can not
+// A share of a batch goes by what the log still has of a partition, and not by what happens to be queued; what one cannot
 // fill the others get.
 func TestSharesGoByLag(t *testing.T) {
 	for name, tt := range map[string]struct {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A lane that was told to ask again and does not, for its records are gone, loses its place: the others go on.
+// A lane that has a time to ask again and does not, for its records are gone, loses its place: the others go on.
 func TestRatePassesALaneThatDoesNotAskAgain(t *testing.T) {
 	b := NewBucket(100)
 	now := time.Unix(0, 0)

@@ -6,7 +6,7 @@
 //
 // # Laws
 //
-//   - A batch clocks itself: while one is committed the next one gathers. No timer delays a record unless Limits say so.
+//   - A batch clocks itself: while one is committed the next one gathers. No timer delays a record unless Limits demand it.
 //   - A batch takes in proportion to the lag, and at least one record of each partition that has any, over turns.
 //   - A batch stays within its bytes, but for one record of each partition.
 package batching

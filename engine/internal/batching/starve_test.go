@@ -6,7 +6,7 @@ import (
 )
 
 // TestRateStarvesNoLane: one lane has a record as often as the rate allows one, and always asks first; another wants as
-// many as the bucket holds. Each asks again when it was told to.
+// many as the bucket holds. Each asks again at its time.
 func TestRateStarvesNoLane(t *testing.T) {
 	b := NewBucket(100)
 	now := time.Unix(0, 0)

@@ -1,7 +1,7 @@
 // Package feed writes flights into a Kafka topic: quickstart's 200,000 into the embedded broker, and the 3,000,000 of
 // tests and measurements into a real cluster.
 //
-// # Why it stands apart
+// # Why it is apart
 //
 // Package flights is data and knows no Kafka; this is its only door to franz-go.
 //

@@ -37,8 +37,8 @@ type Config struct {
 	// Compression is none, gzip, snappy, lz4 or zstd. Zero: none.
 	Compression string
 
-	// Progress is told how many are acknowledged: about every 10,000, and all at the end. It is called from one goroutine at a
-	// time, and the feed waits for it. Zero: nobody.
+	// Progress receives how many are acknowledged: about every 10,000, and all at the end. It is called from one goroutine at a
+	// time, and the feed waits for it. Zero: it is not called.
 	Progress func(acked int64)
 
 	// Client is added to the client's options, after ours: TLS, SASL, a dialer. Zero: nothing.

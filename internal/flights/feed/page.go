@@ -14,7 +14,7 @@ type page struct {
 	keys    map[string][]byte // :: origin -> the key that all its records share
 }
 
-// lineBytes is more than any flight of a Table takes as JSON: 2 dates' digits, numbers and codes come to about 110.
+// lineBytes is more than any flight of a Table takes as JSON: 2 dates' digits, numbers and codes are about 110.
 const lineBytes = 160
 
 func (p *page) record(f flights.Flight) *kgo.Record {

@@ -15,7 +15,7 @@ import (
 	"github.com/fencepost/fencepost/internal/foreign"
 )
 
-// ParseCheckpoint reads the checkpoint folder of a Spark streaming query; name stands in messages.
+// ParseCheckpoint reads the checkpoint folder of a Spark streaming query; name is for messages.
 //
 //	offsets/41  v1                       written before the batch: where it ends
 //	            {"batchWatermarkMs":0,…}

@@ -110,7 +110,7 @@ func sparkReads(line string) (map[string]int64, error) {
 	return all, nil
 }
 
-// Spark reads what the form spark writes, and it is one line: it stands in an option.
+// Spark reads the output of the form spark, and it is one line, which an option can hold.
 func TestSparkReadsIt(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 2))

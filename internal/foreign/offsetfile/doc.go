@@ -12,7 +12,7 @@
 //
 // # Why
 //
-// A position that is read wrong loses or repeats records, and nobody sees it. So each form is read by one strict
+// A position that is read wrong loses or repeats records without an error. So each form is read by one strict
 // parser: what it does not expect is an error that names file and line, and is neither guessed nor passed over. What is
 // odd and harmless becomes a note.
 //
@@ -20,8 +20,8 @@
 //
 //  1. What is written in a form is read back as the same partitions and offsets; by our own forms the topic ID and the
 //     epoch too.
-//  2. A partition stands in a file once. A key of a JSON object too: other readers take the last one without a word.
-//  3. Offsets are integers of 64 bits and not negative; numbers in text may stand in white space. A topic has a name
+//  2. A partition is in a file once. A key of a JSON object too: other readers take the last one without an error.
+//  3. Offsets are integers of 64 bits and not negative; numbers in text may be in white space. A topic has a name
 //     that brokers take.
 //  4. Files of the other systems are as good: a byte order mark and CRLF are passed over.
 //

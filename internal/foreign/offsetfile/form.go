@@ -19,7 +19,7 @@ import (
 type Form struct {
 	Name  string
 	About string // one line for people
-	// Own: the form is ours, so its numbers are next to read and nobody has to say what they mean.
+	// Own: the form is ours, so its numbers are next to read, and their meaning need not be given.
 	Own    bool
 	Folder bool // a folder, not a file
 
@@ -83,7 +83,7 @@ type file struct {
 	opts Options
 }
 
-// Open makes a Layout of a path. It reads nothing yet. An empty form is told by the ending of the name: .json and .csv
+// Open makes a Layout of a path. It reads nothing yet. An empty form is recognised by the ending of the name: .json and .csv
 // are our own.
 //
 // Errors: *fencepost.UserError layout-unknown.
@@ -148,7 +148,7 @@ func readAll(path string) ([]byte, error) {
 	return data, nil
 }
 
-// unreadable is the fault of a path that can not be opened.
+// unreadable is the error of a path that cannot be opened.
 func unreadable(path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return &fencepost.UserError{Code: "file-not-found", Exit: 2, Err: fmt.Errorf("%s: no such file", path), Help: "ls -l " + filepath.Dir(path)}
@@ -172,7 +172,7 @@ func isFolder(path string) error {
 	return f
 }
 
-// Parse reads the bytes of a file of that form; name stands in messages.
+// Parse reads the bytes of a file of that form; name is for messages.
 //
 // Errors: *fencepost.UserError layout-damaged, layout-unknown, choice-needed.
 func Parse(form, name string, data []byte, o Options) (foreign.Offsets, error) {
@@ -191,7 +191,7 @@ func Parse(form, name string, data []byte, o Options) (foreign.Offsets, error) {
 	return c.foreign(name, o)
 }
 
-// hinted adds to the fault of a file which form it looks like.
+// hinted adds to the error of a file which form it looks like.
 func hinted(err error, tried Form, data []byte) error {
 	f := (*fencepost.UserError)(nil)
 	if !errors.As(err, &f) {

@@ -163,7 +163,7 @@ func entries(r *rand.Rand, ownForm bool) (list []foreign.Entry) {
 		if ownForm {
 			e.Own = ledger.Position{Offset: e.Until, LeaderEpoch: fencepost.LeaderEpoch(r.IntN(3) - 1)}
 			if e.Until == 0 {
-				e.Own.LeaderEpoch = fencepost.NoEpoch // nothing stands before it
+				e.Own.LeaderEpoch = fencepost.NoEpoch // nothing is before it
 			}
 			if r.IntN(2) == 0 {
 				e.Own.TopicID = fencepost.TopicID{byte(r.IntN(255) + 1), 2}
@@ -274,7 +274,7 @@ func TestWriteRefuses(t *testing.T) {
 	}
 }
 
-// Open tells a path that can not be read, and takes our own forms by the ending of the name.
+// Open reports a path that cannot be read, and takes our own forms by the ending of the name.
 func TestOpen(t *testing.T) {
 	dir := t.TempDir()
 	put := func(name, text string) string {

@@ -216,7 +216,7 @@ func readSpark(name string, data []byte) (c content, err error) {
 	return c, c.addSpark(name, top)
 }
 
-// fromKafka tells the offset of Spark's Kafka source from that of another source: an object of objects whose keys are
+// fromKafka distinguishes the offset of Spark's Kafka source from that of another source: an object of objects whose keys are
 // integers. One damaged number does not make it another source's.
 func fromKafka(n node) bool {
 	if n.kind != object {

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { servers.Main(m) }
 
 const groupTool = "consumer.group.ConsumerGroupCommand"
 
-// world is a topic of two partitions with records, and groups that stand in it.
+// world is a topic of two partitions with records, and groups with offsets in it.
 type world struct {
 	adm    *kadm.Client
 	broker servers.Broker
@@ -56,7 +56,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// commit sets where a group stands.
+// commit sets a group's offset.
 func (w *world) commit(t *testing.T, group string, zero, one int64) {
 	t.Helper()
 	var os kadm.Offsets
@@ -67,7 +67,7 @@ func (w *world) commit(t *testing.T, group string, zero, one int64) {
 	}
 }
 
-// stands is where a group stands.
+// stands is a group's offset.
 func (w *world) stands(t *testing.T, group string) string {
 	t.Helper()
 	all, err := w.adm.FetchOffsets(t.Context(), group)
@@ -132,7 +132,7 @@ func TestKafkaImports(t *testing.T) {
 	}
 }
 
-// entries stand at an offset, and one further.
+// entries are at an offset, and one further.
 func (w *world) entries(at int) (list []foreign.Entry) {
 	for p := range 2 {
 		list = append(list, foreign.Entry{Until: fencepost.Offset(at + p),
@@ -141,7 +141,7 @@ func (w *world) entries(at int) (list []foreign.Entry) {
 	return list
 }
 
-// told is what stands says of entries.
+// told is the text of entries.
 func (w *world) told(at int) string {
 	return fmt.Sprintf("%s:0=%d %s:1=%d", w.topic, at, w.topic, at+1)
 }

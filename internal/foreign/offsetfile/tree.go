@@ -74,7 +74,7 @@ type parser struct {
 	ends  []int64 // of lines
 }
 
-// line is where the decoder stands.
+// line is the decoder's line.
 func (p *parser) line() int {
 	at := p.dec.InputOffset()
 	return p.first + sort.Search(len(p.ends), func(i int) bool { return p.ends[i] >= at })

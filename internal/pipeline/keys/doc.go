@@ -1,5 +1,5 @@
 // Package keys reads a YAML file by a table of keys. It knows no key itself: the pipeline and its technologies bring the rows, and read,
-// check and print the file by what stands in them.
+// check and print the file by these rows.
 //
 //	text --tree.go--> nodes --read.go--> Reader: values and places (values.go), findings
 //	                             ^
@@ -10,9 +10,9 @@
 //
 // # Laws
 //
-//  1. The reader accepts what stands in its table and nothing else, and takes its defaults from there.
+//  1. The reader accepts the keys of its table and nothing else, and takes its defaults from there.
 //  2. It collects all findings, each with its place; [Reader.Invalid] sorts them in the order of the file.
-//  3. A [Secret] is never printed, and the excerpt of a finding replaces a secret that stands in the file by ***.
+//  3. A [Secret] is never printed, and the excerpt of a finding replaces a secret that is in the file by ***.
 //  4. Nothing here connects. References are looked up through [Environment] alone.
 //
 // # How it fails

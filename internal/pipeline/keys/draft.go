@@ -18,10 +18,10 @@ type DraftColumn struct {
 	Seen string // behind the column: -51 .. 573
 }
 
-// plainText is text that YAML takes without quotes, whatever stands around it.
+// plainText is text that YAML takes without quotes, whatever is around it.
 var plainText = regexp.MustCompile(`^[A-Za-z/.][A-Za-z0-9_./-]*$`)
 
-// IsPlain reports whether YAML takes a text without quotes, whatever stands around it.
+// IsPlain reports whether YAML takes a text without quotes, whatever is around it.
 func IsPlain(s string) bool { return plainText.MatchString(s) }
 
 // Plain is a text as YAML, in quotes where it needs them.
@@ -41,7 +41,7 @@ func Plain(s string) string {
 	return `'` + strings.ReplaceAll(s, `'`, `''`) + `'`
 }
 
-// notName are the characters that an unquoted SQL name can not have.
+// notName are the characters that an unquoted SQL name cannot have.
 var notName = regexp.MustCompile(`[^a-z0-9_]+`)
 
 // TableName is the table that a draft proposes for a topic: a name that needs no quotes in SQL.

@@ -8,13 +8,13 @@ import (
 	"github.com/fencepost/fencepost/internal/screen"
 )
 
-// Place is where something stands in a file: line and column from 1, counted in characters, and how many characters
+// Place is the place of something in a file: line and column from 1, counted in characters, and how many characters
 // a caret underlines. The zero Place is the file as a whole.
 type Place struct{ Line, Column, Width int }
 
 // Finding is one thing that is wrong with a file, and where.
 type Finding struct {
-	Code string // kebab-case, stable; `fencepost help CODE` tells more
+	Code string // kebab-case, stable; `fencepost help CODE` explains it
 	Text string // what is wrong
 	Help string // what to write instead
 	At   Place
@@ -85,7 +85,7 @@ func padding(line string, n int) string {
 	return b.String()
 }
 
-// secretText finds what must not be printed, though somebody wrote it into the file itself: the password of a URL or
+// secretText finds what must not be printed, though it is written in the file itself: the password of a URL or
 // of a connection string, and the value of a key that holds a secret. A reference ${...} is no secret.
 var secretText = regexp.MustCompile(`(?i)://[^:/@\s"']*:([^\s"']+)@|` +
 	`(?:password|token)\s*[:=]\s*(?:"([^"]+)"|'([^']+)'|([^\s"',{}@][^\s"',}@]*))`)

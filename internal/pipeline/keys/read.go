@@ -22,7 +22,7 @@ type Reader struct {
 	at       map[string]Place   // :: path -> its value in the file
 	items    map[string][]Place // :: path -> the entries of a list of texts
 	lines    []string           // of the file
-	written  []*Node            // secrets that stand in the file itself
+	written  []*Node            // secrets that are in the file itself
 }
 
 // Read reads the text of a file by a table. What is no YAML is an error; what the file says wrong is among the
@@ -58,7 +58,7 @@ func (r *Reader) sorted() []Finding {
 	return r.findings
 }
 
-// removed lists keys of earlier versions, whose files are told what to do. :: path -> what is found
+// removed lists keys of earlier versions, with what to do about them. :: path -> what is found
 var removed = map[string]Finding{
 	"ledger.kafka": {Code: "ledger-removed", Text: "ledger.kafka was removed: Kafka keeps no ledger any more",
 		Help: "NEW names another store and group; with the build before this one: fencepost offsets copy FILE NEW --execute"},
@@ -252,7 +252,7 @@ func owner(path string) string {
 	return path
 }
 
-// Called is a key as a message names it: without the part that everybody knows.
+// Called is a key as a message names it: without its obvious part.
 func Called(path string) string {
 	if path == "" {
 		return "the file"

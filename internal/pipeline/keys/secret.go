@@ -85,7 +85,7 @@ func Process() *Environment {
 	}}
 }
 
-// reference is ${NAME} or ${file:PATH}; what stands between the braces is looked at apart.
+// reference is ${NAME} or ${file:PATH}; the text between the braces is checked apart.
 var reference = regexp.MustCompile(`\$\{([^}]*)\}`)
 
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -96,7 +96,7 @@ type problem struct {
 	lo, hi           int
 }
 
-// Expand replaces each reference of a text that stands in no file, as escape writes its value (nil: as it is).
+// Expand replaces each reference of a text that is in no file, as escape writes its value (nil: unchanged).
 //
 // Errors: *fencepost.UserError env-not-set, file-not-readable, bad-value, about the first reference that leads nowhere.
 func (e *Environment) Expand(text string, escape func(string) string) (string, error) {

@@ -4,13 +4,13 @@ import (
 	"strings"
 )
 
-// Row is one row of the table of keys. The table is the only place that knows a key: the reader accepts what stands
-// here and takes the defaults from it, `init` writes its file from it, and the JSON Schema is printed from it.
+// Row is one row of the table of keys. The table is the only place that knows a key: the reader accepts the keys
+// here and takes the defaults from them, `init` writes its file from it, and the JSON Schema is printed from it.
 type Row struct {
 	Path  string // sink.postgres.dsn
 	Form  Form
 	Words []string // of a FormWord
-	Later []string // words of later versions, so that somebody who read of them elsewhere learns that it is not a typing error
+	Later []string // words of later versions, so that a user who read of them elsewhere learns that it is not a typing error
 	Def   string   // the value of a key that is not there, as YAML; for a FormMap nothing
 	Must  bool     // there is no default
 	Live  string   // init writes the key as a line with this value; empty: behind "#" with its default
@@ -108,10 +108,10 @@ func (t Table) example(k *Row) string {
 	return k.Def
 }
 
-// Name is the key without what stands above it.
+// Name is the key without the path above it.
 func (k *Row) Name() string { _, n := Split(k.Path); return n }
 
-// Split cuts a path into the key and what stands above it, which is empty at the top.
+// Split cuts a path into the key and the path above it, which is empty at the top.
 func Split(path string) (parent, name string) {
 	if i := strings.LastIndexByte(path, '.'); i >= 0 {
 		return path[:i], path[i+1:]

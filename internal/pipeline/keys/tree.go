@@ -108,7 +108,7 @@ func parseYAML(src []byte) (f *ast.File, err error) {
 // definedAt is how the library names a place.
 var definedAt = regexp.MustCompile(` at \[(\d+):\d+\]`)
 
-// treeError is a fault of the YAML itself, at a place.
+// treeError is an error of the YAML itself, at a place.
 type treeError struct {
 	at   Place
 	text string
@@ -152,7 +152,7 @@ func splitLines(src []byte) []string {
 	return lines
 }
 
-// maskWritten replaces the letters of secrets that stand in the file itself, from their place on, by asterisks. Columns
+// maskWritten replaces the letters of secrets that are in the file itself, from their place on, by asterisks. Columns
 // stay what they are.
 func maskWritten(lines []string, secrets []*Node) []string {
 	for _, n := range secrets {
@@ -236,7 +236,7 @@ func (b *builder) list(n *ast.SequenceNode, depth int) (*Node, error) {
 	return out, nil
 }
 
-// hostPort mends [localhost:9092] inside { }, which the library takes for the mapping {localhost: 9092}: YAML wants
+// hostPort repairs [localhost:9092] inside { }, which the library takes for the mapping {localhost: 9092}: YAML requires
 // white space behind the colon of a mapping (YAML 1.2.2, 7.3.3). It returns nil for anything else.
 func hostPort(n ast.Node) *Node {
 	var pair *ast.MappingValueNode
@@ -283,7 +283,7 @@ func (b *builder) mapping(n ast.Node, pairs []*ast.MappingValueNode, depth int) 
 		}
 		out.Entries = append(out.Entries, Entry{key.Text, key.At, value})
 	}
-	for _, m := range merged { // <<: *anchor gives what is not said beside it
+	for _, m := range merged { // <<: *anchor gives the keys that are not given beside it
 		for _, e := range m.Entries {
 			if out.Find(e.Key) == nil {
 				out.Entries = append(out.Entries, e)
@@ -306,7 +306,7 @@ func beginning(n ast.Node) Place {
 	return place(n)
 }
 
-// place is where a node of the library stands.
+// place is the place of a node of the library.
 func place(n ast.Node) Place {
 	t := n.GetToken()
 	if t == nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/fencepost/fencepost/internal/text"
 )
 
-// Parse makes a value of what stands at a key. want is empty, or what the value is not, for a person.
+// Parse makes a value of the node at a key. want is empty, or what the value is not, for a person.
 func Parse(k *Row, value string) (v any, want string) {
 	switch k.Form {
 	case FormText:

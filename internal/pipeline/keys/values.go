@@ -35,22 +35,22 @@ func Value[T any](r *Reader, path string) T {
 // Set puts what was read at a path.
 func (r *Reader) Set(path string, v any) { r.values[path] = v }
 
-// Mark says where a key that is in no table stands, and its value.
+// Mark records the place of a key that is in no table, and its value.
 func (r *Reader) Mark(path string, key, value Place) { r.places[path], r.at[path] = key, value }
 
-// Places are the keys of the file, each with where it stands. :: path -> place
+// Places are the keys of the file, each with its place. :: path -> place
 func (r *Reader) Places() map[string]Place { return r.places }
 
 // Named reports whether the file has a key, good or not.
 func (r *Reader) Named(path string) bool { _, ok := r.places[path]; return ok }
 
-// KeyAt is where a key stands in the file.
+// KeyAt is the place of a key in the file.
 func (r *Reader) KeyAt(path string) Place { return r.places[path] }
 
-// ValueAt is where a key's value stands in the file.
+// ValueAt is the place of a key's value in the file.
 func (r *Reader) ValueAt(path string) Place { return r.at[path] }
 
-// ItemAt is where an entry of a list of texts stands: the last one's where there are fewer, the list's where there is none.
+// ItemAt is the place of an entry of a list of texts: the last one's where there are fewer, the list's where there is none.
 func (r *Reader) ItemAt(path string, i int) Place {
 	items := r.items[path]
 	if len(items) == 0 {
@@ -65,7 +65,7 @@ func (r *Reader) Entries(path string) int { return len(r.items[path]) }
 // Row is a path's row in the table, nil if there is none.
 func (r *Reader) Row(path string) *Row { return r.table.Of(path) }
 
-// Resolve looks up one reference, NAME or file:PATH, that stands at a place.
+// Resolve looks up one reference, NAME or file:PATH, at a place.
 func (r *Reader) Resolve(ref string, at Place) (value string, ok bool) {
 	value, p := r.env.resolve(ref)
 	if p != nil {
@@ -74,7 +74,7 @@ func (r *Reader) Resolve(ref string, at Place) (value string, ok bool) {
 	return value, p == nil
 }
 
-// InOrder sorts paths by where their keys stand in the file.
+// InOrder sorts paths by the places of their keys in the file.
 func (r *Reader) InOrder(paths []string) {
 	slices.SortFunc(paths, func(a, b string) int {
 		p, q := r.places[a], r.places[b]
@@ -82,7 +82,7 @@ func (r *Reader) InOrder(paths []string) {
 	})
 }
 
-// FoundAt reports whether a finding stands in the line of a path's value already.
+// FoundAt reports whether there is a finding in the line of a path's value already.
 func (r *Reader) FoundAt(path string) bool {
 	return slices.ContainsFunc(r.findings, func(f Finding) bool { return f.At.Line == r.at[path].Line })
 }
@@ -111,7 +111,7 @@ func (r *Reader) IsWritten(path string) bool {
 	return false
 }
 
-// Column1 is the column at which a scalar's text begins in the file, 0 if it does not stand there letter by letter: in
+// Column1 is the column at which a scalar's text begins in the file, 0 if it is not there letter by letter: in
 // a block, over several lines, with escapes.
 func (r *Reader) Column1(n *Node) int {
 	if n.block || n.At.Line < 1 || n.At.Line > len(r.lines) {

@@ -2,7 +2,7 @@ package keys
 
 import "testing"
 
-// A list may have fewer entries than what was made of it: none, where another key's value stands in for it.
+// A list may have fewer entries than what was made of it: none, where another key's value replaces it.
 func TestItemAt(t *testing.T) {
 	table := Table{{Path: "a", Form: FormTexts}, {Path: "b", Form: FormTexts}}
 	r, err := Read(table, "f.yaml", []byte("a: []\nb: [x, y]\n"), &Environment{})

@@ -6,14 +6,14 @@
 //	                                            --Section[Ledger]--> keys, Read --> Ledger: Store Rules Open DDL
 //	                                            --Section[Mirror]--> keys, Read --> Mirror: Where Rules Open Describe Unreachable
 //
-// A technology can stand in up to three places of a file, under sink, ledger and mirror. For each it has a [Section]: rows of the table of
+// A technology can be in up to three places of a file, under sink, ledger and mirror. For each it has a [Section]: rows of the table of
 // keys, and a function that reads them into a value which knows the rest. The package pipeline goes through these interfaces and asks no
 // technology for its name. source.go is the one exception: there is one source, Kafka, and no kind of it.
 //
 // # How a technology is added
 //
 // Its file, and its entry in the slice of kinds.go. Nothing else names it: the reader, the JSON Schema, init, check, ddl, the promise and
-// the operator's verbs follow. docs/decisions/0014-kinds.md tells it step by step.
+// the operator's verbs follow. docs/decisions/0014-kinds.md describes it step by step.
 //
 // # Laws
 //

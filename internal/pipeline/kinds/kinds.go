@@ -13,7 +13,7 @@ import (
 // all is every technology, in the order in which the file's keys, its messages and init name them.
 var all = []Kind{postgresKind, mysqlKind, sqliteKind, redisKind, zookeeperKind}
 
-// Kind is one technology: what it may be in a file. Where it can not stand its section is zero.
+// Kind is one technology: what it may be in a file. Where it cannot be, its section is zero.
 type Kind struct {
 	Name   string // as the file writes it
 	Sink   Section[Sink]
@@ -101,7 +101,7 @@ type About struct {
 	Path      string               // of a file that is the sink, as it was written; empty: it is none
 }
 
-// Place is a place of the file where technologies stand.
+// Place is a place of the file for technologies.
 type Place[T any] struct {
 	key     string
 	section func(Kind) Section[T]
@@ -124,7 +124,7 @@ func (p Place[T]) Keys() (rows []keys.Row) {
 	return rows
 }
 
-// Names are the technologies that can stand there.
+// Names are the technologies that can be there.
 func (p Place[T]) Names() (names []string) {
 	for _, k := range all {
 		if p.section(k).Keys != nil {

@@ -62,7 +62,7 @@ func texts(t *testing.T, file string) (all []string) {
 	return all
 }
 
-// A technology stands in a place whole: with its rows, of which the first is its own, and what reads them; as a sink with what to type next.
+// A technology is in a place whole: with its rows, of which the first is its own, and what reads them; as a sink with what to type next.
 func TestKindsAreWhole(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range all {

@@ -36,7 +36,7 @@ func (c command) String() string {
 	return text
 }
 
-// commandForm is a command that the sink knows. Behind its name stand the key, and then one group of words or many.
+// commandForm is a command that the sink knows. Its name is followed by the key, and then one group of words or many.
 type commandForm struct {
 	name, form string
 	op         redis.Op
@@ -205,7 +205,7 @@ func commandRule(r *keys.Reader, c *command, columns []fencepost.ColumnSpec) {
 func wordRule(r *keys.Reader, w *word, want expression.Want, columns []fencepost.ColumnSpec) {
 	whole := want
 	if len(w.pieces) != 1 {
-		whole = expression.Any // of a text with an expression in it only a row can tell
+		whole = expression.Any // of a text with an expression in it only a row can show
 	}
 	for i := range w.pieces {
 		p := &w.pieces[i]
@@ -228,7 +228,7 @@ func wordRule(r *keys.Reader, w *word, want expression.Want, columns []fencepost
 	}
 }
 
-// columnHelp is what somebody most likely meant who wrote a column's name without braces.
+// columnHelp is the remedy for a column's name without braces.
 func columnHelp(text string, columns []fencepost.ColumnSpec, otherwise string) string {
 	if slices.ContainsFunc(columns, func(c fencepost.ColumnSpec) bool { return c.Name == text }) {
 		return "{" + text + "}"
@@ -236,7 +236,7 @@ func columnHelp(text string, columns []fencepost.ColumnSpec, otherwise string) s
 	return otherwise
 }
 
-// effects are the command in the room's words: one for each group of words, but one for a stream's entry.
+// effects are the command as effects of the connector: one for each group of words, but one for a stream's entry.
 func (c command) effects() (list []redis.Effect) {
 	name, _ := c.words[0].plain()
 	form, args := formOf(name), c.words[1:]
@@ -263,7 +263,7 @@ func (c command) effects() (list []redis.Effect) {
 	return list
 }
 
-// value is a word in the room's words.
+// value is a word as a value of the connector.
 func (w word) value() redis.Value {
 	var values []redis.Value
 	for _, p := range w.pieces {
@@ -278,7 +278,7 @@ func (w word) value() redis.Value {
 	return redis.Join(values...)
 }
 
-// value is a piece in the room's words. A column or a constant runs no program.
+// value is a piece as a value of the connector. A column or a constant runs no program.
 func (p piece) value() redis.Value {
 	if p.tag {
 		return redis.Text("{group}")
@@ -302,7 +302,7 @@ func (p piece) value() redis.Value {
 	}, p.program.Columns()...)
 }
 
-// condition is a where in the room's words.
+// condition is a where as a condition of the connector.
 func (p piece) condition() redis.Value {
 	if column, ok := p.program.Column(); ok {
 		return redis.Column(column)

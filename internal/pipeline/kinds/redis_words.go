@@ -65,7 +65,7 @@ func (w word) shown() (text string) {
 }
 
 // templates cuts one text of the file into words. The rule is one: {EXPR} is an expression's value for the record, all
-// else is as it stands; white space parts words where no quotes keep it, as in redis-cli.
+// else is literal; white space separates words where no quotes keep it, as in redis-cli.
 type templates struct {
 	r     *keys.Reader
 	n     *keys.Node

@@ -41,8 +41,8 @@ type KafkaSource = kafka.Source
 type Joining struct {
 	Group  fencepost.Group
 	Watch  time.Duration                               // how often it looks for new topics
-	Member func(id string, generation int32)           // hears this worker's member ID; nil: nobody
-	Log    func(level int, msg string, keyvals ...any) // the client's own; nil: it is not heard
+	Member func(id string, generation int32)           // receives this worker's member ID; nil: not called
+	Log    func(level int, msg string, keyvals ...any) // the client's own log; nil: it is dropped
 }
 
 // Open opens the source. It connects to nothing yet; the caller ends it by Leave.
@@ -63,7 +63,7 @@ func (s Source) Open(j Joining) (*KafkaSource, error) {
 	return kafka.Open(c)
 }
 
-// Cluster is how the source connects, without its topics: for whoever asks about others.
+// Cluster is how the source connects, without its topics: for questions about others.
 func (s Source) Cluster() kafka.Config {
 	c := kafka.Config{Brokers: s.Brokers,
 		TLS: kafka.TLS{Enabled: s.TLS.Enabled, CA: s.TLS.CA, Cert: s.TLS.Cert, Key: s.TLS.Key, ServerName: s.TLS.ServerName}}

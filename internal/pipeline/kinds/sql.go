@@ -137,7 +137,7 @@ type serverStore struct {
 // String is the store on one line, for tests and logs.
 func (s serverStore) String() string { return fmt.Sprintf("{%s DSN:%s}", s.At, s.DSN) }
 
-// Where is the connection string without its password, or the technology's name where it can not be read.
+// Where is the connection string without its password, or the technology's name where it cannot be read.
 func (s serverStore) Where() string {
 	dsn, err := s.DSN.Reveal()
 	if err != nil {
@@ -158,7 +158,7 @@ func (s serverStore) Same(other Store) bool {
 
 func (s serverStore) database() serverStore { return s }
 
-// dsnRule tells of an empty connection string; like is an example.
+// dsnRule refuses an empty connection string; like is an example.
 func (s serverStore) dsnRule(r *keys.Reader, like string) {
 	if path := s.At + ".dsn"; r.Has(path) && s.DSN.Empty() {
 		r.Find("bad-value", r.KeyAt(path), "dsn: "+like, "dsn is empty")
@@ -204,7 +204,7 @@ func (s serverSink) Rules(r *keys.Reader, p Pipeline) {
 	s.nameRules(r, p)
 }
 
-// nameRules tell of names that the database would cut or refuse, before ddl prints them.
+// nameRules find names that the database would cut or refuse, before ddl prints them.
 func (s serverSink) nameRules(r *keys.Reader, p Pipeline) {
 	for _, f := range s.server.names(s.Table, p.Columns) {
 		at := f.Key

@@ -55,7 +55,7 @@ func (s sqliteStore) Same(other Store) bool {
 
 func (s sqliteStore) file() sqliteStore { return s }
 
-// Missing tells of a file that is not there: opening one would make it.
+// Missing reports a file that is not there: opening one would make it.
 func (s sqliteStore) Missing() error {
 	if _, err := os.Stat(s.Path); errors.Is(err, fs.ErrNotExist) {
 		return &fencepost.UserError{Code: "ledger-missing", Err: fmt.Errorf("%s does not exist: the pipeline has not run yet", s.Path),
@@ -64,7 +64,7 @@ func (s sqliteStore) Missing() error {
 	return nil
 }
 
-// pathRule tells of a database in memory; like is an example of a path.
+// pathRule refuses a database in memory; like is an example of a path.
 func (s sqliteStore) pathRule(r *keys.Reader, like string) {
 	if s.Path == ":memory:" {
 		r.Find("bad-value", r.ValueAt(s.At+".path"), "a path: "+like, "path: :memory: is gone when the program ends")

@@ -11,7 +11,7 @@ import (
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 )
 
-// TLS is a part of a file for TLS, below source and below the technologies that speak it. CA, Cert and Key are paths.
+// TLS is a part of a file for TLS, below source and below the technologies that use it. CA, Cert and Key are paths.
 type TLS struct {
 	Enabled                   bool
 	CA, Cert, Key, ServerName string

@@ -39,7 +39,7 @@ func login(user string, password keys.Secret) string {
 	return ""
 }
 
-// heldNow says how many offsets of others stand where a mirror will write.
+// heldNow says how many offsets of others are where a mirror will write.
 func heldNow(there foreign.Offsets) string {
 	return text.Plural(len(there.Entries), "offset") + " there now"
 }

@@ -96,7 +96,7 @@ func classOf(my *mysql.MySQLError) sqlstore.Class {
 		return sqlstore.NotServing
 	case 1785: // a table without transactions, where the server enforces that its transactions have GTIDs
 		return sqlstore.BadSQL
-	case 1020, 1305:
+	case 1020:
 		return sqlstore.Race
 	case 1317, 1969, 3024, 1153, 1206, 1037, 1038, 1041:
 		return sqlstore.Size

@@ -64,8 +64,8 @@ func grants(c Config, database string) (list []string) {
 	if c.Table != "" || c.SQL != "" {
 		list = append(list, "TEMPORARY ON DATABASE "+database)
 	}
-	if schema, _, ok := strings.Cut(c.Table, "."); ok {
-		list = append(list, "USAGE ON SCHEMA "+plain(schema))
+	if parts, err := sqlstore.ParseName(c.Table); err == nil && len(parts) == 2 {
+		list = append(list, "USAGE ON SCHEMA "+plain(parts[0]))
 	}
 	var updated, appended []string
 	if !c.NoLedger {

@@ -98,6 +98,11 @@ func classOf(my *mysql.MySQLError) sqlstore.Class {
 		return sqlstore.BadSQL
 	case 1020:
 		return sqlstore.Race
+	case 1305: // what does not exist
+		if strings.HasPrefix(my.Message, "SAVEPOINT") {
+			return sqlstore.Race
+		}
+		return sqlstore.BadSQL
 	case 1317, 1969, 3024, 1153, 1206, 1037, 1038, 1041:
 		return sqlstore.Size
 	case 1205:

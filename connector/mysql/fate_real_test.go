@@ -65,6 +65,10 @@ func (s *store) refusedBy(t *testing.T, w *worker, c Config, name string) (refus
 
 // V20: a table without transactions keeps what was written to it, whether or not the batch commits.
 func TestV20NotTransactional(t *testing.T) {
+	engines := []string{"MyISAM", "MEMORY"}
+	if !newStore(t).mysql {
+		engines = append(engines, "Aria")
+	}
 	const trigger = "create table door (id int, a text) engine=InnoDB; create trigger door_in after insert on door for each row "
 	for _, c := range []struct {
 		name, ddl string
@@ -85,7 +89,7 @@ func TestV20NotTransactional(t *testing.T) {
 		{"table of a view", "create view door as select * from lost", Config{Table: "door"}, "check start commit", "lost", 0},
 		{"trigger", trigger + "begin if new.id > 0 then insert into lost values (new.id, new.a); end if; end", Config{Table: "door"}, "check start commit", "lost", 0},
 		{"trigger behind sql", trigger + "insert into lost values (new.id, new.a)", Config{SQL: "insert into door select id, a from batch"}, "check start commit", "lost", 0},
-		{"function", "create function f(n int) returns int begin insert into lost values (n, ''); return n; end", Config{SQL: "select max(f(id)) into @f from batch"}, "check start commit", "lost", 0},
+		{"function", "create function f(n int) returns int deterministic begin insert into lost values (n, ''); return n; end", Config{SQL: "select max(f(id)) into @f from batch"}, "check start commit", "lost", 0},
 		{"procedure", "create procedure f() begin insert into lost select id, a from batch; end", Config{SQL: "call f()"}, "check start commit", "lost", 0},
 		{"prepared", "", Config{SQL: "set @s = concat('insert into lo', 'st select id, a from batch'); prepare s from @s; execute s; deallocate prepare s"}, "commit", "stands", 2},
 		{"procedure that prepares", "create procedure f() begin set @s = concat('insert into lo', 'st select id, a from batch'); prepare s from @s; execute s; deallocate prepare s; end",
@@ -95,7 +99,7 @@ func TestV20NotTransactional(t *testing.T) {
 			return err
 		}}, "commit", "stands", 1},
 	} {
-		for _, engine := range []string{"MyISAM", "Aria", "MEMORY"} {
+		for _, engine := range engines {
 			t.Run(c.name+" "+engine, func(t *testing.T) {
 				s := newStore(t)
 				s.exec(t, "create table lost (id int, a varchar(20)) engine="+engine)
@@ -152,9 +156,13 @@ func TestV20ReadingIsNoWriting(t *testing.T) {
 func TestV20LedgerOfAnotherEngine(t *testing.T) {
 	s := newStore(t)
 	w := s.worker(t, Config{Table: "flights"}).start(1)
-	for _, table := range []string{"fencepost_ledger", "fencepost_groups", "fencepost_moves"} {
-		s.exec(t, "alter table "+table+" engine=Aria")
-		if _, err := s.worker(t, Config{Table: "flights"}).sink.Ledger().Read(t.Context(), "g"); !isParted(err, table+" is of engine Aria") {
+	engine, tables := "Aria", []string{"fencepost_ledger", "fencepost_groups", "fencepost_moves"}
+	if s.mysql {
+		engine, tables = "MEMORY", tables[:2] // no engine of MySQL's without transactions takes the third
+	}
+	for _, table := range tables {
+		s.exec(t, "alter table "+table+" engine="+engine)
+		if _, err := s.worker(t, Config{Table: "flights"}).sink.Ledger().Read(t.Context(), "g"); !isParted(err, table+" is of engine "+engine) {
 			t.Errorf("read: got %v", err)
 		}
 		for _, f := range w.sink.Check(t.Context(), idColumns[:0]) {

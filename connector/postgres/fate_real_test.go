@@ -144,8 +144,12 @@ func TestV18UnloggedUnderAWorker(t *testing.T) {
 // What a batch only reads, or keeps for itself, may be of any kind.
 func TestV18ReadingIsNoWriting(t *testing.T) {
 	s := newStore(t)
+	unlogged := "unlogged"
+	if one[int](t, s, "select current_setting('server_version_num')::int") >= 180_000 {
+		unlogged = "" // 18 refuses what meant nothing
+	}
 	s.exec(t, `create table v18 (id int, a text); create unlogged table names (id int, a text); insert into names values (1, 'one');
-		create unlogged table parts (id int, a text) partition by list (a); create table part partition of parts default;
+		create `+unlogged+` table parts (id int, a text) partition by list (a); create table part partition of parts default;
 		create view named as select * from v18 where id in (select id from names)`)
 	w := s.worker(t, Config{Table: "flights"}).start(1)
 	for i, c := range []Config{

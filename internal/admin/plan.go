@@ -42,7 +42,8 @@ type Line struct {
 	earliest, end fencepost.Offset
 	verdict       ledger.Verdict
 	diverged      fencepost.Offset
-	mends         bool // it moves even where the offset stays: the topic, or the history behind it, is another
+	left          fencepost.Place // where the group went on; the move says to go on here all the same
+	mends         bool            // it moves even where the offset stays: the topic, or the history behind it, is another
 }
 
 // outside is a destination that lies outside of the log.
@@ -124,6 +125,11 @@ func newLine(s Standing, v View, sel Selection) (Line, error) {
 	switch s.Decision.Verdict {
 	case ledger.Unknown, ledger.Missing, ledger.OtherCluster:
 		return l, refused(s.TopicPartition, s.Decision.Verdict.String()+": "+s.Reason, "mend that first; or leave it out with --topic")
+	case ledger.OldPrimary:
+		if s.Bounds.Err != nil {
+			return l, refused(s.TopicPartition, s.Bounds.Err.Error(), "mend that first; or leave it out with --topic")
+		}
+		l.left, l.mends = v.Left, true
 	case ledger.Recreated:
 		return l, refused(s.TopicPartition, "the topic was recreated, and moves as a whole: "+s.Reason, "fencepost offsets repair FILE")
 	case ledger.VerdictUnset:

@@ -152,7 +152,7 @@ func (p *Plan) Recheck(v View) error {
 		if err != nil {
 			return err
 		}
-		l.earliest, l.end, l.verdict, l.diverged = fresh.earliest, fresh.end, fresh.verdict, fresh.diverged
+		l.earliest, l.end, l.verdict, l.diverged, l.left, l.mends = fresh.earliest, fresh.end, fresh.verdict, fresh.diverged, fresh.left, fresh.mends
 		if wants, ok := fresh.aim(Destination{Kind: ToOffset, N: int64(l.Next.Offset), text: text.Count(l.Next.Offset)}, false, 0); !ok {
 			bad = append(bad, wants)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"reflect"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -81,8 +80,6 @@ type session struct {
 	secret  string   // of this connection
 	// process is the server's number of the connection, for other goroutines; 0: there is none, or a pooler hides it.
 	process uint64
-	// placeless: the server of this connection does not say which one it is. Some that only speak like Postgres do not.
-	placeless bool
 	// sparse and dense are sparseSQL and denseSQL, as the server keeps them for this connection.
 	sparse, dense prepared
 }
@@ -100,7 +97,7 @@ func (s *session) Open(ctx context.Context) (fresh bool, err error) {
 	if err != nil {
 		return false, s.edge(ctx, err)
 	}
-	s.conn, s.secret, s.placeless = conn, sqlstore.Secret(), false
+	s.conn, s.secret = conn, sqlstore.Secret()
 	if !pooled(conn) {
 		atomic.StoreUint64(&s.process, uint64(conn.PgConn().PID()))
 	}
@@ -204,31 +201,6 @@ func (s *session) Rollback(ctx context.Context, err error) {
 	if _, err := s.exec(ctx, "rollback"); err != nil || s.conn.PgConn().TxStatus() != 'I' {
 		s.Drop()
 	}
-}
-
-// placeSQL names the timeline by the file that is written now: the control file has it only from the next checkpoint on, which
-// may be minutes after a promotion.
-const placeSQL = "select system_identifier, pg_walfile_name(pg_current_wal_lsn()) from pg_control_system()"
-
-// place is which server of its system the connection is on.
-func (s *session) place(ctx context.Context) (at fencepost.Place, err error) {
-	if s.placeless {
-		return at, nil
-	}
-	res, err := s.exec(ctx, placeSQL)
-	if pg := new(pgconn.PgError); errors.As(err, &pg) && s.conn.PgConn().TxStatus() == 'I' {
-		s.placeless = true
-		return at, nil
-	}
-	if err != nil {
-		return at, err
-	}
-	row := res[0].Rows[0]
-	timeline, err := strconv.ParseUint(string(row[1][:8]), 16, 32)
-	if err != nil {
-		return at, fmt.Errorf("read timeline of %s: %w", row[1], err)
-	}
-	return fencepost.Place{System: string(row[0]), Timeline: timeline}, nil
 }
 
 // savepoint is a name that no SQL can know.

@@ -139,6 +139,7 @@ func (p *Plan) Recheck(v View) error {
 	for _, s := range v.Standings {
 		standing[s.TopicPartition] = s
 	}
+	p.Left = v.Left
 	var bad []outside
 	held := &ledger.Refused{Held: map[fencepost.TopicPartition]ledger.Position{}}
 	for i := range p.Lines {

@@ -114,7 +114,7 @@ func TestS17AnOldPrimaryComesBack(t *testing.T) {
 			t.Errorf("%s is parked at %d, want 150", tp, at.Offset)
 		}
 	}
-	s.rewind(s.rooms(name), "150")
+	s.goesBack(p, name)
 	reached(250)
 	for _, tp := range both {
 		s.wantRows(tp, span(0, 250)...)
@@ -127,6 +127,21 @@ func TestS17AnOldPrimaryComesBack(t *testing.T) {
 	if parked := heard[engine.Parked](fifth); len(parked) > 0 {
 		t.Errorf("parked again: %v", parked)
 	}
+}
+
+// goesBack tells by the command line that the group goes on at the old primary.
+func (s *scene) goesBack(p pair, topic string) {
+	s.t.Helper()
+	sh := &shell{t: s.t, binary: build(s.t), dir: s.t.TempDir(), env: []string{"FENCEPOST_WHO=oncall@bastion", "TZ=UTC"}}
+	sh.write("seen.yaml", fmt.Sprintf("group: %s\nsource: {brokers: [%s], topics: [%s]}\nschema: {value: text}\nsink:\n  postgres:\n    dsn: %s\n    table: seen\n",
+		s.group, s.broker.Plaintext, topic, p.dsn))
+	said := "this server is on timeline 1, and the group went on at timeline 2, where a replica was promoted"
+	sh.wants(sh.run(3, "check", "seen.yaml"), "error[old-primary]", said, "fencepost offsets set seen.yaml --topic "+topic+":0 --to 150 --execute")
+	sh.wants(sh.run(3, "offsets", "show", "seen.yaml"), "old primary", "parked", said, "fencepost offsets set seen.yaml --topic "+topic+":0 --to 150 --execute")
+	sh.wants(sh.run(3, "offsets", "repair", "seen.yaml"), "old primary", said)
+	sh.wants(sh.run(0, "offsets", "set", "seen.yaml", "--to", "150"), "rewind 2 partitions, 0 stay", "an old primary: the group went on at timeline 2")
+	sh.wants(sh.run(0, "offsets", "set", "seen.yaml", "--to", "150", "--why", "INC-7", "--execute"), "2 of 2 partitions hold the new Fence")
+	sh.wants(sh.run(0, "moves", "seen.yaml"), "despite", "INC-7")
 }
 
 // behind stops what the replica receives, and returns when it receives no more.

@@ -38,95 +38,125 @@ func (p pair) at(t *testing.T, s *servers.OwnPostgresServer, ddl string) *postgr
 	return openPostgresStore(t, s.DSN(p.database), ddl)
 }
 
+// failover is a group whose store is a pair.
+type failover struct {
+	*scene
+	pair
+	topic string
+	both  []fencepost.TopicPartition
+}
+
+func newFailover(t *testing.T) *failover {
+	p := newPair(t)
+	f := &failover{scene: newScene(t, servers.Kafka(t), p.at(t, p.a, seenDDL)), pair: p}
+	f.topic = f.scene.topic(2)
+	f.both = []fencepost.TopicPartition{at(f.topic, 0), at(f.topic, 1)}
+	return f
+}
+
+// worker reaches whichever of the two takes writes, in the order of the dsn.
+func (f *failover) worker() *worker {
+	return f.run([]string{f.topic}, func(set *setup) { set.engine.Sink = (&postgresStore{dsn: f.dsn}).sink(f.t, "seen", "") })
+}
+
+// more appends n records to each partition.
+func (f *failover) more(n int) {
+	for _, tp := range f.both {
+		f.fill(tp, n)
+	}
+}
+
+// all waits until both partitions are at n, in the ledger and in the mirror.
+func (f *failover) all(n int64) {
+	f.t.Helper()
+	for _, tp := range f.both {
+		f.reached(tp, fencepost.Offset(n))
+		f.mirrored(tp, n)
+	}
+}
+
+// exact checks that each of the first n records of each partition stands there once.
+func (f *failover) exact(n int64) {
+	f.t.Helper()
+	for _, tp := range f.both {
+		f.wantRows(tp, span(0, n)...)
+	}
+}
+
 // TestS17AnOldPrimaryComesBack: a primary that was killed comes back beside the one that was promoted in its place. A worker
 // that is restarted meets the old one first, which is still read-write. It must not write there: the other worker and the
-// group are elsewhere.
+// group are elsewhere. Later the new one is lost, and a person goes back.
 func TestS17AnOldPrimaryComesBack(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	s := newScene(t, servers.Kafka(t), p.at(t, p.a, seenDDL))
-	name := s.topic(2)
-	both := []fencepost.TopicPartition{at(name, 0), at(name, 1)}
-	fill := func(n int) {
-		for _, tp := range both {
-			s.fill(tp, n)
-		}
-	}
-	reached := func(n int64) {
-		t.Helper()
-		for _, tp := range both {
-			s.reached(tp, fencepost.Offset(n))
-			s.mirrored(tp, n)
-		}
-	}
-	onBoth := func(set *setup) { set.engine.Sink = (&postgresStore{dsn: p.dsn}).sink(t, "seen", "") }
+	f := newFailover(t)
+	first, second := f.worker(), f.worker()
+	f.more(100)
+	f.all(100)
+	f.behind(t)
+	f.more(50)
+	f.all(150) // on the old primary alone
+	f.a.Kill()
+	f.b.Promote(t)
+	f.store = f.at(t, f.b, "")
+	f.more(50)
+	f.all(200)
 
-	first, second := s.run([]string{name}, onBoth), s.run([]string{name}, onBoth)
-	fill(100)
-	reached(100)
-	p.behind(t)
-	fill(50)
-	reached(150) // on the old primary alone
-	p.a.Kill()
-	p.b.Promote(t)
-	s.store = p.at(t, p.b, "")
-	fill(50)
-	reached(200)
-
-	p.a.Start()
+	f.a.Start()
 	first.stop()
 	<-first.done
-	third := s.run([]string{name}, onBoth)
-	fill(50)
-	old := p.at(t, p.a, "")
-	eventually(t, "a partition is parked", func() error {
-		if n := old.number(t, "select count(*) from seen"); n != 300 {
-			t.Fatalf("the old primary has %d rows, want the 300 of before\n%s", n, third.story())
-		}
-		if len(heard[engine.Parked](third)) == 0 {
-			return fmt.Errorf("none is")
-		}
-		return nil
-	})
-	parked := heard[engine.Parked](third)[0]
-	if parked.Code != "old-primary" {
-		t.Errorf("parked as %s: %s", parked.Code, parked.Reason)
-	}
-	other := both[1-parked.Partition]
-	s.reached(other, 250)
-	s.mirrored(other, 250)
-
-	old.conn.Close(t.Context()) // nothing is to be mended but the old primary: it goes away
-	p.a.Kill()
-	reached(250)
-	for _, tp := range both {
-		s.wantRows(tp, span(0, 250)...)
-	}
+	third := f.worker()
+	f.more(50)
+	other := f.both[1-f.parksAtTheOld(third).Partition]
+	f.reached(other, 250)
+	f.mirrored(other, 250)
+	f.a.Kill() // nothing else is to be mended
+	f.all(250)
+	f.exact(250)
 	third.end()
 	second.end()
 
-	p.b.Kill() // the new primary is lost for good, and a person goes back to the old one
-	p.a.Start()
-	s.store = p.at(t, p.a, "")
-	fourth := s.run([]string{name}, onBoth)
-	for _, tp := range both {
+	f.b.Kill()
+	f.a.Start()
+	f.store = f.at(t, f.a, "")
+	fourth := f.worker()
+	for _, tp := range f.both {
 		if at := fourth.parked(tp, "old-primary"); at.Offset != 150 {
 			t.Errorf("%s is parked at %d, want 150", tp, at.Offset)
 		}
 	}
-	s.goesBack(p, name)
-	reached(250)
-	for _, tp := range both {
-		s.wantRows(tp, span(0, 250)...)
-	}
+	f.goesBack(f.pair, f.topic)
+	f.all(250)
+	f.exact(250)
 	fourth.end()
-	fifth := s.run([]string{name}, onBoth) // the group is here now
-	fill(10)
-	reached(260)
+	fifth := f.worker() // the group is here now
+	f.more(10)
+	f.all(260)
 	fifth.end()
 	if parked := heard[engine.Parked](fifth); len(parked) > 0 {
 		t.Errorf("parked again: %v", parked)
 	}
+}
+
+// parksAtTheOld waits until a worker parks a partition, before anything is written to the old primary.
+func (f *failover) parksAtTheOld(wk *worker) engine.Parked {
+	f.t.Helper()
+	old := connect(f.t, f.a.DSN(f.database))
+	defer old.Close(f.t.Context())
+	eventually(f.t, "a partition is parked", func() error {
+		var n int
+		if err := old.QueryRow(f.t.Context(), "select count(*) from seen").Scan(&n); err != nil || n != 300 {
+			f.t.Fatalf("the old primary has %d rows, want the 300 of before: %v\n%s", n, err, wk.story())
+		}
+		if len(heard[engine.Parked](wk)) == 0 {
+			return fmt.Errorf("none is")
+		}
+		return nil
+	})
+	parked := heard[engine.Parked](wk)[0]
+	if parked.Code != "old-primary" {
+		f.t.Errorf("parked as %s: %s", parked.Code, parked.Reason)
+	}
+	return parked
 }
 
 // goesBack tells by the command line that the group goes on at the old primary.

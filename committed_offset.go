@@ -1,10 +1,12 @@
 package fencepost
 
-// CommittedOffset is a committed offset of the Kafka group. Ledger and TopicID are ours to write into the commit's metadata;
-// zero in one that another program wrote.
+// CommittedOffset is a committed offset of the Kafka group. Its other fields are ours to write into the commit's metadata;
+// they are zero in one that another program wrote, and Place and Fence in one of an earlier version.
 type CommittedOffset struct {
 	Offset      Offset
 	LeaderEpoch LeaderEpoch
 	Ledger      LedgerID
 	TopicID     TopicID
+	Place       Place // of the ledger
+	Fence       int64 // of the position, a ledger.Fence; 0: not known
 }

@@ -94,6 +94,10 @@ func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll ui
 			was := p.Partition
 			starts[p.TopicPartition] = e.applyOne(p, v, poll)
 			events = append(events, stops(p, v, &was)...)
+			if v.WentBack && s.others > 0 {
+				events = append(events, SinkWentBack{TopicPartition: p.TopicPartition, From: s.mirrored[p.TopicPartition].Offset, To: v.position.Offset, Others: s.others})
+				e.behind.Store(true)
+			}
 			if p.Runs() && v.weaker() {
 				weak = append(weak, p.Topic)
 			}

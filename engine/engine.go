@@ -24,9 +24,11 @@ type Engine struct {
 	ledger   ledger.Ledger
 	writer   ledger.Actor
 	identity fencepost.LedgerID
+	place    atomic.Pointer[fencepost.Place] // of the ledger, as commits are mirrored with it; nil: not known yet
 	lanes    []*lane
 	poller   *poller
 	mirrors  []mirroring
+	inGroup  *mirror[fencepost.CommittedOffset] // the first of them
 	rate     *rate
 	began    time.Time
 
@@ -60,6 +62,7 @@ type Engine struct {
 	stats  stats
 	events events
 	ran    atomic.Bool
+	behind atomic.Bool // a ledger that went back was met while other members of the group were live
 }
 
 // New is an engine that has not begun. It does no I/O.
@@ -98,7 +101,8 @@ func Run(ctx context.Context, cfg Config) error {
 // event LeftBehind.
 //
 // Errors: nil after ctx ended or the end was reached; *fencepost.UserError for what a person has to mend (parked-left
-// where the end was reached and partitions stay parked); anything else that the configuration's checks or the connectors return.
+// where the end was reached and partitions stay parked; mirror-ahead where the ledger went back while other members of the group were live, which
+// may be at another server); anything else that the configuration's checks or the connectors return.
 // ErrCutShort where ctx ended a run before its end, or a commit that was under way before its outcome was known.
 // An engine that has run already runs no second time.
 func (e *Engine) Run(ctx context.Context) error {
@@ -138,7 +142,8 @@ func newEngine(cfg Config) *Engine {
 		ends:         map[fencepost.TopicPartition]fencepost.Offset{},
 		contradicted: map[fencepost.TopicPartition]ledger.Position{},
 		resolving:    make(chan struct{}, 1), wake: make(chan struct{}, 1), opened: make(chan struct{}), over: make(chan struct{}), ended: make(chan struct{})}
-	e.mirrors = []mirroring{newMirror(e)}
+	e.inGroup = newMirror(e)
+	e.mirrors = []mirroring{e.inGroup}
 	for i, to := range cfg.Mirrors {
 		e.mirrors = append(e.mirrors, newCopy(e, i+1, to))
 	}
@@ -338,10 +343,15 @@ func (e *Engine) leftBehind(what string, err error) {
 
 // outcome is how the run ended: the result of finish or fail, else cut.
 func (e *Engine) outcome(cut error) error {
+	err := cut
 	if e.isEnded() {
-		return e.result
+		err = e.result
 	}
-	return cut
+	if err == nil && e.behind.Load() {
+		err = &fencepost.UserError{Code: "mirror-ahead",
+			Err: errors.New("the ledger held less than the group had committed, while other workers were live: they may be at another server")}
+	}
+	return err
 }
 
 // doubtful says of each lane that gave a commit up while its outcome was unknown.

@@ -53,6 +53,9 @@ type (
 	SinkWentBack struct {
 		fencepost.TopicPartition
 		From, To fencepost.Offset
+		// Others is how many other members of the group were live where the group's offsets in Kafka are what was ahead: they may
+		// be at another server. 0: none, or it was this worker that was ahead.
+		Others int
 	}
 	// Parked: the partition stops until the cause is mended; it is tested again every watch interval, or less often
 	// where a test takes long.

@@ -20,7 +20,11 @@ func (e Refused) String() string {
 
 // String says how far the ledger went back.
 func (e SinkWentBack) String() string {
-	return fmt.Sprintf("%s: the ledger went back from %d to %d", e.TopicPartition, e.From, e.To)
+	text := fmt.Sprintf("%s: the ledger went back from %d to %d", e.TopicPartition, e.From, e.To)
+	if e.Others > 0 {
+		text += fmt.Sprintf(", with %d other members live", e.Others)
+	}
+	return text
 }
 
 // String says what holds the partition back.

@@ -64,7 +64,12 @@ const (
 func newMirror(e *Engine) *mirror[fencepost.CommittedOffset] {
 	m := makeMirror[fencepost.CommittedOffset](e, 0)
 	m.value = func(m ledger.Move) fencepost.CommittedOffset {
-		return fencepost.CommittedOffset{Offset: m.Next.Offset, LeaderEpoch: m.Next.LeaderEpoch, Ledger: e.identity, TopicID: m.Next.TopicID}
+		c := fencepost.CommittedOffset{Offset: m.Next.Offset, LeaderEpoch: m.Next.LeaderEpoch, Ledger: e.identity, TopicID: m.Next.TopicID,
+			Fence: int64(m.Next.Fence)}
+		if at := e.place.Load(); at != nil {
+			c.Place = *at
+		}
+		return c
 	}
 	m.merge = func(_, now fencepost.CommittedOffset) fencepost.CommittedOffset { return now }
 	m.write = func(ctx context.Context, marks map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
@@ -119,6 +124,11 @@ func (m *mirror[V]) committed(moves []ledger.Move) {
 	}
 	m.e.mu.Unlock()
 	m.mu.Unlock()
+	m.rouse()
+}
+
+// rouse has what is new written.
+func (m *mirror[V]) rouse() {
 	select {
 	case m.wake <- struct{}{}:
 	default:
@@ -272,4 +282,27 @@ func (e *Engine) dropMirrors(tps []fencepost.TopicPartition) {
 	for _, m := range e.mirrors {
 		m.drop(tps)
 	}
+}
+
+// moveTo notes where the ledger is. After it has moved, what was mirrored before is written again, idle partitions too: the old
+// place is not the group's any more.
+func (e *Engine) moveTo(at fencepost.Place) {
+	was := e.place.Swap(&at)
+	if was == nil || *was == at {
+		return
+	}
+	e.inGroup.change(func(c fencepost.CommittedOffset) fencepost.CommittedOffset {
+		c.Place = at
+		return c
+	})
+}
+
+// change has all that is kept written again, in another form.
+func (m *mirror[V]) change(f func(V) V) {
+	m.mu.Lock()
+	for _, k := range m.mu.marks {
+		k.value, k.fresh = f(k.value), true
+	}
+	m.mu.Unlock()
+	m.rouse()
 }

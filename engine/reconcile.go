@@ -22,6 +22,9 @@ type reconciliation struct {
 	snapshot ledger.Snapshot
 	about    source.Description
 	mirrored map[fencepost.TopicPartition]fencepost.CommittedOffset
+	others   int                                           // members of the group beside this one; with a ledger that went back
+	left     fencepost.Place                               // where the group went on since the ledger was here
+	last     map[fencepost.TopicPartition]ledger.LastMoves // with left
 	verdicts map[fencepost.TopicPartition]verdict
 	proven   map[fencepost.TopicPartition]ledger.Position // what the ledger held before it was read; with a ledger apart
 }
@@ -52,6 +55,7 @@ func (e *Engine) resolve(ctx context.Context, tps []fencepost.TopicPartition) (*
 			return nil, err
 		}
 		moves := s.reconcile(ctx, tps)
+		s.countOthers(ctx)
 		if len(moves) == 0 {
 			return s, nil
 		}
@@ -106,10 +110,30 @@ func (s *reconciliation) ask(ctx context.Context) (err error) {
 	if s.snapshot, err = s.e.ledger.Read(ctx, s.e.cfg.Group); err != nil {
 		return fmt.Errorf("read ledger: %w", err)
 	}
+	if err = s.locate(ctx); err != nil {
+		return fmt.Errorf("read the ledger's history: %w", err)
+	}
 	if s.about, err = s.e.cluster.Describe(ctx); err != nil {
 		return fmt.Errorf("ask brokers: %w", err)
 	}
 	return nil
+}
+
+// locate compares the ledger's place with the one that the mirror names. What is committed from now on is mirrored with the
+// place of the ledger, once the group is here.
+func (s *reconciliation) locate(ctx context.Context) (err error) {
+	s.left = ledger.WentOnAt(s.snapshot.Place, s.mirrored)
+	if s.left == (fencepost.Place{}) {
+		s.e.moveTo(s.snapshot.Place)
+		return nil
+	}
+	s.last, err = ledger.LastMovesIn(ctx, s.e.ledger, s.e.cfg.Group)
+	for tp, l := range s.last {
+		if l.Despite(s.left, s.snapshot.Positions[tp]) {
+			s.e.place.Store(&s.snapshot.Place) // a person said so
+		}
+	}
+	return err
 }
 
 // proven is where the held partitions' last commits ended.
@@ -124,9 +148,12 @@ func (e *Engine) proven() map[fencepost.TopicPartition]ledger.Position {
 // stored is what is known of one partition besides what the brokers say of it.
 func (s *reconciliation) stored(tp fencepost.TopicPartition) ledger.Stored {
 	st := ledger.Stored{TopicPartition: tp, Position: s.snapshot.Positions[tp], Topic: s.snapshot.Topics[tp.Topic],
-		ClusterID: s.snapshot.ClusterID, Mirror: -1}
+		ClusterID: s.snapshot.ClusterID, Mirror: -1, Place: s.snapshot.Place, Left: s.left}
 	if m, ok := s.mirrored[tp]; ok {
-		st.Mirror = m.Offset
+		st.Mirror, st.MirrorFence, st.MirrorPlace = m.Offset, ledger.Fence(m.Fence), m.Place
+	}
+	if s.last[tp].Despite(s.left, st.Position) {
+		st.Left = fencepost.Place{}
 	}
 	st.ByPattern = !s.e.atStart[tp.Topic]
 	return st
@@ -243,10 +270,29 @@ func (s *reconciliation) judge(tp fencepost.TopicPartition, answers []ledger.Ans
 		v.code, v.facts = "ledger-went-back", map[string]string{"applied": fmt.Sprint(was.Offset), "held": fmt.Sprint(st.Position.Offset)}
 	} else {
 		v.Decision = ledger.Reconcile(st, answers, s.e.cfg.Policy)
-		v.code = parkCode(v.Verdict)
+		if v.code = parkCode(v.Verdict); v.Verdict == ledger.OldPrimary {
+			v.facts = map[string]string{"held": fmt.Sprint(st.Position.Offset)}
+		}
 	}
 	s.verdicts[tp] = v
 	return v.Decision
+}
+
+// countOthers asks who else is in the group where the mirror shows that the ledger went back: a store that was restored has all
+// workers with it, and a copy of it has this one alone.
+func (s *reconciliation) countOthers(ctx context.Context) {
+	counter, able := s.e.cluster.(source.MemberCounter)
+	for _, v := range s.verdicts {
+		if !able || !v.WentBack {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+		if n, err := counter.MemberCount(ctx); err == nil {
+			s.others = max(0, n-1)
+		}
+		return
+	}
 }
 
 // moves collects the moves of the verdicts. Partitions that move together move all or not at all.
@@ -335,6 +381,8 @@ func parkCode(v ledger.Verdict) string {
 		return "topic-missing"
 	case ledger.OtherCluster:
 		return "other-cluster"
+	case ledger.OldPrimary:
+		return "old-primary"
 	case ledger.Recreated:
 		return "recreated"
 	case ledger.AgedOut:

@@ -31,7 +31,7 @@ func Warnings(l *slog.Logger) func(Event) {
 			l.Warn("commit refused", where(e.TopicPartition), "standing", e.Relation.String(), "offset", int64(e.Offset),
 				"held", int64(e.Held.Offset))
 		case SinkWentBack:
-			l.Warn("sink went back", where(e.TopicPartition), "from", int64(e.From), "to", int64(e.To))
+			l.Warn("sink went back", where(e.TopicPartition), "from", int64(e.From), "to", int64(e.To), "others", e.Others)
 		case Moved:
 			for _, m := range e.Moves {
 				if m.AtMost != 0 {

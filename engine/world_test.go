@@ -27,6 +27,7 @@ type world struct {
 		topics    map[string]*fakeTopic
 		committed map[fencepost.TopicPartition]fencepost.CommittedOffset
 		silent    map[fencepost.TopicPartition]bool
+		members   int             // of the group; 0: nobody says
 		hung      bool            // requests for the mirror are not answered
 		deaf      chan struct{}   // not nil: nor do they follow their context, until it is closed
 		hidden    map[string]bool // :: topic -> no broker says anything of it
@@ -373,6 +374,15 @@ func (w *world) CommittedOffsets(context.Context, fencepost.Group) (map[fencepos
 		out[tp] = m
 	}
 	return out, nil
+}
+
+func (w *world) MemberCount(context.Context) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.mu.members == 0 {
+		return 0, fencepost.ErrNoAnswer
+	}
+	return w.mu.members, nil
 }
 
 func (w *world) Mirror(ctx context.Context, _ fencepost.Group, marks map[fencepost.TopicPartition]fencepost.CommittedOffset) error {

@@ -69,6 +69,17 @@ func LastMovesOf(moves iter.Seq2[Recorded, error]) (map[fencepost.TopicPartition
 	return all, nil
 }
 
+// LastMovesIn is the end of each partition's history in a ledger; nil where it keeps none.
+func LastMovesIn(ctx context.Context, l Ledger, g fencepost.Group) (map[fencepost.TopicPartition]LastMoves, error) {
+	if recent, ok := As[Recent](l); ok {
+		return recent.LastMoves(ctx, g)
+	}
+	if history, ok := As[History](l); ok {
+		return LastMovesOf(history.Moves(ctx, g))
+	}
+	return nil, nil
+}
+
 // Finder is an optional ability of a Ledger: to look for it without making it, which Read and Move do.
 type Finder interface {
 	// Exists reports whether the store has this ledger. Errors: ErrNewer; any other error: no answer.
@@ -101,6 +112,7 @@ func (k KeepCommits) String() string { return [...]string{"merged", "all", "none
 // Snapshot is a ledger's content for one group at one moment.
 type Snapshot struct {
 	Ledger    fencepost.LedgerID
+	Place     fencepost.Place       // of the server that answered; zero: the store does not say
 	ClusterID string                // of the first move that named one; empty until then
 	Topics    map[string]TopicState // :: topic -> what was started of it
 	Positions map[fencepost.TopicPartition]Position

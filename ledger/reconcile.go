@@ -28,10 +28,12 @@ const (
 	New                   // a topic that the group has never seen
 	WeakerCheck           // in range, but one side has no topic ID: a recreated topic would not show
 	MirrorAhead           // in range, but the Kafka group holds a larger offset than the ledger
+	OldPrimary            // the ledger is an old primary's: the group went on where a replica was promoted
 )
 
 var verdicts = [...]string{"unset", "unknown", "missing", "other cluster", "ok", "recreated", "aged out",
-	"stale metadata", "truncated", "lost row", "added", "new", "weaker check", "mirror ahead"}
+	"stale metadata", "truncated", "lost row", "added", "new", "weaker check", "mirror ahead",
+	"old primary"}
 
 // String is the verdict as people read it.
 func (v Verdict) String() string { return verdicts[v] }
@@ -56,6 +58,11 @@ type Stored struct {
 	ClusterID string           // that the ledger belongs to; empty: it has none yet
 	ByPattern bool             // the topic was found by a pattern while running: it starts at earliest
 	Mirror    fencepost.Offset // the Kafka group's committed offset; negative: none
+	// MirrorFence and MirrorPlace are those of the position that the mirror was made of; zero: not known.
+	MirrorFence Fence
+	MirrorPlace fencepost.Place
+	// Place is where the ledger is, and Left the place to which the group has gone since, unless a move said to go on here. Zero: none.
+	Place, Left fencepost.Place
 }
 
 // Answer is the brokers' answer about one partition, with the cluster that they belong to.
@@ -74,6 +81,9 @@ type Decision struct {
 	AtMost int64
 	// Lost is the most records that are gone unapplied, whatever is done about it; UnknownLoss if they cannot be counted.
 	Lost int64
+	// WentBack: the ledger has held a larger offset under the same Fence, no move took it back, and no promotion is known that would
+	// explain it. The store was restored or failed over; or this is a copy of it, and the group goes on in another one.
+	WentBack bool
 	// Diverged is, for Truncated, where the histories part; negative if the broker does not know.
 	Diverged fencepost.Offset
 	Reason   string // for people, one clause without a full stop
@@ -98,6 +108,7 @@ func (d Decision) Move(s Stored, f Fence) Move {
 // (law 5: ask twice before crying loss). A loss counts only if both answers agree on it; two that differ
 // are no answer yet: wait. The decision table is in testdata/reconcile, one file a verdict.
 //
+//	group went on elsewhere --> old primary: park
 //	no answer ----------------> unknown: wait
 //	topic unknown ------------> (ask again) missing: park
 //	no row -------------------> lost row | added | new
@@ -139,6 +150,9 @@ func (v Verdict) agrees() bool { return v == OK || v == WeakerCheck || v == Mirr
 // judge is the Decision about one answer, taken at its word.
 func judge(s Stored, a Answer, p Policy) Decision {
 	switch {
+	case s.Left != (fencepost.Place{}):
+		return Decision{Verdict: OldPrimary, Action: Stop, Diverged: -1,
+			Reason: fmt.Sprintf("this server is on timeline %d, and the group went on at timeline %d, where a replica was promoted", s.Place.Timeline, s.Left.Timeline)}
 	case errors.Is(a.Err, fencepost.ErrNoTopic):
 		return Decision{Verdict: Missing, Action: Stop, Lost: UnknownLoss, Diverged: -1,
 			Reason: a.Err.Error() + " (asked twice)"}
@@ -168,6 +182,7 @@ func agreement(s Stored, a Answer) Decision {
 	case s.Mirror > s.Position.Offset:
 		d.Verdict = MirrorAhead
 		d.Reason = fmt.Sprintf("the Kafka group holds %d, the ledger %d: the ledger decides", s.Mirror, s.Position.Offset)
+		d.WentBack = s.MirrorFence == s.Position.Fence && !s.MirrorPlace.Before(s.Place)
 	}
 	if s.adopts(a.TopicID) {
 		d.Action, d.Cause, d.Next = MoveOn, CauseImport, s.Position

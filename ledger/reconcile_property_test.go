@@ -20,13 +20,14 @@ type finding struct {
 	atMost    int64
 	lost      int64
 	partsAt   fencepost.Offset
+	wentBack  bool
 	lossProof bool // one answer alone proves nothing
 	agrees    bool // nothing contradicts the position
 }
 
 // findingOf reads a Decision.
 func findingOf(d ledger.Decision) finding {
-	return finding{verdict: d.Verdict, action: d.Action, to: d.Next.Offset, id: d.Next.TopicID, cause: d.Cause, atMost: d.AtMost, lost: d.Lost, partsAt: d.Diverged}
+	return finding{verdict: d.Verdict, action: d.Action, to: d.Next.Offset, id: d.Next.TopicID, cause: d.Cause, atMost: d.AtMost, lost: d.Lost, partsAt: d.Diverged, wentBack: d.WentBack}
 }
 
 // slow is Reconcile once more, as the rules of design.md's table read one after the other, over sets of offsets instead
@@ -51,6 +52,9 @@ func slow(s ledger.Stored, answers []ledger.Answer, p ledger.Policy) finding {
 
 func slowOne(s ledger.Stored, a ledger.Answer, p ledger.Policy) finding {
 	none := fencepost.TopicID{}
+	if s.Left.System != "" {
+		return finding{verdict: ledger.OldPrimary, action: ledger.Stop, partsAt: -1}
+	}
 	if a.Err == fencepost.ErrNoTopic {
 		return finding{verdict: ledger.Missing, action: ledger.Stop, lost: -1, partsAt: -1, lossProof: true}
 	}
@@ -96,9 +100,11 @@ func slowOne(s ledger.Stored, a ledger.Answer, p ledger.Policy) finding {
 	f := finding{verdict: ledger.OK, action: ledger.Resume, partsAt: -1, agrees: true}
 	if s.Mirror > at {
 		f.verdict = ledger.MirrorAhead
+		promoted := s.MirrorPlace.System == s.Place.System && s.Place.System != "" && s.MirrorPlace.Timeline < s.Place.Timeline
+		f.wentBack = s.MirrorFence == s.Position.Fence && !promoted
 	}
 	if stored == none || a.TopicID == none {
-		f.verdict = ledger.WeakerCheck
+		f.verdict, f.wentBack = ledger.WeakerCheck, false
 	}
 	for counted := range s.Topic.Partitions {
 		if counted == s.Partition && a.TopicID != none && (s.Position.TopicID == none || s.Topic.TopicID == none) {
@@ -217,7 +223,12 @@ func drawQuestion(t *rapid.T) (ledger.Stored, []ledger.Answer, ledger.Policy) {
 	}
 	tp := fencepost.TopicPartition{Topic: "flights", Partition: int32(rapid.IntRange(0, 3).Draw(t, "partition"))}
 	s := ledger.Stored{TopicPartition: tp, ClusterID: name.Draw(t, "ledger's cluster"), ByPattern: rapid.Bool().Draw(t, "by pattern"),
-		Mirror: number.Draw(t, "mirror") - 1}
+		Mirror: number.Draw(t, "mirror") - 1, MirrorFence: ledger.Fence(rapid.IntRange(0, 2).Draw(t, "mirror's fence"))}
+	place := rapid.SampledFrom([]fencepost.Place{{}, {System: "S", Timeline: 1}, {System: "S", Timeline: 2}, {System: "T", Timeline: 1}})
+	s.Place, s.MirrorPlace = place.Draw(t, "place"), place.Draw(t, "mirror's place")
+	if rapid.IntRange(0, 9).Draw(t, "left") == 0 {
+		s.Left = fencepost.Place{System: "S", Timeline: 3}
+	}
 	if rapid.IntRange(0, 3).Draw(t, "has a row") > 0 {
 		s.Position = ledger.Position{Offset: number.Draw(t, "stored"), LeaderEpoch: fencepost.LeaderEpoch(rapid.IntRange(-1, 2).Draw(t, "epoch")),
 			Fence: 1, TopicID: id.Draw(t, "stored ID")}
@@ -277,7 +288,10 @@ func TestReconcileInvariants(t *testing.T) {
 		if d.Action == ledger.AskAgain && len(answers) == 2 {
 			fail("a second answer decides")
 		}
-		if a.Err != nil && d.Action != ledger.Wait && d.Verdict != ledger.Missing {
+		if s.Left != (fencepost.Place{}) && d.Action != ledger.Stop {
+			fail("an old primary is never gone on at")
+		}
+		if a.Err != nil && d.Action != ledger.Wait && d.Verdict != ledger.Missing && d.Verdict != ledger.OldPrimary {
 			fail("no answer is never an answer")
 		}
 		if d.Action == ledger.Resume && (s.Position.Absent() || s.Position.Offset < a.Earliest || s.Position.Offset > a.HighWatermark || a.Err != nil) {

@@ -79,7 +79,10 @@ func (s *scene) read(words []string) (err error) {
 	case words[0] == "partition":
 		s.stored.Partition = int32(offset(words[1]))
 	case words[0] == "mirror":
-		s.stored.Mirror = offset(words[1])
+		s.stored.Mirror, s.stored.MirrorFence = offset(words[1]), ledger.Fence(after(words, "fence", 0))
+		s.stored.MirrorPlace = timeline(words, "at")
+	case words[0] == "here":
+		s.stored.Place, s.stored.Left = timeline(words, "here"), timeline(words, "left")
 	case words[0] == "cluster":
 		s.stored.ClusterID = words[1]
 	case line == "by pattern":
@@ -155,6 +158,9 @@ func told(d ledger.Decision) string {
 	if d.Diverged >= 0 {
 		s += fmt.Sprintf(", parts at %d", d.Diverged)
 	}
+	if d.WentBack {
+		s += ", went back"
+	}
 	return s
 }
 
@@ -183,6 +189,14 @@ func after(words []string, key string, none fencepost.Offset) fencepost.Offset {
 		return offset(w)
 	}
 	return none
+}
+
+// timeline is the place whose number is behind a key.
+func timeline(words []string, key string) (p fencepost.Place) {
+	if n := after(words, key, -1); n >= 0 {
+		p = fencepost.Place{System: "7572312875143250001", Timeline: uint64(n)}
+	}
+	return p
 }
 
 // topicOf is the topic ID of a letter.

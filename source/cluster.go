@@ -33,6 +33,12 @@ type TransactionFinder interface {
 	OpenTransactions(context.Context, []fencepost.TopicPartition) (map[fencepost.TopicPartition]Transaction, error)
 }
 
+// MemberCounter is an optional ability of a Cluster: how many members the Kafka group has, this one among them.
+type MemberCounter interface {
+	// MemberCount asks the brokers. Errors: any; then nothing is known.
+	MemberCount(context.Context) (int, error)
+}
+
 // Transaction is a producer's transaction that is neither committed nor aborted.
 type Transaction struct {
 	ProducerID      int64

@@ -149,6 +149,10 @@ func (a *app) printPlan(p view.Plan, at *target.Target, planOut string) {
 	if text := sinkText(p.Repeats(), at.File); text != "" {
 		fmt.Fprintf(a.stdout, "sink       %s\n", screen.Wrap(text, 11, t.Width))
 	}
+	if p.Left != (fencepost.Place{}) {
+		left := fmt.Sprintf("an old primary: the group went on at timeline %d, where a replica was promoted. These moves say to go on here all the same", p.Left.Timeline)
+		fmt.Fprintf(a.stdout, "server     %s\n", screen.Wrap(left, 11, t.Width))
+	}
 	help := "add --execute; or keep it: --plan-out FILE, then --plan FILE --execute"
 	if planOut != "" {
 		help = fmt.Sprintf("fencepost offsets set %s --plan %s --execute", at.Word(), planOut)

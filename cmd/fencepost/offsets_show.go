@@ -7,7 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/view"
@@ -86,6 +88,11 @@ func (a *app) printPositions(p view.Positions, at *target.Target, all bool) {
 // parkedHelp is the command for what is parked. Another program's offsets are not repaired where they are, but on the way
 // into a ledger.
 func parkedHelp(p view.Positions) string {
+	for _, s := range p.Positions {
+		if s.Verdict == view.Verdict(ledger.OldPrimary) && s.Position != nil {
+			return codes.OldPrimary(fencepost.TopicPartition{Topic: s.Topic, Partition: s.Partition}, s.Position.Offset)
+		}
+	}
 	if p.Layout == nil {
 		return "fencepost offsets repair FILE"
 	}

@@ -22,6 +22,12 @@ type Member struct {
 	Partitions []fencepost.TopicPartition
 }
 
+// MemberCount is part of source.MemberCounter.
+func (s *Source) MemberCount(ctx context.Context) (int, error) {
+	members, err := s.Members(ctx)
+	return len(members), err
+}
+
 // Members describes the group, whichever protocol it speaks: a KIP-848 group is "dead" to the classic question, and
 // a classic one unknown to the new one, so both are asked. A group that does not exist has none.
 func (s *Source) Members(ctx context.Context) ([]Member, error) {

@@ -262,35 +262,43 @@ func TestMirror(t *testing.T) {
 
 func TestMarks(t *testing.T) {
 	m := fencepost.CommittedOffset{Ledger: fencepost.LedgerID{0xb1, 15: 9}, TopicID: fencepost.TopicID{1, 15: 2}}
-	text := marks(m)
+	none := fencepost.CommittedOffset{}
+	all := m
+	all.Fence, all.Place = 1<<62+7, fencepost.Place{System: "18446744073709551615", Timeline: 1<<32 - 1}
+	text, earlier := marks(all), marks(m)
 	if len(text) > 200 {
 		t.Errorf("%d bytes: %s", len(text), text)
 	}
+	if !strings.HasPrefix(text, earlier+" ") { // what builds of before read
+		t.Errorf("%s does not begin with %s", text, earlier)
+	}
 	for _, test := range []struct {
-		text   string
-		ledger fencepost.LedgerID
-		topic  fencepost.TopicID
+		text string
+		want fencepost.CommittedOffset
 	}{
-		{text, m.Ledger, m.TopicID},
-		{text + " later=field", m.Ledger, m.TopicID},
-		{marks(fencepost.CommittedOffset{Ledger: m.Ledger}), m.Ledger, fencepost.TopicID{}},
-		{"", fencepost.LedgerID{}, fencepost.TopicID{}},
-		{"fencepost/2 " + text, fencepost.LedgerID{}, fencepost.TopicID{}},
-		{strings.Replace(text, "ledger=b1", "ledger=zz", 1), fencepost.LedgerID{}, fencepost.TopicID{}},
-		{strings.Replace(text, "topic=", "topic=!", 1), fencepost.LedgerID{}, fencepost.TopicID{}},
+		{text, all},
+		{earlier, m},
+		{text + " later=field", all},
+		{earlier + " at=another-form", m},
+		{marks(fencepost.CommittedOffset{Ledger: m.Ledger}), fencepost.CommittedOffset{Ledger: m.Ledger}},
+		{"", none},
+		{"fencepost/2 " + text, none},
+		{strings.Replace(text, "ledger=b1", "ledger=zz", 1), none},
+		{strings.Replace(text, "topic=", "topic=!", 1), none},
+		{strings.Replace(text, "fence=", "fence=-", 1), none},
 	} {
-		if l, id := parseMarks(test.text); l != test.ledger || id != test.topic {
-			t.Errorf("%q gives %s, %s", test.text, l, id)
+		if got := parseMarks(test.text); got != test.want {
+			t.Errorf("%q gives %+v, want %+v", test.text, got, test.want)
 		}
 	}
 }
 
 func FuzzMarks(f *testing.F) {
-	f.Add("fencepost/1 ledger=b1946ac921494f0d9c5e0d7a3c1e8f42 topic=4dYkQ3v9TQyq0b7sWm1z2A")
+	f.Add("fencepost/1 ledger=b1946ac921494f0d9c5e0d7a3c1e8f42 topic=4dYkQ3v9TQyq0b7sWm1z2A fence=1f0a4c9be27d5530 at=7572312875143250001/2")
 	f.Fuzz(func(t *testing.T, text string) {
-		l, id := parseMarks(text)
-		if l2, id2 := parseMarks(marks(fencepost.CommittedOffset{Ledger: l, TopicID: id})); l2 != l || id2 != id {
-			t.Errorf("%q: %s %s came back as %s %s", text, l, id, l2, id2)
+		m := parseMarks(text)
+		if back := parseMarks(marks(m)); back != m {
+			t.Errorf("%q: %+v came back as %+v", text, m, back)
 		}
 	})
 }

@@ -85,7 +85,7 @@ func (l *Layout) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 			}
 			f.Entries = append(f.Entries, foreign.Entry{TopicPartition: tp, From: foreign.NoFrom, Until: fencepost.Offset(o.At),
 				Raw: strconv.FormatInt(o.At, 10), Where: l.name + " " + tp.String()})
-			if id, _ := parseMarks(o.Metadata); id != (fencepost.LedgerID{}) {
+			if id := parseMarks(o.Metadata).Ledger; id != (fencepost.LedgerID{}) {
 				ours[id]++
 			}
 		}

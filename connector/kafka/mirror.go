@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,42 +19,56 @@ import (
 
 // marksPrefix begins the metadata of a commit that is ours, with the version of its form:
 //
-//	fencepost/1 ledger=b1946ac921494f0d9c5e0d7a3c1e8f42 topic=4dYkQ3v9TQyq0b7sWm1z2A
+//	fencepost/1 ledger=b1946ac921494f0d9c5e0d7a3c1e8f42 topic=4dYkQ3v9TQyq0b7sWm1z2A fence=1f0a4c9be27d5530 at=7572312875143250001/2
 //
 // Later versions may add fields; a reader passes over names that it does not know. Brokers take 4,096 bytes.
 const marksPrefix = "fencepost/1"
 
-// marks writes a CommittedOffset's ledger and topic ID.
+// marks writes what is ours of a CommittedOffset. What is not known is left out.
 func marks(m fencepost.CommittedOffset) string {
-	return fmt.Sprintf("%s ledger=%s topic=%s", marksPrefix, m.Ledger, m.TopicID)
+	text := fmt.Sprintf("%s ledger=%s topic=%s", marksPrefix, m.Ledger, m.TopicID)
+	if m.Fence != 0 {
+		text += fmt.Sprintf(" fence=%016x", m.Fence)
+	}
+	if m.Place != (fencepost.Place{}) {
+		text += " at=" + m.Place.String()
+	}
+	return text
 }
 
 // parseMarks reads them. Another program's metadata, a broken one too, gives zeros: nothing is known then.
-func parseMarks(metadata string) (ledger fencepost.LedgerID, topic fencepost.TopicID) {
+func parseMarks(metadata string) (m fencepost.CommittedOffset) {
+	none := m
 	fields := strings.Fields(metadata)
 	if len(fields) == 0 || fields[0] != marksPrefix {
-		return ledger, topic
+		return none
 	}
-	var l fencepost.LedgerID
-	var t fencepost.TopicID
 	for _, f := range fields[1:] {
 		name, value, _ := strings.Cut(f, "=")
 		switch name {
 		case "ledger":
 			b, err := hex.DecodeString(value)
-			if err != nil || len(b) != len(l) {
-				return ledger, topic
+			if err != nil || len(b) != len(m.Ledger) {
+				return none
 			}
-			l = fencepost.LedgerID(b)
+			m.Ledger = fencepost.LedgerID(b)
 		case "topic":
 			id, err := fencepost.ParseTopicID(value)
 			if err != nil {
-				return ledger, topic
+				return none
 			}
-			t = id
+			m.TopicID = id
+		case "fence":
+			fence, err := strconv.ParseUint(value, 16, 63)
+			if err != nil {
+				return none
+			}
+			m.Fence = int64(fence)
+		case "at":
+			m.Place = fencepost.ParsePlace(value)
 		}
 	}
-	return l, t
+	return m
 }
 
 // CommittedOffsets reads the committed offsets of a group.
@@ -74,8 +89,8 @@ func (s *Source) CommittedOffsets(ctx context.Context, g fencepost.Group) (map[f
 			if o.At < 0 {
 				continue
 			}
-			m := fencepost.CommittedOffset{Offset: fencepost.Offset(o.At), LeaderEpoch: fencepost.LeaderEpoch(o.LeaderEpoch)}
-			m.Ledger, m.TopicID = parseMarks(o.Metadata)
+			m := parseMarks(o.Metadata)
+			m.Offset, m.LeaderEpoch = fencepost.Offset(o.At), fencepost.LeaderEpoch(o.LeaderEpoch)
 			all[fencepost.TopicPartition{Topic: topic, Partition: p}] = m
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -28,6 +29,9 @@ func (s *session) edge(ctx context.Context, err error) error {
 	}
 	if pg := new(pgconn.PgError); errors.As(err, &pg) {
 		return s.said(pg)
+	}
+	if errors.Is(err, errOldPrimary) {
+		return &fencepost.UserError{Code: "old-primary", Err: fmt.Errorf("%s: %w", place(s.config), err), Passing: true, Facts: map[string]string{"met": "true"}}
 	}
 	if ctx.Err() != nil {
 		return system.Canceled(ctx, place(s.config))

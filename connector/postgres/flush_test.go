@@ -669,6 +669,7 @@ func TestHangingRead(t *testing.T) {
 			b.says(answer(row("fencepost_groups", "x.fencepost_groups"), row("fencepost_ledger", "x.fencepost_ledger"), row("fencepost_moves", "x.fencepost_moves")), ready('I'))
 			b.hears("select version, ledger_id from x.fencepost_groups")
 			b.says(answer(row("1", "00000000-0000-0000-0000-000000000001")), ready('I'))
+			b.place()
 			b.hears("begin isolation level repeatable read read only;")
 			b.says(tags("BEGIN"), answer(row("1", "00000000-0000-0000-0000-000000000001")), answer(), answer([]any{"flights", 0, 8, -1, 7, nil}), tags("COMMIT"), ready('I'))
 			b.listens()

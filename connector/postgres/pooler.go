@@ -28,6 +28,7 @@ const pooledKey = "fencepost.pooled"
 // meet makes the function that looks at a new connection. A replica's answer is no answer (law 7). A pooler invents the
 // process that it names to a client: that of the server is another one.
 func meet(writable bool) pgconn.ValidateConnectFunc {
+	met := new(newest)
 	return func(ctx context.Context, c *pgconn.PgConn) error {
 		res, err := c.Exec(ctx, greeting).ReadAll()
 		if err != nil {
@@ -40,10 +41,13 @@ func meet(writable bool) pgconn.ValidateConnectFunc {
 		case writable && string(row[1]) == "on":
 			return pgconn.ErrReadOnlyConnection
 		case string(row[2]) == itoa(int64(c.PID())):
-			return nil
+			return met.placed(ctx, c)
 		}
 		c.CustomData()[pooledKey] = true
-		return pools(ctx, c)
+		if err := pools(ctx, c); err != nil {
+			return err
+		}
+		return met.placed(ctx, c)
 	}
 }
 

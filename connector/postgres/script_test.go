@@ -106,10 +106,17 @@ func (s *scripted) serve(b *backend) {
 	b.says(&pgproto3.AuthenticationOk{}, &pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte{1, 2, 3, 4}}, ready('I'))
 	b.hears(greeting)
 	b.says(answer(row("f", "off", "1")), ready('I'))
+	b.place()
 	s.mu.Lock()
 	s.mu.heard = nil
 	s.mu.Unlock()
 	s.scripts[n](b)
+}
+
+// place answers which server this is.
+func (b *backend) place() {
+	b.hears(placeSQL)
+	b.says(answer(row("7572312875143250001", "000000010000000000000003")), ready('I'))
 }
 
 // heard is what clients sent since the last connection was accepted.

@@ -157,6 +157,9 @@ func (p *Plan) moves(r Resources, why string) []ledger.Move {
 		case why != "":
 			m.Why = why
 		}
+		if l.left != (fencepost.Place{}) {
+			m.Why = ledger.Despite(l.left, m.Why)
+		}
 		m.Next.Fence = r.fence()
 		moves = append(moves, m)
 	}

@@ -22,6 +22,8 @@ type View struct {
 	Snapshot ledger.Snapshot
 	About    source.Description
 	Mirrored int // partitions of which the Kafka group holds an offset
+	// Left is where the group went on since the ledger was here, which is an old primary's then; zero: it is here.
+	Left fencepost.Place
 	// Standings is every partition that the ledger or the topics have, in partition order.
 	Standings []Standing
 	Foreign   bool            // the positions are another program's
@@ -107,16 +109,16 @@ func Look(ctx context.Context, r Resources) (View, error) {
 		}
 		s.foreign = r.Layout != nil
 		s.stored = ledger.Stored{TopicPartition: tp, Position: s.Position, Topic: v.Snapshot.Topics[tp.Topic],
-			ClusterID: v.Snapshot.ClusterID, Mirror: -1}
+			ClusterID: v.Snapshot.ClusterID, Mirror: -1, Place: v.Snapshot.Place, Left: v.Left}
 		if m, ok := mirrored[tp]; ok {
-			s.stored.Mirror = m.Offset
+			s.stored.Mirror, s.stored.MirrorFence, s.stored.MirrorPlace = m.Offset, ledger.Fence(m.Fence), m.Place
 		}
 		v.Standings = append(v.Standings, s)
 	}
-	v.reconcile(ctx, r)
 	if err := v.lastMoves(ctx, r); err != nil {
 		return v, err
 	}
+	v.reconcile(ctx, r)
 	v.lookAhead(ctx, r)
 	return v, nil
 }
@@ -144,6 +146,7 @@ func (v *View) read(ctx context.Context, r Resources) (map[fencepost.TopicPartit
 	if v.Snapshot, err = r.Ledger.Read(ctx, r.Group); err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)
 	}
+	v.Left = ledger.WentOnAt(v.Snapshot.Place, mirrored)
 	return mirrored, nil
 }
 
@@ -363,12 +366,7 @@ func (v *View) lastMoves(ctx context.Context, r Resources) (err error) {
 	if r.History == nil {
 		return nil
 	}
-	var found map[fencepost.TopicPartition]ledger.LastMoves
-	if recent, ok := ledger.As[ledger.Recent](r.Ledger); ok {
-		found, err = recent.LastMoves(ctx, r.Group)
-	} else {
-		found, err = ledger.LastMovesOf(r.History.Moves(ctx, r.Group))
-	}
+	found, err := ledger.LastMovesIn(ctx, r.Ledger, r.Group)
 	if err != nil {
 		return err
 	}
@@ -379,6 +377,9 @@ func (v *View) lastMoves(ctx context.Context, r Resources) (err error) {
 			s.Last = &l.Last
 		}
 		s.Moved = l.Moved
+		if l.Despite(v.Left, s.Position) {
+			s.stored.Left = fencepost.Place{}
+		}
 	}
 	return nil
 }

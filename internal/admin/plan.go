@@ -22,6 +22,9 @@ type Plan struct {
 	// Exact: made of a saved plan. It is carried out as it is, or refused.
 	Exact bool
 
+	// Left is where the group went on, if the ledger is an old primary's: the moves say to go on here all the same.
+	Left fencepost.Place
+
 	to    Destination
 	clamp bool
 }
@@ -42,7 +45,8 @@ type Line struct {
 	earliest, end fencepost.Offset
 	verdict       ledger.Verdict
 	diverged      fencepost.Offset
-	mends         bool // it moves even where the offset stays: the topic, or the history behind it, is another
+	left          fencepost.Place // where the group went on; the move says to go on here all the same
+	mends         bool            // it moves even where the offset stays: the topic, or the history behind it, is another
 }
 
 // outside is a destination that lies outside of the log.
@@ -59,7 +63,7 @@ func PlanSet(ctx context.Context, r Resources, v View, sel Selection, t Destinat
 	if err := sel.check(v); err != nil {
 		return nil, err
 	}
-	p := &Plan{Group: r.Group, Ledger: v.Snapshot.Ledger, ClusterID: v.About.ClusterID, Made: v.At, to: t, clamp: clamp}
+	p := &Plan{Group: r.Group, Ledger: v.Snapshot.Ledger, ClusterID: v.About.ClusterID, Made: v.At, Left: v.Left, to: t, clamp: clamp}
 	times, err := v.timeOffsets(ctx, r, sel, t)
 	if err != nil {
 		return nil, err
@@ -124,6 +128,11 @@ func newLine(s Standing, v View, sel Selection) (Line, error) {
 	switch s.Decision.Verdict {
 	case ledger.Unknown, ledger.Missing, ledger.OtherCluster:
 		return l, refused(s.TopicPartition, s.Decision.Verdict.String()+": "+s.Reason, "mend that first; or leave it out with --topic")
+	case ledger.OldPrimary:
+		if s.Bounds.Err != nil {
+			return l, refused(s.TopicPartition, s.Bounds.Err.Error(), "mend that first; or leave it out with --topic")
+		}
+		l.left, l.mends = v.Left, true
 	case ledger.Recreated:
 		return l, refused(s.TopicPartition, "the topic was recreated, and moves as a whole: "+s.Reason, "fencepost offsets repair FILE")
 	case ledger.VerdictUnset:
@@ -215,7 +224,7 @@ func (l *Line) price() {
 		if next > held {
 			l.Cause = ledger.CauseGap
 		}
-	case next < held:
+	case next < held, next == held && l.left != (fencepost.Place{}): // all that the place has since is repeated, and nothing is passed
 		l.Cause, l.Repeats = ledger.CauseRewind, int64(held-max(next, l.earliest))
 	default:
 		l.Cause, l.AtMost = ledger.CauseSkip, int64(next-held)

@@ -139,6 +139,7 @@ func (p *Plan) Recheck(v View) error {
 	for _, s := range v.Standings {
 		standing[s.TopicPartition] = s
 	}
+	p.Left = v.Left
 	var bad []outside
 	held := &ledger.Refused{Held: map[fencepost.TopicPartition]ledger.Position{}}
 	for i := range p.Lines {
@@ -152,7 +153,7 @@ func (p *Plan) Recheck(v View) error {
 		if err != nil {
 			return err
 		}
-		l.earliest, l.end, l.verdict, l.diverged = fresh.earliest, fresh.end, fresh.verdict, fresh.diverged
+		l.earliest, l.end, l.verdict, l.diverged, l.left, l.mends = fresh.earliest, fresh.end, fresh.verdict, fresh.diverged, fresh.left, fresh.mends
 		if wants, ok := fresh.aim(Destination{Kind: ToOffset, N: int64(l.Next.Offset), text: text.Count(l.Next.Offset)}, false, 0); !ok {
 			bad = append(bad, wants)
 		}

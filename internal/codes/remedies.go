@@ -2,6 +2,7 @@ package codes
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -35,6 +36,10 @@ var remedies = []remedy{
 	{"start-out-of-range", "", "mend source.start"},
 	{"foreign-write", "", "put the entry back as it was, or give this pipeline a group of its own"},
 	{"ledger-went-back", "partition", "fencepost offsets set FILE --topic {partition} --to {applied} --execute, to pass what stands; --to {held}, to repeat it"},
+	{"old-primary", "held", "stop this server, or name the new primary in dsn: it goes on by itself; to go on here all the same: fencepost offsets set FILE --topic {partition} --to {held} --execute"},
+	{"old-primary", "met", "start the new primary, or name it in dsn: run goes on by itself; to go back to this server, start the workers anew"},
+	{"old-primary", "", "stop this server, or name the new primary in dsn: it goes on by itself; to go on here all the same: fencepost offsets set FILE --to OFFSET --execute"},
+	{"mirror-ahead", "", "see that all workers reach one server, and stop any other that takes writes; then fencepost audit FILE"},
 	{"ledger-empty", "resume", "restore the ledger's tables; or run without --resume to start at source.start"},
 	{"ledger-empty", "group", "restore the ledger; or give this pipeline a new group; or take the group's offsets over: fencepost offsets copy 'kafka://HOST:9092?group={group}' FILE --meaning next"},
 	{"other-ledger", "empty", "restore that ledger, or point this pipeline at it; or give this pipeline a group of its own"},
@@ -109,6 +114,11 @@ func ParkedRemedy(code string, tp fencepost.TopicPartition, facts map[string]str
 		all[name] = value
 	}
 	return render("", code, all)
+}
+
+// OldPrimary is ParkedRemedy of a partition whose ledger is an old primary's and holds an offset.
+func OldPrimary(tp fencepost.TopicPartition, held fencepost.Offset) string {
+	return ParkedRemedy("old-primary", tp, map[string]string{"held": strconv.FormatInt(int64(held), 10)})
 }
 
 func render(own, code string, facts map[string]string) string {

@@ -135,8 +135,11 @@ func (c *Console) Event(e engine.Event) {
 		}
 		c.partition("refused", e.TopicPartition, what, "", screen.Yellow)
 	case engine.SinkWentBack:
-		c.partition("restored", e.TopicPartition, fmt.Sprintf("the sink went back from %s to %s; goes on from there",
-			text.Count(e.From), text.Count(e.To)), "", screen.Yellow)
+		what := fmt.Sprintf("the sink went back from %s to %s; goes on from there", text.Count(e.From), text.Count(e.To))
+		if e.Others > 0 {
+			what += fmt.Sprintf(". %s of the group may be at another server", text.Plural(e.Others, "other worker"))
+		}
+		c.partition("restored", e.TopicPartition, what, "", screen.Yellow)
 	case engine.Retrying:
 		if c.cfg.Verbose || e.Attempt >= 2 || e.Lane < 0 {
 			what := fmt.Sprintf("%s in %s: %v", e.What, text.Duration(e.In), e.Err)

@@ -150,7 +150,11 @@ func (l *Log) Event(e engine.Event) {
 		l.slog.Warn("commit refused", at(e.TopicPartition), "standing", e.Relation.String(), "offset", int64(e.Offset),
 			"held", int64(e.Held.Offset), "fence", e.Held.Fence.String(), "unknown", e.Unknown)
 	case engine.SinkWentBack:
-		l.slog.Warn("sink went back", at(e.TopicPartition), "from", int64(e.From), "to", int64(e.To))
+		as := []any{at(e.TopicPartition), "from", int64(e.From), "to", int64(e.To)}
+		if e.Others > 0 {
+			as = append(as, "others", e.Others)
+		}
+		l.slog.Warn("sink went back", as...)
 	default:
 		l.standing(e)
 	}

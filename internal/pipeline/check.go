@@ -152,8 +152,12 @@ func positions(view admin.View) (found []fencepost.Finding) {
 	for _, s := range view.Standings {
 		unread += max(0, s.Lag)
 		if s.NeedsPerson() {
+			help := "fencepost offsets repair FILE"
+			if s.Decision.Verdict == ledger.OldPrimary {
+				help = codes.OldPrimary(s.TopicPartition, s.Position.Offset)
+			}
 			found = append(found, fencepost.Finding{Subject: "positions", Code: strings.ReplaceAll(s.Decision.Verdict.String(), " ", "-"),
-				Text: s.TopicPartition.String() + ": " + s.Reason, Help: "fencepost offsets repair FILE"})
+				Text: s.TopicPartition.String() + ": " + s.Reason, Help: help})
 		}
 	}
 	if len(found) > 0 {

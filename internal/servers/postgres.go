@@ -48,9 +48,43 @@ func OwnPostgres(t testing.TB, settings ...string) *OwnPostgresServer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return k.ownPostgres(t, host, server)
+}
+
+func (k kit) ownPostgres(t testing.TB, host string, server *instance) *OwnPostgresServer {
+	t.Helper()
 	at := postgresAt(host, k.tls())
 	at.own = true
 	return &OwnPostgresServer{PostgresServer: at, Own: own(t, server)}
+}
+
+// Standby starts a streaming replica of the server, which answers readers and lags behind by what the network takes.
+func (p *OwnPostgresServer) Standby(t testing.TB) *OwnPostgresServer {
+	t.Helper()
+	k, err := openKit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := Address(t)
+	server, err := k.postgresOf(host, nil, func(bin, data string, who *owner) error {
+		if err := errors.Join(os.Mkdir(data, 0o700), who.give(data)); err != nil {
+			return err
+		}
+		return runQuietly(who.as(exec.CommandContext(t.Context(), filepath.Join(bin, "pg_basebackup"), "-h", p.Host, "-p", p.Port, "-U", "postgres",
+			"-D", data, "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync")))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k.ownPostgres(t, host, server)
+}
+
+// Promote makes a standby a primary, on a timeline of its own, and returns when it takes writes.
+func (p *OwnPostgresServer) Promote(t testing.TB) {
+	t.Helper()
+	if err := p.exec(t.Context(), "do $$ begin if not pg_promote(true, 60) then raise 'not promoted'; end if; end $$"); err != nil {
+		t.Fatalf("promote: %v", err)
+	}
 }
 
 const portPostgres = "5432"
@@ -115,8 +149,22 @@ func Name(t testing.TB) string {
 	return plain[:min(len(plain), 45)] + "_" + strings.ToLower(rand.Text()[:10])
 }
 
+// fromTemplate fills a data directory from that of the kit.
+func (k kit) fromTemplate(_, data string, who *owner) error {
+	template := k.path("postgres")
+	if n, isNewer := wanted("postgres"); isNewer {
+		template = k.data(n)
+	}
+	return copyTree(template, data, who)
+}
+
 // newPostgres writes the folder of a server from the template.
 func (k kit) newPostgres(host string, settings []string) (*instance, error) {
+	return k.postgresOf(host, settings, k.fromTemplate)
+}
+
+// postgresOf writes the folder of a server, whose data directory fill makes with the programs in bin.
+func (k kit) postgresOf(host string, settings []string, fill func(bin, data string, who *owner) error) (*instance, error) {
 	who, err := postgresOwner()
 	if err != nil {
 		return nil, err
@@ -125,11 +173,7 @@ func (k kit) newPostgres(host string, settings []string) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, isNewer := wanted("postgres")
-	template := k.path("postgres")
-	if isNewer {
-		template = k.data(n)
-	}
+	n, _ := wanted("postgres")
 	bin, err := k.postgresBin(n, folder, who)
 	if err != nil {
 		return nil, fmt.Errorf("prepare postgres: %w", errors.Join(err, folder.remove()))
@@ -144,7 +188,7 @@ func (k kit) newPostgres(host string, settings []string) (*instance, error) {
 		"max_connections=200",
 		"ssl=on",
 	}, settings...), "\n") + "\n"
-	if err := copyTree(template, data, who); err != nil {
+	if err := fill(bin, data, who); err != nil {
 		return nil, fmt.Errorf("prepare postgres: %w", errors.Join(err, folder.remove()))
 	}
 	if err := errors.Join(

@@ -29,6 +29,9 @@ type Dialect[S Session] struct {
 	// error. A row is valid until f returns. Each returns f's error or the driver's. REQUIRES: the caller then drops the
 	// session.
 	Each func(s S, ctx context.Context, statements string, f func(row [][]byte) (more bool, err error)) error
+	// Place returns which server the session is on, as far as the server says. It returns the driver's errors. nil: none says.
+	// REQUIRES: an open session.
+	Place func(s S, ctx context.Context) (fencepost.Place, error)
 	// Server returns the name and version of the server: Postgres 15.18. REQUIRES: an open session.
 	Server func(S) string
 	// Process returns the server's number of the session's connection; 0: it is not known. Any goroutine may call it.
@@ -115,6 +118,14 @@ func Sorted(moves []ledger.Move) []ledger.Move {
 // Fill replaces the @words of a statement by values, in one pass: values that came from outside are not replaced again.
 func Fill(statement string, pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(statement)
+}
+
+// place is Place, if there is one.
+func (d *Dialect[S]) place(ctx context.Context, s S) (fencepost.Place, error) {
+	if d.Place == nil {
+		return fencepost.Place{}, nil
+	}
+	return d.Place(s, ctx)
 }
 
 // sendable refuses a text that cannot be part of a statement.

@@ -117,12 +117,17 @@ func (l *Ledger[S]) Read(ctx context.Context, g fencepost.Group) (s ledger.Snaps
 	}
 	defer l.turn.give()
 	err = l.attempt(ctx, func(ctx context.Context) error {
+		at, err := l.dialect.place(ctx, l.session)
+		if err != nil {
+			return l.dialect.failed(ctx, l.session, err)
+		}
 		res, err := l.session.Exec(ctx, l.dialect.Ledger.Snapshot+l.dialect.fill(readSQL, l.made, g))
 		if err != nil {
 			return l.dialect.failed(ctx, l.session, err)
 		}
 		p := Parser{TopicID: l.dialect.Ledger.TopicID}
 		s, err = p.snapshot(res)
+		s.Place = at
 		return err
 	})
 	if err != nil {

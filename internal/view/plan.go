@@ -20,6 +20,8 @@ type Plan struct {
 	Executed bool            `json:"executed"`
 	Stay     int             `json:"stay"`  // partitions that do not move
 	Moves    []PlannedMove   `json:"moves"` // in partition order
+
+	Left fencepost.Place `json:"-"` // where the group went on, if the ledger is an old primary's
 }
 
 // PlannedMove is one partition that would move.
@@ -37,7 +39,7 @@ type PlannedMove struct {
 
 // NewPlan makes the answer.
 func NewPlan(p *admin.Plan) Plan {
-	out := Plan{Head: head("offsets set"), Group: p.Group, Stay: p.Stay, Moves: []PlannedMove{}}
+	out := Plan{Head: head("offsets set"), Group: p.Group, Stay: p.Stay, Moves: []PlannedMove{}, Left: p.Left}
 	for _, l := range p.Lines {
 		out.Moves = append(out.Moves, PlannedMove{l.Topic, l.Partition, l.Cause.String(), position(l.Held), Next{l.Next.Offset}, l.Repeats,
 			Number(l.AtMost), Instant{l.RecordAt}, Word(l.Why)})

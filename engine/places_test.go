@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/memory"
+	"github.com/fencepost/fencepost/ledger"
+)
+
+// A worker meets a ledger below what the group has committed. Where nobody else is live, that is a restore (law 10). Where others
+// are, they may be at another server: it is a warning, and how the run ends. A rewind is neither.
+func TestS17MirrorAheadWhileOthersAreLive(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		members int
+		rewound bool
+		earlier bool // the mirror is one of before fences were in it
+		warns   bool
+	}{
+		{"others are live", 3, false, false, true},
+		{"alone", 1, false, false, false},
+		{"nobody says", 0, false, false, false},
+		{"a rewind while others are live", 3, true, false, false},
+		{"a mirror of an earlier version", 3, false, true, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+				w.mu.members = test.members
+				w.produce(tp(0), 20)
+				first := w.run(s, nil)
+				synctest.Wait()
+				first.source.assign(tp(0))
+				time.Sleep(time.Second)
+				old := s.Backup()
+				w.produce(tp(0), 20)
+				time.Sleep(time.Second)
+				if err := first.end(); err != nil {
+					t.Fatal(err)
+				}
+				if test.rewound {
+					rewind(t, s, tp(0), 20)
+				} else {
+					s.Restore(old)
+				}
+				if m := w.mu.committed[tp(0)]; test.earlier {
+					m.Fence = 0
+					w.mu.committed[tp(0)] = m
+				}
+				second := w.run(s, nil)
+				synctest.Wait()
+				second.source.assign(tp(0))
+				time.Sleep(time.Second)
+				err := second.end()
+				back := seen[SinkWentBack](second)
+				switch {
+				case !test.warns && (err != nil || len(back) > 0):
+					t.Errorf("it says %v and ends with %v", back, err)
+				case test.warns:
+					wantFault(t, err, "mirror-ahead", 3)
+					if len(back) != 1 || back[0].From != 40 || back[0].To != 20 || back[0].Others != 2 {
+						t.Errorf("it says %+v, want once, from 40 to 20, two others", back)
+					}
+				}
+				if at := w.mu.committed[tp(0)]; at.Offset != 40 || at.Fence != int64(position(t, s, tp(0)).Fence) {
+					t.Errorf("the mirror is %+v, want 40 and the position's fence", at)
+				}
+			})
+		})
+	}
+}
+
+// rewind records a move of an operator's.
+func rewind(t *testing.T, s *memory.Store, tp fencepost.TopicPartition, to fencepost.Offset) {
+	t.Helper()
+	held := position(t, s, tp)
+	next := held
+	next.Offset, next.LeaderEpoch, next.Fence = to, fencepost.NoEpoch, held.Fence^1
+	if err := s.Move(t.Context(), ledger.Actor{Group: "g"}, []ledger.Move{{TopicPartition: tp, Held: held, Next: next, Cause: ledger.CauseRewind}}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -93,6 +93,7 @@ func night(c *Console, k *clock) {
 	c.Event(engine.Reconciled{Partitions: []engine.Reconciliation{{TopicPartition: tp("trips", 3), Verdict: ledger.OK, Running: true, Offset: 470_118}}})
 	c.Event(engine.Refused{TopicPartition: tp("trips", 2), Relation: ledger.RelationMoved, Offset: 200, Held: ledger.Position{Offset: 100}})
 	c.Event(engine.SinkWentBack{TopicPartition: tp("trips", 2), From: 200, To: 100})
+	c.Event(engine.SinkWentBack{TopicPartition: tp("trips", 2), From: 200, To: 100, Others: 1})
 	c.Event(engine.Moved{Moves: []ledger.Move{{TopicPartition: tp("trips", 1), Cause: ledger.CauseGap, AtMost: 10_800,
 		Held: ledger.Position{Offset: 410_200}, Next: ledger.Position{Offset: 421_000}}}})
 	c.Event(engine.Blocked{TopicPartition: tp("trips", 8), Offset: 304_100, Since: k.now})

@@ -40,6 +40,7 @@ func everything(l *Log, pass func(time.Duration)) {
 	l.Event(engine.Committed{Rows: 3, Lane: 1, Recovered: true})
 	l.Event(engine.Refused{TopicPartition: tp(0), Relation: ledger.RelationMoved, Offset: 9, Held: ledger.Position{Offset: 1, Fence: 255}})
 	l.Event(engine.SinkWentBack{TopicPartition: tp(0), From: 9, To: 1})
+	l.Event(engine.SinkWentBack{TopicPartition: tp(0), From: 9, To: 1, Others: 2})
 	l.Event(engine.Parked{TopicPartition: tp(3), Code: "truncated", Offset: 472_522, Reason: "past the divergence", Lost: 886})
 	l.Event(engine.Waiting{TopicPartition: tp(5), Reason: "no leader"})
 	l.Event(engine.Blocked{TopicPartition: tp(6), Offset: 4, Since: time.Date(2026, 11, 21, 3, 2, 44, 0, time.FixedZone("", 3600))})

@@ -64,7 +64,7 @@ func (y way) meets(b *backend) {
 		b.says(tags("BEGIN"), answer(row("4711")), answer(column4("_topic", "text"), column4("_partition", "int4"), column4("_offset", "int8"), column4("value", "text"), column4("n", "int8")),
 			answer(append(row("r", yes[y.staged], "f", yes[len(y.config.Key) > 0], "f", "t"), nil)), answer(row("a shape")), answer(), tags("ROLLBACK"), ready('I'))
 	} else {
-		b.hears("with recursive dblink")
+		b.hears(extendedSQL)
 		b.says(answer(), ready('I'))
 	}
 }

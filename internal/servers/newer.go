@@ -34,7 +34,7 @@ const newerSuite = "sid"
 var newerServers = []newer{
 	{"mysql", "mysql-server-core", "9.7.4-2", []string{"usr/sbin/mysqld"}, []string{"usr/share/mysql", "usr/lib/mysql"}},
 	{"mariadb", "mariadb-server-core", "1:11.8.9+ds-4", []string{"usr/sbin/mariadbd"}, []string{"usr/share/mariadb"}},
-	{"postgres", "postgresql-18", "18.6-3", []string{"usr/lib/postgresql/18/bin/postgres", "usr/lib/postgresql/18/bin/initdb"},
+	{"postgres", "postgresql-18", "18.6-3", []string{"usr/lib/postgresql/18/bin/postgres", "usr/lib/postgresql/18/bin/initdb", "usr/lib/postgresql/18/bin/pg_basebackup"},
 		[]string{"usr/lib/postgresql/18/lib", "usr/share/postgresql", "usr/share/zoneinfo"}},
 	{"redis", "redis-server", "5:8.0.6-3", []string{"usr/bin/redis-server"}, []string{"usr/bin/redis-check-rdb"}},
 	{"valkey", "valkey-server", "9.1.2-1", []string{"usr/bin/valkey-server"}, []string{"usr/bin/valkey-check-rdb"}},

@@ -16,6 +16,7 @@ import (
 	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -92,7 +93,7 @@ func (s *slow) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) error 
 
 // runPacked reads the packed topic, and prints what it took of memory at most, in KiB.
 func runPacked(addr string, fetch int64) error {
-	debug.SetMemoryLimit(max(80<<20, fetch*5/2)) // as cmd/fencepost does
+	debug.SetMemoryLimit(pipeline.MemoryLimit(fetch)) // as cmd/fencepost does
 	ctx, done := context.WithCancel(context.Background())
 	defer done()
 	src, err := kafka.Open(kafka.Config{Brokers: []string{addr}, Topics: []string{"packed"}, Group: "packed", FetchMemory: fetch})

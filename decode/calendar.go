@@ -15,7 +15,7 @@ const (
 
 // appendDate takes a day of ISO 8601, 2001-02-03, or with a unit the number of days since 1970.
 func (f *Field) appendDate(c *fencepost.Column, raw []byte, t *token, scratch []byte) ([]byte, bool) {
-	if t.kind == short || t.kind == integer || t.kind == number {
+	if t.isNumber() {
 		us, scratch, ok := f.count(raw, t, scratch)
 		day := us / microsPerDay
 		if !ok || day < firstDay || day > lastDay {
@@ -34,20 +34,24 @@ func (f *Field) appendDate(c *fencepost.Column, raw []byte, t *token, scratch []
 
 // appendTime takes a time of day of ISO 8601, 12:34 or 12:34:56.789, or with a unit the time since midnight.
 func (f *Field) appendTime(c *fencepost.Column, raw []byte, t *token, scratch []byte) ([]byte, bool) {
-	us, ok := int64(0), false
-	if t.kind == short || t.kind == integer || t.kind == number {
-		us, scratch, ok = f.count(raw, t, scratch)
-	} else {
-		var text []byte
-		if text, scratch, ok = t.text(raw, scratch); ok {
-			us, ok = parseTime(text)
-		}
-	}
+	us, scratch, ok := f.micros(raw, t, scratch, parseTime)
 	if !ok || us < 0 || us > microsPerDay {
 		return scratch, false
 	}
 	c.Extend(func(data []byte) []byte { return appendClock(data, us) })
 	return scratch, true
+}
+
+// micros is a number of the field's unit, or a text that parse reads, in microseconds.
+func (f *Field) micros(raw []byte, t *token, scratch []byte, parse func([]byte) (int64, bool)) (us int64, _ []byte, ok bool) {
+	if t.isNumber() {
+		return f.count(raw, t, scratch)
+	}
+	text, scratch, ok := t.text(raw, scratch)
+	if ok {
+		us, ok = parse(text)
+	}
+	return us, scratch, ok
 }
 
 // count is a number of the field's unit in microseconds.

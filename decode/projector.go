@@ -356,6 +356,8 @@ func (f *Field) append(c *fencepost.Column, v []byte, t *token, scratch []byte) 
 	return scratch, false
 }
 
+func (t *token) isNumber() bool { return t.kind == short || t.kind == integer || t.kind == number }
+
 // int64 is the value of an integer that fits.
 func (t *token) int64(raw []byte) (int64, bool) {
 	if t.kind == short {
@@ -372,7 +374,7 @@ func (t *token) float64(raw []byte) (float64, bool) {
 	if t.kind == short && t.num != 0 { // -0 is not 0
 		return float64(t.num), true
 	}
-	if t.kind != short && t.kind != integer && t.kind != number {
+	if !t.isNumber() {
 		return 0, false
 	}
 	if x, ok := fastFloat(raw); ok {

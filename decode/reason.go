@@ -132,7 +132,7 @@ func (f *Field) misfit(v []byte, t *token) string {
 	}
 	is := func(why string) string { return fmt.Sprintf("%s does not fit %s: %s", shown, f.Type, why) }
 	isString := t.kind == plain || t.kind == escaped
-	isNumber := t.kind == short || t.kind == integer || t.kind == number
+	isNumber := t.isNumber()
 	switch {
 	case f.Type == fencepost.Text && isString:
 		return is(`it holds \u0000`)

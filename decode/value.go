@@ -31,15 +31,10 @@ func (f *Field) appendString(c *fencepost.Column, raw []byte, t *token, scratch 
 }
 
 func (f *Field) appendTimestamp(c *fencepost.Column, raw []byte, t *token, scratch []byte) ([]byte, bool) {
-	us, ok := int64(0), false
-	if t.kind == short || t.kind == integer || t.kind == number {
-		us, scratch, ok = f.count(raw, t, scratch)
-	} else {
-		var text []byte
-		if text, scratch, ok = t.text(raw, scratch); ok {
-			us, _, ok = parseTimestamp(text)
-		}
-	}
+	us, scratch, ok := f.micros(raw, t, scratch, func(text []byte) (us int64, ok bool) {
+		us, _, ok = parseTimestamp(text)
+		return us, ok
+	})
 	if ok {
 		c.AppendInt(us)
 	}

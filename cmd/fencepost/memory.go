@@ -14,5 +14,5 @@ func limitMemory(f *pipeline.File) {
 	if os.Getenv("GOMEMLIMIT") != "" || os.Getenv("GOGC") != "" {
 		return
 	}
-	debug.SetMemoryLimit(max(80<<20, f.Source.FetchMemory*5/2))
+	debug.SetMemoryLimit(pipeline.MemoryLimit(f.Source.FetchMemory))
 }

@@ -15,9 +15,7 @@ type altered struct{ *store }
 
 func (a altered) Alterations() []sinktest.Alteration {
 	const swap = "rename table altered to altered_tmp, altered_other to altered, altered_tmp to altered_other"
-	one := func(name, do, mend string) sinktest.Alteration {
-		return sinktest.Alteration{Name: name, Do: []string{do}, Mend: []string{mend}}
-	}
+	one := sinktest.Altering
 	return []sinktest.Alteration{
 		one("int as double", "alter table altered modify a double", "alter table altered modify a bigint"),
 		one("int as decimal", "alter table altered modify b decimal(20,3)", "alter table altered modify b bigint"),
@@ -63,19 +61,7 @@ func (a altered) Altered(t *testing.T) map[fencepost.Offset][][]string {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	found := map[fencepost.Offset][][]string{}
-	for rows.Next() {
-		row := make([]string, 5)
-		var o fencepost.Offset
-		if err := rows.Scan(&o, &row[0], &row[1], &row[2], &row[3], &row[4]); err != nil {
-			t.Fatal(err)
-		}
-		found[o] = append(found[o], row)
-	}
-	if rows.Err() != nil {
-		t.Fatal(rows.Err())
-	}
-	return found
+	return sinktest.AlteredRows(t, rows)
 }
 
 // A hundred alterations under a running worker: every row is its record's, or its commit failed and went on once the table

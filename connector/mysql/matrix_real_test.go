@@ -3,9 +3,7 @@
 package mysql
 
 import (
-	"encoding/hex"
 	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -58,17 +56,7 @@ func (c columns) Shown(t *testing.T) map[fencepost.Offset]string {
 	if err != nil {
 		t.Fatalf("%s: %v", out, err)
 	}
-	shown := map[fencepost.Offset]string{}
-	for line := range strings.Lines(string(out)) {
-		offset, digits, _ := strings.Cut(strings.TrimRight(line, "\n"), "\t")
-		o, err := strconv.ParseInt(offset, 10, 64)
-		value, err2 := hex.DecodeString(digits)
-		if err != nil || err2 != nil {
-			t.Fatalf("mariadb: %s", line)
-		}
-		shown[fencepost.Offset(o)] = string(value)
-	}
-	return shown
+	return sinktest.ShownLines(t, string(out), "\t")
 }
 
 // Every type of a schema into every type of column: the page of types is what this test saw.

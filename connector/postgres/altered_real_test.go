@@ -15,9 +15,7 @@ type altered struct{ *store }
 
 func (a altered) Alterations() []sinktest.Alteration {
 	swap := "begin; alter table altered rename to altered_tmp; alter table altered_other rename to altered; alter table altered_tmp rename to altered_other; commit"
-	one := func(name, do, mend string) sinktest.Alteration {
-		return sinktest.Alteration{Name: name, Do: []string{do}, Mend: []string{mend}}
-	}
+	one := sinktest.Altering
 	return []sinktest.Alteration{
 		one("int as double", "alter table altered alter a type double precision", "alter table altered alter a type bigint"),
 		one("int as numeric", "alter table altered alter b type numeric(20,3)", "alter table altered alter b type bigint"),
@@ -62,19 +60,7 @@ func (a altered) Altered(t *testing.T) map[fencepost.Offset][][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[fencepost.Offset][][]string{}
-	for rows.Next() {
-		row := make([]string, 5)
-		var o fencepost.Offset
-		if err := rows.Scan(&o, &row[0], &row[1], &row[2], &row[3], &row[4]); err != nil {
-			t.Fatal(err)
-		}
-		found[o] = append(found[o], row)
-	}
-	if rows.Err() != nil {
-		t.Fatal(rows.Err())
-	}
-	return found
+	return sinktest.AlteredRows(t, rows)
 }
 
 // A hundred alterations under a running worker: every row is its record's, or its commit failed and went on once the table

@@ -41,7 +41,7 @@ func (e *encoder) array(b []byte, f *field, text []byte) []byte {
 		e.tooLarge(f, text)
 		return b
 	}
-	if err := json.Unmarshal(text, &values); err != nil || len(text) == 0 || values == nil {
+	if err := json.Unmarshal(text, &values); err != nil || values == nil {
 		e.reject("22P02", f, string(text), "is no array")
 		return b
 	}

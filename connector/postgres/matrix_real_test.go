@@ -3,10 +3,7 @@
 package postgres
 
 import (
-	"encoding/hex"
 	"os/exec"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/fencepost/fencepost"
@@ -44,17 +41,7 @@ func (c columns) Shown(t *testing.T) map[fencepost.Offset]string {
 	if err != nil {
 		t.Fatalf("%s: %v", out, err)
 	}
-	shown := map[fencepost.Offset]string{}
-	for line := range strings.Lines(string(out)) {
-		offset, digits, _ := strings.Cut(strings.TrimSpace(line), "|")
-		o, err := strconv.ParseInt(offset, 10, 64)
-		text, err2 := hex.DecodeString(digits)
-		if err != nil || err2 != nil {
-			t.Fatalf("psql: %s", line)
-		}
-		shown[fencepost.Offset(o)] = string(text)
-	}
-	return shown
+	return sinktest.ShownLines(t, string(out), "|")
 }
 
 // Every type of a schema into every type of column: the page of types is what this test saw.

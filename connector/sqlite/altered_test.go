@@ -16,9 +16,7 @@ type altered struct{ *store }
 func (a altered) Alterations() []sinktest.Alteration {
 	const swap = "ALTER TABLE altered RENAME TO altered_tmp; ALTER TABLE altered_other RENAME TO altered; ALTER TABLE altered_tmp RENAME TO altered_other"
 	const numbers = "ALTER TABLE altered RENAME TO altered_tmp; ALTER TABLE altered_numbers RENAME TO altered; ALTER TABLE altered_tmp RENAME TO altered_numbers"
-	one := func(name, do, mend string) sinktest.Alteration {
-		return sinktest.Alteration{Name: name, Do: []string{do}, Mend: []string{mend}}
-	}
+	one := sinktest.Altering
 	return []sinktest.Alteration{
 		one("away", "ALTER TABLE altered RENAME TO altered_away", "ALTER TABLE altered_away RENAME TO altered"),
 		one("column away", "ALTER TABLE altered RENAME COLUMN s TO t", "ALTER TABLE altered RENAME COLUMN t TO s"),

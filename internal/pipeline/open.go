@@ -186,3 +186,7 @@ func (o *Opened) ResourcesToFill() admin.Resources {
 	r.Provenance, _ = sink.As[sink.Provenance](o.Sink)
 	return r
 }
+
+// MemoryLimit is how large the heap of a program may grow before the collector works harder, in bytes, where its pipeline has this
+// fetch_memory.
+func MemoryLimit(fetch int64) int64 { return max(80<<20, fetch*5/2) }

@@ -36,6 +36,11 @@ type Alteration struct {
 	Do, Mend []string
 }
 
+// Altering is an alteration of one statement, which another mends.
+func Altering(name, do, mend string) Alteration {
+	return Alteration{Name: name, Do: []string{do}, Mend: []string{mend}}
+}
+
 // AlteredColumns are the columns of `altered`: all values are of the row's offset, so that a value of another row or
 // another column is seen.
 func AlteredColumns() []fencepost.ColumnSpec {
@@ -71,6 +76,28 @@ func Altered(t *testing.T, db Alterable, rounds int, seed uint64) {
 	}
 	w.stop()
 	compareAltered(t, db.Altered(t), w.now())
+}
+
+// AlteredRows reads the rows of a query for Alterable.Altered: _offset, then AlteredColumns as text.
+func AlteredRows(t *testing.T, rows interface {
+	Next() bool
+	Scan(...any) error
+	Err() error
+}) map[fencepost.Offset][][]string {
+	t.Helper()
+	found := map[fencepost.Offset][][]string{}
+	for rows.Next() {
+		row := make([]string, len(AlteredColumns()))
+		var o fencepost.Offset
+		if err := rows.Scan(&o, &row[0], &row[1], &row[2], &row[3], &row[4]); err != nil {
+			t.Fatal(err)
+		}
+		found[o] = append(found[o], row)
+	}
+	if rows.Err() != nil {
+		t.Fatal(rows.Err())
+	}
+	return found
 }
 
 // compareAltered wants each offset's row once, as it was written.

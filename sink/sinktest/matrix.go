@@ -2,6 +2,7 @@ package sinktest
 
 import (
 	"cmp"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +31,23 @@ type Tables interface {
 	// Shown is what another client reads in v, by _offset: the text that the server shows, and of a column of bytes its
 	// bytes. A null is not in it.
 	Shown(t *testing.T) map[fencepost.Offset]string
+}
+
+// ShownLines reads what a client printed for Tables.Shown: a line a row, with the offset and, behind between, the text of v in
+// hexadecimal digits.
+func ShownLines(t *testing.T, lines, between string) map[fencepost.Offset]string {
+	t.Helper()
+	shown := map[fencepost.Offset]string{}
+	for line := range strings.Lines(lines) {
+		offset, digits, _ := strings.Cut(strings.TrimRight(line, "\n"), between)
+		o, err := strconv.ParseInt(offset, 10, 64)
+		text, err2 := hex.DecodeString(digits)
+		if err != nil || err2 != nil {
+			t.Fatalf("no offset and digits: %s", line)
+		}
+		shown[fencepost.Offset(o)] = string(text)
+	}
+	return shown
 }
 
 // Matrix writes every value of the suite into a column of every type, and wants it back as it was, or rejected by itself, or the

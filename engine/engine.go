@@ -59,10 +59,11 @@ type Engine struct {
 		load  map[*lane]int   // :: lane -> partitions in it
 		weak  map[string]bool // :: topic -> that it has no ID to compare was reported
 	}
-	stats  stats
-	events events
-	ran    atomic.Bool
-	behind atomic.Bool // a ledger that went back was met while other members of the group were live
+	stats   stats
+	silence silence
+	events  events
+	ran     atomic.Bool
+	behind  atomic.Bool // a ledger that went back was met while other members of the group were live
 }
 
 // New is an engine that has not begun. It does no I/O.
@@ -271,6 +272,9 @@ func (e *Engine) run(ctx context.Context) error {
 	}
 	e.others.start("poll", func() { e.poll(polling) })
 	e.others.start("watch", func() { e.monitor(polling) })
+	if brokers, able := e.cluster.(source.Reachability); able {
+		e.others.start("ask brokers whether they answer", func() { e.listen(polling, brokers) })
+	}
 	for _, m := range e.mirrors {
 		e.others.start("mirror", func() { m.run(polling) })
 	}

@@ -92,11 +92,27 @@ type (
 		Err     error
 		Unknown bool // the outcome is unknown: the next compare-and-set shows it
 	}
-	// Slow: a commit has taken that long and goes on. It is given up after Config.CommitTimeout.
+	// Slow: a commit has taken that long and goes on. It is given up after Config.CommitTimeout. It is reported again at growing
+	// intervals, and once more when it has ended.
 	Slow struct {
 		Lane, Rows int
 		For        time.Duration
 		Wait       sink.Wait // what it waits for, as far as the store shows it
+		Ended      bool      // the try is over: Committed or Retrying says how
+	}
+	// Silent: no broker has answered since then. It is reported again at growing intervals, and once more when one answers.
+	Silent struct {
+		Since time.Time
+		For   time.Duration
+		Err   error // of the last question; nil where Ended
+		Ended bool  // a broker answers again
+	}
+	// Outside: brokers answer, and the worker is not a member of its group: it has not joined yet, or lost its membership and has not
+	// joined again. It is reported again at growing intervals, and once more when the worker is a member.
+	Outside struct {
+		Since time.Time
+		For   time.Duration
+		Ended bool // it is a member now
 	}
 	// MirrorFailed: committed offsets could not be copied for other tools. The ledger is not concerned. Of a copy of
 	// Config.Mirrors it is reported once, until a write of it succeeds.
@@ -148,13 +164,23 @@ type Status struct {
 	Gaps      int64     // gap and skip moves recorded by this worker
 	Done      int64     // with an end: offsets from the first position to now, all partitions that this worker holds
 	Total     int64     // with an end: offsets from the first position to the end, all partitions that this worker holds
-	Lag       int64     // HighWatermark - Offset over held partitions, parked ones too, whose position is a place in the log
+	Lag       int64     // see LagKnown; HighWatermark - Offset over held partitions, parked ones too, whose position is a place in the log
 	Oldest    time.Time // timestamp of the newest applied record of the partition that lags most; zero: no lag
 	CommitP50 time.Duration
 	Running   int
 	Blocked   int
 	Waiting   int
 	Parked    int
+	Unknown   int  // held partitions of which no broker says where their log ends: Lag counts what was last known of them
+	Silent    bool // no broker answers
+	Outside   bool // the worker is not a member of its group
+}
+
+// LagKnown reports whether Lag says anything: brokers answer, the worker is a member of its group, and the lag of at least one of
+// the partitions it holds is known. Where Unknown is above 0 besides, the lag is at least Lag.
+func (s Status) LagKnown() bool {
+	held := s.Running + s.Blocked + s.Waiting + s.Parked
+	return !s.Silent && !s.Outside && (held == 0 || s.Unknown < held)
 }
 
 func (Assigned) event()     {}
@@ -170,6 +196,8 @@ func (Waiting) event()      {}
 func (Blocked) event()      {}
 func (Retrying) event()     {}
 func (Slow) event()         {}
+func (Silent) event()       {}
+func (Outside) event()      {}
 func (MirrorFailed) event() {}
 func (Progress) event()     {}
 func (EndsFixed) event()    {}

@@ -13,39 +13,58 @@ const slowAfter = 5 * time.Second
 
 // slowCommit is a commit under way that is reported if it takes long.
 type slowCommit struct {
-	timer *time.Timer
+	lane  *lane
+	rows  int
+	began time.Time
 	mu    struct {
 		sync.Mutex
+		timer *time.Timer
 		wait  sink.Wait // what it waited for, as far as the store showed it
+		told  bool      // it was reported
 		ended bool
 	}
 }
 
-// watchSlow reports the commit of w once it has taken slowAfter, with what it waits for if the sink knows it.
+// watchSlow reports the commit of w once it has taken slowAfter, and again at growing intervals, with what it waits for if the
+// sink knows it.
 func (l *lane) watchSlow(ctx context.Context, w *work) *slowCommit {
-	s := &slowCommit{}
-	rows := w.rows()
-	s.timer = time.AfterFunc(slowAfter, func() {
-		l.e.others.start("ask what a commit waits for", func() {
-			wait := l.explain(ctx)
-			if !s.see(wait, l) {
-				return
-			}
-			l.e.emit(Slow{Lane: l.number, Rows: rows, For: slowAfter, Wait: wait})
-		})
+	s := &slowCommit{lane: l, rows: w.rows(), began: time.Now()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.timer = time.AfterFunc(slowAfter, func() {
+		l.e.others.start("ask what a commit waits for", func() { s.report(ctx, slowAfter) })
 	})
 	return s
 }
 
-// see notes what the commit of l waits for. False: it has ended.
-func (s *slowCommit) see(wait sink.Wait, l *lane) bool {
+// report reports the commit if it still goes on, and has it reported again after twice the pause.
+func (s *slowCommit) report(ctx context.Context, pause time.Duration) {
+	l := s.lane
+	wait := l.explain(ctx)
+	if !s.see(wait) {
+		return
+	}
+	l.e.emit(Slow{Lane: l.number, Rows: s.rows, For: time.Since(s.began), Wait: wait})
+	pause = longer(pause, slowAfter, mostBetween)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.mu.ended {
+		s.mu.timer = time.AfterFunc(pause, func() {
+			l.e.others.start("ask what a commit waits for", func() { s.report(ctx, pause) })
+		})
+	}
+}
+
+// see notes what the commit waits for. False: it has ended.
+func (s *slowCommit) see(wait sink.Wait) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.ended {
 		return false
 	}
+	s.mu.told = true
 	if s.mu.wait = wait; wait.Locks {
-		l.setWaits(true)
+		s.lane.setWaits(true)
 	}
 	return true
 }
@@ -66,9 +85,13 @@ func (l *lane) explain(ctx context.Context) sink.Wait {
 
 // end ends the watch, and returns what the commit was seen to wait for.
 func (s *slowCommit) end() sink.Wait {
-	s.timer.Stop()
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.mu.timer.Stop()
 	s.mu.ended = true
-	return s.mu.wait
+	wait, told := s.mu.wait, s.mu.told
+	s.mu.Unlock()
+	if told {
+		s.lane.e.emit(Slow{Lane: s.lane.number, Rows: s.rows, For: time.Since(s.began), Wait: wait, Ended: true})
+	}
+	return wait
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine/internal/assignment"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/source"
 )
 
 // stats counts what the run has done.
@@ -57,6 +58,10 @@ func (e *Engine) Status() (st Status) {
 		st.CommitP50 = took[len(took)/2]
 	}
 	worst := int64(0)
+	st.Silent = e.silence.silent()
+	if brokers, able := e.cluster.(source.Reachability); able {
+		st.Outside = !brokers.Member()
+	}
 	for p := range e.every {
 		st.count(p)
 		if lag := p.Lag(); p.InLog() && lag > 0 {
@@ -84,6 +89,9 @@ func (st *Status) count(p *partition) {
 		st.Blocked++
 	default:
 		st.Running++
+	}
+	if !p.LagKnown() {
+		st.Unknown++
 	}
 }
 

@@ -7,7 +7,8 @@ import (
 )
 
 // Warnings makes a listener for Config.Events that logs what a person should know and nothing else: parked partitions
-// as errors; waiting and blocked ones, retries, refusals, a sink that went back and moves that pass records as warnings.
+// as errors; waiting and blocked ones, retries, refusals, a sink that went back, brokers that do not answer, a worker outside of its group, commits that take long and moves that pass
+// records as warnings; the end of what lasts as information.
 func Warnings(l *slog.Logger) func(Event) {
 	return func(e Event) {
 		switch e := e.(type) {
@@ -26,7 +27,11 @@ func Warnings(l *slog.Logger) func(Event) {
 		case Retrying:
 			l.Warn("retrying", "what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in", e.In, "unknown", e.Unknown, "error", e.Err)
 		case Slow:
-			l.Warn("a commit takes long", "lane", e.Lane, "rows", e.Rows, "for", e.For, "waits", e.Wait.Text)
+			warnOf(l, e.Ended, "a long commit has ended", "a commit takes long", "lane", e.Lane, "rows", e.Rows, "for", e.For, "waits", e.Wait.Text)
+		case Silent:
+			warnOf(l, e.Ended, "brokers answer again", "no broker answers", "since", e.Since, "for", e.For, "error", e.Err)
+		case Outside:
+			warnOf(l, e.Ended, "member of the group again", "not a member of the group", "since", e.Since, "for", e.For)
 		case Refused:
 			l.Warn("commit refused", where(e.TopicPartition), "standing", e.Relation.String(), "offset", int64(e.Offset),
 				"held", int64(e.Held.Offset))
@@ -41,6 +46,15 @@ func Warnings(l *slog.Logger) func(Event) {
 			}
 		}
 	}
+}
+
+// warnOf logs what lasts as a warning, and its end as information.
+func warnOf(l *slog.Logger, ended bool, over, lasts string, args ...any) {
+	if ended {
+		l.Info(over, args...)
+		return
+	}
+	l.Warn(lasts, args...)
 }
 
 func where(tp fencepost.TopicPartition) slog.Attr {

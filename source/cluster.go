@@ -33,6 +33,14 @@ type TransactionFinder interface {
 	OpenTransactions(context.Context, []fencepost.TopicPartition) (map[fencepost.TopicPartition]Transaction, error)
 }
 
+// Reachability is an optional ability of a Cluster: whether brokers answer, and whether this worker belongs to its group.
+type Reachability interface {
+	// Reach asks any broker for one small answer. Errors: any; then no broker answered before ctx ended.
+	Reach(context.Context) error
+	// Member reports whether the worker is a member of its group now; a Source without a group is always one.
+	Member() bool
+}
+
 // MemberCounter is an optional ability of a Cluster: how many members the Kafka group has, this one among them.
 type MemberCounter interface {
 	// MemberCount asks the brokers. Errors: any; then nothing is known.

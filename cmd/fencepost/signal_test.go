@@ -19,55 +19,91 @@ import (
 	"github.com/fencepost/fencepost/internal/flights/feed"
 )
 
-// TestSecondSignal: while a stop waits for the database, a second signal ends the process at once, by the signal's
-// own effect.
-func TestSecondSignal(t *testing.T) {
+// running is a process that has begun to take flights from a broker of its own into the SQLite file db.
+type running struct {
+	*exec.Cmd
+	lines  <-chan string
+	broker *broker.Broker
+	db     string
+}
+
+// startFlights starts a run that takes 2,000 flights a second, and waits for its first commit.
+func startFlights(t *testing.T, more string) running {
+	t.Helper()
 	dir := t.TempDir()
 	b, err := broker.Start(broker.Config{Dir: filepath.Join(dir, "kafka")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	t.Cleanup(func() { _ = b.Close() })
 	if _, err := feed.Produce(t.Context(), feed.Config{Brokers: []string{b.Addr()}, Partitions: 1,
 		Flights: first(20_000)}); err != nil {
 		t.Fatal(err)
 	}
 	file, db := filepath.Join(dir, "flights.yaml"), filepath.Join(dir, "flights.db")
 	text := "group: flights\nsource: {brokers: ['" + b.Addr() + "'], topics: [flights]}\nschema: {origin: text}\n" +
-		"sink: {sqlite: {path: " + db + ", table: flights}}\nbatch: {records: 100}\nrate: 2000\nlog_format: json\n"
+		"sink: {sqlite: {path: " + db + ", table: flights}}\nbatch: {records: 100}\nrate: 2000\nlog_format: json\n" + more
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	conn := open(t, db)
+	if err := sqlitex.ExecuteScript(conn, "CREATE TABLE flights (origin TEXT);", nil); err != nil {
+		t.Fatal(err)
+	}
+	cmd, lines := startRun(t, file)
+	wait(t, lines, "batch committed")
+	return running{cmd, lines, b, db}
+}
+
+func open(t *testing.T, db string) *sqlite.Conn {
+	t.Helper()
 	conn, err := sqlite.OpenConn(db)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = conn.Close() }()
-	if err := sqlitex.ExecuteScript(conn, "CREATE TABLE flights (origin TEXT);", nil); err != nil {
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// TestH6StopWhileBrokersAreAway: brokers that are gone are said, with what to do, and a stop then is a stop: everything that was
+// applied is committed, and the exit code is 0.
+func TestH6StopWhileBrokersAreAway(t *testing.T) {
+	p := startFlights(t, "watch: 1s\n")
+	if err := p.broker.Close(); err != nil {
 		t.Fatal(err)
 	}
+	wait(t, p.lines, `"msg":"no broker answers"`)
+	wait(t, p.lines, `"lag":"unknown"`)
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, p.lines, `"msg":"left behind"`)
+	wait(t, p.lines, `"msg":"stopped"`)
+	if err := p.Wait(); err != nil {
+		t.Errorf("stopped while the brokers were away: %v, want exit 0", err)
+	}
+}
 
-	cmd, lines := startRun(t, file)
-	wait(t, lines, "batch committed")
+// TestSecondSignal: while a stop waits for the database, a second signal ends the process at once, by the signal's
+// own effect.
+func TestSecondSignal(t *testing.T) {
+	p := startFlights(t, "")
+	conn := open(t, p.db)
 	if err := sqlitex.ExecuteTransient(conn, "BEGIN IMMEDIATE", nil); err != nil { // now no commit gets through
 		t.Fatal(err)
 	}
 	for _, want := range []string{"draining", ""} {
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
 		if want != "" {
-			wait(t, lines, want)
+			wait(t, p.lines, want)
 		}
 	}
-	_ = cmd.Wait() // it says how the process died; that is looked at next
-	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	_ = p.Wait() // it says how the process died; that is looked at next
+	status := p.ProcessState.Sys().(syscall.WaitStatus)
 	if !status.Signaled() || status.Signal() != syscall.SIGTERM {
-		t.Errorf("got %v, want dead of SIGTERM", cmd.ProcessState)
+		t.Errorf("got %v, want dead of SIGTERM", p.ProcessState)
 	}
 }
 

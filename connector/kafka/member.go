@@ -97,11 +97,44 @@ func (s *Source) holding() []fencepost.TopicPartition {
 // joined is the client's word that an assignment is complete, an empty one too.
 func (s *Source) joined(context.Context, *kgo.Client, map[string][]int32) {
 	s.life.Lock()
-	s.life.joined = true
+	s.life.joined, s.life.member = true, true
 	s.life.Unlock()
 	if id, generation := s.client.GroupMetadata(); id != "" {
 		s.cfg.Member(id, generation)
 	}
+}
+
+// managing hears of each error by which the client loses its membership; it joins again by itself.
+type managing struct{ s *Source }
+
+// OnGroupManageError is a kgo.HookGroupManageError.
+func (m managing) OnGroupManageError(error) {
+	m.s.life.Lock()
+	m.s.life.member = false
+	m.s.life.Unlock()
+}
+
+// Member reports whether the worker is a member of its group now; with explicit partitions, whether it took them.
+func (s *Source) Member() bool {
+	s.life.Lock()
+	defer s.life.Unlock()
+	return s.life.member
+}
+
+// Reach asks the brokers that are known, on the connections that there are; where none answers in tryTimeout, it connects anew.
+//
+// Errors: *fencepost.UserError with the cause, as of Ping.
+func (s *Source) Reach(ctx context.Context) error {
+	asking, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	if s.client.Ping(asking) == nil {
+		return nil
+	}
+	if _, fault := s.probe(ctx); fault != nil {
+		fault.Passing = fault.Passing || s.everJoined()
+		return fault
+	}
+	return nil
 }
 
 // revoked waits for the Listener to let go. Until it has, the partitions can still be mirrored.
@@ -167,7 +200,7 @@ func (s *Source) takeExplicit(ctx context.Context) error {
 	}
 	s.addExplicit(ctx, s.cfg.Partitions)
 	s.life.Lock()
-	s.life.joined = true
+	s.life.joined, s.life.member = true, true
 	s.life.Unlock()
 	return nil
 }

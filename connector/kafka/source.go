@@ -51,9 +51,10 @@ type Source struct {
 }
 
 var (
-	_ source.Source     = (*Source)(nil)
-	_ source.Cluster    = (*Source)(nil)
-	_ fencepost.Checker = (*Source)(nil)
+	_ source.Source       = (*Source)(nil)
+	_ source.Cluster      = (*Source)(nil)
+	_ source.Reachability = (*Source)(nil)
+	_ fencepost.Checker   = (*Source)(nil)
 )
 
 // partition is what the Source knows of a held partition.
@@ -70,6 +71,7 @@ type lifetime struct {
 	stop    context.CancelFunc
 	watch   chan struct{} // closed when the watch has ended
 	joined  bool          // a first assignment came
+	member  bool          // an assignment came since the membership was last lost
 }
 
 // Open validates the configuration and makes the client. It connects to nothing: [Source.Ping] does.

@@ -146,12 +146,8 @@ func (c *Console) Event(e engine.Event) {
 			what += remedy(e.Err)
 			c.happened("retrying", what, screen.Yellow)
 		}
-	case engine.Slow:
-		what := fmt.Sprintf("a commit of %s for %s", text.Plural(e.Rows, "row"), text.Duration(e.For))
-		if e.Wait.Text != "" {
-			what += ": " + e.Wait.Text
-		}
-		c.happened("slow", what, screen.Yellow)
+	case engine.Slow, engine.Silent, engine.Outside:
+		c.lasts(e)
 	case engine.Revoked:
 		c.revoked(e)
 	case engine.Progress:
@@ -165,6 +161,36 @@ func (c *Console) Event(e engine.Event) {
 	case engine.MirrorFailed:
 		c.mirrorFailed(e)
 	case engine.Assigned:
+	}
+}
+
+// lasts reports what goes on for long, and its end.
+func (c *Console) lasts(e engine.Event) {
+	switch e := e.(type) {
+	case engine.Slow:
+		what := fmt.Sprintf("a commit of %s for %s", text.Plural(e.Rows, "row"), text.Duration(e.For))
+		switch {
+		case e.Ended:
+			c.happened("ended", what, screen.Green)
+			return
+		case e.Wait.Text != "":
+			what += ": " + e.Wait.Text
+		}
+		c.happened("slow", what, screen.Yellow)
+	case engine.Silent:
+		if e.Ended {
+			c.happened("answered", "brokers answer again, after "+text.Duration(e.For), screen.Green)
+			return
+		}
+		c.happened("silent", fmt.Sprintf("no broker answers since %s: %v. Goes on by itself%s", e.Since.Local().Format(time.TimeOnly), e.Err,
+			remedy(e.Err)), screen.Yellow)
+	case engine.Outside:
+		if e.Ended {
+			c.happened("joined", "a member of the group again, after "+text.Duration(e.For), screen.Green)
+			return
+		}
+		c.happened("outside", fmt.Sprintf("not a member of the group since %s: brokers answer, and the group has not let this worker in. Goes on by itself",
+			e.Since.Local().Format(time.TimeOnly)), screen.Yellow)
 	}
 }
 

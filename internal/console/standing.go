@@ -120,11 +120,13 @@ func (c *Console) standing(s engine.Status, now time.Time) string {
 			states = append(states, c.cfg.Paint(p.style, fmt.Sprintf("%d %s", p.n, p.word)))
 		}
 	}
-	lag := "lag " + text.Count(s.Lag)
-	if !s.Oldest.IsZero() && s.Lag > 0 {
-		lag += " (" + text.Duration(max(0, now.Sub(s.Oldest)).Truncate(time.Second)) + ")"
+	switch {
+	case s.Silent:
+		states = append(states, c.cfg.Paint(screen.Yellow, "brokers silent"))
+	case s.Outside:
+		states = append(states, c.cfg.Paint(screen.Yellow, "not a member"))
 	}
-	parts := []string{now.Local().Format(time.TimeOnly) + "  " + strings.Join(states, ", "), c.mu.pace.String(), lag}
+	parts := []string{now.Local().Format(time.TimeOnly) + "  " + strings.Join(states, ", "), c.mu.pace.String(), lag(s, now)}
 	if s.CommitP50 > 0 {
 		parts = append(parts, "p50 "+text.Duration(s.CommitP50))
 	}
@@ -132,6 +134,19 @@ func (c *Console) standing(s engine.Status, now time.Time) string {
 		parts = append(parts, text.Size(c.cfg.Memory()))
 	}
 	return c.fit(parts)
+}
+
+// lag is how far the worker's partitions are behind, as far as it is known.
+func lag(s engine.Status, now time.Time) string {
+	switch {
+	case !s.LagKnown():
+		return "lag unknown"
+	case s.Unknown > 0:
+		return "lag at least " + text.Count(s.Lag)
+	case s.Oldest.IsZero() || s.Lag == 0:
+		return "lag " + text.Count(s.Lag)
+	}
+	return fmt.Sprintf("lag %s (%s)", text.Count(s.Lag), text.Duration(max(0, now.Sub(s.Oldest)).Truncate(time.Second)))
 }
 
 // fit joins parts by three spaces, and leaves out the last ones that do not fit.
@@ -211,10 +226,12 @@ func (c *Console) stopped(e engine.Stopped) {
 	case c.mu.interrupted:
 		c.interrupted(e)
 	case c.cfg.Ends && (e.Err == nil || leftParked(e.Err)):
+		final := e.Status
+		final.Oldest = time.Time{}
 		parked := len(c.mu.parked) // the partitions were let go by now: the Status counts none
 		rate := text.Rate(e.Records, e.Up)
-		c.header("done", fmt.Sprintf("%s, lag %s, %s, %s (%s). %s, %d parked", text.Plural(e.Records, "record"),
-			text.Count(e.Lag), text.Plural(e.Commits, "commit"), text.Duration(e.Up), rate, text.Plural(e.Gaps, "gap"), parked))
+		c.header("done", fmt.Sprintf("%s, %s, %s, %s (%s). %s, %d parked", text.Plural(e.Records, "record"),
+			lag(final, time.Time{}), text.Plural(e.Commits, "commit"), text.Duration(e.Up), rate, text.Plural(e.Gaps, "gap"), parked))
 	default:
 		c.happened("stopped", fmt.Sprintf("up %s, %s, %s", text.Duration(e.Up), text.Plural(e.Records, "record"),
 			text.Plural(e.Gaps, "gap")), screen.Red)

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/codes"
-	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -130,18 +131,15 @@ func (l *Log) Client(level int, msg string, keyvals ...any) {
 func (l *Log) Event(e engine.Event) {
 	switch e := e.(type) {
 	case engine.Assigned:
-		l.slog.Info("partitions assigned", "worker", l.cfg.Worker, "partitions", names(e.Partitions))
+		l.slog.Info("partitions assigned", "worker", l.cfg.Worker, "partitions", list(e.Partitions))
 	case engine.Revoked:
 		msg := "partitions revoked"
 		if e.Lost {
 			msg = "partitions lost"
 		}
-		l.slog.Info(msg, "worker", l.cfg.Worker, "partitions", names(e.Partitions))
+		l.slog.Info(msg, "worker", l.cfg.Worker, "partitions", list(e.Partitions))
 	case engine.Reconciled:
-		for _, s := range e.Partitions {
-			l.slog.Info("position settled", at(s.TopicPartition), "verdict", s.Verdict.String(), "offset", int64(s.Offset),
-				"running", s.Running, "reason", s.Reason)
-		}
+		l.reconciled(e.Partitions)
 	case engine.Moved:
 		l.moved(e.Moves)
 	case engine.Committed:
@@ -181,19 +179,27 @@ func (l *Log) standing(e engine.Event) {
 		}
 		l.slog.Warn("partition blocked", as...)
 	case engine.Retrying:
-		as := []any{"what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in_ms", e.In, "unknown", e.Unknown, "error", text(e.Err)}
+		as := []any{"what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in_ms", e.In, "unknown", e.Unknown, "error", said(e.Err)}
 		if f, ok := errors.AsType[*fencepost.UserError](e.Err); ok {
 			as = append(as, "code", f.Code, "help", codes.Remedy(f))
 		}
 		l.slog.Warn("retrying", as...)
 	case engine.Slow:
-		l.slog.Warn("a commit takes long", "lane", e.Lane, "rows", e.Rows, "for_ms", e.For, "waits", e.Wait.Text)
-	case engine.MirrorFailed:
-		if e.Mirror > 0 { // the configuration asks for it, and it is logged once
-			l.slog.Warn("mirror failed", "mirror", e.Mirror, "error", text(e.Err))
+		l.slow(e)
+	case engine.Silent:
+		l.silent(e)
+	case engine.Outside:
+		if e.Ended {
+			l.slog.Info("member of the group again", "worker", l.cfg.Worker, "since", e.Since, "for_ms", e.For)
 			return
 		}
-		l.slog.Debug("mirror failed", "error", text(e.Err))
+		l.slog.Warn("not a member of the group", "worker", l.cfg.Worker, "since", e.Since, "for_ms", e.For, "lag", "unknown")
+	case engine.MirrorFailed:
+		if e.Mirror > 0 { // the configuration asks for it, and it is logged once
+			l.slog.Warn("mirror failed", "mirror", e.Mirror, "error", said(e.Err))
+			return
+		}
+		l.slog.Debug("mirror failed", "error", said(e.Err))
 	case engine.Progress:
 		if now := l.cfg.Now(); now.Sub(l.summary) >= l.cfg.Every {
 			l.summarize("summary", e.Status, now)
@@ -205,24 +211,13 @@ func (l *Log) standing(e engine.Event) {
 	case engine.Draining:
 		l.slog.Info("draining", "in_flight", e.InFlight, "at_most_ms", e.AtMost)
 	case engine.LeftBehind:
-		l.slog.Warn("left behind", "what", e.What, "error", text(e.Err))
+		l.slog.Warn("left behind", "what", e.What, "error", said(e.Err))
 	case engine.Stopped:
 		as := append(status(e.Status), "up_ms", e.Up)
 		if e.Err != nil { // what is to be done about it, Failed says
-			as = append(as, "error", text(e.Err))
+			as = append(as, "error", said(e.Err))
 		}
 		l.slog.Info("stopped", as...)
-	}
-}
-
-func (l *Log) moved(moves []ledger.Move) {
-	for _, m := range moves {
-		level := slog.LevelInfo
-		if m.AtMost != 0 {
-			level = slog.LevelWarn
-		}
-		l.slog.Log(context.Background(), level, "position moved", at(m.TopicPartition), "cause", m.Cause.String(),
-			"held", int64(m.Held.Offset), "next", int64(m.Next.Offset), "at_most", m.AtMost, "why", m.Why)
 	}
 }
 
@@ -278,31 +273,60 @@ func (l *Log) summarize(msg string, s engine.Status, now time.Time) {
 }
 
 func status(s engine.Status) []any {
-	as := []any{"records", s.Records, "commits", s.Commits, "gaps", s.Gaps, "lag", s.Lag, "parked", s.Parked}
+	as := []any{"records", s.Records, "commits", s.Commits, "gaps", s.Gaps, lag(s), "parked", s.Parked}
+	if s.Unknown > 0 && s.LagKnown() {
+		as = append(as, "lag_unknown", s.Unknown)
+	}
+	if s.Silent {
+		as = append(as, "brokers", "silent")
+	}
+	if s.Outside {
+		as = append(as, "member", false)
+	}
 	if s.Total > 0 {
 		as = append(as, "offsets_done", s.Done, "offsets_total", s.Total)
 	}
 	return as
 }
 
-// list is names: an array in JSON, words in text.
-type list []string
-
-// MarshalText is the form in text.
-func (l list) MarshalText() ([]byte, error) { return []byte(strings.Join(l, " ")), nil }
-
-// MarshalJSON is the form in JSON.
-func (l list) MarshalJSON() ([]byte, error) { return json.Marshal([]string(l)) }
-
-func names(tps []fencepost.TopicPartition) list {
-	out := make(list, len(tps))
-	for i, tp := range tps {
-		out[i] = tp.String()
+// lag is an integer, or the word unknown. Beside lag_unknown, which counts partitions, it is the least that it can be.
+func lag(s engine.Status) slog.Attr {
+	if !s.LagKnown() {
+		return slog.String("lag", "unknown")
 	}
-	return out
+	return slog.Int64("lag", s.Lag)
 }
 
-func text(err error) string {
+// list is names: an array in JSON, runs in text.
+type list []fencepost.TopicPartition
+
+// MarshalText is the form in text: trips:0-11 weather:0.
+func (l list) MarshalText() ([]byte, error) {
+	all := slices.SortedFunc(slices.Values(l), fencepost.TopicPartition.Compare)
+	var runs []string
+	for i := 0; i < len(all); {
+		topic := all[i].Topic
+		var numbers []int32
+		for ; i < len(all) && all[i].Topic == topic; i++ {
+			numbers = append(numbers, all[i].Partition)
+		}
+		for _, span := range text.Spans(numbers) {
+			runs = append(runs, topic+":"+span)
+		}
+	}
+	return []byte(strings.Join(runs, " ")), nil
+}
+
+// MarshalJSON is the form in JSON.
+func (l list) MarshalJSON() ([]byte, error) {
+	out := make([]string, len(l))
+	for i, tp := range l {
+		out[i] = tp.String()
+	}
+	return json.Marshal(out)
+}
+
+func said(err error) string {
 	if err == nil {
 		return ""
 	}

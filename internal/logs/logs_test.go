@@ -16,6 +16,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -35,6 +36,14 @@ func everything(l *Log, pass func(time.Duration)) {
 	l.Event(engine.Moved{Moves: []ledger.Move{
 		{TopicPartition: tp(1), Cause: ledger.CauseStart, Next: ledger.Position{Offset: 0}, Why: "earliest"},
 		{TopicPartition: tp(1), Cause: ledger.CauseGap, Held: ledger.Position{Offset: 10}, Next: ledger.Position{Offset: 30}, AtMost: 20}}})
+	many, starts := []engine.Reconciliation{}, []ledger.Move{}
+	for p := range int32(4) {
+		many = append(many, engine.Reconciliation{TopicPartition: tp(p), Verdict: ledger.New, Offset: fencepost.Offset(p), Running: true, Reason: "earliest"})
+		starts = append(starts, ledger.Move{TopicPartition: tp(p), Cause: ledger.CauseStart, Next: ledger.Position{Offset: fencepost.Offset(p)}, Why: "earliest"})
+	}
+	l.Event(engine.Moved{Moves: append(starts, ledger.Move{TopicPartition: tp(7), Cause: ledger.CauseGap, AtMost: 20, Why: "aged out"},
+		ledger.Move{TopicPartition: tp(9), Cause: ledger.CauseGap, AtMost: 3, Why: "aged out"})})
+	l.Event(engine.Reconciled{Partitions: many})
 	l.Event(engine.Committed{Rows: 2, Took: 4100 * time.Microsecond, Segments: []fencepost.Segment{{Hi: 2,
 		TopicPartition: tp(8), Range: fencepost.OffsetRange{From: 304_098, Until: 304_100}}}})
 	l.Event(engine.Committed{Rows: 3, Lane: 1, Recovered: true})
@@ -51,6 +60,17 @@ func everything(l *Log, pass func(time.Duration)) {
 	l.Event(engine.Progress{Status: engine.Status{Records: 5}}) // too early for a summary
 	pass(10 * time.Second)
 	l.Event(engine.Progress{Status: engine.Status{Records: 5_000, Commits: 2, Lag: 7, Running: 2, Parked: 1, CommitP50: 4 * time.Millisecond, Done: 5, Total: 9}})
+	l.Event(engine.Slow{Lane: 1, Rows: 9, For: 5 * time.Second, Wait: sink.Wait{Text: "backend 7 waits"}})
+	l.Event(engine.Slow{Lane: 1, Rows: 9, For: 7 * time.Second, Ended: true})
+	since := time.Date(2026, 11, 21, 3, 6, 0, 0, time.FixedZone("", 3600))
+	l.Event(engine.Silent{Since: since, For: 2 * time.Second, Err: &fencepost.UserError{Code: "broker-silent", Err: errors.New("no broker answered")}})
+	l.Event(engine.Outside{Since: since, For: 10 * time.Second})
+	for _, s := range []engine.Status{{Silent: true, Running: 2, Lag: 7}, {Outside: true}, {Waiting: 2, Unknown: 2}, {Running: 1, Waiting: 1, Unknown: 1, Lag: 7}} {
+		pass(10 * time.Second)
+		l.Event(engine.Progress{Status: s})
+	}
+	l.Event(engine.Silent{Since: since, For: 20 * time.Second, Ended: true})
+	l.Event(engine.Outside{Since: since, For: 12 * time.Second, Ended: true})
 	l.UnknownField("tail")
 	l.Client(int(slog.LevelWarn), "broker closed the connection", "broker", 1)
 	l.Event(engine.Revoked{Partitions: []fencepost.TopicPartition{tp(0)}})

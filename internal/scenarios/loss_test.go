@@ -410,8 +410,10 @@ func TestL14SilentBroker(t *testing.T) {
 	wk := s.run([]string{name}, everywhere)
 	s.reached(tp, 3)
 	broker.Freeze()
-	await(wk, "the silence is told", func(r engine.Retrying) bool { return r.What == "watch" })
+	await(wk, "the silence is told", func(e engine.Silent) bool { return !e.Ended && e.Err != nil })
+	await(wk, "the watch fails", func(r engine.Retrying) bool { return r.What == "watch" })
 	broker.Thaw()
+	await(wk, "the end of the silence is told", func(e engine.Silent) bool { return e.Ended })
 	s.fill(tp, 2)
 	s.eventuallyRows(tp, span(0, 5)...)
 
@@ -420,7 +422,9 @@ func TestL14SilentBroker(t *testing.T) {
 	broker.Start()
 	s.fill(tp, 2)
 	s.eventuallyRows(tp, span(0, 7)...)
-	wk.end()
+	broker.Kill()
+	await(wk, "the second end of its broker is told", func(e engine.Silent) bool { return !e.Ended && len(heard[engine.Revoked](wk)) > 1 })
+	wk.end() // without an error (H6)
 	s.wantMoves("start 0 absent>0 0")
 	if p := heard[engine.Parked](wk); len(p) > 0 {
 		t.Errorf("parked: %+v", p)

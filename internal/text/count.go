@@ -67,3 +67,20 @@ func ParseSpan(s string) (first, last int32, ok bool) {
 	hi, err2 := strconv.ParseUint(to, 10, 31)
 	return int32(lo), int32(hi), err1 == nil && err2 == nil && lo <= hi
 }
+
+// Spans writes ascending numbers as ParseSpan reads them, runs of neighbours folded: 0-11, 14.
+func Spans(numbers []int32) (spans []string) {
+	for i := 0; i < len(numbers); {
+		last := i
+		for last+1 < len(numbers) && numbers[last+1] == numbers[last]+1 {
+			last++
+		}
+		span := strconv.Itoa(int(numbers[i]))
+		if last > i {
+			span += "-" + strconv.Itoa(int(numbers[last]))
+		}
+		spans = append(spans, span)
+		i = last + 1
+	}
+	return spans
+}

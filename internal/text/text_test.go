@@ -179,3 +179,14 @@ func TestList(t *testing.T) {
 		}
 	}
 }
+
+// Runs of neighbours fold, and no number is in two of them.
+func TestSpans(t *testing.T) {
+	for want, numbers := range map[string][]int32{
+		"": nil, "3": {3}, "0-1": {0, 1}, "0-2 4 6-7": {0, 1, 2, 4, 6, 7}, "1 3 5": {1, 3, 5}, "2147483646-2147483647": {2147483646, 2147483647},
+	} {
+		if got := strings.Join(Spans(numbers), " "); got != want {
+			t.Errorf("%v: %q, want %q", numbers, got, want)
+		}
+	}
+}

@@ -114,6 +114,9 @@ func (p *Partition) InLog() bool {
 	return p.state == Running || p.state == Parked && p.code != "recreated" && p.code != "truncated" && p.code != "topic-missing"
 }
 
+// LagKnown reports whether Lag is so now: the brokers have said where the log ends, still answer, and the position is a place in it.
+func (p *Partition) LagKnown() bool { return p.InLog() && p.high >= 0 && !p.Silent() }
+
 // Lag is how many offsets are left, as far as is known.
 func (p *Partition) Lag() int64 {
 	to := p.high

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/expr-lang/expr/builtin"
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/codes"
+	"github.com/fencepost/fencepost/internal/expression"
+	"github.com/fencepost/fencepost/internal/pipeline"
+)
+
+// TestReference: the pages of docs/reference are what the code says now. UPDATE=1 writes them.
+func TestReference(t *testing.T) {
+	for name, page := range map[string]func(*testing.T) string{
+		"pipeline-file.md": pipelinePage, "commands.md": commandsPage, "error-codes.md": codesPage, "exit-codes.md": exitsPage,
+		"metadata-columns.md": metadataPage, "expressions.md": expressionsPage, "events.md": eventsPage,
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := page(t)
+			file := filepath.Join("../../docs/reference", name)
+			if os.Getenv("UPDATE") != "" {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(string(want), got); d != "" {
+				t.Errorf("docs/reference/%s is not what the code says: UPDATE=1 go test ./cmd/fencepost -run TestReference\n-page +code:\n%s", name, d)
+			}
+		})
+	}
+}
+
+// cell is text as a cell of a table in Markdown.
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace(s)
+}
+
+// code is text as code in a cell; empty stays empty.
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + strings.NewReplacer("|", `\|`).Replace(s) + "`"
+}
+
+func pipelinePage(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("# The pipeline file\n\nEvery key, in the order of the file that `fencepost init` writes. `fencepost help KEY` prints one of them, `fencepost init --schema` all of\n" +
+		"them as a JSON Schema for editors. A value may be `${NAME}` from the environment or `${file:PATH}`. An unknown key is an error.\n")
+	for _, p := range pipeline.Keys() {
+		if !strings.Contains(p.Path, ".") || strings.Count(p.Path, ".") == 1 && p.Keys != nil {
+			if p.Keys != nil {
+				fmt.Fprintf(&b, "\n## %s\n\n", p.Path)
+				if p.Meaning != "" {
+					fmt.Fprintf(&b, "%s\n\n", cell(p.Meaning))
+				}
+				b.WriteString("| key | meaning | default | example |\n|---|---|---|---|\n")
+				continue
+			}
+			if p.Keys == nil && !strings.Contains(p.Path, ".") {
+				fmt.Fprintf(&b, "\n## %s\n\n| key | meaning | default | example |\n|---|---|---|---|\n", p.Path)
+			}
+		}
+		if p.Keys != nil {
+			continue
+		}
+		if p.Meaning == "" {
+			t.Errorf("%s: the table of keys does not say what it means", p.Path)
+		}
+		def := code(p.Default)
+		if p.Must {
+			def = "none: needed"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", p.Path, cell(p.Meaning), def, code(p.Example))
+	}
+	return b.String()
+}
+
+// printed is what a command line prints on stdout.
+func printed(t *testing.T, args ...string) string {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if exit := run(t.Context(), append([]string{"fencepost"}, args...), &out, &errs); exit != 0 {
+		t.Fatalf("fencepost %s: exit %d\n%s", strings.Join(args, " "), exit, errs.String())
+	}
+	return out.String()
+}
+
+func commandsPage(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("# Commands\n\nWhat `--help` prints, of the program and of each verb.\n\n")
+	screen := func(args ...string) {
+		fmt.Fprintf(&b, "## %s\n\n```text\n%s```\n\n", strings.TrimSpace("fencepost "+strings.Join(args, " ")), printed(t, append(args, "--help")...))
+	}
+	screen()
+	a := &app{stdout: &b, stderr: &b, env: pipeline.Process(), program: "fencepost"}
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, c := range cmd.Commands() {
+			if c.Hidden {
+				continue
+			}
+			if _, ok := manuals[verbPath(c)]; ok {
+				screen(strings.Fields(verbPath(c))...)
+			}
+			walk(c)
+		}
+	}
+	walk(a.root())
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func codesPage(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("# Error codes\n\nThe word between the brackets of `error[...]`, stable, the same in json and in logs. `fencepost help CODE` prints a code's page.\n\n")
+	for _, name := range codes.Names() {
+		c, _ := codes.Find(name)
+		fmt.Fprintf(&b, "## %s\n\n```text\n%s```\n\n", name, c.Page())
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func exitsPage(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("# Exit codes\n\n`fencepost check` ends with 2 only if the file cannot be read or is no YAML, with 3 for whatever it finds, and with 1 if something did not\n" +
+		"answer. For a service that starts workers again: `RestartPreventExitStatus=2 4`.\n\n| code | meaning | errors that end a command with it |\n|---|---|---|\n")
+	for exit, meaning := range []string{"ok", "error", "usage, the file included", "findings: something needs a person", "refused for safety: nothing was changed"} {
+		var with []string
+		for _, name := range codes.Names() {
+			if c, _ := codes.Find(name); c.Exit == exit && exit > 0 {
+				with = append(with, "`"+name+"`")
+			}
+		}
+		fmt.Fprintf(&b, "| %d | %s | %s |\n", exit, meaning, strings.Join(with, " "))
+	}
+	var parks []string
+	for _, name := range codes.Names() {
+		if c, _ := codes.Find(name); c.Exit == 0 {
+			parks = append(parks, "`"+name+"`")
+		}
+	}
+	fmt.Fprintf(&b, "\nThese park a partition and end no command: %s.\n\nA signal that comes a second time ends `run` by itself, as the shell shows it (130, 143).\n", strings.Join(parks, " "))
+	return b.String()
+}
+
+func metadataPage(t *testing.T) string {
+	meanings := map[string]string{
+		fencepost.MetaTopic: "the record's topic", fencepost.MetaPartition: "its partition", fencepost.MetaOffset: "its offset",
+		fencepost.MetaTimestamp: "its timestamp, as the producer or the broker set it", fencepost.MetaKey: "its key; null where it has none",
+		fencepost.MetaHeaders: `its headers, in order: [["name", "the value in base64, or null"], ...]`,
+	}
+	var b strings.Builder
+	b.WriteString("# Metadata columns\n\nWhat every record has besides the columns of `schema`. A table that has a column of that name gets it filled; in `sql:` and in expressions\n" +
+		"they are there by name. Columns of `schema` may not begin with `_`. `audit` rests on the first three.\n\n| column | type | holds |\n|---|---|---|\n")
+	for _, c := range fencepost.MetaColumns() {
+		if meanings[c.Name] == "" {
+			t.Errorf("%s: no meaning", c.Name)
+		}
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", c.Name, c.Type, meanings[c.Name])
+	}
+	return b.String()
+}
+
+// shown are expressions without a column, whose values the page shows.
+var shown = []string{
+	`2 + 3 * 4`, `7 % 3`, `7 / 2`, `int(7 / 2)`, `"ab" + "cd"`, `upper("ord")`, `trim("  x ")`, `split("a,b", ",")[1]`, `"ab" in ["ab", "cd"]`,
+	`3 > 2 ? "late" : "early"`, `"ORD" matches "^O"`, `len("ORD")`, `"abc"[0:2]`, `int("12") + 1`, `fromJSON("{\"a\": {\"b\": 7}}").a.b`,
+	`date("2026-11-21T03:00:00Z").Format("2006-01-02")`, `date("2026-11-21T03:00:00Z").Year()`, `duration("1h30m").Minutes()`,
+	`max(3, 7)`, `round(2.5)`, `nil ?? "none"`, `toBase64("ab")`,
+}
+
+func expressionsPage(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("# Expressions\n\nWhat stands in `{...}` of a Redis command and behind `where:`. The language is that of github.com/expr-lang/expr, typed over the columns of\n" +
+		"`schema` and the metadata columns; `check` shows an error with its line and column. A null makes null of what names its column, as in SQL; left of\n" +
+		"`??`, or beside `== nil`, it is a value.\n\n| expression | value |\n|---|---|\n")
+	for _, text := range shown {
+		p, err := expression.Compile(text, nil, expression.Any)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		value, ok := p.Constant()
+		if !ok {
+			t.Errorf("%s: names a column", text)
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", code(text), code(value))
+	}
+	functions := slices.DeleteFunc(slices.Sorted(slices.Values(builtin.Names)), func(name string) bool {
+		_, err := expression.Compile(name+"()", nil, expression.Any)
+		return err != nil && strings.Contains(err.Error(), "now()")
+	})
+	b.WriteString("\n## Functions\n\n`" + strings.Join(functions, "` `") + "`\n\n`now` is not there: a batch that is tried again would get another value.\n")
+	return b.String()
+}
+
+// eventsPage prints the events from their declarations in package engine.
+func eventsPage(t *testing.T) string {
+	file, err := parser.ParseFile(token.NewFileSet(), "../../engine/event.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := os.ReadFile("../../internal/logs/testdata/text.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	b.WriteString("# Events\n\nA run reports these facts, once and in order: logs, the terminal and programs (`engine.Config.Events`, `Engine.Subscribe`) get the same ones.\n\n")
+	for _, decl := range file.Decls {
+		group, ok := decl.(*ast.GenDecl)
+		if !ok || group.Tok != token.TYPE {
+			continue
+		}
+		for _, spec := range group.Specs {
+			s := spec.(*ast.TypeSpec)
+			fields, isStruct := s.Type.(*ast.StructType)
+			doc := s.Doc
+			if doc == nil {
+				doc = group.Doc
+			}
+			if !isStruct || doc == nil {
+				continue
+			}
+			fmt.Fprintf(&b, "## %s\n\n%s\n", s.Name, strings.TrimSpace(doc.Text()))
+			eventFields(&b, fields)
+			b.WriteString("\n")
+		}
+	}
+	b.WriteString("## As lines of the log\n\nEach `msg` is constant; `log_format: json` has the same attributes. These are the lines of a test:\n\n```text\n")
+	b.Write(lines)
+	b.WriteString("```\n")
+	return b.String()
+}
+
+func eventFields(b *strings.Builder, s *ast.StructType) {
+	var lines []string
+	for _, f := range s.Fields.List {
+		text := strings.TrimSpace(f.Doc.Text() + " " + f.Comment.Text())
+		for _, name := range f.Names {
+			if text != "" {
+				lines = append(lines, fmt.Sprintf("- `%s`: %s", name, strings.Join(strings.Fields(text), " ")))
+			}
+		}
+	}
+	if len(lines) > 0 {
+		b.WriteString("\n" + strings.Join(lines, "\n") + "\n")
+	}
+}

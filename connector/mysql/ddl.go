@@ -36,13 +36,17 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	var b strings.Builder
 	j := c.job()
 	b.WriteString(j.Head(system.Title, "USE "+plain(database)+";\n", tablesDDL+sqlstore.Fill(identitySQL, "@groups", sqlstore.TableNames[0])+";\n"))
+	index := ""
+	if sqlstore.FindsRecords(c.Key, columns) {
+		index = "KEY (_partition, _offset)" // by record
+	}
 	b.WriteString(j.CreateTable(plain, columns, func(spec fencepost.ColumnSpec) string {
 		if slices.Contains(c.Key, spec.Name) {
 			return keyType(spec.Type) + " NOT NULL"
 		}
 		sql, _ := natural(spec.Type)
 		return sql
-	}, " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"))
+	}, index, " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"))
 	b.WriteString("-- Least grants, for every account of the user of dsn: an account has a host too, and which one a worker is depends on its own.\n")
 	b.WriteString(sqlstore.Fill(accountsSQL, "@name", quote(user), "@anywhere", quote(quote(user)+"@'%'")))
 	grant := func(rights, on string) {

@@ -26,6 +26,7 @@ func (a *app) ddlVerb() *cobra.Command {
 	var bare bool
 	cmd := &cobra.Command{Use: "ddl", Args: a.oneFile, ValidArgsFunction: completeFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
+			a.env.Unasked = true
 			f, err := pipeline.Load(args[0], a.env)
 			if err != nil {
 				return err

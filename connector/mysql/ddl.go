@@ -12,6 +12,9 @@ import (
 // appUser is the placeholder in the grants for the user of the dsn.
 const appUser = "fencepost_app"
 
+// unnamed is the placeholder for the database, where there is no dsn to name it.
+const unnamed = "DATABASE_NAME"
+
 // accountsSQL lists the accounts of a user, as GRANT takes them.
 const accountsSQL = "SET @accounts = COALESCE((SELECT GROUP_CONCAT(QUOTE(user), '@', QUOTE(host)) FROM mysql.user WHERE user = @name AND host <> ''), @anywhere);\n"
 
@@ -26,7 +29,7 @@ func CheckNames(table string, columns []fencepost.ColumnSpec) []fencepost.Findin
 // that the Config's SQL or Handle use are theirs to make and to grant. CREATE TEMPORARY TABLES is for key, for sql, and
 // for a batch larger than max_allowed_packet; it is a right on the database.
 func DDL(c Config, columns []fencepost.ColumnSpec) string {
-	database, user := "DATABASE_NAME", appUser
+	database, user := unnamed, appUser
 	if conf, err := parseDSN(c.DSN); err == nil {
 		database = conf.DBName
 		if conf.User != "" {
@@ -35,6 +38,9 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	}
 	var b strings.Builder
 	j := c.job()
+	if database == unnamed {
+		fmt.Fprintf(&b, "-- Put the database of dsn for %s, and its user for %s.\n", unnamed, appUser)
+	}
 	b.WriteString(j.Head(system.Title, "USE "+plain(database)+";\n", tablesDDL+sqlstore.Fill(identitySQL, "@groups", sqlstore.TableNames[0])+";\n"))
 	index := ""
 	if sqlstore.FindsRecords(c.Key, columns) {

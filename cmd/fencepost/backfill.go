@@ -58,6 +58,7 @@ func (a *app) backfillVerb() *cobra.Command {
 	fs.StringVar(&flags.group, "group", "", "GROUP  the whole name of the group")
 	fs.BoolVar(&flags.execute, "execute", false, "do it; without it nothing is changed")
 	fs.DurationVar(&flags.wait, "wait", time.Minute, "60s  how long to wait for what does not answer, at the end")
+	a.logFlag(cmd)
 	fs.StringVar(&flags.why, "why", "", "TEXT  kept with each start, beside time and who ($FENCEPOST_WHO, or user@host)")
 	return cmd
 }

@@ -45,6 +45,7 @@ func dialect() *sqlstore.Dialect[*session] {
 			Compare: (*session).compare, Move: (*session).move, Held: (*session).held},
 		Target: sqlstore.TargetSQL[*session]{Read: (*session).target, Try: (*session).try, Namesake: (*session).namesake, Parted: parted, Pairs: pairs, Narrows: (*session).narrows,
 			Natural: func(t fencepost.Type) string { sql, _ := natural(t); return sql },
+			Retype:  "ALTER TABLE @table MODIFY @column @type;",
 			Provenance: func(s *session) [3]string {
 				return [3]string{"convert(_topic using utf8mb4) collate " + s.server.names(), "cast(_partition as signed)", "cast(_offset as signed)"}
 			}},

@@ -10,11 +10,16 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // parseDSN reads a connection string of either form. Its errors say nothing of the text: what cannot be parsed may
 // be, or hold, a password in the wrong place.
 func parseDSN(dsn string) (*mysql.Config, error) {
+	if text.UnencodedPassword(dsn) {
+		return nil, sqlstore.UnencodedPassword("MySQL")
+	}
 	c, err := parseForm(dsn)
 	if err != nil || c.DBName == "" {
 		return nil, &fencepost.UserError{Code: "dsn-invalid", Exit: 2,

@@ -50,6 +50,7 @@ func dialect() *sqlstore.Dialect[*session] {
 			Compare: (*session).compare, Move: (*session).move, Held: (*session).held, TopicID: parseUUID},
 		Target: sqlstore.TargetSQL[*session]{Read: (*session).target, Try: (*session).try, Namesake: (*session).namesake, Parted: parted, Pairs: pairs, Narrows: (*session).narrows,
 			Natural: func(t fencepost.Type) string { sql, _ := natural(t); return sql },
+			Retype:  "ALTER TABLE @table ALTER COLUMN @column TYPE @type;",
 			Provenance: func(*session) [3]string {
 				return [3]string{`_topic::text collate "C"`, "_partition::bigint", "_offset::bigint"}
 			}},

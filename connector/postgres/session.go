@@ -15,11 +15,15 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // parseDSN reads a connection string. Its errors say nothing of the text: what cannot be parsed may be, or hold, a
 // password in the wrong place.
 func parseDSN(dsn string) (*pgx.ConnConfig, error) {
+	if text.UnencodedPassword(dsn) {
+		return nil, sqlstore.UnencodedPassword("Postgres")
+	}
 	c, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, &fencepost.UserError{Code: "dsn-invalid", Exit: 2,

@@ -134,6 +134,10 @@ func DDL(cfg Config, columns []fencepost.ColumnSpec) string {
 		fmt.Fprintf(&b, ",\n  PRIMARY KEY (%s)", sqlstore.Join(cfg.Key, quote))
 	}
 	b.WriteString(");\n")
+	if sqlstore.FindsRecords(cfg.Key, columns) {
+		fmt.Fprintf(&b, "-- By record. It fails where the table is an older one without these columns.\nCREATE INDEX IF NOT EXISTS %s ON %s (_partition, _offset);\n",
+			quote(cfg.Table+"_record"), quote(cfg.Table))
+	}
 	return b.String()
 }
 

@@ -106,6 +106,9 @@ func (t *Target) use(ctx context.Context, o Options, opening error, do func(cont
 // Errors: *fencepost.UserError usage, env-not-set, dsn-invalid, ledger-removed; those of pipeline.Load.
 func Open(ctx context.Context, operand string, o Options) (*Target, error) {
 	if IsURL(operand) {
+		if o.Env != nil && len(o.Env.Set) > 0 {
+			return &Target{Operand: operand}, codes.Usage("name the pipeline file", "--set is for a pipeline file, and this is a URL")
+		}
 		return openURL(ctx, operand, o)
 	}
 	t := &Target{Operand: operand}

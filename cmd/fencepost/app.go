@@ -141,6 +141,16 @@ func faultOf(err error) *fencepost.UserError {
 // usage makes the error of a command that cannot be understood.
 var usage = codes.Usage
 
+// notTime is the error of a flag that takes a time and got another text. forms are what it takes, and what says what the text
+// is not.
+func notTime(flag, value string, err error, forms, what string) error {
+	if local, ok := errors.AsType[*text.LocalTimeError](err); ok {
+		first, second := local.Written()
+		return usage(flag+" "+first+", or "+flag+" "+second, "%s %s", flag, local)
+	}
+	return usage(forms, "%s %s: %s", flag, value, what)
+}
+
 func (a *app) printFault(f *fencepost.UserError) {
 	t := a.terminal(a.stderr)
 	head := "error[" + f.Code + "]"

@@ -85,9 +85,9 @@ func (f runFlags) end() (engine.Until, error) {
 	case "end":
 		return engine.Until{End: true}, nil
 	}
-	t, ok := text.ParseTime(f.until)
-	if !ok {
-		return engine.Until{}, usage("--until end, or --until 2026-11-21T03:00", "--until %s: neither end nor a time", f.until)
+	t, err := text.ParseTime(f.until, time.Local)
+	if err != nil {
+		return engine.Until{}, notTime("--until", f.until, err, "--until end, or --until 2026-11-21T03:00", "neither end nor a time")
 	}
 	return engine.Until{Time: t}, nil
 }

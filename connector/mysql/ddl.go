@@ -35,7 +35,7 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	}
 	var b strings.Builder
 	j := c.job()
-	b.WriteString(j.Head(system.Title, "USE "+plain(database)+";\n", tablesDDL+sqlstore.Fill(identitySQL, "@groups", sqlstore.TableNames[0])+";\n"))
+	b.WriteString(j.Head(system.Title, "USE "+plain(database)+";\n", tablesDDL+reportsDDL+sqlstore.Fill(identitySQL, "@groups", sqlstore.TableNames[0])+";\n"))
 	b.WriteString(j.CreateTable(plain, columns, func(spec fencepost.ColumnSpec) string {
 		if slices.Contains(c.Key, spec.Name) {
 			return keyType(spec.Type) + " NOT NULL"
@@ -49,7 +49,7 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 		fmt.Fprintf(&b, "SET @g = CONCAT(%s, @accounts); PREPARE g FROM @g; EXECUTE g;\n", quote("GRANT "+rights+" ON "+on+" TO "))
 	}
 	if !c.NoLedger {
-		for _, t := range sqlstore.TableNames[:2] {
+		for _, t := range append(sqlstore.TableNames[:2:2], sqlstore.ReportsName) {
 			grant("SELECT, INSERT, UPDATE", plain(database)+"."+t)
 		}
 		grant("SELECT, INSERT", plain(database)+"."+sqlstore.TableNames[2])

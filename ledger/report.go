@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -71,18 +70,6 @@ const mostTexts = 500
 // mostReason bounds a reason, in bytes: a store keeps it in one value, and a screen shows less.
 const mostReason = 2000
 
-// report is a Report as it is kept.
-type report struct {
-	Halt   Halt             `json:"state"`
-	Code   string           `json:"code,omitempty"`
-	Reason string           `json:"reason,omitempty"`
-	Offset fencepost.Offset `json:"offset"`
-	Since  time.Time        `json:"since"`
-	Who    string           `json:"who,omitempty"`
-	Until  fencepost.Offset `json:"until"`
-	Fence  string           `json:"fence"`
-}
-
 // text is what is kept of a report; empty for one without a Halt.
 func (r Report) text() string {
 	if r.Halt == "" {
@@ -92,24 +79,63 @@ func (r Report) text() string {
 	if len(reason) > mostReason {
 		reason = strings.ToValidUTF8(reason[:mostReason], "") + "…"
 	}
-	b, _ := json.Marshal(report{r.Halt, r.Code, reason, r.Offset, r.Since.UTC(), r.Who, r.Position.Offset, r.Position.Fence.String()}) // its types cannot fail
-	return string(b)
+	return fields{{"state", string(r.Halt)}, {"code", r.Code}, {"reason", reason}, {"offset", itoa(r.Offset)}, {"since", r.Since.UTC().Format(time.RFC3339Nano)},
+		{"who", r.Who}, {"until", itoa(r.Position.Offset)}, {"fence", r.Position.Fence.String()}}.text()
 }
 
+func itoa(o fencepost.Offset) string { return strconv.FormatInt(int64(o), 10) }
+
 // parseReport reads what text made.
-func parseReport(tp fencepost.TopicPartition, text string) (r Report, err error) {
-	var kept report
-	if err := json.Unmarshal([]byte(text), &kept); err != nil {
-		return r, fmt.Errorf("report of %s: %w", tp, err)
+func parseReport(tp fencepost.TopicPartition, text string) (Report, error) {
+	f, err := parseFields(text)
+	offset, err1 := strconv.ParseInt(f.get("offset"), 10, 64)
+	until, err2 := strconv.ParseInt(f.get("until"), 10, 64)
+	fence, err3 := strconv.ParseInt(f.get("fence"), 16, 64)
+	since, err4 := time.Parse(time.RFC3339Nano, f.get("since"))
+	if err := errors.Join(err, err1, err2, err3, err4); err != nil {
+		return Report{}, fmt.Errorf("report of %s: %w", tp, err)
 	}
-	r = Report{TopicPartition: tp, Halt: kept.Halt, Code: kept.Code, Reason: kept.Reason, Offset: kept.Offset, Since: kept.Since, Who: kept.Who,
-		Position: Position{Offset: kept.Until}}
-	fence, err := strconv.ParseInt(kept.Fence, 16, 64)
-	if err != nil {
-		return r, fmt.Errorf("report of %s: fence: %w", tp, err)
+	return Report{TopicPartition: tp, Halt: Halt(f.get("state")), Code: f.get("code"), Reason: f.get("reason"), Offset: fencepost.Offset(offset),
+		Since: since, Who: f.get("who"), Position: Position{Offset: fencepost.Offset(until), Fence: Fence(fence)}}, nil
+}
+
+// fields are names with values, as a text that people can read too: state="parked" code="record-refused". A reader passes
+// over names that it does not know.
+type fields [][2]string
+
+func (f fields) text() string {
+	var b strings.Builder
+	for i, pair := range f {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(pair[0] + "=" + strconv.Quote(pair[1]))
 	}
-	r.Position.Fence = Fence(fence)
-	return r, nil
+	return b.String()
+}
+
+// get is the value of a name; empty where there is none.
+func (f fields) get(name string) string {
+	for _, pair := range f {
+		if pair[0] == name {
+			return pair[1]
+		}
+	}
+	return ""
+}
+
+func parseFields(text string) (f fields, err error) {
+	for text != "" {
+		name, rest, ok := strings.Cut(text, "=")
+		quoted, err := strconv.QuotedPrefix(rest)
+		if !ok || err != nil {
+			return nil, fmt.Errorf("%q is not name=\"value\"", text)
+		}
+		value, _ := strconv.Unquote(quoted) // QuotedPrefix says that it can be
+		f = append(f, [2]string{name, value})
+		text = strings.TrimPrefix(rest[len(quoted):], " ")
+	}
+	return f, nil
 }
 
 // ReadReports returns the reports of a group, whether they are current or not.

@@ -41,7 +41,7 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	if database == unnamed {
 		fmt.Fprintf(&b, "-- Put the database of dsn for %s, and its user for %s.\n", unnamed, appUser)
 	}
-	b.WriteString(j.Head(system.Title, "USE "+plain(database)+";\n", tablesDDL+sqlstore.Fill(identitySQL, "@groups", sqlstore.TableNames[0])+";\n"))
+	b.WriteString(j.Head(system.Title, "USE "+plain(database)+";\n", tablesDDL+reportsDDL+sqlstore.Fill(identitySQL, "@groups", sqlstore.TableNames[0])+";\n"))
 	index := ""
 	if sqlstore.FindsRecords(c.Key, columns) {
 		index = "KEY (_partition, _offset)" // by record
@@ -59,7 +59,7 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 		fmt.Fprintf(&b, "SET @g = CONCAT(%s, @accounts); PREPARE g FROM @g; EXECUTE g;\n", quote("GRANT "+rights+" ON "+on+" TO "))
 	}
 	if !c.NoLedger {
-		for _, t := range sqlstore.TableNames[:2] {
+		for _, t := range append(sqlstore.TableNames[:2:2], sqlstore.ReportsName) {
 			grant("SELECT, INSERT, UPDATE", plain(database)+"."+t)
 		}
 		grant("SELECT, INSERT", plain(database)+"."+sqlstore.TableNames[2])

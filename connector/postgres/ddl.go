@@ -26,7 +26,7 @@ const appDatabase = "DATABASE_NAME"
 func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	var b strings.Builder
 	j := c.job()
-	b.WriteString(j.Head(system.Title, "BEGIN;\n", tablesDDL))
+	b.WriteString(j.Head(system.Title, "BEGIN;\n", tablesDDL+reportsDDL))
 	b.WriteString(j.CreateTable(plain, columns, func(spec fencepost.ColumnSpec) string { sql, _ := natural(spec.Type); return sql }, "", ""))
 	if c.Table != "" && sqlstore.FindsRecords(c.Key, columns) {
 		b.WriteString(sqlstore.Fill(indexDDL, "@name", quote(sqlstore.Qualified(c.Table, ident)), "@table", sqlstore.Qualified(c.Table, plain)))
@@ -81,7 +81,7 @@ func grants(c Config, database string) (list []string) {
 	}
 	var updated, appended []string
 	if !c.NoLedger {
-		updated, appended = []string{"fencepost_groups", "fencepost_ledger"}, []string{"fencepost_moves"}
+		updated, appended = []string{"fencepost_groups", "fencepost_ledger", sqlstore.ReportsName}, []string{"fencepost_moves"}
 	}
 	switch table := sqlstore.Qualified(c.Table, plain); {
 	case c.Table == "":

@@ -41,7 +41,8 @@ func dialect() *sqlstore.Dialect[*session] {
 		Process: (*session).serverProcess, Waits: (*session).waits,
 		Errors: sqlstore.Errors[*session]{Edge: (*session).edge, Outcome: (*session).outcome, Sendable: sendable},
 		Tables: sqlstore.TableSQL[*session]{Locate: func(*session) string { return locateSQL }, Make: (*session).makeTables,
-			Refused: (*session).mayNotCreate, Lacks: (*session).lacks,
+			Refused: (*session).mayNotCreate, Lacks: (*session).lacks, MakeReports: (*session).makeReports,
+			PutReport: "on conflict (group_name, subject) do update set report = excluded.report",
 			Place: func(_ *session, t sqlstore.Tables) string {
 				return "schema " + strings.TrimSuffix(t.Groups, "."+sqlstore.TableNames[0])
 			}},

@@ -262,12 +262,15 @@ func (s *stat) comment(t fencepost.Type) string {
 		return fmt.Sprintf("true %s times, false %s times", thousands(strconv.Itoa(s.kinds[yes])),
 			thousands(strconv.Itoa(s.kinds[no])))
 	case fencepost.Int, fencepost.Float, fencepost.Decimal:
-		if s.leastText == s.mostText {
-			return "always " + thousands(s.leastText)
-		}
 		span := thousands(s.leastText) + " .. " + thousands(s.mostText)
-		if t == fencepost.Float { // sums of a float are not exact
+		if s.leastText == s.mostText {
+			span = "always " + thousands(s.leastText)
+		}
+		switch unit := EpochUnit(s.least, s.most); {
+		case t == fencepost.Float && s.leastText != s.mostText: // sums of a float are not exact
 			span += "; decimal for money"
+		case t == fencepost.Int && unit != NoUnit:
+			span += "; looks like epoch " + unit.String()
 		}
 		return span
 	case fencepost.Timestamp:
@@ -282,6 +285,20 @@ func (s *stat) comment(t fencepost.Type) string {
 		return s.countStrings()
 	}
 	return s.listKinds()
+}
+
+// EpochUnit is the unit in which numbers from least to most look like times since 1970, since they would be between 2000 and 2100;
+// NoUnit if they do not.
+func EpochUnit(least, most float64) Unit {
+	const from, until = 946_684_800, 4_102_444_800 // seconds
+	second := 1.0
+	for unit := Seconds; unit <= Nanos; unit++ {
+		if least >= from*second && most < until*second {
+			return unit
+		}
+		second *= 1000
+	}
+	return NoUnit
 }
 
 func (s *stat) countStrings() string {

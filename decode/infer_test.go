@@ -132,3 +132,14 @@ func TestInferCountsManyValues(t *testing.T) {
 		t.Errorf("got %d samples of %s", in.Samples, in.Columns[0].Type)
 	}
 }
+
+// H11: a number that is a time since 1970 is told as one.
+func TestH11EpochsAreNamed(t *testing.T) {
+	for value, want := range map[string]string{`{"at":1793491200000}`: "always 1,793,491,200,000; looks like epoch ms", `{"at":1793491200}`: "always 1,793,491,200; looks like epoch s",
+		`{"at":1793491200000000}`: "always 1,793,491,200,000,000; looks like epoch us", `{"at":9007199254740993}`: "always 9,007,199,254,740,993", `{"at":12}`: "always 12"} {
+		in := Infer(func(yield func([]byte) bool) { yield([]byte(value)) })
+		if got := in.Columns[0].Comment; got != want {
+			t.Errorf("%s: got %q, want %q", value, got, want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,6 +36,8 @@ type app struct {
 	verbose    int
 	timeout    time.Duration
 	noProgress bool
+	logLevel   string
+	set        []string // KEY=VALUE in the place of what a pipeline file has
 
 	command string // the verb, for json
 	said    bool   // json was written to stdout already
@@ -138,6 +141,16 @@ func faultOf(err error) *fencepost.UserError {
 // usage makes the error of a command that cannot be understood.
 var usage = codes.Usage
 
+// notTime is the error of a flag that takes a time and got another text. forms are what it takes, and what says what the text
+// is not.
+func notTime(flag, value string, err error, forms, what string) error {
+	if local, ok := errors.AsType[*text.LocalTimeError](err); ok {
+		first, second := local.Written()
+		return usage(flag+" "+first+", or "+flag+" "+second, "%s %s", flag, local)
+	}
+	return usage(forms, "%s %s: %s", flag, value, what)
+}
+
 func (a *app) printFault(f *fencepost.UserError) {
 	t := a.terminal(a.stderr)
 	head := "error[" + f.Code + "]"
@@ -186,9 +199,16 @@ func (a *app) json(v any) {
 
 // root is the command without a verb.
 func (a *app) root() *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use: "fencepost", SilenceErrors: true, SilenceUsage: true, Args: a.noSuchVerb,
-		RunE:                       func(cmd *cobra.Command, _ []string) error { a.printTop(a.stdout, cmd); return nil },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version {
+				return a.printVersion()
+			}
+			a.printTop(a.stdout, cmd)
+			return nil
+		},
 		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
 		SuggestionsMinimumDistance: 2,
 		PersistentPreRunE:          a.common,
@@ -207,6 +227,8 @@ func (a *app) root() *cobra.Command {
 	flags.DurationVar(&a.timeout, "timeout", 10*time.Second, "how long to wait for a server's answer")
 	flags.StringVar(&a.color, "color", "auto", "when to print in color")
 	flags.BoolVar(&a.noProgress, "no-progress", false, "no bar and no status line")
+	flags.StringArrayVar(&a.set, "set", nil, "KEY=VALUE in the place of what the pipeline file has")
+	root.Flags().BoolVar(&version, "version", false, "print which program this is")
 	for _, verb := range verbs {
 		root.AddCommand(verb(a))
 	}
@@ -231,10 +253,12 @@ func (a *app) common(cmd *cobra.Command, _ []string) error {
 		return usage("-o "+strings.Join(outputs(cmd), ", or -o "), "-o %s: not a form of output", output)
 	case a.color != "auto" && a.color != "always" && a.color != "never":
 		return usage("--color auto, always or never", "--color %s: not one of its words", a.color)
+	case a.logLevel != "" && !slices.Contains(slices.Collect(maps.Keys(levels)), a.logLevel):
+		return usage("--log-level debug, info, warn or error", "--log-level %s: not one of its words", a.logLevel)
 	case a.timeout <= 0:
 		return usage("--timeout 10s", "--timeout %s: not above 0", a.timeout)
 	}
-	a.output = output
+	a.output, a.env.Set = output, a.set
 	return nil
 }
 

@@ -58,6 +58,7 @@ func (a *app) backfillVerb() *cobra.Command {
 	fs.StringVar(&flags.group, "group", "", "GROUP  the whole name of the group")
 	fs.BoolVar(&flags.execute, "execute", false, "do it; without it nothing is changed")
 	fs.DurationVar(&flags.wait, "wait", time.Minute, "60s  how long to wait for what does not answer, at the end")
+	a.logFlag(cmd)
 	fs.StringVar(&flags.why, "why", "", "TEXT  kept with each start, beside time and who ($FENCEPOST_WHO, or user@host)")
 	return cmd
 }
@@ -80,13 +81,13 @@ func (f backfillFlags) ask() (a admin.BackfillAsk, err error) {
 	case f.from == "" || f.to == "":
 		return a, usage(help, "backfill needs --range, or --from and --to")
 	}
-	var ok1, ok2 bool
-	a.From, ok1 = text.ParseTime(f.from)
-	a.To, ok2 = text.ParseTime(f.to)
-	switch {
-	case !ok1 || !ok2:
-		return a, usage(help, "--from %s --to %s: not two times", f.from, f.to)
-	case a.To.Before(a.From):
+	if a.From, err = text.ParseTime(f.from, time.Local); err != nil {
+		return a, notTime("--from", f.from, err, help, "not a time")
+	}
+	if a.To, err = text.ParseTime(f.to, time.Local); err != nil {
+		return a, notTime("--to", f.to, err, help, "not a time")
+	}
+	if a.To.Before(a.From) {
 		return a, usage(help, "--from %s --to %s: it ends before it begins", f.from, f.to)
 	}
 	if a.Sel, err = admin.ParseSelection(f.topics); err != nil {
@@ -203,6 +204,9 @@ func (a *app) printBackfillPlan(b view.Backfill, f *pipeline.File) {
 	head := fmt.Sprintf("plan for %s: %s, %s to run; group %s stays where it is", b.Group, how, text.Plural(b.Left, "offset"), b.Beside)
 	fmt.Fprintf(a.stdout, "%s\n\n", screen.Wrap(head, 2, ttyWidth(t)))
 	b.Table().Print(a.stdout, ttyWidth(t), t.Paint)
+	if !b.FromTime.IsZero() {
+		fmt.Fprintf(a.stdout, "time       [%s .. %s) %s, by the records' own timestamps\n", b.Clock.Time(b.FromTime.Time), b.Clock.Time(b.ToTime.Time), b.Clock)
+	}
 	if len(b.Cut) > 0 {
 		text := fmt.Sprintf("%s begins at its earliest record: older ones of that time may be gone", strings.Join(b.Cut, " "))
 		fmt.Fprintf(a.stdout, "log        %s\n", screen.Wrap(text, 11, t.Width))

@@ -35,9 +35,9 @@ func (a *app) movesVerb() *cobra.Command {
 	cmd := &cobra.Command{Use: "moves", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if since != "" {
-				var ok bool
-				if filter.Since, ok = text.ParsePast(since, time.Now()); !ok {
-					return usage("--since 24h, or --since 2026-11-21T03:00", "--since %s: neither a duration nor a time", since)
+				var err error
+				if filter.Since, err = text.ParsePast(since, time.Now()); err != nil {
+					return notTime("--since", since, err, "--since 24h, or --since 2026-11-21T03:00", "neither a duration nor a time")
 				}
 			}
 			return target.Use(cmd.Context(), args[0], a.targets(target.Stored, targetFlags{}), func(ctx context.Context, t *target.Target) error {
@@ -48,7 +48,7 @@ func (a *app) movesVerb() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				moves := view.NewMoves(found, t.Group, filter)
+				moves := view.NewMoves(found, t.Group, filter, time.Now())
 				return a.answer(moves, func() { a.printMoves(moves) })
 			})
 		}}
@@ -60,7 +60,7 @@ func (a *app) movesVerb() *cobra.Command {
 
 func (a *app) printMoves(m view.Moves) {
 	t := a.terminal(a.stdout)
-	head := fmt.Sprintf("group %s   times %s", m.Group, time.Now().Format("-07:00"))
+	head := fmt.Sprintf("group %s   times %s", m.Group, m.Clock)
 	if m.Folded > 0 {
 		head += "   " + text.Plural(m.Folded, "commit") + " folded (--commits)"
 	}

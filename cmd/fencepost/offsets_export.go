@@ -17,6 +17,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/foreign/offsetfile"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/view"
@@ -50,7 +51,7 @@ func (a *app) offsetsExportVerb() *cobra.Command {
 				return a.export(ctx, t, sel, form)
 			})
 		}}
-	cmd.Flags().StringVar(&form, "format", "json", "FORM  json csv spark kafka-csv rpk kcl connect. Default: json")
+	cmd.Flags().StringVar(&form, "format", "json", "FORM  json csv spark kafka-csv get-offsets rpk kcl connect. Default: json")
 	cmd.Flags().StringVar(&meaning, "meaning", "", meaningUse)
 	cmd.Flags().StringArrayVar(&topics, "topic", nil, topicUse)
 	return cmd
@@ -78,7 +79,7 @@ func (a *app) export(ctx context.Context, t *target.Target, sel admin.Selection,
 		}
 	}
 	a.said = true
-	for _, note := range e.Notes {
+	for _, note := range append(e.Notes, view.FormNotes(form, e)...) {
 		fmt.Fprintln(a.stderr, "note  "+screen.Wrap(screen.Printable(note), 6, a.terminal(a.stderr).Width))
 	}
 	_, err = a.stdout.Write(out)
@@ -91,7 +92,7 @@ var offsetsImportManual = manual{
 		{"fencepost offsets import trips.json trips.yaml --execute", ""},
 		{"fencepost offsets import offsets.csv trips.yaml --format kafka-csv --meaning next", ""},
 	},
-	usage:  "fencepost offsets import FILE B [flags]\nB: a pipeline file, or the URL of a ledger",
+	usage:  "fencepost offsets import FILE|- B [flags]\nB: a pipeline file, or the URL of a ledger",
 	exit:   "0 planned, or verified   1 error   2 usage   4 refused, nothing changed",
 	see:    "offsets copy, offsets export",
 	tables: true,
@@ -110,7 +111,7 @@ func (a *app) offsetsImportVerb() *cobra.Command {
 			return a.copyOffsets(cmd.Context(), from, args[1], flags)
 		}}
 	fs := cmd.Flags()
-	fs.StringVar(&form, "format", "", "FORM  json csv spark-checkpoint spark kafka-csv rpk kcl connect")
+	fs.StringVar(&form, "format", "", "FORM  one of export's, or spark-checkpoint")
 	fs.StringVar(&flags.url.meaning, "meaning", "", meaningUse)
 	fs.StringVar(&flags.url.brokers, "brokers", "", "HOST:9092|FILE  of B, where it is a URL")
 	flags.add(cmd)
@@ -139,6 +140,8 @@ func owned(path string) bool { return slices.Contains([]string{".json", ".csv"},
 func formless(path string) error {
 	info, err := os.Stat(path)
 	switch {
+	case path == offsetfile.Stdin:
+		path = "stdin"
 	case errors.Is(err, fs.ErrNotExist):
 		return &fencepost.UserError{Code: "file-not-found", Exit: 2, Err: fmt.Errorf("%s: no such file", path), Help: "ls -l " + filepath.Dir(path)}
 	case err == nil && info.IsDir():

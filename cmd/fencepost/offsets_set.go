@@ -60,9 +60,9 @@ func (f setFlags) planned(ctx context.Context, r admin.Resources) (*admin.Plan, 
 	if f.plan != "" {
 		return f.savedPlan(ctx, r)
 	}
-	to, ok := admin.ParseDestination(f.to, time.Now())
-	if !ok {
-		return nil, usage("--to earliest, latest, 1000, +1000, -1000, 2026-11-21T03:00 or -2h", "--to %s: no target", f.to)
+	to, err := admin.ParseDestination(f.to, time.Now())
+	if err != nil {
+		return nil, notTime("--to", f.to, err, "--to earliest, latest, 1000, +1000, -1000, 2026-11-21T03:00 or -2h", "no target")
 	}
 	sel, err := admin.ParseSelection(f.topics)
 	if err != nil {
@@ -146,6 +146,9 @@ func (a *app) printPlan(p view.Plan, at *target.Target, planOut string) {
 	}
 	fmt.Fprintf(a.stdout, "plan for %s: %s, %d stay. Safe while workers run: they obey the Fence\n\n", p.Group, p.Summary(), p.Stay)
 	p.Table().Print(a.stdout, ttyWidth(t), t.Paint)
+	if !p.ToTime.IsZero() {
+		fmt.Fprintf(a.stdout, "time       %s %s: each goes to its first record of then or later\n", p.Clock.Time(p.ToTime.Time), p.Clock)
+	}
 	if text := sinkText(p.Repeats(), at.File); text != "" {
 		fmt.Fprintf(a.stdout, "sink       %s\n", screen.Wrap(text, 11, t.Width))
 	}

@@ -60,7 +60,7 @@ func (a *app) printPositions(p view.Positions, at *target.Target, all bool) {
 	if p.Layout != nil {
 		heading = "offsets " + at.String()
 	}
-	fmt.Fprintln(a.stdout, screen.Wrap(fmt.Sprintf("%s   times %s", heading, p.Time.Local().Format("-07:00")), 2, ttyWidth(t)))
+	fmt.Fprintln(a.stdout, screen.Wrap(fmt.Sprintf("%s   times %s", heading, p.Clock), 2, ttyWidth(t)))
 	for _, line := range p.TopicLines() {
 		fmt.Fprintln(a.stdout, line)
 	}

@@ -51,8 +51,30 @@ func (a *app) runVerb() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runFile(cmd.Context(), args[0], flags) }}
 	cmd.Flags().StringVar(&flags.until, "until", "", "end|TIME  fix the ends now, process to them, exit. TIME is local unless it has an offset")
 	cmd.Flags().DurationVar(&flags.wait, "wait", time.Minute, "60s  with --until: how long to wait for what does not answer, at the end")
+	a.logFlag(cmd)
 	cmd.Flags().BoolVar(&flags.resume, "resume", false, "refuse a ledger that does not know the group, instead of starting")
 	return cmd
+}
+
+// logFlag adds --log-level, for the verbs that log.
+func (a *app) logFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.logLevel, "log-level", "", "LEVEL  debug, info, warn or error: what is logged; default info")
+}
+
+// levels are the words of --log-level. Empty: what -v and -q say.
+var levels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+
+// level is what is logged, from there on.
+func (a *app) level() slog.Level {
+	switch level, ok := levels[a.logLevel]; {
+	case ok:
+		return level
+	case a.quiet:
+		return slog.LevelError
+	case a.verbose > 0:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 // end reads --until.
@@ -63,9 +85,9 @@ func (f runFlags) end() (engine.Until, error) {
 	case "end":
 		return engine.Until{End: true}, nil
 	}
-	t, ok := text.ParseTime(f.until)
-	if !ok {
-		return engine.Until{}, usage("--until end, or --until 2026-11-21T03:00", "--until %s: neither end nor a time", f.until)
+	t, err := text.ParseTime(f.until, time.Local)
+	if err != nil {
+		return engine.Until{}, notTime("--until", f.until, err, "--until end, or --until 2026-11-21T03:00", "neither end nor a time")
 	}
 	return engine.Until{Time: t}, nil
 }
@@ -187,14 +209,7 @@ func worker(f *pipeline.File) string {
 
 // log makes the log of a run, for programs.
 func (a *app) log(f *pipeline.File, who string) *logs.Log {
-	level := slog.LevelInfo
-	switch {
-	case a.quiet:
-		level = slog.LevelError
-	case a.verbose > 0:
-		level = slog.LevelDebug
-	}
-	return logs.New(logs.Config{Out: a.stderr, JSON: f.LogFormat == "json", Level: level, Group: f.Group, Worker: who,
+	return logs.New(logs.Config{Out: a.stderr, JSON: f.LogFormat == "json", Level: a.level(), Group: f.Group, Worker: who,
 		Remedy: a.parkedRemedy(f)})
 }
 
@@ -205,7 +220,7 @@ func (a *app) listener(f *pipeline.File, log *logs.Log, who string, ends bool) l
 		return log
 	}
 	return watcher{worker: who, Console: console.New(console.Config{
-		Out: a.stderr, Width: t.Width, Paint: t.Paint, Live: t.Live, ASCII: t.ASCII, Quiet: a.quiet, Verbose: a.verbose > 0,
+		Out: a.stderr, Width: t.Width, Paint: t.Paint, Live: t.Live, ASCII: t.ASCII, Quiet: a.level() > slog.LevelInfo, Verbose: a.level() < slog.LevelInfo,
 		Group: f.Group, Start: f.Policy.Start.String(), Ends: ends, Memory: memory, Mirrors: f.MirrorNames(), Remedy: a.parkedRemedy(f),
 	})}
 }

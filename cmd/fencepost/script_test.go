@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata" // scripts name zones, and a machine may have none
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/pflag"
@@ -45,7 +46,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "kafka": startBroker, "produce": produce, "sqlite": sqliteCommand, "fill": fill, "tombstone": tombstone, "hide": hide,
-			"stamped": stamped, "waitfor": waitRows, "waitpath": waitPath,
+			"stamped": stamped, "switched": switched, "waitfor": waitRows, "waitpath": waitPath,
 		},
 	})
 }
@@ -139,6 +140,21 @@ func stamped(ts *testscript.TestScript, _ bool, args []string) {
 			records = append(records, &kgo.Record{Topic: topic, Partition: int32(p), Value: []byte(`{"origin": "ATL", "delay": 1}`),
 				Timestamp: day.Add(time.Duration(i) * time.Second)})
 		}
+	}
+	ts.Check(client.ProduceSync(ctx, records...).FirstErr())
+}
+
+// switched makes a topic of one partition with seven records about the hour that clocks of Berlin show twice: switched TOPIC.
+func switched(ts *testscript.TestScript, _ bool, args []string) {
+	ctx := context.Background()
+	client, err := kgo.NewClient(kgo.SeedBrokers(ts.Getenv("KAFKA")))
+	ts.Check(err)
+	defer client.Close()
+	_, err = kadm.NewClient(client).CreateTopic(ctx, 1, 1, nil, args[0])
+	ts.Check(err)
+	var records []*kgo.Record
+	for _, minutes := range []int{0, 30, 45, 60, 90, 105, 120} {
+		records = append(records, &kgo.Record{Topic: args[0], Value: []byte("x"), Timestamp: time.Date(2026, 10, 25, 0, minutes, 0, 0, time.UTC)})
 	}
 	ts.Check(client.ProduceSync(ctx, records...).FirstErr())
 }

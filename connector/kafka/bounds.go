@@ -156,7 +156,7 @@ func (v *survey) askBroker(ctx context.Context, id int32, list []int) {
 		subset := list
 		switch q {
 		case atTime:
-			subset = v.where(list, func(a fencepost.OffsetQuery) bool { return !a.Time.IsZero() })
+			subset = v.where(list, asksTime)
 		case epochEnd:
 			subset = v.where(list, func(a fencepost.OffsetQuery) bool { return a.LeaderEpoch >= 0 })
 		}
@@ -186,6 +186,19 @@ func (v *survey) askBroker(ctx context.Context, id int32, list []int) {
 			v.silent[i] = err
 		}
 	}
+}
+
+// asksTime reports whether a broker is asked for a time. Below zero its milliseconds mean something else (-1 is the end, -2 the
+// beginning): such a time is before all records, and its offset is the earliest.
+func asksTime(a fencepost.OffsetQuery) bool { return !a.Time.IsZero() && millis(a.Time) >= 0 }
+
+// millis is the first millisecond at or after t: a record of the one before is older than t.
+func millis(t time.Time) int64 {
+	ms := t.UnixMilli()
+	if t.After(time.UnixMilli(ms)) {
+		ms++
+	}
+	return ms
 }
 
 func (v *survey) where(list []int, keep func(fencepost.OffsetQuery) bool) (subset []int) {
@@ -218,7 +231,7 @@ func (v *survey) request(q question, list []int) kmsg.Request {
 		case earliest:
 			p.Timestamp = -2
 		case atTime:
-			p.Timestamp = a.Time.UnixMilli()
+			p.Timestamp = millis(a.Time)
 		}
 		if n == 0 || v.asks[list[n-1]].Topic != a.Topic {
 			t := kmsg.NewListOffsetsRequestTopic()
@@ -334,7 +347,7 @@ var errNoReply = errors.New("the broker's answer leaves the partition out")
 func (v *survey) refusal(i int) error {
 	a := v.asks[i]
 	for q := range questions {
-		if q == atTime && a.Time.IsZero() || q == epochEnd && a.LeaderEpoch < 0 {
+		if q == atTime && !asksTime(a) || q == epochEnd && a.LeaderEpoch < 0 {
 			continue
 		}
 		r := v.replies[q][i]
@@ -361,10 +374,13 @@ func (v *survey) fill(i int, b *fencepost.LogOffsets) {
 		// (-1, -1): the broker does not know the epoch, which is no verdict.
 		b.EpochEnd = max(at(epochEnd), -1)
 	}
-	if !a.Time.IsZero() {
+	switch {
+	case asksTime(a):
 		b.AtTime = at(atTime)
 		if b.AtTime < 0 { // every record is older
 			b.AtTime = b.HighWatermark
 		}
+	case !a.Time.IsZero():
+		b.AtTime = b.Earliest
 	}
 }

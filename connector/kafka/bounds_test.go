@@ -212,3 +212,37 @@ func TestBoundsHostile(t *testing.T) {
 		t.Errorf("%d entries, want 2", len(got))
 	}
 }
+
+// TestO24TimesBefore1970: brokers take times below zero for something else, -1 for the end and -2 for the beginning: none is sent, and
+// each record is at or after such a time. A time within a millisecond is behind the record of that millisecond.
+func TestO24TimesBefore1970(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		name := b.topic(1)
+		noon := time.Now().Add(-24 * time.Hour).Truncate(time.Millisecond)
+		for i := range 5 {
+			r := &kgo.Record{Topic: name, Timestamp: noon.Add(time.Duration(i) * time.Hour), Value: []byte("x")}
+			if err := b.cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o := kadm.Offsets{}
+		o.Add(kadm.Offset{Topic: name, Partition: 0, At: 1})
+		if _, err := b.adm.DeleteRecords(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		s := b.open(Config{Topics: []string{name}})
+		for _, c := range []struct {
+			at   time.Time
+			want fencepost.Offset
+		}{
+			{time.UnixMilli(-1), 1}, {time.UnixMilli(-2), 1}, {time.UnixMilli(-3), 1}, {time.UnixMilli(-4), 1}, {time.Unix(0, -1), 1}, {time.UnixMilli(-3_600_000), 1},
+			{time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC), 1}, {time.UnixMilli(0), 1}, {time.UnixMilli(1), 1},
+			{noon.Add(2 * time.Hour), 2}, {noon.Add(2*time.Hour + time.Microsecond), 3}, {noon.Add(4*time.Hour + time.Nanosecond), 5},
+		} {
+			got := s.LogOffsets(t.Context(), []fencepost.OffsetQuery{{TopicPartition: tp(name, 0), LeaderEpoch: fencepost.NoEpoch, Time: c.at}})[tp(name, 0)]
+			if got.Err != nil || got.AtTime != c.want {
+				t.Errorf("first record at or after %s: got offset %d, %v, want %d", c.at.UTC().Format(time.RFC3339Nano), got.AtTime, got.Err, c.want)
+			}
+		}
+	})
+}

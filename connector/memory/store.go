@@ -33,6 +33,7 @@ type Store struct {
 		hook   Hook
 		reject func(Row) *sink.Rejected
 		faults []Fault // for the next commits and moves, first first
+		silent bool    // it has no place for reports
 	}
 }
 
@@ -41,6 +42,7 @@ var (
 	_ ledger.Ledger  = (*Store)(nil)
 	_ ledger.History = (*Store)(nil)
 	_ ledger.Recent  = (*Store)(nil)
+	_ ledger.Reports = (*Store)(nil)
 )
 
 // content is all that a backup holds.
@@ -48,6 +50,7 @@ type content struct {
 	id      fencepost.LedgerID
 	version int
 	groups  map[fencepost.Group]*ledger.Book
+	reports map[fencepost.Group]map[string]string // :: group -> subject -> text
 	rows    []Row
 	values  map[string]string
 }
@@ -58,6 +61,7 @@ func Open() *Store {
 	rand.Read(s.mu.id[:])
 	s.mu.version = version
 	s.mu.groups = map[fencepost.Group]*ledger.Book{}
+	s.mu.reports = map[fencepost.Group]map[string]string{}
 	s.mu.values = map[string]string{}
 	return s
 }
@@ -176,7 +180,11 @@ func (s *Store) Restore(b *Backup) {
 // clone copies the content. The rows are only ever appended to, so they are shared up to their length.
 func (c *content) clone() content {
 	n := content{id: c.id, version: c.version, rows: slices.Clip(c.rows), values: maps.Clone(c.values),
-		groups: make(map[fencepost.Group]*ledger.Book, len(c.groups))}
+		groups:  make(map[fencepost.Group]*ledger.Book, len(c.groups)),
+		reports: make(map[fencepost.Group]map[string]string, len(c.reports))}
+	for name, texts := range c.reports {
+		n.reports[name] = maps.Clone(texts)
+	}
 	for name, b := range c.groups {
 		kept := b.Clone()
 		n.groups[name] = &kept

@@ -12,6 +12,9 @@ import (
 // appUser is the placeholder in the grants for the user of the dsn.
 const appUser = "fencepost_app"
 
+// unnamed is the placeholder for the database, where there is no dsn to name it.
+const unnamed = "DATABASE_NAME"
+
 // accountsSQL lists the accounts of a user, as GRANT takes them.
 const accountsSQL = "SET @accounts = COALESCE((SELECT GROUP_CONCAT(QUOTE(user), '@', QUOTE(host)) FROM mysql.user WHERE user = @name AND host <> ''), @anywhere);\n"
 
@@ -26,7 +29,7 @@ func CheckNames(table string, columns []fencepost.ColumnSpec) []fencepost.Findin
 // that the Config's SQL or Handle use are theirs to make and to grant. CREATE TEMPORARY TABLES is for key, for sql, and
 // for a batch larger than max_allowed_packet; it is a right on the database.
 func DDL(c Config, columns []fencepost.ColumnSpec) string {
-	database, user := "DATABASE_NAME", appUser
+	database, user := unnamed, appUser
 	if conf, err := parseDSN(c.DSN); err == nil {
 		database = conf.DBName
 		if conf.User != "" {
@@ -35,21 +38,28 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	}
 	var b strings.Builder
 	j := c.job()
-	b.WriteString(j.Head(system.Title, "USE "+plain(database)+";\n", tablesDDL+sqlstore.Fill(identitySQL, "@groups", sqlstore.TableNames[0])+";\n"))
+	if database == unnamed {
+		fmt.Fprintf(&b, "-- Put the database of dsn for %s, and its user for %s.\n", unnamed, appUser)
+	}
+	b.WriteString(j.Head(system.Title, "USE "+plain(database)+";\n", tablesDDL+reportsDDL+sqlstore.Fill(identitySQL, "@groups", sqlstore.TableNames[0])+";\n"))
+	index := ""
+	if sqlstore.FindsRecords(c.Key, columns) {
+		index = "KEY (_partition, _offset)" // by record
+	}
 	b.WriteString(j.CreateTable(plain, columns, func(spec fencepost.ColumnSpec) string {
 		if slices.Contains(c.Key, spec.Name) {
 			return keyType(spec.Type) + " NOT NULL"
 		}
 		sql, _ := natural(spec.Type)
 		return sql
-	}, " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"))
+	}, index, " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"))
 	b.WriteString("-- Least grants, for every account of the user of dsn: an account has a host too, and which one a worker is depends on its own.\n")
 	b.WriteString(sqlstore.Fill(accountsSQL, "@name", quote(user), "@anywhere", quote(quote(user)+"@'%'")))
 	grant := func(rights, on string) {
 		fmt.Fprintf(&b, "SET @g = CONCAT(%s, @accounts); PREPARE g FROM @g; EXECUTE g;\n", quote("GRANT "+rights+" ON "+on+" TO "))
 	}
 	if !c.NoLedger {
-		for _, t := range sqlstore.TableNames[:2] {
+		for _, t := range append(sqlstore.TableNames[:2:2], sqlstore.ReportsName) {
 			grant("SELECT, INSERT, UPDATE", plain(database)+"."+t)
 		}
 		grant("SELECT, INSERT", plain(database)+"."+sqlstore.TableNames[2])

@@ -38,13 +38,15 @@ func dialect() *sqlstore.Dialect[*session] {
 		Process: (*session).serverProcess, Waits: (*session).waits,
 		Errors: sqlstore.Errors[*session]{Edge: (*session).edge, Outcome: (*session).outcome, Attempt: (*session).attempt},
 		Tables: sqlstore.TableSQL[*session]{Locate: (*session).locate, Make: (*session).makeTables,
-			Refused: (*session).mayNotCreate, Lacks: (*session).lacks,
-			Place: func(s *session, _ sqlstore.Tables) string { return "database " + s.config.DBName }},
+			Refused: (*session).mayNotCreate, Lacks: (*session).lacks, MakeReports: (*session).makeReports,
+			PutReport: "on duplicate key update report = values(report)",
+			Place:     func(s *session, _ sqlstore.Tables) string { return "database " + s.config.DBName }},
 		Ledger: sqlstore.LedgerSQL[*session]{Begin: begin, Snapshot: snapshot, Last: lastSQL,
 			Micros:  func(column string) string { return "timestampdiff(microsecond, '1970-01-01', " + column + ")" },
 			Compare: (*session).compare, Move: (*session).move, Held: (*session).held},
 		Target: sqlstore.TargetSQL[*session]{Read: (*session).target, Try: (*session).try, Namesake: (*session).namesake, Parted: parted, Pairs: pairs, Narrows: (*session).narrows,
 			Natural: func(t fencepost.Type) string { sql, _ := natural(t); return sql },
+			Retype:  "ALTER TABLE @table MODIFY @column @type;",
 			Provenance: func(s *session) [3]string {
 				return [3]string{"convert(_topic using utf8mb4) collate " + s.server.names(), "cast(_partition as signed)", "cast(_offset as signed)"}
 			}},

@@ -10,16 +10,21 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // parseDSN reads a connection string of either form. Its errors say nothing of the text: what cannot be parsed may
 // be, or hold, a password in the wrong place.
 func parseDSN(dsn string) (*mysql.Config, error) {
+	if text.UnencodedPassword(dsn) {
+		return nil, sqlstore.UnencodedPassword("MySQL")
+	}
 	c, err := parseForm(dsn)
 	if err != nil || c.DBName == "" {
 		return nil, &fencepost.UserError{Code: "dsn-invalid", Exit: 2,
 			Err:  errors.New("the MySQL dsn can not be read, or names no database (not shown: it may hold a password)"),
-			Help: "mysql://USER:PASSWORD@HOST:3306/DATABASE, the password percent-encoded; or USER:PASSWORD@tcp(HOST:3306)/DATABASE"}
+			Help: "mysql://USER:PASSWORD@HOST:3306/DATABASE, the password percent-encoded (# is %23); or USER:PASSWORD@tcp(HOST:3306)/DATABASE"}
 	}
 	c.MultiStatements = true // one flush is one packet
 	c.ClientFoundRows = true
@@ -54,6 +59,9 @@ func parseForm(dsn string) (*mysql.Config, error) {
 	u, err := url.Parse(dsn)
 	if err != nil {
 		return nil, err
+	}
+	if u.Fragment != "" {
+		return nil, errors.New("a # cuts off what follows it")
 	}
 	if u.Scheme != "mysql" && u.Scheme != "mariadb" || u.Hostname() == "" {
 		return nil, errors.New("not a URL of MySQL")

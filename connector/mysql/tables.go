@@ -36,6 +36,12 @@ CREATE TABLE IF NOT EXISTS fencepost_moves (  -- held_*: null if absent; at_most
   KEY (group_name, id), KEY fencepost_moves_last (group_name, topic, ` + "`partition`" + `, cause, id)) ` + tableOptions + `;
 `
 
+// reportsDDL makes the table of ledger.Reports; a second run changes nothing.
+const reportsDDL = `CREATE TABLE IF NOT EXISTS fencepost_reports (  -- what workers know: why a partition stands still, what the pipeline does
+  group_name varchar(255) NOT NULL, subject varchar(300) NOT NULL, report text NOT NULL,
+  PRIMARY KEY (group_name, subject)) ` + tableOptions + `;
+`
+
 const tableOptions = `ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*!80017 COLLATE=utf8mb4_0900_bin */ /*M! COLLATE=utf8mb4_nopad_bin */`
 
 // identitySQL gives the ledger its identity, unless it has one. MySQL has no md5() any more.
@@ -45,7 +51,7 @@ const identitySQL = `INSERT INTO @groups (group_name, topic, version, ledger_id)
 // locate is sqlstore.TableSQL.Locate. User SQL may USE another database: the names hold this one.
 func (s *session) locate() string {
 	return "select table_name, concat(" + quote(ident(s.config.DBName)+".") + ", '`', table_name, '`'), if(engine = 'InnoDB', null, concat(table_name, ' ', coalesce(engine, 'VIEW')))" +
-		" from information_schema.tables where table_schema = " + quote(s.config.DBName) + " and table_name in ('fencepost_groups', 'fencepost_ledger', 'fencepost_moves')"
+		" from information_schema.tables where table_schema = " + quote(s.config.DBName) + " and table_name in ('fencepost_groups', 'fencepost_ledger', 'fencepost_moves', 'fencepost_reports')"
 }
 
 // makeTables is sqlstore.TableSQL.Make: one session at a time.
@@ -84,13 +90,19 @@ func (s *session) createTables(ctx context.Context) error {
 	}
 	text := sqlstore.Fill(identitySQL, "@groups", ident(s.config.DBName)+"."+ident(sqlstore.TableNames[0]))
 	if len(f.Missing) > 0 {
-		text = tablesDDL + text
+		text = tablesDDL + reportsDDL + text
 	}
 	err = s.patiently(ctx, func() error {
 		_, err := s.Exec(ctx, text)
 		return err
 	})
 	return s.edge(ctx, err)
+}
+
+// makeReports is sqlstore.TableSQL.MakeReports.
+func (s *session) makeReports(ctx context.Context) error {
+	_, err := s.Exec(ctx, "use "+ident(s.config.DBName)+"; "+reportsDDL)
+	return err
 }
 
 // mayCreateSQL counts the grants by which the user may create tables in the database. Roles are not looked into: who

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
 )
@@ -28,8 +26,11 @@ const appDatabase = "DATABASE_NAME"
 func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	var b strings.Builder
 	j := c.job()
-	b.WriteString(j.Head(system.Title, "BEGIN;\n", tablesDDL))
-	b.WriteString(j.CreateTable(plain, columns, func(spec fencepost.ColumnSpec) string { sql, _ := natural(spec.Type); return sql }, ""))
+	b.WriteString(j.Head(system.Title, "BEGIN;\n", tablesDDL+reportsDDL))
+	b.WriteString(j.CreateTable(plain, columns, func(spec fencepost.ColumnSpec) string { sql, _ := natural(spec.Type); return sql }, "", ""))
+	if c.Table != "" && sqlstore.FindsRecords(c.Key, columns) {
+		b.WriteString(sqlstore.Fill(indexDDL, "@name", quote(sqlstore.Qualified(c.Table, ident)), "@table", sqlstore.Qualified(c.Table, plain)))
+	}
 	role, database := grantee(c.DSN)
 	if role == appRole {
 		fmt.Fprintf(&b, "-- Least grants; put the user of dsn for %s, and its database for %s.\n", appRole, appDatabase)
@@ -52,6 +53,17 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 const schemaDDL = `DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO ', current_schema()) || @role; END $$;
 `
 
+// indexDDL makes the index by which the row of a record is found. It does so on an empty table that has none yet: an older
+// table may lack the columns, and an index of a large one keeps its writers waiting. Rows arrive in the order of their offsets, so
+// that a BRIN finds them; a B-tree doubles the cost of a commit. A unique one would also take each batch through a temporary table, and
+// refuse the rows of a rewind. Decision 29.
+const indexDDL = `DO $$ BEGIN
+  IF (SELECT count(*) FROM pg_attribute a JOIN pg_class k ON k.oid = a.attrelid WHERE k.oid = to_regclass(@name) AND k.relkind IN ('r', 'p')
+    AND a.attname IN ('_partition', '_offset')) = 2 AND NOT EXISTS (SELECT FROM @table) AND NOT EXISTS (SELECT FROM pg_index
+    WHERE indrelid = to_regclass(@name) AND pg_get_indexdef(indexrelid) LIKE '%(_partition, _offset)%')
+  THEN CREATE INDEX ON @table USING brin (_partition, _offset) WITH (autosummarize = on); END IF; END $$;
+`
+
 // sequencesDDL grants the use of the sequences that a table of before counts by. An identity column needs no grant.
 const sequencesDDL = `DO $$ DECLARE s regclass; BEGIN
   FOR s IN SELECT d.refobjid FROM pg_attrdef f JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
@@ -69,7 +81,7 @@ func grants(c Config, database string) (list []string) {
 	}
 	var updated, appended []string
 	if !c.NoLedger {
-		updated, appended = []string{"fencepost_groups", "fencepost_ledger"}, []string{"fencepost_moves"}
+		updated, appended = []string{"fencepost_groups", "fencepost_ledger", sqlstore.ReportsName}, []string{"fencepost_moves"}
 	}
 	switch table := sqlstore.Qualified(c.Table, plain); {
 	case c.Table == "":
@@ -90,7 +102,7 @@ func grants(c Config, database string) (list []string) {
 // grantee is who gets the grants, and the database: the user that dsn connects as, so that the text can be run as it is; names to be
 // replaced where there is no dsn yet.
 func grantee(dsn string) (role, database string) {
-	cfg, err := pgconn.ParseConfig(dsn)
+	cfg, err := parseDSN(dsn)
 	if dsn == "" || err != nil || cfg.User == "" {
 		return appRole, appDatabase
 	}

@@ -15,16 +15,25 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/internal/text"
 )
+
+// hasFragment reports whether a URL has a #, behind which the driver reads nothing: another database or other parameters than were meant.
+func hasFragment(dsn string) bool {
+	return (strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")) && strings.Contains(dsn, "#")
+}
 
 // parseDSN reads a connection string. Its errors say nothing of the text: what cannot be parsed may be, or hold, a
 // password in the wrong place.
 func parseDSN(dsn string) (*pgx.ConnConfig, error) {
+	if text.UnencodedPassword(dsn) {
+		return nil, sqlstore.UnencodedPassword("Postgres")
+	}
 	c, err := pgx.ParseConfig(dsn)
-	if err != nil {
+	if err != nil || hasFragment(dsn) {
 		return nil, &fencepost.UserError{Code: "dsn-invalid", Exit: 2,
 			Err:  errors.New("the Postgres dsn can not be read (not shown: it may hold a password)"),
-			Help: "postgres://USER:PASSWORD@HOST:5432/DATABASE, the password percent-encoded; or host=... dbname=..."}
+			Help: "postgres://USER:PASSWORD@HOST:5432/DATABASE, the password percent-encoded (# is %23); or host=... dbname=..."}
 	}
 	// What the text of a statement means must not depend on the server's settings.
 	c.RuntimeParams["client_encoding"] = "UTF8"

@@ -84,7 +84,7 @@ func TestDDL(t *testing.T) {
 	for _, want := range []string{
 		"-- Fencepost ledger version 1 for Postgres. Run by the database's owner; twice changes nothing.\n",
 		`CREATE TABLE IF NOT EXISTS shop.flights (date timestamptz, delay bigint, "Origin" text, PRIMARY KEY ("Origin"));  -- from schema` + "\n",
-		"GRANT SELECT, INSERT, UPDATE ON fencepost_groups, fencepost_ledger, shop.flights TO fencepost_app;\n",
+		"GRANT SELECT, INSERT, UPDATE ON fencepost_groups, fencepost_ledger, fencepost_reports, shop.flights TO fencepost_app;\n",
 		"GRANT SELECT, INSERT ON fencepost_moves TO fencepost_app;\n",
 	} {
 		if !strings.Contains(sql, want) {

@@ -38,14 +38,20 @@ CREATE INDEX IF NOT EXISTS fencepost_moves_last ON fencepost_moves (group_name, 
 INSERT INTO fencepost_groups (group_name, topic, version, ledger_id) VALUES ('', '', 1, gen_random_uuid()) ON CONFLICT DO NOTHING;
 `
 
+// reportsDDL makes the table of ledger.Reports; a second run changes nothing.
+const reportsDDL = `CREATE TABLE IF NOT EXISTS fencepost_reports (  -- what workers know: why a partition stands still, what the pipeline does
+  group_name text COLLATE "C", subject text COLLATE "C", report text NOT NULL,
+  PRIMARY KEY (group_name, subject));
+`
+
 // locateSQL is sqlstore.TableSQL.Locate.
 const locateSQL = `select c.relname, quote_ident(n.nspname) || '.' || c.relname,
   case when c.relpersistence = 'u' then c.relkind::text || quote_ident(n.nspname) || '.' || c.relname end from pg_class c join pg_namespace n on n.oid = c.relnamespace
- where c.oid in (to_regclass('fencepost_groups'), to_regclass('fencepost_ledger'), to_regclass('fencepost_moves'))`
+ where c.oid in (to_regclass('fencepost_groups'), to_regclass('fencepost_ledger'), to_regclass('fencepost_moves'), to_regclass('fencepost_reports'))`
 
 // makeTables is sqlstore.TableSQL.Make.
 func (s *session) makeTables(ctx context.Context, f sqlstore.Found) error {
-	sql := fmt.Sprintf(begin+"select pg_advisory_xact_lock(%d); %s commit", int64(creationLock), tablesDDL)
+	sql := fmt.Sprintf(begin+"select pg_advisory_xact_lock(%d); %s commit", int64(creationLock), tablesDDL+reportsDDL)
 	if len(f.Missing) == 0 {
 		sql = begin + "insert into " + f.Groups + " (group_name, topic, version, ledger_id) values ('', '', " +
 			itoa(sqlstore.Version) + ", gen_random_uuid()) on conflict do nothing; commit"
@@ -55,6 +61,12 @@ func (s *session) makeTables(ctx context.Context, f sqlstore.Found) error {
 		return s.edge(ctx, err)
 	}
 	return nil
+}
+
+// makeReports is sqlstore.TableSQL.MakeReports.
+func (s *session) makeReports(ctx context.Context) error {
+	_, err := s.Exec(ctx, fmt.Sprintf(begin+"select pg_advisory_xact_lock(%d); %s commit", int64(creationLock), reportsDDL))
+	return err
 }
 
 // mayNotCreate is sqlstore.TableSQL.Refused.

@@ -15,7 +15,8 @@ const groupMark = "{group}"
 //	fencepost:{flight-delays}         hash   topic|partition -> from|until|fence|epoch|topic ID|...
 //	fencepost:{flight-delays}:head    hash   version, id, group, cluster, roster:TOPIC
 //	fencepost:{flight-delays}:moves   list   recorded moves, oldest first
-type keys struct{ positions, head, moves string }
+//	fencepost:{flight-delays}:reports hash   what workers know: subject -> text
+type keys struct{ positions, head, moves, reports string }
 
 // keysOf names the keys of a group.
 func keysOf(pattern string, g fencepost.Group) keys {
@@ -24,7 +25,7 @@ func keysOf(pattern string, g fencepost.Group) keys {
 	if !tagged(key) {
 		base = "{" + key + "}"
 	}
-	return keys{positions: key, head: base + ":head", moves: base + ":moves"}
+	return keys{positions: key, head: base + ":head", moves: base + ":moves", reports: base + ":reports"}
 }
 
 // Own are all keys of a group's ledger; key is Config.Key.
@@ -33,7 +34,7 @@ func Own(key string, g fencepost.Group) []string {
 		key = defaultKey
 	}
 	k := keysOf(key, g)
-	return []string{k.positions, k.head, k.moves, identityKey(key)}
+	return []string{k.positions, k.head, k.moves, k.reports, identityKey(key)}
 }
 
 // identityKey names the hash of the ledger's own identity, which all groups under one pattern share.

@@ -39,9 +39,14 @@ var ledgerDDL = []string{
   VALUES ('', '', %d, lower(hex(randomblob(16))))`, version),
 }
 
+// reportsDDL makes the table of ledger.Reports. A ledger of an earlier release has none, and gets it with the first report.
+const reportsDDL = `CREATE TABLE IF NOT EXISTS fencepost_reports (  -- why a partition stands still, what the pipeline does
+  group_name TEXT NOT NULL, subject TEXT NOT NULL, report TEXT NOT NULL,
+  PRIMARY KEY (group_name, subject)) WITHOUT ROWID`
+
 // isLedgerTable reports whether a table, in lower case, is one of the ledger's.
 func isLedgerTable(name string) bool {
-	return name == "fencepost_groups" || name == "fencepost_ledger" || name == "fencepost_moves"
+	return name == "fencepost_groups" || name == "fencepost_ledger" || name == "fencepost_moves" || name == "fencepost_reports"
 }
 
 // errNoLedger says that the file has no ledger tables, or no identity in them.
@@ -93,7 +98,7 @@ func (c *conn) ensureLedger(ctx context.Context) error {
 		return err
 	}
 	return c.write(ctx, func() error {
-		for _, query := range ledgerDDL {
+		for _, query := range append(ledgerDDL[:len(ledgerDDL):len(ledgerDDL)], reportsDDL) {
 			if err := c.run(query); err != nil {
 				return fmt.Errorf("create ledger: %w", err)
 			}
@@ -112,7 +117,7 @@ func DDL(cfg Config, columns []fencepost.ColumnSpec) string {
 		fmt.Fprintf(&b, "-- Fencepost sink for SQLite; its ledger is elsewhere: sqlite3 %s. Twice changes nothing.\n", file)
 	} else {
 		fmt.Fprintf(&b, "-- Fencepost ledger version %d for SQLite: sqlite3 %s. Twice changes nothing.\n", version, file)
-		for _, query := range ledgerDDL {
+		for _, query := range append(ledgerDDL[:len(ledgerDDL):len(ledgerDDL)], reportsDDL) {
 			b.WriteString(query)
 			b.WriteString(";\n")
 		}
@@ -134,6 +139,10 @@ func DDL(cfg Config, columns []fencepost.ColumnSpec) string {
 		fmt.Fprintf(&b, ",\n  PRIMARY KEY (%s)", sqlstore.Join(cfg.Key, quote))
 	}
 	b.WriteString(");\n")
+	if sqlstore.FindsRecords(cfg.Key, columns) {
+		fmt.Fprintf(&b, "-- By record. It fails where the table is an older one without these columns.\nCREATE INDEX IF NOT EXISTS %s ON %s (_partition, _offset);\n",
+			quote(cfg.Table+"_record"), quote(cfg.Table))
+	}
 	return b.String()
 }
 

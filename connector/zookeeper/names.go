@@ -63,6 +63,10 @@ func unescape(name string) (string, error) {
 // movesPrefix begins the name of a group's node of moves. No escaped topic begins so.
 const movesPrefix = "%moves-"
 
+// reportsName is the node beside the groups' nodes below which reports are: programs of before take every child of a group's
+// node for a topic. No escaped group begins so.
+const reportsName = "%reports"
+
 // paths are where a group's nodes are.
 //
 //	/fencepost                                 version|identity
@@ -71,10 +75,11 @@ const movesPrefix = "%moves-"
 //	/fencepost/flight-delays/%moves-.../n-0000000007
 //	/fencepost/flight-delays/flights           partitions|index of its topic ID|topic IDs...
 //	/fencepost/flight-delays/flights/3         position
-type paths struct{ head string }
+//	/fencepost/%reports/flight-delays/flights:3   what a worker knows of the partition
+type paths struct{ head, reports string }
 
 func pathsOf(root string, g fencepost.Group) paths {
-	return paths{root + "/" + escape(string(g))}
+	return paths{root + "/" + escape(string(g)), root + "/" + reportsName + "/" + escape(string(g))}
 }
 
 // moves is the node of the group's moves: life is in the head, so that a group that was deleted and made again has another.

@@ -49,6 +49,9 @@ func (a *Audit) Faults() (n int) {
 	return n
 }
 
+// Proven reports whether all was looked at, the rows too, and nothing is wrong.
+func (a *Audit) Proven() bool { return a.Rows.Checked && a.Faults() == 0 }
+
 func (a *Audit) fault(subject, kind string, tp TopicPartition, format string, args ...any) {
 	a.Findings = append(a.Findings, Finding{Subject: subject, Kind: kind, TopicPartition: tp, Text: fmt.Sprintf(format, args...)})
 }

@@ -29,6 +29,9 @@ type Backfill struct {
 	Of     fencepost.Group // the main line's
 	Ranges []BackfillRange // in partition order
 	Begun  bool            // the ledger knows the group: it goes on where it stopped
+	Made   time.Time
+	// From and To are the span of time that was asked for, [From, To); zero where offsets were named.
+	From, To time.Time
 
 	starts Plan
 }
@@ -138,7 +141,7 @@ func PlanBackfill(ctx context.Context, r Resources, of fencepost.Group, a Backfi
 		return nil, &fencepost.UserError{Code: "backfill-other", Exit: 4, Err: fmt.Errorf("group %s is no backfill; nothing was changed", of),
 			Help: "leave --name and --group out, or name another one"}
 	}
-	b := &Backfill{Group: r.Group, Of: of}
+	b := &Backfill{Group: r.Group, Of: of, Made: r.now(), From: a.From, To: a.To}
 	snap, err := r.Ledger.Read(ctx, r.Group)
 	if err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)

@@ -30,17 +30,19 @@ type Destination struct {
 // String is the destination as it was written.
 func (t Destination) String() string { return t.text }
 
-// ParseDestination reads `earliest`, `latest`, N, +N, -N, -DURATION or a time.
-func ParseDestination(s string, now time.Time) (Destination, bool) {
+// ParseDestination reads `earliest`, `latest`, N, +N, -N, -DURATION or a time, of now's zone where it has no offset.
+//
+// Errors: text.ErrNoTime where it is none of them, *text.LocalTimeError.
+func ParseDestination(s string, now time.Time) (Destination, error) {
 	t := Destination{text: s}
 	switch s {
 	case "earliest":
-		return t, true
+		return t, nil
 	case "latest":
 		t.Kind = ToLatest
-		return t, true
+		return t, nil
 	case "":
-		return t, false
+		return t, text.ErrNoTime
 	}
 	sign, number := s[:1], s[1:]
 	if sign != "+" && sign != "-" {
@@ -55,15 +57,18 @@ func ParseDestination(s string, now time.Time) (Destination, bool) {
 		case "-":
 			t.Kind, t.N = ToShift, -n
 		}
-		return t, true
+		return t, nil
 	}
 	t.Kind = ToTime
 	if back, ok := strings.CutPrefix(s, "-"); ok {
 		d, ok := text.ParseDuration(back)
+		if !ok {
+			return t, text.ErrNoTime
+		}
 		t.Time = now.Add(-d)
-		return t, ok
+		return t, nil
 	}
-	var ok bool
-	t.Time, ok = text.ParseTime(s)
-	return t, ok
+	var err error
+	t.Time, err = text.ParseTime(s, now.Location())
+	return t, err
 }

@@ -16,6 +16,10 @@ type Exported struct {
 	ClusterID string
 	Positions []At     // in partition order
 	Notes     []string // for people: what is odd about another program's offsets
+	// Absent are the partitions that are not among Positions though others of their topic are, as far as ledger or layout know
+	// them; a layout does not know how many partitions a topic has.
+	Absent  []fencepost.TopicPartition
+	Foreign bool // of another program's layout
 }
 
 // At is one partition's position. The Fence means nothing to another program.
@@ -42,7 +46,7 @@ func Export(ctx context.Context, r Resources, sel Selection) (Exported, error) {
 			return Exported{}, fmt.Errorf("read ledger: %w", err)
 		}
 	}
-	e := Exported{Group: r.Group, ClusterID: v.Snapshot.ClusterID, Notes: v.Notes}
+	e := Exported{Group: r.Group, ClusterID: v.Snapshot.ClusterID, Notes: v.Notes, Foreign: v.Foreign}
 	for _, tp := range slices.SortedFunc(maps.Keys(v.Snapshot.Positions), fencepost.TopicPartition.Compare) {
 		if sel.Has(tp) {
 			e.Positions = append(e.Positions, At{tp, v.Snapshot.Positions[tp]})
@@ -51,5 +55,19 @@ func Export(ctx context.Context, r Resources, sel Selection) (Exported, error) {
 	if len(e.Positions) == 0 {
 		return e, nothing(r.Where + " has no position of what was chosen")
 	}
+	e.absent(v)
 	return e, nil
+}
+
+// absent finds what is left out of the topics that are exported.
+func (e *Exported) absent(v View) {
+	topics, there := map[string]bool{}, map[fencepost.TopicPartition]bool{}
+	for _, at := range e.Positions {
+		topics[at.Topic], there[at.TopicPartition] = true, true
+	}
+	for _, tp := range v.partitions() {
+		if topics[tp.Topic] && !there[tp] {
+			e.Absent = append(e.Absent, tp)
+		}
+	}
 }

@@ -29,6 +29,9 @@ type Plan struct {
 	clamp bool
 }
 
+// ToTime is the instant that the plan's destination names; zero: it names none.
+func (p *Plan) ToTime() time.Time { return p.to.Time }
+
 // Line is one partition of a Plan.
 type Line struct {
 	fencepost.TopicPartition

@@ -90,7 +90,7 @@ func DecodePlan(data []byte) (*Plan, error) {
 	if err == nil && (s.Format != 1 || s.Command != "offsets set") {
 		err = errors.New("it is no plan of format 1 of offsets set")
 	}
-	p := &Plan{Group: fencepost.Group(s.Group), ClusterID: s.ClusterID, Made: s.Made, Stay: s.Stay, Exact: true}
+	p := &Plan{Group: fencepost.Group(s.Group), ClusterID: s.ClusterID, Made: s.Made.Local(), Stay: s.Stay, Exact: true}
 	if err == nil {
 		err = p.decodeLines(s)
 	}

@@ -13,8 +13,8 @@ import (
 
 func target(t *testing.T, s string) admin.Destination {
 	t.Helper()
-	to, ok := admin.ParseDestination(s, now)
-	if !ok {
+	to, err := admin.ParseDestination(s, now)
+	if err != nil {
 		t.Fatalf("%q is no target", s)
 	}
 	return to
@@ -71,7 +71,7 @@ func TestTargets(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "now", "--7", "1.5", "+", "-", "+2h", "99999999999999999999"} {
-		if to, ok := admin.ParseDestination(bad, now); ok {
+		if to, err := admin.ParseDestination(bad, now); err == nil {
 			t.Errorf("%q is taken for a target: %+v", bad, to)
 		}
 	}
@@ -368,13 +368,13 @@ func TestAWorkerMayGoOnBeforeTheReadBack(t *testing.T) {
 // E6: a number of which some digits are missing is no target. Read without its commas, 1,2 would be 12.
 func TestE6CommasOfATarget(t *testing.T) {
 	for _, bad := range []string{"1,2", "12,50", "1,,2", ",5", "5,", "1234,567", "1,2345", "0,001", "-,123", "+,123", "-1,2", "+1,2", "+-5", "-+5", "1,234_567"} {
-		if to, ok := admin.ParseDestination(bad, now); ok {
+		if to, err := admin.ParseDestination(bad, now); err == nil {
 			t.Errorf("--to %s is taken for %d", bad, to.N)
 		}
 	}
 	for text, want := range map[string]int64{"1,234": 1234, "-123,456": -123456, "+1,000,000": 1_000_000, "20_000": 20_000} {
-		if to, ok := admin.ParseDestination(text, now); !ok || to.N != want {
-			t.Errorf("--to %s: got %d, %t, want %d", text, to.N, ok, want)
+		if to, err := admin.ParseDestination(text, now); err != nil || to.N != want {
+			t.Errorf("--to %s: got %d, %v, want %d", text, to.N, err, want)
 		}
 	}
 }

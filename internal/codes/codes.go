@@ -26,7 +26,7 @@ var all = []Code{
 	{"file-not-found", 2}, {"file-not-readable", 2}, {"file-not-writable", 1}, {"folder-damaged", 1}, {"folder-foreign", 1},
 	{"folder-in-use", 1}, {"folder-newer", 1}, {"folder-not-writable", 1}, {"foreign-write", 0}, {"group-live", 4}, {"instance-taken", 1},
 	{"kafka-denied", 1}, {"key-merges", 1}, {"key-missing", 2}, {"key-not-unique", 1}, {"key-unknown", 1}, {"layout-ambiguous", 2}, {"layout-damaged", 1},
-	{"layout-incomplete", 2}, {"layout-unknown", 2}, {"ledger-empty", 4}, {"ledger-key", 0}, {"ledger-missing", 1}, {"ledger-newer", 4},
+	{"layout-incomplete", 2}, {"layout-newer", 4}, {"layout-unknown", 2}, {"ledger-empty", 4}, {"ledger-key", 0}, {"ledger-missing", 1}, {"ledger-newer", 4},
 	{"ledger-removed", 2}, {"ledger-went-back", 0}, {"listen-refused", 1}, {"lost-row", 0}, {"meaning-needed", 2}, {"mirror-ahead", 3}, {"name-too-long", 2}, {"no-history", 1},
 	{"not-a-database", 1}, {"not-an-integer", 0}, {"not-in-this-version", 2}, {"not-loopback", 2}, {"not-verified", 1},
 	{"nothing-selected", 2}, {"old-primary", 0}, {"other-cluster", 4}, {"other-ledger", 4}, {"out-of-bounds", 4}, {"outcome-unknown", 1}, {"parked-left", 3},

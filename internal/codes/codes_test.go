@@ -19,10 +19,10 @@ import (
 var codeForm = regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`)
 
 // notCodes are words with a hyphen in them that are no codes.
-var notCodes = []string{"no-progress", "plan-out", "from-brokers", "fencepost-broker", "fencepost-init", "fencepost-quickstart", "quickstart-control", "maxmemory-policy",
+var notCodes = []string{"log-level", "no-progress", "plan-out", "from-brokers", "fencepost-broker", "fencepost-init", "fencepost-quickstart", "quickstart-control", "maxmemory-policy",
 	"batch-start", "last-processed", // meanings
 	"pattern-a", "group-topic", "topic-group", "group-dash", "group-underscore", "topic-string", "topic-partition", "single-znode",
-	"single-znode-topic", "spark-checkpoint", "kafka-csv", // layouts
+	"single-znode-topic", "spark-checkpoint", "kafka-csv", "get-offsets", // layouts
 }
 
 // oneWord are the codes of a single word, whose form is that of any word.

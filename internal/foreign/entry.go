@@ -57,4 +57,5 @@ func (e Entry) Resume(m Meaning) (fencepost.Offset, error) {
 type Offsets struct {
 	Entries []Entry  // in TopicPartition order, each partition once
 	Notes   []string // for people: what is odd about it and no reason to refuse it
+	Means   Meaning  // of all numbers, where the form itself says it; unset: the user has to
 }

@@ -30,7 +30,8 @@ const docColumn = 34
 func (d Draft) Text() string {
 	w := &draftWriter{Draft: d}
 	w.b.WriteString("# A pipeline: topics into one sink, exactly once. Behind \"#\": every other key, with its default.\n" +
-		"# Secrets: ${NAME} from the environment, ${file:PATH} from a file (sasl: re-read when it changes).\n")
+		"# Secrets, and any value: ${NAME} or ${NAME:-DEFAULT} from the environment, ${file:PATH} from a file\n" +
+		"# (sasl: re-read when it changes). For one call: --set KEY=VALUE.\n")
 	for _, k := range fileKeys.Under("") {
 		switch k.Path {
 		case "source", "schema", "sink", "batch":

@@ -180,3 +180,33 @@ func TestReportExit(t *testing.T) {
 		}
 	}
 }
+
+// H8: a draft for Redis counts records. A number may as well be an ID or a time: its sum is behind "#".
+func TestH8TheRedisDraftCounts(t *testing.T) {
+	d := draftOf("redis")
+	d.Columns = []keys.DraftColumn{{Name: "click_id", Type: fencepost.Int, Seen: "9,007,199,254,740,993 .. 9,007,199,254,741,993"}, {Name: "at", Type: fencepost.Int}}
+	var live []string
+	for line := range strings.Lines(d.Text()) {
+		if word := strings.TrimSpace(line); strings.HasPrefix(word, "- ") {
+			live = append(live, word)
+		}
+	}
+	if len(live) != 1 || !strings.HasPrefix(live[0], "- HINCRBY flights records 1 ") {
+		t.Errorf("the draft's commands: %q", live)
+	}
+}
+
+// H11: each key of a column, and each metadata column with its type, is in the file that init writes.
+func TestH11EveryKeyOfAColumn(t *testing.T) {
+	text := draftOf("sqlite").Text()
+	for _, key := range columnKeys {
+		if !strings.Contains(text, key+":") {
+			t.Errorf("%s is not in the draft", key)
+		}
+	}
+	for _, c := range fencepost.MetaColumns() {
+		if !strings.Contains(text, c.Name+" "+c.Type.String()) {
+			t.Errorf("%s is not in the draft with its type", c.Name)
+		}
+	}
+}

@@ -203,7 +203,7 @@ func keepCommits(word string) ledger.KeepCommits {
 func (f *File) At(path string) string {
 	for path != "" {
 		if p, ok := f.places[path]; ok {
-			return fmt.Sprintf("%s:%d:%d", f.Name, p.Line, p.Column)
+			return p.In(f.Name)
 		}
 		path, _ = keys.Split(path)
 	}
@@ -212,7 +212,10 @@ func (f *File) At(path string) string {
 
 // Line is FILE:LINE of a key that the file has, empty for one that it has not.
 func (f *File) Line(path string) string {
-	if p, ok := f.places[path]; ok {
+	switch p, ok := f.places[path]; {
+	case ok && p.Line < 0:
+		return "--set"
+	case ok:
 		return fmt.Sprintf("%s:%d", f.Name, p.Line)
 	}
 	return ""

@@ -265,3 +265,38 @@ func TestFileShowsNoSecret(t *testing.T) {
 		}
 	}
 }
+
+// H12: values from the environment, in the forms that peers take: lists in one variable, defaults, and keys set besides the file.
+func TestH12ValuesFromTheEnvironment(t *testing.T) {
+	vars := map[string]string{"KB": "a:1, b:2", "EMPTY": "", "BAD": "a:1,,b:2"}
+	env := &keys.Environment{Names: func() []string { return nil }, Lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }}
+	const rest = "\ndecode: raw\nsink: {sqlite: {path: f.db, table: t}}\n"
+	for _, c := range []struct {
+		source string
+		set    []string
+		want   string // brokers | topics | group, or a part of the error
+	}{
+		{source: `{brokers: "${KB}", topics: [t]}`, want: "[a:1 b:2] [t] g"},
+		{source: `{brokers: ["${KB}", "c:3"], topics: [t]}`, want: "[a:1 b:2 c:3] [t] g"},
+		{source: `{brokers: "${NONE:-x:1,y:2}", topics: ["${EMPTY:-t}"]}`, want: "[x:1 y:2] [t] g"},
+		{source: `{brokers: "${KB}", topics: "${TOPIC:-}t"}`, want: "[a:1 b:2] [t] g"},
+		{source: `{brokers: "${BAD}", topics: [t]}`, want: "brokers: an entry is empty"},
+		{source: `{brokers: "${NONE}", topics: [t]}`, want: "NONE is not set"},
+		{source: `{brokers: [z:9], topics: [t]}`, set: []string{"source.brokers=${KB}", "source.topics=[u, v]", "group=h"}, want: "[a:1 b:2] [u v] h"},
+		{source: `{brokers: [z:9], topics: [t]}`, set: []string{"source.topics=[u", "group=h"}, want: "--set source.topics"},
+		{source: `{brokers: [z:9], topics: [t]}`, set: []string{"sink.sqlite.pth=x"}, want: "--set: error[unknown-key]: sink.sqlite has no key pth"},
+		{source: `{brokers: [z:9], topics: [t]}`, set: []string{"source.sasl={mechanism: PLAIN, user: u, password: hunter2}", "batch.records=x"}, want: "is not a whole number"},
+	} {
+		env.Set = c.set
+		f, err := Parse("f.yaml", []byte("group: g\nsource: "+c.source+rest), env)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			got = fmt.Sprintf("%v %v %s", f.Source.Brokers, f.Source.Topics, f.Group)
+		}
+		if !strings.Contains(got, c.want) || strings.Contains(got, "hunter2") {
+			t.Errorf("%s %v: got %s, want %s", c.source, c.set, got, c.want)
+		}
+	}
+}

@@ -1,9 +1,11 @@
 package pipeline
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
@@ -70,8 +72,14 @@ func readStart(r *keys.Reader, n *keys.Node, path string) {
 		r.Set(path, ledger.StartAt{Kind: ledger.StartLatest})
 		return
 	}
-	if t, ok := text.ParseTime(value); ok {
+	t, err := text.ParseTime(value, time.Local)
+	if err == nil {
 		r.Set(path, ledger.StartAt{Kind: ledger.StartTime, Time: t})
+		return
+	}
+	if local, ok := errors.AsType[*text.LocalTimeError](err); ok {
+		first, second := local.Written()
+		r.Find("bad-value", n.At, first+", or "+second, "start: %s", local)
 		return
 	}
 	help := text.Nearest(value, []string{"earliest", "latest"})

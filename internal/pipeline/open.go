@@ -65,14 +65,20 @@ func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 }
 
 // DDL is what has to be made before a run: the SQL of the tables, or a user of the least rights. It connects to nothing.
-func (f *File) DDL() (string, error) {
-	sink, err := f.Sink.Is.DDL(f.around())
+// The table gets these columns besides those of schema: RecordColumns, or none.
+func (f *File) DDL(besides ...fencepost.ColumnSpec) (string, error) {
+	p := f.around()
+	p.Columns = append(p.Columns, besides...)
+	sink, err := f.Sink.Is.DDL(p)
 	if err != nil || !f.Apart() {
 		return sink, err
 	}
 	ledger, err := f.Ledger.Is.DDL(f.around())
 	return sink + "\n" + ledger, err
 }
+
+// RecordColumns say which record a row came from: an audit counts rows by them.
+func RecordColumns() []fencepost.ColumnSpec { return fencepost.MetaColumns()[:3] }
 
 // Config is what the engine needs to run the pipeline; the caller adds what concerns this run alone (Until, Resume,
 // Wait, Who, Events).

@@ -1,11 +1,10 @@
 package pipeline
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/decode"
+	decoding "github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
 )
@@ -169,8 +168,8 @@ func readUnit(r *keys.Reader, name string, n *keys.Node, c *Column) {
 	if !ok {
 		return
 	}
-	if _, ok := decode.ParseUnit(text); !ok {
-		r.Find("bad-value", n.At, strings.Join(decode.Units(), ", or "), "%s.unit: %s is not a unit", name, keys.Shown(text))
+	if _, ok := decoding.ParseUnit(text); !ok {
+		r.Find("bad-value", n.At, strings.Join(decoding.Units(), ", or "), "%s.unit: %s is not a unit", name, keys.Shown(text))
 		return
 	}
 	c.Unit = text
@@ -187,7 +186,7 @@ func columnsSchema() keys.Object {
 			"from":     keys.Object{"type": "string", "description": "the field of the record; the column's name where it is not said"},
 			"missing":  keys.Object{"description": "the field is not there: error, null, default (the table's own), or a value", "default": "error"},
 			"mismatch": keys.Object{"description": "the value does not fit the type: error, null, or a value", "default": "error"},
-			"unit":     keys.Object{"enum": decode.Units(), "description": "of a timestamp, date or time that is a number"},
+			"unit":     keys.Object{"enum": decoding.Units(), "description": "of a timestamp, date or time that is a number"},
 		}},
 	}}
 	return keys.Object{"type": "object", "minProperties": 1, "propertyNames": keys.Object{"pattern": "^[^_]"}, "additionalProperties": column}
@@ -198,12 +197,18 @@ func schemaDraft(_, decode string, columns []keys.DraftColumn) (lines []keys.Lin
 	for _, c := range columns {
 		lines = append(lines, keys.Line{Text: keys.Plain(c.Name) + ": " + columnForm(c), Doc: c.Seen})
 	}
-	if decode == "json" && len(columns) > 0 {
-		c := columns[0]
-		lines = append(lines, keys.Line{Doc: "or null, or a value",
-			Text: fmt.Sprintf("# %s: {type: %s, from: %s, missing: error, mismatch: error}", keys.Plain(c.Name), c.Type, keys.Plain(c.Name))})
+	if decode == "json" {
+		lines = append(lines, keys.Line{Text: "# COLUMN: {type: timestamp, from: PATH, unit: ms, missing: error, mismatch: error}"},
+			keys.Line{Text: `#   from: "user.geo.country"  "tags[0]"  '"a.b"' (a dot in the name)  _key  _headers.NAME`},
+			keys.Line{Text: "#   unit, of a time that is a number: " + strings.Join(decoding.Units(), " ")},
+			keys.Line{Text: "#   missing, mismatch: error, null, or a value; missing also default, the table's own"})
 	}
-	return lines
+	var meta []string
+	for _, c := range fencepost.MetaColumns() {
+		meta = append(meta, c.Name+" "+c.Type.String())
+	}
+	return append(lines, keys.Line{Text: "# Besides, in every batch: " + strings.Join(meta[:3], ", ") + ","},
+		keys.Line{Text: "#   " + strings.Join(meta[3:], ", ")})
 }
 
 // columnForm is a column's short form, or its long form where it needs one.

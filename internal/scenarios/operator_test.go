@@ -34,9 +34,9 @@ func (s *scene) rewind(r admin.Resources, to string) map[fencepost.TopicPartitio
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	target, ok := admin.ParseDestination(to, time.Now())
-	if !ok {
-		s.t.Fatalf("%s is no target", to)
+	target, err := admin.ParseDestination(to, time.Now())
+	if err != nil {
+		s.t.Fatal(err)
 	}
 	p, err := admin.PlanSet(s.t.Context(), r, v, admin.Selection{}, target, false)
 	if err != nil {

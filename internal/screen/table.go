@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"slices"
@@ -34,122 +35,128 @@ type Row struct {
 	Paint bool // false: no colour
 }
 
-// Print writes the table within width columns; width 0 hides nothing.
+// Print writes the table within width columns; width 0 hides nothing. It looks at each cell twice, however many rows there are:
+// once for the widths of the columns, once to write it.
 func (t Table) Print(w io.Writer, width int, paint Paint) {
-	show := make([]bool, len(t.Columns))
-	for i := range show {
-		show[i] = true
-	}
-	var hidden []string
-	for width > 0 && t.least(show) > width {
-		next := -1
-		for i, c := range t.Columns {
-			if show[i] && c.Hide > 0 && (next < 0 || c.Hide < t.Columns[next].Hide) {
-				next = i
-			}
-		}
-		if next < 0 {
-			break
-		}
-		show[next] = false
-		hidden = append(hidden, t.Columns[next].Name)
-	}
-	t, cut := t.cut(show, width)
+	wide := t.widths()
+	hidden := t.hide(wide, width)
+	cut := t.cut(wide, width)
+	out := bufio.NewWriter(w)
+	defer func() { _ = out.Flush() }() // a closed stdout cannot be reported
 	heads := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
 		heads[i] = c.Name
 	}
-	fmt.Fprintln(w, t.line(heads, show))
+	fmt.Fprintln(out, t.line(heads, wide))
 	for _, r := range t.Rows {
-		line := t.line(r.Cells, show)
+		line := t.line(r.Cells, wide)
 		if r.Paint {
 			line = paint(r.Style, line)
 		}
-		fmt.Fprintln(w, line)
+		fmt.Fprintln(out, line)
 	}
 	var lost []string
 	if len(hidden) > 0 {
-		slices.SortFunc(hidden, func(a, b string) int { return t.at(a) - t.at(b) })
 		lost = append(lost, "hidden: "+strings.Join(hidden, ", "))
 	}
 	if cut != "" {
 		lost = append(lost, "cut: "+cut)
 	}
 	if len(lost) > 0 {
-		fmt.Fprintln(w, paint(Dim, "("+strings.Join(lost, "; ")+"; -o wide)"))
+		fmt.Fprintln(out, paint(Dim, "("+strings.Join(lost, "; ")+"; -o wide)"))
 	}
+}
+
+// hiddenWidth is the width of a column that is not shown.
+const hiddenWidth = -1
+
+// widths is what the widest cell of each column takes.
+func (t Table) widths() []int {
+	wide := make([]int, len(t.Columns))
+	for i, c := range t.Columns {
+		wide[i] = utf8.RuneCountInString(c.Name)
+	}
+	for _, r := range t.Rows {
+		for i, cell := range r.Cells[:min(len(r.Cells), len(wide))] {
+			wide[i] = max(wide[i], utf8.RuneCountInString(cell))
+		}
+	}
+	return wide
+}
+
+// hide takes columns out of wide until the others fit, all that may be cut being cut, and returns their names.
+func (t Table) hide(wide []int, width int) (names []string) {
+	for width > 0 && t.least(wide) > width {
+		next := -1
+		for i, c := range t.Columns {
+			if wide[i] != hiddenWidth && c.Hide > 0 && (next < 0 || c.Hide < t.Columns[next].Hide) {
+				next = i
+			}
+		}
+		if next < 0 {
+			break
+		}
+		wide[next] = hiddenWidth
+	}
+	for i, c := range t.Columns {
+		if wide[i] == hiddenWidth {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // least is the width of what is shown when all that may be cut is.
-func (t Table) least(show []bool) int {
-	n := t.width(show)
+func (t Table) least(wide []int) int {
+	n := total(wide)
 	for i, c := range t.Columns {
-		if show[i] && c.Cut {
-			n -= max(0, t.columnWidth(i)-leastCut)
+		if c.Cut {
+			n -= max(0, wide[i]-leastCut)
 		}
 	}
 	return n
 }
 
-// cut is the table with the first column that may be cut made to fit, and that column's name; empty: nothing was cut.
-func (t Table) cut(show []bool, width int) (Table, string) {
-	over := t.width(show) - width
+// cut makes the first column that may be cut narrow enough, and returns its name; empty: nothing has to be cut.
+func (t Table) cut(wide []int, width int) string {
+	over := total(wide) - width
 	i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Cut })
-	if width <= 0 || over <= 0 || i < 0 || !show[i] {
-		return t, ""
+	if width <= 0 || over <= 0 || i < 0 || wide[i] <= leastCut {
+		return ""
 	}
-	most := max(t.columnWidth(i)-over, leastCut)
-	rows := slices.Clone(t.Rows)
-	for r := range rows {
-		if cells := rows[r].Cells; i < len(cells) && utf8.RuneCountInString(cells[i]) > most {
-			cells = slices.Clone(cells)
-			cells[i] = string([]rune(cells[i])[:most-1]) + "…"
-			rows[r].Cells = cells
-		}
-	}
-	t.Rows = rows
-	return t, t.Columns[i].Name
+	wide[i] = max(wide[i]-over, leastCut)
+	return t.Columns[i].Name
 }
 
-func (t Table) at(name string) int {
-	return slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
-}
-
-// columnWidth is what the widest cell of a column takes.
-func (t Table) columnWidth(i int) int {
-	n := utf8.RuneCountInString(t.Columns[i].Name)
-	for _, r := range t.Rows {
-		if i < len(r.Cells) {
-			n = max(n, utf8.RuneCountInString(r.Cells[i]))
-		}
-	}
-	return n
-}
-
-func (t Table) width(show []bool) int {
-	n := 0
-	for i := range t.Columns {
-		if show[i] {
-			n += t.columnWidth(i) + 2
+// total is the width of a line, with two spaces between columns.
+func total(wide []int) (n int) {
+	for _, w := range wide {
+		if w != hiddenWidth {
+			n += w + 2
 		}
 	}
 	return n - 2
 }
 
-func (t Table) line(cells []string, show []bool) string {
+// line is the cells in their columns. A cell that is wider than its column is prose, and loses its end.
+func (t Table) line(cells []string, wide []int) string {
 	var b strings.Builder
 	for i, c := range t.Columns {
-		if !show[i] {
+		if wide[i] == hiddenWidth {
 			continue
 		}
 		cell := ""
 		if i < len(cells) {
 			cell = cells[i]
 		}
-		pad := strings.Repeat(" ", t.columnWidth(i)-utf8.RuneCountInString(cell))
+		n := utf8.RuneCountInString(cell)
+		if n > wide[i] {
+			cell, n = string([]rune(cell)[:wide[i]-1])+"…", wide[i]
+		}
 		if b.Len() > 0 {
 			b.WriteString("  ")
 		}
+		pad := strings.Repeat(" ", wide[i]-n)
 		if c.Right {
 			b.WriteString(pad + cell)
 		} else {

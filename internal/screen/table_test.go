@@ -1,6 +1,7 @@
 package screen_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -63,4 +64,33 @@ func TestTableCut(t *testing.T) {
 	if table.Rows[0].Cells[2] != "Spark job retired; from redis://localhost:6379/0" {
 		t.Error("the caller's cells were changed")
 	}
+}
+
+// TestO18TableOfManyRows: a table is written in time linear in its rows. Where each cell walked through all rows, 200,000 of them took
+// longer than a test may.
+func TestO18TableOfManyRows(t *testing.T) {
+	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "OFFSET", Right: true}, {Name: "STABLE", Right: true, Hide: 1}, {Name: "WHY", Cut: true}}}
+	for n := range 200_000 {
+		table.Rows = append(table.Rows, screen.Row{Cells: []string{fmt.Sprintf("trips:%d", n), fmt.Sprint(n), "1", "a reason of some length, which may be cut"}})
+	}
+	out := &last{}
+	table.Print(out, 40, screen.Plain)
+	if got, want := out.lines, 200_000+2; got != want {
+		t.Errorf("got %d lines, want %d: a head, the rows, and what is hidden", got, want)
+	}
+	if want := "trips:199999  199999  a reason of some …"; !strings.Contains(out.text, want) {
+		t.Errorf("got %q, want in it %q", out.text, want)
+	}
+}
+
+// last counts the lines that are written, and keeps the end of what was written last.
+type last struct {
+	lines int
+	text  string
+}
+
+func (l *last) Write(p []byte) (int, error) {
+	l.lines += strings.Count(string(p), "\n")
+	l.text = string(p[max(0, len(p)-200):])
+	return len(p), nil
 }

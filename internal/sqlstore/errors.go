@@ -270,3 +270,10 @@ func (d *Dialect[S]) compare(ctx context.Context, s S, t Tables, g fencepost.Gro
 	}
 	return ledger.Compare(held, moves)
 }
+
+// UnencodedPassword is the error of a URL in which a password ends early. It says nothing of the text.
+func UnencodedPassword(system string) error {
+	return &fencepost.UserError{Code: "dsn-invalid", Exit: 2,
+		Err:  fmt.Errorf("a password in the %s dsn ends early, at a / ? # or @ of its own (not shown)", system),
+		Help: "percent-encode the password: / is %2F, ? is %3F, # is %23, @ is %40, : is %3A, % is %25"}
+}

@@ -94,8 +94,8 @@ func (j Job) Head(system, use, tables string) string {
 }
 
 // CreateTable returns the DDL of the job's table for these columns; empty: it has no table. declare returns a column's
-// type, options follow the columns.
-func (j Job) CreateTable(plain func(string) string, columns []fencepost.ColumnSpec, declare func(fencepost.ColumnSpec) string, options string) string {
+// type, index is one more item behind the columns or empty, options follow them.
+func (j Job) CreateTable(plain func(string) string, columns []fencepost.ColumnSpec, declare func(fencepost.ColumnSpec) string, index, options string) string {
 	if j.Table == "" {
 		return ""
 	}
@@ -105,6 +105,9 @@ func (j Job) CreateTable(plain func(string) string, columns []fencepost.ColumnSp
 	}
 	if len(j.Key) > 0 {
 		list = append(list, "PRIMARY KEY ("+Join(j.Key, plain)+")")
+	}
+	if index != "" {
+		list = append(list, index)
 	}
 	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s)%s;  -- from schema\n", Qualified(j.Table, plain), strings.Join(list, ", "), options)
 }

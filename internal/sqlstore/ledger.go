@@ -23,6 +23,7 @@ var (
 	_ ledger.History    = (*Ledger[Session])(nil)
 	_ ledger.Recent     = (*Ledger[Session])(nil)
 	_ ledger.Finder     = (*Ledger[Session])(nil)
+	_ ledger.Reports    = (*Ledger[Session])(nil)
 	_ fencepost.Checker = (*Ledger[Session])(nil)
 )
 

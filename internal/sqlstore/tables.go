@@ -13,12 +13,18 @@ import (
 // Version is that of the ledger's tables.
 const Version = 1
 
-// TableNames lists the ledger's tables.
+// TableNames lists the tables without which there is no ledger.
 var TableNames = []string{"fencepost_groups", "fencepost_ledger", "fencepost_moves"}
+
+// ReportsName is the table of ledger.Reports. A ledger of an earlier release has none, and is complete without it.
+const ReportsName = "fencepost_reports"
 
 // Tables are the ledger's tables as SQL names with their schema. Without the schema, a user's SQL could change which table
 // a name means.
-type Tables struct{ Groups, Ledger, Moves string }
+type Tables struct {
+	Groups, Ledger, Moves string
+	Reports               string // empty: there is none
+}
 
 // Found is what there is of a ledger.
 type Found struct {
@@ -38,6 +44,10 @@ type TableSQL[S Session] struct {
 	Locate func(S) string
 	// Make makes what is missing. Other processes may do the same at the same time.
 	Make func(S, context.Context, Found) error
+	// MakeReports makes the table of reports. Other processes may do the same at the same time. It returns the driver's errors.
+	MakeReports func(S, context.Context) error
+	// PutReport is the end of an INSERT into the table of reports: it replaces the rows that are there.
+	PutReport string
 	// Refused returns where this user may not make tables: "public". empty: the user may.
 	Refused func(S, context.Context) (place string, err error)
 	// Lacks lists the rights on the tables that this user lacks.
@@ -65,7 +75,7 @@ func (d *Dialect[S]) Find(ctx context.Context, s S) (f Found, err error) {
 			f.Missing = append(f.Missing, n)
 		}
 	}
-	f.Groups, f.Ledger, f.Moves = at[TableNames[0]], at[TableNames[1]], at[TableNames[2]]
+	f.Tables = Tables{Groups: at[TableNames[0]], Ledger: at[TableNames[1]], Moves: at[TableNames[2]], Reports: at[ReportsName]}
 	if f.Groups == "" {
 		return f, nil
 	}

@@ -34,6 +34,8 @@ type TargetSQL[S Session] struct {
 	Narrows func(s S, from fencepost.Type, col *Column) string
 	// Natural returns the type that DDL gives a column of the schema.
 	Natural func(fencepost.Type) string
+	// Retype changes the type of a column: @table, @column, @type.
+	Retype string
 	// Provenance writes _topic, _partition and _offset, whatever their types, as values that sort as a topic, a partition
 	// and an offset do.
 	Provenance func(S) [3]string
@@ -259,9 +261,18 @@ func (d *Dialect[S]) misfit(j Job, spec fencepost.ColumnSpec, col *Column, about
 			Help: "missing: null, or a value; or drop it from schema"}}
 	case !d.Target.Pairs.Takes(spec.Type, col.Type):
 		return []Misfit{{Code: "column-type", Column: about, Text: fmt.Sprintf("column %s is %s, and %s in table %s does not take that", spec.Name, spec.Type, col.Shown, j.Table),
-			Help: fmt.Sprintf("%s goes into %s; or let SQL convert it: %s", spec.Type, strings.Join(d.Target.Pairs.Fitting(spec.Type), ", "), d.converted(j, spec, col))}}
+			Help: fmt.Sprintf("%s%s goes into %s; or let SQL convert it: %s", d.widened(j, spec, col), spec.Type, strings.Join(d.Target.Pairs.Fitting(spec.Type), ", "), d.converted(j, spec, col))}}
 	}
 	return nil
+}
+
+// widened is the statement that makes of a column one that takes the schema's type, where each of its values has one there; else empty.
+func (d *Dialect[S]) widened(j Job, spec fencepost.ColumnSpec, col *Column) string {
+	number := d.Target.Pairs.Takes(fencepost.Int, col.Type)
+	if spec.Type != fencepost.Text && !(number && (spec.Type == fencepost.Float || spec.Type == fencepost.Decimal)) {
+		return ""
+	}
+	return Fill(d.Target.Retype, "@table", d.name(j), "@column", d.Plain(spec.Name), "@type", d.Target.Natural(spec.Type)) + "   "
 }
 
 // converted is a line of the file by which SQL makes of a column what its namesake in the table takes.

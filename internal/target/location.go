@@ -29,6 +29,7 @@ var ours = []string{"group", "layout"}
 
 // parse takes a URL apart, with its references replaced.
 func parse(text string, env *pipeline.Environment) (*location, error) {
+	typed := text
 	text, err := expand(text, env)
 	if err != nil {
 		return nil, err
@@ -53,6 +54,9 @@ func parse(text string, env *pipeline.Environment) (*location, error) {
 		}
 		return l, nil
 	}
+	if err := unescaped(typed, text); err != nil {
+		return nil, err
+	}
 	if l.url, err = url.Parse(text); err != nil {
 		return nil, unreadable(l.scheme)
 	}
@@ -76,6 +80,47 @@ func noScheme(name string) error {
 // unreadable quotes nothing: a password may be in the wrong place.
 func unreadable(scheme string) error {
 	return codes.Usage(examples[scheme], "the URL can not be read (not shown: it may hold a password)")
+}
+
+// unescaped refuses a URL with a character that divides it where it was meant as text: a # cuts off all that follows, a second ?
+// and an & within a value begin another parameter. text is what was typed with its references replaced.
+func unescaped(typed, text string) error {
+	_, query, _ := strings.Cut(text, "?")
+	loose := ""
+	for pair := range strings.SplitSeq(query, "&") {
+		if pair != "" && !strings.Contains(pair, "=") && loose == "" {
+			loose = pair
+		}
+	}
+	switch {
+	case strings.Contains(text, "#"):
+		return divided(typed, "#", "%23", "cuts off what follows it", strings.ReplaceAll(typed, "#", "%23"))
+	case strings.Contains(query, "?"):
+		head, tail, _ := strings.Cut(typed, "?")
+		return divided(typed, "?", "%3F", "begins the parameters, and is there twice; before a further parameter it is &", head+"?"+strings.ReplaceAll(tail, "?", "%3F"))
+	case loose != "":
+		return divided(typed, "&", "%26", "begins a parameter, and "+loose+" is none", strings.Replace(typed, "&"+loose, "%26"+loose, 1))
+	}
+	return nil
+}
+
+// divided is the refusal, with the URL as it should be typed; of one that holds a password only what follows it is shown.
+func divided(typed, char, escape, does, mended string) error {
+	_, rest, _ := strings.Cut(typed, "://")
+	login, _, _ := strings.Cut(rest, "@")
+	_, password, _ := strings.Cut(login, ":")
+	help := "'" + mended + "'"
+	switch {
+	case !strings.Contains(reference.ReplaceAllString(typed, ""), char):
+		help = "write it as " + escape + " in the value that the URL takes from the environment"
+	case !strings.Contains(rest, "@"):
+	case strings.Contains(login, char):
+		help = "write it as " + escape + ", or take the password from the environment: :${PW}@"
+	case reference.ReplaceAllString(password, "") != "":
+		_, after, _ := strings.Cut(mended, "@")
+		help = "'...@" + after + "'"
+	}
+	return codes.Usage(help, "in a URL %s %s; in a name it is written %s", char, does, escape)
 }
 
 // reference is ${NAME} or ${file:PATH}, which may hold what a URL is divided by.

@@ -106,6 +106,9 @@ func (t *Target) use(ctx context.Context, o Options, opening error, do func(cont
 // Errors: *fencepost.UserError usage, env-not-set, dsn-invalid, ledger-removed; those of pipeline.Load.
 func Open(ctx context.Context, operand string, o Options) (*Target, error) {
 	if IsURL(operand) {
+		if o.Env != nil && len(o.Env.Set) > 0 {
+			return &Target{Operand: operand}, codes.Usage("name the pipeline file", "--set is for a pipeline file, and this is a URL")
+		}
 		return openURL(ctx, operand, o)
 	}
 	t := &Target{Operand: operand}
@@ -169,10 +172,21 @@ func (t *Target) mean(meaning string) error {
 	case t.Layout == nil:
 		return codes.Usage("leave it out", "--meaning is for other programs' offsets; %s is a ledger of ours", t.Where)
 	case t.means != foreign.MeaningUnset && t.means != m:
-		return codes.Usage("&layout=kafka reads them in another meaning", "%s holds what is next to read, by its protocol", t.Location())
+		return t.meansItself()
 	}
 	t.Meaning = m
 	return nil
+}
+
+// meansItself refuses another meaning than the one that follows from a protocol or a form.
+func (t *Target) meansItself() error {
+	switch {
+	case t.brokers != nil:
+		return codes.Usage("&layout=kafka reads them in another meaning", "%s holds what is next to read, by its protocol", t.Location())
+	case t.means == foreign.MeaningLastProcessed:
+		return codes.Usage("leave --meaning out", "%s holds the last record that was done, by its form", t.Location())
+	}
+	return codes.Usage("leave --meaning out", "%s holds what is next to read, by its form", t.Location())
 }
 
 // reach attaches the brokers, and asks whether they answer.
@@ -268,7 +282,7 @@ func (t *Target) place() string {
 
 // Origin is String, with the meaning whatever it follows from: it is kept with what is copied from here.
 func (t *Target) Origin() string {
-	if t.Layout != nil && t.Form == "" && t.brokers != nil {
+	if t.Layout != nil && (t.Form == "" && t.brokers != nil || t.means == foreign.MeaningLastProcessed) {
 		return fmt.Sprintf("%s (meaning %s)", t, t.Meaning)
 	}
 	return t.String()

@@ -125,11 +125,19 @@ var examples = map[string]string{
 // Layouts are the names of the layouts that a URL's scheme has, in alphabetical order. The URL need not be whole.
 func Layouts(url string) []string {
 	scheme, _, _ := strings.Cut(url, ":")
-	return slices.Sorted(maps.Keys(schemes[strings.ToLower(scheme)].layouts))
+	return typable(slices.Sorted(maps.Keys(schemes[strings.ToLower(scheme)].layouts)))
+}
+
+// typable are names as a URL holds them: group%23topic.
+func typable(names []string) []string {
+	for i, name := range names {
+		names[i] = strings.ReplaceAll(name, "#", "%23")
+	}
+	return names
 }
 
 func noLayout(name, form string, s scheme) error {
-	names := slices.Sorted(maps.Keys(s.layouts))
+	names := typable(slices.Sorted(maps.Keys(s.layouts)))
 	if len(names) == 0 {
 		return codes.Usage(examples[name], "%s has no layouts of other programs", name)
 	}

@@ -94,6 +94,7 @@ func TestRefused(t *testing.T) {
 		{"postgres://localhost/x?group=g&layout=storm", "usage", "postgres has no layout storm", "txn_offsets"},
 		{"sqlite:${NOWHERE}?group=g", "env-not-set", "NOWHERE is not set", "export NOWHERE"},
 		{"redis://:${PWD2}@localhost/0?group=g", "env-not-set", "PWD2 is not set", "export"},
+		{"redis://localhost/0?layout=x&group=g", "usage", "no layout x", "group%23topic"},
 	} {
 		_, err := Open(t.Context(), c.text, Options{Env: environment()})
 		fault, ok := errors.AsType[*fencepost.UserError](err)
@@ -104,6 +105,56 @@ func TestRefused(t *testing.T) {
 		if strings.Contains(fault.Error()+fault.Help, "hidden") || strings.Contains(fault.Error()+fault.Help, "hid/den") {
 			t.Errorf("%s: the error shows the password: %s", c.text, fault)
 		}
+	}
+}
+
+// A character that divides a URL is refused with the URL as it is meant.
+func TestO2CharactersThatDivide(t *testing.T) {
+	for _, c := range []struct{ text, says, help string }{
+		{"kafka://b:9092?group=meta#x", "in a URL # cuts off what follows it; in a name it is written %23", "'kafka://b:9092?group=meta%23x'"},
+		{"redis://h/0?layout=pattern-a&key=spark#orders", "%23", "'redis://h/0?layout=pattern-a&key=spark%23orders'"},
+		{"rediss://:${PW}@h/0?group=a#b", "%23", "'rediss://:${PW}@h/0?group=a%23b'"},
+		{"redis://:hidden@h/0?group=a#b", "%23", "'...@h/0?group=a%23b'"},
+		{"redis://:hid#den@h/0?group=a", "%23", "take the password from the environment"},
+		{"postgres://app@h/shop?group=a#b", "%23", "'postgres://app@h/shop?group=a%23b'"},
+		{"mysql://app@h/shop?group=a#b", "%23", "'mysql://app@h/shop?group=a%23b'"},
+		{"zk://h/consumers/a#b?layout=consumers", "%23", "'zk://h/consumers/a%23b?layout=consumers'"},
+		{"redis://h/0?layout=group#topic&group=g", "%23", "'redis://h/0?layout=group%23topic&group=g'"},
+		{"kafka://b?group=${HASH}", "%23", "write it as %23 in the value"},
+		{"kafka://b?group=a?b", "%3F", "'kafka://b?group=a%3Fb'"},
+		{"kafka://b?group=a&b", "%26", "'kafka://b?group=a%26b'"},
+	} {
+		env := environment()
+		lookup := env.Lookup
+		env.Lookup = func(name string) (string, bool) {
+			if name == "HASH" {
+				return "a#b", true
+			}
+			return lookup(name)
+		}
+		_, err := Open(t.Context(), c.text, Options{Env: env})
+		fault, ok := errors.AsType[*fencepost.UserError](err)
+		if !ok || fault.Code != "usage" || !strings.Contains(fault.Error(), c.says) || !strings.Contains(fault.Help, c.help) {
+			t.Errorf("%s: got %v, want usage that says %q, with the help %q", c.text, err, c.says, c.help)
+			continue
+		}
+		if strings.Contains(fault.Error()+fault.Help, "hid") {
+			t.Errorf("%s: the error shows the password: %s, %s", c.text, fault, fault.Help)
+		}
+	}
+	for _, path := range []string{"sqlite:a#b.db?group=c#d", "file:a#b.json"} { // they have no fragment
+		o, err := Open(t.Context(), path, Options{Env: environment()})
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if !strings.Contains(o.String(), "a#b") {
+			t.Errorf("%s: told as %s", path, o)
+		}
+		_ = o.Close(t.Context(), time.Minute)
+	}
+	if _, err := readBrokers("kafka://b:9092?tls=true#x", environment()); err == nil {
+		t.Error("--brokers: got no error")
 	}
 }
 

@@ -147,12 +147,12 @@ func TestTimes(t *testing.T) {
 		"24h":                        now.Add(-24 * time.Hour),
 		"7d":                         now.Add(-7 * 24 * time.Hour),
 	} {
-		if got, ok := ParsePast(s, now); !ok || !got.Equal(want) {
-			t.Errorf("%s: got %s, %t, want %s", s, got, ok, want)
+		if got, err := ParsePast(s, now); err != nil || !got.Equal(want) {
+			t.Errorf("%s: got %s, %v, want %s", s, got, err, want)
 		}
 	}
 	for _, bad := range []string{"", "yesterday", "2026-11-32", "3:00", "-2h", "24"} {
-		if got, ok := ParsePast(bad, now); ok {
+		if got, err := ParsePast(bad, now); err == nil {
 			t.Errorf("%q: got %s, want no time", bad, got)
 		}
 	}

@@ -12,6 +12,7 @@ type Audit struct {
 	Findings []Finding       `json:"findings"`
 	Rowsum   *Rowsum         `json:"rows"` // nil: rows were not looked at
 	Faults   int             `json:"faults"`
+	Proven   bool            `json:"proven"` // no faults, and the rows were looked at
 
 	Repeated bool `json:"-"` // positions were rewound: some records are covered by more than one commit
 }
@@ -38,7 +39,7 @@ type Rowsum struct {
 
 // NewAudit makes the answer.
 func NewAudit(a *admin.Audit, group fencepost.Group) Audit {
-	out := Audit{Head: head("audit"), Group: group, Faults: a.Faults(), Repeated: a.Repeated}
+	out := Audit{Head: head("audit"), Group: group, Faults: a.Faults(), Proven: a.Proven(), Repeated: a.Repeated}
 	for _, f := range a.Findings {
 		one := Finding{f.Subject, f.OK, !f.Unchecked, Word(f.Kind), Word(f.Topic), Number(f.Partition), f.Text}
 		if f.Topic == "" {
@@ -55,8 +56,8 @@ func NewAudit(a *admin.Audit, group fencepost.Group) Audit {
 // Rows are the findings.
 func (a Audit) Rows() any { return a.Findings }
 
-// Exit is 3 where something is wrong.
-func (a Audit) Exit() int { return found(a.Faults > 0) }
+// Exit is 3 where something is wrong, or was not looked at.
+func (a Audit) Exit() int { return found(!a.Proven) }
 
 // About is the partition that a finding is about, with two blanks behind it; empty: all.
 func (f Finding) About() string {

@@ -17,11 +17,14 @@ type Backfill struct {
 	Beside   fencepost.Group `json:"beside"` // the main line's
 	Executed bool            `json:"executed"`
 	Verified bool            `json:"verified"`
-	Left     int64           `json:"left"` // offsets
+	Left     int64           `json:"left"`      // offsets
+	FromTime Instant         `json:"from_time"` // of a span of time: its instants, [From, To); null where offsets were named
+	ToTime   Instant         `json:"to_time"`
 	Ranges   []Range         `json:"ranges"`
 
-	Begun bool     `json:"-"` // the ledger knows the group: it goes on where it stopped
-	Cut   []string `json:"-"` // partitions whose log begins inside of the time that was asked for
+	Clock text.Clock `json:"-"` // how times are printed
+	Begun bool       `json:"-"` // the ledger knows the group: it goes on where it stopped
+	Cut   []string   `json:"-"` // partitions whose log begins inside of the time that was asked for
 }
 
 // Range is one partition's part.
@@ -38,7 +41,7 @@ type Range struct {
 // NewBackfill makes the answer of a plan, or of what was executed.
 func NewBackfill(b *admin.Backfill, executed bool) Backfill {
 	out := Backfill{Head: head("backfill"), Group: b.Group, Beside: b.Of, Executed: executed, Verified: executed && b.Left() == 0, Left: b.Left(),
-		Ranges: []Range{}, Begun: b.Begun}
+		FromTime: Instant{b.From}, ToTime: Instant{b.To}, Ranges: []Range{}, Clock: text.ClockAt(b.Made), Begun: b.Begun}
 	for _, r := range b.Ranges {
 		out.Ranges = append(out.Ranges, Range{r.Topic, r.Partition, r.From, r.Until, r.At, r.Left(), r.Again})
 		if r.Cut {

@@ -1,8 +1,6 @@
 package view
 
 import (
-	"fmt"
-
 	"github.com/fencepost/fencepost/internal/pipeline"
 )
 
@@ -54,8 +52,7 @@ func NewInvalid(command string, e *pipeline.Invalid) Check {
 	out := Check{Head: head(command), File: e.Name, Findings: []CheckFinding{}, Code: 2,
 		Unasked: []string{"brokers", "topic", "group", "database", "ledger", "trial"}}
 	for _, f := range e.Findings {
-		at := fmt.Sprintf("%s:%d:%d", e.Name, f.At.Line, f.At.Column)
-		out.Findings = append(out.Findings, CheckFinding{"file", false, f.Text, Word(f.Code), Word(f.Help), Word(at), false})
+		out.Findings = append(out.Findings, CheckFinding{"file", false, f.Text, Word(f.Code), Word(f.Help), Word(e.Where(f)), false})
 	}
 	if command == "check" && !(len(e.Findings) == 1 && e.Findings[0].Code == "yaml-syntax") {
 		out.Code = 3

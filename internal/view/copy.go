@@ -3,7 +3,6 @@ package view
 import (
 	"cmp"
 	"fmt"
-	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
@@ -26,6 +25,7 @@ type Copy struct {
 	Notes    []string        `json:"notes"`
 	Moves    []CopiedMove    `json:"moves"`
 
+	Clock  text.Clock  `json:"-"` // how times are printed
 	Held   int         `json:"-"` // partitions of which B holds a position already
 	Fresh  bool        `json:"-"` // B has no ledger yet
 	Uneven bool        `json:"-"` // the topic has another number of partitions there
@@ -59,7 +59,7 @@ type CopiedNext struct {
 // NewCopy makes the answer of a command; from and to name the two ends, and done is what was done, nil for a plan.
 func NewCopy(command string, c *admin.Copy, from, to string, done *admin.Done) Copy {
 	out := Copy{Head: head(command), Group: c.Plan.Group, Executed: done != nil, Verified: done != nil, From: from, To: to, ByTime: c.Across, Stay: c.Plan.Stay,
-		Notes: list(c.Notes), Moves: []CopiedMove{}, Held: c.Held, Fresh: c.Fresh, Uneven: c.Uneven, Made: done}
+		Notes: list(c.Notes), Moves: []CopiedMove{}, Clock: text.ClockAt(c.Plan.Made), Held: c.Held, Fresh: c.Fresh, Uneven: c.Uneven, Made: done}
 	for _, l := range c.Lines {
 		out.Moves = append(out.Moves, CopiedMove{l.Topic, l.Partition, l.Cause.String(), Word(l.Read), position(l.Held),
 			CopiedNext{l.Next.Offset, Word(l.Next.TopicID.String())}, int64(l.Bounds.Earliest), int64(l.Bounds.HighWatermark), l.Unread(), Verdict(l.Verdict), l.Repeats,
@@ -101,23 +101,23 @@ func (c Copy) Table() screen.Table {
 	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "READ", Right: true}, {Name: "HELD", Right: true}, {Name: "NEXT", Right: true},
 		{Name: "EARLIEST", Right: true, Hide: 1}, {Name: "END", Right: true}, {Name: "UNREAD", Right: true}, {Name: "VERDICT"}}}
 	if c.ByTime {
-		table.Columns[7] = screen.Column{Name: "RECORD-AT (" + time.Now().Format("-07:00") + ")"}
+		table.Columns[7] = screen.Column{Name: "RECORD-AT (" + c.Clock.String() + ")"}
 	}
 	for _, m := range c.Moves {
 		table.Rows = append(table.Rows, screen.Row{Cells: []string{partition(m.Topic, m.Partition), cmp.Or(string(m.Stored), "-"), m.Held.String(), text.Count(m.Next.Offset),
-			text.Count(m.Earliest), text.Count(m.End), text.Count(m.Unread), m.last(c.ByTime)}, Style: screen.Yellow, Paint: m.LosesAtMost != 0})
+			text.Count(m.Earliest), text.Count(m.End), text.Count(m.Unread), m.last(c)}, Style: screen.Yellow, Paint: m.LosesAtMost != 0})
 	}
 	return table
 }
 
 // last is the last cell of a move: the time by which it was found, or the verdict with its price.
-func (m CopiedMove) last(byTime bool) string {
+func (m CopiedMove) last(c Copy) string {
 	verdict := ledger.Verdict(m.Verdict).String()
 	switch {
-	case byTime && m.RecordAtNext.IsZero():
+	case c.ByTime && m.RecordAtNext.IsZero():
 		return "at the end"
-	case byTime:
-		return m.RecordAtNext.String()
+	case c.ByTime:
+		return c.Clock.Time(m.RecordAtNext.Time)
 	case m.Stored == "":
 		return "start"
 	case m.LosesAtMost < 0:

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"io"
 	"strings"
 
@@ -35,6 +36,20 @@ func CheckForm(form string) error {
 		help = "--format " + near
 	}
 	return codes.Usage(help, "%s is no form of offsets", form)
+}
+
+// FormNotes are what the reader of a form would refuse of these positions.
+func FormNotes(form string, e admin.Exported) []string {
+	switch {
+	case form != "spark":
+		return nil
+	case len(e.Absent) > 0:
+		return []string{fmt.Sprintf("Spark refuses startingOffsets that leave out a partition of a topic: %s are not in it, %s first. Give each an offset, -2 for earliest or -1 for latest",
+			text.Plural(len(e.Absent), "partition"), e.Absent[0])}
+	case e.Foreign:
+		return []string{"Spark refuses startingOffsets that leave out a partition of a topic, and no broker was asked how many there are"}
+	}
+	return nil
 }
 
 // Write writes positions in a form.

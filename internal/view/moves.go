@@ -23,8 +23,9 @@ type Moves struct {
 	Unknown []string        `json:"unknown"` // topics whose number is not known
 	Moves   []Move          `json:"moves"`
 
-	Old  []string `json:"-"` // those of Unknown that were recreated: the records were the old topic's
-	Gaps bool     `json:"-"` // only moves that passed records were asked for
+	Clock text.Clock `json:"-"` // how times are printed
+	Old   []string   `json:"-"` // those of Unknown that were recreated: the records were the old topic's
+	Gaps  bool       `json:"-"` // only moves that passed records were asked for
 }
 
 // Move is one recorded move.
@@ -42,9 +43,9 @@ type Move struct {
 	Why           Word      `json:"why"`
 }
 
-// NewMoves makes the answer.
-func NewMoves(m admin.Told, group fencepost.Group, f admin.Filter) Moves {
-	out := Moves{Head: head("moves"), Group: group, Folded: m.Folded, AtMost: m.AtMost, Unknown: m.Unknown, Moves: []Move{}, Old: m.Old, Gaps: f.Gaps}
+// NewMoves makes the answer, which is of now.
+func NewMoves(m admin.Told, group fencepost.Group, f admin.Filter, now time.Time) Moves {
+	out := Moves{Head: head("moves"), Group: group, Folded: m.Folded, AtMost: m.AtMost, Unknown: m.Unknown, Moves: []Move{}, Clock: text.ClockAt(now), Old: m.Old, Gaps: f.Gaps}
 	for _, one := range m.Moves {
 		out.Moves = append(out.Moves, Move{Instant{one.At}, one.Topic, one.Partition, one.Cause.String(), one.Commits, position(one.Held), position(one.Next),
 			Number(one.AtMost), one.AtMost == ledger.UnknownLoss, Word(one.Who), Word(one.Reason())})
@@ -64,7 +65,7 @@ func (m Moves) Table() screen.Table {
 		{Name: "NEXT", Right: true}, {Name: "AT-MOST", Right: true}, {Name: "WHO", Hide: 1}, {Name: "WHY", Cut: true}}}
 	for i := 0; i < len(m.Moves); {
 		n := alike(m.Moves[i:])
-		table.Rows = append(table.Rows, m.Moves[i].row(m.Moves[i+n-1].Partition))
+		table.Rows = append(table.Rows, m.Moves[i].row(m.Clock, m.Moves[i+n-1].Partition))
 		i += n
 	}
 	return table
@@ -87,7 +88,7 @@ func alike(moves []Move) int {
 }
 
 // row is the line of a move, or of the same one of several partitions up to last.
-func (m Move) row(last int32) screen.Row {
+func (m Move) row(clock text.Clock, last int32) screen.Row {
 	name := partition(m.Topic, m.Partition)
 	if last != m.Partition {
 		name += fmt.Sprintf("-%d", last)
@@ -96,7 +97,7 @@ func (m Move) row(last int32) screen.Row {
 	if m.Commits > 1 {
 		cause = text.Plural(m.Commits, "commit")
 	}
-	return screen.Row{Cells: []string{m.Time.String(), name, cause, m.Held.String(), m.Next.String(), m.AtMost.Loss(),
+	return screen.Row{Cells: []string{clock.Time(m.Time.Time), name, cause, m.Held.String(), m.Next.String(), m.AtMost.Loss(),
 		screen.Printable(string(m.Who)), cmp.Or(strings.TrimSpace(screen.Printable(string(m.Why))), "-")}, Style: screen.Yellow, Paint: m.AtMost != 0}
 }
 

@@ -3,7 +3,6 @@ package view
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
@@ -18,10 +17,12 @@ type Plan struct {
 	Head
 	Group    fencepost.Group `json:"group"`
 	Executed bool            `json:"executed"`
-	Stay     int             `json:"stay"`  // partitions that do not move
-	Moves    []PlannedMove   `json:"moves"` // in partition order
+	Stay     int             `json:"stay"`    // partitions that do not move
+	ToTime   Instant         `json:"to_time"` // the instant that the target names; null: it names none
+	Moves    []PlannedMove   `json:"moves"`   // in partition order
 
-	Left fencepost.Place `json:"-"` // where the group went on, if the ledger is an old primary's
+	Clock text.Clock      `json:"-"` // how times are printed
+	Left  fencepost.Place `json:"-"` // where the group went on, if the ledger is an old primary's
 }
 
 // PlannedMove is one partition that would move.
@@ -39,7 +40,8 @@ type PlannedMove struct {
 
 // NewPlan makes the answer.
 func NewPlan(p *admin.Plan) Plan {
-	out := Plan{Head: head("offsets set"), Group: p.Group, Stay: p.Stay, Moves: []PlannedMove{}, Left: p.Left}
+	out := Plan{Head: head("offsets set"), Group: p.Group, Stay: p.Stay, ToTime: Instant{p.ToTime()}, Moves: []PlannedMove{},
+		Clock: text.ClockAt(p.Made), Left: p.Left}
 	for _, l := range p.Lines {
 		out.Moves = append(out.Moves, PlannedMove{l.Topic, l.Partition, l.Cause.String(), position(l.Held), Next{l.Next.Offset}, l.Repeats,
 			Number(l.AtMost), Instant{l.RecordAt}, Word(l.Why)})
@@ -76,10 +78,10 @@ func (p Plan) Summary() string {
 // Table is the moves in a table.
 func (p Plan) Table() screen.Table {
 	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "OFFSET", Right: true}, {Name: "NEXT", Right: true},
-		{Name: "REPEATS", Right: true}, {Name: "LOSES-AT-MOST", Right: true}, {Name: "RECORD-AT-NEXT (" + time.Now().Format("-07:00") + ")", Hide: 1}}}
+		{Name: "REPEATS", Right: true}, {Name: "LOSES-AT-MOST", Right: true}, {Name: "RECORD-AT-NEXT (" + p.Clock.String() + ")", Hide: 1}}}
 	for _, m := range p.Moves {
 		table.Rows = append(table.Rows, screen.Row{Cells: []string{partition(m.Topic, m.Partition), m.Held.String(), text.Count(m.Next.Offset),
-			text.Count(m.Repeats), m.LosesAtMost.Loss(), m.RecordAtNext.String()}, Style: screen.Yellow, Paint: m.LosesAtMost != 0})
+			text.Count(m.Repeats), m.LosesAtMost.Loss(), p.Clock.Time(m.RecordAtNext.Time)}, Style: screen.Yellow, Paint: m.LosesAtMost != 0})
 	}
 	return table
 }

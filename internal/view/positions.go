@@ -27,6 +27,7 @@ type Positions struct {
 	Positions []Standing      `json:"positions"` // in partition order
 
 	Topics   []admin.ViewTopic `json:"-"`
+	Clock    text.Clock        `json:"-"` // how times are printed
 	Mirrored int               `json:"-"` // partitions of which the Kafka group holds an offset
 	Lost     bool              `json:"-"` // the ledger is empty, and the group has run all the same
 	Bare     bool              `json:"-"` // another program's positions, which would not show a recreated topic
@@ -106,7 +107,7 @@ type LastMove struct {
 func NewPositions(v admin.View, where, form string) Positions {
 	p := Positions{Head: head("offsets show"), Time: Instant{v.At}, Group: v.Group,
 		Ledger: LedgerName{URL: where, ClusterID: Word(v.Snapshot.ClusterID)},
-		Roster: []RosterEntry{}, Positions: []Standing{}, Topics: v.Topics(), Mirrored: v.Mirrored, Lost: v.Lost(), Bare: v.Bare()}
+		Roster: []RosterEntry{}, Positions: []Standing{}, Topics: v.Topics(), Clock: text.ClockAt(v.At), Mirrored: v.Mirrored, Lost: v.Lost(), Bare: v.Bare()}
 	if id := v.Snapshot.Ledger; id != (fencepost.LedgerID{}) {
 		p.Ledger.ID = Word(id.String())
 	}
@@ -223,7 +224,7 @@ func (p Positions) Table(detail Detail) screen.Table {
 	}
 	table := screen.Table{Columns: standingColumns(wide)}
 	for _, s := range plain {
-		table.Rows = append(table.Rows, s.row(p.Time.Time, wide))
+		table.Rows = append(table.Rows, s.row(p, wide))
 	}
 	table.Rows = append(table.Rows, p.lastRow(folded))
 	return table
@@ -246,7 +247,7 @@ func (s Standing) Name() string {
 }
 
 // row is the line of one partition.
-func (s Standing) row(now time.Time, wide bool) screen.Row {
+func (s Standing) row(p Positions, wide bool) screen.Row {
 	cells := []string{s.Name(), s.Position.String(), "-", "-", "-", s.Lag.String(), s.LagTime.String(), s.Verdict.String(), string(s.State)}
 	if b := s.Bounds; b != nil {
 		cells[2], cells[3], cells[4] = text.Count(b.Earliest), text.Count(b.Stable), text.Count(b.End)
@@ -258,18 +259,18 @@ func (s Standing) row(now time.Time, wide bool) screen.Row {
 	case admin.Waiting.String(), admin.Blocked.String():
 		row.Style, row.Paint = screen.Yellow, true
 	}
-	row.Cells = append(cells, s.lastMove(now, wide)...)
+	row.Cells = append(cells, s.lastMove(p, wide)...)
 	return row
 }
 
 // lastMove is who moved a position last: in one cell, or in seven.
-func (s Standing) lastMove(now time.Time, wide bool) []string {
+func (s Standing) lastMove(all Positions, wide bool) []string {
 	m := s.LastMove
 	if !wide {
 		if m == nil {
 			return []string{"-"}
 		}
-		return []string{m.Cause + " " + Ago(now, m.Time.Time)}
+		return []string{m.Cause + " " + Ago(all.Time.Time, m.Time.Time)}
 	}
 	cells := []string{"-", "-", "-", "-", "-", "-", "-"}
 	if p := s.Position; p != nil {
@@ -279,7 +280,7 @@ func (s Standing) lastMove(now time.Time, wide bool) []string {
 		cells[1], cells[2] = cmp.Or(string(p.Fence), "-"), string(p.TopicID)
 	}
 	if m != nil {
-		cells[3], cells[4], cells[5], cells[6] = m.Cause, m.Time.String(), string(m.Who), cmp.Or(screen.Printable(string(m.Why)), "-")
+		cells[3], cells[4], cells[5], cells[6] = m.Cause, all.Clock.Time(m.Time.Time), string(m.Who), cmp.Or(screen.Printable(string(m.Why)), "-")
 	}
 	return cells
 }

@@ -68,14 +68,6 @@ func (t Instant) MarshalJSON() ([]byte, error) {
 	return json.Marshal(t.UTC().Format("2006-01-02T15:04:05.000Z"))
 }
 
-// String is the local time for people.
-func (t Instant) String() string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.Local().Format(time.DateTime)
-}
-
 // Age is a duration. Below 0 it is not known: null in json, "-" for people.
 type Age time.Duration
 

@@ -122,6 +122,8 @@ var demands = []struct {
 	{"last-moves-keeping-all", lastMoves(ledger.KeepAll)},
 	{"last-moves-keeping-merged", lastMoves(ledger.KeepMerged)},
 	{"last-moves-keeping-none", lastMoves(ledger.KeepNone)},
+	{"reports", reports},
+	{"reports-of-partitions", reportsOfPartitions},
 	{"large-numbers", largeNumbers},
 	{"group-names", groupNames},
 	{"topic-names", topicNames},

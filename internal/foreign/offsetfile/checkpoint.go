@@ -1,14 +1,12 @@
 package offsetfile
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -17,17 +15,30 @@ import (
 
 // ParseCheckpoint reads the checkpoint folder of a Spark streaming query; name is for messages.
 //
-//	offsets/41  v1                       written before the batch: where it ends
-//	            {"batchWatermarkMs":0,…}
-//	            {"orders":{"0":183}}     a line for each source; "-" for one without an offset yet
-//	commits/41  v1                       written after it
-//	            {"nextBatchWatermarkMs":0}
+//	offsets/41   v1                       written before the batch: where it ends
+//	             {"batchWatermarkMs":0,…}
+//	             {"orders":{"0":183}}     a line for each source; "-" for one without an offset yet
+//	offsets/42   v2                       Spark 4.1 and later, where it is asked for; both may be in one folder
+//	             {"batchWatermarkMs":0,…}
+//	             0:{"orders":{"0":204}}   the source's number or name is before the first colon
+//	commits/41   v1                       written after it
+//	             {"nextBatchWatermarkMs":0}
+//	sources/0/0  v1                       written before the first batch, behind a zero byte: where the source begins
+//	             {"orders":{"0":150}}
 //
-// Reading goes on behind the newest batch that is in both. One that was begun and not finished is noted: Spark would
-// run it again.
+// Reading goes on behind the newest batch that is in both logs. Before the first one it begins where its sources do.
 //
-// Errors: *fencepost.UserError layout-damaged.
-func ParseCheckpoint(fsys fs.FS, name string) (foreign.Offsets, error) {
+// Errors: *fencepost.UserError layout-damaged, layout-newer; layout-ambiguous where two sources read a topic and differ, for
+// which o.Lower takes the lower one.
+func ParseCheckpoint(fsys fs.FS, name string, o Options) (foreign.Offsets, error) {
+	f, err := parseCheckpoint(fsys, name, o)
+	if e, ok := err.(*fencepost.UserError); ok && e.Help == mendLine { //nolint:errorlint // it was made here
+		e.Help = "change nothing in a checkpoint: take the folder again as Spark left it, with the query stopped"
+	}
+	return f, err
+}
+
+func parseCheckpoint(fsys fs.FS, name string, o Options) (foreign.Offsets, error) {
 	begun, err := batches(fsys, name, "offsets")
 	if err != nil {
 		return foreign.Offsets{}, err
@@ -46,12 +57,14 @@ func ParseCheckpoint(fsys fs.FS, name string) (foreign.Offsets, error) {
 		}
 	}
 	var c content
-	if newest >= 0 {
-		if c, err = readBatch(fsys, name, newest); err != nil {
-			return foreign.Offsets{}, err
-		}
+	if newest < 0 {
+		c, err = readStart(fsys, name, begun)
+	} else if c, err = readBatch(fsys, name, newest, o); err == nil {
+		c.notes = append(c.notes, unfinished(name, begun, done, newest)...)
 	}
-	c.notes = append(c.notes, unfinished(name, begun, done, newest)...)
+	if err != nil {
+		return foreign.Offsets{}, err
+	}
 	return c.foreign(name, Options{})
 }
 
@@ -66,36 +79,21 @@ func notCheckpoint(fsys fs.FS, name string) error {
 	return err
 }
 
-// batches lists the batches of a log in order; nil if there is no such folder. Hidden files, checksums and files that
-// are still being written are not batches.
-func batches(fsys fs.FS, name, log string) ([]int64, error) {
-	list, err := fs.ReadDir(fsys, log)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, unreadable(filepath.Join(name, log), err)
-	}
-	ids := []int64{}
-	for _, f := range list {
-		id, err := strconv.ParseInt(f.Name(), 10, 64)
-		if err == nil && id >= 0 && strconv.FormatInt(id, 10) == f.Name() && !f.IsDir() {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	return ids, nil
-}
-
-// unfinished notes what was begun behind the batch that counts.
+// unfinished notes what Spark would do with the batches behind the one that counts. It looks at the newest batch and at the one
+// before it, and at no other (StreamExecution, MicroBatchExecution.populateStartOffsets).
 func unfinished(name string, begun, done []int64, newest int64) (notes []string) {
-	if last := len(begun) - 1; last >= 0 && begun[last] > newest {
+	last := begun[len(begun)-1]
+	switch {
+	case last <= newest:
+	case !slices.Contains(begun, last-1):
+		notes = append(notes, fmt.Sprintf("%s: offsets/%d is there and offsets/%d is not: without its option asyncProgressTrackingEnabled Spark refuses such a folder. Taken is batch %d, the newest that was finished",
+			name, last, last-1, newest))
+	case last == newest+1:
+		notes = append(notes, fmt.Sprintf("%s: batch %d was begun and not finished: Spark would run it again", name, last))
+	default:
 		from := begun[slices.IndexFunc(begun, func(b int64) bool { return b > newest })]
-		note := fmt.Sprintf("%s: batch %d was begun and not finished: Spark would run it again", name, from)
-		if begun[last] > from {
-			note = fmt.Sprintf("%s: batches %d to %d were begun and not finished: Spark would run them again", name, from, begun[last])
-		}
-		notes = append(notes, note)
+		notes = append(notes, fmt.Sprintf("%s: batches %d to %d were begun, and commits/ does not say that any was finished: Spark would run batch %d again, and take those before it as finished. Taken is batch %d",
+			name, from, last, last, newest))
 	}
 	if last := len(done) - 1; last >= 0 && done[last] > newest {
 		notes = append(notes, fmt.Sprintf("%s: commits/%d says that batch %d was finished, and offsets/%d is not there: taken is batch %d",
@@ -104,9 +102,38 @@ func unfinished(name string, begun, done []int64, newest int64) (notes []string)
 	return notes
 }
 
+// readStart reads where the sources begin: no batch was finished.
+func readStart(fsys fs.FS, name string, begun []int64) (c content, err error) {
+	starts, notes, err := readSources(fsys, name)
+	if err != nil {
+		return c, err
+	}
+	c.notes = notes
+	what := "no batch was begun"
+	if n := len(begun); n == 1 {
+		what = fmt.Sprintf("batch %d was begun and not finished", begun[0])
+	} else if n > 1 {
+		what = fmt.Sprintf("batches %d to %d were begun and none was finished", begun[0], begun[n-1])
+	}
+	what = name + ": " + what
+	switch {
+	case len(starts) == 0 && len(begun) == 0:
+		return c, nil
+	case len(starts) == 0:
+		c.notes = append(c.notes, what+", and sources/ holds no start of a Kafka source")
+		return c, nil
+	case len(begun) == 1 && begun[0] == 0:
+		what += ": taken is the start that Spark keeps in sources/, where its next run begins that batch again"
+	default:
+		what += ": taken is the start that Spark keeps in sources/"
+	}
+	c.notes = append(c.notes, what)
+	return c, c.addSources(starts, Options{})
+}
+
 // readBatch reads where a finished batch ended.
-func readBatch(fsys fs.FS, dir string, id int64) (c content, err error) {
-	if err := checkCommit(fsys, dir, id); err != nil {
+func readBatch(fsys fs.FS, dir string, id int64, o Options) (c content, err error) {
+	if _, _, err := logLines(fsys, dir, "commits", id); err != nil { // one that is torn does not say that its batch was finished
 		return c, err
 	}
 	name, lines, err := logLines(fsys, dir, "offsets", id)
@@ -114,58 +141,148 @@ func readBatch(fsys fs.FS, dir string, id int64) (c content, err error) {
 		return c, err
 	}
 	if len(lines) < 3 {
-		return c, damaged(name, len(lines), "%d lines, want v1, metadata, and a line for each source", len(lines))
+		return c, damaged(name, len(lines), "%d lines, want the version, metadata, and a line for each source", len(lines))
 	}
-	topics := map[string]int{} // :: topic -> line
+	var sources []kafkaSource
+	waiting := false
 	for i, text := range lines[2:] {
-		line := i + 3
-		if string(text) == "-" {
-			c.note(name, line, "a source without an offset yet")
-			continue
-		}
-		n, err := tree(name, line, text)
+		s, text, err := sourceLine(name, i+3, string(text), string(lines[0]) == "v2")
 		if err != nil {
 			return c, err
 		}
-		if !fromKafka(n) {
-			c.note(name, line, "a source that is not Kafka, passed over")
+		if text == "-" {
+			waiting = true
+			c.note(name, s.line, "%s has no offset yet", s.name)
 			continue
 		}
-		for _, m := range n.members {
-			if was, twice := topics[m.key]; twice {
-				return c, damaged(name, line, "topic %s is read by two sources, first in line %d: they stand apart, and neither is the position", m.key, was)
-			}
-			topics[m.key] = line
+		if s.offsets, err = tree(name, s.line, []byte(text)); err != nil {
+			return c, err
 		}
-		if err := c.addSpark(name, n); err != nil {
+		if !fromKafka(s.offsets) {
+			c.note(name, s.line, "%s is not Kafka, passed over", s.name)
+			continue
+		}
+		sources = append(sources, s)
+	}
+	if waiting {
+		if sources, err = c.addWaiting(fsys, dir, sources); err != nil {
 			return c, err
 		}
 	}
-	return c, nil
+	return c, c.addSources(sources, o)
 }
 
-// checkCommit refuses a commit that is empty or torn: it does not say that its batch was finished.
-func checkCommit(fsys fs.FS, dir string, id int64) error {
-	_, _, err := logLines(fsys, dir, "commits", id)
-	return err
+// sourceLine takes the line of a source apart: in v2 its number or name is before the first colon.
+func sourceLine(file string, line int, text string, v2 bool) (s kafkaSource, offsets string, err error) {
+	s = kafkaSource{file: file, line: line, name: fmt.Sprintf("the source of line %d", line)}
+	if !v2 {
+		return s, text, nil
+	}
+	id, offsets, ok := strings.Cut(text, ":")
+	if !ok || id == "" || strings.ContainsAny(id, "{\"") {
+		return s, "", damaged(file, line, "no source's id before the first colon")
+	}
+	s.name = "source " + id
+	return s, offsets, nil
 }
 
-// logLines reads one file of a log and checks its version.
-func logLines(fsys fs.FS, dir, log string, id int64) (name string, lines [][]byte, err error) {
-	at := log + "/" + strconv.FormatInt(id, 10)
-	name = filepath.Join(dir, filepath.FromSlash(at))
-	data, err := fs.ReadFile(fsys, at)
-	if err != nil {
-		return name, nil, unreadable(name, err)
-	}
-	for _, l := range bytes.Split(bytes.TrimSpace(plain(data)), []byte("\n")) {
-		lines = append(lines, bytes.TrimSpace(l))
-	}
-	if v := string(lines[0]); v != "v1" {
-		if log == "commits" && v == "v2" {
-			return name, lines, nil // says the same, and more about state
+// addWaiting adds to sources those that begin where no line says: a topic of a source without an offset yet.
+func (c *content) addWaiting(fsys fs.FS, dir string, sources []kafkaSource) ([]kafkaSource, error) {
+	named := map[string]bool{}
+	for _, s := range sources {
+		for _, topic := range s.offsets.members {
+			named[topic.key] = true
 		}
-		return name, nil, damaged(name, 1, "the version is %q, want v1", strings.ToValidUTF8(v[:min(len(v), 20)], "?"))
 	}
-	return name, lines, nil
+	starts, _, err := readSources(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range starts {
+		topics := s.offsets.members
+		s.offsets.members = nil
+		for _, topic := range topics {
+			if !named[topic.key] {
+				s.offsets.members = append(s.offsets.members, topic)
+				c.notes = append(c.notes, fmt.Sprintf("%s: topic %s is taken from sources/, where its source begins", dir, topic.key))
+			}
+		}
+		sources = append(sources, s)
+	}
+	return sources, nil
+}
+
+// addSources adds what the sources read. Of a topic that two of them read they must agree.
+func (c *content) addSources(sources []kafkaSource, o Options) error {
+	rows := map[fencepost.TopicPartition]reading{}
+	topics := map[string]kafkaSource{} // :: topic -> the first source that reads it
+	for _, s := range sources {
+		var own content
+		if err := own.addSpark(s.file, s.offsets); err != nil {
+			return err
+		}
+		for _, topic := range s.offsets.members {
+			first, twice := topics[topic.key]
+			if !twice {
+				topics[topic.key] = s
+				continue
+			}
+			if err := samePartitions(topic.key, first, s); err != nil {
+				return err
+			}
+		}
+		for _, r := range own.rows {
+			was, twice := rows[r.TopicPartition]
+			switch {
+			case twice && was.source == s.name:
+				return damaged(s.file, r.line, "%s stands there twice", r.TopicPartition)
+			case twice && was.Until != r.Until:
+				if err := c.lower(was, r, s, o); err != nil {
+					return err
+				}
+				if was.Until < r.Until {
+					continue
+				}
+			}
+			rows[r.TopicPartition] = reading{r, s.name}
+		}
+	}
+	for _, tp := range slices.SortedFunc(maps.Keys(rows), fencepost.TopicPartition.Compare) {
+		r := rows[tp].row
+		c.add(strings.TrimSuffix(r.Where, fmt.Sprintf(":%d", r.line)), r)
+	}
+	return nil
+}
+
+// reading is a row with the source that it is of.
+type reading struct {
+	row
+	source string
+}
+
+// lower notes that two sources differ, and refuses them unless the lower one was asked for.
+func (c *content) lower(was reading, r row, s kafkaSource, o Options) error {
+	differ := fmt.Sprintf("%s: %s is at %d in %s and at %d in %s", s.file, r.TopicPartition, was.Until, was.source, r.Until, s.name)
+	if o.Lower {
+		c.notes = append(c.notes, differ+": taken is the lower one")
+		return nil
+	}
+	return &fencepost.UserError{Code: "layout-ambiguous", Exit: 2, Err: fmt.Errorf("%s", differ),
+		Help: "add &twice=lower to the URL: it takes the lower one, which repeats what is between them and loses nothing"}
+}
+
+// samePartitions refuses a topic that one source reads more of than another: where a partition is absent, that source begins it
+// at its start.
+func samePartitions(topic string, a, b kafkaSource) error {
+	of := func(s kafkaSource) node { n, _ := s.offsets.member(topic); return n }
+	for _, pair := range [2][2]kafkaSource{{a, b}, {b, a}} {
+		for _, p := range of(pair[0]).members {
+			if _, ok := of(pair[1]).member(p.key); !ok {
+				return &fencepost.UserError{Code: "layout-ambiguous", Exit: 2,
+					Err:  fmt.Errorf("%s: %s:%s is in %s and not in %s, which reads %s as well", a.file, topic, p.key, pair[0].name, pair[1].name, topic),
+					Help: "run the query until both have it: where a source does not name a partition, it begins that one at its start"}
+			}
+		}
+	}
+	return nil
 }

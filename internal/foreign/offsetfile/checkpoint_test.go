@@ -40,20 +40,18 @@ func TestCheckpoint(t *testing.T) {
 			"commits/9", committed, "commits/10", committed), "t:0=9"},
 		{"the last one not finished", folder("offsets/0", offsets(`{"t":{"0":5}}`), "offsets/1", offsets(`{"t":{"0":9}}`), "commits/0", committed),
 			"t:0=5 D: batch 1 was begun and not finished: Spark would run it again"},
-		{"none finished", folder("offsets/0", offsets(`{"t":{"0":5}}`)), "D: batch 0 was begun and not finished: Spark would run it again"},
+		{"none finished", folder("offsets/0", offsets(`{"t":{"0":5}}`)), "D: batch 0 was begun and not finished, and sources/ holds no start of a Kafka source"},
 		{"none begun", folder("offsets/.0.crc", ""), ""},
-		{"several not finished", folder("offsets/3", offsets(`{"t":{"0":5}}`), "offsets/4", "x", "offsets/5", "x", "commits/3", committed),
-			"t:0=5 D: batches 4 to 5 were begun and not finished: Spark would run them again"},
 		{"finished, but its offsets are gone", folder("offsets/0", offsets(`{"t":{"0":5}}`), "commits/0", committed, "commits/1", committed),
 			"t:0=5 D: commits/1 says that batch 1 was finished, and offsets/1 is not there: taken is batch 0"},
 		{"files that are no batches", folder("offsets/0", offsets(`{"t":{"0":5}}`), "offsets/.1.crc", "x", "offsets/.1.5b3c.tmp", "x", "offsets/2.tmp", "x",
 			"offsets/3.compact", "x", "offsets/_x", "x", "offsets/07", "x", "offsets/-1", "x", "offsets/8/9", "x", "commits/0", committed, "commits/.1.crc", "x"), "t:0=5"},
 		{"several sources", folder("offsets/0", offsets(`{"a-b":{"0":5}}`, "-", `{"logOffset":3}`, "17", `{"c":{}}`, `{"a_b":{"0":6},"a.b":{"1":7}}`), "commits/0", committed),
-			"a-b:0=5 a.b:1=7 a_b:0=6 D/offsets/0:4: a source without an offset yet D/offsets/0:5: a source that is not Kafka, passed over D/offsets/0:6: a source that is not Kafka, passed over"},
+			"a-b:0=5 a.b:1=7 a_b:0=6 D/offsets/0:4: the source of line 4 has no offset yet D/offsets/0:5: the source of line 5 is not Kafka, passed over D/offsets/0:6: the source of line 6 is not Kafka, passed over"},
 		{"CRLF and a commit of Spark 4", folder("offsets/0", strings.ReplaceAll(offsets(`{"t":{"0":5}}`), "\n", "\r\n")+"\r\n", "commits/0", "v2\n{}"), "t:0=5"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			f, err := ParseCheckpoint(c.fsys, "D")
+			f, err := ParseCheckpoint(c.fsys, "D", Options{})
 			if err != nil || told(f) != c.want {
 				t.Errorf("%s, %v; want %s", told(f), err, c.want)
 			}
@@ -70,19 +68,18 @@ func TestCheckpointRefused(t *testing.T) {
 	}{
 		{"no checkpoint", fstest.MapFS{"x": {}}, "D is no Spark checkpoint: it has no folder offsets"},
 		{"the folder above one", fstest.MapFS{"job/offsets/0": {}}, "help: try D/job"},
-		{"a topic of two sources", folder("offsets/0", offsets(`{"t":{"0":5}}`, `{"t":{"1":5}}`), "commits/0", committed),
-			"D/offsets/0:4: topic t is read by two sources, first in line 3"},
 		{"negative", folder("offsets/0", offsets(`{"t":{"0":-5}}`), "commits/0", committed), "D/offsets/0:3: t:0: the offset -5 is negative"},
 		{"a text", folder("offsets/0", offsets(`{"t":{"0":"5"}}`), "commits/0", committed), "D/offsets/0:3: t:0 is a text, want a number"},
 		{"one odd key", folder("offsets/0", offsets(`{"t":{"0":5,"x":5}}`), "commits/0", committed), `t:x: the partition "x" is no integer`},
 		{"torn", folder("offsets/0", offsets(`{"t":{"0":5`), "commits/0", committed), "D/offsets/0:3: the JSON ends too early"},
 		{"without sources", folder("offsets/0", "v1\n"+metadata, "commits/0", committed), "D/offsets/0:2: 2 lines"},
+		{"a torn start", folder("offsets/0", offsets("-"), "sources/0/0", "\x00v1\n{\"t\":{\"0\":5"), "D/sources/0/0:2: the JSON ends too early"},
 		{"empty", folder("offsets/0", "", "commits/0", committed), `D/offsets/0:1: the version is ""`},
-		{"another version", folder("offsets/0", strings.Replace(offsets(`{"t":{"0":5}}`), "v1", "v2", 1), "commits/0", committed), `the version is "v2", want v1`},
+		{"v1 that says v2", folder("offsets/0", strings.Replace(offsets(`{"t":{"0":5}}`), "v1", "v2", 1), "commits/0", committed), "D/offsets/0:3: no source's id"},
 		{"a torn commit", folder("offsets/0", offsets(`{"t":{"0":5}}`), "commits/0", ""), `D/commits/0:1: the version is ""`},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			_, err := ParseCheckpoint(c.fsys, "D")
+			_, err := ParseCheckpoint(c.fsys, "D", Options{})
 			wantFault(t, err, "layout-damaged", c.want)
 		})
 	}
@@ -142,7 +139,7 @@ func FuzzCheckpoint(f *testing.F) {
 	f.Add(offsets(`{"t":{"0":5}}`), committed)
 	f.Add(offsets("-", "{}", `{"a":{"x":1}}`), "v2\n")
 	f.Fuzz(func(t *testing.T, log, commit string) {
-		got, err := ParseCheckpoint(folder("offsets/0", log, "commits/0", commit), "D")
+		got, err := ParseCheckpoint(folder("offsets/0", log, "commits/0", commit), "D", Options{})
 		for _, e := range got.Entries {
 			if err != nil || e.Until < 0 || e.Partition < 0 || e.Topic == "" {
 				t.Fatalf("%+v, %v", e, err)

@@ -2,12 +2,12 @@ package offsetfile
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/fencepost/fencepost"
@@ -18,6 +18,8 @@ import (
 type content struct {
 	rows  []row
 	notes []string
+	word  string          // what row.group is; empty: a group
+	means foreign.Meaning // of all rows, by the form; unset: the file does not say
 }
 
 // row is one line or object.
@@ -45,14 +47,15 @@ func (c *content) note(name string, line int, format string, args ...any) {
 // foreign chooses the group and brings the rows in order.
 func (c content) foreign(name string, o Options) (f foreign.Offsets, err error) {
 	groups := c.groups()
-	f.Notes = c.notes
+	f.Notes, f.Means = c.notes, c.means
+	word := cmp.Or(c.word, "group")
 	switch {
 	case len(groups) == 0:
 	case o.Group != "" && !slices.Contains(groups, string(o.Group)):
-		f.Notes = append(f.Notes, fmt.Sprintf("%s holds nothing of group %s, only: %s", name, o.Group, few(groups)))
+		f.Notes = append(f.Notes, fmt.Sprintf("%s holds nothing of %s %s, only: %s", name, word, o.Group, few(groups)))
 	case o.Group == "" && len(groups) > 1:
 		return foreign.Offsets{}, &fencepost.UserError{Code: "choice-needed", Exit: 2,
-			Err:  fmt.Errorf("%s holds the offsets of %d groups: %s", name, len(groups), few(groups)),
+			Err:  fmt.Errorf("%s holds the offsets of %d %ss: %s", name, len(groups), word, few(groups)),
 			Help: "name one: group=" + groups[0]}
 	}
 	seen := map[fencepost.TopicPartition]int{} // :: partition -> line
@@ -99,9 +102,11 @@ func place(name string, line int) string {
 
 // damaged is the refusal of a file.
 func damaged(name string, line int, format string, args ...any) error {
-	return &fencepost.UserError{Code: "layout-damaged", Err: fmt.Errorf("%s: %w", place(name, line), fmt.Errorf(format, args...)),
-		Help: "mend that line, or name the form that the file has: layout=..."}
+	return &fencepost.UserError{Code: "layout-damaged", Err: fmt.Errorf("%s: %w", place(name, line), fmt.Errorf(format, args...)), Help: mendLine}
 }
+
+// mendLine is the remedy for a file that a person or a tool wrote down.
+const mendLine = "mend that line, or name the form that the file has: layout=..."
 
 // plain takes a byte order mark away.
 func plain(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\ufeff")) }
@@ -137,9 +142,9 @@ func goodTopic(s string) error {
 	return nil
 }
 
-// goodGroup refuses names that no text file carries unharmed.
+// goodGroup refuses names that are no text.
 func goodGroup(s string) error {
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+	if !utf8.ValidString(s) {
 		return fmt.Errorf("the group %q holds bytes that are no text", s)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package offsetfile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
@@ -41,9 +43,10 @@ func Forms() []Form {
 		{Name: "json", Own: true, About: "offsets, topic IDs and epochs; also what offsets show -o json prints", read: readOwnJSON, write: writeOwnJSON},
 		{Name: "csv", Own: true, About: "the same, flattened; also what offsets show -o csv prints", read: readOwnCSV, write: writeOwnCSV},
 		{Name: "kafka-csv", About: "kafka-consumer-groups: topic,partition,offset or group,topic,partition,offset", read: readKafkaCSV, write: writeKafkaCSV},
+		{Name: "get-offsets", About: "kafka-get-offsets: topic:partition:offset; also what kcat -Q prints", read: readGetOffsets, write: writeGetOffsets},
 		{Name: "rpk", About: "rpk group seek: topic partition offset", read: readRPK, write: writeRPK},
 		{Name: "kcl", About: `kcl: [{"topic":..., "partition":..., "offset":...}]`, read: readKCL, write: writeKCL},
-		{Name: "connect", About: "offsets of a Kafka Connect sink", read: readConnect, write: writeConnect},
+		{Name: "connect", About: "offsets of a Kafka Connect sink, and of MirrorMaker 2's source", read: readConnect, write: writeConnect},
 		{Name: "spark", About: "Spark's startingOffsets, one line of JSON", read: readSpark, write: writeSpark},
 		{Name: checkpoint, About: "checkpoint folder of a Spark streaming query", Folder: true},
 	}
@@ -74,14 +77,21 @@ type Options struct {
 	// Group is the one to read from a file that names groups. Empty: the file must hold one only. A file that names
 	// none is taken as it is.
 	Group fencepost.Group
+	// Lower takes the lower offset where two sources of a checkpoint read the same partition and differ, which is refused
+	// otherwise.
+	Lower bool
 }
 
-// file is a Layout of a path.
+// file is a Layout of a path. The path is read once, since a pipe has nothing the second time.
 type file struct {
 	path string
 	form Form
 	opts Options
+	once func() (foreign.Offsets, error)
 }
+
+// Stdin is the path of standard input.
+const Stdin = "-"
 
 // Open makes a Layout of a path. It reads nothing yet. An empty form is recognised by the ending of the name: .json and .csv
 // are our own.
@@ -98,16 +108,25 @@ func Open(path, form string, o Options) (foreign.Layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{path, f, o}, nil
+	l := &file{path: path, form: f, opts: o}
+	l.once = sync.OnceValues(l.read)
+	return l, nil
 }
 
 // Close has nothing to close: no file is open between reads.
 func (l *file) Close() error { return nil }
 
-// Foreign reads the file.
+// Foreign returns what the file holds: it is read by the first call.
 func (l *file) Foreign(ctx context.Context) (foreign.Offsets, error) {
 	if err := ctx.Err(); err != nil {
 		return foreign.Offsets{}, err
+	}
+	return l.once()
+}
+
+func (l *file) read() (foreign.Offsets, error) {
+	if l.path == Stdin {
+		return l.readFrom(os.Stdin, "stdin")
 	}
 	info, err := os.Stat(l.path)
 	if err != nil {
@@ -117,35 +136,35 @@ func (l *file) Foreign(ctx context.Context) (foreign.Offsets, error) {
 		if !info.IsDir() {
 			return foreign.Offsets{}, damaged(l.path, 0, "a checkpoint is a folder, this is a file")
 		}
-		return ParseCheckpoint(os.DirFS(l.path), l.path)
+		return ParseCheckpoint(os.DirFS(l.path), l.path, l.opts)
 	}
 	if info.IsDir() {
 		return foreign.Offsets{}, isFolder(l.path)
 	}
-	data, err := readAll(l.path)
+	f, err := os.Open(l.path)
 	if err != nil {
-		return foreign.Offsets{}, err
+		return foreign.Offsets{}, unreadable(l.path, err)
 	}
-	return Parse(l.form.Name, l.path, data, l.opts)
+	defer f.Close()
+	return l.readFrom(f, l.path)
 }
 
 // most is how large a file may be: a million partitions take less.
 const most = 256 << 20
 
-func readAll(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, unreadable(path, err)
+// readFrom reads an open file; name is for messages.
+func (l *file) readFrom(r io.Reader, name string) (foreign.Offsets, error) {
+	if l.form.Folder {
+		return foreign.Offsets{}, damaged(name, 0, "a checkpoint is a folder")
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	data, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err != nil {
-		return nil, unreadable(path, err)
+		return foreign.Offsets{}, unreadable(name, err)
 	}
 	if len(data) > most {
-		return nil, damaged(path, 0, "larger than %d MiB: no file of offsets", most>>20)
+		return foreign.Offsets{}, damaged(name, 0, "larger than %d MiB: no file of offsets", most>>20)
 	}
-	return data, nil
+	return Parse(l.form.Name, name, data, l.opts)
 }
 
 // unreadable is the error of a path that cannot be opened.
@@ -186,16 +205,19 @@ func Parse(form, name string, data []byte, o Options) (foreign.Offsets, error) {
 	}
 	c, err := f.read(name, data)
 	if err != nil {
-		return foreign.Offsets{}, hinted(err, f, data)
+		return foreign.Offsets{}, hinted(err, name, f, data)
 	}
 	return c.foreign(name, o)
 }
 
 // hinted adds to the error of a file which form it looks like.
-func hinted(err error, tried Form, data []byte) error {
+func hinted(err error, name string, tried Form, data []byte) error {
 	f := (*fencepost.UserError)(nil)
-	if !errors.As(err, &f) {
+	if !errors.As(err, &f) || f.Code != "layout-damaged" {
 		return err
+	}
+	if first, _, _ := bytes.Cut(bytes.TrimLeft(data, "\x00"), []byte("\n")); version(string(bytes.TrimSpace(first))) > 0 {
+		return batchFile(name)
 	}
 	for _, other := range Forms() {
 		if other.Name == tried.Name || other.read == nil {
@@ -227,9 +249,20 @@ func Write(w io.Writer, form string, group fencepost.Group, entries ...foreign.E
 	return err
 }
 
+// carries refuses a group that a form would not hand on as it is. Most forms have no place for one.
+func carries(form, group string) error {
+	switch {
+	case form != "json" && form != "csv" && form != "kafka-csv":
+		return nil
+	case form != "json" && strings.Contains(group, "\r"): // a reader of CSV takes a line's end as \n
+		return &fencepost.UserError{Code: "bad-value", Err: fmt.Errorf("the group %q holds a carriage return, which CSV does not keep", group), Help: "-o json, or --format json"}
+	}
+	return goodGroup(group)
+}
+
 // writable refuses what the readers of a form would refuse, or take for something else.
 func writable(form string, group fencepost.Group, entries []foreign.Entry) error {
-	if err := goodGroup(string(group)); err != nil {
+	if err := carries(form, string(group)); err != nil {
 		return err
 	}
 	for i, e := range entries {

@@ -122,7 +122,7 @@ func TestRefuse(t *testing.T) {
 		{"spark", `{"t":{"0":-2}}`, "F:1: t:0: the offset -2 is negative"},
 		{"spark", `{"t":{"0":1,"00":1}}`, "t:0 stands there twice"},
 		{"spark", `{"logOffset":3}`, "want {"},
-		{"json", `{"format":2,"positions":[]}`, "F:1: format 2, this program knows 1"},
+		{"json", `{"format":0,"positions":[]}`, "F:1: format 0, this program knows 1"},
 		{"json", `{"format":1,"error":{"code":"x"}}`, `no "positions"`},
 		{"json", `{"format":1,"positions":[{"topic":"t","partition":1}]}`, `no "position"`},
 		{"json", `{"format":1,"positions":[{"topic":"t","partition":1,"position":{"offset":1,"leader_epoch":-1}}]}`, "the leader epoch -1 is negative"},
@@ -178,7 +178,7 @@ func entries(r *rand.Rand, ownForm bool) (list []foreign.Entry) {
 func TestRoundTrip(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 1))
-	groups := []fencepost.Group{"", "g", "eu:g", "a,b", `a"b`, "it's", " blank ", "ü", `\.`}
+	groups := []fencepost.Group{"", "g", "eu:g", "a,b", `a"b`, "it's", " blank ", "ü", `\.`, "a\tb"}
 	for _, form := range Forms() {
 		if !form.Writes() || !form.Reads() {
 			continue
@@ -263,7 +263,8 @@ func TestWriteRefuses(t *testing.T) {
 		{"rpk", "", []foreign.Entry{{TopicPartition: tp}, {TopicPartition: tp}}},
 		{"rpk", "", []foreign.Entry{{TopicPartition: fencepost.TopicPartition{Topic: "a b"}}}},
 		{"rpk", "", []foreign.Entry{{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: -1}}}},
-		{"json", "a\nb", []foreign.Entry{{TopicPartition: tp}}},
+		{"csv", "a\r\nb", []foreign.Entry{{TopicPartition: tp}}},
+		{"json", "a\xff", []foreign.Entry{{TopicPartition: tp}}},
 		{"spark-checkpoint", "", nil},
 		{"yaml", "", nil},
 	} {
@@ -312,7 +313,7 @@ func TestOpen(t *testing.T) {
 		wantFault(t, err, c.code, c.want)
 	}
 	_, err = Open(own, "yaml", Options{})
-	wantFault(t, err, "layout-unknown", "one of: json, csv, kafka-csv, rpk, kcl, connect, spark, spark-checkpoint")
+	wantFault(t, err, "layout-unknown", "one of: json, csv, kafka-csv, get-offsets, rpk, kcl, connect, spark, spark-checkpoint")
 	_, err = Open("x.txt", "", Options{})
 	wantFault(t, err, "layout-unknown", "ends neither in .json nor in .csv")
 	_, err = find("spark-checkpoint", Form.Writes, "written")
@@ -324,7 +325,8 @@ func FuzzRead(f *testing.F) {
 	for _, s := range []string{"t,0,5\n", "g,t,0,5\n", "t 0 5\n", `[{"topic":"t","partition":0,"offset":5}]`, `{"t":{"0":5}}`,
 		`{"offsets":[{"partition":{"kafka_topic":"t","kafka_partition":3},"offset":{"kafka_offset":5}}]}`,
 		`{"format":1,"positions":[{"topic":"t","partition":1,"position":{"offset":1,"leader_epoch":2}}]}`,
-		"topic,partition,position_offset\nt,0,5\n", "\ufeff\r\n"} {
+		"topic,partition,position_offset\nt,0,5\n", "\ufeff\r\n", "t:0:5\n", "t [0] offset 5\n",
+		`{"offsets":[{"partition":{"cluster":"A","partition":2,"topic":"o"},"offset":{"offset":9}}]}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -3,6 +3,7 @@ package offsetfile
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -10,7 +11,10 @@ import (
 )
 
 // format is the version of our own JSON. Within it names only grow, so that a reader passes over those it does not know.
-const format = "1"
+const (
+	format      = "1"
+	formatKnown = 1
+)
 
 // readOwnJSON reads what offsets export and offsets show -o json print.
 func readOwnJSON(name string, data []byte) (c content, err error) {
@@ -19,6 +23,9 @@ func readOwnJSON(name string, data []byte) (c content, err error) {
 		return c, err
 	}
 	f, err := top.need("format", number)
+	if n, bad := strconv.Atoi(f.text); err == nil && bad == nil && n > formatKnown {
+		return c, newer(name, top.line, "format "+f.text, format)
+	}
 	if err == nil && f.text != format {
 		err = fmt.Errorf("format %s, this program knows %s", f.text, format)
 	}
@@ -140,7 +147,8 @@ func writeKCL(_ fencepost.Group, entries []foreign.Entry) []byte {
 	}, "]\n")
 }
 
-// readConnect reads the offsets of a connector. A source connector's are of its own system, and noted.
+// readConnect reads the offsets of a connector: those of a sink, or of MirrorMaker 2's source. Another source connector's are of
+// its own system, and noted.
 func readConnect(name string, data []byte) (c content, err error) {
 	top, err := tree(name, 1, data)
 	if err != nil {
@@ -150,14 +158,14 @@ func readConnect(name string, data []byte) (c content, err error) {
 	if err != nil {
 		return c, damaged(name, top.line, "%w", err)
 	}
+	sink := false
 	for _, n := range offsets.items {
 		of, err := n.need("partition", object)
 		if err != nil {
 			return c, damaged(name, n.line, "%w", err)
 		}
-		_, topic := of.member("kafka_topic")
-		_, partition := of.member("kafka_partition")
-		if !topic && !partition {
+		form := connectForm(of)
+		if form == nil {
 			c.note(name, n.line, "of another system than Kafka, passed over: %s", keys(of))
 			continue
 		}
@@ -165,17 +173,58 @@ func readConnect(name string, data []byte) (c content, err error) {
 			c.note(name, n.line, "the offset is null: it asks Connect to forget that partition; passed over")
 			continue
 		}
-		at, err := n.need("offset", object)
+		r, err := form.row(n, of)
 		if err != nil {
 			return c, damaged(name, n.line, "%w", err)
 		}
-		r, err := of.row(at, "kafka_topic", "kafka_partition", "kafka_offset")
-		if err != nil {
-			return c, damaged(name, n.line, "%w", err)
+		sink = sink || form == connectSink
+		if form == mirrorMaker {
+			c.word, c.means = "cluster", foreign.MeaningLastProcessed
 		}
 		c.add(name, r)
 	}
+	if clusters := c.groups(); len(clusters) == 1 {
+		c.notes = append(c.notes, fmt.Sprintf("%s: MirrorMaker 2 names the cluster of these offsets %s", name, clusters[0]))
+	}
+	if sink && c.means != foreign.MeaningUnset {
+		return c, damaged(name, 0, "offsets of MirrorMaker 2 and of a sink in one file: their numbers mean different things")
+	}
 	return c, nil
+}
+
+// connectKeys are the names under which a connector keeps an offset of Kafka.
+type connectKeys struct{ cluster, topic, partition, offset string }
+
+var (
+	connectSink = &connectKeys{topic: "kafka_topic", partition: "kafka_partition", offset: "kafka_offset"}
+	// mirrorMaker keeps the offset of the last record that it copied, in the cluster that it reads.
+	mirrorMaker = &connectKeys{cluster: "cluster", topic: "topic", partition: "partition", offset: "offset"}
+)
+
+// connectForm is who keeps an offset of Kafka under these keys; nil for another system's.
+func connectForm(of node) *connectKeys {
+	has := func(key string) bool { _, ok := of.member(key); return ok }
+	switch m := mirrorMaker; {
+	case has(connectSink.topic), has(connectSink.partition):
+		return connectSink
+	case has(m.cluster) && has(m.topic) && has(m.partition) && len(of.members) == 3:
+		return m
+	}
+	return nil
+}
+
+// row reads one of offsets.
+func (k *connectKeys) row(n, of node) (r row, err error) {
+	at, err := n.need("offset", object)
+	if err != nil {
+		return r, err
+	}
+	if r, err = of.row(at, k.topic, k.partition, k.offset); err != nil || k.cluster == "" {
+		return r, err
+	}
+	cluster, err := of.need(k.cluster, text)
+	r.group = cluster.text
+	return r, err
 }
 
 // keys are the names in an object.

@@ -9,7 +9,7 @@ import (
 )
 
 // Place is the place of something in a file: line and column from 1, counted in characters, and how many characters
-// a caret underlines. The zero Place is the file as a whole.
+// a caret underlines. The zero Place is the file as a whole; a line below 0 is none of the file: -1 is the first thing set besides it.
 type Place struct{ Line, Column, Width int }
 
 // Finding is one thing that is wrong with a file, and where.
@@ -26,6 +26,18 @@ type Invalid struct {
 	Name     string
 	Findings []Finding
 	lines    []string // of the file, without secrets written out in it
+	set      []string // what is set besides the file: --set KEY=VALUE
+}
+
+// Where is FILE:LINE:COLUMN of a finding, or the flag that it is about.
+func (e *Invalid) Where(f Finding) string { return f.At.In(e.Name) }
+
+// In is the place in a file of that name: NAME:LINE:COLUMN, or the flag.
+func (p Place) In(name string) string {
+	if p.Line < 0 {
+		return "--set"
+	}
+	return fmt.Sprintf("%s:%d:%d", name, p.Line, p.Column)
 }
 
 // Error is the screen of all findings, without colour.
@@ -42,7 +54,7 @@ func (e *Invalid) Error() string {
 //	  |                               ^^^^^^^ help: int
 func (e *Invalid) Print(b *strings.Builder, paint screen.Paint) {
 	for _, f := range e.Findings {
-		fmt.Fprintf(b, "%s:%d:%d: %s: %s\n", e.Name, f.At.Line, f.At.Column, paint(screen.Red, "error["+f.Code+"]"), screen.Printable(f.Text))
+		fmt.Fprintf(b, "%s: %s: %s\n", e.Where(f), paint(screen.Red, "error["+f.Code+"]"), screen.Printable(f.Text))
 		e.excerpt(b, f, paint)
 	}
 }
@@ -54,6 +66,9 @@ func (e *Invalid) excerpt(b *strings.Builder, f Finding, paint screen.Paint) {
 		line = e.lines[i]
 	}
 	number := fmt.Sprint(f.At.Line)
+	if f.At.Line < 0 {
+		number, line = "--set", e.set[-1-f.At.Line]
+	}
 	shown, at := hideSecrets(screen.Printable(line), f.At)
 	fmt.Fprintf(b, "%s %s\n", paint(screen.Dim, number+" |"), strings.TrimRight(shown, " \t"))
 	help := ""

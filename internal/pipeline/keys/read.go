@@ -22,6 +22,7 @@ type Reader struct {
 	at       map[string]Place   // :: path -> its value in the file
 	items    map[string][]Place // :: path -> the entries of a list of texts
 	lines    []string           // of the file
+	set      []string           // what is set besides the file, as it may be printed
 	written  []*Node            // secrets that are in the file itself
 }
 
@@ -32,7 +33,13 @@ func Read(t Table, name string, src []byte, env *Environment) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{table: t, env: env, lines: splitLines(src), values: map[string]any{}, places: map[string]Place{}, at: map[string]Place{}, items: map[string][]Place{}}
+	written := make([]string, len(env.Set))
+	for i, set := range env.Set {
+		if written[i], err = root.set(set, Place{Line: -1 - i, Column: 1}); err != nil {
+			return nil, err
+		}
+	}
+	r := &Reader{table: t, env: env, set: written, lines: splitLines(src), values: map[string]any{}, places: map[string]Place{}, at: map[string]Place{}, items: map[string][]Place{}}
 	r.mapping(root, "", Place{Line: 1, Column: 1, Width: 1})
 	return r, nil
 }
@@ -42,7 +49,7 @@ func (r *Reader) Invalid(name string) error {
 	if len(r.findings) == 0 {
 		return nil
 	}
-	return &Invalid{Name: name, Findings: r.sorted(), lines: maskWritten(slices.Clone(r.lines), r.written)}
+	return &Invalid{Name: name, Findings: r.sorted(), lines: maskWritten(slices.Clone(r.lines), r.written), set: r.set}
 }
 
 // Find adds a finding at a place: its code, what is wrong and what to write instead (help).
@@ -135,6 +142,8 @@ func (r *Reader) value(k *Row, e *Entry) {
 			return
 		}
 		r.values[k.Path] = n.Text
+	case FormSecret:
+		r.secret(k, n)
 	default:
 		if text, ok := r.Text(n, k.Path); ok {
 			r.scalar(k, n, text)
@@ -142,15 +151,21 @@ func (r *Reader) value(k *Row, e *Entry) {
 	}
 }
 
+// secret reads one value that is never printed. What it refers to has to be there, unless nothing will ask for it.
+func (r *Reader) secret(k *Row, n *Node) {
+	if !r.env.Unasked || n.Shape != Scalar {
+		if _, ok := r.Text(n, k.Path); !ok {
+			return
+		}
+	}
+	r.values[k.Path] = Secret{written: n.Text, env: r.env}
+	if !reference.MatchString(n.Text) && k.Name() != "dsn" {
+		r.written = append(r.written, n)
+	}
+}
+
 // scalar parses a single value.
 func (r *Reader) scalar(k *Row, n *Node, value string) {
-	if k.Form == FormSecret {
-		r.values[k.Path] = Secret{written: n.Text, env: r.env}
-		if !reference.MatchString(n.Text) && k.Name() != "dsn" {
-			r.written = append(r.written, n)
-		}
-		return
-	}
 	v, want := Parse(k, value)
 	if want == "" {
 		r.values[k.Path] = v
@@ -193,10 +208,10 @@ func (r *Reader) Text(n *Node, path string) (string, bool) {
 func (r *Reader) Texts(n *Node, path string) []string {
 	r.items[path] = []Place{n.At}
 	if n.Shape == Scalar {
-		if text, ok := r.Text(n, path); ok && text != "" {
-			return []string{text}
+		n = &Node{Shape: List, Items: []*Node{n}, At: n.At}
+		if text, ok := r.Text(n.Items[0], path); !ok || text == "" {
+			return nil
 		}
-		return nil
 	}
 	if n.Shape != List {
 		r.WrongShape(n, path, "a list: ["+"...]")
@@ -204,19 +219,36 @@ func (r *Reader) Texts(n *Node, path string) []string {
 	}
 	out, places := []string{}, []Place{}
 	for _, item := range n.Items {
-		text, ok := r.Text(item, path)
-		switch {
-		case !ok:
-		case text == "":
-			r.Find("bad-value", item.At, "leave it out", "%s: an entry is empty", Called(path))
-		case slices.Contains(out, text):
-			r.Find("bad-value", item.At, "leave it out", "%s: %s stands there twice", Called(path), Shown(text))
-		default:
-			out, places = append(out, text), append(places, item.At)
+		all, ok := r.Text(item, path)
+		if !ok {
+			continue
+		}
+		for _, text := range entries(item, all) {
+			switch {
+			case text == "":
+				r.Find("bad-value", item.At, "leave it out", "%s: an entry is empty", Called(path))
+			case slices.Contains(out, text):
+				r.Find("bad-value", item.At, "leave it out", "%s: %s stands there twice", Called(path), Shown(text))
+			default:
+				out, places = append(out, text), append(places, item.At)
+			}
 		}
 	}
 	r.items[path] = places
 	return out
+}
+
+// entries are those of a list that a node stands for: the node's text, or what is between the commas of a text that is one
+// reference as a whole.
+func entries(n *Node, text string) []string {
+	if reference.FindString(n.Text) != n.Text || n.Text == "" {
+		return []string{text}
+	}
+	all := strings.Split(text, ",")
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
+	}
+	return all
 }
 
 // WrongShape adds the finding that a value is no want, of which an example may follow behind a colon.

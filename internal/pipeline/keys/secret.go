@@ -64,11 +64,14 @@ func (s Secret) References() string {
 	return fmt.Sprintf("%s is set, %d characters", m, utf8.RuneCountInString(text))
 }
 
-// Environment is where references are looked up. Its functions are those of package os outside of tests.
+// Environment is where references are looked up, and what is set besides the file. Its functions are those of package os outside of
+// tests.
 type Environment struct {
 	Lookup   func(string) (string, bool)
 	Names    func() []string
 	ReadFile func(string) ([]byte, error)
+	Set      []string // KEY=VALUE, each in the place of what the file has: batch.records=1000
+	Unasked  bool     // secrets are not looked up while a file is read: nothing is going to connect
 }
 
 // Process is the environment of this process.
@@ -85,7 +88,7 @@ func Process() *Environment {
 	}}
 }
 
-// reference is ${NAME} or ${file:PATH}; the text between the braces is checked apart.
+// reference is ${NAME}, ${NAME:-DEFAULT} or ${file:PATH}; the text between the braces is checked apart.
 var reference = regexp.MustCompile(`\$\{([^}]*)\}`)
 
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -142,12 +145,16 @@ func (e *Environment) resolve(ref string) (string, *problem) {
 		}
 		return strings.TrimRight(string(b), "\r\n"), nil
 	}
+	ref, otherwise, given := strings.Cut(ref, ":-")
 	if !variable.MatchString(ref) {
-		return "", &problem{code: "bad-value", text: fmt.Sprintf("${%s} refers to nothing", ref), help: "${NAME} or ${file:PATH}"}
+		return "", &problem{code: "bad-value", text: fmt.Sprintf("${%s} refers to nothing", ref), help: "${NAME}, ${NAME:-DEFAULT} or ${file:PATH}"}
 	}
 	value, ok := e.Lookup(ref)
 	if ok && value != "" {
 		return value, nil
+	}
+	if given {
+		return otherwise, nil
 	}
 	if ok {
 		return "", &problem{code: "env-not-set", text: ref + " is empty in the environment", help: "export " + ref + "=VALUE"}

@@ -161,7 +161,7 @@ func maskWritten(lines []string, secrets []*Node) []string {
 			if n.block {
 				at++
 			}
-			if part = strings.TrimSpace(part); part == "" || at >= len(lines) {
+			if part = strings.TrimSpace(part); part == "" || at >= len(lines) || at < 0 {
 				continue
 			}
 			from := 0

@@ -332,7 +332,8 @@ func commandsSchema() keys.Object {
 		}}}}}
 }
 
-// commandsDraft is one that counts by the first column of text that is always there, sums of two numbers, and all forms.
+// commandsDraft is one that counts by the first column of text that is always there. A sum of a number, which may as well be an ID or a
+// time, is behind "#", and so are all forms.
 func commandsDraft(topic, _ string, columns []keys.DraftColumn) (lines []keys.Line) {
 	at, sums := keys.TableName(topic), []string{}
 	for _, c := range columns {
@@ -346,7 +347,7 @@ func commandsDraft(topic, _ string, columns []keys.DraftColumn) (lines []keys.Li
 	}
 	lines = append(lines, keys.Line{Text: "- HINCRBY " + at + " records 1", Doc: "KEY FIELD N: counters in a hash"})
 	for _, c := range sums {
-		lines = append(lines, keys.Line{Text: "- HINCRBY " + at + " " + c + " {" + c + "}"})
+		lines = append(lines, keys.Line{Text: "# - HINCRBY " + at + " " + c + " {" + c + "}", Doc: "a sum, where it is one"})
 	}
 	return append(lines,
 		keys.Line{Text: "# - {command: " + keys.Plain("SADD "+at+":days {_timestamp.Format('2006-01-02')}") + ", where: _offset > 0}"},

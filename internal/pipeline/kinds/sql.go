@@ -150,6 +150,15 @@ func (s serverStore) Where() string {
 	return where
 }
 
+// named is the connection string, for the names of user and database in it; empty where it can not be known yet.
+func (s serverStore) named() string {
+	dsn, err := s.DSN.Reveal()
+	if err != nil {
+		return ""
+	}
+	return dsn
+}
+
 // Same compares the connection strings as they were written.
 func (s serverStore) Same(other Store) bool {
 	o, ok := other.(interface{ database() serverStore })
@@ -182,8 +191,7 @@ func (l serverLedger) Open(p Pipeline) (OpenLedger, error) {
 
 // DDL makes the ledger's tables alone.
 func (l serverLedger) DDL(Pipeline) (string, error) {
-	dsn, err := l.DSN.Reveal()
-	return l.server.ddl(dsn, table{}, Pipeline{}), err
+	return l.server.ddl(l.named(), table{}, Pipeline{}), nil
 }
 
 // serverSink is a sink in such a database.
@@ -225,10 +233,7 @@ func (s serverSink) Open(ctx context.Context, p Pipeline) (sink.Sink, error) {
 }
 
 // DDL makes the tables.
-func (s serverSink) DDL(p Pipeline) (string, error) {
-	dsn, err := s.DSN.Reveal()
-	return s.server.ddl(dsn, s.table, p), err
-}
+func (s serverSink) DDL(p Pipeline) (string, error) { return s.server.ddl(s.named(), s.table, p), nil }
 
 // Store is the database.
 func (s serverSink) Store() Store { return s.serverStore }

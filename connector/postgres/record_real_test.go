@@ -1,0 +1,46 @@
+//go:build realservers
+
+package postgres
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/fencepost/fencepost"
+)
+
+// H2: a table whose columns name the record has an index by which its row is found, made once, and only with the table: an older
+// one is left as it is. Rows may stand there twice, since a rewind repeats them.
+func TestH2RowsAreFoundByRecord(t *testing.T) {
+	s := newStore(t)
+	columns := append([]fencepost.ColumnSpec{{Name: "origin", Type: fencepost.Text}}, fencepost.MetaColumns()[:3]...)
+	indexes := func(table string) int {
+		return one[int](t, s, "select count(*)::int from pg_index where indrelid = '"+table+"'::regclass")
+	}
+	made := func(table string) {
+		t.Helper()
+		ddl := strings.ReplaceAll(DDL(Config{DSN: s.dsn, Table: table}, columns), appRole, "current_user")
+		s.exec(t, ddl)
+		s.exec(t, ddl)
+	}
+	made("landed")
+	s.exec(t, "insert into landed values ('ATL', 't', 3, 5), ('ATL', 't', 3, 5)")
+	if n := indexes("landed"); n != 1 {
+		t.Errorf("%d indexes, want 1", n)
+	}
+	if def := one[string](t, s, "select pg_get_indexdef(indexrelid) from pg_index where indrelid = 'landed'::regclass"); !strings.Contains(def, "USING brin (_partition, _offset)") {
+		t.Errorf("the index is %s", def)
+	}
+	s.exec(t, "create table older (origin text)")
+	made("older")
+	s.exec(t, "create table full_one (origin text, _topic text, _partition int, _offset bigint); insert into full_one values ('ATL', 't', 3, 5)")
+	made("full_one")
+	s.exec(t, "create view seen as select * from landed")
+	made("seen")
+	if indexes("older") != 0 || indexes("full_one") != 0 {
+		t.Error("a table of before was given an index")
+	}
+	for _, name := range []string{"Two Words", "it's"} {
+		made(name)
+	}
+}

@@ -80,7 +80,7 @@ func (s *Source) seed(ctx context.Context) (*kmsg.MetadataResponse, string, *fen
 		address string
 		err     error
 	}
-	seeds := s.client.SeedBrokers()
+	seeds := s.client.SeedBrokers()[:len(s.cfg.Brokers)] // once each
 	answers := make(chan answer, len(seeds))
 	asking, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()

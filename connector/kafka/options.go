@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -26,7 +27,7 @@ const (
 // connection is what every client of this package shares: address, security, user.
 func (c Config) connection() []kgo.Opt {
 	opts := []kgo.Opt{
-		kgo.SeedBrokers(c.Brokers...),
+		kgo.SeedBrokers(c.seeds()...),
 		kgo.ClientID(c.ClientID),
 		kgo.SoftwareNameAndVersion("fencepost", "1"),
 		kgo.Dialer(c.TLS.dial),
@@ -42,6 +43,16 @@ func (c Config) connection() []kgo.Opt {
 		opts = append(opts, kgo.SASL(c.SASL.mechanism()))
 	}
 	return opts
+}
+
+// seeds are the configured addresses, several times over where there is more than one. The client tries a refused question again only
+// if its next turn is another broker than the last, and all questions share the turns: while one of two addresses is down, a
+// question beside others failed at once, about one client in five (franz-go 1.22.3). Of many copies the next is another one.
+func (c Config) seeds() []string {
+	if len(c.Brokers) == 1 {
+		return c.Brokers
+	}
+	return slices.Repeat(c.Brokers, 1+16/max(1, len(c.Brokers)))
 }
 
 // backoff doubles from 50 ms to 2 s: a broker that restarts is found again quickly, one that stays down is not

@@ -17,6 +17,9 @@
 //	        v                             v                        v
 //	        date  timestamp               delay  int               origin  text   then each column, in schema order
 //
+// Where a column is inside of a nested value (user.geo.country, tags[0]), that value's own members are read once more, behind the
+// scan; a schema without such a path does nothing there. _key and _headers.NAME are of the record, and no part of the scan.
+//
 // Records of one topic nearly always list their fields in the same order, so the decoder remembers which name
 // followed which and compares the bytes with that name before it looks one up.
 //
@@ -30,6 +33,8 @@
 //     place of both, which is another text than was sent. It is nested at most [MaxDepth] deep.
 //   - Names are case-sensitive and compared unescaped. The last of several equal names wins, whatever the others hold.
 //   - null gives a null in every column, a json column included; Missing is for a name that is not there.
+//   - A path ends as its last step does. What it goes through decides for it: a null is a null, what is not there is missing, and
+//     any other value that has no such parts is a mismatch.
 //   - A value that is JSON but that the column's type cannot hold exactly is a mismatch: another JSON type, 1.0 or
 //     1e3 for an int, an overflow, \u0000 in a text.
 //   - A record without a value (a tombstone) is what [Tombstone] says for JSON: a bad record, no row, or a row of nulls.
@@ -61,6 +66,6 @@
 //
 // # What it does not do
 //
-// It reads top-level fields only: a nested value is a json column, and the sink's SQL takes it apart. It knows no
-// metadata columns. It never changes a value to make it fit.
+// It makes one row of a record: of an array, a column takes one element, or all of it as json. It never changes a value to make
+// it fit.
 package decode

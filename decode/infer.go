@@ -212,7 +212,7 @@ func (b *inferrer) inference() Inference {
 		}
 		f := Field{Column: columnName(s.name, taken), Type: s.guess()}
 		if f.Column != s.name {
-			f.From = s.name
+			f.From = Literal(s.name)
 		}
 		comment := s.comment(f.Type)
 		if s.nulls > 0 && s.nulls < s.present {

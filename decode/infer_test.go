@@ -78,7 +78,7 @@ func TestInferTypes(t *testing.T) {
 		"o: json missing=null # objects, arrays; missing in 1 of 3",
 		"m: json missing=null # strings, numbers; missing in 1 of 3",
 		"n: json missing=null # null in every sample; missing in 1 of 3",
-		`topic: text from="_topic" missing=null # 1 value, at most 1 character; missing in 2 of 3`,
+		`topic: text from="\"_topic\"" missing=null # 1 value, at most 1 character; missing in 2 of 3`,
 		"nul: json missing=null # strings; missing in 1 of 3",
 		"one: text missing=null # 2 values, at most 1 character; missing in 1 of 3",
 		"u: timestamp # 2026-11-21 03:04:05 in the sample: those without zone are read as UTC; null in 1",

@@ -45,8 +45,9 @@ const (
 type Field struct {
 	Column string
 	Type   fencepost.Type
-	// From is the name of the field, top-level and literal: a dot in it is a dot. Empty: Column. Several columns
-	// may take one field.
+	// From is the path of the field: user.geo.country, tags[0], "a.b" in double quotes for a name with a dot in it; or of the
+	// record itself: _key, _headers.NAME, _topic, _partition, _offset, _timestamp. Empty: the field named Column, whatever is in
+	// that name. Several columns may take one field. Literal writes a name as a path.
 	From string
 	// Unit lets a timestamp be a number too. Zero: a string only.
 	Unit Unit
@@ -130,6 +131,8 @@ func checkFields(fields []Field) error {
 		}
 		if !utf8.ValidString(f.name()) {
 			fault("from", "is not UTF-8", "a JSON name always is")
+		} else if reason, help := f.checkFrom(); reason != "" {
+			fault("from", reason, help)
 		}
 		if f.Unit != NoUnit && f.Type != fencepost.Timestamp && f.Type != fencepost.Date && f.Type != fencepost.Time {
 			fault("unit", "only a timestamp, a date or a time has a unit, this is "+f.Type.String(), "drop unit, or make it a timestamp")

@@ -18,7 +18,9 @@ type projector struct {
 	refuse  bool // a record with unknown fields is bad
 	empty   Tombstone
 
-	slots  []token // one per wanted name
+	slots  []token // one per wanted name, at the top or in a part
+	parts  []part  // empty for a schema without paths
+	last   int32   // while it is made: the name behind which the next is expected
 	names  []name
 	byName map[string]int32 // :: name -> its place in names
 	told   *told
@@ -32,7 +34,8 @@ type projector struct {
 // projected is a column with its slot and its rules' values.
 type projected struct {
 	Field
-	slot     int
+	from     path
+	slot     int // of a path of the record itself: one that stays empty
 	missing  standin
 	mismatch standin
 }
@@ -68,16 +71,16 @@ func newProjector(c JSONConfig, columns []fencepost.ColumnSpec, t *told) *projec
 		empty:   c.Tombstone,
 		told:    t,
 	}
-	last := begin
 	for _, f := range c.Fields {
-		n := f.name()
-		id, ok := p.byName[n]
-		if !ok {
-			id = p.addName(n, int32(len(p.slots)))
+		one := projected{Field: f, missing: ready(f.Missing), mismatch: ready(f.Mismatch)}
+		one.from, _ = f.path() // checkFields has passed it
+		if one.from.meta == "" {
+			one.slot = p.slotOf(one.from.steps)
+		} else { // one that stays empty
+			one.slot = len(p.slots)
 			p.slots = append(p.slots, token{})
-			last = p.follow(last, id)
 		}
-		p.fields = append(p.fields, projected{f, int(p.names[id].slot), ready(f.Missing), ready(f.Mismatch)})
+		p.fields = append(p.fields, one)
 	}
 	return p
 }
@@ -130,7 +133,7 @@ func (p *projector) Columns() []fencepost.ColumnSpec { return p.columns }
 func (p *projector) Decode(r *fencepost.Record, columns []fencepost.Column) error {
 	v := r.Value
 	if v == nil {
-		return p.tombstone(columns)
+		return p.tombstone(r, columns)
 	}
 	i := space(v, 0)
 	if i == len(v) || v[i] != '{' {
@@ -148,6 +151,9 @@ func (p *projector) Decode(r *fencepost.Record, columns []fencepost.Column) erro
 	if p.refuse && p.strange != none {
 		return p.strangeField()
 	}
+	if len(p.parts) > 0 {
+		p.descend(v)
+	}
 	for k := range p.fields {
 		f := &p.fields[k]
 		t := &p.slots[f.slot]
@@ -156,6 +162,10 @@ func (p *projector) Decode(r *fencepost.Record, columns []fencepost.Column) erro
 			columns[k].AppendBytes(v[t.lo:t.hi])
 		case t.kind == short && f.Type == fencepost.Int:
 			columns[k].AppendInt(t.num)
+		case f.from.meta != "":
+			if err := p.ofRecord(f, r, &columns[k]); err != nil {
+				return err
+			}
 		default:
 			if err := p.column(f, v, t, &columns[k]); err != nil {
 				return err
@@ -166,13 +176,18 @@ func (p *projector) Decode(r *fencepost.Record, columns []fencepost.Column) erro
 }
 
 // tombstone makes of a record without a value what the schema says.
-func (p *projector) tombstone(columns []fencepost.Column) error {
+func (p *projector) tombstone(r *fencepost.Record, columns []fencepost.Column) error {
 	switch p.empty {
 	case SkipTombstone:
 		return fencepost.ErrNoRow
 	case NullsTombstone:
 		for k := range p.fields {
-			columns[k].AppendNull()
+			f := &p.fields[k]
+			if f.from.meta == "" {
+				columns[k].AppendNull()
+			} else if err := p.ofRecord(f, r, &columns[k]); err != nil {
+				return err
+			}
 		}
 		return nil
 	case BadTombstone:
@@ -284,12 +299,14 @@ func (p *projector) column(f *projected, v []byte, t *token, c *fencepost.Column
 		}
 		p.stand(f, &f.missing, c)
 		return nil
-	}
-	if p.scratch, ok = f.append(c, v, t, p.scratch); ok {
-		return nil
+	case astray:
+	default:
+		if p.scratch, ok = f.append(c, v, t, p.scratch); ok {
+			return nil
+		}
 	}
 	if f.mismatch.kind == ruleError {
-		return bad("field %s: %s", f.name(), f.misfit(v, t))
+		return bad("field %s: %s", f.name(), p.misfit(f, v, t))
 	}
 	p.stand(f, &f.mismatch, c)
 	return nil

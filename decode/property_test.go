@@ -142,6 +142,49 @@ func TestJSONAgreesWithTwin(t *testing.T) {
 	})
 }
 
+// H3: paths lead where maps and slices of encoding/json lead, whatever is on the way.
+func TestH3PathsAgreeWithTwin(t *testing.T) {
+	name := rapid.SampledFrom([]string{"a", "b", "c", `"a.b"`, "é"})
+	rapid.Check(t, func(rt *rapid.T) {
+		c := JSONConfig{}
+		for i := range rapid.IntRange(1, 6).Draw(rt, "columns") {
+			from := name.Draw(rt, "first")
+			for range rapid.IntRange(0, 3).Draw(rt, "steps") {
+				if rapid.IntRange(0, 3).Draw(rt, "element") == 0 {
+					from += fmt.Sprintf("[%d]", rapid.IntRange(0, 2).Draw(rt, "index"))
+				} else {
+					from += "." + name.Draw(rt, "name")
+				}
+			}
+			rules := []Rule{{}, Null(), Default("7"), Null()}
+			c.Fields = append(c.Fields, Field{Column: fmt.Sprint("c", i), Type: rapid.SampledFrom([]fencepost.Type{fencepost.Int, fencepost.JSON}).Draw(rt, "type"), From: from,
+				Missing: rapid.SampledFrom(rules).Draw(rt, "missing"), Mismatch: rapid.SampledFrom(rules).Draw(rt, "mismatch")})
+		}
+		make, err := JSON(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := make()
+		columns := columnsOf(d)
+		names := rapid.SampledFrom([]string{"a", "b", "c", "a.b", "é", "x"})
+		var value func(t *rapid.T, _ string, depth int) string
+		value = func(t *rapid.T, _ string, depth int) string {
+			switch n := rapid.IntRange(0, 9).Draw(t, "kind"); {
+			case depth > 0 && n < 6:
+				return drawObject(t, depth-1, names, value)
+			case depth > 0 && n < 8:
+				return "[" + value(t, "", depth-1) + drawSpace(t) + "," + drawSpace(t) + value(t, "", depth-1) + "]"
+			case n == 8:
+				return "null"
+			}
+			return drawNumber(t)
+		}
+		for range rapid.IntRange(1, 4).Draw(rt, "records") {
+			compare(t, c, d, columns, []byte(drawObject(rt, 3, names, value)))
+		}
+	})
+}
+
 // What Infer says of samples takes those samples.
 func TestInferredSchemaTakesItsSamples(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

@@ -24,6 +24,7 @@ const (
 	escaped      // a string with escapes
 	object       //
 	array        //
+	astray       // none of a record: the path goes on where there is no such part. lo is the part, num the kind that is there
 )
 
 // kinds are the words for people.

@@ -31,7 +31,7 @@ func twin(c JSONConfig, value []byte) ([]string, error) {
 	if c.UnknownFields == RefuseUnknown {
 		wanted := map[string]bool{}
 		for _, f := range c.Fields {
-			wanted[f.name()] = true
+			wanted[twinPath(f)[0]] = true
 		}
 		for n := range m {
 			if !wanted[n] {
@@ -41,10 +41,12 @@ func twin(c JSONConfig, value []byte) ([]string, error) {
 	}
 	var row []string
 	for _, f := range c.Fields {
-		raw, there := m[f.name()]
-		cell, ok := "", true
+		raw, there, ok := twinAt(m, twinPath(f))
+		cell := ""
 		rule := f.Missing
-		if there {
+		if !ok {
+			there, rule = true, f.Mismatch
+		} else if there {
 			cell, ok = twinValue(f, raw)
 			rule = f.Mismatch
 		}
@@ -61,6 +63,52 @@ func twin(c JSONConfig, value []byte) ([]string, error) {
 		row = append(row, cell)
 	}
 	return row, nil
+}
+
+// twinPath is the steps of a path: a name, or the place of an element in brackets.
+func twinPath(f Field) (steps []string) {
+	if f.From == "" {
+		return []string{f.Column}
+	}
+	for _, m := range regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\[\d+\]|[^.\[]+`).FindAllString(f.From, -1) {
+		if m[0] == '"' {
+			_ = json.Unmarshal([]byte(m), &m)
+		}
+		steps = append(steps, m)
+	}
+	return steps
+}
+
+// twinAt follows steps through maps and slices. ok is false where a step leads into a value that has no such parts.
+func twinAt(m map[string]json.RawMessage, steps []string) (raw json.RawMessage, there, ok bool) {
+	if raw, there = m[steps[0]]; !there {
+		return nil, false, true
+	}
+	for _, step := range steps[1:] {
+		if string(raw) == "null" {
+			return raw, true, true
+		}
+		if index, is := strings.CutPrefix(step, "["); is {
+			var list []json.RawMessage
+			n, _ := strconv.Atoi(strings.TrimSuffix(index, "]"))
+			if raw[0] != '[' || json.Unmarshal(raw, &list) != nil {
+				return nil, false, false
+			}
+			if n >= len(list) {
+				return nil, false, true
+			}
+			raw = list[n]
+			continue
+		}
+		var m map[string]json.RawMessage
+		if raw[0] != '{' || json.Unmarshal(raw, &m) != nil {
+			return nil, false, false
+		}
+		if raw, there = m[step]; !there {
+			return nil, false, true
+		}
+	}
+	return raw, true, true
 }
 
 var escapes = regexp.MustCompile(`\\(u[0-9a-fA-F]{4}|.)`)

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 )
 
@@ -87,7 +88,7 @@ func TestDraftQuotes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringN(1, 12, 40)
 		d := Draft{Group: "g", Brokers: []string{"b:1"}, Topic: name.Draw(t, "topic"), Sink: "sqlite", Decode: "json"}
-		d.Columns = []keys.DraftColumn{{Name: strings.NewReplacer("_", "", "\x00", "").Replace(name.Draw(t, "column")) + "x", From: name.Draw(t, "field"), Type: fencepost.Text}}
+		d.Columns = []keys.DraftColumn{{Name: strings.NewReplacer("_", "", "\x00", "").Replace(name.Draw(t, "column")) + "x", From: decode.Literal(name.Draw(t, "field")), Type: fencepost.Text}}
 		if strings.Contains(d.Topic+d.Columns[0].From, "${") {
 			t.Skip("a reference")
 		}

@@ -13,7 +13,7 @@ import (
 type Column struct {
 	Name     string
 	Type     fencepost.Type
-	From     string // the field of the record; the column's name where the file has none
+	From     string // the path of the field, as package decode has it; empty: the field of the column's name
 	Missing  Stance // the field is not in the record
 	Mismatch Stance // the field's value does not fit the type
 	Unit     string // of a timestamp, date or time that is a number: s, ms, us, ns, days. Empty: a number does not fit
@@ -61,7 +61,7 @@ func readSchema(r *keys.Reader, n *keys.Node, path string) {
 				"schema: a column may not begin with _: %s", e.Key)
 			continue
 		}
-		c := Column{Name: e.Key, From: e.Key, At: e.At}
+		c := Column{Name: e.Key, At: e.At}
 		if readColumn(r, e, &c) {
 			columns = append(columns, c)
 		}
@@ -183,7 +183,7 @@ func columnsSchema() keys.Object {
 		keys.Object{"enum": fencepost.Types()},
 		keys.Object{"type": "object", "additionalProperties": false, "required": []string{"type"}, "properties": keys.Object{
 			"type":     keys.Object{"enum": fencepost.Types()},
-			"from":     keys.Object{"type": "string", "description": "the field of the record; the column's name where it is not said"},
+			"from":     keys.Object{"type": "string", "description": "the path of the field: user.geo.country, tags[0], \"a.b\" for a dot in a name, _key, _headers.NAME; the column's name where it is not said"},
 			"missing":  keys.Object{"description": "the field is not there: error, null, default (the table's own), or a value", "default": "error"},
 			"mismatch": keys.Object{"description": "the value does not fit the type: error, null, or a value", "default": "error"},
 			"unit":     keys.Object{"enum": decoding.Units(), "description": "of a timestamp, date or time that is a number"},

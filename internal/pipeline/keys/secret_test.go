@@ -1,6 +1,9 @@
 package keys
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 func TestRedact(t *testing.T) {
 	for in, want := range map[string]string{
@@ -18,6 +21,19 @@ func TestRedact(t *testing.T) {
 	} {
 		if got := Redact(in); got != want {
 			t.Errorf("Redact(%q): got %q, want %q", in, got, want)
+		}
+	}
+}
+
+// H13: a path with brackets between braces is told to want quotes, and not about indentation.
+func TestH13BracketsBetweenBraces(t *testing.T) {
+	for line, want := range map[string]string{
+		"schema: {t: {type: text, from: tags[0]}}":      `"tags[0]"`,
+		"schema: {t: {from: a.tags[12].b, type: text}}": `"a.tags[12].b"`,
+	} {
+		_, err := Read(Table{}, "f.yaml", []byte(line), &Environment{})
+		if s, ok := errors.AsType[*SyntaxError](err); !ok || s.Findings[0].Help != "between { } a path with [ ] needs quotes: "+want {
+			t.Errorf("%s: got %v", line, err)
 		}
 	}
 }

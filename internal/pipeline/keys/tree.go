@@ -138,8 +138,14 @@ func syntaxFault(name string, src []byte, err error) error {
 		strings.Contains(f.Text, "must be specified") {
 		f.Help = `between { } or [ ] a reference needs quotes: "${NAME}"`
 	}
+	if i := f.At.Line - 1; i >= 0 && i < len(lines) && bracketed.MatchString(lines[i]) {
+		f.Help = `between { } a path with [ ] needs quotes: "` + bracketed.FindStringSubmatch(lines[i])[1] + `"`
+	}
 	return &SyntaxError{Invalid{Name: name, Findings: []Finding{f}, lines: lines}}
 }
+
+// bracketed finds a path with a bracket in it that is written without quotes between braces.
+var bracketed = regexp.MustCompile(`\{.*\bfrom: *([^"'{},\s\[]+\[[0-9]+\][^"'{},\s]*)`)
 
 // SyntaxError says that a file is no YAML. Unlike Invalid it is a matter of usage: nothing in it could be looked at.
 type SyntaxError struct{ Invalid }

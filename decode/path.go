@@ -1,0 +1,147 @@
+package decode
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+)
+
+// path is where a column's value is: in the record's value by steps, or in the record itself.
+//
+//	user.geo.country   steps user, geo, country of objects
+//	tags[0]            the first of an array
+//	"a.b".c            a name with a dot in it, as JSON writes a string
+//	_key _topic ...    of the record, as the metadata column of that name
+//	_headers.NAME      the record's last header of that name
+type path struct {
+	steps  []step
+	meta   string // the metadata column; empty: steps
+	header string // of _headers
+}
+
+// step leads from an object to the value of a name, or from an array to an element.
+type step struct {
+	name  string
+	index int // of an element; -1: the step is a name
+}
+
+// parsePath reads a path.
+func parsePath(text string) (p path, err error) {
+	for rest := text; ; {
+		s := step{index: -1}
+		if s.name, rest, err = cutName(rest); err != nil {
+			return p, err
+		}
+		p.steps = append(p.steps, s)
+		for strings.HasPrefix(rest, "[") {
+			digits, behind, ok := strings.Cut(rest[1:], "]")
+			n, bad := strconv.ParseUint(digits, 10, 31)
+			if !ok || bad != nil {
+				return p, errors.New("between [ and ] is the place of an element, from 0")
+			}
+			p.steps, rest = append(p.steps, step{index: int(n)}), behind
+		}
+		if rest == "" {
+			break
+		}
+		if rest[0] != '.' {
+			return p, fmt.Errorf("a dot or [ is missing before %s", excerpt([]byte(rest), 0, 20))
+		}
+		rest = rest[1:]
+	}
+	if first := p.steps[0].name; text[0] != '"' && isMeta(first) {
+		return p.ofRecord(first)
+	}
+	return p, nil
+}
+
+// cutName cuts a name from the beginning of a path: up to a dot or a bracket, or in quotes.
+func cutName(text string) (name, rest string, err error) {
+	if !strings.HasPrefix(text, `"`) {
+		end := strings.IndexAny(text, ".[")
+		if end < 0 {
+			end = len(text)
+		}
+		if end == 0 {
+			return "", "", errors.New("a name is empty")
+		}
+		return text[:end], text[end:], nil
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	if err := d.Decode(&name); err != nil {
+		return "", "", errors.New("a quoted name does not end, or is no JSON string")
+	}
+	return name, text[d.InputOffset():], nil
+}
+
+func isMeta(name string) bool {
+	return slices.ContainsFunc(fencepost.MetaColumns(), func(c fencepost.ColumnSpec) bool { return c.Name == name })
+}
+
+// ofRecord is a path that begins with the name of a metadata column.
+func (p path) ofRecord(meta string) (path, error) {
+	more := p.steps[1:]
+	switch {
+	case meta == fencepost.MetaHeaders && len(more) == 1 && more[0].index < 0:
+		return path{meta: meta, header: more[0].name}, nil
+	case meta == fencepost.MetaHeaders:
+		return p, errors.New("one header is _headers.NAME; all of them are the metadata column _headers")
+	case len(more) > 0:
+		return p, fmt.Errorf("%s has no parts", meta)
+	}
+	return path{meta: meta}, nil
+}
+
+// Literal writes the name of a field as From takes it.
+func Literal(name string) string {
+	if name != "" && !strings.ContainsAny(name, `.["`) && !isMeta(name) {
+		return name
+	}
+	quoted, _ := json.Marshal(name) // a string always marshals
+	return string(quoted)
+}
+
+// path is the parsed From; without one, the field that is named as the column is.
+func (f *Field) path() (path, error) {
+	if f.From == "" {
+		return path{steps: []step{{name: f.Column, index: -1}}}, nil
+	}
+	return parsePath(f.From)
+}
+
+// checkFrom returns why a field cannot be taken from where it is, and the remedy.
+func (f *Field) checkFrom() (reason, help string) {
+	p, err := f.path()
+	if err != nil {
+		return err.Error(), `user.geo.country, tags[0], "a.b" with a dot in its name, _key, _headers.NAME`
+	}
+	is := func(types ...fencepost.Type) bool { return slices.Contains(types, f.Type) }
+	switch p.meta {
+	case fencepost.MetaTopic:
+		if !is(fencepost.Text) {
+			return "a topic is a text", "type: text"
+		}
+	case fencepost.MetaPartition, fencepost.MetaOffset:
+		if !is(fencepost.Int) {
+			return p.meta[1:] + " is an int", "type: int"
+		}
+	case fencepost.MetaTimestamp:
+		if !is(fencepost.Timestamp) || f.Unit != NoUnit {
+			return "a record's time is a timestamp, which needs no unit", "type: timestamp"
+		}
+	}
+	return "", ""
+}
+
+// String is the step behind others, as a path has it.
+func (s step) String() string {
+	if s.index >= 0 {
+		return "[" + strconv.Itoa(s.index) + "]"
+	}
+	return "." + Literal(s.name)
+}

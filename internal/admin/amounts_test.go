@@ -65,7 +65,9 @@ func TestO15Repeats(t *testing.T) {
 	}
 	// What is too long is not read.
 	big := newWorld(t, 1)
-	big.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark, b.EpochEnd = 50_000, 50_000, 50_000 })
+	big.bounds(0, func(b *fencepost.LogOffsets) {
+		b.LastStableOffset, b.HighWatermark, b.EpochEnd = 50_000, 50_000, 50_000
+	})
 	big.commit(tp(0), 50_000)
 	if got := amounts(big.planned("earliest")) + "; " + amounts(big.planned("-20000")) + "; " + amounts(big.planned("-20001")); got != "up to 50,000; 20,000; up to 20,001" {
 		t.Errorf("a long range: got %s", got)

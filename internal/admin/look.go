@@ -67,7 +67,9 @@ type Standing struct {
 	NextAt   fencepost.Offset    // of the oldest unread record; Unknown
 	Entry    *foreign.Entry      // what another program stored; nil: the position is a ledger's
 	Open     *source.Transaction // holds the rest back; nil: none is known
-	Bad      error               // why that record cannot be decoded; nil: it can, or it was not tried
+	// Elsewhere is where another program moved the partition in the Kafka group, which the ledger does not follow; nil: none did.
+	Elsewhere *fencepost.Offset
+	Bad       error // why that record cannot be decoded; nil: it can, or it was not tried
 
 	foreign bool // of a View that is
 	stored  ledger.Stored
@@ -114,6 +116,9 @@ func Look(ctx context.Context, r Resources) (View, error) {
 			ClusterID: v.Snapshot.ClusterID, Mirror: -1, Place: v.Snapshot.Place, Left: v.Left}
 		if m, ok := mirrored[tp]; ok {
 			s.stored.Mirror, s.stored.MirrorFence, s.stored.MirrorPlace = m.Offset, ledger.Fence(m.Fence), m.Place
+			if ledger.Elsewhere(s.Position, m) {
+				s.Elsewhere = &m.Offset
+			}
 		}
 		v.Standings = append(v.Standings, s)
 	}

@@ -164,8 +164,20 @@ func (c *Console) Event(e engine.Event) {
 		c.stopped(e)
 	case engine.MirrorFailed:
 		c.mirrorFailed(e)
+	case engine.CommittedElsewhere:
+		c.elsewhere(e.Partitions)
 	case engine.Assigned:
 	}
+}
+
+// elsewhere reports that another program moved the Kafka group. REQUIRES: there is a partition of which that is so.
+func (c *Console) elsewhere(list []engine.Elsewhere) {
+	what := fmt.Sprintf("another program moved the Kafka group: %s to %s, where the ledger holds %s", list[0].TopicPartition,
+		text.Count(list[0].Committed), text.Count(list[0].Held))
+	if n := len(list) - 1; n > 0 {
+		what += fmt.Sprintf(", and %s more", text.Plural(n, "partition"))
+	}
+	c.happened("elsewhere", what+". The ledger decides; help: fencepost offsets set FILE moves it", screen.Yellow)
 }
 
 // blocked says which transaction holds a partition back, as far as it is known.

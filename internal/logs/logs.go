@@ -194,6 +194,8 @@ func (l *Log) standing(e engine.Event) {
 			return
 		}
 		l.slog.Debug("mirror failed", "error", text(e.Err))
+	case engine.CommittedElsewhere:
+		l.elsewhere(e.Partitions)
 	case engine.Progress:
 		if now := l.cfg.Now(); now.Sub(l.summary) >= l.cfg.Every {
 			l.summarize("summary", e.Status, now)
@@ -213,6 +215,17 @@ func (l *Log) standing(e engine.Event) {
 		}
 		l.slog.Info("stopped", as...)
 	}
+}
+
+// elsewhere names the partitions that another program moved in the Kafka group, in one line.
+func (l *Log) elsewhere(list []engine.Elsewhere) {
+	tps := make([]fencepost.TopicPartition, len(list))
+	var committed, held []int64
+	for i, e := range list {
+		tps[i], committed, held = e.TopicPartition, append(committed, int64(e.Committed)), append(held, int64(e.Held))
+	}
+	l.slog.Warn("kafka group moved by another program", "partitions", names(tps), "committed", committed, "ledger", held,
+		"reason", "the ledger decides; fencepost offsets set FILE moves it")
 }
 
 func (l *Log) moved(moves []ledger.Move) {

@@ -81,6 +81,8 @@ type Standing struct {
 	AtMost    Number    `json:"at_most"`
 	Reason    Word      `json:"reason"`
 	LastMove  *LastMove `json:"last_move"`
+	// CommittedElsewhere is where another program moved the partition in the Kafka group; the ledger decides. null: none did.
+	CommittedElsewhere *fencepost.Offset `json:"committed_elsewhere" csv:"-"`
 	// Transaction holds the rest of the partition back; null: none is known.
 	Transaction *Transaction `json:"transaction" csv:"-"`
 
@@ -150,7 +152,7 @@ func list(texts []string) []string { return append([]string{}, texts...) }
 func standing(s admin.Standing) Standing {
 	out := Standing{Topic: s.Topic, Partition: s.Partition, Position: position(s.Position), Lag: Number(s.Lag), LagTime: Age(s.LagTime),
 		Verdict: Verdict(s.Decision.Verdict), State: Word(s.State.String()), AtMost: -1, Reason: Word(s.Reason),
-		Settled: s.Settled(), Odd: s.Odd(), BadAt: -1, Moved: s.Moved}
+		Settled: s.Settled(), Odd: s.Odd(), BadAt: -1, Moved: s.Moved, CommittedElsewhere: s.Elsewhere}
 	if b := s.Bounds; b.Err == nil {
 		out.Bounds = &Bounds{b.Earliest, b.LastStableOffset, b.HighWatermark, Word(b.TopicID.String())}
 	}
@@ -338,13 +340,13 @@ func (p Positions) lastRow(folded []Standing) screen.Row {
 		return screen.Row{Cells: []string{fmt.Sprintf("%d more, all ok (--all)", len(folded)), "", "", "", "", lag.String(), longest.String(), "ok"},
 			Style: screen.Green, Paint: true}
 	}
-	offsets, ends := Number(0), Number(0) // a partition of which one is not known is left out of that sum
+	offsets, ends := Number(-1), Number(-1) // a partition of which one is not known is left out of that sum
 	for _, s := range p.Positions {
 		if s.Position != nil {
-			offsets += Number(s.Position.Offset)
+			offsets = max(offsets, 0) + Number(s.Position.Offset)
 		}
 		if s.Bounds != nil {
-			ends += Number(s.Bounds.End)
+			ends = max(ends, 0) + Number(s.Bounds.End)
 		}
 	}
 	return screen.Row{Cells: []string{"total", offsets.String(), "", "", ends.String(), p.lag(), p.lagTime().String(), p.Verdicts()}}
@@ -352,7 +354,10 @@ func (p Positions) lastRow(folded []Standing) screen.Row {
 
 // lag is the sum of what is known; at least so much, where of a partition it is not.
 func (p Positions) lag() string {
-	if p.Totals.AtLeast {
+	switch {
+	case p.Totals.LagUnknown == p.Totals.Partitions:
+		return "-"
+	case p.Totals.AtLeast:
 		return "at least " + text.Count(p.Totals.Lag)
 	}
 	return text.Count(p.Totals.Lag)
@@ -360,6 +365,7 @@ func (p Positions) lag() string {
 
 // lagTime is the age of the oldest unread record; not known if a lagging partition's is not.
 func (p Positions) lagTime() (longest Age) {
+	longest = -1
 	for _, s := range p.Positions {
 		if s.Lag > 0 && s.LagTime < 0 {
 			return -1
@@ -415,6 +421,26 @@ func (p Positions) reasons() (lines []Explained) {
 	return lines
 }
 
+// elsewhere names the partitions that another program moved in the Kafka group; empty: there is none.
+func (p Positions) elsewhere() string {
+	var tps []fencepost.TopicPartition
+	var first Standing
+	for _, s := range p.Positions {
+		if s.CommittedElsewhere == nil {
+			continue
+		}
+		if len(tps) == 0 {
+			first = s
+		}
+		tps = append(tps, fencepost.TopicPartition{Topic: s.Topic, Partition: s.Partition})
+	}
+	if len(tps) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("another program moved Kafka's group %s: %s, the first to %s where the ledger holds %s; the ledger decides, and offsets set moves it",
+		p.Group, named(tps, 3), text.Count(*first.CommittedElsewhere), first.Position)
+}
+
 // Explained explains what is odd, what was moved within a day, and what is so of the whole.
 func (p Positions) Explained() (lines []Explained) {
 	lines = p.reasons()
@@ -426,6 +452,9 @@ func (p Positions) Explained() (lines []Explained) {
 			}
 			lines = append(lines, Explained{s.Name(), says})
 		}
+	}
+	if note := p.elsewhere(); note != "" {
+		lines = append(lines, Explained{"note", note})
 	}
 	if p.Layout != nil {
 		for _, note := range p.Layout.Notes {

@@ -222,7 +222,7 @@ func againText(b view.Backfill, f *pipeline.File) string {
 	switch {
 	case f.About().Upserts: // also where the main line never was: a newer record of the key may be there
 		return fmt.Sprintf("table %s has a key: rows are written again and stand there once, an old record over a newer one", f.About().Table)
-	case b.Repeats() == 0:
+	case b.Repeats().N == 0:
 		return ""
 	}
 	return sinkText(b.Repeats(), f)

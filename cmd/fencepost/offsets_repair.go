@@ -89,6 +89,7 @@ func (a *app) repair(ctx context.Context, r admin.Resources, flags repairFlags) 
 	if err != nil {
 		return err
 	}
+	plan.Count(ctx, r)
 	if !flags.execute {
 		answer := view.NewRepair(plan)
 		return a.answer(answer, func() { a.printRepair(answer) })

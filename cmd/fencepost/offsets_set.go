@@ -142,13 +142,12 @@ func (a *app) printPlan(p view.Plan, at *target.Target, planOut string) {
 	t := a.terminal(a.stdout)
 	if len(p.Moves) == 0 {
 		fmt.Fprintf(a.stdout, "plan for %s: nothing to move, %s stand there already\n", p.Group, text.Plural(p.Stay, "partition"))
+		a.printTarget(p, t)
 		return
 	}
 	fmt.Fprintf(a.stdout, "plan for %s: %s, %d stay. Safe while workers run: they obey the Fence\n\n", p.Group, p.Summary(), p.Stay)
 	p.Table().Print(a.stdout, ttyWidth(t), t.Paint)
-	if !p.ToTime.IsZero() {
-		fmt.Fprintf(a.stdout, "time       %s %s: each goes to its first record of then or later\n", p.Clock.Time(p.ToTime.Time), p.Clock)
-	}
+	a.printTarget(p, t)
 	if text := sinkText(p.Repeats(), at.File); text != "" {
 		fmt.Fprintf(a.stdout, "sink       %s\n", screen.Wrap(text, 11, t.Width))
 	}
@@ -163,13 +162,26 @@ func (a *app) printPlan(p view.Plan, at *target.Target, planOut string) {
 	fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, "help: "+a.as(help)))
 }
 
+// printTarget prints the instant that a target names, and of which partitions no record is of then or later.
+func (a *app) printTarget(p view.Plan, t terminal) {
+	if p.ToTime.IsZero() {
+		return
+	}
+	at := p.Clock.Time(p.ToTime.Time) + " " + p.Clock.String()
+	fmt.Fprintf(a.stdout, "time       %s: each goes to its first record of then or later\n", at)
+	if p.Past != "" {
+		note := fmt.Sprintf("no record at or after %s in %s: the end is taken", at, p.Past)
+		fmt.Fprintf(a.stdout, "note       %s\n", screen.Wrap(note, 11, t.Width))
+	}
+}
+
 // sinkText says what repeated records do in the sink.
-func sinkText(repeats int64, f *pipeline.File) string {
+func sinkText(repeats text.Amount, f *pipeline.File) string {
 	switch {
-	case repeats == 0:
+	case repeats.N == 0:
 		return ""
 	case f == nil:
-		return fmt.Sprintf("%s are applied again by whoever runs the group", text.Plural(repeats, "record"))
+		return repeats.Of("record") + " are applied again by whoever runs the group"
 	}
 	return f.About().Repeat(repeats)
 }

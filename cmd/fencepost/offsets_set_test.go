@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // A plan says what repeating does in each kind of sink; one of Redis has no table.
@@ -19,7 +20,7 @@ func TestSinkText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := sinkText(300, f); !strings.HasPrefix(got, want) {
+		if got := sinkText(text.Amount{N: 300}, f); !strings.HasPrefix(got, want) {
 			t.Errorf("sink text is %q, want %q ...", got, want)
 		}
 	}

@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "kafka": startBroker, "produce": produce, "sqlite": sqliteCommand, "fill": fill, "tombstone": tombstone, "hide": hide,
-			"stamped": stamped, "switched": switched, "waitfor": waitRows, "waitpath": waitPath,
+			"stamped": stamped, "switched": switched, "transact": transact, "waitfor": waitRows, "waitpath": waitPath,
 		},
 	})
 }
@@ -157,6 +157,28 @@ func switched(ts *testscript.TestScript, _ bool, args []string) {
 		records = append(records, &kgo.Record{Topic: args[0], Value: []byte("x"), Timestamp: time.Date(2026, 10, 25, 0, minutes, 0, 0, time.UTC)})
 	}
 	ts.Check(client.ProduceSync(ctx, records...).FirstErr())
+}
+
+// transact makes a topic of one partition with transactions of five records, committed, aborted, and committed, and an offset of a
+// group before the last marker: transact TOPIC GROUP.
+func transact(ts *testscript.TestScript, _ bool, args []string) {
+	ctx := context.Background()
+	client, err := kgo.NewClient(kgo.SeedBrokers(ts.Getenv("KAFKA")), kgo.TransactionalID("script"))
+	ts.Check(err)
+	defer client.Close()
+	_, err = kadm.NewClient(client).CreateTopic(ctx, 1, 1, nil, args[0])
+	ts.Check(err)
+	for _, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort, kgo.TryCommit} {
+		ts.Check(client.BeginTransaction())
+		for range 5 {
+			ts.Check(client.ProduceSync(ctx, &kgo.Record{Topic: args[0], Value: []byte("x")}).FirstErr())
+		}
+		ts.Check(client.EndTransaction(ctx, end))
+	}
+	var offsets kadm.Offsets
+	offsets.AddOffset(args[0], 0, 17, -1)
+	_, err = kadm.NewClient(client).CommitOffsets(ctx, args[1], offsets)
+	ts.Check(err)
 }
 
 // first is the first n flights.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
@@ -114,7 +115,7 @@ func cannotOpen(path string, f *fencepost.UserError) error {
 		f.Code, f.Err = "database-directory", fmt.Errorf("%s is a directory, not a file", path)
 		f.Help = "name a file in it: " + filepath.Join(path, "fencepost.db")
 	case errors.Is(dirErr, os.ErrNotExist):
-		f.Code, f.Err = "database-missing", fmt.Errorf("%s: its directory does not exist", path)
+		f.Code, f.Err = "database-missing", fmt.Errorf("%s: its directory does not exist", text.Absolute(path))
 		f.Help = "mkdir -p " + dir
 	default:
 		f.Code, f.Err = "database-denied", fmt.Errorf("%s: this user may not open it, or not write in %s", name, dir)

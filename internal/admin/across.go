@@ -36,14 +36,14 @@ func PlanCopyAcross(ctx context.Context, from View, reader source.Reader, to Res
 	}
 	at, read := c.stamps(ctx, from, reader)
 	if len(c.refused) > 0 {
-		return c.finish()
+		return c.finish(ctx)
 	}
 	for _, topic := range from.Topics() {
 		if len(at[topic.Name]) > 0 {
 			c.landTopic(ctx, topic, at[topic.Name], read)
 		}
 	}
-	return c.finish()
+	return c.finish(ctx)
 }
 
 // stamps is when the record at each position of the source was written. A zero time: nothing is behind the position.

@@ -42,6 +42,7 @@ type BackfillRange struct {
 	fencepost.OffsetRange
 	At    fencepost.Offset // its position, From at first
 	Again int64            // records that the main line has applied too, or will: at most
+	Dense bool             // so many: each of these offsets is a record
 	// Cut: the log begins inside of the time that was asked for, as far as can be known: what was older may be gone.
 	Cut bool
 }
@@ -361,10 +362,16 @@ func (b *Backfill) countAgain(ctx context.Context, r Resources) error {
 			}
 		}
 	}
+	ranges := map[fencepost.TopicPartition]fencepost.OffsetRange{}
 	for i := range b.Ranges {
 		l := &b.Ranges[i]
-		from := max(l.At, began[l.TopicPartition])
-		l.Again = max(0, int64(l.Until-from))
+		from := min(max(l.At, began[l.TopicPartition]), l.Until)
+		l.Again = int64(l.Until - from)
+		ranges[l.TopicPartition] = fencepost.OffsetRange{From: from, Until: l.Until}
+	}
+	got := dense(ctx, r.Reader, ranges)
+	for i := range b.Ranges {
+		b.Ranges[i].Dense = got[b.Ranges[i].TopicPartition]
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ type Copied struct {
 	Read    string               // what the source holds: 30000|31007; empty: nothing
 	Bounds  fencepost.LogOffsets // of the target's brokers
 	Verdict ledger.Verdict
+	Full    bool      // each offset that is unread is a record
 	At      time.Time // across clusters: of the record at the source's position; zero: it was at the end
 }
 
@@ -93,7 +94,7 @@ func PlanCopy(ctx context.Context, from View, to Resources, o CopyOptions) (*Cop
 		}
 		c.take(s)
 	}
-	return c.finish()
+	return c.finish(ctx)
 }
 
 // newCopying reads the target.
@@ -240,7 +241,7 @@ func (c *copying) replace(line *Copied) {
 }
 
 // finish is the plan, or why there is none.
-func (c *copying) finish() (*Copy, error) {
+func (c *copying) finish(ctx context.Context) (*Copy, error) {
 	c.out.Plan.ClusterID = c.about.ClusterID
 	if was := c.held.ClusterID; was != "" && c.about.ClusterID != "" && was != c.about.ClusterID {
 		return nil, &fencepost.UserError{Code: "other-cluster", Exit: 4, Help: "name the brokers that the target's group runs with; or copy to a group of its own",
@@ -253,7 +254,28 @@ func (c *copying) finish() (*Copy, error) {
 	if len(c.out.Lines) == 0 {
 		return nil, nothing("the source has no position of what was chosen")
 	}
+	c.count(ctx)
 	return c.out, nil
+}
+
+// count learns of which partitions what is unread, or is repeated, is a record for each offset.
+func (c *copying) count(ctx context.Context) {
+	unread := map[fencepost.TopicPartition]fencepost.OffsetRange{}
+	lines := make([]*Line, len(c.out.Lines))
+	for i := range c.out.Lines {
+		l := &c.out.Lines[i]
+		lines[i] = &l.Line
+		l.earliest = l.Bounds.Earliest
+		unread[l.TopicPartition] = fencepost.OffsetRange{From: l.Next.Offset, Until: l.Next.Offset + fencepost.Offset(l.Unread())}
+	}
+	got := dense(ctx, c.to.Reader, unread)
+	for i := range c.out.Lines {
+		l := &c.out.Lines[i]
+		l.Full = got[l.TopicPartition]
+		l.Dense = l.Full && l.Held.Offset <= l.Bounds.HighWatermark // what is repeated is unread too
+	}
+	countRepeats(ctx, c.to, lines)
+	c.out.Plan.count(lines)
 }
 
 // leftOut refuses to leave out a partition that the target does not hold: with the others of its topic the ledger counts

@@ -17,7 +17,7 @@ import (
 // Done is what Execute did, as it was read back.
 type Done struct {
 	Moves   []ledger.Move // as the ledger took them
-	Repeats []int64       // :: move -> records that are applied again, at most; UnknownLoss
+	Repeats []text.Amount // :: move -> records that are applied again; UnknownLoss
 	// WentOn is how many partitions were past their Next already when they were read back: a worker took them up.
 	WentOn int
 }
@@ -199,7 +199,7 @@ func (p *Plan) aimAgain(ctx context.Context, r Resources, held *ledger.Refused) 
 		}
 		l.Held = h
 		if p.to.Kind == ToTime || p.to.Kind == ToOffset || p.to.Kind == ToEarliest {
-			l.price() // Next stays
+			l.price() // Next stays; what was committed since was not looked at
 			continue
 		}
 		wants, ok := l.aim(p.to, p.clamp, 0)
@@ -263,7 +263,7 @@ func (p *Plan) readBack(ctx context.Context, r Resources, moves []ledger.Move) (
 	d := Done{Moves: moves}
 	for _, l := range p.Lines {
 		if l.moves() { // as moves does
-			d.Repeats = append(d.Repeats, l.Repeats)
+			d.Repeats = append(d.Repeats, text.Amount{N: l.Repeats, Most: !l.Dense})
 		}
 	}
 	snap, err := r.Ledger.Read(ctx, p.Group)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
@@ -58,14 +59,17 @@ type Standing struct {
 	Bounds   fencepost.LogOffsets // of the last answer; with Err the other fields say nothing
 	Decision ledger.Decision      // under the pipeline's own policy
 	State    State
-	Reason   string           // why it is parked, waiting, blocked or moves; may be empty
-	Lag      int64            // HighWatermark - Offset; Unknown where the position does not belong to this log
-	LagTime  time.Duration    // age of the oldest unread record; Unknown
-	Last     *ledger.Recorded // who moved it last; nil: not known
-	Moved    *ledger.Recorded // the last move that was neither start nor commit; nil: none
-	NextAt   fencepost.Offset // of the oldest unread record; Unknown
-	Entry    *foreign.Entry   // what another program stored; nil: the position is a ledger's
-	Bad      error            // why that record cannot be decoded; nil: it can, or it was not tried
+	Reason   string              // why it is parked, waiting, blocked or moves; may be empty
+	Lag      int64               // HighWatermark - Offset; Unknown where the position does not belong to this log
+	LagTime  time.Duration       // age of the oldest unread record; Unknown
+	Last     *ledger.Recorded    // who moved it last; nil: not known
+	Moved    *ledger.Recorded    // the last move that was neither start nor commit; nil: none
+	NextAt   fencepost.Offset    // of the oldest unread record; Unknown
+	Entry    *foreign.Entry      // what another program stored; nil: the position is a ledger's
+	Open     *source.Transaction // holds the rest back; nil: none is known
+	// Elsewhere is where another program moved the partition in the Kafka group, which the ledger does not follow; nil: none did.
+	Elsewhere *fencepost.Offset
+	Bad       error // why that record cannot be decoded; nil: it can, or it was not tried
 
 	foreign bool // of a View that is
 	stored  ledger.Stored
@@ -112,6 +116,9 @@ func Look(ctx context.Context, r Resources) (View, error) {
 			ClusterID: v.Snapshot.ClusterID, Mirror: -1, Place: v.Snapshot.Place, Left: v.Left}
 		if m, ok := mirrored[tp]; ok {
 			s.stored.Mirror, s.stored.MirrorFence, s.stored.MirrorPlace = m.Offset, ledger.Fence(m.Fence), m.Place
+			if ledger.Elsewhere(s.Position, m) {
+				s.Elsewhere = &m.Offset
+			}
 		}
 		v.Standings = append(v.Standings, s)
 	}
@@ -120,6 +127,7 @@ func Look(ctx context.Context, r Resources) (View, error) {
 	}
 	v.reconcile(ctx, r)
 	v.lookAhead(ctx, r)
+	v.findTransactions(ctx, r)
 	return v, nil
 }
 
@@ -229,7 +237,6 @@ func (v *View) reconcile(ctx context.Context, r Resources) {
 	for i := range v.Standings {
 		v.Standings[i].settle(r)
 	}
-	v.findTransactions(ctx, r)
 }
 
 // findTransactions asks which transactions hold partitions back. Their bounds are answers of two moments: a record that
@@ -238,7 +245,7 @@ func (v *View) findTransactions(ctx context.Context, r Resources) {
 	finder, able := r.Cluster.(source.TransactionFinder)
 	var held []fencepost.TopicPartition
 	for i := range v.Standings {
-		if v.Standings[i].State == Blocked {
+		if v.Standings[i].withheld(r) > 0 {
 			held = append(held, v.Standings[i].TopicPartition)
 		}
 	}
@@ -251,14 +258,36 @@ func (v *View) findTransactions(ctx context.Context, r Resources) {
 	}
 	for i := range v.Standings {
 		s := &v.Standings[i]
-		if s.State != Blocked {
-			continue
-		}
-		if tx, ok := open[s.TopicPartition]; ok {
-			s.Reason = tx.String() + " holds the rest back"
-		} else {
+		tx, ok := open[s.TopicPartition]
+		switch {
+		case ok && s.withheld(r) > 0:
+			s.heldBy(tx, v.At, r)
+		case s.State == Blocked:
 			s.State, s.Reason = StateUnknown, ""
 		}
+	}
+}
+
+// withheld is how many offsets an open transaction holds back from the pipeline, as far as the bounds show it.
+func (s *Standing) withheld(r Resources) int64 {
+	if s.Bounds.Err != nil || s.Position.Absent() || s.Decision.Action != ledger.Resume || r.Uncommitted {
+		return 0
+	}
+	return int64(s.Bounds.HighWatermark - max(s.Bounds.LastStableOffset, s.Position.Offset))
+}
+
+// heldBy notes which transaction holds the rest back. Of a partition that has nothing else to read, the oldest unread record
+// is the transaction's, and no older than it.
+func (s *Standing) heldBy(tx source.Transaction, now time.Time, r Resources) {
+	s.Open = &tx
+	s.Reason = fmt.Sprintf("%s holds %d offsets back from %d on", tx, s.withheld(r), s.Bounds.LastStableOffset)
+	if tx.Since.IsZero() {
+		return
+	}
+	clock := text.ClockAt(now)
+	s.Reason += fmt.Sprintf(", open since %s %s", clock.Time(tx.Since), clock)
+	if s.State == Blocked {
+		s.LagTime = max(0, now.Sub(tx.Since))
 	}
 }
 
@@ -348,7 +377,7 @@ func (s *Standing) settle(r Resources) {
 			s.State = Idle
 		case s.Position.Offset == s.Bounds.LastStableOffset && !r.Uncommitted:
 			s.State = Blocked
-			s.Reason = "an open transaction holds the rest back"
+			s.Reason = restHeld
 		}
 	case ledger.MoveOn:
 	}
@@ -401,7 +430,8 @@ func (v *View) lookAhead(ctx context.Context, r Resources) {
 			ranges[s.TopicPartition] = fencepost.OffsetRange{From: max(s.Position.Offset, s.Bounds.Earliest), Until: s.Bounds.HighWatermark}
 		}
 	}
-	for tp, rec := range peek(ctx, r.Reader, ranges) {
+	got, whole := peek(ctx, r.Reader, ranges)
+	for tp, rec := range got {
 		s := at[tp]
 		s.NextAt = rec.Offset
 		s.LagTime = max(0, v.At.Sub(time.UnixMilli(rec.Timestamp)))
@@ -412,22 +442,40 @@ func (v *View) lookAhead(ctx context.Context, r Resources) {
 			s.Bad, s.State = err, Parked
 		}
 	}
+	for tp, s := range at {
+		if _, found := got[tp]; whole && !found && s.Decision.Action == ledger.Resume {
+			s.readOut(r)
+		}
+	}
 }
 
-// peek reads the first record of each range. What could not be read in time is not in it.
-func peek(ctx context.Context, reader source.Reader, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) map[fencepost.TopicPartition]fencepost.Record {
-	got := map[fencepost.TopicPartition]fencepost.Record{}
+// readOut is the state of a partition of which no record is left to read: the offsets before the end are markers of transactions,
+// aborted records, or compacted entries.
+func (s *Standing) readOut(r Resources) {
+	if s.withheld(r) > 0 {
+		s.State, s.Reason = Blocked, restHeld
+		return
+	}
+	s.State, s.LagTime = Idle, 0
+}
+
+// restHeld is why a partition is blocked, where the brokers do not name the transaction.
+const restHeld = "an open transaction holds the rest back"
+
+// peek reads the first record of each range. whole: a range that is not in got has no record; else it may not have been read in time.
+func peek(ctx context.Context, reader source.Reader, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) (got map[fencepost.TopicPartition]fencepost.Record, whole bool) {
+	got = map[fencepost.TopicPartition]fencepost.Record{}
 	if reader == nil || len(ranges) == 0 {
-		return got
+		return got, reader != nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, peekTime)
 	defer cancel()
-	_ = reader.Scan(ctx, ranges, func(rec *fencepost.Record) bool { // what it did not bring is reported as not known
+	err := reader.Scan(ctx, ranges, func(rec *fencepost.Record) bool {
 		one := *rec
 		one.Key, one.Value = slices.Clone(rec.Key), slices.Clone(rec.Value)
 		one.Headers = slices.Clone(rec.Headers)
 		got[rec.TopicPartition] = one
 		return false
 	})
-	return got
+	return got, err == nil
 }

@@ -105,7 +105,7 @@ func TestE11BlockedOnlyByATransaction(t *testing.T) {
 	}{
 		{"none is open", nil, nil, admin.StateUnknown, ""},
 		{"one is open", map[fencepost.TopicPartition]source.Transaction{tp(0): {ProducerID: 4001, TransactionalID: "billing-7"}}, nil,
-			admin.Blocked, "billing-7's transaction (producer 4001) holds the rest back"},
+			admin.Blocked, "billing-7's transaction (producer 4001) holds 400 offsets back from 1000 on"},
 		{"nobody says", nil, fencepost.ErrNoAnswer, admin.Blocked, "an open transaction holds the rest back"},
 	} {
 		w := newWorld(t, 1)

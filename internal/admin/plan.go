@@ -25,6 +25,9 @@ type Plan struct {
 	// Left is where the group went on, if the ledger is an old primary's: the moves say to go on here all the same.
 	Left fencepost.Place
 
+	// PastLast are the chosen partitions of which no record is at or after the destination's time: they stay at the end, or go there.
+	PastLast []fencepost.TopicPartition
+
 	to    Destination
 	clamp bool
 }
@@ -38,6 +41,7 @@ type Line struct {
 	Held, Next ledger.Position // Next has no Fence until it is carried out
 	Cause      ledger.Cause
 	Repeats    int64 // records that are applied again, at most
+	Dense      bool  // so many: each of these offsets is a record
 	AtMost     int64 // records that are passed unapplied, at most; UnknownLoss
 	Clamped    bool
 	RecordAt   time.Time       // of the first record at Next; zero: not known
@@ -45,11 +49,12 @@ type Line struct {
 	Backfill   ledger.Backfill // for a start of a backfill
 	Partitions int32           // for a start: how many the topic has
 
-	earliest, end fencepost.Offset
-	verdict       ledger.Verdict
-	diverged      fencepost.Offset
-	left          fencepost.Place // where the group went on; the move says to go on here all the same
-	mends         bool            // it moves even where the offset stays: the topic, or the history behind it, is another
+	earliest, stable, end fencepost.Offset
+	pastLast              bool // no record is at or after the destination's time
+	verdict               ledger.Verdict
+	diverged              fencepost.Offset
+	left                  fencepost.Place // where the group went on; the move says to go on here all the same
+	mends                 bool            // it moves even where the offset stays: the topic, or the history behind it, is another
 }
 
 // outside is a destination that lies outside of the log.
@@ -72,6 +77,7 @@ func PlanSet(ctx context.Context, r Resources, v View, sel Selection, t Destinat
 		return nil, err
 	}
 	var bad []outside
+	var lines []Line
 	for _, s := range v.Standings {
 		if !sel.Has(s.TopicPartition) {
 			p.Stay++
@@ -81,26 +87,63 @@ func PlanSet(ctx context.Context, r Resources, v View, sel Selection, t Destinat
 		if err != nil {
 			return nil, err
 		}
-		wants, ok := l.aim(t, clamp, times[s.TopicPartition])
+		if at, asked := times[s.TopicPartition]; asked { // the log may have grown since it was looked at
+			l.pastLast = at.AtTime >= at.HighWatermark
+			l.stable, l.end = max(l.stable, at.LastStableOffset), max(l.end, at.HighWatermark)
+		}
+		wants, ok := l.aim(t, clamp, times[s.TopicPartition].AtTime)
 		if !ok {
 			bad = append(bad, wants)
 			continue
 		}
+		lines = append(lines, l)
+	}
+	if len(bad) > 0 {
+		return nil, outOfBounds(bad, len(bad)+len(lines))
+	}
+	if p.lookAtNext(ctx, r, lines); t.Kind == ToTime {
+		if bad = p.behindTheLast(lines); len(bad) > 0 {
+			return nil, outOfBounds(bad, len(lines))
+		}
+	}
+	p.take(ctx, r, lines)
+	return p, nil
+}
+
+// behindTheLast notes the partitions of which no record is at or after the destination's time: nothing is there but the marker of a
+// transaction, or nothing at all. Where that moves a position forward, it is refused unless it is to be clamped.
+func (p *Plan) behindTheLast(lines []Line) (bad []outside) {
+	for i := range lines {
+		l := &lines[i]
+		if !l.pastLast {
+			continue
+		}
+		if l.forward() && !p.clamp {
+			bad = append(bad, l.past(p.to, p.Made))
+		}
+		p.PastLast = append(p.PastLast, l.TopicPartition)
+	}
+	return bad
+}
+
+// take makes the lines that move those of the plan.
+func (p *Plan) take(ctx context.Context, r Resources, lines []Line) {
+	for _, l := range lines {
 		if l.moves() {
 			p.Lines = append(p.Lines, l)
 		} else {
 			p.Stay++
 		}
 	}
-	if len(bad) > 0 {
-		return nil, outOfBounds(bad, len(bad)+len(p.Lines))
+	moving := make([]*Line, len(p.Lines))
+	for i := range p.Lines {
+		moving[i] = &p.Lines[i]
 	}
-	p.lookAtNext(ctx, r)
-	return p, nil
+	countRepeats(ctx, r, moving)
 }
 
 // timeOffsets asks which offset is at a time, for each chosen partition.
-func (v View) timeOffsets(ctx context.Context, r Resources, sel Selection, t Destination) (map[fencepost.TopicPartition]fencepost.Offset, error) {
+func (v View) timeOffsets(ctx context.Context, r Resources, sel Selection, t Destination) (map[fencepost.TopicPartition]fencepost.LogOffsets, error) {
 	if t.Kind != ToTime {
 		return nil, nil
 	}
@@ -110,12 +153,12 @@ func (v View) timeOffsets(ctx context.Context, r Resources, sel Selection, t Des
 			asks = append(asks, fencepost.OffsetQuery{TopicPartition: s.TopicPartition, LeaderEpoch: fencepost.NoEpoch, Time: t.Time})
 		}
 	}
-	at := map[fencepost.TopicPartition]fencepost.Offset{}
+	at := map[fencepost.TopicPartition]fencepost.LogOffsets{}
 	for tp, b := range r.Cluster.LogOffsets(ctx, asks) {
 		if b.Err != nil || b.AtTime < 0 {
 			return nil, refused(tp, "the brokers do not say which offset is at "+t.String(), "wait until they answer, or name an offset")
 		}
-		at[tp] = b.AtTime
+		at[tp] = b
 	}
 	return at, nil
 }
@@ -127,7 +170,7 @@ func refused(tp fencepost.TopicPartition, why, help string) error {
 // newLine says of one partition whether its position can be set at all.
 func newLine(s Standing, v View, sel Selection) (Line, error) {
 	l := Line{TopicPartition: s.TopicPartition, Held: s.Position, verdict: s.Decision.Verdict, diverged: s.Decision.Diverged,
-		earliest: s.Bounds.Earliest, end: s.Bounds.HighWatermark}
+		earliest: s.Bounds.Earliest, stable: s.Bounds.LastStableOffset, end: s.Bounds.HighWatermark}
 	switch s.Decision.Verdict {
 	case ledger.Unknown, ledger.Missing, ledger.OtherCluster:
 		return l, refused(s.TopicPartition, s.Decision.Verdict.String()+": "+s.Reason, "mend that first; or leave it out with --topic")
@@ -205,7 +248,7 @@ func (l *Line) aim(t Destination, clamp bool, atTime fencepost.Offset) (wants ou
 
 // price derives cause, repeats and loss from Held and Next.
 func (l *Line) price() {
-	l.Repeats, l.AtMost = 0, 0
+	l.Repeats, l.Dense, l.AtMost = 0, false, 0
 	held, next := l.Held.Offset, l.Next.Offset
 	switch {
 	case l.Held.Absent():
@@ -240,18 +283,32 @@ func (l *Line) price() {
 // moves reports whether the line changes anything.
 func (l *Line) moves() bool { return l.mends || l.Held.Absent() || l.Held.Offset != l.Next.Offset }
 
-// lookAtNext reads when the first record at each Next was written.
-func (p *Plan) lookAtNext(ctx context.Context, r Resources) {
+// forward reports whether the line passes offsets of the log.
+func (l *Line) forward() bool {
+	return l.Next.Offset > l.earliest && (l.Held.Absent() || l.Held.Offset < l.Next.Offset)
+}
+
+// past says that no record is at or after the destination's time.
+func (l *Line) past(t Destination, now time.Time) outside {
+	clock := text.ClockAt(now)
+	return outside{l.TopicPartition, fmt.Sprintf("no record at or after %s %s", clock.Time(t.Time), clock), text.Count(l.end)}
+}
+
+// lookAtNext reads when the first record at each Next was written, and learns where there is none.
+func (p *Plan) lookAtNext(ctx context.Context, r Resources, lines []Line) {
 	ranges := map[fencepost.TopicPartition]fencepost.OffsetRange{}
-	for _, l := range p.Lines {
+	for _, l := range lines {
 		if l.Next.Offset < l.end {
 			ranges[l.TopicPartition] = fencepost.OffsetRange{From: l.Next.Offset, Until: l.end}
 		}
 	}
-	got := peek(ctx, r.Reader, ranges)
-	for i := range p.Lines {
-		if rec, ok := got[p.Lines[i].TopicPartition]; ok {
-			p.Lines[i].RecordAt = time.UnixMilli(rec.Timestamp)
+	got, whole := peek(ctx, r.Reader, ranges)
+	for i := range lines {
+		l := &lines[i]
+		if rec, ok := got[l.TopicPartition]; ok {
+			l.RecordAt = time.UnixMilli(rec.Timestamp)
+		} else if p.to.Kind == ToTime && whole && l.stable >= l.end {
+			l.pastLast = true
 		}
 	}
 }

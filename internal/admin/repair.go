@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -135,6 +136,27 @@ func PlanRepair(r Resources, v View, sel Selection, c Choices) (*Repair, error) 
 		}
 	}
 	return out, nil
+}
+
+// Count learns of which options the repeats are records, one for each offset: those of transactions and of compaction are fewer.
+func (r *Repair) Count(ctx context.Context, from Resources) {
+	for n, more := 0, true; more; n++ { // the options of a partition are different ranges of it: the first of all, then the second
+		var lines []*Line
+		for i := range r.Ailing {
+			if n < len(r.Ailing[i].Options) {
+				lines = append(lines, &r.Ailing[i].Options[n].Line)
+			}
+		}
+		countRepeats(ctx, from, lines)
+		more = len(lines) > 0
+	}
+	var chosen []*Line
+	for _, a := range r.Ailing {
+		if a.Chosen != nil {
+			chosen = append(chosen, &a.Chosen.Line)
+		}
+	}
+	r.Plan.count(chosen)
 }
 
 // options is what can be done about one partition. picked: it was named by the operator.

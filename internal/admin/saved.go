@@ -32,6 +32,7 @@ type savedLine struct {
 	Held       savedPosition `json:"held"`
 	Next       savedPosition `json:"next"`
 	Repeats    int64         `json:"repeats"`
+	Dense      bool          `json:"repeats_exact,omitempty"`
 	AtMost     int64         `json:"loses_at_most"` // -1: unknown
 	Partitions int32         `json:"topic_partitions,omitempty"`
 	Why        string        `json:"why,omitempty"`
@@ -50,7 +51,7 @@ func (p *Plan) Encode() []byte {
 	s := saved{Format: 1, Command: "offsets set", Group: string(p.Group), Ledger: p.Ledger.String(), ClusterID: p.ClusterID, Made: p.Made.UTC(), Stay: p.Stay}
 	for _, l := range p.Lines {
 		s.Lines = append(s.Lines, savedLine{Topic: l.Topic, Partition: l.Partition, Cause: l.Cause.String(), Held: savePosition(l.Held),
-			Next: savePosition(l.Next), Repeats: l.Repeats, AtMost: l.AtMost, Partitions: l.Partitions, Why: l.Why})
+			Next: savePosition(l.Next), Repeats: l.Repeats, Dense: l.Dense, AtMost: l.AtMost, Partitions: l.Partitions, Why: l.Why})
 	}
 	text, err := json.MarshalIndent(s, "", " ")
 	if err != nil {
@@ -108,7 +109,7 @@ func (p *Plan) decodeLines(s saved) error {
 	}
 	p.Ledger = fencepost.LedgerID(id)
 	for _, l := range s.Lines {
-		line := Line{TopicPartition: fencepost.TopicPartition{Topic: l.Topic, Partition: l.Partition}, Repeats: l.Repeats, AtMost: l.AtMost,
+		line := Line{TopicPartition: fencepost.TopicPartition{Topic: l.Topic, Partition: l.Partition}, Repeats: l.Repeats, Dense: l.Dense, AtMost: l.AtMost,
 			Partitions: l.Partitions, Why: l.Why}
 		var err1, err2, err3 error
 		line.Cause, err1 = ledger.ParseCause(l.Cause)

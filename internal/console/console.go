@@ -160,6 +160,8 @@ func (c *Console) Event(e engine.Event) {
 		c.stopped(e)
 	case engine.MirrorFailed:
 		c.mirrorFailed(e)
+	case engine.CommittedElsewhere:
+		c.elsewhere(e.Partitions)
 	case engine.Assigned:
 	}
 }
@@ -192,6 +194,16 @@ func (c *Console) lasts(e engine.Event) {
 		c.happened("outside", fmt.Sprintf("not a member of the group since %s: brokers answer, and the group has not let this worker in. Goes on by itself",
 			e.Since.Local().Format(time.TimeOnly)), screen.Yellow)
 	}
+}
+
+// elsewhere reports that another program moved the Kafka group. REQUIRES: there is a partition of which that is so.
+func (c *Console) elsewhere(list []engine.Elsewhere) {
+	what := fmt.Sprintf("another program moved the Kafka group: %s to %s, where the ledger holds %s", list[0].TopicPartition,
+		text.Count(list[0].Committed), text.Count(list[0].Held))
+	if n := len(list) - 1; n > 0 {
+		what += fmt.Sprintf(", and %s more", text.Plural(n, "partition"))
+	}
+	c.happened("elsewhere", what+". The ledger decides; help: fencepost offsets set FILE moves it", screen.Yellow)
 }
 
 // blocked says which transaction holds a partition back, as far as it is known.

@@ -207,6 +207,19 @@ func TestMirrorFailed(t *testing.T) {
 	}
 }
 
+// TestO22Elsewhere: a group that another program moved is one line, whatever the number of its partitions.
+func TestO22Elsewhere(t *testing.T) {
+	var b strings.Builder
+	c := New(Config{Out: &b, Width: 300, Now: newClock().read})
+	c.Event(engine.CommittedElsewhere{Partitions: []engine.Elsewhere{
+		{TopicPartition: fencepost.TopicPartition{Topic: "trips"}, Committed: 0, Held: 21_287}, {TopicPartition: fencepost.TopicPartition{Topic: "trips", Partition: 1}}}})
+	want := "elsewhere another program moved the Kafka group: trips:0 to 0, where the ledger holds 21,287, and 1 partition more. " +
+		"The ledger decides; help: fencepost offsets set FILE moves it\n"
+	if got := b.String(); !strings.HasSuffix(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // TestStopCutShort: a commit that did not end in time is reported with its lane, and what the run ended without before it.
 func TestStopCutShort(t *testing.T) {
 	var b strings.Builder

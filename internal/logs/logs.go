@@ -200,6 +200,8 @@ func (l *Log) standing(e engine.Event) {
 			return
 		}
 		l.slog.Debug("mirror failed", "error", said(e.Err))
+	case engine.CommittedElsewhere:
+		l.elsewhere(e.Partitions)
 	case engine.Progress:
 		if now := l.cfg.Now(); now.Sub(l.summary) >= l.cfg.Every {
 			l.summarize("summary", e.Status, now)
@@ -219,6 +221,17 @@ func (l *Log) standing(e engine.Event) {
 		}
 		l.slog.Info("stopped", as...)
 	}
+}
+
+// elsewhere names the partitions that another program moved in the Kafka group, in one line.
+func (l *Log) elsewhere(all []engine.Elsewhere) {
+	tps := make([]fencepost.TopicPartition, len(all))
+	var committed, held []int64
+	for i, e := range all {
+		tps[i], committed, held = e.TopicPartition, append(committed, int64(e.Committed)), append(held, int64(e.Held))
+	}
+	l.slog.Warn("kafka group moved by another program", "partitions", list(tps), "committed", committed, "ledger", held,
+		"reason", "the ledger decides; fencepost offsets set FILE moves it")
 }
 
 // segment is one partition's part of a commit, as JSON readers take it.

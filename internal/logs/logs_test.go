@@ -57,6 +57,7 @@ func everything(l *Log, pass func(time.Duration)) {
 		Transaction: source.Transaction{ProducerID: 4001, TransactionalID: "billing-7", Since: time.Date(2026, 11, 21, 3, 0, 0, 0, time.FixedZone("", 3600))}})
 	l.Event(engine.Retrying{What: "commit", Lane: 0, Attempt: 2, In: 250 * time.Millisecond, Err: errors.New("connection refused"), Unknown: true})
 	l.Event(engine.MirrorFailed{Err: errors.New("no coordinator")})
+	l.Event(engine.CommittedElsewhere{Partitions: []engine.Elsewhere{{TopicPartition: tp(0), Committed: 0, Held: 21_287}, {TopicPartition: tp(1), Committed: 5, Held: 9}}})
 	l.Event(engine.Progress{Status: engine.Status{Records: 5}}) // too early for a summary
 	pass(10 * time.Second)
 	l.Event(engine.Progress{Status: engine.Status{Records: 5_000, Commits: 2, Lag: 7, Running: 2, Parked: 1, CommitP50: 4 * time.Millisecond, Done: 5, Total: 9}})

@@ -35,7 +35,8 @@ type Range struct {
 	Until     fencepost.Offset `json:"until"`
 	Offset    fencepost.Offset `json:"offset"` // its position
 	Left      int64            `json:"left"`
-	Repeats   int64            `json:"repeats"`
+	Repeats   int64            `json:"repeats"`               // offsets
+	Exact     bool             `json:"repeats_exact" csv:"-"` // each of them is a record
 }
 
 // NewBackfill makes the answer of a plan, or of what was executed.
@@ -43,7 +44,7 @@ func NewBackfill(b *admin.Backfill, executed bool) Backfill {
 	out := Backfill{Head: head("backfill"), Group: b.Group, Beside: b.Of, Executed: executed, Verified: executed && b.Left() == 0, Left: b.Left(),
 		FromTime: Instant{b.From}, ToTime: Instant{b.To}, Ranges: []Range{}, Clock: text.ClockAt(b.Made), Begun: b.Begun}
 	for _, r := range b.Ranges {
-		out.Ranges = append(out.Ranges, Range{r.Topic, r.Partition, r.From, r.Until, r.At, r.Left(), r.Again})
+		out.Ranges = append(out.Ranges, Range{r.Topic, r.Partition, r.From, r.Until, r.At, r.Left(), r.Again, r.Dense})
 		if r.Cut {
 			out.Cut = append(out.Cut, r.TopicPartition.String())
 		}
@@ -54,10 +55,10 @@ func NewBackfill(b *admin.Backfill, executed bool) Backfill {
 // Rows are the ranges.
 func (b Backfill) Rows() any { return b.Ranges }
 
-// Repeats is how many records the main line applies too, at most.
-func (b Backfill) Repeats() (n int64) {
+// Repeats is how many records the main line applies too.
+func (b Backfill) Repeats() (n text.Amount) {
 	for _, r := range b.Ranges {
-		n += r.Repeats
+		n = n.Plus(text.Amount{N: r.Repeats, Most: r.Repeats > 0 && !r.Exact})
 	}
 	return n
 }
@@ -68,7 +69,7 @@ func (b Backfill) Table() screen.Table {
 		{Name: "REPEATS", Right: true}}}
 	for _, r := range b.Ranges {
 		table.Rows = append(table.Rows, screen.Row{Cells: []string{partition(r.Topic, r.Partition),
-			fmt.Sprintf("[%s .. %s)", text.Count(r.From), text.Count(r.Until)), text.Count(r.Offset), text.Count(r.Left), text.Count(r.Repeats)}})
+			fmt.Sprintf("[%s .. %s)", text.Count(r.From), text.Count(r.Until)), text.Count(r.Offset), text.Count(r.Left), amount(r.Repeats, r.Exact)}})
 	}
 	return table
 }

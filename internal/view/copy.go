@@ -42,9 +42,11 @@ type CopiedMove struct {
 	Next         CopiedNext `json:"next"`
 	Earliest     int64      `json:"earliest"`
 	End          int64      `json:"end"`
-	Unread       int64      `json:"unread"`
+	Unread       int64      `json:"unread"`               // offsets
+	UnreadExact  bool       `json:"unread_exact" csv:"-"` // each of them is a record
 	Verdict      Verdict    `json:"verdict"`
-	Repeats      int64      `json:"repeats"`
+	Repeats      int64      `json:"repeats"` // offsets
+	RepeatsExact bool       `json:"repeats_exact" csv:"-"`
 	LosesAtMost  Number     `json:"loses_at_most"`
 	RecordAtNext Instant    `json:"record_at_next"`
 	Why          Word       `json:"why"`
@@ -62,7 +64,7 @@ func NewCopy(command string, c *admin.Copy, from, to string, done *admin.Done) C
 		Notes: list(c.Notes), Moves: []CopiedMove{}, Clock: text.ClockAt(c.Plan.Made), Held: c.Held, Fresh: c.Fresh, Uneven: c.Uneven, Made: done}
 	for _, l := range c.Lines {
 		out.Moves = append(out.Moves, CopiedMove{l.Topic, l.Partition, l.Cause.String(), Word(l.Read), position(l.Held),
-			CopiedNext{l.Next.Offset, Word(l.Next.TopicID.String())}, int64(l.Bounds.Earliest), int64(l.Bounds.HighWatermark), l.Unread(), Verdict(l.Verdict), l.Repeats,
+			CopiedNext{l.Next.Offset, Word(l.Next.TopicID.String())}, int64(l.Bounds.Earliest), int64(l.Bounds.HighWatermark), l.Unread(), l.Full, Verdict(l.Verdict), l.Repeats, l.Dense,
 			Number(l.AtMost), Instant{l.At}, Word(l.Why)})
 	}
 	return out
@@ -105,7 +107,7 @@ func (c Copy) Table() screen.Table {
 	}
 	for _, m := range c.Moves {
 		table.Rows = append(table.Rows, screen.Row{Cells: []string{partition(m.Topic, m.Partition), cmp.Or(string(m.Stored), "-"), m.Held.String(), text.Count(m.Next.Offset),
-			text.Count(m.Earliest), text.Count(m.End), text.Count(m.Unread), m.last(c)}, Style: screen.Yellow, Paint: m.LosesAtMost != 0})
+			text.Count(m.Earliest), text.Count(m.End), amount(m.Unread, m.UnreadExact), m.last(c)}, Style: screen.Yellow, Paint: m.LosesAtMost != 0})
 	}
 	return table
 }
@@ -125,7 +127,7 @@ func (m CopiedMove) last(c Copy) string {
 	case m.LosesAtMost > 0:
 		return verdict + "; loses at most " + m.LosesAtMost.String()
 	case m.Repeats != 0:
-		return verdict + "; repeats " + text.Count(m.Repeats)
+		return verdict + "; repeats " + amount(m.Repeats, m.RepeatsExact)
 	}
 	return verdict
 }

@@ -17,10 +17,12 @@ type Plan struct {
 	Head
 	Group    fencepost.Group `json:"group"`
 	Executed bool            `json:"executed"`
-	Stay     int             `json:"stay"`    // partitions that do not move
-	ToTime   Instant         `json:"to_time"` // the instant that the target names; null: it names none
-	Moves    []PlannedMove   `json:"moves"`   // in partition order
+	Stay     int             `json:"stay"`      // partitions that do not move
+	ToTime   Instant         `json:"to_time"`   // the instant that the target names; null: it names none
+	PastLast []string        `json:"past_last"` // partitions without a record at or after ToTime: they go to the end, or stay there
+	Moves    []PlannedMove   `json:"moves"`     // in partition order
 
+	Past  string          `json:"-"` // PastLast, with neighbours joined
 	Clock text.Clock      `json:"-"` // how times are printed
 	Left  fencepost.Place `json:"-"` // where the group went on, if the ledger is an old primary's
 }
@@ -32,7 +34,8 @@ type PlannedMove struct {
 	Cause        string    `json:"cause"`
 	Held         *Position `json:"held" csv:"offset fence"`
 	Next         Next      `json:"next"`
-	Repeats      int64     `json:"repeats"`
+	Repeats      int64     `json:"repeats"`               // offsets
+	RepeatsExact bool      `json:"repeats_exact" csv:"-"` // each of them is a record
 	LosesAtMost  Number    `json:"loses_at_most"`
 	RecordAtNext Instant   `json:"record_at_next" csv:"-"`
 	Why          Word      `json:"why"`
@@ -40,22 +43,26 @@ type PlannedMove struct {
 
 // NewPlan makes the answer.
 func NewPlan(p *admin.Plan) Plan {
-	out := Plan{Head: head("offsets set"), Group: p.Group, Stay: p.Stay, ToTime: Instant{p.ToTime()}, Moves: []PlannedMove{},
+	out := Plan{Head: head("offsets set"), Group: p.Group, Stay: p.Stay, ToTime: Instant{p.ToTime()}, PastLast: []string{}, Moves: []PlannedMove{},
 		Clock: text.ClockAt(p.Made), Left: p.Left}
 	for _, l := range p.Lines {
-		out.Moves = append(out.Moves, PlannedMove{l.Topic, l.Partition, l.Cause.String(), position(l.Held), Next{l.Next.Offset}, l.Repeats,
+		out.Moves = append(out.Moves, PlannedMove{l.Topic, l.Partition, l.Cause.String(), position(l.Held), Next{l.Next.Offset}, l.Repeats, l.Dense,
 			Number(l.AtMost), Instant{l.RecordAt}, Word(l.Why)})
 	}
+	for _, tp := range p.PastLast {
+		out.PastLast = append(out.PastLast, tp.String())
+	}
+	out.Past = named(p.PastLast, 20)
 	return out
 }
 
 // Rows are the moves.
 func (p Plan) Rows() any { return p.Moves }
 
-// Repeats is how many records are applied again, at most.
-func (p Plan) Repeats() (n int64) {
+// Repeats is how many records are applied again.
+func (p Plan) Repeats() (n text.Amount) {
 	for _, m := range p.Moves {
-		n += m.Repeats
+		n = n.Plus(text.Amount{N: m.Repeats, Most: m.Repeats > 0 && !m.RepeatsExact})
 	}
 	return n
 }
@@ -81,7 +88,7 @@ func (p Plan) Table() screen.Table {
 		{Name: "REPEATS", Right: true}, {Name: "LOSES-AT-MOST", Right: true}, {Name: "RECORD-AT-NEXT (" + p.Clock.String() + ")", Hide: 1}}}
 	for _, m := range p.Moves {
 		table.Rows = append(table.Rows, screen.Row{Cells: []string{partition(m.Topic, m.Partition), m.Held.String(), text.Count(m.Next.Offset),
-			text.Count(m.Repeats), m.LosesAtMost.Loss(), p.Clock.Time(m.RecordAtNext.Time)}, Style: screen.Yellow, Paint: m.LosesAtMost != 0})
+			amount(m.Repeats, m.RepeatsExact), m.LosesAtMost.Loss(), p.Clock.Time(m.RecordAtNext.Time)}, Style: screen.Yellow, Paint: m.LosesAtMost != 0})
 	}
 	return table
 }
@@ -111,7 +118,8 @@ type DoneMove struct {
 	Cause       string    `json:"cause"`
 	Held        *Position `json:"held" csv:"offset fence"`
 	Next        *Position `json:"next" csv:"offset"`
-	Repeats     Number    `json:"repeats"`
+	Repeats     Number    `json:"repeats"`               // offsets
+	Exact       bool      `json:"repeats_exact" csv:"-"` // each of them is a record
 	LosesAtMost Number    `json:"loses_at_most"`
 	Why         Word      `json:"why"`
 }
@@ -120,7 +128,7 @@ type DoneMove struct {
 func NewDone(p *admin.Plan, done admin.Done) Done {
 	out := Done{Head: head("offsets set"), Group: p.Group, Executed: true, Verified: true, Stay: p.Stay, WentOn: done.WentOn}
 	for i, m := range done.Moves {
-		out.Moves = append(out.Moves, DoneMove{m.Topic, m.Partition, m.Cause.String(), position(m.Held), position(m.Next), Number(done.Repeats[i]),
+		out.Moves = append(out.Moves, DoneMove{m.Topic, m.Partition, m.Cause.String(), position(m.Held), position(m.Next), Number(done.Repeats[i].N), !done.Repeats[i].Most,
 			Number(m.AtMost), Word(m.Reason())})
 	}
 	return out
@@ -172,5 +180,5 @@ func (m DoneMove) price() string {
 	case m.LosesAtMost > 0:
 		return "loses at most " + m.LosesAtMost.String()
 	}
-	return "repeats " + m.Repeats.Loss()
+	return "repeats " + amount(m.Repeats, m.Exact)
 }

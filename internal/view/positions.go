@@ -61,7 +61,8 @@ type Totals struct {
 	Waiting    int   `json:"waiting"`
 	Parked     int   `json:"parked"`
 	Idle       int   `json:"idle"`
-	Lag        int64 `json:"lag"`         // over the partitions of which it is known
+	Lag        int64 `json:"lag"` // over the partitions of which it is known: at least, where LagUnknown is above 0
+	AtLeast    bool  `json:"lag_at_least"`
 	LagUnknown int   `json:"lag_unknown"` // partitions of which it is not
 }
 
@@ -80,6 +81,10 @@ type Standing struct {
 	AtMost    Number    `json:"at_most"`
 	Reason    Word      `json:"reason"`
 	LastMove  *LastMove `json:"last_move"`
+	// CommittedElsewhere is where another program moved the partition in the Kafka group; the ledger decides. null: none did.
+	CommittedElsewhere *fencepost.Offset `json:"committed_elsewhere" csv:"-"`
+	// Transaction holds the rest of the partition back; null: none is known.
+	Transaction *Transaction `json:"transaction" csv:"-"`
 
 	Settled bool             `json:"-"` // the position is good as it is
 	Odd     bool             `json:"-"` // it needs an explanation
@@ -93,6 +98,14 @@ type Bounds struct {
 	Stable   fencepost.Offset `json:"stable"`
 	End      fencepost.Offset `json:"end"`
 	TopicID  Word             `json:"topic_id"`
+}
+
+// Transaction is an open one.
+type Transaction struct {
+	ProducerID      int64            `json:"producer_id"`
+	TransactionalID Word             `json:"transactional_id"`
+	From            fencepost.Offset `json:"from"`
+	Since           Instant          `json:"since"`
 }
 
 // LastMove is who moved a position last.
@@ -127,6 +140,7 @@ func NewPositions(v admin.View, where, form string) Positions {
 			p.Totals.LagUnknown++
 		}
 	}
+	p.Totals.AtLeast = p.Totals.LagUnknown > 0
 	p.Totals.Partitions, p.Totals.Blocked, p.Totals.Waiting = len(v.Standings), states[admin.Blocked], states[admin.Waiting]
 	p.Totals.Parked, p.Totals.Idle = states[admin.Parked], states[admin.Idle]
 	return p
@@ -138,7 +152,7 @@ func list(texts []string) []string { return append([]string{}, texts...) }
 func standing(s admin.Standing) Standing {
 	out := Standing{Topic: s.Topic, Partition: s.Partition, Position: position(s.Position), Lag: Number(s.Lag), LagTime: Age(s.LagTime),
 		Verdict: Verdict(s.Decision.Verdict), State: Word(s.State.String()), AtMost: -1, Reason: Word(s.Reason),
-		Settled: s.Settled(), Odd: s.Odd(), BadAt: -1, Moved: s.Moved}
+		Settled: s.Settled(), Odd: s.Odd(), BadAt: -1, Moved: s.Moved, CommittedElsewhere: s.Elsewhere}
 	if b := s.Bounds; b.Err == nil {
 		out.Bounds = &Bounds{b.Earliest, b.LastStableOffset, b.HighWatermark, Word(b.TopicID.String())}
 	}
@@ -154,14 +168,18 @@ func standing(s admin.Standing) Standing {
 	if s.Entry != nil {
 		out.Stored = &s.Entry.Raw
 	}
+	if tx := s.Open; tx != nil {
+		out.Transaction = &Transaction{tx.ProducerID, Word(tx.TransactionalID), tx.From, Instant{tx.Since}}
+	}
 	return out
 }
 
 // Rows are the positions.
 func (p Positions) Rows() any { return p.Positions }
 
-// Exit is 3 where a person is needed.
-func (p Positions) Exit() int { return found(p.Totals.Parked > 0 || p.Lost) }
+// Exit is 3 where a person is needed, and where the brokers do not say: a partition that waits may wait for ever, and a job that
+// looks at the exit code alone would never learn of it.
+func (p Positions) Exit() int { return found(p.Totals.Parked+p.Totals.Waiting > 0 || p.Lost) }
 
 // Ordered is the positions with what is odd first; within that, and behind it, in partition order. odd is how many are.
 func (p Positions) Ordered() (ordered []Standing, odd int) {
@@ -223,11 +241,32 @@ func (p Positions) Table(detail Detail) screen.Table {
 		plain, folded = plain[:odd], plain[odd:]
 	}
 	table := screen.Table{Columns: standingColumns(wide)}
-	for _, s := range plain {
-		table.Rows = append(table.Rows, s.row(p, wide))
+	for i := 0; i < len(plain); {
+		n := 1
+		if detail == Folded {
+			n = alikeStandings(plain[i:])
+		}
+		row := plain[i].row(p, wide)
+		if n > 1 {
+			row.Cells[0] = run{plain[i].Topic, plain[i].Partition, plain[i+n-1].Partition}.String()
+			row.Cells[len(row.Cells)-1] = "" // each has one of its own
+		}
+		table.Rows = append(table.Rows, row)
+		i += n
 	}
 	table.Rows = append(table.Rows, p.lastRow(folded))
 	return table
+}
+
+// alikeStandings is how many partitions, from the first on, are neighbours that need a person for the same reason and read alike in a table.
+func alikeStandings(list []Standing) int {
+	n := 1
+	for first := list[0].cells(); n < len(list) && list[0].Odd && list[n].Odd && list[n].Topic == list[0].Topic && list[n].Partition == list[n-1].Partition+1; n++ {
+		if list[n].Reason != list[0].Reason || !slices.Equal(list[n].cells()[1:], first[1:]) {
+			break
+		}
+	}
+	return n
 }
 
 func standingColumns(wide bool) []screen.Column {
@@ -246,12 +285,17 @@ func (s Standing) Name() string {
 	return fencepost.TopicPartition{Topic: s.Topic, Partition: s.Partition}.String()
 }
 
-// row is the line of one partition.
-func (s Standing) row(p Positions, wide bool) screen.Row {
+// cells are a partition's, without those of its last move.
+func (s Standing) cells() []string {
 	cells := []string{s.Name(), s.Position.String(), "-", "-", "-", s.Lag.String(), s.LagTime.String(), s.Verdict.String(), string(s.State)}
 	if b := s.Bounds; b != nil {
 		cells[2], cells[3], cells[4] = text.Count(b.Earliest), text.Count(b.Stable), text.Count(b.End)
 	}
+	return cells
+}
+
+// row is the line of one partition.
+func (s Standing) row(p Positions, wide bool) screen.Row {
 	row := screen.Row{Style: screen.Green, Paint: s.Settled}
 	switch string(s.State) {
 	case admin.Parked.String():
@@ -259,7 +303,7 @@ func (s Standing) row(p Positions, wide bool) screen.Row {
 	case admin.Waiting.String(), admin.Blocked.String():
 		row.Style, row.Paint = screen.Yellow, true
 	}
-	row.Cells = append(cells, s.lastMove(p, wide)...)
+	row.Cells = append(s.cells(), s.lastMove(p, wide)...)
 	return row
 }
 
@@ -296,20 +340,32 @@ func (p Positions) lastRow(folded []Standing) screen.Row {
 		return screen.Row{Cells: []string{fmt.Sprintf("%d more, all ok (--all)", len(folded)), "", "", "", "", lag.String(), longest.String(), "ok"},
 			Style: screen.Green, Paint: true}
 	}
-	offsets, ends := Number(0), Number(0) // a partition of which one is not known is left out of that sum
+	offsets, ends := Number(-1), Number(-1) // a partition of which one is not known is left out of that sum
 	for _, s := range p.Positions {
 		if s.Position != nil {
-			offsets += Number(s.Position.Offset)
+			offsets = max(offsets, 0) + Number(s.Position.Offset)
 		}
 		if s.Bounds != nil {
-			ends += Number(s.Bounds.End)
+			ends = max(ends, 0) + Number(s.Bounds.End)
 		}
 	}
-	return screen.Row{Cells: []string{"total", offsets.String(), "", "", ends.String(), Number(p.Totals.Lag).String(), p.lagTime().String(), p.Verdicts()}}
+	return screen.Row{Cells: []string{"total", offsets.String(), "", "", ends.String(), p.lag(), p.lagTime().String(), p.Verdicts()}}
+}
+
+// lag is the sum of what is known; at least so much, where of a partition it is not.
+func (p Positions) lag() string {
+	switch {
+	case p.Totals.LagUnknown == p.Totals.Partitions:
+		return "-"
+	case p.Totals.AtLeast:
+		return "at least " + text.Count(p.Totals.Lag)
+	}
+	return text.Count(p.Totals.Lag)
 }
 
 // lagTime is the age of the oldest unread record; not known if a lagging partition's is not.
 func (p Positions) lagTime() (longest Age) {
+	longest = -1
 	for _, s := range p.Positions {
 		if s.Lag > 0 && s.LagTime < 0 {
 			return -1
@@ -338,16 +394,56 @@ func (p Positions) TopicLines() (lines []string) {
 // Explained is a name, and prose about it.
 type Explained struct{ Name, Text string }
 
+// reasons is why each partition is odd, or held back; those of which the same is said are named together.
+func (p Positions) reasons() (lines []Explained) {
+	ordered, odd := p.Ordered()
+	of := map[string][]fencepost.TopicPartition{} // :: reason -> partitions
+	var said []string
+	for i, s := range ordered {
+		if i >= odd && s.Transaction == nil {
+			continue
+		}
+		why := string(s.Reason)
+		if s.BadAt >= 0 {
+			why = fmt.Sprintf("record at %s can not be decoded: %s", text.Count(s.BadAt), s.Reason)
+		}
+		if why == "" {
+			continue
+		}
+		if of[why] == nil {
+			said = append(said, why)
+		}
+		of[why] = append(of[why], fencepost.TopicPartition{Topic: s.Topic, Partition: s.Partition})
+	}
+	for _, why := range said {
+		lines = append(lines, Explained{named(of[why], 3), why})
+	}
+	return lines
+}
+
+// elsewhere names the partitions that another program moved in the Kafka group; empty: there is none.
+func (p Positions) elsewhere() string {
+	var tps []fencepost.TopicPartition
+	var first Standing
+	for _, s := range p.Positions {
+		if s.CommittedElsewhere == nil {
+			continue
+		}
+		if len(tps) == 0 {
+			first = s
+		}
+		tps = append(tps, fencepost.TopicPartition{Topic: s.Topic, Partition: s.Partition})
+	}
+	if len(tps) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("another program moved Kafka's group %s: %s, the first to %s where the ledger holds %s; the ledger decides, and offsets set moves it",
+		p.Group, named(tps, 3), text.Count(*first.CommittedElsewhere), first.Position)
+}
+
 // Explained explains what is odd, what was moved within a day, and what is so of the whole.
 func (p Positions) Explained() (lines []Explained) {
-	ordered, odd := p.Ordered()
-	for _, s := range ordered[:odd] {
-		if s.BadAt >= 0 {
-			lines = append(lines, Explained{s.Name(), fmt.Sprintf("record at %s can not be decoded: %s", text.Count(s.BadAt), s.Reason)})
-		} else if s.Reason != "" {
-			lines = append(lines, Explained{s.Name(), string(s.Reason)})
-		}
-	}
+	lines = p.reasons()
 	for _, s := range p.Positions {
 		if m := s.Moved; m != nil && !m.Adopts() && p.Time.Sub(m.At) < 24*time.Hour {
 			says := fmt.Sprintf("%s by %s %s, %s -> %s", m.Cause, m.Who, Ago(p.Time.Time, m.At), position(m.Held), text.Count(m.Next.Offset))
@@ -356,6 +452,9 @@ func (p Positions) Explained() (lines []Explained) {
 			}
 			lines = append(lines, Explained{s.Name(), says})
 		}
+	}
+	if note := p.elsewhere(); note != "" {
+		lines = append(lines, Explained{"note", note})
 	}
 	if p.Layout != nil {
 		for _, note := range p.Layout.Notes {

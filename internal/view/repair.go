@@ -36,7 +36,8 @@ type Option struct {
 	Cause       Word      `json:"cause"` // null: nothing moves
 	Held        *Position `json:"held" csv:"offset"`
 	Next        Next      `json:"next"`
-	Repeats     Number    `json:"repeats"`
+	Repeats     Number    `json:"repeats"`               // offsets
+	Exact       bool      `json:"repeats_exact" csv:"-"` // each of them is a record
 	LosesAtMost Number    `json:"loses_at_most"`
 	Note        Word      `json:"note"`
 
@@ -50,7 +51,7 @@ func NewRepair(r *admin.Repair) Repair {
 	for _, ailing := range r.Ailing {
 		for i, o := range ailing.Options {
 			option := Option{Topic: o.Topic, Partition: o.Partition, Verdict: Kebab(ailing.Decision.Verdict), Choice: o.Choice,
-				Chosen: ailing.Chosen == &ailing.Options[i], Held: position(o.Held), Next: Next{o.Next.Offset}, Repeats: Number(o.Repeats),
+				Chosen: ailing.Chosen == &ailing.Options[i], Held: position(o.Held), Next: Next{o.Next.Offset}, Repeats: Number(o.Repeats), Exact: o.Dense,
 				LosesAtMost: Number(o.AtMost), Note: Word(o.Note), Words: ailing.Decision.Verdict.String(), Decided: ailing.Chosen != nil}
 			if o.Cause != ledger.CauseUnset {
 				option.Cause = Word(o.Cause.String())
@@ -119,7 +120,7 @@ func (r Repair) Table() screen.Table {
 		if o.Decided && !o.Chosen {
 			continue
 		}
-		cells := []string{"", "", o.Choice, o.Held.String(), text.Count(o.Next.Offset), o.Repeats.Loss(), o.LosesAtMost.Loss(), string(o.Note)}
+		cells := []string{"", "", o.Choice, o.Held.String(), text.Count(o.Next.Offset), amount(o.Repeats, o.Exact), o.LosesAtMost.Loss(), string(o.Note)}
 		if name := partition(o.Topic, o.Partition); name != last {
 			cells[0], cells[1], last = name, o.Words, name
 		}

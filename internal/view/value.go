@@ -38,6 +38,14 @@ func (n Number) Loss() string {
 	return text.Count(n)
 }
 
+// amount is how many records there are, or the most there can be. Below 0 it is not known.
+func amount[T ~int64](n T, exact bool) string {
+	if n < 0 {
+		return Number(n).Loss()
+	}
+	return text.Amount{N: int64(n), Most: !exact}.String()
+}
+
 // Word is a text that may be missing. "" and "-" are null in json.
 type Word string
 

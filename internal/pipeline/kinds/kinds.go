@@ -6,6 +6,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -89,16 +90,16 @@ type Pipeline struct {
 
 // About is what there is to say of a sink, for people, the engine and an operator's verbs.
 type About struct {
-	Into      string               // where rows go: postgres flights
-	Home      string               // what holds rows and ledger together: database, file, Redis
-	Promise   []string             // why it is exactly once, in sentences
-	Again     string               // what becomes of a batch that is applied again: "its rows stand twice"
-	Repeat    func(n int64) string // what repeating n records does, for a plan
-	Table     string               // empty: none, or named by statements
-	Upserts   bool                 // a row of Table is written over by its key
-	Unordered bool                 // records of one key in different partitions overwrite each other in no order
-	Lanes     int                  // commits side by side; 0: as many as the machine is good for
-	Path      string               // of a file that is the sink, as it was written; empty: it is none
+	Into      string                   // where rows go: postgres flights
+	Home      string                   // what holds rows and ledger together: database, file, Redis
+	Promise   []string                 // why it is exactly once, in sentences
+	Again     string                   // what becomes of a batch that is applied again: "its rows stand twice"
+	Repeat    func(text.Amount) string // what repeating so many records does, for a plan
+	Table     string                   // empty: none, or named by statements
+	Upserts   bool                     // a row of Table is written over by its key
+	Unordered bool                     // records of one key in different partitions overwrite each other in no order
+	Lanes     int                      // commits side by side; 0: as many as the machine is good for
+	Path      string                   // of a file that is the sink, as it was written; empty: it is none
 }
 
 // Place is a place of the file for technologies.

@@ -253,8 +253,8 @@ func (s redisSink) About() About {
 		Promise: []string{"commands and moves are one script, and each move is compared and set in it.",
 			"Holds through kill -9, a lost answer, late workers, while Redis keeps what it acknowledged: appendonly yes, appendfsync always, no failover to a replica that lags.",
 			"If it loses its tail it loses both, and we replay."},
-		Repeat: func(n int64) string {
-			return fmt.Sprintf("the commands of sink.redis are applied again to %s: HINCRBY, ZINCRBY and XADD count them twice", text.Plural(n, "record"))
+		Repeat: func(n text.Amount) string {
+			return fmt.Sprintf("the commands of sink.redis are applied again to %s: HINCRBY, ZINCRBY and XADD count them twice", n.Of("record"))
 		}}
 }
 

@@ -69,18 +69,18 @@ func (t table) rules(r *keys.Reader, at string, p Pipeline) {
 // about is what there is to say of a sink with tables; kind is its technology.
 func (t table) about(kind string) About {
 	a := About{Into: kind + " " + t.Table, Again: "its rows stand twice", Table: t.Table, Upserts: len(t.Key) > 0, Unordered: len(t.Key) > 0, Lanes: t.Lanes,
-		Repeat: func(n int64) string {
-			return fmt.Sprintf("table %s has no key: %s will stand there twice unless you delete them first", t.Table, text.Plural(n, "row"))
+		Repeat: func(n text.Amount) string {
+			return fmt.Sprintf("table %s has no key: %s will stand there twice unless you delete them first", t.Table, n.Of("row"))
 		}}
 	switch {
 	case t.SQL != "":
 		a.Into, a.Again, a.Lanes = kind+" by sql", "your SQL runs over it twice", cmp.Or(t.Lanes, 1) // statements may depend on each other
-		a.Repeat = func(n int64) string {
-			return fmt.Sprintf("the statements of sink.%s.sql are applied again to %s", kind, text.Plural(n, "record"))
+		a.Repeat = func(n text.Amount) string {
+			return fmt.Sprintf("the statements of sink.%s.sql are applied again to %s", kind, n.Of("record"))
 		}
 	case len(t.Key) > 0:
 		a.Again = "its rows are written again, by their key"
-		a.Repeat = func(int64) string {
+		a.Repeat = func(text.Amount) string {
 			return fmt.Sprintf("table %s has a key: rows are written again, and stand there once", t.Table)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/connector/sqlite"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/sink"
 )
 
@@ -58,7 +59,7 @@ func (s sqliteStore) file() sqliteStore { return s }
 // Missing reports a file that is not there: opening one would make it.
 func (s sqliteStore) Missing() error {
 	if _, err := os.Stat(s.Path); errors.Is(err, fs.ErrNotExist) {
-		return &fencepost.UserError{Code: "ledger-missing", Err: fmt.Errorf("%s does not exist: the pipeline has not run yet", s.Path),
+		return &fencepost.UserError{Code: "ledger-missing", Err: fmt.Errorf("%s does not exist: the pipeline has not run yet, or in another folder", text.Absolute(s.Path)),
 			Help: "fencepost run FILE; or mend " + s.At + ".path"}
 	}
 	return nil

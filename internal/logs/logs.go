@@ -188,6 +188,13 @@ func (l *Log) standing(e engine.Event) {
 		l.slog.Warn("retrying", as...)
 	case engine.Slow:
 		l.slog.Warn("a commit takes long", "lane", e.Lane, "rows", e.Rows, "for_ms", e.For, "waits", e.Wait.Text)
+	case engine.ReportFailed:
+		as := []any{"error", text(e.Err)}
+		if errors.Is(e.Err, ledger.ErrNoReports) {
+			const code = "reports-not-kept"
+			as = append(as, "code", code, "help", l.cfg.Remedy(engine.Parked{Code: code}))
+		}
+		l.slog.Warn("reports not kept", as...)
 	case engine.MirrorFailed:
 		if e.Mirror > 0 { // the configuration asks for it, and it is logged once
 			l.slog.Warn("mirror failed", "mirror", e.Mirror, "error", text(e.Err))
@@ -207,11 +214,15 @@ func (l *Log) standing(e engine.Event) {
 	case engine.LeftBehind:
 		l.slog.Warn("left behind", "what", e.What, "error", text(e.Err))
 	case engine.Stopped:
-		as := append(status(e.Status), "up_ms", e.Up)
+		as, level := append(status(e.Status), "up_ms", e.Up), slog.LevelInfo
+		if len(e.Parked) > 0 {
+			level = slog.LevelWarn
+			as = append(as, "partitions", some(e.Parked))
+		}
 		if e.Err != nil { // what is to be done about it, Failed says
 			as = append(as, "error", text(e.Err))
 		}
-		l.slog.Info("stopped", as...)
+		l.slog.Log(context.Background(), level, "stopped", as...)
 	}
 }
 
@@ -300,6 +311,17 @@ func names(tps []fencepost.TopicPartition) list {
 		out[i] = tp.String()
 	}
 	return out
+}
+
+// most is how many partitions a line names.
+const most = 20
+
+// some is names, of the first ones where there are many.
+func some(tps []fencepost.TopicPartition) list {
+	if len(tps) <= most {
+		return names(tps)
+	}
+	return append(names(tps[:most]), fmt.Sprintf("and %d more", len(tps)-most))
 }
 
 func text(err error) string {

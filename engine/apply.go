@@ -218,6 +218,7 @@ func (e callbacks) Revoked(ctx context.Context, tps []fencepost.TopicPartition) 
 
 // Lost drops partitions that belong to another worker already.
 func (e callbacks) Lost(tps []fencepost.TopicPartition) {
+	e.reporter.cutOff(tps)
 	e.release(tps)
 	e.forget(tps)
 	e.dropMirrors(tps)

@@ -28,6 +28,7 @@ type Engine struct {
 	lanes    []*lane
 	poller   *poller
 	mirrors  []mirroring
+	reporter *reporter
 	inGroup  *mirror[fencepost.CommittedOffset] // the first of them
 	rate     *rate
 	began    time.Time
@@ -152,6 +153,8 @@ func newEngine(cfg Config) *Engine {
 	e.mu.load = map[*lane]int{}
 	e.mu.weak = map[string]bool{}
 	e.Subscribe(cfg.Events)
+	e.reporter = newReporter(e)
+	e.Subscribe(e.reporter.hear)
 	return e
 }
 
@@ -278,6 +281,7 @@ func (e *Engine) run(ctx context.Context) error {
 	for _, m := range e.mirrors {
 		e.others.start("mirror", func() { m.run(polling) })
 	}
+	e.others.start("report", func() { e.reporter.run(polling) })
 	e.others.start("join group", func() {
 		if err := e.cfg.Source.Start(joining, callbacks{e}); err != nil && joining.Err() == nil {
 			e.fail(err)
@@ -313,7 +317,11 @@ func (e *Engine) drain(ctx context.Context, cut error, stopPolling, stopFilling,
 	unfinished := append(e.working.wait(within(grace+100*time.Millisecond)), e.doubtful()...)
 
 	e.flushMirrors(within(grace+300*time.Millisecond), names(e.held()))
-	final := e.Status() // of the partitions while they are still held
+	final, parked := e.Status(), e.parked() // of the partitions while they are still held
+	_, _ = call(within(grace+400*time.Millisecond), &e.others, grace/10, "report", only(func(ctx context.Context) error {
+		e.reporter.pass(ctx, true)
+		return nil
+	}))
 	stopJoining()
 	e.leave(within(grace + 500*time.Millisecond))
 	close(e.over)
@@ -325,7 +333,7 @@ func (e *Engine) drain(ctx context.Context, cut error, stopPolling, stopFilling,
 	if len(unfinished) > 0 {
 		err = errors.Join(err, fmt.Errorf("%w: %s", ErrCutShort, strings.Join(unfinished, "; ")))
 	}
-	e.emit(Stopped{Status: final, Up: time.Since(e.began), Err: err})
+	e.emit(Stopped{Status: final, Parked: parked, Up: time.Since(e.began), Err: err})
 	return err
 }
 

@@ -120,6 +120,9 @@ type (
 		Mirror int // 0: the Kafka group's; else the place in Config.Mirrors, from 1
 		Err    error
 	}
+	// ReportFailed: why partitions stand still could not be kept in the ledger, so that only this worker knows it. Reported
+	// once, until it can be again. Nothing of what is applied hangs on it.
+	ReportFailed struct{ Err error }
 	// Progress: a summary, several times a second while something changes, else once a second.
 	Progress struct{ Status }
 	// EndsFixed: a run with an end knows where it is.
@@ -142,8 +145,9 @@ type (
 	// Stopped: the last event of a run.
 	Stopped struct {
 		Status
-		Up  time.Duration
-		Err error
+		Parked []fencepost.TopicPartition // as the run left them, in order
+		Up     time.Duration
+		Err    error
 	}
 )
 
@@ -199,6 +203,7 @@ func (Slow) event()         {}
 func (Silent) event()       {}
 func (Outside) event()      {}
 func (MirrorFailed) event() {}
+func (ReportFailed) event() {}
 func (Progress) event()     {}
 func (EndsFixed) event()    {}
 func (Draining) event()     {}

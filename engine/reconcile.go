@@ -270,7 +270,7 @@ func (s *reconciliation) judge(tp fencepost.TopicPartition, answers []ledger.Ans
 		v.code, v.facts = "ledger-went-back", map[string]string{"applied": fmt.Sprint(was.Offset), "held": fmt.Sprint(st.Position.Offset)}
 	} else {
 		v.Decision = ledger.Reconcile(st, answers, s.e.cfg.Policy)
-		if v.code = parkCode(v.Verdict); v.Verdict == ledger.OldPrimary {
+		if v.code = v.Verdict.Code(); v.Verdict == ledger.OldPrimary {
 			v.facts = map[string]string{"held": fmt.Sprint(st.Position.Offset)}
 		}
 	}
@@ -371,27 +371,5 @@ func (e *Engine) moved(moves []ledger.Move) {
 	if len(moves) > 0 {
 		e.stats.moved(moves)
 		e.emit(Moved{Moves: moves})
-	}
-}
-
-// parkCode is the verdict as an error code.
-func parkCode(v ledger.Verdict) string {
-	switch v {
-	case ledger.Missing:
-		return "topic-missing"
-	case ledger.OtherCluster:
-		return "other-cluster"
-	case ledger.OldPrimary:
-		return "old-primary"
-	case ledger.Recreated:
-		return "recreated"
-	case ledger.AgedOut:
-		return "aged-out"
-	case ledger.Truncated:
-		return "truncated"
-	case ledger.LostRow:
-		return "lost-row"
-	default:
-		return "start-out-of-range"
 	}
 }

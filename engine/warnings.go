@@ -26,6 +26,8 @@ func Warnings(l *slog.Logger) func(Event) {
 			l.Warn("left behind", "what", e.What, "error", e.Err)
 		case Retrying:
 			l.Warn("retrying", "what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in", e.In, "unknown", e.Unknown, "error", e.Err)
+		case ReportFailed:
+			l.Warn("reports not kept", "error", e.Err)
 		case Slow:
 			warnOf(l, e.Ended, "a long commit has ended", "a commit takes long", "lane", e.Lane, "rows", e.Rows, "for", e.For, "waits", e.Wait.Text)
 		case Silent:

@@ -38,6 +38,29 @@ var verdicts = [...]string{"unset", "unknown", "missing", "other cluster", "ok",
 // String is the verdict as people read it.
 func (v Verdict) String() string { return verdicts[v] }
 
+// Code is the verdict as an error code: why a partition is parked. A start that lies outside of the log has one too, and no
+// verdict of its own.
+func (v Verdict) Code() string {
+	switch v {
+	case Missing:
+		return "topic-missing"
+	case OtherCluster:
+		return "other-cluster"
+	case OldPrimary:
+		return "old-primary"
+	case Recreated:
+		return "recreated"
+	case AgedOut:
+		return "aged-out"
+	case Truncated:
+		return "truncated"
+	case LostRow:
+		return "lost-row"
+	case VerdictUnset, OK, Unknown, StaleMetadata, WeakerCheck, MirrorAhead, Added, New:
+	}
+	return "start-out-of-range"
+}
+
 // Action is what follows from a Decision.
 type Action uint8
 

@@ -43,7 +43,7 @@ const (
 	HaltWaiting  Halt = "waiting"  // for an answer of the brokers
 	HaltBlocked  Halt = "blocked"  // by an open transaction
 	HaltRetrying Halt = "retrying" // its commit fails and is tried again, or takes long
-	HaltCutOff   Halt = "cut off"  // its worker lost it without leaving, and has not got it back
+	HaltCutOff   Halt = "cut-off"  // its worker lost it without leaving, and has not got it back
 )
 
 // Report is why a partition stands still, as the worker knows that has it. It is valid only while the ledger holds exactly
@@ -64,6 +64,11 @@ func (r Report) Current(held Position) bool {
 	return r.Position.Offset == held.Offset && r.Position.Fence == held.Fence
 }
 
+// Same reports whether a store keeps the same of both.
+func (r Report) Same(o Report) bool {
+	return r.TopicPartition == o.TopicPartition && r.text() == o.text()
+}
+
 // mostTexts bounds the texts of one call, so that they fit into a store's request.
 const mostTexts = 500
 
@@ -76,7 +81,7 @@ func (r Report) text() string {
 		return ""
 	}
 	reason := r.Reason
-	if len(reason) > mostReason {
+	if len(reason) > mostReason+len("…") {
 		reason = strings.ToValidUTF8(reason[:mostReason], "") + "…"
 	}
 	return fields{{"state", string(r.Halt)}, {"code", r.Code}, {"reason", reason}, {"offset", itoa(r.Offset)}, {"since", r.Since.UTC().Format(time.RFC3339Nano)},

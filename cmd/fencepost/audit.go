@@ -25,6 +25,7 @@ var auditManual = manual{
 		"hole  or overlap, fence: a move does not begin where the last one ended",
 		"changed  an entry is not where its moves lead: something else wrote it",
 		"verdict  the brokers contradict a position: offsets repair",
+		"parked  or waiting, retrying: a partition stands still, a worker says why",
 		"missing  a record that a commit covers has no row",
 		"doubled  a record has more rows than commits cover it",
 		"foreign  a row of no record that a commit covers",

@@ -117,9 +117,19 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 	who := worker(f)
 	log := a.log(f, who)
 	hears := a.listener(f, log, who, until.Set())
+	var left engine.Stopped
 	err = a.consume(parent, f, hears, log, func(cfg *engine.Config) {
-		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who, cfg.Events = until, flags.wait, flags.resume, who, hears.Event
+		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who = until, flags.wait, flags.resume, who
+		cfg.Events = func(e engine.Event) {
+			if stopped, ok := e.(engine.Stopped); ok {
+				left = stopped
+			}
+			hears.Event(e)
+		}
 	})
+	if err == nil && len(left.Parked) > 0 {
+		return exited(3) // the last line of the run names them
+	}
 	if errors.Is(err, engine.ErrCutShort) {
 		return exited(1) // the last line of the run has the reason
 	}

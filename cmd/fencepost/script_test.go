@@ -32,8 +32,22 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script: each file shows what one verb does, and reads as its manual.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	params := scripts()
+	params.Dir = "testdata/script"
+	testscript.Run(t, params)
+}
+
+// runCase runs testdata/cases/NAME.txtar: a fault, as its input and the right answer.
+func runCase(t *testing.T, name string) {
+	t.Parallel()
+	params := scripts()
+	params.Files = []string{"testdata/cases/" + name + ".txtar"}
+	testscript.Run(t, params)
+}
+
+// scripts are the commands and the environment of scripts.
+func scripts() testscript.Params {
+	return testscript.Params{
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -46,9 +60,9 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "kafka": startBroker, "produce": produce, "sqlite": sqliteCommand, "fill": fill, "tombstone": tombstone, "hide": hide,
-			"stamped": stamped, "switched": switched, "transact": transact, "waitfor": waitRows, "waitpath": waitPath,
+			"stamped": stamped, "switched": switched, "transact": transact, "waitfor": waitRows, "waitpath": waitPath, "put": put,
 		},
-	})
+	}
 }
 
 // status runs a command and wants its exit code: status 3 fencepost check bad.yaml. stdout and stderr are then those
@@ -97,6 +111,22 @@ func produce(ts *testscript.TestScript, _ bool, args []string) {
 	_, err = feed.Produce(context.Background(), feed.Config{Brokers: []string{brokers}, Topic: args[0],
 		Partitions: int32(partitions), Flights: first(n)})
 	ts.Check(err)
+}
+
+// put writes records into a partition of a topic, which is made where it is missing: put TOPIC PARTITION VALUE...
+func put(ts *testscript.TestScript, _ bool, args []string) {
+	partition, err := strconv.ParseInt(args[1], 10, 32)
+	ts.Check(err)
+	ctx := context.Background()
+	client, err := kgo.NewClient(kgo.SeedBrokers(ts.Getenv("KAFKA")), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	ts.Check(err)
+	defer client.Close()
+	_, _ = kadm.NewClient(client).CreateTopic(ctx, int32(partition)+1, 1, nil, args[0]) // it may be there
+	var records []*kgo.Record
+	for i, value := range args[2:] {
+		records = append(records, &kgo.Record{Topic: args[0], Partition: int32(partition), Key: fmt.Append(nil, "k", i), Value: []byte(value)})
+	}
+	ts.Check(client.ProduceSync(ctx, records...).FirstErr())
 }
 
 // tombstone makes a topic of one partition with a record, one without a value, and another record: tombstone TOPIC.

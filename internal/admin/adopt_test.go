@@ -35,8 +35,11 @@ func (w *world) adopt(partitions ...int32) {
 // E4: an operator's move fills in the brokers' topic ID, and none copies the zero ID over.
 func TestE4MovesFillInTheTopicID(t *testing.T) {
 	for name, move := range map[string]func(*world) *admin.Plan{
-		"set":  func(w *world) *admin.Plan { return w.planned("700", "trips:1") },
-		"skip": func(w *world) *admin.Plan { return w.repair("", admin.RecordSkip, "trips:1").Plan },
+		"set": func(w *world) *admin.Plan { return w.planned("700", "trips:1") },
+		"skip": func(w *world) *admin.Plan {
+			w.report(tp(1), 1000)
+			return w.repair("", admin.RecordSkip, "trips:1").Plan
+		},
 		"divergence": func(w *world) *admin.Plan {
 			return w.repair("truncated=divergence", admin.RecordUndecided, "trips:0").Plan
 		},

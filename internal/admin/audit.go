@@ -247,8 +247,12 @@ func (c *chain) compare(a *Audit, before ledger.Snapshot, v View) {
 		default:
 			a.fault("ledger", "changed", tp, "holds another fence at %s than its last move left: changed by something else", text.Count(was.Offset))
 		}
-		if s.NeedsPerson() && s.Bad == nil {
-			a.fault("ledger", "verdict", tp, "%s: %s", s.Decision.Verdict, s.Reason)
+		switch {
+		case !s.NeedsPerson():
+		case s.State == Parked && s.Decision.Action == ledger.Stop:
+			a.fault("ledger", "verdict", tp, "%s: %s", s.Decision.Verdict, s.Told())
+		default:
+			a.fault("ledger", s.State.String(), tp, "%s", s.Told())
 		}
 	}
 	if a.Faults() == n {

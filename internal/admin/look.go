@@ -30,6 +30,8 @@ type View struct {
 	Foreign   bool            // the positions are another program's
 	Meaning   foreign.Meaning // of its numbers
 	Notes     []string        // what is odd about its layout
+	// Unreported is why it is not known what the workers know; nil: it is.
+	Unreported error
 
 	entries map[fencepost.TopicPartition]foreign.Entry
 }
@@ -44,10 +46,14 @@ const (
 	Waiting            // the brokers do not answer for it; goes on by itself
 	Blocked            // an open transaction holds it back
 	Parked             // a person has to decide
+	Retrying           // a worker says that its commit fails and is tried again, or takes long
+	CutOff             // a worker says that it lost the partition without leaving the group
 )
 
 // String is the state's word; "-" where it is not known.
-func (s State) String() string { return [...]string{"-", "idle", "waiting", "blocked", "parked"}[s] }
+func (s State) String() string {
+	return [...]string{"-", "idle", "waiting", "blocked", "parked", "retrying", "cut-off"}[s]
+}
 
 // Unknown is a number that is not known.
 const Unknown = -1
@@ -69,7 +75,8 @@ type Standing struct {
 	Open     *source.Transaction // holds the rest back; nil: none is known
 	// Elsewhere is where another program moved the partition in the Kafka group, which the ledger does not follow; nil: none did.
 	Elsewhere *fencepost.Offset
-	Bad       error // why that record cannot be decoded; nil: it can, or it was not tried
+	Bad       error          // why that record cannot be decoded; nil: it can, or it was not tried
+	Report    *ledger.Report // why a worker says that it stands still; nil: none does
 
 	foreign bool // of a View that is
 	stored  ledger.Stored
@@ -87,8 +94,8 @@ func (s *Standing) unsaid() bool { return s.foreign && s.Position.Absent() }
 // Settled reports whether the position is good as it is.
 func (s Standing) Settled() bool { return s.Decision.Action == ledger.Resume && s.State != Parked }
 
-// NeedsPerson reports whether it needs a person.
-func (s Standing) NeedsPerson() bool { return s.State == Parked }
+// NeedsPerson reports whether it needs a person: it is parked, or a worker says that it stands still.
+func (s Standing) NeedsPerson() bool { return s.State == Parked || s.Report != nil && s.Halted() }
 
 // Look asks ledger, brokers and history, and reconciles each partition, asking twice where the first answer
 // contradicts the ledger (law 5). It makes no ledger.
@@ -127,6 +134,7 @@ func Look(ctx context.Context, r Resources) (View, error) {
 	}
 	v.reconcile(ctx, r)
 	v.lookAhead(ctx, r)
+	v.readReports(ctx, r)
 	v.findTransactions(ctx, r)
 	return v, nil
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -105,7 +106,7 @@ func (r *Repair) Undecided() (list []fencepost.TopicPartition) {
 
 // PlanRepair says what can be done about each chosen partition that is not ok, and plans what was chosen.
 //
-// Errors: *fencepost.UserError nothing-selected.
+// Errors: *fencepost.UserError nothing-selected; skip-refused where a record is to be passed and none parks a partition.
 func PlanRepair(r Resources, v View, sel Selection, c Choices) (*Repair, error) {
 	if err := sel.check(v); err != nil {
 		return nil, err
@@ -126,6 +127,10 @@ func PlanRepair(r Resources, v View, sel Selection, c Choices) (*Repair, error) 
 		default:
 			out.Plan.Stay++
 		}
+	}
+	if c.Record == RecordSkip && !sel.All() && !slices.ContainsFunc(out.Ailing, Ailing.skippable) {
+		return nil, &fencepost.UserError{Code: "skip-refused", Exit: 4, Err: errors.New("no record parks one of these partitions: the next one would be passed unread; nothing was changed"),
+			Help: "fencepost offsets show FILE says what is parked; to pass a record all the same: fencepost offsets set FILE --topic " + strings.Join(sel.texts, " --topic ") + " --to +1"}
 	}
 	out.choose(c)
 	out.holdTopics(v, sel)
@@ -159,6 +164,11 @@ func (r *Repair) Count(ctx context.Context, from Resources) {
 	r.Plan.count(chosen)
 }
 
+// skippable reports whether a record can be passed.
+func (a Ailing) skippable() bool {
+	return slices.ContainsFunc(a.Options, func(o Option) bool { return o.Choice == "skip" })
+}
+
 // options is what can be done about one partition. picked: it was named by the operator.
 func (s Standing) options(v View, c Choices, picked bool) (list []Option) {
 	verdict := s.Decision.Verdict
@@ -177,12 +187,19 @@ func (s Standing) options(v View, c Choices, picked bool) (list []Option) {
 			}
 		}
 	}
-	if s.Bad != nil || picked && c.Record == RecordSkip && s.Decision.Action == ledger.Resume && s.NextAt >= 0 {
-		at := s.NextAt
+	at := s.BadAt()
+	blind := at < 0 && v.Unreported != nil && picked && c.Record == RecordSkip && s.Decision.Action == ledger.Resume
+	if blind { // what a worker knows is not kept: the operator has it from the worker's log
+		at = s.NextAt
+	}
+	if at >= 0 {
 		skip := Line{TopicPartition: s.TopicPartition, Held: s.Position, Next: s.Position, Cause: ledger.CauseSkip, AtMost: 1}
 		skip.Next.Offset, skip.Next.LeaderEpoch, skip.Next.TopicID = at+1, fencepost.NoEpoch, s.topicID()
+		skip.Why = s.Reason
 		if s.Bad != nil {
 			skip.Why = s.Bad.Error()
+		}
+		if !blind {
 			stay := Line{TopicPartition: s.TopicPartition, Held: s.Position, Next: s.Position}
 			list = append(list, Option{Line: stay, Choice: "retry", Note: "if the cause is mended"})
 		}

@@ -139,9 +139,47 @@ func TestRepairALostRow(t *testing.T) {
 	}
 }
 
-// With --topic the next record can be passed even where it decodes: the sink may refuse it.
+// report has a worker say that a record parks a partition where it is.
+func (w *world) report(tp fencepost.TopicPartition, at fencepost.Offset) {
+	w.t.Helper()
+	if err := ledger.WriteReports(w.t.Context(), w.store, group, []ledger.Report{{TopicPartition: tp, Halt: ledger.HaltParked, Code: "record-refused",
+		Reason: "it violates a constraint", Offset: at, Since: producer, Who: "w1@node3", Position: w.positions()[tp]}}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// O20: a record is passed where it parks its partition, and nowhere else: on a healthy one it would be the next good record.
+func TestO20SkipWhereNothingIsParked(t *testing.T) {
+	w := newWorld(t, 2)
+	w.bounds(1, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1010, 1010 })
+	w.cluster.gone[tp(1)] = map[fencepost.Offset]bool{1000: true, 1001: true} // a marker, and a compacted record
+	sel, err := admin.ParseSelection([]string{"trips:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = admin.PlanRepair(w.resources, w.look(), sel, admin.Choices{Record: admin.RecordSkip})
+	if f := wantFault(t, err, "skip-refused", 4); f.Help != "fencepost offsets show FILE says what is parked; to pass a record all the same: fencepost offsets set FILE --topic trips:1 --to +1" {
+		t.Errorf("help: %s", f.Help)
+	}
+	w.report(tp(1), 1002)
+	r := w.repair("", admin.RecordSkip, "trips:1")
+	if got := priced(r); got != "1 retry 1000>1000 0 0, *1 skip 1000>1003 0 1" {
+		t.Errorf("options are %s, want the record at 1,002 passed", got)
+	}
+	done, err := r.Plan.Execute(t.Context(), w.resources, "")
+	if err != nil || len(done.Moves) != 1 || done.Moves[0].Why != "it violates a constraint" {
+		t.Errorf("executed without a reason: %+v (%v), want the record's error kept as the reason", done.Moves, err)
+	}
+	if s := w.standing(1); s.Report != nil || s.NeedsPerson() {
+		t.Errorf("behind the record: %+v, want no report", s.Report)
+	}
+}
+
+// A ledger that does not keep what its workers know shows no record that the sink refuses. With --topic the next one can be
+// passed there: the operator has it from a worker's log.
 func TestRepairSkipsTheNextRecord(t *testing.T) {
 	w := newWorld(t, 2)
+	w.store.KeepNoReports()
 	w.bounds(1, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1010, 1010 })
 	w.cluster.gone[tp(1)] = map[fencepost.Offset]bool{1000: true, 1001: true} // a marker, and a compacted record
 	if got := priced(w.repair("", admin.RecordSkip)); got != "" {

@@ -7,7 +7,7 @@ import (
 
 // Odd reports whether a partition needs an explanation.
 func (s Standing) Odd() bool {
-	settled := s.Settled() && s.State != Blocked
+	settled := s.Settled() && !s.Halted()
 	begins := s.Decision.Verdict == ledger.New || s.Decision.Verdict == ledger.Added && s.State != Parked
 	return !settled && !begins
 }

@@ -162,6 +162,8 @@ func (c *Console) Event(e engine.Event) {
 		c.mirrorFailed(e)
 	case engine.CommittedElsewhere:
 		c.elsewhere(e.Partitions)
+	case engine.ReportFailed:
+		c.reportFailed(e)
 	case engine.Assigned:
 	}
 }
@@ -235,6 +237,15 @@ func (c *Console) mirrorFailed(e engine.MirrorFailed) {
 	}
 	text := fmt.Sprintf("%s: not written: %v. Commits go on; it is written again until it is well%s", name, e.Err, remedy(e.Err))
 	c.happened("mirror", text, screen.Yellow)
+}
+
+// reportFailed says that others cannot ask what this worker knows.
+func (c *Console) reportFailed(e engine.ReportFailed) {
+	what := fmt.Sprintf("why partitions stand still is not kept for others to ask: %v. Commits go on", e.Err)
+	if errors.Is(e.Err, ledger.ErrNoReports) {
+		what += ". help: " + c.cfg.Remedy(engine.Parked{Code: "reports-not-kept"})
+	}
+	c.happened("reports", what, screen.Yellow)
 }
 
 // remedy is what to do about an error, for the end of a line; empty: nothing is known.

@@ -260,8 +260,13 @@ func (c *Console) interrupted(e engine.Stopped) {
 	}
 	told := fmt.Sprintf("in %s: %s, %s. Up %s, %s, %s", text.Duration(c.cfg.Now().Sub(c.mu.drainedAt)), what, left,
 		text.Duration(e.Up), text.Plural(e.Records, "record"), text.Plural(e.Gaps, "gap"))
+	style := screen.Dim
+	if len(e.Parked) > 0 {
+		told += fmt.Sprintf(". %d parked: %s", len(e.Parked), some(e.Parked))
+		style = screen.Red
+	}
 	if c.cfg.Ends {
 		told += ". The end was not reached"
 	}
-	c.happened("stopped", told, screen.Dim)
+	c.happened("stopped", told, style)
 }

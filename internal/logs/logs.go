@@ -15,6 +15,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -200,6 +201,13 @@ func (l *Log) standing(e engine.Event) {
 			return
 		}
 		l.slog.Debug("mirror failed", "error", said(e.Err))
+	case engine.ReportFailed:
+		as := []any{"error", said(e.Err)}
+		if errors.Is(e.Err, ledger.ErrNoReports) {
+			const code = "reports-not-kept"
+			as = append(as, "code", code, "help", l.cfg.Remedy(engine.Parked{Code: code}))
+		}
+		l.slog.Warn("reports not kept", as...)
 	case engine.CommittedElsewhere:
 		l.elsewhere(e.Partitions)
 	case engine.Progress:
@@ -215,11 +223,15 @@ func (l *Log) standing(e engine.Event) {
 	case engine.LeftBehind:
 		l.slog.Warn("left behind", "what", e.What, "error", said(e.Err))
 	case engine.Stopped:
-		as := append(status(e.Status), "up_ms", e.Up)
+		as, level := append(status(e.Status), "up_ms", e.Up), slog.LevelInfo
+		if len(e.Parked) > 0 {
+			level = slog.LevelWarn
+			as = append(as, "partitions", list(e.Parked))
+		}
 		if e.Err != nil { // what is to be done about it, Failed says
 			as = append(as, "error", said(e.Err))
 		}
-		l.slog.Info("stopped", as...)
+		l.slog.Log(context.Background(), level, "stopped", as...)
 	}
 }
 

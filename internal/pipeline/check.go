@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -152,12 +153,7 @@ func positions(view admin.View) (found []fencepost.Finding) {
 	for _, s := range view.Standings {
 		unread += max(0, s.Lag)
 		if s.NeedsPerson() {
-			help := "fencepost offsets repair FILE"
-			if s.Decision.Verdict == ledger.OldPrimary {
-				help = codes.OldPrimary(s.TopicPartition, s.Position.Offset)
-			}
-			found = append(found, fencepost.Finding{Subject: "positions", Code: strings.ReplaceAll(s.Decision.Verdict.String(), " ", "-"),
-				Text: s.TopicPartition.String() + ": " + s.Reason, Help: help})
+			found = append(found, halted(s))
 		}
 	}
 	if len(found) > 0 {
@@ -165,6 +161,19 @@ func positions(view admin.View) (found []fencepost.Finding) {
 	}
 	return []fencepost.Finding{{Subject: "positions", OK: true,
 		Text: fmt.Sprintf("%s, %s unread", text.Plural(len(view.Standings), "partition"), text.Count(unread))}}
+}
+
+// halted is a finding about a partition that stands still.
+func halted(s admin.Standing) fencepost.Finding {
+	f := fencepost.Finding{Subject: "positions", Code: cmp.Or(s.Code(), "partition-halted"), Text: s.TopicPartition.String() + ": " + s.Told(),
+		Help: "fencepost offsets repair FILE"}
+	switch {
+	case s.Decision.Verdict == ledger.OldPrimary:
+		f.Help = codes.OldPrimary(s.TopicPartition, s.Position.Offset)
+	case s.State != admin.Parked:
+		f.Help = "it goes on by itself once that is over; the log of the worker says more"
+	}
+	return f
 }
 
 // noLedger is how resources say that the ledger's tables are not there. Reading it then would make them, and a check

@@ -18,7 +18,7 @@ func TestColumns(t *testing.T) {
 	}{
 		{Positions{Positions: []Standing{}}, "topic,partition,position_offset,position_leader_epoch,position_fence,position_topic_id," +
 			"bounds_earliest,bounds_stable,bounds_end,bounds_topic_id,lag,lag_seconds,verdict,state,at_most,reason," +
-			"last_move_cause,last_move_time,last_move_who,last_move_why"},
+			"last_move_cause,last_move_time,last_move_who,last_move_why,code,report_since,report_worker"},
 		{Difference{}, "topic,partition,a_offset,a_stored,a_verdict,b_offset,b_stored,b_verdict,a_minus_b,earliest,end"},
 		{Plan{}, "topic,partition,cause,held_offset,held_fence,next_offset,repeats,loses_at_most,why"},
 		{Done{}, "topic,partition,cause,held_offset,held_fence,next_offset,repeats,loses_at_most,why"},
@@ -45,9 +45,9 @@ func TestCells(t *testing.T) {
 	at := time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
 	position := ledger.Position{Offset: 1000, LeaderEpoch: fencepost.NoEpoch, Fence: 255}
 	for want, row := range map[string]Standing{
-		"trips,1,1000,,00000000000000ff,,,,,,,,,,,,,,,": standing(admin.Standing{TopicPartition: fencepost.TopicPartition{Topic: "trips", Partition: 1},
+		"trips,1,1000,,00000000000000ff,,,,,,,,,,,,,,,,,,": standing(admin.Standing{TopicPartition: fencepost.TopicPartition{Topic: "trips", Partition: 1},
 			Position: position, Bounds: fencepost.LogOffsets{Err: fencepost.ErrNoAnswer}, Lag: admin.Unknown, LagTime: admin.Unknown}),
-		`trips,2,,,,,5,7,7,,7,90.5,aged-out,parked,5,"a ""<b>"" & c",skip,2026-11-20T03:00:00.000Z,me,`: standing(admin.Standing{
+		`trips,2,,,,,5,7,7,,7,90.5,aged-out,parked,5,"a ""<b>"" & c",skip,2026-11-20T03:00:00.000Z,me,,,,`: standing(admin.Standing{
 			TopicPartition: fencepost.TopicPartition{Topic: "trips", Partition: 2}, Bounds: fencepost.LogOffsets{Earliest: 5, LastStableOffset: 7, HighWatermark: 7}, Lag: 7,
 			LagTime: 90*time.Second + 500*time.Millisecond, Decision: ledger.Decision{Verdict: ledger.AgedOut, Lost: 5}, State: admin.Parked, Reason: `a "<b>" & c`,
 			Last: &ledger.Recorded{Move: ledger.Move{Cause: ledger.CauseSkip}, At: at, Who: "me"}}),

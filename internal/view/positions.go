@@ -25,6 +25,8 @@ type Positions struct {
 	Roster    []RosterEntry   `json:"roster"`
 	Totals    Totals          `json:"totals"`
 	Positions []Standing      `json:"positions"` // in partition order
+	// Reported is whether the ledger keeps what workers know; null: the positions are another program's.
+	Reported *bool `json:"reported"`
 
 	Topics   []admin.ViewTopic `json:"-"`
 	Clock    text.Clock        `json:"-"` // how times are printed
@@ -61,6 +63,8 @@ type Totals struct {
 	Waiting    int   `json:"waiting"`
 	Parked     int   `json:"parked"`
 	Idle       int   `json:"idle"`
+	Retrying   int   `json:"retrying"`
+	CutOff     int   `json:"cut_off"`
 	Lag        int64 `json:"lag"` // over the partitions of which it is known: at least, where LagUnknown is above 0
 	AtLeast    bool  `json:"lag_at_least"`
 	LagUnknown int   `json:"lag_unknown"` // partitions of which it is not
@@ -86,10 +90,24 @@ type Standing struct {
 	// Transaction holds the rest of the partition back; null: none is known.
 	Transaction *Transaction `json:"transaction" csv:"-"`
 
+	Code   Word    `json:"code"`                      // why it stands still; null: it does not, or there is no code for it
+	Report *Report `json:"report" csv:"since worker"` // why a worker says that it stands still; null: none does
+
 	Settled bool             `json:"-"` // the position is good as it is
 	Odd     bool             `json:"-"` // it needs an explanation
-	BadAt   fencepost.Offset `json:"-"` // of a record that can not be decoded, which is the Reason; below 0: none
+	Person  bool             `json:"-"` // it needs a person
+	Told    string           `json:"-"` // the explanation
 	Moved   *ledger.Recorded `json:"-"` // the last move that was neither start nor commit; nil: none
+}
+
+// Report is what a worker says of a partition that stands still.
+type Report struct {
+	State  string           `json:"state"`
+	Code   Word             `json:"code"`
+	Reason Word             `json:"reason"`
+	Offset fencepost.Offset `json:"offset"` // of the record that is the cause, or of the position
+	Since  Instant          `json:"since"`
+	Worker Word             `json:"worker"`
 }
 
 // Bounds are a partition's offsets as the brokers have them.
@@ -131,6 +149,10 @@ func NewPositions(v admin.View, where, form string) Positions {
 		e := v.Snapshot.Topics[topic]
 		p.Roster = append(p.Roster, RosterEntry{topic, Word(e.TopicID.String()), e.Partitions})
 	}
+	if !v.Foreign {
+		reported := v.Unreported == nil
+		p.Reported = &reported
+	}
 	states := map[admin.State]int{}
 	for _, s := range v.Standings {
 		p.Positions = append(p.Positions, standing(s))
@@ -143,6 +165,7 @@ func NewPositions(v admin.View, where, form string) Positions {
 	p.Totals.AtLeast = p.Totals.LagUnknown > 0
 	p.Totals.Partitions, p.Totals.Blocked, p.Totals.Waiting = len(v.Standings), states[admin.Blocked], states[admin.Waiting]
 	p.Totals.Parked, p.Totals.Idle = states[admin.Parked], states[admin.Idle]
+	p.Totals.Retrying, p.Totals.CutOff = states[admin.Retrying], states[admin.CutOff]
 	return p
 }
 
@@ -152,7 +175,7 @@ func list(texts []string) []string { return append([]string{}, texts...) }
 func standing(s admin.Standing) Standing {
 	out := Standing{Topic: s.Topic, Partition: s.Partition, Position: position(s.Position), Lag: Number(s.Lag), LagTime: Age(s.LagTime),
 		Verdict: Verdict(s.Decision.Verdict), State: Word(s.State.String()), AtMost: -1, Reason: Word(s.Reason),
-		Settled: s.Settled(), Odd: s.Odd(), BadAt: -1, Moved: s.Moved, CommittedElsewhere: s.Elsewhere}
+		Code: Word(s.Code()), Settled: s.Settled(), Odd: s.Odd(), Person: s.NeedsPerson(), Told: s.Told(), Moved: s.Moved, CommittedElsewhere: s.Elsewhere}
 	if b := s.Bounds; b.Err == nil {
 		out.Bounds = &Bounds{b.Earliest, b.LastStableOffset, b.HighWatermark, Word(b.TopicID.String())}
 	}
@@ -163,7 +186,10 @@ func standing(s admin.Standing) Standing {
 		out.LastMove = &LastMove{m.Cause.String(), Instant{m.At}, Word(m.Who), Word(m.Reason())}
 	}
 	if s.Bad != nil {
-		out.Reason, out.BadAt = Word(s.Bad.Error()), s.NextAt
+		out.Reason = Word(s.Bad.Error())
+	}
+	if r := s.Report; r != nil {
+		out.Report = &Report{string(r.Halt), Word(r.Code), Word(r.Reason), r.Offset, Instant{r.Since}, Word(r.Who)}
 	}
 	if s.Entry != nil {
 		out.Stored = &s.Entry.Raw
@@ -179,7 +205,9 @@ func (p Positions) Rows() any { return p.Positions }
 
 // Exit is 3 where a person is needed, and where the brokers do not say: a partition that waits may wait for ever, and a job that
 // looks at the exit code alone would never learn of it.
-func (p Positions) Exit() int { return found(p.Totals.Parked+p.Totals.Waiting > 0 || p.Lost) }
+func (p Positions) Exit() int {
+	return found(p.Lost || p.Totals.Waiting > 0 || slices.ContainsFunc(p.Positions, func(s Standing) bool { return s.Person }))
+}
 
 // Ordered is the positions with what is odd first; within that, and behind it, in partition order. odd is how many are.
 func (p Positions) Ordered() (ordered []Standing, odd int) {
@@ -203,10 +231,10 @@ func (p Positions) Verdicts() string {
 	return counted(n, slices.Sorted(maps.Keys(n)))
 }
 
-// States says how many partitions are parked, waiting and blocked; empty if none is.
+// States says how many partitions stand still, and how; empty if none does.
 func (p Positions) States() string {
-	return counted(map[string]int{"parked": p.Totals.Parked, "waiting": p.Totals.Waiting, "blocked": p.Totals.Blocked},
-		[]string{"parked", "waiting", "blocked"})
+	return counted(map[string]int{"parked": p.Totals.Parked, "waiting": p.Totals.Waiting, "blocked": p.Totals.Blocked,
+		"retrying": p.Totals.Retrying, "cut off": p.Totals.CutOff}, []string{"parked", "waiting", "blocked", "retrying", "cut off"})
 }
 
 func counted(n map[string]int, words []string) string {
@@ -300,7 +328,7 @@ func (s Standing) row(p Positions, wide bool) screen.Row {
 	switch string(s.State) {
 	case admin.Parked.String():
 		row.Style, row.Paint = screen.Red, true
-	case admin.Waiting.String(), admin.Blocked.String():
+	case admin.Waiting.String(), admin.Blocked.String(), admin.Retrying.String(), admin.CutOff.String():
 		row.Style, row.Paint = screen.Yellow, true
 	}
 	row.Cells = append(s.cells(), s.lastMove(p, wide)...)
@@ -403,10 +431,7 @@ func (p Positions) reasons() (lines []Explained) {
 		if i >= odd && s.Transaction == nil {
 			continue
 		}
-		why := string(s.Reason)
-		if s.BadAt >= 0 {
-			why = fmt.Sprintf("record at %s can not be decoded: %s", text.Count(s.BadAt), s.Reason)
-		}
+		why := cmp.Or(s.Told, string(s.Reason))
 		if why == "" {
 			continue
 		}
@@ -463,6 +488,9 @@ func (p Positions) Explained() (lines []Explained) {
 	}
 	if p.Bare {
 		lines = append(lines, Explained{"note", "it holds no topic IDs: a recreated topic would not show"})
+	}
+	if p.Reported != nil && !*p.Reported {
+		lines = append(lines, Explained{"note", "this ledger does not keep what its workers know: the log of a worker alone says what the sink refuses; fencepost ddl FILE makes the place for it"})
 	}
 	if p.Lost {
 		lines = append(lines, Explained{"ledger", fmt.Sprintf("it is empty, but the group has run: Kafka holds %d offsets of it; restore it", p.Mirrored)})

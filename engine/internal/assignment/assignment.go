@@ -87,8 +87,8 @@ func (p *Partition) Reconciled(end fencepost.Offset) { p.end, p.fresh = max(end,
 
 // Resume goes on from pos. poll is the number of the poll last begun.
 func (p *Partition) Resume(pos ledger.Position, poll uint64) (freed int64) {
-	bad := p.state == Parked && (p.code == "record-undecodable" || p.code == "record-refused")
-	p.probing = (bad || p.probing) && pos.Offset <= p.badAt
+	_, bad := p.BadAt()
+	p.probing = (p.state == Parked && bad || p.probing) && pos.Offset <= p.badAt
 	freed = p.Reset("")
 	p.state, p.testAt = Running, time.Time{}
 	p.done, p.formed, p.next = pos, pos, pos.Offset

@@ -55,6 +55,11 @@ func (p *Partition) IsBlocked() bool { return p.blockedTold }
 // Probing reports whether the record that parked it is being tried again.
 func (p *Partition) Probing() bool { return p.probing }
 
+// BadAt is the record that parks it. ok is false if something else does.
+func (p *Partition) BadAt() (at fencepost.Offset, ok bool) {
+	return p.badAt, p.code == "record-undecodable" || p.code == "record-refused"
+}
+
 // Pausing reports whether the source is still to be paused.
 func (p *Partition) Pausing() bool { return p.pausing }
 

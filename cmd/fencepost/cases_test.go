@@ -1,0 +1,5 @@
+package main
+
+import "testing"
+
+func TestO1ParkedByTheSink(t *testing.T) { runCase(t, "o1") }

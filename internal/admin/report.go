@@ -1,0 +1,124 @@
+package admin
+
+import (
+	"context"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/ledger"
+)
+
+// readReports takes in what the workers of the group have left in the ledger about partitions that stand still, where it is
+// about what the ledger holds now. What cannot be read is Unreported, and no error: all else is known without it.
+func (v *View) readReports(ctx context.Context, r Resources) {
+	if r.Layout != nil {
+		return
+	}
+	reports, err := ledger.ReadReports(ctx, r.Ledger, r.Group)
+	if v.Unreported = err; err != nil {
+		return
+	}
+	for i := range v.Standings {
+		s := &v.Standings[i]
+		if rep, ok := reports[s.TopicPartition]; ok && rep.Current(s.Position) {
+			s.report(rep)
+		}
+	}
+}
+
+// report takes in why a worker says that the partition stands still. What ledger and brokers show by themselves goes
+// before it: a worker reports a verdict as it was when it looked.
+func (s *Standing) report(rep ledger.Report) {
+	settled := s.Decision.Action == ledger.Resume
+	if rep.Halt == ledger.HaltParked && settled && s.Bad == nil && verdictCodes[rep.Code] {
+		return // the cause has gone since: the next test finds that too
+	}
+	s.Report = &rep
+	if s.State == Parked {
+		return
+	}
+	was := s.State
+	s.State = Waiting
+	if state, known := halts[rep.Halt]; known {
+		s.State = state
+	}
+	if s.Reason == "" || s.State != was {
+		s.Reason = rep.Reason
+	}
+}
+
+// halts are the states of reports. One that a newer program added is waiting, as far as this one knows.
+var halts = map[ledger.Halt]State{ledger.HaltParked: Parked, ledger.HaltWaiting: Waiting, ledger.HaltBlocked: Blocked,
+	ledger.HaltRetrying: Retrying, ledger.HaltCutOff: CutOff}
+
+// verdictCodes are the codes of verdicts, of which a look at ledger and brokers finds the same as a worker.
+var verdictCodes = func() map[string]bool {
+	codes := map[string]bool{}
+	for v := ledger.Unknown; v <= ledger.OldPrimary; v++ {
+		codes[v.Code()] = true
+	}
+	return codes
+}()
+
+// Halted reports whether the partition stands still.
+func (s Standing) Halted() bool {
+	switch s.State {
+	case Parked, Waiting, Blocked, Retrying, CutOff:
+		return true
+	case StateUnknown, Idle:
+	}
+	return false
+}
+
+// Code is why the partition stands still, as an error code; empty: it does not, or there is no code for it.
+func (s Standing) Code() string {
+	switch {
+	case s.State == Parked && s.Bad != nil:
+		return "record-undecodable"
+	case s.State == Parked && s.unfenced():
+		return "foreign-write"
+	case s.State == Parked && s.Decision.Action == ledger.Stop:
+		return s.Decision.Verdict.Code()
+	case s.Report != nil:
+		return s.Report.Code
+	}
+	return ""
+}
+
+// BadAt is the offset of the record that parks the partition; Unknown: something else does, or nothing.
+func (s Standing) BadAt() fencepost.Offset {
+	switch rep := s.Report; {
+	case s.State != Parked:
+	case s.Bad != nil:
+		return s.NextAt
+	case rep != nil && (rep.Code == "record-refused" || rep.Code == "record-undecodable"):
+		return rep.Offset
+	}
+	return Unknown
+}
+
+// Told is why the partition stands still, for people: with the record where one is the cause, and the worker that says so.
+func (s Standing) Told() string {
+	var says []string
+	switch at := s.BadAt(); {
+	case s.Bad != nil:
+		says = append(says, "record at "+text.Count(at)+" can not be decoded: "+s.Bad.Error())
+	case at >= 0 && s.Reason != "":
+		says = append(says, "record at "+text.Count(at)+" is refused: "+s.Reason)
+	case s.Reason != "":
+		says = append(says, s.Reason)
+	}
+	if rep := s.Report; rep != nil {
+		word := string(rep.Halt)
+		if rep.Code != "" {
+			word = rep.Code
+		}
+		by := word + " since " + rep.Since.Local().Format("2006-01-02 15:04:05")
+		if rep.Who != "" {
+			by += ", says " + rep.Who
+		}
+		says = append(says, by)
+	}
+	return strings.Join(says, "; ")
+}

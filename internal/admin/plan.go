@@ -260,8 +260,11 @@ func (l *Line) price() {
 	case l.verdict == ledger.Truncated:
 		l.Cause = ledger.CauseRewind
 		switch {
-		case l.diverged < 0 && next > 0:
-			l.AtMost = ledger.UnknownLoss
+		case l.diverged < 0:
+			l.Repeats = int64(max(0, min(held, l.end)-next)) // all of it may have been applied
+			if next > 0 {
+				l.AtMost = ledger.UnknownLoss
+			}
 		case l.diverged >= 0 && next > l.diverged:
 			l.AtMost = int64(next - l.diverged)
 		case l.diverged >= 0:

@@ -93,7 +93,7 @@ func manyPartitions(b *testing.B, broker, group string, topics, partitions int) 
 			b.Fatal(err)
 		}
 		for have := atOnce; have < partitions; have += atOnce {
-			if r, err := adm.CreatePartitions(b.Context(), atOnce, name); err != nil || r.Error() != nil {
+			if r, err := adm.UpdatePartitions(b.Context(), have+atOnce, name); err != nil || r.Error() != nil {
 				b.Fatal(err, r.Error())
 			}
 		}

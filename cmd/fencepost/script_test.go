@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "kafka": startBroker, "produce": produce, "sqlite": sqliteCommand, "fill": fill, "tombstone": tombstone, "hide": hide,
-			"stamped": stamped, "switched": switched, "transact": transact, "waitfor": waitRows, "waitpath": waitPath,
+			"stamped": stamped, "switched": switched, "transact": transact, "hold": hold, "waitfor": waitRows, "waitpath": waitPath,
 		},
 	})
 }
@@ -179,6 +179,17 @@ func transact(ts *testscript.TestScript, _ bool, args []string) {
 	offsets.AddOffset(args[0], 0, 17, -1)
 	_, err = kadm.NewClient(client).CommitOffsets(ctx, args[1], offsets)
 	ts.Check(err)
+}
+
+// hold writes seven records in a transaction that stays open until the script ends: hold TOPIC.
+func hold(ts *testscript.TestScript, _ bool, args []string) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(ts.Getenv("KAFKA")), kgo.TransactionalID("billing-2"))
+	ts.Check(err)
+	ts.Defer(client.Close)
+	ts.Check(client.BeginTransaction())
+	for range 7 {
+		ts.Check(client.ProduceSync(context.Background(), &kgo.Record{Topic: args[0], Value: []byte("x")}).FirstErr())
+	}
 }
 
 // first is the first n flights.

@@ -167,6 +167,15 @@ func TestO16TimesPastTheLastRecord(t *testing.T) {
 			t.Errorf("--to %s --clamp: got %q, past the last %v, %v; want a skip to the end", to, told(p), p.PastLast, err)
 		}
 	}
+	// Of many, some are named.
+	many := newWorld(t, 30)
+	for p := range int32(30) {
+		many.bounds(p, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1200, 1200 })
+	}
+	_, err := many.plan("-30m", false)
+	if fault := wantFault(t, err, "out-of-bounds", 4); strings.Count(fault.Error(), "no record at or after") != 20 || !strings.HasSuffix(fault.Error(), "\n  and 10 more") {
+		t.Errorf("30 targets: error is %q, want 20 of them and how many more", fault)
+	}
 	// The marker of a transaction is no record: brokers name its offset for a time that only it reaches.
 	w.gone(1, 1199)
 	w.cluster.stamp = func(tp fencepost.TopicPartition, o fencepost.Offset) time.Time {
@@ -175,7 +184,7 @@ func TestO16TimesPastTheLastRecord(t *testing.T) {
 		}
 		return producer
 	}
-	_, err := w.plan("-30m", false, "trips:1")
+	_, err = w.plan("-30m", false, "trips:1")
 	wantFault(t, err, "out-of-bounds", 4)
 	// Of an empty partition there is nothing to pass.
 	empty := newWorld(t, 1)

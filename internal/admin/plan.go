@@ -328,8 +328,11 @@ func outOfBounds(bad []outside, of int) error {
 	for _, o := range bad {
 		wide = max(wide, len(o.String()))
 	}
-	for _, o := range bad {
+	for _, o := range bad[:min(len(bad), mostRefusals)] {
 		fmt.Fprintf(&b, "\n  %-*s  %s", wide, o.TopicPartition, o.text)
+	}
+	if n := len(bad) - mostRefusals; n > 0 {
+		fmt.Fprintf(&b, "\n  and %s more", text.Count(n))
 	}
 	help := fmt.Sprintf("--clamp takes %s to %s", bad[0].TopicPartition, bad[0].clamp)
 	if len(bad) > 1 {

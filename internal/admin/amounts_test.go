@@ -167,12 +167,23 @@ func TestO16TimesPastTheLastRecord(t *testing.T) {
 			t.Errorf("--to %s --clamp: got %q, past the last %v, %v; want a skip to the end", to, told(p), p.PastLast, err)
 		}
 	}
+	// Clamped, it never goes back behind a worker.
+	busy := newWorld(t, 1)
+	busy.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1200, 1200 })
+	p, err := busy.plan("-30m", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	busy.commit(tp(0), 1300)
+	if d, err := p.Execute(t.Context(), busy.resources, ""); err != nil || len(d.Moves) != 0 || busy.positions()[tp(0)].Offset != 1300 {
+		t.Errorf("a worker was past the end that was taken: %+v, %v, at %v; want it left there", d, err, busy.positions()[tp(0)])
+	}
 	// Of many, some are named.
 	many := newWorld(t, 30)
 	for p := range int32(30) {
 		many.bounds(p, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1200, 1200 })
 	}
-	_, err := many.plan("-30m", false)
+	_, err = many.plan("-30m", false)
 	if fault := wantFault(t, err, "out-of-bounds", 4); strings.Count(fault.Error(), "no record at or after") != 20 || !strings.HasSuffix(fault.Error(), "\n  and 10 more") {
 		t.Errorf("30 targets: error is %q, want 20 of them and how many more", fault)
 	}

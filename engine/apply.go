@@ -109,7 +109,7 @@ func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll ui
 		p.lane.mu.Unlock()
 	}
 	if err == nil && len(reconciled) > 0 {
-		events = append(append([]Event{Reconciled{Partitions: reconciled}}, events...), s.elsewhere(reconciled)...)
+		events = append([]Event{Reconciled{Partitions: reconciled}}, events...)
 	}
 	if weak = e.firstWeak(weak); len(weak) > 0 {
 		events = append(events, Weaker{Topics: weak})

@@ -2,13 +2,15 @@ package engine
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// CommittedElsewhere is an Event: another program moved the Kafka group's offsets of partitions that this worker was given. The
-// ledger decides where they go on, and what is committed from there is mirrored over it.
+// CommittedElsewhere is an Event of the beginning of a run: another program moved offsets of the Kafka group. The ledger decides where
+// their partitions go on, and what is committed from there is mirrored over it.
 type CommittedElsewhere struct {
 	Partitions []Elsewhere
 }
@@ -27,17 +29,13 @@ func (e Elsewhere) String() string {
 	return fmt.Sprintf("%s: another program moved the Kafka group to %d, the ledger holds %d and decides", e.TopicPartition, e.Committed, e.Held)
 }
 
-// elsewhere is the event about those of the partitions that another program moved; none: nothing.
-func (s *reconciliation) elsewhere(list []Reconciliation) (events []Event) {
-	var moved []Elsewhere
-	for _, r := range list {
-		held := s.snapshot.Positions[r.TopicPartition]
-		if m, ok := s.mirrored[r.TopicPartition]; ok && ledger.Elsewhere(held, m) {
-			moved = append(moved, Elsewhere{TopicPartition: r.TopicPartition, Committed: m.Offset, Held: held.Offset})
+// elsewhere is the partitions that another program moved, in partition order.
+func (s *reconciliation) elsewhere() (moved []Elsewhere) {
+	for _, tp := range slices.SortedFunc(maps.Keys(s.mirrored), fencepost.TopicPartition.Compare) {
+		held, m := s.snapshot.Positions[tp], s.mirrored[tp]
+		if ledger.Elsewhere(held, m) {
+			moved = append(moved, Elsewhere{TopicPartition: tp, Committed: m.Offset, Held: held.Offset})
 		}
 	}
-	if len(moved) > 0 {
-		events = append(events, CommittedElsewhere{Partitions: moved})
-	}
-	return events
+	return moved
 }

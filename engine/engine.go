@@ -215,6 +215,9 @@ func (e *Engine) ask(ctx context.Context) error {
 	if err := e.sameLedger(s.snapshot, s.mirrored); err != nil {
 		return err
 	}
+	if moved := s.elsewhere(); len(moved) > 0 {
+		e.emit(CommittedElsewhere{Partitions: moved})
+	}
 	e.identity = s.snapshot.Ledger
 	e.writer = ledger.Actor{Group: e.cfg.Group, ClusterID: s.about.ClusterID, Who: e.cfg.Who}
 	if e.cfg.Until.Set() {

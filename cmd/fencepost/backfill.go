@@ -24,12 +24,12 @@ import (
 )
 
 var backfillManual = manual{
-	what: "Run old records again into the same sink, exactly once, under a group of its own: the pipeline's\n" +
+	what: "Run old records again into the same sink, exactly once, under a group of its own: the pipeline's " +
 		"positions stay, and its workers may run. Plans first; --execute does it, or goes on with it.",
 	examples: []example{
 		{"fencepost backfill trips.yaml --range trips:3:410200..421000", "to 420,999"},
 		{"fencepost backfill trips.yaml --from 2026-11-20 --to 2026-11-21 --execute", "one day"},
-		{"fencepost backfill trips.yaml --from 2026-11-20 --to 2026-11-21 --topic trips:0-4", ""},
+		{"fencepost backfill trips.yaml --from 2026-11-20 --to 2026-11-21 \\ --topic trips:0-4", ""},
 	},
 	usage: "fencepost backfill FILE --range TOPIC:P:FROM..UNTIL [flags]\n" +
 		"       fencepost backfill FILE --from TIME --to TIME [flags]",

@@ -23,7 +23,7 @@ var initManual = manual{
 		{"fencepost init --brokers localhost:9092 --topic flights --sink sqlite --out -", "to read first"},
 		{"fencepost init --schema > fencepost.schema.json", "for editors"},
 	},
-	usage: "fencepost init --brokers HOST:PORT --topic TOPIC --sink " + strings.Join(pipeline.Sinks(), "|") + " [flags]",
+	usage: "fencepost init --brokers HOST:PORT --topic TOPIC --sink SINK [flags]\nSINK: " + strings.Join(pipeline.Sinks(), "  "),
 	exit:  "0 written   1 error   2 usage   4 the file exists",
 	see:   "check, ddl",
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/fencepost/fencepost/internal/screen"
 )
 
 // manual is a verb's help screen.
@@ -18,6 +20,7 @@ type manual struct {
 	examples []example
 	usage    string
 	notes    []string // lines beneath those of its flags: "-o json  one object"
+	columns  []string // of its table: "LAG  END - OFFSET"
 	exit     string
 	see      string
 	tables   bool // it prints tables: -o wide, yaml and csv too
@@ -54,22 +57,43 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 // printManual prints the screen of a verb; the lines of its flags are what they say of themselves, in the order in which
 // they were added.
 func (a *app) printManual(w io.Writer, cmd *cobra.Command, m manual) {
-	fmt.Fprintf(w, "%s\n\n%s\nUsage: %s\n", m.what, a.examples(m.examples), a.as(m.usage))
-	wide := 0
-	lines := append(flagLines(cmd), m.notes...)
-	for _, f := range lines {
-		name, _, _ := strings.Cut(f, "  ")
-		wide = max(wide, utf8.RuneCountInString(name))
-	}
-	for _, f := range lines {
-		name, text, _ := strings.Cut(f, "  ")
-		fmt.Fprintf(w, "  %-*s  %s\n", wide, name, text)
+	fmt.Fprintf(w, "%s\n\n%s\nUsage: %s\n", screen.Wrap(m.what, 0, manualWidth), a.examples(m.examples), a.as(m.usage))
+	printTerms(w, append(flagLines(cmd), m.notes...))
+	if len(m.columns) > 0 {
+		fmt.Fprintln(w, "Columns:")
+		printTerms(w, m.columns)
 	}
 	if m.exit != "" {
-		fmt.Fprintf(w, "Exit: %s\n", m.exit)
+		fmt.Fprintf(w, "Exit: %s\n", screen.Wrap(m.exit, len("Exit: "), manualWidth))
 	}
 	if m.see != "" {
-		fmt.Fprintf(w, "See also: %s\n", m.see)
+		fmt.Fprintf(w, "See also: %s\n", screen.Wrap(m.see, len("See also: "), manualWidth))
+	}
+}
+
+// manualWidth is what a help screen has to fit: the least that terminals have.
+const manualWidth = 80
+
+// widestTerm is the longest term that has its text beside it; that of a longer one is beneath.
+const widestTerm = 26
+
+// printTerms prints "term  text" in two columns.
+func printTerms(w io.Writer, lines []string) {
+	wide := 0
+	for _, line := range lines {
+		term, _, _ := strings.Cut(line, "  ")
+		if n := utf8.RuneCountInString(term); n <= widestTerm {
+			wide = max(wide, n)
+		}
+	}
+	for _, line := range lines {
+		term, text, _ := strings.Cut(line, "  ")
+		text = screen.Wrap(text, wide+4, manualWidth)
+		if utf8.RuneCountInString(term) > wide {
+			fmt.Fprintf(w, "  %s\n%*s%s\n", term, wide+4, "", text)
+			continue
+		}
+		fmt.Fprintf(w, "  %-*s  %s\n", wide, term, text)
 	}
 }
 
@@ -95,15 +119,34 @@ func flagLines(cmd *cobra.Command) (lines []string) {
 	return lines
 }
 
-// examples lays commands and notes out in two columns.
+// widestExample is the longest command that has its note beside it, where not all have.
+const widestExample = 46
+
+// examples lays commands and notes out in two columns. A command that is too long has a backslash where its line ends.
 func (a *app) examples(list []example) string {
 	var b strings.Builder
-	wide := 0
+	wide, fits := 0, true
 	for _, e := range list {
 		wide = max(wide, utf8.RuneCountInString(a.as(e.command)))
 	}
 	for _, e := range list {
-		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-*s   %s", wide, a.as(e.command), e.note), " ") + "\n")
+		fits = fits && (e.note == "" || 2+wide+3+utf8.RuneCountInString(e.note) <= manualWidth)
+	}
+	if !fits {
+		wide = 0
+		for _, e := range list {
+			if n := utf8.RuneCountInString(a.as(e.command)); n <= widestExample {
+				wide = max(wide, n)
+			}
+		}
+	}
+	for _, e := range list {
+		command := a.as(e.command)
+		line := strings.TrimRight(fmt.Sprintf("  %-*s   %s", wide, command, e.note), " ")
+		if utf8.RuneCountInString(line) > manualWidth || utf8.RuneCountInString(command) > wide { // the note stands beneath
+			line = fmt.Sprintf("  %s\n      %s", strings.ReplaceAll(command, " \\ ", " \\\n      "), e.note)
+		}
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
 	}
 	return b.String()
 }
@@ -149,7 +192,8 @@ func (a *app) printTop(w io.Writer, root *cobra.Command) {
 		}
 	}
 	fmt.Fprintf(w, "%-13s%s\n\n", "", strings.Join(append(also, "help CODE"), "  "))
-	fmt.Fprint(w, "Everywhere:  -o table|wide|json|yaml|csv  -q  -v  --timeout 10s  --color auto  --no-progress\n"+
-		"             --set KEY=VALUE, in the place of what the pipeline file has: --set batch.records=1000\n"+
-		"Exit codes:  0 ok  1 error  2 usage  3 findings  4 refused for safety, nothing changed\n")
+	fmt.Fprint(w, "Everywhere:  -o table|wide|json|yaml|csv  -q  -v  --timeout 10s  --color auto\n"+
+		"             --no-progress  --set KEY=VALUE in place of what the file has\n"+
+		"Exit codes:  0 ok  1 error  2 usage  3 findings\n"+
+		"             4 refused for safety, nothing changed\n")
 }

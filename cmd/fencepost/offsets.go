@@ -55,8 +55,9 @@ const topicUse = "T[:P,P-P]  these only; may be repeated. Default: all"
 const whyUse = "TEXT  kept with each move, beside time and who ($FENCEPOST_WHO, or user@host)"
 
 // urlForms are the URLs of ledgers on the screens of verbs.
-const urlForms = "URL: postgres://USER@HOST/DB?group=G  mysql://..  sqlite:PATH?group=G  redis://:${PW}@HOST/0?group=G\n" +
-	"     zk://HOST?group=G  kafka://HOST:9092?group=G  redis://HOST/0?layout=pattern-a&key=KEY"
+const urlForms = "URL: postgres://USER@HOST/DB?group=G  mysql://..  sqlite:PATH?group=G\n" +
+	"     redis://:${PW}@HOST/0?group=G  zk://HOST?group=G  kafka://HOST:9092?group=G\n" +
+	"     redis://HOST/0?layout=pattern-a&key=KEY"
 
 // targets are the options with which a verb opens its operands.
 func (a *app) targets(access target.Access, f targetFlags) target.Options {

@@ -17,11 +17,11 @@ import (
 var offsetsCopyManual = manual{
 	what: "Take positions over from another ledger, or from another program. Plans first; --execute does it.",
 	examples: []example{
-		{"fencepost offsets copy 'redis://HOST/0?layout=pattern-a&key=KEY' B.yaml --meaning next", ""},
+		{"fencepost offsets copy 'redis://HOST/0?layout=pattern-a&key=KEY' B.yaml \\ --meaning next", ""},
 		{"fencepost offsets copy 'kafka://HOST:9092?group=old' B.yaml --execute", ""},
 		{"fencepost offsets copy A.yaml B.yaml", ""},
 	},
-	usage:  "fencepost offsets copy A B [flags]\nA: FILE, URL of a ledger or of another program's offsets.  B: FILE, or URL of a ledger",
+	usage:  "fencepost offsets copy A B [flags]\nA: FILE, URL of a ledger or of another program's offsets\nB: FILE, or URL of a ledger",
 	exit:   "0 planned, or verified   1 error   2 usage   4 refused, nothing changed",
 	see:    "offsets diff (look at both first), offsets import, run --resume",
 	tables: true,

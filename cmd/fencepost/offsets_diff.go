@@ -17,8 +17,8 @@ import (
 var offsetsDiffManual = manual{
 	what: "Hold two ledgers, or another program's offsets, side by side with the brokers. Changes nothing.",
 	examples: []example{
-		{"fencepost offsets diff 'redis://HOST/0?layout=pattern-a&key=KEY' orders.yaml --meaning next", ""},
-		{"fencepost offsets diff 'kafka://HOST:9092?group=old' 'kafka://HOST:9092?group=new'", ""},
+		{"fencepost offsets diff 'redis://HOST/0?layout=pattern-a&key=KEY' orders.yaml \\ --meaning next", ""},
+		{"fencepost offsets diff 'kafka://HOST:9092?group=old' \\ 'kafka://HOST:9092?group=new'", ""},
 	},
 	usage: "fencepost offsets diff A B [flags]\n" + urlForms,
 	notes: []string{

@@ -90,7 +90,7 @@ var offsetsImportManual = manual{
 	what: "Take positions over from a file, as offsets copy does. Plans first; --execute does it.",
 	examples: []example{
 		{"fencepost offsets import trips.json trips.yaml --execute", ""},
-		{"fencepost offsets import offsets.csv trips.yaml --format kafka-csv --meaning next", ""},
+		{"fencepost offsets import offsets.csv trips.yaml \\ --format kafka-csv --meaning next", ""},
 	},
 	usage:  "fencepost offsets import FILE|- B [flags]\nB: a pipeline file, or the URL of a ledger",
 	exit:   "0 planned, or verified   1 error   2 usage   4 refused, nothing changed",

@@ -26,7 +26,8 @@ var offsetsSetManual = manual{
 		{"fencepost offsets set trips.yaml --plan plan.json --execute", "exactly that plan, or refused"},
 	},
 	usage: "fencepost offsets set FILE|URL --to TARGET [flags]\n" +
-		"TARGET: earliest  latest  N  +N  -N  TIME (local unless it has an offset)  -DURATION (10m 2h 3d)",
+		"TARGET: earliest  latest  N  +N  -N  -DURATION (10m 2h 3d)\n" +
+		"        TIME (local unless it has an offset)",
 	exit:   "0 planned, or verified   1 error   2 usage   4 refused: out of bounds, stale plan",
 	see:    "offsets repair (a verdict is the reason), moves",
 	tables: true,

@@ -21,6 +21,7 @@ var offsetsShowManual = manual{
 	examples: []example{
 		{"fencepost offsets show trips.yaml", "what needs a person first"},
 		{"fencepost offsets show trips.yaml --all -o wide", "all of it"},
+		{"fencepost offsets show trips.yaml --topic trips:0-3", "4 partitions"},
 		{"fencepost offsets show trips.yaml -o json", "for programs"},
 		{"fencepost offsets show 'sqlite:trips.db?group=G' --brokers trips.yaml", "a URL"},
 	},
@@ -28,18 +29,38 @@ var offsetsShowManual = manual{
 	notes: []string{
 		"-o table|wide|json|yaml|csv  wide: also epoch, fence, topic ID, and who moved it last",
 	},
-	exit:   "0 ok   1 error   2 usage   3 a verdict needs a person",
+	columns: []string{
+		"OFFSET  next to read: each offset below it was applied",
+		"EARLIEST  the first offset that the log still has",
+		"STABLE  the last stable offset: an open transaction holds back what is behind it",
+		"END  the next offset to be written",
+		"LAG  END - OFFSET. Markers, aborted and compacted entries count as records do",
+		"LAG-TIME  age of the oldest unread record. - is not known, in every column",
+		"VERDICT  what the brokers say to the position: fencepost help VERDICT (aged-out)",
+		"STATE  idle: nothing is left to read. waiting: the brokers do not answer for it. blocked: by an open transaction. parked: a person has to decide. " +
+			"-: to be read, by a worker or by none",
+		"LAST-MOVE  what moved the position last, and when: commit, start, rewind, skip, gap, import",
+	},
+	exit:   "0 ok   1 error   2 usage   3 a partition needs a person, or waits for brokers",
 	see:    "moves, check",
 	tables: true,
 }
 
 func (a *app) offsetsShowVerb() *cobra.Command {
 	var all bool
+	var topics []string
 	var url targetFlags
 	cmd := &cobra.Command{Use: "show", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			sel, err := admin.ParseSelection(topics)
+			if err != nil {
+				return usage("--topic trips, or --topic trips:0,2-4", "--topic %s", err)
+			}
 			return target.Use(cmd.Context(), args[0], a.targets(target.Offsets, url), func(ctx context.Context, t *target.Target) error {
 				v, err := admin.Look(ctx, t.Resources)
+				if err == nil {
+					v, err = v.Only(sel)
+				}
 				if err != nil {
 					return err
 				}
@@ -48,6 +69,7 @@ func (a *app) offsetsShowVerb() *cobra.Command {
 			})
 		}}
 	cmd.Flags().BoolVar(&all, "all", false, "every partition in a line of its own")
+	cmd.Flags().StringArrayVar(&topics, "topic", nil, topicUse)
 	cmd.Flags().StringVar(&url.brokers, "brokers", "", brokersUse)
 	cmd.Flags().StringVar(&url.meaning, "meaning", "", meaningUse)
 	return cmd

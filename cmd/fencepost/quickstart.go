@@ -23,7 +23,7 @@ import (
 const quickstartFolder = "fencepost-quickstart"
 
 var quickstartManual = manual{
-	what: "See exactly once proven, without a server: workers are killed with SIGKILL, then rows, sums and\n" +
+	what: "See exactly once proven, without a server: workers are killed with SIGKILL, then rows, sums and " +
 		"offsets are compared with the truth, beside a control that commits its offsets apart from its rows.",
 	examples: []example{
 		{"fencepost quickstart", "about 20s; leaves the folder fencepost-quickstart"},

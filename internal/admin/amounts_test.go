@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
@@ -166,6 +167,26 @@ func TestO16TimesPastTheLastRecord(t *testing.T) {
 			t.Errorf("--to %s --clamp: got %q, past the last %v, %v; want a skip to the end", to, told(p), p.PastLast, err)
 		}
 	}
+	// Clamped, it never goes back behind a worker.
+	busy := newWorld(t, 1)
+	busy.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1200, 1200 })
+	p, err := busy.plan("-30m", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	busy.commit(tp(0), 1300)
+	if d, err := p.Execute(t.Context(), busy.resources, ""); err != nil || len(d.Moves) != 0 || busy.positions()[tp(0)].Offset != 1300 {
+		t.Errorf("a worker was past the end that was taken: %+v, %v, at %v; want it left there", d, err, busy.positions()[tp(0)])
+	}
+	// Of many, some are named.
+	many := newWorld(t, 30)
+	for p := range int32(30) {
+		many.bounds(p, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1200, 1200 })
+	}
+	_, err = many.plan("-30m", false)
+	if fault := wantFault(t, err, "out-of-bounds", 4); strings.Count(fault.Error(), "no record at or after") != 20 || !strings.HasSuffix(fault.Error(), "\n  and 10 more") {
+		t.Errorf("30 targets: error is %q, want 20 of them and how many more", fault)
+	}
 	// The marker of a transaction is no record: brokers name its offset for a time that only it reaches.
 	w.gone(1, 1199)
 	w.cluster.stamp = func(tp fencepost.TopicPartition, o fencepost.Offset) time.Time {
@@ -174,7 +195,7 @@ func TestO16TimesPastTheLastRecord(t *testing.T) {
 		}
 		return producer
 	}
-	_, err := w.plan("-30m", false, "trips:1")
+	_, err = w.plan("-30m", false, "trips:1")
 	wantFault(t, err, "out-of-bounds", 4)
 	// Of an empty partition there is nothing to pass.
 	empty := newWorld(t, 1)
@@ -210,4 +231,38 @@ func TestO25OpenTransactions(t *testing.T) {
 			t.Errorf("%s: %s, %s, %v; want %s, %s and the transaction", s.TopicPartition, s.State, s.LagTime, s.Open, want.state, want.time)
 		}
 	}
+}
+
+// TestO25CopyOfATruncatedPosition: where nobody knows at which offset the log was truncated, all that is read from the beginning may have
+// been applied; set and repair say the same.
+func TestO25CopyOfATruncatedPosition(t *testing.T) {
+	w := newWorld(t, 1)
+	w.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark, b.EpochEnd = 300, 300, -1 })
+	v := w.look()
+	c, err := admin.PlanCopy(t.Context(), v, newWorld(t, 0).on(w.cluster), admin.CopyOptions{From: "a", Policy: ledger.Policy{Truncated: ledger.Earliest}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "trips:0: the log was truncated, and where is not known: all that is unread may have been applied already"
+	if got := amounts(c.Plan); got != "up to 300" || len(c.Notes) != 1 || c.Notes[0] != want || c.Lines[0].Unread() != 300 {
+		t.Errorf("copy repeats %s, notes %q; want up to 300, and %q", got, c.Notes, want)
+	}
+	if got := amounts(w.planned("earliest")); got != "up to 300" {
+		t.Errorf("set --to earliest repeats %s, want up to 300", got)
+	}
+	repair, err := admin.PlanRepair(w.resources, v, admin.Selection{}, admin.Choices{Policy: ledger.Policy{Truncated: ledger.Earliest}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	repair.Count(t.Context(), w.resources)
+	if got := amounts(repair.Plan); got != "up to 300" {
+		t.Errorf("repair repeats %s, want up to 300", got)
+	}
+}
+
+// on is the world's resources with another's brokers, and an empty ledger.
+func (w *world) on(c *cluster) admin.Resources {
+	r := w.resources
+	r.Ledger, r.History, r.Cluster, r.Reader = memory.Open(), nil, c, c
+	return r
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +58,8 @@ type copying struct {
 	o       CopyOptions
 	out     *Copy
 	refused []refusal
+	// doubtful were truncated where nobody knows: all that is unread of them may have been applied.
+	doubtful []fencepost.TopicPartition
 }
 
 // refusal is why one partition cannot be copied.
@@ -148,6 +151,8 @@ func (c *copying) take(s Standing) {
 		return
 	case d.Action == ledger.MoveOn:
 		line.Next, line.AtMost, line.Why = d.Next, d.AtMost, d.Reason+"; from "+c.o.From
+		line.verdict, line.diverged = d.Verdict, d.Diverged
+		line.Repeats = c.appliedBefore(&line)
 	case d.Action != ledger.Resume:
 		c.refuse(s.TopicPartition, policyHelp(d.Verdict), "%s: %s", d.Verdict, s.Reason)
 		return
@@ -157,6 +162,21 @@ func (c *copying) take(s Standing) {
 		return
 	}
 	c.land(line)
+}
+
+// appliedBefore is how many records a position that the log does not cover may have passed already, and reads again: those before
+// the divergence, or all that there are where that is not known.
+func (c *copying) appliedBefore(line *Copied) int64 {
+	switch {
+	case line.verdict != ledger.Truncated:
+		return 0
+	case line.diverged >= 0:
+		return int64(max(0, line.diverged-line.Next.Offset))
+	}
+	if line.Unread() > 0 {
+		c.doubtful = append(c.doubtful, line.TopicPartition)
+	}
+	return line.Unread()
 }
 
 // placeOfItsOwn is the remedy where another program keeps its offsets in the target's place.
@@ -234,7 +254,7 @@ func (c *copying) replace(line *Copied) {
 	case held.TopicID != next.TopicID && held.TopicID != none && next.TopicID != none:
 		line.mends, line.AtMost = true, ledger.UnknownLoss
 	case next.Offset < held.Offset:
-		line.Repeats = int64(held.Offset - max(next.Offset, line.Bounds.Earliest))
+		line.Repeats = max(line.Repeats, int64(held.Offset-max(next.Offset, line.Bounds.Earliest)))
 	case line.AtMost != ledger.UnknownLoss:
 		line.AtMost = max(line.AtMost, int64(next.Offset-held.Offset))
 	}
@@ -254,6 +274,13 @@ func (c *copying) finish(ctx context.Context) (*Copy, error) {
 	if len(c.out.Lines) == 0 {
 		return nil, nothing("the source has no position of what was chosen")
 	}
+	if n := len(c.doubtful); n > 0 {
+		name := c.doubtful[0].String()
+		if n > 1 {
+			name += " and " + text.Count(n-1) + " more"
+		}
+		c.out.Notes = append(slices.Clone(c.out.Notes), name+": the log was truncated, and where is not known: all that is unread may have been applied already")
+	}
 	c.count(ctx)
 	return c.out, nil
 }
@@ -272,7 +299,7 @@ func (c *copying) count(ctx context.Context) {
 	for i := range c.out.Lines {
 		l := &c.out.Lines[i]
 		l.Full = got[l.TopicPartition]
-		l.Dense = l.Full && l.Held.Offset <= l.Bounds.HighWatermark // what is repeated is unread too
+		l.Dense = l.Full && l.Held.Offset <= l.Bounds.HighWatermark && !l.lostTrack() // what is repeated is unread too
 	}
 	countRepeats(ctx, c.to, lines)
 	c.out.Plan.count(lines)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -57,11 +58,14 @@ func (p *Plan) count(lines []*Line) {
 	}
 }
 
+// lostTrack reports whether nobody knows how much of the log that is there now was applied: it was truncated, and where is not known.
+func (l *Line) lostTrack() bool { return l.verdict == ledger.Truncated && l.diverged < 0 }
+
 // countRepeats learns of which lines the repeats are records, one for each offset.
 func countRepeats(ctx context.Context, r Resources, lines []*Line) {
 	ranges := map[fencepost.TopicPartition]fencepost.OffsetRange{}
 	for _, l := range lines {
-		if from := max(l.Next.Offset, l.earliest); l.Repeats > 0 && !l.Dense {
+		if from := max(l.Next.Offset, l.earliest); l.Repeats > 0 && !l.Dense && !l.lostTrack() {
 			ranges[l.TopicPartition] = fencepost.OffsetRange{From: from, Until: from + fencepost.Offset(l.Repeats)}
 		}
 	}

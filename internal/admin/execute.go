@@ -199,7 +199,10 @@ func (p *Plan) aimAgain(ctx context.Context, r Resources, held *ledger.Refused) 
 		}
 		l.Held = h
 		if p.to.Kind == ToTime || p.to.Kind == ToOffset || p.to.Kind == ToEarliest {
-			l.price() // Next stays; what was committed since was not looked at
+			if l.pastLast { // the end that was taken; a worker may have gone on past it
+				l.Next.Offset = max(l.Next.Offset, h.Offset)
+			}
+			l.price() // else Next stays; what was committed since was not looked at
 			continue
 		}
 		wants, ok := l.aim(p.to, p.clamp, 0)

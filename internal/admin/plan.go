@@ -260,8 +260,11 @@ func (l *Line) price() {
 	case l.verdict == ledger.Truncated:
 		l.Cause = ledger.CauseRewind
 		switch {
-		case l.diverged < 0 && next > 0:
-			l.AtMost = ledger.UnknownLoss
+		case l.diverged < 0:
+			l.Repeats = int64(max(0, min(held, l.end)-next)) // all of it may have been applied
+			if next > 0 {
+				l.AtMost = ledger.UnknownLoss
+			}
 		case l.diverged >= 0 && next > l.diverged:
 			l.AtMost = int64(next - l.diverged)
 		case l.diverged >= 0:
@@ -325,8 +328,11 @@ func outOfBounds(bad []outside, of int) error {
 	for _, o := range bad {
 		wide = max(wide, len(o.String()))
 	}
-	for _, o := range bad {
+	for _, o := range bad[:min(len(bad), mostRefusals)] {
 		fmt.Fprintf(&b, "\n  %-*s  %s", wide, o.TopicPartition, o.text)
+	}
+	if n := len(bad) - mostRefusals; n > 0 {
+		fmt.Fprintf(&b, "\n  and %s more", text.Count(n))
 	}
 	help := fmt.Sprintf("--clamp takes %s to %s", bad[0].TopicPartition, bad[0].clamp)
 	if len(bad) > 1 {

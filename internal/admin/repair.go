@@ -222,7 +222,10 @@ func (s Standing) option(v View, choice ledger.Choice, d ledger.Decision) Option
 			o.Note = "and " + text.Count(s.Bounds.HighWatermark) + " of the new"
 		}
 	case ledger.Truncated:
-		if d.Diverged >= 0 && m.Next.Offset <= d.Diverged {
+		o.verdict, o.diverged = d.Verdict, d.Diverged
+		if d.Diverged < 0 { // all of it may have been applied
+			o.Repeats = int64(max(0, s.Bounds.HighWatermark-m.Next.Offset))
+		} else if m.Next.Offset <= d.Diverged {
 			o.Repeats = int64(d.Diverged - m.Next.Offset)
 			if others := int64(s.Bounds.HighWatermark - d.Diverged); others > 0 {
 				o.Note = "reads the " + text.Count(others) + " others"

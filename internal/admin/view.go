@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"slices"
+
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
 )
@@ -24,6 +26,17 @@ func (v View) HoldsTopicIDs() bool {
 
 // Bare reports whether the positions are another program's and would not show a recreated topic.
 func (v View) Bare() bool { return v.Foreign && !v.HoldsTopicIDs() }
+
+// Only is the view of the chosen partitions.
+//
+// Errors: *fencepost.UserError nothing-selected.
+func (v View) Only(sel Selection) (View, error) {
+	if err := sel.check(v); err != nil {
+		return v, err
+	}
+	v.Standings = slices.DeleteFunc(slices.Clone(v.Standings), func(s Standing) bool { return !sel.Has(s.TopicPartition) })
+	return v, nil
+}
 
 // Lost reports whether the ledger is empty and the group has run all the same.
 func (v View) Lost() bool { return v.Snapshot.Empty() && v.Mirrored > 0 }

@@ -269,9 +269,10 @@ func (p Positions) Table(detail Detail) screen.Table {
 		plain, folded = plain[:odd], plain[odd:]
 	}
 	table := screen.Table{Columns: standingColumns(wide)}
+	many := detail == Folded && len(plain) > foldAbove
 	for i := 0; i < len(plain); {
 		n := 1
-		if detail == Folded {
+		if many {
 			n = alikeStandings(plain[i:])
 		}
 		row := plain[i].row(p, wide)
@@ -286,13 +287,17 @@ func (p Positions) Table(detail Detail) screen.Table {
 	return table
 }
 
-// alikeStandings is how many partitions, from the first on, are neighbours that need a person for the same reason and read alike in a table.
+// alikeStandings is how many partitions, from the first on, are neighbours that are odd for the same reason and read alike in a
+// table.
 func alikeStandings(list []Standing) int {
+	first, cells := list[0], list[0].cells()[1:]
 	n := 1
-	for first := list[0].cells(); n < len(list) && list[0].Odd && list[n].Odd && list[n].Topic == list[0].Topic && list[n].Partition == list[n-1].Partition+1; n++ {
-		if list[n].Reason != list[0].Reason || !slices.Equal(list[n].cells()[1:], first[1:]) {
+	for n < len(list) && first.Odd {
+		s := list[n]
+		if !s.Odd || s.Topic != first.Topic || s.Partition != first.Partition+int32(n) || s.Reason != first.Reason || !slices.Equal(s.cells()[1:], cells) {
 			break
 		}
+		n++
 	}
 	return n
 }

@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "kafka": startBroker, "produce": produce, "sqlite": sqliteCommand, "fill": fill, "tombstone": tombstone, "hide": hide,
-			"stamped": stamped, "waitfor": waitRows, "waitpath": waitPath,
+			"stamped": stamped, "put": put, "waitfor": waitRows, "waitpath": waitPath,
 		},
 	})
 }
@@ -96,6 +96,23 @@ func produce(ts *testscript.TestScript, _ bool, args []string) {
 	_, err = feed.Produce(context.Background(), feed.Config{Brokers: []string{brokers}, Topic: args[0],
 		Partitions: int32(partitions), Flights: first(n)})
 	ts.Check(err)
+}
+
+// put writes the lines of a file so many times as records, with a key and a header: put TOPIC TIMES FILE.
+func put(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	client, err := kgo.NewClient(kgo.SeedBrokers(ts.Getenv("KAFKA")))
+	ts.Check(err)
+	defer client.Close()
+	_, _ = kadm.NewClient(client).CreateTopic(context.Background(), 1, 1, nil, args[0]) // it may be there
+	var records []*kgo.Record
+	for range n {
+		for line := range strings.Lines(ts.ReadFile(args[2])) {
+			records = append(records, &kgo.Record{Topic: args[0], Key: []byte("k"), Value: []byte(strings.TrimSpace(line)), Headers: []kgo.RecordHeader{{Key: "trace", Value: []byte("x")}}})
+		}
+	}
+	ts.Check(client.ProduceSync(context.Background(), records...).FirstErr())
 }
 
 // tombstone makes a topic of one partition with a record, one without a value, and another record: tombstone TOPIC.

@@ -37,7 +37,7 @@ var all = []Code{
 	{"set-refused", 4}, {"sink-ambiguous", 2}, {"sink-config", 2}, {"sink-needs-own-ledger", 2}, {"source-closed", 1},
 	{"sql-ended-transaction", 2}, {"sql-failed", 1}, {"sql-refused", 1}, {"start-out-of-bounds", 1}, {"start-out-of-range", 0}, {"stream-exhausted", 0},
 	{"table-not-found", 1}, {"table-not-transactional", 1}, {"table-not-writable", 1}, {"tls-mismatch", 1}, {"tls-unknown-authority", 1}, {"too-many-commands", 0}, {"too-many-connections", 1},
-	{"topic-empty", 1}, {"topic-missing", 0}, {"topic-not-found", 1}, {"truncated", 0}, {"two-effects", 0}, {"unexpected", 1},
+	{"topic-missing", 0}, {"topic-not-found", 1}, {"truncated", 0}, {"two-effects", 0}, {"unexpected", 1},
 	{"unknown-column", 2}, {"unknown-key", 2}, {"unknown-type", 2}, {"usage", 2}, {"worker-failed", 1}, {"workers-stalled", 1},
 	{"yaml-syntax", 2}, {"zookeeper-busy", 1}, {"zookeeper-config", 2}, {"zookeeper-damaged", 1}, {"zookeeper-denied", 1},
 	{"zookeeper-error", 1}, {"zookeeper-silent", 1}, {"zookeeper-too-large", 1},

@@ -156,9 +156,16 @@ func (a *app) consume(parent context.Context, f *pipeline.File, hears listener, 
 	if err := a.reach(ctx, o); err != nil {
 		return err
 	}
-	hears.Began(f.Topic(), o.Describe(ctx, a.timeout), f.About().Into, f.Promise().Words)
+	partitions := o.Describe(ctx, a.timeout)
 	cfg := o.Config()
 	more(&cfg)
+	events := cfg.Events
+	cfg.Events = func(e engine.Event) {
+		if _, ok := e.(engine.Opened); ok {
+			hears.Began(f.Topic(), partitions, f.About().Into, f.Promise().Words)
+		}
+		events(e)
+	}
 	return engine.Run(ctx, cfg)
 }
 

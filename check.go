@@ -16,7 +16,7 @@ type Finding struct {
 	Text    string            // OK: what is so. Else: what is wrong, and why
 	Code    string            // not OK: kebab-case, stable
 	Help    string            // not OK: the remedy in the server's own words; empty: it follows from Code and Facts
-	Facts   map[string]string // as those of a UserError
+	Facts   map[string]string // as those of a UserError; of a table that is OK: not_null, the columns that take no null, one a line
 	// Key is the key of the pipeline file that the finding is about, below the checked part: "table",
 	// "schema.distance". Empty: the part as a whole.
 	Key string

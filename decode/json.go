@@ -20,6 +20,8 @@ type JSONConfig struct {
 	// the goroutine of the decoder that met it. Of a topic whose names have no end, the first 1,000 are reported, and
 	// of a long name the first 256 bytes. It may be nil.
 	Unknown func(name string)
+	// Fill receives which columns the first records fill. It may be nil.
+	Fill *Fill
 }
 
 // UnknownFields says what to do about a field that the schema does not take.

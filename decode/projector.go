@@ -24,6 +24,8 @@ type projector struct {
 	names  []name
 	byName map[string]int32 // :: name -> its place in names
 	told   *told
+	fill   *Fill
+	look   *look // nil: nothing is looked at, or all of it was
 
 	scan    scanner
 	other   token  // of fields that no column takes
@@ -70,6 +72,8 @@ func newProjector(c JSONConfig, columns []fencepost.ColumnSpec, t *told) *projec
 		byName:  map[string]int32{},
 		empty:   c.Tombstone,
 		told:    t,
+		fill:    c.Fill,
+		look:    c.Fill.begin(columns),
 	}
 	for _, f := range c.Fields {
 		one := projected{Field: f, missing: ready(f.Missing), mismatch: ready(f.Mismatch)}
@@ -171,6 +175,9 @@ func (p *projector) Decode(r *fencepost.Record, columns []fencepost.Column) erro
 				return err
 			}
 		}
+	}
+	if p.look != nil {
+		p.observe(columns)
 	}
 	return nil
 }

@@ -178,13 +178,21 @@ func (e *Engine) open(ctx context.Context) (lanes []*lane, err error) {
 	}
 }
 
-// openOnce is one try of open. Lanes that no caller waits for any more are closed.
+// openOnce is one try of open. Lanes that no caller waits for any more are closed. The ledger comes last of what is asked, since a first
+// read makes it: a run that cannot begin leaves nothing behind.
 func (e *Engine) openOnce(ctx context.Context) (lanes []*lane, err error) {
-	if err = e.ask(ctx); err == nil {
+	s := &reconciliation{e: e}
+	if err = e.askSink(ctx); err == nil {
+		err = e.ask(ctx, s)
+	}
+	if err == nil {
 		lanes, err = e.openLanes(ctx)
 	}
 	if err == nil {
 		err = ctx.Err()
+	}
+	if err == nil {
+		err = e.begin(ctx, s)
 	}
 	if err != nil {
 		for _, l := range lanes {
@@ -195,22 +203,33 @@ func (e *Engine) openOnce(ctx context.Context) (lanes []*lane, err error) {
 	return lanes, nil
 }
 
-// ask asks everything that has to answer before the group is joined.
-func (e *Engine) ask(ctx context.Context) error {
-	opening, cancel := context.WithTimeout(ctx, 3*requestTimeout)
-	defer cancel()
-	s := &reconciliation{e: e}
-	if err := s.ask(opening); err != nil {
-		return err
+// askTopics refuses a topic that is not there.
+func (e *Engine) askTopics(ctx context.Context) error {
+	about, err := e.cluster.Describe(ctx)
+	if err != nil {
+		return fmt.Errorf("ask brokers: %w", err)
 	}
-	for topic, err := range s.about.Errs {
+	for topic, err := range about.Errs {
 		if errors.Is(err, fencepost.ErrNoTopic) {
 			return &fencepost.UserError{Code: "topic-not-found", Err: fmt.Errorf("topic %s: %w", topic, err)}
 		}
 		e.atStart[topic] = true
 	}
-	for topic := range s.about.Topics {
+	for topic := range about.Topics {
 		e.atStart[topic] = true
+	}
+	return nil
+}
+
+// ask asks everything else that has to answer before the group is joined.
+func (e *Engine) ask(ctx context.Context, s *reconciliation) error {
+	opening, cancel := context.WithTimeout(ctx, 3*requestTimeout)
+	defer cancel()
+	if err := e.askTopics(opening); err != nil {
+		return err
+	}
+	if err := s.ask(opening); err != nil {
+		return err
 	}
 	if err := e.sameLedger(s.snapshot, s.mirrored); err != nil {
 		return err
@@ -220,10 +239,18 @@ func (e *Engine) ask(ctx context.Context) error {
 	}
 	e.identity = s.snapshot.Ledger
 	e.writer = ledger.Actor{Group: e.cfg.Group, ClusterID: s.about.ClusterID, Who: e.cfg.Who}
+	return nil
+}
+
+// begin reports that all is there, and fixes the ends.
+func (e *Engine) begin(ctx context.Context, s *reconciliation) error {
 	if e.cfg.Until.Set() {
 		if err := e.fixEnds(ctx, s); err != nil {
 			return err
 		}
+	}
+	e.emit(Opened{})
+	if e.cfg.Until.Set() {
 		e.emit(EndsFixed{Partitions: len(e.ends), Offsets: e.offsetsLeft(s.snapshot)})
 	}
 	return nil
@@ -237,8 +264,8 @@ func (e *Engine) offsetsLeft(s ledger.Snapshot) (n int64) {
 	return n
 }
 
-// openLanes opens the sink's lanes. Its error comes with the lanes that are open.
-func (e *Engine) openLanes(ctx context.Context) (lanes []*lane, err error) {
+// askSink asks whether the sink takes the columns, and what else it wants of a record.
+func (e *Engine) askSink(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*requestTimeout)
 	defer cancel()
 	var columns []fencepost.ColumnSpec
@@ -247,12 +274,19 @@ func (e *Engine) openLanes(ctx context.Context) (lanes []*lane, err error) {
 	}
 	needs, err := e.cfg.Sink.Columns(ctx, columns)
 	if err != nil {
-		return nil, fmt.Errorf("open sink: %w", err)
+		return fmt.Errorf("open sink: %w", err)
 	}
 	for _, n := range needs {
 		e.needsKey = e.needsKey || n == fencepost.MetaKey
 		e.needsHeaders = e.needsHeaders || n == fencepost.MetaHeaders
 	}
+	return nil
+}
+
+// openLanes opens the sink's lanes. Its error comes with the lanes that are open.
+func (e *Engine) openLanes(ctx context.Context) (lanes []*lane, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*requestTimeout)
+	defer cancel()
 	for n := range e.cfg.Lanes {
 		sink, err := e.cfg.Sink.Lane(ctx, n)
 		if err != nil {

@@ -14,6 +14,8 @@ import (
 type Event interface{ event() }
 
 type (
+	// Opened: brokers, ledger and sink have answered, and take what the run is about. It comes first, but for Retrying.
+	Opened struct{}
 	// Assigned: the worker holds these partitions now.
 	Assigned struct{ Partitions []fencepost.TopicPartition }
 	// Revoked: the worker let these partitions go; Lost says that they belonged to another one already.
@@ -187,6 +189,7 @@ func (s Status) LagKnown() bool {
 	return !s.Silent && !s.Outside && (held == 0 || s.Unknown < held)
 }
 
+func (Opened) event()       {}
 func (Assigned) event()     {}
 func (Revoked) event()      {}
 func (Reconciled) event()   {}

@@ -21,6 +21,7 @@ var initManual = manual{
 	examples: []example{
 		{"fencepost init --brokers localhost:9092 --topic flights --sink postgres", "flights.yaml"},
 		{"fencepost init --brokers localhost:9092 --topic flights --sink sqlite --out -", "to read first"},
+		{"fencepost init --from other.yaml --topic trips --sink postgres", "with its login"},
 		{"fencepost init --schema > fencepost.schema.json", "for editors"},
 	},
 	usage: "fencepost init --brokers HOST:PORT --topic TOPIC --sink SINK [flags]\nSINK: " + strings.Join(pipeline.Sinks(), "  "),
@@ -30,6 +31,8 @@ var initManual = manual{
 
 type initFlags struct {
 	brokers []string
+	from    string
+	config  []string
 	topic   string
 	sink    string
 	out     string
@@ -44,12 +47,14 @@ func (a *app) initVerb() *cobra.Command {
 			_, err := a.stdout.Write(pipeline.JSONSchema())
 			return err
 		}
-		if len(flags.brokers) == 0 && flags.topic == "" && flags.sink == "" {
+		if len(flags.brokers) == 0 && flags.from == "" && len(flags.config) == 0 && flags.topic == "" && flags.sink == "" {
 			return a.lacking(cmd)
 		}
 		return a.draft(cmd.Context(), flags)
 	}}
 	cmd.Flags().StringSliceVar(&flags.brokers, "brokers", nil, "HOST:PORT  some of the cluster, separated by commas")
+	cmd.Flags().StringVar(&flags.from, "from", "", "FILE  brokers, TLS and login of another pipeline file")
+	cmd.Flags().StringArrayVarP(&flags.config, "config", "X", nil, "KEY=VALUE  as kcat's and rpk's -X: security.protocol=SASL_SSL")
 	cmd.Flags().StringVar(&flags.topic, "topic", "", "TOPIC  the topic to sample: 100 records of each partition")
 	cmd.Flags().StringVar(&flags.sink, "sink", "", "KIND  where the rows will go: "+strings.Join(pipeline.Sinks(), ", "))
 	cmd.Flags().StringVar(&flags.out, "out", "", "FILE  default TOPIC.yaml; - is stdout")
@@ -58,11 +63,26 @@ func (a *app) initVerb() *cobra.Command {
 	return cmd
 }
 
+// cluster is how to connect.
+func (f *initFlags) cluster(env *pipeline.Environment) (source pipeline.Source, err error) {
+	if f.from != "" {
+		other, err := pipeline.Load(f.from, env)
+		if err != nil {
+			return source, err
+		}
+		source.Brokers, source.TLS, source.SASL = other.Source.Brokers, other.Source.TLS, other.Source.SASL
+	}
+	if len(f.brokers) > 0 {
+		source.Brokers = f.brokers
+	}
+	return source, pipeline.Connect(&source, f.config, env)
+}
+
 // check finds what is missing or wrong in the flags.
-func (f *initFlags) check() error {
+func (f *initFlags) check(brokers []string) error {
 	sinks := pipeline.Sinks()
 	switch {
-	case len(f.brokers) == 0:
+	case len(brokers) == 0:
 		return usage("--brokers localhost:9092; to try one: fencepost broker", "init needs --brokers")
 	case f.topic == "":
 		return usage("--topic TOPIC", "init needs --topic")
@@ -82,7 +102,11 @@ func (f *initFlags) check() error {
 }
 
 func (a *app) draft(ctx context.Context, flags initFlags) error {
-	if err := flags.check(); err != nil {
+	cluster, err := flags.cluster(a.env)
+	if err != nil {
+		return err
+	}
+	if err := flags.check(cluster.Brokers); err != nil {
 		return err
 	}
 	out := flags.out
@@ -92,7 +116,7 @@ func (a *app) draft(ctx context.Context, flags initFlags) error {
 	if err := refuseExisting(out, flags.force); err != nil {
 		return err
 	}
-	s, err := pipeline.Sample(ctx, flags.brokers, flags.topic, a.timeout)
+	s, err := pipeline.Sample(ctx, cluster, flags.topic, a.timeout)
 	if err != nil {
 		return err
 	}

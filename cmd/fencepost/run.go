@@ -96,6 +96,7 @@ func (f runFlags) end() (engine.Until, error) {
 type listener interface {
 	Began(topics string, partitions int, into, promise string)
 	UnknownField(string)
+	EmptyColumn(column string, records int64)
 	Joined(member string, generation int32)
 	Interrupted()
 	Event(engine.Event)
@@ -153,7 +154,7 @@ func (a *app) parkedRemedy(f *pipeline.File) func(engine.Parked) string {
 func (a *app) consume(parent context.Context, f *pipeline.File, hears listener, log *logs.Log, more func(*engine.Config)) (err error) {
 	ctx, stop := interruptible(parent, hears.Interrupted)
 	defer stop()
-	hooks := pipeline.Hooks{Member: hears.Joined, Unknown: hears.UnknownField}
+	hooks := pipeline.Hooks{Member: hears.Joined, Unknown: hears.UnknownField, Empty: hears.EmptyColumn}
 	if a.verbose >= 2 {
 		hooks.Client = log.Client
 	}
@@ -165,9 +166,16 @@ func (a *app) consume(parent context.Context, f *pipeline.File, hears listener, 
 	if err := a.reach(ctx, o); err != nil {
 		return err
 	}
-	hears.Began(f.Topic(), o.Describe(ctx, a.timeout), f.About().Into, f.Promise().Words)
+	partitions := o.Describe(ctx, a.timeout)
 	cfg := o.Config()
 	more(&cfg)
+	events := cfg.Events
+	cfg.Events = func(e engine.Event) {
+		if _, ok := e.(engine.Opened); ok {
+			hears.Began(f.Topic(), partitions, f.About().Into, f.Promise().Words)
+		}
+		events(e)
+	}
 	return engine.Run(ctx, cfg)
 }
 

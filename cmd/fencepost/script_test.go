@@ -60,7 +60,7 @@ func scripts() testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "kafka": startBroker, "produce": produce, "sqlite": sqliteCommand, "fill": fill, "tombstone": tombstone, "hide": hide,
-			"stamped": stamped, "switched": switched, "transact": transact, "hold": hold, "waitfor": waitRows, "waitpath": waitPath, "put": put,
+			"stamped": stamped, "switched": switched, "transact": transact, "hold": hold, "waitfor": waitRows, "waitpath": waitPath, "put": put, "putlines": putLines,
 		},
 	}
 }
@@ -127,6 +127,23 @@ func put(ts *testscript.TestScript, _ bool, args []string) {
 		records = append(records, &kgo.Record{Topic: args[0], Partition: int32(partition), Key: fmt.Append(nil, "k", i), Value: []byte(value)})
 	}
 	ts.Check(client.ProduceSync(ctx, records...).FirstErr())
+}
+
+// putLines writes the lines of a file so many times as records, with a key and a header: putlines TOPIC TIMES FILE.
+func putLines(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	client, err := kgo.NewClient(kgo.SeedBrokers(ts.Getenv("KAFKA")))
+	ts.Check(err)
+	defer client.Close()
+	_, _ = kadm.NewClient(client).CreateTopic(context.Background(), 1, 1, nil, args[0]) // it may be there
+	var records []*kgo.Record
+	for range n {
+		for line := range strings.Lines(ts.ReadFile(args[2])) {
+			records = append(records, &kgo.Record{Topic: args[0], Key: []byte("k"), Value: []byte(strings.TrimSpace(line)), Headers: []kgo.RecordHeader{{Key: "trace", Value: []byte("x")}}})
+		}
+	}
+	ts.Check(client.ProduceSync(context.Background(), records...).FirstErr())
 }
 
 // tombstone makes a topic of one partition with a record, one without a value, and another record: tombstone TOPIC.

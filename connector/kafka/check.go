@@ -12,6 +12,8 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 )
@@ -86,10 +88,7 @@ func (s *Source) seed(ctx context.Context) (*kmsg.MetadataResponse, string, *fen
 	defer cancel()
 	for i, b := range seeds {
 		go func() {
-			req := kmsg.NewPtrMetadataRequest()
-			req.Topics = []kmsg.MetadataRequestTopic{}
-			resp, err := b.Request(asking, req)
-			m, _ := resp.(*kmsg.MetadataResponse)
+			m, err := s.askSeed(asking, b, s.cfg.Brokers[i])
 			answers <- answer{m, s.cfg.Brokers[i], err}
 		}()
 	}
@@ -105,6 +104,29 @@ func (s *Source) seed(ctx context.Context) (*kmsg.MetadataResponse, string, *fen
 		}
 	}
 	return nil, "", fault
+}
+
+// otherWait is how long a service may take before it is asked whether it is another one than Kafka, which waits for the end of a line, say.
+const otherWait = 500 * time.Millisecond
+
+// askSeed asks one address for metadata about no topic.
+func (s *Source) askSeed(ctx context.Context, b *kgo.Broker, address string) (*kmsg.MetadataResponse, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	probe := time.AfterFunc(otherWait, func() {
+		if speaksRedis(ctx, address) {
+			cancel(errOther)
+		}
+	})
+	defer probe.Stop()
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = []kmsg.MetadataRequestTopic{}
+	resp, err := b.Request(ctx, req)
+	if errors.Is(context.Cause(ctx), errOther) {
+		err = errOther
+	}
+	m, _ := resp.(*kmsg.MetadataResponse)
+	return m, err
 }
 
 // brokersOnly asks metadata about no topic.
@@ -270,6 +292,11 @@ func (s *Source) checkGroup(ctx context.Context) fencepost.Finding {
 	if err != nil {
 		return finding("group", err)
 	}
+	if !s.cfg.explicit() {
+		if fault := s.stranger(ctx); fault != nil {
+			return finding("group", fault)
+		}
+	}
 	how := "protocol " + s.cfg.Protocol.String()
 	if s.cfg.explicit() {
 		how = "its partitions are taken without joining it"
@@ -296,4 +323,24 @@ func nearest(word string, names []string) string {
 		}
 	}
 	return best
+}
+
+// stranger returns why this source could not join its group as it is now: it is a share group, or its live members assign partitions by a
+// strategy that ours does not know. A broker that does not answer the question has no say: joining would tell.
+func (s *Source) stranger(ctx context.Context) *fencepost.UserError {
+	adm, name := kadm.NewClient(s.client), string(s.cfg.Group)
+	if shared, err := adm.DescribeShareGroups(ctx, name); err == nil && shared[name].Err == nil && shared[name].GroupState != "" && shared[name].GroupState != "Dead" {
+		return &fencepost.UserError{Code: "group-live", Help: "another group",
+			Err: fmt.Errorf("group %s is a share group (KIP-932), of %s", name, text.Plural(len(shared[name].Members), "member"))}
+	}
+	classic, err := adm.DescribeGroups(ctx, name)
+	if err != nil || classic[name].Err != nil || s.cfg.Protocol != Cooperative {
+		return nil
+	}
+	is := classic[name]
+	if len(is.Members) == 0 || is.Protocol == "" || is.Protocol == kgo.CooperativeStickyBalancer().ProtocolName() {
+		return nil
+	}
+	return &fencepost.UserError{Code: "group-live", Help: "stop them; or another group",
+		Err: fmt.Errorf("group %s has %s of another protocol (%s)", name, text.Plural(len(is.Members), "live member"), is.Protocol)}
 }

@@ -174,6 +174,9 @@ func (s *Source) connection(ctx context.Context, address string, err error) *fen
 	case connected && !s.cfg.TLS.Enabled && speaksTLS(ctx, address):
 		return &fencepost.UserError{Code: "tls-mismatch", Facts: map[string]string{"field": "TLS.Enabled", "want": "true"},
 			Err: fmt.Errorf("%s hung up at the first byte: it speaks TLS, the file says plain", address)}
+	case hungUp && !s.cfg.TLS.Enabled && !s.everJoined() && isController(ctx, address):
+		return &fencepost.UserError{Code: "broker-silent", Facts: fact("field", "Brokers"),
+			Err: fmt.Errorf("%s is the port of a controller (KRaft): brokers listen on another one", address)}
 	case notKafka(err):
 		return &fencepost.UserError{Code: "broker-silent", Facts: fact("field", "Brokers"),
 			Err: fmt.Errorf("%s answers, but not as a Kafka broker does: another service listens there", address)}
@@ -187,7 +190,35 @@ func (s *Source) connection(ctx context.Context, address string, err error) *fen
 // notKafka reports whether what came back cannot be a broker's: the client read the first bytes of another protocol as
 // the length of an answer. It has no name for that but its text.
 func notKafka(err error) bool {
-	return strings.Contains(err.Error(), "BrokerMaxReadBytes") || strings.Contains(err.Error(), "invalid large response size")
+	return errors.Is(err, errOther) || strings.Contains(err.Error(), "BrokerMaxReadBytes") || strings.Contains(err.Error(), "invalid large response size")
+}
+
+// errOther: the address was asked in the words of another service, and answered.
+var errOther = errors.New("another service answers there")
+
+// speaksRedis reports whether the address answers a PING of Redis. Redis itself does not answer a request of Kafka: it waits for the end of
+// the line.
+func speaksRedis(ctx context.Context, address string) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	until, _ := ctx.Deadline()
+	_ = conn.SetDeadline(until) // a connection that is closed fails to read, too
+	answer := make([]byte, 1)
+	if _, err = conn.Write([]byte("PING\r\n")); err == nil {
+		_, err = conn.Read(answer)
+	}
+	return err == nil && (answer[0] == '+' || answer[0] == '-')
+}
+
+// isController reports whether the address answers as a controller of KRaft, which knows no metadata of topics.
+func isController(ctx context.Context, address string) bool {
+	r := apiVersions(ctx, address)
+	return r != nil && !slices.ContainsFunc(r.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool { return k.ApiKey == kmsg.NewPtrMetadataRequest().Key() })
 }
 
 const tryTimeout = 2 * time.Second
@@ -206,18 +237,24 @@ func speaksTLS(ctx context.Context, address string) bool {
 }
 
 // speaksPlain reports whether the address answers a Kafka request that is not encrypted.
-func speaksPlain(ctx context.Context, address string) bool {
+func speaksPlain(ctx context.Context, address string) bool { return apiVersions(ctx, address) != nil }
+
+// apiVersions asks an address, without TLS, which requests it knows; nil: no answer.
+func apiVersions(ctx context.Context, address string) *kmsg.ApiVersionsResponse {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout)
 	defer cancel()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.DisableClientMetrics())
 	if err != nil {
-		return false
+		return nil
 	}
 	defer cl.Close()
 	req := kmsg.NewPtrApiVersionsRequest()
 	req.ClientSoftwareName, req.ClientSoftwareVersion = "fencepost", "1"
-	_, err = cl.SeedBrokers()[0].Request(ctx, req)
-	return err == nil
+	resp, err := cl.SeedBrokers()[0].Request(ctx, req)
+	if err != nil {
+		return nil
+	}
+	return resp.(*kmsg.ApiVersionsResponse)
 }
 
 func (s *Source) sasl(address string, err error) *fencepost.UserError {

@@ -117,7 +117,13 @@ func (s *Sink) checkDatabase(ctx context.Context, c *conn, name string, columns 
 	if null := t.nullable(s.cfg.Key); keyed && len(null) > 0 {
 		text += fmt.Sprintf("; rows with null in %s are appended", strings.Join(null, " or "))
 	}
-	return []fencepost.Finding{{Subject: "database", OK: true, Text: text}}
+	var notNull []string
+	for _, tc := range t.columns {
+		if tc.notNull && !tc.rowid {
+			notNull = append(notNull, tc.name)
+		}
+	}
+	return []fencepost.Finding{{Subject: "database", OK: true, Text: text, Facts: map[string]string{"not_null": strings.Join(notNull, "\n")}}}
 }
 
 // checkColumns is what keeps these columns from becoming rows of the table.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 
 	"github.com/fencepost/fencepost"
@@ -58,6 +60,9 @@ func (s *Sink) Columns(ctx context.Context, columns []fencepost.ColumnSpec) ([]s
 			}
 		}
 		return needs, s.with(ctx, func(c *conn) error { return s.endsTransaction(ctx, c, columns) })
+	}
+	if _, err := os.Stat(s.cfg.Path); errors.Is(err, fs.ErrNotExist) {
+		return nil, noTable(s.cfg.Path, s.cfg.Table) // to open it would make it
 	}
 	var needs []string
 	err := s.with(ctx, func(c *conn) error {

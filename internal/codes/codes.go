@@ -18,7 +18,7 @@ type Code struct {
 // all is every code, by name. Each has its page in pages/, whose first line says the status too (TestCodes).
 var all = []Code{
 	{"advertised-unreachable", 1}, {"aged-out", 0}, {"backfill-other", 4}, {"bad-expression", 2}, {"bad-range", 2}, {"bad-value", 2},
-	{"broker-silent", 1}, {"choice-needed", 2}, {"column-missing", 1}, {"column-not-filled", 1}, {"column-reserved", 2}, {"column-type", 1},
+	{"broker-silent", 1}, {"choice-needed", 2}, {"column-empty", 1}, {"column-missing", 1}, {"column-not-filled", 1}, {"column-reserved", 2}, {"column-type", 1},
 	{"column-unfilled", 1}, {"connection-terminated", 1}, {"coordinator-silent", 1}, {"copy-refused", 4}, {"database-busy", 1}, {"database-damaged", 1},
 	{"database-denied", 1}, {"database-directory", 1}, {"database-error", 1}, {"database-io", 1}, {"database-missing", 1},
 	{"database-no-wal", 1}, {"database-not-found", 1}, {"database-read-only", 1}, {"database-silent", 1}, {"database-starting", 1}, {"database-too-old", 1}, {"disk-full", 1}, {"dsn-invalid", 2},
@@ -35,9 +35,9 @@ var all = []Code{
 	{"redis-full", 1}, {"redis-key-taken", 4}, {"redis-no-db", 1}, {"redis-not-ready", 1}, {"redis-tls", 1}, {"redis-too-old", 1},
 	{"redis-torn", 4}, {"redis-unreachable", 1}, {"redis-wrong-type", 1}, {"reports-not-kept", 0}, {"sasl-refused", 1}, {"session-timeout-refused", 1},
 	{"set-refused", 4}, {"sink-ambiguous", 2}, {"sink-config", 2}, {"sink-needs-own-ledger", 2}, {"skip-refused", 4}, {"source-closed", 1},
-	{"sql-ended-transaction", 2}, {"sql-failed", 1}, {"sql-refused", 1}, {"start-out-of-range", 0}, {"stream-exhausted", 0},
+	{"sql-ended-transaction", 2}, {"sql-failed", 1}, {"sql-refused", 1}, {"start-out-of-bounds", 1}, {"start-out-of-range", 0}, {"stream-exhausted", 0},
 	{"table-not-found", 1}, {"table-not-transactional", 1}, {"table-not-writable", 1}, {"tls-mismatch", 1}, {"tls-unknown-authority", 1}, {"too-many-commands", 0}, {"too-many-connections", 1},
-	{"topic-empty", 1}, {"topic-missing", 0}, {"topic-not-found", 1}, {"truncated", 0}, {"two-effects", 0}, {"unexpected", 1},
+	{"topic-missing", 0}, {"topic-not-found", 1}, {"truncated", 0}, {"two-effects", 0}, {"unexpected", 1},
 	{"unknown-column", 2}, {"unknown-key", 2}, {"unknown-type", 2}, {"usage", 2}, {"worker-failed", 1}, {"workers-stalled", 1},
 	{"yaml-syntax", 2}, {"zookeeper-busy", 1}, {"zookeeper-config", 2}, {"zookeeper-damaged", 1}, {"zookeeper-denied", 1},
 	{"zookeeper-error", 1}, {"zookeeper-silent", 1}, {"zookeeper-too-large", 1},

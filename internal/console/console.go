@@ -107,6 +107,13 @@ func (c *Console) UnknownField(name string) {
 	c.happened("unknown", "field "+name+" is in the records and not in schema", screen.Yellow)
 }
 
+// EmptyColumn reports a column that none of the first records fills, once.
+func (c *Console) EmptyColumn(name string, records int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.happened("empty", fmt.Sprintf("column %s: in none of the first %s; fencepost check FILE says where it may be", name, text.Plural(records, "record")), screen.Yellow)
+}
+
 // Event takes one event of a run.
 func (c *Console) Event(e engine.Event) {
 	c.mu.Lock()

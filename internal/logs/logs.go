@@ -123,6 +123,11 @@ func (l *Log) Failed(code, reason, help string) {
 // UnknownField logs a field that schema does not take, once.
 func (l *Log) UnknownField(name string) { l.slog.Info("unknown field", "field", name) }
 
+// EmptyColumn logs a column that none of the first records fills, once.
+func (l *Log) EmptyColumn(name string, records int64) {
+	l.slog.Warn("column not filled", "column", name, "records", records, "help", "fencepost check FILE decodes a sample, and says where the field may be")
+}
+
 // Client takes the Kafka client's own log.
 func (l *Log) Client(level int, msg string, keyvals ...any) {
 	l.slog.Log(context.Background(), slog.Level(level), "kafka client", append([]any{"says", msg}, keyvals...)...)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -20,7 +21,7 @@ import (
 )
 
 // subjects are the lines of a check, in the order in which people read them.
-var subjects = []string{"file", "brokers", "topic", "group", "database", "ledger", "mirror", "positions", "trial"}
+var subjects = []string{"file", "brokers", "topic", "group", "records", "database", "ledger", "mirror", "positions", "trial"}
 
 // Report is what a check found.
 type Report struct {
@@ -118,7 +119,51 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 	}
 	o.File.pointCredentials(found)
 	o.compareLedger(ctx, found)
+	found = append(found, o.look(ctx, found)...)
+	found = append(found, o.startOutside(ctx, found)...)
 	return append(found, o.standing(ctx, found)...)
+}
+
+// look decodes a sample of the topics, where they can be read.
+func (o *Opened) look(ctx context.Context, found []fencepost.Finding) []fencepost.Finding {
+	var notNull []string
+	for _, f := range found {
+		switch {
+		case !f.OK && (f.Subject == "brokers" || f.Subject == "topic"):
+			return nil
+		case f.OK && f.Subject == "database" && f.Facts["not_null"] != "":
+			notNull = strings.Split(f.Facts["not_null"], "\n")
+		}
+	}
+	list := o.records(ctx, notNull)
+	for i := range list {
+		list[i].Help = codes.RemedyOf(list[i])
+	}
+	return list
+}
+
+// startOutside finds offsets of start that are outside of their logs, for a group that is new: its partitions would park.
+func (o *Opened) startOutside(ctx context.Context, found []fencepost.Finding) (outside []fencepost.Finding) {
+	offsets := o.File.Policy.Start.Offsets
+	if len(offsets) == 0 || !slices.ContainsFunc(found, func(f fencepost.Finding) bool {
+		return f.OK && f.Subject == "group" && strings.Contains(f.Text, " is new: ")
+	}) {
+		return nil
+	}
+	var asks []fencepost.OffsetQuery
+	for tp := range offsets {
+		asks = append(asks, fencepost.OffsetQuery{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch})
+	}
+	bounds := o.Source.Cluster().LogOffsets(ctx, asks)
+	for _, tp := range slices.SortedFunc(maps.Keys(offsets), fencepost.TopicPartition.Compare) {
+		b, at := bounds[tp], offsets[tp]
+		if b.Err == nil && (at < b.Earliest || at > b.HighWatermark) {
+			outside = append(outside, fencepost.Finding{Subject: "group", Code: "start-out-of-bounds", Key: "source.start",
+				Text: fmt.Sprintf("%s starts at %s, and its log is [%s .. %s): it would park", tp, text.Count(at), text.Count(b.Earliest), text.Count(b.HighWatermark)),
+				Help: fmt.Sprintf(`start: {"%s": %d}`, tp, max(b.Earliest, min(at, b.HighWatermark)))})
+		}
+	}
+	return outside
 }
 
 // trier is a sink whose trial depends on the group.

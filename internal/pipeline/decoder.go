@@ -7,8 +7,9 @@ import (
 	"github.com/fencepost/fencepost/decode"
 )
 
-// decoder makes the decoder that the file describes. unknown is called with each field that the schema does not take, once.
-func (f *File) decoder(unknown func(string)) (decode.Factory, error) {
+// decoder makes the decoder that the file describes. unknown is called with each field that the schema does not take, once;
+// fill receives what the first records fill. Both may be nil.
+func (f *File) decoder(unknown func(string), fill *decode.Fill) (decode.Factory, error) {
 	if f.Decode == "raw" {
 		column := decode.RawColumn()
 		if len(f.Schema) == 1 {
@@ -16,7 +17,7 @@ func (f *File) decoder(unknown func(string)) (decode.Factory, error) {
 		}
 		return decode.Raw(column)
 	}
-	config := decode.JSONConfig{Unknown: unknown}
+	config := decode.JSONConfig{Unknown: unknown, Fill: fill}
 	if f.RefuseUnknown {
 		config.UnknownFields = decode.RefuseUnknown
 	}
@@ -49,7 +50,7 @@ func (s Stance) rule(t fencepost.Type) decode.Rule {
 
 // Columns is what the file's decoder makes of a record.
 func (f *File) Columns() []fencepost.ColumnSpec {
-	factory, err := f.decoder(nil)
+	factory, err := f.decoder(nil, nil)
 	if err != nil {
 		return nil // Parse has refused such a file
 	}

@@ -12,7 +12,7 @@ import (
 // Draft is a new pipeline file: what init knows of a topic.
 type Draft struct {
 	Group   string
-	Brokers []string
+	Source  kinds.Source // brokers, TLS and login
 	Topic   string
 	Sink    string // one of Sinks
 	Decode  string // json or raw
@@ -20,7 +20,9 @@ type Draft struct {
 }
 
 // Next is what to type after the draft was written to a file.
-func (d Draft) Next(file string) []string { return kinds.Next(d.Sink, file, keys.TableName(d.Topic)) }
+func (d Draft) Next(file string) []string {
+	return append(exports(d.Source.SASL), kinds.Next(d.Sink, file, keys.TableName(d.Topic))...)
+}
 
 // docColumn is where the comments of a draft begin.
 const docColumn = 34
@@ -51,9 +53,12 @@ type draftWriter struct {
 
 // key writes one key, and what is under it.
 func (w *draftWriter) key(k *keys.Row, depth int) {
+	login := map[string]string{"source.tls": tlsText(w.Source.TLS), "source.sasl": saslText(w.Source.SASL)}[k.Path]
 	switch {
 	case w.otherSink(k):
 		return
+	case login != "":
+		w.line(depth, k.Name()+": "+login, k.Doc)
 	case k.Form == keys.FormOwn && k.Own.Draft != nil:
 		w.line(depth, k.Name()+":", k.Doc)
 		for _, l := range k.Own.Draft(w.Topic, w.Decode, w.Columns) {
@@ -102,7 +107,7 @@ func (w *draftWriter) live(k *keys.Row) string {
 	case "GROUP":
 		return keys.Plain(w.Group)
 	case "[BROKERS]":
-		return flow(w.Brokers)
+		return flow(w.Source.Brokers)
 	case "[TOPIC]":
 		return flow([]string{w.Topic})
 	}

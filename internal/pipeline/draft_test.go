@@ -12,10 +12,11 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
+	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 )
 
 func draftOf(sink string) Draft {
-	return Draft{Group: "flights-to-" + sink, Brokers: []string{"localhost:9092"}, Topic: "flights", Sink: sink, Decode: "json",
+	return Draft{Group: "flights-to-" + sink, Source: kinds.Source{Brokers: []string{"localhost:9092"}}, Topic: "flights", Sink: sink, Decode: "json",
 		Columns: []keys.DraftColumn{{Name: "date", Type: fencepost.Timestamp, Seen: "2001-01-01T00:01:00 in the sample: no zone, read as UTC"},
 			{Name: "delay", Type: fencepost.Int, Seen: "-51 .. 573"}, {Name: "at", Type: fencepost.Timestamp, From: "_at", Unit: "ms", Null: true}}}
 }
@@ -87,7 +88,7 @@ func TestDraftHasEveryKey(t *testing.T) {
 func TestDraftQuotes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringN(1, 12, 40)
-		d := Draft{Group: "g", Brokers: []string{"b:1"}, Topic: name.Draw(t, "topic"), Sink: "sqlite", Decode: "json"}
+		d := Draft{Group: "g", Source: kinds.Source{Brokers: []string{"b:1"}}, Topic: name.Draw(t, "topic"), Sink: "sqlite", Decode: "json"}
 		d.Columns = []keys.DraftColumn{{Name: strings.NewReplacer("_", "", "\x00", "").Replace(name.Draw(t, "column")) + "x", From: decode.Literal(name.Draw(t, "field")), Type: fencepost.Text}}
 		if strings.Contains(d.Topic+d.Columns[0].From, "${") {
 			t.Skip("a reference")

@@ -20,6 +20,9 @@ import (
 // Environment is where the references of a file are looked up.
 type Environment = keys.Environment
 
+// Source is how a file connects to its brokers.
+type Source = kinds.Source
+
 // Process is the environment of this process.
 func Process() *Environment { return keys.Process() }
 

@@ -25,6 +25,7 @@ type Hooks struct {
 	Member  func(id string, generation int32)           // this worker's member ID, after each assignment
 	Client  func(level int, msg string, keyvals ...any) // the Kafka client's own log; levels are those of log/slog
 	Unknown func(field string)                          // a field that schema does not take, once
+	Empty   func(column string, records int64)          // a column that none of the first records fills, once
 }
 
 // Opened is a pipeline with its connectors. It has connected to nothing yet.
@@ -34,13 +35,18 @@ type Opened struct {
 	Sink   sink.Sink
 
 	decoder decode.Factory
+	fill    *decode.Fill
 	mirrors []foreign.LiveLayout
 }
 
 // Open makes the connectors that a file names. The caller closes the Sink by Close; the Source ends with Leave, which the
 // engine calls.
 func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
-	factory, err := f.decoder(hooks.Unknown)
+	var fill *decode.Fill
+	if hooks.Empty != nil {
+		fill = decode.NewFill(hooks.Empty)
+	}
+	factory, err := f.decoder(hooks.Unknown, fill)
 	if err != nil {
 		return nil, fmt.Errorf("make the decoder: %w", err)
 	}
@@ -61,7 +67,7 @@ func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 	if err != nil {
 		return nil, errors.Join(err, sink.Close(), source.Leave(ctx))
 	}
-	return &Opened{File: f, Source: source, Sink: sink, decoder: factory, mirrors: mirrors}, nil
+	return &Opened{File: f, Source: source, Sink: sink, decoder: factory, fill: fill, mirrors: mirrors}, nil
 }
 
 // DDL is what has to be made before a run: the SQL of the tables, or a user of the least rights. It connects to nothing.
@@ -100,8 +106,13 @@ func (f *File) lanes() int {
 	return min(4, runtime.GOMAXPROCS(0))
 }
 
-// Close gives back what sink and mirrors hold.
-func (o *Opened) Close() error { return errors.Join(o.Sink.Close(), closeMirrors(o.mirrors)) }
+// Close gives back what sink and mirrors hold. It reports the columns that few records left empty.
+func (o *Opened) Close() error {
+	if o.fill != nil {
+		o.fill.Close()
+	}
+	return errors.Join(o.Sink.Close(), closeMirrors(o.mirrors))
+}
 
 // faultAt makes an error of a connector's configuration one that names the file.
 func (f *File) faultAt(path string, err error) error {

@@ -195,7 +195,7 @@ func schemaRules(r *keys.Reader, f *File) {
 	case len(f.Schema) == 0:
 		return
 	}
-	if _, err := f.decoder(nil); err != nil {
+	if _, err := f.decoder(nil, nil); err != nil {
 		fieldErrors(r, f, err)
 	}
 }

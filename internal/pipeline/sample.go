@@ -26,9 +26,10 @@ type Sampled struct {
 	Text string // for people: 1,200 records, 100 of each of 12 partitions: ...
 }
 
-// Sample reads the first records of each partition, without a group, and infers a schema from them.
-func Sample(ctx context.Context, brokers []string, topic string, timeout time.Duration) (s Sampled, err error) {
-	source, err := kinds.Source{Brokers: brokers, Topics: []string{topic}}.Open(kinds.Joining{Group: "fencepost-init"})
+// Sample reads the first records of each partition, without a group, and infers a schema from them. cluster is how to connect. A topic
+// without records gives a schema to begin with.
+func Sample(ctx context.Context, cluster kinds.Source, topic string, timeout time.Duration) (s Sampled, err error) {
+	source, err := kinds.Source{Brokers: cluster.Brokers, TLS: cluster.TLS, SASL: cluster.SASL, Topics: []string{topic}}.Open(kinds.Joining{Group: "fencepost-init"})
 	if err != nil {
 		return s, &fencepost.UserError{Code: "usage", Exit: 2, Err: err, Help: "--brokers HOST:PORT, as in localhost:9092"}
 	}
@@ -46,11 +47,13 @@ func Sample(ctx context.Context, brokers []string, topic string, timeout time.Du
 	if err != nil {
 		return s, flagged(err)
 	}
+	s.Draft = Draft{Source: cluster, Topic: topic}
 	if len(records) == 0 {
-		return s, &fencepost.UserError{Code: "topic-empty", Err: fmt.Errorf("topic %s has no record to sample; nothing was written", topic),
-			Help: "produce some, and try again"}
+		s.Decode = "json"
+		s.Columns = []keys.DraftColumn{{Name: "id", Type: fencepost.Text, Seen: "topic " + topic + " has no record yet: put in the fields of yours"}}
+		s.Text = "0 records: the topic is empty, the schema is one to begin with"
+		return s, nil
 	}
-	s.Draft = Draft{Brokers: brokers, Topic: topic}
 	s.Text = s.infer(records) // before the count: it fills the Draft
 	s.Text = counted(records, int(about.Topics[topic].Partitions)) + ": " + s.Text
 	return s, nil
@@ -64,8 +67,13 @@ func flagged(err error) error {
 		out.Help = "start it, or mend --brokers; to try one: fencepost broker"
 	case "topic-not-found":
 		out.Help = strings.ReplaceAll(codes.Remedy(&out), "mend source.topics", "mend --topic")
-	case "sasl-refused", "tls-mismatch", "tls-unknown-authority":
-		out.Help = "init speaks plain; for a cluster with TLS or users write the file by the keys of: fencepost init --schema"
+	case "tls-mismatch":
+		out.Err = errors.New(strings.NewReplacer(", the file says plain", "", ", the file says TLS", "").Replace(out.Error()))
+		out.Help = "-X security.protocol=SSL, or SASL_SSL with a user; or the opposite of it, where it speaks plain; --from FILE takes another pipeline's"
+	case "tls-unknown-authority":
+		out.Help = "-X ssl.ca.location=PATH of that authority's certificate"
+	case "sasl-refused":
+		out.Help = "compare -X sasl.mechanism=SCRAM-SHA-512 -X sasl.username=USER -X 'sasl.password=${KAFKA_PASSWORD}'; --from FILE takes another pipeline's"
 	}
 	return &out
 }

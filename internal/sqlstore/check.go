@@ -99,7 +99,19 @@ func (s *Sink[S]) checkTable(ctx context.Context, columns []fencepost.ColumnSpec
 	if len(list) > 0 {
 		return list
 	}
-	return ok("table %s has all %s%s%s", s.job.Table, count(len(columns), "column"), t.unfilled(columns), s.dialect.notes(s.look, t, s.job, columns))
+	list = ok("table %s has all %s%s%s", s.job.Table, count(len(columns), "column"), t.unfilled(columns), s.dialect.notes(s.look, t, s.job, columns))
+	list[0].Facts = map[string]string{"not_null": strings.Join(t.notNull(), "\n")}
+	return list
+}
+
+// notNull lists the columns that take no null.
+func (t *Target) notNull() (names []string) {
+	for i := range t.Columns {
+		if !t.Columns[i].Nullable {
+			names = append(names, t.Columns[i].Name)
+		}
+	}
+	return names
 }
 
 // findings are misfits beside the keys that they are about.

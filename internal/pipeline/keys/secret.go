@@ -21,6 +21,17 @@ type Secret struct {
 	env     *Environment
 }
 
+// NewSecret is a Secret that stands in no file, as it was written.
+func NewSecret(written string, env *Environment) Secret { return Secret{written, env} }
+
+// Reference is the Secret as it was written where it is one reference and nothing else, which may be printed; else another one.
+func (s Secret) Reference(otherwise string) string {
+	if reference.FindString(s.written) == s.written && !strings.Contains(s.written, ":-") {
+		return s.written
+	}
+	return otherwise
+}
+
 // String is ***, or nothing for a Secret that is not set.
 func (s Secret) String() string {
 	if s.Empty() {

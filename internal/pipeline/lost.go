@@ -1,0 +1,72 @@
+package pipeline
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/internal/text"
+)
+
+// lost says what is where a column looks, and where its field may be instead: the paths to fields of that name, or of the nearest one.
+// help is empty where the records show neither.
+func (s *sampled) lost(c Column) (about, help string) {
+	want, root := c.Name, c.Name
+	if c.From != "" {
+		want = c.From[strings.LastIndexByte(c.From, '.')+1:]
+		root, _, _ = strings.Cut(c.From, ".")
+		root, _, _ = strings.Cut(root, "[")
+	}
+	paths := map[string][]string{} // :: name -> where it is
+	for _, value := range s.values {
+		if v, ok := value[root]; ok && about == "" {
+			about = what(root, v)
+		}
+		find(value, "", 0, paths)
+	}
+	if len(paths[want]) == 0 || want == root && slices.Contains(paths[want], decode.Literal(root)) { // there, and null
+		want = text.Nearest(want, slices.Sorted(maps.Keys(paths)))
+	}
+	if len(paths[want]) == 0 {
+		return about, ""
+	}
+	return about, "from: " + strings.Join(paths[want][:min(3, len(paths[want]))], ", or from: ")
+}
+
+// what names the kind of a value, and the members of an object.
+func what(name string, v any) string {
+	switch v := v.(type) {
+	case map[string]any:
+		members := slices.Sorted(maps.Keys(v))
+		return fmt.Sprintf("; %s is an object of %s", name, strings.Join(members[:min(len(members), 8)], ", "))
+	case []any:
+		return fmt.Sprintf("; %s is an array of %d", name, len(v))
+	case nil:
+		return ""
+	}
+	return fmt.Sprintf("; %s is no object", name)
+}
+
+// How deep fields are looked for, and how many.
+const (
+	mostLevels = 5
+	mostFields = 1000
+)
+
+// find gathers the paths of all fields, by their names.
+func find(value map[string]any, at string, depth int, paths map[string][]string) {
+	for name, v := range value {
+		path := decode.Literal(name)
+		if at != "" {
+			path = at + "." + path
+		}
+		if !slices.Contains(paths[name], path) && len(paths) < mostFields {
+			paths[name] = append(paths[name], path)
+		}
+		if inner, ok := v.(map[string]any); ok && depth < mostLevels {
+			find(inner, path, depth+1, paths)
+		}
+	}
+}

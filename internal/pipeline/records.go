@@ -1,0 +1,222 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/internal/text"
+)
+
+// How many records a check decodes: the first and the last ones of each partition, since what changes in a topic changes with time.
+const (
+	sampledRecords    = 600
+	sampledPartitions = 100 // of more, those of the lowest numbers
+	leastSampled      = 3   // of each end of a partition
+)
+
+// sampled is what a sample of real records shows of the schema.
+type sampled struct {
+	file     *File
+	decoder  fencepost.Decoder
+	row      []fencepost.Column
+	columns  []sampledColumn
+	n, bad   int
+	firstBad string           // place and reason
+	values   []map[string]any // some of them, for where a field may be
+	badCode  string
+}
+
+// sampledColumn is what the records that decode have in one column.
+type sampledColumn struct {
+	filled, null int
+	firstNull    string // its place
+	least, most  int64  // of an int or a timestamp
+}
+
+// records reads and decodes a sample of real records, without joining a group. notNull are the columns in which the sink takes no
+// null. REQUIRES: the brokers answer, and the topics are there.
+func (o *Opened) records(ctx context.Context, notNull []string) []fencepost.Finding {
+	ranges, err := o.sampleRanges(ctx)
+	if err != nil {
+		return []fencepost.Finding{silentRecords(err)}
+	}
+	s := &sampled{file: o.File, decoder: o.decoder()}
+	for _, c := range s.decoder.Columns() {
+		s.row = append(s.row, fencepost.Column{Name: c.Name, Type: c.Type, Default: c.Default})
+	}
+	s.columns = make([]sampledColumn, len(s.row))
+	for _, r := range ranges {
+		if len(r) == 0 {
+			continue
+		}
+		if err := o.Source.Scan(ctx, r, func(rec *fencepost.Record) bool { s.see(rec); return true }); err != nil {
+			return []fencepost.Finding{silentRecords(err)}
+		}
+	}
+	return s.findings(notNull)
+}
+
+func silentRecords(err error) fencepost.Finding {
+	f := fencepost.Finding{Subject: "records", Code: "broker-silent", Text: "the sample was not read: " + err.Error(), Silent: true}
+	if fault, ok := errors.AsType[*fencepost.UserError](err); ok {
+		f.Code, f.Text, f.Help, f.Facts, f.Silent = fault.Code, fault.Error(), fault.Help, fault.Facts, fault.Passing
+	}
+	return f
+}
+
+// sampleRanges are the first and the last offsets of each partition, as two readings.
+func (o *Opened) sampleRanges(ctx context.Context) (ranges [2]map[fencepost.TopicPartition]fencepost.OffsetRange, err error) {
+	about, err := o.Source.Cluster().Describe(ctx)
+	if err != nil {
+		return ranges, err
+	}
+	tps := slices.Clone(o.File.Source.Partitions)
+	if len(tps) == 0 {
+		for _, name := range slices.Sorted(maps.Keys(about.Topics)) {
+			for p := range min(about.Topics[name].Partitions, sampledPartitions) {
+				tps = append(tps, fencepost.TopicPartition{Topic: name, Partition: p})
+			}
+		}
+	}
+	tps = tps[:min(len(tps), sampledPartitions)]
+	var asks []fencepost.OffsetQuery
+	for _, tp := range tps {
+		asks = append(asks, fencepost.OffsetQuery{TopicPartition: tp, LeaderEpoch: fencepost.NoEpoch})
+	}
+	each := fencepost.Offset(max(leastSampled, sampledRecords/2/max(1, len(tps))))
+	ranges[0], ranges[1] = map[fencepost.TopicPartition]fencepost.OffsetRange{}, map[fencepost.TopicPartition]fencepost.OffsetRange{}
+	for tp, b := range o.Source.Cluster().LogOffsets(ctx, asks) {
+		end := b.LastStableOffset
+		if o.File.Source.Uncommitted {
+			end = b.HighWatermark
+		}
+		if b.Err != nil || b.Earliest >= end {
+			continue
+		}
+		middle := min(b.Earliest+each, end)
+		ranges[0][tp] = fencepost.OffsetRange{From: b.Earliest, Until: middle}
+		if last := max(middle, end-each); last < end {
+			ranges[1][tp] = fencepost.OffsetRange{From: last, Until: end}
+		}
+	}
+	return ranges, nil
+}
+
+// see decodes one record.
+func (s *sampled) see(r *fencepost.Record) {
+	place := fmt.Sprintf("%s at %s", r.TopicPartition, text.Count(r.Offset))
+	err := s.decoder.Decode(r, s.row)
+	defer func() {
+		for k := range s.row {
+			s.row[k].Truncate(0)
+		}
+	}()
+	if errors.Is(err, fencepost.ErrNoRow) {
+		return
+	}
+	s.n++
+	if len(s.values) < 20 {
+		var value map[string]any
+		if json.Unmarshal(r.Value, &value) == nil {
+			s.values = append(s.values, value)
+		}
+	}
+	if err != nil {
+		if s.bad++; s.bad == 1 {
+			s.firstBad, s.badCode = place+": "+err.Error(), decode.Undecodable
+			if b, ok := errors.AsType[*fencepost.BadRecord](err); ok {
+				s.firstBad, s.badCode = place+": "+b.Reason, b.Code
+			}
+		}
+		return
+	}
+	for k := range s.row {
+		s.columns[k].see(&s.row[k], place)
+	}
+}
+
+// see looks at the one row of a column.
+func (c *sampledColumn) see(row *fencepost.Column, place string) {
+	if row.Null(0) {
+		if !row.Absent(0) {
+			if c.null++; c.null == 1 {
+				c.firstNull = place
+			}
+		}
+		return
+	}
+	c.filled++
+	if row.Type == fencepost.Int || row.Type == fencepost.Timestamp {
+		v := row.Int(0)
+		if c.filled == 1 {
+			c.least, c.most = v, v
+		}
+		c.least, c.most = min(c.least, v), max(c.most, v)
+	}
+}
+
+// findings says what is wrong, or that all is well, with notes.
+func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
+	if s.n == 0 {
+		return []fencepost.Finding{{Subject: "records", OK: true, Text: "none yet: nothing is known of them"}}
+	}
+	of := text.Plural(s.n, "record")
+	if s.bad > 0 {
+		found = append(found, fencepost.Finding{Subject: "records", Code: s.badCode,
+			Text: fmt.Sprintf("%s of %s would park: %s", text.Count(s.bad), of, s.firstBad), Help: "mend schema, with missing: or mismatch: of that column; or the record's producer"})
+	}
+	var notes []string
+	for k := range s.row {
+		c, spec := &s.columns[k], s.row[k]
+		switch {
+		case s.bad == s.n:
+		case c.null > 0 && slices.Contains(notNull, spec.Name):
+			found = append(found, fencepost.Finding{Subject: "records", Code: "record-refused", Key: "schema." + spec.Name,
+				Text: fmt.Sprintf("column %s: null in %s of %s, the first is %s, and the table takes none there", spec.Name, text.Count(c.null), of, c.firstNull),
+				Help: fmt.Sprintf("let column %s of the table take null; or missing: VALUE in schema, for a field that is not there", spec.Name)})
+		case c.filled == 0 && s.file.Decode == "json":
+			about, help := s.lost(s.file.Schema[k])
+			if help != "" {
+				found = append(found, fencepost.Finding{Subject: "records", Code: "column-empty", Key: "schema." + spec.Name,
+					Text: fmt.Sprintf("column %s: in none of %s%s", spec.Name, of, about), Help: help})
+			} else {
+				notes = append(notes, fmt.Sprintf("%s is in none of them%s", spec.Name, about))
+			}
+		default:
+			notes = append(notes, c.epoch(spec, s.file.Schema, k)...)
+		}
+	}
+	if len(found) > 0 {
+		return found
+	}
+	return []fencepost.Finding{{Subject: "records", OK: true, Text: strings.Join(append([]string{of + " decode, the first and last of each partition"}, notes...), "; ")}}
+}
+
+// epoch notes a number that looks like a time, and a time whose unit looks like another one.
+func (c *sampledColumn) epoch(row fencepost.Column, schema []Column, k int) []string {
+	switch {
+	case c.filled == 0 || k >= len(schema):
+		return nil
+	case row.Type == fencepost.Int:
+		if unit := decode.EpochUnit(float64(c.least), float64(c.most)); unit != decode.NoUnit && c.least > 0 {
+			return []string{fmt.Sprintf("%s looks like epoch %s ({type: timestamp, unit: %s})", row.Name, unit, unit)}
+		}
+	case row.Type == fencepost.Timestamp && schema[k].Unit != "":
+		was, _ := decode.ParseUnit(schema[k].Unit)
+		per := map[decode.Unit]float64{decode.Seconds: 1e6, decode.Millis: 1e3, decode.Micros: 1, decode.Nanos: 1e-3}[was]
+		if per == 0 {
+			return nil
+		}
+		if unit := decode.EpochUnit(float64(c.least)/per, float64(c.most)/per); unit != was && unit != decode.NoUnit {
+			return []string{fmt.Sprintf("%s looks like epoch %s, and its unit is %s", row.Name, unit, was)}
+		}
+	}
+	return nil
+}

@@ -90,7 +90,7 @@ bench-real: servers
 
 # offsets show of 10,000 partitions beside kafka-consumer-groups, on one broker.
 bench-show: servers
-	$(SERVERS) run -- go test -run='^$$' -bench='^BenchmarkShow$$' -benchtime=1x -tags realservers -p 1 -timeout 15m ./bench
+	$(SERVERS) run -- go test -run='^$$' -bench='^BenchmarkShow$$' -benchtime=1x -tags realservers -p 1 -timeout 30m ./bench
 
 # The engine's time for 100 to 10,000 partitions beside that of another revision: make bench-partitions BEFORE=REVISION
 bench-partitions:

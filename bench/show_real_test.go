@@ -101,7 +101,7 @@ func manyPartitions(b *testing.B, broker, group string, topics, partitions int) 
 			b.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(b.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(b.Context(), 12*time.Minute)
 	defer cancel()
 	eventually(ctx, b, func() error { // until each partition is led
 		ends, err := adm.ListEndOffsets(ctx, names...)

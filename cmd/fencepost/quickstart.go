@@ -95,6 +95,9 @@ func (a *app) quickstartConfig(flags quickstartFlags) (quickstart.Config, error)
 		Control: func(file string) quickstart.Program { return again("quickstart", "control", file, "-v") },
 		Out:     a.stdout, Err: a.stderr,
 		OutLook: a.terminal(a.stdout).look(), ErrLook: a.terminal(a.stderr).look(),
+		Again: func(folder, broker string) string {
+			return a.as(fmt.Sprintf("fencepost broker --dir %s --listen %s", word(filepath.Join(folder, "broker")), broker))
+		},
 		Next: func(folder, broker string) []quickstart.Hint { return a.quickstartNext(flags, folder, broker) },
 	}
 	if flags.dir == "" {
@@ -144,7 +147,8 @@ func (a *app) quickstartNext(flags quickstartFlags, folder, broker string) []qui
 	}
 	if flags.keep {
 		add("what it promises, and why", "fencepost check %s", in("pipeline.yaml"))
-		add("goes on where the last worker ended", "fencepost run %s", in("pipeline.yaml"))
+		add("where each partition stands", "fencepost offsets show %s", in("pipeline.yaml"))
+		add("each row against its record", "fencepost audit %s", in("pipeline.yaml"))
 		add("", "fencepost init --brokers %s --topic flights --sink sqlite", broker)
 		return hints
 	}

@@ -51,6 +51,16 @@ func TestQuickstartRunsThisProgram(t *testing.T) {
 	if want := "'" + strings.ReplaceAll(dir, "'", `'\''`) + "'"; !strings.Contains(out.String(), " --dir "+want+" --seed 3 --keep") {
 		t.Errorf("what to type next does not name the folder as %s:\n%s", want, out.String())
 	}
+	// H13: of a broker that is kept, what is printed shows something, and says how to have it again.
+	kept := a.quickstartNext(quickstartFlags{dir: dir, keep: true}, "q", "127.0.0.1:19092")
+	for i, want := range []string{"fencepost check q/pipeline.yaml", "fencepost offsets show q/pipeline.yaml", "fencepost audit q/pipeline.yaml"} {
+		if got := kept[len(kept)-4+i].Command; got != want {
+			t.Errorf("next: got %s, want %s", got, want)
+		}
+	}
+	if got := cfg.Again("q", "127.0.0.1:19092"); got != "fencepost broker --dir q/broker --listen 127.0.0.1:19092" {
+		t.Errorf("again: %s", got)
+	}
 	// What it leaves behind is a file that check reads; its broker is gone.
 	var answer, errs bytes.Buffer
 	code := run(context.Background(), []string{"fencepost", "check", filepath.Join(dir, "pipeline.yaml"), "--timeout", "1s"}, &answer, &errs)

@@ -68,7 +68,7 @@ func TestE10RowsThatTellNothing(t *testing.T) {
 		says   string
 	}{
 		"column missing": {Config{Table: "partly"}, "table partly has no _partition, _offset"},
-		"own SQL":        {Config{SQL: "insert into flights (n) select n from batch"}, "SQL of the pipeline's own writes them"},
+		"own SQL":        {Config{SQL: "insert into flights (n) select n from batch"}, "SQL of the pipeline's own writes them, and audit names no table of theirs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := s.appliedTo(t.Context(), c.config)

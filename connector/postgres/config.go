@@ -31,6 +31,9 @@ type Config struct {
 	// schema, and those metadata columns whose names the text contains. It runs inside the batch's transaction and
 	// must not end it. A batch without rows does not run it.
 	SQL string
+	// Audit, with SQL or Handle: the table into which they write one row for each record, with the record's _topic, _partition and
+	// _offset. Applied counts its rows. Empty: no row is known to name its record.
+	Audit string
 	// Handle is your own work inside the batch's transaction: nil commits it together with the moves, an error rolls
 	// both back. It must not end the transaction. A batch without rows does not call it. While it runs, the locks it
 	// took are held and the server waits for this process: CommitTimeout bounds that.
@@ -55,7 +58,7 @@ const defaultCommitTimeout = 4 * time.Second
 
 // job is the part of a Config that the core of the SQL connectors knows.
 func (c Config) job() sqlstore.Job {
-	return sqlstore.Job{Table: c.Table, Key: c.Key, SQL: c.SQL, Handled: c.Handle != nil, Lanes: c.Lanes, NoLedger: c.NoLedger, Keep: c.KeepCommits}
+	return sqlstore.Job{Table: c.Table, Key: c.Key, SQL: c.SQL, Audit: c.Audit, Handled: c.Handle != nil, Lanes: c.Lanes, NoLedger: c.NoLedger, Keep: c.KeepCommits}
 }
 
 // validate joins all errors of a Config.

@@ -30,6 +30,10 @@ type Config struct {
 	// metadata columns that the SQL mentions. It must not end the transaction.
 	SQL string
 
+	// Audit, with SQL or Handle: the table into which they write one row for each record, with the record's _topic, _partition and
+	// _offset. Applied counts its rows. Empty: no row is known to name its record.
+	Audit string
+
 	// Handle is your own work in the transaction, on its connection; returning nil commits it with the moves. It must
 	// not end the transaction, keep conn, or keep slices of the batch. The batch has no _key and _headers columns
 	// unless Metadata asks for them.

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -24,17 +25,18 @@ func (s *Sink) Applied(ctx context.Context) iter.Seq2[sink.Applied, error] {
 }
 
 func (s *Sink) applied(c *conn, yield func(sink.Applied, error) bool) error {
-	if s.cfg.Table == "" {
+	name := cmp.Or(s.cfg.Table, s.cfg.Audit)
+	if name == "" {
 		return sqlstore.ErrOwnSQL
 	}
-	t, err := c.table(s.cfg.Table)
+	t, err := c.table(name)
 	if err != nil {
 		return err
 	}
-	if err := sqlstore.NamesRecords(s.cfg.Table, func(name string) bool { return t.column(name) != nil }); err != nil {
+	if err := sqlstore.NamesRecords(name, func(name string) bool { return t.column(name) != nil }); err != nil {
 		return err
 	}
-	table := "main." + quote(s.cfg.Table)
+	table := "main." + quote(name)
 	n, err := c.text("SELECT count(*) FROM " + table + " WHERE _topic IS NULL OR _partition IS NULL OR _offset IS NULL")
 	if err != nil {
 		return err

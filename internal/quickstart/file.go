@@ -40,6 +40,7 @@ schema: {date: timestamp, delay: int, distance: int, origin: text, destination: 
 sink:
   sqlite:
     path: %s
+    audit: flights                # of the tables below, that with a row a record
     sql: |
 %s
 keep_commits: all                 # so that the chain can be shown commit by commit

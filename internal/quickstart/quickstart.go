@@ -45,6 +45,8 @@ type Config struct {
 	Report func(Report)
 	// Next are the commands to type next, given the folder as the user wrote it and the broker's address.
 	Next func(folder, broker string) []Hint
+	// Again is the command that starts the broker again, after it was kept.
+	Again func(folder, broker string) string
 }
 
 // Hint is a command to type next, and what it does; About may be empty.
@@ -282,5 +284,6 @@ func (h *house) stay(ctx context.Context) error {
 	if f, ok := errors.AsType[*fencepost.UserError](context.Cause(ctx)); ok {
 		return f
 	}
+	fmt.Fprintf(h.cfg.Err, "\nThe broker has ended, and what is above needs it. Again: %s\n", h.cfg.Again(h.folder.name, h.broker.Addr()))
 	return nil
 }

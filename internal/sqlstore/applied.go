@@ -12,7 +12,7 @@ import (
 
 // ErrOwnSQL is why rows that a user's SQL or handler writes say nothing of their records. It wraps
 // sink.ErrNoProvenance.
-var ErrOwnSQL = fmt.Errorf("%w: SQL of the pipeline's own writes them", sink.ErrNoProvenance)
+var ErrOwnSQL = fmt.Errorf("%w: SQL of the pipeline's own writes them, and audit names no table of theirs", sink.ErrNoProvenance)
 
 // recordColumns say which record a row came from.
 var recordColumns = []string{fencepost.MetaTopic, fencepost.MetaPartition, fencepost.MetaOffset}

@@ -15,8 +15,9 @@ type Job struct {
 	Table    string // as ParseName takes it
 	Key      []string
 	SQL      string
-	Handled  bool // by a function of the user's
-	Lanes    int  // 0: one with SQL or a function, else any number
+	Audit    string // with SQL or a function: the table of a row a record; empty: none is known
+	Handled  bool   // by a function of the user's
+	Lanes    int    // 0: one with SQL or a function, else any number
 	NoLedger bool
 	Keep     ledger.KeepCommits
 }
@@ -61,6 +62,9 @@ func (j Job) Validate() (errs []error) {
 	}
 	if slices.Contains(j.Key, "") {
 		errs = append(errs, errors.New("Key has an empty column name"))
+	}
+	if _, err := ParseName(j.Audit); j.Audit != "" && (err != nil || j.Table != "") {
+		errs = append(errs, errors.Join(errors.New("Audit is one name of a table, for SQL and Handle"), err))
 	}
 	if _, err := ParseName(j.Table); j.Table != "" && err != nil {
 		errs = append(errs, fmt.Errorf("Table %w", err))

@@ -137,7 +137,11 @@ func (s *Sink[S]) Applied(ctx context.Context) iter.Seq2[sink.Applied, error] {
 }
 
 func (s *Sink[S]) applied(ctx context.Context, yield func(sink.Applied, error) bool) error {
-	if s.job.Table == "" {
+	job := s.job
+	if job.Table == "" {
+		job.Table = job.Audit
+	}
+	if job.Table == "" {
 		return ErrOwnSQL
 	}
 	d := s.dialect
@@ -146,11 +150,11 @@ func (s *Sink[S]) applied(ctx context.Context, yield func(sink.Applied, error) b
 		return err
 	}
 	defer own.Drop()
-	t, err := d.Target.Read(own, ctx, s.job)
+	t, err := d.Target.Read(own, ctx, job)
 	if err != nil {
 		return err
 	}
-	if err := NamesRecords(s.job.Table, t.Has); err != nil {
+	if err := NamesRecords(job.Table, t.Has); err != nil {
 		return err
 	}
 	p, as := Parser{}, d.Target.Provenance(own)

@@ -325,5 +325,5 @@ func (t *Target) AuditOptions() admin.AuditOptions {
 		return admin.AuditOptions{}
 	}
 	sink := t.File.About()
-	return admin.AuditOptions{KeepsCommits: t.File.KeepCommits != ledger.KeepNone, Upserts: sink.Upserts, Table: sink.Table, NoRow: t.File.NoRow}
+	return admin.AuditOptions{KeepsCommits: t.File.KeepCommits != ledger.KeepNone, Upserts: sink.Upserts, Table: sink.Audited, NoRow: t.File.NoRow}
 }

@@ -96,6 +96,7 @@ type About struct {
 	Again     string                   // what becomes of a batch that is applied again: "its rows stand twice"
 	Repeat    func(text.Amount) string // what repeating so many records does, for a plan
 	Table     string                   // empty: none, or named by statements
+	Audited   string                   // the table whose rows name their records, for an audit; empty: none is known
 	Upserts   bool                     // a row of Table is written over by its key
 	Unordered bool                     // records of one key in different partitions overwrite each other in no order
 	Lanes     int                      // commits side by side; 0: as many as the machine is good for

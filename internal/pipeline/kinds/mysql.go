@@ -38,5 +38,5 @@ var mysqlKind = (&server{
 }).kind()
 
 func mysqlConfig(dsn string, t table, p Pipeline) mysql.Config {
-	return mysql.Config{DSN: dsn, Table: t.Table, Key: t.Key, SQL: t.SQL, Lanes: t.Lanes, KeepCommits: p.KeepCommits, NoLedger: p.Apart != ""}
+	return mysql.Config{DSN: dsn, Table: t.Table, Key: t.Key, SQL: t.SQL, Audit: t.Audit, Lanes: t.Lanes, KeepCommits: p.KeepCommits, NoLedger: p.Apart != ""}
 }

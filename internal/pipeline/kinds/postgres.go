@@ -40,5 +40,5 @@ var postgresKind = (&server{
 }).kind()
 
 func postgresConfig(dsn string, t table, p Pipeline) postgres.Config {
-	return postgres.Config{DSN: dsn, Table: t.Table, Key: t.Key, SQL: t.SQL, Lanes: t.Lanes, KeepCommits: p.KeepCommits, NoLedger: p.Apart != ""}
+	return postgres.Config{DSN: dsn, Table: t.Table, Key: t.Key, SQL: t.SQL, Audit: t.Audit, Lanes: t.Lanes, KeepCommits: p.KeepCommits, NoLedger: p.Apart != ""}
 }

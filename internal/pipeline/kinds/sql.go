@@ -18,7 +18,8 @@ type table struct {
 	Table string
 	Key   []string
 	SQL   string
-	Lanes int // 0: auto
+	Audit string // with SQL: the table that gets a row a record
+	Lanes int    // 0: auto
 }
 
 // tableKeys are the keys of a table, below a path.
@@ -29,11 +30,13 @@ func tableKeys(at string) []keys.Row {
 		{Path: at + ".key", Form: keys.FormTexts, Def: "[]", Doc: "columns to upsert by; none: append"},
 		{Path: at + ".sql", Form: keys.FormSQL, Def: `""`,
 			Doc: "instead of table: statements over the temporary table batch"},
+		{Path: at + ".audit", Form: keys.FormText, Def: `""`,
+			Doc: "with sql: its table of a row a record, with _topic _partition _offset"},
 	}
 }
 
 func readTable(r *keys.Reader, at string) table {
-	return table{Table: keys.Get[string](r, at+".table"), Key: keys.Get[[]string](r, at+".key"), SQL: keys.Get[string](r, at+".sql")}
+	return table{Table: keys.Get[string](r, at+".table"), Key: keys.Get[[]string](r, at+".key"), SQL: keys.Get[string](r, at+".sql"), Audit: keys.Get[string](r, at+".audit")}
 }
 
 // rules are about table, sql and key, which exclude or need each other. at is the sink's path.
@@ -55,6 +58,9 @@ func (t table) rules(r *keys.Reader, at string, p Pipeline) {
 		r.Find("bad-value", r.KeyAt(at+".key"), "leave it out; an upsert in sql says the same", "key is for table, and there is none")
 		return
 	}
+	if t.Audit != "" && !sql {
+		r.Find("bad-value", r.KeyAt(at+".audit"), "leave it out: the table is known", "audit is for sql, and there is none")
+	}
 	if len(p.Schema) == 0 {
 		return
 	}
@@ -68,12 +74,13 @@ func (t table) rules(r *keys.Reader, at string, p Pipeline) {
 
 // about is what there is to say of a sink with tables; kind is its technology.
 func (t table) about(kind string) About {
-	a := About{Into: kind + " " + t.Table, Again: "its rows stand twice", Table: t.Table, Upserts: len(t.Key) > 0, Unordered: len(t.Key) > 0, Lanes: t.Lanes,
+	a := About{Into: kind + " " + t.Table, Again: "its rows stand twice", Table: t.Table, Audited: t.Table, Upserts: len(t.Key) > 0, Unordered: len(t.Key) > 0, Lanes: t.Lanes,
 		Repeat: func(n text.Amount) string {
 			return fmt.Sprintf("table %s has no key: %s will stand there twice unless you delete them first", t.Table, n.Of("row"))
 		}}
 	switch {
 	case t.SQL != "":
+		a.Audited = t.Audit
 		a.Into, a.Again, a.Lanes = kind+" by sql", "your SQL runs over it twice", cmp.Or(t.Lanes, 1) // statements may depend on each other
 		a.Repeat = func(n text.Amount) string {
 			return fmt.Sprintf("the statements of sink.%s.sql are applied again to %s", kind, n.Of("record"))

@@ -110,7 +110,7 @@ func (s sqliteSink) Rules(r *keys.Reader, p Pipeline) {
 }
 
 func (s sqliteSink) config(p Pipeline) sqlite.Config {
-	return sqlite.Config{Path: s.Path, Table: s.Table, Key: s.Key, SQL: s.SQL, KeepCommits: p.KeepCommits, NoLedger: p.Apart != ""}
+	return sqlite.Config{Path: s.Path, Table: s.Table, Key: s.Key, SQL: s.SQL, Audit: s.Audit, KeepCommits: p.KeepCommits, NoLedger: p.Apart != ""}
 }
 
 // Open opens the sink.

@@ -77,6 +77,9 @@ func pointedTo(at string, err error) error {
 	return &out
 }
 
+// Unwrap is the connector's ledger.
+func (p placed) Unwrap() ledger.Ledger { return p.ledger }
+
 // Read reads.
 func (p placed) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
 	snap, err := p.ledger.Read(ctx, g)

@@ -30,7 +30,7 @@ var manuals = map[string]manual{
 	"init": initManual, "check": checkManual, "ddl": ddlManual, "run": runManual, "backfill": backfillManual,
 	"offsets": offsetsManual, "offsets show": offsetsShowManual, "offsets set": offsetsSetManual, "offsets repair": offsetsRepairManual,
 	"offsets diff": offsetsDiffManual, "offsets copy": offsetsCopyManual,
-	"offsets export": offsetsExportManual, "offsets import": offsetsImportManual, "moves": movesManual, "audit": auditManual,
+	"offsets export": offsetsExportManual, "offsets import": offsetsImportManual, "offsets groups": offsetsGroupsManual, "moves": movesManual, "audit": auditManual,
 	"broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,
 }
 

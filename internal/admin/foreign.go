@@ -46,6 +46,9 @@ func readForeign(ctx context.Context, r Resources) (foreign.Offsets, error) {
 	if err != nil {
 		return f, fmt.Errorf("read %s: %w", r.Where, err)
 	}
+	if x, ok := r.Layout.(foreign.Explainer); ok && len(f.Entries) == 0 {
+		return f, x.Absence(ctx)
+	}
 	if len(f.Entries) == 0 {
 		why := r.Where
 		if len(f.Notes) > 0 {

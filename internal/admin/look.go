@@ -100,7 +100,7 @@ func Look(ctx context.Context, r Resources) (View, error) {
 		return v, fmt.Errorf("ask brokers: %w", err)
 	}
 	if v.Snapshot.Empty() && len(v.About.Topics)+len(v.About.Errs) == 0 && r.Layout == nil {
-		return v, r.unknownGroup()
+		return v, r.unknownGroup(ctx)
 	}
 	for _, tp := range v.partitions() {
 		s := Standing{TopicPartition: tp, Position: v.Snapshot.Positions[tp], Lag: Unknown, LagTime: Unknown, NextAt: Unknown}
@@ -401,7 +401,11 @@ func (v *View) lookAhead(ctx context.Context, r Resources) {
 			ranges[s.TopicPartition] = fencepost.OffsetRange{From: max(s.Position.Offset, s.Bounds.Earliest), Until: s.Bounds.HighWatermark}
 		}
 	}
-	for tp, rec := range peek(ctx, r.Reader, ranges) {
+	got, err := peek(ctx, r.Reader, ranges)
+	if denied, ok := errors.AsType[*fencepost.UserError](err); ok && denied.Code == "kafka-denied" {
+		v.Notes = append(v.Notes, fmt.Sprintf("LAG-TIME is not known of all partitions: %s", denied))
+	}
+	for tp, rec := range got {
 		s := at[tp]
 		s.NextAt = rec.Offset
 		s.LagTime = max(0, v.At.Sub(time.UnixMilli(rec.Timestamp)))
@@ -414,20 +418,20 @@ func (v *View) lookAhead(ctx context.Context, r Resources) {
 	}
 }
 
-// peek reads the first record of each range. What could not be read in time is not in it.
-func peek(ctx context.Context, reader source.Reader, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) map[fencepost.TopicPartition]fencepost.Record {
+// peek reads the first record of each range. What could not be read in time is not in it; the error says why, where it is known.
+func peek(ctx context.Context, reader source.Reader, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) (map[fencepost.TopicPartition]fencepost.Record, error) {
 	got := map[fencepost.TopicPartition]fencepost.Record{}
 	if reader == nil || len(ranges) == 0 {
-		return got
+		return got, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, peekTime)
 	defer cancel()
-	_ = reader.Scan(ctx, ranges, func(rec *fencepost.Record) bool { // what it did not bring is reported as not known
+	err := reader.Scan(ctx, ranges, func(rec *fencepost.Record) bool {
 		one := *rec
 		one.Key, one.Value = slices.Clone(rec.Key), slices.Clone(rec.Value)
 		one.Headers = slices.Clone(rec.Headers)
 		got[rec.TopicPartition] = one
 		return false
 	})
-	return got
+	return got, err
 }

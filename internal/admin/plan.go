@@ -245,7 +245,7 @@ func (p *Plan) lookAtNext(ctx context.Context, r Resources) {
 			ranges[l.TopicPartition] = fencepost.OffsetRange{From: l.Next.Offset, Until: l.end}
 		}
 	}
-	got := peek(ctx, r.Reader, ranges)
+	got, _ := peek(ctx, r.Reader, ranges) // what it did not bring is printed as not known
 	for i := range p.Lines {
 		if rec, ok := got[p.Lines[i].TopicPartition]; ok {
 			p.Lines[i].RecordAt = time.UnixMilli(rec.Timestamp)

@@ -27,3 +27,9 @@ type LiveLayout interface {
 	// Errors: whatever happened, the next Put of the same partitions mends it.
 	Put(context.Context, map[fencepost.TopicPartition]fencepost.OffsetRange) error
 }
+
+// Explainer is an optional ability of a Layout: it says why there are no offsets, where Foreign returned none.
+type Explainer interface {
+	// Absence is a UserError ledger-missing, or kafka-denied.
+	Absence(context.Context) *fencepost.UserError
+}

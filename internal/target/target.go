@@ -57,6 +57,8 @@ type Options struct {
 	Brokers     string // --brokers: those of a URL; of a pair, those of B. Empty: where the file or the URL leads
 	FromBrokers string // --from-brokers: those of A in a pair, where its cluster is another one
 	Meaning     string // --meaning: a word, or of a pair two with a comma between them. Empty: not given
+
+	anyGroup bool // a ledger's URL need not name a group
 }
 
 // Use opens what an operand names, hands it to do, and closes it. The remedies of do's errors name what was typed.
@@ -296,6 +298,13 @@ func (t *Target) typed() *pipeline.File {
 	return &pipeline.File{Name: t.Word()}
 }
 
+// urlWords are what a URL has in place of a file's keys.
+var urlWords = strings.NewReplacer("source.brokers", "--brokers",
+	"source.tls.enabled: true", "add tls=true to the URL", "source.tls.enabled: false", "take tls=true out of the URL",
+	"source.tls.ca: PATH", "add ca=PATH to the URL:", "source.tls.server_name: one", "add server_name=NAME to the URL: one",
+	"source.tls.cert and source.tls.key:", "add cert=PATH and cert_key=PATH to the URL:",
+	"source.sasl: {mechanism: …, user: …, password: …}", "kafka://USER:${PW}@HOST:9093?sasl=SCRAM-SHA-512, or PLAIN")
+
 // Pointed makes a *fencepost.UserError of an error, whose remedy names what was typed. nil stays nil, and so does an error
 // that is only an exit code, when everything was printed already.
 func (t *Target) Pointed(err error) error {
@@ -311,7 +320,7 @@ func (t *Target) Pointed(err error) error {
 		return err
 	}
 	out := *fault
-	out.Help = strings.ReplaceAll(out.Help, "source.brokers", "--brokers")
+	out.Help = urlWords.Replace(out.Help)
 	out.Help = strings.ReplaceAll(out.Help, "fencepost run "+t.Word(), "the first run of its pipeline") // only files run
 	return &out
 }

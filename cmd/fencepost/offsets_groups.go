@@ -22,7 +22,7 @@ var offsetsGroupsManual = manual{
 		"URL: as for offsets show, without group=",
 	notes: []string{
 		"MEMBERS      live ones; - is not known: a ledger does not say who runs",
-		"PARTITIONS   with a committed offset or a position; of a share group: a start offset",
+		"PARTITIONS   with a commit or a position; of a share group, with a start offset",
 		"-o table|wide|json|yaml|csv",
 	},
 	exit:   "0 ok   1 error   2 usage",

@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "kafka": startBroker, "produce": produce, "sqlite": sqliteCommand, "fill": fill, "tombstone": tombstone, "hide": hide,
-			"stamped": stamped, "waitfor": waitRows, "waitpath": waitPath,
+			"stamped": stamped, "waitfor": waitRows, "waitpath": waitPath, "commit": commitOffsets, "member": member,
 		},
 	})
 }

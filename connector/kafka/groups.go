@@ -193,6 +193,32 @@ func (s *Source) refusedToRead(ctx context.Context, err error, g fencepost.Group
 	return s.refused(ctx, err, g)
 }
 
+var _ foreign.Watched = (*Layout)(nil)
+
+// Readers asks for the group's kind and members.
+func (l *Layout) Readers(ctx context.Context) (r foreign.Readers, err error) {
+	s, name := l.source, string(l.source.cfg.Group)
+	asking, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	groups, err := s.listGroups(asking)
+	if err != nil {
+		return r, fmt.Errorf("ask for the members of group %s: %w", name, s.refusedToRead(ctx, err, s.cfg.Group))
+	}
+	g := groups[name]
+	if g == nil {
+		return r, nil
+	}
+	s.countMembers(asking, map[string]*source.Group{name: g}, map[string][]string{g.Kind: {name}})
+	if g.Members == source.Unknown {
+		return r, fmt.Errorf("ask for the members of group %s: %w", name, errNoReply)
+	}
+	r.Kind, r.Members = g.Kind, g.Members
+	if g.Kind == kindConsumer {
+		r.Note = fmt.Sprintf("group %s speaks KIP-848: its offsets expire by the time of each commit, not by when the group became empty. A partition that was idle for offsets.retention.minutes may lose its offset as soon as the group stops", name)
+	}
+	return r, nil
+}
+
 // starts are a share group's start offsets as entries; nil for a group that is none, or has none.
 func (l *Layout) starts(ctx context.Context) (entries []foreign.Entry) {
 	name := string(l.source.cfg.Group)

@@ -158,3 +158,34 @@ func TestO10GroupsOfACluster(t *testing.T) {
 		})
 	})
 }
+
+// Who takes a group's offsets over is told of its live members, and of KIP-848's way to let offsets expire.
+func TestO17ReadersOfALiveGroup(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		topic := b.topic(2)
+		for _, protocol := range protocols {
+			g := fencepost.Group(unique(t))
+			s, h := b.open(Config{Group: g, Topics: []string{topic}, Protocol: protocol}), &holder{}
+			if err := s.Start(t.Context(), h); err != nil {
+				t.Fatal(err)
+			}
+			if r := newReader(t, s); !r.poll(longest, func() bool { return h.count() == 2 }) {
+				t.Fatal("no member")
+			}
+			l := b.layout(g)
+			got, err := l.Readers(t.Context())
+			if err != nil || got.Members != 1 || strings.Contains(got.Note, "KIP-848: its offsets expire by the time of each commit") != (protocol == Consumer) {
+				t.Errorf("%s: got %+v, %v, want a live member, and the note under KIP-848 alone", protocol, got, err)
+			}
+			if err := s.Leave(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the member has left", func() error {
+				if got, err := l.Readers(t.Context()); err != nil || got.Members != 0 {
+					return fmt.Errorf("%+v, %w", got, err)
+				}
+				return nil
+			})
+		}
+	})
+}

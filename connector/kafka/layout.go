@@ -99,6 +99,7 @@ func (l *Layout) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 	}
 	slices.SortFunc(f.Entries, func(a, b foreign.Entry) int { return a.TopicPartition.Compare(b.TopicPartition) })
 	for id, n := range ours {
+		f.Mirror = id
 		f.Notes = append(f.Notes, fmt.Sprintf("%s came from the Fencepost ledger %s, which says more about them", text.Plural(n, "offset"), id.Short()))
 	}
 	slices.Sort(f.Notes)

@@ -22,7 +22,7 @@ func (v *View) readLayout(ctx context.Context, r Resources) error {
 	if r.Meaning == foreign.MeaningUnset {
 		return meaningNeeded(ctx, r, f)
 	}
-	v.Foreign, v.Meaning, v.Notes = true, r.Meaning, f.Notes
+	v.Foreign, v.Meaning, v.Notes, v.mirrorOf = true, r.Meaning, f.Notes, f.Mirror
 	v.entries = map[fencepost.TopicPartition]foreign.Entry{}
 	v.Snapshot.Positions = map[fencepost.TopicPartition]ledger.Position{}
 	for _, e := range f.Entries {

@@ -30,7 +30,8 @@ type View struct {
 	Meaning   foreign.Meaning // of its numbers
 	Notes     []string        // what is odd about its layout
 
-	entries map[fencepost.TopicPartition]foreign.Entry
+	entries  map[fencepost.TopicPartition]foreign.Entry
+	mirrorOf fencepost.LedgerID // the ledger that decides the layout's numbers; zero: none
 }
 
 // State is what a partition does, as far as ledger and brokers show it.

@@ -25,6 +25,11 @@ type Plan struct {
 	// Left is where the group went on, if the ledger is an old primary's: the moves say to go on here all the same.
 	Left fencepost.Place
 
+	// Committed: it moves a Kafka group's committed offsets, and not a ledger. Members is how many live members the group had: with
+	// any the plan is refused.
+	Committed bool
+	Members   int
+
 	to    Destination
 	clamp bool
 }
@@ -64,13 +69,16 @@ func PlanSet(ctx context.Context, r Resources, v View, sel Selection, t Destinat
 		return nil, err
 	}
 	p := &Plan{Group: r.Group, Ledger: v.Snapshot.Ledger, ClusterID: v.About.ClusterID, Made: v.At, Left: v.Left, to: t, clamp: clamp}
+	if err := p.movable(ctx, r, v.mirrorOf); err != nil {
+		return nil, err
+	}
 	times, err := v.timeOffsets(ctx, r, sel, t)
 	if err != nil {
 		return nil, err
 	}
 	var bad []outside
 	for _, s := range v.Standings {
-		if !sel.Has(s.TopicPartition) {
+		if !sel.Has(s.TopicPartition) || s.unsaid() && t.Kind == ToShift {
 			p.Stay++
 			continue
 		}
@@ -136,6 +144,9 @@ func newLine(s Standing, v View, sel Selection) (Line, error) {
 	case ledger.Recreated:
 		return l, refused(s.TopicPartition, "the topic was recreated, and moves as a whole: "+s.Reason, "fencepost offsets repair FILE")
 	case ledger.VerdictUnset:
+		if s.unsaid() {
+			break // a Kafka group starts each partition by itself
+		}
 		return l, refused(s.TopicPartition, s.Reason, "put the entry back as it was, or give this pipeline a group of its own")
 	case ledger.New, ledger.Added: // the ledger counts partitions: what it counts and has no row would be a lost row
 		for _, other := range v.Standings {

@@ -31,6 +31,7 @@ type Target struct {
 	means   foreign.Meaning // what the numbers mean whatever a program thinks of them, by a protocol or a format; unset: the user has to say
 	brokers *kafka.Config   // where the URL itself leads to Kafka; nil: it does not
 	address string          // of a URL, without secrets and parameters
+	movable bool            // its Layout is a Kafka group's commits, read by the protocol
 	detail  string          // what the URL names there: key spark:orders, group orders-agg
 
 	source *kafka.Source
@@ -44,6 +45,7 @@ type Access uint8
 const (
 	Offsets Access = iota // a ledger or another program's offsets, with brokers that answer
 	Ledger                // a ledger, with brokers that answer: for verbs that move positions or prove them
+	Movable               // a ledger or a Kafka group, with brokers that answer: for offsets set
 	Stored                // what is stored, whichever program stored it; no broker is asked
 )
 
@@ -96,7 +98,7 @@ func (t *Target) use(ctx context.Context, o Options, opening error, do func(cont
 			return err
 		}
 	}
-	if o.Access == Ledger && t.Layout != nil {
+	if t.Layout != nil && (o.Access == Ledger || o.Access == Movable && !t.movable) {
 		return t.Pointed(codes.Usage("fencepost offsets copy FILE PIPELINE.yaml takes them over first", "%s is another program's: it is looked at and copied, and never changed", t.Location()))
 	}
 	return t.Pointed(do(ctx, t))

@@ -22,6 +22,9 @@ type Plan struct {
 	Moves    []PlannedMove   `json:"moves"` // in partition order
 
 	Left fencepost.Place `json:"-"` // where the group went on, if the ledger is an old primary's
+
+	Committed bool `json:"-"` // a Kafka group's commits are moved, and not a ledger
+	Members   int  `json:"-"` // of that group, live
 }
 
 // PlannedMove is one partition that would move.
@@ -39,7 +42,7 @@ type PlannedMove struct {
 
 // NewPlan makes the answer.
 func NewPlan(p *admin.Plan) Plan {
-	out := Plan{Head: head("offsets set"), Group: p.Group, Stay: p.Stay, Moves: []PlannedMove{}, Left: p.Left}
+	out := Plan{Head: head("offsets set"), Group: p.Group, Stay: p.Stay, Moves: []PlannedMove{}, Left: p.Left, Committed: p.Committed, Members: p.Members}
 	for _, l := range p.Lines {
 		out.Moves = append(out.Moves, PlannedMove{l.Topic, l.Partition, l.Cause.String(), position(l.Held), Next{l.Next.Offset}, l.Repeats,
 			Number(l.AtMost), Instant{l.RecordAt}, Word(l.Why)})
@@ -73,6 +76,17 @@ func (p Plan) Summary() string {
 	return strings.Join(parts, ", ")
 }
 
+// Safety says beside whom the plan may be carried out.
+func (p Plan) Safety() string {
+	switch {
+	case !p.Committed:
+		return "Safe while workers run: they obey the Fence"
+	case p.Members > 0:
+		return "Refused while it has live members: " + text.Count(p.Members)
+	}
+	return "No member is live; Kafka has no Fence"
+}
+
 // Table is the moves in a table.
 func (p Plan) Table() screen.Table {
 	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "OFFSET", Right: true}, {Name: "NEXT", Right: true},
@@ -100,6 +114,8 @@ type Done struct {
 	Moves    []DoneMove      `json:"moves"`
 
 	Left []string `json:"-"` // of a repair: what is left, and why, a line each
+
+	Committed bool `json:"-"` // a Kafka group's commits were moved, which have no Fence
 }
 
 // DoneMove is one move that was made.
@@ -116,7 +132,7 @@ type DoneMove struct {
 
 // NewDone makes the answer of offsets set.
 func NewDone(p *admin.Plan, done admin.Done) Done {
-	out := Done{Head: head("offsets set"), Group: p.Group, Executed: true, Verified: true, Stay: p.Stay, WentOn: done.WentOn}
+	out := Done{Head: head("offsets set"), Group: p.Group, Executed: true, Verified: true, Stay: p.Stay, WentOn: done.WentOn, Committed: p.Committed}
 	for i, m := range done.Moves {
 		out.Moves = append(out.Moves, DoneMove{m.Topic, m.Partition, m.Cause.String(), position(m.Held), position(m.Next), Number(done.Repeats[i]),
 			Number(m.AtMost), Word(m.Reason())})
@@ -149,6 +165,9 @@ func (d Done) Lines() (lines []string) {
 		says = "nothing had to move"
 	case 1:
 		says = "1 of 1 partition holds the new Fence"
+	}
+	if d.Committed && len(d.Moves) > 0 {
+		says = fmt.Sprintf("%d of %s read back", len(d.Moves), text.Plural(len(d.Moves), "partition"))
 	}
 	if d.WentOn > 0 {
 		says += fmt.Sprintf("; a worker went on from it already in %d", d.WentOn)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/internal/view"
@@ -36,17 +37,20 @@ func (a *app) offsetsGroupsVerb() *cobra.Command {
 }
 
 func (a *app) listGroups(ctx context.Context, operand string) error {
-	groups, where, err := target.Groups(ctx, operand, a.targets(target.Stored, targetFlags{}))
+	found, err := target.Groups(ctx, operand, a.targets(target.Stored, targetFlags{}))
 	if err != nil {
 		return err
 	}
-	answer := view.NewGroups(groups, where)
+	answer := view.NewGroups(found.Groups, found.Where, found.User)
 	return a.answer(answer, func() {
 		t := a.terminal(a.stdout)
-		fmt.Fprintf(a.stdout, "%s   %s\n", where, text.Plural(len(groups), "group"))
-		if len(groups) > 0 {
+		fmt.Fprintf(a.stdout, "%s   %s\n", found.Where, text.Plural(len(found.Groups), "group"))
+		if len(found.Groups) > 0 {
 			fmt.Fprintln(a.stdout)
 			answer.Table().Print(a.stdout, ttyWidth(t), t.Paint)
+		}
+		for _, note := range answer.Notes {
+			fmt.Fprintf(a.stdout, "note  %s\n", screen.Wrap(note, 6, t.Width))
 		}
 	})
 }

@@ -174,6 +174,14 @@ func (l *Layout) Absence(ctx context.Context) *fencepost.UserError {
 // named reports whether the brokers know this client by a name, whose rights may hide what is there.
 func (s *Source) named() bool { return s.cfg.SASL.Mechanism != "" || s.cfg.TLS.Cert != "" }
 
+// User is the name by which the brokers know this client; empty where they know none.
+func (s *Source) User() string {
+	if !s.named() {
+		return ""
+	}
+	return s.user()
+}
+
 // mayNot puts a right that is enough to read into a remedy: f, or kafka-denied where f is nil.
 func (s *Source) mayNot(operation, kind, name string, f *fencepost.UserError) *fencepost.UserError {
 	if f == nil {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
@@ -13,8 +14,9 @@ import (
 type Groups struct {
 	Head
 	fine
-	URL    string  `json:"url"`
-	Groups []Group `json:"groups"`
+	URL    string   `json:"url"`
+	Notes  []string `json:"notes"` // what may be hidden
+	Groups []Group  `json:"groups"`
 }
 
 // Group is one of them.
@@ -27,9 +29,12 @@ type Group struct {
 	Partitions int             `json:"partitions"`
 }
 
-// NewGroups makes the answer; where names the ledger or the cluster.
-func NewGroups(groups []admin.Group, where string) Groups {
-	out := Groups{Head: head("offsets groups"), URL: where, Groups: []Group{}}
+// NewGroups makes the answer; where names the ledger or the cluster, user who asked by a name.
+func NewGroups(groups []admin.Group, where, user string) Groups {
+	out := Groups{Head: head("offsets groups"), URL: where, Notes: []string{}, Groups: []Group{}}
+	if user != "" {
+		out.Notes = append(out.Notes, fmt.Sprintf("groups and topics that user %s may not DESCRIBE are not in the answer", user))
+	}
 	for _, g := range groups {
 		out.Groups = append(out.Groups, Group{g.Name, g.Kind, Word(g.State), Number(g.Members), g.Topics, g.Partitions})
 	}

@@ -33,7 +33,7 @@ var manuals = map[string]manual{
 	"init": initManual, "check": checkManual, "ddl": ddlManual, "run": runManual, "backfill": backfillManual,
 	"offsets": offsetsManual, "offsets show": offsetsShowManual, "offsets set": offsetsSetManual, "offsets repair": offsetsRepairManual,
 	"offsets diff": offsetsDiffManual, "offsets copy": offsetsCopyManual,
-	"offsets export": offsetsExportManual, "offsets import": offsetsImportManual, "moves": movesManual, "audit": auditManual,
+	"offsets export": offsetsExportManual, "offsets import": offsetsImportManual, "offsets groups": offsetsGroupsManual, "moves": movesManual, "log": logManual, "audit": auditManual,
 	"broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,
 }
 
@@ -43,7 +43,7 @@ func verbPath(cmd *cobra.Command) string {
 }
 
 // commandWord finds the program's name where a command begins: before a verb or a flag.
-var commandWord = regexp.MustCompile(`\bfencepost (--?[a-z]|quickstart|init|check|ddl|run|backfill|offsets|moves|audit|broker|version|completion|help|[A-Z])`)
+var commandWord = regexp.MustCompile(`\bfencepost (--?[a-z]|quickstart|init|check|ddl|run|backfill|offsets|moves|log|audit|broker|version|completion|help|[A-Z])`)
 
 // help prints the screen of a verb, or of the program.
 func (a *app) help(cmd *cobra.Command, _ []string) {
@@ -158,8 +158,9 @@ var top = []struct{ heading, verb, text string }{
 	{"", "ddl", "tables and least grants"},
 	{"", "run", "consume; --until end|TIME, --resume"},
 	{"", "backfill", "an old range again, beside the main line"},
-	{"Offsets", "offsets", "show  diff  repair  set  copy  export  import"},
+	{"Offsets", "offsets", "show  diff  repair  set  copy  export  import  groups"},
 	{"", "moves", "history; --gaps for losses only"},
+	{"", "log", "earliest, stable and end of topics, the offset of a time"},
 	{"", "audit", "prove the chain and the sink's rows"},
 	{"Also", "broker", "an embedded one, on disk: --listen HOST:PORT --dir PATH"},
 }

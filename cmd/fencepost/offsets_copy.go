@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/target"
@@ -34,6 +35,7 @@ type copyFlags struct {
 	why, planOut  string
 	topics        []string
 	over, execute bool
+	live          bool
 }
 
 // add adds the flags that copy and import have in common.
@@ -44,6 +46,7 @@ func (f *copyFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.policy, "policy", "", "CHOICE,VERDICT=CHOICE  earliest or latest, for positions that the brokers contradict")
 	fs.StringVar(&f.start, "missing", "", "earliest|latest  for partitions that A has no position of")
 	fs.BoolVar(&f.execute, "execute", false, "do it; without it nothing is changed")
+	fs.BoolVar(&f.live, "live", false, "although A's group is live: what it reads after is read again")
 	fs.StringVar(&f.why, "why", "", "TEXT  kept with each move, beside time, who and where it came from")
 	fs.StringVar(&f.planOut, "plan-out", "", "FILE  write the plan; then offsets set B --plan FILE --execute")
 }
@@ -110,12 +113,21 @@ func (a *app) copyOffsets(ctx context.Context, from, to string, flags copyFlags)
 		if !flags.execute {
 			return a.tellCopy(c, both, flags.planOut, nil)
 		}
+		if c.Members > 0 && !flags.live {
+			return sourceLive(c.Members, both.A)
+		}
 		done, err := c.Plan.Execute(ctx, both.B.Resources, "")
 		if err != nil {
 			return err
 		}
 		return a.tellCopy(c, both, "", &done)
 	})
+}
+
+// sourceLive refuses to take over from readers that are at work.
+func sourceLive(members int, from *target.Target) error {
+	return &fencepost.UserError{Code: "group-live", Help: "stop them first; or --live takes over where they are now",
+		Err: fmt.Errorf("%s has %s: what they read from now on would be read again by B; nothing was changed", from.Location(), text.Plural(members, "live member"))}
 }
 
 // keepCopy writes the plan. It is for one ledger, so there has to be one.

@@ -24,6 +24,7 @@ var offsetsSetManual = manual{
 		{"fencepost offsets set trips.yaml --to 2026-11-21T03:00 --execute", "first record at or after it"},
 		{"fencepost offsets set trips.yaml --to -2h --topic trips:0,2-4", "two hours back, 4 partitions"},
 		{"fencepost offsets set trips.yaml --plan plan.json --execute", "exactly that plan, or refused"},
+		{"fencepost offsets set 'kafka://HOST:9092?group=G' --to earliest", "any Kafka group that is idle"},
 	},
 	usage: "fencepost offsets set FILE|URL --to TARGET [flags]\n" +
 		"TARGET: earliest  latest  N  +N  -N  -DURATION (10m 2h 3d)\n" +
@@ -107,7 +108,10 @@ func (a *app) setOffsets(ctx context.Context, name string, flags setFlags) error
 	if err := flags.check(); err != nil {
 		return err
 	}
-	return target.Use(ctx, name, a.targets(target.Ledger, flags.url), func(ctx context.Context, t *target.Target) error {
+	return target.Use(ctx, name, a.targets(target.Movable, flags.url), func(ctx context.Context, t *target.Target) error {
+		if t.Layout != nil && flags.why != "" {
+			return usage("leave --why out", "a Kafka group keeps no history, and no reason")
+		}
 		p, err := flags.planned(ctx, t.Resources)
 		if err != nil {
 			return err
@@ -146,7 +150,7 @@ func (a *app) printPlan(p view.Plan, at *target.Target, planOut string) {
 		a.printTarget(p, t)
 		return
 	}
-	fmt.Fprintf(a.stdout, "plan for %s: %s, %d stay. Safe while workers run: they obey the Fence\n\n", p.Group, p.Summary(), p.Stay)
+	fmt.Fprintf(a.stdout, "plan for %s: %s, %d stay. %s\n\n", p.Group, p.Summary(), p.Stay, p.Safety())
 	p.Table().Print(a.stdout, ttyWidth(t), t.Paint)
 	a.printTarget(p, t)
 	if text := sinkText(p.Repeats(), at.File); text != "" {

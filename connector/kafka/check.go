@@ -286,11 +286,11 @@ func (s *Source) topicFault(ctx context.Context, name string, err error) error {
 func (s *Source) checkGroup(ctx context.Context) fencepost.Finding {
 	mirrored, err := s.CommittedOffsets(ctx, s.cfg.Group)
 	if err != nil {
-		return finding("group", err)
+		return finding("group", s.asWorker(err))
 	}
 	members, err := s.Members(ctx)
 	if err != nil {
-		return finding("group", err)
+		return finding("group", s.asWorker(err))
 	}
 	if !s.cfg.explicit() {
 		if fault := s.stranger(ctx); fault != nil {
@@ -309,6 +309,14 @@ func (s *Source) checkGroup(ctx context.Context) fencepost.Finding {
 		stands = fmt.Sprintf("%s holds offsets of %s, %s; %s", s.cfg.Group, text.Plural(len(mirrored), "partition"), text.Plural(len(members), "live member"), how)
 	}
 	return fencepost.Finding{Subject: "group", OK: true, Text: stands}
+}
+
+// asWorker is what a worker is told, who needs READ where DESCRIBE was enough for the question.
+func (s *Source) asWorker(err error) error {
+	if f, ok := errors.AsType[*fencepost.UserError](err); ok && f.Code == "kafka-denied" {
+		return s.denied(fmt.Sprintf("READ group %s", s.cfg.Group))
+	}
+	return err
 }
 
 // sorted lists a map's names.

@@ -112,7 +112,7 @@ func coordinatorMoves(err error) bool {
 func connects(err error) bool {
 	var n net.Error
 	var eof *kgo.ErrFirstReadEOF
-	return errors.As(err, &n) || errors.As(err, &eof) || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) || saslRefused(err) || tlsRefused(err)
+	return errors.As(err, &n) || errors.As(err, &eof) || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) || saslRefused(err) || tlsRefused(err) || notKafka(err)
 }
 
 func saslRefused(err error) bool {
@@ -170,10 +170,10 @@ func (s *Source) connection(ctx context.Context, address string, err error) *fen
 			Err: fmt.Errorf("%s refused this client's TLS: %w", address, err)}
 	case connected && s.cfg.TLS.Enabled && speaksPlain(ctx, address):
 		return &fencepost.UserError{Code: "tls-mismatch", Facts: map[string]string{"field": "TLS.Enabled", "want": "false"},
-			Err: fmt.Errorf("%s hung up at the first byte: it speaks plain, the file says TLS", address)}
+			Err: fmt.Errorf("%s hung up at the first byte: it speaks plain, and TLS was asked for", address)}
 	case connected && !s.cfg.TLS.Enabled && speaksTLS(ctx, address):
 		return &fencepost.UserError{Code: "tls-mismatch", Facts: map[string]string{"field": "TLS.Enabled", "want": "true"},
-			Err: fmt.Errorf("%s hung up at the first byte: it speaks TLS, the file says plain", address)}
+			Err: fmt.Errorf("%s hung up at the first byte: it speaks TLS, and was spoken to in plain", address)}
 	case hungUp && !s.cfg.TLS.Enabled && !s.everJoined() && isController(ctx, address):
 		return &fencepost.UserError{Code: "broker-silent", Facts: fact("field", "Brokers"),
 			Err: fmt.Errorf("%s is the port of a controller (KRaft): brokers listen on another one", address)}
@@ -261,7 +261,7 @@ func (s *Source) sasl(address string, err error) *fencepost.UserError {
 	mechanism := s.cfg.SASL.Mechanism
 	if mechanism == "" {
 		return &fencepost.UserError{Code: "sasl-refused", Facts: fact("field", "SASL"),
-			Err: fmt.Errorf("%s wants a user, the file names none: %w", address, err)}
+			Err: fmt.Errorf("%s wants a user, and none was named: %w", address, err)}
 	}
 	return &fencepost.UserError{Code: "sasl-refused", Err: fmt.Errorf("%s refused user %s, %s: %w", address, s.user(), mechanism, err),
 		Help: "the broker does not say if user, password or mechanism is wrong: compare all three"}

@@ -37,7 +37,7 @@ func (s *Source) Members(ctx context.Context) ([]Member, error) {
 		err = classic[name].Err
 	}
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, s.refused(ctx, err, s.cfg.Group)
+		return nil, s.refusedToRead(ctx, err, s.cfg.Group)
 	}
 	var all []Member
 	for _, m := range classic[name].Members {
@@ -71,7 +71,7 @@ func (s *Source) consumerMembers(ctx context.Context, adm *kadm.Client) ([]Membe
 	case err != nil && tooOld(err):
 		return nil, nil
 	case err != nil:
-		return nil, s.refused(ctx, err, s.cfg.Group)
+		return nil, s.refusedToRead(ctx, err, s.cfg.Group)
 	}
 	var all []Member
 	for _, m := range groups[name].Members {

@@ -67,11 +67,8 @@ func (l *Layout) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 	asking, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	committed, err := kadm.NewClient(s.client).FetchOffsets(asking, string(s.cfg.Group))
-	if errors.Is(err, kerr.GroupIDNotFound) {
-		return f, nil
-	}
-	if err != nil {
-		return f, fmt.Errorf("read %s: %w", l.name, s.refused(ctx, err, s.cfg.Group))
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return f, fmt.Errorf("read %s: %w", l.name, s.refusedToRead(ctx, err, s.cfg.Group))
 	}
 	ours := map[fencepost.LedgerID]int64{}
 	for topic, ps := range committed {
@@ -80,22 +77,44 @@ func (l *Layout) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 			if o.Err != nil {
 				return foreign.Offsets{}, fmt.Errorf("read %s: %s: %w", l.name, tp, o.Err)
 			}
-			if o.At < 0 {
-				continue
+			if o.At == -1 {
+				continue // nothing is committed
 			}
-			f.Entries = append(f.Entries, foreign.Entry{TopicPartition: tp, From: foreign.NoFrom, Until: fencepost.Offset(o.At),
-				Raw: strconv.FormatInt(o.At, 10), Where: l.name + " " + tp.String()})
+			if o.At < 0 {
+				return foreign.Offsets{}, l.negative(tp, o.At)
+			}
+			f.Entries = append(f.Entries, l.entry(tp, o.At))
 			if id := parseMarks(o.Metadata).Ledger; id != (fencepost.LedgerID{}) {
 				ours[id]++
 			}
 		}
 	}
+	if len(f.Entries) == 0 {
+		if f.Entries = l.starts(asking); len(f.Entries) > 0 {
+			f.Notes = append(f.Notes, fmt.Sprintf("%s is a share group (KIP-932): these are its start offsets, and records behind them may be done already", s.cfg.Group))
+		}
+	}
+	if s.named() {
+		f.Notes = append(f.Notes, fmt.Sprintf("topics that user %s may not DESCRIBE are not in the answer", s.user()))
+	}
 	slices.SortFunc(f.Entries, func(a, b foreign.Entry) int { return a.TopicPartition.Compare(b.TopicPartition) })
 	for id, n := range ours {
+		f.Mirror = id
 		f.Notes = append(f.Notes, fmt.Sprintf("%s came from the Fencepost ledger %s, which says more about them", text.Plural(n, "offset"), id.Short()))
 	}
 	slices.Sort(f.Notes)
 	return f, nil
+}
+
+// entry is one committed offset.
+func (l *Layout) entry(tp fencepost.TopicPartition, at int64) foreign.Entry {
+	return foreign.Entry{TopicPartition: tp, From: foreign.NoFrom, Until: fencepost.Offset(at), Raw: strconv.FormatInt(at, 10), Where: l.name + " " + tp.String()}
+}
+
+// negative refuses an offset that brokers take and no reader can go on at.
+func (l *Layout) negative(tp fencepost.TopicPartition, at int64) error {
+	return &fencepost.UserError{Code: "layout-damaged", Err: fmt.Errorf("group %s: the committed offset of %s is %d, which is no offset", l.source.cfg.Group, tp, at),
+		Help: fmt.Sprintf("kafka-consumer-groups --bootstrap-server %s --group '%s' --topic %s --reset-offsets --to-earliest --execute", l.source.cfg.Brokers[0], l.source.cfg.Group, tp)}
 }
 
 // Put commits the ends of the ranges as no member of the group, which the brokers themselves refuse while it has live

@@ -63,7 +63,7 @@ func TestLayoutOfAGroup(t *testing.T) {
 			{TopicPartition: tp(dashed, 2), From: foreign.NoFrom, Until: 31007, Raw: "31007", Where: where + dashed + ":2"},
 			{TopicPartition: tp(dashed, 10), From: foreign.NoFrom, Until: 0, Raw: "0", Where: where + dashed + ":10"},
 			{TopicPartition: tp(dotted, 1), From: foreign.NoFrom, Until: 1 << 40, Raw: "1099511627776", Where: where + dotted + ":1"},
-		}, Notes: []string{"1 offset came from the Fencepost ledger 09000000, which says more about them"}}
+		}, Notes: []string{"1 offset came from the Fencepost ledger 09000000, which says more about them"}, Mirror: fencepost.LedgerID{9}}
 		if dashed > dotted {
 			want.Entries = append(want.Entries[2:], want.Entries[:2]...)
 		}

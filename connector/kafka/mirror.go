@@ -78,7 +78,7 @@ func (s *Source) CommittedOffsets(ctx context.Context, g fencepost.Group) (map[f
 		return map[fencepost.TopicPartition]fencepost.CommittedOffset{}, nil
 	}
 	if err != nil {
-		return nil, s.refused(ctx, err, g)
+		return nil, s.refusedToRead(ctx, err, g)
 	}
 	all := map[fencepost.TopicPartition]fencepost.CommittedOffset{}
 	for topic, ps := range committed {

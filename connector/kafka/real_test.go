@@ -160,7 +160,7 @@ func TestKeptOut(t *testing.T) {
 	t.Run("no group ACL", func(t *testing.T) {
 		_, err := s.CommittedOffsets(t.Context(), s.cfg.Group)
 		f := wantFault(t, err, "kafka-denied")
-		if want := "--operation Read --group 'none-of-its-business'"; !strings.Contains(f.Help, want) || !strings.Contains(f.Help, "User:"+u) {
+		if want := "--operation Describe --group 'none-of-its-business'"; !strings.Contains(f.Help, want) || !strings.Contains(f.Help, "User:"+u) {
 			t.Errorf("help is %q, want %s", f.Help, want)
 		}
 		allow(t, b, u, func(a *kadm.ACLBuilder) *kadm.ACLBuilder { return a.Topics(name).Operations(kadm.OpDescribe) })

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func (s *Source) Scan(ctx context.Context, ranges map[fencepost.TopicPartition]f
 		return fmt.Errorf("scan: %w", err)
 	}
 	defer v.client.Close()
-	return v.run(ctx, v.client.PollFetches)
+	return cmp.Or(v.run(ctx, v.client.PollFetches), v.denied)
 }
 
 // scan is one scan under way.
@@ -53,6 +54,7 @@ type scan struct {
 	until  map[fencepost.TopicPartition]fencepost.Offset // :: partition still read -> where it ends
 	done   []fencepost.TopicPartition                    // read to its end and not paused yet
 	each   func(*fencepost.Record) bool
+	denied error // of the first topic that may not be read; the others are read all the same
 }
 
 // begin says where each partition is read from. What lies outside of the log is not there to be read.
@@ -101,7 +103,8 @@ func (v *scan) run(ctx context.Context, poll func(context.Context) kgo.Fetches) 
 		}
 		for _, e := range fetches.Errors() {
 			if errors.Is(e.Err, kerr.TopicAuthorizationFailed) {
-				return v.source.denied("READ topic " + e.Topic)
+				v.deny(e.Topic)
+				continue
 			}
 			return fmt.Errorf("scan %s:%d: %w", e.Topic, e.Partition, e.Err)
 		}
@@ -115,6 +118,19 @@ func (v *scan) run(ctx context.Context, poll func(context.Context) kgo.Fetches) 
 		}
 	}
 	return nil
+}
+
+// deny leaves a topic out that this user may not read.
+func (v *scan) deny(topic string) {
+	if v.denied == nil {
+		v.denied = v.source.mayNot("READ", "topic", topic, nil)
+	}
+	for tp := range v.until {
+		if tp.Topic == topic {
+			delete(v.until, tp)
+			v.done = append(v.done, tp)
+		}
+	}
 }
 
 // quiet is what follows when nothing more comes: with brokers that answer, nothing more is there.

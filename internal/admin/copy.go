@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
@@ -45,6 +46,8 @@ type Copy struct {
 	Held  int      // partitions of which the target holds a position already
 	Fresh bool     // the target has no ledger yet: to move makes it
 	Notes []string // for people: what is odd about the source and no reason to refuse it
+	// Members is how many live members the source's group has: what they read from now on is read again by the target's.
+	Members int
 	// Across says that the source's cluster is another one than the target's: positions were found by time.
 	Across bool
 	Uneven bool // and that the topic has another number of partitions there
@@ -98,6 +101,17 @@ func PlanCopy(ctx context.Context, from View, to Resources, o CopyOptions) (*Cop
 		c.take(s)
 	}
 	return c.finish(ctx)
+}
+
+// Beside adds what the source's own readers do.
+func (c *Copy) Beside(readers foreign.Readers) {
+	c.Members = readers.Members
+	if readers.Members > 0 {
+		c.Notes = append(c.Notes, fmt.Sprintf("A is live, with %s: what they read from now on is read again by B", text.Plural(readers.Members, "member")))
+	}
+	if readers.Note != "" {
+		c.Notes = append(c.Notes, readers.Note)
+	}
 }
 
 // newCopying reads the target.

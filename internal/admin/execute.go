@@ -47,6 +47,9 @@ func (p *Plan) Execute(ctx context.Context, r Resources, why string) (Done, erro
 	if len(p.Lines) == 0 {
 		return Done{}, nil
 	}
+	if r.Layout != nil {
+		return p.put(ctx, r)
+	}
 	w := ledger.Actor{Group: p.Group, ClusterID: p.ClusterID, Who: r.Who}
 	moves := p.moves(r, why)
 	var doubt time.Time // since when an answer is missing; zero: none is

@@ -22,7 +22,7 @@ func (v *View) readLayout(ctx context.Context, r Resources) error {
 	if r.Meaning == foreign.MeaningUnset {
 		return meaningNeeded(ctx, r, f)
 	}
-	v.Foreign, v.Meaning, v.Notes = true, r.Meaning, f.Notes
+	v.Foreign, v.Meaning, v.Notes, v.mirrorOf = true, r.Meaning, f.Notes, f.Mirror
 	v.entries = map[fencepost.TopicPartition]foreign.Entry{}
 	v.Snapshot.Positions = map[fencepost.TopicPartition]ledger.Position{}
 	for _, e := range f.Entries {
@@ -45,6 +45,9 @@ func readForeign(ctx context.Context, r Resources) (foreign.Offsets, error) {
 	f, err := r.Layout.Foreign(ctx)
 	if err != nil {
 		return f, fmt.Errorf("read %s: %w", r.Where, err)
+	}
+	if x, ok := r.Layout.(foreign.Explainer); ok && len(f.Entries) == 0 {
+		return f, x.Absence(ctx)
 	}
 	if len(f.Entries) == 0 {
 		why := r.Where

@@ -71,11 +71,7 @@ func Moves(ctx context.Context, r Resources, f Filter) (t Told, err error) {
 func (r Resources) known(ctx context.Context) error {
 	s, err := r.Ledger.Read(ctx, r.Group)
 	if err == nil && s.Empty() {
-		err = r.unknownGroup()
+		err = r.unknownGroup(ctx)
 	}
 	return err
-}
-
-func (r Resources) unknownGroup() error {
-	return &fencepost.UserError{Code: "ledger-missing", Err: fmt.Errorf("%s knows no group %s", r.Where, r.Group), Help: "mend the group's name"}
 }

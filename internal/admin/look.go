@@ -33,7 +33,8 @@ type View struct {
 	// Unreported is why it is not known what the workers know; nil: it is.
 	Unreported error
 
-	entries map[fencepost.TopicPartition]foreign.Entry
+	entries  map[fencepost.TopicPartition]foreign.Entry
+	mirrorOf fencepost.LedgerID // the ledger that decides the layout's numbers; zero: none
 }
 
 // State is what a partition does, as far as ledger and brokers show it.
@@ -111,7 +112,7 @@ func Look(ctx context.Context, r Resources) (View, error) {
 		return v, fmt.Errorf("ask brokers: %w", err)
 	}
 	if v.Snapshot.Empty() && len(v.About.Topics)+len(v.About.Errs) == 0 && r.Layout == nil {
-		return v, r.unknownGroup()
+		return v, r.unknownGroup(ctx)
 	}
 	for _, tp := range v.partitions() {
 		s := Standing{TopicPartition: tp, Position: v.Snapshot.Positions[tp], Lag: Unknown, LagTime: Unknown, NextAt: Unknown}
@@ -438,7 +439,10 @@ func (v *View) lookAhead(ctx context.Context, r Resources) {
 			ranges[s.TopicPartition] = fencepost.OffsetRange{From: max(s.Position.Offset, s.Bounds.Earliest), Until: s.Bounds.HighWatermark}
 		}
 	}
-	got, whole := peek(ctx, r.Reader, ranges)
+	got, whole, err := peek(ctx, r.Reader, ranges)
+	if denied, ok := errors.AsType[*fencepost.UserError](err); ok && denied.Code == "kafka-denied" {
+		v.Notes = append(v.Notes, fmt.Sprintf("LAG-TIME is not known of all partitions: %s", denied))
+	}
 	for tp, rec := range got {
 		s := at[tp]
 		s.NextAt = rec.Offset
@@ -470,20 +474,21 @@ func (s *Standing) readOut(r Resources) {
 // restHeld is why a partition is blocked, where the brokers do not name the transaction.
 const restHeld = "an open transaction holds the rest back"
 
-// peek reads the first record of each range. whole: a range that is not in got has no record; else it may not have been read in time.
-func peek(ctx context.Context, reader source.Reader, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) (got map[fencepost.TopicPartition]fencepost.Record, whole bool) {
+// peek reads the first record of each range. whole: a range that is not in got has no record; else it may not have been read in time,
+// and the error says why, where it is known.
+func peek(ctx context.Context, reader source.Reader, ranges map[fencepost.TopicPartition]fencepost.OffsetRange) (got map[fencepost.TopicPartition]fencepost.Record, whole bool, err error) {
 	got = map[fencepost.TopicPartition]fencepost.Record{}
 	if reader == nil || len(ranges) == 0 {
-		return got, reader != nil
+		return got, reader != nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, peekTime)
 	defer cancel()
-	err := reader.Scan(ctx, ranges, func(rec *fencepost.Record) bool {
+	err = reader.Scan(ctx, ranges, func(rec *fencepost.Record) bool {
 		one := *rec
 		one.Key, one.Value = slices.Clone(rec.Key), slices.Clone(rec.Value)
 		one.Headers = slices.Clone(rec.Headers)
 		got[rec.TopicPartition] = one
 		return false
 	})
-	return got, err == nil
+	return got, err == nil, err
 }

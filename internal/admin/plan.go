@@ -28,6 +28,11 @@ type Plan struct {
 	// PastLast are the chosen partitions of which no record is at or after the destination's time: they stay at the end, or go there.
 	PastLast []fencepost.TopicPartition
 
+	// Committed: it moves a Kafka group's committed offsets, and not a ledger. Members is how many live members the group had: with
+	// any the plan is refused.
+	Committed bool
+	Members   int
+
 	to    Destination
 	clamp bool
 }
@@ -72,6 +77,9 @@ func PlanSet(ctx context.Context, r Resources, v View, sel Selection, t Destinat
 		return nil, err
 	}
 	p := &Plan{Group: r.Group, Ledger: v.Snapshot.Ledger, ClusterID: v.About.ClusterID, Made: v.At, Left: v.Left, to: t, clamp: clamp}
+	if err := p.movable(ctx, r, v.mirrorOf); err != nil {
+		return nil, err
+	}
 	times, err := v.timeOffsets(ctx, r, sel, t)
 	if err != nil {
 		return nil, err
@@ -79,7 +87,7 @@ func PlanSet(ctx context.Context, r Resources, v View, sel Selection, t Destinat
 	var bad []outside
 	var lines []Line
 	for _, s := range v.Standings {
-		if !sel.Has(s.TopicPartition) {
+		if !sel.Has(s.TopicPartition) || s.unsaid() && t.Kind == ToShift {
 			p.Stay++
 			continue
 		}
@@ -182,6 +190,9 @@ func newLine(s Standing, v View, sel Selection) (Line, error) {
 	case ledger.Recreated:
 		return l, refused(s.TopicPartition, "the topic was recreated, and moves as a whole: "+s.Reason, "fencepost offsets repair FILE")
 	case ledger.VerdictUnset:
+		if s.unsaid() {
+			break // a Kafka group starts each partition by itself
+		}
 		return l, refused(s.TopicPartition, s.Reason, "put the entry back as it was, or give this pipeline a group of its own")
 	case ledger.New, ledger.Added: // the ledger counts partitions: what it counts and has no row would be a lost row
 		for _, other := range v.Standings {
@@ -305,7 +316,7 @@ func (p *Plan) lookAtNext(ctx context.Context, r Resources, lines []Line) {
 			ranges[l.TopicPartition] = fencepost.OffsetRange{From: l.Next.Offset, Until: l.end}
 		}
 	}
-	got, whole := peek(ctx, r.Reader, ranges)
+	got, whole, _ := peek(ctx, r.Reader, ranges) // what it did not bring is printed as not known
 	for i := range lines {
 		l := &lines[i]
 		if rec, ok := got[l.TopicPartition]; ok {

@@ -18,7 +18,7 @@ type Resources struct {
 	Cluster source.Cluster
 
 	Where   string          // the ledger or layout as people name it, without secrets
-	Layout  foreign.Layout  // offsets of another program, in place of Ledger: they are looked at, and never moved
+	Layout  foreign.Layout  // offsets of another program, in place of Ledger: they are looked at; of a Kafka group that is idle they are moved too
 	Meaning foreign.Meaning // what the Layout's numbers mean; unset: Look asks for it
 	Subject string          // what holds them: hash spark:orders
 

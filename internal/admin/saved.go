@@ -132,7 +132,7 @@ func (p *Plan) decodeLines(s saved) error {
 //
 // Errors: *fencepost.UserError plan-stale, out-of-bounds, set-refused.
 func (p *Plan) Recheck(v View) error {
-	if p.Group != v.Group || p.Ledger != v.Snapshot.Ledger {
+	if p.Group != v.Group || p.Ledger != v.Snapshot.Ledger || v.Foreign && p.ClusterID != v.About.ClusterID {
 		return &fencepost.UserError{Code: "plan-stale", Exit: 4, Help: "name the pipeline file that the plan was made for",
 			Err: fmt.Errorf("the plan is for group %s in ledger %s, this is %s in %s; nothing was changed", p.Group, p.Ledger.Short(), v.Group, v.Snapshot.Ledger.Short())}
 	}

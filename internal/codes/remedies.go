@@ -45,6 +45,10 @@ var remedies = []remedy{
 	{"ledger-empty", "group", "restore the ledger; or give this pipeline a new group; or take the group's offsets over: fencepost offsets copy 'kafka://HOST:9092?group={group}' FILE --meaning next"},
 	{"other-ledger", "empty", "restore that ledger, or point this pipeline at it; or give this pipeline a group of its own"},
 	{"other-ledger", "", "give this pipeline a group of its own, or point it at that ledger"},
+	{"ledger-missing", "near", "{near} is there: mend the name; all of them: fencepost offsets groups FILE"},
+	{"ledger-missing", "group", "mend the name; those that are there: fencepost offsets groups FILE"},
+	{"ledger-missing", "live", "wait until it commits, and look again"},
+	{"ledger-missing", "idle", "other groups: fencepost offsets groups FILE"},
 	{"ledger-newer", "", "run the newer program; there is no way back"},
 
 	// A run with an end.

@@ -57,5 +57,7 @@ func (e Entry) Resume(m Meaning) (fencepost.Offset, error) {
 type Offsets struct {
 	Entries []Entry  // in TopicPartition order, each partition once
 	Notes   []string // for people: what is odd about it and no reason to refuse it
-	Means   Meaning  // of all numbers, where the form itself says it; unset: the user has to
+	// Mirror is the Fencepost ledger that decides these offsets, of which they are only a mirror; zero: none.
+	Mirror fencepost.LedgerID
+	Means  Meaning // of all numbers, where the form itself says it; unset: the user has to
 }

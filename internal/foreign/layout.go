@@ -27,3 +27,22 @@ type LiveLayout interface {
 	// Errors: whatever happened, the next Put of the same partitions mends it.
 	Put(context.Context, map[fencepost.TopicPartition]fencepost.OffsetRange) error
 }
+
+// Explainer is an optional ability of a Layout: it says why there are no offsets, where Foreign returned none.
+type Explainer interface {
+	// Absence is a UserError ledger-missing, or kafka-denied.
+	Absence(context.Context) *fencepost.UserError
+}
+
+// Watched is an optional ability of a Layout: it knows whether its own readers are at work.
+type Watched interface {
+	// Readers says who reads by these offsets now. Errors: any; then nothing is known.
+	Readers(context.Context) (Readers, error)
+}
+
+// Readers are the programs that read by a Layout's offsets and write them.
+type Readers struct {
+	Kind    string // of a Kafka group: classic, consumer, share
+	Members int    // that are live
+	Note    string // what somebody who takes the offsets over has to know; may be empty
+}

@@ -92,7 +92,7 @@ var meanings = map[string]string{
 
 // examples are values that keys may have, where neither the default nor the form shows one. :: path -> value, as in meanings
 var examples = map[string]string{
-	"group": "flight-delays", "source.topics": "[flights]", "source.partitions": `["flights:0-3"]`, "source.instance_id": "${HOSTNAME}",
+	"group": "flights", "source.topics": "[flights]", "source.partitions": `["flights:0-3"]`, "source.instance_id": "${HOSTNAME}",
 	"source.tls.ca": "/etc/kafka/ca.pem", "source.tls.cert": "/etc/kafka/etl.pem", "source.tls.key": "/etc/kafka/etl.key",
 	"source.tls.server_name": "kafka.example.org", "source.sasl.user": "etl",
 	"schema": "{origin: text, delay: int, at: {type: timestamp, from: time.utc, unit: ms}}",
@@ -100,7 +100,7 @@ var examples = map[string]string{
 	"policy":  "{aged_out: earliest, truncated: divergence}",
 	"*.path":  "flights.db",
 	"*.table": "flights", "*.sql": "INSERT INTO delays SELECT origin, sum(delay) FROM batch GROUP BY origin", "*.key": "[origin]",
-	"*.user": "etl", "*.group": "flight-delays",
+	"*.user": "etl", "*.group": "flights",
 	"sink.redis.key": "delays:{group}", "ledger.redis.key": "delays:{group}", "mirror.redis.key": "spark:flights",
 	"sink.redis.commands": "[\"HINCRBY delays:{origin} minutes {delay}\"]",
 }

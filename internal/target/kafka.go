@@ -25,7 +25,7 @@ var kafkaScheme = scheme{params: kafkaParams,
 		if err != nil {
 			return nil, err
 		}
-		t.means = foreign.MeaningNext
+		t.means, t.movable = foreign.MeaningNext, true
 		return t, nil
 	},
 	layouts: map[string]layout{"kafka": {params: kafkaParams, open: openGroup}}}

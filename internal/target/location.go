@@ -22,6 +22,8 @@ type location struct {
 	path   string     // of sqlite: and file:
 	params url.Values // all of them, ours too
 	shown  string     // without parameters and secrets
+
+	anyGroup bool // no group is asked for
 }
 
 // ours are the parameters that no driver sees.
@@ -183,7 +185,7 @@ func (l *location) dsn(scheme string) string {
 // group is the parameter, which a ledger needs.
 func (l *location) group() (fencepost.Group, error) {
 	g := l.params.Get("group")
-	if g == "" {
+	if g == "" && !l.anyGroup {
 		return "", codes.Usage(examples[l.scheme], "the URL names no group, and a ledger holds many")
 	}
 	return fencepost.Group(g), nil

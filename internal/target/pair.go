@@ -145,12 +145,30 @@ func (both *Pair) attachA(ctx context.Context, topics []string, o Options) error
 
 // Copy plans to take over into B what A holds.
 func (both *Pair) Copy(ctx context.Context, o admin.CopyOptions) (*admin.Copy, error) {
+	readers, err := both.A.readers(ctx)
+	if err != nil {
+		return nil, both.A.Pointed(err)
+	}
 	v, err := admin.Look(ctx, both.A.Resources)
 	if err != nil {
 		return nil, both.A.Pointed(err)
 	}
+	plan := func() (*admin.Copy, error) { return admin.PlanCopy(ctx, v, both.B.Resources, o) }
 	if both.Across {
-		return admin.PlanCopyAcross(ctx, v, both.A.Reader, both.B.Resources, o)
+		plan = func() (*admin.Copy, error) { return admin.PlanCopyAcross(ctx, v, both.A.Reader, both.B.Resources, o) }
 	}
-	return admin.PlanCopy(ctx, v, both.B.Resources, o)
+	c, err := plan()
+	if err == nil {
+		c.Beside(readers)
+	}
+	return c, err
+}
+
+// readers are the members of the Kafka group that a target is or runs with; none where neither is known.
+func (t *Target) readers(ctx context.Context) (foreign.Readers, error) {
+	if t.File == nil {
+		return admin.ReadersOf(ctx, t.Layout)
+	}
+	n, err := t.source.MemberCount(ctx)
+	return foreign.Readers{Members: n}, err
 }

@@ -31,6 +31,7 @@ type Target struct {
 	means   foreign.Meaning // what the numbers mean whatever a program thinks of them, by a protocol or a format; unset: the user has to say
 	brokers *kafka.Config   // where the URL itself leads to Kafka; nil: it does not
 	address string          // of a URL, without secrets and parameters
+	movable bool            // its Layout is a Kafka group's commits, read by the protocol
 	detail  string          // what the URL names there: key spark:orders, group orders-agg
 
 	source *kafka.Source
@@ -44,6 +45,7 @@ type Access uint8
 const (
 	Offsets Access = iota // a ledger or another program's offsets, with brokers that answer
 	Ledger                // a ledger, with brokers that answer: for verbs that move positions or prove them
+	Movable               // a ledger or a Kafka group, with brokers that answer: for offsets set
 	Stored                // what is stored, whichever program stored it; no broker is asked
 )
 
@@ -57,6 +59,8 @@ type Options struct {
 	Brokers     string // --brokers: those of a URL; of a pair, those of B. Empty: where the file or the URL leads
 	FromBrokers string // --from-brokers: those of A in a pair, where its cluster is another one
 	Meaning     string // --meaning: a word, or of a pair two with a comma between them. Empty: not given
+
+	anyGroup bool // a ledger's URL need not name a group
 }
 
 // Use opens what an operand names, hands it to do, and closes it. The remedies of do's errors name what was typed.
@@ -94,7 +98,7 @@ func (t *Target) use(ctx context.Context, o Options, opening error, do func(cont
 			return err
 		}
 	}
-	if o.Access == Ledger && t.Layout != nil {
+	if t.Layout != nil && (o.Access == Ledger || o.Access == Movable && !t.movable) {
 		return t.Pointed(codes.Usage("fencepost offsets copy FILE PIPELINE.yaml takes them over first", "%s is another program's: it is looked at and copied, and never changed", t.Location()))
 	}
 	return t.Pointed(do(ctx, t))
@@ -299,6 +303,13 @@ func (t *Target) typed() *pipeline.File {
 	return &pipeline.File{Name: t.Word()}
 }
 
+// urlWords are what a URL has in place of a file's keys.
+var urlWords = strings.NewReplacer("source.brokers", "--brokers",
+	"source.tls.enabled: true", "add tls=true to the URL", "source.tls.enabled: false", "take tls=true out of the URL",
+	"source.tls.ca: PATH", "add ca=PATH to the URL:", "source.tls.server_name: one", "add server_name=NAME to the URL: one",
+	"source.tls.cert and source.tls.key:", "add cert=PATH and cert_key=PATH to the URL:",
+	"source.sasl: {mechanism: …, user: …, password: …}", "kafka://USER:${PW}@HOST:9093?sasl=SCRAM-SHA-512, or PLAIN")
+
 // Pointed makes a *fencepost.UserError of an error, whose remedy names what was typed. nil stays nil, and so does an error
 // that is only an exit code, when everything was printed already.
 func (t *Target) Pointed(err error) error {
@@ -314,7 +325,7 @@ func (t *Target) Pointed(err error) error {
 		return err
 	}
 	out := *fault
-	out.Help = strings.ReplaceAll(out.Help, "source.brokers", "--brokers")
+	out.Help = urlWords.Replace(out.Help)
 	out.Help = strings.ReplaceAll(out.Help, "fencepost run "+t.Word(), "the first run of its pipeline") // only files run
 	return &out
 }

@@ -53,6 +53,7 @@ func openURL(ctx context.Context, operand string, o Options) (*Target, error) {
 	if err != nil {
 		return none, err
 	}
+	l.anyGroup = o.anyGroup
 	if err := l.noLedger(); err != nil {
 		return none, err
 	}

@@ -22,9 +22,11 @@ type Plan struct {
 	PastLast []string        `json:"past_last"` // partitions without a record at or after ToTime: they go to the end, or stay there
 	Moves    []PlannedMove   `json:"moves"`     // in partition order
 
-	Past  string          `json:"-"` // PastLast, with neighbours joined
-	Clock text.Clock      `json:"-"` // how times are printed
-	Left  fencepost.Place `json:"-"` // where the group went on, if the ledger is an old primary's
+	Past      string          `json:"-"` // PastLast, with neighbours joined
+	Clock     text.Clock      `json:"-"` // how times are printed
+	Left      fencepost.Place `json:"-"` // where the group went on, if the ledger is an old primary's
+	Committed bool            `json:"-"` // a Kafka group's commits are moved, and not a ledger
+	Members   int             `json:"-"` // of that group, live
 }
 
 // PlannedMove is one partition that would move.
@@ -44,7 +46,7 @@ type PlannedMove struct {
 // NewPlan makes the answer.
 func NewPlan(p *admin.Plan) Plan {
 	out := Plan{Head: head("offsets set"), Group: p.Group, Stay: p.Stay, ToTime: Instant{p.ToTime()}, PastLast: []string{}, Moves: []PlannedMove{},
-		Clock: text.ClockAt(p.Made), Left: p.Left}
+		Clock: text.ClockAt(p.Made), Left: p.Left, Committed: p.Committed, Members: p.Members}
 	for _, l := range p.Lines {
 		out.Moves = append(out.Moves, PlannedMove{l.Topic, l.Partition, l.Cause.String(), position(l.Held), Next{l.Next.Offset}, l.Repeats, l.Dense,
 			Number(l.AtMost), Instant{l.RecordAt}, Word(l.Why)})
@@ -82,6 +84,17 @@ func (p Plan) Summary() string {
 	return strings.Join(parts, ", ")
 }
 
+// Safety says beside whom the plan may be carried out.
+func (p Plan) Safety() string {
+	switch {
+	case !p.Committed:
+		return "Safe while workers run: they obey the Fence"
+	case p.Members > 0:
+		return "Refused while it has live members: " + text.Count(p.Members)
+	}
+	return "No member is live; Kafka has no Fence"
+}
+
 // Table is the moves in a table.
 func (p Plan) Table() screen.Table {
 	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "OFFSET", Right: true}, {Name: "NEXT", Right: true},
@@ -109,6 +122,8 @@ type Done struct {
 	Moves    []DoneMove      `json:"moves"`
 
 	Left []string `json:"-"` // of a repair: what is left, and why, a line each
+
+	Committed bool `json:"-"` // a Kafka group's commits were moved, which have no Fence
 }
 
 // DoneMove is one move that was made.
@@ -126,7 +141,7 @@ type DoneMove struct {
 
 // NewDone makes the answer of offsets set.
 func NewDone(p *admin.Plan, done admin.Done) Done {
-	out := Done{Head: head("offsets set"), Group: p.Group, Executed: true, Verified: true, Stay: p.Stay, WentOn: done.WentOn}
+	out := Done{Head: head("offsets set"), Group: p.Group, Executed: true, Verified: true, Stay: p.Stay, WentOn: done.WentOn, Committed: p.Committed}
 	for i, m := range done.Moves {
 		out.Moves = append(out.Moves, DoneMove{m.Topic, m.Partition, m.Cause.String(), position(m.Held), position(m.Next), Number(done.Repeats[i].N), !done.Repeats[i].Most,
 			Number(m.AtMost), Word(m.Reason())})
@@ -159,6 +174,9 @@ func (d Done) Lines() (lines []string) {
 		says = "nothing had to move"
 	case 1:
 		says = "1 of 1 partition holds the new Fence"
+	}
+	if d.Committed && len(d.Moves) > 0 {
+		says = fmt.Sprintf("%d of %s read back", len(d.Moves), text.Plural(len(d.Moves), "partition"))
 	}
 	if d.WentOn > 0 {
 		says += fmt.Sprintf("; a worker went on from it already in %d", d.WentOn)

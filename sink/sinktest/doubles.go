@@ -81,6 +81,41 @@ func looking(w *world) {
 	}
 }
 
+// groupsListed: a ledger that lists its groups lists all of them and no other, makes nothing by that, and a newer one is named.
+func groupsListed(w *world) {
+	opened, err := w.store.Open(w.Context(), ledger.KeepAll)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer opened.Close()
+	lister, ok := ledger.As[ledger.Groups](opened.Ledger())
+	if !ok {
+		w.Logf("%T does not list its groups", opened.Ledger())
+		return
+	}
+	if got, err := lister.Groups(w.Context()); len(got) > 0 || err != nil {
+		w.Errorf("a ledger that nothing was written into: got %q, %v, want none", got, err)
+	}
+	if finder, ok := ledger.As[ledger.Finder](opened.Ledger()); ok {
+		if there, err := finder.Exists(w.Context(), w.group); there || err != nil {
+			w.Errorf("after the groups were listed: got %t, %v, want no ledger", there, err)
+		}
+	}
+	var want []fencepost.Group
+	for _, g := range []fencepost.Group{"Flights", "a b/c%{d}*", "flight-delays", "flights", "groß:1"} {
+		w.group = g
+		w.start(w.worker(ledger.KeepAll), 0, partition(0))
+		want = append(want, g)
+	}
+	if got, err := lister.Groups(w.Context()); !slices.Equal(got, want) || err != nil {
+		w.Errorf("groups: got %q, %v, want %q", got, err, want)
+	}
+	w.store.MakeNewer(w.T)
+	if _, err := lister.Groups(w.Context()); !errors.Is(err, ledger.ErrNewer) {
+		w.Errorf("a ledger of a newer version: got %v, want ErrNewer", err)
+	}
+}
+
 // topicsByCase: topics whose names differ in case only have a state each.
 func topicsByCase(w *world) {
 	k := w.worker(ledger.KeepAll)

@@ -132,5 +132,6 @@ var demands = []struct {
 	{"a-range-applied-twice-has-its-rows-twice", appliedTwice},
 	{"text-that-is-not-utf-8", oddText},
 	{"looking-makes-nothing", looking},
+	{"groups-are-listed", groupsListed},
 	{"topics-that-differ-in-case", topicsByCase},
 }

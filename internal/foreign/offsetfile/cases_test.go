@@ -22,6 +22,16 @@ func real(t *testing.T, name string) foreign.Offsets {
 	return f
 }
 
+// realFile is one file that Spark wrote.
+func realFile(t *testing.T, name string) *fstest.MapFile {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fstest.MapFile{Data: data}
+}
+
 func offsetsV2(sources ...string) string {
 	return strings.Join(append([]string{"v2", metadata}, sources...), "\n")
 }
@@ -30,11 +40,18 @@ func TestO5SparkOffsetLogV2(t *testing.T) {
 	if got, want := told(real(t, "spark-offv2")), "clicks:0=228 clicks:1=228"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+	named := "D/sources/orders_in/0: a source that is not Kafka, passed over D/sources/other/0: a source that is not Kafka, passed over " +
+		"D: batch 0 was begun and not finished, and sources/ holds no start of a Kafka source"
+	if got := told(real(t, "spark-named")); got != named {
+		t.Errorf("%s, want %s", got, named)
+	}
 	for _, c := range []struct {
 		what string
 		fsys fstest.MapFS
 		want string
 	}{
+		{"a batch of named sources that Spark wrote", fstest.MapFS{"offsets/0": realFile(t, "spark-named/offsets/0"), "commits/0": {Data: []byte(committed)}},
+			"D/offsets/0:3: source other is not Kafka, passed over D/offsets/0:4: source orders_in is not Kafka, passed over"},
 		{"v1 and v2 in one folder", folder("offsets/0", offsets(`{"t":{"0":5}}`), "offsets/1", offsetsV2(`0:{"t":{"0":9}}`),
 			"commits/0", committed, "commits/1", committed), "t:0=9"},
 		{"named sources, and one without an offset", folder("offsets/0", offsetsV2(`orders_in:{"a":{"0":5}}`, `17:-`, `other:{"b":{"1":6}}`, "files:{\"logOffset\":3}"), "commits/0", committed),

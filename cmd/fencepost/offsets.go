@@ -56,7 +56,8 @@ const whyUse = "TEXT  kept with each move, beside time and who ($FENCEPOST_WHO, 
 
 // urlForms are the URLs of ledgers on the screens of verbs.
 const urlForms = "URL: postgres://USER@HOST/DB?group=G  mysql://..  sqlite:PATH?group=G  redis://:${PW}@HOST/0?group=G\n" +
-	"     zk://HOST?group=G  kafka://HOST:9092?group=G  redis://HOST/0?layout=pattern-a&key=KEY"
+	"     zk://HOST?group=G  kafka://HOST:9092?group=G  redis://HOST/0?layout=pattern-a&key=KEY\n" +
+	"     kafka://USER:${PW}@HOST:9093?group=G&tls=true&ca=PATH&sasl=SCRAM-SHA-512"
 
 // targets are the options with which a verb opens its operands.
 func (a *app) targets(access target.Access, f targetFlags) target.Options {

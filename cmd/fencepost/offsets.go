@@ -57,7 +57,8 @@ const whyUse = "TEXT  kept with each move, beside time and who ($FENCEPOST_WHO, 
 // urlForms are the URLs of ledgers on the screens of verbs.
 const urlForms = "URL: postgres://USER@HOST/DB?group=G  mysql://..  sqlite:PATH?group=G\n" +
 	"     redis://:${PW}@HOST/0?group=G  zk://HOST?group=G  kafka://HOST:9092?group=G\n" +
-	"     redis://HOST/0?layout=pattern-a&key=KEY"
+	"     redis://HOST/0?layout=pattern-a&key=KEY" + "\n" +
+	"     kafka://USER:${PW}@HOST:9093?group=G&tls=true&ca=PATH&sasl=SCRAM-SHA-512"
 
 // targets are the options with which a verb opens its operands.
 func (a *app) targets(access target.Access, f targetFlags) target.Options {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/foreign"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/source"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -164,7 +165,7 @@ func (l *Layout) Absence(ctx context.Context) *fencepost.UserError {
 	case g.Kind == kindShare:
 		return missing(fact("idle", g.Kind), "it is a share group (KIP-932) whose partitions have no start offset yet")
 	case g.Members > 0:
-		return missing(fact("live", g.Kind), "it is live, with %d members, and has not committed any yet", g.Members)
+		return missing(fact("live", g.Kind), "it is live, with %s, and has not committed any yet", text.Plural(g.Members, "member"))
 	case s.named():
 		return s.mayNot("DESCRIBE", "topic", "TOPIC", missing(nil, "it is there, and topics that user %s may not DESCRIBE are not in the answer", s.user()))
 	}

@@ -98,6 +98,10 @@ func TestO4DescribeIsEnough(t *testing.T) {
 		}
 		return nil
 	})
+	put := l.Put(t.Context(), map[fencepost.TopicPartition]fencepost.OffsetRange{tp(topic, 0): {Until: 4}})
+	if f := codes.Named(put); f.Code != "kafka-denied" || !strings.HasSuffix(f.Help, fmt.Sprintf("--operation Read --group '%s'", g)) {
+		t.Errorf("put: %v, help %s; want READ of the group", put, f.Help)
+	}
 	b.produce(b.cl, topic, 0, 9)
 	scanned := s.Scan(t.Context(), map[fencepost.TopicPartition]fencepost.OffsetRange{tp(topic, 0): {From: 5, Until: 9}}, func(*fencepost.Record) bool { return false })
 	if f := codes.Named(scanned); f.Code != "kafka-denied" || !strings.HasSuffix(f.Help, "--operation Read --topic '"+topic+"'") {

@@ -73,7 +73,7 @@ func TestO10AbsenceWithItsCause(t *testing.T) {
 			if r := newReader(t, s); !r.poll(longest, func() bool { return h.count() == 2 }) {
 				t.Fatal("no member")
 			}
-			absence(g, "it is live, with 1 members, and has not committed any yet", "wait until it commits")
+			absence(g, "it is live, with 1 member, and has not committed any yet", "wait until it commits")
 			if err := s.Leave(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -168,8 +168,10 @@ func (l *Layout) refusal(ctx context.Context, resp *kmsg.OffsetCommitResponse) e
 			case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.RebalanceInProgress):
 				members, _ := s.Members(ctx) // for the message only
 				return unfencedLive(s.cfg.Brokers[0], s.cfg.Group, max(1, len(members)))
-			case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed):
-				return s.refused(ctx, err, s.cfg.Group)
+			case errors.Is(err, kerr.TopicAuthorizationFailed):
+				return s.mayNot("READ", "topic", t.Topic, nil)
+			case errors.Is(err, kerr.GroupAuthorizationFailed):
+				return s.mayNot("READ", "group", string(s.cfg.Group), nil)
 			default:
 				refused = append(refused, fmt.Sprintf("%s:%d %s", t.Topic, p.Partition, code(err)))
 			}

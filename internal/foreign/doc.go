@@ -21,7 +21,8 @@
 //
 // # How it fails
 //
-// *fencepost.UserError with the code layout-damaged; any other error is no answer.
+// *fencepost.UserError with the code layout-damaged or layout-newer; any other error is no answer. Why there are no offsets is
+// asked of an [Explainer], who reads by them of a [Watched].
 //
 // # What it does not do
 //

@@ -4,7 +4,7 @@
 //	flights.yaml                                               a pipeline file: its ledger, brokers and sink
 //	postgres://USER:PASSWORD@HOST:5432/DATABASE?group=G        a ledger, as mysql://, sqlite:PATH, redis://, zk://
 //	redis://:${PW}@HOST:6379/0?layout=pattern-a&key=KEY        a layout: docs/layouts.md names them
-//	kafka://HOST:9092?group=G                                  what a Kafka group has committed
+//	kafka://HOST:9092?group=G                                  what a Kafka group has committed; without group= its cluster (Groups, Logs)
 //
 //	operand --Open--> Target: group, ledger or layout, history --Use--> its brokers, asked whether they answer --> the verb
 //
@@ -18,7 +18,7 @@
 //   - What is printed of a URL is Target.String, which holds no secret; errors quote no part of a URL that may hold one.
 //   - A parameter that a scheme does not take is refused, with the nearest that it takes. (Databases take those of their
 //     drivers too.)
-//   - Opening connects to nothing, and makes nothing.
+//   - Opening connects to nothing, and makes nothing. A file whose form may say what its numbers mean is read.
 //   - What was opened is closed, also where the next step fails, and also after the caller's context has ended.
 //
 // # How it fails

@@ -30,10 +30,13 @@ var fileLayouts = func() map[string]layout {
 			if err != nil {
 				return nil, err
 			}
-			if form.Own {
+			switch {
+			case form.Own:
 				t.means = foreign.MeaningNext
-			} else if f, err := t.Layout.Foreign(ctx); err == nil { // else whoever reads it next returns the error
-				t.means = f.Means
+			case form.Says:
+				if f, err := t.Layout.Foreign(ctx); err == nil { // else whoever reads it next returns the error
+					t.means = f.Means
+				}
 			}
 			return t, nil
 		}}

@@ -124,6 +124,12 @@ func TestO7TopicInTwoLines(t *testing.T) {
 	if want := "t:0=5 t:1=8 D/offsets/0: t:0 is at 5 in the source of line 3 and at 7 in the source of line 4: taken is the lower one D/offsets/0: t:1 is at 9 in the source of line 3 and at 8 in the source of line 4: taken is the lower one"; err != nil || told(f) != want {
 		t.Errorf("%s, %v; want %s", told(f), err, want)
 	}
+	starts := folder("offsets/0", offsets("-", "-"), "sources/0/0", "\x00v1\n{\"t\":{\"0\":5}}", "sources/1/0", "\x00v1\n{\"t\":{\"0\":7}}")
+	_, err = ParseCheckpoint(starts, "D", Options{})
+	wantFault(t, err, "layout-ambiguous", "t:0 is at 5 in source 0 and at 7 in source 1   help: 'file:D?layout=spark-checkpoint&twice=lower'")
+	if f, err := ParseCheckpoint(starts, "D", Options{Lower: true}); err != nil || len(f.Entries) != 1 || f.Entries[0].Until != 5 {
+		t.Errorf("%s, %v; want t:0=5", told(f), err)
+	}
 	for _, lower := range []bool{false, true} { // a source that does not know of a partition yet begins it at its start
 		_, err = ParseCheckpoint(folder("offsets/0", offsets(`{"t":{"0":5,"1":9}}`, `{"t":{"0":5}}`), "commits/0", committed), "D", Options{Lower: lower})
 		wantFault(t, err, "layout-ambiguous", "D/offsets/0: t:1 is in the source of line 3 and not in the source of line 4, which reads t as well")

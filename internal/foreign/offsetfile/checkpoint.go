@@ -58,7 +58,7 @@ func parseCheckpoint(fsys fs.FS, name string, o Options) (foreign.Offsets, error
 	}
 	var c content
 	if newest < 0 {
-		c, err = readStart(fsys, name, begun)
+		c, err = readStart(fsys, name, begun, o)
 	} else if c, err = readBatch(fsys, name, newest, o); err == nil {
 		c.notes = append(c.notes, unfinished(name, begun, done, newest)...)
 	}
@@ -103,7 +103,7 @@ func unfinished(name string, begun, done []int64, newest int64) (notes []string)
 }
 
 // readStart reads where the sources begin: no batch was finished.
-func readStart(fsys fs.FS, name string, begun []int64) (c content, err error) {
+func readStart(fsys fs.FS, name string, begun []int64, o Options) (c content, err error) {
 	starts, notes, err := readSources(fsys, name)
 	if err != nil {
 		return c, err
@@ -128,7 +128,7 @@ func readStart(fsys fs.FS, name string, begun []int64) (c content, err error) {
 		what += ": taken is the start that Spark keeps in sources/"
 	}
 	c.notes = append(c.notes, what)
-	return c, c.addSources(starts, Options{})
+	return c, c.addSources(name, starts, o)
 }
 
 // readBatch reads where a finished batch ended.
@@ -169,7 +169,7 @@ func readBatch(fsys fs.FS, dir string, id int64, o Options) (c content, err erro
 			return c, err
 		}
 	}
-	return c, c.addSources(sources, o)
+	return c, c.addSources(dir, sources, o)
 }
 
 // sourceLine takes the line of a source apart: in v2 its number or name is before the first colon.
@@ -213,7 +213,7 @@ func (c *content) addWaiting(fsys fs.FS, dir string, sources []kafkaSource) ([]k
 }
 
 // addSources adds what the sources read. Of a topic that two of them read they must agree.
-func (c *content) addSources(sources []kafkaSource, o Options) error {
+func (c *content) addSources(dir string, sources []kafkaSource, o Options) error {
 	rows := map[fencepost.TopicPartition]reading{}
 	topics := map[string]kafkaSource{} // :: topic -> the first source that reads it
 	for _, s := range sources {
@@ -237,7 +237,7 @@ func (c *content) addSources(sources []kafkaSource, o Options) error {
 			case twice && was.source == s.name:
 				return damaged(s.file, r.line, "%s stands there twice", r.TopicPartition)
 			case twice && was.Until != r.Until:
-				if err := c.lower(was, r, s, o); err != nil {
+				if err := c.lower(dir, was, r, s, o); err != nil {
 					return err
 				}
 				if was.Until < r.Until {
@@ -261,14 +261,14 @@ type reading struct {
 }
 
 // lower notes that two sources differ, and refuses them unless the lower one was asked for.
-func (c *content) lower(was reading, r row, s kafkaSource, o Options) error {
+func (c *content) lower(dir string, was reading, r row, s kafkaSource, o Options) error {
 	differ := fmt.Sprintf("%s: %s is at %d in %s and at %d in %s", s.file, r.TopicPartition, was.Until, was.source, r.Until, s.name)
 	if o.Lower {
 		c.notes = append(c.notes, differ+": taken is the lower one")
 		return nil
 	}
 	return &fencepost.UserError{Code: "layout-ambiguous", Exit: 2, Err: fmt.Errorf("%s", differ),
-		Help: "add &twice=lower to the URL: it takes the lower one, which repeats what is between them and loses nothing"}
+		Help: fmt.Sprintf("'file:%s?layout=%s&twice=lower' takes the lower one, which repeats what is between them and loses nothing", dir, checkpoint)}
 }
 
 // samePartitions refuses a topic that one source reads more of than another: where a partition is absent, that source begins it

@@ -4,9 +4,11 @@
 //	json              x     x        our own: format 1, topic ID and epoch too; offsets show -o json can be read as well
 //	csv               x     x        our own, the same names flattened, with a header
 //	kafka-csv         x     x        kafka-consumer-groups: topic,partition,offset or group,topic,partition,offset
+//	get-offsets       x     x        kafka-get-offsets and kcat -Q: topic:partition:offset
 //	rpk               x     x        topic partition offset
 //	kcl               x     x        [{"topic": "orders", "partition": 0, "offset": 183}]
-//	connect           x     x        the offsets of a Kafka Connect sink, as its REST interface shows and takes them
+//	connect           x     x        the offsets of a Kafka Connect sink, as its REST interface shows and takes them; of
+//	                                 MirrorMaker 2's source, as it shows them
 //	spark             x     x        Spark's startingOffsets: {"orders":{"0":183}}
 //	spark-checkpoint  x              the checkpoint folder of a Spark streaming query
 //
@@ -28,12 +30,15 @@
 // # How it fails
 //
 //	layout-damaged     FILE:LINE and what is wrong; if the file is of another form, which one it looks like
+//	layout-newer       a later version of its program wrote it
+//	layout-ambiguous   two sources of a checkpoint read a partition and differ; Options.Lower takes the lower one
 //	layout-unknown     no such form
 //	choice-needed      the file holds several groups and none was named
 //	file-not-found, file-not-readable, file-is-folder
 //
 // # What it does not do
 //
-// It gives numbers no meaning: foreign.Entry.Resume does, and the writers take what is next to read. It reads a
+// It gives numbers no meaning: foreign.Entry.Resume does, and the writers take what is next to read. Only of MirrorMaker 2
+// the form itself says it (foreign.Offsets.Means). It reads a file once, since a pipe has nothing the second time. It reads a
 // checkpoint from the local disk only. It writes to an io.Writer and knows nothing of files that exist already.
 package offsetfile

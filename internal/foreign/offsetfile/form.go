@@ -24,6 +24,7 @@ type Form struct {
 	// Own: the form is ours, so its numbers are next to read, and their meaning need not be given.
 	Own    bool
 	Folder bool // a folder, not a file
+	Says   bool // a file of it may say what its numbers mean: foreign.Offsets.Means
 
 	read  func(name string, data []byte) (content, error) // nil: not read as a file
 	write func(group fencepost.Group, entries []foreign.Entry) []byte
@@ -46,7 +47,7 @@ func Forms() []Form {
 		{Name: "get-offsets", About: "kafka-get-offsets: topic:partition:offset; also what kcat -Q prints", read: readGetOffsets, write: writeGetOffsets},
 		{Name: "rpk", About: "rpk group seek: topic partition offset", read: readRPK, write: writeRPK},
 		{Name: "kcl", About: `kcl: [{"topic":..., "partition":..., "offset":...}]`, read: readKCL, write: writeKCL},
-		{Name: "connect", About: "offsets of a Kafka Connect sink, and of MirrorMaker 2's source", read: readConnect, write: writeConnect},
+		{Name: "connect", About: "offsets of a Kafka Connect sink, and of MirrorMaker 2's source", Says: true, read: readConnect, write: writeConnect},
 		{Name: "spark", About: "Spark's startingOffsets, one line of JSON", read: readSpark, write: writeSpark},
 		{Name: checkpoint, About: "checkpoint folder of a Spark streaming query", Folder: true},
 	}

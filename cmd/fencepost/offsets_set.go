@@ -188,6 +188,7 @@ func sinkText(repeats text.Amount, f *pipeline.File) string {
 	case f == nil:
 		return repeats.Of("record") + " are applied again by whoever runs the group"
 	}
+	repeats.Most = repeats.Most || f.Tombstone == "skip" // a record without a value makes no row
 	return f.About().Repeat(repeats)
 }
 

@@ -24,4 +24,11 @@ func TestSinkText(t *testing.T) {
 			t.Errorf("sink text is %q, want %q ...", got, want)
 		}
 	}
+	f, err := pipeline.Parse("f.yaml", []byte("group: g\nsource: {brokers: [h:1], topics: [t]}\nschema: {id: int}\ntombstone: skip\nsink: {sqlite: {path: a.db, table: trips}}\n"), pipeline.Process())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := sinkText(text.Amount{N: 300}, f), "table trips has no key: up to 300 rows will stand there twice"; !strings.HasPrefix(got, want) {
+		t.Errorf("where records without a value are skipped: got %q, want %q ...", got, want)
+	}
 }

@@ -150,6 +150,6 @@ func (a *app) printTop(w io.Writer, root *cobra.Command) {
 	}
 	fmt.Fprintf(w, "%-13s%s\n\n", "", strings.Join(append(also, "help CODE"), "  "))
 	fmt.Fprint(w, "Everywhere:  -o table|wide|json|yaml|csv  -q  -v  --timeout 10s  --color auto  --no-progress\n"+
-		"             --set KEY=VALUE, in the place of what the pipeline file has: --set batch.records=1000\n"+
+		"             --set KEY=VALUE  in the place of a key of the pipeline file\n"+
 		"Exit codes:  0 ok  1 error  2 usage  3 findings  4 refused for safety, nothing changed\n")
 }

@@ -30,7 +30,7 @@ var auditManual = manual{
 		"doubled  a record has more rows than commits cover it",
 		"foreign  a row of no record that a commit covers",
 		"not checked  rows that do not name their records: exit 3. The tables of",
-		"  fencepost ddl do; for sql, audit: names one. Not with a key, nor in Redis",
+		"  fencepost ddl do, and sql by audit:. Not with a key",
 	},
 	exit:   "0 proven   1 error   2 usage   3 findings, or rows not checked",
 	see:    "moves, offsets show",

@@ -53,7 +53,7 @@ func TestCheck(t *testing.T) {
 			[]string{"database | column-missing schema.n | table flights has no column n | ALTER TABLE flights ADD COLUMN n bigint;   or drop it from schema", none}},
 		{"wrong types", "alter table flights drop constraint positive, alter n type date using null, alter _topic type int using null", Config{Table: "flights"},
 			[]string{"database | column-type schema.n | column n is int, and date in table flights does not take that | int goes into int2, int4, int8, numeric, float8; or let SQL convert it: sql: INSERT INTO flights (n) SELECT n::date FROM batch",
-				"database | column-type table | column _topic is text, and integer in table flights does not take that | text goes into text, varchar, bpchar, name, citext, enum, uuid; or let SQL convert it: sql: INSERT INTO flights (_topic) SELECT _topic::integer FROM batch", none}},
+				"database | column-type table | column _topic is text, and integer in table flights does not take that | ALTER TABLE flights ALTER COLUMN _topic TYPE text;   text goes into text, varchar, bpchar, name, citext, enum, uuid; or let SQL convert it: sql: INSERT INTO flights (_topic) SELECT _topic::integer FROM batch", none}},
 		{"unfilled", "alter table flights add a int not null, add b int generated always as (n) stored", Config{Table: "flights"},
 			[]string{"database | column-unfilled table | table flights wants a value in column a (not null, no default), and the schema has none | add a to schema; or ALTER TABLE flights ALTER COLUMN a SET DEFAULT ...", none}},
 		{"no unique index", "create index on flights (n); create unique index on flights (n, value); create unique index on flights (n) where n > 0", Config{Table: "flights", Key: []string{"n"}},

@@ -19,6 +19,7 @@ const (
 	sampledRecords    = 600
 	sampledPartitions = 100 // of more, those of the lowest numbers
 	leastSampled      = 3   // of each end of a partition
+	sampledBytes      = 32 << 20
 )
 
 // sampled is what a sample of real records shows of the schema.
@@ -28,6 +29,7 @@ type sampled struct {
 	row      []fencepost.Column
 	columns  []sampledColumn
 	n, bad   int
+	bytes    int
 	firstBad string           // place and reason
 	values   []map[string]any // some of them, for where a field may be
 	badCode  string
@@ -56,7 +58,11 @@ func (o *Opened) records(ctx context.Context, notNull []string) []fencepost.Find
 		if len(r) == 0 {
 			continue
 		}
-		if err := o.Source.Scan(ctx, r, func(rec *fencepost.Record) bool { s.see(rec); return true }); err != nil {
+		if err := o.Source.Scan(ctx, r, func(rec *fencepost.Record) bool {
+			s.see(rec)
+			s.bytes += len(rec.Key) + len(rec.Value)
+			return s.bytes < sampledBytes
+		}); err != nil {
 			return []fencepost.Finding{silentRecords(err)}
 		}
 	}

@@ -3,3 +3,5 @@ package main
 import "testing"
 
 func TestO1ParkedByTheSink(t *testing.T) { runCase(t, "o1") }
+
+func TestH1TwoFilesOneGroup(t *testing.T) { runCase(t, "h1") }

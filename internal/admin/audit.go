@@ -94,7 +94,7 @@ func Prove(ctx context.Context, r Resources, o AuditOptions) (*Audit, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Repeated = c.causes[ledger.CauseRewind] > 0
+	a.Repeated = c.rewound
 	c.sum(a)
 	c.compare(a, before, v)
 	return a, proveRows(ctx, r, o, a, c, before)
@@ -112,6 +112,7 @@ type chain struct {
 	covered map[TopicPartition][]covered
 	bad     bool
 	causes  map[ledger.Cause]int64
+	rewound bool  // a position went back; a rewind to where it is records something else
 	merged  int64 // commits of which only the sum is kept
 	unkept  map[TopicPartition]bool
 }
@@ -134,6 +135,7 @@ func (c *chain) follow(a *Audit, m ledger.Recorded) {
 	c.stands[tp] = m.Next
 	c.link(a, m, held, known)
 	c.learn(m)
+	c.rewound = c.rewound || m.Cause == ledger.CauseRewind && m.Next.Offset < m.Held.Offset
 	if m.Cause != ledger.CauseCommit {
 		c.causes[m.Cause]++
 		return

@@ -31,6 +31,7 @@ type View struct {
 	Notes     []string        // what is odd about its layout
 	// Unreported is why it is not known what the workers know; nil: it is.
 	Unreported error
+	Pipeline   ledger.Pipeline // what the group does; without Parts: not known
 
 	entries map[fencepost.TopicPartition]foreign.Entry
 }

@@ -15,13 +15,14 @@ func (v *View) readReports(ctx context.Context, r Resources) {
 	if r.Layout != nil {
 		return
 	}
-	reports, err := ledger.ReadReports(ctx, r.Ledger, r.Group)
+	known, err := ledger.ReadReports(ctx, r.Ledger, r.Group)
 	if v.Unreported = err; err != nil {
 		return
 	}
+	v.Pipeline = known.Pipeline
 	for i := range v.Standings {
 		s := &v.Standings[i]
-		if rep, ok := reports[s.TopicPartition]; ok && rep.Current(s.Position) {
+		if rep, ok := known.Reports[s.TopicPartition]; ok && rep.Current(s.Position) {
 			s.report(rep)
 		}
 	}

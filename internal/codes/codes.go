@@ -30,7 +30,7 @@ var all = []Code{
 	{"ledger-removed", 2}, {"ledger-went-back", 0}, {"listen-refused", 1}, {"lost-row", 0}, {"meaning-needed", 2}, {"mirror-ahead", 3}, {"name-too-long", 2}, {"no-history", 1},
 	{"not-a-database", 1}, {"not-a-member", 0}, {"not-an-integer", 0}, {"not-in-this-version", 2}, {"not-loopback", 2}, {"not-verified", 1},
 	{"nothing-selected", 2}, {"old-primary", 0}, {"other-cluster", 4}, {"other-ledger", 4}, {"out-of-bounds", 4}, {"outcome-unknown", 1}, {"parked-left", 3}, {"partition-halted", 0},
-	{"plan-damaged", 2}, {"plan-stale", 4}, {"pooler-refused", 1}, {"port-in-use", 1}, {"range-outside", 4}, {"record-refused", 0}, {"record-undecodable", 0},
+	{"pipeline-differs", 4}, {"plan-damaged", 2}, {"plan-stale", 4}, {"pooler-refused", 1}, {"port-in-use", 1}, {"range-outside", 4}, {"record-refused", 0}, {"record-undecodable", 0},
 	{"recreated", 0}, {"redis-cluster", 1}, {"redis-damaged", 1}, {"redis-denied", 1}, {"redis-error", 1}, {"redis-evicts", 4},
 	{"redis-full", 1}, {"redis-key-taken", 4}, {"redis-no-db", 1}, {"redis-not-ready", 1}, {"redis-tls", 1}, {"redis-too-old", 1},
 	{"redis-torn", 4}, {"redis-unreachable", 1}, {"redis-wrong-type", 1}, {"reports-not-kept", 0}, {"sasl-refused", 1}, {"session-timeout-refused", 1},

@@ -94,6 +94,7 @@ type About struct {
 	Promise   []string             // why it is exactly once, in sentences
 	Again     string               // what becomes of a batch that is applied again: "its rows stand twice"
 	Repeat    func(n int64) string // what repeating n records does, for a plan
+	Does      []ledger.Part        // where it writes, and what it makes of a batch; two files with the same do the same
 	Table     string               // empty: none, or named by statements
 	Upserts   bool                 // a row of Table is written over by its key
 	Unordered bool                 // records of one key in different partitions overwrite each other in no order

@@ -72,6 +72,15 @@ func (t table) about(kind string) About {
 		Repeat: func(n int64) string {
 			return fmt.Sprintf("table %s has no key: %s will stand there twice unless you delete them first", t.Table, text.Plural(n, "row"))
 		}}
+	a.Does = []ledger.Part{{Name: "sink", Text: kind, Place: true}}
+	if t.SQL == "" {
+		a.Does = append(a.Does, ledger.Part{Name: "table", Text: t.Table, Place: true})
+	} else {
+		a.Does = append(a.Does, ledger.Part{Name: "statement", Text: strings.TrimSpace(t.SQL)})
+	}
+	if len(t.Key) > 0 {
+		a.Does = append(a.Does, ledger.Part{Name: "key", Text: strings.Join(t.Key, ", ")})
+	}
 	switch {
 	case t.SQL != "":
 		a.Into, a.Again, a.Lanes = kind+" by sql", "your SQL runs over it twice", cmp.Or(t.Lanes, 1) // statements may depend on each other

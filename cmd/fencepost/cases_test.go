@@ -5,3 +5,5 @@ import "testing"
 func TestO1ParkedByTheSink(t *testing.T) { runCase(t, "o1") }
 
 func TestH1TwoFilesOneGroup(t *testing.T) { runCase(t, "h1") }
+
+func TestO20SkipsAndPeeks(t *testing.T) { runCase(t, "o20") }

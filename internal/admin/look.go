@@ -73,6 +73,7 @@ type Standing struct {
 	NextAt   fencepost.Offset // of the oldest unread record; Unknown
 	Entry    *foreign.Entry   // what another program stored; nil: the position is a ledger's
 	Bad      error            // why that record cannot be decoded; nil: it can, or it was not tried
+	Records  []Peeked         // those that park it, as ReadParked found them
 	Report   *ledger.Report   // why a worker says that it stands still; nil: none does
 
 	foreign bool // of a View that is

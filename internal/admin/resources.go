@@ -30,7 +30,9 @@ type Resources struct {
 	Uncommitted bool          // the pipeline reads uncommitted records: no open transaction holds it back
 	// Try decodes a record as a worker would; its error says why it cannot be applied. nil: not tried.
 	Try func(*fencepost.Record) error
-	Who string // recorded with each move
+	// Decode is Try that leaves what it made of the record: a value a column, as far as it got. nil: no schema is known.
+	Decode func(*fencepost.Record) ([]fencepost.Column, error)
+	Who    string // recorded with each move
 
 	// Patience is how long a lost answer of the ledger is asked for again, while it is silent. 0: 30 s.
 	Patience time.Duration

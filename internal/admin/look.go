@@ -31,6 +31,7 @@ type View struct {
 	Notes     []string        // what is odd about its layout
 	// Unreported is why it is not known what the workers know; nil: it is.
 	Unreported error
+	Forgotten  int             // partitions that were left behind, and are not among the Standings
 	Pipeline   ledger.Pipeline // what the group does; without Parts: not known
 
 	entries map[fencepost.TopicPartition]foreign.Entry
@@ -380,6 +381,7 @@ func (v *View) lastMoves(ctx context.Context, r Resources) (err error) {
 	if err != nil {
 		return err
 	}
+	v.leaveForgotten(r, found)
 	for i := range v.Standings {
 		s := &v.Standings[i]
 		l, ok := found[s.TopicPartition]

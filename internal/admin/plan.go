@@ -46,6 +46,7 @@ type Line struct {
 	verdict       ledger.Verdict
 	diverged      fencepost.Offset
 	left          fencepost.Place // where the group went on; the move says to go on here all the same
+	forgets       bool            // it is left behind
 	mends         bool            // it moves even where the offset stays: the topic, or the history behind it, is another
 }
 

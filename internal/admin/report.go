@@ -72,6 +72,15 @@ func (s Standing) Halted() bool {
 	return false
 }
 
+// Ahead is how many offsets a partition has before it that the group has not started; 0 for any other, and where it is not
+// known.
+func (s Standing) Ahead() int64 {
+	if !s.Position.Absent() || s.Decision.Action != ledger.MoveOn || s.Bounds.Err != nil {
+		return 0
+	}
+	return max(0, int64(s.Bounds.HighWatermark-s.Decision.Move(s.stored, 1).Next.Offset))
+}
+
 // Code is why the partition stands still, as an error code; empty: it does not, or there is no code for it.
 func (s Standing) Code() string {
 	switch {

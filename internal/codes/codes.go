@@ -24,7 +24,7 @@ var all = []Code{
 	{"database-no-wal", 1}, {"database-not-found", 1}, {"database-read-only", 1}, {"database-silent", 1}, {"database-starting", 1}, {"database-too-old", 1}, {"disk-full", 1}, {"dsn-invalid", 2},
 	{"ends-not-reached", 1}, {"ends-unknown", 1}, {"env-not-set", 2}, {"file-empty", 2}, {"file-exists", 4}, {"file-is-folder", 2},
 	{"file-not-found", 2}, {"file-not-readable", 2}, {"file-not-writable", 1}, {"folder-damaged", 1}, {"folder-foreign", 1},
-	{"folder-in-use", 1}, {"folder-newer", 1}, {"folder-not-writable", 1}, {"foreign-write", 0}, {"group-live", 4}, {"instance-taken", 1},
+	{"folder-in-use", 1}, {"folder-newer", 1}, {"folder-not-writable", 1}, {"foreign-write", 0}, {"forget-refused", 4}, {"group-live", 4}, {"instance-taken", 1},
 	{"kafka-denied", 1}, {"key-merges", 1}, {"key-missing", 2}, {"key-not-unique", 1}, {"key-unknown", 1}, {"layout-ambiguous", 2}, {"layout-damaged", 1},
 	{"layout-incomplete", 2}, {"layout-unknown", 2}, {"ledger-empty", 4}, {"ledger-key", 0}, {"ledger-missing", 1}, {"ledger-newer", 4},
 	{"ledger-removed", 2}, {"ledger-went-back", 0}, {"listen-refused", 1}, {"lost-row", 0}, {"meaning-needed", 2}, {"mirror-ahead", 3}, {"name-too-long", 2}, {"no-history", 1},

@@ -154,7 +154,7 @@ func (o *Opened) standing(ctx context.Context, found []fencepost.Finding) []fenc
 func positions(view admin.View) (found []fencepost.Finding) {
 	unread := int64(0)
 	for _, s := range view.Standings {
-		unread += max(0, s.Lag)
+		unread += max(0, s.Lag, s.Ahead())
 		if s.NeedsPerson() {
 			found = append(found, halted(s))
 		}

@@ -180,6 +180,7 @@ func (o *Opened) ResourcesToFill() admin.Resources {
 			return own, decoded(decoder, rec, own)
 		},
 	}
+	r.Reads = f.Source.Reads
 	r.History, _ = ledger.As[ledger.History](r.Ledger)
 	r.Provenance, _ = sink.As[sink.Provenance](o.Sink)
 	return r

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,8 +59,10 @@ func (a *app) offsetsRepairVerb() *cobra.Command {
 // choices reads the flags; what they do not say is as the file has it.
 func (f repairFlags) choices(r admin.Resources) (c admin.Choices, sel admin.Selection, err error) {
 	c.Policy = r.Policy
-	if f.policy != "" {
-		if c.Policy, err = admin.ParsePolicy(f.policy, r.Policy); err != nil {
+	policy := f.policy
+	policy, c.Mirror = cutMirror(policy)
+	if policy != "" {
+		if c.Policy, err = admin.ParsePolicy(policy, r.Policy); err != nil {
 			return c, sel, usage("--policy earliest, or --policy earliest,truncated=divergence", "--policy %s: %s", f.policy, err)
 		}
 	}
@@ -79,6 +82,13 @@ func (f repairFlags) choices(r admin.Resources) (c admin.Choices, sel admin.Sele
 		return c, sel, usage("--topic trips, or --topic trips:0,2-4", "--topic %s", err)
 	}
 	return c, sel, nil
+}
+
+// cutMirror takes lost_row=mirror out of a policy: it is a choice of an operator's alone.
+func cutMirror(policy string) (rest string, mirror bool) {
+	parts := strings.Split(policy, ",")
+	others := slices.DeleteFunc(parts, func(p string) bool { return strings.ReplaceAll(strings.TrimSpace(p), "-", "_") == "lost_row=mirror" })
+	return strings.Join(others, ","), len(others) < strings.Count(policy, ",")+1
 }
 
 func (a *app) repair(ctx context.Context, r admin.Resources, flags repairFlags) error {

@@ -77,9 +77,11 @@ type Standing struct {
 	Records  []Peeked         // those that park it, as ReadParked found them
 	Report   *ledger.Report   // why a worker says that it stands still; nil: none does
 
-	foreign bool // of a View that is
-	stored  ledger.Stored
-	answers []ledger.Answer
+	foreign  bool // of a View that is
+	mirror   fencepost.CommittedOffset
+	mirrored bool // mirror is of this ledger and of this topic, and in the log
+	stored   ledger.Stored
+	answers  []ledger.Answer
 }
 
 // unfenced reports whether another program wrote into the ledger.
@@ -122,6 +124,7 @@ func Look(ctx context.Context, r Resources) (View, error) {
 			ClusterID: v.Snapshot.ClusterID, Mirror: -1, Place: v.Snapshot.Place, Left: v.Left}
 		if m, ok := mirrored[tp]; ok {
 			s.stored.Mirror, s.stored.MirrorFence, s.stored.MirrorPlace = m.Offset, ledger.Fence(m.Fence), m.Place
+			s.mirror = m
 		}
 		v.Standings = append(v.Standings, s)
 	}
@@ -238,7 +241,7 @@ func (v *View) reconcile(ctx context.Context, r Resources) {
 		}
 	}
 	for i := range v.Standings {
-		v.Standings[i].settle(r)
+		v.Standings[i].settle(v, r)
 	}
 	v.findTransactions(ctx, r)
 }
@@ -334,7 +337,9 @@ func (s *Standing) reconcile(p ledger.Policy) ledger.Decision {
 func (s *Standing) topicID() fencepost.TopicID { return cmp.Or(s.Position.TopicID, s.Bounds.TopicID) }
 
 // settle derives state and lag from the Decision.
-func (s *Standing) settle(r Resources) {
+func (s *Standing) settle(v *View, r Resources) {
+	s.mirrored = s.mirror.Ledger == v.Snapshot.Ledger && s.mirror.Ledger != (fencepost.LedgerID{}) && s.mirror.TopicID == s.Bounds.TopicID &&
+		s.Bounds.Earliest <= s.mirror.Offset && s.mirror.Offset <= s.Bounds.HighWatermark
 	s.Reason = s.Decision.Reason
 	if d := s.Decision; d.Verdict == ledger.Truncated && d.Diverged >= 0 {
 		s.Reason = fmt.Sprintf("epoch %d ended at %d: %d offsets that were applied are no longer in the log",

@@ -25,7 +25,8 @@ const (
 type Choices struct {
 	Policy  ledger.Policy
 	Record  RecordChoice
-	Records int // with RecordSkip: at most so many records from the one that parks; 0: that one
+	Mirror  bool // a lost row goes on at the Kafka group's offset
+	Records int  // with RecordSkip: at most so many records from the one that parks; 0: that one
 }
 
 // verdictWords are the verdicts that a policy decides, as the pipeline file names them.
@@ -74,7 +75,7 @@ func ParsePolicy(s string, base ledger.Policy) (ledger.Policy, error) {
 // Option is one thing that can be done about one partition, and its price.
 type Option struct {
 	Line
-	Choice string // earliest, latest, divergence, retry, skip
+	Choice string // earliest, latest, divergence, mirror, retry, skip
 	Note   string // may be empty
 }
 
@@ -166,7 +167,18 @@ func (s Standing) options(v View, c Choices, picked bool) (list []Option) {
 			}
 		}
 	}
+	if verdict == ledger.LostRow && s.mirrored {
+		list = append([]Option{s.mirrorOption(v)}, list...)
+	}
 	return append(list, s.recordOptions(v, c, picked)...)
+}
+
+// mirrorOption goes on at the offset that the Kafka group holds of a lost row: the mirror is written behind each commit, and
+// never before it.
+func (s Standing) mirrorOption(v View) Option {
+	return Option{Choice: "mirror", Note: "the Kafka group's offset; repeats what it had not been told", Line: Line{TopicPartition: s.TopicPartition,
+		Next:  ledger.Position{Offset: s.stored.Mirror, LeaderEpoch: fencepost.NoEpoch, TopicID: s.topicID()},
+		Cause: ledger.CauseStart, Partitions: v.About.Topics[s.Topic].Partitions, Why: "lost row: the Kafka group's offset"}}
 }
 
 // recordOptions is what can be done about the record that parks a partition.
@@ -277,6 +289,9 @@ func (r *Repair) choose(c Choices) {
 			want = c.Policy.Recreated.String()
 		case ledger.LostRow:
 			want = c.Policy.LostRow.String()
+			if c.Mirror {
+				want = "mirror"
+			}
 		default:
 			want = map[RecordChoice]string{RecordRetry: "retry", RecordSkip: "skip"}[c.Record]
 		}

@@ -61,6 +61,14 @@ type Config struct {
 	Drain         time.Duration // how long a stop waits for commits under way; it ends two seconds later at most. 0: 30 s
 	Rebalance     time.Duration // the group's rebalance timeout; each of its callbacks answers within half of it. 0: 60 s
 
+	// Does is what the pipeline does with a record: where it goes, and what becomes of it on the way. It is kept with the
+	// group, and another worker that does something else is refused, as ledger.Admit says. nil: neither.
+	Does []ledger.Part
+	// Changed says that what Does says otherwise than the group did until now is meant: a move in place records it, with
+	// Why as its reason.
+	Changed bool
+	Why     string
+
 	Who string // names this worker in recorded moves: pid@host
 	// Events receives each event, in order, one call at a time, as the first of those that Engine.Subscribe adds; it must
 	// not block. nil: Warnings of slog.Default(), so that a partition that parks, or a handler that fails again and again,

@@ -29,6 +29,7 @@ type Engine struct {
 	poller   *poller
 	mirrors  []mirroring
 	reporter *reporter
+	change   PipelineChanged                    // what this run does otherwise than the group until now
 	inGroup  *mirror[fencepost.CommittedOffset] // the first of them
 	rate     *rate
 	began    time.Time
@@ -189,6 +190,9 @@ func (e *Engine) openOnce(ctx context.Context) (lanes []*lane, err error) {
 		lanes, err = e.openLanes(ctx)
 	}
 	if err == nil {
+		err = e.takePipeline(ctx)
+	}
+	if err == nil {
 		err = ctx.Err()
 	}
 	if err == nil {
@@ -239,6 +243,9 @@ func (e *Engine) ask(ctx context.Context, s *reconciliation) error {
 	}
 	e.identity = s.snapshot.Ledger
 	e.writer = ledger.Actor{Group: e.cfg.Group, ClusterID: s.about.ClusterID, Who: e.cfg.Who}
+	if err := e.admit(ctx); err != nil {
+		return err
+	}
 	return nil
 }
 

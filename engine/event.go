@@ -125,6 +125,19 @@ type (
 	// ReportFailed: why partitions stand still could not be kept in the ledger, so that only this worker knows it. Reported
 	// once, until it can be again. Nothing of what is applied hangs on it.
 	ReportFailed struct{ Err error }
+	// PipelineChanged: the group did something else until now. This worker has begun all the same, since nothing of where
+	// records go has changed and no other worker was live, or since Config.Changed says that it is meant.
+	PipelineChanged struct {
+		Was         ledger.Pipeline
+		Differences []ledger.Difference // what this worker does otherwise
+		Others      int                 // members of the group that were live, and go on as before until they are started anew
+	}
+	// PipelineLeft: another worker has begun with another pipeline since. This one goes on with its own until it is started
+	// anew. Reported once for each such worker.
+	PipelineLeft struct {
+		Is          ledger.Pipeline
+		Differences []ledger.Difference // what that one does otherwise
+	}
 	// Progress: a summary, several times a second while something changes, else once a second.
 	Progress struct{ Status }
 	// EndsFixed: a run with an end knows where it is.
@@ -189,26 +202,28 @@ func (s Status) LagKnown() bool {
 	return !s.Silent && !s.Outside && (held == 0 || s.Unknown < held)
 }
 
-func (Opened) event()       {}
-func (Assigned) event()     {}
-func (Revoked) event()      {}
-func (Reconciled) event()   {}
-func (Weaker) event()       {}
-func (Moved) event()        {}
-func (Committed) event()    {}
-func (Refused) event()      {}
-func (SinkWentBack) event() {}
-func (Parked) event()       {}
-func (Waiting) event()      {}
-func (Blocked) event()      {}
-func (Retrying) event()     {}
-func (Slow) event()         {}
-func (Silent) event()       {}
-func (Outside) event()      {}
-func (MirrorFailed) event() {}
-func (ReportFailed) event() {}
-func (Progress) event()     {}
-func (EndsFixed) event()    {}
-func (Draining) event()     {}
-func (LeftBehind) event()   {}
-func (Stopped) event()      {}
+func (Opened) event()          {}
+func (Assigned) event()        {}
+func (Revoked) event()         {}
+func (Reconciled) event()      {}
+func (Weaker) event()          {}
+func (Moved) event()           {}
+func (Committed) event()       {}
+func (Refused) event()         {}
+func (SinkWentBack) event()    {}
+func (Parked) event()          {}
+func (Waiting) event()         {}
+func (Blocked) event()         {}
+func (Retrying) event()        {}
+func (Slow) event()            {}
+func (Silent) event()          {}
+func (Outside) event()         {}
+func (MirrorFailed) event()    {}
+func (ReportFailed) event()    {}
+func (Progress) event()        {}
+func (EndsFixed) event()       {}
+func (Draining) event()        {}
+func (LeftBehind) event()      {}
+func (Stopped) event()         {}
+func (PipelineChanged) event() {}
+func (PipelineLeft) event()    {}

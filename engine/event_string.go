@@ -5,6 +5,19 @@ import (
 	"time"
 )
 
+// String says what is otherwise, and who began as it was: table h1b instead of h1 (26011@node3 began at 2026-11-21 03:12:45; 1
+// member of the group is live).
+func (e PipelineChanged) String() string {
+	text := fmt.Sprintf("%s (%s began at %s", Sentence(e.Differences), e.Was.Who, e.Was.Since.Local().Format(time.DateTime))
+	switch {
+	case e.Others == 1:
+		text += "; 1 member of the group is live"
+	case e.Others > 1:
+		text += fmt.Sprintf("; %d members of the group are live", e.Others)
+	}
+	return text + ")"
+}
+
 // String says which partition parked where, and why.
 func (e Parked) String() string {
 	return fmt.Sprintf("%s parked at %d: %s (%s)", e.TopicPartition, e.Offset, e.Reason, e.Code)

@@ -36,6 +36,7 @@ type reporter struct {
 	turn   chan struct{}
 	kept   map[fencepost.TopicPartition]ledger.Report // what the ledger has, as far as it is known
 	failed bool                                       // the last pass; it was reported
+	other  ledger.Pipeline                            // that another worker has begun with; it was reported
 }
 
 // trouble is a commit under way that fails again and again, or takes long.
@@ -201,15 +202,29 @@ func (r *reporter) look(ctx context.Context, read bool) (there bool, err error) 
 	if !read {
 		return true, nil
 	}
-	kept, err := ledger.ReadReports(ctx, r.e.ledger, r.e.cfg.Group)
+	known, err := ledger.ReadReports(ctx, r.e.ledger, r.e.cfg.Group)
 	switch {
 	case errors.Is(err, ledger.ErrNoReports):
 		r.kept = map[fencepost.TopicPartition]ledger.Report{}
 		return false, nil
 	case err == nil:
-		r.kept = kept
+		r.kept = known.Reports
+		r.compare(known.Pipeline)
 	}
 	return true, err
+}
+
+// compare reports once that another worker has begun with another pipeline: this one goes on with its own until it is
+// started anew.
+func (r *reporter) compare(is ledger.Pipeline) {
+	all := ledger.Differences(ledger.Pipeline{Parts: r.e.cfg.Does}, is)
+	if len(all) == 0 || len(is.Parts) == 0 {
+		return
+	}
+	if r.other.Who != is.Who || !r.other.Since.Equal(is.Since) {
+		r.other = is
+		r.e.emit(PipelineLeft{Is: is, Differences: all})
+	}
 }
 
 // write writes reports, and remembers them as what the ledger has.

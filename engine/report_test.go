@@ -22,7 +22,7 @@ func reported(t *testing.T, s *memory.Store, tp fencepost.TopicPartition) ledger
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := all[tp]; r.Current(position(t, s, tp)) {
+	if r := all.Reports[tp]; r.Current(position(t, s, tp)) {
 		return r
 	}
 	return ledger.Report{}

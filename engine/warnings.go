@@ -26,6 +26,10 @@ func Warnings(l *slog.Logger) func(Event) {
 			l.Warn("left behind", "what", e.What, "error", e.Err)
 		case Retrying:
 			l.Warn("retrying", "what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in", e.In, "unknown", e.Unknown, "error", e.Err)
+		case PipelineChanged:
+			l.Warn("pipeline changed", "differs", Sentence(e.Differences), "was_by", e.Was.Who, "was_since", e.Was.Since, "others", e.Others)
+		case PipelineLeft:
+			l.Warn("pipeline left behind", "differs", Sentence(e.Differences), "by", e.Is.Who)
 		case ReportFailed:
 			l.Warn("reports not kept", "error", e.Err)
 		case Slow:

@@ -39,3 +39,24 @@ func (l LastMoves) Despite(left fencepost.Place, position Position) bool {
 	}
 	return says(&l.Last) || l.Moved != nil && says(l.Moved)
 }
+
+// forgotten is why a position is moved in place that its group has no use for any more.
+const forgotten = "forgotten"
+
+// Forgetting is the reason of a move that leaves a position behind: it stays where it is, and no longer counts.
+func Forgetting(why string) string {
+	if why == "" {
+		return forgotten
+	}
+	return forgotten + ": " + why
+}
+
+// Forgotten reports whether the end of a partition's history leaves it behind at its position. A commit behind that takes
+// it up again.
+func (l LastMoves) Forgotten(position Position) bool {
+	says := func(r *Recorded) bool {
+		text, _, _ := strings.Cut(r.Why, ": ")
+		return text == forgotten && r.Cause == CauseRewind && position.Holds(r.Next)
+	}
+	return says(&l.Last) || l.Moved != nil && says(l.Moved)
+}

@@ -143,25 +143,35 @@ func parseFields(text string) (f fields, err error) {
 	return f, nil
 }
 
-// ReadReports returns the reports of a group, whether they are current or not.
+// Known is what the workers of a group have reported.
+type Known struct {
+	Reports  map[fencepost.TopicPartition]Report // whether they are current or not
+	Pipeline Pipeline                            // of the worker that began last; without Parts: not known
+}
+
+// ReadReports returns what the workers of a group have reported.
 //
 // Errors: ErrNoReports; any other error: no answer.
-func ReadReports(ctx context.Context, l Ledger, g fencepost.Group) (map[fencepost.TopicPartition]Report, error) {
+func ReadReports(ctx context.Context, l Ledger, g fencepost.Group) (Known, error) {
 	texts, err := readTexts(ctx, l, g)
 	if err != nil {
-		return nil, err
+		return Known{}, err
 	}
 	all := map[fencepost.TopicPartition]Report{}
+	pipeline, err := parsePipeline(texts[pipelineSubject])
+	if err != nil {
+		return Known{}, fmt.Errorf("report of the pipeline: %w", err)
+	}
 	for subject, text := range texts {
 		tp, ok := partitionOf(subject)
 		if !ok {
 			continue
 		}
 		if all[tp], err = parseReport(tp, text); err != nil {
-			return nil, err
+			return Known{}, err
 		}
 	}
-	return all, nil
+	return Known{Reports: all, Pipeline: pipeline}, nil
 }
 
 // WriteReports replaces the reports of these partitions; one without a Halt takes the partition's away.

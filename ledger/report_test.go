@@ -27,7 +27,7 @@ func TestReportsReadBack(t *testing.T) {
 			r.Fatal(err)
 		}
 		got, err := ledger.ReadReports(context.Background(), s, "g")
-		if diff := cmp.Diff(want, got[want.TopicPartition]); err != nil || diff != "" {
+		if diff := cmp.Diff(want, got.Reports[want.TopicPartition]); err != nil || diff != "" {
 			r.Fatalf("%v (-want +got):\n%s", err, diff)
 		}
 	})
@@ -36,7 +36,7 @@ func TestReportsReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := ledger.ReadReports(t.Context(), s, "h")
-	if n := len(got[tpOf(7)].Reason); err != nil || n < 1900 || n > 2100 {
+	if n := len(got.Reports[tpOf(7)].Reason); err != nil || n < 1900 || n > 2100 {
 		t.Errorf("a long reason has %d bytes (%v), want about 2,000", n, err)
 	}
 }
@@ -45,10 +45,11 @@ func TestReportsReadBack(t *testing.T) {
 func TestReportsOfOthers(t *testing.T) {
 	s := memory.Open()
 	put := func(text string) (map[fencepost.TopicPartition]ledger.Report, error) {
-		if err := s.PutReports(t.Context(), "g", map[string]string{"t:7": text, "pipeline": "x"}); err != nil {
+		if err := s.PutReports(t.Context(), "g", map[string]string{"t:7": text, "of later": "x"}); err != nil {
 			t.Fatal(err)
 		}
-		return ledger.ReadReports(t.Context(), s, "g")
+		known, err := ledger.ReadReports(t.Context(), s, "g")
+		return known.Reports, err
 	}
 	const known = `state="of later" code="c" reason="r" offset="1" since="2026-11-21T03:12:45Z" who="w" until="2" fence="000000000000000a"`
 	if got, err := put(known + ` more="x"`); err != nil || got[tpOf(7)].Halt != "of later" || got[tpOf(7)].Position.Fence != 10 {

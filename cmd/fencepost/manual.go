@@ -31,7 +31,7 @@ type example struct{ command, note string }
 // manuals are the help screens, each defined beside its verb. :: verb -> its screen
 var manuals = map[string]manual{
 	"init": initManual, "check": checkManual, "ddl": ddlManual, "run": runManual, "backfill": backfillManual,
-	"offsets": offsetsManual, "offsets show": offsetsShowManual, "offsets set": offsetsSetManual, "offsets repair": offsetsRepairManual,
+	"offsets": offsetsManual, "offsets show": offsetsShowManual, "offsets peek": offsetsPeekManual, "offsets forget": offsetsForgetManual, "offsets set": offsetsSetManual, "offsets repair": offsetsRepairManual,
 	"offsets diff": offsetsDiffManual, "offsets copy": offsetsCopyManual,
 	"offsets export": offsetsExportManual, "offsets import": offsetsImportManual, "offsets groups": offsetsGroupsManual, "moves": movesManual, "log": logManual, "audit": auditManual,
 	"broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,

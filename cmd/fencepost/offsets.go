@@ -17,7 +17,7 @@ var offsetsManual = manual{
 		{"fencepost offsets repair trips.yaml", "what can be done about what is not ok"},
 		{"fencepost offsets set trips.yaml --to -1000", "what it would do; --execute does it"},
 	},
-	usage: "fencepost offsets show|diff|repair|set|copy|export|import|groups",
+	usage: "fencepost offsets show|peek|diff|repair|forget|set|copy|export|import|groups",
 	see:   "moves, check",
 }
 
@@ -35,7 +35,7 @@ func (a *app) offsetsVerb() *cobra.Command {
 		return usage(help, "fencepost offsets has no verb %s", args[0])
 	}
 	cmd.Args = cobra.ArbitraryArgs
-	cmd.AddCommand(a.offsetsShowVerb(), a.offsetsDiffVerb(), a.offsetsRepairVerb(), a.offsetsSetVerb(), a.offsetsCopyVerb(), a.offsetsExportVerb(), a.offsetsImportVerb(), a.offsetsGroupsVerb())
+	cmd.AddCommand(a.offsetsShowVerb(), a.offsetsPeekVerb(), a.offsetsDiffVerb(), a.offsetsRepairVerb(), a.offsetsForgetVerb(), a.offsetsSetVerb(), a.offsetsCopyVerb(), a.offsetsExportVerb(), a.offsetsImportVerb(), a.offsetsGroupsVerb())
 	return cmd
 }
 

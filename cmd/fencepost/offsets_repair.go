@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,6 +31,7 @@ var offsetsRepairManual = manual{
 
 type repairFlags struct {
 	policy, record, why string
+	records             int
 	topics              []string
 	execute             bool
 	url                 targetFlags
@@ -45,7 +47,8 @@ func (a *app) offsetsRepairVerb() *cobra.Command {
 		}}
 	fs := cmd.Flags()
 	fs.StringVar(&flags.policy, "policy", "", "CHOICE,VERDICT=CHOICE  VERDICT: aged_out recreated truncated lost_row")
-	fs.StringVar(&flags.record, "record", "", "retry|skip  a record that does not decode; with --topic: the next record")
+	fs.StringVar(&flags.record, "record", "", "retry|skip  the record that parks a partition")
+	fs.IntVar(&flags.records, "records", 1, "N  with --record skip: pass up to N in a row")
 	fs.StringArrayVar(&flags.topics, "topic", nil, topicUse)
 	fs.BoolVar(&flags.execute, "execute", false, "do it; without it nothing is changed")
 	fs.StringVar(&flags.url.brokers, "brokers", "", brokersUse)
@@ -56,8 +59,10 @@ func (a *app) offsetsRepairVerb() *cobra.Command {
 // choices reads the flags; what they do not say is as the file has it.
 func (f repairFlags) choices(r admin.Resources) (c admin.Choices, sel admin.Selection, err error) {
 	c.Policy = r.Policy
-	if f.policy != "" {
-		if c.Policy, err = admin.ParsePolicy(f.policy, r.Policy); err != nil {
+	policy := f.policy
+	policy, c.Mirror = cutMirror(policy)
+	if policy != "" {
+		if c.Policy, err = admin.ParsePolicy(policy, r.Policy); err != nil {
 			return c, sel, usage("--policy earliest, or --policy earliest,truncated=divergence", "--policy %s: %s", f.policy, err)
 		}
 	}
@@ -70,10 +75,20 @@ func (f repairFlags) choices(r admin.Resources) (c admin.Choices, sel admin.Sele
 	default:
 		return c, sel, usage("--record retry, or --record skip", "--record %s: not one of its words", f.record)
 	}
+	if c.Records = f.records; f.records < 1 || f.records > 1000 || f.records > 1 && c.Record != admin.RecordSkip {
+		return c, sel, usage("--record skip --records 20", "--records %d: 1 to 1000, with --record skip", f.records)
+	}
 	if sel, err = admin.ParseSelection(f.topics); err != nil {
 		return c, sel, usage("--topic trips, or --topic trips:0,2-4", "--topic %s", err)
 	}
 	return c, sel, nil
+}
+
+// cutMirror takes lost_row=mirror out of a policy: it is a choice of an operator's alone.
+func cutMirror(policy string) (rest string, mirror bool) {
+	parts := strings.Split(policy, ",")
+	others := slices.DeleteFunc(parts, func(p string) bool { return strings.ReplaceAll(strings.TrimSpace(p), "-", "_") == "lost_row=mirror" })
+	return strings.Join(others, ","), len(others) < strings.Count(policy, ",")+1
 }
 
 func (a *app) repair(ctx context.Context, r admin.Resources, flags repairFlags) error {
@@ -85,6 +100,7 @@ func (a *app) repair(ctx context.Context, r admin.Resources, flags repairFlags) 
 	if err != nil {
 		return err
 	}
+	v.ReadParked(ctx, r, sel, c.Records)
 	plan, err := admin.PlanRepair(r, v, sel, c)
 	if err != nil {
 		return err
@@ -114,6 +130,9 @@ func partitions(list []fencepost.TopicPartition) string {
 	return strings.Join(words, " ")
 }
 
+// mostRecords is how many records are printed; json has them all.
+const mostRecords = 20
+
 func (a *app) printRepair(r view.Repair) {
 	t := a.terminal(a.stdout)
 	fmt.Fprintf(a.stdout, "plan for %s: %s\n", r.Group, r.Summary())
@@ -125,6 +144,13 @@ func (a *app) printRepair(r view.Repair) {
 	}
 	fmt.Fprintln(a.stdout)
 	r.Table().Print(a.stdout, ttyWidth(t), t.Paint)
+	for i, rec := range r.Records {
+		if i == mostRecords {
+			fmt.Fprintf(a.stdout, "record     %d more: -o json\n", len(r.Records)-i)
+			break
+		}
+		fmt.Fprintf(a.stdout, "record     %s\n", screen.Wrap(rec.Name()+"  "+rec.Line(), 11, t.Width))
+	}
 	for _, stays := range r.Sink {
 		fmt.Fprintf(a.stdout, "sink       %s\n", stays)
 	}

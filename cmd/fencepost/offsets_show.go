@@ -95,7 +95,13 @@ func (a *app) printPositions(p view.Positions, at *target.Target, all bool) {
 		detail = view.All
 	}
 	p.Table(detail).Print(a.stdout, width, t.Paint)
-	printExplained(a.stdout, p.Explained(), t)
+	lines := p.Explained()
+	for i, l := range lines {
+		if l.Name == "note" {
+			lines[i].Text = a.as(at.Remedy(l.Text))
+		}
+	}
+	printExplained(a.stdout, lines, t)
 	states := p.States()
 	if states == "" {
 		return

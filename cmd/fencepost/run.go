@@ -43,6 +43,9 @@ type runFlags struct {
 	until  string
 	wait   time.Duration
 	resume bool
+
+	changed bool
+	why     string
 }
 
 func (a *app) runVerb() *cobra.Command {
@@ -53,6 +56,8 @@ func (a *app) runVerb() *cobra.Command {
 	cmd.Flags().DurationVar(&flags.wait, "wait", time.Minute, "60s  with --until: how long to wait for what does not answer, at the end")
 	a.logFlag(cmd)
 	cmd.Flags().BoolVar(&flags.resume, "resume", false, "refuse a ledger that does not know the group, instead of starting")
+	cmd.Flags().BoolVar(&flags.changed, "changed", false, "what this file does otherwise than the group did until now is meant; recorded")
+	cmd.Flags().StringVar(&flags.why, "why", "", "TEXT  with --changed: kept with that, beside time and who")
 	return cmd
 }
 
@@ -110,6 +115,9 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 	if flags.wait <= 0 {
 		return usage("--wait 60s", "--wait %s: not above 0", flags.wait)
 	}
+	if flags.why != "" && !flags.changed {
+		return usage("add --changed, or leave it out", "--why is the reason of --changed")
+	}
 	f, err := pipeline.Load(name, a.env)
 	if err != nil {
 		return err
@@ -121,6 +129,7 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 	var left engine.Stopped
 	err = a.consume(parent, f, hears, log, func(cfg *engine.Config) {
 		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who = until, flags.wait, flags.resume, who
+		cfg.Does, cfg.Changed, cfg.Why = f.Does(), flags.changed, flags.why
 		cfg.Events = func(e engine.Event) {
 			if stopped, ok := e.(engine.Stopped); ok {
 				left = stopped

@@ -41,6 +41,7 @@
 //	fencepost_groups   ('', '') version and identity | (group, '') cluster | (group, topic) topics
 //	fencepost_ledger   (group, topic, partition) until, leader_epoch, fence, topic_id | the open run of commits
 //	fencepost_moves    (group, id) what moved, from where to where, why, by whom, how many records it passed
+//	fencepost_reports  (group, subject) what workers know, as a text: ledger.Reports
 //
 // Merged commits cost nothing extra: the run is counted in the ledger row that the commit updates anyway, and is
 // written to fencepost_moves when another move ends it. History shows both. All other moves run as one block on the

@@ -21,6 +21,7 @@
 //	fencepost:{flight-delays}          hash   topic|partition -> from|until|fence|epoch|topic ID|...
 //	fencepost:{flight-delays}:head     hash   version, id, group, cluster, roster:TOPIC
 //	fencepost:{flight-delays}:moves    list   recorded moves, oldest first
+//	fencepost:{flight-delays}:reports  hash   what workers know, by subject: ledger.Reports
 //
 // The value begins as the old pattern's does, so a reader that splits at | and takes two fields reads ours; a value of
 // two fields is another program's write, which has no fence and is refused. With merged commits a position's value

@@ -23,6 +23,7 @@
 //	                  (group, topic)   the topics: topic ID, partitions ever started
 //	fencepost_ledger  (group, topic, partition) -> until, leader_epoch, fence, topic_id, and the open run
 //	fencepost_moves   every move but those commits that are still in an open run
+//	fencepost_reports (group, subject) what workers know, as a text: ledger.Reports
 //
 // The open run is what makes keeping merged commits cost nothing: the UPDATE that moves a position also counts its
 // commits, in the same row. Another move of that partition writes the run to fencepost_moves and begins a new one. So

@@ -23,6 +23,7 @@
 //	/fencepost/flight-delays/%moves-.../n-07   what one Move recorded, a line a move; packed by gzip if large
 //	/fencepost/flight-delays/flights           the topic's state, and the topic IDs that positions name by index
 //	/fencepost/flight-delays/flights/3         until|fence|epoch|topic ID, and behind it the open run of merged commits
+//	/fencepost/%reports/flight-delays/...      what workers know, a node a subject: ledger.Reports
 //
 // Names are escaped as in URLs. A position's node without data is kept for a position to come, and is absent; one that
 // holds a number alone is another program's write, which has no fence and is refused.

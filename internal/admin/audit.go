@@ -97,7 +97,7 @@ func Prove(ctx context.Context, r Resources, o AuditOptions) (*Audit, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Repeated = c.causes[ledger.CauseRewind] > 0
+	a.Repeated = c.rewound
 	c.sum(a)
 	c.compare(a, before, v)
 	return a, proveRows(ctx, r, o, a, c, before)
@@ -110,13 +110,15 @@ func Prove(ctx context.Context, r Resources, o AuditOptions) (*Audit, error) {
 //
 // What commits covered is what rows are expected of.
 type chain struct {
-	options AuditOptions
-	stands  map[TopicPartition]ledger.Position
-	covered map[TopicPartition][]covered
-	bad     bool
-	causes  map[ledger.Cause]int64
-	merged  int64 // commits of which only the sum is kept
-	unkept  map[TopicPartition]bool
+	options  AuditOptions
+	stands   map[TopicPartition]ledger.Position
+	covered  map[TopicPartition][]covered
+	bad      bool
+	causes   map[ledger.Cause]int64
+	repaired int64 // lost rows that a recorded move began anew
+	rewound  bool  // a position went back; a rewind to where it is records something else
+	merged   int64 // commits of which only the sum is kept
+	unkept   map[TopicPartition]bool
 }
 
 // covered is a range that one or more commits applied, of one incarnation of the topic.
@@ -137,6 +139,7 @@ func (c *chain) follow(a *Audit, m ledger.Recorded) {
 	c.stands[tp] = m.Next
 	c.link(a, m, held, known)
 	c.learn(m)
+	c.rewound = c.rewound || m.Cause == ledger.CauseRewind && m.Next.Offset < m.Held.Offset
 	if m.Cause != ledger.CauseCommit {
 		c.causes[m.Cause]++
 		return
@@ -187,6 +190,12 @@ func (c *chain) link(a *Audit, m ledger.Recorded, held ledger.Position, known bo
 	case !known && !m.Held.Absent():
 		fault("hole", "the history begins with a %s at %s; the start is missing", m.Cause, text.Count(m.Held.Offset))
 	case !known || m.Held.Holds(held):
+	case m.Held.Absent() && m.Enrolls():
+		c.repaired++ // its row was deleted, and a recorded move began it anew: the history says who, and from where
+		c.rewound = c.rewound || m.Next.Offset < held.Offset
+		if m.AtMost >= 0 { // the run of commits that was in the row went with it: what the move does not pass was applied
+			c.cover(tp, covered{fencepost.OffsetRange{From: held.Offset, Until: m.Next.Offset - fencepost.Offset(m.AtMost)}, m.Next.TopicID})
+		}
 	case m.Held.Absent():
 		fault("hole", "a %s finds no row where one stood at %s: it was deleted", m.Cause, text.Count(held.Offset))
 	case m.Held.Fence == held.Fence && m.Held.Offset > held.Offset && !c.options.KeepsCommits:
@@ -219,6 +228,9 @@ func (c *chain) sum(a *Audit) {
 			told += ", " + text.Plural(n, cause.String())
 		}
 	}
+	if c.repaired > 0 {
+		told += ", " + text.Plural(c.repaired, "lost row") + " repaired"
+	}
 	a.ok("chain", "%s, %s; every From is the Until before it", told, text.Plural(c.causes[ledger.CauseGap], "gap"))
 }
 
@@ -232,6 +244,8 @@ func (c *chain) compare(a *Audit, before ledger.Snapshot, v View) {
 		was, is := before.Positions[tp], s.Position
 		offsets += int64(was.Offset)
 		switch {
+		case s.setBack():
+			a.fault("ledger", "changed", tp, "holds %s, and the Kafka group says %s under the same fence: set back by something else, or restored", text.Count(is.Offset), text.Count(s.stored.Mirror))
 		case was.Holds(end) || is.Holds(end):
 		case end.Fence == is.Fence && was.Fence == is.Fence && was.Offset <= end.Offset && end.Offset <= is.Offset:
 		case is.Fence != was.Fence: // moved in between: not the same moment, so there is no finding
@@ -258,6 +272,12 @@ func (c *chain) compare(a *Audit, before ledger.Snapshot, v View) {
 	if a.Faults() == n {
 		a.ok("ledger", "positions are the sum of their moves: %s offsets, in bounds, same topic ID", text.Count(offsets))
 	}
+}
+
+// setBack reports whether the Kafka group holds a larger offset of the same run of commits, which were in the ledger before
+// they were mirrored.
+func (s Standing) setBack() bool {
+	return s.mirrored && s.stored.MirrorFence == s.Position.Fence && s.Position.Fence != 0 && s.stored.Mirror > s.Position.Offset
 }
 
 // proveRows holds the sink's rows against what commits covered up to before.

@@ -163,6 +163,9 @@ func (p *Plan) moves(r Resources, why string) []ledger.Move {
 		if l.left != (fencepost.Place{}) {
 			m.Why = ledger.Despite(l.left, m.Why)
 		}
+		if l.forgets {
+			m.Why = ledger.Forgetting(m.Why)
+		}
 		m.Next.Fence = r.fence()
 		moves = append(moves, m)
 	}

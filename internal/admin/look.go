@@ -32,6 +32,8 @@ type View struct {
 	Notes     []string        // what is odd about its layout
 	// Unreported is why it is not known what the workers know; nil: it is.
 	Unreported error
+	Forgotten  int             // partitions that were left behind, and are not among the Standings
+	Pipeline   ledger.Pipeline // what the group does; without Parts: not known
 
 	entries  map[fencepost.TopicPartition]foreign.Entry
 	mirrorOf fencepost.LedgerID // the ledger that decides the layout's numbers; zero: none
@@ -78,10 +80,13 @@ type Standing struct {
 	Elsewhere *fencepost.Offset
 	Bad       error          // why that record cannot be decoded; nil: it can, or it was not tried
 	Report    *ledger.Report // why a worker says that it stands still; nil: none does
+	Records   []Peeked       // those that park it, as ReadParked found them
 
-	foreign bool // of a View that is
-	stored  ledger.Stored
-	answers []ledger.Answer
+	foreign  bool // of a View that is
+	mirror   fencepost.CommittedOffset
+	mirrored bool // mirror is of this ledger and of this topic, and in the log
+	stored   ledger.Stored
+	answers  []ledger.Answer
 }
 
 // unfenced reports whether another program wrote into the ledger.
@@ -127,6 +132,7 @@ func Look(ctx context.Context, r Resources) (View, error) {
 			if ledger.Elsewhere(s.Position, m) {
 				s.Elsewhere = &m.Offset
 			}
+			s.mirror = m
 		}
 		v.Standings = append(v.Standings, s)
 	}
@@ -244,7 +250,7 @@ func (v *View) reconcile(ctx context.Context, r Resources) {
 		}
 	}
 	for i := range v.Standings {
-		v.Standings[i].settle(r)
+		v.Standings[i].settle(v, r)
 	}
 }
 
@@ -361,7 +367,9 @@ func (s *Standing) reconcile(p ledger.Policy) ledger.Decision {
 func (s *Standing) topicID() fencepost.TopicID { return cmp.Or(s.Position.TopicID, s.Bounds.TopicID) }
 
 // settle derives state and lag from the Decision.
-func (s *Standing) settle(r Resources) {
+func (s *Standing) settle(v *View, r Resources) {
+	s.mirrored = s.mirror.Ledger == v.Snapshot.Ledger && s.mirror.Ledger != (fencepost.LedgerID{}) && s.mirror.TopicID == s.Bounds.TopicID &&
+		s.Bounds.Earliest <= s.mirror.Offset && s.mirror.Offset <= s.Bounds.HighWatermark
 	s.Reason = s.Decision.Reason
 	if d := s.Decision; d.Verdict == ledger.Truncated && d.Diverged >= 0 {
 		s.Reason = fmt.Sprintf("epoch %d ended at %d: %d offsets that were applied are no longer in the log",
@@ -408,6 +416,7 @@ func (v *View) lastMoves(ctx context.Context, r Resources) (err error) {
 	if err != nil {
 		return err
 	}
+	v.leaveForgotten(r, found)
 	for i := range v.Standings {
 		s := &v.Standings[i]
 		l, ok := found[s.TopicPartition]

@@ -58,8 +58,11 @@ type Line struct {
 	pastLast              bool // no record is at or after the destination's time
 	verdict               ledger.Verdict
 	diverged              fencepost.Offset
-	left                  fencepost.Place // where the group went on; the move says to go on here all the same
-	mends                 bool            // it moves even where the offset stays: the topic, or the history behind it, is another
+	left                  fencepost.Place  // where the group went on; the move says to go on here all the same
+	mends                 bool             // it moves even where the offset stays: the topic, or the history behind it, is another
+	mirrored              bool             // of a lost row: the Kafka group holds an offset of it
+	mirror                fencepost.Offset // that one
+	forgets               bool             // it is left behind
 }
 
 // outside is a destination that lies outside of the log.
@@ -179,6 +182,9 @@ func refused(tp fencepost.TopicPartition, why, help string) error {
 func newLine(s Standing, v View, sel Selection) (Line, error) {
 	l := Line{TopicPartition: s.TopicPartition, Held: s.Position, verdict: s.Decision.Verdict, diverged: s.Decision.Diverged,
 		earliest: s.Bounds.Earliest, stable: s.Bounds.LastStableOffset, end: s.Bounds.HighWatermark}
+	if s.Decision.Verdict == ledger.LostRow && s.mirrored {
+		l.mirrored, l.mirror = true, s.stored.Mirror
+	}
 	switch s.Decision.Verdict {
 	case ledger.Unknown, ledger.Missing, ledger.OtherCluster:
 		return l, refused(s.TopicPartition, s.Decision.Verdict.String()+": "+s.Reason, "mend that first; or leave it out with --topic")
@@ -267,6 +273,9 @@ func (l *Line) price() {
 		l.AtMost = int64(next - l.earliest)
 		if l.verdict == ledger.LostRow {
 			l.AtMost = ledger.UnknownLoss
+		}
+		if l.mirrored { // as far as the Kafka group knows, everything below was applied
+			l.AtMost, l.Repeats = max(0, int64(next-l.mirror)), max(0, int64(l.mirror-next))
 		}
 	case l.verdict == ledger.Truncated:
 		l.Cause = ledger.CauseRewind

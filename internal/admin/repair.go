@@ -24,8 +24,10 @@ const (
 
 // Choices are the operator's decisions.
 type Choices struct {
-	Policy ledger.Policy
-	Record RecordChoice
+	Policy  ledger.Policy
+	Record  RecordChoice
+	Mirror  bool // a lost row goes on at the Kafka group's offset
+	Records int  // with RecordSkip: at most so many records from the one that parks; 0: that one
 }
 
 // verdictWords are the verdicts that a policy decides, as the pipeline file names them.
@@ -74,7 +76,7 @@ func ParsePolicy(s string, base ledger.Policy) (ledger.Policy, error) {
 // Option is one thing that can be done about one partition, and its price.
 type Option struct {
 	Line
-	Choice string // earliest, latest, divergence, retry, skip
+	Choice string // earliest, latest, divergence, mirror, retry, skip
 	Note   string // may be empty
 }
 
@@ -120,7 +122,7 @@ func PlanRepair(r Resources, v View, sel Selection, c Choices) (*Repair, error) 
 		switch options := s.options(v, c, !sel.All()); {
 		case len(options) > 0:
 			out.Ailing = append(out.Ailing, Ailing{Standing: s, Options: options})
-		case s.State == Waiting:
+		case s.Halted() && s.State != Parked && (s.State == Waiting || s.Report != nil):
 			out.Waiting = append(out.Waiting, s)
 		case s.State == Parked:
 			out.Stuck = append(out.Stuck, s)
@@ -187,25 +189,62 @@ func (s Standing) options(v View, c Choices, picked bool) (list []Option) {
 			}
 		}
 	}
+	if verdict == ledger.LostRow && s.mirrored {
+		list = append([]Option{s.mirrorOption(v)}, list...)
+	}
+	return append(list, s.recordOptions(v, c, picked)...)
+}
+
+// mirrorOption goes on at the offset that the Kafka group holds of a lost row: the mirror is written behind each commit, and
+// never before it.
+func (s Standing) mirrorOption(v View) Option {
+	return Option{Choice: "mirror", Note: "the Kafka group's offset; repeats what it had not been told", Line: Line{TopicPartition: s.TopicPartition,
+		Next:  ledger.Position{Offset: s.stored.Mirror, LeaderEpoch: fencepost.NoEpoch, TopicID: s.topicID()},
+		Cause: ledger.CauseStart, Partitions: v.About.Topics[s.Topic].Partitions, Why: "lost row: the Kafka group's offset"}}
+}
+
+// recordOptions is what can be done about the record that parks a partition.
+func (s Standing) recordOptions(v View, c Choices, picked bool) (list []Option) {
 	at := s.BadAt()
 	blind := at < 0 && v.Unreported != nil && picked && c.Record == RecordSkip && s.Decision.Action == ledger.Resume
 	if blind { // what a worker knows is not kept: the operator has it from the worker's log
 		at = s.NextAt
 	}
-	if at >= 0 {
-		skip := Line{TopicPartition: s.TopicPartition, Held: s.Position, Next: s.Position, Cause: ledger.CauseSkip, AtMost: 1}
-		skip.Next.Offset, skip.Next.LeaderEpoch, skip.Next.TopicID = at+1, fencepost.NoEpoch, s.topicID()
-		skip.Why = s.Reason
-		if s.Bad != nil {
-			skip.Why = s.Bad.Error()
-		}
-		if !blind {
-			stay := Line{TopicPartition: s.TopicPartition, Held: s.Position, Next: s.Position}
-			list = append(list, Option{Line: stay, Choice: "retry", Note: "if the cause is mended"})
-		}
-		list = append(list, Option{Line: skip, Choice: "skip"})
+	if at < 0 {
+		return nil
 	}
-	return list
+	last, n := s.passed(at, c.Records)
+	skip := Line{TopicPartition: s.TopicPartition, Held: s.Position, Next: s.Position, Cause: ledger.CauseSkip, AtMost: n, Why: s.Reason}
+	skip.Next.Offset, skip.Next.LeaderEpoch, skip.Next.TopicID = last+1, fencepost.NoEpoch, s.topicID()
+	if s.Bad != nil {
+		skip.Why = s.Bad.Error()
+	}
+	if !blind {
+		stay := Line{TopicPartition: s.TopicPartition, Held: s.Position, Next: s.Position}
+		list = append(list, Option{Line: stay, Choice: "retry", Note: "if the cause is mended"})
+	}
+	note := ""
+	if n > 1 {
+		note = "the records at " + text.Count(at) + " to " + text.Count(last)
+	}
+	return append(list, Option{Line: skip, Choice: "skip", Note: note})
+}
+
+// passed is the last of at most so many records that are passed from the one that parks, and how many they are. Those that
+// do not decode are passed as far as they follow each other; of those that the sink refuses, the first is known alone, and
+// the operator says how many.
+func (s Standing) passed(at fencepost.Offset, most int) (last fencepost.Offset, n int64) {
+	last, n = at, 1
+	for i, rec := range s.Records {
+		if i == 0 || i >= most {
+			continue
+		}
+		if s.Bad != nil && rec.Bad == nil {
+			break
+		}
+		last, n = rec.Offset, n+1
+	}
+	return last, n
 }
 
 // option is one Choice about a verdict, priced.
@@ -275,6 +314,9 @@ func (r *Repair) choose(c Choices) {
 			want = c.Policy.Recreated.String()
 		case ledger.LostRow:
 			want = c.Policy.LostRow.String()
+			if c.Mirror {
+				want = "mirror"
+			}
 		default:
 			want = map[RecordChoice]string{RecordRetry: "retry", RecordSkip: "skip"}[c.Record]
 		}

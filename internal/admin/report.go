@@ -15,13 +15,14 @@ func (v *View) readReports(ctx context.Context, r Resources) {
 	if r.Layout != nil {
 		return
 	}
-	reports, err := ledger.ReadReports(ctx, r.Ledger, r.Group)
+	known, err := ledger.ReadReports(ctx, r.Ledger, r.Group)
 	if v.Unreported = err; err != nil {
 		return
 	}
+	v.Pipeline = known.Pipeline
 	for i := range v.Standings {
 		s := &v.Standings[i]
-		if rep, ok := reports[s.TopicPartition]; ok && rep.Current(s.Position) {
+		if rep, ok := known.Reports[s.TopicPartition]; ok && rep.Current(s.Position) {
 			s.report(rep)
 		}
 	}
@@ -69,6 +70,15 @@ func (s Standing) Halted() bool {
 	case StateUnknown, Idle:
 	}
 	return false
+}
+
+// Ahead is how many offsets a partition has before it that the group has not started; 0 for any other, and where it is not
+// known.
+func (s Standing) Ahead() int64 {
+	if !s.Position.Absent() || s.Decision.Action != ledger.MoveOn || s.Bounds.Err != nil {
+		return 0
+	}
+	return max(0, int64(s.Bounds.HighWatermark-s.Decision.Move(s.stored, 1).Next.Offset))
 }
 
 // Code is why the partition stands still, as an error code; empty: it does not, or there is no code for it.

@@ -26,11 +26,14 @@ type Resources struct {
 	Reader     source.Reader   // nil: nothing is read of the log: no lag in time, no look at the next record
 	Provenance sink.Provenance // nil: an audit does not look at rows
 
-	Policy      ledger.Policy // of the pipeline; decides what a worker would do by itself
-	Uncommitted bool          // the pipeline reads uncommitted records: no open transaction holds it back
+	Reads       func(topic string) bool // whether the pipeline reads a topic; nil: it is not known, and none is
+	Policy      ledger.Policy           // of the pipeline; decides what a worker would do by itself
+	Uncommitted bool                    // the pipeline reads uncommitted records: no open transaction holds it back
 	// Try decodes a record as a worker would; its error says why it cannot be applied. nil: not tried.
 	Try func(*fencepost.Record) error
-	Who string // recorded with each move
+	// Decode is Try that leaves what it made of the record: a value a column, as far as it got. nil: no schema is known.
+	Decode func(*fencepost.Record) ([]fencepost.Column, error)
+	Who    string // recorded with each move
 
 	// Patience is how long a lost answer of the ledger is asked for again, while it is silent. 0: 30 s.
 	Patience time.Duration

@@ -47,13 +47,16 @@ type ViewTopic struct {
 	Partitions int32
 	ID         fencepost.TopicID // that the brokers name
 	Ledger     fencepost.TopicID // that the topics names
+	Unread     bool              // the pipeline does not read it
 }
 
 // Topics is the topics of the standings, by name.
 func (v View) Topics() (topics []ViewTopic) {
 	for _, s := range v.Standings {
 		if n := len(topics); n == 0 || topics[n-1].Name != s.Topic {
-			topics = append(topics, ViewTopic{Name: s.Topic, Ledger: v.Snapshot.Topics[s.Topic].TopicID, ID: v.About.Topics[s.Topic].ID})
+			_, read := v.About.Topics[s.Topic]
+			_, asked := v.About.Errs[s.Topic]
+			topics = append(topics, ViewTopic{Unread: !read && !asked && !v.Foreign, Name: s.Topic, Ledger: v.Snapshot.Topics[s.Topic].TopicID, ID: v.About.Topics[s.Topic].ID})
 		}
 		last := &topics[len(topics)-1]
 		last.Partitions++

@@ -40,6 +40,7 @@ var remedies = []remedy{
 	{"old-primary", "met", "start the new primary, or name it in dsn: run goes on by itself; to go back to this server, start the workers anew"},
 	{"old-primary", "", "stop this server, or name the new primary in dsn: it goes on by itself; to go on here all the same: fencepost offsets set FILE --to OFFSET --execute"},
 	{"reports-not-kept", "", "let the owner of the ledger's store run what this prints: fencepost ddl FILE"},
+	{"pipeline-differs", "", "give this pipeline a group of its own; or, where the change is meant: fencepost run FILE --changed --why TEXT"},
 	{"mirror-ahead", "", "see that all workers reach one server, and stop any other that takes writes; then fencepost audit FILE"},
 	{"ledger-empty", "resume", "restore the ledger's tables; or run without --resume to start at source.start"},
 	{"ledger-empty", "group", "restore the ledger; or give this pipeline a new group; or take the group's offsets over: fencepost offsets copy 'kafka://HOST:9092?group={group}' FILE --meaning next"},

@@ -171,6 +171,14 @@ func (c *Console) Event(e engine.Event) {
 		c.elsewhere(e.Partitions)
 	case engine.ReportFailed:
 		c.reportFailed(e)
+	case engine.PipelineChanged:
+		what := e.String()
+		if e.Others > 0 {
+			what += ": those go on as before until each is started anew"
+		}
+		c.happened("changed", what, screen.Yellow)
+	case engine.PipelineLeft:
+		c.happened("changed", fmt.Sprintf("%s has begun with %s. This worker goes on as before until it is started anew", e.Is.Who, engine.Sentence(e.Differences)), screen.Yellow)
 	case engine.Assigned:
 	}
 }

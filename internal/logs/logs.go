@@ -206,6 +206,14 @@ func (l *Log) standing(e engine.Event) {
 			return
 		}
 		l.slog.Debug("mirror failed", "error", said(e.Err))
+	case engine.PipelineChanged:
+		as := []any{"differs", engine.Sentence(e.Differences), "was_by", e.Was.Who, "was_since", e.Was.Since}
+		if e.Others > 0 {
+			as = append(as, "others", e.Others, "until", "the others go on as before until each is started anew")
+		}
+		l.slog.Warn("pipeline changed", as...)
+	case engine.PipelineLeft:
+		l.slog.Warn("pipeline left behind", "differs", engine.Sentence(e.Differences), "by", e.Is.Who, "until", "this worker goes on as before until it is started anew")
 	case engine.ReportFailed:
 		as := []any{"error", said(e.Err)}
 		if errors.Is(e.Err, ledger.ErrNoReports) {

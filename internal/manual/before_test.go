@@ -3,8 +3,11 @@
 package manual
 
 import (
+	"encoding/csv"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -34,8 +37,25 @@ func same(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Check(ts.Exec(program, show...))
 			said[i] = ts.ReadFile("stdout")
 		}
+		if slices.Contains(show, "csv") {
+			said[1] = cut(ts, said[1], said[0])
+		}
 		if said[0] != said[1] {
 			ts.Fatalf("%v: the build before shows\n%s\nand this one\n%s", show, said[0], said[1])
 		}
 	}
+}
+
+// cut takes away from csv the columns that this program has behind those of the other one: names only grow.
+func cut(ts *testscript.TestScript, text, other string) string {
+	head, _, _ := strings.Cut(other, "\n")
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	ts.Check(err)
+	var b strings.Builder
+	out := csv.NewWriter(&b)
+	for _, row := range rows {
+		ts.Check(out.Write(row[:strings.Count(head, ",")+1]))
+	}
+	out.Flush()
+	return b.String()
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
@@ -121,7 +122,9 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 	o.compareLedger(ctx, found)
 	found = append(found, o.look(ctx, found)...)
 	found = append(found, o.startOutside(ctx, found)...)
-	return append(found, o.standing(ctx, found)...)
+	found = append(found, o.standing(ctx, found)...)
+	o.comparePipeline(ctx, found)
+	return found
 }
 
 // look decodes a sample of the topics, where they can be read.
@@ -196,7 +199,7 @@ func (o *Opened) standing(ctx context.Context, found []fencepost.Finding) []fenc
 func positions(view admin.View) (found []fencepost.Finding) {
 	unread := int64(0)
 	for _, s := range view.Standings {
-		unread += max(0, s.Lag)
+		unread += max(0, s.Lag, s.Ahead())
 		if s.NeedsPerson() {
 			found = append(found, halted(s))
 		}
@@ -247,6 +250,36 @@ func (o *Opened) compareLedger(ctx context.Context, found []fencepost.Finding) {
 	}
 	if fault, refused := errors.AsType[*fencepost.UserError](ledger.Keeps(o.File.Group, held, mirrored)); refused {
 		found[line] = fencepost.Finding{Subject: "ledger", Code: fault.Code, Key: "group", Text: fault.Error(), Help: codes.Remedy(fault)}
+	}
+}
+
+// comparePipeline says what a run of this file would do otherwise than the group did until now, and who began that.
+func (o *Opened) comparePipeline(ctx context.Context, found []fencepost.Finding) {
+	at := func(subject string) int {
+		return slices.IndexFunc(found, func(f fencepost.Finding) bool { return f.Subject == subject && f.OK })
+	}
+	line, group := at("ledger"), at("group")
+	if line < 0 || group < 0 || strings.HasPrefix(found[line].Text, noLedger) {
+		return
+	}
+	known, err := ledger.ReadReports(ctx, o.Sink.Ledger(), o.File.Group)
+	if err != nil || len(known.Pipeline.Parts) == 0 {
+		return
+	}
+	was, live := known.Pipeline, 0
+	if members, err := o.Source.MemberCount(ctx); err == nil {
+		live = members
+	}
+	differences, refused := ledger.Admit(was, ledger.Pipeline{Parts: o.File.Does()}, live, false)
+	change := engine.PipelineChanged{Was: was, Differences: differences, Others: live}
+	switch {
+	case refused:
+		found[group] = fencepost.Finding{Subject: "group", Code: "pipeline-differs", Key: "group", Text: fmt.Sprintf("group %s does something else: %s", o.File.Group, change)}
+		found[group].Help = codes.RemedyOf(found[group])
+	case len(differences) > 0:
+		found[group].Text += "; run takes, with a warning: " + change.String()
+	default:
+		found[group].Text += fmt.Sprintf("; %s was the last to begin, at %s", was.Who, was.Since.Local().Format(time.DateTime))
 	}
 }
 

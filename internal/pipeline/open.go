@@ -181,27 +181,42 @@ func (o *Opened) Resources() (admin.Resources, error) {
 func (o *Opened) ResourcesToFill() admin.Resources {
 	f := o.File
 	decoder := o.decoder()
-	var row []fencepost.Column
-	for _, c := range decoder.Columns() {
-		row = append(row, fencepost.Column{Name: c.Name, Type: c.Type})
-	}
+	row := columnsOf(decoder)
 	r := admin.Resources{
 		Group: f.Group, Ledger: o.Sink.Ledger(), Cluster: o.Source.Cluster(), Reader: o.Source,
 		Where: f.LedgerURL(), Policy: f.Policy, Uncommitted: f.Source.Uncommitted,
 		Try: func(rec *fencepost.Record) error {
-			err := decoder.Decode(rec, row)
+			err := decoded(decoder, rec, row)
 			for i := range row {
 				row[i].Truncate(0)
 			}
-			if errors.Is(err, fencepost.ErrNoRow) {
-				return nil
-			}
 			return err
 		},
+		Decode: func(rec *fencepost.Record) ([]fencepost.Column, error) {
+			own := columnsOf(decoder)
+			return own, decoded(decoder, rec, own)
+		},
 	}
+	r.Reads = f.Source.Reads
 	r.History, _ = ledger.As[ledger.History](r.Ledger)
 	r.Provenance, _ = sink.As[sink.Provenance](o.Sink)
 	return r
+}
+
+// columnsOf are the decoder's columns, without a row.
+func columnsOf(d fencepost.Decoder) (row []fencepost.Column) {
+	for _, c := range d.Columns() {
+		row = append(row, fencepost.Column{Name: c.Name, Type: c.Type})
+	}
+	return row
+}
+
+// decoded decodes a record behind the rows of columns. One that makes no row by the file's rule is no error.
+func decoded(d fencepost.Decoder, rec *fencepost.Record, into []fencepost.Column) error {
+	if err := d.Decode(rec, into); !errors.Is(err, fencepost.ErrNoRow) {
+		return err
+	}
+	return nil
 }
 
 // MemoryLimit is how large the heap of a program may grow before the collector works harder, in bytes, where its pipeline has this

@@ -46,6 +46,7 @@ const (
 	Offsets Access = iota // a ledger or another program's offsets, with brokers that answer
 	Ledger                // a ledger, with brokers that answer: for verbs that move positions or prove them
 	Movable               // a ledger or a Kafka group, with brokers that answer: for offsets set
+	Log                   // brokers that answer, and no ledger: for verbs that read a topic
 	Stored                // what is stored, whichever program stored it; no broker is asked
 )
 
@@ -75,6 +76,20 @@ func UseFile(ctx context.Context, f *pipeline.File, o Options, do func(context.C
 	return t.use(ctx, o, t.openFile(ctx, f, o), do)
 }
 
+// UseLog is Use for a topic alone, of the brokers that Options.Brokers names.
+func UseLog(ctx context.Context, topic string, o Options, do func(context.Context, *Target) error) error {
+	t := &Target{Operand: o.Brokers}
+	brokers, err := readBrokers(o.Brokers, o.Env)
+	if err == nil {
+		err = t.attach(brokers, []string{topic})
+	}
+	if err == nil {
+		err = t.ping(ctx, o.Timeout)
+	}
+	o.Access, o.Brokers = Stored, ""
+	return t.use(ctx, o, err, do)
+}
+
 // use is Use for a target that was opened already, as far as it could be.
 func (t *Target) use(ctx context.Context, o Options, opening error, do func(context.Context, *Target) error) (err error) {
 	defer func() {
@@ -88,7 +103,7 @@ func (t *Target) use(ctx context.Context, o Options, opening error, do func(cont
 	if err := t.mean(o.Meaning); err != nil {
 		return err
 	}
-	if t.File != nil {
+	if t.File != nil && o.Access != Log {
 		if err := t.File.Missing(); err != nil {
 			return err
 		}

@@ -419,6 +419,9 @@ func (p Positions) TopicLines() (lines []string) {
 		if topic.Ledger != topic.ID && topic.Ledger != (fencepost.TopicID{}) {
 			line += "   (ledger: " + topic.Ledger.String() + ")"
 		}
+		if topic.Unread {
+			line += "   not read by this file"
+		}
 		lines = append(lines, line)
 	}
 	return lines
@@ -485,6 +488,11 @@ func (p Positions) Explained() (lines []Explained) {
 	}
 	if note := p.elsewhere(); note != "" {
 		lines = append(lines, Explained{"note", note})
+	}
+	for _, topic := range p.Topics {
+		if topic.Unread {
+			lines = append(lines, Explained{"note", "this file does not read " + topic.Name + ", which the group has read once: fencepost offsets forget FILE --topic " + topic.Name + " leaves it behind"})
+		}
 	}
 	if p.Layout != nil {
 		for _, note := range p.Layout.Notes {

@@ -18,6 +18,7 @@ type Repair struct {
 	Executed bool            `json:"executed"`
 	Options  []Option        `json:"options"` // in partition order
 	Left     []string        `json:"left"`    // partitions that wait, or that no move mends
+	Records  []Record        `json:"records"` // those that park partitions
 
 	Ailing    int      `json:"-"` // partitions that need a choice
 	Undecided int      `json:"-"` // those of them that have none yet
@@ -47,8 +48,11 @@ type Option struct {
 
 // NewRepair makes the answer.
 func NewRepair(r *admin.Repair) Repair {
-	out := Repair{Head: head("offsets repair"), Group: r.Plan.Group, Options: []Option{}, Left: []string{}, Ailing: len(r.Ailing), Undecided: len(r.Undecided())}
+	out := Repair{Head: head("offsets repair"), Group: r.Plan.Group, Options: []Option{}, Left: []string{}, Records: []Record{}, Ailing: len(r.Ailing), Undecided: len(r.Undecided())}
 	for _, ailing := range r.Ailing {
+		for _, rec := range ailing.Records {
+			out.Records = append(out.Records, record(rec))
+		}
 		for i, o := range ailing.Options {
 			option := Option{Topic: o.Topic, Partition: o.Partition, Verdict: Kebab(ailing.Decision.Verdict), Choice: o.Choice,
 				Chosen: ailing.Chosen == &ailing.Options[i], Held: position(o.Held), Next: Next{o.Next.Offset}, Repeats: Number(o.Repeats), Exact: o.Dense,
@@ -65,6 +69,9 @@ func NewRepair(r *admin.Repair) Repair {
 	}
 	for _, s := range r.Waiting {
 		out.Waits = append(out.Waits, s.TopicPartition.String())
+		if s.Report != nil {
+			out.Stuck = append(out.Stuck, fmt.Sprintf("%s  %s: %s", s.TopicPartition, s.State, s.Told()))
+		}
 	}
 	out.Left = append(out.Left, out.Waits...)
 	for _, s := range r.Stuck {

@@ -80,10 +80,19 @@ func reportsOfPartitions(w *world) {
 		w.Fatalf("write reports: %v", err)
 	}
 	w.move(k, rewind(all[0].TopicPartition, all[0].Position, 50))
-	got, err := ledger.ReadReports(w.Context(), w.worker(ledger.KeepMerged).sink.Ledger(), w.group)
+	pipeline := ledger.Pipeline{Who: "w1@node3", Since: time.Date(2026, 11, 21, 3, 12, 45, 0, time.UTC),
+		Parts: []ledger.Part{{Name: "table", Text: "größe", Place: true}, {Name: `column "x" = 'y'`, Text: "int"}}}
+	if err := ledger.WritePipeline(w.Context(), l, w.group, pipeline); err != nil {
+		w.Fatalf("write pipeline: %v", err)
+	}
+	known, err := ledger.ReadReports(w.Context(), w.worker(ledger.KeepMerged).sink.Ledger(), w.group)
 	if err != nil {
 		w.Fatalf("read reports: %v", err)
 	}
+	if diff := cmp.Diff(pipeline, known.Pipeline); diff != "" {
+		w.Errorf("pipeline differs (-want +got):\n%s", diff)
+	}
+	got := known.Reports
 	want := map[fencepost.TopicPartition]ledger.Report{}
 	for _, r := range all {
 		r.Position = ledger.Position{Offset: r.Position.Offset, Fence: r.Position.Fence}

@@ -95,6 +95,7 @@ type About struct {
 	Promise   []string                 // why it is exactly once, in sentences
 	Again     string                   // what becomes of a batch that is applied again: "its rows stand twice"
 	Repeat    func(text.Amount) string // what repeating so many records does, for a plan
+	Does      []ledger.Part            // where it writes, and what it makes of a batch; two files with the same do the same
 	Table     string                   // empty: none, or named by statements
 	Audited   string                   // the table whose rows name their records, for an audit; empty: none is known
 	Upserts   bool                     // a row of Table is written over by its key

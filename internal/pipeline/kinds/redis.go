@@ -249,7 +249,12 @@ func (s redisSink) Store() Store { return s.redisStore }
 
 // About is what there is to say of the sink.
 func (s redisSink) About() About {
-	return About{Into: "redis at " + s.Addr, Home: "Redis", Again: "its commands run over it twice", Lanes: s.Lanes, Unordered: s.setting(),
+	var commands []string
+	for _, c := range s.Commands {
+		commands = append(commands, c.String())
+	}
+	return About{Does: []ledger.Part{{Name: "sink", Text: "redis", Place: true}, {Name: "commands", Text: strings.Join(commands, "\n")}},
+		Into: "redis at " + s.Addr, Home: "Redis", Again: "its commands run over it twice", Lanes: s.Lanes, Unordered: s.setting(),
 		Promise: []string{"commands and moves are one script, and each move is compared and set in it.",
 			"Holds through kill -9, a lost answer, late workers, while Redis keeps what it acknowledged: appendonly yes, appendfsync always, no failover to a replica that lags.",
 			"If it loses its tail it loses both, and we replay."},

@@ -3,6 +3,8 @@ package kinds
 import (
 	"context"
 	"errors"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -26,6 +28,15 @@ type Source struct {
 	FetchMemory    int64 // bytes
 	TLS            TLS
 	SASL           SASL
+}
+
+// Reads reports whether a topic is one of the source's.
+func (s Source) Reads(topic string) bool {
+	if s.Pattern != "" {
+		pattern, err := regexp.Compile(s.Pattern)
+		return err == nil && pattern.MatchString(topic)
+	}
+	return slices.Contains(s.Topics, topic) || slices.ContainsFunc(s.Partitions, func(tp fencepost.TopicPartition) bool { return tp.Topic == topic })
 }
 
 // SASL is the part of a file under source.sasl. Mechanism is empty where nothing logs in.

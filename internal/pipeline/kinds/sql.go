@@ -78,6 +78,15 @@ func (t table) about(kind string) About {
 		Repeat: func(n text.Amount) string {
 			return fmt.Sprintf("table %s has no key: %s will stand there twice unless you delete them first", t.Table, n.Of("row"))
 		}}
+	a.Does = []ledger.Part{{Name: "sink", Text: kind, Place: true}}
+	if t.SQL == "" {
+		a.Does = append(a.Does, ledger.Part{Name: "table", Text: t.Table, Place: true})
+	} else {
+		a.Does = append(a.Does, ledger.Part{Name: "statement", Text: strings.TrimSpace(t.SQL)})
+	}
+	if len(t.Key) > 0 {
+		a.Does = append(a.Does, ledger.Part{Name: "key", Text: strings.Join(t.Key, ", ")})
+	}
 	switch {
 	case t.SQL != "":
 		a.Audited = t.Audit

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -64,18 +63,48 @@ func BenchmarkShow(b *testing.B) {
 func show(b *testing.B, binary, mark string, want int, args ...string) (time.Duration, int64) {
 	b.Helper()
 	cmd := exec.Command(binary, append([]string{"offsets", "show"}, args...)...)
-	var errs strings.Builder
-	cmd.Stderr = &errs
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
 	began := time.Now()
-	out, err := cmd.Output()
+	err := cmd.Start()
+	if err != nil {
+		b.Fatal(err)
+	}
+	memory := make(chan int64)
+	ended := make(chan struct{})
+	go func() { memory <- mostMemory(cmd.Process.Pid, ended) }()
+	err = cmd.Wait()
 	took := time.Since(began)
+	close(ended)
+	used := <-memory
 	if err != nil {
 		b.Fatalf("offsets show %v: %v\n%s", args, err, errs.String())
 	}
-	if n := strings.Count(string(out), mark); n < want {
+	if n := strings.Count(out.String(), mark); n < want {
 		b.Fatalf("offsets show %v shows %d partitions of %d", args, n, want)
 	}
-	return took, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	return took, used
+}
+
+// mostMemory is the most that a process has had resident, as of the last look before it ended. Its rusage would begin with what this
+// process has, of which it is forked.
+func mostMemory(pid int, ended <-chan struct{}) (most int64) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if _, text, ok := strings.Cut(string(status), "VmHWM:"); err == nil && ok {
+			var kib int64
+			if _, err := fmt.Sscan(text, &kib); err == nil {
+				most = max(most, kib<<10)
+			}
+		}
+		select {
+		case <-ended:
+			return most
+		case <-tick.C:
+		}
+	}
 }
 
 // manyPartitions makes topics, and a group that has read all of them to the end.

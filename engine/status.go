@@ -60,7 +60,7 @@ func (e *Engine) Status() (st Status) {
 	worst := int64(0)
 	st.Silent = e.silence.silent()
 	if brokers, able := e.cluster.(source.Reachability); able {
-		st.Outside = !brokers.Member()
+		st.Outside = !brokers.Member() && !e.isEnded() // a run that has reached its end before it joined is not behind
 	}
 	for p := range e.every {
 		st.count(p)

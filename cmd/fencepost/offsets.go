@@ -17,7 +17,8 @@ var offsetsManual = manual{
 		{"fencepost offsets repair trips.yaml", "what can be done about what is not ok"},
 		{"fencepost offsets set trips.yaml --to -1000", "what it would do; --execute does it"},
 	},
-	usage: "fencepost offsets show|peek|diff|repair|forget|set|copy|export|import|groups",
+	usage: "fencepost offsets VERB FILE|URL [flags]\n" +
+		"VERB: show peek diff repair forget set copy export import groups",
 	see:   "moves, check",
 }
 

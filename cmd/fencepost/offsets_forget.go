@@ -20,7 +20,8 @@ var offsetsForgetManual = manual{
 		{"fencepost offsets forget trips.yaml --topic orders --why mistake --execute", ""},
 	},
 	usage: "fencepost offsets forget FILE|URL --topic T [flags]\n" +
-		"Its positions stay where they are, and count no more; a run that reads the topic goes on from them.",
+		"Its positions stay where they are, and count no more; a run that reads the\n" +
+		"topic goes on from them.",
 	exit:   "0 planned, or verified   1 error   2 usage   4 refused: the file reads the topic",
 	see:    "offsets show, moves",
 	tables: true,

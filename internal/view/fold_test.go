@@ -9,12 +9,13 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/source"
 )
 
 // TestO18EqualReasonsFold: a reason that many partitions have is said once, with their names joined, and so are their lines where
 // they read alike; one that differs stands by itself.
 func TestO18EqualReasonsFold(t *testing.T) {
-	v := admin.View{At: time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)}
+	v := admin.View{At: time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC), About: source.Description{Topics: map[string]fencepost.Topic{"flights": {Partitions: 10_000}}}}
 	for p := range int32(10_000) {
 		s := admin.Standing{TopicPartition: fencepost.TopicPartition{Topic: "flights", Partition: p}, State: admin.Idle,
 			Position: ledger.Position{Offset: 10, Fence: 1}, Bounds: fencepost.LogOffsets{LastStableOffset: 10, HighWatermark: 10},

@@ -80,6 +80,7 @@ var fileRows = []row{
 	{"json", map[string]string{"F": `{"format": 1, "positions": [{"topic": "my-t_1.0", "partition": 3, "position": {"offset": 42}}]}`}, "layout=json", "my-t_1.0:3 42"},
 	{"csv", map[string]string{"F": "topic,partition,position_offset\nmy-t_1.0,3,42\n"}, "layout=csv", "my-t_1.0:3 42"},
 	{"kafka-csv", map[string]string{"F": "g,my-t_1.0,3,42\nh,my-t_1.0,3,7\n"}, "layout=kafka-csv&group=g", "my-t_1.0:3 42"},
+	{"get-offsets", map[string]string{"F": "my-t_1.0:3:42\n"}, "layout=get-offsets", "my-t_1.0:3 42"},
 	{"rpk", map[string]string{"F": "my-t_1.0 3 42\n"}, "layout=rpk", "my-t_1.0:3 42"},
 	{"kcl", map[string]string{"F": `[{"topic": "my-t_1.0", "partition": 3, "offset": 42}]`}, "layout=kcl", "my-t_1.0:3 42"},
 	{"connect", map[string]string{"F": `{"offsets": [{"partition": {"kafka_topic": "my-t_1.0", "kafka_partition": 3}, "offset": {"kafka_offset": 42}}]}`}, "layout=connect", "my-t_1.0:3 42"},

@@ -149,8 +149,10 @@ func TestUnknownNamesAreToldOnce(t *testing.T) {
 	var names []string
 	long := strings.Repeat("é", 200) // 400 bytes
 	make, err := JSON(JSONConfig{
-		Fields:  []Field{{Column: "a", Type: fencepost.Int}, {Column: "b", Type: fencepost.Int, From: long[:maxName]}},
-		Unknown: func(n string) { names = append(names, n) }, // one call at a time: -race says if not
+		Fields: []Field{{Column: "a", Type: fencepost.Int}, {Column: "b", Type: fencepost.Int, From: long[:maxName]}},
+		Unknown: func(n string, tp fencepost.TopicPartition, at fencepost.Offset) {
+			names = append(names, fmt.Sprintf("%s %s %d", n, tp, at))
+		}, // one call at a time: -race says if not
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +163,7 @@ func TestUnknownNamesAreToldOnce(t *testing.T) {
 			d := make()
 			columns := columnsOf(d)
 			for range 3 {
-				row, err := decodeRow(d, columns, &fencepost.Record{Value: fmt.Appendf(nil,
+				row, err := decodeRow(d, columns, &fencepost.Record{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: 3}, Offset: 7, Value: fmt.Appendf(nil,
 					`{"x":1,"a":2,"\u0078":3,"y\"":4,"%s":5,"%s":6,"z%s":7,"z%s1":8}`, long[:maxName], long, long, long)})
 				if diff := cmp.Diff([]string{"2", "5"}, row); err != nil || diff != "" {
 					t.Errorf("row differs: %v (-want +got):\n%s", err, diff)
@@ -171,7 +173,7 @@ func TestUnknownNamesAreToldOnce(t *testing.T) {
 	}
 	wg.Wait()
 	// The name that begins with a wanted one is not reported: what is remembered of it is not its own.
-	want := []string{"x", `y"`, "z" + long[:254]}
+	want := []string{"x t:3 7", `y" t:3 7`, "z" + long[:254] + " t:3 7"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("names told (-want +got):\n%s", diff)
 	}
@@ -184,7 +186,7 @@ func TestUnknownNamesAreBounded(t *testing.T) {
 		make, err := JSON(JSONConfig{
 			Fields:        []Field{{Column: "a", Type: fencepost.Int}},
 			UnknownFields: policy,
-			Unknown:       func(string) { count++ },
+			Unknown:       func(string, fencepost.TopicPartition, fencepost.Offset) { count++ },
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -23,7 +23,9 @@ func ExampleJSON() {
 			{Column: "origin", Type: fencepost.Text},
 			{Column: "minutes", Type: fencepost.Int, From: "delay", Missing: decode.Default("0")},
 		},
-		Unknown: func(name string) { fmt.Println("unknown field", name) },
+		Unknown: func(name string, tp fencepost.TopicPartition, at fencepost.Offset) {
+			fmt.Println("unknown field", name)
+		},
 	})
 	if err != nil {
 		fmt.Println(err)

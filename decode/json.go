@@ -19,10 +19,13 @@ type JSONConfig struct {
 	// Unknown is called with each unknown name once, over all decoders of the Factory, one call at a time and from
 	// the goroutine of the decoder that met it. Of a topic whose names have no end, the first 1,000 are reported, and
 	// of a long name the first 256 bytes. It may be nil.
-	Unknown func(name string)
+	Unknown UnknownFunc
 	// Fill receives which columns the first records fill. It may be nil.
 	Fill *Fill
 }
+
+// UnknownFunc takes the name of a field, and the first record that has it.
+type UnknownFunc func(name string, tp fencepost.TopicPartition, at fencepost.Offset)
 
 // UnknownFields says what to do about a field that the schema does not take.
 type UnknownFields uint8

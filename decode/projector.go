@@ -24,6 +24,7 @@ type projector struct {
 	names  []name
 	byName map[string]int32 // :: name -> its place in names
 	told   *told
+	record *fencepost.Record // that is decoded now
 	fill   *Fill
 	look   *look // nil: nothing is looked at, or all of it was
 
@@ -135,6 +136,7 @@ func (p *projector) Columns() []fencepost.ColumnSpec { return p.columns }
 
 // Decode appends the record's fields.
 func (p *projector) Decode(r *fencepost.Record, columns []fencepost.Column) error {
+	p.record = r
 	v := r.Value
 	if v == nil {
 		return p.tombstone(r, columns)
@@ -289,7 +291,7 @@ func (p *projector) meet(n string) int32 {
 	if len(p.byName) >= maxNames+len(p.slots) {
 		return begin
 	}
-	p.told.tell(n)
+	p.told.tell(n, p.record)
 	return p.addName(n, none)
 }
 

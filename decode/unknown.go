@@ -3,12 +3,14 @@ package decode
 import (
 	"sync"
 	"unicode/utf8"
+
+	"github.com/fencepost/fencepost"
 )
 
 // told keeps the unknown names that were reported already, over all decoders of a Factory. A decoder asks it once per
 // name, so its lock is not on the way of a record.
 type told struct {
-	call func(string)
+	call UnknownFunc
 
 	mu struct {
 		sync.Mutex
@@ -16,14 +18,14 @@ type told struct {
 	}
 }
 
-func newTold(call func(string)) *told {
+func newTold(call UnknownFunc) *told {
 	t := &told{call: call}
 	t.mu.names = map[string]bool{}
 	return t
 }
 
-// tell passes a name on if it is new and the bound permits.
-func (t *told) tell(name string) {
+// tell passes a name on, and the record that has it, if it is new and the bound permits.
+func (t *told) tell(name string, r *fencepost.Record) {
 	if t.call == nil {
 		return
 	}
@@ -33,7 +35,7 @@ func (t *told) tell(name string) {
 		return
 	}
 	t.mu.names[name] = true
-	t.call(name)
+	t.call(name, r.TopicPartition, r.Offset)
 }
 
 // cut is the first n bytes of a text, less a character that would be cut in two.

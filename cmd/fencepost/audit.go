@@ -16,7 +16,7 @@ import (
 var auditManual = manual{
 	what: "Prove the chain of moves, the positions, and the sink's rows where they name their records.",
 	examples: []example{
-		{"fencepost audit trips.yaml", "exit 0: every record below the positions is in the sink once"},
+		{"fencepost audit trips.yaml", "exit 0: every record that commits cover is in the sink once"},
 		{"fencepost audit trips.yaml -o json", "for programs"},
 	},
 	usage: "fencepost audit FILE|URL",
@@ -47,7 +47,7 @@ func (a *app) auditVerb() *cobra.Command {
 					return err
 				}
 				answer := view.NewAudit(found, t.Group)
-				return a.answer(answer, func() { a.printAudit(answer) })
+				return a.answer(answer, func() { a.printAudit(answer, t) })
 			})
 		}}
 	cmd.Flags().StringVar(&url.brokers, "brokers", "", brokersUse)
@@ -57,7 +57,7 @@ func (a *app) auditVerb() *cobra.Command {
 // mostFindings is how many lines of one subject are printed; json has them all.
 const mostFindings = 50
 
-func (a *app) printAudit(found view.Audit) {
+func (a *app) printAudit(found view.Audit, at *target.Target) {
 	t := a.terminal(a.stdout)
 	said, more := map[string]int{}, 0
 	for _, one := range found.Findings {
@@ -78,16 +78,29 @@ func (a *app) printAudit(found view.Audit) {
 		fmt.Fprintf(a.stdout, "rows         %s expected - %s missing + %s doubled + %s foreign = %s found\n", text.Count(r.Expected), text.Count(r.Missing),
 			text.Count(r.Doubled), text.Count(r.Foreign), text.Count(r.Found))
 	}
+	a.printProof(found, at)
+}
+
+// printProof is the last line: what was proven.
+func (a *app) printProof(found view.Audit, at *target.Target) {
+	says, help := "Every record below the positions is in the sink exactly once", ""
 	switch n := found.Faults; {
 	case n > 0:
-		fmt.Fprintf(a.stdout, "%s, nothing was changed.  %s\n", text.Plural(n, "finding"), t.Paint(screen.Dim, "help: "+a.as("fencepost help audit")))
-	case found.Proven && found.Repeated:
-		fmt.Fprintln(a.stdout, "Every record below the positions is in the sink, at most as often as commits cover it: positions were rewound.")
+		says, help = text.Plural(n, "finding")+", nothing was changed", "fencepost help audit"
 	case found.Rowsum == nil:
-		fmt.Fprintf(a.stdout, "NOT PROVEN: the rows were not checked, the chain and the positions hold.  %s\n", t.Paint(screen.Dim, "help: "+a.as("fencepost help audit")))
-	default:
-		fmt.Fprintln(a.stdout, "Every record below the positions is in the sink exactly once.")
+		says, help = "NOT PROVEN: the rows were not checked, the chain and the positions hold", "fencepost help audit"
+	case found.Proven && found.Repeated:
+		says = "Every record below the positions is in the sink, at most as often as commits cover it: positions were rewound"
 	}
+	if found.Proven && found.Uncovered > 0 {
+		says += ", but for at most " + text.Count(found.Uncovered) + " that no commit covers"
+		help = at.Remedy("fencepost moves FILE")
+	}
+	says += "."
+	if help != "" {
+		says += "  " + a.terminal(a.stdout).Paint(screen.Dim, "help: "+a.as(help))
+	}
+	fmt.Fprintln(a.stdout, says)
 }
 
 func (a *app) printFinding(one view.Finding, subject string, t terminal) {

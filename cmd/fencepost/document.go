@@ -6,10 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"strings"
 
-	"github.com/goccy/go-yaml"
-
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/view"
 )
 
@@ -50,77 +49,78 @@ func (a *app) document(v any) {
 	_ = out.Flush() // a closed stdout cannot be reported
 }
 
-// writeYAML writes a JSON object as YAML, each element of its lists by itself: the library's tree of the whole takes a hundred
-// times its text.
+// writeYAML writes a JSON object as YAML, token by token: it holds nothing of it. (The library's tree took a hundred times the text.)
 func writeYAML(w *bufio.Writer, text []byte) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	y := yamlWriter{w, json.NewDecoder(bytes.NewReader(text))}
+	y.d.UseNumber()
+	t, err := y.d.Token()
+	if err != nil || t != json.Delim('{') {
 		return errors.Join(err, fmt.Errorf("%.20s: not an object", text))
 	}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return err
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return err
-		}
-		if err := writeMember(w, name.(string), value); err != nil {
-			return err
-		}
-	}
-	return nil
+	return y.members('{', 0, false)
 }
 
-// writeMember writes one member of an object.
-func writeMember(w *bufio.Writer, name string, value json.RawMessage) error {
-	if value[0] != '[' || len(bytes.TrimSpace(value[1:])) == 1 {
-		return writeWhole(w, name, value, "")
-	}
-	if err := writeWhole(w, name, json.RawMessage("[]"), " []"); err != nil {
+type yamlWriter struct {
+	w *bufio.Writer
+	d *json.Decoder
+}
+
+// value writes what stands behind a key or a dash, on its line and below it from column at on.
+func (y yamlWriter) value(at int, behindDash bool) error {
+	t, err := y.d.Token()
+	if err != nil {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(value))
-	_, err := d.Token()
-	for err == nil && d.More() {
-		var element json.RawMessage
-		if err = d.Decode(&element); err == nil {
-			err = writeElement(w, element)
+	kind, holds := t.(json.Delim)
+	switch {
+	case !holds:
+		y.w.WriteString(" " + scalar(t) + "\n")
+		return nil
+	case !y.d.More():
+		y.w.WriteString(map[json.Delim]string{'{': " {}\n", '[': " []\n"}[kind])
+		_, err := y.d.Token()
+		return err
+	case kind == '{' && behindDash: // the first member stands on the line of the dash
+		y.w.WriteByte(' ')
+		return y.members(kind, at, true)
+	case kind == '[' && !behindDash: // dashes stand below the key itself
+		at -= 2
+	}
+	y.w.WriteByte('\n')
+	return y.members(kind, at, false)
+}
+
+// members writes the members of an object, or the elements of a list, each on lines of its own from column at on. begun: the
+// first one's line is begun.
+func (y yamlWriter) members(kind json.Delim, at int, begun bool) error {
+	for ; y.d.More(); begun = false {
+		if !begun {
+			y.w.WriteString(strings.Repeat(" ", at))
+		}
+		if kind == '[' {
+			y.w.WriteByte('-')
+		} else {
+			name, err := y.d.Token()
+			if err != nil {
+				return err
+			}
+			y.w.WriteString(keys.Plain(name.(string)) + ":")
+		}
+		if err := y.value(at+2, kind == '['); err != nil {
+			return err
 		}
 	}
+	_, err := y.d.Token()
 	return err
 }
 
-// writeWhole writes a member by the library, without what is cut off its end.
-func writeWhole(w io.Writer, name string, value json.RawMessage, cut string) error {
-	object, err := json.Marshal(map[string]json.RawMessage{name: value})
-	if err != nil {
-		return err
+// scalar is a value that holds no others.
+func scalar(t json.Token) string {
+	switch t := t.(type) {
+	case string:
+		return keys.Plain(t)
+	case nil:
+		return "null"
 	}
-	text, err := yaml.JSONToYAML(object)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w, "%s\n", bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte(cut)))
-	return err
-}
-
-// writeElement writes one element of a list that is a member.
-func writeElement(w *bufio.Writer, element json.RawMessage) error {
-	text, err := yaml.JSONToYAML(element)
-	if err != nil {
-		return err
-	}
-	mark := "- "
-	for line := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
-		if len(line) == 0 {
-			mark = ""
-		}
-		if _, err := fmt.Fprintf(w, "%s%s\n", mark, line); err != nil {
-			return err
-		}
-		mark = "  "
-	}
-	return nil
+	return fmt.Sprint(t)
 }

@@ -19,7 +19,7 @@ var offsetsManual = manual{
 	},
 	usage: "fencepost offsets VERB FILE|URL [flags]\n" +
 		"VERB: show peek diff repair forget set copy export import groups",
-	see:   "moves, check",
+	see: "moves, check",
 }
 
 // offsetsVerb is the verbs about positions.

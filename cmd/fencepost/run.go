@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/console"
@@ -100,7 +101,7 @@ func (f runFlags) end() (engine.Until, error) {
 // listener receives a run's events: package console for people, package logs for programs.
 type listener interface {
 	Began(topics string, partitions int, into, promise string)
-	UnknownField(string)
+	UnknownField(string, fencepost.TopicPartition, fencepost.Offset)
 	EmptyColumn(column string, records int64)
 	Joined(member string, generation int32)
 	Interrupted()

@@ -341,7 +341,7 @@ func (s *Source) stranger(ctx context.Context) *fencepost.UserError {
 		return &fencepost.UserError{Code: "group-live", Help: "another group",
 			Err: fmt.Errorf("group %s is a share group (KIP-932), of %s", name, text.Plural(len(shared[name].Members), "member"))}
 	}
-	classic, err := adm.DescribeGroups(ctx, name)
+	classic, err := again(s, func() (kadm.DescribedGroups, error) { return adm.DescribeGroups(ctx, name) })
 	if err != nil || classic[name].Err != nil || s.cfg.Protocol != Cooperative {
 		return nil
 	}

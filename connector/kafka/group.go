@@ -32,7 +32,7 @@ func (s *Source) MemberCount(ctx context.Context) (int, error) {
 // a classic one unknown to the new one, so both are asked. A group that does not exist has none.
 func (s *Source) Members(ctx context.Context) ([]Member, error) {
 	adm, name := kadm.NewClient(s.client), string(s.cfg.Group)
-	classic, err := adm.DescribeGroups(ctx, name)
+	classic, err := again(s, func() (kadm.DescribedGroups, error) { return adm.DescribeGroups(ctx, name) })
 	if err == nil {
 		err = classic[name].Err
 	}
@@ -61,7 +61,7 @@ func (s *Source) Members(ctx context.Context) ([]Member, error) {
 // consumerMembers asks the KIP-848 question. A broker without it has no such groups.
 func (s *Source) consumerMembers(ctx context.Context, adm *kadm.Client) ([]Member, error) {
 	name := string(s.cfg.Group)
-	groups, err := adm.DescribeConsumerGroups(ctx, name)
+	groups, err := again(s, func() (kadm.DescribedConsumerGroups, error) { return adm.DescribeConsumerGroups(ctx, name) })
 	if err == nil {
 		err = groups[name].Err
 	}

@@ -74,7 +74,7 @@ func (s *Source) listGroups(ctx context.Context) (map[string]*source.Group, erro
 func (s *Source) countMembers(ctx context.Context, groups map[string]*source.Group, names map[string][]string) {
 	adm := kadm.NewClient(s.client)
 	if list := names[kindClassic]; len(list) > 0 {
-		described, _ := adm.DescribeGroups(ctx, list...)
+		described, _ := again(s, func() (kadm.DescribedGroups, error) { return adm.DescribeGroups(ctx, list...) })
 		for name, d := range described {
 			if g := groups[name]; g != nil && d.Err == nil {
 				g.State, g.Members = cmp.Or(d.State, g.State), len(d.Members)
@@ -82,7 +82,7 @@ func (s *Source) countMembers(ctx context.Context, groups map[string]*source.Gro
 		}
 	}
 	if list := names[kindConsumer]; len(list) > 0 {
-		described, _ := adm.DescribeConsumerGroups(ctx, list...)
+		described, _ := again(s, func() (kadm.DescribedConsumerGroups, error) { return adm.DescribeConsumerGroups(ctx, list...) })
 		for name, d := range described {
 			if g := groups[name]; g != nil && d.Err == nil {
 				g.State, g.Members = cmp.Or(d.State, g.State), len(d.Members)
@@ -90,7 +90,7 @@ func (s *Source) countMembers(ctx context.Context, groups map[string]*source.Gro
 		}
 	}
 	if list := names[kindShare]; len(list) > 0 {
-		described, _ := adm.DescribeShareGroups(ctx, list...)
+		described, _ := again(s, func() (kadm.DescribedShareGroups, error) { return adm.DescribeShareGroups(ctx, list...) })
 		for name, d := range described {
 			if g := groups[name]; g != nil && d.Err == nil {
 				g.State, g.Members = cmp.Or(d.GroupState, g.State), len(d.Members)

@@ -66,7 +66,9 @@ func (l *Layout) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 	s := l.source
 	asking, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	committed, err := kadm.NewClient(s.client).FetchOffsets(asking, string(s.cfg.Group))
+	committed, err := again(s, func() (kadm.OffsetResponses, error) {
+		return kadm.NewClient(s.client).FetchOffsets(asking, string(s.cfg.Group))
+	})
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return f, fmt.Errorf("read %s: %w", l.name, s.refusedToRead(ctx, err, s.cfg.Group))
 	}

@@ -105,7 +105,7 @@ func (s *Source) fetchOffsets(ctx context.Context, g fencepost.Group) (kadm.Offs
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		committed, err := kadm.NewClient(s.client).FetchOffsets(ctx, string(g))
+		committed, err := again(s, func() (kadm.OffsetResponses, error) { return kadm.NewClient(s.client).FetchOffsets(ctx, string(g)) })
 		if !coordinatorMoves(err) {
 			return committed, err
 		}

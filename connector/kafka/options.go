@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -53,6 +54,18 @@ func (c Config) seeds() []string {
 		return c.Brokers
 	}
 	return slices.Repeat(c.Brokers, 1+16/max(1, len(c.Brokers)))
+}
+
+// again asks a group's coordinator, and once more where an address of the list could not be dialled: the client looks for the coordinator
+// at one broker, whose turn it is, and does not try another one.
+func again[T any](s *Source, ask func() (T, error)) (T, error) {
+	for tries := 1; ; tries++ {
+		answer, err := ask()
+		dial, failed := errors.AsType[*net.OpError](err)
+		if !failed || dial.Op != "dial" || len(s.cfg.Brokers) == 1 || tries > 2*len(s.cfg.Brokers) {
+			return answer, err
+		}
+	}
 }
 
 // backoff doubles from 50 ms to 2 s: a broker that restarts is found again quickly, one that stays down is not

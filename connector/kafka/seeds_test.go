@@ -22,14 +22,17 @@ func TestADeadBrokerOfTheListCostsNothing(t *testing.T) {
 	if err := gone.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for range 20 {
+	for range 40 {
 		s, err := Open(Config{Brokers: []string{alive, dead}, Group: "g", Topics: []string{"t"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var asking sync.WaitGroup
-		for range 8 {
+		for range 4 {
 			asking.Go(func() {
+				if _, err := s.Members(t.Context()); err != nil {
+					t.Errorf("members: %v", err)
+				}
 				if _, err := s.Describe(t.Context()); err != nil {
 					t.Errorf("describe: %v", err)
 				}

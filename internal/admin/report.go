@@ -124,7 +124,7 @@ func (s Standing) Told() string {
 		if rep.Code != "" {
 			word = rep.Code
 		}
-		by := word + " since " + rep.Since.Local().Format("2006-01-02 15:04:05")
+		by := word + " since " + rep.Since.Local().Format("2006-01-02 15:04:05 -07:00")
 		if rep.Who != "" {
 			by += ", says " + rep.Who
 		}

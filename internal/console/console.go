@@ -41,6 +41,8 @@ type Config struct {
 type Console struct {
 	cfg   Config
 	label int // where the text of header lines begins
+	// clock is the offset of the run's beginning, which its second line names: all times stand in it.
+	clock text.Clock
 
 	mu struct {
 		sync.Mutex
@@ -74,7 +76,7 @@ func New(cfg Config) *Console {
 	if cfg.Paint == nil {
 		cfg.Paint = screen.Plain
 	}
-	c := &Console{cfg: cfg, label: max(15, utf8.RuneCountInString(string(cfg.Group))+2)}
+	c := &Console{cfg: cfg, label: max(15, utf8.RuneCountInString(string(cfg.Group))+2), clock: text.ClockAt(cfg.Now().Local())}
 	c.mu.settled = map[fencepost.TopicPartition]engine.Reconciliation{}
 	c.mu.parked = map[fencepost.TopicPartition]string{}
 	c.mu.summary = cfg.Now()
@@ -100,11 +102,11 @@ func (c *Console) Interrupted() {
 	c.mu.interrupted = true
 }
 
-// UnknownField reports a field that schema does not take, once.
-func (c *Console) UnknownField(name string) {
+// UnknownField reports a field that schema does not take, once, with the first record that has it.
+func (c *Console) UnknownField(name string, tp fencepost.TopicPartition, at fencepost.Offset) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.happened("unknown", "field "+name+" is in the records and not in schema", screen.Yellow)
+	c.happened("unknown", fmt.Sprintf("field %s is in the records and not in schema; first in %s at %s", name, tp, text.Count(at)), screen.Yellow)
 }
 
 // EmptyColumn reports a column that none of the first records fills, once.
@@ -128,7 +130,7 @@ func (c *Console) Event(e engine.Event) {
 	case engine.Waiting:
 		c.partition("waiting", e.TopicPartition, e.Reason+". Goes on by itself", "", screen.Yellow)
 	case engine.Blocked:
-		c.partition("blocked", e.TopicPartition, blocked(e), "", screen.Yellow)
+		c.partition("blocked", e.TopicPartition, c.blocked(e), "", screen.Yellow)
 	case engine.Weaker:
 		c.happened("weaker", strings.Join(e.Topics, ", ")+": no topic ID to compare: a recreated topic would not show", screen.Yellow)
 	case engine.Moved:
@@ -201,7 +203,7 @@ func (c *Console) lasts(e engine.Event) {
 			c.happened("answered", "brokers answer again, after "+text.Duration(e.For), screen.Green)
 			return
 		}
-		c.happened("silent", fmt.Sprintf("no broker answers since %s: %v. Goes on by itself%s", e.Since.Local().Format(time.TimeOnly), e.Err,
+		c.happened("silent", fmt.Sprintf("no broker answers since %s: %v. Goes on by itself%s", c.clock.TimeOfDay(e.Since), e.Err,
 			remedy(e.Err)), screen.Yellow)
 	case engine.Outside:
 		if e.Ended {
@@ -209,7 +211,7 @@ func (c *Console) lasts(e engine.Event) {
 			return
 		}
 		c.happened("outside", fmt.Sprintf("not a member of the group since %s: brokers answer, and the group has not let this worker in. Goes on by itself",
-			e.Since.Local().Format(time.TimeOnly)), screen.Yellow)
+			c.clock.TimeOfDay(e.Since)), screen.Yellow)
 	}
 }
 
@@ -224,12 +226,12 @@ func (c *Console) elsewhere(list []engine.Elsewhere) {
 }
 
 // blocked says which transaction holds a partition back, as far as it is known.
-func blocked(e engine.Blocked) string {
+func (c *Console) blocked(e engine.Blocked) string {
 	since := e.Since
 	if !e.Transaction.Since.IsZero() {
 		since = e.Transaction.Since
 	}
-	return fmt.Sprintf("at %s by %s open since %s. Goes on at its end", text.Count(e.Offset), e.Transaction, since.Local().Format(time.TimeOnly))
+	return fmt.Sprintf("at %s by %s open since %s. Goes on at its end", text.Count(e.Offset), e.Transaction, c.clock.TimeOfDay(since))
 }
 
 // leftBehind reports what the run ended without. That the group was not left, the last line says too.
@@ -283,7 +285,7 @@ func (c *Console) header(word, text string) {
 // happened writes a line with the time before it.
 func (c *Console) happened(word, text string, style screen.Style) {
 	const indent = 20
-	stamp := c.cfg.Now().Local().Format(time.TimeOnly)
+	stamp := c.clock.TimeOfDay(c.cfg.Now())
 	text = screen.Wrap(screen.Printable(text), indent, c.cfg.Width)
 	c.line(fmt.Sprintf("%s  %s%s", stamp, c.cfg.Paint(style, fmt.Sprintf("%-10s", word)), text))
 }
@@ -293,7 +295,7 @@ func (c *Console) partition(word string, tp fencepost.TopicPartition, text, help
 	name := tp.String() + "  "
 	text, help = screen.Printable(text), screen.Printable(help)
 	indent := 20 + utf8.RuneCountInString(name)
-	stamp := c.cfg.Now().Local().Format(time.TimeOnly)
+	stamp := c.clock.TimeOfDay(c.cfg.Now())
 	c.line(fmt.Sprintf("%s  %s%s%s", stamp, c.cfg.Paint(style, fmt.Sprintf("%-10s", word)), name, screen.Wrap(text, indent, c.cfg.Width)))
 	if help != "" {
 		c.line(strings.Repeat(" ", indent) + c.cfg.Paint(screen.Dim, screen.Wrap("help: "+help, indent, c.cfg.Width)))

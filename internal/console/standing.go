@@ -70,7 +70,7 @@ func (c *Console) began() {
 	if c.mu.fixed {
 		told += fmt.Sprintf("; ends fixed at %s", text.Plural(c.mu.ends.Offsets, "offset"))
 	} else {
-		told += "; times " + c.cfg.Now().Local().Format("-07:00")
+		told += "; times " + c.clock.String()
 	}
 	c.header(word, told)
 }
@@ -126,7 +126,7 @@ func (c *Console) standing(s engine.Status, now time.Time) string {
 	case s.Outside:
 		states = append(states, c.cfg.Paint(screen.Yellow, "not a member"))
 	}
-	parts := []string{now.Local().Format(time.TimeOnly) + "  " + strings.Join(states, ", "), c.mu.pace.String(), lag(s, now)}
+	parts := []string{c.clock.TimeOfDay(now) + "  " + strings.Join(states, ", "), c.mu.pace.String(), lag(s, now)}
 	if s.CommitP50 > 0 {
 		parts = append(parts, "p50 "+text.Duration(s.CommitP50))
 	}

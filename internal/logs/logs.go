@@ -120,8 +120,10 @@ func (l *Log) Failed(code, reason, help string) {
 	l.slog.Error("run failed", "code", code, "error", reason, "help", help)
 }
 
-// UnknownField logs a field that schema does not take, once.
-func (l *Log) UnknownField(name string) { l.slog.Info("unknown field", "field", name) }
+// UnknownField logs a field that schema does not take, once, with the first record that has it.
+func (l *Log) UnknownField(name string, tp fencepost.TopicPartition, offset fencepost.Offset) {
+	l.slog.Info("unknown field", "field", name, at(tp), "offset", int64(offset))
+}
 
 // EmptyColumn logs a column that none of the first records fills, once.
 func (l *Log) EmptyColumn(name string, records int64) {

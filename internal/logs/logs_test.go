@@ -72,7 +72,7 @@ func everything(l *Log, pass func(time.Duration)) {
 	}
 	l.Event(engine.Silent{Since: since, For: 20 * time.Second, Ended: true})
 	l.Event(engine.Outside{Since: since, For: 12 * time.Second, Ended: true})
-	l.UnknownField("tail")
+	l.UnknownField("tail", tp(3), 7)
 	l.Client(int(slog.LevelWarn), "broker closed the connection", "broker", 1)
 	l.Event(engine.Revoked{Partitions: []fencepost.TopicPartition{tp(0)}})
 	l.Event(engine.Revoked{Partitions: []fencepost.TopicPartition{tp(1)}, Lost: true})

@@ -9,7 +9,7 @@ import (
 
 // decoder makes the decoder that the file describes. unknown is called with each field that the schema does not take, once;
 // fill receives what the first records fill. Both may be nil.
-func (f *File) decoder(unknown func(string), fill *decode.Fill) (decode.Factory, error) {
+func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill) (decode.Factory, error) {
 	if f.Decode == "raw" {
 		column := decode.RawColumn()
 		if len(f.Schema) == 1 {

@@ -24,7 +24,7 @@ import (
 type Hooks struct {
 	Member  func(id string, generation int32)           // this worker's member ID, after each assignment
 	Client  func(level int, msg string, keyvals ...any) // the Kafka client's own log; levels are those of log/slog
-	Unknown func(field string)                          // a field that schema does not take, once
+	Unknown decode.UnknownFunc                          // a field that schema does not take, once
 	Empty   func(column string, records int64)          // a column that none of the first records fills, once
 }
 

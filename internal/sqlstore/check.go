@@ -175,7 +175,11 @@ func (d *Dialect[S]) ledgerState(ctx context.Context, s S) (text, denied string,
 	if err := d.tryLedger(ctx, s, f.Tables); err != nil {
 		return "", "", err
 	}
-	return fmt.Sprintf("version %d, identity %.8s, in %s", f.Version, f.ID, d.Tables.Place(s, f.Tables)), "", nil
+	text = fmt.Sprintf("version %d, identity %.8s, in %s", f.Version, f.ID, d.Tables.Place(s, f.Tables))
+	if f.Reports == "" {
+		text += ", without " + ReportsName + ": what workers know is kept once there is one, which ddl makes"
+	}
+	return text, "", nil
 }
 
 const (

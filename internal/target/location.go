@@ -109,7 +109,10 @@ func unescaped(typed, text string) error {
 // divided is the refusal, with the URL as it should be typed; of one that holds a password only what follows it is shown.
 func divided(typed, char, escape, does, mended string) error {
 	_, rest, _ := strings.Cut(typed, "://")
-	login, _, _ := strings.Cut(rest, "@")
+	login := ""
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 { // the last one: a password may hold another
+		login = rest[:i]
+	}
 	_, password, _ := strings.Cut(login, ":")
 	help := "'" + mended + "'"
 	switch {
@@ -119,7 +122,7 @@ func divided(typed, char, escape, does, mended string) error {
 	case strings.Contains(login, char):
 		help = "write it as " + escape + ", or take the password from the environment: :${PW}@"
 	case reference.ReplaceAllString(password, "") != "":
-		_, after, _ := strings.Cut(mended, "@")
+		after := mended[strings.LastIndexByte(mended, '@')+1:]
 		help = "'...@" + after + "'"
 	}
 	return codes.Usage(help, "in a URL %s %s; in a name it is written %s", char, does, escape)

@@ -142,6 +142,9 @@ func (c Clock) Time(t time.Time) string {
 	return c.in(t).Format(time.DateTime)
 }
 
+// TimeOfDay is the time of day in that offset: 03:12:45.
+func (c Clock) TimeOfDay(t time.Time) string { return c.in(t).Format(time.TimeOnly) }
+
 func (c Clock) in(t time.Time) time.Time {
 	if c.zone == nil {
 		return t.UTC()

@@ -13,6 +13,8 @@ type Audit struct {
 	Rowsum   *Rowsum         `json:"rows"` // nil: rows were not looked at
 	Faults   int             `json:"faults"`
 	Proven   bool            `json:"proven"` // no faults, and the rows were looked at
+	// Uncovered counts offsets below the positions that no commit covers: at most as many records are not in the sink.
+	Uncovered int64 `json:"uncovered"`
 
 	Repeated bool `json:"-"` // positions were rewound: some records are covered by more than one commit
 }
@@ -39,7 +41,7 @@ type Rowsum struct {
 
 // NewAudit makes the answer.
 func NewAudit(a *admin.Audit, group fencepost.Group) Audit {
-	out := Audit{Head: head("audit"), Group: group, Faults: a.Faults(), Proven: a.Proven(), Repeated: a.Repeated}
+	out := Audit{Head: head("audit"), Group: group, Faults: a.Faults(), Proven: a.Proven(), Uncovered: a.Uncovered, Repeated: a.Repeated}
 	for _, f := range a.Findings {
 		one := Finding{f.Subject, f.OK, !f.Unchecked, Word(f.Kind), Word(f.Topic), Number(f.Partition), f.Text}
 		if f.Topic == "" {

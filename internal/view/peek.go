@@ -132,7 +132,17 @@ func (r Record) Lines() (lines []Explained) {
 // Name is the partition.
 func (r Record) Name() string { return partition(r.Topic, r.Partition) }
 
-// Line is the record in one line: at 1  key k1  {"id":2}.
+// Line is the record in one line, with the columns as far as they were decoded: at 1  key k1  {"id":2}  id 2.
 func (r Record) Line() string {
-	return fmt.Sprintf("at %s  key %s  %s", text.Count(r.Offset), r.Key, r.Value)
+	line := fmt.Sprintf("at %s  key %s  %s", text.Count(r.Offset), r.Key, r.Value)
+	var cells []string
+	for _, c := range r.Columns {
+		if c.Value != "-" {
+			cells = append(cells, c.Column+" "+screen.Printable(string(c.Value)))
+		}
+	}
+	if len(cells) > 0 {
+		line += "  " + strings.Join(cells, ", ")
+	}
+	return line
 }

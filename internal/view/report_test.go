@@ -56,7 +56,7 @@ func TestO1ShowSaysWhatWorkersReport(t *testing.T) {
 		for _, e := range p.Explained() {
 			text += e.Name + " " + e.Text
 		}
-		if p.Exit() != 3 || string(p.Positions[0].State) != state || text != "t:0 a reason; a-code since 2026-11-21 03:12:45, says w1@node3" ||
+		if p.Exit() != 3 || string(p.Positions[0].State) != state || text != "t:0 a reason; a-code since "+r.Since.Format("2006-01-02 15:04:05 -07:00")+", says w1@node3" ||
 			!strings.HasPrefix(p.States(), "1 ") {
 			t.Errorf("%s: exit %d, state %s, %q, %q", halt, p.Exit(), p.Positions[0].State, text, p.States())
 		}

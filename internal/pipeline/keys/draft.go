@@ -18,8 +18,8 @@ type DraftColumn struct {
 	Seen string // behind the column: -51 .. 573
 }
 
-// plainText is text that YAML takes without quotes, whatever is around it.
-var plainText = regexp.MustCompile(`^[A-Za-z/.][A-Za-z0-9_./-]*$`)
+// plainText is text that YAML takes without quotes, whatever is around it: no .5, which is a number.
+var plainText = regexp.MustCompile(`^(\.{0,2}/|[A-Za-z])[A-Za-z0-9_./-]*$`)
 
 // IsPlain reports whether YAML takes a text without quotes, whatever is around it.
 func IsPlain(s string) bool { return plainText.MatchString(s) }

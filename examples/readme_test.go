@@ -6,14 +6,16 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// The code that a document shows is code that compiles: each block marked as go must be a region of an example's file,
-// word for word, between lines that say
+// The code that a document shows is code that compiles: each block marked as go must be a whole file of an example, or a
+// region of one, word for word, between lines that say
 //
 //	// readme:start
 //	// readme:end
@@ -71,6 +73,19 @@ func blocks(document string) (list []string) {
 	return list
 }
 
+// whole is a source as a document shows all of it: without the marks, and the blank line behind each.
+func whole(source string) string {
+	lines := strings.Split(source, "\n")
+	for i, line := range lines {
+		if mark := strings.TrimSpace(line); mark == startMark || mark == endMark {
+			lines[i] = ""
+		}
+	}
+	return squeeze.ReplaceAllString(plain(lines), "\n\n")
+}
+
+var squeeze = regexp.MustCompile(`\n{3,}`)
+
 // plain is lines without the indentation that all of them share, surrounding blank lines and trailing space.
 func plain(lines []string) string {
 	indent := ""
@@ -94,8 +109,8 @@ func plain(lines []string) string {
 	return strings.Trim(b.String(), "\n")
 }
 
-// marked are the regions of all examples, with their files.
-func marked(t *testing.T) map[string]string {
+// sources are the files of all examples. :: file -> text
+func sources(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("*/*.go")
 	if err != nil {
@@ -107,7 +122,17 @@ func marked(t *testing.T) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list, err := regions(string(source))
+		all[file] = string(source)
+	}
+	return all
+}
+
+// marked are the regions of all examples, with their files.
+func marked(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for file, source := range sources(t) {
+		list, err := regions(source)
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
@@ -118,12 +143,16 @@ func marked(t *testing.T) map[string]string {
 	return all
 }
 
-// strangers are the go blocks of a document that are no region.
+// strangers are the go blocks of a document that are none of these.
 func strangers(document string, all map[string]string) []string {
 	return slices.DeleteFunc(blocks(document), func(b string) bool { _, ok := all[b]; return ok })
 }
 
 func TestReadmeShowsCodeThatCompiles(t *testing.T) {
+	shown := marked(t)
+	for file, source := range sources(t) {
+		shown[whole(source)] = file
+	}
 	for _, page := range []string{"README.md", "docs/connectors.md"} {
 		text, err := os.ReadFile("../" + page)
 		if err != nil {
@@ -132,9 +161,30 @@ func TestReadmeShowsCodeThatCompiles(t *testing.T) {
 		if len(blocks(string(text))) == 0 {
 			t.Errorf("%s shows no Go", page)
 		}
-		for _, b := range strangers(string(text), marked(t)) {
+		for _, b := range strangers(string(text), shown) {
 			t.Errorf("%s shows Go that is in no example: put it between %q and %q in a file below examples/, and copy it from there:\n%s",
 				page, startMark, endMark, b)
+		}
+	}
+}
+
+// README's program is whole: copied into an empty file it compiles.
+func TestH9ReadmeProgramCompiles(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := slices.DeleteFunc(blocks(string(text)), func(b string) bool { return !strings.HasPrefix(b, "package main\n") })
+	if len(programs) == 0 {
+		t.Fatal("README.md shows no whole program: a block that begins with package main")
+	}
+	for _, p := range programs {
+		file := filepath.Join(t.TempDir(), "main.go")
+		if err := os.WriteFile(file, []byte(p+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.CommandContext(t.Context(), "go", "vet", file).CombinedOutput(); err != nil {
+			t.Errorf("README's program: %v\n%s", err, out)
 		}
 	}
 }

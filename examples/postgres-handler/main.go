@@ -20,7 +20,7 @@ import (
 	"github.com/fencepost/fencepost/engine"
 )
 
-// What the environment says.
+// What the environment says: KAFKA_BROKERS=a:9092,b:9092
 var (
 	brokers = strings.Split(cmp.Or(os.Getenv("KAFKA_BROKERS"), "127.0.0.1:9092"), ",")
 	topic   = cmp.Or(os.Getenv("KAFKA_TOPIC"), "flights")

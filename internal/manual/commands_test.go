@@ -20,7 +20,7 @@ import (
 // commands are what scripts can do besides running the program.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"status": status, "eventually": eventually, "fill": fill, "hide": hide, "sqlite": sqliteCommand,
-	"page": page, "leave": leave, "file": file, "shows": shows, "says": says, "postgres": usePostgres, "mariadb": useMariaDB, "redis": redisCommand, "kafka-tool": kafkaTool,
+	"page": page, "leave": leave, "until": until, "clone": clone, "file": file, "shows": shows, "says": says, "postgres": usePostgres, "mariadb": useMariaDB, "redis": redisCommand, "kafka-tool": kafkaTool,
 	"kafka": useKafka, "server": life, "topic": topic, "delete-topic": deleteTopic, "partitions": partitions, "produce": produce,
 	"transaction": transaction, "delete-records": deleteRecords, "commit-offset": commitOffset, "isr": replicas, "lag": lag,
 	"zookeeper": useZooKeeper, "znodes": znodes,
@@ -108,7 +108,7 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 
 // environment is the script's, for a process that testscript does not start.
 func environment(ts *testscript.TestScript) (env []string) {
-	for _, name := range []string{"PATH", "TZ", "LANG", "TERM", "HOME", "FENCEPOST_WHO", "DATABASE_URL", "REDIS_PASSWORD", "REDISCLI_AUTH"} {
+	for _, name := range []string{"PATH", "WORK", "TZ", "LANG", "TERM", "HOME", "FENCEPOST_WHO", "DATABASE_URL", "REDIS_PASSWORD", "REDISCLI_AUTH"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env

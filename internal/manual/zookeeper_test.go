@@ -5,7 +5,6 @@ package manual
 import (
 	"errors"
 	"path"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -22,16 +21,11 @@ func useZooKeeper(ts *testscript.TestScript, _ bool, _ []string) {
 
 // znodes writes the nodes of a block of the page, as an old program would: znodes NAME N. Each line is a path and a number.
 func znodes(ts *testscript.TestScript, _ bool, args []string) {
-	blocks, err := blocksOf(filepath.Join(guides, args[0]+".md"))
-	ts.Check(err)
-	n := int(number(ts, args[1]))
-	if n < 1 || n > len(blocks["znodes"]) {
-		ts.Fatalf("%s has %d blocks of znodes", args[0], len(blocks["znodes"]))
-	}
+	nodes := block(ts, "znodes", args)
 	c, _, err := zk.Connect([]string{ts.Getenv("ZOOKEEPER")}, patience, zk.WithLogger(silent{}))
 	ts.Check(err)
 	defer c.Close()
-	for line := range strings.Lines(blocks["znodes"][n-1]) {
+	for line := range strings.Lines(nodes) {
 		at, value, ok := strings.Cut(strings.TrimSpace(line), " ")
 		if !ok {
 			ts.Fatalf("%q is no path with a value", line)

@@ -153,7 +153,7 @@ func TestReadmeShowsCodeThatCompiles(t *testing.T) {
 	for file, source := range sources(t) {
 		shown[whole(source)] = file
 	}
-	for _, page := range []string{"README.md", "docs/connectors.md"} {
+	for _, page := range []string{"README.md", "docs/connectors.md", "docs/guides/direct-stream.md"} {
 		text, err := os.ReadFile("../" + page)
 		if err != nil {
 			t.Fatal(err)

@@ -30,7 +30,7 @@ type Target struct {
 
 	means   foreign.Meaning // what the numbers mean whatever a program thinks of them, by a protocol or a format; unset: the user has to say
 	brokers *kafka.Config   // where the URL itself leads to Kafka; nil: it does not
-	flagged bool            // the brokers are those of --brokers
+	flagged bool            // the brokers are HOST:PORT of --brokers, where neither TLS nor a login can be said
 	address string          // of a URL, without secrets and parameters
 	movable bool            // its Layout is a Kafka group's commits, read by the protocol
 	detail  string          // what the URL names there: key spark:orders, group orders-agg
@@ -79,7 +79,7 @@ func UseFile(ctx context.Context, f *pipeline.File, o Options, do func(context.C
 
 // UseLog is Use for a topic alone, of the brokers that Options.Brokers names.
 func UseLog(ctx context.Context, topic string, o Options, do func(context.Context, *Target) error) error {
-	t := &Target{Operand: o.Brokers, flagged: true}
+	t := &Target{Operand: o.Brokers, flagged: !strings.Contains(o.Brokers, "://")}
 	brokers, err := readBrokers(o.Brokers, o.Env)
 	if err == nil {
 		err = t.attach(brokers, []string{topic})
@@ -235,7 +235,7 @@ func (t *Target) brokersOf(flag string, env *pipeline.Environment) (kafka.Config
 	case t.File != nil:
 		return t.File.Source.Cluster(), nil
 	case flag != "":
-		t.flagged = true
+		t.flagged = !strings.Contains(flag, "://")
 		return readBrokers(flag, env)
 	case t.brokers != nil:
 		return *t.brokers, nil

@@ -30,6 +30,7 @@ type Target struct {
 
 	means   foreign.Meaning // what the numbers mean whatever a program thinks of them, by a protocol or a format; unset: the user has to say
 	brokers *kafka.Config   // where the URL itself leads to Kafka; nil: it does not
+	flagged bool            // the brokers are HOST:PORT of --brokers, where neither TLS nor a login can be said
 	address string          // of a URL, without secrets and parameters
 	movable bool            // its Layout is a Kafka group's commits, read by the protocol
 	detail  string          // what the URL names there: key spark:orders, group orders-agg
@@ -78,7 +79,7 @@ func UseFile(ctx context.Context, f *pipeline.File, o Options, do func(context.C
 
 // UseLog is Use for a topic alone, of the brokers that Options.Brokers names.
 func UseLog(ctx context.Context, topic string, o Options, do func(context.Context, *Target) error) error {
-	t := &Target{Operand: o.Brokers}
+	t := &Target{Operand: o.Brokers, flagged: !strings.Contains(o.Brokers, "://")}
 	brokers, err := readBrokers(o.Brokers, o.Env)
 	if err == nil {
 		err = t.attach(brokers, []string{topic})
@@ -234,6 +235,7 @@ func (t *Target) brokersOf(flag string, env *pipeline.Environment) (kafka.Config
 	case t.File != nil:
 		return t.File.Source.Cluster(), nil
 	case flag != "":
+		t.flagged = !strings.Contains(flag, "://")
 		return readBrokers(flag, env)
 	case t.brokers != nil:
 		return *t.brokers, nil
@@ -325,6 +327,12 @@ var urlWords = strings.NewReplacer("source.brokers", "--brokers",
 	"source.tls.cert and source.tls.key:", "add cert=PATH and cert_key=PATH to the URL:",
 	"source.sasl: {mechanism: …, user: …, password: …}", "kafka://USER:${PW}@HOST:9093?sasl=SCRAM-SHA-512, or PLAIN")
 
+// insecure are the codes of brokers that want another TLS or login than they got.
+var insecure = map[string]bool{"tls-mismatch": true, "tls-unknown-authority": true, "sasl-refused": true}
+
+// brokersLogin is how --brokers says TLS and login: the ledger's URL says neither.
+const brokersLogin = "--brokers FILE.yaml takes a pipeline's, with TLS and login; or --brokers 'kafka://USER:${PW}@HOST:9093?tls=true&ca=PATH&sasl=SCRAM-SHA-512'"
+
 // Pointed makes a *fencepost.UserError of an error, whose remedy names what was typed. nil stays nil, and so does an error
 // that is only an exit code, when everything was printed already.
 func (t *Target) Pointed(err error) error {
@@ -340,7 +348,9 @@ func (t *Target) Pointed(err error) error {
 		return err
 	}
 	out := *fault
-	out.Help = urlWords.Replace(out.Help)
+	if out.Help = urlWords.Replace(out.Help); t.flagged && insecure[out.Code] {
+		out.Help = brokersLogin
+	}
 	out.Help = strings.ReplaceAll(out.Help, "fencepost run "+t.Word(), "the first run of its pipeline") // only files run
 	return &out
 }

@@ -143,8 +143,8 @@ func (r Record) Line() string {
 	line := fmt.Sprintf("at %s  key %s  %s", text.Count(r.Offset), r.Key, r.Value)
 	var cells []string
 	for _, c := range r.Columns {
-		if c.Value != "-" {
-			cells = append(cells, c.Column+" "+screen.Printable(string(c.Value)))
+		if c.Value != nil {
+			cells = append(cells, c.Column+" "+screen.Printable(c.Shown))
 		}
 	}
 	if len(cells) > 0 {

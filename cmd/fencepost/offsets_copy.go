@@ -165,7 +165,7 @@ func (a *app) printCopy(c view.Copy, to *target.Target, planOut string) {
 	fmt.Fprintf(a.stdout, "moved      %s\n", c.Moved())
 	next := ""
 	if to.File != nil {
-		next = ".  next: " + a.as("fencepost run "+to.File.Name+" --resume")
+		next = ".  next: " + a.as("fencepost run "+to.Word()+" --resume")
 	}
 	fmt.Fprintf(a.stdout, "verified   %d of %s read back; A was not changed%s\n", len(c.Made.Moves), text.Plural(len(c.Made.Moves), "partition"), next)
 }

@@ -162,9 +162,15 @@ func (a *app) printRepair(r view.Repair, at *target.Target) {
 	a.unchanged(help)
 }
 
-// unchanged ends a plan.
+// unchanged ends a plan. What does not fit beside it has a line of its own, on which a command stays whole, to be pasted.
 func (a *app) unchanged(help string) {
-	const says = "Nothing was changed.  "
+	const says = "Nothing was changed."
 	t := a.terminal(a.stdout)
-	fmt.Fprintln(a.stdout, says+t.Paint(screen.Dim, screen.Wrap("help: "+a.as(help), len(says), t.Width)))
+	help, gap := "help: "+a.as(help), "  "
+	if t.Width > 0 && len(says)+len(gap)+len(help) > t.Width {
+		if gap = "\n  "; !strings.Contains(help, "fencepost ") {
+			help = screen.Wrap(help, 8, t.Width)
+		}
+	}
+	fmt.Fprintln(a.stdout, says+gap+t.Paint(screen.Dim, help))
 }

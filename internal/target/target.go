@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -268,9 +269,9 @@ func (t *Target) ping(ctx context.Context, timeout time.Duration) error {
 // Word is the target as a command names it.
 func (t *Target) Word() string {
 	if t.File != nil {
-		return t.File.Name
+		return text.Shell(t.File.Name)
 	}
-	return "'" + t.Operand + "'"
+	return text.Shell(t.Operand)
 }
 
 // String is the target for people: postgres://app@localhost:5432/shop group orders, with the meaning in which another
@@ -317,7 +318,7 @@ func (t *Target) typed() *pipeline.File {
 	if t.File != nil {
 		return t.File
 	}
-	return &pipeline.File{Name: t.Word()}
+	return &pipeline.File{Name: t.Operand}
 }
 
 // urlWords are what a URL has in place of a file's keys.

@@ -2,8 +2,9 @@
 
 SERVERS := go run ./internal/servers/cmd/servers
 
-# The packages that have tests of real servers.
-REAL = $(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build realservers' . | grep -v /bench/)))
+# The packages that have tests of real servers; first the two that wait longest, so that neither is left for the end.
+LONG = ./internal/scenarios/ ./internal/manual/
+REAL = $(LONG) $(filter-out $(LONG),$(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build realservers' . | grep -v /bench/))))
 
 # Packages that start no goroutine: the race detector would only make them ten times slower.
 ALONE = . ./ledger ./internal/arch ./internal/flights ./internal/foreign ./internal/foreign/offsetfile ./internal/screen ./internal/sqlstore ./internal/text

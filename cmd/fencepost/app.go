@@ -308,6 +308,10 @@ func (a *app) noArguments(cmd *cobra.Command, args []string) error {
 // lacking prints the usage line and two examples of a verb that lacks its argument.
 func (a *app) lacking(cmd *cobra.Command) error {
 	m := manuals[verbPath(cmd)]
+	if a.output == "json" || a.output == "yaml" { // one object on stdout, here too
+		form, _, _ := strings.Cut(m.usage, "\n")
+		return usage(form, "%s has no argument, or too many", verbPath(cmd))
+	}
 	fmt.Fprintf(a.stderr, "Usage: %s\n\n%s", a.as(m.usage), a.examples(m.examples[:min(2, len(m.examples))]))
 	return exited(2)
 }

@@ -214,7 +214,7 @@ func (a *app) printBackfillPlan(b view.Backfill, f *pipeline.File) {
 	if text := againText(b, f); text != "" {
 		fmt.Fprintf(a.stdout, "sink       %s\n", screen.Wrap(text, 11, t.Width))
 	}
-	fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, "help: add --execute"))
+	a.unchanged("add --execute")
 }
 
 // againText says what a backfill does to rows that are there, or will be.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,7 +54,7 @@ func (a *app) initVerb() *cobra.Command {
 		return a.draft(cmd.Context(), flags)
 	}}
 	cmd.Flags().StringSliceVar(&flags.brokers, "brokers", nil, "HOST:PORT  some of the cluster, separated by commas")
-	cmd.Flags().StringVar(&flags.from, "from", "", "FILE  brokers, TLS and login of another pipeline file")
+	cmd.Flags().StringVar(&flags.from, "from", "", "FILE.yaml  brokers, TLS and login of another pipeline file")
 	cmd.Flags().StringArrayVarP(&flags.config, "config", "X", nil, "KEY=VALUE  as kcat's and rpk's -X: security.protocol=SASL_SSL")
 	cmd.Flags().StringVar(&flags.topic, "topic", "", "TOPIC  the topic to sample: 100 records of each partition")
 	cmd.Flags().StringVar(&flags.sink, "sink", "", "KIND  where the rows will go: "+strings.Join(pipeline.Sinks(), ", "))
@@ -68,7 +69,7 @@ func (f *initFlags) cluster(env *pipeline.Environment) (source pipeline.Source, 
 	if f.from != "" {
 		other, err := pipeline.Load(f.from, env)
 		if err != nil {
-			return source, err
+			return source, settingsFile(f.from, err)
 		}
 		source.Brokers, source.TLS, source.SASL = other.Source.Brokers, other.Source.TLS, other.Source.SASL
 	}
@@ -77,6 +78,18 @@ func (f *initFlags) cluster(env *pipeline.Environment) (source pipeline.Source, 
 	}
 	return source, pipeline.Connect(&source, f.config, env)
 }
+
+// settingsFile is err, or what to do about a file of a client's settings in place of a pipeline file: KEY=VALUE, line by line.
+func settingsFile(path string, err error) error {
+	text, _ := os.ReadFile(path)
+	if _, unreadable := errors.AsType[*pipeline.SyntaxError](err); !unreadable || !settingLine.Match(text) {
+		return err
+	}
+	return usage("-X security.protocol=SASL_SSL -X sasl.mechanism=SCRAM-SHA-512 -X sasl.username=USER -X 'sasl.password=${KAFKA_PASSWORD}' -X ssl.ca.location=PATH, those that apply",
+		"%s has the settings of a client, and --from takes a pipeline file", path)
+}
+
+var settingLine = regexp.MustCompile(`(?m)^(bootstrap\.servers|security\.protocol|sasl\.[a-z.]+|ssl\.[a-z.]+) *=`)
 
 // check finds what is missing or wrong in the flags.
 func (f *initFlags) check(brokers []string) error {

@@ -111,6 +111,9 @@ func flagLines(cmd *cobra.Command) (lines []string) {
 			return
 		}
 		name := "--" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", " + name
+		}
 		if value := f.Annotations[valueOf]; value != nil {
 			name += " " + value[0]
 		}

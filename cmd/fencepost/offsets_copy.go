@@ -155,17 +155,17 @@ func (a *app) printCopy(c view.Copy, to *target.Target, planOut string) {
 		fmt.Fprintf(a.stdout, "note       %s\n", screen.Wrap(screen.Printable(note), 11, t.Width))
 	}
 	if !c.Executed {
-		help := "help: add --execute"
+		help := "add --execute"
 		if planOut != "" {
-			help = a.as(fmt.Sprintf("help: fencepost offsets set %s --plan %s --execute", to.Word(), planOut))
+			help = fmt.Sprintf("fencepost offsets set %s --plan %s --execute", to.Word(), planOut)
 		}
-		fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, help))
+		a.unchanged(help)
 		return
 	}
 	fmt.Fprintf(a.stdout, "moved      %s\n", c.Moved())
 	next := ""
 	if to.File != nil {
-		next = ".  next: " + a.as("fencepost run "+to.File.Name+" --resume")
+		next = ".  next: " + a.as("fencepost run "+to.Word()+" --resume")
 	}
 	fmt.Fprintf(a.stdout, "verified   %d of %s read back; A was not changed%s\n", len(c.Made.Moves), text.Plural(len(c.Made.Moves), "partition"), next)
 }

@@ -81,6 +81,6 @@ func (a *app) forget(ctx context.Context, r admin.Resources, flags forgetFlags) 
 		}
 		t := a.terminal(a.stdout)
 		table.Print(a.stdout, ttyWidth(t), t.Paint)
-		fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, "help: add --execute"))
+		a.unchanged("add --execute")
 	})
 }

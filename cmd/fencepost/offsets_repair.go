@@ -42,7 +42,7 @@ func (a *app) offsetsRepairVerb() *cobra.Command {
 	cmd := &cobra.Command{Use: "repair", Args: a.oneTarget, ValidArgsFunction: completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return target.Use(cmd.Context(), args[0], a.targets(target.Ledger, flags.url), func(ctx context.Context, t *target.Target) error {
-				return a.repair(ctx, t.Resources, flags)
+				return a.repair(ctx, t, flags)
 			})
 		}}
 	fs := cmd.Flags()
@@ -91,7 +91,8 @@ func cutMirror(policy string) (rest string, mirror bool) {
 	return strings.Join(others, ","), len(others) < strings.Count(policy, ",")+1
 }
 
-func (a *app) repair(ctx context.Context, r admin.Resources, flags repairFlags) error {
+func (a *app) repair(ctx context.Context, at *target.Target, flags repairFlags) error {
+	r := at.Resources
 	c, sel, err := flags.choices(r)
 	if err != nil {
 		return err
@@ -108,11 +109,11 @@ func (a *app) repair(ctx context.Context, r admin.Resources, flags repairFlags) 
 	plan.Count(ctx, r)
 	if !flags.execute {
 		answer := view.NewRepair(plan)
-		return a.answer(answer, func() { a.printRepair(answer) })
+		return a.answer(answer, func() { a.printRepair(answer, at) })
 	}
 	if left := plan.Undecided(); len(left) > 0 {
 		return &fencepost.UserError{Code: "choice-needed", Exit: 2, Err: fmt.Errorf("%s without a choice: %s; nothing was changed",
-			text.Plural(len(left), "parked partition"), partitions(left)), Help: "--policy earliest, --record retry|skip; or --topic for the others alone"}
+			text.Plural(len(left), "parked partition"), partitions(left)), Help: at.Remedy(view.NewRepair(plan).Choose()) + "; or --topic for the others alone"}
 	}
 	done, err := plan.Plan.Execute(ctx, r, flags.why)
 	if err != nil {
@@ -133,7 +134,7 @@ func partitions(list []fencepost.TopicPartition) string {
 // mostRecords is how many records are printed; json has them all.
 const mostRecords = 20
 
-func (a *app) printRepair(r view.Repair) {
+func (a *app) printRepair(r view.Repair, at *target.Target) {
 	t := a.terminal(a.stdout)
 	fmt.Fprintf(a.stdout, "plan for %s: %s\n", r.Group, r.Summary())
 	for _, stuck := range r.Stuck {
@@ -156,7 +157,20 @@ func (a *app) printRepair(r view.Repair) {
 	}
 	help := "add --execute"
 	if r.Undecided > 0 {
-		help = "--policy earliest,truncated=divergence  --record retry|skip  --execute"
+		help = at.Remedy(r.Choose())
 	}
-	fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, "help: "+a.as(help)))
+	a.unchanged(help)
+}
+
+// unchanged ends a plan. What does not fit beside it has a line of its own, on which a command stays whole, to be pasted.
+func (a *app) unchanged(help string) {
+	const says = "Nothing was changed."
+	t := a.terminal(a.stdout)
+	help, gap := "help: "+a.as(help), "  "
+	if t.Width > 0 && len(says)+len(gap)+len(help) > t.Width {
+		if gap = "\n  "; !strings.Contains(help, "fencepost ") {
+			help = screen.Wrap(help, 8, t.Width)
+		}
+	}
+	fmt.Fprintln(a.stdout, says+gap+t.Paint(screen.Dim, help))
 }

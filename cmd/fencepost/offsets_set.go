@@ -164,7 +164,7 @@ func (a *app) printPlan(p view.Plan, at *target.Target, planOut string) {
 	if planOut != "" {
 		help = fmt.Sprintf("fencepost offsets set %s --plan %s --execute", at.Word(), planOut)
 	}
-	fmt.Fprintln(a.stdout, "Nothing was changed.  "+t.Paint(screen.Dim, "help: "+a.as(help)))
+	a.unchanged(help)
 }
 
 // printTarget prints the instant that a target names, and of which partitions no record is of then or later.

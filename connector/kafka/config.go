@@ -168,12 +168,12 @@ func (t TLS) validate() error {
 	if (t.Cert == "") != (t.Key == "") {
 		errs = append(errs, errors.New("TLS: Cert and Key belong together"))
 	}
-	for _, file := range []string{t.CA, t.Cert, t.Key} {
-		if file == "" {
+	for _, file := range []struct{ field, path string }{{"CA", t.CA}, {"Cert", t.Cert}, {"Key", t.Key}} {
+		if file.path == "" {
 			continue
 		}
-		if _, err := os.Stat(file); err != nil {
-			errs = append(errs, fmt.Errorf("TLS: %w", err))
+		if _, err := os.Stat(file.path); err != nil {
+			errs = append(errs, &fencepost.UserError{Code: "bad-value", Exit: 2, Facts: fact("field", "TLS."+file.field), Err: fmt.Errorf("TLS: %s: %w", file.field, err)})
 		}
 	}
 	return errors.Join(errs...)

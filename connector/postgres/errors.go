@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +38,9 @@ func (s *session) edge(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return system.Canceled(ctx, place(s.config))
 	}
+	if fault := unsecured(place(s.config), err); fault != nil {
+		return fault
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return s.silent("the connection was closed", err)
 	}
@@ -52,6 +57,34 @@ func (s *session) edge(ctx context.Context, err error) error {
 		return s.silent("the connection was lost: "+err.Error(), err)
 	}
 	return err
+}
+
+// unsecured returns the error of a server that answers, and whose connection cannot be secured as the dsn asks; nil: it is not
+// about that.
+func unsecured(address string, err error) error {
+	var (
+		verify    *tls.CertificateVerificationError
+		authority x509.UnknownAuthorityError
+		host      x509.HostnameError
+	)
+	fault := &fencepost.UserError{Mendable: true}
+	switch {
+	case errors.As(err, &host):
+		fault.Code, fault.Help = "tls-mismatch", "name the host in the dsn as the certificate does; or sslmode=verify-ca, which compares no name"
+		fault.Err = fmt.Errorf("postgres %s: its certificate is for another name: %w", address, host)
+	case errors.As(err, &authority):
+		fault.Code, fault.Help = "tls-unknown-authority", "add sslrootcert=PATH of that authority's certificate to the dsn"
+		fault.Err = fmt.Errorf("postgres %s: its certificate is signed by an authority unknown here: %w", address, authority)
+	case errors.As(err, &verify):
+		fault.Code, fault.Help = "tls-mismatch", "mend the server's certificate"
+		fault.Err = fmt.Errorf("postgres %s: %w", address, verify)
+	case strings.HasSuffix(err.Error(), "server refused TLS connection"):
+		fault.Code, fault.Help = "tls-mismatch", "let the server speak TLS (ssl = on); or sslmode=prefer in the dsn, which goes on in plain"
+		fault.Err = fmt.Errorf("postgres %s speaks no TLS, and the dsn asks for it", address)
+	default:
+		return nil
+	}
+	return fault
 }
 
 // classes is what the codes of errors are about, and those of whole classes of errors. Any other may belong to a row.

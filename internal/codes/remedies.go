@@ -69,6 +69,9 @@ var remedies = []remedy{
 	{"tls-mismatch", "field=TLS.Cert", "source.tls.cert and source.tls.key: a client certificate that the broker's authority signed"},
 	{"tls-mismatch", "field=TLS.Enabled", "source.tls.enabled: {want}"},
 	{"sasl-refused", "field=SASL", "source.sasl: {mechanism: …, user: …, password: …}"},
+	{"bad-value", "field=TLS.CA", "mend source.tls.ca, the path of the authority's certificate"},
+	{"bad-value", "field=TLS.Cert", "mend source.tls.cert, the path of the client's certificate"},
+	{"bad-value", "field=TLS.Key", "mend source.tls.key, the path of that certificate's key"},
 	{"session-timeout-refused", "", "source.session_timeout: within the broker's group.min.session.timeout.ms and group.max.session.timeout.ms"},
 	{"instance-taken", "", "one name per worker: source.instance_id: ${HOSTNAME}"},
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
+	"github.com/fencepost/fencepost/internal/text"
 )
 
 // Draft is a new pipeline file: what init knows of a topic.
@@ -21,7 +22,7 @@ type Draft struct {
 
 // Next is what to type after the draft was written to a file.
 func (d Draft) Next(file string) []string {
-	return append(exports(d.Source.SASL), kinds.Next(d.Sink, file, keys.TableName(d.Topic))...)
+	return append(exports(d.Source.SASL), kinds.Next(d.Sink, text.Shell(file), keys.TableName(d.Topic))...)
 }
 
 // docColumn is where the comments of a draft begin.

@@ -11,10 +11,11 @@ import (
 )
 
 // lost says what is where a column looks, and where its field may be instead: the paths to fields of that name, or of the nearest one.
-// help is empty where the records show neither.
-func (s *sampled) lost(c Column) (about, help string) {
-	want, root := c.Name, c.Name
+// help is empty where the records show neither. there: the field is in its place, and null.
+func (s *sampled) lost(c Column) (about, help string, there bool) {
+	want, root, own := c.Name, c.Name, decode.Literal(c.Name)
 	if c.From != "" {
+		own = c.From
 		want = c.From[strings.LastIndexByte(c.From, '.')+1:]
 		root, _, _ = strings.Cut(c.From, ".")
 		root, _, _ = strings.Cut(root, "[")
@@ -26,13 +27,16 @@ func (s *sampled) lost(c Column) (about, help string) {
 		}
 		find(value, "", 0, paths)
 	}
-	if len(paths[want]) == 0 || want == root && slices.Contains(paths[want], decode.Literal(root)) { // there, and null
+	if slices.Contains(paths[want], own) {
+		return "", "", true
+	}
+	if len(paths[want]) == 0 {
 		want = text.Nearest(want, slices.Sorted(maps.Keys(paths)))
 	}
 	if len(paths[want]) == 0 {
-		return about, ""
+		return about, "", false
 	}
-	return about, "from: " + strings.Join(paths[want][:min(3, len(paths[want]))], ", or from: ")
+	return about, "from: " + strings.Join(paths[want][:min(3, len(paths[want]))], ", or from: "), false
 }
 
 // what names the kind of a value, and the members of an object.

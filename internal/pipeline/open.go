@@ -16,6 +16,7 @@ import (
 	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 )
@@ -144,7 +145,7 @@ func (f *File) Remedy(help string) string { return f.pointed(help) }
 // pointed adds the line to each key of the file that a remedy names, and puts the file's name into commands. What has it
 // already stays as it is.
 func (f *File) pointed(help string) string {
-	help = fileWord.ReplaceAllString(help, "$1 "+strings.ReplaceAll(f.Name, "$", "$$"))
+	help = fileWord.ReplaceAllString(help, "$1 "+strings.ReplaceAll(text.Shell(f.Name), "$", "$$"))
 	if path := f.About().Path; path != "" {
 		if abs, err := filepath.Abs(path); err == nil {
 			help = strings.ReplaceAll(help, abs, path)

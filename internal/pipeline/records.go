@@ -128,7 +128,7 @@ func (s *sampled) see(r *fencepost.Record) {
 		return
 	}
 	s.n++
-	if len(s.values) < 20 {
+	if len(s.values) < 20 || err != nil && s.bad < 20 {
 		var value map[string]any
 		if json.Unmarshal(r.Value, &value) == nil {
 			s.values = append(s.values, value)
@@ -178,6 +178,10 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 		found = append(found, fencepost.Finding{Subject: "records", Code: s.badCode,
 			Text: fmt.Sprintf("%s of %s would park: %s", text.Count(s.bad), of, s.firstBad), Help: "mend schema, with missing: or mismatch: of that column; or the record's producer"})
 	}
+	of = text.Plural(s.n-s.bad, "record")
+	if s.bad > 0 {
+		of += " that decode" // what the others have in a column is not known
+	}
 	var notes []string
 	for k := range s.row {
 		c, spec := &s.columns[k], s.row[k]
@@ -188,12 +192,15 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 				Text: fmt.Sprintf("column %s: null in %s of %s, the first is %s, and the table takes none there", spec.Name, text.Count(c.null), of, c.firstNull),
 				Help: fmt.Sprintf("let column %s of the table take null; or missing: VALUE in schema, for a field that is not there", spec.Name)})
 		case c.filled == 0 && s.file.Decode == "json":
-			about, help := s.lost(s.file.Schema[k])
-			if help != "" {
+			about, help, there := s.lost(s.file.Schema[k])
+			switch {
+			case help != "":
 				found = append(found, fencepost.Finding{Subject: "records", Code: "column-empty", Key: "schema." + spec.Name,
 					Text: fmt.Sprintf("column %s: in none of %s%s", spec.Name, of, about), Help: help})
-			} else {
-				notes = append(notes, fmt.Sprintf("%s is in none of them%s", spec.Name, about))
+			case there:
+				notes = append(notes, spec.Name+" has no value in any of them")
+			default:
+				notes = append(notes, spec.Name+" is in none of them"+about)
 			}
 		default:
 			notes = append(notes, c.epoch(spec, s.file.Schema, k)...)

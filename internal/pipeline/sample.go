@@ -30,6 +30,9 @@ type Sampled struct {
 // without records gives a schema to begin with.
 func Sample(ctx context.Context, cluster kinds.Source, topic string, timeout time.Duration) (s Sampled, err error) {
 	source, err := kinds.Source{Brokers: cluster.Brokers, TLS: cluster.TLS, SASL: cluster.SASL, Topics: []string{topic}}.Open(kinds.Joining{Group: "fencepost-init"})
+	if _, named := errors.AsType[*fencepost.UserError](err); named {
+		return s, flagged(err)
+	}
 	if err != nil {
 		return s, &fencepost.UserError{Code: "usage", Exit: 2, Err: err, Help: "--brokers HOST:PORT, as in localhost:9092"}
 	}
@@ -70,6 +73,8 @@ func flagged(err error) error {
 	case "tls-mismatch":
 		out.Err = errors.New(strings.NewReplacer(", the file says plain", "", ", the file says TLS", "").Replace(out.Error()))
 		out.Help = "-X security.protocol=SSL, or SASL_SSL with a user; or the opposite of it, where it speaks plain; --from FILE takes another pipeline's"
+	case "bad-value":
+		out.Help = "-X " + map[string]string{"TLS.CA": "ssl.ca", "TLS.Cert": "ssl.certificate", "TLS.Key": "ssl.key"}[out.Facts["field"]] + ".location=PATH, a file that is there"
 	case "tls-unknown-authority":
 		out.Help = "-X ssl.ca.location=PATH of that authority's certificate"
 	case "sasl-refused":

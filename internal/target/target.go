@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/foreign"
 	"github.com/fencepost/fencepost/internal/pipeline"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -30,6 +31,7 @@ type Target struct {
 
 	means   foreign.Meaning // what the numbers mean whatever a program thinks of them, by a protocol or a format; unset: the user has to say
 	brokers *kafka.Config   // where the URL itself leads to Kafka; nil: it does not
+	flagged bool            // the brokers are HOST:PORT of --brokers, where neither TLS nor a login can be said
 	address string          // of a URL, without secrets and parameters
 	movable bool            // its Layout is a Kafka group's commits, read by the protocol
 	detail  string          // what the URL names there: key spark:orders, group orders-agg
@@ -78,7 +80,7 @@ func UseFile(ctx context.Context, f *pipeline.File, o Options, do func(context.C
 
 // UseLog is Use for a topic alone, of the brokers that Options.Brokers names.
 func UseLog(ctx context.Context, topic string, o Options, do func(context.Context, *Target) error) error {
-	t := &Target{Operand: o.Brokers}
+	t := &Target{Operand: o.Brokers, flagged: !strings.Contains(o.Brokers, "://")}
 	brokers, err := readBrokers(o.Brokers, o.Env)
 	if err == nil {
 		err = t.attach(brokers, []string{topic})
@@ -234,6 +236,7 @@ func (t *Target) brokersOf(flag string, env *pipeline.Environment) (kafka.Config
 	case t.File != nil:
 		return t.File.Source.Cluster(), nil
 	case flag != "":
+		t.flagged = !strings.Contains(flag, "://")
 		return readBrokers(flag, env)
 	case t.brokers != nil:
 		return *t.brokers, nil
@@ -266,9 +269,9 @@ func (t *Target) ping(ctx context.Context, timeout time.Duration) error {
 // Word is the target as a command names it.
 func (t *Target) Word() string {
 	if t.File != nil {
-		return t.File.Name
+		return text.Shell(t.File.Name)
 	}
-	return "'" + t.Operand + "'"
+	return text.Shell(t.Operand)
 }
 
 // String is the target for people: postgres://app@localhost:5432/shop group orders, with the meaning in which another
@@ -315,7 +318,7 @@ func (t *Target) typed() *pipeline.File {
 	if t.File != nil {
 		return t.File
 	}
-	return &pipeline.File{Name: t.Word()}
+	return &pipeline.File{Name: t.Operand}
 }
 
 // urlWords are what a URL has in place of a file's keys.
@@ -324,6 +327,12 @@ var urlWords = strings.NewReplacer("source.brokers", "--brokers",
 	"source.tls.ca: PATH", "add ca=PATH to the URL:", "source.tls.server_name: one", "add server_name=NAME to the URL: one",
 	"source.tls.cert and source.tls.key:", "add cert=PATH and cert_key=PATH to the URL:",
 	"source.sasl: {mechanism: …, user: …, password: …}", "kafka://USER:${PW}@HOST:9093?sasl=SCRAM-SHA-512, or PLAIN")
+
+// insecure are the codes of brokers that want another TLS or login than they got.
+var insecure = map[string]bool{"tls-mismatch": true, "tls-unknown-authority": true, "sasl-refused": true}
+
+// brokersLogin is how --brokers says TLS and login: the ledger's URL says neither.
+const brokersLogin = "--brokers FILE.yaml takes a pipeline's, with TLS and login; or --brokers 'kafka://USER:${PW}@HOST:9093?tls=true&ca=PATH&sasl=SCRAM-SHA-512'"
 
 // Pointed makes a *fencepost.UserError of an error, whose remedy names what was typed. nil stays nil, and so does an error
 // that is only an exit code, when everything was printed already.
@@ -340,7 +349,9 @@ func (t *Target) Pointed(err error) error {
 		return err
 	}
 	out := *fault
-	out.Help = urlWords.Replace(out.Help)
+	if out.Help = urlWords.Replace(out.Help); t.flagged && insecure[out.Code] {
+		out.Help = brokersLogin
+	}
 	out.Help = strings.ReplaceAll(out.Help, "fencepost run "+t.Word(), "the first run of its pipeline") // only files run
 	return &out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,5 +93,19 @@ func TestUseCloses(t *testing.T) {
 	at := &Target{close: []func(context.Context) error{alive}}
 	if err := at.Close(gone, time.Minute); err != nil {
 		t.Errorf("closing after the caller has ended: %v", err)
+	}
+}
+
+// Where --brokers is HOST:PORT, no URL can take the TLS and the login that they want.
+func TestARemedyForBrokersOfTheFlag(t *testing.T) {
+	fault := &fencepost.UserError{Code: "tls-mismatch", Facts: map[string]string{"field": "TLS.Enabled", "want": "true"}, Err: errors.New("it speaks TLS")}
+	for flag, want := range map[string]string{"h:9094": "--brokers FILE.yaml", "kafka://h:9094": "add tls=true to the URL"} {
+		l := &Target{Operand: "sqlite:x.db?group=g"}
+		if _, err := l.brokersOf(flag, environment()); err != nil {
+			t.Fatal(err)
+		}
+		if got := codes.Named(l.Pointed(fault)).Help; !strings.HasPrefix(got, want) {
+			t.Errorf("--brokers %s: got the help %q, want %q", flag, got, want)
+		}
 	}
 }

@@ -45,11 +45,13 @@ type Header struct {
 	Value Bytes  `json:"value"`
 }
 
-// Cell is one column with its value for people; null: the decoder did not get there, or it is null.
+// Cell is one column with its value; null: the decoder did not get there, or it is null, or left to the table.
 type Cell struct {
-	Column string `json:"column"`
-	Type   string `json:"type"`
-	Value  Word   `json:"value"`
+	Column string  `json:"column"`
+	Type   string  `json:"type"`
+	Value  *string `json:"value"`
+
+	Shown string `json:"-"` // for people, who see which of these it is
 }
 
 // NewPeek makes the answer.
@@ -72,7 +74,11 @@ func record(p admin.Peeked) Record {
 	}
 	for i := range p.Columns {
 		c := &p.Columns[i]
-		r.Columns = append(r.Columns, Cell{c.Name, c.Type.String(), Word(admin.Shown(c, 0))})
+		cell := Cell{Column: c.Name, Type: c.Type.String(), Shown: admin.Shown(c, 0)}
+		if c.Len() > 0 && !c.Null(0) {
+			cell.Value = &cell.Shown
+		}
+		r.Columns = append(r.Columns, cell)
 	}
 	if p.Bad != nil {
 		r.Error = Word(p.Bad.Error())
@@ -121,7 +127,7 @@ func (r Record) Lines() (lines []Explained) {
 		lines = append(lines, Explained{"header", h.Name + ": " + h.Value.String()})
 	}
 	for _, c := range r.Columns {
-		lines = append(lines, Explained{"column", c.Column + " " + c.Type + ": " + screen.Printable(string(c.Value))})
+		lines = append(lines, Explained{"column", c.Column + " " + c.Type + ": " + screen.Printable(c.Shown)})
 	}
 	if r.Error != "" {
 		lines = append(lines, Explained{"error", string(r.Error)})
@@ -137,8 +143,8 @@ func (r Record) Line() string {
 	line := fmt.Sprintf("at %s  key %s  %s", text.Count(r.Offset), r.Key, r.Value)
 	var cells []string
 	for _, c := range r.Columns {
-		if c.Value != "-" {
-			cells = append(cells, c.Column+" "+screen.Printable(string(c.Value)))
+		if c.Value != nil {
+			cells = append(cells, c.Column+" "+screen.Printable(c.Shown))
 		}
 	}
 	if len(cells) > 0 {

@@ -118,6 +118,27 @@ func (r Repair) Summary() string {
 	return strings.Join(parts, "; ")
 }
 
+// Choose is how to choose. Where records alone park partitions, no policy is asked for, and the command is whole.
+func (r Repair) Choose() string {
+	var parked []string
+	for _, o := range r.Options {
+		switch {
+		case o.Decided || o.Choice == "retry":
+		case o.Choice == "skip":
+			parked = append(parked, " --topic "+partition(o.Topic, o.Partition))
+		default:
+			return "--policy earliest,truncated=divergence  --record retry|skip  --execute"
+		}
+	}
+	if len(parked) > mostNamed {
+		parked = nil
+	}
+	return "mend the cause; or fencepost offsets repair FILE" + strings.Join(parked, "") + " --record skip --execute"
+}
+
+// mostNamed is how many partitions a command names. Of more it takes all.
+const mostNamed = 3
+
 // Table is the options in a table: of a partition for which one is chosen, that one.
 func (r Repair) Table() screen.Table {
 	table := screen.Table{Columns: []screen.Column{{Name: "PARTITION"}, {Name: "VERDICT"}, {Name: "CHOICE"}, {Name: "OFFSET", Right: true},

@@ -296,6 +296,11 @@ func clone(ts *testscript.TestScript, _ bool, args []string) {
 	if _, err := os.Stat(binary); errors.Is(err, os.ErrNotExist) {
 		ts.Defer(func() { _ = os.Remove(binary) })
 	}
+	for _, name := range []string{"GOCACHE", "GOMODCACHE"} { // a script has no home: what is built already is not built again
+		at, err := exec.Command("go", "env", name).Output()
+		ts.Check(err)
+		ts.Setenv(name, strings.TrimSpace(string(at)))
+	}
 	ts.Check(ts.Exec("bash", shell("cd '" + root + "'\n" + block(ts, "sh", args))[1:]...))
 }
 

@@ -9,8 +9,8 @@
 //	  the R that it returns                                    one value appended to each column
 //	  an exception: the batch fails                            an error: the record's partition parks in front of it
 //
-//	fencepost broker &
-//	KAFKA_BROKERS=127.0.0.1:9092 KAFKA_TOPIC=events DATABASE=messages.db go run ./examples/message-handler
+//	fencepost quickstart --keep    in another terminal: leaves a broker with the topic flights
+//	KAFKA_BROKERS=127.0.0.1:19092 KAFKA_TOPIC=flights DATABASE=messages.db go run ./examples/message-handler
 //	sqlite3 messages.db 'select * from messages limit 5'
 //
 // Like a batch job it takes what is there when it begins, and ends; the next run takes what has come since. Without

@@ -3,9 +3,9 @@
 // the offsets of the batch are committed together; when it returns an error, neither is. So a flight counts exactly
 // once, however often the program is stopped, killed or moved.
 //
-//	fencepost broker &                                                   or any Kafka
+//	fencepost quickstart --keep    in another terminal: leaves a broker with the topic flights; or any Kafka
 //	psql "$DATABASE_URL" -f examples/postgres-handler/tables.sql
-//	KAFKA_BROKERS=127.0.0.1:9092 DATABASE_URL=... go run ./examples/postgres-handler
+//	KAFKA_BROKERS=127.0.0.1:19092 DATABASE_URL=... go run ./examples/postgres-handler
 //
 //	flights  {"origin":"ATL","delay":12,...}          Postgres, in one transaction
 //	   |                                              delays            ATL | 5011 | 43205

@@ -1,9 +1,9 @@
 // Sqlite-handler is the smallest whole installation: one process, one file. A handler gets the connection, inside the
 // transaction, and a typed batch of flights; it keeps the number of flights and the minutes of delay of each origin in
-// the same file that holds the offsets. No server but Kafka, and `fencepost broker` will do for that.
+// the same file that holds the offsets. No server but Kafka, and the embedded broker will do for that.
 //
-//	fencepost broker &
-//	KAFKA_BROKERS=127.0.0.1:9092 DATABASE=delays.db go run ./examples/sqlite-handler
+//	fencepost quickstart --keep    in another terminal: leaves a broker with the topic flights
+//	KAFKA_BROKERS=127.0.0.1:19092 DATABASE=delays.db go run ./examples/sqlite-handler
 //	sqlite3 delays.db 'select * from delays order by minutes desc limit 5'
 //
 //	flights --> decode.JSON --> batch --> addDelays --+-- nil: commit the sums and the offsets

@@ -3,8 +3,8 @@
 // effect, then commit. Each record is sent at least once.
 //
 //	redis-server &
-//	fencepost broker &
-//	KAFKA_BROKERS=127.0.0.1:9092 KAFKA_TOPIC=events REDIS=127.0.0.1:6379 WEBHOOK=http://127.0.0.1:8080/ go run ./examples/webhook-handler
+//	fencepost quickstart --keep    in another terminal: leaves a broker with the topic flights
+//	KAFKA_BROKERS=127.0.0.1:19092 KAFKA_TOPIC=flights REDIS=127.0.0.1:6379 WEBHOOK=http://127.0.0.1:8080/ go run ./examples/webhook-handler
 //	redis-cli hgetall events-to-webhook
 //
 // The hash is the old one: field topic|partition, value from|until and more behind it. A program that splits the value

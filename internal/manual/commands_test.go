@@ -141,7 +141,7 @@ var varying = []struct {
 	{regexp.MustCompile(`ledger [0-9a-f]{8}`), "ledger LEDGER"},
 	{regexp.MustCompile(`this is [0-9a-f]{8}`), "this is OTHER"},
 	{regexp.MustCompile(`\b(\d+ms|\d[\d.]*s|\d+m(\d+s)?) ago`), "Ns ago"},
-	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d`), "DATE AND TIME"},
+	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?`), "DATE AND TIME"},
 	{regexp.MustCompile(`\b\d+@[\w.-]+`), "PID@HOST"},
 	{regexp.MustCompile(`WHO +WHY`), "WHO  WHY"}, // as wide as the pid
 	{regexp.MustCompile(`postgres://\S+`), "postgres://DATABASE"},

@@ -58,7 +58,7 @@ var (
 	looks  = []string{"stdout", "stderr", "cmp", "shows", "says"}
 	runs   = []string{"page", "clone", "leave", "until", "file"}
 	// Blocks of README that other tests run: the quickstart, an example, make test.
-	elsewhere = map[string]bool{"README sh 1": true, "README sh 5": true, "README sh 6": true, "README text 1": true, "README yaml 1": true}
+	elsewhere = map[string]bool{"README sh 1": true, "README sh 5": true, "README sh 6": true, "README text 1": true}
 )
 
 var blockUse = regexp.MustCompile(`^(page|clone|leave|until|file|shows|says|znodes)(?: \d)? ([A-Za-z-]+) (\d+)(?: (\d+))?$`)
@@ -315,10 +315,10 @@ func compare(ts *testscript.TestScript, stream string, args []string) {
 // agrees reports whether a command may print this where a page shows that.
 func agrees(page, printed string) bool {
 	var parts []string
-	for _, part := range strings.Split("\n"+settledText(page), "\n...\n") {
+	for _, part := range strings.Split("\n"+settledText(page)+"\n", "\n...\n") {
 		parts = append(parts, regexp.QuoteMeta(part))
 	}
-	return regexp.MustCompile(`(?s)^` + strings.Join(parts, `\n.*\n`) + `$`).MatchString("\n" + settledText(printed))
+	return regexp.MustCompile(`(?s)^` + strings.Join(parts, `\n(?:.*\n)?`) + `$`).MatchString("\n" + settledText(printed) + "\n")
 }
 
 // What differs from run to run differs from no page; what a page says besides is compared.
@@ -348,6 +348,22 @@ func TestPagesAreCompared(t *testing.T) {
 		}
 		if got := agrees(page, run); got != c.same {
 			t.Errorf("%q for %q: agrees %v, want %v", c.to, c.from, got, c.same)
+		}
+	}
+	for _, c := range []struct {
+		page, printed string
+		same          bool
+	}{
+		{"...\nb\n...", "a\nb\nc", true},
+		{"...\nb\n...", "b", true},
+		{"...\nb\n...", "a\nbb\nc", false},
+		{"...\nb", "a\nb\nc", false},
+		{"a\n...\nd", "a\nb\nc\nd", true},
+		{"a\n...\nd", "a\nd", true},
+		{"a\n...\nd", "a\nc", false},
+	} {
+		if got := agrees(c.page, c.printed); got != c.same {
+			t.Errorf("%q for %q: agrees %v, want %v", c.printed, c.page, got, c.same)
 		}
 	}
 }

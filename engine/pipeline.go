@@ -30,8 +30,8 @@ func (e *Engine) admit(ctx context.Context) error {
 	if err != nil {
 		return nil // the first that is written reports why
 	}
-	is, began := ledger.Pipeline{Parts: e.cfg.Does}, time.Now()
-	for {
+	is, began, most := ledger.Pipeline{Parts: e.cfg.Does}, time.Now(), min(goneWithin, 2*e.cfg.Watch)
+	for tries := 1; ; tries++ {
 		live := 0
 		if len(ledger.Differences(known.Pipeline, is)) > 0 {
 			live = e.liveOthers(ctx)
@@ -42,8 +42,11 @@ func (e *Engine) admit(ctx context.Context) error {
 			return nil
 		}
 		_, later := ledger.Admit(known.Pipeline, is, 0, false)
-		if later || time.Since(began) >= min(goneWithin, 2*e.cfg.Watch) {
+		if later || time.Since(began) >= most {
 			return differs(e.cfg.Group, e.change)
+		}
+		if tries == 1 {
+			e.emit(Retrying{What: "open", Lane: -1, Attempt: tries, In: most, Err: differs(e.cfg.Group, e.change)})
 		}
 		select {
 		case <-time.After(250 * time.Millisecond):

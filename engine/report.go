@@ -76,7 +76,7 @@ func (r *reporter) hear(ev Event) {
 			r.trouble(ev.Lane, codeOf(ev.Err), ev.Err.Error())
 		}
 	case Slow:
-		reason := "a commit has taken " + ev.For.String()
+		reason := "a commit has taken " + ev.For.Round(time.Second).String()
 		if ev.Wait.Text != "" {
 			reason += ": " + ev.Wait.Text
 		}

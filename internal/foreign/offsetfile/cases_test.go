@@ -52,7 +52,7 @@ func TestO5SparkOffsetLogV2(t *testing.T) {
 	}{
 		{"a batch of named sources that Spark wrote", fstest.MapFS{"offsets/0": realFile(t, "spark-named/offsets/0"), "commits/0": {Data: []byte(committed)}},
 			"D/offsets/0:3: source other is not Kafka, passed over D/offsets/0:4: source orders_in is not Kafka, passed over"},
-		{"v1 and v2 in one folder", folder("offsets/0", offsets(`{"t":{"0":5}}`), "offsets/1", offsetsV2(`0:{"t":{"0":9}}`),
+		{"v1 and v2 in one folder, which Spark 4.2.1 does not write", folder("offsets/0", offsets(`{"t":{"0":5}}`), "offsets/1", offsetsV2(`0:{"t":{"0":9}}`),
 			"commits/0", committed, "commits/1", committed), "t:0=9"},
 		{"named sources, and one without an offset", folder("offsets/0", offsetsV2(`orders_in:{"a":{"0":5}}`, `17:-`, `other:{"b":{"1":6}}`, "files:{\"logOffset\":3}"), "commits/0", committed),
 			"a:0=5 b:1=6 D/offsets/0:4: source 17 has no offset yet D/offsets/0:6: source files is not Kafka, passed over"},
@@ -83,6 +83,23 @@ func TestO5SparkOffsetLogV2(t *testing.T) {
 	}
 	_, err := Parse("json", "F", []byte(`{"format": 2, "positions": []}`), Options{})
 	wantFault(t, err, "layout-newer", "F:1: format 2 is newer than this program, which knows 1")
+}
+
+// Spark 3.5 writes v1, and Spark 4.2 goes on in v1 where it finds it, also under offsetLog.formatVersion=2.
+func TestO5FoldersOfSpark35(t *testing.T) {
+	for _, c := range []struct{ folder, want string }{
+		{"spark-35", "clicks:0=100 clicks:1=100 orders:0=60 orders:1=60"},
+		{"spark-35to42", "clicks:0=120 clicks:1=120 orders:0=70 orders:1=70"},
+	} {
+		if got := told(real(t, c.folder)); got != c.want {
+			t.Errorf("%s: %s, want %s", c.folder, got, c.want)
+		}
+	}
+	started := "clicks:0=0 clicks:1=0 orders:0=0 orders:1=0 D: batch 0 was begun and not finished: taken is the start that Spark keeps in sources/, where its next run begins that batch again"
+	f, err := ParseCheckpoint(fstest.MapFS{"offsets/0": realFile(t, "spark-35/offsets/0"), "sources/0/0": realFile(t, "spark-35/sources/0/0")}, "D", Options{})
+	if err != nil || told(f) != started {
+		t.Errorf("%s, %v; want %s", told(f), err, started)
+	}
 }
 
 func TestO6FirstBatchNotFinished(t *testing.T) {
@@ -148,8 +165,16 @@ func TestO8TrueNotes(t *testing.T) {
 		{"one is missing", folder("offsets/8", one, "offsets/9", one, "offsets/11", one, "commits/8", committed, "commits/9", committed),
 			"t:0=5 D: offsets/11 is there and offsets/10 is not: without its option asyncProgressTrackingEnabled Spark refuses such a folder. Taken is batch 9, the newest that was finished"},
 		{"the next one", folder("offsets/0", one, "offsets/1", one, "commits/0", committed), "t:0=5 D: batch 1 was begun and not finished: Spark would run it again"},
+		{"a gap behind a batch that was finished", folder("offsets/0", one, "offsets/2", one, "commits/0", committed, "commits/1", committed, "commits/2", committed),
+			"t:0=5 D: offsets/2 is there and offsets/1 is not: without its option asyncProgressTrackingEnabled Spark refuses such a folder. Taken is batch 2, the newest that was finished"},
+		{"a commit without its batch", folder("offsets/0", one, "offsets/1", one, "commits/0", committed, "commits/1", committed, "commits/2", committed),
+			"t:0=5 D: commits/2 says that batch 2 was finished, and offsets/2 is not there: taken is batch 1, so what is behind it comes again. Spark would run batch 1 again and then refuse to go on (CONCURRENT_STREAM_LOG_UPDATE)"},
+		{"none was finished", folder("offsets/0", one, "offsets/1", one, "offsets/2", one, "sources/0/0", "\x00v1\n{\"t\":{\"0\":1}}"),
+			"t:0=1 D: batches 0 to 2 were begun, and commits/ does not say that any was finished: Spark would run batch 2 again, and take those before it as finished. Taken is the start that Spark keeps in sources/"},
+		{"none was finished, and a gap", folder("offsets/2", one, "sources/0/0", "\x00v1\n{\"t\":{\"0\":1}}"),
+			"t:0=1 D: offsets/2 is there and offsets/1 is not: without its option asyncProgressTrackingEnabled Spark refuses such a folder. Taken is the start that Spark keeps in sources/"},
 		{"several", folder("offsets/3", one, "offsets/4", "x", "offsets/5", "x", "commits/3", committed),
-			"t:0=5 D: batches 4 to 5 were begun, and commits/ does not say that any was finished: Spark would run batch 5 again, and take those before it as finished. Taken is batch 3"},
+			"t:0=5 D: batches 4 to 5 were begun, and commits/ does not say that any was finished: Spark would run batch 5 again, and take those before it as finished. Taken is batch 3, the newest that was finished"},
 	} {
 		if f, err := ParseCheckpoint(c.fsys, "D", Options{}); err != nil || told(f) != c.want {
 			t.Errorf("%s: %s, %v; want %s", c.what, told(f), err, c.want)

@@ -18,7 +18,7 @@ import (
 //	offsets/41   v1                       written before the batch: where it ends
 //	             {"batchWatermarkMs":0,…}
 //	             {"orders":{"0":183}}     a line for each source; "-" for one without an offset yet
-//	offsets/42   v2                       Spark 4.1 and later, where it is asked for; both may be in one folder
+//	offsets/42   v2                       Spark 4.1 and later, where a new query is asked for it; each keeps its version
 //	             {"batchWatermarkMs":0,…}
 //	             0:{"orders":{"0":204}}   the source's number or name is before the first colon
 //	commits/41   v1                       written after it
@@ -79,27 +79,44 @@ func notCheckpoint(fsys fs.FS, name string) error {
 	return err
 }
 
-// unfinished notes what Spark would do with the batches behind the one that counts. It looks at the newest batch and at the one
-// before it, and at no other (StreamExecution, MicroBatchExecution.populateStartOffsets).
+// unfinished notes what Spark would do with the batches behind newest, the one that counts.
+//
+// REQUIRES: newest is in begun and in done.
 func unfinished(name string, begun, done []int64, newest int64) (notes []string) {
-	last := begun[len(begun)-1]
+	would := restart(begun, newest)
 	switch {
-	case last <= newest:
-	case !slices.Contains(begun, last-1):
-		notes = append(notes, fmt.Sprintf("%s: offsets/%d is there and offsets/%d is not: without its option asyncProgressTrackingEnabled Spark refuses such a folder. Taken is batch %d, the newest that was finished",
-			name, last, last-1, newest))
-	case last == newest+1:
-		notes = append(notes, fmt.Sprintf("%s: batch %d was begun and not finished: Spark would run it again", name, last))
+	case would == "":
+	case begun[len(begun)-1] == newest+1:
+		notes = append(notes, fmt.Sprintf("%s: %s", name, would))
 	default:
-		from := begun[slices.IndexFunc(begun, func(b int64) bool { return b > newest })]
-		notes = append(notes, fmt.Sprintf("%s: batches %d to %d were begun, and commits/ does not say that any was finished: Spark would run batch %d again, and take those before it as finished. Taken is batch %d",
-			name, from, last, last, newest))
+		notes = append(notes, fmt.Sprintf("%s: %s. Taken is batch %d, the newest that was finished", name, would, newest))
 	}
-	if last := len(done) - 1; last >= 0 && done[last] > newest {
-		notes = append(notes, fmt.Sprintf("%s: commits/%d says that batch %d was finished, and offsets/%d is not there: taken is batch %d",
-			name, done[last], done[last], done[last], newest))
+	if last := done[len(done)-1]; last > newest {
+		note := fmt.Sprintf("%s: commits/%d says that batch %d was finished, and offsets/%d is not there: taken is batch %d, so what is behind it comes again",
+			name, last, last, last, newest)
+		if would == "" {
+			note += fmt.Sprintf(". Spark would run batch %d again and then refuse to go on (CONCURRENT_STREAM_LOG_UPDATE)", newest)
+		}
+		notes = append(notes, note)
 	}
 	return notes
+}
+
+// restart says what Spark would do with a query whose newest finished batch is newest (-1: none); nothing where it would just go
+// on. Spark looks at the newest batch and at the one before it, and at no other (MicroBatchExecution.populateStartOffsets; tried
+// with 3.5.9 and 4.2.1).
+func restart(begun []int64, newest int64) string {
+	last := begun[len(begun)-1]
+	switch {
+	case last > 0 && !slices.Contains(begun, last-1): // whether the newest was finished or not
+		return fmt.Sprintf("offsets/%d is there and offsets/%d is not: without its option asyncProgressTrackingEnabled Spark refuses such a folder", last, last-1)
+	case last <= newest:
+		return ""
+	case last == newest+1:
+		return fmt.Sprintf("batch %d was begun and not finished: Spark would run it again", last)
+	}
+	from := begun[slices.IndexFunc(begun, func(b int64) bool { return b > newest })]
+	return fmt.Sprintf("batches %d to %d were begun, and commits/ does not say that any was finished: Spark would run batch %d again, and take those before it as finished", from, last, last)
 }
 
 // readStart reads where the sources begin: no batch was finished.
@@ -115,19 +132,22 @@ func readStart(fsys fs.FS, name string, begun []int64, o Options) (c content, er
 	} else if n > 1 {
 		what = fmt.Sprintf("batches %d to %d were begun and none was finished", begun[0], begun[n-1])
 	}
-	what = name + ": " + what
-	switch {
-	case len(starts) == 0 && len(begun) == 0:
+	if len(starts) == 0 {
+		if len(begun) > 0 {
+			c.notes = append(c.notes, fmt.Sprintf("%s: %s, and sources/ holds no start of a Kafka source", name, what))
+		}
 		return c, nil
-	case len(starts) == 0:
-		c.notes = append(c.notes, what+", and sources/ holds no start of a Kafka source")
-		return c, nil
-	case len(begun) == 1 && begun[0] == 0:
-		what += ": taken is the start that Spark keeps in sources/, where its next run begins that batch again"
-	default:
-		what += ": taken is the start that Spark keeps in sources/"
 	}
-	c.notes = append(c.notes, what)
+	const start = "the start that Spark keeps in sources/"
+	switch n := len(begun); {
+	case n == 0:
+		what += ": taken is " + start
+	case begun[n-1] == 0:
+		what += ": taken is " + start + ", where its next run begins that batch again"
+	default:
+		what = restart(begun, -1) + ". Taken is " + start
+	}
+	c.notes = append(c.notes, name+": "+what)
 	return c, c.addSources(name, starts, o)
 }
 

@@ -43,7 +43,7 @@ func TestCheckpoint(t *testing.T) {
 		{"none finished", folder("offsets/0", offsets(`{"t":{"0":5}}`)), "D: batch 0 was begun and not finished, and sources/ holds no start of a Kafka source"},
 		{"none begun", folder("offsets/.0.crc", ""), ""},
 		{"finished, but its offsets are gone", folder("offsets/0", offsets(`{"t":{"0":5}}`), "commits/0", committed, "commits/1", committed),
-			"t:0=5 D: commits/1 says that batch 1 was finished, and offsets/1 is not there: taken is batch 0"},
+			"t:0=5 D: commits/1 says that batch 1 was finished, and offsets/1 is not there: taken is batch 0, so what is behind it comes again. Spark would run batch 0 again and then refuse to go on (CONCURRENT_STREAM_LOG_UPDATE)"},
 		{"files that are no batches", folder("offsets/0", offsets(`{"t":{"0":5}}`), "offsets/.1.crc", "x", "offsets/.1.5b3c.tmp", "x", "offsets/2.tmp", "x",
 			"offsets/3.compact", "x", "offsets/_x", "x", "offsets/07", "x", "offsets/-1", "x", "offsets/8/9", "x", "commits/0", committed, "commits/.1.crc", "x"), "t:0=5"},
 		{"several sources", folder("offsets/0", offsets(`{"a-b":{"0":5}}`, "-", `{"logOffset":3}`, "17", `{"c":{}}`, `{"a_b":{"0":6},"a.b":{"1":7}}`), "commits/0", committed),

@@ -209,7 +209,7 @@ func TestFaultsOfKafkaWhileLooking(t *testing.T) {
 	look := map[string]struct {
 		exit, back int
 		bad, good  string
-	}{"show": {0, 3, "unknown", "aged out"}, "copy": {4, 0, "error[copy-refused]", "verified 3 of 3"}, "repair": {3, 0, "unknown, waiting", "verified 1 of 1"}}
+	}{"show": {3, 3, "unknown", "aged out"}, "copy": {4, 0, "error[copy-refused]", "verified 3 of 3"}, "repair": {3, 0, "unknown, waiting", "verified 1 of 1"}}
 	for _, c := range []struct {
 		at    int // the first look asks three things; then it asks again about what it finds bad
 		how   string

@@ -41,6 +41,11 @@ var stills = []struct {
 	}, ledger.HaltParked, "topic-missing", 1},
 	{"lost row", func(_ *world, s *memory.Store, _ *worker) { s.DeleteRow("g", tp(0)) }, ledger.HaltParked, "lost-row", 1},
 	{"foreign write", func(_ *world, s *memory.Store, _ *worker) { s.ForeignWrite("g", tp(0), 2) }, ledger.HaltParked, "foreign-write", 1},
+	{"another cluster", func(w *world, _ *memory.Store, _ *worker) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.cluster = "cluster-2"
+	}, ledger.HaltParked, "other-cluster", 1},
 	{"no answer", func(w *world, _ *memory.Store, _ *worker) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -103,4 +108,22 @@ func TestEveryWayToStandStillIsReported(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A start outside of the log parks before anything was committed: it is reported of a partition that has no position.
+func TestAStartOutOfRangeIsReported(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 3)
+		wk := w.run(s, func(c *Config) {
+			c.Who = "w1"
+			c.Policy.Start = ledger.StartAt{Kind: ledger.StartOffsets, Offsets: map[fencepost.TopicPartition]fencepost.Offset{tp(0): 9}}
+		})
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		time.Sleep(6 * time.Second)
+		if r := reported(t, s, tp(0)); r.Halt != ledger.HaltParked || r.Code != "start-out-of-range" || r.Who != "w1" {
+			t.Errorf("reported: %+v, want parked, start-out-of-range, by w1", r)
+		}
+		_ = wk.end()
+	})
 }

@@ -72,7 +72,8 @@ func TestQuiet(t *testing.T) {
 		syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 	}
-	meets(t, "a second without records costs next to no processor time", 30*time.Millisecond, func() time.Duration {
+	// What polls without waiting takes a second of it. Under the race detector, on a machine that others load, it was up to 39 ms.
+	meets(t, "a second without records costs next to no processor time", 100*time.Millisecond, func() time.Duration {
 		before, at := used(), time.Now()
 		r.poll(2*time.Second, func() bool { return false })
 		return time.Duration(float64(used()-before) / time.Since(at).Seconds())

@@ -68,10 +68,11 @@ func (m *middle) wantMet(a *aimed) {
 
 func (m *middle) listen() {
 	m.t.Helper()
-	l, err := net.Listen("tcp", m.addr)
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	var l net.Listener
+	eventually(m.t, "listening at "+m.addr, func() (err error) { // the address was refused once, for a moment
+		l, err = net.Listen("tcp", m.addr)
+		return err
+	})
 	m.mu.Lock()
 	m.mu.listener = l
 	m.mu.Unlock()

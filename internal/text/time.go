@@ -81,26 +81,26 @@ func behind(wall time.Time, sign, hours, minutes string) (time.Time, error) {
 	return wall.Add(-time.Duration(seconds) * time.Second).In(time.FixedZone("", seconds)), nil
 }
 
-// mostOffset is more than any zone is from UTC.
-const mostOffset = 26 * time.Hour
+const (
+	mostOffset  = 26 * time.Hour   // more than any zone is from UTC
+	leastOffset = 15 * time.Minute // no zone has an offset for less
+)
 
 // local is the instant at which the clocks of zone show wall, which is in UTC: with each offset that the zone has about
-// that day it is another instant, and right where the zone has that offset then.
+// that day it is another instant, and right where the zone has that offset then. (Time.ZoneBounds does not lead through that day: on
+// the last one of a leap year behind 2037 the end that it names is no later than the time it is asked about, Go 1.26.8.)
 func local(s string, wall time.Time, zone *time.Location) (time.Time, error) {
 	var right, all []time.Time
-	for t := wall.Add(-mostOffset).In(zone); ; {
-		_, seconds := t.Zone()
+	for about := -mostOffset; about <= mostOffset; about += leastOffset {
+		_, seconds := wall.Add(about).In(zone).Zone()
 		at := wall.Add(-time.Duration(seconds) * time.Second).In(zone)
-		again := slices.ContainsFunc(all, at.Equal) // a zone may change without its offset
+		if slices.ContainsFunc(all, at.Equal) {
+			continue
+		}
 		all = append(all, at)
-		if _, has := at.Zone(); has == seconds && !again {
+		if _, has := at.Zone(); has == seconds {
 			right = append(right, at)
 		}
-		_, end := t.ZoneBounds()
-		if end.IsZero() || end.Sub(wall) > mostOffset {
-			break
-		}
-		t = end
 	}
 	switch len(right) {
 	case 1:

@@ -117,6 +117,19 @@ func TestParseTimeAgainstTheClock(t *testing.T) {
 	})
 }
 
+// A day whose zone Go does not find the end of: a walk along Time.ZoneBounds does not leave it.
+func TestTheLastDayOfALeapYear(t *testing.T) {
+	for _, name := range []string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"} {
+		in := zone(t, name)
+		for _, year := range []int{2040, 2044, 2096} {
+			want := time.Date(year, 12, 31, 10, 0, 0, 0, in)
+			if got, err := ParseTime(want.Format("2006-01-02T15:04"), in); err != nil || !got.Equal(want) {
+				t.Errorf("%s: got %s, %v, want %s", name, got, err, want)
+			}
+		}
+	}
+}
+
 // TestO12ClockOfOneOffset: all times are in the offset that the clock names, also those of the other half of the year, and two
 // instants never read alike.
 func TestO12ClockOfOneOffset(t *testing.T) {

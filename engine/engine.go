@@ -208,18 +208,17 @@ func (e *Engine) openOnce(ctx context.Context) (lanes []*lane, err error) {
 }
 
 // askTopics refuses a topic that is not there.
-func (e *Engine) askTopics(ctx context.Context) error {
-	about, err := e.cluster.Describe(ctx)
-	if err != nil {
-		return fmt.Errorf("ask brokers: %w", err)
+func (e *Engine) askTopics(ctx context.Context, s *reconciliation) error {
+	if err := s.askBrokers(ctx); err != nil {
+		return err
 	}
-	for topic, err := range about.Errs {
+	for topic, err := range s.about.Errs {
 		if errors.Is(err, fencepost.ErrNoTopic) {
 			return &fencepost.UserError{Code: "topic-not-found", Err: fmt.Errorf("topic %s: %w", topic, err)}
 		}
 		e.atStart[topic] = true
 	}
-	for topic := range about.Topics {
+	for topic := range s.about.Topics {
 		e.atStart[topic] = true
 	}
 	return nil
@@ -229,10 +228,12 @@ func (e *Engine) askTopics(ctx context.Context) error {
 func (e *Engine) ask(ctx context.Context, s *reconciliation) error {
 	opening, cancel := context.WithTimeout(ctx, 3*requestTimeout)
 	defer cancel()
-	if err := e.askTopics(opening); err != nil {
+	if err := e.askTopics(opening, s); err != nil {
 		return err
 	}
-	if err := s.ask(opening); err != nil {
+	stored, cancel := context.WithTimeout(opening, requestTimeout)
+	defer cancel()
+	if err := s.askStored(stored); err != nil {
 		return err
 	}
 	if err := e.sameLedger(s.snapshot, s.mirrored); err != nil {
@@ -243,10 +244,7 @@ func (e *Engine) ask(ctx context.Context, s *reconciliation) error {
 	}
 	e.identity = s.snapshot.Ledger
 	e.writer = ledger.Actor{Group: e.cfg.Group, ClusterID: s.about.ClusterID, Who: e.cfg.Who}
-	if err := e.admit(ctx); err != nil {
-		return err
-	}
-	return nil
+	return e.admit(ctx)
 }
 
 // begin reports that all is there, and fixes the ends.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
-	"github.com/fencepost/fencepost/source"
 )
 
 // goneWithin is how long a worker that does something else waits for the group's members to be gone: one that was killed
@@ -34,7 +33,7 @@ func (e *Engine) admit(ctx context.Context) error {
 	for tries := 1; ; tries++ {
 		live := 0
 		if len(ledger.Differences(known.Pipeline, is)) > 0 {
-			live = e.liveOthers(ctx)
+			live = e.members(ctx) // this worker is not among them yet
 		}
 		all, refused := ledger.Admit(known.Pipeline, is, live, e.cfg.Changed)
 		e.change = PipelineChanged{Was: known.Pipeline, Differences: all, Others: live}
@@ -54,21 +53,6 @@ func (e *Engine) admit(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// liveOthers is how many members the group has before this worker joins it; 0 where the brokers do not say.
-func (e *Engine) liveOthers(ctx context.Context) int {
-	counter, able := e.cluster.(source.MemberCounter)
-	if !able {
-		return 0
-	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	n, err := counter.MemberCount(ctx)
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 // differs refuses a pipeline that does something else than its group.

@@ -96,9 +96,27 @@ func (s *reconciliation) found() (made []ledger.Move) {
 	return made
 }
 
-// ask reads the mirror, then the ledger: a mirror is written after its ledger, so a mirror without a ledger is never
+// ask asks what is stored, and then the brokers.
+func (s *reconciliation) ask(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if err := s.askStored(ctx); err != nil {
+		return err
+	}
+	return s.askBrokers(ctx)
+}
+
+// askBrokers asks about the cluster and its topics.
+func (s *reconciliation) askBrokers(ctx context.Context) (err error) {
+	if s.about, err = s.e.cluster.Describe(ctx); err != nil {
+		return fmt.Errorf("ask brokers: %w", err)
+	}
+	return nil
+}
+
+// askStored reads the mirror, then the ledger: a mirror is written after its ledger, so a mirror without a ledger is never
 // an effect of the order of the questions.
-func (s *reconciliation) ask(ctx context.Context) (err error) {
+func (s *reconciliation) askStored(ctx context.Context) (err error) {
 	if s.e.cfg.Sink.Capabilities().Apart {
 		s.proven = s.e.proven()
 	}
@@ -112,9 +130,6 @@ func (s *reconciliation) ask(ctx context.Context) (err error) {
 	}
 	if err = s.locate(ctx); err != nil {
 		return fmt.Errorf("read the ledger's history: %w", err)
-	}
-	if s.about, err = s.e.cluster.Describe(ctx); err != nil {
-		return fmt.Errorf("ask brokers: %w", err)
 	}
 	return nil
 }
@@ -281,18 +296,27 @@ func (s *reconciliation) judge(tp fencepost.TopicPartition, answers []ledger.Ans
 // countOthers asks who else is in the group where the mirror shows that the ledger went back: a store that was restored has all
 // workers with it, and a copy of it has this one alone.
 func (s *reconciliation) countOthers(ctx context.Context) {
-	counter, able := s.e.cluster.(source.MemberCounter)
 	for _, v := range s.verdicts {
-		if !able || !v.WentBack {
-			continue
+		if v.WentBack {
+			s.others = max(0, s.e.members(ctx)-1)
+			return
 		}
-		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-		defer cancel()
-		if n, err := counter.MemberCount(ctx); err == nil {
-			s.others = max(0, n-1)
-		}
-		return
 	}
+}
+
+// members is how many members the Kafka group has; 0 where the brokers do not say.
+func (e *Engine) members(ctx context.Context) int {
+	counter, able := e.cluster.(source.MemberCounter)
+	if !able {
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	n, err := counter.MemberCount(ctx)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // moves collects the moves of the verdicts. Partitions that move together move all or not at all.

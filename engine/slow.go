@@ -29,12 +29,19 @@ type slowCommit struct {
 // sink knows it.
 func (l *lane) watchSlow(ctx context.Context, w *work) *slowCommit {
 	s := &slowCommit{lane: l, rows: w.rows(), began: time.Now()}
+	s.reportAfter(ctx, slowAfter)
+	return s
+}
+
+// reportAfter has the commit reported after pause, unless it has ended.
+func (s *slowCommit) reportAfter(ctx context.Context, pause time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mu.timer = time.AfterFunc(slowAfter, func() {
-		l.e.others.start("ask what a commit waits for", func() { s.report(ctx, slowAfter) })
-	})
-	return s
+	if !s.mu.ended {
+		s.mu.timer = time.AfterFunc(pause, func() {
+			s.lane.e.others.start("ask what a commit waits for", func() { s.report(ctx, pause) })
+		})
+	}
 }
 
 // report reports the commit if it still goes on, and has it reported again after twice the pause.
@@ -45,14 +52,7 @@ func (s *slowCommit) report(ctx context.Context, pause time.Duration) {
 		return
 	}
 	l.e.emit(Slow{Lane: l.number, Rows: s.rows, For: time.Since(s.began), Wait: wait})
-	pause = longer(pause, slowAfter, mostBetween)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.mu.ended {
-		s.mu.timer = time.AfterFunc(pause, func() {
-			l.e.others.start("ask what a commit waits for", func() { s.report(ctx, pause) })
-		})
-	}
+	s.reportAfter(ctx, longer(pause, slowAfter, mostBetween))
 }
 
 // see notes what the commit waits for. False: it has ended.

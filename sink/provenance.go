@@ -25,6 +25,9 @@ type Applied struct {
 	Rows   int64
 }
 
+// RecordColumns are the columns that say which record a row came from: Provenance rests on them.
+func RecordColumns() []fencepost.ColumnSpec { return fencepost.MetaColumns()[:3] }
+
 // ErrNoProvenance says that the rows do not say which records they came from: the table lacks a column, or SQL of the
 // user's own writes it. Yielded by Provenance.Applied, wrapped with the reason.
 var ErrNoProvenance = errors.New("the rows do not tell their records")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -248,12 +247,13 @@ func (a *app) common(cmd *cobra.Command, _ []string) error {
 	a.command = strings.TrimPrefix(cmd.CommandPath(), "fencepost ")
 	output := a.output
 	a.output = "table" // so that an error about -o is a line
+	_, known := levels[a.logLevel]
 	switch {
 	case !slices.Contains(outputs(cmd), output):
 		return usage("-o "+strings.Join(outputs(cmd), ", or -o "), "-o %s: not a form of output", output)
 	case a.color != "auto" && a.color != "always" && a.color != "never":
 		return usage("--color auto, always or never", "--color %s: not one of its words", a.color)
-	case a.logLevel != "" && !slices.Contains(slices.Collect(maps.Keys(levels)), a.logLevel):
+	case a.logLevel != "" && !known:
 		return usage("--log-level debug, info, warn or error", "--log-level %s: not one of its words", a.logLevel)
 	case a.timeout <= 0:
 		return usage("--timeout 10s", "--timeout %s: not above 0", a.timeout)

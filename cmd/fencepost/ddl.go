@@ -7,6 +7,7 @@ import (
 
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/view"
+	"github.com/fencepost/fencepost/sink"
 )
 
 var ddlManual = manual{
@@ -31,7 +32,7 @@ func (a *app) ddlVerb() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			besides := pipeline.RecordColumns()
+			besides := sink.RecordColumns()
 			if bare {
 				besides = nil
 			}

@@ -337,9 +337,9 @@ func nearest(word string, names []string) string {
 // strategy that ours does not know. A broker that does not answer the question has no say: joining would tell.
 func (s *Source) stranger(ctx context.Context) *fencepost.UserError {
 	adm, name := kadm.NewClient(s.client), string(s.cfg.Group)
-	if shared, err := adm.DescribeShareGroups(ctx, name); err == nil && shared[name].Err == nil && shared[name].GroupState != "" && shared[name].GroupState != "Dead" {
+	if shared := s.shareGroups(ctx, name)[name]; shared.Err == nil && shared.GroupState != "" && shared.GroupState != "Dead" {
 		return &fencepost.UserError{Code: "group-live", Help: "another group",
-			Err: fmt.Errorf("group %s is a share group (KIP-932), of %s", name, text.Plural(len(shared[name].Members), "member"))}
+			Err: fmt.Errorf("group %s is a share group (KIP-932), of %s", name, text.Plural(len(shared.Members), "member"))}
 	}
 	classic, err := again(s, func() (kadm.DescribedGroups, error) { return adm.DescribeGroups(ctx, name) })
 	if err != nil || classic[name].Err != nil || s.cfg.Protocol != Cooperative {

@@ -73,37 +73,54 @@ func (s *Source) listGroups(ctx context.Context) (map[string]*source.Group, erro
 // countMembers asks each kind of group in its own way. A group that does not answer keeps an unknown number.
 func (s *Source) countMembers(ctx context.Context, groups map[string]*source.Group, names map[string][]string) {
 	adm := kadm.NewClient(s.client)
+	take := func(name, state string, members int, err error) {
+		if g := groups[name]; g != nil && err == nil {
+			g.State, g.Members = cmp.Or(state, g.State), members
+		}
+	}
 	if list := names[kindClassic]; len(list) > 0 {
 		described, _ := again(s, func() (kadm.DescribedGroups, error) { return adm.DescribeGroups(ctx, list...) })
 		for name, d := range described {
-			if g := groups[name]; g != nil && d.Err == nil {
-				g.State, g.Members = cmp.Or(d.State, g.State), len(d.Members)
-			}
+			take(name, d.State, len(d.Members), d.Err)
 		}
 	}
 	if list := names[kindConsumer]; len(list) > 0 {
 		described, _ := again(s, func() (kadm.DescribedConsumerGroups, error) { return adm.DescribeConsumerGroups(ctx, list...) })
 		for name, d := range described {
-			if g := groups[name]; g != nil && d.Err == nil {
-				g.State, g.Members = cmp.Or(d.State, g.State), len(d.Members)
-			}
+			take(name, d.State, len(d.Members), d.Err)
 		}
 	}
 	if list := names[kindShare]; len(list) > 0 {
-		described, _ := again(s, func() (kadm.DescribedShareGroups, error) { return adm.DescribeShareGroups(ctx, list...) })
-		for name, d := range described {
-			if g := groups[name]; g != nil && d.Err == nil {
-				g.State, g.Members = cmp.Or(d.GroupState, g.State), len(d.Members)
-			}
+		for name, d := range s.shareGroups(ctx, list...) {
+			take(name, d.GroupState, len(d.Members), d.Err)
 		}
 	}
 }
 
+// shareGroups describes share groups; what brokers do not say is not in the answer.
+func (s *Source) shareGroups(ctx context.Context, names ...string) kadm.DescribedShareGroups {
+	described, _ := again(s, func() (kadm.DescribedShareGroups, error) {
+		return kadm.NewClient(s.client).DescribeShareGroups(ctx, names...)
+	})
+	return described
+}
+
+// shareOffsets asks where share groups start; what brokers do not say is not in the answer.
+func (s *Source) shareOffsets(ctx context.Context, names ...string) kadm.DescribedShareGroupsOffsets {
+	described, _ := again(s, func() (kadm.DescribedShareGroupsOffsets, error) {
+		return kadm.NewClient(s.client).DescribeShareGroupOffsets(ctx, names...)
+	})
+	return described
+}
+
 // countOffsets asks what each group has committed, and of a share group where its partitions start.
 func (s *Source) countOffsets(ctx context.Context, groups map[string]*source.Group, names map[string][]string) {
-	adm := kadm.NewClient(s.client)
 	committing := slices.Concat(names[kindClassic], names[kindConsumer])
-	for name, r := range adm.FetchManyOffsets(ctx, committing...) {
+	fetched, _ := again(s, func() (kadm.FetchOffsetsResponses, error) {
+		all := kadm.NewClient(s.client).FetchManyOffsets(ctx, committing...)
+		return all, all.Error()
+	})
+	for name, r := range fetched {
 		g := groups[name]
 		if g == nil || r.Err != nil {
 			continue
@@ -119,8 +136,7 @@ func (s *Source) countOffsets(ctx context.Context, groups map[string]*source.Gro
 		}
 	}
 	if list := names[kindShare]; len(list) > 0 {
-		described, _ := adm.DescribeShareGroupOffsets(ctx, list...)
-		for name, d := range described {
+		for name, d := range s.shareOffsets(ctx, list...) {
 			for _, partitions := range d.Offsets {
 				n := 0
 				for _, o := range partitions {
@@ -231,11 +247,11 @@ func (l *Layout) Readers(ctx context.Context) (r foreign.Readers, err error) {
 // starts are a share group's start offsets as entries; nil for a group that is none, or has none.
 func (l *Layout) starts(ctx context.Context) (entries []foreign.Entry) {
 	name := string(l.source.cfg.Group)
-	described, err := kadm.NewClient(l.source.client).DescribeShareGroupOffsets(ctx, name)
-	if err != nil || described[name].Err != nil {
+	described := l.source.shareOffsets(ctx, name)[name]
+	if described.Err != nil {
 		return nil
 	}
-	for topic, partitions := range described[name].Offsets {
+	for topic, partitions := range described.Offsets {
 		for p, o := range partitions {
 			if o.Err == nil && o.StartOffset >= 0 {
 				entries = append(entries, l.entry(fencepost.TopicPartition{Topic: topic, Partition: p}, o.StartOffset))

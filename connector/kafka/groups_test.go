@@ -66,13 +66,7 @@ func TestO10AbsenceWithItsCause(t *testing.T) {
 
 		for _, protocol := range protocols {
 			g := fencepost.Group(unique(t))
-			s, h := b.open(Config{Group: g, Topics: []string{topic}, Protocol: protocol}), &holder{}
-			if err := s.Start(t.Context(), h); err != nil {
-				t.Fatal(err)
-			}
-			if r := newReader(t, s); !r.poll(longest, func() bool { return h.count() == 2 }) {
-				t.Fatal("no member")
-			}
+			s := b.joined(g, topic, protocol)
 			absence(g, "it is live, with 1 member, and has not committed any yet", "wait until it commits")
 			if err := s.Leave(t.Context()); err != nil {
 				t.Fatal(err)
@@ -121,13 +115,7 @@ func TestO10GroupsOfACluster(t *testing.T) {
 		defer b.share(shared, other)()
 		for _, protocol := range protocols {
 			g := fencepost.Group(unique(t))
-			s, h := b.open(Config{Group: g, Topics: []string{topic}, Protocol: protocol}), &holder{}
-			if err := s.Start(t.Context(), h); err != nil {
-				t.Fatal(err)
-			}
-			if r := newReader(t, s); !r.poll(longest, func() bool { return h.count() == 2 }) {
-				t.Fatal("no member")
-			}
+			b.joined(g, topic, protocol)
 			kind := "classic"
 			if protocol == Consumer {
 				kind = "consumer"
@@ -159,19 +147,26 @@ func TestO10GroupsOfACluster(t *testing.T) {
 	})
 }
 
+// joined is a live member of a group that holds the two partitions of a topic.
+func (b *bench) joined(g fencepost.Group, topic string, protocol Protocol) *Source {
+	b.t.Helper()
+	s, h := b.open(Config{Group: g, Topics: []string{topic}, Protocol: protocol}), &holder{}
+	if err := s.Start(b.t.Context(), h); err != nil {
+		b.t.Fatal(err)
+	}
+	if r := newReader(b.t, s); !r.poll(longest, func() bool { return h.count() == 2 }) {
+		b.t.Fatal("no member")
+	}
+	return s
+}
+
 // Who takes a group's offsets over is told of its live members, and of KIP-848's way to let offsets expire.
 func TestO17ReadersOfALiveGroup(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		topic := b.topic(2)
 		for _, protocol := range protocols {
 			g := fencepost.Group(unique(t))
-			s, h := b.open(Config{Group: g, Topics: []string{topic}, Protocol: protocol}), &holder{}
-			if err := s.Start(t.Context(), h); err != nil {
-				t.Fatal(err)
-			}
-			if r := newReader(t, s); !r.poll(longest, func() bool { return h.count() == 2 }) {
-				t.Fatal("no member")
-			}
+			s := b.joined(g, topic, protocol)
 			l := b.layout(g)
 			got, err := l.Readers(t.Context())
 			if err != nil || got.Members != 1 || strings.Contains(got.Note, "KIP-848: its offsets expire by the time of each commit") != (protocol == Consumer) {

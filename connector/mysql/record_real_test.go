@@ -3,17 +3,18 @@
 package mysql
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
+	"github.com/fencepost/fencepost/sink/sinktest"
 )
 
 // H2: a table whose columns name the record has an index by which its row is found. An older one is left as it is.
 func TestH2RowsAreFoundByRecord(t *testing.T) {
 	s := newStore(t)
-	columns := append([]fencepost.ColumnSpec{{Name: "origin", Type: fencepost.Text}}, fencepost.MetaColumns()[:3]...)
+	columns := append([]fencepost.ColumnSpec{{Name: "origin", Type: fencepost.Text}}, sink.RecordColumns()...)
 	made := func(table string) {
 		t.Helper()
 		ddl, _, _ := strings.Cut(DDL(Config{DSN: s.dsn, Table: table}, columns), "-- Least grants")
@@ -35,23 +36,13 @@ func TestH2RowsAreFoundByRecord(t *testing.T) {
 func TestH11TypesThatChangedAreTold(t *testing.T) {
 	s := newStore(t)
 	s.exec(t, "create table widened (n bigint); insert into widened values (7)")
-	columns := []fencepost.ColumnSpec{{Name: "n", Type: fencepost.Float}}
-	look := func() (fault *fencepost.UserError) {
-		sink, err := s.open(t.Context(), Config{DSN: s.dsn, Table: "widened"})
+	sinktest.Retyped(t, "ALTER TABLE widened MODIFY n double;", func(statement string) { s.exec(t, statement) }, func() error {
+		opened, err := s.open(t.Context(), Config{DSN: s.dsn, Table: "widened"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer sink.Close()
-		_, err = sink.Columns(t.Context(), columns)
-		errors.As(err, &fault)
-		return fault
-	}
-	statement, _, _ := strings.Cut(look().Help, "   ")
-	if want := "ALTER TABLE widened MODIFY n double;"; statement != want {
-		t.Fatalf("the help begins with %q, want %q", statement, want)
-	}
-	s.exec(t, statement)
-	if fault := look(); fault != nil {
-		t.Errorf("after it: %v", fault)
-	}
+		defer opened.Close()
+		_, err = opened.Columns(t.Context(), []fencepost.ColumnSpec{{Name: "n", Type: fencepost.Float}})
+		return err
+	})
 }

@@ -9,11 +9,12 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // H2: a table whose columns name the record has an index by which its row is found. A table that is written over by a key has none.
 func TestH2RowsAreFoundByRecord(t *testing.T) {
-	columns := append([]fencepost.ColumnSpec{{Name: "origin", Type: fencepost.Text}}, fencepost.MetaColumns()[:3]...)
+	columns := append([]fencepost.ColumnSpec{{Name: "origin", Type: fencepost.Text}}, sink.RecordColumns()...)
 	c, err := sqlite.OpenConn(filepath.Join(t.TempDir(), "h2.db"))
 	if err != nil {
 		t.Fatal(err)

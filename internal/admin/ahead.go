@@ -74,11 +74,18 @@ func peek(ctx context.Context, reader source.Reader, ranges map[fencepost.TopicP
 	ctx, cancel := context.WithTimeout(ctx, peekTime)
 	defer cancel()
 	err = reader.Scan(ctx, ranges, func(rec *fencepost.Record) bool {
-		one := *rec
-		one.Key, one.Value = slices.Clone(rec.Key), slices.Clone(rec.Value)
-		one.Headers = slices.Clone(rec.Headers)
-		got[rec.TopicPartition] = one
+		got[rec.TopicPartition] = kept(rec)
 		return false
 	})
 	return got, err == nil, err
+}
+
+// kept is a copy of a record that outlives the call in which a reader handed it out.
+func kept(rec *fencepost.Record) fencepost.Record {
+	one := *rec
+	one.Key, one.Value, one.Headers = slices.Clone(rec.Key), slices.Clone(rec.Value), slices.Clone(rec.Headers)
+	for i := range one.Headers {
+		one.Headers[i].Value = slices.Clone(one.Headers[i].Value)
+	}
+	return one
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 
@@ -35,12 +34,7 @@ func Peek(ctx context.Context, r Resources, tp fencepost.TopicPartition, from fe
 	ctx, cancel := context.WithTimeout(ctx, peekTime)
 	defer cancel()
 	err = r.Reader.Scan(ctx, map[fencepost.TopicPartition]fencepost.OffsetRange{tp: {From: from, Until: b.HighWatermark}}, func(rec *fencepost.Record) bool {
-		one := *rec
-		one.Key, one.Value, one.Headers = slices.Clone(rec.Key), slices.Clone(rec.Value), slices.Clone(rec.Headers)
-		for i := range one.Headers {
-			one.Headers[i].Value = slices.Clone(one.Headers[i].Value)
-		}
-		all = append(all, r.peeked(one))
+		all = append(all, r.peeked(kept(rec)))
 		return len(all) < n
 	})
 	if len(all) > 0 {

@@ -169,6 +169,14 @@ func (c *Console) Event(e engine.Event) {
 		c.stopped(e)
 	case engine.MirrorFailed:
 		c.mirrorFailed(e)
+	default:
+		c.group(e)
+	}
+}
+
+// group takes the events about the group, its other programs and its other workers.
+func (c *Console) group(e engine.Event) {
+	switch e := e.(type) {
 	case engine.CommittedElsewhere:
 		c.elsewhere(e.Partitions)
 	case engine.ReportFailed:
@@ -181,7 +189,6 @@ func (c *Console) Event(e engine.Event) {
 		c.happened("changed", what, screen.Yellow)
 	case engine.PipelineLeft:
 		c.happened("changed", fmt.Sprintf("%s has begun with %s. This worker goes on as before until it is started anew", e.Is.Who, engine.Sentence(e.Differences)), screen.Yellow)
-	case engine.Assigned:
 	}
 }
 

@@ -166,7 +166,7 @@ func (l *Log) Event(e engine.Event) {
 	}
 }
 
-// standing takes the events about partitions that are parked or blocked, and about the run as a whole.
+// standing takes the events about what does not get on: partitions, commits, brokers, mirrors.
 func (l *Log) standing(e engine.Event) {
 	switch e := e.(type) {
 	case engine.Parked:
@@ -187,27 +187,28 @@ func (l *Log) standing(e engine.Event) {
 		}
 		l.slog.Warn("partition blocked", as...)
 	case engine.Retrying:
-		as := []any{"what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in_ms", e.In, "unknown", e.Unknown, "error", said(e.Err)}
-		if f, ok := errors.AsType[*fencepost.UserError](e.Err); ok {
-			as = append(as, "code", f.Code, "help", codes.Remedy(f))
-		}
-		l.slog.Warn("retrying", as...)
+		as := []any{"what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in_ms", e.In, "unknown", e.Unknown}
+		l.slog.Warn("retrying", append(as, fault(e.Err)...)...)
 	case engine.Slow:
 		l.slow(e)
 	case engine.Silent:
 		l.silent(e)
 	case engine.Outside:
-		if e.Ended {
-			l.slog.Info("member of the group again", "worker", l.cfg.Worker, "since", e.Since, "for_ms", e.For)
-			return
-		}
-		l.slog.Warn("not a member of the group", "worker", l.cfg.Worker, "since", e.Since, "for_ms", e.For, "lag", "unknown")
+		l.outside(e)
 	case engine.MirrorFailed:
 		if e.Mirror > 0 { // the configuration asks for it, and it is logged once
 			l.slog.Warn("mirror failed", "mirror", e.Mirror, "error", said(e.Err))
 			return
 		}
 		l.slog.Debug("mirror failed", "error", said(e.Err))
+	default:
+		l.run(e)
+	}
+}
+
+// run takes the events about the run as a whole, and about the group and its other programs.
+func (l *Log) run(e engine.Event) {
+	switch e := e.(type) {
 	case engine.PipelineChanged:
 		as := []any{"differs", engine.Sentence(e.Differences), "was_by", e.Was.Who, "was_since", e.Was.Since}
 		if e.Others > 0 {
@@ -246,7 +247,7 @@ func (l *Log) standing(e engine.Event) {
 		if e.Err != nil { // what is to be done about it, Failed says
 			as = append(as, "error", said(e.Err))
 		}
-		l.slog.Log(context.Background(), level, "stopped", as...)
+		l.log(level, "stopped", as...)
 	}
 }
 
@@ -343,18 +344,7 @@ type list []fencepost.TopicPartition
 // MarshalText is the form in text: trips:0-11 weather:0.
 func (l list) MarshalText() ([]byte, error) {
 	all := slices.SortedFunc(slices.Values(l), fencepost.TopicPartition.Compare)
-	var runs []string
-	for i := 0; i < len(all); {
-		topic := all[i].Topic
-		var numbers []int32
-		for ; i < len(all) && all[i].Topic == topic; i++ {
-			numbers = append(numbers, all[i].Partition)
-		}
-		for _, span := range text.Spans(numbers) {
-			runs = append(runs, topic+":"+span)
-		}
-	}
-	return []byte(strings.Join(runs, " ")), nil
+	return []byte(strings.Join(text.Spans(len(all), func(i int) (string, int32) { return all[i].Topic, all[i].Partition }), " ")), nil
 }
 
 // MarshalJSON is the form in JSON.

@@ -110,9 +110,23 @@ func (l *Log) silent(e engine.Silent) {
 		l.slog.Info("brokers answer again", "since", e.Since, "for_ms", e.For)
 		return
 	}
-	as := []any{"since", e.Since, "for_ms", e.For, "lag", "unknown", "error", said(e.Err)}
-	if f, ok := errors.AsType[*fencepost.UserError](e.Err); ok {
+	l.slog.Warn("no broker answers", append([]any{"since", e.Since, "for_ms", e.For, "lag", "unknown"}, fault(e.Err)...)...)
+}
+
+// outside reports a worker that its group has not let in, and that it is a member.
+func (l *Log) outside(e engine.Outside) {
+	if e.Ended {
+		l.slog.Info("member of the group again", "worker", l.cfg.Worker, "since", e.Since, "for_ms", e.For)
+		return
+	}
+	l.slog.Warn("not a member of the group", "worker", l.cfg.Worker, "since", e.Since, "for_ms", e.For, "lag", "unknown")
+}
+
+// fault is an error, with code and remedy where it has them.
+func fault(err error) []any {
+	as := []any{"error", said(err)}
+	if f, ok := errors.AsType[*fencepost.UserError](err); ok {
 		as = append(as, "code", f.Code, "help", codes.Remedy(f))
 	}
-	l.slog.Warn("no broker answers", as...)
+	return as
 }

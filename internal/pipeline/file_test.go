@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 )
@@ -298,5 +299,18 @@ func TestH12ValuesFromTheEnvironment(t *testing.T) {
 		if !strings.Contains(got, c.want) || strings.Contains(got, "hunter2") {
 			t.Errorf("%s %v: got %s, want %s", c.source, c.set, got, c.want)
 		}
+	}
+}
+
+// What decodes a record for people has the columns that a run has: one that is left to the table's default says so.
+func TestColumnsKnowTheTablesDefault(t *testing.T) {
+	factory, err := decode.JSON(decode.JSONConfig{Fields: []decode.Field{{Column: "a", Type: fencepost.Int, Missing: decode.Absent()}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := factory()
+	row := columnsOf(d)
+	if err := decoded(d, &fencepost.Record{Value: []byte(`{}`)}, row); err != nil || !row[0].Absent(0) {
+		t.Errorf("%+v, %v: want it left to the default", row, err)
 	}
 }

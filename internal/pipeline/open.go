@@ -72,7 +72,7 @@ func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 }
 
 // DDL is what has to be made before a run: the SQL of the tables, or a user of the least rights. It connects to nothing.
-// The table gets these columns besides those of schema: RecordColumns, or none.
+// The table gets these columns besides those of schema: sink.RecordColumns, or none.
 func (f *File) DDL(besides ...fencepost.ColumnSpec) (string, error) {
 	p := f.around()
 	p.Columns = append(p.Columns, besides...)
@@ -83,9 +83,6 @@ func (f *File) DDL(besides ...fencepost.ColumnSpec) (string, error) {
 	ledger, err := f.Ledger.Is.DDL(f.around())
 	return sink + "\n" + ledger, err
 }
-
-// RecordColumns say which record a row came from: an audit counts rows by them.
-func RecordColumns() []fencepost.ColumnSpec { return fencepost.MetaColumns()[:3] }
 
 // Config is what the engine needs to run the pipeline; the caller adds what concerns this run alone (Until, Resume,
 // Wait, Who, Events).
@@ -207,7 +204,7 @@ func (o *Opened) ResourcesToFill() admin.Resources {
 // columnsOf are the decoder's columns, without a row.
 func columnsOf(d fencepost.Decoder) (row []fencepost.Column) {
 	for _, c := range d.Columns() {
-		row = append(row, fencepost.Column{Name: c.Name, Type: c.Type})
+		row = append(row, fencepost.Column{Name: c.Name, Type: c.Type, Default: c.Default})
 	}
 	return row
 }

@@ -50,9 +50,7 @@ func (o *Opened) records(ctx context.Context, notNull []string) []fencepost.Find
 		return []fencepost.Finding{silentRecords(err)}
 	}
 	s := &sampled{file: o.File, decoder: o.decoder()}
-	for _, c := range s.decoder.Columns() {
-		s.row = append(s.row, fencepost.Column{Name: c.Name, Type: c.Type, Default: c.Default})
-	}
+	s.row = columnsOf(s.decoder)
 	s.columns = make([]sampledColumn, len(s.row))
 	for _, r := range ranges {
 		if len(r) == 0 {

@@ -14,16 +14,13 @@ import (
 // sink.ErrNoProvenance.
 var ErrOwnSQL = fmt.Errorf("%w: SQL of the pipeline's own writes them, and audit names no table of theirs", sink.ErrNoProvenance)
 
-// recordColumns say which record a row came from.
-var recordColumns = []string{fencepost.MetaTopic, fencepost.MetaPartition, fencepost.MetaOffset}
-
 // NamesRecords returns sink.ErrNoProvenance, wrapped, where a table lacks a column that says which record a row came
 // from. has reports whether it has a column.
 func NamesRecords(table string, has func(column string) bool) error {
 	var missing []string
-	for _, name := range recordColumns {
-		if !has(name) {
-			missing = append(missing, name)
+	for _, c := range sink.RecordColumns() {
+		if !has(c.Name) {
+			missing = append(missing, c.Name)
 		}
 	}
 	if len(missing) > 0 {
@@ -45,7 +42,7 @@ func Applied(read func(yield func(sink.Applied, error) bool) error) iter.Seq2[si
 // FindsRecords reports whether the DDL of a table with this key and these columns has an index by which the row of a record is
 // found: where the columns name the record, and rows are not written over by a key.
 func FindsRecords(key []string, columns []fencepost.ColumnSpec) bool {
-	return len(key) == 0 && !slices.ContainsFunc(recordColumns, func(name string) bool {
-		return !slices.ContainsFunc(columns, func(c fencepost.ColumnSpec) bool { return c.Name == name })
+	return len(key) == 0 && !slices.ContainsFunc(sink.RecordColumns(), func(want fencepost.ColumnSpec) bool {
+		return !slices.ContainsFunc(columns, func(c fencepost.ColumnSpec) bool { return c.Name == want.Name })
 	})
 }

@@ -87,10 +87,16 @@ func (l *location) kafka() (c kafka.Config, err error) {
 	return c, nil
 }
 
+// isPipeline reports whether a word is the name of a pipeline file, and not of a topic or a broker.
+func isPipeline(word string) bool {
+	ext := filepath.Ext(word)
+	return ext == ".yaml" || ext == ".yml"
+}
+
 // readBrokers reads what --brokers names: HOST:9092, several of them, a kafka:// URL, or the source of a pipeline file.
 func readBrokers(text string, env *pipeline.Environment) (kafka.Config, error) {
 	const help = "--brokers HOST:9092, or kafka://USER:${PW}@HOST:9093?tls=true&sasl=SCRAM-SHA-512, or a pipeline file"
-	if ext := filepath.Ext(text); ext == ".yaml" || ext == ".yml" {
+	if isPipeline(text) {
 		f, err := pipeline.Load(text, env)
 		if err != nil {
 			return kafka.Config{}, err

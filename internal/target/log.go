@@ -2,7 +2,6 @@ package target
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -32,8 +31,7 @@ func Logs(ctx context.Context, names []string, at time.Time, o Options) (l admin
 
 // openLogs attaches the brokers of a file or of --brokers.
 func (t *Target) openLogs(ctx context.Context, names []string, o Options) error {
-	ext := filepath.Ext(names[0])
-	file := ext == ".yaml" || ext == ".yml"
+	file := isPipeline(names[0])
 	switch {
 	case file && len(names) > 1:
 		return codes.Usage("fencepost log "+names[0], "a pipeline file names its topics itself")

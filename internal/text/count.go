@@ -68,19 +68,23 @@ func ParseSpan(s string) (first, last int32, ok bool) {
 	return int32(lo), int32(hi), err1 == nil && err2 == nil && lo <= hi
 }
 
-// Spans writes ascending numbers as ParseSpan reads them, runs of neighbours folded: 0-11, 14.
-func Spans(numbers []int32) (spans []string) {
-	for i := 0; i < len(numbers); {
-		last := i
-		for last+1 < len(numbers) && numbers[last+1] == numbers[last]+1 {
+// Spans joins neighbours: of n partitions in order, each at(i) a topic and a number, the runs trips:0-11, trips:14, weather:0.
+// The numbers of a run are as ParseSpan reads them.
+func Spans(n int, at func(i int) (topic string, partition int32)) (spans []string) {
+	for i := 0; i < n; {
+		topic, first := at(i)
+		last := first
+		for i++; i < n; i++ {
+			if t, p := at(i); t != topic || p != last+1 {
+				break
+			}
 			last++
 		}
-		span := strconv.Itoa(int(numbers[i]))
-		if last > i {
-			span += "-" + strconv.Itoa(int(numbers[last]))
+		span := topic + ":" + strconv.Itoa(int(first))
+		if last > first {
+			span += "-" + strconv.Itoa(int(last))
 		}
 		spans = append(spans, span)
-		i = last + 1
 	}
 	return spans
 }

@@ -180,13 +180,22 @@ func TestList(t *testing.T) {
 	}
 }
 
-// Runs of neighbours fold, and no number is in two of them.
+// Runs of neighbours fold, and no partition is in two of them.
 func TestSpans(t *testing.T) {
-	for want, numbers := range map[string][]int32{
-		"": nil, "3": {3}, "0-1": {0, 1}, "0-2 4 6-7": {0, 1, 2, 4, 6, 7}, "1 3 5": {1, 3, 5}, "2147483646-2147483647": {2147483646, 2147483647},
+	type part struct {
+		topic string
+		n     int32
+	}
+	for want, parts := range map[string][]part{
+		"": nil, "t:3": {{"t", 3}}, "t:0-1": {{"t", 0}, {"t", 1}},
+		"t:0-2 t:4 t:6-7": {{"t", 0}, {"t", 1}, {"t", 2}, {"t", 4}, {"t", 6}, {"t", 7}}, "t:1 t:3 t:5": {{"t", 1}, {"t", 3}, {"t", 5}},
+		"t:0 u:1-2":               {{"t", 0}, {"u", 1}, {"u", 2}},
+		"t:2147483646-2147483647": {{"t", 2147483646}, {"t", 2147483647}},
+		"t:2147483647 u:0":        {{"t", 2147483647}, {"u", 0}},
 	} {
-		if got := strings.Join(Spans(numbers), " "); got != want {
-			t.Errorf("%v: %q, want %q", numbers, got, want)
+		got := strings.Join(Spans(len(parts), func(i int) (string, int32) { return parts[i].topic, parts[i].n }), " ")
+		if got != want {
+			t.Errorf("%v: %q, want %q", parts, got, want)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func (p Positions) Table(detail Detail) screen.Table {
 		}
 		row := plain[i].row(p, wide)
 		if n > 1 {
-			row.Cells[0] = run{plain[i].Topic, plain[i].Partition, plain[i+n-1].Partition}.String()
+			row.Cells[0] = span(plain[i : i+n])
 			row.Cells[len(row.Cells)-1] = "" // each has one of its own
 		}
 		table.Rows = append(table.Rows, row)
@@ -49,6 +49,11 @@ func (p Positions) Table(detail Detail) screen.Table {
 	}
 	table.Rows = append(table.Rows, p.lastRow(folded))
 	return table
+}
+
+// span names neighbours: trips:0-3.
+func span(list []Standing) string {
+	return text.Spans(len(list), func(i int) (string, int32) { return list[i].Topic, list[i].Partition })[0]
 }
 
 // alikeStandings is how many partitions, from the first on, are neighbours that are odd for the same reason and read alike in a

@@ -1,6 +1,7 @@
 package offsetfile
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -13,26 +14,17 @@ import (
 var queried = regexp.MustCompile(`^(\S+) \[([^\]]*)\] offset (\S+)$`)
 
 // readGetOffsets reads what kafka-get-offsets prints, topic:partition:offset, and kcat -Q: topic [partition] offset N.
-func readGetOffsets(name string, data []byte) (c content, err error) {
-	for i, text := range strings.Split(string(data), "\n") {
-		if text = strings.TrimSpace(text); text == "" {
-			continue
-		}
+func readGetOffsets(name string, data []byte) (content, error) {
+	return readLines(name, data, func(text string) ([]string, error) {
 		f := strings.Split(text, ":")
 		if m := queried.FindStringSubmatch(text); m != nil {
 			f = m[1:]
 		}
 		if len(f) != 3 {
-			return c, damaged(name, i+1, "want topic:partition:offset, or topic [partition] offset N")
+			return nil, errors.New("want topic:partition:offset, or topic [partition] offset N")
 		}
-		r, err := fields(f[0], f[1], f[2])
-		if err != nil {
-			return c, damaged(name, i+1, "%w", err)
-		}
-		r.line = i + 1
-		c.add(name, r)
-	}
-	return c, nil
+		return f, nil
+	})
 }
 
 func writeGetOffsets(_ fencepost.Group, entries []foreign.Entry) []byte {

@@ -108,14 +108,25 @@ func writeRecords(entries []foreign.Entry, fields func(foreign.Entry) []string) 
 }
 
 // readRPK reads topic, partition and offset in blanks or tabs.
-func readRPK(name string, data []byte) (c content, err error) {
-	for i, text := range strings.Split(string(data), "\n") {
+func readRPK(name string, data []byte) (content, error) {
+	return readLines(name, data, func(text string) ([]string, error) {
 		f := strings.Fields(text)
-		if len(f) == 0 {
+		if len(f) != 3 {
+			return nil, fmt.Errorf("%d words, want topic partition offset", len(f))
+		}
+		return f, nil
+	})
+}
+
+// readLines reads a topic, a partition and an offset from each line that is not blank. split finds the three.
+func readLines(name string, data []byte, split func(string) ([]string, error)) (c content, err error) {
+	for i, text := range strings.Split(string(data), "\n") {
+		if text = strings.TrimSpace(text); text == "" {
 			continue
 		}
-		if len(f) != 3 {
-			return c, damaged(name, i+1, "%d words, want topic partition offset", len(f))
+		f, err := split(text)
+		if err != nil {
+			return c, damaged(name, i+1, "%w", err)
 		}
 		r, err := fields(f[0], f[1], f[2])
 		if err != nil {

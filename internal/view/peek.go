@@ -114,7 +114,8 @@ func (b Bytes) String() string {
 		said = "base64 " + *b.Base64
 	}
 	if len(said) > mostShown {
-		said = fmt.Sprintf("%s… (%s)", strings.ToValidUTF8(said[:mostShown], ""), text.Plural(base64.StdEncoding.DecodedLen(len(*b.Base64)), "byte"))
+		bare := strings.TrimRight(*b.Base64, "=") // what pads it stands for no byte
+		said = fmt.Sprintf("%s… (%s)", strings.ToValidUTF8(said[:mostShown], ""), text.Plural(base64.RawStdEncoding.DecodedLen(len(bare)), "byte"))
 	}
 	return said
 }

@@ -28,3 +28,12 @@ func TestPeekedNullIsNoText(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// What is cut is said with how many bytes there are.
+func TestPeekedLengthIsExact(t *testing.T) {
+	for n, want := range map[int]string{201: "… (201 bytes)", 202: "… (202 bytes)", 203: "… (203 bytes)", 1000: "… (1,000 bytes)"} {
+		if got := bytesOf([]byte(strings.Repeat("x", n))).String(); !strings.HasSuffix(got, want) {
+			t.Errorf("%d bytes: %q, want it to end in %q", n, got, want)
+		}
+	}
+}

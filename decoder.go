@@ -1,6 +1,9 @@
 package fencepost
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
 // ErrNoRow is what a Decoder returns of a record that makes no row. The record counts as applied.
 var ErrNoRow = errors.New("the record makes no row")
@@ -10,8 +13,8 @@ type Decoder interface {
 	// Columns says what Decode appends, in this order, before any metadata column.
 	Columns() []ColumnSpec
 	// Decode appends exactly one value to each of the first len(Columns()) columns. If it returns an error, a
-	// *BadRecord or ErrNoRow, the caller drops the begun row with Batch.Truncate. Behind ErrNoRow it goes on with the next
-	// record, behind a BadRecord it stops.
+	// *BadRecord, an *Unready or ErrNoRow, the caller drops the begun row with Batch.Truncate. Behind ErrNoRow it goes on with
+	// the next record, behind a BadRecord it stops, and behind an Unready it tries the same record again later.
 	Decode(r *Record, columns []Column) error
 }
 
@@ -23,3 +26,16 @@ type BadRecord struct {
 
 // Error is the reason.
 func (e *BadRecord) Error() string { return e.Reason }
+
+// Unready says that a record cannot be decoded yet, for no fault of its own: its schema is in a registry that has not answered.
+// The record's partition waits, and the record is tried again.
+type Unready struct {
+	Code   string // registry-unavailable
+	Reason string // for people: the registry at http://localhost:8081 refuses connections
+	// Await returns once the answer is there, good or bad, or the context ends: another try before is in vain. nil: no answer is
+	// on its way, and a later try asks anew.
+	Await func(context.Context)
+}
+
+// Error is the reason.
+func (e *Unready) Error() string { return e.Reason }

@@ -8,7 +8,7 @@ import (
 
 // V25: a field that is not there is left to the table where the schema says so; one that is null is a null.
 func TestV25MissingIsNoNull(t *testing.T) {
-	factory, err := JSON(JSONConfig{Fields: []Field{{Column: "n", Type: fencepost.Int, Missing: Absent()}, {Column: "a", Type: fencepost.Text, Missing: Absent()}}})
+	factory, err := JSON(Config{Fields: []Field{{Column: "n", Type: fencepost.Int, Missing: Absent()}, {Column: "a", Type: fencepost.Text, Missing: Absent()}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestV25MissingIsNoNull(t *testing.T) {
 	if columns[0].Absent(1) || !columns[0].Null(1) {
 		t.Error("a null behind rows that were dropped is absent")
 	}
-	if _, err := JSON(JSONConfig{Fields: []Field{{Column: "n", Type: fencepost.Int, Mismatch: Absent()}}}); err == nil {
+	if _, err := JSON(Config{Fields: []Field{{Column: "n", Type: fencepost.Int, Mismatch: Absent()}}}); err == nil {
 		t.Error("a value that does not fit was left to the table")
 	}
 }

@@ -65,7 +65,7 @@ func columnsOf(d fencepost.Decoder) []fencepost.Column {
 const batchRows = 10_000
 
 func benchmark(b *testing.B, fields []Field, values [][]byte) {
-	make, err := JSON(JSONConfig{Fields: fields})
+	make, err := JSON(Config{Fields: fields})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 			values[i] = []byte(`{"id":9223372036854775807,"user":"Zoë","amount":5,"city":"x","ok":false,"tags":null,"ts":"2026-11-01T00:00:00+01:00"}`)
 		}
 	}
-	make, err := JSON(JSONConfig{Fields: fields})
+	make, err := JSON(Config{Fields: fields})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func (f *Field) appendDate(c *fencepost.Column, raw []byte, t *token, scratch []
 		if !ok || day < firstDay || day > lastDay {
 			return scratch, false
 		}
-		c.Extend(func(data []byte) []byte { return time.Unix(day*86_400, 0).UTC().AppendFormat(data, time.DateOnly) })
+		c.Extend(func(data []byte) []byte { return appendDay(data, day) })
 		return scratch, true
 	}
 	text, scratch, ok := t.text(raw, scratch)
@@ -110,16 +110,29 @@ func (f *Field) appendUUID(c *fencepost.Column, raw []byte, t *token, scratch []
 	} else if _, err := hex.Decode(id[:], digits); err != nil {
 		return scratch, false
 	}
-	c.Extend(func(data []byte) []byte {
-		for i, b := range id {
-			if i == 4 || i == 6 || i == 8 || i == 10 {
-				data = append(data, '-')
-			}
-			data = hex.AppendEncode(data, []byte{b})
-		}
-		return data
-	})
+	c.Extend(func(data []byte) []byte { return appendUUID(data, id) })
 	return scratch, true
+}
+
+// appendUUID appends the 36 characters of a UUID.
+func appendUUID(dst []byte, id [16]byte) []byte {
+	for i, b := range id {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			dst = append(dst, '-')
+		}
+		dst = hex.AppendEncode(dst, []byte{b})
+	}
+	return dst
+}
+
+// appendDay appends a day since 1970 as 2001-02-03. REQUIRES: it is of the years 0000 to 9999.
+func appendDay(dst []byte, day int64) []byte {
+	return time.Unix(day*86_400, 0).UTC().AppendFormat(dst, time.DateOnly)
+}
+
+// appendInstant appends microseconds since 1970 as 2001-02-03T12:34:56.789Z. REQUIRES: they are of the years 0000 to 9999.
+func appendInstant(dst []byte, us int64) []byte {
+	return time.UnixMicro(us).UTC().AppendFormat(dst, time.RFC3339Nano)
 }
 
 // ungrouped is the digits of a UUID in groups without its hyphens, and any other text as it is.

@@ -13,7 +13,7 @@ import (
 // testCase is one block of a file of cases.
 type testCase struct {
 	name   string
-	config JSONConfig
+	config Config
 	value  string
 	want   string // the row, cells parted by " | ", or "bad: " and the reason
 }

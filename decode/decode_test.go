@@ -62,7 +62,7 @@ func nest(depth int) string { return strings.Repeat("[", depth) + strings.Repeat
 
 // The object counts as a level, in wanted fields and in others.
 func TestJSONDepth(t *testing.T) {
-	c := JSONConfig{Fields: []Field{{Column: "a", Type: fencepost.JSON, Missing: Null()}}}
+	c := Config{Fields: []Field{{Column: "a", Type: fencepost.JSON, Missing: Null()}}}
 	make, err := JSON(c)
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestJSONDepth(t *testing.T) {
 
 // The bound of decimals counts digits as written out, however the record spells them.
 func TestDecimalBound(t *testing.T) {
-	c := JSONConfig{Fields: []Field{{Column: "a", Type: fencepost.Decimal}}}
+	c := Config{Fields: []Field{{Column: "a", Type: fencepost.Decimal}}}
 	make, err := JSON(c)
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestDecimalBound(t *testing.T) {
 }
 
 func TestJSONTombstone(t *testing.T) {
-	make, err := JSON(JSONConfig{Fields: []Field{{Column: "a", Type: fencepost.Int, Missing: Null(), Mismatch: Null()}}})
+	make, err := JSON(Config{Fields: []Field{{Column: "a", Type: fencepost.Int, Missing: Null(), Mismatch: Null()}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestJSONTombstone(t *testing.T) {
 func TestV17Tombstones(t *testing.T) {
 	fields := []Field{{Column: "a", Type: fencepost.Int, Missing: Default("7")}, {Column: "b", Type: fencepost.JSON}}
 	for rule, want := range map[Tombstone]string{SkipTombstone: "no row", NullsTombstone: "null | null"} {
-		make, err := JSON(JSONConfig{Fields: fields, Tombstone: rule})
+		make, err := JSON(Config{Fields: fields, Tombstone: rule})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +148,7 @@ func TestV17Tombstones(t *testing.T) {
 func TestUnknownNamesAreToldOnce(t *testing.T) {
 	var names []string
 	long := strings.Repeat("é", 200) // 400 bytes
-	make, err := JSON(JSONConfig{
+	make, err := JSON(Config{
 		Fields: []Field{{Column: "a", Type: fencepost.Int}, {Column: "b", Type: fencepost.Int, From: long[:maxName]}},
 		Unknown: func(n string, tp fencepost.TopicPartition, at fencepost.Offset) {
 			names = append(names, fmt.Sprintf("%s %s %d", n, tp, at))
@@ -183,7 +183,7 @@ func TestUnknownNamesAreToldOnce(t *testing.T) {
 func TestUnknownNamesAreBounded(t *testing.T) {
 	for _, policy := range []UnknownFields{IgnoreUnknown, RefuseUnknown} {
 		count := 0
-		make, err := JSON(JSONConfig{
+		make, err := JSON(Config{
 			Fields:        []Field{{Column: "a", Type: fencepost.Int}},
 			UnknownFields: policy,
 			Unknown:       func(string, fencepost.TopicPartition, fencepost.Offset) { count++ },
@@ -228,7 +228,7 @@ func TestSchemaFaults(t *testing.T) {
 		{field(Field{Column: "a", Missing: Default("null")}), "a: null as a value is the rule null: error, null, default, or a value that fits"},
 	}
 	for _, c := range cases {
-		_, err := JSON(JSONConfig{Fields: c.fields})
+		_, err := JSON(Config{Fields: c.fields})
 		var f *FieldError
 		if !errors.As(err, &f) || err.Error() != c.want {
 			t.Errorf("%+v\n got %v\nwant %s", c.fields, err, c.want)

@@ -5,6 +5,9 @@
 //	Func    a function of yours per record
 //	Infer   a first JSON schema, guessed from sample records
 //
+// The decoders of other formats are packages of their own below this one. They take a [Config] too, and put their values into
+// columns by a [Cell], so that every format has the same rules of which value fits which column.
+//
 // # How JSON is read
 //
 // One pass over the bytes validates everything and remembers where the wanted values are; then each column takes

@@ -18,7 +18,7 @@ func columnsOf(d fencepost.Decoder) []fencepost.Column {
 }
 
 func ExampleJSON() {
-	newDecoder, err := decode.JSON(decode.JSONConfig{
+	newDecoder, err := decode.JSON(decode.Config{
 		Fields: []decode.Field{
 			{Column: "origin", Type: fencepost.Text},
 			{Column: "minutes", Type: fencepost.Int, From: "delay", Missing: decode.Default("0")},

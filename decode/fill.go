@@ -71,18 +71,3 @@ func (f *Fill) judge() {
 		}
 	}
 }
-
-// observe notes which columns the record that was just decoded fills.
-func (p *projector) observe(columns []fencepost.Column) {
-	for k := range p.fields {
-		f := &p.fields[k]
-		kind := p.slots[f.slot].kind
-		if f.from.meta == "" && kind != absent && kind != null || f.from.meta != "" && !columns[k].Null(columns[k].Len()-1) {
-			p.look.filled[k].Store(true)
-		}
-	}
-	if p.look.records.Add(1) == fillWindow {
-		p.look = nil
-		p.fill.judge()
-	}
-}

@@ -15,7 +15,7 @@ func TestH3ColumnsThatNothingFills(t *testing.T) {
 	for _, n := range []int{3, fillWindow, 3 * fillWindow} {
 		var got []string
 		fill := NewFill(func(column string, records int64) { got = append(got, fmt.Sprint(column, " ", records)) })
-		factory, err := JSON(JSONConfig{Fill: fill, Fields: []Field{{Column: "a", Type: fencepost.Int}, {Column: "typo", Type: fencepost.Int, Missing: Default("0")},
+		factory, err := JSON(Config{Fill: fill, Fields: []Field{{Column: "a", Type: fencepost.Int}, {Column: "typo", Type: fencepost.Int, Missing: Default("0")},
 			{Column: "deep", Type: fencepost.Int, From: "o.x", Missing: Null()}, {Column: "rare", Type: fencepost.Int, Missing: Null()}, {Column: "k", Type: fencepost.Text, From: "_key"}}})
 		if err != nil {
 			t.Fatal(err)

@@ -12,8 +12,8 @@ type part struct {
 type item struct{ index, slot int }
 
 // slotOf returns the slot of a path, and makes what it lacks. Parents come before what is in them.
-func (p *projector) slotOf(steps []step) int {
-	first := steps[0].name
+func (p *projector) slotOf(steps []Step) int {
+	first := steps[0].Name
 	id, ok := p.byName[first]
 	if !ok {
 		id = p.addName(first, int32(len(p.slots)))
@@ -39,21 +39,21 @@ func (p *projector) partAt(slot int, path string) *part {
 }
 
 // slot is that of one step in the part.
-func (n *part) slot(p *projector, s step) int {
-	if slot, ok := n.names[s.name]; ok && s.index < 0 {
+func (n *part) slot(p *projector, s Step) int {
+	if slot, ok := n.names[s.Name]; ok && s.Index < 0 {
 		return slot
 	}
 	for _, it := range n.items {
-		if it.index == s.index {
+		if it.index == s.Index {
 			return it.slot
 		}
 	}
 	slot := len(p.slots)
 	p.slots = append(p.slots, token{})
-	if s.index < 0 {
-		n.names[s.name] = slot
+	if s.Index < 0 {
+		n.names[s.Name] = slot
 	} else {
-		n.items = append(n.items, item{s.index, slot})
+		n.items = append(n.items, item{s.Index, slot})
 	}
 	return slot
 }

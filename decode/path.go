@@ -11,40 +11,40 @@ import (
 	"github.com/fencepost/fencepost"
 )
 
-// path is where a column's value is: in the record's value by steps, or in the record itself.
+// Path is where a column's value is: in the record's value by steps, or in the record itself.
 //
 //	user.geo.country   steps user, geo, country of objects
 //	tags[0]            the first of an array
 //	"a.b".c            a name with a dot in it, as JSON writes a string
 //	_key _topic ...    of the record, as the metadata column of that name
 //	_headers.NAME      the record's last header of that name
-type path struct {
-	steps  []step
-	meta   string // the metadata column; empty: steps
-	header string // of _headers
+type Path struct {
+	Steps  []Step // at least one, the first a name; empty for a path of the record
+	Meta   string // the metadata column; empty: Steps
+	Header string // of _headers
 }
 
-// step leads from an object to the value of a name, or from an array to an element.
-type step struct {
-	name  string
-	index int // of an element; -1: the step is a name
+// Step leads from an object to the value of a name, or from an array to an element.
+type Step struct {
+	Name  string
+	Index int // of an element; -1: the step is a name
 }
 
 // parsePath reads a path.
-func parsePath(text string) (p path, err error) {
+func parsePath(text string) (p Path, err error) {
 	for rest := text; ; {
-		s := step{index: -1}
-		if s.name, rest, err = cutName(rest); err != nil {
+		s := Step{Index: -1}
+		if s.Name, rest, err = cutName(rest); err != nil {
 			return p, err
 		}
-		p.steps = append(p.steps, s)
+		p.Steps = append(p.Steps, s)
 		for strings.HasPrefix(rest, "[") {
 			digits, behind, ok := strings.Cut(rest[1:], "]")
 			n, bad := strconv.ParseUint(digits, 10, 31)
 			if !ok || bad != nil {
 				return p, errors.New("between [ and ] is the place of an element, from 0")
 			}
-			p.steps, rest = append(p.steps, step{index: int(n)}), behind
+			p.Steps, rest = append(p.Steps, Step{Index: int(n)}), behind
 		}
 		if rest == "" {
 			break
@@ -54,7 +54,7 @@ func parsePath(text string) (p path, err error) {
 		}
 		rest = rest[1:]
 	}
-	if first := p.steps[0].name; text[0] != '"' && isMeta(first) {
+	if first := p.Steps[0].Name; text[0] != '"' && isMeta(first) {
 		return p.ofRecord(first)
 	}
 	return p, nil
@@ -84,17 +84,17 @@ func isMeta(name string) bool {
 }
 
 // ofRecord is a path that begins with the name of a metadata column.
-func (p path) ofRecord(meta string) (path, error) {
-	more := p.steps[1:]
+func (p Path) ofRecord(meta string) (Path, error) {
+	more := p.Steps[1:]
 	switch {
-	case meta == fencepost.MetaHeaders && len(more) == 1 && more[0].index < 0:
-		return path{meta: meta, header: more[0].name}, nil
+	case meta == fencepost.MetaHeaders && len(more) == 1 && more[0].Index < 0:
+		return Path{Meta: meta, Header: more[0].Name}, nil
 	case meta == fencepost.MetaHeaders:
 		return p, errors.New("one header is _headers.NAME; all of them are the metadata column _headers")
 	case len(more) > 0:
 		return p, fmt.Errorf("%s has no parts", meta)
 	}
-	return path{meta: meta}, nil
+	return Path{Meta: meta}, nil
 }
 
 // Literal writes the name of a field as From takes it.
@@ -107,9 +107,9 @@ func Literal(name string) string {
 }
 
 // path is the parsed From; without one, the field that is named as the column is.
-func (f *Field) path() (path, error) {
+func (f *Field) path() (Path, error) {
 	if f.From == "" {
-		return path{steps: []step{{name: f.Column, index: -1}}}, nil
+		return Path{Steps: []Step{{Name: f.Column, Index: -1}}}, nil
 	}
 	return parsePath(f.From)
 }
@@ -121,14 +121,14 @@ func (f *Field) checkFrom() (reason, help string) {
 		return err.Error(), `user.geo.country, tags[0], "a.b" with a dot in its name, _key, _headers.NAME`
 	}
 	is := func(types ...fencepost.Type) bool { return slices.Contains(types, f.Type) }
-	switch p.meta {
+	switch p.Meta {
 	case fencepost.MetaTopic:
 		if !is(fencepost.Text) {
 			return "a topic is a text", "type: text"
 		}
 	case fencepost.MetaPartition, fencepost.MetaOffset:
 		if !is(fencepost.Int) {
-			return p.meta[1:] + " is an int", "type: int"
+			return p.Meta[1:] + " is an int", "type: int"
 		}
 	case fencepost.MetaTimestamp:
 		if !is(fencepost.Timestamp) || f.Unit != NoUnit {
@@ -139,9 +139,9 @@ func (f *Field) checkFrom() (reason, help string) {
 }
 
 // String is the step behind others, as a path has it.
-func (s step) String() string {
-	if s.index >= 0 {
-		return "[" + strconv.Itoa(s.index) + "]"
+func (s Step) String() string {
+	if s.Index >= 0 {
+		return "[" + strconv.Itoa(s.Index) + "]"
 	}
-	return "." + Literal(s.name)
+	return "." + Literal(s.Name)
 }

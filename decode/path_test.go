@@ -15,7 +15,7 @@ func TestH3ValuesOfTheRecord(t *testing.T) {
 	of := func(c string, typ fencepost.Type, from string, missing Rule) Field {
 		return Field{Column: c, Type: typ, From: from, Missing: missing}
 	}
-	c := JSONConfig{Tombstone: NullsTombstone, Fields: []Field{
+	c := Config{Tombstone: NullsTombstone, Fields: []Field{
 		of("topic", fencepost.Text, "_topic", Rule{}), of("p", fencepost.Int, "_partition", Rule{}), of("o", fencepost.Int, "_offset", Rule{}),
 		of("at", fencepost.Timestamp, "_timestamp", Rule{}), of("raw", fencepost.Bytes, "_key", Rule{}), of("k", fencepost.Text, "_key", Rule{}),
 		of("trace", fencepost.Text, "_headers.trace", Null()), of("n", fencepost.Int, `_headers."a.b"`, Default("7")), of("field", fencepost.Text, `"_key"`, Null()),
@@ -49,7 +49,7 @@ func TestH3ValuesOfTheRecord(t *testing.T) {
 		{fencepost.JSON, `{"id":1}`, `{"id":1}`, ""}, {fencepost.Timestamp, "2001-01-01T00:01:00Z", "2001-01-01T00:01:00Z", ""},
 		{fencepost.Int, "x", "", "field _key"}, {fencepost.JSON, "{", "", "field _key: { does not fit json"}, {fencepost.Text, "\xff", "", "does not fit text"}, {fencepost.Text, "a\x00", "", "does not fit text"},
 	} {
-		factory, err := JSON(JSONConfig{Fields: []Field{{Column: "k", Type: one.typ, From: "_key"}}})
+		factory, err := JSON(Config{Fields: []Field{{Column: "k", Type: one.typ, From: "_key"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +66,7 @@ func TestH3BadPaths(t *testing.T) {
 	for from, want := range map[string]string{"a..b": "a name is empty", ".a": "a name is empty", "a.": "a name is empty", "[0]": "a name is empty", "a[x]": "the place of an element",
 		"a[0": "the place of an element", "a[-1]": "the place of an element", "a[0]b": "a dot or [ is missing before b", `"a`: "does not end", "_key.id": "_key has no parts",
 		"_headers": "one header is _headers.NAME", "_headers[0]": "one header is _headers.NAME", "_offset": "offset is an int"} {
-		_, err := JSON(JSONConfig{Fields: []Field{{Column: "c", Type: fencepost.Text, From: from}}})
+		_, err := JSON(Config{Fields: []Field{{Column: "c", Type: fencepost.Text, From: from}}})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", from, err, want)
 		}
@@ -81,7 +81,7 @@ func TestH3LiteralsReadBack(t *testing.T) {
 		if err != nil {
 			rt.Fatalf("%q: %v", name, err)
 		}
-		if d := cmp.Diff(path{steps: []step{{name: name, index: -1}}}, p, cmp.AllowUnexported(path{}, step{})); d != "" {
+		if d := cmp.Diff(Path{Steps: []Step{{Name: name, Index: -1}}}, p); d != "" {
 			rt.Fatalf("%q (-want +got):\n%s", name, d)
 		}
 	})

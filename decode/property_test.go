@@ -146,7 +146,7 @@ func TestJSONAgreesWithTwin(t *testing.T) {
 func TestH3PathsAgreeWithTwin(t *testing.T) {
 	name := rapid.SampledFrom([]string{"a", "b", "c", `"a.b"`, "é"})
 	rapid.Check(t, func(rt *rapid.T) {
-		c := JSONConfig{}
+		c := Config{}
 		for i := range rapid.IntRange(1, 6).Draw(rt, "columns") {
 			from := name.Draw(rt, "first")
 			for range rapid.IntRange(0, 3).Draw(rt, "steps") {
@@ -199,7 +199,7 @@ func TestInferredSchemaTakesItsSamples(t *testing.T) {
 		if len(in.Columns) == 0 {
 			return
 		}
-		c := JSONConfig{UnknownFields: RefuseUnknown}
+		c := Config{UnknownFields: RefuseUnknown}
 		for _, f := range in.Columns {
 			c.Fields = append(c.Fields, f.Field)
 		}

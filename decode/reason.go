@@ -177,13 +177,7 @@ func (f *Field) misfit(v []byte, t *token) string {
 	return is("it is " + kinds[t.kind])
 }
 
-// misfit says why a value does not fit its column, or why the path ends before it.
-func (p *projector) misfit(f *projected, v []byte, t *token) string {
-	switch {
-	case f.from.meta != "" && (t.kind == plain || t.kind == astray):
-		return fmt.Sprintf("%s does not fit %s", excerpt(v, 0, min(len(v), 40)), f.Type)
-	case t.kind != astray:
-		return f.Field.misfit(v, t)
-	}
+// astray says why a path ends before its column's value.
+func (p *projector) astray(t *token) string {
 	return fmt.Sprintf("%s is %s, where the path goes on", p.parts[t.lo].path, kinds[t.num])
 }

@@ -23,7 +23,7 @@ import (
 
 // twin is the slow and obvious decoder that the scanner is held to: encoding/json makes a map[string]json.RawMessage
 // of the value, and each column takes its value from there. It returns the row as words, null for a null.
-func twin(c JSONConfig, value []byte) ([]string, error) {
+func twin(c Config, value []byte) ([]string, error) {
 	m, err := twinObject(value)
 	if err != nil {
 		return nil, err
@@ -422,7 +422,7 @@ func decodeRow(d fencepost.Decoder, columns []fencepost.Column, r *fencepost.Rec
 var position = regexp.MustCompile(`at byte ([0-9]+)`)
 
 // compare holds one value's decoding to the twin's.
-func compare(t *testing.T, c JSONConfig, d fencepost.Decoder, columns []fencepost.Column, value []byte) {
+func compare(t *testing.T, c Config, d fencepost.Decoder, columns []fencepost.Column, value []byte) {
 	t.Helper()
 	if value == nil {
 		value = []byte{}
@@ -461,7 +461,7 @@ func compare(t *testing.T, c JSONConfig, d fencepost.Decoder, columns []fencepos
 }
 
 // everything is a schema with a column of each type, and rules by the bits of n.
-func everything(n uint8) JSONConfig {
+func everything(n uint8) Config {
 	fields := []Field{
 		{Column: "i", Type: fencepost.Int},
 		{Column: "f", Type: fencepost.Float},
@@ -489,5 +489,5 @@ func everything(n uint8) JSONConfig {
 	for i := range fields {
 		fields[i].Missing, fields[i].Mismatch = rule(n, i), rule(n>>2, i)
 	}
-	return JSONConfig{Fields: fields, UnknownFields: UnknownFields(n >> 6 & 1)}
+	return Config{Fields: fields, UnknownFields: UnknownFields(n >> 6 & 1)}
 }

@@ -170,7 +170,7 @@ func decoderFor(t sink.Typed) (func() fencepost.Decoder, error) {
 	if len(fields) == 0 {
 		return decode.None, nil
 	}
-	return decode.JSON(decode.JSONConfig{Fields: fields})
+	return decode.JSON(decode.Config{Fields: fields})
 }
 
 func set[T comparable](v *T, to T) {

@@ -27,7 +27,7 @@ var (
 
 // readme:start
 func run(ctx context.Context) error {
-	decoder, err1 := decode.JSON(decode.JSONConfig{Fields: []decode.Field{
+	decoder, err1 := decode.JSON(decode.Config{Fields: []decode.Field{
 		{Column: "origin", Type: fencepost.Text}, {Column: "delay", Type: fencepost.Int}}})
 	sink, err2 := openFiles(dir, ledger.KeepMerged)
 	if err := errors.Join(err1, err2); err != nil {

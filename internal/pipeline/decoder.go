@@ -17,7 +17,7 @@ func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill) (decode.Fa
 		}
 		return decode.Raw(column)
 	}
-	config := decode.JSONConfig{Unknown: unknown, Fill: fill}
+	config := decode.Config{Unknown: unknown, Fill: fill}
 	if f.RefuseUnknown {
 		config.UnknownFields = decode.RefuseUnknown
 	}

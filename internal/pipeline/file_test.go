@@ -304,7 +304,7 @@ func TestH12ValuesFromTheEnvironment(t *testing.T) {
 
 // What decodes a record for people has the columns that a run has: one that is left to the table's default says so.
 func TestColumnsKnowTheTablesDefault(t *testing.T) {
-	factory, err := decode.JSON(decode.JSONConfig{Fields: []decode.Field{{Column: "a", Type: fencepost.Int, Missing: decode.Absent()}}})
+	factory, err := decode.JSON(decode.Config{Fields: []decode.Field{{Column: "a", Type: fencepost.Int, Missing: decode.Absent()}}})
 	if err != nil {
 		t.Fatal(err)
 	}

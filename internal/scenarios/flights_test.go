@@ -373,7 +373,7 @@ func TestFlightsControl(t *testing.T) {
 
 // flightFields decodes a flight.
 func flightFields() func() fencepost.Decoder {
-	f, err := decode.JSON(decode.JSONConfig{Fields: []decode.Field{{Column: "date", Type: fencepost.Timestamp}, {Column: "delay", Type: fencepost.Int},
+	f, err := decode.JSON(decode.Config{Fields: []decode.Field{{Column: "date", Type: fencepost.Timestamp}, {Column: "delay", Type: fencepost.Int},
 		{Column: "distance", Type: fencepost.Int}, {Column: "origin", Type: fencepost.Text}, {Column: "destination", Type: fencepost.Text}}})
 	if err != nil {
 		panic(err)

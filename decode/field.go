@@ -46,6 +46,7 @@ const (
 	BadTombstone   Tombstone = iota // the record is bad
 	SkipTombstone                   // it makes no row: fencepost.ErrNoRow
 	NullsTombstone                  // a row of nulls, whatever Missing says
+	DeleteTombstone                 // the same with d in fencepost.MetaOp, a last column of Text that every other record has with u
 )
 
 // Field makes one column of one field.

@@ -59,11 +59,29 @@ type Field struct {
 	From string
 	// Unit lets a timestamp be a number too. Zero: a string only.
 	Unit Unit
+	// Encoding says what a decimal may be in JSON besides a number. Zero: a string of its digits.
+	Encoding Encoding
+	// Scale is how many digits are behind the point of an Unscaled decimal. Below zero: so many zeros follow.
+	Scale int
 	// Missing says what the column gets from a record without the field. Zero: the record is bad.
 	Missing Rule
 	// Mismatch says what it gets for a value that its type cannot hold. Zero: the record is bad.
 	Mismatch Rule
 }
+
+// Encoding says how JSON may hold a decimal.
+type Encoding uint8
+
+// The encodings of a decimal besides a number.
+const (
+	// Digits: a string of decimal digits.
+	Digits Encoding = iota
+	// Unscaled: a string of base64 of an integer in two's complement, the highest byte first, to which Field.Scale gives the point; or
+	// an object {"scale": N, "value": "base64"} with a scale of its own. Kafka Connect's Decimal, Debezium's VariableScaleDecimal.
+	Unscaled
+	// NumberOnly: none. Digits and base64 cannot be told apart: "1234" is both.
+	NumberOnly
+)
 
 // name is the field's name in the record.
 func (f *Field) name() string {
@@ -133,6 +151,9 @@ func checkFields(fields []Field) error {
 		}
 		if f.Unit != NoUnit && f.Unit != Days && f.Type == fencepost.Date {
 			fault("unit", "a date counts days", "unit: days; or make it a timestamp")
+		}
+		if f.Encoding != Digits && f.Encoding != NumberOnly && f.Type != fencepost.Decimal {
+			fault("scale", "only a decimal has a scale, this is "+f.Type.String(), "drop scale, or make it a decimal")
 		}
 		if int(f.Unit) >= len(units) {
 			fault("unit", "is not a unit", strings.Join(Units(), " "))

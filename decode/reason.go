@@ -155,6 +155,10 @@ func (f *Field) misfit(v []byte, t *token) string {
 		return is("it overflows as " + f.Unit.String())
 	case f.Type == fencepost.Decimal && isNumber:
 		return is(fmt.Sprintf("it has more than %d digits", MaxDigits))
+	case f.Type == fencepost.Decimal && isString && f.Encoding == NumberOnly:
+		return is("a string may be base64 or digits: scale: N, or scale: text")
+	case f.Type == fencepost.Decimal && isString && f.Encoding == Unscaled:
+		return is(fmt.Sprintf("it is not the base64 of an integer of at most %d digits", MaxDigits))
 	case f.Type == fencepost.Decimal && isString:
 		return is(fmt.Sprintf("it is not a number of at most %d digits", MaxDigits))
 	case f.Type == fencepost.Date && isNumber && f.Unit == NoUnit:

@@ -41,10 +41,17 @@ func (f *Field) appendTimestamp(c *fencepost.Column, raw []byte, t *token, scrat
 	return scratch, ok
 }
 
-// appendDecimal takes a number, or a string that holds one and nothing else.
+// appendDecimal takes a number, or what the field's Encoding says besides.
 func (f *Field) appendDecimal(c *fencepost.Column, raw []byte, t *token, scratch []byte) ([]byte, bool) {
 	text, scratch, isString := t.text(raw, scratch)
-	if isString {
+	switch {
+	case f.Encoding == Unscaled && isString:
+		return appendBase64Decimal(c, text, f.Scale, scratch)
+	case f.Encoding == Unscaled && t.kind == object:
+		return appendVariableScale(c, raw, scratch)
+	case isString && f.Encoding == NumberOnly:
+		return scratch, false
+	case isString:
 		var inner token
 		if end := new(scanner).value(text, 0, 0, &inner); end != len(text) {
 			return scratch, false

@@ -293,6 +293,20 @@ func (c *Column) AppendAbsent() {
 	c.null++
 }
 
+// AppendFrom appends row i of another column of the same type.
+func (c *Column) AppendFrom(other *Column, i int) {
+	switch {
+	case other.Null(i):
+		c.AppendNull()
+	case c.Type == Int || c.Type == Bool || c.Type == Timestamp:
+		c.AppendInt(other.ints[i])
+	case c.Type == Float:
+		c.AppendFloat(other.floats[i])
+	default:
+		c.AppendBytes(other.Bytes(i))
+	}
+}
+
 // Absent reports whether row i is a null that AppendAbsent appended.
 func (c *Column) Absent(i int) bool {
 	if !c.Default || !c.Null(i) {

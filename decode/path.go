@@ -97,6 +97,12 @@ func (p Path) ofRecord(meta string) (Path, error) {
 	return Path{Meta: meta}, nil
 }
 
+// OfRecord reports whether a path, as Field.From has it, is of the record itself: its key, a header, where and when it is.
+func OfRecord(path string) bool {
+	p, err := parsePath(path)
+	return err == nil && p.Meta != ""
+}
+
 // Literal writes the name of a field as From takes it.
 func Literal(name string) string {
 	if name != "" && !strings.ContainsAny(name, `.["`) && !isMeta(name) {

@@ -1,0 +1,265 @@
+package debezium
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
+)
+
+// Truncated is the code of the bad record that says that the whole table was emptied.
+const Truncated = "table-truncated"
+
+// Config is a schema of change events.
+type Config struct {
+	// Decode is the schema of the row, with paths from the row on: name, address.city. A path that begins with _op, _source,
+	// _transaction, _ts_ms, _ts_us or _ts_ns is of the envelope; one that begins with a metadata column is of the record. Its Tombstone and
+	// UnknownFields are not used: behind a delete a record without a value makes no row, and the envelope has fields of its own.
+	Decode decode.Config
+	// Key is which columns are the target's key: a delete without one of them is bad. Empty: rows are appended.
+	Key []string
+	// Schema: the record holds its schema beside the envelope, as {"schema": ..., "payload": ...}.
+	Schema bool
+	// Values and Keys make the decoder of a record's value and of its key (decode.Config.Key).
+	Values, Keys func(decode.Config) (decode.Factory, error)
+}
+
+// New makes decoders of change events. Its error joins one *decode.FieldError for each error of the schema.
+func New(c Config) (decode.Factory, error) {
+	t, err := c.table()
+	if err != nil {
+		return nil, err
+	}
+	values, err := c.Values(t.values)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := c.Keys(t.keys)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := c.Values(t.rows)
+	if err != nil {
+		return nil, err
+	}
+	return func() fencepost.Decoder {
+		d := &decoder{table: t, values: values(), keys: keys(), rows: rows()}
+		d.key, d.row = empty(d.keys), empty(d.rows)
+		return d
+	}, nil
+}
+
+// table is what all decoders of a Factory have in common.
+type table struct {
+	values decode.Config // the columns, below the envelope, and MetaOp
+	keys   decode.Config // the row's columns, of the record's key
+	rows   decode.Config // `after` as a whole, and the op
+	of     []int         // :: column of keys -> column
+	schema bool
+}
+
+// table places the columns' paths in the envelope.
+func (c Config) table() (*table, error) {
+	t := &table{values: c.Decode, schema: c.Schema}
+	t.values.Unknown, t.values.UnknownFields, t.values.Tombstone = nil, decode.IgnoreUnknown, decode.BadTombstone
+	t.values.Fields = nil
+	t.keys.Key = true
+	isKey := map[string]bool{}
+	for _, k := range c.Key {
+		isKey[k] = true
+	}
+	for i, f := range c.Decode.Fields {
+		path := f.From
+		if path == "" {
+			path = decode.Literal(f.Column)
+		}
+		switch of, ok := ofEnvelope(path); {
+		case ok:
+			f.From = c.below(of)
+		case decode.OfRecord(path):
+		default:
+			of := f
+			of.From = c.below(path)
+			if !isKey[f.Column] {
+				of.Missing, of.Mismatch = decode.Null(), decode.Null()
+			}
+			t.keys.Fields, t.of = append(t.keys.Fields, of), append(t.of, i)
+			f.From = c.below("after." + path)
+		}
+		delete(isKey, f.Column)
+		t.values.Fields = append(t.values.Fields, f)
+	}
+	for _, k := range c.Key {
+		if isKey[k] {
+			return nil, &decode.FieldError{Column: k, Key: "name", Reason: "the sink's key has a column that the schema has not", Help: "add it to schema"}
+		}
+	}
+	if len(t.keys.Fields) == 0 {
+		return nil, &decode.FieldError{Key: "from", Reason: "no column is of the row itself", Help: "name a column of the table"}
+	}
+	t.values.Fields = append(t.values.Fields, decode.Field{Column: fencepost.MetaOp, Type: fencepost.Text, From: c.below("op")})
+	t.rows.Fields = []decode.Field{{Column: "after", Type: fencepost.JSON, From: c.below("after"), Missing: decode.Null()},
+		{Column: "op", Type: fencepost.Text, From: c.below("op"), Missing: decode.Null(), Mismatch: decode.Null()}}
+	return t, nil
+}
+
+// below is a path of the envelope, from the record's value on.
+func (c Config) below(path string) string {
+	if c.Schema {
+		return "payload." + path
+	}
+	return path
+}
+
+// ofEnvelope is the path from the envelope on of one that is not of the row.
+func ofEnvelope(path string) (of string, ok bool) {
+	first, _, _ := strings.Cut(path, ".")
+	switch first {
+	case "_op", "_source", "_transaction", "_ts_ms", "_ts_us", "_ts_ns":
+		return path[1:], true
+	}
+	return "", false
+}
+
+// empty are the columns of a decoder.
+func empty(d fencepost.Decoder) (columns []fencepost.Column) {
+	for _, c := range d.Columns() {
+		columns = append(columns, fencepost.Column{Name: c.Name, Type: c.Type, Default: c.Default})
+	}
+	return columns
+}
+
+// decoder makes one row of one event.
+type decoder struct {
+	*table
+	values, keys, rows fencepost.Decoder
+	key, row           []fencepost.Column // one row at a time
+}
+
+// Columns are the columns of the schema, then MetaOp.
+func (d *decoder) Columns() []fencepost.ColumnSpec { return d.values.Columns() }
+
+// Decode appends the row that the event leaves, or the key of the row that it deletes.
+func (d *decoder) Decode(r *fencepost.Record, columns []fencepost.Column) error {
+	if r.Value == nil {
+		return fencepost.ErrNoRow
+	}
+	n := columns[0].Len()
+	if err := d.values.Decode(r, columns); err != nil {
+		if other := d.other(r); other != nil {
+			return other
+		}
+		return d.explained(err, r)
+	}
+	op := &columns[len(columns)-1]
+	if op.Null(n) {
+		return bad("op is null: the record is no change event")
+	}
+	switch op.Text(n) {
+	case "c", "u", "r":
+		return d.live(r, columns, n)
+	case fencepost.OpDelete:
+		return d.deleted(r, columns, n)
+	}
+	if err := ofNoRow(op.Text(n)); err != nil {
+		return err
+	}
+	return bad("op %q is none of c, u, r, d, t and m", op.Text(n))
+}
+
+// ofNoRow is what Decode returns of an event that is not about one row; nil: it is.
+func ofNoRow(op string) error {
+	switch op {
+	case "m":
+		return fencepost.ErrNoRow
+	case "t":
+		return &fencepost.BadRecord{Code: Truncated, Reason: "the table was emptied (op t), which has no key, and no order to the changes in other partitions"}
+	}
+	return nil
+}
+
+// other is what Decode returns of an event that has no `after`, since it is not about one row; nil: it is none such.
+func (d *decoder) other(r *fencepost.Record) error {
+	if err := d.whole(r); err != nil || d.row[1].Null(0) {
+		return nil
+	}
+	return ofNoRow(d.row[1].Text(0))
+}
+
+// whole decodes d.row: `after`, and the op.
+func (d *decoder) whole(r *fencepost.Record) error {
+	for i := range d.row {
+		d.row[i].Truncate(0)
+	}
+	return d.rows.Decode(r, d.row)
+}
+
+// live checks a row that is there.
+func (d *decoder) live(r *fencepost.Record, columns []fencepost.Column, n int) error {
+	nulls := 0
+	for _, i := range d.of {
+		c := &columns[i]
+		if c.Null(n) {
+			nulls++
+			continue
+		}
+		if unavailable(c, n) {
+			return bad("field %s was not sent: it is large, and the update did not change it. ALTER TABLE ... REPLICA IDENTITY FULL at the source sends it", c.Name)
+		}
+		if c.Type == fencepost.Timestamp && !dated(c.Micros(n)) {
+			return bad("field %s is outside of the years 1 to 9999, as infinity is sent", c.Name)
+		}
+	}
+	if nulls < len(d.of) {
+		return nil
+	}
+	// A row of nulls, or no row: that is a question for the one field that says it.
+	if err := d.whole(r); err != nil {
+		return err
+	}
+	if d.row[0].Null(0) {
+		return bad("op %s has no row (after is null)", columns[len(columns)-1].Text(n))
+	}
+	return nil
+}
+
+// deleted puts the fields of the record's key in the place of the row's, and nulls beside them.
+func (d *decoder) deleted(r *fencepost.Record, columns []fencepost.Column, n int) error {
+	if r.Key == nil {
+		return bad("op d has no key, so that no row can be told: the table needs a primary key, or message.key.columns")
+	}
+	for i := range d.key {
+		d.key[i].Truncate(0)
+	}
+	if err := d.keys.Decode(r, d.key); err != nil {
+		return d.explained(err, r)
+	}
+	for k, i := range d.of {
+		columns[i].Truncate(n)
+		columns[i].AppendFrom(&d.key[k], 0)
+	}
+	return nil
+}
+
+// explained says of a bad record that has its schema beside it, or has none, that the pipeline expects the other.
+func (d *decoder) explained(err error, r *fencepost.Record) error {
+	b, ok := errors.AsType[*fencepost.BadRecord](err)
+	if !ok {
+		return err
+	}
+	has := strings.HasPrefix(string(r.Value), `{"schema":`)
+	switch {
+	case has && !d.schema:
+		return &fencepost.BadRecord{Code: b.Code, Reason: b.Reason + ". The record has its schema beside it"}
+	case !has && d.schema && len(r.Value) > 0 && r.Value[0] == '{':
+		return &fencepost.BadRecord{Code: b.Code, Reason: b.Reason + ". The record has no schema beside it"}
+	}
+	return err
+}
+
+// bad is a bad record.
+func bad(format string, args ...any) error {
+	return &fencepost.BadRecord{Code: decode.Undecodable, Reason: fmt.Sprintf(format, args...)}
+}

@@ -220,7 +220,7 @@ func (a *app) printBackfillPlan(b view.Backfill, f *pipeline.File) {
 // againText says what a backfill does to rows that are there, or will be.
 func againText(b view.Backfill, f *pipeline.File) string {
 	switch {
-	case f.About().Upserts: // also where the main line never was: a newer record of the key may be there
+	case len(f.About().Key) > 0: // also where the main line never was: a newer record of the key may be there
 		return fmt.Sprintf("table %s has a key: rows are written again and stand there once, an old record over a newer one", f.About().Table)
 	case b.Repeats().N == 0:
 		return ""

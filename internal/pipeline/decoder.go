@@ -2,9 +2,11 @@ package pipeline
 
 import (
 	"encoding/json"
+	"strconv"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/decode/debezium"
 )
 
 // decoder makes the decoder that the file describes. unknown is called with each field that the schema does not take, once;
@@ -24,10 +26,47 @@ func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill) (decode.Fa
 	config.Tombstone = map[string]decode.Tombstone{"skip": decode.SkipTombstone, "nulls": decode.NullsTombstone}[f.Tombstone]
 	for _, c := range f.Schema {
 		unit, _ := decode.ParseUnit(c.Unit)
-		config.Fields = append(config.Fields, decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit,
-			Missing: c.Missing.rule(c.Type), Mismatch: c.Mismatch.rule(c.Type)})
+		field := decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit,
+			Missing: c.Missing.rule(c.Type), Mismatch: c.Mismatch.rule(c.Type)}
+		field.Encoding, field.Scale = c.encoding(f.enveloped())
+		config.Fields = append(config.Fields, field)
+	}
+	if f.enveloped() {
+		return debezium.New(debezium.Config{Decode: config, Key: f.sinkKey(), Schema: f.Envelope == debeziumSchema, Values: decode.JSON, Keys: decode.JSON})
 	}
 	return decode.JSON(config)
+}
+
+// The envelopes of a change stream: the event alone, and with its schema beside it, as Kafka Connect's JsonConverter writes it by
+// default.
+const (
+	debeziumPlain  = "debezium"
+	debeziumSchema = "debezium_with_schema"
+)
+
+// enveloped reports whether records are change events around a row.
+func (f *File) enveloped() bool { return f.Envelope == debeziumPlain || f.Envelope == debeziumSchema }
+
+// sinkKey is the columns by which the sink upserts.
+func (f *File) sinkKey() []string {
+	if f.Sink.Is == nil {
+		return nil
+	}
+	return f.Sink.Is.About().Key
+}
+
+// encoding is what a decimal may be besides a number. In a change event digits and base64 cannot be told apart, so that scale says
+// which.
+func (c Column) encoding(enveloped bool) (decode.Encoding, int) {
+	switch n, err := strconv.Atoi(c.Scale); {
+	case c.Type != fencepost.Decimal:
+		return decode.Digits, 0
+	case err == nil:
+		return decode.Unscaled, n
+	case enveloped && c.Scale == "":
+		return decode.NumberOnly, 0
+	}
+	return decode.Digits, 0
 }
 
 // rule is a stance in the decoder's words. A value is JSON there; here a text needs no quotes.

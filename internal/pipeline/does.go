@@ -28,6 +28,9 @@ func (f *File) Does() []ledger.Part {
 	if f.Tombstone != "" && f.Tombstone != "park" {
 		decode += ", tombstone " + f.Tombstone
 	}
+	if f.enveloped() {
+		decode += ", envelope " + f.Envelope
+	}
 	parts = append(parts, ledger.Part{Name: "decode", Text: decode})
 	for _, c := range f.Schema {
 		parts = append(parts, ledger.Part{Name: "column " + c.Name, Text: c.does()})
@@ -45,7 +48,7 @@ func (f *File) Does() []ledger.Part {
 // does is the column as its long form in the file, without what is the default.
 func (c Column) does() string {
 	text := c.Type.String()
-	for _, p := range [][2]string{{"from", c.From}, {"missing", c.Missing.String()}, {"mismatch", c.Mismatch.String()}, {"unit", c.Unit}} {
+	for _, p := range [][2]string{{"from", c.From}, {"missing", c.Missing.String()}, {"mismatch", c.Mismatch.String()}, {"unit", c.Unit}, {"scale", c.Scale}} {
 		if p[1] != "" && p[1] != "error" && p[1] != c.Name {
 			text += " " + p[0] + ": " + p[1]
 		}

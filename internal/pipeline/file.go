@@ -39,6 +39,7 @@ type File struct {
 	Source kinds.Source
 
 	Decode        string   // json or raw
+	Envelope      string   // around the row: none, debezium or debezium_with_schema
 	Schema        []Column // in the order of the file; for raw, empty or one
 	RefuseUnknown bool     // unknown_fields: error
 	Tombstone     string   // of a record without a value: park, skip or nulls; for json
@@ -160,6 +161,7 @@ func readFile(r *keys.Reader, name string) *File {
 			},
 		},
 		Decode:        keys.Get[string](r, "decode"),
+		Envelope:      keys.Get[string](r, "envelope"),
 		Schema:        keys.Value[[]Column](r, "schema"),
 		RefuseUnknown: keys.Get[string](r, "unknown_fields") == "error",
 		Tombstone:     keys.Get[string](r, "tombstone"),
@@ -226,7 +228,7 @@ func (f *File) Line(path string) string {
 
 // NoRow reports whether a record makes no row, by the rule of the file: an audit misses none there.
 func (f *File) NoRow(r *fencepost.Record) bool {
-	return f.Decode == "json" && f.Tombstone == "skip" && r.Value == nil
+	return f.Decode == "json" && (f.Tombstone == "skip" || f.enveloped()) && r.Value == nil
 }
 
 // Topic is how messages name what the source reads.

@@ -46,6 +46,8 @@ var fileKeys = keys.Table(slices.Concat([]keys.Row{
 
 	{Path: "decode", Form: keys.FormWord, Words: []string{"json", "raw"}, Later: []string{"csv", "avro", "protobuf"}, Def: "json", Live: "json",
 		Doc: "json raw (the value as it is, in one column)"},
+	{Path: "envelope", Form: keys.FormWord, Words: []string{"none", debeziumPlain, debeziumSchema}, Def: "none",
+		Doc: "what stands around the row; debezium, debezium_with_schema"},
 	{Path: "schema", Form: keys.FormOwn, Own: &schemaOwn, Live: "SCHEMA",
 		Doc: "text int float bool timestamp decimal json bytes date time uuid"},
 	{Path: "unknown_fields", Form: keys.FormWord, Words: []string{"ignore", "error"}, Def: "ignore",

@@ -195,8 +195,29 @@ func schemaRules(r *keys.Reader, f *File) {
 	case len(f.Schema) == 0:
 		return
 	}
+	for _, c := range f.Schema {
+		if c.Scale != "" && c.Type != fencepost.Decimal {
+			r.Find("bad-value", c.At, "drop scale, or make it a decimal", "%s.scale: only a decimal has a scale, this is %s", c.Name, c.Type)
+		}
+	}
+	envelopeRules(r, f)
 	if _, err := f.decoder(nil, nil); err != nil {
 		fieldErrors(r, f, err)
+	}
+}
+
+// envelopeRules find keys that say what the envelope decides.
+func envelopeRules(r *keys.Reader, f *File) {
+	if !f.enveloped() {
+		return
+	}
+	for _, path := range []string{"tombstone", "unknown_fields"} {
+		if r.Has(path) {
+			r.Find("bad-value", r.KeyAt(path), "leave it out", "%s: the envelope decides: behind a delete a record without a value makes no row, and its own fields are known", keys.Called(path))
+		}
+	}
+	if f.Decode != "json" {
+		r.Find("bad-value", r.KeyAt("envelope"), "decode: json", "envelope %s is not for decode %s", f.Envelope, f.Decode)
 	}
 }
 

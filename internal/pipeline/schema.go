@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -17,6 +18,7 @@ type Column struct {
 	Missing  Stance // the field is not in the record
 	Mismatch Stance // the field's value does not fit the type
 	Unit     string // of a timestamp, date or time that is a number: s, ms, us, ns, days. Empty: a number does not fit
+	Scale    string // of a decimal that is base64: digits behind the point; "text": a string holds digits. Empty: the latter, but in a change event
 	At       keys.Place
 }
 
@@ -43,7 +45,7 @@ func (s Stance) String() string {
 }
 
 // columnKeys are the keys of a column's long form.
-var columnKeys = []string{"type", "from", "missing", "mismatch", "unit"}
+var columnKeys = []string{"type", "from", "missing", "mismatch", "unit", "scale"}
 
 // readSchema reads the columns, in the order of the file.
 func readSchema(r *keys.Reader, n *keys.Node, path string) {
@@ -98,6 +100,8 @@ func readColumn(r *keys.Reader, e *keys.Entry, c *Column) bool {
 			c.Mismatch = readStance(r, k.Value, e.Key+".mismatch")
 		case "unit":
 			readUnit(r, e.Key, k.Value, c)
+		case "scale":
+			readScale(r, e.Key, k.Value, c)
 		default:
 			help := text.Nearest(k.Key, columnKeys)
 			if help == "" {
@@ -175,6 +179,19 @@ func readUnit(r *keys.Reader, name string, n *keys.Node, c *Column) {
 	c.Unit = text
 }
 
+// readScale reads a number of digits, or the word text.
+func readScale(r *keys.Reader, name string, n *keys.Node, c *Column) {
+	value, ok := r.Text(n, name+".scale")
+	if !ok {
+		return
+	}
+	if d, err := strconv.Atoi(value); value != "text" && (err != nil || d < -decoding.MaxDigits || d > decoding.MaxDigits) {
+		r.Find("bad-value", n.At, "a number of digits, for Kafka Connect's bytes; or text, for a string of digits", "%s.scale: %s is neither", name, keys.Shown(value))
+		return
+	}
+	c.Scale = value
+}
+
 // schemaOwn is the form of schema.
 var schemaOwn = keys.Own{Read: readSchema, Schema: columnsSchema, Draft: schemaDraft}
 
@@ -187,6 +204,7 @@ func columnsSchema() keys.Object {
 			"missing":  keys.Object{"description": "the field is not there: error, null, default (the table's own), or a value", "default": "error"},
 			"mismatch": keys.Object{"description": "the value does not fit the type: error, null, or a value", "default": "error"},
 			"unit":     keys.Object{"enum": decoding.Units(), "description": "of a timestamp, date or time that is a number"},
+			"scale":    keys.Object{"description": "of a decimal that is base64 of an unscaled integer (Kafka Connect): digits behind the point; or text: a string holds digits"},
 		}},
 	}}
 	return keys.Object{"type": "object", "minProperties": 1, "propertyNames": keys.Object{"pattern": "^[^_]"}, "additionalProperties": column}
@@ -201,6 +219,7 @@ func schemaDraft(_, decode string, columns []keys.DraftColumn) (lines []keys.Lin
 		lines = append(lines, keys.Line{Text: "# COLUMN: {type: timestamp, from: PATH, unit: ms, missing: error, mismatch: error}"},
 			keys.Line{Text: `#   from: "user.geo.country"  "tags[0]"  '"a.b"' (a dot in the name)  _key  _headers.NAME`},
 			keys.Line{Text: "#   unit, of a time that is a number: " + strings.Join(decoding.Units(), " ")},
+			keys.Line{Text: "#   scale: N, of a decimal that is Kafka Connect's bytes"},
 			keys.Line{Text: "#   missing, mismatch: error, null, or a value; missing also default, the table's own"})
 	}
 	var meta []string

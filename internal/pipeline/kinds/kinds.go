@@ -98,7 +98,7 @@ type About struct {
 	Does      []ledger.Part            // where it writes, and what it makes of a batch; two files with the same do the same
 	Table     string                   // empty: none, or named by statements
 	Audited   string                   // the table whose rows name their records, for an audit; empty: none is known
-	Upserts   bool                     // a row of Table is written over by its key
+	Key       []string                 // the columns of Table by which a row is written over; empty: rows are appended
 	Unordered bool                     // records of one key in different partitions overwrite each other in no order
 	Lanes     int                      // commits side by side; 0: as many as the machine is good for
 	Path      string                   // of a file that is the sink, as it was written; empty: it is none

@@ -63,6 +63,8 @@ type Field struct {
 	Encoding Encoding
 	// Scale is how many digits are behind the point of an Unscaled decimal. Below zero: so many zeros follow.
 	Scale int
+	// Embedded: a string of a json column holds the JSON as its text, as Debezium sends the columns of a database that are json.
+	Embedded bool
 	// Missing says what the column gets from a record without the field. Zero: the record is bad.
 	Missing Rule
 	// Mismatch says what it gets for a value that its type cannot hold. Zero: the record is bad.

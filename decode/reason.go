@@ -175,6 +175,8 @@ func (f *Field) misfit(v []byte, t *token) string {
 		return is("it is no time of day in the form 12:34:56 or 12:34:56.789")
 	case f.Type == fencepost.UUID && isString:
 		return is("it is no UUID in the form 6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+	case f.Type == fencepost.JSON && isString:
+		return is("its text is not JSON")
 	case f.Type == fencepost.Bytes && isString:
 		return is("it is not base64")
 	}

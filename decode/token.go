@@ -34,6 +34,9 @@ func (f *Field) append(c *fencepost.Column, v []byte, t *token, scratch []byte) 
 		c.AppendBool(t.kind == yes)
 		return scratch, true
 	case fencepost.JSON:
+		if f.Embedded && (t.kind == plain || t.kind == escaped) {
+			return appendEmbedded(c, raw, t, scratch)
+		}
 		if t.kind == plain || t.kind == escaped {
 			raw = v[t.lo-1 : t.hi+1] // with its quotes
 		}

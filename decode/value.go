@@ -72,6 +72,17 @@ func (f *Field) appendDecimal(c *fencepost.Column, raw []byte, t *token, scratch
 	return scratch[:0], ok
 }
 
+// appendEmbedded takes the JSON that is the text of a string.
+func appendEmbedded(c *fencepost.Column, raw []byte, t *token, scratch []byte) ([]byte, bool) {
+	text, scratch, _ := t.text(raw, scratch)
+	var inner token
+	if new(scanner).whole(text, &inner) < 0 {
+		return scratch, false
+	}
+	c.AppendBytes(text)
+	return scratch, true
+}
+
 // appendBase64 takes what encoding/json writes of a []byte. Line breaks, which that reader passes over, do not fit,
 // nor do bits that decoding would drop.
 func (f *Field) appendBase64(c *fencepost.Column, raw []byte, t *token, scratch []byte) ([]byte, bool) {

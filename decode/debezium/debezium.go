@@ -81,12 +81,15 @@ func (c Config) table() (*table, error) {
 		case decode.OfRecord(path):
 		default:
 			of := f
-			of.From = c.below(path)
+			of.From, of.Embedded = c.below(path), f.Type == fencepost.JSON
 			if !isKey[f.Column] {
 				of.Missing, of.Mismatch = decode.Null(), decode.Null()
 			}
 			t.keys.Fields, t.of = append(t.keys.Fields, of), append(t.of, i)
 			f.From = c.below("after." + path)
+			if f.Embedded = f.Type == fencepost.JSON; f.Embedded && f.Mismatch != (decode.Rule{}) {
+				return nil, &decode.FieldError{Column: f.Column, Key: "mismatch", Reason: "a value that was not sent would become " + f.Mismatch.String(), Help: "leave it out"}
+			}
 		}
 		delete(isKey, f.Column)
 		t.values.Fields = append(t.values.Fields, f)
@@ -206,7 +209,7 @@ func (d *decoder) live(r *fencepost.Record, columns []fencepost.Column, n int) e
 			continue
 		}
 		if unavailable(c, n) {
-			return bad("field %s was not sent: it is large, and the update did not change it. ALTER TABLE ... REPLICA IDENTITY FULL at the source sends it", c.Name)
+			return bad("field %s was not sent: %s", c.Name, unsent)
 		}
 		if c.Type == fencepost.Timestamp && !dated(c.Micros(n)) {
 			return bad("field %s is outside of the years 1 to 9999, as infinity is sent", c.Name)
@@ -248,6 +251,9 @@ func (d *decoder) explained(err error, r *fencepost.Record) error {
 	b, ok := errors.AsType[*fencepost.BadRecord](err)
 	if !ok {
 		return err
+	}
+	if strings.Contains(b.Reason, placeholder) {
+		return &fencepost.BadRecord{Code: b.Code, Reason: b.Reason + ". It was not sent: " + unsent}
 	}
 	has := strings.HasPrefix(string(r.Value), `{"schema":`)
 	switch {

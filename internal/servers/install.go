@@ -87,6 +87,10 @@ func (k kit) steps() ([]step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read pom: %w", err)
 	}
+	debezium, err := embedded.ReadFile(debeziumPom)
+	if err != nil {
+		return nil, fmt.Errorf("read pom: %w", err)
+	}
 	java, err := exec.LookPath("java")
 	if err == nil {
 		java, err = filepath.EvalSymlinks(java)
@@ -106,6 +110,7 @@ func (k kit) steps() ([]step, error) {
 		{"postgres", k.path("postgres"), postgresBinaries(), k.initPostgres, nil},
 		{"mariadb", k.path("mariadb"), mariaDBServer(), k.initMariaDB, nil},
 		{"zookeeper-jars", k.path("zookeeper", "libs"), string(zooKeeper), k.fetchZooKeeper, nil},
+		{"debezium-jars", k.path("debezium", "libs"), string(debezium), k.fetchDebezium, nil},
 		{"kafka-2.4-jars", k.path("kafka24", "libs"), string(pom24), k.fetchJars24, nil},
 		{"newer", k.path("newer"), newerRecipe(), k.fetchNewer, k.tellNewer},
 	}, nil

@@ -121,7 +121,9 @@ func Look(ctx context.Context, r Resources) (View, error) {
 	if v.Snapshot.Empty() && len(v.About.Topics)+len(v.About.Errs) == 0 && r.Layout == nil {
 		return v, r.unknownGroup(ctx)
 	}
-	for _, tp := range v.partitions() {
+	partitions := v.partitions()
+	v.Standings = make([]Standing, 0, len(partitions)) // a Standing is large, and thousands that grow hold twice as much
+	for _, tp := range partitions {
 		s := Standing{TopicPartition: tp, Position: v.Snapshot.Positions[tp], Lag: Unknown, LagTime: Unknown, NextAt: Unknown}
 		if e, ok := v.entries[tp]; ok {
 			s.Entry = &e

@@ -144,7 +144,7 @@ type LastMove struct {
 func NewPositions(v admin.View, where, form string) Positions {
 	p := Positions{Head: head("offsets show"), Time: Instant{v.At}, Group: v.Group,
 		Ledger: LedgerName{URL: where, ClusterID: Word(v.Snapshot.ClusterID)},
-		Roster: []RosterEntry{}, Positions: []Standing{}, Topics: v.Topics(), Clock: text.ClockAt(v.At), Mirrored: v.Mirrored, Lost: v.Lost(), Bare: v.Bare()}
+		Roster: []RosterEntry{}, Positions: make([]Standing, 0, len(v.Standings)), Topics: v.Topics(), Clock: text.ClockAt(v.At), Mirrored: v.Mirrored, Lost: v.Lost(), Bare: v.Bare()}
 	if id := v.Snapshot.Ledger; id != (fencepost.LedgerID{}) {
 		p.Ledger.ID = Word(id.String())
 	}

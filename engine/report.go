@@ -30,6 +30,7 @@ type reporter struct {
 		reasons  map[fencepost.TopicPartition]string          // of partitions that run and do not get on
 		troubles map[int]trouble                              // :: lane -> its commit that fails or takes long
 		cut      map[fencepost.TopicPartition]ledger.Position // lost, and not got back
+		silent   Silent                                       // no broker answers this worker; without Since: one does
 	}
 
 	// the passes' own; they take turns
@@ -75,6 +76,8 @@ func (r *reporter) hear(ev Event) {
 		if ev.What == "commit" {
 			r.trouble(ev.Lane, codeOf(ev.Err), ev.Err.Error())
 		}
+	case Silent:
+		r.silent(ev)
 	case Slow:
 		reason := "a commit has taken " + ev.For.Round(time.Second).String()
 		if ev.Wait.Text != "" {
@@ -102,6 +105,16 @@ func (r *reporter) assigned(tps []fencepost.TopicPartition) {
 	for _, tp := range tps {
 		delete(r.mu.cut, tp)
 	}
+}
+
+// silent notes that no broker answers this worker, or that one does again. Others may reach them all the same.
+func (r *reporter) silent(ev Silent) {
+	if ev.Ended {
+		ev = Silent{}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.silent = ev
 }
 
 func (r *reporter) reason(tp fencepost.TopicPartition, why string) {
@@ -276,7 +289,7 @@ func (r *reporter) changes(ctx context.Context, last, read bool) (changed []ledg
 // stops returns what of this worker's partitions stands still, and where the others are.
 func (r *reporter) stops(last bool) (stops []ledger.Report, runs map[fencepost.TopicPartition]ledger.Position) {
 	r.mu.Lock()
-	reasons, troubles, cut := maps.Clone(r.mu.reasons), maps.Clone(r.mu.troubles), maps.Clone(r.mu.cut)
+	reasons, troubles, cut, silent := maps.Clone(r.mu.reasons), maps.Clone(r.mu.troubles), maps.Clone(r.mu.cut), r.mu.silent
 	r.mu.Unlock()
 	now, runs := time.Now(), map[fencepost.TopicPartition]ledger.Position{}
 	add := func(tp fencepost.TopicPartition, at ledger.Position, s ledger.Report) {
@@ -294,7 +307,12 @@ func (r *reporter) stops(last bool) (stops []ledger.Report, runs map[fencepost.T
 		stops = append(stops, s)
 	}
 	for p := range r.e.every {
-		add(p.TopicPartition, p.Done(), r.stop(p, reasons, troubles[p.lane.number]))
+		s := r.stop(p, reasons, troubles[p.lane.number])
+		if s.Halt == "" && !silent.Since.IsZero() {
+			s = ledger.Report{Halt: ledger.HaltWaiting, Code: "broker-silent", Reason: "no broker answers this worker: " + silent.Err.Error(),
+				Since: silent.Since, Offset: -1}
+		}
+		add(p.TopicPartition, p.Done(), s)
 	}
 	for tp, at := range cut {
 		add(tp, at, ledger.Report{Halt: ledger.HaltCutOff, Code: "not-a-member", Offset: -1,

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,11 +28,13 @@ type world struct {
 		topics    map[string]*fakeTopic
 		committed map[fencepost.TopicPartition]fencepost.CommittedOffset
 		silent    map[fencepost.TopicPartition]bool
-		members   int             // of the group; 0: nobody says
-		hung      bool            // requests for the mirror are not answered
-		deaf      chan struct{}   // not nil: nor do they follow their context, until it is closed
-		hidden    map[string]bool // :: topic -> no broker says anything of it
-		fresh     chan struct{}   // closed and replaced whenever something changes
+		refusals  map[fencepost.TopicPartition]string // :: silent partition -> why; absent: it has no leader
+		barred    map[fencepost.TopicPartition]bool   // its records may not be read
+		members   int                                 // of the group; 0: nobody says
+		hung      bool                                // requests for the mirror are not answered
+		deaf      chan struct{}                       // not nil: nor do they follow their context, until it is closed
+		hidden    map[string]bool                     // :: topic -> no broker says anything of it
+		fresh     chan struct{}                       // closed and replaced whenever something changes
 	}
 	cluster string
 	only    []int32 // explicit partitions; nil: none
@@ -56,6 +59,8 @@ func newWorld(t *testing.T) *world {
 	w.mu.topics = map[string]*fakeTopic{}
 	w.mu.committed = map[fencepost.TopicPartition]fencepost.CommittedOffset{}
 	w.mu.silent = map[fencepost.TopicPartition]bool{}
+	w.mu.refusals = map[fencepost.TopicPartition]string{}
+	w.mu.barred = map[fencepost.TopicPartition]bool{}
 	w.mu.hidden = map[string]bool{}
 	w.mu.fresh = make(chan struct{})
 	return w
@@ -275,6 +280,12 @@ func (s *feed) fetch() (chunks []source.Fetch) {
 		if tt == nil || tt.id != c.id {
 			continue // the client never adopts another incarnation by itself
 		}
+		if s.w.mu.barred[tp] {
+			c.paused = true
+			chunks = append(chunks, source.Fetch{TopicPartition: tp, TopicID: c.id,
+				Err: &source.PartitionError{TopicPartition: tp, Code: "TOPIC_AUTHORIZATION_FAILED", Err: errors.New("not authorized to access the topic")}})
+			continue
+		}
 		log := tt.logs[tp.Partition]
 		_, stable, end := log.bounds()
 		if c.next < log.earliest || c.next > end {
@@ -353,7 +364,7 @@ func (w *world) boundsOf(a fencepost.OffsetQuery) fencepost.LogOffsets {
 	t := w.mu.topics[a.Topic]
 	switch {
 	case w.mu.silent[a.TopicPartition]:
-		return fencepost.LogOffsets{Err: fmt.Errorf("%w: no leader", fencepost.ErrNoAnswer)}
+		return fencepost.LogOffsets{Err: fmt.Errorf("%w: %s", fencepost.ErrNoAnswer, cmp.Or(w.mu.refusals[a.TopicPartition], "no leader"))}
 	case t == nil:
 		return fencepost.LogOffsets{Err: fencepost.ErrNoTopic}
 	}
@@ -523,6 +534,22 @@ func (w *world) silence(tp fencepost.TopicPartition, silent bool) {
 	w.mu.silent[tp] = silent
 	w.changed()
 }
+
+// with changes the world.
+func (w *world) with(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+	w.changed()
+}
+
+// refuse has no broker answer for a partition, for a reason.
+func (w *world) refuse(tp fencepost.TopicPartition, why string) {
+	w.with(func() { w.mu.silent[tp], w.mu.refusals[tp] = true, why })
+}
+
+// bar has the brokers answer all questions about a partition, and refuse its records.
+func (w *world) bar(tp fencepost.TopicPartition) { w.with(func() { w.mu.barred[tp] = true }) }
 
 // fetchAtMost bounds the entries that a poll brings of a partition. 0: polls bring nothing.
 func (s *feed) fetchAtMost(n int) {

@@ -86,6 +86,14 @@ type Finder interface {
 	Exists(context.Context, fencepost.Group) (bool, error)
 }
 
+// Refusing is an optional ability of a Ledger: to say that its server takes no writes now. Then every partition of every group stands
+// still, and no worker can leave a report of it.
+type Refusing interface {
+	// RefusesWrites returns why no worker can commit, a *fencepost.UserError; nil: the server names nothing that keeps one from it. It
+	// writes nothing. Errors: any; then it is not known.
+	RefusesWrites(context.Context) (why, err error)
+}
+
 // Recorded is a Move as the ledger kept it.
 type Recorded struct {
 	Move

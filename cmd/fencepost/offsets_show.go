@@ -41,7 +41,7 @@ var offsetsShowManual = manual{
 			"-: to be read, by a worker or by none",
 		"LAST-MOVE  what moved the position last, and when: commit, start, rewind, skip, gap, import",
 	},
-	exit:   "0 ok   1 error   2 usage   3 a partition needs a person, or waits for brokers",
+	exit:   "0 ok   1 error   2 usage   3 a partition needs a person or waits for brokers, or no worker can commit",
 	see:    "moves, check",
 	tables: true,
 }

@@ -68,6 +68,7 @@ func open(t *testing.T, db string) *sqlite.Conn {
 // TestH6StopWhileBrokersAreAway: brokers that are gone are said, with what to do, and a stop then is a stop: everything that was
 // applied is committed, and the exit code is 0.
 func TestH6StopWhileBrokersAreAway(t *testing.T) {
+	t.Parallel() // it waits for brokers that are not there
 	p := startFlights(t, "watch: 1s\n")
 	if err := p.broker.Close(); err != nil {
 		t.Fatal(err)

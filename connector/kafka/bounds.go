@@ -72,7 +72,7 @@ func (v *survey) run(ctx context.Context) {
 	if len(v.asks) == 0 {
 		return
 	}
-	before, err := v.source.metadataSoon(ctx, v.topics())
+	before, err := v.before(ctx)
 	for round := 1; err == nil && len(v.pending) > 0; round++ {
 		v.ask(ctx, before)
 		var after metadata
@@ -92,6 +92,49 @@ func (v *survey) run(ctx context.Context) {
 	for _, i := range v.pending {
 		v.bounds[i] = fencepost.LogOffsets{EpochEnd: -1, AtTime: -1, EndEpoch: fencepost.NoEpoch, Err: v.source.silence(err, v.asks[i].Topic)}
 	}
+}
+
+// before is the metadata in front of the first questions: that of a Describe a moment ago, where it has all topics. An older answer is no
+// weaker: what holds of a topic before and behind the questions has held in between.
+func (v *survey) before(ctx context.Context) (metadata, error) {
+	names := v.topics()
+	if m, ok := v.source.described.take(names); ok {
+		return m, nil
+	}
+	return v.source.metadataSoon(ctx, names)
+}
+
+// described is the metadata of the last Describe, for the LogOffsets that follows it. It is taken once.
+type described struct {
+	sync.Mutex
+	at       time.Time
+	metadata *metadata // nil: there is none
+}
+
+// describedFor is how long metadata is good for: leaders that have moved since cost a round of questions more.
+const describedFor = time.Second
+
+func (d *described) keep(m metadata) {
+	d.Lock()
+	defer d.Unlock()
+	d.at, d.metadata = time.Now(), &m
+}
+
+// take returns the metadata where it is fresh and says something of all of these topics.
+func (d *described) take(names []string) (metadata, bool) {
+	d.Lock()
+	defer d.Unlock()
+	m := d.metadata
+	d.metadata = nil
+	if m == nil || time.Since(d.at) > describedFor {
+		return metadata{}, false
+	}
+	for _, name := range names {
+		if a, ok := m.topics[name]; !ok || a.err != nil {
+			return metadata{}, false
+		}
+	}
+	return *m, true
 }
 
 // metadataSoon is metadata with the time-out of one answer.
@@ -142,7 +185,7 @@ func (v *survey) ask(ctx context.Context, m metadata) {
 	wait.Wait()
 }
 
-// askBroker puts the questions to one broker, on one connection, none waiting for another's answer.
+// askBroker puts the questions to one broker, none waiting for another's answer; on one connection, unless they are about many partitions.
 func (v *survey) askBroker(ctx context.Context, id int32, list []int) {
 	most := answerTimeout
 	if deadline, ok := ctx.Deadline(); ok { // the others' answers hold only if metadata is asked again behind them
@@ -164,7 +207,12 @@ func (v *survey) askBroker(ctx context.Context, id int32, list []int) {
 			continue
 		}
 		wait.Go(func() {
-			resp, err := v.source.client.Broker(int(id)).RetriableRequest(ctx, v.request(q, subset))
+			client, err := v.source.asker(q, len(subset))
+			if err != nil {
+				failed[q] = err
+				return
+			}
+			resp, err := client.Broker(int(id)).RetriableRequest(ctx, v.request(q, subset))
 			if err != nil {
 				failed[q] = err
 				return

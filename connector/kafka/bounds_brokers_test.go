@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -223,5 +225,68 @@ func TestBoundsBrokerDown(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What Describe has asked a moment ago is not asked again in front of the questions: topics are asked about once before them and once
+// behind them. It is taken once, so that a second look, which law 5 wants, asks anew.
+func TestMetadataOfDescribeIsTakenOnce(t *testing.T) {
+	c := fake(t)
+	b := newBench(t, c.ListenAddrs())
+	name := b.topic(1)
+	s := b.open(Config{Topics: []string{name}})
+	var asked atomic.Int32
+	c.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if len(req.(*kmsg.MetadataRequest).Topics) > 0 {
+			asked.Add(1)
+		}
+		return nil, nil, false
+	})
+	if _, err := s.Describe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int32{2, 4} {
+		if got := s.LogOffsets(t.Context(), []fencepost.OffsetQuery{ask(name, 0)})[tp(name, 0)]; got.Err != nil {
+			t.Fatal(got.Err)
+		}
+		if n := asked.Load(); n != want {
+			t.Errorf("topics were asked about %d times, want %d", n, want)
+		}
+	}
+	if _, err := s.Describe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other := b.topic(1)
+	if got := s.LogOffsets(t.Context(), []fencepost.OffsetQuery{ask(name, 0), ask(other, 0)})[tp(other, 0)]; got.Err != nil {
+		t.Errorf("a topic that Describe said nothing of: %v", got.Err)
+	}
+}
+
+// Questions about many partitions go beside each other, on connections of their own; those about few do not. Leave closes them.
+func TestQuestionsAboutManyPartitionsGoBesideEachOther(t *testing.T) {
+	c := fake(t, kfake.NumBrokers(1))
+	b := newBench(t, c.ListenAddrs())
+	name := b.topic(manyAsks)
+	b.produce(b.cl, name, 7, 3)
+	for n, want := range map[int]int{manyAsks - 1: 0, manyAsks: 2} {
+		asks := make([]fencepost.OffsetQuery, n)
+		for p := range asks {
+			asks[p] = ask(name, int32(p))
+		}
+		s := b.open(Config{Topics: []string{name}})
+		got := s.LogOffsets(t.Context(), asks)
+		if o := got[tp(name, 7)]; len(got) != n || o.Err != nil || o.HighWatermark != 3 || o.LastStableOffset != 3 {
+			t.Errorf("%d asks: %d answers, t:7 %+v", n, len(got), o)
+		}
+		if len(s.beside.clients) != want {
+			t.Errorf("%d asks: %d clients beside, want %d", n, len(s.beside.clients), want)
+		}
+		if err := s.Leave(t.Context()); err != nil || len(s.beside.clients) != 0 {
+			t.Errorf("after Leave: %d clients beside, %v", len(s.beside.clients), err)
+		}
+		if _, err := s.asker(end, manyAsks); !errors.Is(err, kgo.ErrClientClosed) {
+			t.Errorf("a client beside one that was left: %v", err)
+		}
 	}
 }

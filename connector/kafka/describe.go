@@ -17,6 +17,7 @@ func (s *Source) Describe(ctx context.Context) (source.Description, error) {
 	if err != nil {
 		return source.Description{}, s.unreachable(ctx, err)
 	}
+	s.described.keep(m)
 	only := partitions(s.cfg.Partitions) // empty where the group decides
 	d := source.Description{ClusterID: m.cluster, Topics: map[string]fencepost.Topic{}, Errs: map[string]error{}}
 	for name, a := range s.consumed(m) {

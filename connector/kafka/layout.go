@@ -72,6 +72,11 @@ func (l *Layout) Foreign(ctx context.Context) (f foreign.Offsets, err error) {
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return f, fmt.Errorf("read %s: %w", l.name, s.refusedToRead(ctx, err, s.cfg.Group))
 	}
+	n := 0
+	for _, ps := range committed {
+		n += len(ps)
+	}
+	f.Entries = make([]foreign.Entry, 0, n)
 	ours := map[fencepost.LedgerID]int64{}
 	for topic, ps := range committed {
 		for p, o := range ps {

@@ -43,6 +43,8 @@ type Source struct {
 		holder source.Listener
 	}
 
+	described  described
+	beside     beside
 	committing chan struct{} // one mirror commit in flight
 	sampleIdle time.Duration // as the constant says
 	life       lifetime
@@ -380,6 +382,7 @@ func (s *Source) Leave(ctx context.Context) error {
 		}
 		err := s.client.LeaveGroupContext(ctx)
 		s.client.Close()
+		s.beside.close()
 		done <- err
 	}()
 	select {

@@ -37,7 +37,7 @@ func tooLong(name string) string {
 func dialect() *sqlstore.Dialect[*session] {
 	return &sqlstore.Dialect[*session]{
 		System: system, Spelling: spelling, Syntax: syntax,
-		Another: (*session).another, Each: (*session).each, Server: (*session).server, Place: (*session).serverPlace,
+		Another: (*session).another, Each: (*session).each, Server: (*session).server, Place: (*session).serverPlace, ReadOnly: (*session).readOnly,
 		Process: (*session).serverProcess, Waits: (*session).waits,
 		Errors: sqlstore.Errors[*session]{Edge: (*session).edge, Outcome: (*session).outcome, Sendable: sendable},
 		Tables: sqlstore.TableSQL[*session]{Locate: func(*session) string { return locateSQL }, Make: (*session).makeTables,

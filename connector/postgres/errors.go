@@ -38,6 +38,9 @@ func (s *session) edge(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return system.Canceled(ctx, place(s.config))
 	}
+	if errors.Is(err, pgconn.ErrStandbyConnection) || errors.Is(err, pgconn.ErrReadOnlyConnection) {
+		return system.Fault(sqlstore.ReadOnly, place(s.config), sqlstore.Reasoned{Reason: "it is a replica, or its transactions may not write", Err: err})
+	}
 	if fault := unsecured(place(s.config), err); fault != nil {
 		return fault
 	}

@@ -212,6 +212,16 @@ func (s *session) Rollback(ctx context.Context, err error) {
 	}
 }
 
+// readOnly is part of sqlstore.Dialect. A server that is no primary is never open; one whose transactions may not write is.
+func (s *session) readOnly(ctx context.Context) (why, err error) {
+	res, err := s.exec(ctx, "show transaction_read_only")
+	if err != nil || string(res[0].Rows[0][0]) != "on" {
+		return nil, err
+	}
+	return system.Fault(sqlstore.ReadOnly, place(s.config), sqlstore.Reasoned{Reason: "its transactions may not write (default_transaction_read_only)",
+		Err: errors.New("transaction_read_only is on")}), nil
+}
+
 // savepoint is a name that no SQL can know.
 func (s *session) savepoint() string { return "fencepost_" + s.secret }
 

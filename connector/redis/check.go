@@ -19,15 +19,11 @@ func (s *Sink) Check(ctx context.Context, columns []fencepost.ColumnSpec) []fenc
 	}
 	conn := connect(s.cfg, 1) // made anew, which asks for the eviction policy
 	defer conn.Close()
-	facts := map[string]string{}
 	info, err := redis.String(conn.do(ctx, "INFO"))
 	if err != nil {
 		return []fencepost.Finding{finding("database", s.cfg.fault(err, false))}
 	}
-	for line := range strings.Lines(info) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-		facts[name] = value
-	}
+	facts := factsOf(info)
 	if facts["role"] == "slave" {
 		return []fencepost.Finding{finding("database", s.cfg.replied(errReplica))}
 	}
@@ -41,6 +37,29 @@ func (s *Sink) Check(ctx context.Context, columns []fencepost.ColumnSpec) []fenc
 		return found
 	}
 	return append(found, s.checkLedger(ctx))
+}
+
+// factsOf reads the lines of INFO.
+func factsOf(info string) map[string]string {
+	facts := map[string]string{}
+	for line := range strings.Lines(info) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		facts[name] = value
+	}
+	return facts
+}
+
+// RefusesWrites is part of ledger.Refusing: a replica answers what is asked, and takes no commit. A user may read and not be allowed
+// INFO: then it is not known.
+func (l *Ledger) RefusesWrites(ctx context.Context) (why, err error) {
+	info, err := redis.String(l.client.do(ctx, "INFO", "replication"))
+	if err != nil {
+		return nil, l.cfg.fault(err, false)
+	}
+	if factsOf(info)["role"] == "slave" {
+		return l.cfg.replied(errReplica), nil
+	}
+	return nil, nil
 }
 
 // errReplica is what a replica answers to a write.

@@ -104,6 +104,22 @@ func TestLateDenialLeavesNothing(t *testing.T) {
 	}
 }
 
+// S7, O1: a replica answers what is asked of a ledger and takes no commit. It says so to a look, which writes nothing.
+func TestO1ReplicaTakesNoWrites(t *testing.T) {
+	s := storeOn(t, servers.OwnRedis(t).RedisServer)
+	w := s.worker(t, s.sum())
+	l, able := ledger.As[ledger.Refusing](w.sink.Ledger())
+	if why, err := l.RefusesWrites(t.Context()); !able || why != nil || err != nil {
+		t.Fatalf("a primary: %v, %v", why, err)
+	}
+	s.must(t, s.beside(t).Do(t.Context(), "REPLICAOF", servers.Address(t), "6379"))
+	why, err := l.RefusesWrites(t.Context())
+	if err != nil {
+		t.Fatal(describe(err))
+	}
+	wantFault(t, "a replica", why, "redis-not-ready", true)
+}
+
 // A user that may run neither INFO nor CONFIG is refused: the ledger could be evicted without a warning.
 func TestPolicyThatNobodyMayAsk(t *testing.T) {
 	server := servers.OwnRedis(t, "user blind on >pw ~* &* +@all -info -config", "user config on >pw ~* &* +@all -info")

@@ -23,8 +23,8 @@ func (v *View) readLayout(ctx context.Context, r Resources) error {
 		return meaningNeeded(ctx, r, f)
 	}
 	v.Foreign, v.Meaning, v.Notes, v.mirrorOf = true, r.Meaning, f.Notes, f.Mirror
-	v.entries = map[fencepost.TopicPartition]foreign.Entry{}
-	v.Snapshot.Positions = map[fencepost.TopicPartition]ledger.Position{}
+	v.entries = make(map[fencepost.TopicPartition]foreign.Entry, len(f.Entries))
+	v.Snapshot.Positions = make(map[fencepost.TopicPartition]ledger.Position, len(f.Entries))
 	for _, e := range f.Entries {
 		at, err := e.Resume(r.Meaning)
 		if err != nil {
@@ -40,8 +40,30 @@ func (v *View) readLayout(ctx context.Context, r Resources) error {
 	return nil
 }
 
+// Seen is another program's offsets as they were read a moment ago. They are taken once: who asks again, as a move does when it verifies
+// itself, reads anew. For one goroutine.
+type Seen struct{ offsets *foreign.Offsets }
+
+func (s *Seen) keep(f foreign.Offsets) {
+	if s != nil {
+		s.offsets = &f
+	}
+}
+
+func (s *Seen) take() *foreign.Offsets {
+	if s == nil {
+		return nil
+	}
+	f := s.offsets
+	s.offsets = nil
+	return f
+}
+
 // readForeign reads a layout that must not be empty: a mistyped key reads as "nothing there".
 func readForeign(ctx context.Context, r Resources) (foreign.Offsets, error) {
+	if f := r.Seen.take(); f != nil {
+		return *f, nil
+	}
 	f, err := r.Layout.Foreign(ctx)
 	if err != nil {
 		return f, fmt.Errorf("read %s: %w", r.Where, err)
@@ -71,6 +93,7 @@ func Topics(ctx context.Context, r Resources) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		r.Seen.keep(f)
 		for _, e := range f.Entries {
 			topics[e.Topic] = true
 		}

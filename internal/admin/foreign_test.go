@@ -17,9 +17,11 @@ import (
 type hash struct {
 	ranges map[int32]fencepost.OffsetRange
 	err    error
+	read   int // how often
 }
 
 func (h *hash) Foreign(context.Context) (f foreign.Offsets, err error) {
+	h.read++
 	for p := range int32(100) {
 		if r, ok := h.ranges[p]; ok {
 			f.Entries = append(f.Entries, foreign.Entry{TopicPartition: tp(p), From: r.From, Until: r.Until,
@@ -84,6 +86,27 @@ func TestMeaningIsNeeded(t *testing.T) {
 	}
 	if got := fault.Error() + "\n  help: " + fault.Help + "\n"; got != string(want) {
 		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// O18: the topics of a layout and the first look behind them read it once; each later look, as of a move that verifies itself, reads anew.
+func TestLayoutIsReadOnceForTopicsAndLook(t *testing.T) {
+	w := newWorld(t, 1)
+	r := w.other(foreign.MeaningNext, map[int32]fencepost.OffsetRange{0: {From: 0, Until: 500}})
+	h := r.Layout.(*hash)
+	r.Seen = new(admin.Seen)
+	if _, err := admin.Topics(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range []fencepost.Offset{500, 600} {
+		h.ranges[0] = fencepost.OffsetRange{From: 500, Until: 600}
+		v, err := admin.Look(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := v.Standings[0].Position.Offset; at != want || h.read != n+1 {
+			t.Errorf("look %d: at %d, read %d times; want %d, %d", n+1, at, h.read, want, n+1)
+		}
 	}
 }
 

@@ -30,6 +30,8 @@ type View struct {
 	Foreign   bool            // the positions are another program's
 	Meaning   foreign.Meaning // of its numbers
 	Notes     []string        // what is odd about its layout
+	// Refused is why the ledger's server takes no writes, by which no worker can commit or report anything; nil: nothing is known of it.
+	Refused error
 	// Unreported is why it is not known what the workers know; nil: it is.
 	Unreported error
 	Forgotten  int             // partitions that were left behind, and are not among the Standings
@@ -119,7 +121,9 @@ func Look(ctx context.Context, r Resources) (View, error) {
 	if v.Snapshot.Empty() && len(v.About.Topics)+len(v.About.Errs) == 0 && r.Layout == nil {
 		return v, r.unknownGroup(ctx)
 	}
-	for _, tp := range v.partitions() {
+	partitions := v.partitions()
+	v.Standings = make([]Standing, 0, len(partitions)) // a Standing is large, and thousands that grow hold twice as much
+	for _, tp := range partitions {
 		s := Standing{TopicPartition: tp, Position: v.Snapshot.Positions[tp], Lag: Unknown, LagTime: Unknown, NextAt: Unknown}
 		if e, ok := v.entries[tp]; ok {
 			s.Entry = &e
@@ -142,6 +146,7 @@ func Look(ctx context.Context, r Resources) (View, error) {
 	v.reconcile(ctx, r)
 	v.lookAhead(ctx, r)
 	v.readReports(ctx, r)
+	v.askWhetherItWrites(ctx, r)
 	v.findTransactions(ctx, r)
 	return v, nil
 }
@@ -159,7 +164,7 @@ func (v *View) read(ctx context.Context, r Resources) (map[fencepost.TopicPartit
 		return nil, v.readLayout(ctx, r)
 	}
 	if err := r.exists(ctx); err != nil {
-		return nil, err
+		return nil, standsStill(err)
 	}
 	mirrored, err := r.Cluster.CommittedOffsets(ctx, r.Group)
 	if err != nil {
@@ -167,7 +172,7 @@ func (v *View) read(ctx context.Context, r Resources) (map[fencepost.TopicPartit
 	}
 	v.Mirrored = len(mirrored)
 	if v.Snapshot, err = r.Ledger.Read(ctx, r.Group); err != nil {
-		return nil, fmt.Errorf("read ledger: %w", err)
+		return nil, fmt.Errorf("read ledger: %w", standsStill(err))
 	}
 	v.Left = ledger.WentOnAt(v.Snapshot.Place, mirrored)
 	return mirrored, nil

@@ -116,3 +116,30 @@ func TestE11BlockedOnlyByATransaction(t *testing.T) {
 		}
 	}
 }
+
+// unwritten is a ledger that cannot be read: its server, or what is left of it, is not one that a worker could commit to.
+type unwritten struct {
+	ledger.Ledger
+	code string
+}
+
+func (b unwritten) Exists(context.Context, fencepost.Group) (bool, error) { return true, nil }
+
+func (b unwritten) Read(context.Context, fencepost.Group) (ledger.Snapshot, error) {
+	return ledger.Snapshot{}, &fencepost.UserError{Code: b.code, Err: errors.New("db1:5432"), Passing: true}
+}
+
+// O1, S17: a server that takes no writes, or that was promoted away, lets no worker commit, nor report it: a look that meets it ends
+// with 3, as one that finds every partition standing still. One that only does not answer is an error.
+func TestO1AServerThatTakesNoWrites(t *testing.T) {
+	for code, exit := range map[string]int{"database-read-only": 3, "old-primary": 3, "database-silent": 0} {
+		w := newWorld(t, 1)
+		r := w.resources
+		r.Ledger, r.History = unwritten{r.Ledger, code}, nil
+		_, err := admin.Look(t.Context(), r)
+		f, ok := errors.AsType[*fencepost.UserError](err)
+		if !ok || f.Code != code || f.Exit != exit || !f.Passing {
+			t.Errorf("%s: got %v (%+v), want exit %d", code, err, f, exit)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -26,6 +27,25 @@ func (v *View) readReports(ctx context.Context, r Resources) {
 			s.report(rep)
 		}
 	}
+}
+
+// askWhetherItWrites asks the ledger's server whether it takes writes. What it does not answer is not known, and no error.
+func (v *View) askWhetherItWrites(ctx context.Context, r Resources) {
+	if l, able := ledger.As[ledger.Refusing](r.Ledger); able && r.Layout == nil {
+		v.Refused, _ = l.RefusesWrites(ctx)
+	}
+}
+
+// standsStill gives the error of a server on which no worker can commit, nor leave a report of it, the exit code of a look that finds
+// that: each partition of the group stands still.
+func standsStill(err error) error {
+	f, ok := errors.AsType[*fencepost.UserError](err)
+	if !ok || f.Code != "database-read-only" && f.Code != "old-primary" {
+		return err
+	}
+	still := *f
+	still.Exit = 3
+	return &still
 }
 
 // report takes in why a worker says that the partition stands still. What ledger and brokers show by themselves goes

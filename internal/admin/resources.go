@@ -21,6 +21,8 @@ type Resources struct {
 	Layout  foreign.Layout  // offsets of another program, in place of Ledger: they are looked at; of a Kafka group that is idle they are moved too
 	Meaning foreign.Meaning // what the Layout's numbers mean; unset: Look asks for it
 	Subject string          // what holds them: hash spark:orders
+	// Seen keeps what Topics reads of the Layout for the first look behind it; nil: each reads for itself.
+	Seen *Seen
 
 	History    ledger.History  // nil: who moved a position last is not reported
 	Reader     source.Reader   // nil: nothing is read of the log: no lag in time, no look at the next record

@@ -93,6 +93,7 @@ func TestS17AnOldPrimaryComesBack(t *testing.T) {
 	f.more(100)
 	f.all(100)
 	f.behind(t)
+	f.seesTheStandby()
 	f.more(50)
 	f.all(150) // on the old primary alone
 	f.a.Kill()
@@ -135,6 +136,15 @@ func TestS17AnOldPrimaryComesBack(t *testing.T) {
 	if parked := heard[engine.Parked](fifth); len(parked) > 0 {
 		t.Errorf("parked again: %v", parked)
 	}
+}
+
+// seesTheStandby looks at a replica alone, which no worker can write to: offsets show names that, and ends with 3.
+func (f *failover) seesTheStandby() {
+	f.t.Helper()
+	sh := &shell{t: f.t, binary: build(f.t), dir: f.t.TempDir(), env: []string{"TZ=UTC"}}
+	sh.write("standby.yaml", fmt.Sprintf("group: %s\nsource: {brokers: [%s], topics: [%s]}\nschema: {value: text}\nsink: {postgres: {dsn: %q, table: seen}}\n",
+		f.group, f.broker.Plaintext, f.topic, f.b.DSN(f.database)))
+	sh.wants(sh.run(3, "offsets", "show", "standby.yaml"), "database-read-only")
 }
 
 // parksAtTheOld waits until a worker parks a partition, before anything is written to the old primary.

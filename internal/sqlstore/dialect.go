@@ -32,6 +32,9 @@ type Dialect[S Session] struct {
 	// Place returns which server the session is on, as far as the server says. It returns the driver's errors. nil: none says.
 	// REQUIRES: an open session.
 	Place func(s S, ctx context.Context) (fencepost.Place, error)
+	// ReadOnly returns why the session's transactions may not write; nil: they may, as far as the server says. It returns the
+	// driver's errors. nil: a session that may not is never open. REQUIRES: an open session.
+	ReadOnly func(s S, ctx context.Context) (why, err error)
 	// Server returns the name and version of the server: Postgres 15.18. REQUIRES: an open session.
 	Server func(S) string
 	// Process returns the server's number of the session's connection; 0: it is not known. Any goroutine may call it.

@@ -103,6 +103,21 @@ func (l *Ledger[S]) Exists(ctx context.Context, _ fencepost.Group) (bool, error)
 	return f.Complete(), err
 }
 
+// RefusesWrites is part of ledger.Refusing.
+func (l *Ledger[S]) RefusesWrites(ctx context.Context) (why, err error) {
+	if l.dialect.ReadOnly == nil {
+		return nil, nil
+	}
+	if err := l.turn.take(ctx); err != nil {
+		return nil, err
+	}
+	defer l.turn.give()
+	if _, err := l.session.Open(ctx); err != nil {
+		return nil, err
+	}
+	return l.dialect.ReadOnly(l.session, ctx)
+}
+
 const readSQL = `select version, ledger_id from @groups where group_name = '' and topic = '';
 select topic, coalesce(cluster_id, ''), topic_id, coalesce(partitions, 0) from @groups where group_name = @group and group_name <> '';
 select topic, @partition, until, leader_epoch, fence, topic_id from @ledger where group_name = @group;

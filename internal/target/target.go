@@ -217,6 +217,7 @@ func (t *Target) reach(ctx context.Context, o Options) error {
 		return err
 	}
 	if t.File == nil {
+		t.Seen = new(admin.Seen)
 		topics, err := admin.Topics(ctx, t.Resources)
 		if err != nil {
 			return t.Pointed(err)

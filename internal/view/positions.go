@@ -1,6 +1,7 @@
 package view
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,12 +25,20 @@ type Positions struct {
 	Positions []Standing      `json:"positions"` // in partition order
 	// Reported is whether the ledger keeps what workers know; null: the positions are another program's.
 	Reported *bool `json:"reported"`
+	// Refused is why the ledger's server takes no writes, so that no worker can commit; null: nothing is known of it.
+	Refused *Refusal `json:"refused"`
 
 	Topics   []admin.ViewTopic `json:"-"`
 	Clock    text.Clock        `json:"-"` // how times are printed
 	Mirrored int               `json:"-"` // partitions of which the Kafka group holds an offset
 	Lost     bool              `json:"-"` // the ledger is empty, and the group has run all the same
 	Bare     bool              `json:"-"` // another program's positions, which would not show a recreated topic
+}
+
+// Refusal is why a server takes no writes.
+type Refusal struct {
+	Code   string `json:"code"`
+	Reason string `json:"reason"`
 }
 
 // LedgerName says which ledger it is.
@@ -135,7 +144,7 @@ type LastMove struct {
 func NewPositions(v admin.View, where, form string) Positions {
 	p := Positions{Head: head("offsets show"), Time: Instant{v.At}, Group: v.Group,
 		Ledger: LedgerName{URL: where, ClusterID: Word(v.Snapshot.ClusterID)},
-		Roster: []RosterEntry{}, Positions: []Standing{}, Topics: v.Topics(), Clock: text.ClockAt(v.At), Mirrored: v.Mirrored, Lost: v.Lost(), Bare: v.Bare()}
+		Roster: []RosterEntry{}, Positions: make([]Standing, 0, len(v.Standings)), Topics: v.Topics(), Clock: text.ClockAt(v.At), Mirrored: v.Mirrored, Lost: v.Lost(), Bare: v.Bare()}
 	if id := v.Snapshot.Ledger; id != (fencepost.LedgerID{}) {
 		p.Ledger.ID = Word(id.String())
 	}
@@ -149,6 +158,9 @@ func NewPositions(v admin.View, where, form string) Positions {
 	if !v.Foreign {
 		reported := v.Unreported == nil
 		p.Reported = &reported
+	}
+	if f, ok := errors.AsType[*fencepost.UserError](v.Refused); ok {
+		p.Refused = &Refusal{f.Code, f.Err.Error()}
 	}
 	states := map[admin.State]int{}
 	for _, s := range v.Standings {
@@ -200,10 +212,10 @@ func standing(s admin.Standing) Standing {
 // Rows are the positions.
 func (p Positions) Rows() any { return p.Positions }
 
-// Exit is 3 where a person is needed, and where the brokers do not say: a partition that waits may wait for ever, and a job that
+// Exit is 3 where a person is needed, where no worker can commit, and where the brokers do not say: a partition that waits may wait for ever, and a job that
 // looks at the exit code alone would never learn of it.
 func (p Positions) Exit() int {
-	return found(p.Lost || p.Totals.Waiting > 0 || slices.ContainsFunc(p.Positions, func(s Standing) bool { return s.Person }))
+	return found(p.Lost || p.Refused != nil || p.Totals.Waiting > 0 || slices.ContainsFunc(p.Positions, func(s Standing) bool { return s.Person }))
 }
 
 // Ordered is the positions with what is odd first; within that, and behind it, in partition order. odd is how many are.

@@ -106,6 +106,9 @@ func (p Positions) Explained() (lines []Explained) {
 	if p.Reported != nil && !*p.Reported {
 		lines = append(lines, Explained{"note", "this ledger does not keep what its workers know: the log of a worker alone says what the sink refuses; fencepost ddl FILE makes the place for it"})
 	}
+	if p.Refused != nil {
+		lines = append(lines, Explained{"ledger", "no worker can commit, nor report why: " + p.Refused.Code + ": " + p.Refused.Reason})
+	}
 	if p.Lost {
 		lines = append(lines, Explained{"ledger", fmt.Sprintf("it is empty, but the group has run: Kafka holds %d offsets of it; restore it", p.Mirrored)})
 	}

@@ -2,6 +2,8 @@ package view
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,5 +76,32 @@ func TestO1ShowSaysWhatWorkersReport(t *testing.T) {
 		if p := show(); p.Exit() != 0 || len(p.Explained()) != 1 || *p.Reported || !strings.Contains(p.Explained()[0].Text, "fencepost ddl FILE") {
 			t.Errorf("of a ledger without reports: exit %d, %v", p.Exit(), p.Explained())
 		}
+	}
+}
+
+// frozen is a ledger whose server takes no writes.
+type frozen struct{ *memory.Store }
+
+func (frozen) RefusesWrites(context.Context) (why, err error) {
+	return &fencepost.UserError{Code: "database-read-only", Err: errors.New("db1:5432: it is read-only"), Passing: true}, nil
+}
+
+// O1: where the ledger's server takes no writes, a worker can neither commit nor report. offsets show says that by itself, and ends with 3.
+func TestO1ShowSaysThatNothingCanBeCommitted(t *testing.T) {
+	show := func(l ledger.Ledger) Positions {
+		v, err := admin.Look(t.Context(), admin.Resources{Group: "g", Ledger: l, Cluster: brokers{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return NewPositions(v, "memory", "")
+	}
+	s := memory.Open()
+	if p := show(s); p.Exit() != 0 || p.Refused != nil {
+		t.Fatalf("of a ledger that takes writes: exit %d, %+v", p.Exit(), p.Refused)
+	}
+	p := show(frozen{s})
+	want := Explained{"ledger", "no worker can commit, nor report why: database-read-only: db1:5432: it is read-only"}
+	if p.Exit() != 3 || !slices.Contains(p.Explained(), want) || *p.Refused != (Refusal{"database-read-only", "db1:5432: it is read-only"}) {
+		t.Errorf("exit %d, %v, %+v; want 3 and %v", p.Exit(), p.Explained(), p.Refused, want)
 	}
 }

@@ -1,8 +1,6 @@
 package decode
 
 import (
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"math"
 	"strconv"
@@ -215,9 +213,7 @@ func (c *Cell) Raw(col *fencepost.Column, b []byte) bool {
 	case fencepost.Bytes:
 		col.AppendBytes(b)
 	case fencepost.JSON:
-		col.Extend(func(data []byte) []byte {
-			return append(base64.StdEncoding.AppendEncode(append(data, '"'), b), '"')
-		})
+		col.Extend(func(data []byte) []byte { return AppendRaw(data, b) })
 	default:
 		return false
 	}
@@ -230,15 +226,20 @@ func (c *Cell) Instant(col *fencepost.Column, n int64, unit Unit) bool {
 		col.AppendInt(n)
 		return true
 	}
+	if c.Type == fencepost.JSON {
+		return c.json(col, func(dst []byte) ([]byte, bool) { return AppendInstant(dst, n, unit) })
+	}
 	us, ok := unit.micros(n)
-	switch {
-	case !ok:
-	case c.Type == fencepost.Timestamp:
+	if ok = ok && c.Type == fencepost.Timestamp; ok {
 		col.AppendInt(us)
-	case c.Type == fencepost.JSON && us >= firstDay*microsPerDay && us < (lastDay+1)*microsPerDay:
-		col.Extend(func(data []byte) []byte { return append(appendInstant(append(data, '"'), us), '"') })
-	default:
-		ok = false
+	}
+	return ok
+}
+
+// json appends a value as JSON, if it can be said.
+func (c *Cell) json(col *fencepost.Column, value func(dst []byte) ([]byte, bool)) (ok bool) {
+	if c.scratch, ok = value(c.scratch[:0]); ok {
+		col.AppendBytes(c.scratch)
 	}
 	return ok
 }
@@ -258,7 +259,7 @@ func (c *Cell) Day(col *fencepost.Column, n int64) bool {
 	case fencepost.Timestamp:
 		col.AppendInt(n * microsPerDay)
 	case fencepost.JSON:
-		col.Extend(func(data []byte) []byte { return append(appendDay(append(data, '"'), n), '"') })
+		return c.json(col, func(dst []byte) ([]byte, bool) { return AppendDay(dst, n) })
 	default:
 		return false
 	}
@@ -271,19 +272,14 @@ func (c *Cell) Clock(col *fencepost.Column, n int64, unit Unit) bool {
 		col.AppendInt(n)
 		return true
 	}
+	if c.Type == fencepost.JSON {
+		return c.json(col, func(dst []byte) ([]byte, bool) { return AppendClock(dst, n, unit) })
+	}
 	us, ok := unit.micros(n)
-	if !ok || us < 0 || us > microsPerDay {
-		return false
-	}
-	switch c.Type {
-	case fencepost.Time:
+	if ok = ok && us >= 0 && us <= microsPerDay && c.Type == fencepost.Time; ok {
 		col.Extend(func(data []byte) []byte { return appendClock(data, us) })
-	case fencepost.JSON:
-		col.Extend(func(data []byte) []byte { return append(appendClock(append(data, '"'), us), '"') })
-	default:
-		return false
 	}
-	return true
+	return ok
 }
 
 // UUID takes the 16 bytes of a UUID, the first the highest.
@@ -292,7 +288,7 @@ func (c *Cell) UUID(col *fencepost.Column, id [16]byte) bool {
 	case fencepost.UUID, fencepost.Text:
 		col.Extend(func(data []byte) []byte { return appendUUID(data, id) })
 	case fencepost.JSON:
-		col.Extend(func(data []byte) []byte { return append(appendUUID(append(data, '"'), id), '"') })
+		col.Extend(func(data []byte) []byte { return AppendUUID(data, id) })
 	case fencepost.Bytes:
 		col.AppendBytes(id[:])
 	default:
@@ -384,30 +380,4 @@ func (c *Cell) outside(v []byte, there bool, col *fencepost.Column) error {
 		}
 	}
 	return c.Mismatch(col, "%s does not fit %s", excerpt(v, 0, min(len(v), 40)), c.Type)
-}
-
-// AppendQuoted appends a text as a JSON string. REQUIRES: it is valid UTF-8.
-func AppendQuoted(dst, text []byte) []byte {
-	dst = append(dst, '"')
-	from := 0
-	for i, b := range text {
-		if b >= ' ' && b != '"' && b != '\\' {
-			continue
-		}
-		dst = append(dst, text[from:i]...)
-		switch b {
-		case '"', '\\':
-			dst = append(dst, '\\', b)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		default:
-			dst = hex.AppendEncode(append(dst, `\u00`...), []byte{b})
-		}
-		from = i + 1
-	}
-	return append(append(dst, text[from:]...), '"')
 }

@@ -7,6 +7,7 @@ require github.com/go-zookeeper/zk v1.0.4
 require (
 	github.com/expr-lang/expr v1.17.8
 	github.com/gomodule/redigo v1.9.3
+	github.com/twmb/avro v1.9.1
 )
 
 require (

@@ -27,7 +27,7 @@
 //
 //	headers: apicurio.value.globalId = 0000000000000048   body     or .contentId; apicurio.key.* for keys
 //	         apicurio.value.encoding = BINARY, or JSON: the text of Avro's JSON encoding
-//	         apicurio.value.msgType  = the message's name, with Protobuf
+//	         apicurio.protobuf.type  = the message's name, with Protobuf; keys and values share it
 //	00 0000000000000048 body                                       form apicurio
 //	00 00000048 body                                               form apicurio_4_bytes
 //	00 00000048 0b 0a09"Timestamp" body                            with Protobuf, a Ref with the message's name, behind its length

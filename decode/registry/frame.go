@@ -29,7 +29,14 @@ type Framer struct {
 }
 
 // headerNames are the headers of one part of a record.
-type headerNames struct{ confluent, globalID, contentID, encoding, message string }
+type headerNames struct{ confluent, globalID, contentID, encoding string }
+
+// Apicurio's headers of Protobuf. The first names the message, and is the same for keys and values. The second is there where the value is
+// Protobuf; what it names is a class of Java, com.google.protobuf.DynamicMessage too.
+const (
+	protobufType    = "apicurio.protobuf.type"
+	protobufOfValue = "apicurio.value.msgType"
+)
 
 // NewFramer makes a Framer.
 func NewFramer(f Framing) *Framer {
@@ -43,7 +50,7 @@ func NewFramer(f Framing) *Framer {
 	return &Framer{framing: f, indexes: make([]int, 0, 8), headers: headerNames{
 		confluent: "__" + f.Part.String() + "_schema_id",
 		globalID:  apicurio + "globalId", contentID: apicurio + "contentId",
-		encoding: apicurio + "encoding", message: apicurio + "msgType",
+		encoding: apicurio + "encoding",
 	}}
 }
 
@@ -170,13 +177,23 @@ func (f *Framer) apicurioHeaders(headers []fencepost.Header, id []byte, kind Kin
 		}
 	}
 	if f.framing.Type == Protobuf {
-		name, at := last(headers, f.headers.message)
-		if at < 0 || len(name) == 0 {
-			return Frame{}, bad("no header %s: it is not known which message of the schema the %s is", f.headers.message, f.framing.Part)
+		if frame.Message.Name = f.apicurioMessage(headers); len(frame.Message.Name) == 0 {
+			return Frame{}, bad("no header %s: it is not known which message of the schema the %s is", protobufType, f.framing.Part)
 		}
-		frame.Message.Name = name
 	}
 	return frame, nil
+}
+
+// apicurioMessage is the name of the message in the headers. A producer serializes the key before the value: where both are Protobuf, the last
+// name is the value's and the one before it the key's.
+func (f *Framer) apicurioMessage(headers []fencepost.Header) []byte {
+	name, at := last(headers, protobufType)
+	if f.framing.Part == Key {
+		if _, both := last(headers, protobufOfValue); both >= 0 {
+			name, _ = last(headers[:max(at, 0)], protobufType)
+		}
+	}
+	return name
 }
 
 // apicurio reads an id of eight or four bytes in front of the body. Behind it stands a Ref with Protobuf, in each form of Apicurio's.

@@ -82,7 +82,10 @@ var frames = []struct {
 	{"Apicurio as Confluent", registry.Framing{Form: registry.ApicurioFour, Type: registry.Avro}, "", "00 00000048 02", "globalId 72", "02", "", false},
 	{"Apicurio as Confluent, by contentId, read as Confluent", registry.Framing{Type: registry.Avro, IDs: registry.ContentID}, "", "00 00000048 02", "contentId 72", "02", "", false},
 	{"Apicurio as Confluent has no effect on headers", registry.Framing{Form: registry.ApicurioFour, Type: registry.Avro}, "apicurio.value.globalId=0000000000000048", "02", "globalId 72", "02", "", false},
-	{"Apicurio's message in a header", registry.Framing{Form: registry.Apicurio, Type: registry.Protobuf}, `apicurio.value.globalId=000000000000004c,apicurio.value.msgType="google.protobuf.Timestamp",apicurio.protobuf.type="x"`, "0805", "globalId 76", "0805", `"google.protobuf.Timestamp"`, false},
+	{"Apicurio's message in a header", registry.Framing{Form: registry.Apicurio, Type: registry.Protobuf}, `apicurio.value.globalId=000000000000004c,apicurio.value.msgType="com.google.protobuf.Timestamp",apicurio.protobuf.type="Timestamp"`, "0805", "globalId 76", "0805", `"Timestamp"`, false},
+	{"Apicurio's message of a key", registry.Framing{Form: registry.Apicurio, Part: registry.Key, Type: registry.Protobuf}, `apicurio.key.globalId=000000000000004c,apicurio.key.msgType="J",apicurio.protobuf.type="K"`, "0805", "globalId 76", "0805", `"K"`, false},
+	{"Apicurio's message of a key beside a value's", registry.Framing{Form: registry.Apicurio, Part: registry.Key, Type: registry.Protobuf}, `apicurio.key.globalId=000000000000004c,apicurio.key.msgType="J",apicurio.protobuf.type="K",apicurio.value.globalId=000000000000004d,apicurio.value.msgType="J",apicurio.protobuf.type="V"`, "0805", "globalId 76", "0805", `"K"`, false},
+	{"Apicurio's message of a value beside a key's", registry.Framing{Form: registry.Apicurio, Type: registry.Protobuf}, `apicurio.key.globalId=000000000000004c,apicurio.key.msgType="J",apicurio.protobuf.type="K",apicurio.value.globalId=000000000000004d,apicurio.value.msgType="J",apicurio.protobuf.type="V"`, "0805", "globalId 77", "0805", `"V"`, false},
 	{"Apicurio's Ref", registry.Framing{Form: registry.ApicurioFour, Type: registry.Protobuf}, "", `00 0000004c 0b 0a09"Timestamp" 0805`, "globalId 76", "0805", `"Timestamp"`, false},
 	{"Apicurio's Ref behind 8 bytes", registry.Framing{Form: registry.Apicurio, Type: registry.Protobuf}, "", `00 000000000000004c 0b 0a09"Timestamp" 0805`, "globalId 76", "0805", `"Timestamp"`, false},
 	{"single object", registry.Framing{Form: registry.SingleObject, Type: registry.Avro}, "", "c301 8364988d4af459f8 02", "fingerprint f859f44a8d986483", "02", "", false},
@@ -193,7 +196,8 @@ func TestForeignFrames(t *testing.T) {
 		{"id 0 in a header", apicurio, "apicurio.value.contentId=0000000000000000", "02", "header apicurio.value: contentId 0, which no registry gives"},
 		{"another encoding", apicurio, `apicurio.value.globalId=0000000000000048,apicurio.value.encoding="XML"`, "02", `header apicurio.value.encoding: "XML" is no encoding`},
 		{"an empty value of Apicurio's", apicurio, "", "", "value: it is empty"},
-		{"no message in the headers", apicurioProtobuf, "apicurio.value.globalId=000000000000004c", "0805", "no header apicurio.value.msgType"},
+		{"no message in the headers", apicurioProtobuf, "apicurio.value.globalId=000000000000004c", "0805", "no header apicurio.protobuf.type"},
+		{"no message of the key", registry.Framing{Form: registry.Apicurio, Part: registry.Key, Type: registry.Protobuf}, `apicurio.key.globalId=000000000000004c,apicurio.value.msgType="J",apicurio.protobuf.type="V"`, "0805", "no header apicurio.protobuf.type"},
 		{"indexes instead of a Ref", four, "", "00 0000004c 00 0805", "message indexes are read with registry.form: confluent"},
 		{"a Ref beyond the bytes", four, "", `00 0000004c 0f 0a09"Timestamp"`, "is no reference to a message"},
 		{"a Ref without a name", four, "", `00 0000004c 02 1200 0805`, "is no reference to a message"},
@@ -245,7 +249,7 @@ func FuzzFrame(f *testing.F) {
 		}
 		f.Add(byte(c.framing.Form), byte(c.framing.Type), header, v)
 	}
-	names := []string{"__value_schema_id", "apicurio.value.globalId", "apicurio.value.contentId", "apicurio.value.msgType"}
+	names := []string{"__value_schema_id", "apicurio.value.globalId", "apicurio.value.contentId", "apicurio.protobuf.type"}
 	f.Fuzz(func(t *testing.T, form, language byte, header, value []byte) {
 		framing := registry.Framing{Form: registry.Form(int(form) % len(registry.Forms())), Type: registry.Type(language % 4)}
 		r := &fencepost.Record{Value: value}

@@ -8,8 +8,8 @@ import (
 
 // Message says which message of a Protobuf schema a body is: by Name or by Indexes. Both are empty with the forms that do not say it.
 type Message struct {
-	// Name is the message's name as Apicurio writes it: a full name, or one without its package, which has to be looked for in the schema
-	// then.
+	// Name is the message's name as Apicurio writes it: without the package and without the messages that it is inside of, so that it has to be
+	// looked for in the schema, and may be there more than once.
 	Name []byte
 	// Indexes lead to the message: the index among the messages of the file, then among those inside of it. Writers count in two ways where
 	// a message has map fields: see the package's documentation.

@@ -27,23 +27,23 @@ const (
 	Fingerprint             // CRC-64-AVRO of the schema's parsing canonical form; no registry can be asked by it
 )
 
+var kinds = [...]string{"no id", "id", "GUID", "globalId", "contentId", "fingerprint"}
+
+// String is the kind as messages name it: id, GUID, globalId.
+func (k Kind) String() string { return kinds[min(int(k), len(kinds)-1)] }
+
 // String is the ID for people: id 7, globalId 62, GUID 6ba7b810-9dad-11d1-80b4-00c04fd430c8.
 func (id ID) String() string {
-	number := strconv.FormatUint(id.Number, 10)
 	switch id.Kind {
-	case SchemaID:
-		return "id " + number
-	case GlobalID:
-		return "globalId " + number
-	case ContentID:
-		return "contentId " + number
-	case Fingerprint:
-		return fmt.Sprintf("fingerprint %016x", id.Number)
 	case GUID:
 		return "GUID " + id.guid()
+	case Fingerprint:
+		return fmt.Sprintf("fingerprint %016x", id.Number)
 	case NoID:
+		return "no id"
+	case SchemaID, GlobalID, ContentID:
 	}
-	return "no id"
+	return id.Kind.String() + " " + strconv.FormatUint(id.Number, 10)
 }
 
 // guid is the GUID as the registry's API takes it.

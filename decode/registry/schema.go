@@ -30,8 +30,8 @@ func (t Type) String() string {
 // Schema is a schema as the registry holds it. It never changes: neither the registry nor the Client gives an id a second text.
 // It is shared by everybody who asked for it, and must not be written to.
 type Schema struct {
-	ID   ID
-	Type Type
+	ID   ID   // as it was asked for; of a reference, NoID with Apicurio's own API
+	Type Type // AnyType where the registry does not say it: Apicurio's own API, for a GlobalID or a ContentID
 	// Text is what was registered, byte for byte: JSON for Avro and JSON Schema, the source of a .proto file for Protobuf.
 	Text string
 	// Descriptor is a serialized FileDescriptorProto, where that is what was registered for Protobuf, in base64, as the Python
@@ -46,8 +46,8 @@ type Schema struct {
 type Reference struct {
 	// Name is how the text refers to it: a full name in Avro, the path of an import in Protobuf, a URL in JSON Schema.
 	Name    string
-	Subject string
-	Version int
+	Subject string // of Apicurio: GROUP/ARTIFACT, or the artifact alone
+	Version string // a number; with Apicurio's own API any text
 	Schema  *Schema
 }
 
@@ -60,11 +60,4 @@ type Schemas interface {
 	// for often enough; *fencepost.BadRecord for an id that the registry does not know.
 	// A decoder returns both as they are.
 	Schema(ctx context.Context, id ID) (*Schema, error)
-}
-
-// Registered is a version of a subject.
-type Registered struct {
-	Subject string
-	Version int
-	*Schema
 }

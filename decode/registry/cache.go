@@ -23,8 +23,8 @@ const (
 // cache remembers the schemas of ids, and that there was none. Whoever asks for an id while another does waits for that answer.
 //
 //	             +--- schema: for ever
-//	ask --> fetch+--- unknown: NotYet, asked again after a pause ... 3 times: BadRecord, asked again after 30 s
-//	             +--- no answer: NotYet, asked again after 1 s; a registry that is silent is silent for every id
+//	ask --> fetch+--- unknown: Unready, asked again after a pause ... 3 times: BadRecord, asked again after 30 s
+//	             +--- no answer: Unready, asked again after 1 s; a registry that is silent is silent for every id
 type cache struct {
 	fetch func(context.Context, ID) (*Schema, error)
 
@@ -164,5 +164,5 @@ func (c *cache) note(a *attempt, id ID, err error) {
 
 // interrupted is the error of somebody who does not wait any longer.
 func interrupted(ctx context.Context, id ID) error {
-	return &fencepost.NotYet{Code: Silent, Reason: id.String() + ": the schema registry was not waited for", Err: context.Cause(ctx)}
+	return &fencepost.Unready{Code: Silent, Reason: id.String() + ": the schema registry was not waited for"}
 }

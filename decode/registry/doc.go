@@ -47,7 +47,7 @@
 //  4. There is no least length: a body may be empty.
 //  5. An id is asked for once; what it names never changes. Decoders that ask at once share one request.
 //  6. A registry that does not answer, or does not let us in, says nothing about a record: its partition waits
-//     ([fencepost.NotYet]).
+//     ([fencepost.Unready]).
 //  7. A registry's "unknown" makes a bad record when it was said three times, over five seconds: a server that follows another one may
 //     not know yet what was just registered. A 404 about a path is never "unknown".
 //
@@ -61,7 +61,7 @@
 // # How it fails
 //
 // Errors of [Framer.Frame] are *[fencepost.BadRecord] with the code of package decode. Errors of [Client.Schema] are those, with the code
-// [Unknown], and *[fencepost.NotYet] with one of [Silent], [Denied], [Refused] and [Unknown].
+// [Unknown], and *[fencepost.Unready] with one of [Silent], [Denied], [Refused] and [Unknown].
 //
 // # What it does not do
 //

@@ -52,7 +52,7 @@ func (a *answer) answered() bool {
 
 // notYet is the answer as decoders return it.
 func (a *answer) notYet(about string) error {
-	return &fencepost.NotYet{Code: a.code, Reason: about + a.Error(), Err: a.err}
+	return &fencepost.Unready{Code: a.code, Reason: about + a.Error()}
 }
 
 // Confluent's codes of what is not there.

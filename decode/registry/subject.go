@@ -24,7 +24,7 @@ func Subject(topic string, p Part) string { return topic + "-" + p.String() }
 
 // Latest asks for the newest version of a subject. It asks the registry each time.
 //
-// Errors: ErrNoSubject; *fencepost.NotYet where the registry does not answer, or not this.
+// Errors: ErrNoSubject; *fencepost.Unready where the registry does not answer, or not this.
 func (c *Client) Latest(ctx context.Context, subject string) (Registered, error) {
 	const newest = -1
 	r := Registered{Subject: subject}

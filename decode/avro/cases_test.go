@@ -36,7 +36,7 @@ func readCases(t testing.TB, path string) (cases []testCase) {
 			case head == "#":
 				c.name = strings.TrimSpace(c.name + " " + rest)
 			case head == "<":
-				c.bodies = append(c.bodies, strings.ReplaceAll(rest, " ", ""))
+				c.bodies = append(c.bodies, rest)
 			case head == ">":
 				c.rows = append(c.rows, rest)
 			case head == "unknown=error":
@@ -134,6 +134,14 @@ func decodeRow(d fencepost.Decoder, columns []fencepost.Column, r *fencepost.Rec
 	return strings.Join(row, " | "), nil
 }
 
+func unhex(t testing.TB, text string) []byte {
+	b, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return b
+}
+
 // TestCases are the rules of what becomes of a value, in a form to read.
 func TestCases(t *testing.T) {
 	for _, c := range readCases(t, "testdata/cases.txt") {
@@ -148,10 +156,7 @@ func TestCases(t *testing.T) {
 			d := make()
 			columns := columnsOf(d)
 			for i, text := range c.bodies {
-				body, err := hex.DecodeString(text)
-				if err != nil {
-					t.Fatal(err)
-				}
+				body := unhex(t, text)
 				got, err := decodeRow(d, columns, &fencepost.Record{Value: body, Key: []byte("k")})
 				if b, ok := errors.AsType[*fencepost.BadRecord](err); ok && b.Code == decode.Undecodable {
 					got = "bad: " + b.Reason

@@ -168,7 +168,7 @@ func (d *decoder) flow(p *plan, pc int, v []byte, i int, columns []fencepost.Col
 	case opMissing:
 		d.err = d.Cells[s.col].Missing(&columns[s.col])
 	case opMismatch:
-		d.err = d.Cells[s.col].Mismatch(&columns[s.col], "%s", p.paths[pc])
+		d.err = d.mismatch(s.col, columns, func() string { return p.paths[pc] })
 	case opOfRecord:
 		_, d.err = d.Cells[s.col].OfRecord(d.record, &columns[s.col])
 	}
@@ -346,26 +346,28 @@ func (d *decoder) putBytes(n *node, c *decode.Cell, col *fencepost.Column, b []b
 
 // misfit says of the value v[i:k] that it does not fit its column.
 func (d *decoder) misfit(s *step, v []byte, i, k int, columns []fencepost.Column) int {
-	c := &d.Cells[s.col]
-	if d.err = c.Mismatch(&columns[s.col], "%s does not fit %s", shown{d, s.node, v[i:k]}, c.Type); d.err != nil {
+	d.err = d.mismatch(s.col, columns, func() string { return d.shown(s.node, v[i:k]) + " does not fit " + d.Cells[s.col].Type.String() })
+	if d.err != nil {
 		return ^i
 	}
 	return k
 }
 
-// shown is a value for people. It is formatted only where a mismatch is an error.
-type shown struct {
-	*decoder
-	n *node
-	v []byte
+// mismatch appends what the rule of a column says. The reason is asked for only where that is an error.
+func (d *decoder) mismatch(k int, columns []fencepost.Column, reason func() string) error {
+	c := &d.Cells[k]
+	if c.Forgives() {
+		return c.Mismatch(&columns[k], "")
+	}
+	return c.Mismatch(&columns[k], "%s", reason())
 }
 
-// String is the value as JSON, or its bytes where JSON cannot say it, and its type.
-func (s shown) String() string {
+// shown is a value for people: as JSON, or its bytes where JSON cannot say it, and its type.
+func (d *decoder) shown(n *node, v []byte) string {
 	const most = 40
-	text := fmt.Sprintf("% x", s.v[:min(len(s.v), most/3)])
-	if i := s.json(s.n, s.v, 0); i >= 0 && !s.unsaid {
-		text = string(s.said)
+	text := fmt.Sprintf("% x", v[:min(len(v), most/3)])
+	if i := d.json(n, v, 0); i >= 0 && !d.unsaid {
+		text = string(d.said)
 	}
 	for at := range text {
 		if at > most {
@@ -373,5 +375,5 @@ func (s shown) String() string {
 			break
 		}
 	}
-	return text + " (" + s.n.String() + ")"
+	return text + " (" + n.String() + ")"
 }

@@ -56,6 +56,9 @@ func ofRegistry(s *registry.Schema) (*Schema, error) {
 	return Parse(s.Text, references...)
 }
 
+// anyName takes names that the specification does not: old writers did, and a column takes a field by any.
+var anyName = twmb.WithLaxNames(func(string) error { return nil })
+
 // builder makes nodes of parsed schemas.
 type builder struct {
 	names map[string]*node // :: full name -> record, enum or fixed
@@ -66,7 +69,6 @@ func (b *builder) parse(cache *twmb.SchemaCache, text string) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	anyName := twmb.WithLaxNames(func(string) error { return nil })
 	parsed, err := cache.Parse(mended, anyName)
 	if err != nil {
 		return nil, err

@@ -211,7 +211,7 @@ func (w *wire) next(b *block, n *node, v []byte, i int) (more bool, next int) {
 				return false, j
 			}
 			if size < 0 || size > int64(len(v)-j) {
-				return false, w.stop(flawLength, k)
+				return false, w.stop(flawBlock, k)
 			}
 			count, k, b.end = -count, j, j+int(size)+1
 		}

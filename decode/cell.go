@@ -85,6 +85,9 @@ func (c *Cell) Mismatch(col *fencepost.Column, format string, args ...any) error
 	return nil
 }
 
+// Forgives reports whether the rule for a value that does not fit makes no bad record of it, so that Mismatch needs no reason.
+func (c *Cell) Forgives() bool { return c.mismatch.kind != ruleError }
+
 // stand appends a rule's value in the place of one that is not there or does not fit.
 func (c *Cell) stand(s *standin, col *fencepost.Column) {
 	switch s.kind {
@@ -310,10 +313,10 @@ func (c *Cell) take(v []byte, t *token, col *fencepost.Column) error {
 	if c.scratch, ok = c.append(col, v, t, c.scratch); ok {
 		return nil
 	}
-	if c.mismatch.kind == ruleError {
-		return c.Mismatch(col, "%s", c.misfit(v, t))
+	if c.Forgives() {
+		return c.Mismatch(col, "")
 	}
-	return c.Mismatch(col, "")
+	return c.Mismatch(col, "%s", c.misfit(v, t))
 }
 
 // OfRecord appends what a path of the record itself leads to. is: From().Meta is not empty, and the row is appended, unless there

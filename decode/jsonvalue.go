@@ -13,11 +13,17 @@ import (
 // AppendInstant appends a moment, n of a unit since 1970 UTC, as a JSON string: "2001-02-03T12:34:56.789Z". It is of the years 0000 to
 // 9999, or not ok.
 func AppendInstant(dst []byte, n int64, unit Unit) (_ []byte, ok bool) {
-	us, ok := unit.micros(n)
-	if !ok || us < firstDay*microsPerDay || us >= (lastDay+1)*microsPerDay {
+	if !InCalendar(n, unit) {
 		return dst, false
 	}
+	us, _ := unit.micros(n)
 	return append(appendInstant(append(dst, '"'), us), '"'), true
+}
+
+// InCalendar reports whether a moment, n of a unit since 1970 UTC, is of the years 0000 to 9999.
+func InCalendar(n int64, unit Unit) bool {
+	us, ok := unit.micros(n)
+	return ok && us >= firstDay*microsPerDay && us < (lastDay+1)*microsPerDay
 }
 
 // AppendDay appends a day, n days since 1970, as a JSON string: "2001-02-03". It is of the years 0000 to 9999, or not ok.

@@ -1,0 +1,379 @@
+package avro
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"unicode/utf8"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/decode/registry"
+)
+
+// decoder runs plans over bodies. It is used by one goroutine.
+type decoder struct {
+	*decode.Row
+	wire
+	framer *registry.Framer
+	plans  *plans
+	known  map[registry.ID]*plan
+	last   registry.ID // whose plan is in plan
+	plan   *plan       // nil: of none yet
+
+	record *fencepost.Record // that is decoded now
+	found  []int             // where the parts of arrays and maps are
+	failed int               // the step that failed
+	err    error             // of a cell; nil: the flaw says what is wrong
+	digits []byte
+	said   []byte // of a json column
+	unsaid bool   // said has a value that JSON cannot say
+}
+
+// Decode appends the record's fields.
+func (d *decoder) Decode(r *fencepost.Record, columns []fencepost.Column) error {
+	frame, err := d.framer.Frame(r)
+	switch {
+	case err != nil:
+		return err
+	case frame.Null:
+		return d.Empty(r, columns)
+	case frame.Encoding == registry.AvroJSON:
+		return bad("%s is text of Avro's JSON encoding, which is not read: its producer has apicurio.registry.avro.encoding=JSON, and the default BINARY is read", d.part())
+	}
+	p := d.plan
+	if p == nil || d.last != frame.ID {
+		if p, err = d.turn(frame.ID, r); err != nil {
+			return err
+		}
+	}
+	if p.refuse != nil {
+		return p.refuse
+	}
+	d.record, d.found, d.err, d.failed, d.empty = r, d.found[:0], nil, none, maxEmpty
+	i := d.run(p, 0, frame.Body, 0, columns)
+	if i >= 0 && i < len(frame.Body) {
+		i = d.stop(flawRest, i)
+	}
+	if i < 0 {
+		return d.flawed(p, ^i+len(d.Bytes(r))-len(frame.Body))
+	}
+	d.Observe(columns)
+	return nil
+}
+
+// turn takes the plan of another schema.
+func (d *decoder) turn(id registry.ID, r *fencepost.Record) (*plan, error) {
+	p, ok := d.known[id]
+	if !ok {
+		var err error
+		if p, err = d.plans.plan(id); err != nil {
+			return nil, err
+		}
+		d.known[id] = p
+		for _, name := range p.unknown {
+			d.Unknown(name, r)
+		}
+	}
+	d.last, d.plan = id, p
+	return p, nil
+}
+
+func (d *decoder) part() string {
+	if d.OfKey() {
+		return "key"
+	}
+	return "value"
+}
+
+// flawed is the error of a record whose body is wrong at byte i of the value.
+func (d *decoder) flawed(p *plan, i int) error {
+	if d.err != nil {
+		return d.err
+	}
+	field := ""
+	if d.failed != none && p.paths[d.failed] != "" {
+		field = "field " + p.paths[d.failed] + ": "
+	}
+	return bad("%s%s is no Avro of its schema (%s) at byte %d: %s", field, d.part(), d.last, i, flaws[d.flaw])
+}
+
+// run runs the program at step pc over v from byte i on, and returns the index behind what it has read.
+func (d *decoder) run(p *plan, pc int, v []byte, i int, columns []fencepost.Column) int {
+	for {
+		s := &p.steps[pc]
+		if s.op < opSkip {
+			if s.op == opEnd {
+				return i
+			}
+			pc, i = d.flow(p, pc, v, i, columns)
+		} else {
+			if s.null != s.other {
+				var null bool
+				if null, i = d.nullable(s, v, i); i < 0 {
+					d.failed = pc
+					return i
+				}
+				if null {
+					if s.col >= 0 {
+						columns[s.col].AppendNull()
+					}
+					pc++
+					continue
+				}
+			}
+			if i = d.value(s, v, i, columns); i < 0 && d.failed == none {
+				d.failed = pc
+			}
+			pc++
+		}
+		if i < 0 {
+			return i
+		}
+	}
+}
+
+// nullable reads the branch of a union with null.
+func (d *decoder) nullable(s *step, v []byte, i int) (null bool, next int) {
+	if i < len(v) && (v[i] == s.null || v[i] == s.other) {
+		return v[i] == s.null, i + 1
+	}
+	k, next := d.choice(flawBranch, 2, v, i)
+	return next >= 0 && byte(2*k) == s.null, next
+}
+
+// flow runs a step that reads no value by itself, and returns the next one.
+func (d *decoder) flow(p *plan, pc int, v []byte, i int, columns []fencepost.Column) (next, at int) {
+	s := &p.steps[pc]
+	next = pc + 1
+	switch s.op {
+	case opJump:
+		return s.to, i
+	case opUnion:
+		k, at := d.choice(flawBranch, len(s.branches), v, i)
+		if at < 0 {
+			d.failed = pc
+			return next, at
+		}
+		return p.jumps[s.to][k], at
+	case opPeek:
+		if at := d.run(p, next, v, i, columns); at < 0 {
+			return next, at
+		}
+		return s.to, i
+	case opParts:
+		return next, d.someParts(p, pc, v, i, columns)
+	case opNull:
+		columns[s.col].AppendNull()
+	case opMissing:
+		d.err = d.Cells[s.col].Missing(&columns[s.col])
+	case opMismatch:
+		d.err = d.mismatch(s.col, columns, func() string { return p.paths[pc] })
+	case opOfRecord:
+		_, d.err = d.Cells[s.col].OfRecord(d.record, &columns[s.col])
+	}
+	if d.err != nil {
+		return next, ^i
+	}
+	return next, i
+}
+
+// value runs a step that reads one value.
+func (d *decoder) value(s *step, v []byte, i int, columns []fencepost.Column) int {
+	switch s.op {
+	case opSkip:
+		return d.skip(s.node, v, i, 1)
+	case opLong, opMillis:
+		n, k := d.long(v, i)
+		if k < 0 {
+			return k
+		}
+		if s.op == opLong {
+			columns[s.col].AppendInt(n)
+			return k
+		}
+		if n > math.MaxInt64/1000 || n < math.MinInt64/1000 {
+			return d.misfit(s, v, i, k, columns)
+		}
+		columns[s.col].AppendInt(n * 1000)
+		return k
+	case opInt:
+		n, k := d.int(v, i)
+		if k >= 0 {
+			columns[s.col].AppendInt(n)
+		}
+		return k
+	case opText:
+		text, k := d.sized(v, i)
+		if k >= 0 && isASCII(text) {
+			columns[s.col].AppendBytes(text)
+			return k
+		}
+	case opDouble:
+		b, k := d.fixed(v, i, 8)
+		if k < 0 {
+			return k
+		}
+		x := math.Float64frombits(binary.LittleEndian.Uint64(b))
+		if x-x != 0 { // NaN, or an infinity
+			return d.misfit(s, v, i, k, columns)
+		}
+		columns[s.col].AppendFloat(x)
+		return k
+	case opSymbol:
+		text, k := d.symbol(s.node, v, i)
+		if k >= 0 {
+			columns[s.col].AppendBytes(text)
+		}
+		return k
+	case opBool:
+		b, k := d.boolean(v, i)
+		if k >= 0 {
+			columns[s.col].AppendBool(b)
+		}
+		return k
+	}
+	return d.put(s, v, i, columns)
+}
+
+// put reads a value and puts it into its column by the verbs of a Cell.
+func (d *decoder) put(s *step, v []byte, i int, columns []fencepost.Column) int {
+	n, c, col := s.node, &d.Cells[s.col], &columns[s.col]
+	if c.Type == fencepost.JSON {
+		k := d.json(n, v, i)
+		if k < 0 {
+			return k
+		}
+		if d.unsaid {
+			return d.misfit(s, v, i, k, columns)
+		}
+		col.AppendBytes(d.said)
+		return k
+	}
+	k, ok := i, false
+	switch n.kind {
+	case booleanKind:
+		var b bool
+		b, k = d.boolean(v, i)
+		ok = k >= 0 && c.Bool(col, b)
+	case intKind, longKind:
+		var x int64
+		x, k = d.integer(n, v, i)
+		ok = k >= 0 && putInt(n, c, col, x)
+	case floatKind, doubleKind:
+		var x float64
+		x, k = d.float(n, v, i)
+		ok = k >= 0 && c.Float(col, x, 8*n.least)
+	case stringKind:
+		var b []byte
+		b, k = d.text(v, i)
+		ok = k >= 0 && putText(c, col, b)
+	case enumKind:
+		var b []byte
+		b, k = d.symbol(n, v, i)
+		ok = k >= 0 && c.Text(col, b)
+	case bytesKind, restKind, fixedKind:
+		var b []byte
+		b, k = d.binary(n, v, i)
+		ok = k >= 0 && d.putBytes(n, c, col, b)
+	}
+	if k >= 0 && !ok {
+		return d.misfit(s, v, i, k, columns)
+	}
+	return k
+}
+
+// integer reads an int or a long.
+func (w *wire) integer(n *node, v []byte, i int) (int64, int) {
+	if n.kind == intKind {
+		return w.int(v, i)
+	}
+	return w.long(v, i)
+}
+
+// float reads a float or a double, little-endian.
+func (w *wire) float(n *node, v []byte, i int) (float64, int) {
+	b, k := w.fixed(v, i, n.least)
+	switch {
+	case k < 0:
+		return 0, k
+	case n.kind == floatKind:
+		return float64(math.Float32frombits(binary.LittleEndian.Uint32(b))), k
+	}
+	return math.Float64frombits(binary.LittleEndian.Uint64(b)), k
+}
+
+// putInt puts an int or a long.
+func putInt(n *node, c *decode.Cell, col *fencepost.Column, x int64) bool {
+	switch n.meaning {
+	case day:
+		return c.Day(col, x)
+	case clock:
+		return c.Clock(col, x, n.unit)
+	case instant:
+		if n.calendar && c.Type == fencepost.Timestamp && !decode.InCalendar(x, n.unit) {
+			return false
+		}
+		return c.Instant(col, x, n.unit)
+	}
+	return c.Int(col, x)
+}
+
+// putText puts a string. Bytes of a string are those of its text, as Avro's resolution has it, and not base64 as in JSON.
+func putText(c *decode.Cell, col *fencepost.Column, b []byte) bool {
+	if c.Type == fencepost.Bytes {
+		return c.Raw(col, b)
+	}
+	return c.Text(col, b)
+}
+
+// putBytes puts bytes or a fixed. A column of text takes those that are UTF-8.
+func (d *decoder) putBytes(n *node, c *decode.Cell, col *fencepost.Column, b []byte) (ok bool) {
+	switch {
+	case n.meaning == decimal:
+		d.digits, ok = decode.AppendTwosComplement(d.digits[:0], b, n.scale)
+		return ok && c.Decimal(col, d.digits)
+	case n.meaning == uuid:
+		return c.UUID(col, [16]byte(b))
+	case n.meaning == duration:
+		d.digits = appendPeriod(d.digits[:0], b)
+		return c.Text(col, d.digits)
+	case c.Type == fencepost.Text:
+		return utf8.Valid(b) && c.Text(col, b)
+	}
+	return c.Raw(col, b)
+}
+
+// misfit says of the value v[i:k] that it does not fit its column.
+func (d *decoder) misfit(s *step, v []byte, i, k int, columns []fencepost.Column) int {
+	d.err = d.mismatch(s.col, columns, func() string { return d.shown(s.node, v[i:k]) + " does not fit " + d.Cells[s.col].Type.String() })
+	if d.err != nil {
+		return ^i
+	}
+	return k
+}
+
+// mismatch appends what the rule of a column says. The reason is asked for only where that is an error.
+func (d *decoder) mismatch(k int, columns []fencepost.Column, reason func() string) error {
+	c := &d.Cells[k]
+	if c.Forgives() {
+		return c.Mismatch(&columns[k], "")
+	}
+	return c.Mismatch(&columns[k], "%s", reason())
+}
+
+// shown is a value for people: as JSON, or its bytes where JSON cannot say it, and its type.
+func (d *decoder) shown(n *node, v []byte) string {
+	const most = 40
+	text := fmt.Sprintf("% x", v[:min(len(v), most/3)])
+	if i := d.json(n, v, 0); i >= 0 && !d.unsaid {
+		text = string(d.said)
+	}
+	for at := range text {
+		if at > most {
+			text = text[:at] + "..."
+			break
+		}
+	}
+	return text + " (" + n.String() + ")"
+}

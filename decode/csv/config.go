@@ -128,6 +128,7 @@ func (c *Config) place(header []string, exact bool) (fields []decode.Field, plac
 				f.From, taken[n] = decode.Literal(header[n]), true
 			default:
 				fault(*f, fmt.Sprintf("the header has %d names", len(header)), fmt.Sprintf("[0] to [%d]", len(header)-1))
+				f.From = decode.Literal(f.From) // it has its error
 			}
 			continue
 		}

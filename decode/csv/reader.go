@@ -46,7 +46,7 @@ func (d *reader) Decode(r *fencepost.Record, columns []fencepost.Column) error {
 	begin := 0
 	if bytes.HasPrefix(v, byteOrderMark) {
 		if !d.skipBOM {
-			return bad("it begins with a byte order mark (U+FEFF); csv: {bom: skip} passes over it")
+			return bad("it begins with a byte order mark (U+FEFF)")
 		}
 		begin = len(byteOrderMark)
 	}

@@ -27,6 +27,9 @@ func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill) (decode.Fa
 		config.Fields = append(config.Fields, decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit,
 			Missing: c.Missing.rule(c.Type), Mismatch: c.Mismatch.rule(c.Type)})
 	}
+	if f.Decode == "csv" {
+		return f.CSV.decoder(config)
+	}
 	return decode.JSON(config)
 }
 

@@ -31,7 +31,7 @@ func NewLayout(c Config) (*Layout, error) {
 func (l *Layout) Row() *Row {
 	r := &Row{layout: l, look: l.config.Fill.begin(l.columns), Cells: make([]Cell, len(l.config.Fields))}
 	for i, f := range l.config.Fields {
-		from, _ := f.path() // checkFields has passed it
+		from, _ := f.Path() // checkFields has passed it
 		r.Cells[i] = Cell{Field: f, from: from, missing: ready(f.Missing), mismatch: ready(f.Mismatch)}
 	}
 	return r

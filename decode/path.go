@@ -112,8 +112,8 @@ func Literal(name string) string {
 	return string(quoted)
 }
 
-// path is the parsed From; without one, the field that is named as the column is.
-func (f *Field) path() (Path, error) {
+// Path is the parsed From; without one, the field that is named as the column is.
+func (f *Field) Path() (Path, error) {
 	if f.From == "" {
 		return Path{Steps: []Step{{Name: f.Column, Index: -1}}}, nil
 	}
@@ -122,7 +122,7 @@ func (f *Field) path() (Path, error) {
 
 // checkFrom returns why a field cannot be taken from where it is, and the remedy.
 func (f *Field) checkFrom() (reason, help string) {
-	p, err := f.path()
+	p, err := f.Path()
 	if err != nil {
 		return err.Error(), `user.geo.country, tags[0], "a.b" with a dot in its name, _key, _headers.NAME`
 	}

@@ -68,7 +68,7 @@ var arrows = []arrow{
 	{[]string{"internal/admin"}, []string{".", "ledger", "sink", "source", "internal/foreign", "internal/text"}, nil},
 	{[]string{"internal/dash/..."}, []string{".", "engine/...", "internal/admin", "internal/dash/...", "internal/pipeline", "internal/target", "internal/view"}, []string{"..."}},
 	{[]string{"internal/expression"}, []string{"."}, []string{"github.com/expr-lang/expr/..."}},
-	{[]string{"internal/pipeline"}, []string{".", "ledger", "sink", "decode", "engine", "internal/admin", "internal/codes", "internal/foreign", "internal/pipeline/...", "internal/text"}, nil},
+	{[]string{"internal/pipeline"}, []string{".", "ledger", "sink", "decode/...", "engine", "internal/admin", "internal/codes", "internal/foreign", "internal/pipeline/...", "internal/text"}, nil},
 	{[]string{"internal/pipeline/keys"}, []string{".", "internal/screen", "internal/text"}, []string{"github.com/goccy/go-yaml/..."}},
 	{[]string{"internal/pipeline/kinds"}, slices.Concat(technologies, []string{".", "ledger", "sink", "internal/expression", "internal/foreign", "internal/pipeline/keys", "internal/text"}), nil},
 	{[]string{"internal/view"}, []string{".", "ledger", "internal/admin", "internal/codes", "internal/foreign", "internal/foreign/offsetfile", "internal/pipeline", "internal/screen", "internal/text"}, nil},

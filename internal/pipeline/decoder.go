@@ -34,6 +34,9 @@ func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill) (decode.Fa
 	if f.enveloped() {
 		return debezium.New(debezium.Config{Decode: config, Key: f.sinkKey(), Schema: f.Envelope == debeziumSchema, Values: decode.JSON, Keys: decode.JSON})
 	}
+	if f.Decode == "csv" {
+		return f.CSV.decoder(config)
+	}
 	return decode.JSON(config)
 }
 

@@ -31,6 +31,9 @@ func (f *File) Does() []ledger.Part {
 	if f.enveloped() {
 		decode += ", envelope " + f.Envelope
 	}
+	if f.Decode == "csv" {
+		decode += f.CSV.does()
+	}
 	parts = append(parts, ledger.Part{Name: "decode", Text: decode})
 	for _, c := range f.Schema {
 		parts = append(parts, ledger.Part{Name: "column " + c.Name, Text: c.does()})

@@ -38,11 +38,12 @@ type File struct {
 	Group  fencepost.Group
 	Source kinds.Source
 
-	Decode        string   // json or raw
 	Envelope      string   // around the row: none, debezium or debezium_with_schema
+	Decode        string   // json, csv or raw
+	CSV           CSV      // of decode: csv
 	Schema        []Column // in the order of the file; for raw, empty or one
 	RefuseUnknown bool     // unknown_fields: error
-	Tombstone     string   // of a record without a value: park, skip or nulls; for json
+	Tombstone     string   // of a record without a value: park, skip or nulls; not for raw
 
 	Sink        kinds.Named[kinds.Sink]
 	Ledger      kinds.Named[kinds.Ledger]   // zero where the sink keeps it
@@ -162,6 +163,7 @@ func readFile(r *keys.Reader, name string) *File {
 		},
 		Decode:        keys.Get[string](r, "decode"),
 		Envelope:      keys.Get[string](r, "envelope"),
+		CSV:           readCSV(r),
 		Schema:        keys.Value[[]Column](r, "schema"),
 		RefuseUnknown: keys.Get[string](r, "unknown_fields") == "error",
 		Tombstone:     keys.Get[string](r, "tombstone"),
@@ -228,7 +230,7 @@ func (f *File) Line(path string) string {
 
 // NoRow reports whether a record makes no row, by the rule of the file: an audit misses none there.
 func (f *File) NoRow(r *fencepost.Record) bool {
-	return f.Decode == "json" && (f.Tombstone == "skip" || f.enveloped()) && r.Value == nil
+	return f.Decode != "raw" && (f.Tombstone == "skip" || f.enveloped()) && r.Value == nil
 }
 
 // Topic is how messages name what the source reads.

@@ -65,7 +65,7 @@ func defaultOf(k *keys.Row) any {
 			return keys.Object{}
 		}
 	}
-	return k.Def
+	return k.Default()
 }
 
 func valueSchema(k *keys.Row) keys.Object {

@@ -54,7 +54,14 @@ var meanings = map[string]string{
 	"source.fetch_memory":    "How many bytes of fetched records are held before they are decoded, decompressed. Less costs speed where a broker has much ready.",
 	"source.sasl.user":       "The user to log in as; PLAIN and SCRAM.",
 
-	"decode": "json takes objects, exactly: duplicates, large integers and escapes included. raw puts the whole value into one column.",
+	"decode":        "json takes objects, exactly: duplicates, large integers and escapes included. csv takes one line a record (RFC 4180). raw puts the whole value into one column.",
+	"csv.delimiter": "The character between two fields, one of ASCII. A tab is written \"\\t\".",
+	"csv.quote":     "The character around a field that holds a delimiter, a line break or a quote; two of them are one within. Empty: no character is a quote.",
+	"csv.header": "The names of a record's fields, in their order; a column takes the field of its name, or of from:, which may be a place too: \"[0]\" is the first. A record has as " +
+		"many fields as the header has names. Empty: the columns of schema, in their order, where none has a place.",
+	"csv.null_word": "The field that is null where it is not quoted. Empty: the empty field, as in COPY of Postgres; with a word, such as \\N, an empty field is an empty text.",
+	"csv.trim":      "Blanks and tabs around a field, outside of its quotes, are no part of it.",
+	"csv.bom":       "What a byte order mark in front of a record means: refuse makes the record bad, skip passes over it.",
 	"schema": "The columns: a name and a type, or {type: int, from: PATH, missing: error, mismatch: error, unit: ms}. Types are text int float bool timestamp decimal " +
 		"json bytes date time uuid. A name may not begin with _.",
 	"unknown_fields": "What a field of a record means that no column takes: ignore reports each name once, error parks the partition.",

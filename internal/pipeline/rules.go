@@ -181,7 +181,9 @@ var rawColumn = decode.RawColumn().Name
 func schemaRules(r *keys.Reader, f *File) {
 	there := r.Named("schema")
 	switch {
-	case f.Decode == "json" && !there:
+	case csvRules(r, f):
+		return
+	case f.Decode != "raw" && !there:
 		r.Find("key-missing", keys.Place{Line: 1, Column: 1, Width: 1}, "schema: {COLUMN: text}; fencepost init samples a topic and writes it",
 			"the file has no schema")
 		return
@@ -190,7 +192,7 @@ func schemaRules(r *keys.Reader, f *File) {
 			"decode raw makes one column, schema has %d", len(f.Schema))
 		return
 	case f.Decode == "raw" && r.Has("tombstone"):
-		r.Find("bad-value", r.KeyAt("tombstone"), "drop it; or decode: json", "tombstone is for decode json: raw gives a null for a record without a value")
+		r.Find("bad-value", r.KeyAt("tombstone"), "drop it; or another decode", "decode raw has no tombstone: it gives a null for a record without a value")
 		return
 	case len(f.Schema) == 0:
 		return
@@ -232,6 +234,10 @@ func fieldErrors(r *keys.Reader, f *File, err error) {
 	var field *decode.FieldError
 	if !errors.As(err, &field) {
 		r.Find("bad-value", r.KeyAt("schema"), "", "schema: %v", err)
+		return
+	}
+	if key := keys.Join("csv", field.Key); field.Column == "" && f.Decode == "csv" && fileKeys.Of(key) != nil {
+		r.Find("bad-value", r.KeyAt(key), field.Help, "%s: %s", key, field.Reason)
 		return
 	}
 	at := r.KeyAt("schema")

@@ -111,6 +111,14 @@ func (t Table) example(k *Row) string {
 // Name is the key without the path above it.
 func (k *Row) Name() string { _, n := Split(k.Path); return n }
 
+// Default is the default without the quotes that a text has in YAML.
+func (k *Row) Default() string {
+	if n := len(k.Def); k.Form == FormText && n >= 2 && k.Def[0] == k.Def[n-1] && (k.Def[0] == '"' || k.Def[0] == '\'') {
+		return k.Def[1 : n-1]
+	}
+	return k.Def
+}
+
 // Split cuts a path into the key and the path above it, which is empty at the top.
 func Split(path string) (parent, name string) {
 	if i := strings.LastIndexByte(path, '.'); i >= 0 {

@@ -19,7 +19,7 @@ func Get[T any](r *Reader, path string) T {
 		if k.Must || k.Def == "" || k.Def == `""` || k.Def == "[]" {
 			return zero
 		}
-		if v, _ = Parse(k, k.Def); v == nil {
+		if v, _ = Parse(k, k.Default()); v == nil {
 			panic("keys: the default of " + path + " does not parse")
 		}
 	}

@@ -11,6 +11,7 @@ require (
 
 require (
 	github.com/bufbuild/protocompile v0.14.1
+	github.com/twmb/franz-go/pkg/sr v1.8.0 // indirect
 	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/telemetry v0.0.0-20261009151841-97e8ea77aa2a // indirect
 	golang.org/x/tools v0.52.0 // indirect

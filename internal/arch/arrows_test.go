@@ -52,6 +52,7 @@ var arrows = []arrow{
 	connects("file/...", nil, "github.com/parquet-go/parquet-go/..."),
 	connects("s3/...", nil, "github.com/minio/minio-go/v7/...", "github.com/parquet-go/parquet-go/..."),
 	connects("http/...", nil),
+	{[]string{"decode/registry"}, []string{".", "decode", "internal/text"}, []string{"github.com/twmb/franz-go/pkg/sr/..."}},
 	{[]string{"decode/..."}, []string{".", "decode/..."}, []string{"github.com/hamba/avro/...", "google.golang.org/protobuf/...", "github.com/bufbuild/protocompile/..."}},
 	{[]string{"internal/arch", "internal/manual", "internal/scenarios", "internal/screen", "internal/text"}, nil, nil},
 	{[]string{"internal/codes"}, []string{".", "ledger", "sink"}, nil},
@@ -75,8 +76,8 @@ var arrows = []arrow{
 	{[]string{"cmd/...", "bench/...", "examples/..."}, []string{"..."}, []string{"..."}},
 }
 
-// franzPackages are the packages that may import the Kafka client.
-var franzPackages = []string{"connector/kafka/...", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "internal/trial", "cmd/...", "bench/...", "examples/..."}
+// franzPackages are the packages that may import the Kafka client; the schema registry's, which is a module of its own, is beside it.
+var franzPackages = []string{"connector/kafka/...", "decode/registry", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "internal/trial", "cmd/...", "bench/...", "examples/..."}
 
 // technologies are the packages that only the wiring and the programs may know all of.
 var technologies = []string{"connector/memory", "connector/atleastonce", "connector/kafka/...", "connector/postgres/...", "connector/sqlite/...", "connector/mysql/...", "connector/redis/...", "connector/zookeeper/...", "file/...", "s3/...", "http/..."}

@@ -30,7 +30,7 @@ func (e *BadRecord) Error() string { return e.Reason }
 // Unready says that a record cannot be decoded yet, for no fault of its own: its schema is in a registry that has not answered.
 // The record's partition waits, and the record is tried again.
 type Unready struct {
-	Code   string // registry-unavailable
+	Code   string // registry-silent
 	Reason string // for people: the registry at http://localhost:8081 refuses connections
 	// Await returns once the answer is there, good or bad, or the context ends: another try before is in vain. nil: no answer is
 	// on its way, and a later try asks anew.

@@ -7,11 +7,12 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/decode/debezium"
+	"github.com/fencepost/fencepost/decode/registry"
 )
 
 // decoder makes the decoder that the file describes. unknown is called with each field that the schema does not take, once;
-// fill receives what the first records fill. Both may be nil.
-func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill) (decode.Factory, error) {
+// fill receives what the first records fill. Both may be nil. schemas is asked for the ids of records; nil for a decoder that decodes nothing.
+func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas registry.Schemas) (decode.Factory, error) {
 	if f.Decode == "raw" {
 		column := decode.RawColumn()
 		if len(f.Schema) == 1 {
@@ -32,12 +33,26 @@ func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill) (decode.Fa
 		config.Fields = append(config.Fields, field)
 	}
 	if f.enveloped() {
-		return debezium.New(debezium.Config{Decode: config, Key: f.sinkKey(), Schema: f.Envelope == debeziumSchema, Values: decode.JSON, Keys: decode.JSON})
+		return debezium.New(debezium.Config{Decode: config, Key: f.sinkKey(), Schema: f.Envelope == debeziumSchema, Values: f.format(schemas), Keys: decode.JSON})
 	}
-	if f.Decode == "csv" {
-		return f.CSV.decoder(config)
+	return f.format(schemas)(config)
+}
+
+// format makes the decoders of values with named fields.
+func (f *File) format(schemas registry.Schemas) func(decode.Config) (decode.Factory, error) {
+	switch f.Decode {
+	case "csv":
+		return f.CSV.decoder
+	case "json_schema":
+		return func(c decode.Config) (decode.Factory, error) {
+			factory, err := decode.JSON(c)
+			if err != nil {
+				return nil, err
+			}
+			return registry.JSONSchema(f.Registry.Framing(), schemas, factory), nil
+		}
 	}
-	return decode.JSON(config)
+	return decode.JSON
 }
 
 // The envelopes of a change stream: the event alone, and with its schema beside it, as Kafka Connect's JsonConverter writes it by
@@ -92,7 +107,7 @@ func (s Stance) rule(t fencepost.Type) decode.Rule {
 
 // Columns is what the file's decoder makes of a record.
 func (f *File) Columns() []fencepost.ColumnSpec {
-	factory, err := f.decoder(nil, nil)
+	factory, err := f.decoder(nil, nil, nil)
 	if err != nil {
 		return nil // Parse has refused such a file
 	}

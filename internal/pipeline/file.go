@@ -39,11 +39,12 @@ type File struct {
 	Source kinds.Source
 
 	Envelope      string   // around the row: none, debezium or debezium_with_schema
-	Decode        string   // json, csv or raw
+	Decode        string   // json, csv, raw or json_schema
 	CSV           CSV      // of decode: csv
 	Schema        []Column // in the order of the file; for raw, empty or one
 	RefuseUnknown bool     // unknown_fields: error
 	Tombstone     string   // of a record without a value: park, skip or nulls; not for raw
+	Registry      kinds.Registry
 
 	Sink        kinds.Named[kinds.Sink]
 	Ledger      kinds.Named[kinds.Ledger]   // zero where the sink keeps it
@@ -167,6 +168,7 @@ func readFile(r *keys.Reader, name string) *File {
 		Schema:        keys.Value[[]Column](r, "schema"),
 		RefuseUnknown: keys.Get[string](r, "unknown_fields") == "error",
 		Tombstone:     keys.Get[string](r, "tombstone"),
+		Registry:      kinds.ReadRegistry(r),
 		Sink:          first(kinds.Sinks.Read(r)),
 		Ledger:        first(kinds.Ledgers.Read(r)),
 		Mirrors:       kinds.Mirrors.Read(r),
@@ -232,6 +234,9 @@ func (f *File) Line(path string) string {
 func (f *File) NoRow(r *fencepost.Record) bool {
 	return f.Decode != "raw" && (f.Tombstone == "skip" || f.enveloped()) && r.Value == nil
 }
+
+// isJSON reports whether records are JSON objects, with or without a schema's id.
+func (f *File) isJSON() bool { return f.Decode == "json" || f.Decode == "json_schema" }
 
 // Topic is how messages name what the source reads.
 func (f *File) Topic() string {

@@ -68,7 +68,10 @@ func TestO1ParkedBySinkIsInTheLedger(t *testing.T) {
 		}
 		refuses(s, tp(1), 3)
 		w.produce(tp(1), 1)
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // no watch comes meanwhile
+		if r := reported(t, s, tp(1)); r.Halt != ledger.HaltParked || r.Offset != 3 {
+			t.Errorf("reported within a second: %+v, want t:1 parked at 3", r)
+		}
 		if err := wk.end(); err != nil {
 			t.Fatal(err)
 		}

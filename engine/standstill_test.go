@@ -63,7 +63,7 @@ func (b severed) CommittedOffsets(ctx context.Context, g fencepost.Group) (map[f
 // placed is a store that says at which of its servers it is, and whose effects may be apart from its ledger.
 type placed struct {
 	*memory.Store
-	apart bool
+	apart atomic.Bool
 }
 
 var timeline = func(n uint64) fencepost.Place { return fencepost.Place{System: "s", Timeline: n} }
@@ -71,7 +71,7 @@ var timeline = func(n uint64) fencepost.Place { return fencepost.Place{System: "
 func (p *placed) Ledger() ledger.Ledger { return p }
 
 func (p *placed) Capabilities() sink.Capabilities {
-	return sink.Capabilities{Name: "memory", Apart: p.apart}
+	return sink.Capabilities{Name: "memory", Apart: p.apart.Load()}
 }
 
 func (p *placed) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, error) {
@@ -124,7 +124,7 @@ var stills = []struct {
 			s.mu.committed[tp(0)] = m
 		})
 	}, ledger.HaltParked, "old-primary", "timeline 1, and the group went on at timeline 2", 1},
-	{"the ledger alone went back (C10)", func(s *plight) { s.store.apart = true; s.store.Restore(s.backup) },
+	{"the ledger alone went back (C10)", func(s *plight) { s.store.apart.Store(true); s.store.Restore(s.backup) },
 		ledger.HaltParked, "ledger-went-back", "went back from 3 to 2", 1},
 
 	{"no leader (L14)", func(s *plight) { s.refuse(tp(0), "no leader") }, ledger.HaltWaiting, "", "no leader", 1},

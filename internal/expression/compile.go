@@ -46,14 +46,9 @@ type Program struct {
 	program  *vm.Program // nil for a single column or a constant
 	column   string      // the single column
 	constant *string
+	holds    *condition // of a condition whose form is that of one
 	inputs   []input
 	states   sync.Pool // of *state
-}
-
-// input is a column that a program names.
-type input struct {
-	fencepost.ColumnSpec
-	guarded bool // the program looks whether it is null
 }
 
 // goTypes are the columns' types in a program. :: fencepost.Type -> its own
@@ -70,32 +65,76 @@ func Compile(text string, columns []fencepost.ColumnSpec, want Want) (*Program, 
 	name := strings.TrimSpace(text)
 	if i := slices.IndexFunc(all, func(c fencepost.ColumnSpec) bool { return c.Name == name }); i >= 0 {
 		// A name as it is: also one that is no word of the language, such as flight-no.
-		p.column, p.inputs = name, []input{{ColumnSpec: all[i]}}
+		p.column, p.inputs = name, []input{{ColumnSpec: all[i], place: i}}
 		return p, mismatch(text, reflectType(all[i]), want, all[i].Type)
 	}
 	if name == "" {
 		return nil, &Error{Code: "bad-expression", Text: "there is no expression", Help: "the name of a column", To: max(1, runes(text))}
 	}
-	tree, err := parser.Parse(text)
-	if err != nil {
-		return nil, explained(text, err, all)
+	if err := p.compile(all); err != nil {
+		return nil, err
 	}
-	env := types.Map{}
-	for _, c := range all {
-		env[c.Name] = goTypes[c.Type]
-	}
-	if p.program, err = expr.Compile(text, expr.Env(env), expr.DisableBuiltin("now")); err != nil {
-		return nil, explained(text, err, all)
-	}
-	p.inputs = named(tree.Node, all)
-	if err := mismatch(text, p.program.Node().Type(), want, fencepost.Text); err != nil {
+	if err := mismatch(text, p.Type(), want, fencepost.Text); err != nil {
 		return nil, err
 	}
 	if len(p.inputs) == 0 {
 		return p, p.fold()
 	}
-	p.states.New = func() any { return &state{env: map[string]any{}, at: make([]int, len(p.inputs))} }
-	return p, nil
+	tree, err := parser.Parse(text)
+	if err == nil {
+		p.holds, err = conditionOf(tree.Node, all)
+	}
+	return p, err
+}
+
+// compile makes the program of the language. Its error is an *Error.
+func (p *Program) compile(all []fencepost.ColumnSpec) error {
+	tree, err := parser.Parse(p.text)
+	if err != nil {
+		return explained(p.text, err, all)
+	}
+	if err := isWithdrawn(tree.Node); err != nil {
+		return err
+	}
+	env := types.Map{}
+	for _, c := range all {
+		env[c.Name] = goTypes[c.Type]
+	}
+	// The language checks the types first: a patched tree would hide its errors.
+	if _, err = expr.Compile(p.text, expr.Env(env), exactFunctions, expr.Optimize(false)); err == nil {
+		p.program, err = expr.Compile(p.text, expr.Env(env), exactFunctions, exactOperators)
+	}
+	if err != nil {
+		return explained(p.text, err, all)
+	}
+	p.inputs = named(tree.Node, all)
+	return nil
+}
+
+// isWithdrawn is the error of a tree that calls a function which is not there.
+func isWithdrawn(root ast.Node) (err error) {
+	find(root, func(n ast.Node) {
+		name := ""
+		switch n := n.(type) {
+		case *ast.BuiltinNode:
+			name = n.Name
+		case *ast.CallNode:
+			name = n.Callee.String()
+		}
+		if help, ok := withdrawn[name]; ok {
+			at := n.Location().From
+			err = &Error{Code: "bad-expression", Text: name + "() " + help[0], Help: help[1], From: at, To: at + runes(name)}
+		}
+	})
+	return err
+}
+
+// Type is the type of a program's values in Go; that of any where only a row can show it.
+func (p *Program) Type() reflect.Type {
+	if p.program == nil {
+		return reflectType(p.inputs[0].ColumnSpec)
+	}
+	return p.program.Node().Type()
 }
 
 // fold computes a program that names no column.
@@ -142,7 +181,7 @@ func named(root ast.Node, all []fencepost.ColumnSpec) (inputs []input) {
 	add := func(name string) {
 		i := slices.IndexFunc(all, func(c fencepost.ColumnSpec) bool { return c.Name == name })
 		if i >= 0 && !slices.ContainsFunc(inputs, func(in input) bool { return in.Name == name }) {
-			inputs = append(inputs, input{ColumnSpec: all[i]})
+			inputs = append(inputs, input{ColumnSpec: all[i], place: i})
 		}
 	}
 	members := map[ast.Node]bool{} // the $env of $env["flight-no"], which names one column

@@ -26,9 +26,6 @@ func explained(text string, err error, columns []fencepost.ColumnSpec) *Error {
 	if name, ok := strings.CutPrefix(out.Text, "unknown name "); ok {
 		out.Code, out.Text = "unknown-column", name+" is not a column"
 		out.Help = "columns: " + strings.Join(names(columns), " ")
-		if name == "now" {
-			out.Code, out.Text, out.Help = "bad-expression", "now() gives another value whenever a batch is tried again", "_timestamp, the record's own time"
-		}
 		return out
 	}
 	if strings.HasSuffix(out.Text, "is not callable") {

@@ -170,7 +170,9 @@ func TestCompileErrors(t *testing.T) {
 		{"[delay]", Any, "bad-expression", "a list", 0},
 		{"date - date", Any, "bad-expression", "a duration", 0},
 		{"nil", Any, "bad-expression", "null, always", 0},
-		{"1 % 0", Any, "bad-expression", "", 2},
+		{"1 % 0", Any, "bad-expression", "division by zero", 0},
+		{"1 + sum([1, 2])", Any, "bad-expression", "beyond 64 bits", 4},
+		{"mean(1, 2)", Any, "bad-expression", "rounds", 0},
 	} {
 		_, err := Compile(c.text, columns, c.want)
 		var e *Error

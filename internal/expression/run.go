@@ -20,12 +20,26 @@ var ErrNull = errors.New("null")
 type state struct {
 	vm  vm.VM
 	env map[string]any
-	at  []int // :: place in inputs -> the column's place in the batch, -1 for one that is no column there
+	row Row // of a batch
+}
+
+// state is one that nobody uses.
+func (p *Program) state() *state {
+	if s, ok := p.states.Get().(*state); ok {
+		return s
+	}
+	return &state{env: map[string]any{}}
 }
 
 // Append appends a row's value as text: numbers in decimal, a bool as 1 or 0, a time as Unix microseconds.
 func (p *Program) Append(dst []byte, b *fencepost.Batch, row int) ([]byte, error) {
-	out, err := p.run(b, row)
+	if p.constant != nil {
+		return append(dst, *p.constant...), nil
+	}
+	s := p.state()
+	defer p.states.Put(s)
+	s.row = Row{Columns: b.Columns, At: row, batch: b}
+	out, err := p.Value(&s.row)
 	if err != nil {
 		return dst, err
 	}
@@ -34,43 +48,60 @@ func (p *Program) Append(dst []byte, b *fencepost.Batch, row int) ([]byte, error
 
 // Is reports whether a condition holds. One over null does not.
 func (p *Program) Is(b *fencepost.Batch, row int) (bool, error) {
+	s := p.state()
+	defer p.states.Put(s)
+	s.row = Row{Columns: b.Columns, At: row, batch: b}
+	return p.Holds(&s.row)
+}
+
+// Holds reports whether a condition holds. One over null does not.
+func (p *Program) Holds(r *Row) (bool, error) {
+	if p.holds != nil {
+		is, err := p.holds.holds(r)
+		return is == yes, err
+	}
 	if p.constant != nil {
 		return *p.constant == "1", nil
 	}
-	out, err := p.run(b, row)
-	if errors.Is(err, ErrNull) {
-		return false, nil
-	}
-	if err != nil {
+	switch out, err := p.runs(r); is := out.(type) {
+	case bool:
+		return is, err
+	case nil:
 		return false, err
-	}
-	is, ok := out.(bool)
-	if !ok {
+	default:
 		return false, fmt.Errorf("the value is %v, and a condition is needed", out)
 	}
-	return is, nil
 }
 
-// run computes the value of a row. A nil value is ErrNull.
-func (p *Program) run(b *fencepost.Batch, row int) (any, error) {
-	if p.constant != nil {
-		return *p.constant, nil
+// Value is the value of a row: an int, a float64, a bool, a text, or a time.Time. A null is ErrNull.
+func (p *Program) Value(r *Row) (any, error) {
+	var out any
+	var err error
+	if p.holds != nil {
+		var is truth
+		if is, err = p.holds.holds(r); is != unsure {
+			out = is == yes
+		}
+	} else {
+		out, err = p.runs(r)
 	}
-	s, _ := p.states.Get().(*state)
-	if s == nil {
-		s = &state{env: map[string]any{}, at: make([]int, len(p.inputs))}
+	if err == nil && out == nil {
+		err = ErrNull
 	}
+	return out, err
+}
+
+// runs computes the value of a row by the language, nil for a null.
+func (p *Program) runs(r *Row) (any, error) {
+	if p.program == nil {
+		return p.inputs[0].value(r)
+	}
+	s := p.state()
 	defer p.states.Put(s)
 	for i := range p.inputs {
-		v, err := s.value(b, row, i, &p.inputs[i])
-		if err != nil {
+		v, err := p.inputs[i].value(r)
+		if err != nil || v == nil && !p.inputs[i].guarded {
 			return nil, err
-		}
-		if v == nil && !p.inputs[i].guarded {
-			return nil, ErrNull
-		}
-		if p.program == nil {
-			return v, nil
 		}
 		s.env[p.inputs[i].Name] = v
 	}
@@ -78,62 +109,7 @@ func (p *Program) run(b *fencepost.Batch, row int) (any, error) {
 	if err != nil {
 		return nil, errors.New(brief(err))
 	}
-	if out == nil {
-		return nil, ErrNull
-	}
 	return out, nil
-}
-
-// value is one column of a row, nil for a null.
-func (s *state) value(b *fencepost.Batch, row, i int, in *input) (any, error) {
-	switch in.Name {
-	case fencepost.MetaTopic:
-		return partition(b, row).Topic, nil
-	case fencepost.MetaPartition:
-		return int(partition(b, row).Partition), nil
-	case fencepost.MetaOffset:
-		return int(b.Offsets[row]), nil
-	case fencepost.MetaTimestamp:
-		return time.UnixMilli(b.Times[row]).UTC(), nil
-	}
-	at := s.at[i]
-	if at >= len(b.Columns) || b.Columns[at].Name != in.Name {
-		for at = range b.Columns {
-			if b.Columns[at].Name == in.Name {
-				break
-			}
-		}
-		if at >= len(b.Columns) || b.Columns[at].Name != in.Name {
-			return nil, fmt.Errorf("the batch has no column %s", in.Name)
-		}
-		s.at[i] = at
-	}
-	c := &b.Columns[at]
-	if c.Null(row) {
-		return nil, nil
-	}
-	switch c.Type {
-	case fencepost.Int:
-		return int(c.Int(row)), nil
-	case fencepost.Float:
-		return c.Float(row), nil
-	case fencepost.Bool:
-		return c.Bool(row), nil
-	case fencepost.Timestamp:
-		return time.UnixMicro(c.Micros(row)).UTC(), nil
-	case fencepost.Text, fencepost.Decimal, fencepost.JSON, fencepost.Bytes, fencepost.Date, fencepost.Time, fencepost.UUID:
-	}
-	return c.Text(row), nil
-}
-
-// partition is that of a row.
-func partition(b *fencepost.Batch, row int) fencepost.TopicPartition {
-	for i := range b.Segments {
-		if s := &b.Segments[i]; row >= s.Lo && row < s.Hi {
-			return s.TopicPartition
-		}
-	}
-	return fencepost.TopicPartition{}
 }
 
 // exactFloat is up to where each whole number is a float64 of its own.

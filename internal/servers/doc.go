@@ -1,5 +1,5 @@
 // Package servers starts real servers for tests: Apache Kafka, Postgres (with PgBouncer), MariaDB,
-// Redis and ZooKeeper.
+// Redis, ZooKeeper and a schema registry.
 //
 // A promise about crashes is worth what the server in its test is worth. A fake
 // broker never loses the tail of a log and a mock database never forgets a
@@ -39,6 +39,11 @@
 // Without the variables the package under test starts shared servers of its
 // own at the first wish, and [Main] stops them. On a shared server names carry
 // the isolation ([Name]), and no test disturbs another.
+//
+// # A schema registry, and what producers write
+//
+// [Registry] is Apicurio, shared within one package: few packages need one, so that `servers run` starts none. [RegistryServer.Serialize]
+// runs the serializers of other programs against it, of Python, JavaScript and Java: their bytes, and the schemas that they register.
 //
 // # Newer servers
 //

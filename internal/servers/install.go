@@ -87,6 +87,10 @@ func (k kit) steps() ([]step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read pom: %w", err)
 	}
+	serializers, err := serializerRecipe()
+	if err != nil {
+		return nil, err
+	}
 	java, err := exec.LookPath("java")
 	if err == nil {
 		java, err = filepath.EvalSymlinks(java)
@@ -107,6 +111,8 @@ func (k kit) steps() ([]step, error) {
 		{"mariadb", k.path("mariadb"), mariaDBServer(), k.initMariaDB, nil},
 		{"zookeeper-jars", k.path("zookeeper", "libs"), string(zooKeeper), k.fetchZooKeeper, nil},
 		{"kafka-2.4-jars", k.path("kafka24", "libs"), string(pom24), k.fetchJars24, nil},
+		{"registry", k.path("registry"), registryVersion, k.fetchRegistry, nil},
+		{"serializers", k.path("serializers", "classes"), serializers, k.fetchSerializers, nil},
 		{"newer", k.path("newer"), newerRecipe(), k.fetchNewer, k.tellNewer},
 	}, nil
 }

@@ -34,6 +34,8 @@ var errNotInstalled = errors.New("not installed: run `make servers`")
 //	  postgres/           a data directory as initdb left it
 //	  mariadb/            one as mariadb-install-db left it
 //	  kafka24/libs/       jars of Kafka 2.4.1 and of a ZooKeeper, by Maven
+//	  registry/           Apicurio, by Maven
+//	  serializers/        what producers serialize with: of PyPI, npm and Maven
 //	  STEP.done           digest of the recipe that made each of these
 type kit struct {
 	dir string

@@ -30,6 +30,10 @@ func programs() []program {
 		{"pgbouncer", func() bool { return pgBouncerServer() != "" }, []string{"pgbouncer"}},
 		{"redis-server", inPath("redis-server"), []string{"redis-server"}},
 		{"mariadbd", func() bool { return mariaDBServer() != "" }, []string{"mariadb-server"}},
+		{"python3", inPath("python3"), []string{"python3"}},
+		{"pip3", inPath("pip3"), []string{"python3-pip"}},
+		{"node", inPath("node"), []string{"nodejs"}},
+		{"npm", inPath("npm"), []string{"npm"}},
 		// The race detector links C code.
 		{"gcc", inPath("gcc"), []string{"gcc"}},
 	}
@@ -61,7 +65,7 @@ func installPackages(ctx context.Context, w io.Writer) error {
 		return nil
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15, PgBouncer, MariaDB 10.6, Redis 7 or later, gcc)",
+		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15, PgBouncer, MariaDB 10.6, Redis 7 or later, Python 3.11 with pip, Node 18 with npm, gcc)",
 			strings.Join(missingPackages(), ", "))
 	}
 	fmt.Fprintf(w, "servers: installing %s\n", strings.Join(missingPackages(), ", "))

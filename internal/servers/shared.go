@@ -32,6 +32,7 @@ var shared struct {
 	mariadb  slot
 
 	zookeeper slot
+	registry  slot
 }
 
 // slot is a server that is started once, at the first wish.
@@ -42,7 +43,7 @@ type slot struct {
 	tried  bool
 }
 
-// Main is TestMain's body in a package whose tests use [Kafka], [Postgres], [MariaDB], [Redis] or [ZooKeeper]:
+// Main is TestMain's body in a package whose tests use [Kafka], [Postgres], [MariaDB], [Redis], [ZooKeeper] or [Registry]:
 //
 //	func TestMain(m *testing.M) { servers.Main(m) }
 //
@@ -136,6 +137,17 @@ func ZooKeeper(t testing.TB) ZooKeeperServer {
 	return zooKeeperAt(shared.zookeeper.start(t, k.newZooKeeper))
 }
 
+// Registry is a schema registry that the tests of one package share: few packages need one, so that [Run] starts none. A test takes topics, and so
+// subjects, from [Name].
+func Registry(t testing.TB) RegistryServer {
+	t.Helper()
+	k, err := openKit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return registryAt(shared.registry.start(t, k.newRegistry))
+}
+
 // loopback takes the host out of an address and refuses one that leads off
 // this machine.
 func loopback(t testing.TB, name, address string) string {
@@ -188,7 +200,7 @@ func stopShared() error {
 	shared.Lock()
 	defer shared.Unlock()
 	var errs []error
-	for _, s := range []*slot{&shared.kafka, &shared.postgres, &shared.redis, &shared.mariadb, &shared.zookeeper} {
+	for _, s := range []*slot{&shared.kafka, &shared.postgres, &shared.redis, &shared.mariadb, &shared.zookeeper, &shared.registry} {
 		if s.server != nil {
 			// The data is not read again: no orderly shutdown.
 			errs = append(errs, s.server.discard())

@@ -40,6 +40,21 @@ func TestVersions(t *testing.T) {
 	if seen < 3 {
 		t.Errorf("%d versions found in the POMs, want those of Kafka, the old Kafka and ZooKeeper", seen)
 	}
+	names("Apicurio Registry", minor(registryVersion))
+	serializers, err := serializerRecipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, pinned := range map[string]string{
+		"confluent-kafka": `(?m)^confluent-kafka==([0-9.]+)$`, "schemaregistry": `"@confluentinc/schemaregistry": "([0-9.]+)"},`,
+		"apicurio-registry-serdes": `<artifactId>apicurio-registry-serdes-avro-serde</artifactId><version>([0-9.]+)\.Final`} {
+		m := regexp.MustCompile(pinned).FindStringSubmatch(serializers)
+		if m == nil {
+			t.Errorf("no version of %s is pinned", name)
+			continue
+		}
+		names(name, m[1])
+	}
 	for _, n := range newerServers {
 		version := minor(regexp.MustCompile(`^[0-9]+:`).ReplaceAllString(n.version, ""))
 		name := map[string]string{"postgres": "Postgres", "pgbouncer": "PgBouncer", "mysql": "MySQL", "mariadb": "MariaDB", "redis": "Redis", "valkey": "Valkey"}[n.name]

@@ -114,7 +114,11 @@ func (c *compiler) skip(n *node, path string) {
 	if !ok {
 		of = n
 	}
-	if at := c.emit(opSkip, of, none, path); ok {
+	o := opSkip
+	if of.kind == stringKind {
+		o = opSkipText
+	}
+	if at := c.emit(o, of, none, path); ok {
 		c.steps[at].of(null)
 	}
 }

@@ -20,6 +20,7 @@ type decoder struct {
 	known  map[registry.ID]*plan
 	last   registry.ID // whose plan is in plan
 	plan   *plan       // nil: of none yet
+	prefix []byte      // that stood in front of the last body, of a record without headers. Empty: there was none
 
 	record *fencepost.Record // that is decoded now
 	found  []int             // where the parts of arrays and maps are
@@ -32,43 +33,61 @@ type decoder struct {
 
 // Decode appends the record's fields.
 func (d *decoder) Decode(r *fencepost.Record, columns []fencepost.Column) error {
-	frame, err := d.framer.Frame(r)
-	switch {
-	case err != nil:
-		return err
-	case frame.Null:
-		return d.Empty(r, columns)
-	case frame.Encoding == registry.AvroJSON:
-		return bad("%s is text of Avro's JSON encoding, which is not read: its producer has apicurio.registry.avro.encoding=JSON, and the default BINARY is read", d.part())
-	}
-	p := d.plan
-	if p == nil || d.last != frame.ID {
-		if p, err = d.turn(frame.ID, r); err != nil {
+	v := d.Bytes(r)
+	begin := len(d.prefix) // the same bytes name the same schema
+	if begin == 0 || len(r.Headers) > 0 || len(v) < begin || string(v[:begin]) != string(d.prefix) {
+		if v == nil {
+			return d.Empty(r, columns)
+		}
+		var err error
+		if begin, err = d.frame(r, v); err != nil {
 			return err
 		}
 	}
+	p := d.plan
 	if p.refuse != nil {
 		return p.refuse
 	}
 	d.record, d.found, d.err, d.failed, d.empty = r, d.found[:0], nil, none, maxEmpty
-	i := d.run(p, 0, frame.Body, 0, columns)
-	if i >= 0 && i < len(frame.Body) {
+	i := d.run(p, 0, v, begin, columns)
+	if i >= 0 && i < len(v) {
 		i = d.stop(flawRest, i)
 	}
 	if i < 0 {
-		return d.flawed(p, ^i+len(d.Bytes(r))-len(frame.Body))
+		return d.flawed(p, ^i)
 	}
 	d.Observe(columns)
 	return nil
 }
 
+// frame takes the plan of a record's schema, and returns where its body begins.
+func (d *decoder) frame(r *fencepost.Record, v []byte) (begin int, err error) {
+	frame, err := d.framer.Frame(r)
+	switch {
+	case err != nil:
+		return 0, err
+	case frame.Encoding == registry.AvroJSON:
+		return 0, bad("%s is text of Avro's JSON encoding, which is not read: its producer has apicurio.registry.avro.encoding=JSON, and the default BINARY is read", d.part())
+	}
+	d.prefix = d.prefix[:0]
+	if d.plan == nil || d.last != frame.ID {
+		if err := d.turn(frame.ID, r); err != nil {
+			return 0, err
+		}
+	}
+	if begin = len(v) - len(frame.Body); len(r.Headers) == 0 {
+		d.prefix = append(d.prefix, v[:begin]...)
+	}
+	return begin, nil
+}
+
 // turn takes the plan of another schema.
-func (d *decoder) turn(id registry.ID, r *fencepost.Record) (*plan, error) {
+func (d *decoder) turn(id registry.ID, r *fencepost.Record) error {
 	p, ok := d.known[id]
 	if !ok {
 		var err error
 		if p, err = d.plans.plan(id); err != nil {
-			return nil, err
+			return err
 		}
 		d.known[id] = p
 		for _, name := range p.unknown {
@@ -76,7 +95,7 @@ func (d *decoder) turn(id registry.ID, r *fencepost.Record) (*plan, error) {
 		}
 	}
 	d.last, d.plan = id, p
-	return p, nil
+	return nil
 }
 
 func (d *decoder) part() string {
@@ -100,44 +119,56 @@ func (d *decoder) flawed(p *plan, i int) error {
 
 // run runs the program at step pc over v from byte i on, and returns the index behind what it has read.
 func (d *decoder) run(p *plan, pc int, v []byte, i int, columns []fencepost.Column) int {
-	for {
+	for ; i >= 0; pc++ {
 		s := &p.steps[pc]
-		if s.op < opSkip {
-			if s.op == opEnd {
-				return i
+		if s.null != s.other {
+			null := i < len(v) && v[i] == s.null
+			if i < len(v) && (null || v[i] == s.other) {
+				i++
+			} else if null, i = d.nullable(s, v, i); i < 0 {
+				continue
 			}
-			pc, i = d.flow(p, pc, v, i, columns)
-		} else {
-			if s.null != s.other {
-				var null bool
-				if null, i = d.nullable(s, v, i); i < 0 {
-					d.failed = pc
-					return i
+			if null {
+				if s.col >= 0 {
+					columns[s.col].AppendNull()
 				}
-				if null {
-					if s.col >= 0 {
-						columns[s.col].AppendNull()
-					}
-					pc++
+				continue
+			}
+		}
+		switch s.op { // the values that are most, and then the others
+		case opSkipText:
+			_, i = d.text(v, i)
+		case opText:
+			if i < len(v) && v[i]&0x81 == 0 {
+				if lo, hi := i+1, i+1+int(v[i]>>1); hi <= len(v) && isASCII(v, lo, hi) {
+					columns[s.col].AppendBytes(v[lo:hi])
+					i = hi
 					continue
 				}
 			}
-			if i = d.value(s, v, i, columns); i < 0 && d.failed == none {
-				d.failed = pc
+			i = d.put(s, v, i, columns)
+		case opLong:
+			n, k := d.long(v, i)
+			if i = k; i >= 0 {
+				columns[s.col].AppendInt(n)
 			}
-			pc++
-		}
-		if i < 0 {
+		case opEnd:
 			return i
+		case opJump, opUnion, opPeek, opParts, opMissing, opMismatch, opNull, opOfRecord:
+			pc, i = d.flow(p, pc, v, i, columns)
+			pc--
+		default:
+			i = d.value(s, v, i, columns)
 		}
 	}
+	if d.failed == none {
+		d.failed = pc - 1
+	}
+	return i
 }
 
-// nullable reads the branch of a union with null.
+// nullable reads the branch of a union with null, in any form.
 func (d *decoder) nullable(s *step, v []byte, i int) (null bool, next int) {
-	if i < len(v) && (v[i] == s.null || v[i] == s.other) {
-		return v[i] == s.null, i + 1
-	}
 	k, next := d.choice(flawBranch, 2, v, i)
 	return next >= 0 && byte(2*k) == s.null, next
 }
@@ -152,7 +183,6 @@ func (d *decoder) flow(p *plan, pc int, v []byte, i int, columns []fencepost.Col
 	case opUnion:
 		k, at := d.choice(flawBranch, len(s.branches), v, i)
 		if at < 0 {
-			d.failed = pc
 			return next, at
 		}
 		return p.jumps[s.to][k], at
@@ -183,13 +213,9 @@ func (d *decoder) value(s *step, v []byte, i int, columns []fencepost.Column) in
 	switch s.op {
 	case opSkip:
 		return d.skip(s.node, v, i, 1)
-	case opLong, opMillis:
+	case opMillis:
 		n, k := d.long(v, i)
 		if k < 0 {
-			return k
-		}
-		if s.op == opLong {
-			columns[s.col].AppendInt(n)
 			return k
 		}
 		if n > math.MaxInt64/1000 || n < math.MinInt64/1000 {
@@ -203,12 +229,6 @@ func (d *decoder) value(s *step, v []byte, i int, columns []fencepost.Column) in
 			columns[s.col].AppendInt(n)
 		}
 		return k
-	case opText:
-		text, k := d.sized(v, i)
-		if k >= 0 && isASCII(text) {
-			columns[s.col].AppendBytes(text)
-			return k
-		}
 	case opDouble:
 		b, k := d.fixed(v, i, 8)
 		if k < 0 {

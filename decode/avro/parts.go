@@ -11,7 +11,6 @@ func (d *decoder) someParts(p *plan, pc int, v []byte, i int, columns []fencepos
 	}
 	end := d.findParts(n, parts, base, v, i)
 	if end < 0 {
-		d.failed = pc
 		return end
 	}
 	for k := range parts {

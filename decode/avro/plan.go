@@ -61,7 +61,8 @@ const (
 	opOfRecord           // of a path of the record itself
 
 	// These read one value, which may be of a union with null.
-	opSkip   // any value
+	opSkip // any value
+	opSkipText
 	opPut    // any value, by the verbs of a Cell
 	opLong   // a long into a column of ints
 	opInt    // an int into one

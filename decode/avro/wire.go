@@ -2,6 +2,7 @@ package avro
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"unicode/utf8"
 
@@ -51,8 +52,24 @@ func (w *wire) stop(f flaw, i int) int {
 	return ^i
 }
 
-// long reads a zigzag varint of 64 bits.
+// long reads a zigzag varint of 64 bits. Where eight bytes are left it looks at all of them at once, and closes the gaps between their
+// sevens of bits by pairs.
 func (w *wire) long(v []byte, i int) (int64, int) {
+	if i+8 <= len(v) {
+		x := binary.LittleEndian.Uint64(v[i:])
+		if ends := ^x & highs; ends != 0 {
+			x &= ends ^ (ends - 1) // up to the first byte without the high bit
+			x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
+			x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
+			x = x&0x000000000fffffff | x&0x0fffffff00000000>>4
+			return int64(x>>1) ^ -int64(x&1), i + bits.TrailingZeros64(ends)>>3 + 1
+		}
+	}
+	return w.byBytes(v, i)
+}
+
+// byBytes is long, byte by byte.
+func (w *wire) byBytes(v []byte, i int) (int64, int) {
 	u, shift := uint64(0), 0
 	for k := i; k < len(v); k++ {
 		b := v[k]
@@ -103,30 +120,45 @@ func (w *wire) sized(v []byte, i int) ([]byte, int) {
 	return v[k : k+int(n)], k + int(n)
 }
 
-// text reads a string.
+// text reads a string. Most are short and ASCII, which needs no call of sized.
 func (w *wire) text(v []byte, i int) (text []byte, next int) {
-	if text, next = w.sized(v, i); next >= 0 && !isASCII(text) && !utf8.Valid(text) {
+	if i < len(v) && v[i]&0x81 == 0 {
+		if lo, hi := i+1, i+1+int(v[i]>>1); hi <= len(v) && isASCII(v, lo, hi) {
+			return v[lo:hi], hi
+		}
+	}
+	if text, next = w.sized(v, i); next >= 0 && !utf8.Valid(text) {
 		return nil, w.stop(flawUTF8, next-len(text))
 	}
 	return text, next
 }
 
-// isASCII reports whether all of a text is of the bytes 1 to 127.
-func isASCII(b []byte) bool {
-	const high, low = 0x8080808080808080, 0x0101010101010101
-	for len(b) >= 8 {
-		x := binary.LittleEndian.Uint64(b)
-		if (x|(x-low))&high != 0 { // a byte is 0 or above 127
+const (
+	highs = 0x8080808080808080
+	ones  = 0x0101010101010101
+)
+
+// isASCII reports whether v[lo:hi] is of the bytes 1 to 127: a text without NUL, and UTF-8. It looks at eight bytes at once, behind the
+// text too.
+func isASCII(v []byte, lo, hi int) bool {
+	found := uint64(0) // a high bit for each byte that is 0 or above 127
+	for ; lo+8 <= hi; lo += 8 {
+		x := binary.LittleEndian.Uint64(v[lo:])
+		found |= x | (x - ones)
+	}
+	if lo < hi && lo+8 <= len(v) {
+		x := binary.LittleEndian.Uint64(v[lo:])
+		beyond := uint64(math.MaxUint64) << (8 * (hi - lo))
+		x = x&^beyond | ones&beyond
+		found |= x | (x - ones)
+		lo = hi
+	}
+	for ; lo < hi; lo++ {
+		if v[lo]-1 >= 127 {
 			return false
 		}
-		b = b[8:]
 	}
-	for _, c := range b {
-		if c-1 >= 127 {
-			return false
-		}
-	}
-	return true
+	return found&highs == 0
 }
 
 // fixed reads n bytes.
@@ -196,6 +228,9 @@ type block struct {
 //
 //	count, items, ..., 0        a count below zero is that of a block which says its size in bytes behind it
 func (w *wire) next(b *block, n *node, v []byte, i int) (more bool, next int) {
+	if b.left == 0 && b.end == 0 && i < len(v) && v[i] == 0 { // as below, for the end of most
+		return false, i + 1
+	}
 	for b.left == 0 {
 		if b.end > 0 && b.end != i+1 {
 			return false, w.stop(flawBlock, i)
@@ -297,12 +332,17 @@ func (w *wire) skipItems(n *node, v []byte, i, depth int) int {
 	}
 	var b block
 	for more := false; ; {
-		if more, i = w.next(&b, n, v, i); !more {
+		if b.left > 0 { // as next does: a call is saved
+			b.left--
+		} else if more, i = w.next(&b, n, v, i); !more {
 			return i
 		}
-		if n.kind == mapKind {
+		if n.kind == mapKind || n.of.kind == stringKind {
 			if _, i = w.text(v, i); i < 0 {
 				return i
+			}
+			if n.kind == arrayKind {
+				continue
 			}
 		}
 		if i = w.skip(n.of, v, i, depth+1); i < 0 {

@@ -22,7 +22,7 @@ func (s schemas) Schema(_ context.Context, id registry.ID) (*registry.Schema, er
 }
 
 func TestJSONSchema(t *testing.T) {
-	inner, err := decode.JSON(decode.JSONConfig{Fields: []decode.Field{{Column: "a", Type: fencepost.Int}}, Tombstone: decode.NullsTombstone})
+	inner, err := decode.JSON(decode.Config{Fields: []decode.Field{{Column: "a", Type: fencepost.Int}}, Tombstone: decode.NullsTombstone})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestJSONSchema(t *testing.T) {
 
 // Taking the id off costs no allocation.
 func TestJSONSchemaAllocatesNothing(t *testing.T) {
-	inner, err := decode.JSON(decode.JSONConfig{Fields: []decode.Field{{Column: "a", Type: fencepost.Int}}})
+	inner, err := decode.JSON(decode.Config{Fields: []decode.Field{{Column: "a", Type: fencepost.Int}}})
 	if err != nil {
 		t.Fatal(err)
 	}

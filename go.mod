@@ -7,11 +7,11 @@ require github.com/go-zookeeper/zk v1.0.4
 require (
 	github.com/expr-lang/expr v1.17.8
 	github.com/gomodule/redigo v1.9.3
+	github.com/twmb/franz-go/pkg/sr v1.8.0
 )
 
 require (
 	github.com/bufbuild/protocompile v0.14.1
-	github.com/twmb/franz-go/pkg/sr v1.8.0 // indirect
 	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/telemetry v0.0.0-20261009151841-97e8ea77aa2a // indirect
 	golang.org/x/tools v0.52.0 // indirect

@@ -60,7 +60,7 @@ func scripts() testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "kafka": startBroker, "produce": produce, "sqlite": sqliteCommand, "fill": fill, "tombstone": tombstone, "hide": hide,
-			"stamped": stamped, "switched": switched, "transact": transact, "hold": hold, "waitfor": waitRows, "waitpath": waitPath, "put": put, "putlines": putLines, "commit": commitOffsets, "member": member,
+			"stamped": stamped, "switched": switched, "transact": transact, "hold": hold, "waitfor": waitRows, "waitpath": waitPath, "put": put, "registry": startRegistry, "putframed": putFramed, "putlines": putLines, "commit": commitOffsets, "member": member,
 		},
 	}
 }
@@ -274,12 +274,12 @@ func sqliteCommand(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("answer"), []byte(answer+"\n"), 0o644))
 }
 
-// fill replaces $KAFKA in a file by the broker's address.
+// fill replaces $KAFKA in a file by the broker's address, and $REGISTRY by the URL of the schema registry.
 func fill(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
 		path := ts.MkAbs(name)
 		text := ts.ReadFile(name)
-		ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(text, "$KAFKA", ts.Getenv("KAFKA"))), 0o644))
+		ts.Check(os.WriteFile(path, []byte(strings.NewReplacer("$KAFKA", ts.Getenv("KAFKA"), "$REGISTRY", ts.Getenv("REGISTRY")).Replace(text)), 0o644))
 	}
 }
 

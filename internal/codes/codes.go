@@ -33,7 +33,7 @@ var all = []Code{
 	{"pipeline-differs", 4}, {"plan-damaged", 2}, {"plan-stale", 4}, {"pooler-refused", 1}, {"port-in-use", 1}, {"range-outside", 4}, {"record-refused", 0}, {"record-undecodable", 0},
 	{"recreated", 0}, {"redis-cluster", 1}, {"redis-damaged", 1}, {"redis-denied", 1}, {"redis-error", 1}, {"redis-evicts", 4},
 	{"redis-full", 1}, {"redis-key-taken", 4}, {"redis-no-db", 1}, {"redis-not-ready", 1}, {"redis-tls", 1}, {"redis-too-old", 1},
-	{"redis-torn", 4}, {"redis-unreachable", 1}, {"redis-wrong-type", 1}, {"reports-not-kept", 0}, {"sasl-refused", 1}, {"session-timeout-refused", 1},
+	{"redis-torn", 4}, {"redis-unreachable", 1}, {"redis-wrong-type", 1}, {"registry-denied", 1}, {"registry-refused", 1}, {"registry-silent", 1}, {"reports-not-kept", 0}, {"sasl-refused", 1}, {"schema-unknown", 0}, {"session-timeout-refused", 1},
 	{"set-refused", 4}, {"sink-ambiguous", 2}, {"sink-config", 2}, {"sink-needs-own-ledger", 2}, {"skip-refused", 4}, {"source-closed", 1},
 	{"sql-ended-transaction", 2}, {"sql-failed", 1}, {"sql-refused", 1}, {"start-out-of-bounds", 1}, {"start-out-of-range", 0}, {"stream-exhausted", 0},
 	{"table-not-found", 1}, {"table-not-transactional", 1}, {"table-not-writable", 1}, {"tls-mismatch", 1}, {"tls-unknown-authority", 1}, {"too-many-commands", 0}, {"too-many-connections", 1},

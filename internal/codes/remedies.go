@@ -52,6 +52,11 @@ var remedies = []remedy{
 	{"ledger-missing", "idle", "other groups: fencepost offsets groups FILE"},
 	{"ledger-newer", "", "run the newer program; there is no way back"},
 
+	// The schema registry.
+	{"registry-silent", "", "start the schema registry, or mend registry.url"},
+	{"registry-denied", "", "mend registry.user and registry.password, or registry.token"},
+	{"registry-refused", "", "mend registry.url: http://HOST:8081; of Apicurio http://HOST:8080/apis/ccompat/v7"},
+
 	// A run with an end.
 	{"ends-unknown", "", "wait until every partition has a leader"},
 	{"ends-not-reached", "", "run it again when they answer; nothing is lost"},

@@ -22,7 +22,7 @@ import (
 )
 
 // subjects are the lines of a check, in the order in which people read them.
-var subjects = []string{"file", "brokers", "topic", "group", "records", "database", "ledger", "mirror", "positions", "trial"}
+var subjects = []string{"file", "brokers", "topic", "group", "registry", "records", "database", "ledger", "mirror", "positions", "trial"}
 
 // Report is what a check found.
 type Report struct {
@@ -79,7 +79,7 @@ func Check(ctx context.Context, f *File, timeout time.Duration) (Report, error) 
 				r.Findings = append(r.Findings, one)
 			}
 		}
-		if len(r.Findings) == n && subject != "positions" && subject != "mirror" { // a new group has none; not every file has mirrors
+		if len(r.Findings) == n && subject != "positions" && subject != "mirror" && (subject != "registry" || o.registry != nil) { // a new group has none; not every file has mirrors or a registry
 			r.Unasked = append(r.Unasked, subject)
 		}
 	}
@@ -97,7 +97,7 @@ func Check(ctx context.Context, f *File, timeout time.Duration) (Report, error) 
 func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Finding {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var source, effects, mirrors []fencepost.Finding
+	var source, effects, mirrors, schemas []fencepost.Finding
 	var all sync.WaitGroup
 	columns := o.File.Columns()
 	all.Go(func() {
@@ -113,8 +113,9 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 		}
 	})
 	all.Go(func() { mirrors = o.checkMirrors(ctx) })
+	all.Go(func() { schemas = o.checkRegistry(ctx) })
 	all.Wait()
-	found := slices.Concat(source, effects, mirrors)
+	found := slices.Concat(source, effects, mirrors, schemas)
 	for i := range found {
 		found[i].Help = codes.RemedyOf(found[i])
 	}

@@ -5,11 +5,12 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/decode/registry"
 )
 
 // decoder makes the decoder that the file describes. unknown is called with each field that the schema does not take, once;
-// fill receives what the first records fill. Both may be nil.
-func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill) (decode.Factory, error) {
+// fill receives what the first records fill. Both may be nil. schemas is asked for the ids of records; nil for a decoder that decodes nothing.
+func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas registry.Schemas) (decode.Factory, error) {
 	if f.Decode == "raw" {
 		column := decode.RawColumn()
 		if len(f.Schema) == 1 {
@@ -27,7 +28,11 @@ func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill) (decode.Fa
 		config.Fields = append(config.Fields, decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit,
 			Missing: c.Missing.rule(c.Type), Mismatch: c.Mismatch.rule(c.Type)})
 	}
-	return decode.JSON(config)
+	factory, err := decode.JSON(config)
+	if err != nil || f.Decode == "json" {
+		return factory, err
+	}
+	return registry.JSONSchema(f.Registry.Framing(), schemas, factory), nil
 }
 
 // rule is a stance in the decoder's words. A value is JSON there; here a text needs no quotes.
@@ -50,7 +55,7 @@ func (s Stance) rule(t fencepost.Type) decode.Rule {
 
 // Columns is what the file's decoder makes of a record.
 func (f *File) Columns() []fencepost.ColumnSpec {
-	factory, err := f.decoder(nil, nil)
+	factory, err := f.decoder(nil, nil, nil)
 	if err != nil {
 		return nil // Parse has refused such a file
 	}

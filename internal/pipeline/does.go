@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fencepost/fencepost/decode/registry"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -22,6 +23,9 @@ func (f *File) Does() []ledger.Part {
 		parts = append(parts, ledger.Part{Name: "isolation", Text: "read_uncommitted"})
 	}
 	decode := f.Decode
+	if f.Registry.Form != registry.Confluent {
+		decode += ", form " + f.Registry.Form.String()
+	}
 	if f.RefuseUnknown {
 		decode += ", unknown fields refused"
 	}

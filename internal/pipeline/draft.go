@@ -56,7 +56,7 @@ type draftWriter struct {
 func (w *draftWriter) key(k *keys.Row, depth int) {
 	login := map[string]string{"source.tls": tlsText(w.Source.TLS), "source.sasl": saslText(w.Source.SASL)}[k.Path]
 	switch {
-	case w.otherSink(k):
+	case w.otherSink(k), k.Path == "registry" && w.Decode != "json_schema":
 		return
 	case login != "":
 		w.line(depth, k.Name()+": "+login, k.Doc)
@@ -65,7 +65,7 @@ func (w *draftWriter) key(k *keys.Row, depth int) {
 		for _, l := range k.Own.Draft(w.Topic, w.Decode, w.Columns) {
 			w.line(depth+1, l.Text, l.Doc)
 		}
-	case k.Form == keys.FormMap && k.Must || k.Path == "sink."+w.Sink:
+	case k.Form == keys.FormMap && k.Must, k.Path == "sink."+w.Sink, k.Path == "registry":
 		w.line(depth, k.Name()+":", k.Doc)
 		for _, child := range fileKeys.Under(k.Path) {
 			w.key(child, depth+1)

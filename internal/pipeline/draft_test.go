@@ -27,9 +27,14 @@ var commented = regexp.MustCompile(`(?m)^( *)# ([a-z_]+: .*)$`)
 // TestDraftIsAccepted: the reader accepts a draft unchanged, and with any one of its "#" taken away, whose default
 // then changes nothing.
 func TestDraftIsAccepted(t *testing.T) {
-	for _, sink := range Sinks() {
-		text := draftOf(sink).Text()
-		golden(t, "testdata/draft-"+sink+".yaml", text)
+	for _, name := range append(Sinks(), "registry") {
+		sink, draft := name, draftOf(name)
+		if name == "registry" {
+			sink, draft = "sqlite", draftOf("sqlite")
+			draft.Decode = "json_schema"
+		}
+		text := draft.Text()
+		golden(t, "testdata/draft-"+name+".yaml", text)
 		want, err := Parse("f.yaml", []byte(text), testEnvironment())
 		if err != nil {
 			t.Fatalf("%s:\n%v", sink, err)
@@ -72,6 +77,9 @@ func TestDraftHasEveryKey(t *testing.T) {
 	for _, sink := range Sinks() {
 		texts += draftOf(sink).Text()
 	}
+	framed := draftOf("sqlite")
+	framed.Decode = "json_schema"
+	texts += framed.Text()
 	for i := range fileKeys {
 		if !regexp.MustCompile(`\b` + fileKeys[i].Name() + `:`).MatchString(texts) {
 			t.Errorf("%s is in no draft", fileKeys[i].Path)

@@ -38,10 +38,11 @@ type File struct {
 	Group  fencepost.Group
 	Source kinds.Source
 
-	Decode        string   // json or raw
+	Decode        string   // json, raw or json_schema
 	Schema        []Column // in the order of the file; for raw, empty or one
 	RefuseUnknown bool     // unknown_fields: error
-	Tombstone     string   // of a record without a value: park, skip or nulls; for json
+	Tombstone     string   // of a record without a value: park, skip or nulls; for JSON
+	Registry      kinds.Registry
 
 	Sink        kinds.Named[kinds.Sink]
 	Ledger      kinds.Named[kinds.Ledger]   // zero where the sink keeps it
@@ -163,6 +164,7 @@ func readFile(r *keys.Reader, name string) *File {
 		Schema:        keys.Value[[]Column](r, "schema"),
 		RefuseUnknown: keys.Get[string](r, "unknown_fields") == "error",
 		Tombstone:     keys.Get[string](r, "tombstone"),
+		Registry:      kinds.ReadRegistry(r),
 		Sink:          first(kinds.Sinks.Read(r)),
 		Ledger:        first(kinds.Ledgers.Read(r)),
 		Mirrors:       kinds.Mirrors.Read(r),
@@ -226,8 +228,11 @@ func (f *File) Line(path string) string {
 
 // NoRow reports whether a record makes no row, by the rule of the file: an audit misses none there.
 func (f *File) NoRow(r *fencepost.Record) bool {
-	return f.Decode == "json" && f.Tombstone == "skip" && r.Value == nil
+	return f.isJSON() && f.Tombstone == "skip" && r.Value == nil
 }
+
+// isJSON reports whether records are JSON objects, with or without a schema's id.
+func (f *File) isJSON() bool { return f.Decode == "json" || f.Decode == "json_schema" }
 
 // Topic is how messages name what the source reads.
 func (f *File) Topic() string {

@@ -54,7 +54,22 @@ var meanings = map[string]string{
 	"source.fetch_memory":    "How many bytes of fetched records are held before they are decoded, decompressed. Less costs speed where a broker has much ready.",
 	"source.sasl.user":       "The user to log in as; PLAIN and SCRAM.",
 
-	"decode": "json takes objects, exactly: duplicates, large integers and escapes included. raw puts the whole value into one column.",
+	"decode": "json takes objects, exactly: duplicates, large integers and escapes included. raw puts the whole value into one column. json_schema is json behind the id " +
+		"of a schema, as serializers of a schema registry write it.",
+
+	"registry.url": "Where the schema registry is. Of a list, the first one that answers is asked. Of Apicurio it is its API for Confluent's clients, http://HOST:8080/apis/ccompat/v7; its own " +
+		"API is found from there.",
+	"registry.user":     "The user of basic authentication.",
+	"registry.password": "Its password: ${NAME} or ${file:PATH}, which is read again for each request.",
+	"registry.token":    "The token of bearer authentication, in the place of user and password; it is read again for each request.",
+	"registry.tls.key":  "The file of the certificate's key.",
+	"registry.timeout":  "How long the registry may take to answer. A schema is asked for once; while the registry does not answer, partitions whose schema is not known yet wait.",
+	"registry.form": "Where a record names its schema. confluent: in the header __value_schema_id, else as 00 and 4 bytes, or 01 and a GUID, in front. apicurio: in a header apicurio.value.globalId " +
+		"or .contentId, else as 00 and 8 bytes in front; apicurio_4_bytes: the same with 4. single_object: Avro's own, c3 01 and a fingerprint. bare: nowhere.",
+	"registry.id": "What the number in front of a record is to Apicurio: global (an artifact's version, what its serializers write) or content (a text, what its API for Confluent's clients calls an id). " +
+		"Empty: an id with form confluent, global with Apicurio's forms. In a header the header's name says it.",
+	"registry.subject": "Under which name check looks for the topic's schemas; empty: TOPIC-value. Records name their schemas by id, whatever the subject is.",
+
 	"schema": "The columns: a name and a type, or {type: int, from: PATH, missing: error, mismatch: error, unit: ms}. Types are text int float bool timestamp decimal " +
 		"json bytes date time uuid. A name may not begin with _.",
 	"unknown_fields": "What a field of a record means that no column takes: ignore reports each name once, error parks the partition.",
@@ -94,7 +109,8 @@ var meanings = map[string]string{
 var examples = map[string]string{
 	"group": "flights", "source.topics": "[flights]", "source.partitions": `["flights:0-3"]`, "source.instance_id": "${HOSTNAME}",
 	"source.tls.ca": "/etc/kafka/ca.pem", "source.tls.cert": "/etc/kafka/etl.pem", "source.tls.key": "/etc/kafka/etl.key",
-	"source.tls.server_name": "kafka.example.org", "source.sasl.user": "etl",
+	"source.tls.server_name": "kafka.example.org", "registry.tls.ca": "/etc/registry/ca.pem", "registry.tls.cert": "/etc/registry/etl.pem", "registry.tls.key": "/etc/registry/etl.key",
+	"registry.tls.server_name": "registry.example.org", "registry.subject": "org.example.Flight", "source.sasl.user": "etl",
 	"schema": "{origin: text, delay: int, at: {type: timestamp, from: time.utc, unit: ms}}",
 	"ledger": "{sqlite: {path: ledger.db}}", "mirror": "{redis: {addr: localhost:6379, key: spark:flights}}", "rate": "50000",
 	"policy":  "{aged_out: earliest, truncated: divergence}",

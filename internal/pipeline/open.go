@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/decode/registry"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/codes"
@@ -35,9 +36,10 @@ type Opened struct {
 	Source *kinds.KafkaSource
 	Sink   sink.Sink
 
-	decoder decode.Factory
-	fill    *decode.Fill
-	mirrors []foreign.LiveLayout
+	decoder  decode.Factory
+	registry *registry.Client // nil where the file has none
+	fill     *decode.Fill
+	mirrors  []foreign.LiveLayout
 }
 
 // Open makes the connectors that a file names. The caller closes the Sink by Close; the Source ends with Leave, which the
@@ -47,7 +49,11 @@ func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 	if hooks.Empty != nil {
 		fill = decode.NewFill(hooks.Empty)
 	}
-	factory, err := f.decoder(hooks.Unknown, fill)
+	client, err := f.openRegistry()
+	if err != nil {
+		return nil, err
+	}
+	factory, err := f.decoder(hooks.Unknown, fill, client)
 	if err != nil {
 		return nil, fmt.Errorf("make the decoder: %w", err)
 	}
@@ -68,7 +74,7 @@ func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 	if err != nil {
 		return nil, errors.Join(err, sink.Close(), source.Leave(ctx))
 	}
-	return &Opened{File: f, Source: source, Sink: sink, decoder: factory, fill: fill, mirrors: mirrors}, nil
+	return &Opened{File: f, Source: source, Sink: sink, decoder: factory, registry: client, fill: fill, mirrors: mirrors}, nil
 }
 
 // DDL is what has to be made before a run: the SQL of the tables, or a user of the least rights. It connects to nothing.
@@ -108,6 +114,9 @@ func (f *File) lanes() int {
 func (o *Opened) Close() error {
 	if o.fill != nil {
 		o.fill.Close()
+	}
+	if o.registry != nil {
+		o.registry.Close()
 	}
 	return errors.Join(o.Sink.Close(), closeMirrors(o.mirrors))
 }

@@ -33,6 +33,7 @@ type sampled struct {
 	firstBad string           // place and reason
 	values   []map[string]any // some of them, for where a field may be
 	badCode  string
+	waits    *fencepost.Unready // what the decoder waits for: nothing is known of the records then
 }
 
 // sampledColumn is what the records that decode have in one column.
@@ -59,9 +60,12 @@ func (o *Opened) records(ctx context.Context, notNull []string) []fencepost.Find
 		if err := o.Source.Scan(ctx, r, func(rec *fencepost.Record) bool {
 			s.see(rec)
 			s.bytes += len(rec.Key) + len(rec.Value)
-			return s.bytes < sampledBytes
+			return s.bytes < sampledBytes && s.waits == nil
 		}); err != nil {
 			return []fencepost.Finding{silentRecords(err)}
+		}
+		if s.waits != nil {
+			return []fencepost.Finding{{Subject: "records", Code: s.waits.Code, Text: "the sample was not decoded: " + s.waits.Reason, Silent: true}}
 		}
 	}
 	return s.findings(notNull)
@@ -125,10 +129,14 @@ func (s *sampled) see(r *fencepost.Record) {
 	if errors.Is(err, fencepost.ErrNoRow) {
 		return
 	}
+	if waits, ok := errors.AsType[*fencepost.Unready](err); ok {
+		s.waits = waits
+		return
+	}
 	s.n++
 	if len(s.values) < 20 || err != nil && s.bad < 20 {
 		var value map[string]any
-		if json.Unmarshal(r.Value, &value) == nil {
+		if json.Unmarshal(s.file.body(r), &value) == nil {
 			s.values = append(s.values, value)
 		}
 	}
@@ -189,7 +197,7 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 			found = append(found, fencepost.Finding{Subject: "records", Code: "record-refused", Key: "schema." + spec.Name,
 				Text: fmt.Sprintf("column %s: null in %s of %s, the first is %s, and the table takes none there", spec.Name, text.Count(c.null), of, c.firstNull),
 				Help: fmt.Sprintf("let column %s of the table take null; or missing: VALUE in schema, for a field that is not there", spec.Name)})
-		case c.filled == 0 && s.file.Decode == "json":
+		case c.filled == 0 && s.file.isJSON():
 			about, help, there := s.lost(s.file.Schema[k])
 			switch {
 			case help != "":

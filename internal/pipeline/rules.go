@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/decode/registry"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
@@ -28,6 +29,7 @@ func rules(r *keys.Reader, f *File) {
 	ledgerRules(r, f)
 	mirrorRules(r, f)
 	schemaRules(r, f)
+	registryRules(r, f)
 	batchRules(r, f)
 	rangeRules(r, f)
 }
@@ -181,7 +183,7 @@ var rawColumn = decode.RawColumn().Name
 func schemaRules(r *keys.Reader, f *File) {
 	there := r.Named("schema")
 	switch {
-	case f.Decode == "json" && !there:
+	case f.isJSON() && !there:
 		r.Find("key-missing", keys.Place{Line: 1, Column: 1, Width: 1}, "schema: {COLUMN: text}; fencepost init samples a topic and writes it",
 			"the file has no schema")
 		return
@@ -195,8 +197,22 @@ func schemaRules(r *keys.Reader, f *File) {
 	case len(f.Schema) == 0:
 		return
 	}
-	if _, err := f.decoder(nil, nil); err != nil {
+	if _, err := f.decoder(nil, nil, nil); err != nil {
 		fieldErrors(r, f, err)
+	}
+}
+
+// registryRules find a decoder without the registry that it needs, and the other way round.
+func registryRules(r *keys.Reader, f *File) {
+	f.Registry.Rules(r)
+	switch framed := f.Decode == "json_schema"; {
+	case framed && !r.Named("registry"):
+		r.Missing("decode", "registry: {url: http://localhost:8081}", "decode: json_schema needs registry")
+	case !framed && r.Named("registry") && r.Has("decode"):
+		r.Find("bad-value", r.KeyAt("registry"), "decode: json_schema; or leave it out", "decode: %s asks no registry", f.Decode)
+	case framed && (f.Registry.Form == registry.SingleObject || f.Registry.Form == registry.Bare) && r.Has("registry.form"):
+		r.Find("bad-value", r.ValueAt("registry.form"), "confluent, apicurio or apicurio_4_bytes; or decode: json, where no id is there",
+			"registry.form: %s names no schema of JSON", f.Registry.Form)
 	}
 }
 
@@ -249,6 +265,7 @@ func rangeRules(r *keys.Reader, f *File) {
 		{"source.session_timeout", f.Source.SessionTimeout, time.Second, 30 * time.Minute},
 		{"batch.wait", f.Batch.Wait, 0, time.Hour},
 		{"batch.max_wait", f.Batch.MaxWait, 0, 24 * time.Hour},
+		{"registry.timeout", f.Registry.Timeout, 100 * time.Millisecond, 5 * time.Minute},
 		{"watch", f.Watch, 100 * time.Millisecond, time.Hour},
 		{"drain", f.Drain, time.Second, time.Hour},
 		{"commit_timeout", f.CommitTimeout, time.Second, 24 * time.Hour},

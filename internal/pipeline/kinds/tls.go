@@ -19,8 +19,14 @@ type TLS struct {
 
 // ReadTLS takes the keys below a path.
 func ReadTLS(r *keys.Reader, at string) TLS {
+	t := readTLSFiles(r, at)
+	t.Enabled = keys.Get[bool](r, at+".enabled")
+	return t
+}
+
+// readTLSFiles takes the keys below a path where something else says whether TLS is enabled.
+func readTLSFiles(r *keys.Reader, at string) TLS {
 	return TLS{
-		Enabled:    keys.Get[bool](r, at+".enabled"),
 		CA:         keys.Get[string](r, at+".ca"),
 		Cert:       keys.Get[string](r, at+".cert"),
 		Key:        keys.Get[string](r, at+".key"),

@@ -1,0 +1,91 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode/registry"
+	"github.com/fencepost/fencepost/internal/text"
+)
+
+// openRegistry makes the client of the file's registry; nil where it has none.
+func (f *File) openRegistry() (*registry.Client, error) {
+	if len(f.Registry.URLs) == 0 {
+		return nil, nil
+	}
+	client, err := f.Registry.Open(f.around())
+	if err != nil {
+		return nil, f.faultAt("registry", err)
+	}
+	return client, nil
+}
+
+// body is the JSON of a record's value, without a schema's id before it.
+func (f *File) body(r *fencepost.Record) []byte {
+	if f.Decode != "json_schema" {
+		return r.Value
+	}
+	frame, err := registry.NewFramer(f.Registry.Framing()).Frame(r)
+	if err != nil {
+		return nil // the decoder says it
+	}
+	return frame.Body
+}
+
+// mostSubjects bounds how many topics a check asks the registry about.
+const mostSubjects = 20
+
+// checkRegistry asks the registry for what it has of each topic.
+func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
+	if o.registry == nil {
+		return nil
+	}
+	var texts []string
+	var wrong []fencepost.Finding
+	for _, subject := range o.subjects(ctx) {
+		latest, err := o.registry.Latest(ctx, subject)
+		silent, waits := errors.AsType[*fencepost.Unready](err)
+		switch {
+		case errors.Is(err, registry.ErrNoSubject):
+			texts = append(texts, "no subject "+subject+" (records name their schemas by id all the same)")
+		case waits:
+			return []fencepost.Finding{{Subject: "registry", Code: silent.Code, Text: silent.Reason, Key: "registry.url", Silent: silent.Code == registry.Silent}}
+		case err != nil:
+			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "record-undecodable", Text: subject + ": " + err.Error(), Key: "registry", Help: "register its schema with the references that it needs"})
+		case latest.Type != registry.JSON:
+			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "bad-value", Key: "decode",
+				Text: fmt.Sprintf("%s, version %d, is of type %s, and decode: %s reads JSON", subject, latest.Version, latest.Type, o.File.Decode),
+				Help: "decode: " + strings.ToLower(latest.Type.String()) + "; or registry.subject, where the schemas of these records are another subject's"})
+		default:
+			texts = append(texts, fmt.Sprintf("%s has %s, the newest is %d (%s, %s)", subject, text.Plural(latest.Versions, "version"), latest.Version, latest.Type, latest.ID))
+		}
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	return []fencepost.Finding{{Subject: "registry", OK: true, Text: o.registry.URL() + ": " + strings.Join(texts, "; ")}}
+}
+
+// subjects are those of the source's topics, or the one that the file names.
+func (o *Opened) subjects(ctx context.Context) (subjects []string) {
+	if s := o.File.Registry.Subject; s != "" {
+		return []string{s}
+	}
+	topics := o.File.Source.Topics
+	if o.File.Source.Pattern != "" {
+		about, err := o.Source.Cluster().Describe(ctx)
+		if err != nil {
+			return nil // which the findings about the brokers say
+		}
+		topics = slices.Sorted(maps.Keys(about.Topics))
+	}
+	for _, topic := range topics[:min(len(topics), mostSubjects)] {
+		subjects = append(subjects, registry.Subject(topic, registry.Value))
+	}
+	return subjects
+}

@@ -126,7 +126,7 @@ func TestFacts(t *testing.T) {
 		{"a key that is a number", factsText, "byid.-1.a:int byid:json", "ba010f 08ffffffffffffffffff01 12020807", `7 {"-1":{"a":7,"list":[]}}`},
 		{"no such key", factsText, "byid.5.a:int", "", "bad field byid.5.a is missing"},
 		{"a path through a list", factsText, "many.x:int", "3201 05", "bad field many.x: many is a list, where the path goes on"},
-		{"a path through a number", factsText, "n.x:int", "0801", "bad field n.x: n is a int32, where the path goes on"},
+		{"a path through a number", factsText, "n.x:int", "0801", "bad field n.x: n is an int32, where the path goes on"},
 		{"a list in a text", factsText, "many:text", "", "bad field many: a list does not fit text"},
 		{"a field that the schema does not have", factsText, "nowhere:int", "", "bad field nowhere is missing"},
 

@@ -154,7 +154,14 @@ func wordOf(s *step) string {
 	case s.kind == protoreflect.EnumKind:
 		return "enum " + string(s.field.Enum().FullName())
 	}
-	return "a " + s.kind.String()
+	switch word := s.kind.String(); {
+	case s.kind == protoreflect.BytesKind:
+		return word
+	case word[0] == 'i':
+		return "an " + word
+	default:
+		return "a " + word
+	}
 }
 
 // entry is the shape of a map's entries: its steps are that of the key and that of the value.

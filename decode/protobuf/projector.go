@@ -135,6 +135,7 @@ func (d *projector) notMessage(p *plan, at int) error {
 	if d.wrong > 0 {
 		what = "field " + d.wrongField(p.message)
 	}
+	at += len(d.Bytes(d.record)) - len(d.v) // what stands in front of the message
 	return bad("%s is no %s at byte %d: %s: %s", part, p.message.FullName(), at, what, flaws[d.flaw])
 }
 

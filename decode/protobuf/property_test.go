@@ -237,13 +237,13 @@ func TestAgreesWithTwin(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 5 {
-			agrees(t, text, m, drawFields(t, m))
+			agrees(t, text, s, m, drawFields(t, m))
 		}
 	})
 }
 
-func agrees(t *rapid.T, text string, m protoreflect.MessageDescriptor, fields []decode.Field) {
-	factory, err := protobuf.Bare(decode.Config{Fields: fields}, m)
+func agrees(t *rapid.T, text string, s *protobuf.Schema, m protoreflect.MessageDescriptor, fields []decode.Field) {
+	factory, err := protobuf.New(protobuf.Config{Config: decode.Config{Fields: fields}, Schema: s, Message: "Root"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,6 @@ import (
 	"math"
 	"testing"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/decode/protobuf"
@@ -13,23 +11,19 @@ import (
 
 func bitsOf(x float64) uint64 { return math.Float64bits(x) }
 
-// message is one of a .proto text.
-func message(t testing.TB, text, name string) protoreflect.MessageDescriptor {
+// schema is that of a .proto text.
+func schema(t testing.TB, text string) *protobuf.Schema {
 	t.Helper()
 	s, err := protobuf.Compile("test.proto", map[string]protobuf.Source{"test.proto": {Text: text}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := s.Message(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
+	return s
 }
 
 func bare(t testing.TB, text, name string, c decode.Config) decode.Factory {
 	t.Helper()
-	f, err := protobuf.Bare(c, message(t, text, name))
+	f, err := protobuf.New(protobuf.Config{Config: c, Schema: schema(t, text), Message: name})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/fencepost/fencepost/decode/registry"
 )
 
 // Schema is messages by name: those of one file, and of what it imports.
@@ -176,39 +178,81 @@ func link(set map[string]*descriptorpb.FileDescriptorProto) (*protoregistry.File
 	return files, nil
 }
 
-// Message is the message of a full name, or of a name without its package where one file alone has it.
-func (s *Schema) Message(name string) (protoreflect.MessageDescriptor, error) {
-	var found []protoreflect.MessageDescriptor
-	for _, f := range s.Files {
-		for _, full := range []string{name, string(f.Package()) + "." + name} {
-			if m := messageIn(f.Messages(), protoreflect.FullName(full)); m != nil && !slices.Contains(found, m) {
-				found = append(found, m)
+// FromRegistry makes a schema of what a registry has: text or a descriptor, with what it refers to by the paths of imports.
+func FromRegistry(r *registry.Schema) (*Schema, error) {
+	if r.Type != registry.Protobuf && r.Type != registry.AnyType {
+		return nil, fmt.Errorf("it is a schema of %s", strings.ToLower(r.Type.String()))
+	}
+	const root = "registered.proto" // it has no path of its own
+	sources := map[string]Source{}
+	var add func(path string, r *registry.Schema) error
+	add = func(path string, r *registry.Schema) error {
+		s := Source{Text: r.Text}
+		if r.Descriptor != nil {
+			s.Descriptor = &descriptorpb.FileDescriptorProto{}
+			if err := proto.Unmarshal(r.Descriptor, s.Descriptor); err != nil {
+				return fmt.Errorf("%s is no descriptor: %w", path, err)
+			}
+			s.Descriptor.Name = proto.String(path)
+		}
+		if other, ok := sources[path]; ok {
+			if other.Text != s.Text {
+				return fmt.Errorf("two files are imported as %s", path)
+			}
+			return nil
+		}
+		sources[path] = s
+		for _, ref := range r.References {
+			if err := add(ref.Name, ref.Schema); err != nil {
+				return err
 			}
 		}
+		return nil
 	}
-	switch {
-	case len(found) == 1:
-		return found[0], nil
-	case len(found) > 1:
-		return nil, fmt.Errorf("several messages are called %s: name its package too", name)
+	if err := add(root, r); err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("there is no message %s: there is %s", name, strings.Join(s.names(5), ", "))
+	return Compile(root, sources)
 }
 
-// messageIn finds a message among others, and in them.
-func messageIn(in protoreflect.MessageDescriptors, name protoreflect.FullName) protoreflect.MessageDescriptor {
+// Message is the message of a full name, or of a name without its package where one message alone has it.
+func (s *Schema) Message(name string) (protoreflect.MessageDescriptor, error) {
+	switch found := s.called(name); len(found) {
+	case 0:
+		return nil, fmt.Errorf("it has no message %s, it has %s", name, strings.Join(s.names(5), ", "))
+	case 1:
+		return found[0], nil
+	default:
+		return nil, fmt.Errorf("%s may be %s: name it in full", name, words(found))
+	}
+}
+
+// called are the messages of a full name; else those of a name without the package, or without the messages around them too.
+func (s *Schema) called(name string) (found []protoreflect.MessageDescriptor) {
+	for _, f := range s.Files {
+		found = append(found, messagesIn(f.Messages(), func(m protoreflect.MessageDescriptor) bool { return string(m.FullName()) == name })...)
+	}
+	if len(found) > 0 {
+		return found
+	}
+	for _, f := range s.Files {
+		found = append(found, messagesIn(f.Messages(), func(m protoreflect.MessageDescriptor) bool {
+			return string(m.Name()) == name || string(m.FullName()) == string(f.Package())+"."+name
+		})...)
+	}
+	return found
+}
+
+// messagesIn are the messages that fit, of some and of those inside of them.
+func messagesIn(in protoreflect.MessageDescriptors, fits func(protoreflect.MessageDescriptor) bool) (found []protoreflect.MessageDescriptor) {
 	for i := range in.Len() {
 		m := in.Get(i)
-		if m.FullName() == name && !m.IsMapEntry() {
-			return m
+		if !m.IsMapEntry() && fits(m) {
+			found = append(found, m)
 		}
-		if strings.HasPrefix(string(name), string(m.FullName())+".") {
-			if inner := messageIn(m.Messages(), name); inner != nil {
-				return inner
-			}
-		}
+		found = append(found, messagesIn(m.Messages(), fits)...)
 	}
-	return nil
+	return found
 }
 
 // names are the names of the first messages.

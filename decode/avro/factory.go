@@ -59,7 +59,7 @@ func (p *plans) plan(id registry.ID) (*plan, error) {
 	if ok {
 		return pl, nil
 	}
-	s, err := p.schemas.Schema(context.Background(), id) // unlocked: others go on while a registry is asked
+	s, err := p.schemas.Schema(registry.AtOnce, id)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package protobuf
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -166,7 +165,7 @@ func (c *catalog) get(id registry.ID) (compiled, error) {
 	if ok {
 		return got, nil
 	}
-	s, err := c.schemas.Schema(context.Background(), id) // unlocked: others go on while a registry is asked
+	s, err := c.schemas.Schema(registry.AtOnce, id)
 	if err != nil {
 		return got, err
 	}

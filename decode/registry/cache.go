@@ -20,13 +20,25 @@ const (
 	mostUnknown  = 10_000                  // ids without a schema that are remembered: a broken producer writes any number of them
 )
 
-// cache remembers the schemas of ids, and that there was none. Whoever asks for an id while another does waits for that answer.
+// AtOnce is a context that has ended: who asks with it for a schema that is not known yet does not wait, and has the answer fetched
+// meanwhile. Decoders ask so, since a lane decodes for other partitions too.
+var AtOnce = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// cache remembers the schemas of ids, and that there was none. Whoever asks for an id while another does waits for that answer. A
+// request belongs to the cache, and not to who asked first: it goes on when that one waits no longer.
 //
 //	             +--- schema: for ever
 //	ask --> fetch+--- unknown: Unready, asked again after a pause ... 3 times: BadRecord, asked again after 30 s
 //	             +--- no answer: Unready, asked again after 1 s; a registry that is silent is silent for every id
 type cache struct {
-	fetch func(context.Context, ID) (*Schema, error)
+	fetch    func(context.Context, ID) (*Schema, error)
+	requests context.Context // ends when the cache is closed
+	end      context.CancelFunc
+	running  sync.WaitGroup
 
 	mu struct {
 		sync.Mutex
@@ -47,52 +59,68 @@ type attempt struct {
 
 func newCache(fetch func(context.Context, ID) (*Schema, error)) *cache {
 	c := &cache{fetch: fetch}
+	c.requests, c.end = context.WithCancel(context.Background())
 	c.mu.known, c.mu.without = map[ID]*Schema{}, map[ID]*attempt{}
 	return c
+}
+
+// close ends the requests that run.
+func (c *cache) close() {
+	c.end()
+	c.running.Wait()
 }
 
 // schema is the contract of [Schemas].
 func (c *cache) schema(ctx context.Context, id ID) (*Schema, error) {
 	for {
-		known, a, err := c.begin(id)
-		switch {
-		case known != nil || err != nil:
+		known, running, err := c.begin(id)
+		if known != nil || err != nil {
 			return known, err
-		case a.running == nil:
-			return c.run(ctx, id)
 		}
 		select {
-		case <-a.running:
+		case <-running:
 		case <-ctx.Done():
-			return nil, interrupted(ctx, id)
+			return nil, onItsWay(id, running)
 		}
 	}
 }
 
-// begin looks an id up. It returns its schema, or the error that holds at present, or the attempt of somebody else, which runs; or one
-// that does not, and that the caller has begun.
-func (c *cache) begin(id ID) (*Schema, attempt, error) {
+// onItsWay is the error of somebody who does not wait for a request that runs.
+func onItsWay(id ID, running <-chan struct{}) error {
+	return &fencepost.Unready{Code: Silent, Reason: id.String() + ": the schema registry has not answered yet", Await: func(ctx context.Context) {
+		select {
+		case <-running:
+		case <-ctx.Done():
+		}
+	}}
+}
+
+// begin looks an id up. It returns its schema, or the error that holds at present, or what is closed when the request ends that runs:
+// one that it began, or that of somebody else.
+func (c *cache) begin(id ID) (*Schema, <-chan struct{}, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s := c.mu.known[id]; s != nil {
-		return s, attempt{}, nil
+		return s, nil, nil
 	}
 	now := time.Now()
 	a := c.mu.without[id]
 	switch {
 	case a != nil && a.running != nil:
-		return nil, *a, nil
+		return nil, a.running, nil
 	case a != nil && now.Before(a.until):
-		return nil, attempt{}, a.err
+		return nil, nil, a.err
 	case c.mu.silent != nil && now.Before(c.mu.silent.until):
-		return nil, attempt{}, c.mu.silent.err
+		return nil, nil, c.mu.silent.err
 	case a == nil:
 		a = &attempt{}
 		c.forget(now)
 		c.mu.without[id] = a
 	}
-	a.running = make(chan struct{})
-	return nil, attempt{}, nil
+	running := make(chan struct{})
+	a.running = running
+	c.running.Go(func() { c.run(id) })
+	return nil, running, nil
 }
 
 // forget makes room for one more id without a schema. REQUIRES: c.mu is held.
@@ -116,24 +144,20 @@ func (c *cache) forget(now time.Time) {
 }
 
 // run asks the registry, as the attempt that begin began.
-func (c *cache) run(ctx context.Context, id ID) (*Schema, error) {
-	schema, err := c.fetch(ctx, id)
+func (c *cache) run(id ID) {
+	schema, err := c.fetch(c.requests, id)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a := c.mu.without[id]
 	close(a.running)
 	a.running = nil
-	if err == nil {
-		c.mu.known[id] = schema
-		c.mu.silent = nil
-		delete(c.mu.without, id)
-		return schema, nil
+	if err != nil {
+		c.note(a, id, err)
+		return
 	}
-	if ctx.Err() != nil { // it says nothing about the registry: the next one asks at once
-		return nil, interrupted(ctx, id)
-	}
-	c.note(a, id, err)
-	return nil, a.err
+	c.mu.known[id] = schema
+	c.mu.silent = nil
+	delete(c.mu.without, id)
 }
 
 // note makes of an answer what those who ask are told for a while. REQUIRES: c.mu is held.
@@ -160,9 +184,4 @@ func (c *cache) note(a *attempt, id ID, err error) {
 				", asked " + text.Plural(a.unknown, "time") + " within " + text.Duration(now.Sub(a.since))}, now.Add(badPause)
 		}
 	}
-}
-
-// interrupted is the error of somebody who does not wait any longer.
-func interrupted(ctx context.Context, id ID) error {
-	return &fencepost.Unready{Code: Silent, Reason: id.String() + ": the schema registry was not waited for"}
 }

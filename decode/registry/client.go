@@ -29,8 +29,8 @@ type Config struct {
 // Credentials log in: Token as a bearer where it is set, else User and Password where User is set.
 type Credentials struct{ User, Password, Token string }
 
-// Client asks a schema registry. It keeps what it was answered: an id never gets another schema. It is safe for concurrent use, starts no
-// goroutine, and connects to nothing before the first question.
+// Client asks a schema registry. It keeps what it was answered: an id never gets another schema. It is safe for concurrent use, and
+// connects to nothing before the first question. A request for a schema has a goroutine of its own until it is answered, or until Close.
 type Client struct {
 	servers []server
 	timeout time.Duration
@@ -45,7 +45,7 @@ type server struct {
 	own *sr.Client // Apicurio's own, for its globalIds and contentIds
 }
 
-// defaultTimeout is how long a registry may take to answer. A lane waits so long, with all of its partitions.
+// defaultTimeout is how long a registry may take to answer.
 const defaultTimeout = 5 * time.Second
 
 // largestAnswer is how many bytes an answer may have. Confluent's registry takes schemas of at most 10 MB.
@@ -144,8 +144,11 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// Close closes the connections that no request uses.
-func (c *Client) Close() { c.idle() }
+// Close ends the requests that run, and closes the connections.
+func (c *Client) Close() {
+	c.cache.close()
+	c.idle()
+}
 
 // URL is where the registry is, for people.
 func (c *Client) URL() string { return c.servers[0].url }

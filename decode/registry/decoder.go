@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"context"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -40,8 +39,7 @@ func (d *framed) Decode(r *fencepost.Record, columns []fencepost.Column) error {
 		return d.inner.Decode(r, columns)
 	}
 	if frame.ID != d.known {
-		// A decoder has no context: the Schemas' own timeout ends the question.
-		schema, err := d.schemas.Schema(context.Background(), frame.ID)
+		schema, err := d.schemas.Schema(AtOnce, frame.ID)
 		if err != nil {
 			return err
 		}

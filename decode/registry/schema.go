@@ -53,11 +53,11 @@ type Reference struct {
 
 // Schemas answers which schema a record was written with. It is safe for concurrent use.
 type Schemas interface {
-	// Schema returns the schema of an id. An id that was answered once is answered from memory; others may take as long as the
-	// registry's timeout.
+	// Schema returns the schema of an id. An id that was answered once is answered from memory; for another one the registry is
+	// asked, and the caller waits until it has answered or the context ends. Decoders ask with AtOnce.
 	//
-	// Errors: *fencepost.Unready while the registry does not answer or does not let us in, and while an id is unknown that was not asked
-	// for often enough; *fencepost.BadRecord for an id that the registry does not know.
+	// Errors: *fencepost.Unready while the registry has not answered, does not answer or does not let us in, and while an id is unknown
+	// that was not asked for often enough; *fencepost.BadRecord for an id that the registry does not know.
 	// A decoder returns both as they are.
 	Schema(ctx context.Context, id ID) (*Schema, error)
 }

@@ -33,6 +33,7 @@ func (v *View) lookAhead(ctx context.Context, r Resources) {
 	if denied, ok := errors.AsType[*fencepost.UserError](err); ok && denied.Code == "kafka-denied" {
 		v.Notes = append(v.Notes, fmt.Sprintf("LAG-TIME is not known of all partitions: %s", denied))
 	}
+	var waits *fencepost.Unready // a record says nothing of its partition while its schema is not there
 	for tp, rec := range got {
 		s := at[tp]
 		s.NextAt = rec.Offset
@@ -40,9 +41,15 @@ func (v *View) lookAhead(ctx context.Context, r Resources) {
 		if r.Try == nil || s.Decision.Action != ledger.Resume {
 			continue
 		}
-		if err := r.Try(&rec); err != nil {
+		err := r.Try(&rec)
+		if w, ok := errors.AsType[*fencepost.Unready](err); ok {
+			waits = w
+		} else if err != nil {
 			s.Bad, s.State = err, Parked
 		}
+	}
+	if waits != nil {
+		v.Notes = append(v.Notes, "Whether the next records can be decoded is not known here: "+waits.Reason)
 	}
 	for tp, s := range at {
 		if _, found := got[tp]; whole && !found && s.Decision.Action == ledger.Resume {

@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -60,6 +61,22 @@ func TestLookTellsEachVerdict(t *testing.T) {
 	}
 	if s := w.standing(6); s.Bad == nil || s.NextAt != 1000 {
 		t.Errorf("the record that can not be decoded: got %v at %d, want one at 1000", s.Bad, s.NextAt)
+	}
+}
+
+// A record whose schema cannot be had says nothing of its partition: a look from another machine than the workers' may not reach the
+// registry that they reach.
+func TestALookThatReachesNoRegistry(t *testing.T) {
+	w := newWorld(t, 1)
+	w.resources.Try = func(*fencepost.Record) error {
+		return &fencepost.Unready{Code: "registry-silent", Reason: "it refuses connections"}
+	}
+	v := w.look()
+	if s := v.Standings[0]; s.Bad != nil || s.State == admin.Parked {
+		t.Errorf("the partition is %s, for %v", s.State, s.Bad)
+	}
+	if want := "Whether the next records can be decoded is not known here: it refuses connections"; !slices.Contains(v.Notes, want) {
+		t.Errorf("notes: %q", v.Notes)
 	}
 }
 

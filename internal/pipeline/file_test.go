@@ -313,7 +313,7 @@ func TestColumnsKnowTheTablesDefault(t *testing.T) {
 	}
 	d := factory()
 	row := columnsOf(d)
-	if err := decoded(d, &fencepost.Record{Value: []byte(`{}`)}, row); err != nil || !row[0].Absent(0) {
+	if err := decoded(t.Context(), d, &fencepost.Record{Value: []byte(`{}`)}, row); err != nil || !row[0].Absent(0) {
 		t.Errorf("%+v, %v: want it left to the default", row, err)
 	}
 }

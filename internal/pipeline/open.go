@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
@@ -193,7 +194,7 @@ func (o *Opened) ResourcesToFill() admin.Resources {
 		Group: f.Group, Ledger: o.Sink.Ledger(), Cluster: o.Source.Cluster(), Reader: o.Source,
 		Where: f.LedgerURL(), Policy: f.Policy, Uncommitted: f.Source.Uncommitted,
 		Try: func(rec *fencepost.Record) error {
-			err := decoded(decoder, rec, row)
+			err := decoded(context.Background(), decoder, rec, row)
 			for i := range row {
 				row[i].Truncate(0)
 			}
@@ -201,7 +202,7 @@ func (o *Opened) ResourcesToFill() admin.Resources {
 		},
 		Decode: func(rec *fencepost.Record) ([]fencepost.Column, error) {
 			own := columnsOf(decoder)
-			return own, decoded(decoder, rec, own)
+			return own, decoded(context.Background(), decoder, rec, own)
 		},
 	}
 	r.Reads = f.Source.Reads
@@ -218,12 +219,35 @@ func columnsOf(d fencepost.Decoder) (row []fencepost.Column) {
 	return row
 }
 
-// decoded decodes a record behind the rows of columns. One that makes no row by the file's rule is no error.
-func decoded(d fencepost.Decoder, rec *fencepost.Record, into []fencepost.Column) error {
-	if err := d.Decode(rec, into); !errors.Is(err, fencepost.ErrNoRow) {
-		return err
+// decodePatience is how long a schema is waited for, outside of a run.
+const decodePatience = 10 * time.Second
+
+// decoded decodes a record behind the rows of columns, and waits for its schema where it is on its way. One that makes no row by the
+// file's rule is no error.
+func decoded(ctx context.Context, d fencepost.Decoder, rec *fencepost.Record, into []fencepost.Column) error {
+	ctx, cancel := context.WithTimeout(ctx, decodePatience)
+	defer cancel()
+	rows := make([]int, len(into))
+	for i := range into {
+		rows[i] = into[i].Len()
 	}
-	return nil
+	for {
+		err := d.Decode(rec, into)
+		if err == nil {
+			return nil
+		}
+		for i, n := range rows {
+			into[i].Truncate(n)
+		}
+		waits, ok := errors.AsType[*fencepost.Unready](err)
+		switch {
+		case errors.Is(err, fencepost.ErrNoRow):
+			return nil
+		case !ok || waits.Await == nil || ctx.Err() != nil:
+			return err
+		}
+		waits.Await(ctx)
+	}
 }
 
 // MemoryLimit is how large the heap of a program may grow before the collector works harder, in bytes, where its pipeline has this

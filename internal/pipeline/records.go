@@ -58,7 +58,7 @@ func (o *Opened) records(ctx context.Context, notNull []string) []fencepost.Find
 			continue
 		}
 		if err := o.Source.Scan(ctx, r, func(rec *fencepost.Record) bool {
-			s.see(rec)
+			s.see(ctx, rec)
 			s.bytes += len(rec.Key) + len(rec.Value)
 			return s.bytes < sampledBytes && s.waits == nil
 		}); err != nil {
@@ -118,16 +118,16 @@ func (o *Opened) sampleRanges(ctx context.Context) (ranges [2]map[fencepost.Topi
 }
 
 // see decodes one record.
-func (s *sampled) see(r *fencepost.Record) {
+func (s *sampled) see(ctx context.Context, r *fencepost.Record) {
 	place := fmt.Sprintf("%s at %s", r.TopicPartition, text.Count(r.Offset))
-	err := s.decoder.Decode(r, s.row)
+	err := decoded(ctx, s.decoder, r, s.row)
 	defer func() {
 		for k := range s.row {
 			s.row[k].Truncate(0)
 		}
 	}()
-	if errors.Is(err, fencepost.ErrNoRow) {
-		return
+	if err == nil && s.row[0].Len() == 0 {
+		return // it makes no row
 	}
 	if waits, ok := errors.AsType[*fencepost.Unready](err); ok {
 		s.waits = waits

@@ -50,6 +50,8 @@ type Target struct {
 	Shape string
 	// Staged: rows always go through a temporary table.
 	Staged bool
+	// KeyIndex is the name of the unique index by which an upsert by the job's key goes, where the connector's SQL names it; else empty.
+	KeyIndex string
 	// Open: rules, triggers or partitions decide what a batch writes besides, so that only its transaction shows that.
 	Open bool
 	// Faults are the reasons why the table cannot take any batch. KeyFaults returns those why it cannot be upserted by the
@@ -222,7 +224,11 @@ func (d *Dialect[S]) misfits(t *Target, j Job, columns []fencepost.ColumnSpec) [
 	bad := slices.Clone(t.Faults)
 	for _, spec := range columns {
 		col := t.Column(spec.Name)
-		if col == nil {
+		switch {
+		case col == nil && spec.Name == fencepost.MetaOp:
+			bad = append(bad, d.withoutOp(j)...)
+			continue
+		case col == nil:
 			bad = append(bad, Misfit{Code: "column-missing", Column: spec.Name, Text: fmt.Sprintf("table %s has no column %s", j.Table, spec.Name),
 				Help: fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;   or drop it from schema", d.name(j), d.Plain(spec.Name), d.Target.Natural(spec.Type))})
 			continue

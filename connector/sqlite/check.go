@@ -102,9 +102,27 @@ func (s *Sink) checkDatabase(ctx context.Context, c *conn, name string, columns 
 	if len(found) > 0 {
 		return found
 	}
-	text := fmt.Sprintf("SQLite %s: table %s has all %d columns", sqlite.Version, t.name, len(written))
-	if len(written) == 1 {
-		text = fmt.Sprintf("SQLite %s: table %s has the one column", sqlite.Version, t.name)
+	text := fmt.Sprintf("SQLite %s: ", sqlite.Version) + t.filled(written)
+	if sink.Deletes(columns) && len(s.cfg.Key) > 0 {
+		text += fmt.Sprintf("; deletes by (%s)", strings.Join(s.cfg.Key, ", "))
+	}
+	if null := t.nullable(s.cfg.Key); keyed && len(null) > 0 {
+		text += fmt.Sprintf("; rows with null in %s are appended", strings.Join(null, " or "))
+	}
+	var notNull []string
+	for _, tc := range t.columns {
+		if tc.notNull && !tc.rowid {
+			notNull = append(notNull, tc.name)
+		}
+	}
+	return []fencepost.Finding{{Subject: "database", OK: true, Text: text, Facts: map[string]string{"not_null": strings.Join(notNull, "\n")}}}
+}
+
+// filled says which columns of the table a batch of these columns fills, and what is in the others.
+func (t *table) filled(columns []fencepost.ColumnSpec) string {
+	text := fmt.Sprintf("table %s has all %d columns", t.name, len(columns))
+	if len(columns) == 1 {
+		text = fmt.Sprintf("table %s has the one column", t.name)
 	}
 	var idle []string
 	for _, tc := range t.idle(columns) {
@@ -120,19 +138,7 @@ func (s *Sink) checkDatabase(ctx context.Context, c *conn, name string, columns 
 	if len(idle) > 0 {
 		text += "; not filled: " + strings.Join(idle, ", ")
 	}
-	if sink.Deletes(columns) && len(s.cfg.Key) > 0 {
-		text += fmt.Sprintf("; deletes by (%s)", strings.Join(s.cfg.Key, ", "))
-	}
-	if null := t.nullable(s.cfg.Key); keyed && len(null) > 0 {
-		text += fmt.Sprintf("; rows with null in %s are appended", strings.Join(null, " or "))
-	}
-	var notNull []string
-	for _, tc := range t.columns {
-		if tc.notNull && !tc.rowid {
-			notNull = append(notNull, tc.name)
-		}
-	}
-	return []fencepost.Finding{{Subject: "database", OK: true, Text: text, Facts: map[string]string{"not_null": strings.Join(notNull, "\n")}}}
+	return text
 }
 
 // checkColumns is what keeps these columns from becoming rows of the table.

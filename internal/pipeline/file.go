@@ -41,7 +41,7 @@ type File struct {
 	Decode        string   // json or raw
 	Schema        []Column // in the order of the file; for raw, empty or one
 	RefuseUnknown bool     // unknown_fields: error
-	Tombstone     string   // of a record without a value: park, skip or nulls; for json
+	Tombstone     string   // of a record without a value: park, skip, nulls or delete; for json
 
 	Sink        kinds.Named[kinds.Sink]
 	Ledger      kinds.Named[kinds.Ledger]   // zero where the sink keeps it

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,23 +67,21 @@ func (k keyed) conflict() string {
 
 // deletesSQL upserts and deletes, as sqlstore has it. delete is the column that says which rows are deletes.
 //
-// One pass over the keys locks all their rows in the order of the keys, as an upsert alone does: the INSERT takes a row, and locks or makes
-// that of its key, before it asks for the next one; of a delete the lateral join locks the row, and the condition, which needs its
-// result, passes it over. The design that lost locked the rows that are there first, and then upserted: of two lanes one waited for a
-// row that the other had locked, while that one waited for a key that the first had just inserted.
+// It is one statement, and one pass over the keys locks all their rows in the order of the keys, as an upsert alone does: the INSERT takes a
+// row, and locks or makes that of its key, before it asks for the next one; the lateral join locks the row of a delete. The rows
+// that were locked so are deleted at the end, by the same snapshot.
+//
+// Two designs lost. One locked the rows that are there first, and then upserted: of two lanes one waited for a row that the other had locked, while that
+// one waited for a key that the first had just inserted. The other deleted in a statement of its own: that saw, and locked out of
+// order, rows that had come into being since. Of a key that two lanes write at once, either may be the last.
 func (k keyed) deletesSQL(delete string) string {
-	last := fmt.Sprintf("(select distinct on (%s) * from %s order by %[1]s, %[3]s desc) b", k.key, stageTable, k.row)
-	return sqlstore.Fill(`@insertselect @values from @last left join lateral (select true from @table t where b.@delete and @meets for no key update) l (@locked)`+
-		` on true where not coalesce(@locked, b.@delete)@conflict`+
-		`delete from @table t using @last where b.@delete and @meets; `,
-		"@table", k.target.SQL, "@meets", k.meets(), "@last", last, "@delete", ident(delete), "@locked", ours(k.names, "fencepost_locked"),
+	locked := ours(k.names, "fencepost_locked")
+	return sqlstore.Fill(`with b as materialized (select b.*, l.* from (select distinct on (@key) * from @stage order by @key, @row desc) b`+
+		` left join lateral (select true from @table t where b.@delete and @meets for no key update) l (@locked) on true), `+
+		`d as (delete from @table t using b where b.@locked and @meets) `+
+		`@insertselect @values from b where not @delete@conflict`,
+		"@key", k.key, "@stage", stageTable, "@row", k.row, "@table", k.target.SQL, "@meets", k.meets(), "@delete", ident(delete), "@locked", locked,
 		"@insert", k.insert(), "@values", sqlstore.Join(k.names, k.value), "@conflict", k.conflict())
-}
-
-// staged is a key column of row b of the temporary table, as a value of the table's column.
-func (k keyed) staged(name string) string {
-	c := k.target.Column(name)
-	return "b." + ident(name) + c.Cast + c.Collate
 }
 
 // meets holds where row b of the temporary table and row t of the table have one key. A key with a null is no row's key, unless
@@ -90,8 +89,9 @@ func (k keyed) staged(name string) string {
 func (k keyed) meets() string {
 	var all []string
 	for _, name := range k.keys {
-		same := "t." + ident(name) + " = " + k.staged(name)
-		if k.target.EqualNulls && k.target.Column(name).Nullable { // an index serves this, and no IS NOT DISTINCT FROM
+		c := k.target.Column(name)
+		same := "t." + ident(name) + c.Base + " = b." + ident(name) + cmp.Or(c.Base, c.Cast) + c.Collate
+		if k.target.EqualNulls && c.Nullable { // an index serves this, and no IS NOT DISTINCT FROM
 			same = "(" + same + " or t." + ident(name) + " is null and b." + ident(name) + " is null)"
 		}
 		all = append(all, same)

@@ -93,6 +93,7 @@ type Column struct {
 	SQL       string // as DDL has it
 	Stage     string // the built-in type that a value of it has in a temporary table
 	Cast      string // what turns such a value into one of the column, behind it; empty: the assignment does
+	Base      string // what makes of a value one of the type that its domain is over, behind it, where the domain has no operators; empty: it has
 	Collate   string // what makes such a value compare as the column does, behind it; empty: nothing
 	Converts  string // what turns a text of the table batch into such a value in SQL, behind it; empty: the assignment does
 	Shown     string // as messages have it

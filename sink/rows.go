@@ -82,6 +82,9 @@ func (t *typed) Columns(ctx context.Context, columns []fencepost.ColumnSpec) ([]
 	if _, err := t.Sink.Columns(ctx, columns); err != nil {
 		return nil, err
 	}
+	if err := t.takesDeletes(columns); err != nil {
+		return nil, err
+	}
 	for _, c := range slices.Concat(t.required, t.optional) {
 		if !slices.Contains(columns, c) {
 			return nil, missing(fmt.Errorf("the handler's rows take a column %s of type %s, and the decoder makes none", c.Name, c.Type))

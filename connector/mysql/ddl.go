@@ -76,6 +76,9 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 		if len(c.Key) > 0 {
 			rights = "SELECT, INSERT, UPDATE"
 		}
+		if j.Deleting(columns) {
+			rights += ", DELETE"
+		}
 		grant(rights, table)
 	}
 	if c.SQL != "" || c.Handle != nil {

@@ -37,8 +37,11 @@ func (e *encoder) encode(b *fencepost.Batch) error {
 	e.batch, e.buf, e.pieces, e.columns = b, e.buf[:0], e.pieces[:0], e.columns[:0]
 	for _, f := range e.fields {
 		var c *fencepost.Column
-		if f.From == sqlstore.FromColumn {
+		switch f.From {
+		case sqlstore.FromColumn:
 			c = b.Column(f.Name)
+		case sqlstore.FromDelete:
+			c = b.Column(f.Of)
 		}
 		e.columns = append(e.columns, c)
 	}
@@ -94,6 +97,8 @@ func (e *encoder) row(s *fencepost.Segment, topic string, row int) error {
 			if err := e.moment(f, us); err != nil {
 				return err
 			}
+		case sqlstore.FromDelete:
+			e.buf = appendBool(e.buf, e.columns[i].Text(row) == fencepost.OpDelete)
 		case sqlstore.FromColumn:
 			if err := e.value(f, e.columns[i], row); err != nil {
 				return err
@@ -139,10 +144,7 @@ func (e *encoder) value(f *field, c *fencepost.Column, row int) error {
 	case kindInt:
 		e.buf = strconv.AppendInt(e.buf, c.Int(row), 10)
 	case kindBool:
-		e.buf = append(e.buf, '0')
-		if c.Bool(row) {
-			e.buf[len(e.buf)-1] = '1'
-		}
+		e.buf = appendBool(e.buf, c.Bool(row))
 	case kindFloat, kindSingle:
 		v := c.Float(row)
 		if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -156,6 +158,14 @@ func (e *encoder) value(f *field, c *fencepost.Column, row int) error {
 		return e.moment(f, c.Micros(row))
 	}
 	return nil
+}
+
+// appendBool appends 0 or 1.
+func appendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, '1')
+	}
+	return append(b, '0')
 }
 
 // fraction reports whether a decimal has digits behind its point, once its exponent is taken: the server would round them.

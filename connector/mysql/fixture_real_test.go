@@ -36,6 +36,7 @@ type store struct {
 
 var (
 	_ sinktest.Typed       = (*store)(nil)
+	_ sinktest.Keyed       = (*store)(nil)
 	_ sinktest.AnswerLoser = (*store)(nil)
 )
 
@@ -226,6 +227,35 @@ func valueOf(valid bool, v any) any {
 		return nil
 	}
 	return v
+}
+
+func (s *store) OpenKeyed(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, error) {
+	collation := s.either("utf8mb4_0900_bin", "utf8mb4_nopad_bin")
+	if _, err := s.db.ExecContext(ctx, "create table if not exists keyed (k varchar(100) character set utf8mb4 collate "+collation+" primary key, v bigint not null)"); err != nil {
+		return nil, err
+	}
+	return s.open(ctx, Config{Table: "keyed", Key: []string{"k"}, KeepCommits: keep})
+}
+
+func (s *store) KeyedRows(t *testing.T) map[string]int64 {
+	rows, err := s.db.QueryContext(t.Context(), "select k, v from keyed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	list := map[string]int64{}
+	for rows.Next() {
+		var k string
+		var v int64
+		if err := rows.Scan(&k, &v); err != nil {
+			t.Fatal(err)
+		}
+		list[k] = v
+	}
+	if rows.Err() != nil {
+		t.Fatal(rows.Err())
+	}
+	return list
 }
 
 func (s *store) LoseAnswer(t *testing.T, applied bool) {

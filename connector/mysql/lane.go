@@ -53,7 +53,7 @@ func (l *lane) Planned(ctx context.Context, t *sqlstore.Target, columns []fencep
 
 // Rows is part of sqlstore.Flusher.
 func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, compare string) error {
-	p, form := l.plan, l.sink.job.Form()
+	p, form := l.plan.of(b), l.sink.job.Form()
 	after := p.after(l.session)
 	compare = p.whole(l.session) + compare
 	const slack = 4096 // of begin, commit and the secret
@@ -66,7 +66,7 @@ func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, com
 		return err
 	}
 	if p.direct == "" || len(l.encoder.pieces) > 1 || form == sqlstore.Upsert && l.sink.crowded() {
-		return l.staged(ctx, w, after, compare)
+		return l.staged(ctx, w, p, after, compare)
 	}
 	l.packet = append(append(append(l.packet[:0], begin...), p.direct...), l.encoder.piece(0)...)
 	l.packet = append(append(append(append(l.packet, p.behind...), "; "...), compare...), "commit"...)
@@ -82,12 +82,12 @@ func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, com
 	if l.session.conn == nil {
 		return l.sent(ctx, w, sql.ErrConnDone) // nothing happened
 	}
-	return l.staged(ctx, w, after, compare)
+	return l.staged(ctx, w, p, after, compare)
 }
 
 // staged sends the rows into the temporary table, and from there where they belong.
-func (l *lane) staged(ctx context.Context, w ledger.Actor, after, compare string) error {
-	p, pieces := l.plan, len(l.encoder.pieces)
+func (l *lane) staged(ctx context.Context, w ledger.Actor, p *plan, after, compare string) error {
+	pieces := len(l.encoder.pieces)
 	if l.session.staged != p.create {
 		l.session.staged = ""
 		if _, err := l.session.Exec(ctx, p.create); err != nil {

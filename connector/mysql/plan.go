@@ -14,12 +14,14 @@ type field = sqlstore.Field[kind]
 
 // plan is how a batch of certain columns is written.
 type plan struct {
-	fields []field
-	direct string // INSERT ... VALUES, for rows that travel in the flush itself; empty: always through the stage
-	behind string // what follows the rows of direct: ON DUPLICATE KEY UPDATE
-	create string // makes the temporary table
-	clear  string // empties it; outside of a transaction, for it may end one
-	fill   string // INSERT ... VALUES into it
+	// deletes is the plan for batches in which rows are deletes; nil: none come.
+	deletes *plan
+	fields  []field
+	direct  string // INSERT ... VALUES, for rows that travel in the flush itself; empty: always through the stage
+	behind  string // what follows the rows of direct: ON DUPLICATE KEY UPDATE
+	create  string // makes the temporary table
+	clear   string // empties it; outside of a transaction, for it may end one
+	fill    string // INSERT ... VALUES into it
 	// after is the statements of the transaction behind the rows, each with its semicolon.
 	after func(s *session) string
 	shape string // sqlstore.Target.Shape; empty: there is no table
@@ -53,6 +55,9 @@ func (s *session) foreseen(ctx context.Context, j sqlstore.Job, t *sqlstore.Targ
 		return nil, r.misfits[0].Fault()
 	}
 	p.temporary = r.temporary
+	if p.deletes != nil {
+		p.deletes.temporary = r.temporary
+	}
 	return p, nil
 }
 
@@ -64,10 +69,7 @@ func planTable(s *session, j sqlstore.Job, t *sqlstore.Target, columns []fencepo
 			p.fields[i].Default = t.Column(f.Name).Default // a row that leaves it out takes it in the temporary table
 		}
 	}
-	row := rowColumn
-	for slices.ContainsFunc(p.fields, func(f field) bool { return strings.EqualFold(f.Name, row) }) {
-		row += "_"
-	}
+	row := ours(p.fields, rowColumn)
 	stage, columnList := ident(s.config.DBName)+".fencepost_batch", idents(sqlstore.Names(p.fields))
 	into := "insert into " + t.SQL + " (" + columnList + ") "
 	p.direct = into + "values "
@@ -81,7 +83,18 @@ func planTable(s *session, j sqlstore.Job, t *sqlstore.Target, columns []fencepo
 	p.after = func(*session) string { return after + "; " }
 	p.shape = t.Shape
 	p.stage(stage, behind)
+	if j.Deleting(columns) {
+		p.deletes = p.deleting(t, j.Key, stage, row, behind)
+	}
 	return p
+}
+
+// ours is a name for a column of our own beside these: the name, unless one of them has it.
+func ours(fields []field, name string) string {
+	for slices.ContainsFunc(fields, func(f field) bool { return strings.EqualFold(f.Name, name) }) {
+		name += "_"
+	}
+	return name
 }
 
 // stage sets the statements of the temporary table, which has the fields and the columns behind them.

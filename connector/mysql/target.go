@@ -74,6 +74,7 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 		s.mend(&t.Columns[i], j)
 	}
 	t.NullKeys = "are appended"
+	t.KeyIndex = keyIndex(j.Key, unique)
 	t.KeyFaults = func(filled func(string) bool) []sqlstore.Misfit { return keyFaults(t, j, unique, filled) }
 	if view != "" {
 		t.KeyFaults = func(func(string) bool) []sqlstore.Misfit { return viewKeyed(j) }
@@ -242,14 +243,26 @@ func indexesOf(rows sqlstore.Rows) (list []index) {
 	return list
 }
 
+// keyIndex is the name of the first unique index on exactly the key; empty: there is none.
+func keyIndex(key []string, unique []index) string {
+	i := slices.IndexFunc(unique, func(i index) bool { return i.over(key) })
+	if i < 0 {
+		return ""
+	}
+	return unique[i].name
+}
+
+// over reports whether an index is on exactly these columns.
+func (i index) over(key []string) bool {
+	return !i.prefix && slices.Equal(slices.Sorted(slices.Values(i.columns)), slices.Sorted(slices.Values(key)))
+}
+
 // keyFaults looks at the job's Key. ON DUPLICATE KEY UPDATE replaces the row that it meets in any unique index, so
 // that a second one would let a row replace another one that has nothing to do with its key.
 func keyFaults(t *sqlstore.Target, j sqlstore.Job, unique []index, filled func(string) bool) (bad []sqlstore.Misfit) {
-	want, keyed := slices.Sorted(slices.Values(j.Key)), false
 	for _, i := range unique {
 		switch {
-		case !i.prefix && slices.Equal(slices.Sorted(slices.Values(i.columns)), want):
-			keyed = true
+		case i.over(j.Key):
 		case slices.ContainsFunc(i.columns, func(n string) bool { return t.Has(n) && t.Column(n).Unfilled == counted && !filled(n) }):
 			// a number of the server's own never meets another row
 		default:
@@ -257,7 +270,7 @@ func keyFaults(t *sqlstore.Target, j sqlstore.Job, unique []index, filled func(s
 				Help: fmt.Sprintf("ALTER TABLE %s DROP INDEX %s;   or write the upsert as sql", sqlstore.Qualified(j.Table, plain), ident(i.name))})
 		}
 	}
-	if !keyed {
+	if t.KeyIndex == "" {
 		bad = append(bad, sqlstore.Misfit{Code: "key-not-unique", Text: fmt.Sprintf("table %s has no unique index on exactly (%s)", j.Table, strings.Join(j.Key, ", ")),
 			Help: fmt.Sprintf("ALTER TABLE %s ADD UNIQUE INDEX (%s);", sqlstore.Qualified(j.Table, plain), plains(j.Key))})
 	}

@@ -18,6 +18,9 @@ func (s *session) try(ctx context.Context, j sqlstore.Job, t *sqlstore.Target, c
 	if err != nil {
 		return "", err
 	}
+	if p.deletes != nil {
+		p = p.deletes // which needs more rights
+	}
 	err = s.flush(ctx, s.conn, p.create+"; "+p.clear+begin+p.after(s)+p.whole(s)+"rollback")
 	return s.ended(ctx, j, err), err
 }

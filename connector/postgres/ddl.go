@@ -37,7 +37,7 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	} else {
 		b.WriteString("-- Least grants, for the user of dsn.\n")
 	}
-	for _, g := range grants(c, database) {
+	for _, g := range grants(c, database, columns) {
 		fmt.Fprintf(&b, "GRANT %s TO %s;\n", g, role)
 	}
 	b.WriteString(sqlstore.Fill(schemaDDL, "@role", quote(role)))
@@ -72,7 +72,7 @@ const sequencesDDL = `DO $$ DECLARE s regclass; BEGIN
 `
 
 // grants lists what a user of the least rights needs, without the user.
-func grants(c Config, database string) (list []string) {
+func grants(c Config, database string, columns []fencepost.ColumnSpec) (list []string) {
 	if c.Table != "" || c.SQL != "" {
 		list = append(list, "TEMPORARY ON DATABASE "+database)
 	}
@@ -89,6 +89,9 @@ func grants(c Config, database string) (list []string) {
 		updated = append(updated, table)
 	default:
 		appended = append(appended, table)
+	}
+	if c.job().Deleting(columns) {
+		list = append(list, "DELETE ON "+sqlstore.Qualified(c.Table, plain))
 	}
 	if len(updated) > 0 {
 		list = append(list, "SELECT, INSERT, UPDATE ON "+strings.Join(updated, ", "))

@@ -57,7 +57,7 @@ func newEncoder(fields []field, b *fencepost.Batch, buf []byte) *encoder {
 		switch f.From {
 		case sqlstore.FromColumn:
 			e.columns[i] = b.Column(f.Name)
-		case sqlstore.FromAbsence:
+		case sqlstore.FromAbsence, sqlstore.FromDelete:
 			e.columns[i] = b.Column(f.Of)
 		}
 	}
@@ -157,10 +157,9 @@ func (e *encoder) value(b []byte, f *field, c *fencepost.Column) []byte {
 	case kindBool:
 		return append(b, 0, 0, 0, 1, byte(c.Int(e.row)&1))
 	case kindAbsence:
-		if c.Absent(e.row) {
-			return append(b, 0, 0, 0, 1, 1)
-		}
-		return append(b, 0, 0, 0, 1, 0)
+		return appendBool(b, c.Absent(e.row))
+	case kindDelete:
+		return appendBool(b, c.Text(e.row) == fencepost.OpDelete)
 	case kindJSONB:
 		v := c.Bytes(e.row)
 		if len(v) > mostBytes {
@@ -183,6 +182,15 @@ func (e *encoder) value(b []byte, f *field, c *fencepost.Column) []byte {
 		return b
 	}
 	e.err = fmt.Errorf("column %s: no encoding", f.Name)
+	return b
+}
+
+// appendBool appends a bool of our own.
+func appendBool(b []byte, v bool) []byte {
+	b = append(b, 0, 0, 0, 1, 0)
+	if v {
+		b[len(b)-1] = 1
+	}
 	return b
 }
 

@@ -32,6 +32,7 @@ type store struct {
 
 var (
 	_ sinktest.Typed       = (*store)(nil)
+	_ sinktest.Keyed       = (*store)(nil)
 	_ sinktest.AnswerLoser = (*store)(nil)
 )
 
@@ -159,6 +160,38 @@ func (s *store) TypedRows(t *testing.T, columns []fencepost.ColumnSpec) (list []
 			t.Fatal(err)
 		}
 		list = append(list, v)
+	}
+	return list
+}
+
+func (s *store) OpenKeyed(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, error) {
+	c, err := pgx.Connect(ctx, s.dsn)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close(ctx)
+	if _, err := c.Exec(ctx, "create table if not exists keyed (k text primary key, v bigint not null)"); err != nil {
+		return nil, err
+	}
+	return s.open(ctx, Config{Table: "keyed", Key: []string{"k"}, KeepCommits: keep})
+}
+
+func (s *store) KeyedRows(t *testing.T) map[string]int64 {
+	rows, err := s.connect(t).Query(t.Context(), "select k, v from keyed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := map[string]int64{}
+	for rows.Next() {
+		var k string
+		var v int64
+		if err := rows.Scan(&k, &v); err != nil {
+			t.Fatal(err)
+		}
+		list[k] = v
+	}
+	if rows.Err() != nil {
+		t.Fatal(rows.Err())
 	}
 	return list
 }

@@ -74,7 +74,7 @@ func (y way) unchanged(b *backend) { y.meets(b) }
 
 // column4 is a row of targetSQL: a column that may be null, without a default.
 func column4(name, typ string) []any {
-	return append(row(name, typ, typ, "f", "f", "f", typ), nil, "f", nil, nil)
+	return append(row(name, typ, typ, "f", "f", "f", typ), nil, "f", nil, nil, nil)
 }
 
 // takes reads a flush whole, and answers nothing before.

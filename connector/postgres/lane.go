@@ -44,8 +44,9 @@ func (l *lane) Planned(ctx context.Context, t *sqlstore.Target, columns []fencep
 
 // Rows is part of sqlstore.Flusher: rows, statements, compare-and-set and COMMIT in one Query.
 func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, compare string) error {
-	sql := begin + l.plan.query(l.session) + compare + "commit"
-	e := newEncoder(l.plan.fields, b, l.buf)
+	p := l.plan.of(b)
+	sql := begin + p.query(l.session) + compare + "commit"
+	e := newEncoder(p.fields, b, l.buf)
 	tag, err := l.session.copyIn(ctx, e, sql)
 	done := e.stop()
 	l.buf = e.buf
@@ -53,7 +54,7 @@ func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, com
 		err = l.session.committed(tag)
 	}
 	if err == nil {
-		l.plan.seen = true
+		p.seen = true
 		return nil
 	}
 	if l.session.answers != nil {

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -17,8 +16,11 @@ type plan struct {
 	fields []field
 	create string // makes the temporary table of the transaction, with its semicolon; empty: there is none
 	copy   string // the COPY statement
-	// after is the statements behind the COPY, each with its semicolon.
+	insert string // what becomes of the rows of a temporary table, with its semicolon; empty: there is none, or user SQL reads them
+	// after is the statements behind that, each with its semicolon.
 	after func(s *session) string
+	// deletes is the plan for batches in which rows are deletes; nil: none come.
+	deletes *plan
 	// open: what the batch writes shows in its transaction only.
 	open bool
 	// seen: a flush has looked at all that the statements can reach, so that what later ones write is enough.
@@ -36,7 +38,7 @@ const immediate = "set constraints all immediate; "
 // query is everything of a batch up to its compare-and-set. What a transaction needs of temporary tables it makes itself,
 // and its end drops them: the next one on this connection, which behind a pooler may be another pipeline's, finds nothing.
 func (p *plan) query(s *session) string {
-	sql := p.create + p.copy + "; " + p.after(s)
+	sql := p.create + p.copy + "; " + p.insert + p.after(s)
 	switch {
 	case !p.open:
 	case p.seen:
@@ -60,10 +62,9 @@ func planTable(j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpe
 	p := &plan{job: j, open: t.Open, fields: sqlstore.FieldsOf(t, columns, pairs)}
 	names := sqlstore.Names(p.fields)
 	list := idents(names)
-	insert := ""
 	p.after = func(s *session) string {
 		// The table is locked by the COPY or the INSERT in front of it.
-		sql := insert + sqlstore.Fill(sameSQL, "@oid", "to_regclass("+quote(t.SQL)+")", "@shape", quote(t.Shape), "@secret", s.secret) + sameDefaults(t, columns, s.secret)
+		sql := sqlstore.Fill(sameSQL, "@oid", "to_regclass("+quote(t.SQL)+")", "@shape", quote(t.Shape), "@secret", s.secret) + sameDefaults(t, columns, s.secret)
 		if t.Open {
 			sql += immediate
 		}
@@ -81,15 +82,14 @@ func planTable(j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpe
 		}
 		return v
 	}
-	insert = "insert into " + t.SQL + " (" + list + ") " + overriding + "select " + sqlstore.Join(names, value) + " from " + stageTable + "; "
+	p.insert = "insert into " + t.SQL + " (" + list + ") " + overriding + "select " + sqlstore.Join(names, value) + " from " + stageTable + "; "
 	if len(j.Key) > 0 {
-		row := ours(names, rowColumn)
-		key := sqlstore.Join(j.Key, func(name string) string { return value(name) + t.Column(name).Collate })
-		if null := nullable(t, j.Key); len(null) > 0 && !t.EqualNulls {
-			key += ", case when " + strings.Join(null, " or ") + " then " + row + " end" // each null is a key of its own
+		k := keyedBy(t, j.Key, names, value)
+		p.insert = k.upsertSQL()
+		p.fields = append(p.fields, field{Name: k.row, From: sqlstore.FromRow, Kind: kindInt8, Type: "bigint"})
+		if j.Deleting(columns) {
+			p.deletes = p.deleting(t, k)
 		}
-		insert = upsertSQL(t.SQL, j.Key, names, row, key, value)
-		p.fields = append(p.fields, field{Name: row, From: sqlstore.FromRow, Kind: kindInt8, Type: "bigint"})
 	}
 	p.stage(t)
 	return p
@@ -100,7 +100,7 @@ func (p *plan) stage(t *sqlstore.Target) {
 	staged := make([]string, len(p.fields)) // :: field -> its declaration
 	for i, f := range p.fields {
 		typ := f.Type
-		if f.From != sqlstore.FromRow && f.From != sqlstore.FromAbsence {
+		if f.Of == "" && f.From != sqlstore.FromRow { // else it is one of our own
 			typ = t.Column(f.Name).Stage
 		}
 		staged[i] = ident(f.Name) + " " + typ
@@ -157,34 +157,6 @@ func declared(fields []field) string {
 
 // overriding has an INSERT write what a batch says into columns that are generated always as identity, as COPY does.
 const overriding = "overriding system value "
-
-// nullable asks, in SQL, whether each column of the key that takes null is null.
-func nullable(t *sqlstore.Target, key []string) (null []string) {
-	for _, name := range key {
-		if t.Column(name).Nullable {
-			null = append(null, ident(name)+" is null")
-		}
-	}
-	return null
-}
-
-// upsertSQL takes the last row of each key, in the order of the keys: two lanes that meet in the same keys lock them
-// in the same order. The same key twice in one statement would be an error (21000), so keys are compared as the table
-// compares them: in its types and collations.
-func upsertSQL(table string, keys, names []string, row, key string, value func(string) string) string {
-	var set []string
-	for _, n := range names {
-		if !slices.Contains(keys, n) {
-			set = append(set, ident(n)+" = excluded."+ident(n))
-		}
-	}
-	do := "do nothing"
-	if len(set) > 0 {
-		do = "do update set " + strings.Join(set, ", ")
-	}
-	return fmt.Sprintf("insert into %s (%s) "+overriding+"select distinct on (%s) %s from %s order by %s, %s desc on conflict (%s) %s; ",
-		table, idents(names), key, sqlstore.Join(names, value), stageTable, key, row, idents(keys), do)
-}
 
 // planSQL plans user SQL over the temporary table `batch`.
 func planSQL(j sqlstore.Job, columns []fencepost.ColumnSpec) *plan {

@@ -54,6 +54,7 @@ const targetSQL = pinSQL + `select a.attname, case when coalesce(b.typtype, t.ty
     where k.oid = coalesce((select y.oid from pg_index i cross join unnest(i.indkey::int2[], i.indcollation::oid[]) u (num, coll)
       join pg_collation y on y.oid = u.coll where u.num = a.attnum and not y.collisdeterministic and @keyed limit 1), a.attcollation) and k.collname <> 'default'),
   a.attidentity = 'a', case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end,
+  case when coalesce(b.typtype, 'b') = 'e' then format_type(b.oid, null) end,
   (select string_agg(k.oid::regclass::text, ', ') from pg_depend e join pg_class k on k.oid = e.refobjid where e.classid = 'pg_attrdef'::regclass and e.objid = d.oid
     and e.refclassid = 'pg_class'::regclass and case when k.relkind = 'S' then not has_sequence_privilege(k.oid, 'USAGE, UPDATE') end)
  from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_type t on t.oid = a.atttypid left join pg_type b on b.oid = t.typbasetype
@@ -140,7 +141,7 @@ func (s *session) target(ctx context.Context, j sqlstore.Job) (*sqlstore.Target,
 		if isTrue(r[8]) {
 			fixed = append(fixed, string(r[0]))
 		}
-		if denied := r[10]; denied != nil {
+		if denied := r[11]; denied != nil {
 			t.Columns[len(t.Columns)-1].Denied = &sqlstore.Misfit{Code: "database-denied", Text: fmt.Sprintf("column %s of table %s counts by %s, which this user may not", r[0], j.Table, denied),
 				Help: fmt.Sprintf("GRANT USAGE ON SEQUENCE %s TO %s;", denied, plain(s.config.User))}
 		}
@@ -176,6 +177,9 @@ func columnOf(j sqlstore.Job, is relation, r [][]byte) sqlstore.Column {
 	col := sqlstore.Column{Name: string(r[0]), Type: string(r[1]), SQL: string(r[2]), Shown: string(r[2]), Generated: isTrue(r[5]), Unfilled: "null"}
 	if col.Stage = string(r[6]); r[6] == nil {
 		col.Stage, col.Cast = "text", "::"+col.SQL
+	}
+	if r[10] != nil { // the operators of enumerations are for any of them, but for no domain
+		col.Base = "::" + string(r[10])
 	}
 	if r[7] != nil {
 		col.Collate = " collate " + string(r[7])

@@ -15,6 +15,9 @@ import (
 // try is sqlstore.TargetSQL.Try.
 func (s *session) try(ctx context.Context, j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpec) (ended string, err error) {
 	p := makePlan(j, t, columns)
+	if p.deletes != nil {
+		p = p.deletes // which needs more rights
+	}
 	if p.open {
 		if err := s.remote(ctx, j, t); err != nil {
 			return "", err

@@ -28,6 +28,7 @@ const (
 	kindArray                    // elements of a JSON array, each as elements has its type
 	kindDecimal                  // digits to base 10,000
 	kindAbsence                  // a bool: the row is absent
+	kindDelete                   // a bool: the row is a delete
 )
 
 // pairs is every pair that is allowed, with what is refused or changed on the way. The table's types are as pg_type names

@@ -30,14 +30,14 @@ func ACL(c Config, g fencepost.Group, user, password string, keys []string) stri
 			words = append(words, pattern)
 		}
 	}
-	for _, e := range c.Effects {
+	for _, e := range c.effects() {
 		rights = append(rights, strings.ToLower(e.Op.String()))
 		switch e.Op {
 		case HIncrBy:
 			rights = append(rights, "hset", "hdel", "hmget") // takes back a counter that did not fit
 		case XAdd:
 			rights = append(rights, "xinfo|stream")
-		case OpUnset, HSet, Set, SAdd, ZAdd, ZIncrBy:
+		case OpUnset, HSet, Set, SAdd, ZAdd, ZIncrBy, Del, HDel, SRem, ZRem:
 		}
 	}
 	for i, right := range rights {

@@ -144,9 +144,11 @@ if ledger then
   local kind = call('TYPE', keys[3]).ok
   if kind ~= 'none' and kind ~= 'list' then return {'wrongtype', keys[3], kind} end
 end
-local kinds = {HINCRBY = 'hash', HSET = 'hash', SET = 'string', SADD = 'set', ZADD = 'zset', ZINCRBY = 'zset', XADD = 'stream'}
-local samples = {HINCRBY = {'f', '1'}, HSET = {'f', 'v'}, SET = {'v'}, SADD = {'m'}, ZADD = {'1', 'm'}, ZINCRBY = {'1', 'm'}, XADD = {'*', 'f', 'v'}}
-local checked, plans = {}, {}
+local kinds = {HINCRBY = 'hash', HSET = 'hash', SET = 'string', SADD = 'set', ZADD = 'zset', ZINCRBY = 'zset', XADD = 'stream', HDEL = 'hash', SREM = 'set', ZREM = 'zset'}
+local samples = {HINCRBY = {'f', '1'}, HSET = {'f', 'v'}, SET = {'v'}, SADD = {'m'}, ZADD = {'1', 'm'}, ZINCRBY = {'1', 'm'}, XADD = {'*', 'f', 'v'},
+  DEL = {}, HDEL = {'f'}, SREM = {'m'}, ZREM = {'m'}}
+local removal = {DEL = true, HDEL = true, SREM = true, ZREM = true}
+local checked, plans, gone, adds, removes = {}, {}, {}, false, false
 
 -- A whole number of up to 19 digits in two parts, each of which a double holds exactly; nil for any other text.
 local function parts(s)
@@ -191,7 +193,7 @@ while i <= #argv do
     checked[op .. key] = true
     if not may(op, key, unpack(samples[op])) then return {'denied', op, key} end
     local is = call('TYPE', key).ok
-    if is ~= 'none' and is ~= kinds[op] then return {'kind', op, key, is} end
+    if kinds[op] and is ~= 'none' and is ~= kinds[op] then return {'kind', op, key, is} end
     if op == 'XADD' and is == 'stream' then
       local info = call('XINFO', 'STREAM', key)
       for j = 1, #info, 2 do
@@ -199,7 +201,9 @@ while i <= #argv do
       end
     end
   end
-  if op == 'HINCRBY' then
+  if removal[op] then removes = true else adds = true end
+  if op == 'DEL' then gone[key] = true end -- before anything else is written
+  if op == 'HINCRBY' and not gone[key] then
     local bad = countable(key, i + 3, m / 2)
     if bad then return bad end
   end
@@ -219,10 +223,14 @@ local function spread(command, key, list, from, m) -- in pieces that unpack can 
   end
 end
 local ok, err = pcall(function()
+  -- Full memory is an error of the first write alone, and only of one that adds: here one that changes nothing.
+  if ledger and adds and removes then call('HSET', keys[1], argv[1], held[1]) end
   for _, p in ipairs(plans) do
     local op, key, list, from, m = p[1], p[2], p[3], p[4], p[5]
     if op == 'XADD' then
       write('XADD', key, '*', unpack(list, from, from + m - 1))
+    elseif op == 'DEL' then
+      write(op, key)
     elseif op == 'HINCRBY' then -- and no HSET of the sum, which ends a field's time to live
       for i = from, from + m / 2 - 1 do write('HINCRBY', key, list[i], list[i + m / 2]) end
     elseif op == 'ZINCRBY' then

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,8 +48,12 @@ type Config struct {
 	// NoLedger says that the ledger is elsewhere (package atleastonce): nothing is looked for, tried or granted for one. Commit
 	// is refused.
 	NoLedger bool
-	// Effects is what becomes of each row.
+	// Effects is what becomes of each row; with Deletes, of each row that is no delete.
 	Effects []Effect
+	// Deletes is what becomes of each row whose fencepost.MetaOp is fencepost.OpDelete: mostly Del, HDel, SRem and ZRem, which are for Deletes
+	// alone. Rows are then taken in their order: what a row takes away stands only where a later one has written it again.
+	// Empty: the columns of a batch may have fencepost.MetaOp only where each effect names it.
+	Deletes []Effect
 	// MaxCommands is how many changes one script makes at most, after summing: a script keeps all other clients waiting
 	// while it runs. 0: 5,000.
 	MaxCommands int
@@ -58,6 +63,9 @@ type Config struct {
 
 	dial dialer // for tests: what connects. nil: net.Dialer
 }
+
+// effects are those of all rows.
+func (c Config) effects() []Effect { return slices.Concat(c.Effects, c.Deletes) }
 
 // dialer connects to the server.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
@@ -91,6 +99,13 @@ func (c Config) validate() (Config, error) {
 	for i, e := range c.Effects {
 		if err := e.validate(); err != nil {
 			errs = append(errs, fmt.Errorf("Effects[%d]: %w", i, err))
+		} else if e.Op.removes() {
+			errs = append(errs, fmt.Errorf("Effects[%d]: %s is for Deletes", i, e.Op))
+		}
+	}
+	for i, e := range c.Deletes {
+		if err := e.validate(); err != nil {
+			errs = append(errs, fmt.Errorf("Deletes[%d]: %w", i, err))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -21,9 +21,13 @@ const (
 	ZAdd       // Key, Name: member, Value: score. The last row wins
 	ZIncrBy    // Key, Name: member, Value: what to add to its score. Summed, as floats are
 	XAdd       // Key, Fields: an entry a row, in order
+	Del        // Key: of any type. This and the next ones are for Config.Deletes
+	HDel       // Key, Name: field
+	SRem       // Key, Value: member
+	ZRem       // Key, Name: member
 )
 
-var ops = [...]string{"unset", "HINCRBY", "HSET", "SET", "SADD", "ZADD", "ZINCRBY", "XADD"}
+var ops = [...]string{"unset", "HINCRBY", "HSET", "SET", "SADD", "ZADD", "ZINCRBY", "XADD", "DEL", "HDEL", "SREM", "ZREM"}
 
 // String is the command's name.
 func (o Op) String() string {
@@ -33,13 +37,21 @@ func (o Op) String() string {
 	return fmt.Sprintf("op(%d)", uint8(o))
 }
 
-// kind is the type of key that an operation writes.
+// kind is the type of key that an operation writes; empty: any.
 func (o Op) kind() string {
-	return [...]string{"", "hash", "hash", "string", "set", "zset", "zset", "stream"}[o]
+	return [...]string{"", "hash", "hash", "string", "set", "zset", "zset", "stream", "", "hash", "set", "zset"}[o]
 }
 
 // named reports whether an operation takes a Name.
-func (o Op) named() bool { return o == HIncrBy || o == HSet || o == ZAdd || o == ZIncrBy }
+func (o Op) named() bool {
+	return o == HIncrBy || o == HSet || o == ZAdd || o == ZIncrBy || o == HDel || o == ZRem
+}
+
+// valued reports whether an operation takes a Value.
+func (o Op) valued() bool { return o != XAdd && !o.removes() || o == SRem }
+
+// removes reports whether an operation takes away what others write.
+func (o Op) removes() bool { return o >= Del }
 
 // Effect is what becomes of each row: one command of Redis.
 //
@@ -75,8 +87,8 @@ func (e Effect) validate() error {
 	if has := e.Name.bind != nil; has != e.Op.named() {
 		errs = append(errs, fmt.Errorf("%s wants a Name: %t, has one: %t", e.Op, e.Op.named(), has))
 	}
-	if has := e.Value.bind != nil; has != (e.Op != XAdd) {
-		errs = append(errs, fmt.Errorf("%s wants a Value: %t, has one: %t", e.Op, e.Op != XAdd, has))
+	if has := e.Value.bind != nil; has != e.Op.valued() {
+		errs = append(errs, fmt.Errorf("%s wants a Value: %t, has one: %t", e.Op, e.Op.valued(), has))
 	}
 	if has := len(e.Pairs) > 0; has != (e.Op == XAdd) {
 		errs = append(errs, fmt.Errorf("%s wants Pairs: %t, has them: %t", e.Op, e.Op == XAdd, has))
@@ -87,6 +99,11 @@ func (e Effect) validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// remover is the operation that takes away a field or member that this one writes; OpUnset: there is none.
+func (o Op) remover() Op {
+	return [...]Op{OpUnset, HDel, HDel, OpUnset, SRem, ZRem, ZRem, OpUnset, OpUnset, OpUnset, OpUnset, OpUnset}[o]
 }
 
 // columns are the columns that the effect reads.

@@ -33,6 +33,7 @@ type store struct {
 
 var (
 	_ sinktest.Typed       = (*store)(nil)
+	_ sinktest.Keyed       = (*store)(nil)
 	_ sinktest.AnswerLoser = (*store)(nil)
 )
 
@@ -81,6 +82,27 @@ func (s *store) open(keep ledger.KeepCommits, effects ...Effect) (*Sink, error) 
 	c := s.cfg
 	c.KeepCommits, c.Effects = keep, effects
 	return Open(c)
+}
+
+func (s *store) OpenKeyed(_ context.Context, keep ledger.KeepCommits) (sink.Sink, error) {
+	c := s.cfg
+	c.KeepCommits, c.Effects = keep, []Effect{{Op: HSet, Key: Text(s.out), Name: Column("k"), Value: Column("v")}}
+	c.Deletes = []Effect{{Op: HDel, Key: Text(s.out), Name: Column("k")}}
+	return Open(c)
+}
+
+func (s *store) KeyedRows(t *testing.T) map[string]int64 {
+	all, err := s.beside(t).HGetAll(context.Background(), s.out).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]int64{}
+	for k, v := range all {
+		if rows[k], err = strconv.ParseInt(v, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return rows
 }
 
 func (s *store) Rows(t *testing.T) (list []sinktest.Row) {

@@ -53,7 +53,7 @@ var (
 //
 // Errors: *fencepost.UserError usage, which says what is missing.
 func OpenLayout(c Config, as LayoutConfig) (foreign.Layout, error) {
-	c.Key, c.Effects = "", nil
+	c.Key, c.Effects, c.Deletes = "", nil, nil
 	c, err := c.validate()
 	if err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ const ledgerConns = 4
 
 // OpenLedger makes a Ledger without a sink; Config.Effects is not looked at. It connects to nothing yet.
 func OpenLedger(c Config) (*Ledger, error) {
-	c.Effects = nil
+	c.Effects, c.Deletes = nil, nil
 	c, err := c.validate()
 	if err != nil {
 		return nil, err

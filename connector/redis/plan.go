@@ -20,6 +20,7 @@ type plan struct {
 	groups []*group
 	lookup map[target]*group
 	count  int // commands, each field or member counted
+	at     int // of the row at hand, among the batch's rows
 }
 
 // target is what a group writes to.
@@ -34,7 +35,7 @@ type group struct {
 	names  []string       // fields or members, in the order in which they were met
 	places map[string]int // :: name -> its place in names
 	values []string       // :: place -> value, of HSet, Set, ZAdd
-	ints   []int64        // :: place -> sum, of HIncrBy
+	ints   []int64        // :: place -> sum, of HIncrBy; the last row that takes it away, of HDel and the like
 	floats []float64      // :: place -> sum, of ZIncrBy
 	entry  []string       // of XAdd: one entry's fields and values; each entry is a group of its own
 }
@@ -44,9 +45,16 @@ type group struct {
 // Errors: *sink.Rejected.
 func planned(cfg Config, g fencepost.Group, b *fencepost.Batch) (*plan, error) {
 	p := &plan{places: map[string]int{}, lookup: map[target]*group{}}
-	for _, e := range cfg.Effects {
-		if err := p.add(e, scope{group: cmp.Or(cfg.Group, g), batch: b}); err != nil {
+	s := scope{group: cmp.Or(cfg.Group, g), batch: b}
+	if len(cfg.Deletes) > 0 && sink.AnyDelete(b) {
+		if err := p.addOrdered(cfg, s); err != nil {
 			return nil, err
+		}
+	} else {
+		for _, e := range cfg.Effects {
+			if err := p.add(e, s); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if err := p.consistent(keysOf(cfg.Key, g), identityKey(cfg.Key)); err != nil {
@@ -67,6 +75,9 @@ type bound struct {
 	pairs                   []appender
 	// The usual increment, of an integer column under a text column, reads both where they are. nil: another one.
 	names, ints *fencepost.Column
+	group       *group // of the last row: most effects write to one key
+	last        string // its key
+	buf         []byte
 }
 
 // bind binds an effect's values.
@@ -105,33 +116,38 @@ func (p *plan) add(e Effect, s scope) error {
 	if err != nil {
 		return err
 	}
-	var buf []byte
-	var at *group // of the last row: most effects write to one key
-	last := ""
 	for row, tp := range s.batch.All() {
-		if e.Where != nil && !e.Where(s.batch, row) {
-			continue
+		if err := p.take(&bound, s.batch, row, tp); err != nil {
+			return err
 		}
-		if bound.where != nil {
-			if buf, err = bound.where(buf[:0], row, tp); err != nil && !errors.Is(err, errNull) {
-				return rejected(e, "condition", row, tp, s.batch, err)
-			}
-			if string(buf) != "1" {
-				continue
-			}
+	}
+	return nil
+}
+
+// take adds an effect's command for one row.
+func (p *plan) take(e *bound, b *fencepost.Batch, row int, tp fencepost.TopicPartition) (err error) {
+	if e.Where != nil && !e.Where(b, row) {
+		return nil
+	}
+	if e.where != nil {
+		if e.buf, err = e.where(e.buf[:0], row, tp); err != nil && !errors.Is(err, errNull) {
+			return rejected(e.Effect, "condition", row, tp, b, err)
 		}
-		if at == nil || !e.Key.same {
-			if buf, err = bound.key(buf[:0], row, tp); err != nil {
-				return rejected(e, "key", row, tp, s.batch, err)
-			}
-			if at == nil || string(buf) != last {
-				last = string(buf)
-				at = p.group(e.Op, last)
-			}
+		if string(e.buf) != "1" {
+			return nil
 		}
-		if what, err := p.row(&bound, at, &buf, row, tp); err != nil {
-			return rejected(e, what, row, tp, s.batch, err)
+	}
+	if e.group == nil || !e.Key.same {
+		if e.buf, err = e.key(e.buf[:0], row, tp); err != nil {
+			return rejected(e.Effect, "key", row, tp, b, err)
 		}
+		if e.group == nil || string(e.buf) != e.last {
+			e.last = string(e.buf)
+			e.group = p.group(e.Op, e.last)
+		}
+	}
+	if what, err := p.row(e, e.group, &e.buf, row, tp); err != nil {
+		return rejected(e.Effect, what, row, tp, b, err)
 	}
 	return nil
 }
@@ -161,23 +177,31 @@ func (p *plan) row(e *bound, g *group, buf *[]byte, row int, tp fencepost.TopicP
 		return p.entry(e, g, buf, row, tp)
 	}
 	if e.names != nil && !e.names.Null(row) && !e.ints.Null(row) {
-		return "value", g.increment(g.place(p, e.names.Bytes(row)), e.ints.Int(row))
-	}
-	place := 0
-	if e.Op != Set {
-		part := e.name
-		if e.Op == SAdd {
-			part = e.value
-		}
-		if *buf, err = part((*buf)[:0], row, tp); err != nil {
-			return "name", err
-		}
-		place = g.place(p, *buf)
-		if e.Op == SAdd {
+		if p.overtaken(g.target, e.names.Bytes(row)) {
 			return "", nil
 		}
-	} else {
-		place = g.place(p, nil)
+		return "value", g.increment(g.place(p, e.names.Bytes(row)), e.ints.Int(row))
+	}
+	*buf = (*buf)[:0]
+	if e.Op != Set && e.Op != Del {
+		part := e.name
+		if e.Op == SAdd || e.Op == SRem {
+			part = e.value
+		}
+		if *buf, err = part(*buf, row, tp); err != nil {
+			return "name", err
+		}
+	}
+	if p.overtaken(g.target, *buf) {
+		return "", nil
+	}
+	place := g.place(p, *buf)
+	switch {
+	case e.Op.removes():
+		g.remove(place, p.at)
+		return "", nil
+	case e.Op == SAdd:
+		return "", nil
 	}
 	if *buf, err = e.value((*buf)[:0], row, tp); err != nil {
 		return "value", err
@@ -229,7 +253,7 @@ func (g *group) put(place int, value []byte) error {
 			g.values = append(g.values, "")
 		}
 		g.values[place] = string(value)
-	case OpUnset, SAdd, XAdd:
+	case OpUnset, SAdd, XAdd, Del, HDel, SRem, ZRem:
 	}
 	return nil
 }
@@ -250,6 +274,9 @@ func (g *group) increment(place int, n int64) error {
 
 // entry adds a stream's entry.
 func (p *plan) entry(e *bound, g *group, buf *[]byte, row int, tp fencepost.TopicPartition) (what string, err error) {
+	if p.overtaken(g.target, nil) {
+		return "", nil
+	}
 	n := &group{target: g.target}
 	for i, a := range e.pairs {
 		*buf, err = a((*buf)[:0], row, tp)
@@ -279,6 +306,9 @@ func (p *plan) consistent(k keys, identity string) error {
 	}
 	kinds := make([]string, len(p.keys))
 	for _, g := range p.groups {
+		if g.op.kind() == "" {
+			continue
+		}
 		if kind := kinds[g.key]; kind != "" && kind != g.op.kind() {
 			return &sink.Rejected{Code: "WRONGTYPE", Reason: fmt.Sprintf("the mapping makes key %s a %s and a %s", p.keys[g.key], kind, g.op.kind())}
 		}
@@ -324,7 +354,7 @@ func (p *plan) append(l *list, first int) {
 			}
 		case Set:
 			l.text(g.values[0])
-		case SAdd:
+		case SAdd, HDel, SRem, ZRem:
 			for _, n := range g.names {
 				l.text(n)
 			}
@@ -337,7 +367,7 @@ func (p *plan) append(l *list, first int) {
 			for _, s := range g.entry {
 				l.text(s)
 			}
-		case OpUnset:
+		case OpUnset, Del:
 		}
 	}
 }
@@ -348,12 +378,12 @@ func (g *group) size() int {
 	case HIncrBy, HSet, ZAdd, ZIncrBy:
 		return 2 * len(g.names)
 	case Set:
-		return 1
-	case SAdd:
+		return len(g.values)
+	case SAdd, HDel, SRem, ZRem:
 		return len(g.names)
 	case XAdd:
 		return len(g.entry)
-	case OpUnset:
+	case OpUnset, Del:
 	}
 	return 0
 }

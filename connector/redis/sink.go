@@ -38,7 +38,7 @@ func Open(c Config) (*Sink, error) {
 
 // Capabilities bounds the batch, so that whatever its rows are, one script takes them.
 func (s *Sink) Capabilities() sink.Capabilities {
-	return sink.Capabilities{Name: "redis", Records: max(1, s.cfg.MaxCommands/len(s.cfg.Effects))}
+	return sink.Capabilities{Name: "redis", Records: max(1, s.cfg.MaxCommands/max(len(s.cfg.Effects), len(s.cfg.Deletes)))}
 }
 
 // Ledger is the ledger in the same database, with connections of its own.
@@ -46,10 +46,13 @@ func (s *Sink) Ledger() ledger.Ledger { return s.ledger }
 
 // Columns says which of _key and _headers the effects name.
 //
-// Errors: *sink.Rejected for a column that they name and the decoder does not make.
+// Errors: *sink.Rejected for a column that they name and the decoder does not make; sink.DeletesNotTaken.
 func (s *Sink) Columns(_ context.Context, columns []fencepost.ColumnSpec) (needs []string, err error) {
+	if err := s.takesDeletes(columns); err != nil {
+		return nil, err
+	}
 	known := append(slices.Clone(columns), fencepost.MetaColumns()...)
-	for i, e := range s.cfg.Effects {
+	for i, e := range s.cfg.effects() {
 		for _, name := range e.columns() {
 			if !slices.ContainsFunc(known, func(c fencepost.ColumnSpec) bool { return c.Name == name }) {
 				return nil, &sink.Rejected{Code: "unknown-column", Reason: fmt.Sprintf("effect %d (%s) names the column %s, and the records have none of that name", i, e.Op, name)}
@@ -60,6 +63,19 @@ func (s *Sink) Columns(_ context.Context, columns []fencepost.ColumnSpec) (needs
 		}
 	}
 	return needs, nil
+}
+
+// takesDeletes refuses columns with fencepost.MetaOp where an effect would take a delete as any other row, and deletes without it.
+func (s *Sink) takesDeletes(columns []fencepost.ColumnSpec) error {
+	blind := slices.IndexFunc(s.cfg.Effects, func(e Effect) bool { return !slices.Contains(e.columns(), fencepost.MetaOp) })
+	switch deletes := sink.Deletes(columns); {
+	case deletes && len(s.cfg.Deletes) == 0 && blind >= 0:
+		return sink.DeletesNotTaken(fmt.Sprintf("there are no deletes, and command %d (%s) does not name %s", blind+1, s.cfg.Effects[blind].Op, fencepost.MetaOp),
+			"deletes: [DEL KEY], or HDEL, SREM, ZREM")
+	case !deletes && len(s.cfg.Deletes) > 0:
+		return &sink.Rejected{Code: "unknown-column", Reason: "there are deletes, and the decoder makes no column " + fencepost.MetaOp, Hint: "tombstone: delete"}
+	}
+	return nil
 }
 
 // Lane opens one connection for commits.

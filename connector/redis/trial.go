@@ -23,7 +23,7 @@ func (s *Sink) Trial(ctx context.Context, g fencepost.Group, columns []fencepost
 	k := keysOf(s.cfg.Key, g)
 	names, args := []string{k.positions, k.head, k.moves}, []any{identityKey(s.cfg.Key)}
 	b := sample(columns)
-	for _, e := range s.cfg.Effects {
+	for _, e := range s.cfg.effects() {
 		key, err := e.Key.bind(scope{group: g, batch: b})
 		if err != nil {
 			continue // Check has reported it

@@ -3,8 +3,9 @@
 -- ARGV  1 key of the identity, '' if the ledger is elsewhere; 2.. operations, one a key
 if not redis.acl_check_cmd then return {'old'} end
 local may = redis.acl_check_cmd
-local kinds = {HINCRBY = 'hash', HSET = 'hash', SET = 'string', SADD = 'set', ZADD = 'zset', ZINCRBY = 'zset', XADD = 'stream'}
-local samples = {HINCRBY = {'f', '1'}, HSET = {'f', 'v'}, SET = {'v'}, SADD = {'m'}, ZADD = {'1', 'm'}, ZINCRBY = {'1', 'm'}, XADD = {'*', 'f', 'v'}}
+local kinds = {HINCRBY = 'hash', HSET = 'hash', SET = 'string', SADD = 'set', ZADD = 'zset', ZINCRBY = 'zset', XADD = 'stream', HDEL = 'hash', SREM = 'set', ZREM = 'zset'}
+local samples = {HINCRBY = {'f', '1'}, HSET = {'f', 'v'}, SET = {'v'}, SADD = {'m'}, ZADD = {'1', 'm'}, ZINCRBY = {'1', 'm'}, XADD = {'*', 'f', 'v'},
+  DEL = {}, HDEL = {'f'}, SREM = {'m'}, ZREM = {'m'}}
 if ARGV[1] ~= '' then
   for _, key in ipairs({KEYS[1], KEYS[2], ARGV[1]}) do
     if not may('HSET', key, 'f', 'v') then return {'denied', 'HSET', key} end
@@ -19,6 +20,6 @@ for i = 4, #KEYS do
   local op, key = ARGV[i - 2], KEYS[i]
   if not may(op, key, unpack(samples[op])) then return {'denied', op, key} end
   local is = redis.call('TYPE', key).ok
-  if is ~= 'none' and is ~= kinds[op] then return {'kind', op, key, is} end
+  if kinds[op] and is ~= 'none' and is ~= kinds[op] then return {'kind', op, key, is} end
 end
 return {'ok'}

@@ -80,7 +80,13 @@ func (s *Sink) checkDatabase(ctx context.Context, c *conn, name string, columns 
 	if t == nil {
 		return []fencepost.Finding{{Subject: "database", OK: true, Text: fmt.Sprintf("SQLite %s: %s", sqlite.Version, name)}}
 	}
-	found := checkColumns(t, columns)
+	written, err := t.written(s.cfg.Key, columns)
+	if err != nil {
+		f := finding("database", err)
+		f.Key = "table"
+		return []fencepost.Finding{f}
+	}
+	found := checkColumns(t, written)
 	if len(found) > 0 {
 		return found
 	}
@@ -96,9 +102,27 @@ func (s *Sink) checkDatabase(ctx context.Context, c *conn, name string, columns 
 	if len(found) > 0 {
 		return found
 	}
-	text := fmt.Sprintf("SQLite %s: table %s has all %d columns", sqlite.Version, t.name, len(columns))
+	text := fmt.Sprintf("SQLite %s: ", sqlite.Version) + t.filled(written)
+	if sink.Deletes(columns) && len(s.cfg.Key) > 0 {
+		text += fmt.Sprintf("; deletes by (%s)", strings.Join(s.cfg.Key, ", "))
+	}
+	if null := t.nullable(s.cfg.Key); keyed && len(null) > 0 {
+		text += fmt.Sprintf("; rows with null in %s are appended", strings.Join(null, " or "))
+	}
+	var notNull []string
+	for _, tc := range t.columns {
+		if tc.notNull && !tc.rowid {
+			notNull = append(notNull, tc.name)
+		}
+	}
+	return []fencepost.Finding{{Subject: "database", OK: true, Text: text, Facts: map[string]string{"not_null": strings.Join(notNull, "\n")}}}
+}
+
+// filled says which columns of the table a batch of these columns fills, and what is in the others.
+func (t *table) filled(columns []fencepost.ColumnSpec) string {
+	text := fmt.Sprintf("table %s has all %d columns", t.name, len(columns))
 	if len(columns) == 1 {
-		text = fmt.Sprintf("SQLite %s: table %s has the one column", sqlite.Version, t.name)
+		text = fmt.Sprintf("table %s has the one column", t.name)
 	}
 	var idle []string
 	for _, tc := range t.idle(columns) {
@@ -114,16 +138,7 @@ func (s *Sink) checkDatabase(ctx context.Context, c *conn, name string, columns 
 	if len(idle) > 0 {
 		text += "; not filled: " + strings.Join(idle, ", ")
 	}
-	if null := t.nullable(s.cfg.Key); keyed && len(null) > 0 {
-		text += fmt.Sprintf("; rows with null in %s are appended", strings.Join(null, " or "))
-	}
-	var notNull []string
-	for _, tc := range t.columns {
-		if tc.notNull && !tc.rowid {
-			notNull = append(notNull, tc.name)
-		}
-	}
-	return []fencepost.Finding{{Subject: "database", OK: true, Text: text, Facts: map[string]string{"not_null": strings.Join(notNull, "\n")}}}
+	return text
 }
 
 // checkColumns is what keeps these columns from becoming rows of the table.
@@ -194,7 +209,11 @@ func (s *Sink) checkTrial(ctx context.Context, c *conn, columns []fencepost.Colu
 	if s.cfg.Handle != nil {
 		return fencepost.Finding{Subject: "trial", OK: true, Text: "not tried: the batch goes to a Go function"}
 	}
-	if err := s.try(ctx, c, columns); err != nil {
+	err := s.cfg.unmentioned(columns)
+	if err == nil {
+		err = s.try(ctx, c, columns)
+	}
+	if err != nil {
 		f := finding("trial", fault(c.path, err))
 		if s.cfg.SQL != "" {
 			f.Key = "sql"
@@ -227,7 +246,7 @@ func (c *conn) trial(ctx context.Context, e effect, b *fencepost.Batch) error {
 	}
 	err := c.interruptible(ctx, func() error {
 		if r, ok := e.(*rows); ok {
-			if _, err := r.insert.stmt(c, 0); err != nil {
+			if err := r.insert.prepare(c); err != nil {
 				return err
 			}
 		}

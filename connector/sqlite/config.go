@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -74,6 +75,9 @@ func (cfg Config) validate() (Config, error) {
 	}
 	if len(cfg.Key) > 0 && cfg.Table == "" {
 		errs = append(errs, errors.New("Key without Table"))
+	}
+	if slices.Contains(cfg.Key, fencepost.MetaOp) {
+		errs = append(errs, errors.New("Key has _op, which says what becomes of the row of a key"))
 	}
 	if len(cfg.Metadata) > 0 && cfg.Handle == nil {
 		errs = append(errs, errors.New("Metadata without Handle"))

@@ -171,6 +171,32 @@ func (s *store) TypedRows(t *testing.T, columns []fencepost.ColumnSpec) (rows []
 	return rows
 }
 
+func (s *store) OpenKeyed(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, error) {
+	db, err := sqlite.OpenConn(s.path, sqlite.OpenReadWrite)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	if err := sqlitex.ExecuteTransient(db, "CREATE TABLE IF NOT EXISTS keyed (k TEXT PRIMARY KEY, v INTEGER NOT NULL)", nil); err != nil {
+		return nil, err
+	}
+	return s.open(ctx, Config{Table: "keyed", Key: []string{"k"}, KeepCommits: keep})
+}
+
+func (s *store) KeyedRows(t *testing.T) map[string]int64 {
+	db := plain(t, s.path)
+	defer db.Close()
+	rows := map[string]int64{}
+	err := sqlitex.ExecuteTransient(db, "SELECT k, v FROM keyed", &sqlitex.ExecOptions{ResultFunc: func(st *sqlite.Stmt) error {
+		rows[st.ColumnText(0)] = st.ColumnInt64(1)
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
 // read reads a value back, and fails unless SQLite holds it in the storage class that doc.go promises.
 func read(t *testing.T, st *sqlite.Stmt, i int, typ fencepost.Type) any {
 	if st.ColumnIsNull(i) {

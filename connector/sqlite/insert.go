@@ -33,6 +33,8 @@ type insert struct {
 	tail    string // ON CONFLICT clause, or empty
 	key     []string
 	sources []source
+	deletes string  // DELETE by the sources, in place of INSERT; empty: it inserts
+	gone    *insert // deletes by the key; nil: no row is a delete
 	stmts   [len(sizes)]*sqlite.Stmt
 	without map[string]*insert // :: the sources that a row leaves out, a bit each -> the insert of the others
 	chunk   chunk
@@ -56,16 +58,7 @@ func (in *insert) stmt(c *conn, i int) (*sqlite.Stmt, error) {
 	if in.stmts[i] != nil {
 		return in.stmts[i], nil
 	}
-	names := make([]string, len(in.sources))
-	for j, s := range in.sources {
-		names[j] = s.name
-	}
-	tuple := "(" + strings.TrimSuffix(strings.Repeat("?,", len(names)), ",") + "),"
-	values := "(" + sqlstore.Join(names, quote) + ") VALUES " + strings.TrimSuffix(strings.Repeat(tuple, in.size(i)), ",") + in.tail
-	if len(names) == 0 {
-		values = "DEFAULT VALUES"
-	}
-	st, _, err := c.db.PrepareTransient("INSERT INTO " + in.into + " " + values)
+	st, _, err := c.db.PrepareTransient(in.text(i))
 	if err != nil {
 		if strings.Contains(err.Error(), "ON CONFLICT clause does not match") {
 			return nil, &fencepost.UserError{Code: "key-not-unique",
@@ -77,6 +70,32 @@ func (in *insert) stmt(c *conn, i int) (*sqlite.Stmt, error) {
 	}
 	in.stmts[i] = st
 	return st, nil
+}
+
+// prepare compiles what shows whether the table takes the rows.
+func (in *insert) prepare(c *conn) error {
+	_, err := in.stmt(c, 0)
+	if err == nil && in.gone != nil {
+		_, err = in.gone.stmt(c, len(sizes)-1)
+	}
+	return err
+}
+
+// text is the i-th statement.
+func (in *insert) text(i int) string {
+	if in.deletes != "" {
+		return in.deletes
+	}
+	names := make([]string, len(in.sources))
+	for j, s := range in.sources {
+		names[j] = s.name
+	}
+	tuple := "(" + strings.TrimSuffix(strings.Repeat("?,", len(names)), ",") + "),"
+	values := "(" + sqlstore.Join(names, quote) + ") VALUES " + strings.TrimSuffix(strings.Repeat(tuple, in.size(i)), ",") + in.tail
+	if len(names) == 0 {
+		values = "DEFAULT VALUES"
+	}
+	return "INSERT INTO " + in.into + " " + values
 }
 
 // forget finalizes the statements.
@@ -91,14 +110,27 @@ func (in *insert) forget() {
 		less.forget()
 	}
 	in.without = nil
+	if in.gone != nil {
+		in.gone.forget()
+	}
 }
 
-// fill inserts the rows of the batch's segments, in order.
+// fill inserts the rows of the batch's segments, in order, and deletes by the key where a row is a delete.
 func (in *insert) fill(c *conn, b *fencepost.Batch) error {
 	ch, full := &in.chunk, in.size(0)
 	ch.n = 0
+	var ops *fencepost.Column // nil: no row is a delete
+	if in.gone != nil {
+		ops = b.Column(fencepost.MetaOp)
+	}
 	for i := range b.Segments {
 		for row := b.Segments[i].Lo; row < b.Segments[i].Hi; row++ {
+			if ops != nil && ops.Text(row) == fencepost.OpDelete {
+				if err := in.apart(c, b, in.gone, i, row); err != nil {
+					return err
+				}
+				continue
+			}
 			if less := in.less(b, row); less != nil {
 				if err := in.apart(c, b, less, i, row); err != nil {
 					return err
@@ -147,7 +179,7 @@ func (in *insert) less(b *fencepost.Batch, row int) *insert {
 	return less
 }
 
-// apart inserts one row by another insert, behind the rows that came before it.
+// apart takes one row by another statement, behind the rows that came before it.
 func (in *insert) apart(c *conn, b *fencepost.Batch, less *insert, segment, row int) error {
 	if err := in.rest(c, b); err != nil {
 		return err
@@ -252,7 +284,7 @@ func (in *insert) bindMeta(st *sqlite.Stmt, b *fencepost.Batch, from sqlstore.So
 			if err := in.bindTime(st, p, fencepost.MetaTimestamp, us); err != nil {
 				return err
 			}
-		case sqlstore.FromColumn, sqlstore.FromRow, sqlstore.FromAbsence:
+		case sqlstore.FromColumn, sqlstore.FromRow, sqlstore.FromAbsence, sqlstore.FromDelete:
 		}
 		p += step
 	}

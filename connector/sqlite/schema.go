@@ -126,7 +126,7 @@ func DDL(cfg Config, columns []fencepost.ColumnSpec) string {
 		return b.String()
 	}
 	fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s (  -- from schema\n  ", quote(cfg.Table))
-	for i, col := range columns {
+	for i, col := range sqlstore.Declared(cfg.Key, columns) {
 		if i > 0 {
 			b.WriteString(", ")
 		}

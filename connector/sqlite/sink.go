@@ -59,6 +59,9 @@ func (s *Sink) Columns(ctx context.Context, columns []fencepost.ColumnSpec) ([]s
 				needs = append(needs, m)
 			}
 		}
+		if err := s.cfg.unmentioned(columns); err != nil {
+			return nil, err
+		}
 		return needs, s.with(ctx, func(c *conn) error { return s.endsTransaction(ctx, c, columns) })
 	}
 	if _, err := os.Stat(s.cfg.Path); errors.Is(err, fs.ErrNotExist) {
@@ -70,7 +73,11 @@ func (s *Sink) Columns(ctx context.Context, columns []fencepost.ColumnSpec) ([]s
 		if err != nil {
 			return err
 		}
-		if missing := t.missing(columns); len(missing) > 0 {
+		written, err := t.written(s.cfg.Key, columns)
+		if err != nil {
+			return err
+		}
+		if missing := t.missing(written); len(missing) > 0 {
 			return &sink.Rejected{Reason: fmt.Sprintf("table %s has no column %s", s.cfg.Table, missing[0].Name),
 				Hint: addColumn(s.cfg.Table, missing[0])}
 		}
@@ -84,8 +91,10 @@ func (s *Sink) Columns(ctx context.Context, columns []fencepost.ColumnSpec) ([]s
 		}
 		ins := newInsert(t, s.cfg.Key, sourcesOf(t, columns))
 		defer ins.forget()
-		_, err = ins.stmt(c, 0)
-		return err
+		if err := ins.deleteBy(c, t, columns); err != nil {
+			return err
+		}
+		return ins.prepare(c)
 	})
 	return needs, err
 }

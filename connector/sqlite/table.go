@@ -93,40 +93,49 @@ func (c *conn) merged(t *table, key []string) (list []collated, keyed bool, err 
 	if col := t.column(key[0]); len(key) == 1 && col != nil && col.rowid {
 		return nil, true, nil
 	}
+	indexes, err := c.uniqueOver(t, key)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, col := range slices.Concat(indexes...) {
+		if !strings.EqualFold(col.collation, "BINARY") && !slices.Contains(list, col) {
+			list = append(list, col)
+		}
+	}
+	slices.SortFunc(list, func(a, b collated) int { return strings.Compare(a.column+a.collation, b.column+b.collation) })
+	return list, len(indexes) > 0, nil
+}
+
+// uniqueOver lists the unique indexes on exactly the columns of the key, in the order in which SQLite looks at them.
+func (c *conn) uniqueOver(t *table, key []string) (indexes [][]collated, err error) {
 	st, err := c.stmt(`SELECT l.name, x.name, x.coll FROM pragma_index_list(?1, 'main') l, pragma_index_xinfo(l.name, 'main') x
   WHERE l."unique" AND x.key ORDER BY l.seq, x.seqno`)
 	if err != nil {
-		return nil, false, fmt.Errorf("read indexes of table %s: %w", t.name, err)
+		return nil, fmt.Errorf("read indexes of table %s: %w", t.name, err)
 	}
 	defer st.Reset()
 	st.BindText(1, t.name)
-	indexes := map[string][]collated{} // :: index -> its columns
+	last := ""
 	for {
 		has, err := st.Step()
 		if err != nil {
-			return nil, false, fmt.Errorf("read indexes of table %s: %w", t.name, err)
+			return nil, fmt.Errorf("read indexes of table %s: %w", t.name, err)
 		}
 		if !has {
 			break
 		}
-		indexes[st.ColumnText(0)] = append(indexes[st.ColumnText(0)], collated{st.ColumnText(1), st.ColumnText(2)})
+		if name := st.ColumnText(0); name != last || len(indexes) == 0 {
+			last, indexes = name, append(indexes, nil)
+		}
+		at := &indexes[len(indexes)-1]
+		*at = append(*at, collated{st.ColumnText(1), st.ColumnText(2)})
 	}
-	for _, columns := range indexes {
+	return slices.DeleteFunc(indexes, func(index []collated) bool {
 		isKey := func(k string) bool {
-			return slices.ContainsFunc(columns, func(c collated) bool { return strings.EqualFold(c.column, k) })
+			return slices.ContainsFunc(index, func(c collated) bool { return strings.EqualFold(c.column, k) })
 		}
-		if len(columns) != len(key) || slices.ContainsFunc(key, func(k string) bool { return !isKey(k) }) {
-			continue
-		}
-		keyed = true
-		for _, col := range columns {
-			if !strings.EqualFold(col.collation, "BINARY") && !slices.Contains(list, col) {
-				list = append(list, col)
-			}
-		}
-	}
-	slices.SortFunc(list, func(a, b collated) int { return strings.Compare(a.column+a.collation, b.column+b.collation) })
-	return list, keyed, nil
+		return len(index) != len(key) || slices.ContainsFunc(key, func(k string) bool { return !isKey(k) })
+	}), nil
 }
 
 // nullable lists the columns of the key that take a null, which no other null is equal to. The rowid takes one as well:
@@ -181,6 +190,9 @@ func (r *rows) compile(c *conn, b *fencepost.Batch) (err error) {
 		return err
 	}
 	r.columns = sqlstore.Specs(b.Columns)
+	if _, err := t.written(r.key, r.columns); err != nil {
+		return err
+	}
 	if missing := t.missing(schemaOf(r.columns)); len(missing) > 0 {
 		return &fencepost.UserError{Code: "column-missing", Err: fmt.Errorf("table %s has no column %s", r.table, missing[0].Name),
 			Help: addColumn(r.table, missing[0])}
@@ -189,7 +201,7 @@ func (r *rows) compile(c *conn, b *fencepost.Batch) (err error) {
 		return bad[0].fault()
 	}
 	r.insert = newInsert(t, r.key, sourcesOf(t, r.columns))
-	return nil
+	return r.insert.deleteBy(c, t, r.columns)
 }
 
 // apply inserts the rows of the batch's segments. Under the lock the table cannot change; before it, its

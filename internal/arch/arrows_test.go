@@ -35,7 +35,7 @@ var arrows = []arrow{
 	{[]string{"."}, nil, nil},
 	connects("connector/memory", nil),
 	connects("connector/atleastonce", nil),
-	{[]string{"sink/sinktest"}, []string{".", "ledger", "sink"}, []string{"github.com/google/go-cmp/..."}},
+	{[]string{"sink/sinktest"}, []string{".", "ledger", "sink"}, []string{"github.com/google/go-cmp/...", "pgregory.net/rapid"}},
 	{[]string{"ledger/ledgertest"}, []string{".", "ledger", "sink", "sink/sinktest"}, nil},
 	{[]string{"ledger"}, []string{"."}, nil},
 	{[]string{"sink"}, []string{".", "ledger"}, nil},

@@ -21,7 +21,7 @@ var all = []Code{
 	{"broker-silent", 1}, {"choice-needed", 2}, {"column-empty", 1}, {"column-missing", 1}, {"column-not-filled", 1}, {"column-reserved", 2}, {"column-type", 1},
 	{"column-unfilled", 1}, {"connection-terminated", 1}, {"coordinator-silent", 1}, {"copy-refused", 4}, {"database-busy", 1}, {"database-damaged", 1},
 	{"database-denied", 1}, {"database-directory", 1}, {"database-error", 1}, {"database-io", 1}, {"database-missing", 1},
-	{"database-no-wal", 1}, {"database-not-found", 1}, {"database-read-only", 1}, {"database-silent", 1}, {"database-starting", 1}, {"database-too-old", 1}, {"disk-full", 1}, {"dsn-invalid", 2},
+	{"database-no-wal", 1}, {"database-not-found", 1}, {"database-read-only", 1}, {"database-silent", 1}, {"database-starting", 1}, {"database-too-old", 1}, {"deletes-not-taken", 1}, {"disk-full", 1}, {"dsn-invalid", 2},
 	{"ends-not-reached", 1}, {"ends-unknown", 1}, {"env-not-set", 2}, {"file-empty", 2}, {"file-exists", 4}, {"file-is-folder", 2},
 	{"file-not-found", 2}, {"file-not-readable", 2}, {"file-not-writable", 1}, {"folder-damaged", 1}, {"folder-foreign", 1},
 	{"folder-in-use", 1}, {"folder-newer", 1}, {"folder-not-writable", 1}, {"foreign-write", 0}, {"forget-refused", 4}, {"group-live", 4}, {"instance-taken", 1},

@@ -24,7 +24,8 @@ func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas re
 	if f.RefuseUnknown {
 		config.UnknownFields = decode.RefuseUnknown
 	}
-	config.Tombstone = map[string]decode.Tombstone{"skip": decode.SkipTombstone, "nulls": decode.NullsTombstone}[f.Tombstone]
+	config.Tombstone = map[string]decode.Tombstone{"skip": decode.SkipTombstone, "nulls": decode.NullsTombstone,
+		"delete": decode.DeleteTombstone}[f.Tombstone]
 	for _, c := range f.Schema {
 		unit, _ := decode.ParseUnit(c.Unit)
 		field := decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit,

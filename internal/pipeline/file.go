@@ -43,7 +43,7 @@ type File struct {
 	CSV           CSV      // of decode: csv
 	Schema        []Column // in the order of the file; for raw, empty or one
 	RefuseUnknown bool     // unknown_fields: error
-	Tombstone     string   // of a record without a value: park, skip or nulls; not for raw
+	Tombstone     string   // of a record without a value: park, skip, nulls or delete; not for raw
 	Registry      kinds.Registry
 
 	Sink        kinds.Named[kinds.Sink]

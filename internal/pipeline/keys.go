@@ -59,8 +59,8 @@ var fileKeys = keys.Table(slices.Concat([]keys.Row{
 		Doc: "text int float bool timestamp decimal json bytes date time uuid"},
 	{Path: "unknown_fields", Form: keys.FormWord, Words: []string{"ignore", "error"}, Def: "ignore",
 		Doc: "each name is reported once; or error"},
-	{Path: "tombstone", Form: keys.FormWord, Words: []string{"park", "skip", "nulls"}, Def: "park",
-		Doc: "a record without a value; or skip: no row, nulls: a row of them"},
+	{Path: "tombstone", Form: keys.FormWord, Words: []string{"park", "skip", "nulls", "delete"}, Def: "park",
+		Doc: "a record without a value; or skip, nulls, delete: by its key"},
 }, kinds.RegistryKeys(), []keys.Row{
 	{Path: "sink", Form: keys.FormMap, Must: true, Like: `{postgres: {dsn: "${DATABASE_URL}", table: TABLE}}`},
 }, kinds.Sinks.Keys(), []keys.Row{

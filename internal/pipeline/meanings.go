@@ -80,7 +80,9 @@ var meanings = map[string]string{
 	"schema": "The columns: a name and a type, or {type: int, from: PATH, missing: error, mismatch: error, unit: ms}. Types are text int float bool timestamp decimal " +
 		"json bytes date time uuid. A name may not begin with _.",
 	"unknown_fields": "What a field of a record means that no column takes: ignore reports each name once, error parks the partition.",
-	"tombstone":      "What a record without a value means: park stops its partition, skip makes no row of it, nulls makes a row in which every column of the schema is null.",
+	"tombstone": "What a record without a value means: park stops its partition, skip makes no row of it, nulls makes a row in which every column of the schema is null, " +
+		"delete deletes the row of the record's key: by key of an SQL sink, whose columns then have from: _key, or by deletes of redis. Every other record is an upsert. SQL of your own " +
+		"reads d or u in the column _op of batch.",
 
 	"ledger": "Where the positions are kept. sink, the default, keeps them in the sink's own store and commits both together: exactly once. Another store makes it at " +
 		"least once, and check says what can be doubled.",
@@ -108,7 +110,9 @@ var meanings = map[string]string{
 	"*.table": "The table that rows go into, columns by name. A table that has _topic, _partition and _offset gets them filled, and audit can count its rows.",
 	"*.sql": "Instead of table: one or more statements over the temporary table batch, which holds the batch's rows, in the same transaction as the offsets. Statements that end " +
 		"the transaction are refused.",
-	"*.key":   "SQL: the columns to upsert by; without it rows are appended. Redis: the ledger's hash, or the hash of a mirror.",
+	"*.key": "SQL: the columns to upsert by; without it rows are appended. Redis: the ledger's hash, or the hash of a mirror.",
+	"*.deletes": "What a record does that deletes (tombstone: delete); commands are then for the others. HDEL, DEL, SREM and ZREM are for deletes alone. Records are taken in their " +
+		"order: what one takes away, only a later one brings back.",
 	"*.lanes": "How many commits go on side by side, each on its own connection; auto takes 1 where statements (sql) could lock each other out.",
 }
 
@@ -125,5 +129,6 @@ var examples = map[string]string{
 	"*.table": "flights", "*.sql": "INSERT INTO delays SELECT origin, sum(delay) FROM batch GROUP BY origin", "*.key": "[origin]",
 	"*.user": "etl", "*.group": "flights",
 	"sink.redis.key": "delays:{group}", "ledger.redis.key": "delays:{group}", "mirror.redis.key": "spark:flights",
+	"sink.redis.deletes":  "[\"HDEL delays {id}\"]",
 	"sink.redis.commands": "[\"HINCRBY delays:{origin} minutes {delay}\"]",
 }

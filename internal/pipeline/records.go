@@ -149,9 +149,18 @@ func (s *sampled) see(ctx context.Context, r *fencepost.Record) {
 		}
 		return
 	}
+	if s.deletes() {
+		return // what it has no value for, it takes no null into
+	}
 	for k := range s.row {
 		s.columns[k].see(&s.row[k], place)
 	}
+}
+
+// deletes reports whether the record at hand deletes, in a sink that takes it so.
+func (s *sampled) deletes() bool {
+	op := len(s.row) - 1
+	return s.file.About().Deletes && s.row[op].Name == fencepost.MetaOp && s.row[op].Text(0) == fencepost.OpDelete
 }
 
 // see looks at the one row of a column.
@@ -192,7 +201,7 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 	for k := range s.row {
 		c, spec := &s.columns[k], s.row[k]
 		switch {
-		case s.bad == s.n:
+		case s.bad == s.n, spec.Name == fencepost.MetaOp:
 		case c.null > 0 && slices.Contains(notNull, spec.Name):
 			found = append(found, fencepost.Finding{Subject: "records", Code: "record-refused", Key: "schema." + spec.Name,
 				Text: fmt.Sprintf("column %s: null in %s of %s, the first is %s, and the table takes none there", spec.Name, text.Count(c.null), of, c.firstNull),

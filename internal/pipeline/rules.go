@@ -142,6 +142,7 @@ func sinkRules(r *keys.Reader, f *File) {
 	case 1:
 		f.Sink.Is.Rules(r, f.around())
 		defaultRules(r, f)
+		deleteRules(r, f)
 	default:
 		ambiguous(r, "sink", "keep one; a second sink is a second pipeline, with its own group", paths(all))
 	}
@@ -159,6 +160,36 @@ func defaultRules(r *keys.Reader, f *File) {
 			r.Find("bad-value", c.At, "missing: error, or a value", "%s.missing: a key is the record's, and no default of the table's", c.Name)
 		}
 	}
+}
+
+// deleteRules find a key that a record without a value does not have: its delete would find no row.
+func deleteRules(r *keys.Reader, f *File) {
+	if f.Tombstone != "delete" || f.Decode != "json" || !r.Has(f.Sink.At+".table") {
+		return
+	}
+	key := keys.Get[[]string](r, f.Sink.At+".key")
+	named := false
+	for i, k := range key {
+		at := slices.IndexFunc(f.Schema, func(c Column) bool { return c.Name == k })
+		switch {
+		case at < 0: // of the record itself, or it has a finding
+		case !ofRecord(f.Schema[at].From):
+			r.Find("bad-value", r.ItemAt(f.Sink.At+".key", i), fmt.Sprintf("%s: {type: %s, from: _key}", k, f.Schema[at].Type),
+				"key: %s comes from the record's value, and with tombstone: delete some have none", keys.Shown(k))
+			return
+		default:
+			named = named || f.Schema[at].From == fencepost.MetaKey || strings.HasPrefix(f.Schema[at].From, fencepost.MetaKey+".")
+		}
+	}
+	if len(key) > 0 && !named {
+		r.Find("bad-value", r.KeyAt(f.Sink.At+".key"), "COLUMN: {type: text, from: _key}", "key: with tombstone: delete a column of it has to be the record's key")
+	}
+}
+
+// ofRecord reports whether a path begins with what is of the record itself, and not of its value.
+func ofRecord(from string) bool {
+	name, _, _ := strings.Cut(from, ".")
+	return slices.ContainsFunc(fencepost.MetaColumns(), func(c fencepost.ColumnSpec) bool { return c.Name == name })
 }
 
 // ambiguous finds several technologies in a place that takes one.

@@ -78,6 +78,11 @@ func (s *Sink[S]) checkTable(ctx context.Context, columns []fencepost.ColumnSpec
 			f.Key = "sql"
 			return []fencepost.Finding{f}
 		}
+		if err := s.job.unmentioned(columns); err != nil {
+			f := finding("database", err)
+			f.Key = "sql"
+			return []fencepost.Finding{f}
+		}
 		return ok("%s in the temporary table batch%s", count(len(columns), "column"), s.dialect.batchNotes(s.look, columns))
 	case Append, Upsert:
 	}
@@ -99,7 +104,8 @@ func (s *Sink[S]) checkTable(ctx context.Context, columns []fencepost.ColumnSpec
 	if len(list) > 0 {
 		return list
 	}
-	list = ok("table %s has all %s%s%s", s.job.Table, count(len(columns), "column"), t.unfilled(columns), s.dialect.notes(s.look, t, s.job, columns))
+	n, deletes := t.taken(s.job, columns)
+	list = ok("table %s has all %s%s%s%s", s.job.Table, count(n, "column"), t.unfilled(columns), deletes, s.dialect.notes(s.look, t, s.job, columns))
 	list[0].Facts = map[string]string{"not_null": strings.Join(t.notNull(), "\n")}
 	return list
 }

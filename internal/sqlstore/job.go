@@ -63,6 +63,9 @@ func (j Job) Validate() (errs []error) {
 	if slices.Contains(j.Key, "") {
 		errs = append(errs, errors.New("Key has an empty column name"))
 	}
+	if slices.Contains(j.Key, fencepost.MetaOp) {
+		errs = append(errs, errors.New("Key has _op, which says what becomes of the row of a key"))
+	}
 	if _, err := ParseName(j.Audit); j.Audit != "" && (err != nil || j.Table != "") {
 		errs = append(errs, errors.Join(errors.New("Audit is one name of a table, for SQL and Handle"), err))
 	}
@@ -104,7 +107,7 @@ func (j Job) CreateTable(plain func(string) string, columns []fencepost.ColumnSp
 		return ""
 	}
 	var list []string
-	for _, c := range columns {
+	for _, c := range Declared(j.Key, columns) {
 		list = append(list, plain(c.Name)+" "+declare(c))
 	}
 	if len(j.Key) > 0 {

@@ -52,8 +52,8 @@ func (s *Sink[S]) Close() error {
 // Where only a transaction shows what a batch writes, an empty one is tried: later the positions of a topic would be recorded,
 // and the worker be in the group.
 //
-// Errors: *sink.Rejected for a column that the table lacks or cannot take, and for a target that does not share the
-// ledger's fate, inside a *fencepost.UserError with the remedy; *fencepost.UserError table-not-found,
+// Errors: *sink.Rejected for a column that the table lacks or cannot take, for a target that does not share the
+// ledger's fate, and for one that would take a delete as a row, inside a *fencepost.UserError with the remedy; *fencepost.UserError table-not-found,
 // sql-ended-transaction and those of the connection.
 func (s *Sink[S]) Columns(ctx context.Context, columns []fencepost.ColumnSpec) (needs []string, err error) {
 	want := func(string) bool { return true }
@@ -62,6 +62,9 @@ func (s *Sink[S]) Columns(ctx context.Context, columns []fencepost.ColumnSpec) (
 	case SQL:
 		if end := s.dialect.Syntax.FindEnd(s.job.SQL); end != nil {
 			return nil, end.Fault()
+		}
+		if err := s.job.unmentioned(columns); err != nil {
+			return nil, err
 		}
 		want = s.job.Mentions
 		foreseen = s.foresee(ctx, columns)

@@ -50,6 +50,8 @@ type Target struct {
 	Shape string
 	// Staged: rows always go through a temporary table.
 	Staged bool
+	// KeyIndex is the name of the unique index by which an upsert by the job's key goes, where the connector's SQL names it; else empty.
+	KeyIndex string
 	// Open: rules, triggers or partitions decide what a batch writes besides, so that only its transaction shows that.
 	Open bool
 	// Faults are the reasons why the table cannot take any batch. KeyFaults returns those why it cannot be upserted by the
@@ -91,6 +93,7 @@ type Column struct {
 	SQL       string // as DDL has it
 	Stage     string // the built-in type that a value of it has in a temporary table
 	Cast      string // what turns such a value into one of the column, behind it; empty: the assignment does
+	Base      string // what makes of a value one of the type that its domain is over, behind it, where the domain has no operators; empty: it has
 	Collate   string // what makes such a value compare as the column does, behind it; empty: nothing
 	Converts  string // what turns a text of the table batch into such a value in SQL, behind it; empty: the assignment does
 	Shown     string // as messages have it
@@ -222,7 +225,11 @@ func (d *Dialect[S]) misfits(t *Target, j Job, columns []fencepost.ColumnSpec) [
 	bad := slices.Clone(t.Faults)
 	for _, spec := range columns {
 		col := t.Column(spec.Name)
-		if col == nil {
+		switch {
+		case col == nil && spec.Name == fencepost.MetaOp:
+			bad = append(bad, d.withoutOp(j)...)
+			continue
+		case col == nil:
 			bad = append(bad, Misfit{Code: "column-missing", Column: spec.Name, Text: fmt.Sprintf("table %s has no column %s", j.Table, spec.Name),
 				Help: fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;   or drop it from schema", d.name(j), d.Plain(spec.Name), d.Target.Natural(spec.Type))})
 			continue

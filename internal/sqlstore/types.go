@@ -53,6 +53,7 @@ const (
 	FromTime                    // Batch.Times
 	FromRow                     // the row's number in the batch
 	FromAbsence                 // whether the row of the Column that Of names is absent
+	FromDelete                  // whether the row of the Column that Of names is fencepost.OpDelete
 )
 
 // Field is one column that is written.
@@ -61,7 +62,7 @@ type Field[K any] struct {
 	From Source
 	Kind K
 	Type string // the column's, as SQL
-	Of   string // of FromAbsence
+	Of   string // of FromAbsence and FromDelete
 	// Default is the default of the table's column, as SQL, for a temporary table; empty: null.
 	Default string
 }

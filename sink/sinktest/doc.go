@@ -27,7 +27,7 @@
 //
 // # More than the least
 //
-// A Store that can do more is asked for more: [Typed] for columns of every type, [AnswerLoser] for an answer lost at
+// A Store that can do more is asked for more: [Typed] for columns of every type, [Keyed] for deletes by a key, [AnswerLoser] for an answer lost at
 // COMMIT; so is a ledger that is [ledger.Recent]. A connector says which of them it has by implementing them; README-grade
 // claims about the rest are not proved.
 //

@@ -82,7 +82,7 @@ func Run(t *testing.T, f Fixture) {
 }
 
 // ofRows are the demands that say nothing about moves.
-var ofRows = []string{"rejected-rows-leave-nothing", "every-type", "text-that-is-not-utf-8"}
+var ofRows = []string{"rejected-rows-leave-nothing", "every-type", "text-that-is-not-utf-8", "deletes-by-key", "deletes-after-an-unknown-outcome", "deletes-like-a-map"}
 
 // demands are the subtests, in the order in which a new connector best learns to pass them.
 var demands = []struct {
@@ -131,6 +131,9 @@ var demands = []struct {
 	{"every-type", everyType},
 	{"a-range-applied-twice-has-its-rows-twice", appliedTwice},
 	{"text-that-is-not-utf-8", oddText},
+	{"deletes-by-key", deletesByKey},
+	{"deletes-after-an-unknown-outcome", deletesAfterUnknown},
+	{"deletes-like-a-map", deletesLikeAMap},
 	{"looking-makes-nothing", looking},
 	{"groups-are-listed", groupsListed},
 	{"topics-that-differ-in-case", topicsByCase},

@@ -24,12 +24,13 @@ var redisKind = Kind{
 		Keys: func(at string) []keys.Row {
 			return append(redisKeys(at, "7.0 or later; noeviction or volatile-*", ledgerHash),
 				keys.Row{Path: at + ".commands", Form: keys.FormOwn, Own: &commandsOwn, Like: "[" + commandForms[0].form + "]", Must: true, Live: "COMMANDS", Doc: "{EXPR} is its value for the record"},
+				keys.Row{Path: at + ".deletes", Form: keys.FormOwn, Own: &deletesOwn, Def: "[]", Doc: "the same of a record that deletes: HDEL DEL SREM ZREM"},
 				keys.Row{Path: at + ".max_commands", Form: keys.FormCount, Def: "5000", Doc: "most changes in one script: others wait for it"},
 				keys.Row{Path: at + ".lanes", Form: keys.FormLanes, Def: "auto", Doc: "commits side by side"})
 		},
 		Read: func(r *keys.Reader, at string) Sink {
 			return redisSink{redisStore: readRedis(r, at), Commands: keys.Value[[]command](r, at+".commands"),
-				MaxCommands: keys.Get[int](r, at+".max_commands"), Lanes: keys.Get[int](r, at+".lanes")}
+				Deletes: keys.Value[[]command](r, at+".deletes"), MaxCommands: keys.Get[int](r, at+".max_commands"), Lanes: keys.Get[int](r, at+".lanes")}
 		},
 	},
 	Ledger: Section[Ledger]{
@@ -188,13 +189,18 @@ func (l redisLedger) DDL(p Pipeline) (string, error) {
 type redisSink struct {
 	redisStore
 	Commands    []command
+	Deletes     []command
 	MaxCommands int
 	Lanes       int // 0: auto
 }
 
 // String is the sink on one line, for tests and logs.
 func (s redisSink) String() string {
-	return fmt.Sprintf("{%s Commands:%q MaxCommands:%d Lanes:%d}", s.fields(), s.Commands, s.MaxCommands, s.Lanes)
+	deletes := ""
+	if len(s.Deletes) > 0 {
+		deletes = fmt.Sprintf(" Deletes:%q", s.Deletes)
+	}
+	return fmt.Sprintf("{%s Commands:%q%s MaxCommands:%d Lanes:%d}", s.fields(), s.Commands, deletes, s.MaxCommands, s.Lanes)
 }
 
 // Rules are about server, hash and commands.
@@ -208,6 +214,10 @@ func (s redisSink) Rules(r *keys.Reader, p Pipeline) {
 		r.Find("bad-range", r.ValueAt(path), "1 to 1000000", "%s: out of range", path)
 	}
 	commandRules(r, s.Commands, p.Columns)
+	commandRules(r, s.Deletes, p.Columns)
+	if p.Columns != nil && len(s.Deletes) > 0 && !sink.Deletes(p.Columns) {
+		r.Find("bad-value", r.KeyAt(s.At+".deletes"), "tombstone: delete", "deletes: no record of this file deletes")
+	}
 }
 
 // Config is the sink in the connector's words, without its password and certificates.
@@ -216,6 +226,9 @@ func (s redisSink) Config(p Pipeline) redis.Config {
 	c.MaxCommands, c.Group, c.NoLedger = s.MaxCommands, cmp.Or(p.Of, p.Group), p.Apart != ""
 	for _, command := range s.Commands {
 		c.Effects = append(c.Effects, command.effects()...)
+	}
+	for _, command := range s.Deletes {
+		c.Deletes = append(c.Deletes, command.effects()...)
 	}
 	return c
 }
@@ -236,7 +249,7 @@ func (s redisSink) Open(_ context.Context, p Pipeline) (sink.Sink, error) {
 // DDL is its user.
 func (s redisSink) DDL(p Pipeline) (string, error) {
 	var written []string
-	for _, c := range s.Commands {
+	for _, c := range slices.Concat(s.Commands, s.Deletes) {
 		written = append(written, c.words[1].pattern())
 	}
 	c := s.Config(p)
@@ -249,11 +262,11 @@ func (s redisSink) Store() Store { return s.redisStore }
 
 // About is what there is to say of the sink.
 func (s redisSink) About() About {
-	var commands []string
-	for _, c := range s.Commands {
-		commands = append(commands, c.String())
+	does := []ledger.Part{{Name: "sink", Text: "redis", Place: true}, {Name: "commands", Text: lines(s.Commands)}}
+	if len(s.Deletes) > 0 {
+		does = append(does, ledger.Part{Name: "deletes", Text: lines(s.Deletes)})
 	}
-	return About{Does: []ledger.Part{{Name: "sink", Text: "redis", Place: true}, {Name: "commands", Text: strings.Join(commands, "\n")}},
+	return About{Does: does, Deletes: len(s.Deletes) > 0,
 		Into: "redis at " + s.Addr, Home: "Redis", Again: "its commands run over it twice", Lanes: s.Lanes, Unordered: s.setting(),
 		Promise: []string{"commands and moves are one script, and each move is compared and set in it.",
 			"Holds through kill -9, a lost answer, late workers, while Redis keeps what it acknowledged: appendonly yes, appendfsync always, no failover to a replica that lags.",
@@ -263,11 +276,20 @@ func (s redisSink) About() About {
 		}}
 }
 
-// setting reports whether a command sets a value that another partition's record may set too.
+// lines is a list of commands, a line each.
+func lines(commands []command) string {
+	var list []string
+	for _, c := range commands {
+		list = append(list, c.String())
+	}
+	return strings.Join(list, "\n")
+}
+
+// setting reports whether a command sets or takes away a value that another partition's record may set too.
 func (s redisSink) setting() bool {
-	return slices.ContainsFunc(s.Commands, func(c command) bool {
+	return len(s.Deletes) > 0 || slices.ContainsFunc(s.Commands, func(c command) bool {
 		name, _ := c.words[0].plain()
-		return slices.Contains([]redis.Op{redis.HSet, redis.Set, redis.ZAdd}, formOf(name).op)
+		return slices.Contains([]redis.Op{redis.HSet, redis.Set, redis.ZAdd}, formOf(c.of, name).op)
 	})
 }
 

@@ -21,6 +21,7 @@ type command struct {
 	words []word
 	where *piece // nil: every record
 	at    keys.Place
+	of    string // the list that it is in: commands, or deletes
 }
 
 // String is the command about as the file writes it.
@@ -44,7 +45,8 @@ type commandForm struct {
 	group      int  // words of a group
 	many       bool // more than one group
 	named      int  // place of the field or member in a group, from 1; 0: there is none
-	value      int  // place of the value in a group, from 1
+	value      int  // place of the value in a group, from 1; 0: there is none
+	removes    bool // for deletes alone
 	want       expression.Want
 }
 
@@ -57,20 +59,29 @@ var commandForms = []commandForm{
 	{name: "ZADD", form: "ZADD KEY SCORE MEMBER", op: redis.ZAdd, first: 1, group: 2, many: true, named: 2, value: 1, want: expression.Number},
 	{name: "ZINCRBY", form: "ZINCRBY KEY N MEMBER", op: redis.ZIncrBy, first: 1, group: 2, named: 2, value: 1, want: expression.Number},
 	{name: "XADD", form: "XADD KEY * FIELD VALUE", op: redis.XAdd, first: 2, group: 2, many: true, named: 1, value: 2},
+	{name: "DEL", form: "DEL KEY", op: redis.Del, first: 1, removes: true},
+	{name: "HDEL", form: "HDEL KEY FIELD", op: redis.HDel, first: 1, group: 1, many: true, named: 1, removes: true},
+	{name: "SREM", form: "SREM KEY MEMBER", op: redis.SRem, first: 1, group: 1, many: true, value: 1, removes: true},
+	{name: "ZREM", form: "ZREM KEY MEMBER", op: redis.ZRem, first: 1, group: 1, many: true, named: 1, removes: true},
 }
 
-// formOf finds a command's form by its name, nil if there is none.
-func formOf(name string) *commandForm {
+// formOf finds a command's form by its name, nil if there is none in that list.
+func formOf(list, name string) *commandForm {
 	i := slices.IndexFunc(commandForms, func(f commandForm) bool { return strings.EqualFold(f.name, name) })
-	if i < 0 {
+	if i < 0 || commandForms[i].removes && list != deletesList {
 		return nil
 	}
 	return &commandForms[i]
 }
 
-func commandNames() (names []string) {
+// deletesList is the list of commands that are made of records that delete.
+const deletesList = "deletes"
+
+func commandNames(list string) (names []string) {
 	for _, f := range commandForms {
-		names = append(names, f.name)
+		if formOf(list, f.name) != nil {
+			names = append(names, f.name)
+		}
 	}
 	return names
 }
@@ -87,8 +98,9 @@ func readCommands(r *keys.Reader, n *keys.Node, path string) {
 		return
 	}
 	var all []command
+	_, list := keys.Split(path)
 	for _, item := range n.Items {
-		c := command{at: item.At}
+		c := command{at: item.At, of: list}
 		command, ok := item, true
 		if item.Shape == keys.Mapping {
 			command, ok = readLongCommand(r, item, &c)
@@ -105,7 +117,7 @@ func readCommands(r *keys.Reader, n *keys.Node, path string) {
 		}
 		all = append(all, c)
 	}
-	if len(n.Items) == 0 {
+	if len(n.Items) == 0 && list != deletesList {
 		r.Find("key-missing", n.At, "- "+commandForms[0].form, "commands: the list is empty")
 	}
 	r.Set(path, all)
@@ -165,32 +177,35 @@ func commandRules(r *keys.Reader, commands []command, columns []fencepost.Column
 
 func commandRule(r *keys.Reader, c *command, columns []fencepost.ColumnSpec) {
 	name, _ := c.words[0].plain()
-	form := formOf(name)
+	form := formOf(c.of, name)
 	if form == nil {
-		help := cmp.Or(text.Nearest(strings.ToUpper(name), commandNames()), strings.Join(commandNames(), " "))
-		r.Find("bad-value", c.words[0].at, help, "commands: %s is not a command of this sink", keys.Shown(c.words[0].shown()))
+		help := cmp.Or(text.Nearest(strings.ToUpper(name), commandNames(c.of)), strings.Join(commandNames(c.of), " "))
+		if formOf(deletesList, name) != nil {
+			help = "deletes: [" + formOf(deletesList, name).form + "], and tombstone: delete"
+		}
+		r.Find("bad-value", c.words[0].at, help, "%s: %s is not a command of this sink", c.of, keys.Shown(c.words[0].shown()))
 		return
 	}
 	args := c.words[1:]
 	least := form.first + form.group
 	switch {
 	case len(args) < least:
-		r.Find("bad-value", c.words[len(c.words)-1].at, form.form, "commands: %s wants %d words, and has %d", form.name, least, len(args))
+		r.Find("bad-value", c.words[len(c.words)-1].at, form.form, "%s: %s wants %d words, and has %d", c.of, form.name, least, len(args))
 		return
 	case !form.many && len(args) > least:
-		r.Find("bad-value", args[least].at, form.form, "commands: %s takes %d words, and has %d", form.name, least, len(args))
+		r.Find("bad-value", args[least].at, form.form, "%s: %s takes %d words, and has %d", c.of, form.name, least, len(args))
 		return
-	case (len(args)-form.first)%form.group != 0:
-		r.Find("bad-value", args[len(args)-1].at, form.form, "commands: the last word of %s stands alone", form.name)
+	case form.many && (len(args)-form.first)%form.group != 0:
+		r.Find("bad-value", args[len(args)-1].at, form.form, "%s: the last word of %s stands alone", c.of, form.name)
 		return
 	}
-	if id, _ := args[1].plain(); form.op == redis.XAdd && id != "*" {
+	if form.op == redis.XAdd && args[1].shown() != "*" {
 		r.Find("bad-value", args[1].at, form.form, "commands: the server gives the entries of a stream their ID: *")
 		return
 	}
 	for i := range args {
 		want := expression.Any
-		if i >= form.first && (i-form.first)%form.group == form.value-1 {
+		if form.value > 0 && i >= form.first && (i-form.first)%form.group == form.value-1 {
 			want = form.want
 		}
 		wordRule(r, &args[i], want, columns)
@@ -239,25 +254,27 @@ func columnHelp(text string, columns []fencepost.ColumnSpec, otherwise string) s
 // effects are the command as effects of the connector: one for each group of words, but one for a stream's entry.
 func (c command) effects() (list []redis.Effect) {
 	name, _ := c.words[0].plain()
-	form, args := formOf(name), c.words[1:]
+	form, args := formOf(c.of, name), c.words[1:]
 	e := redis.Effect{Op: form.op, Key: args[0].value()}
 	if c.where != nil {
 		e.If = c.where.condition()
 	}
 	for at := form.first; at < len(args); at += form.group {
-		one, value := e, args[at+form.value-1].value()
+		one := e
+		if form.value > 0 {
+			one.Value = args[at+form.value-1].value()
+		}
 		switch {
 		case form.op == redis.XAdd:
 			field, _ := args[at+form.named-1].plain()
-			e.Pairs = append(e.Pairs, redis.Field{Name: field, Value: value})
+			e.Pairs = append(e.Pairs, redis.Field{Name: field, Value: one.Value})
 			continue
 		case form.named > 0:
 			one.Name = args[at+form.named-1].value()
 		}
-		one.Value = value
 		list = append(list, one)
 	}
-	if form.op == redis.XAdd {
+	if len(list) == 0 { // an entry of a stream, or a whole key
 		return []redis.Effect{e}
 	}
 	return list
@@ -317,15 +334,21 @@ func (p piece) condition() redis.Value {
 }
 
 // commandsOwn is the form of sink.redis.commands.
-var commandsOwn = keys.Own{Read: readCommands, Schema: commandsSchema, Draft: commandsDraft}
+var commandsOwn = keys.Own{Read: readCommands, Schema: func() keys.Object { return commandsSchema("commands", 1) }, Draft: commandsDraft}
 
-func commandsSchema() keys.Object {
+// deletesOwn is the form of sink.redis.deletes.
+var deletesOwn = keys.Own{Read: readCommands, Schema: func() keys.Object { return commandsSchema(deletesList, 0) }}
+
+// commandsSchema is that of a list of at least so many commands.
+func commandsSchema(list string, least int) keys.Object {
 	var forms []string
 	for _, f := range commandForms {
-		forms = append(forms, f.form)
+		if formOf(list, f.name) != nil {
+			forms = append(forms, f.form)
+		}
 	}
 	command := keys.Object{"type": "string", "examples": forms}
-	return keys.Object{"type": "array", "minItems": 1, "items": keys.Object{"anyOf": []any{command,
+	return keys.Object{"type": "array", "minItems": least, "items": keys.Object{"anyOf": []any{command,
 		keys.Object{"type": "object", "additionalProperties": false, "required": []string{"command"}, "properties": keys.Object{
 			"command": command,
 			"where":   keys.Object{"type": "string", "description": "an expression: only for records for which it holds"},

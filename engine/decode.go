@@ -28,12 +28,14 @@ func (e *Engine) columns(d fencepost.Decoder) []fencepost.Column {
 // partition's segment in front of it, and parks the partition.
 func (l *lane) decode(w *work) {
 	w.batch.Reset()
-	w.moves, w.parts, w.sessions = w.moves[:0], w.parts[:0], w.sessions[:0]
+	w.moves, w.parts, w.sessions, w.passed = w.moves[:0], w.parts[:0], w.sessions[:0], w.passed[:0]
 	for i := range w.claims {
 		t := &w.claims[i]
 		lo := len(w.batch.Offsets)
-		next, bad, at := l.rows(&w.batch, t)
-		recycle(t.Spans)
+		next, bad, at := l.rows(w, t)
+		if !l.e.cfg.OnError.keepsRaw() {
+			recycle(t.Spans)
+		}
 		l.e.rate.back(t.Records - (len(w.batch.Offsets) - lo))
 		if bad == nil || next.Offset > t.From.Offset {
 			w.add(t, next, lo)
@@ -58,11 +60,7 @@ func (l *lane) reached(t *claimed, next ledger.Position, bad error, at fencepost
 		l.mu.Unlock()
 		return
 	}
-	reason := bad.Error()
-	code := "record-undecodable"
-	if b, ok := errors.AsType[*fencepost.BadRecord](bad); ok && b.Code != "" {
-		code = b.Code
-	}
+	reason, code := bad.Error(), badCode(bad)
 	freed := t.p.Park(code, reason)
 	l.mu.Unlock()
 	l.e.freed(freed)
@@ -70,9 +68,9 @@ func (l *lane) reached(t *claimed, next ledger.Position, bad error, at fencepost
 }
 
 // rows appends the data entries of t to the batch. It returns the Position behind the last entry that it passed, and
-// for a bad record its error and offset.
-func (l *lane) rows(b *fencepost.Batch, t *claimed) (ledger.Position, error, fencepost.Offset) {
-	next := t.From
+// for a bad record that parks the partition its error and offset.
+func (l *lane) rows(w *work, t *claimed) (ledger.Position, error, fencepost.Offset) {
+	b, next := &w.batch, t.From
 	r := &l.record
 	*r = fencepost.Record{TopicPartition: t.p.TopicPartition, Headers: r.Headers[:0]}
 	cols := 0
@@ -86,11 +84,14 @@ func (l *lane) rows(b *fencepost.Batch, t *claimed) (ledger.Position, error, fen
 				if l.decoder != nil {
 					if err := l.decoder.Decode(r, b.Columns[:cols]); err != nil {
 						b.Truncate(len(b.Offsets))
-						if errors.Is(err, fencepost.ErrNoRow) {
-							next.Offset, next.LeaderEpoch = r.Offset+1, r.LeaderEpoch
-							continue
+						if !errors.Is(err, fencepost.ErrNoRow) {
+							err = l.passUndecodable(w, t, r, err)
+							if err != nil {
+								return next, err, r.Offset
+							}
 						}
-						return next, err, r.Offset
+						next.Offset, next.LeaderEpoch = r.Offset+1, r.LeaderEpoch
+						continue
 					}
 				}
 				b.Offsets = append(b.Offsets, r.Offset)

@@ -23,6 +23,9 @@ type Letters interface {
 	Letters(context.Context, fencepost.Group) iter.Seq2[Letter, error]
 	// LetterCounts counts the group's letters that wait, those that were discarded left out. It makes nothing in the store.
 	LetterCounts(context.Context, fencepost.Group) (map[fencepost.TopicPartition]int64, error)
+	// LettersFrom names the group's letters at or past these offsets, discarded ones too: a commit that passes their records
+	// again takes them out. It makes nothing in the store.
+	LettersFrom(context.Context, fencepost.Group, map[fencepost.TopicPartition]fencepost.Offset) ([]LetterID, error)
 	// Discard says of letters that nobody is going to replay them: key, value and headers are emptied, and place, code,
 	// reason and times remain, with who discarded them and why. All of them or none.
 	//

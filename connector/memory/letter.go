@@ -47,6 +47,18 @@ func (s *Store) LetterCounts(_ context.Context, name fencepost.Group) (map[fence
 	return counts, nil
 }
 
+// LettersFrom names the letters at or past these offsets.
+func (s *Store) LettersFrom(_ context.Context, name fencepost.Group, from map[fencepost.TopicPartition]fencepost.Offset) (ids []ledger.LetterID, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.mu.letters[name] {
+		if at, asked := from[id.TopicPartition]; asked && id.Offset >= at {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
 // Discard empties letters.
 func (s *Store) Discard(_ context.Context, w ledger.Actor, ids []ledger.LetterID, why string) error {
 	s.mu.Lock()

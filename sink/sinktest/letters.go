@@ -255,6 +255,19 @@ func lettersRemoved(w *world) {
 	back := rewind(l.tp, l.held, 0)
 	w.move(l.worker, back)
 	l.held = back.Next
+	from := func(at fencepost.Offset) map[fencepost.TopicPartition]fencepost.Offset {
+		return map[fencepost.TopicPartition]fencepost.Offset{l.tp: at, partition(9): 0}
+	}
+	for at, want := range [][]ledger.LetterID{{l.dead(0).LetterID, l.dead(1).LetterID}, {l.dead(1).LetterID}, nil} {
+		got, err := l.kept.LettersFrom(w.Context(), w.group, from(fencepost.Offset(at)))
+		slices.SortFunc(got, func(a, b ledger.LetterID) int { return int(a.Offset - b.Offset) })
+		if err != nil || !slices.Equal(got, want) {
+			w.Errorf("letters at or past %d: got %v, %v, want %v", at, got, err, want)
+		}
+	}
+	if got, err := l.kept.LettersFrom(w.Context(), w.group, map[fencepost.TopicPartition]fencepost.Offset{partition(9): 0}); err != nil || len(got) > 0 {
+		w.Errorf("letters of another partition: got %v, %v, want none", got, err)
+	}
 	s, c := l.span(2, l.dead(1))
 	c.Removed = []ledger.LetterID{l.dead(0).LetterID, l.dead(1).LetterID, l.dead(7).LetterID}
 	if err := l.lane.Commit(w.Context(), l.as, c); err != nil {

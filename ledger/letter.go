@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -18,8 +19,8 @@ type Letters interface {
 	//
 	// Errors: *fencepost.UserError dead-letters-missing with the remedy, where there is none and this user may not make it.
 	PrepareLetters(context.Context) error
-	// Letters yields the group's letters as of one moment: by topic, partition, offset, and then by the topic's ID. A letter is
-	// valid until the next step. It makes nothing in the store; where there is no place for letters, there are none.
+	// Letters yields the group's letters by topic, partition, offset, and then by the topic's ID. One that is written or removed
+	// meanwhile may be among them or not. It makes nothing in the store; where there is no place for letters, there are none.
 	Letters(context.Context, fencepost.Group) iter.Seq2[Letter, error]
 	// LetterCounts counts the group's letters that wait, those that were discarded left out. It makes nothing in the store.
 	LetterCounts(context.Context, fencepost.Group) (map[fencepost.TopicPartition]int64, error)
@@ -66,8 +67,13 @@ type Letter struct {
 // mostLetterReason bounds the reason of a letter, in bytes: a decoder may quote a whole value in it.
 const mostLetterReason = 2000
 
-// Bounded is the letter with a reason of a length that every store keeps.
+// Bounded is the letter with a code and a reason that every store keeps: of a bounded length, in UTF-8, without zero bytes. A
+// decoder may quote a value in them, which the letter holds as it is.
 func (l DeadLetter) Bounded() DeadLetter {
-	l.Reason = cut(l.Reason, mostLetterReason)
+	l.Code, l.Reason = printable(l.Code), cut(printable(l.Reason), mostLetterReason)
 	return l
+}
+
+func printable(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\\0")
 }

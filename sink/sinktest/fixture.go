@@ -82,7 +82,8 @@ func Run(t *testing.T, f Fixture) {
 }
 
 // ofRows are the demands that say nothing about moves.
-var ofRows = []string{"rejected-rows-leave-nothing", "every-type", "text-that-is-not-utf-8", "what-is-tried-leaves-nothing"}
+var ofRows = []string{"rejected-rows-leave-nothing", "every-type", "text-that-is-not-utf-8", "what-is-tried-leaves-nothing",
+	"letters-are-in-the-commit", "letters-of-a-lost-answer-are-one", "letters-are-replayed-once", "letters-of-records-passed-again-go", "letters-are-discarded"}
 
 // demands are the subtests, in the order in which a new connector best learns to pass them.
 var demands = []struct {

@@ -53,8 +53,8 @@ func (o OnError) withDefaults() OnError {
 	return o
 }
 
-// writes reports whether a record may become a dead letter.
-func (o OnError) writes() bool {
+// Writes reports whether a record may become a dead letter.
+func (o OnError) Writes() bool {
 	return o.Undecodable == DeadLetter || o.keepsRaw()
 }
 
@@ -81,7 +81,7 @@ func (o OnError) validate(s sink.Sink) error {
 	if o.Per < 0 || max(o.Undecodable, o.Refused, o.TooLarge) > DeadLetter {
 		return fmt.Errorf("Per is negative, or a treatment is unknown: %+v", o)
 	}
-	if s == nil || !o.writes() {
+	if s == nil || !o.Writes() {
 		return nil
 	}
 	switch _, keeps := ledger.As[ledger.Letters](s.Ledger()); {
@@ -96,12 +96,12 @@ func (o OnError) validate(s sink.Sink) error {
 // prepareLetters has a place for letters made, where the run may write any.
 func (e *Engine) prepareLetters(ctx context.Context) error {
 	kept, able := ledger.As[ledger.Letters](e.ledger)
-	if !able || !e.cfg.OnError.writes() {
+	if !able || !e.cfg.OnError.Writes() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if err := kept.PrepareLetters(ctx); err != nil {
+	if err := kept.PrepareLetters(ctx, e.cfg.Group); err != nil {
 		return fmt.Errorf("prepare dead letters: %w", err)
 	}
 	return nil

@@ -18,7 +18,7 @@ type Letters interface {
 	// write letters, and changes nothing the second time.
 	//
 	// Errors: *fencepost.UserError dead-letters-missing with the remedy, where there is none and this user may not make it.
-	PrepareLetters(context.Context) error
+	PrepareLetters(context.Context, fencepost.Group) error
 	// Letters yields the group's letters by topic, partition, offset, and then by the topic's ID. One that is written or removed
 	// meanwhile may be among them or not. It makes nothing in the store; where there is no place for letters, there are none.
 	Letters(context.Context, fencepost.Group) iter.Seq2[Letter, error]
@@ -59,7 +59,7 @@ type DeadLetter struct {
 // Letter is a DeadLetter as a ledger keeps it.
 type Letter struct {
 	DeadLetter
-	At        time.Time // when it was written, by the store's clock
+	At        time.Time // when it was written, by the clock of the store or of the worker
 	Who       string    // the worker that wrote it
 	Discarded string    // who discarded it, when and why; empty: it waits
 }

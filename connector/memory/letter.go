@@ -16,7 +16,7 @@ import (
 )
 
 // PrepareLetters does nothing: the place is there.
-func (s *Store) PrepareLetters(ctx context.Context) error { return ctx.Err() }
+func (s *Store) PrepareLetters(ctx context.Context, _ fencepost.Group) error { return ctx.Err() }
 
 // Letters yields the group's letters at the moment of the first step.
 func (s *Store) Letters(_ context.Context, name fencepost.Group) iter.Seq2[ledger.Letter, error] {

@@ -10,7 +10,8 @@
 --       10 a list in MessagePack:
 --       fields, expected forms, new values and, for '*', records of the moves, a block each,
 --       then topic, expected and new entry of each roster entry,
---       then the effects: operation, index of its key, how many arguments, the arguments
+--       then the effects: operation, index of its key, how many arguments, the arguments. HTAKE is HDEL of fields that
+--       must all be there
 local call, keys = redis.call, KEYS
 local sub, find, match, fmt = string.sub, string.find, string.match, string.format
 local CHUNK = 4000 -- unpack takes no more than about 8,000 values
@@ -144,8 +145,9 @@ if ledger then
   local kind = call('TYPE', keys[3]).ok
   if kind ~= 'none' and kind ~= 'list' then return {'wrongtype', keys[3], kind} end
 end
-local kinds = {HINCRBY = 'hash', HSET = 'hash', SET = 'string', SADD = 'set', ZADD = 'zset', ZINCRBY = 'zset', XADD = 'stream'}
-local samples = {HINCRBY = {'f', '1'}, HSET = {'f', 'v'}, SET = {'v'}, SADD = {'m'}, ZADD = {'1', 'm'}, ZINCRBY = {'1', 'm'}, XADD = {'*', 'f', 'v'}}
+local kinds = {HDEL = 'hash', HTAKE = 'hash', HINCRBY = 'hash', HSET = 'hash', SET = 'string', SADD = 'set', ZADD = 'zset', ZINCRBY = 'zset', XADD = 'stream'}
+local samples = {HDEL = {'f'}, HTAKE = {'f'}, HINCRBY = {'f', '1'}, HSET = {'f', 'v'}, SET = {'v'}, SADD = {'m'}, ZADD = {'1', 'm'}, ZINCRBY = {'1', 'm'}, XADD = {'*', 'f', 'v'}}
+local named = {HTAKE = 'HDEL'} -- the command of an operation, where its name is no command
 local checked, plans = {}, {}
 
 -- A whole number of up to 19 digits in two parts, each of which a double holds exactly; nil for any other text.
@@ -189,7 +191,7 @@ while i <= #argv do
   local op, key, m = argv[i], keys[tonumber(argv[i + 1])], tonumber(argv[i + 2])
   if not checked[op .. key] then
     checked[op .. key] = true
-    if not may(op, key, unpack(samples[op])) then return {'denied', op, key} end
+    if not may(named[op] or op, key, unpack(samples[op])) then return {'denied', named[op] or op, key} end
     local is = call('TYPE', key).ok
     if is ~= 'none' and is ~= kinds[op] then return {'kind', op, key, is} end
     if op == 'XADD' and is == 'stream' then
@@ -197,6 +199,11 @@ while i <= #argv do
       for j = 1, #info, 2 do
         if info[j] == 'last-generated-id' and match(info[j + 1], '^18446744073709551615%-') then return {'full', key} end
       end
+    end
+  end
+  if op == 'HTAKE' then
+    for j = i + 3, i + 2 + m do
+      if call('HEXISTS', key, argv[j]) == 0 then return {'gone', argv[j]} end
     end
   end
   if op == 'HINCRBY' then
@@ -228,7 +235,7 @@ local ok, err = pcall(function()
     elseif op == 'ZINCRBY' then
       for i = from, from + m - 1, 2 do write('ZINCRBY', key, list[i], list[i + 1]) end
     else
-      spread(op, key, list, from, m)
+      spread(named[op] or op, key, list, from, m)
     end
   end
   spread('HSET', keys[1], positions, 1, #positions)

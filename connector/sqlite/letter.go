@@ -16,7 +16,7 @@ import (
 var _ ledger.Letters = (*sinkLedger)(nil)
 
 // PrepareLetters makes the table where there is none.
-func (l *sinkLedger) PrepareLetters(ctx context.Context) error {
+func (l *sinkLedger) PrepareLetters(ctx context.Context, _ fencepost.Group) error {
 	return (*Sink)(l).with(ctx, func(c *conn) error {
 		has, err := c.hasLetters()
 		if err != nil || has {

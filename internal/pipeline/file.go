@@ -51,6 +51,8 @@ type File struct {
 	Batch  engine.BatchBounds
 	Rate   int
 	Policy ledger.Policy // with Start
+	// OnError is what becomes of records that cannot be applied.
+	OnError engine.OnError
 	Watch  time.Duration
 	Drain  time.Duration
 	// CommitTimeout bounds one try of a commit.
@@ -175,7 +177,7 @@ func readFile(r *keys.Reader, name string) *File {
 			MaxWait: keys.Get[time.Duration](r, "batch.max_wait"),
 		},
 		Rate:   keys.Get[int](r, "rate"),
-		Policy: policy,
+		Policy: policy, OnError: keys.Value[engine.OnError](r, "on_error"),
 		Watch:  keys.Get[time.Duration](r, "watch"),
 		Drain:  keys.Get[time.Duration](r, "drain"),
 

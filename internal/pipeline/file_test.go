@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
@@ -104,6 +105,9 @@ func fields(f File) string {
 	}
 	if f.Apart() || len(f.Mirrors) > 0 {
 		apart = fmt.Sprintf("ledger     %s: %+v, mirrors %+v\n", f.LedgerURL(), f.Ledger.Is, mirrors)
+	}
+	if f.OnError != (engine.OnError{}) {
+		apart += fmt.Sprintf("on error   %+v\n", f.OnError)
 	}
 	return apart + fmt.Sprintf("group      %s\nsource     %+v\ndecode     %s, refuse unknown %t, tombstone %s\nschema     %+v\nsink       %s %+v\ninto       %s\nkeep       %s\nbatch      %+v\n"+
 		"rate       %d\npolicy     %+v\nwatch      %s, drain %s, log %s\npromise    %s\nbecause    %s\ncolumns    %v\n",

@@ -89,7 +89,7 @@ func (f *File) DDL(besides ...fencepost.ColumnSpec) (string, error) {
 func (o *Opened) Config() engine.Config {
 	f := o.File
 	return engine.Config{
-		Group: f.Group, Source: o.Source, Sink: o.Sink, Decoder: o.decoder, Policy: f.Policy,
+		Group: f.Group, Source: o.Source, Sink: o.Sink, Decoder: o.decoder, Policy: f.Policy, OnError: f.OnError,
 		Batch: f.Batch, Memory: f.Source.FetchMemory / 2, Rate: f.Rate, Lanes: f.lanes(),
 		Uncommitted: f.Source.Uncommitted, Watch: f.Watch, Drain: f.Drain, CommitTimeout: f.CommitTimeout, Mirrors: o.engineMirrors(),
 	}

@@ -19,6 +19,20 @@ const LettersName = "fencepost_dead_letters"
 // LetterColumns are the columns of the table of letters, in the order in which Parser.Letter reads them behind the key.
 const LetterColumns = "topic, partition, record_offset, topic_id, record_time, record_key, record_value, record_headers, code, reason"
 
+// LetterSQL is what differs from one database to the other of the statements on letters.
+type LetterSQL[S Session] struct {
+	Bytes func([]byte) string        // a literal of bytes; nil is null
+	Hex   func(column string) string // a column of bytes as hexadecimal digits
+	Now   string
+	// Replace is the end of an INSERT into the table of letters: it replaces the rows that are there.
+	Replace string
+	// Strict runs a DELETE or an UPDATE, and fails by itself, with the word gone and the session's secret, unless it changes n
+	// rows. It ends with a semicolon.
+	Strict func(s S, change string, n int) string
+	// Undo fails by itself always, with the word tried. It ends with a semicolon.
+	Undo func(S) string
+}
+
 // Headers writes a record's headers for the table of letters: [["key","base64 of the value or null"], ...]. A key that is no
 // UTF-8 is written as base64 too, and says so: ["base64 of the key","...","base64"]. A record without headers has [].
 func Headers(headers []fencepost.Header) string {

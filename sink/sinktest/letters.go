@@ -34,7 +34,7 @@ func (w *world) letterer() *letterer {
 		w.Errorf("letters of a group that wrote none: %v", got)
 	}
 	for range 2 {
-		if err := kept.PrepareLetters(w.Context()); err != nil {
+		if err := kept.PrepareLetters(w.Context(), w.group); err != nil {
 			w.Fatalf("prepare letters: %v", err)
 		}
 	}

@@ -376,7 +376,9 @@ func TestSinksWithoutLetters(t *testing.T) {
 // apart is a sink that says its effects live elsewhere.
 type apart struct{ *memory.Store }
 
-func (a *apart) Capabilities() sink.Capabilities { return sink.Capabilities{Name: "apart", Apart: true} }
+func (a *apart) Capabilities() sink.Capabilities {
+	return sink.Capabilities{Name: "apart", Apart: true}
+}
 
 // mute is a sink whose ledger is a Ledger and nothing else.
 type mute struct{ *memory.Store }

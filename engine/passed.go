@@ -47,7 +47,7 @@ func (l *lane) passUndecodable(w *work, t *claimed, r *fencepost.Record, bad err
 // passRefused passes a record that the store refuses when it is alone, if it is to be passed. Its error is why the partition
 // parks.
 func (l *lane) passRefused(w *work, p *partition, move ledger.Move, at fencepost.Offset, refused error) error {
-	as, reason := l.e.cfg.OnError.of(refused), refusal(refused)
+	as, reason := l.e.cfg.OnError.of(refused), rejection(refused)
 	if as == Park {
 		return refused
 	}
@@ -62,6 +62,14 @@ func (l *lane) passRefused(w *work, p *partition, move ledger.Move, at fencepost
 		Code: "record-refused", Reason: reason}
 	w.pass(d, as, &r)
 	return nil
+}
+
+// rejection is what the store says of a record, whichever call it said it to.
+func rejection(err error) string {
+	if r, ok := errors.AsType[*sink.Rejected](err); ok {
+		return r.Error()
+	}
+	return err.Error()
 }
 
 // pass notes a record that the batch passes. Of one that becomes a letter a copy is kept: the client takes its memory back.

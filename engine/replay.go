@@ -76,7 +76,7 @@ func (l *lane) replay(ctx context.Context, one ledger.Letter) (out Replayed, why
 		if r, ok := errors.AsType[*sink.Rejected](err); !ok || r.Blame == sink.TheLocks || errors.Is(err, ledger.ErrUnknown) {
 			return out, nil, err
 		}
-		bad = &fencepost.BadRecord{Code: "record-refused", Reason: refusal(err)}
+		bad = &fencepost.BadRecord{Code: "record-refused", Reason: rejection(err)}
 		c.Batch.Segments[0].Hi = c.Batch.Segments[0].Lo
 	}
 	d := one.DeadLetter

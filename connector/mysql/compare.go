@@ -73,7 +73,7 @@ func (s *session) compare(t sqlstore.Tables, c sqlstore.Commits) string {
 		history = "insert into @moves " + moveColumns + " select " + runColumns + " from @m straight_join @ledger l on @on where l.run_commits > 0; "
 		switch {
 		case reasoned:
-			history += "insert into @moves " + moveColumns + " select " + reasonedColumns + " from @m straight_join @ledger l on @on" + told(c.Keep) + "; "
+			history += "insert into @moves " + moveColumns + " select " + reasonedColumns + " from @m straight_join @ledger l on @on" + listedBeside(c.Keep) + "; "
 			table, rows = reasonedTable, reasonedRows(moves)
 		case c.Keep == ledger.KeepAll:
 			history += "insert into @moves " + moveColumns + " select " + commitColumns + " from @m straight_join @ledger l on @on; "
@@ -97,8 +97,8 @@ var reasonedTable = strings.Replace(commitTable, "path '$[5]'", "path '$[5]', at
 // reasonedColumns are commitColumns with what the commit says.
 var reasonedColumns = strings.Replace(commitColumns, "0, 0, 1, utc_timestamp(6), @who, ''", "m.at_most, 0, 1, utc_timestamp(6), @who, m.why", 1)
 
-// told is the condition of the commits that are listed beside a reasoned one.
-func told(keep ledger.KeepCommits) string {
+// listedBeside is the condition of the commits that are listed beside a reasoned one.
+func listedBeside(keep ledger.KeepCommits) string {
 	if keep == ledger.KeepNone {
 		return " where m.at_most <> 0 or m.why <> ''"
 	}

@@ -53,8 +53,8 @@ type File struct {
 	Policy ledger.Policy // with Start
 	// OnError is what becomes of records that cannot be applied.
 	OnError engine.OnError
-	Watch  time.Duration
-	Drain  time.Duration
+	Watch   time.Duration
+	Drain   time.Duration
 	// CommitTimeout bounds one try of a commit.
 	CommitTimeout time.Duration
 	LogFormat     string // auto, text or json
@@ -178,8 +178,8 @@ func readFile(r *keys.Reader, name string) *File {
 		},
 		Rate:   keys.Get[int](r, "rate"),
 		Policy: policy, OnError: keys.Value[engine.OnError](r, "on_error"),
-		Watch:  keys.Get[time.Duration](r, "watch"),
-		Drain:  keys.Get[time.Duration](r, "drain"),
+		Watch: keys.Get[time.Duration](r, "watch"),
+		Drain: keys.Get[time.Duration](r, "drain"),
 
 		CommitTimeout: keys.Get[time.Duration](r, "commit_timeout"),
 		LogFormat:     keys.Get[string](r, "log_format"),

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 )

@@ -24,12 +24,21 @@ type Positions struct {
 	Positions []Standing      `json:"positions"` // in partition order
 	// Reported is whether the ledger keeps what workers know; null: the positions are another program's.
 	Reported *bool `json:"reported"`
+	// DeadLetters is how many of the group's dead letters wait; null: the ledger keeps none, or did not answer.
+	DeadLetters Number `json:"dead_letters"`
 
 	Topics   []admin.ViewTopic `json:"-"`
 	Clock    text.Clock        `json:"-"` // how times are printed
 	Mirrored int               `json:"-"` // partitions of which the Kafka group holds an offset
 	Lost     bool              `json:"-"` // the ledger is empty, and the group has run all the same
 	Bare     bool              `json:"-"` // another program's positions, which would not show a recreated topic
+}
+
+// CountLetters notes how many dead letters wait, if the ledger says.
+func (p *Positions) CountLetters(n int64, known bool) {
+	if known {
+		p.DeadLetters = Number(n)
+	}
 }
 
 // LedgerName says which ledger it is.
@@ -135,7 +144,7 @@ type LastMove struct {
 func NewPositions(v admin.View, where, form string) Positions {
 	p := Positions{Head: head("offsets show"), Time: Instant{v.At}, Group: v.Group,
 		Ledger: LedgerName{URL: where, ClusterID: Word(v.Snapshot.ClusterID)},
-		Roster: []RosterEntry{}, Positions: []Standing{}, Topics: v.Topics(), Clock: text.ClockAt(v.At), Mirrored: v.Mirrored, Lost: v.Lost(), Bare: v.Bare()}
+		Roster: []RosterEntry{}, Positions: []Standing{}, Topics: v.Topics(), Clock: text.ClockAt(v.At), Mirrored: v.Mirrored, Lost: v.Lost(), Bare: v.Bare(), DeadLetters: -1}
 	if id := v.Snapshot.Ledger; id != (fencepost.LedgerID{}) {
 		p.Ledger.ID = Word(id.String())
 	}

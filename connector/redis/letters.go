@@ -145,8 +145,7 @@ func (l *Ledger) PrepareLetters(ctx context.Context, g fencepost.Group) error {
 		if _, err := l.client.do(ctx, command, args...); err != nil {
 			fault := l.cfg.fault(err, false)
 			if replies(err, "NOPERM") {
-				return &fencepost.UserError{Code: "dead-letters-missing", Err: fmt.Errorf("redis at %s: the user may not use the key %s: %w", l.cfg.Addr, key, fault),
-					Help: "give the user the rights that fencepost ddl FILE prints"}
+				return &fencepost.UserError{Code: "dead-letters-missing", Err: fmt.Errorf("redis at %s: the user may not use the key %s: %w", l.cfg.Addr, key, fault)}
 			}
 			return fault
 		}

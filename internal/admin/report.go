@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -102,7 +103,7 @@ func (s Standing) BadAt() fencepost.Offset {
 	case s.State != Parked:
 	case s.Bad != nil:
 		return s.NextAt
-	case rep != nil && (rep.Code == "record-refused" || rep.Code == "record-undecodable"):
+	case rep != nil && slices.Contains([]string{"record-refused", "record-undecodable", "too-many-bad"}, rep.Code):
 		return rep.Offset
 	}
 	return Unknown

@@ -197,6 +197,9 @@ func (o *Opened) ResourcesToFill() admin.Resources {
 	}
 	r.Reads = f.Source.Reads
 	r.Replay = o.replay
+	if f.OnError.Undecodable != engine.Park { // a record that is passed parks nothing
+		r.Try = nil
+	}
 	r.History, _ = ledger.As[ledger.History](r.Ledger)
 	r.Provenance, _ = sink.As[sink.Provenance](o.Sink)
 	return r

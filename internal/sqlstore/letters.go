@@ -14,7 +14,7 @@ import (
 
 // lettersMissing is the error of a ledger without a table of letters.
 func (y System) lettersMissing(why string) error {
-	return &fencepost.UserError{Code: "dead-letters-missing", Err: fmt.Errorf("%s: there is no table %s%s", y.Name, LettersName, why), Help: y.DDL}
+	return &fencepost.UserError{Code: "dead-letters-missing", Err: fmt.Errorf("%s: there is no table %s%s", y.Name, LettersName, why)}
 }
 
 // PrepareLetters makes the table where there is none, and tries this user's rights on it for no row.

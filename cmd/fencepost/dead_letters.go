@@ -21,7 +21,8 @@ var deadLettersManual = manual{
 		{"fencepost dead-letters show trips.yaml trips:7:331008", "that record"},
 		{"fencepost dead-letters replay trips.yaml --execute", "again, with the mended schema"},
 	},
-	usage: "fencepost dead-letters list|show|replay|discard FILE|URL [TOPIC:P:OFFSET...] [flags]",
+	usage: "fencepost dead-letters VERB FILE|URL [TOPIC:P:OFFSET...] [flags]\n" +
+		"VERB: list show replay discard",
 	see:   "offsets peek, moves, audit",
 }
 

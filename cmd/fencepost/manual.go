@@ -164,10 +164,10 @@ var top = []struct{ heading, verb, text string }{
 	{"", "backfill", "an old range again, beside the main line"},
 	{"Offsets", "offsets", "show  diff  repair  set  copy  export  import  groups"},
 	{"", "moves", "history; --gaps for losses only"},
-	{"", "log", "earliest, stable and end of topics, the offset of a time"},
+	{"", "log", "earliest, stable and end of topics, offset of a time"},
 	{"", "audit", "prove the chain and the sink's rows"},
-	{"", "dead-letters", "records that were not applied: list  show  replay  discard"},
-	{"Also", "broker", "an embedded one, on disk: --listen HOST:PORT --dir PATH"},
+	{"", "dead-letters", "what was not applied: list  show  replay  discard"},
+	{"Also", "broker", "an embedded one, on disk: --listen HOST:PORT --dir D"},
 }
 
 // alsoVerbs are on the last line of the screen, without a text.

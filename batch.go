@@ -101,6 +101,40 @@ func (b *Batch) Truncate(n int) {
 	}
 }
 
+// Drop takes single rows out and moves the rows behind them up: what remains is as if they had never been appended. The
+// segments keep their ranges, so that their positions pass the records of these rows. It returns nothing to the system: the
+// memory is that of the batch.
+//
+// REQUIRES: rows are indices of the batch, in ascending order, each once.
+func (b *Batch) Drop(rows ...int) {
+	if len(rows) == 0 {
+		return
+	}
+	b.Offsets, b.Times = without(b.Offsets, rows), without(b.Times, rows)
+	for i := range b.Columns {
+		b.Columns[i].drop(rows)
+	}
+	for i := range b.Segments {
+		s := &b.Segments[i]
+		lo, _ := slices.BinarySearch(rows, s.Lo)
+		hi, _ := slices.BinarySearch(rows, s.Hi)
+		s.Lo, s.Hi = s.Lo-lo, s.Hi-hi
+	}
+}
+
+// without moves what is kept of a list up, and returns it.
+func without[T any](list []T, rows []int) []T {
+	n := rows[0]
+	for i, row := range rows {
+		end := len(list)
+		if i+1 < len(rows) {
+			end = rows[i+1]
+		}
+		n += copy(list[n:], list[row+1:end])
+	}
+	return list[:n]
+}
+
 // Size is what the batch's values take in memory, in bytes.
 func (b *Batch) Size() int {
 	n := 16 * len(b.Offsets)
@@ -357,6 +391,61 @@ func (c *Column) Truncate(n int) {
 		c.data = c.data[:end]
 	}
 	c.rows = n
+}
+
+// drop takes rows out. Their bits of the bitmap are moved one by one, and only where the column has nulls.
+func (c *Column) drop(rows []int) {
+	n, left := rows[0], rows
+	if c.null > 0 {
+		for i := rows[0]; i < c.rows; i++ {
+			null := c.nulls[i>>6]&(1<<(i&63)) != 0
+			if len(left) > 0 && left[0] == i {
+				left = left[1:]
+				if null {
+					c.null--
+				}
+				continue
+			}
+			c.nulls[n>>6] &^= 1 << (n & 63)
+			if null {
+				c.nulls[n>>6] |= 1 << (n & 63)
+			}
+			n++
+		}
+	}
+	switch c.Type {
+	case Int, Bool, Timestamp:
+		c.ints = without(c.ints, rows)
+	case Float:
+		c.floats = without(c.floats, rows)
+	default:
+		c.dropBytes(rows)
+	}
+	c.rows -= len(rows)
+	for i := c.rows; i>>6 < len(c.nulls) && i&63 != 0; i++ {
+		c.nulls[i>>6] &^= 1 << (i & 63) // a bit behind the last row is one that the next row finds
+	}
+	c.nulls = c.nulls[:(c.rows+63)>>6]
+}
+
+// dropBytes takes rows out of a column that is not of numbers.
+func (c *Column) dropBytes(rows []int) {
+	n, lo, left := rows[0], uint32(0), rows[1:]
+	if n > 0 {
+		lo = c.ends[n-1]
+	}
+	from := c.ends[n]
+	for i := n + 1; i < c.rows; i++ {
+		if len(left) > 0 && left[0] == i {
+			left, from = left[1:], c.ends[i]
+			continue
+		}
+		end := c.ends[i]
+		lo += uint32(copy(c.data[lo:], c.data[from:end]))
+		c.ends[n], from = lo, end
+		n++
+	}
+	c.ends, c.data = c.ends[:n], c.data[:lo]
 }
 
 // The metadata columns: every record has them beside the columns of its schema, and no schema column may begin with

@@ -43,6 +43,9 @@ func (r OffsetRange) Valid() bool { return 0 <= r.From && r.From <= r.Until }
 // entries take offsets too.
 func (r OffsetRange) Len() int64 { return int64(r.Until - r.From) }
 
+// Contains reports whether an offset is in the range.
+func (r OffsetRange) Contains(o Offset) bool { return r.From <= o && o < r.Until }
+
 // String is `[from .. until)`.
 func (r OffsetRange) String() string { return fmt.Sprintf("[%d .. %d)", r.From, r.Until) }
 

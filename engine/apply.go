@@ -93,6 +93,9 @@ func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll ui
 		if !p.Gone() {
 			was := p.Partition
 			starts[p.TopicPartition] = e.applyOne(p, v, poll)
+			if s != nil {
+				p.ahead = s.letters[p.TopicPartition]
+			}
 			events = append(events, stops(p, v, &was)...)
 			if v.WentBack && s.others > 0 {
 				events = append(events, SinkWentBack{TopicPartition: p.TopicPartition, From: s.mirrored[p.TopicPartition].Offset, To: v.position.Offset, Others: s.others})

@@ -4,7 +4,9 @@ import (
 	"slices"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine/internal/allowance"
 	"github.com/fencepost/fencepost/engine/internal/assignment"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
 
@@ -12,6 +14,18 @@ import (
 type partition struct {
 	assignment.Partition
 	lane *lane
+
+	spent  allowance.Spent  // bad records that were passed lately
+	over   bool             // Max was reached at overAt
+	overAt fencepost.Offset // the record that parks the partition for it
+	// ahead are letters at or past the position, as it was reconciled: a move back was recorded since they were
+	// written, and the commit that passes their records again takes them out.
+	ahead []ledger.LetterID
+}
+
+// leaveBehind drops the letters in front of the committed position.
+func (p *partition) leaveBehind() {
+	p.ahead = slices.DeleteFunc(p.ahead, func(id ledger.LetterID) bool { return id.Offset < p.Done().Offset })
 }
 
 // partition is the held partition of that name, nil if it is not held.

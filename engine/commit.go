@@ -20,7 +20,7 @@ func (l *lane) commit(ctx context.Context, w *work) {
 	l.begin(w, abort)
 	defer l.finish(w)
 	if err := l.attempt(ctx, w, began); err != nil {
-		l.bisect(ctx, w, err, time.Since(began))
+		l.sift(ctx, w, err, began)
 	}
 	if ctx.Err() != nil {
 		l.e.reset(l.open(w), "aborted")
@@ -135,7 +135,7 @@ func (l *lane) try(ctx context.Context, w *work) error {
 	try, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	slow := l.watchSlow(try, w)
-	err := l.sink.Commit(try, l.e.writer, sink.Commit{Batch: &w.batch, Moves: w.moves})
+	err := l.sink.Commit(try, l.e.writer, l.commitOf(w))
 	wait := slow.end()
 	out := outcomeOf(err)
 	if try.Err() == nil || ctx.Err() != nil || out != unknown && out != again {
@@ -277,6 +277,7 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 		if !moved {
 			continue // the partition was reconciled meanwhile: the answer is late
 		}
+		p.leaveBehind()
 		if s.Hi > s.Lo {
 			p.Newest(w.batch.Times[s.Hi-1])
 		}
@@ -289,6 +290,11 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 	l.mu.Unlock()
 	if mended != nil {
 		l.e.emit(Reconciled{Partitions: mended})
+	}
+	if records := w.passedIn(done); records != nil {
+		passed := Passed{Lane: l.number, Records: records}
+		l.e.stats.passed(passed)
+		l.e.emit(passed)
 	}
 	l.e.committed(Committed{Lane: l.number, Rows: rows, Bytes: w.bytes, Segments: done.of, Took: took, Recovered: recovered}, done.moves)
 }
@@ -331,100 +337,4 @@ func (l *lane) follow(w *work, err error, took time.Duration, unclear bool) {
 	if len(lost) > 0 {
 		l.e.wakeMonitor()
 	}
-}
-
-// bisect finds the rows that the store refuses. Segments are tried one by one, and a refused one in halves: every half
-// that goes in is committed for good, so that the good records in front of a bad one are applied, and its partition parks
-// exactly there. The others go on.
-func (l *lane) bisect(ctx context.Context, w *work, err error, took time.Duration) {
-	all := work{batch: w.batch, bytes: w.bytes}
-	for i := range w.batch.Segments {
-		all.parts, all.sessions = w.parts[i:i+1], w.sessions[i:i+1]
-		if len(w.batch.Segments) == 1 {
-			l.halves(ctx, &all, piece{w.batch.Segments[i], w.moves[i], took}, err)
-			continue
-		}
-		l.one(ctx, &all, piece{w.batch.Segments[i], w.moves[i], 0})
-	}
-}
-
-// piece is a segment that is tried alone, or a part of one.
-type piece struct {
-	fencepost.Segment
-	move ledger.Move
-	took time.Duration // until it was refused
-}
-
-// one commits a single segment, in halves if it is refused. False: it is not applied, because a bad row was found, the
-// partition has left, or the commit was given up.
-func (l *lane) one(ctx context.Context, w *work, s piece) bool {
-	part := work{batch: w.batch, bytes: w.bytes, moves: []ledger.Move{s.move}, parts: w.parts[:1:1], sessions: w.sessions[:1:1], part: true}
-	part.batch.Segments = []fencepost.Segment{s.Segment}
-	began := time.Now()
-	if err := l.attempt(ctx, &part, began); err != nil {
-		s.took = time.Since(began)
-		return l.halves(ctx, w, s, err)
-	}
-	return l.durable(w, s)
-}
-
-// durable reports whether a segment of w's one partition is durable, as far as this worker knows. Neither an aborted
-// attempt nor an empty one proves that, and a lost answer that turned out a success does.
-func (l *lane) durable(w *work, s piece) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	p := w.parts[0]
-	return p.Current(w.sessions[0]) && p.Done().Holds(s.move.Next)
-}
-
-// halves splits a refused segment. Its first half ends behind its last row, so that nothing unread is passed.
-func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
-	if s.Rows() <= 1 {
-		at := s.Range.From
-		if s.Rows() == 1 {
-			at = w.batch.Offsets[s.Lo]
-		}
-		l.reject(w, at, err, s.took)
-		return false
-	}
-	mid := s.Lo + s.Rows()/2
-	first, second := s, s
-	first.Hi, second.Lo = mid, mid
-	middle := s.move.Held.Advance(w.batch.Offsets[mid-1]+1, fencepost.NoEpoch)
-	first.Range.Until, first.move.Next = middle.Offset, middle
-	second.Range.From, second.move.Held = middle.Offset, middle
-	return l.one(ctx, w, first) && l.one(ctx, w, second)
-}
-
-// refusal is a store's error about a record. Where an outcome was unknown besides, the ledger has been read since.
-func refusal(err error) string {
-	if r, ok := errors.AsType[*sink.Rejected](err); ok && errors.Is(err, ledger.ErrUnknown) {
-		return "commit batch: " + r.Error()
-	}
-	return err.Error()
-}
-
-// shareOfTests is how much of a lane's time the tests of a record may take, one part of it: a test that takes all the time
-// that a commit has would else leave none to the lane's other partitions.
-const shareOfTests = 10
-
-// reject parks w's one partition at a row that the store took its time to refuse, unless it has left or was reconciled
-// meanwhile.
-func (l *lane) reject(w *work, at fencepost.Offset, err error, took time.Duration) {
-	p := w.parts[0]
-	l.mu.Lock()
-	if !p.Current(w.sessions[0]) {
-		l.mu.Unlock()
-		return
-	}
-	reason := refusal(err)
-	freed := p.Refuse("record-refused", reason)
-	p.TestAfter(time.Now().Add(shareOfTests * took))
-	l.mu.Unlock()
-	l.e.freed(freed)
-	facts := map[string]string{}
-	if slow, ok := errors.AsType[*tooSlow](err); ok {
-		facts["timeout"] = slow.timeout.String()
-	}
-	l.e.parkedAt(p, "record-refused", at, reason, facts)
 }

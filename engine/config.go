@@ -27,6 +27,8 @@ type Config struct {
 	// is wanted.
 	Decoder func() fencepost.Decoder
 	Policy  ledger.Policy
+	// OnError says what becomes of records that cannot be applied. Zero: each parks its partition.
+	OnError OnError
 
 	Batch BatchBounds
 	// Memory bounds the records that wait for a batch, in decompressed bytes; batches come on top, at most two a
@@ -140,6 +142,7 @@ func (c Config) withDefaults() Config {
 			c.Batch.MinRows = min(c.Batch.MinRows, t.Records)
 		}
 	}
+	c.OnError = c.OnError.withDefaults()
 	if c.Events == nil {
 		c.Events = Warnings(slog.Default())
 	}
@@ -201,6 +204,9 @@ func (c Config) validate() error {
 		bad("Sink", "is nil")
 	} else if s, ok := sink.As[sink.Invalid](c.Sink); ok && s.Invalid() != nil {
 		bad("Sink", "%w", s.Invalid())
+	}
+	if err := c.OnError.validate(c.Sink); err != nil {
+		bad("OnError", "%w", err)
 	}
 	if slices.Contains(c.Mirrors, nil) {
 		bad("Mirrors", "one is nil")

@@ -36,12 +36,14 @@ const schemaPatience = time.Second
 func (l *lane) decode(ctx context.Context, w *work) {
 	l.until = time.Time{}
 	w.batch.Reset()
-	w.moves, w.parts, w.sessions = w.moves[:0], w.parts[:0], w.sessions[:0]
+	w.moves, w.parts, w.sessions, w.passed = w.moves[:0], w.parts[:0], w.sessions[:0], w.passed[:0]
 	for i := range w.claims {
 		t := &w.claims[i]
 		lo := len(w.batch.Offsets)
-		next, bad, at := l.rows(ctx, &w.batch, t)
-		recycle(t.Spans)
+		next, bad, at := l.rows(ctx, w, t)
+		if !l.e.cfg.OnError.keepsRaw() {
+			recycle(t.Spans)
+		}
 		l.e.rate.back(t.Records - (len(w.batch.Offsets) - lo))
 		if bad == nil || next.Offset > t.From.Offset {
 			w.add(t, next, lo)
@@ -77,11 +79,7 @@ func (l *lane) reached(t *claimed, next ledger.Position, bad error, at fencepost
 		l.e.wakeMonitor()
 		return
 	}
-	reason := bad.Error()
-	code := "record-undecodable"
-	if b, ok := errors.AsType[*fencepost.BadRecord](bad); ok && b.Code != "" {
-		code = b.Code
-	}
+	reason, code := bad.Error(), badCode(bad)
 	freed := t.p.Park(code, reason)
 	l.mu.Unlock()
 	l.e.freed(freed)
@@ -89,9 +87,9 @@ func (l *lane) reached(t *claimed, next ledger.Position, bad error, at fencepost
 }
 
 // rows appends the data entries of t to the batch. It returns the Position behind the last entry that it passed, and
-// for a bad record its error and offset.
-func (l *lane) rows(ctx context.Context, b *fencepost.Batch, t *claimed) (ledger.Position, error, fencepost.Offset) {
-	next := t.From
+// for a bad record that stops the partition its error and offset.
+func (l *lane) rows(ctx context.Context, w *work, t *claimed) (ledger.Position, error, fencepost.Offset) {
+	b, next := &w.batch, t.From
 	r := &l.record
 	*r = fencepost.Record{TopicPartition: t.p.TopicPartition, Headers: r.Headers[:0]}
 	cols := 0
@@ -104,11 +102,14 @@ func (l *lane) rows(ctx context.Context, b *fencepost.Batch, t *claimed) (ledger
 			if !r.Control {
 				if l.decoder != nil {
 					if err := l.row(ctx, b, r, cols); err != nil {
-						if errors.Is(err, fencepost.ErrNoRow) {
-							next.Offset, next.LeaderEpoch = r.Offset+1, r.LeaderEpoch
-							continue
+						if !errors.Is(err, fencepost.ErrNoRow) {
+							err = l.passUndecodable(w, t, r, err)
+							if err != nil {
+								return next, err, r.Offset
+							}
 						}
-						return next, err, r.Offset
+						next.Offset, next.LeaderEpoch = r.Offset+1, r.LeaderEpoch
+						continue
 					}
 				}
 				b.Offsets = append(b.Offsets, r.Offset)

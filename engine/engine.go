@@ -190,6 +190,9 @@ func (e *Engine) openOnce(ctx context.Context) (lanes []*lane, err error) {
 		lanes, err = e.openLanes(ctx)
 	}
 	if err == nil {
+		err = e.prepareLetters(ctx)
+	}
+	if err == nil {
 		err = e.takePipeline(ctx)
 	}
 	if err == nil {

@@ -41,6 +41,12 @@ type (
 		// Recovered: the answer was lost, and the next compare-and-set showed that the commit had happened.
 		Recovered bool
 	}
+	// Passed: bad records that Config.OnError passes are durable, in the commit of their batch. Reported once for each
+	// batch that has any. Records is valid during the call only.
+	Passed struct {
+		Lane    int
+		Records []PassedRecord // in partition and offset order
+	}
 	// Refused: the ledger held something else than this worker; its batch of the partition was dropped.
 	Refused struct {
 		fencepost.TopicPartition
@@ -175,12 +181,22 @@ type Reconciliation struct {
 	Reason  string
 }
 
+// PassedRecord is one record of Passed.
+type PassedRecord struct {
+	fencepost.TopicPartition
+	Offset       fencepost.Offset
+	As           Treatment // Skip or DeadLetter
+	Code, Reason string
+}
+
 // Status is what a run has done so far, and the state of its partitions now.
 type Status struct {
 	Records   int64 // rows applied by this worker
 	Commits   int64
 	Bytes     int64
 	Gaps      int64     // gap and skip moves recorded by this worker
+	Skipped   int64     // bad records that were passed and left to the history
+	Letters   int64     // bad records that were passed and kept as dead letters
 	Done      int64     // with an end: offsets from the first position to now, all partitions that this worker holds
 	Total     int64     // with an end: offsets from the first position to the end, all partitions that this worker holds
 	Lag       int64     // see LagKnown; HighWatermark - Offset over held partitions, parked ones too, whose position is a place in the log
@@ -209,6 +225,7 @@ func (Reconciled) event()      {}
 func (Weaker) event()          {}
 func (Moved) event()           {}
 func (Committed) event()       {}
+func (Passed) event()          {}
 func (Refused) event()         {}
 func (SinkWentBack) event()    {}
 func (Parked) event()          {}

@@ -23,6 +23,23 @@ func (e Parked) String() string {
 	return fmt.Sprintf("%s parked at %d: %s (%s)", e.TopicPartition, e.Offset, e.Reason, e.Code)
 }
 
+// String says how many records were passed, and of the first one why.
+func (e Passed) String() string {
+	skipped, letters := e.Counts()
+	first := e.Records[0]
+	return fmt.Sprintf("%d skipped, %d dead letters; %s@%d: %s (%s)", skipped, letters, first.TopicPartition, first.Offset, first.Reason, first.Code)
+}
+
+// Counts is how many records were skipped, and how many became letters.
+func (e Passed) Counts() (skipped, letters int) {
+	for _, r := range e.Records {
+		if r.As == Skip {
+			skipped++
+		}
+	}
+	return skipped, len(e.Records) - skipped
+}
+
 // String says which partition waits for what.
 func (e Waiting) String() string { return fmt.Sprintf("%s waits: %s", e.TopicPartition, e.Reason) }
 

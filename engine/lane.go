@@ -29,6 +29,7 @@ type lane struct {
 
 	forgetter sink.Forgetter // the sink's lane, where it is one
 	explainer sink.Explainer // likewise
+	trier     sink.Trier     // likewise
 
 	wake chan struct{} // fill looks again; capacity 1
 	free chan *work
@@ -64,6 +65,7 @@ type work struct {
 	parts    []*partition  // :: segment index -> partition
 	sessions []uint64      // :: segment index -> the session in which it was cut
 	claims   []claimed
+	passed   []passed // bad records in the segments' ranges that have no row
 	bytes    int64
 	part     bool // of a batch that was refused
 
@@ -91,6 +93,7 @@ func newLane(e *Engine, n int, commits sink.Lane) *lane {
 	l.mu.finished = make(chan struct{})
 	l.forgetter, _ = sink.LaneAs[sink.Forgetter](commits)
 	l.explainer, _ = sink.LaneAs[sink.Explainer](commits)
+	l.trier, _ = sink.LaneAs[sink.Trier](commits)
 	if e.cfg.Decoder != nil {
 		if l.decoder = e.cfg.Decoder(); l.decoder == decode.None() {
 			l.decoder = nil // it need not be asked for each record
@@ -161,17 +164,32 @@ func (l *lane) fill(ctx context.Context) {
 			return
 		}
 		l.decode(ctx, w)
-		l.e.freed(w.bytes)
+		if !l.e.cfg.OnError.keepsRaw() {
+			l.e.freed(w.bytes)
+		}
 		if len(w.batch.Segments) == 0 {
+			l.letGo(w)
 			l.free <- w
 			continue
 		}
 		select {
 		case l.full <- w:
 		case <-ctx.Done():
+			l.letGo(w)
 			return
 		}
 	}
+}
+
+// letGo gives the records of w back that were kept until the outcome of their commit was known.
+func (l *lane) letGo(w *work) {
+	if !l.e.cfg.OnError.keepsRaw() {
+		return
+	}
+	for i := range w.claims {
+		recycle(w.claims[i].Spans)
+	}
+	l.e.freed(w.bytes)
 }
 
 // gather waits until a batch is ripe and takes its records into w. False: the lane ends.
@@ -264,6 +282,7 @@ func (l *lane) run(ctx context.Context) {
 			return
 		}
 		l.commit(ctx, w)
+		l.letGo(w)
 		l.free <- w
 	}
 }

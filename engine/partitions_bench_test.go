@@ -30,6 +30,7 @@ type many struct {
 	next      chan struct{} // a round may come
 	committed chan struct{} // one batch was committed, and the engine has taken note of it
 	commit    func()        // inside each commit
+	change    func(*engine.Config)
 }
 
 // entries is a fetch: each records from an offset on.
@@ -48,7 +49,7 @@ func (e *entries) Read(i int, r *fencepost.Record) {
 
 func newMany(n, each int) *many {
 	m := &many{Store: memory.Open(), n: n, entries: make([]entries, n), chunks: make([]source.Fetch, n),
-		next: make(chan struct{}), committed: make(chan struct{}), commit: func() {}}
+		next: make(chan struct{}), committed: make(chan struct{}), commit: func() {}, change: func(*engine.Config) {}}
 	for i := range m.chunks {
 		m.entries[i].each = each
 		m.chunks[i] = source.Fetch{TopicPartition: fencepost.TopicPartition{Topic: "t", Partition: int32(i)},
@@ -118,8 +119,10 @@ func (m *many) run(b *testing.B, batch int, until engine.Until) (stop func()) {
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- engine.Run(ctx, engine.Config{Group: "g", Source: m, Sink: m, Decoder: decode.None, Watch: time.Hour, Until: until,
-			Batch: engine.BatchBounds{Records: batch, MinRows: min(batch, m.n), MaxWait: time.Hour}, Events: m.event})
+		cfg := engine.Config{Group: "g", Source: m, Sink: m, Decoder: decode.None, Watch: time.Hour, Until: until,
+			Batch: engine.BatchBounds{Records: batch, MinRows: min(batch, m.n), MaxWait: time.Hour}, Events: m.event}
+		m.change(&cfg)
+		done <- engine.Run(ctx, cfg)
 	}()
 	select {
 	case <-m.committed: // it has started

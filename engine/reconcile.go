@@ -26,7 +26,8 @@ type reconciliation struct {
 	left     fencepost.Place                               // where the group went on since the ledger was here
 	last     map[fencepost.TopicPartition]ledger.LastMoves // with left
 	verdicts map[fencepost.TopicPartition]verdict
-	proven   map[fencepost.TopicPartition]ledger.Position // what the ledger held before it was read; with a ledger apart
+	letters  map[fencepost.TopicPartition][]ledger.LetterID // at or past the positions of the verdicts
+	proven   map[fencepost.TopicPartition]ledger.Position   // what the ledger held before it was read; with a ledger apart
 }
 
 // verdict is what a reconciliation says about one partition.
@@ -57,12 +58,12 @@ func (e *Engine) resolve(ctx context.Context, tps []fencepost.TopicPartition) (*
 		moves := s.reconcile(ctx, tps)
 		s.countOthers(ctx)
 		if len(moves) == 0 {
-			return s, nil
+			return s, s.askLetters(ctx)
 		}
 		err := e.record(ctx, moves)
 		if err == nil {
 			s.moved(moves)
-			return s, nil
+			return s, s.askLetters(ctx)
 		}
 		_, lost := errors.AsType[*ledger.Refused](err)
 		unknown := errors.Is(err, ledger.ErrUnknown)

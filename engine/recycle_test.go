@@ -78,6 +78,11 @@ func (n *loan) Recycle(lo, hi int) {
 // Whatever becomes of an entry, it is given back to the source once, and read no more: given back twice it would be another
 // record's memory, and never given back it would be a leak. So here is all that may befall one.
 func TestEveryEntryIsGivenBackOnce(t *testing.T) {
+	t.Run("behind decoding", func(t *testing.T) { givenBack(t, OnError{}) })
+	t.Run("behind the commit", func(t *testing.T) { givenBack(t, OnError{TooLarge: DeadLetter}) })
+}
+
+func givenBack(t *testing.T, on OnError) {
 	inBubble(t, 3, func(t *testing.T, w *world, s *memory.Store) {
 		var l *lender
 		dec := &numbers{}
@@ -85,7 +90,7 @@ func TestEveryEntryIsGivenBackOnce(t *testing.T) {
 		wk := w.run(s, func(c *Config) {
 			l = &lender{feed: c.Source.(*feed)}
 			l.mu.open = map[*loan]bool{}
-			c.Source, c.Batch.Records, c.Memory = l, 5, 3000
+			c.Source, c.Batch.Records, c.Memory, c.OnError = l, 5, 3000, on
 			c.Decoder = func() fencepost.Decoder { return dec }
 			c.Policy = ledger.EarliestEverywhere(ledger.StartAt{})
 		})

@@ -18,6 +18,7 @@ type stats struct {
 	mu struct {
 		sync.Mutex
 		records, commits, bytes, gaps int64
+		skipped, letters              int64
 		took                          [64]time.Duration // of the last commits
 	}
 }
@@ -29,6 +30,14 @@ func (s *stats) committed(c Committed) {
 	s.mu.records += int64(c.Rows)
 	s.mu.bytes += c.Bytes
 	s.mu.commits++
+}
+
+func (s *stats) passed(p Passed) {
+	skipped, letters := p.Counts()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.skipped += int64(skipped)
+	s.mu.letters += int64(letters)
 }
 
 func (s *stats) moved(moves []ledger.Move) {
@@ -51,6 +60,7 @@ func (e *Engine) Status() (st Status) {
 	}
 	e.stats.mu.Lock()
 	st.Records, st.Commits, st.Bytes, st.Gaps = e.stats.mu.records, e.stats.mu.commits, e.stats.mu.bytes, e.stats.mu.gaps
+	st.Skipped, st.Letters = e.stats.mu.skipped, e.stats.mu.letters
 	took := slices.Clone(e.stats.mu.took[:min(e.stats.mu.commits, int64(len(e.stats.mu.took)))])
 	e.stats.mu.Unlock()
 	if len(took) > 0 {

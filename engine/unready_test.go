@@ -120,6 +120,27 @@ func TestASchemaOnItsWayIsAwaited(t *testing.T) {
 	}
 }
 
+// A record whose schema cannot be had yet is no bad record: a pipeline that skips those waits for it all the same.
+func TestARecordWithoutItsSchemaIsNotSkipped(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 20)
+		dec := newRegistered(13)
+		wk := w.run(s, func(c *Config) {
+			c.Decoder, c.OnError = func() fencepost.Decoder { return dec }, OnError{Undecodable: Skip}
+		})
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		time.Sleep(20 * time.Second)
+		wantRows(t, s, tp(0), upTo(0, 13))
+		dec.from.Store(-1)
+		time.Sleep(6 * time.Second)
+		wantRows(t, s, tp(0), upTo(0, 20))
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
+}
+
 // A run that ends does not wait for a schema.
 func TestAStopDoesNotWaitForASchema(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {

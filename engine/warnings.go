@@ -15,6 +15,11 @@ func Warnings(l *slog.Logger) func(Event) {
 		case Parked:
 			l.Error("partition parked", where(e.TopicPartition), "code", e.Code, "offset", int64(e.Offset), "reason", e.Reason,
 				"at_most", e.Lost)
+		case Passed:
+			skipped, letters := e.Counts()
+			first := e.Records[0]
+			l.Warn("bad records passed", "skipped", skipped, "dead_letters", letters, where(first.TopicPartition), "offset", int64(first.Offset),
+				"code", first.Code, "reason", first.Reason)
 		case Waiting:
 			l.Warn("partition waiting", where(e.TopicPartition), "reason", e.Reason)
 		case Weaker:

@@ -106,6 +106,11 @@ func (b *Book) keep(r Recorded, keep KeepCommits) {
 		return
 	}
 	r.Commits = 1
+	if r.AtMost != 0 || r.Why != "" { // it passes records, or says why: it is told apart always (law 4)
+		delete(b.open, r.TopicPartition)
+		b.kept = append(b.kept, r)
+		return
+	}
 	switch keep {
 	case KeepNone:
 	case KeepAll:

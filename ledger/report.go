@@ -75,16 +75,20 @@ const mostTexts = 500
 // mostReason bounds a reason, in bytes: a store keeps it in one value, and a screen shows less.
 const mostReason = 2000
 
+// cut is the beginning of a text of more than most bytes.
+func cut(text string, most int) string {
+	if len(text) > most+len("…") {
+		return strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
 // text is what is kept of a report; empty for one without a Halt.
 func (r Report) text() string {
 	if r.Halt == "" {
 		return ""
 	}
-	reason := r.Reason
-	if len(reason) > mostReason+len("…") {
-		reason = strings.ToValidUTF8(reason[:mostReason], "") + "…"
-	}
-	return fields{{"state", string(r.Halt)}, {"code", r.Code}, {"reason", reason}, {"offset", itoa(r.Offset)}, {"since", r.Since.UTC().Format(time.RFC3339Nano)},
+	return fields{{"state", string(r.Halt)}, {"code", r.Code}, {"reason", cut(r.Reason, mostReason)}, {"offset", itoa(r.Offset)}, {"since", r.Since.UTC().Format(time.RFC3339Nano)},
 		{"who", r.Who}, {"until", itoa(r.Position.Offset)}, {"fence", r.Position.Fence.String()}}.text()
 }
 

@@ -30,7 +30,7 @@ type Lane interface {
 	// needs is held across a wait for this client (law 11), where the store allows it. A lane whose Commit
 	// returned ErrUnknown or a lost connection mends its connection at the next Commit by itself.
 	//
-	// Errors: *Refused, *Rejected, *Ended, ErrNewer, ErrOtherCluster (nothing happened; for Ended see
+	// Errors: *Refused, *Rejected, *Ended, ErrNewer, ErrOtherCluster, of a replay ErrLetterGone (nothing happened; for Ended see
 	// there); ErrUnknown (law 7), which may wrap a *Rejected; *UserError, Passing or not; any other error: nothing happened,
 	// the same batch may be tried again.
 	Commit(context.Context, ledger.Actor, Commit) error
@@ -41,6 +41,25 @@ type Lane interface {
 type Commit struct {
 	*fencepost.Batch
 	Moves []ledger.Move // :: index of a segment -> its partition's move, of cause commit, over the segment's Range
+	// Dead are records of the segments' ranges that have no row, because they could not be applied: they are kept as letters, in
+	// this commit. One that is there already is replaced. Only a sink whose ledger is ledger.Letters gets them.
+	Dead []ledger.DeadLetter
+	// Removed are letters that this commit takes out: their records have rows in it, or are written anew in Dead. In a commit
+	// with moves one that is not there is no error. A commit without moves is a replay: each of them must be there, and wait,
+	// or nothing happens (ledger.ErrLetterGone). That is its compare-and-set.
+	Removed []ledger.LetterID
+}
+
+// Replays reports whether the commit moves nothing and applies letters instead.
+func (c Commit) Replays() bool { return len(c.Moves) == 0 && len(c.Removed) > 0 }
+
+// Trier is an optional ability of a Lane: it tells what a store would say of a batch.
+type Trier interface {
+	// Try makes the batch's effects and takes them back. Nothing of it is ever visible, and no lock is held across a wait for
+	// this client (law 11). nil: the store would take the batch.
+	//
+	// Errors: as Lane.Commit, without *Refused and ErrUnknown.
+	Try(context.Context, *fencepost.Batch) error
 }
 
 // Applier is an optional ability of a Lane: the effects alone, for a pipeline whose ledger lives elsewhere.

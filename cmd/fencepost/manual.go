@@ -33,7 +33,8 @@ var manuals = map[string]manual{
 	"init": initManual, "check": checkManual, "ddl": ddlManual, "run": runManual, "backfill": backfillManual,
 	"offsets": offsetsManual, "offsets show": offsetsShowManual, "offsets peek": offsetsPeekManual, "offsets forget": offsetsForgetManual, "offsets set": offsetsSetManual, "offsets repair": offsetsRepairManual,
 	"offsets diff": offsetsDiffManual, "offsets copy": offsetsCopyManual,
-	"offsets export": offsetsExportManual, "offsets import": offsetsImportManual, "offsets groups": offsetsGroupsManual, "moves": movesManual, "log": logManual, "audit": auditManual,
+	"offsets export": offsetsExportManual, "offsets import": offsetsImportManual, "offsets groups": offsetsGroupsManual, "moves": movesManual, "dead-letters": deadLettersManual, "dead-letters list": deadLettersListManual, "dead-letters show": deadLettersShowManual,
+	"dead-letters replay": deadLettersReplayManual, "dead-letters discard": deadLettersDiscardManual, "log": logManual, "audit": auditManual,
 	"broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,
 }
 
@@ -163,9 +164,10 @@ var top = []struct{ heading, verb, text string }{
 	{"", "backfill", "an old range again, beside the main line"},
 	{"Offsets", "offsets", "show  diff  repair  set  copy  export  import  groups"},
 	{"", "moves", "history; --gaps for losses only"},
-	{"", "log", "earliest, stable and end of topics, the offset of a time"},
+	{"", "log", "earliest, stable and end of topics, offset of a time"},
 	{"", "audit", "prove the chain and the sink's rows"},
-	{"Also", "broker", "an embedded one, on disk: --listen HOST:PORT --dir PATH"},
+	{"", "dead-letters", "what was not applied: list  show  replay  discard"},
+	{"Also", "broker", "an embedded one, on disk: --listen HOST:PORT --dir D"},
 }
 
 // alsoVerbs are on the last line of the screen, without a text.
@@ -186,7 +188,7 @@ func (a *app) printTop(w io.Writer, root *cobra.Command) {
 	fmt.Fprintf(w, "Take records out of Kafka and make each one count exactly once.\n\n%s\n", a.examples(examples))
 	for _, l := range top {
 		if has(l.verb) {
-			fmt.Fprintf(w, "%-13s%-11s%s\n", l.heading, l.verb, l.text)
+			fmt.Fprintf(w, "%-13s%-14s%s\n", l.heading, l.verb, l.text)
 		}
 	}
 	var also []string

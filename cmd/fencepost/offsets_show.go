@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/target"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/internal/view"
 	"github.com/fencepost/fencepost/ledger"
 )
@@ -65,6 +66,9 @@ func (a *app) offsetsShowVerb() *cobra.Command {
 					return err
 				}
 				p := view.NewPositions(v, t.Where, t.Form)
+				if t.Layout == nil {
+					p.CountLetters(admin.LetterCount(ctx, t.Resources))
+				}
 				return a.answer(p, func() { a.printPositions(p, t, all) })
 			})
 		}}
@@ -102,6 +106,10 @@ func (a *app) printPositions(p view.Positions, at *target.Target, all bool) {
 		}
 	}
 	printExplained(a.stdout, lines, t)
+	if p.DeadLetters > 0 {
+		fmt.Fprintln(a.stdout, text.Plural(int64(p.DeadLetters), "dead letter")+" wait"+map[bool]string{true: "s"}[p.DeadLetters == 1]+"."+
+			t.Paint(screen.Dim, "   help: "+a.as(at.Remedy("fencepost dead-letters list FILE"))))
+	}
 	states := p.States()
 	if states == "" {
 		return

@@ -22,24 +22,50 @@ type Lane struct {
 	closed atomic.Bool
 }
 
-var _ sink.Lane = (*Lane)(nil)
+var (
+	_ sink.Lane  = (*Lane)(nil)
+	_ sink.Trier = (*Lane)(nil)
+)
 
 // Commit makes the batch's effects and its moves visible together, or nothing. A batch without segments does nothing.
 func (l *Lane) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) error {
+	return l.alone("commit", func() error {
+		if len(c.Segments) == 0 {
+			return nil
+		}
+		if err := validCommit(c); err != nil {
+			return err
+		}
+		return l.store.change(ctx, w, c, func(tx *Tx) error { return l.store.effects(ctx, tx, c.Batch) })
+	})
+}
+
+// Try makes the batch's effects on a copy that is dropped.
+func (l *Lane) Try(ctx context.Context, b *fencepost.Batch) error {
+	return l.alone("try", func() error {
+		if err := l.store.stopAt(ctx, BeforeApply); err != nil {
+			return fmt.Errorf("try batch: %w", err)
+		}
+		tx := l.store.tx()
+		if err := l.store.effects(ctx, tx, b); err != nil {
+			return err
+		}
+		l.store.mu.Lock()
+		defer l.store.mu.Unlock()
+		return l.store.mu.refuses(tx.rows)
+	})
+}
+
+// alone runs a call, and finds out whether another goroutine runs one.
+func (l *Lane) alone(verb string, call func() error) error {
 	if !l.busy.CompareAndSwap(false, true) {
-		return fmt.Errorf("commit on lane %d: two goroutines use it at once", l.number)
+		return fmt.Errorf("%s on lane %d: two goroutines use it at once", verb, l.number)
 	}
 	defer l.busy.Store(false)
 	if l.closed.Load() {
-		return fmt.Errorf("commit on lane %d: it is closed", l.number)
+		return fmt.Errorf("%s on lane %d: it is closed", verb, l.number)
 	}
-	if len(c.Segments) == 0 {
-		return nil
-	}
-	if err := validCommit(c); err != nil {
-		return err
-	}
-	return l.store.change(ctx, w, c.Moves, func(tx *Tx) error { return l.store.effects(ctx, tx, c.Batch) })
+	return call()
 }
 
 // Close ends the lane.
@@ -63,8 +89,8 @@ func (s *Store) effects(ctx context.Context, tx *Tx, b *fencepost.Batch) error {
 // errStale says that what a handler read has changed: it runs again.
 var errStale = errors.New("a value that the handler read has changed")
 
-// change is the one way in which a store changes: effects and moves together.
-func (s *Store) change(ctx context.Context, w ledger.Actor, moves []ledger.Move, effects func(*Tx) error) error {
+// change is the one way in which a store changes: effects, letters and moves together.
+func (s *Store) change(ctx context.Context, w ledger.Actor, c sink.Commit, effects func(*Tx) error) error {
 	fault := s.nextFault()
 	if err := s.stopAt(ctx, BeforeApply); err != nil {
 		return fmt.Errorf("commit: %w", err)
@@ -77,11 +103,11 @@ func (s *Store) change(ctx context.Context, w ledger.Actor, moves []ledger.Move,
 	case NoFault, LostAfter:
 	}
 	for {
-		tx := &Tx{store: s, read: map[string]string{}, set: map[string]string{}}
+		tx := s.tx()
 		if err := effects(tx); err != nil {
 			return err
 		}
-		err := s.apply(w, moves, tx)
+		err := s.apply(w, c, tx)
 		if err == nil {
 			break
 		}
@@ -99,39 +125,46 @@ func (s *Store) change(ctx context.Context, w ledger.Actor, moves []ledger.Move,
 }
 
 // apply is the commit itself: everything that can refuse, then everything that changes.
-func (s *Store) apply(w ledger.Actor, moves []ledger.Move, tx *Tx) error {
+func (s *Store) apply(w ledger.Actor, c sink.Commit, tx *Tx) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.version > version {
 		return ledger.ErrNewer
 	}
 	b := s.mu.book(w.Group)
-	if err := b.Compare(w, moves); err != nil {
+	if err := b.Compare(w, c.Moves); err != nil {
 		return err
+	}
+	if c.Replays() {
+		if err := s.mu.waits(w.Group, c.Removed); err != nil {
+			return err
+		}
 	}
 	for key, was := range tx.read {
 		if s.mu.values[key] != was {
 			return errStale
 		}
 	}
-	if s.mu.reject != nil {
-		for _, r := range tx.rows {
-			if rejected := s.mu.reject(r); rejected != nil {
-				return rejected
-			}
-		}
+	if err := s.mu.refuses(tx.rows); err != nil {
+		return err
 	}
 
 	s.mu.rows = append(s.mu.rows, tx.rows...)
 	maps.Copy(s.mu.values, tx.set)
-	b.Record(w, moves, time.Now(), s.mu.keep)
-	s.mu.groups[w.Group] = b
+	s.mu.keepLetters(w, c, time.Now())
+	if len(c.Moves) > 0 {
+		b.Record(w, c.Moves, time.Now(), s.mu.keep)
+		s.mu.groups[w.Group] = b
+	}
 	return nil
 }
 
 // validCommit checks the guarantees of a Commit and its Batch. A fast store leaves that to the engine.
 func validCommit(commit sink.Commit) error {
 	b := commit.Batch
+	if commit.Replays() {
+		return nil
+	}
 	if len(commit.Moves) != len(b.Segments) {
 		return fmt.Errorf("commit: %d moves of %d segments", len(commit.Moves), len(b.Segments))
 	}
@@ -160,6 +193,18 @@ func validCommit(commit sink.Commit) error {
 				return fmt.Errorf("commit %s: row at %d is outside %s or out of order", s.TopicPartition, o, s.Range)
 			}
 			last = o
+		}
+	}
+	return validLetters(commit)
+}
+
+// validLetters checks that each dead letter is of a record that the commit passes.
+func validLetters(c sink.Commit) error {
+	for _, d := range c.Dead {
+		if !slices.ContainsFunc(c.Segments, func(s fencepost.Segment) bool {
+			return s.TopicPartition == d.TopicPartition && s.Range.Contains(d.Offset) && !slices.Contains(c.Offsets[s.Lo:s.Hi], d.Offset)
+		}) {
+			return fmt.Errorf("commit: a dead letter of %s@%d, which it does not pass without a row", d.TopicPartition, d.Offset)
 		}
 	}
 	return nil

@@ -29,9 +29,9 @@ type Store struct {
 	mu struct {
 		sync.Mutex
 		content
-		keep   ledger.KeepCommits
-		hook   Hook
-		reject func(Row) *sink.Rejected
+		keep ledger.KeepCommits
+		hook Hook
+		rejecter
 		faults []Fault // for the next commits and moves, first first
 		silent bool    // it has no place for reports
 	}
@@ -43,6 +43,7 @@ var (
 	_ ledger.History = (*Store)(nil)
 	_ ledger.Recent  = (*Store)(nil)
 	_ ledger.Reports = (*Store)(nil)
+	_ ledger.Letters = (*Store)(nil)
 )
 
 // content is all that a backup holds.
@@ -51,8 +52,25 @@ type content struct {
 	version int
 	groups  map[fencepost.Group]*ledger.Book
 	reports map[fencepost.Group]map[string]string // :: group -> subject -> text
+	letters map[fencepost.Group]map[ledger.LetterID]ledger.Letter
 	rows    []Row
 	values  map[string]string
+}
+
+// rejecter is a store's constraint on rows.
+type rejecter struct{ reject func(Row) *sink.Rejected }
+
+// refuses is why one of the rows is refused.
+func (r rejecter) refuses(rows []Row) error {
+	if r.reject == nil {
+		return nil
+	}
+	for _, row := range rows {
+		if rejected := r.reject(row); rejected != nil {
+			return rejected
+		}
+	}
+	return nil
 }
 
 // Open makes an empty store with an identity of its own.
@@ -62,6 +80,7 @@ func Open() *Store {
 	s.mu.version = version
 	s.mu.groups = map[fencepost.Group]*ledger.Book{}
 	s.mu.reports = map[fencepost.Group]map[string]string{}
+	s.mu.letters = map[fencepost.Group]map[ledger.LetterID]ledger.Letter{}
 	s.mu.values = map[string]string{}
 	return s
 }
@@ -124,7 +143,7 @@ func (s *Store) Move(ctx context.Context, w ledger.Actor, moves []ledger.Move) e
 	if len(moves) == 0 {
 		return nil
 	}
-	return s.change(ctx, w, moves, func(*Tx) error { return nil })
+	return s.change(ctx, w, sink.Commit{Moves: moves}, func(*Tx) error { return nil })
 }
 
 // Moves yields what was kept of the group's moves at the moment of the first step.
@@ -181,7 +200,11 @@ func (s *Store) Restore(b *Backup) {
 func (c *content) clone() content {
 	n := content{id: c.id, version: c.version, rows: slices.Clip(c.rows), values: maps.Clone(c.values),
 		groups:  make(map[fencepost.Group]*ledger.Book, len(c.groups)),
-		reports: make(map[fencepost.Group]map[string]string, len(c.reports))}
+		reports: make(map[fencepost.Group]map[string]string, len(c.reports)),
+		letters: make(map[fencepost.Group]map[ledger.LetterID]ledger.Letter, len(c.letters))}
+	for name, letters := range c.letters {
+		n.letters[name] = maps.Clone(letters)
+	}
 	for name, texts := range c.reports {
 		n.reports[name] = maps.Clone(texts)
 	}

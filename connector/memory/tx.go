@@ -60,6 +60,11 @@ type Tx struct {
 	set   map[string]string
 }
 
+// tx begins what a commit is going to do.
+func (s *Store) tx() *Tx {
+	return &Tx{store: s, read: map[string]string{}, set: map[string]string{}}
+}
+
 // Append appends rows.
 func (tx *Tx) Append(rows ...Row) { tx.rows = append(tx.rows, rows...) }
 

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,11 +66,16 @@ const recordSQL = "update @groups set cluster_id = @cluster where group_name = @
 // compare is sqlstore.LedgerSQL.Compare.
 func (s *session) compare(t sqlstore.Tables, c sqlstore.Commits) string {
 	moves, w := sqlstore.Sorted(c.Moves), c.Writer
-	run, history, cluster := mergeSQL, "", ""
-	if c.Keep != ledger.KeepMerged {
+	reasoned := slices.ContainsFunc(moves, func(m ledger.Move) bool { return m.AtMost != 0 || m.Why != "" })
+	run, history, cluster, table, rows := mergeSQL, "", "", commitTable, ""
+	if c.Keep != ledger.KeepMerged || reasoned {
 		run = "run_commits = 0,"
 		history = "insert into @moves " + moveColumns + " select " + runColumns + " from @m straight_join @ledger l on @on where l.run_commits > 0; "
-		if c.Keep == ledger.KeepAll {
+		switch {
+		case reasoned:
+			history += "insert into @moves " + moveColumns + " select " + reasonedColumns + " from @m straight_join @ledger l on @on" + listedBeside(c.Keep) + "; "
+			table, rows = reasonedTable, reasonedRows(moves)
+		case c.Keep == ledger.KeepAll:
 			history += "insert into @moves " + moveColumns + " select " + commitColumns + " from @m straight_join @ledger l on @on; "
 		}
 	}
@@ -78,7 +84,34 @@ func (s *session) compare(t sqlstore.Tables, c sqlstore.Commits) string {
 	}
 	cases := heldCases + " when @fencepost_n <> " + itoa(int64(len(moves))) + " then '~fenced:@secret'"
 	sql := sqlstore.Fill(compareSQL, "@run", run, "@history", history, "@record", cluster, "@cases", cases)
-	return s.fill(t, w, sqlstore.Fill(sql, "@m ", commitTable+" ", "@on", onRow), commitRows(moves), "@values", commitValues(w.Group, moves))
+	if !reasoned {
+		rows = commitRows(moves)
+	}
+	return s.fill(t, w, sqlstore.Fill(sql, "@m ", table+" ", "@on", onRow), rows, "@values", commitValues(w.Group, moves))
+}
+
+// reasonedTable is commitTable for commits of which one passes records, or says why: it is listed by itself, whatever is kept of
+// others (law 4), and where others are merged so are those beside it.
+var reasonedTable = strings.Replace(commitTable, "path '$[5]'", "path '$[5]', at_most bigint path '$[6]', why varchar(4000) character set utf8mb4 path '$[7]'", 1)
+
+// reasonedColumns are commitColumns with what the commit says.
+var reasonedColumns = strings.Replace(commitColumns, "0, 0, 1, utc_timestamp(6), @who, ''", "m.at_most, 0, 1, utc_timestamp(6), @who, m.why", 1)
+
+// listedBeside is the condition of the commits that are listed beside a reasoned one.
+func listedBeside(keep ledger.KeepCommits) string {
+	if keep == ledger.KeepNone {
+		return " where m.at_most <> 0 or m.why <> ''"
+	}
+	return ""
+}
+
+// reasonedRows is the moves as a literal of JSON, in the columns of reasonedTable.
+func reasonedRows(moves []ledger.Move) string {
+	return jsonRows(moves, func(m ledger.Move) []any {
+		why := m.Reason()
+		return []any{m.Topic, m.Partition, m.Held.Offset, int64(m.Held.Fence), m.Next.Offset, m.Next.LeaderEpoch, m.AtMost,
+			strings.ToValidUTF8(why[:min(len(why), whyMost)], "")}
+	})
 }
 
 // commitRows is the moves as a literal of JSON, in the columns of commitTable.

@@ -41,7 +41,7 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	if database == unnamed {
 		fmt.Fprintf(&b, "-- Put the database of dsn for %s, and its user for %s.\n", unnamed, appUser)
 	}
-	b.WriteString(j.Head(system.Title, "USE "+plain(database)+";\n", tablesDDL+reportsDDL+sqlstore.Fill(identitySQL, "@groups", sqlstore.TableNames[0])+";\n"))
+	b.WriteString(j.Head(system.Title, "USE "+plain(database)+";\n", tablesDDL+laterDDL+sqlstore.Fill(identitySQL, "@groups", sqlstore.TableNames[0])+";\n"))
 	index := ""
 	if sqlstore.FindsRecords(c.Key, columns) {
 		index = "KEY (_partition, _offset)" // by record
@@ -63,6 +63,7 @@ func DDL(c Config, columns []fencepost.ColumnSpec) string {
 			grant("SELECT, INSERT, UPDATE", plain(database)+"."+t)
 		}
 		grant("SELECT, INSERT", plain(database)+"."+sqlstore.TableNames[2])
+		grant("SELECT, INSERT, UPDATE, DELETE", plain(database)+"."+sqlstore.LettersName)
 	}
 	if c.Table != "" || c.SQL != "" {
 		grant("CREATE TEMPORARY TABLES", plain(database)+".*")

@@ -42,6 +42,18 @@ const reportsDDL = `CREATE TABLE IF NOT EXISTS fencepost_reports (  -- what work
   PRIMARY KEY (group_name, subject)) ` + tableOptions + `;
 `
 
+// lettersDDL makes the table of ledger.Letters; a second run changes nothing.
+const lettersDDL = `CREATE TABLE IF NOT EXISTS fencepost_dead_letters (  -- records that could not be applied, as they were read
+  group_name varchar(255) NOT NULL, topic varchar(249) NOT NULL, ` + "`partition`" + ` int NOT NULL, record_offset bigint NOT NULL,
+  topic_id varchar(22) NOT NULL,  -- of the topic's incarnation; -: not known
+  record_time bigint NOT NULL, record_key longblob, record_value longblob, record_headers longtext NOT NULL,
+  code varchar(255) NOT NULL, reason text NOT NULL, at datetime(6) NOT NULL, who varchar(1000) NOT NULL, discarded varchar(4000) NOT NULL DEFAULT '',
+  PRIMARY KEY (group_name, topic, ` + "`partition`" + `, record_offset, topic_id)) ` + tableOptions + `;
+`
+
+// laterDDL makes the tables that came later than the others.
+const laterDDL = reportsDDL + lettersDDL
+
 const tableOptions = `ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*!80017 COLLATE=utf8mb4_0900_bin */ /*M! COLLATE=utf8mb4_nopad_bin */`
 
 // identitySQL gives the ledger its identity, unless it has one. MySQL has no md5() any more.
@@ -51,7 +63,7 @@ const identitySQL = `INSERT INTO @groups (group_name, topic, version, ledger_id)
 // locate is sqlstore.TableSQL.Locate. User SQL may USE another database: the names hold this one.
 func (s *session) locate() string {
 	return "select table_name, concat(" + quote(ident(s.config.DBName)+".") + ", '`', table_name, '`'), if(engine = 'InnoDB', null, concat(table_name, ' ', coalesce(engine, 'VIEW')))" +
-		" from information_schema.tables where table_schema = " + quote(s.config.DBName) + " and table_name in ('fencepost_groups', 'fencepost_ledger', 'fencepost_moves', 'fencepost_reports')"
+		" from information_schema.tables where table_schema = " + quote(s.config.DBName) + " and table_name in ('fencepost_groups', 'fencepost_ledger', 'fencepost_moves', 'fencepost_reports', 'fencepost_dead_letters')"
 }
 
 // makeTables is sqlstore.TableSQL.Make: one session at a time.
@@ -90,7 +102,7 @@ func (s *session) createTables(ctx context.Context) error {
 	}
 	text := sqlstore.Fill(identitySQL, "@groups", ident(s.config.DBName)+"."+ident(sqlstore.TableNames[0]))
 	if len(f.Missing) > 0 {
-		text = tablesDDL + reportsDDL + text
+		text = tablesDDL + laterDDL + text
 	}
 	err = s.patiently(ctx, func() error {
 		_, err := s.Exec(ctx, text)
@@ -99,9 +111,9 @@ func (s *session) createTables(ctx context.Context) error {
 	return s.edge(ctx, err)
 }
 
-// makeReports is sqlstore.TableSQL.MakeReports.
-func (s *session) makeReports(ctx context.Context) error {
-	_, err := s.Exec(ctx, "use "+ident(s.config.DBName)+"; "+reportsDDL)
+// makeLater is sqlstore.TableSQL.MakeLater.
+func (s *session) makeLater(ctx context.Context) error {
+	_, err := s.Exec(ctx, "use "+ident(s.config.DBName)+"; "+laterDDL)
 	return err
 }
 

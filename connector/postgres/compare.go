@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
@@ -108,11 +109,22 @@ const runColumns = `l.group_name, l.topic, l.partition, 'commit', l.run_from, l.
 const commitColumns = `l.group_name, l.topic, l.partition, 'commit', l.until, l.leader_epoch, l.fence, l.topic_id,
   l.next, coalesce(l.next_epoch, (@epochs::int[])[1]), l.fence, l.topic_id, 0, 0, 1, clock_timestamp(), @who, ''`
 
+// reasonedSQL is listedSQL for commits of which one passes records, or says why: it is listed by itself, whatever is kept of
+// others (law 4), and where others are merged so are those beside it.
+var reasonedSQL = strings.NewReplacer(
+	"@epochs::int[]) as m (topic, partition, held, held_fence, next, next_epoch)",
+	"@epochs::int[], @at_mosts::bigint[], @whys::text[]) as m (topic, partition, held, held_fence, next, next_epoch, at_most, why)",
+	"m.next, m.next_epoch from", "m.next, m.next_epoch, m.at_most, m.why from").Replace(listedSQL)
+
+// reasonedColumns are commitColumns with what the commit says.
+var reasonedColumns = strings.Replace(commitColumns, "0, 0, 1, clock_timestamp(), @who, ''", "l.at_most, 0, 1, clock_timestamp(), @who, l.why", 1)
+
 // compare is sqlstore.LedgerSQL.Compare.
 func (s *session) compare(t sqlstore.Tables, c sqlstore.Commits) string {
 	c.Moves = sqlstore.Sorted(c.Moves)
 	values := commitValues(c)
-	if c.Keep == ledger.KeepMerged {
+	reasoned := slices.ContainsFunc(c.Moves, func(m ledger.Move) bool { return m.AtMost != 0 || m.Why != "" })
+	if c.Keep == ledger.KeepMerged && !reasoned {
 		if dense(c.Moves) && s.dense.state != prepareNever {
 			values[0] = texts(c.Moves[:1], topicOf)
 			return without(s.dense.write(denseSQL, t, s.secret, values), "enable_nestloop", "enable_hashjoin")
@@ -120,13 +132,23 @@ func (s *session) compare(t sqlstore.Tables, c sqlstore.Commits) string {
 		return without(s.sparse.write(sparseSQL, t, s.secret, values), "enable_seqscan")
 	}
 	commits := ""
-	if c.Keep == ledger.KeepAll {
+	switch {
+	case reasoned:
+		commits = " union all select " + reasonedColumns + " from k l"
+		if c.Keep == ledger.KeepNone {
+			commits += " where l.at_most <> 0 or l.why <> ''"
+		}
+	case c.Keep == ledger.KeepAll:
 		commits = " union all select " + commitColumns + " from k l"
 	}
 	// Two passes: the first puts the pieces together, the second fills in what came from outside, which is not
 	// looked at again.
-	sql := sqlstore.Fill(listedSQL, "@history", sqlstore.Fill(historySQL, "@commits", commits))
-	return fillCommits(sql, t, s.secret, values)
+	history := sqlstore.Fill(historySQL, "@commits", commits)
+	if !reasoned {
+		return fillCommits(sqlstore.Fill(listedSQL, "@history", history), t, s.secret, values)
+	}
+	return fillCommits(sqlstore.Fill(reasonedSQL, "@history", history), t, s.secret, values,
+		"@at_mosts", integers(c.Moves, func(m ledger.Move) int64 { return m.AtMost }), "@whys", texts(c.Moves, ledger.Move.Reason))
 }
 
 // parameters are the words of compareSQL that differ from commit to commit, and their types.
@@ -157,8 +179,8 @@ func commitValues(c sqlstore.Commits) arguments {
 func topicOf(m ledger.Move) string { return m.Topic }
 
 // fillCommits fills a compare-and-set in.
-func fillCommits(sql string, t sqlstore.Tables, secret string, values arguments) string {
-	pairs := []string{"@ledger", t.Ledger, "@groups", t.Groups, "@moves", t.Moves, "@secret", secret}
+func fillCommits(sql string, t sqlstore.Tables, secret string, values arguments, more ...string) string {
+	pairs := append(more, "@ledger", t.Ledger, "@groups", t.Groups, "@moves", t.Moves, "@secret", secret)
 	for i, p := range parameters {
 		pairs = append(pairs, p.word, values[i])
 	}

@@ -26,7 +26,7 @@ const appDatabase = "DATABASE_NAME"
 func DDL(c Config, columns []fencepost.ColumnSpec) string {
 	var b strings.Builder
 	j := c.job()
-	b.WriteString(j.Head(system.Title, "BEGIN;\n", tablesDDL+reportsDDL))
+	b.WriteString(j.Head(system.Title, "BEGIN;\n", tablesDDL+laterDDL))
 	b.WriteString(j.CreateTable(plain, columns, func(spec fencepost.ColumnSpec) string { sql, _ := natural(spec.Type); return sql }, "", ""))
 	if c.Table != "" && sqlstore.FindsRecords(c.Key, columns) {
 		b.WriteString(sqlstore.Fill(indexDDL, "@name", quote(sqlstore.Qualified(c.Table, ident)), "@table", sqlstore.Qualified(c.Table, plain)))
@@ -95,6 +95,9 @@ func grants(c Config, database string, columns []fencepost.ColumnSpec) (list []s
 	}
 	if len(updated) > 0 {
 		list = append(list, "SELECT, INSERT, UPDATE ON "+strings.Join(updated, ", "))
+	}
+	if !c.NoLedger {
+		list = append(list, "SELECT, INSERT, UPDATE, DELETE ON "+sqlstore.LettersName)
 	}
 	if len(appended) > 0 {
 		list = append(list, "SELECT, INSERT ON "+strings.Join(appended, ", "))

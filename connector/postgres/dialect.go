@@ -41,14 +41,14 @@ func dialect() *sqlstore.Dialect[*session] {
 		Process: (*session).serverProcess, Waits: (*session).waits,
 		Errors: sqlstore.Errors[*session]{Edge: (*session).edge, Outcome: (*session).outcome, Sendable: sendable},
 		Tables: sqlstore.TableSQL[*session]{Locate: func(*session) string { return locateSQL }, Make: (*session).makeTables,
-			Refused: (*session).mayNotCreate, Lacks: (*session).lacks, MakeReports: (*session).makeReports,
+			Refused: (*session).mayNotCreate, Lacks: (*session).lacks, MakeLater: (*session).makeLater,
 			PutReport: "on conflict (group_name, subject) do update set report = excluded.report",
 			Place: func(_ *session, t sqlstore.Tables) string {
 				return "schema " + strings.TrimSuffix(t.Groups, "."+sqlstore.TableNames[0])
 			}},
 		Ledger: sqlstore.LedgerSQL[*session]{Begin: begin, Snapshot: snapshot, Last: lastSQL, Indexed: indexSQL,
 			Micros:  func(column string) string { return "(extract(epoch from " + column + ") * 1000000)::bigint" },
-			Compare: (*session).compare, Move: (*session).move, Held: (*session).held, TopicID: parseUUID},
+			Compare: (*session).compare, Move: (*session).move, Held: (*session).held, Letters: letters, TopicID: parseUUID},
 		Target: sqlstore.TargetSQL[*session]{Read: (*session).target, Try: (*session).try, Namesake: (*session).namesake, Parted: parted, Pairs: pairs, Narrows: (*session).narrows,
 			Natural: func(t fencepost.Type) string { sql, _ := natural(t); return sql },
 			Retype:  "ALTER TABLE @table ALTER COLUMN @column TYPE @type;",

@@ -44,14 +44,26 @@ const reportsDDL = `CREATE TABLE IF NOT EXISTS fencepost_reports (  -- what work
   PRIMARY KEY (group_name, subject));
 `
 
+// lettersDDL makes the table of ledger.Letters; a second run changes nothing.
+const lettersDDL = `CREATE TABLE IF NOT EXISTS fencepost_dead_letters (  -- records that could not be applied, as they were read
+  group_name text COLLATE "C", topic text COLLATE "C", partition int, record_offset bigint,
+  topic_id text COLLATE "C",  -- of the topic's incarnation; -: not known
+  record_time bigint NOT NULL, record_key bytea, record_value bytea, record_headers text NOT NULL,
+  code text NOT NULL, reason text NOT NULL, at timestamptz NOT NULL, who text NOT NULL, discarded text NOT NULL DEFAULT '',
+  PRIMARY KEY (group_name, topic, partition, record_offset, topic_id));
+`
+
+// laterDDL makes the tables that came later than the others.
+const laterDDL = reportsDDL + lettersDDL
+
 // locateSQL is sqlstore.TableSQL.Locate.
 const locateSQL = `select c.relname, quote_ident(n.nspname) || '.' || c.relname,
   case when c.relpersistence = 'u' then c.relkind::text || quote_ident(n.nspname) || '.' || c.relname end from pg_class c join pg_namespace n on n.oid = c.relnamespace
- where c.oid in (to_regclass('fencepost_groups'), to_regclass('fencepost_ledger'), to_regclass('fencepost_moves'), to_regclass('fencepost_reports'))`
+ where c.oid in (to_regclass('fencepost_groups'), to_regclass('fencepost_ledger'), to_regclass('fencepost_moves'), to_regclass('fencepost_reports'), to_regclass('fencepost_dead_letters'))`
 
 // makeTables is sqlstore.TableSQL.Make.
 func (s *session) makeTables(ctx context.Context, f sqlstore.Found) error {
-	sql := fmt.Sprintf(begin+"select pg_advisory_xact_lock(%d); %s commit", int64(creationLock), tablesDDL+reportsDDL)
+	sql := fmt.Sprintf(begin+"select pg_advisory_xact_lock(%d); %s commit", int64(creationLock), tablesDDL+laterDDL)
 	if len(f.Missing) == 0 {
 		sql = begin + "insert into " + f.Groups + " (group_name, topic, version, ledger_id) values ('', '', " +
 			itoa(sqlstore.Version) + ", gen_random_uuid()) on conflict do nothing; commit"
@@ -63,9 +75,9 @@ func (s *session) makeTables(ctx context.Context, f sqlstore.Found) error {
 	return nil
 }
 
-// makeReports is sqlstore.TableSQL.MakeReports.
-func (s *session) makeReports(ctx context.Context) error {
-	_, err := s.Exec(ctx, fmt.Sprintf(begin+"select pg_advisory_xact_lock(%d); %s commit", int64(creationLock), reportsDDL))
+// makeLater is sqlstore.TableSQL.MakeLater.
+func (s *session) makeLater(ctx context.Context) error {
+	_, err := s.Exec(ctx, fmt.Sprintf(begin+"select pg_advisory_xact_lock(%d); %s commit", int64(creationLock), laterDDL))
 	return err
 }
 

@@ -10,7 +10,7 @@ import (
 // baseRights are what connections and every script call, ledgerRights what the ledger's do besides.
 var (
 	baseRights   = []string{"auth", "hello", "select", "ping", "info", "time", "type", "eval", "evalsha"}
-	ledgerRights = []string{"hget", "hmget", "hgetall", "hset", "hdel", "rpush", "lrange"}
+	ledgerRights = []string{"hget", "hmget", "hgetall", "hset", "hdel", "hexists", "hkeys", "rpush", "lrange"}
 )
 
 // ACL is the command by which a server's owner makes a user of the least rights for a group's effects, and its ledger

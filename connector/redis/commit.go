@@ -22,6 +22,7 @@ type commit struct {
 	moves    []ledger.Move // valid, distinct
 	roster   []rosterChange
 	effects  *plan // nil: none
+	letters  letters
 	memo     *memo // of the lane or ledger
 	identity string
 }
@@ -55,6 +56,9 @@ func (c *commit) run(ctx context.Context, client *client) error {
 	names := []string{k.positions, k.head, k.moves}
 	if c.effects != nil {
 		names = append(names, c.effects.keys...)
+	}
+	if !c.letters.none() {
+		names = append(names, k.letters)
 	}
 	long := packs.Get().(*packed)
 	defer packs.Put(long)
@@ -130,6 +134,13 @@ func (c *commit) pack(p *packed) (records string) {
 		p.text(e.is)
 	}
 	c.effects.append(&p.list, 4)
+	if !c.letters.none() {
+		place := 4
+		if c.effects != nil {
+			place += len(c.effects.keys)
+		}
+		c.letters.append(&p.list, place)
+	}
 	return records
 }
 

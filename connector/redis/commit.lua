@@ -10,7 +10,8 @@
 --       10 a list in MessagePack:
 --       fields, expected forms, new values and, for '*', records of the moves, a block each,
 --       then topic, expected and new entry of each roster entry,
---       then the effects: operation, index of its key, how many arguments, the arguments
+--       then the effects: operation, index of its key, how many arguments, the arguments. HTAKE is HDEL of fields that
+--       must all be there
 local call, keys = redis.call, KEYS
 local sub, find, match, fmt = string.sub, string.find, string.match, string.format
 local CHUNK = 4000 -- unpack takes no more than about 8,000 values
@@ -144,10 +145,11 @@ if ledger then
   local kind = call('TYPE', keys[3]).ok
   if kind ~= 'none' and kind ~= 'list' then return {'wrongtype', keys[3], kind} end
 end
-local kinds = {HINCRBY = 'hash', HSET = 'hash', SET = 'string', SADD = 'set', ZADD = 'zset', ZINCRBY = 'zset', XADD = 'stream', HDEL = 'hash', SREM = 'set', ZREM = 'zset'}
+local kinds = {HINCRBY = 'hash', HSET = 'hash', SET = 'string', SADD = 'set', ZADD = 'zset', ZINCRBY = 'zset', XADD = 'stream', HDEL = 'hash', SREM = 'set', ZREM = 'zset', HTAKE = 'hash'}
 local samples = {HINCRBY = {'f', '1'}, HSET = {'f', 'v'}, SET = {'v'}, SADD = {'m'}, ZADD = {'1', 'm'}, ZINCRBY = {'1', 'm'}, XADD = {'*', 'f', 'v'},
-  DEL = {}, HDEL = {'f'}, SREM = {'m'}, ZREM = {'m'}}
-local removal = {DEL = true, HDEL = true, SREM = true, ZREM = true}
+  DEL = {}, HDEL = {'f'}, SREM = {'m'}, ZREM = {'m'}, HTAKE = {'f'}}
+local named = {HTAKE = 'HDEL'} -- the command of an operation, where its name is no command
+local removal = {DEL = true, HDEL = true, SREM = true, ZREM = true, HTAKE = true}
 local checked, plans, gone, adds, removes = {}, {}, {}, false, false
 
 -- A whole number of up to 19 digits in two parts, each of which a double holds exactly; nil for any other text.
@@ -191,7 +193,7 @@ while i <= #argv do
   local op, key, m = argv[i], keys[tonumber(argv[i + 1])], tonumber(argv[i + 2])
   if not checked[op .. key] then
     checked[op .. key] = true
-    if not may(op, key, unpack(samples[op])) then return {'denied', op, key} end
+    if not may(named[op] or op, key, unpack(samples[op])) then return {'denied', named[op] or op, key} end
     local is = call('TYPE', key).ok
     if kinds[op] and is ~= 'none' and is ~= kinds[op] then return {'kind', op, key, is} end
     if op == 'XADD' and is == 'stream' then
@@ -203,6 +205,11 @@ while i <= #argv do
   end
   if removal[op] then removes = true else adds = true end
   if op == 'DEL' then gone[key] = true end -- before anything else is written
+  if op == 'HTAKE' then
+    for j = i + 3, i + 2 + m do
+      if call('HEXISTS', key, argv[j]) == 0 then return {'gone', argv[j]} end
+    end
+  end
   if op == 'HINCRBY' and not gone[key] then
     local bad = countable(key, i + 3, m / 2)
     if bad then return bad end
@@ -236,7 +243,7 @@ local ok, err = pcall(function()
     elseif op == 'ZINCRBY' then
       for i = from, from + m - 1, 2 do write('ZINCRBY', key, list[i], list[i + 1]) end
     else
-      spread(op, key, list, from, m)
+      spread(named[op] or op, key, list, from, m)
     end
   end
   spread('HSET', keys[1], positions, 1, #positions)

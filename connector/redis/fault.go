@@ -143,6 +143,8 @@ func (c Config) answer(r []any, k keys) error {
 	case "old":
 		return &fencepost.UserError{Code: "redis-too-old", Err: fmt.Errorf("redis at %s is older than 7.0: a script can not ask there what the user may do before it writes", c.Addr),
 			Help: "use Redis 7.0 or later", Exit: 1}
+	case "gone":
+		return fmt.Errorf("%w: %s", ledger.ErrLetterGone, at(0))
 	case "denied":
 		return &fencepost.UserError{Code: "redis-denied", Err: fmt.Errorf("redis at %s: the user may not %s %s", c.Addr, at(0), at(1)), Facts: fact("reply", "NOPERM")}
 	case "wrongtype":

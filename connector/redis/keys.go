@@ -16,7 +16,8 @@ const groupMark = "{group}"
 //	fencepost:{flight-delays}:head    hash   version, id, group, cluster, roster:TOPIC
 //	fencepost:{flight-delays}:moves   list   recorded moves, oldest first
 //	fencepost:{flight-delays}:reports hash   what workers know: subject -> text
-type keys struct{ positions, head, moves, reports string }
+//	fencepost:{flight-delays}:letters hash   dead letters: topic|partition|offset|topic ID -> JSON; discarded|... of one that was discarded
+type keys struct{ positions, head, moves, reports, letters string }
 
 // keysOf names the keys of a group.
 func keysOf(pattern string, g fencepost.Group) keys {
@@ -25,7 +26,7 @@ func keysOf(pattern string, g fencepost.Group) keys {
 	if !tagged(key) {
 		base = "{" + key + "}"
 	}
-	return keys{positions: key, head: base + ":head", moves: base + ":moves", reports: base + ":reports"}
+	return keys{positions: key, head: base + ":head", moves: base + ":moves", reports: base + ":reports", letters: base + ":letters"}
 }
 
 // Own are all keys of a group's ledger; key is Config.Key.
@@ -34,7 +35,7 @@ func Own(key string, g fencepost.Group) []string {
 		key = defaultKey
 	}
 	k := keysOf(key, g)
-	return []string{k.positions, k.head, k.moves, k.reports, identityKey(key)}
+	return []string{k.positions, k.head, k.moves, k.reports, k.letters, identityKey(key)}
 }
 
 // identityKey names the hash of the ledger's own identity, which all groups under one pattern share.

@@ -50,7 +50,11 @@ func (l *lane) commit(ctx context.Context, w ledger.Actor, batch sink.Commit) er
 	if err != nil {
 		return err
 	}
-	c := commit{cfg: l.cfg, writer: w, moves: batch.Moves, effects: effects, memo: &l.memo}
+	letters, err := lettersOf(w, batch)
+	if err != nil {
+		return err
+	}
+	c := commit{cfg: l.cfg, writer: w, moves: batch.Moves, effects: effects, letters: letters, memo: &l.memo}
 	return c.run(ctx, l.client)
 }
 

@@ -24,6 +24,7 @@ type Ledger struct {
 var (
 	_ ledger.Ledger  = (*Ledger)(nil)
 	_ ledger.History = (*Ledger)(nil)
+	_ ledger.Letters = (*Ledger)(nil)
 )
 
 // ledgerConns is how many connections a Ledger takes at most.

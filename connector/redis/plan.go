@@ -299,7 +299,7 @@ func (p *plan) entry(e *bound, g *group, buf *[]byte, row int, tp fencepost.Topi
 // consistent refuses what the script could not write in one order that means anything: a key of two types, a field that
 // is both set and added to, and the ledger's own keys.
 func (p *plan) consistent(k keys, identity string) error {
-	for _, own := range []string{k.positions, k.head, k.moves, identity} {
+	for _, own := range []string{k.positions, k.head, k.moves, k.letters, identity} {
 		if _, ok := p.places[own]; ok {
 			return &sink.Rejected{Code: "ledger-key", Reason: "the mapping writes to the ledger's own key " + own}
 		}

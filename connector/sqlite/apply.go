@@ -17,6 +17,26 @@ var _ sink.Applier = (*lane)(nil)
 // A batch that is applied again appends its rows again. Where the table has a unique key that Config.Key does not name,
 // it meets its own rows and is refused.
 func (l *lane) Apply(ctx context.Context, b *fencepost.Batch) error {
+	err := l.effects(ctx, b, func(c *conn) error {
+		return c.write(ctx, func() error { return l.effect.apply(ctx, c, b) })
+	})
+	if err != nil {
+		return fmt.Errorf("apply batch: %w", err)
+	}
+	return nil
+}
+
+// Try makes the batch's effects under the lock and rolls them back.
+func (l *lane) Try(ctx context.Context, b *fencepost.Batch) error {
+	err := l.effects(ctx, b, func(c *conn) error { return fault(c.path, c.undone(ctx, l.effect, b)) })
+	if err != nil {
+		return fmt.Errorf("try batch: %w", err)
+	}
+	return nil
+}
+
+// effects does what needs no lock for a batch that has rows, then the rest, and gives a connection up that is in doubt.
+func (l *lane) effects(ctx context.Context, b *fencepost.Batch, rest func(*conn) error) error {
 	if b.Rows() == 0 {
 		return nil
 	}
@@ -28,14 +48,11 @@ func (l *lane) Apply(ctx context.Context, b *fencepost.Batch) error {
 	if err != nil {
 		err = fault(c.path, errors.Join(err, c.rollback()))
 	} else {
-		err = c.write(ctx, func() error { return l.effect.apply(ctx, c, b) })
+		err = rest(c)
 	}
 	if doubtful(err) {
 		l.effect.forget()
 		l.disconnect()
 	}
-	if err != nil {
-		return fmt.Errorf("apply batch: %w", err)
-	}
-	return nil
+	return err
 }

@@ -241,6 +241,16 @@ func (s *Sink) try(ctx context.Context, c *conn, columns []fencepost.ColumnSpec)
 
 // trial applies a batch under the lock and rolls it back.
 func (c *conn) trial(ctx context.Context, e effect, b *fencepost.Batch) error {
+	if r, ok := e.(*rows); ok {
+		if _, err := r.insert.stmt(c, 0); err != nil {
+			return err
+		}
+	}
+	return c.undone(ctx, e, b)
+}
+
+// undone applies a batch under the lock and rolls it back. What a COMMIT alone would check, deferred foreign keys, is not tried.
+func (c *conn) undone(ctx context.Context, e effect, b *fencepost.Batch) error {
 	if err := c.lock(ctx); err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
+var _ sink.Trier = (*lane)(nil)
+
 // lane is the one stream of commits into the file, on a connection of its own.
 type lane struct {
 	cfg    Config
@@ -60,6 +62,9 @@ func (l *lane) commit(ctx context.Context, c *conn, w ledger.Actor, commit sink.
 	}
 	return c.write(ctx, func() error {
 		if err := c.change(w, commit.Moves, l.cfg.KeepCommits); err != nil {
+			return err
+		}
+		if err := c.letters(w, commit); err != nil {
 			return err
 		}
 		return l.effect.apply(ctx, c, commit.Batch)

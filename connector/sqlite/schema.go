@@ -44,9 +44,21 @@ const reportsDDL = `CREATE TABLE IF NOT EXISTS fencepost_reports (  -- why a par
   group_name TEXT NOT NULL, subject TEXT NOT NULL, report TEXT NOT NULL,
   PRIMARY KEY (group_name, subject)) WITHOUT ROWID`
 
+// lettersDDL makes the table of ledger.Letters. A ledger of an earlier release has none, and gets it when a run may write one.
+const lettersDDL = `CREATE TABLE IF NOT EXISTS fencepost_dead_letters (  -- records that could not be applied, as they were read
+  group_name TEXT NOT NULL, topic TEXT NOT NULL, partition INTEGER NOT NULL, record_offset INTEGER NOT NULL,
+  topic_id TEXT NOT NULL,  -- of the topic's incarnation; -: not known
+  record_time INTEGER NOT NULL, record_key BLOB, record_value BLOB, record_headers TEXT NOT NULL,
+  code TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL, who TEXT NOT NULL, discarded TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (group_name, topic, partition, record_offset, topic_id))`
+
+// wholeDDL is all tables of a ledger that is made today.
+func wholeDDL() []string { return append(slices.Clone(ledgerDDL), reportsDDL, lettersDDL) }
+
 // isLedgerTable reports whether a table, in lower case, is one of the ledger's.
 func isLedgerTable(name string) bool {
-	return name == "fencepost_groups" || name == "fencepost_ledger" || name == "fencepost_moves" || name == "fencepost_reports"
+	return name == "fencepost_groups" || name == "fencepost_ledger" || name == "fencepost_moves" || name == "fencepost_reports" ||
+		name == sqlstore.LettersName
 }
 
 // errNoLedger says that the file has no ledger tables, or no identity in them.
@@ -98,7 +110,7 @@ func (c *conn) ensureLedger(ctx context.Context) error {
 		return err
 	}
 	return c.write(ctx, func() error {
-		for _, query := range append(ledgerDDL[:len(ledgerDDL):len(ledgerDDL)], reportsDDL) {
+		for _, query := range wholeDDL() {
 			if err := c.run(query); err != nil {
 				return fmt.Errorf("create ledger: %w", err)
 			}
@@ -117,7 +129,7 @@ func DDL(cfg Config, columns []fencepost.ColumnSpec) string {
 		fmt.Fprintf(&b, "-- Fencepost sink for SQLite; its ledger is elsewhere: sqlite3 %s. Twice changes nothing.\n", file)
 	} else {
 		fmt.Fprintf(&b, "-- Fencepost ledger version %d for SQLite: sqlite3 %s. Twice changes nothing.\n", version, file)
-		for _, query := range append(ledgerDDL[:len(ledgerDDL):len(ledgerDDL)], reportsDDL) {
+		for _, query := range wholeDDL() {
 			b.WriteString(query)
 			b.WriteString(";\n")
 		}

@@ -123,6 +123,7 @@ type chain struct {
 	rewound  bool  // a position went back; a rewind to where it is records something else
 	merged   int64 // commits of which only the sum is kept
 	unkept   map[TopicPartition]bool
+	besides  accounted
 }
 
 // covered is a range that one or more commits applied, of one incarnation of the topic.
@@ -145,6 +146,7 @@ func (c *chain) follow(a *Audit, m ledger.Recorded) {
 		c.started[tp] = m.Next.Offset
 	}
 	c.link(a, m, held, known)
+	c.besides.skip(m)
 	c.learn(m)
 	c.rewound = c.rewound || m.Cause == ledger.CauseRewind && m.Next.Offset < m.Held.Offset
 	if m.Cause != ledger.CauseCommit {
@@ -298,7 +300,10 @@ func proveRows(ctx context.Context, r Resources, o AuditOptions, a *Audit, c *ch
 		return nil
 	}
 	n := a.Faults()
-	t := &tally{audit: a, chain: c, before: before, at: map[TopicPartition]*cursor{}, noRow: o.NoRow}
+	t := &tally{audit: a, chain: c, before: before, at: map[TopicPartition]*cursor{}, noRow: o.NoRow, besides: &c.besides}
+	if err := t.besides.read(ctx, r, before); err != nil {
+		return err
+	}
 	for row, err := range r.Provenance.Applied(ctx) {
 		if errors.Is(err, sink.ErrNoProvenance) {
 			_, why, _ := strings.Cut(err.Error(), sink.ErrNoProvenance.Error()+": ")
@@ -333,7 +338,7 @@ func proveRows(ctx context.Context, r Resources, o AuditOptions, a *Audit, c *ch
 		if o.Table != "" {
 			table = "table " + o.Table + ": "
 		}
-		a.ok("rows", "%s%s rows for %s records; 0 missing, 0 doubled, 0 foreign", table, text.Count(rows.Found), text.Count(rows.Expected))
+		a.ok("rows", "%s%s rows for %s records; 0 missing, 0 doubled, 0 foreign%s", table, text.Count(rows.Found), text.Count(rows.Expected), t.besides)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/fencepost/fencepost"
@@ -122,7 +123,7 @@ func (s Standing) BadAt() fencepost.Offset {
 	case s.State != Parked:
 	case s.Bad != nil:
 		return s.NextAt
-	case rep != nil && (rep.Code == "record-refused" || rep.Code == "record-undecodable"):
+	case rep != nil && slices.Contains([]string{"record-refused", "record-undecodable", "too-many-bad"}, rep.Code):
 		return rep.Offset
 	}
 	return Unknown

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -35,6 +36,8 @@ type Resources struct {
 	Try func(*fencepost.Record) error
 	// Decode is Try that leaves what it made of the record: a value a column, as far as it got. nil: no schema is known.
 	Decode func(*fencepost.Record) ([]fencepost.Column, error)
+	// Replay applies dead letters by the pipeline's decoder and sink, and calls f with each. nil: no pipeline is known.
+	Replay func(ctx context.Context, letters []ledger.Letter, f func(Replayed)) error
 	Who    string // recorded with each move
 
 	// Patience is how long a lost answer of the ledger is asked for again, while it is silent. 0: 30 s.

@@ -21,6 +21,8 @@ type tally struct {
 	at     map[TopicPartition]*cursor
 	odd    []oddRun
 	noRow  func(*fencepost.Record) bool // AuditOptions.NoRow
+
+	besides *accounted
 }
 
 // cursor is how far a partition's rows were counted.
@@ -75,9 +77,12 @@ func (t *tally) row(r sink.Applied) {
 	c.pass(r.Offset)
 	c.next = r.Offset + 1
 	times := c.times(r.Offset)
+	if t.besides.letters[LetterPlace{r.TopicPartition, r.Offset}] {
+		times-- // one of these commits made a letter of it
+	}
 	t.audit.Rows.Found += r.Rows
 	switch {
-	case times == 0:
+	case c.times(r.Offset) == 0:
 		t.audit.Rows.Foreign += r.Rows
 		t.add("foreign", r, r.Rows)
 	case r.Rows > times:
@@ -167,7 +172,7 @@ func (t *tally) hole(list []oddRun, rec *fencepost.Record) []oddRun {
 	for _, gap := range t.at[rec.TopicPartition].missing {
 		in = in || gap.From <= rec.Offset && rec.Offset < gap.Until
 	}
-	if !in || t.noRow != nil && t.noRow(rec) {
+	if !in || t.noRow != nil && t.noRow(rec) || t.besides.has(rec) {
 		return list
 	}
 	t.audit.Rows.Missing++

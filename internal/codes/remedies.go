@@ -39,6 +39,7 @@ var remedies = []remedy{
 	{"old-primary", "held", "stop this server, or name the new primary in dsn: it goes on by itself; to go on here all the same: fencepost offsets set FILE --topic {partition} --to {held} --execute"},
 	{"old-primary", "met", "start the new primary, or name it in dsn: run goes on by itself; to go back to this server, start the workers anew"},
 	{"old-primary", "", "stop this server, or name the new primary in dsn: it goes on by itself; to go on here all the same: fencepost offsets set FILE --to OFFSET --execute"},
+	{"dead-letters-missing", "", "let the owner of the ledger's store run what this prints: fencepost ddl FILE; or take dead_letter out of on_error"},
 	{"reports-not-kept", "", "let the owner of the ledger's store run what this prints: fencepost ddl FILE"},
 	{"pipeline-differs", "", "give this pipeline a group of its own; or, where the change is meant: fencepost run FILE --changed --why TEXT"},
 	{"mirror-ahead", "", "see that all workers reach one server, and stop any other that takes writes; then fencepost audit FILE"},

@@ -137,6 +137,8 @@ func (c *Console) Event(e engine.Event) {
 		c.moved(e.Moves)
 	case engine.Committed:
 		c.committed(e)
+	case engine.Passed:
+		c.happened("passed", e.String(), screen.Yellow)
 	case engine.Refused:
 		what := fmt.Sprintf("at %s the ledger holds %s (%s): obeyed", text.Count(e.Offset), text.Count(e.Held.Offset), e.Relation)
 		if e.Unknown {

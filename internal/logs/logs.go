@@ -152,6 +152,11 @@ func (l *Log) Event(e engine.Event) {
 		l.moved(e.Moves)
 	case engine.Committed:
 		l.committed(e)
+	case engine.Passed:
+		skipped, letters := e.Counts()
+		first := e.Records[0]
+		l.slog.Warn("bad records passed", "skipped", skipped, "dead_letters", letters, at(first.TopicPartition), "offset", int64(first.Offset),
+			"code", first.Code, "reason", first.Reason)
 	case engine.Refused:
 		l.slog.Warn("commit refused", at(e.TopicPartition), "standing", e.Relation.String(), "offset", int64(e.Offset),
 			"held", int64(e.Held.Offset), "fence", e.Held.Fence.String(), "unknown", e.Unknown)

@@ -54,8 +54,10 @@ type File struct {
 	Batch  engine.BatchBounds
 	Rate   int
 	Policy ledger.Policy // with Start
-	Watch  time.Duration
-	Drain  time.Duration
+	// OnError is what becomes of records that cannot be applied.
+	OnError engine.OnError
+	Watch   time.Duration
+	Drain   time.Duration
 	// CommitTimeout bounds one try of a commit.
 	CommitTimeout time.Duration
 	LogFormat     string // auto, text or json
@@ -181,9 +183,9 @@ func readFile(r *keys.Reader, name string) *File {
 			MaxWait: keys.Get[time.Duration](r, "batch.max_wait"),
 		},
 		Rate:   keys.Get[int](r, "rate"),
-		Policy: policy,
-		Watch:  keys.Get[time.Duration](r, "watch"),
-		Drain:  keys.Get[time.Duration](r, "drain"),
+		Policy: policy, OnError: keys.Value[engine.OnError](r, "on_error"),
+		Watch: keys.Get[time.Duration](r, "watch"),
+		Drain: keys.Get[time.Duration](r, "drain"),
 
 		CommitTimeout: keys.Get[time.Duration](r, "commit_timeout"),
 		LogFormat:     keys.Get[string](r, "log_format"),

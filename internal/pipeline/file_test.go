@@ -14,6 +14,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 )
@@ -107,6 +108,9 @@ func fields(f File) string {
 	}
 	if len(f.Registry.URLs) > 0 {
 		apart += fmt.Sprintf("registry   %+v\n", f.Registry)
+	}
+	if f.OnError != (engine.OnError{}) {
+		apart += fmt.Sprintf("on error   %+v\n", f.OnError)
 	}
 	return apart + fmt.Sprintf("group      %s\nsource     %+v\ndecode     %s, refuse unknown %t, tombstone %s\nschema     %+v\nsink       %s %+v\ninto       %s\nkeep       %s\nbatch      %+v\n"+
 		"rate       %d\npolicy     %+v\nwatch      %s, drain %s, log %s\npromise    %s\nbecause    %s\ncolumns    %v\n",

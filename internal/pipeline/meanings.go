@@ -96,7 +96,9 @@ var meanings = map[string]string{
 	"batch.min_rows": "Fewer records than this wait for more, up to max_wait: for a store that suffers from many small commits.",
 	"batch.max_wait": "How long min_rows may hold a batch back.",
 	"rate":           "The most records a second of this worker, shared out by lag so that no partition is starved; 0 is no limit.",
-	"on_error":       "What becomes of a record that cannot be applied: park stops its partition, loudly, while the others go on, and tests it again every watch.",
+	"on_error": "What becomes of a record that cannot be applied: park stops its partition, loudly, while the others go on, and tests it again every watch; skip passes it and says so in " +
+		"the history; dead_letter keeps it as it was read, beside the positions, in the same commit. Or for each kind: undecodable (the decoder refuses it), refused (the store refuses its row), " +
+		"too_large (alone it is more than the store takes). max bounds how many records of one partition are passed in a while; at the next one it parks (100 in 1m, or none).",
 	"policy": "What to do about a position that the brokers contradict: park waits for a person, earliest goes on at the log's beginning. Or for each verdict: {aged_out, recreated, " +
 		"truncated, lost_row: park, earliest or latest}; truncated also takes divergence. Each is a recorded move.",
 	"watch":          "How often a worker compares its positions with the ledger and the brokers, and tests what is parked.",
@@ -124,9 +126,10 @@ var examples = map[string]string{
 	"registry.tls.server_name": "registry.example.org", "registry.subject": "org.example.Flight", "source.sasl.user": "etl",
 	"schema": "{origin: text, delay: int, at: {type: timestamp, from: time.utc, unit: ms}}",
 	"ledger": "{sqlite: {path: ledger.db}}", "mirror": "{redis: {addr: localhost:6379, key: spark:flights}}", "rate": "50000",
-	"policy":  "{aged_out: earliest, truncated: divergence}",
-	"*.path":  "flights.db",
-	"*.table": "flights", "*.sql": "INSERT INTO delays SELECT origin, sum(delay) FROM batch GROUP BY origin", "*.key": "[origin]",
+	"policy":   "{aged_out: earliest, truncated: divergence}",
+	"on_error": "{undecodable: dead_letter, refused: park, too_large: skip, max: 100 in 1m}",
+	"*.path":   "flights.db",
+	"*.table":  "flights", "*.sql": "INSERT INTO delays SELECT origin, sum(delay) FROM batch GROUP BY origin", "*.key": "[origin]",
 	"*.user": "etl", "*.group": "flights",
 	"sink.redis.key": "delays:{group}", "ledger.redis.key": "delays:{group}", "mirror.redis.key": "spark:flights",
 	"sink.redis.deletes":  "[\"HDEL delays {id}\"]",

@@ -96,7 +96,7 @@ func (f *File) DDL(besides ...fencepost.ColumnSpec) (string, error) {
 func (o *Opened) Config() engine.Config {
 	f := o.File
 	return engine.Config{
-		Group: f.Group, Source: o.Source, Sink: o.Sink, Decoder: o.decoder, Policy: f.Policy,
+		Group: f.Group, Source: o.Source, Sink: o.Sink, Decoder: o.decoder, Policy: f.Policy, OnError: f.OnError,
 		Batch: f.Batch, Memory: f.Source.FetchMemory / 2, Rate: f.Rate, Lanes: f.lanes(),
 		Uncommitted: f.Source.Uncommitted, Watch: f.Watch, Drain: f.Drain, CommitTimeout: f.CommitTimeout, Mirrors: o.engineMirrors(),
 	}
@@ -144,7 +144,7 @@ func (f *File) Pointed(err error) error {
 }
 
 // fileWord is where a remedy of a connector, which knows no file, names one.
-var fileWord = regexp.MustCompile(`(\bfencepost [a-z]+(?: [a-z]+)?) FILE\b`)
+var fileWord = regexp.MustCompile(`(\bfencepost [a-z-]+(?: [a-z]+)?) FILE\b`)
 
 // Remedy puts what only the file knows into a remedy: its own name, and the lines of its keys.
 func (f *File) Remedy(help string) string { return f.pointed(help) }
@@ -206,9 +206,25 @@ func (o *Opened) ResourcesToFill() admin.Resources {
 		},
 	}
 	r.Reads = f.Source.Reads
+	r.Replay = o.replay
+	if f.OnError.Undecodable != engine.Park { // a record that is passed parks nothing
+		r.Try = nil
+	}
 	r.History, _ = ledger.As[ledger.History](r.Ledger)
 	r.Provenance, _ = sink.As[sink.Provenance](o.Sink)
 	return r
+}
+
+// replay is admin.Resources.Replay.
+func (o *Opened) replay(ctx context.Context, letters []ledger.Letter, f func(admin.Replayed)) error {
+	r := engine.Replay{Sink: o.Sink, Decoder: o.decoder, Writer: ledger.Actor{Group: o.File.Group, Who: "replay"}}
+	return r.Run(ctx, letters, func(l ledger.Letter, out engine.Replayed, why error) {
+		one := admin.Replayed{Letter: l, Outcome: out.String()}
+		if why != nil {
+			one.Why = why.Error()
+		}
+		f(one)
+	})
 }
 
 // columnsOf are the decoder's columns, without a row.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -28,7 +29,24 @@ func (f *File) Promise() Promise {
 		because = append(because, "Records that the brokers no longer have can not count: policy goes on without them ("+choices+
 			"), and records each gap.")
 	}
+	if kinds := f.passes(engine.Skip); kinds != "" {
+		because = append(because, "Records that cannot be applied do not count where on_error skips them ("+kinds+"), and the history says which.")
+	}
+	if kinds := f.passes(engine.DeadLetter); kinds != "" {
+		because = append(because, "Those that on_error makes dead letters ("+kinds+") are kept in the commit that passes them.")
+	}
 	return Promise{Words: words, Because: strings.Join(because, " ")}
+}
+
+// passes names the kinds of bad records that are treated so.
+func (f *File) passes(as engine.Treatment) string {
+	var out []string
+	for _, k := range badKinds {
+		if *k.field(&f.OnError) == as {
+			out = append(out, k.name)
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // rest says what the server that was asked keeps through a crash, where the promise rests on that.

@@ -32,6 +32,15 @@ func rules(r *keys.Reader, f *File) {
 	registryRules(r, f)
 	batchRules(r, f)
 	rangeRules(r, f)
+	onErrorRules(r, f)
+}
+
+// onErrorRules refuses dead letters where no commit has both a batch's effects and its positions.
+func onErrorRules(r *keys.Reader, f *File) {
+	if f.OnError.Writes() && f.Apart() {
+		r.Find("bad-value", r.KeyAt("on_error"), "skip or park; or leave ledger out, so that the sink keeps its own positions",
+			"on_error: a dead letter is part of its batch's commit, and with ledger: %s no commit has both", f.Ledger.Kind)
+	}
 }
 
 func groupRules(r *keys.Reader, f *File) {

@@ -96,6 +96,8 @@ type LedgerSQL[S Session] struct {
 	Move    func(S, Tables, ledger.Actor, []ledger.Move) string
 	// Held selects topic, partition and position of those of the moves' partitions that have a row.
 	Held func(S, Tables, fencepost.Group, []ledger.Move) string
+	// Letters writes what differs of the statements on letters.
+	Letters LetterSQL[S]
 	// TopicID is Parser.TopicID.
 	TopicID func([]byte) (fencepost.TopicID, error)
 }

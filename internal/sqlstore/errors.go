@@ -140,11 +140,16 @@ const (
 	Changed                     // the table is not the one that the batch was planned for
 	Namesake                    // the database has a table of its own that the SQL may mean by batch
 	Parted                      // what the batch wrote does not share the fate of its moves
+	GoneLetter                  // a letter that a replay removes, or that is discarded, does not wait
+	Tried                       // it was a trial, and its effects were made: they are taken back
 	Again                       // the session has learned how to write the compare-and-set: it can be flushed once more at once
 )
 
 // errAgain is the error of a flush whose outcome was Again. It leaves this package never.
 var errAgain = errors.New("the compare-and-set must be written anew")
+
+// errTried is the error of a trial that the store would take. It leaves this package never.
+var errTried = errors.New("the trial is over")
 
 // again flushes, and flushes once more for each errAgain. A session learns a few times at most.
 func again(flush func() error) error {
@@ -157,7 +162,7 @@ func again(flush func() error) error {
 
 // refusals are the words that our statements put into the text of an error.
 var refusals = map[string]Outcome{"newer": Newer, "cluster": OtherCluster, "roster": Roster, "fenced": Fenced, "changed": Changed, "namesake": Namesake,
-	"parted": Parted}
+	"parted": Parted, "gone": GoneLetter, "tried": Tried}
 
 // ReadRefusal reads a refusal out of the text of an error that our own statements raised, WORD:SECRET or
 // WORD:SECRET:DETAIL. The secret proves that they did.
@@ -208,8 +213,13 @@ func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Gro
 	if outcome == Parted {
 		return d.Target.Parted(detail).Fault()
 	}
-	if outcome == Again {
+	switch outcome {
+	case Again:
 		return errAgain
+	case GoneLetter:
+		return ledger.ErrLetterGone
+	case Tried:
+		return errTried
 	}
 	if outcome == Roster {
 		return errors.New("a start under another topic ID must cover every partition of the Roster, all with one ID")

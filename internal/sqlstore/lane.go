@@ -41,6 +41,7 @@ var (
 	_ sink.Lane      = (*Lane[Session])(nil)
 	_ sink.Applier   = (*Lane[Session])(nil)
 	_ sink.Explainer = (*Lane[Session])(nil)
+	_ sink.Trier     = (*Lane[Session])(nil)
 )
 
 // Open opens the session for commits. f is the connector's lane that embeds this one.
@@ -58,7 +59,7 @@ func (l *Lane[S]) Close() error {
 
 // Commit makes the batch and its moves visible together, or nothing.
 func (l *Lane[S]) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) error {
-	if l.moves = c.Moves; len(l.moves) == 0 {
+	if l.moves = c.Moves; len(l.moves) == 0 && !c.Replays() {
 		return nil
 	}
 	if l.sink.job.NoLedger {
@@ -67,7 +68,7 @@ func (l *Lane[S]) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) err
 	err := l.check(w)
 	if err == nil {
 		err = l.replan(ctx, func() error {
-			return again(func() error { return l.commit(ctx, w, c.Batch) })
+			return again(func() error { return l.commit(ctx, w, c) })
 		})
 	}
 	if blamesRows(err) && !errors.Is(err, ledger.ErrUnknown) {
@@ -109,24 +110,44 @@ func (l *Lane[S]) check(w ledger.Actor) error {
 }
 
 // commit finds the ledger's tables, prepares the session, and flushes.
-func (l *Lane[S]) commit(ctx context.Context, w ledger.Actor, b *fencepost.Batch) (err error) {
+func (l *Lane[S]) commit(ctx context.Context, w ledger.Actor, c sink.Commit) (err error) {
 	if (l.Tables == Tables{}) {
 		if l.Tables, err = l.sink.ledger.tables(ctx); err != nil {
 			return err
 		}
 	}
-	if err := l.ready(ctx, b); err != nil {
+	if err := l.hasLetters(ctx, c); err != nil {
 		return err
 	}
-	sql := &l.sink.dialect.Ledger
-	compare := sql.Compare(l.session, l.Tables, Commits{Writer: w, Moves: l.moves, Keep: l.sink.job.Keep, Recorded: l.recorded})
-	if b.Rows() > 0 {
-		return l.send(ctx, w, b, compare)
+	if err := l.ready(ctx, c.Batch); err != nil {
+		return err
+	}
+	sql, compare := &l.sink.dialect.Ledger, ""
+	if len(l.moves) > 0 {
+		compare = sql.Compare(l.session, l.Tables, Commits{Writer: w, Moves: l.moves, Keep: l.sink.job.Keep, Recorded: l.recorded})
+	}
+	compare += l.sink.dialect.deadSQL(l.session, l.Tables, w, c)
+	if c.Rows() > 0 {
+		return l.send(ctx, w, c.Batch, compare)
 	}
 	if err := l.session.Flush(ctx, sql.Begin+compare+"commit"); err != nil {
 		return l.Refusal(ctx, w, err)
 	}
 	return nil
+}
+
+// hasLetters refuses a commit whose letters have no table.
+func (l *Lane[S]) hasLetters(ctx context.Context, c sink.Commit) (err error) {
+	if l.Tables.Letters != "" || len(c.Dead) == 0 && !c.Replays() {
+		return nil
+	}
+	if l.Tables, err = l.sink.ledger.tables(ctx); err != nil || l.Tables.Letters != "" { // it was made since
+		return err
+	}
+	if c.Replays() {
+		return Gone(c.Removed[0])
+	}
+	return l.sink.dialect.lettersMissing("")
 }
 
 // send flushes a batch that has rows.
@@ -157,6 +178,29 @@ func (l *Lane[S]) Apply(ctx context.Context, b *fencepost.Batch) error {
 		return fmt.Errorf("apply batch: %w", err)
 	}
 	return nil
+}
+
+// Try makes the batch's effects in a flush that fails by itself behind them, instead of a compare-and-set and COMMIT.
+func (l *Lane[S]) Try(ctx context.Context, b *fencepost.Batch) error {
+	if b.Rows() == 0 {
+		return nil
+	}
+	l.moves = nil
+	err := l.replan(ctx, func() error {
+		if err := l.ready(ctx, b); err != nil {
+			return err
+		}
+		return l.send(ctx, ledger.Actor{}, b, l.sink.dialect.Ledger.Letters.Undo(l.session))
+	})
+	switch {
+	case errors.Is(err, errTried):
+		return nil
+	case errors.Is(err, ledger.ErrUnknown):
+		err = fmt.Errorf("the answer was lost: %v", err) // and nothing happened, whatever it was
+	case err == nil:
+		err = errors.New("the trial was committed") // which its own end forbids
+	}
+	return fmt.Errorf("try batch: %w", l.lookAgain(err))
 }
 
 // mostPlans is how many plans a batch gets at once. A table that is changed more often lets the next try of the batch wait.
@@ -263,7 +307,7 @@ func blamesRows(err error) bool {
 // applied it) meets its own rows in a unique key before the server reaches the compare-and-set. That is a refusal, and no
 // bad row.
 func (l *Lane[S]) stale(ctx context.Context, w ledger.Actor, rejected error) error {
-	if l.Tables == (Tables{}) {
+	if l.Tables == (Tables{}) || len(l.moves) == 0 {
 		return rejected
 	}
 	if err := l.sink.dialect.compare(ctx, l.session, l.Tables, w.Group, l.moves); err != nil {

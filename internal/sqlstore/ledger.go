@@ -24,6 +24,7 @@ var (
 	_ ledger.Recent     = (*Ledger[Session])(nil)
 	_ ledger.Finder     = (*Ledger[Session])(nil)
 	_ ledger.Reports    = (*Ledger[Session])(nil)
+	_ ledger.Letters    = (*Ledger[Session])(nil)
 	_ fencepost.Checker = (*Ledger[Session])(nil)
 )
 

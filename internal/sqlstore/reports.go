@@ -108,7 +108,7 @@ func (l *Ledger[S]) makeReports(ctx context.Context) error {
 	case place != "":
 		return fmt.Errorf("%w: there is no table %s, and this user may not create it in %s", ledger.ErrNoReports, ReportsName, place)
 	}
-	if err := d.Tables.MakeReports(l.session, ctx); err != nil {
+	if err := d.Tables.MakeLater(l.session, ctx); err != nil {
 		return fmt.Errorf("%w: %w", ledger.ErrNoReports, d.failed(ctx, l.session, err))
 	}
 	f, err = d.Find(ctx, l.session)

@@ -23,7 +23,7 @@ const ReportsName = "fencepost_reports"
 // a name means.
 type Tables struct {
 	Groups, Ledger, Moves string
-	Reports               string // empty: there is none
+	Reports, Letters      string // empty: there is none
 }
 
 // Found is what there is of a ledger.
@@ -44,8 +44,9 @@ type TableSQL[S Session] struct {
 	Locate func(S) string
 	// Make makes what is missing. Other processes may do the same at the same time.
 	Make func(S, context.Context, Found) error
-	// MakeReports makes the table of reports. Other processes may do the same at the same time. It returns the driver's errors.
-	MakeReports func(S, context.Context) error
+	// MakeLater makes the tables that came later than the others, of reports and of letters. Other processes may do the same at
+	// the same time. It returns the driver's errors.
+	MakeLater func(S, context.Context) error
 	// PutReport is the end of an INSERT into the table of reports: it replaces the rows that are there.
 	PutReport string
 	// Refused returns where this user may not make tables: "public". empty: the user may.
@@ -75,7 +76,7 @@ func (d *Dialect[S]) Find(ctx context.Context, s S) (f Found, err error) {
 			f.Missing = append(f.Missing, n)
 		}
 	}
-	f.Tables = Tables{Groups: at[TableNames[0]], Ledger: at[TableNames[1]], Moves: at[TableNames[2]], Reports: at[ReportsName]}
+	f.Tables = Tables{Groups: at[TableNames[0]], Ledger: at[TableNames[1]], Moves: at[TableNames[2]], Reports: at[ReportsName], Letters: at[LettersName]}
 	if f.Groups == "" {
 		return f, nil
 	}

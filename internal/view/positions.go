@@ -27,6 +27,8 @@ type Positions struct {
 	Reported *bool `json:"reported"`
 	// Refused is why the ledger's server takes no writes, so that no worker can commit; null: nothing is known of it.
 	Refused *Refusal `json:"refused"`
+	// DeadLetters is how many of the group's dead letters wait; null: the ledger keeps none, or did not answer.
+	DeadLetters Number `json:"dead_letters"`
 
 	Topics   []admin.ViewTopic `json:"-"`
 	Clock    text.Clock        `json:"-"` // how times are printed
@@ -39,6 +41,13 @@ type Positions struct {
 type Refusal struct {
 	Code   string `json:"code"`
 	Reason string `json:"reason"`
+}
+
+// CountLetters notes how many dead letters wait, if the ledger says.
+func (p *Positions) CountLetters(n int64, known bool) {
+	if known {
+		p.DeadLetters = Number(n)
+	}
 }
 
 // LedgerName says which ledger it is.
@@ -144,7 +153,7 @@ type LastMove struct {
 func NewPositions(v admin.View, where, form string) Positions {
 	p := Positions{Head: head("offsets show"), Time: Instant{v.At}, Group: v.Group,
 		Ledger: LedgerName{URL: where, ClusterID: Word(v.Snapshot.ClusterID)},
-		Roster: []RosterEntry{}, Positions: make([]Standing, 0, len(v.Standings)), Topics: v.Topics(), Clock: text.ClockAt(v.At), Mirrored: v.Mirrored, Lost: v.Lost(), Bare: v.Bare()}
+		Roster: []RosterEntry{}, Positions: make([]Standing, 0, len(v.Standings)), Topics: v.Topics(), Clock: text.ClockAt(v.At), Mirrored: v.Mirrored, Lost: v.Lost(), Bare: v.Bare(), DeadLetters: -1}
 	if id := v.Snapshot.Ledger; id != (fencepost.LedgerID{}) {
 		p.Ledger.ID = Word(id.String())
 	}

@@ -133,6 +133,16 @@ func believing(s *memory.Store, w ledger.Actor, b sink.Commit, near func(held, l
 	return c
 }
 
+// extra passes what is left in front of a letter's record, and writes the letter, in a commit of its own.
+func extra(l sink.Lane, s *memory.Store, w ledger.Actor, d ledger.DeadLetter) {
+	snap, _ := s.Read(context.Background(), w.Group)
+	c := sinktest.Commit(sinktest.Span{TopicPartition: d.TopicPartition, Held: snap.Positions[d.TopicPartition], Until: d.Offset + 1, Rows: []fencepost.Offset{}})
+	c.Dead = []ledger.DeadLetter{d}
+	if err := l.Commit(context.Background(), w, c); err != nil {
+		panic(err)
+	}
+}
+
 // wrong is a broken store with the demand that must find it.
 type wrong struct {
 	name, found string
@@ -370,6 +380,43 @@ var breaks = []wrong{
 			}
 		}
 		return snap, err
+	}}},
+	{"drops what is dead", "letters-are-in-the-commit", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
+		b.Dead = nil
+		return l.Commit(ctx, w, b)
+	}}},
+	{"keeps the letters of a commit that is refused", "letters-are-in-the-commit", broken{commit: func(l sink.Lane, s *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
+		err := l.Commit(ctx, w, b)
+		if _, ok := errors.AsType[*ledger.Refused](err); ok && len(b.Dead) > 0 {
+			extra(l, s, w, b.Dead[0])
+		}
+		return err
+	}}},
+	{"takes letters of two incarnations for one", "letters-are-in-the-commit", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
+		b.Dead = slices.Clone(b.Dead)
+		for i := range b.Dead {
+			b.Dead[i].TopicID = fencepost.TopicID{15: 1}
+		}
+		return l.Commit(ctx, w, b)
+	}}},
+	{"replays what is gone", "letters-are-replayed-once", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
+		if err := l.Commit(ctx, w, b); !errors.Is(err, ledger.ErrLetterGone) {
+			return err
+		}
+		return nil
+	}}},
+	{"removes no letter of a commit", "letters-of-records-passed-again-go", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
+		if len(b.Moves) > 0 {
+			b.Removed = nil
+		}
+		return l.Commit(ctx, w, b)
+	}}},
+	{"drops why a commit passes records", "commits-that-say-why-are-kept", broken{commit: func(l sink.Lane, _ *memory.Store, ctx context.Context, w ledger.Actor, b sink.Commit) error {
+		b.Moves = slices.Clone(b.Moves)
+		for i := range b.Moves {
+			b.Moves[i].AtMost, b.Moves[i].Why = 0, ""
+		}
+		return l.Commit(ctx, w, b)
 	}}},
 	{"checks no move", "invalid-moves-are-refused", broken{move: func(s *memory.Store, ctx context.Context, w ledger.Actor, moves []ledger.Move) error {
 		return s.Move(ctx, w, slices.DeleteFunc(slices.Clone(moves), func(m ledger.Move) bool { return m.Validate() != nil }))

@@ -82,7 +82,9 @@ func Run(t *testing.T, f Fixture) {
 }
 
 // ofRows are the demands that say nothing about moves.
-var ofRows = []string{"rejected-rows-leave-nothing", "every-type", "text-that-is-not-utf-8", "deletes-by-key", "deletes-after-an-unknown-outcome", "deletes-like-a-map"}
+var ofRows = []string{"rejected-rows-leave-nothing", "every-type", "text-that-is-not-utf-8", "deletes-by-key", "deletes-after-an-unknown-outcome", "deletes-like-a-map",
+	"what-is-tried-leaves-nothing", "letters-are-in-the-commit", "letters-of-a-lost-answer-are-one", "letters-are-replayed-once", "letters-of-records-passed-again-go",
+	"letters-are-discarded"}
 
 // demands are the subtests, in the order in which a new connector best learns to pass them.
 var demands = []struct {
@@ -137,4 +139,11 @@ var demands = []struct {
 	{"looking-makes-nothing", looking},
 	{"groups-are-listed", groupsListed},
 	{"topics-that-differ-in-case", topicsByCase},
+	{"letters-are-in-the-commit", lettersCommit},
+	{"letters-of-a-lost-answer-are-one", lettersLost},
+	{"letters-are-replayed-once", lettersReplayed},
+	{"letters-of-records-passed-again-go", lettersRemoved},
+	{"letters-are-discarded", lettersDiscarded},
+	{"what-is-tried-leaves-nothing", tried},
+	{"commits-that-say-why-are-kept", reasonsKept},
 }

@@ -5,12 +5,13 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/decode/protobuf"
 	"github.com/fencepost/fencepost/decode/registry"
 )
 
 // decoder makes the decoder that the file describes. unknown is called with each field that the schema does not take, once;
-// fill receives what the first records fill. Both may be nil. schemas is asked for the ids of records; nil for a decoder that decodes nothing.
-func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas registry.Schemas) (decode.Factory, error) {
+// fill receives what the first records fill. Both may be nil. schemas has the schemas of records; nil for a decoder that decodes nothing.
+func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas *schemas) (decode.Factory, error) {
 	if f.Decode == "raw" {
 		column := decode.RawColumn()
 		if len(f.Schema) == 1 {
@@ -23,16 +24,25 @@ func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas re
 		config.UnknownFields = decode.RefuseUnknown
 	}
 	config.Tombstone = map[string]decode.Tombstone{"skip": decode.SkipTombstone, "nulls": decode.NullsTombstone}[f.Tombstone]
-	for _, c := range f.Schema {
-		unit, _ := decode.ParseUnit(c.Unit)
-		config.Fields = append(config.Fields, decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit,
-			Missing: c.Missing.rule(c.Type), Mismatch: c.Mismatch.rule(c.Type)})
+	config.Fields = f.fields()
+	if f.Decode == "protobuf" && schemas != nil {
+		return protobuf.New(schemas.protobuf(f, config))
 	}
-	factory, err := decode.JSON(config)
-	if err != nil || f.Decode == "json" {
+	factory, err := decode.JSON(config) // whose columns are those of every format
+	if err != nil || f.Decode == "json" || schemas == nil {
 		return factory, err
 	}
-	return registry.JSONSchema(f.Registry.Framing(), schemas, factory), nil
+	return registry.JSONSchema(f.Registry.Framing(), schemas.registry, factory), nil
+}
+
+// fields are the columns in the decoder's words.
+func (f *File) fields() (fields []decode.Field) {
+	for _, c := range f.Schema {
+		unit, _ := decode.ParseUnit(c.Unit)
+		fields = append(fields, decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit,
+			Missing: c.Missing.rule(c.Type), Mismatch: c.Mismatch.rule(c.Type)})
+	}
+	return fields
 }
 
 // rule is a stance in the decoder's words. A value is JSON there; here a text needs no quotes.

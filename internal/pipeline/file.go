@@ -38,10 +38,11 @@ type File struct {
 	Group  fencepost.Group
 	Source kinds.Source
 
-	Decode        string   // json, raw or json_schema
+	Decode        string   // json, raw, json_schema or protobuf
 	Schema        []Column // in the order of the file; for raw, empty or one
 	RefuseUnknown bool     // unknown_fields: error
 	Tombstone     string   // of a record without a value: park, skip or nulls; for JSON
+	Protobuf      kinds.Protobuf
 	Registry      kinds.Registry
 
 	Sink        kinds.Named[kinds.Sink]
@@ -164,6 +165,7 @@ func readFile(r *keys.Reader, name string) *File {
 		Schema:        keys.Value[[]Column](r, "schema"),
 		RefuseUnknown: keys.Get[string](r, "unknown_fields") == "error",
 		Tombstone:     keys.Get[string](r, "tombstone"),
+		Protobuf:      kinds.ReadProtobuf(r),
 		Registry:      kinds.ReadRegistry(r),
 		Sink:          first(kinds.Sinks.Read(r)),
 		Ledger:        first(kinds.Ledgers.Read(r)),
@@ -228,11 +230,16 @@ func (f *File) Line(path string) string {
 
 // NoRow reports whether a record makes no row, by the rule of the file: an audit misses none there.
 func (f *File) NoRow(r *fencepost.Record) bool {
-	return f.isJSON() && f.Tombstone == "skip" && r.Value == nil
+	return f.hasFields() && f.Tombstone == "skip" && r.Value == nil
 }
 
-// isJSON reports whether records are JSON objects, with or without a schema's id.
-func (f *File) isJSON() bool { return f.Decode == "json" || f.Decode == "json_schema" }
+// hasFields reports whether records have fields that columns are made of.
+func (f *File) hasFields() bool { return f.Decode != "raw" }
+
+// isFramed reports whether records name their schemas.
+func (f *File) isFramed() bool {
+	return f.Decode == "json_schema" || f.Decode == "protobuf" && f.Protobuf.File == ""
+}
 
 // Topic is how messages name what the source reads.
 func (f *File) Topic() string {

@@ -108,6 +108,9 @@ func fields(f File) string {
 	if len(f.Registry.URLs) > 0 {
 		apart += fmt.Sprintf("registry   %+v\n", f.Registry)
 	}
+	if f.Protobuf != (kinds.Protobuf{}) {
+		apart += fmt.Sprintf("protobuf   %+v\n", f.Protobuf)
+	}
 	return apart + fmt.Sprintf("group      %s\nsource     %+v\ndecode     %s, refuse unknown %t, tombstone %s\nschema     %+v\nsink       %s %+v\ninto       %s\nkeep       %s\nbatch      %+v\n"+
 		"rate       %d\npolicy     %+v\nwatch      %s, drain %s, log %s\npromise    %s\nbecause    %s\ncolumns    %v\n",
 		f.Group, f.Source, f.Decode, f.RefuseUnknown, f.Tombstone, f.Schema, f.Sink.Kind, f.Sink.Is, f.About().Into, f.KeepCommits, f.Batch, f.Rate, f.Policy,

@@ -55,7 +55,12 @@ var meanings = map[string]string{
 	"source.sasl.user":       "The user to log in as; PLAIN and SCRAM.",
 
 	"decode": "json takes objects, exactly: duplicates, large integers and escapes included. raw puts the whole value into one column. json_schema is json behind the id " +
-		"of a schema, as serializers of a schema registry write it.",
+		"of a schema, as serializers of a schema registry write it. protobuf takes messages: bare ones of protobuf.file, or such behind the id of a schema.",
+
+	"protobuf.file": "The schema of records that are bare messages: X.proto as text, which may import the files of its folder, or descriptors in any other file, as " +
+		"protoc --descriptor_set_out=X.desc --include_imports writes them. Empty: each record names its schema, and registry is asked for it.",
+	"protobuf.message": "The message that records are, by its full name or by one that no other message of the schema has. Empty: the only message of protobuf.file, or what each record says. With " +
+		"registry, a record of another message is a bad record.",
 
 	"registry.url": "Where the schema registry is. Of a list, the first one that answers is asked. Of Apicurio it is its API for Confluent's clients, http://HOST:8080/apis/ccompat/v7; its own " +
 		"API is found from there.",
@@ -110,7 +115,7 @@ var examples = map[string]string{
 	"group": "flights", "source.topics": "[flights]", "source.partitions": `["flights:0-3"]`, "source.instance_id": "${HOSTNAME}",
 	"source.tls.ca": "/etc/kafka/ca.pem", "source.tls.cert": "/etc/kafka/etl.pem", "source.tls.key": "/etc/kafka/etl.key",
 	"source.tls.server_name": "kafka.example.org", "registry.tls.ca": "/etc/registry/ca.pem", "registry.tls.cert": "/etc/registry/etl.pem", "registry.tls.key": "/etc/registry/etl.key",
-	"registry.tls.server_name": "registry.example.org", "registry.subject": "org.example.Flight", "source.sasl.user": "etl",
+	"registry.tls.server_name": "registry.example.org", "registry.subject": "org.example.Flight", "protobuf.file": "flight.proto", "protobuf.message": "example.Flight", "source.sasl.user": "etl",
 	"schema": "{origin: text, delay: int, at: {type: timestamp, from: time.utc, unit: ms}}",
 	"ledger": "{sqlite: {path: ledger.db}}", "mirror": "{redis: {addr: localhost:6379, key: spark:flights}}", "rate": "50000",
 	"policy":  "{aged_out: earliest, truncated: divergence}",

@@ -197,7 +197,7 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 			found = append(found, fencepost.Finding{Subject: "records", Code: "record-refused", Key: "schema." + spec.Name,
 				Text: fmt.Sprintf("column %s: null in %s of %s, the first is %s, and the table takes none there", spec.Name, text.Count(c.null), of, c.firstNull),
 				Help: fmt.Sprintf("let column %s of the table take null; or missing: VALUE in schema, for a field that is not there", spec.Name)})
-		case c.filled == 0 && s.file.isJSON():
+		case c.filled == 0 && s.file.hasFields():
 			about, help, there := s.lost(s.file.Schema[k])
 			switch {
 			case help != "":

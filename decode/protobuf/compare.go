@@ -33,7 +33,7 @@ func Compare(m protoreflect.MessageDescriptor, fields []decode.Field) (faults []
 		case l.astray != "":
 			fault("from", l.astray, "end the path there, with type: json")
 		case l.step == nil && c.Field.Missing == (decode.Rule{}):
-			fault("from", fmt.Sprintf("message %s has no field for it", m.FullName()), "its fields are "+fieldNames(m)+"; or missing: null")
+			fault("from", fmt.Sprintf("message %s has no field for it", m.FullName()), "its fields are "+drafts(m)+"; or missing: null")
 		case l.step != nil && !l.step.fits(l.isMany, c.Type, c.Unit):
 			fault("type", fmt.Sprintf("%s does not fit %s", l.step.word(l.isMany), c.Type), "one of: "+strings.Join(l.step.types(l.isMany), " "))
 		}
@@ -61,16 +61,16 @@ func (l *leaf) end() end {
 	return l.pick.rest.end()
 }
 
-// fieldNames are the names of the first fields of a message.
-func fieldNames(m protoreflect.MessageDescriptor) string {
-	var names []string
-	for i := range m.Fields().Len() {
+// drafts are the first fields of a message, each with the type of a column that holds it.
+func drafts(m protoreflect.MessageDescriptor) string {
+	var all []string
+	for i, c := range Columns(m) {
 		if i == 10 {
-			return strings.Join(names, ", ") + ", ..."
+			return strings.Join(all, ", ") + ", ..."
 		}
-		names = append(names, string(m.Fields().Get(i).Name()))
+		all = append(all, string(m.Fields().Get(i).Name())+": "+c.Type.String())
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(all, ", ")
 }
 
 // word is what the values of a field are, for people.

@@ -73,11 +73,11 @@ func TestCompare(t *testing.T) {
 		got = append(got, f.Key+": "+f.Error())
 	}
 	want := []string{
-		"from: c1: message f.M has no field for it: its fields are n, o, yes, s, color, many, map, in, w, x, ...; or missing: null",
+		"from: c1: message f.M has no field for it: its fields are n: int, o: int, yes: bool, s: text, color: text, many: json, map: json, in: json, w: int, x: int, ...; or missing: null",
 		"from: c3: n is an int32, where the path goes on: end the path there, with type: json",
 		"type: c4: a string does not fit int: one of: text timestamp decimal json bytes date time uuid",
 		"type: c5: an int32 does not fit text: one of: int float timestamp with unit decimal json date with unit time with unit",
-		"from: c7: message f.M has no field for it: its fields are n, o, yes, s, color, many, map, in, w, x, ...; or missing: null",
+		"from: c7: message f.M has no field for it: its fields are n: int, o: int, yes: bool, s: text, color: text, many: json, map: json, in: json, w: int, x: int, ...; or missing: null",
 		"type: c8: a list does not fit text: one of: json",
 		"type: c9: message google.protobuf.Timestamp does not fit int: one of: timestamp json",
 	}

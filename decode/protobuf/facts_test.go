@@ -187,7 +187,7 @@ func decodeText(t *testing.T, text, name, columns, value string) string {
 }
 
 // fieldsOf reads PATH:TYPE between blanks.
-func fieldsOf(t *testing.T, columns string) (fields []decode.Field) {
+func fieldsOf(t testing.TB, columns string) (fields []decode.Field) {
 	t.Helper()
 	for i, c := range strings.Fields(columns) {
 		path, word, _ := strings.Cut(c, ":")

@@ -211,7 +211,7 @@ func decoded(d fencepost.Decoder, columns []fencepost.Column, value []byte) (row
 		switch {
 		case !errors.As(err, &b) || b.Code != decode.Undecodable:
 			return nil, fmt.Errorf("another error: %w", err)
-		case strings.Contains(b.Reason, " is no Root at byte "):
+		case strings.Contains(b.Reason, " is no ") && strings.Contains(b.Reason, " at byte "):
 			return nil, fmt.Errorf("%w: %s", errUndecodable, b.Reason)
 		case strings.HasSuffix(b.Reason, "is missing"):
 			return nil, errMissing

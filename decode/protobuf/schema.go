@@ -25,6 +25,9 @@ type Schema struct {
 	Files []protoreflect.FileDescriptor
 }
 
+// Message is the descriptor of a message.
+type Message = protoreflect.MessageDescriptor
+
 // Source is one file of a schema: as text, or as a descriptor.
 type Source struct {
 	Text       string

@@ -22,7 +22,7 @@ import (
 )
 
 // subjects are the lines of a check, in the order in which people read them.
-var subjects = []string{"file", "brokers", "topic", "group", "registry", "records", "database", "ledger", "mirror", "positions", "trial"}
+var subjects = []string{"file", "brokers", "topic", "group", "registry", "schema", "records", "database", "ledger", "mirror", "positions", "trial"}
 
 // Report is what a check found.
 type Report struct {
@@ -79,7 +79,7 @@ func Check(ctx context.Context, f *File, timeout time.Duration) (Report, error) 
 				r.Findings = append(r.Findings, one)
 			}
 		}
-		if len(r.Findings) == n && subject != "positions" && subject != "mirror" && (subject != "registry" || o.registry != nil) { // a new group has none; not every file has mirrors or a registry
+		if len(r.Findings) == n && subject != "positions" && subject != "mirror" && (subject != "registry" || o.schemas.registry != nil) && (subject != "schema" || o.schemas.file != nil) { // a new group has none; not every file has mirrors, a registry or a schema
 			r.Unasked = append(r.Unasked, subject)
 		}
 	}
@@ -115,7 +115,7 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 	all.Go(func() { mirrors = o.checkMirrors(ctx) })
 	all.Go(func() { schemas = o.checkRegistry(ctx) })
 	all.Wait()
-	found := slices.Concat(source, effects, mirrors, schemas)
+	found := slices.Concat(source, effects, mirrors, schemas, o.checkProtobuf())
 	for i := range found {
 		found[i].Help = codes.RemedyOf(found[i])
 	}

@@ -7,12 +7,13 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/decode/debezium"
+	"github.com/fencepost/fencepost/decode/protobuf"
 	"github.com/fencepost/fencepost/decode/registry"
 )
 
 // decoder makes the decoder that the file describes. unknown is called with each field that the schema does not take, once;
-// fill receives what the first records fill. Both may be nil. schemas is asked for the ids of records; nil for a decoder that decodes nothing.
-func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas registry.Schemas) (decode.Factory, error) {
+// fill receives what the first records fill. Both may be nil. schemas has the schemas of records; nil for a decoder that decodes nothing.
+func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas *schemas) (decode.Factory, error) {
 	if f.Decode == "raw" {
 		column := decode.RawColumn()
 		if len(f.Schema) == 1 {
@@ -26,32 +27,42 @@ func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas re
 	}
 	config.Tombstone = map[string]decode.Tombstone{"skip": decode.SkipTombstone, "nulls": decode.NullsTombstone,
 		"delete": decode.DeleteTombstone}[f.Tombstone]
-	for _, c := range f.Schema {
-		unit, _ := decode.ParseUnit(c.Unit)
-		field := decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit,
-			Missing: c.Missing.rule(c.Type), Mismatch: c.Mismatch.rule(c.Type)}
-		field.Encoding, field.Scale = c.encoding(f.enveloped())
-		config.Fields = append(config.Fields, field)
-	}
+	config.Fields = f.fields()
 	if f.enveloped() {
 		return debezium.New(debezium.Config{Decode: config, Key: f.sinkKey(), Schema: f.Envelope == debeziumSchema, Values: f.format(schemas), Keys: decode.JSON})
 	}
 	return f.format(schemas)(config)
 }
 
-// format makes the decoders of values with named fields.
-func (f *File) format(schemas registry.Schemas) func(decode.Config) (decode.Factory, error) {
-	switch f.Decode {
-	case "csv":
+// fields are the columns in the decoder's words.
+func (f *File) fields() (fields []decode.Field) {
+	for _, c := range f.Schema {
+		unit, _ := decode.ParseUnit(c.Unit)
+		field := decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit,
+			Missing: c.Missing.rule(c.Type), Mismatch: c.Mismatch.rule(c.Type)}
+		field.Encoding, field.Scale = c.encoding(f.enveloped())
+		fields = append(fields, field)
+	}
+	return fields
+}
+
+// format makes the decoders of values with named fields. Without schemas, for a decoder that decodes nothing, it is JSON's, whose
+// columns are those of every format.
+func (f *File) format(schemas *schemas) func(decode.Config) (decode.Factory, error) {
+	switch {
+	case f.Decode == "csv":
 		return f.CSV.decoder
-	case "json_schema":
+	case schemas == nil:
+	case f.Decode == "json_schema":
 		return func(c decode.Config) (decode.Factory, error) {
 			factory, err := decode.JSON(c)
 			if err != nil {
 				return nil, err
 			}
-			return registry.JSONSchema(f.Registry.Framing(), schemas, factory), nil
+			return registry.JSONSchema(f.Registry.Framing(), schemas.registry, factory), nil
 		}
+	case f.Decode == "protobuf":
+		return func(c decode.Config) (decode.Factory, error) { return protobuf.New(schemas.protobuf(f, c)) }
 	}
 	return decode.JSON
 }

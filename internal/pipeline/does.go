@@ -26,6 +26,9 @@ func (f *File) Does() []ledger.Part {
 	if f.Registry.Form != registry.Confluent {
 		decode += ", form " + f.Registry.Form.String()
 	}
+	if f.Protobuf.Message != "" {
+		decode += ", message " + f.Protobuf.Message
+	}
 	if f.RefuseUnknown {
 		decode += ", unknown fields refused"
 	}

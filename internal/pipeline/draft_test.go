@@ -27,11 +27,15 @@ var commented = regexp.MustCompile(`(?m)^( *)# ([a-z_]+: .*)$`)
 // TestDraftIsAccepted: the reader accepts a draft unchanged, and with any one of its "#" taken away, whose default
 // then changes nothing.
 func TestDraftIsAccepted(t *testing.T) {
-	for _, name := range append(Sinks(), "registry") {
+	for _, name := range append(Sinks(), "registry", "protobuf") {
 		sink, draft := name, draftOf(name)
 		if name == "registry" {
 			sink, draft = "sqlite", draftOf("sqlite")
 			draft.Decode = "json_schema"
+		}
+		if name == "protobuf" {
+			sink, draft = "sqlite", draftOf("sqlite")
+			draft.Decode = "protobuf"
 		}
 		text := draft.Text()
 		golden(t, "testdata/draft-"+name+".yaml", text)
@@ -78,7 +82,7 @@ func TestDraftHasEveryKey(t *testing.T) {
 		texts += draftOf(sink).Text()
 	}
 	framed := draftOf("sqlite")
-	framed.Decode = "json_schema"
+	framed.Decode = "protobuf"
 	texts += framed.Text()
 	for i := range fileKeys {
 		if !regexp.MustCompile(`\b` + fileKeys[i].Name() + `:`).MatchString(texts) {

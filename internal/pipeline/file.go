@@ -39,11 +39,12 @@ type File struct {
 	Source kinds.Source
 
 	Envelope      string   // around the row: none, debezium or debezium_with_schema
-	Decode        string   // json, csv, raw or json_schema
+	Decode        string   // json, csv, raw, json_schema or protobuf
 	CSV           CSV      // of decode: csv
 	Schema        []Column // in the order of the file; for raw, empty or one
 	RefuseUnknown bool     // unknown_fields: error
 	Tombstone     string   // of a record without a value: park, skip, nulls or delete; not for raw
+	Protobuf      kinds.Protobuf
 	Registry      kinds.Registry
 
 	Sink        kinds.Named[kinds.Sink]
@@ -170,6 +171,7 @@ func readFile(r *keys.Reader, name string) *File {
 		Schema:        keys.Value[[]Column](r, "schema"),
 		RefuseUnknown: keys.Get[string](r, "unknown_fields") == "error",
 		Tombstone:     keys.Get[string](r, "tombstone"),
+		Protobuf:      kinds.ReadProtobuf(r),
 		Registry:      kinds.ReadRegistry(r),
 		Sink:          first(kinds.Sinks.Read(r)),
 		Ledger:        first(kinds.Ledgers.Read(r)),
@@ -234,11 +236,16 @@ func (f *File) Line(path string) string {
 
 // NoRow reports whether a record makes no row, by the rule of the file: an audit misses none there.
 func (f *File) NoRow(r *fencepost.Record) bool {
-	return f.Decode != "raw" && (f.Tombstone == "skip" || f.enveloped()) && r.Value == nil
+	return f.hasFields() && (f.Tombstone == "skip" || f.enveloped()) && r.Value == nil
 }
 
-// isJSON reports whether records are JSON objects, with or without a schema's id.
-func (f *File) isJSON() bool { return f.Decode == "json" || f.Decode == "json_schema" }
+// hasFields reports whether records have fields that columns are made of.
+func (f *File) hasFields() bool { return f.Decode != "raw" }
+
+// isFramed reports whether records name their schemas.
+func (f *File) isFramed() bool {
+	return f.Decode == "json_schema" || f.Decode == "protobuf" && f.Protobuf.File == ""
+}
 
 // Topic is how messages name what the source reads.
 func (f *File) Topic() string {

@@ -55,7 +55,7 @@ var meanings = map[string]string{
 	"source.sasl.user":       "The user to log in as; PLAIN and SCRAM.",
 
 	"decode": "json takes objects, exactly: duplicates, large integers and escapes included. csv takes one line a record (RFC 4180). raw puts the whole value into one column. " +
-		"json_schema is json behind the id of a schema, as serializers of a schema registry write it.",
+		"json_schema is json behind the id of a schema, as serializers of a schema registry write it. protobuf takes messages: bare ones of protobuf.file, or such behind the id of a schema.",
 	"csv.delimiter": "The character between two fields, one of ASCII. A tab is written \"\\t\".",
 	"csv.quote":     "The character around a field that holds a delimiter, a line break or a quote; two of them are one within. Empty: no character is a quote.",
 	"csv.header": "The names of a record's fields, in their order; a column takes the field of its name, or of from:, which may be a place too: \"[0]\" is the first. A record has as " +
@@ -63,6 +63,11 @@ var meanings = map[string]string{
 	"csv.null_word": "The field that is null where it is not quoted. Empty: the empty field, as in COPY of Postgres; with a word, such as \\N, an empty field is an empty text.",
 	"csv.trim":      "Blanks and tabs around a field, outside of its quotes, are no part of it.",
 	"csv.bom":       "What a byte order mark in front of a record means: refuse makes the record bad, skip passes over it.",
+
+	"protobuf.file": "The schema of records that are bare messages: X.proto as text, which may import the files of its folder, or descriptors in any other file, as " +
+		"protoc --descriptor_set_out=X.desc --include_imports writes them. Empty: each record names its schema, and registry is asked for it.",
+	"protobuf.message": "The message that records are, by its full name or by one that no other message of the schema has. Empty: the only message of protobuf.file, or what each record says. With " +
+		"registry, a record of another message is a bad record.",
 
 	"registry.url": "Where the schema registry is. Of a list, the first one that answers is asked. Of Apicurio it is its API for Confluent's clients, http://HOST:8080/apis/ccompat/v7; its own " +
 		"API is found from there.",
@@ -123,7 +128,7 @@ var examples = map[string]string{
 	"group": "flights", "source.topics": "[flights]", "source.partitions": `["flights:0-3"]`, "source.instance_id": "${HOSTNAME}",
 	"source.tls.ca": "/etc/kafka/ca.pem", "source.tls.cert": "/etc/kafka/etl.pem", "source.tls.key": "/etc/kafka/etl.key",
 	"source.tls.server_name": "kafka.example.org", "registry.tls.ca": "/etc/registry/ca.pem", "registry.tls.cert": "/etc/registry/etl.pem", "registry.tls.key": "/etc/registry/etl.key",
-	"registry.tls.server_name": "registry.example.org", "registry.subject": "org.example.Flight", "source.sasl.user": "etl",
+	"registry.tls.server_name": "registry.example.org", "registry.subject": "org.example.Flight", "protobuf.file": "flight.proto", "protobuf.message": "example.Flight", "source.sasl.user": "etl",
 	"schema": "{origin: text, delay: int, at: {type: timestamp, from: time.utc, unit: ms}}",
 	"ledger": "{sqlite: {path: ledger.db}}", "mirror": "{redis: {addr: localhost:6379, key: spark:flights}}", "rate": "50000",
 	"policy":   "{aged_out: earliest, truncated: divergence}",

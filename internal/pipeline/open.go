@@ -12,7 +12,6 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
-	"github.com/fencepost/fencepost/decode/registry"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/codes"
@@ -37,10 +36,10 @@ type Opened struct {
 	Source *kinds.KafkaSource
 	Sink   sink.Sink
 
-	decoder  decode.Factory
-	registry *registry.Client // nil where the file has none
-	fill     *decode.Fill
-	mirrors  []foreign.LiveLayout
+	decoder decode.Factory
+	schemas *schemas
+	fill    *decode.Fill
+	mirrors []foreign.LiveLayout
 }
 
 // Open makes the connectors that a file names. The caller closes the Sink by Close; the Source ends with Leave, which the
@@ -50,11 +49,11 @@ func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 	if hooks.Empty != nil {
 		fill = decode.NewFill(hooks.Empty)
 	}
-	client, err := f.openRegistry()
+	schemas, err := f.openSchemas()
 	if err != nil {
 		return nil, err
 	}
-	factory, err := f.decoder(hooks.Unknown, fill, client)
+	factory, err := f.decoder(hooks.Unknown, fill, schemas)
 	if err != nil {
 		return nil, fmt.Errorf("make the decoder: %w", err)
 	}
@@ -75,7 +74,7 @@ func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 	if err != nil {
 		return nil, errors.Join(err, sink.Close(), source.Leave(ctx))
 	}
-	return &Opened{File: f, Source: source, Sink: sink, decoder: factory, registry: client, fill: fill, mirrors: mirrors}, nil
+	return &Opened{File: f, Source: source, Sink: sink, decoder: factory, schemas: schemas, fill: fill, mirrors: mirrors}, nil
 }
 
 // DDL is what has to be made before a run: the SQL of the tables, or a user of the least rights. It connects to nothing.
@@ -116,8 +115,8 @@ func (o *Opened) Close() error {
 	if o.fill != nil {
 		o.fill.Close()
 	}
-	if o.registry != nil {
-		o.registry.Close()
+	if o.schemas.registry != nil {
+		o.schemas.registry.Close()
 	}
 	return errors.Join(o.Sink.Close(), closeMirrors(o.mirrors))
 }

@@ -208,7 +208,7 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 				Help: fmt.Sprintf("let column %s of the table take null; or missing: VALUE in schema, for a field that is not there", spec.Name)})
 		case c.filled == 0 && s.file.Decode == "csv":
 			notes = append(notes, spec.Name+" has no value in any of them")
-		case c.filled == 0 && s.file.isJSON():
+		case c.filled == 0 && s.file.hasFields():
 			about, help, there := s.lost(s.file.Schema[k])
 			switch {
 			case help != "":

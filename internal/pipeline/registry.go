@@ -37,18 +37,26 @@ func (f *File) body(r *fencepost.Record) []byte {
 	return frame.Body
 }
 
+// language is what the schemas of the file's decoder are written in.
+func (f *File) language() registry.Type {
+	if f.Decode == "protobuf" {
+		return registry.Protobuf
+	}
+	return registry.JSON
+}
+
 // mostSubjects bounds how many topics a check asks the registry about.
 const mostSubjects = 20
 
 // checkRegistry asks the registry for what it has of each topic.
 func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
-	if o.registry == nil {
+	if o.schemas.registry == nil {
 		return nil
 	}
 	var texts []string
 	var wrong []fencepost.Finding
 	for _, subject := range o.subjects(ctx) {
-		latest, err := o.registry.Latest(ctx, subject)
+		latest, err := o.schemas.registry.Latest(ctx, subject)
 		silent, waits := errors.AsType[*fencepost.Unready](err)
 		switch {
 		case errors.Is(err, registry.ErrNoSubject):
@@ -57,18 +65,21 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 			return []fencepost.Finding{{Subject: "registry", Code: silent.Code, Text: silent.Reason, Key: "registry.url", Silent: silent.Code == registry.Silent}}
 		case err != nil:
 			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "record-undecodable", Text: subject + ": " + err.Error(), Key: "registry", Help: "register its schema with the references that it needs"})
-		case latest.Type != registry.JSON:
+		case latest.Type != o.File.language():
 			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "bad-value", Key: "decode",
-				Text: fmt.Sprintf("%s, version %d, is of type %s, and decode: %s reads JSON", subject, latest.Version, latest.Type, o.File.Decode),
+				Text: fmt.Sprintf("%s, version %d, is of type %s, and decode: %s reads %s", subject, latest.Version, latest.Type, o.File.Decode, o.File.language()),
 				Help: "decode: " + strings.ToLower(latest.Type.String()) + "; or registry.subject, where the schemas of these records are another subject's"})
 		default:
+			if o.File.Decode == "protobuf" {
+				wrong = append(wrong, o.File.compareRegistered(latest)...)
+			}
 			texts = append(texts, fmt.Sprintf("%s has %s, the newest is %d (%s, %s)", subject, text.Plural(latest.Versions, "version"), latest.Version, latest.Type, latest.ID))
 		}
 	}
 	if len(wrong) > 0 {
 		return wrong
 	}
-	return []fencepost.Finding{{Subject: "registry", OK: true, Text: o.registry.URL() + ": " + strings.Join(texts, "; ")}}
+	return []fencepost.Finding{{Subject: "registry", OK: true, Text: o.schemas.registry.URL() + ": " + strings.Join(texts, "; ")}}
 }
 
 // subjects are those of the source's topics, or the one that the file names.

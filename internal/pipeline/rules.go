@@ -225,7 +225,7 @@ func schemaRules(r *keys.Reader, f *File) {
 	switch {
 	case csvRules(r, f):
 		return
-	case f.Decode != "raw" && !there:
+	case f.hasFields() && !there:
 		r.Find("key-missing", keys.Place{Line: 1, Column: 1, Width: 1}, "schema: {COLUMN: text}; fencepost init samples a topic and writes it",
 			"the file has no schema")
 		return
@@ -268,14 +268,30 @@ func envelopeRules(r *keys.Reader, f *File) {
 // registryRules find a decoder without the registry that it needs, and the other way round.
 func registryRules(r *keys.Reader, f *File) {
 	f.Registry.Rules(r)
-	switch framed := f.Decode == "json_schema"; {
+	protobufRules(r, f)
+	switch framed := f.isFramed(); {
 	case framed && !r.Named("registry"):
-		r.Missing("decode", "registry: {url: http://localhost:8081}", "decode: json_schema needs registry")
+		r.Missing("decode", "registry: {url: http://localhost:8081}"+map[string]string{"protobuf": "; or protobuf: {file: X.proto}"}[f.Decode], "decode: %s needs registry", f.Decode)
+	case f.Decode == "protobuf" && !framed && r.Named("registry"):
+		r.Find("bad-value", r.KeyAt("registry"), "leave out protobuf.file, where records name their schemas; or leave out registry, where they are bare messages",
+			"protobuf.file and registry are both there: the schema is of one of them")
 	case !framed && r.Named("registry") && r.Has("decode"):
-		r.Find("bad-value", r.KeyAt("registry"), "decode: json_schema; or leave it out", "decode: %s asks no registry", f.Decode)
-	case framed && (f.Registry.Form == registry.SingleObject || f.Registry.Form == registry.Bare) && r.Has("registry.form"):
+		r.Find("bad-value", r.KeyAt("registry"), "decode: json_schema, or protobuf; or leave it out", "decode: %s asks no registry", f.Decode)
+	case f.Decode == "json_schema" && (f.Registry.Form == registry.SingleObject || f.Registry.Form == registry.Bare) && r.Has("registry.form"):
 		r.Find("bad-value", r.ValueAt("registry.form"), "confluent, apicurio or apicurio_4_bytes; or decode: json, where no id is there",
 			"registry.form: %s names no schema of JSON", f.Registry.Form)
+	}
+}
+
+// protobufRules find keys of Protobuf beside another decoder, and a form that names no schema of it.
+func protobufRules(r *keys.Reader, f *File) {
+	switch {
+	case f.Decode != "protobuf" && r.Named("protobuf") && r.Has("decode"):
+		r.Find("bad-value", r.KeyAt("protobuf"), "decode: protobuf; or leave it out", "decode: %s reads no Protobuf", f.Decode)
+	case f.Decode == "protobuf" && r.Has("registry.form") && f.Registry.Form == registry.SingleObject:
+		r.Find("bad-value", r.ValueAt("registry.form"), "confluent, apicurio or apicurio_4_bytes", "registry.form: %s is Avro's", f.Registry.Form)
+	case f.Decode == "protobuf" && r.Has("registry.form") && f.Registry.Form == registry.Bare:
+		r.Find("bad-value", r.ValueAt("registry.form"), "protobuf: {file: X.proto} in the place of registry", "registry.form: bare names no schema")
 	}
 }
 

@@ -215,7 +215,7 @@ func schemaDraft(_, decode string, columns []keys.DraftColumn) (lines []keys.Lin
 	for _, c := range columns {
 		lines = append(lines, keys.Line{Text: keys.Plain(c.Name) + ": " + columnForm(c), Doc: c.Seen})
 	}
-	if strings.HasPrefix(decode, "json") {
+	if decode != "raw" {
 		lines = append(lines, keys.Line{Text: "# COLUMN: {type: timestamp, from: PATH, unit: ms, missing: error, mismatch: error}"},
 			keys.Line{Text: `#   from: "user.geo.country"  "tags[0]"  '"a.b"' (a dot in the name)  _key  _headers.NAME`},
 			keys.Line{Text: "#   unit, of a time that is a number: " + strings.Join(decoding.Units(), " ")},

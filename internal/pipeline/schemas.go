@@ -1,0 +1,93 @@
+package pipeline
+
+import (
+	"fmt"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/decode/protobuf"
+	"github.com/fencepost/fencepost/decode/registry"
+)
+
+// schemas are where the schemas of records come from.
+type schemas struct {
+	registry *registry.Client // nil: the file has none
+	file     *protobuf.Schema // nil: the file names none
+}
+
+// openSchemas makes what the file's decoder asks for schemas. It connects to nothing.
+func (f *File) openSchemas() (*schemas, error) {
+	client, err := f.openRegistry()
+	if err != nil {
+		return nil, err
+	}
+	s := &schemas{registry: client}
+	if f.Decode != "protobuf" || f.Protobuf.File == "" {
+		return s, nil
+	}
+	if s.file, err = f.Protobuf.Load(); err != nil {
+		return nil, f.faultAt("protobuf.file", err)
+	}
+	if _, err := f.messageOf(s.file); err != nil {
+		return nil, f.faultAt("protobuf.message", fmt.Errorf("protobuf.message: %s: %w", f.Protobuf.File, err))
+	}
+	return s, nil
+}
+
+// protobuf is the decoder's part of the file.
+func (s *schemas) protobuf(f *File, c decode.Config) protobuf.Config {
+	out := protobuf.Config{Config: c, Schema: s.file, Message: f.Protobuf.Message}
+	if s.registry != nil {
+		out.Schemas, out.Framing = s.registry, f.Registry.Framing()
+	}
+	return out
+}
+
+// messageOf is the message that the file takes of a schema.
+func (f *File) messageOf(s *protobuf.Schema) (protobuf.Message, error) {
+	if f.Protobuf.Message == "" {
+		return s.Only()
+	}
+	return s.Message(f.Protobuf.Message)
+}
+
+// checkProtobuf compares the columns with the file's message: what no record can fill is found before one is there.
+func (o *Opened) checkProtobuf() []fencepost.Finding {
+	if o.schemas.file == nil {
+		return nil
+	}
+	m, err := o.File.messageOf(o.schemas.file)
+	if err != nil {
+		return nil // openSchemas has refused it
+	}
+	return o.File.compare(m, "schema")
+}
+
+// compare are the columns that no record of a message can fill.
+func (f *File) compare(m protobuf.Message, subject string) (found []fencepost.Finding) {
+	for _, fault := range protobuf.Compare(m, f.fields()) {
+		found = append(found, fencepost.Finding{Subject: subject, Code: "bad-value", Key: "schema." + fault.Column,
+			Text: "column " + fault.Column + ": " + fault.Reason, Help: fault.Help})
+	}
+	if found == nil && subject == "schema" {
+		return []fencepost.Finding{{Subject: subject, OK: true, Text: fmt.Sprintf("message %s of %s has what the columns take", m.FullName(), f.Protobuf.File)}}
+	}
+	return found
+}
+
+// compareRegistered is compare for the newest schema of a subject. Which of several messages the records are, only these say.
+func (f *File) compareRegistered(r registry.Registered) []fencepost.Finding {
+	s, err := protobuf.FromRegistry(r.Schema)
+	if err != nil {
+		return []fencepost.Finding{{Subject: "registry", Code: "bad-value", Key: "registry", Text: fmt.Sprintf("%s, version %d, is not read: %s", r.Subject, r.Version, err),
+			Help: "register its schema with the references that it needs"}}
+	}
+	m, err := f.messageOf(s)
+	switch {
+	case err != nil && f.Protobuf.Message != "":
+		return []fencepost.Finding{{Subject: "registry", Code: "bad-value", Key: "protobuf.message", Text: fmt.Sprintf("%s, version %d: %s", r.Subject, r.Version, err), Help: "mend protobuf.message"}}
+	case err != nil:
+		return nil
+	}
+	return f.compare(m, "registry")
+}

@@ -10,7 +10,8 @@ import (
 
 // deletesSQL deletes and upserts, as sqlstore has it. MySQL opens a temporary table once in a statement, so that a window finds the last rows.
 // A locking read locks rows in the order in which its join finds them: the keys come first, and a derived table keeps its order only
-// with a LIMIT. Deletes come before upserts: a value that was theirs alone is free again.
+// with a LIMIT. What is not there cannot be locked first: two lanes that meet in such keys may lose a deadlock, and the flush that lost it is sent
+// again at once. Deletes come before upserts, whose order is that of the keys.
 const deletesSQL = "select straight_join count(*) into @fencepost_locked from (select @key from @stage order by @key limit 18446744073709551615) b " +
 	"join @table t force index (@index) on @meets for update; " +
 	"delete t from @last b straight_join @table t force index (@index) on @meets where b.@nth = 1 and b.@delete = 1; " +

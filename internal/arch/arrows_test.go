@@ -52,6 +52,7 @@ var arrows = []arrow{
 	connects("file/...", nil, "github.com/parquet-go/parquet-go/..."),
 	connects("s3/...", nil, "github.com/minio/minio-go/v7/...", "github.com/parquet-go/parquet-go/..."),
 	connects("http/...", nil),
+	{[]string{"decode/shape"}, []string{".", "decode", "internal/expression"}, nil},
 	{[]string{"decode/..."}, []string{".", "decode/..."}, []string{"github.com/hamba/avro/...", "google.golang.org/protobuf/..."}},
 	{[]string{"internal/arch", "internal/manual", "internal/scenarios", "internal/screen", "internal/text"}, nil, nil},
 	{[]string{"internal/codes"}, []string{".", "ledger", "sink"}, nil},

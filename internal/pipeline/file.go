@@ -38,11 +38,12 @@ type File struct {
 	Group  fencepost.Group
 	Source kinds.Source
 
-	Decode        string   // json, csv or raw
-	CSV           CSV      // of decode: csv
-	Schema        []Column // in the order of the file; for raw, empty or one
-	RefuseUnknown bool     // unknown_fields: error
-	Tombstone     string   // of a record without a value: park, skip or nulls; not for raw
+	Decode        string     // json, csv or raw
+	CSV           CSV        // of decode: csv
+	Schema        []Column   // in the order of the file, the computed ones last; for raw, at most one that is not computed
+	RefuseUnknown bool       // unknown_fields: error
+	Where         Expression // of a row that is kept; empty: all are
+	Tombstone     string     // of a record without a value: park, skip or nulls; not for raw
 
 	Sink        kinds.Named[kinds.Sink]
 	Ledger      kinds.Named[kinds.Ledger]   // zero where the sink keeps it
@@ -162,7 +163,8 @@ func readFile(r *keys.Reader, name string) *File {
 		},
 		Decode:        keys.Get[string](r, "decode"),
 		CSV:           readCSV(r),
-		Schema:        keys.Value[[]Column](r, "schema"),
+		Schema:        computedLast(keys.Value[[]Column](r, "schema")),
+		Where:         keys.Value[Expression](r, "where"),
 		RefuseUnknown: keys.Get[string](r, "unknown_fields") == "error",
 		Tombstone:     keys.Get[string](r, "tombstone"),
 		Sink:          first(kinds.Sinks.Read(r)),
@@ -226,9 +228,25 @@ func (f *File) Line(path string) string {
 	return ""
 }
 
-// NoRow reports whether a record makes no row, by the rule of the file: an audit misses none there.
-func (f *File) NoRow(r *fencepost.Record) bool {
-	return f.Decode != "raw" && f.Tombstone == "skip" && r.Value == nil
+// NoRow makes a function that reports whether a record makes no row, by the rules of the file: an audit misses none there. The function
+// is for one goroutine. nil: each record makes one.
+func (f *File) NoRow() func(*fencepost.Record) bool {
+	if f.Where.Text == "" && (f.Decode == "raw" || f.Tombstone != "skip") {
+		return nil
+	}
+	factory, err := f.decoder(nil, nil)
+	if err != nil {
+		return nil // Parse has refused such a file
+	}
+	decoder := factory()
+	row := columnsOf(decoder)
+	return func(r *fencepost.Record) bool {
+		err := decoder.Decode(r, row)
+		for i := range row {
+			row[i].Truncate(0)
+		}
+		return errors.Is(err, fencepost.ErrNoRow)
+	}
 }
 
 // Topic is how messages name what the source reads.

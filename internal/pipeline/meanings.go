@@ -62,8 +62,10 @@ var meanings = map[string]string{
 	"csv.null_word": "The field that is null where it is not quoted. Empty: the empty field, as in COPY of Postgres; with a word, such as \\N, an empty field is an empty text.",
 	"csv.trim":      "Blanks and tabs around a field, outside of its quotes, are no part of it.",
 	"csv.bom":       "What a byte order mark in front of a record means: refuse makes the record bad, skip passes over it.",
-	"schema": "The columns: a name and a type, or {type: int, from: PATH, missing: error, mismatch: error, unit: ms}. Types are text int float bool timestamp decimal " +
+	"schema": "The columns: a name and a type, or {type: int, from: PATH, missing: error, mismatch: error, unit: ms}; or {type: int, expr: \"delay * 60\"}, a column that is computed, behind the others. Types are text int float bool timestamp decimal " +
 		"json bytes date time uuid. A name may not begin with _.",
+	"where": "A condition over the columns and the metadata columns: a record for which it does not hold makes no row, and counts as applied. One over a null does not hold, as in SQL. " +
+		"The language is that of reference/expressions.md.",
 	"unknown_fields": "What a field of a record means that no column takes: ignore reports each name once, error parks the partition.",
 	"tombstone":      "What a record without a value means: park stops its partition, skip makes no row of it, nulls makes a row in which every column of the schema is null.",
 

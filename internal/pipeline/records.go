@@ -29,6 +29,7 @@ type sampled struct {
 	row      []fencepost.Column
 	columns  []sampledColumn
 	n, bad   int
+	dropped  int // by where, and tombstones that are skipped
 	bytes    int
 	firstBad string           // place and reason
 	values   []map[string]any // some of them, for where a field may be
@@ -123,6 +124,7 @@ func (s *sampled) see(r *fencepost.Record) {
 		}
 	}()
 	if errors.Is(err, fencepost.ErrNoRow) {
+		s.dropped++
 		return
 	}
 	s.n++
@@ -168,6 +170,9 @@ func (c *sampledColumn) see(row *fencepost.Column, place string) {
 
 // findings says what is wrong, or that all is well, with notes.
 func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
+	if s.n == 0 && s.dropped > 0 {
+		return []fencepost.Finding{{Subject: "records", OK: true, Text: fmt.Sprintf("none of %s makes a row, by where or tombstone", text.Plural(s.dropped, "record"))}}
+	}
 	if s.n == 0 {
 		return []fencepost.Finding{{Subject: "records", OK: true, Text: "none yet: nothing is known of them"}}
 	}
@@ -181,6 +186,9 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 		of += " that decode" // what the others have in a column is not known
 	}
 	var notes []string
+	if s.dropped > 0 {
+		notes = append(notes, text.Plural(s.dropped, "record")+" besides: no row, by where or tombstone")
+	}
 	for k := range s.row {
 		c, spec := &s.columns[k], s.row[k]
 		switch {
@@ -189,7 +197,7 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 			found = append(found, fencepost.Finding{Subject: "records", Code: "record-refused", Key: "schema." + spec.Name,
 				Text: fmt.Sprintf("column %s: null in %s of %s, the first is %s, and the table takes none there", spec.Name, text.Count(c.null), of, c.firstNull),
 				Help: fmt.Sprintf("let column %s of the table take null; or missing: VALUE in schema, for a field that is not there", spec.Name)})
-		case c.filled == 0 && s.file.Decode == "csv":
+		case c.filled == 0 && k < len(s.file.Schema) && (s.file.Decode == "csv" || s.file.Schema[k].Expr.Text != ""):
 			notes = append(notes, spec.Name+" has no value in any of them")
 		case c.filled == 0 && s.file.Decode == "json":
 			about, help, there := s.lost(s.file.Schema[k])

@@ -362,5 +362,5 @@ func (t *Target) AuditOptions() admin.AuditOptions {
 		return admin.AuditOptions{}
 	}
 	sink := t.File.About()
-	return admin.AuditOptions{KeepsCommits: t.File.KeepCommits != ledger.KeepNone, Upserts: sink.Upserts, Table: sink.Audited, NoRow: t.File.NoRow}
+	return admin.AuditOptions{KeepsCommits: t.File.KeepCommits != ledger.KeepNone, Upserts: sink.Upserts, Table: sink.Audited, NoRow: t.File.NoRow()}
 }

@@ -357,7 +357,16 @@ const (
 	MetaHeaders   = "_headers"   // JSON: [["key","base64 of the value or null"], ...]
 )
 
-// MetaColumns lists the metadata columns with their types.
+// MetaOp is the column of what a record does to the row of its key, as Debezium has it: c (create), u (update), r (read, in a
+// snapshot) or d (delete). Text, never null. A batch has it only where its decoder makes it. A sink that upserts by a key deletes
+// the key's row for d, whose other columns are null, and takes the others as an upsert; of several rows of one key the last one
+// decides. Any other sink takes it as a column like those of the schema, where it has such a column.
+const MetaOp = "_op"
+
+// OpDelete is the value of MetaOp for a row that is deleted.
+const OpDelete = "d"
+
+// MetaColumns lists the metadata columns that every record has, with their types.
 func MetaColumns() []ColumnSpec {
 	return []ColumnSpec{{Name: MetaTopic, Type: Text}, {Name: MetaPartition, Type: Int}, {Name: MetaOffset, Type: Int}, {Name: MetaTimestamp, Type: Timestamp},
 		{Name: MetaKey, Type: Bytes}, {Name: MetaHeaders, Type: JSON}}

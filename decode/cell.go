@@ -357,6 +357,13 @@ func (c *Cell) ofRecord(r *fencepost.Record, col *fencepost.Column) error {
 	case fencepost.MetaTopic:
 		col.AppendBytes([]byte(r.Topic))
 		return nil
+	case fencepost.MetaOp:
+		if r.Value == nil {
+			col.AppendText(fencepost.OpDelete)
+		} else {
+			col.AppendText("u")
+		}
+		return nil
 	case fencepost.MetaPartition:
 		col.AppendInt(int64(r.Partition))
 		return nil

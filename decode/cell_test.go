@@ -166,3 +166,27 @@ func TestRulesOfACell(t *testing.T) {
 		t.Errorf("columns that nothing fills (-want +got):\n%s", d)
 	}
 }
+
+// A tombstone is a delete: a row of nulls but for what is of the record itself, with d for what it does to its key.
+func TestATombstoneIsADelete(t *testing.T) {
+	make, err := JSON(Config{Tombstone: DeleteTombstone, Fields: []Field{{Column: "id", Type: fencepost.Int, From: "_key"}, {Column: "n", Type: fencepost.Int}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := make()
+	var columns []fencepost.Column
+	for _, c := range d.Columns() {
+		columns = append(columns, fencepost.Column{Name: c.Name, Type: c.Type})
+	}
+	for _, r := range []fencepost.Record{{Key: []byte("1"), Value: []byte(`{"n":5}`)}, {Key: []byte("1")}} {
+		if err := d.Decode(&r, columns); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(columns) != 3 || columns[2].Name != fencepost.MetaOp || columns[2].Text(0) != "u" || columns[2].Text(1) != fencepost.OpDelete {
+		t.Fatalf("what the records do: %+v", columns[2])
+	}
+	if columns[0].Int(1) != 1 || !columns[1].Null(1) || columns[1].Int(0) != 5 {
+		t.Errorf("got %d and null %t, want the key and a null", columns[0].Int(1), columns[1].Null(1))
+	}
+}

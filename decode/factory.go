@@ -50,6 +50,7 @@ func checkColumns(columns []fencepost.ColumnSpec) error {
 		switch {
 		case c.Name == "":
 			fault(c, "name", fmt.Sprintf("column %d has no name", i+1), "give it one")
+		case c.Name == fencepost.MetaOp && c.Type == fencepost.Text:
 		case c.Name[0] == '_':
 			fault(c, "name", "names with _ in front are kept for the metadata columns",
 				"call it "+strings.TrimLeft(c.Name, "_")+" and set from: "+c.Name)

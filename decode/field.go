@@ -43,9 +43,10 @@ type Tombstone uint8
 
 // What may become of a record without a value.
 const (
-	BadTombstone   Tombstone = iota // the record is bad
-	SkipTombstone                   // it makes no row: fencepost.ErrNoRow
-	NullsTombstone                  // a row of nulls, whatever Missing says
+	BadTombstone    Tombstone = iota // the record is bad
+	SkipTombstone                    // it makes no row: fencepost.ErrNoRow
+	NullsTombstone                   // a row of nulls, whatever Missing says
+	DeleteTombstone                  // the same with d in fencepost.MetaOp, a last column of Text that every other record has with u
 )
 
 // Field makes one column of one field.

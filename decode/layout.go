@@ -11,6 +11,9 @@ type Layout struct {
 
 // NewLayout checks a schema. Its error joins one *FieldError for each error.
 func NewLayout(c Config) (*Layout, error) {
+	if c.Tombstone == DeleteTombstone {
+		c.Fields = append(c.Fields[:len(c.Fields):len(c.Fields)], Field{Column: fencepost.MetaOp, Type: fencepost.Text, From: fencepost.MetaOp})
+	}
 	columns := make([]fencepost.ColumnSpec, len(c.Fields))
 	for i, f := range c.Fields {
 		columns[i] = fencepost.ColumnSpec{Name: f.Column, Type: f.Type, Default: f.Missing.kind == ruleAbsent}
@@ -61,7 +64,7 @@ func (r *Row) Empty(rec *fencepost.Record, columns []fencepost.Column) error {
 	switch r.layout.config.Tombstone {
 	case SkipTombstone:
 		return fencepost.ErrNoRow
-	case NullsTombstone:
+	case NullsTombstone, DeleteTombstone:
 		for k := range r.Cells {
 			c := &r.Cells[k]
 			if c.from.Meta == "" {

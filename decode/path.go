@@ -80,7 +80,7 @@ func cutName(text string) (name, rest string, err error) {
 }
 
 func isMeta(name string) bool {
-	return slices.ContainsFunc(fencepost.MetaColumns(), func(c fencepost.ColumnSpec) bool { return c.Name == name })
+	return name == fencepost.MetaOp || slices.ContainsFunc(fencepost.MetaColumns(), func(c fencepost.ColumnSpec) bool { return c.Name == name })
 }
 
 // ofRecord is a path that begins with the name of a metadata column.
@@ -122,9 +122,9 @@ func (f *Field) checkFrom() (reason, help string) {
 	}
 	is := func(types ...fencepost.Type) bool { return slices.Contains(types, f.Type) }
 	switch p.Meta {
-	case fencepost.MetaTopic:
+	case fencepost.MetaTopic, fencepost.MetaOp:
 		if !is(fencepost.Text) {
-			return "a topic is a text", "type: text"
+			return p.Meta[1:] + " is a text", "type: text"
 		}
 	case fencepost.MetaPartition, fencepost.MetaOffset:
 		if !is(fencepost.Int) {

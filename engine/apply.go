@@ -101,7 +101,7 @@ func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll ui
 			if p.Runs() && v.weaker() {
 				weak = append(weak, p.Topic)
 			}
-			if !p.Probing() && (p.Runs() || !p.SameStop(&was)) { // a bad record that is tried again is reported when it goes in
+			if !p.Probing() && !p.Held() && (p.Runs() || !p.SameStop(&was)) { // a record that is tried again is reported when it goes in
 				reconciled = append(reconciled, Reconciliation{TopicPartition: p.TopicPartition, Verdict: v.Verdict,
 					Offset: p.Done().Offset, Running: p.Runs(), Reason: v.Reason})
 			}

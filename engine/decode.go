@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine/internal/assignment"
@@ -24,15 +27,20 @@ func (e *Engine) columns(d fencepost.Decoder) []fencepost.Column {
 	return cols
 }
 
+// schemaPatience is how long the records of one batch wait in place for schemas that are on their way. What takes longer makes
+// its partition wait, and not those beside it.
+const schemaPatience = time.Second
+
 // decode turns the entries of w.takes into rows, one segment a partition. A record that cannot be decoded ends its
-// partition's segment in front of it, and parks the partition.
-func (l *lane) decode(w *work) {
+// partition's segment in front of it, and parks the partition; one that cannot be decoded yet makes it wait.
+func (l *lane) decode(ctx context.Context, w *work) {
+	l.until = time.Time{}
 	w.batch.Reset()
 	w.moves, w.parts, w.sessions = w.moves[:0], w.parts[:0], w.sessions[:0]
 	for i := range w.claims {
 		t := &w.claims[i]
 		lo := len(w.batch.Offsets)
-		next, bad, at := l.rows(&w.batch, t)
+		next, bad, at := l.rows(ctx, &w.batch, t)
 		recycle(t.Spans)
 		l.e.rate.back(t.Records - (len(w.batch.Offsets) - lo))
 		if bad == nil || next.Offset > t.From.Offset {
@@ -51,11 +59,22 @@ func (w *work) add(t *claimed, next ledger.Position, lo int) {
 	w.parts, w.sessions = append(w.parts, t.p), append(w.sessions, t.Session)
 }
 
-// reached moves the partition's cut to where its segment ends, or parks it at a bad record.
+// reached moves the partition's cut to where its segment ends, or stops it at a record that cannot be decoded.
 func (l *lane) reached(t *claimed, next ledger.Position, bad error, at fencepost.Offset) {
 	l.mu.Lock()
 	if !t.p.Form(t.Session, next) || bad == nil {
 		l.mu.Unlock()
+		return
+	}
+	if u, ok := errors.AsType[*fencepost.Unready](bad); ok {
+		freed, first := t.p.Hold(at, u.Code, fmt.Sprintf("the record at offset %d cannot be decoded yet: %s", at, u.Reason), time.Now(), l.e.cfg.Watch)
+		_, reason := t.p.Why()
+		l.mu.Unlock()
+		l.e.freed(freed)
+		if first {
+			l.e.emit(Waiting{TopicPartition: t.p.TopicPartition, Reason: reason})
+		}
+		l.e.wakeMonitor()
 		return
 	}
 	reason := bad.Error()
@@ -71,7 +90,7 @@ func (l *lane) reached(t *claimed, next ledger.Position, bad error, at fencepost
 
 // rows appends the data entries of t to the batch. It returns the Position behind the last entry that it passed, and
 // for a bad record its error and offset.
-func (l *lane) rows(b *fencepost.Batch, t *claimed) (ledger.Position, error, fencepost.Offset) {
+func (l *lane) rows(ctx context.Context, b *fencepost.Batch, t *claimed) (ledger.Position, error, fencepost.Offset) {
 	next := t.From
 	r := &l.record
 	*r = fencepost.Record{TopicPartition: t.p.TopicPartition, Headers: r.Headers[:0]}
@@ -84,8 +103,7 @@ func (l *lane) rows(b *fencepost.Batch, t *claimed) (ledger.Position, error, fen
 			s.Records.Read(i, r)
 			if !r.Control {
 				if l.decoder != nil {
-					if err := l.decoder.Decode(r, b.Columns[:cols]); err != nil {
-						b.Truncate(len(b.Offsets))
+					if err := l.row(ctx, b, r, cols); err != nil {
 						if errors.Is(err, fencepost.ErrNoRow) {
 							next.Offset, next.LeaderEpoch = r.Offset+1, r.LeaderEpoch
 							continue
@@ -103,6 +121,33 @@ func (l *lane) rows(b *fencepost.Batch, t *claimed) (ledger.Position, error, fen
 		}
 	}
 	return next, nil, 0
+}
+
+// row decodes one record. It waits in place for a schema that is on its way, for all records of a batch together no longer than
+// schemaPatience. Behind an error nothing of the row is left.
+func (l *lane) row(ctx context.Context, b *fencepost.Batch, r *fencepost.Record, cols int) error {
+	for {
+		err := l.decoder.Decode(r, b.Columns[:cols])
+		if err == nil {
+			return nil
+		}
+		b.Truncate(len(b.Offsets))
+		u, ok := errors.AsType[*fencepost.Unready](err)
+		if !ok || u.Await == nil || !l.await(ctx, u) {
+			return err
+		}
+	}
+}
+
+// await waits for a schema that is on its way. False: the time for it is over.
+func (l *lane) await(ctx context.Context, u *fencepost.Unready) bool {
+	if l.until.IsZero() {
+		l.until = time.Now().Add(schemaPatience)
+	}
+	ctx, cancel := context.WithDeadline(ctx, l.until)
+	defer cancel()
+	u.Await(ctx)
+	return ctx.Err() == nil
 }
 
 func appendMeta(cols []fencepost.Column, r *fencepost.Record) {

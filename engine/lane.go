@@ -53,6 +53,8 @@ type lane struct {
 	queues []batching.Queue // fill's own, as all below
 	counts []int
 	record fencepost.Record // the one being decoded
+
+	until time.Time // until when the batch waits for schemas; zero: it has not waited yet
 }
 
 // work is a batch on its way, with the partitions of its segments.
@@ -158,7 +160,7 @@ func (l *lane) fill(ctx context.Context) {
 		if !l.gather(ctx, w) {
 			return
 		}
-		l.decode(w)
+		l.decode(ctx, w)
 		l.e.freed(w.bytes)
 		if len(w.batch.Segments) == 0 {
 			l.free <- w

@@ -313,12 +313,12 @@ func (r *reporter) stop(p *partition, reasons map[fencepost.TopicPartition]strin
 			at = -1
 		}
 		return ledger.Report{Halt: ledger.HaltParked, Code: code, Reason: reason, Offset: at}
-	case p.Probing() || p.State() == assignment.Pending: // it is being tested, or reconciled: nothing is decided yet
+	case p.Probing() || p.Held() && p.Runs() || p.State() == assignment.Pending: // it is being tested, or reconciled: nothing is decided yet
 		if was := r.kept[p.TopicPartition]; was.Current(p.Done()) {
 			return was
 		}
 	case p.State() == assignment.Waiting:
-		return ledger.Report{Halt: ledger.HaltWaiting, Reason: reason, Offset: -1}
+		return ledger.Report{Halt: ledger.HaltWaiting, Code: code, Reason: reason, Offset: p.HeldAt()}
 	case p.Silent():
 		return ledger.Report{Halt: ledger.HaltWaiting, Reason: reasons[p.TopicPartition], Offset: -1}
 	case p.IsBlocked():

@@ -83,7 +83,7 @@ func (st *Status) count(p *partition) {
 	switch {
 	case p.State() == assignment.Parked || p.Probing():
 		st.Parked++
-	case !p.Runs() || p.Silent():
+	case !p.Runs() || p.Silent() || p.Held():
 		st.Waiting++
 	case p.IsBlocked():
 		st.Blocked++

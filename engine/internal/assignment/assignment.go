@@ -72,13 +72,14 @@ type Partition struct {
 	pausing bool
 	testAt  time.Time // not tested again before; zero: at the next watch
 
-	retryAt time.Time // Waiting: when it is reconciled again
+	held    fencepost.Offset // the record that could not be decoded yet, until a commit passes it; none: there is none
+	retryAt time.Time        // Waiting: when it is reconciled again
 	backoff time.Duration
 }
 
 // New is a partition that was just assigned.
 func New(tp fencepost.TopicPartition) Partition {
-	return Partition{TopicPartition: tp, fresh: true, doubted: none, base: none, end: none, stable: none, high: none}
+	return Partition{TopicPartition: tp, fresh: true, doubted: none, base: none, end: none, stable: none, high: none, held: none}
 }
 
 // Reconciled notes that the partition was reconciled for the first time, and where this run ends for it; a negative
@@ -137,10 +138,24 @@ func (p *Partition) WaitAt(pos ledger.Position, reason string, now time.Time, at
 	if !pos.Absent() {
 		p.done, p.formed = pos, pos
 	}
-	p.state, p.code, p.reason = Waiting, "", reason
+	p.held = none
+	p.wait("", reason, now, atMost)
+	return freed
+}
+
+// Hold stops the partition at a record that cannot be decoded yet, and has the source paused. What was formed before stays valid:
+// it holds the records in front. first is false for a record that was tried again in vain. The waits are those of WaitAt.
+func (p *Partition) Hold(at fencepost.Offset, code, reason string, now time.Time, atMost time.Duration) (freed int64, first bool) {
+	first = p.held != at
+	p.held, p.pausing = at, true
+	p.wait(code, reason, now, atMost)
+	return p.queue.drop(), first
+}
+
+func (p *Partition) wait(code, reason string, now time.Time, atMost time.Duration) {
+	p.state, p.code, p.reason = Waiting, code, reason
 	p.backoff = min(max(2*p.backoff, 100*time.Millisecond), atMost)
 	p.retryAt = now.Add(p.backoff)
-	return freed
 }
 
 // Leave lets the partition go: nothing of it is begun any more.
@@ -161,7 +176,7 @@ func (p *Partition) Form(session uint64, next ledger.Position) bool {
 }
 
 // Commit moves done to where a commit ended. moved is false where the partition was reconciled since that commit was
-// formed: done says already what the ledger held then, or something later. mended: a record that had parked the
+// formed: done says already what the ledger held then, or something later. mended: a record that had parked or held the
 // partition was applied.
 func (p *Partition) Commit(next ledger.Position) (moved, mended bool) {
 	if next.Fence != p.done.Fence || next.Offset < p.done.Offset || next.Offset > p.formed.Offset {
@@ -170,6 +185,9 @@ func (p *Partition) Commit(next ledger.Position) (moved, mended bool) {
 	p.done, p.proven, p.backoff = next, next, 0
 	mended = p.probing && next.Offset > p.badAt
 	p.probing = p.probing && !mended
+	if p.held >= 0 && next.Offset > p.held {
+		p.held, mended = none, true
+	}
 	return true, mended
 }
 
@@ -189,7 +207,7 @@ func (p *Partition) TestAfter(at time.Time) { p.testAt = at }
 
 // Pause returns where the source is to be paused, once for each bad record. ok is false if there is nothing to pause.
 func (p *Partition) Pause() (at fencepost.Offset, ok bool) {
-	ok = p.pausing && p.state == Parked && !p.gone
+	ok = p.pausing && (p.state == Parked || p.state == Waiting) && !p.gone
 	p.pausing = false
 	return p.formed.Offset, ok
 }

@@ -5,7 +5,7 @@
 //	            reconciled             refused, fetch failed, moved by another
 //	Pending  ----------------> Running ---------------------------------------------> Pending
 //	    |                         |
-//	    | no answer               | bad record, verdict
+//	    | no answer               | bad record, verdict; a record that cannot be decoded yet is Waiting
 //	    v                         v
 //	 Waiting                   Parked      both are reconciled again: Waiting soon, Parked at every watch interval
 //

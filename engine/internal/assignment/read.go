@@ -78,14 +78,23 @@ func (p *Partition) Ready() (records int, bytes int64, oldest time.Time) {
 	return records, bytes, oldest
 }
 
-// Due reports whether it is to be reconciled now.
+// Held reports whether a record of it could not be decoded yet: it waits, or is being tried again.
+func (p *Partition) Held() bool { return p.held >= 0 }
+
+// HeldAt is that record; negative: there is none.
+func (p *Partition) HeldAt() fencepost.Offset { return p.held }
+
+// Due reports whether it is to be reconciled now. One whose records in front of a held one are still on their way into the sink
+// is due when they are in: to reconcile it before would void them.
 func (p *Partition) Due(now time.Time) bool {
-	return p.state == Pending && !p.fresh || p.state == Waiting && !now.Before(p.retryAt)
+	return p.state == Pending && !p.fresh || p.state == Waiting && !now.Before(p.retryAt) && p.emptied()
 }
 
-// RetryAt is when a Waiting partition is reconciled again; the zero time: it does not wait.
+func (p *Partition) emptied() bool { return p.held < 0 || p.Idle() }
+
+// RetryAt is when a Waiting partition is reconciled again; the zero time: it does not wait, or for its own records first.
 func (p *Partition) RetryAt() time.Time {
-	if p.state != Waiting {
+	if p.state != Waiting || !p.emptied() {
 		return time.Time{}
 	}
 	return p.retryAt
@@ -116,7 +125,7 @@ func (p *Partition) SameStop(before *Partition) bool {
 // InLog reports whether the partition's position is a place in the log as it is now, so that a lag can be counted from
 // it: not where the topic is another one, or is gone, or the log was cut short below it.
 func (p *Partition) InLog() bool {
-	return p.state == Running || p.state == Parked && p.code != "recreated" && p.code != "truncated" && p.code != "topic-missing"
+	return p.state == Running || p.Held() || p.state == Parked && p.code != "recreated" && p.code != "truncated" && p.code != "topic-missing"
 }
 
 // LagKnown reports whether Lag is so now: the brokers have said where the log ends, still answer, and the position is a place in it.

@@ -58,10 +58,10 @@ func (d *decoder) kept() error {
 	if err != nil {
 		return &fencepost.BadRecord{Code: decode.Undecodable, Reason: "where: " + err.Error()}
 	}
-	if !is {
-		return fencepost.ErrNoRow
+	if is || d.op >= 0 && d.row.Columns[d.op].Text(d.row.At) == fencepost.OpDelete {
+		return nil
 	}
-	return nil
+	return fencepost.ErrNoRow
 }
 
 // computed appends the value of one column.

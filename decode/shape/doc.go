@@ -18,6 +18,8 @@
 //  1. The language is that of internal/expression, which is that of Redis commands in a pipeline: docs/reference/expressions.md. What can be
 //     known beforehand is refused by [New], with its place: names, types that do not go together, a value that no record makes fit its column.
 //  2. A condition that is null does not hold, as in SQL; the row is dropped.
+//     A delete (d in [fencepost.MetaOp]) is kept all the same, for its columns are null, and the row that it deletes may have been
+//     kept; unless Where names _op. An update that no longer holds the condition is dropped, and deletes nothing.
 //  3. Where is asked as soon as what it names is there: in front of the computed columns, if it names none of them. So `n != 0` guards
 //     a column that divides by n.
 //  4. A computed column may name the columns of the inner decoder and the computed ones before it. Its value fits its type as one of the

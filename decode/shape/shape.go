@@ -52,7 +52,7 @@ func (e *Error) Error() string {
 // *decode.FieldError for each of a column.
 func New(of decode.Factory, c Config) (decode.Factory, error) {
 	plan := &plan{columns: slices.Clone(of().Columns())}
-	plan.inner = len(plan.columns)
+	plan.inner, plan.op = len(plan.columns), slices.IndexFunc(plan.columns, func(c fencepost.ColumnSpec) bool { return c.Name == fencepost.MetaOp })
 	var faults []error
 	if len(c.Columns) > 0 {
 		faults = plan.compute(c.Columns)
@@ -74,6 +74,7 @@ type plan struct {
 	programs []*expression.Program
 	where    *expression.Program // nil: all rows are kept
 	late     bool                // where names a computed column
+	op       int                 // the place of fencepost.MetaOp, where a delete is kept that where does not look for; -1: there is none
 }
 
 // compute compiles the columns.
@@ -116,6 +117,9 @@ func (p *plan) keep(where string) error {
 		return told("", err)
 	}
 	p.where = program
+	if slices.Contains(program.Columns(), fencepost.MetaOp) {
+		p.op = -1
+	}
 	p.late = slices.ContainsFunc(program.Columns(), func(name string) bool {
 		return slices.ContainsFunc(p.columns[p.inner:], func(c fencepost.ColumnSpec) bool { return c.Name == name })
 	})

@@ -136,6 +136,30 @@ func TestComputed(t *testing.T) {
 	}
 }
 
+// TestDeletesAreKept: the columns of a delete are null, and it deletes what was kept before, unless the condition looks for it.
+func TestDeletesAreKept(t *testing.T) {
+	of, err := decode.JSON(decode.Config{Tombstone: decode.DeleteTombstone, Fields: []decode.Field{{Column: "id", Type: fencepost.Int, From: "_key"}, {Column: "n", Type: fencepost.Int}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		where string
+		want  []error // of n 5, of n 1, of a delete
+	}{{"n > 3", []error{nil, fencepost.ErrNoRow, nil}}, {"twice > 6", []error{nil, fencepost.ErrNoRow, nil}}, {`n > 3 and _op != "d"`, []error{nil, fencepost.ErrNoRow, fencepost.ErrNoRow}}} {
+		factory, err := New(of, Config{Where: c.where, Columns: []Column{column("twice", fencepost.Int, "n * 2")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, value := range [][]byte{[]byte(`{"n":5}`), []byte(`{"n":1}`), nil} {
+			d := factory()
+			columns := columnsOf(d)
+			if err := d.Decode(&fencepost.Record{Key: []byte("1"), Value: value}, columns); !errors.Is(err, c.want[i]) || c.want[i] == nil && text(&columns[0], 0) != "1" {
+				t.Errorf("%s of %s: got %v, want %v", c.where, value, err, c.want[i])
+			}
+		}
+	}
+}
+
 // TestWhereComesFirst: a condition guards the columns that it does not name.
 func TestWhereComesFirst(t *testing.T) {
 	for where, want := range map[string]error{"n != 0": fencepost.ErrNoRow, "per > 1": nil} {

@@ -191,16 +191,17 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 	}
 	for k := range s.row {
 		c, spec := &s.columns[k], s.row[k]
+		column := s.file.column(spec.Name)
 		switch {
 		case s.bad == s.n:
 		case c.null > 0 && slices.Contains(notNull, spec.Name):
 			found = append(found, fencepost.Finding{Subject: "records", Code: "record-refused", Key: "schema." + spec.Name,
 				Text: fmt.Sprintf("column %s: null in %s of %s, the first is %s, and the table takes none there", spec.Name, text.Count(c.null), of, c.firstNull),
 				Help: fmt.Sprintf("let column %s of the table take null; or missing: VALUE in schema, for a field that is not there", spec.Name)})
-		case c.filled == 0 && k < len(s.file.Schema) && (s.file.Decode == "csv" || s.file.Schema[k].Expr.Text != ""):
+		case column != nil && c.filled == 0 && (s.file.Decode == "csv" || column.Expr.Text != ""):
 			notes = append(notes, spec.Name+" has no value in any of them")
-		case c.filled == 0 && s.file.Decode == "json":
-			about, help, there := s.lost(s.file.Schema[k])
+		case column != nil && c.filled == 0 && s.file.Decode == "json":
+			about, help, there := s.lost(*column)
 			switch {
 			case help != "":
 				found = append(found, fencepost.Finding{Subject: "records", Code: "column-empty", Key: "schema." + spec.Name,
@@ -211,7 +212,7 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 				notes = append(notes, spec.Name+" is in none of them"+about)
 			}
 		default:
-			notes = append(notes, c.epoch(spec, s.file.Schema, k)...)
+			notes = append(notes, c.epoch(spec, column)...)
 		}
 	}
 	if len(found) > 0 {
@@ -221,16 +222,16 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 }
 
 // epoch notes a number that looks like a time, and a time whose unit looks like another one.
-func (c *sampledColumn) epoch(row fencepost.Column, schema []Column, k int) []string {
+func (c *sampledColumn) epoch(row fencepost.Column, of *Column) []string {
 	switch {
-	case c.filled == 0 || k >= len(schema):
+	case c.filled == 0 || of == nil:
 		return nil
 	case row.Type == fencepost.Int:
 		if unit := decode.EpochUnit(float64(c.least), float64(c.most)); unit != decode.NoUnit && c.least > 0 {
 			return []string{fmt.Sprintf("%s looks like epoch %s ({type: timestamp, unit: %s})", row.Name, unit, unit)}
 		}
-	case row.Type == fencepost.Timestamp && schema[k].Unit != "":
-		was, _ := decode.ParseUnit(schema[k].Unit)
+	case row.Type == fencepost.Timestamp && of.Unit != "":
+		was, _ := decode.ParseUnit(of.Unit)
 		per := map[decode.Unit]float64{decode.Seconds: 1e6, decode.Millis: 1e3, decode.Micros: 1, decode.Nanos: 1e-3}[was]
 		if per == 0 {
 			return nil

@@ -63,6 +63,16 @@ func (f *File) plain() []Column {
 	return f.Schema[:n]
 }
 
+// column is the column of a name; nil for one that the decoder makes besides.
+func (f *File) column(name string) *Column {
+	for i := range f.Schema {
+		if f.Schema[i].Name == name {
+			return &f.Schema[i]
+		}
+	}
+	return nil
+}
+
 // shaped puts where and the computed columns around a decoder.
 func (f *File) shaped(of decode.Factory) (decode.Factory, error) {
 	computed := f.Schema[len(f.plain()):]
@@ -79,10 +89,8 @@ func (f *File) shaped(of decode.Factory) (decode.Factory, error) {
 // expressionError puts what is wrong with an expression at its place in the file.
 func (f *File) expressionError(r *keys.Reader, e *shape.Error) {
 	of, key := f.Where, "where"
-	for i := range f.Schema {
-		if c := &f.Schema[i]; c.Name == e.Column && e.Column != "" {
-			of, key = c.Expr, c.Name+".expr"
-		}
+	if c := f.column(e.Column); c != nil {
+		of, key = c.Expr, c.Name+".expr"
 	}
 	at, help := of.at, e.Help
 	if of.exact {

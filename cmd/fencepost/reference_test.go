@@ -183,14 +183,24 @@ var shown = []string{
 	`2 + 3 * 4`, `7 % 3`, `7 / 2`, `int(7 / 2)`, `"ab" + "cd"`, `upper("ord")`, `trim("  x ")`, `split("a,b", ",")[1]`, `"ab" in ["ab", "cd"]`,
 	`3 > 2 ? "late" : "early"`, `"ORD" matches "^O"`, `len("ORD")`, `"abc"[0:2]`, `int("12") + 1`, `fromJSON("{\"a\": {\"b\": 7}}").a.b`,
 	`date("2026-11-21T03:00:00Z").Format("2006-01-02")`, `date("2026-11-21T03:00:00Z").Year()`, `duration("1h30m").Minutes()`,
-	`max(3, 7)`, `round(2.5)`, `nil ?? "none"`, `toBase64("ab")`,
+	`max(3, 7)`, `round(2.5)`, `nil ?? "none"`, `toBase64("ab")`, `fromJSON("9007199254740993")`, `2 ** 10`, `9007199254740993 > 9007199254740992.0`,
 }
 
 func expressionsPage(t *testing.T) string {
 	var b strings.Builder
-	b.WriteString("# Expressions\n\nWhat stands in `{...}` of a Redis command and behind `where:`. The language is that of github.com/expr-lang/expr, typed over the columns of\n" +
-		"`schema` and the metadata columns; `check` shows an error with its line and column. A null makes null of what names its column, as in SQL; left of\n" +
-		"`??`, or beside `== nil`, it is a value.\n\n| expression | value |\n|---|---|\n")
+	b.WriteString("# Expressions\n\nWhat stands behind `where:`, behind `expr:` of a column of `schema`, and in `{...}` and `where:` of a Redis command. The language is that of\n" +
+		"github.com/expr-lang/expr, typed over the columns of `schema` and the metadata columns; `check` shows an error with its line and column.\n\n" +
+		"## Nulls\n\nA null makes null of what names its column, as in SQL, and a condition over null does not hold: the row is dropped. Left of `??`, or beside `== nil`\n" +
+		"and `!= nil`, it is a value. `and`, `or` and `not` are those of SQL: `n > 0 or true` holds for a null `n`. Within the arguments of a function, or a branch of\n" +
+		"`? :`, a null makes null of the whole.\n\n" +
+		"## Numbers\n\nA number is exact, or the record is bad and parks its partition (`record-undecodable`): a sum, difference or product of ints beyond 64 bits, an int beside a\n" +
+		"float where no float has its value, a division by zero, what is beyond a float. An int and a float are compared by their values. `/` gives a float, the nearest\n" +
+		"one. A decimal is a text: `float(price) * 2`, and `float(...)` is the nearest float, also of an int. Whole numbers of `fromJSON` are ints.\n\n" +
+		"## Computed columns\n\n`{type: int, expr: \"delay * 60\"}` makes a column of the others, and of computed ones above it; computed columns are the last ones. `mismatch:` says what becomes of\n" +
+		"a value that does not fit, or cannot be computed. Fit: an int into int float decimal json (with a unit also timestamp date time), a float into float decimal json, a\n" +
+		"bool into bool json, a time into timestamp json, a text into all but int float bool as a string of a record would (bytes: its bytes; json: one JSON value).\n" +
+		"`where:` is asked before columns are computed that it does not name.\n\n" +
+		"## Values\n\n| expression | value |\n|---|---|\n")
 	for _, text := range shown {
 		p, err := expression.Compile(text, nil, expression.Any)
 		if err != nil {
@@ -204,10 +214,11 @@ func expressionsPage(t *testing.T) string {
 		fmt.Fprintf(&b, "| %s | %s |\n", code(text), code(value))
 	}
 	functions := slices.DeleteFunc(slices.Sorted(slices.Values(builtin.Names)), func(name string) bool {
-		_, err := expression.Compile(name+"()", nil, expression.Any)
-		return err != nil && strings.Contains(err.Error(), "now()")
+		_, err := expression.Compile(name+"([1])", nil, expression.Any)
+		return err != nil && strings.HasPrefix(err.Error(), name+"() ")
 	})
-	b.WriteString("\n## Functions\n\n`" + strings.Join(functions, "` `") + "`\n\n`now` is not there: a batch that is tried again would get another value.\n")
+	b.WriteString("\n## Functions\n\n`" + strings.Join(functions, "` `") + "`\n\nNot there: `now`, of which a batch that is tried again would get another value, and `sum`, `mean` and `median`, which wrap or round;\n" +
+		"`reduce(LIST, #acc + #)` is a sum.\n")
 	return b.String()
 }
 

@@ -212,17 +212,22 @@ func TestRefused(t *testing.T) {
 // TestTombstones: a nil value is what the configuration says, and an empty one is a record.
 func TestTombstones(t *testing.T) {
 	for stance, want := range map[decode.Tombstone]string{decode.BadTombstone: "record has no value (a tombstone)",
-		decode.SkipTombstone: fencepost.ErrNoRow.Error(), decode.NullsTombstone: ""} {
+		decode.SkipTombstone: fencepost.ErrNoRow.Error(), decode.NullsTombstone: "null", decode.DeleteTombstone: "null d"} {
 		factory, err := New(Config{Config: decode.Config{Tombstone: stance, Fields: []decode.Field{{Column: "a", Type: fencepost.Int}}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		d := factory()
 		row, err := decodeRow(d, columnsOf(d), &fencepost.Record{})
-		if got := strings.Join(row, ""); want == "" && (err != nil || got != "null") {
-			t.Errorf("stance %d: got %s, %v, want null", stance, got, err)
-		} else if want != "" && (err == nil || err.Error() != want) {
-			t.Errorf("stance %d: got %v, want %s", stance, err, want)
+		got := strings.Join(row, " ")
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("stance %d: got %s, want %s", stance, got, want)
+		}
+		if row, err = decodeRow(d, columnsOf(d), &fencepost.Record{Value: []byte("7")}); err != nil || row[0] != "7" {
+			t.Errorf("stance %d: got %s, %v of a record with a value, want 7", stance, row, err)
 		}
 	}
 }

@@ -109,7 +109,7 @@ func (c *Config) header() (names []string, exact bool) {
 	return names, true
 }
 
-// place finds the place of each column's field: -1 for what is of the record itself. The fields come back with names in the place of
+// place finds the place of each column's field, if it is not of the record itself. The fields come back with names in the place of
 // [3], as the other formats know them.
 func (c *Config) place(header []string, exact bool) (fields []decode.Field, places []int, faults []error) {
 	fields, places = slices.Clone(c.Fields), make([]int, len(c.Fields))
@@ -136,7 +136,6 @@ func (c *Config) place(header []string, exact bool) (fields []decode.Field, plac
 		switch {
 		case err != nil: // the layout says so
 		case p.Meta != "":
-			places[k] = -1
 		case len(p.Steps) > 1:
 			fault(*f, "a field of CSV has no parts", `its name; "a.b" in quotes for a name with a dot in it`)
 		case !exact:

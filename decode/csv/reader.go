@@ -27,8 +27,11 @@ type reader struct {
 func newReader(c *Config, row *decode.Row, places []int, names int, exact bool) *reader {
 	room := names
 	for k := range row.Cells {
-		row.Cells[k].Slot = places[k]
-		room = max(room, places[k]+1)
+		c := &row.Cells[k]
+		if c.Slot = -1; c.From().Meta == "" {
+			c.Slot = places[k]
+		}
+		room = max(room, c.Slot+1)
 	}
 	return &reader{Row: row, splitter: newSplitter(c, room), exact: exact, skipBOM: c.SkipBOM, null: c.Null,
 		refuses: !exact && row.RefusesUnknown()}

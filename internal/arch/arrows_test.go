@@ -52,6 +52,7 @@ var arrows = []arrow{
 	connects("file/...", nil, "github.com/parquet-go/parquet-go/..."),
 	connects("s3/...", nil, "github.com/minio/minio-go/v7/...", "github.com/parquet-go/parquet-go/..."),
 	connects("http/...", nil),
+	{[]string{"decode/shape"}, []string{".", "decode", "internal/expression"}, nil},
 	{[]string{"decode/registry"}, []string{".", "decode", "internal/text"}, []string{"github.com/twmb/franz-go/pkg/sr/..."}},
 	{[]string{"decode/..."}, []string{".", "decode/..."}, []string{"github.com/twmb/avro/...", "google.golang.org/protobuf/...", "github.com/bufbuild/protocompile/..."}},
 	{[]string{"internal/arch", "internal/manual", "internal/scenarios", "internal/screen", "internal/text"}, nil, nil},

@@ -12,6 +12,7 @@ type Row struct {
 	Columns []fencepost.Column
 	At      int               // the row in Columns
 	Record  *fencepost.Record // of which the metadata is; nil: they are the batch's
+	InOrder bool              // Columns begin with those of Compile, in their order
 	batch   *fencepost.Batch
 }
 
@@ -24,9 +25,14 @@ type input struct {
 
 // column is the input's column in a row.
 func (in *input) column(r *Row) (*fencepost.Column, error) {
-	if in.place < len(r.Columns) && r.Columns[in.place].Name == in.Name {
+	if in.place < len(r.Columns) && (r.InOrder || r.Columns[in.place].Name == in.Name) {
 		return &r.Columns[in.place], nil
 	}
+	return in.search(r)
+}
+
+// search looks for the column by its name.
+func (in *input) search(r *Row) (*fencepost.Column, error) {
 	for i := range r.Columns {
 		if r.Columns[i].Name == in.Name {
 			return &r.Columns[i], nil

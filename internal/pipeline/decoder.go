@@ -14,10 +14,20 @@ import (
 // decoder makes the decoder that the file describes. unknown is called with each field that the schema does not take, once;
 // fill receives what the first records fill. Both may be nil. schemas has the schemas of records; nil for a decoder that decodes nothing.
 func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas *schemas) (decode.Factory, error) {
+	of, err := f.record(unknown, fill, schemas)
+	if err != nil {
+		return nil, err
+	}
+	return f.shaped(of)
+}
+
+// record makes the decoder of what is in a record.
+func (f *File) record(unknown decode.UnknownFunc, fill *decode.Fill, schemas *schemas) (decode.Factory, error) {
+	plain := f.plain()
 	if f.Decode == "raw" {
 		column := decode.RawColumn()
-		if len(f.Schema) == 1 {
-			column = fencepost.ColumnSpec{Name: f.Schema[0].Name, Type: f.Schema[0].Type}
+		if len(plain) == 1 {
+			column = fencepost.ColumnSpec{Name: plain[0].Name, Type: plain[0].Type}
 		}
 		return decode.Raw(column)
 	}
@@ -34,12 +44,10 @@ func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas *s
 	return f.format(schemas)(config)
 }
 
-// fields are the columns in the decoder's words.
+// fields are the columns in the decoder's words, but those that are computed.
 func (f *File) fields() (fields []decode.Field) {
-	for _, c := range f.Schema {
-		unit, _ := decode.ParseUnit(c.Unit)
-		field := decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit,
-			Missing: c.Missing.rule(c.Type), Mismatch: c.Mismatch.rule(c.Type)}
+	for _, c := range f.plain() {
+		field := c.field()
 		field.Encoding, field.Scale = c.encoding(f.enveloped())
 		fields = append(fields, field)
 	}
@@ -97,6 +105,12 @@ func (c Column) encoding(enveloped bool) (decode.Encoding, int) {
 		return decode.NumberOnly, 0
 	}
 	return decode.Digits, 0
+}
+
+// field is the column as a decoder knows it.
+func (c *Column) field() decode.Field {
+	unit, _ := decode.ParseUnit(c.Unit)
+	return decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit, Missing: c.Missing.rule(c.Type), Mismatch: c.Mismatch.rule(c.Type)}
 }
 
 // rule is a stance in the decoder's words. A value is JSON there; here a text needs no quotes.

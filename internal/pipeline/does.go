@@ -45,6 +45,9 @@ func (f *File) Does() []ledger.Part {
 	for _, c := range f.Schema {
 		parts = append(parts, ledger.Part{Name: "column " + c.Name, Text: c.does()})
 	}
+	if f.Where.Text != "" {
+		parts = append(parts, ledger.Part{Name: "where", Text: f.Where.Text})
+	}
 	parts = append(parts, f.About().Does...)
 	if f.Apart() {
 		parts = append(parts, ledger.Part{Name: "store", Text: path.Base(f.sinkStore().Where()), Place: true})
@@ -58,6 +61,9 @@ func (f *File) Does() []ledger.Part {
 // does is the column as its long form in the file, without what is the default.
 func (c Column) does() string {
 	text := c.Type.String()
+	if c.Expr.Text != "" {
+		text += " expr: " + c.Expr.Text
+	}
 	for _, p := range [][2]string{{"from", c.From}, {"missing", c.Missing.String()}, {"mismatch", c.Mismatch.String()}, {"unit", c.Unit}, {"scale", c.Scale}} {
 		if p[1] != "" && p[1] != "error" && p[1] != c.Name {
 			text += " " + p[0] + ": " + p[1]

@@ -38,12 +38,13 @@ type File struct {
 	Group  fencepost.Group
 	Source kinds.Source
 
-	Envelope      string   // around the row: none, debezium or debezium_with_schema
-	Decode        string   // json, csv, raw, json_schema or protobuf
-	CSV           CSV      // of decode: csv
-	Schema        []Column // in the order of the file; for raw, empty or one
-	RefuseUnknown bool     // unknown_fields: error
-	Tombstone     string   // of a record without a value: park, skip, nulls or delete; not for raw
+	Envelope      string     // around the row: none, debezium or debezium_with_schema
+	Decode        string     // json, csv, raw, json_schema or protobuf
+	CSV           CSV        // of decode: csv
+	Schema        []Column   // in the order of the file, the computed ones last; for raw, at most one that is not computed
+	RefuseUnknown bool       // unknown_fields: error
+	Where         Expression // of a row that is kept; empty: all are
+	Tombstone     string     // of a record without a value: park, skip, nulls or delete; not for raw
 	Protobuf      kinds.Protobuf
 	Registry      kinds.Registry
 
@@ -168,7 +169,8 @@ func readFile(r *keys.Reader, name string) *File {
 		Decode:        keys.Get[string](r, "decode"),
 		Envelope:      keys.Get[string](r, "envelope"),
 		CSV:           readCSV(r),
-		Schema:        keys.Value[[]Column](r, "schema"),
+		Schema:        computedLast(keys.Value[[]Column](r, "schema")),
+		Where:         keys.Value[Expression](r, "where"),
 		RefuseUnknown: keys.Get[string](r, "unknown_fields") == "error",
 		Tombstone:     keys.Get[string](r, "tombstone"),
 		Protobuf:      kinds.ReadProtobuf(r),
@@ -232,11 +234,6 @@ func (f *File) Line(path string) string {
 		return fmt.Sprintf("%s:%d", f.Name, p.Line)
 	}
 	return ""
-}
-
-// NoRow reports whether a record makes no row, by the rule of the file: an audit misses none there.
-func (f *File) NoRow(r *fencepost.Record) bool {
-	return f.hasFields() && (f.Tombstone == "skip" || f.enveloped()) && r.Value == nil
 }
 
 // hasFields reports whether records have fields that columns are made of.

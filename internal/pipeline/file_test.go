@@ -115,6 +115,12 @@ func fields(f File) string {
 	if f.Protobuf != (kinds.Protobuf{}) {
 		apart += fmt.Sprintf("protobuf   %+v\n", f.Protobuf)
 	}
+	if f.Decode == "csv" {
+		apart += fmt.Sprintf("csv        %+v\n", f.CSV)
+	}
+	if f.Where.Text != "" {
+		apart += fmt.Sprintf("where      %s\n", f.Where)
+	}
 	return apart + fmt.Sprintf("group      %s\nsource     %+v\ndecode     %s, refuse unknown %t, tombstone %s\nschema     %+v\nsink       %s %+v\ninto       %s\nkeep       %s\nbatch      %+v\n"+
 		"rate       %d\npolicy     %+v\nwatch      %s, drain %s, log %s\npromise    %s\nbecause    %s\ncolumns    %v\n",
 		f.Group, f.Source, f.Decode, f.RefuseUnknown, f.Tombstone, f.Schema, f.Sink.Kind, f.Sink.Is, f.About().Into, f.KeepCommits, f.Batch, f.Rate, f.Policy,

@@ -61,6 +61,7 @@ var fileKeys = keys.Table(slices.Concat([]keys.Row{
 		Doc: "each name is reported once; or error"},
 	{Path: "tombstone", Form: keys.FormWord, Words: []string{"park", "skip", "nulls", "delete"}, Def: "park",
 		Doc: "a record without a value; or skip, nulls, delete: by its key"},
+	{Path: "where", Form: keys.FormOwn, Own: &whereOwn, Def: `""`, Doc: "rows that are kept: delay > 15 and origin != \"ATL\""},
 }, kinds.ProtobufKeys(), kinds.RegistryKeys(), []keys.Row{
 	{Path: "sink", Form: keys.FormMap, Must: true, Like: `{postgres: {dsn: "${DATABASE_URL}", table: TABLE}}`},
 }, kinds.Sinks.Keys(), []keys.Row{

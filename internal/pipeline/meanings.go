@@ -82,8 +82,10 @@ var meanings = map[string]string{
 		"Empty: an id with form confluent, global with Apicurio's forms. In a header the header's name says it.",
 	"registry.subject": "Under which name check looks for the topic's schemas; empty: TOPIC-value. Records name their schemas by id, whatever the subject is.",
 
-	"schema": "The columns: a name and a type, or {type: int, from: PATH, missing: error, mismatch: error, unit: ms}. Types are text int float bool timestamp decimal " +
+	"schema": "The columns: a name and a type, or {type: int, from: PATH, missing: error, mismatch: error, unit: ms}; or {type: int, expr: \"delay * 60\"}, a column that is computed, behind the others. Types are text int float bool timestamp decimal " +
 		"json bytes date time uuid. A name may not begin with _.",
+	"where": "A condition over the columns and the metadata columns: a record for which it does not hold makes no row, and counts as applied. One over a null does not hold, as in SQL. " +
+		"The language is that of reference/expressions.md.",
 	"unknown_fields": "What a field of a record means that no column takes: ignore reports each name once, error parks the partition.",
 	"tombstone": "What a record without a value means: park stops its partition, skip makes no row of it, nulls makes a row in which every column of the schema is null, " +
 		"delete deletes the row of the record's key: by key of an SQL sink, whose columns then have from: _key, or by deletes of redis. Every other record is an upsert. SQL of your own " +

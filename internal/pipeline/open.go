@@ -234,6 +234,25 @@ func columnsOf(d fencepost.Decoder) (row []fencepost.Column) {
 	return row
 }
 
+// NoRow makes a function that reports whether a record makes no row, by the rules of the file: an audit misses none there. The function
+// is for one goroutine. nil: each record makes one.
+func (o *Opened) NoRow() func(*fencepost.Record) bool {
+	f := o.File
+	if f.Where.Text == "" && !f.enveloped() && (f.Decode == "raw" || f.Tombstone != "skip") {
+		return nil
+	}
+	decoder := o.decoder()
+	row := columnsOf(decoder)
+	return func(r *fencepost.Record) bool {
+		err := decoded(context.Background(), decoder, r, row)
+		none := err == nil && row[0].Len() == 0
+		for i := range row {
+			row[i].Truncate(0)
+		}
+		return none
+	}
+}
+
 // decodePatience is how long a schema is waited for, outside of a run.
 const decodePatience = 10 * time.Second
 

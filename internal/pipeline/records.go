@@ -29,6 +29,7 @@ type sampled struct {
 	row      []fencepost.Column
 	columns  []sampledColumn
 	n, bad   int
+	dropped  int // by where, and tombstones that are skipped
 	bytes    int
 	firstBad string           // place and reason
 	values   []map[string]any // some of them, for where a field may be
@@ -127,7 +128,8 @@ func (s *sampled) see(ctx context.Context, r *fencepost.Record) {
 		}
 	}()
 	if err == nil && s.row[0].Len() == 0 {
-		return // it makes no row
+		s.dropped++
+		return
 	}
 	if waits, ok := errors.AsType[*fencepost.Unready](err); ok {
 		s.waits = waits
@@ -185,6 +187,9 @@ func (c *sampledColumn) see(row *fencepost.Column, place string) {
 
 // findings says what is wrong, or that all is well, with notes.
 func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
+	if s.n == 0 && s.dropped > 0 {
+		return []fencepost.Finding{{Subject: "records", OK: true, Text: fmt.Sprintf("none of %s makes a row, by where or tombstone", text.Plural(s.dropped, "record"))}}
+	}
 	if s.n == 0 {
 		return []fencepost.Finding{{Subject: "records", OK: true, Text: "none yet: nothing is known of them"}}
 	}
@@ -198,18 +203,22 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 		of += " that decode" // what the others have in a column is not known
 	}
 	var notes []string
+	if s.dropped > 0 {
+		notes = append(notes, text.Plural(s.dropped, "record")+" besides: no row, by where or tombstone")
+	}
 	for k := range s.row {
 		c, spec := &s.columns[k], s.row[k]
+		column := s.file.column(spec.Name)
 		switch {
 		case s.bad == s.n, spec.Name == fencepost.MetaOp:
 		case c.null > 0 && slices.Contains(notNull, spec.Name):
 			found = append(found, fencepost.Finding{Subject: "records", Code: "record-refused", Key: "schema." + spec.Name,
 				Text: fmt.Sprintf("column %s: null in %s of %s, the first is %s, and the table takes none there", spec.Name, text.Count(c.null), of, c.firstNull),
 				Help: fmt.Sprintf("let column %s of the table take null; or missing: VALUE in schema, for a field that is not there", spec.Name)})
-		case c.filled == 0 && s.file.Decode == "csv":
+		case column != nil && c.filled == 0 && (s.file.Decode == "csv" || column.Expr.Text != ""):
 			notes = append(notes, spec.Name+" has no value in any of them")
-		case c.filled == 0 && s.file.hasFields():
-			about, help, there := s.lost(s.file.Schema[k])
+		case column != nil && c.filled == 0 && s.file.hasFields():
+			about, help, there := s.lost(*column)
 			switch {
 			case help != "":
 				found = append(found, fencepost.Finding{Subject: "records", Code: "column-empty", Key: "schema." + spec.Name,
@@ -220,7 +229,7 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 				notes = append(notes, spec.Name+" is in none of them"+about)
 			}
 		default:
-			notes = append(notes, c.epoch(spec, s.file.Schema, k)...)
+			notes = append(notes, c.epoch(spec, column)...)
 		}
 	}
 	if len(found) > 0 {
@@ -230,16 +239,16 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 }
 
 // epoch notes a number that looks like a time, and a time whose unit looks like another one.
-func (c *sampledColumn) epoch(row fencepost.Column, schema []Column, k int) []string {
+func (c *sampledColumn) epoch(row fencepost.Column, of *Column) []string {
 	switch {
-	case c.filled == 0 || k >= len(schema):
+	case c.filled == 0 || of == nil:
 		return nil
 	case row.Type == fencepost.Int:
 		if unit := decode.EpochUnit(float64(c.least), float64(c.most)); unit != decode.NoUnit && c.least > 0 {
 			return []string{fmt.Sprintf("%s looks like epoch %s ({type: timestamp, unit: %s})", row.Name, unit, unit)}
 		}
-	case row.Type == fencepost.Timestamp && schema[k].Unit != "":
-		was, _ := decode.ParseUnit(schema[k].Unit)
+	case row.Type == fencepost.Timestamp && of.Unit != "":
+		was, _ := decode.ParseUnit(of.Unit)
 		per := map[decode.Unit]float64{decode.Seconds: 1e6, decode.Millis: 1e3, decode.Micros: 1, decode.Nanos: 1e-3}[was]
 		if per == 0 {
 			return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/decode/registry"
+	"github.com/fencepost/fencepost/decode/shape"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
@@ -229,14 +230,14 @@ func schemaRules(r *keys.Reader, f *File) {
 		r.Find("key-missing", keys.Place{Line: 1, Column: 1, Width: 1}, "schema: {COLUMN: text}; fencepost init samples a topic and writes it",
 			"the file has no schema")
 		return
-	case f.Decode == "raw" && len(f.Schema) > 1:
+	case f.Decode == "raw" && len(f.plain()) > 1:
 		r.Find("bad-value", f.Schema[1].At, "keep one, of bytes, text or json; or decode: json",
-			"decode raw makes one column, schema has %d", len(f.Schema))
+			"decode raw makes one column, schema has %d", len(f.plain()))
 		return
 	case f.Decode == "raw" && r.Has("tombstone"):
 		r.Find("bad-value", r.KeyAt("tombstone"), "drop it; or another decode", "decode raw has no tombstone: it gives a null for a record without a value")
 		return
-	case len(f.Schema) == 0:
+	case len(f.Schema) == 0 && f.Where.Text == "":
 		return
 	}
 	for _, c := range f.Schema {
@@ -301,6 +302,10 @@ func fieldErrors(r *keys.Reader, f *File, err error) {
 		for _, e := range many.Unwrap() {
 			fieldErrors(r, f, e)
 		}
+		return
+	}
+	if e, ok := errors.AsType[*shape.Error](err); ok {
+		f.expressionError(r, e)
 		return
 	}
 	var field *decode.FieldError

@@ -14,11 +14,12 @@ import (
 type Column struct {
 	Name     string
 	Type     fencepost.Type
-	From     string // the path of the field, as package decode has it; empty: the field of the column's name
-	Missing  Stance // the field is not in the record
-	Mismatch Stance // the field's value does not fit the type
-	Unit     string // of a timestamp, date or time that is a number: s, ms, us, ns, days. Empty: a number does not fit
-	Scale    string // of a decimal that is base64: digits behind the point; "text": a string holds digits. Empty: the latter, but in a change event
+	From     string     // the path of the field, as package decode has it; empty: the field of the column's name
+	Missing  Stance     // the field is not in the record
+	Mismatch Stance     // the field's value does not fit the type
+	Expr     Expression // of a computed column; empty: it is of a field
+	Unit     string     // of a timestamp, date or time that is a number: s, ms, us, ns, days. Empty: a number does not fit
+	Scale    string     // of a decimal that is base64: digits behind the point; "text": a string holds digits. Empty: the latter, but in a change event
 	At       keys.Place
 }
 
@@ -45,7 +46,7 @@ func (s Stance) String() string {
 }
 
 // columnKeys are the keys of a column's long form.
-var columnKeys = []string{"type", "from", "missing", "mismatch", "unit", "scale"}
+var columnKeys = []string{"type", "from", "expr", "missing", "mismatch", "unit", "scale"}
 
 // readSchema reads the columns, in the order of the file.
 func readSchema(r *keys.Reader, n *keys.Node, path string) {
@@ -93,6 +94,13 @@ func readColumn(r *keys.Reader, e *keys.Entry, c *Column) bool {
 			c.From, _ = r.Text(k.Value, e.Key+".from")
 			if c.From == "" {
 				r.Find("bad-value", k.Value.At, e.Key, "%s.from is empty", e.Key)
+			}
+		case "expr":
+			if c.Expr = readExpression(r, k.Value, e.Key+".expr"); c.Expr.Text == "" {
+				if k.Value.Shape == keys.Scalar {
+					r.Find("bad-value", k.Value.At, "delay * 60", "%s.expr is empty", e.Key)
+				}
+				ok = false
 			}
 		case "missing":
 			c.Missing = readStance(r, k.Value, e.Key+".missing")
@@ -201,6 +209,7 @@ func columnsSchema() keys.Object {
 		keys.Object{"type": "object", "additionalProperties": false, "required": []string{"type"}, "properties": keys.Object{
 			"type":     keys.Object{"enum": fencepost.Types()},
 			"from":     keys.Object{"type": "string", "description": "the path of the field: user.geo.country, tags[0], \"a.b\" for a dot in a name, _key, _headers.NAME; the column's name where it is not said"},
+			"expr":     keys.Object{"type": "string", "description": "an expression that computes the column, over the others and the metadata columns; excludes from and missing"},
 			"missing":  keys.Object{"description": "the field is not there: error, null, default (the table's own), or a value", "default": "error"},
 			"mismatch": keys.Object{"description": "the value does not fit the type: error, null, or a value", "default": "error"},
 			"unit":     keys.Object{"enum": decoding.Units(), "description": "of a timestamp, date or time that is a number"},
@@ -218,6 +227,7 @@ func schemaDraft(_, decode string, columns []keys.DraftColumn) (lines []keys.Lin
 	if decode != "raw" {
 		lines = append(lines, keys.Line{Text: "# COLUMN: {type: timestamp, from: PATH, unit: ms, missing: error, mismatch: error}"},
 			keys.Line{Text: `#   from: "user.geo.country"  "tags[0]"  '"a.b"' (a dot in the name)  _key  _headers.NAME`},
+			keys.Line{Text: `# COLUMN: {type: int, expr: "delay * 60"}   computed of the others`},
 			keys.Line{Text: "#   unit, of a time that is a number: " + strings.Join(decoding.Units(), " ")},
 			keys.Line{Text: "#   scale: N, of a decimal that is Kafka Connect's bytes"},
 			keys.Line{Text: "#   missing, mismatch: error, null, or a value; missing also default, the table's own"})

@@ -37,6 +37,7 @@ type Target struct {
 	detail  string          // what the URL names there: key spark:orders, group orders-agg
 
 	source *kafka.Source
+	noRow  func(*fencepost.Record) bool // of the file: a record that makes no row; nil: each makes one
 	close  []func(context.Context) error
 }
 
@@ -157,7 +158,7 @@ func (t *Target) openFile(ctx context.Context, f *pipeline.File, o Options) erro
 	}
 	t.File, t.source = f, opened.Source
 	t.close = append(t.close, closing(opened.Close), opened.Source.Leave)
-	t.Resources = opened.ResourcesToFill()
+	t.Resources, t.noRow = opened.ResourcesToFill(), opened.NoRow()
 	t.Who, t.Patience = o.Who, o.patience()
 	return nil
 }
@@ -363,5 +364,5 @@ func (t *Target) AuditOptions() admin.AuditOptions {
 		return admin.AuditOptions{}
 	}
 	sink := t.File.About()
-	return admin.AuditOptions{KeepsCommits: t.File.KeepCommits != ledger.KeepNone, Upserts: len(sink.Key) > 0, Table: sink.Audited, NoRow: t.File.NoRow}
+	return admin.AuditOptions{KeepsCommits: t.File.KeepCommits != ledger.KeepNone, Upserts: len(sink.Key) > 0, Table: sink.Audited, NoRow: t.noRow}
 }

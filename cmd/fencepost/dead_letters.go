@@ -23,7 +23,7 @@ var deadLettersManual = manual{
 	},
 	usage: "fencepost dead-letters VERB FILE|URL [TOPIC:P:OFFSET...] [flags]\n" +
 		"VERB: list show replay discard",
-	see:   "offsets peek, moves, audit",
+	see: "offsets peek, moves, audit",
 }
 
 var deadLettersListManual = manual{

@@ -77,7 +77,7 @@ func (b *builder) parse(cache *twmb.SchemaCache, text string) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Schema{root, binary.LittleEndian.Uint64(parsed.Fingerprint(twmb.NewRabin()))}, nil
+	return &Schema{root, binary.BigEndian.Uint64(parsed.Fingerprint(twmb.NewRabin()))}, nil
 }
 
 // mend takes out of a schema's text what readers ignore and the parser refuses. By the specification a decimal that is not valid is

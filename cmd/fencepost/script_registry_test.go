@@ -14,7 +14,7 @@ import (
 )
 
 // startRegistry starts a schema registry in memory for the script, and sets $REGISTRY to its URL. It holds one schema of each subject that is named, with
-// the ids 1, 2, ...: registry SUBJECT=TYPE... It wants the bearer token "script".
+// the ids 1, 2, ...: registry SUBJECT=TYPE..., or SUBJECT=FILE.avsc. It wants the bearer token "script".
 func startRegistry(ts *testscript.TestScript, _ bool, args []string) {
 	r := srfake.New(srfake.WithAuth("Bearer script"))
 	ts.Defer(r.Close)
@@ -23,7 +23,11 @@ func startRegistry(ts *testscript.TestScript, _ bool, args []string) {
 		if s, ok := strings.CutSuffix(arg, "=AVRO"); ok {
 			subject, language = s, sr.TypeAvro
 		}
-		r.SeedSchema(subject, 1, i+1, sr.Schema{Schema: `{"type": "string"}`, Type: language})
+		text := `{"type": "string"}`
+		if s, file, ok := strings.Cut(subject, "="); ok {
+			subject, text, language = s, ts.ReadFile(file), sr.TypeAvro
+		}
+		r.SeedSchema(subject, 1, i+1, sr.Schema{Schema: text, Type: language})
 	}
 	ts.Setenv("REGISTRY", r.URL())
 }
@@ -32,12 +36,19 @@ func startRegistry(ts *testscript.TestScript, _ bool, args []string) {
 func putFramed(ts *testscript.TestScript, _ bool, args []string) {
 	id, err := strconv.ParseUint(args[1], 10, 32)
 	ts.Check(err)
+	for i, value := range args[2:] {
+		args[2+i] = string(append(binary.BigEndian.AppendUint32([]byte{0}, uint32(id)), value...))
+	}
+	putBare(ts, args[0], args[2:])
+}
+
+// putBare writes records into a topic of one partition.
+func putBare(ts *testscript.TestScript, topic string, values []string) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(ts.Getenv("KAFKA")))
 	ts.Check(err)
 	defer client.Close()
-	_, _ = kadm.NewClient(client).CreateTopic(context.Background(), 1, 1, nil, args[0]) // it may be there
-	for _, value := range args[2:] {
-		framed := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(id)), value...)
-		ts.Check(client.ProduceSync(context.Background(), &kgo.Record{Topic: args[0], Value: framed}).FirstErr())
+	_, _ = kadm.NewClient(client).CreateTopic(context.Background(), 1, 1, nil, topic) // it may be there
+	for _, value := range values {
+		ts.Check(client.ProduceSync(context.Background(), &kgo.Record{Topic: topic, Value: []byte(value)}).FirstErr())
 	}
 }

@@ -150,14 +150,14 @@ func TestReferences(t *testing.T) {
 		References: []registry.Reference{{Name: "com.acme.Colour", Schema: inner}}}
 	outer := &registry.Schema{Type: registry.Avro, Text: `{"type":"record","name":"R","fields":[{"name":"car","type":"com.acme.Car"},{"name":"c","type":"com.acme.Colour"}]}`,
 		References: []registry.Reference{{Name: "com.acme.Car", Schema: middle}, {Name: "com.acme.Colour", Schema: inner}}}
-	s, err := ofRegistry(outer)
+	s, err := OfRegistry(outer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := s.root.fields[0].fields[0].node; got != s.root.fields[1].node || got.kind != enumKind {
 		t.Errorf("got %v and %v, want the same enum", got, s.root.fields[1].node)
 	}
-	if _, err := ofRegistry(&registry.Schema{Type: registry.Protobuf, Text: "x"}); err == nil {
+	if _, err := OfRegistry(&registry.Schema{Type: registry.Protobuf, Text: "x"}); err == nil {
 		t.Error("a schema of Protobuf: got no error")
 	}
 }

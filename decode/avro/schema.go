@@ -35,8 +35,8 @@ func Parse(text string, references ...string) (*Schema, error) {
 	return s, nil
 }
 
-// ofRegistry parses a schema of a registry with what it refers to.
-func ofRegistry(s *registry.Schema) (*Schema, error) {
+// OfRegistry parses a schema of a registry with what it refers to.
+func OfRegistry(s *registry.Schema) (*Schema, error) {
 	if s.Type != registry.Avro && s.Type != registry.AnyType {
 		return nil, fmt.Errorf("it is a schema of type %s, not AVRO", s.Type)
 	}

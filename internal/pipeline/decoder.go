@@ -5,6 +5,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/decode/avro"
 	"github.com/fencepost/fencepost/decode/registry"
 )
 
@@ -18,7 +19,21 @@ func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas re
 		}
 		return decode.Raw(column)
 	}
-	config := decode.Config{Unknown: unknown, Fill: fill}
+	config := f.columns()
+	config.Unknown, config.Fill = unknown, fill
+	if f.Decode == "avro" {
+		return avro.New(avro.Config{Config: config, Framing: f.framing(), Schemas: schemas})
+	}
+	factory, err := decode.JSON(config)
+	if err != nil || f.Decode == "json" {
+		return factory, err
+	}
+	return registry.JSONSchema(f.Registry.Framing(), schemas, factory), nil
+}
+
+// columns is what the file says of its columns.
+func (f *File) columns() decode.Config {
+	config := decode.Config{}
 	if f.RefuseUnknown {
 		config.UnknownFields = decode.RefuseUnknown
 	}
@@ -28,11 +43,15 @@ func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas re
 		config.Fields = append(config.Fields, decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit,
 			Missing: c.Missing.rule(c.Type), Mismatch: c.Mismatch.rule(c.Type)})
 	}
-	factory, err := decode.JSON(config)
-	if err != nil || f.Decode == "json" {
-		return factory, err
+	return config
+}
+
+// framing is how a record names its schema: to the registry, or among the schemas of the file.
+func (f *File) framing() registry.Framing {
+	if len(f.Avro.Schemas) > 0 {
+		return registry.Framing{Form: f.Avro.Form}
 	}
-	return registry.JSONSchema(f.Registry.Framing(), schemas, factory), nil
+	return f.Registry.Framing()
 }
 
 // rule is a stance in the decoder's words. A value is JSON there; here a text needs no quotes.

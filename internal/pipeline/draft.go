@@ -56,7 +56,7 @@ type draftWriter struct {
 func (w *draftWriter) key(k *keys.Row, depth int) {
 	login := map[string]string{"source.tls": tlsText(w.Source.TLS), "source.sasl": saslText(w.Source.SASL)}[k.Path]
 	switch {
-	case w.otherSink(k), k.Path == "registry" && w.Decode != "json_schema":
+	case w.otherSink(k), k.Path == "registry" && w.Decode != "json_schema" && w.Decode != "avro", k.Path == "avro" && w.Decode != "avro":
 		return
 	case login != "":
 		w.line(depth, k.Name()+": "+login, k.Doc)

@@ -27,11 +27,11 @@ var commented = regexp.MustCompile(`(?m)^( *)# ([a-z_]+: .*)$`)
 // TestDraftIsAccepted: the reader accepts a draft unchanged, and with any one of its "#" taken away, whose default
 // then changes nothing.
 func TestDraftIsAccepted(t *testing.T) {
-	for _, name := range append(Sinks(), "registry") {
+	for _, name := range append(Sinks(), "registry", "avro") {
 		sink, draft := name, draftOf(name)
-		if name == "registry" {
+		if decode := map[string]string{"registry": "json_schema", "avro": "avro"}[name]; decode != "" {
 			sink, draft = "sqlite", draftOf("sqlite")
-			draft.Decode = "json_schema"
+			draft.Decode = decode
 		}
 		text := draft.Text()
 		golden(t, "testdata/draft-"+name+".yaml", text)
@@ -78,7 +78,7 @@ func TestDraftHasEveryKey(t *testing.T) {
 		texts += draftOf(sink).Text()
 	}
 	framed := draftOf("sqlite")
-	framed.Decode = "json_schema"
+	framed.Decode = "avro"
 	texts += framed.Text()
 	for i := range fileKeys {
 		if !regexp.MustCompile(`\b` + fileKeys[i].Name() + `:`).MatchString(texts) {

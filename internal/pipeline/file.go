@@ -38,11 +38,12 @@ type File struct {
 	Group  fencepost.Group
 	Source kinds.Source
 
-	Decode        string   // json, raw or json_schema
+	Decode        string   // json, raw, json_schema or avro
 	Schema        []Column // in the order of the file; for raw, empty or one
 	RefuseUnknown bool     // unknown_fields: error
 	Tombstone     string   // of a record without a value: park, skip or nulls; for JSON
 	Registry      kinds.Registry
+	Avro          kinds.Avro
 
 	Sink        kinds.Named[kinds.Sink]
 	Ledger      kinds.Named[kinds.Ledger]   // zero where the sink keeps it
@@ -165,6 +166,7 @@ func readFile(r *keys.Reader, name string) *File {
 		RefuseUnknown: keys.Get[string](r, "unknown_fields") == "error",
 		Tombstone:     keys.Get[string](r, "tombstone"),
 		Registry:      kinds.ReadRegistry(r),
+		Avro:          kinds.ReadAvro(r),
 		Sink:          first(kinds.Sinks.Read(r)),
 		Ledger:        first(kinds.Ledgers.Read(r)),
 		Mirrors:       kinds.Mirrors.Read(r),
@@ -228,8 +230,11 @@ func (f *File) Line(path string) string {
 
 // NoRow reports whether a record makes no row, by the rule of the file: an audit misses none there.
 func (f *File) NoRow(r *fencepost.Record) bool {
-	return f.isJSON() && f.Tombstone == "skip" && r.Value == nil
+	return f.hasFields() && f.Tombstone == "skip" && r.Value == nil
 }
+
+// hasFields reports whether columns are fields of the record, and not all of its value.
+func (f *File) hasFields() bool { return f.Decode != "raw" }
 
 // isJSON reports whether records are JSON objects, with or without a schema's id.
 func (f *File) isJSON() bool { return f.Decode == "json" || f.Decode == "json_schema" }

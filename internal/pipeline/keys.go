@@ -44,15 +44,15 @@ var fileKeys = keys.Table(slices.Concat([]keys.Row{
 	{Path: "source.sasl.password", Form: keys.FormSecret, Def: `""`, Doc: "write ${NAME} or ${file:PATH}"},
 	{Path: "source.sasl.token", Form: keys.FormSecret, Def: `""`, Doc: "for OAUTHBEARER: write ${NAME} or ${file:PATH}"},
 
-	{Path: "decode", Form: keys.FormWord, Words: []string{"json", "raw", "json_schema"}, Later: []string{"csv", "avro", "protobuf"}, Def: "json", Live: "json",
-		Doc: "json raw (one column) json_schema (JSON behind an id)"},
+	{Path: "decode", Form: keys.FormWord, Words: []string{"json", "raw", "json_schema", "avro"}, Later: []string{"csv", "protobuf"}, Def: "json", Live: "json",
+		Doc: "json raw (one column) json_schema (JSON behind an id) avro"},
 	{Path: "schema", Form: keys.FormOwn, Own: &schemaOwn, Live: "SCHEMA",
 		Doc: "text int float bool timestamp decimal json bytes date time uuid"},
 	{Path: "unknown_fields", Form: keys.FormWord, Words: []string{"ignore", "error"}, Def: "ignore",
 		Doc: "each name is reported once; or error"},
 	{Path: "tombstone", Form: keys.FormWord, Words: []string{"park", "skip", "nulls"}, Def: "park",
 		Doc: "a record without a value; or skip: no row, nulls: a row of them"},
-}, kinds.RegistryKeys(), []keys.Row{
+}, kinds.RegistryKeys(), kinds.AvroKeys(), []keys.Row{
 	{Path: "sink", Form: keys.FormMap, Must: true, Like: `{postgres: {dsn: "${DATABASE_URL}", table: TABLE}}`},
 }, kinds.Sinks.Keys(), []keys.Row{
 	{Path: "ledger", Form: keys.FormStore, Def: "sink",

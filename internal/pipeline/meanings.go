@@ -55,7 +55,10 @@ var meanings = map[string]string{
 	"source.sasl.user":       "The user to log in as; PLAIN and SCRAM.",
 
 	"decode": "json takes objects, exactly: duplicates, large integers and escapes included. raw puts the whole value into one column. json_schema is json behind the id " +
-		"of a schema, as serializers of a schema registry write it.",
+		"of a schema, as serializers of a schema registry write it. avro projects the body of a record, by the schema that it was written with, into the columns, by name.",
+
+	"avro.schema": "The file of the schema that all records have, where they name none; with form: single_object a list of those that they may have. It takes the place of registry.",
+	"avro.form":   "What stands before a body whose schema is in avro.schema: nothing (bare), or c3 01 and the schema's fingerprint (single_object).",
 
 	"registry.url": "Where the schema registry is. Of a list, the first one that answers is asked. Of Apicurio it is its API for Confluent's clients, http://HOST:8080/apis/ccompat/v7; its own " +
 		"API is found from there.",

@@ -53,7 +53,11 @@ func Open(ctx context.Context, f *File, hooks Hooks) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	factory, err := f.decoder(hooks.Unknown, fill, client)
+	schemas, err := f.schemas(client)
+	if err != nil {
+		return nil, err
+	}
+	factory, err := f.decoder(hooks.Unknown, fill, schemas)
 	if err != nil {
 		return nil, fmt.Errorf("make the decoder: %w", err)
 	}

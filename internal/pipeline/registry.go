@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode/avro"
 	"github.com/fencepost/fencepost/decode/registry"
 	"github.com/fencepost/fencepost/internal/text"
 )
@@ -23,6 +24,18 @@ func (f *File) openRegistry() (*registry.Client, error) {
 		return nil, f.faultAt("registry", err)
 	}
 	return client, nil
+}
+
+// schemas are those of the registry, or of the file's own.
+func (f *File) schemas(client *registry.Client) (registry.Schemas, error) {
+	if len(f.Avro.Schemas) == 0 {
+		return client, nil
+	}
+	schemas, err := f.Avro.Open()
+	if err != nil {
+		return nil, f.faultAt("avro.schema", err)
+	}
+	return schemas, nil
 }
 
 // body is the JSON of a record's value, without a schema's id before it.
@@ -57,11 +70,12 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 			return []fencepost.Finding{{Subject: "registry", Code: silent.Code, Text: silent.Reason, Key: "registry.url", Silent: silent.Code == registry.Silent}}
 		case err != nil:
 			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "record-undecodable", Text: subject + ": " + err.Error(), Key: "registry", Help: "register its schema with the references that it needs"})
-		case latest.Type != registry.JSON:
+		case latest.Type != o.File.language():
 			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "bad-value", Key: "decode",
-				Text: fmt.Sprintf("%s, version %d, is of type %s, and decode: %s reads JSON", subject, latest.Version, latest.Type, o.File.Decode),
+				Text: fmt.Sprintf("%s, version %d, is of type %s, and decode: %s reads %s", subject, latest.Version, latest.Type, o.File.Decode, o.File.language()),
 				Help: "decode: " + strings.ToLower(latest.Type.String()) + "; or registry.subject, where the schemas of these records are another subject's"})
 		default:
+			wrong = append(wrong, o.File.misfits(fmt.Sprintf("%s, version %d", subject, latest.Version), latest.Schema)...)
 			texts = append(texts, fmt.Sprintf("%s has %s, the newest is %d (%s, %s)", subject, text.Plural(latest.Versions, "version"), latest.Version, latest.Type, latest.ID))
 		}
 	}
@@ -69,6 +83,37 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 		return wrong
 	}
 	return []fencepost.Finding{{Subject: "registry", OK: true, Text: o.registry.URL() + ": " + strings.Join(texts, "; ")}}
+}
+
+// language is that of the schemas that the decoder reads.
+func (f *File) language() registry.Type {
+	if f.Decode == "avro" {
+		return registry.Avro
+	}
+	return registry.JSON
+}
+
+// misfits are the columns that no record of a schema can fill.
+func (f *File) misfits(of string, schema *registry.Schema) (found []fencepost.Finding) {
+	if f.Decode != "avro" {
+		return nil
+	}
+	s, err := avro.OfRegistry(schema)
+	if err != nil {
+		return []fencepost.Finding{{Subject: "registry", Code: "record-undecodable", Text: of + ": " + err.Error(), Key: "registry"}}
+	}
+	misfits, err := avro.Compare(s, f.columns())
+	if err != nil {
+		return nil // Parse has refused such columns
+	}
+	for _, m := range misfits {
+		key, help := "schema."+m.Column, "another type or from, or missing: and mismatch: for what it cannot have"
+		if m.Column == "" {
+			key, help = "unknown_fields", "a column for it, or unknown_fields: ignore"
+		}
+		found = append(found, fencepost.Finding{Subject: "registry", Code: "bad-value", Key: key, Text: of + ": " + m.Reason, Help: help})
+	}
+	return found
 }
 
 // subjects are those of the source's topics, or the one that the file names.

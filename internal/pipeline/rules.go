@@ -183,7 +183,7 @@ var rawColumn = decode.RawColumn().Name
 func schemaRules(r *keys.Reader, f *File) {
 	there := r.Named("schema")
 	switch {
-	case f.isJSON() && !there:
+	case f.hasFields() && !there:
 		r.Find("key-missing", keys.Place{Line: 1, Column: 1, Width: 1}, "schema: {COLUMN: text}; fencepost init samples a topic and writes it",
 			"the file has no schema")
 		return
@@ -192,7 +192,7 @@ func schemaRules(r *keys.Reader, f *File) {
 			"decode raw makes one column, schema has %d", len(f.Schema))
 		return
 	case f.Decode == "raw" && r.Has("tombstone"):
-		r.Find("bad-value", r.KeyAt("tombstone"), "drop it; or decode: json", "tombstone is for decode json: raw gives a null for a record without a value")
+		r.Find("bad-value", r.KeyAt("tombstone"), "drop it; or decode: json", "tombstone is for records with fields: raw gives a null for a record without a value")
 		return
 	case len(f.Schema) == 0:
 		return
@@ -205,11 +205,19 @@ func schemaRules(r *keys.Reader, f *File) {
 // registryRules find a decoder without the registry that it needs, and the other way round.
 func registryRules(r *keys.Reader, f *File) {
 	f.Registry.Rules(r)
-	switch framed := f.Decode == "json_schema"; {
+	f.Avro.Rules(r, f.Decode == "avro")
+	switch framed := f.Decode == "json_schema" || f.Decode == "avro"; {
+	case f.Decode == "avro" && len(f.Avro.Schemas) > 0:
+		if r.Named("registry") {
+			r.Find("bad-value", r.KeyAt("registry"), "keep one: the registry's schemas, or those of avro.schema", "there are both registry and avro.schema")
+		}
 	case framed && !r.Named("registry"):
-		r.Missing("decode", "registry: {url: http://localhost:8081}", "decode: json_schema needs registry")
+		r.Missing("decode", "registry: {url: http://localhost:8081}"+map[bool]string{true: "; or avro: {schema: FILE.avsc}"}[f.Decode == "avro"], "decode: %s needs registry", f.Decode)
 	case !framed && r.Named("registry") && r.Has("decode"):
 		r.Find("bad-value", r.KeyAt("registry"), "decode: json_schema; or leave it out", "decode: %s asks no registry", f.Decode)
+	case f.Decode == "avro" && (f.Registry.Form == registry.SingleObject || f.Registry.Form == registry.Bare) && r.Has("registry.form"):
+		r.Find("bad-value", r.ValueAt("registry.form"), "avro: {schema: FILE.avsc, form: "+f.Registry.Form.String()+"} in the place of registry",
+			"registry.form: %s has no id that a registry knows", f.Registry.Form)
 	case framed && (f.Registry.Form == registry.SingleObject || f.Registry.Form == registry.Bare) && r.Has("registry.form"):
 		r.Find("bad-value", r.ValueAt("registry.form"), "confluent, apicurio or apicurio_4_bytes; or decode: json, where no id is there",
 			"registry.form: %s names no schema of JSON", f.Registry.Form)

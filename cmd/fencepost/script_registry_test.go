@@ -14,9 +14,13 @@ import (
 )
 
 // startRegistry starts a schema registry in memory for the script, and sets $REGISTRY to its URL. It holds one schema of each subject that is named, with
-// the ids 1, 2, ...: registry SUBJECT=TYPE..., or SUBJECT=FILE.avsc. It wants the bearer token "script".
+// the ids 1, 2, ...: registry SUBJECT=TYPE..., or SUBJECT=FILE.avsc. It wants the bearer token "script", unless the first word is open.
 func startRegistry(ts *testscript.TestScript, _ bool, args []string) {
-	r := srfake.New(srfake.WithAuth("Bearer script"))
+	options := []srfake.Option{srfake.WithAuth("Bearer script")}
+	if args[0] == "open" {
+		options, args = nil, args[1:]
+	}
+	r := srfake.New(options...)
 	ts.Defer(r.Close)
 	for i, arg := range args {
 		subject, language := arg, sr.TypeJSON

@@ -73,8 +73,13 @@ func Columns(s *Schema) []decode.Inferred {
 		return []decode.Inferred{infer("value", s.root)}
 	}
 	var columns []decode.Inferred
+	taken := map[string]bool{}
 	for _, f := range root.fields {
-		columns = append(columns, infer(f.name, f.node))
+		c := infer(decode.ColumnName(f.name, taken), f.node)
+		if c.Column != f.name {
+			c.From = decode.Literal(f.name)
+		}
+		columns = append(columns, c)
 	}
 	return columns
 }

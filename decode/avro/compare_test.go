@@ -85,16 +85,16 @@ func TestColumns(t *testing.T) {
 		{"name":"u","type":["int","long"]},{"name":"v","type":["int","string"]},{"name":"a","type":{"type":"array","items":"int"}},{"name":"f","type":"float"},
 		{"name":"b","type":"boolean"},{"name":"x","type":"bytes"},{"name":"t","type":{"type":"long","logicalType":"timestamp-micros"}},{"name":"e","type":{"type":"enum","name":"e","symbols":["A"]}},
 		{"name":"o","type":{"type":"int","logicalType":"time-millis"}},{"name":"y","type":{"type":"int","logicalType":"date"}},{"name":"g","type":{"type":"string","logicalType":"uuid"}},
-		{"name":"p","type":{"type":"fixed","name":"p","size":12,"logicalType":"duration"}}]}`)
+		{"name":"p","type":{"type":"fixed","name":"p","size":12,"logicalType":"duration"}},{"name":"_key","type":"int"}]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	for _, c := range Columns(s) {
-		got = append(got, fmt.Sprintf("%s %s: %s", c.Column, c.Type, c.Comment))
+		got = append(got, fmt.Sprintf("%s %s%s: %s", c.Column, c.Type, c.From, c.Comment))
 	}
 	want := []string{"i int: an int, or null", "d decimal: a decimal", "u int: a union", "v json: a union", "a json: an array", "f float: a float", "b bool: a boolean",
-		"x bytes: bytes", "t timestamp: a timestamp", "e text: an enum e", "o time: a time of day", "y date: a date", "g uuid: a uuid", "p json: a duration"}
+		"x bytes: bytes", "t timestamp: a timestamp", "e text: an enum e", "o time: a time of day", "y date: a date", "g uuid: a uuid", "p json: a duration", `key int"_key": an int`}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

@@ -12,12 +12,13 @@ import (
 
 // Draft is a new pipeline file: what init knows of a topic.
 type Draft struct {
-	Group   string
-	Source  kinds.Source // brokers, TLS and login
-	Topic   string
-	Sink    string // one of Sinks
-	Decode  string // json or raw
-	Columns []keys.DraftColumn
+	Group    string
+	Source   kinds.Source // brokers, TLS and login
+	Topic    string
+	Sink     string // one of Sinks
+	Decode   string // json, raw or avro
+	Registry string // its URL; empty: one to begin with
+	Columns  []keys.DraftColumn
 }
 
 // Next is what to type after the draft was written to a file.
@@ -115,8 +116,11 @@ func (w *draftWriter) live(k *keys.Row) string {
 	if ending, ok := strings.CutPrefix(k.Live, "TABLE"); ok {
 		return keys.Plain(keys.TableName(w.Topic) + ending)
 	}
-	if k.Path == "decode" {
+	switch {
+	case k.Path == "decode":
 		return w.Decode
+	case k.Path == "registry.url" && w.Registry != "":
+		return keys.Plain(w.Registry)
 	}
 	return k.Live
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode/avro"
 	"github.com/fencepost/fencepost/decode/registry"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
@@ -83,6 +84,39 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 		return wrong
 	}
 	return []fencepost.Finding{{Subject: "registry", OK: true, Text: o.registry.URL() + ": " + strings.Join(texts, "; ")}}
+}
+
+// AskRegistry makes the draft one of Avro, by the newest schema of the topic's subject.
+func (s *Sampled) AskRegistry(ctx context.Context, url string) error {
+	fault := func(code string, exit int, err error, help string) error {
+		return &fencepost.UserError{Code: code, Exit: exit, Err: err, Help: help}
+	}
+	client, err := registry.NewClient(registry.Config{URLs: []string{url}})
+	if err != nil {
+		return fault("usage", 2, err, "--registry http://localhost:8081")
+	}
+	defer client.Close()
+	subject := registry.Subject(s.Topic, registry.Value)
+	latest, err := client.Latest(ctx, subject)
+	if silent, waits := errors.AsType[*fencepost.Unready](err); waits {
+		return fault(silent.Code, 1, silent, "start the schema registry, or mend --registry")
+	}
+	if err != nil {
+		return fault("schema-unknown", 1, fmt.Errorf("%s: %w", subject, err), "without --registry the columns are inferred from records")
+	}
+	if latest.Type != registry.Avro {
+		return fault("bad-value", 2, fmt.Errorf("%s is of type %s, and init reads schemas of Avro", subject, latest.Type), "without --registry the columns are inferred from records")
+	}
+	schema, err := avro.OfRegistry(latest.Schema)
+	if err != nil {
+		return fault("record-undecodable", 1, fmt.Errorf("%s: %w", subject, err), "register its schema with the references that it needs")
+	}
+	s.Decode, s.Registry, s.Columns = "avro", url, nil
+	for _, c := range avro.Columns(schema) {
+		s.Columns = append(s.Columns, keys.DraftColumn{Name: c.Column, Type: c.Type, From: c.From, Seen: c.Comment})
+	}
+	s.Text = fmt.Sprintf("%s, version %d: %s", subject, latest.Version, text.Plural(len(s.Columns), "field"))
+	return nil
 }
 
 // language is that of the schemas that the decoder reads.

@@ -45,7 +45,7 @@ func TestSchemasChangeFromRecordToRecord(t *testing.T) {
 		want    string
 	}{
 		{"00 00000001 02", nil, "1"}, {"00 00000001 04", nil, "2"}, {"00 00000002 0261 06", nil, "3"}, {"00 00000001 08", nil, "4"},
-		{"0261 0a", header, "5"}, {"00 00000001 0c", nil, "6"}, {"0261 0e", header, "7"}, {"00 00000001 02", header, "bad: bytes stand behind the record"},
+		{"0261 0a", header, "5"}, {"00 00000001 0c", nil, "6"}, {"00 00000001 02", header, "bad: bytes stand behind the record"}, {"0261 0e", header, "7"},
 		{"-", nil, "null"}, {"-", header, "null"}, {"00 00000001 10", nil, "8"}, {"00 00000003 10", nil, "unready"}, {"00 00000001 12", nil, "9"},
 		{"00 00000004 10", nil, "bad: it is a schema of type PROTOBUF, not AVRO"}, {"00 00000004 10", nil, "bad: it is a schema of type PROTOBUF, not AVRO"}, {"00 00000001 14", nil, "10"},
 	} {

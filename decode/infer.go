@@ -210,7 +210,7 @@ func (b *inferrer) inference() Inference {
 		if s.name == "" {
 			continue
 		}
-		f := Field{Column: columnName(s.name, taken), Type: s.guess()}
+		f := Field{Column: ColumnName(s.name, taken), Type: s.guess()}
 		if f.Column != s.name {
 			f.From = Literal(s.name)
 		}
@@ -241,8 +241,8 @@ func (s *stat) guess() fencepost.Type {
 	return fencepost.JSON
 }
 
-// columnName makes a column's name of a field's: without _ in front, not empty, not taken, without NUL.
-func columnName(name string, taken map[string]bool) string {
+// ColumnName makes a column's name of a field's: without _ in front, not empty, not taken, without NUL.
+func ColumnName(name string, taken map[string]bool) string {
 	base := strings.TrimLeft(strings.ReplaceAll(name, "\x00", ""), "_")
 	if base == "" {
 		base = "field"

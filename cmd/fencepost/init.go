@@ -31,14 +31,15 @@ var initManual = manual{
 }
 
 type initFlags struct {
-	brokers []string
-	from    string
-	config  []string
-	topic   string
-	sink    string
-	out     string
-	force   bool
-	schema  bool
+	brokers  []string
+	from     string
+	config   []string
+	topic    string
+	sink     string
+	out      string
+	force    bool
+	schema   bool
+	registry string
 }
 
 func (a *app) initVerb() *cobra.Command {
@@ -58,6 +59,7 @@ func (a *app) initVerb() *cobra.Command {
 	cmd.Flags().StringArrayVarP(&flags.config, "config", "X", nil, "KEY=VALUE  as kcat's and rpk's -X: security.protocol=SASL_SSL")
 	cmd.Flags().StringVar(&flags.topic, "topic", "", "TOPIC  the topic to sample: 100 records of each partition")
 	cmd.Flags().StringVar(&flags.sink, "sink", "", "KIND  where the rows will go: "+strings.Join(pipeline.Sinks(), ", "))
+	cmd.Flags().StringVar(&flags.registry, "registry", "", "URL  of a schema registry: the columns of the topic's newest Avro schema, and decode: avro")
 	cmd.Flags().StringVar(&flags.out, "out", "", "FILE  default TOPIC.yaml; - is stdout")
 	cmd.Flags().BoolVar(&flags.force, "force", false, "write over a file that is there")
 	cmd.Flags().BoolVar(&flags.schema, "schema", false, "print the JSON Schema of a pipeline file on stdout, and do nothing else")
@@ -132,6 +134,11 @@ func (a *app) draft(ctx context.Context, flags initFlags) error {
 	s, err := pipeline.Sample(ctx, cluster, flags.topic, a.timeout)
 	if err != nil {
 		return err
+	}
+	if flags.registry != "" {
+		if err := s.AskRegistry(ctx, flags.registry); err != nil {
+			return err
+		}
 	}
 	a.say("sampled", s.Text)
 	draft := s.Draft

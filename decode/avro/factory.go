@@ -71,7 +71,7 @@ func (p *plans) plan(id registry.ID) (*plan, error) {
 }
 
 func (p *plans) make(id registry.ID, text *registry.Schema) *plan {
-	s, err := ofRegistry(text)
+	s, err := OfRegistry(text)
 	if err != nil {
 		return &plan{refuse: bad("the writer's schema, %s, is not read: %s", id, err)}
 	}

@@ -35,8 +35,8 @@ func Parse(text string, references ...string) (*Schema, error) {
 	return s, nil
 }
 
-// ofRegistry parses a schema of a registry with what it refers to.
-func ofRegistry(s *registry.Schema) (*Schema, error) {
+// OfRegistry parses a schema of a registry with what it refers to.
+func OfRegistry(s *registry.Schema) (*Schema, error) {
 	if s.Type != registry.Avro && s.Type != registry.AnyType {
 		return nil, fmt.Errorf("it is a schema of type %s, not AVRO", s.Type)
 	}
@@ -77,7 +77,7 @@ func (b *builder) parse(cache *twmb.SchemaCache, text string) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Schema{root, binary.LittleEndian.Uint64(parsed.Fingerprint(twmb.NewRabin()))}, nil
+	return &Schema{root, binary.BigEndian.Uint64(parsed.Fingerprint(twmb.NewRabin()))}, nil
 }
 
 // mend takes out of a schema's text what readers ignore and the parser refuses. By the specification a decimal that is not valid is

@@ -71,7 +71,7 @@ var arrows = []arrow{
 	{[]string{"internal/expression"}, []string{"."}, []string{"github.com/expr-lang/expr/..."}},
 	{[]string{"internal/pipeline"}, []string{".", "ledger", "sink", "decode/...", "engine", "internal/admin", "internal/codes", "internal/foreign", "internal/pipeline/...", "internal/text"}, nil},
 	{[]string{"internal/pipeline/keys"}, []string{".", "internal/screen", "internal/text"}, []string{"github.com/goccy/go-yaml/..."}},
-	{[]string{"internal/pipeline/kinds"}, slices.Concat(technologies, []string{".", "ledger", "sink", "decode/protobuf", "decode/registry", "internal/expression", "internal/foreign", "internal/pipeline/keys", "internal/text"}), nil},
+	{[]string{"internal/pipeline/kinds"}, slices.Concat(technologies, []string{".", "ledger", "sink", "decode/avro", "decode/protobuf", "decode/registry", "internal/expression", "internal/foreign", "internal/pipeline/keys", "internal/text"}), nil},
 	{[]string{"internal/view"}, []string{".", "ledger", "internal/admin", "internal/codes", "internal/foreign", "internal/foreign/offsetfile", "internal/pipeline", "internal/screen", "internal/text"}, nil},
 	{[]string{"internal/target"}, slices.Concat(technologies, []string{".", "ledger", "internal/admin", "internal/codes", "internal/foreign", "internal/foreign/offsetfile", "internal/pipeline", "internal/pipeline/keys", "internal/sqlstore", "internal/text"}), nil},
 	{[]string{"cmd/...", "bench/...", "examples/..."}, []string{"..."}, []string{"..."}},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/decode/avro"
 	"github.com/fencepost/fencepost/decode/debezium"
 	"github.com/fencepost/fencepost/decode/protobuf"
 	"github.com/fencepost/fencepost/decode/registry"
@@ -31,17 +32,24 @@ func (f *File) record(unknown decode.UnknownFunc, fill *decode.Fill, schemas *sc
 		}
 		return decode.Raw(column)
 	}
-	config := decode.Config{Unknown: unknown, Fill: fill}
+	config := f.columns()
+	config.Unknown, config.Fill = unknown, fill
+	if f.enveloped() {
+		return debezium.New(debezium.Config{Decode: config, Key: f.sinkKey(), Schema: f.Envelope == debeziumSchema, Values: f.format(schemas), Keys: decode.JSON})
+	}
+	return f.format(schemas)(config)
+}
+
+// columns is what the file says of its columns.
+func (f *File) columns() decode.Config {
+	config := decode.Config{}
 	if f.RefuseUnknown {
 		config.UnknownFields = decode.RefuseUnknown
 	}
 	config.Tombstone = map[string]decode.Tombstone{"skip": decode.SkipTombstone, "nulls": decode.NullsTombstone,
 		"delete": decode.DeleteTombstone}[f.Tombstone]
 	config.Fields = f.fields()
-	if f.enveloped() {
-		return debezium.New(debezium.Config{Decode: config, Key: f.sinkKey(), Schema: f.Envelope == debeziumSchema, Values: f.format(schemas), Keys: decode.JSON})
-	}
-	return f.format(schemas)(config)
+	return config
 }
 
 // fields are the columns in the decoder's words, but those that are computed.
@@ -68,6 +76,10 @@ func (f *File) format(schemas *schemas) func(decode.Config) (decode.Factory, err
 				return nil, err
 			}
 			return registry.JSONSchema(f.Registry.Framing(), schemas.registry, factory), nil
+		}
+	case f.Decode == "avro":
+		return func(c decode.Config) (decode.Factory, error) {
+			return avro.New(avro.Config{Config: c, Framing: f.framing(), Schemas: schemas.avro()})
 		}
 	case f.Decode == "protobuf":
 		return func(c decode.Config) (decode.Factory, error) { return protobuf.New(schemas.protobuf(f, c)) }
@@ -111,6 +123,14 @@ func (c Column) encoding(enveloped bool) (decode.Encoding, int) {
 func (c *Column) field() decode.Field {
 	unit, _ := decode.ParseUnit(c.Unit)
 	return decode.Field{Column: c.Name, Type: c.Type, From: c.From, Unit: unit, Missing: c.Missing.rule(c.Type), Mismatch: c.Mismatch.rule(c.Type)}
+}
+
+// framing is how a record names its schema: to the registry, or among the schemas of the file.
+func (f *File) framing() registry.Framing {
+	if len(f.Avro.Schemas) > 0 {
+		return registry.Framing{Form: f.Avro.Form}
+	}
+	return f.Registry.Framing()
 }
 
 // rule is a stance in the decoder's words. A value is JSON there; here a text needs no quotes.

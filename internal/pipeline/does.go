@@ -23,8 +23,8 @@ func (f *File) Does() []ledger.Part {
 		parts = append(parts, ledger.Part{Name: "isolation", Text: "read_uncommitted"})
 	}
 	decode := f.Decode
-	if f.Registry.Form != registry.Confluent {
-		decode += ", form " + f.Registry.Form.String()
+	if form := f.framing().Form; form != registry.Confluent {
+		decode += ", form " + form.String()
 	}
 	if f.Protobuf.Message != "" {
 		decode += ", message " + f.Protobuf.Message

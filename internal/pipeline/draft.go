@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -12,12 +13,13 @@ import (
 
 // Draft is a new pipeline file: what init knows of a topic.
 type Draft struct {
-	Group   string
-	Source  kinds.Source // brokers, TLS and login
-	Topic   string
-	Sink    string // one of Sinks
-	Decode  string // json or raw
-	Columns []keys.DraftColumn
+	Group    string
+	Source   kinds.Source // brokers, TLS and login
+	Topic    string
+	Sink     string // one of Sinks
+	Decode   string // json, raw or avro
+	Registry string // its URL; empty: one to begin with
+	Columns  []keys.DraftColumn
 }
 
 // Next is what to type after the draft was written to a file.
@@ -56,7 +58,8 @@ type draftWriter struct {
 func (w *draftWriter) key(k *keys.Row, depth int) {
 	login := map[string]string{"source.tls": tlsText(w.Source.TLS), "source.sasl": saslText(w.Source.SASL)}[k.Path]
 	switch {
-	case w.otherSink(k), k.Path == "registry" && w.Decode != "json_schema" && w.Decode != "protobuf", k.Path == "protobuf" && w.Decode != "protobuf":
+	case w.otherSink(k), k.Path == "registry" && !slices.Contains([]string{"json_schema", "avro", "protobuf"}, w.Decode),
+		(k.Path == "avro" || k.Path == "protobuf") && w.Decode != k.Path:
 		return
 	case login != "":
 		w.line(depth, k.Name()+": "+login, k.Doc)
@@ -115,8 +118,11 @@ func (w *draftWriter) live(k *keys.Row) string {
 	if ending, ok := strings.CutPrefix(k.Live, "TABLE"); ok {
 		return keys.Plain(keys.TableName(w.Topic) + ending)
 	}
-	if k.Path == "decode" {
+	switch {
+	case k.Path == "decode":
 		return w.Decode
+	case k.Path == "registry.url" && w.Registry != "":
+		return keys.Plain(w.Registry)
 	}
 	return k.Live
 }

@@ -27,15 +27,11 @@ var commented = regexp.MustCompile(`(?m)^( *)# ([a-z_]+: .*)$`)
 // TestDraftIsAccepted: the reader accepts a draft unchanged, and with any one of its "#" taken away, whose default
 // then changes nothing.
 func TestDraftIsAccepted(t *testing.T) {
-	for _, name := range append(Sinks(), "registry", "protobuf") {
+	for _, name := range append(Sinks(), "registry", "avro", "protobuf") {
 		sink, draft := name, draftOf(name)
-		if name == "registry" {
+		if decode := map[string]string{"registry": "json_schema", "avro": "avro", "protobuf": "protobuf"}[name]; decode != "" {
 			sink, draft = "sqlite", draftOf("sqlite")
-			draft.Decode = "json_schema"
-		}
-		if name == "protobuf" {
-			sink, draft = "sqlite", draftOf("sqlite")
-			draft.Decode = "protobuf"
+			draft.Decode = decode
 		}
 		text := draft.Text()
 		golden(t, "testdata/draft-"+name+".yaml", text)
@@ -83,6 +79,8 @@ func TestDraftHasEveryKey(t *testing.T) {
 	}
 	framed := draftOf("sqlite")
 	framed.Decode = "protobuf"
+	texts += framed.Text()
+	framed.Decode = "avro"
 	texts += framed.Text()
 	for i := range fileKeys {
 		if !regexp.MustCompile(`\b` + fileKeys[i].Name() + `:`).MatchString(texts) {

@@ -39,7 +39,7 @@ type File struct {
 	Source kinds.Source
 
 	Envelope      string     // around the row: none, debezium or debezium_with_schema
-	Decode        string     // json, csv, raw, json_schema or protobuf
+	Decode        string     // json, csv, raw, json_schema, avro or protobuf
 	CSV           CSV        // of decode: csv
 	Schema        []Column   // in the order of the file, the computed ones last; for raw, at most one that is not computed
 	RefuseUnknown bool       // unknown_fields: error
@@ -47,6 +47,7 @@ type File struct {
 	Tombstone     string     // of a record without a value: park, skip, nulls or delete; not for raw
 	Protobuf      kinds.Protobuf
 	Registry      kinds.Registry
+	Avro          kinds.Avro
 
 	Sink        kinds.Named[kinds.Sink]
 	Ledger      kinds.Named[kinds.Ledger]   // zero where the sink keeps it
@@ -175,6 +176,7 @@ func readFile(r *keys.Reader, name string) *File {
 		Tombstone:     keys.Get[string](r, "tombstone"),
 		Protobuf:      kinds.ReadProtobuf(r),
 		Registry:      kinds.ReadRegistry(r),
+		Avro:          kinds.ReadAvro(r),
 		Sink:          first(kinds.Sinks.Read(r)),
 		Ledger:        first(kinds.Ledgers.Read(r)),
 		Mirrors:       kinds.Mirrors.Read(r),
@@ -236,12 +238,12 @@ func (f *File) Line(path string) string {
 	return ""
 }
 
-// hasFields reports whether records have fields that columns are made of.
+// hasFields reports whether columns are fields of the record, and not all of its value.
 func (f *File) hasFields() bool { return f.Decode != "raw" }
 
-// isFramed reports whether records name their schemas.
+// isFramed reports whether records name their schemas to a registry.
 func (f *File) isFramed() bool {
-	return f.Decode == "json_schema" || f.Decode == "protobuf" && f.Protobuf.File == ""
+	return f.Decode == "json_schema" || f.Decode == "protobuf" && f.Protobuf.File == "" || f.Decode == "avro" && len(f.Avro.Schemas) == 0
 }
 
 // Topic is how messages name what the source reads.

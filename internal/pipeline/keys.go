@@ -44,8 +44,8 @@ var fileKeys = keys.Table(slices.Concat([]keys.Row{
 	{Path: "source.sasl.password", Form: keys.FormSecret, Def: `""`, Doc: "write ${NAME} or ${file:PATH}"},
 	{Path: "source.sasl.token", Form: keys.FormSecret, Def: `""`, Doc: "for OAUTHBEARER: write ${NAME} or ${file:PATH}"},
 
-	{Path: "decode", Form: keys.FormWord, Words: []string{"json", "csv", "raw", "json_schema", "protobuf"}, Later: []string{"avro"}, Def: "json", Live: "json",
-		Doc: "json csv raw (one column) json_schema (JSON behind an id) protobuf"},
+	{Path: "decode", Form: keys.FormWord, Words: []string{"json", "csv", "raw", "json_schema", "avro", "protobuf"}, Def: "json", Live: "json",
+		Doc: "json csv raw (one column) json_schema avro protobuf"},
 	{Path: "csv", Form: keys.FormMap},
 	{Path: "csv.delimiter", Form: keys.FormText, Def: `","`, Doc: "one character between two fields; \"\\t\" for a tab"},
 	{Path: "csv.quote", Form: keys.FormText, Def: `'"'`, Doc: "one character around a field; empty: none is a quote"},
@@ -62,7 +62,7 @@ var fileKeys = keys.Table(slices.Concat([]keys.Row{
 	{Path: "tombstone", Form: keys.FormWord, Words: []string{"park", "skip", "nulls", "delete"}, Def: "park",
 		Doc: "a record without a value; or skip, nulls, delete: by its key"},
 	{Path: "where", Form: keys.FormOwn, Own: &whereOwn, Def: `""`, Doc: "rows that are kept: delay > 15 and origin != \"ATL\""},
-}, kinds.ProtobufKeys(), kinds.RegistryKeys(), []keys.Row{
+}, kinds.ProtobufKeys(), kinds.RegistryKeys(), kinds.AvroKeys(), []keys.Row{
 	{Path: "sink", Form: keys.FormMap, Must: true, Like: `{postgres: {dsn: "${DATABASE_URL}", table: TABLE}}`},
 }, kinds.Sinks.Keys(), []keys.Row{
 	{Path: "ledger", Form: keys.FormStore, Def: "sink",

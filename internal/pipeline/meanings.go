@@ -55,7 +55,7 @@ var meanings = map[string]string{
 	"source.sasl.user":       "The user to log in as; PLAIN and SCRAM.",
 
 	"decode": "json takes objects, exactly: duplicates, large integers and escapes included. csv takes one line a record (RFC 4180). raw puts the whole value into one column. " +
-		"json_schema is json behind the id of a schema, as serializers of a schema registry write it. protobuf takes messages: bare ones of protobuf.file, or such behind the id of a schema.",
+		"json_schema is json behind the id of a schema, as serializers of a schema registry write it. avro projects the body of a record, by the schema that it was written with, into the columns, by name. protobuf takes messages: bare ones of protobuf.file, or such behind the id of a schema.",
 	"csv.delimiter": "The character between two fields, one of ASCII. A tab is written \"\\t\".",
 	"csv.quote":     "The character around a field that holds a delimiter, a line break or a quote; two of them are one within. Empty: no character is a quote.",
 	"csv.header": "The names of a record's fields, in their order; a column takes the field of its name, or of from:, which may be a place too: \"[0]\" is the first. A record has as " +
@@ -68,6 +68,9 @@ var meanings = map[string]string{
 		"protoc --descriptor_set_out=X.desc --include_imports writes them. Empty: each record names its schema, and registry is asked for it.",
 	"protobuf.message": "The message that records are, by its full name or by one that no other message of the schema has. Empty: the only message of protobuf.file, or what each record says. With " +
 		"registry, a record of another message is a bad record.",
+
+	"avro.schema": "The file of the schema that all records have, where they name none; with form: single_object a list of those that they may have. It takes the place of registry.",
+	"avro.form":   "What stands before a body whose schema is in avro.schema: nothing (bare), or c3 01 and the schema's fingerprint (single_object).",
 
 	"registry.url": "Where the schema registry is. Of a list, the first one that answers is asked. Of Apicurio it is its API for Confluent's clients, http://HOST:8080/apis/ccompat/v7; its own " +
 		"API is found from there.",

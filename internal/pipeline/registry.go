@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode/avro"
 	"github.com/fencepost/fencepost/decode/registry"
+	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
@@ -39,7 +41,10 @@ func (f *File) body(r *fencepost.Record) []byte {
 
 // language is what the schemas of the file's decoder are written in.
 func (f *File) language() registry.Type {
-	if f.Decode == "protobuf" {
+	switch f.Decode {
+	case "avro":
+		return registry.Avro
+	case "protobuf":
 		return registry.Protobuf
 	}
 	return registry.JSON
@@ -70,9 +75,7 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 				Text: fmt.Sprintf("%s, version %d, is of type %s, and decode: %s reads %s", subject, latest.Version, latest.Type, o.File.Decode, o.File.language()),
 				Help: "decode: " + strings.ToLower(latest.Type.String()) + "; or registry.subject, where the schemas of these records are another subject's"})
 		default:
-			if o.File.Decode == "protobuf" {
-				wrong = append(wrong, o.File.compareRegistered(latest)...)
-			}
+			wrong = append(wrong, o.File.compareNewest(latest)...)
 			texts = append(texts, fmt.Sprintf("%s has %s, the newest is %d (%s, %s)", subject, text.Plural(latest.Versions, "version"), latest.Version, latest.Type, latest.ID))
 		}
 	}
@@ -80,6 +83,70 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 		return wrong
 	}
 	return []fencepost.Finding{{Subject: "registry", OK: true, Text: o.schemas.registry.URL() + ": " + strings.Join(texts, "; ")}}
+}
+
+// AskRegistry makes the draft one of Avro, by the newest schema of the topic's subject.
+func (s *Sampled) AskRegistry(ctx context.Context, url string) error {
+	fault := func(code string, exit int, err error, help string) error {
+		return &fencepost.UserError{Code: code, Exit: exit, Err: err, Help: help}
+	}
+	client, err := registry.NewClient(registry.Config{URLs: []string{url}})
+	if err != nil {
+		return fault("usage", 2, err, "--registry http://localhost:8081")
+	}
+	defer client.Close()
+	subject := registry.Subject(s.Topic, registry.Value)
+	latest, err := client.Latest(ctx, subject)
+	if silent, waits := errors.AsType[*fencepost.Unready](err); waits {
+		return fault(silent.Code, 1, silent, "start the schema registry, or mend --registry")
+	}
+	if err != nil {
+		return fault("schema-unknown", 1, fmt.Errorf("%s: %w", subject, err), "without --registry the columns are inferred from records")
+	}
+	if latest.Type != registry.Avro {
+		return fault("bad-value", 2, fmt.Errorf("%s is of type %s, and init reads schemas of Avro", subject, latest.Type), "without --registry the columns are inferred from records")
+	}
+	schema, err := avro.OfRegistry(latest.Schema)
+	if err != nil {
+		return fault("record-undecodable", 1, fmt.Errorf("%s: %w", subject, err), "register its schema with the references that it needs")
+	}
+	s.Decode, s.Registry, s.Columns = "avro", url, nil
+	for _, c := range avro.Columns(schema) {
+		s.Columns = append(s.Columns, keys.DraftColumn{Name: c.Column, Type: c.Type, From: c.From, Seen: c.Comment})
+	}
+	s.Text = fmt.Sprintf("%s, version %d: %s", subject, latest.Version, text.Plural(len(s.Columns), "field"))
+	return nil
+}
+
+// compareNewest are the columns that no record of a subject's newest schema can fill.
+func (f *File) compareNewest(r registry.Registered) []fencepost.Finding {
+	switch f.Decode {
+	case "avro":
+		return f.misfits(fmt.Sprintf("%s, version %d", r.Subject, r.Version), r.Schema)
+	case "protobuf":
+		return f.compareRegistered(r)
+	}
+	return nil
+}
+
+// misfits are the columns that no record of a schema of Avro can fill.
+func (f *File) misfits(of string, schema *registry.Schema) (found []fencepost.Finding) {
+	s, err := avro.OfRegistry(schema)
+	if err != nil {
+		return []fencepost.Finding{{Subject: "registry", Code: "record-undecodable", Text: of + ": " + err.Error(), Key: "registry"}}
+	}
+	misfits, err := avro.Compare(s, f.columns())
+	if err != nil {
+		return nil // Parse has refused such columns
+	}
+	for _, m := range misfits {
+		key, help := "schema."+m.Column, "another type or from, or missing: and mismatch: for what it cannot have"
+		if m.Column == "" {
+			key, help = "unknown_fields", "a column for it, or unknown_fields: ignore"
+		}
+		found = append(found, fencepost.Finding{Subject: "registry", Code: "bad-value", Key: key, Text: of + ": " + m.Reason, Help: help})
+	}
+	return found
 }
 
 // subjects are those of the source's topics, or the one that the file names.

@@ -270,15 +270,23 @@ func envelopeRules(r *keys.Reader, f *File) {
 func registryRules(r *keys.Reader, f *File) {
 	f.Registry.Rules(r)
 	protobufRules(r, f)
+	f.Avro.Rules(r, f.Decode == "avro")
+	instead := map[string]string{"protobuf": "; or protobuf: {file: X.proto}", "avro": "; or avro: {schema: FILE.avsc}"}[f.Decode]
+	noID := (f.Registry.Form == registry.SingleObject || f.Registry.Form == registry.Bare) && r.Has("registry.form")
 	switch framed := f.isFramed(); {
 	case framed && !r.Named("registry"):
-		r.Missing("decode", "registry: {url: http://localhost:8081}"+map[string]string{"protobuf": "; or protobuf: {file: X.proto}"}[f.Decode], "decode: %s needs registry", f.Decode)
+		r.Missing("decode", "registry: {url: http://localhost:8081}"+instead, "decode: %s needs registry", f.Decode)
 	case f.Decode == "protobuf" && !framed && r.Named("registry"):
 		r.Find("bad-value", r.KeyAt("registry"), "leave out protobuf.file, where records name their schemas; or leave out registry, where they are bare messages",
 			"protobuf.file and registry are both there: the schema is of one of them")
+	case f.Decode == "avro" && !framed && r.Named("registry"):
+		r.Find("bad-value", r.KeyAt("registry"), "keep one: the registry's schemas, or those of avro.schema", "there are both registry and avro.schema")
 	case !framed && r.Named("registry") && r.Has("decode"):
-		r.Find("bad-value", r.KeyAt("registry"), "decode: json_schema, or protobuf; or leave it out", "decode: %s asks no registry", f.Decode)
-	case f.Decode == "json_schema" && (f.Registry.Form == registry.SingleObject || f.Registry.Form == registry.Bare) && r.Has("registry.form"):
+		r.Find("bad-value", r.KeyAt("registry"), "decode: json_schema, avro or protobuf; or leave it out", "decode: %s asks no registry", f.Decode)
+	case f.Decode == "avro" && noID:
+		r.Find("bad-value", r.ValueAt("registry.form"), "avro: {schema: FILE.avsc, form: "+f.Registry.Form.String()+"} in the place of registry",
+			"registry.form: %s has no id that a registry knows", f.Registry.Form)
+	case f.Decode == "json_schema" && noID:
 		r.Find("bad-value", r.ValueAt("registry.form"), "confluent, apicurio or apicurio_4_bytes; or decode: json, where no id is there",
 			"registry.form: %s names no schema of JSON", f.Registry.Form)
 	}

@@ -12,7 +12,16 @@ import (
 // schemas are where the schemas of records come from.
 type schemas struct {
 	registry *registry.Client // nil: the file has none
-	file     *protobuf.Schema // nil: the file names none
+	file     *protobuf.Schema // of Protobuf; nil: the file names none
+	known    registry.Schemas // of Avro; nil: the file names none
+}
+
+// avro has the schemas of Avro.
+func (s *schemas) avro() registry.Schemas {
+	if s.known != nil {
+		return s.known
+	}
+	return s.registry
 }
 
 // openSchemas makes what the file's decoder asks for schemas. It connects to nothing.
@@ -22,6 +31,12 @@ func (f *File) openSchemas() (*schemas, error) {
 		return nil, err
 	}
 	s := &schemas{registry: client}
+	if f.Decode == "avro" && len(f.Avro.Schemas) > 0 {
+		if s.known, err = f.Avro.Open(); err != nil {
+			return nil, f.faultAt("avro.schema", err)
+		}
+		return s, nil
+	}
 	if f.Decode != "protobuf" || f.Protobuf.File == "" {
 		return s, nil
 	}

@@ -30,7 +30,7 @@ var registryIDs = map[string]registry.Kind{"global": registry.GlobalID, "content
 // RegistryKeys are the rows of the table of keys.
 func RegistryKeys() []keys.Row {
 	return []keys.Row{
-		{Path: "registry", Form: keys.FormMap, Like: "{url: http://localhost:8081}", Doc: "the schema registry; for decode: json_schema, protobuf"},
+		{Path: "registry", Form: keys.FormMap, Like: "{url: http://localhost:8081}", Doc: "the schema registry; for json_schema, avro, protobuf"},
 		{Path: "registry.url", Form: keys.FormTexts, Must: true, Live: "http://localhost:8081", Like: "http://localhost:8081", Doc: "or a list; of Apicurio http://HOST:8080/apis/ccompat/v7"},
 		{Path: "registry.user", Form: keys.FormText, Def: `""`, Doc: "of basic authentication"},
 		{Path: "registry.password", Form: keys.FormSecret, Def: `""`, Doc: "write ${NAME} or ${file:PATH}, which is re-read"},

@@ -68,6 +68,7 @@ func TestLookTellsEachVerdict(t *testing.T) {
 // registry that they reach.
 func TestALookThatReachesNoRegistry(t *testing.T) {
 	w := newWorld(t, 1)
+	w.bounds(0, func(b *fencepost.LogOffsets) { b.HighWatermark, b.LastStableOffset = 1001, 1001 })
 	w.resources.Try = func(*fencepost.Record) error {
 		return &fencepost.Unready{Code: "registry-silent", Reason: "it refuses connections"}
 	}

@@ -67,7 +67,7 @@ var changedTables = []changed{
 		atSQLite:    `id||'|'||no||'|'||coalesce(note, '-')`,
 		madeMariaDB: `id varchar(36) primary key, no bigint not null, note text`,
 		madeSQLite:  `id TEXT PRIMARY KEY, no INTEGER NOT NULL, note TEXT`,
-		insert:      `insert into orders select md5($1::text || ' ' || i)::uuid, $1::bigint * 100 + i, case when i % 2 > 0 then 'n' || i end from generate_series(1, 50) i`,
+		insert:      `insert into orders select md5($1::bigint || ' ' || i)::uuid, $1::bigint * 100 + i, case when i % 2 > 0 then 'n' || i end from generate_series(1, 50) i`,
 		update:      `update orders set note = coalesce(note || '!', 'first') where no % 5 = $1 % 5`,
 		remove:      `delete from orders where no % 9 = $1 % 9 and no < $1::bigint * 100`,
 		changeKey:   `update orders set id = md5(id::text)::uuid where no % 31 = $1 % 31`,

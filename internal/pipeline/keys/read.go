@@ -171,10 +171,6 @@ func (r *Reader) scalar(k *Row, n *Node, value string) {
 		r.values[k.Path] = v
 		return
 	}
-	if slices.Contains(k.Later, value) {
-		r.Find("not-in-this-version", n.At, strings.Join(k.Words, ", or "), "%s: %s comes with a later version", Called(k.Path), value)
-		return
-	}
 	help := r.table.example(k)
 	if k.Form == FormWord {
 		help = cmp.Or(text.Nearest(value, k.Words), strings.Join(k.Words, ", or "))

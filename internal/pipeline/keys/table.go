@@ -10,7 +10,6 @@ type Row struct {
 	Path  string // sink.postgres.dsn
 	Form  Form
 	Words []string // of a FormWord
-	Later []string // words of later versions, so that a user who read of them elsewhere learns that it is not a typing error
 	Def   string   // the value of a key that is not there, as YAML; for a FormMap nothing
 	Must  bool     // there is no default
 	Live  string   // init writes the key as a line with this value; empty: behind "#" with its default

@@ -47,7 +47,7 @@ var changedTables = []changed{
 		atMariaDB: `concat_ws('|', id, name, paid, coalesce(born, '-'), concat(date_format(made, '%Y-%m-%d %H:%i:%s.'), left(date_format(made, '%f'), 3)),
 			timestampdiff(second, '1970-01-01', at), ok, cast(x*4 as signed), coalesce(info, '-'), coalesce(lower(hex(pic)), '-'), coalesce(replace(tags, ' ', ''), '-'))`,
 		atSQLite: `id||'|'||name||'|'||paid||'|'||coalesce(born, '-')||'|'||strftime('%Y-%m-%d %H:%M:%f', made)||'|'||strftime('%s', at)||'|'||ok||'|'||CAST(x*4 AS INTEGER)
-			||'|'||coalesce(info, '-')||'|'||coalesce(lower(hex(pic)), '-')||'|'||coalesce(replace(tags, ' ', ''), '-')`,
+			||'|'||coalesce(info, '-')||'|'||CASE WHEN pic IS NULL THEN '-' ELSE lower(hex(pic)) END||'|'||coalesce(replace(tags, ' ', ''), '-')`,
 		madeMariaDB: `id bigint primary key, name text not null, paid decimal(12,2) not null, born date, made datetime(6) not null, at datetime(6) not null, ok boolean not null,
 			x double not null, info longtext, pic longblob, tags longtext`,
 		madeSQLite: `id INTEGER PRIMARY KEY, name TEXT NOT NULL, paid TEXT NOT NULL, born TEXT, made TEXT NOT NULL, at TEXT NOT NULL, ok INTEGER NOT NULL, x REAL NOT NULL, info TEXT, pic BLOB, tags TEXT`,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -212,7 +213,13 @@ func (v *survey) askBroker(ctx context.Context, id int32, list []int) {
 				failed[q] = err
 				return
 			}
-			resp, err := client.Broker(int(id)).RetriableRequest(ctx, v.request(q, subset))
+			broker := client.Broker(int(id))
+			resp, err := broker.RetriableRequest(ctx, v.request(q, subset))
+			if _, cut := errors.AsType[*kgo.ErrFirstReadEOF](err); cut {
+				// The client takes a connection that ends before its first answer for one that wants a login, and asks no more. It may
+				// just have been cut.
+				resp, err = broker.RetriableRequest(ctx, v.request(q, subset))
+			}
 			if err != nil {
 				failed[q] = err
 				return

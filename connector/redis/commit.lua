@@ -149,7 +149,7 @@ local kinds = {HINCRBY = 'hash', HSET = 'hash', SET = 'string', SADD = 'set', ZA
 local samples = {HINCRBY = {'f', '1'}, HSET = {'f', 'v'}, SET = {'v'}, SADD = {'m'}, ZADD = {'1', 'm'}, ZINCRBY = {'1', 'm'}, XADD = {'*', 'f', 'v'},
   DEL = {}, HDEL = {'f'}, SREM = {'m'}, ZREM = {'m'}, HTAKE = {'f'}}
 local named = {HTAKE = 'HDEL'} -- the command of an operation, where its name is no command
-local removal = {DEL = true, HDEL = true, SREM = true, ZREM = true, HTAKE = true}
+local removal = {DEL = true, HDEL = true, SREM = true, ZREM = true}
 local checked, plans, gone, adds, removes = {}, {}, {}, false, false
 
 -- A whole number of up to 19 digits in two parts, each of which a double holds exactly; nil for any other text.
@@ -203,7 +203,7 @@ while i <= #argv do
       end
     end
   end
-  if removal[op] then removes = true else adds = true end
+  if removal[op] then removes = true elseif op ~= 'HTAKE' then adds = true end
   if op == 'DEL' then gone[key] = true end -- before anything else is written
   if op == 'HTAKE' then
     for j = i + 3, i + 2 + m do
@@ -231,7 +231,7 @@ local function spread(command, key, list, from, m) -- in pieces that unpack can 
 end
 local ok, err = pcall(function()
   -- Full memory is an error of the first write alone, and only of one that adds: here one that changes nothing.
-  if ledger and adds and removes then call('HSET', keys[1], argv[1], held[1]) end
+  if ledger and adds and removes and held[1] then call('HSET', keys[1], argv[1], held[1]) end
   for _, p in ipairs(plans) do
     local op, key, list, from, m = p[1], p[2], p[3], p[4], p[5]
     if op == 'XADD' then

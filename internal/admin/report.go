@@ -123,7 +123,7 @@ func (s Standing) BadAt() fencepost.Offset {
 	case s.State != Parked:
 	case s.Bad != nil:
 		return s.NextAt
-	case rep != nil && slices.Contains([]string{"record-refused", "record-undecodable", "too-many-bad"}, rep.Code):
+	case rep != nil && slices.Contains([]string{"record-refused", "record-undecodable", "schema-unknown", "table-truncated", "too-many-bad"}, rep.Code):
 		return rep.Offset
 	}
 	return Unknown

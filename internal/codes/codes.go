@@ -36,7 +36,7 @@ var all = []Code{
 	{"redis-torn", 4}, {"redis-unreachable", 1}, {"redis-wrong-type", 1}, {"registry-denied", 1}, {"registry-refused", 1}, {"registry-silent", 1}, {"reports-not-kept", 0}, {"sasl-refused", 1}, {"schema-unknown", 0}, {"session-timeout-refused", 1},
 	{"set-refused", 4}, {"sink-ambiguous", 2}, {"sink-config", 2}, {"sink-needs-own-ledger", 2}, {"skip-refused", 4}, {"source-closed", 1},
 	{"sql-ended-transaction", 2}, {"sql-failed", 1}, {"sql-refused", 1}, {"start-out-of-bounds", 1}, {"start-out-of-range", 0}, {"stream-exhausted", 0},
-	{"table-not-found", 1}, {"table-not-transactional", 1}, {"table-not-writable", 1}, {"tls-mismatch", 1}, {"tls-unknown-authority", 1}, {"too-many-bad", 0}, {"too-many-commands", 0}, {"too-many-connections", 1},
+	{"table-not-found", 1}, {"table-not-transactional", 1}, {"table-not-writable", 1}, {"table-truncated", 0}, {"tls-mismatch", 1}, {"tls-unknown-authority", 1}, {"too-many-bad", 0}, {"too-many-commands", 0}, {"too-many-connections", 1},
 	{"topic-missing", 0}, {"topic-not-found", 1}, {"truncated", 0}, {"two-effects", 0}, {"unexpected", 1},
 	{"unknown-column", 2}, {"unknown-key", 2}, {"unknown-type", 2}, {"usage", 2}, {"worker-failed", 1}, {"workers-stalled", 1},
 	{"yaml-syntax", 2}, {"zookeeper-busy", 1}, {"zookeeper-config", 2}, {"zookeeper-damaged", 1}, {"zookeeper-denied", 1},

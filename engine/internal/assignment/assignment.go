@@ -65,8 +65,9 @@ type Partition struct {
 	blockedTold bool      // it was reported that this is a transaction
 	silent      time.Time // since when the brokers have not answered for it; zero: they do
 
-	// A record that cannot be applied: its offset, whether it is being tried again, and whether the source is still to
-	// be paused. badAt matters only while the partition is parked or probing.
+	// A record that cannot be applied: whether it is what parked the partition, its offset, whether it is being tried again, and whether
+	// the source is still to be paused. badAt matters only while the partition is parked or probing.
+	bad     bool
 	badAt   fencepost.Offset
 	probing bool
 	pausing bool
@@ -89,7 +90,7 @@ func (p *Partition) Reconciled(end fencepost.Offset) { p.end, p.fresh = max(end,
 // Resume goes on from pos. poll is the number of the poll last begun.
 func (p *Partition) Resume(pos ledger.Position, poll uint64) (freed int64) {
 	_, bad := p.BadAt()
-	p.probing = (p.state == Parked && bad || p.probing) && pos.Offset <= p.badAt
+	p.probing = (bad || p.probing) && pos.Offset <= p.badAt
 	freed = p.Reset("")
 	p.state, p.testAt = Running, time.Time{}
 	p.done, p.formed, p.next = pos, pos, pos.Offset
@@ -115,7 +116,7 @@ func (p *Partition) Void() (freed int64) {
 
 // Park stops the partition. What was formed before stays valid: it may hold the records in front of the bad one.
 func (p *Partition) Park(code, reason string) (freed int64) {
-	p.state, p.code, p.reason = Parked, code, reason
+	p.state, p.code, p.reason, p.bad = Parked, code, reason, false
 	return p.queue.drop()
 }
 
@@ -198,7 +199,7 @@ func (p *Partition) Newest(at int64) { p.newest = at }
 // was tried again and is as bad as before.
 func (p *Partition) BadRecord(at fencepost.Offset) (first bool) {
 	first = !p.probing || p.badAt != at
-	p.probing, p.badAt, p.pausing = false, at, true
+	p.bad, p.probing, p.badAt, p.pausing = true, false, at, true
 	return first
 }
 

@@ -57,7 +57,7 @@ func (p *Partition) Probing() bool { return p.probing }
 
 // BadAt is the record that parks it. ok is false if something else does.
 func (p *Partition) BadAt() (at fencepost.Offset, ok bool) {
-	return p.badAt, p.code == "record-undecodable" || p.code == "record-refused" || p.code == "too-many-bad"
+	return p.badAt, p.bad && p.state == Parked
 }
 
 // Pausing reports whether the source is still to be paused.

@@ -29,6 +29,7 @@ type Engine struct {
 	poller   *poller
 	mirrors  []mirroring
 	reporter *reporter
+	presence *presence                          // nil: the store takes no signs of life
 	change   PipelineChanged                    // what this run does otherwise than the group until now
 	inGroup  *mirror[fencepost.CommittedOffset] // the first of them
 	rate     *rate
@@ -156,6 +157,7 @@ func newEngine(cfg Config) *Engine {
 	e.Subscribe(cfg.Events)
 	e.reporter = newReporter(e)
 	e.Subscribe(e.reporter.hear)
+	e.presence = newPresence(e)
 	return e
 }
 
@@ -328,6 +330,7 @@ func (e *Engine) run(ctx context.Context) error {
 	}
 	e.others.start("report", func() { e.reporter.run(polling) })
 	e.others.start("join group", func() {
+		e.presence.begin(base, joining)
 		if err := e.cfg.Source.Start(joining, callbacks{e}); err != nil && joining.Err() == nil {
 			e.fail(err)
 		}
@@ -367,8 +370,10 @@ func (e *Engine) drain(ctx context.Context, cut error, stopPolling, stopFilling,
 		e.reporter.pass(ctx, true)
 		return nil
 	}))
+	e.presence.leave(within(grace + 450*time.Millisecond))
 	stopJoining()
 	e.leave(within(grace + 500*time.Millisecond))
+	e.presence.close(within(grace + 550*time.Millisecond))
 	close(e.over)
 	e.closeLanes(within(grace + 700*time.Millisecond))
 	for _, what := range e.others.wait(within(grace + 900*time.Millisecond)) {

@@ -131,6 +131,15 @@ type (
 	// ReportFailed: why partitions stand still could not be kept in the ledger, so that only this worker knows it. Reported
 	// once, until it can be again. Nothing of what is applied hangs on it.
 	ReportFailed struct{ Err error }
+	// WorkersGone: the signs of life of other workers have ended without a goodbye, and the group was told that they have left, so
+	// that their partitions wait for no session timeout. Err: it was not told, or it could not be kept that it was.
+	WorkersGone struct {
+		Workers []ledger.Worker
+		Err     error
+	}
+	// PresenceFailed: this worker has no sign of life in the ledger's store, so that its partitions, if it dies, wait for the end of
+	// its session. Reported once, until it has one. Nothing of what is applied hangs on it.
+	PresenceFailed struct{ Err error }
 	// PipelineChanged: the group did something else until now. This worker has begun all the same, since nothing of where
 	// records go has changed and no other worker was live, or since Config.Changed says that it is meant.
 	PipelineChanged struct {
@@ -244,3 +253,5 @@ func (LeftBehind) event()      {}
 func (Stopped) event()         {}
 func (PipelineChanged) event() {}
 func (PipelineLeft) event()    {}
+func (WorkersGone) event()     {}
+func (PresenceFailed) event()  {}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -16,6 +17,23 @@ func (e PipelineChanged) String() string {
 		text += fmt.Sprintf("; %d members of the group are live", e.Others)
 	}
 	return text + ")"
+}
+
+// String says which workers are gone: 26011@node3 is gone.
+func (e WorkersGone) String() string {
+	var who []string
+	for _, w := range e.Workers {
+		who = append(who, w.Who)
+	}
+	are := "is"
+	if len(who) > 1 {
+		are = "are"
+	}
+	text := strings.Join(who, ", ") + " " + are + " gone"
+	if e.Err != nil {
+		text += ", and the group could not be told: " + e.Err.Error()
+	}
+	return text
 }
 
 // String says which partition parked where, and why.

@@ -37,6 +37,10 @@ func Warnings(l *slog.Logger) func(Event) {
 			l.Warn("pipeline left behind", "differs", Sentence(e.Differences), "by", e.Is.Who)
 		case ReportFailed:
 			l.Warn("reports not kept", "error", e.Err)
+		case WorkersGone:
+			l.Warn("workers gone", "workers", e.String())
+		case PresenceFailed:
+			l.Warn("no sign of life", "error", e.Err)
 		case Slow:
 			warnOf(l, e.Ended, "a long commit has ended", "a commit takes long", "lane", e.Lane, "rows", e.Rows, "for", e.For, "waits", e.Wait.Text)
 		case Silent:

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/source"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -91,10 +93,22 @@ func (s *Source) consumerMembers(ctx context.Context, adm *kadm.Client) ([]Membe
 	return all, nil
 }
 
-// Evict makes the coordinator remove members, which any client that may READ the group can request, and has a
-// started Source rebalance at once. Members that are gone already are no error. The fence in the ledger makes a
-// wrong eviction harmless: the evicted one's next commit is refused or its next heartbeat is.
-func (s *Source) Evict(ctx context.Context, members ...string) error {
+// Membership is part of source.Membership. A source with explicit partitions, or of no group, has none.
+func (s *Source) Membership() (source.Member, <-chan struct{}) {
+	s.life.Lock()
+	turned := s.life.turned
+	s.life.Unlock()
+	id, _ := s.client.GroupMetadata()
+	return source.Member{ID: id, Instance: s.cfg.InstanceID}, turned
+}
+
+// EvictsFirst is part of source.Membership. A classic group that is emptied makes its next member wait
+// (group.initial.rebalance.delay.ms, 3 s); one of KIP-848 makes the next one wait that joins beside the dead.
+func (s *Source) EvictsFirst() bool { return s.cfg.Protocol == Consumer }
+
+// Evict is part of source.Membership. Any client that may READ the group can request it. The fence in the ledger makes a wrong
+// eviction harmless: the evicted one's next commit is refused or its next heartbeat is.
+func (s *Source) Evict(ctx context.Context, members ...source.Member) error {
 	if len(members) == 0 {
 		return nil
 	}
@@ -105,18 +119,39 @@ func (s *Source) Evict(ctx context.Context, members ...string) error {
 	if err := evict(ctx, members); err != nil {
 		return fmt.Errorf("evict from group %s: %w", s.cfg.Group, s.refused(ctx, err, s.cfg.Group))
 	}
-	if s.running() {
-		s.client.ForceRebalance()
-	}
 	return nil
 }
 
-func (s *Source) evictClassic(ctx context.Context, members []string) error {
+// rejoinEvery is how often a KIP-848 member asks for its share: the coordinator assigns at most once a second
+// (group.consumer.assignment.interval.ms), and says nothing before.
+const rejoinEvery = 100 * time.Millisecond
+
+// Rejoin is part of source.Membership.
+func (s *Source) Rejoin(ctx context.Context) {
+	_, turned := s.Membership()
+	tick := time.NewTicker(rejoinEvery)
+	defer tick.Stop()
+	for s.running() {
+		s.client.ForceRebalance()
+		if s.cfg.Protocol != Consumer {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-turned:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Source) evictClassic(ctx context.Context, members []source.Member) error {
 	req := kmsg.NewPtrLeaveGroupRequest()
 	req.Group = string(s.cfg.Group)
-	for _, id := range members {
+	for _, gone := range members {
 		m := kmsg.NewLeaveGroupRequestMember()
-		m.MemberID = id
+		m.MemberID = gone.ID // never by the instance alone: that would remove a worker that has come back under its name
 		m.Reason = kmsg.StringPtr("its process is gone")
 		req.Members = append(req.Members, m)
 	}
@@ -124,29 +159,29 @@ func (s *Source) evictClassic(ctx context.Context, members []string) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{gone(resp.ErrorCode)}
+	errs := []error{unlessAway(resp.ErrorCode)}
 	for _, m := range resp.Members {
-		errs = append(errs, gone(m.ErrorCode))
+		errs = append(errs, unlessAway(m.ErrorCode))
 	}
 	return errors.Join(errs...)
 }
 
-func (s *Source) evictConsumer(ctx context.Context, members []string) error {
+func (s *Source) evictConsumer(ctx context.Context, members []source.Member) error {
 	var errs []error
-	for _, id := range members {
+	for _, gone := range members {
 		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
-		req.Group, req.MemberID, req.MemberEpoch = string(s.cfg.Group), id, -1
+		req.Group, req.MemberID, req.MemberEpoch = string(s.cfg.Group), gone.ID, -1
 		resp, err := req.RequestWith(ctx, s.client)
 		if err != nil {
 			return err
 		}
-		errs = append(errs, gone(resp.ErrorCode))
+		errs = append(errs, unlessAway(resp.ErrorCode))
 	}
 	return errors.Join(errs...)
 }
 
-// gone is the error of a code, but for those that say that the member is not there.
-func gone(code int16) error {
+// unlessAway is the error of a code, but for those that say that the member is not there.
+func unlessAway(code int16) error {
 	err := kerr.ErrorForCode(code)
 	if errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.GroupIDNotFound) {
 		return nil

@@ -160,9 +160,10 @@ func evicted(t *testing.T, b *bench, p Protocol, between func()) {
 	kill()
 	between()
 	began := time.Now()
-	if err := heir.Evict(t.Context(), id, "no-such-member"); err != nil {
+	if err := heir.Evict(t.Context(), source.Member{ID: id}, source.Member{ID: "no-such-member"}); err != nil {
 		t.Fatal(err)
 	}
+	go heir.Rejoin(t.Context())
 	eventually(t, "the heir has taken over", func() error { return wantCount(hh, 4) })
 	took := time.Since(began)
 	t.Logf("assigned %s after the eviction", took.Round(time.Millisecond))

@@ -98,6 +98,7 @@ func (s *Source) holding() []fencepost.TopicPartition {
 func (s *Source) joined(context.Context, *kgo.Client, map[string][]int32) {
 	s.life.Lock()
 	s.life.joined, s.life.member = true, true
+	s.life.turn()
 	s.life.Unlock()
 	if id, generation := s.client.GroupMetadata(); id != "" {
 		s.cfg.Member(id, generation)
@@ -111,6 +112,7 @@ type managing struct{ s *Source }
 func (m managing) OnGroupManageError(error) {
 	m.s.life.Lock()
 	m.s.life.member = false
+	m.s.life.turn()
 	m.s.life.Unlock()
 }
 

@@ -56,6 +56,7 @@ var (
 	_ source.Source       = (*Source)(nil)
 	_ source.Cluster      = (*Source)(nil)
 	_ source.Reachability = (*Source)(nil)
+	_ source.Membership   = (*Source)(nil)
 	_ fencepost.Checker   = (*Source)(nil)
 )
 
@@ -74,6 +75,13 @@ type lifetime struct {
 	watch   chan struct{} // closed when the watch has ended
 	joined  bool          // a first assignment came
 	member  bool          // an assignment came since the membership was last lost
+	turned  chan struct{} // closed when an assignment comes or the membership is lost; never nil
+}
+
+// turn tells those that wait for an assignment. REQUIRES: the lock.
+func (l *lifetime) turn() {
+	close(l.turned)
+	l.turned = make(chan struct{})
 }
 
 // Open validates the configuration and makes the client. It connects to nothing: [Source.Ping] does.
@@ -92,6 +100,7 @@ func openWith(cfg Config, more ...kgo.Opt) (*Source, error) {
 	s := &Source{cfg: cfg, memory: m, topics: newTopics(cfg), committing: make(chan struct{}, 1), sampleIdle: sampleIdle}
 	s.broken, s.giveUp = context.WithCancelCause(context.Background())
 	s.held.parts = map[fencepost.TopicPartition]*partition{}
+	s.life.turned = make(chan struct{})
 	s.client, err = kgo.NewClient(slices.Concat(cfg.connection(), s.consumption(), more)...)
 	if err != nil {
 		return nil, fmt.Errorf("configure kafka: %w", err)

@@ -34,16 +34,19 @@ type Store struct {
 		rejecter
 		faults []Fault // for the next commits and moves, first first
 		silent bool    // it has no place for reports
+		signs  map[string]*sign
+		told   chan struct{} // closed when a sign is taken or ends; nil: none was taken yet
 	}
 }
 
 var (
-	_ sink.Sink      = (*Store)(nil)
-	_ ledger.Ledger  = (*Store)(nil)
-	_ ledger.History = (*Store)(nil)
-	_ ledger.Recent  = (*Store)(nil)
-	_ ledger.Reports = (*Store)(nil)
-	_ ledger.Letters = (*Store)(nil)
+	_ sink.Sink       = (*Store)(nil)
+	_ ledger.Ledger   = (*Store)(nil)
+	_ ledger.History  = (*Store)(nil)
+	_ ledger.Recent   = (*Store)(nil)
+	_ ledger.Reports  = (*Store)(nil)
+	_ ledger.Letters  = (*Store)(nil)
+	_ ledger.Presence = (*Store)(nil)
 )
 
 // content is all that a backup holds.

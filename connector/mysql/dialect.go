@@ -44,6 +44,7 @@ func dialect() *sqlstore.Dialect[*session] {
 		Ledger: sqlstore.LedgerSQL[*session]{Begin: begin, Snapshot: snapshot, Last: lastSQL,
 			Micros:  func(column string) string { return "timestampdiff(microsecond, '1970-01-01', " + column + ")" },
 			Compare: (*session).compare, Move: (*session).move, Held: (*session).held, Letters: letters},
+		Presence: presence,
 		Target: sqlstore.TargetSQL[*session]{Read: (*session).target, Try: (*session).try, Namesake: (*session).namesake, Parted: parted, Pairs: pairs, Narrows: (*session).narrows,
 			Natural: func(t fencepost.Type) string { sql, _ := natural(t); return sql },
 			Retype:  "ALTER TABLE @table MODIFY @column @type;",

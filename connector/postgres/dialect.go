@@ -49,6 +49,7 @@ func dialect() *sqlstore.Dialect[*session] {
 		Ledger: sqlstore.LedgerSQL[*session]{Begin: begin, Snapshot: snapshot, Last: lastSQL, Indexed: indexSQL,
 			Micros:  func(column string) string { return "(extract(epoch from " + column + ") * 1000000)::bigint" },
 			Compare: (*session).compare, Move: (*session).move, Held: (*session).held, Letters: letters, TopicID: parseUUID},
+		Presence: presence,
 		Target: sqlstore.TargetSQL[*session]{Read: (*session).target, Try: (*session).try, Namesake: (*session).namesake, Parted: parted, Pairs: pairs, Narrows: (*session).narrows,
 			Natural: func(t fencepost.Type) string { sql, _ := natural(t); return sql },
 			Retype:  "ALTER TABLE @table ALTER COLUMN @column TYPE @type;",

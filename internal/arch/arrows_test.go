@@ -58,7 +58,7 @@ var arrows = []arrow{
 	{[]string{"internal/arch", "internal/manual", "internal/scenarios", "internal/screen", "internal/text"}, nil, nil},
 	{[]string{"internal/codes"}, []string{".", "ledger", "sink"}, nil},
 	{[]string{"internal/console", "internal/logs"}, []string{".", "ledger", "source", "engine", "internal/codes", "internal/screen", "internal/text"}, nil},
-	{[]string{"internal/quickstart"}, []string{".", "ledger", "sink", "connector/kafka", "connector/sqlite", "internal/broker", "internal/flights/...", "internal/screen", "internal/text"},
+	{[]string{"internal/quickstart"}, []string{".", "ledger", "sink", "source", "connector/kafka", "connector/sqlite", "internal/broker", "internal/flights/...", "internal/screen", "internal/text"},
 		[]string{"zombiezen.com/go/sqlite/..."}},
 	{[]string{"internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/trial"}, []string{".", "ledger", "internal/broker/...", "internal/flights/...",
 		"internal/servers/..."}, []string{"..."}},

@@ -183,6 +183,14 @@ func (c *Console) group(e engine.Event) {
 		c.elsewhere(e.Partitions)
 	case engine.ReportFailed:
 		c.reportFailed(e)
+	case engine.WorkersGone:
+		what := e.String()
+		if e.Err == nil {
+			what += ": its partitions go to the others at once"
+		}
+		c.happened("gone", what, screen.Yellow)
+	case engine.PresenceFailed:
+		c.happened("presence", fmt.Sprintf("no sign of life in the ledger's store: %v. If this worker dies, its partitions wait for its session timeout", e.Err), screen.Yellow)
 	case engine.PipelineChanged:
 		what := e.String()
 		if e.Others > 0 {

@@ -229,6 +229,16 @@ func (l *Log) run(e engine.Event) {
 			as = append(as, "code", code, "help", l.cfg.Remedy(engine.Parked{Code: code}))
 		}
 		l.slog.Warn("reports not kept", as...)
+	case engine.WorkersGone:
+		for _, w := range e.Workers {
+			as := []any{"worker", w.Who, "member", w.Member, "since", w.Since}
+			if e.Err != nil {
+				as = append(as, "error", said(e.Err))
+			}
+			l.slog.Warn("worker gone", as...)
+		}
+	case engine.PresenceFailed:
+		l.slog.Warn("no sign of life", "error", said(e.Err), "until", "this worker's partitions wait for its session timeout if it dies")
 	case engine.CommittedElsewhere:
 		l.elsewhere(e.Partitions)
 	case engine.Progress:

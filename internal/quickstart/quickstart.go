@@ -17,6 +17,7 @@ import (
 	"github.com/fencepost/fencepost/internal/flights/feed"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/source"
 )
 
 // Config says what is run and where. Worker, Control, Out and Err are needed; the zero value of every other field has
@@ -225,7 +226,7 @@ func (h *house) run(ctx context.Context, p plot, program func(file string) Progr
 	defer func() { err = errors.Join(err, evictor.Leave(context.WithoutCancel(ctx))) }()
 	// A batch is a tenth of a second's records: that is the cycle in which a kill may fall.
 	c := &crew{program: program(h.folder.in(p.file)), ends: h.ends, show: h.story, evict: func(ctx context.Context, member string) error {
-		return evictor.Evict(ctx, member)
+		return evictor.Evict(ctx, source.Member{ID: member})
 	}, strikes: plan(h.cfg.Seed, h.truth.Rows, workers, h.cfg.Kills, 100*time.Millisecond)}
 	h.story.restart()
 	h.story.mute = p == controlPlot

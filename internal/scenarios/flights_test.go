@@ -27,6 +27,7 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
 	"github.com/fencepost/fencepost/sink/sinktest"
+	"github.com/fencepost/fencepost/source"
 )
 
 const flightsDDL = `create table flights (date timestamptz, delay bigint, distance bigint, origin text, destination text,
@@ -82,7 +83,7 @@ func feedFleet(t *testing.T, s store, all iter.Seq[flights.Flight]) *fleet {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = admin.Leave(context.Background()) }) // it never joined
-	f.evict = func(ctx context.Context, member string) error { return admin.Evict(ctx, member) }
+	f.evict = func(ctx context.Context, member string) error { return admin.Evict(ctx, source.Member{ID: member}) }
 	return f
 }
 

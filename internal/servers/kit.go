@@ -50,12 +50,20 @@ func findKit() (kit, error) {
 	}
 	for at := dir; ; at = filepath.Dir(at) {
 		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
-			return kit{dir: filepath.Join(at, ".servers")}, nil
+			return kit{dir: resolved(filepath.Join(at, ".servers"))}, nil
 		}
 		if at == filepath.Dir(at) {
 			return kit{}, fmt.Errorf("find the repository: no go.mod above %s", dir)
 		}
 	}
+}
+
+// resolved is the folder that a link leads to: several working copies may share one kit, whose recipes name its place.
+func resolved(dir string) string {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		return real
+	}
+	return dir
 }
 
 // openKit returns the folder with everything in it, or an error that wraps

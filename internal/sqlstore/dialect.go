@@ -17,11 +17,12 @@ import (
 type Dialect[S Session] struct {
 	System
 	Spelling
-	Syntax Syntax
-	Errors Errors[S]
-	Tables TableSQL[S]
-	Ledger LedgerSQL[S]
-	Target TargetSQL[S]
+	Syntax   Syntax
+	Errors   Errors[S]
+	Tables   TableSQL[S]
+	Ledger   LedgerSQL[S]
+	Target   TargetSQL[S]
+	Presence PresenceSQL[S]
 
 	// Another returns a session to the same database. It has a connection of its own, which is not open yet.
 	Another func(S) S

@@ -25,6 +25,7 @@ var (
 	_ ledger.Finder     = (*Ledger[Session])(nil)
 	_ ledger.Reports    = (*Ledger[Session])(nil)
 	_ ledger.Letters    = (*Ledger[Session])(nil)
+	_ ledger.Presence   = (*Ledger[Session])(nil)
 	_ fencepost.Checker = (*Ledger[Session])(nil)
 )
 

@@ -126,6 +126,8 @@ var demands = []struct {
 	{"last-moves-keeping-none", lastMoves(ledger.KeepNone)},
 	{"reports", reports},
 	{"reports-of-partitions", reportsOfPartitions},
+	{"signs-of-life-end", presence},
+	{"signs-of-life-that-ended-before", presenceBefore},
 	{"large-numbers", largeNumbers},
 	{"group-names", groupNames},
 	{"topic-names", topicNames},

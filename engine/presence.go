@@ -1,0 +1,457 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/source"
+)
+
+// presence is this worker's sign of life, and its watch over the signs of the others.
+//
+//	sign ends --> every other is told --> each evicts its member, and asks for its own share at once
+//
+// An ended sign is a hint: a store that restarts ends them all. Where several end at once, or this worker's own connection broke, it
+// looks again before it evicts. Whoever was taken for dead and lives is fenced off, and joins anew. Without presence, a dead worker's
+// partitions stand still until its session times out.
+type presence struct {
+	e     *Engine
+	signs ledger.Presence
+	group source.Membership
+
+	self    ledger.Worker // as it is entered
+	sign    ledger.Sign   // that is held; nil: none
+	entered bool
+	buried  bool            // those that were dead at the start were evicted
+	peers   []ledger.Worker // that may live, as of the last read
+	watched watched
+	broke   chan time.Time // of the watch; capacity 1
+	shaken  time.Time      // when the watch or the own sign broke last
+	failing bool           // reported
+	told    string         // the sign of a worker that could not be evicted; reported
+	stop    context.CancelFunc
+	ended   chan struct{} // closed when run has returned
+}
+
+// watched is the goroutine that watches, and whom.
+type watched struct {
+	signs []string
+	stop  context.CancelFunc
+	ended chan []string // what it saw, once; closed when it has returned
+}
+
+const (
+	// doubtFor is how long a worker that is shaken, or sees several signs end, waits before it looks again and evicts: as long as
+	// another takes to connect anew.
+	doubtFor = 2 * time.Second
+	// idEvery is how often a worker that joins looks whether it has an ID; buryAfter is how long one without an ID waits for it
+	// before it evicts the dead: a static member's own join waits for them.
+	idEvery   = 20 * time.Millisecond
+	buryAfter = 300 * time.Millisecond
+	// newsAfter is how long behind a rebalance the entries of the others are read again: they write theirs at the same time.
+	newsAfter = 300 * time.Millisecond
+	// rejoinFor is how long a share is asked for: KIP-848 assigns once a second.
+	rejoinFor = 3 * time.Second
+)
+
+// newPresence is nil where the store takes no signs, or the source has no group that could be told.
+func newPresence(e *Engine) *presence {
+	signs, able := ledger.As[ledger.Presence](e.ledger)
+	group, grouped := e.cfg.Source.(source.Membership)
+	if !able || !grouped {
+		return nil
+	}
+	return &presence{e: e, signs: signs, group: group, self: ledger.Worker{Slot: -1, Who: e.cfg.Who, Since: e.began},
+		broke: make(chan time.Time, 1), ended: make(chan struct{})}
+}
+
+// begin starts the watch. It returns once the group may be joined: the dead of one in which that comes first are evicted.
+func (p *presence) begin(ctx, joining context.Context) {
+	if p == nil {
+		return
+	}
+	ctx, p.stop = context.WithCancel(ctx)
+	ready := make(chan struct{})
+	p.e.others.start("watch other workers", func() {
+		defer close(p.ended)
+		if p.group.EvictsFirst() {
+			if err := p.bury(ctx); err != nil {
+				p.fails(err)
+			}
+		}
+		close(ready)
+		p.run(ctx)
+	})
+	select {
+	case <-ready:
+	case <-joining.Done():
+	}
+}
+
+// run holds a sign until ctx ends. One that is lost is taken anew under another name, for one that ended has ended for good.
+func (p *presence) run(ctx context.Context) {
+	pause := time.Duration(0)
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := p.live(ctx)
+		p.unwatch()
+		if ctx.Err() != nil {
+			return // the sign is given back behind the group
+		}
+		p.endSign(ctx)
+		p.shaken = time.Now()
+		if err != nil {
+			p.fails(err)
+		}
+		if errors.Is(err, ledger.ErrNoPresence) || errors.Is(err, ledger.ErrNoReports) {
+			return
+		}
+		if pause = longer(pause, 100*time.Millisecond, 5*time.Second); time.Since(began) > time.Minute {
+			pause = 100 * time.Millisecond
+		}
+		p.rest(ctx, p.e.jitter(pause))
+	}
+}
+
+// fails reports that there is no presence, once.
+func (p *presence) fails(err error) {
+	if !p.failing {
+		p.failing = true
+		p.e.emit(PresenceFailed{Err: err})
+	}
+}
+
+func (p *presence) rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// live holds one sign for as long as it lasts. nil: it was lost.
+func (p *presence) live(ctx context.Context) error {
+	p.self.Sign = ledger.NewSign(p.e.cfg.Random())
+	appearing, cancel := context.WithTimeout(ctx, requestTimeout)
+	sign, err := p.signs.Appear(appearing, p.e.cfg.Group, p.self.Sign)
+	cancel()
+	if err != nil {
+		return err
+	}
+	p.sign, p.entered = sign, false
+	holding, letGo := context.WithCancel(ctx)
+	defer letGo()
+	lost := make(chan struct{})
+	p.e.others.start("watch the own sign of life", func() {
+		if sign.Lost(holding) == nil {
+			close(lost)
+		}
+	})
+	tick := time.NewTicker(p.e.cfg.Watch)
+	defer tick.Stop()
+	for {
+		member, turned := p.member(ctx)
+		entered, err := p.look(ctx, member)
+		if err == nil {
+			err = p.bury(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		p.failing = false
+		p.watch(ctx)
+		var news <-chan time.Time
+		if entered {
+			news = time.After(newsAfter)
+		}
+		if over, err := p.await(ctx, member, lost, turned, tick.C, news); over || err != nil {
+			return err
+		}
+	}
+}
+
+// member is this worker's member of the group. It waits a moment for one that is joining: an entry without an ID helps nobody.
+func (p *presence) member(ctx context.Context) (source.Member, <-chan struct{}) {
+	for began := time.Now(); ; p.rest(ctx, idEvery) {
+		member, turned := p.group.Membership()
+		if member.ID != "" || p.buried || ctx.Err() != nil || time.Since(began) > buryAfter {
+			return member, turned
+		}
+	}
+}
+
+// await waits until the entries are to be looked at again. over: the sign is lost.
+func (p *presence) await(ctx context.Context, member source.Member, lost, turned <-chan struct{}, tick, news <-chan time.Time) (over bool, err error) {
+	ids := time.NewTicker(5 * idEvery)
+	defer ids.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-lost:
+			return true, nil
+		case p.shaken = <-p.broke:
+		case ended := <-p.watched.ended:
+			return false, p.see(ctx, ended)
+		case <-turned:
+			p.rest(ctx, idEvery) // the others write their entries now
+			return false, nil
+		case <-news:
+			return false, nil
+		case <-tick:
+			return false, nil
+		case <-ids.C:
+			if now, _ := p.group.Membership(); now != member {
+				return false, nil
+			}
+		}
+	}
+}
+
+// asking bounds a question to the ledger.
+func (p *presence) asking(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, reportTimeout)
+}
+
+// workers reads the entries.
+func (p *presence) workers(ctx context.Context) ([]ledger.Worker, error) {
+	ctx, cancel := p.asking(ctx)
+	defer cancel()
+	return ledger.ReadWorkers(ctx, p.e.ledger, p.e.cfg.Group)
+}
+
+func (p *presence) write(ctx context.Context, workers ...ledger.Worker) error {
+	ctx, cancel := p.asking(ctx)
+	defer cancel()
+	return ledger.WriteWorkers(ctx, p.e.ledger, p.e.cfg.Group, workers...)
+}
+
+// look reads who is there, and enters this worker where its entry does not stand as it is.
+func (p *presence) look(ctx context.Context, member source.Member) (entered bool, err error) {
+	all, err := p.workers(ctx)
+	if err != nil {
+		return false, err
+	}
+	p.peers = p.peers[:0]
+	stands := false
+	for _, w := range all {
+		switch {
+		case w.Sign == p.self.Sign:
+			stands = w.Slot == p.self.Slot && w.Over == "" && w.Member == member.ID && w.Instance == member.Instance
+		case w.Slot == p.self.Slot && p.entered:
+			p.self.Slot = -1 // another worker took the place at the same time
+			fallthrough
+		case w.Over == "" && w.Slot != p.self.Slot:
+			p.peers = append(p.peers, w)
+		}
+	}
+	if stands {
+		return false, nil
+	}
+	if p.self.Slot < 0 {
+		p.self.Slot = ledger.FreeSlot(all)
+	}
+	p.self.Member, p.self.Instance = member.ID, member.Instance
+	if err := p.write(ctx, p.self); err != nil {
+		return false, err
+	}
+	p.entered = true
+	return true, nil
+}
+
+// bury evicts the members whose sign has ended before this worker looked for the first time.
+func (p *presence) bury(ctx context.Context) error {
+	if p.buried {
+		return nil
+	}
+	all, err := p.workers(ctx)
+	if err == nil {
+		all, err = p.dead(ctx, all)
+	}
+	if err == nil && len(all) > 1 { // or a store that restarted
+		p.rest(ctx, doubtFor)
+		all, err = p.dead(ctx, all)
+	}
+	if err != nil {
+		return err
+	}
+	p.buried = true
+	p.evict(ctx, all)
+	return nil
+}
+
+// dead are those of the workers whose sign has ended, and of which nobody has said so.
+func (p *presence) dead(ctx context.Context, all []ledger.Worker) ([]ledger.Worker, error) {
+	all = slices.DeleteFunc(slices.Clone(all), func(w ledger.Worker) bool { return w.Over != "" || w.Sign == p.self.Sign })
+	if len(all) == 0 {
+		return nil, nil
+	}
+	names := make([]string, len(all))
+	for i, w := range all {
+		names[i] = w.Sign
+	}
+	ctx, cancel := p.asking(ctx)
+	defer cancel()
+	alive, err := p.signs.Alive(ctx, p.e.cfg.Group, names)
+	return slices.DeleteFunc(all, func(w ledger.Worker) bool { return slices.Contains(alive, w.Sign) }), err
+}
+
+// see takes in that signs of others have ended.
+func (p *presence) see(ctx context.Context, ended []string) error {
+	p.unwatch()
+	over, gone, err := p.among(ctx, ended)
+	if err != nil || !over && len(gone) == 0 {
+		return err
+	}
+	if len(gone) > 1 || time.Since(p.shaken) < doubtFor {
+		p.rest(ctx, doubtFor)
+		if _, gone, err = p.among(ctx, ended); err == nil {
+			gone, err = p.dead(ctx, gone)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	p.evict(ctx, gone)
+	if over || len(gone) > 0 {
+		p.rejoin(ctx)
+	}
+	return nil
+}
+
+// among reads the entries of signs that have ended: whether one of them is over, and those that are not. A worker that has taken a
+// new sign has no entry under the old one.
+func (p *presence) among(ctx context.Context, ended []string) (over bool, gone []ledger.Worker, err error) {
+	all, err := p.workers(ctx)
+	for _, w := range all {
+		switch {
+		case !slices.Contains(ended, w.Sign):
+		case w.Over != "":
+			over = true
+		default:
+			gone = append(gone, w)
+		}
+	}
+	return over, gone, err
+}
+
+// evict has the group told that these workers are gone. Where that fails, the coordinator finds out when their sessions end.
+func (p *presence) evict(ctx context.Context, gone []ledger.Worker) {
+	var members []source.Member
+	for i := range gone {
+		if gone[i].Member != "" {
+			members = append(members, source.Member{ID: gone[i].Member, Instance: gone[i].Instance})
+		}
+		gone[i].Over = ledger.Evicted
+	}
+	if len(gone) == 0 {
+		return
+	}
+	asking, cancel := p.asking(ctx)
+	defer cancel()
+	err := p.group.Evict(asking, members...)
+	if err == nil {
+		err = p.write(ctx, gone...)
+	}
+	if err == nil || p.told != gone[0].Sign {
+		p.e.emit(WorkersGone{Workers: gone, Err: err})
+	}
+	if p.told = ""; err != nil {
+		p.told = gone[0].Sign
+		p.rest(ctx, p.e.jitter(time.Second)) // and it is seen again
+	}
+}
+
+// rejoin asks for this worker's share at once.
+func (p *presence) rejoin(ctx context.Context) {
+	p.e.others.start("ask for a share", func() {
+		ctx, cancel := context.WithTimeout(ctx, rejoinFor)
+		defer cancel()
+		p.group.Rejoin(ctx)
+	})
+}
+
+// watch has the peers watched.
+func (p *presence) watch(ctx context.Context) {
+	signs := make([]string, len(p.peers))
+	for i, w := range p.peers {
+		signs[i] = w.Sign
+	}
+	slices.Sort(signs)
+	if p.watched.stop != nil && slices.Equal(signs, p.watched.signs) {
+		return
+	}
+	p.unwatch()
+	ctx, stop := context.WithCancel(ctx)
+	ended, sign := make(chan []string, 1), p.sign
+	p.watched = watched{signs: signs, stop: stop, ended: ended}
+	p.e.others.start("watch other workers", func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			gone, err := sign.Watch(ctx, signs)
+			if err == nil && len(gone) > 0 {
+				ended <- gone
+				return
+			}
+			if err != nil && ctx.Err() == nil {
+				select {
+				case p.broke <- time.Now():
+				default:
+				}
+				p.rest(ctx, p.e.jitter(200*time.Millisecond))
+			}
+		}
+	})
+}
+
+// unwatch ends the watch, and returns once it has ended.
+func (p *presence) unwatch() {
+	if p.watched.stop == nil {
+		return
+	}
+	p.watched.stop()
+	for range p.watched.ended {
+	}
+	p.watched = watched{}
+}
+
+// leave says goodbye, in front of the group: nobody evicts a worker that has left, and a static member keeps its place.
+func (p *presence) leave(ctx context.Context) {
+	if p == nil {
+		return
+	}
+	p.stop()
+	select {
+	case <-p.ended:
+	case <-ctx.Done():
+		return // and others find it gone
+	}
+	if p.entered {
+		p.self.Over = ledger.Left
+		p.e.leftBehind("say goodbye to the other workers", p.write(ctx, p.self))
+	}
+}
+
+// close gives the sign back, behind the group.
+func (p *presence) close(ctx context.Context) {
+	if p == nil {
+		return
+	}
+	select {
+	case <-p.ended:
+		p.endSign(ctx)
+	case <-ctx.Done():
+	}
+}
+
+func (p *presence) endSign(ctx context.Context) {
+	if p.sign == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace/4)
+	defer cancel()
+	_ = p.sign.End(ctx) // it ends with its connection in any case
+	p.sign = nil
+}

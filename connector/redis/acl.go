@@ -10,7 +10,7 @@ import (
 // baseRights are what connections and every script call, ledgerRights what the ledger's do besides.
 var (
 	baseRights   = []string{"auth", "hello", "select", "ping", "info", "time", "type", "eval", "evalsha"}
-	ledgerRights = []string{"hget", "hmget", "hgetall", "hset", "hdel", "hexists", "hkeys", "rpush", "lrange"}
+	ledgerRights = []string{"hget", "hmget", "hgetall", "hset", "hdel", "hexists", "hkeys", "rpush", "lrange", "subscribe", "pubsub|numsub"}
 )
 
 // ACL is the command by which a server's owner makes a user of the least rights for a group's effects, and its ledger
@@ -23,6 +23,7 @@ func ACL(c Config, g fencepost.Group, user, password string, keys []string) stri
 		for _, own := range Own(c.Key, g) {
 			words = append(words, "~"+Glob(own))
 		}
+		words = append(words, "&"+channelPrefix+"*")
 		rights = append(rights, ledgerRights...)
 	}
 	for _, key := range keys {

@@ -67,6 +67,9 @@ const movesPrefix = "%moves-"
 // node for a topic. No escaped group begins so.
 const reportsName = "%reports"
 
+// signsName is the node below which signs of life are.
+const signsName = "%signs"
+
 // paths are where a group's nodes are.
 //
 //	/fencepost                                 version|identity
@@ -76,10 +79,12 @@ const reportsName = "%reports"
 //	/fencepost/flight-delays/flights           partitions|index of its topic ID|topic IDs...
 //	/fencepost/flight-delays/flights/3         position
 //	/fencepost/%reports/flight-delays/flights:3   what a worker knows of the partition
-type paths struct{ head, reports string }
+//	/fencepost/%signs/flight-delays/1f2e3d4c5b6a7988   the sign of life of a worker, ephemeral
+type paths struct{ head, reports, signs string }
 
 func pathsOf(root string, g fencepost.Group) paths {
-	return paths{root + "/" + escape(string(g)), root + "/" + reportsName + "/" + escape(string(g))}
+	name := "/" + escape(string(g))
+	return paths{root + name, root + "/" + reportsName + name, root + "/" + signsName + name}
 }
 
 // moves is the node of the group's moves: life is in the head, so that a group that was deleted and made again has another.

@@ -222,6 +222,7 @@ func BenchmarkTakeover(b *testing.B) {
 					}
 					for range 10 {
 						tps := h.shares(one)
+						time.Sleep(1500 * time.Millisecond)
 						h.kill(one)
 						began := time.Now()
 						one = h.start()

@@ -88,7 +88,7 @@ func (k kit) newRedis(host string, settings []string) (*instance, error) {
 		"appendonly yes",
 		"appendfsync always",
 		"user default on >" + RedisPassword + " ~* &* +@all",
-		"user " + RedisAppUser + " on >" + RedisAppPassword + " ~app:* &* +@read +@write +@scripting +@transaction +@connection -@dangerous +info +time",
+		"user " + RedisAppUser + " on >" + RedisAppPassword + " ~app:* &* +@read +@write +@scripting +@transaction +@connection -@dangerous +info +time +subscribe +pubsub|numsub",
 	}, settings...)
 	if err := errors.Join(os.Mkdir(data, 0o700), k.serverCertificate(host, cert, key),
 		os.WriteFile(conf, []byte(strings.Join(lines, "\n")+"\n"), 0o600)); err != nil {

@@ -28,6 +28,14 @@ type mariaDBStore struct {
 func onMariaDB(t *testing.T, ddl string) (*scene, *mariaDBStore) {
 	t.Helper()
 	t.Parallel()
+	s := newMariaDBStore(t, ddl)
+	s.own = s.sink(t, "seen", "").Ledger()
+	return newScene(t, servers.Kafka(t), s), s
+}
+
+// newMariaDBStore is a database of its own on the shared server.
+func newMariaDBStore(t *testing.T, ddl string) *mariaDBStore {
+	t.Helper()
 	server := servers.MariaDB(t)
 	s := &mariaDBStore{dsn: server.Database(t)}
 	c := driver.NewConfig()
@@ -40,8 +48,7 @@ func onMariaDB(t *testing.T, ddl string) (*scene, *mariaDBStore) {
 	s.db = sql.OpenDB(connector)
 	t.Cleanup(func() { _ = s.db.Close() })
 	s.exec(t, ddl)
-	s.own = s.sink(t, "seen", "").Ledger()
-	return newScene(t, servers.Kafka(t), s), s
+	return s
 }
 
 func (s *mariaDBStore) sink(t *testing.T, table, sql string) sink.Sink {

@@ -1,0 +1,212 @@
+//go:build realservers
+
+package scenarios
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/kafka"
+	"github.com/fencepost/fencepost/connector/mysql"
+	"github.com/fencepost/fencepost/connector/postgres"
+	"github.com/fencepost/fencepost/connector/redis"
+	"github.com/fencepost/fencepost/connector/sqlite"
+	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/ledger"
+)
+
+// beforeTheSession is within what time a dead worker's partitions have to move: its session would end later, under KIP-848 after 45 s.
+const beforeTheSession = 40 * time.Second
+
+// presenceStores are the stores whose sign of life a killed worker loses: the sink of a pipeline file, its ledger, and the rows.
+var presenceStores = map[string]func(t *testing.T) (sink string, l ledger.Ledger, rows func(fencepost.Group) int64){
+	"postgres": func(t *testing.T) (string, ledger.Ledger, func(fencepost.Group) int64) {
+		s := newPostgresStore(t, "create table hits (n bigint)")
+		l, err := postgres.OpenLedger(s.dsn, ledger.KeepMerged)
+		must(t, err)
+		t.Cleanup(l.Close)
+		return fmt.Sprintf("{postgres: {dsn: %q, table: hits}}", s.dsn), l, func(fencepost.Group) int64 { return s.number(t, "select count(*) from hits") }
+	},
+	"mariadb": func(t *testing.T) (string, ledger.Ledger, func(fencepost.Group) int64) {
+		s := newMariaDBStore(t, "create table hits (n bigint)")
+		l, err := mysql.OpenLedger(s.dsn, ledger.KeepMerged)
+		must(t, err)
+		t.Cleanup(l.Close)
+		return fmt.Sprintf("{mysql: {dsn: %q, table: hits}}", s.dsn), l, func(fencepost.Group) int64 { return s.number(t, "select count(*) from hits") }
+	},
+	"sqlite": func(t *testing.T) (string, ledger.Ledger, func(fencepost.Group) int64) {
+		path := filepath.Join(t.TempDir(), "hits.db")
+		onSQLite(t, path, "CREATE TABLE hits (n INTEGER)")
+		l, err := sqlite.OpenLedger(path, ledger.KeepMerged)
+		must(t, err)
+		t.Cleanup(func() { _ = l.Close() })
+		return fmt.Sprintf("{sqlite: {path: %q, table: hits}}", path), l, func(fencepost.Group) (n int64) {
+			_, err := fmt.Sscan(onSQLite(t, path, "SELECT count(*) FROM hits")[0], &n)
+			must(t, err)
+			return n
+		}
+	},
+	"redis": func(t *testing.T) (string, ledger.Ledger, func(fencepost.Group) int64) {
+		server := servers.Redis(t)
+		l, err := redis.OpenLedger(redis.Config{Addr: server.Addr(), Password: servers.RedisPassword})
+		must(t, err)
+		t.Cleanup(func() { _ = l.Close() })
+		client := goredis.NewClient(&goredis.Options{Addr: server.Addr(), Password: servers.RedisPassword})
+		t.Cleanup(func() { _ = client.Close() })
+		return fmt.Sprintf("{redis: {addr: %q, password: %q, commands: ['HINCRBY hits:{group} n {n}']}}", server.Addr(), servers.RedisPassword), l, func(g fencepost.Group) int64 {
+			n, err := client.HGet(t.Context(), "hits:{"+string(g)+"}", "n").Int64()
+			must(t, err)
+			return n
+		}
+	},
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDeadWorkersPartitionsMove kills one of two workers, and then the only one that is left: the heir commits the dead one's
+// partitions long before a session ends, in both protocols, and each record counts once.
+func TestDeadWorkersPartitionsMove(t *testing.T) {
+	t.Parallel()
+	binary := build(t)
+	for name, open := range presenceStores {
+		for _, protocol := range []string{"cooperative", "consumer"} {
+			t.Run(name+"/"+protocol, func(t *testing.T) {
+				t.Parallel()
+				sink, l, rows := open(t)
+				f := newFamily(t, binary, protocol, sink, l)
+				one, other := f.start(), f.start()
+				f.shared(one, other)
+				f.fed(10)
+				one.kill()
+				f.fed(10)
+				third := f.start()
+				f.shared(other, third)
+				other.kill()
+				third.kill()
+				fourth := f.start()
+				f.fed(10)
+				f.shared(fourth)
+				if n := rows(f.group); n != f.sent {
+					t.Errorf("%d rows of %d records", n, f.sent)
+				}
+			})
+		}
+	}
+}
+
+// family is the workers of one pipeline.
+type family struct {
+	*scene
+	binary, file, topic string
+	ledger              ledger.Ledger
+	members             *kafka.Source
+	sent                int64
+}
+
+const familyPartitions = 6
+
+func newFamily(t *testing.T, binary, protocol, sink string, l ledger.Ledger) *family {
+	f := &family{scene: newScene(t, servers.Kafka(t), nil), binary: binary, file: filepath.Join(t.TempDir(), "pipeline.yaml"), ledger: l}
+	f.topic = f.scene.topic(familyPartitions)
+	session := ""
+	if protocol == "cooperative" {
+		session = ", session_timeout: 1m"
+	}
+	text := fmt.Sprintf("group: %s\nsource: {brokers: [%s], topics: [%s], start: earliest, group_protocol: %s%s}\nschema: {n: int}\nsink: %s\nlog_format: json\n",
+		f.group, f.broker.Plaintext, f.topic, protocol, session, sink)
+	must(t, os.WriteFile(f.file, []byte(text), 0o600))
+	var err error
+	f.members, err = kafka.Open(kafka.Config{Brokers: []string{f.broker.Plaintext}, Group: f.group})
+	must(t, err)
+	t.Cleanup(func() { _ = f.members.Leave(t.Context()) })
+	return f
+}
+
+func (f *family) start() *process { return launch(f.t, exec.Command(f.binary, "run", f.file)) }
+
+// shared waits until these workers have entered themselves, and share the partitions.
+func (f *family) shared(workers ...*process) {
+	f.t.Helper()
+	f.soon(fmt.Sprintf("%d workers share the partitions", len(workers)), func() error {
+		entered, err := ledger.ReadWorkers(f.t.Context(), f.ledger, f.group)
+		if err != nil {
+			return err
+		}
+		members, err := f.members.Members(f.t.Context())
+		if err != nil {
+			return err
+		}
+		if len(members) != len(workers) {
+			return fmt.Errorf("%d members, %d workers", len(members), len(workers))
+		}
+		for _, w := range workers {
+			if !f.has(entered, members, w) {
+				return fmt.Errorf("worker %d has no share: entered %+v, members %+v", w.pid, entered, members)
+			}
+		}
+		return nil
+	})
+}
+
+func (f *family) has(entered []ledger.Worker, members []kafka.Member, p *process) bool {
+	for _, w := range entered {
+		for _, m := range members {
+			if strings.HasPrefix(w.Who, fmt.Sprintf("%d@", p.pid)) && w.Member == m.ID && w.Over == "" && len(m.Partitions) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// fed writes n records to each partition, and waits until all are committed.
+func (f *family) fed(n int) {
+	f.t.Helper()
+	var rs []*kgo.Record
+	for p := range familyPartitions {
+		for range n {
+			rs = append(rs, &kgo.Record{Topic: f.topic, Partition: int32(p), Value: []byte(`{"n":1}`)})
+		}
+	}
+	f.write(f.cl, rs...)
+	f.sent += int64(len(rs))
+	each := fencepost.Offset(f.sent / familyPartitions)
+	f.soon("all is committed", func() error {
+		s, err := f.ledger.Read(f.t.Context(), f.group)
+		if err != nil {
+			return err
+		}
+		var behind []error
+		for p := range familyPartitions {
+			if got := s.Positions[at(f.topic, int32(p))]; got.Offset != each {
+				behind = append(behind, fmt.Errorf("partition %d is at %d of %d", p, got.Offset, each))
+			}
+		}
+		return errors.Join(behind...)
+	})
+}
+
+// soon waits for what has to be before a dead member's session would end.
+func (f *family) soon(what string, holds func() error) {
+	f.t.Helper()
+	var err error
+	within(f.t, beforeTheSession, func() bool { err = holds(); return err == nil })
+	if err != nil {
+		f.t.Fatalf("%s: not within %s: %v", what, beforeTheSession, err)
+	}
+}

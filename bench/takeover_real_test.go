@@ -67,7 +67,8 @@ func newHeirs(b *testing.B, sink string, l ledger.Ledger, protocol string, parti
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("go build: %v\n%s", err, out)
 	}
-	broker := servers.Kafka(b).Plaintext
+	// The groups' settings as Kafka has them: those of the tests' shared broker are quicker.
+	broker := servers.OwnKafka(b, "group.initial.rebalance.delay.ms=3000", "group.consumer.heartbeat.interval.ms=5000", "group.consumer.session.timeout.ms=45000").Plaintext
 	topic := servers.Name(b)
 	var err error
 	if h.kafka, err = kafka.Open(kafka.Config{Brokers: []string{broker}, Group: h.group, Protocol: map[string]kafka.Protocol{"consumer": kafka.Consumer}[protocol]}); err != nil {

@@ -13,7 +13,9 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/connector/kafka"
@@ -123,9 +125,10 @@ const familyPartitions = 6
 func newFamily(t *testing.T, binary, protocol, sink string, l ledger.Ledger) *family {
 	f := &family{scene: newScene(t, servers.Kafka(t), nil), binary: binary, file: filepath.Join(t.TempDir(), "pipeline.yaml"), ledger: l}
 	f.topic = f.scene.topic(familyPartitions)
-	session := ""
-	if protocol == "cooperative" {
-		session = ", session_timeout: 1m"
+	session := ", session_timeout: 1m"
+	if protocol == "consumer" {
+		session = ""
+		f.longSession()
 	}
 	text := fmt.Sprintf("group: %s\nsource: {brokers: [%s], topics: [%s], start: earliest, group_protocol: %s%s}\nschema: {n: int}\nsink: %s\nlog_format: json\n",
 		f.group, f.broker.Plaintext, f.topic, protocol, session, sink)
@@ -135,6 +138,21 @@ func newFamily(t *testing.T, binary, protocol, sink string, l ledger.Ledger) *fa
 	must(t, err)
 	t.Cleanup(func() { _ = f.members.Leave(t.Context()) })
 	return f
+}
+
+// longSession makes the session timeout of a KIP-848 group a minute too: it is the broker's to say, for the group.
+func (f *family) longSession() {
+	f.t.Helper()
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	r := kmsg.NewIncrementalAlterConfigsRequestResource()
+	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeGroupConfig, string(f.group)
+	c := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+	c.Name, c.Value = "consumer.session.timeout.ms", kmsg.StringPtr("60000")
+	r.Configs = append(r.Configs, c)
+	req.Resources = append(req.Resources, r)
+	resp, err := req.RequestWith(f.t.Context(), f.cl)
+	must(f.t, err)
+	must(f.t, kerr.ErrorForCode(resp.Resources[0].ErrorCode))
 }
 
 func (f *family) start() *process { return launch(f.t, exec.Command(f.binary, "run", f.file)) }

@@ -151,6 +151,7 @@ func parseFields(text string) (f fields, err error) {
 type Known struct {
 	Reports  map[fencepost.TopicPartition]Report // whether they are current or not
 	Pipeline Pipeline                            // of the worker that began last; without Parts: not known
+	Workers  []Worker                            // that have entered themselves, those that are over too
 }
 
 // ReadReports returns what the workers of a group have reported.
@@ -175,7 +176,7 @@ func ReadReports(ctx context.Context, l Ledger, g fencepost.Group) (Known, error
 			return Known{}, err
 		}
 	}
-	return Known{Reports: all, Pipeline: pipeline}, nil
+	return Known{Reports: all, Pipeline: pipeline, Workers: workersIn(texts)}, nil
 }
 
 // WriteReports replaces the reports of these partitions; one without a Halt takes the partition's away.

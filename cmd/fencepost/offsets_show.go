@@ -39,7 +39,7 @@ var offsetsShowManual = manual{
 		"LAG-TIME  age of the oldest unread record. - is not known, in every column",
 		"VERDICT  what the brokers say to the position: fencepost help VERDICT (aged-out)",
 		"STATE  idle: nothing is left to read. waiting: the brokers do not answer for it. blocked: by an open transaction. parked: a person has to decide. " +
-			"-: to be read, by a worker or by none",
+			"running: a worker is alive to read it. -: to be read, by a worker or by none",
 		"LAST-MOVE  what moved the position last, and when: commit, start, rewind, skip, gap, import",
 	},
 	exit:   "0 ok   1 error   2 usage   3 a partition needs a person or waits for brokers, or no worker can commit",
@@ -89,6 +89,9 @@ func (a *app) printPositions(p view.Positions, at *target.Target, all bool) {
 	fmt.Fprintln(a.stdout, screen.Wrap(fmt.Sprintf("%s   times %s", heading, p.Clock), 2, ttyWidth(t)))
 	for _, line := range p.TopicLines() {
 		fmt.Fprintln(a.stdout, line)
+	}
+	if line := p.WorkersLine(); line != "" {
+		fmt.Fprintln(a.stdout, screen.Wrap(line, 2, ttyWidth(t)))
 	}
 	fmt.Fprintln(a.stdout)
 	detail, width := view.Folded, ttyWidth(t)

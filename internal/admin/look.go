@@ -36,6 +36,8 @@ type View struct {
 	Unreported error
 	Forgotten  int             // partitions that were left behind, and are not among the Standings
 	Pipeline   ledger.Pipeline // what the group does; without Parts: not known
+	Workers    []ledger.Worker // that are alive, by their signs of life; those of stores that take none are not among them
+	Entered    bool            // workers have entered themselves once, so that no Workers are none
 
 	entries  map[fencepost.TopicPartition]foreign.Entry
 	mirrorOf fencepost.LedgerID // the ledger that decides the layout's numbers; zero: none
@@ -53,11 +55,12 @@ const (
 	Parked             // a person has to decide
 	Retrying           // a worker says that its commit fails and is tried again, or takes long
 	CutOff             // a worker says that it lost the partition without leaving the group
+	Running            // a worker of the group is alive to read it
 )
 
 // String is the state's word; "-" where it is not known.
 func (s State) String() string {
-	return [...]string{"-", "idle", "waiting", "blocked", "parked", "retrying", "cut-off"}[s]
+	return [...]string{"-", "idle", "waiting", "blocked", "parked", "retrying", "cut-off", "running"}[s]
 }
 
 // Unknown is a number that is not known.
@@ -146,6 +149,7 @@ func Look(ctx context.Context, r Resources) (View, error) {
 	v.reconcile(ctx, r)
 	v.lookAhead(ctx, r)
 	v.readReports(ctx, r)
+	v.findWorkers(ctx, r)
 	v.askWhetherItWrites(ctx, r)
 	v.findTransactions(ctx, r)
 	return v, nil

@@ -21,11 +21,41 @@ func (v *View) readReports(ctx context.Context, r Resources) {
 	if v.Unreported = err; err != nil {
 		return
 	}
-	v.Pipeline = known.Pipeline
+	v.Pipeline, v.Workers = known.Pipeline, known.Workers
 	for i := range v.Standings {
 		s := &v.Standings[i]
 		if rep, ok := known.Reports[s.TopicPartition]; ok && rep.Current(s.Position) {
 			s.report(rep)
+		}
+	}
+}
+
+// findWorkers keeps those of the workers that have entered themselves whose signs of life are held. What the store does not answer is
+// not known, and no error.
+func (v *View) findWorkers(ctx context.Context, r Resources) {
+	entered := v.Workers
+	v.Workers = nil
+	signs, able := ledger.As[ledger.Presence](r.Ledger)
+	if len(entered) == 0 || !able {
+		return
+	}
+	names := make([]string, len(entered))
+	for i, w := range entered {
+		names[i] = w.Sign
+	}
+	alive, err := signs.Alive(ctx, r.Group, names)
+	if err != nil {
+		return
+	}
+	v.Entered = true
+	for _, w := range entered {
+		if slices.Contains(alive, w.Sign) {
+			v.Workers = append(v.Workers, w)
+		}
+	}
+	for i := range v.Standings {
+		if s := &v.Standings[i]; s.State == StateUnknown && len(v.Workers) > 0 {
+			s.State = Running
 		}
 	}
 }

@@ -27,6 +27,8 @@ type Positions struct {
 	Reported *bool `json:"reported"`
 	// Refused is why the ledger's server takes no writes, so that no worker can commit; null: nothing is known of it.
 	Refused *Refusal `json:"refused"`
+	// Workers are those that are alive, by their signs of life in the ledger's store; null: it is not known.
+	Workers []Worker `json:"workers"`
 	// DeadLetters is how many of the group's dead letters wait; null: the ledger keeps none, or did not answer.
 	DeadLetters Number `json:"dead_letters"`
 
@@ -35,6 +37,14 @@ type Positions struct {
 	Mirrored int               `json:"-"` // partitions of which the Kafka group holds an offset
 	Lost     bool              `json:"-"` // the ledger is empty, and the group has run all the same
 	Bare     bool              `json:"-"` // another program's positions, which would not show a recreated topic
+}
+
+// Worker is a live worker of the group.
+type Worker struct {
+	Who      string  `json:"who"` // pid@host
+	Since    Instant `json:"since"`
+	Member   Word    `json:"member"`   // of the Kafka group; null: it has not joined
+	Instance Word    `json:"instance"` // of a static member
 }
 
 // Refusal is why a server takes no writes.
@@ -78,6 +88,7 @@ type Totals struct {
 	Waiting    int   `json:"waiting"`
 	Parked     int   `json:"parked"`
 	Idle       int   `json:"idle"`
+	Running    int   `json:"running"`
 	Retrying   int   `json:"retrying"`
 	CutOff     int   `json:"cut_off"`
 	Lag        int64 `json:"lag"` // over the partitions of which it is known: at least, where LagUnknown is above 0
@@ -171,6 +182,12 @@ func NewPositions(v admin.View, where, form string) Positions {
 	if f, ok := errors.AsType[*fencepost.UserError](v.Refused); ok {
 		p.Refused = &Refusal{f.Code, f.Err.Error()}
 	}
+	if v.Entered {
+		p.Workers = []Worker{}
+	}
+	for _, w := range v.Workers {
+		p.Workers = append(p.Workers, Worker{w.Who, Instant{w.Since}, Word(w.Member), Word(w.Instance)})
+	}
 	states := map[admin.State]int{}
 	for _, s := range v.Standings {
 		p.Positions = append(p.Positions, standing(s))
@@ -183,6 +200,7 @@ func NewPositions(v admin.View, where, form string) Positions {
 	p.Totals.AtLeast = p.Totals.LagUnknown > 0
 	p.Totals.Partitions, p.Totals.Blocked, p.Totals.Waiting = len(v.Standings), states[admin.Blocked], states[admin.Waiting]
 	p.Totals.Parked, p.Totals.Idle = states[admin.Parked], states[admin.Idle]
+	p.Totals.Running = states[admin.Running]
 	p.Totals.Retrying, p.Totals.CutOff = states[admin.Retrying], states[admin.CutOff]
 	return p
 }

@@ -3,6 +3,7 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -26,6 +27,28 @@ func (p Positions) TopicLines() (lines []string) {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// mostWorkers is how many workers a line names.
+const mostWorkers = 4
+
+// WorkersLine says who is at work; empty: it is not known.
+func (p Positions) WorkersLine() string {
+	if p.Workers == nil {
+		return ""
+	}
+	if len(p.Workers) == 0 {
+		return "no worker is running"
+	}
+	var who []string
+	for i, w := range p.Workers {
+		if i == mostWorkers {
+			who = append(who, fmt.Sprintf("%d more", len(p.Workers)-i))
+			break
+		}
+		who = append(who, w.Who+" since "+p.Clock.Time(w.Since.Time))
+	}
+	return text.Plural(len(p.Workers), "worker") + " running: " + strings.Join(who, ", ")
 }
 
 // Explained is a name, and prose about it.

@@ -36,8 +36,8 @@ type View struct {
 	Unreported error
 	Forgotten  int             // partitions that were left behind, and are not among the Standings
 	Pipeline   ledger.Pipeline // what the group does; without Parts: not known
-	Workers    []ledger.Worker // that are alive, by their signs of life; those of stores that take none are not among them
-	Entered    bool            // workers have entered themselves once, so that no Workers are none
+	Workers    []ledger.Worker // that are alive, by their signs of life; those of an earlier release have none
+	Signs      bool            // the store takes signs of life, and has answered
 
 	entries  map[fencepost.TopicPartition]foreign.Entry
 	mirrorOf fencepost.LedgerID // the ledger that decides the layout's numbers; zero: none

@@ -36,7 +36,7 @@ func (v *View) findWorkers(ctx context.Context, r Resources) {
 	entered := v.Workers
 	v.Workers = nil
 	signs, able := ledger.As[ledger.Presence](r.Ledger)
-	if len(entered) == 0 || !able {
+	if v.Signs = able; len(entered) == 0 || !able {
 		return
 	}
 	names := make([]string, len(entered))
@@ -44,10 +44,9 @@ func (v *View) findWorkers(ctx context.Context, r Resources) {
 		names[i] = w.Sign
 	}
 	alive, err := signs.Alive(ctx, r.Group, names)
-	if err != nil {
+	if v.Signs = err == nil; err != nil {
 		return
 	}
-	v.Entered = true
 	for _, w := range entered {
 		if slices.Contains(alive, w.Sign) {
 			v.Workers = append(v.Workers, w)

@@ -27,7 +27,8 @@ type Positions struct {
 	Reported *bool `json:"reported"`
 	// Refused is why the ledger's server takes no writes, so that no worker can commit; null: nothing is known of it.
 	Refused *Refusal `json:"refused"`
-	// Workers are those that are alive, by their signs of life in the ledger's store; null: it is not known.
+	// Workers are those that are alive, by their signs of life in the ledger's store; those of an earlier release have none. null: it is not
+	// known.
 	Workers []Worker `json:"workers"`
 	// DeadLetters is how many of the group's dead letters wait; null: the ledger keeps none, or did not answer.
 	DeadLetters Number `json:"dead_letters"`
@@ -182,7 +183,7 @@ func NewPositions(v admin.View, where, form string) Positions {
 	if f, ok := errors.AsType[*fencepost.UserError](v.Refused); ok {
 		p.Refused = &Refusal{f.Code, f.Err.Error()}
 	}
-	if v.Entered {
+	if v.Signs {
 		p.Workers = []Worker{}
 	}
 	for _, w := range v.Workers {

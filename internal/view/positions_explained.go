@@ -32,13 +32,10 @@ func (p Positions) TopicLines() (lines []string) {
 // mostWorkers is how many workers a line names.
 const mostWorkers = 4
 
-// WorkersLine says who is at work; empty: it is not known.
+// WorkersLine says who is at work; empty: nobody, or it is not known.
 func (p Positions) WorkersLine() string {
-	if p.Workers == nil {
-		return ""
-	}
 	if len(p.Workers) == 0 {
-		return "no worker is running"
+		return ""
 	}
 	var who []string
 	for i, w := range p.Workers {

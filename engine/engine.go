@@ -329,9 +329,13 @@ func (e *Engine) run(ctx context.Context) error {
 		e.others.start("mirror", func() { m.run(polling) })
 	}
 	e.others.start("report", func() { e.reporter.run(polling) })
+	e.presence.open(base)
 	e.others.start("join group", func() {
-		e.presence.begin(base, joining)
-		if err := e.cfg.Source.Start(joining, callbacks{e}); err != nil && joining.Err() == nil {
+		err := e.presence.begin(joining)
+		if err == nil {
+			err = e.cfg.Source.Start(joining, callbacks{e})
+		}
+		if err != nil && joining.Err() == nil {
 			e.fail(err)
 		}
 	})

@@ -3,9 +3,11 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
@@ -22,8 +24,9 @@ type presence struct {
 	signs ledger.Presence
 	group source.Membership
 
-	self    ledger.Worker // as it is entered
-	sign    ledger.Sign   // that is held; nil: none
+	self    ledger.Worker   // as it is entered
+	sign    ledger.Sign     // that is held; nil: none
+	lost    <-chan struct{} // closed when it has ended by itself
 	entered bool
 	buried  bool            // those that were dead at the start were evicted
 	peers   []ledger.Worker // that may live, as of the last read
@@ -33,6 +36,8 @@ type presence struct {
 	failing bool           // reported
 	told    string         // the sign of a worker that could not be evicted; reported
 	stop    context.CancelFunc
+	begun   chan struct{} // closed by begin
+	ready   chan struct{} // closed when the group may be joined
 	ended   chan struct{} // closed when run has returned
 }
 
@@ -65,30 +70,87 @@ func newPresence(e *Engine) *presence {
 		return nil
 	}
 	return &presence{e: e, signs: signs, group: group, self: ledger.Worker{Slot: -1, Who: e.cfg.Who, Since: e.began},
-		broke: make(chan time.Time, 1), ended: make(chan struct{})}
+		broke: make(chan time.Time, 1), begun: make(chan struct{}), ready: make(chan struct{}), ended: make(chan struct{})}
 }
 
-// begin starts the watch. It returns once the group may be joined: the dead of one in which that comes first are evicted.
-func (p *presence) begin(ctx, joining context.Context) {
+// open starts the goroutine that holds the sign and watches, once begin says so.
+func (p *presence) open(ctx context.Context) {
 	if p == nil {
 		return
 	}
 	ctx, p.stop = context.WithCancel(ctx)
-	ready := make(chan struct{})
 	p.e.others.start("watch other workers", func() {
 		defer close(p.ended)
+		select {
+		case <-p.begun:
+		case <-ctx.Done():
+			return
+		}
 		if p.group.EvictsFirst() {
 			if err := p.bury(ctx); err != nil {
 				p.fails(err)
 			}
 		}
-		close(ready)
+		close(p.ready)
 		p.run(ctx)
 	})
+}
+
+// begin returns once the group may be joined: the dead of one in which that comes first are evicted.
+//
+// Errors: *fencepost.UserError instance-taken.
+func (p *presence) begin(joining context.Context) error {
+	if p == nil {
+		return nil
+	}
+	if err := p.alone(joining); err != nil {
+		return err
+	}
+	close(p.begun)
 	select {
-	case <-ready:
+	case <-p.ready:
+	case <-p.ended:
 	case <-joining.Done():
 	}
+	return nil
+}
+
+// alone refuses a static member whose name a live worker has: the group would give the newcomer that one's place, and end the one that is
+// well. A sign may outlive its worker for a while; what is not known refuses nothing.
+func (p *presence) alone(ctx context.Context) error {
+	self, _ := p.group.Membership()
+	if self.Instance == "" {
+		return nil
+	}
+	for began := time.Now(); ; p.rest(ctx, 250*time.Millisecond) {
+		w, taken := p.namesake(ctx, self.Instance)
+		switch {
+		case !taken || ctx.Err() != nil:
+			return nil
+		case time.Since(began) > min(goneWithin, 2*p.e.cfg.Watch):
+			return &fencepost.UserError{Code: "instance-taken", Err: fmt.Errorf("worker %s runs under the instance_id %s of group %s, since %s", w.Who, w.Instance,
+				p.e.cfg.Group, w.Since.UTC().Format(time.RFC3339))}
+		}
+	}
+}
+
+// namesake is a live worker of the same instance, if there is one.
+func (p *presence) namesake(ctx context.Context, instance string) (w ledger.Worker, is bool) {
+	all, err := p.workers(ctx)
+	all = slices.DeleteFunc(all, func(w ledger.Worker) bool { return w.Instance != instance || w.Over != "" })
+	if err != nil || len(all) == 0 {
+		return w, false
+	}
+	dead, err := p.dead(ctx, all)
+	if err != nil || len(dead) == len(all) {
+		return w, false
+	}
+	for _, w = range all {
+		if !slices.ContainsFunc(dead, func(d ledger.Worker) bool { return d.Sign == w.Sign }) {
+			break
+		}
+	}
+	return w, true
 }
 
 // run holds a sign until ctx ends. One that is lost is taken anew under another name, for one that ended has ended for good.
@@ -103,7 +165,7 @@ func (p *presence) run(ctx context.Context) {
 		}
 		p.endSign(ctx)
 		p.shaken = time.Now()
-		if err != nil {
+		if err != nil && !errors.Is(err, errSignLost) {
 			p.fails(err)
 		}
 		if errors.Is(err, ledger.ErrNoPresence) || errors.Is(err, ledger.ErrNoReports) {
@@ -144,6 +206,7 @@ func (p *presence) live(ctx context.Context) error {
 	holding, letGo := context.WithCancel(ctx)
 	defer letGo()
 	lost := make(chan struct{})
+	p.lost = lost
 	p.e.others.start("watch the own sign of life", func() {
 		if sign.Lost(holding) == nil {
 			close(lost)
@@ -166,7 +229,7 @@ func (p *presence) live(ctx context.Context) error {
 		if entered {
 			news = time.After(newsAfter)
 		}
-		if over, err := p.await(ctx, member, lost, turned, tick.C, news); over || err != nil {
+		if over, err := p.await(ctx, member, turned, tick.C, news); over || err != nil {
 			return err
 		}
 	}
@@ -183,14 +246,14 @@ func (p *presence) member(ctx context.Context) (source.Member, <-chan struct{}) 
 }
 
 // await waits until the entries are to be looked at again. over: the sign is lost.
-func (p *presence) await(ctx context.Context, member source.Member, lost, turned <-chan struct{}, tick, news <-chan time.Time) (over bool, err error) {
+func (p *presence) await(ctx context.Context, member source.Member, turned <-chan struct{}, tick, news <-chan time.Time) (over bool, err error) {
 	ids := time.NewTicker(5 * idEvery)
 	defer ids.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return false, ctx.Err()
-		case <-lost:
+		case <-p.lost:
 			return true, nil
 		case p.shaken = <-p.broke:
 		case ended := <-p.watched.ended:
@@ -271,8 +334,9 @@ func (p *presence) bury(ctx context.Context) error {
 		all, err = p.dead(ctx, all)
 	}
 	if err == nil && len(all) > 1 { // or a store that restarted
-		p.rest(ctx, doubtFor)
-		all, err = p.dead(ctx, all)
+		if err = p.hesitate(ctx); err == nil {
+			all, err = p.dead(ctx, all)
+		}
 	}
 	if err != nil {
 		return err
@@ -305,8 +369,14 @@ func (p *presence) see(ctx context.Context, ended []string) error {
 	if err != nil || !over && len(gone) == 0 {
 		return err
 	}
-	if len(gone) > 1 || time.Since(p.shaken) < doubtFor {
-		p.rest(ctx, doubtFor)
+	doubtful, err := p.doubtful(ctx, ended)
+	if err != nil {
+		return err
+	}
+	if doubtful {
+		if err := p.hesitate(ctx); err != nil {
+			return err
+		}
 		if _, gone, err = p.among(ctx, ended); err == nil {
 			gone, err = p.dead(ctx, gone)
 		}
@@ -320,6 +390,32 @@ func (p *presence) see(ctx context.Context, ended []string) error {
 	}
 	return nil
 }
+
+// doubtful reports whether ended signs may be those of the living: several ended at once, or this worker's own one or its watch broke.
+func (p *presence) doubtful(ctx context.Context, ended []string) (bool, error) {
+	if len(ended) > 1 || time.Since(p.shaken) < doubtFor {
+		return true, nil
+	}
+	ctx, cancel := p.asking(ctx)
+	defer cancel()
+	own, err := p.signs.Alive(ctx, p.e.cfg.Group, []string{p.self.Sign})
+	return len(own) == 0, err
+}
+
+// hesitate waits before a second look. Errors: errSignLost, and the own sign is to be taken first: others wait for it as this worker does.
+func (p *presence) hesitate(ctx context.Context) error {
+	select {
+	case <-p.lost:
+		return errSignLost
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(doubtFor):
+		return nil
+	}
+}
+
+// errSignLost: the own sign has ended.
+var errSignLost = errors.New("the own sign of life has ended")
 
 // among reads the entries of signs that have ended: whether one of them is over, and those that are not. A worker that has taken a
 // new sign has no entry under the old one.

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
@@ -20,6 +21,7 @@ type member struct {
 	*feed
 	coordinator *coordinator
 	id          string
+	instance    string
 	first       bool // EvictsFirst
 }
 
@@ -44,9 +46,9 @@ func (m *member) Membership() (source.Member, <-chan struct{}) {
 	m.coordinator.mu.Lock()
 	defer m.coordinator.mu.Unlock()
 	if !slices.Contains(m.coordinator.started, m.id) {
-		return source.Member{}, m.coordinator.turned
+		return source.Member{Instance: m.instance}, m.coordinator.turned
 	}
-	return source.Member{ID: m.id}, m.coordinator.turned
+	return source.Member{ID: m.id, Instance: m.instance}, m.coordinator.turned
 }
 
 func (m *member) Evict(_ context.Context, gone ...source.Member) error {
@@ -306,6 +308,35 @@ func TestNoPresenceIsReported(t *testing.T) {
 		}
 		if err := a.end(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A newcomer under the name of a live worker is the one that ends. After that one has died, or has left, its name is free.
+func TestNamesakeOfALiveWorkerEnds(t *testing.T) {
+	inLives(t, func(t *testing.T, l *lives) {
+		named := func(_ *Config, m *member) { m.instance = "one" }
+		a := l.begin("a", named)
+		b := l.begin("b", named)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if f, is := errors.AsType[*fencepost.UserError](b.ends()); !is || f.Code != "instance-taken" {
+			t.Errorf("the newcomer ended with %v", f)
+		}
+		if a.over() || slices.Contains(l.started, "b") {
+			t.Errorf("a is over: %t, joined %v", a.over(), l.started)
+		}
+		l.dies("a")
+		c := l.begin("c", named)
+		if !slices.Contains(l.started, "c") {
+			t.Error("the name of a dead worker is taken")
+		}
+		if err := c.end(); err != nil {
+			t.Fatal(err)
+		}
+		l.begin("d", named)
+		if !slices.Contains(l.started, "d") {
+			t.Error("the name of a worker that has left is taken")
 		}
 	})
 }

@@ -29,7 +29,7 @@ type lane struct {
 
 	forgetter sink.Forgetter // the sink's lane, where it is one
 	explainer sink.Explainer // likewise
-	trier     sink.Trier     // likewise
+	trier     sink.Trier     // likewise, where a batch is one statement
 
 	wake chan struct{} // fill looks again; capacity 1
 	free chan *work
@@ -93,7 +93,9 @@ func newLane(e *Engine, n int, commits sink.Lane) *lane {
 	l.mu.finished = make(chan struct{})
 	l.forgetter, _ = sink.LaneAs[sink.Forgetter](commits)
 	l.explainer, _ = sink.LaneAs[sink.Explainer](commits)
-	l.trier, _ = sink.LaneAs[sink.Trier](commits)
+	if e.cfg.Sink.Capabilities().Together {
+		l.trier, _ = sink.LaneAs[sink.Trier](commits)
+	}
 	if e.cfg.Decoder != nil {
 		if l.decoder = e.cfg.Decoder(); l.decoder == decode.None() {
 			l.decoder = nil // it need not be asked for each record

@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/connector/memory"
+	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink"
+)
+
+// counting counts what its lanes are asked to commit and to try.
+type counting struct {
+	sink.Sink
+	calls *int
+}
+
+func (c counting) Lane(ctx context.Context, n int) (sink.Lane, error) {
+	l, err := c.Sink.Lane(ctx, n)
+	trier, _ := sink.LaneAs[sink.Trier](l)
+	return countingLane{l, trier, c.calls}, err
+}
+
+type countingLane struct {
+	sink.Lane
+	trier sink.Trier
+	calls *int
+}
+
+func (c countingLane) Commit(ctx context.Context, w ledger.Actor, commit sink.Commit) error {
+	*c.calls++
+	return c.Lane.Commit(ctx, w, commit)
+}
+
+func (c countingLane) Try(ctx context.Context, b *fencepost.Batch) error {
+	*c.calls++
+	return c.trier.Try(ctx, b)
+}
+
+// A store that names the rows which it refuses is asked a few times for each, and not as often as a search takes: for a table the
+// front, the row, the rest; where batches are one statement two trials and the rest. One that names another row is searched.
+func TestNamedRowsAreNotSearchedFor(t *testing.T) {
+	const records = 1000
+	bad := []fencepost.Offset{0, 400, 401, 999}
+	for name, c := range map[string]struct {
+		store func(*memory.Store) sink.Sink
+		most  int // calls
+	}{
+		"table":                 {func(s *memory.Store) sink.Sink { return naming{s, 0} }, 1 + 3*len(bad)},
+		"statement":             {func(s *memory.Store) sink.Sink { return naming{trying{s}, 0} }, 1 + 3*len(bad)},
+		"table, wrong name":     {func(s *memory.Store) sink.Sink { return naming{s, 3} }, 3 + 2*11*len(bad)},
+		"statement, wrong name": {func(s *memory.Store) sink.Sink { return naming{trying{s}, 3} }, 1 + 13*len(bad)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+				s.SetReject(refuseNegative)
+				values := make([]string, records)
+				for i := range values {
+					values[i] = strconv.Itoa(i)
+				}
+				for _, at := range bad {
+					values[at] = "-1"
+				}
+				w.produced(tp(0), values...)
+				calls := 0
+				wk := w.run(counting{c.store(s), &calls}, passing(DeadLetter, func(c *Config) { c.Batch.MinRows, c.Batch.MaxWait = records, time.Minute }))
+				synctest.Wait()
+				wk.source.most = records
+				wk.source.assign(tp(0))
+				time.Sleep(time.Second)
+				wantLetters(t, s, map[fencepost.TopicPartition][]fencepost.Offset{tp(0): bad})
+				if n := len(s.Rows()); n != records-len(bad) {
+					t.Errorf("%d rows, want %d", n, records-len(bad))
+				}
+				if calls > c.most {
+					t.Errorf("the store was asked %d times, want at most %d", calls, c.most)
+				}
+				if err := wk.end(); err != nil {
+					t.Errorf("run: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// A row that the store names, and takes behind those in front of it, is not blamed: here it needs one of them.
+func TestANamedRowThatNeedsAnotherIsTaken(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		s.Handle = func(_ context.Context, tx *memory.Tx, b *fencepost.Batch) error {
+			for row := range b.All() {
+				switch n := b.Columns[0].Int(row); {
+				case n < 0:
+					return &sink.Rejected{Code: "23514", Reason: "n is negative", Row: 4} // 40, which stands in front of it
+				case n == 40 && tx.Value("parent") == "":
+					return &sink.Rejected{Code: "23503", Reason: "40 needs 10"}
+				case n == 10:
+					tx.Set("parent", "there")
+				}
+			}
+			tx.Append(memory.RowsOf(b)...)
+			return nil
+		}
+		w.produced(tp(0), "10", "20", "30", "40", "-1", "50")
+		wk := w.run(halving{s}, passing(DeadLetter))
+		synctest.Wait()
+		wk.source.most = 100
+		wk.source.assign(tp(0))
+		time.Sleep(time.Second)
+		wantRows(t, s, tp(0), []fencepost.Offset{0, 1, 2, 3, 5})
+		wantLetters(t, s, map[fencepost.TopicPartition][]fencepost.Offset{tp(0): {4}})
+		if err := wk.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}

@@ -304,7 +304,11 @@ func TestRejectedRow(t *testing.T) {
 		onScript(t, y.config, []script{func(b *backend) {
 			y.meets(b)
 			takes(b)
-			fails(b, refuses(1062, "23000", "Duplicate entry '5' for key 'flights_n'"))
+			b.says(done, done, refuses(1062, "23000", "Duplicate entry '5' for key 'flights_n'"))
+			b.hears(rowNumberSQL)
+			b.says(done, answer(row("2")))
+			b.hears("rollback")
+			b.says(done)
 			y.meets(b) // the table is looked at again, and is the same
 			b.ledgerHolds(offset, 7)
 			b.listens()
@@ -314,8 +318,8 @@ func TestRejectedRow(t *testing.T) {
 			switch {
 			case late && !errors.As(err, &refused):
 				t.Errorf("the ledger is ahead, and the error is %v", err)
-			case !late && (!errors.As(err, &rejected) || rejected.Code != "1062" || !strings.Contains(rejected.Reason, "flights_n")):
-				t.Errorf("got %v, want the row rejected by 1062 and its key", err)
+			case !late && (!errors.As(err, &rejected) || rejected.Code != "1062" || rejected.Row != 2 || !strings.Contains(rejected.Reason, "flights_n")):
+				t.Errorf("got %v, want row 2 rejected by 1062 and its key", err)
 			}
 		})
 	}

@@ -350,5 +350,5 @@ func (e *encoder) reject(code string, f *field, value, why string) {
 	if len(value) > most {
 		value = value[:most] + "..."
 	}
-	e.err = &sink.Rejected{Code: code, Reason: fmt.Sprintf("%q in column %s %s", value, f.Name, why)}
+	e.err = &sink.Rejected{Code: code, Reason: fmt.Sprintf("%q in column %s %s", value, f.Name, why), Row: sink.RowOf(e.batch, e.row)}
 }

@@ -50,12 +50,21 @@ func findKit() (kit, error) {
 	}
 	for at := dir; ; at = filepath.Dir(at) {
 		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
-			return kit{dir: filepath.Join(at, ".servers")}, nil
+			return kit{dir: linked(filepath.Join(at, ".servers"))}, nil
 		}
 		if at == filepath.Dir(at) {
 			return kit{}, fmt.Errorf("find the repository: no go.mod above %s", dir)
 		}
 	}
+}
+
+// linked is the folder that a link leads to: the class archive is good for the paths that it was made with, and another working
+// tree of the repository may link the kit of the first.
+func linked(dir string) string {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		return real
+	}
+	return dir
 }
 
 // openKit returns the folder with everything in it, or an error that wraps

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -145,7 +146,8 @@ func runRefused(b *testing.B, addr, topic string, s refusing, letters int64) {
 func refusers(b *testing.B) (list []refusing) {
 	pg, maria := servers.Postgres(b).Database(b), servers.MariaDB(b).Database(b)
 	file := filepath.Join(b.TempDir(), "refused.db")
-	db, err := sql.Open("mysql", maria)
+	host, name, _ := strings.Cut(strings.TrimPrefix(maria, "mysql://root@"), "/")
+	db, err := sql.Open("mysql", "root@tcp("+host+")/"+name)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -36,10 +36,10 @@ import (
 
 // The topics of BenchmarkRefused: the second one has a record that every store refuses in each refusedEvery.
 const (
-	refusedRecords    = 600_000
+	refusedRecords    = 240_000
 	refusedPartitions = 4
 	refusedEvery      = 10_000
-	refusedRounds     = 3
+	refusedRounds     = 2
 )
 
 // refusing is a store of BenchmarkRefused.
@@ -54,7 +54,7 @@ type refusing struct {
 func BenchmarkRefused(b *testing.B) {
 	addr := emptyBroker(b)
 	every, _ := strconv.Atoi(cmp.Or(os.Getenv("FENCEPOST_BENCH_EVERY"), strconv.Itoa(refusedEvery)))
-	fill(b, addr, "good", refusedRecords+1)
+	fill(b, addr, "good", 3*refusedRecords)
 	fill(b, addr, "poison", every)
 	for _, s := range refusers(b) {
 		b.Run(s.name, func(b *testing.B) {
@@ -86,7 +86,7 @@ func fill(b *testing.B, addr, topic string, every int) {
 	var once sync.Once
 	for i := range refusedRecords {
 		k, n := fmt.Sprint("key-", i), i
-		if i%every == every/2 {
+		if (i+i/every)%every == every/2 { // in each partition by turns
 			k, n = "bad", -1
 		}
 		value := fmt.Sprintf(`{"k":"%s","n":%d,"origin":"ATL","distance":%d}`, k, n, i%3000)
@@ -126,7 +126,7 @@ func runRefused(b *testing.B, addr, topic string, s refusing, letters int64) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	e, err := engine.New(engine.Config{Group: group, Source: src, Sink: opened, Decoder: decoder, Until: engine.Until{End: true},
+	e, err := engine.New(engine.Config{Group: group, Source: src, Sink: opened, Decoder: decoder, Until: engine.Until{End: true}, Events: func(engine.Event) {},
 		OnError: engine.OnError{Undecodable: engine.DeadLetter, Refused: engine.DeadLetter, TooLarge: engine.DeadLetter, Max: -1}})
 	if err != nil {
 		b.Fatal(err)

@@ -14,7 +14,7 @@ import (
 // named is the index, among the rows of w, of the row that the store names as the one which it refuses.
 func (w *work) named(err error) (n int, ok bool) {
 	r, ok := errors.AsType[*sink.Rejected](err)
-	if !ok || !rowsRefused(err) || r.Row < 1 || r.Row > w.rows() {
+	if !ok || r.Row < 1 || r.Row > w.rows() || r.Blame != sink.TheRows && r.Blame != sink.TheSize || errors.Is(err, ledger.ErrUnknown) {
 		return 0, false
 	}
 	return r.Row - 1, true
@@ -103,12 +103,22 @@ func (l *lane) single(ctx context.Context, w *work) bool {
 	one := w.piece(slices.Clone(w.batch.Segments[:1]), slices.Clone(w.moves[:1]), w.parts[:1:1], w.sessions[:1:1])
 	at, began := w.batch.Offsets[one.batch.Segments[0].Lo], time.Now()
 	one.endAt(0, one.moves[0].Held.Advance(at+1, fencepost.NoEpoch))
-	l.keepHeld(one)
+	if l.keepHeld(one); len(one.parts) == 0 {
+		w.beginBehind(1)
+		w.dropEmpty()
+		return true
+	}
 	err := l.attempt(ctx, one, began)
 	if err == nil {
 		w.beginBehind(1)
 		w.dropEmpty()
 		return true
+	}
+	if one.keeps() && !rowsRefused(err) { // what is kept of others may be what is too large
+		l.halves(ctx, one, piece{one.batch.Segments[0], one.moves[0], time.Since(began)}, err)
+		w.beginBehind(1)
+		w.dropEmpty()
+		return false
 	}
 	if err = l.passRefused(w, w.parts[0], w.moves[0], at, err); err != nil {
 		l.reject(w.parts[0], w.sessions[0], at, err, time.Since(began))

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,6 +113,57 @@ func TestANamedRowThatNeedsAnotherIsTaken(t *testing.T) {
 		time.Sleep(time.Second)
 		wantRows(t, s, tp(0), []fencepost.Offset{0, 1, 2, 3, 5})
 		wantLetters(t, s, map[fencepost.TopicPartition][]fencepost.Offset{tp(0): {4}})
+		if err := wk.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}
+
+// narrow is a store that keeps letters of so many bytes in one commit, and no more.
+type narrow struct {
+	sink.Sink
+	most int
+}
+
+func (n narrow) Lane(ctx context.Context, i int) (sink.Lane, error) {
+	l, err := n.Sink.Lane(ctx, i)
+	return narrowLane{l, n.most}, err
+}
+
+type narrowLane struct {
+	sink.Lane
+	most int
+}
+
+func (n narrowLane) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) error {
+	size := 0
+	for _, d := range c.Dead {
+		size += len(d.Value)
+	}
+	if size > n.most {
+		return &sink.Rejected{Code: "1153", Blame: sink.TheSize, Reason: "the letters are larger than a packet"}
+	}
+	return n.Lane.Commit(ctx, w, c)
+}
+
+// Letters that are too large together are kept one by one, and one that is too large alone parks its partition: no row beside them
+// is to blame, and nothing is tried for ever.
+func TestLettersThatAreTooLarge(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		big, huge := strings.Repeat("x", 60), strings.Repeat("y", 101)
+		w.produced(tp(0), "1", big, big, big, "2", big, "-1", big, "3", "4", big, big, huge, "5")
+		s.SetReject(refuseNegative)
+		wk := w.run(narrow{naming{s, 0}, 100}, passing(DeadLetter))
+		synctest.Wait()
+		wk.source.most = 100
+		wk.source.assign(tp(0))
+		time.Sleep(20 * time.Second)
+		wantRows(t, s, tp(0), []fencepost.Offset{0, 4, 8, 9})
+		wantLetters(t, s, map[fencepost.TopicPartition][]fencepost.Offset{tp(0): {1, 2, 3, 5, 6, 7, 10, 11}})
+		parked := seen[Parked](wk)
+		if len(parked) != 1 || parked[0].Offset != 12 || parked[0].Code != "record-refused" {
+			t.Errorf("parked: %+v, want one at 12", parked)
+		}
 		if err := wk.end(); err != nil {
 			t.Errorf("run: %v", err)
 		}

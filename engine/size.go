@@ -21,7 +21,9 @@ func (l *lane) patience(w *work, r *sink.Rejected) int {
 	switch {
 	case r.Blame == sink.TheRows:
 		return 1
-	case smallest && (rows == 0 || r.Blame == sink.TheLocks):
+	case r.Blame == sink.TheSize && r.Row > 0:
+		return 1 // it is that row alone
+	case smallest && (rows == 0 && !w.keeps() || r.Blame == sink.TheLocks):
 		return math.MaxInt // no record is to blame
 	case w.part && !smallest, l.probes(w):
 		return 1
@@ -29,6 +31,14 @@ func (l *lane) patience(w *work, r *sink.Rejected) int {
 		return triesOfDoubt
 	}
 	return triesOfSize
+}
+
+// keeps reports whether w's only segment passes a record that is kept as a letter.
+func (w *work) keeps() bool {
+	for range w.keptIn(w.batch.Segments[0].Range) {
+		return true
+	}
+	return false
 }
 
 // rows is how many rows w's segments have.
@@ -66,7 +76,7 @@ type fit struct {
 // tooLarge notes that a batch was refused for its size. What was cut smaller already, and a test of a record, say
 // nothing of the size that others have.
 func (l *lane) tooLarge(w *work, r *sink.Rejected) {
-	if rows := w.rows(); r.Blame == sink.TheSize && rows > 1 && !w.part && !l.probes(w) {
+	if rows := w.rows(); r.Blame == sink.TheSize && r.Row == 0 && rows > 1 && !w.part && !l.probes(w) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.mu.fit = fit{most: rows / 2}

@@ -19,7 +19,7 @@ func RowOf(b *fencepost.Batch, index int) (row int) {
 
 // Name has a *Rejected that names no row name this one, counted as Rejected.Row is. Any other error it returns as it is.
 func Name(err error, row int) error {
-	if r, ok := errors.AsType[*Rejected](err); ok && r.Blame == TheRows && r.Row == 0 {
+	if r, ok := errors.AsType[*Rejected](err); ok && (r.Blame == TheRows || r.Blame == TheSize) && r.Row == 0 {
 		r.Row = row
 	}
 	return err

@@ -117,7 +117,8 @@ type Rejected struct {
 	Hint   string // a remedy, may be empty
 	Blame  Blame
 	// Row is the row that the store names, counted from 1 over the batch's segments in their order; 0: it names none. It may be
-	// wrong: the engine commits the rows in front of it, and tries it alone, before a record is blamed.
+	// wrong: the engine commits the rows in front of it, and tries it alone, before a record is blamed. With TheSize it is that row
+	// which is too large.
 	Row int
 }
 

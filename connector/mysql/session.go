@@ -182,6 +182,9 @@ func (s *session) Flush(ctx context.Context, statements string) error {
 // flush sends statements that end with COMMIT, as one packet, and takes them for done only if the server reached the
 // secret behind it.
 func (s *session) flush(ctx context.Context, q querier, statements string) error {
+	if len(statements) > s.server.packet-len(s.secret)-64 && s.server.packet > 0 { // the server would close the connection, and say nothing
+		return &mysql.MySQLError{Number: 1153, Message: fmt.Sprintf("a flush of %d bytes, and the server's max_allowed_packet is %d", len(statements), s.server.packet)}
+	}
 	res, err := execOn(ctx, q, statements+"; select '"+s.secret+"'")
 	if err != nil {
 		return err

@@ -342,6 +342,9 @@ const mostBytes = 1<<30 - 1
 // tooLarge ends the COPY at a value that no column holds.
 func (e *encoder) tooLarge(f *field, v []byte) {
 	e.reject("54000", f, string(v[:61]), fmt.Sprintf("has %d bytes, and Postgres stores %d at most", len(v), mostBytes))
+	if r, ok := errors.AsType[*sink.Rejected](e.err); ok {
+		r.Blame = sink.TheSize
+	}
 }
 
 // reject ends the COPY: the row cannot be applied.

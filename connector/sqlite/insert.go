@@ -275,7 +275,7 @@ func (in *insert) bindColumn(st *sqlite.Stmt, col *fencepost.Column, p, lo, hi i
 				return err
 			}
 		case len(col.Bytes(row)) > mostBytes:
-			return &sink.Rejected{Code: sqlite.ResultTooBig.String(),
+			return &sink.Rejected{Code: sqlite.ResultTooBig.String(), Blame: sink.TheSize,
 				Reason: fmt.Sprintf("a value of %d bytes in column %s, and SQLite stores %d at most", len(col.Bytes(row)), col.Name, mostBytes)}
 		case col.Type == fencepost.Bytes:
 			st.BindBytes(p, col.Bytes(row))

@@ -165,5 +165,5 @@ func sqliteOwner(t *testing.T) lettersOwner {
 		}
 	}
 	return lettersOwner{sink: fmt.Sprintf("sink: {sqlite: {path: %q, table: flights}}\n", path), exec: exec, table: "create table flights (n bigint)",
-		lacking: "create table fencepost_dead_letters (n int)", code: "dead-letters-missing"}
+		lacking: "drop table if exists fencepost_dead_letters; create table fencepost_dead_letters (n int)", code: "dead-letters-missing"}
 }

@@ -215,7 +215,7 @@ func refusers(b *testing.B) (list []refusing) {
 func redisRefusing(b *testing.B) refusing {
 	addr := servers.Redis(b).Addr()
 	clear := func() {
-		c, err := redis.DialContext(b.Context(), "tcp", addr)
+		c, err := redis.DialContext(b.Context(), "tcp", addr, redis.DialPassword(servers.RedisPassword))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -227,6 +227,6 @@ func redisRefusing(b *testing.B) refusing {
 		}
 	}
 	return refusing{"redis", clear, func() (sink.Sink, error) {
-		return fpredis.Open(fpredis.Config{Addr: addr, Effects: []fpredis.Effect{{Op: fpredis.HIncrBy, Key: fpredis.Text("refused"), Name: fpredis.Column("k"), Value: fpredis.Column("distance")}}})
+		return fpredis.Open(fpredis.Config{Addr: addr, Password: servers.RedisPassword, Effects: []fpredis.Effect{{Op: fpredis.HIncrBy, Key: fpredis.Text("refused"), Name: fpredis.Column("k"), Value: fpredis.Column("distance")}}})
 	}}
 }

@@ -28,7 +28,15 @@ type mariaDBStore struct {
 func onMariaDB(t *testing.T, ddl string) (*scene, *mariaDBStore) {
 	t.Helper()
 	t.Parallel()
-	server := servers.MariaDB(t)
+	s := openMariaDBStore(t, servers.MariaDB(t))
+	s.exec(t, ddl)
+	s.own = s.sink(t, "seen", "").Ledger()
+	return newScene(t, servers.Kafka(t), s), s
+}
+
+// openMariaDBStore is a database of the server, without a table.
+func openMariaDBStore(t *testing.T, server servers.MariaDBServer) *mariaDBStore {
+	t.Helper()
 	s := &mariaDBStore{dsn: server.Database(t)}
 	c := driver.NewConfig()
 	c.User, c.Net, c.Addr, c.MultiStatements = "root", "tcp", server.Host+":"+server.Port, true
@@ -39,9 +47,7 @@ func onMariaDB(t *testing.T, ddl string) (*scene, *mariaDBStore) {
 	}
 	s.db = sql.OpenDB(connector)
 	t.Cleanup(func() { _ = s.db.Close() })
-	s.exec(t, ddl)
-	s.own = s.sink(t, "seen", "").Ledger()
-	return newScene(t, servers.Kafka(t), s), s
+	return s
 }
 
 func (s *mariaDBStore) sink(t *testing.T, table, sql string) sink.Sink {

@@ -91,7 +91,7 @@ func poison(t *testing.T, binary string, store poisonStore, form poisonForm, see
 	for name, text := range form.files {
 		sh.write(name, text)
 	}
-	sh.write("p.yaml", fmt.Sprintf("group: %s\nsource: {brokers: [%q], topics: [%s], session_timeout: 6s}\n%sschema: {k: text, n: int%s}\n%s"+
+	sh.write("p.yaml", fmt.Sprintf("group: %s\nsource: {brokers: [%q], topics: [%s], instance_id: w1}\n%sschema: {k: text, n: int%s}\n%s"+
 		"batch: {records: 700}\nrate: %d\non_error: {undecodable: dead_letter, refused: dead_letter, too_large: dead_letter, max: none}\nlog_format: json\n",
 		group, s.broker.Plaintext, topic, form.keys, store.more, store.sink(group), max(2_000, records/4)))
 	for kill := range 3 {

@@ -37,7 +37,7 @@ type piece struct {
 // one commits a single segment, in halves if it is refused. False: it is not applied, because a bad row was found, the
 // partition has left, or the commit was given up.
 func (l *lane) one(ctx context.Context, w *work, s piece) bool {
-	part := work{batch: w.batch, bytes: w.bytes, claims: w.claims, passed: w.passed,
+	part := work{batch: w.batch, bytes: share(w.bytes, s.Rows(), w.batch.Rows()), claims: w.claims, passed: w.passed,
 		moves: []ledger.Move{s.move}, parts: w.parts[:1:1], sessions: w.sessions[:1:1], part: true}
 	part.batch.Segments = []fencepost.Segment{s.Segment}
 	began := time.Now()

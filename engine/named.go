@@ -52,9 +52,18 @@ func (l *lane) cutAtNamed(ctx context.Context, w *work, err error) (*work, error
 
 // piece is a part of w that is committed alone.
 func (w *work) piece(segments []fencepost.Segment, moves []ledger.Move, parts []*partition, sessions []uint64) *work {
-	part := &work{batch: w.batch, moves: moves, parts: parts, sessions: sessions, claims: w.claims, passed: w.passed, bytes: w.bytes, part: true}
+	part := &work{batch: w.batch, moves: moves, parts: parts, sessions: sessions, claims: w.claims, passed: w.passed, part: true}
 	part.batch.Segments = segments
+	part.bytes = share(w.bytes, part.rows(), w.rows())
 	return part
+}
+
+// share is what so many rows of all take of the bytes, as if each took the same.
+func share(bytes int64, rows, all int) int64 {
+	if all == 0 {
+		return bytes
+	}
+	return bytes * int64(rows) / int64(all)
 }
 
 // takeFront takes the first n rows out of w, which then begins with the row behind them; nil: there are none. A segment is cut behind its
@@ -63,7 +72,7 @@ func (w *work) takeFront(n int) *work {
 	if n == 0 && w.batch.Segments[0].Rows() > 0 {
 		return nil
 	}
-	i := 0
+	i, named := 0, n
 	for n >= w.batch.Segments[i].Rows() {
 		n -= w.batch.Segments[i].Rows()
 		i++
@@ -73,7 +82,9 @@ func (w *work) takeFront(n int) *work {
 		k++ // a part of this one
 	}
 	front := w.piece(slices.Clone(w.batch.Segments[:k]), slices.Clone(w.moves[:k]), slices.Clone(w.parts[:k]), slices.Clone(w.sessions[:k]))
+	taken := share(w.bytes, named, w.rows())
 	w.batch.Segments, w.moves, w.parts, w.sessions = w.batch.Segments[i:], w.moves[i:], w.parts[i:], w.sessions[i:]
+	w.bytes, front.bytes = w.bytes-taken, taken
 	if n > 0 {
 		front.endAt(i, w.beginBehind(n))
 	}
@@ -103,6 +114,8 @@ func (l *lane) single(ctx context.Context, w *work) bool {
 	one := w.piece(slices.Clone(w.batch.Segments[:1]), slices.Clone(w.moves[:1]), w.parts[:1:1], w.sessions[:1:1])
 	at, began := w.batch.Offsets[one.batch.Segments[0].Lo], time.Now()
 	one.endAt(0, one.moves[0].Held.Advance(at+1, fencepost.NoEpoch))
+	one.bytes = share(w.bytes, 1, w.rows())
+	w.bytes -= one.bytes
 	if l.keepHeld(one); len(one.parts) == 0 {
 		w.beginBehind(1)
 		w.dropEmpty()

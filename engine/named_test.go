@@ -77,6 +77,9 @@ func TestNamedRowsAreNotSearchedFor(t *testing.T) {
 				if n := len(s.Rows()); n != records-len(bad) {
 					t.Errorf("%d rows, want %d", n, records-len(bad))
 				}
+				if st := wk.engine().Status(); st.Bytes > records*100 { // a record's size in the source of the tests
+					t.Errorf("%d bytes were reported, want each record's once: %d", st.Bytes, records*100)
+				}
 				if calls > c.most {
 					t.Errorf("the store was asked %d times, want at most %d", calls, c.most)
 				}

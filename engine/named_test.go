@@ -172,3 +172,42 @@ func TestLettersThatAreTooLarge(t *testing.T) {
 		}
 	})
 }
+
+// Batches are smaller where refused rows are passed, and grow again behind them.
+func TestBatchesAreSmallerAmongRefusedRows(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		const bad, clean, every, batch = 32_000, 120_000, 4_000, 4_000
+		s.SetReject(refuseNegative)
+		values := make([]string, bad+clean)
+		for i := range values {
+			values[i] = "1"
+			if i < bad && i%every == every/2 {
+				values[i] = "-1"
+			}
+		}
+		w.produced(tp(0), values...)
+		wk := w.run(naming{trying{s}, 0}, passing(DeadLetter, func(c *Config) { c.Batch.Records = batch }))
+		synctest.Wait()
+		wk.source.most = batch
+		wk.source.assign(tp(0))
+		time.Sleep(time.Minute)
+		among, behind := 0, 0
+		for _, e := range seen[Committed](wk) {
+			switch from := e.Segments[0].Range.From; {
+			case from > bad/2 && from < bad-every:
+				among = max(among, e.Rows)
+			case from > bad+clean/2:
+				behind = max(behind, e.Rows)
+			}
+		}
+		if among == 0 || among > every/2 {
+			t.Errorf("among refused rows the largest batch has %d rows, want at most %d, and any", among, every/2)
+		}
+		if behind <= 2*among {
+			t.Errorf("far behind them the largest batch has %d rows, want more than twice %d", behind, among)
+		}
+		if err := wk.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}

@@ -53,6 +53,7 @@ func (l *lane) passRefused(w *work, p *partition, move ledger.Move, at fencepost
 	d := ledger.DeadLetter{LetterID: ledger.LetterID{TopicPartition: p.TopicPartition, TopicID: move.Held.TopicID, Offset: at},
 		Code: "record-refused", Reason: reason}
 	w.pass(d, as, &r)
+	l.refused++
 	return nil
 }
 

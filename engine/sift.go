@@ -19,6 +19,8 @@ import (
 //	                                   or one too many: cut there -'            |
 //	                                                                            '--applied--> the partitions that were cut park
 func (l *lane) sift(ctx context.Context, w *work, err error, began time.Time) {
+	before := l.refused
+	defer func() { l.spread(l.refused - before) }()
 	if l.trier == nil || !l.e.cfg.OnError.sifts() {
 		l.inPieces(ctx, w, err, began)
 		return

@@ -104,3 +104,33 @@ func (f fit) limit(l batching.Limits) batching.Limits {
 	}
 	return l
 }
+
+// Where refused rows are passed, a batch with one of them is sent more than once, so that batches hold a part of the rows from one to
+// the next: most of them have none.
+const (
+	leastSpread  = 256 // rows: smaller batches cost more than they spare
+	piecesSpread = 2   // parts of the spacing, for batches that are committed in pieces
+	wholeSpread  = 4   // for those whose bad rows are found by trials, each of which may take as long as a commit
+)
+
+// spread bounds batches by how far refused rows were apart, after so many were passed in one batch. The bound grows again as that
+// of size does.
+func (l *lane) spread(refused int) {
+	if refused == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	spacing := l.mu.since / refused
+	if l.mu.spacing > 0 {
+		spacing = (3*l.mu.spacing + spacing) / 4
+	}
+	l.mu.spacing, l.mu.since = max(1, spacing), 0
+	parts := piecesSpread
+	if l.trier != nil {
+		parts = wholeSpread
+	}
+	if most := max(leastSpread, spacing/parts); most < l.e.cfg.Batch.Records {
+		l.mu.fit = fit{most: most}
+	}
+}

@@ -12,13 +12,14 @@ import (
 )
 
 // named is the row of the batch that the server names in an error; 0: it names none. COPY counts its lines. Of a row that comes
-// out of the temporary table the server says which column is null, which key is there or missing, or what the row is.
+// out of the temporary table the server says which column is null, which key is there or missing, or what the row is; of your own
+// SQL, that is the row which it made of the batch's, where it took the values over.
 func (p *plan) named(err error, b *fencepost.Batch) int {
 	pg := new(pgconn.PgError)
 	if !errors.As(err, &pg) || classOf(pg) != sqlstore.BadRows {
 		return 0
 	}
-	if row := copiedLine(pg.Where); row > 0 || p.job.Form() == sqlstore.SQL {
+	if row := copiedLine(pg.Where); row > 0 {
 		return row
 	}
 	detail := strings.TrimSuffix(pg.Detail, ".")

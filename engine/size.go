@@ -130,7 +130,11 @@ func (l *lane) spread(refused int) {
 	if l.trier != nil {
 		parts = wholeSpread
 	}
-	if most := max(leastSpread, spacing/parts); most < l.e.cfg.Batch.Records {
+	most, bound := max(leastSpread, spacing/parts), l.e.cfg.Batch.Records
+	if l.mu.fit.most > 0 {
+		bound = l.mu.fit.most // the store may take no more
+	}
+	if most < bound {
 		l.mu.fit = fit{most: most}
 	}
 }

@@ -27,6 +27,14 @@ type BadRecord struct {
 // Error is the reason.
 func (e *BadRecord) Error() string { return e.Reason }
 
+// BadCode is the code of a record that a decoder refuses: the decoder's own, or record-undecodable where its error has none.
+func BadCode(err error) string {
+	if bad, ok := errors.AsType[*BadRecord](err); ok && bad.Code != "" {
+		return bad.Code
+	}
+	return "record-undecodable"
+}
+
 // Unready says that a record cannot be decoded yet, for no fault of its own: its schema is in a registry that has not answered.
 // The record's partition waits, and the record is tried again.
 type Unready struct {

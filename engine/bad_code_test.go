@@ -32,8 +32,8 @@ func TestABadRecordHasAnyCode(t *testing.T) {
 		if n := len(seen[Parked](wk)); n != 1 {
 			t.Errorf("parked was told %d times, want once", n)
 		}
-		if r := reported(t, s, tp(0)); r.Code != "schema-unknown" || r.Offset != 13 {
-			t.Errorf("reported: %+v, want schema-unknown at 13", r)
+		if r := reported(t, s, tp(0)); r.Code != "schema-unknown" || r.Offset != 13 || !r.Record {
+			t.Errorf("reported: %+v, want schema-unknown, of the record at 13", r)
 		}
 		if err := wk.end(); err != nil {
 			t.Fatalf("run: %v", err)

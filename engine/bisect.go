@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -35,7 +37,7 @@ type piece struct {
 // one commits a single segment, in halves if it is refused. False: it is not applied, because a bad row was found, the
 // partition has left, or the commit was given up.
 func (l *lane) one(ctx context.Context, w *work, s piece) bool {
-	part := work{batch: w.batch, bytes: w.bytes, claims: w.claims, passed: w.passed,
+	part := work{batch: w.batch, bytes: share(w.bytes, s.Rows(), w.batch.Rows()), claims: w.claims, passed: w.passed,
 		moves: []ledger.Move{s.move}, parts: w.parts[:1:1], sessions: w.sessions[:1:1], part: true}
 	part.batch.Segments = []fencepost.Segment{s.Segment}
 	began := time.Now()
@@ -58,8 +60,15 @@ func (l *lane) durable(w *work, s piece) bool {
 // halves splits a refused segment. Its first half ends behind its last row, so that nothing unread is passed. A single row
 // that Config.OnError passes is left out of what is tried next: its range alone, with its letter.
 func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
+	if first, second, ok := w.parted(s); ok {
+		return l.one(ctx, w, first) && l.one(ctx, w, second)
+	}
 	if s.Rows() <= 1 {
 		at := s.Range.From
+		for at := range w.keptIn(s.Range) {
+			l.reject(w.parts[0], w.sessions[0], at, err, s.took)
+			return false
+		}
 		if s.Rows() == 1 {
 			at = w.batch.Offsets[s.Lo]
 			if err = l.passRefused(w, w.parts[0], s.move, at, err); err == nil {
@@ -71,12 +80,53 @@ func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
 		return false
 	}
 	mid := s.Lo + s.Rows()/2
-	first, second := s, s
-	first.Hi, second.Lo = mid, mid
-	middle := s.move.Held.Advance(w.batch.Offsets[mid-1]+1, fencepost.NoEpoch)
+	first, second := s.cut(mid, w.batch.Offsets[mid-1]+1)
+	return l.one(ctx, w, first) && l.one(ctx, w, second)
+}
+
+// cut is the piece in two: up to a row and an offset, and from there on.
+func (s piece) cut(row int, at fencepost.Offset) (first, second piece) {
+	first, second = s, s
+	first.Hi, second.Lo = row, row
+	middle := s.move.Held.Advance(at, fencepost.NoEpoch)
 	first.Range.Until, first.move.Next = middle.Offset, middle
 	second.Range.From, second.move.Held = middle.Offset, middle
-	return l.one(ctx, w, first) && l.one(ctx, w, second)
+	return first, second
+}
+
+// parted cuts a piece of one row at most that passes records which are kept: the row is not to blame for what these take. ok is
+// false for a piece of several rows, of one row alone, or of one such record alone.
+func (w *work) parted(s piece) (first, second piece, ok bool) {
+	if s.Rows() > 1 {
+		return s, s, false
+	}
+	items := slices.Collect(w.keptIn(s.Range))
+	if s.Rows() == 1 {
+		items = append(items, w.batch.Offsets[s.Lo])
+		slices.Sort(items)
+	}
+	if len(items) < 2 {
+		return s, s, false
+	}
+	last := items[len(items)/2-1]
+	row := s.Lo
+	if s.Rows() == 1 && w.batch.Offsets[s.Lo] <= last {
+		row = s.Hi
+	}
+	first, second = s.cut(row, last+1)
+	return first, second, true
+}
+
+// keptIn yields the offsets in a range of w's first partition whose records are kept as letters.
+func (w *work) keptIn(r fencepost.OffsetRange) iter.Seq[fencepost.Offset] {
+	return func(yield func(fencepost.Offset) bool) {
+		for i := range w.passed {
+			d := &w.passed[i]
+			if d.as == DeadLetter && d.TopicPartition == w.parts[0].TopicPartition && r.Contains(d.Offset) && !yield(d.Offset) {
+				return
+			}
+		}
+	}
 }
 
 // refusal is a store's error about a record. Where an outcome was unknown besides, the ledger has been read since.

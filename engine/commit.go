@@ -286,6 +286,7 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 				Running: true, Reason: "the record was applied"})
 		}
 	}
+	l.mu.since += rows
 	l.mu.fit.took(rows, l.e.cfg.Batch.Records)
 	l.mu.Unlock()
 	if mended != nil {

@@ -79,7 +79,7 @@ func (l *lane) reached(t *claimed, next ledger.Position, bad error, at fencepost
 		l.e.wakeMonitor()
 		return
 	}
-	reason, code := bad.Error(), badCode(bad)
+	reason, code := bad.Error(), fencepost.BadCode(bad)
 	freed := t.p.Park(code, reason)
 	l.mu.Unlock()
 	l.e.freed(freed)

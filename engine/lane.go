@@ -26,10 +26,11 @@ type lane struct {
 	sink    sink.Lane
 	decoder fencepost.Decoder
 	backoff time.Duration // of the commit being retried; run's own
+	refused int           // rows that were refused and passed; likewise
 
 	forgetter sink.Forgetter // the sink's lane, where it is one
 	explainer sink.Explainer // likewise
-	trier     sink.Trier     // likewise
+	trier     sink.Trier     // likewise, where a batch is one statement
 
 	wake chan struct{} // fill looks again; capacity 1
 	free chan *work
@@ -46,6 +47,8 @@ type lane struct {
 		inflight *work        // being committed
 		abort    context.CancelFunc
 		fit      fit           // what the store takes at once
+		spacing  int           // rows from one refused row that is passed to the next, as of late; 0: there was none
+		since    int           // rows that are committed since the last one
 		waits    bool          // the commit under way has failed and is tried again, or waits for others' locks
 		doubt    bool          // ending: a commit was given up, and its outcome is unknown
 		finished chan struct{} // closed and replaced whenever a batch is done with
@@ -93,7 +96,9 @@ func newLane(e *Engine, n int, commits sink.Lane) *lane {
 	l.mu.finished = make(chan struct{})
 	l.forgetter, _ = sink.LaneAs[sink.Forgetter](commits)
 	l.explainer, _ = sink.LaneAs[sink.Explainer](commits)
-	l.trier, _ = sink.LaneAs[sink.Trier](commits)
+	if e.cfg.Sink.Capabilities().Together {
+		l.trier, _ = sink.LaneAs[sink.Trier](commits)
+	}
 	if e.cfg.Decoder != nil {
 		if l.decoder = e.cfg.Decoder(); l.decoder == decode.None() {
 			l.decoder = nil // it need not be asked for each record

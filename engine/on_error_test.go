@@ -100,12 +100,60 @@ func (h halving) Lane(ctx context.Context, n int) (sink.Lane, error) {
 	return plainLane{l}, err
 }
 
-// Bad records of both kinds become letters with all that a record has, in the commit that passes them, by trials and by halves;
+// trying is a sink whose batches are one statement: bad rows are found by trials.
+type trying struct{ *memory.Store }
+
+func (t trying) Capabilities() sink.Capabilities {
+	c := t.Store.Capabilities()
+	c.Together = true
+	return c
+}
+
+// naming is a sink whose store names the row that it refuses. astray: it names one that comes so many rows later.
+type naming struct {
+	sink.Sink
+	astray int
+}
+
+func (n naming) Lane(ctx context.Context, i int) (sink.Lane, error) {
+	l, err := n.Sink.Lane(ctx, i)
+	return namingLane{l, n.astray}, err
+}
+
+type namingLane struct {
+	sink.Lane
+	astray int
+}
+
+func (n namingLane) Unwrap() sink.Lane { return n.Lane }
+
+func (n namingLane) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) error {
+	err := n.Lane.Commit(ctx, w, c)
+	r, ok := errors.AsType[*sink.Rejected](err)
+	if !ok {
+		return err
+	}
+	named := *r
+	at := 0
+	for row := range c.All() {
+		if at++; c.Columns[0].Int(row) < 0 {
+			named.Row = at + n.astray
+			break
+		}
+	}
+	return fmt.Errorf("commit batch: %w", &named)
+}
+
+// Bad records of both kinds become letters with all that a record has, in the commit that passes them, whichever way they are found;
 // the others are applied, and nothing parks.
 func TestBadRecordsBecomeLetters(t *testing.T) {
 	for name, store := range map[string]func(*memory.Store) sink.Sink{
-		"by trials": func(s *memory.Store) sink.Sink { return s },
-		"by halves": func(s *memory.Store) sink.Sink { return halving{s} },
+		"by trials":           func(s *memory.Store) sink.Sink { return trying{s} },
+		"by halves":           func(s *memory.Store) sink.Sink { return halving{s} },
+		"by name":             func(s *memory.Store) sink.Sink { return naming{s, 0} },
+		"by a wrong name":     func(s *memory.Store) sink.Sink { return naming{s, 1} },
+		"by name, tried":      func(s *memory.Store) sink.Sink { return naming{trying{s}, 0} },
+		"by wrong name tried": func(s *memory.Store) sink.Sink { return naming{trying{s}, -1} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
@@ -388,7 +436,7 @@ func (m mute) Ledger() ledger.Ledger { return struct{ ledger.Ledger }{m.Store} }
 // The poison: among many records some of both kinds are bad, answers are lost, the store is down at times, and partitions go from
 // worker to worker. In the end every record is a row or a letter, once.
 func TestPoisonIsARowOrALetterOnce(t *testing.T) {
-	seeds := 15
+	seeds := 18
 	if testing.Short() {
 		seeds = 3
 	}
@@ -406,10 +454,7 @@ func poison(t *testing.T, seed uint64) {
 	w, s := newWorld(t), memory.Open()
 	w.create("t", partitions)
 	s.SetReject(refuseNegative)
-	var store sink.Sink = s
-	if seed%3 == 2 {
-		store = halving{s}
-	}
+	store := []sink.Sink{trying{s}, halving{s}, naming{s, 0}, naming{s, 1}, naming{trying{s}, 0}, naming{s, -1}}[seed%6]
 	all, bad := map[fencepost.TopicPartition][]fencepost.Offset{}, map[fencepost.TopicPartition][]fencepost.Offset{}
 	add := func(p fencepost.TopicPartition, n int) {
 		for range n {

@@ -21,14 +21,6 @@ type passed struct {
 	as                Treatment
 }
 
-// badCode is the code of a record that a decoder refuses.
-func badCode(bad error) string {
-	if b, ok := errors.AsType[*fencepost.BadRecord](bad); ok && b.Code != "" {
-		return b.Code
-	}
-	return "record-undecodable"
-}
-
 // passUndecodable passes a record that the decoder refuses, if it is to be passed. Its error is why the partition parks.
 func (l *lane) passUndecodable(w *work, t *claimed, r *fencepost.Record, bad error) error {
 	o := &l.e.cfg.OnError
@@ -39,7 +31,7 @@ func (l *lane) passUndecodable(w *work, t *claimed, r *fencepost.Record, bad err
 		return err
 	}
 	d := ledger.DeadLetter{LetterID: ledger.LetterID{TopicPartition: t.p.TopicPartition, TopicID: t.From.TopicID, Offset: r.Offset},
-		Code: badCode(bad), Reason: bad.Error()}
+		Code: fencepost.BadCode(bad), Reason: bad.Error()}
 	w.pass(d, o.Undecodable, r)
 	return nil
 }
@@ -61,6 +53,7 @@ func (l *lane) passRefused(w *work, p *partition, move ledger.Move, at fencepost
 	d := ledger.DeadLetter{LetterID: ledger.LetterID{TopicPartition: p.TopicPartition, TopicID: move.Held.TopicID, Offset: at},
 		Code: "record-refused", Reason: reason}
 	w.pass(d, as, &r)
+	l.refused++
 	return nil
 }
 

@@ -80,7 +80,7 @@ func (l *lane) replay(ctx context.Context, one ledger.Letter) (out Replayed, why
 		c.Batch.Segments[0].Hi = c.Batch.Segments[0].Lo
 	}
 	d := one.DeadLetter
-	d.Code, d.Reason = badCode(bad), bad.Error()
+	d.Code, d.Reason = fencepost.BadCode(bad), bad.Error()
 	c.Dead = []ledger.DeadLetter{d}
 	if out, err = l.replayed(ctx, c); out == ReplayApplied {
 		out = ReplayBad

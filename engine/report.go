@@ -330,7 +330,7 @@ func (r *reporter) stop(p *partition, reasons map[fencepost.TopicPartition]strin
 		if !bad {
 			at = -1
 		}
-		return ledger.Report{Halt: ledger.HaltParked, Code: code, Reason: reason, Offset: at}
+		return ledger.Report{Halt: ledger.HaltParked, Code: code, Reason: reason, Record: bad, Offset: at}
 	case p.Probing() || p.Held() && p.Runs() || p.State() == assignment.Pending: // it is being tested, or reconciled: nothing is decided yet
 		if was := r.kept[p.TopicPartition]; was.Current(p.Done()) {
 			return was

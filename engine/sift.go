@@ -10,16 +10,19 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// sift brings a refused batch to an end. Where refused records are passed and the lane can try, bad rows are found by trials
-// and left out, and the others go in as one batch: so SQL that depends on the order of rows, or on all of them, does what it
-// does without the bad ones. Else, and where trials do not tell, smaller batches are committed.
+// sift brings a refused batch to an end. Where a batch is one statement of the user's and refused records are passed, bad rows are
+// found by trials and left out, and the others go in as one batch: so SQL that depends on the order of rows, or on all of them,
+// does what it does without the bad ones. Else, and where trials do not tell, smaller batches are committed: up to the row that the
+// store names, or halves.
 //
 //	batch refused --trials--> bad row: left out, with its letter --+--> commit of the rest --refused--> trials again
 //	                                   or one too many: cut there -'            |
 //	                                                                            '--applied--> the partitions that were cut park
 func (l *lane) sift(ctx context.Context, w *work, err error, began time.Time) {
+	before := l.refused
+	defer func() { l.spread(l.refused - before) }()
 	if l.trier == nil || !l.e.cfg.OnError.sifts() {
-		l.bisect(ctx, w, err, time.Since(began))
+		l.inPieces(ctx, w, err, began)
 		return
 	}
 	s := &sieve{lane: l, work: w, began: began}
@@ -27,10 +30,18 @@ func (l *lane) sift(ctx context.Context, w *work, err error, began time.Time) {
 		err = l.attempt(ctx, w, began)
 	}
 	if err != nil {
-		l.bisect(ctx, w, err, time.Since(began))
+		l.inPieces(ctx, w, err, began)
 	}
 	for _, b := range s.parked {
 		l.reject(b.p, b.session, b.at, b.err, 0)
+	}
+}
+
+// inPieces commits a refused batch piece by piece.
+func (l *lane) inPieces(ctx context.Context, w *work, err error, began time.Time) {
+	rest, err := l.cutAtNamed(ctx, w, err)
+	if err != nil {
+		l.bisect(ctx, rest, err, time.Since(began))
 	}
 }
 
@@ -59,17 +70,24 @@ type cut struct {
 }
 
 // findBad finds the first row which the store refuses behind those in front of it, by trials of the first rows of the batch:
-// log2 of them. A row alone, or without those in front of it, proves nothing: it may need them. The row is left out, or its
-// segment is cut there. False: trials do not tell.
+// log2 of them, or two where the store names the row. A row alone, or without those in front of it, proves nothing: it may need
+// them. The row is left out, or its segment is cut there. False: trials do not tell.
 func (s *sieve) findBad(ctx context.Context, refused error) bool {
 	if s.segments != len(s.batch.Segments) { // the ledger refused some, or their partitions have left
 		s.good, s.segments = 0, len(s.batch.Segments)
 	}
 	rows := s.batch.Rows()
 	good, bad := s.good, rows
+	named, hinted := s.named(refused)
 	whole := false // all rows were tried: the error is one of a trial
 	for bad-good > 1 || !whole && bad == rows {
 		mid := good + (bad-good)/2
+		switch {
+		case hinted && named+1 < bad && named+1 > good:
+			mid = named + 1
+		case hinted && named < bad && named > good:
+			mid = named
+		}
 		if bad-good <= 1 {
 			mid = bad // the last row: a trial must say of it what the commit did
 		}

@@ -21,7 +21,9 @@ func (l *lane) patience(w *work, r *sink.Rejected) int {
 	switch {
 	case r.Blame == sink.TheRows:
 		return 1
-	case smallest && (rows == 0 || r.Blame == sink.TheLocks):
+	case r.Blame == sink.TheSize && r.Row > 0:
+		return 1 // it is that row alone
+	case smallest && (rows == 0 && !w.keeps() || r.Blame == sink.TheLocks):
 		return math.MaxInt // no record is to blame
 	case w.part && !smallest, l.probes(w):
 		return 1
@@ -29,6 +31,14 @@ func (l *lane) patience(w *work, r *sink.Rejected) int {
 		return triesOfDoubt
 	}
 	return triesOfSize
+}
+
+// keeps reports whether w's only segment passes a record that is kept as a letter.
+func (w *work) keeps() bool {
+	for range w.keptIn(w.batch.Segments[0].Range) {
+		return true
+	}
+	return false
 }
 
 // rows is how many rows w's segments have.
@@ -66,7 +76,7 @@ type fit struct {
 // tooLarge notes that a batch was refused for its size. What was cut smaller already, and a test of a record, say
 // nothing of the size that others have.
 func (l *lane) tooLarge(w *work, r *sink.Rejected) {
-	if rows := w.rows(); r.Blame == sink.TheSize && rows > 1 && !w.part && !l.probes(w) {
+	if rows := w.rows(); r.Blame == sink.TheSize && r.Row == 0 && rows > 1 && !w.part && !l.probes(w) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.mu.fit = fit{most: rows / 2}
@@ -93,4 +103,38 @@ func (f fit) limit(l batching.Limits) batching.Limits {
 		l.Records, l.MinRows = f.most, min(l.MinRows, f.most)
 	}
 	return l
+}
+
+// Where refused rows are passed, a batch with one of them is sent more than once, so that batches hold a part of the rows from one to
+// the next: most of them have none.
+const (
+	leastSpread  = 256 // rows: smaller batches cost more than they spare
+	piecesSpread = 2   // parts of the spacing, for batches that are committed in pieces
+	wholeSpread  = 4   // for those whose bad rows are found by trials, each of which may take as long as a commit
+)
+
+// spread bounds batches by how far refused rows were apart, after so many were passed in one batch. The bound grows again as that
+// of size does.
+func (l *lane) spread(refused int) {
+	if refused == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	spacing := l.mu.since / refused
+	if l.mu.spacing > 0 {
+		spacing = (3*l.mu.spacing + spacing) / 4
+	}
+	l.mu.spacing, l.mu.since = max(1, spacing), 0
+	parts := piecesSpread
+	if l.trier != nil {
+		parts = wholeSpread
+	}
+	most, bound := max(leastSpread, spacing/parts), l.e.cfg.Batch.Records
+	if l.mu.fit.most > 0 {
+		bound = l.mu.fit.most // the store may take no more
+	}
+	if most < bound {
+		l.mu.fit = fit{most: most}
+	}
 }

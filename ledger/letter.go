@@ -34,6 +34,14 @@ type Letters interface {
 	Discard(ctx context.Context, w Actor, ids []LetterID, why string) error
 }
 
+// LetterChecker is an optional ability of a Letters: it says beforehand what PrepareLetters would.
+type LetterChecker interface {
+	// CheckLetters looks whether there is a place for letters that this user may write, or whether they may make one. It changes nothing.
+	//
+	// Errors: those of PrepareLetters.
+	CheckLetters(context.Context, fencepost.Group) error
+}
+
 // ErrLetterGone says that a letter that was to be removed or discarded is not there any more: another replay was faster.
 // Returned, wrapped, by Letters.Discard and by sink.Lane.Commit of a commit without moves; nothing happened.
 var ErrLetterGone = errors.New("the dead letter is not there any more")

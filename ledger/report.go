@@ -53,7 +53,8 @@ type Report struct {
 	Halt     Halt
 	Code     string // kebab-case: record-refused; empty: there is none
 	Reason   string
-	Offset   fencepost.Offset // of the record that is the cause, or of the position
+	Record   bool             // a record is the cause, whatever the code is
+	Offset   fencepost.Offset // of that record, or of the position
 	Since    time.Time        // by the worker's clock
 	Who      string           // the worker
 	Position Position         // Offset and Fence alone
@@ -88,9 +89,16 @@ func (r Report) text() string {
 	if r.Halt == "" {
 		return ""
 	}
-	return fields{{"state", string(r.Halt)}, {"code", r.Code}, {"reason", cut(r.Reason, mostReason)}, {"offset", itoa(r.Offset)}, {"since", r.Since.UTC().Format(time.RFC3339Nano)},
-		{"who", r.Who}, {"until", itoa(r.Position.Offset)}, {"fence", r.Position.Fence.String()}}.text()
+	f := fields{{"state", string(r.Halt)}, {"code", r.Code}, {"reason", cut(r.Reason, mostReason)}, {"offset", itoa(r.Offset)}, {"since", r.Since.UTC().Format(time.RFC3339Nano)},
+		{"who", r.Who}, {"until", itoa(r.Position.Offset)}, {"fence", r.Position.Fence.String()}}
+	if r.Record {
+		f = append(f, [2]string{"of", ofRecord})
+	}
+	return f.text()
 }
+
+// ofRecord is the word for a report whose cause is a record.
+const ofRecord = "record"
 
 func itoa(o fencepost.Offset) string { return strconv.FormatInt(int64(o), 10) }
 
@@ -104,7 +112,7 @@ func parseReport(tp fencepost.TopicPartition, text string) (Report, error) {
 	if err := errors.Join(err, err1, err2, err3, err4); err != nil {
 		return Report{}, fmt.Errorf("report of %s: %w", tp, err)
 	}
-	return Report{TopicPartition: tp, Halt: Halt(f.get("state")), Code: f.get("code"), Reason: f.get("reason"), Offset: fencepost.Offset(offset),
+	return Report{TopicPartition: tp, Halt: Halt(f.get("state")), Code: f.get("code"), Reason: f.get("reason"), Record: f.get("of") == ofRecord, Offset: fencepost.Offset(offset),
 		Since: since, Who: f.get("who"), Position: Position{Offset: fencepost.Offset(until), Fence: Fence(fence)}}, nil
 }
 

@@ -20,7 +20,7 @@ func TestReportsReadBack(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		want := ledger.Report{TopicPartition: fencepost.TopicPartition{Topic: rapid.String().Draw(r, "topic"), Partition: rapid.Int32Min(0).Draw(r, "partition")},
 			Halt: ledger.HaltParked, Code: rapid.String().Draw(r, "code"), Reason: rapid.StringN(0, -1, 1500).Draw(r, "reason"),
-			Offset: fencepost.Offset(rapid.Int64().Draw(r, "offset")), Since: time.UnixMicro(rapid.Int64Range(0, 1<<52).Draw(r, "since")).UTC(),
+			Record: rapid.Bool().Draw(r, "record"), Offset: fencepost.Offset(rapid.Int64().Draw(r, "offset")), Since: time.UnixMicro(rapid.Int64Range(0, 1<<52).Draw(r, "since")).UTC(),
 			Who:      rapid.String().Draw(r, "who"),
 			Position: ledger.Position{Offset: fencepost.Offset(rapid.Int64Min(0).Draw(r, "until")), Fence: ledger.NewFence(rapid.Uint64().Draw(r, "fence"))}}
 		if err := ledger.WriteReports(context.Background(), s, "g", []ledger.Report{want}); err != nil {

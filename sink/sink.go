@@ -101,6 +101,10 @@ type Capabilities struct {
 	// Apart: the effects live elsewhere than the ledger. A ledger that went back did so alone, and going on from there
 	// would repeat what it forgot: the partition parks (law 1).
 	Apart bool
+	// Together: a batch is one statement of the user's, or one call of their function, which may look at all of its rows. The good
+	// rows of a batch that is refused are found by trials and go in together, where the lanes are Triers. Else they go in
+	// piece by piece, which costs less.
+	Together bool
 }
 
 // Rejected says that the store refused this batch, and that other batches may pass: the rows themselves are bad (a
@@ -112,6 +116,10 @@ type Rejected struct {
 	Reason string // for people: null in column origin violates not-null
 	Hint   string // a remedy, may be empty
 	Blame  Blame
+	// Row is the row that the store names, counted from 1 over the batch's segments in their order; 0: it names none. It may be
+	// wrong: the engine commits the rows in front of it, and tries it alone, before a record is blamed. With TheSize it is that row
+	// which is too large.
+	Row int
 }
 
 // Blame is what a store holds responsible for an error.

@@ -89,7 +89,9 @@ func Open() *Store {
 }
 
 // Capabilities says that any number of lanes may be open, and that none keeps another waiting.
-func (s *Store) Capabilities() sink.Capabilities { return sink.Capabilities{Name: "memory"} }
+func (s *Store) Capabilities() sink.Capabilities {
+	return sink.Capabilities{Name: "memory", Together: s.Handle != nil}
+}
 
 // Ledger is the store itself, which is a ledger.History too.
 func (s *Store) Ledger() ledger.Ledger { return s }

@@ -55,46 +55,6 @@ func TestDeletesCompareKeysAsTheTableDoes(t *testing.T) {
 	}
 }
 
-// Lanes that delete and upsert the same keys in opposite orders, and one that only upserts, all come through. Each key holds what the last batch of one of
-// them says.
-func TestDeletesInOppositeOrders(t *testing.T) {
-	s := newStore(t)
-	s.exec(t, latestDDL)
-	const rounds, size = 20, 400
-	errs := make(chan error, 3)
-	for i := range 3 {
-		w := s.worker(t, Config{Table: "latest", Key: []string{"k"}})
-		w.as.Group = fencepost.Group(fmt.Sprint("g", i))
-		w.start(1)
-		go func() {
-			var err error
-			for round := 0; round < rounds && err == nil; round++ {
-				keys, values := make([]any, size), make([]any, size)
-				for j := range size {
-					at := j
-					if i == 1 {
-						at = size - 1 - j
-					}
-					keys[j] = fmt.Sprintf("%05d", at)
-					if i == 2 || (at+round+i)%2 == 0 {
-						values[j] = round
-					}
-				}
-				err = w.commit(t.Context(), w.table(column("k", fencepost.Text, keys...), column("v", fencepost.Int, values...), ops(values...)))
-			}
-			errs <- err
-		}()
-	}
-	for range 3 {
-		if err := <-errs; err != nil {
-			t.Error(err)
-		}
-	}
-	if n := one[int](t, s, "select count(*) from latest where v < ?", rounds-1); n > size {
-		t.Errorf("%d rows, want at most one a key", n)
-	}
-}
-
 // A batch of several packets deletes too, and the user of ddl's grants may.
 func TestDeletesInPieces(t *testing.T) {
 	s := newStore(t)

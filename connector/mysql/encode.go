@@ -52,12 +52,12 @@ func (e *encoder) encode(b *fencepost.Batch) error {
 		for row := s.Lo; row < s.Hi; row++ {
 			at := len(e.buf)
 			if err := e.row(s, topic, row); err != nil {
-				return err
+				return sink.Name(err, sink.RowOf(b, row))
 			}
 			if len(e.buf)-start > e.most {
 				if at == start || len(e.buf)-at > e.most {
 					return &sink.Rejected{Code: "1153", Reason: fmt.Sprintf("the row of %d bytes is larger than the server's max_allowed_packet", len(e.buf)-at),
-						Hint: "SET GLOBAL max_allowed_packet = 67108864;"}
+						Hint: "SET GLOBAL max_allowed_packet = 67108864;", Row: sink.RowOf(b, row), Blame: sink.TheSize}
 				}
 				e.pieces = append(e.pieces, at)
 				start = at

@@ -304,21 +304,48 @@ func TestRejectedRow(t *testing.T) {
 		onScript(t, y.config, []script{func(b *backend) {
 			y.meets(b)
 			takes(b)
-			fails(b, refuses(1062, "23000", "Duplicate entry '5' for key 'flights_n'"))
+			b.says(done, done, refuses(1062, "23000", "Duplicate entry '5' for key 'flights_n'"))
+			b.hears(rowNumberSQL)
+			b.says(done, answer(row("1")))
+			b.hears("rollback")
+			b.says(done)
 			y.meets(b) // the table is looked at again, and is the same
 			b.ledgerHolds(offset, 7)
 			b.listens()
 		}}, func(t *testing.T, w *worker, s *scripted) {
-			err := w.commit(t.Context(), w.batch(0, 3))
+			err := w.commit(t.Context(), w.batch(0, 1))
 			rejected, refused := new(sink.Rejected), new(ledger.Refused)
 			switch {
 			case late && !errors.As(err, &refused):
 				t.Errorf("the ledger is ahead, and the error is %v", err)
-			case !late && (!errors.As(err, &rejected) || rejected.Code != "1062" || !strings.Contains(rejected.Reason, "flights_n")):
-				t.Errorf("got %v, want the row rejected by 1062 and its key", err)
+			case !late && (!errors.As(err, &rejected) || rejected.Code != "1062" || rejected.Row != 1 || !strings.Contains(rejected.Reason, "flights_n")):
+				t.Errorf("got %v, want row 1 rejected by 1062 and its key", err)
 			}
 		})
 	}
+}
+
+// One of several rows that the server names comes again alone: until then neither the table nor the ledger is asked.
+func TestNamedRowOfSeveral(t *testing.T) {
+	y := ways[0]
+	onScript(t, y.config, []script{func(b *backend) {
+		y.meets(b)
+		takes(b)
+		b.says(done, done, refuses(1062, "23000", "Duplicate entry '5' for key 'flights_n'"))
+		b.hears(rowNumberSQL)
+		b.says(done, answer(row("2")))
+		b.hears("rollback")
+		b.says(done)
+		b.listens()
+	}}, func(t *testing.T, w *worker, s *scripted) {
+		r, ok := errors.AsType[*sink.Rejected](w.commit(t.Context(), w.batch(0, 3)))
+		if !ok || r.Row != 2 {
+			t.Errorf("got %+v, want row 2 rejected", r)
+		}
+		if n := len(s.heard()); n != 4 {
+			t.Errorf("%d packets were sent, want the question about the table, the flush, the row's number and the rollback", n)
+		}
+	})
 }
 
 // A flush that lost a deadlock is sent again as it is, and counts once; one that always loses ends, without a doubt.

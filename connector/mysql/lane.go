@@ -126,7 +126,8 @@ func (l *lane) sent(ctx context.Context, w ledger.Actor, err error) error {
 	if how := l.session.ended(ctx, l.sink.job, err); how != "" {
 		return l.Ended(ctx, how, err)
 	}
-	return l.Refusal(ctx, w, err)
+	row := l.named(ctx, err)
+	return sink.Name(l.Refusal(ctx, w, err), row)
 }
 
 // Handled is part of sqlstore.Flusher. While the function runs the server waits for this process, so its time-outs bound

@@ -152,16 +152,14 @@ func TestLargerThanAPacket(t *testing.T) {
 	y := ways[0]
 	onScriptOf(t, small, y.config, []script{func(b *backend) {
 		y.meets(b)
-		y.meets(b) // the table is looked at again, and is the same
-		b.ledgerHolds(5, 7)
 		b.listens()
 	}}, func(t *testing.T, w *worker, s *scripted) {
 		rejected := new(sink.Rejected)
-		if err := w.commit(t.Context(), w.large(1, small, 1)); !errors.As(err, &rejected) || rejected.Code != "1153" {
-			t.Errorf("got %v, want the row rejected by 1153", err)
+		if err := w.commit(t.Context(), w.large(1, small, 1)); !errors.As(err, &rejected) || rejected.Code != "1153" || rejected.Blame != sink.TheSize || rejected.Row != 2 {
+			t.Errorf("got %v, want row 2 rejected by 1153, for its size", err)
 		}
-		if n := len(s.heard()); n != 3 {
-			t.Errorf("%d packets were sent, want the questions about the table, twice, and the ledger", n)
+		if n := len(s.heard()); n != 1 {
+			t.Errorf("%d packets were sent, want the question about the table", n)
 		}
 	})
 	onScriptOf(t, small, y.config, []script{func(b *backend) { y.meets(b); b.listens() }}, func(t *testing.T, w *worker, s *scripted) {

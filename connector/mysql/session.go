@@ -35,6 +35,7 @@ type session struct {
 type server struct {
 	name      string // MariaDB 10.11.19
 	mariadb   bool
+	counts    bool   // it says at which row of an INSERT an error was: ROW_NUMBER, of MariaDB 10.7 and later
 	packet    int    // max_allowed_packet: most bytes of one flush
 	wait      string // wait_timeout, to put back
 	collation string // for text of the table `batch`: the database's own if that is utf8mb4
@@ -111,6 +112,7 @@ func (s *session) meet(res []sqlstore.Rows) error {
 	case readOnly != "0" && readOnly != "OFF":
 		return system.Fault(sqlstore.ReadOnly, s.config.Addr, sqlstore.Reasoned{Reason: v.name + " is read-only: a replica, or on its way to be the primary", Err: errors.New("read_only")})
 	}
+	v.counts = v.mariadb && (have[0] > 10 || have[1] >= 7)
 	s.server = v
 	id, _ := strconv.ParseUint(string(row[5]), 10, 64)
 	atomic.StoreUint64(&s.process, id)
@@ -180,6 +182,9 @@ func (s *session) Flush(ctx context.Context, statements string) error {
 // flush sends statements that end with COMMIT, as one packet, and takes them for done only if the server reached the
 // secret behind it.
 func (s *session) flush(ctx context.Context, q querier, statements string) error {
+	if len(statements) > s.server.packet-len(s.secret)-64 && s.server.packet > 0 { // the server would close the connection, and say nothing
+		return &mysql.MySQLError{Number: 1153, Message: fmt.Sprintf("a flush of %d bytes, and the server's max_allowed_packet is %d", len(statements), s.server.packet)}
+	}
 	res, err := execOn(ctx, q, statements+"; select '"+s.secret+"'")
 	if err != nil {
 		return err

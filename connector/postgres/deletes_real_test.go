@@ -81,45 +81,6 @@ func TestDeletesOfNullKeys(t *testing.T) {
 	}
 }
 
-// Two lanes that delete and upsert the same keys in opposite orders do not deadlock, nor do they beside one that only upserts.
-func TestDeletesInOppositeOrders(t *testing.T) {
-	s := newStore(t)
-	s.exec(t, "create table u (k text primary key, v int not null)")
-	const rounds, size = 30, 600
-	errs := make(chan error, 3)
-	for i := range 3 {
-		w := s.worker(t, Config{Table: "u", Key: []string{"k"}})
-		w.as.Group = fencepost.Group(fmt.Sprint("g", i))
-		w.start(1)
-		go func() {
-			var err error
-			for round := 0; round < rounds && err == nil; round++ {
-				keys, values := make([]any, size), make([]any, size)
-				for j := range size {
-					at := j
-					if i == 1 {
-						at = size - 1 - j
-					}
-					keys[j] = fmt.Sprintf("%05d", at)
-					if i == 2 || (at+round+i)%2 == 0 {
-						values[j] = round
-					}
-				}
-				err = w.commit(t.Context(), w.table(column("k", fencepost.Text, keys...), column("v", fencepost.Int, values...), ops(values...)))
-			}
-			errs <- err
-		}()
-	}
-	for range 3 {
-		if err := <-errs; err != nil {
-			t.Error(err)
-		}
-	}
-	if n := one[int64](t, s, "select deadlocks from pg_stat_database where datname = current_database()"); n != 0 {
-		t.Errorf("%d deadlocks, want none", n)
-	}
-}
-
 // The user of ddl's grants can delete, and one without the right is found by check. Tables that a delete could not be told from a row in are refused.
 func TestCheckOfDeletes(t *testing.T) {
 	s := newStore(t)

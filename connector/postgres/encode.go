@@ -342,6 +342,9 @@ const mostBytes = 1<<30 - 1
 // tooLarge ends the COPY at a value that no column holds.
 func (e *encoder) tooLarge(f *field, v []byte) {
 	e.reject("54000", f, string(v[:61]), fmt.Sprintf("has %d bytes, and Postgres stores %d at most", len(v), mostBytes))
+	if r, ok := errors.AsType[*sink.Rejected](e.err); ok {
+		r.Blame = sink.TheSize
+	}
 }
 
 // reject ends the COPY: the row cannot be applied.
@@ -350,5 +353,5 @@ func (e *encoder) reject(code string, f *field, value, why string) {
 	if len(value) > most {
 		value = value[:most] + "..."
 	}
-	e.err = &sink.Rejected{Code: code, Reason: fmt.Sprintf("%q in column %s %s", value, f.Name, why)}
+	e.err = &sink.Rejected{Code: code, Reason: fmt.Sprintf("%q in column %s %s", value, f.Name, why), Row: sink.RowOf(e.batch, e.row)}
 }

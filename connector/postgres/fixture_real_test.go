@@ -176,6 +176,14 @@ func (s *store) OpenKeyed(ctx context.Context, keep ledger.KeepCommits) (sink.Si
 	return s.open(ctx, Config{Table: "keyed", Key: []string{"k"}, KeepCommits: keep})
 }
 
+// Deadlocks counts those of the database.
+func (s *store) Deadlocks(t *testing.T) int64 {
+	return one[int64](t, s, "select deadlocks from pg_stat_database where datname = current_database()")
+}
+
+// NamesRefused: the context of a COPY has its line, and the detail of a null the column.
+func (s *store) NamesRefused(*testing.T) bool { return true }
+
 func (s *store) KeyedRows(t *testing.T) map[string]int64 {
 	rows, err := s.connect(t).Query(t.Context(), "select k, v from keyed")
 	if err != nil {

@@ -733,3 +733,14 @@ func TestSavepointTellsTheEnd(t *testing.T) {
 		})
 	}
 }
+
+// The line of a COPY stands in the context alone, behind that of a function that read the value.
+func TestCopiedLine(t *testing.T) {
+	for where, want := range map[string]int{"COPY flights, line 3, column origin": 3, "COPY flights, line 12": 12, "COPY flights, line 7: \"x\"": 7,
+		"JSON data, line 1: {\nCOPY flights, line 4, column j: \"{\"": 4, "PL/pgSQL function f() line 2 at RAISE\nCOPY flights, line 9, column a": 9,
+		"PL/pgSQL function f() line 2 at RAISE": 0, "": 0, "COPY flights, line x": 0} {
+		if got := copiedLine(where); got != want {
+			t.Errorf("%q: got line %d, want %d", where, got, want)
+		}
+	}
+}

@@ -48,7 +48,7 @@ func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, com
 	sql := begin + p.query(l.session) + compare + "commit"
 	e := newEncoder(p.fields, b, l.buf)
 	tag, err := l.session.copyIn(ctx, e, sql)
-	done := e.stop()
+	e.stop()
 	l.buf = e.buf
 	if err == nil {
 		err = l.session.committed(tag)
@@ -57,10 +57,15 @@ func (l *lane) Rows(ctx context.Context, w ledger.Actor, b *fencepost.Batch, com
 		p.seen = true
 		return nil
 	}
+	return sink.Name(l.failed(ctx, w, e, tag, err), p.named(err, b))
+}
+
+// failed makes the error of a flush ours, and has the session ready for the next one.
+func (l *lane) failed(ctx context.Context, w ledger.Actor, e *encoder, tag pgconn.CommandTag, err error) error {
 	if l.session.answers != nil {
 		defer l.session.Drop() // see copyIn
 	}
-	if !done {
+	if !e.stop() {
 		// The end of the COPY was never sent, so the server cannot have reached the COMMIT.
 		return l.unsent(ctx, e, err)
 	}

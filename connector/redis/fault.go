@@ -151,11 +151,11 @@ func (c Config) answer(r []any, k keys) error {
 		return &fencepost.UserError{Code: "redis-wrong-type", Err: fmt.Errorf("the ledger's key %s is a %s, no list", at(0), at(1)),
 			Help: "give the ledger another key, or delete that one", Exit: 1}
 	case "kind":
-		return &sink.Rejected{Code: "WRONGTYPE", Reason: fmt.Sprintf("%s of key %s: it is a %s", at(0), at(1), at(2)), Hint: "give the mapping another key"}
+		return refusedKey{&sink.Rejected{Code: "WRONGTYPE", Reason: fmt.Sprintf("%s of key %s: it is a %s", at(0), at(1), at(2)), Hint: "give the mapping another key"}, at(1), ""}
 	case "number":
-		return &sink.Rejected{Code: "not-an-integer", Reason: fmt.Sprintf("HINCRBY of field %s of key %s: it holds %q, which is no integer", at(1), at(0), at(2))}
+		return refusedKey{&sink.Rejected{Code: "not-an-integer", Reason: fmt.Sprintf("HINCRBY of field %s of key %s: it holds %q, which is no integer", at(1), at(0), at(2))}, at(0), at(1)}
 	case "overflow":
-		return &sink.Rejected{Code: "overflow", Reason: fmt.Sprintf("HINCRBY of field %s of key %s: the sum does not fit into 64 bits", at(1), at(0))}
+		return refusedKey{&sink.Rejected{Code: "overflow", Reason: fmt.Sprintf("HINCRBY of field %s of key %s: the sum does not fit into 64 bits", at(1), at(0))}, at(0), at(1)}
 	case "full":
 		return &sink.Rejected{Code: "stream-exhausted", Reason: "XADD of key " + at(0) + ": the stream has given its last ID"}
 	case "torn":

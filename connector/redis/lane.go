@@ -55,7 +55,7 @@ func (l *lane) commit(ctx context.Context, w ledger.Actor, batch sink.Commit) er
 		return err
 	}
 	c := commit{cfg: l.cfg, writer: w, moves: batch.Moves, effects: effects, letters: letters, memo: &l.memo}
-	return c.run(ctx, l.client)
+	return nameRow(l.cfg, w.Group, batch.Batch, c.run(ctx, l.client))
 }
 
 // Apply makes the batch's effects one script, which knows no ledger.
@@ -64,7 +64,7 @@ func (l *lane) Apply(ctx context.Context, b *fencepost.Batch) error {
 	if err == nil && len(effects.groups) > 0 {
 		err = effects.apply(ctx, l.cfg, l.client)
 	}
-	if err != nil {
+	if err = nameRow(l.cfg, l.cfg.Group, b, err); err != nil {
 		return fmt.Errorf("apply batch: %w", err)
 	}
 	return nil

@@ -138,8 +138,15 @@ func lettersOf(w ledger.Actor, c sink.Commit) (s letters, err error) {
 	return s, nil
 }
 
-// PrepareLetters tries this user's rights on the hash: it is there as soon as it holds something.
+var _ ledger.LetterChecker = (*Ledger)(nil)
+
+// PrepareLetters is CheckLetters: the hash is there as soon as it holds something.
 func (l *Ledger) PrepareLetters(ctx context.Context, g fencepost.Group) error {
+	return l.CheckLetters(ctx, g)
+}
+
+// CheckLetters tries this user's rights on the hash.
+func (l *Ledger) CheckLetters(ctx context.Context, g fencepost.Group) error {
 	key := keysOf(l.cfg.Key, g).letters
 	for command, args := range map[string][]any{"HKEYS": {key}, "HDEL": {key, "-"}} {
 		if _, err := l.client.do(ctx, command, args...); err != nil {

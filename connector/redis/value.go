@@ -141,7 +141,7 @@ func Func(f func(dst []byte, b *fencepost.Batch, row int) ([]byte, error), colum
 
 // rejected says which row has no value, and why.
 func rejected(e Effect, what string, row int, tp fencepost.TopicPartition, b *fencepost.Batch, err error) error {
-	r := &sink.Rejected{Code: "bad-value", Reason: fmt.Sprintf("%s: %s of %s@%d: %s", e.Op, what, tp, b.Offsets[row], err)}
+	r := &sink.Rejected{Code: "bad-value", Reason: fmt.Sprintf("%s: %s of %s@%d: %s", e.Op, what, tp, b.Offsets[row], err), Row: sink.RowOf(b, row)}
 	if errors.Is(err, errNull) {
 		r.Code, r.Hint = "null", "let where: pass such rows over, or give the column a default"
 	}

@@ -179,6 +179,12 @@ func refusesRows(err error) bool {
 	return false
 }
 
+// blamesRows reports whether an error is one of the rows, in the driver's words or in ours.
+func blamesRows(err error) bool {
+	_, ok := errors.AsType[*sink.Rejected](err)
+	return ok || refusesRows(err)
+}
+
 // rejected says for people which table and column refuse a row. table is empty where only SQLite knows it.
 func rejected(table string, err error) *sink.Rejected {
 	code, text := sqlite.ErrCode(err), message(err)

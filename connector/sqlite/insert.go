@@ -39,6 +39,7 @@ type insert struct {
 	without map[string]*insert // :: the sources that a row leaves out, a bit each -> the insert of the others
 	chunk   chunk
 	stamp   stamper
+	bad     int // the row of the batch at which the last fill ended, an index; -1: it is not known
 }
 
 // chunk is the rows of one statement.
@@ -118,7 +119,7 @@ func (in *insert) forget() {
 // fill inserts the rows of the batch's segments, in order, and deletes by the key where a row is a delete.
 func (in *insert) fill(c *conn, b *fencepost.Batch) error {
 	ch, full := &in.chunk, in.size(0)
-	ch.n = 0
+	ch.n, in.bad = 0, -1
 	var ops *fencepost.Column // nil: no row is a delete
 	if in.gone != nil {
 		ops = b.Column(fencepost.MetaOp)
@@ -185,7 +186,11 @@ func (in *insert) apart(c *conn, b *fencepost.Batch, less *insert, segment, row 
 		return err
 	}
 	less.chunk.rows[0], less.chunk.segs[0], less.chunk.n = row, segment, 1
-	return less.flush(c, b, len(sizes)-1, 0)
+	err := less.flush(c, b, len(sizes)-1, 0)
+	if err != nil {
+		in.bad = row
+	}
+	return err
 }
 
 // rest inserts the rows that no statement has taken yet.
@@ -205,8 +210,30 @@ func (in *insert) rest(c *conn, b *fencepost.Batch) error {
 	return nil
 }
 
-// flush inserts the fetch's rows from lo on through the i-th statement.
+// flush inserts the fetch's rows from lo on through the i-th statement. Of those that are refused it finds the first one: the rows
+// in front of the statement are there, so that one after the other shows it.
 func (in *insert) flush(c *conn, b *fencepost.Batch, i, lo int) error {
+	err := in.run(c, b, i, lo)
+	one := len(sizes) - 1
+	switch {
+	case err == nil:
+		return nil
+	case in.size(i) == 1:
+		in.bad = in.chunk.rows[lo]
+		return err
+	}
+	// A conflict clause of the table may have ended the transaction: what came now would stand.
+	for row := lo; row < lo+in.size(i) && blamesRows(err) && !c.db.AutocommitEnabled(); row++ {
+		if err := in.run(c, b, one, row); err != nil {
+			in.bad = in.chunk.rows[row]
+			return err
+		}
+	}
+	return err
+}
+
+// run inserts rows as flush does.
+func (in *insert) run(c *conn, b *fencepost.Batch, i, lo int) error {
 	st, err := in.stmt(c, i)
 	if err != nil {
 		return err
@@ -248,7 +275,7 @@ func (in *insert) bindColumn(st *sqlite.Stmt, col *fencepost.Column, p, lo, hi i
 				return err
 			}
 		case len(col.Bytes(row)) > mostBytes:
-			return &sink.Rejected{Code: sqlite.ResultTooBig.String(),
+			return &sink.Rejected{Code: sqlite.ResultTooBig.String(), Blame: sink.TheSize,
 				Reason: fmt.Sprintf("a value of %d bytes in column %s, and SQLite stores %d at most", len(col.Bytes(row)), col.Name, mostBytes)}
 		case col.Type == fencepost.Bytes:
 			st.BindBytes(p, col.Bytes(row))

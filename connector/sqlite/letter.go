@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -13,7 +15,31 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-var _ ledger.Letters = (*sinkLedger)(nil)
+var (
+	_ ledger.Letters       = (*sinkLedger)(nil)
+	_ ledger.LetterChecker = (*sinkLedger)(nil)
+)
+
+// CheckLetters compiles what writes letters, where the file has a table of them: who may write the file may make one.
+func (l *sinkLedger) CheckLetters(ctx context.Context, _ fencepost.Group) error {
+	if _, err := os.Stat(l.cfg.Path); err != nil {
+		return nil // the first run makes the file, if it may
+	}
+	c, err := dial(l.cfg.Path, sqlite.OpenReadWrite)
+	if err != nil {
+		return fault(l.cfg.Path, err)
+	}
+	defer c.close()
+	has, err := c.hasLetters()
+	if err == nil && has {
+		_, err = c.stmt(writeLetterSQL)
+	}
+	if err != nil && sqlite.ErrCode(err).ToPrimary() == sqlite.ResultError {
+		return &fencepost.UserError{Code: "dead-letters-missing", Err: fmt.Errorf("%s: the table fencepost_dead_letters is not ours: %s", filepath.Base(c.path), message(err)),
+			Help: "ALTER TABLE fencepost_dead_letters RENAME TO ...;   the next run makes its own"}
+	}
+	return fault(c.path, err)
+}
 
 // PrepareLetters makes the table where there is none.
 func (l *sinkLedger) PrepareLetters(ctx context.Context, _ fencepost.Group) error {
@@ -170,6 +196,9 @@ func bindLetter(st *sqlite.Stmt, g fencepost.Group, id ledger.LetterID) {
 	st.BindText(5, id.TopicID.String())
 }
 
+const writeLetterSQL = `INSERT OR REPLACE INTO main.fencepost_dead_letters (group_name, ` + sqlstore.LetterColumns + `, at, who)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)`
+
 // letters removes the letters that a commit removes, and writes those that it keeps. A replay's must be there. REQUIRES: the
 // write lock.
 func (c *conn) letters(w ledger.Actor, commit sink.Commit) error {
@@ -185,8 +214,7 @@ func (c *conn) letters(w ledger.Actor, commit sink.Commit) error {
 	if len(commit.Dead) == 0 {
 		return nil
 	}
-	st, err := c.stmt(`INSERT OR REPLACE INTO main.fencepost_dead_letters (group_name, ` + sqlstore.LetterColumns + `, at, who)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)`)
+	st, err := c.stmt(writeLetterSQL)
 	if err != nil {
 		return err
 	}

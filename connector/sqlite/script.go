@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/sink"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -37,9 +38,9 @@ func (s *script) before(_ context.Context, c *conn, b *fencepost.Batch) error {
 	}
 	if err := s.insert.fill(c, b); err != nil {
 		if refusesRows(err) {
-			return rejected("batch", err)
+			err = rejected("batch", err)
 		}
-		return err
+		return sink.Name(err, sink.RowOf(b, s.insert.bad))
 	}
 	return c.run("COMMIT")
 }

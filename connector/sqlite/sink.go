@@ -40,7 +40,7 @@ func Open(_ context.Context, cfg Config) (*Sink, error) {
 
 // Capabilities says one lane, and that a stopped process keeps all others waiting.
 func (s *Sink) Capabilities() sink.Capabilities {
-	return sink.Capabilities{Name: "sqlite", Lanes: 1, BlocksOthers: true}
+	return sink.Capabilities{Name: "sqlite", Lanes: 1, BlocksOthers: true, Together: s.cfg.Table == ""}
 }
 
 // Ledger is the ledger in the same file. It is a ledger.History too.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/sink"
 )
 
 // table is a table as SQLite describes it.
@@ -216,9 +217,9 @@ func (r *rows) apply(_ context.Context, c *conn, b *fencepost.Batch) error {
 	}
 	err = r.insert.fill(c, b)
 	if err != nil && refusesRows(err) {
-		return rejected(r.table, err)
+		err = rejected(r.table, err)
 	}
-	return err
+	return sink.Name(err, sink.RowOf(b, r.insert.bad))
 }
 
 func (r *rows) forget() {

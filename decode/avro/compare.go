@@ -7,37 +7,31 @@ import (
 	"github.com/fencepost/fencepost/decode"
 )
 
-// Misfit is what a writer's schema says of a column before any record does.
-type Misfit struct {
-	Column string // empty: of the records as a whole
-	Reason string // for people: field delay: a string does not fit int
-}
-
 // Compare finds the columns that no record of a schema can fill, where the column's rules make bad records of that: its field is not
-// there, or its type fits no value of the field. It says nothing of single values: a string may be a timestamp or not. Its error is of
-// the columns, as that of New.
-func Compare(s *Schema, c decode.Config) ([]Misfit, error) {
+// there, or its type fits no value of the field. It says nothing of single values: a string may be a timestamp or not. REQUIRES:
+// decode.NewLayout takes the columns.
+func Compare(s *Schema, c decode.Config) (faults []*decode.FieldError) {
 	layout, err := decode.NewLayout(c)
 	if err != nil {
-		return nil, err
+		return nil // whoever asks has been told
 	}
 	cells := layout.Row().Cells
 	p := compile(s, cells)
-	var found []Misfit
 	if c.UnknownFields == decode.RefuseUnknown && len(p.unknown) > 0 {
-		found = append(found, Misfit{Reason: fmt.Sprintf("field %s is in no column, and unknown fields are refused", decode.Literal(p.unknown[0]))})
+		faults = append(faults, &decode.FieldError{Key: "unknown_fields", Help: "a column for it, or unknown_fields: ignore",
+			Reason: fmt.Sprintf("field %s is in no column, and unknown fields are refused", decode.Literal(p.unknown[0]))})
 	}
 	for k := range cells {
-		if reason := p.never(k, &cells[k]); reason != "" {
-			found = append(found, Misfit{cells[k].Column, reason})
+		if fault := p.never(k, &cells[k]); fault != nil {
+			faults = append(faults, fault)
 		}
 	}
-	return found, nil
+	return faults
 }
 
-// never says why no value fits a column; empty: one may, or its rules forgive that none does.
-func (p *plan) never(k int, c *decode.Cell) (reason string) {
-	missing := false
+// never says why no value fits a column; nil: one may, or its rules forgive that none does.
+func (p *plan) never(k int, c *decode.Cell) *decode.FieldError {
+	missing, reason := false, ""
 	for i, s := range p.steps {
 		switch {
 		case s.col != k || s.op == opNull:
@@ -46,20 +40,20 @@ func (p *plan) never(k int, c *decode.Cell) (reason string) {
 		case s.op == opMismatch:
 			reason = p.paths[i]
 		default:
-			return ""
+			return nil
 		}
 	}
-	name := c.Field.From
-	if name == "" {
-		name = c.Column
+	name, of := c.Column, ""
+	if from := c.Field.From; from != "" && from != name {
+		name, of = from, "field "+from+": "
 	}
 	switch {
 	case reason != "" && !c.Forgives():
-		return "field " + name + ": " + reason
+		return &decode.FieldError{Column: c.Column, Key: "type", Reason: of + reason, Help: "another type or from, or mismatch: for what it cannot have"}
 	case reason == "" && missing && c.Field.Missing == (decode.Rule{}):
-		return "field " + name + " is not in the schema"
+		return &decode.FieldError{Column: c.Column, Key: "from", Reason: "field " + name + " is not in the schema", Help: "another from, or missing: for what is not there"}
 	}
-	return ""
+	return nil
 }
 
 // Columns are the columns of a schema: one for each field of a record, of the type that holds it exactly. What has parts is json, and so

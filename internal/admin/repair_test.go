@@ -143,7 +143,7 @@ func TestRepairALostRow(t *testing.T) {
 func (w *world) report(tp fencepost.TopicPartition, at fencepost.Offset) {
 	w.t.Helper()
 	if err := ledger.WriteReports(w.t.Context(), w.store, group, []ledger.Report{{TopicPartition: tp, Halt: ledger.HaltParked, Code: "record-refused",
-		Reason: "it violates a constraint", Offset: at, Since: producer, Who: "w1@node3", Position: w.positions()[tp]}}); err != nil {
+		Reason: "it violates a constraint", Record: true, Offset: at, Since: producer, Who: "w1@node3", Position: w.positions()[tp]}}); err != nil {
 		w.t.Fatal(err)
 	}
 }

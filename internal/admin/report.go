@@ -82,7 +82,7 @@ func standsStill(err error) error {
 // before it: a worker reports a verdict as it was when it looked.
 func (s *Standing) report(rep ledger.Report) {
 	settled := s.Decision.Action == ledger.Resume
-	if rep.Halt == ledger.HaltParked && settled && s.Bad == nil && verdictCodes[rep.Code] {
+	if rep.Halt == ledger.HaltParked && settled && s.Bad == nil && !rep.Record && verdictCodes[rep.Code] {
 		return // the cause has gone since: the next test finds that too
 	}
 	s.Report = &rep
@@ -135,7 +135,7 @@ func (s Standing) Ahead() int64 {
 func (s Standing) Code() string {
 	switch {
 	case s.State == Parked && s.Bad != nil:
-		return "record-undecodable"
+		return fencepost.BadCode(s.Bad)
 	case s.State == Parked && s.unfenced():
 		return "foreign-write"
 	case s.State == Parked && s.Decision.Action == ledger.Stop:
@@ -152,7 +152,7 @@ func (s Standing) BadAt() fencepost.Offset {
 	case s.State != Parked:
 	case s.Bad != nil:
 		return s.NextAt
-	case rep != nil && slices.Contains([]string{"record-refused", "record-undecodable", "schema-unknown", "table-truncated", "too-many-bad"}, rep.Code):
+	case rep != nil && rep.Record:
 		return rep.Offset
 	}
 	return Unknown

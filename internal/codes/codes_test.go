@@ -31,7 +31,7 @@ var notCodes = []string{"log-level", "no-progress", "plan-out", "from-brokers", 
 var oneWord = []string{"usage", "unexpected", "recreated", "truncated"}
 
 // sources are the packages whose code names codes.
-var sources = []string{".", "ledger", "sink", "connector/atleastonce", "source", "engine", "decode", "decode/registry", "connector/kafka", "connector/postgres", "connector/mysql", "connector/sqlite", "connector/redis", "cmd/fencepost", "internal/broker", "internal/admin", "internal/target", "internal/view", "internal/foreign/offsetfile", "internal/pipeline", "internal/pipeline/keys", "internal/pipeline/kinds", "internal/sqlstore", "internal/console", "internal/logs", "internal/quickstart", "connector/zookeeper"}
+var sources = []string{".", "ledger", "sink", "connector/atleastonce", "source", "engine", "decode", "decode/debezium", "decode/registry", "connector/kafka", "connector/postgres", "connector/mysql", "connector/sqlite", "connector/redis", "cmd/fencepost", "internal/broker", "internal/admin", "internal/target", "internal/view", "internal/foreign/offsetfile", "internal/pipeline", "internal/pipeline/keys", "internal/pipeline/kinds", "internal/sqlstore", "internal/console", "internal/logs", "internal/quickstart", "connector/zookeeper"}
 
 // sourceFiles are a package's files, without its tests.
 func sourceFiles(t *testing.T, dir string) []string {

@@ -111,6 +111,7 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 		if t, ok := sink.As[trier](o.Sink); ok && !slices.ContainsFunc(effects, func(f fencepost.Finding) bool { return !f.OK }) {
 			effects = append(effects, t.Trial(ctx, o.File.Group, columns)...)
 		}
+		effects = append(effects, o.checkLetters(ctx, effects)...)
 	})
 	all.Go(func() { mirrors = o.checkMirrors(ctx) })
 	all.Go(func() { schemas = o.checkRegistry(ctx) })
@@ -126,6 +127,23 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 	found = append(found, o.standing(ctx, found)...)
 	o.comparePipeline(ctx, found)
 	return found
+}
+
+// checkLetters says beforehand why a run that may write dead letters would not begin, where the ledger itself is well.
+func (o *Opened) checkLetters(ctx context.Context, found []fencepost.Finding) []fencepost.Finding {
+	checker, able := ledger.As[ledger.LetterChecker](o.Sink.Ledger())
+	if !able || !o.File.OnError.Writes() || slices.ContainsFunc(found, func(f fencepost.Finding) bool { return f.Subject == "ledger" && !f.OK }) {
+		return nil
+	}
+	err := checker.CheckLetters(ctx, o.File.Group)
+	if err == nil {
+		return nil
+	}
+	f := fencepost.Finding{Subject: "ledger", Code: "database-silent", Key: "on_error", Text: "dead letters: " + err.Error(), Silent: true}
+	if fault, ok := errors.AsType[*fencepost.UserError](err); ok {
+		f.Code, f.Help, f.Silent = fault.Code, fault.Help, fault.Passing
+	}
+	return []fencepost.Finding{f}
 }
 
 // look decodes a sample of the topics, where they can be read.

@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/decode/avro"
+	"github.com/fencepost/fencepost/decode/protobuf"
 	"github.com/fencepost/fencepost/decode/registry"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
@@ -69,7 +71,7 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 		case waits:
 			return []fencepost.Finding{{Subject: "registry", Code: silent.Code, Text: silent.Reason, Key: "registry.url", Silent: silent.Code == registry.Silent}}
 		case err != nil:
-			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "record-undecodable", Text: subject + ": " + err.Error(), Key: "registry", Help: "register its schema with the references that it needs"})
+			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "record-undecodable", Text: subject + ": " + err.Error(), Key: "registry", Help: registerIt})
 		case latest.Type != o.File.language():
 			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "bad-value", Key: "decode",
 				Text: fmt.Sprintf("%s, version %d, is of type %s, and decode: %s reads %s", subject, latest.Version, latest.Type, o.File.Decode, o.File.language()),
@@ -108,7 +110,7 @@ func (s *Sampled) AskRegistry(ctx context.Context, url string) error {
 	}
 	schema, err := avro.OfRegistry(latest.Schema)
 	if err != nil {
-		return fault("record-undecodable", 1, fmt.Errorf("%s: %w", subject, err), "register its schema with the references that it needs")
+		return fault("record-undecodable", 1, fmt.Errorf("%s: %w", subject, err), registerIt)
 	}
 	s.Decode, s.Registry, s.Columns = "avro", url, nil
 	for _, c := range avro.Columns(schema) {
@@ -120,31 +122,55 @@ func (s *Sampled) AskRegistry(ctx context.Context, url string) error {
 
 // compareNewest are the columns that no record of a subject's newest schema can fill.
 func (f *File) compareNewest(r registry.Registered) []fencepost.Finding {
+	of := fmt.Sprintf("%s, version %d", r.Subject, r.Version)
 	switch f.Decode {
 	case "avro":
-		return f.misfits(fmt.Sprintf("%s, version %d", r.Subject, r.Version), r.Schema)
+		return f.compareAvro(of, r.Schema)
 	case "protobuf":
-		return f.compareRegistered(r)
+		return f.compareProtobuf(of, r.Schema)
 	}
 	return nil
 }
 
-// misfits are the columns that no record of a schema of Avro can fill.
-func (f *File) misfits(of string, schema *registry.Schema) (found []fencepost.Finding) {
+// compareAvro is compareNewest for Avro.
+func (f *File) compareAvro(of string, schema *registry.Schema) []fencepost.Finding {
 	s, err := avro.OfRegistry(schema)
 	if err != nil {
-		return []fencepost.Finding{{Subject: "registry", Code: "record-undecodable", Text: of + ": " + err.Error(), Key: "registry"}}
+		return []fencepost.Finding{{Subject: "registry", Code: "record-undecodable", Text: of + ": " + err.Error(), Key: "registry", Help: registerIt}}
 	}
-	misfits, err := avro.Compare(s, f.columns())
+	return unfilled("registry", of, avro.Compare(s, f.columns()))
+}
+
+// compareProtobuf is compareNewest for Protobuf. Which of several messages the records are, only these say.
+func (f *File) compareProtobuf(of string, schema *registry.Schema) []fencepost.Finding {
+	s, err := protobuf.FromRegistry(schema)
 	if err != nil {
-		return nil // Parse has refused such columns
+		return []fencepost.Finding{{Subject: "registry", Code: "record-undecodable", Text: of + ": " + err.Error(), Key: "registry", Help: registerIt}}
 	}
-	for _, m := range misfits {
-		key, help := "schema."+m.Column, "another type or from, or missing: and mismatch: for what it cannot have"
-		if m.Column == "" {
-			key, help = "unknown_fields", "a column for it, or unknown_fields: ignore"
+	m, err := f.messageOf(s)
+	switch {
+	case err != nil && f.Protobuf.Message != "":
+		return []fencepost.Finding{{Subject: "registry", Code: "bad-value", Key: "protobuf.message", Text: of + ": " + err.Error(), Help: "mend protobuf.message"}}
+	case err != nil:
+		return nil
+	}
+	return unfilled("registry", of, protobuf.Compare(m, f.fields()))
+}
+
+// registerIt is the remedy of a schema that is not read.
+const registerIt = "register its schema with the references that it needs"
+
+// unfilled are findings of what no record of a schema can fill. of is the schema as people name it; empty: the subject says it.
+func unfilled(subject, of string, faults []*decode.FieldError) (found []fencepost.Finding) {
+	if of != "" {
+		of += ": "
+	}
+	for _, fault := range faults {
+		key, text := fault.Key, fault.Reason
+		if fault.Column != "" {
+			key, text = "schema."+fault.Column, "column "+fault.Column+": "+fault.Reason
 		}
-		found = append(found, fencepost.Finding{Subject: "registry", Code: "bad-value", Key: key, Text: of + ": " + m.Reason, Help: help})
+		found = append(found, fencepost.Finding{Subject: subject, Code: "bad-value", Key: key, Text: of + text, Help: fault.Help})
 	}
 	return found
 }

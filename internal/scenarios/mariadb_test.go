@@ -28,15 +28,15 @@ type mariaDBStore struct {
 func onMariaDB(t *testing.T, ddl string) (*scene, *mariaDBStore) {
 	t.Helper()
 	t.Parallel()
-	s := newMariaDBStore(t, ddl)
+	s := openMariaDBStore(t, servers.MariaDB(t))
+	s.exec(t, ddl)
 	s.own = s.sink(t, "seen", "").Ledger()
 	return newScene(t, servers.Kafka(t), s), s
 }
 
-// newMariaDBStore is a database of its own on the shared server.
-func newMariaDBStore(t *testing.T, ddl string) *mariaDBStore {
+// openMariaDBStore is a database of the server, without a table.
+func openMariaDBStore(t *testing.T, server servers.MariaDBServer) *mariaDBStore {
 	t.Helper()
-	server := servers.MariaDB(t)
 	s := &mariaDBStore{dsn: server.Database(t)}
 	c := driver.NewConfig()
 	c.User, c.Net, c.Addr, c.MultiStatements = "root", "tcp", server.Host+":"+server.Port, true
@@ -47,7 +47,6 @@ func newMariaDBStore(t *testing.T, ddl string) *mariaDBStore {
 	}
 	s.db = sql.OpenDB(connector)
 	t.Cleanup(func() { _ = s.db.Close() })
-	s.exec(t, ddl)
 	return s
 }
 

@@ -40,7 +40,8 @@ var presenceStores = map[string]func(t *testing.T) (sink string, l ledger.Ledger
 		return fmt.Sprintf("{postgres: {dsn: %q, table: hits}}", s.dsn), l, func(fencepost.Group) int64 { return s.number(t, "select count(*) from hits") }
 	},
 	"mariadb": func(t *testing.T) (string, ledger.Ledger, func(fencepost.Group) int64) {
-		s := newMariaDBStore(t, "create table hits (n bigint)")
+		s := openMariaDBStore(t, servers.MariaDB(t))
+		s.exec(t, "create table hits (n bigint)")
 		l, err := mysql.OpenLedger(s.dsn, ledger.KeepMerged)
 		must(t, err)
 		t.Cleanup(l.Close)

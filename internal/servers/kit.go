@@ -50,7 +50,7 @@ func findKit() (kit, error) {
 	}
 	for at := dir; ; at = filepath.Dir(at) {
 		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
-			return kit{dir: resolved(filepath.Join(at, ".servers"))}, nil
+			return kit{dir: linked(filepath.Join(at, ".servers"))}, nil
 		}
 		if at == filepath.Dir(at) {
 			return kit{}, fmt.Errorf("find the repository: no go.mod above %s", dir)
@@ -58,8 +58,9 @@ func findKit() (kit, error) {
 	}
 }
 
-// resolved is the folder that a link leads to: several working copies may share one kit, whose recipes name its place.
-func resolved(dir string) string {
+// linked is the folder that a link leads to: the class archive is good for the paths that it was made with, and another working
+// tree of the repository may link the kit of the first.
+func linked(dir string) string {
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		return real
 	}

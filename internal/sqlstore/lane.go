@@ -67,11 +67,11 @@ func (l *Lane[S]) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) err
 	}
 	err := l.check(w)
 	if err == nil {
-		err = l.replan(ctx, func() error {
+		err = l.replan(ctx, c.Batch, func() error {
 			return again(func() error { return l.commit(ctx, w, c) })
 		})
 	}
-	if blamesRows(err) && !errors.Is(err, ledger.ErrUnknown) {
+	if blamesRows(err) && !errors.Is(err, ledger.ErrUnknown) && !l.triedAlone(c.Batch, err) {
 		err = l.stale(ctx, w, err)
 	}
 	if err = l.lookAgain(err); err != nil {
@@ -168,7 +168,7 @@ func (l *Lane[S]) Apply(ctx context.Context, b *fencepost.Batch) error {
 		return nil
 	}
 	l.moves = nil
-	err := l.replan(ctx, func() error {
+	err := l.replan(ctx, b, func() error {
 		if err := l.ready(ctx, b); err != nil {
 			return err
 		}
@@ -186,7 +186,7 @@ func (l *Lane[S]) Try(ctx context.Context, b *fencepost.Batch) error {
 		return nil
 	}
 	l.moves = nil
-	err := l.replan(ctx, func() error {
+	err := l.replan(ctx, b, func() error {
 		if err := l.ready(ctx, b); err != nil {
 			return err
 		}
@@ -208,9 +208,9 @@ const mostPlans = 3
 
 // replan runs flush. Where flush fails and the table is not the one that it was planned for, replan plans anew and runs it
 // again at once: the rows are not to blame for a type that changed, and a remedy that was carried out needs no restart.
-func (l *Lane[S]) replan(ctx context.Context, flush func() error) (err error) {
+func (l *Lane[S]) replan(ctx context.Context, b *fencepost.Batch, flush func() error) (err error) {
 	for range mostPlans {
-		if err = flush(); err == nil || !l.outdated(ctx, err) {
+		if err = flush(); err == nil || l.triedAlone(b, err) || !l.outdated(ctx, err) {
 			return err
 		}
 		l.planned = nil
@@ -301,6 +301,14 @@ func (l *Lane[S]) Ended(ctx context.Context, how string, err error) error {
 func blamesRows(err error) bool {
 	r, ok := errors.AsType[*sink.Rejected](err)
 	return ok && (r.Blame == sink.TheRows || r.Blame == sink.PerhapsTheRows)
+}
+
+// triedAlone reports whether an error names one of several rows of a table: that one comes again alone, behind those in front of
+// it, before it is blamed. What else may be the cause is looked for then, and not twice for each bad row.
+func (l *Lane[S]) triedAlone(b *fencepost.Batch, err error) bool {
+	form := l.sink.job.Form()
+	r, ok := errors.AsType[*sink.Rejected](err)
+	return ok && r.Row > 0 && b.Rows() > 1 && (form == Append || form == Upsert)
 }
 
 // stale looks behind an error about rows. A batch that was applied already (its answer was lost, or another worker has

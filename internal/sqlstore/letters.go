@@ -17,19 +17,60 @@ func (y System) lettersMissing(why string) error {
 	return &fencepost.UserError{Code: "dead-letters-missing", Err: fmt.Errorf("%s: there is no table %s%s", y.Name, LettersName, why)}
 }
 
+var _ ledger.LetterChecker = (*Ledger[Session])(nil)
+
+// CheckLetters looks for the table, and tries this user's rights on it for no row.
+func (l *Ledger[S]) CheckLetters(ctx context.Context, _ fencepost.Group) error {
+	if err := l.turn.take(ctx); err != nil {
+		return err
+	}
+	defer l.turn.give()
+	return l.dialect.attempt(l.session, ctx, func(ctx context.Context) error {
+		if _, err := l.session.Open(ctx); err != nil {
+			return err
+		}
+		f, err := l.dialect.Find(ctx, l.session)
+		switch {
+		case err != nil:
+			return err
+		case f.Letters == "":
+			return l.mayMakeLetters(ctx)
+		}
+		return l.tryLetters(ctx, f.Letters)
+	})
+}
+
+// mayMakeLetters is the error of a user that may not make the table of letters.
+func (l *Ledger[S]) mayMakeLetters(ctx context.Context) error {
+	d := l.dialect
+	place, err := d.Tables.Refused(l.session, ctx)
+	switch {
+	case err != nil:
+		return d.failed(ctx, l.session, err)
+	case place != "":
+		return d.lettersMissing(", and this user may not create it in " + place)
+	}
+	return nil
+}
+
+// tryLetters tries this user's rights on the table of letters, for no row and in a transaction that is rolled back.
+func (l *Ledger[S]) tryLetters(ctx context.Context, table string) error {
+	d, key := l.dialect, "group_name, "+strings.Replace(LetterColumns, "partition", l.dialect.Plain("partition"), 1)
+	_, err := l.session.Exec(ctx, d.Ledger.Begin+Fill(`delete from @t where 1 = 0; update @t set who = who where 1 = 0;
+insert into @t (@key, at, who) select @key, at, who from @t where 1 = 0; rollback`, "@t", table, "@key", key))
+	if err != nil {
+		return d.failed(ctx, l.session, err)
+	}
+	return nil
+}
+
 // PrepareLetters makes the table where there is none, and tries this user's rights on it for no row.
 func (l *Ledger[S]) PrepareLetters(ctx context.Context, _ fencepost.Group) error {
 	return l.call(ctx, func(ctx context.Context) error {
 		if err := l.makeLetters(ctx); err != nil {
 			return err
 		}
-		t, key := l.made.Letters, "group_name, "+strings.Replace(LetterColumns, "partition", l.dialect.Plain("partition"), 1)
-		_, err := l.session.Exec(ctx, Fill(`delete from @t where 1 = 0; update @t set who = who where 1 = 0;
-insert into @t (@key, at, who) select @key, at, who from @t where 1 = 0`, "@t", t, "@key", key))
-		if err != nil {
-			return l.dialect.failed(ctx, l.session, err)
-		}
-		return nil
+		return l.tryLetters(ctx, l.made.Letters)
 	})
 }
 
@@ -41,12 +82,8 @@ func (l *Ledger[S]) makeLetters(ctx context.Context) error {
 		l.made.Letters = f.Letters
 		return err
 	}
-	place, err := d.Tables.Refused(l.session, ctx)
-	switch {
-	case err != nil:
-		return d.failed(ctx, l.session, err)
-	case place != "":
-		return d.lettersMissing(", and this user may not create it in " + place)
+	if err := l.mayMakeLetters(ctx); err != nil {
+		return err
 	}
 	if err := d.Tables.MakeLater(l.session, ctx); err != nil {
 		return d.failed(ctx, l.session, err)

@@ -32,7 +32,8 @@ func NewSink[S Session](d *Dialect[S], j Job, l *Ledger[S], look S) *Sink[S] {
 
 // Capabilities bounds the engine.
 func (s *Sink[S]) Capabilities() sink.Capabilities {
-	return sink.Capabilities{Name: s.dialect.Name, Lanes: s.job.lanes()}
+	form := s.job.Form()
+	return sink.Capabilities{Name: s.dialect.Name, Lanes: s.job.lanes(), Together: form == SQL || form == Handle}
 }
 
 // Ledger returns the ledger in the same database, which has a connection of its own.

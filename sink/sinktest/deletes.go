@@ -23,6 +23,11 @@ type Keyed interface {
 	KeyedRows(t *testing.T) map[string]int64
 }
 
+// DeadlockCounter is a Store that counts deadlocks, of which its keyed table should see none.
+type DeadlockCounter interface {
+	Deadlocks(t *testing.T) int64
+}
+
 // KeyedColumns are the columns of the suite's batches that delete.
 func KeyedColumns() []fencepost.ColumnSpec {
 	return []fencepost.ColumnSpec{{Name: "k", Type: fencepost.Text}, {Name: "v", Type: fencepost.Int}, {Name: fencepost.MetaOp, Type: fencepost.Text}}
@@ -223,4 +228,55 @@ func deletesLikeAMap(w *world) {
 			t.Fatalf("rows differ (-want +got):\n%s", d)
 		}
 	})
+}
+
+// deletesInOppositeOrders: lanes that delete and upsert the same keys in opposite orders, and one that only upserts, all come
+// through. Each key is as the last batch of one of them leaves it.
+func deletesInOppositeOrders(w *world) {
+	const lanes, rounds, size = 3, 15, 300
+	var work []func() error
+	for i := range lanes {
+		own := *w
+		own.group = fencepost.Group(fmt.Sprint(w.group, i))
+		k, ok := own.keyed(1)
+		if !ok {
+			return
+		}
+		work = append(work, func() error { return k.writeOver(i, rounds, size) })
+	}
+	if err := together(work...); err != nil {
+		w.Error(err)
+	}
+	rows := w.store.(Keyed).KeyedRows(w.T)
+	for key, v := range rows {
+		if v != rounds-1 {
+			w.Errorf("key %s holds %d, which no last batch says", key, v)
+		}
+	}
+	if len(rows) > size {
+		w.Errorf("%d keys, want at most %d", len(rows), size)
+	}
+	if c, counts := w.store.(DeadlockCounter); counts {
+		if n := c.Deadlocks(w.T); n != 0 {
+			w.Errorf("%d deadlocks, want none", n)
+		}
+	}
+}
+
+// writeOver commits batches of the same keys: lane 0 upwards, lane 1 downwards, both deleting every other one; lane 2 only sets.
+func (w *keyedWorld) writeOver(lane, rounds, size int) error {
+	for round := range rounds {
+		changes := make([]change, size)
+		for j := range changes {
+			at := j
+			if lane == 1 {
+				at = size - 1 - j
+			}
+			changes[j] = change{key: fmt.Sprintf("%05d", at), v: int64(round), deletes: lane < 2 && (at+round+lane)%2 != 0}
+		}
+		if err := w.k.lane.Commit(w.Context(), w.k.as, w.changes(changes)); err != nil {
+			return fmt.Errorf("lane %d, round %d: %w", lane, round, err)
+		}
+	}
+	return nil
 }

@@ -83,7 +83,7 @@ func Run(t *testing.T, f Fixture) {
 
 // ofRows are the demands that say nothing about moves.
 var ofRows = []string{"rejected-rows-leave-nothing", "every-type", "text-that-is-not-utf-8", "deletes-by-key", "deletes-after-an-unknown-outcome", "deletes-like-a-map",
-	"what-is-tried-leaves-nothing", "letters-are-in-the-commit", "letters-of-a-lost-answer-are-one", "letters-are-replayed-once", "letters-of-records-passed-again-go",
+	"deletes-in-opposite-orders", "the-refused-row-is-named", "the-row-of-a-null-is-named", "what-is-tried-leaves-nothing", "letters-are-in-the-commit", "letters-of-a-lost-answer-are-one", "letters-are-replayed-once", "letters-of-records-passed-again-go",
 	"letters-are-discarded"}
 
 // demands are the subtests, in the order in which a new connector best learns to pass them.
@@ -104,6 +104,8 @@ var demands = []struct {
 	{"nothing-to-move-writes-nothing", emptyWritesNothing},
 	{"two-workers-race-for-one-partition", race},
 	{"rejected-rows-leave-nothing", rejected},
+	{"the-refused-row-is-named", refusedNamed},
+	{"the-row-of-a-null-is-named", nullsNamed},
 	{"rows-of-no-segment-stay-out", cutRows},
 	{"invalid-moves-are-refused", invalidMoves},
 	{"unknown-is-settled-by-the-next-try", unknown},
@@ -138,6 +140,7 @@ var demands = []struct {
 	{"deletes-by-key", deletesByKey},
 	{"deletes-after-an-unknown-outcome", deletesAfterUnknown},
 	{"deletes-like-a-map", deletesLikeAMap},
+	{"deletes-in-opposite-orders", deletesInOppositeOrders},
 	{"looking-makes-nothing", looking},
 	{"groups-are-listed", groupsListed},
 	{"topics-that-differ-in-case", topicsByCase},

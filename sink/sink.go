@@ -101,6 +101,8 @@ type Capabilities struct {
 	// Apart: the effects live elsewhere than the ledger. A ledger that went back did so alone, and going on from there
 	// would repeat what it forgot: the partition parks (law 1).
 	Apart bool
+	// Partial: the sink upserts by a key, and leaves columns that a record does not hold alone (fencepost.ColumnSpec.Partial).
+	Partial bool
 }
 
 // Rejected says that the store refused this batch, and that other batches may pass: the rows themselves are bad (a

@@ -32,7 +32,7 @@ func NewSink[S Session](d *Dialect[S], j Job, l *Ledger[S], look S) *Sink[S] {
 
 // Capabilities bounds the engine.
 func (s *Sink[S]) Capabilities() sink.Capabilities {
-	return sink.Capabilities{Name: s.dialect.Name, Lanes: s.job.lanes()}
+	return sink.Capabilities{Name: s.dialect.Name, Lanes: s.job.lanes(), Partial: s.job.Form() == Upsert}
 }
 
 // Ledger returns the ledger in the same database, which has a connection of its own.

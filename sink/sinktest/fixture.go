@@ -136,6 +136,8 @@ var demands = []struct {
 	{"deletes-by-key", deletesByKey},
 	{"deletes-after-an-unknown-outcome", deletesAfterUnknown},
 	{"deletes-like-a-map", deletesLikeAMap},
+	{"partial-by-key", partialByKey},
+	{"partial-like-a-map", partialLikeAMap},
 	{"looking-makes-nothing", looking},
 	{"groups-are-listed", groupsListed},
 	{"topics-that-differ-in-case", topicsByCase},

@@ -259,7 +259,7 @@ func (d *decoder) value(s *step, v []byte, i int, columns []fencepost.Column) in
 // put reads a value and puts it into its column by the verbs of a Cell.
 func (d *decoder) put(s *step, v []byte, i int, columns []fencepost.Column) int {
 	n, c, col := s.node, &d.Cells[s.col], &columns[s.col]
-	if c.Type == fencepost.JSON {
+	if c.Type == fencepost.JSON && !(c.Embedded && n.kind == stringKind) {
 		k := d.json(n, v, i)
 		if k < 0 {
 			return k
@@ -296,6 +296,8 @@ func (d *decoder) put(s *step, v []byte, i int, columns []fencepost.Column) int 
 		var b []byte
 		b, k = d.binary(n, v, i)
 		ok = k >= 0 && d.putBytes(n, c, col, b)
+	case recordKind:
+		k, ok = d.putScaled(n, c, col, v, i)
 	}
 	if k >= 0 && !ok {
 		return d.misfit(s, v, i, k, columns)
@@ -362,6 +364,12 @@ func (d *decoder) putBytes(n *node, c *decode.Cell, col *fencepost.Column, b []b
 		return utf8.Valid(b) && c.Text(col, b)
 	}
 	return c.Raw(col, b)
+}
+
+// putScaled puts a decimal with a scale of its own.
+func (d *decoder) putScaled(n *node, c *decode.Cell, col *fencepost.Column, v []byte, i int) (k int, ok bool) {
+	d.digits, k, ok = d.scaled(d.digits[:0], n, v, i)
+	return k, k >= 0 && ok && c.Decimal(col, d.digits)
 }
 
 // misfit says of the value v[i:k] that it does not fit its column.

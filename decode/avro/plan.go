@@ -107,7 +107,7 @@ func fits(n *node, c *decode.Field) bool {
 		return t == fencepost.JSON
 	}
 	switch n.meaning {
-	case decimal:
+	case decimal, scaled:
 		return is(fencepost.Int, fencepost.Float, fencepost.Decimal)
 	case day:
 		return is(fencepost.Int, fencepost.Date, fencepost.Timestamp)

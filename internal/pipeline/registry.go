@@ -77,6 +77,7 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 		default:
 			wrong = append(wrong, o.File.compareNewest(latest)...)
 			texts = append(texts, fmt.Sprintf("%s has %s, the newest is %d (%s, %s)", subject, text.Plural(latest.Versions, "version"), latest.Version, latest.Type, latest.ID))
+			texts = append(texts, o.File.streamNotes(latest.Schema)...)
 		}
 	}
 	if len(wrong) > 0 {
@@ -135,7 +136,11 @@ func (f *File) misfits(of string, schema *registry.Schema) (found []fencepost.Fi
 	if err != nil {
 		return []fencepost.Finding{{Subject: "registry", Code: "record-undecodable", Text: of + ": " + err.Error(), Key: "registry"}}
 	}
-	misfits, err := avro.Compare(s, f.columns())
+	columns := f.columns()
+	if f.enveloped() {
+		columns = f.events(columns, nil).Columns()
+	}
+	misfits, err := avro.Compare(s, columns)
 	if err != nil {
 		return nil // Parse has refused such columns
 	}

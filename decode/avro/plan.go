@@ -23,6 +23,7 @@ type plan struct {
 	parts   [][]part // of opParts
 	jumps   [][]int  // of opUnion :: branch -> step
 	unknown []string // fields of the root that no column takes
+	root    *node    // of the schema
 	refuse  error    // of each record that has the schema: a *fencepost.BadRecord. nil: none
 }
 

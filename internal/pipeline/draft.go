@@ -17,7 +17,7 @@ type Draft struct {
 	Source   kinds.Source // brokers, TLS and login
 	Topic    string
 	Sink     string // one of Sinks
-	Decode   string // json, raw or avro
+	Decode   string // json, csv, raw, avro or protobuf
 	Registry string // its URL; empty: one to begin with
 	Columns  []keys.DraftColumn
 }

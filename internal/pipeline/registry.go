@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/decode/avro"
+	"github.com/fencepost/fencepost/decode/protobuf"
 	"github.com/fencepost/fencepost/decode/registry"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/text"
@@ -86,37 +88,57 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 	return []fencepost.Finding{{Subject: "registry", OK: true, Text: o.schemas.registry.URL() + ": " + strings.Join(texts, "; ")}}
 }
 
-// AskRegistry makes the draft one of Avro, by the newest schema of the topic's subject.
+// AskRegistry makes the draft one of Avro or Protobuf, by the newest schema of the topic's subject.
 func (s *Sampled) AskRegistry(ctx context.Context, url string) error {
-	fault := func(code string, exit int, err error, help string) error {
-		return &fencepost.UserError{Code: code, Exit: exit, Err: err, Help: help}
-	}
 	client, err := registry.NewClient(registry.Config{URLs: []string{url}})
 	if err != nil {
-		return fault("usage", 2, err, "--registry http://localhost:8081")
+		return &fencepost.UserError{Code: "usage", Exit: 2, Err: err, Help: "--registry http://localhost:8081"}
 	}
 	defer client.Close()
 	subject := registry.Subject(s.Topic, registry.Value)
 	latest, err := client.Latest(ctx, subject)
 	if silent, waits := errors.AsType[*fencepost.Unready](err); waits {
-		return fault(silent.Code, 1, silent, "start the schema registry, or mend --registry")
+		return &fencepost.UserError{Code: silent.Code, Exit: 1, Err: silent, Help: "start the schema registry, or mend --registry"}
 	}
 	if err != nil {
-		return fault("schema-unknown", 1, fmt.Errorf("%s: %w", subject, err), "without --registry the columns are inferred from records")
+		return &fencepost.UserError{Code: "schema-unknown", Exit: 1, Err: fmt.Errorf("%s: %w", subject, err), Help: "without --registry the columns are inferred from records"}
 	}
-	if latest.Type != registry.Avro {
-		return fault("bad-value", 2, fmt.Errorf("%s is of type %s, and init reads schemas of Avro", subject, latest.Type), "without --registry the columns are inferred from records")
-	}
-	schema, err := avro.OfRegistry(latest.Schema)
+	columns, err := drafted(latest)
 	if err != nil {
-		return fault("record-undecodable", 1, fmt.Errorf("%s: %w", subject, err), "register its schema with the references that it needs")
+		return err
 	}
-	s.Decode, s.Registry, s.Columns = "avro", url, nil
-	for _, c := range avro.Columns(schema) {
+	s.Decode, s.Registry, s.Columns = strings.ToLower(latest.Type.String()), url, nil
+	for _, c := range columns {
 		s.Columns = append(s.Columns, keys.DraftColumn{Name: c.Column, Type: c.Type, From: c.From, Seen: c.Comment})
 	}
 	s.Text = fmt.Sprintf("%s, version %d: %s", subject, latest.Version, text.Plural(len(s.Columns), "field"))
 	return nil
+}
+
+// drafted are the columns of a registered schema. Of several messages of Protobuf only a record says which one it is.
+func drafted(r registry.Registered) ([]decode.Inferred, error) {
+	unread := func(err error) error {
+		return &fencepost.UserError{Code: "record-undecodable", Exit: 1, Err: fmt.Errorf("%s: %w", r.Subject, err), Help: "register its schema with the references that it needs"}
+	}
+	switch r.Type {
+	case registry.Avro:
+		schema, err := avro.OfRegistry(r.Schema)
+		if err != nil {
+			return nil, unread(err)
+		}
+		return avro.Columns(schema), nil
+	case registry.Protobuf:
+		schema, err := protobuf.FromRegistry(r.Schema)
+		if err != nil {
+			return nil, unread(err)
+		}
+		message, err := schema.Only()
+		if err != nil {
+			return nil, &fencepost.UserError{Code: "bad-value", Exit: 2, Err: fmt.Errorf("%s: %w", r.Subject, err), Help: "write the columns of one of them under schema, and its name as protobuf.message"}
+		}
+		return protobuf.Columns(message), nil
+	}
+	return nil, &fencepost.UserError{Code: "bad-value", Exit: 2, Err: fmt.Errorf("%s is of type %s, and init reads schemas of Avro and Protobuf", r.Subject, r.Type), Help: "without --registry the columns are inferred from records"}
 }
 
 // compareNewest are the columns that no record of a subject's newest schema can fill.

@@ -160,7 +160,9 @@ func (f *File) misfits(of string, schema *registry.Schema) (found []fencepost.Fi
 	}
 	columns := f.columns()
 	if f.enveloped() {
-		columns = f.events(columns, nil).Columns()
+		events := f.events(columns, nil)
+		events.Partial = false // a field that no record has is none that some leave out
+		columns = events.Columns()
 	}
 	misfits, err := avro.Compare(s, columns)
 	if err != nil {

@@ -188,6 +188,27 @@ func TestBadSchemas(t *testing.T) {
 	}
 }
 
+// A row with a json value of some length costs no allocation.
+func TestEventsCostNoAllocation(t *testing.T) {
+	f, err := New(people(Config{Partial: true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := f()
+	columns := empty(d)
+	r := &fencepost.Record{Key: []byte(`{"id":1}`), Value: []byte(`{"before":null,"after":{"id":1,"name":"ann","bio":"[` + strings.Repeat("1, ", 60) + `2]","pic":"AQI=","born":0},` + source + `,"op":"c"}`)}
+	if n := testing.AllocsPerRun(100, func() {
+		if err := d.Decode(r, columns); err != nil {
+			t.Fatal(err)
+		}
+		for i := range columns {
+			columns[i].Truncate(0)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations a record", n)
+	}
+}
+
 func BenchmarkEvents(b *testing.B) {
 	f, err := New(people(Config{}))
 	if err != nil {

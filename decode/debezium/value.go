@@ -35,6 +35,29 @@ var forms = func() map[string]bool {
 	return all
 }()
 
+// heads are how the forms begin: what begins otherwise costs no search.
+var heads = func() map[[headBytes]byte]bool {
+	all := map[[headBytes]byte]bool{}
+	for form := range forms {
+		all[head([]byte(form))] = true
+	}
+	return all
+}()
+
+const headBytes = 6
+
+// head is the first bytes of a text that are no blanks.
+func head(v []byte) (first [headBytes]byte) {
+	n := 0
+	for i := 0; i < len(v) && n < len(first); i++ {
+		if v[i] != ' ' {
+			first[n] = v[i]
+			n++
+		}
+	}
+	return first
+}
+
 // nameUUID is the UUID that Java makes of a name (version 3, of no namespace).
 func nameUUID(name string) string {
 	sum := md5.Sum([]byte(name))
@@ -55,7 +78,7 @@ func unavailable(c *fencepost.Column, n int) bool {
 		return c.Text(n) == placeholder
 	case fencepost.JSON:
 		v := c.Bytes(n)
-		return len(v) >= shortest && len(v) <= longest && forms[string(bytes.ReplaceAll(v, []byte(" "), nil))]
+		return len(v) >= shortest && len(v) <= longest && heads[head(v)] && forms[string(bytes.ReplaceAll(v, []byte(" "), nil))]
 	}
 	return false
 }

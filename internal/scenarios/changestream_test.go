@@ -241,7 +241,7 @@ func (s stream) run(t *testing.T) {
 				continue
 			}
 			var diff string
-			within(t, 5*time.Minute, func() bool {
+			within(t, 5*time.Minute+time.Duration(s.changes)*2*time.Millisecond, func() bool {
 				select {
 				case <-p.done:
 					t.Fatalf("the worker of %s at %s ended: %v", c.name, p.target.name, p.err)
@@ -251,7 +251,7 @@ func (s stream) run(t *testing.T) {
 				return diff == ""
 			})
 			if diff != "" {
-				t.Errorf("table %s at %s (-source +target):\n%s", c.name, p.target.name, diff)
+				t.Errorf("table %s at %s (-source +target):\n%.4000s", c.name, p.target.name, diff)
 			}
 		}
 	}

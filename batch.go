@@ -183,7 +183,8 @@ func Types() []string { return types[:] }
 //	Int, Bool, Timestamp            ints    8 bytes a row
 //	Float                           floats  8 bytes a row
 //	all others                      data    values back to back; ends[row] is where the row's value ends
-//	any                             nulls   one bit a row; a null row holds 0 or an empty value, an absent one 1 or a byte
+//	any                             nulls   one bit a row; a null row holds 0 or an empty value; an absent one 1, or one byte; an unchanged
+//	                                        one 2, or two bytes
 //
 // All values of one column together are below 4 GiB, or the program stops: the engine's bound on a batch is a quarter of
 // it, but only who appends knows how large what it makes of a record is.
@@ -192,6 +193,8 @@ type Column struct {
 	Type Type
 	// Default: rows may be left to the sink, see AppendAbsent.
 	Default bool
+	// Partial: rows may leave the value as it is, see AppendUnchanged.
+	Partial bool
 
 	ints   []int64
 	floats []float64
@@ -298,40 +301,55 @@ func (c *Column) full() {
 }
 
 // AppendNull appends a null.
-func (c *Column) AppendNull() {
+func (c *Column) AppendNull() { c.appendMark(0) }
+
+// AppendAbsent appends a null that a sink may replace by the default of its own column. REQUIRES: Default.
+func (c *Column) AppendAbsent() { c.appendMark(markAbsent) }
+
+// AppendUnchanged appends what no null is: the record does not hold the column's value, which is as it was. A sink that upserts leaves the
+// column of the key's row alone; a row that is not there cannot be made of such a record, and is refused. REQUIRES: Partial.
+func (c *Column) AppendUnchanged() { c.appendMark(markUnchanged) }
+
+// What stands in the place of a null row's value. Zero: it is a null, and nothing else.
+const (
+	markAbsent = 1 + iota
+	markUnchanged
+)
+
+// marks are the bytes of a mark, one for each.
+var marks = [markUnchanged]byte{}
+
+// appendMark appends a null row with a mark.
+func (c *Column) appendMark(mark int) {
 	i := c.rows
 	switch c.Type {
 	case Int, Bool, Timestamp:
-		c.AppendInt(0)
+		c.AppendInt(int64(mark))
 	case Float:
-		c.AppendFloat(0)
+		c.AppendFloat(float64(mark))
 	default:
-		c.AppendBytes(nil)
+		c.AppendBytes(marks[:mark])
 	}
 	c.nulls[i>>6] |= 1 << (i & 63)
 	c.null++
 }
 
-// AppendAbsent appends a null that a sink may replace by the default of its own column. REQUIRES: Default.
-func (c *Column) AppendAbsent() {
-	i := c.rows
+// mark is that of row i. REQUIRES: the row is null.
+func (c *Column) mark(i int) int {
 	switch c.Type {
 	case Int, Bool, Timestamp:
-		c.AppendInt(1)
+		return int(c.ints[i])
 	case Float:
-		c.AppendFloat(1)
-	default:
-		c.AppendBytes([]byte{0})
+		return int(c.floats[i])
 	}
-	c.nulls[i>>6] |= 1 << (i & 63)
-	c.null++
+	return len(c.Bytes(i))
 }
 
 // AppendFrom appends row i of another column of the same type.
 func (c *Column) AppendFrom(other *Column, i int) {
 	switch {
 	case other.Null(i):
-		c.AppendNull()
+		c.appendMark(other.mark(i))
 	case c.Type == Int || c.Type == Bool || c.Type == Timestamp:
 		c.AppendInt(other.ints[i])
 	case c.Type == Float:
@@ -342,18 +360,10 @@ func (c *Column) AppendFrom(other *Column, i int) {
 }
 
 // Absent reports whether row i is a null that AppendAbsent appended.
-func (c *Column) Absent(i int) bool {
-	if !c.Default || !c.Null(i) {
-		return false
-	}
-	switch c.Type {
-	case Int, Bool, Timestamp:
-		return c.ints[i] != 0
-	case Float:
-		return c.floats[i] != 0
-	}
-	return len(c.Bytes(i)) > 0
-}
+func (c *Column) Absent(i int) bool { return c.Default && c.Null(i) && c.mark(i) == markAbsent }
+
+// Unchanged reports whether row i is one that AppendUnchanged appended. Null reports true of it, too.
+func (c *Column) Unchanged(i int) bool { return c.Partial && c.Null(i) && c.mark(i) == markUnchanged }
 
 // grow counts one more row and gives it a bit.
 func (c *Column) grow() {
@@ -481,4 +491,17 @@ type ColumnSpec struct {
 	Type Type
 	// Default: a record may leave the column to the default of the sink's own column. Sinks without such give it a null.
 	Default bool
+	// Partial: a record may not hold the column's value, which is as it was (Column.AppendUnchanged). A sink that cannot leave the column of
+	// a row alone refuses such columns.
+	Partial bool
+}
+
+// Column is the empty column of the spec.
+func (s ColumnSpec) Column() Column {
+	return Column{Name: s.Name, Type: s.Type, Default: s.Default, Partial: s.Partial}
+}
+
+// Spec is the column without its rows.
+func (c *Column) Spec() ColumnSpec {
+	return ColumnSpec{Name: c.Name, Type: c.Type, Default: c.Default, Partial: c.Partial}
 }

@@ -18,7 +18,7 @@ func TestDropAgreesWithNeverAppended(t *testing.T) {
 		var got fencepost.Batch
 		for _, name := range kinds {
 			kind, _ := fencepost.ParseType(name)
-			got.Columns = append(got.Columns, fencepost.Column{Name: name, Type: kind, Default: rapid.Bool().Draw(t, "default")})
+			got.Columns = append(got.Columns, fencepost.Column{Name: name, Type: kind, Default: rapid.Bool().Draw(t, "default"), Partial: rapid.Bool().Draw(t, "partial")})
 		}
 		want := make([][]any, len(kinds)) // :: column -> its values
 		var offsets []fencepost.Offset
@@ -30,6 +30,9 @@ func TestDropAgreesWithNeverAppended(t *testing.T) {
 				if c.Default && rapid.IntRange(0, 4).Draw(t, "absent") == 0 {
 					c.AppendAbsent()
 					v = "absent"
+				} else if c.Partial && rapid.IntRange(0, 4).Draw(t, "unchanged") == 0 {
+					c.AppendUnchanged()
+					v = "unchanged"
 				} else {
 					v = drawCell(t, c)
 				}
@@ -54,6 +57,9 @@ func TestDropAgreesWithNeverAppended(t *testing.T) {
 					v := cell(c, row)
 					if nulls = nulls || v == nil; c.Absent(row) {
 						v = "absent"
+					}
+					if c.Unchanged(row) {
+						v = "unchanged"
 					}
 					cells = append(cells, v)
 				}

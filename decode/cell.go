@@ -97,6 +97,9 @@ func (c *Cell) stand(s *standin, col *fencepost.Column) {
 	case ruleAbsent:
 		col.AppendAbsent()
 		return
+	case ruleUnchanged:
+		col.AppendUnchanged()
+		return
 	case ruleError, ruleValue:
 	}
 	c.scratch, _ = c.append(col, s.json, &s.tok, c.scratch)
@@ -217,6 +220,9 @@ func (c *Cell) Text(col *fencepost.Column, text []byte) bool {
 		col.AppendBytes(text)
 		return true
 	case fencepost.JSON:
+		if c.Embedded {
+			return c.appendEmbedded(col, text)
+		}
 		col.Extend(func(data []byte) []byte { return AppendQuoted(data, text) })
 		return true
 	case fencepost.Timestamp: // as append does, and four calls are saved

@@ -65,6 +65,10 @@ type Field struct {
 	Scale int
 	// Embedded: a string of a json column holds the JSON as its text, as Debezium sends the columns of a database that are json.
 	Embedded bool
+	// Placeholder of an Embedded field is a text that holds no JSON, and is taken as the JSON string of itself.
+	Placeholder string
+	// Partial: rows may leave the column unchanged (fencepost.Column.AppendUnchanged), as the rule Unchanged does.
+	Partial bool
 	// Missing says what the column gets from a record without the field. Zero: the record is bad.
 	Missing Rule
 	// Mismatch says what it gets for a value that its type cannot hold. Zero: the record is bad.
@@ -106,6 +110,7 @@ const (
 	ruleNull
 	ruleValue
 	ruleAbsent
+	ruleUnchanged
 )
 
 // Null is the rule that gives the column a null.
@@ -118,6 +123,9 @@ func Default(json string) Rule { return Rule{ruleValue, json} }
 // Absent is the rule, for Missing, that leaves the column to the sink: a table's own default, and a null where there is none.
 func Absent() Rule { return Rule{kind: ruleAbsent} }
 
+// Unchanged is the rule, for Missing, of a field that is not sent because it is as it was. It makes the column one of Partial.
+func Unchanged() Rule { return Rule{kind: ruleUnchanged} }
+
 // String is the rule in the words of the pipeline file.
 func (r Rule) String() string {
 	switch r.kind {
@@ -127,6 +135,8 @@ func (r Rule) String() string {
 		return r.json
 	case ruleAbsent:
 		return "default"
+	case ruleUnchanged:
+		return "unchanged"
 	case ruleError:
 	}
 	return "error"
@@ -164,7 +174,7 @@ func checkFields(fields []Field) error {
 		if reason := f.checkDefault(f.Missing); reason != "" {
 			fault("missing", reason, "error, null, default, or a value that fits")
 		}
-		if f.Mismatch.kind == ruleAbsent {
+		if f.Mismatch.kind == ruleAbsent || f.Mismatch.kind == ruleUnchanged {
 			fault("mismatch", "a value that does not fit is not absent", "error, null, or a value that fits")
 		}
 		if reason := f.checkDefault(f.Mismatch); reason != "" {

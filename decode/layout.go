@@ -16,7 +16,7 @@ func NewLayout(c Config) (*Layout, error) {
 	}
 	columns := make([]fencepost.ColumnSpec, len(c.Fields))
 	for i, f := range c.Fields {
-		columns[i] = fencepost.ColumnSpec{Name: f.Column, Type: f.Type, Default: f.Missing.kind == ruleAbsent}
+		columns[i] = fencepost.ColumnSpec{Name: f.Column, Type: f.Type, Default: f.Missing.kind == ruleAbsent, Partial: f.Partial || f.Missing.kind == ruleUnchanged}
 	}
 	if err := checkColumns(columns); err != nil {
 		return nil, err

@@ -35,7 +35,8 @@ func (f *Field) append(c *fencepost.Column, v []byte, t *token, scratch []byte) 
 		return scratch, true
 	case fencepost.JSON:
 		if f.Embedded && (t.kind == plain || t.kind == escaped) {
-			return appendEmbedded(c, raw, t, scratch)
+			text, scratch, _ := t.text(raw, scratch)
+			return scratch, f.appendEmbedded(c, text)
 		}
 		if t.kind == plain || t.kind == escaped {
 			raw = v[t.lo-1 : t.hi+1] // with its quotes

@@ -72,15 +72,18 @@ func (f *Field) appendDecimal(c *fencepost.Column, raw []byte, t *token, scratch
 	return scratch[:0], ok
 }
 
-// appendEmbedded takes the JSON that is the text of a string.
-func appendEmbedded(c *fencepost.Column, raw []byte, t *token, scratch []byte) ([]byte, bool) {
-	text, scratch, _ := t.text(raw, scratch)
-	var inner token
-	if new(scanner).whole(text, &inner) < 0 {
-		return scratch, false
+// appendEmbedded takes the JSON that is a text.
+func (f *Field) appendEmbedded(c *fencepost.Column, text []byte) bool {
+	var t token
+	switch {
+	case new(scanner).whole(text, &t) >= 0:
+		c.AppendBytes(text)
+	case f.Placeholder != "" && string(text) == f.Placeholder:
+		c.Extend(func(data []byte) []byte { return AppendQuoted(data, text) })
+	default:
+		return false
 	}
-	c.AppendBytes(text)
-	return scratch, true
+	return true
 }
 
 // appendBase64 takes what encoding/json writes of a []byte. Line breaks, which that reader passes over, do not fit,

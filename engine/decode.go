@@ -16,12 +16,12 @@ func (e *Engine) columns(d fencepost.Decoder) []fencepost.Column {
 	var cols []fencepost.Column
 	if d != nil {
 		for _, c := range d.Columns() {
-			cols = append(cols, fencepost.Column{Name: c.Name, Type: c.Type, Default: c.Default})
+			cols = append(cols, c.Column())
 		}
 	}
 	for _, c := range fencepost.MetaColumns() {
 		if (c.Name == fencepost.MetaKey && e.needsKey) || (c.Name == fencepost.MetaHeaders && e.needsHeaders) {
-			cols = append(cols, fencepost.Column{Name: c.Name, Type: c.Type, Default: c.Default})
+			cols = append(cols, c.Column())
 		}
 	}
 	return cols

@@ -282,6 +282,9 @@ func (e *Engine) askSink(ctx context.Context) error {
 	if e.cfg.Decoder != nil {
 		columns = e.cfg.Decoder().Columns()
 	}
+	if about := e.cfg.Sink.Capabilities(); sink.Partial(columns) && !about.Partial {
+		return fmt.Errorf("open sink: %s cannot leave columns of a row alone, and records do not hold all of them: what they do not hold would become a null", about.Name)
+	}
 	needs, err := e.cfg.Sink.Columns(ctx, columns)
 	if err != nil {
 		return fmt.Errorf("open sink: %w", err)

@@ -105,6 +105,8 @@ type Capabilities struct {
 	// rows of a batch that is refused are found by trials and go in together, where the lanes are Triers. Else they go in
 	// piece by piece, which costs less.
 	Together bool
+	// Partial: the sink upserts by a key, and leaves columns that a record does not hold alone (fencepost.ColumnSpec.Partial).
+	Partial bool
 }
 
 // Rejected says that the store refused this batch, and that other batches may pass: the rows themselves are bad (a

@@ -59,7 +59,7 @@ func (a *app) initVerb() *cobra.Command {
 	cmd.Flags().StringArrayVarP(&flags.config, "config", "X", nil, "KEY=VALUE  as kcat's and rpk's -X: security.protocol=SASL_SSL")
 	cmd.Flags().StringVar(&flags.topic, "topic", "", "TOPIC  the topic to sample: 100 records of each partition")
 	cmd.Flags().StringVar(&flags.sink, "sink", "", "KIND  where the rows will go: "+strings.Join(pipeline.Sinks(), ", "))
-	cmd.Flags().StringVar(&flags.registry, "registry", "", "URL  of a schema registry: the columns of the topic's newest Avro schema, and decode: avro")
+	cmd.Flags().StringVar(&flags.registry, "registry", "", "URL  of a schema registry: the columns of the topic's newest schema of Avro or Protobuf")
 	cmd.Flags().StringVar(&flags.out, "out", "", "FILE  default TOPIC.yaml; - is stdout")
 	cmd.Flags().BoolVar(&flags.force, "force", false, "write over a file that is there")
 	cmd.Flags().BoolVar(&flags.schema, "schema", false, "print the JSON Schema of a pipeline file on stdout, and do nothing else")

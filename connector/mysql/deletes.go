@@ -19,16 +19,22 @@ const deletesSQL = "select straight_join count(*) into @fencepost_locked from (s
 
 // deleting is the plan for the batches of p in which rows are deletes. They always go through the temporary table.
 func (p *plan) deleting(t *sqlstore.Target, key []string, stage, row, behind string) *plan {
-	d := *p
-	own := ours(p.fields, "fencepost_delete")
-	d.direct, d.behind = "", ""
-	d.fields = append(p.fields[:len(p.fields):len(p.fields)], field{Name: own, From: sqlstore.FromDelete, Type: "tinyint", Of: fencepost.MetaOp})
+	d, own := p.withDeletes()
 	d.stage(stage, behind)
 	after := sqlstore.Fill(deletesSQL, "@stage", stage, "@table", t.SQL, "@index", ident(t.KeyIndex), "@key", idents(key), "@columns", idents(sqlstore.Names(p.fields)),
-		"@last", lastRows(t, key, stage, row, ours(p.fields, nthColumn)), "@nth", ours(p.fields, nthColumn), "@delete", ident(own),
+		"@last", lastRows(t, key, stage, row, ours(p.fields, nthColumn), ""), "@nth", ours(p.fields, nthColumn), "@delete", ident(own),
 		"@meets", meets(key), "@behind", p.behind)
 	d.after = func(*session) string { return after }
-	return &d
+	return d
+}
+
+// withDeletes is p with one more field, which says which rows are deletes, and its name.
+func (p *plan) withDeletes() (d *plan, name string) {
+	out := *p
+	name = ours(p.fields, "fencepost_delete")
+	out.direct, out.behind = "", ""
+	out.fields = append(p.fields[:len(p.fields):len(p.fields)], field{Name: name, From: sqlstore.FromDelete, Type: "tinyint", Of: fencepost.MetaOp})
+	return &out, name
 }
 
 // meets holds where row b of the temporary table and row t of the table have one key: their columns are of one type and collation. A key
@@ -44,8 +50,9 @@ func meets(key []string) string {
 // nthColumn counts the rows of a key, the last one first.
 const nthColumn = "fencepost_nth"
 
-// lastRows numbers the rows of each key of the temporary table. Each null is a key of its own, as it is in a unique index.
-func lastRows(t *sqlstore.Target, key []string, stage, row, nth string) string {
+// lastRows numbers the rows of each key of the temporary table. Each null is a key of its own, as it is in a unique index. more is further
+// columns, over the window w of a key's rows.
+func lastRows(t *sqlstore.Target, key []string, stage, row, nth, more string) string {
 	one := idents(key)
 	var null []string
 	for _, name := range key {
@@ -56,12 +63,15 @@ func lastRows(t *sqlstore.Target, key []string, stage, row, nth string) string {
 	if len(null) > 0 {
 		one += ", case when " + strings.Join(null, " or ") + " then " + row + " end"
 	}
-	return "(select s.*, row_number() over (partition by " + one + " order by " + row + " desc) as " + nth + " from " + stage + " s)"
+	return "(select s.*, row_number() over (partition by " + one + " order by " + row + " desc) as " + nth + more + " from " + stage + " s window w as (partition by " + one + "))"
 }
 
 // of is the plan for a batch.
 func (p *plan) of(b *fencepost.Batch) *plan {
-	if p.deletes != nil && sink.AnyDelete(b) {
+	switch {
+	case p.partial != nil && sink.AnyUnchanged(b):
+		return p.partial
+	case p.deletes != nil && sink.AnyDelete(b):
 		return p.deletes
 	}
 	return p

@@ -40,7 +40,7 @@ func (e *encoder) encode(b *fencepost.Batch) error {
 		switch f.From {
 		case sqlstore.FromColumn:
 			c = b.Column(f.Name)
-		case sqlstore.FromDelete:
+		case sqlstore.FromDelete, sqlstore.FromUnchanged:
 			c = b.Column(f.Of)
 		}
 		e.columns = append(e.columns, c)
@@ -99,6 +99,8 @@ func (e *encoder) row(s *fencepost.Segment, topic string, row int) error {
 			}
 		case sqlstore.FromDelete:
 			e.buf = appendBool(e.buf, e.columns[i].Text(row) == fencepost.OpDelete)
+		case sqlstore.FromUnchanged:
+			e.buf = appendBool(e.buf, e.columns[i].Unchanged(row))
 		case sqlstore.FromColumn:
 			if err := e.value(f, e.columns[i], row); err != nil {
 				return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/sink"
 )
 
 type field = sqlstore.Field[kind]
@@ -16,6 +17,8 @@ type field = sqlstore.Field[kind]
 type plan struct {
 	// deletes is the plan for batches in which rows are deletes; nil: none come.
 	deletes *plan
+	// partial is the plan for batches in which rows do not hold all columns, and others may be deletes; nil: none come.
+	partial *plan
 	fields  []field
 	direct  string // INSERT ... VALUES, for rows that travel in the flush itself; empty: always through the stage
 	behind  string // what follows the rows of direct: ON DUPLICATE KEY UPDATE
@@ -55,8 +58,10 @@ func (s *session) foreseen(ctx context.Context, j sqlstore.Job, t *sqlstore.Targ
 		return nil, r.misfits[0].Fault()
 	}
 	p.temporary = r.temporary
-	if p.deletes != nil {
-		p.deletes.temporary = r.temporary
+	for _, other := range []*plan{p.deletes, p.partial} {
+		if other != nil {
+			other.temporary = r.temporary
+		}
 	}
 	return p, nil
 }
@@ -85,6 +90,9 @@ func planTable(s *session, j sqlstore.Job, t *sqlstore.Target, columns []fencepo
 	p.stage(stage, behind)
 	if j.Deleting(columns) {
 		p.deletes = p.deleting(t, j.Key, stage, row, behind)
+	}
+	if len(j.Key) > 0 && sink.Partial(columns) {
+		p.partial = p.lackingColumns(t, j.Key, columns, stage, row, behind)
 	}
 	return p
 }

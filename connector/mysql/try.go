@@ -18,7 +18,10 @@ func (s *session) try(ctx context.Context, j sqlstore.Job, t *sqlstore.Target, c
 	if err != nil {
 		return "", err
 	}
-	if p.deletes != nil {
+	switch {
+	case p.partial != nil:
+		p = p.partial // which has the statements of deletes too
+	case p.deletes != nil:
 		p = p.deletes // which needs more rights
 	}
 	err = s.flush(ctx, s.conn, p.create+"; "+p.clear+begin+p.after(s)+p.whole(s)+"rollback")

@@ -57,7 +57,7 @@ func newEncoder(fields []field, b *fencepost.Batch, buf []byte) *encoder {
 		switch f.From {
 		case sqlstore.FromColumn:
 			e.columns[i] = b.Column(f.Name)
-		case sqlstore.FromAbsence, sqlstore.FromDelete:
+		case sqlstore.FromAbsence, sqlstore.FromDelete, sqlstore.FromUnchanged:
 			e.columns[i] = b.Column(f.Of)
 		}
 	}
@@ -118,7 +118,7 @@ func (e *encoder) more() {
 	b := binary.BigEndian.AppendUint16(e.buf, uint16(len(e.fields)))
 	for i := range e.fields {
 		c := e.columns[i]
-		if c != nil && c.Null(e.row) && e.fields[i].Kind != kindAbsence {
+		if c != nil && c.Null(e.row) && e.fields[i].Kind != kindAbsence && e.fields[i].Kind != kindUnchanged {
 			b = append(b, 0xff, 0xff, 0xff, 0xff)
 			continue
 		}
@@ -158,6 +158,8 @@ func (e *encoder) value(b []byte, f *field, c *fencepost.Column) []byte {
 		return append(b, 0, 0, 0, 1, byte(c.Int(e.row)&1))
 	case kindAbsence:
 		return appendBool(b, c.Absent(e.row))
+	case kindUnchanged:
+		return appendBool(b, c.Unchanged(e.row))
 	case kindDelete:
 		return appendBool(b, c.Text(e.row) == fencepost.OpDelete)
 	case kindJSONB:

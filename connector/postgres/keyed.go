@@ -44,19 +44,22 @@ func nullable(t *sqlstore.Target, key []string) (null []string) {
 // upsertSQL takes the last row of each key, in the order of the keys: two lanes that meet in the same keys lock them
 // in the same order. The same key twice in one statement would be an error (21000).
 func (k keyed) upsertSQL() string {
-	return k.insert() + fmt.Sprintf("select distinct on (%s) %s from %s order by %[1]s, %[4]s desc", k.key, sqlstore.Join(k.names, k.value), stageTable, k.row) + k.conflict()
+	return k.insert() + fmt.Sprintf("select distinct on (%s) %s from %s b order by %[1]s, %[4]s desc", k.key, sqlstore.Join(k.names, k.value), stageTable, k.row) + k.conflict()
 }
 
 func (k keyed) insert() string {
 	return "insert into " + k.target.SQL + " (" + idents(k.names) + ") " + overriding
 }
 
+// others are the columns beside those of the key.
+func (k keyed) others() []string {
+	return slices.DeleteFunc(slices.Clone(k.names), func(n string) bool { return slices.Contains(k.keys, n) })
+}
+
 func (k keyed) conflict() string {
 	var set []string
-	for _, n := range k.names {
-		if !slices.Contains(k.keys, n) {
-			set = append(set, ident(n)+" = excluded."+ident(n))
-		}
+	for _, n := range k.others() {
+		set = append(set, ident(n)+" = excluded."+ident(n))
 	}
 	do := "do nothing"
 	if len(set) > 0 {
@@ -76,7 +79,7 @@ func (k keyed) conflict() string {
 // order, rows that had come into being since. Of a key that two lanes write at once, either may be the last.
 func (k keyed) deletesSQL(delete string) string {
 	locked := ours(k.names, "fencepost_locked")
-	return sqlstore.Fill(`with b as materialized (select b.*, l.* from (select distinct on (@key) * from @stage order by @key, @row desc) b`+
+	return sqlstore.Fill(`with b as materialized (select b.*, l.* from (select distinct on (@key) * from @stage b order by @key, @row desc) b`+
 		` left join lateral (select true from @table t where b.@delete and @meets for no key update) l (@locked) on true), `+
 		`d as (delete from @table t using b where b.@locked and @meets) `+
 		`@insertselect @values from b where not @delete@conflict`,
@@ -101,17 +104,26 @@ func (k keyed) meets() string {
 
 // deleting is the plan for the batches of p in which rows are deletes.
 func (p *plan) deleting(t *sqlstore.Target, k keyed) *plan {
-	d := *p
-	name := ours(sqlstore.Names(p.fields), "fencepost_delete")
-	d.fields = append(slices.Clip(p.fields), field{Name: name, From: sqlstore.FromDelete, Kind: kindDelete, Type: "boolean", Of: fencepost.MetaOp})
+	d, name := p.withDeletes()
 	d.insert = k.deletesSQL(name)
 	d.stage(t)
-	return &d
+	return d
+}
+
+// withDeletes is p with one more field, which says which rows are deletes, and its name.
+func (p *plan) withDeletes() (d *plan, name string) {
+	out := *p
+	name = ours(sqlstore.Names(p.fields), "fencepost_delete")
+	out.fields = append(slices.Clip(p.fields), field{Name: name, From: sqlstore.FromDelete, Kind: kindDelete, Type: "boolean", Of: fencepost.MetaOp})
+	return &out, name
 }
 
 // of is the plan for a batch.
 func (p *plan) of(b *fencepost.Batch) *plan {
-	if p.deletes != nil && sink.AnyDelete(b) {
+	switch {
+	case p.partial != nil && sink.AnyUnchanged(b):
+		return p.partial
+	case p.deletes != nil && sink.AnyDelete(b):
 		return p.deletes
 	}
 	return p

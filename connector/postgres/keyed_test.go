@@ -20,8 +20,8 @@ func TestStatementsOfAKeyedTable(t *testing.T) {
 	columns := []fencepost.ColumnSpec{{Name: "k", Type: fencepost.Text}, {Name: "v", Type: fencepost.Int}}
 	j := sqlstore.Job{Table: "u", Key: []string{"k"}}
 	const conflict = ` on conflict ("k") do update set "v" = excluded."v"; `
-	upsert := `insert into "u" ("k", "v") overriding system value select distinct on ("k"::citext collate "ci") "k"::citext, "v" from pg_temp.fencepost_batch` +
-		` order by "k"::citext collate "ci", fencepost_row desc` + conflict
+	upsert := `insert into "u" ("k", "v") overriding system value select distinct on (b."k"::citext collate "ci") b."k"::citext, b."v" from pg_temp.fencepost_batch b` +
+		` order by b."k"::citext collate "ci", fencepost_row desc` + conflict
 	create := `create temporary table fencepost_batch ("k" text, "v" bigint, "fencepost_row" bigint) on commit drop; `
 	plain := planTable(j, keyedTarget(), columns)
 	with := planTable(j, keyedTarget(), append(columns, fencepost.ColumnSpec{Name: fencepost.MetaOp, Type: fencepost.Text}))
@@ -33,10 +33,10 @@ func TestStatementsOfAKeyedTable(t *testing.T) {
 	if plain.deletes != nil {
 		t.Fatal("a batch that has no deletes has a plan for them")
 	}
-	want := `with b as materialized (select b.*, l.* from (select distinct on ("k"::citext collate "ci") * from pg_temp.fencepost_batch order by "k"::citext collate "ci", fencepost_row desc) b` +
+	want := `with b as materialized (select b.*, l.* from (select distinct on (b."k"::citext collate "ci") * from pg_temp.fencepost_batch b order by b."k"::citext collate "ci", fencepost_row desc) b` +
 		` left join lateral (select true from "u" t where b."fencepost_delete" and t."k" = b."k"::citext collate "ci" for no key update) l (fencepost_locked) on true), ` +
 		`d as (delete from "u" t using b where b.fencepost_locked and t."k" = b."k"::citext collate "ci") ` +
-		`insert into "u" ("k", "v") overriding system value select "k"::citext, "v" from b where not "fencepost_delete"` + conflict
+		`insert into "u" ("k", "v") overriding system value select b."k"::citext, b."v" from b where not "fencepost_delete"` + conflict
 	if d := cmp.Diff(want, with.deletes.insert); d != "" {
 		t.Errorf("deletes (-want +got):\n%s", d)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/sink"
 )
 
 type field = sqlstore.Field[kind]
@@ -17,10 +18,14 @@ type plan struct {
 	create string // makes the temporary table of the transaction, with its semicolon; empty: there is none
 	copy   string // the COPY statement
 	insert string // what becomes of the rows of a temporary table, with its semicolon; empty: there is none, or user SQL reads them
+	// lacking is insert where rows do not hold all columns; nil: none come.
+	lacking func(secret string) string
 	// after is the statements behind that, each with its semicolon.
 	after func(s *session) string
 	// deletes is the plan for batches in which rows are deletes; nil: none come.
 	deletes *plan
+	// partial is the plan for batches in which rows do not hold all columns, and others may be deletes; nil: none come.
+	partial *plan
 	// open: what the batch writes shows in its transaction only.
 	open bool
 	// seen: a flush has looked at all that the statements can reach, so that what later ones write is enough.
@@ -38,7 +43,11 @@ const immediate = "set constraints all immediate; "
 // query is everything of a batch up to its compare-and-set. What a transaction needs of temporary tables it makes itself,
 // and its end drops them: the next one on this connection, which behind a pooler may be another pipeline's, finds nothing.
 func (p *plan) query(s *session) string {
-	sql := p.create + p.copy + "; " + p.insert + p.after(s)
+	insert := p.insert
+	if p.lacking != nil {
+		insert = p.lacking(s.secret)
+	}
+	sql := p.create + p.copy + "; " + insert + p.after(s)
 	switch {
 	case !p.open:
 	case p.seen:
@@ -76,19 +85,22 @@ func planTable(j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpe
 		return p
 	}
 	value := func(name string) string {
-		v := ident(name) + t.Column(name).Cast
+		v := "b." + ident(name) + t.Column(name).Cast
 		if flag := left[name]; flag != "" {
-			v = "case when " + flag + " then " + t.Column(name).Default + " else " + v + " end"
+			v = "case when b." + flag + " then " + t.Column(name).Default + " else " + v + " end"
 		}
 		return v
 	}
-	p.insert = "insert into " + t.SQL + " (" + list + ") " + overriding + "select " + sqlstore.Join(names, value) + " from " + stageTable + "; "
+	p.insert = "insert into " + t.SQL + " (" + list + ") " + overriding + "select " + sqlstore.Join(names, value) + " from " + stageTable + " b; "
 	if len(j.Key) > 0 {
 		k := keyedBy(t, j.Key, names, value)
 		p.insert = k.upsertSQL()
 		p.fields = append(p.fields, field{Name: k.row, From: sqlstore.FromRow, Kind: kindInt8, Type: "bigint"})
 		if j.Deleting(columns) {
 			p.deletes = p.deleting(t, k)
+		}
+		if sink.Partial(columns) {
+			p.partial = p.lackingColumns(t, k, columns)
 		}
 	}
 	p.stage(t)

@@ -15,7 +15,10 @@ import (
 // try is sqlstore.TargetSQL.Try.
 func (s *session) try(ctx context.Context, j sqlstore.Job, t *sqlstore.Target, columns []fencepost.ColumnSpec) (ended string, err error) {
 	p := makePlan(j, t, columns)
-	if p.deletes != nil {
+	switch {
+	case p.partial != nil:
+		p = p.partial // which has the statements of deletes too
+	case p.deletes != nil:
 		p = p.deletes // which needs more rights
 	}
 	if p.open {

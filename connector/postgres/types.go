@@ -29,6 +29,7 @@ const (
 	kindDecimal                  // digits to base 10,000
 	kindAbsence                  // a bool: the row is absent
 	kindDelete                   // a bool: the row is a delete
+	kindUnchanged                // a bool: the row is unchanged
 )
 
 // pairs is every pair that is allowed, with what is refused or changed on the way. The table's types are as pg_type names

@@ -229,7 +229,7 @@ func (s *Sink) checkTrial(ctx context.Context, c *conn, columns []fencepost.Colu
 func (s *Sink) try(ctx context.Context, c *conn, columns []fencepost.ColumnSpec) error {
 	b := &fencepost.Batch{}
 	for _, col := range columns {
-		b.Columns = append(b.Columns, fencepost.Column{Name: col.Name, Type: col.Type, Default: col.Default})
+		b.Columns = append(b.Columns, col.Column())
 	}
 	e := s.effect()
 	defer e.forget()

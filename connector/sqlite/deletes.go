@@ -10,19 +10,19 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// deleteBy makes an upsert of a batch of these columns delete where a row is a delete. Under the file's one lock rows are taken in their order, so
-// that the last one of a key decides. A delete by a key with a null deletes nothing, since no row has such a key.
+// keyed makes an upsert of a batch of these columns delete where a row is a delete, and update where one does not hold all columns. Under the
+// file's one lock rows are taken in their order, so that the last one of a key decides. A delete by a key with a null deletes nothing,
+// since no row has such a key.
 //
 // Keys are compared as the unique index compares them, whose collation may be another one than the column's.
-func (in *insert) deleteBy(c *conn, t *table, columns []fencepost.ColumnSpec) error {
-	if len(in.key) == 0 || !sink.Deletes(columns) {
+func (in *insert) keyed(c *conn, t *table, columns []fencepost.ColumnSpec) error {
+	if len(in.key) == 0 || !sink.Deletes(columns) && !sink.Partial(columns) {
 		return nil
 	}
 	indexes, err := c.uniqueOver(t, in.key)
 	if err != nil {
 		return err
 	}
-	gone, conditions := &insert{table: in.table}, []string{}
 	for _, k := range in.key {
 		i := slices.IndexFunc(in.sources, func(s source) bool { return strings.EqualFold(s.name, k) })
 		if i < 0 {
@@ -32,10 +32,11 @@ func (in *insert) deleteBy(c *conn, t *table, columns []fencepost.ColumnSpec) er
 		if len(indexes) > 0 {
 			condition += " COLLATE " + quote(collationOf(indexes[0], k))
 		}
-		gone.sources, conditions = append(gone.sources, in.sources[i]), append(conditions, condition)
+		in.where, in.by = append(in.where, condition), append(in.by, in.sources[i])
 	}
-	gone.deletes = "DELETE FROM " + in.into + " WHERE " + strings.Join(conditions, " AND ")
-	in.gone = gone
+	if sink.Deletes(columns) {
+		in.gone = &insert{table: in.table, sources: in.by, only: "DELETE FROM " + in.into + " WHERE " + strings.Join(in.where, " AND ")}
+	}
 	return nil
 }
 

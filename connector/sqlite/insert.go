@@ -13,10 +13,11 @@ import (
 
 // source is one inserted column.
 type source struct {
-	name   string // in the table
-	from   sqlstore.Source
-	column int  // index in the batch's Columns, for FromColumn
-	left   bool // rows may leave it to its default
+	name    string // in the table
+	from    sqlstore.Source
+	column  int  // index in the batch's Columns, for FromColumn
+	left    bool // rows may leave it to its default
+	partial bool // rows may leave it as it is
 }
 
 // sizes is how many rows the prepared statements take, each a multiple of the next, so that a batch of any size takes
@@ -33,8 +34,12 @@ type insert struct {
 	tail    string // ON CONFLICT clause, or empty
 	key     []string
 	sources []source
-	deletes string  // DELETE by the sources, in place of INSERT; empty: it inserts
-	gone    *insert // deletes by the key; nil: no row is a delete
+	only    string   // the statement in the place of INSERT, of one row; empty: it inserts
+	whole   bool     // only finds a row, or the record's is refused
+	where   []string // conditions of the key's row, for parameters from by
+	by      []source
+	gone    *insert            // deletes by the key; nil: no row is a delete
+	updates map[string]*insert // :: the sources that a row leaves unchanged, a byte each -> the update of the others
 	stmts   [len(sizes)]*sqlite.Stmt
 	without map[string]*insert // :: the sources that a row leaves out, a bit each -> the insert of the others
 	chunk   chunk
@@ -84,8 +89,8 @@ func (in *insert) prepare(c *conn) error {
 
 // text is the i-th statement.
 func (in *insert) text(i int) string {
-	if in.deletes != "" {
-		return in.deletes
+	if in.only != "" {
+		return in.only
 	}
 	names := make([]string, len(in.sources))
 	for j, s := range in.sources {
@@ -110,7 +115,10 @@ func (in *insert) forget() {
 	for _, less := range in.without {
 		less.forget()
 	}
-	in.without = nil
+	for _, up := range in.updates {
+		up.forget()
+	}
+	in.without, in.updates = nil, nil
 	if in.gone != nil {
 		in.gone.forget()
 	}
@@ -126,14 +134,12 @@ func (in *insert) fill(c *conn, b *fencepost.Batch) error {
 	}
 	for i := range b.Segments {
 		for row := b.Segments[i].Lo; row < b.Segments[i].Hi; row++ {
-			if ops != nil && ops.Text(row) == fencepost.OpDelete {
-				if err := in.apart(c, b, in.gone, i, row); err != nil {
-					return err
-				}
-				continue
+			other, err := in.other(b, ops, row)
+			if err != nil {
+				return err
 			}
-			if less := in.less(b, row); less != nil {
-				if err := in.apart(c, b, less, i, row); err != nil {
+			if other != nil {
+				if err := in.apart(c, b, other, i, row); err != nil {
 					return err
 				}
 				continue
@@ -150,17 +156,20 @@ func (in *insert) fill(c *conn, b *fencepost.Batch) error {
 	return in.rest(c, b)
 }
 
+// other is the statement of a row that the insert of all columns is not for; nil: it is.
+func (in *insert) other(b *fencepost.Batch, ops *fencepost.Column, row int) (*insert, error) {
+	if ops != nil && ops.Text(row) == fencepost.OpDelete {
+		return in.gone, nil
+	}
+	if up, err := in.update(b, row); up != nil || err != nil {
+		return up, err
+	}
+	return in.less(b, row), nil
+}
+
 // less is the insert of a row that leaves columns to their defaults; nil: it leaves none.
 func (in *insert) less(b *fencepost.Batch, row int) *insert {
-	var which []byte // allocated for such rows only
-	for i, s := range in.sources {
-		if s.left && b.Columns[s.column].Absent(row) {
-			if which == nil {
-				which = make([]byte, len(in.sources))
-			}
-			which[i] = 1
-		}
-	}
+	which := in.marked(b, row, func(s source, c *fencepost.Column) bool { return s.left && c.Absent(row) })
 	if which == nil {
 		return nil
 	}
@@ -252,7 +261,13 @@ func (in *insert) run(c *conn, b *fencepost.Batch, i, lo int) error {
 	if _, err := st.Step(); err != nil {
 		return err
 	}
-	return st.Reset()
+	if err := st.Reset(); err != nil {
+		return err
+	}
+	if in.whole && c.db.Changes() == 0 {
+		return sink.RowNotThere()
+	}
+	return nil
 }
 
 // bindColumn binds one column of the fetch's rows [lo, hi), to parameter p and every len(sources)-th behind it.
@@ -311,7 +326,7 @@ func (in *insert) bindMeta(st *sqlite.Stmt, b *fencepost.Batch, from sqlstore.So
 			if err := in.bindTime(st, p, fencepost.MetaTimestamp, us); err != nil {
 				return err
 			}
-		case sqlstore.FromColumn, sqlstore.FromRow, sqlstore.FromAbsence, sqlstore.FromDelete:
+		case sqlstore.FromColumn, sqlstore.FromRow, sqlstore.FromAbsence, sqlstore.FromDelete, sqlstore.FromUnchanged:
 		}
 		p += step
 	}

@@ -40,7 +40,7 @@ func Open(_ context.Context, cfg Config) (*Sink, error) {
 
 // Capabilities says one lane, and that a stopped process keeps all others waiting.
 func (s *Sink) Capabilities() sink.Capabilities {
-	return sink.Capabilities{Name: "sqlite", Lanes: 1, BlocksOthers: true, Together: s.cfg.Table == ""}
+	return sink.Capabilities{Name: "sqlite", Lanes: 1, BlocksOthers: true, Together: s.cfg.Table == "", Partial: len(s.cfg.Key) > 0}
 }
 
 // Ledger is the ledger in the same file. It is a ledger.History too.
@@ -91,7 +91,7 @@ func (s *Sink) Columns(ctx context.Context, columns []fencepost.ColumnSpec) ([]s
 		}
 		ins := newInsert(t, s.cfg.Key, sourcesOf(t, columns))
 		defer ins.forget()
-		if err := ins.deleteBy(c, t, columns); err != nil {
+		if err := ins.keyed(c, t, columns); err != nil {
 			return err
 		}
 		return ins.prepare(c)

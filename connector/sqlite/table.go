@@ -202,7 +202,7 @@ func (r *rows) compile(c *conn, b *fencepost.Batch) (err error) {
 		return bad[0].fault()
 	}
 	r.insert = newInsert(t, r.key, sourcesOf(t, r.columns))
-	return r.insert.deleteBy(c, t, r.columns)
+	return r.insert.keyed(c, t, r.columns)
 }
 
 // apply inserts the rows of the batch's segments. Under the lock the table cannot change; before it, its
@@ -239,7 +239,7 @@ func sourcesOf(t *table, columns []fencepost.ColumnSpec) []source {
 	var sources []source
 	for i, col := range columns {
 		if tc := t.column(col.Name); tc != nil {
-			sources = append(sources, source{name: tc.name, from: sqlstore.FromColumn, column: i, left: col.Default})
+			sources = append(sources, source{name: tc.name, from: sqlstore.FromColumn, column: i, left: col.Default, partial: col.Partial})
 		}
 	}
 	for _, m := range fencepost.MetaColumns() {

@@ -14,7 +14,7 @@ type compiler struct {
 
 // compile makes the plan of a schema.
 func compile(s *Schema, cells []decode.Cell) *plan {
-	c := &compiler{&plan{}, cells}
+	c := &compiler{&plan{root: s.root}, cells}
 	for k := range cells {
 		if cells[k].From().Meta != "" {
 			c.emit(opOfRecord, nil, k, "")

@@ -20,7 +20,9 @@ type decoder struct {
 	known  map[registry.ID]*plan
 	last   registry.ID // whose plan is in plan
 	plan   *plan       // nil: of none yet
-	prefix []byte      // that stood in front of the last body, of a record without headers. Empty: there was none
+	isText bool        // the body is text, and not binary
+	texts  texts
+	prefix []byte // that stood in front of the last body, of a record without headers. Empty: there was none
 
 	record *fencepost.Record // that is decoded now
 	found  []int             // where the parts of arrays and maps are
@@ -48,6 +50,13 @@ func (d *decoder) Decode(r *fencepost.Record, columns []fencepost.Column) error 
 	if p.refuse != nil {
 		return p.refuse
 	}
+	if d.isText {
+		body, err := d.texts.binary(p.root, v[begin:])
+		if err != nil {
+			return bad("%s is no text of its schema (%s): %s", d.part(), d.last, err)
+		}
+		v, begin = body, 0
+	}
 	d.record, d.found, d.err, d.failed, d.empty = r, d.found[:0], nil, none, maxEmpty
 	i := d.run(p, 0, v, begin, columns)
 	if i >= 0 && i < len(v) {
@@ -63,13 +72,10 @@ func (d *decoder) Decode(r *fencepost.Record, columns []fencepost.Column) error 
 // frame takes the plan of a record's schema, and returns where its body begins.
 func (d *decoder) frame(r *fencepost.Record, v []byte) (begin int, err error) {
 	frame, err := d.framer.Frame(r)
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0, err
-	case frame.Encoding == registry.AvroJSON:
-		return 0, bad("%s is text of Avro's JSON encoding, which is not read: its producer has apicurio.registry.avro.encoding=JSON, and the default BINARY is read", d.part())
 	}
-	d.prefix = d.prefix[:0]
+	d.prefix, d.isText = d.prefix[:0], frame.Encoding == registry.AvroJSON
 	if d.plan == nil || d.last != frame.ID {
 		if err := d.turn(frame.ID, r); err != nil {
 			return 0, err
@@ -259,7 +265,7 @@ func (d *decoder) value(s *step, v []byte, i int, columns []fencepost.Column) in
 // put reads a value and puts it into its column by the verbs of a Cell.
 func (d *decoder) put(s *step, v []byte, i int, columns []fencepost.Column) int {
 	n, c, col := s.node, &d.Cells[s.col], &columns[s.col]
-	if c.Type == fencepost.JSON {
+	if c.Type == fencepost.JSON && !(c.Embedded && n.kind == stringKind) {
 		k := d.json(n, v, i)
 		if k < 0 {
 			return k
@@ -296,6 +302,8 @@ func (d *decoder) put(s *step, v []byte, i int, columns []fencepost.Column) int 
 		var b []byte
 		b, k = d.binary(n, v, i)
 		ok = k >= 0 && d.putBytes(n, c, col, b)
+	case recordKind:
+		k, ok = d.putScaled(n, c, col, v, i)
 	}
 	if k >= 0 && !ok {
 		return d.misfit(s, v, i, k, columns)
@@ -362,6 +370,12 @@ func (d *decoder) putBytes(n *node, c *decode.Cell, col *fencepost.Column, b []b
 		return utf8.Valid(b) && c.Text(col, b)
 	}
 	return c.Raw(col, b)
+}
+
+// putScaled puts a decimal with a scale of its own.
+func (d *decoder) putScaled(n *node, c *decode.Cell, col *fencepost.Column, v []byte, i int) (k int, ok bool) {
+	d.digits, k, ok = d.scaled(d.digits[:0], n, v, i)
+	return k, k >= 0 && ok && c.Decimal(col, d.digits)
 }
 
 // misfit says of the value v[i:k] that it does not fit its column.

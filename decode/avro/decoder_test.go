@@ -76,7 +76,7 @@ func TestSchemasChangeFromRecordToRecord(t *testing.T) {
 	}
 }
 
-// Apicurio's headers, and its text of Avro's JSON encoding, which is not read.
+// Apicurio's headers, of a body and of text in Avro's JSON encoding.
 func TestApicurioHeaders(t *testing.T) {
 	make, err := New(Config{Schemas: some{map[uint64]int{}}, Framing: registry.Framing{Form: registry.Apicurio}, Config: decode.Config{Key: true,
 		Fields: []decode.Field{{Column: "a", Type: fencepost.Int}}}})
@@ -85,7 +85,7 @@ func TestApicurioHeaders(t *testing.T) {
 	}
 	d := make()
 	columns := columnsOf(d)
-	for encoding, want := range map[string]string{"BINARY": "1", "JSON": "key is text of Avro's JSON encoding"} {
+	for encoding, want := range map[string]string{"BINARY": "1", "JSON": "key is no text of its schema (globalId 1): it is no JSON"} {
 		got, err := decodeRow(d, columns, &fencepost.Record{Key: unhex(t, "02"), Headers: []fencepost.Header{
 			{Key: "apicurio.key.globalId", Value: unhex(t, "0000000000000001")}, {Key: "apicurio.key.encoding", Value: []byte(encoding)}}})
 		if err != nil {

@@ -38,6 +38,8 @@
 // A schema that is neither record nor map is one value, and one column takes it, whatever its name. Keys of a map are names of fields.
 // Confluent's serializers write the bare schema "bytes" without a length, all others with it: so it is read.
 //
+// Text of Avro's JSON encoding, which Apicurio's serializers write if they are told to, becomes a body first: see above texts.
+//
 // # Laws
 //
 // The reference is slow and obvious: another library's decoder, then each wanted value by a Cell of its type. A property test and a fuzz
@@ -60,6 +62,5 @@
 //
 // # What it does not do
 //
-// It reads no text of Avro's JSON encoding, which Apicurio's serializers write if they are told to, and no object container files. It takes no default
-// of the schema for a column: a column's missing is its default.
+// It reads no object container files. It takes no default of the schema for a column: a column's missing is its default.
 package avro

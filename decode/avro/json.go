@@ -58,6 +58,9 @@ func (d *decoder) appendValue(n *node, v []byte, i, depth int) int {
 			return d.appendValue(n, v, i, depth)
 		}
 	case recordKind:
+		if n.meaning == scaled {
+			return d.appendScaled(n, v, i)
+		}
 		return d.appendRecord(n, v, i, depth)
 	case arrayKind, mapKind:
 		return d.appendItems(n, v, i, depth)
@@ -100,6 +103,12 @@ func (d *decoder) appendBytes(n *node, b []byte) {
 	default:
 		d.said = decode.AppendRaw(d.said, b)
 	}
+}
+
+func (d *decoder) appendScaled(n *node, v []byte, i int) int {
+	said, k, ok := d.scaled(d.said, n, v, i)
+	d.say(said, ok)
+	return k
 }
 
 func (d *decoder) appendRecord(n *node, v []byte, i, depth int) int {

@@ -89,9 +89,10 @@ const (
 	instant // since 1970 UTC; a local timestamp counts as UTC, as in JSON one without a zone does
 	uuid
 	duration // months, days and milliseconds, each of 4 bytes, little-endian
+	scaled   // a record of an int, the scale, and bytes, the decimal without its point
 )
 
-var meanings = [...]string{"", "a decimal", "a date", "a time of day", "a timestamp", "a uuid", "a duration"}
+var meanings = [...]string{"", "a decimal", "a date", "a time of day", "a timestamp", "a uuid", "a duration", "a decimal with its scale"}
 
 // logical is a logical type: what it means on one kind. On others it means nothing.
 type logical struct {
@@ -114,14 +115,18 @@ var logicals = map[string][]logical{
 // connected are the types of Kafka Connect's converters, which stand as connect.name beside the same primitive types. Debezium gives its
 // own no logical type.
 var connected = map[string]logical{
-	"org.apache.kafka.connect.data.Decimal": {bytesKind, decimal, decode.NoUnit},
-	"io.debezium.time.Date":                 {intKind, day, decode.Days},
-	"io.debezium.time.Time":                 {intKind, clock, decode.Millis},
-	"io.debezium.time.MicroTime":            {longKind, clock, decode.Micros},
-	"io.debezium.time.NanoTime":             {longKind, clock, decode.Nanos},
-	"io.debezium.time.Timestamp":            {longKind, instant, decode.Millis},
-	"io.debezium.time.MicroTimestamp":       {longKind, instant, decode.Micros},
-	"io.debezium.time.NanoTimestamp":        {longKind, instant, decode.Nanos},
+	"org.apache.kafka.connect.data.Decimal":   {bytesKind, decimal, decode.NoUnit},
+	"org.apache.kafka.connect.data.Date":      {intKind, day, decode.Days},
+	"org.apache.kafka.connect.data.Time":      {intKind, clock, decode.Millis},
+	"org.apache.kafka.connect.data.Timestamp": {longKind, instant, decode.Millis},
+	"io.debezium.time.Date":                   {intKind, day, decode.Days},
+	"io.debezium.time.Time":                   {intKind, clock, decode.Millis},
+	"io.debezium.time.MicroTime":              {longKind, clock, decode.Micros},
+	"io.debezium.time.NanoTime":               {longKind, clock, decode.Nanos},
+	"io.debezium.time.Timestamp":              {longKind, instant, decode.Millis},
+	"io.debezium.time.MicroTimestamp":         {longKind, instant, decode.Micros},
+	"io.debezium.time.NanoTimestamp":          {longKind, instant, decode.Nanos},
+	"io.debezium.data.VariableScaleDecimal":   {recordKind, scaled, decode.NoUnit},
 }
 
 // node makes a node of a parsed type that stands in a namespace.
@@ -202,7 +207,7 @@ func (n *node) understand(p *twmb.SchemaNode) {
 		}
 	}
 	if name, _ := p.Props["connect.name"].(string); n.meaning == plain {
-		if l := connected[name]; l.kind == n.kind && l.meaning != plain {
+		if l := connected[name]; l.kind == n.kind && l.meaning != plain && (l.meaning != scaled || n.isScaled()) {
 			n.meaning, n.unit, n.calendar = l.meaning, l.unit, true
 		}
 		if n.meaning == decimal {
@@ -212,6 +217,11 @@ func (n *node) understand(p *twmb.SchemaNode) {
 	if n.kind == fixedKind && (n.meaning == uuid && n.size != 16 || n.meaning == duration && n.size != 12) {
 		n.meaning = plain
 	}
+}
+
+// isScaled reports whether a record has the two fields of a decimal with a scale of its own.
+func (n *node) isScaled() bool {
+	return len(n.fields) == 2 && n.fields[0].name == "scale" && n.fields[0].kind == intKind && n.fields[1].name == "value" && n.fields[1].kind == bytesKind
 }
 
 // connectScale takes the scale of a decimal of Connect's that is no valid one of Avro's. Without any the bytes are all there is.

@@ -23,6 +23,7 @@ type plan struct {
 	parts   [][]part // of opParts
 	jumps   [][]int  // of opUnion :: branch -> step
 	unknown []string // fields of the root that no column takes
+	root    *node    // of the schema
 	refuse  error    // of each record that has the schema: a *fencepost.BadRecord. nil: none
 }
 
@@ -107,7 +108,7 @@ func fits(n *node, c *decode.Field) bool {
 		return t == fencepost.JSON
 	}
 	switch n.meaning {
-	case decimal:
+	case decimal, scaled:
 		return is(fencepost.Int, fencepost.Float, fencepost.Decimal)
 	case day:
 		return is(fencepost.Int, fencepost.Date, fencepost.Timestamp)

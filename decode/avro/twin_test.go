@@ -21,7 +21,8 @@ import (
 )
 
 // The twin is slow and obvious: twmb/avro decodes the whole body into maps and slices, and each column takes its part of them by a Cell.
-// What it shares with the decoder is the reading of a schema, which the cases hold to the specification.
+// What it shares with the decoder is the reading of a schema, which the cases hold to the specification, and the digits of a decimal with a
+// scale of its own, which package decode holds to math/big.
 
 // twin is the row of a body, as show has it, or why there is none.
 func twin(s *twmb.Schema, root *node, fields []decode.Field, body []byte) (row []string, err error) {
@@ -192,10 +193,21 @@ func twinPut(c *decode.Cell, col *fencepost.Column, n *node, v any) bool {
 			return c.Instant(col, v.UnixNano(), decode.Nanos)
 		}
 		return c.Instant(col, v.UnixMicro(), decode.Micros)
+	case map[string]any:
+		digits, ok := twinScaled(n, v)
+		return ok && c.Decimal(col, digits)
 	case twmb.Duration:
 		return c.Text(col, fmt.Appendf(nil, "P%dM%dDT%d.%03dS", v.Months, v.Days, v.Milliseconds/1000, v.Milliseconds%1000))
 	}
 	return false
+}
+
+// twinScaled is the digits of a record of a scale and a number.
+func twinScaled(n *node, v map[string]any) (digits []byte, ok bool) {
+	if n.meaning != scaled {
+		return nil, false
+	}
+	return decode.AppendTwosComplement(nil, v["value"].([]byte), int(v["scale"].(int32)))
 }
 
 // twinJSON is a value as encoding/json decodes what a json column has. ok: JSON can say it.
@@ -239,6 +251,10 @@ func twinJSON(n *node, v any) (_ any, ok bool) {
 		}
 		return items, true
 	case map[string]any:
+		if n.meaning == scaled {
+			digits, ok := twinScaled(n, v)
+			return json.Number(digits), ok
+		}
 		members := map[string]any{}
 		for k, item := range v {
 			of := n.of

@@ -180,6 +180,20 @@ func (w *wire) binary(n *node, v []byte, i int) ([]byte, int) {
 	return w.sized(v, i)
 }
 
+// scaled appends the digits of a decimal with a scale of its own. ok: they are no more than decode.MaxDigits.
+func (w *wire) scaled(dst []byte, n *node, v []byte, i int) (digits []byte, next int, ok bool) {
+	scale, next := w.int(v, i)
+	if next < 0 {
+		return dst, next, false
+	}
+	b, next := w.binary(n.fields[1].node, v, next)
+	if next < 0 {
+		return dst, next, false
+	}
+	digits, ok = decode.AppendTwosComplement(dst, b, int(scale))
+	return digits, next, ok
+}
+
 // boolean reads a byte of 0 or 1.
 func (w *wire) boolean(v []byte, i int) (bool, int) {
 	switch {

@@ -20,6 +20,9 @@ type Config struct {
 	Decode decode.Config
 	// Key is which columns are the target's key: a delete without one of them is bad. Empty: rows are appended.
 	Key []string
+	// Partial: the sink can leave columns of the key's row alone (fencepost.ColumnSpec.Partial). So it does with a value that Debezium did not
+	// have, and with a field that is missing and whose Missing says nothing; else such records are bad. REQUIRES: Key.
+	Partial bool
 	// Schema: the record holds its schema beside the envelope, as {"schema": ..., "payload": ...}.
 	Schema bool
 	// Values and Keys make the decoder of a record's value and of its key (decode.Config.Key).
@@ -51,6 +54,15 @@ func New(c Config) (decode.Factory, error) {
 	}, nil
 }
 
+// Columns is the schema of the events' values: the columns with their paths in the envelope. REQUIRES: New takes the Config.
+func (c Config) Columns() decode.Config {
+	t, err := c.table()
+	if err != nil {
+		return decode.Config{}
+	}
+	return t.values
+}
+
 // table is what all decoders of a Factory have in common.
 type table struct {
 	values decode.Config // the columns, below the envelope, and MetaOp
@@ -66,9 +78,9 @@ func (c Config) table() (*table, error) {
 	t.values.Unknown, t.values.UnknownFields, t.values.Tombstone = nil, decode.IgnoreUnknown, decode.BadTombstone
 	t.values.Fields = nil
 	t.keys.Key = true
-	isKey := map[string]bool{}
+	isKey, lacking := map[string]bool{}, map[string]bool{}
 	for _, k := range c.Key {
-		isKey[k] = true
+		isKey[k], lacking[k] = true, true
 	}
 	for i, f := range c.Decode.Fields {
 		path := f.From
@@ -86,16 +98,16 @@ func (c Config) table() (*table, error) {
 				of.Missing, of.Mismatch = decode.Null(), decode.Null()
 			}
 			t.keys.Fields, t.of = append(t.keys.Fields, of), append(t.of, i)
-			f.From = c.below("after." + path)
-			if f.Embedded = f.Type == fencepost.JSON; f.Embedded && f.Mismatch != (decode.Rule{}) {
-				return nil, &decode.FieldError{Column: f.Column, Key: "mismatch", Reason: "a value that was not sent would become " + f.Mismatch.String(), Help: "leave it out"}
+			f.From, f.Embedded, f.Placeholder = c.below("after."+path), f.Type == fencepost.JSON, placeholder
+			if f.Partial = c.Partial && !isKey[f.Column]; f.Partial && f.Missing == (decode.Rule{}) {
+				f.Missing = decode.Unchanged()
 			}
 		}
-		delete(isKey, f.Column)
+		delete(lacking, f.Column)
 		t.values.Fields = append(t.values.Fields, f)
 	}
 	for _, k := range c.Key {
-		if isKey[k] {
+		if lacking[k] {
 			return nil, &decode.FieldError{Column: k, Key: "name", Reason: "the sink's key has a column that the schema has not", Help: "add it to schema"}
 		}
 	}
@@ -103,7 +115,8 @@ func (c Config) table() (*table, error) {
 		return nil, &decode.FieldError{Key: "from", Reason: "no column is of the row itself", Help: "name a column of the table"}
 	}
 	t.values.Fields = append(t.values.Fields, decode.Field{Column: fencepost.MetaOp, Type: fencepost.Text, From: c.below("op")})
-	t.rows.Fields = []decode.Field{{Column: "after", Type: fencepost.JSON, From: c.below("after"), Missing: decode.Null()},
+	// What JSON cannot say, as NaN of Avro, is a row all the same.
+	t.rows.Fields = []decode.Field{{Column: "after", Type: fencepost.JSON, From: c.below("after"), Missing: decode.Null(), Mismatch: decode.Default("0")},
 		{Column: "op", Type: fencepost.Text, From: c.below("op"), Missing: decode.Null(), Mismatch: decode.Null()}}
 	return t, nil
 }
@@ -129,7 +142,7 @@ func ofEnvelope(path string) (of string, ok bool) {
 // empty are the columns of a decoder.
 func empty(d fencepost.Decoder) (columns []fencepost.Column) {
 	for _, c := range d.Columns() {
-		columns = append(columns, fencepost.Column{Name: c.Name, Type: c.Type, Default: c.Default})
+		columns = append(columns, c.Column())
 	}
 	return columns
 }
@@ -209,7 +222,12 @@ func (d *decoder) live(r *fencepost.Record, columns []fencepost.Column, n int) e
 			continue
 		}
 		if unavailable(c, n) {
-			return bad("field %s was not sent: %s", c.Name, unsent)
+			if !c.Partial {
+				return bad("field %s was not sent: %s", c.Name, unsent)
+			}
+			c.Truncate(n)
+			c.AppendUnchanged()
+			continue
 		}
 		if c.Type == fencepost.Timestamp && !dated(c.Micros(n)) {
 			return bad("field %s is outside of the years 1 to 9999, as infinity is sent", c.Name)
@@ -251,9 +269,6 @@ func (d *decoder) explained(err error, r *fencepost.Record) error {
 	b, ok := errors.AsType[*fencepost.BadRecord](err)
 	if !ok {
 		return err
-	}
-	if strings.Contains(b.Reason, placeholder) {
-		return &fencepost.BadRecord{Code: b.Code, Reason: b.Reason + ". It was not sent: " + unsent}
 	}
 	has := strings.HasPrefix(string(r.Value), `{"schema":`)
 	switch {

@@ -17,8 +17,9 @@
 // # Laws
 //
 //   - A field that is missing in `after` is missing, and never a null: generated columns and columns of unknown types come and go.
-//   - A value that Debezium did not have (unavailable: a large value that an update did not change) is a bad record, and never its
-//     placeholder. Which form the placeholder has is the column's: a text, its base64, an array of its character codes.
+//   - A value that Debezium did not have (unavailable: a large value that an update did not change) is never its placeholder: it is unchanged where
+//     the sink can leave a column of the row alone (Config.Partial), and a bad record where not, as in a key. Which form the placeholder has is
+//     the column's: a text, its base64, an array of its character codes.
 //   - A timestamp outside of the years 1 to 9999 is a bad record: Debezium writes infinity so.
 //   - A delete without a key, and an upsert without a row, are bad records.
 //

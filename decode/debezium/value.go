@@ -2,8 +2,14 @@ package debezium
 
 import (
 	"bytes"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
 )
 
 // placeholder is what Debezium sends in the place of a value that it does not have (unavailable.value.placeholder).
@@ -12,42 +18,67 @@ const placeholder = "__debezium_unavailable_value"
 // unsent is why, and what mends it.
 const unsent = "it is large, and the update did not change it. ALTER TABLE ... REPLICA IDENTITY FULL at the source sends it"
 
-// The forms of the placeholder by the column's type at the source: a text, an array of texts, an array of numbers.
-var (
-	ofTexts = []byte(`["` + placeholder + `"]`)
-	ofCodes = codes(placeholder)
-	asText  = []byte(placeholder)
-)
-
-// codes is a text as a JSON array of its bytes.
-func codes(s string) []byte {
-	out := []byte("[")
-	for i := range len(s) {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		if s[i] >= 100 {
-			out = append(out, '1')
-		}
-		out = append(out, '0'+s[i]/10%10, '0'+s[i]%10)
+// forms are the placeholder in a json column, by the type at the source: a json, an hstore, an array of texts, of bytes, of numbers, of
+// days and of UUIDs. They are without blanks, each a JSON text.
+var forms = func() map[string]bool {
+	codes, days := make([]int, len(placeholder)), make([]string, len(placeholder))
+	for i, c := range []byte(placeholder) {
+		day, _ := decode.AppendDay(nil, int64(c))
+		codes[i], days[i] = int(c), strings.Trim(string(day), `"`)
 	}
-	return append(out, ']')
+	all := map[string]bool{}
+	for _, v := range []any{placeholder, map[string]string{placeholder: placeholder}, []string{placeholder},
+		[]string{base64.StdEncoding.EncodeToString([]byte(placeholder))}, codes, days, []string{nameUUID(placeholder)}} {
+		text, _ := json.Marshal(v) // of texts and numbers: it always marshals
+		all[string(text)] = true
+	}
+	return all
+}()
+
+// heads are how the forms begin: what begins otherwise costs no search.
+var heads = func() map[[headBytes]byte]bool {
+	all := map[[headBytes]byte]bool{}
+	for form := range forms {
+		all[head([]byte(form))] = true
+	}
+	return all
+}()
+
+const headBytes = 6
+
+// head is the first bytes of a text that are no blanks.
+func head(v []byte) (first [headBytes]byte) {
+	n := 0
+	for i := 0; i < len(v) && n < len(first); i++ {
+		if v[i] != ' ' {
+			first[n] = v[i]
+			n++
+		}
+	}
+	return first
 }
+
+// nameUUID is the UUID that Java makes of a name (version 3, of no namespace).
+func nameUUID(name string) string {
+	sum := md5.Sum([]byte(name))
+	sum[6], sum[8] = sum[6]&0x0f|0x30, sum[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:])
+}
+
+// shortest and longest bound the forms, blanks included: a JSON text of another length is none.
+const (
+	shortest = len(placeholder)
+	longest  = 24 * len(placeholder)
+)
 
 // unavailable reports whether row n of a column holds the placeholder.
 func unavailable(c *fencepost.Column, n int) bool {
 	switch c.Type {
 	case fencepost.Text, fencepost.Bytes:
-		return bytes.Equal(c.Bytes(n), asText)
+		return c.Text(n) == placeholder
 	case fencepost.JSON:
 		v := c.Bytes(n)
-		if len(v) < len(asText) || len(v) > 4*len(ofCodes) {
-			return false
-		}
-		if v[0] == '[' {
-			v = bytes.ReplaceAll(v, []byte(" "), nil)
-		}
-		return bytes.Equal(v, ofTexts) || bytes.Equal(v, ofCodes)
+		return len(v) >= shortest && len(v) <= longest && heads[head(v)] && forms[string(bytes.ReplaceAll(v, []byte(" "), nil))]
 	}
 	return false
 }

@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/bufbuild/protocompile"
+	"github.com/bufbuild/protocompile/parser"
 	"github.com/bufbuild/protocompile/protoutil"
+	"github.com/bufbuild/protocompile/reporter"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -100,7 +102,7 @@ func parse(path string, sources map[string]Source) (map[string]*descriptorpb.Fil
 		case s.Descriptor != nil:
 			return protocompile.SearchResult{Proto: s.Descriptor}, nil
 		}
-		return protocompile.SearchResult{Source: strings.NewReader(s.Text)}, nil
+		return searched(name, s.Text)
 	}))}
 	files, err := c.Compile(context.Background(), path)
 	if err != nil {
@@ -121,6 +123,22 @@ func parse(path string, sources map[string]Source) (map[string]*descriptorpb.Fil
 		add(f)
 	}
 	return set, nil
+}
+
+// searched is a text for the compiler. Apicurio's serializers register text in which the hidden message of a map field is written out, with the
+// option map_entry, which the compiler's checks of a text refuse. Such a text goes around them: link checks the descriptors, and that such
+// a message is exactly that of a map field.
+func searched(name, text string) (protocompile.SearchResult, error) {
+	if !strings.Contains(text, "map_entry") {
+		return protocompile.SearchResult{Source: strings.NewReader(text)}, nil
+	}
+	handler := reporter.NewHandler(nil)
+	file, err := parser.Parse(name, strings.NewReader(text), handler)
+	if err != nil {
+		return protocompile.SearchResult{}, err
+	}
+	parsed, err := parser.ResultFromAST(file, false, handler)
+	return protocompile.SearchResult{ParseResult: parsed}, err
 }
 
 // textError adds the way out to what the compiler says of editions that it does not know.

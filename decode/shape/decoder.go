@@ -36,6 +36,9 @@ func (d *decoder) Decode(r *fencepost.Record, columns []fencepost.Column) error 
 		return err
 	}
 	d.row.Columns, d.row.At, d.row.Record = columns, columns[0].Len()-1, r
+	if err := d.readable(columns); err != nil {
+		return err
+	}
 	if d.where != nil && !d.late {
 		if err := d.kept(); err != nil {
 			return err
@@ -48,6 +51,16 @@ func (d *decoder) Decode(r *fencepost.Record, columns []fencepost.Column) error 
 	}
 	if d.late {
 		return d.kept()
+	}
+	return nil
+}
+
+// readable refuses a row in which a value that an expression reads was not sent.
+func (d *decoder) readable(columns []fencepost.Column) error {
+	for _, i := range d.partial {
+		if c := &columns[i]; c.Unchanged(d.row.At) {
+			return &fencepost.BadRecord{Code: decode.Undecodable, Reason: "column " + c.Name + " was not sent, since it did not change, and an expression reads it"}
+		}
 	}
 	return nil
 }

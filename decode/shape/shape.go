@@ -63,6 +63,7 @@ func New(of decode.Factory, c Config) (decode.Factory, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
+	plan.read()
 	return func() fencepost.Decoder { return plan.decoder(of()) }, nil
 }
 
@@ -74,6 +75,7 @@ type plan struct {
 	programs []*expression.Program
 	where    *expression.Program // nil: all rows are kept
 	late     bool                // where names a computed column
+	partial  []int               // the columns that an expression reads, and that a record may not hold
 	op       int                 // the place of fencepost.MetaOp, where a delete is kept that where does not look for; -1: there is none
 }
 
@@ -124,6 +126,19 @@ func (p *plan) keep(where string) error {
 		return slices.ContainsFunc(p.columns[p.inner:], func(c fencepost.ColumnSpec) bool { return c.Name == name })
 	})
 	return nil
+}
+
+// read notes the columns that are read, and that a record may not hold.
+func (p *plan) read() {
+	programs := p.programs
+	if p.where != nil {
+		programs = append(slices.Clip(programs), p.where)
+	}
+	for i, c := range p.columns {
+		if c.Partial && slices.ContainsFunc(programs, func(e *expression.Program) bool { return slices.Contains(e.Columns(), c.Name) }) {
+			p.partial = append(p.partial, i)
+		}
+	}
 }
 
 // told is an error of an expression as one of this package.

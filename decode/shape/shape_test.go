@@ -240,3 +240,37 @@ func BenchmarkWhere(b *testing.B) {
 		})
 	}
 }
+
+// A value that was not sent is no null to an expression: a row of which one is read is bad, and others go on.
+func TestWhatWasNotSentIsNotRead(t *testing.T) {
+	inner, err := decode.JSON(decode.Config{Fields: []decode.Field{{Column: "id", Type: fencepost.Int}, {Column: "n", Type: fencepost.Int, Missing: decode.Unchanged()},
+		{Column: "city", Type: fencepost.Text, Missing: decode.Unchanged()}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		config Config
+		value  string
+		reads  string // the column; empty: the row is good
+	}{
+		{Config{Where: "n == nil"}, `{"id":1}`, "n"},
+		{Config{Where: "n > 0"}, `{"id":1,"n":1}`, ""},
+		{Config{Columns: []Column{column("twice", fencepost.Int, "2 * n")}}, `{"id":1,"city":"x"}`, "n"},
+		{Config{Columns: []Column{column("twice", fencepost.Int, "2 * id")}}, `{"id":1}`, ""},
+		{Config{Columns: []Column{column("twice", fencepost.Int, "2 * n")}, Where: "twice > 0"}, `{"id":1,"n":1}`, ""},
+	} {
+		factory, err := New(inner, c.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, columns := factory(), []fencepost.Column{}
+		for _, spec := range d.Columns() {
+			columns = append(columns, spec.Column())
+		}
+		err = d.Decode(&fencepost.Record{Value: []byte(c.value)}, columns)
+		want := "column " + c.reads + " was not sent, since it did not change, and an expression reads it"
+		if b, ok := errors.AsType[*fencepost.BadRecord](err); ok != (c.reads != "") || ok && b.Reason != want {
+			t.Errorf("%+v, %s: got %v, want one that reads %q", c.config, c.value, err, c.reads)
+		}
+	}
+}

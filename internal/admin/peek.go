@@ -56,13 +56,15 @@ func (r Resources) peeked(rec fencepost.Record) Peeked {
 	return p
 }
 
-// Shown is the value of a column's row as people read it; "null" and "-" for none.
+// Shown is the value of a column's row as people read it; "null", "default" of the table, "unchanged" and "-" for none.
 func Shown(c *fencepost.Column, row int) string {
 	switch {
 	case row >= c.Len():
 		return "-"
 	case c.Absent(row):
 		return "default"
+	case c.Unchanged(row):
+		return "unchanged"
 	case c.Null(row):
 		return "null"
 	}

@@ -35,9 +35,15 @@ func (f *File) record(unknown decode.UnknownFunc, fill *decode.Fill, schemas *sc
 	config := f.columns()
 	config.Unknown, config.Fill = unknown, fill
 	if f.enveloped() {
-		return debezium.New(debezium.Config{Decode: config, Key: f.sinkKey(), Schema: f.Envelope == debeziumSchema, Values: f.format(schemas), Keys: decode.JSON})
+		return debezium.New(f.events(config, schemas))
 	}
 	return f.format(schemas)(config)
+}
+
+// events is what the file says of change events around rows of these columns. Keys are written as values are.
+func (f *File) events(rows decode.Config, schemas *schemas) debezium.Config {
+	format := f.format(schemas)
+	return debezium.Config{Decode: rows, Key: f.sinkKey(), Partial: f.Sink.Is != nil && f.Sink.Is.About().Partial, Schema: f.Envelope == debeziumSchema, Values: format, Keys: format}
 }
 
 // columns is what the file says of its columns.
@@ -56,7 +62,9 @@ func (f *File) columns() decode.Config {
 func (f *File) fields() (fields []decode.Field) {
 	for _, c := range f.plain() {
 		field := c.field()
-		field.Encoding, field.Scale = c.encoding(f.enveloped())
+		if f.Decode != "avro" { // whose schemas say what is a text, and what is bytes
+			field.Encoding, field.Scale = c.encoding(f.enveloped())
+		}
 		fields = append(fields, field)
 	}
 	return fields

@@ -17,7 +17,8 @@ type Draft struct {
 	Source   kinds.Source // brokers, TLS and login
 	Topic    string
 	Sink     string // one of Sinks
-	Decode   string // json, raw or avro
+	Decode   string // json, csv, raw, avro or protobuf
+	CSV      string // the keys of csv that are needed; empty: none is
 	Registry string // its URL; empty: one to begin with
 	Columns  []keys.DraftColumn
 }
@@ -61,6 +62,8 @@ func (w *draftWriter) key(k *keys.Row, depth int) {
 	case w.otherSink(k), k.Path == "registry" && !slices.Contains([]string{"json_schema", "avro", "protobuf"}, w.Decode),
 		(k.Path == "avro" || k.Path == "protobuf") && w.Decode != k.Path:
 		return
+	case k.Path == "csv" && w.CSV != "":
+		w.line(depth, "csv: "+w.CSV, k.Doc)
 	case login != "":
 		w.line(depth, k.Name()+": "+login, k.Doc)
 	case k.Form == keys.FormOwn && k.Own.Draft != nil:

@@ -122,9 +122,22 @@ func fields(f File) string {
 		apart += fmt.Sprintf("where      %s\n", f.Where)
 	}
 	return apart + fmt.Sprintf("group      %s\nsource     %+v\ndecode     %s, refuse unknown %t, tombstone %s\nschema     %+v\nsink       %s %+v\ninto       %s\nkeep       %s\nbatch      %+v\n"+
-		"rate       %d\npolicy     %+v\nwatch      %s, drain %s, log %s\npromise    %s\nbecause    %s\ncolumns    %v\n",
+		"rate       %d\npolicy     %+v\nwatch      %s, drain %s, log %s\npromise    %s\nbecause    %s\ncolumns    [%s]\n",
 		f.Group, f.Source, f.Decode, f.RefuseUnknown, f.Tombstone, f.Schema, f.Sink.Kind, f.Sink.Is, f.About().Into, f.KeepCommits, f.Batch, f.Rate, f.Policy,
-		f.Watch, f.Drain, f.LogFormat, p.Words, p.Because, f.Columns())
+		f.Watch, f.Drain, f.LogFormat, p.Words, p.Because, columnsText(f.Columns()))
+}
+
+// columnsText is each column with its type, and whether rows may leave it to its default; or as it is.
+func columnsText(columns []fencepost.ColumnSpec) string {
+	var all []string
+	for _, c := range columns {
+		text := fmt.Sprintf("{%s %s %t}", c.Name, c.Type, c.Default)
+		if c.Partial {
+			text += "+partial"
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, " ")
 }
 
 func golden(t *testing.T, name, got string) {

@@ -229,7 +229,7 @@ func (o *Opened) replay(ctx context.Context, letters []ledger.Letter, f func(adm
 // columnsOf are the decoder's columns, without a row.
 func columnsOf(d fencepost.Decoder) (row []fencepost.Column) {
 	for _, c := range d.Columns() {
-		row = append(row, fencepost.Column{Name: c.Name, Type: c.Type, Default: c.Default})
+		row = append(row, c.Column())
 	}
 	return row
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/decode/debezium"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
@@ -34,7 +35,9 @@ type sampled struct {
 	firstBad string           // place and reason
 	values   []map[string]any // some of them, for where a field may be
 	badCode  string
-	waits    *fencepost.Unready // what the decoder waits for: nothing is known of the records then
+	// described is what the schema beside a change event says of the row.
+	described debezium.Description
+	waits     *fencepost.Unready // what the decoder waits for: nothing is known of the records then
 }
 
 // sampledColumn is what the records that decode have in one column.
@@ -136,10 +139,11 @@ func (s *sampled) see(ctx context.Context, r *fencepost.Record) {
 		return
 	}
 	s.n++
+	s.describe(r)
 	if len(s.values) < 20 || err != nil && s.bad < 20 {
 		var value map[string]any
 		if json.Unmarshal(s.file.body(r), &value) == nil {
-			s.values = append(s.values, value)
+			s.values = append(s.values, s.file.rowOf(value))
 		}
 	}
 	if err != nil {
@@ -168,7 +172,7 @@ func (s *sampled) deletes() bool {
 // see looks at the one row of a column.
 func (c *sampledColumn) see(row *fencepost.Column, place string) {
 	if row.Null(0) {
-		if !row.Absent(0) {
+		if !row.Absent(0) && !row.Unchanged(0) {
 			if c.null++; c.null == 1 {
 				c.firstNull = place
 			}
@@ -202,7 +206,8 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 	if s.bad > 0 {
 		of += " that decode" // what the others have in a column is not known
 	}
-	var notes []string
+	misread, notes := s.stream()
+	found = append(found, misread...)
 	if s.dropped > 0 {
 		notes = append(notes, text.Plural(s.dropped, "record")+" besides: no row, by where or tombstone")
 	}

@@ -79,6 +79,7 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 		default:
 			wrong = append(wrong, o.File.compareNewest(latest)...)
 			texts = append(texts, fmt.Sprintf("%s has %s, the newest is %d (%s, %s)", subject, text.Plural(latest.Versions, "version"), latest.Version, latest.Type, latest.ID))
+			texts = append(texts, o.File.streamNotes(latest.Schema)...)
 		}
 	}
 	if len(wrong) > 0 {
@@ -87,37 +88,57 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 	return []fencepost.Finding{{Subject: "registry", OK: true, Text: o.schemas.registry.URL() + ": " + strings.Join(texts, "; ")}}
 }
 
-// AskRegistry makes the draft one of Avro, by the newest schema of the topic's subject.
+// AskRegistry makes the draft one of Avro or Protobuf, by the newest schema of the topic's subject.
 func (s *Sampled) AskRegistry(ctx context.Context, url string) error {
-	fault := func(code string, exit int, err error, help string) error {
-		return &fencepost.UserError{Code: code, Exit: exit, Err: err, Help: help}
-	}
 	client, err := registry.NewClient(registry.Config{URLs: []string{url}})
 	if err != nil {
-		return fault("usage", 2, err, "--registry http://localhost:8081")
+		return &fencepost.UserError{Code: "usage", Exit: 2, Err: err, Help: "--registry http://localhost:8081"}
 	}
 	defer client.Close()
 	subject := registry.Subject(s.Topic, registry.Value)
 	latest, err := client.Latest(ctx, subject)
 	if silent, waits := errors.AsType[*fencepost.Unready](err); waits {
-		return fault(silent.Code, 1, silent, "start the schema registry, or mend --registry")
+		return &fencepost.UserError{Code: silent.Code, Exit: 1, Err: silent, Help: "start the schema registry, or mend --registry"}
 	}
 	if err != nil {
-		return fault("schema-unknown", 1, fmt.Errorf("%s: %w", subject, err), "without --registry the columns are inferred from records")
+		return &fencepost.UserError{Code: "schema-unknown", Exit: 1, Err: fmt.Errorf("%s: %w", subject, err), Help: "without --registry the columns are inferred from records"}
 	}
-	if latest.Type != registry.Avro {
-		return fault("bad-value", 2, fmt.Errorf("%s is of type %s, and init reads schemas of Avro", subject, latest.Type), "without --registry the columns are inferred from records")
-	}
-	schema, err := avro.OfRegistry(latest.Schema)
+	columns, err := drafted(latest)
 	if err != nil {
-		return fault("record-undecodable", 1, fmt.Errorf("%s: %w", subject, err), registerIt)
+		return err
 	}
-	s.Decode, s.Registry, s.Columns = "avro", url, nil
-	for _, c := range avro.Columns(schema) {
+	s.Decode, s.Registry, s.Columns = strings.ToLower(latest.Type.String()), url, nil
+	for _, c := range columns {
 		s.Columns = append(s.Columns, keys.DraftColumn{Name: c.Column, Type: c.Type, From: c.From, Seen: c.Comment})
 	}
 	s.Text = fmt.Sprintf("%s, version %d: %s", subject, latest.Version, text.Plural(len(s.Columns), "field"))
 	return nil
+}
+
+// drafted are the columns of a registered schema. Of several messages of Protobuf only a record says which one it is.
+func drafted(r registry.Registered) ([]decode.Inferred, error) {
+	unread := func(err error) error {
+		return &fencepost.UserError{Code: "record-undecodable", Exit: 1, Err: fmt.Errorf("%s: %w", r.Subject, err), Help: registerIt}
+	}
+	switch r.Type {
+	case registry.Avro:
+		schema, err := avro.OfRegistry(r.Schema)
+		if err != nil {
+			return nil, unread(err)
+		}
+		return avro.Columns(schema), nil
+	case registry.Protobuf:
+		schema, err := protobuf.FromRegistry(r.Schema)
+		if err != nil {
+			return nil, unread(err)
+		}
+		message, err := schema.Only()
+		if err != nil {
+			return nil, &fencepost.UserError{Code: "bad-value", Exit: 2, Err: fmt.Errorf("%s: %w", r.Subject, err), Help: "write the columns of one of them under schema, and its name as protobuf.message"}
+		}
+		return protobuf.Columns(message), nil
+	}
+	return nil, &fencepost.UserError{Code: "bad-value", Exit: 2, Err: fmt.Errorf("%s is of type %s, and init reads schemas of Avro and Protobuf", r.Subject, r.Type), Help: "without --registry the columns are inferred from records"}
 }
 
 // compareNewest are the columns that no record of a subject's newest schema can fill.
@@ -138,7 +159,13 @@ func (f *File) compareAvro(of string, schema *registry.Schema) []fencepost.Findi
 	if err != nil {
 		return []fencepost.Finding{{Subject: "registry", Code: "record-undecodable", Text: of + ": " + err.Error(), Key: "registry", Help: registerIt}}
 	}
-	return unfilled("registry", of, avro.Compare(s, f.columns()))
+	columns := f.columns()
+	if f.enveloped() {
+		events := f.events(columns, nil)
+		events.Partial = false // a field that no record has is none that some leave out
+		columns = events.Columns()
+	}
+	return unfilled("registry", of, avro.Compare(s, columns))
 }
 
 // compareProtobuf is compareNewest for Protobuf. Which of several messages the records are, only these say.

@@ -261,8 +261,11 @@ func envelopeRules(r *keys.Reader, f *File) {
 			r.Find("bad-value", r.KeyAt(path), "leave it out", "%s: the envelope decides: behind a delete a record without a value makes no row, and its own fields are known", keys.Called(path))
 		}
 	}
-	if f.Decode != "json" {
-		r.Find("bad-value", r.KeyAt("envelope"), "decode: json", "envelope %s is not for decode %s", f.Envelope, f.Decode)
+	switch {
+	case f.Decode == "avro" && f.Envelope == debeziumSchema:
+		r.Find("bad-value", r.ValueAt("envelope"), debeziumPlain, "envelope: %s is JSON's; of Avro the registry has the schema", f.Envelope)
+	case f.Decode != "json" && f.Decode != "avro":
+		r.Find("bad-value", r.KeyAt("envelope"), "decode: json, or avro", "envelope %s is not for decode %s", f.Envelope, f.Decode)
 	}
 }
 

@@ -93,6 +93,9 @@ func (s *Sampled) infer(records []fencepost.Record) string {
 		}
 	})
 	if !in.IsJSON() {
+		if about, ok := s.inferCSV(records); ok {
+			return about
+		}
 		s.Decode = "raw"
 		why := cmp.Or(in.NotObject, "none has a value")
 		s.Columns = []keys.DraftColumn{{Name: rawColumn, Type: decode.RawColumn().Type, Seen: "the value as it is: " + why}}

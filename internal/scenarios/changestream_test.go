@@ -32,7 +32,7 @@ type changed struct {
 	name, ddl, schema, key            string
 	atPostgres, atMariaDB, atSQLite   string // SQL of the line
 	madeMariaDB, madeSQLite           string // columns
-	insert, update, remove, changeKey string // SQL at the source; $1 is a number
+	insert, update, remove, changeKey string // SQL at the source; $1 is a number. No changeKey: keys stay
 }
 
 var changedTables = []changed{
@@ -88,6 +88,24 @@ var changedTables = []changed{
 	},
 }
 
+// toasted is a table whose large values are stored out of line: an update that does not change them does not send them. A change of the
+// key would not either, so that the row behind it could not be told.
+var toasted = changed{
+	name: "notes", key: "[id]",
+	ddl:         `create table notes (id bigint primary key, n int, body text, info jsonb, pic bytea, tags text[], nums int[])`,
+	schema:      `{id: int, n: int, body: text, info: json, pic: bytes, tags: json, nums: json}`,
+	atPostgres:  `concat_ws('|', id, n, left(body, 9), length(body), left(info::text, 9), length(info::text), length(pic), length(to_json(tags)::text), (nums is not null)::int)`,
+	atMariaDB:   `concat_ws('|', id, n, left(body, 9), length(body), left(info, 9), length(info), length(pic), length(tags), nums is not null)`,
+	atSQLite:    `concat_ws('|', id, n, substr(body, 1, 9), length(body), substr(info, 1, 9), length(info), length(pic), length(tags), nums IS NOT NULL)`,
+	madeMariaDB: `id bigint primary key, n int, body longtext, info longtext, pic longblob, tags longtext, nums longtext`,
+	madeSQLite:  `id INTEGER PRIMARY KEY, n INTEGER, body TEXT, info TEXT, pic BLOB, tags TEXT, nums TEXT`,
+	insert: `insert into notes select $1::bigint * 100 + i, i, repeat(chr(97 + i), 2500 + i), to_jsonb(repeat(chr(97 + i), 2600)), decode(repeat('0a', 2700 + i), 'hex'),
+		array[repeat('t', 2800 + i)], array(select d from generate_series(1, 900) d) from generate_series(1, 20) i`,
+	update: `update notes set n = n + 1, body = case when id % 3 = 0 then repeat(chr(65 + n % 20), 2400 + n) else body end, tags = case when id % 4 = 0 then null else tags end
+		where id % 2 = $1 % 2`,
+	remove: `delete from notes where id % 13 = $1 % 13 and id < $1::bigint * 100`,
+}
+
 // numberOf is a number of the environment: the size of the scene where it is run once, and not by every change of the code.
 func numberOf(t *testing.T, name string, usual int) int {
 	t.Helper()
@@ -111,11 +129,40 @@ type target struct {
 }
 
 // TestChangeStream is a database's changes in three other stores: a real Debezium sends the inserts, updates, deletes and changes of
-// keys of three tables, and a worker for each table and store, killed now and then, makes the same table of them.
+// keys of four tables, and a worker for each table and store, killed now and then, makes the same table of them.
 // FENCEPOST_CHANGES and FENCEPOST_KILLS make it larger.
 func TestChangeStream(t *testing.T) {
 	t.Parallel()
-	changes, kills := numberOf(t, "FENCEPOST_CHANGES", 10_000), numberOf(t, "FENCEPOST_KILLS", 9)
+	stream{
+		changes: numberOf(t, "FENCEPOST_CHANGES", 10_000), kills: numberOf(t, "FENCEPOST_KILLS", 9),
+		file: "envelope: debezium_with_schema\n", targets: changeTargets(t),
+	}.run(t)
+}
+
+// TestChangeStreamOfAvro is the same in Avro, with the schemas of keys and values in a registry.
+func TestChangeStreamOfAvro(t *testing.T) {
+	t.Parallel()
+	registry := servers.Registry(t)
+	s := stream{
+		changes: numberOf(t, "FENCEPOST_CHANGES", 1500), kills: numberOf(t, "FENCEPOST_KILLS", 3), targets: changeTargets(t)[:1],
+		file: fmt.Sprintf("decode: avro\nenvelope: debezium\nregistry: {url: %s, form: apicurio}\n", registry.URL()),
+	}
+	for _, of := range []string{"worker.key.converter", "worker.value.converter"} {
+		s.debezium = append(s.debezium, of+"=io.apicurio.registry.utils.converter.AvroConverter", of+".apicurio.registry.url="+registry.OwnURL(), of+".apicurio.registry.auto-register=true")
+	}
+	s.run(t)
+}
+
+// stream is a run of the scene.
+type stream struct {
+	changes, kills int
+	debezium       []string // settings
+	file           string   // lines of each pipeline file
+	targets        []target
+}
+
+func (s stream) run(t *testing.T) {
+	tables := append(slices.Clip(changedTables), toasted)
 	broker := servers.Kafka(t)
 	source := servers.OwnPostgres(t, "wal_level=logical")
 	dsn := source.Database(t)
@@ -128,15 +175,14 @@ func TestChangeStream(t *testing.T) {
 		}
 		return int(tag.RowsAffected())
 	}
-	for _, c := range changedTables {
+	for _, c := range tables {
 		run(c.ddl)
 		run(c.insert, 0) // a snapshot sends these
 	}
 	prefix := servers.Name(t)
-	servers.OwnDebezium(t, broker.Plaintext, dsn, "topic.prefix="+prefix, "topic.creation.default.partitions=3", "topic.creation.default.replication.factor=1")
+	servers.OwnDebezium(t, broker.Plaintext, dsn, append(s.debezium, "topic.prefix="+prefix, "topic.creation.default.partitions=3", "topic.creation.default.replication.factor=1")...)
 
 	binary, dir := build(t), t.TempDir()
-	targets := changeTargets(t, dir)
 	type pipeline struct {
 		target
 		changed
@@ -144,12 +190,12 @@ func TestChangeStream(t *testing.T) {
 		*process
 	}
 	var all []*pipeline
-	for _, at := range targets {
-		for _, c := range changedTables {
+	for _, at := range s.targets {
+		for _, c := range tables {
 			at.made(c)
 			p := &pipeline{target: at, changed: c, file: filepath.Join(dir, at.name+"-"+c.name+".yaml")}
-			text := fmt.Sprintf("group: %s-%s-%s\nsource: {brokers: [%s], topics: [%[1]s.public.%[3]s]}\nenvelope: debezium_with_schema\nschema: %[5]s\nsink: %s\nbatch: {records: 500}\nlog_format: json\n",
-				prefix, at.name, c.name, broker.Plaintext, c.schema, at.sink(c))
+			text := fmt.Sprintf("group: %s-%s-%s\nsource: {brokers: [%s], topics: [%s.public.%s]}\n%sschema: %s\nsink: %s\nbatch: {records: 500}\nlog_format: json\n",
+				prefix, at.name, c.name, broker.Plaintext, prefix, c.name, s.file, c.schema, at.sink(c))
 			if err := os.WriteFile(p.file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -157,7 +203,7 @@ func TestChangeStream(t *testing.T) {
 		}
 	}
 	adm := newScene(t, broker, nil).adm
-	for _, c := range changedTables {
+	for _, c := range tables {
 		eventually(t, "debezium has made the topic of "+c.name, func() error {
 			l, err := adm.ListEndOffsets(t.Context(), prefix+".public."+c.name)
 			return errors.Join(err, l.Error())
@@ -168,22 +214,24 @@ func TestChangeStream(t *testing.T) {
 		start(p)
 	}
 
-	random := rand.New(rand.NewPCG(1, uint64(changes)))
+	random := rand.New(rand.NewPCG(1, uint64(s.changes)))
 	sent, killed := 0, 0
-	for round := 1; sent < changes; round++ {
-		for _, c := range changedTables {
+	for round := 1; sent < s.changes; round++ {
+		for _, c := range tables {
 			for _, sql := range []string{c.insert, c.update, c.remove, c.changeKey} {
-				sent += run(sql, round)
+				if sql != "" {
+					sent += run(sql, round)
+				}
 			}
 		}
-		for ; killed < kills && killed*changes < sent*kills; killed++ {
+		for ; killed < s.kills && killed*s.changes < sent*s.kills; killed++ {
 			p := all[random.IntN(len(all))]
 			p.kill()
 			start(p)
 		}
 	}
 	t.Logf("%d changes, %d kills", sent, killed)
-	for _, c := range changedTables {
+	for _, c := range tables {
 		want := lines(t, db, c)
 		if len(want) < 20 {
 			t.Fatalf("table %s has %d rows left: the test tests little", c.name, len(want))
@@ -193,7 +241,12 @@ func TestChangeStream(t *testing.T) {
 				continue
 			}
 			var diff string
-			within(t, 5*time.Minute+time.Duration(changes)*2*time.Millisecond, func() bool {
+			within(t, 5*time.Minute+time.Duration(s.changes)*2*time.Millisecond, func() bool {
+				select {
+				case <-p.done:
+					t.Fatalf("the worker of %s at %s ended: %v", c.name, p.target.name, p.err)
+				default:
+				}
 				diff = cmp.Diff(want, sorted(p.rows(t, c)))
 				return diff == ""
 			})
@@ -227,7 +280,8 @@ func lines(t *testing.T, db *pgx.Conn, c changed) []string {
 }
 
 // changeTargets are the stores.
-func changeTargets(t *testing.T, dir string) []target {
+func changeTargets(t *testing.T) []target {
+	dir := t.TempDir()
 	dsn := servers.Postgres(t).Database(t)
 	pg := connect(t, dsn)
 	maria := servers.MariaDB(t)

@@ -142,6 +142,7 @@ const (
 	Parted                      // what the batch wrote does not share the fate of its moves
 	GoneLetter                  // a letter that a replay removes, or that is discarded, does not wait
 	Tried                       // it was a trial, and its effects were made: they are taken back
+	Unsent                      // a record does not hold all columns, and the row that would keep the others is not there
 	Again                       // the session has learned how to write the compare-and-set: it can be flushed once more at once
 )
 
@@ -162,7 +163,7 @@ func again(flush func() error) error {
 
 // refusals are the words that our statements put into the text of an error.
 var refusals = map[string]Outcome{"newer": Newer, "cluster": OtherCluster, "roster": Roster, "fenced": Fenced, "changed": Changed, "namesake": Namesake,
-	"parted": Parted, "gone": GoneLetter, "tried": Tried}
+	"parted": Parted, "gone": GoneLetter, "tried": Tried, "unsent": Unsent}
 
 // ReadRefusal reads a refusal out of the text of an error that our own statements raised, WORD:SECRET or
 // WORD:SECRET:DETAIL. The secret proves that they did.
@@ -220,6 +221,8 @@ func (d *Dialect[S]) Refusal(ctx context.Context, s S, t Tables, g fencepost.Gro
 		return ledger.ErrLetterGone
 	case Tried:
 		return errTried
+	case Unsent:
+		return sink.RowNotThere()
 	}
 	if outcome == Roster {
 		return errors.New("a start under another topic ID must cover every partition of the Roster, all with one ID")

@@ -155,6 +155,10 @@ func (l *Lane[S]) send(ctx context.Context, w ledger.Actor, b *fencepost.Batch, 
 	if l.sink.job.Form() == Handle {
 		return l.flusher.Handled(ctx, w, b, compare)
 	}
+	b, err := whole(b, l.sink.job.Key)
+	if err != nil {
+		return err
+	}
 	return l.flusher.Rows(ctx, w, b, compare)
 }
 

@@ -33,7 +33,7 @@ func NewSink[S Session](d *Dialect[S], j Job, l *Ledger[S], look S) *Sink[S] {
 // Capabilities bounds the engine.
 func (s *Sink[S]) Capabilities() sink.Capabilities {
 	form := s.job.Form()
-	return sink.Capabilities{Name: s.dialect.Name, Lanes: s.job.lanes(), Together: form == SQL || form == Handle}
+	return sink.Capabilities{Name: s.dialect.Name, Lanes: s.job.lanes(), Together: form == SQL || form == Handle, Partial: form == Upsert}
 }
 
 // Ledger returns the ledger in the same database, which has a connection of its own.

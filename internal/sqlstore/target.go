@@ -263,6 +263,8 @@ func (d *Dialect[S]) misfit(j Job, spec fencepost.ColumnSpec, col *Column, about
 	case spec.Default && slices.Contains(j.Key, spec.Name):
 		return []Misfit{{Code: "key-unknown", Column: about, Text: fmt.Sprintf("key column %s may be left to the table's default, which is no key of the record", spec.Name),
 			Help: "missing: error, or a value"}}
+	case spec.Partial && slices.Contains(j.Key, spec.Name):
+		return []Misfit{{Code: "key-unknown", Column: about, Text: fmt.Sprintf("key column %s is one that a record may not hold", spec.Name), Help: "name other columns in key"}}
 	case spec.Default && col.Unleft != "":
 		return []Misfit{{Code: "column-type", Column: about, Text: fmt.Sprintf("column %s of table %s can not be left to its default by some rows: %s", spec.Name, j.Table, col.Unleft),
 			Help: "missing: null, or a value; or drop it from schema"}}

@@ -54,6 +54,7 @@ const (
 	FromRow                     // the row's number in the batch
 	FromAbsence                 // whether the row of the Column that Of names is absent
 	FromDelete                  // whether the row of the Column that Of names is fencepost.OpDelete
+	FromUnchanged               // whether the row of the Column that Of names is unchanged
 )
 
 // Field is one column that is written.
@@ -62,7 +63,7 @@ type Field[K any] struct {
 	From Source
 	Kind K
 	Type string // the column's, as SQL
-	Of   string // of FromAbsence and FromDelete
+	Of   string // of FromAbsence, FromDelete and FromUnchanged
 	// Default is the default of the table's column, as SQL, for a temporary table; empty: null.
 	Default string
 }
@@ -128,7 +129,7 @@ func SourceOf(name string) Source {
 func Specs(columns []fencepost.Column) []fencepost.ColumnSpec {
 	specs := make([]fencepost.ColumnSpec, len(columns))
 	for i := range columns {
-		specs[i] = fencepost.ColumnSpec{Name: columns[i].Name, Type: columns[i].Type, Default: columns[i].Default}
+		specs[i] = columns[i].Spec()
 	}
 	return specs
 }
@@ -136,6 +137,6 @@ func Specs(columns []fencepost.Column) []fencepost.ColumnSpec {
 // SameColumns reports whether a batch's columns are these.
 func SameColumns(specs []fencepost.ColumnSpec, columns []fencepost.Column) bool {
 	return slices.EqualFunc(specs, columns, func(s fencepost.ColumnSpec, c fencepost.Column) bool {
-		return s.Name == c.Name && s.Type == c.Type && s.Default == c.Default
+		return s == c.Spec()
 	})
 }

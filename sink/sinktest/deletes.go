@@ -38,11 +38,15 @@ type change struct {
 	key     string
 	v       int64
 	deletes bool
+	leaves  bool // v alone
 }
 
 // set and gone are the changes of a key to a value, and to nothing.
 func set(key string, v int64) change { return change{key: key, v: v} }
 func gone(key string) change         { return change{key: key, deletes: true} }
+
+// left is the change of a row whose value is left as it is.
+func left(key string) change { return change{key: key, leaves: true} }
 
 // keyedWorld is a world of a keyed store: one worker of it, and what its table should hold.
 type keyedWorld struct {
@@ -51,6 +55,15 @@ type keyedWorld struct {
 	k     *worker
 	held  map[fencepost.TopicPartition]ledger.Position
 	twin  map[string]int64 // :: k -> v
+	// partial: the batches leave values as they are.
+	partial bool
+}
+
+// columns are those of the batches.
+func (w *keyedWorld) columns() []fencepost.ColumnSpec {
+	columns := KeyedColumns()
+	columns[1].Partial = w.partial
+	return columns
 }
 
 // keyed begins a group of n partitions in a keyed store. ok is false for a store that is none.
@@ -73,7 +86,7 @@ func (w *keyedWorld) hire() {
 	if err != nil {
 		w.Fatalf("open a keyed sink: %v", err)
 	}
-	if _, err := opened.Columns(w.Context(), KeyedColumns()); err != nil {
+	if _, err := opened.Columns(w.Context(), w.columns()); err != nil {
 		w.Fatalf("needs of a keyed sink: %v", err)
 	}
 	if w.k, err = w.employ(w.Context(), opened); err != nil {
@@ -90,8 +103,8 @@ func (w *keyedWorld) hire() {
 // changes makes a commit of changes, those of partition 0 first, and notes what they leave.
 func (w *keyedWorld) changes(of ...[]change) sink.Commit {
 	b := &fencepost.Batch{}
-	for _, c := range KeyedColumns() {
-		b.Columns = append(b.Columns, fencepost.Column{Name: c.Name, Type: c.Type})
+	for _, c := range w.columns() {
+		b.Columns = append(b.Columns, c.Column())
 	}
 	commit := sink.Commit{Batch: b}
 	for p, changes := range of {
@@ -118,8 +131,12 @@ func (w *keyedWorld) append(b *fencepost.Batch, c change) {
 		delete(w.twin, c.key)
 		return
 	}
-	b.Columns[1].AppendInt(c.v)
 	b.Columns[2].AppendText("u")
+	if c.leaves {
+		b.Columns[1].AppendUnchanged()
+		return
+	}
+	b.Columns[1].AppendInt(c.v)
 	w.twin[c.key] = c.v
 }
 

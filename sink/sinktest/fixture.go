@@ -141,6 +141,8 @@ var demands = []struct {
 	{"deletes-after-an-unknown-outcome", deletesAfterUnknown},
 	{"deletes-like-a-map", deletesLikeAMap},
 	{"deletes-in-opposite-orders", deletesInOppositeOrders},
+	{"partial-by-key", partialByKey},
+	{"partial-like-a-map", partialLikeAMap},
 	{"looking-makes-nothing", looking},
 	{"groups-are-listed", groupsListed},
 	{"topics-that-differ-in-case", topicsByCase},

@@ -100,6 +100,7 @@ type About struct {
 	Audited   string                   // the table whose rows name their records, for an audit; empty: none is known
 	Key       []string                 // the columns of Table by which a row is written over; empty: rows are appended
 	Deletes   bool                     // a record that deletes is no row
+	Partial   bool                     // columns that a record does not hold are left alone in the row of its key
 	Unordered bool                     // records of one key in different partitions overwrite each other in no order
 	Lanes     int                      // commits side by side; 0: as many as the machine is good for
 	Path      string                   // of a file that is the sink, as it was written; empty: it is none

@@ -74,7 +74,7 @@ func (t table) rules(r *keys.Reader, at string, p Pipeline) {
 
 // about is what there is to say of a sink with tables; kind is its technology.
 func (t table) about(kind string) About {
-	a := About{Into: kind + " " + t.Table, Again: "its rows stand twice", Table: t.Table, Audited: t.Table, Key: t.Key, Deletes: len(t.Key) > 0, Unordered: len(t.Key) > 0, Lanes: t.Lanes,
+	a := About{Into: kind + " " + t.Table, Again: "its rows stand twice", Table: t.Table, Audited: t.Table, Key: t.Key, Deletes: len(t.Key) > 0, Partial: len(t.Key) > 0, Unordered: len(t.Key) > 0, Lanes: t.Lanes,
 		Repeat: func(n text.Amount) string {
 			return fmt.Sprintf("table %s has no key: %s will stand there twice unless you delete them first", t.Table, n.Of("row"))
 		}}

@@ -2,6 +2,7 @@ package avro
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
@@ -27,12 +28,25 @@ func Compare(s *Schema, c decode.Config) ([]Misfit, error) {
 	if c.UnknownFields == decode.RefuseUnknown && len(p.unknown) > 0 {
 		found = append(found, Misfit{Reason: fmt.Sprintf("field %s is in no column, and unknown fields are refused", decode.Literal(p.unknown[0]))})
 	}
+	if _, name, ok := layout.Row().Explodes(); ok && !slices.ContainsFunc(p.steps, func(s step) bool { return s.op == opEach }) {
+		found = append(found, Misfit{Reason: "explode: " + p.notArray(name)})
+	}
 	for k := range cells {
 		if reason := p.never(k, &cells[k]); reason != "" {
 			found = append(found, Misfit{cells[k].Column, reason})
 		}
 	}
 	return found, nil
+}
+
+// notArray says what stands in the place of the array by which records are exploded.
+func (p *plan) notArray(name string) string {
+	for i, s := range p.steps {
+		if s.op == opNotArray {
+			return p.paths[i]
+		}
+	}
+	return name + " is not in the schema"
 }
 
 // never says why no value fits a column; empty: one may, or its rules forgive that none does.

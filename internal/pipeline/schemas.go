@@ -80,7 +80,7 @@ func (o *Opened) checkProtobuf() []fencepost.Finding {
 
 // compare are the columns that no record of a message can fill.
 func (f *File) compare(m protobuf.Message, subject string) (found []fencepost.Finding) {
-	for _, fault := range protobuf.Compare(m, f.fields()) {
+	for _, fault := range protobuf.Compare(m, f.columns()) {
 		found = append(found, fencepost.Finding{Subject: subject, Code: "bad-value", Key: "schema." + fault.Column,
 			Text: "column " + fault.Column + ": " + fault.Reason, Help: fault.Help})
 	}

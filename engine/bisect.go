@@ -10,7 +10,7 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// bisect finds the rows that the store refuses. Segments are tried one by one, and a refused one in halves: every half
+// bisect finds the records that the store refuses. Segments are tried one by one, and a refused one in halves, between two records: every half
 // that goes in is committed for good, so that the good records in front of a bad one are applied, and its partition parks
 // exactly there. The others go on.
 func (l *lane) bisect(ctx context.Context, w *work, err error, took time.Duration) {
@@ -55,12 +55,13 @@ func (l *lane) durable(w *work, s piece) bool {
 	return p.Current(w.sessions[0]) && p.Done().Holds(s.move.Next)
 }
 
-// halves splits a refused segment. Its first half ends behind its last row, so that nothing unread is passed. A single row
-// that Config.OnError passes is left out of what is tried next: its range alone, with its letter.
+// halves splits a refused segment. Its first half ends behind the record of its last row, so that nothing unread is passed. The rows of a
+// single record that Config.OnError passes are left out of what is tried next: its range alone, with its letter.
 func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
-	if s.Rows() <= 1 {
+	mid, one := w.middle(s.Segment)
+	if one {
 		at := s.Range.From
-		if s.Rows() == 1 {
+		if s.Rows() > 0 {
 			at = w.batch.Offsets[s.Lo]
 			if err = l.passRefused(w, w.parts[0], s.move, at, err); err == nil {
 				s.Hi = s.Lo
@@ -70,13 +71,25 @@ func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
 		l.reject(w.parts[0], w.sessions[0], at, err, s.took)
 		return false
 	}
-	mid := s.Lo + s.Rows()/2
 	first, second := s, s
 	first.Hi, second.Lo = mid, mid
 	middle := s.move.Held.Advance(w.batch.Offsets[mid-1]+1, fencepost.NoEpoch)
 	first.Range.Until, first.move.Next = middle.Offset, middle
 	second.Range.From, second.move.Held = middle.Offset, middle
 	return l.one(ctx, w, first) && l.one(ctx, w, second)
+}
+
+// middle is the row at which a segment is halved: the first of a record, as near as one is to the middle. one: there is no such row but
+// the first, since all are of one record.
+func (w *work) middle(s fencepost.Segment) (row int, one bool) {
+	if s.Rows() <= 1 {
+		return s.Lo, true
+	}
+	lo, hi := w.batch.RecordAt(s, s.Lo+s.Rows()/2)
+	if lo > s.Lo {
+		return lo, false
+	}
+	return hi, hi == s.Hi
 }
 
 // refusal is a store's error about a record. Where an outcome was unknown besides, the ledger has been read since.

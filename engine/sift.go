@@ -48,6 +48,7 @@ type sieve struct {
 	good     int // so many of the batch's first rows are taken together
 	segments int // that the batch had when good was counted
 	parked   []cut
+	dropped  []int // scratch: rows of a record that is left out
 }
 
 // cut is a partition whose segment ends in front of a bad row that is not passed.
@@ -58,8 +59,8 @@ type cut struct {
 	err     error
 }
 
-// findBad finds the first row which the store refuses behind those in front of it, by trials of the first rows of the batch:
-// log2 of them. A row alone, or without those in front of it, proves nothing: it may need them. The row is left out, or its
+// findBad finds the first record whose rows the store refuses behind those in front of it, by trials of the first rows of the batch:
+// log2 of them. A record alone, or without those in front of it, proves nothing: it may need them. Its rows are left out, or its
 // segment is cut there. False: trials do not tell.
 func (s *sieve) findBad(ctx context.Context, refused error) bool {
 	if s.segments != len(s.batch.Segments) { // the ledger refused some, or their partitions have left
@@ -68,11 +69,12 @@ func (s *sieve) findBad(ctx context.Context, refused error) bool {
 	rows := s.batch.Rows()
 	good, bad := s.good, rows
 	whole := false // all rows were tried: the error is one of a trial
-	for bad-good > 1 || !whole && bad == rows {
-		mid := good + (bad-good)/2
-		if bad-good <= 1 {
-			mid = bad // the last row: a trial must say of it what the commit did
+	for {
+		mid, one := s.between(good, bad)
+		if one && (whole || bad < rows) {
+			break
 		}
+		// Of the last record a trial must say what the commit did.
 		err := s.try(ctx, mid)
 		switch {
 		case err == nil && mid == rows:
@@ -94,6 +96,33 @@ func (s *sieve) findBad(ctx context.Context, refused error) bool {
 	return true
 }
 
+// between is how many of the batch's first rows are tried next, where the first good ones are taken and the first bad ones are
+// refused: as near to the middle as a record ends. one: all rows between are of one record, and it is bad.
+func (s *sieve) between(good, bad int) (n int, one bool) {
+	if bad-good <= 1 {
+		return bad, true
+	}
+	mid := good + (bad-good)/2
+	i, row := s.locate(mid)
+	lo, hi := s.batch.RecordAt(s.batch.Segments[i], row)
+	switch lo, hi = mid-(row-lo), mid+(hi-row); {
+	case lo > good:
+		return lo, false
+	case hi < bad:
+		return hi, false
+	}
+	return bad, true
+}
+
+// locate is the segment and the row of the batch's n-th row. REQUIRES: it has one.
+func (s *sieve) locate(n int) (segment, row int) {
+	for n >= s.batch.Segments[segment].Rows() {
+		n -= s.batch.Segments[segment].Rows()
+		segment++
+	}
+	return segment, s.batch.Segments[segment].Lo + n
+}
+
 // try tries the first n rows of the batch, in the time of a commit.
 func (s *sieve) try(ctx context.Context, n int) error {
 	b := s.batch
@@ -113,23 +142,23 @@ func (s *sieve) try(ctx context.Context, n int) error {
 	return s.trier.Try(ctx, &b)
 }
 
-// leaveOut takes the batch's n-th row out, or ends its segment there where its partition has to park.
+// leaveOut takes the record of the batch's n-th row out, or ends its segment there where its partition has to park.
 func (s *sieve) leaveOut(n int, refused error) {
-	i := 0
-	for n >= s.batch.Segments[i].Rows() {
-		n -= s.batch.Segments[i].Rows()
-		i++
-	}
+	i, row := s.locate(n)
 	seg := &s.batch.Segments[i]
-	row := seg.Lo + n
+	lo, hi := s.batch.RecordAt(*seg, row)
 	at := s.batch.Offsets[row]
 	err := s.passRefused(s.work, s.parts[i], s.moves[i], at, refused)
 	if err == nil {
-		s.batch.Drop(row)
+		s.dropped = s.dropped[:0]
+		for row := lo; row < hi; row++ {
+			s.dropped = append(s.dropped, row)
+		}
+		s.batch.Drop(s.dropped...)
 		return
 	}
 	s.parked = append(s.parked, cut{s.parts[i], s.sessions[i], at, err})
-	seg.Hi, seg.Range.Until = row, at // everything in front of the record was read
+	seg.Hi, seg.Range.Until = lo, at // everything in front of the record was read
 	s.moves[i].Next = s.moves[i].Held.Advance(at, fencepost.NoEpoch)
 	if seg.Range.Len() == 0 {
 		s.lane.mu.Lock()

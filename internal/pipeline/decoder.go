@@ -48,7 +48,7 @@ func (f *File) columns() decode.Config {
 	}
 	config.Tombstone = map[string]decode.Tombstone{"skip": decode.SkipTombstone, "nulls": decode.NullsTombstone,
 		"delete": decode.DeleteTombstone}[f.Tombstone]
-	config.Fields = f.fields()
+	config.Fields, config.Explode = f.fields(), f.Explode
 	return config
 }
 

@@ -38,6 +38,9 @@ func (f *File) Does() []ledger.Part {
 	if f.enveloped() {
 		decode += ", envelope " + f.Envelope
 	}
+	if f.Explode != "" {
+		decode += ", a row for each of " + f.Explode
+	}
 	if f.Decode == "csv" {
 		decode += f.CSV.does()
 	}

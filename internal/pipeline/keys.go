@@ -57,6 +57,7 @@ var fileKeys = keys.Table(slices.Concat([]keys.Row{
 		Doc: "what stands around the row; debezium, debezium_with_schema"},
 	{Path: "schema", Form: keys.FormOwn, Own: &schemaOwn, Live: "SCHEMA",
 		Doc: "text int float bool timestamp decimal json bytes date time uuid"},
+	{Path: "explode", Form: keys.FormText, Def: `""`, Doc: "an array: a row for each element, from: items[].sku"},
 	{Path: "unknown_fields", Form: keys.FormWord, Words: []string{"ignore", "error"}, Def: "ignore",
 		Doc: "each name is reported once; or error"},
 	{Path: "tombstone", Form: keys.FormWord, Words: []string{"park", "skip", "nulls", "delete"}, Def: "park",

@@ -141,7 +141,10 @@ func (f *File) misfits(of string, schema *registry.Schema) (found []fencepost.Fi
 	}
 	for _, m := range misfits {
 		key, help := "schema."+m.Column, "another type or from, or missing: and mismatch: for what it cannot have"
-		if m.Column == "" {
+		switch {
+		case m.Column == "" && strings.HasPrefix(m.Reason, "explode: "):
+			key, help = "explode", "the path of an array"
+		case m.Column == "":
 			key, help = "unknown_fields", "a column for it, or unknown_fields: ignore"
 		}
 		found = append(found, fencepost.Finding{Subject: "registry", Code: "bad-value", Key: key, Text: of + ": " + m.Reason, Help: help})

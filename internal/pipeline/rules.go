@@ -30,6 +30,7 @@ func rules(r *keys.Reader, f *File) {
 	ledgerRules(r, f)
 	mirrorRules(r, f)
 	schemaRules(r, f)
+	explodeRules(r, f)
 	registryRules(r, f)
 	batchRules(r, f)
 	rangeRules(r, f)
@@ -323,6 +324,12 @@ func fieldErrors(r *keys.Reader, f *File, err error) {
 	}
 	if key := keys.Join("csv", field.Key); field.Column == "" && f.Decode == "csv" && fileKeys.Of(key) != nil {
 		r.Find("bad-value", r.KeyAt(key), field.Help, "%s: %s", key, field.Reason)
+		return
+	}
+	if field.Column == "" && (field.Key == "explode" || field.Key == "tombstone") {
+		if f.Decode != "csv" && !f.enveloped() { // else explodeRules says it
+			r.Find("bad-value", r.KeyAt(field.Key), field.Help, "%s: %s", field.Key, field.Reason)
+		}
 		return
 	}
 	at := r.KeyAt("schema")

@@ -208,7 +208,7 @@ func columnsSchema() keys.Object {
 		keys.Object{"enum": fencepost.Types()},
 		keys.Object{"type": "object", "additionalProperties": false, "required": []string{"type"}, "properties": keys.Object{
 			"type":     keys.Object{"enum": fencepost.Types()},
-			"from":     keys.Object{"type": "string", "description": "the path of the field: user.geo.country, tags[0], \"a.b\" for a dot in a name, _key, _headers.NAME; the column's name where it is not said"},
+			"from":     keys.Object{"type": "string", "description": "the path of the field: user.geo.country, tags[0], \"a.b\" for a dot in a name, _key, _headers.NAME, items[].sku of each element of explode's array; the column's name where it is not said"},
 			"expr":     keys.Object{"type": "string", "description": "an expression that computes the column, over the others and the metadata columns; excludes from and missing"},
 			"missing":  keys.Object{"description": "the field is not there: error, null, default (the table's own), or a value", "default": "error"},
 			"mismatch": keys.Object{"description": "the value does not fit the type: error, null, or a value", "default": "error"},
@@ -227,6 +227,7 @@ func schemaDraft(_, decode string, columns []keys.DraftColumn) (lines []keys.Lin
 	if decode != "raw" {
 		lines = append(lines, keys.Line{Text: "# COLUMN: {type: timestamp, from: PATH, unit: ms, missing: error, mismatch: error}"},
 			keys.Line{Text: `#   from: "user.geo.country"  "tags[0]"  '"a.b"' (a dot in the name)  _key  _headers.NAME`},
+			keys.Line{Text: `#   with explode: items, of each of its elements: "items[].sku"; "items[]" is the element itself`},
 			keys.Line{Text: `# COLUMN: {type: int, expr: "delay * 60"}   computed of the others`},
 			keys.Line{Text: "#   unit, of a time that is a number: " + strings.Join(decoding.Units(), " ")},
 			keys.Line{Text: "#   scale: N, of a decimal that is Kafka Connect's bytes"},

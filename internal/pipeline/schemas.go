@@ -81,8 +81,11 @@ func (o *Opened) checkProtobuf() []fencepost.Finding {
 // compare are the columns that no record of a message can fill.
 func (f *File) compare(m protobuf.Message, subject string) (found []fencepost.Finding) {
 	for _, fault := range protobuf.Compare(m, f.columns()) {
-		found = append(found, fencepost.Finding{Subject: subject, Code: "bad-value", Key: "schema." + fault.Column,
-			Text: "column " + fault.Column + ": " + fault.Reason, Help: fault.Help})
+		f := fencepost.Finding{Subject: subject, Code: "bad-value", Key: "schema." + fault.Column, Text: "column " + fault.Column + ": " + fault.Reason, Help: fault.Help}
+		if fault.Column == "" { // explode
+			f.Key, f.Text = fault.Key, fault.Key+": "+fault.Reason
+		}
+		found = append(found, f)
 	}
 	if found == nil && subject == "schema" {
 		return []fencepost.Finding{{Subject: subject, OK: true, Text: fmt.Sprintf("message %s of %s has what the columns take", m.FullName(), f.Protobuf.File)}}

@@ -71,7 +71,8 @@ func (r *Row) Bytes(rec *fencepost.Record) []byte {
 // OfKey reports whether the decoder reads the record's key, and not its value.
 func (r *Row) OfKey() bool { return r.layout.config.Key }
 
-// Empty makes what the schema says of a record whose Bytes are nil: a bad record, no row, or a row of nulls.
+// Empty makes what the schema says of a record whose Bytes are nil: a bad record, no row, or a row of nulls. Of a key that is not there
+// each column is what its Missing says, unless Tombstone says otherwise.
 func (r *Row) Empty(rec *fencepost.Record, columns []fencepost.Column) error {
 	switch r.layout.config.Tombstone {
 	case SkipTombstone:
@@ -89,9 +90,29 @@ func (r *Row) Empty(rec *fencepost.Record, columns []fencepost.Column) error {
 	case BadTombstone:
 	}
 	if r.OfKey() {
-		return bad("record has no key")
+		return r.noKey(rec, columns)
 	}
 	return bad("record has no value (a tombstone)")
+}
+
+// noKey appends what the columns of a key are for a record without one.
+func (r *Row) noKey(rec *fencepost.Record, columns []fencepost.Column) error {
+	for k := range r.Cells {
+		c := &r.Cells[k]
+		var err error
+		switch {
+		case c.from.Meta != "":
+			err = c.ofRecord(rec, &columns[k])
+		case c.missing.kind == ruleError:
+			err = bad("record has no key")
+		default:
+			err = c.Missing(&columns[k])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Unknown reports a field that no column takes, once, with the first record that has it.

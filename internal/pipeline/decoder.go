@@ -19,6 +19,9 @@ func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas *s
 	if err != nil {
 		return nil, err
 	}
+	if of, err = f.withKey(of, unknown, schemas); err != nil {
+		return nil, err
+	}
 	return f.shaped(of)
 }
 

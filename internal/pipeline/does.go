@@ -48,6 +48,9 @@ func (f *File) Does() []ledger.Part {
 	for _, c := range f.Schema {
 		parts = append(parts, ledger.Part{Name: "column " + c.Name, Text: c.does()})
 	}
+	for _, c := range f.Key.Schema {
+		parts = append(parts, ledger.Part{Name: "column " + c.Name, Text: c.does() + ", of the key as " + f.Key.Decode})
+	}
 	if f.Where.Text != "" {
 		parts = append(parts, ledger.Part{Name: "where", Text: f.Where.Text})
 	}

@@ -165,8 +165,8 @@ func (s *sampled) see(ctx context.Context, r *fencepost.Record) {
 
 // deletes reports whether the record at hand deletes, in a sink that takes it so.
 func (s *sampled) deletes() bool {
-	op := len(s.row) - 1
-	return s.file.About().Deletes && s.row[op].Name == fencepost.MetaOp && s.row[op].Text(0) == fencepost.OpDelete
+	op := slices.IndexFunc(s.row, func(c fencepost.Column) bool { return c.Name == fencepost.MetaOp })
+	return op >= 0 && s.file.About().Deletes && s.row[op].Text(0) == fencepost.OpDelete
 }
 
 // see looks at a row of a column.
@@ -222,7 +222,7 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 			found = append(found, fencepost.Finding{Subject: "records", Code: "record-refused", Key: "schema." + spec.Name,
 				Text: fmt.Sprintf("column %s: null in %s of %s, the first is %s, and the table takes none there", spec.Name, text.Count(c.null), of, c.firstNull),
 				Help: fmt.Sprintf("let column %s of the table take null; or missing: VALUE in schema, for a field that is not there", spec.Name)})
-		case column != nil && c.filled == 0 && (s.file.Decode == "csv" || column.Expr.Text != ""):
+		case column != nil && c.filled == 0 && (s.file.Decode == "csv" || column.Expr.Text != "" || s.file.Key.has(spec.Name)):
 			notes = append(notes, spec.Name+" has no value in any of them")
 		case column != nil && c.filled == 0 && s.file.hasFields():
 			about, help, there := s.lost(*column)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/decode/avro"
 	"github.com/fencepost/fencepost/decode/registry"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
@@ -39,9 +40,33 @@ func (f *File) body(r *fencepost.Record) []byte {
 	return frame.Body
 }
 
-// language is what the schemas of the file's decoder are written in.
-func (f *File) language() registry.Type {
-	switch f.Decode {
+// part is what of a record is decoded by schemas of the registry.
+type part struct {
+	registry.Part
+	decode string // as the key of the file says it
+	key    string // that key
+	schema string // the key with its columns
+	config decode.Config
+}
+
+func valuePart(f *File) part {
+	return part{registry.Value, f.Decode, "decode", "schema", f.columns()}
+}
+
+// framed are the parts of a record that name their schemas.
+func (f *File) framed() (parts []part) {
+	if f.isFramed() {
+		parts = append(parts, valuePart(f))
+	}
+	if f.Key.isFramed() {
+		parts = append(parts, part{registry.Key, f.Key.Decode, "key.decode", "key.schema", f.Key.config()})
+	}
+	return parts
+}
+
+// language is what the schemas of a part are written in.
+func (p part) language() registry.Type {
+	switch p.decode {
 	case "avro":
 		return registry.Avro
 	case "protobuf":
@@ -60,7 +85,8 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 	}
 	var texts []string
 	var wrong []fencepost.Finding
-	for _, subject := range o.subjects(ctx) {
+	for _, one := range o.subjects(ctx) {
+		p, subject := one.part, one.subject
 		latest, err := o.schemas.registry.Latest(ctx, subject)
 		silent, waits := errors.AsType[*fencepost.Unready](err)
 		switch {
@@ -70,12 +96,12 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 			return []fencepost.Finding{{Subject: "registry", Code: silent.Code, Text: silent.Reason, Key: "registry.url", Silent: silent.Code == registry.Silent}}
 		case err != nil:
 			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "record-undecodable", Text: subject + ": " + err.Error(), Key: "registry", Help: "register its schema with the references that it needs"})
-		case latest.Type != o.File.language():
-			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "bad-value", Key: "decode",
-				Text: fmt.Sprintf("%s, version %d, is of type %s, and decode: %s reads %s", subject, latest.Version, latest.Type, o.File.Decode, o.File.language()),
-				Help: "decode: " + strings.ToLower(latest.Type.String()) + "; or registry.subject, where the schemas of these records are another subject's"})
+		case latest.Type != p.language():
+			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "bad-value", Key: p.key,
+				Text: fmt.Sprintf("%s, version %d, is of type %s, and %s: %s reads %s", subject, latest.Version, latest.Type, p.key, p.decode, p.language()),
+				Help: p.key + ": " + strings.ToLower(latest.Type.String()) + "; or registry.subject, where the schemas of these records are another subject's"})
 		default:
-			wrong = append(wrong, o.File.compareNewest(latest)...)
+			wrong = append(wrong, o.File.compareNewest(latest, p)...)
 			texts = append(texts, fmt.Sprintf("%s has %s, the newest is %d (%s, %s)", subject, text.Plural(latest.Versions, "version"), latest.Version, latest.Type, latest.ID))
 		}
 	}
@@ -119,28 +145,28 @@ func (s *Sampled) AskRegistry(ctx context.Context, url string) error {
 }
 
 // compareNewest are the columns that no record of a subject's newest schema can fill.
-func (f *File) compareNewest(r registry.Registered) []fencepost.Finding {
-	switch f.Decode {
+func (f *File) compareNewest(r registry.Registered, p part) []fencepost.Finding {
+	switch p.decode {
 	case "avro":
-		return f.misfits(fmt.Sprintf("%s, version %d", r.Subject, r.Version), r.Schema)
+		return p.misfits(fmt.Sprintf("%s, version %d", r.Subject, r.Version), r.Schema)
 	case "protobuf":
-		return f.compareRegistered(r)
+		return f.compareRegistered(r, p)
 	}
 	return nil
 }
 
 // misfits are the columns that no record of a schema of Avro can fill.
-func (f *File) misfits(of string, schema *registry.Schema) (found []fencepost.Finding) {
+func (p part) misfits(of string, schema *registry.Schema) (found []fencepost.Finding) {
 	s, err := avro.OfRegistry(schema)
 	if err != nil {
 		return []fencepost.Finding{{Subject: "registry", Code: "record-undecodable", Text: of + ": " + err.Error(), Key: "registry"}}
 	}
-	misfits, err := avro.Compare(s, f.columns())
+	misfits, err := avro.Compare(s, p.config)
 	if err != nil {
 		return nil // Parse has refused such columns
 	}
 	for _, m := range misfits {
-		key, help := "schema."+m.Column, "another type or from, or missing: and mismatch: for what it cannot have"
+		key, help := p.schema+"."+m.Column, "another type or from, or missing: and mismatch: for what it cannot have"
 		switch {
 		case m.Column == "" && strings.HasPrefix(m.Reason, "explode: "):
 			key, help = "explode", "the path of an array"
@@ -152,11 +178,14 @@ func (f *File) misfits(of string, schema *registry.Schema) (found []fencepost.Fi
 	return found
 }
 
-// subjects are those of the source's topics, or the one that the file names.
-func (o *Opened) subjects(ctx context.Context) (subjects []string) {
-	if s := o.File.Registry.Subject; s != "" {
-		return []string{s}
-	}
+// subject is what the registry calls the schemas of a part of a topic's records.
+type subject struct {
+	part
+	subject string
+}
+
+// subjects are those of the source's topics; of the values the one that the file names, if it names one.
+func (o *Opened) subjects(ctx context.Context) (subjects []subject) {
 	topics := o.File.Source.Topics
 	if o.File.Source.Pattern != "" {
 		about, err := o.Source.Cluster().Describe(ctx)
@@ -165,8 +194,14 @@ func (o *Opened) subjects(ctx context.Context) (subjects []string) {
 		}
 		topics = slices.Sorted(maps.Keys(about.Topics))
 	}
-	for _, topic := range topics[:min(len(topics), mostSubjects)] {
-		subjects = append(subjects, registry.Subject(topic, registry.Value))
+	for _, p := range o.File.framed() {
+		if s := o.File.Registry.Subject; s != "" && p.Part == registry.Value {
+			subjects = append(subjects, subject{p, s})
+			continue
+		}
+		for _, topic := range topics[:min(len(topics), mostSubjects)] {
+			subjects = append(subjects, subject{p, registry.Subject(topic, p.Part)})
+		}
 	}
 	return subjects
 }

@@ -52,7 +52,7 @@ func (f *File) openSchemas() (*schemas, error) {
 // protobuf is the decoder's part of the file.
 func (s *schemas) protobuf(f *File, c decode.Config) protobuf.Config {
 	out := protobuf.Config{Config: c, Schema: s.file, Message: f.Protobuf.Message}
-	if s.registry != nil {
+	if s.registry != nil && f.Protobuf.File == "" {
 		out.Schemas, out.Framing = s.registry, f.Registry.Framing()
 	}
 	return out
@@ -75,13 +75,13 @@ func (o *Opened) checkProtobuf() []fencepost.Finding {
 	if err != nil {
 		return nil // openSchemas has refused it
 	}
-	return o.File.compare(m, "schema")
+	return o.File.compare(m, valuePart(o.File), "schema")
 }
 
 // compare are the columns that no record of a message can fill.
-func (f *File) compare(m protobuf.Message, subject string) (found []fencepost.Finding) {
-	for _, fault := range protobuf.Compare(m, f.columns()) {
-		f := fencepost.Finding{Subject: subject, Code: "bad-value", Key: "schema." + fault.Column, Text: "column " + fault.Column + ": " + fault.Reason, Help: fault.Help}
+func (f *File) compare(m protobuf.Message, p part, subject string) (found []fencepost.Finding) {
+	for _, fault := range protobuf.Compare(m, p.config) {
+		f := fencepost.Finding{Subject: subject, Code: "bad-value", Key: p.schema + "." + fault.Column, Text: "column " + fault.Column + ": " + fault.Reason, Help: fault.Help}
 		if fault.Column == "" { // explode
 			f.Key, f.Text = fault.Key, fault.Key+": "+fault.Reason
 		}
@@ -94,18 +94,23 @@ func (f *File) compare(m protobuf.Message, subject string) (found []fencepost.Fi
 }
 
 // compareRegistered is compare for the newest schema of a subject. Which of several messages the records are, only these say.
-func (f *File) compareRegistered(r registry.Registered) []fencepost.Finding {
+func (f *File) compareRegistered(r registry.Registered, p part) []fencepost.Finding {
 	s, err := protobuf.FromRegistry(r.Schema)
 	if err != nil {
 		return []fencepost.Finding{{Subject: "registry", Code: "bad-value", Key: "registry", Text: fmt.Sprintf("%s, version %d, is not read: %s", r.Subject, r.Version, err),
 			Help: "register its schema with the references that it needs"}}
 	}
-	m, err := f.messageOf(s)
+	var m protobuf.Message
+	if p.Part == registry.Key {
+		m, err = s.Only()
+	} else {
+		m, err = f.messageOf(s)
+	}
 	switch {
-	case err != nil && f.Protobuf.Message != "":
+	case err != nil && p.Part == registry.Value && f.Protobuf.Message != "":
 		return []fencepost.Finding{{Subject: "registry", Code: "bad-value", Key: "protobuf.message", Text: fmt.Sprintf("%s, version %d: %s", r.Subject, r.Version, err), Help: "mend protobuf.message"}}
 	case err != nil:
 		return nil
 	}
-	return f.compare(m, "registry")
+	return f.compare(m, p, "registry")
 }

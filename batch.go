@@ -16,10 +16,12 @@ import (
 //	           delay   |  4| -2| 11|  0|  7|
 //	Offsets            |100|101|104| 17| 18|
 //
+// A record is one row, or none, or several: those of one record stand side by side, and have its offset.
+//
 // Guarantees:
 //
 //  1. Segments are of distinct partitions, in TopicPartition order
-//  2. a Segment's rows [Lo, Hi) are contiguous, in offset order, within its Range
+//  2. a Segment's rows [Lo, Hi) are contiguous, in offset order, within its Range, and all rows of their records
 //  3. a refused Segment is cut out by removing it from Segments: rows that no Segment names are not part of the batch
 //  4. every Column has a value or a null for every row
 type Batch struct {
@@ -75,6 +77,31 @@ func (b *Batch) Micros(row int) (us int64, ok bool) {
 	return ms * 1000, ms <= math.MaxInt64/1000 && ms >= math.MinInt64/1000
 }
 
+// RecordAt returns the rows [lo, hi) of the record that a row is of. REQUIRES: row is one of the segment's.
+func (b *Batch) RecordAt(s Segment, row int) (lo, hi int) {
+	at := b.Offsets[row]
+	for lo = row; lo > s.Lo && b.Offsets[lo-1] == at; {
+		lo--
+	}
+	for hi = row + 1; hi < s.Hi && b.Offsets[hi] == at; {
+		hi++
+	}
+	return lo, hi
+}
+
+// Records is how many records have rows in the batch, over its segments.
+func (b *Batch) Records() int {
+	n := 0
+	for _, s := range b.Segments {
+		for row := s.Lo; row < s.Hi; row++ {
+			if row == s.Lo || b.Offsets[row] != b.Offsets[row-1] {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // Column returns the column of that name, nil if there is none: the names are those of the decoder's columns, and
 // MetaKey and MetaHeaders where the sink needs them.
 func (b *Batch) Column(name string) *Column {
@@ -112,7 +139,7 @@ func (b *Batch) Drop(rows ...int) {
 	}
 	b.Offsets, b.Times = without(b.Offsets, rows), without(b.Times, rows)
 	for i := range b.Columns {
-		b.Columns[i].drop(rows)
+		b.Columns[i].Drop(rows...)
 	}
 	for i := range b.Segments {
 		s := &b.Segments[i]
@@ -139,8 +166,7 @@ func without[T any](list []T, rows []int) []T {
 func (b *Batch) Size() int {
 	n := 16 * len(b.Offsets)
 	for i := range b.Columns {
-		c := &b.Columns[i]
-		n += 8*len(c.ints) + 8*len(c.floats) + len(c.data) + 4*len(c.ends)
+		n += b.Columns[i].Size()
 	}
 	return n
 }
@@ -207,6 +233,11 @@ type Column struct {
 
 // Len is how many rows the column has.
 func (c *Column) Len() int { return c.rows }
+
+// Size is what the column's values take in memory, in bytes, without the bitmap of nulls.
+func (c *Column) Size() int {
+	return 8*len(c.ints) + 8*len(c.floats) + len(c.data) + 4*len(c.ends)
+}
 
 // HasNulls reports whether any row is null.
 func (c *Column) HasNulls() bool { return c.null > 0 }
@@ -345,6 +376,18 @@ func (c *Column) mark(i int) int {
 	return len(c.Bytes(i))
 }
 
+// Repeat appends the last row n times more. REQUIRES: there is one.
+func (c *Column) Repeat(n int) {
+	last := c.rows - 1
+	for range n {
+		if c.Absent(last) {
+			c.AppendAbsent()
+		} else {
+			c.AppendFrom(c, last)
+		}
+	}
+}
+
 // AppendFrom appends row i of another column of the same type.
 func (c *Column) AppendFrom(other *Column, i int) {
 	switch {
@@ -403,8 +446,15 @@ func (c *Column) Truncate(n int) {
 	c.rows = n
 }
 
-// drop takes rows out. Their bits of the bitmap are moved one by one, and only where the column has nulls.
-func (c *Column) drop(rows []int) {
+// Drop takes single rows out and moves the rows behind them up, as Batch.Drop does. Its work grows with the rows from the first of
+// them on.
+//
+// REQUIRES: rows are indices of the column, in ascending order, each once.
+func (c *Column) Drop(rows ...int) {
+	if len(rows) == 0 {
+		return
+	}
+	// The bits of the bitmap are moved one by one, and only where the column has nulls.
 	n, left := rows[0], rows
 	if c.null > 0 {
 		for i := rows[0]; i < c.rows; i++ {
@@ -478,6 +528,11 @@ const MetaOp = "_op"
 
 // OpDelete is the value of MetaOp for a row that is deleted.
 const OpDelete = "d"
+
+// MetaIndex is the column of a row's place among the rows of its record: the place of the element in the array that the record was
+// exploded by, from 0. Int, never null. A batch has it only where its decoder makes several rows of a record, which it tells apart
+// together with the record's topic, partition and offset.
+const MetaIndex = "_index"
 
 // MetaColumns lists the metadata columns that every record has, with their types.
 func MetaColumns() []ColumnSpec {

@@ -8,13 +8,15 @@ import (
 // ErrNoRow is what a Decoder returns of a record that makes no row. The record counts as applied.
 var ErrNoRow = errors.New("the record makes no row")
 
-// Decoder makes one row of columns from one record. Used by one goroutine; each lane has its own.
+// Decoder makes rows of columns from one record: nearly always one. Used by one goroutine; each lane has its own.
 type Decoder interface {
 	// Columns says what Decode appends, in this order, before any metadata column.
 	Columns() []ColumnSpec
-	// Decode appends exactly one value to each of the first len(Columns()) columns. If it returns an error, a
-	// *BadRecord, an *Unready or ErrNoRow, the caller drops the begun row with Batch.Truncate. Behind ErrNoRow it goes on with
-	// the next record, behind a BadRecord it stops, and behind an Unready it tries the same record again later.
+	// Decode appends one row: exactly one value to each of the first len(Columns()) columns. A decoder that explodes records appends
+	// several, the same number to each column; all of them are rows of the record, and share its commit. A decoder without columns
+	// makes one row. If Decode returns an error, a *BadRecord, an *Unready or ErrNoRow, the caller drops what was begun with
+	// Batch.Truncate. Behind ErrNoRow it goes on with the next record, behind a BadRecord it stops, and behind an Unready it tries
+	// the same record again later.
 	Decode(r *Record, columns []Column) error
 }
 

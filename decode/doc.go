@@ -23,6 +23,20 @@
 // Where a column is inside of a nested value (user.geo.country, tags[0]), that value's own members are read once more, behind the
 // scan; a schema without such a path does nothing there. _key and _headers.NAME are of the record, and no part of the scan.
 //
+// # One record, several rows
+//
+// With [Config.Explode] each element of an array makes a row, in the array's order, in every format that has arrays. What is of the
+// record stands in each of them, what is of an element in its own, and _index says which element it is:
+//
+//	{"id":7,"items":[{"sku":"a"},{"sku":"b"}]}     Explode: items
+//
+//	id   From items[].sku   _index
+//	7    a                  0
+//	7    b                  1
+//
+// An array that is empty, null or not there makes no row. What is there and no array makes the record bad, and so does one bad
+// element: all rows of a record are made, or none. Together they take at most [MaxExploded].
+//
 // Records of one topic nearly always list their fields in the same order, so the decoder remembers which name
 // followed which and compares the bytes with that name before it looks one up.
 //
@@ -69,6 +83,6 @@
 //
 // # What it does not do
 //
-// It makes one row of a record: of an array, a column takes one element, or all of it as json. It never changes a value to make
-// it fit.
+// It explodes a record by one array, and not by an array inside of it, nor by the members of an object. It never changes a value to
+// make it fit.
 package decode

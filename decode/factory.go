@@ -19,7 +19,7 @@ type Factory func() fencepost.Decoder
 // FieldError is one error of a schema.
 type FieldError struct {
 	Column string // the column it is about; empty: the schema as a whole
-	Key    string // what is wrong with it: name, type, from, unit, missing, mismatch
+	Key    string // what is wrong with it: name, type, from, unit, missing, mismatch; of the schema as a whole explode, tombstone
 	Reason string
 	Help   string // the remedy
 }
@@ -50,7 +50,7 @@ func checkColumns(columns []fencepost.ColumnSpec) error {
 		switch {
 		case c.Name == "":
 			fault(c, "name", fmt.Sprintf("column %d has no name", i+1), "give it one")
-		case c.Name == fencepost.MetaOp && c.Type == fencepost.Text:
+		case c.Name == fencepost.MetaOp && c.Type == fencepost.Text, c.Name == fencepost.MetaIndex && c.Type == fencepost.Int:
 		case c.Name[0] == '_':
 			fault(c, "name", "names with _ in front are kept for the metadata columns",
 				"call it "+strings.TrimLeft(c.Name, "_")+" and set from: "+c.Name)

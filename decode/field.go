@@ -24,6 +24,10 @@ type Config struct {
 	Fill *Fill
 	// Key: the fields are those of the record's key, and not of its value.
 	Key bool
+	// Explode is the path of an array: each of its elements makes a row, and fencepost.MetaIndex is a last column of Int, the
+	// element's place. A field whose From goes through Explode and [] is of the element (items[].sku), any other one of the record, and
+	// is repeated in each row. Empty: a record is one row.
+	Explode string
 }
 
 // UnknownFunc takes the name of a field, and the first record that has it.
@@ -53,8 +57,8 @@ const (
 type Field struct {
 	Column string
 	Type   fencepost.Type
-	// From is the path of the field: user.geo.country, tags[0], "a.b" in double quotes for a name with a dot in it; or of the
-	// record itself: _key, _headers.NAME, _topic, _partition, _offset, _timestamp. Empty: the field named Column, whatever is in
+	// From is the path of the field: user.geo.country, tags[0], "a.b" in double quotes for a name with a dot in it; items[].sku of
+	// each element of the array that Config.Explode names; or of the record itself: _key, _headers.NAME, _topic, _partition, _offset, _timestamp. Empty: the field named Column, whatever is in
 	// that name. Several columns may take one field. Literal writes a name as a path.
 	From string
 	// Unit lets a timestamp be a number too. Zero: a string only.

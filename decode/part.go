@@ -20,8 +20,12 @@ func (p *projector) slotOf(steps []Step) int {
 		p.slots = append(p.slots, token{})
 		p.last = p.follow(p.last, id)
 	}
-	slot, at := int(p.names[id].slot), first
-	for _, s := range steps[1:] {
+	return p.slotUnder(int(p.names[id].slot), first, steps[1:])
+}
+
+// slotUnder returns the slot of a path that goes on in a slot.
+func (p *projector) slotUnder(slot int, at string, steps []Step) int {
+	for _, s := range steps {
 		slot, at = p.partAt(slot, at).slot(p, s), at+s.String()
 	}
 	return slot
@@ -58,9 +62,10 @@ func (n *part) slot(p *projector, s Step) int {
 	return slot
 }
 
-// descend takes the tokens inside of objects and arrays. REQUIRES: the record is valid JSON, so that nothing can fail.
-func (p *projector) descend(v []byte) {
-	for i := range p.parts {
+// descend takes the tokens inside of objects and arrays, those of parts [from, until). REQUIRES: the record is valid JSON, so that
+// nothing can fail.
+func (p *projector) descend(v []byte, from, until int) {
+	for i := from; i < until; i++ {
 		n := &p.parts[i]
 		t := p.slots[n.parent]
 		switch t.kind {

@@ -18,8 +18,14 @@ import (
 //	"a.b".c            a name with a dot in it, as JSON writes a string
 //	_key _topic ...    of the record, as the metadata column of that name
 //	_headers.NAME      the record's last header of that name
+//	items[].sku        of each element of the array items, by which records are exploded
+//	tags[]             each element itself
 type Path struct {
-	Steps  []Step // at least one, the first a name; empty for a path of the record
+	// Array leads to the array of a path into each of its elements; empty: the path is of the record as a whole.
+	Array []Step
+	// Steps lead to the value: from the record's value on, at least one, the first a name; or from the element on, where none is the
+	// element itself. Empty for a path of the record.
+	Steps  []Step
 	Meta   string // the metadata column; empty: Steps
 	Header string // of _headers
 }
@@ -38,13 +44,8 @@ func parsePath(text string) (p Path, err error) {
 			return p, err
 		}
 		p.Steps = append(p.Steps, s)
-		for strings.HasPrefix(rest, "[") {
-			digits, behind, ok := strings.Cut(rest[1:], "]")
-			n, bad := strconv.ParseUint(digits, 10, 31)
-			if !ok || bad != nil {
-				return p, errors.New("between [ and ] is the place of an element, from 0")
-			}
-			p.Steps, rest = append(p.Steps, Step{Index: int(n)}), behind
+		if rest, err = p.indexes(rest); err != nil {
+			return p, err
 		}
 		if rest == "" {
 			break
@@ -54,10 +55,34 @@ func parsePath(text string) (p Path, err error) {
 		}
 		rest = rest[1:]
 	}
-	if first := p.Steps[0].Name; text[0] != '"' && isMeta(first) {
-		return p.ofRecord(first)
+	first := p.Steps
+	if p.Array != nil {
+		first = p.Array
+	}
+	if name := first[0].Name; text[0] != '"' && isMeta(name) {
+		return p.ofRecord(name)
 	}
 	return p, nil
+}
+
+// indexes takes what is in brackets off the front of a path: [0] leads to an element, [] to each.
+func (p *Path) indexes(rest string) (string, error) {
+	for strings.HasPrefix(rest, "[") {
+		digits, behind, ok := strings.Cut(rest[1:], "]")
+		n, bad := strconv.ParseUint(digits, 10, 31)
+		switch {
+		case ok && digits == "" && p.Array != nil:
+			return rest, errors.New("a path has [] once: records are exploded by one array")
+		case ok && digits == "":
+			p.Array, p.Steps = p.Steps, nil
+		case !ok || bad != nil:
+			return rest, errors.New("between [ and ] is the place of an element, from 0; or nothing, for each element of explode's array")
+		default:
+			p.Steps = append(p.Steps, Step{Index: int(n)})
+		}
+		rest = behind
+	}
+	return rest, nil
 }
 
 // cutName cuts a name from the beginning of a path: up to a dot or a bracket, or in quotes.
@@ -85,6 +110,9 @@ func isMeta(name string) bool {
 
 // ofRecord is a path that begins with the name of a metadata column.
 func (p Path) ofRecord(meta string) (Path, error) {
+	if p.Array != nil {
+		return p, fmt.Errorf("%s has no elements", meta)
+	}
 	more := p.Steps[1:]
 	switch {
 	case meta == fencepost.MetaHeaders && len(more) == 1 && more[0].Index < 0:
@@ -118,6 +146,15 @@ func (f *Field) Path() (Path, error) {
 		return Path{Steps: []Step{{Name: f.Column, Index: -1}}}, nil
 	}
 	return parsePath(f.From)
+}
+
+// textOf is a path from the record's value on, as people write it.
+func textOf(steps []Step) string {
+	text := ""
+	for _, s := range steps {
+		text += s.String()
+	}
+	return strings.TrimPrefix(text, ".")
 }
 
 // checkFrom returns why a field cannot be taken from where it is, and the remedy.

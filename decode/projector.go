@@ -13,6 +13,7 @@ type projector struct {
 
 	slots  []token // one per wanted name, at the top or in a part
 	parts  []part  // empty for a schema without paths
+	each   *each   // nil: a record is one row
 	last   int32   // while it is made: the name behind which the next is expected
 	names  []name
 	byName map[string]int32  // :: name -> its place in names
@@ -46,12 +47,17 @@ func newProjector(row *Row) *projector {
 		byName: map[string]int32{},
 	}
 	for k := range row.Cells {
-		if c := &row.Cells[k]; c.from.Meta == "" {
+		switch c := &row.Cells[k]; {
+		case c.from.Array != nil:
+		case c.from.Meta == "":
 			c.Slot = p.slotOf(c.from.Steps)
-		} else { // one that stays empty
+		default: // one that stays empty
 			c.Slot = len(p.slots)
 			p.slots = append(p.slots, token{})
 		}
+	}
+	if array, _, ok := row.Explodes(); ok {
+		p.each = p.newEach(array)
 	}
 	return p
 }
@@ -111,8 +117,11 @@ func (p *projector) Decode(r *fencepost.Record, columns []fencepost.Column) erro
 	if p.strange != none && p.RefusesUnknown() {
 		return p.strangeField()
 	}
+	if p.each != nil {
+		return p.explode(v, columns)
+	}
 	if len(p.parts) > 0 {
-		p.descend(v)
+		p.descend(v, 0, len(p.parts))
 	}
 	for k := range p.Cells {
 		f := &p.Cells[k]

@@ -12,7 +12,7 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// bisect finds the rows that the store refuses. Segments are tried one by one, and a refused one in halves: every half
+// bisect finds the records that the store refuses. Segments are tried one by one, and a refused one in halves, between two records: every half
 // that goes in is committed for good, so that the good records in front of a bad one are applied, and its partition parks
 // exactly there. The others go on.
 func (l *lane) bisect(ctx context.Context, w *work, err error, took time.Duration) {
@@ -57,19 +57,20 @@ func (l *lane) durable(w *work, s piece) bool {
 	return p.Current(w.sessions[0]) && p.Done().Holds(s.move.Next)
 }
 
-// halves splits a refused segment. Its first half ends behind its last row, so that nothing unread is passed. A single row
-// that Config.OnError passes is left out of what is tried next: its range alone, with its letter.
+// halves splits a refused segment. Its first half ends behind the record of its last row, so that nothing unread is passed. The rows of a
+// single record that Config.OnError passes are left out of what is tried next: its range alone, with its letter.
 func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
 	if first, second, ok := w.parted(s); ok {
 		return l.one(ctx, w, first) && l.one(ctx, w, second)
 	}
-	if s.Rows() <= 1 {
+	mid, one := w.middle(s.Segment)
+	if one {
 		at := s.Range.From
 		for at := range w.keptIn(s.Range) {
 			l.reject(w.parts[0], w.sessions[0], at, err, s.took)
 			return false
 		}
-		if s.Rows() == 1 {
+		if s.Rows() > 0 {
 			at = w.batch.Offsets[s.Lo]
 			if err = l.passRefused(w, w.parts[0], s.move, at, err); err == nil {
 				s.Hi = s.Lo
@@ -79,7 +80,6 @@ func (l *lane) halves(ctx context.Context, w *work, s piece, err error) bool {
 		l.reject(w.parts[0], w.sessions[0], at, err, s.took)
 		return false
 	}
-	mid := s.Lo + s.Rows()/2
 	first, second := s.cut(mid, w.batch.Offsets[mid-1]+1)
 	return l.one(ctx, w, first) && l.one(ctx, w, second)
 }
@@ -94,14 +94,14 @@ func (s piece) cut(row int, at fencepost.Offset) (first, second piece) {
 	return first, second
 }
 
-// parted cuts a piece of one row at most that passes records which are kept: the row is not to blame for what these take. ok is
-// false for a piece of several rows, of one row alone, or of one such record alone.
+// parted cuts a piece with rows of one record at most that passes records which are kept: the rows are not to blame for what these take. ok
+// is false for a piece with rows of several records, of one alone, or of one such record alone.
 func (w *work) parted(s piece) (first, second piece, ok bool) {
-	if s.Rows() > 1 {
+	if _, one := w.middle(s.Segment); !one {
 		return s, s, false
 	}
 	items := slices.Collect(w.keptIn(s.Range))
-	if s.Rows() == 1 {
+	if s.Rows() > 0 {
 		items = append(items, w.batch.Offsets[s.Lo])
 		slices.Sort(items)
 	}
@@ -110,7 +110,7 @@ func (w *work) parted(s piece) (first, second piece, ok bool) {
 	}
 	last := items[len(items)/2-1]
 	row := s.Lo
-	if s.Rows() == 1 && w.batch.Offsets[s.Lo] <= last {
+	if s.Rows() > 0 && w.batch.Offsets[s.Lo] <= last {
 		row = s.Hi
 	}
 	first, second = s.cut(row, last+1)
@@ -127,6 +127,19 @@ func (w *work) keptIn(r fencepost.OffsetRange) iter.Seq[fencepost.Offset] {
 			}
 		}
 	}
+}
+
+// middle is the row at which a segment is halved: the first of a record, as near as one is to the middle. one: there is no such row but
+// the first, since all are of one record.
+func (w *work) middle(s fencepost.Segment) (row int, one bool) {
+	if s.Rows() <= 1 {
+		return s.Lo, true
+	}
+	lo, hi := w.batch.RecordAt(s, s.Lo+s.Rows()/2)
+	if lo > s.Lo {
+		return lo, false
+	}
+	return hi, hi == s.Hi
 }
 
 // refusal is a store's error about a record. Where an outcome was unknown besides, the ledger has been read since.

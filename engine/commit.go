@@ -297,7 +297,8 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 		l.e.stats.passed(passed)
 		l.e.emit(passed)
 	}
-	l.e.committed(Committed{Lane: l.number, Rows: rows, Bytes: w.bytes, Segments: done.of, Took: took, Recovered: recovered}, done.moves)
+	records := (&fencepost.Batch{Segments: done.of, Offsets: w.batch.Offsets}).Records()
+	l.e.committed(Committed{Lane: l.number, Rows: rows, Records: records, Bytes: w.bytes, Segments: done.of, Took: took, Recovered: recovered}, done.moves)
 }
 
 // follow does what a refusal asks for: what the ledger holds decides (law 1). Segments that turn out to be done count as

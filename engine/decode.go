@@ -32,25 +32,52 @@ func (e *Engine) columns(d fencepost.Decoder) []fencepost.Column {
 const schemaPatience = time.Second
 
 // decode turns the entries of w.takes into rows, one segment a partition. A record that cannot be decoded ends its
-// partition's segment in front of it, and parks the partition; one that cannot be decoded yet makes it wait.
+// partition's segment in front of it, and parks the partition; one that cannot be decoded yet makes it wait. Where records make many
+// rows, the batch is full before all are decoded: the others go back into their queues.
 func (l *lane) decode(ctx context.Context, w *work) {
 	l.until = time.Time{}
 	w.batch.Reset()
-	w.moves, w.parts, w.sessions, w.passed = w.moves[:0], w.parts[:0], w.sessions[:0], w.passed[:0]
+	w.moves, w.parts, w.sessions, w.passed, w.spread = w.moves[:0], w.parts[:0], w.sessions[:0], w.passed[:0], false
+	looked, full := 0, false
 	for i := range w.claims {
 		t := &w.claims[i]
-		lo := len(w.batch.Offsets)
-		next, bad, at := l.rows(ctx, w, t)
+		lo, taken := len(w.batch.Offsets), t.Records
+		r := reading{next: t.From, full: true, entry: t.Spans[0].Lo}
+		if !full {
+			r = l.rows(ctx, w, t)
+		}
+		var rest assignment.Claim
+		if full = r.full; full {
+			rest = t.Cut(r.span, r.entry)
+		}
+		looked += t.Records
 		if !l.e.cfg.OnError.keepsRaw() {
 			recycle(t.Spans)
 		}
-		l.e.rate.back(t.Records - (len(w.batch.Offsets) - lo))
-		if bad == nil || next.Offset > t.From.Offset {
-			w.add(t, next, lo)
+		l.e.rate.back(taken - r.records)
+		if r.bad == nil && !full || r.next.Offset > t.From.Offset {
+			w.add(t, r.next, lo)
 		}
-		l.reached(t, next, bad, at)
+		l.reached(t, r.next, r.bad, r.at)
+		l.giveBack(w, t.p, rest)
 	}
+	l.spread.saw(looked, full, w.most.Records)
 	l.record = fencepost.Record{} // it would keep a fetch in memory
+}
+
+// giveBack puts the entries of a claim that were not looked at back into their queue.
+func (l *lane) giveBack(w *work, p *partition, rest assignment.Claim) {
+	if rest.Records == 0 {
+		return
+	}
+	w.bytes -= rest.Bytes
+	l.mu.Lock()
+	back := p.Return(rest, time.Now())
+	l.mu.Unlock()
+	if !back {
+		rest.Void()
+		l.e.freed(rest.Bytes)
+	}
 }
 
 // add makes a segment of t's rows from lo on, which ends at next.
@@ -86,58 +113,90 @@ func (l *lane) reached(t *claimed, next ledger.Position, bad error, at fencepost
 	l.e.parkedAt(t.p, code, at, reason, nil)
 }
 
-// rows appends the data entries of t to the batch. It returns the Position behind the last entry that it passed, and
-// for a bad record that stops the partition its error and offset.
-func (l *lane) rows(ctx context.Context, w *work, t *claimed) (ledger.Position, error, fencepost.Offset) {
-	b, next := &w.batch, t.From
-	r := &l.record
+// reading is how far the entries of a claim were read.
+type reading struct {
+	next    ledger.Position  // behind the last entry that was passed
+	records int              // that have rows
+	bad     error            // of a record that stops the partition; nil: there is none
+	at      fencepost.Offset // its offset
+	// full: the batch holds what it may, and the entries from this one on were not looked at.
+	full        bool
+	span, entry int
+}
+
+// rows appends the data entries of t to the batch.
+func (l *lane) rows(ctx context.Context, w *work, t *claimed) (out reading) {
+	b, r := &w.batch, &l.record
 	*r = fencepost.Record{TopicPartition: t.p.TopicPartition, Headers: r.Headers[:0]}
+	out.next = t.From
 	cols := 0
 	if l.decoder != nil {
 		cols = len(l.decoder.Columns())
 	}
-	for _, s := range t.Spans {
+	for k, s := range t.Spans {
 		for i := s.Lo; i < s.Hi; i++ {
 			s.Records.Read(i, r)
 			if !r.Control {
+				n, err := 1, error(nil)
 				if l.decoder != nil {
-					if err := l.row(ctx, b, r, cols); err != nil {
-						if !errors.Is(err, fencepost.ErrNoRow) {
-							err = l.passUndecodable(w, t, r, err)
-							if err != nil {
-								return next, err, r.Offset
-							}
-						}
-						next.Offset, next.LeaderEpoch = r.Offset+1, r.LeaderEpoch
-						continue
-					}
+					n, err = l.row(ctx, b, r, cols)
 				}
-				b.Offsets = append(b.Offsets, r.Offset)
-				b.Times = append(b.Times, r.Timestamp)
-				if len(b.Columns) > cols {
-					appendMeta(b.Columns[cols:], r)
+				switch {
+				case errors.Is(err, fencepost.ErrNoRow):
+				case err != nil:
+					if err = l.passUndecodable(w, t, r, err); err != nil {
+						out.bad, out.at = err, r.Offset
+						return out
+					}
+				case (n != 1 || w.spread) && w.overfull(n):
+					b.Truncate(len(b.Offsets))
+					out.full, out.span, out.entry = true, k, i
+					return out
+				default:
+					appendRows(b, r, cols, n)
+					w.spread = w.spread || n != 1
+					out.records++
 				}
 			}
-			next.Offset, next.LeaderEpoch = r.Offset+1, r.LeaderEpoch
+			out.next.Offset, out.next.LeaderEpoch = r.Offset+1, r.LeaderEpoch
 		}
 	}
-	return next, nil, 0
+	return out
 }
 
-// row decodes one record. It waits in place for a schema that is on its way, for all records of a batch together no longer than
-// schemaPatience. Behind an error nothing of the row is left.
-func (l *lane) row(ctx context.Context, b *fencepost.Batch, r *fencepost.Record, cols int) error {
+// appendRows completes n rows of a record, whose decoded columns the batch has.
+func appendRows(b *fencepost.Batch, r *fencepost.Record, cols, n int) {
+	for range n {
+		b.Offsets = append(b.Offsets, r.Offset)
+		b.Times = append(b.Times, r.Timestamp)
+		if len(b.Columns) > cols {
+			appendMeta(b.Columns[cols:], r)
+		}
+	}
+}
+
+// row decodes one record, and returns how many rows it is. It waits in place for a schema that is on its way, for all records of a
+// batch together no longer than schemaPatience. Behind an error nothing of the record is left.
+func (l *lane) row(ctx context.Context, b *fencepost.Batch, r *fencepost.Record, cols int) (n int, err error) {
 	for {
 		err := l.decoder.Decode(r, b.Columns[:cols])
 		if err == nil {
-			return nil
+			return rowsOf(b, cols), nil
 		}
 		b.Truncate(len(b.Offsets))
 		u, ok := errors.AsType[*fencepost.Unready](err)
 		if !ok || u.Await == nil || !l.await(ctx, u) {
-			return err
+			return 0, err
 		}
 	}
+}
+
+// rowsOf is how many rows a decoder has appended to the first columns of a batch.
+func rowsOf(b *fencepost.Batch, cols int) int {
+	if cols == 0 {
+		return 1
+	}
+	return b.Columns[0].Len() - len(b.Offsets)
 }
 
 // await waits for a schema that is on its way. False: the time for it is over.

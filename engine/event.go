@@ -35,6 +35,7 @@ type (
 	Committed struct {
 		Lane     int
 		Rows     int
+		Records  int   // that have rows: one each, where the decoder does not explode them
 		Bytes    int64 // of its records, decompressed
 		Segments []fencepost.Segment
 		Took     time.Duration // from the first attempt on

@@ -58,6 +58,8 @@ type lane struct {
 	counts []int
 	record fencepost.Record // the one being decoded
 
+	spread spread // fill's own, too
+
 	until time.Time // until when the batch waits for schemas; zero: it has not waited yet
 }
 
@@ -70,7 +72,9 @@ type work struct {
 	claims   []claimed
 	passed   []passed // bad records in the segments' ranges that have no row
 	bytes    int64
-	part     bool // of a batch that was refused
+	most     batching.Limits // of its rows
+	spread   bool            // it has records of several rows
+	part     bool            // of a batch that was refused
 
 	done segments // scratch: what a refusal showed to be done
 }
@@ -227,7 +231,8 @@ func (l *lane) plan(w *work, now time.Time) (bool, time.Time) {
 	if !l.mu.ending.IsZero() {
 		return false, time.Time{}
 	}
-	limits := l.mu.fit.limit(batching.Limits(l.e.cfg.Batch))
+	w.most = l.mu.fit.limit(batching.Limits(l.e.cfg.Batch))
+	limits := l.spread.limit(w.most)
 	all, oldest := l.queued()
 	formed, again := limits.Due(all, oldest, l.mu.idle, now)
 	if !formed {

@@ -11,17 +11,20 @@ import (
 	"github.com/fencepost/fencepost/sink"
 )
 
-// named is the index, among the rows of w, of the row that the store names as the one which it refuses.
-func (w *work) named(err error) (n int, ok bool) {
+// named is where, among the rows of w, those of the record are of which the store names a row as the one that it refuses: [from, to).
+func (w *work) named(err error) (from, to int, ok bool) {
 	r, ok := errors.AsType[*sink.Rejected](err)
-	if !ok || r.Row < 1 || r.Row > w.rows() || r.Blame != sink.TheRows && r.Blame != sink.TheSize || errors.Is(err, ledger.ErrUnknown) {
-		return 0, false
+	if !ok || r.Row < 1 || r.Row > w.batch.Rows() || r.Blame != sink.TheRows && r.Blame != sink.TheSize || errors.Is(err, ledger.ErrUnknown) {
+		return 0, 0, false
 	}
-	return r.Row - 1, true
+	n := r.Row - 1
+	i, row := w.locate(n)
+	lo, hi := w.batch.RecordAt(w.batch.Segments[i], row)
+	return n - (row - lo), n + (hi - row), true
 }
 
 // cutAtNamed brings as much of a refused batch to an end as the store names rows of it. Those in front of a named row are
-// committed, then the row alone: so it is refused behind all that it may need, which no hint has to prove. The row is passed, or
+// committed, then its record alone: so it is refused behind all that it may need, which no hint has to prove. The row is passed, or
 // parks its partition, and those behind it are committed, as long as the store names one of them. Every row is sent about
 // twice, however many are bad.
 //
@@ -33,7 +36,7 @@ func (w *work) named(err error) (n int, ok bool) {
 func (l *lane) cutAtNamed(ctx context.Context, w *work, err error) (*work, error) {
 	rest := w.piece(slices.Clone(w.batch.Segments), slices.Clone(w.moves), slices.Clone(w.parts), slices.Clone(w.sessions))
 	for {
-		n, ok := rest.named(err)
+		n, _, ok := rest.named(err)
 		if !ok {
 			return rest, err
 		}
@@ -54,7 +57,7 @@ func (l *lane) cutAtNamed(ctx context.Context, w *work, err error) (*work, error
 func (w *work) piece(segments []fencepost.Segment, moves []ledger.Move, parts []*partition, sessions []uint64) *work {
 	part := &work{batch: w.batch, moves: moves, parts: parts, sessions: sessions, claims: w.claims, passed: w.passed, part: true}
 	part.batch.Segments = segments
-	part.bytes = share(w.bytes, part.rows(), w.rows())
+	part.bytes = share(w.bytes, part.batch.Rows(), w.batch.Rows())
 	return part
 }
 
@@ -82,7 +85,7 @@ func (w *work) takeFront(n int) *work {
 		k++ // a part of this one
 	}
 	front := w.piece(slices.Clone(w.batch.Segments[:k]), slices.Clone(w.moves[:k]), slices.Clone(w.parts[:k]), slices.Clone(w.sessions[:k]))
-	taken := share(w.bytes, named, w.rows())
+	taken := share(w.bytes, named, w.batch.Rows())
 	w.batch.Segments, w.moves, w.parts, w.sessions = w.batch.Segments[i:], w.moves[i:], w.parts[i:], w.sessions[i:]
 	w.bytes, front.bytes = w.bytes-taken, taken
 	if n > 0 {
@@ -108,35 +111,36 @@ func (w *work) endAt(i int, next ledger.Position) {
 	s.Hi += s.Lo
 }
 
-// single commits the first row of w alone, and takes it out of w. A row that is refused is passed, in the range of its segment, or
-// its partition parks. True: the row was applied.
+// single commits the rows of w's first record alone, and takes them out of w. One that is refused is passed, in the range of its segment, or
+// its partition parks. True: it was applied.
 func (l *lane) single(ctx context.Context, w *work) bool {
 	one := w.piece(slices.Clone(w.batch.Segments[:1]), slices.Clone(w.moves[:1]), w.parts[:1:1], w.sessions[:1:1])
 	at, began := w.batch.Offsets[one.batch.Segments[0].Lo], time.Now()
 	one.endAt(0, one.moves[0].Held.Advance(at+1, fencepost.NoEpoch))
-	one.bytes = share(w.bytes, 1, w.rows())
+	rows := one.batch.Segments[0].Rows()
+	one.bytes = share(w.bytes, rows, w.batch.Rows())
 	w.bytes -= one.bytes
 	if l.keepHeld(one); len(one.parts) == 0 {
-		w.beginBehind(1)
+		w.beginBehind(rows)
 		w.dropEmpty()
 		return true
 	}
 	err := l.attempt(ctx, one, began)
 	if err == nil {
-		w.beginBehind(1)
+		w.beginBehind(rows)
 		w.dropEmpty()
 		return true
 	}
 	if one.keeps() && !rowsRefused(err) { // what is kept of others may be what is too large
 		l.halves(ctx, one, piece{one.batch.Segments[0], one.moves[0], time.Since(began)}, err)
-		w.beginBehind(1)
+		w.beginBehind(rows)
 		w.dropEmpty()
 		return false
 	}
 	if err = l.passRefused(w, w.parts[0], w.moves[0], at, err); err != nil {
 		l.reject(w.parts[0], w.sessions[0], at, err, time.Since(began))
 	}
-	w.batch.Segments[0].Lo++
+	w.batch.Segments[0].Lo += rows
 	return false
 }
 

@@ -441,14 +441,15 @@ func TestPoisonIsARowOrALetterOnce(t *testing.T) {
 		seeds = 3
 	}
 	for seed := range uint64(seeds) {
-		synctest.Test(t, func(t *testing.T) { poison(t, seed) })
+		synctest.Test(t, func(t *testing.T) { poison(t, seed, 1) })
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
 	}
 }
 
-func poison(t *testing.T, seed uint64) {
+// poison has records of at most so many rows.
+func poison(t *testing.T, seed uint64, most int) {
 	rng := rand.New(rand.NewPCG(seed, 3))
 	const partitions, records = 3, 400
 	w, s := newWorld(t), memory.Open()
@@ -471,11 +472,11 @@ func poison(t *testing.T, seed uint64) {
 			} else {
 				all[p] = append(all[p], at)
 			}
-			w.produced(p, v)
+			w.produced(p, several(at, v, most))
 		}
 	}
 	start := func() *worker {
-		wk := w.run(store, passing(DeadLetter, func(c *Config) {
+		wk := w.run(store, passing(DeadLetter, exploding, func(c *Config) {
 			c.Batch.Records, c.Watch, c.OnError.Max = 1+rng.IntN(60), time.Second, -1
 		}))
 		wk.source.most = 1 + rng.IntN(100)
@@ -514,7 +515,11 @@ func poison(t *testing.T, seed uint64) {
 		}
 	}
 	for p := range int32(partitions) {
-		wantRows(t, s, tp(p), all[tp(p)])
+		var rows []fencepost.Offset
+		for _, at := range all[tp(p)] {
+			rows = append(rows, times(widthOf(at, most), at)...)
+		}
+		wantRows(t, s, tp(p), rows)
 	}
 	for p, at := range bad {
 		if len(at) == 0 {

@@ -98,8 +98,7 @@ func (l *lane) letterBatch(d ledger.DeadLetter) (c sink.Commit, bad error) {
 		bad = l.decoder.Decode(&r, b.Columns[:cols])
 	}
 	if bad == nil {
-		b.Offsets, b.Times = []fencepost.Offset{d.Offset}, []int64{d.Timestamp}
-		appendMeta(b.Columns[cols:], &r)
+		appendRows(b, &r, cols, rowsOf(b, cols))
 	} else {
 		b.Truncate(0)
 	}

@@ -20,7 +20,7 @@ import (
 //	                                                                            '--applied--> the partitions that were cut park
 func (l *lane) sift(ctx context.Context, w *work, err error, began time.Time) {
 	before := l.refused
-	defer func() { l.spread(l.refused - before) }()
+	defer func() { l.spaced(l.refused - before) }()
 	if l.trier == nil || !l.e.cfg.OnError.sifts() {
 		l.inPieces(ctx, w, err, began)
 		return
@@ -59,6 +59,7 @@ type sieve struct {
 	good     int // so many of the batch's first rows are taken together
 	segments int // that the batch had when good was counted
 	parked   []cut
+	dropped  []int // scratch: rows of a record that is left out
 }
 
 // cut is a partition whose segment ends in front of a bad row that is not passed.
@@ -69,27 +70,28 @@ type cut struct {
 	err     error
 }
 
-// findBad finds the first row which the store refuses behind those in front of it, by trials of the first rows of the batch:
-// log2 of them, or two where the store names the row. A row alone, or without those in front of it, proves nothing: it may need
-// them. The row is left out, or its segment is cut there. False: trials do not tell.
+// findBad finds the first record whose rows the store refuses behind those in front of it, by trials of the first rows of the batch:
+// log2 of them, or two where the store names a row. A record alone, or without those in front of it, proves nothing: it may need
+// them. Its rows are left out, or its segment is cut there. False: trials do not tell.
 func (s *sieve) findBad(ctx context.Context, refused error) bool {
 	if s.segments != len(s.batch.Segments) { // the ledger refused some, or their partitions have left
 		s.good, s.segments = 0, len(s.batch.Segments)
 	}
 	rows := s.batch.Rows()
 	good, bad := s.good, rows
-	named, hinted := s.named(refused)
+	from, to, hinted := s.named(refused)
 	whole := false // all rows were tried: the error is one of a trial
-	for bad-good > 1 || !whole && bad == rows {
-		mid := good + (bad-good)/2
-		switch {
-		case hinted && named+1 < bad && named+1 > good:
-			mid = named + 1
-		case hinted && named < bad && named > good:
-			mid = named
+	for {
+		mid, one := s.between(good, bad)
+		if one && (whole || bad < rows) {
+			break
 		}
-		if bad-good <= 1 {
-			mid = bad // the last row: a trial must say of it what the commit did
+		switch { // the record that is named, and then those in front of it
+		case one || !hinted: // of the last record a trial must say what the commit did
+		case to > good && to < bad:
+			mid = to
+		case from > good && from < bad:
+			mid = from
 		}
 		err := s.try(ctx, mid)
 		switch {
@@ -112,6 +114,33 @@ func (s *sieve) findBad(ctx context.Context, refused error) bool {
 	return true
 }
 
+// between is how many of the batch's first rows are tried next, where the first good ones are taken and the first bad ones are
+// refused: as near to the middle as a record ends. one: all rows between are of one record, and it is bad.
+func (s *sieve) between(good, bad int) (n int, one bool) {
+	if bad-good <= 1 {
+		return bad, true
+	}
+	mid := good + (bad-good)/2
+	i, row := s.locate(mid)
+	lo, hi := s.batch.RecordAt(s.batch.Segments[i], row)
+	switch lo, hi = mid-(row-lo), mid+(hi-row); {
+	case lo > good:
+		return lo, false
+	case hi < bad:
+		return hi, false
+	}
+	return bad, true
+}
+
+// locate is the segment and the row of the batch's n-th row. REQUIRES: it has one.
+func (w *work) locate(n int) (segment, row int) {
+	for n >= w.batch.Segments[segment].Rows() {
+		n -= w.batch.Segments[segment].Rows()
+		segment++
+	}
+	return segment, w.batch.Segments[segment].Lo + n
+}
+
 // try tries the first n rows of the batch, in the time of a commit.
 func (s *sieve) try(ctx context.Context, n int) error {
 	b := s.batch
@@ -131,23 +160,23 @@ func (s *sieve) try(ctx context.Context, n int) error {
 	return s.trier.Try(ctx, &b)
 }
 
-// leaveOut takes the batch's n-th row out, or ends its segment there where its partition has to park.
+// leaveOut takes the record of the batch's n-th row out, or ends its segment there where its partition has to park.
 func (s *sieve) leaveOut(n int, refused error) {
-	i := 0
-	for n >= s.batch.Segments[i].Rows() {
-		n -= s.batch.Segments[i].Rows()
-		i++
-	}
+	i, row := s.locate(n)
 	seg := &s.batch.Segments[i]
-	row := seg.Lo + n
+	lo, hi := s.batch.RecordAt(*seg, row)
 	at := s.batch.Offsets[row]
 	err := s.passRefused(s.work, s.parts[i], s.moves[i], at, refused)
 	if err == nil {
-		s.batch.Drop(row)
+		s.dropped = s.dropped[:0]
+		for row := lo; row < hi; row++ {
+			s.dropped = append(s.dropped, row)
+		}
+		s.batch.Drop(s.dropped...)
 		return
 	}
 	s.parked = append(s.parked, cut{s.parts[i], s.sessions[i], at, err})
-	seg.Hi, seg.Range.Until = row, at // everything in front of the record was read
+	seg.Hi, seg.Range.Until = lo, at // everything in front of the record was read
 	s.moves[i].Next = s.moves[i].Held.Advance(at, fencepost.NoEpoch)
 	if seg.Range.Len() == 0 {
 		s.lane.mu.Lock()

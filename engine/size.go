@@ -16,8 +16,8 @@ const (
 // patience is how often w is tried before smaller batches are, as long as the store refuses it like this. A part of a batch
 // is halved at once; a partition that is tested again brings no news.
 func (l *lane) patience(w *work, r *sink.Rejected) int {
-	rows := w.rows()
-	smallest := len(w.batch.Segments) == 1 && rows <= 1
+	rows := w.batch.Rows()
+	smallest := len(w.batch.Segments) == 1 && w.batch.Records() <= 1
 	switch {
 	case r.Blame == sink.TheRows:
 		return 1
@@ -41,14 +41,6 @@ func (w *work) keeps() bool {
 	return false
 }
 
-// rows is how many rows w's segments have.
-func (w *work) rows() (n int) {
-	for _, s := range w.batch.Segments {
-		n += s.Rows()
-	}
-	return n
-}
-
 // probes reports whether w has records that parked their partition and are tried again.
 func (l *lane) probes(w *work) bool {
 	l.mu.Lock()
@@ -65,7 +57,7 @@ func (l *lane) probes(w *work) bool {
 // that a commit has, twice.
 const growAfter = 32
 
-// fit is how many records of a batch the store was found to take; the zero value knows of no limit.
+// fit is how many records, and rows, of a batch the store was found to take; the zero value knows of no limit.
 //
 //	any --too large--> half --32 full commits--> half as much again --> ... --> any
 type fit struct {
@@ -76,7 +68,7 @@ type fit struct {
 // tooLarge notes that a batch was refused for its size. What was cut smaller already, and a test of a record, say
 // nothing of the size that others have.
 func (l *lane) tooLarge(w *work, r *sink.Rejected) {
-	if rows := w.rows(); r.Blame == sink.TheSize && r.Row == 0 && rows > 1 && !w.part && !l.probes(w) {
+	if rows := w.batch.Rows(); r.Blame == sink.TheSize && r.Row == 0 && w.batch.Records() > 1 && !w.part && !l.probes(w) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.mu.fit = fit{most: rows / 2}
@@ -113,9 +105,9 @@ const (
 	wholeSpread  = 4   // for those whose bad rows are found by trials, each of which may take as long as a commit
 )
 
-// spread bounds batches by how far refused rows were apart, after so many were passed in one batch. The bound grows again as that
+// spaced bounds batches by how far refused rows were apart, after so many were passed in one batch. The bound grows again as that
 // of size does.
-func (l *lane) spread(refused int) {
+func (l *lane) spaced(refused int) {
 	if refused == 0 {
 		return
 	}

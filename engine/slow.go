@@ -28,7 +28,7 @@ type slowCommit struct {
 // watchSlow reports the commit of w once it has taken slowAfter, and again at growing intervals, with what it waits for if the
 // sink knows it.
 func (l *lane) watchSlow(ctx context.Context, w *work) *slowCommit {
-	s := &slowCommit{lane: l, rows: w.rows(), began: time.Now()}
+	s := &slowCommit{lane: l, rows: w.batch.Rows(), began: time.Now()}
 	s.reportAfter(ctx, slowAfter)
 	return s
 }

@@ -27,7 +27,7 @@ func (s *stats) committed(c Committed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.took[s.mu.commits%int64(len(s.mu.took))] = c.Took
-	s.mu.records += int64(c.Rows)
+	s.mu.records += int64(c.Records)
 	s.mu.bytes += c.Bytes
 	s.mu.commits++
 }

@@ -23,6 +23,9 @@ type Applied struct {
 	fencepost.TopicPartition
 	Offset fencepost.Offset
 	Rows   int64
+	// Places is how many different fencepost.MetaIndex the rows have: of an exploded record each row has its own. 0: the table has no
+	// such column, and a record has one row.
+	Places int64
 }
 
 // RecordColumns are the columns that say which record a row came from: Provenance rests on them.

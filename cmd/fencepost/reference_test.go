@@ -175,6 +175,10 @@ func metadataPage(t *testing.T) string {
 		}
 		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", c.Name, c.Type, meanings[c.Name])
 	}
+	fmt.Fprintf(&b, "\nTwo more are there where the file asks for them, and a `table:` has a column for them:\n\n| column | type | holds |\n|---|---|---|\n"+
+		"| `%s` | `text` | with `envelope:` or `tombstone: delete`, what the record does to its row: `c`, `u`, `r`, or `d` for a delete; an upsert needs no such column |\n"+
+		"| `%s` | `int` | with `explode:`, the place of the row's element in the array, from 0 ([several rows of one record](../types.md#several-rows-of-one-record)) |\n",
+		fencepost.MetaOp, fencepost.MetaIndex)
 	return b.String()
 }
 

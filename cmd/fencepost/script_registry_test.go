@@ -71,3 +71,24 @@ func putBare(ts *testscript.TestScript, topic string, values []string) {
 		ts.Check(client.ProduceSync(context.Background(), &kgo.Record{Topic: topic, Value: []byte(value)}).FirstErr())
 	}
 }
+
+// putPairs writes records with keys into a topic of one partition: putpairs TOPIC KEY=VALUE..., the key in hex and the value as it is; without a
+// value the record is a tombstone, without a key it has none.
+func putPairs(ts *testscript.TestScript, _ bool, args []string) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(ts.Getenv("KAFKA")))
+	ts.Check(err)
+	defer client.Close()
+	_, _ = kadm.NewClient(client).CreateTopic(context.Background(), 1, 1, nil, args[0]) // it may be there
+	for _, pair := range args[1:] {
+		key, value, _ := strings.Cut(pair, "=")
+		r := &kgo.Record{Topic: args[0]}
+		if key != "" {
+			r.Key, err = hex.DecodeString(key)
+			ts.Check(err)
+		}
+		if value != "" {
+			r.Value = []byte(value)
+		}
+		ts.Check(client.ProduceSync(context.Background(), r).FirstErr())
+	}
+}

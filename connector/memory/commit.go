@@ -187,9 +187,9 @@ func validCommit(commit sink.Commit) error {
 		if s.Lo < 0 || s.Hi < s.Lo || s.Hi > len(b.Offsets) || len(b.Times) != len(b.Offsets) {
 			return fmt.Errorf("commit %s: rows [%d, %d) of %d", s.TopicPartition, s.Lo, s.Hi, len(b.Offsets))
 		}
-		last := s.Range.From - 1
+		last := s.Range.From
 		for _, o := range b.Offsets[s.Lo:s.Hi] {
-			if o <= last || o >= s.Range.Until {
+			if o < last || o >= s.Range.Until {
 				return fmt.Errorf("commit %s: row at %d is outside %s or out of order", s.TopicPartition, o, s.Range)
 			}
 			last = o

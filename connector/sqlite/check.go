@@ -144,6 +144,11 @@ func (t *table) filled(columns []fencepost.ColumnSpec) string {
 // checkColumns is what keeps these columns from becoming rows of the table.
 func checkColumns(t *table, columns []fencepost.ColumnSpec) (found []fencepost.Finding) {
 	for _, col := range t.missing(columns) {
+		if col.Name == fencepost.MetaIndex {
+			found = append(found, fencepost.Finding{Subject: "database", Code: "column-missing", Key: "explode",
+				Text: fmt.Sprintf("table %s has no column %s, by which the rows of an exploded record are told apart", t.name, col.Name), Help: alterTable(t.name, col)})
+			continue
+		}
 		found = append(found, fencepost.Finding{Subject: "database", Code: "column-missing", Key: "schema." + col.Name,
 			Text: fmt.Sprintf("table %s has no column %s", t.name, col.Name), Help: addColumn(t.name, col)})
 	}

@@ -48,7 +48,11 @@ func (s *Sink) applied(c *conn, yield func(sink.Applied, error) bool) error {
 	if none.Rows > 0 && !yield(none, nil) {
 		return nil
 	}
-	st, err := c.stmt("SELECT _topic, _partition, _offset, count(*) FROM " + table +
+	places := "0"
+	if t.column(fencepost.MetaIndex) != nil {
+		places = "count(DISTINCT " + fencepost.MetaIndex + ")"
+	}
+	st, err := c.stmt("SELECT _topic, _partition, _offset, count(*), " + places + " FROM " + table +
 		" WHERE _topic IS NOT NULL AND _partition IS NOT NULL AND _offset IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3")
 	if err != nil {
 		return err
@@ -64,7 +68,7 @@ func eachApplied(st *sqlite.Stmt, yield func(sink.Applied, error) bool) error {
 			return err
 		}
 		a := sink.Applied{TopicPartition: fencepost.TopicPartition{Topic: st.ColumnText(0), Partition: st.ColumnInt32(1)},
-			Offset: fencepost.Offset(st.ColumnInt64(2)), Rows: st.ColumnInt64(3)}
+			Offset: fencepost.Offset(st.ColumnInt64(2)), Rows: st.ColumnInt64(3), Places: st.ColumnInt64(4)}
 		if !yield(a, nil) {
 			return nil
 		}

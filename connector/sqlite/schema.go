@@ -177,7 +177,12 @@ func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 
 // addColumn is the statement that gives a table a column.
 func addColumn(table string, col fencepost.ColumnSpec) string {
-	return fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;   or drop it from schema", quoteIfNeeded(table), quoteIfNeeded(col.Name), declared(col.Type))
+	return alterTable(table, col) + "   or drop it from schema"
+}
+
+// alterTable is the statement that adds a column to a table.
+func alterTable(table string, col fencepost.ColumnSpec) string {
+	return fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;", quoteIfNeeded(table), quoteIfNeeded(col.Name), declared(col.Type))
 }
 
 // quoteIfNeeded leaves plain names bare, as a person writes them.

@@ -2,6 +2,7 @@ package avro
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
@@ -21,12 +22,25 @@ func Compare(s *Schema, c decode.Config) (faults []*decode.FieldError) {
 		faults = append(faults, &decode.FieldError{Key: "unknown_fields", Help: "a column for it, or unknown_fields: ignore",
 			Reason: fmt.Sprintf("field %s is in no column, and unknown fields are refused", decode.Literal(p.unknown[0]))})
 	}
+	if _, name, ok := layout.Row().Explodes(); ok && !slices.ContainsFunc(p.steps, func(s step) bool { return s.op == opEach }) {
+		faults = append(faults, &decode.FieldError{Key: "explode", Help: "the path of an array", Reason: p.notArray(name)})
+	}
 	for k := range cells {
 		if fault := p.never(k, &cells[k]); fault != nil {
 			faults = append(faults, fault)
 		}
 	}
 	return faults
+}
+
+// notArray says what stands in the place of the array by which records are exploded.
+func (p *plan) notArray(name string) string {
+	for i, s := range p.steps {
+		if s.op == opNotArray {
+			return p.paths[i]
+		}
+	}
+	return name + " is not in the schema"
 }
 
 // never says why no value fits a column; nil: one may, or its rules forgive that none does.

@@ -3,6 +3,7 @@ package avro
 import (
 	"slices"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
 )
 
@@ -16,7 +17,7 @@ type compiler struct {
 func compile(s *Schema, cells []decode.Cell) *plan {
 	c := &compiler{&plan{root: s.root}, cells}
 	for k := range cells {
-		if cells[k].From().Meta != "" {
+		if meta := cells[k].From().Meta; meta != "" && meta != fencepost.MetaIndex {
 			c.emit(opOfRecord, nil, k, "")
 		}
 	}
@@ -43,7 +44,7 @@ func (c *compiler) root(n *node, w *want) {
 		c.union(n, func(b *node) { c.root(b, w) })
 	case n.kind == nullKind:
 		c.nulls(w)
-	case len(only) == 1:
+	case len(only) == 1 && !w.explodes():
 		c.value(n, &want{cells: only}, "")
 	default:
 		c.skip(n, "")
@@ -70,6 +71,9 @@ func (c *compiler) value(n *node, w *want, path string) {
 	}
 	if len(w.names)+len(w.items) > 0 {
 		takers = append(takers, func() { c.inside(n, &want{names: w.names, items: w.items}, path) })
+	}
+	if w.each != nil {
+		takers = append(takers, func() { c.each(n, w.each, path) })
 	}
 	for i, take := range takers {
 		if i == len(takers)-1 {
@@ -201,6 +205,27 @@ func (c *compiler) some(n *node, members []member, path string) {
 	c.steps[jump].to = len(c.steps)
 }
 
+// each compiles the array by which records are exploded: a program of one element, behind a jump. A null has no elements.
+func (c *compiler) each(n *node, w *want, path string) {
+	switch n.kind {
+	case nullKind:
+		return
+	case unionKind:
+		c.union(n, func(b *node) { c.each(b, w, path) })
+		return
+	case arrayKind:
+	default:
+		c.skip(n, path)
+		c.emit(opNotArray, nil, none, path+" is "+n.String()+", not an array")
+		return
+	}
+	c.emit(opEach, n, none, path)
+	jump := c.emit(opJump, nil, none, path)
+	c.value(n.of, w, path+"[]")
+	c.emit(opEnd, nil, none, path)
+	c.steps[jump].to = len(c.steps)
+}
+
 func (c *compiler) nulls(w *want) {
 	for _, k := range w.all() {
 		c.emit(opNull, nil, k, "")
@@ -213,8 +238,11 @@ func (c *compiler) missing(w *want) {
 	}
 }
 
-// mismatch says of all columns of w that they cannot have a value, and why.
+// mismatch says of all columns of w that they cannot have a value, and why. A record whose array cannot be there is bad.
 func (c *compiler) mismatch(w *want, reason string) {
+	if w.explodes() {
+		c.emit(opNotArray, nil, none, reason)
+	}
 	for _, k := range w.all() {
 		c.emit(opMismatch, nil, k, reason)
 	}

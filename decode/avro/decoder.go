@@ -31,6 +31,9 @@ type decoder struct {
 	digits []byte
 	said   []byte // of a json column
 	unsaid bool   // said has a value that JSON cannot say
+
+	explodes bool
+	elements int // of the record at hand, where it is exploded
 }
 
 // Decode appends the record's fields.
@@ -58,12 +61,19 @@ func (d *decoder) Decode(r *fencepost.Record, columns []fencepost.Column) error 
 		v, begin = body, 0
 	}
 	d.record, d.found, d.err, d.failed, d.empty = r, d.found[:0], nil, none, maxEmpty
+	if d.explodes {
+		d.elements = 0
+		d.Begin(columns)
+	}
 	i := d.run(p, 0, v, begin, columns)
 	if i >= 0 && i < len(v) {
 		i = d.stop(flawRest, i)
 	}
 	if i < 0 {
 		return d.flawed(p, ^i)
+	}
+	if d.explodes {
+		return d.Spread(columns, d.elements)
 	}
 	d.Observe(columns)
 	return nil
@@ -160,7 +170,7 @@ func (d *decoder) run(p *plan, pc int, v []byte, i int, columns []fencepost.Colu
 			}
 		case opEnd:
 			return i
-		case opJump, opUnion, opPeek, opParts, opMissing, opMismatch, opNull, opOfRecord:
+		case opJump, opUnion, opPeek, opParts, opMissing, opMismatch, opNull, opOfRecord, opEach, opNotArray:
 			pc, i = d.flow(p, pc, v, i, columns)
 			pc--
 		default:
@@ -205,6 +215,10 @@ func (d *decoder) flow(p *plan, pc int, v []byte, i int, columns []fencepost.Col
 		d.err = d.Cells[s.col].Missing(&columns[s.col])
 	case opMismatch:
 		d.err = d.mismatch(s.col, columns, func() string { return p.paths[pc] })
+	case opEach:
+		return next, d.explode(p, pc, v, i, columns)
+	case opNotArray:
+		d.err = d.NotArray(p.paths[pc])
 	case opOfRecord:
 		_, d.err = d.Cells[s.col].OfRecord(d.record, &columns[s.col])
 	}

@@ -51,6 +51,8 @@
 //     bound by a count of their own, 65,536 in a record. Values are nested at most [decode.MaxDepth] deep.
 //   - A null of a union is a null in every column; Missing is for a field that the schema does not have.
 //   - A path ends as its last step does. What it goes through decides for it, as in JSON.
+//   - Where records are exploded, a null and a field that the schema does not have are no elements; a branch of a union that is no array
+//     makes the record bad.
 //   - A value that the column's type cannot hold exactly is a mismatch: NaN, a timestamp that overflows, NUL in a text.
 //   - A record costs no allocation once its schema was met.
 //

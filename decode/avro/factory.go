@@ -34,7 +34,9 @@ func New(c Config) (decode.Factory, error) {
 		raw: c.Framing.Form == registry.Confluent}
 	p.mu.byID = map[registry.ID]*plan{}
 	return func() fencepost.Decoder {
-		return &decoder{Row: layout.Row(), framer: registry.NewFramer(c.Framing), plans: p, known: map[registry.ID]*plan{}}
+		d := &decoder{Row: layout.Row(), framer: registry.NewFramer(c.Framing), plans: p, known: map[registry.ID]*plan{}}
+		_, _, d.explodes = d.Explodes()
+		return d
 	}, nil
 }
 

@@ -60,6 +60,8 @@ const (
 	opMismatch           // the column's type fits no value of the schema; paths says why
 	opNull               // the column is null
 	opOfRecord           // of a path of the record itself
+	opEach               // the array by which records are exploded: the program of an element is two steps behind
+	opNotArray           // it is no array; paths says what it is
 
 	// These read one value, which may be of a union with null.
 	opSkip // any value

@@ -11,6 +11,7 @@ type want struct {
 	cells []int    // columns that take it, by place
 	names []member // of a record or a map, in the order of the columns
 	items []member // of an array
+	each  *want    // of each element of the array by which records are exploded; nil: this is not that array
 }
 
 // member is a part that is wanted.
@@ -28,6 +29,12 @@ func wants(cells []decode.Cell) *want {
 			continue
 		}
 		w := root
+		if from.Array != nil {
+			for _, s := range from.Array {
+				w = w.part(s)
+			}
+			w = w.ofEach()
+		}
 		for _, s := range from.Steps {
 			w = w.part(s)
 		}
@@ -49,6 +56,19 @@ func (w *want) part(s decode.Step) *want {
 	return (*to)[len(*to)-1].want
 }
 
+// ofEach is what is wanted of each element.
+func (w *want) ofEach() *want {
+	if w.each == nil {
+		w.each = &want{}
+	}
+	return w.each
+}
+
+// explodes reports whether a value is, or holds, the array by which records are exploded.
+func (w *want) explodes() bool {
+	return w.each != nil || slices.ContainsFunc(slices.Concat(w.names, w.items), func(m member) bool { return m.explodes() })
+}
+
 // name is what is wanted of a field; nil: nothing.
 func (w *want) name(name string) *want {
 	for _, m := range w.names {
@@ -59,7 +79,7 @@ func (w *want) name(name string) *want {
 	return nil
 }
 
-// all are the columns of a value and of its parts.
+// all are the columns of a value and of its parts, without those of an array's elements.
 func (w *want) all() []int {
 	cells := slices.Clone(w.cells)
 	for _, m := range slices.Concat(w.names, w.items) {

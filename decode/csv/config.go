@@ -35,6 +35,10 @@ type Config struct {
 // New makes decoders of CSV records. Its error joins one *decode.FieldError for each error of the schema and the configuration.
 func New(c Config) (decode.Factory, error) {
 	faults := c.checkForm()
+	if c.Explode != "" {
+		faults = append(faults, &decode.FieldError{Key: "explode", Reason: "a record of CSV has no array: each field is one text", Help: "leave it out, or another decode"})
+		c.Explode = ""
+	}
 	c.Delimiter, c.Quote = c.delimiter(), c.quote()
 	header, exact := c.header()
 	fields, places, misplaced := c.place(header, exact)

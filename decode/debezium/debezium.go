@@ -74,6 +74,9 @@ type table struct {
 
 // table places the columns' paths in the envelope.
 func (c Config) table() (*table, error) {
+	if c.Decode.Explode != "" {
+		return nil, &decode.FieldError{Key: "explode", Reason: "a change says how a row is now, and not which elements it had before: the rows of those that went would stay", Help: "leave it out, with the array in a json column"}
+	}
 	t := &table{values: c.Decode, schema: c.Schema}
 	t.values.Unknown, t.values.UnknownFields, t.values.Tombstone = nil, decode.IgnoreUnknown, decode.BadTombstone
 	t.values.Fields = nil

@@ -12,14 +12,18 @@ import (
 )
 
 // Compare finds the columns that no record of a message can fill: their field is not there, or their type cannot hold what it is. A column
-// with a rule for a missing field may name one that the message does not have. REQUIRES: decode.NewLayout takes the fields.
-func Compare(m protoreflect.MessageDescriptor, fields []decode.Field) (faults []*decode.FieldError) {
-	l, err := decode.NewLayout(decode.Config{Fields: fields})
+// with a rule for a missing field may name one that the message does not have. REQUIRES: decode.NewLayout takes the schema.
+func Compare(m protoreflect.MessageDescriptor, schema decode.Config) (faults []*decode.FieldError) {
+	l, err := decode.NewLayout(schema)
 	if err != nil {
 		return nil // whoever asks has been told
 	}
-	cells := l.Row().Cells
-	p := newPlan(m, cells)
+	row := l.Row()
+	cells := row.Cells
+	p := newPlan(m, row)
+	if reason := p.neverExplodes(row); reason != "" {
+		return []*decode.FieldError{{Key: "explode", Reason: reason, Help: "the path of a repeated field"}}
+	}
 	for k := range cells {
 		c := &cells[k]
 		if c.From().Meta != "" {
@@ -39,6 +43,18 @@ func Compare(m protoreflect.MessageDescriptor, fields []decode.Field) (faults []
 		}
 	}
 	return faults
+}
+
+// neverExplodes says why no record has the list by which records are exploded; empty: one may.
+func (p *plan) neverExplodes(row *decode.Row) string {
+	switch _, name, ok := row.Explodes(); {
+	case !ok:
+		return ""
+	case p.each.list.step == nil:
+		return fmt.Sprintf("message %s has no field %s", p.message.FullName(), name)
+	default:
+		return p.each.fits
+	}
 }
 
 // end is what a path ends at.

@@ -51,7 +51,7 @@ func TestCompareAgreesWithTwin(t *testing.T) {
 				if fd.IsList() || fd.IsMap() {
 					want = typ == fencepost.JSON
 				}
-				faults := protobuf.Compare(m, []decode.Field{{Column: "c", From: string(fd.Name()), Type: typ, Unit: unit}})
+				faults := protobuf.Compare(m, decode.Config{Fields: []decode.Field{{Column: "c", From: string(fd.Name()), Type: typ, Unit: unit}}})
 				if got := len(faults) == 0; got != want {
 					t.Errorf("%s %s into %s by %q: fits is %t, want %t: %v", fd.Cardinality(), fd.Kind(), word, unit, got, want, faults)
 				}
@@ -69,7 +69,7 @@ func TestCompare(t *testing.T) {
 	fields := fieldsOf(t, "n:int nowhere:text nowhere:text n.x:int in.list[0].b:int map.a:text _offset:int in.z:text in.in.list:text ts:int")
 	fields[2].Missing = decode.Null()
 	var got []string
-	for _, f := range protobuf.Compare(m, fields) {
+	for _, f := range protobuf.Compare(m, decode.Config{Fields: fields}) {
 		got = append(got, f.Key+": "+f.Error())
 	}
 	want := []string{
@@ -109,7 +109,7 @@ repeated int32 many = 6; map<string, M> by = 7; M in = 8; double x = 9; bytes ra
 	if _, err := decode.NewLayout(decode.Config{Fields: fields}); err != nil {
 		t.Errorf("no decoder takes the draft: %v", err)
 	}
-	if faults := protobuf.Compare(m, fields); len(faults) > 0 {
+	if faults := protobuf.Compare(m, decode.Config{Fields: fields}); len(faults) > 0 {
 		t.Errorf("the draft does not fit: %v", faults)
 	}
 }

@@ -42,6 +42,8 @@
 //
 // Paths are those of package decode: user.geo.country, tags[0], labels.env for the key env of a map. Names are those of the schema.
 //
+// Records are exploded by a repeated field, packed or not. A map and a single message are no lists, and make each record bad.
+//
 // # What is absent
 //
 // A field without presence (proto3 without optional) has the zero of its kind. A field that may be absent, and is, gives a null: optional,

@@ -41,7 +41,7 @@ func New(c Config) (decode.Factory, error) {
 		}
 		return func() fencepost.Decoder {
 			d := newProjector(l.Row())
-			return &bare{projector: d, plan: d.watch(newPlan(m, d.Cells))}
+			return &bare{projector: d, plan: d.watch(newPlan(m, d.Row))}
 		}, nil
 	}
 	c.Framing.Type, c.Framing.Part = registry.Protobuf, registry.Value
@@ -118,7 +118,7 @@ func (d *framed) turn(f *registry.Frame) error {
 		if err != nil {
 			return err
 		}
-		p = d.watch(newPlan(m, d.Cells))
+		p = d.watch(newPlan(m, d.Row))
 		d.plans[planKey{f.ID, string(d.name)}] = p
 	}
 	d.plan, d.last = p, f.ID

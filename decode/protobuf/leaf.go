@@ -40,15 +40,20 @@ type plan struct {
 	message protoreflect.MessageDescriptor
 	root    *node
 	leaves  []leaf // :: column
+	each    *each  // nil: a record is one row
 }
 
 // newPlan makes the plan of a message. A path of the record itself gets a leaf that is not used.
-func newPlan(m protoreflect.MessageDescriptor, cells []decode.Cell) *plan {
+func newPlan(m protoreflect.MessageDescriptor, row *decode.Row) *plan {
+	cells := row.Cells
 	p := &plan{message: m, root: newNodes().path(m), leaves: make([]leaf, len(cells))}
 	for k := range cells {
-		if path := cells[k].From(); path.Meta == "" {
+		if path := cells[k].From(); path.Meta == "" && path.Array == nil {
 			p.leaves[k] = p.root.leaf(p.root, path.Steps, none, "", cells[k].Type)
 		}
+	}
+	if array, name, ok := row.Explodes(); ok {
+		p.explode(array, name, row)
 	}
 	p.root.slots = max(p.root.slots, 1) // a leaf that is not used looks at the first
 	p.root.clear()

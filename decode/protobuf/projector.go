@@ -86,6 +86,9 @@ func (d *projector) project(p *plan, body []byte, r *fencepost.Record, columns [
 	if d.refused != "" {
 		return bad("field %s is not in the schema", d.refused)
 	}
+	if p.each != nil {
+		return d.explode(p, slots, columns)
+	}
 	for k := range p.leaves {
 		l, col := &p.leaves[k], &columns[k]
 		if s := &slots[l.slot]; s.set {

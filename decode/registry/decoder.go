@@ -7,11 +7,11 @@ import (
 	"github.com/fencepost/fencepost/decode"
 )
 
-// JSONSchema makes decoders of values that are JSON behind a schema's id, as serializers of JSON Schema write them: inner decodes what is behind
-// the id. The schema itself says nothing about the bytes. It is asked for all the same: an id that the registry does not know, or
-// that names an Avro schema, is no record of this pipeline's. Framing.Type and Part need not be set.
+// JSONSchema makes decoders of values that are JSON behind a schema's id, as serializers of JSON Schema write them, or of keys, by
+// Framing.Part: inner decodes what is behind the id. The schema itself says nothing about the bytes. It is asked for all the same: an id that the registry does not know, or
+// that names an Avro schema, is no record of this pipeline's. Framing.Type need not be set.
 func JSONSchema(f Framing, schemas Schemas, inner decode.Factory) decode.Factory {
-	f.Type, f.Part = JSON, Value
+	f.Type = JSON
 	return func() fencepost.Decoder {
 		return &framed{framer: NewFramer(f), schemas: schemas, inner: inner()}
 	}
@@ -29,7 +29,7 @@ type framed struct {
 // Columns are those of the decoder of the body.
 func (d *framed) Columns() []fencepost.ColumnSpec { return d.inner.Columns() }
 
-// Decode takes the value apart and has its body decoded.
+// Decode takes the value or the key apart and has its body decoded.
 func (d *framed) Decode(r *fencepost.Record, columns []fencepost.Column) error {
 	frame, err := d.framer.Frame(r)
 	if err != nil {
@@ -49,7 +49,11 @@ func (d *framed) Decode(r *fencepost.Record, columns []fencepost.Column) error {
 		d.known = frame.ID
 	}
 	d.record = *r
-	d.record.Value = frame.Body
+	if d.framer.framing.Part == Key {
+		d.record.Key = frame.Body
+	} else {
+		d.record.Value = frame.Body
+	}
 	err = d.inner.Decode(&d.record, columns)
 	d.record = fencepost.Record{}
 	return err

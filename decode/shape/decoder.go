@@ -17,6 +17,8 @@ type decoder struct {
 	of    fencepost.Decoder
 	cells []decode.Cell // of the computed columns
 	row   expression.Row
+
+	dropped []int // rows of the record at hand
 }
 
 func (p *plan) decoder(of fencepost.Decoder) *decoder {
@@ -30,12 +32,16 @@ func (p *plan) decoder(of fencepost.Decoder) *decoder {
 // Columns are those of the inner decoder, and the computed ones behind them.
 func (d *decoder) Columns() []fencepost.ColumnSpec { return d.columns }
 
-// Decode appends the row of the inner decoder with the computed columns, if the condition holds.
+// Decode appends the rows of the inner decoder with the computed columns, those for which the condition holds.
 func (d *decoder) Decode(r *fencepost.Record, columns []fencepost.Column) error {
+	n := columns[0].Len()
 	if err := d.of.Decode(r, columns[:d.inner]); err != nil {
 		return err
 	}
-	d.row.Columns, d.row.At, d.row.Record = columns, columns[0].Len()-1, r
+	d.row.Columns, d.row.At, d.row.Record = columns, n, r
+	if columns[0].Len()-n != 1 {
+		return d.several(columns, n)
+	}
 	if err := d.readable(columns); err != nil {
 		return err
 	}
@@ -44,10 +50,8 @@ func (d *decoder) Decode(r *fencepost.Record, columns []fencepost.Column) error 
 			return err
 		}
 	}
-	for k := range d.cells {
-		if err := d.computed(&d.cells[k], d.programs[k], &columns[d.inner+k]); err != nil {
-			return err
-		}
+	if err := d.compute(columns); err != nil {
+		return err
 	}
 	if d.late {
 		return d.kept()
@@ -65,6 +69,56 @@ func (d *decoder) readable(columns []fencepost.Column) error {
 	return nil
 }
 
+// several does the same for the rows of a record from n on.
+func (d *decoder) several(columns []fencepost.Column, n int) error {
+	if d.where != nil && !d.late {
+		if err := d.sift(columns[:d.inner], n); err != nil {
+			return err
+		}
+	}
+	begun := d.size(columns)
+	for d.row.At = n; d.row.At < columns[0].Len(); d.row.At++ {
+		if err := d.compute(columns); err != nil {
+			return err
+		}
+		if d.size(columns)-begun > decode.MaxExploded {
+			return &fencepost.BadRecord{Code: decode.Undecodable, Reason: fmt.Sprintf("the computed columns of its rows take more than %d MiB", decode.MaxExploded>>20)}
+		}
+	}
+	if d.late {
+		return d.sift(columns, n)
+	}
+	return nil
+}
+
+// size is what the computed columns take in memory, in bytes.
+func (d *decoder) size(columns []fencepost.Column) (n int) {
+	for i := d.inner; i < len(columns); i++ {
+		n += columns[i].Size()
+	}
+	return n
+}
+
+// sift takes out the rows from n on for which the condition does not hold; fencepost.ErrNoRow: none is left.
+func (d *decoder) sift(columns []fencepost.Column, n int) error {
+	d.dropped = d.dropped[:0]
+	rows := columns[0].Len()
+	for d.row.At = n; d.row.At < rows; d.row.At++ {
+		if err := d.kept(); errors.Is(err, fencepost.ErrNoRow) {
+			d.dropped = append(d.dropped, d.row.At)
+		} else if err != nil {
+			return err
+		}
+	}
+	if len(d.dropped) == rows-n {
+		return fencepost.ErrNoRow
+	}
+	for k := range columns {
+		columns[k].Drop(d.dropped...)
+	}
+	return nil
+}
+
 // kept is fencepost.ErrNoRow where the condition does not hold.
 func (d *decoder) kept() error {
 	is, err := d.where.Holds(&d.row)
@@ -75,6 +129,16 @@ func (d *decoder) kept() error {
 		return nil
 	}
 	return fencepost.ErrNoRow
+}
+
+// compute appends the values of all computed columns for the row at hand.
+func (d *decoder) compute(columns []fencepost.Column) error {
+	for k := range d.cells {
+		if err := d.computed(&d.cells[k], d.programs[k], &columns[d.inner+k]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // computed appends the value of one column.

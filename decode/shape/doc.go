@@ -33,5 +33,6 @@
 //
 // # What it does not do
 //
-// It makes no more than one row of a record. It takes no column away: what Where names is in the row too.
+// It makes no rows: each that the inner decoder makes of a record is kept or dropped by itself, and gets its own computed columns. An
+// error in one of them makes the record bad. It takes no column away: what Where names is in the row too.
 package shape

@@ -332,7 +332,7 @@ func proveRows(ctx context.Context, r Resources, o AuditOptions, a *Audit, c *ch
 	}
 	rows := &a.Rows
 	rows.Checked = true
-	rows.Expected = rows.Found + rows.Missing - rows.Doubled - rows.Foreign
+	rows.Expected = rows.Found + rows.Missing - rows.Doubled - rows.Foreign - t.spread
 	if a.Faults() == n {
 		table := ""
 		if o.Table != "" {

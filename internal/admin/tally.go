@@ -21,6 +21,7 @@ type tally struct {
 	at     map[TopicPartition]*cursor
 	odd    []oddRun
 	noRow  func(*fencepost.Record) bool // AuditOptions.NoRow
+	spread int64                        // rows that stand beside another one of the same record, and each of a place of its own
 
 	besides *accounted
 }
@@ -81,12 +82,14 @@ func (t *tally) row(r sink.Applied) {
 		times-- // one of these commits made a letter of it
 	}
 	t.audit.Rows.Found += r.Rows
+	most := times * max(1, r.Places)
+	t.spread += max(0, min(r.Rows, most)-times)
 	switch {
 	case c.times(r.Offset) == 0:
 		t.audit.Rows.Foreign += r.Rows
 		t.add("foreign", r, r.Rows)
-	case r.Rows > times:
-		t.audit.Rows.Doubled += r.Rows - times
+	case r.Rows > most:
+		t.audit.Rows.Doubled += r.Rows - most
 		t.add("doubled", r, r.Rows)
 	}
 }

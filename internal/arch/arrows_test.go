@@ -54,6 +54,7 @@ var arrows = []arrow{
 	connects("http/...", nil),
 	{[]string{"decode/shape"}, []string{".", "decode", "internal/expression"}, nil},
 	{[]string{"decode/registry"}, []string{".", "decode", "internal/text"}, []string{"github.com/twmb/franz-go/pkg/sr/..."}},
+	{[]string{"decode/internal/carts"}, []string{".", "decode"}, []string{"pgregory.net/rapid"}},
 	{[]string{"decode/..."}, []string{".", "decode/..."}, []string{"github.com/twmb/avro/...", "google.golang.org/protobuf/...", "github.com/bufbuild/protocompile/..."}},
 	{[]string{"internal/arch", "internal/manual", "internal/scenarios", "internal/screen", "internal/text"}, nil, nil},
 	{[]string{"internal/codes"}, []string{".", "ledger", "sink"}, nil},

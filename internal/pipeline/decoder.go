@@ -19,6 +19,9 @@ func (f *File) decoder(unknown decode.UnknownFunc, fill *decode.Fill, schemas *s
 	if err != nil {
 		return nil, err
 	}
+	if of, err = f.withKey(of, unknown, schemas); err != nil {
+		return nil, err
+	}
 	return f.shaped(of)
 }
 
@@ -54,7 +57,7 @@ func (f *File) columns() decode.Config {
 	}
 	config.Tombstone = map[string]decode.Tombstone{"skip": decode.SkipTombstone, "nulls": decode.NullsTombstone,
 		"delete": decode.DeleteTombstone}[f.Tombstone]
-	config.Fields = f.fields()
+	config.Fields, config.Explode = f.fields(), f.Explode
 	return config
 }
 

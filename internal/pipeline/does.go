@@ -38,12 +38,18 @@ func (f *File) Does() []ledger.Part {
 	if f.enveloped() {
 		decode += ", envelope " + f.Envelope
 	}
+	if f.Explode != "" {
+		decode += ", a row for each of " + f.Explode
+	}
 	if f.Decode == "csv" {
 		decode += f.CSV.does()
 	}
 	parts = append(parts, ledger.Part{Name: "decode", Text: decode})
 	for _, c := range f.Schema {
 		parts = append(parts, ledger.Part{Name: "column " + c.Name, Text: c.does()})
+	}
+	for _, c := range f.Key.Schema {
+		parts = append(parts, ledger.Part{Name: "column " + c.Name, Text: c.does() + ", of the key as " + f.Key.Decode})
 	}
 	if f.Where.Text != "" {
 		parts = append(parts, ledger.Part{Name: "where", Text: f.Where.Text})

@@ -43,6 +43,8 @@ type File struct {
 	CSV           CSV        // of decode: csv
 	Schema        []Column   // in the order of the file, the computed ones last; for raw, at most one that is not computed
 	RefuseUnknown bool       // unknown_fields: error
+	Key           Key        // columns of the record's key
+	Explode       string     // the path of an array, each of whose elements is a row; empty: a record is one row
 	Where         Expression // of a row that is kept; empty: all are
 	Tombstone     string     // of a record without a value: park, skip, nulls or delete; not for raw
 	Protobuf      kinds.Protobuf
@@ -171,6 +173,8 @@ func readFile(r *keys.Reader, name string) *File {
 		Envelope:      keys.Get[string](r, "envelope"),
 		CSV:           readCSV(r),
 		Schema:        computedLast(keys.Value[[]Column](r, "schema")),
+		Key:           Key{Decode: keys.Get[string](r, "key.decode"), Schema: keys.Value[[]Column](r, "key.schema")},
+		Explode:       keys.Get[string](r, "explode"),
 		Where:         keys.Value[Expression](r, "where"),
 		RefuseUnknown: keys.Get[string](r, "unknown_fields") == "error",
 		Tombstone:     keys.Get[string](r, "tombstone"),
@@ -268,9 +272,13 @@ func (f *File) around() kinds.Pipeline {
 		Source: f.Source, At: f.At}
 }
 
+// columnNames are the columns of a batch that the file says there are.
 func (f *File) columnNames() (names []string) {
-	for _, c := range f.Schema {
+	for _, c := range f.allColumns() {
 		names = append(names, c.Name)
+	}
+	if f.Explode != "" {
+		names = append(names, fencepost.MetaIndex)
 	}
 	return names
 }

@@ -81,6 +81,9 @@ func TestGoodFiles(t *testing.T) {
 			for i := range f.Schema {
 				f.Schema[i].At = keys.Place{}
 			}
+			for i := range f.Key.Schema {
+				f.Key.Schema[i].At = keys.Place{}
+			}
 			if !f.Policy.Start.Time.IsZero() {
 				f.Policy.Start.Time = f.Policy.Start.Time.UTC()
 			}
@@ -117,6 +120,9 @@ func fields(f File) string {
 	}
 	if f.Decode == "csv" {
 		apart += fmt.Sprintf("csv        %+v\n", f.CSV)
+	}
+	if len(f.Key.Schema) > 0 {
+		apart += fmt.Sprintf("key        %+v\n", f.Key)
 	}
 	if f.Where.Text != "" {
 		apart += fmt.Sprintf("where      %s\n", f.Where)

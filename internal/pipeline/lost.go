@@ -25,7 +25,7 @@ func (s *sampled) lost(c Column) (about, help string, there bool) {
 		if v, ok := value[root]; ok && about == "" {
 			about = what(root, v)
 		}
-		find(value, "", 0, paths)
+		find(value, "", 0, s.file.Explode, paths)
 	}
 	if slices.Contains(paths[want], own) {
 		return "", "", true
@@ -55,12 +55,13 @@ func what(name string, v any) string {
 
 // How deep fields are looked for, and how many.
 const (
-	mostLevels = 5
-	mostFields = 1000
+	mostLevels   = 5
+	mostFields   = 1000
+	mostElements = 20 // of the array that explode names
 )
 
-// find gathers the paths of all fields, by their names.
-func find(value map[string]any, at string, depth int, paths map[string][]string) {
+// find gathers the paths of all fields, by their names, those in the elements of explode's array too.
+func find(value map[string]any, at string, depth int, explode string, paths map[string][]string) {
 	for name, v := range value {
 		path := decode.Literal(name)
 		if at != "" {
@@ -69,8 +70,17 @@ func find(value map[string]any, at string, depth int, paths map[string][]string)
 		if !slices.Contains(paths[name], path) && len(paths) < mostFields {
 			paths[name] = append(paths[name], path)
 		}
-		if inner, ok := v.(map[string]any); ok && depth < mostLevels {
-			find(inner, path, depth+1, paths)
+		switch inner := v.(type) {
+		case map[string]any:
+			if depth < mostLevels {
+				find(inner, path, depth+1, explode, paths)
+			}
+		case []any:
+			for _, element := range inner[:min(len(inner), mostElements)] {
+				if object, ok := element.(map[string]any); ok && path == explode {
+					find(object, path+"[]", depth+1, explode, paths)
+				}
+			}
 		}
 	}
 }

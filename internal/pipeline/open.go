@@ -238,7 +238,7 @@ func columnsOf(d fencepost.Decoder) (row []fencepost.Column) {
 // is for one goroutine. nil: each record makes one.
 func (o *Opened) NoRow() func(*fencepost.Record) bool {
 	f := o.File
-	if f.Where.Text == "" && !f.enveloped() && (f.Decode == "raw" || f.Tombstone != "skip") {
+	if f.Where.Text == "" && f.Explode == "" && !f.enveloped() && (f.Decode == "raw" || f.Tombstone != "skip") {
 		return nil
 	}
 	decoder := o.decoder()

@@ -30,6 +30,7 @@ type sampled struct {
 	row      []fencepost.Column
 	columns  []sampledColumn
 	n, bad   int
+	rows     int // of those that decode, and delete nothing
 	dropped  int // by where, and tombstones that are skipped
 	bytes    int
 	firstBad string           // place and reason
@@ -158,21 +159,24 @@ func (s *sampled) see(ctx context.Context, r *fencepost.Record) {
 	if s.deletes() {
 		return // what it has no value for, it takes no null into
 	}
+	s.rows += s.row[0].Len()
 	for k := range s.row {
-		s.columns[k].see(&s.row[k], place)
+		for i := range s.row[k].Len() {
+			s.columns[k].see(&s.row[k], i, place)
+		}
 	}
 }
 
 // deletes reports whether the record at hand deletes, in a sink that takes it so.
 func (s *sampled) deletes() bool {
-	op := len(s.row) - 1
-	return s.file.About().Deletes && s.row[op].Name == fencepost.MetaOp && s.row[op].Text(0) == fencepost.OpDelete
+	op := slices.IndexFunc(s.row, func(c fencepost.Column) bool { return c.Name == fencepost.MetaOp })
+	return op >= 0 && s.file.About().Deletes && s.row[op].Text(0) == fencepost.OpDelete
 }
 
-// see looks at the one row of a column.
-func (c *sampledColumn) see(row *fencepost.Column, place string) {
-	if row.Null(0) {
-		if !row.Absent(0) && !row.Unchanged(0) {
+// see looks at a row of a column.
+func (c *sampledColumn) see(row *fencepost.Column, i int, place string) {
+	if row.Null(i) {
+		if !row.Absent(i) && !row.Unchanged(i) {
 			if c.null++; c.null == 1 {
 				c.firstNull = place
 			}
@@ -181,7 +185,7 @@ func (c *sampledColumn) see(row *fencepost.Column, place string) {
 	}
 	c.filled++
 	if row.Type == fencepost.Int || row.Type == fencepost.Timestamp {
-		v := row.Int(0)
+		v := row.Int(i)
 		if c.filled == 1 {
 			c.least, c.most = v, v
 		}
@@ -192,7 +196,7 @@ func (c *sampledColumn) see(row *fencepost.Column, place string) {
 // findings says what is wrong, or that all is well, with notes.
 func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 	if s.n == 0 && s.dropped > 0 {
-		return []fencepost.Finding{{Subject: "records", OK: true, Text: fmt.Sprintf("none of %s makes a row, by where or tombstone", text.Plural(s.dropped, "record"))}}
+		return []fencepost.Finding{{Subject: "records", OK: true, Text: fmt.Sprintf("none of %s makes a row, by %s", text.Plural(s.dropped, "record"), s.file.droppers())}}
 	}
 	if s.n == 0 {
 		return []fencepost.Finding{{Subject: "records", OK: true, Text: "none yet: nothing is known of them"}}
@@ -203,24 +207,27 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 			Text: fmt.Sprintf("%s of %s would park: %s", text.Count(s.bad), of, s.firstBad), Help: "mend schema, with missing: or mismatch: of that column; or the record's producer"})
 	}
 	of = text.Plural(s.n-s.bad, "record")
+	if s.file.Explode != "" {
+		of = text.Plural(s.rows, "row") + " of " + of
+	}
 	if s.bad > 0 {
 		of += " that decode" // what the others have in a column is not known
 	}
 	misread, notes := s.stream()
 	found = append(found, misread...)
 	if s.dropped > 0 {
-		notes = append(notes, text.Plural(s.dropped, "record")+" besides: no row, by where or tombstone")
+		notes = append(notes, text.Plural(s.dropped, "record")+" besides: no row, by "+s.file.droppers())
 	}
 	for k := range s.row {
 		c, spec := &s.columns[k], s.row[k]
 		column := s.file.column(spec.Name)
 		switch {
-		case s.bad == s.n, spec.Name == fencepost.MetaOp:
+		case s.bad == s.n, spec.Name == fencepost.MetaOp, spec.Name == fencepost.MetaIndex:
 		case c.null > 0 && slices.Contains(notNull, spec.Name):
 			found = append(found, fencepost.Finding{Subject: "records", Code: "record-refused", Key: "schema." + spec.Name,
 				Text: fmt.Sprintf("column %s: null in %s of %s, the first is %s, and the table takes none there", spec.Name, text.Count(c.null), of, c.firstNull),
 				Help: fmt.Sprintf("let column %s of the table take null; or missing: VALUE in schema, for a field that is not there", spec.Name)})
-		case column != nil && c.filled == 0 && (s.file.Decode == "csv" || column.Expr.Text != ""):
+		case column != nil && c.filled == 0 && (s.file.Decode == "csv" || column.Expr.Text != "" || s.file.Key.has(spec.Name)):
 			notes = append(notes, spec.Name+" has no value in any of them")
 		case column != nil && c.filled == 0 && s.file.hasFields():
 			about, help, there := s.lost(*column)
@@ -241,6 +248,14 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 		return found
 	}
 	return []fencepost.Finding{{Subject: "records", OK: true, Text: strings.Join(append([]string{of + " decode, the first and last of each partition"}, notes...), "; ")}}
+}
+
+// droppers are the keys by which a record may make no row.
+func (f *File) droppers() string {
+	if f.Explode != "" {
+		return "explode, where or tombstone"
+	}
+	return "where or tombstone"
 }
 
 // epoch notes a number that looks like a time, and a time whose unit looks like another one.

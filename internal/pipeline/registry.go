@@ -41,9 +41,33 @@ func (f *File) body(r *fencepost.Record) []byte {
 	return frame.Body
 }
 
-// language is what the schemas of the file's decoder are written in.
-func (f *File) language() registry.Type {
-	switch f.Decode {
+// part is what of a record is decoded by schemas of the registry.
+type part struct {
+	registry.Part
+	decode string // as the key of the file says it
+	key    string // that key
+	schema string // the key with its columns
+	config decode.Config
+}
+
+func valuePart(f *File) part {
+	return part{registry.Value, f.Decode, "decode", "schema", f.columns()}
+}
+
+// framed are the parts of a record that name their schemas.
+func (f *File) framed() (parts []part) {
+	if f.isFramed() {
+		parts = append(parts, valuePart(f))
+	}
+	if f.Key.isFramed() {
+		parts = append(parts, part{registry.Key, f.Key.Decode, "key.decode", "key.schema", f.Key.config()})
+	}
+	return parts
+}
+
+// language is what the schemas of a part are written in.
+func (p part) language() registry.Type {
+	switch p.decode {
 	case "avro":
 		return registry.Avro
 	case "protobuf":
@@ -62,7 +86,8 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 	}
 	var texts []string
 	var wrong []fencepost.Finding
-	for _, subject := range o.subjects(ctx) {
+	for _, one := range o.subjects(ctx) {
+		p, subject := one.part, one.subject
 		latest, err := o.schemas.registry.Latest(ctx, subject)
 		silent, waits := errors.AsType[*fencepost.Unready](err)
 		switch {
@@ -72,12 +97,12 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 			return []fencepost.Finding{{Subject: "registry", Code: silent.Code, Text: silent.Reason, Key: "registry.url", Silent: silent.Code == registry.Silent}}
 		case err != nil:
 			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "record-undecodable", Text: subject + ": " + err.Error(), Key: "registry", Help: registerIt})
-		case latest.Type != o.File.language():
-			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "bad-value", Key: "decode",
-				Text: fmt.Sprintf("%s, version %d, is of type %s, and decode: %s reads %s", subject, latest.Version, latest.Type, o.File.Decode, o.File.language()),
-				Help: "decode: " + strings.ToLower(latest.Type.String()) + "; or registry.subject, where the schemas of these records are another subject's"})
+		case latest.Type != p.language():
+			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "bad-value", Key: p.key,
+				Text: fmt.Sprintf("%s, version %d, is of type %s, and %s: %s reads %s", subject, latest.Version, latest.Type, p.key, p.decode, p.language()),
+				Help: p.key + ": " + strings.ToLower(latest.Type.String()) + "; or registry.subject, where the schemas of these records are another subject's"})
 		default:
-			wrong = append(wrong, o.File.compareNewest(latest)...)
+			wrong = append(wrong, o.File.compareNewest(latest, p)...)
 			texts = append(texts, fmt.Sprintf("%s has %s, the newest is %d (%s, %s)", subject, text.Plural(latest.Versions, "version"), latest.Version, latest.Type, latest.ID))
 			texts = append(texts, o.File.streamNotes(latest.Schema)...)
 		}
@@ -142,71 +167,83 @@ func drafted(r registry.Registered) ([]decode.Inferred, error) {
 }
 
 // compareNewest are the columns that no record of a subject's newest schema can fill.
-func (f *File) compareNewest(r registry.Registered) []fencepost.Finding {
+func (f *File) compareNewest(r registry.Registered, p part) []fencepost.Finding {
 	of := fmt.Sprintf("%s, version %d", r.Subject, r.Version)
-	switch f.Decode {
+	switch p.decode {
 	case "avro":
-		return f.compareAvro(of, r.Schema)
+		return f.compareAvro(of, r.Schema, p)
 	case "protobuf":
-		return f.compareProtobuf(of, r.Schema)
+		return f.compareProtobuf(of, r.Schema, p)
 	}
 	return nil
 }
 
 // compareAvro is compareNewest for Avro.
-func (f *File) compareAvro(of string, schema *registry.Schema) []fencepost.Finding {
+func (f *File) compareAvro(of string, schema *registry.Schema, p part) []fencepost.Finding {
 	s, err := avro.OfRegistry(schema)
 	if err != nil {
 		return []fencepost.Finding{{Subject: "registry", Code: "record-undecodable", Text: of + ": " + err.Error(), Key: "registry", Help: registerIt}}
 	}
-	columns := f.columns()
-	if f.enveloped() {
+	columns := p.config
+	if p.Part == registry.Value && f.enveloped() {
 		events := f.events(columns, nil)
 		events.Partial = false // a field that no record has is none that some leave out
 		columns = events.Columns()
 	}
-	return unfilled("registry", of, avro.Compare(s, columns))
+	return unfilled("registry", of, p.schema, avro.Compare(s, columns))
 }
 
 // compareProtobuf is compareNewest for Protobuf. Which of several messages the records are, only these say.
-func (f *File) compareProtobuf(of string, schema *registry.Schema) []fencepost.Finding {
+func (f *File) compareProtobuf(of string, schema *registry.Schema, p part) []fencepost.Finding {
 	s, err := protobuf.FromRegistry(schema)
 	if err != nil {
 		return []fencepost.Finding{{Subject: "registry", Code: "record-undecodable", Text: of + ": " + err.Error(), Key: "registry", Help: registerIt}}
 	}
-	m, err := f.messageOf(s)
+	var m protobuf.Message
+	if p.Part == registry.Key {
+		m, err = s.Only()
+	} else {
+		m, err = f.messageOf(s)
+	}
 	switch {
-	case err != nil && f.Protobuf.Message != "":
+	case err != nil && p.Part == registry.Value && f.Protobuf.Message != "":
 		return []fencepost.Finding{{Subject: "registry", Code: "bad-value", Key: "protobuf.message", Text: of + ": " + err.Error(), Help: "mend protobuf.message"}}
 	case err != nil:
 		return nil
 	}
-	return unfilled("registry", of, protobuf.Compare(m, f.fields()))
+	return unfilled("registry", of, p.schema, protobuf.Compare(m, p.config))
 }
 
 // registerIt is the remedy of a schema that is not read.
 const registerIt = "register its schema with the references that it needs"
 
-// unfilled are findings of what no record of a schema can fill. of is the schema as people name it; empty: the subject says it.
-func unfilled(subject, of string, faults []*decode.FieldError) (found []fencepost.Finding) {
+// unfilled are findings of what no record of a schema can fill. of is the schema as people name it; empty: the subject says it. schema is
+// the key of the file with the columns.
+func unfilled(subject, of, schema string, faults []*decode.FieldError) (found []fencepost.Finding) {
 	if of != "" {
 		of += ": "
 	}
 	for _, fault := range faults {
 		key, text := fault.Key, fault.Reason
-		if fault.Column != "" {
-			key, text = "schema."+fault.Column, "column "+fault.Column+": "+fault.Reason
+		switch {
+		case key == "explode":
+			text = "explode: " + fault.Reason
+		case fault.Column != "":
+			key, text = schema+"."+fault.Column, "column "+fault.Column+": "+fault.Reason
 		}
 		found = append(found, fencepost.Finding{Subject: subject, Code: "bad-value", Key: key, Text: of + text, Help: fault.Help})
 	}
 	return found
 }
 
-// subjects are those of the source's topics, or the one that the file names.
-func (o *Opened) subjects(ctx context.Context) (subjects []string) {
-	if s := o.File.Registry.Subject; s != "" {
-		return []string{s}
-	}
+// subject is what the registry calls the schemas of a part of a topic's records.
+type subject struct {
+	part
+	subject string
+}
+
+// subjects are those of the source's topics; of the values the one that the file names, if it names one.
+func (o *Opened) subjects(ctx context.Context) (subjects []subject) {
 	topics := o.File.Source.Topics
 	if o.File.Source.Pattern != "" {
 		about, err := o.Source.Cluster().Describe(ctx)
@@ -215,8 +252,14 @@ func (o *Opened) subjects(ctx context.Context) (subjects []string) {
 		}
 		topics = slices.Sorted(maps.Keys(about.Topics))
 	}
-	for _, topic := range topics[:min(len(topics), mostSubjects)] {
-		subjects = append(subjects, registry.Subject(topic, registry.Value))
+	for _, p := range o.File.framed() {
+		if s := o.File.Registry.Subject; s != "" && p.Part == registry.Value {
+			subjects = append(subjects, subject{p, s})
+			continue
+		}
+		for _, topic := range topics[:min(len(topics), mostSubjects)] {
+			subjects = append(subjects, subject{p, registry.Subject(topic, p.Part)})
+		}
 	}
 	return subjects
 }

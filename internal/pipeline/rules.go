@@ -30,6 +30,8 @@ func rules(r *keys.Reader, f *File) {
 	ledgerRules(r, f)
 	mirrorRules(r, f)
 	schemaRules(r, f)
+	keyRules(r, f)
+	explodeRules(r, f)
 	registryRules(r, f)
 	batchRules(r, f)
 	rangeRules(r, f)
@@ -161,7 +163,7 @@ func sinkRules(r *keys.Reader, f *File) {
 // defaultRules find columns that are left to a table where there is none, or where they make its key.
 func defaultRules(r *keys.Reader, f *File) {
 	table := r.Has(f.Sink.At + ".table")
-	for _, c := range f.Schema {
+	for _, c := range f.allColumns() {
 		switch {
 		case !c.Missing.Table:
 		case !table:
@@ -182,6 +184,8 @@ func deleteRules(r *keys.Reader, f *File) {
 	for i, k := range key {
 		at := slices.IndexFunc(f.Schema, func(c Column) bool { return c.Name == k })
 		switch {
+		case f.Key.has(k):
+			named = true
 		case at < 0: // of the record itself, or it has a finding
 		case !ofRecord(f.Schema[at].From):
 			r.Find("bad-value", r.ItemAt(f.Sink.At+".key", i), fmt.Sprintf("%s: {type: %s, from: _key}", k, f.Schema[at].Type),
@@ -240,7 +244,7 @@ func schemaRules(r *keys.Reader, f *File) {
 	case len(f.Schema) == 0 && f.Where.Text == "":
 		return
 	}
-	for _, c := range f.Schema {
+	for _, c := range f.allColumns() {
 		if c.Scale != "" && c.Type != fencepost.Decimal {
 			r.Find("bad-value", c.At, "drop scale, or make it a decimal", "%s.scale: only a decimal has a scale, this is %s", c.Name, c.Type)
 		}
@@ -277,8 +281,13 @@ func registryRules(r *keys.Reader, f *File) {
 	instead := map[string]string{"protobuf": "; or protobuf: {file: X.proto}", "avro": "; or avro: {schema: FILE.avsc}"}[f.Decode]
 	noID := (f.Registry.Form == registry.SingleObject || f.Registry.Form == registry.Bare) && r.Has("registry.form")
 	switch framed := f.isFramed(); {
+	case f.Key.isFramed() && !r.Named("registry"):
+		r.Missing("key", "registry: {url: http://localhost:8081}", "key.decode: %s needs registry", f.Key.Decode)
+	case f.Key.isFramed() && noID:
+		r.Find("bad-value", r.ValueAt("registry.form"), "confluent, apicurio or apicurio_4_bytes", "registry.form: %s has no id that a registry knows, and key.decode: %s asks it", f.Registry.Form, f.Key.Decode)
 	case framed && !r.Named("registry"):
 		r.Missing("decode", "registry: {url: http://localhost:8081}"+instead, "decode: %s needs registry", f.Decode)
+	case f.Key.isFramed() && !framed: // the registry is the keys'
 	case f.Decode == "protobuf" && !framed && r.Named("registry"):
 		r.Find("bad-value", r.KeyAt("registry"), "leave out protobuf.file, where records name their schemas; or leave out registry, where they are bare messages",
 			"protobuf.file and registry are both there: the schema is of one of them")
@@ -328,8 +337,14 @@ func fieldErrors(r *keys.Reader, f *File, err error) {
 		r.Find("bad-value", r.KeyAt(key), field.Help, "%s: %s", key, field.Reason)
 		return
 	}
+	if field.Column == "" && (field.Key == "explode" || field.Key == "tombstone") {
+		if f.Decode != "csv" && !f.enveloped() { // else explodeRules says it
+			r.Find("bad-value", r.KeyAt(field.Key), field.Help, "%s: %s", field.Key, field.Reason)
+		}
+		return
+	}
 	at := r.KeyAt("schema")
-	for _, c := range f.Schema {
+	for _, c := range f.allColumns() {
 		if c.Name == field.Column {
 			at = c.At
 		}

@@ -57,28 +57,27 @@ func readSchema(r *keys.Reader, n *keys.Node, path string) {
 	var columns []Column
 	for i := range n.Entries {
 		e := &n.Entries[i]
-		path := keys.Join("schema", e.Key)
-		r.Mark(path, e.At, e.Value.At)
+		r.Mark(keys.Join(path, e.Key), e.At, e.Value.At)
 		if strings.HasPrefix(e.Key, "_") {
 			r.Find("column-reserved", e.At, "another name; _topic _partition _offset _timestamp _key _headers are there anyway",
-				"schema: a column may not begin with _: %s", e.Key)
+				"%s: a column may not begin with _: %s", path, e.Key)
 			continue
 		}
 		c := Column{Name: e.Key, At: e.At}
-		if readColumn(r, e, &c) {
+		if readColumn(r, e, path, &c) {
 			columns = append(columns, c)
 		}
 	}
-	if len(n.Entries) == 0 {
+	if len(n.Entries) == 0 && path == "schema" { // the key need not be decoded
 		r.Find("key-missing", n.At, "COLUMN: text", "schema has no column")
 	}
-	r.Set("schema", columns)
+	r.Set(path, columns)
 }
 
-// readColumn reads the short form `delay: int` or the long form.
-func readColumn(r *keys.Reader, e *keys.Entry, c *Column) bool {
+// readColumn reads the short form `delay: int` or the long form. path is that of the columns.
+func readColumn(r *keys.Reader, e *keys.Entry, path string, c *Column) bool {
 	if e.Value.Shape != keys.Mapping {
-		return readColumnType(r, e.Key, e.Value, &c.Type)
+		return readColumnType(r, e.Key, path, e.Value, &c.Type)
 	}
 	ok := true
 	if e.Value.Find("type") == nil {
@@ -89,7 +88,7 @@ func readColumn(r *keys.Reader, e *keys.Entry, c *Column) bool {
 		k := &e.Value.Entries[i]
 		switch k.Key {
 		case "type":
-			ok = readColumnType(r, e.Key, k.Value, &c.Type) && ok
+			ok = readColumnType(r, e.Key, path, k.Value, &c.Type) && ok
 		case "from":
 			c.From, _ = r.Text(k.Value, e.Key+".from")
 			if c.From == "" {
@@ -129,12 +128,12 @@ var synonyms = map[string]string{"integer": "int", "bigint": "int", "long": "int
 	"numeric": "decimal", "jsonb": "json", "object": "json", "array": "json", "map": "json",
 	"blob": "bytes", "bytea": "bytes", "binary": "bytes"}
 
-func readColumnType(r *keys.Reader, name string, n *keys.Node, to *fencepost.Type) bool {
+func readColumnType(r *keys.Reader, name, path string, n *keys.Node, to *fencepost.Type) bool {
 	if n.Shape == keys.Nothing {
-		r.Find("key-missing", r.KeyAt(keys.Join("schema", name)), name+": text", "%s has no type", name)
+		r.Find("key-missing", r.KeyAt(keys.Join(path, name)), name+": text", "%s has no type", name)
 		return false
 	}
-	value, ok := r.Text(n, keys.Join("schema", name))
+	value, ok := r.Text(n, keys.Join(path, name))
 	if !ok {
 		return false
 	}
@@ -200,15 +199,18 @@ func readScale(r *keys.Reader, name string, n *keys.Node, c *Column) {
 	c.Scale = value
 }
 
-// schemaOwn is the form of schema.
-var schemaOwn = keys.Own{Read: readSchema, Schema: columnsSchema, Draft: schemaDraft}
+// schemaOwn is the form of schema, and keyOwn that of key.schema, of which a draft has no lines.
+var (
+	schemaOwn = keys.Own{Read: readSchema, Schema: columnsSchema, Draft: schemaDraft}
+	keyOwn    = keys.Own{Read: readSchema, Schema: columnsSchema}
+)
 
 func columnsSchema() keys.Object {
 	column := keys.Object{"anyOf": []any{
 		keys.Object{"enum": fencepost.Types()},
 		keys.Object{"type": "object", "additionalProperties": false, "required": []string{"type"}, "properties": keys.Object{
 			"type":     keys.Object{"enum": fencepost.Types()},
-			"from":     keys.Object{"type": "string", "description": "the path of the field: user.geo.country, tags[0], \"a.b\" for a dot in a name, _key, _headers.NAME; the column's name where it is not said"},
+			"from":     keys.Object{"type": "string", "description": "the path of the field: user.geo.country, tags[0], \"a.b\" for a dot in a name, _key, _headers.NAME, items[].sku of each element of explode's array; the column's name where it is not said"},
 			"expr":     keys.Object{"type": "string", "description": "an expression that computes the column, over the others and the metadata columns; excludes from and missing"},
 			"missing":  keys.Object{"description": "the field is not there: error, null, default (the table's own), or a value", "default": "error"},
 			"mismatch": keys.Object{"description": "the value does not fit the type: error, null, or a value", "default": "error"},
@@ -227,6 +229,7 @@ func schemaDraft(_, decode string, columns []keys.DraftColumn) (lines []keys.Lin
 	if decode != "raw" {
 		lines = append(lines, keys.Line{Text: "# COLUMN: {type: timestamp, from: PATH, unit: ms, missing: error, mismatch: error}"},
 			keys.Line{Text: `#   from: "user.geo.country"  "tags[0]"  '"a.b"' (a dot in the name)  _key  _headers.NAME`},
+			keys.Line{Text: `#   with explode: items, of each of its elements: "items[].sku"; "items[]" is the element itself`},
 			keys.Line{Text: `# COLUMN: {type: int, expr: "delay * 60"}   computed of the others`},
 			keys.Line{Text: "#   unit, of a time that is a number: " + strings.Join(decoding.Units(), " ")},
 			keys.Line{Text: "#   scale: N, of a decimal that is Kafka Connect's bytes"},

@@ -52,7 +52,7 @@ func (f *File) openSchemas() (*schemas, error) {
 // protobuf is the decoder's part of the file.
 func (s *schemas) protobuf(f *File, c decode.Config) protobuf.Config {
 	out := protobuf.Config{Config: c, Schema: s.file, Message: f.Protobuf.Message}
-	if s.registry != nil {
+	if s.registry != nil && f.Protobuf.File == "" {
 		out.Schemas, out.Framing = s.registry, f.Registry.Framing()
 	}
 	return out
@@ -75,7 +75,8 @@ func (o *Opened) checkProtobuf() []fencepost.Finding {
 	if err != nil {
 		return nil // openSchemas has refused it
 	}
-	if found := unfilled("schema", "", protobuf.Compare(m, o.File.fields())); found != nil {
+	p := valuePart(o.File)
+	if found := unfilled("schema", "", p.schema, protobuf.Compare(m, p.config)); found != nil {
 		return found
 	}
 	return []fencepost.Finding{{Subject: "schema", OK: true, Text: fmt.Sprintf("message %s of %s has what the columns take", m.FullName(), o.File.Protobuf.File)}}

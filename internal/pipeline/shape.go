@@ -65,9 +65,10 @@ func (f *File) plain() []Column {
 
 // column is the column of a name; nil for one that the decoder makes besides.
 func (f *File) column(name string) *Column {
-	for i := range f.Schema {
-		if f.Schema[i].Name == name {
-			return &f.Schema[i]
+	all := f.allColumns()
+	for i := range all {
+		if all[i].Name == name {
+			return &all[i]
 		}
 	}
 	return nil

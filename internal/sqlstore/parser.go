@@ -121,6 +121,6 @@ func (p *Parser) applied(v [][]byte) (a sink.Applied, err error) {
 		return a, p.err
 	}
 	a.TopicPartition = p.partition(v)
-	a.Offset, a.Rows = fencepost.Offset(p.int(v[2])), p.int(v[3])
+	a.Offset, a.Rows, a.Places = fencepost.Offset(p.int(v[2])), p.int(v[3]), p.int(v[4])
 	return a, p.err
 }

@@ -131,7 +131,7 @@ func (s *Sink[S]) target(ctx context.Context, columns []fencepost.ColumnSpec) (*
 
 // appliedSQL counts the rows that name no record, and then those of each record.
 const appliedSQL = `select count(*) from @table where _topic is null or _partition is null or _offset is null;
-select @topic, @partition, @offset, count(*) from @table
+select @topic, @partition, @offset, count(*), @places from @table
  where _topic is not null and _partition is not null and _offset is not null group by 1, 2, 3 order by 1, 2, 3;
 commit`
 
@@ -161,8 +161,11 @@ func (s *Sink[S]) applied(ctx context.Context, yield func(sink.Applied, error) b
 	if err := NamesRecords(job.Table, t.Has); err != nil {
 		return err
 	}
-	p, as := Parser{}, d.Target.Provenance(own)
-	sql := d.Ledger.Snapshot + Fill(appliedSQL, "@table", t.SQL, "@topic", as[0], "@partition", as[1], "@offset", as[2])
+	p, as, places := Parser{}, d.Target.Provenance(own), "0"
+	if t.Has(fencepost.MetaIndex) {
+		places = "count(distinct " + fencepost.MetaIndex + ")"
+	}
+	sql := d.Ledger.Snapshot + Fill(appliedSQL, "@places", places, "@table", t.SQL, "@topic", as[0], "@partition", as[1], "@offset", as[2])
 	err = d.Each(own, ctx, sql, func(row [][]byte) (bool, error) {
 		a, err := p.applied(row)
 		return err == nil && (a.Rows == 0 || yield(a, nil)), err

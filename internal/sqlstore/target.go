@@ -229,6 +229,10 @@ func (d *Dialect[S]) misfits(t *Target, j Job, columns []fencepost.ColumnSpec) [
 		case col == nil && spec.Name == fencepost.MetaOp:
 			bad = append(bad, d.withoutOp(j)...)
 			continue
+		case col == nil && spec.Name == fencepost.MetaIndex:
+			bad = append(bad, Misfit{Code: "column-missing", Text: fmt.Sprintf("table %s has no column %s, by which the rows of an exploded record are told apart", j.Table, spec.Name),
+				Help: fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;", d.name(j), spec.Name, d.Target.Natural(spec.Type))})
+			continue
 		case col == nil:
 			bad = append(bad, Misfit{Code: "column-missing", Column: spec.Name, Text: fmt.Sprintf("table %s has no column %s", j.Table, spec.Name),
 				Help: fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s;   or drop it from schema", d.name(j), d.Plain(spec.Name), d.Target.Natural(spec.Type))})

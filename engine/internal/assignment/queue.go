@@ -143,6 +143,46 @@ func (p *Partition) Claim(n int, now time.Time, dst []Span) Claim {
 	return c
 }
 
+// Cut takes the entries from entry n of a span on out of a claim: what was not looked at. REQUIRES: the span has such an entry.
+func (c *Claim) Cut(span, n int) (rest Claim) {
+	rest = Claim{Session: c.Session, Spans: append([]Span(nil), c.Spans[span:]...)}
+	rest.Spans[0].Lo = n
+	for _, s := range rest.Spans {
+		rest.Records += s.Hi - s.Lo
+		rest.Bytes += s.each * int64(s.Hi-s.Lo)
+	}
+	for i := span + 1; i < len(c.Spans); i++ {
+		c.Spans[i] = Span{} // it would keep a fetch in memory
+	}
+	c.Spans[span].Hi = n
+	c.Spans = c.Spans[:span+1]
+	if c.Spans[span].Lo == n {
+		c.Spans[span] = Span{}
+		c.Spans = c.Spans[:span]
+	}
+	c.Records, c.Bytes = c.Records-rest.Records, c.Bytes-rest.Bytes
+	return rest
+}
+
+// Return puts the last entries of a claim back in front of the queue. False: the session in which they were claimed is over, or the
+// partition is stopped, and they are void. REQUIRES: Form was called for what is left of the claim.
+func (p *Partition) Return(rest Claim, now time.Time) bool {
+	if p.gone || p.session != rest.Session || p.state != Running {
+		return false
+	}
+	q := &p.queue
+	q.spans = append(rest.Spans, q.spans...)
+	q.records, q.bytes, q.oldest = q.records+rest.Records, q.bytes+rest.Bytes, now
+	return true
+}
+
+// Void gives the entries of a claim that are of no use any more back to the client.
+func (c Claim) Void() {
+	for _, s := range c.Spans {
+		s.Records.Recycle(s.Lo, s.Hi)
+	}
+}
+
 func (q *queue) push(s Span, now time.Time) {
 	if len(q.spans) == 0 {
 		q.oldest = now

@@ -117,16 +117,16 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 func (s *Sampled) AskRegistry(ctx context.Context, url string) error {
 	client, err := registry.NewClient(registry.Config{URLs: []string{url}})
 	if err != nil {
-		return &fencepost.UserError{Code: "usage", Exit: 2, Err: err, Help: "--registry http://localhost:8081"}
+		return undrafted("usage", 2, err, "--registry http://localhost:8081")
 	}
 	defer client.Close()
 	subject := registry.Subject(s.Topic, registry.Value)
 	latest, err := client.Latest(ctx, subject)
 	if silent, waits := errors.AsType[*fencepost.Unready](err); waits {
-		return &fencepost.UserError{Code: silent.Code, Exit: 1, Err: silent, Help: "start the schema registry, or mend --registry"}
+		return undrafted(silent.Code, 1, silent, "start the schema registry, or mend --registry")
 	}
 	if err != nil {
-		return &fencepost.UserError{Code: "schema-unknown", Exit: 1, Err: fmt.Errorf("%s: %w", subject, err), Help: "without --registry the columns are inferred from records"}
+		return undrafted("schema-unknown", 1, fmt.Errorf("%s: %w", subject, err), "without --registry the columns are inferred from records")
 	}
 	columns, err := drafted(latest)
 	if err != nil {
@@ -140,10 +140,15 @@ func (s *Sampled) AskRegistry(ctx context.Context, url string) error {
 	return nil
 }
 
+// undrafted is why init makes no draft: an error there, though of a record the same code is none of a command.
+func undrafted(code string, exit int, err error, help string) error {
+	return &fencepost.UserError{Code: code, Exit: exit, Err: err, Help: help}
+}
+
 // drafted are the columns of a registered schema. Of several messages of Protobuf only a record says which one it is.
 func drafted(r registry.Registered) ([]decode.Inferred, error) {
 	unread := func(err error) error {
-		return &fencepost.UserError{Code: "record-undecodable", Exit: 1, Err: fmt.Errorf("%s: %w", r.Subject, err), Help: registerIt}
+		return undrafted("record-undecodable", 1, fmt.Errorf("%s: %w", r.Subject, err), registerIt)
 	}
 	switch r.Type {
 	case registry.Avro:
@@ -159,11 +164,11 @@ func drafted(r registry.Registered) ([]decode.Inferred, error) {
 		}
 		message, err := schema.Only()
 		if err != nil {
-			return nil, &fencepost.UserError{Code: "bad-value", Exit: 2, Err: fmt.Errorf("%s: %w", r.Subject, err), Help: "write the columns of one of them under schema, and its name as protobuf.message"}
+			return nil, undrafted("bad-value", 2, fmt.Errorf("%s: %w", r.Subject, err), "write the columns of one of them under schema, and its name as protobuf.message")
 		}
 		return protobuf.Columns(message), nil
 	}
-	return nil, &fencepost.UserError{Code: "bad-value", Exit: 2, Err: fmt.Errorf("%s is of type %s, and init reads schemas of Avro and Protobuf", r.Subject, r.Type), Help: "without --registry the columns are inferred from records"}
+	return nil, undrafted("bad-value", 2, fmt.Errorf("%s is of type %s, and init reads schemas of Avro and Protobuf", r.Subject, r.Type), "without --registry the columns are inferred from records")
 }
 
 // compareNewest are the columns that no record of a subject's newest schema can fill.

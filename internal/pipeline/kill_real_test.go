@@ -66,7 +66,7 @@ func TestLedgerApartKilled(t *testing.T) {
 			const kills = 3
 			killed := 0
 			for i := range kills {
-				killed += killBehind(t, name, rows, int64(3*records*(i+1)/(kills+1)))
+				killed += killBehind(t, name, func() int64 { return rows.count("") }, int64(3*records*(i+1)/(kills+1)))
 			}
 			f := fileOf(t, topic, rows.sink()+"ledger: {"+said+"}\nkeep_commits: all\n")
 			run(t, f)
@@ -86,7 +86,7 @@ func TestLedgerApartKilled(t *testing.T) {
 }
 
 // killBehind runs a worker and kills it when so many rows are there; 0: it was done before.
-func killBehind(t *testing.T, name string, rows rows, at int64) (killed int) {
+func killBehind(t *testing.T, name string, count func() int64, at int64) (killed int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), errand+"="+name, "PW="+servers.RedisPassword)
@@ -108,7 +108,7 @@ func killBehind(t *testing.T, name string, rows rows, at int64) (killed int) {
 			t.Fatalf("%d rows do not stand within %s", at, patience)
 		default: // looked at without a pause, so that some kills fall between a batch's effects and its move
 		}
-		if rows.count("") >= at {
+		if count() >= at {
 			if err := cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}

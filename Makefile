@@ -20,7 +20,7 @@ RACE = -race '-gcflags=modernc.org/...=-race=false'
 # A program under the race detector sleeps a second at its end, unless it is told otherwise: each program that a test starts, too.
 export GORACE = atexit_sleep_ms=10
 
-.PHONY: check dead servers test newer calendar before bench bench-ledger bench-real bench-show bench-partitions build
+.PHONY: check dead servers test newer calendar before bench bench-ledger bench-real bench-show bench-takeover bench-partitions build
 
 # What needs no server. Tests that need one carry the build tag realservers. Four
 # packages side by side, and four tests of each: most of them wait for a broker or a process.
@@ -92,6 +92,10 @@ bench-real: servers
 # offsets show of 10,000 partitions beside kafka-consumer-groups, on one broker.
 bench-show: servers
 	$(SERVERS) run -- go test -run='^$$' -bench='^BenchmarkShow$$' -benchtime=1x -tags realservers -p 1 -timeout 30m ./bench
+
+# From a worker's death to the first commit of its partitions by another, and from the start of the only worker to its first.
+bench-takeover: servers
+	$(SERVERS) run -- go test -run='^$$' -bench='^BenchmarkTakeover$$' -benchtime=1x -tags realservers -p 1 -timeout 30m ./bench
 
 # The engine's time for 100 to 10,000 partitions beside that of another revision: make bench-partitions BEFORE=REVISION
 bench-partitions:

@@ -7,7 +7,7 @@ LONG = ./internal/scenarios/ ./internal/manual/
 REAL = $(LONG) $(filter-out $(LONG),$(sort $(dir $(shell grep -rl --include=*_test.go '^//go:build realservers' . | grep -v /bench/))))
 
 # Packages that start no goroutine: the race detector would only make them ten times slower.
-ALONE = . ./ledger ./internal/arch ./internal/flights ./internal/foreign ./internal/foreign/offsetfile ./internal/screen ./internal/sqlstore ./internal/text
+ALONE = . ./ledger ./internal/arch ./internal/flights ./internal/foreign ./internal/foreign/offsetfile ./internal/screen ./internal/text
 
 # The packages whose tests name a day of these years, and what a year is in them.
 YEAR = \b20[23][0-9](?=-[0-9][0-9]-[0-9][0-9])|(?<=Date\()20[23][0-9]

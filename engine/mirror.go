@@ -285,23 +285,31 @@ func (e *Engine) dropMirrors(tps []fencepost.TopicPartition) {
 }
 
 // moveTo notes where the ledger is. After it has moved, what was mirrored before is written again, idle partitions too: the old
-// place is not the group's any more.
-func (e *Engine) moveTo(at fencepost.Place) {
+// place is not the group's any more. What the ledger here has not reached stays as it is: said of this place, it would be a ledger that
+// went back where nobody promoted a replica.
+func (e *Engine) moveTo(here ledger.Snapshot) {
+	at := here.Place
 	was := e.place.Swap(&at)
 	if was == nil || *was == at {
 		return
 	}
-	e.inGroup.change(func(c fencepost.CommittedOffset) fencepost.CommittedOffset {
+	e.inGroup.change(func(tp fencepost.TopicPartition, c fencepost.CommittedOffset) (fencepost.CommittedOffset, bool) {
+		held := here.Positions[tp]
+		if c.Offset > held.Offset && c.Fence == int64(held.Fence) {
+			return c, false
+		}
 		c.Place = at
-		return c
+		return c, true
 	})
 }
 
-// change has all that is kept written again, in another form.
-func (m *mirror[V]) change(f func(V) V) {
+// change has what is kept written again in another form, where f has one.
+func (m *mirror[V]) change(f func(fencepost.TopicPartition, V) (V, bool)) {
 	m.mu.Lock()
-	for _, k := range m.mu.marks {
-		k.value, k.fresh = f(k.value), true
+	for tp, k := range m.mu.marks {
+		if value, other := f(tp, k.value); other {
+			k.value, k.fresh = value, true
+		}
 	}
 	m.mu.Unlock()
 	m.rouse()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/connector/memory"
+	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -81,4 +82,33 @@ func rewind(t *testing.T, s *memory.Store, tp fencepost.TopicPartition, to fence
 	if err := s.Move(t.Context(), ledger.Actor{Group: "g"}, []ledger.Move{{TopicPartition: tp, Held: held, Next: next, Cause: ledger.CauseRewind}}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// After a promotion a worker writes its mirror again, with the new place. An offset that only the old place has reached is not said of the
+// new one: the next look would take it for a ledger that went back by itself.
+func TestMirrorOfThePlaceBefore(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world, s *memory.Store) {
+		old, now := fencepost.Place{System: "7", Timeline: 1}, fencepost.Place{System: "7", Timeline: 2}
+		e, err := New(Config{Group: "g", Source: w.source(), Sink: s, Decoder: decode.None, Events: func(Event) {}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.moveTo(ledger.Snapshot{Place: old})
+		fence := ledger.NewFence(9)
+		at := func(o fencepost.Offset) ledger.Position { return ledger.Position{Offset: o, Fence: fence} }
+		var moves []ledger.Move
+		for p, o := range []fencepost.Offset{100, 150} {
+			moves = append(moves, ledger.Move{TopicPartition: tp(int32(p)), Held: at(0), Next: at(o), Cause: ledger.CauseCommit})
+		}
+		e.inGroup.committed(moves)
+		both := []fencepost.TopicPartition{tp(0), tp(1)}
+		e.inGroup.flush(t.Context(), both)
+		e.moveTo(ledger.Snapshot{Place: now, Positions: map[fencepost.TopicPartition]ledger.Position{tp(0): at(100), tp(1): at(100)}})
+		e.inGroup.flush(t.Context(), both)
+		for p, want := range map[int32]fencepost.Place{0: now, 1: old} {
+			if got := w.mu.committed[tp(p)].Place; got != want {
+				t.Errorf("partition %d is mirrored with place %v, want %v", p, got, want)
+			}
+		}
+	})
 }

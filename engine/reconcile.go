@@ -140,7 +140,7 @@ func (s *reconciliation) askStored(ctx context.Context) (err error) {
 func (s *reconciliation) locate(ctx context.Context) (err error) {
 	s.left = ledger.WentOnAt(s.snapshot.Place, s.mirrored)
 	if s.left == (fencepost.Place{}) {
-		s.e.moveTo(s.snapshot.Place)
+		s.e.moveTo(s.snapshot)
 		return nil
 	}
 	s.last, err = ledger.LastMovesIn(ctx, s.e.ledger, s.e.cfg.Group)

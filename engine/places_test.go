@@ -94,6 +94,9 @@ func TestMirrorOfThePlaceBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.moveTo(ledger.Snapshot{Place: old})
+		for p := range int32(2) {
+			e.mu.parts[tp(p)] = &partition{}
+		}
 		fence := ledger.NewFence(9)
 		at := func(o fencepost.Offset) ledger.Position { return ledger.Position{Offset: o, Fence: fence} }
 		var moves []ledger.Move

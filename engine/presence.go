@@ -116,10 +116,11 @@ func (p *presence) begin(joining context.Context) error {
 }
 
 // alone refuses a static member whose name a live worker has: the group would give the newcomer that one's place, and end the one that is
-// well. A sign may outlive its worker for a while; what is not known refuses nothing.
+// well. What is not known refuses nothing, nor does a sign that may be of a worker which was killed: then the group decides, as it does
+// without signs.
 func (p *presence) alone(ctx context.Context) error {
 	self, _ := p.group.Membership()
-	if self.Instance == "" {
+	if _, lingers := p.signs.(ledger.Lingering); lingers || self.Instance == "" {
 		return nil
 	}
 	for began := time.Now(); ; p.rest(ctx, 250*time.Millisecond) {

@@ -26,6 +26,12 @@ type Presence interface {
 	Alive(ctx context.Context, g fencepost.Group, signs []string) ([]string, error)
 }
 
+// Lingering is an optional ability of a Presence whose signs outlast the processes that held them: by a session's timeout.
+type Lingering interface {
+	// Lingers is how long, at most.
+	Lingers() time.Duration
+}
+
 // Sign is a sign of life that this process holds. One goroutine at a time calls Watch; Lost and End may be called beside it.
 type Sign interface {
 	// Watch waits until signs of others have ended, and returns those that it knows of. It returns early where it cannot go on:

@@ -14,7 +14,10 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-var _ ledger.Presence = (*Ledger)(nil)
+var (
+	_ ledger.Presence  = (*Ledger)(nil)
+	_ ledger.Lingering = (*Ledger)(nil)
+)
 
 // sign is an ephemeral node, which goes with the ledger's session: when its process dies, after the session's timeout.
 type sign struct {
@@ -49,6 +52,9 @@ func (l *Ledger) Appear(ctx context.Context, g fencepost.Group, name string) (le
 	}
 	return s, nil
 }
+
+// Lingers is the timeout of the ledger's session, which a closed connection does not end.
+func (l *Ledger) Lingers() time.Duration { return l.cfg.SessionTimeout }
 
 // signless is an error of a sign. The root's owner may have let nobody make nodes there.
 func (l *Ledger) signless(err error) error {

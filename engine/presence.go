@@ -166,7 +166,7 @@ func (p *presence) run(ctx context.Context) {
 		}
 		p.endSign(ctx)
 		p.shaken = time.Now()
-		if err != nil && !errors.Is(err, errSignLost) {
+		if err != nil && !errors.Is(err, ledger.ErrSignEnded) {
 			p.fails(err)
 		}
 		if errors.Is(err, ledger.ErrNoPresence) || errors.Is(err, ledger.ErrNoReports) {
@@ -403,20 +403,17 @@ func (p *presence) doubtful(ctx context.Context, ended []string) (bool, error) {
 	return len(own) == 0, err
 }
 
-// hesitate waits before a second look. Errors: errSignLost, and the own sign is to be taken first: others wait for it as this worker does.
+// hesitate waits before a second look. Errors: ledger.ErrSignEnded, and the own sign is to be taken first: others wait for it as this worker does.
 func (p *presence) hesitate(ctx context.Context) error {
 	select {
 	case <-p.lost:
-		return errSignLost
+		return ledger.ErrSignEnded
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-time.After(doubtFor):
 		return nil
 	}
 }
-
-// errSignLost: the own sign has ended.
-var errSignLost = errors.New("the own sign of life has ended")
 
 // among reads the entries of signs that have ended: whether one of them is over, and those that are not. A worker that has taken a
 // new sign has no entry under the old one.

@@ -37,8 +37,8 @@ type Sign interface {
 	// Watch waits until signs of others have ended, and returns those that it knows of. It returns early where it cannot go on:
 	// the connection by which it watches ended. Then nothing is known of any sign for the moment.
 	Watch(ctx context.Context, others []string) (ended []string, err error)
-	// Lost waits until the sign has ended without End: the store has restarted, or the connection broke. Its error is ctx's, or that
-	// of a sign that End has ended.
+	// Lost waits until the sign has ended without End: the store has restarted, or the connection broke. Its error is ctx's, or
+	// ErrSignEnded after End.
 	Lost(ctx context.Context) error
 	// End gives the sign back, and its connections. It can be called more than once.
 	End(ctx context.Context) error
@@ -47,6 +47,9 @@ type Sign interface {
 // ErrNoPresence: the ledger's store can take no signs of life here, for a reason that stands before it: it is behind a pooler that
 // hides its sessions. Its workers are given up after the session timeout. Returned by Presence.Appear and Presence.Alive.
 var ErrNoPresence = errors.New("no sign of life can be had")
+
+// ErrSignEnded: the own sign has ended, and nothing is watched by it any more. Returned by Sign.Watch and Sign.Lost.
+var ErrSignEnded = errors.New("the own sign of life has ended")
 
 // NewSign is a sign made of random bits.
 func NewSign(random uint64) string { return fmt.Sprintf("%016x", random) }

@@ -2,8 +2,8 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -105,36 +105,20 @@ func (s *sign) Watch(ctx context.Context, others []string) ([]string, error) {
 			if err != nil {
 				return nil, err
 			}
-			if ended := without(others, alive); len(ended) > 0 {
+			if ended := slices.DeleteFunc(slices.Clone(others), func(name string) bool { return slices.Contains(alive, name) }); len(ended) > 0 {
 				return ended, nil
 			}
 		}
 		select {
 		case <-tick.C:
 		case <-s.over:
-			return nil, errSignOver
+			return nil, ledger.ErrSignEnded
 		case <-s.lost:
-			return nil, errSignOver
+			return nil, ledger.ErrSignEnded
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
 	}
-}
-
-var errSignOver = errors.New("the own sign of life has ended")
-
-// without are those of names that are not among others.
-func without(names, others []string) (rest []string) {
-	is := map[string]bool{}
-	for _, name := range others {
-		is[name] = true
-	}
-	for _, name := range names {
-		if !is[name] {
-			rest = append(rest, name)
-		}
-	}
-	return rest
 }
 
 // Lost waits until the connection has ended by itself.
@@ -143,7 +127,7 @@ func (s *sign) Lost(ctx context.Context) error {
 	case <-s.lost:
 		return nil
 	case <-s.over:
-		return errSignOver
+		return ledger.ErrSignEnded
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

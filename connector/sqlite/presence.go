@@ -105,7 +105,7 @@ func (s *sign) Watch(ctx context.Context, others []string) ([]string, error) {
 		select {
 		case <-tick.C:
 		case <-s.over:
-			return nil, errors.New("the own sign of life has ended")
+			return nil, ledger.ErrSignEnded
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
@@ -116,7 +116,7 @@ func (s *sign) Watch(ctx context.Context, others []string) ([]string, error) {
 func (s *sign) Lost(ctx context.Context) error {
 	select {
 	case <-s.over:
-		return errors.New("the own sign of life has ended")
+		return ledger.ErrSignEnded
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

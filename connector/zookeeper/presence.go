@@ -28,8 +28,6 @@ type sign struct {
 	over   chan struct{} // closed by End
 }
 
-var errSignOver = errors.New("the own sign of life has ended")
-
 // Appear makes the node of a sign.
 func (l *Ledger) Appear(ctx context.Context, g fencepost.Group, name string) (ledger.Sign, error) {
 	if _, err := l.identity(ctx); err != nil {
@@ -104,7 +102,7 @@ func (s *sign) Watch(ctx context.Context, others []string) ([]string, error) {
 		}
 		return []string{one.sign}, nil
 	case <-s.over:
-		return nil, errSignOver
+		return nil, ledger.ErrSignEnded
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
@@ -140,7 +138,7 @@ func (s *sign) Lost(ctx context.Context) error {
 		err := s.await(ctx, s.node)
 		select {
 		case <-s.over:
-			return errSignOver
+			return ledger.ErrSignEnded
 		default:
 		}
 		if err == nil || ctx.Err() != nil {
@@ -151,7 +149,7 @@ func (s *sign) Lost(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-s.over:
-			return errSignOver
+			return ledger.ErrSignEnded
 		}
 	}
 }

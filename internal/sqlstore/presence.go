@@ -124,15 +124,12 @@ func (h *sign[S]) Lost(ctx context.Context) error {
 		case <-h.lost:
 			return nil
 		default:
-			return errEnded
+			return ledger.ErrSignEnded
 		}
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
-
-// errEnded: the own sign has ended, and nothing is watched by it.
-var errEnded = errors.New("the own sign of life has ended")
 
 // End ends the sessions.
 func (h *sign[S]) End(ctx context.Context) error {
@@ -195,7 +192,7 @@ func (h *sign[S]) Watch(ctx context.Context, others []string) ([]string, error) 
 				return []string{name}, nil
 			}
 		case <-h.heard:
-			return nil, errEnded
+			return nil, ledger.ErrSignEnded
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}

@@ -93,9 +93,9 @@ bench-real: servers
 bench-show: servers
 	$(SERVERS) run -- go test -run='^$$' -bench='^BenchmarkShow$$' -benchtime=1x -tags realservers -p 1 -timeout 30m ./bench
 
-# From a worker's death to the first commit of its partitions by another, and from the start of the only worker to its first.
+# From the end of a worker to the first commit of its partitions by another, and by itself, beside the plain program: 35 minutes.
 bench-takeover: servers
-	$(SERVERS) run -- go test -run='^$$' -bench='^BenchmarkTakeover$$' -benchtime=1x -tags realservers -p 1 -timeout 30m ./bench
+	$(SERVERS) run -- go test -run='^$$' -bench='^Benchmark(Takeover|StaticRestart|TakeoverOfThePlain)$$' -benchtime=1x -tags realservers -p 1 -timeout 60m ./bench
 
 # The engine's time for 100 to 10,000 partitions beside that of another revision: make bench-partitions BEFORE=REVISION
 bench-partitions:

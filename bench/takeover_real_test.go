@@ -3,22 +3,28 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/connector/kafka"
 	"github.com/fencepost/fencepost/connector/mysql"
 	"github.com/fencepost/fencepost/connector/postgres"
+	"github.com/fencepost/fencepost/connector/redis"
 	"github.com/fencepost/fencepost/connector/sqlite"
 	"github.com/fencepost/fencepost/internal/flights"
 	"github.com/fencepost/fencepost/internal/flights/feed"
@@ -57,9 +63,15 @@ var takeoverStores = []struct {
 		l, err := sqlite.OpenLedger(path, ledger.KeepMerged)
 		return fmt.Sprintf("{sqlite: {path: %q, sql: 'SELECT count(*) FROM batch'}}", path), l, err
 	}},
+	{"redis", func(b *testing.B) (string, ledger.Ledger, error) {
+		addr := servers.Redis(b).Addr()
+		l, err := redis.OpenLedger(redis.Config{Addr: addr, Password: servers.RedisPassword})
+		return fmt.Sprintf("{redis: {addr: %q, password: %q, commands: ['HINCRBY hits:{group} n {n}']}}", addr, servers.RedisPassword), l, err
+	}},
 }
 
-func newHeirs(b *testing.B, sink string, l ledger.Ledger, protocol string, partitions int) *heirs {
+// newHeirs has no worker yet. static: each is a static member, which $INSTANCE names.
+func newHeirs(b *testing.B, sink string, l ledger.Ledger, protocol string, partitions int, static bool) *heirs {
 	b.Helper()
 	h := &heirs{b: b, binary: filepath.Join(b.TempDir(), "fencepost"), group: fencepost.Group(servers.Name(b)), ledger: l, alive: map[int]*exec.Cmd{}}
 	build := exec.Command("go", "build", "-o", h.binary, "../cmd/fencepost")
@@ -67,19 +79,37 @@ func newHeirs(b *testing.B, sink string, l ledger.Ledger, protocol string, parti
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("go build: %v\n%s", err, out)
 	}
-	// The groups' settings as Kafka has them: those of the tests' shared broker are quicker.
-	broker := servers.OwnKafka(b, "group.initial.rebalance.delay.ms=3000", "group.consumer.heartbeat.interval.ms=5000", "group.consumer.session.timeout.ms=45000").Plaintext
-	topic := servers.Name(b)
+	broker, topic := stream(b, partitions)
 	var err error
 	if h.kafka, err = kafka.Open(kafka.Config{Brokers: []string{broker}, Group: h.group, Protocol: map[string]kafka.Protocol{"consumer": kafka.Consumer}[protocol]}); err != nil {
 		b.Fatal(err)
 	}
 	h.file = filepath.Join(b.TempDir(), "pipeline.yaml")
-	text := fmt.Sprintf("group: %s\nsource: {brokers: [%q], topics: [%s], start: earliest, group_protocol: %s}\ndecode: json\nschema: {n: int}\nsink: %s\nlog_format: json\n",
-		h.group, broker, topic, protocol, sink)
+	instance := ""
+	if static {
+		instance = ", instance_id: ${INSTANCE}"
+	}
+	text := fmt.Sprintf("group: %s\nsource: {brokers: [%q], topics: [%s], start: earliest, group_protocol: %s%s}\ndecode: json\nschema: {n: int}\nsink: %s\nlog_format: json\n",
+		h.group, broker, topic, protocol, instance, sink)
 	if err := os.WriteFile(h.file, []byte(text), 0o600); err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(func() {
+		for _, cmd := range h.alive {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+		_ = h.kafka.Leave(context.Background())
+	})
+	return h
+}
+
+// stream is a topic of a broker of its own, with the groups' settings as Kafka has them, into which records come until the benchmark ends:
+// those of the tests' shared broker are quicker.
+func stream(b *testing.B, partitions int) (broker, topic string) {
+	b.Helper()
+	broker = servers.OwnKafka(b, "group.initial.rebalance.delay.ms=3000", "group.consumer.heartbeat.interval.ms=5000", "group.consumer.session.timeout.ms=45000").Plaintext
+	topic = servers.Name(b)
 	cl, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.UnknownTopicRetries(100), kgo.ProducerLinger(0))
 	if err != nil {
 		b.Fatal(err)
@@ -92,30 +122,26 @@ func newHeirs(b *testing.B, sink string, l ledger.Ledger, protocol string, parti
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for ctx.Err() == nil {
-			for p := range partitions {
-				cl.Produce(ctx, &kgo.Record{Topic: topic, Partition: int32(p), Value: []byte(`{"n":1}`)}, nil)
+		for next := 0; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
+			for range min(partitions, 60) {
+				cl.Produce(ctx, &kgo.Record{Topic: topic, Partition: int32(next % partitions), Value: []byte(`{"n":1,"date":"2001-01-01T00:00:00"}`)}, nil)
+				next++
 			}
-			time.Sleep(20 * time.Millisecond)
 		}
 	}()
 	b.Cleanup(func() {
 		stop()
 		<-ended
 		cl.Close()
-		_ = h.kafka.Leave(context.Background())
-		for _, cmd := range h.alive {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		}
 	})
-	return h
+	return broker, topic
 }
 
-// start begins a worker.
-func (h *heirs) start() (pid int) {
+// start begins a worker, under this name if it is a static member.
+func (h *heirs) start(instance string) (pid int) {
 	h.b.Helper()
 	cmd := exec.Command(h.binary, "run", h.file)
+	cmd.Env = append(os.Environ(), "INSTANCE="+instance)
 	log, err := os.OpenFile(h.file+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		h.b.Fatal(err)
@@ -129,10 +155,11 @@ func (h *heirs) start() (pid int) {
 	return cmd.Process.Pid
 }
 
-func (h *heirs) kill(pid int) {
+// end sends a worker this signal, and waits for its end.
+func (h *heirs) end(pid int, by os.Signal) {
 	cmd := h.alive[pid]
 	delete(h.alive, pid)
-	_ = cmd.Process.Kill()
+	_ = cmd.Process.Signal(by)
 	_ = cmd.Wait()
 }
 
@@ -193,9 +220,72 @@ func (h *heirs) moved(began time.Time, tps []fencepost.TopicPartition) time.Dura
 	return 0
 }
 
-// BenchmarkTakeover is the time from kill -9 of one of two workers to the first commit of its partitions by the other, and from the
-// start of the only worker, whose last life was killed, to its first commit. Default settings.
+// settle waits until the workers share the partitions, and a change right behind another is not KIP-848's second. It returns those of one.
+func (h *heirs) settle(of int) []fencepost.TopicPartition {
+	h.b.Helper()
+	tps := h.shares(of)
+	time.Sleep(1500 * time.Millisecond)
+	return tps
+}
+
+// BenchmarkTakeover is the time until partitions go on: from kill -9 of one of two workers to the first commit of its partitions by the
+// other, from SIGTERM to the same, and from the start of the only worker, whose last life was killed, to its first commit. Default
+// settings. FENCEPOST_BENCH_PARTITIONS is the number of partitions, 12.
 func BenchmarkTakeover(b *testing.B) {
+	eachTakeover(b, false, func(b *testing.B, h *heirs) {
+		var killed, stopped, again []time.Duration
+		one, other := h.start(""), h.start("")
+		for range 20 {
+			tps, began := h.settle(one), time.Now()
+			h.end(one, os.Kill)
+			killed = append(killed, h.moved(began, tps))
+			one = h.start("")
+		}
+		for range 10 {
+			tps, began := h.settle(one), time.Now()
+			h.end(one, syscall.SIGTERM)
+			stopped = append(stopped, h.moved(began, tps))
+			one = h.start("")
+		}
+		h.shares(one)
+		h.end(other, os.Kill)
+		for range 10 {
+			tps := h.settle(one)
+			h.end(one, os.Kill)
+			began := time.Now()
+			one = h.start("")
+			again = append(again, h.moved(began, tps))
+		}
+		report(b, "by-the-other", killed)
+		report(b, "hand-over", stopped)
+		report(b, "restart", again)
+	})
+}
+
+// BenchmarkStaticRestart is the time from the start of one of two static members, which had been stopped, to the first commit of its
+// partitions.
+func BenchmarkStaticRestart(b *testing.B) {
+	eachTakeover(b, true, func(b *testing.B, h *heirs) {
+		var took []time.Duration
+		one := h.start("one")
+		h.start("two")
+		for range 10 {
+			tps := h.settle(one)
+			h.end(one, syscall.SIGTERM)
+			began := time.Now()
+			one = h.start("one")
+			took = append(took, h.moved(began, tps))
+		}
+		report(b, "static-restart", took)
+	})
+}
+
+// eachTakeover runs f for each store, in each protocol.
+func eachTakeover(b *testing.B, static bool, f func(*testing.B, *heirs)) {
+	partitions, err := strconv.Atoi(cmp.Or(os.Getenv("FENCEPOST_BENCH_PARTITIONS"), "12"))
+	if err != nil {
+		b.Fatal(err)
+	}
 	for _, store := range takeoverStores {
 		for _, protocol := range []string{"cooperative", "consumer"} {
 			b.Run(store.name+"/"+protocol, func(b *testing.B) {
@@ -203,40 +293,115 @@ func BenchmarkTakeover(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				h := newHeirs(b, sink, l, protocol, 12)
-				one := h.start()
-				h.start()
+				h := newHeirs(b, sink, l, protocol, partitions, static)
 				for b.Loop() {
-					var other, again []time.Duration
-					for range 20 {
-						tps := h.shares(one)
-						time.Sleep(1500 * time.Millisecond) // a change right behind another is KIP-848's second
-						began := time.Now()
-						h.kill(one)
-						other = append(other, h.moved(began, tps))
-						one = h.start()
-					}
-					h.shares(one)
-					h.kill(one)
-					for pid := range h.alive {
-						one = pid
-					}
-					for range 10 {
-						tps := h.shares(one)
-						time.Sleep(1500 * time.Millisecond)
-						h.kill(one)
-						began := time.Now()
-						one = h.start()
-						again = append(again, h.moved(began, tps))
-					}
-					h.start()
-					report(b, "by-the-other", other)
-					report(b, "restart", again)
+					f(b, h)
 				}
 				b.ReportMetric(0, "ns/op")
 			})
 		}
 	}
+}
+
+// BenchmarkTakeoverOfThePlain is what the plain group program needs for the same, with its client's settings: from kill -9 of one of two
+// to the first commit of its partitions by the other.
+func BenchmarkTakeoverOfThePlain(b *testing.B) {
+	broker, topic := stream(b, 12)
+	dsn := servers.Postgres(b).Database(b)
+	conn, err := pgx.Connect(b.Context(), dsn)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(b.Context(), table); err != nil {
+		b.Fatal(err)
+	}
+	group := servers.Name(b)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(broker))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer cl.Close()
+	p := plains{b: b, adm: kadm.NewClient(cl), group: group, args: strings.Join([]string{broker, group, topic, dsn, "50", strconv.Itoa(1 << 40)}, "\n")}
+	for b.Loop() {
+		var took []time.Duration
+		one, other := p.start(), p.start()
+		for range 3 {
+			p.shared()
+			before := p.committed()
+			began := time.Now()
+			endPlain(one)
+			for p.behind(before) {
+				time.Sleep(20 * time.Millisecond)
+			}
+			took = append(took, time.Since(began))
+			one, other = other, p.start()
+		}
+		endPlain(one)
+		endPlain(other)
+		report(b, "by-the-other", took)
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// plains is the group of the plain program.
+type plains struct {
+	b           *testing.B
+	adm         *kadm.Client
+	group, args string
+}
+
+func (p plains) start() *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "FENCEPOST_BENCH_PLAIN="+p.args)
+	if err := cmd.Start(); err != nil {
+		p.b.Fatal(err)
+	}
+	p.b.Cleanup(func() { endPlain(cmd) })
+	return cmd
+}
+
+func endPlain(cmd *exec.Cmd) {
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+}
+
+// shared waits until two members have shares, and have committed all of them for a while.
+func (p plains) shared() {
+	p.b.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		groups, err := p.adm.DescribeGroups(p.b.Context(), p.group)
+		if g := groups[p.group]; err == nil && g.State == "Stable" && len(g.Members) == 2 {
+			before := p.committed()
+			for p.behind(before) {
+				time.Sleep(50 * time.Millisecond)
+			}
+			return
+		}
+	}
+	p.b.Fatal("the plain programs do not share the partitions")
+}
+
+func (p plains) committed() map[int32]int64 {
+	p.b.Helper()
+	offsets, err := p.adm.FetchOffsets(p.b.Context(), p.group)
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	at := map[int32]int64{}
+	offsets.Each(func(o kadm.OffsetResponse) { at[o.Partition] = o.At })
+	return at
+}
+
+// behind reports whether some partition is no further than it was.
+func (p plains) behind(before map[int32]int64) bool {
+	now := p.committed()
+	for tp, at := range before {
+		if now[tp] <= at {
+			return true
+		}
+	}
+	return len(now) == 0
 }
 
 func report(b *testing.B, what string, took []time.Duration) {

@@ -53,10 +53,11 @@ test: servers
 	$(SERVERS) run -- go test $(RACE) -tags realservers -count=1 -p 2 -timeout 30m $(REAL)
 	$(MAKE) newer
 
-# The tests of the connectors once more, on the newest servers: each package starts those that the variable names.
+# The tests of the connectors once more, on the newest servers: each package starts those that the variable names. Without the race
+# detector, which has seen the same code in make test.
 newer: servers
-	FENCEPOST_TEST_NEWER=mysql,postgres,pgbouncer,redis go test $(RACE) -tags realservers -count=1 -p 2 -timeout 25m ./connector/mysql ./connector/postgres ./connector/redis
-	FENCEPOST_TEST_NEWER=mariadb,valkey go test $(RACE) -tags realservers -count=1 -p 2 -timeout 25m ./connector/mysql ./connector/redis
+	FENCEPOST_TEST_NEWER=mysql,postgres,pgbouncer,redis go test -tags realservers -count=1 -p 3 -timeout 25m ./connector/mysql ./connector/postgres ./connector/redis
+	FENCEPOST_TEST_NEWER=mariadb,valkey go test -tags realservers -count=1 -p 2 -timeout 25m ./connector/mysql ./connector/redis
 
 # The same tests on other days: in a copy of the tree every date is a year earlier, and then a year later.
 BY = -1 +1

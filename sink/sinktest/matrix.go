@@ -58,10 +58,16 @@ func Matrix(t *testing.T, db Tables) string {
 	for _, to := range db.Types() {
 		t.Run(to, func(t *testing.T) {
 			db.Create(t, to)
+			var all []written
 			for _, word := range fencepost.Types() {
 				from, _ := fencepost.ParseType(word)
-				t.Run(word, func(t *testing.T) { m.pair(t, from, to) })
+				t.Run(word, func(t *testing.T) {
+					if w, ok := m.write(t, from); ok {
+						all = append(all, w)
+					}
+				})
 			}
+			m.read(t, to, all)
 		})
 	}
 	return m.page()
@@ -78,8 +84,17 @@ type fit struct {
 	changed, parked string
 }
 
-// pair tries one type of the schema in one type of column.
-func (m *matrix) pair(t *testing.T, from fencepost.Type, to string) {
+// written is what was written of one type of the schema into a column.
+type written struct {
+	from     fencepost.Type
+	first    fencepost.Offset // of its values, one after the other
+	values   []any
+	rejected map[int]string // :: index of values
+	note     string         // how check says that values change
+}
+
+// write tries one type of the schema in the column that stands. ok: it was not refused.
+func (m *matrix) write(t *testing.T, from fencepost.Type) (w written, ok bool) {
 	opened := m.db.Open(t)
 	specs := []fencepost.ColumnSpec{{Name: "v", Type: from}}
 	_, refused := opened.Columns(t.Context(), specs)
@@ -91,20 +106,30 @@ func (m *matrix) pair(t *testing.T, from fencepost.Type, to string) {
 		if err := opened.Close(); err != nil {
 			t.Error(err)
 		}
+		return w, false
+	}
+	w = written{from: from, first: fencepost.Offset(1000 * int(from)), values: append([]any{nil}, extremes[from]...), rejected: map[int]string{}, note: note}
+	k := newColumnWorker(t, opened, from, w.first)
+	k.write(w.values, 0, w.rejected)
+	k.close()
+	return w, true
+}
+
+// read compares what stands in a column of this type with what was written there.
+func (m *matrix) read(t *testing.T, to string, all []written) {
+	if len(all) == 0 {
 		return
 	}
-	first := fencepost.Offset(1000 * int(from)) // the rows of other types stay
-	k := newColumnWorker(t, opened, from, first)
-	all := append([]any{nil}, extremes[from]...)
-	rejected := map[int]string{}
-	k.write(all, 0, rejected)
 	shown := m.db.Shown(t)
-	compare(t, from, all, rejected, func(i int) (text string, stands bool) {
-		text, stands = shown[first+fencepost.Offset(i)]
-		return text, stands
-	}, note)
-	k.close()
-	m.note(from, to, note, parked(from, all, rejected))
+	for _, w := range all {
+		t.Run(w.from.String()+" as it stands", func(t *testing.T) {
+			compare(t, w.from, w.values, w.rejected, func(i int) (text string, stands bool) {
+				text, stands = shown[w.first+fencepost.Offset(i)]
+				return text, stands
+			}, w.note)
+		})
+		m.note(w.from, to, w.note, parked(w.from, w.values, w.rejected))
+	}
 }
 
 // note writes down what became of a type in a column, beside others of which the same is true.

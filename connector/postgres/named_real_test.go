@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"errors"
+	"maps"
 	"testing"
 
 	"github.com/fencepost/fencepost"
@@ -13,6 +14,9 @@ import (
 // Of your own SQL, the server says what the row is that it refuses, its key, its null, or the value that could not be cast. Where the SQL made
 // another one of it, no row is named.
 func TestSQLNamesTheRefusedRow(t *testing.T) {
+	s := newStore(t)
+	s.exec(t, "create table named (k text, n int not null check (n >= 0), d date, unique (k))")
+	held := maps.Clone(s.worker(t, Config{Table: "named"}).start(1).held)
 	for _, c := range []struct {
 		sql  string
 		k, n []any
@@ -28,9 +32,8 @@ func TestSQLNamesTheRefusedRow(t *testing.T) {
 		{"insert into named select 'x' || k, n::int - 5 from batch", []any{"a", "b", "c"}, []any{"7", "4", "8"}, 0},
 		{"insert into named select k, 1 / n::int from batch", []any{"a", "b", "c"}, []any{"7", "0", "8"}, 0},
 	} {
-		s := newStore(t)
-		s.exec(t, "create table named (k text, n int not null check (n >= 0), d date, unique (k))")
-		w := s.worker(t, Config{SQL: c.sql}).start(1)
+		w := s.worker(t, Config{SQL: c.sql})
+		w.held = maps.Clone(held)
 		err := w.commit(t.Context(), w.table(column("k", fencepost.Text, c.k...), column("n", fencepost.Text, c.n...)))
 		if r, ok := errors.AsType[*sink.Rejected](err); !ok || r.Row != c.want {
 			t.Errorf("%s of %v, %v: got %#v (%v), want a refusal that names row %d", c.sql, c.k, c.n, r, err, c.want)

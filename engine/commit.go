@@ -14,13 +14,15 @@ import (
 // commit brings w to an end: every segment of it is committed, or dropped because the ledger holds something else, its
 // partition has left, or its rows were refused.
 func (l *lane) commit(ctx context.Context, w *work) {
-	began := time.Now()
 	ctx, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
 	l.begin(w, abort)
 	defer l.finish(w)
-	if err := l.attempt(ctx, w, began); err != nil {
-		l.sift(ctx, w, err, began)
+	for part := range l.recut(w) {
+		began := time.Now()
+		if err := l.attempt(ctx, part, began); err != nil {
+			l.sift(ctx, part, err, began)
+		}
 	}
 	if ctx.Err() != nil {
 		l.e.reset(l.open(w), "aborted")

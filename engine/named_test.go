@@ -122,26 +122,35 @@ func TestANamedRowThatNeedsAnotherIsTaken(t *testing.T) {
 	})
 }
 
-// narrow is a store that keeps letters of so many bytes in one commit, and no more.
+// narrow is a store that keeps letters of so many bytes in one commit, and no more. rows: it looks at the rows first.
 type narrow struct {
 	sink.Sink
 	most int
+	rows bool
 }
 
 func (n narrow) Lane(ctx context.Context, i int) (sink.Lane, error) {
 	l, err := n.Sink.Lane(ctx, i)
-	return narrowLane{l, n.most}, err
+	return narrowLane{l, n}, err
 }
 
 type narrowLane struct {
 	sink.Lane
-	most int
+	narrow
 }
+
+// Close is the lane's.
+func (n narrowLane) Close() error { return n.Lane.Close() }
 
 func (n narrowLane) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) error {
 	size := 0
 	for _, d := range c.Dead {
 		size += len(d.Value)
+	}
+	for row := range c.All() {
+		if n.rows && c.Columns[0].Int(row) < 0 {
+			size = 0
+		}
 	}
 	if size > n.most {
 		return &sink.Rejected{Code: "1153", Blame: sink.TheSize, Reason: "the letters are larger than a packet"}
@@ -152,25 +161,44 @@ func (n narrowLane) Commit(ctx context.Context, w ledger.Actor, c sink.Commit) e
 // Letters that are too large together are kept one by one, and one that is too large alone parks its partition: no row beside them
 // is to blame, and nothing is tried for ever.
 func TestLettersThatAreTooLarge(t *testing.T) {
-	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
-		big, huge := strings.Repeat("x", 60), strings.Repeat("y", 101)
-		w.produced(tp(0), "1", big, big, big, "2", big, "-1", big, "3", "4", big, big, huge, "5")
-		s.SetReject(refuseNegative)
-		wk := w.run(narrow{naming{s, 0}, 100}, passing(DeadLetter))
-		synctest.Wait()
-		wk.source.most = 100
-		wk.source.assign(tp(0))
-		time.Sleep(20 * time.Second)
-		wantRows(t, s, tp(0), []fencepost.Offset{0, 4, 8, 9})
-		wantLetters(t, s, map[fencepost.TopicPartition][]fencepost.Offset{tp(0): {1, 2, 3, 5, 6, 7, 10, 11}})
-		parked := seen[Parked](wk)
-		if len(parked) != 1 || parked[0].Offset != 12 || parked[0].Code != "record-refused" {
-			t.Errorf("parked: %+v, want one at 12", parked)
-		}
-		if err := wk.end(); err != nil {
-			t.Errorf("run: %v", err)
-		}
-	})
+	big, huge := strings.Repeat("x", 60), strings.Repeat("y", 101)
+	for name, c := range map[string]struct {
+		store   func(*memory.Store) sink.Sink
+		values  []string
+		gone    int // the offset at which the log has a hole
+		rows    []fencepost.Offset
+		letters []fencepost.Offset
+		parked  fencepost.Offset // 0: nothing is
+	}{
+		"beside rows that are refused": {func(s *memory.Store) sink.Sink { return narrow{naming{s, 0}, 100, false} },
+			[]string{"1", big, big, big, "2", big, "-1", big, "3", "4", big, big, huge, "5"}, 11,
+			[]fencepost.Offset{0, 4, 8, 9}, []fencepost.Offset{1, 2, 3, 5, 6, 7, 10}, 12},
+		"in front of a row that is named by mistake": {func(s *memory.Store) sink.Sink { return naming{narrow{s, 100, true}, -1} },
+			[]string{"1", big, big, "2", "-1", "3", "4"}, 6,
+			[]fencepost.Offset{0, 3, 5}, []fencepost.Offset{1, 2, 4}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+				w.produced(tp(0), c.values...)
+				w.change(tp(0), func(l *fakeLog) { l.entries = append(l.entries[:c.gone:c.gone], l.entries[c.gone+1:]...) })
+				s.SetReject(refuseNegative)
+				wk := w.run(c.store(s), passing(DeadLetter))
+				synctest.Wait()
+				wk.source.most = 100
+				wk.source.assign(tp(0))
+				time.Sleep(20 * time.Second)
+				wantRows(t, s, tp(0), c.rows)
+				wantLetters(t, s, map[fencepost.TopicPartition][]fencepost.Offset{tp(0): c.letters})
+				parked := seen[Parked](wk)
+				if n := len(parked); n != min(1, int(c.parked)) || n == 1 && (parked[0].Offset != c.parked || parked[0].Code != "record-refused") {
+					t.Errorf("parked: %+v, want one at %d, if that is not 0", parked, c.parked)
+				}
+				if err := wk.end(); err != nil {
+					t.Errorf("run: %v", err)
+				}
+			})
+		})
+	}
 }
 
 // Batches are smaller where refused rows are passed, and grow again behind them.

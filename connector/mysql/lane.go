@@ -123,10 +123,10 @@ func (l *lane) sent(ctx context.Context, w ledger.Actor, err error) error {
 	if err == nil {
 		return nil
 	}
+	row := l.named(ctx, err)
 	if how := l.session.ended(ctx, l.sink.job, err); how != "" {
 		return l.Ended(ctx, how, err)
 	}
-	row := l.named(ctx, err)
 	return sink.Name(l.Refusal(ctx, w, err), row)
 }
 

@@ -14,11 +14,12 @@ import (
 // rowNumberSQL asks MariaDB for the row of the INSERT that has just failed.
 const rowNumberSQL = "get diagnostics condition 1 @fencepost_row = row_number; select @fencepost_row"
 
-// named is the row of the batch at which a flush into a table failed, as far as the server says it; 0: it does not. MariaDB counts
-// the rows of an INSERT. MySQL does so in the text of some errors; of others the text has the column or the key.
+// named is the row of the batch at which a flush failed, as far as the server says it; 0: it does not. MariaDB counts the rows of an
+// INSERT. MySQL does so in the text of some errors; of others the text has the column or the key. Your own SQL may make other rows of
+// those of the batch, so that whoever asks has to try the row. REQUIRES: nothing was sent since, which would empty the diagnostics.
 func (l *lane) named(ctx context.Context, err error) int {
 	my := new(mysql.MySQLError)
-	if l.sink.job.Form() == sqlstore.SQL || !errors.As(err, &my) || classOf(my) != sqlstore.BadRows {
+	if !errors.As(err, &my) || classOf(my) != sqlstore.BadRows {
 		return 0
 	}
 	if l.session.server.counts && l.session.conn != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 // named is the row of the batch that the server names in an error; 0: it names none. COPY counts its lines. Of a row that comes
-// out of the temporary table the server says which column is null, which key is there or missing, or what the row is; of your own
-// SQL, that is the row which it made of the batch's, where it took the values over.
+// out of the temporary table the server says which column is null, which key is there or missing, what could not be cast, or what the
+// row is; of your own SQL, that is the row which it made of the batch's, where it took the values over.
 func (p *plan) named(err error, b *fencepost.Batch) int {
 	pg := new(pgconn.PgError)
 	if !errors.As(err, &pg) || classOf(pg) != sqlstore.BadRows {
@@ -33,11 +33,25 @@ func (p *plan) named(err error, b *fencepost.Batch) int {
 		if end := strings.LastIndexByte(values, ')'); end >= 0 {
 			return sqlstore.FirstHolding(b, strings.Split(values[:end], ", "))
 		}
+	case "22P02", "22003", "22007", "22008":
+		if value, ok := quoted(pg.Message); ok {
+			return sqlstore.FirstHolding(b, []string{value})
+		}
 	}
 	if _, row, ok := strings.Cut(detail, "Failing row contains ("); ok {
 		return sqlstore.FirstAmong(b, strings.TrimSuffix(row, ")"))
 	}
 	return 0
+}
+
+// quoted is the value in the message of a cast: invalid input syntax for type integer: "12 m".
+func quoted(message string) (value string, ok bool) {
+	_, value, ok = strings.Cut(message, `"`)
+	end := strings.LastIndexByte(value, '"')
+	if !ok || end < 0 {
+		return "", false
+	}
+	return value[:end], true
 }
 
 // copiedLine is the line that a COPY was at, which the server names in the context only: COPY flights, line 3, column origin. It

@@ -141,6 +141,22 @@ func (c *conn) run(query string) error {
 	return exhaust(st)
 }
 
+// transient runs statements whose text differs from one time to the next, and keeps none of them.
+func (c *conn) transient(queries ...string) error {
+	for _, query := range queries {
+		st, _, err := c.db.PrepareTransient(query)
+		if err != nil {
+			return err
+		}
+		err = exhaust(st)
+		st.Finalize()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // text is the first column of a statement's first row, empty if it has none.
 func (c *conn) text(query string) (string, error) {
 	st, err := c.stmt(query)

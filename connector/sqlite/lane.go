@@ -67,8 +67,18 @@ func (l *lane) commit(ctx context.Context, c *conn, w ledger.Actor, commit sink.
 		if err := c.letters(w, commit); err != nil {
 			return err
 		}
-		return l.effect.apply(ctx, c, commit.Batch)
+		return l.apply(ctx, c, commit.Batch)
 	})
+}
+
+// apply applies the effect. Of SQL that refuses a row it finds out which one.
+func (l *lane) apply(ctx context.Context, c *conn, b *fencepost.Batch) error {
+	err := l.effect.apply(ctx, c, b)
+	r, refused := errors.AsType[*sink.Rejected](err)
+	if s, ok := l.effect.(*script); ok && refused && b.Rows() > 1 {
+		return sink.Name(err, s.lastRead(c, r))
+	}
+	return err
 }
 
 // connect returns the connection, a new one if the file was replaced or the last one was given up.

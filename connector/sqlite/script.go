@@ -60,17 +60,8 @@ func (s *script) create(c *conn, b *fencepost.Batch) error {
 		t.columns = append(t.columns, tableColumn{name: col.Name})
 		decls[i] = quote(col.Name) + " " + declared(col.Type)
 	}
-	// Not among the connection's own statements: their text differs with the columns.
-	for _, query := range []string{"DROP TABLE IF EXISTS temp.batch", "CREATE TEMP TABLE batch (" + strings.Join(decls, ", ") + ")"} {
-		st, _, err := c.db.PrepareTransient(query)
-		if err != nil {
-			return err
-		}
-		err = exhaust(st)
-		st.Finalize()
-		if err != nil {
-			return err
-		}
+	if err := c.transient("DROP TABLE IF EXISTS temp.batch", "CREATE TEMP TABLE batch ("+strings.Join(decls, ", ")+")"); err != nil {
+		return err
 	}
 	s.insert = newInsert(t, nil, sourcesOf(t, s.columns))
 	s.insert.into = "temp.batch"

@@ -119,8 +119,11 @@ func (c *compiler) skip(n *node, path string) {
 		of = n
 	}
 	o := opSkip
-	if of.kind == stringKind {
+	switch of.kind {
+	case stringKind:
 		o = opSkipText
+	case booleanKind:
+		o = opSkipBool
 	}
 	if at := c.emit(o, of, none, path); ok {
 		c.steps[at].of(null)

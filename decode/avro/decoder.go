@@ -168,6 +168,10 @@ func (d *decoder) run(p *plan, pc int, v []byte, i int, columns []fencepost.Colu
 			if i = k; i >= 0 {
 				columns[s.col].AppendInt(n)
 			}
+		case opDouble:
+			i = d.double(s, v, i, columns)
+		case opSkipBool:
+			_, i = d.boolean(v, i)
 		case opEnd:
 			return i
 		case opJump, opUnion, opPeek, opParts, opMissing, opMismatch, opNull, opOfRecord, opEach, opNotArray:
@@ -249,17 +253,6 @@ func (d *decoder) value(s *step, v []byte, i int, columns []fencepost.Column) in
 			columns[s.col].AppendInt(n)
 		}
 		return k
-	case opDouble:
-		b, k := d.fixed(v, i, 8)
-		if k < 0 {
-			return k
-		}
-		x := math.Float64frombits(binary.LittleEndian.Uint64(b))
-		if x-x != 0 { // NaN, or an infinity
-			return d.misfit(s, v, i, k, columns)
-		}
-		columns[s.col].AppendFloat(x)
-		return k
 	case opSymbol:
 		text, k := d.symbol(s.node, v, i)
 		if k >= 0 {
@@ -274,6 +267,19 @@ func (d *decoder) value(s *step, v []byte, i int, columns []fencepost.Column) in
 		return k
 	}
 	return d.put(s, v, i, columns)
+}
+
+// double reads a double into a column of floats.
+func (d *decoder) double(s *step, v []byte, i int, columns []fencepost.Column) int {
+	if i+8 > len(v) {
+		return d.stop(flawEnd, len(v))
+	}
+	x := math.Float64frombits(binary.LittleEndian.Uint64(v[i:]))
+	if x-x != 0 { // NaN, or an infinity
+		return d.misfit(s, v, i, i+8, columns)
+	}
+	columns[s.col].AppendFloat(x)
+	return i + 8
 }
 
 // put reads a value and puts it into its column by the verbs of a Cell.

@@ -66,6 +66,7 @@ const (
 	// These read one value, which may be of a union with null.
 	opSkip // any value
 	opSkipText
+	opSkipBool
 	opPut    // any value, by the verbs of a Cell
 	opLong   // a long into a column of ints
 	opInt    // an int into one

@@ -346,6 +346,9 @@ func (w *wire) skipItems(n *node, v []byte, i, depth int) int {
 	}
 	var b block
 	for more := false; ; {
+		if n.kind == arrayKind && n.of.kind == stringKind {
+			i = w.skipTexts(&b, v, i)
+		}
 		if b.left > 0 { // as next does: a call is saved
 			b.left--
 		} else if more, i = w.next(&b, n, v, i); !more {
@@ -363,4 +366,19 @@ func (w *wire) skipItems(n *node, v []byte, i, depth int) int {
 			return i
 		}
 	}
+}
+
+// skipTexts passes over as many items of a block of strings as are short and ASCII, as most are: no call is made for each.
+func (w *wire) skipTexts(b *block, v []byte, i int) int {
+	for ; b.left > 0 && i+8 <= len(v) && v[i]&0x81 == 0 && v[i] <= 14; b.left-- {
+		n := int(v[i] >> 1) // of the seven bytes behind it
+		x := binary.LittleEndian.Uint64(v[i:]) >> 8
+		beyond := uint64(math.MaxUint64) << (8 * n)
+		x = x&^beyond | ones&beyond
+		if (x|(x-ones))&highs != 0 {
+			break
+		}
+		i += n + 1
+	}
+	return i
 }

@@ -246,6 +246,7 @@ func TestWhatWasNotSentIsUnchanged(t *testing.T) {
 		{"an array of bytes", `{"id":1}`, `"name":"a","bio":["X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="]`, "1|a|unchanged|null|null|5|7|u"},
 		{"an array of UUIDs", `{"id":1}`, `"name":"a","bio":["b68a35a7-17ad-35b3-af2a-ae46edb4545a"]`, "1|a|unchanged|null|null|5|7|u"},
 		{"an array of numbers", `{"id":1}`, `"name":"a","bio":[95, 95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,118,97,108,117,101]`, "1|a|unchanged|null|null|5|7|u"},
+		{"an array of days", `{"id":1}`, `"name":"a","bio":["1970-04-06","1970-04-06","1970-04-11","1970-04-12","1970-04-09","1970-04-12","1970-05-03","1970-04-16","1970-04-28","1970-04-20","1970-04-06","1970-04-28","1970-04-21","1970-04-08","1970-04-29","1970-04-08","1970-04-16","1970-04-19","1970-04-08","1970-04-09","1970-04-19","1970-04-12","1970-04-06","1970-04-29","1970-04-08","1970-04-19","1970-04-28","1970-04-12"]`, "1|a|unchanged|null|null|5|7|u"},
 		{"an hstore", `{"id":1}`, `"name":"a","bio":"{\"__debezium_unavailable_value\":\"__debezium_unavailable_value\"}"`, "1|a|unchanged|null|null|5|7|u"},
 		{"a field that is gone", `{"id":1}`, `"name":"a"`, "1|a|unchanged|null|null|5|7|u"},
 		{"a field that is gone, and the schema says what that means", `{"id":1}`, `"bio":null`, "1|null|null|null|null|5|7|u"},

@@ -2,6 +2,7 @@ package debezium
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,6 +20,7 @@ const described = `{"schema":{"type":"struct","optional":false,"name":"db.public
   {"type":"int32","optional":true,"name":"io.debezium.time.Date","version":1,"field":"born"},
   {"type":"int64","optional":false,"name":"io.debezium.time.MicroTimestamp","version":1,"field":"made"},
   {"type":"int32","optional":true,"default":42,"field":"def"},
+  {"type":"int32","optional":false,"default":7,"field":"must"},
   {"type":"array","items":{"type":"string","optional":true},"optional":true,"field":"tags"},
   {"type":"array","items":{"type":"double","optional":true},"optional":true,"field":"xs"},
   {"type":"string","optional":true,"field":"digits"}]},
@@ -88,8 +90,12 @@ func TestNotesOfASchema(t *testing.T) {
 	nulls := func(names string) string {
 		return "a large value of " + names + " that an update does not change arrives as null, unless the table has REPLICA IDENTITY FULL"
 	}
-	if diff := cmp.Diff([]string{defaults, nulls("xs")}, Notes(ofJSON, columns("id", "def", "tags", "xs"))); diff != "" {
+	if diff := cmp.Diff([]string{defaults, nulls("xs")}, Notes(ofJSON, columns("id", "def", "must", "tags", "xs"))); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)
+	}
+	ofMySQL, _ := OfRecord([]byte(strings.Replace(described, "connector.postgresql.", "connector.mysql.", 1)))
+	if diff := cmp.Diff([]string{defaults}, Notes(ofMySQL, columns("def", "xs"))); diff != "" {
+		t.Errorf("JSON of MySQL, which sends large values always (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{defaults, nulls("n, nums")}, Notes(ofAvro, columns("id", "n", "def", "tags", "ints", "bigs", "uu", "nums", "dates", "pic", "p"))); diff != "" {
 		t.Errorf("Avro (-want +got):\n%s", diff)

@@ -17,18 +17,22 @@ type Namer interface {
 	NamesRefused(t *testing.T) bool
 }
 
-// refusedNamed: a store that names the row which it refuses names the right one, over several segments, the first of two, and behind
-// rows that no segment has.
+// refusedNamed: a store that names the row which it refuses names the right one, over several segments, the first of two, and in
+// statements of any number of rows.
 func refusedNamed(w *world) {
 	namer, _ := w.store.(Namer)
 	k := w.worker(ledger.KeepMerged)
-	tps := partitions(2)
+	tps := partitions(3)
 	held := w.start(k, 0, tps...)
-	const each = 150
-	for _, bad := range [][]int{{0}, {1}, {99, 100}, {137}, {149}, {150, 299}, {249}, {299}} {
-		c := Commit(Span{TopicPartition: tps[0], Held: held[tps[0]], Until: each}, Span{TopicPartition: tps[1], Held: held[tps[1]], Until: each})
+	const each = 153
+	for _, bad := range [][]int{{0}, {1}, {99, 100}, {137}, {149}, {150, 299}, {249}, {299}, {306}, {449}, {457}, {458}} {
+		var spans []Span
+		for _, tp := range tps {
+			spans = append(spans, Span{TopicPartition: tp, Held: held[tp], Until: each})
+		}
+		c := Commit(spans...)
 		n := fencepost.Column{Name: "n", Type: fencepost.Int}
-		for i := range 2 * each {
+		for i := range 3 * each {
 			if len(bad) > 0 && i == bad[0] || len(bad) > 1 && i == bad[1] {
 				n.AppendInt(-1)
 			} else {

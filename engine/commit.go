@@ -19,6 +19,7 @@ func (l *lane) commit(ctx context.Context, w *work) {
 	defer abort()
 	l.begin(w, abort)
 	defer l.finish(w)
+	defer l.committing.rest()
 	if err := l.attempt(ctx, w, began); err != nil {
 		l.sift(ctx, w, err, began)
 	}
@@ -72,6 +73,7 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 	defer l.setWaits(false)
 	unclear := false
 	for tries := 1; ; tries++ {
+		l.committing.turn()
 		l.dropStale(w)
 		if len(w.batch.Segments) == 0 || l.e.isEnded() {
 			return nil

@@ -43,7 +43,10 @@ var runManual = manual{
 type runFlags struct {
 	until  string
 	wait   time.Duration
+	waits  bool // --wait was given
 	resume bool
+
+	http, probes string
 
 	changed bool
 	why     string
@@ -52,9 +55,14 @@ type runFlags struct {
 func (a *app) runVerb() *cobra.Command {
 	var flags runFlags
 	cmd := &cobra.Command{Use: "run", Args: a.oneFile, ValidArgsFunction: completeFiles,
-		RunE: func(cmd *cobra.Command, args []string) error { return a.runFile(cmd.Context(), args[0], flags) }}
+		RunE: func(cmd *cobra.Command, args []string) error {
+			flags.waits = cmd.Flags().Changed("wait")
+			return a.runFile(cmd.Context(), args[0], flags)
+		}}
 	cmd.Flags().StringVar(&flags.until, "until", "", "end|TIME  fix the ends now, process to them, exit. TIME is local unless it has an offset")
-	cmd.Flags().DurationVar(&flags.wait, "wait", time.Minute, "60s  with --until: how long to wait for what does not answer, at the end")
+	cmd.Flags().DurationVar(&flags.wait, "wait", 5*time.Minute, "5m  how long the start waits for brokers and stores that are away or start; 0: not at all. With --until also for what does not answer at the end, there 60s unless given")
+	cmd.Flags().StringVar(&flags.http, "http", "", "[HOST:]PORT  answer /live, /ready and /status there; HOST in 127.0.0.0/8. Default: none")
+	cmd.Flags().StringVar(&flags.probes, "probes", "", "[HOST:]PORT  answer /live and /ready alone, without data; no HOST: to every machine. Default: none")
 	a.logFlag(cmd)
 	cmd.Flags().BoolVar(&flags.resume, "resume", false, "refuse a ledger that does not know the group, instead of starting")
 	cmd.Flags().BoolVar(&flags.changed, "changed", false, "what this file does otherwise than the group did until now is meant; recorded")
@@ -105,16 +113,34 @@ type listener interface {
 	EmptyColumn(column string, records int64)
 	Joined(member string, generation int32)
 	Interrupted()
+	Serves(what, url string)
+	Untold(error)
 	Event(engine.Event)
 }
 
-func (a *app) runFile(parent context.Context, name string, flags runFlags) error {
+// starts is how long a start waits; negative: not at all.
+func (f runFlags) starts() time.Duration {
+	if f.wait == 0 {
+		return -1
+	}
+	return f.wait
+}
+
+// ends is how long a run with an end waits there; 0: as an engine does by itself.
+func (f runFlags) ends() time.Duration {
+	if !f.waits {
+		return 0
+	}
+	return f.wait
+}
+
+func (a *app) runFile(parent context.Context, name string, flags runFlags) (err error) {
 	until, err := flags.end()
 	if err != nil {
 		return err
 	}
-	if flags.wait <= 0 {
-		return usage("--wait 60s", "--wait %s: not above 0", flags.wait)
+	if flags.wait < 0 {
+		return usage("--wait 5m", "--wait %s: below 0", flags.wait)
 	}
 	if flags.why != "" && !flags.changed {
 		return usage("add --changed, or leave it out", "--why is the reason of --changed")
@@ -127,9 +153,14 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 	who := worker(f)
 	log := a.log(f, who)
 	hears := a.listener(f, log, who, until.Set())
+	said, err := a.speak(f, who, flags, hears)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, said.close()) }()
 	var left engine.Stopped
-	err = a.consume(parent, f, hears, log, func(cfg *engine.Config) {
-		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who = until, flags.wait, flags.resume, who
+	err = a.consume(parent, job{file: f, hears: hears, log: log, engine: said.about, set: func(cfg *engine.Config) {
+		cfg.Until, cfg.StartWait, cfg.Wait, cfg.Resume, cfg.Who = until, flags.starts(), flags.ends(), flags.resume, who
 		cfg.Does, cfg.Changed, cfg.Why = f.Does(), flags.changed, flags.why
 		cfg.Events = func(e engine.Event) {
 			if stopped, ok := e.(engine.Stopped); ok {
@@ -137,7 +168,7 @@ func (a *app) runFile(parent context.Context, name string, flags runFlags) error
 			}
 			hears.Event(e)
 		}
-	})
+	}})
 	if err == nil && len(left.Parked) > 0 {
 		return exited(3) // the last line of the run names them
 	}
@@ -160,40 +191,61 @@ func (a *app) parkedRemedy(f *pipeline.File) func(engine.Parked) string {
 	}
 }
 
+// job is a pipeline that is to be run.
+type job struct {
+	file   *pipeline.File
+	hears  listener
+	log    *logs.Log
+	set    func(*engine.Config)
+	engine func(*engine.Engine) // receives the engine before it runs; nil: it is not asked for
+}
+
 // consume opens the pipeline and runs it until it is done, or until the first signal.
-func (a *app) consume(parent context.Context, f *pipeline.File, hears listener, log *logs.Log, more func(*engine.Config)) (err error) {
-	ctx, stop := interruptible(parent, hears.Interrupted)
+func (a *app) consume(parent context.Context, j job) (err error) {
+	ctx, stop := interruptible(parent, j.hears.Interrupted)
 	defer stop()
+	f, hears := j.file, j.hears
 	hooks := pipeline.Hooks{Member: hears.Joined, Unknown: hears.UnknownField, Empty: hears.EmptyColumn}
 	if a.verbose >= 2 {
-		hooks.Client = log.Client
+		hooks.Client = j.log.Client
 	}
 	o, err := pipeline.Open(ctx, f, hooks)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
-	if err := a.reach(ctx, o); err != nil {
-		return err
-	}
-	partitions := o.Describe(ctx, a.timeout)
 	cfg := o.Config()
-	more(&cfg)
+	j.set(&cfg)
 	events := cfg.Events
 	cfg.Events = func(e engine.Event) {
-		if _, ok := e.(engine.Opened); ok {
-			hears.Began(f.Topic(), partitions, f.About().Into, f.Promise().Words)
+		if opened, ok := e.(engine.Opened); ok {
+			hears.Began(f.Topic(), opened.Partitions, f.About().Into, f.Promise().Words)
 		}
 		events(e)
 	}
-	return engine.Run(ctx, cfg)
+	if err := a.reach(ctx, o, cfg.StartWait > 0); err != nil {
+		return err
+	}
+	e, err := engine.New(cfg)
+	if err != nil {
+		return err
+	}
+	if j.engine != nil {
+		j.engine(e)
+	}
+	return e.Run(ctx)
 }
 
-// reach asks the brokers once before anything else: it returns the best error about them, within --timeout.
-func (a *app) reach(ctx context.Context, o *pipeline.Opened) error {
+// reach asks the brokers once before anything else: it returns the best error about them, within --timeout. Where the engine waits
+// for brokers that are away, that is no error yet.
+func (a *app) reach(ctx context.Context, o *pipeline.Opened, waits bool) error {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	return o.Source.Ping(ctx)
+	err := o.Source.Ping(ctx)
+	if fault, ok := errors.AsType[*fencepost.UserError](err); ok && fault.Passing && waits {
+		return nil
+	}
+	return err
 }
 
 // interruptible gives a context that ends at the first SIGINT or SIGTERM. From then on a second one has the effect

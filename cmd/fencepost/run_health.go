@@ -14,13 +14,12 @@ import (
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/health"
 	"github.com/fencepost/fencepost/internal/listen"
-	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/sdnotify"
 )
 
 // spokesman says how a run is, to programs: over HTTP, and to the service manager that started it.
 type spokesman struct {
-	worker  *health.Worker
+	workers health.Process
 	servers []*health.Server
 	manager *sdnotify.Manager // nil: none started it
 	stop    func()            // ends what tells the manager
@@ -28,18 +27,18 @@ type spokesman struct {
 
 // speak opens the addresses that are asked for, and begins to answer, before anything is joined: an address that is taken ends the
 // start.
-func (a *app) speak(f *pipeline.File, who string, flags runFlags, hears listener) (s *spokesman, err error) {
-	s = &spokesman{stop: func() {}, worker: health.New(health.Config{Group: f.Group, Who: who, Topics: f.Topic(), Into: f.About().Into,
-		Promise: f.Promise().Words, Since: time.Now()})}
+func (a *app) speak(runs []*oneRun, flags runFlags) (s *spokesman, err error) {
+	s = &spokesman{stop: func() {}, workers: workers(runs)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if err := s.serve(flags.http, httpAddress, s.worker.Pages(), hears); err != nil {
+	hears := runs[0].hears
+	if err := s.serve(flags.http, httpAddress, s.workers.Pages(), hears); err != nil {
 		return s, err
 	}
-	if err := s.serve(flags.probes, probesAddress, s.worker.Probes(), hears); err != nil {
+	if err := s.serve(flags.probes, probesAddress, s.workers.Probes(), hears); err != nil {
 		return s, err
 	}
 	if s.manager, err = sdnotify.Open(os.LookupEnv); err != nil {
@@ -50,10 +49,22 @@ func (a *app) speak(f *pipeline.File, who string, flags runFlags, hears listener
 	return s, nil
 }
 
-// about says which engine it is about.
-func (s *spokesman) about(e *engine.Engine) {
-	s.worker.Runs(e)
-	e.Subscribe(s.worker.Event)
+// workers are what is said of the runs; they are told of their engines and of their ends.
+func workers(runs []*oneRun) health.Process {
+	cfgs := make([]health.Config, len(runs))
+	for i, r := range runs {
+		f := r.file
+		cfgs[i] = health.Config{Group: f.Group, Who: r.who, Topics: f.Topic(), Into: f.About().Into, Promise: f.Promise().Words, Since: time.Now()}
+	}
+	all := health.New(cfgs...)
+	for i, w := range all {
+		runs[i].about = func(e *engine.Engine) {
+			w.Runs(e)
+			e.Subscribe(w.Event)
+		}
+		runs[i].ended = w.Ended
+	}
+	return all
 }
 
 // addressOf is where a flag's value lets a server listen, and how its error is mended.
@@ -121,7 +132,7 @@ func (s *spokesman) notify(hears listener) {
 	s.stop = func() { cancel(); <-done }
 	go func() {
 		defer close(done)
-		s.worker.Notify(ctx, health.Manager{Send: s.manager.Send, Watchdog: s.manager.Watchdog, Failed: hears.Untold})
+		s.workers.Notify(ctx, health.Manager{Send: s.manager.Send, Watchdog: s.manager.Watchdog, Failed: hears.Untold})
 	}()
 }
 

@@ -19,8 +19,8 @@ type Manager struct {
 	Failed   func(error)   // receives the first of errors that follow each other
 }
 
-// Notify tells the service manager how the worker is, until ctx ends.
-func (w *Worker) Notify(ctx context.Context, m Manager) {
+// Notify tells the service manager how the workers are, until ctx ends.
+func (p Process) Notify(ctx context.Context, m Manager) {
 	every := notifyEvery
 	if m.Watchdog > 0 {
 		every = min(every, m.Watchdog/2)
@@ -30,7 +30,7 @@ func (w *Worker) Notify(ctx context.Context, m Manager) {
 	var n notices
 	failed := false
 	for {
-		if states := n.next(w.look(), m.Watchdog > 0); len(states) > 0 {
+		if states := n.next(p.look(), m.Watchdog > 0); len(states) > 0 {
 			err := m.Send(states...)
 			if err != nil && !failed {
 				m.Failed(err)
@@ -41,7 +41,7 @@ func (w *Worker) Notify(ctx context.Context, m Manager) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		case <-w.news:
+		case <-p.news():
 		}
 	}
 }
@@ -52,22 +52,22 @@ type notices struct {
 	status          string
 }
 
-// next is what it is told now. It is told that the worker is ready once that is a member of its group, whatever stands still: a service
-// manager ends what is not ready in time, and starting again mends no record.
-func (n *notices) next(f facts, watched bool) (states []string) {
-	if f.member() && !n.ready {
+// next is what it is told now. It is told that the process is ready once each worker is a member of its group, or at its end, whatever
+// stands still: a service manager ends what is not ready in time, and starting again mends no record.
+func (n *notices) next(all looks, watched bool) (states []string) {
+	if all.each(func(f facts) bool { return f.member() || f.phase == ended }) && !n.ready {
 		n.ready, states = true, append(states, "READY=1")
 	}
-	if f.phase == stopping && !n.stopping {
+	if all.each(func(f facts) bool { return f.phase >= stopping }) && !n.stopping {
 		n.stopping, states = true, append(states, "STOPPING=1")
 	}
-	if f.phase == starting {
+	if !all.each(func(f facts) bool { return f.phase != starting }) {
 		states = append(states, fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", startsFor.Microseconds()))
 	}
-	if watched && len(f.stuck) == 0 {
+	if watched && all.each(func(f facts) bool { return len(f.stuck) == 0 }) {
 		states = append(states, "WATCHDOG=1")
 	}
-	if text := f.sentence(); text != n.status {
+	if text := all.sentence(); text != n.status {
 		n.status, states = text, append(states, "STATUS="+text)
 	}
 	return states

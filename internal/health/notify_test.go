@@ -41,13 +41,13 @@ func (m *told) since() (words, sentence string) {
 // fed while its loops turn, and not while one hangs; it stops.
 func TestNotify(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, is, m := New(Config{}), &fake{status: engine.Status{Outside: true}}, &told{}
+		w, is, m := New(Config{})[0], &fake{status: engine.Status{Outside: true}}, &told{}
 		w.Runs(is)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			w.Notify(ctx, Manager{Send: m.send, Watchdog: 10 * time.Second, Failed: func(err error) { t.Error(err) }})
+			Process{w}.Notify(ctx, Manager{Send: m.send, Watchdog: 10 * time.Second, Failed: func(err error) { t.Error(err) }})
 		}()
 		step := func(what, want, saying string) {
 			t.Helper()
@@ -81,13 +81,13 @@ func TestNotify(t *testing.T) {
 // TestNotifyWithoutAWatchdog: states are told once, and nothing where nothing is new.
 func TestNotifyWithoutAWatchdog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, m, failed := New(Config{}), &told{}, 0
+		w, m, failed := New(Config{})[0], &told{}, 0
 		w.Runs(&fake{})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			w.Notify(ctx, Manager{Send: m.send, Failed: func(error) { failed++ }})
+			Process{w}.Notify(ctx, Manager{Send: m.send, Failed: func(error) { failed++ }})
 		}()
 		synctest.Wait()
 		w.Event(engine.Opened{})

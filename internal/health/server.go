@@ -9,33 +9,32 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost/internal/listen"
-	"github.com/fencepost/fencepost/internal/view"
 )
 
 // Pages answers all questions, to this machine alone: /live, /ready and /status.
-func (w *Worker) Pages() http.Handler {
+func (p Process) Pages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /live", func(out http.ResponseWriter, _ *http.Request) {
-		l := view.NewLiveness(w.look().stuck)
+		l := p.liveness()
 		answer(out, l.Live, l)
 	})
 	mux.HandleFunc("GET /ready", func(out http.ResponseWriter, _ *http.Request) {
-		r := view.NewReadiness(w.look().reasons())
+		r := p.readiness()
 		answer(out, r.Ready, r)
 	})
-	mux.HandleFunc("GET /status", func(out http.ResponseWriter, _ *http.Request) { answer(out, true, w.run(w.look())) })
+	mux.HandleFunc("GET /status", func(out http.ResponseWriter, _ *http.Request) { answer(out, true, p.status()) })
 	return fromHere(mux)
 }
 
 // Probes answers /live and /ready alone, with codes and without data: for whoever asks.
-func (w *Worker) Probes() http.Handler {
+func (p Process) Probes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /live", func(out http.ResponseWriter, _ *http.Request) {
-		l := view.NewLiveness(w.look().stuck)
+		l := p.liveness()
 		answer(out, l.Live, map[string]bool{"live": l.Live})
 	})
 	mux.HandleFunc("GET /ready", func(out http.ResponseWriter, _ *http.Request) {
-		r := view.NewReadiness(w.look().reasons())
+		r := p.readiness()
 		answer(out, r.Ready, r.Codes())
 	})
 	return mux

@@ -9,12 +9,12 @@ import (
 
 // TestAServerEndsOnce: it answers until it is closed, and the address is free then.
 func TestAServerEndsOnce(t *testing.T) {
-	w := New(Config{})
+	w := New(Config{})[0]
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Serve(l, w.Pages())
+	s := Serve(l, Process{w}.Pages())
 	resp, err := http.Get("http://" + l.Addr().String() + "/live")
 	if err != nil {
 		t.Fatal(err)

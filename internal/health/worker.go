@@ -33,13 +33,14 @@ type Config struct {
 // Worker is how a worker is. Its methods may be called by any goroutine.
 type Worker struct {
 	cfg  Config
-	news chan struct{} // a phase has begun; capacity 1
+	news chan struct{} // a phase has begun; capacity 1; of all workers of a Process
 
 	mu struct {
 		sync.Mutex
 		engine Engine // nil: there is none yet
 		phase  phase
 		waits  engine.Retrying // what a start waits for last; without Err: nothing yet
+		ended  error           // what it ended with
 	}
 }
 
@@ -50,13 +51,11 @@ const (
 	starting phase = iota // it asks what has to answer before it joins the group
 	running
 	stopping
+	ended // the process goes on with its other workers
 )
 
 // String is the phase in one word.
-func (p phase) String() string { return [...]string{"starting", "running", "stopping"}[p] }
-
-// New makes a Worker that is starting.
-func New(cfg Config) *Worker { return &Worker{cfg: cfg, news: make(chan struct{}, 1)} }
+func (p phase) String() string { return [...]string{"starting", "running", "stopping", "ended"}[p] }
 
 // Runs says which engine is asked from now on.
 func (w *Worker) Runs(e Engine) {
@@ -79,6 +78,14 @@ func (w *Worker) Event(e engine.Event) {
 	}
 }
 
+// Ended says that this worker has ended, with this error or with none, where the process goes on.
+func (w *Worker) Ended(err error) {
+	w.mu.Lock()
+	w.mu.engine, w.mu.ended = nil, err
+	w.mu.Unlock()
+	w.begin(ended, engine.Retrying{})
+}
+
 func (w *Worker) begin(p phase, waits engine.Retrying) {
 	w.mu.Lock()
 	w.mu.phase, w.mu.waits = p, waits
@@ -91,8 +98,10 @@ func (w *Worker) begin(p phase, waits engine.Retrying) {
 
 // facts are how a worker is at one time.
 type facts struct {
+	group  fencepost.Group
 	phase  phase
 	waits  engine.Retrying
+	ended  error
 	status engine.Status
 	parts  []engine.PartitionStatus
 	stuck  []engine.Stuck
@@ -101,7 +110,7 @@ type facts struct {
 // look asks the engine.
 func (w *Worker) look() facts {
 	w.mu.Lock()
-	e, f := w.mu.engine, facts{phase: w.mu.phase, waits: w.mu.waits}
+	e, f := w.mu.engine, facts{group: w.cfg.Group, phase: w.mu.phase, waits: w.mu.waits, ended: w.mu.ended}
 	w.mu.Unlock()
 	if e != nil { // outside of the lock: an engine may be in the middle of an event
 		f.status, f.parts, f.stuck = e.Status(), e.Partitions(), e.Stuck()
@@ -112,15 +121,23 @@ func (w *Worker) look() facts {
 // member reports whether the worker has its share of the group's partitions, which may be none.
 func (f facts) member() bool { return f.phase == running && !f.status.Outside }
 
-// reasons are why the worker is not ready; none: it is.
+// reasons are why the worker is not ready; none: it is, or it is done.
 func (f facts) reasons() []view.Reason {
+	list := f.why()
+	for i := range list {
+		list[i].Group = f.group
+	}
+	return list
+}
+
+func (f facts) why() []view.Reason {
 	switch {
+	case f.phase == ended && f.ended == nil:
+		return nil
+	case f.phase == ended:
+		return []view.Reason{failed("ended", f.ended)}
 	case f.phase == starting && f.waits.Err != nil:
-		one := worker("starting", f.waits.Err.Error())
-		if fault, ok := errors.AsType[*fencepost.UserError](f.waits.Err); ok {
-			one.Code = view.Word(fault.Code)
-		}
-		return []view.Reason{one}
+		return []view.Reason{failed("starting", f.waits.Err)}
 	case f.phase == starting:
 		return []view.Reason{worker("starting", "brokers and stores are being asked")}
 	case f.phase == stopping:
@@ -144,6 +161,15 @@ func worker(state, why string) view.Reason {
 	return view.Reason{State: state, Reason: view.Word(why), Partitions: []string{}}
 }
 
+// failed is the reason of an error.
+func failed(state string, err error) view.Reason {
+	one := worker(state, err.Error())
+	if fault, ok := errors.AsType[*fencepost.UserError](err); ok {
+		one.Code = view.Word(fault.Code)
+	}
+	return one
+}
+
 // run is the whole answer.
 func (w *Worker) run(f facts) view.Run {
 	r := view.NewRun(f.status, f.parts)
@@ -161,9 +187,6 @@ func (w *Worker) run(f facts) view.Run {
 	return r
 }
 
-// mostSentence bounds a sentence, in characters: a message to a service manager is one datagram, and a screen one line.
-const mostSentence = 400
-
 // sentence is how the worker is, for people, in one line.
 func (f facts) sentence() string {
 	var said []string
@@ -180,8 +203,11 @@ func (f facts) sentence() string {
 		}
 		said = append(said, one)
 	}
-	if len(said) > 0 {
-		return fmt.Sprintf("%.*s", mostSentence, strings.Join(said, "; "))
+	switch {
+	case len(said) > 0:
+		return strings.Join(said, "; ")
+	case f.phase == ended:
+		return "done"
 	}
 	return fmt.Sprintf("running %s, lag %s", text.Plural(len(f.parts), "partition"), text.Count(f.status.Lag))
 }

@@ -78,12 +78,12 @@ func TestReady(t *testing.T) {
 		"it retries": {[]engine.Event{engine.Opened{}, engine.Retrying{What: "commit"}}, fake{}, nil, []any{}},                     // its partitions say so
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := New(Config{})
+			w := New(Config{})[0]
 			for _, e := range c.events {
 				w.Event(e)
 			}
 			w.Runs(&c.is)
-			status, answer := ask(t, w.Pages(), "/ready")
+			status, answer := ask(t, Process{w}.Pages(), "/ready")
 			var got []string
 			for _, r := range answer["reasons"].([]any) {
 				one := r.(map[string]any)
@@ -101,7 +101,7 @@ func TestReady(t *testing.T) {
 			if status != well || answer["ready"] != (c.want == nil) {
 				t.Errorf("ready: %d, %v, want %d", status, answer["ready"], well)
 			}
-			status, answer = ask(t, w.Probes(), "/ready")
+			status, answer = ask(t, Process{w}.Probes(), "/ready")
 			if d := cmp.Diff(map[string]any{"ready": c.want == nil, "codes": c.codes}, answer); status != well || d != "" {
 				t.Errorf("for everybody: %d, want %d, and codes without data (-want +got):\n%s", status, well, d)
 			}
@@ -112,31 +112,31 @@ func TestReady(t *testing.T) {
 // TestLive: a worker lives while its loops turn, whatever it waits for.
 func TestLive(t *testing.T) {
 	is := &fake{status: engine.Status{Silent: true, Outside: true}, parts: []engine.PartitionStatus{halted(1, ledger.HaltParked, "truncated", "x")}}
-	w := New(Config{})
+	w := New(Config{})[0]
 	for _, e := range []engine.Event{opening, engine.Opened{}, engine.Draining{}, engine.Stopped{}} {
 		w.Event(e)
 		w.Runs(is)
-		if status, answer := ask(t, w.Pages(), "/live"); status != 200 || answer["live"] != true {
+		if status, answer := ask(t, Process{w}.Pages(), "/live"); status != 200 || answer["live"] != true {
 			t.Errorf("after %T: %d, %v", e, status, answer)
 		}
 	}
 	is.stuck = []engine.Stuck{{What: "commit of lane 0", For: 95 * time.Second}}
-	status, answer := ask(t, w.Pages(), "/live")
-	if d := cmp.Diff([]any{map[string]any{"what": "commit of lane 0", "seconds": 95.0}}, answer["stuck"]); status != 503 || d != "" {
+	status, answer := ask(t, Process{w}.Pages(), "/live")
+	if d := cmp.Diff([]any{map[string]any{"group": "", "what": "commit of lane 0", "seconds": 95.0}}, answer["stuck"]); status != 503 || d != "" {
 		t.Errorf("with a loop that hangs: %d (-want +got):\n%s", status, d)
 	}
-	if status, answer := ask(t, w.Probes(), "/live"); status != 503 || len(answer) != 1 || answer["live"] != false {
+	if status, answer := ask(t, Process{w}.Probes(), "/live"); status != 503 || len(answer) != 1 || answer["live"] != false {
 		t.Errorf("for everybody: %d, %v", status, answer)
 	}
 }
 
 // TestStatus: the numbers are the engine's, the words those of offsets show.
 func TestStatus(t *testing.T) {
-	w := New(Config{Group: "trip-totals", Who: "w1@node3", Topics: "trips", Into: "postgres trips", Promise: "exactly once"})
+	w := New(Config{Group: "trip-totals", Who: "w1@node3", Topics: "trips", Into: "postgres trips", Promise: "exactly once"})[0]
 	w.Event(engine.Opened{})
 	w.Runs(&fake{status: engine.Status{Records: 36912, Commits: 17, Skipped: 2, Letters: 3, Lag: 53274, Oldest: time.Now().Add(-time.Hour), CommitP50: 4 * time.Millisecond},
 		parts: []engine.PartitionStatus{at(0, 7, 0), at(1, 9, 41), at(2, 9, -1), halted(3, ledger.HaltParked, "truncated", "past the divergence")}})
-	status, got := ask(t, w.Pages(), "/status")
+	status, got := ask(t, Process{w}.Pages(), "/status")
 	if status != 200 {
 		t.Errorf("status %d", status)
 	}
@@ -168,17 +168,17 @@ func TestStatus(t *testing.T) {
 // TestPagesAreForThisMachine: what has names and numbers is told to nobody else, not even by a browser of this machine; and there is nothing
 // but questions.
 func TestPagesAreForThisMachine(t *testing.T) {
-	w := New(Config{})
+	w := New(Config{})[0]
 	w.Runs(&fake{})
 	for _, c := range []struct {
 		pages             http.Handler
 		method, url, host string
 		want              int
 	}{
-		{w.Pages(), "GET", "/status", "127.0.0.1:9464", 200}, {w.Pages(), "GET", "/status", "localhost", 200}, {w.Pages(), "GET", "/status", "[::1]:9464", 200},
-		{w.Pages(), "GET", "/status", "evil.example:9464", 403}, {w.Pages(), "GET", "/live", "127.0.0.1.evil.example", 403},
-		{w.Pages(), "HEAD", "/live", "127.0.0.1", 200}, {w.Pages(), "POST", "/live", "127.0.0.1", 405}, {w.Pages(), "GET", "/", "127.0.0.1", 404},
-		{w.Probes(), "GET", "/live", "10.0.0.7:9464", 200}, {w.Probes(), "GET", "/status", "10.0.0.7:9464", 404}, {w.Probes(), "GET", "/status", "127.0.0.1", 404},
+		{Process{w}.Pages(), "GET", "/status", "127.0.0.1:9464", 200}, {Process{w}.Pages(), "GET", "/status", "localhost", 200}, {Process{w}.Pages(), "GET", "/status", "[::1]:9464", 200},
+		{Process{w}.Pages(), "GET", "/status", "evil.example:9464", 403}, {Process{w}.Pages(), "GET", "/live", "127.0.0.1.evil.example", 403},
+		{Process{w}.Pages(), "HEAD", "/live", "127.0.0.1", 200}, {Process{w}.Pages(), "POST", "/live", "127.0.0.1", 405}, {Process{w}.Pages(), "GET", "/", "127.0.0.1", 404},
+		{Process{w}.Probes(), "GET", "/live", "10.0.0.7:9464", 200}, {Process{w}.Probes(), "GET", "/status", "10.0.0.7:9464", 404}, {Process{w}.Probes(), "GET", "/status", "127.0.0.1", 404},
 	} {
 		in, out := httptest.NewRequest(c.method, c.url, nil), httptest.NewRecorder()
 		in.Host = c.host

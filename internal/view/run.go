@@ -1,6 +1,8 @@
 package view
 
 import (
+	"time"
+
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/text"
@@ -17,7 +19,7 @@ type Run struct {
 	Topics    string          `json:"topics"`
 	Into      string          `json:"into"`
 	Promise   string          `json:"promise"`
-	Phase     string          `json:"phase"` // starting, running, stopping
+	Phase     string          `json:"phase"` // starting, running, stopping, ended
 	Live      bool            `json:"live"`
 	Ready     bool            `json:"ready"`
 	Reasons   []Reason        `json:"reasons"` // why it is not ready
@@ -26,6 +28,16 @@ type Run struct {
 	Work      Work            `json:"work"`
 	Positions []RunPosition   `json:"positions"` // that it holds, in partition order
 }
+
+// Runs are those of the pipelines of one process.
+type Runs struct {
+	Head
+	Time Instant `json:"time"`
+	Runs []Run   `json:"runs"`
+}
+
+// NewRuns makes a Runs.
+func NewRuns(now time.Time, runs []Run) Runs { return Runs{head("run"), Instant{Time: now}, runs} }
 
 // Work is what a worker has done since it was started.
 type Work struct {
@@ -52,11 +64,12 @@ type RunPosition struct {
 
 // Reason is why a worker is not ready.
 type Reason struct {
-	State      string   `json:"state"` // of partitions, as offsets show says it; starting or stopping, of the worker
-	Code       Word     `json:"code"`
-	Reason     Word     `json:"reason"`
-	Since      Instant  `json:"since"`      // of the first of them
-	Partitions []string `json:"partitions"` // trips:0-3; none where it is about the worker
+	Group      fencepost.Group `json:"group"`
+	State      string          `json:"state"` // of partitions, as offsets show says it; starting or stopping, of the worker
+	Code       Word            `json:"code"`
+	Reason     Word            `json:"reason"`
+	Since      Instant         `json:"since"`      // of the first of them
+	Partitions []string        `json:"partitions"` // trips:0-3; none where it is about the worker
 }
 
 // Readiness is whether a worker does its part.
@@ -101,17 +114,20 @@ type Liveness struct {
 
 // Stuck is a loop that does not.
 type Stuck struct {
-	What string `json:"what"`
-	For  Age    `json:"seconds"`
+	Group fencepost.Group `json:"group"`
+	What  string          `json:"what"`
+	For   Age             `json:"seconds"`
 }
 
-// NewLiveness makes a Liveness.
-func NewLiveness(stuck []engine.Stuck) Liveness {
-	l := Liveness{head("run"), len(stuck) == 0, []Stuck{}}
+// NewLiveness makes a Liveness of a process without workers.
+func NewLiveness() Liveness { return Liveness{head("run"), true, []Stuck{}} }
+
+// Add adds the loops of a worker that do not turn.
+func (l *Liveness) Add(group fencepost.Group, stuck []engine.Stuck) {
 	for _, s := range stuck {
-		l.Stuck = append(l.Stuck, Stuck{s.What, Age(s.For)})
+		l.Live = false
+		l.Stuck = append(l.Stuck, Stuck{group, s.What, Age(s.For)})
 	}
-	return l
 }
 
 // NewRun makes the answer of a worker from what its engine says; the caller adds what concerns the pipeline.

@@ -118,7 +118,7 @@ func (f facts) reasons() []view.Reason {
 	case f.phase == starting && f.waits.Err != nil:
 		one := worker("starting", f.waits.Err.Error())
 		if fault, ok := errors.AsType[*fencepost.UserError](f.waits.Err); ok {
-			one.Code = view.Word(fault.Code)
+			one.Code, one.Reason = view.Word(fault.Code), view.Word(fault.Error())
 		}
 		return []view.Reason{one}
 	case f.phase == starting:

@@ -3,6 +3,7 @@ package health
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -40,7 +41,7 @@ func halted(p int32, halt ledger.Halt, code, reason string) engine.PartitionStat
 	return one
 }
 
-var opening = engine.Retrying{What: "open", Lane: -1, Err: &fencepost.UserError{Code: "database-starting", Err: errors.New("postgres: starting up")}}
+var opening = engine.Retrying{What: "open", Lane: -1, Err: fmt.Errorf("open sink: %w", &fencepost.UserError{Code: "database-starting", Err: errors.New("postgres: starting up")})}
 
 // ask asks a path of pages, and returns status and answer.
 func ask(t *testing.T, pages http.Handler, path string) (int, map[string]any) {

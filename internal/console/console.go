@@ -190,7 +190,7 @@ func (c *Console) Event(e engine.Event) {
 func (c *Console) retrying(e engine.Retrying) {
 	switch {
 	case e.What == "open" && e.Left > 0:
-		c.happened("waiting", fmt.Sprintf("%v. Starts by itself within %s%s", e.Err, text.Duration(e.Left.Round(time.Second)), remedy(e.Err)), screen.Yellow)
+		c.happened("waiting", fmt.Sprintf("%s. Waits for it, at most %s%s", plainly(e.Err), text.Duration(e.Left.Round(time.Second)), remedy(e.Err)), screen.Yellow)
 	case c.cfg.Verbose || e.Attempt >= 2 || e.Lane < 0:
 		c.happened("retrying", fmt.Sprintf("%s in %s: %v%s", e.What, text.Duration(e.In), e.Err, remedy(e.Err)), screen.Yellow)
 	}
@@ -312,6 +312,14 @@ func remedy(err error) string {
 		return ". help: " + help
 	}
 	return ""
+}
+
+// plainly is an error as a person meets it: of a UserError, without what was being done.
+func plainly(err error) string {
+	if f, ok := errors.AsType[*fencepost.UserError](err); ok {
+		return f.Error()
+	}
+	return err.Error()
 }
 
 // header writes a line that begins with a word instead of a time.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,17 +15,22 @@ import (
 
 // told are the states that a manager was told.
 type told struct {
+	sync.Mutex
 	states []string
 	fails  error
 }
 
 func (m *told) send(states ...string) error {
+	m.Lock()
+	defer m.Unlock()
 	m.states = append(m.states, states...)
 	return m.fails
 }
 
 // since takes what was told, as words without the sentences, and the last sentence.
 func (m *told) since() (words, sentence string) {
+	m.Lock()
+	defer m.Unlock()
 	var all []string
 	for _, s := range m.states {
 		if text, ok := strings.CutPrefix(s, "STATUS="); ok {
@@ -61,16 +67,20 @@ func TestNotify(t *testing.T) {
 		step("the database starts", "EXTEND_TIMEOUT_USEC=30000000 WATCHDOG=1", "starting: postgres: starting up (database-starting)")
 		w.Event(engine.Opened{})
 		step("it joins", "WATCHDOG=1", "waiting: the group has not let this worker in (not-a-member)")
-		is.status.Outside, is.parts = false, []engine.PartitionStatus{halted(3, ledger.HaltParked, "truncated", "past the divergence")}
+		is.becomes(func() {
+			is.status.Outside, is.parts = false, []engine.PartitionStatus{halted(3, ledger.HaltParked, "truncated", "past the divergence")}
+		})
 		time.Sleep(time.Second)
 		step("it is a member", "READY=1 WATCHDOG=1", "parked trips:3: past the divergence (truncated)")
-		is.parts, is.status.Lag = []engine.PartitionStatus{at(0, 7, 1), at(1, 7, 1233)}, 1234
+		is.becomes(func() {
+			is.parts, is.status.Lag = []engine.PartitionStatus{at(0, 7, 1), at(1, 7, 1233)}, 1234
+		})
 		time.Sleep(time.Second)
 		step("it runs", "WATCHDOG=1", "running 2 partitions, lag 1,234")
-		is.stuck = []engine.Stuck{{What: "poll", For: 65 * time.Second}}
+		is.becomes(func() { is.stuck = []engine.Stuck{{What: "poll", For: 65 * time.Second}} })
 		time.Sleep(10 * time.Second)
 		step("a loop hangs", "", "poll hangs for 1m5s")
-		is.stuck = nil
+		is.becomes(func() { is.stuck = nil })
 		w.Event(engine.Draining{})
 		step("it stops", "STOPPING=1 WATCHDOG=1", "stopping: what is under way is being committed, then the group is left")
 		cancel()
@@ -94,10 +104,12 @@ func TestNotifyWithoutAWatchdog(t *testing.T) {
 		synctest.Wait()
 		m.since()
 		time.Sleep(time.Minute)
-		if len(m.states) != 0 {
-			t.Errorf("nothing was new, and it was told %q", m.states)
+		if words, sentence := m.since(); words+sentence != "" {
+			t.Errorf("nothing was new, and it was told %q, %q", words, sentence)
 		}
+		m.Lock()
 		m.fails = errors.New("connection refused")
+		m.Unlock()
 		for range 3 { // each tells something
 			w.Event(opening)
 			synctest.Wait()

@@ -165,7 +165,7 @@ func worker(state, why string) view.Reason {
 func failed(state string, err error) view.Reason {
 	one := worker(state, err.Error())
 	if fault, ok := errors.AsType[*fencepost.UserError](err); ok {
-		one.Code = view.Word(fault.Code)
+		one.Code, one.Reason = view.Word(fault.Code), view.Word(fault.Error())
 	}
 	return one
 }

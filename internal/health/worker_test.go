@@ -3,9 +3,11 @@ package health
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,9 +25,25 @@ type fake struct {
 	stuck  []engine.Stuck
 }
 
-func (f *fake) Status() engine.Status                { return f.status }
-func (f *fake) Partitions() []engine.PartitionStatus { return f.parts }
-func (f *fake) Stuck() []engine.Stuck                { return f.stuck }
+func (f *fake) Status() engine.Status                { return locked(&f.status) }
+func (f *fake) Partitions() []engine.PartitionStatus { return locked(&f.parts) }
+func (f *fake) Stuck() []engine.Stuck                { return locked(&f.stuck) }
+
+// fakes is held while a fake is asked, or changes.
+var fakes sync.Mutex
+
+func locked[T any](field *T) T {
+	fakes.Lock()
+	defer fakes.Unlock()
+	return *field
+}
+
+// becomes changes how the engine is, while somebody asks it.
+func (f *fake) becomes(change func()) {
+	fakes.Lock()
+	defer fakes.Unlock()
+	change()
+}
 
 // at is a partition that runs at an offset, with so much lag.
 func at(p int32, offset fencepost.Offset, lag int64) engine.PartitionStatus {
@@ -40,7 +58,7 @@ func halted(p int32, halt ledger.Halt, code, reason string) engine.PartitionStat
 	return one
 }
 
-var opening = engine.Retrying{What: "open", Lane: -1, Err: &fencepost.UserError{Code: "database-starting", Err: errors.New("postgres: starting up")}}
+var opening = engine.Retrying{What: "open", Lane: -1, Err: fmt.Errorf("open sink: %w", &fencepost.UserError{Code: "database-starting", Err: errors.New("postgres: starting up")})}
 
 // ask asks a path of pages, and returns status and answer.
 func ask(t *testing.T, pages http.Handler, path string) (int, map[string]any) {

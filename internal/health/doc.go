@@ -12,6 +12,7 @@
 //     never makes a worker not live.
 //   - Ready is whether the worker does its part: it is a member of its group, and none of the partitions that it holds stands still. A member
 //     without a partition is ready.
+//   - Of several pipelines in one process each is named; one that ended with an error makes the process not ready, and never not live.
 //   - Codes and words are those of offsets show, and the numbers are the engine's own.
 //   - Without users and encryption, names and numbers are for this machine alone; and a page in a browser there, whose name was made to lead
 //     here, is not this machine.

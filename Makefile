@@ -20,7 +20,7 @@ RACE = -race '-gcflags=modernc.org/...=-race=false'
 # A program under the race detector sleeps a second at its end, unless it is told otherwise: each program that a test starts, too.
 export GORACE = atexit_sleep_ms=10
 
-.PHONY: check dead servers test newer calendar before bench bench-ledger bench-real bench-show bench-takeover bench-partitions build
+.PHONY: check dead servers test newer calendar before bench bench-ledger bench-real bench-show bench-takeover bench-partitions build release-build
 
 # What needs no server. Tests that need one carry the build tag realservers. Four
 # packages side by side, and four tests of each: most of them wait for a broker or a process.
@@ -101,6 +101,13 @@ bench-takeover: servers
 # The engine's time for 100 to 10,000 partitions beside that of another revision: make bench-partitions BEFORE=REVISION
 bench-partitions:
 	bench/partitions.sh $(BEFORE)
+
+# What a release is made of, for each system: what .goreleaser.yaml names (TestReleasesAreBuilt).
+RELEASES = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+release-build:
+	set -e; for target in $(RELEASES); do echo $$target; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} go build -trimpath -o bin/$$target/ ./cmd/fencepost; \
+	done
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...

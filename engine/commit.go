@@ -18,6 +18,7 @@ func (l *lane) commit(ctx context.Context, w *work) {
 	defer abort()
 	l.begin(w, abort)
 	defer l.finish(w)
+	defer l.committing.rest()
 	for part := range l.recut(w) {
 		began := time.Now()
 		if err := l.attempt(ctx, part, began); err != nil {
@@ -74,6 +75,7 @@ func (l *lane) attempt(ctx context.Context, w *work, began time.Time) error {
 	defer l.setWaits(false)
 	unclear := false
 	for tries := 1; ; tries++ {
+		l.committing.turn()
 		l.dropStale(w)
 		if len(w.batch.Segments) == 0 || l.e.isEnded() {
 			return nil

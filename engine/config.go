@@ -44,6 +44,9 @@ type Config struct {
 	// Wait is how long a run with an end waits for partitions that do not answer or are blocked, and for a store that takes
 	// no commit, once nothing else is left to do. 0: 60 s.
 	Wait time.Duration
+	// StartWait is how long a start waits for brokers and stores that do not serve (UserError.Passing: they are away, or start). 0: only
+	// for a server that answers that it starts, as long as it takes. Negative: for none.
+	StartWait time.Duration
 	// Resume refuses a ledger that does not know the group.
 	Resume bool
 	// Uncommitted says that the source reads uncommitted: the end of a partition is then its high watermark, and

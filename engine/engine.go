@@ -63,6 +63,7 @@ type Engine struct {
 		weak  map[string]bool // :: topic -> that it has no ID to compare was reported
 	}
 	stats   stats
+	polling pulse
 	silence silence
 	events  events
 	ran     atomic.Bool
@@ -161,26 +162,6 @@ func newEngine(cfg Config) *Engine {
 	return e
 }
 
-// open asks everything that has to answer before the group is joined, and opens the lanes. What fails here ends the
-// run: a pipeline that never worked should report it, and not wait. A server that answers that it is starting is waited for.
-func (e *Engine) open(ctx context.Context) (lanes []*lane, err error) {
-	pause := time.Duration(0)
-	for tries := 1; ; tries++ {
-		lanes, err = e.openOnce(ctx)
-		if f, ok := errors.AsType[*fencepost.UserError](err); !ok || !f.Soon {
-			return lanes, err
-		}
-		pause = longer(pause, 100*time.Millisecond, 5*time.Second)
-		in := e.jitter(pause)
-		e.emit(Retrying{What: "open", Lane: -1, Attempt: tries, In: in, Err: err})
-		select {
-		case <-time.After(in):
-		case <-ctx.Done():
-			return nil, err
-		}
-	}
-}
-
 // openOnce is one try of open. Lanes that no caller waits for any more are closed. The ledger comes last of what is asked, since a first
 // read makes it: a run that cannot begin leaves nothing behind.
 func (e *Engine) openOnce(ctx context.Context) (lanes []*lane, err error) {
@@ -259,11 +240,23 @@ func (e *Engine) begin(ctx context.Context, s *reconciliation) error {
 			return err
 		}
 	}
-	e.emit(Opened{})
+	e.emit(Opened{Partitions: partitionsOf(s.about)})
 	if e.cfg.Until.Set() {
 		e.emit(EndsFixed{Partitions: len(e.ends), Offsets: e.offsetsLeft(s.snapshot)})
 	}
 	return nil
+}
+
+// partitionsOf is how many partitions a run takes.
+func partitionsOf(about source.Description) (n int) {
+	for _, t := range about.Topics {
+		if t.Only != nil {
+			n += len(t.Only)
+			continue
+		}
+		n += int(t.Partitions)
+	}
+	return n
 }
 
 // offsetsLeft is how many offsets lie between the ledger's positions and the ends.

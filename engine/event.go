@@ -15,7 +15,9 @@ type Event interface{ event() }
 
 type (
 	// Opened: brokers, ledger and sink have answered, and take what the run is about. It comes first, but for Retrying.
-	Opened struct{}
+	Opened struct {
+		Partitions int // of the topics that the run takes, whoever holds them
+	}
 	// Assigned: the worker holds these partitions now.
 	Assigned struct{ Partitions []fencepost.TopicPartition }
 	// Revoked: the worker let these partitions go; Lost says that they belonged to another one already.
@@ -100,6 +102,9 @@ type (
 		In      time.Duration
 		Err     error
 		Unknown bool // the outcome is unknown: the next compare-and-set shows it
+		// Left is how long it is tried still, of an open that does not wait for ever; 0: as long as it takes. An open is reported again
+		// at growing intervals, and when it fails in another way.
+		Left time.Duration
 	}
 	// Slow: a commit has taken that long and goes on. It is given up after Config.CommitTimeout. It is reported again at growing
 	// intervals, and once more when it has ended.

@@ -36,6 +36,8 @@ type lane struct {
 	free chan *work
 	full chan *work
 
+	decoding, committing pulse // of fill and of run
+
 	draining chan struct{} // closed when mu.ending is set
 
 	mu struct {
@@ -172,7 +174,9 @@ func (l *lane) fill(ctx context.Context) {
 		if !l.gather(ctx, w) {
 			return
 		}
+		l.decoding.turn()
 		l.decode(ctx, w)
+		l.decoding.rest()
 		if !l.e.cfg.OnError.keepsRaw() {
 			l.e.freed(w.bytes)
 		}

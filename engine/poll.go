@@ -66,6 +66,7 @@ func (e *Engine) freed(n int64) { e.poller.add(-n, e.cfg.Memory) }
 // poll runs until ctx ends: seek, wait for memory, poll, route.
 func (e *Engine) poll(ctx context.Context) {
 	for ctx.Err() == nil {
+		e.polling.turn()
 		select {
 		case s := <-e.poller.seeks:
 			e.carryOut(s)
@@ -77,6 +78,7 @@ func (e *Engine) poll(ctx context.Context) {
 		}
 		e.pollOnce(ctx)
 	}
+	e.polling.rest()
 	for { // a caller that still asks for a seek is let go
 		select {
 		case s := <-e.poller.seeks:
@@ -102,17 +104,19 @@ func (e *Engine) waitForRoom(ctx context.Context) bool {
 	if !full {
 		return true
 	}
+	e.polling.rest()
 	select {
 	case <-room:
 	case <-ctx.Done():
 	case s := <-e.poller.seeks:
+		e.polling.turn()
 		e.carryOut(s)
 	}
 	return false
 }
 
 func (e *Engine) pollOnce(ctx context.Context) {
-	polling, cancel := context.WithCancel(ctx)
+	polling, cancel := context.WithTimeout(ctx, pollTurn)
 	defer cancel()
 	e.poller.mu.Lock()
 	e.poller.mu.poll++

@@ -31,6 +31,7 @@ type reporter struct {
 		troubles map[int]trouble                              // :: lane -> its commit that fails or takes long
 		cut      map[fencepost.TopicPartition]ledger.Position // lost, and not got back
 		silent   Silent                                       // no broker answers this worker; without Since: one does
+		stood    map[fencepost.TopicPartition]ledger.Report   // what stood still at the last pass
 	}
 
 	// the passes' own; they take turns
@@ -268,12 +269,14 @@ func (r *reporter) report(ctx context.Context, err error) {
 func (r *reporter) changes(ctx context.Context, last, read bool) (changed []ledger.Report) {
 	stops, runs := r.stops(last)
 	r.locate(ctx, stops)
+	stood := make(map[fencepost.TopicPartition]ledger.Report, len(stops))
 	for _, s := range stops {
 		was, kept := r.kept[s.TopicPartition]
-		same := kept && was.Halt == s.Halt && was.Code == s.Code && was.Offset == s.Offset
+		same := kept && continues(was, s)
 		if same {
 			s.Since = was.Since
 		}
+		stood[s.TopicPartition] = s
 		if !same || !was.Current(s.Position) || was.Who != s.Who || read && !was.Same(s) {
 			changed = append(changed, s)
 		}
@@ -283,47 +286,79 @@ func (r *reporter) changes(ctx context.Context, last, read bool) (changed []ledg
 			changed = append(changed, ledger.Report{TopicPartition: tp})
 		}
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.stood = stood
 	return changed
+}
+
+// continues reports whether a partition stands still as it did before.
+func continues(was, is ledger.Report) bool {
+	return was.Halt == is.Halt && was.Code == is.Code && was.Offset == is.Offset
 }
 
 // stops returns what of this worker's partitions stands still, and where the others are.
 func (r *reporter) stops(last bool) (stops []ledger.Report, runs map[fencepost.TopicPartition]ledger.Position) {
-	r.mu.Lock()
-	reasons, troubles, cut, silent := maps.Clone(r.mu.reasons), maps.Clone(r.mu.troubles), maps.Clone(r.mu.cut), r.mu.silent
-	r.mu.Unlock()
+	n := r.news()
 	now, runs := time.Now(), map[fencepost.TopicPartition]ledger.Position{}
 	add := func(tp fencepost.TopicPartition, at ledger.Position, s ledger.Report) {
 		if s.Halt == "" || last && s.Halt != ledger.HaltParked {
 			runs[tp] = at
 			return
 		}
-		s.TopicPartition, s.Who, s.Position = tp, r.e.cfg.Who, ledger.Position{Offset: at.Offset, Fence: at.Fence}
-		if s.Since.IsZero() {
-			s.Since = now
-		}
-		if s.Offset < 0 {
-			s.Offset = at.Offset
-		}
-		stops = append(stops, s)
+		stops = append(stops, r.full(tp, at, s, now))
 	}
 	for p := range r.e.every {
-		s := r.stop(p, reasons, troubles[p.lane.number])
-		if s.Halt == "" && !silent.Since.IsZero() {
-			s = ledger.Report{Halt: ledger.HaltWaiting, Code: "broker-silent", Reason: "no broker answers this worker: " + silent.Err.Error(),
-				Since: silent.Since, Offset: -1}
-		}
-		add(p.TopicPartition, p.Done(), s)
+		add(p.TopicPartition, p.Done(), n.stop(p, r.kept[p.TopicPartition]))
 	}
-	for tp, at := range cut {
+	for tp, at := range n.cut {
 		add(tp, at, ledger.Report{Halt: ledger.HaltCutOff, Code: "not-a-member", Offset: -1,
 			Reason: "its worker lost it without leaving the group, and has not got it back"})
 	}
 	return stops, runs
 }
 
-// stop is why a partition stands still; without a Halt: it does not. REQUIRES: its lane's mutex is held.
-func (r *reporter) stop(p *partition, reasons map[fencepost.TopicPartition]string, t trouble) ledger.Report {
+// full is a report with what every one has: of which partition, whose, and about which position.
+func (r *reporter) full(tp fencepost.TopicPartition, at ledger.Position, s ledger.Report, now time.Time) ledger.Report {
+	s.TopicPartition, s.Who, s.Position = tp, r.e.cfg.Who, ledger.Position{Offset: at.Offset, Fence: at.Fence}
+	if s.Since.IsZero() {
+		s.Since = now
+	}
+	if s.Offset < 0 {
+		s.Offset = at.Offset
+	}
+	return s
+}
+
+// news is what events have said of partitions that stand still.
+type news struct {
+	reasons  map[fencepost.TopicPartition]string
+	troubles map[int]trouble // :: lane -> its commit that fails or takes long
+	cut      map[fencepost.TopicPartition]ledger.Position
+	silent   Silent
+	stood    map[fencepost.TopicPartition]ledger.Report
+}
+
+func (r *reporter) news() news {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return news{maps.Clone(r.mu.reasons), maps.Clone(r.mu.troubles), maps.Clone(r.mu.cut), r.mu.silent, r.mu.stood}
+}
+
+// stop is why a partition stands still; without a Halt: it does not. was is what was said of it last. REQUIRES: its lane's mutex is held.
+func (n news) stop(p *partition, was ledger.Report) ledger.Report {
+	s := n.stopOf(p, was)
+	if s.Halt == "" && !n.silent.Since.IsZero() {
+		s = ledger.Report{Halt: ledger.HaltWaiting, Code: "broker-silent", Reason: "no broker answers this worker: " + n.silent.Err.Error(),
+			Since: n.silent.Since, Offset: -1}
+	}
+	return s
+}
+
+// stopOf is stop where brokers answer.
+func (n news) stopOf(p *partition, was ledger.Report) ledger.Report {
 	code, reason := p.Why()
+	t := n.troubles[p.lane.number]
 	switch {
 	case p.State() == assignment.Parked:
 		at, bad := p.BadAt()
@@ -332,15 +367,15 @@ func (r *reporter) stop(p *partition, reasons map[fencepost.TopicPartition]strin
 		}
 		return ledger.Report{Halt: ledger.HaltParked, Code: code, Reason: reason, Record: bad, Offset: at}
 	case p.Probing() || p.Held() && p.Runs() || p.State() == assignment.Pending: // it is being tested, or reconciled: nothing is decided yet
-		if was := r.kept[p.TopicPartition]; was.Current(p.Done()) {
+		if was.Current(p.Done()) {
 			return was
 		}
 	case p.State() == assignment.Waiting:
 		return ledger.Report{Halt: ledger.HaltWaiting, Code: code, Reason: reason, Offset: p.HeldAt()}
 	case p.Silent():
-		return ledger.Report{Halt: ledger.HaltWaiting, Reason: reasons[p.TopicPartition], Offset: -1}
+		return ledger.Report{Halt: ledger.HaltWaiting, Reason: n.reasons[p.TopicPartition], Offset: -1}
 	case p.IsBlocked():
-		return ledger.Report{Halt: ledger.HaltBlocked, Reason: reasons[p.TopicPartition], Offset: -1}
+		return ledger.Report{Halt: ledger.HaltBlocked, Reason: n.reasons[p.TopicPartition], Offset: -1}
 	case p.lane.mu.inflight != nil && p.lane.mu.finished == t.batch && !p.Idle():
 		return ledger.Report{Halt: ledger.HaltRetrying, Code: t.code, Reason: t.reason, Since: t.since, Offset: -1}
 	}

@@ -143,6 +143,7 @@ func (w *work) locate(n int) (segment, row int) {
 
 // try tries the first n rows of the batch, in the time of a commit.
 func (s *sieve) try(ctx context.Context, n int) error {
+	s.committing.turn()
 	b := s.batch
 	b.Segments = nil
 	for _, seg := range s.batch.Segments {

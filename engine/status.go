@@ -105,6 +105,42 @@ func (st *Status) count(p *partition) {
 	}
 }
 
+// PartitionStatus is one held partition: where it is, and why it stands still if it does.
+type PartitionStatus struct {
+	fencepost.TopicPartition
+	Position ledger.Position // committed; absent: not known yet
+	Lag      int64           // HighWatermark - Offset, as far as the run's end; -1: not known
+	Running  bool            // it was reconciled, and its records are taken; one that is blocked or whose commit is tried again is Running too
+	// Report is why it stands still, as it is kept in the ledger for others. Without a Halt: it does not, as far as is known.
+	Report ledger.Report
+}
+
+// Partitions are the held partitions, in order. Before the group is joined, and after the run, there is none.
+func (e *Engine) Partitions() (list []PartitionStatus) {
+	select {
+	case <-e.opened:
+	default:
+		return nil
+	}
+	silent, n, now := e.silence.silent(), e.reporter.news(), time.Now()
+	for p := range e.every {
+		one := PartitionStatus{TopicPartition: p.TopicPartition, Position: p.Done(), Lag: -1, Running: p.Runs()}
+		was := n.stood[p.TopicPartition]
+		if s := n.stop(p, was); s.Halt != "" {
+			one.Report = e.reporter.full(p.TopicPartition, p.Done(), s, now)
+			if continues(was, one.Report) {
+				one.Report.Since = was.Since
+			}
+		}
+		if !silent && p.LagKnown() {
+			one.Lag = p.Lag()
+		}
+		list = append(list, one)
+	}
+	slices.SortFunc(list, func(a, b PartitionStatus) int { return a.TopicPartition.Compare(b.TopicPartition) })
+	return list
+}
+
 // committed counts a batch, mirrors the positions that its moves leave, and reports it.
 func (e *Engine) committed(c Committed, moves []ledger.Move) {
 	e.stats.committed(c)

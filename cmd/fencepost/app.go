@@ -297,6 +297,14 @@ func (a *app) oneFile(cmd *cobra.Command, args []string) error {
 	return usage(cmd.CommandPath()+" "+args[0], "%s takes one file, not %d", cmd.CommandPath(), len(args))
 }
 
+// files are the arguments of a verb that takes one pipeline file or more.
+func (a *app) files(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return a.lacking(cmd)
+	}
+	return nil
+}
+
 // noArguments refuses words behind a verb that takes none.
 func (a *app) noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {

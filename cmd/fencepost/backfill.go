@@ -141,9 +141,9 @@ func (a *app) runBackfill(parent context.Context, f *pipeline.File, b *admin.Bac
 	who := worker(run)
 	log := a.log(run, who)
 	hears := a.listener(run, log, who, true)
-	err := a.consume(parent, run, hears, log, func(cfg *engine.Config) {
+	err := a.consume(parent, job{file: run, hears: hears, log: log, set: func(cfg *engine.Config) {
 		cfg.Until, cfg.Wait, cfg.Who, cfg.Events = engine.Until{Offsets: ends}, wait, who, hears.Event
-	})
+	}})
 	if err != nil && !errors.Is(err, engine.ErrCutShort) {
 		err = f.Pointed(err)
 		if _, ok := hears.(*logs.Log); ok {

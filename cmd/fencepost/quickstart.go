@@ -183,10 +183,10 @@ func (a *app) controlVerb() *cobra.Command {
 		}
 		who := worker(f)
 		log := a.log(f, who)
-		err = a.consume(cmd.Context(), f, log, log, func(cfg *engine.Config) {
+		err = a.consume(cmd.Context(), job{file: f, hears: log, log: log, set: func(cfg *engine.Config) {
 			cfg.Sink = quickstart.NewControl(cfg.Sink, f.About().Path, f.Rate)
 			cfg.Until.End, cfg.Who, cfg.Events = true, who, log.Event
-		})
+		}})
 		if errors.Is(err, engine.ErrCutShort) {
 			return exited(1)
 		}

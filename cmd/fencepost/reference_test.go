@@ -140,7 +140,7 @@ func codesPage(t *testing.T) string {
 func exitsPage(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("# Exit codes\n\n`fencepost check` ends with 2 only if the file cannot be read or is no YAML, with 3 for whatever it finds, and with 1 if something did not\n" +
-		"answer. For a service that starts workers again: `RestartPreventExitStatus=2 4`.\n\n| code | meaning | errors that end a command with it |\n|---|---|---|\n")
+		"answer. For a service that starts workers again, as [deploy/systemd](../../deploy/systemd) does: `RestartPreventExitStatus=2 3 4`.\n\n| code | meaning | errors that end a command with it |\n|---|---|---|\n")
 	for exit, meaning := range []string{"ok", "error", "usage, the file included", "findings: something needs a person", "refused for safety: nothing was changed"} {
 		var with []string
 		for _, name := range codes.Names() {

@@ -7,8 +7,10 @@ import (
 	"os"
 	"os/signal"
 	"runtime/metrics"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,8 +31,9 @@ var runManual = manual{
 		{"fencepost run flights.yaml", "until Ctrl-C; once more for a second worker"},
 		{"fencepost run flights.yaml --until end", "to where the topics end now, then exit"},
 		{"fencepost run flights.yaml --until 2026-11-21T03:00", "to the first records of that time or later"},
+		{"fencepost run flights.yaml trips.yaml", "both in one process; where one ends, the other goes on"},
 	},
-	usage: "fencepost run FILE [flags]",
+	usage: "fencepost run FILE... [flags]",
 	notes: []string{
 		"--no-progress  no bar and no status line; a summary every 10s",
 		"-v  each commit; -vv also what the Kafka client says; -q errors only",
@@ -43,7 +46,10 @@ var runManual = manual{
 type runFlags struct {
 	until  string
 	wait   time.Duration
+	waits  bool // --wait was given
 	resume bool
+
+	http, probes string
 
 	changed bool
 	why     string
@@ -51,10 +57,15 @@ type runFlags struct {
 
 func (a *app) runVerb() *cobra.Command {
 	var flags runFlags
-	cmd := &cobra.Command{Use: "run", Args: a.oneFile, ValidArgsFunction: completeFiles,
-		RunE: func(cmd *cobra.Command, args []string) error { return a.runFile(cmd.Context(), args[0], flags) }}
+	cmd := &cobra.Command{Use: "run", Args: a.files, ValidArgsFunction: completeFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			flags.waits = cmd.Flags().Changed("wait")
+			return a.runFiles(cmd.Context(), args, flags)
+		}}
 	cmd.Flags().StringVar(&flags.until, "until", "", "end|TIME  fix the ends now, process to them, exit. TIME is local unless it has an offset")
-	cmd.Flags().DurationVar(&flags.wait, "wait", time.Minute, "60s  with --until: how long to wait for what does not answer, at the end")
+	cmd.Flags().DurationVar(&flags.wait, "wait", 5*time.Minute, "5m  how long the start waits for brokers and stores that are away or start; 0: not at all. With --until also for what does not answer at the end, there 60s unless given")
+	cmd.Flags().StringVar(&flags.http, "http", "", "[HOST:]PORT  answer /live, /ready and /status there; HOST in 127.0.0.0/8. Default: none")
+	cmd.Flags().StringVar(&flags.probes, "probes", "", "[HOST:]PORT  answer /live and /ready alone, without data; no HOST: to every machine. Default: none")
 	a.logFlag(cmd)
 	cmd.Flags().BoolVar(&flags.resume, "resume", false, "refuse a ledger that does not know the group, instead of starting")
 	cmd.Flags().BoolVar(&flags.changed, "changed", false, "what this file does otherwise than the group did until now is meant; recorded")
@@ -105,50 +116,156 @@ type listener interface {
 	EmptyColumn(column string, records int64)
 	Joined(member string, generation int32)
 	Interrupted()
+	Serves(what, url string)
+	Untold(error)
 	Event(engine.Event)
 }
 
-func (a *app) runFile(parent context.Context, name string, flags runFlags) error {
-	until, err := flags.end()
-	if err != nil {
-		return err
+// starts is how long a start waits; negative: not at all.
+func (f runFlags) starts() time.Duration {
+	if f.wait == 0 {
+		return -1
 	}
-	if flags.wait <= 0 {
-		return usage("--wait 60s", "--wait %s: not above 0", flags.wait)
+	return f.wait
+}
+
+// ends is how long a run with an end waits there; 0: as an engine does by itself.
+func (f runFlags) ends() time.Duration {
+	if !f.waits {
+		return 0
 	}
-	if flags.why != "" && !flags.changed {
+	return f.wait
+}
+
+// check refuses flags that do not go together.
+func (f runFlags) check() error {
+	if f.wait < 0 {
+		return usage("--wait 5m", "--wait %s: below 0", f.wait)
+	}
+	if f.why != "" && !f.changed {
 		return usage("add --changed, or leave it out", "--why is the reason of --changed")
 	}
-	f, err := pipeline.Load(name, a.env)
+	return nil
+}
+
+// runFiles runs one pipeline, or several in one process. Nothing is begun before all files are read.
+func (a *app) runFiles(parent context.Context, names []string, flags runFlags) (err error) {
+	until, err := flags.end()
+	if err == nil {
+		err = flags.check()
+	}
 	if err != nil {
 		return err
 	}
-	limitMemory(f)
-	who := worker(f)
-	log := a.log(f, who)
-	hears := a.listener(f, log, who, until.Set())
+	files, err := a.load(names)
+	if err != nil {
+		return err
+	}
+	limitMemory(files...)
+	runs := a.runs(files, until)
+	said, err := a.speak(runs, flags)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, said.close()) }()
+	err = a.runAll(parent, runs, flags)
+	_, log := runs[0].hears.(*logs.Log)
+	a.logged = log && err != nil
+	return err
+}
+
+// load reads pipeline files. A group has one of them: two would be two workers that do different things.
+func (a *app) load(names []string) (files []*pipeline.File, err error) {
+	of := map[fencepost.Group]string{}
+	for _, name := range names {
+		f, err := pipeline.Load(name, a.env)
+		if err != nil {
+			return nil, err
+		}
+		if other, twice := of[f.Group]; twice {
+			return nil, usage("give one of them another group, or run one", "%s and %s have the same group, %s", other, name, f.Group)
+		}
+		of[f.Group] = name
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+// oneRun is one pipeline of a run.
+type oneRun struct {
+	file  *pipeline.File
+	who   string
+	until engine.Until
+	hears listener
+	log   *logs.Log
+	about func(*engine.Engine) // receives the engine before it runs
+	ended func(error)          // receives what the run ended with, where the process goes on
+}
+
+// runs makes the runs of files. Several log: a console shows one.
+func (a *app) runs(files []*pipeline.File, until engine.Until) []*oneRun {
+	all := make([]*oneRun, len(files))
+	for i, f := range files {
+		r := &oneRun{file: f, who: worker(f), until: until}
+		r.log = a.log(f, r.who)
+		r.hears = r.log
+		if len(files) == 1 {
+			r.hears = a.listener(f, r.log, r.who, until.Set())
+		}
+		all[i] = r
+	}
+	return all
+}
+
+// runAll runs pipelines side by side: where one ends, the others go on.
+func (a *app) runAll(parent context.Context, runs []*oneRun, flags runFlags) error {
+	ends := make([]error, len(runs))
+	var all sync.WaitGroup
+	for i, r := range runs {
+		all.Go(func() {
+			ends[i] = a.runOne(parent, r, flags)
+			r.ended(ends[i])
+		})
+	}
+	all.Wait()
+	return worst(ends)
+}
+
+// worst is the error whose exit code the process has: first what starting again may mend, and what was left parked last.
+func worst(ends []error) error {
+	rank := func(err error) int {
+		code, is := errors.AsType[exited](err)
+		if !is && err != nil {
+			code = exited(codes.Exit(faultOf(err)))
+		}
+		return slices.Index([]exited{1, 4, 2, 3, 0}, code)
+	}
+	return slices.MinFunc(ends, func(a, b error) int { return rank(a) - rank(b) })
+}
+
+// runOne runs one pipeline to its end. Where it logs, its error is in the log.
+func (a *app) runOne(parent context.Context, r *oneRun, flags runFlags) error {
 	var left engine.Stopped
-	err = a.consume(parent, f, hears, log, func(cfg *engine.Config) {
-		cfg.Until, cfg.Wait, cfg.Resume, cfg.Who = until, flags.wait, flags.resume, who
-		cfg.Does, cfg.Changed, cfg.Why = f.Does(), flags.changed, flags.why
+	err := a.consume(parent, job{file: r.file, hears: r.hears, log: r.log, engine: r.about, set: func(cfg *engine.Config) {
+		cfg.Until, cfg.StartWait, cfg.Wait, cfg.Resume, cfg.Who = r.until, flags.starts(), flags.ends(), flags.resume, r.who
+		cfg.Does, cfg.Changed, cfg.Why = r.file.Does(), flags.changed, flags.why
 		cfg.Events = func(e engine.Event) {
 			if stopped, ok := e.(engine.Stopped); ok {
 				left = stopped
 			}
-			hears.Event(e)
+			r.hears.Event(e)
 		}
-	})
+	}})
 	if err == nil && len(left.Parked) > 0 {
 		return exited(3) // the last line of the run names them
 	}
 	if errors.Is(err, engine.ErrCutShort) {
 		return exited(1) // the last line of the run has the reason
 	}
-	err = f.Pointed(err)
-	if _, ok := hears.(*logs.Log); ok && err != nil {
-		a.logged = true
+	err = r.file.Pointed(err)
+	if _, ok := r.hears.(*logs.Log); ok && err != nil {
 		fault := faultOf(err)
-		log.Failed(fault.Code, fault.Error(), a.as(fault.Help))
+		r.log.Failed(fault.Code, fault.Error(), a.as(fault.Help))
 	}
 	return err
 }
@@ -160,40 +277,61 @@ func (a *app) parkedRemedy(f *pipeline.File) func(engine.Parked) string {
 	}
 }
 
+// job is a pipeline that is to be run.
+type job struct {
+	file   *pipeline.File
+	hears  listener
+	log    *logs.Log
+	set    func(*engine.Config)
+	engine func(*engine.Engine) // receives the engine before it runs; nil: it is not asked for
+}
+
 // consume opens the pipeline and runs it until it is done, or until the first signal.
-func (a *app) consume(parent context.Context, f *pipeline.File, hears listener, log *logs.Log, more func(*engine.Config)) (err error) {
-	ctx, stop := interruptible(parent, hears.Interrupted)
+func (a *app) consume(parent context.Context, j job) (err error) {
+	ctx, stop := interruptible(parent, j.hears.Interrupted)
 	defer stop()
+	f, hears := j.file, j.hears
 	hooks := pipeline.Hooks{Member: hears.Joined, Unknown: hears.UnknownField, Empty: hears.EmptyColumn}
 	if a.verbose >= 2 {
-		hooks.Client = log.Client
+		hooks.Client = j.log.Client
 	}
 	o, err := pipeline.Open(ctx, f, hooks)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
-	if err := a.reach(ctx, o); err != nil {
-		return err
-	}
-	partitions := o.Describe(ctx, a.timeout)
 	cfg := o.Config()
-	more(&cfg)
+	j.set(&cfg)
 	events := cfg.Events
 	cfg.Events = func(e engine.Event) {
-		if _, ok := e.(engine.Opened); ok {
-			hears.Began(f.Topic(), partitions, f.About().Into, f.Promise().Words)
+		if opened, ok := e.(engine.Opened); ok {
+			hears.Began(f.Topic(), opened.Partitions, f.About().Into, f.Promise().Words)
 		}
 		events(e)
 	}
-	return engine.Run(ctx, cfg)
+	if err := a.reach(ctx, o, cfg.StartWait > 0); err != nil {
+		return err
+	}
+	e, err := engine.New(cfg)
+	if err != nil {
+		return err
+	}
+	if j.engine != nil {
+		j.engine(e)
+	}
+	return e.Run(ctx)
 }
 
-// reach asks the brokers once before anything else: it returns the best error about them, within --timeout.
-func (a *app) reach(ctx context.Context, o *pipeline.Opened) error {
+// reach asks the brokers once before anything else: it returns the best error about them, within --timeout. Where the engine waits
+// for brokers that are away, that is no error yet.
+func (a *app) reach(ctx context.Context, o *pipeline.Opened, waits bool) error {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	return o.Source.Ping(ctx)
+	err := o.Source.Ping(ctx)
+	if fault, ok := errors.AsType[*fencepost.UserError](err); ok && fault.Passing && waits {
+		return nil
+	}
+	return err
 }
 
 // interruptible gives a context that ends at the first SIGINT or SIGTERM. From then on a second one has the effect

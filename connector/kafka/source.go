@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost/source"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Source reads the partitions that a worker holds, by one client. It implements [source.Source],
@@ -366,6 +367,24 @@ func partitions(tps []fencepost.TopicPartition) map[string][]int32 {
 	return m
 }
 
+// leaveGroup has the client leave. franz-go 1.22.3 leaves a KIP-848 group without the instance of a static member, which Apache Kafka 4.3
+// refuses (INVALID_REQUEST: InstanceId can't be null): its place would stay taken until its session ends, and its next life be refused.
+func (s *Source) leaveGroup(ctx context.Context) error {
+	id, epoch := s.client.GroupMetadata()
+	err := s.client.LeaveGroupContext(ctx)
+	if s.cfg.Protocol != Consumer || s.cfg.InstanceID == "" || s.cfg.explicit() || epoch < 0 || err != nil && !errors.Is(err, kerr.InvalidRequest) {
+		return err
+	}
+	const comesBack = -2 // of KIP-848: a static member that keeps its place
+	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	req.Group, req.MemberID, req.MemberEpoch, req.InstanceID = string(s.cfg.Group), id, comesBack, &s.cfg.InstanceID
+	resp, err := req.RequestWith(ctx, s.client)
+	if err != nil {
+		return err
+	}
+	return unlessAway(resp.ErrorCode)
+}
+
 // Leave gives everything up: Listener.Revoked for what is held, then LeaveGroup (a static member keeps its place: its
 // next life takes it again without a rebalance), then the connections. When ctx ends first the rest goes on without
 // being waited for.
@@ -389,7 +408,7 @@ func (s *Source) Leave(ctx context.Context) error {
 		if s.cfg.explicit() {
 			s.revoked(ctx, s.client, partitions(s.holding()))
 		}
-		err := s.client.LeaveGroupContext(ctx)
+		err := s.leaveGroup(ctx)
 		s.client.Close()
 		s.beside.close()
 		done <- err

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/fencepost/fencepost/internal/listen"
 )
 
 // Broker is a running broker. Its methods may be called from any goroutine.
@@ -46,7 +48,7 @@ func Start(cfg Config) (*Broker, error) {
 
 // serve starts kfake on a claimed folder; after an error the folder is still claimed, and nothing listens.
 func serve(cfg Config, address string, folder *folder) (*Broker, error) {
-	listener, err := listen(address)
+	listener, err := listenAt(address)
 	if err != nil {
 		return nil, err
 	}
@@ -69,12 +71,12 @@ func serve(cfg Config, address string, folder *folder) (*Broker, error) {
 	return b, nil
 }
 
-func listen(address string) (net.Listener, error) {
-	listener, err := net.Listen("tcp4", address)
+func listenAt(address string) (net.Listener, error) {
+	listener, err := listen.Open("tcp4", address)
 	switch {
 	case err == nil:
 		return listener, nil
-	case isPortInUse(err):
+	case errors.Is(err, listen.ErrInUse):
 		host, _, _ := net.SplitHostPort(address)
 		return nil, &Fault{
 			Code: PortInUse, Subject: address, Why: "another program listens there; nothing was changed",

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/fencepost/fencepost/internal/listen"
 )
 
 // Config says how the broker runs. Only Dir is needed.
@@ -61,31 +63,24 @@ func (c Config) validate() error {
 
 // address is Listen with its zero filled in. The error is a *UserError with NotLoopback.
 func (c Config) address() (string, error) {
-	listen := c.Listen
-	if listen == "" {
+	if c.Listen == "" {
 		return "127.0.0.1:0", nil
 	}
 	refused := &Fault{
-		Code: NotLoopback, Subject: listen, Why: "the embedded broker listens on this machine only: HOST:PORT, HOST in 127.0.0.0/8",
+		Code: NotLoopback, Subject: c.Listen, Why: "the embedded broker listens on this machine only: HOST:PORT, HOST in 127.0.0.0/8",
 		Help: "--listen 127.0.0.1:19092",
 	}
-	host, port, err := net.SplitHostPort(listen)
+	address, err := listen.Address(c.Listen)
+	if host, _, _ := net.SplitHostPort(address); err == nil && strings.Contains(host, ":") {
+		err = listen.ErrNotLoopback // the broker speaks IPv4
+	}
+	if err != nil && !errors.Is(err, listen.ErrNotLoopback) {
+		refused.Err = err
+	}
 	if err != nil {
-		refused.Err = err
 		return "", refused
 	}
-	if host == "localhost" {
-		host = "127.0.0.1"
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil || !ip.Is4() || !ip.IsLoopback() {
-		return "", refused
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		refused.Err = err
-		return "", refused
-	}
-	return net.JoinHostPort(host, port), nil
+	return address, nil
 }
 
 // options are kfake's words for the config.

@@ -19,8 +19,6 @@ func lock(f *os.File) (taken bool, err error) {
 	return err == nil, err
 }
 
-func isPortInUse(err error) bool { return errors.Is(err, unix.EADDRINUSE) }
-
 func isDiskFull(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG)
 }

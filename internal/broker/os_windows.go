@@ -23,8 +23,6 @@ func lock(f *os.File) (taken bool, err error) {
 	return err == nil, err
 }
 
-func isPortInUse(err error) bool { return errors.Is(err, windows.WSAEADDRINUSE) }
-
 func isDiskFull(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
 }

@@ -22,6 +22,7 @@ var codeForm = regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`)
 var notCodes = []string{"log-level", "no-progress", "plan-out", "from-brokers", "fencepost-broker", "fencepost-init", "fencepost-quickstart", "quickstart-control", "maxmemory-policy",
 	"batch-start", "last-processed", // meanings
 	"cut-off",      // a state
+	"no-store",     // of HTTP
 	"dead-letters", // a verb
 	"pattern-a", "group-topic", "topic-group", "group-dash", "group-underscore", "topic-string", "topic-partition", "single-znode",
 	"single-znode-topic", "spark-checkpoint", "kafka-csv", "get-offsets", // layouts
@@ -31,7 +32,7 @@ var notCodes = []string{"log-level", "no-progress", "plan-out", "from-brokers", 
 var oneWord = []string{"usage", "unexpected", "recreated", "truncated"}
 
 // sources are the packages whose code names codes.
-var sources = []string{".", "ledger", "sink", "connector/atleastonce", "source", "engine", "decode", "decode/debezium", "decode/registry", "connector/kafka", "connector/postgres", "connector/mysql", "connector/sqlite", "connector/redis", "cmd/fencepost", "internal/broker", "internal/admin", "internal/target", "internal/view", "internal/foreign/offsetfile", "internal/pipeline", "internal/pipeline/keys", "internal/pipeline/kinds", "internal/sqlstore", "internal/console", "internal/logs", "internal/quickstart", "connector/zookeeper"}
+var sources = []string{".", "ledger", "sink", "connector/atleastonce", "source", "engine", "decode", "decode/debezium", "decode/registry", "connector/kafka", "connector/postgres", "connector/mysql", "connector/sqlite", "connector/redis", "cmd/fencepost", "internal/broker", "internal/admin", "internal/target", "internal/view", "internal/foreign/offsetfile", "internal/pipeline", "internal/pipeline/keys", "internal/pipeline/kinds", "internal/sqlstore", "internal/console", "internal/health", "internal/logs", "internal/quickstart", "connector/zookeeper"}
 
 // sourceFiles are a package's files, without its tests.
 func sourceFiles(t *testing.T, dir string) []string {

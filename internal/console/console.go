@@ -116,6 +116,20 @@ func (c *Console) EmptyColumn(name string, records int64) {
 	c.happened("empty", fmt.Sprintf("column %s: in none of the first %s; fencepost check FILE says where it may be", name, text.Plural(records, "record")), screen.Yellow)
 }
 
+// Serves says where a run answers questions: http, or probes.
+func (c *Console) Serves(what, url string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.header(what, url)
+}
+
+// Untold says that the service manager cannot be told how the run is.
+func (c *Console) Untold(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.happened("untold", fmt.Sprintf("%v. It may take this worker for one that hangs", err), screen.Yellow)
+}
+
 // Event takes one event of a run.
 func (c *Console) Event(e engine.Event) {
 	c.mu.Lock()
@@ -152,11 +166,7 @@ func (c *Console) Event(e engine.Event) {
 		}
 		c.partition("restored", e.TopicPartition, what, "", screen.Yellow)
 	case engine.Retrying:
-		if c.cfg.Verbose || e.Attempt >= 2 || e.Lane < 0 {
-			what := fmt.Sprintf("%s in %s: %v", e.What, text.Duration(e.In), e.Err)
-			what += remedy(e.Err)
-			c.happened("retrying", what, screen.Yellow)
-		}
+		c.retrying(e)
 	case engine.Slow, engine.Silent, engine.Outside:
 		c.lasts(e)
 	case engine.Revoked:
@@ -173,6 +183,16 @@ func (c *Console) Event(e engine.Event) {
 		c.mirrorFailed(e)
 	default:
 		c.group(e)
+	}
+}
+
+// retrying reports what failed in a way that passes. A first try to commit that fails is no news; that a start waits, is.
+func (c *Console) retrying(e engine.Retrying) {
+	switch {
+	case e.What == "open" && e.Left > 0:
+		c.happened("waiting", fmt.Sprintf("%s. Waits for it, at most %s%s", plainly(e.Err), text.Duration(e.Left.Round(time.Second)), remedy(e.Err)), screen.Yellow)
+	case c.cfg.Verbose || e.Attempt >= 2 || e.Lane < 0:
+		c.happened("retrying", fmt.Sprintf("%s in %s: %v%s", e.What, text.Duration(e.In), e.Err, remedy(e.Err)), screen.Yellow)
 	}
 }
 
@@ -292,6 +312,14 @@ func remedy(err error) string {
 		return ". help: " + help
 	}
 	return ""
+}
+
+// plainly is an error as a person meets it: of a UserError, without what was being done.
+func plainly(err error) string {
+	if f, ok := errors.AsType[*fencepost.UserError](err); ok {
+		return f.Error()
+	}
+	return err.Error()
 }
 
 // header writes a line that begins with a word instead of a time.

@@ -115,6 +115,14 @@ func (l *Log) Joined(member string, generation int32) {
 // Interrupted says that a signal asked the run to end.
 func (l *Log) Interrupted() { l.slog.Info("interrupted") }
 
+// Serves says where a run answers questions: http, or probes.
+func (l *Log) Serves(what, url string) { l.slog.Info("serving", "what", what, "url", url) }
+
+// Untold says that the service manager cannot be told how the run is.
+func (l *Log) Untold(err error) {
+	l.slog.Warn("service manager not told", "error", said(err), "until", "it may take this worker for one that hangs")
+}
+
 // Failed is the last line of a run that ended by an error.
 func (l *Log) Failed(code, reason, help string) {
 	l.slog.Error("run failed", "code", code, "error", reason, "help", help)
@@ -193,6 +201,9 @@ func (l *Log) standing(e engine.Event) {
 		l.slog.Warn("partition blocked", as...)
 	case engine.Retrying:
 		as := []any{"what", e.What, "lane", e.Lane, "attempt", e.Attempt, "in_ms", e.In, "unknown", e.Unknown}
+		if e.Left > 0 {
+			as = append(as, "left_ms", e.Left)
+		}
 		l.slog.Warn("retrying", append(as, fault(e.Err)...)...)
 	case engine.Slow:
 		l.slow(e)

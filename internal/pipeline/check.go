@@ -353,22 +353,3 @@ func (f *File) summary() string {
 	}
 	return fmt.Sprintf("%s from %s, sink %s, ledger in the same %s", columns, f.Decode, f.Sink.Kind, f.About().Home)
 }
-
-// Describe asks what the topics of an opened pipeline are, for the first line of a run: how many partitions there
-// are, or 0 if that is not known in time.
-func (o *Opened) Describe(ctx context.Context, timeout time.Duration) int {
-	if n := len(o.File.Source.Partitions); n > 0 {
-		return n
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	about, err := o.Source.Cluster().Describe(ctx)
-	if err != nil {
-		return 0
-	}
-	n := 0
-	for _, t := range about.Topics {
-		n += int(t.Partitions)
-	}
-	return n
-}

@@ -3,7 +3,6 @@
 package scenarios
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,7 +13,6 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/fencepost/fencepost"
@@ -123,13 +121,17 @@ type family struct {
 
 const familyPartitions = 6
 
-func newFamily(t *testing.T, binary, protocol, sink string, l ledger.Ledger) *family {
+// newFamily is a pipeline of which no worker runs yet; more are further keys of its source.
+func newFamily(t *testing.T, binary, protocol, sink string, l ledger.Ledger, more ...string) *family {
 	f := &family{scene: newScene(t, servers.Kafka(t), nil), binary: binary, file: filepath.Join(t.TempDir(), "pipeline.yaml"), ledger: l}
 	f.topic = f.scene.topic(familyPartitions)
 	session := ", session_timeout: 1m"
 	if protocol == "consumer" {
 		session = ""
 		f.longSession()
+	}
+	for _, key := range more {
+		session += ", " + key
 	}
 	text := fmt.Sprintf("group: %s\nsource: {brokers: [%s], topics: [%s], start: earliest, group_protocol: %s%s}\nschema: {n: int}\nsink: %s\nlog_format: json\n",
 		f.group, f.broker.Plaintext, f.topic, protocol, session, sink)
@@ -196,28 +198,11 @@ func (f *family) has(entered []ledger.Worker, members []kafka.Member, p *process
 // fed writes n records to each partition, and waits until all are committed.
 func (f *family) fed(n int) {
 	f.t.Helper()
-	var rs []*kgo.Record
-	for p := range familyPartitions {
-		for range n {
-			rs = append(rs, &kgo.Record{Topic: f.topic, Partition: int32(p), Value: []byte(`{"n":1}`)})
-		}
+	var all []int32
+	for p := range int32(familyPartitions) {
+		all = append(all, p)
 	}
-	f.write(f.cl, rs...)
-	f.sent += int64(len(rs))
-	each := fencepost.Offset(f.sent / familyPartitions)
-	f.soon("all is committed", func() error {
-		s, err := f.ledger.Read(f.t.Context(), f.group)
-		if err != nil {
-			return err
-		}
-		var behind []error
-		for p := range familyPartitions {
-			if got := s.Positions[at(f.topic, int32(p))]; got.Offset != each {
-				behind = append(behind, fmt.Errorf("partition %d is at %d of %d", p, got.Offset, each))
-			}
-		}
-		return errors.Join(behind...)
-	})
+	f.feedTo(n, all)
 }
 
 // soon waits for what has to be before a dead member's session would end.

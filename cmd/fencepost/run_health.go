@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/health"
+	"github.com/fencepost/fencepost/internal/listen"
+	"github.com/fencepost/fencepost/internal/sdnotify"
+)
+
+// spokesman says how a run is, to programs: over HTTP, and to the service manager that started it.
+type spokesman struct {
+	workers health.Process
+	servers []*health.Server
+	manager *sdnotify.Manager // nil: none started it
+	stop    func()            // ends what tells the manager
+}
+
+// speak opens the addresses that are asked for, and begins to answer, before anything is joined: an address that is taken ends the
+// start.
+func (a *app) speak(runs []*oneRun, flags runFlags) (s *spokesman, err error) {
+	s = &spokesman{stop: func() {}, workers: workers(runs)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	hears := runs[0].hears
+	if err := s.serve(flags.http, httpAddress, s.workers.Pages(), hears); err != nil {
+		return s, err
+	}
+	if err := s.serve(flags.probes, probesAddress, s.workers.Probes(), hears); err != nil {
+		return s, err
+	}
+	if s.manager, err = sdnotify.Open(os.LookupEnv); err != nil {
+		hears.Untold(err) // a worker runs as well without being watched
+		return s, nil
+	}
+	s.notify(hears)
+	return s, nil
+}
+
+// workers are what is said of the runs; they are told of their engines and of their ends.
+func workers(runs []*oneRun) health.Process {
+	cfgs := make([]health.Config, len(runs))
+	for i, r := range runs {
+		f := r.file
+		cfgs[i] = health.Config{Group: f.Group, Who: r.who, Topics: f.Topic(), Into: f.About().Into, Promise: f.Promise().Words, Since: time.Now()}
+	}
+	all := health.New(cfgs...)
+	for i, w := range all {
+		runs[i].about = func(e *engine.Engine) {
+			w.Runs(e)
+			e.Subscribe(w.Event)
+		}
+		runs[i].ended = w.Ended
+	}
+	return all
+}
+
+// addressOf is where a flag's value lets a server listen, and how its error is mended.
+type addressOf func(value string) (flag, address string, err error)
+
+func (s *spokesman) serve(value string, where addressOf, pages http.Handler, hears listener) error {
+	if value == "" {
+		return nil
+	}
+	flag, address, err := where(value)
+	if err != nil {
+		return err
+	}
+	l, err := listen.Open("tcp", address)
+	switch {
+	case errors.Is(err, listen.ErrInUse):
+		return &fencepost.UserError{Code: "port-in-use", Err: fmt.Errorf("%s %s: another program listens there; nothing was started", flag, address),
+			Help: "stop it, or " + flag + " with another port; port 0 takes a free one"}
+	case err != nil:
+		return &fencepost.UserError{Code: "listen-refused", Err: fmt.Errorf("%s %s: %w; nothing was started", flag, address, err),
+			Help: flag + " with a port above 1023, and an address of this machine"}
+	}
+	s.servers = append(s.servers, health.Serve(l, pages))
+	hears.Serves(strings.TrimPrefix(flag, "--"), "http://"+l.Addr().String())
+	return nil
+}
+
+// httpAddress is where --http listens: this machine alone.
+func httpAddress(value string) (flag, address string, err error) {
+	flag = "--http"
+	if address, err = listen.Address(hostPort(value, "127.0.0.1")); err == nil {
+		return flag, address, nil
+	}
+	if errors.Is(err, listen.ErrNotLoopback) {
+		return flag, "", &fencepost.UserError{Code: "not-loopback", Help: "--http 9464; for probes from elsewhere, without data: --probes 9464",
+			Err: fmt.Errorf("--http %s would show names and positions to whoever reaches it, since there are no users yet", value)}
+	}
+	return flag, "", usage("--http 9464, or --http 127.0.0.1:9464", "--http %s: %s", value, err)
+}
+
+// probesAddress is where --probes listens: without a host, every address of this machine.
+func probesAddress(value string) (flag, address string, err error) {
+	flag, address = "--probes", hostPort(value, "")
+	if _, err = net.ResolveTCPAddr("tcp", address); err != nil {
+		return flag, "", usage("--probes 9464, or --probes HOST:9464", "--probes %s: %s", value, err)
+	}
+	return flag, address, nil
+}
+
+// hostPort is an address of which the port alone may be written.
+func hostPort(value, host string) string {
+	if port := strings.TrimPrefix(value, ":"); !strings.Contains(port, ":") {
+		return net.JoinHostPort(host, port)
+	}
+	return value
+}
+
+// notify begins to tell the service manager, if there is one.
+func (s *spokesman) notify(hears listener) {
+	if s.manager == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	s.stop = func() { cancel(); <-done }
+	go func() {
+		defer close(done)
+		s.workers.Notify(ctx, health.Manager{Send: s.manager.Send, Watchdog: s.manager.Watchdog, Failed: hears.Untold})
+	}()
+}
+
+// close ends what was begun: first what is asked for, then what is told.
+func (s *spokesman) close() (err error) {
+	for _, one := range s.servers {
+		err = errors.Join(err, one.Close())
+	}
+	s.stop()
+	if s.manager != nil {
+		err = errors.Join(err, s.manager.Close())
+	}
+	return err
+}

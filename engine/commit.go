@@ -24,6 +24,9 @@ func (l *lane) commit(ctx context.Context, w *work) {
 		if err := l.attempt(ctx, part, began); err != nil {
 			l.sift(ctx, part, err, began)
 		}
+		if ctx.Err() != nil {
+			break
+		}
 	}
 	if ctx.Err() != nil {
 		l.e.reset(l.open(w), "aborted")

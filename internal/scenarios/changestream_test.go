@@ -3,13 +3,10 @@
 package scenarios
 
 import (
-	"context"
 	"crypto/md5"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,12 +16,9 @@ import (
 	"testing"
 	"time"
 
-	driver "github.com/go-sql-driver/mysql"
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
-	zsqlite "zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/fencepost/fencepost/internal/servers"
 )
@@ -133,14 +127,6 @@ func numberOf(t *testing.T, name string, usual int) int {
 	return n
 }
 
-// target is a store that takes the tables' changes.
-type target struct {
-	name string
-	sink func(changed) string               // of the pipeline file
-	made func(changed)                      // the table
-	rows func(*testing.T, changed) []string // one line a row, in no order
-}
-
 // TestChangeStream is a database's changes in three other stores: a real Debezium sends the inserts, updates, deletes and changes of
 // keys of four tables, and a worker for each table and store, killed now and then, makes the same table of them.
 // FENCEPOST_CHANGES and FENCEPOST_KILLS make it larger: with a million changes, Debezium sends for most of an hour.
@@ -209,20 +195,6 @@ func (o postgresOrigin) Lines(t *testing.T, table, line string) []string {
 	return linesOf(t, o.db, table, line)
 }
 
-// linesOf are the rows of a table of Postgres.
-func linesOf(t *testing.T, db *pgx.Conn, table, line string) []string {
-	t.Helper()
-	rows, err := db.Query(t.Context(), "select "+line+" from "+table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sorted(all)
-}
-
 // stream is a run of the scene.
 type stream struct {
 	source         origin
@@ -231,6 +203,7 @@ type stream struct {
 	debezium       []string // settings
 	file           string   // lines of each pipeline file
 	targets        []target
+	notes          []string // of `check`, for the first table in the first store
 }
 
 // copied is one table in one store, and the worker that makes it.
@@ -268,6 +241,7 @@ func (s stream) run(t *testing.T) {
 		start(p)
 	}
 	s.change(t, kill, func(changes int) { s.awaitSent(t, adm, prefix, changes) })
+	s.check(t, binary, all[0].file)
 	for _, c := range s.tables {
 		want := s.source.Lines(t, c.name, c.at)
 		if len(want) < 20 {
@@ -277,6 +251,24 @@ func (s stream) run(t *testing.T) {
 			if p.changed.name == c.name {
 				p.awaits(t, want, 5*time.Minute+time.Duration(s.changes)*4*time.Millisecond, func() error { return worker.Running(t.Context(), prefix) })
 			}
+		}
+	}
+}
+
+// check looks for the notes in what `fencepost check` says of a pipeline file, which has no fault.
+func (s stream) check(t *testing.T, binary, file string) {
+	t.Helper()
+	if s.notes == nil {
+		return
+	}
+	out, err := exec.Command(binary, "check", file).CombinedOutput()
+	if err != nil {
+		t.Errorf("check: %v", err)
+	}
+	said := strings.Join(strings.Fields(string(out)), " ")
+	for _, note := range s.notes {
+		if !strings.Contains(said, note) {
+			t.Errorf("check does not say %q:\n%s", note, out)
 		}
 	}
 }
@@ -379,122 +371,4 @@ func within(t *testing.T, d time.Duration, holds func() bool) {
 		}
 		time.Sleep(200*time.Millisecond + 10*time.Since(asked))
 	}
-}
-
-// changeTargets are the stores.
-func changeTargets(t *testing.T) []target {
-	dir := t.TempDir()
-	dsn := servers.Postgres(t).Database(t)
-	pg := connect(t, dsn)
-	mariaDSN := servers.MariaDB(t).Database(t)
-	my := openMySQL(t, mariaDSN, nil)
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	path := func(c changed) string { return filepath.Join(dir, c.name+".db") }
-	return []target{
-		{
-			name: "postgres",
-			sink: func(c changed) string {
-				return fmt.Sprintf("{postgres: {dsn: %q, table: %s, key: %s}}", dsn, c.name, c.key)
-			},
-			made: func(c changed) {
-				columns, _ := c.inPostgres()
-				_, err := pg.Exec(context.Background(), "create table "+c.name+" ("+columns+")")
-				must(err)
-			},
-			rows: func(t *testing.T, c changed) []string {
-				_, line := c.inPostgres()
-				return linesOf(t, pg, c.name, line)
-			},
-		},
-		{
-			name: "mariadb",
-			sink: func(c changed) string {
-				return fmt.Sprintf("{mysql: {dsn: %q, table: %s, key: %s}}", mariaDSN, c.name, c.key)
-			},
-			made: func(c changed) {
-				_, err := my.Exec("create table " + c.name + " (" + c.madeMariaDB + ") character set utf8mb4 collate utf8mb4_bin")
-				must(err)
-			},
-			rows: func(t *testing.T, c changed) []string { return linesOfMySQL(t, my, c.name, c.atMariaDB) },
-		},
-		{
-			name: "sqlite",
-			sink: func(c changed) string {
-				return fmt.Sprintf("{sqlite: {path: %q, table: %s, key: %s}}", path(c), c.name, c.key)
-			},
-			made: func(c changed) { onSQLite(t, path(c), "CREATE TABLE "+c.name+" ("+c.madeSQLite+")") },
-			rows: func(t *testing.T, c changed) []string {
-				return onSQLite(t, path(c), "SELECT "+c.atSQLite+" FROM "+c.name)
-			},
-		},
-	}
-}
-
-// openMySQL opens a database with variables of the sessions.
-func openMySQL(t *testing.T, dsn string, variables map[string]string) *sql.DB {
-	t.Helper()
-	at, err := url.Parse(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := driver.NewConfig()
-	config.User, config.Net, config.Addr, config.DBName, config.Params = "root", "tcp", at.Host, at.Path[1:], variables
-	connector, err := driver.NewConnector(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := sql.OpenDB(connector)
-	t.Cleanup(func() { _ = db.Close() })
-	return db
-}
-
-// linesOfMySQL are the rows of a table of MySQL or MariaDB.
-func linesOfMySQL(t *testing.T, db *sql.DB, table, line string) (all []string) {
-	t.Helper()
-	rows, err := db.QueryContext(t.Context(), "select "+line+" from "+table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, text)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return sorted(all)
-}
-
-// onSQLite runs a statement, and returns the text of its first column.
-func onSQLite(t *testing.T, path, statement string) (lines []string) {
-	t.Helper()
-	c, err := zsqlite.OpenConn(path, zsqlite.OpenReadWrite|zsqlite.OpenCreate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	c.SetBlockOnBusy()
-	err = sqlitex.ExecuteTransient(c, statement, &sqlitex.ExecOptions{ResultFunc: func(s *zsqlite.Stmt) error {
-		lines = append(lines, s.ColumnText(0))
-		return nil
-	}})
-	if err != nil {
-		t.Fatalf("%s: %v", statement, err)
-	}
-	return lines
-}
-
-// sorted sorts lines in place.
-func sorted(lines []string) []string {
-	slices.Sort(lines)
-	return lines
 }

@@ -20,7 +20,7 @@ RACE = -race '-gcflags=modernc.org/...=-race=false'
 # A program under the race detector sleeps a second at its end, unless it is told otherwise: each program that a test starts, too.
 export GORACE = atexit_sleep_ms=10
 
-.PHONY: check dead servers test newer calendar before bench bench-ledger bench-real bench-show bench-takeover bench-partitions build release-build
+.PHONY: check dead servers test newer calendar before bench bench-ledger bench-real bench-connect bench-show bench-takeover bench-partitions build release-build
 
 # What needs no server. Tests that need one carry the build tag realservers. Four
 # packages side by side, and four tests of each: most of them wait for a broker or a process.
@@ -89,6 +89,10 @@ bench-ledger: servers
 # Whole processes on Apache Kafka and Postgres: about ten minutes.
 bench-real: servers
 	$(SERVERS) run -- go test -run='^$$' -bench='^Benchmark(KafkaToPostgres|Memory|FirstCommit|Visible)$$' -benchtime=1x -tags realservers -p 1 -timeout 60m ./bench
+
+# From Avro beside JSON, and beside Kafka Connect with Debezium's JDBC sink: about five minutes.
+bench-connect: servers
+	$(SERVERS) run -- go test -run='^$$' -bench='^BenchmarkKafkaConnect$$' -benchtime=1x -tags realservers -p 1 -timeout 30m ./bench
 
 # offsets show of 10,000 partitions beside kafka-consumer-groups, on one broker.
 bench-show: servers

@@ -3,6 +3,8 @@
 //
 //	make bench        the engine beside a bare franz-go loop; the postgres and sqlite connectors beside their drivers
 //	make bench-real   whole processes on Apache Kafka and Postgres: CPU, throughput, first commit, latency, memory
+//	make bench-connect
+//	                  the same from Avro beside JSON, and beside Kafka Connect with Debezium's JDBC sink
 //	make bench-show   offsets show of 10,000 partitions beside kafka-consumer-groups, on the same broker
 //	make bench-partitions BEFORE=REVISION
 //	                  the engine's own time for 100 to 10,000 partitions, beside that of another revision

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,11 +69,29 @@ func newReal(b *testing.B) *real {
 	return r
 }
 
-// topic makes a topic that holds the flights times over.
+// topic makes a topic that holds the flights times over, or those of c, written as c says.
 // It returns the topic's name, which begins with the benchmark's: the broker is shared.
-func (r *real) topic(times int, compression string) string {
+func (r *real) topic(times int, c feed.Config) string {
 	r.b.Helper()
-	name := servers.Name(r.b)
+	if c.Flights == nil {
+		c.Flights = r.flights()
+	}
+	c.Brokers, c.Client, c.Topic = []string{r.brokers}, []kgo.Opt{kgo.UnknownTopicRetries(100)}, servers.Name(r.b)
+	for i := range times {
+		c.Partitions = 12
+		if i > 0 {
+			c.Partitions = 0
+		}
+		if _, err := feed.Produce(r.b.Context(), c); err != nil {
+			r.b.Fatal(err)
+		}
+	}
+	return c.Topic
+}
+
+// flights are all of them.
+func (r *real) flights() iter.Seq[flights.Flight] {
+	r.b.Helper()
 	data, err := os.ReadFile("../internal/flights/testdata/flights-3m.fpz")
 	if err != nil {
 		r.b.Fatal(err)
@@ -81,17 +100,7 @@ func (r *real) topic(times int, compression string) string {
 	if err != nil {
 		r.b.Fatal(err)
 	}
-	for i := range times {
-		parts := int32(12)
-		if i > 0 {
-			parts = 0
-		}
-		if _, err := feed.Produce(r.b.Context(), feed.Config{Brokers: []string{r.brokers}, Topic: name, Partitions: parts,
-			Flights: t.All(), Compression: compression, Client: []kgo.Opt{kgo.UnknownTopicRetries(100)}}); err != nil {
-			r.b.Fatal(err)
-		}
-	}
-	return name
+	return t.All()
 }
 
 func (r *real) exec(sql string) {
@@ -123,15 +132,21 @@ func (r *real) count(want int) {
 // pipeline writes a pipeline file under a group of its own.
 func (r *real) pipeline(topic string, batch int) string {
 	r.b.Helper()
+	return r.pipelineOf("decode: json", topic, batch)
+}
+
+// pipelineOf is a pipeline whose records are decoded otherwise.
+func (r *real) pipelineOf(decode, topic string, batch int) string {
+	r.b.Helper()
 	file := filepath.Join(r.b.TempDir(), "pipeline.yaml")
 	text := fmt.Sprintf(`group: %s
 source: {brokers: ["%s"], topics: [%s], start: earliest}
-decode: json
+%s
 schema: {date: timestamp, delay: int, distance: int, origin: text, destination: text}
 sink: {postgres: {dsn: "%s", table: flights}}
 batch: {records: %d}
 log_format: json
-`, servers.Name(r.b), r.brokers, topic, r.dsn, batch)
+`, servers.Name(r.b), r.brokers, topic, decode, r.dsn, batch)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		r.b.Fatal(err)
 	}
@@ -242,7 +257,7 @@ const rounds = 3
 // the engine and of Postgres, and throughput beside psql \copy binary of the same rows and beside the plain program.
 func BenchmarkKafkaToPostgres(b *testing.B) {
 	r := newReal(b)
-	topic := r.topic(3, "")
+	topic := r.topic(3, feed.Config{})
 	r.fresh()
 	r.process(exec.Command(r.binary, "run", r.pipeline(topic, 20_000), "--until", "end"))
 	file := filepath.Join("/tmp", servers.Name(b)+".copy")
@@ -308,7 +323,7 @@ func (r *real) plain(topic string, batch int) *exec.Cmd {
 func BenchmarkMemory(b *testing.B) {
 	r := newReal(b)
 	for _, codec := range []string{"lz4", "zstd"} {
-		topic := r.topic(1, codec)
+		topic := r.topic(1, feed.Config{Compression: codec})
 		b.Run(codec, func(b *testing.B) {
 			for b.Loop() {
 				r.fresh()
@@ -371,7 +386,7 @@ func (w *worker) stop(b *testing.B) {
 // rebalance delay.
 func BenchmarkFirstCommit(b *testing.B) {
 	r := newReal(b)
-	topic := r.topic(1, "")
+	topic := r.topic(1, feed.Config{})
 	for b.Loop() {
 		var took []time.Duration
 		for range 9 {

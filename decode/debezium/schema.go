@@ -24,8 +24,13 @@ type Described struct {
 
 // Description is what the schema of the events says of the row.
 type Description struct {
-	Fields   []Described
-	Postgres bool // the source is Postgres
+	Fields          []Described
+	Postgres, MySQL bool // the source is one
+}
+
+// from keeps what the source is, by the name of the type that describes it.
+func (d *Description) from(source string) {
+	d.Postgres, d.MySQL = strings.Contains(source, ".postgresql"), strings.Contains(source, ".mysql")
 }
 
 // Misfit is a column that reads a field of a described row otherwise than it is written.
@@ -58,7 +63,7 @@ func OfRecord(value []byte) (d Description, ok bool) {
 				d.Fields = append(d.Fields, f.described(f.Field))
 			}
 		case "source":
-			d.Postgres = strings.Contains(part.Name, ".postgresql.")
+			d.from(part.Name)
 		}
 	}
 	return d, d.Fields != nil
@@ -78,7 +83,7 @@ func OfAvro(text string) (d Description, ok bool) {
 				d.Fields = append(d.Fields, f.describedInAvro())
 			}
 		case part.Name == "source":
-			d.Postgres = strings.Contains(string(part.Type), ".postgresql")
+			d.from(string(part.Type))
 		}
 	}
 	return d, d.Fields != nil
@@ -202,24 +207,34 @@ func (f *Described) misread(c *decode.Field) (reason, help string) {
 // sentWhole are the types of items whose arrays have a placeholder where an update did not change them; of others comes a null.
 var sentWhole = []string{"string", "int32", "int64", "int", "long", "bytes", "io.debezium.time.Date", "io.debezium.data.Uuid", "io.debezium.data.Json"}
 
+// daySemantics are the types of days, which MySQL may hold as zeros.
+var daySemantics = []string{"io.debezium.time.Date", "io.debezium.time.Timestamp", "io.debezium.time.MicroTimestamp", "io.debezium.time.ZonedTimestamp",
+	"org.apache.kafka.connect.data.Date", "org.apache.kafka.connect.data.Timestamp"}
+
 // Notes are what the source does to values of the columns, which no pipeline can undo.
 func Notes(d Description, columns []decode.Field) (notes []string) {
-	var defaults, nulls []string
-	for i := range columns {
-		f := d.field(&columns[i])
-		switch {
-		case f == nil:
-		case f.Nullable && f.Default:
-			defaults = append(defaults, columns[i].Column)
-		case d.Postgres && (f.Type == "array" && !slices.Contains(sentWhole, f.Items) || f.Semantic == "io.debezium.data.VariableScaleDecimal"):
-			nulls = append(nulls, columns[i].Column)
+	note := func(format string, of func(*Described) bool) {
+		var found []string
+		for i := range columns {
+			if f := d.field(&columns[i]); f != nil && of(f) {
+				found = append(found, columns[i].Column)
+			}
+		}
+		if found != nil {
+			notes = append(notes, fmt.Sprintf(format, strings.Join(found, ", ")))
 		}
 	}
-	if len(defaults) > 0 {
-		notes = append(notes, "a NULL in "+strings.Join(defaults, ", ")+" arrives as the column's default, unless Connect has value.converter.replace.null.with.default=false")
-	}
-	if len(nulls) > 0 {
-		notes = append(notes, "a large value of "+strings.Join(nulls, ", ")+" that an update does not change arrives as null, unless the table has REPLICA IDENTITY FULL")
-	}
+	note("a NULL in %s arrives as the column's default, unless Connect has value.converter.replace.null.with.default=false",
+		func(f *Described) bool { return f.Nullable && f.Default })
+	note("a large value of %s that an update does not change arrives as null, unless the table has REPLICA IDENTITY FULL",
+		func(f *Described) bool { return d.Postgres && f.unsent() })
+	note("a date of zeros in %s arrives as null, or where the column is NOT NULL as its default or 1970-01-01: set sql_mode=NO_ZERO_DATE,NO_ZERO_IN_DATE at the source",
+		func(f *Described) bool { return d.MySQL && slices.Contains(daySemantics, f.Semantic) })
+	note("the year 0000 in %s arrives as 2000 or as 1900", func(f *Described) bool { return d.MySQL && f.Semantic == "io.debezium.time.Year" })
 	return notes
+}
+
+// unsent reports whether a large value of Postgres that an update does not change has no placeholder.
+func (f *Described) unsent() bool {
+	return f.Type == "array" && !slices.Contains(sentWhole, f.Items) || f.Semantic == "io.debezium.data.VariableScaleDecimal"
 }

@@ -69,6 +69,38 @@ func TestColumnsAgainstTheSchema(t *testing.T) {
 	}
 }
 
+// describedOfMySQL is the schema of a row of MySQL.
+const describedOfMySQL = `{"schema":{"type":"struct","name":"db.shop.people.Envelope","fields":[
+ {"type":"struct","optional":true,"field":"after","fields":[
+  {"type":"int64","optional":false,"field":"id"},
+  {"type":"int32","optional":true,"name":"io.debezium.time.Date","version":1,"field":"born"},
+  {"type":"int64","optional":false,"name":"io.debezium.time.MicroTimestamp","version":1,"field":"made"},
+  {"type":"string","optional":true,"name":"io.debezium.time.ZonedTimestamp","version":1,"field":"at"},
+  {"type":"int64","optional":true,"name":"io.debezium.time.MicroTime","version":1,"field":"clock"},
+  {"type":"int32","optional":true,"name":"io.debezium.time.Year","version":1,"field":"y"},
+  {"type":"array","items":{"type":"double","optional":true},"optional":true,"field":"xs"}]},
+ {"type":"struct","name":"io.debezium.connector.mysql.Source","field":"source","fields":[]}]},"payload":{}}`
+
+// Of MySQL it is dates of zeros and the year 0000, and nothing of Postgres'.
+func TestNotesOfMySQL(t *testing.T) {
+	d, ok := OfRecord([]byte(describedOfMySQL))
+	if !ok || !d.MySQL || d.Postgres {
+		t.Fatalf("got %+v, %t", d, ok)
+	}
+	var columns []decode.Field
+	for _, f := range d.Fields {
+		columns = append(columns, decode.Field{Column: f.Name, Type: fencepost.JSON})
+	}
+	want := []string{"a date of zeros in born, made, at arrives as null, or where the column is NOT NULL as its default or 1970-01-01: set sql_mode=NO_ZERO_DATE,NO_ZERO_IN_DATE at the source",
+		"the year 0000 in y arrives as 2000 or as 1900"}
+	if diff := cmp.Diff(want, Notes(d, columns)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if notes := Notes(d, columns[:1]); notes != nil {
+		t.Errorf("of a number: got %q", notes)
+	}
+}
+
 // What no pipeline can undo is said, of JSON and of Avro, whose schema is one that a real Debezium registered.
 func TestNotesOfASchema(t *testing.T) {
 	ofJSON, _ := OfRecord([]byte(described))

@@ -1,5 +1,5 @@
 // Package servers starts real servers for tests: Apache Kafka, Postgres (with PgBouncer), MariaDB,
-// Redis, ZooKeeper and a schema registry.
+// MySQL, Redis, ZooKeeper, a schema registry and Kafka Connect.
 //
 // A promise about crashes is worth what the server in its test is worth. A fake
 // broker never loses the tail of a log and a mock database never forgets a
@@ -45,10 +45,15 @@
 // [Registry] is Apicurio, shared within one package: few packages need one, so that `servers run` starts none. [RegistryServer.Serialize]
 // runs the serializers of other programs against it, of Python, JavaScript and Java: their bytes, and the schemas that they register.
 //
+// # Kafka Connect
+//
+// [Connect] is a worker of Kafka Connect, shared within one package as well. [ConnectServer.Debezium] sends the changes of a Postgres or
+// MySQL; [ConnectServer.Add] takes any connector that the worker has.
+//
 // # Newer servers
 //
 // FENCEPOST_TEST_NEWER=mysql,postgres,valkey puts servers of a newer suite of Debian in the place of the machine's
-// ([EnvNewer]). Tests ask the server what it is where they have to know.
+// ([EnvNewer]). Tests ask the server what it is where they have to know. [OwnMySQL] is that MySQL wherever it runs.
 //
 // # Laws
 //

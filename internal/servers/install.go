@@ -87,7 +87,7 @@ func (k kit) steps() ([]step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read pom: %w", err)
 	}
-	debezium, err := embedded.ReadFile(debeziumPom)
+	connect, err := embedded.ReadFile(connectPom)
 	if err != nil {
 		return nil, fmt.Errorf("read pom: %w", err)
 	}
@@ -114,7 +114,7 @@ func (k kit) steps() ([]step, error) {
 		{"postgres", k.path("postgres"), postgresBinaries(), k.initPostgres, nil},
 		{"mariadb", k.path("mariadb"), mariaDBServer(), k.initMariaDB, nil},
 		{"zookeeper-jars", k.path("zookeeper", "libs"), string(zooKeeper), k.fetchZooKeeper, nil},
-		{"debezium-jars", k.path("debezium", "libs"), string(debezium), k.fetchDebezium, nil},
+		{"connect-jars", k.path("connect", "libs"), string(connect), k.fetchConnect, nil},
 		{"kafka-2.4-jars", k.path("kafka24", "libs"), string(pom24), k.fetchJars24, nil},
 		{"registry", k.path("registry"), registryVersion, k.fetchRegistry, nil},
 		{"serializers", k.path("serializers", "classes"), serializers, k.fetchSerializers, nil},

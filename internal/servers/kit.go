@@ -30,7 +30,7 @@ var errNotInstalled = errors.New("not installed: run `make servers`")
 //	  kafka/format/       bootstrap.checkpoint of a formatted broker
 //	  kafka/k.jsa         archive of loaded classes: a start in half the time
 //	  zookeeper/libs/     jars, by Maven
-//	  debezium/libs/      jars of Kafka Connect, Debezium's connector and Apicurio's converter, by Maven
+//	  connect/libs/       jars of Kafka Connect, Debezium's connectors and Apicurio's converter, by Maven
 //	  tls/                an authority and a client's certificate
 //	  postgres/           a data directory as initdb left it
 //	  mariadb/            one as mariadb-install-db left it

@@ -93,12 +93,17 @@ func (m MariaDBServer) exec(ctx context.Context, statement string) error {
 	return errors.Join(err, db.Close())
 }
 
-// newMariaDB writes the folder of a server from the template.
+// newMariaDB is a server of the machine's MariaDB, or of what is in its place.
 func (k kit) newMariaDB(host string, settings []string) (*instance, error) {
 	program, err := k.mysqlProgram()
 	if err != nil {
 		return nil, err
 	}
+	return newMySQL(program, host, settings)
+}
+
+// newMySQL writes the folder of a server from the template.
+func newMySQL(program mysqlProgram, host string, settings []string) (*instance, error) {
 	folder, err := newFolder("mariadb")
 	if err != nil {
 		return nil, err

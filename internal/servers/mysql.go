@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"testing"
 )
 
 // mysqlProgram is a server with the protocol of MySQL, as one instance of it is started.
@@ -25,11 +27,36 @@ func (k kit) mysqlProgram() (mysqlProgram, error) {
 		who, err := mariaDBOwner()
 		return mysqlProgram{mariaDBServer(), []string{"--innodb-log-file-size=16M"}, k.path("mariadb"), who}, err
 	}
+	return k.newerMySQL(n), nil
+}
+
+// newerMySQL is a newer MySQL or MariaDB.
+func (k kit) newerMySQL(n newer) mysqlProgram {
 	p := mysqlProgram{file: k.program(n, 0), args: k.newerMySQLArgs(n), template: k.data(n)}
 	if n.name == "mysql" {
 		p.args = append(p.args, "--mysqlx=0")
 	}
-	return p, nil
+	return p
+}
+
+// OwnMySQL starts the newest MySQL for this test alone, also where the machine's server is MariaDB: it writes the log of changes that
+// readers of changes know, which they do not find in MariaDB. Settings are options of mysqld that win over the usual ones:
+// "binlog-row-metadata=FULL".
+func OwnMySQL(t testing.TB, settings ...string) *OwnMariaDBServer {
+	t.Helper()
+	k, err := openKit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := newerServers[slices.IndexFunc(newerServers, func(n newer) bool { return n.name == "mysql" })]
+	host := Address(t)
+	server, err := newMySQL(k.newerMySQL(n), host, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := mariaDBAt(host)
+	at.own = true
+	return &OwnMariaDBServer{MariaDBServer: at, Own: own(t, server)}
 }
 
 // newerMySQLArgs says where a newer server's files are: at its birth, and in every life.

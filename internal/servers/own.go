@@ -80,6 +80,9 @@ func (o *Own) Thaw() {
 // Running says whether the process lives, frozen or not.
 func (o *Own) Running() bool { return o.server.life.alive() }
 
+// PID is the process of the server's life.
+func (o *Own) PID() int { return o.server.life.pid }
+
 // Log is the path of the server's output, over all its lives.
 func (o *Own) Log() string { return o.server.life.log }
 

@@ -33,6 +33,7 @@ var shared struct {
 
 	zookeeper slot
 	registry  slot
+	connect   slot
 }
 
 // slot is a server that is started once, at the first wish.
@@ -43,7 +44,7 @@ type slot struct {
 	tried  bool
 }
 
-// Main is TestMain's body in a package whose tests use [Kafka], [Postgres], [MariaDB], [Redis], [ZooKeeper] or [Registry]:
+// Main is TestMain's body in a package whose tests use [Kafka], [Postgres], [MariaDB], [Redis], [ZooKeeper], [Registry] or [Connect]:
 //
 //	func TestMain(m *testing.M) { servers.Main(m) }
 //
@@ -200,7 +201,7 @@ func stopShared() error {
 	shared.Lock()
 	defer shared.Unlock()
 	var errs []error
-	for _, s := range []*slot{&shared.kafka, &shared.postgres, &shared.redis, &shared.mariadb, &shared.zookeeper, &shared.registry} {
+	for _, s := range []*slot{&shared.connect, &shared.kafka, &shared.postgres, &shared.redis, &shared.mariadb, &shared.zookeeper, &shared.registry} {
 		if s.server != nil {
 			// The data is not read again: no orderly shutdown.
 			errs = append(errs, s.server.discard())

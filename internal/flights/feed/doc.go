@@ -7,7 +7,7 @@
 //
 // # Laws
 //
-//  1. One record a flight: the key is the origin, the value Flight.AppendJSON. Timestamps are the time of producing: by
+//  1. One record a flight: the key is the origin, the value Flight.AppendJSON or what Config.Value makes. Timestamps are the time of producing: by
 //     the flights' own dates, of 2001, retention would delete them at once.
 //
 //  2. The partition is murmur2(origin) modulo partitions, as Java's default partitioner has it: any producer of the

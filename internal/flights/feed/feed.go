@@ -34,6 +34,9 @@ type Config struct {
 	// Flights are walked once. Zero: the first 200,000.
 	Flights iter.Seq[flights.Flight]
 
+	// Value appends the value of a flight's record, of at most 160 bytes. Zero: Flight.AppendJSON.
+	Value func(b []byte, f flights.Flight) []byte
+
 	// Compression is none, gzip, snappy, lz4 or zstd. Zero: none.
 	Compression string
 
@@ -60,6 +63,9 @@ func Produce(ctx context.Context, cfg Config) (Fed, error) {
 	}
 	if cfg.Flights == nil {
 		cfg.Flights = flights.First200k().All()
+	}
+	if cfg.Value == nil {
+		cfg.Value = func(b []byte, f flights.Flight) []byte { return f.AppendJSON(b) }
 	}
 	cl, err := client(cfg)
 	if err != nil {
@@ -136,7 +142,7 @@ func produce(ctx context.Context, cl *kgo.Client, cfg Config) (Fed, error) {
 			cfg.Progress(fed.Records)
 		}
 	}
-	var page page
+	page := page{value: cfg.Value}
 	for f := range cfg.Flights {
 		if ctx.Err() != nil {
 			break

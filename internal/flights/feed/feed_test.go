@@ -96,6 +96,35 @@ func TestFeedWithEachCompression(t *testing.T) {
 	}
 }
 
+func TestFeedOfOtherValues(t *testing.T) {
+	b := start(t)
+	value := func(b []byte, f flights.Flight) []byte { return append(append(b, '<'), f.Destination...) }
+	if _, err := Produce(t.Context(), Config{Brokers: []string{b.Addr()}, Partitions: 1, Value: value, Flights: firstOf(3)}); err != nil {
+		t.Fatal(err)
+	}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"flights": {0: kgo.NewOffset().At(0)}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	var got, want []string
+	for f := range firstOf(3) {
+		want = append(want, "<"+f.Destination)
+	}
+	for len(got) < len(want) {
+		fetches := cl.PollFetches(t.Context())
+		if err := fetches.Err(); err != nil {
+			t.Fatal(err)
+		}
+		for r := range fetches.RecordsAll() {
+			got = append(got, string(r.Value))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("values (-want +got):\n%s", diff)
+	}
+}
+
 func TestFeedRefusesATopicThatExists(t *testing.T) {
 	b := start(t)
 	cfg := Config{Brokers: []string{b.Addr()}, Partitions: 2, Flights: firstOf(10)}

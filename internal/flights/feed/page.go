@@ -9,6 +9,7 @@ import (
 // page makes records many at a time, so that a flight costs no allocation of its own.
 // A page of records or of bytes is let go once full; the client holds it until the last of it is acknowledged.
 type page struct {
+	value   func([]byte, flights.Flight) []byte
 	records []kgo.Record
 	bytes   []byte
 	keys    map[string][]byte // :: origin -> the key that all its records share
@@ -28,7 +29,7 @@ func (p *page) record(f flights.Flight) *kgo.Record {
 	p.records = p.records[1:]
 	r.Key = p.key(f.Origin)
 	begin := len(p.bytes)
-	p.bytes = f.AppendJSON(p.bytes)
+	p.bytes = p.value(p.bytes, f)
 	r.Value = p.bytes[begin:len(p.bytes):len(p.bytes)]
 	return r
 }

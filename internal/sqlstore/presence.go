@@ -101,7 +101,8 @@ func (l *Ledger[S]) Notice(ctx context.Context) (n ledger.Notice, err error) {
 	return ledger.Notice{Within: LeaseFor + leaseBeat, Why: fmt.Sprintf("by a lease of %s, which each worker renews once a second: a pooler is between, whose sessions outlive their clients", LeaseFor)}, nil
 }
 
-// connections is how many connections a worker takes for its sign of life, at least: one that holds it, one that watches another's.
+// connections is how many connections a worker takes for its sign of life, at least: one that holds it, one that watches another's. REQUIRES:
+// an open session.
 func (p PresenceSQL[S]) connections(s S) int {
 	if p.Lease != nil && p.Lease.Needed(s) {
 		return 1

@@ -97,9 +97,9 @@ func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll ui
 				p.ahead = s.letters[p.TopicPartition]
 			}
 			events = append(events, stops(p, v, &was)...)
-			if v.WentBack && s.others > 0 {
+			if v.WentBack && (s.others > 0 || was.Fresh()) { // else a refused commit reported it
 				events = append(events, SinkWentBack{TopicPartition: p.TopicPartition, From: s.mirrored[p.TopicPartition].Offset, To: v.position.Offset, Others: s.others})
-				e.behind.Store(true)
+				e.behind.Store(e.behind.Load() || s.others > 0)
 			}
 			if p.Runs() && v.weaker() {
 				weak = append(weak, p.Topic)
@@ -110,6 +110,9 @@ func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll ui
 			}
 		}
 		p.lane.mu.Unlock()
+	}
+	if s != nil {
+		e.inherit(names(parts), s.mirrored)
 	}
 	if err == nil && len(reconciled) > 0 {
 		events = append([]Event{Reconciled{Partitions: reconciled}}, events...)

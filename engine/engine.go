@@ -30,6 +30,8 @@ type Engine struct {
 	mirrors  []mirroring
 	reporter *reporter
 	presence *presence                          // nil: the store takes no signs of life
+	entered  atomic.Pointer[ledger.Worker]      // as this worker is entered, once it is a member of the group; nil: not yet
+	copies   *copies                            // nil: workers do not enter themselves
 	change   PipelineChanged                    // what this run does otherwise than the group until now
 	inGroup  *mirror[fencepost.CommittedOffset] // the first of them
 	rate     *rate
@@ -159,6 +161,7 @@ func newEngine(cfg Config) *Engine {
 	e.reporter = newReporter(e)
 	e.Subscribe(e.reporter.hear)
 	e.presence = newPresence(e)
+	e.copies = newCopies(e)
 	return e
 }
 
@@ -229,6 +232,9 @@ func (e *Engine) ask(ctx context.Context, s *reconciliation) error {
 		e.emit(CommittedElsewhere{Partitions: moved})
 	}
 	e.identity = s.snapshot.Ledger
+	if err := e.copies.refuse(ctx); err != nil {
+		return err
+	}
 	e.writer = ledger.Actor{Group: e.cfg.Group, ClusterID: s.about.ClusterID, Who: e.cfg.Who}
 	return e.admit(ctx)
 }
@@ -326,6 +332,9 @@ func (e *Engine) run(ctx context.Context) error {
 	}
 	e.others.start("report", func() { e.reporter.run(polling) })
 	e.presence.open(base)
+	if e.copies != nil {
+		e.others.start("look for other copies of the ledger", func() { e.copies.run(polling) })
+	}
 	e.others.start("join group", func() {
 		err := e.presence.begin(joining)
 		if err == nil {

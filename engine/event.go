@@ -146,6 +146,9 @@ type (
 	// PresenceFailed: this worker has no sign of life in the ledger's store, so that its partitions, if it dies, wait for the end of
 	// its session. Reported once, until it has one. Nothing of what is applied hangs on it.
 	PresenceFailed struct{ Err error }
+	// OtherCopy: a worker of another copy of this ledger is a live member of the group, and came later than this worker: a cloned
+	// database, or an old primary beside the promoted one. Each of them applies a part of the records. Reported once for each such worker.
+	OtherCopy struct{ ledger.Stranger }
 	// PipelineChanged: the group did something else until now. This worker has begun all the same, since nothing of where
 	// records go has changed and no other worker was live, or since Config.Changed says that it is meant.
 	PipelineChanged struct {
@@ -261,3 +264,4 @@ func (PipelineChanged) event() {}
 func (PipelineLeft) event()    {}
 func (WorkersGone) event()     {}
 func (PresenceFailed) event()  {}
+func (OtherCopy) event()       {}

@@ -36,6 +36,11 @@ func (e WorkersGone) String() string {
 	return text
 }
 
+// String says whose worker it is: 26011@node3 works on another copy of this ledger.
+func (e OtherCopy) String() string {
+	return fmt.Sprintf("%s works on another copy of this ledger, and shares the group's records (%s)", e.Who, e.Member)
+}
+
 // String says which partition parked where, and why.
 func (e Parked) String() string {
 	return fmt.Sprintf("%s parked at %d: %s (%s)", e.TopicPartition, e.Offset, e.Reason, e.Code)

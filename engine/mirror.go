@@ -69,7 +69,7 @@ func newMirror(e *Engine) *mirror[fencepost.CommittedOffset] {
 		if at := e.place.Load(); at != nil {
 			c.Place = *at
 		}
-		return c
+		return e.signed(c)
 	}
 	m.merge = func(_, now fencepost.CommittedOffset) fencepost.CommittedOffset { return now }
 	m.write = func(ctx context.Context, marks map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
@@ -301,6 +301,55 @@ func (e *Engine) moveTo(here ledger.Snapshot) {
 		c.Place = at
 		return c, true
 	})
+}
+
+// signed is a committed offset with this worker's member, once that is entered in the ledger (see ledger.Strangers).
+func (e *Engine) signed(c fencepost.CommittedOffset) fencepost.CommittedOffset {
+	if w := e.entered.Load(); w != nil {
+		c.Member, c.Who = w.Member, w.Who
+	}
+	return c
+}
+
+// enteredAs notes this worker's entry in the ledger. Where it names a member, what is mirrored does so too, idle partitions as well.
+func (e *Engine) enteredAs(w ledger.Worker) {
+	if was := e.entered.Load(); w.Member == "" || was != nil && was.Member == w.Member {
+		return
+	}
+	e.entered.Store(&w)
+	e.inGroup.change(func(_ fencepost.TopicPartition, c fencepost.CommittedOffset) (fencepost.CommittedOffset, bool) {
+		return e.signed(c), true
+	})
+}
+
+// inherit takes over what the group holds of partitions that were assigned, as it is, and signs it: other workers see by it who has
+// them, idle ones too.
+func (e *Engine) inherit(tps []fencepost.TopicPartition, mirrored map[fencepost.TopicPartition]fencepost.CommittedOffset) {
+	all := map[fencepost.TopicPartition]fencepost.CommittedOffset{}
+	for _, tp := range tps {
+		if c, is := mirrored[tp]; is && c.Ledger == e.identity {
+			all[tp] = c
+		}
+	}
+	e.inGroup.inherit(all, func(c fencepost.CommittedOffset) (fencepost.CommittedOffset, bool) {
+		now := e.signed(c)
+		return now, now != c
+	})
+}
+
+// inherit keeps values of before for partitions that are held and have none yet. They are written where f makes others of them.
+func (m *mirror[V]) inherit(values map[fencepost.TopicPartition]V, f func(V) (V, bool)) {
+	m.mu.Lock()
+	m.e.mu.Lock()
+	for tp, v := range values {
+		if m.e.mu.parts[tp] != nil && m.mu.marks[tp] == nil {
+			now, other := f(v)
+			m.mu.marks[tp] = &mark[V]{value: now, fresh: other}
+		}
+	}
+	m.e.mu.Unlock()
+	m.mu.Unlock()
+	m.rouse()
 }
 
 // change has what is kept written again in another form, where f has one.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine/internal/peers"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
@@ -16,9 +17,8 @@ import (
 //
 //	sign ends --> every other is told --> each evicts its member, and asks for its own share at once
 //
-// An ended sign is a hint: a store that restarts ends them all. Where several end at once, or this worker's own connection broke, it
-// looks again before it evicts. Whoever was taken for dead and lives is fenced off, and joins anew. Without presence, a dead worker's
-// partitions stand still until its session times out.
+// An ended sign is a hint: a store that restarts ends them all. Package peers decides what follows from one. Whoever was taken for dead
+// and lives is fenced off, and joins anew. Without presence, a dead worker's partitions stand still until its session times out.
 type presence struct {
 	e     *Engine
 	signs ledger.Presence
@@ -29,7 +29,7 @@ type presence struct {
 	lost    <-chan struct{} // closed when it has ended by itself
 	entered bool
 	buried  bool            // those that were dead at the start were evicted
-	peers   []ledger.Worker // that may live, as of the last read
+	others  []ledger.Worker // that may live, as of the last look
 	watched watched
 	broke   chan time.Time // of the watch; capacity 1
 	shaken  time.Time      // when the watch or the own sign broke last
@@ -41,17 +41,7 @@ type presence struct {
 	ended   chan struct{} // closed when run has returned
 }
 
-// watched is the goroutine that watches, and whom.
-type watched struct {
-	signs []string
-	stop  context.CancelFunc
-	ended chan []string // what it saw, once; closed when it has returned
-}
-
 const (
-	// doubtFor is how long a worker that is shaken, or sees several signs end, waits before it looks again and evicts: as long as
-	// another takes to connect anew.
-	doubtFor = 2 * time.Second
 	// idEvery is how often a worker that joins looks whether it has an ID; buryAfter is how long one without an ID waits for it
 	// before it evicts the dead: a static member's own join waits for them.
 	idEvery   = 20 * time.Millisecond
@@ -87,7 +77,11 @@ func (p *presence) open(ctx context.Context) {
 			return
 		}
 		if p.group.EvictsFirst() {
-			if err := p.bury(ctx); err != nil {
+			all, err := p.workers(ctx)
+			if err == nil {
+				err = p.bury(ctx, all)
+			}
+			if err != nil {
 				p.fails(err)
 			}
 		}
@@ -138,20 +132,15 @@ func (p *presence) alone(ctx context.Context) error {
 // namesake is a live worker of the same instance, if there is one.
 func (p *presence) namesake(ctx context.Context, instance string) (w ledger.Worker, is bool) {
 	all, err := p.workers(ctx)
-	all = slices.DeleteFunc(all, func(w ledger.Worker) bool { return w.Instance != instance || w.Over != "" })
+	all = slices.DeleteFunc(peers.Silent(all, p.self.Sign), func(w ledger.Worker) bool { return w.Instance != instance })
 	if err != nil || len(all) == 0 {
 		return w, false
 	}
-	dead, err := p.dead(ctx, all)
-	if err != nil || len(dead) == len(all) {
+	held, err := p.held(ctx, peers.Signs(all)...)
+	if err != nil || len(held) == 0 {
 		return w, false
 	}
-	for _, w = range all {
-		if !slices.ContainsFunc(dead, func(d ledger.Worker) bool { return d.Sign == w.Sign }) {
-			break
-		}
-	}
-	return w, true
+	return all[slices.IndexFunc(all, func(w ledger.Worker) bool { return w.Sign == held[0] })], true
 }
 
 // run holds a sign until ctx ends. One that is lost is taken anew under another name, for one that ended has ended for good.
@@ -217,19 +206,12 @@ func (p *presence) live(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		member, turned := p.member(ctx)
-		entered, err := p.look(ctx, member)
-		if err == nil {
-			err = p.bury(ctx)
-		}
+		news, err := p.look(ctx, member)
 		if err != nil {
 			return err
 		}
 		p.failing = false
 		p.watch(ctx)
-		var news <-chan time.Time
-		if entered {
-			news = time.After(newsAfter)
-		}
 		if over, err := p.await(ctx, member, turned, tick.C, news); over || err != nil {
 			return err
 		}
@@ -290,225 +272,6 @@ func (p *presence) write(ctx context.Context, workers ...ledger.Worker) error {
 	ctx, cancel := p.asking(ctx)
 	defer cancel()
 	return ledger.WriteWorkers(ctx, p.e.ledger, p.e.cfg.Group, workers...)
-}
-
-// look reads who is there, and enters this worker where its entry does not stand as it is.
-func (p *presence) look(ctx context.Context, member source.Member) (entered bool, err error) {
-	all, err := p.workers(ctx)
-	if err != nil {
-		return false, err
-	}
-	p.peers = p.peers[:0]
-	stands := false
-	for _, w := range all {
-		switch {
-		case w.Sign == p.self.Sign:
-			stands = w.Slot == p.self.Slot && w.Over == "" && w.Member == member.ID && w.Instance == member.Instance
-		case w.Slot == p.self.Slot && p.entered:
-			p.self.Slot = -1 // another worker took the place at the same time
-			fallthrough
-		case w.Over == "" && w.Slot != p.self.Slot:
-			p.peers = append(p.peers, w)
-		}
-	}
-	if stands {
-		return false, nil
-	}
-	if p.self.Slot < 0 {
-		p.self.Slot = ledger.FreeSlot(all)
-	}
-	p.self.Member, p.self.Instance = member.ID, member.Instance
-	if err := p.write(ctx, p.self); err != nil {
-		return false, err
-	}
-	p.entered = true
-	return true, nil
-}
-
-// bury evicts the members whose sign has ended before this worker looked for the first time.
-func (p *presence) bury(ctx context.Context) error {
-	if p.buried {
-		return nil
-	}
-	all, err := p.workers(ctx)
-	if err == nil {
-		all, err = p.dead(ctx, all)
-	}
-	if err == nil && len(all) > 1 { // or a store that restarted
-		if err = p.hesitate(ctx); err == nil {
-			all, err = p.dead(ctx, all)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	p.buried = true
-	p.evict(ctx, all)
-	return nil
-}
-
-// dead are those of the workers whose sign has ended, and of which nobody has said so.
-func (p *presence) dead(ctx context.Context, all []ledger.Worker) ([]ledger.Worker, error) {
-	all = slices.DeleteFunc(slices.Clone(all), func(w ledger.Worker) bool { return w.Over != "" || w.Sign == p.self.Sign })
-	if len(all) == 0 {
-		return nil, nil
-	}
-	names := make([]string, len(all))
-	for i, w := range all {
-		names[i] = w.Sign
-	}
-	ctx, cancel := p.asking(ctx)
-	defer cancel()
-	alive, err := p.signs.Alive(ctx, p.e.cfg.Group, names)
-	return slices.DeleteFunc(all, func(w ledger.Worker) bool { return slices.Contains(alive, w.Sign) }), err
-}
-
-// see takes in that signs of others have ended.
-func (p *presence) see(ctx context.Context, ended []string) error {
-	p.unwatch()
-	over, gone, err := p.among(ctx, ended)
-	if err != nil || !over && len(gone) == 0 {
-		return err
-	}
-	doubtful, err := p.doubtful(ctx, ended)
-	if err != nil {
-		return err
-	}
-	if doubtful {
-		if err := p.hesitate(ctx); err != nil {
-			return err
-		}
-		if _, gone, err = p.among(ctx, ended); err == nil {
-			gone, err = p.dead(ctx, gone)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	p.evict(ctx, gone)
-	if over || len(gone) > 0 {
-		p.rejoin(ctx)
-	}
-	return nil
-}
-
-// doubtful reports whether ended signs may be those of the living: several ended at once, or this worker's own one or its watch broke.
-func (p *presence) doubtful(ctx context.Context, ended []string) (bool, error) {
-	if len(ended) > 1 || time.Since(p.shaken) < doubtFor {
-		return true, nil
-	}
-	ctx, cancel := p.asking(ctx)
-	defer cancel()
-	own, err := p.signs.Alive(ctx, p.e.cfg.Group, []string{p.self.Sign})
-	return len(own) == 0, err
-}
-
-// hesitate waits before a second look. Errors: ledger.ErrSignEnded, and the own sign is to be taken first: others wait for it as this worker does.
-func (p *presence) hesitate(ctx context.Context) error {
-	select {
-	case <-p.lost:
-		return ledger.ErrSignEnded
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(doubtFor):
-		return nil
-	}
-}
-
-// among reads the entries of signs that have ended: whether one of them is over, and those that are not. A worker that has taken a
-// new sign has no entry under the old one.
-func (p *presence) among(ctx context.Context, ended []string) (over bool, gone []ledger.Worker, err error) {
-	all, err := p.workers(ctx)
-	for _, w := range all {
-		switch {
-		case !slices.Contains(ended, w.Sign):
-		case w.Over != "":
-			over = true
-		default:
-			gone = append(gone, w)
-		}
-	}
-	return over, gone, err
-}
-
-// evict has the group told that these workers are gone. Where that fails, the coordinator finds out when their sessions end.
-func (p *presence) evict(ctx context.Context, gone []ledger.Worker) {
-	var members []source.Member
-	for i := range gone {
-		if gone[i].Member != "" {
-			members = append(members, source.Member{ID: gone[i].Member, Instance: gone[i].Instance})
-		}
-		gone[i].Over = ledger.Evicted
-	}
-	if len(gone) == 0 {
-		return
-	}
-	asking, cancel := p.asking(ctx)
-	defer cancel()
-	err := p.group.Evict(asking, members...)
-	if err == nil {
-		err = p.write(ctx, gone...)
-	}
-	if err == nil || p.told != gone[0].Sign {
-		p.e.emit(WorkersGone{Workers: gone, Err: err})
-	}
-	if p.told = ""; err != nil {
-		p.told = gone[0].Sign
-		p.rest(ctx, p.e.jitter(time.Second)) // and it is seen again
-	}
-}
-
-// rejoin asks for this worker's share at once.
-func (p *presence) rejoin(ctx context.Context) {
-	p.e.others.start("ask for a share", func() {
-		ctx, cancel := context.WithTimeout(ctx, rejoinFor)
-		defer cancel()
-		p.group.Rejoin(ctx)
-	})
-}
-
-// watch has the peers watched.
-func (p *presence) watch(ctx context.Context) {
-	signs := make([]string, len(p.peers))
-	for i, w := range p.peers {
-		signs[i] = w.Sign
-	}
-	slices.Sort(signs)
-	if p.watched.stop != nil && slices.Equal(signs, p.watched.signs) {
-		return
-	}
-	p.unwatch()
-	ctx, stop := context.WithCancel(ctx)
-	ended, sign := make(chan []string, 1), p.sign
-	p.watched = watched{signs: signs, stop: stop, ended: ended}
-	p.e.others.start("watch other workers", func() {
-		defer close(ended)
-		for ctx.Err() == nil {
-			gone, err := sign.Watch(ctx, signs)
-			if err == nil && len(gone) > 0 {
-				ended <- gone
-				return
-			}
-			if err != nil && ctx.Err() == nil {
-				select {
-				case p.broke <- time.Now():
-				default:
-				}
-				p.rest(ctx, p.e.jitter(200*time.Millisecond))
-			}
-		}
-	})
-}
-
-// unwatch ends the watch, and returns once it has ended.
-func (p *presence) unwatch() {
-	if p.watched.stop == nil {
-		return
-	}
-	p.watched.stop()
-	for range p.watched.ended {
-	}
-	p.watched = watched{}
 }
 
 // leave says goodbye, in front of the group: nobody evicts a worker that has left, and a static member keeps its place.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/connector/memory"
+	"github.com/fencepost/fencepost/engine/internal/peers"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
 )
@@ -31,6 +32,7 @@ type coordinator struct {
 	turned   chan struct{}
 	evicted  []string
 	rejoined []string
+	left     []string
 	started  []string // and what was evicted before, as "evicted x"
 	refuses  error
 }
@@ -59,6 +61,25 @@ func (m *member) Evict(_ context.Context, gone ...source.Member) error {
 		m.coordinator.started = append(m.coordinator.started, "evicted "+g.ID)
 	}
 	return m.coordinator.refuses
+}
+
+// Peers are the members that have started, and were not evicted.
+func (m *member) Peers(context.Context) (all []source.Member, err error) {
+	m.coordinator.mu.Lock()
+	defer m.coordinator.mu.Unlock()
+	for _, id := range m.coordinator.started {
+		if !slices.Contains(m.coordinator.started, "evicted "+id) && !slices.Contains(m.coordinator.left, id) {
+			all = append(all, source.Member{ID: id})
+		}
+	}
+	return all, nil
+}
+
+func (m *member) Leave(ctx context.Context) error {
+	m.coordinator.mu.Lock()
+	m.coordinator.left = append(m.coordinator.left, m.id)
+	m.coordinator.mu.Unlock()
+	return m.feed.Leave(ctx)
 }
 
 func (m *member) EvictsFirst() bool { return m.first }
@@ -205,7 +226,7 @@ func TestTwoDeadWorkersAreEvictedAfterDoubt(t *testing.T) {
 		l.begin("c")
 		l.store.EndSigns(signs...)
 		l.passes(soon, "evicted [], rejoined []")
-		l.passes(doubtFor, "evicted [a b], rejoined [c]")
+		l.passes(peers.DoubtFor, "evicted [a b], rejoined [c]")
 	})
 }
 
@@ -338,5 +359,28 @@ func TestNamesakeOfALiveWorkerEnds(t *testing.T) {
 		if !slices.Contains(l.started, "d") {
 			t.Error("the name of a worker that has left is taken")
 		}
+	})
+}
+
+// A worker that begins while the store has just restarted finds signs that have ended, of workers that take new ones: none is evicted.
+func TestNewWorkerDoubtsAStoreThatRestarted(t *testing.T) {
+	inLives(t, func(t *testing.T, l *lives) {
+		for i, id := range []string{"a", "b"} { // entered under signs that have ended
+			w := ledger.Worker{Slot: i, Sign: ledger.NewSign(uint64(i + 1)), Member: id, Since: time.Now()}
+			if err := ledger.WriteWorkers(t.Context(), l.store, "g", w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.begin("c")
+		for i, id := range []string{"a", "b"} {
+			w := ledger.Worker{Slot: i, Sign: ledger.NewSign(uint64(i + 11)), Member: id, Since: time.Now()}
+			if _, err := l.store.Appear(t.Context(), "g", w.Sign); err != nil {
+				t.Fatal(err)
+			}
+			if err := ledger.WriteWorkers(t.Context(), l.store, "g", w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.passes(time.Minute, "evicted [], rejoined []")
 	})
 }

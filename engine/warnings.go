@@ -41,6 +41,8 @@ func Warnings(l *slog.Logger) func(Event) {
 			l.Warn("workers gone", "workers", e.String())
 		case PresenceFailed:
 			l.Warn("no sign of life", "error", e.Err)
+		case OtherCopy:
+			l.Warn("another copy of the ledger", "worker", e.Who, "member", e.Member)
 		case Slow:
 			warnOf(l, e.Ended, "a long commit has ended", "a commit takes long", "lane", e.Lane, "rows", e.Rows, "for", e.For, "waits", e.Wait.Text)
 		case Silent:

@@ -44,3 +44,46 @@ func Keeps(g fencepost.Group, s Snapshot, mirrored map[fencepost.TopicPartition]
 	return &fencepost.UserError{Code: "ledger-empty", Facts: map[string]string{"group": string(g)},
 		Err: fmt.Errorf("the ledger is empty, but the group has run: Kafka holds %s of %s", offsets, g)}
 }
+
+// Stranger is a live member of the group that is a worker of another copy of this ledger.
+type Stranger struct {
+	Member string // its ID in the Kafka group
+	Who    string // pid@host
+}
+
+// Strangers says which live members of a group work on another copy of its ledger (law 12): a cloned database, or an old primary beside the
+// promoted one, which have its identity. A worker names its member in what it mirrors once it has entered itself in its ledger; a
+// member that is live, and that this ledger does not know, has entered itself in another one.
+//
+//	the member   the group's offsets name it   an entry names it   is
+//	is gone      -                             -                   none
+//	live         no                            -                   not known: of an earlier build, another program, or new
+//	live         with another ledger           -                   not for this table: see Keeps
+//	live         with this ledger              yes                 a worker of this ledger
+//	live         with this ledger              no                  a stranger, or its entry was lost and comes again
+//
+// Strangers come in the order of live, which holds the IDs of the others. REQUIRES: mirrored was not read after workers, for a worker
+// enters itself first.
+func Strangers(id fencepost.LedgerID, mirrored map[fencepost.TopicPartition]fencepost.CommittedOffset, live []string, workers []Worker) (all []Stranger) {
+	named := map[string]string{} // :: member -> worker
+	for _, m := range mirrored {
+		if m.Ledger == id && m.Member != "" {
+			named[m.Member] = m.Who
+		}
+	}
+	for _, w := range workers {
+		delete(named, w.Member)
+	}
+	for _, member := range live {
+		if who, is := named[member]; is {
+			all = append(all, Stranger{Member: member, Who: who})
+		}
+	}
+	return all
+}
+
+// OtherCopy is the error of a worker that finds a stranger in its group.
+func OtherCopy(g fencepost.Group, s Stranger) *fencepost.UserError {
+	return &fencepost.UserError{Code: "other-ledger", Facts: map[string]string{"copy": "true"},
+		Err: fmt.Errorf("worker %s works on another copy of this ledger: it is a live member of group %s (%s), and is not entered here", s.Who, g, s.Member)}
+}

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fencepost/fencepost"
@@ -45,6 +47,39 @@ func TestKeeps(t *testing.T) {
 			t.Errorf("%s: got %v, want %s: %s", c.what, err, c.code, c.says)
 		case c.code == "ledger-empty" && fault.Facts["group"] != "trip-totals":
 			t.Errorf("%s: got the facts %v, want the group", c.what, fault.Facts)
+		}
+	}
+}
+
+// The table above Strangers.
+func TestStrangers(t *testing.T) {
+	ours, theirs := fencepost.LedgerID{1}, fencepost.LedgerID{2}
+	for _, c := range []struct {
+		what     string
+		mirrored map[string]fencepost.LedgerID // :: member that is named -> with which ledger
+		live     string
+		entered  string
+		want     []Stranger
+	}{
+		{"nobody is live", map[string]fencepost.LedgerID{"a": ours}, "", "", nil},
+		{"live, and not named", nil, "a", "", nil},
+		{"named, and gone", map[string]fencepost.LedgerID{"a": ours}, "b", "", nil},
+		{"named with another ledger", map[string]fencepost.LedgerID{"a": theirs}, "a", "", nil},
+		{"of this ledger", map[string]fencepost.LedgerID{"a": ours}, "a b", "b a", nil},
+		{"a stranger", map[string]fencepost.LedgerID{"a": ours}, "a", "", []Stranger{{"a", "a@host"}}},
+		{"strangers beside one of this ledger, one of another program and one that is gone",
+			map[string]fencepost.LedgerID{"a": ours, "b": ours, "c": ours, "gone": ours}, "c program b a", "b", []Stranger{{"c", "c@host"}, {"a", "a@host"}}},
+	} {
+		mirrored := map[fencepost.TopicPartition]fencepost.CommittedOffset{{Topic: "unsigned"}: {Offset: 1, Ledger: ours}}
+		for member, id := range c.mirrored {
+			mirrored[fencepost.TopicPartition{Topic: member}] = fencepost.CommittedOffset{Ledger: id, Member: member, Who: member + "@host"}
+		}
+		workers := []Worker{{Slot: 9, Sign: "s"}} // it has not joined yet
+		for _, member := range strings.Fields(c.entered) {
+			workers = append(workers, Worker{Member: member})
+		}
+		if got := Strangers(ours, mirrored, strings.Fields(c.live), workers); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", c.what, got, c.want)
 		}
 	}
 }

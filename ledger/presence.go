@@ -32,6 +32,18 @@ type Lingering interface {
 	Lingers() time.Duration
 }
 
+// Noticing is an optional ability of a Presence: it says how soon the end of a worker is known.
+type Noticing interface {
+	// Notice asks the store. It changes nothing. Errors: ErrNoPresence; any other error: no answer.
+	Notice(context.Context) (Notice, error)
+}
+
+// Notice is how soon the others know that a process has died.
+type Notice struct {
+	Within time.Duration // at most, where the store answers at once
+	Why    string        // in the store's own terms: by an advisory lock, which ends with its worker's connection
+}
+
 // Sign is a sign of life that this process holds. One goroutine at a time calls Watch; Lost and End may be called beside it.
 type Sign interface {
 	// Watch waits until signs of others have ended, and returns those that it knows of. It returns early where it cannot go on:

@@ -102,6 +102,16 @@ func (s *Source) Membership() (source.Member, <-chan struct{}) {
 	return source.Member{ID: id, Instance: s.cfg.InstanceID}, turned
 }
 
+// Peers is part of source.Membership.
+func (s *Source) Peers(ctx context.Context) ([]source.Member, error) {
+	members, err := s.Members(ctx)
+	all := make([]source.Member, len(members))
+	for i, m := range members {
+		all[i] = source.Member{ID: m.ID, Instance: m.InstanceID}
+	}
+	return all, err
+}
+
 // EvictsFirst is part of source.Membership. A classic group that is emptied makes its next member wait
 // (group.initial.rebalance.delay.ms, 3 s); one of KIP-848 makes the next one wait that joins beside the dead.
 func (s *Source) EvictsFirst() bool { return s.cfg.Protocol == Consumer }

@@ -273,10 +273,17 @@ func TestMarks(t *testing.T) {
 	if !strings.HasPrefix(text, earlier+" ") { // what builds of before read
 		t.Errorf("%s does not begin with %s", text, earlier)
 	}
+	signed, long := all, all
+	signed.Member, signed.Who = "my client=1/ä-7c1d", "26011@node 3"
+	long.Member, long.Who = "m", strings.Repeat("w", 4096)
 	for _, test := range []struct {
 		text string
 		want fencepost.CommittedOffset
 	}{
+		{marks(signed), signed},
+		{marks(long), all}, // a broker would refuse it
+		{text + " who=nobody", all},
+		{text + " member=%zz who=w", all},
 		{text, all},
 		{earlier, m},
 		{text + " later=field", all},
@@ -295,7 +302,7 @@ func TestMarks(t *testing.T) {
 }
 
 func FuzzMarks(f *testing.F) {
-	f.Add("fencepost/1 ledger=b1946ac921494f0d9c5e0d7a3c1e8f42 topic=4dYkQ3v9TQyq0b7sWm1z2A fence=1f0a4c9be27d5530 at=7572312875143250001/2")
+	f.Add("fencepost/1 ledger=b1946ac921494f0d9c5e0d7a3c1e8f42 topic=4dYkQ3v9TQyq0b7sWm1z2A fence=1f0a4c9be27d5530 at=7572312875143250001/2 member=a%20b who=26011@node3")
 	f.Fuzz(func(t *testing.T, text string) {
 		m := parseMarks(text)
 		if back := parseMarks(marks(m)); back != m {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,10 +20,15 @@ import (
 
 // marksPrefix begins the metadata of a commit that is ours, with the version of its form:
 //
-//	fencepost/1 ledger=b1946ac921494f0d9c5e0d7a3c1e8f42 topic=4dYkQ3v9TQyq0b7sWm1z2A fence=1f0a4c9be27d5530 at=7572312875143250001/2
+//	fencepost/1 ledger=b1946ac921494f0d9c5e0d7a3c1e8f42 topic=4dYkQ3v9TQyq0b7sWm1z2A fence=1f0a4c9be27d5530 at=7572312875143250001/2 member=fencepost-7c1d8f42 who=26011@node3
 //
-// Later versions may add fields; a reader passes over names that it does not know. Brokers take 4,096 bytes.
+// The values of member and who are escaped as parts of a URL's path.
+//
+// Later versions may add fields; a reader passes over names that it does not know.
 const marksPrefix = "fencepost/1"
+
+// mostMetadata is how many bytes of metadata brokers take (offset.metadata.max.bytes). A longer one would fail the commit.
+const mostMetadata = 4096
 
 // marks writes what is ours of a CommittedOffset. What is not known is left out.
 func marks(m fencepost.CommittedOffset) string {
@@ -33,7 +39,11 @@ func marks(m fencepost.CommittedOffset) string {
 	if m.Place != (fencepost.Place{}) {
 		text += " at=" + m.Place.String()
 	}
-	return text
+	signed := text + " member=" + url.PathEscape(m.Member) + " who=" + url.PathEscape(m.Who)
+	if m.Member == "" || len(signed) > mostMetadata {
+		return text
+	}
+	return signed
 }
 
 // parseMarks reads them. Another program's metadata, a broken one too, gives zeros: nothing is known then.
@@ -66,7 +76,14 @@ func parseMarks(metadata string) (m fencepost.CommittedOffset) {
 			m.Fence = int64(fence)
 		case "at":
 			m.Place = fencepost.ParsePlace(value)
+		case "member":
+			m.Member, _ = url.PathUnescape(value)
+		case "who":
+			m.Who, _ = url.PathUnescape(value)
 		}
+	}
+	if m.Member == "" {
+		m.Who = ""
 	}
 	return m
 }

@@ -8,11 +8,13 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/sqlstore"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // presence holds a sign by a named lock (GET_LOCK). It needs no right. No session can be told of another's end, so that each worker
 // watches the others itself.
-var presence = sqlstore.PresenceSQL[*session]{Hold: (*session).hold, Hear: (*session).hear, Await: (*session).await, Alive: aliveSQL}
+var presence = sqlstore.PresenceSQL[*session]{Hold: (*session).hold, Hear: (*session).hear, Await: (*session).await, Alive: aliveSQL,
+	Notice: ledger.Notice{Within: time.Second, Why: "by GET_LOCK, whose lock ends with its worker's connection"}, Connections: 2}
 
 const (
 	// beat is how often a session that holds a sign says something. gone is after which silence the server ends it, and its lock:
@@ -65,7 +67,7 @@ func (s *session) await(ctx context.Context, _ bool, sign string) (ended bool, e
 }
 
 // aliveSQL reads the locks of the signs.
-func aliveSQL(signs []string) string {
+func aliveSQL(signs []string, _ string, _ fencepost.Group) string {
 	parts := make([]string, len(signs))
 	for i, sign := range signs {
 		parts[i] = "select " + quote(sign) + " from dual where is_free_lock(" + lock(sign) + ") = 0"

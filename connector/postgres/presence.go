@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -16,8 +17,11 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// presence holds a sign by an advisory lock, whose key is the sign. It needs no right.
-var presence = sqlstore.PresenceSQL[*session]{Hold: (*session).hold, Hear: (*session).hear, Await: (*session).await, Tell: (*session).tell, Alive: aliveSQL}
+// presence holds a sign by an advisory lock, whose key is the sign. It needs no right. Behind a pooler a lock stays with the server's
+// session when its client dies, and the pooler gives that session to another client: there a sign is a lease.
+var presence = sqlstore.PresenceSQL[*session]{Hold: (*session).hold, Hear: (*session).hear, Await: (*session).await, Tell: (*session).tell, Alive: aliveSQL,
+	Notice: ledger.Notice{Within: time.Second, Why: "by an advisory lock, which ends with its worker's connection"}, Connections: 2,
+	Lease: &sqlstore.LeaseSQL[*session]{Needed: func(s *session) bool { return pooled(s.conn) }, Take: takeSQL, Renew: renewSQL, Give: giveSQL}}
 
 // goneHost ends the session of a host that has vanished after about four seconds, and its lock with it.
 const goneHost = "set tcp_keepalives_idle = 1; set tcp_keepalives_interval = 1; set tcp_keepalives_count = 3"
@@ -43,9 +47,6 @@ func channel(g fencepost.Group) string {
 
 // hold takes the lock, on a connection that does nothing else: a lock outlives a client that dies while its statement runs.
 func (s *session) hold(ctx context.Context, g fencepost.Group, sign string) error {
-	if pooled(s.conn) {
-		return fmt.Errorf("%w: a pooler is between, whose sessions outlive their clients", ledger.ErrNoPresence)
-	}
 	_, _ = s.exec(ctx, goneHost) // over a Unix socket there is no host to vanish
 	_, err := s.exec(ctx, "select pg_advisory_lock("+key(sign)+"); listen "+channel(g))
 	return err
@@ -83,13 +84,42 @@ func (s *session) tell(ctx context.Context, g fencepost.Group, sign string) erro
 	return err
 }
 
-// aliveSQL reads the locks of the signs. Everybody may see them.
-func aliveSQL(signs []string) string {
+// aliveSQL reads the locks of the signs, which everybody may see, and their leases.
+func aliveSQL(signs []string, reports string, g fencepost.Group) string {
 	list := make([]string, len(signs))
 	for i, sign := range signs {
 		list[i] = "(" + quote(sign) + ", " + key(sign) + "::bigint)"
 	}
-	return "select s.sign from (values " + strings.Join(list, ", ") + `) s (sign, key) where exists (select from pg_locks l
+	sql := "select s.sign from (values " + strings.Join(list, ", ") + `) s (sign, key) where exists (select from pg_locks l
    where l.locktype = 'advisory' and l.objsubid = 1 and l.granted and l.mode = 'ExclusiveLock' and l.database = (select oid from pg_database where datname = current_database())
    and (l.classid::bigint << 32) | l.objid::bigint = s.key)`
+	if reports == "" {
+		return sql
+	}
+	return sql + leases(` or exists (select from @reports where group_name = @group and subject = '`+leaseSubject+`' || s.sign and report collate "C" > @now)`, reports, g, "")
+}
+
+// leaseSubject begins the subject of a lease among the reports. Its text is the time when it ends, in UTC, whose order is that of its bytes.
+const leaseSubject = "sign "
+
+// leases fills a statement on leases in.
+func leases(sql, reports string, g fencepost.Group, sign string) string {
+	const clock = `to_char(clock_timestamp() at time zone 'UTC' + interval '%d ms', 'YYYY-MM-DD HH24:MI:SS.US') collate "C"`
+	return sqlstore.Fill(sql, "@reports", reports, "@group", quote(string(g)), "@subject", quote(leaseSubject+sign), "@like", quote(leaseSubject+"%"),
+		"@now", fmt.Sprintf(clock, 0), "@until", fmt.Sprintf(clock, sqlstore.LeaseFor.Milliseconds()))
+}
+
+func takeSQL(reports string, g fencepost.Group, sign string) string {
+	return leases(`with old as (select subject from @reports where group_name = @group and subject like @like and report collate "C" < @now limit 1 for update skip locked),
+ again as (update @reports r set subject = @subject, report = @until from old where r.group_name = @group and r.subject = old.subject returning r.subject)
+insert into @reports (group_name, subject, report) select @group, @subject, @until where not exists (select from again)`, reports, g, sign)
+}
+
+func renewSQL(reports string, g fencepost.Group, sign string) string {
+	return leases(`with renewed as (update @reports set report = @until where group_name = @group and subject = @subject and report collate "C" > @now returning 1)
+select 1 from renewed`, reports, g, sign)
+}
+
+func giveSQL(reports string, g fencepost.Group, sign string) string {
+	return leases(`update @reports set report = '' where group_name = @group and subject = @subject`, reports, g, sign)
 }

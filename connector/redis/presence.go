@@ -13,7 +13,10 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-var _ ledger.Presence = (*Ledger)(nil)
+var (
+	_ ledger.Presence = (*Ledger)(nil)
+	_ ledger.Noticing = (*Ledger)(nil)
+)
 
 const (
 	// channelPrefix begins the name of a sign's channel. A sign is the subscription of its worker: it ends with the connection.
@@ -93,6 +96,12 @@ func (l *Ledger) Alive(ctx context.Context, _ fencepost.Group, signs []string) (
 		}
 	}
 	return alive, nil
+}
+
+// Notice asks about a sign that nobody has, for the right to ask.
+func (l *Ledger) Notice(ctx context.Context) (ledger.Notice, error) {
+	_, err := l.Alive(ctx, "", []string{ledger.NewSign(0)})
+	return ledger.Notice{Within: time.Second, Why: fmt.Sprintf("by a subscription, which ends with its worker's connection, and is looked at every %s", lookEvery)}, err
 }
 
 // Watch asks again and again which of the signs are held.

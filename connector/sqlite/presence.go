@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -15,7 +16,10 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-var _ ledger.Presence = (*sinkLedger)(nil)
+var (
+	_ ledger.Presence = (*sinkLedger)(nil)
+	_ ledger.Noticing = (*sinkLedger)(nil)
+)
 
 // presenceSuffix is that of the file beside the database whose locks are signs of life. The database itself has SQLite's own locks.
 const presenceSuffix = "-presence"
@@ -57,6 +61,12 @@ func (l *sinkLedger) Appear(ctx context.Context, _ fencepost.Group, name string)
 		return nil, fmt.Errorf("take a sign of life in %s: %w", file.Name(), err)
 	}
 	return &sign{file: file, over: make(chan struct{})}, nil
+}
+
+// Notice looks whether the folder's file system has such locks. It makes no file.
+func (l *sinkLedger) Notice(context.Context) (ledger.Notice, error) {
+	n := ledger.Notice{Within: time.Second, Why: fmt.Sprintf("by a lock of %s%s, which ends with its process", filepath.Base(l.cfg.Path), presenceSuffix)}
+	return n, lockable(filepath.Dir(l.cfg.Path))
 }
 
 // Alive returns those of the signs whose locks are held. It makes no file.

@@ -20,9 +20,8 @@ const nfs = 0x6969
 
 // lockByte takes the lock of one byte, which need not be in the file.
 func lockByte(file *os.File, at int64) error {
-	var on syscall.Statfs_t
-	if err := syscall.Fstatfs(int(file.Fd()), &on); err == nil && on.Type == nfs {
-		return fmt.Errorf("%w: it is on NFS", ledger.ErrNoPresence)
+	if err := lockable(file.Name()); err != nil {
+		return err
 	}
 	return syscall.FcntlFlock(file.Fd(), ofdSetLock, &syscall.Flock_t{Type: syscall.F_WRLCK, Start: at, Len: 1})
 }
@@ -32,4 +31,13 @@ func byteLocked(file *os.File, at int64) (bool, error) {
 	lock := syscall.Flock_t{Type: syscall.F_WRLCK, Start: at, Len: 1}
 	err := syscall.FcntlFlock(file.Fd(), ofdGetLock, &lock)
 	return lock.Type != syscall.F_UNLCK, err
+}
+
+// lockable refuses a file system whose locks are not of one host.
+func lockable(path string) error {
+	var on syscall.Statfs_t
+	if err := syscall.Statfs(path, &on); err == nil && on.Type == nfs {
+		return fmt.Errorf("%w: it is on NFS", ledger.ErrNoPresence)
+	}
+	return nil
 }

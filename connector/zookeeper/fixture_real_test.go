@@ -48,6 +48,11 @@ func storeAt(address string) *store {
 	return s
 }
 
+// quiet is a logger that drops everything: the library's own goes to standard error.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
 // beside is a client apart from the connector's.
 func (s *store) beside(t testing.TB) *zk.Conn {
 	t.Helper()

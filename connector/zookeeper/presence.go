@@ -17,6 +17,7 @@ import (
 var (
 	_ ledger.Presence  = (*Ledger)(nil)
 	_ ledger.Lingering = (*Ledger)(nil)
+	_ ledger.Noticing  = (*Ledger)(nil)
 )
 
 // sign is an ephemeral node, which goes with the ledger's session: when its process dies, after the session's timeout.
@@ -52,7 +53,20 @@ func (l *Ledger) Appear(ctx context.Context, g fencepost.Group, name string) (le
 }
 
 // Lingers is the timeout of the ledger's session, which a closed connection does not end.
-func (l *Ledger) Lingers() time.Duration { return l.cfg.SessionTimeout }
+func (l *Ledger) Lingers() time.Duration { return l.zk.timeout() }
+
+// Notice connects, for the session's timeout is the server's to say.
+func (l *Ledger) Notice(ctx context.Context) (ledger.Notice, error) {
+	if _, err := l.Exists(ctx, ""); err != nil {
+		return ledger.Notice{}, err
+	}
+	granted := l.zk.timeout()
+	why := "by an ephemeral node, which goes when its session times out"
+	if asked := l.cfg.SessionTimeout; granted > asked {
+		why += fmt.Sprintf(": %s was asked for, and the server grants no less than two of its tickTime", asked)
+	}
+	return ledger.Notice{Within: granted, Why: why + "; a lower tickTime allows less"}, nil
+}
 
 // signless is an error of a sign. The root's owner may have let nobody make nodes there.
 func (l *Ledger) signless(err error) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,9 +16,10 @@ import (
 // session is the client of one Ledger or Layout. The library's calls know no context, so each runs in a goroutine of its
 // own, which Close ends and waits for.
 type session struct {
-	cfg   Config
-	calls sync.WaitGroup
-	sign  struct { // the digest is sent once; the library sends it again when it reconnects
+	cfg     Config
+	calls   sync.WaitGroup
+	granted atomic.Int64 // the session timeout, in milliseconds; 0: not known yet
+	sign    struct {     // the digest is sent once; the library sends it again when it reconnects
 		sync.Mutex
 		done bool
 	}
@@ -36,10 +38,26 @@ var (
 	errSilent = errors.New("no answer in time")
 )
 
-// quiet is a logger that drops everything: the library's own goes to standard error.
-type quiet struct{}
+// listener is the library's logger, which else goes to standard error. It drops everything but one line, which alone tells what session
+// timeout the server has granted: it bounds the one that was asked for by its tickTime (2 to 20 of them).
+type listener struct{ granted *atomic.Int64 }
 
-func (quiet) Printf(string, ...any) {}
+func (l listener) Printf(format string, args ...any) {
+	if !strings.HasPrefix(format, "authenticated:") || len(args) != 2 {
+		return
+	}
+	if ms, is := args[1].(int32); is {
+		l.granted.Store(int64(ms))
+	}
+}
+
+// timeout is the session timeout that the server has granted; the one that is asked for before it has granted any.
+func (s *session) timeout() time.Duration {
+	if ms := s.granted.Load(); ms > 0 {
+		return time.Duration(ms) * time.Millisecond
+	}
+	return s.cfg.SessionTimeout
+}
 
 // begin returns the connection, which is made at the first call, and counts the call.
 func (s *session) begin() (*zk.Conn, error) {
@@ -49,7 +67,7 @@ func (s *session) begin() (*zk.Conn, error) {
 		return nil, errClosed
 	}
 	if s.mu.conn == nil {
-		conn, events, err := zk.Connect(s.cfg.Servers, s.cfg.SessionTimeout, zk.WithLogger(quiet{}), zk.WithLogInfo(false),
+		conn, events, err := zk.Connect(s.cfg.Servers, s.cfg.SessionTimeout, zk.WithLogger(listener{&s.granted}), zk.WithLogInfo(true),
 			zk.WithHostProvider(&ring{}), zk.WithDialer(s.dial), zk.WithMaxConnBufferSize(max(1536<<10, s.cfg.MaxPacket+4096)))
 		if err != nil {
 			return nil, fmt.Errorf("connect: %w", err)

@@ -46,6 +46,7 @@ var remedies = []remedy{
 	{"ledger-empty", "resume", "restore the ledger's tables; or run without --resume to start at source.start"},
 	{"ledger-empty", "group", "restore the ledger; or give this pipeline a new group; or take the group's offsets over: fencepost offsets copy 'kafka://HOST:9092?group={group}' FILE --meaning next"},
 	{"other-ledger", "empty", "restore that ledger, or point this pipeline at it; or give this pipeline a group of its own"},
+	{"other-ledger", "copy", "point all workers of the group at one server, and stop the others; a copy that is meant gets a group of its own"},
 	{"other-ledger", "", "give this pipeline a group of its own, or point it at that ledger"},
 	{"ledger-missing", "near", "{near} is there: mend the name; all of them: fencepost offsets groups FILE"},
 	{"ledger-missing", "group", "mend the name; those that are there: fencepost offsets groups FILE"},

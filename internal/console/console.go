@@ -211,6 +211,8 @@ func (c *Console) group(e engine.Event) {
 		c.happened("gone", what, screen.Yellow)
 	case engine.PresenceFailed:
 		c.happened("presence", fmt.Sprintf("no sign of life in the ledger's store: %v. If this worker dies, its partitions wait for its session timeout", e.Err), screen.Yellow)
+	case engine.OtherCopy:
+		c.happened("copy", e.String()+". help: "+codes.Remedy(ledger.OtherCopy(c.cfg.Group, e.Stranger)), screen.Yellow)
 	case engine.PipelineChanged:
 		what := e.String()
 		if e.Others > 0 {

@@ -250,6 +250,8 @@ func (l *Log) run(e engine.Event) {
 		}
 	case engine.PresenceFailed:
 		l.slog.Warn("no sign of life", "error", said(e.Err), "until", "this worker's partitions wait for its session timeout if it dies")
+	case engine.OtherCopy:
+		l.slog.Warn("another copy of the ledger", "worker", e.Who, "member", e.Member, "help", codes.Remedy(ledger.OtherCopy(l.cfg.Group, e.Stranger)))
 	case engine.CommittedElsewhere:
 		l.elsewhere(e.Partitions)
 	case engine.Progress:

@@ -22,7 +22,7 @@ import (
 )
 
 // subjects are the lines of a check, in the order in which people read them.
-var subjects = []string{"file", "brokers", "topic", "group", "registry", "schema", "records", "database", "ledger", "mirror", "positions", "trial"}
+var subjects = []string{"file", "brokers", "topic", "group", "registry", "schema", "records", "database", "ledger", "takeover", "mirror", "positions", "trial"}
 
 // Report is what a check found.
 type Report struct {
@@ -79,7 +79,7 @@ func Check(ctx context.Context, f *File, timeout time.Duration) (Report, error) 
 				r.Findings = append(r.Findings, one)
 			}
 		}
-		if len(r.Findings) == n && subject != "positions" && subject != "mirror" && (subject != "registry" || o.schemas.registry != nil) && (subject != "schema" || o.schemas.file != nil) { // a new group has none; not every file has mirrors, a registry or a schema
+		if len(r.Findings) == n && subject != "positions" && subject != "mirror" && subject != "takeover" && (subject != "registry" || o.schemas.registry != nil) && (subject != "schema" || o.schemas.file != nil) { // a new group has none; not every file has mirrors, a registry or a schema
 			r.Unasked = append(r.Unasked, subject)
 		}
 	}
@@ -126,7 +126,7 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 	found = append(found, o.startOutside(ctx, found)...)
 	found = append(found, o.standing(ctx, found)...)
 	o.comparePipeline(ctx, found)
-	return found
+	return append(found, o.takeover(ctx, found)...)
 }
 
 // checkLetters says beforehand why a run that may write dead letters would not begin, where the ledger itself is well.
@@ -267,9 +267,34 @@ func (o *Opened) compareLedger(ctx context.Context, found []fencepost.Finding) {
 			return
 		}
 	}
-	if fault, refused := errors.AsType[*fencepost.UserError](ledger.Keeps(o.File.Group, held, mirrored)); refused {
+	fault, refused := errors.AsType[*fencepost.UserError](ledger.Keeps(o.File.Group, held, mirrored))
+	if !refused {
+		fault, refused = o.otherCopy(ctx, held.Ledger, mirrored)
+	}
+	if refused {
 		found[line] = fencepost.Finding{Subject: "ledger", Code: fault.Code, Key: "group", Text: fault.Error(), Help: codes.Remedy(fault)}
 	}
+}
+
+// otherCopy finds a worker of another copy of the ledger in the group, as a run would. No answer finds none.
+func (o *Opened) otherCopy(ctx context.Context, id fencepost.LedgerID, mirrored map[fencepost.TopicPartition]fencepost.CommittedOffset) (_ *fencepost.UserError, found bool) {
+	members, err := o.Source.Peers(ctx)
+	if err != nil || len(members) == 0 {
+		return nil, false
+	}
+	workers, err := ledger.ReadWorkers(ctx, o.Sink.Ledger(), o.File.Group)
+	if err != nil {
+		return nil, false
+	}
+	live := make([]string, len(members))
+	for i, m := range members {
+		live[i] = m.ID
+	}
+	strangers := ledger.Strangers(id, mirrored, live, workers)
+	if len(strangers) == 0 {
+		return nil, false
+	}
+	return ledger.OtherCopy(o.File.Group, strangers[0]), true
 }
 
 // comparePipeline says what a run of this file would do otherwise than the group did until now, and who began that.
@@ -300,6 +325,36 @@ func (o *Opened) comparePipeline(ctx context.Context, found []fencepost.Finding)
 	default:
 		found[group].Text += fmt.Sprintf("; %s was the last to begin, at %s", was.Who, was.Since.Local().Format(time.DateTime))
 	}
+}
+
+// takeover says how long the partitions of a worker that was killed stand still, and why, where the ledger is well. Explicit partitions
+// stay with their worker.
+func (o *Opened) takeover(ctx context.Context, found []fencepost.Finding) []fencepost.Finding {
+	if len(o.File.Source.Partitions) > 0 || !slices.ContainsFunc(found, func(f fencepost.Finding) bool { return f.OK && f.Subject == "ledger" }) {
+		return nil
+	}
+	session := "its session timeout, " + text.Duration(o.File.Source.SessionTimeout)
+	consumer := o.File.Source.Consumer
+	if consumer {
+		session = "its session timeout, which is the brokers' (group.consumer.session.timeout.ms, 45s by default)"
+	}
+	says := fmt.Sprintf("partitions of a killed worker wait for %s", session)
+	noticing, able := ledger.As[ledger.Noticing](o.Sink.Ledger())
+	if able {
+		n, err := noticing.Notice(ctx)
+		switch {
+		case errors.Is(err, ledger.ErrNoPresence):
+			says += fmt.Sprintf(": %v", err)
+		case err != nil:
+			return nil // the ledger's own line says what is wrong, or will the next time
+		default:
+			says = fmt.Sprintf("partitions of a killed worker move within %s, %s. Those of a host that vanished wait for %s at most", text.Duration(n.Within), n.Why, session)
+		}
+	}
+	if consumer {
+		says += fmt.Sprintf(". The brokers assign at most once a second; consumer.assignment.interval.ms=0 of the group %s changes that", o.File.Group)
+	}
+	return []fencepost.Finding{{Subject: "takeover", OK: true, Text: says}}
 }
 
 // sayStart completes what the source says of a new group by what only the file knows: where it starts.

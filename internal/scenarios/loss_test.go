@@ -4,9 +4,7 @@ package scenarios
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -490,29 +488,13 @@ func TestL11ClonedDatabase(t *testing.T) {
 	s.fill(tp, 3)
 	s.toEnd([]string{name}, nil)
 
-	u, err := url.Parse(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	original := strings.TrimPrefix(u.Path, "/")
-	clone := strings.ToLower(servers.Name(t))
-	admin := connect(t, server.DSN("postgres"))
-	exec := func(sql string) error { _, err := admin.Exec(context.WithoutCancel(t.Context()), sql); return err }
-	eventually(t, "the database is cloned", func() error { // without a connection to it
-		return errors.Join(exec("select pg_terminate_backend(pid) from pg_stat_activity where datname = '"+original+"'"),
-			exec("create database "+clone+" template "+original))
-	})
-	t.Cleanup(func() {
-		if err := exec("drop database " + clone + " with (force)"); err != nil {
-			t.Error(err)
-		}
-	})
+	clone := clonedDatabase(t, server, dsn)
 	s.store = openPostgresStore(t, dsn, "")
 	s.fill(tp, 2)
 	s.toEnd([]string{name}, nil)
 	s.mirrored(tp, 5)
 
-	second := openPostgresStore(t, server.DSN(clone), "")
+	second := openPostgresStore(t, clone, "")
 	wk := s.run([]string{name}, func(set *setup) { set.engine.Sink = second.sink(t, "seen", "") })
 	if at := wk.settled(tp, ledger.MirrorAhead); at.Offset != 3 || !strings.Contains(at.Reason, "the Kafka group holds 5, the ledger 3") {
 		t.Errorf("settled at %d: %s", at.Offset, at.Reason)

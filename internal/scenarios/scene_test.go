@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -224,6 +225,21 @@ func (s *scene) mirrored(tp fencepost.TopicPartition, at int64) {
 		}
 		if o, ok := os.Lookup(tp.Topic, tp.Partition); !ok || o.At != at {
 			return fmt.Errorf("it is %d", o.At)
+		}
+		return nil
+	})
+}
+
+// signed waits until the group's offset of a partition names the worker that has it.
+func (s *scene) signed(tp fencepost.TopicPartition, who string) {
+	s.t.Helper()
+	eventually(s.t, fmt.Sprintf("the group's offset of %s names worker %s", tp, who), func() error {
+		os, err := s.adm.FetchOffsets(s.t.Context(), string(s.group))
+		if err != nil {
+			return err
+		}
+		if o, _ := os.Lookup(tp.Topic, tp.Partition); !strings.Contains(o.Metadata, "who="+who) {
+			return fmt.Errorf("it is %q", o.Metadata)
 		}
 		return nil
 	})

@@ -37,6 +37,14 @@ var presenceStores = map[string]func(t *testing.T) (sink string, l ledger.Ledger
 		t.Cleanup(l.Close)
 		return fmt.Sprintf("{postgres: {dsn: %q, table: hits}}", s.dsn), l, func(fencepost.Group) int64 { return s.number(t, "select count(*) from hits") }
 	},
+	"pgbouncer": func(t *testing.T) (string, ledger.Ledger, func(fencepost.Group) int64) {
+		s := newPostgresStore(t, "create table hits (n bigint)")
+		l, err := postgres.OpenLedger(s.dsn, ledger.KeepMerged)
+		must(t, err)
+		t.Cleanup(l.Close)
+		through := servers.OwnPgBouncer(t, servers.Postgres(t), servers.PgBouncerConfig{Settings: []string{"default_pool_size=4"}}).Through(s.dsn)
+		return fmt.Sprintf("{postgres: {dsn: %q, table: hits}}", through), l, func(fencepost.Group) int64 { return s.number(t, "select count(*) from hits") }
+	},
 	"mariadb": func(t *testing.T) (string, ledger.Ledger, func(fencepost.Group) int64) {
 		s := openMariaDBStore(t, servers.MariaDB(t))
 		s.exec(t, "create table hits (n bigint)")

@@ -33,15 +33,19 @@ func (s *Sink[S]) Check(ctx context.Context, columns []fencepost.ColumnSpec) []f
 	return append(append(list, s.checkTrial(ctx, columns)), s.checkConnections(ctx)...)
 }
 
-// checkConnections opens as many connections as a worker takes at least, all at once: the ledger's, one for questions and
-// one a lane. It finds nothing if they can be had.
+// checkConnections opens as many connections as a worker takes at least, all at once: the ledger's, one for questions, one a lane, and
+// those of its sign of life. It finds nothing if they can be had.
 func (s *Sink[S]) checkConnections(ctx context.Context) []fencepost.Finding {
-	for range max(1, s.job.lanes()) + 1 {
+	most := max(1, s.job.lanes()) + 1
+	for n := 0; n < most; n++ {
 		own := s.dialect.Another(s.look)
 		if _, err := own.Open(ctx); err != nil {
 			return []fencepost.Finding{finding("connections", err)}
 		}
 		defer own.Drop()
+		if n == 0 {
+			most += s.dialect.Presence.connections(own)
+		}
 	}
 	return nil
 }

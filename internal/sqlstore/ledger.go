@@ -26,6 +26,7 @@ var (
 	_ ledger.Reports    = (*Ledger[Session])(nil)
 	_ ledger.Letters    = (*Ledger[Session])(nil)
 	_ ledger.Presence   = (*Ledger[Session])(nil)
+	_ ledger.Noticing   = (*Ledger[Session])(nil)
 	_ fencepost.Checker = (*Ledger[Session])(nil)
 )
 

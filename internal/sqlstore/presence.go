@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
@@ -24,8 +25,13 @@ type PresenceSQL[S Session] struct {
 	Await func(s S, ctx context.Context, fresh bool, sign string) (ended bool, err error)
 	// Tell tells everybody who Hears of a sign that has ended. nil: the database has no such call, and Hear hears of none.
 	Tell func(s S, ctx context.Context, g fencepost.Group, sign string) error
-	// Alive is a statement whose rows are those of the signs that are held.
-	Alive func(signs []string) string
+	// Alive is a statement whose rows are those of the signs that are held. reports is the table of leases; empty: there is none.
+	Alive func(signs []string, reports string, g fencepost.Group) string
+	// Notice is how soon the end of a session that holds a sign is known, and Connections how many a worker takes for that, at least.
+	Notice      ledger.Notice
+	Connections int
+	// Lease holds signs where Hold cannot; nil: it always can.
+	Lease *LeaseSQL[S]
 }
 
 // mostWatched bounds how many signs a worker watches where none tells another: each takes a connection.
@@ -36,6 +42,9 @@ func (l *Ledger[S]) Appear(ctx context.Context, g fencepost.Group, name string) 
 	own := l.dialect.Another(l.session)
 	if _, err := own.Open(ctx); err != nil {
 		return nil, fmt.Errorf("take a sign of life: %w", err)
+	}
+	if p := l.dialect.Presence; p.Lease != nil && p.Lease.Needed(own) {
+		return l.takeLease(ctx, g, name, own)
 	}
 	if err := l.dialect.Presence.Hold(own, ctx, g, name); err != nil {
 		own.Drop()
@@ -51,7 +60,7 @@ func (l *Ledger[S]) Appear(ctx context.Context, g fencepost.Group, name string) 
 }
 
 // Alive returns those of the signs that are held now.
-func (l *Ledger[S]) Alive(ctx context.Context, _ fencepost.Group, signs []string) (alive []string, err error) {
+func (l *Ledger[S]) Alive(ctx context.Context, g fencepost.Group, signs []string) (alive []string, err error) {
 	if len(signs) == 0 {
 		return nil, nil
 	}
@@ -60,23 +69,59 @@ func (l *Ledger[S]) Alive(ctx context.Context, _ fencepost.Group, signs []string
 	}
 	defer l.turn.give()
 	err = l.dialect.attempt(l.session, ctx, func(ctx context.Context) error {
-		if _, err := l.session.Open(ctx); err != nil {
+		reports, err := l.leases(ctx)
+		if err != nil {
 			return err
 		}
-		res, err := l.session.Exec(ctx, l.dialect.Presence.Alive(signs))
+		res, err := l.session.Exec(ctx, l.dialect.Presence.Alive(signs, reports, g))
 		if err != nil {
-			return l.dialect.failed(ctx, l.session, err)
+			return l.forget(l.dialect.Blameless(l.dialect.failed(ctx, l.session, err)))
 		}
-		alive = nil
-		for _, row := range res[0] {
-			alive = append(alive, string(row[0]))
-		}
+		alive = signsIn(res[0])
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look for signs of life: %w", err)
 	}
 	return alive, nil
+}
+
+// Notice says how soon the end of a worker is known.
+func (l *Ledger[S]) Notice(ctx context.Context) (n ledger.Notice, err error) {
+	if err := l.turn.take(ctx); err != nil {
+		return n, err
+	}
+	defer l.turn.give()
+	if _, err := l.session.Open(ctx); err != nil {
+		return n, fmt.Errorf("look for signs of life: %w", err)
+	}
+	if p := l.dialect.Presence; p.Lease == nil || !p.Lease.Needed(l.session) {
+		return p.Notice, nil
+	}
+	return ledger.Notice{Within: LeaseFor + leaseBeat, Why: fmt.Sprintf("by a lease of %s, which each worker renews once a second: a pooler is between, whose sessions outlive their clients", LeaseFor)}, nil
+}
+
+// connections is how many connections a worker takes for its sign of life, at least: one that holds it, one that watches another's. REQUIRES:
+// an open session.
+func (p PresenceSQL[S]) connections(s S) int {
+	if p.Lease != nil && p.Lease.Needed(s) {
+		return 1
+	}
+	return p.Connections
+}
+
+// leases opens the session and returns the table of leases; empty: the database has none, or there is no table yet. REQUIRES: the
+// caller's turn.
+func (l *Ledger[S]) leases(ctx context.Context) (string, error) {
+	if l.dialect.Presence.Lease == nil {
+		_, err := l.session.Open(ctx)
+		return "", err
+	}
+	table, err := l.findReports(ctx)
+	if errors.Is(err, ledger.ErrNoReports) {
+		return "", nil
+	}
+	return table, err
 }
 
 // sign is a held sign of life.
@@ -208,6 +253,9 @@ func (h *sign[S]) await(ctx context.Context, s S, name string) error {
 			return err
 		}
 		ended, err := p.Await(s, ctx, fresh, name)
+		if err == nil && ended && p.Lease != nil {
+			ended, err = h.leaseEnded(ctx, name)
+		}
 		if err == nil && !ended {
 			continue
 		}
@@ -221,5 +269,19 @@ func (h *sign[S]) await(ctx context.Context, s S, name string) error {
 			return nil // whoever was not told finds out when the session ends
 		}
 		return err
+	}
+}
+
+// leaseEnded reports whether a sign without a lock is no lease either. It waits a beat behind one that is.
+func (h *sign[S]) leaseEnded(ctx context.Context, name string) (bool, error) {
+	held, err := h.ledger.Alive(ctx, h.group, []string{name})
+	if err != nil || len(held) == 0 {
+		return err == nil, err
+	}
+	select {
+	case <-time.After(leaseBeat):
+		return false, nil
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
 	}
 }

@@ -139,3 +139,6 @@ func (p *Partition) Lag() int64 {
 	}
 	return max(0, int64(to-p.done.Offset))
 }
+
+// Fresh reports whether the partition was not reconciled yet since it was assigned.
+func (p *Partition) Fresh() bool { return p.fresh }

@@ -245,8 +245,11 @@ func (l *Line) aim(t Destination, clamp bool, atTime fencepost.Offset) (wants ou
 		to = atTime
 	}
 	in := min(max(to, l.earliest), max(l.end, l.earliest))
-	if t.Kind == ToLatest {
+	switch {
+	case t.Kind == ToLatest:
 		in = to
+	case t.Kind == ToShift && t.N > 0 && l.verdict != ledger.Truncated: // as for latest: forward is never back
+		in = max(in, l.Held.Offset)
 	}
 	if in != to {
 		bound := fmt.Sprintf("below earliest %s", text.Count(l.earliest))

@@ -178,6 +178,39 @@ func TestRelativeTargetsFollowTheLog(t *testing.T) {
 	}
 }
 
+// A clamped target is the log's end of now, and not that of the plan: a worker may have gone on past it, and a skip would take the
+// position back, so that records are applied twice.
+func TestClampedTargetsFollowTheLog(t *testing.T) {
+	for name, c := range map[string]struct {
+		grows bool // the brokers say so when they are asked again
+		want  fencepost.Offset
+	}{
+		"the log has grown":       {true, 1300},
+		"an end from just before": {false, 1150},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 1)
+			w.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1100, 1100 })
+			p, err := w.plan("+200", true)
+			if err != nil || told(p) != "0 skip 1000>1100 0 100" {
+				t.Fatalf("the plan is %q, %v", told(p), err)
+			}
+			w.resources.Ledger = &busy{Ledger: w.store, times: 1, commit: func() {
+				if c.grows {
+					w.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1300, 1300 })
+				}
+				w.commit(tp(0), 1150)
+			}}
+			if _, err := p.Execute(t.Context(), w.resources, ""); err != nil {
+				t.Fatal(err)
+			}
+			if at := w.positions()[tp(0)].Offset; at != c.want {
+				t.Errorf("position is %d, want %d", at, c.want)
+			}
+		})
+	}
+}
+
 // latest never takes a position back to an end that a worker has passed meanwhile.
 func TestLatestNeverGoesBack(t *testing.T) {
 	w := newWorld(t, 1)

@@ -56,12 +56,14 @@ type ring struct {
 	goal    int            // how many workers are to run
 	down    map[int]bool   // workers that a fault has ended or stopped
 	lives   int
+	sent    int // records that a test produced by itself, into the first partition
 	unasked int // lives that ended though nobody asked them to
 }
 
-func newRing(t *testing.T, c campaign) *ring {
+// newRing makes a ring whose workers are the program that was built.
+func newRing(t *testing.T, c campaign, built string) *ring {
 	t.Helper()
-	r := &ring{campaign: c, brokers: c.ownBrokers(t), history: &chaos.History{}, down: map[int]bool{}, binary: build(t), dir: c.logs(t)}
+	r := &ring{campaign: c, brokers: c.ownBrokers(t), history: &chaos.History{}, down: map[int]bool{}, binary: built, dir: c.logs(t)}
 	broker := servers.Kafka
 	if len(r.brokers) > 0 {
 		broker = func(testing.TB) servers.Broker { return r.brokers[0].Broker }
@@ -117,6 +119,13 @@ func (r *ring) makeTopic() {
 	eventually(r.t, "topic "+r.topic+" is made", func() error {
 		made, err := r.adm.CreateTopic(r.t.Context(), parts, copies, map[string]*string{"min.insync.replicas": &inSync}, r.topic)
 		return errors.Join(err, made.Err)
+	})
+	eventually(r.t, "topic "+r.topic+" is known", func() error { // a worker would end over one that is not
+		listed, err := r.adm.ListEndOffsets(r.t.Context(), r.topic)
+		if err == nil && len(listed[r.topic]) < parts {
+			err = fmt.Errorf("%d partitions of it", len(listed[r.topic]))
+		}
+		return errors.Join(err, listed.Error())
 	})
 }
 

@@ -43,13 +43,14 @@ func (c campaign) again() string {
 // ten invariants (internal/chaos). Without a wish it is a short set on the shared servers: workers, wires, sessions and operators.
 func TestChaos(t *testing.T) {
 	if os.Getenv(envMinutes) != "" {
-		wished(t).run(t)
+		wished(t).run(t, build(t))
 		return
 	}
+	built := build(t)
 	for seed, store := range []string{"postgres", "redis"} {
 		t.Run(store, func(t *testing.T) {
 			t.Parallel()
-			campaign{seed: uint64(seed + 1), length: 20 * time.Second, store: store}.run(t)
+			campaign{seed: uint64(seed + 1), length: 20 * time.Second, store: store}.run(t, built)
 		})
 	}
 }
@@ -83,8 +84,8 @@ func wished(t *testing.T) campaign {
 const drained = time.Minute
 
 // run is a whole campaign.
-func (c campaign) run(t *testing.T) {
-	r := newRing(t, c)
+func (c campaign) run(t *testing.T, built string) {
+	r := newRing(t, c, built)
 	faults := chaos.Schedule(c.seed, c.length, r.terrain())
 	r.begin()
 	for _, step := range chaos.Steps(faults) {

@@ -68,16 +68,11 @@ type tap struct {
 
 func newTap(t *testing.T, upstream string) *tap {
 	t.Helper()
-	script, err := os.ReadFile("../../connector/redis/commit.lua")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha1.Sum(script)
 	listener, err := net.Listen("tcp", net.JoinHostPort(servers.Address(t), "6379"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	tp := &tap{addr: listener.Addr().String(), digest: hex.EncodeToString(sum[:])}
+	tp := &tap{addr: listener.Addr().String(), digest: scriptDigest(t)}
 	var all sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(func() { cancel(); listener.Close(); all.Wait() })
@@ -91,6 +86,17 @@ func newTap(t *testing.T, upstream string) *tap {
 		}
 	})
 	return tp
+}
+
+// scriptDigest is how the server knows the script of a commit.
+func scriptDigest(t *testing.T) string {
+	t.Helper()
+	script, err := os.ReadFile("../../connector/redis/commit.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha1.Sum(script)
+	return hex.EncodeToString(sum[:])
 }
 
 // aim has the next commit of the worker kill it. The channel is closed when it is dead.

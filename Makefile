@@ -102,13 +102,14 @@ bench-partitions:
 	bench/partitions.sh $(BEFORE)
 
 # Faults by a seed at a pipeline on brokers and a store of its own, and every invariant afterwards: docs/reliability.md.
-# STORE is postgres, mariadb, redis or sqlite; BROKERS=3 is a cluster with replication 3.
+# STORE is postgres, mariadb, redis or sqlite; BROKERS=3 is a cluster with replication 3; KILLS=200 is about so many SIGKILLs, and nothing else.
 SEED = 1
 MINUTES = 1
 STORE = postgres
 BROKERS = 1
+KILLS = 0
 chaos: servers
-	FENCEPOST_CHAOS_SEED=$(SEED) FENCEPOST_CHAOS_MINUTES=$(MINUTES) FENCEPOST_CHAOS_STORE=$(STORE) FENCEPOST_CHAOS_BROKERS=$(BROKERS) \
+	FENCEPOST_CHAOS_SEED=$(SEED) FENCEPOST_CHAOS_MINUTES=$(MINUTES) FENCEPOST_CHAOS_STORE=$(STORE) FENCEPOST_CHAOS_BROKERS=$(BROKERS) FENCEPOST_CHAOS_KILLS=$(KILLS) \
 		go test $(RACE) -tags realservers -count=1 -v -timeout 24h -run '^TestChaos$$' ./internal/scenarios
 
 build:

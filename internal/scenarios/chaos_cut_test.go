@@ -41,6 +41,7 @@ var answered = map[string]struct {
 // TestC2AnswerCutAtEveryByte loses the answer to a commit behind its k-th byte, for each k: the worker does not know what became of it,
 // asks, and each record counts once. Behind the last byte it is the connection that is lost, and the commit is known.
 func TestC2AnswerCutAtEveryByte(t *testing.T) {
+	t.Parallel()
 	built := build(t)
 	for store, c := range answered {
 		t.Run(store, func(t *testing.T) {

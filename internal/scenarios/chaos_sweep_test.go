@@ -30,6 +30,7 @@ var sweeps = map[string][]string{
 // new batch. strace counts for each thread by itself, and kills the process where the first one comes to n: a call's sweep is over when none
 // does. After each, every record that is committed has one row; at the end, every invariant.
 func TestC1KillAtEverySystemCall(t *testing.T) {
+	t.Parallel()
 	built := build(t)
 	for store, calls := range sweeps {
 		t.Run(store, func(t *testing.T) {

@@ -3,6 +3,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ const (
 	envMinutes = "FENCEPOST_CHAOS_MINUTES"
 	envStore   = "FENCEPOST_CHAOS_STORE"
 	envBrokers = "FENCEPOST_CHAOS_BROKERS"
+	envVolley  = "FENCEPOST_CHAOS_KILLS" // about so many SIGKILLs at random moments, and nothing else
 )
 
 // campaign is what one run of chaos is.
@@ -29,14 +31,18 @@ type campaign struct {
 	length  time.Duration
 	store   string // of chaosStores
 	brokers int    // of its own, which may be killed; zero: the shared servers, which are left alone
+	kills   int    // zero: everything that can be done; else SIGKILLs alone, about so many
 }
+
+// volley is the mean time from one SIGKILL to the next where nothing else is done.
+const volley = 400 * time.Millisecond
 
 // again is how a person runs it once more.
 func (c campaign) again() string {
 	if c.brokers == 0 {
 		return fmt.Sprintf("go test -tags realservers -run 'TestChaos/%s' ./internal/scenarios", c.store)
 	}
-	return fmt.Sprintf("make chaos SEED=%d MINUTES=%g STORE=%s BROKERS=%d", c.seed, c.length.Minutes(), c.store, c.brokers)
+	return fmt.Sprintf("make chaos SEED=%d MINUTES=%g STORE=%s BROKERS=%d KILLS=%d", c.seed, c.length.Minutes(), c.store, c.brokers, c.kills)
 }
 
 // TestChaos strikes at a pipeline of several worker processes by a seed, and holds what brokers, store and ledger have afterwards against
@@ -46,6 +52,7 @@ func TestChaos(t *testing.T) {
 		wished(t).run(t, build(t))
 		return
 	}
+	t.Parallel()
 	built := build(t)
 	for seed, store := range []string{"postgres", "redis"} {
 		t.Run(store, func(t *testing.T) {
@@ -71,8 +78,9 @@ func wished(t *testing.T) campaign {
 	}
 	c := campaign{seed: uint64(number(envSeed, "1")), length: time.Duration(number(envMinutes, "1") * float64(time.Minute)),
 		store: os.Getenv(envStore), brokers: int(number(envBrokers, "1"))}
-	if c.store == "" {
-		c.store = "postgres"
+	c.store = cmp.Or(c.store, "postgres")
+	if c.kills = int(number(envVolley, "0")); c.kills > 0 {
+		c.length = time.Duration(c.kills) * volley
 	}
 	if _, known := chaosStores[c.store]; !known || c.brokers < 1 {
 		t.Fatalf("STORE=%s BROKERS=%d: want postgres, mariadb, redis or sqlite, and a broker", c.store, c.brokers)
@@ -130,6 +138,9 @@ func tally(faults []chaos.Fault) (text string) {
 
 // terrain is what can be done to the ring.
 func (r *ring) terrain() chaos.Terrain {
+	if r.kills > 0 {
+		return chaos.Terrain{Kinds: []chaos.Kind{chaos.Kill}, Workers: usual, Most: most, Brokers: 1, Pause: volley}
+	}
 	kinds := []chaos.Kind{chaos.Kill, chaos.Stop, chaos.Scale, chaos.Roll, chaos.Rewind, chaos.Skip, chaos.AddPartitions}
 	if len(r.wires) > 0 {
 		kinds = append(kinds, chaos.CutWire, chaos.DelayWire, chaos.DripWire, chaos.HangWire, chaos.MuteWire, chaos.RefuseWire)

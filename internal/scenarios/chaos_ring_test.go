@@ -106,7 +106,7 @@ func (r *ring) writeFile(name string, brokers []string) {
 	if r.seed%2 == 0 {
 		protocol = "group_protocol: consumer"
 	}
-	text := fmt.Sprintf("group: %s\nsource: {brokers: [%q], topics: [%s], start: earliest, %s}\nschema: {n: int}\nsink: %s\n"+
+	text := fmt.Sprintf("group: %s\nsource: {brokers: [\"%s\"], topics: [%s], start: earliest, %s}\nschema: {n: int}\nsink: %s\n"+
 		"keep_commits: all\nwatch: 1s\ncommit_timeout: 5s\ndrain: 5s\nlog_format: json\n",
 		r.group, strings.Join(brokers, `", "`), r.topic, protocol, r.kit.sink())
 	must(r.t, os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600))
@@ -176,6 +176,7 @@ func (r *ring) revive() {
 		case <-p.done:
 			r.unasked++
 			r.say("worker %d (process %d) ended by itself: %v; it begins again", i, p.pid, p.err)
+			r.t.Logf("worker %d ended by itself, %s after the beginning: %v\n%s", i, r.now().Round(time.Millisecond), p.err, p.log.last())
 			r.start(i)
 		default:
 		}

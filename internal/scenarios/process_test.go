@@ -326,6 +326,12 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// last is the last line.
+func (t *tail) last() string {
+	lines := strings.Split(strings.TrimSpace(t.String()), "\n")
+	return lines[len(lines)-1]
+}
+
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -34,8 +34,11 @@ type campaign struct {
 	kills   int    // zero: everything that can be done; else SIGKILLs alone, about so many
 }
 
-// volley is the mean time from one SIGKILL to the next where nothing else is done.
-const volley = 400 * time.Millisecond
+// Where nothing but SIGKILLs is done, one is tried every volley, and falls every fallen: workers have to live again before the next.
+const (
+	volley = 400 * time.Millisecond
+	fallen = 680 * time.Millisecond
+)
 
 // again is how a person runs it once more.
 func (c campaign) again() string {
@@ -80,7 +83,7 @@ func wished(t *testing.T) campaign {
 		store: os.Getenv(envStore), brokers: int(number(envBrokers, "1"))}
 	c.store = cmp.Or(c.store, "postgres")
 	if c.kills = int(number(envVolley, "0")); c.kills > 0 {
-		c.length = time.Duration(c.kills) * volley
+		c.length = time.Duration(c.kills) * fallen
 	}
 	if _, known := chaosStores[c.store]; !known || c.brokers < 1 {
 		t.Fatalf("STORE=%s BROKERS=%d: want postgres, mariadb, redis or sqlite, and a broker", c.store, c.brokers)

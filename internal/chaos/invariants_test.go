@@ -63,67 +63,72 @@ func TestARightRunHasNoViolation(t *testing.T) {
 	}
 }
 
+// wrongs are runs that broke a promise, each made of the right one, and the invariants that it broke.
+var wrongs = map[string]struct {
+	wrong func(*Facts)
+	want  []string
+}{
+	"a committed record without a row":         {func(f *Facts) { rows(f, entries(0, 5), entries(6, 8), entries(4, 10)) }, []string{"I1"}},
+	"a record that no worker came to":          {func(f *Facts) { f.Log[tp] = entries(0, 11) }, []string{"I1"}},
+	"a partition without a position":           {func(f *Facts) { f.Log[fencepost.TopicPartition{Topic: "t", Partition: 1}] = entries(0, 1) }, []string{"I1"}},
+	"a record that was not applied again":      {func(f *Facts) { rows(f, entries(0, 6), entries(6, 8), entries(5, 10)) }, []string{"I1"}},
+	"a row twice":                              {func(f *Facts) { f.Rows[tp] = append(f.Rows[tp], entries(9, 10)...) }, []string{"I2"}},
+	"a row of a record that no commit covers":  {func(f *Facts) { f.Log[tp] = entries(0, 11); f.Rows[tp] = append(f.Rows[tp], entries(10, 11)...) }, []string{"I1", "I5"}},
+	"a row of a record that is not in the log": {func(f *Facts) { f.Rows[tp] = append(f.Rows[tp], entries(77, 78)...) }, []string{"I5"}},
+	"a partition that only the store knows":    {func(f *Facts) { f.Rows[fencepost.TopicPartition{Topic: "u"}] = entries(0, 1) }, []string{"I5"}},
+	"a hole in the chain": {func(f *Facts) {
+		f.Moves[2] = moved(ledger.CauseCommit, b, 7, 8, 1, 1)
+		rows(f, entries(0, 6), entries(7, 8), entries(4, 10))
+	}, []string{"I3"}},
+	"an end of the chain that is no position": {func(f *Facts) { f.Snapshot.Positions[tp] = position(9, 2) }, []string{"I3"}},
+	"rows in another order than the log's":    {func(f *Facts) { rows(f, entries(1, 6), entries(0, 1), entries(6, 8), entries(4, 10)) }, []string{"I4"}},
+	"rows in another order than the commits":  {func(f *Facts) { rows(f, entries(0, 6), entries(4, 10), entries(6, 8)) }, []string{"I4"}},
+	"a commit under a fence that was replaced": {func(f *Facts) {
+		f.Moves = append(f.Moves, moved(ledger.CauseCommit, b, 8, 9, 1, 1))
+		f.Rows[tp] = append(f.Rows[tp], entries(8, 9)...)
+	}, []string{"I3", "I6"}},
+	"a commit behind where another had come to": {func(f *Facts) {
+		f.Moves[2] = moved(ledger.CauseCommit, b, 5, 8, 1, 1)
+		rows(f, entries(0, 6), entries(5, 8), entries(4, 10))
+	}, []string{"I3", "I6"}},
+	"a position that no move made":                {func(f *Facts) { f.Seen[1].Position = position(3, 1) }, []string{"I7"}},
+	"a position that came back":                   {func(f *Facts) { f.Seen = append(f.Seen, Sighting{4, tp, position(6, 1)}) }, []string{"I7"}},
+	"what was applied too late":                   {func(f *Facts) { f.Drained = 2 * time.Minute }, []string{"I8"}},
+	"what was not applied at all":                 {func(f *Facts) { f.Behind = "t:0 is at 3 of 10" }, []string{"I8"}},
+	"a row that says something else":              {func(f *Facts) { f.Rows[tp][3].Value = "31" }, []string{"I9"}},
+	"a row that says something else the 2nd time": {func(f *Facts) { f.Rows[tp][9].Value = "31" }, []string{"I9"}},
+	"a rewind that was not ordered":               {func(f *Facts) { f.Orders = nil }, []string{"I10"}},
+	"a rewind that went further than ordered":     {func(f *Facts) { f.Orders[0].Most = 3 }, []string{"I10"}},
+	"an order that was done twice": {func(f *Facts) {
+		f.Moves = append(f.Moves, moved(ledger.CauseRewind, "operator", 10, 9, 2, 3), moved(ledger.CauseCommit, a, 9, 10, 3, 3))
+		f.Snapshot.Positions[tp] = position(10, 3)
+		f.Rows[tp] = append(f.Rows[tp], entries(9, 10)...)
+	}, []string{"I10"}},
+	"a gap": {func(f *Facts) {
+		f.Moves[2] = moved(ledger.CauseGap, b, 6, 8, 1, 3)
+		f.Moves[3] = moved(ledger.CauseRewind, "operator", 8, 4, 3, 2)
+		rows(f, entries(0, 6), entries(4, 10))
+	}, []string{"I10"}},
+	"a gap that lost records": {func(f *Facts) {
+		f.Moves[4] = moved(ledger.CauseCommit, a, 4, 8, 2, 2)
+		f.Moves = append(f.Moves, moved(ledger.CauseGap, b, 8, 10, 2, 3))
+		f.Snapshot.Positions[tp] = position(10, 3)
+		f.Seen = f.Seen[:3]
+		rows(f, entries(0, 6), entries(6, 8), entries(4, 8))
+	}, []string{"I1", "I10"}},
+	"a start in the middle": {func(f *Facts) {
+		f.Moves = append(f.Moves, moved(ledger.CauseStart, b, 0, 0, 0, 3), moved(ledger.CauseCommit, b, 0, 10, 3, 3))
+		f.Snapshot.Positions[tp] = position(10, 3)
+		f.Rows[tp] = append(f.Rows[tp], entries(0, 10)...)
+	}, []string{"I3", "I10"}},
+}
+
+// rows puts other rows in the place of those of the right run.
+func rows(f *Facts, list ...[]Entry) { f.Rows[tp] = slices.Concat(list...) }
+
 // Each invariant is broken by a history of its own, and found under its own name.
 func TestEachInvariantIsFound(t *testing.T) {
-	rows := func(f *Facts, list ...[]Entry) { f.Rows[tp] = slices.Concat(list...) }
-	for name, c := range map[string]struct {
-		wrong func(*Facts)
-		want  []string
-	}{
-		"a committed record without a row":         {func(f *Facts) { rows(f, entries(0, 5), entries(6, 8), entries(4, 10)) }, []string{"I1"}},
-		"a record that no worker came to":          {func(f *Facts) { f.Log[tp] = entries(0, 11) }, []string{"I1"}},
-		"a partition without a position":           {func(f *Facts) { f.Log[fencepost.TopicPartition{Topic: "t", Partition: 1}] = entries(0, 1) }, []string{"I1"}},
-		"a record that was not applied again":      {func(f *Facts) { rows(f, entries(0, 6), entries(6, 8), entries(5, 10)) }, []string{"I1"}},
-		"a row twice":                              {func(f *Facts) { f.Rows[tp] = append(f.Rows[tp], entries(9, 10)...) }, []string{"I2"}},
-		"a row of a record that no commit covers":  {func(f *Facts) { f.Log[tp] = entries(0, 11); f.Rows[tp] = append(f.Rows[tp], entries(10, 11)...) }, []string{"I1", "I5"}},
-		"a row of a record that is not in the log": {func(f *Facts) { f.Rows[tp] = append(f.Rows[tp], entries(77, 78)...) }, []string{"I5"}},
-		"a partition that only the store knows":    {func(f *Facts) { f.Rows[fencepost.TopicPartition{Topic: "u"}] = entries(0, 1) }, []string{"I5"}},
-		"a hole in the chain": {func(f *Facts) {
-			f.Moves[2] = moved(ledger.CauseCommit, b, 7, 8, 1, 1)
-			rows(f, entries(0, 6), entries(7, 8), entries(4, 10))
-		}, []string{"I3"}},
-		"an end of the chain that is no position": {func(f *Facts) { f.Snapshot.Positions[tp] = position(9, 2) }, []string{"I3"}},
-		"rows in another order than the log's":    {func(f *Facts) { rows(f, entries(1, 6), entries(0, 1), entries(6, 8), entries(4, 10)) }, []string{"I4"}},
-		"rows in another order than the commits":  {func(f *Facts) { rows(f, entries(0, 6), entries(4, 10), entries(6, 8)) }, []string{"I4"}},
-		"a commit under a fence that was replaced": {func(f *Facts) {
-			f.Moves = append(f.Moves, moved(ledger.CauseCommit, b, 8, 9, 1, 1))
-			f.Rows[tp] = append(f.Rows[tp], entries(8, 9)...)
-		}, []string{"I3", "I6"}},
-		"a commit behind where another had come to": {func(f *Facts) {
-			f.Moves[2] = moved(ledger.CauseCommit, b, 5, 8, 1, 1)
-			rows(f, entries(0, 6), entries(5, 8), entries(4, 10))
-		}, []string{"I3", "I6"}},
-		"a position that no move made":                {func(f *Facts) { f.Seen[1].Position = position(3, 1) }, []string{"I7"}},
-		"a position that came back":                   {func(f *Facts) { f.Seen = append(f.Seen, Sighting{4, tp, position(6, 1)}) }, []string{"I7"}},
-		"what was applied too late":                   {func(f *Facts) { f.Drained = 2 * time.Minute }, []string{"I8"}},
-		"what was not applied at all":                 {func(f *Facts) { f.Behind = "t:0 is at 3 of 10" }, []string{"I8"}},
-		"a row that says something else":              {func(f *Facts) { f.Rows[tp][3].Value = "31" }, []string{"I9"}},
-		"a row that says something else the 2nd time": {func(f *Facts) { f.Rows[tp][9].Value = "31" }, []string{"I9"}},
-		"a rewind that was not ordered":               {func(f *Facts) { f.Orders = nil }, []string{"I10"}},
-		"a rewind that went further than ordered":     {func(f *Facts) { f.Orders[0].Most = 3 }, []string{"I10"}},
-		"an order that was done twice": {func(f *Facts) {
-			f.Moves = append(f.Moves, moved(ledger.CauseRewind, "operator", 10, 9, 2, 3), moved(ledger.CauseCommit, a, 9, 10, 3, 3))
-			f.Snapshot.Positions[tp] = position(10, 3)
-			f.Rows[tp] = append(f.Rows[tp], entries(9, 10)...)
-		}, []string{"I10"}},
-		"a gap": {func(f *Facts) {
-			f.Moves[2] = moved(ledger.CauseGap, b, 6, 8, 1, 3)
-			f.Moves[3] = moved(ledger.CauseRewind, "operator", 8, 4, 3, 2)
-			rows(f, entries(0, 6), entries(4, 10))
-		}, []string{"I10"}},
-		"a gap that lost records": {func(f *Facts) {
-			f.Moves[4] = moved(ledger.CauseCommit, a, 4, 8, 2, 2)
-			f.Moves = append(f.Moves, moved(ledger.CauseGap, b, 8, 10, 2, 3))
-			f.Snapshot.Positions[tp] = position(10, 3)
-			f.Seen = f.Seen[:3]
-			rows(f, entries(0, 6), entries(6, 8), entries(4, 8))
-		}, []string{"I1", "I10"}},
-		"a start in the middle": {func(f *Facts) {
-			f.Moves = append(f.Moves, moved(ledger.CauseStart, b, 0, 0, 0, 3), moved(ledger.CauseCommit, b, 0, 10, 3, 3))
-			f.Snapshot.Positions[tp] = position(10, 3)
-			f.Rows[tp] = append(f.Rows[tp], entries(0, 10)...)
-		}, []string{"I3", "I10"}},
-	} {
+	for name, c := range wrongs {
 		t.Run(name, func(t *testing.T) {
 			f := right()
 			c.wrong(&f)

@@ -47,7 +47,7 @@ type ring struct {
 	wires   []*wire.Wire         // :: worker -> its way to the store; nil where there is none
 
 	began   time.Time
-	slip    time.Duration // how far behind the schedule it is: a server's start takes its time, and faults keep their distances
+	slip    time.Duration // how far behind the schedule the run is: what begins and starts takes its time, and faults keep their distances
 	history *chaos.History
 	orders  []chaos.Order
 	eyes    *eyes
@@ -135,22 +135,23 @@ func (r *ring) now() time.Duration { return time.Since(r.began) }
 // say writes into the history.
 func (r *ring) say(format string, args ...any) { r.history.Add(r.now(), format, args...) }
 
-// begin starts everything, and returns when the first records are applied.
+// begin starts everything, and returns when every partition is begun. The schedule begins then.
 func (r *ring) begin() {
 	r.t.Helper()
 	r.began = time.Now()
 	r.feed = startFeed(r)
 	r.eyes = startEyes(r)
 	r.scale(usual)
-	eventually(r.t, "the first records are applied", func() error {
+	eventually(r.t, "every partition is begun", func() error {
+		r.revive()
 		s, err := r.kit.ledger().Read(r.t.Context(), r.group)
 		if err == nil && len(s.Positions) < parts {
 			err = fmt.Errorf("%d positions", len(s.Positions))
 		}
 		return err
 	})
-	r.began = time.Now()
-	r.say("the first records are applied")
+	r.slip = r.now()
+	r.say("every partition is begun")
 }
 
 // until waits for a moment of the run, and gives each worker that has ended by itself its next life meanwhile.

@@ -32,13 +32,15 @@ type chaosMariaDB struct {
 
 func newChaosMariaDB(t *testing.T, r *ring) chaosStore {
 	s := &chaosMariaDB{r: r}
-	server := servers.MariaDB
-	if r.campaign.brokers > 0 {
+	var server servers.MariaDBServer
+	if r.ownServers() {
 		s.own = servers.OwnMariaDB(t)
-		server = func(testing.TB) servers.MariaDBServer { return s.own.MariaDBServer }
+		server = s.own.MariaDBServer
+	} else {
+		server = servers.MariaDB(t)
 	}
 	var err error
-	s.dsn, err = url.Parse(server(t).Database(t))
+	s.dsn, err = url.Parse(server.Database(t))
 	must(t, err)
 	book, err := mysql.OpenLedger(s.dsn.String(), ledger.KeepAll)
 	must(t, err)

@@ -28,13 +28,15 @@ type chaosPostgres struct {
 
 func newChaosPostgres(t *testing.T, r *ring) chaosStore {
 	s := &chaosPostgres{r: r}
-	server := servers.Postgres
-	if r.campaign.brokers > 0 {
+	var server servers.PostgresServer
+	if r.ownServers() {
 		s.own = servers.OwnPostgres(t)
-		server = func(testing.TB) servers.PostgresServer { return s.own.PostgresServer }
+		server = s.own.PostgresServer
+	} else {
+		server = servers.Postgres(t)
 	}
 	var err error
-	s.dsn, err = url.Parse(server(t).Database(t))
+	s.dsn, err = url.Parse(server.Database(t))
 	must(t, err)
 	s.book, err = postgres.OpenLedger(s.dsn.String(), ledger.KeepAll)
 	must(t, err)

@@ -28,7 +28,7 @@ type chaosRedis struct {
 
 func newChaosRedis(t *testing.T, r *ring) chaosStore {
 	s := &chaosRedis{r: r}
-	if r.campaign.brokers > 0 {
+	if r.ownServers() {
 		s.own = servers.OwnRedis(t)
 		s.at = s.own.RedisServer
 	} else {

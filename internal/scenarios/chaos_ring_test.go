@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,9 +53,10 @@ type ring struct {
 	orders  []chaos.Order
 	eyes    *eyes
 	feed    *feeder
-	crew    [most]*process // :: worker -> its life; nil: none
-	goal    int            // how many workers are to run
-	down    map[int]bool   // workers that a fault has ended or stopped
+	crew    [most]*process  // :: worker -> its life; nil: none
+	lived   [most]time.Time // :: worker -> when its life began
+	goal    int             // how many workers are to run
+	down    map[int]bool    // workers that a fault has ended or stopped
 	lives   int
 	sent    int // records that a test produced by itself, into the first partition
 	unasked int // lives that ended though nobody asked them to
@@ -64,24 +66,38 @@ type ring struct {
 func newRing(t *testing.T, c campaign, built string) *ring {
 	t.Helper()
 	r := &ring{campaign: c, brokers: c.ownBrokers(t), history: &chaos.History{}, down: map[int]bool{}, binary: built, dir: c.logs(t)}
-	broker := servers.Kafka
-	if len(r.brokers) > 0 {
-		broker = func(testing.TB) servers.Broker { return r.brokers[0].Broker }
-	}
-	r.scene = newScene(t, broker(t), nil)
+	r.scene = newScene(t, r.firstBroker(t), nil)
 	r.kit = chaosStores[c.store](t, r)
 	r.topic = servers.Name(t)
 	r.makeTopic()
-	for range most * min(1, len(r.kit.upstream())) {
-		host, port := servers.Address(t), r.kit.upstream()[strings.LastIndexByte(r.kit.upstream(), ':'):]
-		r.wires = append(r.wires, servers.SeededProxy(t, host+port, r.kit.upstream(), c.seed))
-	}
+	r.wires = r.wiresTo(t, r.kit.upstream())
 	for _, b := range r.brokers {
 		r.fronts = append(r.fronts, servers.SeededProxy(t, b.ProxyAt, b.Proxied, c.seed))
 	}
 	r.writeFile("pipeline.yaml", r.addresses(true))
 	r.writeFile("operator.yaml", r.addresses(false))
 	return r
+}
+
+func (r *ring) firstBroker(t *testing.T) servers.Broker {
+	if len(r.brokers) > 0 {
+		return r.brokers[0].Broker
+	}
+	return servers.Kafka(t)
+}
+
+// wiresTo is a way to the store for each worker; none to a store that is a file.
+func (r *ring) wiresTo(t *testing.T, upstream string) (wires []*wire.Wire) {
+	t.Helper()
+	if upstream == "" {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(upstream)
+	must(t, err)
+	for i := range most {
+		wires = append(wires, servers.SeededProxy(t, net.JoinHostPort(servers.Address(t), port), upstream, r.seed+uint64(i)))
+	}
+	return wires
 }
 
 // addresses are the brokers', for workers through the wires in front of them.
@@ -165,12 +181,15 @@ func (r *ring) until(at time.Duration) {
 	}
 }
 
+// restartAfter is how long after the beginning of a life a supervisor begins the next at the earliest.
+const restartAfter = 500 * time.Millisecond
+
 // revive does what a supervisor does.
 func (r *ring) revive() {
 	r.t.Helper()
 	for i := range r.goal {
 		p := r.crew[i]
-		if r.down[i] || p == nil {
+		if r.down[i] || p == nil || time.Since(r.lived[i]) < restartAfter {
 			continue
 		}
 		select {
@@ -197,7 +216,7 @@ func (r *ring) start(i int) {
 	}
 	cmd := exec.Command(r.binary, "run", filepath.Join(r.dir, "pipeline.yaml"))
 	cmd.Env = append(os.Environ(), "STORE="+r.kit.address(address))
-	r.crew[i] = spawn(r.t, cmd, log)
+	r.crew[i], r.lived[i] = spawn(r.t, cmd, log), time.Now()
 	fmt.Fprintf(log, "--- life %d, process %d\n", r.lives, r.crew[i].pid)
 	r.say("worker %d is process %d", i, r.crew[i].pid)
 }

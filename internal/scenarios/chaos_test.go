@@ -40,9 +40,12 @@ const (
 	fallen = 680 * time.Millisecond
 )
 
+// ownServers reports whether brokers and store are the run's own, and may be killed.
+func (c campaign) ownServers() bool { return c.brokers > 0 }
+
 // again is how a person runs it once more.
 func (c campaign) again() string {
-	if c.brokers == 0 {
+	if !c.ownServers() {
 		return fmt.Sprintf("go test -tags realservers -run 'TestChaos/%s' ./internal/scenarios", c.store)
 	}
 	return fmt.Sprintf("make chaos SEED=%d MINUTES=%g STORE=%s BROKERS=%d KILLS=%d", c.seed, c.length.Minutes(), c.store, c.brokers, c.kills)

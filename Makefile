@@ -20,7 +20,7 @@ RACE = -race '-gcflags=modernc.org/...=-race=false'
 # A program under the race detector sleeps a second at its end, unless it is told otherwise: each program that a test starts, too.
 export GORACE = atexit_sleep_ms=10
 
-.PHONY: check dead servers test newer calendar before bench bench-ledger bench-real bench-connect bench-show bench-takeover bench-partitions build release-build
+.PHONY: check dead servers test newer calendar before bench bench-ledger bench-real bench-connect bench-show bench-takeover bench-partitions chaos build release-build
 
 # What needs no server. Tests that need one carry the build tag realservers. Four
 # packages side by side, and four tests of each: most of them wait for a broker or a process.
@@ -112,6 +112,17 @@ release-build:
 	set -e; for target in $(RELEASES); do echo $$target; \
 		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} go build -trimpath -o bin/$$target/ ./cmd/fencepost; \
 	done
+
+# Faults by a seed at a pipeline on brokers and a store of its own, and every invariant afterwards: docs/reliability.md.
+# STORE is postgres, mariadb, redis or sqlite; BROKERS=3 is a cluster with replication 3; KILLS=200 is about so many SIGKILLs, and nothing else.
+SEED = 1
+MINUTES = 1
+STORE = postgres
+BROKERS = 1
+KILLS = 0
+chaos: servers
+	FENCEPOST_CHAOS_SEED=$(SEED) FENCEPOST_CHAOS_MINUTES=$(MINUTES) FENCEPOST_CHAOS_STORE=$(STORE) FENCEPOST_CHAOS_BROKERS=$(BROKERS) FENCEPOST_CHAOS_KILLS=$(KILLS) \
+		go test $(RACE) -tags realservers -count=1 -v -timeout 24h -run '^TestChaos$$' ./internal/scenarios
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...

@@ -192,8 +192,8 @@ func (p *Plan) follow(held *ledger.Refused) bool {
 	return true
 }
 
-// aimAgain counts the plan's destination from what the ledger holds now. A destination that leaves the log by that is looked at
-// against fresh bounds: the log may have grown too.
+// aimAgain counts the plan's destination from what the ledger holds now. A destination that leaves the log by that, clamped or not, is
+// looked at against fresh bounds: the log may have grown too.
 func (p *Plan) aimAgain(ctx context.Context, r Resources, held *ledger.Refused) error {
 	var bad []outside
 	fresh := false
@@ -212,7 +212,7 @@ func (p *Plan) aimAgain(ctx context.Context, r Resources, held *ledger.Refused) 
 			continue
 		}
 		wants, ok := l.aim(p.to, p.clamp, 0)
-		if !ok && !fresh {
+		if (!ok || l.Clamped) && !fresh {
 			p.freshBounds(ctx, r)
 			fresh = true
 			wants, ok = l.aim(p.to, p.clamp, 0)

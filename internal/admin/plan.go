@@ -219,15 +219,15 @@ func newLine(s Standing, v View, sel Selection) (Line, error) {
 // aim sets Next, and with it cause and price. ok is false for a destination outside of the log that is not to be clamped.
 func (l *Line) aim(t Destination, clamp bool, atTime fencepost.Offset) (wants outside, ok bool) {
 	var to fencepost.Offset
-	how := fmt.Sprint(t)
+	how, end := fmt.Sprint(t), l.end
+	if l.verdict != ledger.Truncated { // a worker may have gone on past the end that was asked for
+		end = max(end, l.Held.Offset)
+	}
 	switch t.Kind {
 	case ToEarliest:
 		to = l.earliest
 	case ToLatest:
-		to = l.end
-		if l.verdict != ledger.Truncated { // a worker may have gone on past the end that was asked for
-			to = max(to, l.Held.Offset)
-		}
+		to = end
 	case ToOffset:
 		to = fencepost.Offset(t.N)
 	case ToShift:
@@ -238,20 +238,20 @@ func (l *Line) aim(t Destination, clamp bool, atTime fencepost.Offset) (wants ou
 		}
 		how = fmt.Sprintf("%s %s %s = %s", text.Count(l.Held.Offset), sign, text.Count(max(t.N, -t.N)), text.Count(to))
 		if t.N > 0 && to < l.Held.Offset { // past the largest integer
-			to = l.end + 1
+			to = end + 1
 			how = fmt.Sprintf("%s + %s", text.Count(l.Held.Offset), text.Count(t.N))
 		}
 	case ToTime:
 		to = atTime
 	}
-	in := min(max(to, l.earliest), max(l.end, l.earliest))
+	in := min(max(to, l.earliest), max(end, l.earliest))
 	if t.Kind == ToLatest {
 		in = to
 	}
 	if in != to {
 		bound := fmt.Sprintf("below earliest %s", text.Count(l.earliest))
-		if to > l.end {
-			bound = fmt.Sprintf("above end %s", text.Count(l.end))
+		if to > end {
+			bound = fmt.Sprintf("above end %s", text.Count(end))
 		}
 		if !clamp {
 			return outside{l.TopicPartition, fmt.Sprintf("%s is %s", how, bound), text.Count(in)}, false

@@ -178,6 +178,42 @@ func TestRelativeTargetsFollowTheLog(t *testing.T) {
 	}
 }
 
+// A clamped target is the log's end of now, and not that of the plan: a worker may have gone on past it. Then a skip would take the
+// position back, and a rewind would go back further than asked, so that more records are applied twice.
+func TestClampedTargetsFollowTheLog(t *testing.T) {
+	for _, c := range []struct {
+		name, to string
+		grows    bool // the brokers say so when they are asked again
+		want     fencepost.Offset
+	}{
+		{"a skip, and the log has grown", "+200", true, 1300},
+		{"a skip, and an end of just before", "+200", false, 1150},
+		{"a rewind, and the log has grown", "-10", true, 1140},
+		{"a rewind, and an end of just before", "-10", false, 1140},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, 1)
+			w.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1100, 1100 })
+			p, err := w.plan(c.to, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.resources.Ledger = &busy{Ledger: w.store, times: 1, commit: func() {
+				if c.grows {
+					w.bounds(0, func(b *fencepost.LogOffsets) { b.LastStableOffset, b.HighWatermark = 1300, 1300 })
+				}
+				w.commit(tp(0), 1150)
+			}}
+			if _, err := p.Execute(t.Context(), w.resources, ""); err != nil {
+				t.Fatal(err)
+			}
+			if at := w.positions()[tp(0)].Offset; at != c.want {
+				t.Errorf("position is %d, want %d", at, c.want)
+			}
+		})
+	}
+}
+
 // latest never takes a position back to an end that a worker has passed meanwhile.
 func TestLatestNeverGoesBack(t *testing.T) {
 	w := newWorld(t, 1)

@@ -22,16 +22,7 @@ func TestDesignNamesWhatExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tests := allTests(t, root)
-	named := namedTest.FindAllStringSubmatch(string(design), -1)
-	if len(named) < 10 {
-		t.Errorf("docs/design.md names %d tests: the pattern does not find them", len(named))
-	}
-	for _, m := range named {
-		if !tests[m[1]] {
-			t.Errorf("docs/design.md names %s, which is no test", m[1])
-		}
-	}
+	wantTests(t, root, "docs/design.md", design)
 	packages := namedPackage.FindAllStringSubmatch(string(design), -1)
 	if len(packages) < 10 {
 		t.Errorf("docs/design.md maps %d packages: the pattern does not find them", len(packages))
@@ -47,6 +38,31 @@ func TestDesignNamesWhatExists(t *testing.T) {
 					t.Errorf("the file map names %s of %s: %v", file[1], dir[1], err)
 				}
 			}
+		}
+	}
+}
+
+// docs/reliability.md names a test for each fault that it says was tried.
+func TestReliabilityNamesWhatExists(t *testing.T) {
+	root := filepath.Join("..", "..")
+	page, err := os.ReadFile(filepath.Join(root, "docs", "reliability.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantTests(t, root, "docs/reliability.md", page)
+}
+
+// wantTests wants each test that a page names.
+func wantTests(t *testing.T, root, name string, page []byte) {
+	t.Helper()
+	tests := allTests(t, root)
+	named := namedTest.FindAllStringSubmatch(string(page), -1)
+	if len(named) < 10 {
+		t.Errorf("%s names %d tests: the pattern does not find them", name, len(named))
+	}
+	for _, m := range named {
+		if !tests[m[1]] {
+			t.Errorf("%s names %s, which is no test", name, m[1])
 		}
 	}
 }

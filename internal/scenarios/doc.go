@@ -16,6 +16,9 @@
 //	flights_test.go                 3,000,000 flights, two workers, 20 kills, against their known sums
 //	redis_test.go                   the same into counters of Redis, ten kills as the script is sent or answered
 //	redis_file_test.go              a pipeline file for Redis, from its first check to its last audit
+//	chaos_test.go                   faults by a seed at whole pipelines (internal/chaos); chaos_ring_test.go is where, chaos_strike_test.go how
+//	chaos_cut_test.go               C2 at every byte of the answer to a commit
+//	chaos_sweep_test.go             C1 at every system call, by strace
 //	patternb_test.go                an old consumer's nodes in ZooKeeper: shown, copied, repaired; and the wires cut meanwhile
 //
 // # How a test is made
@@ -41,7 +44,7 @@
 //
 // # What it does not do
 //
-// It has one broker: leaders that move to another replica, unclean elections and partitions without a leader are the
-// tests of the engine and of connector/kafka (L3, and the first part of L14). A cloned database has its original's identity:
+// Its scenarios have one broker (chaos may have three): leaders that move to another replica, unclean elections and partitions
+// without a leader are the tests of the engine and of connector/kafka (L3, and the first part of L14). A cloned database has its original's identity:
 // L11 recognises it by the group's offsets only, see TestL11ClonedDatabase. It measures nothing.
 package scenarios

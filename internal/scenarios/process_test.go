@@ -157,6 +157,7 @@ type process struct {
 	done  chan struct{} // closed when it has ended and was reaped
 	err   error         // read after done
 	log   *tail         // the end of all that it wrote
+	also  io.Writer     // all of it
 }
 
 // send starts a process on an errand.
@@ -176,10 +177,24 @@ func (e errand) command(t *testing.T) *exec.Cmd {
 	return cmd
 }
 
-// launch starts a worker process. The kernel kills it when the thread that forked it ends, so that thread stays.
+// launch starts a worker process, and shows the end of its log where the test fails.
 func launch(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
-	p := &process{t: t, lines: make(chan string, 1000), done: make(chan struct{}), log: &tail{}}
+	p := spawn(t, cmd, io.Discard)
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("process %d:\n%s", p.pid, p.log)
+		}
+	})
+	return p
+}
+
+// spawn starts a process whose whole output goes into a writer. The kernel kills it when the thread that forked it ends, so that
+// thread stays.
+func spawn(t *testing.T, cmd *exec.Cmd, also io.Writer) *process {
+	t.Helper()
+	p := &process{t: t, lines: make(chan string, 1000), done: make(chan struct{}), log: &tail{}, also: also}
 	read, write := io.Pipe()
 	cmd.Stdout, cmd.Stderr = write, write
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -201,12 +216,7 @@ func launch(t *testing.T, cmd *exec.Cmd) *process {
 	}
 	p.pid = cmd.Process.Pid
 	go p.listen(read)
-	t.Cleanup(func() {
-		p.kill()
-		if t.Failed() {
-			t.Logf("process %d:\n%s", p.pid, p.log)
-		}
-	})
+	t.Cleanup(p.kill)
 	return p
 }
 
@@ -217,6 +227,7 @@ func (p *process) listen(out io.Reader) {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		line := lines.Text()
 		fmt.Fprintln(p.log, line)
+		fmt.Fprintln(p.also, line)
 		var entry struct{ Msg, Member string }
 		switch {
 		case strings.HasPrefix(line, "joined "), strings.HasPrefix(line, "at "):
@@ -313,6 +324,12 @@ func (t *tail) Write(p []byte) (int, error) {
 		t.text = append(t.text[:0], t.text[n:]...)
 	}
 	return len(p), nil
+}
+
+// last is the last line.
+func (t *tail) last() string {
+	lines := strings.Split(strings.TrimSpace(t.String()), "\n")
+	return lines[len(lines)-1]
 }
 
 func (t *tail) String() string {

@@ -68,16 +68,11 @@ type tap struct {
 
 func newTap(t *testing.T, upstream string) *tap {
 	t.Helper()
-	script, err := os.ReadFile("../../connector/redis/commit.lua")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha1.Sum(script)
 	listener, err := net.Listen("tcp", net.JoinHostPort(servers.Address(t), "6379"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	tp := &tap{addr: listener.Addr().String(), digest: hex.EncodeToString(sum[:])}
+	tp := &tap{addr: listener.Addr().String(), digest: scriptDigest(t)}
 	var all sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(func() { cancel(); listener.Close(); all.Wait() })
@@ -91,6 +86,17 @@ func newTap(t *testing.T, upstream string) *tap {
 		}
 	})
 	return tp
+}
+
+// scriptDigest is how the server knows the script of a commit.
+func scriptDigest(t *testing.T) string {
+	t.Helper()
+	script, err := os.ReadFile("../../connector/redis/commit.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha1.Sum(script)
+	return hex.EncodeToString(sum[:])
 }
 
 // aim has the next commit of the worker kill it. The channel is closed when it is dead.
@@ -174,17 +180,9 @@ log_format: json
 // script had just been sent, four when the server had answered and the worker did not know it, two anywhere. Each flight
 // counts exactly once.
 func TestFlightsIntoRedisTenKills(t *testing.T) {
-	binary := build(t)
-	data, err := os.ReadFile("../flights/testdata/flights-3m.fpz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	table, err := flights.Decode(data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary, table, b := build(t), flightTable(t), newBarrage(t, 10)
 	db := newRedisStore(t, servers.Redis(t))
-	f := feedFleet(t, db, table.All())
+	f := feedFleet(t, db, b.all(table))
 	f.progress = func() (n int64) {
 		for tp, p := range f.snapshot().Positions {
 			if tp.Topic == f.topic {
@@ -194,21 +192,17 @@ func TestFlightsIntoRedisTenKills(t *testing.T) {
 		return n
 	}
 	file := filepath.Join(t.TempDir(), "flights.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, countersFile, f.group, f.broker.Plaintext, f.topic, 100_000), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(file, fmt.Appendf(nil, countersFile, f.group, f.broker.Plaintext, f.topic, b.rate(100_000)), 0o600))
 	taps := [2]*tap{newTap(t, db.at.Addr()), newTap(t, db.at.Addr())}
 	f.begin = func(i int, _ string) *exec.Cmd {
 		cmd := exec.Command(binary, "run", file)
 		cmd.Env = append(os.Environ(), "REDIS="+taps[i].addr, "REDIS_PASSWORD="+servers.RedisPassword)
 		return cmd
 	}
-	f.count(taps, 3_000_000, 10, 7)
+	f.count(taps, b.total, b.kills, 7)
 	f.land()
-	truth := flights.TruthOf(table.All())
-	if truth.Rows != 3_000_000 || truth.Delay != 20_003_603 || truth.Distance != 2_194_861_208 {
-		t.Fatalf("the truth is %+v", truth.Total)
-	}
+	truth := flights.TruthOf(b.all(table))
+	b.wantTruth(t, truth)
 	for _, fault := range f.countFaults(db, truth) {
 		t.Error(fault)
 	}

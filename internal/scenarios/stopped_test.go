@@ -12,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/servers"
+	"github.com/fencepost/fencepost/internal/wire"
 )
 
 // These stop a worker process (SIGSTOP) at a place of a commit, and want its heir to commit while it is stopped, and
@@ -83,9 +84,9 @@ func TestC13StoppedInsideCopy(t *testing.T) {
 	s.fill(tp, n)
 	e := s.errand(name)
 	e.Records = 20_000
-	var wire *servers.Wire
-	e.DSN, wire = wired(t, e.DSN)
-	wire.Slow(500) // a batch of a megabyte is inside its COPY for seconds
+	var w *wire.Wire
+	e.DSN, w = wired(t, e.DSN)
+	w.Set(wire.Fault{Drip: wire.Drip{Way: wire.Requests, Bytes: 10_000, Every: 10 * time.Millisecond}}) // a batch of a megabyte is inside its COPY for seconds
 	p := send(t, e)
 	p.says("joined")
 	s.stopWhere(p, inCopy, func() {})
@@ -93,7 +94,7 @@ func TestC13StoppedInsideCopy(t *testing.T) {
 	if s.sessions(inCopy) == 0 {
 		t.Error("the stopped worker's COPY ended before its heir committed: this tests nothing")
 	}
-	wire.Mend()
+	w.Mend()
 	s.awake(p, tp, n)
 	wk.end()
 	s.fill(tp, 10) // the survivor goes on
@@ -101,15 +102,15 @@ func TestC13StoppedInsideCopy(t *testing.T) {
 }
 
 // wired is a database behind a wire.
-func wired(t *testing.T, dsn string) (string, *servers.Wire) {
+func wired(t *testing.T, dsn string) (string, *wire.Wire) {
 	t.Helper()
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	wire := servers.Proxy(t, net.JoinHostPort(servers.Address(t), "5432"), u.Host)
-	u.Host = wire.Addr
-	return u.String(), wire
+	w := servers.Proxy(t, net.JoinHostPort(servers.Address(t), "5432"), u.Host)
+	u.Host = w.Addr()
+	return u.String(), w
 }
 
 func TestC13StoppedInsideUserSQL(t *testing.T) {

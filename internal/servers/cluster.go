@@ -45,12 +45,12 @@ func OwnKafkaCluster(t testing.TB, nodes int, properties ...string) []*OwnBroker
 		server.ask = newNodeQuestion(net.JoinHostPort(host, portPlaintext))
 		brokers[n] = &OwnBroker{Broker: brokerAt(host, k.tls()), Own: owned(t, server)}
 	}
-	startTogether(t, brokers)
+	StartTogether(t, brokers)
 	return brokers
 }
 
-// startTogether starts nodes that answer only once most of them live.
-func startTogether(t testing.TB, brokers []*OwnBroker) {
+// StartTogether starts nodes that answer only once most of them live.
+func StartTogether(t testing.TB, brokers []*OwnBroker) {
 	t.Helper()
 	errs := make([]error, len(brokers))
 	var all sync.WaitGroup

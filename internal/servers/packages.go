@@ -34,6 +34,7 @@ func programs() []program {
 		{"pip3", inPath("pip3"), []string{"python3-pip"}},
 		{"node", inPath("node"), []string{"nodejs"}},
 		{"npm", inPath("npm"), []string{"npm"}},
+		{"strace", inPath("strace"), []string{"strace"}},
 		// The race detector links C code.
 		{"gcc", inPath("gcc"), []string{"gcc"}},
 	}
@@ -65,7 +66,7 @@ func installPackages(ctx context.Context, w io.Writer) error {
 		return nil
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15, PgBouncer, MariaDB 10.6, Redis 7 or later, Python 3.11 with pip, Node 18 with npm, gcc)",
+		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15, PgBouncer, MariaDB 10.6, Redis 7 or later, Python 3.11 with pip, Node 18 with npm, strace, gcc)",
 			strings.Join(missingPackages(), ", "))
 	}
 	fmt.Fprintf(w, "servers: installing %s\n", strings.Join(missingPackages(), ", "))

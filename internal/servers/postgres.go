@@ -79,6 +79,12 @@ func (p *OwnPostgresServer) Standby(t testing.TB) *OwnPostgresServer {
 	return k.ownPostgres(t, host, server)
 }
 
+// Quit ends the server at once, as `pg_ctl stop -m immediate` does: its children leave what they do, and it recovers when it starts.
+func (p *OwnPostgresServer) Quit() {
+	p.t.Helper()
+	p.must(p.server.life.stop(syscall.SIGQUIT, stopGrace))
+}
+
 // Promote makes a standby a primary, on a timeline of its own, and returns when it takes writes.
 func (p *OwnPostgresServer) Promote(t testing.TB) {
 	t.Helper()

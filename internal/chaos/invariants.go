@@ -1,0 +1,232 @@
+package chaos
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink/sinktest"
+)
+
+// Check holds a run against every invariant, and returns what did not hold, in the order of the invariants. Of one partition and invariant
+// it names the first few places.
+func Check(f Facts) []Violation {
+	var all []Violation
+	for _, tp := range f.partitions() {
+		p := f.partition(tp)
+		for _, check := range []func() []Violation{p.applied, p.counted, p.ordered, p.faithful, p.fenced, p.moved, p.sighted} {
+			all = append(all, check()...)
+		}
+	}
+	if err := sinktest.Proof(f.Moves, f.Snapshot); err != nil {
+		all = append(all, violation("I3", "%v", err))
+	}
+	if f.Behind != "" || f.Drained > f.Limit {
+		all = append(all, violation("I8", "%s after the last fault, where %s is the limit: %s", f.Drained.Round(ms), f.Limit, cmp.Or(f.Behind, "all is applied")))
+	}
+	slices.SortStableFunc(all, func(a, b Violation) int {
+		return cmp.Or(cmp.Compare(len(a.Invariant), len(b.Invariant)), cmp.Compare(a.Invariant, b.Invariant))
+	})
+	return all
+}
+
+// partitions is every partition of which anything is known, in order.
+func (f Facts) partitions() []fencepost.TopicPartition {
+	known := map[fencepost.TopicPartition]bool{}
+	for tp := range f.Log {
+		known[tp] = true
+	}
+	for tp := range f.Rows {
+		known[tp] = true
+	}
+	for tp := range f.Snapshot.Positions {
+		known[tp] = true
+	}
+	return slices.SortedFunc(maps.Keys(known), fencepost.TopicPartition.Compare)
+}
+
+// partition is one partition's part of the facts.
+type partition struct {
+	fencepost.TopicPartition
+	log    []Entry
+	rows   []Entry
+	moves  []ledger.Recorded
+	orders []Order
+	seen   []Sighting
+}
+
+func (f Facts) partition(tp fencepost.TopicPartition) partition {
+	p := partition{TopicPartition: tp, log: f.Log[tp], rows: f.Rows[tp], orders: f.Orders}
+	for _, m := range f.Moves {
+		if m.TopicPartition == tp {
+			p.moves = append(p.moves, m)
+		}
+	}
+	for _, s := range f.Seen {
+		if s.TopicPartition == tp {
+			p.seen = append(p.seen, s)
+		}
+	}
+	return p
+}
+
+// commits is the committed ranges, in the order of the commits.
+func (p partition) commits() (ranges []fencepost.OffsetRange) {
+	for _, m := range p.moves {
+		if m.Cause == ledger.CauseCommit {
+			ranges = append(ranges, fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset})
+		}
+	}
+	return ranges
+}
+
+// within is the log's records of a range.
+func (p partition) within(r fencepost.OffsetRange) []Entry {
+	from, _ := slices.BinarySearchFunc(p.log, r.From, byOffset)
+	until, _ := slices.BinarySearchFunc(p.log, r.Until, byOffset)
+	return p.log[from:max(from, until)]
+}
+
+func byOffset(e Entry, o fencepost.Offset) int { return cmp.Compare(e.Offset, o) }
+
+// expected is the rows that there must be: the records of each committed range, one range behind the other.
+func (p partition) expected() (rows []Entry) {
+	for _, r := range p.commits() {
+		rows = append(rows, p.within(r)...)
+	}
+	return rows
+}
+
+// few keeps what is worth reading of many violations of one kind.
+func few(all []Violation) []Violation {
+	const enough = 5
+	if len(all) <= enough {
+		return all
+	}
+	return append(all[:enough:enough], violation(all[0].Invariant, "... and %d more", len(all)-enough))
+}
+
+// applied is I1: each record of the log is in a committed range, or passed by a move that was ordered.
+func (p partition) applied() (violations []Violation) {
+	covered := map[fencepost.Offset]bool{}
+	for _, m := range p.moves {
+		passed := m.Cause == ledger.CauseCommit || p.wasOrdered(m)
+		for _, e := range p.within(fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset}) {
+			covered[e.Offset] = covered[e.Offset] || passed
+		}
+	}
+	for _, e := range p.log {
+		if !covered[e.Offset] {
+			violations = append(violations, violation("I1", "%s: record %d is in no committed range", p, e.Offset))
+		}
+	}
+	return few(violations)
+}
+
+// counted is I1, I2 and I5: as many rows of each record as commits cover it.
+func (p partition) counted() []Violation {
+	want, got := counts(p.expected()), counts(p.rows)
+	var lost, doubled, alien []Violation
+	offsets := maps.Clone(want)
+	maps.Copy(offsets, got)
+	for _, o := range slices.Sorted(maps.Keys(offsets)) {
+		switch {
+		case want[o] == 0:
+			alien = append(alien, violation("I5", "%s: %d rows of record %d, which no commit covers", p, got[o], o))
+		case got[o] < want[o]:
+			lost = append(lost, violation("I1", "%s: %d rows of record %d, which %d commits cover", p, got[o], o, want[o]))
+		case got[o] > want[o]:
+			doubled = append(doubled, violation("I2", "%s: %d rows of record %d, which %d commits cover", p, got[o], o, want[o]))
+		}
+	}
+	return slices.Concat(few(lost), few(doubled), few(alien))
+}
+
+func counts(entries []Entry) map[fencepost.Offset]int {
+	n := map[fencepost.Offset]int{}
+	for _, e := range entries {
+		n[e.Offset]++
+	}
+	return n
+}
+
+// ordered is I4. Rows that are too many or too few are not its affair.
+func (p partition) ordered() []Violation {
+	want := p.expected()
+	if !maps.Equal(counts(want), counts(p.rows)) {
+		return nil
+	}
+	for i, w := range want {
+		if got := p.rows[i].Offset; got != w.Offset {
+			return []Violation{violation("I4", "%s: row %d is of record %d, and the commits say %d", p, i, got, w.Offset)}
+		}
+	}
+	return nil
+}
+
+// faithful is I9.
+func (p partition) faithful() (violations []Violation) {
+	for _, row := range p.rows {
+		i, known := slices.BinarySearchFunc(p.log, row.Offset, byOffset)
+		if known && p.log[i].Value != row.Value {
+			violations = append(violations, violation("I9", "%s: the row of record %d says %s, the record %s", p, row.Offset, row.Value, p.log[i].Value))
+		}
+	}
+	return few(violations)
+}
+
+// fenced is I6.
+func (p partition) fenced() (violations []Violation) {
+	replaced := map[ledger.Fence]bool{}
+	var last ledger.Recorded
+	for _, m := range p.moves {
+		switch {
+		case m.Cause != ledger.CauseCommit:
+			replaced[last.Next.Fence] = true
+		case replaced[m.Held.Fence]:
+			violations = append(violations, violation("I6", "%s: %s committed [%d .. %d) under fence %s, which a move had replaced", p, m.Who, m.Held.Offset, m.Next.Offset, m.Held.Fence))
+		case m.Who != last.Who && m.Held.Fence == last.Next.Fence && m.Held.Offset < last.Next.Offset:
+			violations = append(violations, violation("I6", "%s: %s committed [%d .. %d) where %s had come to %d", p, m.Who, m.Held.Offset, m.Next.Offset, last.Who, last.Next.Offset))
+		}
+		last = m
+	}
+	return few(violations)
+}
+
+// moved is I10: but for commits and the first start, each move was ordered, once.
+func (p partition) moved() (violations []Violation) {
+	left := slices.Clone(p.orders)
+	for i, m := range p.moves {
+		if m.Cause == ledger.CauseCommit || m.Cause == ledger.CauseStart && i == 0 {
+			continue
+		}
+		n := slices.IndexFunc(left, func(o Order) bool { return o.covers(m) })
+		if n < 0 {
+			violations = append(violations, violation("I10", "%s: %s from %d to %d by %s was not ordered: %q", p, m.Cause, m.Held.Offset, m.Next.Offset, m.Who, m.Why))
+			continue
+		}
+		left = slices.Delete(left, n, n+1)
+	}
+	return few(violations)
+}
+
+// wasOrdered reports whether a move other than a commit is one that was ordered.
+func (p partition) wasOrdered(m ledger.Recorded) bool {
+	return slices.ContainsFunc(p.orders, func(o Order) bool { return o.covers(m) })
+}
+
+// sighted is I7: what was seen of the position is what the moves made of it, one after the other.
+func (p partition) sighted() (violations []Violation) {
+	next := 0
+	for _, s := range p.seen {
+		i := slices.IndexFunc(p.moves[next:], func(m ledger.Recorded) bool { return m.Next.Holds(s.Position) })
+		if i < 0 {
+			violations = append(violations, violation("I7", "%s was at %d (fence %s) at %s, where no move had put it by then", p, s.Position.Offset, s.Position.Fence, s.At))
+			continue
+		}
+		next += i
+	}
+	return few(violations)
+}

@@ -197,7 +197,8 @@ func TestO1CutOffIsReported(t *testing.T) {
 func TestCutOffEndsWithAnotherHolder(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.produce(tp(0), 3)
-		loser, heir := w.run(s, func(c *Config) { c.Who = "loser" }), w.run(s, func(c *Config) { c.Who = "heir" })
+		loser := w.run(s, func(c *Config) { c.Who = "loser" })
+		heir := w.run(s, func(c *Config) { c.Who, c.Watch = "heir", time.Minute }) // it does not look again as soon as the loser
 		synctest.Wait()
 		loser.source.assign(tp(0))
 		time.Sleep(time.Second)

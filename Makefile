@@ -20,7 +20,7 @@ RACE = -race '-gcflags=modernc.org/...=-race=false'
 # A program under the race detector sleeps a second at its end, unless it is told otherwise: each program that a test starts, too.
 export GORACE = atexit_sleep_ms=10
 
-.PHONY: check dead servers test newer calendar before bench bench-ledger bench-real bench-connect bench-show bench-takeover bench-partitions chaos build release-build
+.PHONY: check dead sim sim-bugs servers test newer calendar before bench bench-ledger bench-real bench-connect bench-show bench-takeover bench-partitions chaos build release-build
 
 # What needs no server. Tests that need one carry the build tag realservers. Four
 # packages side by side, and four tests of each: most of them wait for a broker or a process.
@@ -41,6 +41,17 @@ dead:
 	@unreached=$$(go tool deadcode ./cmd/... ./examples/...) || exit 1; if [ -n "$$unreached" ]; then \
 		echo "no program reaches these: delete them, or take them to the tests that call them"; echo "$$unreached"; exit 1; fi
 
+# Workers, brokers and a database in one program, and everything goes wrong by a seed: make sim SEEDS=300, make sim FROM=17 SEEDS=1. The first time
+# the standard library is compiled once more: 70 s of CPU. Then 300 seeds are.
+SEEDS = 300
+FROM = 0
+sim:
+	go run ./internal/simulation/cmd/simulate -from $(FROM) -seeds $(SEEDS)
+
+# Whether the simulation finds the bugs of a list, each planted by itself: about an hour of a busy machine.
+sim-bugs:
+	go run ./internal/simulation/cmd/simulate -bugs internal/simulation/bugs.txt -seeds 120
+
 # Installs what real servers need; silent and quick where it is there already.
 servers:
 	@$(SERVERS) install
@@ -50,6 +61,7 @@ servers:
 test: servers
 	$(MAKE) check
 	$(MAKE) dead
+	$(MAKE) sim SEEDS=60
 	$(SERVERS) run -- go test $(RACE) -tags realservers -count=1 -p 2 -timeout 30m $(REAL)
 	$(MAKE) newer
 

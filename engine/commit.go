@@ -309,7 +309,8 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 }
 
 // follow does what a refusal asks for: what the ledger holds decides (law 1). Segments that turn out to be done count as
-// committed; the partitions of the others are reconciled again.
+// committed, where an answer was lost: else it was another worker that committed the same. The partitions of the others are reconciled
+// again.
 func (l *lane) follow(w *work, err error, took time.Duration, unclear bool) {
 	ref, _ := errors.AsType[*ledger.Refused](err)
 	var lost []int // indices of segments
@@ -320,7 +321,7 @@ func (l *lane) follow(w *work, err error, took time.Duration, unclear bool) {
 			continue
 		}
 		standing := ledger.Relate(held, w.moves[i])
-		if standing == ledger.RelationDone {
+		if standing == ledger.RelationDone && unclear {
 			done = segments{append(done.of, s), append(done.moves, w.moves[i]), append(done.parts, w.parts[i])}
 			continue
 		}

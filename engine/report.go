@@ -37,6 +37,7 @@ type reporter struct {
 	// the passes' own; they take turns
 	turn   chan struct{}
 	kept   map[fencepost.TopicPartition]ledger.Report // what the ledger has, as far as it is known
+	told   map[fencepost.TopicPartition]bool          // it was told that these are cut off
 	failed bool                                       // the last pass; it was reported
 	other  ledger.Pipeline                            // that another worker has begun with; it was reported
 }
@@ -56,7 +57,7 @@ const (
 )
 
 func newReporter(e *Engine) *reporter {
-	r := &reporter{e: e, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
+	r := &reporter{e: e, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), told: map[fencepost.TopicPartition]bool{}}
 	r.mu.read = true
 	r.mu.reasons = map[fencepost.TopicPartition]string{}
 	r.mu.troubles = map[int]trouble{}
@@ -248,6 +249,7 @@ func (r *reporter) write(ctx context.Context, changed []ledger.Report) error {
 		return err
 	}
 	for _, c := range changed {
+		r.told[c.TopicPartition] = c.Halt == ledger.HaltCutOff
 		if r.kept[c.TopicPartition] = c; c.Halt == "" {
 			delete(r.kept, c.TopicPartition)
 		}
@@ -271,6 +273,9 @@ func (r *reporter) changes(ctx context.Context, last, read bool) (changed []ledg
 	r.locate(ctx, stops)
 	stood := make(map[fencepost.TopicPartition]ledger.Report, len(stops))
 	for _, s := range stops {
+		if s.Halt == ledger.HaltCutOff && r.elsewhere(s.TopicPartition) {
+			continue
+		}
 		was, kept := r.kept[s.TopicPartition]
 		same := kept && continues(was, s)
 		if same {
@@ -295,6 +300,20 @@ func (r *reporter) changes(ctx context.Context, last, read bool) (changed []ledg
 // continues reports whether a partition stands still as it did before.
 func continues(was, is ledger.Report) bool {
 	return was.Halt == is.Halt && was.Code == is.Code && was.Offset == is.Offset
+}
+
+// elsewhere reports whether a lost partition is with another worker, and forgets it then: whoever holds it has replaced what the
+// ledger was told, or taken it away.
+func (r *reporter) elsewhere(tp fencepost.TopicPartition) bool {
+	was, kept := r.kept[tp]
+	if !r.told[tp] || kept && was.Who == r.e.cfg.Who {
+		return false
+	}
+	delete(r.told, tp)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.mu.cut, tp)
+	return true
 }
 
 // stops returns what of this worker's partitions stands still, and where the others are.

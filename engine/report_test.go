@@ -192,6 +192,36 @@ func TestO1CutOffIsReported(t *testing.T) {
 	})
 }
 
+// A lost partition that is with another worker stands still no more, though nothing of it is committed: the holder takes the
+// report away, and the worker that lost it does not write it again.
+func TestCutOffEndsWithAnotherHolder(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 3)
+		loser := w.run(s, func(c *Config) { c.Who = "loser" })
+		heir := w.run(s, func(c *Config) { c.Who, c.Watch = "heir", time.Minute }) // it does not look again as soon as the loser
+		synctest.Wait()
+		loser.source.assign(tp(0))
+		time.Sleep(time.Second)
+		loser.source.revoke(true, tp(0))
+		time.Sleep(time.Second)
+		if r := reported(t, s, tp(0)); r.Halt != ledger.HaltCutOff {
+			t.Errorf("reported of a lost partition: %+v", r)
+		}
+		heir.source.assign(tp(0))
+		for range 10 {
+			time.Sleep(1300 * time.Millisecond)
+			if r := reported(t, s, tp(0)); r.Halt != "" {
+				t.Errorf("reported of one that another worker holds: %+v", r)
+			}
+		}
+		for _, wk := range []*worker{loser, heir} {
+			if err := wk.end(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 // A ledger without a place for reports is used as ever, and that is said once.
 func TestReportsThatAreNotKept(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {

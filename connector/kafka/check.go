@@ -51,7 +51,7 @@ func (s *Source) probe(ctx context.Context) (presence, *fencepost.UserError) {
 	var wait sync.WaitGroup
 	for i, b := range resp.Brokers {
 		wait.Go(func() {
-			conn, err := s.cfg.TLS.dial(ctx, "tcp", fmt.Sprintf("%s:%d", b.Host, b.Port))
+			conn, err := s.cfg.dial(ctx, "tcp", fmt.Sprintf("%s:%d", b.Host, b.Port))
 			if err == nil {
 				err = conn.Close()
 			}
@@ -114,7 +114,7 @@ func (s *Source) askSeed(ctx context.Context, b *kgo.Broker, address string) (*k
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	probe := time.AfterFunc(otherWait, func() {
-		if speaksRedis(ctx, address) {
+		if s.cfg.speaksRedis(ctx, address) {
 			cancel(errOther)
 		}
 	})

@@ -36,6 +36,9 @@ type Config struct {
 
 	FetchMemory int64 // bytes of records that the client holds, decompressed, before they are decoded; zero: 64 MiB
 
+	// Dial opens each connection to a broker, before TLS; nil: TCP, given up after 5s. For a tunnel, or brokers in the
+	// program itself.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	TLS  TLS
 	SASL SASL
 

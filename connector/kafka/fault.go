@@ -168,13 +168,13 @@ func (s *Source) connection(ctx context.Context, address string, err error) *fen
 	case errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls:"):
 		return &fencepost.UserError{Code: "tls-mismatch", Facts: fact("field", "TLS.Cert"),
 			Err: fmt.Errorf("%s refused this client's TLS: %w", address, err)}
-	case connected && s.cfg.TLS.Enabled && speaksPlain(ctx, address):
+	case connected && s.cfg.TLS.Enabled && s.cfg.speaksPlain(ctx, address):
 		return &fencepost.UserError{Code: "tls-mismatch", Facts: map[string]string{"field": "TLS.Enabled", "want": "false"},
 			Err: fmt.Errorf("%s hung up at the first byte: it speaks plain, and TLS was asked for", address)}
-	case connected && !s.cfg.TLS.Enabled && speaksTLS(ctx, address):
+	case connected && !s.cfg.TLS.Enabled && s.cfg.speaksTLS(ctx, address):
 		return &fencepost.UserError{Code: "tls-mismatch", Facts: map[string]string{"field": "TLS.Enabled", "want": "true"},
 			Err: fmt.Errorf("%s hung up at the first byte: it speaks TLS, and was spoken to in plain", address)}
-	case hungUp && !s.cfg.TLS.Enabled && !s.everJoined() && isController(ctx, address):
+	case hungUp && !s.cfg.TLS.Enabled && !s.everJoined() && s.cfg.isController(ctx, address):
 		return &fencepost.UserError{Code: "broker-silent", Facts: fact("field", "Brokers"),
 			Err: fmt.Errorf("%s is the port of a controller (KRaft): brokers listen on another one", address)}
 	case notKafka(err):
@@ -198,10 +198,10 @@ var errOther = errors.New("another service answers there")
 
 // speaksRedis reports whether the address answers a PING of Redis. Redis itself does not answer a request of Kafka: it waits for the end of
 // the line.
-func speaksRedis(ctx context.Context, address string) bool {
+func (c Config) speaksRedis(ctx context.Context, address string) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout)
 	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	conn, err := c.plain(ctx, "tcp", address)
 	if err != nil {
 		return false
 	}
@@ -216,34 +216,36 @@ func speaksRedis(ctx context.Context, address string) bool {
 }
 
 // isController reports whether the address answers as a controller of KRaft, which knows no metadata of topics.
-func isController(ctx context.Context, address string) bool {
-	r := apiVersions(ctx, address)
+func (c Config) isController(ctx context.Context, address string) bool {
+	r := c.apiVersions(ctx, address)
 	return r != nil && !slices.ContainsFunc(r.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool { return k.ApiKey == kmsg.NewPtrMetadataRequest().Key() })
 }
 
 const tryTimeout = 2 * time.Second
 
 // speaksTLS reports whether a TLS handshake with the address gets any answer of TLS.
-func speaksTLS(ctx context.Context, address string) bool {
+func (c Config) speaksTLS(ctx context.Context, address string) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout)
 	defer cancel()
-	d := tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}} // nothing is sent over it
-	conn, err := d.DialContext(ctx, "tcp", address)
-	if err == nil {
-		conn.Close()
-		return true
+	conn, err := c.plain(ctx, "tcp", address)
+	if err != nil {
+		return false
 	}
-	return strings.Contains(err.Error(), "remote error: tls:") // it answered: it wants a certificate of ours, say
+	defer conn.Close()
+	err = tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}).HandshakeContext(ctx) // nothing is sent over it
+	return err == nil || strings.Contains(err.Error(), "remote error: tls:")                                          // it answered: it wants a certificate of ours, say
 }
 
 // speaksPlain reports whether the address answers a Kafka request that is not encrypted.
-func speaksPlain(ctx context.Context, address string) bool { return apiVersions(ctx, address) != nil }
+func (c Config) speaksPlain(ctx context.Context, address string) bool {
+	return c.apiVersions(ctx, address) != nil
+}
 
 // apiVersions asks an address, without TLS, which requests it knows; nil: no answer.
-func apiVersions(ctx context.Context, address string) *kmsg.ApiVersionsResponse {
+func (c Config) apiVersions(ctx context.Context, address string) *kmsg.ApiVersionsResponse {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout)
 	defer cancel()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.DisableClientMetrics())
+	cl, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.Dialer(c.plain), kgo.DisableClientMetrics())
 	if err != nil {
 		return nil
 	}

@@ -31,7 +31,7 @@ func (c Config) connection() []kgo.Opt {
 		kgo.SeedBrokers(c.seeds()...),
 		kgo.ClientID(c.ClientID),
 		kgo.SoftwareNameAndVersion("fencepost", "1"),
-		kgo.Dialer(c.TLS.dial),
+		kgo.Dialer(c.dial),
 		kgo.WithLogger(clientLog{c.Log}),
 		// Closing would wait up to a second for a last push of the client's own metrics (KIP-714).
 		kgo.DisableClientMetrics(),
@@ -118,18 +118,37 @@ func (s *Source) consumption() []kgo.Opt {
 	return append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer()))
 }
 
-// dial opens one connection. The files are read here, not at Open, so that a rotated one counts from the next
-// connection on.
-func (t TLS) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{Timeout: dialTimeout}
-	if !t.Enabled {
-		return d.DialContext(ctx, network, address)
+// dial opens one connection, encrypted where TLS says so. The files are read here, not at Open, so that a rotated one counts
+// from the next connection on.
+func (c Config) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if !c.TLS.Enabled {
+		return c.plain(ctx, network, address)
 	}
-	cfg, err := t.config(address)
+	cfg, err := c.TLS.config(address)
 	if err != nil {
 		return nil, err
 	}
-	return (&tls.Dialer{NetDialer: &d, Config: cfg}).DialContext(ctx, network, address)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	conn, err := c.plain(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	encrypted := tls.Client(conn, cfg)
+	if err := encrypted.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return encrypted, nil
+}
+
+// plain opens one connection without TLS.
+func (c Config) plain(ctx context.Context, network, address string) (net.Conn, error) {
+	if c.Dial != nil {
+		return c.Dial(ctx, network, address)
+	}
+	d := net.Dialer{Timeout: dialTimeout}
+	return d.DialContext(ctx, network, address)
 }
 
 func (t TLS) config(address string) (*tls.Config, error) {

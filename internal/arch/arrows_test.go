@@ -67,7 +67,7 @@ var arrows = []arrow{
 	{[]string{"internal/chaos"}, []string{".", "ledger", "sink/sinktest"}, nil},
 	{[]string{"internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/trial"}, []string{".", "ledger", "internal/broker/...", "internal/flights/...",
 		"internal/listen", "internal/servers/...", "internal/wire"}, []string{"..."}},
-	{[]string{"internal/sim/..."}, []string{".", "ledger", "engine/...", "connector/kafka/...", "connector/memory", "sink/sinktest", "internal/broker/...", "internal/sim/..."}, []string{"..."}},
+	{[]string{"internal/simulation/..."}, []string{".", "ledger", "sink", "sink/sinktest", "decode", "engine", "connector/kafka", "connector/memory", "internal/simulation/..."}, []string{"..."}},
 	{[]string{"internal/foreign"}, []string{".", "ledger"}, nil},
 	{[]string{"internal/foreign/offsetfile"}, []string{".", "ledger", "internal/foreign"}, nil},
 	{[]string{"internal/sqlstore"}, []string{".", "ledger", "sink", "internal/foreign"}, nil},
@@ -83,7 +83,7 @@ var arrows = []arrow{
 }
 
 // franzPackages are the packages that may import the Kafka client; the schema registry's, which is a module of its own, is beside it.
-var franzPackages = []string{"connector/kafka/...", "decode/registry", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/sim/...", "internal/trial", "cmd/...", "bench/...", "examples/..."}
+var franzPackages = []string{"connector/kafka/...", "decode/registry", "internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/simulation/...", "internal/trial", "cmd/...", "bench/...", "examples/..."}
 
 // technologies are the packages that only the wiring and the programs may know all of.
 var technologies = []string{"connector/memory", "connector/atleastonce", "connector/kafka/...", "connector/postgres/...", "connector/sqlite/...", "connector/mysql/...", "connector/redis/...", "connector/zookeeper/...", "file/...", "s3/...", "http/..."}

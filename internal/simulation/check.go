@@ -1,0 +1,264 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/sink/sinktest"
+)
+
+// check compares what has become of everything with what has to hold, while the workers run.
+func (w *world) check() {
+	if left := w.behind(); left != "" {
+		w.broken("not applied within %s of the last fault: %s", settled, left)
+	}
+	for _, m := range w.cluster.GroupInfo(string(group)).Members {
+		w.note("the group has given %s %v", m.ClientID, m.Assignment[topic])
+	}
+	w.checkChain()
+	w.checkRows()
+	w.checkLetters()
+	w.checkMirror()
+	w.checkStatus()
+	w.checkReports()
+	w.checkEvents()
+}
+
+// checkChain: the moves are a chain without hole and overlap, each of a kind that has a reason; the store's own history says the
+// same, and its positions are where the chain ends (I3, I7, I10).
+func (w *world) checkChain() {
+	last := map[fencepost.TopicPartition]ledger.Position{}
+	var moves []ledger.Move
+	for _, e := range w.db.journal {
+		for _, m := range e.moves {
+			if was := last[m.TopicPartition]; was != m.Held {
+				w.broken("%s moves %s from %+v, and the move before left %+v", e.who, m.TopicPartition, m.Held, was)
+			}
+			last[m.TopicPartition] = m.Next
+			moves = append(moves, m)
+			w.checkMove(e.who, m)
+		}
+	}
+	snap, err := w.db.Read(context.Background(), group)
+	if err != nil {
+		w.broken("read ledger: %v", err)
+	}
+	if !maps.Equal(snap.Positions, last) {
+		w.broken("the ledger holds %v, and the moves end at %v", snap.Positions, last)
+	}
+	var kept []ledger.Recorded
+	for r, err := range w.db.Moves(context.Background(), group) {
+		if err != nil {
+			w.broken("read history: %v", err)
+		}
+		kept = append(kept, r)
+	}
+	if err := sinktest.Proof(kept, snap); err != nil {
+		w.broken("the history does not prove the positions: %v", err)
+	}
+	if !slices.EqualFunc(kept, moves, func(r ledger.Recorded, m ledger.Move) bool { return r.Move == m }) {
+		w.broken("the history has %d moves, and %d were made, or others", len(kept), len(moves))
+	}
+	if n := snap.Topics[topic].Partitions; n != w.plan.Partitions {
+		w.broken("the ledger counts %d partitions, and there are %d", n, w.plan.Partitions)
+	}
+}
+
+// checkMove: a worker commits, starts at the beginning, and passes records only that are deleted.
+func (w *world) checkMove(who string, m ledger.Move) {
+	earliest := w.log.earliest[m.TopicPartition]
+	id := w.cluster.TopicInfo(topic).TopicID
+	switch {
+	case m.Next.TopicID != fencepost.TopicID(id):
+		w.broken("%s: a position of another topic: %+v", who, m)
+	case who == "operator":
+	case m.Cause == ledger.CauseCommit && m.Next.Offset > m.Held.Offset:
+	case m.Cause == ledger.CauseStart && m.Held.Absent() && m.Next.Offset <= earliest:
+	case m.Cause == ledger.CauseGap && m.Next.Offset <= earliest && m.AtMost == int64(m.Next.Offset-m.Held.Offset) && m.AtMost > 0:
+	default:
+		w.broken("%s makes a move without a reason: %s, at most %d, earliest %d", who, m, m.AtMost, earliest)
+	}
+}
+
+// checkRows: the rows of each partition are, in order, the records of the ranges that were committed, and no others (I1, I2, I4, I5, I9).
+func (w *world) checkRows() {
+	got := map[fencepost.TopicPartition][]string{}
+	for _, r := range w.db.Rows() {
+		got[r.TopicPartition] = append(got[r.TopicPartition], fmt.Sprintf("%d:%v", r.Offset, r.Values[0]))
+	}
+	want := map[fencepost.TopicPartition][]string{}
+	for _, e := range w.db.journal {
+		for _, m := range e.moves {
+			if m.Cause != ledger.CauseCommit {
+				continue
+			}
+			offsets, ids := w.log.between(m.TopicPartition, fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset})
+			for i, id := range ids {
+				if !undecodable(id) && !refusable(id) {
+					want[m.TopicPartition] = append(want[m.TopicPartition], fmt.Sprintf("%d:%d", offsets[i], id))
+				}
+			}
+		}
+	}
+	for p := range w.plan.Partitions {
+		if i, differ := firstDifference(got[tp(p)], want[tp(p)]); differ {
+			w.broken("rows of partition %d: %d, want %d; from the row %d on they are %v, want %v", p, len(got[tp(p)]), len(want[tp(p)]), i,
+				few(got[tp(p)], i), few(want[tp(p)], i))
+		}
+	}
+}
+
+func firstDifference(a, b []string) (int, bool) {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return i, true
+		}
+	}
+	return min(len(a), len(b)), len(a) != len(b)
+}
+
+func few(all []string, from int) []string { return all[from:min(len(all), from+5)] }
+
+// checkLetters: each bad record of a committed range is kept as it was read, once, and no other.
+func (w *world) checkLetters() {
+	want := map[string]string{}
+	if w.plan.Bad == engine.DeadLetter {
+		for _, e := range w.db.journal {
+			for _, m := range e.moves {
+				if m.Cause == ledger.CauseCommit {
+					w.lettersOf(m, want)
+				}
+			}
+		}
+	}
+	got := map[string]string{}
+	for l, err := range w.db.Letters(context.Background(), group) {
+		if err != nil {
+			w.broken("read letters: %v", err)
+		}
+		got[fmt.Sprint(l.Partition, "@", l.Offset)] = string(l.Value)
+	}
+	if !maps.Equal(got, want) {
+		w.broken("dead letters: %v, want %v", got, want)
+	}
+}
+
+func (w *world) lettersOf(m ledger.Move, into map[string]string) {
+	offsets, ids := w.log.between(m.TopicPartition, fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset})
+	for i, id := range ids {
+		if undecodable(id) || refusable(id) {
+			into[fmt.Sprint(m.Partition, "@", offsets[i])] = string(value(id))
+		}
+	}
+}
+
+// checkMirror: the Kafka group's offsets are those of the ledger, where the worker that holds a partition made its last commit. One that
+// took a partition over has nothing to mirror until it commits.
+func (w *world) checkMirror() {
+	last := map[fencepost.TopicPartition]string{} // :: partition -> who moved it last
+	for _, e := range w.db.journal {
+		for _, m := range e.moves {
+			last[m.TopicPartition] = e.who
+		}
+	}
+	info := w.cluster.GroupInfo(string(group))
+	holders := map[fencepost.TopicPartition]string{}
+	for _, m := range info.Members {
+		for _, p := range m.Assignment[topic] {
+			holders[tp(p)] = m.ClientID
+		}
+	}
+	snap, _ := w.db.Read(context.Background(), group) // the journal was compared with it already
+	for at, held := range snap.Positions {
+		c, there := info.Commits[topic][at.Partition]
+		ahead := there && fencepost.Offset(c.Offset) > held.Offset
+		if ahead || last[at] == holders[at] && fencepost.Offset(c.Offset) != held.Offset {
+			w.broken("the group's offset of %d is %d, there %t, and the ledger's %d", at.Partition, c.Offset, there, held.Offset)
+		}
+	}
+}
+
+// checkStatus: the workers know that they hold everything, that all of it runs, and that nothing is left.
+func (w *world) checkStatus() {
+	running := 0
+	for _, k := range w.live() {
+		s := k.engine.Status()
+		running += s.Running
+		if s.Lag != 0 || s.Parked+s.Waiting+s.Blocked+s.Unknown > 0 || s.Silent || s.Outside {
+			w.broken("%s says of itself, after all was applied: %+v", k.name, s)
+		}
+	}
+	if running != int(w.plan.Partitions) {
+		w.broken("%d partitions run, want %d", running, w.plan.Partitions)
+	}
+}
+
+// checkReports: nothing is said to stand still where it is.
+func (w *world) checkReports() {
+	known, err := ledger.ReadReports(context.Background(), w.db, group)
+	if err != nil {
+		w.broken("read reports: %v", err)
+	}
+	snap, err := w.db.Read(context.Background(), group)
+	if err != nil {
+		w.broken("read ledger: %v", err)
+	}
+	for at, r := range known.Reports {
+		if !r.Current(snap.Positions[at]) {
+			continue
+		}
+		w.broken("the ledger says that partition %d stands still: %s %s %s, of %s", at.Partition, r.Halt, r.Code, r.Reason, r.Who)
+	}
+}
+
+// checkEvents: what a worker says that it committed was committed by it; where the answer was lost, by it or another one. A
+// restored database has forgotten some of it.
+func (w *world) checkEvents() {
+	if w.plan.has("restore") {
+		return
+	}
+	made, by := map[string]bool{}, map[string]int{}
+	for _, e := range w.db.journal {
+		for _, m := range e.moves {
+			name := fmt.Sprint(m.TopicPartition, m.Held.Offset, m.Next.Offset)
+			made[name] = true
+			by[e.who+name]++
+		}
+	}
+	for _, k := range w.workers {
+		k.mu.Lock()
+		for _, r := range k.mu.committed {
+			name := fmt.Sprint(r.TopicPartition, r.From, r.Until)
+			if by[k.name+name]--; by[k.name+name] < 0 && !(r.recovered && made[name]) {
+				w.broken("%s says that it committed %s %s, and it did not, or says so twice", k.name, r.TopicPartition, r.OffsetRange)
+			}
+		}
+		k.mu.Unlock()
+	}
+}
+
+// takenOver is the longest that the partitions of a dead worker may stand still where its sign of life ends with it.
+const takenOver = 1500 * time.Millisecond
+
+// checkTakeover kills a worker when all is quiet. The others have its partitions before its session ends.
+func (w *world) checkTakeover() {
+	live := w.live()
+	if w.plan.Silent || len(live) < 2 || w.behind() != "" {
+		return
+	}
+	w.kill(live[w.dice.below(len(live))])
+	w.log.produceEach()
+	began := time.Now()
+	for w.behind() != "" && time.Since(began) < settled {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if took := time.Since(began); took > takenOver {
+		w.broken("the partitions of a dead worker stood still for %s", took)
+	}
+}

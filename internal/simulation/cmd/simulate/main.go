@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+func main() {
+	from := flag.Uint64("from", 0, "the first seed")
+	seeds := flag.Uint64("seeds", 300, "how many seeds; with -bugs, the most that are tried of each bug")
+	beside := flag.Int("p", 2, "how many are simulated beside each other")
+	bugs := flag.String("bugs", "", "a file of bugs to plant, one at a time")
+	only := flag.String("only", "", "with -bugs: the bugs whose line names this")
+	flag.Parse()
+	err := errors.New("there is nothing to simulate: -seeds has to be 1 or more")
+	if *seeds > 0 {
+		err = simulate(options{*from, *seeds, *beside, *bugs, *only})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "simulate:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the command's.
+type options struct {
+	from, seeds uint64
+	beside      int
+	bugs, only  string
+}
+
+func simulate(o options) error {
+	dir, err := os.MkdirTemp("", "simulate")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if o.bugs != "" {
+		return plantAll(dir, o)
+	}
+	program, err := build(dir)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	failed := program.until(o, func(f failure) bool {
+		fmt.Println(f)
+		return false
+	})
+	fmt.Printf("%d seeds from %d in %s, %d failed\n", o.seeds, o.from, time.Since(began).Round(100*time.Millisecond), failed)
+	err = program.repeats(o.from)
+	if failed > 0 {
+		err = errors.Join(errors.New("what should hold does not; a seed alone: -from SEED -seeds 1"), err)
+	}
+	return err
+}
+
+// repeats simulates a seed once more, and compares the histories.
+func (p program) repeats(seed uint64) error {
+	again := program{path: p.path, histories: filepath.Join(p.histories, "again")}
+	err := os.MkdirAll(again.histories, 0o755)
+	if err == nil {
+		err = os.Link(p.path, filepath.Join(again.histories, filepath.Base(p.path)))
+	}
+	if err != nil {
+		return err
+	}
+	again.run(seed) // whether it fails is in its history
+	first, second := p.history(seed), again.history(seed)
+	if first == "" || first != second {
+		return fmt.Errorf("seed %d has two histories: something in it is not decided by the seed:\n%s\n%s", seed, first, second)
+	}
+	return nil
+}

@@ -1,0 +1,1 @@
+// A function without a body is allowed only in a package that has a file of assembly.

@@ -31,8 +31,11 @@ func newCopies(e *Engine) *copies {
 	return &copies{e: e, group: e.presence.group, suspects: peers.Suspects{}}
 }
 
-// patience is how long a stranger has to be seen: twice as long as a worker takes to find that its entry is gone.
-func (c *copies) patience() time.Duration { return min(goneWithin, 2*c.e.cfg.Watch) }
+// patience is how long a stranger has to be seen: twice as long as a worker takes to find that its entry is gone, which is a watch
+// interval, and the time of a second look at others that it may be in the middle of.
+func (c *copies) patience() time.Duration {
+	return min(goneWithin, 2*(c.e.cfg.Watch+peers.DoubtFor))
+}
 
 // refuse waits until no stranger is there, before the group is joined.
 //

@@ -76,18 +76,27 @@ func (p *presence) open(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if p.group.EvictsFirst() {
-			all, err := p.workers(ctx)
-			if err == nil {
-				err = p.bury(ctx, all)
-			}
-			if err != nil {
-				p.fails(err)
-			}
+		first := p.group.EvictsFirst()
+		if first {
+			p.clear(ctx)
 		}
 		close(p.ready)
+		if first {
+			p.rejoin(ctx) // the coordinator may have assigned within this second, and would answer at the heartbeat after the next
+		}
 		p.run(ctx)
 	})
+}
+
+// clear evicts the dead before this worker joins.
+func (p *presence) clear(ctx context.Context) {
+	all, err := p.workers(ctx)
+	if err == nil {
+		err = p.bury(ctx, all)
+	}
+	if err != nil {
+		p.fails(err)
+	}
 }
 
 // begin returns once the group may be joined: the dead of one in which that comes first are evicted.

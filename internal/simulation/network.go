@@ -140,6 +140,10 @@ func (h *host) dial(ctx context.Context, network, address string) (net.Conn, err
 	return c, nil
 }
 
+// latency is how long a request is under way. Without it a client that asks at once again holds the clock: franz-go 1.22.3 fetches without a
+// pause while one partition has FENCED_LEADER_EPOCH, another NOT_LEADER, and the broker that it asks for metadata is away.
+const latency = 200 * time.Microsecond
+
 // conn is a worker's connection to a broker. What arrives is kept for a worker that does not read, so that a stopped one
 // keeps no broker waiting, as the buffers of TCP do.
 type conn struct {
@@ -226,6 +230,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 
 // Write sends, while the process runs.
 func (c *conn) Write(p []byte) (int, error) {
+	time.Sleep(latency)
 	if c.host.pass(context.Background()) != nil {
 		return 0, syscall.ECONNRESET
 	}

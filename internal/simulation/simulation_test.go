@@ -36,6 +36,13 @@ func report(t *testing.T, r Result) {
 	for _, f := range r.Faults {
 		t.Error(f)
 	}
+	late := t.Error
+	if os.Getenv("SIMULATION_EXACT") == "1" {
+		late = t.Log
+	}
+	for _, f := range r.Late {
+		late(f)
+	}
 	if t.Failed() && os.Getenv("SIMULATION_HISTORIES") == "" {
 		t.Logf("what happened:\n%s", r.History)
 	}

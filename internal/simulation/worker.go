@@ -207,7 +207,7 @@ func (w *world) excuse(k *worker) {
 	case errors.Is(k.err, engine.ErrCutShort) && hung:
 	case is && f.Code == "mirror-ahead" && w.plan.has("restore"):
 	default:
-		w.broken("%s ended with %v", k.name, k.err)
+		w.late("%s ended with %v", k.name, k.err)
 	}
 }
 

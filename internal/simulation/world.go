@@ -33,7 +33,8 @@ const (
 type Result struct {
 	Plan    Plan
 	History string        // what happened, a line each, with the time since the beginning in milliseconds
-	Faults  []string      // what should have held and did not
+	Faults  []string      // what is lost, doubled, out of order, or said to have been done and was not
+	Late    []string      // what came late, stands still, or is not as workers say of themselves
 	Took    time.Duration // from the last fault until everything was applied, in the simulation's time
 	Commits int
 }
@@ -73,6 +74,7 @@ type world struct {
 		sync.Mutex
 		history strings.Builder
 		faults  []string
+		late    []string
 	}
 }
 
@@ -125,12 +127,20 @@ func (w *world) note(format string, args ...any) {
 	fmt.Fprintf(&w.mu.history, format+"\n", args...)
 }
 
-// broken notes that something does not hold.
+// broken notes that something is lost, doubled, out of order or untrue.
 func (w *world) broken(format string, args ...any) {
 	w.note("BROKEN "+format, args...)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.mu.faults = append(w.mu.faults, fmt.Sprintf(format, args...))
+}
+
+// late notes that something came late, or stands still.
+func (w *world) late(format string, args ...any) {
+	w.note("LATE "+format, args...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.late = append(w.mu.late, fmt.Sprintf(format, args...))
 }
 
 // run has the faults happen, waits until everything is applied, and checks.
@@ -166,7 +176,7 @@ func (w *world) settle() {
 func (w *world) result() Result {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return Result{Plan: w.plan, History: w.mu.history.String(), Faults: w.mu.faults, Took: w.applied, Commits: len(w.db.journal)}
+	return Result{Plan: w.plan, History: w.mu.history.String(), Faults: w.mu.faults, Late: w.mu.late, Took: w.applied, Commits: len(w.db.journal)}
 }
 
 // close ends what is left. The database has finished by then what its clients have not waited for.

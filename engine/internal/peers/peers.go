@@ -109,18 +109,21 @@ type Suspects map[string]Suspect // :: member -> suspect
 type Suspect struct {
 	ledger.Stranger
 	Since   time.Time // when it was seen first
+	Seen    time.Time // when it was seen last
 	Certain bool      // it was seen for as long as it takes
 }
 
-// See takes in who is seen now, and returns those that have become certain by it. Who is not seen any more is none.
+// See takes in who is seen now, and returns those that have become certain by it. Who is not seen any more is none, and who was not seen
+// for three quarters of patience begins anew: this worker may have been stopped meanwhile.
 func (s Suspects) See(now time.Time, seen []ledger.Stranger, patience time.Duration) (certain []Suspect) {
 	members := map[string]bool{}
 	for _, stranger := range seen {
 		members[stranger.Member] = true
 		one, known := s[stranger.Member]
-		if !known {
+		if !known || !one.Certain && now.Sub(one.Seen) > patience*3/4 {
 			one = Suspect{Stranger: stranger, Since: now}
 		}
+		one.Seen = now
 		if !one.Certain && now.Sub(one.Since) >= patience {
 			one.Certain = true
 			certain = append(certain, one)

@@ -111,12 +111,20 @@ func TestSuspects(t *testing.T) {
 		}
 	}
 	sees(0, "a", "")
-	sees(9*time.Second, "a b", "")
+	sees(4*time.Second, "a", "")
+	sees(5*time.Second, "a b", "")
 	sees(time.Second, "a b", "a")
 	sees(time.Second, "a b", "") // it is said once
-	sees(8*time.Second, "b", "b")
+	sees(5*time.Second, "b", "")
+	sees(3*time.Second, "b", "b")
 	sees(time.Second, "", "")
 	sees(time.Second, "a", "") // from the beginning
-	sees(9*time.Second, "a", "")
-	sees(time.Second, "a", "a")
+	sees(7*time.Second, "a", "")
+	sees(3*time.Second, "a", "a")
+	sees(0, "", "")
+	sees(0, "a", "")
+	sees(time.Minute, "a", "") // this worker was stopped meanwhile: from the beginning
+	sees(7*time.Second, "a", "")
+	sees(3*time.Second, "a", "a")
+	sees(time.Minute, "a", "") // and it was said
 }

@@ -14,11 +14,12 @@ func main() {
 	seeds := flag.Uint64("seeds", 300, "how many seeds; with -bugs, the most that are tried of each bug")
 	beside := flag.Int("p", 2, "how many are simulated beside each other")
 	bugs := flag.String("bugs", "", "a file of bugs to plant, one at a time")
+	exact := flag.Bool("exact", false, "fail for what is lost, doubled or untrue alone, and not for what comes late")
 	only := flag.String("only", "", "with -bugs: the bugs whose line names this")
 	flag.Parse()
 	err := errors.New("there is nothing to simulate: -seeds has to be 1 or more")
 	if *seeds > 0 {
-		err = simulate(options{*from, *seeds, *beside, *bugs, *only})
+		err = simulate(options{*from, *seeds, *beside, *bugs, *only, *exact})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "simulate:", err)
@@ -31,6 +32,7 @@ type options struct {
 	from, seeds uint64
 	beside      int
 	bugs, only  string
+	exact       bool
 }
 
 func simulate(o options) error {
@@ -46,6 +48,7 @@ func simulate(o options) error {
 	if err != nil {
 		return err
 	}
+	program.exact = o.exact
 	began := time.Now()
 	failed := program.until(o, func(f failure) bool {
 		fmt.Println(f)

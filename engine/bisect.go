@@ -154,6 +154,15 @@ func refusal(err error) string {
 // that a commit has would else leave none to the lane's other partitions.
 const shareOfTests = 10
 
+// testIn is in how long a record that parked its partition is tested: a share of the time that it took. Where the store gave no answer it may
+// have stood still for all records, and the first test is soon.
+func testIn(err error, took time.Duration, tested bool) time.Duration {
+	if _, slow := errors.AsType[*tooSlow](err); slow && !tested {
+		return took
+	}
+	return shareOfTests * took
+}
+
 // reject parks a partition at a row that the store took its time to refuse, unless it has left or was reconciled meanwhile.
 func (l *lane) reject(p *partition, session uint64, at fencepost.Offset, err error, took time.Duration) {
 	l.mu.Lock()
@@ -165,8 +174,9 @@ func (l *lane) reject(p *partition, session uint64, at fencepost.Offset, err err
 	if bad, ok := errors.AsType[*fencepost.BadRecord](err); ok {
 		code = bad.Code
 	}
+	tested := p.Probing()
 	freed := p.Refuse(code, reason)
-	p.TestAfter(time.Now().Add(shareOfTests * took))
+	p.TestAfter(time.Now().Add(testIn(err, took, tested)))
 	l.mu.Unlock()
 	l.e.freed(freed)
 	facts := map[string]string{}

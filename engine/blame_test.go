@@ -172,6 +172,36 @@ func TestS14SlowCommits(t *testing.T) {
 	}
 }
 
+// TestAStoreThatStoodStill: a store that gives no answer for longer than two tries parks the record that came meanwhile, whatever on_error says of records
+// that are too large; it goes in soon after the store goes on.
+func TestAStoreThatStoodStill(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 1)
+		stands := time.Now().Add(70 * time.Second)
+		s.Handle = func(ctx context.Context, tx *memory.Tx, b *fencepost.Batch) error {
+			if time.Now().Before(stands) {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			tx.Append(memory.RowsOf(b)...)
+			return nil
+		}
+		wk := w.run(s, func(c *Config) { c.OnError = OnError{Undecodable: Skip, Refused: Skip, TooLarge: Skip} })
+		synctest.Wait()
+		wk.source.most = 100
+		wk.source.assign(tp(0))
+		time.Sleep(70 * time.Second)
+		if parked := seen[Parked](wk); len(parked) != 1 || parked[0].Offset != 0 {
+			t.Errorf("parked: %+v, want once, at 0", parked)
+		}
+		time.Sleep(70 * time.Second)
+		wantRows(t, s, tp(0), upTo(0, 1))
+		if err := wk.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}
+
 // explained is a sink whose store says what its commits wait for.
 type explained struct {
 	sink.Sink

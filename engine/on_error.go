@@ -64,8 +64,12 @@ func (o OnError) keepsRaw() bool { return o.Refused == DeadLetter || o.TooLarge 
 // sifts reports whether a record that the store refuses may be passed.
 func (o OnError) sifts() bool { return o.Refused != Park }
 
-// of is what becomes of a record whose row the store refuses when it is alone.
+// of is what becomes of a record whose row the store refuses when it is alone. No answer in time is no refusal: the store may have stood
+// still for all records.
 func (o OnError) of(err error) Treatment {
+	if _, slow := errors.AsType[*tooSlow](err); slow {
+		return Park
+	}
 	r, ok := errors.AsType[*sink.Rejected](err)
 	switch {
 	case ok && r.Blame == sink.TheRows:

@@ -64,7 +64,8 @@ func TestMirrorIsRenewed(t *testing.T) {
 	})
 }
 
-// A write of the Kafka group's offsets that failed is reported, each one, and a stop writes them again.
+// A write of the Kafka group's offsets that failed is reported, each one, and a stop writes them again. There may be a third, of the offset that
+// is signed once the worker has entered itself.
 func TestAStopWritesAMirrorThatFailed(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
 		w.hangMirror(true)
@@ -75,8 +76,8 @@ func TestAStopWritesAMirrorThatFailed(t *testing.T) {
 			w.produce(tp(0), 5)
 			time.Sleep(2 * requestTimeout)
 		}
-		if told := seen[MirrorFailed](wk); len(told) != 2 || told[0].Mirror != 0 {
-			t.Errorf("told: %+v, want both failures, of the Kafka group", told)
+		if told := seen[MirrorFailed](wk); len(told) < 2 || len(told) > 3 || told[0].Mirror != 0 {
+			t.Errorf("told: %+v, want each failure, of the Kafka group", told)
 		}
 		w.hangMirror(false)
 		if err := wk.end(); err != nil {

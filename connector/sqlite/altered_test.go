@@ -37,7 +37,7 @@ func (a altered) Execute(t *testing.T, statements ...string) {
 		if err := sqlitex.ExecuteScript(db, sql, nil); err != nil {
 			t.Fatalf("%s: %v", sql, err)
 		}
-		if err := db.Close(); err != nil {
+		if err := shut(db); err != nil {
 			t.Fatal(err)
 		}
 	}

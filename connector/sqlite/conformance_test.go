@@ -20,11 +20,11 @@ import (
 // plain opens a connection of the driver alone, as another program would.
 func plain(t testing.TB, path string) *sqlite.Conn {
 	t.Helper()
-	db, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	db, err := openFile(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { db.Close() })
+	t.Cleanup(func() { shut(db) })
 	return db
 }
 
@@ -32,7 +32,7 @@ func plain(t testing.TB, path string) *sqlite.Conn {
 func execute(t testing.TB, path, query string, args ...any) {
 	t.Helper()
 	db := plain(t, path)
-	defer db.Close()
+	defer shut(db)
 	if err := sqlitex.ExecuteTransient(db, query, &sqlitex.ExecOptions{Args: args}); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
@@ -42,7 +42,7 @@ func execute(t testing.TB, path, query string, args ...any) {
 func answer(t testing.TB, path, query string) string {
 	t.Helper()
 	db := plain(t, path)
-	defer db.Close()
+	defer shut(db)
 	var lines []string
 	err := sqlitex.ExecuteTransient(db, query, &sqlitex.ExecOptions{ResultFunc: func(st *sqlite.Stmt) error {
 		var cols []string
@@ -106,7 +106,7 @@ func (s *store) Open(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, e
 
 func (s *store) Rows(t *testing.T) (rows []sinktest.Row) {
 	db := plain(t, s.path)
-	defer db.Close()
+	defer shut(db)
 	err := sqlitex.ExecuteTransient(db, "SELECT _topic, _partition, _offset, value, n FROM suite", &sqlitex.ExecOptions{
 		ResultFunc: func(st *sqlite.Stmt) error {
 			rows = append(rows, sinktest.Row{TopicPartition: fencepost.TopicPartition{Topic: st.ColumnText(0), Partition: st.ColumnInt32(1)},
@@ -141,11 +141,11 @@ func (s *store) LoseAnswer(_ *testing.T, applied bool) {
 }
 
 func (s *store) OpenTyped(ctx context.Context, columns []fencepost.ColumnSpec) (sink.Sink, error) {
-	db, err := sqlite.OpenConn(s.path, sqlite.OpenReadWrite)
+	db, err := openFile(s.path, sqlite.OpenReadWrite)
 	if err != nil {
 		return nil, err
 	}
-	defer db.Close()
+	defer shut(db)
 	script := DDL(Config{Path: s.path, Table: "typed"}, append(columns, fencepost.ColumnSpec{Name: "_offset", Type: fencepost.Int}))
 	if err := sqlitex.ExecuteScript(db, script, nil); err != nil {
 		return nil, fmt.Errorf("run %s: %w", script, err)
@@ -155,7 +155,7 @@ func (s *store) OpenTyped(ctx context.Context, columns []fencepost.ColumnSpec) (
 
 func (s *store) TypedRows(t *testing.T, columns []fencepost.ColumnSpec) (rows [][]any) {
 	db := plain(t, s.path)
-	defer db.Close()
+	defer shut(db)
 	err := sqlitex.ExecuteTransient(db, "SELECT * FROM typed ORDER BY _offset", &sqlitex.ExecOptions{
 		ResultFunc: func(st *sqlite.Stmt) error {
 			row := make([]any, len(columns))
@@ -172,11 +172,11 @@ func (s *store) TypedRows(t *testing.T, columns []fencepost.ColumnSpec) (rows []
 }
 
 func (s *store) OpenKeyed(ctx context.Context, keep ledger.KeepCommits) (sink.Sink, error) {
-	db, err := sqlite.OpenConn(s.path, sqlite.OpenReadWrite)
+	db, err := openFile(s.path, sqlite.OpenReadWrite)
 	if err != nil {
 		return nil, err
 	}
-	defer db.Close()
+	defer shut(db)
 	if err := sqlitex.ExecuteTransient(db, "CREATE TABLE IF NOT EXISTS keyed (k TEXT PRIMARY KEY, v INTEGER NOT NULL)", nil); err != nil {
 		return nil, err
 	}
@@ -188,7 +188,7 @@ func (s *store) NamesRefused(*testing.T) bool { return true }
 
 func (s *store) KeyedRows(t *testing.T) map[string]int64 {
 	db := plain(t, s.path)
-	defer db.Close()
+	defer shut(db)
 	rows := map[string]int64{}
 	err := sqlitex.ExecuteTransient(db, "SELECT k, v FROM keyed", &sqlitex.ExecOptions{ResultFunc: func(st *sqlite.Stmt) error {
 		rows[st.ColumnText(0)] = st.ColumnInt64(1)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -60,9 +61,26 @@ func open(ctx context.Context, cfg Config, tamper func(point) error) (*conn, err
 	return c, nil
 }
 
+// opening is held while a connection is opened or closed. The driver (zombiezen.com/go/sqlite 1.4.2) keeps what belongs to a connection by its
+// address, and forgets it only after SQLite has given the connection's memory back: one that was opened at that address meanwhile would
+// be without its authorizer, and its next statement would panic.
+var opening sync.Mutex
+
+func openFile(path string, flags sqlite.OpenFlags) (*sqlite.Conn, error) {
+	opening.Lock()
+	defer opening.Unlock()
+	return sqlite.OpenConn(path, flags)
+}
+
+func shut(db *sqlite.Conn) error {
+	opening.Lock()
+	defer opening.Unlock()
+	return db.Close()
+}
+
 // dial opens the file as it is, with no more than the connection's own settings.
 func dial(path string, flags sqlite.OpenFlags) (*conn, error) {
-	db, err := sqlite.OpenConn(path, flags)
+	db, err := openFile(path, flags)
 	if err != nil {
 		return nil, fault(path, err)
 	}
@@ -107,7 +125,7 @@ func (c *conn) close() error {
 		st.Finalize()
 	}
 	c.stmts = nil
-	if err := c.db.Close(); err != nil {
+	if err := shut(c.db); err != nil {
 		return fmt.Errorf("close %s: %w", c.path, err)
 	}
 	return nil

@@ -5,14 +5,13 @@ import (
 	"testing"
 
 	"github.com/fencepost/fencepost"
-	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // What DDL prints, and the remedy for a missing column, can be run whatever the columns are called.
 func TestDDLOfKeywordsCanBeRun(t *testing.T) {
 	for word := range keywords {
-		c, err := sqlite.OpenConn(":memory:")
+		c, err := openFile(":memory:", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -24,7 +23,7 @@ func TestDDLOfKeywordsCanBeRun(t *testing.T) {
 		if err := sqlitex.ExecuteScript(c, remedy+";", nil); err != nil {
 			t.Errorf("the remedy %s: %v", remedy, err)
 		}
-		if err := c.Close(); err != nil {
+		if err := shut(c); err != nil {
 			t.Error(err)
 		}
 	}

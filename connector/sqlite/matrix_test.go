@@ -48,7 +48,7 @@ func (c columns) Open(t *testing.T) sink.Sink {
 // Shown reads each value as the storage class that SQLite gave it.
 func (c columns) Shown(t *testing.T) map[fencepost.Offset]string {
 	db := plain(t, c.path)
-	defer db.Close()
+	defer shut(db)
 	shown := map[fencepost.Offset]string{}
 	err := sqlitex.ExecuteTransient(db, "SELECT _offset, v FROM matrix WHERE v IS NOT NULL", &sqlitex.ExecOptions{ResultFunc: func(st *sqlite.Stmt) error {
 		shown[fencepost.Offset(st.ColumnInt64(0))] = stored(st, 1)

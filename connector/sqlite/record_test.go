@@ -15,11 +15,11 @@ import (
 // H2: a table whose columns name the record has an index by which its row is found. A table that is written over by a key has none.
 func TestH2RowsAreFoundByRecord(t *testing.T) {
 	columns := append([]fencepost.ColumnSpec{{Name: "origin", Type: fencepost.Text}}, sink.RecordColumns()...)
-	c, err := sqlite.OpenConn(filepath.Join(t.TempDir(), "h2.db"))
+	c, err := openFile(filepath.Join(t.TempDir(), "h2.db"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer shut(c)
 	ddl := DDL(Config{Path: "h2.db", Table: "flights"}, columns)
 	for range 2 {
 		if err := sqlitex.ExecuteScript(c, ddl, nil); err != nil {

@@ -75,7 +75,7 @@ func (e *Engine) resolveAlone(ctx context.Context, tps []fencepost.TopicPartitio
 
 // apply carries verdicts out. It returns where each partition goes on, and the events to emit.
 func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll uint64) (map[fencepost.TopicPartition]source.Start, []Event) {
-	starts := map[fencepost.TopicPartition]source.Start{}
+	starts, at := map[fencepost.TopicPartition]source.Start{}, map[fencepost.TopicPartition]ledger.Position{}
 	var events []Event
 	var reconciled []Reconciliation
 	var weak []string
@@ -104,6 +104,7 @@ func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll ui
 			if p.Runs() && v.weaker() {
 				weak = append(weak, p.Topic)
 			}
+			at[p.TopicPartition] = p.Done()
 			if !p.Probing() && !p.Held() && (p.Runs() || !p.SameStop(&was)) { // a record that is tried again is reported when it goes in
 				reconciled = append(reconciled, Reconciliation{TopicPartition: p.TopicPartition, Verdict: v.Verdict,
 					Offset: p.Done().Offset, Running: p.Runs(), Reason: v.Reason})
@@ -112,7 +113,7 @@ func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll ui
 		p.lane.mu.Unlock()
 	}
 	if s != nil {
-		e.inherit(names(parts), s.mirrored)
+		e.inherit(at, s.mirrored)
 	}
 	if err == nil && len(reconciled) > 0 {
 		events = append([]Event{Reconciled{Partitions: reconciled}}, events...)

@@ -322,28 +322,31 @@ func (e *Engine) enteredAs(w ledger.Worker) {
 	})
 }
 
-// inherit takes over what the group holds of partitions that were assigned, as it is, and signs it: other workers see by it who has
-// them, idle ones too.
-func (e *Engine) inherit(tps []fencepost.TopicPartition, mirrored map[fencepost.TopicPartition]fencepost.CommittedOffset) {
+// inherit takes over what the group holds of partitions that were assigned, and signs it: other workers see by it who has them, idle ones
+// too. What is behind the ledger under the same fence is written as the ledger has it: a worker that had lost its membership could commit, and not mirror.
+func (e *Engine) inherit(at map[fencepost.TopicPartition]ledger.Position, mirrored map[fencepost.TopicPartition]fencepost.CommittedOffset) {
 	all := map[fencepost.TopicPartition]fencepost.CommittedOffset{}
-	for _, tp := range tps {
+	for tp := range at {
 		if c, is := mirrored[tp]; is && c.Ledger == e.identity {
 			all[tp] = c
 		}
 	}
-	e.inGroup.inherit(all, func(c fencepost.CommittedOffset) (fencepost.CommittedOffset, bool) {
+	e.inGroup.inherit(all, func(tp fencepost.TopicPartition, c fencepost.CommittedOffset) (fencepost.CommittedOffset, bool) {
 		now := e.signed(c)
+		if held := at[tp]; int64(held.Fence) == c.Fence && held.Offset > c.Offset {
+			now.Offset, now.LeaderEpoch, now.TopicID = held.Offset, held.LeaderEpoch, held.TopicID
+		}
 		return now, now != c
 	})
 }
 
 // inherit keeps values of before for partitions that are held and have none yet. They are written where f makes others of them.
-func (m *mirror[V]) inherit(values map[fencepost.TopicPartition]V, f func(V) (V, bool)) {
+func (m *mirror[V]) inherit(values map[fencepost.TopicPartition]V, f func(fencepost.TopicPartition, V) (V, bool)) {
 	m.mu.Lock()
 	m.e.mu.Lock()
 	for tp, v := range values {
 		if m.e.mu.parts[tp] != nil && m.mu.marks[tp] == nil {
-			now, other := f(v)
+			now, other := f(tp, v)
 			m.mu.marks[tp] = &mark[V]{value: now, fresh: other}
 		}
 	}

@@ -106,3 +106,34 @@ func TestAFailedCopyOfALostPartitionIsForgotten(t *testing.T) {
 		}
 	})
 }
+
+// The mirror of a commit may have been refused, of a worker that had lost its membership: the heir writes where the ledger is, though the
+// partition is idle.
+func TestAnHeirMirrorsWhatWasCommitted(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		a := w.run(s, nil)
+		synctest.Wait()
+		a.source.assign(tp(0))
+		w.produce(tp(0), 10)
+		time.Sleep(time.Minute)
+		if err := a.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+		w.mu.Lock()
+		behind := w.mu.committed[tp(0)]
+		behind.Offset = 5
+		w.mu.committed[tp(0)] = behind
+		w.mu.Unlock()
+
+		b := w.run(s, nil)
+		synctest.Wait()
+		b.source.assign(tp(0))
+		time.Sleep(time.Minute)
+		if got := w.mirrored(tp(0)); got != 10 {
+			t.Errorf("the Kafka group holds %d, want the ledger's 10", got)
+		}
+		if err := b.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}

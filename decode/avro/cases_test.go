@@ -143,8 +143,13 @@ func unhex(t testing.TB, text string) []byte {
 }
 
 // TestCases are the rules of what becomes of a value, in a form to read.
-func TestCases(t *testing.T) {
-	for _, c := range readCases(t, "testdata/cases.txt") {
+func TestCases(t *testing.T) { runCases(t, "testdata/cases.txt") }
+
+// TestApacheAvrosValues are the values of Apache Avro's own tests, as its own writer encodes them: testdata/apache.py writes the file.
+func TestApacheAvrosValues(t *testing.T) { runCases(t, "testdata/apache.txt") }
+
+func runCases(t *testing.T, path string) {
+	for _, c := range readCases(t, path) {
 		t.Run(c.name, func(t *testing.T) {
 			if len(c.bodies) != len(c.rows) || len(c.rows) == 0 {
 				t.Fatalf("%d bodies and %d rows", len(c.bodies), len(c.rows))

@@ -129,10 +129,26 @@ var connected = map[string]logical{
 	"io.debezium.data.VariableScaleDecimal":   {recordKind, scaled, decode.NoUnit},
 }
 
+// refers reports whether the word of a kind is the name of a type here: record, array and such are no reserved words, and Avro's own tests have a
+// record of the name record.
+func (k kind) refers(p *twmb.SchemaNode) bool {
+	switch k {
+	case fixedKind, enumKind, recordKind:
+		return p.Name == ""
+	case arrayKind:
+		return p.Items == nil
+	case mapKind:
+		return p.Values == nil
+	case unionKind:
+		return len(p.Branches) == 0
+	}
+	return false
+}
+
 // node makes a node of a parsed type that stands in a namespace.
 func (b *builder) node(p *twmb.SchemaNode, space string) (_ *node, err error) {
 	k, ok := kinds[p.Type]
-	if !ok {
+	if !ok || k.refers(p) {
 		return b.named(p.Type, space)
 	}
 	n := &node{kind: k, size: p.Size}

@@ -41,7 +41,7 @@ func report(t *testing.T, r Result) {
 		late = t.Log
 	}
 	for _, f := range r.Late {
-		late(f)
+		late("late: " + f)
 	}
 	if t.Failed() && os.Getenv("SIMULATION_HISTORIES") == "" {
 		t.Logf("what happened:\n%s", r.History)

@@ -175,6 +175,9 @@ func (w *world) operate(cause ledger.Cause) {
 		if until <= from {
 			return
 		}
+		if cause == ledger.CauseRewind && w.dice.hits(40) {
+			from = until // it stays where it is, under another fence: what a worker has in hand is refused by that alone
+		}
 		next := held
 		next.Offset, next.LeaderEpoch, next.Fence = from+fencepost.Offset(w.dice.below(int(until-from)+1)), fencepost.NoEpoch, ledger.NewFence(w.dice.random())
 		m := ledger.Move{TopicPartition: at, Held: held, Next: next, Cause: cause, AtMost: max(0, int64(next.Offset-held.Offset)), Why: "simulated"}

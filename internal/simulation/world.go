@@ -145,6 +145,9 @@ func (w *world) late(format string, args ...any) {
 
 // run has the faults happen, waits until everything is applied, and checks.
 func (w *world) run() {
+	for range w.dice.below(3) {
+		w.log.produceEach() // in front of the first start
+	}
 	for range w.plan.Workers {
 		w.start(w.identity(len(w.workers)))
 	}

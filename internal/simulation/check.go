@@ -37,7 +37,7 @@ func (w *world) checkChain() {
 	var moves []ledger.Move
 	for _, e := range w.db.journal {
 		for _, m := range e.moves {
-			if was := last[m.TopicPartition]; !was.Holds(m.Held) {
+			if was := last[m.TopicPartition]; was.Offset != m.Held.Offset || was.Fence != m.Held.Fence || was.Absent() != m.Held.Absent() {
 				w.broken("%s moves %s from %+v, and the move before left %+v", e.who, m.TopicPartition, m.Held, was)
 			}
 			last[m.TopicPartition] = m.Next

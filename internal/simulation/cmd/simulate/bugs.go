@@ -61,6 +61,10 @@ func plantAll(dir string, o options) error {
 	if err != nil {
 		return err
 	}
+	o.pass, err = failing(filepath.Join(dir, "sound"), o)
+	if err != nil {
+		return err
+	}
 	planted, missed := 0, 0
 	for n, b := range all {
 		if !strings.Contains(b.what, o.only) && !strings.Contains(b.edit.File, o.only) {
@@ -84,6 +88,24 @@ func plantAll(dir string, o options) error {
 		return fmt.Errorf("%d bugs were missed: the faults or the checks are too weak", missed)
 	}
 	return nil
+}
+
+// failing are the seeds that fail without any bug, and find none.
+func failing(dir string, o options) (seeds map[uint64]bool, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	p, err := build(dir)
+	if err != nil {
+		return nil, err
+	}
+	seeds = map[uint64]bool{}
+	p.until(o, func(f failure) bool {
+		seeds[f.seed] = true
+		return false
+	})
+	fmt.Printf("%d of %d seeds fail without a bug, and are passed over\n", len(seeds), o.seeds)
+	return seeds, nil
 }
 
 // plant builds the simulation with a bug, and returns the failure that shows it: something lost or untrue in one seed, or what comes late in two, for one in some

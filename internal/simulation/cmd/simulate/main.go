@@ -19,7 +19,7 @@ func main() {
 	flag.Parse()
 	err := errors.New("there is nothing to simulate: -seeds has to be 1 or more")
 	if *seeds > 0 {
-		err = simulate(options{*from, *seeds, *beside, *bugs, *only, *exact})
+		err = simulate(options{from: *from, seeds: *seeds, beside: *beside, bugs: *bugs, only: *only, exact: *exact})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "simulate:", err)
@@ -33,6 +33,7 @@ type options struct {
 	beside      int
 	bugs, only  string
 	exact       bool
+	pass        map[uint64]bool // seeds that are passed over
 }
 
 func simulate(o options) error {

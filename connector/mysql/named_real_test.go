@@ -15,7 +15,7 @@ import (
 // batch, the row is a wrong one or none.
 func TestSQLNamesTheRefusedRow(t *testing.T) {
 	s := newStore(t)
-	s.exec(t, "create table named (k varchar(9) primary key, n int not null, constraint positive check (n >= 0))")
+	s.exec(t, "create table named (k varchar(9) primary key, n int not null, check (n >= 0))")
 	held := maps.Clone(s.worker(t, Config{Table: "named"}).start(1).held)
 	for _, c := range []struct {
 		sql   string

@@ -104,7 +104,10 @@ func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll ui
 			if p.Runs() && v.weaker() {
 				weak = append(weak, p.Topic)
 			}
-			at[p.TopicPartition] = p.Done()
+			at[p.TopicPartition] = ledger.Position{} // the brokers may contradict that of one that stands still
+			if p.Runs() {
+				at[p.TopicPartition] = p.Done()
+			}
 			if !p.Probing() && !p.Held() && (p.Runs() || !p.SameStop(&was)) { // a record that is tried again is reported when it goes in
 				reconciled = append(reconciled, Reconciliation{TopicPartition: p.TopicPartition, Verdict: v.Verdict,
 					Offset: p.Done().Offset, Running: p.Runs(), Reason: v.Reason})

@@ -104,7 +104,6 @@ func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll ui
 			if p.Runs() && v.weaker() {
 				weak = append(weak, p.Topic)
 			}
-			at[p.TopicPartition] = ledger.Position{} // the brokers may contradict that of one that stands still
 			if p.Runs() {
 				at[p.TopicPartition] = p.Done()
 			}
@@ -116,7 +115,7 @@ func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll ui
 		p.lane.mu.Unlock()
 	}
 	if s != nil {
-		e.inherit(at, s.mirrored)
+		e.inherit(names(parts), at, s.mirrored)
 	}
 	if err == nil && len(reconciled) > 0 {
 		events = append([]Event{Reconciled{Partitions: reconciled}}, events...)

@@ -324,9 +324,11 @@ func (e *Engine) enteredAs(w ledger.Worker) {
 
 // inherit takes over what the group holds of partitions that were assigned, and signs it: other workers see by it who has them, idle ones
 // too. What is behind the ledger under the same fence is written as the ledger has it: a worker that had lost its membership could commit, and not mirror.
-func (e *Engine) inherit(at map[fencepost.TopicPartition]ledger.Position, mirrored map[fencepost.TopicPartition]fencepost.CommittedOffset) {
+//
+// at is where partitions run: the brokers may contradict the position of one that stands still.
+func (e *Engine) inherit(tps []fencepost.TopicPartition, at map[fencepost.TopicPartition]ledger.Position, mirrored map[fencepost.TopicPartition]fencepost.CommittedOffset) {
 	all := map[fencepost.TopicPartition]fencepost.CommittedOffset{}
-	for tp := range at {
+	for _, tp := range tps {
 		if c, is := mirrored[tp]; is && c.Ledger == e.identity {
 			all[tp] = c
 		}
@@ -334,7 +336,7 @@ func (e *Engine) inherit(at map[fencepost.TopicPartition]ledger.Position, mirror
 	e.inGroup.inherit(all, func(tp fencepost.TopicPartition, c fencepost.CommittedOffset) (fencepost.CommittedOffset, bool) {
 		now := e.signed(c)
 		if held := at[tp]; int64(held.Fence) == c.Fence && held.Offset > c.Offset {
-			now.Offset, now.LeaderEpoch, now.TopicID = held.Offset, held.LeaderEpoch, held.TopicID
+			now = e.inGroup.value(ledger.Move{Next: held})
 		}
 		return now, now != c
 	})

@@ -172,21 +172,7 @@ func (h *lease[S]) Watch(ctx context.Context, others []string) ([]string, error)
 }
 
 // Lost waits until the lease has ended by itself: it was not renewed in time.
-func (h *lease[S]) Lost(ctx context.Context) error {
-	select {
-	case <-h.lost:
-		return nil
-	case <-h.beaten:
-		select {
-		case <-h.lost:
-			return nil
-		default:
-			return ledger.ErrSignEnded
-		}
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
+func (h *lease[S]) Lost(ctx context.Context) error { return awaitLoss(ctx, h.lost, h.beaten) }
 
 // End ends the lease.
 func (h *lease[S]) End(ctx context.Context) error {

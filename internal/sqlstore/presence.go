@@ -160,13 +160,18 @@ func (h *sign[S]) hear(ctx context.Context, own S) {
 }
 
 // Lost waits until the session has ended by itself.
-func (h *sign[S]) Lost(ctx context.Context) error {
+func (h *sign[S]) Lost(ctx context.Context) error { return awaitLoss(ctx, h.lost, h.heard) }
+
+// awaitLoss waits until a sign is lost. Errors: ledger.ErrSignEnded, its owner has ended it; ctx's.
+//
+// REQUIRES: lost is closed in front of ended.
+func awaitLoss(ctx context.Context, lost, ended <-chan struct{}) error {
 	select {
-	case <-h.lost:
+	case <-lost:
 		return nil
-	case <-h.heard:
+	case <-ended:
 		select {
-		case <-h.lost:
+		case <-lost:
 			return nil
 		default:
 			return ledger.ErrSignEnded

@@ -274,7 +274,7 @@ func (l *lane) keep(w *work, f func(i int) bool) {
 
 // advance records that segments of w are durable.
 func (l *lane) advance(w *work, done segments, took time.Duration, recovered bool) {
-	rows := 0
+	rows, now := 0, time.Now()
 	var mended []Reconciliation
 	l.mu.Lock()
 	for i := range done.of {
@@ -285,6 +285,7 @@ func (l *lane) advance(w *work, done segments, took time.Duration, recovered boo
 			continue // the partition was reconciled meanwhile: the answer is late
 		}
 		p.leaveBehind()
+		p.Durable(now)
 		if s.Hi > s.Lo {
 			p.Newest(w.batch.Times[s.Hi-1])
 		}

@@ -220,6 +220,7 @@ type Status struct {
 	Lag       int64     // see LagKnown; HighWatermark - Offset over held partitions, parked ones too, whose position is a place in the log
 	Oldest    time.Time // timestamp of the newest applied record of the partition that lags most; zero: no lag
 	CommitP50 time.Duration
+	Queued    int64 // bytes of records that wait for a batch, decompressed
 	Running   int
 	Blocked   int
 	Waiting   int

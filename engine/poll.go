@@ -45,6 +45,13 @@ func (p *poller) number() uint64 {
 	return p.mu.poll
 }
 
+// queued is how many bytes of records wait for a batch.
+func (p *poller) queued() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.bytes
+}
+
 // add counts queued bytes; negative ones are freed.
 func (p *poller) add(bytes, bound int64) {
 	if bytes == 0 {

@@ -61,6 +61,7 @@ func (e *Engine) Status() (st Status) {
 	e.stats.mu.Lock()
 	st.Records, st.Commits, st.Bytes, st.Gaps = e.stats.mu.records, e.stats.mu.commits, e.stats.mu.bytes, e.stats.mu.gaps
 	st.Skipped, st.Letters = e.stats.mu.skipped, e.stats.mu.letters
+	st.Queued = e.poller.queued()
 	took := slices.Clone(e.stats.mu.took[:min(e.stats.mu.commits, int64(len(e.stats.mu.took)))])
 	e.stats.mu.Unlock()
 	if len(took) > 0 {
@@ -110,9 +111,26 @@ type PartitionStatus struct {
 	fencepost.TopicPartition
 	Position ledger.Position // committed; absent: not known yet
 	Lag      int64           // HighWatermark - Offset, as far as the run's end; -1: not known
-	Running  bool            // it was reconciled, and its records are taken; one that is blocked or whose commit is tried again is Running too
+	// What the brokers said last of its log; -1: nothing yet. Old where Lag is not known.
+	LastStableOffset, HighWatermark fencepost.Offset
+	Newest                          time.Time // timestamp of the newest record that this worker applied; zero: none yet
+	Committed                       time.Time // when its last commit was known to be durable; zero: none yet
+	Running                         bool      // it was reconciled, and its records are taken; one that is blocked or whose commit is tried again is Running too
 	// Report is why it stands still, as it is kept in the ledger for others. Without a Halt: it does not, as far as is known.
 	Report ledger.Report
+}
+
+// State is what the partition does, in one word: running, idle (nothing is unread), or why it stands still, as a ledger.Halt says it.
+func (p PartitionStatus) State() string {
+	switch {
+	case p.Report.Halt != "":
+		return string(p.Report.Halt)
+	case !p.Running:
+		return string(ledger.HaltWaiting)
+	case p.Lag == 0:
+		return "idle"
+	}
+	return "running"
 }
 
 // Partitions are the held partitions, in order. Before the group is joined, and after the run, there is none.
@@ -124,7 +142,11 @@ func (e *Engine) Partitions() (list []PartitionStatus) {
 	}
 	silent, n, now := e.silence.silent(), e.reporter.news(), time.Now()
 	for p := range e.every {
-		one := PartitionStatus{TopicPartition: p.TopicPartition, Position: p.Done(), Lag: -1, Running: p.Runs()}
+		one := PartitionStatus{TopicPartition: p.TopicPartition, Position: p.Done(), Lag: -1, Running: p.Runs(), Committed: p.DurableAt()}
+		one.LastStableOffset, one.HighWatermark = p.Log()
+		if at := p.NewestAt(); at > 0 {
+			one.Newest = time.UnixMilli(at)
+		}
 		was := n.stood[p.TopicPartition]
 		if s := n.stop(p, was); s.Halt != "" {
 			one.Report = e.reporter.full(p.TopicPartition, p.Done(), s, now)

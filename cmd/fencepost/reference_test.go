@@ -9,26 +9,30 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/expr-lang/expr/builtin"
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/codes"
 	"github.com/fencepost/fencepost/internal/expression"
+	"github.com/fencepost/fencepost/internal/health"
 	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
+	"github.com/fencepost/fencepost/metrics"
 )
 
 // TestReference: the pages of docs/reference are what the code says now. UPDATE=1 writes them.
 func TestReference(t *testing.T) {
 	for name, page := range map[string]func(*testing.T) string{
 		"pipeline-file.md": pipelinePage, "commands.md": commandsPage, "error-codes.md": codesPage, "exit-codes.md": exitsPage,
-		"metadata-columns.md": metadataPage, "expressions.md": expressionsPage, "events.md": eventsPage,
+		"metadata-columns.md": metadataPage, "expressions.md": expressionsPage, "events.md": eventsPage, "metrics.md": metricsPage,
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := page(t)
@@ -277,4 +281,47 @@ func eventFields(b *strings.Builder, s *ast.StructType) {
 	if len(lines) > 0 {
 		b.WriteString("\n" + strings.Join(lines, "\n") + "\n")
 	}
+}
+
+// described is what a description says of itself: its name, help and labels.
+var described = regexp.MustCompile(`^Desc\{fqName: "([^"]+)", help: "([^"]*)", unit: "[^"]*", constLabels: \{([^}]*)\}, variableLabels: \{([^}]*)\}\}$`)
+
+func metricsPage(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("# Metrics\n\n`fencepost run FILE --http 9464` answers `/metrics` for Prometheus; a program has the same by package `metrics`. Counters end in `_total`,\n" +
+		"those of seconds are native histograms (and have classic buckets for who scrapes text). What is not known is absent, never 0. Beside these there are\n" +
+		"`go_...`, `process_...` and `fencepost_build_info`.\n")
+	m := metrics.New(metrics.Config{Group: "g"})
+	for _, part := range []struct {
+		title, text string
+		of          prometheus.Collector
+	}{
+		{"The worker and its partitions", fmt.Sprintf("Those named `partition_...` have labels `topic` and `partition`; where a worker holds more than %d, they are left out, and `partitions_left_out` says so.", metrics.DefaultPartitions), m},
+		{"The process", "", health.New(health.Config{Group: "g"}).Collector()},
+		{"Names of kafka-lag-exporter", "Added where a scrape asks for them: `/metrics?names=kafka-lag-exporter&cluster=NAME` (in Prometheus: `params: {names: [kafka-lag-exporter], cluster: [NAME]}`). " +
+			"Sums and maxima are those of one worker's partitions: sum them, and take the maximum, over workers.", metrics.LagExporter("c", m)},
+	} {
+		fmt.Fprintf(&b, "\n## %s\n\n", part.title)
+		if part.text != "" {
+			b.WriteString(part.text + "\n\n")
+		}
+		b.WriteString("| name | labels | meaning |\n|---|---|---|\n")
+		descs := make(chan *prometheus.Desc, 100)
+		part.of.Describe(descs)
+		close(descs)
+		for d := range descs {
+			said := described.FindStringSubmatch(d.String())
+			if said == nil {
+				t.Fatalf("%s is not read", d)
+			}
+			var labels []string
+			for _, l := range append(strings.Split(said[3], ","), strings.Split(said[4], ",")...) {
+				if l, _, _ = strings.Cut(l, "="); l != "" {
+					labels = append(labels, "`"+l+"`")
+				}
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", said[1], strings.Join(labels, " "), cell(said[2]))
+		}
+	}
+	return b.String()
 }

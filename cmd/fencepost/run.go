@@ -64,7 +64,7 @@ func (a *app) runVerb() *cobra.Command {
 		}}
 	cmd.Flags().StringVar(&flags.until, "until", "", "end|TIME  fix the ends now, process to them, exit. TIME is local unless it has an offset")
 	cmd.Flags().DurationVar(&flags.wait, "wait", 5*time.Minute, "5m  how long the start waits for brokers and stores that are away or start; 0: not at all. With --until also for what does not answer at the end, there 60s unless given")
-	cmd.Flags().StringVar(&flags.http, "http", "", "[HOST:]PORT  answer /live, /ready and /status there; HOST in 127.0.0.0/8. Default: none")
+	cmd.Flags().StringVar(&flags.http, "http", "", "[HOST:]PORT  answer /live, /ready, /status and /metrics there; HOST in 127.0.0.0/8. Default: none")
 	cmd.Flags().StringVar(&flags.probes, "probes", "", "[HOST:]PORT  answer /live and /ready alone, without data; no HOST: to every machine. Default: none")
 	a.logFlag(cmd)
 	cmd.Flags().BoolVar(&flags.resume, "resume", false, "refuse a ledger that does not know the group, instead of starting")
@@ -198,8 +198,13 @@ type oneRun struct {
 	until engine.Until
 	hears listener
 	log   *logs.Log
-	about func(*engine.Engine) // receives the engine before it runs
-	ended func(error)          // receives what the run ended with, where the process goes on
+	watch []watch
+}
+
+// watch is told of a run: of its engine before that runs, and of what it ended with, where the process goes on.
+type watch struct {
+	runs  func(*engine.Engine)
+	ended func(error)
 }
 
 // runs makes the runs of files. Several log: a console shows one.
@@ -224,7 +229,9 @@ func (a *app) runAll(parent context.Context, runs []*oneRun, flags runFlags) err
 	for i, r := range runs {
 		all.Go(func() {
 			ends[i] = a.runOne(parent, r, flags)
-			r.ended(ends[i])
+			for _, w := range r.watch {
+				w.ended(ends[i])
+			}
 		})
 	}
 	all.Wait()
@@ -246,7 +253,7 @@ func worst(ends []error) error {
 // runOne runs one pipeline to its end. Where it logs, its error is in the log.
 func (a *app) runOne(parent context.Context, r *oneRun, flags runFlags) error {
 	var left engine.Stopped
-	err := a.consume(parent, job{file: r.file, hears: r.hears, log: r.log, engine: r.about, set: func(cfg *engine.Config) {
+	err := a.consume(parent, job{file: r.file, hears: r.hears, log: r.log, watch: r.watch, set: func(cfg *engine.Config) {
 		cfg.Until, cfg.StartWait, cfg.Wait, cfg.Resume, cfg.Who = r.until, flags.starts(), flags.ends(), flags.resume, r.who
 		cfg.Does, cfg.Changed, cfg.Why = r.file.Does(), flags.changed, flags.why
 		cfg.Events = func(e engine.Event) {
@@ -279,11 +286,11 @@ func (a *app) parkedRemedy(f *pipeline.File) func(engine.Parked) string {
 
 // job is a pipeline that is to be run.
 type job struct {
-	file   *pipeline.File
-	hears  listener
-	log    *logs.Log
-	set    func(*engine.Config)
-	engine func(*engine.Engine) // receives the engine before it runs; nil: it is not asked for
+	file  *pipeline.File
+	hears listener
+	log   *logs.Log
+	set   func(*engine.Config)
+	watch []watch
 }
 
 // consume opens the pipeline and runs it until it is done, or until the first signal.
@@ -316,8 +323,8 @@ func (a *app) consume(parent context.Context, j job) (err error) {
 	if err != nil {
 		return err
 	}
-	if j.engine != nil {
-		j.engine(e)
+	for _, w := range j.watch {
+		w.runs(e)
 	}
 	return e.Run(ctx)
 }

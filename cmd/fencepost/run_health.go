@@ -35,11 +35,15 @@ func (a *app) speak(runs []*oneRun, flags runFlags) (s *spokesman, err error) {
 		}
 	}()
 	hears := runs[0].hears
-	if err := s.serve(flags.http, httpAddress, s.workers.Pages(), hears); err != nil {
-		return s, err
+	if flags.http != "" {
+		if err := s.serve(flags.http, httpAddress, s.pages(runs), hears); err != nil {
+			return s, err
+		}
 	}
-	if err := s.serve(flags.probes, probesAddress, s.workers.Probes(), hears); err != nil {
-		return s, err
+	if flags.probes != "" {
+		if err := s.serve(flags.probes, probesAddress, s.workers.Probes(), hears); err != nil {
+			return s, err
+		}
 	}
 	if s.manager, err = sdnotify.Open(os.LookupEnv); err != nil {
 		hears.Untold(err) // a worker runs as well without being watched
@@ -58,11 +62,10 @@ func workers(runs []*oneRun) health.Process {
 	}
 	all := health.New(cfgs...)
 	for i, w := range all {
-		runs[i].about = func(e *engine.Engine) {
+		runs[i].watch = append(runs[i].watch, watch{ended: w.Ended, runs: func(e *engine.Engine) {
 			w.Runs(e)
 			e.Subscribe(w.Event)
-		}
-		runs[i].ended = w.Ended
+		}})
 	}
 	return all
 }
@@ -71,9 +74,6 @@ func workers(runs []*oneRun) health.Process {
 type addressOf func(value string) (flag, address string, err error)
 
 func (s *spokesman) serve(value string, where addressOf, pages http.Handler, hears listener) error {
-	if value == "" {
-		return nil
-	}
 	flag, address, err := where(value)
 	if err != nil {
 		return err

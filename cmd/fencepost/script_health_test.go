@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -37,7 +38,7 @@ func down(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(b.(*broker.Broker).Close())
 }
 
-// ask asks again and again until the answer has a status and matches: ask STATUS URL PATTERN...
+// ask asks again and again until the answer has a status and matches each pattern, or does not where it begins with !: ask STATUS URL PATTERN...
 func ask(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -56,7 +57,8 @@ func ask(ts *testscript.TestScript, _ bool, args []string) {
 			return false
 		}
 		for _, pattern := range args[2:] {
-			if !regexp.MustCompile(pattern).Match(body) {
+			pattern, absent := strings.CutPrefix(pattern, "!")
+			if regexp.MustCompile(pattern).Match(body) == absent {
 				return false
 			}
 		}

@@ -18,6 +18,9 @@ type arrow struct {
 
 const franz = "github.com/twmb/franz-go/..."
 
+// prometheus is the client library of metrics, and the messages that its tests read.
+var prometheus = []string{"github.com/prometheus/client_golang/...", "github.com/prometheus/client_model/..."}
+
 // connector is what every connector may import of the module besides itself.
 var connector = []string{".", "ledger", "sink", "source", "internal/foreign", "internal/text"}
 
@@ -60,8 +63,9 @@ var arrows = []arrow{
 	{[]string{"internal/arch", "internal/manual", "internal/scenarios", "internal/screen", "internal/text", "internal/wire"}, nil, nil},
 	{[]string{"internal/codes"}, []string{".", "ledger", "sink"}, nil},
 	{[]string{"internal/console", "internal/logs"}, []string{".", "ledger", "source", "engine", "internal/codes", "internal/screen", "internal/text"}, nil},
+	{[]string{"metrics"}, []string{".", "ledger", "engine"}, prometheus},
 	{[]string{"internal/listen", "internal/sdnotify"}, nil, nil},
-	{[]string{"internal/health"}, []string{".", "engine", "internal/listen", "internal/text", "internal/view"}, nil},
+	{[]string{"internal/health"}, []string{".", "engine", "internal/listen", "internal/text", "internal/view"}, prometheus},
 	{[]string{"internal/quickstart"}, []string{".", "ledger", "sink", "source", "connector/kafka", "connector/sqlite", "internal/broker", "internal/flights/...", "internal/screen", "internal/text"},
 		[]string{"zombiezen.com/go/sqlite/..."}},
 	{[]string{"internal/chaos"}, []string{".", "ledger", "sink/sinktest"}, nil},

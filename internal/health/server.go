@@ -23,7 +23,7 @@ func (p Process) Pages() http.Handler {
 		answer(out, r.Ready, r)
 	})
 	mux.HandleFunc("GET /status", func(out http.ResponseWriter, _ *http.Request) { answer(out, true, p.status()) })
-	return fromHere(mux)
+	return listen.FromHere(mux)
 }
 
 // Probes answers /live and /ready alone, with codes and without data: for whoever asks.
@@ -53,22 +53,6 @@ func answer(out http.ResponseWriter, well bool, v any) {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", " ")
 	_ = e.Encode(v) // structs of ours; who asks may be gone
-}
-
-// fromHere refuses requests that name another host than this machine: a browser on it sends them for a page of somewhere else whose name
-// was made to lead here.
-func fromHere(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
-		host, _, err := net.SplitHostPort(in.Host)
-		if err != nil {
-			host = in.Host
-		}
-		if !listen.Loopback(host) {
-			http.Error(out, "ask 127.0.0.1: this is for this machine alone", http.StatusForbidden)
-			return
-		}
-		next.ServeHTTP(out, in)
-	})
 }
 
 // Server serves one address until it is closed.

@@ -6,7 +6,6 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/text"
-	"github.com/fencepost/fencepost/ledger"
 )
 
 // Run is what a worker answers of itself while it runs.
@@ -138,7 +137,7 @@ func NewRun(s engine.Status, parts []engine.PartitionStatus) Run {
 		r.Work.CommitP50 = Age(s.CommitP50)
 	}
 	for _, p := range parts {
-		one := RunPosition{Topic: p.Topic, Partition: p.Partition, Position: position(p.Position), Lag: Number(p.Lag), State: Word(StateOf(p)),
+		one := RunPosition{Topic: p.Topic, Partition: p.Partition, Position: position(p.Position), Lag: Number(p.Lag), State: Word(p.State()),
 			Code: Word(p.Report.Code), Reason: Word(p.Report.Reason), Since: Instant{p.Report.Since}}
 		r.Positions = append(r.Positions, one)
 		r.Totals.add(one)
@@ -159,25 +158,12 @@ func (t *Totals) add(p RunPosition) {
 	}
 }
 
-// StateOf is what a partition does, in the words of offsets show.
-func StateOf(p engine.PartitionStatus) string {
-	switch {
-	case p.Report.Halt != "":
-		return string(p.Report.Halt)
-	case !p.Running:
-		return string(ledger.HaltWaiting)
-	case p.Lag == 0:
-		return "idle"
-	}
-	return "running"
-}
-
 // Reasons are why partitions stand still; those of which the same is said are named together.
 func Reasons(parts []engine.PartitionStatus) (list []Reason) {
 	type same struct{ state, code, reason string }
 	at, of := map[same]int{}, [][]engine.PartitionStatus{}
 	for _, p := range parts {
-		key := same{StateOf(p), p.Report.Code, p.Report.Reason}
+		key := same{p.State(), p.Report.Code, p.Report.Reason}
 		if key.state == "idle" || key.state == "running" {
 			continue
 		}

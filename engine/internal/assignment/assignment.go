@@ -59,6 +59,7 @@ type Partition struct {
 	stable    fencepost.Offset // the last stable offset, as of the last fetch or watch
 	high      fencepost.Offset // the high watermark, likewise
 	newest    int64            // timestamp of the newest committed record, Unix milliseconds
+	latest    time.Time        // when the last commit of it by this worker was known to be durable
 
 	blocked     time.Time // since when something has held it back at blockedAt; zero: nothing does
 	blockedAt   fencepost.Offset
@@ -194,6 +195,9 @@ func (p *Partition) Commit(next ledger.Position) (moved, mended bool) {
 
 // Newest notes the timestamp of the newest committed record, in Unix milliseconds.
 func (p *Partition) Newest(at int64) { p.newest = at }
+
+// Durable notes when a commit of the partition was known to be durable.
+func (p *Partition) Durable(now time.Time) { p.latest = now }
 
 // BadRecord notes the record that parked the partition, and has the source paused. first is false for a record that
 // was tried again and is as bad as before.

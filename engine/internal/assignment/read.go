@@ -43,6 +43,12 @@ func (p *Partition) End() fencepost.Offset { return p.end }
 // NewestAt is the timestamp of the newest committed record, in Unix milliseconds; 0: none.
 func (p *Partition) NewestAt() int64 { return p.newest }
 
+// DurableAt is when this worker's last commit of the partition was known to be durable; zero: there was none yet.
+func (p *Partition) DurableAt() time.Time { return p.latest }
+
+// Log is what the brokers said last of the log: its last stable offset and its high watermark; below 0: nothing yet.
+func (p *Partition) Log() (stable, high fencepost.Offset) { return p.stable, p.high }
+
 // Exhausted reports whether nothing in front of the run's end is left in the log.
 func (p *Partition) Exhausted() bool { return p.exhausted }
 

@@ -13,7 +13,7 @@ type Membership interface {
 	Evict(context.Context, ...Member) error
 	// EvictsFirst reports whether members that are gone are evicted before this worker joins, and not behind it.
 	EvictsFirst() bool
-	// Rejoin asks for this worker's share at once, and not at its next heartbeat, until the group has assigned one anew or ctx ends.
+	// Rejoin asks for this worker's share at once, and not at its next heartbeat, until the group has assigned partitions anew or ctx ends.
 	Rejoin(context.Context)
 }
 

@@ -136,7 +136,8 @@ func (s *Source) Evict(ctx context.Context, members ...source.Member) error {
 // (group.consumer.assignment.interval.ms), and says nothing before.
 const rejoinEvery = 100 * time.Millisecond
 
-// Rejoin is part of source.Membership.
+// Rejoin is part of source.Membership. An assignment of nothing is not the end of it: that is what a member gets which joins within the
+// second of another change, and the next would come with its next heartbeat, 5 s later.
 func (s *Source) Rejoin(ctx context.Context) {
 	_, turned := s.Membership()
 	tick := time.NewTicker(rejoinEvery)
@@ -150,7 +151,10 @@ func (s *Source) Rejoin(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-turned:
-			return
+			if len(s.holding()) > 0 {
+				return
+			}
+			_, turned = s.Membership()
 		case <-tick.C:
 		}
 	}

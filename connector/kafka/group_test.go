@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/fencepost/fencepost/source"
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -131,6 +133,52 @@ func TestEvictWaitsForNoHeartbeat(t *testing.T) {
 			return r.ResponseKind(), nil, true
 		})
 	})
+}
+
+// A member that joins within the second of another change gets nothing at first (KIP-848): it asks again until there is something, and
+// not once in a heartbeat's interval of 5 s.
+func TestRejoinGoesOnUntilPartitionsCome(t *testing.T) {
+	c := fake(t, kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "5000"}))
+	b := newBench(t, c.ListenAddrs())
+	name, group := b.topic(4), fencepost.Group(unique(t))
+	dead, kill := b.mortal(group, name, Consumer)
+	one := b.open(Config{Group: group, Topics: []string{name}, Protocol: Consumer})
+	eventually(t, "the first has all", func() error {
+		if ms, err := one.Members(t.Context()); err != nil || len(ms) != 1 || len(ms[0].Partitions) != 4 {
+			return fmt.Errorf("members %+v, %w", ms, err)
+		}
+		return nil
+	})
+	id, _ := dead.GroupMetadata()
+	kill()
+	var beats atomic.Int64
+	c.ControlKey(int16(kmsg.ConsumerGroupHeartbeat), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		beats.Add(1)
+		return nil, nil, false
+	})
+	h := &holder{}
+	if err := one.Start(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	go one.Rejoin(t.Context())
+	eventually(t, "it is a member, of nothing", func() error {
+		if !one.Member() {
+			return errors.New("it is none")
+		}
+		return wantCount(h, 0)
+	})
+	asked := beats.Load()
+	eventually(t, "it asks on", func() error {
+		if n := beats.Load() - asked; n < 40 {
+			return fmt.Errorf("asked %d times more", n)
+		}
+		return nil
+	})
+	if err := one.Evict(t.Context(), source.Member{ID: id}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it has all", func() error { return wantCount(h, 4) })
 }
 
 // evicted has an heir take over from a member whose process has died. Behind the death, and before the eviction, comes

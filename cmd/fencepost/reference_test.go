@@ -262,6 +262,15 @@ func eventsPage(t *testing.T) string {
 			b.WriteString("\n")
 		}
 	}
+	b.WriteString("## As JSON lines\n\n`fencepost run FILE --events events.jsonl` appends each event as one line, `--events -` prints them. `Progress` is left out: it is state, and\n" +
+		"`run --http` answers it. Names only grow within format 1. What is not known is null or left out. Where a run reports faster than a\n" +
+		"file takes it, events are left out, and the line `left-out` says how many. These are lines of a test:\n\n```json\n")
+	shown, err := os.ReadFile("../../internal/events/testdata/lines.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Write(shown)
+	b.WriteString("```\n\n")
 	b.WriteString("## As lines of the log\n\nEach `msg` is constant; `log_format: json` has the same attributes. These are the lines of a test:\n\n```text\n")
 	b.Write(lines)
 	b.WriteString("```\n")

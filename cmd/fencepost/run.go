@@ -49,7 +49,7 @@ type runFlags struct {
 	waits  bool // --wait was given
 	resume bool
 
-	http, probes string
+	http, probes, events string
 
 	changed bool
 	why     string
@@ -66,6 +66,7 @@ func (a *app) runVerb() *cobra.Command {
 	cmd.Flags().DurationVar(&flags.wait, "wait", 5*time.Minute, "5m  how long the start waits for brokers and stores that are away or start; 0: not at all. With --until also for what does not answer at the end, there 60s unless given")
 	cmd.Flags().StringVar(&flags.http, "http", "", "[HOST:]PORT  answer /live, /ready, /status and /metrics there; HOST in 127.0.0.0/8. Default: none")
 	cmd.Flags().StringVar(&flags.probes, "probes", "", "[HOST:]PORT  answer /live and /ready alone, without data; no HOST: to every machine. Default: none")
+	cmd.Flags().StringVar(&flags.events, "events", "", "FILE|-  append what happens to FILE, or print it, as JSON lines; behind what FILE has")
 	a.logFlag(cmd)
 	cmd.Flags().BoolVar(&flags.resume, "resume", false, "refuse a ledger that does not know the group, instead of starting")
 	cmd.Flags().BoolVar(&flags.changed, "changed", false, "what this file does otherwise than the group did until now is meant; recorded")
@@ -118,6 +119,7 @@ type listener interface {
 	Interrupted()
 	Serves(what, url string)
 	Untold(error)
+	Unwritten(error)
 	Event(engine.Event)
 }
 

@@ -21,6 +21,7 @@ import (
 type spokesman struct {
 	workers health.Process
 	servers []*health.Server
+	events  *eventFile        // nil: none is written
 	manager *sdnotify.Manager // nil: none started it
 	stop    func()            // ends what tells the manager
 }
@@ -35,6 +36,9 @@ func (a *app) speak(runs []*oneRun, flags runFlags) (s *spokesman, err error) {
 		}
 	}()
 	hears := runs[0].hears
+	if err := s.write(flags.events, a.stdout, runs); err != nil {
+		return s, err
+	}
 	if flags.http != "" {
 		if err := s.serve(flags.http, httpAddress, s.pages(runs), hears); err != nil {
 			return s, err
@@ -142,6 +146,9 @@ func (s *spokesman) close() (err error) {
 		err = errors.Join(err, one.Close())
 	}
 	s.stop()
+	if s.events != nil {
+		err = errors.Join(err, s.events.close())
+	}
 	if s.manager != nil {
 		err = errors.Join(err, s.manager.Close())
 	}

@@ -65,6 +65,7 @@ var arrows = []arrow{
 	{[]string{"internal/console", "internal/logs"}, []string{".", "ledger", "source", "engine", "internal/codes", "internal/screen", "internal/text"}, nil},
 	{[]string{"metrics"}, []string{".", "ledger", "engine"}, prometheus},
 	{[]string{"internal/listen", "internal/sdnotify"}, nil, nil},
+	{[]string{"internal/events"}, []string{".", "engine", "internal/view"}, nil},
 	{[]string{"internal/health"}, []string{".", "engine", "internal/listen", "internal/text", "internal/view"}, prometheus},
 	{[]string{"internal/quickstart"}, []string{".", "ledger", "sink", "source", "connector/kafka", "connector/sqlite", "internal/broker", "internal/flights/...", "internal/screen", "internal/text"},
 		[]string{"zombiezen.com/go/sqlite/..."}},

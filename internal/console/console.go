@@ -130,6 +130,13 @@ func (c *Console) Untold(err error) {
 	c.happened("untold", fmt.Sprintf("%v. It may take this worker for one that hangs", err), screen.Yellow)
 }
 
+// Unwritten says that the events of the run are not written any more.
+func (c *Console) Unwritten(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.happened("unwritten", fmt.Sprintf("%v. The run goes on", err), screen.Yellow)
+}
+
 // Event takes one event of a run.
 func (c *Console) Event(e engine.Event) {
 	c.mu.Lock()

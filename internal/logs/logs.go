@@ -123,6 +123,11 @@ func (l *Log) Untold(err error) {
 	l.slog.Warn("service manager not told", "error", said(err), "until", "it may take this worker for one that hangs")
 }
 
+// Unwritten says that the events of the run are not written any more.
+func (l *Log) Unwritten(err error) {
+	l.slog.Warn("events not written", "error", said(err), "until", "the next start; the run goes on")
+}
+
 // Failed is the last line of a run that ended by an error.
 func (l *Log) Failed(code, reason, help string) {
 	l.slog.Error("run failed", "code", code, "error", reason, "help", help)

@@ -49,6 +49,14 @@ type Work struct {
 	CommitP50   Age   `json:"commit_p50_seconds"`
 }
 
+func work(s engine.Status) Work {
+	w := Work{Records: s.Records, Commits: s.Commits, Bytes: s.Bytes, Gaps: s.Gaps, Skipped: s.Skipped, DeadLetters: s.Letters, CommitP50: -1}
+	if s.Commits > 0 {
+		w.CommitP50 = Age(s.CommitP50)
+	}
+	return w
+}
+
 // RunPosition is one partition that a worker holds. Its names are those of a Standing, and mean the same.
 type RunPosition struct {
 	Topic     string    `json:"topic"`
@@ -131,11 +139,7 @@ func (l *Liveness) Add(group fencepost.Group, stuck []engine.Stuck) {
 
 // NewRun makes the answer of a worker from what its engine says; the caller adds what concerns the pipeline.
 func NewRun(s engine.Status, parts []engine.PartitionStatus) Run {
-	r := Run{Head: head("run"), LagTime: -1, Positions: make([]RunPosition, 0, len(parts)), Work: Work{Records: s.Records, Commits: s.Commits,
-		Bytes: s.Bytes, Gaps: s.Gaps, Skipped: s.Skipped, DeadLetters: s.Letters, CommitP50: -1}}
-	if s.Commits > 0 {
-		r.Work.CommitP50 = Age(s.CommitP50)
-	}
+	r := Run{Head: head("run"), LagTime: -1, Positions: make([]RunPosition, 0, len(parts)), Work: work(s)}
 	for _, p := range parts {
 		one := RunPosition{Topic: p.Topic, Partition: p.Partition, Position: position(p.Position), Lag: Number(p.Lag), State: Word(p.State()),
 			Code: Word(p.Report.Code), Reason: Word(p.Report.Reason), Since: Instant{p.Report.Since}}

@@ -22,6 +22,9 @@ func (n Number) MarshalJSON() ([]byte, error) {
 	return strconv.AppendInt(nil, int64(n), 10), nil
 }
 
+// IsZero reports whether the number is not known: omitzero leaves it out.
+func (n Number) IsZero() bool { return n < 0 }
+
 // String is the number for people: 1,000.
 func (n Number) String() string {
 	if n < 0 {
@@ -86,6 +89,9 @@ func (a Age) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(time.Duration(a).Round(time.Millisecond).Seconds())
 }
+
+// IsZero reports whether the duration is not known: omitzero leaves it out.
+func (a Age) IsZero() bool { return a < 0 }
 
 // String is the duration for people, in whole seconds: 2h05m.
 func (a Age) String() string {

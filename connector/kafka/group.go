@@ -132,16 +132,22 @@ func (s *Source) Evict(ctx context.Context, members ...source.Member) error {
 	return nil
 }
 
-// rejoinEvery is how often a KIP-848 member asks for its share: the coordinator assigns at most once a second
-// (group.consumer.assignment.interval.ms), and says nothing before.
-const rejoinEvery = 100 * time.Millisecond
+const (
+	// assignsEvery is how often the coordinator of a KIP-848 group assigns at most, and some (group.consumer.assignment.interval.ms, 1 s): what
+	// comes before may be of an earlier change, and nothing says so.
+	assignsEvery = 1500 * time.Millisecond
+	// rejoinEvery is how often a member of one asks for its share meanwhile.
+	rejoinEvery = 100 * time.Millisecond
+)
 
-// Rejoin is part of source.Membership. An assignment of nothing is not the end of it: that is what a member gets which joins within the
-// second of another change, and the next would come with its next heartbeat, 5 s later.
+// Rejoin is part of source.Membership. A KIP-848 member that asked once, or until any answer, would hear of the next assignment with its
+// next heartbeat, 5 s later. An assignment of nothing is not the end of it either: that is what a member gets which joins within the second of
+// another change.
 func (s *Source) Rejoin(ctx context.Context) {
 	_, turned := s.Membership()
 	tick := time.NewTicker(rejoinEvery)
 	defer tick.Stop()
+	began, assigned := time.Now(), false
 	for s.running() {
 		s.client.ForceRebalance()
 		if s.cfg.Protocol != Consumer {
@@ -151,11 +157,12 @@ func (s *Source) Rejoin(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-turned:
-			if len(s.holding()) > 0 {
-				return
-			}
+			assigned = len(s.holding()) > 0
 			_, turned = s.Membership()
 		case <-tick.C:
+		}
+		if assigned && time.Since(began) >= assignsEvery {
+			return
 		}
 	}
 }

@@ -181,6 +181,37 @@ func TestRejoinGoesOnUntilPartitionsCome(t *testing.T) {
 	eventually(t, "it has all", func() error { return wantCount(h, 4) })
 }
 
+// An assignment that comes at once may be of an earlier change: a KIP-848 member asks on for as long as the coordinator may wait until
+// it assigns once more.
+func TestRejoinOutlastsAnEarlierAssignment(t *testing.T) {
+	c := fake(t, kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "5000"}))
+	b := newBench(t, c.ListenAddrs())
+	name, group := b.topic(4), fencepost.Group(unique(t))
+	one, h := b.open(Config{Group: group, Topics: []string{name}, Protocol: Consumer}), &holder{}
+	if err := one.Start(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it has all", func() error { return wantCount(h, 4) })
+	var beats atomic.Int64
+	c.ControlKey(int16(kmsg.ConsumerGroupHeartbeat), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		beats.Add(1)
+		return nil, nil, false
+	})
+	began, ended := time.Now(), make(chan time.Duration)
+	go func() { one.Rejoin(t.Context()); ended <- time.Since(began) }()
+	eventually(t, "it asks", func() error {
+		if beats.Load() == 0 {
+			return errors.New("not once")
+		}
+		return nil
+	})
+	one.joined(t.Context(), nil, nil) // an assignment comes
+	if took := <-ended; took < assignsEvery || beats.Load() < 3 {
+		t.Errorf("it asked %d times in %s: the coordinator may assign after %s", beats.Load(), took, assignsEvery)
+	}
+}
+
 // evicted has an heir take over from a member whose process has died. Behind the death, and before the eviction, comes
 // between.
 func evicted(t *testing.T, b *bench, p Protocol, between func()) {

@@ -87,7 +87,7 @@ func newHeirs(b *testing.B, sink string, l ledger.Ledger, protocol string, parti
 	h.file = filepath.Join(b.TempDir(), "pipeline.yaml")
 	instance := ""
 	if static {
-		instance = ", instance_id: ${INSTANCE}"
+		instance = `, instance_id: "${INSTANCE}"`
 	}
 	text := fmt.Sprintf("group: %s\nsource: {brokers: [%q], topics: [%s], start: earliest, group_protocol: %s%s}\ndecode: json\nschema: {n: int}\nsink: %s\nlog_format: json\n",
 		h.group, broker, topic, protocol, instance, sink)

@@ -120,6 +120,7 @@ type listener interface {
 	Serves(what, url string)
 	Untold(error)
 	Unwritten(error)
+	HookFailed(error)
 	Event(engine.Event)
 }
 

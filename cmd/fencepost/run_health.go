@@ -15,6 +15,7 @@ import (
 	"github.com/fencepost/fencepost/internal/health"
 	"github.com/fencepost/fencepost/internal/listen"
 	"github.com/fencepost/fencepost/internal/sdnotify"
+	"github.com/fencepost/fencepost/internal/webhook"
 )
 
 // spokesman says how a run is, to programs: over HTTP, and to the service manager that started it.
@@ -22,6 +23,7 @@ type spokesman struct {
 	workers health.Process
 	servers []*health.Server
 	events  *eventFile        // nil: none is written
+	hooks   []*webhook.Hook
 	manager *sdnotify.Manager // nil: none started it
 	stop    func()            // ends what tells the manager
 }
@@ -39,6 +41,7 @@ func (a *app) speak(runs []*oneRun, flags runFlags) (s *spokesman, err error) {
 	if err := s.write(flags.events, a.stdout, runs); err != nil {
 		return s, err
 	}
+	s.hook(runs)
 	if flags.http != "" {
 		if err := s.serve(flags.http, httpAddress, s.pages(runs), hears); err != nil {
 			return s, err
@@ -146,6 +149,9 @@ func (s *spokesman) close() (err error) {
 		err = errors.Join(err, one.Close())
 	}
 	s.stop()
+	for _, h := range s.hooks {
+		h.Close()
+	}
 	if s.events != nil {
 		err = errors.Join(err, s.events.close())
 	}

@@ -137,6 +137,13 @@ func (c *Console) Unwritten(err error) {
 	c.happened("unwritten", fmt.Sprintf("%v. The run goes on", err), screen.Yellow)
 }
 
+// HookFailed says that the webhook could not be told.
+func (c *Console) HookFailed(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.happened("untold", fmt.Sprintf("%v. It is tried again, for an hour", err), screen.Yellow)
+}
+
 // Event takes one event of a run.
 func (c *Console) Event(e engine.Event) {
 	c.mu.Lock()

@@ -128,6 +128,11 @@ func (l *Log) Unwritten(err error) {
 	l.slog.Warn("events not written", "error", said(err), "until", "the next start; the run goes on")
 }
 
+// HookFailed says that the webhook could not be told.
+func (l *Log) HookFailed(err error) {
+	l.slog.Warn("webhook not told", "error", said(err), "until", "it is tried again, for an hour; the run goes on")
+}
+
 // Failed is the last line of a run that ended by an error.
 func (l *Log) Failed(code, reason, help string) {
 	l.slog.Error("run failed", "code", code, "error", reason, "help", help)

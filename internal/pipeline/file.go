@@ -65,6 +65,7 @@ type File struct {
 	Drain   time.Duration
 	// CommitTimeout bounds one try of a commit.
 	CommitTimeout time.Duration
+	Webhook       Webhook
 	LogFormat     string // auto, text or json
 
 	of     fencepost.Group       // of a backfill: the group that it runs beside
@@ -198,6 +199,7 @@ func readFile(r *keys.Reader, name string) *File {
 		Drain: keys.Get[time.Duration](r, "drain"),
 
 		CommitTimeout: keys.Get[time.Duration](r, "commit_timeout"),
+		Webhook:       readWebhook(r),
 		LogFormat:     keys.Get[string](r, "log_format"),
 		places:        r.Places(),
 	}

@@ -91,6 +91,12 @@ var fileKeys = keys.Table(slices.Concat([]keys.Row{
 	{Path: "watch", Form: keys.FormDuration, Def: "5s", Doc: "re-reads its positions, tests what is parked"},
 	{Path: "commit_timeout", Form: keys.FormDuration, Def: "30s", Doc: "how long a commit may take; then smaller ones are tried"},
 	{Path: "drain", Form: keys.FormDuration, Def: "30s", Doc: "how long a stop may take"},
+	{Path: "webhook", Form: keys.FormMap},
+	{Path: "webhook.url", Form: keys.FormSecret, Def: `""`, Doc: "is told what a person has to know; empty: nothing is"},
+	{Path: "webhook.secret", Form: keys.FormSecret, Def: `""`, Doc: "signs each POST; write ${NAME} or ${file:PATH}"},
+	{Path: "webhook.on", Form: keys.FormTexts, Def: "[]", Doc: "parked, lost, dead_letters, takeover, lag, ended; empty: all"},
+	{Path: "webhook.lag", Form: keys.FormCount, Def: "0", Doc: "unread records that are news; 0: no number is"},
+	{Path: "webhook.timeout", Form: keys.FormDuration, Def: "10s", Doc: "of each POST; it is tried again for an hour"},
 	{Path: "log_format", Form: keys.FormWord, Words: []string{"auto", "text", "json"}, Def: "auto",
 		Doc: "for people on a terminal, else key=value (text); or json"},
 }, kinds.Ledgers.Keys(), kinds.Mirrors.Keys()))

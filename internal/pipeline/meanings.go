@@ -100,12 +100,18 @@ var meanings = map[string]string{
 	"keep_commits": "How commits stand in the history: all is a row each, merged one open row a partition that grows, none no row. All other moves are always kept. audit says " +
 		"which commits it could prove.",
 
-	"batch.records":  "The most records in one commit.",
-	"batch.bytes":    "The most bytes of records in one commit, decompressed.",
-	"batch.wait":     "How long a batch gathers at least. By itself a batch is what came while the one before was committed.",
-	"batch.min_rows": "Fewer records than this wait for more, up to max_wait: for a store that suffers from many small commits.",
-	"batch.max_wait": "How long min_rows may hold a batch back.",
-	"rate":           "The most records a second of this worker, shared out by lag so that no partition is starved; 0 is no limit.",
+	"batch.records":   "The most records in one commit.",
+	"batch.bytes":     "The most bytes of records in one commit, decompressed.",
+	"batch.wait":      "How long a batch gathers at least. By itself a batch is what came while the one before was committed.",
+	"batch.min_rows":  "Fewer records than this wait for more, up to max_wait: for a store that suffers from many small commits.",
+	"batch.max_wait":  "How long min_rows may hold a batch back.",
+	"rate":            "The most records a second of this worker, shared out by lag so that no partition is starved; 0 is no limit.",
+	"webhook":         "A URL that is told what a person has to know of the run, by POST, beside logs and metrics: partitions that parked, records that were lost, dead letters, a worker that is gone, lag, an end by an error. Each POST has the events as run --events writes them.",
+	"webhook.url":     "Where news is sent: https, or http to this machine. It is never shown, since it may hold a secret: write ${NAME} or ${file:PATH}, which is read again for each POST.",
+	"webhook.secret":  "What signs each POST, as Standard Webhooks have it (webhook-signature, of webhook-id, webhook-timestamp and the body): whsec_ and base64, or any text. Empty: nothing is signed.",
+	"webhook.on":      "The news that is sent; empty: all of it. parked: a partition stopped until its cause is mended. lost: recorded moves passed records unapplied. dead_letters: bad records were passed, kept or skipped. takeover: a worker is gone, and others have its partitions. lag: see webhook.lag. ended: the run ended with an error.",
+	"webhook.lag":     "How many unread records of this worker's partitions are news, once, and once more when no more than half of that are left.",
+	"webhook.timeout": "How long one POST may take. What is not answered by 2xx is tried again at growing intervals, for an hour, with the same webhook-id; what happens meanwhile goes with the next one.",
 	"on_error": "What becomes of a record that cannot be applied: park stops its partition, loudly, while the others go on, and tests it again every watch; skip passes it and says so in " +
 		"the history; dead_letter keeps it as it was read, beside the positions, in the same commit. Or for each kind: undecodable (the decoder refuses it), refused (the store refuses its row), " +
 		"too_large (alone it is more than the store takes). max bounds how many records of one partition are passed in a while; at the next one it parks (100 in 1m, or none).",

@@ -36,6 +36,7 @@ func rules(r *keys.Reader, f *File) {
 	batchRules(r, f)
 	rangeRules(r, f)
 	onErrorRules(r, f)
+	f.Webhook.rules(r)
 }
 
 // onErrorRules refuses dead letters where no commit has both a batch's effects and its positions.

@@ -1,4 +1,3 @@
-// Package news is what a webhook may be told of, and the secret that signs it, as pipeline files write them.
 package news
 
 import (

@@ -363,6 +363,8 @@ func putInt(n *node, c *decode.Cell, col *fencepost.Column, x int64) bool {
 			return false
 		}
 		return c.Instant(col, x, n.unit)
+	case unsigned:
+		return c.Uint(col, uint64(x))
 	}
 	return c.Int(col, x)
 }

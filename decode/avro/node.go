@@ -90,9 +90,10 @@ const (
 	uuid
 	duration // months, days and milliseconds, each of 4 bytes, little-endian
 	scaled   // a record of an int, the scale, and bytes, the decimal without its point
+	unsigned // a number of 64 bits without a sign, whose bits are written as a long: from 2^63 on it looks negative
 )
 
-var meanings = [...]string{"", "a decimal", "a date", "a time of day", "a timestamp", "a uuid", "a duration", "a decimal with its scale"}
+var meanings = [...]string{"", "a decimal", "a date", "a time of day", "a timestamp", "a uuid", "a duration", "a decimal with its scale", "a bigint unsigned"}
 
 // logical is a logical type: what it means on one kind. On others it means nothing.
 type logical struct {
@@ -222,6 +223,9 @@ func (n *node) understand(p *twmb.SchemaNode) {
 			n.meaning, n.unit, n.scale = l.meaning, l.unit, p.Scale
 		}
 	}
+	if n.kind == longKind && n.meaning == plain && strings.HasPrefix(parameter(p.Props, "__debezium.source.column.type"), "BIGINT UNSIGNED") {
+		n.meaning = unsigned
+	}
 	if name, _ := p.Props["connect.name"].(string); n.meaning == plain {
 		if l := connected[name]; l.kind == n.kind && l.meaning != plain && (l.meaning != scaled || n.isScaled()) {
 			n.meaning, n.unit, n.calendar = l.meaning, l.unit, true
@@ -246,12 +250,17 @@ func (n *node) connectScale(props map[string]any) {
 		n.scale = int(scale)
 		return
 	}
-	parameters, _ := props["connect.parameters"].(map[string]any)
-	text, _ := parameters["scale"].(string)
-	scale, err := strconv.Atoi(text)
+	scale, err := strconv.Atoi(parameter(props, "scale"))
 	if n.scale = scale; err != nil {
 		n.meaning = plain
 	}
+}
+
+// parameter is one of the parameters that Kafka Connect's converters write beside a type; empty: it has none of that name.
+func parameter(props map[string]any, name string) string {
+	parameters, _ := props["connect.parameters"].(map[string]any)
+	text, _ := parameters[name].(string)
+	return text
 }
 
 // nullable is the type of a union with null, and which branch the null is: ok for unions of two, one of them null.

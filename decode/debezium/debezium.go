@@ -1,6 +1,7 @@
 package debezium
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -48,7 +49,7 @@ func New(c Config) (decode.Factory, error) {
 		return nil, err
 	}
 	return func() fencepost.Decoder {
-		d := &decoder{table: t, values: values(), keys: keys(), rows: rows()}
+		d := &decoder{table: t, values: values(), keys: keys(), rows: rows(), beside: beside{fields: c.Decode.Fields, of: t.of}}
 		d.key, d.row = empty(d.keys), empty(d.rows)
 		return d
 	}, nil
@@ -155,6 +156,7 @@ type decoder struct {
 	*table
 	values, keys, rows fencepost.Decoder
 	key, row           []fencepost.Column // one row at a time
+	beside             beside
 }
 
 // Columns are the columns of the schema, then MetaOp.
@@ -176,16 +178,19 @@ func (d *decoder) Decode(r *fencepost.Record, columns []fencepost.Column) error 
 	if op.Null(n) {
 		return bad("op is null: the record is no change event")
 	}
+	var err error
 	switch op.Text(n) {
 	case "c", "u", "r":
-		return d.live(r, columns, n)
+		err = d.live(r, columns, n)
 	case fencepost.OpDelete:
-		return d.deleted(r, columns, n)
+		err = d.deleted(r, columns, n)
+	default:
+		return cmp.Or(ofNoRow(op.Text(n)), bad("op %q is none of c, u, r, d, t and m", op.Text(n)))
 	}
-	if err := ofNoRow(op.Text(n)); err != nil {
+	if err != nil {
 		return err
 	}
-	return bad("op %q is none of c, u, r, d, t and m", op.Text(n))
+	return d.told(r, columns, n)
 }
 
 // ofNoRow is what Decode returns of an event that is not about one row; nil: it is.

@@ -1,0 +1,140 @@
+package debezium
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode"
+)
+
+// beside is what the schemas beside the events say of the columns. A schema is long and changes seldom, so that the last ones are known by
+// their bytes: a record of one of them costs a comparison.
+type beside struct {
+	fields []decode.Field // the columns; a path is from the row on
+	of     []int          // those that are of the row itself
+	met    []met          // the last one first
+}
+
+// mostMet is how many schemas are known by their bytes: the events of so many tables may alternate.
+const mostMet = 8
+
+// met is a schema that events have beside them.
+type met struct {
+	begin    []byte // of their records, up to the schema's end
+	misread  []misread
+	unsigned []int // columns of a bigint unsigned of MySQL that is sent as one with a sign
+}
+
+// misread is a column that reads its field otherwise than it is written.
+type misread struct {
+	column int
+	reason string
+}
+
+// schemaBegin is how Kafka Connect begins a record that has its schema beside it.
+const schemaBegin = `{"schema":`
+
+// schema is what the schema of a record says: nothing, where it is none of an event.
+func (b *beside) schema(value []byte) *met {
+	for i := range b.met {
+		if !bytes.HasPrefix(value, b.met[i].begin) {
+			continue
+		}
+		if i > 0 {
+			m := b.met[i]
+			copy(b.met[1:], b.met[:i])
+			b.met[0] = m
+		}
+		return &b.met[0]
+	}
+	d, _ := OfRecord(value)
+	m := met{}
+	for _, i := range b.of {
+		c := &b.fields[i]
+		f := d.field(c)
+		if f == nil {
+			continue
+		}
+		if reason, _ := f.misread(c); reason != "" {
+			m.misread = append(m.misread, misread{i, reason})
+		}
+		if f.unsigned() {
+			m.unsigned = append(m.unsigned, i)
+		}
+	}
+	m.begin = beginOf(value)
+	if m.begin == nil {
+		return &m // which is of this record alone
+	}
+	b.met = slices.Insert(b.met[:min(len(b.met), mostMet-1)], 0, m)
+	return &b.met[0]
+}
+
+// beginOf is a record up to the end of its schema; nil: the schema does not stand first.
+func beginOf(value []byte) []byte {
+	text, ok := bytes.CutPrefix(value, []byte(schemaBegin))
+	if !ok {
+		return nil
+	}
+	var schema json.RawMessage
+	if json.NewDecoder(bytes.NewReader(text)).Decode(&schema) != nil {
+		return nil
+	}
+	return append([]byte(schemaBegin), schema...)
+}
+
+// told puts into row n what the schema beside the event says of it: a column that reads its field by another unit or scale makes the
+// record bad, since its value would be wrong, and a bigint unsigned loses the sign that it is sent with.
+func (d *decoder) told(r *fencepost.Record, columns []fencepost.Column, n int) error {
+	if !d.schema {
+		return nil
+	}
+	m := d.beside.schema(r.Value)
+	for _, x := range m.misread {
+		if c := &columns[x.column]; !c.Null(n) {
+			return bad("field %s: %s", c.Name, x.reason)
+		}
+	}
+	for _, i := range m.unsigned {
+		if err := unsign(&columns[i], n, d.beside.fields[i].Mismatch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unsign makes of a number below zero in row n, the last one, the number without a sign that has the same bits.
+func unsign(c *fencepost.Column, n int, mismatch decode.Rule) error {
+	if c.Null(n) {
+		return nil
+	}
+	below := int64(0)
+	switch c.Type {
+	case fencepost.Int, fencepost.Timestamp:
+		below = min(c.Int(n), 0)
+	case fencepost.Float:
+		if c.Float(n) < 0 {
+			below = math.MinInt64 // its digits are lost
+		}
+	case fencepost.Decimal, fencepost.JSON:
+		below, _ = strconv.ParseInt(c.Text(n), 10, 64)
+	case fencepost.Text, fencepost.Bool, fencepost.Bytes, fencepost.Date, fencepost.Time, fencepost.UUID:
+	}
+	if below >= 0 {
+		return nil
+	}
+	c.Truncate(n)
+	switch {
+	case c.Type == fencepost.Decimal, c.Type == fencepost.JSON:
+		c.AppendBytes(strconv.AppendUint(nil, uint64(below), 10))
+	case mismatch == decode.Null():
+		c.AppendNull()
+	default:
+		return bad("field %s: %d (a bigint unsigned) does not fit %s", c.Name, uint64(below), c.Type)
+	}
+	return nil
+}

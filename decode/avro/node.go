@@ -91,9 +91,10 @@ const (
 	duration // months, days and milliseconds, each of 4 bytes, little-endian
 	scaled   // a record of an int, the scale, and bytes, the decimal without its point
 	unsigned // a number of 64 bits without a sign, whose bits are written as a long: from 2^63 on it looks negative
+	year     // of MySQL
 )
 
-var meanings = [...]string{"", "a decimal", "a date", "a time of day", "a timestamp", "a uuid", "a duration", "a decimal with its scale", "a bigint unsigned"}
+var meanings = [...]string{"", "a decimal", "a date", "a time of day", "a timestamp", "a uuid", "a duration", "a decimal with its scale", "a bigint unsigned", "a year"}
 
 // logical is a logical type: what it means on one kind. On others it means nothing.
 type logical struct {
@@ -127,6 +128,7 @@ var connected = map[string]logical{
 	"io.debezium.time.Timestamp":              {longKind, instant, decode.Millis},
 	"io.debezium.time.MicroTimestamp":         {longKind, instant, decode.Micros},
 	"io.debezium.time.NanoTimestamp":          {longKind, instant, decode.Nanos},
+	"io.debezium.time.Year":                   {intKind, year, decode.NoUnit},
 	"io.debezium.data.VariableScaleDecimal":   {recordKind, scaled, decode.NoUnit},
 }
 

@@ -154,7 +154,7 @@ func twinPut(c *decode.Cell, col *fencepost.Column, n *node, v any) bool {
 	case bool:
 		return c.Bool(col, v)
 	case int32:
-		return c.Int(col, int64(v))
+		return (n.meaning != year || v != 1900) && c.Int(col, int64(v))
 	case int64:
 		if digits := bare(n, v); v < 0 && digits.Sign() > 0 {
 			return c.Type != fencepost.Int && c.Decimal(col, []byte(digits.String()))
@@ -229,7 +229,7 @@ func twinJSON(n *node, v any) (_ any, ok bool) {
 	case nil, bool, string:
 		return v, true
 	case int32:
-		return json.Number(fmt.Sprint(v)), true
+		return json.Number(fmt.Sprint(v)), n.meaning != year || v != 1900
 	case int64:
 		return json.Number(bare(n, v).String()), true
 	case float32:

@@ -27,6 +27,7 @@ type met struct {
 	begin    []byte // of their records, up to the schema's end
 	misread  []misread
 	unsigned []int // columns of a bigint unsigned of MySQL that is sent as one with a sign
+	years    []int // columns of a year of MySQL
 }
 
 // misread is a column that reads its field otherwise than it is written.
@@ -65,6 +66,9 @@ func (b *beside) schema(value []byte) *met {
 		if f.unsigned() {
 			m.unsigned = append(m.unsigned, i)
 		}
+		if f.isYear() {
+			m.years = append(m.years, i)
+		}
 	}
 	m.begin = beginOf(value)
 	if m.begin == nil {
@@ -88,7 +92,7 @@ func beginOf(value []byte) []byte {
 }
 
 // told puts into row n what the schema beside the event says of it: a column that reads its field by another unit or scale makes the
-// record bad, since its value would be wrong, and a bigint unsigned loses the sign that it is sent with.
+// record bad, since its value would be wrong, a bigint unsigned loses the sign that it is sent with, and a year that is none is bad.
 func (d *decoder) told(r *fencepost.Record, columns []fencepost.Column, n int) error {
 	if !d.schema {
 		return nil
@@ -102,6 +106,11 @@ func (d *decoder) told(r *fencepost.Record, columns []fencepost.Column, n int) e
 	for _, i := range m.unsigned {
 		if err := unsign(&columns[i], n, d.beside.fields[i].Mismatch); err != nil {
 			return err
+		}
+	}
+	for _, i := range m.years {
+		if c := &columns[i]; c.Type == fencepost.Int && !c.Null(n) && c.Int(n) == noYear {
+			return bad("field %s: %d is no year of MySQL: the year 0000 is sent so", c.Name, noYear)
 		}
 	}
 	return nil

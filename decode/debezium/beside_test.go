@@ -63,6 +63,11 @@ var toldEvents = []struct{ what, key, value, want string }{
 	{"a bigint", "", told("c", "n "+signed+" = -1"), "int: -1|c"},
 	{"a bigint in a decimal", "", told("c", "n "+signed+" = -1"), "decimal: -1|c"},
 	{"one of which nothing is said", "", told("c", "n "+plain+" = -1"), "decimal: -1|c"},
+	{"a year", "", told("c", `n "type":"int32","name":"io.debezium.time.Year","version":1 = 1901`), "int: 1901|c"},
+	{"the year 0000", "", told("u", `n "type":"int32","name":"io.debezium.time.Year","version":1 = 1900`), "int: record-undecodable: field n: 1900 is no year of MySQL: the year 0000 is sent so"},
+	{"a number 1900", "", told("u", `n "type":"int32" = 1900`), "int: 1900|u"},
+	{"an array of arrays of text", "", told("c", `n "type":"array","items":{"type":"string"} = ["[Ljava.lang.String;@11a5265e","[Ljava.lang.String;@613d5b2"]`),
+		"json: record-undecodable: field n: an array of arrays is sent as no JSON of it"},
 	{"a schema behind the payload", "", `{"payload":{"before":null,"after":{"n":-1},"op":"c"},"schema":{"fields":[{"fields":[{` + unsigned + `,"field":"n"}],"field":"after"}]}}`, "decimal: 18446744073709551615|c"},
 }
 

@@ -237,6 +237,9 @@ func (d *decoder) live(r *fencepost.Record, columns []fencepost.Column, n int) e
 			c.AppendUnchanged()
 			continue
 		}
+		if c.Type == fencepost.JSON && strings.HasPrefix(c.Text(n), nested) {
+			return bad("field %s: an array of arrays is sent as no JSON of it", c.Name)
+		}
 		if c.Type == fencepost.Timestamp && !dated(c.Micros(n)) {
 			return bad("field %s is outside of the years 1 to 9999, as infinity is sent", c.Name)
 		}
@@ -253,6 +256,9 @@ func (d *decoder) live(r *fencepost.Record, columns []fencepost.Column, n int) e
 	}
 	return nil
 }
+
+// nested is how an array of arrays of text begins, as Debezium writes it: with what Java calls the inner ones.
+const nested = `["[Ljava.lang.`
 
 // deleted puts the fields of the record's key in the place of the row's, and nulls beside them.
 func (d *decoder) deleted(r *fencepost.Record, columns []fencepost.Column, n int) error {

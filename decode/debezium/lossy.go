@@ -40,7 +40,7 @@ func (d *Description) doubt(f *Described, c *decode.Field, s Store) (reason, hel
 	case f.Semantic == "" && f.Type == "double" && (c.Type == fencepost.Decimal || s.Decimals[c.Column]) && !f.isDouble():
 		return "it is sent as a double, in which a decimal loses digits",
 			"decimal.handling.mode=precise in Debezium; or where the source is a double, type: float into a double"
-	case slices.Contains(cut, f.Semantic) && !s.Millis[c.Column] && (f.Source == "" || f.Length > 3 || d.Postgres && f.Length == 0):
+	case slices.Contains(cut, f.Semantic) && !s.Millis[c.Column] && (f.Source == "" || d.MySQL && f.Length > 3 || !d.MySQL && f.Fraction > 3):
 		return fmt.Sprintf("it is sent in milliseconds (%s), whatever the source has", f.Semantic),
 			"time.precision.mode=adaptive in Debezium; or where the source has no more, a column of milliseconds"
 	case strings.HasSuffix(f.Semantic, "time.MicroDuration"), strings.HasSuffix(f.Semantic, "time.NanoDuration"):
@@ -58,6 +58,11 @@ var cut = []string{"org.apache.kafka.connect.data.Time", "org.apache.kafka.conne
 func (d *Description) wraps(f *Described) bool {
 	return d.MySQL && f.Semantic == "" && f.Source == "" && isLong(f.Type)
 }
+
+// isYear reports whether a field is a year of MySQL: 1901 to 2155, or 0000, which behind a snapshot is sent as noYear.
+func (f *Described) isYear() bool { return f.Semantic == "io.debezium.time.Year" }
+
+const noYear = 1900
 
 // isLong reports whether a type is an integer of 64 bits, in Connect's word or Avro's.
 func isLong(word string) bool { return word == "int64" || word == "long" }
@@ -100,7 +105,7 @@ func Notes(d Description, columns []decode.Field, s Store) (notes []string) {
 		func(f *Described, _ *decode.Field) bool { return d.Postgres && f.unsent() })
 	note("NaN and the infinities of %s arrive as null, unless Debezium has decimal.handling.mode=string",
 		func(f *Described, _ *decode.Field) bool { return d.Postgres && f.exact() })
-	note("of an array with more than one dimension in %s nulls arrive",
+	note("of an array with more than one dimension in %s nulls arrive, or of text no JSON, which parks",
 		func(f *Described, _ *decode.Field) bool { return d.Postgres && f.Type == "array" })
 	note("where %s is a bigint unsigned, what is 2^63 or more arrives below zero, unless Debezium has bigint.unsigned.handling.mode=precise or column.propagate.source.type",
 		func(f *Described, c *decode.Field) bool {
@@ -110,7 +115,11 @@ func Notes(d Description, columns []decode.Field, s Store) (notes []string) {
 		func(f *Described, c *decode.Field) bool { return f.unsigned() && c.Type == fencepost.Int })
 	note("a date of zeros in %s arrives as null, or where the column is NOT NULL as its default or 1970-01-01: set sql_mode=NO_ZERO_DATE,NO_ZERO_IN_DATE at the source",
 		func(f *Described, _ *decode.Field) bool { return d.MySQL && slices.Contains(daySemantics, f.Semantic) })
-	note("the year 0000 in %s arrives as 2000 or as 1900", func(f *Described, _ *decode.Field) bool { return d.MySQL && f.Semantic == "io.debezium.time.Year" })
+	note("the year 0000 in %s arrives as 2000 in a snapshot, and parks behind it", func(f *Described, _ *decode.Field) bool { return d.MySQL && f.isYear() })
+	note("in %s 24:00:00 arrives as 00:00:00, unless Debezium has time.precision.mode=adaptive", func(f *Described, _ *decode.Field) bool { return f.Semantic == "io.debezium.time.IsoTime" })
+	note("in %s a year before Christ arrives as one behind it, unless Debezium has time.precision.mode=adaptive", func(f *Described, _ *decode.Field) bool { return f.Semantic == "io.debezium.time.IsoDate" })
+	note("a year before 100 in %s arrives as one from 1970 to 2069, unless Debezium has enable.time.adjuster=false",
+		func(f *Described, _ *decode.Field) bool { return d.MySQL && slices.Contains(daySemantics, f.Semantic) })
 	return notes
 }
 

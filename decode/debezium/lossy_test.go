@@ -74,7 +74,8 @@ func TestDoubts(t *testing.T) {
 		{my, stamp + of("DATETIME", 3), fencepost.Timestamp, Store{}, ""},
 		{my, stamp + of("DATETIME", 0), fencepost.Timestamp, Store{}, ""},
 		{my, stamp + of("DATETIME", 6), fencepost.Timestamp, Store{}, cut},
-		{pg, stamp + of("TIMESTAMP", 29), fencepost.Timestamp, Store{}, cut},
+		{pg, stamp + `,"parameters":{"__debezium.source.column.type":"TIMESTAMP","__debezium.source.column.length":"29","__debezium.source.column.scale":"6"}`, fencepost.Timestamp, Store{}, cut},
+		{pg, stamp + `,"parameters":{"__debezium.source.column.type":"TIMESTAMP","__debezium.source.column.length":"26","__debezium.source.column.scale":"3"}`, fencepost.Timestamp, Store{}, ""},
 		{my, `"type":"int64","name":"io.debezium.time.Timestamp"`, fencepost.Timestamp, Store{}, ""},
 		{my, `"type":"int32","name":"org.apache.kafka.connect.data.Date"`, fencepost.Date, Store{}, ""},
 

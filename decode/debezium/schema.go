@@ -19,7 +19,8 @@ type Described struct {
 	Semantic string // of Debezium or Connect, io.debezium.time.MicroTimestamp; empty: it is its Type
 	Scale    int    // of org.apache.kafka.connect.data.Decimal
 	Source   string // the type at the source, BIGINT UNSIGNED; empty: the schema does not say it
-	Length   int    // of the type at the source, in digits; 0: it has none, or the schema does not say it
+	Length   int    // of the type at the source; 0: it has none, or the schema does not say it
+	Fraction int    // its digits behind the point; of a time in Postgres those of its seconds, which in MySQL are the Length
 	Nullable bool
 	Default  bool // it has a default that is no null
 }
@@ -121,6 +122,7 @@ func (n *schemaNode) describedInAvro() Described {
 func (d *Described) told(parameters map[string]string) {
 	d.Scale, _ = strconv.Atoi(parameters["scale"])
 	d.Length, _ = strconv.Atoi(parameters["__debezium.source.column.length"])
+	d.Fraction, _ = strconv.Atoi(parameters["__debezium.source.column.scale"])
 	d.Source = parameters["__debezium.source.column.type"]
 }
 

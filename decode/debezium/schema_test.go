@@ -93,7 +93,8 @@ func TestNotesOfMySQL(t *testing.T) {
 		columns = append(columns, decode.Field{Column: f.Name, Type: fencepost.JSON})
 	}
 	want := []string{"a date of zeros in born, made, at arrives as null, or where the column is NOT NULL as its default or 1970-01-01: set sql_mode=NO_ZERO_DATE,NO_ZERO_IN_DATE at the source",
-		"the year 0000 in y arrives as 2000 or as 1900"}
+		"the year 0000 in y arrives as 2000 in a snapshot, and parks behind it",
+		"a year before 100 in born, made, at arrives as one from 1970 to 2069, unless Debezium has enable.time.adjuster=false"}
 	if diff := cmp.Diff(want, Notes(d, columns, Store{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -125,7 +126,7 @@ func TestNotesOfASchema(t *testing.T) {
 	}
 	const (
 		noNumbers = " arrive as null, unless Debezium has decimal.handling.mode=string"
-		nested    = "of an array with more than one dimension in %s nulls arrive"
+		nested    = "of an array with more than one dimension in %s nulls arrive, or of text no JSON, which parks"
 	)
 	if diff := cmp.Diff([]string{defaults, nulls("xs"), fmt.Sprintf(nested, "tags, xs")}, Notes(ofJSON, columns("id", "def", "must", "tags", "xs"), Store{})); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)

@@ -118,22 +118,8 @@ func (d *decoder) told(r *fencepost.Record, columns []fencepost.Column, n int) e
 
 // unsign makes of a number below zero in row n, the last one, the number without a sign that has the same bits.
 func unsign(c *fencepost.Column, n int, mismatch decode.Rule) error {
-	if c.Null(n) {
-		return nil
-	}
-	below := int64(0)
-	switch c.Type {
-	case fencepost.Int, fencepost.Timestamp:
-		below = min(c.Int(n), 0)
-	case fencepost.Float:
-		if c.Float(n) < 0 {
-			below = math.MinInt64 // its digits are lost
-		}
-	case fencepost.Decimal, fencepost.JSON:
-		below, _ = strconv.ParseInt(c.Text(n), 10, 64)
-	case fencepost.Text, fencepost.Bool, fencepost.Bytes, fencepost.Date, fencepost.Time, fencepost.UUID:
-	}
-	if below >= 0 {
+	below := belowZero(c, n)
+	if below == 0 {
 		return nil
 	}
 	c.Truncate(n)
@@ -144,6 +130,52 @@ func unsign(c *fencepost.Column, n int, mismatch decode.Rule) error {
 		c.AppendNull()
 	default:
 		return bad("field %s: %d (a bigint unsigned) does not fit %s", c.Name, uint64(below), c.Type)
+	}
+	return nil
+}
+
+// belowZero is the number in row n where it is below zero, else 0.
+func belowZero(c *fencepost.Column, n int) (below int64) {
+	if c.Null(n) {
+		return 0
+	}
+	switch c.Type {
+	case fencepost.Int, fencepost.Timestamp:
+		below = c.Int(n)
+	case fencepost.Float:
+		if c.Float(n) < 0 {
+			below = math.MinInt64 // its digits are lost
+		}
+	case fencepost.Decimal, fencepost.JSON:
+		below, _ = strconv.ParseInt(c.Text(n), 10, 64)
+	case fencepost.Text, fencepost.Bool, fencepost.Bytes, fencepost.Date, fencepost.Time, fencepost.UUID:
+	}
+	return min(below, 0)
+}
+
+// unsigned puts a bigint unsigned in the place of the number below zero that is one in the record's key: the key's schema does not say the type at the source, and that
+// of `before` may. Row n is of a delete.
+func (d *decoder) unsigned(r *fencepost.Record, columns []fencepost.Column, n int) error {
+	read := false
+	for k, i := range d.of {
+		below := belowZero(&columns[i], n)
+		if below == 0 {
+			continue
+		}
+		if !read {
+			read = true
+			for at := range d.was {
+				d.was[at].Truncate(0)
+			}
+			if err := d.before.Decode(r, d.was); err != nil {
+				return err
+			}
+		}
+		if !d.was[k].Null(0) && d.was[k].Text(0) == strconv.FormatUint(uint64(below), 10) {
+			if err := unsign(&columns[i], n, d.beside.fields[i].Mismatch); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

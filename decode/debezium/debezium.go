@@ -48,9 +48,13 @@ func New(c Config) (decode.Factory, error) {
 	if err != nil {
 		return nil, err
 	}
+	before, err := c.Values(t.before)
+	if err != nil {
+		return nil, err
+	}
 	return func() fencepost.Decoder {
-		d := &decoder{table: t, values: values(), keys: keys(), rows: rows(), beside: beside{fields: c.Decode.Fields, of: t.of}}
-		d.key, d.row = empty(d.keys), empty(d.rows)
+		d := &decoder{table: t, values: values(), keys: keys(), rows: rows(), before: before(), beside: beside{fields: c.Decode.Fields, of: t.of}}
+		d.key, d.row, d.was = empty(d.keys), empty(d.rows), empty(d.before)
 		return d
 	}, nil
 }
@@ -69,6 +73,7 @@ type table struct {
 	values decode.Config // the columns, below the envelope, and MetaOp
 	keys   decode.Config // the row's columns, of the record's key
 	rows   decode.Config // `after` as a whole, and the op
+	before decode.Config // the columns of keys in `before`, as the numbers that they may be
 	of     []int         // :: column of keys -> column
 	schema bool
 }
@@ -102,6 +107,7 @@ func (c Config) table() (*table, error) {
 				of.Missing, of.Mismatch = decode.Null(), decode.Null()
 			}
 			t.keys.Fields, t.of = append(t.keys.Fields, of), append(t.of, i)
+			t.before.Fields = append(t.before.Fields, decode.Field{Column: f.Column, Type: fencepost.Decimal, From: c.below("before." + path), Missing: decode.Null(), Mismatch: decode.Null()})
 			f.From, f.Embedded, f.Placeholder = c.below("after."+path), f.Type == fencepost.JSON, placeholder
 			if f.Partial = c.Partial && !isKey[f.Column]; f.Partial && f.Missing == (decode.Rule{}) {
 				f.Missing = decode.Unchanged()
@@ -154,9 +160,9 @@ func empty(d fencepost.Decoder) (columns []fencepost.Column) {
 // decoder makes one row of one event.
 type decoder struct {
 	*table
-	values, keys, rows fencepost.Decoder
-	key, row           []fencepost.Column // one row at a time
-	beside             beside
+	values, keys, rows, before fencepost.Decoder
+	key, row, was              []fencepost.Column // one row at a time
+	beside                     beside
 }
 
 // Columns are the columns of the schema, then MetaOp.
@@ -275,7 +281,7 @@ func (d *decoder) deleted(r *fencepost.Record, columns []fencepost.Column, n int
 		columns[i].Truncate(n)
 		columns[i].AppendFrom(&d.key[k], 0)
 	}
-	return nil
+	return d.unsigned(r, columns, n)
 }
 
 // explained says of a bad record that has its schema beside it, or has none, that the pipeline expects the other.

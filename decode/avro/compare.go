@@ -104,7 +104,7 @@ func infer(name string, n *node) decode.Inferred {
 // column is the type of the column that holds all values of a type.
 func (n *node) column() fencepost.Type {
 	switch n.meaning {
-	case decimal, scaled:
+	case decimal, scaled, unsigned:
 		return fencepost.Decimal
 	case day:
 		return fencepost.Date

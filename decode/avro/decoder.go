@@ -351,6 +351,9 @@ func (w *wire) float(n *node, v []byte, i int) (float64, int) {
 	return math.Float64frombits(binary.LittleEndian.Uint64(b)), k
 }
 
+// noYear is what Debezium sends of the year 0000 behind a snapshot. MySQL has no year 1900.
+const noYear = 1900
+
 // putInt puts an int or a long.
 func putInt(n *node, c *decode.Cell, col *fencepost.Column, x int64) bool {
 	switch n.meaning {
@@ -363,6 +366,10 @@ func putInt(n *node, c *decode.Cell, col *fencepost.Column, x int64) bool {
 			return false
 		}
 		return c.Instant(col, x, n.unit)
+	case unsigned:
+		return c.Uint(col, uint64(x))
+	case year:
+		return x != noYear && c.Int(col, x)
 	}
 	return c.Int(col, x)
 }

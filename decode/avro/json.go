@@ -84,6 +84,10 @@ func (d *decoder) appendInt(n *node, x int64) {
 		d.say(decode.AppendClock(d.said, x, n.unit))
 	case instant:
 		d.say(decode.AppendInstant(d.said, x, n.unit))
+	case year:
+		d.say(strconv.AppendInt(d.said, x, 10), x != noYear)
+	case unsigned:
+		d.said = strconv.AppendUint(d.said, uint64(x), 10)
 	default:
 		d.said = strconv.AppendInt(d.said, x, 10)
 	}

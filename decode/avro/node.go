@@ -90,9 +90,11 @@ const (
 	uuid
 	duration // months, days and milliseconds, each of 4 bytes, little-endian
 	scaled   // a record of an int, the scale, and bytes, the decimal without its point
+	unsigned // a number of 64 bits without a sign, whose bits are written as a long: from 2^63 on it looks negative
+	year     // of MySQL
 )
 
-var meanings = [...]string{"", "a decimal", "a date", "a time of day", "a timestamp", "a uuid", "a duration", "a decimal with its scale"}
+var meanings = [...]string{"", "a decimal", "a date", "a time of day", "a timestamp", "a uuid", "a duration", "a decimal with its scale", "a bigint unsigned", "a year"}
 
 // logical is a logical type: what it means on one kind. On others it means nothing.
 type logical struct {
@@ -126,6 +128,7 @@ var connected = map[string]logical{
 	"io.debezium.time.Timestamp":              {longKind, instant, decode.Millis},
 	"io.debezium.time.MicroTimestamp":         {longKind, instant, decode.Micros},
 	"io.debezium.time.NanoTimestamp":          {longKind, instant, decode.Nanos},
+	"io.debezium.time.Year":                   {intKind, year, decode.NoUnit},
 	"io.debezium.data.VariableScaleDecimal":   {recordKind, scaled, decode.NoUnit},
 }
 
@@ -222,6 +225,9 @@ func (n *node) understand(p *twmb.SchemaNode) {
 			n.meaning, n.unit, n.scale = l.meaning, l.unit, p.Scale
 		}
 	}
+	if n.kind == longKind && n.meaning == plain && strings.HasPrefix(parameter(p.Props, "__debezium.source.column.type"), "BIGINT UNSIGNED") {
+		n.meaning = unsigned
+	}
 	if name, _ := p.Props["connect.name"].(string); n.meaning == plain {
 		if l := connected[name]; l.kind == n.kind && l.meaning != plain && (l.meaning != scaled || n.isScaled()) {
 			n.meaning, n.unit, n.calendar = l.meaning, l.unit, true
@@ -246,12 +252,17 @@ func (n *node) connectScale(props map[string]any) {
 		n.scale = int(scale)
 		return
 	}
-	parameters, _ := props["connect.parameters"].(map[string]any)
-	text, _ := parameters["scale"].(string)
-	scale, err := strconv.Atoi(text)
+	scale, err := strconv.Atoi(parameter(props, "scale"))
 	if n.scale = scale; err != nil {
 		n.meaning = plain
 	}
+}
+
+// parameter is one of the parameters that Kafka Connect's converters write beside a type; empty: it has none of that name.
+func parameter(props map[string]any, name string) string {
+	parameters, _ := props["connect.parameters"].(map[string]any)
+	text, _ := parameters[name].(string)
+	return text
 }
 
 // nullable is the type of a union with null, and which branch the null is: ok for unions of two, one of them null.

@@ -80,7 +80,7 @@ const (
 // quick is the step for values that a column takes without any rule. ok: there is one.
 func quick(n *node, c *decode.Cell) (op, bool) {
 	switch {
-	case n.calendar:
+	case n.calendar, n.meaning == unsigned:
 	case n.kind == intKind && c.Type == fencepost.Int:
 		return opInt, true
 	case n.kind == longKind && c.Type == fencepost.Int, n.meaning == instant && n.unit == decode.Micros && c.Type == fencepost.Timestamp:

@@ -154,8 +154,11 @@ func twinPut(c *decode.Cell, col *fencepost.Column, n *node, v any) bool {
 	case bool:
 		return c.Bool(col, v)
 	case int32:
-		return c.Int(col, int64(v))
+		return (n.meaning != year || v != 1900) && c.Int(col, int64(v))
 	case int64:
+		if digits := bare(n, v); v < 0 && digits.Sign() > 0 {
+			return c.Type != fencepost.Int && c.Decimal(col, []byte(digits.String()))
+		}
 		return c.Int(col, v)
 	case float32:
 		return c.Float(col, float64(v), 32)
@@ -202,6 +205,15 @@ func twinPut(c *decode.Cell, col *fencepost.Column, n *node, v any) bool {
 	return false
 }
 
+// bare is a long, without the sign where its bits are those of a number that has none.
+func bare(n *node, v int64) *big.Int {
+	x := big.NewInt(v)
+	if n.meaning == unsigned && v < 0 {
+		x.Add(x, new(big.Int).Lsh(big.NewInt(1), 64))
+	}
+	return x
+}
+
 // twinScaled is the digits of a record of a scale and a number.
 func twinScaled(n *node, v map[string]any) (digits []byte, ok bool) {
 	if n.meaning != scaled {
@@ -216,8 +228,10 @@ func twinJSON(n *node, v any) (_ any, ok bool) {
 	switch v := v.(type) {
 	case nil, bool, string:
 		return v, true
-	case int32, int64:
-		return json.Number(fmt.Sprint(v)), true
+	case int32:
+		return json.Number(fmt.Sprint(v)), n.meaning != year || v != 1900
+	case int64:
+		return json.Number(bare(n, v).String()), true
 	case float32:
 		return json.Number(strconv.FormatFloat(float64(v), 'g', -1, 32)), !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0)
 	case float64:

@@ -132,3 +132,38 @@ func TestANaNOfAvro(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// A delete's key names the type at the source nowhere, and the row that was there does.
+func TestDeletesOfNumbersWithoutASign(t *testing.T) {
+	const (
+		of       = `{"type":"long","connect.parameters":{"__debezium.source.column.type":"BIGINT UNSIGNED"}}`
+		envelope = `{"type":"record","name":"Envelope","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[{"name":"u","type":%s},{"name":"v","type":["null","string"]}]}]},
+			{"name":"after","type":["null","Value"]},{"name":"op","type":"string"}]}`
+		ofKey = `{"type":"record","name":"Key","fields":[{"name":"u","type":"long"}]}`
+	)
+	for _, c := range []struct {
+		what, as   string
+		of         fencepost.Type
+		key, value any
+		want       string
+	}{
+		{"2^64-1", of, fencepost.Decimal, int64(-1), object{"u": int64(-1), "v": nil}, "18446744073709551615|null|d"},
+		{"2^63", of, fencepost.JSON, int64(-1 << 63), object{"u": int64(-1 << 63), "v": nil}, "9223372036854775808|null|d"},
+		{"2^63-1", of, fencepost.Decimal, int64(1<<63 - 1), object{"u": int64(1<<63 - 1), "v": nil}, "9223372036854775807|null|d"},
+		{"a bigint", `"long"`, fencepost.Decimal, int64(-1), object{"u": int64(-1), "v": nil}, "-1|null|d"},
+		{"no row that was", of, fencepost.Decimal, int64(-1), nil, "-1|null|d"},
+		{"an int", of, fencepost.Int, int64(-1), object{"u": int64(-1), "v": nil}, "record-undecodable: field u: 18446744073709551615 (a bigint unsigned) does not fit int"},
+		{"an int that it fits", of, fencepost.Int, int64(7), object{"u": int64(7), "v": nil}, "7|null|d"},
+	} {
+		text := strings.Replace(envelope, "%s", c.as, 1)
+		fields := []decode.Field{{Column: "u", Type: c.of}, {Column: "v", Type: fencepost.Text}}
+		f, err := New(Config{Decode: decode.Config{Fields: fields}, Key: []string{"u"}, Values: ofAvro(t, text), Keys: ofAvro(t, ofKey)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		value := encoded(t, text, object{"before": c.value, "after": nil, "op": "d"})
+		if got := row(t, f(), encoded(t, ofKey, object{"u": c.key}), value); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.what, got, c.want)
+		}
+	}
+}

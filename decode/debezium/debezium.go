@@ -1,6 +1,7 @@
 package debezium
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -47,9 +48,13 @@ func New(c Config) (decode.Factory, error) {
 	if err != nil {
 		return nil, err
 	}
+	before, err := c.Values(t.before)
+	if err != nil {
+		return nil, err
+	}
 	return func() fencepost.Decoder {
-		d := &decoder{table: t, values: values(), keys: keys(), rows: rows()}
-		d.key, d.row = empty(d.keys), empty(d.rows)
+		d := &decoder{table: t, values: values(), keys: keys(), rows: rows(), before: before(), beside: beside{fields: c.Decode.Fields, of: t.of}}
+		d.key, d.row, d.was = empty(d.keys), empty(d.rows), empty(d.before)
 		return d
 	}, nil
 }
@@ -68,6 +73,7 @@ type table struct {
 	values decode.Config // the columns, below the envelope, and MetaOp
 	keys   decode.Config // the row's columns, of the record's key
 	rows   decode.Config // `after` as a whole, and the op
+	before decode.Config // the columns of keys in `before`, as the numbers that they may be
 	of     []int         // :: column of keys -> column
 	schema bool
 }
@@ -101,6 +107,7 @@ func (c Config) table() (*table, error) {
 				of.Missing, of.Mismatch = decode.Null(), decode.Null()
 			}
 			t.keys.Fields, t.of = append(t.keys.Fields, of), append(t.of, i)
+			t.before.Fields = append(t.before.Fields, decode.Field{Column: f.Column, Type: fencepost.Decimal, From: c.below("before." + path), Missing: decode.Null(), Mismatch: decode.Null()})
 			f.From, f.Embedded, f.Placeholder = c.below("after."+path), f.Type == fencepost.JSON, placeholder
 			if f.Partial = c.Partial && !isKey[f.Column]; f.Partial && f.Missing == (decode.Rule{}) {
 				f.Missing = decode.Unchanged()
@@ -153,8 +160,9 @@ func empty(d fencepost.Decoder) (columns []fencepost.Column) {
 // decoder makes one row of one event.
 type decoder struct {
 	*table
-	values, keys, rows fencepost.Decoder
-	key, row           []fencepost.Column // one row at a time
+	values, keys, rows, before fencepost.Decoder
+	key, row, was              []fencepost.Column // one row at a time
+	beside                     beside
 }
 
 // Columns are the columns of the schema, then MetaOp.
@@ -176,16 +184,19 @@ func (d *decoder) Decode(r *fencepost.Record, columns []fencepost.Column) error 
 	if op.Null(n) {
 		return bad("op is null: the record is no change event")
 	}
+	var err error
 	switch op.Text(n) {
 	case "c", "u", "r":
-		return d.live(r, columns, n)
+		err = d.live(r, columns, n)
 	case fencepost.OpDelete:
-		return d.deleted(r, columns, n)
+		err = d.deleted(r, columns, n)
+	default:
+		return cmp.Or(ofNoRow(op.Text(n)), bad("op %q is none of c, u, r, d, t and m", op.Text(n)))
 	}
-	if err := ofNoRow(op.Text(n)); err != nil {
+	if err != nil {
 		return err
 	}
-	return bad("op %q is none of c, u, r, d, t and m", op.Text(n))
+	return d.told(r, columns, n)
 }
 
 // ofNoRow is what Decode returns of an event that is not about one row; nil: it is.
@@ -232,6 +243,9 @@ func (d *decoder) live(r *fencepost.Record, columns []fencepost.Column, n int) e
 			c.AppendUnchanged()
 			continue
 		}
+		if c.Type == fencepost.JSON && strings.HasPrefix(c.Text(n), nested) {
+			return bad("field %s: an array of arrays is sent as no JSON of it", c.Name)
+		}
 		if c.Type == fencepost.Timestamp && !dated(c.Micros(n)) {
 			return bad("field %s is outside of the years 1 to 9999, as infinity is sent", c.Name)
 		}
@@ -249,6 +263,9 @@ func (d *decoder) live(r *fencepost.Record, columns []fencepost.Column, n int) e
 	return nil
 }
 
+// nested is how an array of arrays of text begins, as Debezium writes it: with what Java calls the inner ones.
+const nested = `["[Ljava.lang.`
+
 // deleted puts the fields of the record's key in the place of the row's, and nulls beside them.
 func (d *decoder) deleted(r *fencepost.Record, columns []fencepost.Column, n int) error {
 	if r.Key == nil {
@@ -264,7 +281,7 @@ func (d *decoder) deleted(r *fencepost.Record, columns []fencepost.Column, n int
 		columns[i].Truncate(n)
 		columns[i].AppendFrom(&d.key[k], 0)
 	}
-	return nil
+	return d.unsigned(r, columns, n)
 }
 
 // explained says of a bad record that has its schema beside it, or has none, that the pipeline expects the other.

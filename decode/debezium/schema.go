@@ -18,6 +18,9 @@ type Described struct {
 	Items    string // the type of an array's items, by Semantic where they have one
 	Semantic string // of Debezium or Connect, io.debezium.time.MicroTimestamp; empty: it is its Type
 	Scale    int    // of org.apache.kafka.connect.data.Decimal
+	Source   string // the type at the source, BIGINT UNSIGNED; empty: the schema does not say it
+	Length   int    // of the type at the source; 0: it has none, or the schema does not say it
+	Fraction int    // its digits behind the point; of a time in Postgres those of its seconds, which in MySQL are the Length
 	Nullable bool
 	Default  bool // it has a default that is no null
 }
@@ -25,12 +28,13 @@ type Described struct {
 // Description is what the schema of the events says of the row.
 type Description struct {
 	Fields          []Described
-	Postgres, MySQL bool // the source is one
+	Postgres, MySQL bool // the source is one; MariaDB is a MySQL
 }
 
 // from keeps what the source is, by the name of the type that describes it.
 func (d *Description) from(source string) {
-	d.Postgres, d.MySQL = strings.Contains(source, ".postgresql"), strings.Contains(source, ".mysql")
+	d.Postgres = strings.Contains(source, ".postgresql")
+	d.MySQL = strings.Contains(source, ".mysql") || strings.Contains(source, ".mariadb")
 }
 
 // Misfit is a column that reads a field of a described row otherwise than it is written.
@@ -93,7 +97,7 @@ func OfAvro(text string) (d Description, ok bool) {
 func (n *schemaNode) described(name string) Described {
 	d := Described{Name: name, Semantic: n.Name, Nullable: n.Optional, Default: given(n.Default)}
 	_ = json.Unmarshal(n.Type, &d.Type) // a text in Connect's form, always
-	d.Scale, _ = strconv.Atoi(n.Parameters["scale"])
+	d.told(n.Parameters)
 	var items schemaNode
 	if json.Unmarshal(n.Items, &items) == nil {
 		d.Items = items.described("").word()
@@ -105,12 +109,21 @@ func (n *schemaNode) described(name string) Described {
 func (n *schemaNode) describedInAvro() Described {
 	of, nullable := n.branch()
 	d := Described{Name: n.Name, Type: of.Name, Semantic: of.Semantic, Nullable: nullable, Default: given(n.Default)}
-	d.Scale, _ = strconv.Atoi(of.Connect["scale"])
+	d.told(of.Connect)
 	if of.Items != nil {
 		items := schemaNode{Type: of.Items}
 		d.Items = items.describedInAvro().word()
 	}
 	return d
+}
+
+// told takes what the parameters say. The type at the source is among them where Debezium has column.propagate.source.type, or
+// datatype.propagate.source.type.
+func (d *Described) told(parameters map[string]string) {
+	d.Scale, _ = strconv.Atoi(parameters["scale"])
+	d.Length, _ = strconv.Atoi(parameters["__debezium.source.column.length"])
+	d.Fraction, _ = strconv.Atoi(parameters["__debezium.source.column.scale"])
+	d.Source = parameters["__debezium.source.column.type"]
 }
 
 // branch is the type of a field in Avro, with its word in Name; of a union, its branch that is no null.
@@ -202,39 +215,4 @@ func (f *Described) misread(c *decode.Field) (reason, help string) {
 		return "it is sent as a text of digits", "scale: text"
 	}
 	return "", ""
-}
-
-// sentWhole are the types of items whose arrays have a placeholder where an update did not change them; of others comes a null.
-var sentWhole = []string{"string", "int32", "int64", "int", "long", "bytes", "io.debezium.time.Date", "io.debezium.data.Uuid", "io.debezium.data.Json"}
-
-// daySemantics are the types of days, which MySQL may hold as zeros.
-var daySemantics = []string{"io.debezium.time.Date", "io.debezium.time.Timestamp", "io.debezium.time.MicroTimestamp", "io.debezium.time.ZonedTimestamp",
-	"org.apache.kafka.connect.data.Date", "org.apache.kafka.connect.data.Timestamp"}
-
-// Notes are what the source does to values of the columns, which no pipeline can undo.
-func Notes(d Description, columns []decode.Field) (notes []string) {
-	note := func(format string, of func(*Described) bool) {
-		var found []string
-		for i := range columns {
-			if f := d.field(&columns[i]); f != nil && of(f) {
-				found = append(found, columns[i].Column)
-			}
-		}
-		if found != nil {
-			notes = append(notes, fmt.Sprintf(format, strings.Join(found, ", ")))
-		}
-	}
-	note("a NULL in %s arrives as the column's default, unless Connect has value.converter.replace.null.with.default=false",
-		func(f *Described) bool { return f.Nullable && f.Default })
-	note("a large value of %s that an update does not change arrives as null, unless the table has REPLICA IDENTITY FULL",
-		func(f *Described) bool { return d.Postgres && f.unsent() })
-	note("a date of zeros in %s arrives as null, or where the column is NOT NULL as its default or 1970-01-01: set sql_mode=NO_ZERO_DATE,NO_ZERO_IN_DATE at the source",
-		func(f *Described) bool { return d.MySQL && slices.Contains(daySemantics, f.Semantic) })
-	note("the year 0000 in %s arrives as 2000 or as 1900", func(f *Described) bool { return d.MySQL && f.Semantic == "io.debezium.time.Year" })
-	return notes
-}
-
-// unsent reports whether a large value of Postgres that an update does not change has no placeholder.
-func (f *Described) unsent() bool {
-	return f.Type == "array" && !slices.Contains(sentWhole, f.Items) || f.Semantic == "io.debezium.data.VariableScaleDecimal"
 }

@@ -1,6 +1,7 @@
 package debezium
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -92,11 +93,12 @@ func TestNotesOfMySQL(t *testing.T) {
 		columns = append(columns, decode.Field{Column: f.Name, Type: fencepost.JSON})
 	}
 	want := []string{"a date of zeros in born, made, at arrives as null, or where the column is NOT NULL as its default or 1970-01-01: set sql_mode=NO_ZERO_DATE,NO_ZERO_IN_DATE at the source",
-		"the year 0000 in y arrives as 2000 or as 1900"}
-	if diff := cmp.Diff(want, Notes(d, columns)); diff != "" {
+		"the year 0000 in y arrives as 2000 in a snapshot, and parks behind it",
+		"a year before 100 in born, made, at arrives as one from 1970 to 2069, unless Debezium has enable.time.adjuster=false"}
+	if diff := cmp.Diff(want, Notes(d, columns, Store{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if notes := Notes(d, columns[:1]); notes != nil {
+	if notes := Notes(d, columns[:1], Store{}); notes != nil {
 		t.Errorf("of a number: got %q", notes)
 	}
 }
@@ -122,14 +124,18 @@ func TestNotesOfASchema(t *testing.T) {
 	nulls := func(names string) string {
 		return "a large value of " + names + " that an update does not change arrives as null, unless the table has REPLICA IDENTITY FULL"
 	}
-	if diff := cmp.Diff([]string{defaults, nulls("xs")}, Notes(ofJSON, columns("id", "def", "must", "tags", "xs"))); diff != "" {
+	const (
+		noNumbers = " arrive as null, unless Debezium has decimal.handling.mode=string"
+		nested    = "of an array with more than one dimension in %s nulls arrive, or of text no JSON, which parks"
+	)
+	if diff := cmp.Diff([]string{defaults, nulls("xs"), fmt.Sprintf(nested, "tags, xs")}, Notes(ofJSON, columns("id", "def", "must", "tags", "xs"), Store{})); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)
 	}
 	ofMySQL, _ := OfRecord([]byte(strings.Replace(described, "connector.postgresql.", "connector.mysql.", 1)))
-	if diff := cmp.Diff([]string{defaults}, Notes(ofMySQL, columns("def", "xs"))); diff != "" {
+	if diff := cmp.Diff([]string{defaults}, Notes(ofMySQL, columns("def", "xs"), Store{})); diff != "" {
 		t.Errorf("JSON of MySQL, which sends large values always (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{defaults, nulls("n, nums")}, Notes(ofAvro, columns("id", "n", "def", "tags", "ints", "bigs", "uu", "nums", "dates", "pic", "p"))); diff != "" {
+	if diff := cmp.Diff([]string{defaults, nulls("n, nums"), "NaN and the infinities of n, p" + noNumbers, fmt.Sprintf(nested, "tags, ints, bigs, uu, nums, dates")}, Notes(ofAvro, columns("id", "n", "def", "tags", "ints", "bigs", "uu", "nums", "dates", "pic", "p"), Store{})); diff != "" {
 		t.Errorf("Avro (-want +got):\n%s", diff)
 	}
 	for _, text := range []string{"", "1", `"string"`, `{"type":"record","name":"r","fields":[{"name":"a","type":"int"}]}`} {

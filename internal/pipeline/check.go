@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode/registry"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/codes"
@@ -114,9 +115,11 @@ func (o *Opened) ask(ctx context.Context, timeout time.Duration) []fencepost.Fin
 		effects = append(effects, o.checkLetters(ctx, effects)...)
 	})
 	all.Go(func() { mirrors = o.checkMirrors(ctx) })
-	all.Go(func() { schemas = o.checkRegistry(ctx) })
+	var newest []*registry.Schema
+	all.Go(func() { schemas, newest = o.checkRegistry(ctx) })
 	all.Wait()
 	found := slices.Concat(source, effects, mirrors, schemas, o.checkProtobuf())
+	found = append(found, o.ofStream(found, newest)...)
 	for i := range found {
 		found[i].Help = codes.RemedyOf(found[i])
 	}
@@ -148,16 +151,10 @@ func (o *Opened) checkLetters(ctx context.Context, found []fencepost.Finding) []
 
 // look decodes a sample of the topics, where they can be read.
 func (o *Opened) look(ctx context.Context, found []fencepost.Finding) []fencepost.Finding {
-	var notNull []string
-	for _, f := range found {
-		switch {
-		case !f.OK && (f.Subject == "brokers" || f.Subject == "topic"):
-			return nil
-		case f.OK && f.Subject == "database" && f.Facts["not_null"] != "":
-			notNull = strings.Split(f.Facts["not_null"], "\n")
-		}
+	if slices.ContainsFunc(found, func(f fencepost.Finding) bool { return !f.OK && (f.Subject == "brokers" || f.Subject == "topic") }) {
+		return nil
 	}
-	list := o.records(ctx, notNull)
+	list := o.records(ctx, factsOf(found))
 	for i := range list {
 		list[i].Help = codes.RemedyOf(list[i])
 	}

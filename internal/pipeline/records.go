@@ -48,9 +48,8 @@ type sampledColumn struct {
 	least, most  int64  // of an int or a timestamp
 }
 
-// records reads and decodes a sample of real records, without joining a group. notNull are the columns in which the sink takes no
-// null. REQUIRES: the brokers answer, and the topics are there.
-func (o *Opened) records(ctx context.Context, notNull []string) []fencepost.Finding {
+// records reads and decodes a sample of real records, without joining a group. REQUIRES: the brokers answer, and the topics are there.
+func (o *Opened) records(ctx context.Context, t tableFacts) []fencepost.Finding {
 	ranges, err := o.sampleRanges(ctx)
 	if err != nil {
 		return []fencepost.Finding{silentRecords(err)}
@@ -73,7 +72,7 @@ func (o *Opened) records(ctx context.Context, notNull []string) []fencepost.Find
 			return []fencepost.Finding{{Subject: "records", Code: s.waits.Code, Text: "the sample was not decoded: " + s.waits.Reason, Silent: true}}
 		}
 	}
-	return s.findings(notNull)
+	return s.findings(t)
 }
 
 func silentRecords(err error) fencepost.Finding {
@@ -194,7 +193,7 @@ func (c *sampledColumn) see(row *fencepost.Column, i int, place string) {
 }
 
 // findings says what is wrong, or that all is well, with notes.
-func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
+func (s *sampled) findings(t tableFacts) (found []fencepost.Finding) {
 	if s.n == 0 && s.dropped > 0 {
 		return []fencepost.Finding{{Subject: "records", OK: true, Text: fmt.Sprintf("none of %s makes a row, by %s", text.Plural(s.dropped, "record"), s.file.droppers())}}
 	}
@@ -213,7 +212,7 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 	if s.bad > 0 {
 		of += " that decode" // what the others have in a column is not known
 	}
-	misread, notes := s.stream()
+	misread, notes := s.stream(t)
 	found = append(found, misread...)
 	if s.dropped > 0 {
 		notes = append(notes, text.Plural(s.dropped, "record")+" besides: no row, by "+s.file.droppers())
@@ -223,7 +222,7 @@ func (s *sampled) findings(notNull []string) (found []fencepost.Finding) {
 		column := s.file.column(spec.Name)
 		switch {
 		case s.bad == s.n, spec.Name == fencepost.MetaOp, spec.Name == fencepost.MetaIndex:
-		case c.null > 0 && slices.Contains(notNull, spec.Name):
+		case c.null > 0 && slices.Contains(t.notNull, spec.Name):
 			found = append(found, fencepost.Finding{Subject: "records", Code: "record-refused", Key: "schema." + spec.Name,
 				Text: fmt.Sprintf("column %s: null in %s of %s, the first is %s, and the table takes none there", spec.Name, text.Count(c.null), of, c.firstNull),
 				Help: fmt.Sprintf("let column %s of the table take null; or missing: VALUE in schema, for a field that is not there", spec.Name)})

@@ -79,10 +79,10 @@ func (p part) language() registry.Type {
 // mostSubjects bounds how many topics a check asks the registry about.
 const mostSubjects = 20
 
-// checkRegistry asks the registry for what it has of each topic.
-func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
+// checkRegistry asks the registry for what it has of each topic. newest are the schemas of values.
+func (o *Opened) checkRegistry(ctx context.Context) (_ []fencepost.Finding, newest []*registry.Schema) {
 	if o.schemas.registry == nil {
-		return nil
+		return nil, nil
 	}
 	var texts []string
 	var wrong []fencepost.Finding
@@ -94,7 +94,7 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 		case errors.Is(err, registry.ErrNoSubject):
 			texts = append(texts, "no subject "+subject+" (records name their schemas by id all the same)")
 		case waits:
-			return []fencepost.Finding{{Subject: "registry", Code: silent.Code, Text: silent.Reason, Key: "registry.url", Silent: silent.Code == registry.Silent}}
+			return []fencepost.Finding{{Subject: "registry", Code: silent.Code, Text: silent.Reason, Key: "registry.url", Silent: silent.Code == registry.Silent}}, nil
 		case err != nil:
 			wrong = append(wrong, fencepost.Finding{Subject: "registry", Code: "record-undecodable", Text: subject + ": " + err.Error(), Key: "registry", Help: registerIt})
 		case latest.Type != p.language():
@@ -104,13 +104,15 @@ func (o *Opened) checkRegistry(ctx context.Context) []fencepost.Finding {
 		default:
 			wrong = append(wrong, o.File.compareNewest(latest, p)...)
 			texts = append(texts, fmt.Sprintf("%s has %s, the newest is %d (%s, %s)", subject, text.Plural(latest.Versions, "version"), latest.Version, latest.Type, latest.ID))
-			texts = append(texts, o.File.streamNotes(latest.Schema)...)
+			if p.Part == registry.Value {
+				newest = append(newest, latest.Schema)
+			}
 		}
 	}
 	if len(wrong) > 0 {
-		return wrong
+		return wrong, nil
 	}
-	return []fencepost.Finding{{Subject: "registry", OK: true, Text: o.schemas.registry.URL() + ": " + strings.Join(texts, "; ")}}
+	return []fencepost.Finding{{Subject: "registry", OK: true, Text: o.schemas.registry.URL() + ": " + strings.Join(texts, "; ")}}, newest
 }
 
 // AskRegistry makes the draft one of Avro or Protobuf, by the newest schema of the topic's subject.

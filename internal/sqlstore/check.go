@@ -110,18 +110,8 @@ func (s *Sink[S]) checkTable(ctx context.Context, columns []fencepost.ColumnSpec
 	}
 	n, deletes := t.taken(s.job, columns)
 	list = ok("table %s has all %s%s%s%s", s.job.Table, count(n, "column"), t.unfilled(columns), deletes, s.dialect.notes(s.look, t, s.job, columns))
-	list[0].Facts = map[string]string{"not_null": strings.Join(t.notNull(), "\n")}
+	list[0].Facts = t.facts()
 	return list
-}
-
-// notNull lists the columns that take no null.
-func (t *Target) notNull() (names []string) {
-	for i := range t.Columns {
-		if !t.Columns[i].Nullable {
-			names = append(names, t.Columns[i].Name)
-		}
-	}
-	return names
 }
 
 // findings are misfits beside the keys that they are about.

@@ -200,3 +200,7 @@ func shownTime(s string) (us *big.Int, ok bool) {
 	us = big.NewInt(day.Unix())
 	return us.Add(us.Mul(us, big.NewInt(1_000_000)), big.NewInt(int64(at.Nanosecond()/1000))), true
 }
+
+// Shows reports whether a value of a type of the schema is what another client shows of it: want is the value as a Column holds it (of a timestamp
+// the microseconds since 1970 UTC), shown its text, and of bytes the bytes.
+func Shows(from fencepost.Type, want any, shown string) bool { return equal(from, want, shown) }

@@ -1,0 +1,96 @@
+//go:build realservers
+
+package scenarios
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fencepost/fencepost/internal/servers"
+)
+
+// kindsOfPostgres has a column of every type of Postgres that a change stream can tell, besides those of TestChangeStream.
+var kindsOfPostgres = changed{
+	name: "kinds", key: "[id]",
+	made: `id int primary key, si smallint, oi oid, re real, dp double precision, nu numeric, n5 numeric(5,-2), m money, b1 bit(1), bn bit(9), vb bit varying(12), da date, t3 time(3), t6 time, tz timetz,
+		ts3 timestamp(3), ts6 timestamp, tstz timestamptz, iv interval, ine inet, ci cidr, mac macaddr, xm xml, hs hstore, js json, en mood, ch char(5), arr int[], txt text[], p point, r int4range, tsv tsvector`,
+	at: `concat_ws('|', id, si, oi, re, dp, trim_scale(nu), n5, m::numeric, b1::int, bn, vb, da, t3, t6, tz at time zone 'UTC', ts3, ts6, tstz at time zone 'UTC', extract(epoch from iv)::bigint, ine, ci, mac, xm, hs->'a', js, en, ch, to_json(arr), to_json(txt), p[0], r, tsv)`,
+	schema: `{id: int, si: int, oi: int, re: float, dp: float, nu: {type: decimal, scale: 0}, n5: {type: decimal, scale: 2046}, m: {type: decimal, scale: 2}, b1: bool, bn: bytes, vb: bytes, da: {type: date, unit: days},
+  t3: {type: time, unit: ms}, t6: {type: time, unit: us}, tz: text, ts3: {type: timestamp, unit: ms}, ts6: {type: timestamp, unit: us}, tstz: timestamp, iv: text, ine: text, ci: text, mac: text, xm: text, hs: json, js: json,
+  en: text, ch: text, arr: json, txt: json, p: json, r: text, tsv: text}`,
+	madePostgres: `id int primary key, si smallint, oi bigint, re real, dp double precision, nu numeric, n5 numeric, m numeric(12,2), b1 boolean, bn bytea, vb bytea, da date, t3 time, t6 time, tz text,
+		ts3 timestamp, ts6 timestamp, tstz timestamptz, iv text, ine text, ci text, mac text, xm text, hs jsonb, js json, en text, ch text, arr jsonb, txt jsonb, p jsonb, r text, tsv text`,
+	// Bits come lowest byte first; an interval as the text of its parts.
+	atPostgres: `concat_ws('|', id, si, oi, re, dp, trim_scale(nu), trim_scale(n5), m, b1::int, right((get_byte(bn, 1)::bit(8) || get_byte(bn, 0)::bit(8))::text, 9),
+		right(case when length(vb) = 2 then (get_byte(vb, 1)::bit(8) || get_byte(vb, 0)::bit(8))::text else get_byte(vb, 0)::bit(8)::text end, id + 2), da, t3, t6, tz::timetz at time zone 'UTC', ts3, ts6, tstz at time zone 'UTC', extract(epoch from iv::interval)::bigint,
+		ine, ci, mac, xm, hs->>'a', js, en, ch, replace(arr::text, ' ', ''), replace(txt::text, ' ', ''), p->>'x', r, tsv)`,
+}
+
+// oddOfPostgres are values that no column here has, by the id of their row. Each is a letter.
+var oddOfPostgres = []string{"dp = 'NaN'", "re = '-Infinity'", "da = 'infinity'", "da = '0044-03-15 BC'", "ts6 = '-infinity'", "ts3 = 'infinity'", "tstz = 'infinity'", "tstz = '10000-01-01Z'", "tstz = '0044-03-15 BC'",
+	"txt = '{{a,b},{c,d}}'", "nu = 'NaN'", "arr = '{{1,2},{3,4}}'"}
+
+// TestChangeStreamOfPostgresTypes: every type of Postgres that a change stream can tell is in another Postgres as in the source; what cannot be told
+// parks, but for the two that check says.
+func TestChangeStreamOfPostgresTypes(t *testing.T) {
+	t.Parallel()
+	origin := newPostgresOrigin(t)
+	l := &lossy{T: t, origin: origin, broker: servers.Kafka(t), worker: servers.Connect(t), binary: build(t), targets: changeTargets(t)[:1]}
+	l.adm = newScene(t, l.broker, nil).adm
+	run := func(statement string) { origin.Run(t, statement, 0) }
+	run(`create extension hstore`)
+	run(`create type mood as enum ('sad', 'größe')`)
+	c := kindsOfPostgres
+	run(`create table kinds (` + c.made + `)`)
+	run(`insert into kinds values
+		(1, -32768, 4294967295, 3.4028235e38, 1.7976931348623157e308, 12345678901234567890.123456789, 12300, -92233720368547758.08, b'1', b'100000001', b'101', '0001-01-01', '24:00:00', '24:00:00', '12:34:56.123456+02',
+		 '2001-02-03 04:05:06.789', '2001-02-03 04:05:06.789012', '2001-02-03 04:05:06.789012+05:30', '1 year 2 mons 3 days 04:05:06', '10.0.0.1/8', '10.0.0.0/8', '08:00:2b:01:02:03', '<a>ü</a>', 'a=>"b\"ü"', '{"a": 1, "a": 2}', 'größe', 'ab', '{1,null,-2147483648}', '{"",null,"ü\"\\"}', '(1.5,-2)', '[1,5)', 'a:1 b:2'),
+		(2, 32767, 0, 1e-45, 5e-324, -0.00000000000000000001, -99900, 0.01, b'0', b'000000000', b'1000', '9999-12-31', '23:59:59.999', '23:59:59.999999', '00:00:00+00',
+		 '0001-01-01', '9999-12-31 23:59:59.999999', '1969-12-31 23:59:59.999999Z', '-1 day', '::1', '::/0', 'ff:ff:ff:ff:ff:ff', '<a/>', 'a=>NULL', 'null', 'sad', '', '{}', '{}', '(0,0)', 'empty', ''),
+		(10, 0, 5, 0.1, 0.1, 0, 0, 0, b'0', b'010000000', b'100000000001', '2000-02-29', '00:00:00', '00:00:00.000001', '23:00:00-01', '2000-02-29', '2000-02-29', '2000-02-29Z', '0', '1.2.3.4', '1.2.3.4/32', '0:0:0:0:0:0', '', '', '[]', 'sad', 'abcde', '{5}', '{a}', '(1,1)', '(,)', 'x')`)
+	want := origin.Lines(t, "kinds", c.at)
+	for i, value := range oddOfPostgres {
+		run(fmt.Sprintf(`insert into kinds select (r).* from (select k #= hstore(array['id', '%d']) r from kinds k where id = 10) x`, 100+i))
+		run(fmt.Sprintf(`update kinds set %s where id = %d`, value, 100+i))
+	}
+	topic := l.topic("kinds", int64(3+len(oddOfPostgres)), "interval.handling.mode=string")
+	file := l.pipeline(l.targets[0], topic, withSchema+"on_error: {undecodable: dead_letter, max: none}\n", c)
+	out, _ := exec.Command(l.binary, "check", file).CombinedOutput() // which counts the letters to be
+	said := strings.Join(strings.Fields(string(out)), " ")
+	for _, note := range []string{"column p"} {
+		if strings.Contains(said, note+": it is") {
+			t.Errorf("check says %q:\n%s", note, out)
+		}
+	}
+	l.says(0, "run", file)
+	sh := &shell{t: t, binary: l.binary, dir: filepath.Dir(file)}
+	letters := sh.letters()
+	if len(letters) != len(oddOfPostgres)-2 {
+		t.Errorf("%d letters, want %d:\n%s", len(letters), len(oddOfPostgres)-2, sh.run(0, "dead-letters", "list", "p.yaml"))
+	}
+	c.name = fmt.Sprintf("kinds_%d", l.n)
+	var got []string
+	for _, line := range l.targets[0].rows(t, c) {
+		if !strings.HasPrefix(line, "11") {
+			got = append(got, line)
+		}
+	}
+	if d := cmp.Diff(want, sorted(got)); d != "" {
+		t.Errorf("(-source +target):\n%s", d)
+	}
+	c.atPostgres = "concat_ws('|', id, coalesce(nu::text, 'null'), arr)"
+	var odd []string
+	for _, line := range sorted(l.targets[0].rows(t, c)) {
+		if strings.HasPrefix(line, "11") {
+			odd = append(odd, line)
+		}
+	}
+	if d := cmp.Diff([]string{"110|null|[5]", "111|0|[null, null]"}, odd); d != "" {
+		t.Errorf("what check says of NaN and of arrays of arrays (-want +got):\n%s", d)
+	}
+}

@@ -16,7 +16,7 @@ func main() {
 	bugs := flag.String("bugs", "", "a file of bugs to plant, one at a time")
 	exact := flag.Bool("exact", false, "fail for what is lost, doubled or untrue alone, and not for what comes late or has two histories")
 	clients := flag.Bool("clients", false, "write what the workers' Kafka clients say into the histories, too")
-	only := flag.String("only", "", "with -bugs: the bugs whose line names this")
+	only := flag.String("only", "", "with -bugs: the bugs whose line or file has one of these texts, or that have one of these numbers, divided by commas")
 	flag.Parse()
 	err := errors.New("there is nothing to simulate: -seeds has to be 1 or more")
 	if *seeds > 0 {
@@ -35,7 +35,6 @@ type options struct {
 	bugs, only  string
 	exact       bool
 	clients     bool
-	pass        map[uint64]bool // seeds that are passed over
 }
 
 func simulate(o options) error {

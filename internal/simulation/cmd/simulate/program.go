@@ -98,9 +98,6 @@ func (p program) until(o options, enough func(failure) bool) (failed int) {
 				if n >= o.seeds {
 					return
 				}
-				if o.pass[o.from+n] {
-					continue
-				}
 				f := p.run(o.from + n)
 				if f.output == "" {
 					continue

@@ -168,6 +168,7 @@ func (m *member) sync(members ...*member) {
 	m.t.Helper()
 	req := kmsg.NewPtrSyncGroupRequest()
 	req.Group, req.MemberID, req.Generation = m.group, m.id, m.generation
+	req.ProtocolType, req.Protocol = kmsg.StringPtr("consumer"), kmsg.StringPtr("any")
 	for _, other := range members {
 		a := kmsg.NewSyncGroupRequestGroupAssignment()
 		a.MemberID = other.id

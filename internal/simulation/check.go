@@ -257,7 +257,7 @@ func (w *world) checkRefusal(k *worker, ev engine.Refused) {
 		i := slices.IndexFunc(e.moves, func(m ledger.Move) bool { return m.TopicPartition == ev.TopicPartition })
 		switch {
 		case i < 0:
-		case e.at <= up.at && e.moves[i].Next.Offset == up.offset:
+		case e.at <= up.at && e.moves[i].Next.Offset == up.offset && e.moves[i].Held.Offset != up.offset:
 			excused = w.db.restored // it was taken up behind this move, or behind a later one
 		default:
 			excused = excused || e.who != k.name || !e.heard || e.began <= up.at

@@ -51,6 +51,9 @@ func simulate(o options) error {
 		return err
 	}
 	program.exact, program.clients = o.exact, o.clients
+	if err := program.askBrokers(); err != nil {
+		return err
+	}
 	began := time.Now()
 	failed := program.until(o, func(f failure) bool {
 		fmt.Println(f)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -45,6 +46,14 @@ func build(dir string, more ...overlay.Edit) (program, error) {
 	return p, nil
 }
 
+// askBrokers has the simulated brokers do what was seen of real ones.
+func (p program) askBrokers() error {
+	if f := p.start("TestSimulatedBrokersDoWhatRealOnesDo", 0); f.output != "" {
+		return errors.New("the simulated brokers do not do what real ones do:\n" + f.output)
+	}
+	return nil
+}
+
 // failure is a seed that failed, and what it printed.
 type failure struct {
 	seed    uint64
@@ -61,10 +70,13 @@ func (f failure) String() string {
 const patience = time.Minute
 
 // run simulates one seed.
-func (p program) run(seed uint64) failure {
+func (p program) run(seed uint64) failure { return p.start("TestSeed", seed) }
+
+// start runs one test of the program in a process of its own.
+func (p program) start(test string, seed uint64) failure {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "./"+filepath.Base(p.path), "-test.run=^TestSeed$", "-test.timeout=0")
+	cmd := exec.CommandContext(ctx, "./"+filepath.Base(p.path), "-test.run=^"+test+"$", "-test.timeout=0")
 	// No memory limit: with one, the runtime does work at times of its own, and a seed has several histories.
 	// The same arguments and environment in each place and of each seed: what a program copies of them at its start moves all addresses
 	// behind, and with them the order of maps whose keys are pointers.

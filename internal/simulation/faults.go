@@ -89,6 +89,10 @@ func (w *world) misfortune() {
 	w.log.produceEach() // they are under way in the last of the faults, and nothing comes behind them before all is compared
 	time.Sleep(w.dice.millis(1, 200))
 	w.end(time.Now().Add(time.Hour))
+	if w.plan.has("rewind") { // of what is idle by then, and nothing comes behind it
+		time.Sleep(w.dice.millis(100, 1000))
+		w.operate(ledger.CauseRewind)
+	}
 	w.note("the last fault is over")
 }
 

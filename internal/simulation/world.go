@@ -155,7 +155,8 @@ func (w *world) run() {
 	}
 	w.misfortune()
 	w.settle()
-	w.checkStatus()     // of what was under way when the last fault ended
+	w.checkStatus() // of what was under way when the last fault ended
+	w.checkMirror()
 	w.log.produceEach() // whoever holds a partition wrongly is refused, and whoever holds it mirrors it
 	w.settle()
 	w.check()

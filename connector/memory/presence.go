@@ -58,14 +58,17 @@ func (s *Store) EndSigns(names ...string) {
 	s.tell()
 }
 
-// LoseSigns takes all signs away, as a store does that restarts: their holders are told.
-func (s *Store) LoseSigns() {
+// LoseSigns takes signs away, as a store does that closes its connections: their holders are told. No names: all, as one does that restarts.
+func (s *Store) LoseSigns(names ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, held := range s.mu.signs {
+	for name, held := range s.mu.signs {
+		if len(names) > 0 && !slices.Contains(names, name) {
+			continue
+		}
 		held.once.Do(func() { close(held.lost) })
+		delete(s.mu.signs, name)
 	}
-	clear(s.mu.signs)
 	s.tell()
 }
 

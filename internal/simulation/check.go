@@ -203,29 +203,79 @@ func (w *world) checkReports() {
 	}
 }
 
-// checkEvents: what a worker says that it committed was committed by it; where the answer was lost, by it or another one. A
-// restored database has forgotten some of it.
+// checkEvents: what a worker says that it committed was committed by it; where the answer was lost, by it or by others, in one commit or in several. And it says so
+// of each commit of which it got the answer, once, unless it was killed. A restored database has forgotten some of it.
 func (w *world) checkEvents() {
 	if w.plan.has("restore") {
 		return
 	}
-	made, by := map[string]bool{}, map[string]int{}
+	passed, by, heard := map[string]bool{}, map[string]int{}, map[string]int{}
 	for _, e := range w.db.journal {
 		for _, m := range e.moves {
 			name := fmt.Sprint(m.TopicPartition, m.Held.Offset, m.Next.Offset)
-			made[name] = true
+			passed[fmt.Sprint(m.TopicPartition, m.Next.Offset)] = true
 			by[e.who+name]++
+			if e.heard && m.Cause == ledger.CauseCommit {
+				heard[e.who+name]++
+			}
 		}
 	}
 	for _, k := range w.workers {
 		k.mu.Lock()
 		for _, r := range k.mu.committed {
 			name := fmt.Sprint(r.TopicPartition, r.From, r.Until)
-			if by[k.name+name]--; by[k.name+name] < 0 && !(r.recovered && made[name]) {
+			heard[k.name+name]--
+			if by[k.name+name]--; by[k.name+name] < 0 && !(r.recovered && passed[fmt.Sprint(r.TopicPartition, r.Until)]) {
 				w.broken("%s says that it committed %s %s, and it did not, or says so twice", k.name, r.TopicPartition, r.OffsetRange)
 			}
 		}
 		k.mu.Unlock()
+	}
+	killed := map[string]bool{}
+	for _, k := range w.workers {
+		killed[k.name] = k.host.gone()
+	}
+	for _, e := range w.db.journal {
+		for _, m := range e.moves {
+			if name := e.who + fmt.Sprint(m.TopicPartition, m.Held.Offset, m.Next.Offset); m.Cause == ledger.CauseCommit && !killed[e.who] && heard[name] > 0 {
+				w.broken("%s committed %s %d to %d, was told so, and does not say it", e.who, m.TopicPartition, m.Held.Offset, m.Next.Offset)
+			}
+		}
+	}
+}
+
+// checkRefusal: a worker is refused for what another has done since the ledger was where this one took the partition up, or for a change of
+// its own whose answer it did not get, or that was under way then; never for what it knows.
+func (w *world) checkRefusal(k *worker, ev engine.Refused) {
+	up, sent := k.tookUp(ev.TopicPartition)
+	if ev.Unknown || sent <= up.at {
+		return // it is of a commit whose answer was lost, or that was under way when the worker took the partition up
+	}
+	w.db.applying.Lock()
+	excused := w.db.restored
+	for _, e := range w.db.journal {
+		i := slices.IndexFunc(e.moves, func(m ledger.Move) bool { return m.TopicPartition == ev.TopicPartition })
+		switch {
+		case i < 0:
+		case e.at <= up.at && e.moves[i].Next.Offset == up.offset && e.moves[i].Held.Offset != up.offset:
+			excused = w.db.restored // it was taken up behind this move, or behind a later one
+		default:
+			excused = excused || e.who != k.name || !e.heard || e.began <= up.at
+		}
+	}
+	w.db.applying.Unlock()
+	if !excused {
+		w.broken("%s is refused %s at %d, where the ledger holds %d, and it alone has moved it from %d", k.name, ev.TopicPartition, ev.Offset, ev.Held.Offset, up.offset)
+	}
+}
+
+// checkWentBack: a ledger is said to have gone back where it has.
+func (w *world) checkWentBack(k *worker, ev engine.SinkWentBack) {
+	w.db.applying.Lock()
+	restored := w.db.restored
+	w.db.applying.Unlock()
+	if !restored {
+		w.broken("%s says that the ledger went back from %d to %d in %s, and it did not", k.name, ev.From, ev.To, ev.TopicPartition)
 	}
 }
 

@@ -2,10 +2,12 @@ package simulation
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/sink"
@@ -20,21 +22,25 @@ type database struct {
 	note func(format string, args ...any)
 
 	applying sync.Mutex // one change and its entry in the journal are one step
-	journal  []entry
+	journal  []*entry
+	restored bool // it came back as an older copy
 
 	mu struct {
 		sync.Mutex
 		away    bool
 		trouble trouble
+		under   map[fencepost.TopicPartition]int // :: partition -> requests under way that move it
 	}
 }
 
 // entry is one change that was applied.
 type entry struct {
 	who     string
+	began   time.Duration // when it was sent
 	at      time.Duration // since the simulation began
 	moves   []ledger.Move
 	replays bool
+	heard   bool // the worker got the answer
 }
 
 // trouble is how often the server does what, in a hundred requests.
@@ -84,17 +90,60 @@ func (d *database) setAway(away bool) {
 }
 
 // apply carries a change out and enters it in the journal.
-func (d *database) apply(a ledger.Actor, c sink.Commit, change func() error) error {
+func (d *database) apply(a ledger.Actor, c sink.Commit, change func() error) (*entry, error) {
 	d.applying.Lock()
 	defer d.applying.Unlock()
-	err := change()
-	if err == nil {
-		d.journal = append(d.journal, entry{a.Who, d.dice.now(), slices.Clone(c.Moves), c.Replays()})
-		for _, m := range c.Moves {
-			d.note("%s %s %d: %d -> %d", a.Who, m.Cause, m.Partition, m.Held.Offset, m.Next.Offset)
+	if err := change(); err != nil {
+		return nil, err
+	}
+	e := &entry{who: a.Who, began: d.dice.now(), at: d.dice.now(), moves: slices.Clone(c.Moves), replays: c.Replays()}
+	d.journal = append(d.journal, e)
+	for _, m := range c.Moves {
+		d.note("%s %s %d: %d -> %d", a.Who, m.Cause, m.Partition, m.Held.Offset, m.Next.Offset)
+	}
+	return e, nil
+}
+
+// sent notes when a change was sent.
+func (d *database) sent(e *entry, at time.Duration) {
+	d.applying.Lock()
+	defer d.applying.Unlock()
+	e.began = at
+}
+
+// hears notes that the answer to a change arrived.
+func (d *database) hears(e *entry) {
+	if e == nil {
+		return
+	}
+	d.applying.Lock()
+	defer d.applying.Unlock()
+	e.heard = true
+}
+
+// reaches notes that a request is under way, until the function that it returns is called.
+func (d *database) reaches(moves []ledger.Move) (over func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range moves {
+		d.mu.under[m.TopicPartition]++
+	}
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, m := range moves {
+			if d.mu.under[m.TopicPartition]--; d.mu.under[m.TopicPartition] == 0 {
+				delete(d.mu.under, m.TopicPartition)
+			}
 		}
 	}
-	return err
+}
+
+// underWay lists the partitions that a request under way moves.
+func (d *database) underWay() []fencepost.TopicPartition {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(d.mu.under), fencepost.TopicPartition.Compare)
 }
 
 // isAway reports whether the server is away.
@@ -106,13 +155,14 @@ func (d *database) isAway() bool {
 
 // move makes a move at once, as a person at the server does.
 func (d *database) move(a ledger.Actor, m ledger.Move) error {
-	return d.apply(a, sink.Commit{Moves: []ledger.Move{m}}, func() error { return d.Move(context.Background(), a, []ledger.Move{m}) })
+	_, err := d.apply(a, sink.Commit{Moves: []ledger.Move{m}}, func() error { return d.Move(context.Background(), a, []ledger.Move{m}) })
+	return err
 }
 
 // image is a backup of the database, with the journal as it was.
 type image struct {
 	backup  *memory.Backup
-	journal []entry
+	journal []*entry
 }
 
 func (d *database) save() image {
@@ -125,5 +175,5 @@ func (d *database) restore(i image) {
 	d.applying.Lock()
 	defer d.applying.Unlock()
 	d.Restore(i.backup)
-	d.journal = slices.Clone(i.journal)
+	d.journal, d.restored = slices.Clone(i.journal), true
 }

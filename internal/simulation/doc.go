@@ -2,7 +2,7 @@
 // wrong by a seed.
 //
 // The workers are whole engines with the real Kafka client, on hosts that can be killed, stopped and cut off. The brokers are
-// kfake's, on its virtual network. The database is the memory store behind sessions that behave as those of a real one: a commit
+// kfake's, on its virtual network, edited where its groups did otherwise than Apache Kafka's; a test asks both the same. The database is the memory store behind sessions that behave as those of a real one: a commit
 // is whole or nothing, its answer may be lost, its server may be slow or away, or be restored from a backup, and a request whose client has gone is undone
 // or carried out all the same.
 //
@@ -15,7 +15,9 @@
 // # What is checked
 //
 // The journal of what was applied is kept apart from the store's own history. From it and from what was produced follow the exact
-// rows, in order, of each partition, the dead letters, and the positions; then mirror, status, reports and events are compared (check.go).
+// rows, in order, of each partition, the dead letters, and the positions; then mirror, status, reports and events are compared (check.go). While
+// everything runs, a worker that begins a commit of what it gave back, that is refused for nothing but what it did itself and knows, or
+// that reports a ledger that went back where none did, fails the simulation at once.
 //
 // # Repeatable
 //

@@ -6,7 +6,9 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // fault is one kind of thing that goes wrong. do has it happen once; what lasts ends by w.later.
@@ -35,6 +37,13 @@ var faults = []fault{
 	{"slow", func(w *world) { w.troubled("commits are slow", trouble{slow: 25}) }},
 	{"store away", func(w *world) { w.storeAway(func() {}) }},
 	{"signs lost", func(w *world) { w.note("all signs of life are lost"); w.db.LoseSigns() }},
+	{"sign lost", (*world).loseSign},
+	{"visitor", (*world).visit},
+	{"busy rebalance", func(w *world) { w.troubled("commits are very slow", trouble{slow: 60}); w.visit() }},
+	{"moved at work", (*world).operateAtWork},
+	{"fetch fails", (*world).failFetch},
+	{"lost seeks", func(*world) {}},   // a worker's client loses some, see client
+	{"slow decoder", func(*world) {}}, // see slowly
 }
 
 // ending is the end of something that lasts.
@@ -77,8 +86,13 @@ func (w *world) misfortune() {
 		}
 		time.Sleep(w.dice.millis(50, 400))
 	}
+	w.log.produceEach() // they are under way in the last of the faults, and nothing comes behind them before all is compared
+	time.Sleep(w.dice.millis(1, 200))
 	w.end(time.Now().Add(time.Hour))
-	w.log.produceEach()
+	if w.plan.has("rewind") { // of what is idle by then, and nothing comes behind it
+		time.Sleep(w.dice.millis(100, 1000))
+		w.operate(ledger.CauseRewind)
+	}
 	w.note("the last fault is over")
 }
 
@@ -103,8 +117,18 @@ func (w *world) stopOne() {
 		w.note("%s is stopped", k.name)
 		k.over = true
 		k.stop()
-		w.later(w.dice.millis(4000, 6000), func() { w.start(k.instance) })
+		w.later(w.dice.millis(4000, 6000), func() { w.replace(k) })
 	}
+}
+
+// replace starts a stopped worker again. One that has not ended by then is killed, as whatever keeps a service running does.
+func (w *world) replace(k *worker) {
+	select {
+	case <-k.ended:
+	default:
+		w.kill(k)
+	}
+	w.start(k.instance)
 }
 
 // freezeOne stops a process for less or more than its session.
@@ -114,6 +138,50 @@ func (w *world) freezeOne() {
 		k.host.freeze()
 		w.later(w.dice.millis(500, 7000), func() { w.note("%s goes on", k.name); k.host.thaw() })
 	}
+}
+
+// loseSign has one worker's sign of life end, and the worker live on.
+func (w *world) loseSign() {
+	k := w.one()
+	if k == nil || k.sign.Load() == nil {
+		return
+	}
+	w.note("the sign of %s is lost", k.name)
+	w.db.LoseSigns(*k.sign.Load())
+}
+
+// visit has a worker come and soon go: partitions move away, and some back to where they were.
+func (w *world) visit() {
+	if len(w.live()) >= 4 {
+		return
+	}
+	w.start(w.identity(len(w.workers)))
+	k := w.workers[len(w.workers)-1]
+	w.later(w.dice.millis(200, 3000), func() {
+		if !k.over {
+			w.note("%s is stopped", k.name)
+			k.over = true
+			k.stop()
+		}
+	})
+}
+
+// failFetch has the next fetch from a broker fail in a way that no client knows.
+func (w *world) failFetch() {
+	w.note("a fetch fails")
+	id := w.cluster.TopicInfo(topic).TopicID
+	w.cluster.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		resp := req.ResponseKind().(*kmsg.FetchResponse)
+		t := kmsg.NewFetchResponseTopic()
+		t.Topic, t.TopicID = topic, id
+		for p := range w.plan.Partitions {
+			part := kmsg.NewFetchResponseTopicPartition()
+			part.Partition, part.ErrorCode = p, kerr.UnknownServerError.Code
+			t.Partitions = append(t.Partitions, part)
+		}
+		resp.Topics = append(resp.Topics, t)
+		return resp, nil, true
+	})
 }
 
 func (w *world) scale() {
@@ -161,7 +229,22 @@ func (w *world) deleteRecords() {
 
 // operate has a person move a position.
 func (w *world) operate(cause ledger.Cause) {
-	at := tp(int32(w.dice.below(int(w.plan.Partitions))))
+	w.operateOn(tp(int32(w.dice.below(int(w.plan.Partitions)))), cause)
+}
+
+// operateAtWork has a person move a position while a commit of it is at the store, if one is within half a second.
+func (w *world) operateAtWork() {
+	w.log.produceEach()
+	for range 100 {
+		if busy := w.db.underWay(); len(busy) > 0 {
+			w.operateOn(busy[w.dice.below(len(busy))], []ledger.Cause{ledger.CauseRewind, ledger.CauseSkip}[w.dice.below(2)])
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (w *world) operateOn(at fencepost.TopicPartition, cause ledger.Cause) {
 	for range 5 {
 		snap, err := w.db.Read(context.Background(), group)
 		held := snap.Positions[at]

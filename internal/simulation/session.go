@@ -19,8 +19,9 @@ import (
 // with a request whose client is gone what a database does with it: one of the two.
 type session struct {
 	*memory.Store
-	db   *database
-	host *host
+	db     *database
+	host   *host
+	worker *worker
 }
 
 var (
@@ -127,6 +128,7 @@ func (s *session) Appear(ctx context.Context, g fencepost.Group, name string) (l
 	}
 	sign, err := s.Store.Appear(ctx, g, name)
 	if err == nil {
+		s.worker.sign.Store(&name)
 		context.AfterFunc(dying(s.host), func() { s.EndSigns(name) })
 	}
 	return sign, err
@@ -153,14 +155,14 @@ func (s *session) Alive(ctx context.Context, g fencepost.Group, signs []string) 
 // Move moves positions.
 func (s *session) Move(ctx context.Context, a ledger.Actor, moves []ledger.Move) error {
 	moves = slices.Clone(moves)
-	return s.request(ctx, func() error {
+	return s.request(ctx, moves, func() (*entry, error) {
 		return s.db.apply(a, sink.Commit{Moves: moves}, func() error { return s.Store.Move(context.Background(), a, moves) })
 	})
 }
 
 // request carries a change to the server and its answer back. The server carries it out by itself: what becomes of it once the
 // client is gone is decided there.
-func (s *session) request(ctx context.Context, change func() error) error {
+func (s *session) request(ctx context.Context, moves []ledger.Move, change func() (*entry, error)) error {
 	if err := s.host.pass(ctx); err != nil {
 		return fmt.Errorf("nothing was sent: %w", err)
 	}
@@ -171,18 +173,28 @@ func (s *session) request(ctx context.Context, change func() error) error {
 	case fate.lost:
 		return fmt.Errorf("%w: the connection was cut before the server had it", ledger.ErrUnknown)
 	}
-	answer := make(chan error, 1)
+	type outcome struct {
+		made *entry // nil: nothing was
+		err  error
+	}
+	answer := make(chan outcome, 1)
+	over, began := s.db.reaches(moves), s.db.dice.now()
 	var gone atomic.Bool
 	go func() {
+		defer over()
 		time.Sleep(fate.takes)
 		if gone.Load() && fate.rollsBack {
 			return
 		}
-		answer <- change()
+		made, err := change()
+		if made != nil {
+			s.db.sent(made, began)
+		}
+		answer <- outcome{made, err}
 	}()
-	var err error
+	var out outcome
 	select {
-	case err = <-answer:
+	case out = <-answer:
 	case <-ctx.Done():
 		gone.Store(true)
 		return fmt.Errorf("%w: %w", ledger.ErrUnknown, ctx.Err())
@@ -193,7 +205,8 @@ func (s *session) request(ctx context.Context, change func() error) error {
 	if stopped := s.host.pass(ctx); stopped != nil || fate.unheard {
 		return fmt.Errorf("%w: the answer is lost", ledger.ErrUnknown)
 	}
-	return err
+	s.db.hears(out.made)
+	return out.err
 }
 
 // lane commits over the session.
@@ -205,7 +218,10 @@ type lane struct {
 // Commit commits. The batch is copied: the client may go, and the server go on.
 func (l *lane) Commit(ctx context.Context, a ledger.Actor, c sink.Commit) error {
 	c = copied(c)
-	return l.session.request(ctx, func() error {
+	if ctx.Err() == nil {
+		l.session.worker.commits(c.Moves)
+	}
+	return l.session.request(ctx, c.Moves, func() (*entry, error) {
 		return l.session.db.apply(a, c, func() error {
 			inner, err := l.session.Store.Lane(context.Background(), 0)
 			if err != nil {

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/connector/kafka"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/ledger"
+	"github.com/fencepost/fencepost/source"
 )
 
 const (
@@ -32,11 +32,15 @@ type worker struct {
 	err      error // once ended
 	over     bool  // it was killed or stopped
 	opened   atomic.Bool
+	sign     atomic.Pointer[string] // of life, taken last; nil: none
+	world    *world
 
 	mu struct {
 		sync.Mutex
-		dead      bool
 		committed []claim
+		up        map[fencepost.TopicPartition]takenUp       // :: partition -> where the worker took it up last
+		sent      map[fencepost.TopicPartition]time.Duration // :: partition -> when the worker sent the last commit of it
+		given     map[fencepost.TopicPartition]bool          // partitions that it gave back, and has not taken since
 	}
 }
 
@@ -45,6 +49,12 @@ type claim struct {
 	fencepost.TopicPartition
 	fencepost.OffsetRange
 	recovered bool // it says so of a commit whose answer was lost: another worker may have made it
+}
+
+// takenUp is where a worker took up a partition, and when it said so.
+type takenUp struct {
+	at     time.Duration
+	offset fencepost.Offset
 }
 
 // identity is the instance of a static member.
@@ -57,7 +67,9 @@ func (w *world) identity(n int) string {
 
 // start starts a worker.
 func (w *world) start(instance string) {
-	k := &worker{name: fmt.Sprintf("w%d", len(w.workers)), instance: instance, host: newHost(w.network), ended: make(chan struct{})}
+	k := &worker{name: fmt.Sprintf("w%d", len(w.workers)), instance: instance, host: newHost(w.network), ended: make(chan struct{}), world: w}
+	k.mu.sent = map[fencepost.TopicPartition]time.Duration{}
+	k.mu.up, k.mu.given = map[fencepost.TopicPartition]takenUp{}, map[fencepost.TopicPartition]bool{}
 	ctx, stop := context.WithCancel(context.Background())
 	k.stop = stop
 	w.workers = append(w.workers, k)
@@ -78,7 +90,7 @@ func (w *world) employ(ctx context.Context, k *worker) error {
 	if err != nil {
 		return err
 	}
-	k.engine, err = engine.New(w.config(k, src, decoder))
+	k.engine, err = engine.New(w.config(k, &client{Source: src, world: w}, w.slowly(decoder)))
 	if err != nil {
 		return err
 	}
@@ -92,9 +104,9 @@ func (w *world) employ(ctx context.Context, k *worker) error {
 	return nil
 }
 
-func (w *world) config(k *worker, src *kafka.Source, decoder func() fencepost.Decoder) engine.Config {
+func (w *world) config(k *worker, src source.Source, decoder func() fencepost.Decoder) engine.Config {
 	p := w.plan
-	return engine.Config{Source: src, Sink: &session{Store: w.db.Store, db: w.db, host: k.host}, Decoder: decoder,
+	return engine.Config{Source: src, Sink: &session{Store: w.db.Store, db: w.db, host: k.host, worker: k}, Decoder: decoder,
 		Batch: engine.BatchBounds{Records: p.Batch}, Memory: p.Memory, Lanes: p.Lanes, Watch: watch, CommitTimeout: 4 * time.Second, Drain: 3 * time.Second,
 		Rebalance: rebalance, Policy: ledger.Policy{AgedOut: ledger.Earliest}, OnError: engine.OnError{Undecodable: p.Bad, Refused: p.Bad, Max: -1}, Who: k.name, Random: w.dice.random,
 		Events: func(ev engine.Event) { w.hear(k, ev) }}
@@ -117,11 +129,22 @@ func (w *world) hear(k *worker, ev engine.Event) {
 		k.mu.Unlock()
 	case engine.Moved, engine.Passed: // the journal has them
 	case engine.Assigned:
+		k.takes(ev.Partitions)
 		w.note("%s holds %v", k.name, numbers(ev.Partitions))
 	case engine.Revoked:
+		k.gives(ev.Partitions, ev.Lost)
 		w.note("%s gives %v, lost %t", k.name, numbers(ev.Partitions), ev.Lost)
 	case engine.Stopped:
 		w.note("%s stops", k.name)
+	case engine.Reconciled:
+		k.takesUp(ev.Partitions)
+		w.note("%s %T %s", k.name, ev, brief(ev))
+	case engine.Refused:
+		w.note("%s %T %s", k.name, ev, brief(ev))
+		w.checkRefusal(k, ev)
+	case engine.SinkWentBack:
+		w.note("%s %T %s", k.name, ev, brief(ev))
+		w.checkWentBack(k, ev)
 	default:
 		w.note("%s %T %s", k.name, ev, brief(ev))
 	}
@@ -166,6 +189,52 @@ func numbers(tps []fencepost.TopicPartition) (all []int32) {
 	return all
 }
 
+// takes notes what a worker holds from now on.
+func (k *worker) takes(tps []fencepost.TopicPartition) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, tp := range tps {
+		delete(k.mu.given, tp)
+	}
+}
+
+// takesUp notes from where a worker goes on.
+func (k *worker) takesUp(rs []engine.Reconciliation) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, r := range rs {
+		k.mu.up[r.TopicPartition] = takenUp{k.world.dice.now(), r.Offset}
+	}
+}
+
+// gives notes what a worker holds no more. What it lost it may have had in hand in that moment.
+func (k *worker) gives(tps []fencepost.TopicPartition, lost bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, tp := range tps {
+		k.mu.given[tp] = !lost
+	}
+}
+
+// commits: a worker begins no commit of what it gave back.
+func (k *worker) commits(moves []ledger.Move) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, m := range moves {
+		k.mu.sent[m.TopicPartition] = k.world.dice.now()
+		if k.mu.given[m.TopicPartition] {
+			k.world.broken("%s begins to commit %s %d to %d, and had given it back", k.name, m.TopicPartition, m.Held.Offset, m.Next.Offset)
+		}
+	}
+}
+
+// tookUp is where a worker took a partition up last, and when it sent the last commit of it.
+func (k *worker) tookUp(tp fencepost.TopicPartition) (up takenUp, sent time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.mu.up[tp], k.mu.sent[tp]
+}
+
 // gone reports whether the host is dead.
 func (h *host) gone() bool {
 	select {
@@ -201,7 +270,7 @@ func (w *world) stop(k *worker) {
 // excuse takes the errors with which a run may end after a stop.
 func (w *world) excuse(k *worker) {
 	f, is := errors.AsType[*fencepost.UserError](k.err)
-	hung := slices.ContainsFunc([]string{"slow", "lost answers", "store away", "restore", "freeze"}, w.plan.has)
+	hung := slices.ContainsFunc([]string{"slow", "busy rebalance", "lost answers", "store away", "restore", "freeze"}, w.plan.has)
 	switch {
 	case k.err == nil, !k.opened.Load():
 	case errors.Is(k.err, engine.ErrCutShort) && hung:

@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -100,6 +101,7 @@ func newWorld(p Plan) (*world, error) {
 		return nil, err
 	}
 	w.db = &database{Store: memory.Open(), plan: p, dice: w.dice, note: w.note}
+	w.db.mu.under = map[fencepost.TopicPartition]int{}
 	w.db.SetKeep(ledger.KeepAll)
 	w.db.SetReject(refuses)
 	if p.Together {
@@ -153,6 +155,8 @@ func (w *world) run() {
 	}
 	w.misfortune()
 	w.settle()
+	w.checkStatus() // of what was under way when the last fault ended
+	w.checkMirror()
 	w.log.produceEach() // whoever holds a partition wrongly is refused, and whoever holds it mirrors it
 	w.settle()
 	w.check()
@@ -201,8 +205,20 @@ func tp(p int32) fencepost.TopicPartition {
 	return fencepost.TopicPartition{Topic: topic, Partition: p}
 }
 
+// clientLog has what a worker's client says written into the history, where the environment asks for it.
+func (w *world) clientLog(name string, h *host) func(level int, msg string, keyvals ...any) {
+	if os.Getenv("SIMULATION_CLIENTS") != "1" {
+		return nil
+	}
+	return func(_ int, msg string, keyvals ...any) {
+		if !h.gone() {
+			w.note("   %s's client: %s %v", name, msg, keyvals)
+		}
+	}
+}
+
 // source is a worker's.
 func (w *world) source(name, instance string, h *host) (*kafka.Source, error) {
 	return kafka.Open(kafka.Config{Brokers: addresses(), Group: group, Topics: []string{topic}, Protocol: w.plan.Protocol, InstanceID: instance, ClientID: name,
-		SessionTimeout: sessionTimeout, RebalanceTimeout: rebalance, Watch: watch, Dial: h.dial})
+		SessionTimeout: sessionTimeout, RebalanceTimeout: rebalance, Watch: watch, Dial: h.dial, Log: w.clientLog(name, h)})
 }

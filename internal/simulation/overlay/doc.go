@@ -11,11 +11,14 @@
 //	                        some of its own while it waits for an answer
 //	internal/sync/mutex.go  a mutex does not look at the clock to decide who is starved
 //
+// The simulated brokers, kfake, are built from a copy with edits of its own, since the go command lets no overlay replace a file of the module
+// cache: see [Brokers].
+//
 // What is left is up to the run: one process a seed, GOMAXPROCS=1, GOGC=off, and crypto/rand replaced by
 // testing/cryptotest.
 //
 // # How it fails
 //
 // Loudly. Each edit names the text that it replaces, which must be in the file exactly once. A Go release that moves it
-// ends in an error that names file and text, and not in a program that is quietly not repeatable.
+// ends in an error that names file and text, and not in a program that is quietly not repeatable. The same holds for a new version of kfake.
 package overlay

@@ -31,12 +31,20 @@ func Files(dir string, edits ...Edit) (path string, err error) {
 			}
 			text = string(b)
 		}
-		if n := strings.Count(text, e.Old); n != 1 {
-			return "", fmt.Errorf("make overlay: %s has the text %q %d times, and not once: the edit has to be made anew for this release", e.File, e.Old, n)
+		var err error
+		if edited[e.File], err = e.of(text); err != nil {
+			return "", err
 		}
-		edited[e.File] = strings.Replace(text, e.Old, e.New, 1)
 	}
 	return write(dir, edited)
+}
+
+// of is a text with the edit made.
+func (e Edit) of(text string) (string, error) {
+	if n := strings.Count(text, e.Old); n != 1 {
+		return "", fmt.Errorf("make overlay: %s has the text %q %d times, and not once: the edit has to be made anew for this release", e.File, e.Old, n)
+	}
+	return strings.Replace(text, e.Old, e.New, 1), nil
 }
 
 func write(dir string, edited map[string]string) (string, error) {

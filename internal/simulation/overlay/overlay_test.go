@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,6 +17,19 @@ func TestTheInstalledReleaseCanBeEdited(t *testing.T) {
 	}
 	if _, err := Files(t.TempDir(), edits...); err != nil {
 		t.Error(err)
+	}
+}
+
+// Every edit of kfake finds its text in the version that go.mod names, and the go command takes the copy.
+func TestTheBrokersCanBeEdited(t *testing.T) {
+	dir := t.TempDir()
+	modules, err := Brokers(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "list", "-modfile", modules, "-f", "{{.Dir}}", kfake).CombinedOutput()
+	if got, want := strings.TrimSpace(string(out)), filepath.Join(dir, "kfake"); err != nil || got != want {
+		t.Errorf("the brokers are taken from: got %q, %v, want %q", got, err, want)
 	}
 }
 

@@ -15,11 +15,12 @@ func main() {
 	beside := flag.Int("p", 2, "how many are simulated beside each other")
 	bugs := flag.String("bugs", "", "a file of bugs to plant, one at a time")
 	exact := flag.Bool("exact", false, "fail for what is lost, doubled or untrue alone, and not for what comes late or has two histories")
-	only := flag.String("only", "", "with -bugs: the bugs whose line names this")
+	clients := flag.Bool("clients", false, "write what the workers' Kafka clients say into the histories, too")
+	only := flag.String("only", "", "with -bugs: the bugs whose line or file has one of these texts, or that have one of these numbers, divided by commas")
 	flag.Parse()
 	err := errors.New("there is nothing to simulate: -seeds has to be 1 or more")
 	if *seeds > 0 {
-		err = simulate(options{from: *from, seeds: *seeds, beside: *beside, bugs: *bugs, only: *only, exact: *exact})
+		err = simulate(options{from: *from, seeds: *seeds, beside: *beside, bugs: *bugs, only: *only, exact: *exact, clients: *clients})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "simulate:", err)
@@ -33,7 +34,7 @@ type options struct {
 	beside      int
 	bugs, only  string
 	exact       bool
-	pass        map[uint64]bool // seeds that are passed over
+	clients     bool
 }
 
 func simulate(o options) error {
@@ -49,7 +50,10 @@ func simulate(o options) error {
 	if err != nil {
 		return err
 	}
-	program.exact = o.exact
+	program.exact, program.clients = o.exact, o.clients
+	if err := program.askBrokers(); err != nil {
+		return err
+	}
 	began := time.Now()
 	failed := program.until(o, func(f failure) bool {
 		fmt.Println(f)
@@ -67,7 +71,7 @@ func simulate(o options) error {
 
 // repeats simulates a seed once more, and compares the histories.
 func (p program) repeats(seed uint64) error {
-	again := program{path: p.path, histories: filepath.Join(p.histories, "again")}
+	again := program{clients: p.clients, path: p.path, histories: filepath.Join(p.histories, "again")}
 	err := os.MkdirAll(again.histories, 0o755)
 	if err == nil {
 		err = os.Link(p.path, filepath.Join(again.histories, filepath.Base(p.path)))

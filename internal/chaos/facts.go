@@ -23,10 +23,10 @@ type Facts struct {
 	Behind         string
 }
 
-// Entry is a record of the log, or a row of one.
+// Entry is a record of the log, or a row of one. A run may have 20,000,000 of each: it is two words, and points at nothing.
 type Entry struct {
 	Offset fencepost.Offset
-	Value  string
+	Value  int64 // the number that it says
 }
 
 // Order is what an operator was told to do to the positions. Each partition's history has at most one move of it.

@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +17,7 @@ const a, b = "1@test", "2@test" // two workers
 // entries is the records [from, until), as the log says them.
 func entries(from, until int64) (list []Entry) {
 	for o := from; o < until; o++ {
-		list = append(list, Entry{fencepost.Offset(o), fmt.Sprint(o * 10)})
+		list = append(list, Entry{fencepost.Offset(o), o * 10})
 	}
 	return list
 }
@@ -95,8 +94,8 @@ var wrongs = map[string]struct {
 	"a position that came back":                   {func(f *Facts) { f.Seen = append(f.Seen, Sighting{4, tp, position(6, 1)}) }, []string{"I7"}},
 	"what was applied too late":                   {func(f *Facts) { f.Drained = 2 * time.Minute }, []string{"I8"}},
 	"what was not applied at all":                 {func(f *Facts) { f.Behind = "t:0 is at 3 of 10" }, []string{"I8"}},
-	"a row that says something else":              {func(f *Facts) { f.Rows[tp][3].Value = "31" }, []string{"I9"}},
-	"a row that says something else the 2nd time": {func(f *Facts) { f.Rows[tp][9].Value = "31" }, []string{"I9"}},
+	"a row that says something else":              {func(f *Facts) { f.Rows[tp][3].Value = 31 }, []string{"I9"}},
+	"a row that says something else the 2nd time": {func(f *Facts) { f.Rows[tp][9].Value = 31 }, []string{"I9"}},
 	"a rewind that was not ordered":               {func(f *Facts) { f.Orders = nil }, []string{"I10"}},
 	"a rewind that went further than ordered":     {func(f *Facts) { f.Orders[0].Most = 3 }, []string{"I10"}},
 	"an order that was done twice": {func(f *Facts) {

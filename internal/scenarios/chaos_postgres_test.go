@@ -110,7 +110,7 @@ func (s *chaosPostgres) rows(ctx context.Context, _ int) (map[fencepost.TopicPar
 		return nil, err
 	}
 	defer conn.Close(ctx)
-	found, err := conn.Query(ctx, "select _topic, _partition, _offset, n::text from seen order by place")
+	found, err := conn.Query(ctx, "select _topic, _partition, _offset, n from seen order by place")
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,9 @@ func (r *ring) strike(s chaos.Step) {
 		word = "undo "
 	}
 	r.say("%s  %s", word, s.Fault)
+	if !s.Undo {
+		r.struck = append(r.struck, s.Fault)
+	}
 	switch s.Kind {
 	case chaos.Kill, chaos.Stop, chaos.Scale, chaos.Roll:
 		r.strikeWorkers(s)
@@ -57,6 +60,9 @@ func (r *ring) strikeWorkers(s chaos.Step) {
 	switch {
 	case s.Kind == chaos.Kill && !s.Undo:
 		r.down[i] = true
+		if r.crew[i].lives() {
+			r.killed++
+		}
 		r.crew[i].kill()
 	case s.Kind == chaos.Kill:
 		delete(r.down, i)

@@ -299,6 +299,16 @@ func (p *process) kill() {
 	<-p.done
 }
 
+// lives reports whether it has not ended.
+func (p *process) lives() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
 // signal reaches the process itself only, and only while it is not reaped.
 func (p *process) signal(s syscall.Signal) {
 	select {

@@ -17,6 +17,9 @@ type Facts struct {
 	Snapshot ledger.Snapshot
 	Orders   []Order
 	Seen     []Sighting // of the positions, while the run went on, oldest first
+	// AtLeastOnce is where rows and ledger are two stores: a batch's rows may be there without its move, and again with it. Then no record
+	// is lost all the same, no row says anything else than its record, and the moves keep every law; I2, I4 and I5 are not promised.
+	AtLeastOnce bool
 	// Drained is how long after the last fault everything was applied; Limit is how long it may take. Behind says what was not
 	// applied then, and is empty where everything was.
 	Drained, Limit time.Duration

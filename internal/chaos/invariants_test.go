@@ -164,6 +164,28 @@ func TestAnOrderedSkipIsNoLoss(t *testing.T) {
 	}
 }
 
+// Where rows and ledger are two stores, rows may come twice, and without a move. Nothing else is allowed that is not without it.
+func TestAtLeastOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		wrong func(*Facts)
+		want  []string
+	}{
+		"rows that came twice":               {func(f *Facts) { rows(f, entries(0, 6), entries(0, 8), entries(4, 10)) }, nil},
+		"rows of a batch that was not moved": {func(f *Facts) { f.Rows[tp] = append(f.Rows[tp], entries(8, 10)...) }, nil},
+		"a committed record without a row":   {func(f *Facts) { rows(f, entries(0, 5), entries(6, 8), entries(4, 10)) }, []string{"I1"}},
+		"a row of no record":                 {func(f *Facts) { f.Rows[tp] = append(f.Rows[tp], entries(77, 78)...) }, []string{"I5"}},
+		"a row that says something else":     {func(f *Facts) { f.Rows[tp][3].Value = 31 }, []string{"I9"}},
+		"a hole in the chain":                {func(f *Facts) { f.Moves[2].Held.Offset = 7 }, []string{"I3"}},
+	} {
+		f := right()
+		f.AtLeastOnce = true
+		c.wrong(&f)
+		if got := invariants(Check(f)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: found %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 // Of many places the first few are named, and how many more there are.
 func TestFewAreNamed(t *testing.T) {
 	f := right()

@@ -33,7 +33,7 @@ type chaosMariaDB struct {
 func newChaosMariaDB(t *testing.T, r *ring) chaosStore {
 	s := &chaosMariaDB{r: r}
 	var server servers.MariaDBServer
-	if r.ownServers() {
+	if r.ownStore() {
 		s.own = servers.OwnMariaDB(t)
 		server = s.own.MariaDBServer
 	} else {

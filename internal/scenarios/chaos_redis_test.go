@@ -28,7 +28,7 @@ type chaosRedis struct {
 
 func newChaosRedis(t *testing.T, r *ring) chaosStore {
 	s := &chaosRedis{r: r}
-	if r.ownServers() {
+	if r.ownStore() {
 		s.own = servers.OwnRedis(t)
 		s.at = s.own.RedisServer
 	} else {

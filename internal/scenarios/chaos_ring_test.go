@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -54,11 +55,12 @@ type ring struct {
 	orders  []chaos.Order
 	eyes    *eyes
 	feed    *feeder
-	crew    [most]*process  // :: worker -> its life; nil: none
-	lived   [most]time.Time // :: worker -> when its life began
-	goal    int             // how many workers are to run
-	down    map[int]bool    // workers that a fault has ended or stopped
-	logs    [most]*os.File  // :: worker -> what it writes, over all its lives
+	crew    [most]*process     // :: worker -> its life; nil: none
+	lived   [most]time.Time    // :: worker -> when its life began
+	pids    [most]atomic.Int64 // :: worker -> its process
+	goal    int                // how many workers are to run
+	down    map[int]bool       // workers that a fault has ended or stopped
+	logs    [most]*os.File     // :: worker -> what it writes, over all its lives
 	lives   int
 	killed  int // by a fault, while they lived
 	sent    int // records that a test produced by itself, into the first partition
@@ -218,6 +220,7 @@ func (r *ring) start(i int) {
 	cmd := exec.Command(r.binary, "run", filepath.Join(r.dir, "pipeline.yaml"))
 	cmd.Env = append(os.Environ(), "STORE="+r.kit.address(address))
 	r.crew[i], r.lived[i] = spawn(r.t, cmd, log), time.Now()
+	r.pids[i].Store(int64(r.crew[i].pid))
 	fmt.Fprintf(log, "--- life %d, process %d\n", r.lives, r.crew[i].pid)
 	r.say("worker %d is process %d", i, r.crew[i].pid)
 }
@@ -278,7 +281,7 @@ func (r *ring) end() chaos.Facts {
 	last := time.Now()
 	r.feed.stop()
 	ends := r.ends()
-	f := chaos.Facts{Orders: r.orders, Limit: drained}
+	f := chaos.Facts{Orders: r.orders, Limit: drained, AtLeastOnce: r.apart()}
 	for deadline := last.Add(drained); ; {
 		f.Behind = r.behind(ends)
 		f.Drained = time.Since(last)
@@ -295,6 +298,12 @@ func (r *ring) end() chaos.Facts {
 	r.read(&f)
 	r.keep()
 	return f
+}
+
+// apart reports whether rows and ledger are two stores.
+func (r *ring) apart() bool {
+	_, is := r.kit.(*chaosZooKeeper)
+	return is
 }
 
 // read takes rows, moves and positions out of the store.

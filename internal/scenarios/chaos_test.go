@@ -32,6 +32,7 @@ type campaign struct {
 	length  time.Duration
 	store   string // of chaosStores
 	brokers int    // of its own, which may be killed; zero: the shared servers, which are left alone
+	own     bool   // the store is the run's own, though the brokers are shared
 	kills   int    // zero: everything that can be done; else SIGKILLs alone, so many
 	records int    // of a run of kills; zero: some 1,000 a second
 }
@@ -42,12 +43,12 @@ const (
 	fallen = 680 * time.Millisecond
 )
 
-// ownServers reports whether brokers and store are the run's own, and may be killed.
-func (c campaign) ownServers() bool { return c.brokers > 0 }
+// ownStore reports whether the store is the run's own, and may be killed.
+func (c campaign) ownStore() bool { return c.own || c.brokers > 0 }
 
 // again is how a person runs it once more.
 func (c campaign) again() string {
-	if !c.ownServers() {
+	if c.brokers == 0 {
 		return fmt.Sprintf("go test -tags realservers -run 'TestChaos/%s' ./internal/scenarios", c.store)
 	}
 	return fmt.Sprintf("make chaos SEED=%d MINUTES=%g STORE=%s BROKERS=%d KILLS=%d RECORDS=%d", c.seed, c.length.Minutes(), c.store, c.brokers, c.kills, c.records)
@@ -92,7 +93,7 @@ func wished(t *testing.T) campaign {
 		c.records = int(number(envRecords, "0"))
 	}
 	if _, known := chaosStores[c.store]; !known || c.brokers < 1 {
-		t.Fatalf("STORE=%s BROKERS=%d: want postgres, mariadb, redis or sqlite, and a broker", c.store, c.brokers)
+		t.Fatalf("STORE=%s BROKERS=%d: want postgres, mariadb, redis, sqlite or zookeeper, and a broker", c.store, c.brokers)
 	}
 	return c
 }
@@ -174,7 +175,7 @@ func (r *ring) terrain() chaos.Terrain {
 		kinds = append(kinds, chaos.CutWire, chaos.DelayWire, chaos.DripWire, chaos.HangWire, chaos.MuteWire, chaos.RefuseWire)
 	}
 	if len(r.brokers) > 0 {
-		kinds = append(kinds, chaos.KillBroker, chaos.StopBroker, chaos.FreezeBroker, chaos.CutBroker, chaos.HangBroker, chaos.DelayBroker)
+		kinds = append(kinds, chaos.CutOff, chaos.KillBroker, chaos.StopBroker, chaos.FreezeBroker, chaos.CutBroker, chaos.HangBroker, chaos.DelayBroker)
 	}
 	if len(r.brokers) > 1 {
 		kinds = append(kinds, chaos.KillBrokers, chaos.MoveLeaders)

@@ -108,6 +108,20 @@ func TestConnectionFaults(t *testing.T) {
 			t.Errorf("says %q, passing %v, want %q", f, f.Passing, want)
 		}
 	})
+	for name, c := range map[string]Config{
+		"a proxy whose broker is down":              {},
+		"a proxy whose broker is down, with TLS":    {TLS: TLS{Enabled: true}},
+		"a proxy whose broker is down, with a user": {SASL: SASL{Mechanism: "PLAIN", Credentials: secret("etl", "right")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.Brokers = []string{closesAtOnce(t)}
+			f := wantFault(t, open(t, c).Ping(t.Context()), "broker-silent")
+			if !f.Passing || !strings.Contains(f.Error(), c.Brokers[0]+" takes connections, and closes them at once") {
+				t.Errorf("says %q, passing %v", f, f.Passing)
+			}
+		})
+	}
 	t.Run("advertised elsewhere", func(t *testing.T) {
 		t.Parallel()
 		c := fake(t)
@@ -158,6 +172,26 @@ func TestConnectionFaults(t *testing.T) {
 			t.Errorf("says %v", err)
 		}
 	})
+}
+
+// closesAtOnce is the address of a listener that accepts each connection and closes it.
+func closesAtOnce(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+		}
+	}()
+	return l.Addr().String()
 }
 
 func secret(user, password string) func(context.Context) (Credentials, error) {

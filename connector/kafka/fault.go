@@ -180,8 +180,11 @@ func (s *Source) connection(ctx context.Context, address string, err error) *fen
 	case notKafka(err):
 		return &fencepost.UserError{Code: "broker-silent", Facts: fact("field", "Brokers"),
 			Err: fmt.Errorf("%s answers, but not as a Kafka broker does: another service listens there", address)}
-	case hungUp && !s.everJoined(): // else it is a broker that goes down, or comes up
+	case hungUp && !s.everJoined() && s.cfg.answers(ctx, address): // before a login, brokers say what they know, and no more
 		return s.sasl(address, err)
+	case hungUp && !s.everJoined():
+		return &fencepost.UserError{Code: "broker-silent", Passing: true, Facts: fact("address", address),
+			Err: fmt.Errorf("no broker answered: %s takes connections, and closes them at once: the broker is not up, or a proxy stands there whose broker is down", address)}
 	}
 	return &fencepost.UserError{Code: "broker-silent", Passing: true, Facts: fact("address", address),
 		Err: fmt.Errorf("no broker answered: %s: %w", address, plainly(err))}
@@ -217,7 +220,7 @@ func (c Config) speaksRedis(ctx context.Context, address string) bool {
 
 // isController reports whether the address answers as a controller of KRaft, which knows no metadata of topics.
 func (c Config) isController(ctx context.Context, address string) bool {
-	r := c.apiVersions(ctx, address)
+	r := c.apiVersions(ctx, address, c.plain)
 	return r != nil && !slices.ContainsFunc(r.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool { return k.ApiKey == kmsg.NewPtrMetadataRequest().Key() })
 }
 
@@ -238,14 +241,19 @@ func (c Config) speaksTLS(ctx context.Context, address string) bool {
 
 // speaksPlain reports whether the address answers a Kafka request that is not encrypted.
 func (c Config) speaksPlain(ctx context.Context, address string) bool {
-	return c.apiVersions(ctx, address) != nil
+	return c.apiVersions(ctx, address, c.plain) != nil
 }
 
-// apiVersions asks an address, without TLS, which requests it knows; nil: no answer.
-func (c Config) apiVersions(ctx context.Context, address string) *kmsg.ApiVersionsResponse {
+// answers reports whether the address answers the one request that needs no login, with TLS or without as the configuration says.
+func (c Config) answers(ctx context.Context, address string) bool {
+	return c.apiVersions(ctx, address, c.dial) != nil
+}
+
+// apiVersions asks an address which requests it knows, over a connection that dial makes; nil: no answer.
+func (c Config) apiVersions(ctx context.Context, address string, dial func(context.Context, string, string) (net.Conn, error)) *kmsg.ApiVersionsResponse {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout)
 	defer cancel()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.Dialer(c.plain), kgo.DisableClientMetrics())
+	cl, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.Dialer(dial), kgo.DisableClientMetrics())
 	if err != nil {
 		return nil
 	}

@@ -17,16 +17,19 @@ type Facts struct {
 	Snapshot ledger.Snapshot
 	Orders   []Order
 	Seen     []Sighting // of the positions, while the run went on, oldest first
+	// AtLeastOnce is where rows and ledger are two stores: a batch's rows may be there without its move, and again with it. Then no record
+	// is lost all the same, no row says anything else than its record, and the moves keep every law; I2, I4 and I5 are not promised.
+	AtLeastOnce bool
 	// Drained is how long after the last fault everything was applied; Limit is how long it may take. Behind says what was not
 	// applied then, and is empty where everything was.
 	Drained, Limit time.Duration
 	Behind         string
 }
 
-// Entry is a record of the log, or a row of one.
+// Entry is a record of the log, or a row of one. A run may have 20,000,000 of each: it is two words, and points at nothing.
 type Entry struct {
 	Offset fencepost.Offset
-	Value  string
+	Value  int64 // the number that it says
 }
 
 // Order is what an operator was told to do to the positions. Each partition's history has at most one move of it.

@@ -23,6 +23,7 @@ const (
 	HangWire   // nothing passes, and nothing is lost
 	MuteWire   // the store does what it is asked, and its answers are lost
 	RefuseWire // no connection
+	CutOff     // nothing passes between one worker and everything else, the store and all brokers; nothing is lost
 
 	Terminate   // the store ends the sessions of all workers
 	StopStore   // an orderly stop, and a start when it is over
@@ -30,6 +31,7 @@ const (
 	KillStore   // SIGKILL to the whole server
 	FreezeStore // SIGSTOP to the whole server
 	LockStore   // another client holds what commits need
+	FillStore   // the store's disk is full: nothing that needs more space is written
 
 	KillBroker   // SIGKILL to one broker
 	StopBroker   // an orderly stop of one
@@ -60,6 +62,7 @@ const (
 	worker subject = iota
 	workers
 	wires
+	island // a worker, its wire, and the way of all to the brokers
 	store
 	broker
 	brokers
@@ -79,12 +82,14 @@ var traits = map[Kind]trait{
 	HangWire:      {"hang to the store", wires, 500 * ms, 8000 * ms, 0},
 	MuteWire:      {"lose the store's answers", wires, 500 * ms, 4000 * ms, 0},
 	RefuseWire:    {"refuse the way to the store", wires, 500 * ms, 4000 * ms, 0},
+	CutOff:        {"cut off from everything", island, 500 * ms, 9000 * ms, 0},
 	Terminate:     {"end the store's sessions", store, 0, 0, 0},
 	StopStore:     {"restart the store in order", store, 0, 2000 * ms, 0},
 	QuitStore:     {"restart the store at once", store, 0, 2000 * ms, 0},
 	KillStore:     {"kill -9 the store", store, 0, 3000 * ms, 0},
 	FreezeStore:   {"freeze the store", store, 300 * ms, 6000 * ms, 0},
 	LockStore:     {"hold the store's lock", store, 300 * ms, 4000 * ms, 0},
+	FillStore:     {"fill the store's disk", store, 500 * ms, 4000 * ms, 0},
 	KillBroker:    {"kill -9 broker", broker, 0, 4000 * ms, 0},
 	StopBroker:    {"restart broker in order", broker, 0, 2000 * ms, 0},
 	FreezeBroker:  {"freeze broker", broker, 300 * ms, 6000 * ms, 0},
@@ -114,7 +119,7 @@ type Fault struct {
 func (f Fault) String() string {
 	text := f.Kind.String()
 	switch traits[f.Kind].subject {
-	case worker, wires:
+	case worker, wires, island:
 		text += fmt.Sprintf(", worker %d", f.Target)
 	case broker:
 		text += fmt.Sprintf(" %d", f.Target)

@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +17,7 @@ const a, b = "1@test", "2@test" // two workers
 // entries is the records [from, until), as the log says them.
 func entries(from, until int64) (list []Entry) {
 	for o := from; o < until; o++ {
-		list = append(list, Entry{fencepost.Offset(o), fmt.Sprint(o * 10)})
+		list = append(list, Entry{fencepost.Offset(o), o * 10})
 	}
 	return list
 }
@@ -95,8 +94,8 @@ var wrongs = map[string]struct {
 	"a position that came back":                   {func(f *Facts) { f.Seen = append(f.Seen, Sighting{4, tp, position(6, 1)}) }, []string{"I7"}},
 	"what was applied too late":                   {func(f *Facts) { f.Drained = 2 * time.Minute }, []string{"I8"}},
 	"what was not applied at all":                 {func(f *Facts) { f.Behind = "t:0 is at 3 of 10" }, []string{"I8"}},
-	"a row that says something else":              {func(f *Facts) { f.Rows[tp][3].Value = "31" }, []string{"I9"}},
-	"a row that says something else the 2nd time": {func(f *Facts) { f.Rows[tp][9].Value = "31" }, []string{"I9"}},
+	"a row that says something else":              {func(f *Facts) { f.Rows[tp][3].Value = 31 }, []string{"I9"}},
+	"a row that says something else the 2nd time": {func(f *Facts) { f.Rows[tp][9].Value = 31 }, []string{"I9"}},
 	"a rewind that was not ordered":               {func(f *Facts) { f.Orders = nil }, []string{"I10"}},
 	"a rewind that went further than ordered":     {func(f *Facts) { f.Orders[0].Most = 3 }, []string{"I10"}},
 	"an order that was done twice": {func(f *Facts) {
@@ -162,6 +161,28 @@ func TestAnOrderedSkipIsNoLoss(t *testing.T) {
 	f.Rows[tp] = slices.Concat(entries(0, 6), entries(6, 8), entries(4, 8))
 	if got := Check(f); len(got) > 0 {
 		t.Errorf("violations %q", got)
+	}
+}
+
+// Where rows and ledger are two stores, rows may come twice, and without a move. Nothing else is allowed that is not without it.
+func TestAtLeastOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		wrong func(*Facts)
+		want  []string
+	}{
+		"rows that came twice":               {func(f *Facts) { rows(f, entries(0, 6), entries(0, 8), entries(4, 10)) }, nil},
+		"rows of a batch that was not moved": {func(f *Facts) { f.Rows[tp] = append(f.Rows[tp], entries(8, 10)...) }, nil},
+		"a committed record without a row":   {func(f *Facts) { rows(f, entries(0, 5), entries(6, 8), entries(4, 10)) }, []string{"I1"}},
+		"a row of no record":                 {func(f *Facts) { f.Rows[tp] = append(f.Rows[tp], entries(77, 78)...) }, []string{"I5"}},
+		"a row that says something else":     {func(f *Facts) { f.Rows[tp][3].Value = 31 }, []string{"I9"}},
+		"a hole in the chain":                {func(f *Facts) { f.Moves[2].Held.Offset = 7 }, []string{"I3"}},
+	} {
+		f := right()
+		f.AtLeastOnce = true
+		c.wrong(&f)
+		if got := invariants(Check(f)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: found %q, want %q", name, got, c.want)
+		}
 	}
 }
 

@@ -83,7 +83,7 @@ func (d *dealer) draw(at time.Duration, k Kind) Fault {
 		f.For = max(d.length-at, 0)
 	}
 	switch tr.subject {
-	case worker, wires:
+	case worker, wires, island:
 		f.Target = d.rng.IntN(d.terrain.Workers)
 	case broker:
 		f.Target = d.rng.IntN(d.terrain.Brokers)
@@ -108,6 +108,8 @@ func (d *dealer) needs(f Fault) []thing {
 	switch s := traits[f.Kind].subject; s {
 	case workers:
 		return all(worker, d.terrain.Workers)
+	case island:
+		return append(all(broker, d.terrain.Brokers), thing{worker, f.Target}, thing{wires, f.Target})
 	case broker, brokers: // a second broker that is down would be all that a majority can lose
 		return all(broker, d.terrain.Brokers)
 	default:

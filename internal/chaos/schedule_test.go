@@ -72,6 +72,10 @@ func collide(a, b Fault) bool {
 		x, y = y, x
 	}
 	switch {
+	case x == island && y == island, x == island && (y == broker || y == brokers), x == workers && y == island:
+		return true
+	case (x == worker || x == wires) && y == island:
+		return a.Target == b.Target
 	case x == worker && y == workers, x == workers && y == workers:
 		return true
 	case x == broker && (y == broker || y == brokers), x == brokers && y == brokers: // of three one may be down

@@ -48,7 +48,7 @@ func TestC2AnswerCutAtEveryByte(t *testing.T) {
 			t.Parallel()
 			commit := []byte(c.commit(t))
 			since := func(request []byte) bool { return bytes.Contains(bytes.ToLower(request), commit) }
-			r := newCalmRing(t, store, built)
+			r := newCalmRing(t, campaign{seed: 1, store: store}, built)
 			r.some(1)
 			w, cuts, longest := r.wires[0], 0, 0
 			for k := 0; ; k += stride(c.few) {
@@ -69,10 +69,10 @@ func TestC2AnswerCutAtEveryByte(t *testing.T) {
 	}
 }
 
-// newCalmRing is a ring with one worker, on the shared servers, at which nothing strikes by itself.
-func newCalmRing(t *testing.T, store, built string) *ring {
+// newCalmRing is a ring with one worker, at which nothing strikes by itself.
+func newCalmRing(t *testing.T, c campaign, built string) *ring {
 	t.Helper()
-	r := newRing(t, campaign{seed: 1, store: store}, built)
+	r := newRing(t, c, built)
 	r.began, r.feed = time.Now(), &feeder{}
 	r.feed.partitions.Store(parts)
 	r.eyes = startEyes(r)
@@ -110,7 +110,7 @@ func (r *ring) wantRight() {
 	r.scale(0)
 	r.eyes.close()
 	ends := r.ends()
-	f := chaos.Facts{Limit: drained, Behind: r.behind(ends), Seen: r.eyes.watch.Seen(), Log: r.readLog(ends)}
+	f := chaos.Facts{Limit: drained, AtLeastOnce: r.apart(), Behind: r.behind(ends), Seen: r.eyes.watch.Seen(), Log: r.readLog(ends)}
 	r.read(&f)
 	for _, v := range append(r.eyes.found(), chaos.Check(f)...) {
 		r.t.Error(v)

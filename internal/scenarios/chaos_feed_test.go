@@ -3,10 +3,11 @@
 package scenarios
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strings"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,32 +19,36 @@ import (
 
 // feeder produces while everything else breaks. What it could not produce is no record: the truth is the log.
 type feeder struct {
+	r          *ring
 	cl         *kgo.Client
+	rng        *rand.Rand
 	partitions atomic.Int32 // how many the topic has
 	end        context.CancelFunc
-	done       chan struct{}
+	done       chan struct{} // closed when it has ended: it was asked to, or has produced the records of its campaign
 }
 
 // Every 20 ms it produces up to so many records, each to a partition of its own choice.
 const (
 	feedEvery = 20 * time.Millisecond
 	feedMost  = 40
+	feedAhead = 300_000 // where a campaign names its records, they are at most so far ahead of the positions
 )
 
 func startFeed(r *ring) *feeder {
 	r.t.Helper()
 	ctx, end := context.WithCancel(context.Background())
-	f := &feeder{end: end, done: make(chan struct{})}
+	f := &feeder{r: r, end: end, done: make(chan struct{}), rng: rand.New(rand.NewPCG(r.seed, 17))}
 	f.partitions.Store(parts)
 	f.cl = r.client(kgo.SeedBrokers(r.addresses(false)...), kgo.MetadataMaxAge(time.Second), kgo.RecordDeliveryTimeout(time.Minute))
-	rng := rand.New(rand.NewPCG(r.seed, 17))
 	go func() {
 		defer close(f.done)
 		tick := time.NewTicker(feedEvery)
 		defer tick.Stop()
-		for ctx.Err() == nil {
-			for range rng.IntN(feedMost) {
-				f.cl.TryProduce(ctx, &kgo.Record{Topic: r.topic, Partition: rng.Int32N(f.partitions.Load()), Value: fmt.Appendf(nil, `{"n":%d}`, rng.Int64())}, nil)
+		for left := r.records; ctx.Err() == nil; {
+			if r.records == 0 {
+				f.some(ctx, f.rng.IntN(feedMost))
+			} else if left -= f.share(ctx, left); left == 0 {
+				return
 			}
 			select {
 			case <-tick.C:
@@ -55,6 +60,40 @@ func startFeed(r *ring) *feeder {
 	return f
 }
 
+// some produces records as long as the client's buffer has room for them.
+func (f *feeder) some(ctx context.Context, n int) {
+	for range n {
+		f.cl.TryProduce(ctx, f.record(), nil)
+	}
+}
+
+// share produces what is due in one turn of a campaign's records, of which some are left. It waits for the brokers, and for workers that
+// are far behind.
+func (f *feeder) share(ctx context.Context, left int) int {
+	if ahead := f.r.records - left - int(f.r.eyes.applied.Load()); ahead > feedAhead {
+		return 0
+	}
+	n := min(left, 1+f.r.records*int(feedEvery/time.Millisecond)/int(f.r.length/time.Millisecond))
+	for range n {
+		f.cl.Produce(ctx, f.record(), nil)
+	}
+	return n
+}
+
+func (f *feeder) record() *kgo.Record {
+	return &kgo.Record{Topic: f.r.topic, Partition: f.rng.Int32N(f.partitions.Load()), Value: fmt.Appendf(nil, `{"n":%d}`, f.rng.Int64())}
+}
+
+// over reports whether it has ended.
+func (f *feeder) over() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // stop ends the feeder: what it has begun to produce is in the log, or never comes.
 func (f *feeder) stop() {
 	f.end()
@@ -63,17 +102,18 @@ func (f *feeder) stop() {
 	f.cl.Close()
 }
 
-// fed is the number in a record's value, as text.
-func fed(value []byte) string {
-	return strings.TrimSuffix(strings.TrimPrefix(string(value), `{"n":`), "}")
+// fed is the number in a record's value.
+func fed(value []byte) (int64, error) {
+	return strconv.ParseInt(string(bytes.TrimSuffix(bytes.TrimPrefix(value, []byte(`{"n":`)), []byte("}"))), 10, 64)
 }
 
 // eyes look at the positions while the run goes on.
 type eyes struct {
-	watch chaos.Watch // read after close
-	end   context.CancelFunc
-	done  chan struct{}
-	mu    struct {
+	watch   chaos.Watch  // read after close
+	applied atomic.Int64 // records in front of the positions
+	end     context.CancelFunc
+	done    chan struct{}
+	mu      struct {
 		sync.Mutex
 		found []chaos.Violation
 	}
@@ -110,6 +150,11 @@ func (e *eyes) look(ctx context.Context, r *ring) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.mu.found = append(e.mu.found, e.watch.See(r.now(), s)...)
+	applied := int64(0)
+	for _, p := range s.Positions {
+		applied += int64(p.Offset)
+	}
+	e.applied.Store(applied)
 }
 
 func (e *eyes) close() {

@@ -33,7 +33,7 @@ type chaosMariaDB struct {
 func newChaosMariaDB(t *testing.T, r *ring) chaosStore {
 	s := &chaosMariaDB{r: r}
 	var server servers.MariaDBServer
-	if r.ownServers() {
+	if r.ownStore() {
 		s.own = servers.OwnMariaDB(t)
 		server = s.own.MariaDBServer
 	} else {
@@ -134,7 +134,7 @@ func (s *chaosMariaDB) terminate(ctx context.Context) error {
 }
 
 func (s *chaosMariaDB) rows(ctx context.Context, _ int) (map[fencepost.TopicPartition][]chaos.Entry, error) {
-	found, err := s.db.QueryContext(ctx, "select _topic, _partition, _offset, cast(n as char) from seen order by place")
+	found, err := s.db.QueryContext(ctx, "select _topic, _partition, _offset, n from seen order by place")
 	if err != nil {
 		return nil, err
 	}

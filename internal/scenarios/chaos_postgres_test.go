@@ -4,7 +4,14 @@ package scenarios
 
 import (
 	"context"
+	"fmt"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,13 +31,14 @@ type chaosPostgres struct {
 	own  *servers.OwnPostgresServer
 	book *postgres.Ledger
 	lock *pgx.Conn // holds the table; nil: nobody does
+	disk *exec.Cmd // has it find no space; nil: there is some
 }
 
 func newChaosPostgres(t *testing.T, r *ring) chaosStore {
 	s := &chaosPostgres{r: r}
 	var server servers.PostgresServer
-	if r.ownServers() {
-		s.own = servers.OwnPostgres(t)
+	if r.ownStore() {
+		s.own = servers.OwnPostgres(t, "max_connections=40")
 		server = s.own.PostgresServer
 	} else {
 		server = servers.Postgres(t)
@@ -66,7 +74,7 @@ func (s *chaosPostgres) server() *servers.Own {
 func (s *chaosPostgres) kinds() []chaos.Kind {
 	kinds := []chaos.Kind{chaos.Terminate, chaos.LockStore}
 	if s.own != nil {
-		kinds = append(append(kinds, chaos.QuitStore), serverKinds...)
+		kinds = append(append(kinds, chaos.QuitStore, chaos.FillStore), serverKinds...)
 	}
 	return kinds
 }
@@ -81,11 +89,54 @@ func (s *chaosPostgres) strike(step chaos.Step) {
 		if s.lock != nil {
 			_ = s.lock.Close(context.Background()) // a server that has ended it already is as good
 		}
+	case step.Kind == chaos.FillStore && !step.Undo:
+		s.fill()
+	case step.Kind == chaos.FillStore:
+		s.empty()
 	case step.Kind == chaos.QuitStore && !step.Undo:
 		s.own.Quit()
 	default:
 		strikeServer(s.own.Own, step)
 	}
+}
+
+// fill has the server find no space for another page of the table: strace answers those writes with ENOSPC, in the sessions that
+// there are and in each new one.
+func (s *chaosPostgres) fill() {
+	ctx, cancel := context.WithTimeout(s.r.t.Context(), 10*time.Second)
+	defer cancel()
+	var file string
+	var pids []int
+	conn, err := pgx.Connect(ctx, s.dsn.String())
+	if err == nil {
+		err = conn.QueryRow(ctx, "select pg_relation_filepath('seen'), array_agg(pid) from pg_stat_activity where backend_type = 'client backend'").Scan(&file, &pids)
+		_ = conn.Close(ctx)
+	}
+	if err != nil {
+		s.r.say("fill the disk: %v", err)
+		return
+	}
+	const calls = "pwrite64,pwritev,fallocate"
+	s.disk = exec.Command("strace", "-f", "-qq", "-o", filepath.Join(s.r.dir, "disk"), "-e", "trace="+calls, "-e", "inject="+calls+":error=ENOSPC",
+		"-P", filepath.Join(s.own.DataDir, file))
+	for _, pid := range append(pids, s.own.PID()) {
+		s.disk.Args = append(s.disk.Args, "-p", strconv.Itoa(pid))
+	}
+	must(s.r.t, s.disk.Start())
+	for traced := false; !traced && ctx.Err() == nil; {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.own.PID()))
+		traced = err == nil && !strings.Contains(string(status), "TracerPid:\t0\n")
+	}
+}
+
+// empty gives the space back.
+func (s *chaosPostgres) empty() {
+	if s.disk == nil {
+		return
+	}
+	must(s.r.t, s.disk.Process.Signal(syscall.SIGINT))
+	_ = s.disk.Wait() // it ends by the signal
+	s.disk = nil
 }
 
 // do runs a text on a session of its own, which it returns; nil: it did not run.
@@ -110,7 +161,7 @@ func (s *chaosPostgres) rows(ctx context.Context, _ int) (map[fencepost.TopicPar
 		return nil, err
 	}
 	defer conn.Close(ctx)
-	found, err := conn.Query(ctx, "select _topic, _partition, _offset, n::text from seen order by place")
+	found, err := conn.Query(ctx, "select _topic, _partition, _offset, n from seen order by place")
 	if err != nil {
 		return nil, err
 	}

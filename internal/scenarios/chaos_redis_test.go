@@ -28,7 +28,7 @@ type chaosRedis struct {
 
 func newChaosRedis(t *testing.T, r *ring) chaosStore {
 	s := &chaosRedis{r: r}
-	if r.ownServers() {
+	if r.ownStore() {
 		s.own = servers.OwnRedis(t)
 		s.at = s.own.RedisServer
 	} else {
@@ -88,13 +88,17 @@ func (s *chaosRedis) strike(step chaos.Step) {
 func (s *chaosRedis) rows(ctx context.Context, partitions int) (map[fencepost.TopicPartition][]chaos.Entry, error) {
 	all := map[fencepost.TopicPartition][]chaos.Entry{}
 	for p := range partitions {
-		entries, err := s.client.XRange(ctx, fmt.Sprintf("rows:{%s}:%d", s.r.group, p), "-", "+").Result()
-		if err != nil {
-			return nil, err
-		}
-		tp := at(s.r.topic, int32(p))
-		for _, e := range entries {
-			all[tp] = append(all[tp], chaos.Entry{Offset: fencepost.Offset(number(s.r.t, fmt.Sprint(e.Values["o"]))), Value: fmt.Sprint(e.Values["n"])})
+		tp, most := at(s.r.topic, int32(p)), int64(10_000)
+		for from, more := "-", true; more; {
+			entries, err := s.client.XRangeN(ctx, fmt.Sprintf("rows:{%s}:%d", s.r.group, p), from, "+", most).Result()
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range entries {
+				from = "(" + e.ID
+				all[tp] = append(all[tp], chaos.Entry{Offset: fencepost.Offset(number(s.r.t, fmt.Sprint(e.Values["o"]))), Value: number(s.r.t, fmt.Sprint(e.Values["n"]))})
+			}
+			more = int64(len(entries)) == most
 		}
 	}
 	return all, nil

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -50,14 +51,18 @@ type ring struct {
 	began   time.Time
 	slip    time.Duration // how far behind the schedule the run is: what begins and starts takes its time, and faults keep their distances
 	history *chaos.History
+	struck  []chaos.Fault // what was done
 	orders  []chaos.Order
 	eyes    *eyes
 	feed    *feeder
-	crew    [most]*process  // :: worker -> its life; nil: none
-	lived   [most]time.Time // :: worker -> when its life began
-	goal    int             // how many workers are to run
-	down    map[int]bool    // workers that a fault has ended or stopped
+	crew    [most]*process     // :: worker -> its life; nil: none
+	lived   [most]time.Time    // :: worker -> when its life began
+	pids    [most]atomic.Int64 // :: worker -> its process
+	goal    int                // how many workers are to run
+	down    map[int]bool       // workers that a fault has ended or stopped
+	logs    [most]*os.File     // :: worker -> what it writes, over all its lives
 	lives   int
+	killed  int // by a fault, while they lived
 	sent    int // records that a test produced by itself, into the first partition
 	unasked int // lives that ended though nobody asked them to
 }
@@ -65,7 +70,7 @@ type ring struct {
 // newRing makes a ring whose workers are the program that was built.
 func newRing(t *testing.T, c campaign, built string) *ring {
 	t.Helper()
-	r := &ring{campaign: c, brokers: c.ownBrokers(t), history: &chaos.History{}, down: map[int]bool{}, binary: built, dir: c.logs(t)}
+	r := &ring{campaign: c, brokers: c.ownBrokers(t), history: &chaos.History{}, down: map[int]bool{}, binary: built, dir: c.folder(t)}
 	r.scene = newScene(t, r.firstBroker(t), nil)
 	r.kit = chaosStores[c.store](t, r)
 	r.topic = servers.Name(t)
@@ -155,8 +160,8 @@ func (r *ring) say(format string, args ...any) { r.history.Add(r.now(), format, 
 func (r *ring) begin() {
 	r.t.Helper()
 	r.began = time.Now()
-	r.feed = startFeed(r)
 	r.eyes = startEyes(r)
+	r.feed = startFeed(r)
 	r.scale(usual)
 	eventually(r.t, "every partition is begun", func() error {
 		r.revive()
@@ -207,9 +212,7 @@ func (r *ring) revive() {
 func (r *ring) start(i int) {
 	r.t.Helper()
 	r.lives++
-	log, err := os.OpenFile(filepath.Join(r.dir, fmt.Sprintf("worker-%d.log", i)), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	must(r.t, err)
-	r.t.Cleanup(func() { _ = log.Close() })
+	log := r.logOf(i)
 	address := r.kit.upstream()
 	if len(r.wires) > 0 {
 		address = r.wires[i].Addr()
@@ -217,8 +220,21 @@ func (r *ring) start(i int) {
 	cmd := exec.Command(r.binary, "run", filepath.Join(r.dir, "pipeline.yaml"))
 	cmd.Env = append(os.Environ(), "STORE="+r.kit.address(address))
 	r.crew[i], r.lived[i] = spawn(r.t, cmd, log), time.Now()
+	r.pids[i].Store(int64(r.crew[i].pid))
 	fmt.Fprintf(log, "--- life %d, process %d\n", r.lives, r.crew[i].pid)
 	r.say("worker %d is process %d", i, r.crew[i].pid)
+}
+
+// logOf is the log of a worker, over all its lives.
+func (r *ring) logOf(i int) *os.File {
+	r.t.Helper()
+	if r.logs[i] == nil {
+		log, err := os.OpenFile(filepath.Join(r.dir, fmt.Sprintf("worker-%d.log", i)), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		must(r.t, err)
+		r.t.Cleanup(func() { _ = log.Close() })
+		r.logs[i] = log
+	}
+	return r.logs[i]
 }
 
 // scale starts and ends workers until so many run.
@@ -257,11 +273,15 @@ func (r *ring) end() chaos.Facts {
 	for _, w := range slices.Concat(r.wires, r.fronts) {
 		w.Mend()
 	}
+	for i := range r.down { // a run that ends by its kills leaves some of them not undone
+		delete(r.down, i)
+		r.start(i)
+	}
 	r.say("all faults are over")
 	last := time.Now()
 	r.feed.stop()
 	ends := r.ends()
-	f := chaos.Facts{Orders: r.orders, Limit: drained}
+	f := chaos.Facts{Orders: r.orders, Limit: drained, AtLeastOnce: r.apart()}
 	for deadline := last.Add(drained); ; {
 		f.Behind = r.behind(ends)
 		f.Drained = time.Since(last)
@@ -278,6 +298,12 @@ func (r *ring) end() chaos.Facts {
 	r.read(&f)
 	r.keep()
 	return f
+}
+
+// apart reports whether rows and ledger are two stores.
+func (r *ring) apart() bool {
+	_, is := r.kit.(*chaosZooKeeper)
+	return is
 }
 
 // read takes rows, moves and positions out of the store.
@@ -340,16 +366,18 @@ func (r *ring) readLog(ends map[fencepost.TopicPartition]fencepost.Offset) map[f
 	}
 	cl := r.client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.topic: from}))
 	log := map[fencepost.TopicPartition][]chaos.Entry{}
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
-	defer cancel()
 	for left > 0 {
+		ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 		fetched := cl.PollFetches(ctx)
 		if ctx.Err() != nil {
-			r.t.Fatalf("read the log: %d records are missing after %s: %v", left, patience, fetched.Err())
+			r.t.Fatalf("read the log: %d records are missing, and none came in %s: %v", left, patience, fetched.Err())
 		}
+		cancel()
 		fetched.EachRecord(func(rec *kgo.Record) {
 			tp := at(rec.Topic, rec.Partition)
-			log[tp] = append(log[tp], chaos.Entry{Offset: fencepost.Offset(rec.Offset), Value: fed(rec.Value)})
+			n, err := fed(rec.Value)
+			must(r.t, err)
+			log[tp] = append(log[tp], chaos.Entry{Offset: fencepost.Offset(rec.Offset), Value: n})
 			left--
 		})
 	}

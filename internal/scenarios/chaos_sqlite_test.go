@@ -4,7 +4,6 @@ package scenarios
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -72,7 +71,7 @@ func (s *chaosSQLite) rows(context.Context, int) (map[fencepost.TopicPartition][
 	all := map[fencepost.TopicPartition][]chaos.Entry{}
 	err = sqlitex.ExecuteTransient(conn, "SELECT _topic, _partition, _offset, n FROM seen ORDER BY rowid", &sqlitex.ExecOptions{ResultFunc: func(st *zsqlite.Stmt) error {
 		tp := at(st.ColumnText(0), st.ColumnInt32(1))
-		all[tp] = append(all[tp], chaos.Entry{Offset: fencepost.Offset(st.ColumnInt64(2)), Value: fmt.Sprint(st.ColumnInt64(3))})
+		all[tp] = append(all[tp], chaos.Entry{Offset: fencepost.Offset(st.ColumnInt64(2)), Value: st.ColumnInt64(3)})
 		return nil
 	}})
 	return all, err

@@ -26,10 +26,11 @@ type chaosStore interface {
 
 // chaosStores are the stores of `make chaos STORE=...`. A campaign that has brokers of its own has a store of its own too.
 var chaosStores = map[string]func(*testing.T, *ring) chaosStore{
-	"postgres": newChaosPostgres,
-	"mariadb":  newChaosMariaDB,
-	"redis":    newChaosRedis,
-	"sqlite":   newChaosSQLite,
+	"postgres":  newChaosPostgres,
+	"mariadb":   newChaosMariaDB,
+	"redis":     newChaosRedis,
+	"sqlite":    newChaosSQLite,
+	"zookeeper": newChaosZooKeeper, // a ledger alone: the rows are in a file
 }
 
 // serverKinds is what can be done to a store that is a server of the ring's own.

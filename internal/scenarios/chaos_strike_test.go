@@ -4,11 +4,14 @@ package scenarios
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -28,11 +31,16 @@ func (r *ring) strike(s chaos.Step) {
 		word = "undo "
 	}
 	r.say("%s  %s", word, s.Fault)
+	if !s.Undo {
+		r.struck = append(r.struck, s.Fault)
+	}
 	switch s.Kind {
 	case chaos.Kill, chaos.Stop, chaos.Scale, chaos.Roll:
 		r.strikeWorkers(s)
 	case chaos.CutWire, chaos.DelayWire, chaos.DripWire, chaos.HangWire, chaos.MuteWire, chaos.RefuseWire:
 		strikeWire(r.wires[s.Target], s)
+	case chaos.CutOff:
+		r.cutOff(s)
 	case chaos.CutBroker, chaos.HangBroker, chaos.DelayBroker:
 		strikeWire(r.fronts[s.Target], s)
 	case chaos.KillBroker, chaos.StopBroker, chaos.FreezeBroker:
@@ -57,6 +65,9 @@ func (r *ring) strikeWorkers(s chaos.Step) {
 	switch {
 	case s.Kind == chaos.Kill && !s.Undo:
 		r.down[i] = true
+		if r.crew[i].lives() {
+			r.killed++
+		}
 		r.crew[i].kill()
 	case s.Kind == chaos.Kill:
 		delete(r.down, i)
@@ -98,6 +109,45 @@ func strikeWire(w *wire.Wire, s chaos.Step) {
 	case s.Kind == chaos.RefuseWire:
 		w.Set(wire.Fault{Refuse: true})
 	}
+}
+
+// cutOff has nothing pass between a worker and the rest of the world.
+func (r *ring) cutOff(s chaos.Step) {
+	fault := wire.Fault{}
+	if !s.Undo {
+		fault = wire.Fault{Hang: wire.Both}
+	}
+	if len(r.wires) > 0 {
+		r.wires[s.Target].Set(fault)
+	}
+	if !s.Undo {
+		fault.Only = func(client net.Addr) bool { return owns(int(r.pids[s.Target].Load()), client) }
+	}
+	for _, w := range r.fronts {
+		w.Set(fault)
+	}
+}
+
+// owns reports whether a process has the socket of an address, which is connected.
+func owns(pid int, client net.Addr) bool {
+	port := client.(*net.TCPAddr).AddrPort()
+	ip := port.Addr().Unmap().As4()
+	local := fmt.Sprintf(" %08X:%04X ", binary.LittleEndian.Uint32(ip[:]), port.Port())
+	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", pid))
+	if err != nil {
+		return false
+	}
+	inode := ""
+	for line := range strings.Lines(string(table)) {
+		if _, rest, is := strings.Cut(line, ":"); is && strings.HasPrefix(rest, local) {
+			inode = strings.Fields(line)[9]
+		}
+	}
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	return inode != "" && slices.ContainsFunc(files, func(f string) bool {
+		to, err := os.Readlink(f)
+		return err == nil && to == "socket:["+inode+"]"
+	})
 }
 
 // strikeServer ends or freezes a server, or begins its next life.

@@ -35,7 +35,7 @@ func TestC1KillAtEverySystemCall(t *testing.T) {
 	for store, calls := range sweeps {
 		t.Run(store, func(t *testing.T) {
 			t.Parallel()
-			s := &sweep{ring: newCalmRing(t, store, built), at: map[string]int{}}
+			s := &sweep{ring: newCalmRing(t, campaign{seed: 1, store: store}, built), at: map[string]int{}}
 			s.some(1)
 			s.scale(0)
 			for _, call := range calls {

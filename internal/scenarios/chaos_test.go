@@ -22,7 +22,8 @@ const (
 	envMinutes = "FENCEPOST_CHAOS_MINUTES"
 	envStore   = "FENCEPOST_CHAOS_STORE"
 	envBrokers = "FENCEPOST_CHAOS_BROKERS"
-	envVolley  = "FENCEPOST_CHAOS_KILLS" // about so many SIGKILLs at random moments, and nothing else
+	envVolley  = "FENCEPOST_CHAOS_KILLS"   // so many SIGKILLs at random moments, and nothing else
+	envRecords = "FENCEPOST_CHAOS_RECORDS" // how many records there are during those kills; 0: as usual
 )
 
 // campaign is what one run of chaos is.
@@ -31,7 +32,9 @@ type campaign struct {
 	length  time.Duration
 	store   string // of chaosStores
 	brokers int    // of its own, which may be killed; zero: the shared servers, which are left alone
-	kills   int    // zero: everything that can be done; else SIGKILLs alone, about so many
+	own     bool   // the store is the run's own, though the brokers are shared
+	kills   int    // zero: everything that can be done; else SIGKILLs alone, so many
+	records int    // of a run of kills; zero: some 1,000 a second
 }
 
 // Where nothing but SIGKILLs is done, one is tried every volley, and falls every fallen: workers have to live again before the next.
@@ -40,15 +43,15 @@ const (
 	fallen = 680 * time.Millisecond
 )
 
-// ownServers reports whether brokers and store are the run's own, and may be killed.
-func (c campaign) ownServers() bool { return c.brokers > 0 }
+// ownStore reports whether the store is the run's own, and may be killed.
+func (c campaign) ownStore() bool { return c.own || c.brokers > 0 }
 
 // again is how a person runs it once more.
 func (c campaign) again() string {
-	if !c.ownServers() {
+	if c.brokers == 0 {
 		return fmt.Sprintf("go test -tags realservers -run 'TestChaos/%s' ./internal/scenarios", c.store)
 	}
-	return fmt.Sprintf("make chaos SEED=%d MINUTES=%g STORE=%s BROKERS=%d KILLS=%d", c.seed, c.length.Minutes(), c.store, c.brokers, c.kills)
+	return fmt.Sprintf("make chaos SEED=%d MINUTES=%g STORE=%s BROKERS=%d KILLS=%d RECORDS=%d", c.seed, c.length.Minutes(), c.store, c.brokers, c.kills, c.records)
 }
 
 // TestChaos strikes at a pipeline of several worker processes by a seed, and holds what brokers, store and ledger have afterwards against
@@ -87,9 +90,10 @@ func wished(t *testing.T) campaign {
 	c.store = cmp.Or(c.store, "postgres")
 	if c.kills = int(number(envVolley, "0")); c.kills > 0 {
 		c.length = time.Duration(c.kills) * fallen
+		c.records = int(number(envRecords, "0"))
 	}
 	if _, known := chaosStores[c.store]; !known || c.brokers < 1 {
-		t.Fatalf("STORE=%s BROKERS=%d: want postgres, mariadb, redis or sqlite, and a broker", c.store, c.brokers)
+		t.Fatalf("STORE=%s BROKERS=%d: want postgres, mariadb, redis, sqlite or zookeeper, and a broker", c.store, c.brokers)
 	}
 	return c
 }
@@ -100,24 +104,43 @@ const drained = time.Minute
 // run is a whole campaign.
 func (c campaign) run(t *testing.T, built string) {
 	r := newRing(t, c, built)
-	faults := chaos.Schedule(c.seed, c.length, r.terrain())
+	faults := chaos.Schedule(c.seed, c.dealt(), r.terrain())
 	r.begin()
 	for _, step := range chaos.Steps(faults) {
 		r.until(step.At + r.slip)
+		if r.enough() {
+			break
+		}
 		r.strike(step)
 		r.slip = max(r.slip, r.now()-step.At)
 	}
-	r.until(c.length + r.slip)
+	if c.kills == 0 {
+		r.until(c.length + r.slip)
+	}
+	length := r.now()
 	facts := r.end()
 	for _, v := range append(r.eyes.found(), chaos.Check(facts)...) {
 		t.Error(v)
 	}
 	t.Logf("seed %d on %s, %d brokers: %d faults in %s, %d records, %d rows, %d moves, all applied %s after the last fault; %d lives of workers, %d ended by themselves",
-		c.seed, c.store, c.brokers, len(faults), c.length, count(facts.Log), count(facts.Rows), len(facts.Moves), facts.Drained.Round(time.Millisecond), r.lives, r.unasked)
-	t.Logf("faults: %s", tally(faults))
+		c.seed, c.store, c.brokers, len(r.struck), length.Round(time.Second), count(facts.Log), count(facts.Rows), len(facts.Moves), facts.Drained.Round(time.Millisecond), r.lives, r.unasked)
+	t.Logf("faults: %s%d workers killed while they lived", tally(r.struck), r.killed)
 	if t.Failed() {
 		t.Logf("run it again: %s\nhistory of seed %d:\n%s\nlogs: %s", c.again(), c.seed, r.history.String(), r.dir)
 	}
+}
+
+// dealt is for how long faults are dealt. A run of kills ends by their number, and by that of its records.
+func (c campaign) dealt() time.Duration {
+	if c.kills > 0 {
+		return 4 * c.length
+	}
+	return c.length
+}
+
+// enough reports whether a run of kills has all of them, and its records.
+func (r *ring) enough() bool {
+	return r.kills > 0 && r.killed >= r.kills && (r.records == 0 || r.feed.over())
 }
 
 // count is how many entries there are in all partitions.
@@ -152,7 +175,7 @@ func (r *ring) terrain() chaos.Terrain {
 		kinds = append(kinds, chaos.CutWire, chaos.DelayWire, chaos.DripWire, chaos.HangWire, chaos.MuteWire, chaos.RefuseWire)
 	}
 	if len(r.brokers) > 0 {
-		kinds = append(kinds, chaos.KillBroker, chaos.StopBroker, chaos.FreezeBroker, chaos.CutBroker, chaos.HangBroker, chaos.DelayBroker)
+		kinds = append(kinds, chaos.CutOff, chaos.KillBroker, chaos.StopBroker, chaos.FreezeBroker, chaos.CutBroker, chaos.HangBroker, chaos.DelayBroker)
 	}
 	if len(r.brokers) > 1 {
 		kinds = append(kinds, chaos.KillBrokers, chaos.MoveLeaders)
@@ -172,8 +195,8 @@ func (c campaign) ownBrokers(t *testing.T) []*servers.OwnBroker {
 	return servers.OwnKafkaCluster(t, c.brokers)
 }
 
-// logs is the folder of a run's logs: it stays where the test fails.
-func (c campaign) logs(t *testing.T) string {
+// folder is the folder of a run's logs: it stays where the test fails.
+func (c campaign) folder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", fmt.Sprintf("fencepost-chaos-%s-%d-", c.store, c.seed))
 	must(t, err)

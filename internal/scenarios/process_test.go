@@ -299,6 +299,16 @@ func (p *process) kill() {
 	<-p.done
 }
 
+// lives reports whether it has not ended.
+func (p *process) lives() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
 // signal reaches the process itself only, and only while it is not reaped.
 func (p *process) signal(s syscall.Signal) {
 	select {
@@ -324,6 +334,13 @@ func (t *tail) Write(p []byte) (int, error) {
 		t.text = append(t.text[:0], t.text[n:]...)
 	}
 	return len(p), nil
+}
+
+// forget drops what was written.
+func (t *tail) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = nil
 }
 
 // last is the last line.

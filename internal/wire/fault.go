@@ -2,6 +2,7 @@ package wire
 
 import (
 	"math/rand/v2"
+	"net"
 	"time"
 )
 
@@ -23,6 +24,8 @@ type Fault struct {
 	Delay  time.Duration // each piece of an answer waits between half of it and all of it
 	Drip   Drip
 	Cut    Cut
+	// Only says which connections it happens to, by the address of the client; nil: to all. It is asked once for each connection.
+	Only func(client net.Addr) bool
 }
 
 // Drip lets few bytes pass at a time. The zero Drip does nothing.

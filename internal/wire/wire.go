@@ -59,7 +59,8 @@ func (w *Wire) Set(f Fault) {
 		if f.Cut.Since == nil {
 			l.counted = 0
 		}
-		if f.Refuse || l.lost && f.Mute == 0 {
+		l.spared = f.spares(l.client)
+		if f.Refuse && !l.spared || l.lost && f.Mute == 0 {
 			l.close()
 		}
 	}
@@ -102,7 +103,7 @@ func (w *Wire) accept() {
 // serve is one connection from its beginning to its end.
 func (w *Wire) serve(client net.Conn) {
 	defer client.Close()
-	if w.refuses() {
+	if w.refuses(client) {
 		return
 	}
 	server, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(w.ctx, "tcp", w.upstream)
@@ -120,16 +121,19 @@ func (w *Wire) serve(client net.Conn) {
 	delete(w.mu.links, l)
 }
 
-func (w *Wire) refuses() bool {
+func (w *Wire) refuses(client net.Conn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.mu.fault.Refuse
+	return w.mu.fault.Refuse && !w.mu.fault.spares(client)
 }
+
+// spares reports whether the fault is not about a client's connection.
+func (f Fault) spares(client net.Conn) bool { return f.Only != nil && !f.Only(client.RemoteAddr()) }
 
 func (w *Wire) join(client, server net.Conn) *link {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	l := &link{wire: w, client: client, server: server, done: make(chan struct{}), counted: -1}
+	l := &link{wire: w, client: client, server: server, done: make(chan struct{}), counted: -1, spared: w.mu.fault.spares(client)}
 	if w.mu.fault.Cut.Since == nil {
 		l.counted = 0
 	}
@@ -147,6 +151,7 @@ type link struct {
 	// Guarded by the wire's mutex.
 	counted int  // bytes since the cut began to count; -1: it does not count
 	lost    bool // some bytes were swallowed
+	spared  bool // the fault is not about this one
 }
 
 func (l *link) close() {
@@ -197,6 +202,9 @@ func (w *Wire) decide(l *link, way Way, piece []byte) (s step, changed <-chan st
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f := &w.mu.fault
+	if l.spared {
+		return step{bytes: len(piece)}, w.mu.changed
+	}
 	if l.counted < 0 && way == Requests && f.Cut.Since != nil && f.Cut.Since(piece) {
 		l.counted = 0
 	}

@@ -199,6 +199,30 @@ func TestRefuse(t *testing.T) {
 }
 
 // Everything arrives through a drip and a delay, in its order.
+// A fault that is about some clients spares the others, those that connect later too.
+func TestOnly(t *testing.T) {
+	w := begin(t)
+	one, other := dial(t, w), dial(t, w)
+	wants(t, one, "before")
+	wants(t, other, "before")
+	of := func(c net.Conn) func(net.Addr) bool {
+		return func(client net.Addr) bool { return client.String() == c.LocalAddr().String() }
+	}
+	w.Set(Fault{Hang: Both, Only: of(one)})
+	silent(t, one, "held")
+	wants(t, other, "through")
+	wants(t, dial(t, w), "later")
+	w.Set(Fault{Refuse: true, Only: of(other)})
+	if got, err := ask(t, other, "x"); err == nil {
+		t.Errorf("the one that is refused got %q", got)
+	}
+	buf := make([]byte, 4)
+	if _, err := io.ReadFull(one, buf); err != nil || string(buf) != "held" {
+		t.Errorf("what was held came as %q, %v", buf, err)
+	}
+	wants(t, dial(t, w), "later")
+}
+
 func TestDripAndDelay(t *testing.T) {
 	w := begin(t)
 	w.Set(Fault{Delay: time.Millisecond, Drip: Drip{Way: Both, Bytes: 3, Every: time.Microsecond}})

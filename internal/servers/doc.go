@@ -1,5 +1,5 @@
 // Package servers starts real servers for tests: Apache Kafka, Postgres (with PgBouncer), MariaDB,
-// MySQL, Redis, ZooKeeper, a schema registry and Kafka Connect.
+// MySQL, Redis, ZooKeeper, a schema registry, Kafka Connect and Prometheus.
 //
 // A promise about crashes is worth what the server in its test is worth. A fake
 // broker never loses the tail of a log and a mock database never forgets a
@@ -49,6 +49,10 @@
 //
 // [Connect] is a worker of Kafka Connect, shared within one package as well. [ConnectServer.Debezium] sends the changes of a Postgres or
 // MySQL; [ConnectServer.Add] takes any connector that the worker has.
+//
+// # Prometheus
+//
+// [OwnPrometheus] scrapes what a test tells it to; [Promtool] checks pages and rules.
 //
 // # Newer servers
 //

@@ -118,6 +118,7 @@ func (k kit) steps() ([]step, error) {
 		{"kafka-2.4-jars", k.path("kafka24", "libs"), string(pom24), k.fetchJars24, nil},
 		{"registry", k.path("registry"), registryVersion, k.fetchRegistry, nil},
 		{"serializers", k.path("serializers", "classes"), serializers, k.fetchSerializers, nil},
+		{"prometheus", k.path("prometheus", "usr", "bin", "prometheus"), "1", k.fetchPrometheus, k.tellPrometheus},
 		{"newer", k.path("newer"), newerRecipe(), k.fetchNewer, k.tellNewer},
 	}, nil
 }

@@ -76,6 +76,18 @@ func (w *Wire) Cuts() int {
 	return w.mu.cuts
 }
 
+// Waiting is on how many connections a piece of a request for which is reports true waits to be passed on. is must not keep the piece.
+func (w *Wire) Waiting(is func(request []byte) bool) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for l := range w.mu.links {
+		if l.waiting != nil && is(l.waiting) {
+			n++
+		}
+	}
+	return n
+}
+
 // Counted is how many bytes passed in the direction of the cut on the connection that carried most of them, since its cut began to count.
 func (w *Wire) Counted() int {
 	w.mu.Lock()
@@ -149,9 +161,10 @@ type link struct {
 	once           sync.Once
 
 	// Guarded by the wire's mutex.
-	counted int  // bytes since the cut began to count; -1: it does not count
-	lost    bool // some bytes were swallowed
-	spared  bool // the fault is not about this one
+	counted int    // bytes since the cut began to count; -1: it does not count
+	lost    bool   // some bytes were swallowed
+	spared  bool   // the fault is not about this one
+	waiting []byte // of a request; nil: none waits
 }
 
 func (l *link) close() {
@@ -184,7 +197,11 @@ func (l *link) pass(way Way, from, to net.Conn) {
 func (l *link) send(way Way, to net.Conn, piece []byte) (sent int, ok bool) {
 	s, changed := l.wire.decide(l, way, piece)
 	if s.hold || s.pause > 0 {
-		if again := l.wait(s, changed); again {
+		again := l.wait(s, changed)
+		if way == Requests {
+			l.passOn()
+		}
+		if again {
 			return 0, l.open()
 		}
 	}
@@ -214,6 +231,9 @@ func (w *Wire) decide(l *link, way Way, piece []byte) (s step, changed <-chan st
 		w.mu.counted = max(w.mu.counted, l.counted)
 	}
 	l.lost = l.lost || s.swallow
+	if way == Requests && (s.hold || s.pause > 0) {
+		l.waiting = piece
+	}
 	if s.cut && !f.Refuse {
 		w.mu.cuts++
 		if f.Cut.Once {
@@ -221,6 +241,13 @@ func (w *Wire) decide(l *link, way Way, piece []byte) (s step, changed <-chan st
 		}
 	}
 	return s, w.mu.changed
+}
+
+// passOn notes that no request waits any more.
+func (l *link) passOn() {
+	l.wire.mu.Lock()
+	defer l.wire.mu.Unlock()
+	l.waiting = nil
 }
 
 // wait passes a step's pause, or waits for the next fault where nothing passes before. It reports whether the step is to be decided

@@ -268,3 +268,35 @@ func TestDecideBySeed(t *testing.T) {
 		t.Error("two seeds decide alike")
 	}
 }
+
+// Waiting names a request that hangs or is late, and none that has passed.
+func TestWaiting(t *testing.T) {
+	w := begin(t)
+	commit := func(b []byte) bool { return bytes.Contains(b, []byte("commit")) }
+	wants := func(n int) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); w.Waiting(commit) != n; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d requests wait, want %d", w.Waiting(commit), n)
+			}
+		}
+	}
+	one, other := dial(t, w), dial(t, w)
+	for _, f := range []Fault{{Hang: Both}, {Hang: Requests}, {Drip: Drip{Way: Requests, Bytes: 100, Every: time.Minute}}} {
+		w.Set(f)
+		silent(t, one, "commit")
+		silent(t, other, "another")
+		wants(1)
+		w.Mend()
+		wants(0)
+		for c, text := range map[net.Conn]string{one: "commit", other: "another"} {
+			buf := make([]byte, len(text))
+			if _, err := io.ReadFull(c, buf); err != nil || string(buf) != text {
+				t.Errorf("%q came back, %v, want %q", buf, err, text)
+			}
+		}
+	}
+	w.Set(Fault{Hang: Answers})
+	silent(t, one, "commit")
+	wants(0)
+}

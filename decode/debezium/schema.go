@@ -207,6 +207,8 @@ func (f *Described) misread(c *decode.Field) (reason, help string) {
 		return fmt.Sprintf("its unit is %s, and it is sent in %s (%s)", c.Unit, unit, f.Semantic), "unit: " + unit.String()
 	case c.Type != fencepost.Decimal:
 		return "", ""
+	case f.Semantic == connectDecimal && f.Scale > decode.MaxDigits: // what Debezium makes of numeric(5,-2)
+		return fmt.Sprintf("it is sent as bytes with the scale %d, which has too many digits", f.Scale), "decimal.handling.mode=string in Debezium, and scale: text"
 	case f.Semantic == connectDecimal && c.Encoding != decode.Unscaled:
 		return fmt.Sprintf("it is sent as bytes with the scale %d, and has no scale", f.Scale), fmt.Sprintf("scale: %d", f.Scale)
 	case f.Semantic == connectDecimal && c.Scale != f.Scale:

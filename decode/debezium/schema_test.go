@@ -24,6 +24,7 @@ const described = `{"schema":{"type":"struct","optional":false,"name":"db.public
   {"type":"int32","optional":false,"default":7,"field":"must"},
   {"type":"array","items":{"type":"string","optional":true},"optional":true,"field":"tags"},
   {"type":"array","items":{"type":"double","optional":true},"optional":true,"field":"xs"},
+  {"type":"bytes","optional":true,"name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2046","connect.decimal.precision":"5"},"field":"hundreds"},
   {"type":"string","optional":true,"field":"digits"}]},
  {"type":"struct","optional":false,"name":"io.debezium.connector.postgresql.Source","field":"source","fields":[]},
  {"type":"string","optional":false,"field":"op"}]},"payload":{}}`
@@ -54,6 +55,7 @@ func TestColumnsAgainstTheSchema(t *testing.T) {
 		{number("paid", decode.Unscaled, 2), "", ""},
 		{number("paid", decode.Unscaled, 3), "its scale is 3, and it is sent with the scale 2", "scale: 2"},
 		{number("paid", decode.NumberOnly, 0), "it is sent as bytes with the scale 2, and has no scale", "scale: 2"},
+		{number("hundreds", decode.Unscaled, 0), "it is sent as bytes with the scale 2046, which has too many digits", "decimal.handling.mode=string in Debezium, and scale: text"},
 		{number("digits", decode.Unscaled, 2), "it is sent as a text of digits", "scale: text"},
 		{number("digits", decode.Digits, 0), "", ""},
 		{decode.Field{Column: "x", Type: fencepost.Timestamp, From: "made"}, "it is sent as a number (io.debezium.time.MicroTimestamp), and has no unit", "unit: us"},

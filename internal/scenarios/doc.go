@@ -19,6 +19,8 @@
 //	chaos_test.go                   faults by a seed at whole pipelines (internal/chaos); chaos_ring_test.go is where, chaos_strike_test.go how
 //	chaos_cut_test.go               C2 at every byte of the answer to a commit
 //	chaos_sweep_test.go             C1 at every system call, by strace
+//	changestream_lossy_test.go      a real Debezium by settings that change values; changestream_types_test.go every type of Postgres
+//	peers_test.go                   every type at its edges, as other programs' serializers write it, in each store
 //	patternb_test.go                an old consumer's nodes in ZooKeeper: shown, copied, repaired; and the wires cut meanwhile
 //
 // # How a test is made

@@ -108,7 +108,7 @@ func (w *world) config(k *worker, src source.Source, decoder func() fencepost.De
 	p := w.plan
 	return engine.Config{Source: src, Sink: &session{Store: w.db.Store, db: w.db, host: k.host, worker: k}, Decoder: decoder,
 		Batch: engine.BatchBounds{Records: p.Batch}, Memory: p.Memory, Lanes: p.Lanes, Watch: watch, CommitTimeout: 4 * time.Second, Drain: 3 * time.Second,
-		Rebalance: rebalance, Policy: ledger.Policy{AgedOut: ledger.Earliest}, OnError: engine.OnError{Undecodable: p.Bad, Refused: p.Bad, Max: -1}, Who: k.name, Random: w.dice.random,
+		Rebalance: rebalance, Policy: ledger.Policy{AgedOut: ledger.Earliest, Recreated: ledger.Earliest}, OnError: engine.OnError{Undecodable: p.Bad, Refused: p.Bad, Max: -1}, Who: k.name, Random: w.dice.random,
 		Events: func(ev engine.Event) { w.hear(k, ev) }}
 }
 

@@ -163,7 +163,7 @@ func (w *world) lettersOf(m ledger.Move, into map[string]string) {
 func (w *world) checkMirror() {
 	info := w.cluster.GroupInfo(string(group))
 	snap, _ := w.db.Read(context.Background(), group) // the journal was compared with it already
-	last := map[fencepost.TopicPartition]string{} // :: partition -> who moved it last
+	last := map[fencepost.TopicPartition]string{}     // :: partition -> who moved it last
 	for _, e := range w.db.journal {
 		for _, m := range e.moves {
 			last[m.TopicPartition] = e.who

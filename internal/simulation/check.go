@@ -254,7 +254,7 @@ func (w *world) checkEvents() {
 // checkRefusal: a worker is refused for what another has done since the ledger was where this one took the partition up, or for a change of
 // its own whose answer it did not get, or that was under way then; never for what it knows.
 func (w *world) checkRefusal(k *worker, ev engine.Refused) {
-	up, sent := k.tookUp(ev.TopicPartition)
+	up, sent := k.tookUp(ev.TopicPartition, ev.Offset)
 	if ev.Unknown || sent <= up.at {
 		return // it is of a commit whose answer was lost, or that was under way when the worker took the partition up
 	}

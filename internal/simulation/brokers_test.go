@@ -24,6 +24,7 @@ func TestSimulatedBrokersDoWhatRealOnesDo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer w.close()
 		askAboutGroups(t, "a", time.Second, func() *kgo.Client {
 			cl, err := w.client()
 			if err != nil {
@@ -31,7 +32,6 @@ func TestSimulatedBrokersDoWhatRealOnesDo(t *testing.T) {
 			}
 			return cl
 		})
-		w.close()
 	})
 }
 

@@ -72,14 +72,14 @@ func (w *world) checkChain() {
 
 // checkMove: a worker commits, starts at the beginning, and passes records only that are deleted.
 func (w *world) checkMove(who string, m ledger.Move) {
-	earliest := w.log.earliest[m.TopicPartition]
-	id := w.cluster.TopicInfo(topic).TopicID
+	earliest := w.log.earliest[of(m.TopicPartition, m.Next)]
+	other := m.Held.TopicID != m.Next.TopicID
 	switch {
-	case m.Next.TopicID != fencepost.TopicID(id):
+	case !w.log.ids[m.Next.TopicID], other && !m.Held.Absent() && m.Cause != ledger.CauseStart:
 		w.broken("%s: a position of another topic: %+v", who, m)
 	case who == "operator":
 	case m.Cause == ledger.CauseCommit && m.Next.Offset > m.Held.Offset:
-	case m.Cause == ledger.CauseStart && m.Held.Absent() && m.Next.Offset <= earliest:
+	case m.Cause == ledger.CauseStart && (m.Held.Absent() || other) && m.Next.Offset <= earliest:
 	case m.Cause == ledger.CauseGap && m.Next.Offset <= earliest && m.AtMost == int64(m.Next.Offset-m.Held.Offset) && m.AtMost > 0:
 	default:
 		w.broken("%s makes a move without a reason: %s, at most %d, earliest %d", who, m, m.AtMost, earliest)
@@ -98,7 +98,7 @@ func (w *world) checkRows() {
 			if m.Cause != ledger.CauseCommit {
 				continue
 			}
-			offsets, ids := w.log.between(m.TopicPartition, fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset})
+			offsets, ids := w.log.between(of(m.TopicPartition, m.Next), fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset})
 			for i, id := range ids {
 				if !undecodable(id) && !refusable(id) {
 					want[m.TopicPartition] = append(want[m.TopicPartition], fmt.Sprintf("%d:%d", offsets[i], id))
@@ -142,7 +142,7 @@ func (w *world) checkLetters() {
 		if err != nil {
 			w.broken("read letters: %v", err)
 		}
-		got[fmt.Sprint(l.Partition, "@", l.Offset)] = string(l.Value)
+		got[fmt.Sprint(l.Partition, "@", l.Offset, l.TopicID)] = string(l.Value)
 	}
 	if !maps.Equal(got, want) {
 		w.broken("dead letters: %v, want %v", got, want)
@@ -150,21 +150,28 @@ func (w *world) checkLetters() {
 }
 
 func (w *world) lettersOf(m ledger.Move, into map[string]string) {
-	offsets, ids := w.log.between(m.TopicPartition, fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset})
+	offsets, ids := w.log.between(of(m.TopicPartition, m.Next), fencepost.OffsetRange{From: m.Held.Offset, Until: m.Next.Offset})
 	for i, id := range ids {
 		if undecodable(id) || refusable(id) {
-			into[fmt.Sprint(m.Partition, "@", offsets[i])] = string(value(id))
+			into[fmt.Sprint(m.Partition, "@", offsets[i], m.Next.TopicID)] = string(value(id))
 		}
 	}
 }
 
-// checkMirror: the Kafka group's offsets are those of the ledger, whoever committed last.
+// checkMirror: the Kafka group's offsets are those of the ledger, whoever committed last. Where a person moved a position at the store, the next
+// commit mirrors it.
 func (w *world) checkMirror() {
 	info := w.cluster.GroupInfo(string(group))
 	snap, _ := w.db.Read(context.Background(), group) // the journal was compared with it already
+	last := map[fencepost.TopicPartition]string{}     // :: partition -> who moved it last
+	for _, e := range w.db.journal {
+		for _, m := range e.moves {
+			last[m.TopicPartition] = e.who
+		}
+	}
 	for at, held := range snap.Positions {
 		c, there := info.Commits[topic][at.Partition]
-		if there && fencepost.Offset(c.Offset) != held.Offset {
+		if there && last[at] != "operator" && fencepost.Offset(c.Offset) != held.Offset {
 			w.late("the group's offset of %d is %d, and the ledger's %d", at.Partition, c.Offset, held.Offset)
 		}
 	}
@@ -247,7 +254,7 @@ func (w *world) checkEvents() {
 // checkRefusal: a worker is refused for what another has done since the ledger was where this one took the partition up, or for a change of
 // its own whose answer it did not get, or that was under way then; never for what it knows.
 func (w *world) checkRefusal(k *worker, ev engine.Refused) {
-	up, sent := k.tookUp(ev.TopicPartition)
+	up, sent := k.tookUp(ev.TopicPartition, ev.Offset)
 	if ev.Unknown || sent <= up.at {
 		return // it is of a commit whose answer was lost, or that was under way when the worker took the partition up
 	}

@@ -36,13 +36,22 @@ func (c *client) Seek(starts map[fencepost.TopicPartition]source.Start) {
 		}
 		if lost := c.mu.lost[tp(p)]; !lost && !start.Paused && c.world.dice.hits(40) {
 			c.lose(tp(p))
-			start.Offset = max(0, start.Offset+fencepost.Offset(c.world.dice.below(9)-3))
+			start.Offset = c.astray(p, start.Offset)
 		} else {
 			delete(c.mu.lost, tp(p))
 		}
 		sent[tp(p)] = start
 	}
 	c.Source.Seek(sent)
+}
+
+// astray is where a lost seek goes: near the offset, and in front of the log's end, where something is to be read.
+func (c *client) astray(p int32, at fencepost.Offset) fencepost.Offset {
+	to := max(0, at+fencepost.Offset(c.world.dice.below(9)-3))
+	if about := c.world.cluster.PartitionInfo(topic, p); about == nil || int64(to) >= about.HighWatermark {
+		return at
+	}
+	return to
 }
 
 func (c *client) lose(at fencepost.TopicPartition) {

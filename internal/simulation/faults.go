@@ -28,6 +28,7 @@ var faults = []fault{
 	{"broker away", (*world).brokerAway},
 	{"cut", (*world).cutOne},
 	{"partitions", (*world).addPartition},
+	{"recreated", (*world).recreate},
 	{"records deleted", (*world).deleteRecords},
 	{"rewind", func(w *world) { w.operate(ledger.CauseRewind) }},
 	{"skip", func(w *world) { w.operate(ledger.CauseSkip) }},
@@ -215,10 +216,19 @@ func (w *world) addPartition() {
 	}
 }
 
+// recreate deletes the topic and makes it anew, once in a simulation.
+func (w *world) recreate() {
+	if len(w.log.ids) == 1 && w.log.open == nil {
+		w.note("the topic is deleted")
+		w.log.recreate(w.dice.millis(0, 1500))
+		w.note("the topic is there again")
+	}
+}
+
 // deleteRecords deletes records of a partition, of those too that nobody has applied.
 func (w *world) deleteRecords() {
 	p := int32(w.dice.below(int(w.plan.Partitions)))
-	from, end := w.log.earliest[tp(p)], w.log.ends()[tp(p)]
+	from, end := w.log.earliest[w.log.now(tp(p))], w.log.ends()[tp(p)]
 	if end-from < 4 || w.log.open != nil {
 		return
 	}
@@ -248,10 +258,10 @@ func (w *world) operateOn(at fencepost.TopicPartition, cause ledger.Cause) {
 	for range 5 {
 		snap, err := w.db.Read(context.Background(), group)
 		held := snap.Positions[at]
-		if err != nil || held.Absent() {
+		if err != nil || held.Absent() || held.TopicID != w.log.id {
 			return
 		}
-		from, until := w.log.earliest[at], held.Offset
+		from, until := w.log.earliest[w.log.now(at)], held.Offset
 		if cause == ledger.CauseSkip {
 			from, until = held.Offset, w.log.ends()[at]
 		}

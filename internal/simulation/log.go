@@ -11,6 +11,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/ledger"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -20,20 +21,35 @@ type log struct {
 	w        *world
 	client   *kgo.Client
 	admin    *kadm.Client
-	inside   *kgo.Client                                             // of transactions
-	next     int64                                                   // number of the next record
-	records  map[fencepost.TopicPartition]map[fencepost.Offset]int64 // :: partition -> offset -> number, of committed records
-	earliest map[fencepost.TopicPartition]fencepost.Offset           // records in front of it were deleted
-	writable int32                                                   // partitions that the producers know
-	open     []*kgo.Record                                           // of the open transaction
+	inside   *kgo.Client                          // of transactions
+	next     int64                                // number of the next record
+	id       fencepost.TopicID                    // of the topic as it is now
+	ids      map[fencepost.TopicID]bool           // that it had
+	records  map[place]map[fencepost.Offset]int64 // :: partition -> offset -> number, of committed records
+	earliest map[place]fencepost.Offset           // records in front of it were deleted
+	writable int32                                // partitions that the producers know
+	open     []*kgo.Record                        // of the open transaction
 }
+
+// place is a partition of the topic as it is or was.
+type place struct {
+	fencepost.TopicPartition
+	id fencepost.TopicID
+}
+
+// of is the place that a position is of.
+func of(at fencepost.TopicPartition, p ledger.Position) place { return place{at, p.TopicID} }
+
+// now is the place of a partition as the topic is now.
+func (l *log) now(at fencepost.TopicPartition) place { return place{at, l.id} }
 
 // undecodable and refusable say which numbers make a record bad.
 func undecodable(n int64) bool { return n%41 == 7 }
 func refusable(n int64) bool   { return n%37 == 5 }
 
 func newLog(w *world) (*log, error) {
-	l := &log{w: w, writable: w.plan.Partitions, records: map[fencepost.TopicPartition]map[fencepost.Offset]int64{}, earliest: map[fencepost.TopicPartition]fencepost.Offset{}}
+	l := &log{w: w, writable: w.plan.Partitions, records: map[place]map[fencepost.Offset]int64{}, earliest: map[place]fencepost.Offset{}, ids: map[fencepost.TopicID]bool{}}
+	l.named()
 	var err, more error
 	l.client, err = w.client()
 	l.inside, more = w.client(kgo.TransactionalID("x"))
@@ -120,7 +136,7 @@ func (l *log) send(client *kgo.Client, rs []*kgo.Record) {
 // add takes records for committed.
 func (l *log) add(rs []*kgo.Record) {
 	for _, r := range rs {
-		at := tp(r.Partition)
+		at := l.now(tp(r.Partition))
 		if l.records[at] == nil {
 			l.records[at] = map[fencepost.Offset]int64{}
 		}
@@ -169,13 +185,36 @@ func (l *log) grow() {
 	l.writable = l.w.plan.Partitions
 }
 
+// named takes in which incarnation the topic is.
+func (l *log) named() {
+	l.id = l.w.cluster.TopicInfo(topic).TopicID
+	l.ids[l.id] = true
+}
+
+// recreate deletes the topic, and makes it anew with as many partitions after a while.
+func (l *log) recreate(after time.Duration) {
+	ctx := context.Background()
+	if _, err := l.admin.DeleteTopic(ctx, topic); err != nil {
+		l.w.broken("delete the topic: %v", err)
+	}
+	time.Sleep(after)
+	if _, err := l.admin.CreateTopic(ctx, l.w.plan.Partitions, -1, nil, topic); err != nil {
+		l.w.broken("make the topic anew: %v", err)
+	}
+	l.named()
+	for _, cl := range []*kgo.Client{l.client, l.inside} {
+		cl.PurgeTopicsFromClient(topic)
+	}
+}
+
 // remove deletes the records of a partition in front of an offset.
 func (l *log) remove(p int32, until fencepost.Offset) {
 	if err := l.w.cluster.DeleteRecords(topic, p, int64(until)); err != nil {
 		l.w.broken("delete records: %v", err)
 		return
 	}
-	l.earliest[tp(p)] = max(l.earliest[tp(p)], until)
+	at := l.now(tp(p))
+	l.earliest[at] = max(l.earliest[at], until)
 }
 
 // ends is where each partition ends.
@@ -190,7 +229,7 @@ func (l *log) ends() map[fencepost.TopicPartition]fencepost.Offset {
 }
 
 // between is the offsets and numbers of the committed records in a range, in order.
-func (l *log) between(at fencepost.TopicPartition, r fencepost.OffsetRange) (offsets []fencepost.Offset, ids []int64) {
+func (l *log) between(at place, r fencepost.OffsetRange) (offsets []fencepost.Offset, ids []int64) {
 	for _, o := range slices.Sorted(maps.Keys(l.records[at])) {
 		if r.Contains(o) {
 			offsets, ids = append(offsets, o), append(ids, l.records[at][o])
@@ -208,7 +247,7 @@ func (w *world) behind() string {
 	var left []string
 	ends := w.log.ends()
 	for _, at := range slices.SortedFunc(maps.Keys(ends), fencepost.TopicPartition.Compare) {
-		if held := snap.Positions[at]; held.Offset != ends[at] || held.Absent() {
+		if held := snap.Positions[at]; held.Offset != ends[at] || held.Absent() || held.TopicID != w.log.id {
 			left = append(left, fmt.Sprintf("%d at %d of %d", at.Partition, held.Offset, ends[at]))
 		}
 	}

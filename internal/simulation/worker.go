@@ -38,9 +38,9 @@ type worker struct {
 	mu struct {
 		sync.Mutex
 		committed []claim
-		up        map[fencepost.TopicPartition]takenUp       // :: partition -> where the worker took it up last
-		sent      map[fencepost.TopicPartition]time.Duration // :: partition -> when the worker sent the last commit of it
-		given     map[fencepost.TopicPartition]bool          // partitions that it gave back, and has not taken since
+		up        map[fencepost.TopicPartition]takenUp // :: partition -> where the worker took it up last
+		sent      map[start]time.Duration              // :: where a commit begins -> when the worker sent the last one from there
+		given     map[fencepost.TopicPartition]bool    // partitions that it gave back, and has not taken since
 	}
 }
 
@@ -57,6 +57,12 @@ type takenUp struct {
 	offset fencepost.Offset
 }
 
+// start is where a commit of a partition begins.
+type start struct {
+	fencepost.TopicPartition
+	from fencepost.Offset
+}
+
 // identity is the instance of a static member.
 func (w *world) identity(n int) string {
 	if !w.plan.Static {
@@ -68,7 +74,7 @@ func (w *world) identity(n int) string {
 // start starts a worker.
 func (w *world) start(instance string) {
 	k := &worker{name: fmt.Sprintf("w%d", len(w.workers)), instance: instance, host: newHost(w.network), ended: make(chan struct{}), world: w}
-	k.mu.sent = map[fencepost.TopicPartition]time.Duration{}
+	k.mu.sent = map[start]time.Duration{}
 	k.mu.up, k.mu.given = map[fencepost.TopicPartition]takenUp{}, map[fencepost.TopicPartition]bool{}
 	ctx, stop := context.WithCancel(context.Background())
 	k.stop = stop
@@ -108,7 +114,7 @@ func (w *world) config(k *worker, src source.Source, decoder func() fencepost.De
 	p := w.plan
 	return engine.Config{Source: src, Sink: &session{Store: w.db.Store, db: w.db, host: k.host, worker: k}, Decoder: decoder,
 		Batch: engine.BatchBounds{Records: p.Batch}, Memory: p.Memory, Lanes: p.Lanes, Watch: watch, CommitTimeout: 4 * time.Second, Drain: 3 * time.Second,
-		Rebalance: rebalance, Policy: ledger.Policy{AgedOut: ledger.Earliest}, OnError: engine.OnError{Undecodable: p.Bad, Refused: p.Bad, Max: -1}, Who: k.name, Random: w.dice.random,
+		Rebalance: rebalance, Policy: ledger.Policy{AgedOut: ledger.Earliest, Recreated: ledger.Earliest}, OnError: engine.OnError{Undecodable: p.Bad, Refused: p.Bad, Max: -1}, Who: k.name, Random: w.dice.random,
 		Events: func(ev engine.Event) { w.hear(k, ev) }}
 }
 
@@ -221,18 +227,18 @@ func (k *worker) commits(moves []ledger.Move) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, m := range moves {
-		k.mu.sent[m.TopicPartition] = k.world.dice.now()
+		k.mu.sent[start{m.TopicPartition, m.Held.Offset}] = k.world.dice.now()
 		if k.mu.given[m.TopicPartition] {
 			k.world.broken("%s begins to commit %s %d to %d, and had given it back", k.name, m.TopicPartition, m.Held.Offset, m.Next.Offset)
 		}
 	}
 }
 
-// tookUp is where a worker took a partition up last, and when it sent the last commit of it.
-func (k *worker) tookUp(tp fencepost.TopicPartition) (up takenUp, sent time.Duration) {
+// tookUp is where a worker took a partition up last, and when it sent the last commit that began at from.
+func (k *worker) tookUp(tp fencepost.TopicPartition, from fencepost.Offset) (up takenUp, sent time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.mu.up[tp], k.mu.sent[tp]
+	return k.mu.up[tp], k.mu.sent[start{tp, from}]
 }
 
 // gone reports whether the host is dead.

@@ -97,7 +97,8 @@ func (e *Engine) apply(parts []*partition, s *reconciliation, err error, poll ui
 				p.ahead = s.letters[p.TopicPartition]
 			}
 			events = append(events, stops(p, v, &was)...)
-			if v.WentBack && (s.others > 0 || was.Fresh()) { // else a refused commit reported it
+			_, why := was.Why()
+			if v.WentBack && (s.others > 0 || was.Fresh() || why == foundByWatch) { // else a refused commit reported it
 				events = append(events, SinkWentBack{TopicPartition: p.TopicPartition, From: s.mirrored[p.TopicPartition].Offset, To: v.position.Offset, Others: s.others})
 				e.behind.Store(e.behind.Load() || s.others > 0)
 			}
@@ -196,8 +197,11 @@ func (e *Engine) failIfLasting(err error) {
 }
 
 // sameLedger holds laws 10 and 12: a group is kept by one ledger, and an empty one starts by itself only if the Kafka
-// group does not know the group either.
+// group does not know the group either. What this run has met is known without the Kafka group, which may not have been told yet.
 func (e *Engine) sameLedger(s ledger.Snapshot, mirrored map[fencepost.TopicPartition]fencepost.CommittedOffset) error {
+	if e.identity != (fencepost.LedgerID{}) && s.Ledger != e.identity {
+		return ledger.KeptBy(e.cfg.Group, e.identity, s)
+	}
 	if err := ledger.Keeps(e.cfg.Group, s, mirrored); err != nil {
 		return err
 	}

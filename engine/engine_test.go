@@ -451,6 +451,56 @@ func TestRestoredStoreIsReplayed(t *testing.T) {
 	})
 }
 
+// The same of a partition that is at rest: no commit is refused, the watch finds it.
+func TestStoreThatWentBackIsReportedAtRest(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		w.produce(tp(0), 20)
+		wk := w.run(s, nil)
+		synctest.Wait()
+		wk.source.assign(tp(0))
+		time.Sleep(time.Second)
+		old := s.Backup()
+		w.produce(tp(0), 20)
+		time.Sleep(5 * time.Second)
+		s.Restore(old)
+		time.Sleep(time.Minute)
+		wantRows(t, s, tp(0), upTo(0, 40))
+		if back := seen[SinkWentBack](wk); len(back) != 1 || back[0].To != 20 || back[0].From != 40 {
+			t.Errorf("sink went back: %+v, want once, 40 to 20", back)
+		}
+		if err := wk.end(); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+	})
+}
+
+// A store that was emptied under a run is another ledger, and no beginning: the run ends, and nothing is written, whether or not the Kafka
+// group was told of the old one.
+func TestStoreThatWasEmptiedEndsTheRun(t *testing.T) {
+	for name, more := range map[string]int{"at rest": 0, "with records on their way": 5} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+				w.produce(tp(0), 20)
+				wk := w.run(s, nil)
+				synctest.Wait()
+				wk.source.assign(tp(0))
+				time.Sleep(time.Second)
+				clear(w.mu.committed)
+				s.Restore(memory.Open().Backup())
+				w.produce(tp(0), more)
+				time.Sleep(time.Minute)
+				if n := len(s.Rows()); n > 0 {
+					t.Errorf("%d rows were written into the empty store", n)
+				}
+				if !wk.over() {
+					t.Fatal("the run goes on")
+				}
+				wantFault(t, wk.err, "other-ledger", 4)
+			})
+		})
+	}
+}
+
 func wantFault(t *testing.T, err error, code string, exit int) {
 	t.Helper()
 	f, ok := errors.AsType[*fencepost.UserError](err)

@@ -117,8 +117,11 @@ func (e *Engine) watch(ctx context.Context) {
 		}
 	}
 	e.emit(append(events, e.blocked(ctx, back)...)...)
-	e.reset(moved, "watch")
+	e.reset(moved, foundByWatch)
 }
+
+// foundByWatch is why a partition is reconciled that a watch found to be elsewhere than it runs.
+const foundByWatch = "watch"
 
 // sighting is what a watch found of a running partition.
 type sighting uint8

@@ -23,16 +23,7 @@ func Keeps(g fencepost.Group, s Snapshot, mirrored map[fencepost.TopicPartition]
 		if m.Ledger == (fencepost.LedgerID{}) || m.Ledger == s.Ledger {
 			continue
 		}
-		here := "this is " + s.Ledger.Short()
-		var facts map[string]string
-		if s.Empty() {
-			here += ", and it is empty"
-			facts = map[string]string{"empty": "true"}
-		}
-		if s.Ledger == (fencepost.LedgerID{}) {
-			here = "here is none yet"
-		}
-		return &fencepost.UserError{Code: "other-ledger", Facts: facts, Err: fmt.Errorf("group %s is kept by ledger %s; %s", g, m.Ledger.Short(), here)}
+		return KeptBy(g, m.Ledger, s)
 	}
 	if !s.Empty() || len(mirrored) == 0 {
 		return nil
@@ -43,6 +34,20 @@ func Keeps(g fencepost.Group, s Snapshot, mirrored map[fencepost.TopicPartition]
 	}
 	return &fencepost.UserError{Code: "ledger-empty", Facts: map[string]string{"group": string(g)},
 		Err: fmt.Errorf("the ledger is empty, but the group has run: Kafka holds %s of %s", offsets, g)}
+}
+
+// KeptBy is the fault other-ledger: another ledger keeps the group than the one that was read.
+func KeptBy(g fencepost.Group, keeper fencepost.LedgerID, s Snapshot) *fencepost.UserError {
+	here := "this is " + s.Ledger.Short()
+	var facts map[string]string
+	if s.Empty() {
+		here += ", and it is empty"
+		facts = map[string]string{"empty": "true"}
+	}
+	if s.Ledger == (fencepost.LedgerID{}) {
+		here = "here is none yet"
+	}
+	return &fencepost.UserError{Code: "other-ledger", Facts: facts, Err: fmt.Errorf("group %s is kept by ledger %s; %s", g, keeper.Short(), here)}
 }
 
 // Stranger is a live member of the group that is a worker of another copy of this ledger.

@@ -8,7 +8,11 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -42,6 +46,48 @@ func OwnZooKeeper(t testing.TB, settings ...string) *OwnZooKeeperServer {
 		t.Fatal(err)
 	}
 	return &OwnZooKeeperServer{ZooKeeperServer: zooKeeperAt(host), Own: own(t, server)}
+}
+
+// OwnZooKeeperEnsemble starts an ensemble for this test alone, of an odd number of servers: most of them have to live.
+func OwnZooKeeperEnsemble(t testing.TB, nodes int, settings ...string) []*OwnZooKeeperServer {
+	t.Helper()
+	k, err := openKit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hosts []string
+	lines := append([]string{"initLimit=20", "syncLimit=4"}, settings...)
+	for n := range nodes {
+		hosts = append(hosts, Address(t))
+		lines = append(lines, fmt.Sprintf("server.%d=%s:2888:3888", n+1, hosts[n]))
+	}
+	ensemble := make([]*OwnZooKeeperServer, nodes)
+	for n, host := range hosts {
+		server, err := k.newZooKeeper(host, lines)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(server.folder.data(), "myid"), []byte(strconv.Itoa(n+1)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		ensemble[n] = &OwnZooKeeperServer{ZooKeeperServer: zooKeeperAt(host), Own: owned(t, server)}
+	}
+	errs := make([]error, nodes)
+	var all sync.WaitGroup
+	for n, z := range ensemble { // each answers once most of them live
+		all.Go(func() { errs[n] = z.server.start(context.Background()) })
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	return ensemble
+}
+
+// Leads reports whether the server leads its ensemble now.
+func (z ZooKeeperServer) Leads(ctx context.Context) bool {
+	answer, err := z.word(ctx)
+	return err == nil && strings.Contains(answer, "\nMode: leader")
 }
 
 func zooKeeperAt(host string) ZooKeeperServer {
@@ -83,7 +129,11 @@ func (k kit) newZooKeeper(host string, settings []string) (*instance, error) {
 		return nil, fmt.Errorf("prepare zookeeper: %w", errors.Join(err, folder.remove()))
 	}
 	args := append([]string{"-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"}, properties...)
-	args = append(args, "-cp", classPath, "org.apache.zookeeper.server.ZooKeeperServerMain", conf)
+	main := "org.apache.zookeeper.server.ZooKeeperServerMain"
+	if slices.ContainsFunc(settings, func(s string) bool { return strings.HasPrefix(s, "server.") }) {
+		main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+	}
+	args = append(args, "-cp", classPath, main, conf)
 	return &instance{
 		name:   "zookeeper",
 		folder: folder,
@@ -101,28 +151,31 @@ func (k kit) newZooKeeper(host string, settings []string) (*instance, error) {
 // serves asks by one of ZooKeeper's four-letter words whether it takes sessions. The answer to "ruok" comes a little
 // earlier, while sessions are still closed again. A connection made earlier still may never be answered.
 func (z ZooKeeperServer) serves(ctx context.Context) error {
+	answer, err := z.word(ctx)
+	if err == nil && !strings.Contains(answer, "\nMode: ") {
+		err = fmt.Errorf("zookeeper answered %q, want its mode", answer)
+	}
+	return err
+}
+
+// word is the server's answer to "srvr".
+func (z ZooKeeperServer) word(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", z.Addr())
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer conn.Close()
 	deadline, _ := ctx.Deadline()
 	if err := conn.SetDeadline(deadline); err != nil {
-		return err
+		return "", err
 	}
 	if _, err := io.WriteString(conn, "srvr"); err != nil {
-		return err
+		return "", err
 	}
 	answer, err := io.ReadAll(conn)
-	if err != nil {
-		return err
-	}
-	if !strings.Contains(string(answer), "\nMode: ") {
-		return fmt.Errorf("zookeeper answered %q, want its mode", answer)
-	}
-	return nil
+	return string(answer), err
 }
 
 // fetchZooKeeper lets Maven copy ZooKeeper and what it needs.

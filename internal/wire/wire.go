@@ -11,7 +11,6 @@ import (
 
 // Wire passes the bytes of its clients on to a server, and back. Its methods may be called from several goroutines.
 type Wire struct {
-	upstream string
 	listener net.Listener
 	ctx      context.Context
 	end      context.CancelFunc
@@ -19,12 +18,13 @@ type Wire struct {
 
 	mu struct {
 		sync.Mutex
-		rng     *rand.Rand
-		fault   Fault
-		changed chan struct{} // closed and replaced by Set
-		links   map[*link]struct{}
-		cuts    int
-		counted int // most bytes that a connection carried since its cut began to count
+		upstream string
+		rng      *rand.Rand
+		fault    Fault
+		changed  chan struct{} // closed and replaced by Set
+		links    map[*link]struct{}
+		cuts     int
+		counted  int // most bytes that a connection carried since its cut began to count
 	}
 }
 
@@ -35,7 +35,8 @@ func Listen(addr, upstream string, seed uint64) (*Wire, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for clients of %s: %w", upstream, err)
 	}
-	w := &Wire{upstream: upstream, listener: l}
+	w := &Wire{listener: l}
+	w.mu.upstream = upstream
 	w.ctx, w.end = context.WithCancel(context.Background())
 	w.mu.rng = rand.New(rand.NewPCG(seed, 1))
 	w.mu.changed = make(chan struct{})
@@ -68,6 +69,16 @@ func (w *Wire) Set(f Fault) {
 
 // Mend ends every fault. Connections that lost bytes are closed: nobody could make sense of what comes next.
 func (w *Wire) Mend() { w.Set(Fault{}) }
+
+// Lead has connections lead to another server from now on, as a name does that moves at a failover. Those that are open end.
+func (w *Wire) Lead(upstream string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.upstream = upstream
+	for l := range w.mu.links {
+		l.close()
+	}
+}
 
 // Cuts is how many connections were cut since the last Set.
 func (w *Wire) Cuts() int {
@@ -115,10 +126,11 @@ func (w *Wire) accept() {
 // serve is one connection from its beginning to its end.
 func (w *Wire) serve(client net.Conn) {
 	defer client.Close()
-	if w.refuses(client) {
+	upstream, refused := w.way(client)
+	if refused {
 		return
 	}
-	server, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(w.ctx, "tcp", w.upstream)
+	server, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(w.ctx, "tcp", upstream)
 	if err != nil {
 		return
 	}
@@ -133,10 +145,11 @@ func (w *Wire) serve(client net.Conn) {
 	delete(w.mu.links, l)
 }
 
-func (w *Wire) refuses(client net.Conn) bool {
+// way is where a new connection leads to, if it is not refused.
+func (w *Wire) way(client net.Conn) (upstream string, refused bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.mu.fault.Refuse && !w.mu.fault.spares(client)
+	return w.mu.upstream, w.mu.fault.Refuse && !w.mu.fault.spares(client)
 }
 
 // spares reports whether the fault is not about a client's connection.

@@ -230,6 +230,31 @@ func TestDripAndDelay(t *testing.T) {
 }
 
 // An upstream that is not there ends the client's connection.
+// A wire that leads elsewhere ends what was open, and what is new goes there.
+func TestLead(t *testing.T) {
+	w := begin(t)
+	c := dial(t, w)
+	wants(t, c, "before")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			_, _ = io.WriteString(c, "other")
+		}
+	}()
+	w.Lead(l.Addr().String())
+	if _, err := ask(t, c, "x"); err == nil {
+		t.Error("an open connection goes on")
+	}
+	buf := make([]byte, 5)
+	if _, err := io.ReadFull(dial(t, w), buf); err != nil || string(buf) != "other" {
+		t.Errorf("the new connection got %q, %v", buf, err)
+	}
+}
+
 func TestNoUpstream(t *testing.T) {
 	w, err := Listen("127.0.0.1:0", "127.0.0.1:1", 1)
 	if err != nil {

@@ -82,7 +82,7 @@ func TestTLSTakesARenewedCertificate(t *testing.T) {
 	want("half of a pair", 2)
 	certify(t, cert, key, 3)
 	want("renewed again", 3)
-	if _, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11}); err == nil {
+	if _, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
 		t.Error("TLS 1.1 is spoken")
 	}
 }

@@ -31,10 +31,10 @@ import (
 	"github.com/fencepost/fencepost/internal/servers"
 )
 
-// TestAlertRulesAreTested: promtool takes the alert rules, and their tests pass.
+// TestAlertRulesAreTested: promtool takes the configuration and the alert rules, and the tests of the rules pass.
 func TestAlertRulesAreTested(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"check", "rules", "rules.yaml"}, {"test", "rules", "rules_test.yaml"}} {
+	for _, args := range [][]string{{"check", "config", "--syntax-only", "prometheus.yaml"}, {"check", "rules", "rules.yaml"}, {"test", "rules", "rules_test.yaml"}} {
 		cmd := servers.Promtool(t, args...)
 		cmd.Dir = "../../deploy/prometheus"
 		if out, err := cmd.CombinedOutput(); err != nil {

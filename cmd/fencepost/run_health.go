@@ -96,7 +96,7 @@ func (s *spokesman) serve(at place, pages http.Handler, hears listener) error {
 		scheme = "https"
 		encrypted, err := listen.TLS(l, at.cert, at.key)
 		if err != nil {
-			return errors.Join(usage("--http-tls CERT,KEY: two PEM files that this user can read, and that belong together", "--http-tls: %s; nothing was started", err), l.Close())
+			return errors.Join(usage("--http-tls CERT,KEY: two PEM files that this user can read, and that belong together", "--http-tls %s,%s: %s; nothing was started", at.cert, at.key, err), l.Close())
 		}
 		l = encrypted
 	}

@@ -93,7 +93,7 @@ before: servers
 
 # Ratios to the limit of what it is built on, with the goals beside them.
 bench: servers
-	$(SERVERS) run -- go test -run='^$$' -bench='^(BenchmarkEngine|BenchmarkAppend|BenchmarkPackedMemory)$$' -benchtime=2s -tags realservers -p 1 -timeout 30m ./bench ./connector/postgres ./connector/mysql ./connector/sqlite
+	$(SERVERS) run -- go test -run='^$$' -bench='^(BenchmarkEngine|BenchmarkAppend|BenchmarkPackedMemory|BenchmarkMetrics|BenchmarkScrape)$$' -benchtime=2s -tags realservers -p 1 -timeout 30m ./bench ./connector/postgres ./connector/mysql ./connector/sqlite
 
 # A ledger's commit beside the barest compare-and-set of its store, and one write a partition.
 bench-ledger: servers

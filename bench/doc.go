@@ -1,7 +1,7 @@
 // Package bench measures Fencepost against the limit of what it is built on, in one run on one machine: the ratio is
 // what holds elsewhere, absolute rates do not.
 //
-//	make bench        the engine beside a bare franz-go loop; the postgres and sqlite connectors beside their drivers
+//	make bench        the engine beside a bare franz-go loop, and with metrics scraped; the postgres and sqlite connectors beside their drivers
 //	make bench-real   whole processes on Apache Kafka and Postgres: CPU, throughput, first commit, latency, memory
 //	make bench-connect
 //	                  the same from Avro beside JSON, and beside Kafka Connect with Debezium's JDBC sink

@@ -141,6 +141,12 @@ func (d *discard) Commit(_ context.Context, _ ledger.Actor, c sink.Commit) error
 // runEngine ends the run once every record has come: an end would have to be read from the ledger, which does not move.
 func runEngine(b *testing.B, addr string, batch int) {
 	b.Helper()
+	runWatched(b, addr, batch, func(*engine.Engine) {})
+}
+
+// runWatched is the same, under the eyes of whoever subscribes.
+func runWatched(b *testing.B, addr string, batch int, watch func(*engine.Engine)) {
+	b.Helper()
 	var parts []fencepost.TopicPartition
 	for p := range int32(noopPartitions) {
 		parts = append(parts, fencepost.TopicPartition{Topic: "t", Partition: p})
@@ -151,9 +157,13 @@ func runEngine(b *testing.B, addr string, batch int) {
 	}
 	sink := &discard{Store: memory.Open()}
 	// The ledger does not move, so a watch would find the run ahead of it and send it back to the start.
-	err = engine.Run(b.Context(), engine.Config{Group: "bench", Source: unmirrored{src}, Sink: sink, Decoder: decode.None, Until: engine.Until{End: true},
+	e, err := engine.New(engine.Config{Group: "bench", Source: unmirrored{src}, Sink: sink, Decoder: decode.None, Until: engine.Until{End: true},
 		Watch: time.Hour, Batch: engine.BatchBounds{Records: batch, Bytes: 1 << 30}})
 	if err != nil {
+		b.Fatal(err)
+	}
+	watch(e)
+	if err := e.Run(b.Context()); err != nil {
 		b.Fatalf("run: %v", err)
 	}
 	if sink.rows != noopRecords {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/fencepost/fencepost/engine"
 )
@@ -48,6 +49,8 @@ func (r *engineRef) ask() answer {
 
 // gauges are what is so at a scrape.
 type gauges struct {
+	group string
+
 	partitions, parked, unknown, member, silent, queued, lag, lagSeconds, leftOut *prometheus.Desc
 
 	// Of single partitions.
@@ -57,6 +60,7 @@ type gauges struct {
 func newGauges(n namer) gauges {
 	one := func(name, help string) *prometheus.Desc { return n.desc("partition_"+name, help, "topic", "partition") }
 	return gauges{
+		group:       n.labels["group"],
 		partitions:  n.desc("partitions", "Partitions that this worker holds, by state.", "state"),
 		parked:      n.desc("stopped_partitions", "Partitions that stand still, by the code of the reason.", "code"),
 		unknown:     n.desc("lag_unknown_partitions", "Partitions that this worker holds of which no broker says where their log ends. Where it is above 0 the lag is at least that."),
@@ -94,8 +98,28 @@ func sender(out chan<- prometheus.Metric) send {
 	}
 }
 
-// collect sends what is known; single: of single partitions too.
-func (g *gauges) collect(a answer, single bool, now time.Time, send send) {
+// single is a value of a partition. Its labels are made once for all series of the partition: a thousand partitions have six thousand.
+type single struct {
+	desc   *prometheus.Desc
+	value  float64
+	labels []*dto.LabelPair // in the order of their names
+}
+
+// Desc implements prometheus.Metric.
+func (s *single) Desc() *prometheus.Desc { return s.desc }
+
+// Write implements prometheus.Metric.
+func (s *single) Write(out *dto.Metric) error {
+	out.Label, out.Gauge = s.labels, &dto.Gauge{Value: &s.value}
+	return nil
+}
+
+// label is one label of a series.
+func label(name, value string) *dto.LabelPair { return &dto.LabelPair{Name: &name, Value: &value} }
+
+// collect sends what is known; each: of single partitions too.
+func (g *gauges) collect(a answer, each bool, now time.Time, out chan<- prometheus.Metric) {
+	send := sender(out)
 	in, codes := map[string]int{}, map[string]int{}
 	for _, p := range a.parts {
 		in[p.State()]++
@@ -119,19 +143,19 @@ func (g *gauges) collect(a answer, single bool, now time.Time, send send) {
 			send(g.lagSeconds, seconds)
 		}
 	}
-	if !single {
+	if !each {
 		send(g.leftOut, float64(len(a.parts)))
 		return
 	}
 	send(g.leftOut, 0)
 	for _, p := range a.parts {
-		g.partition(p, now, send)
+		g.partition(p, now, out)
 	}
 }
 
-func (g *gauges) partition(p engine.PartitionStatus, now time.Time, send send) {
-	number := strconv.Itoa(int(p.Partition))
-	one := func(d *prometheus.Desc, v float64) { send(d, v, p.Topic, number) }
+func (g *gauges) partition(p engine.PartitionStatus, now time.Time, out chan<- prometheus.Metric) {
+	labels := []*dto.LabelPair{label("group", g.group), label("partition", strconv.Itoa(int(p.Partition))), label("topic", p.Topic)}
+	one := func(d *prometheus.Desc, v float64) { out <- &single{d, v, labels} }
 	if !p.Position.Absent() {
 		one(g.offset, float64(p.Position.Offset))
 	}

@@ -62,7 +62,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 		c.Collect(out)
 	}
 	if a := m.engine.ask(); a.runs {
-		m.gauge.collect(a, m.single(len(a.parts)), m.nowFunc(), sender(out))
+		m.gauge.collect(a, m.single(len(a.parts)), m.nowFunc(), out)
 	}
 }
 

@@ -239,7 +239,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	for _, c := range []struct{ limit, single, leftOut int }{{0, 3, 0}, {3, 3, 0}, {2, 0, 3}, {-1, 0, 3}} {
 		m := metrics.New(metrics.Config{Group: "g", Partitions: c.limit})
 		m.Event(engine.Opened{})
-	m.Runs(&fake{status: engine.Status{Lag: 3, Running: 3}, parts: parts})
+		m.Runs(&fake{status: engine.Status{Lag: 3, Running: 3}, parts: parts})
 		for _, of := range []struct {
 			name string
 			c    prometheus.Collector

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -87,6 +88,22 @@ func TestAlertRules(t *testing.T) {
 	}
 	for alert := range tested {
 		t.Errorf("%s is tested, and is no rule", alert)
+	}
+	page, err := os.ReadFile("../../docs/guides/production.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told, are []string
+	for _, m := range regexp.MustCompile("`(Fencepost[A-Z]\\w+)`").FindAllStringSubmatch(string(page), -1) {
+		told = append(told, m[1])
+	}
+	for _, r := range alertRules(t) {
+		are = append(are, r.Alert)
+	}
+	slices.Sort(told)
+	slices.Sort(are)
+	if !slices.Equal(told, are) {
+		t.Errorf("docs/guides/production.md tells of %v, and the rules are %v", told, are)
 	}
 }
 

@@ -50,6 +50,7 @@ type runFlags struct {
 	resume bool
 
 	http, probes, events string
+	tls, tokens          string // of http: CERT,KEY, and a file
 
 	changed bool
 	why     string
@@ -64,7 +65,9 @@ func (a *app) runVerb() *cobra.Command {
 		}}
 	cmd.Flags().StringVar(&flags.until, "until", "", "end|TIME  fix the ends now, process to them, exit. TIME is local unless it has an offset")
 	cmd.Flags().DurationVar(&flags.wait, "wait", 5*time.Minute, "5m  how long the start waits for brokers and stores that are away or start; 0: not at all. With --until also for what does not answer at the end, there 60s unless given")
-	cmd.Flags().StringVar(&flags.http, "http", "", "[HOST:]PORT  answer /live, /ready, /status and /metrics there; HOST in 127.0.0.0/8. Default: none")
+	cmd.Flags().StringVar(&flags.http, "http", "", "[HOST:]PORT  answer /live, /ready, /status and /metrics there. Default: none; no HOST: this machine alone. Another HOST needs the next two flags")
+	cmd.Flags().StringVar(&flags.tls, "http-tls", "", "CERT,KEY  answer --http by TLS with these PEM files, which are read again once they change")
+	cmd.Flags().StringVar(&flags.tokens, "http-token-file", "", "FILE  answer --http only to who sends a line of FILE as Bearer token, or as the password of basic authentication")
 	cmd.Flags().StringVar(&flags.probes, "probes", "", "[HOST:]PORT  answer /live and /ready alone, without data; no HOST: to every machine. Default: none")
 	cmd.Flags().StringVar(&flags.events, "events", "", "FILE|-  append what happens to FILE, or print it, as JSON lines; behind what FILE has")
 	a.logFlag(cmd)
@@ -147,6 +150,9 @@ func (f runFlags) check() error {
 	}
 	if f.why != "" && !f.changed {
 		return usage("add --changed, or leave it out", "--why is the reason of --changed")
+	}
+	if f.http == "" && (f.tls != "" || f.tokens != "") {
+		return usage("add --http 9464, or leave them out", "--http-tls and --http-token-file say how --http answers")
 	}
 	return nil
 }

@@ -43,12 +43,16 @@ func (a *app) speak(runs []*oneRun, flags runFlags) (s *spokesman, err error) {
 	}
 	s.hook(runs)
 	if flags.http != "" {
-		if err := s.serve(flags.http, httpAddress, s.pages(runs), hears); err != nil {
+		if err := s.serveHTTP(flags, s.pages(runs), hears); err != nil {
 			return s, err
 		}
 	}
 	if flags.probes != "" {
-		if err := s.serve(flags.probes, probesAddress, s.workers.Probes(), hears); err != nil {
+		flag, address, err := probesAddress(flags.probes)
+		if err != nil {
+			return s, err
+		}
+		if err := s.serve(place{flag: flag, address: address}, s.workers.Probes(), hears); err != nil {
 			return s, err
 		}
 	}
@@ -77,14 +81,14 @@ func workers(runs []*oneRun) health.Process {
 	return all
 }
 
-// addressOf is where a flag's value lets a server listen, and how its error is mended.
-type addressOf func(value string) (flag, address string, err error)
+// place is where a server listens, and which flag said so.
+type place struct {
+	flag, address string
+	cert, key     string // files; empty: no TLS
+}
 
-func (s *spokesman) serve(value string, where addressOf, pages http.Handler, hears listener) error {
-	flag, address, err := where(value)
-	if err != nil {
-		return err
-	}
+func (s *spokesman) serve(at place, pages http.Handler, hears listener) error {
+	flag, address := at.flag, at.address
 	l, err := listen.Open("tcp", address)
 	switch {
 	case errors.Is(err, listen.ErrInUse):
@@ -94,22 +98,18 @@ func (s *spokesman) serve(value string, where addressOf, pages http.Handler, hea
 		return &fencepost.UserError{Code: "listen-refused", Err: fmt.Errorf("%s %s: %w; nothing was started", flag, address, err),
 			Help: flag + " with a port above 1023, and an address of this machine"}
 	}
+	scheme := "http"
+	if at.cert != "" {
+		scheme = "https"
+		encrypted, err := listen.TLS(l, at.cert, at.key)
+		if err != nil {
+			return errors.Join(usage("--http-tls CERT,KEY: two PEM files that this user can read, and that belong together", "--http-tls %s,%s: %s; nothing was started", at.cert, at.key, err), l.Close())
+		}
+		l = encrypted
+	}
 	s.servers = append(s.servers, health.Serve(l, pages))
-	hears.Serves(strings.TrimPrefix(flag, "--"), "http://"+l.Addr().String())
+	hears.Serves(strings.TrimPrefix(flag, "--"), scheme+"://"+l.Addr().String())
 	return nil
-}
-
-// httpAddress is where --http listens: this machine alone.
-func httpAddress(value string) (flag, address string, err error) {
-	flag = "--http"
-	if address, err = listen.Address(hostPort(value, "127.0.0.1")); err == nil {
-		return flag, address, nil
-	}
-	if errors.Is(err, listen.ErrNotLoopback) {
-		return flag, "", &fencepost.UserError{Code: "not-loopback", Help: "--http 9464; for probes from elsewhere, without data: --probes 9464",
-			Err: fmt.Errorf("--http %s would show names and positions to whoever reaches it, since there are no users yet", value)}
-	}
-	return flag, "", usage("--http 9464, or --http 127.0.0.1:9464", "--http %s: %s", value, err)
 }
 
 // probesAddress is where --probes listens: without a host, every address of this machine.

@@ -8,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/fencepost/fencepost/internal/listen"
 	"github.com/fencepost/fencepost/metrics"
 )
 
@@ -16,7 +15,7 @@ import (
 func (s *spokesman) pages(runs []*oneRun) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.workers.Pages())
-	mux.Handle("GET /metrics", listen.FromHere(s.scraped(runs)))
+	mux.Handle("GET /metrics", s.scraped(runs))
 	return mux
 }
 

@@ -2,7 +2,7 @@
 //
 //	engine.Engine --events--------------> Worker: starting, running, stopping; what a start waits for
 //	              <--Status, Partitions,--'  |
-//	                 Stuck                   |--Pages----> /live /ready /status   this machine alone
+//	                 Stuck                   |--Pages----> /live /ready /status   who may ask: package listen
 //	                                         |--Probes---> /live /ready           whoever reaches it: codes, and no data
 //	                                         '--Notify---> READY=1 STOPPING=1 WATCHDOG=1 STATUS=...
 //
@@ -14,8 +14,7 @@
 //     without a partition is ready.
 //   - Of several pipelines in one process each is named; one that ended with an error makes the process not ready, and never not live.
 //   - Codes and words are those of offsets show, and the numbers are the engine's own.
-//   - Without users and encryption, names and numbers are for this machine alone; and a page in a browser there, whose name was made to lead
-//     here, is not this machine.
+//   - Pages have names and numbers: their server lets this machine ask, or by TLS who has a token (package listen). Probes have none.
 //
 // # How it fails
 //

@@ -1,17 +1,18 @@
 package health
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"log"
 	"net"
 	"net/http"
+	"os"
 	"time"
-
-	"github.com/fencepost/fencepost/internal/listen"
 )
 
-// Pages answers all questions, to this machine alone: /live, /ready and /status.
+// Pages answers all questions: /live, /ready and /status. Who may ask is the caller's to say.
 func (p Process) Pages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /live", func(out http.ResponseWriter, _ *http.Request) {
@@ -23,7 +24,7 @@ func (p Process) Pages() http.Handler {
 		answer(out, r.Ready, r)
 	})
 	mux.HandleFunc("GET /status", func(out http.ResponseWriter, _ *http.Request) { answer(out, true, p.status()) })
-	return listen.FromHere(mux)
+	return mux
 }
 
 // Probes answers /live and /ready alone, with codes and without data: for whoever asks.
@@ -64,9 +65,19 @@ type Server struct {
 // Serve begins to answer. The caller closes it, and the listener with it.
 func Serve(l net.Listener, h http.Handler) *Server {
 	s := &Server{done: make(chan error, 1), http: http.Server{Handler: h, ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}}
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: log.New(notable{}, "", log.LstdFlags)}}
 	go func() { s.done <- s.http.Serve(l) }()
 	return s
+}
+
+// notable is where a server says what goes wrong in it: not that somebody spoke no TLS to it, or did not trust it, which everybody can make it say.
+type notable struct{}
+
+func (notable) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("TLS handshake error")) {
+		return len(p), nil
+	}
+	return os.Stderr.Write(p)
 }
 
 // closeGrace is how long answers under way may take once a Server is closed.

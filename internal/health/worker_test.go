@@ -15,6 +15,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/engine"
+	"github.com/fencepost/fencepost/internal/listen"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -193,9 +194,9 @@ func TestPagesAreForThisMachine(t *testing.T) {
 		method, url, host string
 		want              int
 	}{
-		{Process{w}.Pages(), "GET", "/status", "127.0.0.1:9464", 200}, {Process{w}.Pages(), "GET", "/status", "localhost", 200}, {Process{w}.Pages(), "GET", "/status", "[::1]:9464", 200},
-		{Process{w}.Pages(), "GET", "/status", "evil.example:9464", 403}, {Process{w}.Pages(), "GET", "/live", "127.0.0.1.evil.example", 403},
-		{Process{w}.Pages(), "HEAD", "/live", "127.0.0.1", 200}, {Process{w}.Pages(), "POST", "/live", "127.0.0.1", 405}, {Process{w}.Pages(), "GET", "/", "127.0.0.1", 404},
+		{listen.FromHere(Process{w}.Pages()), "GET", "/status", "127.0.0.1:9464", 200}, {listen.FromHere(Process{w}.Pages()), "GET", "/status", "localhost", 200}, {listen.FromHere(Process{w}.Pages()), "GET", "/status", "[::1]:9464", 200},
+		{listen.FromHere(Process{w}.Pages()), "GET", "/status", "evil.example:9464", 403}, {listen.FromHere(Process{w}.Pages()), "GET", "/live", "127.0.0.1.evil.example", 403},
+		{listen.FromHere(Process{w}.Pages()), "HEAD", "/live", "127.0.0.1", 200}, {listen.FromHere(Process{w}.Pages()), "POST", "/live", "127.0.0.1", 405}, {listen.FromHere(Process{w}.Pages()), "GET", "/", "127.0.0.1", 404},
 		{Process{w}.Probes(), "GET", "/live", "10.0.0.7:9464", 200}, {Process{w}.Probes(), "GET", "/status", "10.0.0.7:9464", 404}, {Process{w}.Probes(), "GET", "/status", "127.0.0.1", 404},
 	} {
 		in, out := httptest.NewRequest(c.method, c.url, nil), httptest.NewRecorder()

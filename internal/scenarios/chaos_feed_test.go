@@ -24,25 +24,27 @@ type feeder struct {
 	done       chan struct{}
 }
 
-// Every 20 ms it produces up to so many records, each to a partition of its own choice.
+// Every 20 ms it produces some records, each to a partition of its own choice: about so many in a second, where a campaign names no other
+// number.
 const (
 	feedEvery = 20 * time.Millisecond
-	feedMost  = 40
+	feedPace  = 1000
 )
 
 func startFeed(r *ring) *feeder {
 	r.t.Helper()
 	ctx, end := context.WithCancel(context.Background())
 	f := &feeder{end: end, done: make(chan struct{})}
-	f.partitions.Store(parts)
+	f.partitions.Store(int32(r.partitions))
 	f.cl = r.client(kgo.SeedBrokers(r.addresses(false)...), kgo.MetadataMaxAge(time.Second), kgo.RecordDeliveryTimeout(time.Minute))
 	rng := rand.New(rand.NewPCG(r.seed, 17))
+	most := 2 * r.pace * int(feedEvery) / int(time.Second)
 	go func() {
 		defer close(f.done)
 		tick := time.NewTicker(feedEvery)
 		defer tick.Stop()
 		for ctx.Err() == nil {
-			for range rng.IntN(feedMost) {
+			for range rng.IntN(most) {
 				f.cl.TryProduce(ctx, &kgo.Record{Topic: r.topic, Partition: rng.Int32N(f.partitions.Load()), Value: fmt.Appendf(nil, `{"n":%d}`, rng.Int64())}, nil)
 			}
 			select {

@@ -32,6 +32,9 @@ type campaign struct {
 	store   string // of chaosStores
 	brokers int    // of its own, which may be killed; zero: the shared servers, which are left alone
 	kills   int    // zero: everything that can be done; else SIGKILLs alone, about so many
+
+	partitions int // at the beginning; zero: parts
+	pace       int // records that are fed in a second, about; zero: feedPace
 }
 
 // Where nothing but SIGKILLs is done, one is tried every volley, and falls every fallen: workers have to live again before the next.
@@ -101,7 +104,7 @@ const drained = time.Minute
 func (c campaign) run(t *testing.T, built string) {
 	r := newRing(t, c, built)
 	faults := chaos.Schedule(c.seed, c.length, r.terrain())
-	r.begin()
+	r.begin(usual)
 	for _, step := range chaos.Steps(faults) {
 		r.until(step.At + r.slip)
 		r.strike(step)

@@ -43,6 +43,7 @@ func TestScale(t *testing.T) {
 	for _, store := range []string{"postgres", "redis"} {
 		for i, protocol := range []string{"cooperative", "consumer"} {
 			t.Run(store+"/"+protocol, func(t *testing.T) {
+				t.Parallel()
 				s := newScaled(t, campaign{seed: uint64(i + 1), store: store, partitions: 2 * most, pace: 3000}, brokers, built)
 				s.begin(1)
 				for range times {

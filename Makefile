@@ -20,7 +20,7 @@ RACE = -race '-gcflags=modernc.org/...=-race=false'
 # A program under the race detector sleeps a second at its end, unless it is told otherwise: each program that a test starts, too.
 export GORACE = atexit_sleep_ms=10
 
-.PHONY: check dead sim sim-bugs servers test newer calendar before bench bench-ledger bench-real bench-connect bench-show bench-takeover bench-partitions chaos build release-build
+.PHONY: check dead sim sim-bugs servers test newer calendar before bench bench-ledger bench-real bench-connect bench-show bench-takeover bench-presence bench-partitions chaos build release-build
 
 # What needs no server. Tests that need one carry the build tag realservers. Four
 # packages side by side, and four tests of each: most of them wait for a broker or a process.
@@ -114,6 +114,10 @@ bench-show: servers
 # From the end of a worker to the first commit of its partitions by another, and by itself, beside the plain program: 35 minutes.
 bench-takeover: servers
 	$(SERVERS) run -- go test -run='^$$' -bench='^Benchmark(Takeover|StaticRestart|TakeoverOfThePlain)$$' -benchtime=1x -tags realservers -p 1 -timeout 60m ./bench
+
+# What eight workers cost on 100 and on 1,000 partitions, counted on the wires, and what signs of life cost on the way of records: 15 minutes.
+bench-presence: servers
+	$(SERVERS) run -- go test -run='^$$' -bench='^BenchmarkPresence(Throughput)?$$' -benchtime=1x -tags realservers -p 1 -timeout 60m ./bench
 
 # The engine's time for 100 to 10,000 partitions beside that of another revision: make bench-partitions BEFORE=REVISION
 bench-partitions:

@@ -6,6 +6,8 @@
 //	make bench-connect
 //	                  the same from Avro beside JSON, and beside Kafka Connect with Debezium's JDBC sink
 //	make bench-show   offsets show of 10,000 partitions beside kafka-consumer-groups, on the same broker
+//	make bench-presence
+//	                  eight workers on 100 and on 1,000 partitions: requests on the wires, memory; and records with presence beside without
 //	make bench-partitions BEFORE=REVISION
 //	                  the engine's own time for 100 to 10,000 partitions, beside that of another revision
 //

@@ -71,7 +71,7 @@ var takeoverStores = []struct {
 }
 
 // newHeirs has no worker yet. static: each is a static member, which $INSTANCE names.
-func newHeirs(b *testing.B, sink string, l ledger.Ledger, protocol string, partitions int, static bool) *heirs {
+func newHeirs(b *testing.B, sink string, l ledger.Ledger, protocol, broker, topic string, static bool) *heirs {
 	b.Helper()
 	h := &heirs{b: b, binary: filepath.Join(b.TempDir(), "fencepost"), group: fencepost.Group(servers.Name(b)), ledger: l, alive: map[int]*exec.Cmd{}}
 	build := exec.Command("go", "build", "-o", h.binary, "../cmd/fencepost")
@@ -79,7 +79,6 @@ func newHeirs(b *testing.B, sink string, l ledger.Ledger, protocol string, parti
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("go build: %v\n%s", err, out)
 	}
-	broker, topic := stream(b, partitions)
 	var err error
 	if h.kafka, err = kafka.Open(kafka.Config{Brokers: []string{broker}, Group: h.group, Protocol: map[string]kafka.Protocol{"consumer": kafka.Consumer}[protocol]}); err != nil {
 		b.Fatal(err)
@@ -293,7 +292,8 @@ func eachTakeover(b *testing.B, static bool, f func(*testing.B, *heirs)) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				h := newHeirs(b, sink, l, protocol, partitions, static)
+				broker, topic := stream(b, partitions)
+				h := newHeirs(b, sink, l, protocol, broker, topic, static)
 				for b.Loop() {
 					f(b, h)
 				}

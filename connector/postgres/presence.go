@@ -52,8 +52,8 @@ func (s *session) hold(ctx context.Context, g fencepost.Group, sign string) erro
 	return err
 }
 
-// hear waits for a notification.
-func (s *session) hear(ctx context.Context) (sign string, err error) {
+// hear waits for a notification. The end of the connection ends the wait.
+func (s *session) hear(ctx context.Context, _ <-chan struct{}) (sign string, err error) {
 	n, err := s.conn.WaitForNotification(ctx)
 	if err != nil {
 		return "", err

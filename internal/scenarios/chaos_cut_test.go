@@ -74,7 +74,7 @@ func newCalmRing(t *testing.T, c campaign, built string) *ring {
 	t.Helper()
 	r := newRing(t, c, built)
 	r.began, r.feed = time.Now(), &feeder{}
-	r.feed.partitions.Store(parts)
+	r.feed.partitions.Store(int32(r.partitions))
 	r.eyes = startEyes(r)
 	r.scale(1)
 	return r

@@ -27,10 +27,11 @@ type feeder struct {
 	done       chan struct{} // closed when it has ended: it was asked to, or has produced the records of its campaign
 }
 
-// Every 20 ms it produces up to so many records, each to a partition of its own choice.
+// Every 20 ms it produces some records, each to a partition of its own choice: about so many in a second, where a campaign names no other
+// number.
 const (
 	feedEvery = 20 * time.Millisecond
-	feedMost  = 40
+	feedPace  = 1000
 	feedAhead = 300_000 // where a campaign names its records, they are at most so far ahead of the positions
 )
 
@@ -38,15 +39,16 @@ func startFeed(r *ring) *feeder {
 	r.t.Helper()
 	ctx, end := context.WithCancel(context.Background())
 	f := &feeder{r: r, end: end, done: make(chan struct{}), rng: rand.New(rand.NewPCG(r.seed, 17))}
-	f.partitions.Store(parts)
+	f.partitions.Store(int32(r.partitions))
 	f.cl = r.client(kgo.SeedBrokers(r.addresses(false)...), kgo.MetadataMaxAge(time.Second), kgo.RecordDeliveryTimeout(time.Minute))
+	most := 2 * r.pace * int(feedEvery) / int(time.Second)
 	go func() {
 		defer close(f.done)
 		tick := time.NewTicker(feedEvery)
 		defer tick.Stop()
 		for left := r.records; ctx.Err() == nil; {
 			if r.records == 0 {
-				f.some(ctx, f.rng.IntN(feedMost))
+				f.some(ctx, f.rng.IntN(most))
 			} else if left -= f.share(ctx, left); left == 0 {
 				return
 			}

@@ -32,7 +32,7 @@ import (
 const (
 	usual = 3  // workers when nothing is scaled
 	most  = 8  // workers at most
-	parts = 6  // partitions at the beginning
+	parts = 6  // partitions at the beginning, where a campaign names no other number
 	spare = 24 // partitions at most
 )
 
@@ -44,6 +44,7 @@ type ring struct {
 	topic   string
 	binary  string
 	dir     string               // of the file and of all logs
+	file    string               // of the workers, in dir
 	brokers []*servers.OwnBroker // nil: the shared one
 	fronts  []*wire.Wire         // :: broker -> the way to it
 	wires   []*wire.Wire         // :: worker -> its way to the store; nil where there is none
@@ -70,17 +71,26 @@ type ring struct {
 // newRing makes a ring whose workers are the program that was built.
 func newRing(t *testing.T, c campaign, built string) *ring {
 	t.Helper()
-	r := &ring{campaign: c, brokers: c.ownBrokers(t), history: &chaos.History{}, down: map[int]bool{}, binary: built, dir: c.folder(t)}
-	r.scene = newScene(t, r.firstBroker(t), nil)
-	r.kit = chaosStores[c.store](t, r)
-	r.topic = servers.Name(t)
-	r.makeTopic()
+	r := bareRing(t, c, c.ownBrokers(t), built)
 	r.wires = r.wiresTo(t, r.kit.upstream())
 	for _, b := range r.brokers {
 		r.fronts = append(r.fronts, servers.SeededProxy(t, b.ProxyAt, b.Proxied, c.seed))
 	}
-	r.writeFile("pipeline.yaml", r.addresses(true))
-	r.writeFile("operator.yaml", r.addresses(false))
+	r.writeFile("pipeline.yaml", r.addresses(true), brief)
+	r.writeFile("operator.yaml", r.addresses(false), brief)
+	return r
+}
+
+// bareRing is a ring on these brokers, or on the shared one, without wires and without a pipeline file.
+func bareRing(t *testing.T, c campaign, brokers []*servers.OwnBroker, built string) *ring {
+	t.Helper()
+	c.partitions = cmp.Or(c.partitions, parts)
+	c.pace = cmp.Or(c.pace, feedPace)
+	r := &ring{campaign: c, brokers: brokers, history: &chaos.History{}, down: map[int]bool{}, binary: built, dir: c.folder(t), file: "pipeline.yaml"}
+	r.scene = newScene(t, r.firstBroker(t), nil)
+	r.kit = chaosStores[c.store](t, r)
+	r.topic = servers.Name(t)
+	r.makeTopic()
 	return r
 }
 
@@ -120,12 +130,19 @@ func (r *ring) addresses(wired bool) (list []string) {
 	return list
 }
 
-// writeFile writes a pipeline file. Odd seeds take the classic protocol of groups, even ones that of KIP-848.
-func (r *ring) writeFile(name string, brokers []string) {
+// brief is a session timeout that faults outlast.
+const brief = 3 * time.Second
+
+// writeFile writes a pipeline file. Odd seeds take the classic protocol of groups, even ones that of KIP-848, whose session timeout is the
+// brokers' to say. more are further keys of the source.
+func (r *ring) writeFile(name string, brokers []string, session time.Duration, more ...string) {
 	r.t.Helper()
-	protocol := "group_protocol: cooperative, session_timeout: 3s"
+	protocol := fmt.Sprintf("group_protocol: cooperative, session_timeout: %s", session)
 	if r.seed%2 == 0 {
 		protocol = "group_protocol: consumer"
+	}
+	for _, key := range more {
+		protocol += ", " + key
 	}
 	text := fmt.Sprintf("group: %s\nsource: {brokers: [\"%s\"], topics: [%s], start: earliest, %s}\nschema: {n: int}\nsink: %s\n"+
 		"keep_commits: all\nwatch: 1s\ncommit_timeout: 5s\ndrain: 5s\nlog_format: json\n",
@@ -138,12 +155,12 @@ func (r *ring) makeTopic() {
 	copies := int16(max(1, len(r.brokers)))
 	inSync := fmt.Sprint(copies/2 + 1)
 	eventually(r.t, "topic "+r.topic+" is made", func() error {
-		made, err := r.adm.CreateTopic(r.t.Context(), parts, copies, map[string]*string{"min.insync.replicas": &inSync}, r.topic)
+		made, err := r.adm.CreateTopic(r.t.Context(), int32(r.partitions), copies, map[string]*string{"min.insync.replicas": &inSync}, r.topic)
 		return errors.Join(err, made.Err)
 	})
 	eventually(r.t, "topic "+r.topic+" is known", func() error { // a worker would end over one that is not
 		listed, err := r.adm.ListEndOffsets(r.t.Context(), r.topic)
-		if err == nil && len(listed[r.topic]) < parts {
+		if err == nil && len(listed[r.topic]) < r.partitions {
 			err = fmt.Errorf("%d partitions of it", len(listed[r.topic]))
 		}
 		return errors.Join(err, listed.Error())
@@ -157,16 +174,16 @@ func (r *ring) now() time.Duration { return time.Since(r.began) }
 func (r *ring) say(format string, args ...any) { r.history.Add(r.now(), format, args...) }
 
 // begin starts everything, and returns when every partition is begun. The schedule begins then.
-func (r *ring) begin() {
+func (r *ring) begin(workers int) {
 	r.t.Helper()
 	r.began = time.Now()
 	r.eyes = startEyes(r)
 	r.feed = startFeed(r)
-	r.scale(usual)
+	r.scale(workers)
 	eventually(r.t, "every partition is begun", func() error {
 		r.revive()
 		s, err := r.kit.ledger().Read(r.t.Context(), r.group)
-		if err == nil && len(s.Positions) < parts {
+		if err == nil && len(s.Positions) < r.partitions {
 			err = fmt.Errorf("%d positions", len(s.Positions))
 		}
 		return err
@@ -217,8 +234,8 @@ func (r *ring) start(i int) {
 	if len(r.wires) > 0 {
 		address = r.wires[i].Addr()
 	}
-	cmd := exec.Command(r.binary, "run", filepath.Join(r.dir, "pipeline.yaml"))
-	cmd.Env = append(os.Environ(), "STORE="+r.kit.address(address))
+	cmd := exec.Command(r.binary, "run", filepath.Join(r.dir, r.file))
+	cmd.Env = append(os.Environ(), "STORE="+r.kit.address(address), fmt.Sprintf("WORKER=w%d", i))
 	r.crew[i], r.lived[i] = spawn(r.t, cmd, log), time.Now()
 	r.pids[i].Store(int64(r.crew[i].pid))
 	fmt.Fprintf(log, "--- life %d, process %d\n", r.lives, r.crew[i].pid)

@@ -35,6 +35,9 @@ type campaign struct {
 	own     bool   // the store is the run's own, though the brokers are shared
 	kills   int    // zero: everything that can be done; else SIGKILLs alone, so many
 	records int    // of a run of kills; zero: some 1,000 a second
+
+	partitions int // at the beginning; zero: parts
+	pace       int // records that are fed in a second, about; zero: feedPace
 }
 
 // Where nothing but SIGKILLs is done, one is tried every volley, and falls every fallen: workers have to live again before the next.
@@ -105,7 +108,7 @@ const drained = time.Minute
 func (c campaign) run(t *testing.T, built string) {
 	r := newRing(t, c, built)
 	faults := chaos.Schedule(c.seed, c.dealt(), r.terrain())
-	r.begin()
+	r.begin(usual)
 	for _, step := range chaos.Steps(faults) {
 		r.until(step.At + r.slip)
 		if r.enough() {

@@ -356,9 +356,9 @@ func (to peerSink) takes(t *testing.T, binary string, broker servers.Broker, reg
 		text, stands := read[e.field][n]
 		switch {
 		case parks != lettered || parks == stands:
-			t.Errorf("%s of %s: it stands: %t, and is a letter: %t (%s); want the %s", brief(e.value), e.field, stands, lettered, letter, map[bool]string{true: "letter", false: "row"}[parks])
+			t.Errorf("%s of %s: it stands: %t, and is a letter: %t (%s); want the %s", shortened(e.value), e.field, stands, lettered, letter, map[bool]string{true: "letter", false: "row"}[parks])
 		case stands && !sinktest.Shows(kinds[e.field], e.want, text):
-			t.Errorf("%s of %s reads %.80q, want %.80v", brief(e.value), e.field, text, e.want)
+			t.Errorf("%s of %s reads %.80q, want %.80v", shortened(e.value), e.field, text, e.want)
 		}
 	}
 	if len(letters) > len(f.edges) {
@@ -366,8 +366,8 @@ func (to peerSink) takes(t *testing.T, binary string, broker servers.Broker, reg
 	}
 }
 
-// brief is the beginning of a text.
-func brief(text string) string {
+// shortened is the beginning of a text.
+func shortened(text string) string {
 	if len(text) > 80 {
 		return text[:80] + "..."
 	}

@@ -84,13 +84,13 @@ func TestPostgresIsRestoredUnderAWorker(t *testing.T) {
 			server := r.kit.(*chaosPostgres).own
 			backup := server.DataDir + ".backup"
 			server.Stop()
-			copied(t, server.DataDir, backup)
+			copyFolder(t, server.DataDir, backup)
 			server.Start()
 			r.some(4)
 			r.looksAway()
 			server.Stop()
 			must(t, os.RemoveAll(server.DataDir))
-			copied(t, backup, server.DataDir)
+			copyFolder(t, backup, server.DataDir)
 			if !kept {
 				r.deleteBefore(at(r.topic, 0), 6)
 			}
@@ -110,8 +110,8 @@ func TestPostgresIsRestoredUnderAWorker(t *testing.T) {
 	}
 }
 
-// copied copies a folder with its owners.
-func copied(t *testing.T, from, to string) {
+// copyFolder copies a folder with its owners.
+func copyFolder(t *testing.T, from, to string) {
 	t.Helper()
 	if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
 		t.Fatalf("copy %s: %v: %s", from, err, out)

@@ -49,11 +49,13 @@ func (s *scene) stopWhere(p *process, so string, work func()) {
 	s.t.Fatalf("the worker was not met where %s within %s", so, patience)
 }
 
-// heir starts a worker beside the stopped one and waits until it has committed something.
+// heir starts a worker beside the one that was stopped just now, and waits until it has committed something.
 func (s *scene) heir(topic string) *worker {
 	s.t.Helper()
+	began := time.Now()
 	wk := s.run([]string{topic}, func(set *setup) { set.engine.Batch.Records = 5000 })
 	await(wk, "the heir commits", func(c engine.Committed) bool { return c.Rows > 0 })
+	s.t.Logf("the heir committed %s after the worker was stopped, whose session lasts %s", time.Since(began).Round(10*time.Millisecond), sessionOfProcesses)
 	return wk
 }
 

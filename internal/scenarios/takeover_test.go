@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -118,6 +117,78 @@ func TestDeadWorkersPartitionsMove(t *testing.T) {
 	}
 }
 
+// TestKilledWorkersLeaveNoSession kills workers while they wait for the signs of others that live, again and again: the server must not keep
+// what waited for them, or a crash loop would fill its connections. Redis has no such wait, and SQLite no server.
+func TestKilledWorkersLeaveNoSession(t *testing.T) {
+	t.Parallel()
+	binary := build(t)
+	for name, open := range map[string]func(t *testing.T) (sink string, l ledger.Ledger, sessions, waits func() int64){
+		"postgres": func(t *testing.T) (string, ledger.Ledger, func() int64, func() int64) {
+			s := newPostgresStore(t, "create table hits (n bigint)")
+			l, err := postgres.OpenLedger(s.dsn, ledger.KeepMerged)
+			must(t, err)
+			t.Cleanup(l.Close)
+			const all = "select count(*) from pg_stat_activity where datname = current_database()"
+			return fmt.Sprintf("{postgres: {dsn: %q, table: hits}}", s.dsn), l, func() int64 { return s.number(t, all) },
+				func() int64 {
+					return s.number(t, all+" and state = 'active' and query like 'select pg_advisory_lock_shared%'")
+				}
+		},
+		"mariadb": func(t *testing.T) (string, ledger.Ledger, func() int64, func() int64) {
+			s := openMariaDBStore(t, servers.MariaDB(t))
+			s.exec(t, "create table hits (n bigint)")
+			l, err := mysql.OpenLedger(s.dsn, ledger.KeepMerged)
+			must(t, err)
+			t.Cleanup(l.Close)
+			const all = "select count(*) from information_schema.processlist where db = database()"
+			return fmt.Sprintf("{mysql: {dsn: %q, table: hits}}", s.dsn), l, func() int64 { return s.number(t, all) },
+				func() int64 { return s.number(t, all+" and info like 'select get_lock%'") }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sink, l, sessions, waits := open(t)
+			f := newFamily(t, binary, "cooperative", sink, l)
+			one, two, three := f.start(), f.start(), f.start()
+			f.shared(one, two, three)
+			f.fed(5)
+			each := int64(1) // where one tells the others, each watches one of them
+			if name == "mariadb" {
+				each = 2
+			}
+			f.soon("each waits for others", func() error { return same("waits", waits(), 3*each) })
+			const kills = 5
+			for range kills {
+				three.kill()
+				three = f.start()
+				f.shared(one, two, three)
+			}
+			three.kill()
+			f.shared(one, two)
+			f.soon("nothing waits for the dead", func() error { return same("waits", waits(), 2) })
+			before := sessions()
+			two.kill()
+			f.shared(one)
+			f.soon("nothing waits", func() error { return same("waits", waits(), 0) })
+			f.soon("the sessions of the dead have ended", func() error {
+				if now := sessions(); now > before-2 { // the one that held its sign, and the one that watched
+					return fmt.Errorf("%d sessions, and %d before", now, before)
+				}
+				return nil
+			})
+			f.fed(5)
+		})
+	}
+}
+
+// same is nil where a count is what it has to be.
+func same(what string, got, want int64) error {
+	if got != want {
+		return fmt.Errorf("%d %s, want %d", got, what, want)
+	}
+	return nil
+}
+
 // family is the workers of one pipeline.
 type family struct {
 	*scene
@@ -184,23 +255,12 @@ func (f *family) shared(workers ...*process) {
 			return fmt.Errorf("%d members, %d workers", len(members), len(workers))
 		}
 		for _, w := range workers {
-			if !f.has(entered, members, w) {
+			if len(shareOf(w, entered, members)) == 0 {
 				return fmt.Errorf("worker %d has no share: entered %+v, members %+v", w.pid, entered, members)
 			}
 		}
 		return nil
 	})
-}
-
-func (f *family) has(entered []ledger.Worker, members []kafka.Member, p *process) bool {
-	for _, w := range entered {
-		for _, m := range members {
-			if strings.HasPrefix(w.Who, fmt.Sprintf("%d@", p.pid)) && w.Member == m.ID && w.Over == "" && len(m.Partitions) > 0 {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // fed writes n records to each partition, and waits until all are committed.

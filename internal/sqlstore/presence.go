@@ -19,8 +19,9 @@ type PresenceSQL[S Session] struct {
 	// ledger.ErrNoPresence, wrapped.
 	Hold func(s S, ctx context.Context, g fencepost.Group, sign string) error
 	// Hear waits on a session that holds a sign, until another worker has told of one that ended, or with the error by which the
-	// session, and with it the own sign, has ended.
-	Hear func(s S, ctx context.Context) (sign string, err error)
+	// session, and with it the own sign, has ended. doubt has a value when another session of this worker broke: whether this one
+	// lives is asked at once then, where nothing else would tell.
+	Hear func(s S, ctx context.Context, doubt <-chan struct{}) (sign string, err error)
 	// Await waits some seconds for the end of another's sign. fresh: nothing was asked on this connection yet.
 	Await func(s S, ctx context.Context, fresh bool, sign string) (ended bool, err error)
 	// Tell tells everybody who Hears of a sign that has ended. nil: the database has no such call, and Hear hears of none.
@@ -53,7 +54,7 @@ func (l *Ledger[S]) Appear(ctx context.Context, g fencepost.Group, name string) 
 		}
 		return nil, fmt.Errorf("take a sign of life: %w", l.dialect.Errors.Edge(own, ctx, err))
 	}
-	h := &sign[S]{ledger: l, group: g, name: name, told: make(chan string, 64), lost: make(chan struct{}), heard: make(chan struct{})}
+	h := &sign[S]{ledger: l, group: g, name: name, told: make(chan string, 64), doubt: make(chan struct{}, 1), lost: make(chan struct{}), heard: make(chan struct{})}
 	ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go h.hear(ctx, own)
 	return h, nil
@@ -131,6 +132,7 @@ type sign[S Session] struct {
 	name   string
 	stop   context.CancelFunc
 	told   chan string   // signs that have ended, as others tell
+	doubt  chan struct{} // a session that watches broke; capacity 1
 	lost   chan struct{} // closed when the session has ended by itself
 	heard  chan struct{} // closed when hear has returned
 	watch  struct {
@@ -144,7 +146,7 @@ func (h *sign[S]) hear(ctx context.Context, own S) {
 	defer close(h.heard)
 	defer own.Drop()
 	for {
-		name, err := h.ledger.dialect.Presence.Hear(own, ctx)
+		name, err := h.ledger.dialect.Presence.Hear(own, ctx, h.doubt)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -255,6 +257,7 @@ func (h *sign[S]) await(ctx context.Context, s S, name string) error {
 	for {
 		fresh, err := s.Open(ctx)
 		if err != nil {
+			h.doubts(ctx)
 			return err
 		}
 		ended, err := p.Await(s, ctx, fresh, name)
@@ -269,11 +272,23 @@ func (h *sign[S]) await(ctx context.Context, s S, name string) error {
 		}
 		if err != nil {
 			s.Drop()
+			h.doubts(ctx)
 		}
 		if ended {
 			return nil // whoever was not told finds out when the session ends
 		}
 		return err
+	}
+}
+
+// doubts has the own session looked at: a server that has restarted has ended it too.
+func (h *sign[S]) doubts(watching context.Context) {
+	if watching.Err() != nil {
+		return // nothing broke
+	}
+	select {
+	case h.doubt <- struct{}{}:
+	default:
 	}
 }
 

@@ -3,10 +3,16 @@
 // before it does. It is pure: it has no goroutine, no lock, no clock and no I/O. The engine's presence asks and carries out.
 //
 //	the sign of ...                              first look               second look, DoubtFor later
-//	a worker that has left, or was evicted       ask for a share          ask for a share
+//	a static member that has left                nothing                  nothing
+//	another that has left, or one evicted        ask for a share          ask for a share
 //	one worker that has said nothing             evict, ask for a share   evict, ask for a share
 //	the same, and the own sign or watch broke    look again               evict those still dead, ask for a share
 //	several workers that have said nothing       look again               evict those still dead, ask for a share
+//
+// # Why nothing follows from a static member that has left
+//
+// It will be back, and has its place and its partitions until its session ends. Who asked for a share now would have a classic group begin a
+// rebalance, in which all others wait for the one that is away.
 //
 // # Why a second look
 //

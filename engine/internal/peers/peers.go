@@ -61,17 +61,19 @@ func Dead(workers []ledger.Worker, held []string) []ledger.Worker {
 
 // Look is what is known of workers whose signs have ended.
 type Look struct {
-	Over   bool            // a worker is among them that has left, or was evicted by another
+	Over   bool            // a worker is among them that has left its place, or was evicted by another
 	Gone   []ledger.Worker // those that have said nothing
 	Shaken bool            // the own sign or watch broke less than DoubtFor ago, or the own sign is not held
 	Second bool            // it is the look behind a doubt, and Gone are still not alive
 }
 
-// Among is the look at the entries of signs that have ended. A worker that has taken a new sign has no entry under the old one.
+// Among is the look at the entries of signs that have ended. A worker that has taken a new sign has no entry under the old one. A static
+// member that has left keeps its place and its partitions until its session ends: nobody asks for them, and nothing follows from it.
 func Among(all []ledger.Worker, ended []string) (l Look) {
 	for _, w := range all {
 		switch {
 		case !slices.Contains(ended, w.Sign):
+		case w.Over == ledger.Left && w.Instance != "":
 		case w.Over != "":
 			l.Over = true
 		default:

@@ -11,11 +11,11 @@ import (
 	"github.com/fencepost/fencepost/ledger"
 )
 
-// worker makes an entry of a text: slot, sign, member, and how it is over.
+// worker makes an entry of a text: slot, sign, member, how it is over, and its instance.
 func worker(text string) (w ledger.Worker) {
-	f := append(strings.Fields(text), "", "", "")
+	f := append(strings.Fields(text), "", "", "", "")
 	_, _ = fmt.Sscan(f[0], &w.Slot)
-	w.Sign, w.Member, w.Over = f[1], strings.Trim(f[2], "-"), f[3]
+	w.Sign, w.Member, w.Over, w.Instance = f[1], strings.Trim(f[2], "-"), f[3], f[4]
 	return w
 }
 
@@ -52,7 +52,7 @@ func TestEnter(t *testing.T) {
 }
 
 func TestDecide(t *testing.T) {
-	all := workers("0 a A", "1 b B", "2 c C left", "3 d D evicted", "4 e E")
+	all := workers("0 a A", "1 b B", "2 c C left", "3 d D evicted", "4 e E", "5 f F left one", "6 g G evicted two")
 	for _, test := range []struct {
 		name           string
 		ended          string
@@ -69,6 +69,10 @@ func TestDecide(t *testing.T) {
 		{"one that left", "c", false, false, Verdict{Rejoin: true}},
 		{"one that left, in doubt", "c", true, false, Verdict{Rejoin: true}},
 		{"two that left", "c d", false, false, Verdict{Rejoin: true}},
+		{"a static member that left", "f", false, false, Verdict{}},
+		{"a static member that left, in doubt", "f", true, false, Verdict{}},
+		{"a static member that was evicted", "g", false, false, Verdict{Rejoin: true}},
+		{"a static member that left and one that did not leave", "a f", false, false, Verdict{Evict: workers("0 a A"), Rejoin: true}},
 		{"one that left and one that did not", "a c", false, false, Verdict{Evict: workers("0 a A"), Rejoin: true}},
 		{"one that left and several that did not", "a b c", false, false, Verdict{Rejoin: true, Again: true}},
 	} {

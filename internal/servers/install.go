@@ -118,6 +118,7 @@ func (k kit) steps() ([]step, error) {
 		{"kafka-2.4-jars", k.path("kafka24", "libs"), string(pom24), k.fetchJars24, nil},
 		{"registry", k.path("registry"), registryVersion, k.fetchRegistry, nil},
 		{"serializers", k.path("serializers", "classes"), serializers, k.fetchSerializers, nil},
+		{"axe", k.path("axe", "axe.min.js"), axePackage + axeDigest, k.fetchAxe, nil},
 		{"newer", k.path("newer"), newerRecipe(), k.fetchNewer, k.tellNewer},
 	}, nil
 }

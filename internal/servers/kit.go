@@ -37,6 +37,7 @@ var errNotInstalled = errors.New("not installed: run `make servers`")
 //	  kafka24/libs/       jars of Kafka 2.4.1 and of a ZooKeeper, by Maven
 //	  registry/           Apicurio, by Maven
 //	  serializers/        what producers serialize with: of PyPI, npm and Maven
+//	  axe/                axe-core, of npm, which finds what is hard to use in a page
 //	  STEP.done           digest of the recipe that made each of these
 type kit struct {
 	dir string

@@ -113,7 +113,8 @@ func (a *app) serveUI(ctx context.Context, address string, pages *dash.Dashboard
 		defer close(looking)
 		pages.Run(watch)
 	}()
-	server := &http.Server{Handler: pages, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	// No ReadTimeout: it would end a stream, behind which the server goes on reading to see whether the page is closed.
+	server := &http.Server{Handler: pages, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		BaseContext: func(net.Listener) context.Context { return watch }}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()

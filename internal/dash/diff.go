@@ -107,7 +107,7 @@ func (page *diff) fill(d view.Difference, left, right admin.View, one *watcher) 
 	}
 	for _, l := range d.Partitions {
 		tp := fencepost.TopicPartition{Topic: l.Topic, Partition: l.Partition}
-		r := diffRow{Name: link{Text: tp.String(), URL: partitionURL(one.Resources.Group, tp)}, A: "absent", B: "absent", Apart: unknown, VerdictA: unknown, VerdictB: unknown}
+		r := diffRow{Name: link{Text: tp.String(), URL: partitionURL(one.Resources.Group, tp)}, A: "absent", B: "absent", Apart: "-", VerdictA: "-", VerdictB: "-"}
 		if l.A != nil {
 			r.A, r.VerdictA = text.Count(l.A.Offset), known(l.A.Verdict)
 		}
@@ -116,9 +116,9 @@ func (page *diff) fill(d view.Difference, left, right admin.View, one *watcher) 
 		}
 		switch {
 		case l.A == nil:
-			r.Note, r.Differs = "only in B", true
+			r.Note = "only in B"
 		case l.B == nil:
-			r.Note, r.Differs = "only in A", true
+			r.Note = "only in A"
 		case l.AMinusB != nil:
 			n := *l.AMinusB
 			r.Apart, r.Differs = text.Count(n), n != 0

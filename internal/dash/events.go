@@ -143,6 +143,10 @@ func (d *Dashboard) events(out http.ResponseWriter, in *http.Request) {
 		http.Error(out, "page= names no page with live parts", http.StatusNotFound)
 		return
 	}
+	if in.Method == http.MethodHead {
+		out.Header().Set("Content-Type", "text/event-stream")
+		return
+	}
 	select {
 	case d.streams <- struct{}{}:
 		defer func() { <-d.streams }()

@@ -85,6 +85,18 @@ func partitionURL(g fencepost.Group, tp fencepost.TopicPartition) string {
 	return groupURL(g) + "/" + url.PathEscape(tp.String())
 }
 
+// ago is how long ago something was, as coarse as it is old: a row whose age alone changes is sent once a minute.
+func ago(now, at time.Time) string {
+	d := max(0, now.Sub(at))
+	switch {
+	case d >= 24*time.Hour:
+		d = d.Truncate(time.Hour)
+	case d >= time.Minute:
+		d = d.Truncate(time.Minute)
+	}
+	return view.Age(d).String() + " ago"
+}
+
 // rowID is the id of a partition's row, whatever its topic is named.
 func rowID(kind string, tp fencepost.TopicPartition) string {
 	h := fnv.New64a()

@@ -267,7 +267,7 @@ func movedAnswer(s *view.Standing, w *watcher, now time.Time) answer {
 	}
 	m := s.Moved
 	a.Says, a.More = printable(m.Who), ""
-	says := fmt.Sprintf("%s %s, %s", s.Name(), m.Cause, view.Ago(now, m.At))
+	says := fmt.Sprintf("%s %s, %s", s.Name(), m.Cause, ago(now, m.At))
 	if why := m.Reason(); why != "" {
 		says += ": " + printable(why)
 	}
@@ -302,7 +302,7 @@ func (w *watcher) short(m *moment, now time.Time) pipelineRow {
 	}
 	r.Moved = "none"
 	if s, ok := p.LastMoved(); ok {
-		r.Moved, r.By = s.Moved.Cause.String()+" "+view.Ago(now, s.Moved.At), printable(s.Moved.Who)
+		r.Moved, r.By = s.Moved.Cause.String()+" "+ago(now, s.Moved.At), printable(s.Moved.Who)
 	}
 	return r
 }
@@ -352,7 +352,7 @@ func (w *watcher) items(m *moment) (list []item) {
 		if mv == nil || mv.Adopts() || now.Sub(mv.At) >= 24*time.Hour {
 			continue
 		}
-		says := fmt.Sprintf("%s by %s %s, %s to %s", mv.Cause, printable(mv.Who), view.Ago(now, mv.At), heldOf(s), text.Count(mv.Next.Offset))
+		says := fmt.Sprintf("%s by %s %s, %s to %s", mv.Cause, printable(mv.Who), ago(now, mv.At), heldOf(s), text.Count(mv.Next.Offset))
 		if why := mv.Reason(); why != "" {
 			says += ": " + printable(why)
 		}

@@ -64,6 +64,14 @@ func (d *Dashboard) partition(r request, w *watcher, tp fencepost.TopicPartition
 	}
 	only := m.Positions
 	only.Positions = []view.Standing{s}
+	if r.form != asPage {
+		return content{data: only}, nil
+	}
+	done, err := d.ask(r)
+	if err != nil {
+		return content{}, err
+	}
+	defer done()
 	page := d.partitionOf(r.Context(), w, m, s)
 	page.Feed = feed(partitionURL(w.Resources.Group, tp), nil)
 	return content{only, "partition", page}, nil
@@ -176,7 +184,7 @@ func (w *watcher) facts(m *moment, s view.Standing) (list []fact) {
 	}
 	last := fact{Name: "last move", Text: "none"}
 	if mv := s.LastMove; mv != nil {
-		last.Text = fmt.Sprintf("%s %s by %s, %s", mv.Cause, m.Positions.Clock.Time(mv.Time.Time), printable(string(mv.Who)), view.Ago(m.Positions.Time.Time, mv.Time.Time))
+		last.Text = fmt.Sprintf("%s %s by %s, %s", mv.Cause, m.Positions.Clock.Time(mv.Time.Time), printable(string(mv.Who)), ago(m.Positions.Time.Time, mv.Time.Time))
 	}
 	list = []fact{log, at, lag, last}
 	if tx := s.Transaction; tx != nil {

@@ -335,7 +335,7 @@ func (w *watcher) row(m *moment, s view.Standing, a axis, notes []note) row {
 		r.Applied, r.Written = unknown, ""
 	}
 	if mv := s.LastMove; mv != nil {
-		r.Move, r.Who = mv.Cause+" "+view.Ago(m.Positions.Time.Time, mv.Time.Time), printable(string(mv.Who))
+		r.Move, r.Who = mv.Cause+" "+ago(m.Positions.Time.Time, mv.Time.Time), printable(string(mv.Who))
 	}
 	return r
 }

@@ -75,6 +75,9 @@ func (d *Dashboard) records(r request, w *watcher, tp fencepost.TopicPartition) 
 		page.Before = here + query("at", fmt.Sprint(int64(max(s.Bounds.Earliest, first-fencepost.Offset(n)))), "n", r.values.Get("n"))
 	}
 	page.Command = fmt.Sprintf("fencepost offsets peek %s %s:%d", text.Shell(w.File), text.Shell(tp.String()), at)
+	if n > 1 {
+		page.Command += fmt.Sprint(" --records ", n)
+	}
 	return content{answer, "records", page}, nil
 }
 

@@ -238,7 +238,7 @@ func (a *app) root() *cobra.Command {
 // verbs makes the commands, in the order of the help screen. A new verb is one line here, and one in top.
 var verbs = []func(*app) *cobra.Command{
 	(*app).initVerb, (*app).checkVerb, (*app).ddlVerb, (*app).runVerb, (*app).backfillVerb,
-	(*app).offsetsVerb, (*app).movesVerb, (*app).logVerb, (*app).auditVerb, (*app).deadLettersVerb,
+	(*app).offsetsVerb, (*app).movesVerb, (*app).logVerb, (*app).auditVerb, (*app).deadLettersVerb, (*app).uiVerb,
 	(*app).brokerVerb, (*app).quickstartVerb, (*app).versionVerb, (*app).completionVerb,
 }
 

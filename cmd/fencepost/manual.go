@@ -35,7 +35,7 @@ var manuals = map[string]manual{
 	"offsets diff": offsetsDiffManual, "offsets copy": offsetsCopyManual,
 	"offsets export": offsetsExportManual, "offsets import": offsetsImportManual, "offsets groups": offsetsGroupsManual, "moves": movesManual, "dead-letters": deadLettersManual, "dead-letters list": deadLettersListManual, "dead-letters show": deadLettersShowManual,
 	"dead-letters replay": deadLettersReplayManual, "dead-letters discard": deadLettersDiscardManual, "log": logManual, "audit": auditManual,
-	"broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,
+	"ui": uiManual, "broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,
 }
 
 // verbPath is a command's words behind the program's name: run, offsets show.
@@ -44,7 +44,7 @@ func verbPath(cmd *cobra.Command) string {
 }
 
 // commandWord finds the program's name where a command begins: before a verb or a flag.
-var commandWord = regexp.MustCompile(`\bfencepost (--?[a-z]|quickstart|init|check|ddl|run|backfill|offsets|moves|log|audit|broker|version|completion|help|[A-Z])`)
+var commandWord = regexp.MustCompile(`\bfencepost (--?[a-z]|quickstart|init|check|ddl|run|backfill|offsets|moves|log|audit|dead-letters|ui|broker|version|completion|help|[A-Z])`)
 
 // help prints the screen of a verb, or of the program.
 func (a *app) help(cmd *cobra.Command, _ []string) {
@@ -167,6 +167,7 @@ var top = []struct{ heading, verb, text string }{
 	{"", "log", "earliest, stable and end of topics, offset of a time"},
 	{"", "audit", "prove the chain and the sink's rows"},
 	{"", "dead-letters", "what was not applied: list  show  replay  discard"},
+	{"Look", "ui", "a dashboard in the browser: what stands, lags, was lost"},
 	{"Also", "broker", "an embedded one, on disk: --listen HOST:PORT --dir D"},
 }
 

@@ -79,7 +79,7 @@ var arrows = []arrow{
 	{[]string{"internal/foreign/offsetfile"}, []string{".", "ledger", "internal/foreign"}, nil},
 	{[]string{"internal/sqlstore"}, []string{".", "ledger", "sink", "internal/foreign"}, nil},
 	{[]string{"internal/admin"}, []string{".", "ledger", "sink", "source", "internal/foreign", "internal/text"}, nil},
-	{[]string{"internal/dash/..."}, []string{".", "engine/...", "internal/admin", "internal/dash/...", "internal/pipeline", "internal/target", "internal/view"}, []string{"..."}},
+	{[]string{"internal/dash/..."}, []string{".", "internal/admin", "internal/codes", "internal/listen", "internal/text", "internal/view"}, []string{"..."}},
 	{[]string{"internal/expression"}, []string{"."}, []string{"github.com/expr-lang/expr/..."}},
 	{[]string{"internal/pipeline"}, []string{".", "ledger", "sink", "decode/...", "engine", "internal/admin", "internal/codes", "internal/foreign", "internal/listen", "internal/pipeline/...", "internal/text", "internal/webhook/news"}, nil},
 	{[]string{"internal/pipeline/keys"}, []string{".", "internal/screen", "internal/text"}, []string{"github.com/goccy/go-yaml/..."}},

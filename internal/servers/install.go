@@ -119,6 +119,7 @@ func (k kit) steps() ([]step, error) {
 		{"registry", k.path("registry"), registryVersion, k.fetchRegistry, nil},
 		{"serializers", k.path("serializers", "classes"), serializers, k.fetchSerializers, nil},
 		{"prometheus", k.path("prometheus", "usr", "bin", "prometheus"), "1", k.fetchPrometheus, k.tellPrometheus},
+		{"axe", k.path("axe", "axe.min.js"), axePackage + axeDigest, k.fetchAxe, nil},
 		{"newer", k.path("newer"), newerRecipe(), k.fetchNewer, k.tellNewer},
 	}, nil
 }

@@ -38,6 +38,7 @@ var errNotInstalled = errors.New("not installed: run `make servers`")
 //	  registry/           Apicurio, by Maven
 //	  serializers/        what producers serialize with: of PyPI, npm and Maven
 //	  prometheus/         Prometheus and promtool, out of Debian's package
+//	  axe/                axe-core, of npm, which finds what is hard to use in a page
 //	  STEP.done           digest of the recipe that made each of these
 type kit struct {
 	dir string

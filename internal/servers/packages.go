@@ -35,6 +35,7 @@ func programs() []program {
 		{"node", inPath("node"), []string{"nodejs"}},
 		{"npm", inPath("npm"), []string{"npm"}},
 		{"strace", inPath("strace"), []string{"strace"}},
+		{"chromium", inPath("chromium"), []string{"chromium"}},
 		// The race detector links C code.
 		{"gcc", inPath("gcc"), []string{"gcc"}},
 	}
@@ -66,7 +67,7 @@ func installPackages(ctx context.Context, w io.Writer) error {
 		return nil
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15, PgBouncer, MariaDB 10.6, Redis 7 or later, Python 3.11 with pip, Node 18 with npm, strace, gcc)",
+		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15, PgBouncer, MariaDB 10.6, Redis 7 or later, Python 3.11 with pip, Node 18 with npm, strace, Chromium, gcc)",
 			strings.Join(missingPackages(), ", "))
 	}
 	fmt.Fprintf(w, "servers: installing %s\n", strings.Join(missingPackages(), ", "))

@@ -63,12 +63,31 @@ func (m Moves) Exit() int { return found(m.Gaps && len(m.Moves) > 0) }
 func (m Moves) Table() screen.Table {
 	table := screen.Table{Columns: []screen.Column{{Name: "TIME"}, {Name: "PARTITION"}, {Name: "CAUSE"}, {Name: "HELD", Right: true},
 		{Name: "NEXT", Right: true}, {Name: "AT-MOST", Right: true}, {Name: "WHO", Hide: 1}, {Name: "WHY", Cut: true}}}
-	for i := 0; i < len(m.Moves); {
-		n := alike(m.Moves[i:])
-		table.Rows = append(table.Rows, m.Moves[i].row(m.Clock, m.Moves[i+n-1].Partition))
-		i += n
+	for _, run := range m.Runs() {
+		table.Rows = append(table.Rows, run.Move.row(m.Clock, run.Name))
 	}
 	return table
+}
+
+// MoveRun is a move, or the same one of neighbouring partitions: trips:0-11.
+type MoveRun struct {
+	Move        // of the first
+	Name string // of all
+}
+
+// Runs are the moves; the same one of neighbouring partitions is one run.
+func (m Moves) Runs() (runs []MoveRun) {
+	for i := 0; i < len(m.Moves); {
+		n := alike(m.Moves[i:])
+		first, last := m.Moves[i], m.Moves[i+n-1].Partition
+		name := partition(first.Topic, first.Partition)
+		if last != first.Partition {
+			name += fmt.Sprintf("-%d", last)
+		}
+		runs = append(runs, MoveRun{first, name})
+		i += n
+	}
+	return runs
 }
 
 // alike is how many moves, from the first on, are the same move of neighbouring partitions.
@@ -87,12 +106,8 @@ func alike(moves []Move) int {
 	return n
 }
 
-// row is the line of a move, or of the same one of several partitions up to last.
-func (m Move) row(clock text.Clock, last int32) screen.Row {
-	name := partition(m.Topic, m.Partition)
-	if last != m.Partition {
-		name += fmt.Sprintf("-%d", last)
-	}
+// row is the line of a move, or of the same one of several partitions.
+func (m Move) row(clock text.Clock, name string) screen.Row {
 	cause := m.Cause
 	if m.Commits > 1 {
 		cause = text.Plural(m.Commits, "commit")

@@ -246,6 +246,16 @@ func (p Positions) Exit() int {
 	return found(p.Lost || p.Refused != nil || p.Totals.Waiting > 0 || slices.ContainsFunc(p.Positions, func(s Standing) bool { return s.Person }))
 }
 
+// LastMoved is the partition whose last move but starts and commits is the newest of all. ok is false where there was none.
+func (p Positions) LastMoved() (last Standing, ok bool) {
+	for _, s := range p.Positions {
+		if m := s.Moved; m != nil && !m.Adopts() && (!ok || m.At.After(last.Moved.At)) {
+			last, ok = s, true
+		}
+	}
+	return last, ok
+}
+
 // Ordered is the positions with what is odd first; within that, and behind it, in partition order. odd is how many are.
 func (p Positions) Ordered() (ordered []Standing, odd int) {
 	var rest []Standing

@@ -51,11 +51,19 @@ func (p Positions) WorkersLine() string {
 // Explained is a name, and prose about it.
 type Explained struct{ Name, Text string }
 
-// reasons is why each partition is odd, or held back; those of which the same is said are named together.
-func (p Positions) reasons() (lines []Explained) {
+// Notice is what needs a look: partitions of which the same is said.
+type Notice struct {
+	Explained
+	State Word
+	First fencepost.TopicPartition // of them
+	More  int                      // partitions besides the first
+}
+
+// Notices is why each partition is odd, or held back; those of which the same is said are one notice, whose state is the first one's.
+func (p Positions) Notices() (list []Notice) {
 	ordered, odd := p.Ordered()
-	of := map[string][]fencepost.TopicPartition{} // :: reason -> partitions
-	var said []string
+	at := map[string]int{} // :: reason -> its notice
+	var of [][]fencepost.TopicPartition
 	for i, s := range ordered {
 		if i >= odd && s.Transaction == nil {
 			continue
@@ -64,15 +72,18 @@ func (p Positions) reasons() (lines []Explained) {
 		if why == "" {
 			continue
 		}
-		if of[why] == nil {
-			said = append(said, why)
+		n, said := at[why]
+		if !said {
+			n = len(list)
+			at[why], of = n, append(of, nil)
+			list = append(list, Notice{Explained: Explained{Text: why}, State: s.State})
 		}
-		of[why] = append(of[why], fencepost.TopicPartition{Topic: s.Topic, Partition: s.Partition})
+		of[n] = append(of[n], fencepost.TopicPartition{Topic: s.Topic, Partition: s.Partition})
 	}
-	for _, why := range said {
-		lines = append(lines, Explained{named(of[why], 3), why})
+	for n, tps := range of {
+		list[n].Name, list[n].First, list[n].More = named(tps, 3), tps[0], len(tps)-1
 	}
-	return lines
+	return list
 }
 
 // elsewhere names the partitions that another program moved in the Kafka group; empty: there is none.
@@ -97,7 +108,9 @@ func (p Positions) elsewhere() string {
 
 // Explained explains what is odd, what was moved within a day, and what is so of the whole.
 func (p Positions) Explained() (lines []Explained) {
-	lines = p.reasons()
+	for _, n := range p.Notices() {
+		lines = append(lines, n.Explained)
+	}
 	for _, s := range p.Positions {
 		if m := s.Moved; m != nil && !m.Adopts() && p.Time.Sub(m.At) < 24*time.Hour {
 			says := fmt.Sprintf("%s by %s %s, %s -> %s", m.Cause, m.Who, Ago(p.Time.Time, m.At), position(m.Held), text.Count(m.Next.Offset))

@@ -151,22 +151,22 @@ func (p Positions) lastRow(folded []Standing) screen.Row {
 			ends = max(ends, 0) + Number(s.Bounds.End)
 		}
 	}
-	return screen.Row{Cells: []string{"total", offsets.String(), "", "", ends.String(), p.lag(), p.lagTime().String(), p.Verdicts()}}
+	return screen.Row{Cells: []string{"total", offsets.String(), "", "", ends.String(), cmp.Or(p.Lag(), "-"), p.LagTime().String(), p.Verdicts()}}
 }
 
-// lag is the sum of what is known; at least so much, where of a partition it is not.
-func (p Positions) lag() string {
+// Lag is the sum of what is known; at least so much, where of a partition it is not. Empty: it is not known of any.
+func (p Positions) Lag() string {
 	switch {
 	case p.Totals.LagUnknown == p.Totals.Partitions:
-		return "-"
+		return ""
 	case p.Totals.AtLeast:
 		return "at least " + text.Count(p.Totals.Lag)
 	}
 	return text.Count(p.Totals.Lag)
 }
 
-// lagTime is the age of the oldest unread record; not known if a lagging partition's is not.
-func (p Positions) lagTime() (longest Age) {
+// LagTime is the age of the oldest unread record; not known if a lagging partition's is not.
+func (p Positions) LagTime() (longest Age) {
 	longest = -1
 	for _, s := range p.Positions {
 		if s.Lag > 0 && s.LagTime < 0 {

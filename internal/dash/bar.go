@@ -1,0 +1,188 @@
+package dash
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/internal/view"
+)
+
+// axis is the scale of range bars: x is the distance to the end of the log, so that bars of all partitions compare. On the logarithmic
+// one 70 unread of 200 million and 1,000,000 unread both show.
+type axis struct {
+	Ticks  []tick
+	Linear bool
+	far    float64 // the distance at the left end
+}
+
+// tick is a labelled distance.
+type tick struct {
+	X     string
+	Label string
+	Last  bool
+}
+
+// nearest is the shortest distance that the left end of an axis stands for.
+const nearest = 2_000
+
+// newAxis makes the axis of some partitions.
+func newAxis(all []view.Standing, linear bool) axis {
+	longest := 0.0
+	for _, s := range all {
+		if b := s.Bounds; b != nil {
+			longest = max(longest, float64(b.End-b.Earliest))
+		}
+	}
+	a := axis{Linear: linear, far: round(max(nearest, longest*1.1))}
+	if linear {
+		for _, part := range []float64{0.75, 0.5, 0.25} {
+			a.Ticks = append(a.Ticks, tick{X: a.at(a.far * part), Label: short(a.far * part)})
+		}
+	} else {
+		for d := math.Pow(10, math.Floor(math.Log10(a.far))); d >= 1000; d /= 10 {
+			if x := a.x(d); x > 3 {
+				a.Ticks = append(a.Ticks, tick{X: a.at(d), Label: short(d)})
+			}
+		}
+	}
+	a.Ticks = append(a.Ticks, tick{X: "100%", Label: "end", Last: true})
+	return a
+}
+
+// round is the next of 1, 2, 5, 10, 20, 50 ...
+func round(d float64) float64 {
+	unit := math.Pow(10, math.Floor(math.Log10(d)))
+	for _, n := range []float64{1, 2, 5, 10} {
+		if n*unit >= d {
+			return n * unit
+		}
+	}
+	return 10 * unit
+}
+
+// short is a distance as a label: 100M, 20k.
+func short(d float64) string {
+	for _, u := range []struct {
+		n    float64
+		name string
+	}{{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
+		if d >= u.n {
+			return strconv.FormatFloat(d/u.n, 'f', -1, 64) + u.name
+		}
+	}
+	return strconv.FormatFloat(d, 'f', -1, 64)
+}
+
+// x is a distance to the end in percent of the axis.
+func (a axis) x(d float64) float64 {
+	d = min(max(d, 0), a.far)
+	if a.Linear {
+		return 100 * (1 - d/a.far)
+	}
+	return 100 * (1 - math.Log1p(d/100)/math.Log1p(a.far/100))
+}
+
+func (a axis) at(d float64) string { return percent(a.x(d)) }
+
+func percent(x float64) string { return strconv.FormatFloat(math.Round(x*100)/100, 'f', -1, 64) + "%" }
+
+// bar is what is drawn of one partition's log.
+type bar struct {
+	Title  string // the numbers, in words
+	Grid   []tick
+	Ranges []stretch // in the order in which they are drawn
+	Marks  []stretch
+}
+
+// stretch is one rectangle: x and width in percent, or in pixels.
+type stretch struct {
+	Class, X, Y, W, H string
+	Move              string // a transform that moves it by pixels
+	Title             string
+}
+
+// note is a place of the log that is marked: passed unapplied, or applied again.
+type note struct {
+	from, until fencepost.Offset
+	again       bool
+}
+
+// newBar draws one partition. Where the brokers do not say what the log has, there is nothing to draw.
+func (a axis) newBar(s view.Standing, notes []note) bar {
+	out := bar{Grid: a.Ticks[:len(a.Ticks)-1], Title: s.Name() + ": unknown"}
+	b := s.Bounds
+	if b == nil {
+		if s.Position != nil {
+			out.Title = s.Name() + ": position " + text.Count(s.Position.Offset) + ", the log is unknown"
+		}
+		return out
+	}
+	x := func(o fencepost.Offset) float64 { return a.x(float64(b.End - o)) }
+	part := func(class string, from, until fencepost.Offset, y, h string) {
+		if from < until {
+			out.Ranges = append(out.Ranges, stretch{Class: class, X: percent(x(from)), W: percent(x(until) - x(from)), Y: y, H: h})
+		}
+	}
+	out.Title = fmt.Sprintf("%s: log %s to %s", s.Name(), text.Count(b.Earliest), text.Count(b.End))
+	edge := stretch{Class: "r-edge", X: percent(x(b.Earliest)), Y: "6", W: "2", H: "14"}
+	if s.Position == nil {
+		part("r-unread", b.Earliest, b.End, "8", "10")
+		out.Marks = append(out.Marks, edge)
+		out.Title += ", no position"
+		return out
+	}
+	p := s.Position.Offset
+	out.Title += fmt.Sprintf(", position %s, stable %s", text.Count(p), text.Count(b.Stable))
+	if s.Lag >= 0 {
+		out.Title += ", " + s.Lag.String() + " unread"
+	}
+	parked := s.State == "parked"
+	switch {
+	case p < b.Earliest:
+		out.Title += fmt.Sprintf("; the position lies %s below earliest", text.Count(b.Earliest-p))
+		part("r-unread", b.Earliest, b.End, "8", "10")
+		at := percent(x(b.Earliest))
+		out.Ranges = append(out.Ranges, stretch{Class: "r-gap", X: at, Y: "8", W: "18", H: "10", Move: "translate(-18 0)"})
+		out.Marks = append(out.Marks, edge, stretch{Class: "r-pos", X: at, Y: "3", W: "2", H: "20", Move: "translate(-19 0)"})
+		if parked {
+			out.Marks = append(out.Marks, stretch{Class: "r-stop", X: at, Y: "2", W: "8", H: "8", Move: "translate(-19 0)"})
+		}
+		return out
+	case p > b.End:
+		out.Title += fmt.Sprintf("; the position lies %s behind the end", text.Count(p-b.End))
+		part("r-applied", b.Earliest, b.End, "10", "6")
+		out.Marks = append(out.Marks, edge, stretch{Class: "r-stop", X: "100%", Y: "3", W: "2", H: "20", Move: "translate(6 0)"})
+		if parked {
+			out.Marks = append(out.Marks, stretch{Class: "r-stop", X: "100%", Y: "2", W: "8", H: "8", Move: "translate(6 0)"})
+		}
+		return out
+	}
+	part("r-applied", b.Earliest, p, "10", "6")
+	part("r-unread", p, max(p, b.Stable), "8", "10")
+	part("r-open", max(p, b.Stable), b.End, "8", "10")
+	out.Marks = append(out.Marks, edge)
+	for _, n := range notes {
+		switch {
+		case n.until <= b.Earliest || n.from >= b.End:
+		case n.again:
+			from, until := x(max(n.from, b.Earliest)), x(min(n.until, b.End))
+			out.Marks = append(out.Marks, stretch{Class: "f-violet", X: percent(from), Y: "20", W: percent(max(until-from, 1)), H: "3",
+				Title: "applied again: " + text.Count(n.until-n.from)})
+		default:
+			out.Marks = append(out.Marks, stretch{Class: "r-stop", X: percent(x(max(n.from, b.Earliest))), Y: "7", W: "3", H: "12",
+				Title: "passed unapplied: at most " + text.Count(n.until-n.from)})
+		}
+	}
+	move := ""
+	if p == b.End { // the tick would stand outside
+		move = "translate(-2 0)"
+	}
+	out.Marks = append(out.Marks, stretch{Class: "r-pos", X: percent(x(p)), Y: "3", W: "2", H: "20", Move: move})
+	if parked {
+		out.Marks = append(out.Marks, stretch{Class: "r-stop", X: percent(x(p)), Y: "2", W: "8", H: "8", Move: move})
+	}
+	return out
+}

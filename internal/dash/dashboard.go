@@ -1,0 +1,79 @@
+package dash
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/admin"
+	"github.com/fencepost/fencepost/internal/listen"
+	"github.com/fencepost/fencepost/internal/view"
+)
+
+// Config is what a dashboard shows.
+type Config struct {
+	Pipelines []Pipeline
+	Version   string
+	NoRecords bool          // no record, key or header is shown
+	Timeout   time.Duration // how long ledger and brokers may take to answer; 0: 10 s
+}
+
+// Pipeline is one pipeline, with its connectors.
+type Pipeline struct {
+	File      string // as it is typed in commands
+	Topics    string
+	Into      string
+	Promise   view.Promise
+	Resources admin.Resources
+	// Pointed makes an error one whose remedy names the file; nil: it is shown as it is.
+	Pointed func(error) error
+}
+
+// Dashboard answers the pages.
+type Dashboard struct {
+	cfg      Config
+	watchers []*watcher                   // in the order of Config.Pipelines
+	byGroup  map[fencepost.Group]*watcher // the first of each group
+	streams  chan struct{}                // has a place for each that may be open
+	asking   chan struct{}                // has a place for each request that may ask ledger or brokers
+	any      *signal                      // of every moment of every watcher
+	handler  http.Handler
+}
+
+const (
+	mostStreams = 64
+	mostAsking  = 4
+)
+
+// New makes a dashboard. Run has to be called for it to learn anything.
+func New(cfg Config) *Dashboard {
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 10 * time.Second
+	}
+	d := &Dashboard{cfg: cfg, byGroup: map[fencepost.Group]*watcher{}, streams: make(chan struct{}, mostStreams), asking: make(chan struct{}, mostAsking), any: newSignal()}
+	for _, p := range cfg.Pipelines {
+		w := newWatcher(p, cfg.Timeout, d.any)
+		d.watchers = append(d.watchers, w)
+		if d.byGroup[p.Resources.Group] == nil {
+			d.byGroup[p.Resources.Group] = w
+		}
+	}
+	d.handler = listen.FromHere(secured(http.HandlerFunc(d.route)))
+	return d
+}
+
+// Run looks at the pipelines until ctx ends.
+func (d *Dashboard) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, w := range d.watchers {
+		wg.Go(func() { w.run(ctx) })
+	}
+	wg.Wait()
+}
+
+// ServeHTTP answers a request.
+func (d *Dashboard) ServeHTTP(out http.ResponseWriter, in *http.Request) {
+	d.handler.ServeHTTP(out, in)
+}

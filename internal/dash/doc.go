@@ -1,0 +1,34 @@
+// Package dash is the dashboard: pages about pipelines, for a browser, from the structs that the verbs answer with.
+//
+//	admin.Look --> view.Positions --> moment (what is known of a pipeline at one time)
+//	    ^                               |--> /p/G, /p/G/T:P: a page, complete without a script
+//	    |                               |--> /p/G.json, .csv: what offsets show prints
+//	 watcher: one for each pipeline,    '--> /events: parts of a page whose text changed
+//	 however many pages are open
+//
+// # Laws
+//
+//   - A page prints what internal/view says, and derives no verdict, lag or loss of its own. The same struct is behind its path as
+//     json and csv.
+//   - What is not known is the word unknown. What is old says how old it is.
+//   - GET changes nothing, and nothing but GET and HEAD is answered.
+//   - Every page works without a script. A script adds live rows and keys.
+//   - Nothing is fetched from elsewhere; there is no inline script and no inline style (Content-Security-Policy).
+//   - Texts of strangers (records, reasons, whys, names) go through html/template as text, are cut at 4 KiB with their whole length said,
+//     and their control characters are written as \x1b.
+//
+// # Live
+//
+// A page opens one stream (/events). Its parts have ids: what needs a look, the five answers, each row. The server renders a part by the
+// template of the page, and sends it where its text changed. A stream gets the newest moment: nothing queues for a slow one. While no page is
+// open a watcher looks every 10 s, so that a page has something to show at once.
+//
+// # How it fails
+//
+// Brokers that do not answer: positions are the ledger's, and what only brokers know is unknown. A ledger that does not answer: the last
+// moment stays, and says since when. More than 64 streams: 503. An error of a page is a page with the code, what happened, and what to type.
+//
+// # What it does not do
+//
+// It opens no connector: its resources come from whoever runs it. It has no users: it answers this machine alone.
+package dash

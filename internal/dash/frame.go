@@ -1,0 +1,166 @@
+package dash
+
+import (
+	"fmt"
+	"hash/fnv"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
+	"github.com/fencepost/fencepost/internal/view"
+)
+
+// frame is what every page has around its content.
+type frame struct {
+	Title   string
+	Crumbs  []link
+	Feed    string // of its live parts; empty: the page has none
+	JSON    string
+	CSV     string
+	Version string
+	Zone    string
+	Clock   string
+	Live    string // how old it is
+	Moments []link // what its brokers say, for the foot
+	Sub     *sub   // of a pipeline's page
+	Notes   []notice
+	Stale   bool
+}
+
+func (f *frame) base() *frame { return f }
+
+// link is a place to go to.
+type link struct {
+	Text, URL string
+	Here      bool
+}
+
+// sub is the pages of one pipeline.
+type sub struct {
+	Group, About, Promise, PromiseURL string
+	Good                              bool
+	Links                             []link
+}
+
+// notice is what stands above a page: what is wrong with what it shows.
+type notice struct {
+	Kind string // red, amber, green or nothing
+	Code string
+	Text string
+	Help string
+}
+
+// failure is the page of an error.
+type failure struct {
+	frame
+	Code, Text, Near, Help string
+	Links                  []link
+}
+
+// dress adds what is the same on all pages.
+func (d *Dashboard) dress(r request, f *frame) {
+	now := time.Now()
+	clock := text.ClockAt(now)
+	f.Version, f.Zone, f.Clock = d.cfg.Version, clock.String(), clock.TimeOfDay(now)
+	f.JSON, f.CSV = suffixed(r.URL, ".json"), suffixed(r.URL, ".csv")
+	if f.Live == "" {
+		f.Live = "as of " + f.Clock
+	}
+}
+
+// suffixed is the address of the data behind a page.
+func suffixed(u *url.URL, suffix string) string {
+	at := url.URL{Path: u.Path + suffix, RawQuery: u.RawQuery}
+	if u.RawPath != "" {
+		at.RawPath = u.RawPath + suffix
+	}
+	return at.String()
+}
+
+func groupURL(g fencepost.Group) string { return "/p/" + url.PathEscape(string(g)) }
+
+func partitionURL(g fencepost.Group, tp fencepost.TopicPartition) string {
+	return groupURL(g) + "/" + url.PathEscape(tp.String())
+}
+
+// ago is how long ago something was, as coarse as it is old: a row whose age alone changes is sent once a minute.
+func ago(now, at time.Time) string {
+	d := max(0, now.Sub(at))
+	switch {
+	case d >= 24*time.Hour:
+		d = d.Truncate(time.Hour)
+	case d >= time.Minute:
+		d = d.Truncate(time.Minute)
+	}
+	return view.Age(d).String() + " ago"
+}
+
+// rowID is the id of a partition's row, whatever its topic is named.
+func rowID(kind string, tp fencepost.TopicPartition) string {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(tp.String())) // it takes all
+	return kind + strconv.FormatUint(h.Sum64(), 36)
+}
+
+// framed is the frame of a pipeline's page.
+func (d *Dashboard) framed(w *watcher, m *moment, here string) frame {
+	g := w.Resources.Group
+	at := groupURL(g)
+	f := frame{Title: string(g), Crumbs: []link{{Text: string(g), URL: at, Here: here == "Partitions"}}}
+	partitions := 0
+	letters := view.Number(-1)
+	if m.known() {
+		partitions, letters = m.Positions.Totals.Partitions, m.Positions.DeadLetters
+		f.Live = "as of " + text.ClockAt(time.Now()).TimeOfDay(m.Positions.Time.Time)
+	}
+	s := &sub{Group: string(g), Promise: w.Promise.Words, PromiseURL: at + "#promise", Good: w.Promise.Words == "exactly once"}
+	s.About = "topic " + w.Topics + ", " + text.Plural(partitions, "partition") + ", to " + w.Into
+	dead := "Dead letters"
+	if letters >= 0 {
+		dead += " " + letters.String()
+	}
+	s.Links = []link{{"Partitions", at, here == "Partitions"}, {"Moves", at + "/moves", here == "Moves"}, {dead, at + "/dead-letters", here == "Dead letters"}}
+	if len(d.watchers) > 1 {
+		s.Links = append(s.Links, link{"Diff", "/diff?a=" + url.QueryEscape(string(g)), here == "Diff"})
+	}
+	f.Sub, f.Notes, f.Stale = s, w.notes(m), m != nil && m.Ledger != nil
+	return f
+}
+
+// notes is what is wrong with what is known of a pipeline.
+func (w *watcher) notes(m *moment) (list []notice) {
+	clock := text.ClockAt(time.Now())
+	since := func(t *trouble) string {
+		return fmt.Sprintf("since %s (%s)", clock.TimeOfDay(t.Since), view.Age(time.Since(t.Since)))
+	}
+	switch {
+	case m == nil:
+		return []notice{{Text: "Asked just now: neither ledger nor brokers have answered yet."}}
+	case m.Ledger != nil && m.Ledger.Fault.Code == "ledger-missing" && !m.known():
+		list = append(list, notice{Code: m.Ledger.Fault.Code, Text: m.Ledger.Fault.Error() + ". fencepost run " + text.Shell(w.File) + " makes it, and starts every partition."})
+	case m.Ledger != nil:
+		says := m.Ledger.Fault.Error() + ", " + since(m.Ledger) + "."
+		if m.known() {
+			says += " All of this page is of " + clock.TimeOfDay(m.Positions.Time.Time) + ", and may be wrong by now."
+		}
+		list = append(list, notice{"red", m.Ledger.Fault.Code, says, m.Ledger.Fault.Help})
+	case m.Brokers != nil:
+		list = append(list, notice{"amber", m.Brokers.Fault.Code, m.Brokers.Fault.Error() + ", " + since(m.Brokers) +
+			". Positions are the ledger's, and current; lag, end and verdict are unknown.", m.Brokers.Fault.Help})
+	case m.Asking:
+		list = append(list, notice{Text: "The ledger has answered; the brokers were asked just now. Offsets stand here already, lag follows."})
+	}
+	if !m.known() {
+		return list
+	}
+	p := m.Positions
+	if p.Refused != nil {
+		list = append(list, notice{Kind: "red", Code: p.Refused.Code, Text: "no worker can commit, nor report why: " + p.Refused.Reason})
+	}
+	if p.Lost {
+		list = append(list, notice{Kind: "red", Code: "ledger-empty", Text: fmt.Sprintf("the ledger is empty, but the group has run: Kafka holds %d offsets of it; restore it", p.Mirrored)})
+	}
+	return list
+}

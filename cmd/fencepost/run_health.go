@@ -22,7 +22,7 @@ import (
 type spokesman struct {
 	workers health.Process
 	servers []*health.Server
-	events  *eventFile        // nil: none is written
+	events  *eventFile // nil: none is written
 	hooks   []*webhook.Hook
 	manager *sdnotify.Manager // nil: none started it
 	stop    func()            // ends what tells the manager

@@ -65,7 +65,8 @@ func TestRedisIsEmptiedUnderAWorker(t *testing.T) {
 	s := r.kit.(*chaosRedis)
 	must(t, s.client.FlushAll(t.Context()).Err())
 	r.produced(2)
-	r.said("ledger-empty")
+	r.said(`"code":"other-ledger"`)
+	<-r.crew[0].done
 	if rows, err := s.rows(t.Context(), parts); err != nil || count(rows) > 0 {
 		t.Errorf("the emptied server has %d rows, %v", count(rows), err)
 	}
@@ -84,13 +85,13 @@ func TestPostgresIsRestoredUnderAWorker(t *testing.T) {
 			server := r.kit.(*chaosPostgres).own
 			backup := server.DataDir + ".backup"
 			server.Stop()
-			copied(t, server.DataDir, backup)
+			copyFolder(t, server.DataDir, backup)
 			server.Start()
 			r.some(4)
 			r.looksAway()
 			server.Stop()
 			must(t, os.RemoveAll(server.DataDir))
-			copied(t, backup, server.DataDir)
+			copyFolder(t, backup, server.DataDir)
 			if !kept {
 				r.deleteBefore(at(r.topic, 0), 6)
 			}
@@ -110,8 +111,8 @@ func TestPostgresIsRestoredUnderAWorker(t *testing.T) {
 	}
 }
 
-// copied copies a folder with its owners.
-func copied(t *testing.T, from, to string) {
+// copyFolder copies a folder with its owners.
+func copyFolder(t *testing.T, from, to string) {
 	t.Helper()
 	if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
 		t.Fatalf("copy %s: %v: %s", from, err, out)

@@ -65,7 +65,8 @@ func TestRedisIsEmptiedUnderAWorker(t *testing.T) {
 	s := r.kit.(*chaosRedis)
 	must(t, s.client.FlushAll(t.Context()).Err())
 	r.produced(2)
-	r.said("ledger-empty")
+	r.said(`"code":"other-ledger"`)
+	<-r.crew[0].done
 	if rows, err := s.rows(t.Context(), parts); err != nil || count(rows) > 0 {
 		t.Errorf("the emptied server has %d rows, %v", count(rows), err)
 	}

@@ -167,7 +167,7 @@ var top = []struct{ heading, verb, text string }{
 	{"", "log", "earliest, stable and end of topics, offset of a time"},
 	{"", "audit", "prove the chain and the sink's rows"},
 	{"", "dead-letters", "what was not applied: list  show  replay  discard"},
-	{"Look", "ui", "a dashboard in the browser: what stands, lags, was lost"},
+	{"Look", "ui", "a dashboard in the browser: what stands, what lags"},
 	{"Also", "broker", "an embedded one, on disk: --listen HOST:PORT --dir D"},
 }
 

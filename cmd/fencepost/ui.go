@@ -19,14 +19,13 @@ import (
 )
 
 var uiManual = manual{
-	what: "Show pipelines in the browser: what stands, what lags, what was lost, who moved it. Changes nothing.",
+	what: "Show pipelines in the browser: what stands, what lags, what was lost, who moved it. Changes nothing. This machine alone can reach it.",
 	examples: []example{
 		{"fencepost ui trips.yaml", "at http://127.0.0.1:9465"},
 		{"fencepost ui trips.yaml clicks.yaml", "both, and what differs"},
 		{"fencepost ui trips.yaml --listen 127.0.0.1:0", "any free port"},
 	},
 	usage: "fencepost ui FILE... [flags]",
-	notes: []string{"This machine alone can reach it: names and positions are for whoever may read the files."},
 	exit:  "0 stopped   1 error   2 usage",
 	see:   "offsets show, moves, dead-letters",
 }

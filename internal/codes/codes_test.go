@@ -21,8 +21,9 @@ var codeForm = regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`)
 // notCodes are words with a hyphen in them that are no codes.
 var notCodes = []string{"log-level", "no-progress", "plan-out", "from-brokers", "fencepost-broker", "fencepost-init", "fencepost-quickstart", "quickstart-control", "maxmemory-policy",
 	"batch-start", "last-processed", // meanings
-	"cut-off",      // a state
-	"no-store",     // of HTTP
+	"cut-off",                          // a state
+	"no-store",                         // of HTTP
+	"no-records", "kafka-lag-exporter", // a flag, and another program
 	"dead-letters", // a verb
 	"pattern-a", "group-topic", "topic-group", "group-dash", "group-underscore", "topic-string", "topic-partition", "single-znode",
 	"single-znode-topic", "spark-checkpoint", "kafka-csv", "get-offsets", // layouts

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -109,10 +110,18 @@ func (d *Dashboard) write(out http.ResponseWriter, r request, c content, status 
 	}
 	h.Set("Content-Encoding", "gzip")
 	out.WriteHeader(status)
-	z, _ := gzip.NewWriterLevel(out, gzip.BestSpeed) // the level is one of gzip's
+	z := zips.Get().(*gzip.Writer)
+	z.Reset(out)
 	_, _ = z.Write(b.Bytes())
 	_ = z.Close()
+	zips.Put(z)
 }
+
+// zips are compressors of pages, each of which holds a megabyte.
+var zips = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is one of gzip's
+	return z
+}}
 
 // writeCSV writes rows so that no spreadsheet takes a stranger's text for a formula.
 func writeCSV(b *bytes.Buffer, rows any) error {

@@ -64,6 +64,9 @@ func (f *Described) isYear() bool { return f.Semantic == "io.debezium.time.Year"
 
 const noYear = 1900
 
+// dates are the types of days alone.
+var dates = []string{"io.debezium.time.Date", "io.debezium.time.IsoDate", "org.apache.kafka.connect.data.Date"}
+
 // isLong reports whether a type is an integer of 64 bits, in Connect's word or Avro's.
 func isLong(word string) bool { return word == "int64" || word == "long" }
 
@@ -117,7 +120,7 @@ func Notes(d Description, columns []decode.Field, s Store) (notes []string) {
 		func(f *Described, _ *decode.Field) bool { return d.MySQL && slices.Contains(daySemantics, f.Semantic) })
 	note("the year 0000 in %s arrives as 2000 in a snapshot, and parks behind it", func(f *Described, _ *decode.Field) bool { return d.MySQL && f.isYear() })
 	note("in %s 24:00:00 arrives as 00:00:00, unless Debezium has time.precision.mode=adaptive", func(f *Described, _ *decode.Field) bool { return f.Semantic == "io.debezium.time.IsoTime" })
-	note("in %s a year before Christ arrives as one behind it, unless Debezium has time.precision.mode=adaptive", func(f *Described, _ *decode.Field) bool { return f.Semantic == "io.debezium.time.IsoDate" })
+	note("in %s a year before Christ arrives as one behind it", func(f *Described, _ *decode.Field) bool { return d.Postgres && slices.Contains(dates, f.Semantic) })
 	note("a year before 100 in %s arrives as one from 1970 to 2069, unless Debezium has enable.time.adjuster=false",
 		func(f *Described, _ *decode.Field) bool { return d.MySQL && slices.Contains(daySemantics, f.Semantic) })
 	return notes

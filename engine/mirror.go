@@ -342,14 +342,22 @@ func (e *Engine) inherit(tps []fencepost.TopicPartition, at map[fencepost.TopicP
 	})
 }
 
-// inherit keeps values of before for partitions that are held and have none yet. They are written where f makes others of them.
+// inherit keeps values of before for partitions that are held and have none yet. They are written where f makes others of them, and so are
+// those that are kept already: a worker that had lost the partition may have committed since.
 func (m *mirror[V]) inherit(values map[fencepost.TopicPartition]V, f func(fencepost.TopicPartition, V) (V, bool)) {
 	m.mu.Lock()
 	m.e.mu.Lock()
 	for tp, v := range values {
-		if m.e.mu.parts[tp] != nil && m.mu.marks[tp] == nil {
-			now, other := f(tp, v)
-			m.mu.marks[tp] = &mark[V]{value: now, fresh: other}
+		if m.e.mu.parts[tp] == nil {
+			continue
+		}
+		k := m.mu.marks[tp]
+		if k == nil {
+			k = &mark[V]{value: v}
+			m.mu.marks[tp] = k
+		}
+		if now, other := f(tp, k.value); other {
+			k.value, k.fresh = now, true
 		}
 	}
 	m.e.mu.Unlock()

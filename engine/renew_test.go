@@ -7,6 +7,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/connector/memory"
+	"github.com/fencepost/fencepost/ledger"
 )
 
 // mirrored is what the Kafka group holds of a partition; forget has it forget it, as brokers do with an idle group's.
@@ -133,6 +134,33 @@ func TestAnHeirMirrorsWhatWasCommitted(t *testing.T) {
 			t.Errorf("the Kafka group holds %d, want the ledger's 10", got)
 		}
 		if err := b.end(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}
+
+// A worker that has lost its membership may commit once more after the heir took the partition up: the heir is refused, and mirrors where the
+// ledger is, though the partition is idle from then on.
+func TestAnHeirMirrorsWhatWasCommittedBehindItsBack(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+		heir := w.run(s, nil)
+		synctest.Wait()
+		heir.source.assign(tp(0))
+		w.produce(tp(0), 10)
+		time.Sleep(time.Minute)
+		held := position(t, s, tp(0))
+		next := held
+		next.Offset = 15
+		m := ledger.Move{TopicPartition: tp(0), Held: held, Next: next, Cause: ledger.CauseCommit}
+		if err := s.Move(t.Context(), ledger.Actor{Group: "g", ClusterID: "cluster-1", Who: "evicted"}, []ledger.Move{m}); err != nil {
+			t.Fatal(err)
+		}
+		w.produce(tp(0), 5)
+		time.Sleep(time.Minute)
+		if got := w.mirrored(tp(0)); got != 15 {
+			t.Errorf("the Kafka group holds %d, want the ledger's 15", got)
+		}
+		if err := heir.end(); err != nil {
 			t.Errorf("run: %v", err)
 		}
 	})

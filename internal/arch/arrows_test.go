@@ -74,7 +74,7 @@ var arrows = []arrow{
 	{[]string{"internal/chaos"}, []string{".", "ledger", "sink/sinktest"}, nil},
 	{[]string{"internal/broker/...", "internal/flights/...", "internal/servers/...", "internal/trial"}, []string{".", "ledger", "internal/broker/...", "internal/flights/...",
 		"internal/listen", "internal/servers/...", "internal/wire"}, []string{"..."}},
-	{[]string{"internal/simulation/..."}, []string{".", "ledger", "sink", "sink/sinktest", "decode", "engine", "connector/kafka", "connector/memory", "internal/simulation/..."}, []string{"..."}},
+	{[]string{"internal/simulation/..."}, []string{".", "ledger", "sink", "sink/sinktest", "source", "decode", "engine", "connector/kafka", "connector/memory", "internal/simulation/..."}, []string{"..."}},
 	{[]string{"internal/foreign"}, []string{".", "ledger"}, nil},
 	{[]string{"internal/foreign/offsetfile"}, []string{".", "ledger", "internal/foreign"}, nil},
 	{[]string{"internal/sqlstore"}, []string{".", "ledger", "sink", "internal/foreign"}, nil},

@@ -23,7 +23,6 @@ type frame struct {
 	Zone    string
 	Clock   string
 	Live    string // how old it is
-	Moments []link // what its brokers say, for the foot
 	Sub     *sub   // of a pipeline's page
 	Notes   []notice
 	Stale   bool

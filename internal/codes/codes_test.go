@@ -23,7 +23,10 @@ var notCodes = []string{"log-level", "no-progress", "plan-out", "from-brokers", 
 	"batch-start", "last-processed", // meanings
 	"cut-off",                          // a state
 	"no-store",                         // of HTTP
-	"no-records", "kafka-lag-exporter", // a flag, and another program
+	"no-records", "http-tls", "http-token-file", "kafka-lag-exporter", // flags, and another program
+	// events
+	"committed-elsewhere", "ends-fixed", "left-behind", "mirror-failed", "other-copy", "pipeline-changed", "pipeline-left", "presence-failed", "report-failed",
+	"sink-went-back", "workers-gone",
 	"dead-letters", // a verb
 	"pattern-a", "group-topic", "topic-group", "group-dash", "group-underscore", "topic-string", "topic-partition", "single-znode",
 	"single-znode-topic", "spark-checkpoint", "kafka-csv", "get-offsets", // layouts

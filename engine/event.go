@@ -128,8 +128,8 @@ type (
 		For   time.Duration
 		Ended bool // it is a member now
 	}
-	// MirrorFailed: committed offsets could not be copied for other tools. The ledger is not concerned. Of a copy of
-	// Config.Mirrors it is reported once, until a write of it succeeds.
+	// MirrorFailed: committed offsets could not be copied for other tools. The ledger is not concerned. It is tried again, and reported
+	// once, until a write succeeds.
 	MirrorFailed struct {
 		Mirror int // 0: the Kafka group's; else the place in Config.Mirrors, from 1
 		Err    error

@@ -53,10 +53,12 @@ type mirroring interface {
 }
 
 // mirrorEvery is the shortest time between two writes of the mirror, renewEvery the longest: offsets of an idle group
-// expire. A copy has no such need; where it failed, it is written again after mendEvery.
+// expire. A copy has no such need. What failed is written again after mendFirst, and then at growing intervals up to mendEvery: a group that
+// is in the middle of a rebalance refuses, and no later commit may come.
 const (
 	mirrorEvery = 500 * time.Millisecond
 	renewEvery  = time.Hour
+	mendFirst   = time.Second
 	mendEvery   = 10 * time.Second
 )
 
@@ -139,10 +141,14 @@ func (m *mirror[V]) rouse() {
 func (m *mirror[V]) run(ctx context.Context) {
 	renew := time.NewTicker(renewEvery)
 	defer renew.Stop()
+	pause := time.Duration(0)
 	for {
 		var mend <-chan time.Time
-		if m.number > 0 && m.failing() {
-			mend = time.After(mendEvery)
+		if m.failing() {
+			pause = longer(pause, mendFirst, mendEvery)
+			mend = time.After(pause)
+		} else {
+			pause = 0
 		}
 		select {
 		case <-ctx.Done():
@@ -198,7 +204,7 @@ func (m *mirror[V]) request(ctx context.Context, tps []fencepost.TopicPartition)
 	err := m.write(request, marks)
 	cut := err != nil && errors.Is(ctx.Err(), context.Canceled) // by a stop: then the failure is not the place's
 	again := m.written(marks, err, cut)
-	if err != nil && !cut && (m.number == 0 || !again) { // a copy's failure is reported once, until a write succeeds
+	if err != nil && !cut && !again { // once, until a write succeeds
 		m.e.emit(MirrorFailed{Mirror: m.number, Err: err})
 	}
 }

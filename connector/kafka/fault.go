@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -244,16 +245,29 @@ func (c Config) speaksPlain(ctx context.Context, address string) bool {
 	return c.apiVersions(ctx, address, c.plain) != nil
 }
 
-// answers reports whether the address answers the one request that needs no login, with TLS or without as the configuration says.
+// answers reports whether the address answers the one request that needs no login, with TLS or without as the configuration says. A broker
+// that waits for a login answers it once, to the client itself, and closes the connection at the second.
 func (c Config) answers(ctx context.Context, address string) bool {
-	return c.apiVersions(ctx, address, c.dial) != nil
+	var h heard
+	c.apiVersions(ctx, address, c.dial, kgo.WithHooks(&h))
+	return h.Load()
+}
+
+// heard is whether a broker said which requests it knows.
+type heard struct{ atomic.Bool }
+
+// OnBrokerRead is a kgo.HookBrokerRead.
+func (h *heard) OnBrokerRead(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+	if key == kmsg.NewPtrApiVersionsRequest().Key() && err == nil {
+		h.Store(true)
+	}
 }
 
 // apiVersions asks an address which requests it knows, over a connection that dial makes; nil: no answer.
-func (c Config) apiVersions(ctx context.Context, address string, dial func(context.Context, string, string) (net.Conn, error)) *kmsg.ApiVersionsResponse {
+func (c Config) apiVersions(ctx context.Context, address string, dial func(context.Context, string, string) (net.Conn, error), more ...kgo.Opt) *kmsg.ApiVersionsResponse {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout)
 	defer cancel()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.Dialer(dial), kgo.DisableClientMetrics())
+	cl, err := kgo.NewClient(append(more, kgo.SeedBrokers(address), kgo.Dialer(dial), kgo.DisableClientMetrics())...)
 	if err != nil {
 		return nil
 	}

@@ -113,7 +113,8 @@ func crowded(r *ring) (all []*pgx.Conn) {
 	_, err := all[0].Exec(r.t.Context(), "select count(pg_terminate_backend(pid)) from pg_stat_activity where backend_type = 'client backend' and application_name like 'fencepost%'")
 	must(r.t, err)
 	eventually(r.t, "the worker's places are taken", func() error {
-		full()
+		for !full() { // each session that ended has left a place
+		}
 		n := 0
 		err := all[0].QueryRow(r.t.Context(), "select count(*) from pg_stat_activity where backend_type = 'client backend' and application_name like 'fencepost%'").Scan(&n)
 		if err == nil && n > 0 {

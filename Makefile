@@ -62,7 +62,7 @@ servers:
 test: servers
 	$(MAKE) check
 	$(MAKE) dead
-	$(MAKE) sim
+	$(MAKE) sim ONLY=-exact
 	$(SERVERS) run -- go test $(RACE) -tags realservers -count=1 -p 2 -timeout 30m $(REAL)
 	$(MAKE) newer
 

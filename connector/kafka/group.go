@@ -148,8 +148,10 @@ func (s *Source) Rejoin(ctx context.Context) {
 	tick := time.NewTicker(rejoinEvery)
 	defer tick.Stop()
 	began, assigned := time.Now(), false
-	for s.running() {
-		s.client.ForceRebalance()
+	for {
+		if s.running() { // else it is about to join
+			s.client.ForceRebalance()
+		}
 		if s.cfg.Protocol != Consumer {
 			return
 		}

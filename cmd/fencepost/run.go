@@ -216,6 +216,11 @@ type watch struct {
 	ended func(error)
 }
 
+// subscribed is a watch that takes the events alone.
+func subscribed(f func(engine.Event)) watch {
+	return watch{runs: func(e *engine.Engine) { e.Subscribe(f) }, ended: func(error) {}}
+}
+
 // runs makes the runs of files. Several log: a console shows one.
 func (a *app) runs(files []*pipeline.File, until engine.Until) []*oneRun {
 	all := make([]*oneRun, len(files))

@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/events"
 )
 
@@ -37,8 +36,7 @@ func (s *spokesman) write(name string, stdout io.Writer, runs []*oneRun) error {
 	}
 	s.events = &eventFile{file: file, stream: events.New(out, func(err error) { runs[0].hears.Unwritten(fmt.Errorf("--events %s: %w", name, err)) })}
 	for _, r := range runs {
-		of := s.events.stream.Of(r.file.Group, r.who)
-		r.watch = append(r.watch, watch{ended: func(error) {}, runs: func(e *engine.Engine) { e.Subscribe(of) }})
+		r.watch = append(r.watch, subscribed(s.events.stream.Of(r.file.Group, r.who)))
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/webhook"
 )
 
@@ -17,6 +16,6 @@ func (s *spokesman) hook(runs []*oneRun) {
 		h := webhook.New(webhook.Config{URL: w.URL.Reveal, Secret: w.Secret.Reveal, On: w.On, Lag: int64(w.Lag), Timeout: w.Timeout,
 			Group: r.file.Group, Worker: r.who, Failed: func(err error) { r.hears.HookFailed(fmt.Errorf("webhook: %w", err)) }})
 		s.hooks = append(s.hooks, h)
-		r.watch = append(r.watch, watch{ended: func(error) {}, runs: func(e *engine.Engine) { e.Subscribe(h.Event) }})
+		r.watch = append(r.watch, subscribed(h.Event))
 	}
 }

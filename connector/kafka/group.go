@@ -144,17 +144,16 @@ const (
 // next heartbeat, 5 s later. An assignment of nothing is not the end of it either: that is what a member gets which joins within the second of
 // another change.
 func (s *Source) Rejoin(ctx context.Context) {
+	if s.cfg.Protocol != Consumer {
+		s.ask()
+		return
+	}
 	_, turned := s.Membership()
 	tick := time.NewTicker(rejoinEvery)
 	defer tick.Stop()
 	began, assigned := time.Now(), false
 	for {
-		if s.running() { // else it is about to join
-			s.client.ForceRebalance()
-		}
-		if s.cfg.Protocol != Consumer {
-			return
-		}
+		s.ask()
 		select {
 		case <-ctx.Done():
 			return
@@ -166,6 +165,13 @@ func (s *Source) Rejoin(ctx context.Context) {
 		if assigned && time.Since(began) >= assignsEvery {
 			return
 		}
+	}
+}
+
+// ask asks for this worker's share once. Where it has not joined yet, joining does.
+func (s *Source) ask() {
+	if s.running() {
+		s.client.ForceRebalance()
 	}
 }
 

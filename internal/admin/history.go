@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -34,7 +35,7 @@ func Moves(ctx context.Context, r Resources, f Filter) (t Told, err error) {
 	if err := r.exists(ctx); err != nil {
 		return t, err
 	}
-	seen, old, moved := map[string]bool{}, map[string]bool{}, false
+	moved := false
 	for m, err := range r.History.Moves(ctx, r.Group) {
 		if err != nil {
 			return t, err
@@ -47,24 +48,37 @@ func Moves(ctx context.Context, r Resources, f Filter) (t Told, err error) {
 			t.Folded += m.Commits
 			continue
 		}
-		t.Moves = append(t.Moves, m)
-		t.AtMost += max(0, m.AtMost)
-		if m.AtMost != ledger.UnknownLoss {
-			continue
-		}
-		if !seen[m.Topic] {
-			seen[m.Topic] = true
-			t.Unknown = append(t.Unknown, m.Topic)
-		}
-		if m.Cause == ledger.CauseStart && !m.Held.Absent() && !old[m.Topic] {
-			old[m.Topic] = true
-			t.Old = append(t.Old, m.Topic)
-		}
+		t.take(m)
 	}
 	if moved {
 		return t, nil
 	}
 	return t, r.known(ctx)
+}
+
+// take adds a move, and what it passed.
+func (t *Told) take(m ledger.Recorded) {
+	t.Moves = append(t.Moves, m)
+	t.AtMost += max(0, m.AtMost)
+	if m.AtMost != ledger.UnknownLoss {
+		return
+	}
+	if !slices.Contains(t.Unknown, m.Topic) {
+		t.Unknown = append(t.Unknown, m.Topic)
+	}
+	if m.Cause == ledger.CauseStart && !m.Held.Absent() && !slices.Contains(t.Old, m.Topic) {
+		t.Old = append(t.Old, m.Topic)
+	}
+}
+
+// Since are the moves of an answer from a time on, and what they passed. Folded commits are not among them: they have no times.
+func (t Told) Since(at time.Time) (later Told) {
+	for _, m := range t.Moves {
+		if !m.At.Before(at) {
+			later.take(m)
+		}
+	}
+	return later
 }
 
 // known refuses a group of which the ledger has nothing: "no gap" for a mistyped name would be a false answer.

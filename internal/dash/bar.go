@@ -139,7 +139,11 @@ func (a axis) newBar(s view.Standing, notes []note) bar {
 	if s.Lag >= 0 {
 		out.Title += ", " + s.Lag.String() + " unread"
 	}
-	parked := s.State == "parked"
+	stop := func(at, move string) { // where it is parked
+		if s.State == "parked" {
+			out.Marks = append(out.Marks, stretch{Class: "r-stop", X: at, Y: "2", W: "8", H: "8", Move: move})
+		}
+	}
 	switch {
 	case p < b.Earliest:
 		out.Title += fmt.Sprintf("; the position lies %s below earliest", text.Count(b.Earliest-p))
@@ -147,42 +151,43 @@ func (a axis) newBar(s view.Standing, notes []note) bar {
 		at := percent(x(b.Earliest))
 		out.Ranges = append(out.Ranges, stretch{Class: "r-gap", X: at, Y: "8", W: "18", H: "10", Move: "translate(-18 0)"})
 		out.Marks = append(out.Marks, edge, stretch{Class: "r-pos", X: at, Y: "3", W: "2", H: "20", Move: "translate(-19 0)"})
-		if parked {
-			out.Marks = append(out.Marks, stretch{Class: "r-stop", X: at, Y: "2", W: "8", H: "8", Move: "translate(-19 0)"})
-		}
+		stop(at, "translate(-19 0)")
 		return out
 	case p > b.End:
 		out.Title += fmt.Sprintf("; the position lies %s behind the end", text.Count(p-b.End))
 		part("r-applied", b.Earliest, b.End, "10", "6")
 		out.Marks = append(out.Marks, edge, stretch{Class: "r-stop", X: "100%", Y: "3", W: "2", H: "20", Move: "translate(6 0)"})
-		if parked {
-			out.Marks = append(out.Marks, stretch{Class: "r-stop", X: "100%", Y: "2", W: "8", H: "8", Move: "translate(6 0)"})
-		}
+		stop("100%", "translate(6 0)")
 		return out
 	}
 	part("r-applied", b.Earliest, p, "10", "6")
 	part("r-unread", p, max(p, b.Stable), "8", "10")
 	part("r-open", max(p, b.Stable), b.End, "8", "10")
 	out.Marks = append(out.Marks, edge)
-	for _, n := range notes {
-		switch {
-		case n.until <= b.Earliest || n.from >= b.End:
-		case n.again:
-			from, until := x(max(n.from, b.Earliest)), x(min(n.until, b.End))
-			out.Marks = append(out.Marks, stretch{Class: "f-violet", X: percent(from), Y: "20", W: percent(max(until-from, 1)), H: "3",
-				Title: "applied again: " + text.Count(n.until-n.from)})
-		default:
-			out.Marks = append(out.Marks, stretch{Class: "r-stop", X: percent(x(max(n.from, b.Earliest))), Y: "7", W: "3", H: "12",
-				Title: "passed unapplied: at most " + text.Count(n.until-n.from)})
-		}
-	}
+	out.Marks = append(out.Marks, a.noted(*b, notes)...)
 	move := ""
 	if p == b.End { // the tick would stand outside
 		move = "translate(-2 0)"
 	}
 	out.Marks = append(out.Marks, stretch{Class: "r-pos", X: percent(x(p)), Y: "3", W: "2", H: "20", Move: move})
-	if parked {
-		out.Marks = append(out.Marks, stretch{Class: "r-stop", X: percent(x(p)), Y: "2", W: "8", H: "8", Move: move})
-	}
+	stop(percent(x(p)), move)
 	return out
+}
+
+// noted are the marks of notes, as far as the log has them.
+func (a axis) noted(b view.Bounds, notes []note) (marks []stretch) {
+	x := func(o fencepost.Offset) float64 { return a.x(float64(b.End - o)) }
+	for _, n := range notes {
+		switch {
+		case n.until <= b.Earliest || n.from >= b.End:
+		case n.again:
+			from, until := x(max(n.from, b.Earliest)), x(min(n.until, b.End))
+			marks = append(marks, stretch{Class: "f-violet", X: percent(from), Y: "20", W: percent(max(until-from, 1)), H: "3",
+				Title: "applied again: " + text.Count(n.until-n.from)})
+		default:
+			marks = append(marks, stretch{Class: "r-stop", X: percent(x(max(n.from, b.Earliest))), Y: "7", W: "3", H: "12",
+				Title: "passed unapplied: at most " + text.Count(n.until-n.from)})
+		}
+	}
+	return marks
 }

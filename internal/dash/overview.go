@@ -125,7 +125,6 @@ func (d *Dashboard) overviewNow() *overview {
 	total, lost, lostDay, lostKnown := view.Totals{}, int64(0), int64(0), true
 	oldest, oldestIn, workers := view.Age(0), "", 0
 	pace := pace{}
-	choices := 0
 	var moved *view.Standing
 	var movedAt *watcher
 	for _, w := range d.watchers {
@@ -142,12 +141,7 @@ func (d *Dashboard) overviewNow() *overview {
 			total.AtLeast, lostKnown, oldest = true, false, -1
 			continue
 		}
-		t := m.Positions.Totals
-		total.Partitions += t.Partitions
-		total.Parked, total.Blocked, total.Waiting, total.Retrying = total.Parked+t.Parked, total.Blocked+t.Blocked, total.Waiting+t.Waiting, total.Retrying+t.Retrying
-		total.CutOff, total.Running, total.Idle, total.Lag = total.CutOff+t.CutOff, total.Running+t.Running, total.Idle+t.Idle, total.Lag+t.Lag
-		total.LagUnknown, total.AtLeast = total.LagUnknown+t.LagUnknown, total.AtLeast || t.AtLeast
-		choices += t.Parked
+		total = total.Plus(m.Positions.Totals)
 		if age := m.Positions.LagTime(); age < 0 || oldest < 0 {
 			oldest = -1
 		} else if age > oldest {
@@ -186,17 +180,7 @@ func (d *Dashboard) overviewNow() *overview {
 		losses.Says, losses.More = atMost(lostDay)+" in 24h", atMost(lost)+" in 7d"
 	}
 	page.Answers = append(page.Answers, losses, movedAnswer(moved, movedAt, now))
-	act := answer{Question: "What to do", Says: "nothing", More: "all goes on by itself"}
-	if choices > 0 {
-		act.Says, act.More = "", text.Plural(choices, "partition")+" wait"+map[bool]string{true: "s"}[choices == 1]+" for a person"
-		for _, it := range page.Items {
-			if it.State.Class == "parked" {
-				act.Act = link{Text: "Choose for " + it.Place.Text, URL: it.Place.URL}
-				break
-			}
-		}
-	}
-	page.Answers = append(page.Answers, act)
+	page.Answers = append(page.Answers, actAnswer(total.Parked, page.Items))
 	page.Total = pipelineRow{About: text.Count(len(page.Rows)), Lag: lagSays(total), LagTime: known(oldest), Applied: perSecond(pace.Applied), Written: perSecond(pace.Written)}
 	return page
 }
@@ -258,6 +242,19 @@ func atMost(n int64) string {
 		return "0"
 	}
 	return "at most " + text.Count(n)
+}
+
+// actAnswer is what to do: where so many partitions are parked, a person chooses, for the first of items that is.
+func actAnswer(parked int, items []item) answer {
+	a := answer{Question: "What to do", Says: "nothing", More: "all goes on by itself"}
+	if parked == 0 {
+		return a
+	}
+	a.Says, a.More = "", text.Plural(parked, "partition")+" wait"+map[bool]string{true: "s"}[parked == 1]+" for a person"
+	if i := slices.IndexFunc(items, func(it item) bool { return it.State.Class == "parked" }); i >= 0 {
+		a.Act = link{Text: "Choose for " + items[i].Place.Text, URL: items[i].Place.URL}
+	}
+	return a
 }
 
 func movedAnswer(s *view.Standing, w *watcher, now time.Time) answer {

@@ -278,12 +278,10 @@ func (w *watcher) readLosses(ctx context.Context, m *moment) {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	m.Day, m.Week = nil, nil
-	for span, into := range map[time.Duration]**view.Moves{24 * time.Hour: &m.Day, lossesFor: &m.Week} {
-		f := admin.Filter{Gaps: true, Since: began.Add(-span)}
-		if told, err := admin.Moves(ctx, w.Resources, f); err == nil {
-			moves := view.NewMoves(told, w.Resources.Group, f, began)
-			*into = &moves
-		}
+	f := admin.Filter{Gaps: true, Since: began.Add(-lossesFor)}
+	if told, err := admin.Moves(ctx, w.Resources, f); err == nil {
+		week, day := view.NewMoves(told, w.Resources.Group, f, began), view.NewMoves(told.Since(began.Add(-24*time.Hour)), w.Resources.Group, f, began)
+		m.Week, m.Day = &week, &day
 	}
 	w.losses = time.Now().Add(lookShare * time.Since(began)) // a long history is read more seldom
 }

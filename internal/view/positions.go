@@ -97,6 +97,12 @@ type Totals struct {
 	LagUnknown int   `json:"lag_unknown"` // partitions of which it is not
 }
 
+// Plus adds the totals of other partitions.
+func (t Totals) Plus(o Totals) Totals {
+	return Totals{t.Partitions + o.Partitions, t.Blocked + o.Blocked, t.Waiting + o.Waiting, t.Parked + o.Parked, t.Idle + o.Idle, t.Running + o.Running,
+		t.Retrying + o.Retrying, t.CutOff + o.CutOff, t.Lag + o.Lag, t.AtLeast || o.AtLeast, t.LagUnknown + o.LagUnknown}
+}
+
 // Standing is one partition.
 type Standing struct {
 	Topic     string    `json:"topic"`

@@ -10,7 +10,7 @@ type counters struct {
 	took, batch, takeover                                  prometheus.Histogram
 }
 
-func newCounters(n namer) counters {
+func newCounters(n *namer) counters {
 	return counters{
 		records:     n.counter("records_total", "Records that were applied."),
 		rows:        n.counter("rows_total", "Rows that were written; an exploded record has any number of them."),
@@ -33,24 +33,28 @@ func newCounters(n namer) counters {
 	}
 }
 
-// all are the counters, each once.
-func (c *counters) all() []prometheus.Collector {
-	return []prometheus.Collector{c.records, c.rows, c.bytes, c.commits, c.moves, c.lost, c.lossUnknown, c.refused, c.retries, c.parked, c.skipped,
-		c.letters, c.rebalances, c.gone, c.mirrors, c.took, c.batch, c.takeover}
+// namer makes metrics of one group, and keeps them.
+type namer struct {
+	labels prometheus.Labels
+	made   []prometheus.Collector
+	descs  []*prometheus.Desc
 }
-
-// namer makes metrics of one group.
-type namer struct{ labels prometheus.Labels }
 
 // prefix begins each name.
 const prefix = "fencepost_"
 
-func (n namer) counter(name, help string) prometheus.Counter {
-	return prometheus.NewCounter(prometheus.CounterOpts{Name: prefix + name, Help: help, ConstLabels: n.labels})
+// made keeps a metric.
+func made[C prometheus.Collector](n *namer, c C) C {
+	n.made = append(n.made, c)
+	return c
 }
 
-func (n namer) counters(name, help, label string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + name, Help: help, ConstLabels: n.labels}, []string{label})
+func (n *namer) counter(name, help string) prometheus.Counter {
+	return made(n, prometheus.NewCounter(prometheus.CounterOpts{Name: prefix + name, Help: help, ConstLabels: n.labels}))
+}
+
+func (n *namer) counters(name, help, label string) *prometheus.CounterVec {
+	return made(n, prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + name, Help: help, ConstLabels: n.labels}, []string{label}))
 }
 
 // growth is how much wider each native bucket is than the one before it, and most how many there are: 160 * 16 bytes at most.
@@ -60,11 +64,13 @@ const (
 )
 
 // histogram is a native histogram; who scrapes text gets the buckets.
-func (n namer) histogram(name, help string, buckets []float64) prometheus.Histogram {
-	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: prefix + name, Help: help, ConstLabels: n.labels, Buckets: buckets,
-		NativeHistogramBucketFactor: growth, NativeHistogramMaxBucketNumber: most})
+func (n *namer) histogram(name, help string, buckets []float64) prometheus.Histogram {
+	return made(n, prometheus.NewHistogram(prometheus.HistogramOpts{Name: prefix + name, Help: help, ConstLabels: n.labels, Buckets: buckets,
+		NativeHistogramBucketFactor: growth, NativeHistogramMaxBucketNumber: most}))
 }
 
-func (n namer) desc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(prefix+name, help, labels, n.labels)
+func (n *namer) desc(name, help string, labels ...string) *prometheus.Desc {
+	d := prometheus.NewDesc(prefix+name, help, labels, n.labels)
+	n.descs = append(n.descs, d)
+	return d
 }

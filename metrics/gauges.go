@@ -57,7 +57,7 @@ type gauges struct {
 	offset, stable, high, pLag, pLagSeconds, committed *prometheus.Desc
 }
 
-func newGauges(n namer) gauges {
+func newGauges(n *namer) gauges {
 	one := func(name, help string) *prometheus.Desc { return n.desc("partition_"+name, help, "topic", "partition") }
 	return gauges{
 		group:       n.labels["group"],
@@ -76,13 +76,6 @@ func newGauges(n namer) gauges {
 		pLag:        one("lag_records", "Records that are unread."),
 		pLagSeconds: one("lag_seconds", "Age of the newest record that was applied; 0: nothing is unread."),
 		committed:   one("last_commit_timestamp_seconds", "When this worker's last commit of the partition became durable."),
-	}
-}
-
-func (g *gauges) describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.partitions, g.parked, g.unknown, g.member, g.silent, g.queued, g.lag, g.lagSeconds, g.leftOut,
-		g.offset, g.stable, g.high, g.pLag, g.pLagSeconds, g.committed} {
-		out <- d
 	}
 }
 

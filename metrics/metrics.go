@@ -24,6 +24,7 @@ type Config struct {
 type Metrics struct {
 	cfg    Config
 	engine engineRef
+	names  *namer // what was made by it
 	count  counters
 	gauge  gauges
 
@@ -38,8 +39,8 @@ func New(cfg Config) *Metrics {
 	if cfg.Partitions == 0 {
 		cfg.Partitions = DefaultPartitions
 	}
-	names := namer{prometheus.Labels{"group": string(cfg.Group)}}
-	return &Metrics{cfg: cfg, count: newCounters(names), gauge: newGauges(names), heir: map[fencepost.TopicPartition]time.Time{}, nowFunc: time.Now}
+	names := &namer{labels: prometheus.Labels{"group": string(cfg.Group)}}
+	return &Metrics{cfg: cfg, names: names, count: newCounters(names), gauge: newGauges(names), heir: map[fencepost.TopicPartition]time.Time{}, nowFunc: time.Now}
 }
 
 // Watch has e counted and asked from now on.
@@ -50,15 +51,17 @@ func (m *Metrics) Watch(e *engine.Engine) {
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
-	for _, c := range m.count.all() {
+	for _, c := range m.names.made {
 		c.Describe(out)
 	}
-	m.gauge.describe(out)
+	for _, d := range m.names.descs {
+		out <- d
+	}
 }
 
 // Collect implements prometheus.Collector.
 func (m *Metrics) Collect(out chan<- prometheus.Metric) {
-	for _, c := range m.count.all() {
+	for _, c := range m.names.made {
 		c.Collect(out)
 	}
 	if a := m.engine.ask(); a.runs {

@@ -4,6 +4,7 @@ package scenarios
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -54,7 +55,7 @@ func TestC2AnswerCutAtEveryByte(t *testing.T) {
 			for k := 0; ; k += stride(c.few) {
 				w.Set(wire.Fault{Cut: wire.Cut{Way: wire.Answers, After: k, Since: since, Once: true}})
 				r.some(1)
-				if w.Cuts() == 0 { // the answer is not that long
+				if !cutsAnswer(t, w) { // the answer is not that long
 					break
 				}
 				cuts, longest = cuts+1, k
@@ -67,6 +68,22 @@ func TestC2AnswerCutAtEveryByte(t *testing.T) {
 			}
 		})
 	}
+}
+
+// cutsAnswer reports whether the answer to the commit was cut. The store shows a commit before its answer comes by the wire: until its first
+// byte has come, and for as long as more of them come, it is not known.
+func cutsAnswer(t *testing.T, w *wire.Wire) bool {
+	t.Helper()
+	eventually(t, "the answer to the commit comes by", func() error {
+		if w.Cuts() == 0 && w.Counted() == 0 {
+			return errors.New("no byte of it was seen")
+		}
+		return nil
+	})
+	for passed := -1; w.Cuts() == 0 && passed < w.Counted(); time.Sleep(50 * time.Millisecond) {
+		passed = w.Counted()
+	}
+	return w.Cuts() > 0
 }
 
 // newCalmRing is a ring with one worker, at which nothing strikes by itself.

@@ -41,6 +41,7 @@ type heirs struct {
 	ledger ledger.Ledger
 	kafka  *kafka.Source
 	alive  map[int]*exec.Cmd // :: pid
+	names  map[int]string    // :: pid -> that in front of the host by which the worker enters itself
 }
 
 // takeoverStores are the stores of the takeover: the pipeline's sink and the ledger in it.
@@ -73,7 +74,7 @@ var takeoverStores = []struct {
 // newHeirs has no worker yet. static: each is a static member, which $INSTANCE names.
 func newHeirs(b *testing.B, sink string, l ledger.Ledger, protocol, broker, topic string, static bool) *heirs {
 	b.Helper()
-	h := &heirs{b: b, binary: filepath.Join(b.TempDir(), "fencepost"), group: fencepost.Group(servers.Name(b)), ledger: l, alive: map[int]*exec.Cmd{}}
+	h := &heirs{b: b, binary: filepath.Join(b.TempDir(), "fencepost"), group: fencepost.Group(servers.Name(b)), ledger: l, alive: map[int]*exec.Cmd{}, names: map[int]string{}}
 	build := exec.Command("go", "build", "-o", h.binary, "../cmd/fencepost")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -150,7 +151,7 @@ func (h *heirs) start(instance string) (pid int) {
 	if err := cmd.Start(); err != nil {
 		h.b.Fatal(err)
 	}
-	h.alive[cmd.Process.Pid] = cmd
+	h.alive[cmd.Process.Pid], h.names[cmd.Process.Pid] = cmd, cmp.Or(instance, strconv.Itoa(cmd.Process.Pid))
 	return cmd.Process.Pid
 }
 
@@ -182,7 +183,7 @@ func (h *heirs) shares(of int) (tps []fencepost.TopicPartition) {
 				continue
 			}
 			shared++
-			if strings.HasPrefix(workers[i].Who, fmt.Sprint(of, "@")) {
+			if strings.HasPrefix(workers[i].Who, h.names[of]+"@") {
 				tps = m.Partitions
 			}
 		}

@@ -42,6 +42,7 @@ type mirror[V any] struct {
 type mark[V any] struct {
 	value V
 	fresh bool // not written yet
+	owed  bool // and a write of it failed
 }
 
 // mirroring is a mirror, whatever it keeps.
@@ -144,7 +145,7 @@ func (m *mirror[V]) run(ctx context.Context) {
 	pause := time.Duration(0)
 	for {
 		var mend <-chan time.Time
-		if m.failing() {
+		if m.owes() {
 			pause = longer(pause, mendFirst, mendEvery)
 			mend = time.After(pause)
 		} else {
@@ -176,6 +177,18 @@ func (m *mirror[V]) failing() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.mu.failed
+}
+
+// owes reports whether something is not written yet of which a write has failed. The last write may have been of other partitions.
+func (m *mirror[V]) owes() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, k := range m.mu.marks {
+		if k.owed {
+			return true
+		}
+	}
+	return false
 }
 
 // send writes what is new of tps (nil: of all). It returns soon after ctx ends; a request that does not follow its context
@@ -229,7 +242,7 @@ func (m *mirror[V]) written(marks map[fencepost.TopicPartition]V, err error, cut
 		if k.fresh {
 			k.value = m.merge(was, k.value)
 		}
-		k.fresh = true
+		k.fresh, k.owed = true, true
 	}
 	return again
 }
@@ -241,7 +254,7 @@ func (m *mirror[V]) take(tps []fencepost.TopicPartition) map[fencepost.TopicPart
 	marks := map[fencepost.TopicPartition]V{}
 	take := func(tp fencepost.TopicPartition, k *mark[V]) {
 		if k != nil && k.fresh {
-			marks[tp], k.fresh = k.value, false
+			marks[tp], k.fresh, k.owed = k.value, false, false
 		}
 	}
 	if tps == nil {
@@ -329,7 +342,8 @@ func (e *Engine) enteredAs(w ledger.Worker) {
 }
 
 // inherit takes over what the group holds of partitions that were assigned, and signs it: other workers see by it who has them, idle ones
-// too. What is behind the ledger under the same fence is written as the ledger has it: a worker that had lost its membership could commit, and not mirror.
+// too. What is behind the ledger, or of a fence that was left, is written as the ledger has it: a worker that had lost its membership could commit,
+// and not mirror. What is ahead under the same fence stays: the ledger went back.
 //
 // at is where partitions run: the brokers may contradict the position of one that stands still.
 func (e *Engine) inherit(tps []fencepost.TopicPartition, at map[fencepost.TopicPartition]ledger.Position, mirrored map[fencepost.TopicPartition]fencepost.CommittedOffset) {
@@ -341,7 +355,7 @@ func (e *Engine) inherit(tps []fencepost.TopicPartition, at map[fencepost.TopicP
 	}
 	e.inGroup.inherit(all, func(tp fencepost.TopicPartition, c fencepost.CommittedOffset) (fencepost.CommittedOffset, bool) {
 		now := e.signed(c)
-		if held := at[tp]; int64(held.Fence) == c.Fence && held.Offset > c.Offset {
+		if held, runs := at[tp]; runs && (int64(held.Fence) != c.Fence || held.Offset > c.Offset) {
 			now = e.inGroup.value(ledger.Move{Next: held})
 		}
 		return now, now != c

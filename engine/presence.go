@@ -152,7 +152,8 @@ func (p *presence) namesake(ctx context.Context, instance string) (w ledger.Work
 	return all[slices.IndexFunc(all, func(w ledger.Worker) bool { return w.Sign == held[0] })], true
 }
 
-// run holds a sign until ctx ends. One that is lost is taken anew under another name, for one that ended has ended for good.
+// run holds a sign until ctx ends. One that is lost is taken anew under another name, for one that ended has ended for good, and before the others
+// look a second time and evict this worker.
 func (p *presence) run(ctx context.Context) {
 	pause := time.Duration(0)
 	for ctx.Err() == nil {
@@ -170,7 +171,7 @@ func (p *presence) run(ctx context.Context) {
 		if errors.Is(err, ledger.ErrNoPresence) || errors.Is(err, ledger.ErrNoReports) {
 			return
 		}
-		if pause = longer(pause, 100*time.Millisecond, 5*time.Second); time.Since(began) > time.Minute {
+		if pause = longer(pause, 100*time.Millisecond, peers.DoubtFor/2); time.Since(began) > time.Minute {
 			pause = 100 * time.Millisecond
 		}
 		p.rest(ctx, p.e.jitter(pause))

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,6 +89,61 @@ func TestAMirrorThatFailedIsMendedAtRest(t *testing.T) {
 			t.Errorf("run: %v", err)
 		}
 	})
+}
+
+// What a write has failed of is owed until it is written, whatever became of others meanwhile.
+func TestAMirrorOwesWhatFailed(t *testing.T) {
+	m := makeMirror[int](nil, 0)
+	for p := range int32(2) {
+		m.mu.marks[tp(p)] = &mark[int]{value: int(p), fresh: true}
+	}
+	write := func(p int32, err error) { m.written(m.take([]fencepost.TopicPartition{tp(p)}), err, false) }
+	for _, step := range []struct {
+		partition int32
+		err       error
+		owes      bool
+	}{{0, errors.New("no"), true}, {1, nil, true}, {0, nil, false}} {
+		if write(step.partition, step.err); m.owes() != step.owes {
+			t.Errorf("behind a write of %d with the error %v it owes: %t", step.partition, step.err, m.owes())
+		}
+	}
+}
+
+// A worker that lost its membership may have moved on under another fence, and have mirrored nothing of it: its heir writes what the ledger has.
+func TestAnHeirMirrorsWhatTheLedgerHas(t *testing.T) {
+	for _, behind := range []bool{false, true} {
+		inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+			wk := w.run(s, nil)
+			synctest.Wait()
+			wk.source.assign(tp(0))
+			w.produce(tp(0), 5)
+			time.Sleep(time.Second)
+			if err := wk.end(); err != nil {
+				t.Fatal(err)
+			}
+			w.mu.Lock()
+			was := w.mu.committed[tp(0)]
+			stale := was
+			if stale.Offset = 3; !behind {
+				stale.Offset, stale.Fence = 7, was.Fence+1
+			}
+			w.mu.committed[tp(0)] = stale
+			w.mu.Unlock()
+			heir := w.run(s, nil)
+			synctest.Wait()
+			heir.source.assign(tp(0))
+			time.Sleep(time.Second)
+			w.mu.Lock()
+			now := w.mu.committed[tp(0)]
+			w.mu.Unlock()
+			if now.Offset != was.Offset || now.Fence != was.Fence {
+				t.Errorf("the group holds %d of fence %d, want %d of %d", now.Offset, now.Fence, was.Offset, was.Fence)
+			}
+			if err := heir.end(); err != nil {
+				t.Errorf("run: %v", err)
+			}
+		})
+	}
 }
 
 // A write of the Kafka group's offsets that failed is reported once, and a stop writes them again.

@@ -143,11 +143,28 @@ func WriteWorkers(ctx context.Context, l Ledger, g fencepost.Group, workers ...W
 	return writeTexts(ctx, l, g, texts)
 }
 
-// FreeSlot is the lowest slot that no worker has who may live still.
-func FreeSlot(all []Worker) int {
+// namesKept is how many static members that have left keep their slots.
+const namesKept = 100
+
+// FreeSlot is the slot for a worker of an instance (empty: of none): the one that its instance had, else the lowest that nobody has who may
+// live still. A static member that has left is none of the living, and yet a member until its session ends: without its entry it would be a
+// stranger (see Strangers). The last 100 of those keep their slots.
+func FreeSlot(all []Worker, instance string) int {
 	taken := map[int]bool{}
+	var kept []Worker
 	for _, w := range all {
-		taken[w.Slot] = w.Over == ""
+		switch {
+		case w.Over != "" && w.Instance != "" && w.Instance == instance:
+			return w.Slot
+		case w.Over == Left && w.Instance != "":
+			kept = append(kept, w)
+		default:
+			taken[w.Slot] = w.Over == ""
+		}
+	}
+	slices.SortStableFunc(kept, func(a, b Worker) int { return b.Since.Compare(a.Since) })
+	for _, w := range kept[:min(len(kept), namesKept)] {
+		taken[w.Slot] = true
 	}
 	for slot := 0; ; slot++ {
 		if !taken[slot] {

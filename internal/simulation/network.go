@@ -126,6 +126,7 @@ func (h *host) dial(ctx context.Context, network, address string) (net.Conn, err
 	down := h.network.mu.down[address]
 	h.network.mu.Unlock()
 	if down {
+		time.Sleep(latency)
 		return nil, refused
 	}
 	inner, err := h.network.virtual.DialContext(ctx, network, address)
@@ -140,8 +141,9 @@ func (h *host) dial(ctx context.Context, network, address string) (net.Conn, err
 	return c, nil
 }
 
-// latency is how long a request is under way. Without it a client that asks at once again holds the clock: franz-go 1.22.3 fetches without a
-// pause while one partition has FENCED_LEADER_EPOCH, another NOT_LEADER, and the broker that it asks for metadata is away.
+// latency is how long a request is under way, and the refusal of a connection. Without it a client that asks at once again holds the clock: franz-go 1.22.3
+// fetches without a pause while one partition has FENCED_LEADER_EPOCH, another NOT_LEADER, and the broker that it asks for metadata is away; and a
+// KIP-848 member of it begins its session anew without a pause while the group's offsets cannot be fetched.
 const latency = 200 * time.Microsecond
 
 // conn is a worker's connection to a broker. What arrives is kept for a worker that does not read, so that a stopped one

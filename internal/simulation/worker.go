@@ -39,7 +39,7 @@ type worker struct {
 		sync.Mutex
 		committed []claim
 		up        map[fencepost.TopicPartition]takenUp // :: partition -> where the worker took it up last
-		sent      map[start]time.Duration              // :: where a commit begins -> when the worker sent the last one from there
+		sent      map[start][]time.Duration            // :: where a commit begins -> when the worker sent those from there that were not answered, in order
 		given     map[fencepost.TopicPartition]bool    // partitions that it gave back, and has not taken since
 	}
 }
@@ -74,7 +74,7 @@ func (w *world) identity(n int) string {
 // start starts a worker.
 func (w *world) start(instance string) {
 	k := &worker{name: fmt.Sprintf("w%d", len(w.workers)), instance: instance, host: newHost(w.network), ended: make(chan struct{}), world: w}
-	k.mu.sent = map[start]time.Duration{}
+	k.mu.sent = map[start][]time.Duration{}
 	k.mu.up, k.mu.given = map[fencepost.TopicPartition]takenUp{}, map[fencepost.TopicPartition]bool{}
 	ctx, stop := context.WithCancel(context.Background())
 	k.stop = stop
@@ -131,6 +131,7 @@ func (w *world) hear(k *worker, ev engine.Event) {
 		k.mu.Lock()
 		for _, s := range ev.Segments {
 			k.mu.committed = append(k.mu.committed, claim{s.TopicPartition, s.Range, ev.Recovered})
+			k.answered(s.TopicPartition, s.Range.From, false)
 		}
 		k.mu.Unlock()
 	case engine.Moved, engine.Passed: // the journal has them
@@ -227,18 +228,34 @@ func (k *worker) commits(moves []ledger.Move) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, m := range moves {
-		k.mu.sent[start{m.TopicPartition, m.Held.Offset}] = k.world.dice.now()
+		from := start{m.TopicPartition, m.Held.Offset}
+		k.mu.sent[from] = append(k.mu.sent[from], k.world.dice.now())
 		if k.mu.given[m.TopicPartition] {
 			k.world.broken("%s begins to commit %s %d to %d, and had given it back", k.name, m.TopicPartition, m.Held.Offset, m.Next.Offset)
 		}
 	}
 }
 
-// tookUp is where a worker took a partition up last, and when it sent the last commit that began at from.
+// answered forgets a commit that has begun at from, and returns when it was sent. Of several the oldest waits for its answer, which is a refusal.
+func (k *worker) answered(tp fencepost.TopicPartition, from fencepost.Offset, refused bool) (sent time.Duration) {
+	at := start{tp, from}
+	all := k.mu.sent[at]
+	if len(all) == 0 {
+		return 0
+	}
+	i := len(all) - 1
+	if refused {
+		i = 0
+	}
+	sent, k.mu.sent[at] = all[i], slices.Delete(all, i, i+1)
+	return sent
+}
+
+// tookUp is where a worker took a partition up last, and when it sent the commit from there that was refused.
 func (k *worker) tookUp(tp fencepost.TopicPartition, from fencepost.Offset) (up takenUp, sent time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.mu.up[tp], k.mu.sent[start{tp, from}]
+	return k.mu.up[tp], k.answered(tp, from, true)
 }
 
 // gone reports whether the host is dead.

@@ -34,7 +34,7 @@ func Enter(all []ledger.Worker, self ledger.Worker, entered bool) Entry {
 		}
 	}
 	if e.Write && e.Self.Slot < 0 {
-		e.Self.Slot = ledger.FreeSlot(all)
+		e.Self.Slot = ledger.FreeSlot(all, self.Instance)
 	}
 	return e
 }

@@ -15,7 +15,7 @@ import (
 func worker(text string) (w ledger.Worker) {
 	f := append(strings.Fields(text), "", "", "", "")
 	_, _ = fmt.Sscan(f[0], &w.Slot)
-	w.Sign, w.Member, w.Over, w.Instance = f[1], strings.Trim(f[2], "-"), f[3], f[4]
+	w.Sign, w.Member, w.Over, w.Instance = f[1], strings.Trim(f[2], "-"), strings.Trim(f[3], "-"), f[4]
 	return w
 }
 
@@ -41,6 +41,9 @@ func TestEnter(t *testing.T) {
 		{"taken for dead", workers("1 a A evicted"), "1 a A", true, Entry{Self: worker("1 a A"), Write: true}},
 		{"under a new sign, in its own slot", workers("1 old A"), "1 a A", false, Entry{Self: worker("1 a A"), Write: true}},
 		{"another took the slot", workers("0 b B", "1 c C"), "1 a A", true, Entry{Self: worker("2 a A"), Write: true, Others: workers("0 b B", "1 c C")}},
+		{"a static member that has left keeps its slot", workers("0 b B left one", "1 c C evicted two"), "-1 a A", false, Entry{Self: worker("1 a A"), Write: true}},
+		{"a static member is back", workers("0 b B left two", "1 c C left one"), "-1 a A - one", false, Entry{Self: worker("1 a A - one"), Write: true}},
+		{"a static member is back that was evicted", workers("1 c C evicted one"), "-1 a A - one", false, Entry{Self: worker("1 a A - one"), Write: true}},
 		{"its own entry is gone", nil, "1 a A", true, Entry{Self: worker("1 a A"), Write: true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

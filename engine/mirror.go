@@ -142,20 +142,20 @@ func (m *mirror[V]) rouse() {
 func (m *mirror[V]) run(ctx context.Context) {
 	renew := time.NewTicker(renewEvery)
 	defer renew.Stop()
-	pause := time.Duration(0)
+	pause := mendFirst
 	for {
 		var mend <-chan time.Time
 		if m.owes() {
-			pause = longer(pause, mendFirst, mendEvery)
 			mend = time.After(pause)
 		} else {
-			pause = 0
+			pause = mendFirst
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-m.wake:
-		case <-mend:
+		case <-mend: // what is written for a commit meanwhile, and refused too, makes no pause longer
+			pause = longer(pause, mendFirst, mendEvery)
 		case <-renew.C:
 			m.mu.Lock()
 			for _, k := range m.mu.marks {

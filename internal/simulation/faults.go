@@ -43,6 +43,7 @@ var faults = []fault{
 	{"busy rebalance", func(w *world) { w.troubled("commits are very slow", trouble{slow: 60}); w.visit() }},
 	{"moved at work", (*world).operateAtWork},
 	{"fetch fails", (*world).failFetch},
+	{"offsets refused", (*world).refuseOffsets},
 	{"lost seeks", func(*world) {}},   // a worker's client loses some, see client
 	{"slow decoder", func(*world) {}}, // see slowly
 }
@@ -86,6 +87,9 @@ func (w *world) misfortune() {
 			table[w.plan.Faults[w.dice.below(len(w.plan.Faults))]].do(w)
 		}
 		time.Sleep(w.dice.millis(50, 400))
+	}
+	if w.plan.has("offsets refused") { // the last that a worker mirrors, and what comes behind mends nothing
+		w.refuseOffsets()
 	}
 	w.log.produceEach() // they are under way in the last of the faults, and nothing comes behind them before all is compared
 	time.Sleep(w.dice.millis(1, 200))
@@ -181,6 +185,31 @@ func (w *world) failFetch() {
 			t.Partitions = append(t.Partitions, part)
 		}
 		resp.Topics = append(resp.Topics, t)
+		return resp, nil, true
+	})
+}
+
+// refuseOffsets has the coordinator refuse the workers' next writes of the group's offsets, as in a rebalance, for a second at most.
+func (w *world) refuseOffsets() {
+	w.note("offsets are refused")
+	until := time.Now().Add(w.dice.millis(100, 1000))
+	w.cluster.ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		if time.Now().After(until) {
+			w.cluster.DropControl()
+			return nil, nil, false
+		}
+		w.cluster.KeepControl()
+		resp := req.ResponseKind().(*kmsg.OffsetCommitResponse)
+		for _, of := range req.(*kmsg.OffsetCommitRequest).Topics {
+			t := kmsg.NewOffsetCommitResponseTopic()
+			t.Topic, t.TopicID = of.Topic, of.TopicID
+			for _, p := range of.Partitions {
+				part := kmsg.NewOffsetCommitResponseTopicPartition()
+				part.Partition, part.ErrorCode = p.Partition, kerr.RebalanceInProgress.Code
+				t.Partitions = append(t.Partitions, part)
+			}
+			resp.Topics = append(resp.Topics, t)
+		}
 		return resp, nil, true
 	})
 }

@@ -154,7 +154,7 @@ func (w *world) run() {
 		w.start(w.identity(len(w.workers)))
 	}
 	w.misfortune()
-	w.settle()
+	w.applied = w.settle()
 	w.checkStatus() // of what was under way when the last fault ended
 	w.checkMirror()
 	w.log.produceEach() // whoever holds a partition wrongly is refused, and whoever holds it mirrors it
@@ -166,17 +166,20 @@ func (w *world) run() {
 	}
 }
 
-// settle waits until the ledger has reached the end of every log, and some more for what follows it.
-func (w *world) settle() {
-	began := time.Now()
-	for w.applied = -1; time.Since(began) < settled; time.Sleep(50 * time.Millisecond) {
+// settle waits until everything is applied, which it has to be in time, and for what follows from that. It returns how long it took; negative: for ever.
+func (w *world) settle() (took time.Duration) {
+	began, left := time.Now(), ""
+	for took = -1; took < 0 && time.Since(began) < settled; time.Sleep(50 * time.Millisecond) {
 		w.revive()
-		if w.behind() == "" {
-			w.applied = time.Since(began)
-			break
+		if left = w.behind(); left == "" {
+			took = time.Since(began)
 		}
 	}
+	if took < 0 {
+		w.late("not applied within %s: %s", settled, left)
+	}
 	time.Sleep(4 * watch) // mirror, reports and progress follow
+	return took
 }
 
 // result is what has become of the world.

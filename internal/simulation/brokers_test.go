@@ -50,6 +50,7 @@ func askAboutGroups(t *testing.T, group string, session time.Duration, open func
 	}()
 	askAboutWaiting(t, session, func() *member { return in(group+"-waiting", time.Minute) })
 	askAboutRebalanceTime(t, session, func() *member { return in(group+"-late", 2*session) })
+	askAboutDeath(t, session, func() *member { return in(group+"-dead", time.Minute) })
 }
 
 // A member that waits for the answer to its JoinGroup stays for longer than its session, and is told at once that it was removed.
@@ -89,6 +90,23 @@ func askAboutRebalanceTime(t *testing.T, session time.Duration, another func() *
 	joinsC := c.begin()
 	b.answered(joinsB, session, nil)
 	c.answered(joinsC, session, nil)
+}
+
+// The session of a member that died while it waited for the answer to its JoinGroup begins with the answer, though nobody is there to read it.
+func askAboutDeath(t *testing.T, session time.Duration, another func() *member) {
+	t.Helper()
+	a, b := another(), another()
+	a.join(session)
+	a.sync(a)
+	b.begin()
+	b.client.Close()
+	joinsA := a.begin()
+	a.answered(joinsA, session, nil)
+	a.sync(a, b)
+	stop := a.beat()
+	time.Sleep(session * 3 / 2)
+	stop()
+	a.answered(a.begin(), session/2, nil) // and waits for nobody
 }
 
 // member is a bare member of a classic group, without what a consumer does by itself.

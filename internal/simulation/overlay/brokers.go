@@ -119,5 +119,16 @@ func brokerEdits() []Edit {
 		return
 	}
 `},
+		{"groups.go", `	if !creq.reply(kresp) {
+		return
+	}
+	if m != nil {
+		g.updateHeartbeat(m)
+	}
+`, `	creq.reply(kresp)
+	if m != nil {
+		g.updateHeartbeat(m)
+	}
+`},
 	}
 }

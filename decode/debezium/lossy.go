@@ -101,11 +101,11 @@ var lossies = []lossy{
 		func(d *Description, f *Described, c *decode.Field, s *Store) bool {
 			return s != nil && slices.Contains(cut, f.Semantic) && !s.Millis[c.Column] && (f.Source == "" || d.MySQL && f.Length > 3 || !d.MySQL && f.Fraction > 3)
 		}},
-	{IntervalNumbers, "of an interval a number arrives, in which a month is 30.4375 days", "an interval in %s is sent as a number, in which a month is 30.4375 days", "interval.handling.mode=string in Debezium, and type: text",
+	{IntervalNumbers, "an interval arrives as a number with months of 30.4375 days", "an interval in %s is sent as a number, in which a month is 30.4375 days", "interval.handling.mode=string in Debezium, and type: text",
 		func(_ *Description, f *Described, _ *decode.Field, _ *Store) bool {
 			return strings.HasSuffix(f.Semantic, "time.MicroDuration") || strings.HasSuffix(f.Semantic, "time.NanoDuration")
 		}},
-	{EncodedBytes, "bytes are read from a text as base64, also where it is hexadecimal", "%s is sent as text, which may be base64 or hexadecimal digits, and is read as base64", "binary.handling.mode=bytes in Debezium",
+	{EncodedBytes, "a text is read as base64, also where it is hexadecimal", "%s is sent as text, which may be base64 or hexadecimal digits, and is read as base64", "binary.handling.mode=bytes in Debezium",
 		func(_ *Description, f *Described, c *decode.Field, _ *Store) bool {
 			return c.Type == fencepost.Bytes && f.Type == "string" && f.Semantic == ""
 		}},
@@ -247,7 +247,16 @@ func (f *Described) exact() bool {
 	return f.Semantic == connectDecimal || f.Semantic == "io.debezium.data.VariableScaleDecimal"
 }
 
+// mostInRow is how many bits Postgres holds in the row, whatever it is: 2 KB. What is larger may be stored out of line.
+const mostInRow = 2048 * 8
+
 // unsent reports whether a large value of Postgres that an update does not change has no placeholder.
 func (f *Described) unsent() bool {
-	return f.Type == "array" && !slices.Contains(sentWhole, f.Items) || f.Semantic == "io.debezium.data.VariableScaleDecimal"
+	switch f.Semantic {
+	case "io.debezium.data.VariableScaleDecimal":
+		return true
+	case "io.debezium.data.Bits":
+		return f.Bits == 0 || f.Bits > mostInRow
+	}
+	return f.Type == "array" && !slices.Contains(sentWhole, f.Items)
 }

@@ -41,6 +41,7 @@ func TestDoubts(t *testing.T) {
 		exact         = `"type":"bytes","optional":true,"name":"org.apache.kafka.connect.data.Decimal"`
 		variable      = `"type":"struct","optional":true,"name":"io.debezium.data.VariableScaleDecimal"`
 		double        = `"type":"double"`
+		bits          = `"type":"bytes","optional":true,"name":"io.debezium.data.Bits"`
 		ofDigits      = `,"parameters":{"__debezium.source.column.type":"TIMESTAMP","__debezium.source.column.length":"29","__debezium.source.column.scale":"%d"}`
 	)
 	known, n := &Store{}, map[string]bool{"n": true}
@@ -64,6 +65,10 @@ func TestDoubts(t *testing.T) {
 		{my, array(double), fencepost.JSON, known, ""},
 		{pg, variable, fencepost.Decimal, nil, "unsent_values nan_nulls"},
 		{pg, `"type":"string","optional":true`, fencepost.Text, known, ""},
+		{pg, bits + `,"parameters":{"length":"2147483647"}`, fencepost.Bytes, nil, "unsent_values"},
+		{pg, bits, fencepost.Bytes, known, "unsent_values"},
+		{pg, bits + `,"parameters":{"length":"12"}`, fencepost.Bytes, known, ""},
+		{my, bits, fencepost.Bytes, known, ""},
 
 		{pg, exact, fencepost.Decimal, nil, "nan_nulls"},
 		{pg, strings.Replace(exact, `"optional":true`, `"optional":false`, 1), fencepost.Decimal, known, ""}, // Debezium ends by it

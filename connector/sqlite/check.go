@@ -109,16 +109,13 @@ func (s *Sink) checkDatabase(ctx context.Context, c *conn, name string, columns 
 	if null := t.nullable(s.cfg.Key); keyed && len(null) > 0 {
 		text += fmt.Sprintf("; rows with null in %s are appended", strings.Join(null, " or "))
 	}
-	var notNull, unsigned []string
+	var notNull []string
 	for _, tc := range t.columns {
 		if tc.notNull && !tc.rowid {
 			notNull = append(notNull, tc.name)
 		}
-		if h := sqlstore.HoldingOf(tc.declared); h.Unsigned && !h.Decimals { // so it is meant, whatever SQLite makes of the word
-			unsigned = append(unsigned, tc.name)
-		}
 	}
-	return []fencepost.Finding{{Subject: "database", OK: true, Text: text, Facts: map[string]string{"not_null": strings.Join(notNull, "\n"), "unsigned": strings.Join(unsigned, "\n")}}}
+	return []fencepost.Finding{{Subject: "database", OK: true, Text: text, Facts: map[string]string{"not_null": strings.Join(notNull, "\n")}}}
 }
 
 // filled says which columns of the table a batch of these columns fills, and what is in the others.

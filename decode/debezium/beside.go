@@ -14,9 +14,9 @@ import (
 // beside is what the schemas beside the events say of the columns. A schema is long and changes seldom, so that the last ones are known by
 // their bytes: a record of one of them costs a comparison.
 type beside struct {
-	fields []decode.Field // the columns; a path is from the row on
-	of     []int          // those that are of the row itself
-	met    []met          // the last one first
+	config Config // its columns; a path is from the row on
+	of     []int  // those that are of the row itself
+	met    []met  // the last one first
 }
 
 // mostMet is how many schemas are known by their bytes: the events of so many tables may alternate.
@@ -25,6 +25,7 @@ const mostMet = 8
 // met is a schema that events have beside them.
 type met struct {
 	begin    []byte // of their records, up to the schema's end
+	refusal  error  // of all events; nil: they are taken
 	misread  []misread
 	unsigned []int // columns of a bigint unsigned of MySQL that is sent as one with a sign
 	years    []int // columns of a year of MySQL
@@ -53,9 +54,9 @@ func (b *beside) schema(value []byte) *met {
 		return &b.met[0]
 	}
 	d, _ := OfRecord(value)
-	m := met{}
+	m := met{refusal: b.config.refusal(d)}
 	for _, i := range b.of {
-		c := &b.fields[i]
+		c := &b.config.Decode.Fields[i]
 		f := d.field(c)
 		if f == nil {
 			continue
@@ -91,20 +92,23 @@ func beginOf(value []byte) []byte {
 	return append([]byte(schemaBegin), schema...)
 }
 
-// told puts into row n what the schema beside the event says of it: a column that reads its field by another unit or scale makes the
-// record bad, since its value would be wrong, a bigint unsigned loses the sign that it is sent with, and a year that is none is bad.
+// told puts into row n what the schema beside the event says of it: what may be lost and is not accepted makes the record bad, and so does a column that reads its
+// field by another unit or scale, since its value would be wrong, and a year that is none; a bigint unsigned loses the sign that it is sent with.
 func (d *decoder) told(r *fencepost.Record, columns []fencepost.Column, n int) error {
 	if !d.schema {
 		return nil
 	}
 	m := d.beside.schema(r.Value)
+	if m.refusal != nil {
+		return m.refusal
+	}
 	for _, x := range m.misread {
 		if c := &columns[x.column]; !c.Null(n) {
 			return bad("field %s: %s", c.Name, x.reason)
 		}
 	}
 	for _, i := range m.unsigned {
-		if err := unsign(&columns[i], n, d.beside.fields[i].Mismatch); err != nil {
+		if err := unsign(&columns[i], n, d.beside.config.Decode.Fields[i].Mismatch); err != nil {
 			return err
 		}
 	}
@@ -172,7 +176,7 @@ func (d *decoder) unsigned(r *fencepost.Record, columns []fencepost.Column, n in
 			}
 		}
 		if !d.was[k].Null(0) && d.was[k].Text(0) == strconv.FormatUint(uint64(below), 10) {
-			if err := unsign(&columns[i], n, d.beside.fields[i].Mismatch); err != nil {
+			if err := unsign(&columns[i], n, d.beside.config.Decode.Fields[i].Mismatch); err != nil {
 				return err
 			}
 		}

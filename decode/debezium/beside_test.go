@@ -88,7 +88,7 @@ func toldDecoder(t testing.TB, kind string) fencepost.Decoder {
 	if f.Type != fencepost.Decimal {
 		f.Encoding = decode.Digits
 	}
-	factory, err := New(Config{Decode: decode.Config{Fields: []decode.Field{f}}, Schema: true, Values: decode.JSON, Keys: decode.JSON})
+	factory, err := New(Config{Decode: decode.Config{Fields: []decode.Field{f}}, Schema: true, Accepts: Losses(), Values: decode.JSON, Keys: decode.JSON})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,9 @@ type Config struct {
 	Partial bool
 	// Schema: the record holds its schema beside the envelope, as {"schema": ..., "payload": ...}.
 	Schema bool
+	// Accepts is what may be lost of values at their source. An event whose schema admits another loss is a bad record (NotAccepted). Of JSON that
+	// has no schema beside it nothing is known. In Avro it is for Guard.
+	Accepts []Loss
 	// Values and Keys make the decoder of a record's value and of its key (decode.Config.Key).
 	Values, Keys func(decode.Config) (decode.Factory, error)
 }
@@ -53,7 +56,7 @@ func New(c Config) (decode.Factory, error) {
 		return nil, err
 	}
 	return func() fencepost.Decoder {
-		d := &decoder{table: t, values: values(), keys: keys(), rows: rows(), before: before(), beside: beside{fields: c.Decode.Fields, of: t.of}}
+		d := &decoder{table: t, values: values(), keys: keys(), rows: rows(), before: before(), beside: beside{config: c, of: t.of}}
 		d.key, d.row, d.was = empty(d.keys), empty(d.rows), empty(d.before)
 		return d
 	}, nil

@@ -21,6 +21,7 @@
 //     the sink can leave a column of the row alone (Config.Partial), and a bad record where not, as in a key. Which form the placeholder has is
 //     the column's: a text, its base64, an array of its character codes.
 //   - A timestamp outside of the years 1 to 9999 is a bad record: Debezium writes infinity so.
+//   - An event whose schema admits that a value is another one at the source, which no record tells (Loss), is a bad record unless Config.Accepts names it.
 //   - A delete without a key, and an upsert without a row, are bad records.
 //
 // Source: Debezium 3.6.1.Final on Postgres 15 and 18 and MySQL 9.7, read as bytes.

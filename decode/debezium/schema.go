@@ -18,6 +18,7 @@ type Described struct {
 	Items    string // the type of an array's items, by Semantic where they have one
 	Semantic string // of Debezium or Connect, io.debezium.time.MicroTimestamp; empty: it is its Type
 	Scale    int    // of org.apache.kafka.connect.data.Decimal
+	Bits     int    // of io.debezium.data.Bits: how many there may be; 0: any number
 	Source   string // the type at the source, BIGINT UNSIGNED; empty: the schema does not say it
 	Length   int    // of the type at the source; 0: it has none, or the schema does not say it
 	Fraction int    // its digits behind the point; of a time in Postgres those of its seconds, which in MySQL are the Length
@@ -121,6 +122,7 @@ func (n *schemaNode) describedInAvro() Described {
 // datatype.propagate.source.type.
 func (d *Described) told(parameters map[string]string) {
 	d.Scale, _ = strconv.Atoi(parameters["scale"])
+	d.Bits, _ = strconv.Atoi(parameters["length"])
 	d.Length, _ = strconv.Atoi(parameters["__debezium.source.column.length"])
 	d.Fraction, _ = strconv.Atoi(parameters["__debezium.source.column.scale"])
 	d.Source = parameters["__debezium.source.column.type"]

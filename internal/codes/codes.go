@@ -27,7 +27,7 @@ var all = []Code{
 	{"folder-in-use", 1}, {"folder-newer", 1}, {"folder-not-writable", 1}, {"foreign-write", 0}, {"forget-refused", 4}, {"group-live", 4}, {"instance-taken", 1},
 	{"kafka-denied", 1}, {"key-merges", 1}, {"key-missing", 2}, {"key-not-unique", 1}, {"key-unknown", 1}, {"layout-ambiguous", 2}, {"layout-damaged", 1},
 	{"layout-incomplete", 2}, {"layout-newer", 4}, {"layout-unknown", 2}, {"ledger-empty", 4}, {"ledger-key", 0}, {"ledger-missing", 1}, {"ledger-newer", 4},
-	{"ledger-removed", 2}, {"ledger-went-back", 0}, {"listen-refused", 1}, {"lost-row", 0}, {"meaning-needed", 2}, {"mirror-ahead", 3}, {"name-too-long", 2}, {"no-history", 1}, {"no-letters", 2},
+	{"ledger-removed", 2}, {"ledger-went-back", 0}, {"listen-refused", 1}, {"loss-not-accepted", 0}, {"lost-row", 0}, {"meaning-needed", 2}, {"mirror-ahead", 3}, {"name-too-long", 2}, {"no-history", 1}, {"no-letters", 2},
 	{"not-a-database", 1}, {"not-a-member", 0}, {"not-an-integer", 0}, {"not-loopback", 2}, {"not-verified", 1},
 	{"nothing-selected", 2}, {"old-primary", 0}, {"other-cluster", 4}, {"other-ledger", 4}, {"out-of-bounds", 4}, {"outcome-unknown", 1}, {"parked-left", 3}, {"partition-halted", 0},
 	{"pipeline-differs", 4}, {"plan-damaged", 2}, {"plan-stale", 4}, {"pooler-refused", 1}, {"port-in-use", 1}, {"range-outside", 4}, {"record-refused", 0}, {"record-undecodable", 0},

@@ -22,6 +22,7 @@ const redisUser = "user: NAME, password: ${REDIS_PASSWORD}; in a URL 'redis://NA
 
 // remedies are in the order in which they are looked for: the first one that fits is taken.
 var remedies = []remedy{
+	{"loss-not-accepted", "record", "fencepost check FILE says what to set at the source; where there are no such values, or they may be lost, put that accepts into the file and start again"},
 	// A record parks its partition, whatever is wrong with it.
 	{"", "timeout", "raise commit_timeout ({timeout}), or mend what takes so long: it is tried again; or fencepost offsets repair FILE --topic {partition} --record skip"},
 	{"", "record", "mend the cause: it is tried again every {watch}; or fencepost offsets repair FILE --topic {partition} --record skip"},

@@ -45,8 +45,20 @@ func (f *File) record(unknown decode.UnknownFunc, fill *decode.Fill, schemas *sc
 
 // events is what the file says of change events around rows of these columns. Keys are written as values are.
 func (f *File) events(rows decode.Config, schemas *schemas) debezium.Config {
-	format := f.format(schemas)
-	return debezium.Config{Decode: rows, Key: f.sinkKey(), Partial: f.Sink.Is != nil && f.Sink.Is.About().Partial, Schema: f.Envelope == debeziumSchema, Values: format, Keys: format}
+	c := debezium.Config{Decode: rows, Key: f.sinkKey(), Partial: f.Sink.Is != nil && f.Sink.Is.About().Partial, Schema: f.Envelope == debeziumSchema, Accepts: f.Accepts}
+	if schemas != nil && f.Decode == "avro" {
+		schemas = schemas.guarded(c)
+	}
+	c.Values = f.format(schemas)
+	c.Keys = c.Values
+	return c
+}
+
+// takesAll is the file as one that accepts whatever a change stream loses: what it does not is said apart.
+func (f *File) takesAll() *File {
+	all := *f
+	all.Accepts = debezium.Losses()
+	return &all
 }
 
 // columns is what the file says of its columns.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/fencepost/fencepost/decode/debezium"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
 	"github.com/fencepost/fencepost/internal/text"
@@ -21,6 +22,10 @@ type Draft struct {
 	CSV      string // the keys of csv that are needed; empty: none is
 	Registry string // its URL; empty: one to begin with
 	Columns  []keys.DraftColumn
+	// Of a change stream: its envelope (empty: it is none), the key of its rows, and what the source may lose by its schema.
+	Envelope string
+	Key      []string
+	Accepts  []debezium.Loss
 }
 
 // Next is what to type after the draft was written to a file.
@@ -60,8 +65,18 @@ func (w *draftWriter) key(k *keys.Row, depth int) {
 	login := map[string]string{"source.tls": tlsText(w.Source.TLS), "source.sasl": saslText(w.Source.SASL)}[k.Path]
 	switch {
 	case w.otherSink(k), k.Path == "registry" && !slices.Contains([]string{"json_schema", "avro", "protobuf"}, w.Decode),
-		(k.Path == "avro" || k.Path == "protobuf") && w.Decode != k.Path:
+		(k.Path == "avro" || k.Path == "protobuf") && w.Decode != k.Path,
+		w.Envelope != "" && slices.Contains(ofEnvelope, k.Path):
 		return
+	case k.Path == "envelope" && w.Envelope != "":
+		w.line(depth, "envelope: "+w.Envelope, k.Doc)
+	case k.Path == "accepts" && w.Accepts != nil:
+		w.line(depth, "accepts:", "what does not arrive as it is; without its word it is refused")
+		for _, l := range w.acceptLines() {
+			w.line(depth+1, l.Text, l.Doc)
+		}
+	case k.Path == "sink."+w.Sink+".key" && k.Form == keys.FormTexts && w.Key != nil:
+		w.line(depth, "key: "+flow(w.Key), k.Doc)
 	case k.Path == "csv" && w.CSV != "":
 		w.line(depth, "csv: "+w.CSV, k.Doc)
 	case login != "":
@@ -84,6 +99,9 @@ func (w *draftWriter) key(k *keys.Row, depth int) {
 		w.line(depth, "# "+k.Name()+": "+k.Def, w.about(k))
 	}
 }
+
+// ofEnvelope are keys that an envelope decides.
+var ofEnvelope = []string{"csv", "key", "explode", "unknown_fields", "tombstone"}
 
 // otherSink reports whether a key is that of a sink which the draft has not.
 func (w *draftWriter) otherSink(k *keys.Row) bool {

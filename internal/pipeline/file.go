@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/decode/debezium"
 	"github.com/fencepost/fencepost/engine"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
 	"github.com/fencepost/fencepost/internal/pipeline/kinds"
@@ -38,15 +39,16 @@ type File struct {
 	Group  fencepost.Group
 	Source kinds.Source
 
-	Envelope      string     // around the row: none, debezium or debezium_with_schema
-	Decode        string     // json, csv, raw, json_schema, avro or protobuf
-	CSV           CSV        // of decode: csv
-	Schema        []Column   // in the order of the file, the computed ones last; for raw, at most one that is not computed
-	RefuseUnknown bool       // unknown_fields: error
-	Key           Key        // columns of the record's key
-	Explode       string     // the path of an array, each of whose elements is a row; empty: a record is one row
-	Where         Expression // of a row that is kept; empty: all are
-	Tombstone     string     // of a record without a value: park, skip, nulls or delete; not for raw
+	Envelope      string          // around the row: none, debezium or debezium_with_schema
+	Accepts       []debezium.Loss // of a change stream: what may be lost of values at their source
+	Decode        string          // json, csv, raw, json_schema, avro or protobuf
+	CSV           CSV             // of decode: csv
+	Schema        []Column        // in the order of the file, the computed ones last; for raw, at most one that is not computed
+	RefuseUnknown bool            // unknown_fields: error
+	Key           Key             // columns of the record's key
+	Explode       string          // the path of an array, each of whose elements is a row; empty: a record is one row
+	Where         Expression      // of a row that is kept; empty: all are
+	Tombstone     string          // of a record without a value: park, skip, nulls or delete; not for raw
 	Protobuf      kinds.Protobuf
 	Registry      kinds.Registry
 	Avro          kinds.Avro
@@ -172,6 +174,7 @@ func readFile(r *keys.Reader, name string) *File {
 		},
 		Decode:        keys.Get[string](r, "decode"),
 		Envelope:      keys.Get[string](r, "envelope"),
+		Accepts:       readAccepts(r),
 		CSV:           readCSV(r),
 		Schema:        computedLast(keys.Value[[]Column](r, "schema")),
 		Key:           Key{Decode: keys.Get[string](r, "key.decode"), Schema: keys.Value[[]Column](r, "key.schema")},

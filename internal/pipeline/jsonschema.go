@@ -83,7 +83,11 @@ func valueSchema(k *keys.Row) keys.Object {
 	case keys.FormDuration:
 		return keys.Object{"type": "string", "examples": []string{k.Def}}
 	case keys.FormTexts:
-		return keys.Object{"anyOf": []any{textsSchema(), keys.Object{"type": "string"}}}
+		list := textsSchema()
+		if k.Words != nil {
+			list["items"] = keys.Object{"enum": k.Words}
+		}
+		return keys.Object{"anyOf": []any{list, keys.Object{"type": "string"}}}
 	case keys.FormLanes:
 		return keys.Object{"anyOf": []any{keys.Object{"const": "auto"}, keys.Object{"type": "integer", "minimum": 1}}}
 	case keys.FormStore:

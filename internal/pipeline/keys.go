@@ -55,6 +55,7 @@ var fileKeys = keys.Table(slices.Concat([]keys.Row{
 	{Path: "csv.bom", Form: keys.FormWord, Words: []string{"refuse", "skip"}, Def: "refuse", Doc: "of a byte order mark in front"},
 	{Path: "envelope", Form: keys.FormWord, Words: []string{"none", debeziumPlain, debeziumSchema}, Def: "none",
 		Doc: "what stands around the row; debezium, debezium_with_schema"},
+	{Path: "accepts", Form: keys.FormTexts, Words: losses(), Def: "[]", Doc: "what a change stream may lose: check says which words"},
 	{Path: "schema", Form: keys.FormOwn, Own: &schemaOwn, Live: "SCHEMA",
 		Doc: "text int float bool timestamp decimal json bytes date time uuid"},
 	{Path: "key", Form: keys.FormMap},

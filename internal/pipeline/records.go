@@ -36,9 +36,9 @@ type sampled struct {
 	firstBad string           // place and reason
 	values   []map[string]any // some of them, for where a field may be
 	badCode  string
-	// described is what the schema beside a change event says of the row.
-	described debezium.Description
-	waits     *fencepost.Unready // what the decoder waits for: nothing is known of the records then
+	// described is what the schemas beside change events say of the row.
+	described map[string]debezium.Description // :: topic -> the last one
+	waits     *fencepost.Unready              // what the decoder waits for: nothing is known of the records then
 }
 
 // sampledColumn is what the records that decode have in one column.
@@ -54,7 +54,11 @@ func (o *Opened) records(ctx context.Context, t tableFacts) []fencepost.Finding 
 	if err != nil {
 		return []fencepost.Finding{silentRecords(err)}
 	}
-	s := &sampled{file: o.File, decoder: o.decoder()}
+	decoder, err := o.File.takesAll().decoder(nil, nil, o.schemas)
+	if err != nil {
+		return []fencepost.Finding{silentRecords(err)}
+	}
+	s := &sampled{file: o.File, decoder: decoder(), described: map[string]debezium.Description{}}
 	s.row = columnsOf(s.decoder)
 	s.columns = make([]sampledColumn, len(s.row))
 	for _, r := range ranges {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
 	"github.com/fencepost/fencepost/decode/avro"
+	"github.com/fencepost/fencepost/decode/debezium"
 	"github.com/fencepost/fencepost/decode/protobuf"
 	"github.com/fencepost/fencepost/decode/registry"
 	"github.com/fencepost/fencepost/internal/pipeline/keys"
@@ -138,8 +140,34 @@ func (s *Sampled) AskRegistry(ctx context.Context, url string) error {
 	for _, c := range columns {
 		s.Columns = append(s.Columns, keys.DraftColumn{Name: c.Column, Type: c.Type, From: c.From, Seen: c.Comment})
 	}
+	s.Envelope, s.Key, s.Accepts = "", nil, nil
+	if d, is := debezium.OfAvro(latest.Text); is && latest.Type == registry.Avro {
+		s.askEvents(ctx, client, d)
+	}
 	s.Text = fmt.Sprintf("%s, version %d: %s", subject, latest.Version, text.Plural(len(s.Columns), "field"))
 	return nil
+}
+
+// askEvents makes the draft one of change events in Avro, with the key by the newest schema of the topic's keys, where the registry has one.
+func (s *Sampled) askEvents(ctx context.Context, client *registry.Client, d debezium.Description) {
+	s.Envelope = debeziumPlain
+	s.describedBy(d)
+	for i := range s.Columns {
+		s.Columns[i].Unit, s.Columns[i].Scale = "", "" // the values say them
+	}
+	latest, err := client.Latest(ctx, registry.Subject(s.Topic, registry.Key))
+	if err != nil || latest.Type != registry.Avro {
+		return
+	}
+	schema, err := avro.OfRegistry(latest.Schema)
+	if err != nil {
+		return
+	}
+	fields := map[string]json.RawMessage{}
+	for _, c := range avro.Columns(schema) {
+		fields[c.Column] = nil
+	}
+	s.keyedBy(fields)
 }
 
 // undrafted is why init makes no draft: an error there, though of a record the same code is none of a command.

@@ -85,6 +85,9 @@ func flagged(err error) error {
 
 // infer fills the Draft's decoder and columns, and says what the samples are.
 func (s *Sampled) infer(records []fencepost.Record) string {
+	if about, ok := s.inferStream(records); ok {
+		return about
+	}
 	in := decode.Infer(func(yield func([]byte) bool) {
 		for i := range records {
 			if !yield(records[i].Value) {
@@ -102,15 +105,20 @@ func (s *Sampled) infer(records []fencepost.Record) string {
 		return "not all JSON objects: " + why
 	}
 	s.Decode = "json"
-	for _, c := range in.Columns {
-		s.Columns = append(s.Columns, keys.DraftColumn{Name: c.Column, Type: c.Type, From: c.From, Unit: c.Unit.String(),
-			Null: c.Missing == decode.Null(), Seen: c.Comment})
-	}
+	s.columnsOf(in)
 	fields := text.Plural(len(in.Columns), "field")
 	if in.SameFields {
 		return "all JSON objects, the same " + fields
 	}
 	return "all JSON objects, " + fields + ", not all in each"
+}
+
+// columnsOf are the Draft's columns as samples show them.
+func (s *Sampled) columnsOf(in decode.Inference) {
+	for _, c := range in.Columns {
+		s.Columns = append(s.Columns, keys.DraftColumn{Name: c.Column, Type: c.Type, From: c.From, Unit: c.Unit.String(),
+			Null: c.Missing == decode.Null(), Seen: c.Comment})
+	}
 }
 
 // counted says how many records a sample has, and of how many partitions.

@@ -255,6 +255,9 @@ func columnForm(c keys.DraftColumn) string {
 	if c.Unit != "" {
 		more = append(more, "unit: "+c.Unit)
 	}
+	if c.Scale != "" {
+		more = append(more, "scale: "+c.Scale)
+	}
 	if len(more) == 0 {
 		return c.Type.String()
 	}

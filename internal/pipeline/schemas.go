@@ -5,6 +5,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/decode"
+	"github.com/fencepost/fencepost/decode/debezium"
 	"github.com/fencepost/fencepost/decode/protobuf"
 	"github.com/fencepost/fencepost/decode/registry"
 )
@@ -22,6 +23,13 @@ func (s *schemas) avro() registry.Schemas {
 		return s.known
 	}
 	return s.registry
+}
+
+// guarded are the schemas of Avro without those of change events that the pipeline does not accept.
+func (s *schemas) guarded(c debezium.Config) *schemas {
+	g := *s
+	g.known = c.Guard(s.avro())
+	return &g
 }
 
 // openSchemas makes what the file's decoder asks for schemas. It connects to nothing.

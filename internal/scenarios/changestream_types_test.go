@@ -34,7 +34,7 @@ var oddOfPostgres = []string{"dp = 'NaN'", "re = '-Infinity'", "da = 'infinity'"
 	"txt = '{{a,b},{c,d}}'", "da = '0044-03-15 BC'", "nu = 'NaN'", "arr = '{{1,2},{3,4}}'"}
 
 // TestChangeStreamOfPostgresTypes: every type of Postgres that a change stream can tell is in another Postgres as in the source; what cannot be told
-// parks, but for the three that check says.
+// parks, but for the three that the file has to accept.
 func TestChangeStreamOfPostgresTypes(t *testing.T) {
 	t.Parallel()
 	origin := newPostgresOrigin(t)
@@ -57,7 +57,12 @@ func TestChangeStreamOfPostgresTypes(t *testing.T) {
 		run(fmt.Sprintf(`update kinds set %s where id = %d`, value, 100+i))
 	}
 	topic := l.topic("kinds", int64(3+len(oddOfPostgres)), "interval.handling.mode=string")
-	file := l.pipeline(l.targets[0], topic, withSchema+"on_error: {undecodable: dead_letter, max: none}\n", c)
+	const accepts = "accepts: [unsent_values, nan_nulls, nested_arrays, years_bc]"
+	file := l.pipeline(l.targets[0], topic, withSchema, c)
+	l.says(3, "check", file, "nan_nulls: NaN and the infinities of nu, m arrive as null", "nested_arrays: of an array with more than one dimension in arr, txt", "years_bc: in da a year before Christ", accepts)
+	l.says(3, "run", file, accepts)
+	l.holds(l.targets[0], c)
+	file = l.pipeline(l.targets[0], topic, withSchema+accepts+"\non_error: {undecodable: dead_letter, max: none}\n", c)
 	l.says(0, "run", file)
 	sh := &shell{t: t, binary: l.binary, dir: filepath.Dir(file)}
 	letters := sh.letters()

@@ -7,7 +7,6 @@ import (
 
 // Holding is what a column holds that others do not.
 type Holding struct {
-	Unsigned bool // integers from 2^63 on
 	Decimals bool // decimals, digit by digit
 	Millis   bool // of a moment no more than milliseconds
 }
@@ -17,15 +16,11 @@ func HoldingOf(sql string) (h Holding) {
 	sql = strings.ToLower(sql)
 	word, rest, _ := strings.Cut(sql, "(")
 	inside, _, sized := strings.Cut(rest, ")")
-	first, second, _ := strings.Cut(inside, ",")
-	digits, _ := strconv.Atoi(strings.TrimSpace(first))
-	scale, _ := strconv.Atoi(strings.TrimSpace(second))
+	digits, _ := strconv.Atoi(strings.TrimSpace(inside))
 	word, _, _ = strings.Cut(word, " ")
 	switch word {
-	case "bigint":
-		h.Unsigned = strings.Contains(sql, "unsigned")
 	case "numeric", "decimal":
-		h.Decimals, h.Unsigned = true, !sized || digits-scale > 18
+		h.Decimals = true
 	case "timestamp", "datetime", "time":
 		if !sized && strings.Contains(sql, "time zone") {
 			digits = 6 // of Postgres, which shows a type so; the others have no digits then
@@ -47,7 +42,6 @@ func (t *Target) facts() map[string]string {
 		c := &t.Columns[i]
 		h := HoldingOf(c.SQL)
 		add("not_null", !c.Nullable, c)
-		add("unsigned", h.Unsigned, c)
 		add("decimals", h.Decimals, c)
 		add("millis", h.Millis, c)
 	}

@@ -10,12 +10,13 @@ import (
 
 // DraftColumn is one column of a draft, with what was seen of it.
 type DraftColumn struct {
-	Name string
-	Type fencepost.Type
-	From string // empty: Name
-	Unit string
-	Null bool   // the field is not in every record, or null in some
-	Seen string // behind the column: -51 .. 573
+	Name  string
+	Type  fencepost.Type
+	From  string // empty: Name
+	Unit  string
+	Scale string // of a decimal
+	Null  bool   // the field is not in every record, or null in some
+	Seen  string // behind the column: -51 .. 573
 }
 
 // plainText is text that YAML takes without quotes, whatever is around it: no .5, which is a number.

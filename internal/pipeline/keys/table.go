@@ -9,7 +9,7 @@ import (
 type Row struct {
 	Path  string // sink.postgres.dsn
 	Form  Form
-	Words []string // of a FormWord
+	Words []string // of a FormWord; of FormTexts for editors, where its owner refuses others
 	Def   string   // the value of a key that is not there, as YAML; for a FormMap nothing
 	Must  bool     // there is no default
 	Live  string   // init writes the key as a line with this value; empty: behind "#" with its default

@@ -44,15 +44,23 @@ func (a Avro) Rules(r *keys.Reader, reads bool) {
 	}
 }
 
-// Open reads the schemas.
-func (a Avro) Open() (registry.Schemas, error) {
-	var texts []string
+// Texts reads the files.
+func (a Avro) Texts() (texts []string, err error) {
 	for _, name := range a.Schemas {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
 		texts = append(texts, string(text))
+	}
+	return texts, nil
+}
+
+// Open reads the schemas.
+func (a Avro) Open() (registry.Schemas, error) {
+	texts, err := a.Texts()
+	if err != nil {
+		return nil, err
 	}
 	if a.Form == registry.Bare {
 		return avro.Fixed(texts[0])

@@ -24,7 +24,12 @@ type Decoder interface {
 type BadRecord struct {
 	Code   string // record-undecodable
 	Reason string // for people: value is not JSON at byte 17
+	// Parks: the partition stops at the record, whatever is said of bad ones. What is wrong is not this record's alone, and a person decides.
+	Parks bool
 }
+
+// Because is the same of another reason.
+func (e *BadRecord) Because(reason string) *BadRecord { return &BadRecord{e.Code, reason, e.Parks} }
 
 // Error is the reason.
 func (e *BadRecord) Error() string { return e.Reason }

@@ -2,7 +2,6 @@ package decode
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/fencepost/fencepost"
@@ -69,7 +68,7 @@ func ofKey(err error) error {
 	if !ok {
 		return err
 	}
-	return &fencepost.BadRecord{Code: b.Code, Reason: fmt.Sprintf("key: %s", b.Reason)}
+	return b.Because("key: " + b.Reason)
 }
 
 // RawKey makes decoders that give the record's key as it is, in one column: its bytes or its text, and in a column of another type what

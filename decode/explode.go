@@ -122,7 +122,7 @@ func (r *Row) InElement(n int, err error) error {
 	if !ok {
 		return err
 	}
-	return &fencepost.BadRecord{Code: b.Code, Reason: fmt.Sprintf("%s[%d]: %s", r.layout.config.Explode, n, b.Reason)}
+	return b.Because(fmt.Sprintf("%s[%d]: %s", r.layout.config.Explode, n, b.Reason))
 }
 
 // NotArray is the bad record whose array is something else: an object, order is a string.

@@ -40,3 +40,35 @@ func TestABadRecordHasAnyCode(t *testing.T) {
 		}
 	})
 }
+
+// parking says of the record at 13 that its partition parks, inside another error.
+type parking struct{ numbers }
+
+func (d *parking) Decode(r *fencepost.Record, cols []fencepost.Column) error {
+	if r.Offset == 13 {
+		bad := &fencepost.BadRecord{Code: "loss-not-accepted", Parks: true}
+		return bad.Because("the test says so")
+	}
+	return d.numbers.Decode(r, cols)
+}
+
+// What is not this record's alone parks where bad records are passed: they would all be.
+func TestABadRecordThatParksIsNotPassed(t *testing.T) {
+	for _, as := range []Treatment{Skip, DeadLetter} {
+		inBubble(t, 1, func(t *testing.T, w *world, s *memory.Store) {
+			w.produce(tp(0), 20)
+			dec := &parking{}
+			dec.bad.Store(-1)
+			wk := w.run(s, passing(as, func(c *Config) { c.Decoder = func() fencepost.Decoder { return dec } }))
+			synctest.Wait()
+			wk.source.assign(tp(0))
+			time.Sleep(time.Minute)
+			if r := reported(t, s, tp(0)); r.Code != "loss-not-accepted" || r.Offset != 13 || position(t, s, tp(0)).Offset != 13 {
+				t.Errorf("%s: reported %+v at %d, want loss-not-accepted at 13", as, r, position(t, s, tp(0)).Offset)
+			}
+			if err := wk.end(); err != nil {
+				t.Fatalf("run: %v", err)
+			}
+		})
+	}
+}

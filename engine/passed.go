@@ -27,6 +27,9 @@ func (l *lane) passUndecodable(w *work, t *claimed, r *fencepost.Record, bad err
 	if _, waits := errors.AsType[*fencepost.Unready](bad); waits || o.Undecodable == Park {
 		return bad
 	}
+	if b, is := errors.AsType[*fencepost.BadRecord](bad); is && b.Parks {
+		return bad
+	}
 	if err := o.pass(t.p, r.Offset, bad.Error()); err != nil {
 		return err
 	}

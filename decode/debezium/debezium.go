@@ -296,9 +296,9 @@ func (d *decoder) explained(err error, r *fencepost.Record) error {
 	has := strings.HasPrefix(string(r.Value), `{"schema":`)
 	switch {
 	case has && !d.schema:
-		return &fencepost.BadRecord{Code: b.Code, Reason: b.Reason + ". The record has its schema beside it"}
+		return b.Because(b.Reason + ". The record has its schema beside it")
 	case !has && d.schema && len(r.Value) > 0 && r.Value[0] == '{':
-		return &fencepost.BadRecord{Code: b.Code, Reason: b.Reason + ". The record has no schema beside it"}
+		return b.Because(b.Reason + ". The record has no schema beside it")
 	}
 	return err
 }

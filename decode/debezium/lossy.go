@@ -178,7 +178,8 @@ func Line(accepts []Loss, refused []Doubt) string {
 // NotAccepted is the code of the bad record that says that the schema of an event admits what the pipeline does not accept.
 const NotAccepted = "loss-not-accepted"
 
-// refusal is what a worker says of all events of a schema; nil: it takes them.
+// refusal is what a worker says of all events of a schema; nil: it takes them. Their partition parks at the first, whatever becomes of bad records: they
+// are good ones.
 func (c Config) refusal(d Description) error {
 	refused, _ := Weigh(Doubts(d, c.Decode.Fields, nil), c.Accepts)
 	if refused == nil {
@@ -188,7 +189,7 @@ func (c Config) refusal(d Description) error {
 	for _, r := range refused {
 		texts = append(texts, r.Text)
 	}
-	return &fencepost.BadRecord{Code: NotAccepted, Reason: "by the schema of the event " + strings.Join(texts, "; ") + ". To take it so: " + Line(c.Accepts, refused)}
+	return &fencepost.BadRecord{Code: NotAccepted, Reason: "by the schema of the event " + strings.Join(texts, "; ") + ". To take it so: " + Line(c.Accepts, refused), Parks: true}
 }
 
 // cut are the types of time.precision.mode=connect, which have no more than milliseconds.

@@ -72,7 +72,7 @@ func (s server) fault(err error) error {
 		return &answer{code: code, at: at, url: s.url, text: fmt.Sprintf(format, args...), err: err}
 	}
 	if bad, ok := errors.AsType[*fencepost.BadRecord](err); ok {
-		return &fencepost.BadRecord{Code: bad.Code, Reason: at + bad.Reason}
+		return bad.Because(at + bad.Reason)
 	}
 	response, ok := errors.AsType[*sr.ResponseError](err)
 	if !ok {

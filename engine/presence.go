@@ -30,6 +30,7 @@ type presence struct {
 	entered bool
 	buried  bool            // those that were dead at the start were evicted
 	others  []ledger.Worker // that may live, as of the last look
+	over    []ledger.Worker // that did then; they are over, and their signs have not ended yet
 	watched watched
 	broke   chan time.Time // of the watch; capacity 1
 	shaken  time.Time      // when the watch or the own sign broke last

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/fencepost/fencepost/engine/internal/peers"
@@ -18,6 +19,7 @@ func (p *presence) look(ctx context.Context, member source.Member) (news <-chan 
 	}
 	p.self.Member, p.self.Instance = member.ID, member.Instance
 	e := peers.Enter(all, p.self, p.entered)
+	p.over = peers.Over(all, slices.Concat(p.others, p.over))
 	p.self, p.others = e.Self, e.Others
 	if e.Write {
 		if err := p.write(ctx, p.self); err != nil {
@@ -61,6 +63,7 @@ func (p *presence) see(ctx context.Context, ended []string) error {
 		return err
 	}
 	v := peers.Decide(l)
+	p.others, p.over = peers.Without(p.others, ended), peers.Without(p.over, ended)
 	p.carryOut(ctx, v)
 	if !v.Again {
 		return nil
@@ -114,7 +117,7 @@ func (p *presence) dead(ctx context.Context, all []ledger.Worker) ([]ledger.Work
 		return nil, nil
 	}
 	held, err := p.held(ctx, peers.Signs(all)...)
-	return peers.Dead(all, held), err
+	return peers.Without(all, held), err
 }
 
 // held are those of the signs that are held.

@@ -35,6 +35,7 @@ type coordinator struct {
 	left     []string
 	started  []string // and what was evicted before, as "evicted x"
 	refuses  error
+	leaves   time.Duration // how long it takes to leave
 }
 
 func (m *member) Start(ctx context.Context, l source.Listener) error {
@@ -79,6 +80,7 @@ func (m *member) Leave(ctx context.Context) error {
 	m.coordinator.mu.Lock()
 	m.coordinator.left = append(m.coordinator.left, m.id)
 	m.coordinator.mu.Unlock()
+	time.Sleep(m.coordinator.leaves)
 	return m.feed.Leave(ctx)
 }
 
@@ -188,6 +190,22 @@ func TestWorkerThatLeavesIsNotEvicted(t *testing.T) {
 		if over := l.entry("a").Over; over != ledger.Left || len(seen[WorkersGone](b)) > 0 {
 			t.Errorf("a's entry is over by %q, reported %v", over, seen[WorkersGone](b))
 		}
+	})
+}
+
+// A worker that leaves says goodbye before its place is free. The others may read that first: they ask for their shares when its sign ends.
+func TestWorkerThatLeavesSlowlyIsFollowed(t *testing.T) {
+	inLives(t, func(t *testing.T, l *lives) {
+		a := l.begin("a")
+		l.begin("b", func(c *Config, _ *member) { c.Watch = 100 * time.Millisecond })
+		l.took()
+		l.leaves = 3 * time.Second
+		if err := a.end(); err != nil {
+			t.Fatal(err)
+		}
+		l.leaves = 0
+		l.passes(soon, "evicted [], rejoined [b]")
+		l.passes(time.Minute, "evicted [], rejoined []")
 	})
 }
 

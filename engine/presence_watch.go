@@ -17,7 +17,7 @@ type watched struct {
 
 // watch has the others watched.
 func (p *presence) watch(ctx context.Context) {
-	signs := peers.Signs(p.others)
+	signs := peers.Signs(slices.Concat(p.others, p.over))
 	if p.watched.stop != nil && slices.Equal(signs, p.watched.signs) {
 		return
 	}

@@ -54,9 +54,16 @@ func Silent(all []ledger.Worker, own string) []ledger.Worker {
 	return slices.DeleteFunc(slices.Clone(all), func(w ledger.Worker) bool { return w.Over != "" || w.Sign == own })
 }
 
-// Dead are the workers whose signs are not among those that are held.
-func Dead(workers []ledger.Worker, held []string) []ledger.Worker {
-	return slices.DeleteFunc(slices.Clone(workers), func(w ledger.Worker) bool { return slices.Contains(held, w.Sign) })
+// Without are the workers of other signs: of those that are held, the dead.
+func Without(workers []ledger.Worker, signs []string) []ledger.Worker {
+	return slices.DeleteFunc(slices.Clone(workers), func(w ledger.Worker) bool { return slices.Contains(signs, w.Sign) })
+}
+
+// Over are those among all entries that are over of workers that were watched. A goodbye comes before the place is free, and an eviction may be
+// another's: it is the end of the sign that something follows from.
+func Over(all, watched []ledger.Worker) []ledger.Worker {
+	signs := Signs(watched)
+	return slices.DeleteFunc(slices.Clone(all), func(w ledger.Worker) bool { return w.Over == "" || !slices.Contains(signs, w.Sign) })
 }
 
 // Look is what is known of workers whose signs have ended.

@@ -89,14 +89,21 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func TestDead(t *testing.T) {
+func TestWithout(t *testing.T) {
 	all := workers("0 a A", "1 b B", "2 c C left", "3 d D")
-	got := Dead(Silent(all, "d"), []string{"b"})
+	got := Without(Silent(all, "d"), []string{"b"})
 	if d := cmp.Diff(workers("0 a A"), got); d != "" {
 		t.Errorf("want - got +:\n%s", d)
 	}
 	if d := cmp.Diff(workers("0 a A", "1 b B", "2 c C left", "3 d D"), all); d != "" {
 		t.Errorf("the entries were changed:\n%s", d)
+	}
+}
+
+func TestOver(t *testing.T) {
+	all := workers("0 a A", "1 b B left", "2 c C evicted", "3 d D left")
+	if d := cmp.Diff(workers("1 b B left", "2 c C evicted"), Over(all, workers("0 a A", "1 b B", "2 c C", "4 e E"))); d != "" {
+		t.Errorf("want - got +:\n%s", d)
 	}
 }
 

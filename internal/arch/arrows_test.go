@@ -80,6 +80,7 @@ var arrows = []arrow{
 	{[]string{"internal/sqlstore"}, []string{".", "ledger", "sink", "internal/foreign"}, nil},
 	{[]string{"internal/admin"}, []string{".", "ledger", "sink", "source", "internal/foreign", "internal/text"}, nil},
 	{[]string{"internal/watch"}, []string{".", "internal/admin", "internal/codes", "internal/text", "internal/view"}, nil},
+	{[]string{"internal/top"}, []string{".", "ledger", "internal/admin", "internal/screen", "internal/text", "internal/view", "internal/watch"}, []string{"charm.land/bubbletea/v2", "github.com/charmbracelet/x/ansi"}},
 	{[]string{"internal/dash/..."}, []string{".", "internal/admin", "internal/codes", "internal/listen", "internal/text", "internal/view", "internal/watch"}, []string{"..."}},
 	{[]string{"internal/expression"}, []string{"."}, []string{"github.com/expr-lang/expr/..."}},
 	{[]string{"internal/pipeline"}, []string{".", "ledger", "sink", "decode/...", "engine", "internal/admin", "internal/codes", "internal/foreign", "internal/listen", "internal/pipeline/...", "internal/text", "internal/webhook/news"}, nil},

@@ -181,7 +181,7 @@ func (w *Watcher) Fresh(ctx context.Context, patience time.Duration) *Moment {
 func (w *Watcher) Run(ctx context.Context) {
 	for {
 		began := time.Now()
-		w.look(ctx)
+		w.Look(ctx)
 		took := time.Since(began)
 		wait := EachSample
 		if w.pages() > 0 {
@@ -199,9 +199,9 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
-// look asks ledger and brokers, and publishes what they say. Before the brokers have ever answered, and while they are silent, what the
+// Look asks ledger and brokers, and publishes what they say. Before the brokers have ever answered, and while they are silent, what the
 // ledger says is published first.
-func (w *Watcher) look(ctx context.Context) {
+func (w *Watcher) Look(ctx context.Context) {
 	last, _ := w.Now()
 	patience := w.Timeout
 	if last == nil || last.Brokers != nil || last.Asking {

@@ -36,6 +36,7 @@ type grid struct {
 	axis    func(width int) string
 
 	at     string // the row under the cursor
+	loose  bool   // it is the first row, whichever that is: nobody has seen a whole list yet
 	index  int    // where it was last
 	top    int    // the first that is seen
 	page   int    // how many were seen last
@@ -54,7 +55,10 @@ func (g *grid) set(rows []row, filter string) {
 	g.all = len(rows)
 	g.rows = slices.DeleteFunc(rows, func(r row) bool { return !takes(filter, r.words) })
 	i := slices.IndexFunc(g.rows, func(r row) bool { return r.id == g.at })
-	if i < 0 {
+	switch {
+	case g.loose:
+		i = 0
+	case i < 0:
 		i = min(max(g.index, 0), max(len(g.rows)-1, 0))
 	}
 	g.put(i)
@@ -75,6 +79,8 @@ func (g *grid) current() (row, bool) {
 	}
 	return g.rows[g.index], true
 }
+
+func (g *grid) unmark() { clear(g.marked) }
 
 // chosen are the marked rows, or the one under the cursor.
 func (g *grid) chosen() (list []row) {

@@ -155,11 +155,25 @@ func (m *Model) open(p page, ask tea.Cmd) tea.Cmd {
 	return ask
 }
 
-// back leaves a page.
-func (m *Model) back() {
-	if len(m.pages) > 1 {
-		m.pages = m.pages[:len(m.pages)-1]
-		m.here().refresh(m)
+// back leaves a page; what the one behind it had asked for is asked again.
+func (m *Model) back() tea.Cmd {
+	if len(m.pages) == 1 {
+		return nil
+	}
+	m.pages = m.pages[:len(m.pages)-1]
+	m.here().refresh(m)
+	if p, ok := m.here().(interface{ ask(m *Model) tea.Cmd }); ok {
+		return p.ask(m)
+	}
+	return nil
+}
+
+// unmark takes all marks back.
+func (m *Model) unmark() {
+	for _, p := range m.pages {
+		if g, ok := p.(interface{ unmark() }); ok {
+			g.unmark()
+		}
 	}
 }
 
@@ -212,7 +226,7 @@ func (m *Model) press(key, typed string) tea.Cmd {
 		m.quitting = true
 		return tea.Quit
 	case "esc":
-		m.back()
+		return m.back()
 	case "?":
 		if _, ok := m.here().(*help); !ok {
 			return m.open(&help{}, nil)

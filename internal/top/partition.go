@@ -302,6 +302,7 @@ func (p *partition) peek(m *Model) tea.Cmd {
 		at = p.s.Position.Offset
 	}
 	r := newRecords(p.source, p.tp, at)
+	r.below = m.here() == page(p)
 	return m.open(r, r.ask(m, at))
 }
 

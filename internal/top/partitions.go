@@ -59,7 +59,7 @@ func (p *partitions) answer(*Model) string {
 func (p *partitions) refresh(m *Model) {
 	moment := p.source.moment
 	if !moment.Known() {
-		p.total = nil
+		p.total, p.loose = nil, true
 		p.set(nil, p.filter)
 		return
 	}
@@ -81,6 +81,7 @@ func (p *partitions) refresh(m *Model) {
 	sum := moment.Total()
 	p.total = &row{cells: []string{text.Count(t.Partitions), "", "", "", "", watch.Lag(t), watch.Known(moment.Positions.LagTime()), watch.PerSecond(sum.Applied), watch.PerSecond(sum.Written)}}
 	p.set(rows, p.filter)
+	p.loose = moment.Asking
 }
 
 // partitionRow is one partition. Numbers are those of offsets show.

@@ -192,6 +192,7 @@ func (p *plan) confirm(m *Model, key string) tea.Cmd {
 			did, err := ready.execute(ctx, why)
 			return func(m *Model) {
 				p.stage, p.did = done, did
+				m.unmark() // what was marked is done; a second plan has marks of its own
 				if err != nil {
 					p.fault = p.source.Named(err, watch.LedgerSilent)
 				}

@@ -74,7 +74,9 @@ func TestAPlanTakesThreeKeys(t *testing.T) {
 	if m := w.newest(); m.Cause != ledger.CauseSkip || m.Who != "oncall@bastion" || m.Reason() != "INC-4412" {
 		t.Errorf("recorded: %v by %q: %q", m.Cause, m.Who, m.Reason())
 	}
-	d.keys("e", "tab", "enter")
+	d.keys("e")
+	d.expects("there is nothing to execute")
+	d.keys("tab", "enter")
 	if now := w.position(7); now.Offset != before.Offset+1 {
 		t.Error("a plan that was executed was executed again")
 	}
@@ -149,7 +151,9 @@ func TestLettersAreDiscarded(t *testing.T) {
 	if w.letters[0].Discarded != "" || !strings.Contains(w.letters[1].Discarded, "oncall@bastion") || !strings.Contains(w.letters[1].Discarded, "test") {
 		t.Errorf("discarded: %q, %q", w.letters[0].Discarded, w.letters[1].Discarded)
 	}
-	d.keys("esc", "G", "d")
+	d.keys("esc", "g", "j", "d")
+	d.expects("no dead letter waits here")
+	d.keys("G", "d")
 	w.letters[2].Discarded = "by another"
 	d.keys("e", "tab", "enter")
 	d.expects("plan-stale")

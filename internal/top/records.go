@@ -21,6 +21,7 @@ type records struct {
 	source *source
 	tp     fencepost.TopicPartition
 	at     fencepost.Offset // asked for
+	below  bool             // the page of the partition is behind it
 	record *view.Record     // nil: it has not come yet
 	fault  *fencepost.UserError
 }
@@ -29,7 +30,12 @@ func newRecords(s *source, tp fencepost.TopicPartition, at fencepost.Offset) *re
 	return &records{source: s, tp: tp, at: at}
 }
 
-func (p *records) crumb() string { return fmt.Sprintf("%s at %s", p.tp, text.Count(p.at)) }
+func (p *records) crumb() string {
+	if p.below {
+		return "record " + text.Count(p.at)
+	}
+	return fmt.Sprintf("%s at %s", p.tp, text.Count(p.at))
+}
 
 func (p *records) of() *source { return p.source }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/view"
+	"github.com/fencepost/fencepost/internal/watch"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -84,6 +85,24 @@ func TestScreens(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestTheGuidesScreen: the screen in the guide is one that is drawn, but for its time.
+func TestTheGuidesScreen(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/top.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawn, err := os.ReadFile("testdata/80x24.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, found := strings.Cut(string(guide), "```text\n")
+	block, _, ends := strings.Cut(block, "```")
+	_, block, _ = strings.Cut(block, "\n")
+	if !found || !ends || len(block) < 1000 || !strings.Contains(string(drawn), block) {
+		t.Errorf("docs/top.md shows a screen that is not in testdata/80x24.txt:\n%s", block)
 	}
 }
 
@@ -211,6 +230,35 @@ func TestTheRowUnderTheHand(t *testing.T) {
 	d.keys("L", "G")
 	if r, _ := p.current(); !strings.Contains(d.text(), ">"+" "+r.id) {
 		t.Errorf("the row %s under the cursor is not seen", r.id)
+	}
+}
+
+// TestTheFirstRowUntilBrokersAnswer: while a list is half known, the cursor is on what comes first, and stays there afterwards.
+func TestTheFirstRowUntilBrokersAnswer(t *testing.T) {
+	d := drive(t, Config{}, trips(t))
+	p := d.here().(*partitions)
+	whole := d.sources[0].moment
+	p.refresh(d.Model)
+	half := *whole
+	half.Asking = true
+	half.Positions.Positions = slices.Clone(whole.Positions.Positions)
+	for i := range half.Positions.Positions {
+		half.Positions.Positions[i].Odd, half.Positions.Positions[i].Transaction = false, nil
+	}
+	p = newPartitions(d.sources[0])
+	d.sources[0].moment = nil
+	p.refresh(d.Model)
+	for _, step := range []struct {
+		moment *watch.Moment
+		at     string
+	}{{&half, "trips:0"}, {whole, "trips:7"}, {&half, "trips:7"}} {
+		d.sources[0].moment = step.moment
+		if p.refresh(d.Model); p.at != step.at {
+			t.Errorf("the cursor is on %s, want %s", p.at, step.at)
+		}
+		if step.at == "trips:7" {
+			half.Asking = false
+		}
 	}
 }
 
@@ -389,7 +437,7 @@ func TestProseLosesNothing(t *testing.T) {
 	for range 2000 {
 		var words []string
 		for range 1 + r.IntN(30) {
-			words = append(words, strings.Repeat(string(rune('a'+r.IntN(26))), 1+r.IntN(40)))
+			words = append(words, strings.Repeat(string(rune('a'+r.IntN(26))), 1+r.IntN(150)))
 		}
 		name, width := strings.Repeat("n", r.IntN(40)), leastWidth+r.IntN(100)
 		var got strings.Builder

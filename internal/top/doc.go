@@ -16,7 +16,7 @@
 // # How it fails
 //
 // Brokers or a ledger that do not answer are said as the dashboard says them. A question that fails leaves its error on the screen. The
-// terminal is put back as it was by the end, by a signal and by a panic; SIGKILL leaves it as it is.
+// terminal is put back as it was at the end, by ctrl-z and by a signal; SIGKILL leaves it as it is.
 //
 // # What it does not do
 //

@@ -222,13 +222,13 @@ func (p *partition) brought(width int) (lines []line) {
 		lines = append(lines, prose("choices", indent, "error["+p.fault.Code+"]: "+p.fault.Error(), width, screen.Red, true)...)
 	}
 	if r := p.repair; r != nil {
-		for _, rec := range r.Records {
-			lines = append(lines, nil)
-			lines = append(lines, explained(rec.Lines(), width)...)
-		}
 		if len(r.Options) > 0 {
 			lines = append(lines, nil)
 			lines = append(lines, tabled(options(*r), width)...)
+		}
+		for _, rec := range r.Records {
+			lines = append(lines, nil)
+			lines = append(lines, explained(rec.Lines(), width)...)
 		}
 		for _, s := range append(append([]string{}, r.Stuck...), r.Sink...) {
 			lines = append(lines, prose("note", indent, s, width, 0, false)...)

@@ -82,6 +82,17 @@ func TestAPlanTakesThreeKeys(t *testing.T) {
 	}
 }
 
+// TestWhatAMoveHasPassedIsNotLate: once a record is passed, what was lost says so.
+func TestWhatAMoveHasPassedIsNotLate(t *testing.T) {
+	w := newWorld(t, "trips", 2)
+	w.log(0, 0, 2000, 2000)
+	d := drive(t, Config{}, w)
+	d.expects("lost 0 in 24h")
+	w.to(0, 1300, ledger.CauseSkip, 300, "other@laptop", "")
+	d.look()
+	d.expects("lost at most 300 in 24h")
+}
+
 // TestMarkedPartitionsMoveTogether: offsets set, of those that are marked.
 func TestMarkedPartitionsMoveTogether(t *testing.T) {
 	w := newWorld(t, "trips", 4)

@@ -51,6 +51,7 @@ type Watcher struct {
 	paces   paces         // of run alone
 	any     *Signal       // of the moments of all watchers
 	losses  time.Time     // when they were read; of run alone
+	newest  time.Time     // the time of the newest move by then; of run alone
 
 	mu struct {
 		sync.Mutex
@@ -264,7 +265,12 @@ func (w *Watcher) carry(ctx context.Context, m, last *Moment) {
 	if last != nil {
 		m.Day, m.Week = last.Day, last.Week
 	}
-	if time.Since(w.losses) > eachLosses {
+	moved := w.newest
+	if s, ok := m.Positions.LastMoved(); ok {
+		moved = s.Moved.At
+	}
+	if time.Since(w.losses) > eachLosses || moved.After(w.newest) { // what a move has passed is not a minute late
+		w.newest = moved
 		w.readLosses(ctx, m)
 	}
 	m.Pace = make(map[fencepost.TopicPartition]Pace, len(m.Positions.Positions))

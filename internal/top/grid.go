@@ -141,6 +141,7 @@ func (g *grid) press(key string) bool {
 	default:
 		return false
 	}
+	g.loose = false
 	return true
 }
 

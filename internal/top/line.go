@@ -31,8 +31,11 @@ func painted(style screen.Style, text string) line {
 func (l line) render(width int, paint screen.Paint) string {
 	var b strings.Builder
 	for _, s := range l {
-		text := ansi.Truncate(clean(s.text), width, "")
-		width -= ansi.StringWidth(text)
+		text := clean(s.text)
+		if wide(text) > width {
+			text = ansi.Truncate(text, width, "")
+		}
+		width -= wide(text)
 		if s.paint {
 			text = paint(s.style, text)
 		}
@@ -43,6 +46,9 @@ func (l line) render(width int, paint screen.Paint) string {
 
 // clean is a text on one line, with a dot in place of each character that would move a cursor, change colours, turn text around or hide it.
 func clean(s string) string {
+	if simple(s) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n', r == '\t':
@@ -64,7 +70,22 @@ func pad(text string, width int, right bool) string {
 }
 
 // wide is how many columns a text takes, once it is clean.
-func wide(text string) int { return ansi.StringWidth(clean(text)) }
+func wide(text string) int {
+	if simple(text) {
+		return len(text)
+	}
+	return ansi.StringWidth(clean(text))
+}
+
+// simple reports whether a text is one column a byte, as nearly all are.
+func simple(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
 
 // cut is the beginning of a text that fits; its end says that there is more.
 func cut(text string, width int) string { return ansi.Truncate(clean(text), width, "~") }

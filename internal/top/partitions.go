@@ -23,7 +23,7 @@ type partitions struct {
 }
 
 func newPartitions(s *source) *partitions {
-	return &partitions{source: s, grid: grid{marked: map[string]bool{}, columns: []column{{name: "PARTITION"}, {name: "STATE"}, {name: "OFFSET", right: true}, {name: "LOG", bar: true},
+	return &partitions{source: s, grid: grid{loose: true, marked: map[string]bool{}, columns: []column{{name: "PARTITION"}, {name: "STATE"}, {name: "OFFSET", right: true}, {name: "LOG", bar: true},
 		{name: "END", right: true, hide: 5}, {name: "LAG", right: true}, {name: "LAG-TIME", right: true}, {name: "APPLIED", right: true, hide: 8}, {name: "WRITTEN", right: true, hide: 4},
 		{name: "VERDICT", hide: 3}, {name: "LAST-BY", hide: 2}, {name: "LAST-MOVE", hide: 1}}}}
 }
@@ -59,7 +59,7 @@ func (p *partitions) answer(*Model) string {
 func (p *partitions) refresh(m *Model) {
 	moment := p.source.moment
 	if !moment.Known() {
-		p.total, p.loose = nil, true
+		p.total = nil
 		p.set(nil, p.filter)
 		return
 	}
@@ -81,7 +81,7 @@ func (p *partitions) refresh(m *Model) {
 	sum := moment.Total()
 	p.total = &row{cells: []string{text.Count(t.Partitions), "", "", "", "", watch.Lag(t), watch.Known(moment.Positions.LagTime()), watch.PerSecond(sum.Applied), watch.PerSecond(sum.Written)}}
 	p.set(rows, p.filter)
-	p.loose = moment.Asking
+	p.loose = p.loose && (moment.Asking || moment.Brokers != nil)
 }
 
 // partitionRow is one partition. Numbers are those of offsets show.

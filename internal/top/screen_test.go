@@ -245,20 +245,27 @@ func TestTheFirstRowUntilBrokersAnswer(t *testing.T) {
 	for i := range half.Positions.Positions {
 		half.Positions.Positions[i].Odd, half.Positions.Positions[i].Transaction = false, nil
 	}
+	silent := half
+	silent.Asking, silent.Brokers = false, &watch.Trouble{Fault: &fencepost.UserError{Code: "broker-silent", Err: errNaN}}
 	p = newPartitions(d.sources[0])
 	d.sources[0].moment = nil
 	p.refresh(d.Model)
 	for _, step := range []struct {
 		moment *watch.Moment
 		at     string
-	}{{&half, "trips:0"}, {whole, "trips:7"}, {&half, "trips:7"}} {
+	}{{&half, "trips:0"}, {&silent, "trips:0"}, {whole, "trips:7"}, {&half, "trips:7"}, {&silent, "trips:7"}} {
 		d.sources[0].moment = step.moment
 		if p.refresh(d.Model); p.at != step.at {
 			t.Errorf("the cursor is on %s, want %s", p.at, step.at)
 		}
-		if step.at == "trips:7" {
-			half.Asking = false
-		}
+	}
+	p = newPartitions(d.sources[0])
+	d.sources[0].moment = &half
+	p.refresh(d.Model)
+	p.grid.press("j")
+	d.sources[0].moment = whole
+	if p.refresh(d.Model); p.at != "trips:1" {
+		t.Errorf("the cursor was moved to trips:1, and is on %s", p.at)
 	}
 }
 

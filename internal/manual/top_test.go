@@ -104,7 +104,7 @@ func (s *screens) until(complaint func() string) {
 // timeless is a screen without what time alone changes, and without the pid and host of a worker.
 func timeless(screen string) string {
 	for _, r := range []struct{ is, becomes string }{
-		{`live, \d+\.\ds ago`, "live, 0.0s ago"}, {`\d\d:\d\d:\d\d(\.\d+)?`, "00:00:00"}, {`,\s+says \S+@\S+`, ", says 1@host"}, {`\n{3,}`, "\n\n"}, {`\d{4}-\d\d-\d\d`, "2000-00-00"}, {`\d+@[\w.-]+`, "1@host"}, {`\b([a-z]+) (\d+[smh])+ ago`, "$1 1s ago"},
+		{`live, \d+\.\ds ago`, "live, 0.0s ago"}, {`\d\d:\d\d:\d\d(\.\d+)?`, "00:00:00"}, {`,\s+says \S+@\S+`, ", says 1@host"}, {`\n{3,}`, "\n\n"}, {`\d+ commits? folded`, "9 commits folded"}, {`\d{4}-\d\d-\d\d`, "2000-00-00"}, {`\d+@[\w.-]+`, "1@host"}, {`\b([a-z]+) (\d+[smh])+ ago`, "$1 1s ago"},
 		{`fence [0-9a-f]{16}`, "fence 0000000000000000"}, {`(topic ID\s+)\S{22}`, "${1}AAAAAAAAAAAAAAAAAAAAAA"}, {`since 00:00:00 \((\d+[smh])+\)`, "since 00:00:00 (1s)"},
 	} {
 		screen = regexp.MustCompile(r.is).ReplaceAllString(screen, r.becomes)
@@ -316,6 +316,9 @@ func TestTopInATerminal(t *testing.T) {
 	small.shows("1 parked", "2 idle")
 	small.sameNumbers()
 	small.golden("80x24-partitions", asItIs)
+	if got := small.tmux("capture-pane", "-p", "-e"); !strings.Contains(got, "\x1b[31m") {
+		t.Errorf("a parked partition is not red:\n%q", got)
+	}
 	small.keys("Enter")
 	small.golden("80x24-partition", asItIs)
 	small.keys("x")
@@ -370,9 +373,11 @@ func TestTopInATerminal(t *testing.T) {
 		}
 		small.whole(settings, signal.String())
 	}
-	small.types("fencepost top flights.yaml")
+	small.types("TERM=dumb LANG=C fencepost top flights.yaml") // no colours, no block characters
 	small.keys("Enter")
-	small.shows("PARTITION")
+	if got := small.shows("PARTITION", "-|"); strings.ContainsAny(got, "─│█") {
+		t.Errorf("without UTF-8 the bars are\n%s", got)
+	}
 	small.keys("C-c")
 	small.whole(settings, "ctrl-c")
 
@@ -382,6 +387,9 @@ func TestTopInATerminal(t *testing.T) {
 	large.keys("Enter")
 	large.golden("200x50-partitions", squeezed)
 	large.sameNumbers()
+	if got := large.tmux("capture-pane", "-p", "-e"); strings.Contains(got, "\x1b") {
+		t.Errorf("with NO_COLOR the screen has escapes:\n%q", got)
+	}
 	large.keys("s")
 	large.shows("skip 1 partition, 2 stay")
 	large.keys("y")
@@ -394,6 +402,7 @@ func TestTopInATerminal(t *testing.T) {
 	large.keys("Escape")
 	large.shows("3 idle")
 	large.sameNumbers()
+	large.shows("lost at most 1 in 24h")
 	large.keys("l")
 	large.golden("200x50-moves", squeezed)
 	large.keys("q")

@@ -106,8 +106,8 @@ func TestTheGuidesScreen(t *testing.T) {
 	}
 }
 
-// nasty is a text that a terminal would obey.
-const nasty = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202egpj.exe\u200b\r\n\tx\x7f"
+// nasty are texts that a terminal would obey, of one byte a character and of more.
+var nasty = []string{"\x1b[2J\x1b]0;owned\x07\r\n\tx", "\x1b[2J\x1b]0;owned\x07\x9b31m\u202egpj.exe\u200b\r\n\tx\x7f"}
 
 // harmless fails where a screen has anything but text and line ends, or leaves its size.
 func harmless(t testing.TB, d *driver, where string) {
@@ -127,9 +127,9 @@ func harmless(t testing.TB, d *driver, where string) {
 }
 
 // tour presses a key for every page, and calls see on each.
-func tour(d *driver, see func(string)) {
+func tour(d *driver, typed string, see func(string)) {
 	for _, step := range [][]string{{"g"}, {"enter"}, {"w"}, {"enter"}, {"c"}, {"enter"}, {"e"}, {"esc"}, {"esc"}, {"esc"}, {"x"}, {"n"}, {"p"}, {"esc"}, {"esc"}, {"esc"}, {"l"}, {"c"}, {"enter"},
-		{"esc"}, {"esc"}, {"t"}, {"enter"}, {"esc"}, {"d"}, {"esc"}, {"r"}, {"esc"}, {"esc"}, {":"}, {"text:diff "}, {"enter"}, {"esc"}, {"?"}, {"esc"}, {"/"}, {"text:" + nasty}, {"enter"}, {"esc"}, {"m"}, {"text:-1"}, {"enter"}} {
+		{"esc"}, {"esc"}, {"t"}, {"enter"}, {"esc"}, {"d"}, {"esc"}, {"r"}, {"esc"}, {"esc"}, {":"}, {"text:diff "}, {"enter"}, {"esc"}, {"?"}, {"esc"}, {"/"}, {"text:" + typed}, {"enter"}, {"esc"}, {"m"}, {"text:-1"}, {"enter"}} {
 		d.keys(step...)
 		see(strings.Join(step, " ") + " on " + d.here().crumb())
 	}
@@ -137,7 +137,13 @@ func tour(d *driver, see func(string)) {
 
 // TestNothingRaw: no text of a stranger reaches the terminal as it is, on no page.
 func TestNothingRaw(t *testing.T) {
-	w := newWorld(t, "tri"+nasty, 3)
+	for _, nasty := range nasty {
+		t.Run(fmt.Sprintf("%q", nasty), func(t *testing.T) { nothingRaw(t, nasty) })
+	}
+}
+
+func nothingRaw(t *testing.T, nasty string) {
+	w := newWorld(t, fencepost.Group("tri"+nasty), 3)
 	w.log(0, 0, 2000, 2000)
 	w.brokers.value = func(_ fencepost.TopicPartition, o fencepost.Offset) string { return nasty + "NaN" }
 	w.to(1, 500, ledger.CauseRewind, 0, "who"+nasty, "why"+nasty)
@@ -148,7 +154,7 @@ func TestNothingRaw(t *testing.T) {
 	d.sources[0].Promise.Words, d.sources[0].File = nasty, nasty
 	d.sources[0].Resources.Who = nasty
 	seen := 0
-	tour(d, func(where string) {
+	tour(d, nasty, func(where string) {
 		harmless(t, d, where)
 		if strings.Contains(d.text(), "owned") {
 			seen++
@@ -419,7 +425,9 @@ func TestAQuestionThatFails(t *testing.T) {
 
 // FuzzLine: whatever a text is, what is rendered fits, and has no control character.
 func FuzzLine(f *testing.F) {
-	f.Add(nasty, 20)
+	for _, one := range nasty {
+		f.Add(one, 20)
+	}
 	f.Add("日本語のテキスト", 5)
 	f.Add("e\u0301\u0301\u0301", 1)
 	f.Fuzz(func(t *testing.T, text string, width int) {

@@ -145,9 +145,12 @@ func (g *grid) press(key string) bool {
 	return true
 }
 
-// widths is what each column takes of a width, -1 for one that is hidden, and the names of these.
-func (g *grid) widths(width int) (of []int, hidden []string) {
-	of = make([]int, len(g.columns))
+// hiddenWidth is the width of a column that is not shown.
+const hiddenWidth = -1
+
+// needs is what the widest cell of each column takes.
+func (g *grid) needs(width int) []int {
+	of := make([]int, len(g.columns))
 	for i, c := range g.columns {
 		of[i] = wide(c.name)
 		if c.bar {
@@ -165,43 +168,51 @@ func (g *grid) widths(width int) (of []int, hidden []string) {
 	if g.total != nil {
 		measure(*g.total)
 	}
+	return of
+}
+
+// widths is what each column takes of a width, and the names of those that are hidden.
+func (g *grid) widths(width int) (of []int, hidden []string) {
+	of = g.needs(width)
 	room := width - 2 // the cursor's
-	for {
-		sum := -2
-		for i, c := range g.columns {
-			switch {
-			case of[i] < 0:
-			case c.cut:
-				sum += min(of[i], leastCut) + 2
-			default:
-				sum += of[i] + 2
-			}
-		}
-		next := g.nextHidden(of)
-		if sum <= room || next < 0 {
-			break
-		}
-		of[next] = -1
+	for next := g.nextHidden(of); next >= 0 && g.least(of) > room; next = g.nextHidden(of) {
+		of[next] = hiddenWidth
 	}
 	sum := -2
-	for i := range g.columns {
-		if of[i] >= 0 {
+	for i, c := range g.columns {
+		if of[i] == hiddenWidth {
+			hidden = append(hidden, c.name)
+		} else {
 			sum += of[i] + 2
 		}
 	}
 	for i, c := range g.columns {
 		switch {
-		case of[i] < 0:
-			hidden = append(hidden, c.name)
+		case of[i] == hiddenWidth:
 		case c.cut && sum > room:
 			less := min(sum-room, max(0, of[i]-leastCut))
 			of[i], sum = of[i]-less, sum-less
 		case c.bar && sum < room:
-			more := min(room-sum, mostBar-of[i])
+			more := max(0, min(room-sum, mostBar-of[i]))
 			of[i], sum = of[i]+more, sum+more
 		}
 	}
 	return of, hidden
+}
+
+// least is the width of what is shown when all prose is cut.
+func (g *grid) least(of []int) int {
+	sum := -2
+	for i, c := range g.columns {
+		switch {
+		case of[i] == hiddenWidth:
+		case c.cut:
+			sum += min(of[i], leastCut) + 2
+		default:
+			sum += of[i] + 2
+		}
+	}
+	return sum
 }
 
 // nextHidden is the column that goes next, -1 where none can. In the wide view those go first that stay else.
@@ -215,7 +226,7 @@ func (g *grid) nextHidden(of []int) int {
 		case g.wide && i > 0:
 			rank = 100 - c.hide
 		}
-		if of[i] >= 0 && rank > 0 && (next < 0 || rank < best) {
+		if of[i] != hiddenWidth && rank > 0 && (next < 0 || rank < best) {
 			next, best = i, rank
 		}
 	}
@@ -266,7 +277,7 @@ func (g *grid) line(sign string, r row, of []int) line {
 	out := line{{sign, screen.Bold, true}}
 	first := true
 	for i, c := range g.columns {
-		if of[i] < 0 {
+		if of[i] == hiddenWidth {
 			continue
 		}
 		if !first {

@@ -258,11 +258,11 @@ func (s *screens) whole(settings, where string) {
 		}
 		return ""
 	})
+	if got := s.screen(); strings.Contains(got, "PARTITION") || !strings.Contains(got, "fencepost top") {
+		s.t.Errorf("%s: the screen is not the one of before:\n%s", where, got)
+	}
 	if got := s.settings(); got != settings {
 		s.t.Errorf("%s: the terminal's settings are\n%s\nwant\n%s", where, got, settings)
-	}
-	if got := s.screen(); strings.Contains(got, "PARTITION") {
-		s.t.Errorf("%s: the screen stands behind the prompt:\n%s", where, got)
 	}
 }
 
@@ -314,7 +314,11 @@ func TestTopInATerminal(t *testing.T) {
 	small.types("fencepost top flights.yaml")
 	small.keys("Enter")
 	small.shows("1 parked", "2 idle")
+	small.keys("g") // it may have been looked at before it parked, and the cursor stays on its row
 	small.sameNumbers()
+	if got := small.tmux("display-message", "-p", "#{alternate_on}"); got != "1\n" {
+		t.Errorf("the shell's screen is drawn over: alternate %s", got)
+	}
 	small.golden("80x24-partitions", asItIs)
 	if got := small.tmux("capture-pane", "-p", "-e"); !strings.Contains(got, "\x1b[31m") {
 		t.Errorf("a parked partition is not red:\n%q", got)

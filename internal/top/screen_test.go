@@ -172,10 +172,10 @@ func nothingRaw(t *testing.T, nasty string) {
 func TestSizes(t *testing.T) {
 	w := trips(t)
 	w.letters = []ledger.Letter{letterAt(3, 1, "x")}
-	d := drive(t, Config{AllowChanges: true}, w, newWorld(t, "clicks", 150))
+	d := drive(t, Config{AllowChanges: true}, w, newWorld(t, "clicks", 60))
 	all := []string{"j", "k", "g", "G", "enter", "esc", "w", "N", "L", "T", "S", "ctrl+f", "ctrl+b", "l", "t", "x", "c", "o", "?", ":", "tab", "/", "1", "p", "m", "s", "r", "y", "space", "ctrl+w", "backspace", "ctrl+r", "n", "ctrl+u"}
 	r := rand.New(rand.NewPCG(4, 9))
-	for range 1500 {
+	for range 500 {
 		if r.IntN(5) == 0 {
 			d.size(leastWidth-2+r.IntN(150), leastHeight-1+r.IntN(40))
 		}
@@ -449,9 +449,9 @@ func FuzzLine(f *testing.F) {
 // TestProseLosesNothing: whatever the width, the words that went in come out, in their order.
 func TestProseLosesNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
+	for range 500 {
 		var words []string
-		for range 1 + r.IntN(30) {
+		for range 1 + r.IntN(10) {
 			words = append(words, strings.Repeat(string(rune('a'+r.IntN(26))), 1+r.IntN(150)))
 		}
 		name, width := strings.Repeat("n", r.IntN(40)), leastWidth+r.IntN(100)

@@ -235,10 +235,10 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// verbs makes the commands, in the order of the help screen. A new verb is one line here, and one in top.
+// verbs makes the commands, in the order of the help screen. A new verb is one line here, and one in front.
 var verbs = []func(*app) *cobra.Command{
 	(*app).initVerb, (*app).checkVerb, (*app).ddlVerb, (*app).runVerb, (*app).backfillVerb,
-	(*app).offsetsVerb, (*app).movesVerb, (*app).logVerb, (*app).auditVerb, (*app).deadLettersVerb, (*app).uiVerb,
+	(*app).offsetsVerb, (*app).movesVerb, (*app).logVerb, (*app).auditVerb, (*app).deadLettersVerb, (*app).uiVerb, (*app).topVerb,
 	(*app).brokerVerb, (*app).quickstartVerb, (*app).versionVerb, (*app).completionVerb,
 }
 

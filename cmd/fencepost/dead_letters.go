@@ -136,11 +136,11 @@ func (a *app) letterVerb(name string, do func(context.Context, *target.Target, [
 // read reads the places that are named, and the time.
 func (f *letterFlags) read(places []string) (err error) {
 	for _, word := range places {
-		tp, at, ok := parsePlace(word)
+		at, ok := admin.ParsePlace(word)
 		if !ok {
 			return usage("fencepost dead-letters list FILE TOPIC:PARTITION:OFFSET", "%s is not TOPIC:PARTITION:OFFSET", word)
 		}
-		f.filter.Places = append(f.filter.Places, admin.LetterPlace{TopicPartition: tp, Offset: at})
+		f.filter.Places = append(f.filter.Places, at)
 	}
 	if f.since != "" {
 		if f.filter.Since, err = text.ParsePast(f.since, time.Now()); err != nil {

@@ -35,7 +35,7 @@ var manuals = map[string]manual{
 	"offsets diff": offsetsDiffManual, "offsets copy": offsetsCopyManual,
 	"offsets export": offsetsExportManual, "offsets import": offsetsImportManual, "offsets groups": offsetsGroupsManual, "moves": movesManual, "dead-letters": deadLettersManual, "dead-letters list": deadLettersListManual, "dead-letters show": deadLettersShowManual,
 	"dead-letters replay": deadLettersReplayManual, "dead-letters discard": deadLettersDiscardManual, "log": logManual, "audit": auditManual,
-	"ui": uiManual, "broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,
+	"ui": uiManual, "top": topManual, "broker": brokerManual, "quickstart": quickstartManual, "version": versionManual, "completion": completionManual, "help": helpManual,
 }
 
 // verbPath is a command's words behind the program's name: run, offsets show.
@@ -44,7 +44,7 @@ func verbPath(cmd *cobra.Command) string {
 }
 
 // commandWord finds the program's name where a command begins: before a verb or a flag.
-var commandWord = regexp.MustCompile(`\bfencepost (--?[a-z]|quickstart|init|check|ddl|run|backfill|offsets|moves|log|audit|dead-letters|ui|broker|version|completion|help|[A-Z])`)
+var commandWord = regexp.MustCompile(`\bfencepost (--?[a-z]|quickstart|init|check|ddl|run|backfill|offsets|moves|log|audit|dead-letters|ui|top|broker|version|completion|help|[A-Z])`)
 
 // help prints the screen of a verb, or of the program.
 func (a *app) help(cmd *cobra.Command, _ []string) {
@@ -155,8 +155,8 @@ func (a *app) examples(list []example) string {
 	return b.String()
 }
 
-// top is the screen of the program: lines about verbs, printed for those that there are.
-var top = []struct{ heading, verb, text string }{
+// front is the screen of the program: lines about verbs, printed for those that there are.
+var front = []struct{ heading, verb, text string }{
 	{"Pipelines", "init", "a topic in, a commented pipeline file out"},
 	{"", "check", "lint, connect, derive the promise and say why"},
 	{"", "ddl", "tables and least grants"},
@@ -168,6 +168,7 @@ var top = []struct{ heading, verb, text string }{
 	{"", "audit", "prove the chain and the sink's rows"},
 	{"", "dead-letters", "what was not applied: list  show  replay  discard"},
 	{"Look", "ui", "a dashboard in the browser: what stands, what lags"},
+	{"", "top", "the same in the terminal, by keys"},
 	{"Also", "broker", "an embedded one, on disk: --listen HOST:PORT --dir D"},
 }
 
@@ -187,7 +188,7 @@ func (a *app) printTop(w io.Writer, root *cobra.Command) {
 		example{"fencepost check flights.yaml", "what it promises, and why"},
 		example{"fencepost run flights.yaml", "from there on"})
 	fmt.Fprintf(w, "Take records out of Kafka and make each one count exactly once.\n\n%s\n", a.examples(examples))
-	for _, l := range top {
+	for _, l := range front {
 		if has(l.verb) {
 			fmt.Fprintf(w, "%-13s%-14s%s\n", l.heading, l.verb, l.text)
 		}

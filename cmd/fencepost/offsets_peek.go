@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/target"
-	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/internal/view"
 )
 
@@ -35,12 +31,12 @@ func (a *app) offsetsPeekVerb() *cobra.Command {
 			if len(args) == 0 || len(args) > 2 || len(args) == 1 && url.brokers == "" {
 				return a.lacking(cmd)
 			}
-			tp, at, ok := parsePlace(args[len(args)-1])
+			at, ok := admin.ParsePlace(args[len(args)-1])
 			if !ok || records < 1 || records > 1000 {
 				return usage("fencepost offsets peek FILE TOPIC:PARTITION:OFFSET --records 1", "%s is not TOPIC:PARTITION:OFFSET, or --records %d is not 1 to 1000", args[len(args)-1], records)
 			}
 			peek := func(ctx context.Context, t *target.Target) error {
-				all, err := admin.Peek(ctx, t.Resources, tp, at, records)
+				all, err := admin.Peek(ctx, t.Resources, at.TopicPartition, at.Offset, records)
 				if err != nil {
 					return err
 				}
@@ -49,7 +45,7 @@ func (a *app) offsetsPeekVerb() *cobra.Command {
 			}
 			o := a.targets(target.Offsets, url)
 			if len(args) == 1 {
-				return target.UseLog(cmd.Context(), tp.Topic, o, peek)
+				return target.UseLog(cmd.Context(), at.Topic, o, peek)
 			}
 			o.Access = target.Log
 			return target.Use(cmd.Context(), args[0], o, peek)
@@ -57,17 +53,6 @@ func (a *app) offsetsPeekVerb() *cobra.Command {
 	cmd.Flags().StringVar(&url.brokers, "brokers", "", "HOST:9092|FILE  in place of FILE: the brokers, or those of a pipeline file")
 	cmd.Flags().IntVar(&records, "records", 1, "1  how many records, from that offset on")
 	return cmd
-}
-
-// parsePlace reads TOPIC:PARTITION:OFFSET.
-func parsePlace(word string) (tp fencepost.TopicPartition, at fencepost.Offset, ok bool) {
-	parts := strings.Split(word, ":")
-	if len(parts) != 3 || parts[0] == "" {
-		return tp, 0, false
-	}
-	partition, err := strconv.ParseInt(parts[1], 10, 32)
-	n, counted := text.ParseCount(parts[2])
-	return fencepost.TopicPartition{Topic: parts[0], Partition: int32(partition)}, fencepost.Offset(n), err == nil && partition >= 0 && counted
 }
 
 func (a *app) printRecords(p view.Peek) {

@@ -13,6 +13,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/dash"
 	"github.com/fencepost/fencepost/internal/listen"
+	"github.com/fencepost/fencepost/internal/pipeline"
 	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/internal/view"
@@ -41,12 +42,7 @@ func (a *app) uiVerb() *cobra.Command {
 			if len(args) == 0 {
 				return a.lacking(cmd)
 			}
-			for _, arg := range args {
-				if target.IsURL(arg) {
-					return usage("name pipeline files; fencepost offsets show takes URLs", "fencepost ui takes pipeline files, and %s is a URL", text.Shell(arg))
-				}
-			}
-			return nil
+			return filesAlone(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at, err := uiListens(address)
@@ -64,6 +60,16 @@ func (a *app) uiVerb() *cobra.Command {
 	return cmd
 }
 
+// filesAlone refuses URLs, where pipelines are shown.
+func filesAlone(cmd *cobra.Command, args []string) error {
+	for _, arg := range args {
+		if target.IsURL(arg) {
+			return usage("name pipeline files; fencepost offsets show takes URLs", "%s takes pipeline files, and %s is a URL", cmd.CommandPath(), text.Shell(arg))
+		}
+	}
+	return nil
+}
+
 // uiListens checks --listen.
 func uiListens(address string) (string, error) {
 	at, err := listen.Address(address)
@@ -79,19 +85,35 @@ func uiListens(address string) (string, error) {
 
 // shows opens the files one behind the other, and hands what they lead to to do.
 func (a *app) shows(ctx context.Context, files []string, cfg dash.Config, do func(dash.Config) error) error {
-	if len(files) == 0 {
+	return a.watched(ctx, files, func(all []shownPipeline) error {
+		for _, one := range all {
+			cfg.Pipelines = append(cfg.Pipelines, one.Pipeline)
+		}
 		return do(cfg)
+	})
+}
+
+// shownPipeline is a pipeline that is shown, with its file.
+type shownPipeline struct {
+	dash.Pipeline
+	file *pipeline.File
+}
+
+// watched opens the files one behind the other, and hands the pipelines to do.
+func (a *app) watched(ctx context.Context, files []string, do func([]shownPipeline) error, opened ...shownPipeline) error {
+	if len(files) == 0 {
+		return do(opened)
 	}
 	return target.Use(ctx, files[0], a.targets(target.Stored, targetFlags{}), func(ctx context.Context, t *target.Target) error {
-		for _, other := range cfg.Pipelines {
+		for _, other := range opened {
 			if other.Resources.Group == t.Group {
 				return usage("name each group once", "%s and %s are both of group %s", other.File, files[0], t.Group)
 			}
 		}
 		promise := t.File.Promise()
-		cfg.Pipelines = append(cfg.Pipelines, dash.Pipeline{File: files[0], Topics: t.File.Topic(), Into: t.File.About().Into,
-			Promise: view.Promise{Words: promise.Words, Because: promise.Because}, Resources: t.Resources, Pointed: t.Pointed})
-		return a.shows(ctx, files[1:], cfg, do)
+		one := shownPipeline{file: t.File, Pipeline: dash.Pipeline{File: files[0], Topics: t.File.Topic(), Into: t.File.About().Into,
+			Promise: view.Promise{Words: promise.Words, Because: promise.Because}, Resources: t.Resources, Pointed: t.Pointed}}
+		return a.watched(ctx, files[1:], do, append(opened, one)...)
 	})
 }
 

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -24,6 +27,17 @@ type LetterFilter struct {
 type LetterPlace struct {
 	fencepost.TopicPartition
 	Offset fencepost.Offset
+}
+
+// ParsePlace reads TOPIC:PARTITION:OFFSET.
+func ParsePlace(word string) (at LetterPlace, ok bool) {
+	parts := strings.Split(word, ":")
+	if len(parts) != 3 || parts[0] == "" {
+		return at, false
+	}
+	partition, err := strconv.ParseInt(parts[1], 10, 32)
+	n, counted := text.ParseCount(parts[2])
+	return LetterPlace{fencepost.TopicPartition{Topic: parts[0], Partition: int32(partition)}, fencepost.Offset(n)}, err == nil && partition >= 0 && counted
 }
 
 // takes reports whether the filter chooses a letter.
@@ -85,11 +99,11 @@ func Discard(ctx context.Context, r Resources, letters []ledger.Letter, why stri
 	for i, l := range letters {
 		ids[i] = l.LetterID
 	}
-	text := fmt.Sprintf("by %s at %s", r.Who, r.now().UTC().Format(time.RFC3339))
+	says := fmt.Sprintf("by %s at %s", r.Who, r.now().UTC().Format(time.RFC3339))
 	if why != "" {
-		text += ": " + why
+		says += ": " + why
 	}
-	err = kept.Discard(ctx, ledger.Actor{Group: r.Group, Who: r.Who}, ids, text)
+	err = kept.Discard(ctx, ledger.Actor{Group: r.Group, Who: r.Who}, ids, says)
 	if errors.Is(err, ledger.ErrLetterGone) {
 		err = &fencepost.UserError{Code: "plan-stale", Exit: 4, Err: fmt.Errorf("%w; nothing was changed", err), Help: "plan again: another command was faster"}
 	}

@@ -28,7 +28,7 @@ var all = []Code{
 	{"kafka-denied", 1}, {"key-merges", 1}, {"key-missing", 2}, {"key-not-unique", 1}, {"key-unknown", 1}, {"layout-ambiguous", 2}, {"layout-damaged", 1},
 	{"layout-incomplete", 2}, {"layout-newer", 4}, {"layout-unknown", 2}, {"ledger-empty", 4}, {"ledger-key", 0}, {"ledger-missing", 1}, {"ledger-newer", 4},
 	{"ledger-removed", 2}, {"ledger-went-back", 0}, {"listen-refused", 1}, {"loss-not-accepted", 0}, {"lost-row", 0}, {"meaning-needed", 2}, {"mirror-ahead", 3}, {"name-too-long", 2}, {"no-history", 1}, {"no-letters", 2},
-	{"not-a-database", 1}, {"not-a-member", 0}, {"not-an-integer", 0}, {"not-loopback", 2}, {"not-verified", 1},
+	{"not-a-database", 1}, {"not-a-member", 0}, {"not-a-terminal", 2}, {"not-an-integer", 0}, {"not-loopback", 2}, {"not-verified", 1},
 	{"nothing-selected", 2}, {"old-primary", 0}, {"other-cluster", 4}, {"other-ledger", 4}, {"out-of-bounds", 4}, {"outcome-unknown", 1}, {"parked-left", 3}, {"partition-halted", 0},
 	{"pipeline-differs", 4}, {"plan-damaged", 2}, {"plan-stale", 4}, {"pooler-refused", 1}, {"port-in-use", 1}, {"range-outside", 4}, {"record-refused", 0}, {"record-undecodable", 0},
 	{"recreated", 0}, {"redis-cluster", 1}, {"redis-damaged", 1}, {"redis-denied", 1}, {"redis-error", 1}, {"redis-evicts", 4},

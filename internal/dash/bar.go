@@ -8,14 +8,13 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/internal/view"
+	"github.com/fencepost/fencepost/internal/watch"
 )
 
-// axis is the scale of range bars: x is the distance to the end of the log, so that bars of all partitions compare. On the logarithmic
-// one 70 unread of 200 million and 1,000,000 unread both show.
+// axis is the scale of range bars, with its labels.
 type axis struct {
-	Ticks  []tick
-	Linear bool
-	far    float64 // the distance at the left end
+	watch.Scale
+	Ticks []tick
 }
 
 // tick is a labelled distance.
@@ -25,65 +24,18 @@ type tick struct {
 	Last  bool
 }
 
-// nearest is the shortest distance that the left end of an axis stands for.
-const nearest = 2_000
-
 // newAxis makes the axis of some partitions.
 func newAxis(all []view.Standing, linear bool) axis {
-	longest := 0.0
-	for _, s := range all {
-		if b := s.Bounds; b != nil {
-			longest = max(longest, float64(b.End-b.Earliest))
-		}
-	}
-	a := axis{Linear: linear, far: round(max(nearest, longest*1.1))}
-	if linear {
-		for _, part := range []float64{0.75, 0.5, 0.25} {
-			a.Ticks = append(a.Ticks, tick{X: a.at(a.far * part), Label: short(a.far * part)})
-		}
-	} else {
-		for d := math.Pow(10, math.Floor(math.Log10(a.far))); d >= 1000; d /= 10 {
-			if x := a.x(d); x > 3 {
-				a.Ticks = append(a.Ticks, tick{X: a.at(d), Label: short(d)})
-			}
-		}
+	a := axis{Scale: watch.NewScale(all, linear)}
+	for _, d := range a.Scale.Ticks() {
+		a.Ticks = append(a.Ticks, tick{X: a.at(d), Label: watch.Distance(d)})
 	}
 	a.Ticks = append(a.Ticks, tick{X: "100%", Label: "end", Last: true})
 	return a
 }
 
-// round is the next of 1, 2, 5, 10, 20, 50 ...
-func round(d float64) float64 {
-	unit := math.Pow(10, math.Floor(math.Log10(d)))
-	for _, n := range []float64{1, 2, 5, 10} {
-		if n*unit >= d {
-			return n * unit
-		}
-	}
-	return 10 * unit
-}
-
-// short is a distance as a label: 100M, 20k.
-func short(d float64) string {
-	for _, u := range []struct {
-		n    float64
-		name string
-	}{{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
-		if d >= u.n {
-			return strconv.FormatFloat(d/u.n, 'f', -1, 64) + u.name
-		}
-	}
-	return strconv.FormatFloat(d, 'f', -1, 64)
-}
-
 // x is a distance to the end in percent of the axis.
-func (a axis) x(d float64) float64 {
-	d = min(max(d, 0), a.far)
-	if a.Linear {
-		return 100 * (1 - d/a.far)
-	}
-	return 100 * (1 - math.Log1p(d/100)/math.Log1p(a.far/100))
-}
+func (a axis) x(d float64) float64 { return 100 * a.Scale.At(d) }
 
 func (a axis) at(d float64) string { return percent(a.x(d)) }
 
@@ -104,14 +56,8 @@ type stretch struct {
 	Title             string
 }
 
-// note is a place of the log that is marked: passed unapplied, or applied again.
-type note struct {
-	from, until fencepost.Offset
-	again       bool
-}
-
 // newBar draws one partition. Where the brokers do not say what the log has, there is nothing to draw.
-func (a axis) newBar(s view.Standing, notes []note) bar {
+func (a axis) newBar(s view.Standing, notes []watch.Mark) bar {
 	out := bar{Grid: a.Ticks[:len(a.Ticks)-1], Title: s.Name() + ": unknown"}
 	b := s.Bounds
 	if b == nil {
@@ -175,18 +121,18 @@ func (a axis) newBar(s view.Standing, notes []note) bar {
 }
 
 // noted are the marks of notes, as far as the log has them.
-func (a axis) noted(b view.Bounds, notes []note) (marks []stretch) {
+func (a axis) noted(b view.Bounds, notes []watch.Mark) (marks []stretch) {
 	x := func(o fencepost.Offset) float64 { return a.x(float64(b.End - o)) }
 	for _, n := range notes {
 		switch {
-		case n.until <= b.Earliest || n.from >= b.End:
-		case n.again:
-			from, until := x(max(n.from, b.Earliest)), x(min(n.until, b.End))
+		case n.Until <= b.Earliest || n.From >= b.End:
+		case n.Again:
+			from, until := x(max(n.From, b.Earliest)), x(min(n.Until, b.End))
 			marks = append(marks, stretch{Class: "f-violet", X: percent(from), Y: "20", W: percent(max(until-from, 1)), H: "3",
-				Title: "applied again: " + text.Count(n.until-n.from)})
+				Title: "applied again: " + text.Count(n.Until-n.From)})
 		default:
-			marks = append(marks, stretch{Class: "r-stop", X: percent(x(max(n.from, b.Earliest))), Y: "7", W: "3", H: "12",
-				Title: "passed unapplied: at most " + text.Count(n.until-n.from)})
+			marks = append(marks, stretch{Class: "r-stop", X: percent(x(max(n.From, b.Earliest))), Y: "7", W: "3", H: "12",
+				Title: "passed unapplied: at most " + text.Count(n.Until-n.From)})
 		}
 	}
 	return marks

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/view"
+	"github.com/fencepost/fencepost/internal/watch"
 )
 
 func standingAt(position, earliest, stable, end fencepost.Offset) view.Standing {
@@ -30,7 +31,7 @@ func TestBarsStayOnTheAxis(t *testing.T) {
 		earliest := fencepost.Offset(r.Int64N(int64(end) + 1))
 		stable := earliest + fencepost.Offset(r.Int64N(int64(end-earliest)+1))
 		s := standingAt(fencepost.Offset(r.Int64N(2*int64(end)+1)), earliest, stable, end)
-		b := newAxis([]view.Standing{s}, seed%2 == 0).newBar(s, []note{{from: earliest, until: end, again: true}, {from: 0, until: end + 5}})
+		b := newAxis([]view.Standing{s}, seed%2 == 0).newBar(s, []watch.Mark{{From: earliest, Until: end, Again: true}, {From: 0, Until: end + 5}})
 		at := 0.0
 		for _, one := range b.Ranges {
 			if one.Class == "r-gap" {
@@ -76,34 +77,6 @@ func TestBarsOfVerdicts(t *testing.T) {
 		if strings.Join(has, " ") != strings.Join(c.has, " ") || !strings.Contains(b.Title, c.says) {
 			t.Errorf("%s: %q, %q; want %q, and %q", name, has, b.Title, c.has, c.says)
 		}
-	}
-}
-
-// TestPaces: a rewind is no negative work, and a rate of one look is not known.
-func TestPaces(t *testing.T) {
-	var p paces
-	now := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
-	tp := fencepost.TopicPartition{Topic: "trips"}
-	look := func(after time.Duration, position, end fencepost.Offset) {
-		p.add(view.Positions{Time: view.Instant{Time: now.Add(after)}, Positions: []view.Standing{standingAt(position, 0, end, end)}})
-	}
-	if got := p.of(tp); got != (pace{-1, -1}) {
-		t.Errorf("without a look: %v", got)
-	}
-	look(0, 1000, 2000)
-	if got := p.of(tp); got != (pace{-1, -1}) {
-		t.Errorf("of one look: %v, want unknown", got)
-	}
-	look(10*time.Second, 2000, 4000)
-	look(12*time.Second, 9999, 9999) // too soon
-	look(20*time.Second, 500, 6000)  // a rewind
-	look(30*time.Second, 1500, 8000)
-	if got, want := p.of(tp), (pace{2000.0 / 30, 6000.0 / 30}); got != want {
-		t.Errorf("%v, want %v", got, want)
-	}
-	look(200*time.Second, 1500, 8000)
-	if got := p.of(tp); got != (pace{-1, -1}) {
-		t.Errorf("after a long silence: %v, want unknown: what was a minute ago says nothing", got)
 	}
 }
 

@@ -7,9 +7,8 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/listen"
-	"github.com/fencepost/fencepost/internal/view"
+	"github.com/fencepost/fencepost/internal/watch"
 )
 
 // Config is what a dashboard shows.
@@ -18,17 +17,6 @@ type Config struct {
 	Version   string
 	NoRecords bool          // no record, key or header is shown
 	Timeout   time.Duration // how long ledger and brokers may take to answer; 0: 10 s
-}
-
-// Pipeline is one pipeline, with its connectors.
-type Pipeline struct {
-	File      string // as it is typed in commands
-	Topics    string
-	Into      string
-	Promise   view.Promise
-	Resources admin.Resources
-	// Pointed makes an error one whose remedy names the file; nil: it is shown as it is.
-	Pointed func(error) error
 }
 
 // Dashboard answers the pages.
@@ -52,7 +40,7 @@ func New(cfg Config) *Dashboard {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 10 * time.Second
 	}
-	d := &Dashboard{cfg: cfg, byGroup: map[fencepost.Group]*watcher{}, streams: make(chan struct{}, mostStreams), asking: make(chan struct{}, mostAsking), any: newSignal()}
+	d := &Dashboard{cfg: cfg, byGroup: map[fencepost.Group]*watcher{}, streams: make(chan struct{}, mostStreams), asking: make(chan struct{}, mostAsking), any: watch.NewSignal()}
 	for _, p := range cfg.Pipelines {
 		w := newWatcher(p, cfg.Timeout, d.any)
 		d.watchers = append(d.watchers, w)
@@ -68,7 +56,7 @@ func New(cfg Config) *Dashboard {
 func (d *Dashboard) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, w := range d.watchers {
-		wg.Go(func() { w.run(ctx) })
+		wg.Go(func() { w.Run(ctx) })
 	}
 	wg.Wait()
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/internal/view"
+	"github.com/fencepost/fencepost/internal/watch"
 )
 
 const (
@@ -128,7 +128,7 @@ func (d *Dashboard) changes(watchers []*watcher) <-chan struct{} {
 		_, changed := watchers[0].now()
 		return changed
 	}
-	return d.any.next()
+	return d.any.Next()
 }
 
 // events streams what changes on a page.
@@ -156,7 +156,7 @@ func (d *Dashboard) events(out http.ResponseWriter, in *http.Request) {
 		return
 	}
 	for _, w := range watchers {
-		defer w.openPage()()
+		defer w.Open()()
 	}
 	s := &stream{out: out, control: http.NewResponseController(out), sent: map[string]uint64{}, seed: maphash.MakeSeed(), unknown: in.URL.Query().Get("u") != ""}
 	s.begin(in)
@@ -281,22 +281,13 @@ type liveState struct {
 }
 
 func liveness(watchers []*watcher) liveState {
-	now, oldest := time.Now(), time.Duration(0)
+	var moments []*watch.Moment
 	for _, w := range watchers {
-		m, _ := w.now()
-		switch {
-		case !m.known():
-			return liveState{"asking", true}
-		case m.Ledger != nil:
-			return liveState{"stale, of " + m.Positions.Clock.TimeOfDay(m.Positions.Time.Time), true}
-		}
-		oldest = max(oldest, now.Sub(m.Positions.Time.Time))
+		m, _ := w.Now()
+		moments = append(moments, m)
 	}
-	s := liveState{Text: fmt.Sprintf("live, %.1fs ago", oldest.Seconds())}
-	if oldest >= 2*eachSample {
-		s = liveState{"stale, " + view.Ago(now, now.Add(-oldest)), true}
-	}
-	return s
+	says, stale := watch.Freshness(time.Now(), moments)
+	return liveState{says, stale}
 }
 
 // write sends a message; false: who listened is gone, or too slow.

@@ -1,7 +1,6 @@
 package dash
 
 import (
-	"fmt"
 	"hash/fnv"
 	"net/url"
 	"strconv"
@@ -84,18 +83,6 @@ func partitionURL(g fencepost.Group, tp fencepost.TopicPartition) string {
 	return groupURL(g) + "/" + url.PathEscape(tp.String())
 }
 
-// ago is how long ago something was, as coarse as it is old: a row whose age alone changes is sent once a minute.
-func ago(now, at time.Time) string {
-	d := max(0, now.Sub(at))
-	switch {
-	case d >= 24*time.Hour:
-		d = d.Truncate(time.Hour)
-	case d >= time.Minute:
-		d = d.Truncate(time.Minute)
-	}
-	return view.Age(d).String() + " ago"
-}
-
 // rowID is the id of a partition's row, whatever its topic is named.
 func rowID(kind string, tp fencepost.TopicPartition) string {
 	h := fnv.New64a()
@@ -126,40 +113,4 @@ func (d *Dashboard) framed(w *watcher, m *moment, here string) frame {
 	}
 	f.Sub, f.Notes, f.Stale = s, w.notes(m), m != nil && m.Ledger != nil
 	return f
-}
-
-// notes is what is wrong with what is known of a pipeline.
-func (w *watcher) notes(m *moment) (list []notice) {
-	clock := text.ClockAt(time.Now())
-	since := func(t *trouble) string {
-		return fmt.Sprintf("since %s (%s)", clock.TimeOfDay(t.Since), view.Age(time.Since(t.Since)))
-	}
-	switch {
-	case m == nil:
-		return []notice{{Text: "Asked just now: neither ledger nor brokers have answered yet."}}
-	case m.Ledger != nil && m.Ledger.Fault.Code == "ledger-missing" && !m.known():
-		list = append(list, notice{Code: m.Ledger.Fault.Code, Text: m.Ledger.Fault.Error() + ". fencepost run " + text.Shell(w.File) + " makes it, and starts every partition."})
-	case m.Ledger != nil:
-		says := m.Ledger.Fault.Error() + ", " + since(m.Ledger) + "."
-		if m.known() {
-			says += " All of this page is of " + clock.TimeOfDay(m.Positions.Time.Time) + ", and may be wrong by now."
-		}
-		list = append(list, notice{"red", m.Ledger.Fault.Code, says, m.Ledger.Fault.Help})
-	case m.Brokers != nil:
-		list = append(list, notice{"amber", m.Brokers.Fault.Code, m.Brokers.Fault.Error() + ", " + since(m.Brokers) +
-			". Positions are the ledger's, and current; lag, end and verdict are unknown.", m.Brokers.Fault.Help})
-	case m.Asking:
-		list = append(list, notice{Text: "The ledger has answered; the brokers were asked just now. Offsets stand here already, lag follows."})
-	}
-	if !m.known() {
-		return list
-	}
-	p := m.Positions
-	if p.Refused != nil {
-		list = append(list, notice{Kind: "red", Code: p.Refused.Code, Text: "no worker can commit, nor report why: " + p.Refused.Reason})
-	}
-	if p.Lost {
-		list = append(list, notice{Kind: "red", Code: "ledger-empty", Text: fmt.Sprintf("the ledger is empty, but the group has run: Kafka holds %d offsets of it; restore it", p.Mirrored)})
-	}
-	return list
 }

@@ -23,14 +23,6 @@ type answer struct {
 // state is a word with its shape.
 type state struct{ Class, Text string }
 
-// stateOf is a partition's state; that of one that may be read by a worker or by none is ready.
-func stateOf(word view.Word) string {
-	if word == "" || word == "-" {
-		return "to read"
-	}
-	return string(word)
-}
-
 // class is the shape of a state.
 func class(word string) string {
 	switch word {
@@ -40,32 +32,6 @@ func class(word string) string {
 		return "waiting"
 	}
 	return "toread"
-}
-
-// standing says how many partitions stand still, worst first, and what the others do.
-func standing(t view.Totals) (bad []state, rest string) {
-	for _, s := range []struct {
-		n    int
-		word string
-	}{{t.Parked, "parked"}, {t.Blocked, "blocked"}, {t.Waiting, "waiting"}, {t.Retrying, "retrying"}, {t.CutOff, "cut off"}} {
-		if s.n > 0 {
-			bad = append(bad, state{class(s.word), text.Count(s.n) + " " + s.word})
-		}
-	}
-	other := t.Partitions - t.Parked - t.Blocked - t.Waiting - t.Retrying - t.CutOff - t.Running - t.Idle
-	for _, s := range []struct {
-		n    int
-		word string
-	}{{t.Running, "running"}, {t.Idle, "idle"}, {other, "to read"}} {
-		if s.n == 0 {
-			continue
-		}
-		if rest != "" {
-			rest += ", "
-		}
-		rest += text.Count(s.n) + " " + s.word
-	}
-	return bad, rest
 }
 
 // overview is the page of all pipelines.
@@ -153,7 +119,7 @@ func (d *Dashboard) overviewNow() *overview {
 			workers = -1
 		}
 		for _, s := range m.Positions.Positions {
-			pace = pace.plus(m.Pace[fencepost.TopicPartition{Topic: s.Topic, Partition: s.Partition}])
+			pace = pace.Plus(m.Pace[fencepost.TopicPartition{Topic: s.Topic, Partition: s.Partition}])
 		}
 		if m.Week == nil || m.Day == nil || len(m.Week.Unknown)+len(m.Day.Unknown) > 0 {
 			lostKnown = false
@@ -203,45 +169,15 @@ func standsAnswer(t view.Totals, workers int) answer {
 	return a
 }
 
-func lagSays(t view.Totals) string {
-	switch {
-	case t.Partitions == 0 || t.LagUnknown == t.Partitions:
-		return unknown
-	case t.AtLeast:
-		return "at least " + text.Count(t.Lag)
-	}
-	return text.Count(t.Lag)
-}
-
 func lagMore(oldest view.Age, in string, p pace) string {
 	says := "records; oldest " + known(oldest)
 	if in != "" {
 		says += ", in " + in
 	}
-	if p.Applied >= 0 && p.Written >= 0 {
-		switch by := p.Written - p.Applied; {
-		case by >= 1:
-			says += "; grows by " + perSecond(by) + "/s"
-		case by <= -1:
-			says += "; shrinks by " + perSecond(-by) + "/s"
-		}
+	if trend := p.Trend(); trend != "" {
+		says += "; " + trend
 	}
 	return says
-}
-
-func perSecond(n float64) string {
-	if n < 0 {
-		return unknown
-	}
-	return text.Count(int64(n + 0.5))
-}
-
-// atMost is a number of lost records: what moves passed is counted in offsets.
-func atMost(n int64) string {
-	if n == 0 {
-		return "0"
-	}
-	return "at most " + text.Count(n)
 }
 
 // actAnswer is what to do: where so many partitions are parked, a person chooses, for the first of items that is.
@@ -288,7 +224,7 @@ func (w *watcher) short(m *moment, now time.Time) pipelineRow {
 	r.Lag, r.LagTime = lagSays(p.Totals), known(p.LagTime())
 	sum := pace{}
 	for _, one := range m.Pace {
-		sum = sum.plus(one)
+		sum = sum.Plus(one)
 	}
 	r.Applied, r.Written = perSecond(sum.Applied), perSecond(sum.Written)
 	if p.Workers != nil {

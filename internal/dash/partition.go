@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/internal/view"
+	"github.com/fencepost/fencepost/internal/watch"
 )
 
 // partition is the page of one partition.
@@ -79,14 +80,7 @@ func (d *Dashboard) partition(r request, w *watcher, tp fencepost.TopicPartition
 
 // standing is one partition of a moment.
 func (m *moment) standing(tp fencepost.TopicPartition) (view.Standing, bool) {
-	if m.known() {
-		for _, s := range m.Positions.Positions {
-			if s.Topic == tp.Topic && s.Partition == tp.Partition {
-				return s, true
-			}
-		}
-	}
-	return view.Standing{}, false
+	return (*watch.Moment)(m).Standing(tp)
 }
 
 // unknownYet is why there is nothing to show of a pipeline.

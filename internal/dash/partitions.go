@@ -6,11 +6,11 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/internal/view"
+	"github.com/fencepost/fencepost/internal/watch"
 )
 
 // partitions is the page of one pipeline.
@@ -164,7 +164,7 @@ func (d *Dashboard) partitionsOf(w *watcher, m *moment, want shown) *partitions 
 	}
 	sum := pace{}
 	for _, one := range m.Pace {
-		sum = sum.plus(one)
+		sum = sum.Plus(one)
 	}
 	page.Table = w.table(m, want, page.Axis, sum)
 	if len(p.Positions) > heatAbove {
@@ -280,42 +280,11 @@ func (w *watcher) table(m *moment, want shown, a axis, sum pace) table {
 	return t
 }
 
-// ordered is what needs a look, then what an open transaction holds back, then all else; each in partition order.
-func ordered(p view.Positions) []view.Standing {
-	plain, odd := p.Ordered()
-	var held, rest []view.Standing
-	for _, s := range plain[odd:] {
-		if s.Transaction != nil {
-			held = append(held, s)
-		} else {
-			rest = append(rest, s)
-		}
-	}
-	return append(append(plain[:odd:odd], held...), rest...)
-}
-
 // marked is the places of the logs that moves of a week passed, and those that rewinds of a day have applied again.
-func marked(m *moment) map[fencepost.TopicPartition][]note {
-	all := map[fencepost.TopicPartition][]note{}
-	if m.Week != nil {
-		for _, one := range m.Week.Moves {
-			if one.Held != nil && one.Next != nil && one.Held.Offset < one.Next.Offset {
-				tp := fencepost.TopicPartition{Topic: one.Topic, Partition: one.Partition}
-				all[tp] = append(all[tp], note{from: one.Held.Offset, until: one.Next.Offset})
-			}
-		}
-	}
-	for _, s := range m.Positions.Positions {
-		if mv := s.Moved; mv != nil && !mv.Held.Absent() && mv.Next.Offset < mv.Held.Offset && m.Positions.Time.Sub(mv.At) < 24*time.Hour {
-			tp := fencepost.TopicPartition{Topic: s.Topic, Partition: s.Partition}
-			all[tp] = append(all[tp], note{from: mv.Next.Offset, until: mv.Held.Offset, again: true})
-		}
-	}
-	return all
-}
+func marked(m *moment) map[fencepost.TopicPartition][]watch.Mark { return (*watch.Moment)(m).Marks() }
 
 // row is one partition's.
-func (w *watcher) row(m *moment, s view.Standing, a axis, notes []note) row {
+func (w *watcher) row(m *moment, s view.Standing, a axis, notes []watch.Mark) row {
 	tp := fencepost.TopicPartition{Topic: s.Topic, Partition: s.Partition}
 	word := stateOf(s.State)
 	r := row{ID: rowID("r", tp), Name: link{Text: s.Name(), URL: partitionURL(w.Resources.Group, tp)}, State: state{class(word), word}, Calm: !s.Odd && s.Transaction == nil,

@@ -28,17 +28,6 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"asset": assetPath, "printable": printable, "known": known, "count": countOf,
 }).ParseFS(pages, "pages/*.html"))
 
-// unknown is what a page says where nothing is known.
-const unknown = "unknown"
-
-// known is a value of an answer for people: unknown where an answer has "-".
-func known(v fmt.Stringer) string {
-	if s := v.String(); s != "-" && s != "" {
-		return s
-	}
-	return unknown
-}
-
 func countOf(n int) string { return text.Count(n) }
 
 // mostText is how many bytes of a stranger's text a page shows.

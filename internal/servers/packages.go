@@ -36,6 +36,7 @@ func programs() []program {
 		{"npm", inPath("npm"), []string{"npm"}},
 		{"strace", inPath("strace"), []string{"strace"}},
 		{"chromium", inPath("chromium"), []string{"chromium"}},
+		{"tmux", inPath("tmux"), []string{"tmux"}},
 		// The race detector links C code.
 		{"gcc", inPath("gcc"), []string{"gcc"}},
 	}
@@ -67,7 +68,7 @@ func installPackages(ctx context.Context, w io.Writer) error {
 		return nil
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15, PgBouncer, MariaDB 10.6, Redis 7 or later, Python 3.11 with pip, Node 18 with npm, strace, Chromium, gcc)",
+		return fmt.Errorf("install %s: no apt-get here: install them by hand (Java 17, Maven, Postgres 15, PgBouncer, MariaDB 10.6, Redis 7 or later, Python 3.11 with pip, Node 18 with npm, strace, Chromium, tmux, gcc)",
 			strings.Join(missingPackages(), ", "))
 	}
 	fmt.Fprintf(w, "servers: installing %s\n", strings.Join(missingPackages(), ", "))

@@ -34,7 +34,7 @@ if [ $1 = install ]; then for p in java mvn gcc postgres pgbouncer redis-server 
 }
 
 func TestInstallPackagesAsksForWhatIsMissingOnly(t *testing.T) {
-	log := fakeMachine(t, "mvn", "postgres", "pgbouncer", "redis-server", "mariadbd", "python3", "pip3", "node", "npm", "strace", "chromium")
+	log := fakeMachine(t, "mvn", "postgres", "pgbouncer", "redis-server", "mariadbd", "python3", "pip3", "node", "npm", "strace", "chromium", "tmux")
 	if err := installPackages(t.Context(), io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestInstallPackagesAsksForWhatIsMissingOnly(t *testing.T) {
 }
 
 func TestInstallPackagesLeavesACompleteMachineAlone(t *testing.T) {
-	log := fakeMachine(t, "java", "mvn", "postgres", "pgbouncer", "redis-server", "mariadbd", "python3", "pip3", "node", "npm", "strace", "chromium", "gcc")
+	log := fakeMachine(t, "java", "mvn", "postgres", "pgbouncer", "redis-server", "mariadbd", "python3", "pip3", "node", "npm", "strace", "chromium", "tmux", "gcc")
 	if err := installPackages(t.Context(), io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestInstallPackagesLeavesACompleteMachineAlone(t *testing.T) {
 }
 
 func TestInstallPackagesNamesTheRemedyWithoutAptGet(t *testing.T) {
-	log := fakeMachine(t, "java", "postgres", "pgbouncer", "redis-server", "mariadbd", "python3", "pip3", "node", "npm", "strace", "chromium", "gcc")
+	log := fakeMachine(t, "java", "postgres", "pgbouncer", "redis-server", "mariadbd", "python3", "pip3", "node", "npm", "strace", "chromium", "tmux", "gcc")
 	if err := os.Remove(filepath.Join(filepath.Dir(log), "apt-get")); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package dash
+package watch
 
 import (
 	"time"
@@ -21,8 +21,8 @@ type sample struct {
 // mark is a position and an end; below 0: not known.
 type mark struct{ position, end fencepost.Offset }
 
-// pace is how fast records are applied and written, a second. Below 0: not known.
-type pace struct{ Applied, Written float64 }
+// Pace is how fast records are applied and written, a second. Below 0: not known.
+type Pace struct{ Applied, Written float64 }
 
 // paces remembers the samples of the last minute.
 type paces struct{ samples []sample }
@@ -51,8 +51,8 @@ func (p *paces) add(now view.Positions) {
 }
 
 // of is the pace of one partition over the samples. A position that went back is no negative work, and neither is an end.
-func (p *paces) of(tp fencepost.TopicPartition) pace {
-	out := pace{-1, -1}
+func (p *paces) of(tp fencepost.TopicPartition) Pace {
+	out := Pace{-1, -1}
 	if len(p.samples) < 2 {
 		return out
 	}
@@ -84,13 +84,13 @@ func (p *paces) of(tp fencepost.TopicPartition) pace {
 	return out
 }
 
-// plus adds a partition's pace; what is not known of one is not known of the sum.
-func (a pace) plus(b pace) pace {
+// Plus adds a partition's pace; what is not known of one is not known of the sum.
+func (a Pace) Plus(b Pace) Pace {
 	add := func(x, y float64) float64 {
 		if x < 0 || y < 0 {
 			return -1
 		}
 		return x + y
 	}
-	return pace{add(a.Applied, b.Applied), add(a.Written, b.Written)}
+	return Pace{add(a.Applied, b.Applied), add(a.Written, b.Written)}
 }

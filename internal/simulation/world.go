@@ -157,7 +157,7 @@ func (w *world) run() {
 	w.applied = w.settle()
 	w.checkStatus() // of what was under way when the last fault ended
 	w.checkMirror()
-	w.checkReports() // of what stood still, and has nothing to do since
+	w.checkReports()    // of what stood still, and has nothing to do since
 	w.log.produceEach() // whoever holds a partition wrongly is refused, and whoever holds it mirrors it
 	w.settle()
 	w.check()

@@ -9,6 +9,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/listen"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/internal/view"
 )
 
@@ -18,6 +19,11 @@ type Config struct {
 	Version   string
 	NoRecords bool          // no record, key or header is shown
 	Timeout   time.Duration // how long ledger and brokers may take to answer; 0: 10 s
+
+	Tokens  *listen.Tokens         // of who may sign in; nil: nobody does, and nothing is changed
+	Private bool                   // also who only looks has to sign in, and other machines may ask. REQUIRES: Tokens
+	Changes bool                   // who has signed in may change positions and letters. REQUIRES: Tokens
+	Says    func(who, what string) // is told who did what; nil: nobody is
 }
 
 // Pipeline is one pipeline, with its connectors.
@@ -29,6 +35,12 @@ type Pipeline struct {
 	Resources admin.Resources
 	// Pointed makes an error one whose remedy names the file; nil: it is shown as it is.
 	Pointed func(error) error
+	// Remedy names the file in a remedy; nil: it is shown as it is.
+	Remedy func(string) string
+	// Repeat says what so many repeated records do in the sink; nil: it is not known.
+	Repeat func(text.Amount) string
+	// AuditOptions is what an audit has to know of the pipeline, made anew for each; nil: nothing.
+	AuditOptions func() admin.AuditOptions
 }
 
 // Dashboard answers the pages.
@@ -39,6 +51,9 @@ type Dashboard struct {
 	streams  chan struct{}                // has a place for each that may be open
 	asking   chan struct{}                // has a place for each request that may ask ledger or brokers
 	any      *signal                      // of every moment of every watcher
+	access   *access
+	plans    plans
+	jobs     chan func(context.Context) // what is done beside the pages: Run runs them, and waits for them
 	handler  http.Handler
 }
 
@@ -52,7 +67,8 @@ func New(cfg Config) *Dashboard {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 10 * time.Second
 	}
-	d := &Dashboard{cfg: cfg, byGroup: map[fencepost.Group]*watcher{}, streams: make(chan struct{}, mostStreams), asking: make(chan struct{}, mostAsking), any: newSignal()}
+	d := &Dashboard{cfg: cfg, byGroup: map[fencepost.Group]*watcher{}, streams: make(chan struct{}, mostStreams), asking: make(chan struct{}, mostAsking), any: newSignal(),
+		access: newAccess(cfg.Tokens), jobs: make(chan func(context.Context))}
 	for _, p := range cfg.Pipelines {
 		w := newWatcher(p, cfg.Timeout, d.any)
 		d.watchers = append(d.watchers, w)
@@ -60,15 +76,25 @@ func New(cfg Config) *Dashboard {
 			d.byGroup[p.Resources.Group] = w
 		}
 	}
-	d.handler = listen.FromHere(secured(http.HandlerFunc(d.route)))
+	d.handler = d.secured(http.HandlerFunc(d.route))
+	if !cfg.Private {
+		d.handler = listen.FromHere(d.handler)
+	}
 	return d
 }
 
-// Run looks at the pipelines until ctx ends.
+// Run looks at the pipelines, and does what pages begin, until ctx ends. What has begun then is brought to an end.
 func (d *Dashboard) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, w := range d.watchers {
 		wg.Go(func() { w.run(ctx) })
+	}
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case job := <-d.jobs:
+			wg.Go(func() { job(ctx) })
+		}
 	}
 	wg.Wait()
 }

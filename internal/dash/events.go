@@ -98,6 +98,8 @@ func (d *Dashboard) liveOf(in *http.Request, at *url.URL) (remake, []*watcher, e
 	case len(parts) < 2 || len(parts) > 3 || parts[0] != "p":
 		return nil, nil, missing{what: "that page has no live parts"}
 	}
+	r = d.requestOf(in)
+	r.values = at.Query()
 	w := d.byGroup[fencepost.Group(parts[1])]
 	if w == nil {
 		return nil, nil, d.noGroup(parts[1])
@@ -108,6 +110,9 @@ func (d *Dashboard) liveOf(in *http.Request, at *url.URL) (remake, []*watcher, e
 			m, _ := w.now()
 			return d.partitionsOf(w, m, want), m.known()
 		}, []*watcher{w}, nil
+	}
+	if parts[2] == "audit" {
+		return func() (alive, bool) { return d.auditNow(w, r.user != "", r.code), true }, []*watcher{w}, nil
 	}
 	tp, ok := partitionOf(parts[2])
 	if !ok {
@@ -159,19 +164,23 @@ func (d *Dashboard) events(out http.ResponseWriter, in *http.Request) {
 		defer w.openPage()()
 	}
 	s := &stream{out: out, control: http.NewResponseController(out), sent: map[string]uint64{}, seed: maphash.MakeSeed(), unknown: in.URL.Query().Get("u") != ""}
+	if _, _, ok := d.access.who(in); ok {
+		s.signedIn = func() bool { _, _, ok := d.access.who(in); return ok }
+	}
 	s.begin(in)
 	s.run(in.Context(), d, remake, watchers)
 }
 
 // stream is one page's stream.
 type stream struct {
-	out     http.ResponseWriter
-	control *http.ResponseController
-	zip     *gzip.Writer      // nil: it is not compressed
-	sent    map[string]uint64 // :: id -> digest of what the page has
-	ids     []string          // of the rows that the page has
-	seed    maphash.Seed
-	unknown bool // the page was made before anything was known: it has to be loaded again
+	out      http.ResponseWriter
+	control  *http.ResponseController
+	zip      *gzip.Writer      // nil: it is not compressed
+	sent     map[string]uint64 // :: id -> digest of what the page has
+	ids      []string          // of the rows that the page has
+	seed     maphash.Seed
+	signedIn func() bool // nil: nobody had signed in when it began
+	unknown  bool        // the page was made before anything was known: it has to be loaded again
 }
 
 func (s *stream) begin(in *http.Request) {
@@ -192,6 +201,10 @@ func (s *stream) run(ctx context.Context, d *Dashboard, again remake, watchers [
 	first := "retry: 2000\n\n"
 	for {
 		changed := d.changes(watchers)
+		if s.signedIn != nil && !s.signedIn() { // the page is somebody else's now
+			s.write("event: reload\ndata:\n\n")
+			return
+		}
 		message := first + s.message(again, watchers)
 		first = ""
 		if !s.write(message) {

@@ -51,6 +51,9 @@ type watcher struct {
 	paces   paces         // of run alone
 	any     *signal       // of the moments of all watchers
 	losses  time.Time     // when they were read; of run alone
+	audits  audits
+
+	executing sync.Mutex // held by the plan that is executed
 
 	mu struct {
 		sync.Mutex

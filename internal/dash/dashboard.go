@@ -103,3 +103,6 @@ func (d *Dashboard) Run(ctx context.Context) {
 func (d *Dashboard) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 	d.handler.ServeHTTP(out, in)
 }
+
+// Changes reports whether who has signed in may change something.
+func (d *Dashboard) Changes() bool { return d.cfg.Changes }

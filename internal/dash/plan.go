@@ -49,9 +49,11 @@ type progress struct {
 	since time.Time
 	out   outcome
 	fault *fencepost.UserError
-	moved []string             // of a stale one: who moved what
-	next  string               // of a stale one: the ID of the plan as it is now; empty: there is none
-	none  *fencepost.UserError // why there is none
+	// untouched: it has failed before anything was tried. What else is known, fault says.
+	untouched bool
+	moved     []string             // of a stale one: who moved what
+	next      string               // of a stale one: the ID of the plan as it is now; empty: there is none
+	none      *fencepost.UserError // why there is none
 }
 
 // stage is how far a plan is.
@@ -257,6 +259,7 @@ func (d *Dashboard) execute(ctx context.Context, p *plan) {
 	ctx, cancel := context.WithTimeout(ctx, p.w.timeout+ends)
 	defer cancel()
 	moved, err := p.deed.still(ctx, res)
+	untouched := err != nil
 	var out outcome
 	if err == nil {
 		out, err = p.deed.do(ctx, res)
@@ -274,7 +277,7 @@ func (d *Dashboard) execute(ctx context.Context, p *plan) {
 	fault := p.w.named(err, ledgerSilent)
 	d.says(p.user, what+": "+fault.Code)
 	if !isStalePlan(err) {
-		p.end(progress{stage: isFailed, out: out, fault: fault})
+		p.end(progress{stage: isFailed, out: out, fault: fault, untouched: untouched})
 		return
 	}
 	next, err := d.newPlan(ctx, p.w, p.user, p.wish)
@@ -323,6 +326,7 @@ type planPage struct {
 	Stale   *staleBox
 	Failed  *notice
 	Result  string // what was done before an error
+	None    bool   // nothing was changed
 }
 
 // doneBox is what was done, as it was read back.
@@ -387,7 +391,7 @@ func (d *Dashboard) planShown(r request, w *watcher, id string) (content, error)
 			page.Done.Bad = text.Plural(n, "dead letter") + " " + is(int64(n)) + " as bad as before: mend decoder, schema or table, and replay again."
 		}
 	case isFailed:
-		page.Step, page.Result = 3, now.out.Text
+		page.Step, page.Result, page.None = 3, now.out.Text, now.untouched
 		page.Failed = &notice{"red", now.fault.Code, now.fault.Error(), now.fault.Help}
 	case isStale:
 		page.Step = 3

@@ -87,6 +87,10 @@ func (d *Dashboard) route(out http.ResponseWriter, in *http.Request) {
 	r := d.requestOf(in)
 	switch {
 	case d.access.tokens != nil && len(parts) == 1 && parts[0] == "sign-in":
+		if to := local(r.values.Get("to")); r.user != "" { // it is done
+			seeOther(out, to)
+			return
+		}
 		d.signInPage(out, r, &signIn{To: local(r.values.Get("to")), Expired: r.values.Get("ended") != ""}, http.StatusOK)
 		return
 	case !d.admitted(out, r):

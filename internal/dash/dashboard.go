@@ -49,8 +49,9 @@ type Dashboard struct {
 	watchers []*watcher                   // in the order of Config.Pipelines
 	byGroup  map[fencepost.Group]*watcher // the first of each group
 	streams  chan struct{}                // has a place for each that may be open
-	asking   chan struct{}                // has a place for each request that may ask ledger or brokers
-	any      *signal                      // of every moment of every watcher
+	held     holders
+	asking   chan struct{} // has a place for each request that may ask ledger or brokers
+	any      *signal       // of every moment of every watcher
 	access   *access
 	plans    plans
 	jobs     chan func(context.Context) // what is done beside the pages: Run runs them, and waits for them

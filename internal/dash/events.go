@@ -182,7 +182,9 @@ func (d *Dashboard) events(out http.ResponseWriter, in *http.Request) {
 	}
 	s.begin(in)
 	if !held {
-		s.write(s.first() + s.message(remake, watchers))
+		if s.write(s.first()+s.message(remake, watchers)) && s.zip != nil {
+			_ = s.zip.Close() // who asked may be gone
+		}
 		return
 	}
 	s.run(in.Context(), d, remake, watchers)

@@ -25,8 +25,8 @@ var uiManual = manual{
 	examples: []example{
 		{"fencepost ui trips.yaml", "at http://127.0.0.1:9465"},
 		{"fencepost ui trips.yaml clicks.yaml", "both, and what differs"},
-		{"fencepost ui trips.yaml --allow-changes", "set, repair, replay, discard, audit: who opens the printed address and says a name"},
-		{"fencepost ui trips.yaml --listen 0.0.0.0:9465 --tls cert.pem,key.pem --token-file tokens", "for other machines"},
+		{"fencepost ui trips.yaml --allow-changes", "who opens the printed address may act"},
+		{"fencepost ui trips.yaml --listen :9465 --tls c.pem,k.pem --token-file tokens", ""},
 	},
 	usage: "fencepost ui FILE... [flags]",
 	exit:  "0 stopped   1 error   2 usage",

@@ -178,7 +178,7 @@ func TestSignIn(t *testing.T) {
 	if got := p.send("/sign-in", url.Values{"name": {"ada"}, "token": {aToken}, "csrf": {strings.Repeat("0", 64)}}); got.status != http.StatusForbidden {
 		t.Errorf("a form of another visit: %d, want 403", got.status)
 	}
-	for _, to := range []string{"//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "/\tx"} {
+	for _, to := range []string{"//evil.example/", "///evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "/\tx"} {
 		q := newPerson(t, s)
 		q.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		if got := q.form("/sign-in", "/sign-in", "name", "ada", "token", aToken, "to", to); got.status != http.StatusSeeOther || got.header.Get("Location") != "/" {

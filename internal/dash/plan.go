@@ -323,7 +323,7 @@ type planPage struct {
 
 	Running bool
 	Done    *doneBox
-	Stale   *staleBox
+	Refused *staleBox // it was stale
 	Failed  *notice
 	Result  string // what was done before an error
 	None    bool   // nothing was changed
@@ -395,7 +395,7 @@ func (d *Dashboard) planShown(r request, w *watcher, id string) (content, error)
 		page.Failed = &notice{"red", now.fault.Code, now.fault.Error(), now.fault.Help}
 	case isStale:
 		page.Step = 3
-		page.Stale = d.stale(w, now)
+		page.Refused = d.stale(w, now)
 	}
 	return content{data: data, template: "plan", page: page}, nil
 }

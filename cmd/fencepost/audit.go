@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/fencepost/fencepost/internal/admin"
-	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/target"
-	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/internal/view"
 )
 
@@ -47,69 +43,9 @@ func (a *app) auditVerb() *cobra.Command {
 					return err
 				}
 				answer := view.NewAudit(found, t.Group)
-				return a.answer(answer, func() { a.printAudit(answer, t) })
+				return a.answer(answer, func() { answer.Print(a.sheet(t)) })
 			})
 		}}
 	cmd.Flags().StringVar(&url.brokers, "brokers", "", brokersUse)
 	return cmd
-}
-
-// mostFindings is how many lines of one subject are printed; json has them all.
-const mostFindings = 50
-
-func (a *app) printAudit(found view.Audit, at *target.Target) {
-	t := a.terminal(a.stdout)
-	said, more := map[string]int{}, 0
-	for _, one := range found.Findings {
-		subject := one.Subject
-		if said[one.Subject] > 0 {
-			subject = ""
-		}
-		if said[one.Subject]++; said[one.Subject] > mostFindings {
-			more++
-			continue
-		}
-		a.printFinding(one, subject, t)
-	}
-	if more > 0 {
-		fmt.Fprintf(a.stdout, "%d more: -o json\n", more)
-	}
-	if r := found.Rowsum; r != nil && r.Missing+r.Doubled+r.Foreign > 0 {
-		fmt.Fprintf(a.stdout, "rows         %s expected - %s missing + %s doubled + %s foreign = %s found\n", text.Count(r.Expected), text.Count(r.Missing),
-			text.Count(r.Doubled), text.Count(r.Foreign), text.Count(r.Found))
-	}
-	a.printProof(found, at)
-}
-
-// printProof is the last line: what was proven.
-func (a *app) printProof(found view.Audit, at *target.Target) {
-	says, help := "Every record below the positions is in the sink exactly once", ""
-	switch n := found.Faults; {
-	case n > 0:
-		says, help = text.Plural(n, "finding")+", nothing was changed", "fencepost help audit"
-	case found.Rowsum == nil:
-		says, help = "NOT PROVEN: the rows were not checked, the chain and the positions hold", "fencepost help audit"
-	case found.Proven && found.Repeated:
-		says = "Every record below the positions is in the sink, at most as often as commits cover it: positions were rewound"
-	}
-	if found.Proven && found.Uncovered > 0 {
-		says += ", but for at most " + text.Count(found.Uncovered) + " that no commit covers"
-		help = at.Remedy("fencepost moves FILE")
-	}
-	says += "."
-	if help != "" {
-		says += "  " + a.terminal(a.stdout).Paint(screen.Dim, "help: "+a.as(help))
-	}
-	fmt.Fprintln(a.stdout, says)
-}
-
-func (a *app) printFinding(one view.Finding, subject string, t terminal) {
-	mark, says := t.Paint(screen.Red, "--"), screen.Printable(one.About()+string(one.Kind)+": "+one.Text)
-	switch {
-	case one.OK:
-		mark, says = t.Paint(screen.Green, "ok"), one.Text
-	case !one.Checked:
-		mark, says = t.Paint(screen.Yellow, "--"), screen.Printable(one.About()+one.Text)
-	}
-	fmt.Fprintf(a.stdout, "%-7s %s   %s\n", subject, mark, screen.Wrap(says, 13, t.Width))
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -117,7 +116,7 @@ func (a *app) letterVerb(name string, do func(context.Context, *target.Target, [
 				if err != nil {
 					return err
 				}
-				return a.answer(answer, func() { a.printLetters(answer) })
+				return a.answer(answer, func() { a.printLetters(answer, t) })
 			})
 		}}
 	fs := cmd.Flags()
@@ -167,36 +166,15 @@ func discardLetters(ctx context.Context, t *target.Target, letters []ledger.Lett
 	return answer, admin.Discard(ctx, t.Resources, letters, flags.why)
 }
 
-func (a *app) printLetters(l view.Letters) {
-	t := a.terminal(a.stdout)
-	head := fmt.Sprintf("group %s   times %s", l.Group, l.Clock)
-	if len(l.Letters) == 0 {
-		fmt.Fprintln(a.stdout, head+"\nno dead letter")
-		return
-	}
-	if l.Command == "dead-letters show" {
+func (a *app) printLetters(l view.Letters, at *target.Target) {
+	if l.Command == "dead-letters show" && len(l.Letters) > 0 {
 		for _, one := range l.Letters {
-			printExplained(a.stdout, one.Lines(), t)
+			printExplained(a.stdout, one.Lines(), a.terminal(a.stdout))
 		}
 		return
 	}
-	for _, c := range l.Codes {
-		head += fmt.Sprintf("   %s %s", text.Count(c.Count), c.Code)
-	}
-	if l.Discarded > 0 {
-		head += fmt.Sprintf("   %s discarded", text.Count(l.Discarded))
-	}
-	fmt.Fprint(a.stdout, head+"\n\n")
-	width := ttyWidth(t)
-	if a.output == "wide" {
-		width = 0
-	}
-	l.Table().Print(a.stdout, width, t.Paint)
-	switch {
-	case l.Command == "dead-letters list":
-	case !l.Executed:
+	l.Print(a.sheet(at))
+	if l.Command != "dead-letters list" && len(l.Letters) > 0 && !l.Executed {
 		a.unchanged("add --execute")
-	case l.Command == "dead-letters discard":
-		fmt.Fprintln(a.stdout, text.Plural(len(l.Letters), "dead letter")+" discarded")
 	}
 }

@@ -131,29 +131,10 @@ func partitions(list []fencepost.TopicPartition) string {
 	return strings.Join(words, " ")
 }
 
-// mostRecords is how many records are printed; json has them all.
-const mostRecords = 20
-
 func (a *app) printRepair(r view.Repair, at *target.Target) {
-	t := a.terminal(a.stdout)
-	fmt.Fprintf(a.stdout, "plan for %s: %s\n", r.Group, r.Summary())
-	for _, stuck := range r.Stuck {
-		fmt.Fprintf(a.stdout, "%s; no move mends that\n", stuck)
-	}
+	r.Print(a.sheet(at))
 	if r.Ailing == 0 {
 		return
-	}
-	fmt.Fprintln(a.stdout)
-	r.Table().Print(a.stdout, ttyWidth(t), t.Paint)
-	for i, rec := range r.Records {
-		if i == mostRecords {
-			fmt.Fprintf(a.stdout, "record     %d more: -o json\n", len(r.Records)-i)
-			break
-		}
-		fmt.Fprintf(a.stdout, "record     %s\n", screen.Wrap(rec.Name()+"  "+rec.Line(), 11, t.Width))
-	}
-	for _, stays := range r.Sink {
-		fmt.Fprintf(a.stdout, "sink       %s\n", stays)
 	}
 	help := "add --execute"
 	if r.Undecided > 0 {

@@ -11,7 +11,6 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/pipeline"
-	"github.com/fencepost/fencepost/internal/screen"
 	"github.com/fencepost/fencepost/internal/target"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/internal/view"
@@ -144,40 +143,15 @@ func writePlan(p *admin.Plan, path string) error {
 
 // printPlan prints what would be moved, what that does to the sink, and how it is done.
 func (a *app) printPlan(p view.Plan, at *target.Target, planOut string) {
-	t := a.terminal(a.stdout)
+	p.Print(a.sheet(at), sinkText(p.Repeats(), at.File))
 	if len(p.Moves) == 0 {
-		fmt.Fprintf(a.stdout, "plan for %s: nothing to move, %s stand there already\n", p.Group, text.Plural(p.Stay, "partition"))
-		a.printTarget(p, t)
 		return
-	}
-	fmt.Fprintf(a.stdout, "plan for %s: %s, %d stay. %s\n\n", p.Group, p.Summary(), p.Stay, p.Safety())
-	p.Table().Print(a.stdout, ttyWidth(t), t.Paint)
-	a.printTarget(p, t)
-	if text := sinkText(p.Repeats(), at.File); text != "" {
-		fmt.Fprintf(a.stdout, "sink       %s\n", screen.Wrap(text, 11, t.Width))
-	}
-	if p.Left != (fencepost.Place{}) {
-		left := fmt.Sprintf("an old primary: the group went on at timeline %d, where a replica was promoted. These moves say to go on here all the same", p.Left.Timeline)
-		fmt.Fprintf(a.stdout, "server     %s\n", screen.Wrap(left, 11, t.Width))
 	}
 	help := "add --execute; or keep it: --plan-out FILE, then --plan FILE --execute"
 	if planOut != "" {
 		help = fmt.Sprintf("fencepost offsets set %s --plan %s --execute", at.Word(), planOut)
 	}
 	a.unchanged(help)
-}
-
-// printTarget prints the instant that a target names, and of which partitions no record is of then or later.
-func (a *app) printTarget(p view.Plan, t terminal) {
-	if p.ToTime.IsZero() {
-		return
-	}
-	at := p.Clock.Time(p.ToTime.Time) + " " + p.Clock.String()
-	fmt.Fprintf(a.stdout, "time       %s: each goes to its first record of then or later\n", at)
-	if p.Past != "" {
-		note := fmt.Sprintf("no record at or after %s in %s: the end is taken", at, p.Past)
-		fmt.Fprintf(a.stdout, "note       %s\n", screen.Wrap(note, 11, t.Width))
-	}
 }
 
 // sinkText says what repeated records do in the sink.
@@ -197,6 +171,16 @@ func (a *app) printDone(done view.Done) {
 	for _, line := range done.Lines() {
 		fmt.Fprintln(a.stdout, line)
 	}
+}
+
+// sheet is where the answer of a verb about a target is printed.
+func (a *app) sheet(at *target.Target) view.Sheet {
+	t := a.terminal(a.stdout)
+	s := view.Sheet{Out: a.stdout, Width: t.Width, Table: ttyWidth(t), Paint: t.Paint, Help: func(says string) string { return a.as(at.Remedy(says)) }}
+	if a.output == "wide" {
+		s.Table = 0
+	}
+	return s
 }
 
 // ttyWidth is the width that a table has to fit; 0 without a terminal: then nothing is hidden.

@@ -202,23 +202,23 @@ func (a *app) load(names []string) (files []*pipeline.File, err error) {
 
 // oneRun is one pipeline of a run.
 type oneRun struct {
-	file  *pipeline.File
-	who   string
-	until engine.Until
-	hears listener
-	log   *logs.Log
-	watch []watch
+	file      *pipeline.File
+	who       string
+	until     engine.Until
+	hears     listener
+	log       *logs.Log
+	followers []follower
 }
 
-// watch is told of a run: of its engine before that runs, and of what it ended with, where the process goes on.
-type watch struct {
+// follower is told of a run: of its engine before that runs, and of what it ended with, where the process goes on.
+type follower struct {
 	runs  func(*engine.Engine)
 	ended func(error)
 }
 
-// subscribed is a watch that takes the events alone.
-func subscribed(f func(engine.Event)) watch {
-	return watch{runs: func(e *engine.Engine) { e.Subscribe(f) }, ended: func(error) {}}
+// subscribed is a follower that takes the events alone.
+func subscribed(f func(engine.Event)) follower {
+	return follower{runs: func(e *engine.Engine) { e.Subscribe(f) }, ended: func(error) {}}
 }
 
 // runs makes the runs of files. Several log: a console shows one.
@@ -243,7 +243,7 @@ func (a *app) runAll(parent context.Context, runs []*oneRun, flags runFlags) err
 	for i, r := range runs {
 		all.Go(func() {
 			ends[i] = a.runOne(parent, r, flags)
-			for _, w := range r.watch {
+			for _, w := range r.followers {
 				w.ended(ends[i])
 			}
 		})
@@ -267,7 +267,7 @@ func worst(ends []error) error {
 // runOne runs one pipeline to its end. Where it logs, its error is in the log.
 func (a *app) runOne(parent context.Context, r *oneRun, flags runFlags) error {
 	var left engine.Stopped
-	err := a.consume(parent, job{file: r.file, hears: r.hears, log: r.log, watch: r.watch, set: func(cfg *engine.Config) {
+	err := a.consume(parent, job{file: r.file, hears: r.hears, log: r.log, followers: r.followers, set: func(cfg *engine.Config) {
 		cfg.Until, cfg.StartWait, cfg.Wait, cfg.Resume, cfg.Who = r.until, flags.starts(), flags.ends(), flags.resume, r.who
 		cfg.Does, cfg.Changed, cfg.Why = r.file.Does(), flags.changed, flags.why
 		cfg.Events = func(e engine.Event) {
@@ -300,11 +300,11 @@ func (a *app) parkedRemedy(f *pipeline.File) func(engine.Parked) string {
 
 // job is a pipeline that is to be run.
 type job struct {
-	file  *pipeline.File
-	hears listener
-	log   *logs.Log
-	set   func(*engine.Config)
-	watch []watch
+	file      *pipeline.File
+	hears     listener
+	log       *logs.Log
+	set       func(*engine.Config)
+	followers []follower
 }
 
 // consume opens the pipeline and runs it until it is done, or until the first signal.
@@ -337,7 +337,7 @@ func (a *app) consume(parent context.Context, j job) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, w := range j.watch {
+	for _, w := range j.followers {
 		w.runs(e)
 	}
 	return e.Run(ctx)

@@ -36,7 +36,7 @@ func (s *spokesman) write(name string, stdout io.Writer, runs []*oneRun) error {
 	}
 	s.events = &eventFile{file: file, stream: events.New(out, func(err error) { runs[0].hears.Unwritten(fmt.Errorf("--events %s: %w", name, err)) })}
 	for _, r := range runs {
-		r.watch = append(r.watch, subscribed(s.events.stream.Of(r.file.Group, r.who)))
+		r.followers = append(r.followers, subscribed(s.events.stream.Of(r.file.Group, r.who)))
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func workers(runs []*oneRun) health.Process {
 	}
 	all := health.New(cfgs...)
 	for i, w := range all {
-		runs[i].watch = append(runs[i].watch, watch{ended: w.Ended, runs: func(e *engine.Engine) {
+		runs[i].followers = append(runs[i].followers, follower{ended: w.Ended, runs: func(e *engine.Engine) {
 			w.Runs(e)
 			e.Subscribe(w.Event)
 		}})

@@ -29,7 +29,7 @@ func (s *spokesman) scraped(runs []*oneRun) http.Handler {
 		m := metrics.New(metrics.Config{Group: r.file.Group})
 		all[i] = m
 		own.MustRegister(m)
-		r.watch = append(r.watch, watch{runs: m.Watch, ended: func(error) { m.Runs(nil) }})
+		r.followers = append(r.followers, follower{runs: m.Watch, ended: func(error) { m.Runs(nil) }})
 	}
 	return http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
 		from := prometheus.Gatherers{own}

@@ -16,6 +16,6 @@ func (s *spokesman) hook(runs []*oneRun) {
 		h := webhook.New(webhook.Config{URL: w.URL.Reveal, Secret: w.Secret.Reveal, On: w.On, Lag: int64(w.Lag), Timeout: w.Timeout,
 			Group: r.file.Group, Worker: r.who, Failed: func(err error) { r.hears.HookFailed(fmt.Errorf("webhook: %w", err)) }})
 		s.hooks = append(s.hooks, h)
-		r.watch = append(r.watch, subscribed(h.Event))
+		r.followers = append(r.followers, subscribed(h.Event))
 	}
 }

@@ -60,7 +60,7 @@ func scripts() testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "kafka": startBroker, "produce": produce, "sqlite": sqliteCommand, "fill": fill, "tombstone": tombstone, "hide": hide,
-			"stamped": stamped, "switched": switched, "transact": transact, "hold": hold, "waitfor": waitRows, "waitpath": waitPath, "put": put, "registry": startRegistry, "putframed": putFramed, "puthex": putHex, "putpairs": putPairs, "putavro": putAvro, "putlines": putLines, "address": address, "up": up, "down": down, "ask": ask, "same": same, "receiver": receiver, "received": received, "commit": commitOffsets, "member": member,
+			"stamped": stamped, "switched": switched, "transact": transact, "hold": hold, "waitfor": waitRows, "waitpath": waitPath, "put": put, "registry": startRegistry, "putframed": putFramed, "puthex": putHex, "putpairs": putPairs, "putavro": putAvro, "putlines": putLines, "address": address, "up": up, "down": down, "ask": ask, "act": act, "same": same, "receiver": receiver, "received": received, "commit": commitOffsets, "member": member,
 		},
 	}
 }

@@ -2,8 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"html"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -49,4 +55,44 @@ func timeless(ts *testscript.TestScript, text []byte) any {
 		delete(one.(map[string]any), "lag_seconds")
 	}
 	return top
+}
+
+var csrfField = regexp.MustCompile(`name="csrf" value="([0-9a-f]{64})"`)
+
+// act signs in at a dashboard, plans by a form, executes, and writes what came of it to the file: act URL NAME TOKENFILE GROUP FILE FIELD=VALUE...
+func act(ts *testscript.TestScript, _ bool, args []string) {
+	base, name, token, group, file := args[0], args[1], strings.TrimSpace(ts.ReadFile(args[2])), args[3], args[4]
+	jar, err := cookiejar.New(nil)
+	ts.Check(err)
+	client := &http.Client{Jar: jar}
+	code := ""
+	read := func(resp *http.Response, err error) (at, body string) {
+		ts.Check(err)
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		ts.Check(err)
+		if m := csrfField.FindSubmatch(b); m != nil {
+			code = string(m[1])
+		}
+		return resp.Request.URL.Path, string(b)
+	}
+	post := func(path string, form url.Values) (at, body string) {
+		form.Set("csrf", code)
+		return read(client.PostForm(base+path, form))
+	}
+	read(client.Get(base + "/sign-in"))
+	if at, body := post("/sign-in", url.Values{"name": {name}, "token": {token}, "to": {"/p/" + group + "/set"}}); at == "/sign-in" {
+		ts.Fatalf("sign-in: %s", body)
+	}
+	form := url.Values{}
+	for _, arg := range args[5:] {
+		k, v, _ := strings.Cut(arg, "=")
+		form.Add(k, v)
+	}
+	plan, body := post("/p/"+group+"/plan", form)
+	if !strings.Contains(plan, "/plan/") {
+		ts.Fatalf("plan: %s %s", plan, body)
+	}
+	_, body = post(plan, url.Values{"sure": {"1"}})
+	ts.Check(os.WriteFile(ts.MkAbs(file), []byte(html.UnescapeString(body)), 0o644))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/internal/top"
+	"github.com/fencepost/fencepost/internal/watch"
 )
 
 var topManual = manual{
@@ -42,10 +43,8 @@ func (a *app) topVerb() *cobra.Command {
 			defer stop()
 			t := a.terminal(out)
 			cfg.Timeout, cfg.Paint, cfg.ASCII = a.timeout, t.Paint, t.ASCII
-			return a.watched(ctx, args, func(all []shownPipeline) error {
-				for _, one := range all {
-					cfg.Pipelines = append(cfg.Pipelines, top.Pipeline{Pipeline: one.Pipeline, Repeats: func(n text.Amount) string { return sinkText(n, one.file) }})
-				}
+			return a.watched(ctx, args, func(all []watch.Pipeline) error {
+				cfg.Pipelines = all
 				return top.Run(ctx, cfg, os.Stdin, out)
 			})
 		}}

@@ -73,6 +73,27 @@ type AuditOptions struct {
 	NoRow        func(*fencepost.Record) bool // of a record that the pipeline makes no row of; nil: there is none
 	Upserts      bool                         // the table has a key: rows are written over, and prove nothing
 	Table        string                       // names the rows for people; empty: it has no name
+	Progress     func(Progress)               // is told how far the audit is, each time that it has looked at some more; nil: nobody is
+}
+
+// Progress is how far an audit is.
+type Progress struct {
+	Moves int64 // of the history that were followed
+	Rows  int64 // of the sink that were counted; -1: it is not there yet
+	Until int64 // how many records the commits cover, of which there are rows; -1: it is not known yet
+	// Findings are those so far. They are not changed any more.
+	Findings []Finding
+}
+
+// eachProgress is of how many moves or rows an audit tells how far it is.
+const eachProgress = 1 << 12
+
+// tell says how far the audit is.
+func (o AuditOptions) tell(a *Audit, p Progress) {
+	if o.Progress != nil {
+		p.Findings = slices.Clone(a.Findings)
+		o.Progress(p)
+	}
 }
 
 // Prove audits: the chain of recorded moves, the positions against it, and the sink's rows against both. It writes
@@ -90,11 +111,15 @@ func Prove(ctx context.Context, r Resources, o AuditOptions) (*Audit, error) {
 		return nil, fmt.Errorf("read ledger: %w", err)
 	}
 	c := newChain(o)
+	far := Progress{Rows: -1, Until: -1}
 	for m, err := range r.History.Moves(ctx, r.Group) {
 		if err != nil {
 			return nil, err
 		}
 		c.follow(a, m)
+		if far.Moves++; far.Moves%eachProgress == 0 {
+			o.tell(a, far)
+		}
 	}
 	v, err := Look(ctx, r)
 	if err != nil {
@@ -103,7 +128,9 @@ func Prove(ctx context.Context, r Resources, o AuditOptions) (*Audit, error) {
 	a.Repeated, a.Uncovered = c.rewound, c.uncovered(v)
 	c.sum(a)
 	c.compare(a, before, v)
-	return a, proveRows(ctx, r, o, a, c, before)
+	far.Rows, far.Until = 0, c.records()
+	o.tell(a, far)
+	return a, proveRows(ctx, r, o, a, c, before, far)
 }
 
 // chain follows the recorded moves of each partition.
@@ -243,6 +270,16 @@ func (c *chain) sum(a *Audit) {
 	a.ok("chain", "%s, %s; every From is the Until before it", told, text.Plural(c.causes[ledger.CauseGap], "gap"))
 }
 
+// records is how many offsets commits cover.
+func (c *chain) records() (n int64) {
+	for _, list := range c.covered {
+		for _, r := range list {
+			n += r.Len()
+		}
+	}
+	return n
+}
+
 // compare holds where the moves lead against the positions, which a worker may have moved on meanwhile, and those
 // against the brokers.
 func (c *chain) compare(a *Audit, before ledger.Snapshot, v View) {
@@ -290,7 +327,7 @@ func (s Standing) setBack() bool {
 }
 
 // proveRows holds the sink's rows against what commits covered up to before.
-func proveRows(ctx context.Context, r Resources, o AuditOptions, a *Audit, c *chain, before ledger.Snapshot) error {
+func proveRows(ctx context.Context, r Resources, o AuditOptions, a *Audit, c *chain, before ledger.Snapshot, far Progress) error {
 	switch {
 	case o.Upserts:
 		a.unchecked("rows", "not checked: the table has a key, so that rows are written over")
@@ -314,6 +351,9 @@ func proveRows(ctx context.Context, r Resources, o AuditOptions, a *Audit, c *ch
 			return err
 		}
 		t.row(row)
+		if far.Rows++; far.Rows%eachProgress == 0 {
+			o.tell(a, far)
+		}
 	}
 	after, err := r.Ledger.Read(ctx, r.Group)
 	if err != nil {

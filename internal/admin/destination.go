@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fencepost/fencepost"
 	"github.com/fencepost/fencepost/internal/text"
 )
 
@@ -29,6 +30,11 @@ type Destination struct {
 
 // String is the destination as it was written.
 func (t Destination) String() string { return t.text }
+
+// offsetOf is an offset as a destination.
+func offsetOf(at fencepost.Offset) Destination {
+	return Destination{Kind: ToOffset, N: int64(at), text: text.Count(at)}
+}
 
 // ParseDestination reads `earliest`, `latest`, N, +N, -N, -DURATION or a time, of now's zone where it has no offset.
 //

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
-	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/ledger"
 )
 
@@ -155,7 +154,7 @@ func (p *Plan) Recheck(v View) error {
 			return err
 		}
 		l.earliest, l.end, l.verdict, l.diverged, l.left, l.mends = fresh.earliest, fresh.end, fresh.verdict, fresh.diverged, fresh.left, fresh.mends
-		if wants, ok := fresh.aim(Destination{Kind: ToOffset, N: int64(l.Next.Offset), text: text.Count(l.Next.Offset)}, false, 0); !ok {
+		if wants, ok := fresh.aim(offsetOf(l.Next.Offset), false, 0); !ok {
 			bad = append(bad, wants)
 		}
 	}

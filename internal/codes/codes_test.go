@@ -21,9 +21,9 @@ var codeForm = regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`)
 // notCodes are words with a hyphen in them that are no codes.
 var notCodes = []string{"log-level", "no-progress", "plan-out", "from-brokers", "fencepost-broker", "fencepost-init", "fencepost-quickstart", "quickstart-control", "maxmemory-policy",
 	"batch-start", "last-processed", // meanings
-	"cut-off",                                                                          // a state
-	"no-store",                                                                         // of HTTP
-	"no-records", "allow-changes", "http-tls", "http-token-file", "kafka-lag-exporter", // flags, and another program
+	"cut-off",                                                                                        // a state
+	"no-store",                                                                                       // of HTTP
+	"no-records", "allow-changes", "token-file", "http-tls", "http-token-file", "kafka-lag-exporter", // flags, and another program
 	// events
 	"committed-elsewhere", "ends-fixed", "left-behind", "mirror-failed", "other-copy", "pipeline-changed", "pipeline-left", "presence-failed", "report-failed",
 	"sink-went-back", "workers-gone",

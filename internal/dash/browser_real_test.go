@@ -107,7 +107,7 @@ func eval[T any](p *tab, expression string) T {
 func (p *tab) wait(what, expression string) {
 	p.t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if eval[bool](p, expression) {
+		if eval[bool](p, "!!document.body && !!document.activeElement && ("+expression+")") {
 			return
 		}
 	}

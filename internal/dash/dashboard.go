@@ -17,6 +17,11 @@ type Config struct {
 	Version   string
 	NoRecords bool          // no record, key or header is shown
 	Timeout   time.Duration // how long ledger and brokers may take to answer; 0: 10 s
+
+	Tokens  *listen.Tokens         // of who may sign in; nil: nobody does, and nothing is changed
+	Private bool                   // also who only looks has to sign in, and other machines may ask. REQUIRES: Tokens
+	Changes bool                   // who has signed in may change positions and letters. REQUIRES: Tokens
+	Says    func(who, what string) // is told who did what; nil: nobody is
 }
 
 // Dashboard answers the pages.
@@ -25,8 +30,12 @@ type Dashboard struct {
 	watchers []*watcher                   // in the order of Config.Pipelines
 	byGroup  map[fencepost.Group]*watcher // the first of each group
 	streams  chan struct{}                // has a place for each that may be open
-	asking   chan struct{}                // has a place for each request that may ask ledger or brokers
-	any      *signal                      // of every moment of every watcher
+	held     holders
+	asking   chan struct{} // has a place for each request that may ask ledger or brokers
+	any      *signal       // of every moment of every watcher
+	access   *access
+	plans    plans
+	jobs     chan func(context.Context) // what is done beside the pages: Run runs them, and waits for them
 	handler  http.Handler
 }
 
@@ -40,7 +49,8 @@ func New(cfg Config) *Dashboard {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 10 * time.Second
 	}
-	d := &Dashboard{cfg: cfg, byGroup: map[fencepost.Group]*watcher{}, streams: make(chan struct{}, mostStreams), asking: make(chan struct{}, mostAsking), any: watch.NewSignal()}
+	d := &Dashboard{cfg: cfg, byGroup: map[fencepost.Group]*watcher{}, streams: make(chan struct{}, mostStreams), asking: make(chan struct{}, mostAsking), any: watch.NewSignal(),
+		access: newAccess(cfg.Tokens), jobs: make(chan func(context.Context))}
 	for _, p := range cfg.Pipelines {
 		w := newWatcher(p, cfg.Timeout, d.any)
 		d.watchers = append(d.watchers, w)
@@ -48,15 +58,25 @@ func New(cfg Config) *Dashboard {
 			d.byGroup[p.Resources.Group] = w
 		}
 	}
-	d.handler = listen.FromHere(secured(http.HandlerFunc(d.route)))
+	d.handler = d.secured(http.HandlerFunc(d.route))
+	if !cfg.Private {
+		d.handler = listen.FromHere(d.handler)
+	}
 	return d
 }
 
-// Run looks at the pipelines until ctx ends.
+// Run looks at the pipelines, and does what pages begin, until ctx ends. What has begun then is brought to an end.
 func (d *Dashboard) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, w := range d.watchers {
 		wg.Go(func() { w.Run(ctx) })
+	}
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case job := <-d.jobs:
+			wg.Go(func() { job(ctx) })
+		}
 	}
 	wg.Wait()
 }
@@ -65,3 +85,6 @@ func (d *Dashboard) Run(ctx context.Context) {
 func (d *Dashboard) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 	d.handler.ServeHTTP(out, in)
 }
+
+// Changes reports whether who has signed in may change something.
+func (d *Dashboard) Changes() bool { return d.cfg.Changes }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -339,7 +340,12 @@ func firstOf(t *testing.T, at string) string {
 // listenTo is the messages of a stream.
 func listenTo(t testing.TB, at string) (messages <-chan string, stop func()) {
 	t.Helper()
-	resp, err := http.Get(at)
+	in, err := http.NewRequest("GET", at, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Header.Set("User-Agent", rand.Text()) // a browser of its own
+	resp, err := http.DefaultClient.Do(in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -424,7 +430,9 @@ func TestStreamsAreBounded(t *testing.T) {
 	_, s := serve(t, dash.Config{Pipelines: []dash.Pipeline{w.pipeline()}})
 	client := &http.Client{Transport: &http.Transport{MaxIdleConns: 100}}
 	for i := range 65 {
-		resp, err := client.Get(s.URL + "/events?page=/")
+		in, _ := http.NewRequest("GET", s.URL+"/events?page=/", nil)
+		in.Header.Set("User-Agent", fmt.Sprintf("browser %d", i))
+		resp, err := client.Do(in)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -435,6 +443,39 @@ func TestStreamsAreBounded(t *testing.T) {
 		if i == 64 && resp.Header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")
 		}
+	}
+}
+
+// TestStreamsOfOneBrowser: three streams of a browser stay open; one beyond them has the whole state, says when to ask again, and ends.
+func TestStreamsOfOneBrowser(t *testing.T) {
+	t.Parallel()
+	w := trips(t)
+	_, s := serve(t, dash.Config{Pipelines: []dash.Pipeline{w.pipeline()}})
+	until(t, s.URL+"/p/trips", "Choose for trips:7")
+	ask := func() *http.Response {
+		t.Helper()
+		in, _ := http.NewRequest("GET", s.URL+"/events?page=/p/trips", nil)
+		in.Header.Set("User-Agent", "a browser")
+		resp, err := http.DefaultClient.Do(in)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%v, %v", resp, err)
+		}
+		return resp
+	}
+	var open []*http.Response
+	for range 3 {
+		open = append(open, ask())
+	}
+	for range 2 {
+		short := ask()
+		b, err := io.ReadAll(short.Body)
+		short.Body.Close()
+		if err != nil || !strings.HasPrefix(string(b), "retry: 2000\n\n") || !strings.Contains(string(b), `id="rows"`) || !strings.Contains(string(b), ">live, ") {
+			t.Errorf("a fourth stream: %v\n%s", err, b)
+		}
+	}
+	for _, one := range open {
+		one.Body.Close()
 	}
 }
 

@@ -5,10 +5,13 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -21,6 +24,12 @@ const (
 	eachSend = time.Second     // parts are sent so often at most
 	eachBeat = 5 * time.Second // how old a page is, is sent so often at least
 	sendFor  = 10 * time.Second
+
+	// A browser has six connections to one host, whatever it asks there, so that streams may not take them all: a seventh page would not
+	// even load. So many of one browser stay open; a page beyond them gets its whole state and is to ask again, which takes a
+	// connection for a moment.
+	mostHeld = 3
+	eachPoll = 2 * time.Second
 )
 
 // part is a piece of a page with an id, which is sent when its text changes.
@@ -98,6 +107,8 @@ func (d *Dashboard) liveOf(in *http.Request, at *url.URL) (remake, []*watcher, e
 	case len(parts) < 2 || len(parts) > 3 || parts[0] != "p":
 		return nil, nil, missing{what: "that page has no live parts"}
 	}
+	r = d.requestOf(in)
+	r.values = at.Query()
 	w := d.byGroup[fencepost.Group(parts[1])]
 	if w == nil {
 		return nil, nil, d.noGroup(parts[1])
@@ -108,6 +119,9 @@ func (d *Dashboard) liveOf(in *http.Request, at *url.URL) (remake, []*watcher, e
 			m, _ := w.now()
 			return d.partitionsOf(w, m, want), m.known()
 		}, []*watcher{w}, nil
+	}
+	if parts[2] == "audit" {
+		return func() (alive, bool) { return d.auditNow(w, r.user != "", r.code), true }, []*watcher{w}, nil
 	}
 	tp, ok := partitionOf(parts[2])
 	if !ok {
@@ -155,23 +169,37 @@ func (d *Dashboard) events(out http.ResponseWriter, in *http.Request) {
 		http.Error(out, fmt.Sprintf("%d pages are open already", mostStreams), http.StatusServiceUnavailable)
 		return
 	}
+	held, release := d.held.take(in)
+	defer release()
 	for _, w := range watchers {
-		defer w.Open()()
+		if held || w.Pages() == 0 { // else it looks for the others anyway
+			defer w.Open()()
+		}
 	}
 	s := &stream{out: out, control: http.NewResponseController(out), sent: map[string]uint64{}, seed: maphash.MakeSeed(), unknown: in.URL.Query().Get("u") != ""}
+	if _, _, ok := d.access.who(in); ok {
+		s.signedIn = func() bool { _, _, ok := d.access.who(in); return ok }
+	}
 	s.begin(in)
+	if !held {
+		if s.write(s.first()+s.message(remake, watchers)) && s.zip != nil {
+			_ = s.zip.Close() // who asked may be gone
+		}
+		return
+	}
 	s.run(in.Context(), d, remake, watchers)
 }
 
 // stream is one page's stream.
 type stream struct {
-	out     http.ResponseWriter
-	control *http.ResponseController
-	zip     *gzip.Writer      // nil: it is not compressed
-	sent    map[string]uint64 // :: id -> digest of what the page has
-	ids     []string          // of the rows that the page has
-	seed    maphash.Seed
-	unknown bool // the page was made before anything was known: it has to be loaded again
+	out      http.ResponseWriter
+	control  *http.ResponseController
+	zip      *gzip.Writer      // nil: it is not compressed
+	sent     map[string]uint64 // :: id -> digest of what the page has
+	ids      []string          // of the rows that the page has
+	seed     maphash.Seed
+	signedIn func() bool // nil: nobody had signed in when it began
+	unknown  bool        // the page was made before anything was known: it has to be loaded again
 }
 
 func (s *stream) begin(in *http.Request) {
@@ -185,13 +213,56 @@ func (s *stream) begin(in *http.Request) {
 	s.out.WriteHeader(http.StatusOK)
 }
 
+// first is what a stream begins with: how long a page waits before it asks again.
+func (s *stream) first() string {
+	return "retry: " + strconv.FormatInt(eachPoll.Milliseconds(), 10) + "\n\n"
+}
+
+// holders counts the streams that stay open, by who has them.
+type holders struct {
+	mu struct {
+		sync.Mutex
+		open map[string]int // :: machine and browser -> streams
+	}
+}
+
+// take has a stream stay open, where its browser has a connection left for it; release gives the place back. By HTTP/2 all streams share one
+// connection. Two browsers of one kind on one machine count as one: their pages are as live, and ask more often.
+func (h *holders) take(in *http.Request) (held bool, release func()) {
+	if in.ProtoMajor >= 2 {
+		return true, func() {}
+	}
+	host, _, _ := net.SplitHostPort(in.RemoteAddr)
+	who := host + " " + in.UserAgent()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.mu.open[who] >= mostHeld {
+		return false, func() {}
+	}
+	if h.mu.open == nil {
+		h.mu.open = map[string]int{}
+	}
+	h.mu.open[who]++
+	return true, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.mu.open[who]--; h.mu.open[who] == 0 {
+			delete(h.mu.open, who)
+		}
+	}
+}
+
 // run sends what changed, at most once a second, until the page is closed.
 func (s *stream) run(ctx context.Context, d *Dashboard, again remake, watchers []*watcher) {
 	beat := time.NewTicker(eachBeat)
 	defer beat.Stop()
-	first := "retry: 2000\n\n"
+	first := s.first()
 	for {
 		changed := d.changes(watchers)
+		if s.signedIn != nil && !s.signedIn() { // the page is somebody else's now
+			s.write("event: reload\ndata:\n\n")
+			return
+		}
 		message := first + s.message(again, watchers)
 		first = ""
 		if !s.write(message) {

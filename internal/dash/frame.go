@@ -25,6 +25,12 @@ type frame struct {
 	Sub     *sub   // of a pipeline's page
 	Notes   []notice
 	Stale   bool
+
+	User    string // who has signed in; empty: nobody
+	May     bool   // who has signed in may change something
+	CSRF    string // the code that forms have
+	SignIn  string // where to sign in; empty: nobody can, or it is done
+	Refresh int    // the page loads itself again after so many seconds; 0: it does not
 }
 
 func (f *frame) base() *frame { return f }
@@ -65,6 +71,13 @@ func (d *Dashboard) dress(r request, f *frame) {
 	f.JSON, f.CSV = suffixed(r.URL, ".json"), suffixed(r.URL, ".csv")
 	if f.Live == "" {
 		f.Live = "as of " + f.Clock
+	}
+	f.User, f.May = r.user, d.cfg.Changes && r.user != ""
+	switch {
+	case r.user != "":
+		f.CSRF = r.code
+	case d.access.tokens != nil && r.URL.Path != "/sign-in":
+		f.SignIn = "/sign-in" + query("to", r.URL.RequestURI())
 	}
 }
 
@@ -111,6 +124,7 @@ func (d *Dashboard) framed(w *watcher, m *moment, here string) frame {
 	if len(d.watchers) > 1 {
 		s.Links = append(s.Links, link{"Diff", "/diff?a=" + url.QueryEscape(string(g)), here == "Diff"})
 	}
+	s.Links = append(s.Links, link{"Audit", at + "/audit", here == "Audit"}, link{"Move positions", at + "/set", here == "Move"})
 	f.Sub, f.Notes, f.Stale = s, w.notes(m), m != nil && m.Ledger != nil
 	return f
 }

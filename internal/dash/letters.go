@@ -21,6 +21,9 @@ type letters struct {
 	Left    string
 	None    string
 	Says    string
+	Action  string
+	Code    string       // that the list is of; empty: all
+	Waiting bool         // a letter of the list waits
 	One     []*letterBox // the letter that was asked for: one for each incarnation of its topic
 	Command string
 }
@@ -29,6 +32,7 @@ type letters struct {
 type letterRow struct {
 	Time, Code, Reason, Bytes, Discarded string
 	Place                                link
+	Name                                 string // as forms take it; empty: it was discarded
 	Here                                 bool
 }
 
@@ -37,6 +41,7 @@ type letterBox struct {
 	recordBox
 	Letter                    []fact
 	Replay, Discard, GoneSays string
+	At                        string // as forms take it
 }
 
 const mostLetters = 200
@@ -51,7 +56,8 @@ func (d *Dashboard) letters(r request, w *watcher) (content, error) {
 	defer cancel()
 	code := r.values.Get("code")
 	m, _ := w.now()
-	page := &letters{frame: d.framed(w, m, "Dead letters"), Command: "fencepost dead-letters list " + text.Shell(w.File)}
+	page := &letters{frame: d.framed(w, m, "Dead letters"), Command: "fencepost dead-letters list " + text.Shell(w.File),
+		Action: groupURL(w.Resources.Group) + "/plan", Code: code}
 	found, err := admin.Letters(ctx, w.Resources, admin.LetterFilter{Code: code})
 	if err != nil {
 		fault := w.named(err, ledgerSilent)
@@ -75,7 +81,12 @@ func (d *Dashboard) letters(r request, w *watcher) (content, error) {
 			page.Left = text.Count(i+1) + " older letters are not shown: csv and json have all"
 			break
 		}
-		page.Rows = append(page.Rows, letterRow{Time: all.Clock.Time(one.Written.Time), Code: printable(one.Code), Reason: printable(string(one.Reason)), Bytes: text.Count(one.Bytes),
+		name := one.Name()
+		if one.Discarded != "" {
+			name = ""
+		}
+		page.Waiting = page.Waiting || name != ""
+		page.Rows = append(page.Rows, letterRow{Name: name, Time: all.Clock.Time(one.Written.Time), Code: printable(one.Code), Reason: printable(string(one.Reason)), Bytes: text.Count(one.Bytes),
 			Discarded: printable(string(one.Discarded)), Place: link{Text: fmt.Sprintf("%s:%d at %s", printable(one.Topic), one.Partition, text.Count(one.Offset)),
 				URL: at + query("code", code, "at", one.Name()) + "#letter"}, Here: one.Name() == want})
 	}
@@ -114,6 +125,7 @@ func (page *letters) show(ctx context.Context, w *watcher, place string, now tim
 			return fmt.Sprintf("fencepost dead-letters %s %s %s --execute", verb, text.Shell(w.File), text.Shell(one.Name()))
 		}
 		b.Replay, b.Discard = command("replay"), command("discard")
+		b.At = one.Name()
 		if one.Discarded != "" {
 			b.GoneSays = "discarded " + printable(string(one.Discarded))
 		}

@@ -26,7 +26,8 @@ type partition struct {
 	Record     *recordBox
 	RecordsURL string
 	Choices    []choice
-	Left       string // why there is no choice
+	Form       *repairForm // nil: nothing can be chosen
+	Left       string      // why there is no choice
 	Moves      []move
 }
 
@@ -38,10 +39,14 @@ type fact struct {
 
 // choice is one thing that can be done, and what it costs.
 type choice struct {
+	Pick, Chosen                               bool // it can be planned; it is marked
 	Choice, What, Offset, Next, Repeats, Loses string
 	Loss                                       bool
 	Command                                    string
 }
+
+// repairForm is the form by which a choice becomes a plan.
+type repairForm struct{ Action, Topic, Whole, Why string }
 
 // chain is the log around a position, linear: so many offsets to each side.
 type chain struct {
@@ -74,6 +79,12 @@ func (d *Dashboard) partition(r request, w *watcher, tp fencepost.TopicPartition
 	}
 	defer done()
 	page := d.partitionOf(r.Context(), w, m, s)
+	if page.Form != nil {
+		page.Form.Why = r.values.Get("why")
+	}
+	for i := range page.Choices {
+		page.Choices[i].Chosen = page.Choices[i].Pick && page.Choices[i].Choice == r.values.Get("choice")
+	}
 	page.Feed = feed(partitionURL(w.Resources.Group, tp), nil)
 	return content{only, "partition", page}, nil
 }
@@ -251,7 +262,11 @@ func newChain(s view.Standing) chain {
 func (w *watcher) choose(ctx context.Context, m *moment, tp fencepost.TopicPartition, page *partition) {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	sel, err := admin.ParseSelection([]string{tp.String()})
+	chosen := tp.String()
+	if s, _ := m.standing(tp); s.Verdict.String() == "recreated" { // its topic moves as a whole
+		chosen = tp.Topic
+	}
+	sel, err := admin.ParseSelection([]string{chosen})
 	if err != nil {
 		page.Left = "the command line has the choices: " + printable(err.Error())
 		return
@@ -270,18 +285,14 @@ func (w *watcher) choose(ctx context.Context, m *moment, tp fencepost.TopicParti
 	plan.Count(ctx, w.Resources)
 	all := view.NewRepair(plan)
 	for _, o := range all.Options {
-		c := choice{Choice: o.Choice, What: printable(string(o.Note)), Offset: "absent", Next: text.Count(o.Next.Offset), Repeats: o.Repeats.Loss(), Loses: o.LosesAtMost.Loss(), Loss: o.LosesAtMost != 0}
+		if o.Topic != tp.Topic || o.Partition != tp.Partition {
+			continue
+		}
+		c := choice{Pick: o.Choice != "retry", Choice: o.Choice, What: printable(string(o.Note)), Offset: "absent", Next: text.Count(o.Next.Offset), Repeats: o.Repeats.Loss(), Loses: o.LosesAtMost.Loss(), Loss: o.LosesAtMost != 0}
 		if o.Held != nil {
 			c.Offset = o.Held.String()
 		}
-		flag := "--policy " + o.Choice
-		switch o.Choice {
-		case "retry", "skip":
-			flag = "--record " + o.Choice
-		case "mirror":
-			flag = "--policy lost_row=mirror"
-		}
-		c.Command = fmt.Sprintf("fencepost offsets repair %s --topic %s %s --execute", text.Shell(w.File), text.Shell(tp.String()), flag)
+		c.Command = wish{Do: doRepair, Topics: []string{chosen}, Choice: o.Choice}.command(w.File)
 		if does := whatChoice(o.Choice); c.What == "" {
 			c.What = does
 		} else if o.Choice == "retry" { // the note says the same in short
@@ -291,7 +302,12 @@ func (w *watcher) choose(ctx context.Context, m *moment, tp fencepost.TopicParti
 		}
 		page.Choices = append(page.Choices, c)
 	}
+	page.Form = &repairForm{Action: groupURL(w.Resources.Group) + "/plan", Topic: chosen}
+	if chosen == tp.Topic {
+		page.Form.Whole = "The topic was recreated, and moves as a whole: a choice is for all of its partitions."
+	}
 	if len(page.Choices) == 0 {
+		page.Form = nil
 		page.Left = "No move mends it."
 		if len(all.Stuck) > 0 {
 			page.Left = printable(all.Stuck[0])

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fencepost/fencepost"
+	"github.com/fencepost/fencepost/internal/listen"
 	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/internal/view"
 )
@@ -28,7 +29,32 @@ type request struct {
 	*http.Request
 	form   form
 	values url.Values
+
+	user    string // who has signed in; empty: nobody
+	had     bool   // there is a cookie of a sign-in, which may have ended
+	carries bool   // it has a token, as programs do
+	cookie  string
+	code    string // that its forms have
 }
+
+// requestOf is a request, and who makes it.
+func (d *Dashboard) requestOf(in *http.Request) request {
+	r := request{Request: in, values: in.URL.Query()}
+	if d.access.tokens == nil {
+		return r
+	}
+	who, had, ok := d.access.who(in)
+	if r.had = had; ok {
+		r.user, r.cookie = who.name, valueOf(in, d.access.cookie)
+		r.code = d.access.code(r.cookie)
+	}
+	token := listen.TokenOf(in)
+	r.carries = token != "" && d.access.tokens.Has(listen.DigestOf(token))
+	return r
+}
+
+// errSignIn is the error of a page that nobody may see who has not signed in.
+var errSignIn = errors.New("sign in")
 
 // content is what a page shows: the data behind it, and its template with the model.
 type content struct {
@@ -52,18 +78,36 @@ func (d *Dashboard) route(out http.ResponseWriter, in *http.Request) {
 		out.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		fmt.Fprintln(out, "ok")
 		return
-	case len(parts) == 1 && parts[0] == "events":
-		d.events(out, in)
+	case in.Method == http.MethodPost:
+		d.post(out, in, parts)
 		return
 	case len(parts) == 3 && parts[0] == "a" && serveAsset(out, in, parts[1], parts[2]):
 		return
 	}
-	r, c, err := d.find(in, in.URL, parts)
-	if err != nil {
-		d.fail(out, r, err)
+	r := d.requestOf(in)
+	switch {
+	case d.access.tokens != nil && len(parts) == 1 && parts[0] == "sign-in":
+		if to := local(r.values.Get("to")); r.user != "" { // it is done
+			seeOther(out, to)
+			return
+		}
+		d.signInPage(out, r, &signIn{To: local(r.values.Get("to")), Expired: r.values.Get("ended") != ""}, http.StatusOK)
+		return
+	case !d.admitted(out, r):
+		return
+	case len(parts) == 1 && parts[0] == "events":
+		d.events(out, in)
 		return
 	}
-	d.write(out, r, c, http.StatusOK)
+	r, c, err := d.find(r, parts)
+	switch {
+	case errors.Is(err, errSignIn):
+		d.toSignIn(out, r, in.URL.RequestURI())
+	case err != nil:
+		d.fail(out, r, err)
+	default:
+		d.write(out, r, c, http.StatusOK)
+	}
 }
 
 // segments are the decoded parts of a path; none for /.
@@ -89,8 +133,7 @@ type missing struct{ what, near string }
 func (m missing) Error() string { return m.what }
 
 // find makes what a path names. Its request is good also beside an error.
-func (d *Dashboard) find(in *http.Request, at *url.URL, parts []string) (request, content, error) {
-	r := request{Request: in, values: at.Query()}
+func (d *Dashboard) find(r request, parts []string) (request, content, error) {
 	last := ""
 	if len(parts) > 0 {
 		last = parts[len(parts)-1]
@@ -124,11 +167,17 @@ func (d *Dashboard) find(in *http.Request, at *url.URL, parts []string) (request
 		return d.with(r)(d.moves(r, w))
 	case len(parts) == 3 && parts[2] == "dead-letters":
 		return d.with(r)(d.letters(r, w))
+	case len(parts) == 3 && parts[2] == "set":
+		return d.with(r)(d.set(r, w))
+	case len(parts) == 3 && parts[2] == "audit":
+		return d.with(r)(d.auditShown(r, w))
+	case len(parts) == 4 && parts[2] == "plan":
+		return d.with(r)(d.planShown(r, w, parts[3]))
 	}
 	tp, ok := partitionOf(parts[2])
 	switch {
 	case !ok:
-		return r, content{}, missing{what: fmt.Sprintf("%s has no page %s", parts[1], parts[2]), near: "moves, dead-letters, or a partition: trips:7"}
+		return r, content{}, missing{what: fmt.Sprintf("%s has no page %s", parts[1], parts[2]), near: "moves, dead-letters, set, audit, or a partition: trips:7"}
 	case len(parts) == 3:
 		return d.with(r)(d.partition(r, w, tp))
 	case parts[3] == "records":

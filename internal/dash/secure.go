@@ -11,8 +11,12 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // pageFor is how long an answer may take. A stream sets a time of its own for each message.
 const pageFor = time.Minute
 
-// secured sets the headers that every answer has, and refuses what would change something.
-func secured(next http.Handler) http.Handler {
+// secured sets the headers that every answer has, and refuses methods but GET and HEAD, and POST where somebody can sign in.
+func (d *Dashboard) secured(next http.Handler) http.Handler {
+	allow, says := "GET, HEAD", "this dashboard only looks: GET"
+	if d.access.tokens != nil {
+		allow, says = "GET, HEAD, POST", "GET, or a page's form"
+	}
 	return http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
 		h := out.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -21,9 +25,9 @@ func secured(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
-		if in.Method != http.MethodGet && in.Method != http.MethodHead {
-			h.Set("Allow", "GET, HEAD")
-			http.Error(out, "this dashboard only looks: GET", http.StatusMethodNotAllowed)
+		if in.Method != http.MethodGet && in.Method != http.MethodHead && (in.Method != http.MethodPost || d.access.tokens == nil) {
+			h.Set("Allow", allow)
+			http.Error(out, says, http.StatusMethodNotAllowed)
 			return
 		}
 		_ = http.NewResponseController(out).SetWriteDeadline(time.Now().Add(pageFor)) // a writer without one is a test's

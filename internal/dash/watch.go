@@ -2,6 +2,7 @@ package dash
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/fencepost/fencepost"
@@ -47,10 +48,13 @@ func (m *moment) known() bool { return (*watch.Moment)(m).Known() }
 type watcher struct {
 	*watch.Watcher
 	timeout time.Duration
+	audits  audits
+
+	executing sync.Mutex // held by the plan that is executed
 }
 
 func newWatcher(p Pipeline, timeout time.Duration, any *signal) *watcher {
-	return &watcher{watch.New(p, timeout, any), timeout}
+	return &watcher{Watcher: watch.New(p, timeout, any), timeout: timeout}
 }
 
 // now is the newest moment, nil before the first, and a channel that is closed by the next.

@@ -15,6 +15,7 @@ import (
 	"github.com/fencepost/fencepost/connector/memory"
 	"github.com/fencepost/fencepost/internal/admin"
 	"github.com/fencepost/fencepost/internal/dash"
+	"github.com/fencepost/fencepost/internal/text"
 	"github.com/fencepost/fencepost/internal/view"
 	"github.com/fencepost/fencepost/ledger"
 	"github.com/fencepost/fencepost/source"
@@ -203,7 +204,7 @@ func (w *world) to(p int32, at fencepost.Offset, cause ledger.Cause, atMost int6
 
 func (w *world) resources() admin.Resources {
 	l := switched{w.store, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.down }}
-	return admin.Resources{Group: w.group, Ledger: l, Cluster: w.cluster, History: w.store, Reader: w.cluster, Where: "postgres://app:***@db1/shop", Who: "oncall@bastion",
+	return admin.Resources{Replay: w.replay, Group: w.group, Ledger: l, Cluster: w.cluster, History: w.store, Reader: w.cluster, Where: "postgres://app:***@db1/shop", Who: "oncall@bastion",
 		Try: func(rec *fencepost.Record) error {
 			if strings.Contains(string(rec.Value), "NaN") {
 				return errors.New(`value is not JSON at byte 81: "fare":NaN`)
@@ -220,6 +221,7 @@ func (w *world) resources() admin.Resources {
 
 func (w *world) pipeline() dash.Pipeline {
 	return dash.Pipeline{File: string(w.group) + ".yaml", Topics: "trips", Into: "postgres trips", Resources: w.resources(),
+		Repeat:  func(n text.Amount) string { return n.Of("record") + ": repeats are noted" },
 		Promise: view.Promise{Words: "exactly once", Because: "rows and moves are one Postgres transaction, and each move is compared and set in it."}}
 }
 

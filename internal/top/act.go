@@ -91,8 +91,8 @@ func (s *source) proposal(p *admin.Plan, command func(string) string) *proposal 
 			out.sink += "No record is as late in " + v.Past + ": the end is taken. "
 		}
 	}
-	if n := v.Repeats(); n.N != 0 && s.repeats != nil {
-		out.sink += s.repeats(n)
+	if n := v.Repeats(); n.N != 0 && s.Repeat != nil {
+		out.sink += s.Repeat(n)
 	}
 	if v.Left != (fencepost.Place{}) {
 		out.sink += fmt.Sprintf(" The server is an old primary: the group went on at timeline %d. These moves say to go on here all the same.", v.Left.Timeline)

@@ -18,7 +18,7 @@ import (
 
 // Config is what the screens are about.
 type Config struct {
-	Pipelines    []Pipeline
+	Pipelines    []watch.Pipeline
 	Timeout      time.Duration // how long ledger and brokers may take to answer; 0: 10 s
 	Paint        screen.Paint
 	ASCII        bool // bars without block characters
@@ -27,18 +27,10 @@ type Config struct {
 	now func() time.Time // nil: time.Now
 }
 
-// Pipeline is one pipeline, with its connectors.
-type Pipeline struct {
-	watch.Pipeline
-	// Repeats says what records that are applied again do in the sink; empty: nothing.
-	Repeats func(text.Amount) string
-}
-
 // source is one pipeline with its reader, and the moment that is shown.
 type source struct {
 	*watch.Watcher
-	repeats func(text.Amount) string
-	moment  *watch.Moment
+	moment *watch.Moment
 }
 
 func (s *source) group() string { return string(s.Resources.Group) }
@@ -110,7 +102,7 @@ func newModel(ctx context.Context, cfg Config) *Model {
 		}
 	}
 	for _, p := range cfg.Pipelines {
-		m.sources = append(m.sources, &source{Watcher: watch.New(p.Pipeline, cfg.Timeout, m.any), repeats: p.Repeats})
+		m.sources = append(m.sources, &source{Watcher: watch.New(p, cfg.Timeout, m.any)})
 	}
 	m.pages = []page{newPipelines()}
 	if len(m.sources) == 1 {

@@ -203,7 +203,7 @@ func (l watched) Read(ctx context.Context, g fencepost.Group) (ledger.Snapshot, 
 
 var errNaN = errors.New(`value is not JSON at byte 81: "fare":NaN`)
 
-func (w *world) pipeline() Pipeline {
+func (w *world) pipeline() watch.Pipeline {
 	r := admin.Resources{Group: w.group, Ledger: watched{w.store, w}, Cluster: w.brokers, History: w.store, Reader: w.brokers, Where: "postgres://app:***@db1/shop", Who: "oncall@bastion",
 		Try: func(rec *fencepost.Record) error {
 			if bytes.Contains(rec.Value, []byte("NaN")) {
@@ -217,8 +217,8 @@ func (w *world) pipeline() Pipeline {
 			}
 			return nil, nil
 		}}
-	return Pipeline{Pipeline: watch.Pipeline{File: string(w.group) + ".yaml", Topics: "trips", Into: "postgres trips", Resources: r, Promise: view.Promise{Words: "exactly once"}},
-		Repeats: func(n text.Amount) string { return n.Of("record") + " are applied again into trips" }}
+	return watch.Pipeline{File: string(w.group) + ".yaml", Topics: "trips", Into: "postgres trips", Resources: r, Promise: view.Promise{Words: "exactly once"},
+		Repeat: func(n text.Amount) string { return n.Of("record") + " are applied again into trips" }}
 }
 
 // trips is one story: trips:7 is parked, trips:8 blocked, trips:10 lags, trips:4 was rewound, trips:11 has passed records.

@@ -141,7 +141,8 @@ func (w *Watcher) Open() (done func()) {
 	}
 }
 
-func (w *Watcher) pages() int {
+// Pages is how many are open.
+func (w *Watcher) Pages() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.mu.open
@@ -185,7 +186,7 @@ func (w *Watcher) Run(ctx context.Context) {
 		w.Look(ctx)
 		took := time.Since(began)
 		wait := EachSample
-		if w.pages() > 0 {
+		if w.Pages() > 0 {
 			wait = min(max(EachLook-took, lookShare*took), EachSample)
 		}
 		next := time.NewTimer(wait)

@@ -1,4 +1,4 @@
-// What a page does beside its links and forms: it says when it is stale, and it has keys.
+// What a page does beside its links and forms: it says when it is stale, it takes the token of a printed address, and it has keys.
 (() => {
   'use strict';
   const byId = id => document.getElementById(id);
@@ -6,10 +6,13 @@
   // Stale: the word in the header after 10 s without an update, the notice after 15.
   const feed = document.querySelector('[hx-sse\\:connect]');
   let heard = Date.now();
+  // While a page is stale nothing is changed by what it says.
+  const changes = on => document.querySelectorAll('main form[method=post] button').forEach(b => { b.disabled = !on; });
   const hear = () => {
     heard = Date.now();
     document.body.classList.remove('stale');
     byId('stale').hidden = true;
+    changes(true);
   };
   document.addEventListener('htmx:sse:after:message', hear);
   document.addEventListener('reload', () => location.reload());
@@ -23,8 +26,21 @@
     if (old >= 15) {
       document.body.classList.add('stale');
       byId('stale').hidden = false;
+      changes(false);
     }
   }, 1000);
+
+  // The token of the printed address is behind its #, which no request has. It leaves the address once it stands in the form.
+  const token = byId('token');
+  if (token && location.hash.length > 1) {
+    token.value = location.hash.slice(1);
+    history.replaceState(null, '', location.pathname + location.search);
+    byId('name').focus();
+  }
+
+  // What an action came to has the focus, so that it is read first.
+  document.querySelector('main [role=alert], #done')?.setAttribute('tabindex', '-1');
+  document.querySelector('main [role=alert], #done')?.focus();
 
   // Keys.
   const keys = byId('keys'), on = byId('keyson');
@@ -60,11 +76,14 @@
     if (second && e.key === 'p') return go('/');
     if (second && e.key === 'm') return go(sub('Moves'));
     if (second && e.key === 'd') return go(sub('Dead letters'));
+    if (second && e.key === 'a') return go(sub('Audit'));
+    if (second && e.key === 's') return go(sub('Move positions'));
     switch (e.key) {
       case 'g': g = Date.now(); break;
       case '/': { const q = byId('q'); if (q) { q.focus(); q.select(); e.preventDefault(); } break; }
       case 'j': step(1); break;
       case 'k': step(-1); break;
+      case 'e': (byId('sure') || byId('execute'))?.focus(); break;
       case 'c': document.querySelector('[data-choose]')?.click(); break;
       case 'Escape': { const up = [...document.querySelectorAll('.crumb a')].slice(0, -1).pop(); go(up ? up.getAttribute('href') : location.pathname === '/' ? '' : '/'); break; }
       case 'PageDown': { const more = document.querySelector('[data-more]'); if (more && scrollY + innerHeight > document.body.scrollHeight - 200) { e.preventDefault(); more.click(); } break; }

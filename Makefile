@@ -111,9 +111,9 @@ bench-connect: servers
 bench-show: servers
 	$(SERVERS) run -- go test -run='^$$' -bench='^BenchmarkShow$$' -benchtime=1x -tags realservers -p 1 -timeout 30m ./bench
 
-# From the end of a worker to the first commit of its partitions by another, and by itself, beside the plain program: 35 minutes.
+# From the end of a worker to the first commit of its partitions by another, and by itself, beside the plain program and Kafka Connect: 25 minutes.
 bench-takeover: servers
-	$(SERVERS) run -- go test -run='^$$' -bench='^Benchmark(Takeover|StaticRestart|TakeoverOfThePlain)$$' -benchtime=1x -tags realservers -p 1 -timeout 60m ./bench
+	$(SERVERS) run -- go test -run='^$$' -bench='^Benchmark(Takeover|StaticRestart|TakeoverOfThePlain|TakeoverOfConnect)$$' -benchtime=1x -tags realservers -p 1 -timeout 60m ./bench
 
 # What eight workers cost on 100 and on 1,000 partitions, counted on the wires, and what signs of life cost on the way of records: 15 minutes.
 bench-presence: servers

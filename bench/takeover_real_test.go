@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,9 +105,15 @@ func newHeirs(b *testing.B, sink string, l ledger.Ledger, protocol, broker, topi
 	return h
 }
 
-// stream is a topic of a broker of its own, with the groups' settings as Kafka has them, into which records come until the benchmark ends:
+// The records of a stream; Connect wants the schema beside them.
+const (
+	plainEvent   = `{"n":1,"date":"2001-01-01T00:00:00"}`
+	connectEvent = `{"schema":{"type":"struct","fields":[{"type":"int64","field":"n"}]},"payload":{"n":1}}`
+)
+
+// stream is a topic of a broker of its own, with the groups' settings as Kafka has them, into which records of this value come until the benchmark ends:
 // those of the tests' shared broker are quicker.
-func stream(b *testing.B, partitions int) (broker, topic string) {
+func stream(b *testing.B, partitions int, value string) (broker, topic string) {
 	b.Helper()
 	broker = servers.OwnKafka(b, "group.initial.rebalance.delay.ms=3000", "group.consumer.heartbeat.interval.ms=5000", "group.consumer.session.timeout.ms=45000").Plaintext
 	topic = servers.Name(b)
@@ -124,7 +131,7 @@ func stream(b *testing.B, partitions int) (broker, topic string) {
 		defer close(ended)
 		for next := 0; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
 			for range min(partitions, 60) {
-				cl.Produce(ctx, &kgo.Record{Topic: topic, Partition: int32(next % partitions), Value: []byte(`{"n":1,"date":"2001-01-01T00:00:00"}`)}, nil)
+				cl.Produce(ctx, &kgo.Record{Topic: topic, Partition: int32(next % partitions), Value: []byte(value)}, nil)
 				next++
 			}
 		}
@@ -293,7 +300,7 @@ func eachTakeover(b *testing.B, static bool, f func(*testing.B, *heirs)) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				broker, topic := stream(b, partitions)
+				broker, topic := stream(b, partitions, plainEvent)
 				h := newHeirs(b, sink, l, protocol, broker, topic, static)
 				for b.Loop() {
 					f(b, h)
@@ -307,7 +314,7 @@ func eachTakeover(b *testing.B, static bool, f func(*testing.B, *heirs)) {
 // BenchmarkTakeoverOfThePlain is what the plain group program needs for the same, with its client's settings: from kill -9 of one of two
 // to the first commit of its partitions by the other.
 func BenchmarkTakeoverOfThePlain(b *testing.B) {
-	broker, topic := stream(b, 12)
+	broker, topic := stream(b, 12, plainEvent)
 	dsn := servers.Postgres(b).Database(b)
 	conn, err := pgx.Connect(b.Context(), dsn)
 	if err != nil {
@@ -340,6 +347,47 @@ func BenchmarkTakeoverOfThePlain(b *testing.B) {
 		}
 		endPlain(one)
 		endPlain(other)
+		report(b, "by-the-other", took)
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkTakeoverOfConnect is the same with two workers of Kafka Connect, which run the same connector: Debezium's JDBC sink into Postgres.
+func BenchmarkTakeoverOfConnect(b *testing.B) {
+	broker, topic := stream(b, 12, connectEvent)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(broker))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer cl.Close()
+	at, err := url.Parse(servers.Postgres(b).Database(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	name := servers.Name(b)
+	begin := func(w *servers.OwnConnectServer) {
+		w.Add(b, "name="+name, "connector.class=io.debezium.connector.jdbc.JdbcSinkConnector", "topics="+topic, "connection.url=jdbc:postgresql://"+at.Host+at.Path,
+			"connection.username="+at.User.Username(), "connection.password=none", "insert.mode=insert", "primary.key.mode=none", "schema.evolution=basic",
+			"collection.name.format=taken", "key.converter=org.apache.kafka.connect.storage.StringConverter")
+	}
+	workers := []*servers.OwnConnectServer{servers.OwnConnect(b, broker), servers.OwnConnect(b, broker)}
+	for _, w := range workers {
+		begin(w)
+	}
+	p := plains{b: b, adm: kadm.NewClient(cl), group: "connect-" + name}
+	for b.Loop() {
+		var took []time.Duration
+		for n := range 3 {
+			p.shared()
+			before, began, w := p.committed(), time.Now(), workers[n%2]
+			w.Kill()
+			for p.behind(before) {
+				time.Sleep(20 * time.Millisecond)
+			}
+			took = append(took, time.Since(began))
+			w.Start()
+			begin(w)
+		}
 		report(b, "by-the-other", took)
 	}
 	b.ReportMetric(0, "ns/op")

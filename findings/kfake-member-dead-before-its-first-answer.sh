@@ -8,7 +8,7 @@
 # an answer to a connection that has ended is left to chance: a select of two cases that are both ready. A test on kfake of a consumer that
 # dies in a rebalance waits for a takeover that does not come, in one run and not in the next.
 #
-# Seen: "members three sessions after their death: dead before the answer: more than 0 of 16; dead behind it: 0 of 16" (5 and 11 in two runs)
+# Seen: "members three sessions after their death: dead before the answer: more than 0 of 16; dead behind it: 0 of 16" (4 and 11 in two runs)
 # Source: pkg/kfake/groups.go, group.reply, and pkg/kfake/client_conn.go, clientReq.reply, of github.com/twmb/franz-go at 01f206a7e32c.
 set -euo pipefail
 cd "$(mktemp -d)"

@@ -26,6 +26,8 @@ type Config struct {
 	Partial bool
 	// Schema: the record holds its schema beside the envelope, as {"schema": ..., "payload": ...}.
 	Schema bool
+	// Untold: nothing knows the schema of the events.
+	Untold bool
 	// Accepts is what may be lost of values at their source. An event whose schema admits another loss is a bad record (NotAccepted). Of JSON that
 	// has no schema beside it nothing is known. In Avro it is for Guard.
 	Accepts []Loss
@@ -55,8 +57,9 @@ func New(c Config) (decode.Factory, error) {
 	if err != nil {
 		return nil, err
 	}
+	untold := c.untold()
 	return func() fencepost.Decoder {
-		d := &decoder{table: t, values: values(), keys: keys(), rows: rows(), before: before(), beside: beside{config: c, of: t.of}}
+		d := &decoder{table: t, untold: untold, values: values(), keys: keys(), rows: rows(), before: before(), beside: beside{config: c, of: t.of}}
 		d.key, d.row, d.was = empty(d.keys), empty(d.rows), empty(d.before)
 		return d
 	}, nil
@@ -166,6 +169,7 @@ type decoder struct {
 	values, keys, rows, before fencepost.Decoder
 	key, row, was              []fencepost.Column // one row at a time
 	beside                     beside
+	untold                     error // of all events; nil: they are taken
 }
 
 // Columns are the columns of the schema, then MetaOp.
@@ -198,6 +202,9 @@ func (d *decoder) Decode(r *fencepost.Record, columns []fencepost.Column) error 
 	}
 	if err != nil {
 		return err
+	}
+	if d.untold != nil {
+		return d.untold
 	}
 	return d.told(r, columns, n)
 }

@@ -29,6 +29,7 @@ const (
 	CutTimes        Loss = "cut_times"
 	IntervalNumbers Loss = "interval_numbers"
 	EncodedBytes    Loss = "encoded_bytes"
+	NoSchema        Loss = "no_schema"
 )
 
 // Store is what the columns of the store's table hold that others do not, by name.
@@ -109,6 +110,14 @@ var lossies = []lossy{
 		func(_ *Description, f *Described, c *decode.Field, _ *Store) bool {
 			return c.Type == fencepost.Bytes && f.Type == "string" && f.Semantic == ""
 		}},
+	{NoSchema, "any of the others may be so, and nothing tells", "the events have no schema: whatever else a change stream loses may be lost, and nothing tells", "value.converter.schemas.enable=true in Connect, with envelope: debezium_with_schema; or Avro",
+		func(*Description, *Described, *decode.Field, *Store) bool { return false }},
+}
+
+// Untold is the doubt of events that have no schema at all.
+func Untold() Doubt {
+	l := lossies[len(lossies)-1]
+	return Doubt{Loss: l.Loss, Text: l.text, Help: l.help}
 }
 
 // Losses are all words, in the order of docs/change-streams.md.
@@ -181,7 +190,19 @@ const NotAccepted = "loss-not-accepted"
 // refusal is what a worker says of all events of a schema; nil: it takes them. Their partition parks at the first, whatever becomes of bad records: they
 // are good ones.
 func (c Config) refusal(d Description) error {
-	refused, _ := Weigh(Doubts(d, c.Decode.Fields, nil), c.Accepts)
+	return c.refuse("by the schema of the event ", Doubts(d, c.Decode.Fields, nil))
+}
+
+// untold is what a worker says of all events where they have no schema; nil: it takes them.
+func (c Config) untold() error {
+	if !c.Untold {
+		return nil
+	}
+	return c.refuse("", []Doubt{Untold()})
+}
+
+func (c Config) refuse(because string, doubts []Doubt) error {
+	refused, _ := Weigh(doubts, c.Accepts)
 	if refused == nil {
 		return nil
 	}
@@ -189,7 +210,7 @@ func (c Config) refusal(d Description) error {
 	for _, r := range refused {
 		texts = append(texts, r.Text)
 	}
-	return &fencepost.BadRecord{Code: NotAccepted, Reason: "by the schema of the event " + strings.Join(texts, "; ") + ". To take it so: " + Line(c.Accepts, refused), Parks: true}
+	return &fencepost.BadRecord{Code: NotAccepted, Reason: because + strings.Join(texts, "; ") + ". To take it so: " + Line(c.Accepts, refused), Parks: true}
 }
 
 // cut are the types of time.precision.mode=connect, which have no more than milliseconds.

@@ -179,8 +179,8 @@ func TestLossesAreAccepted(t *testing.T) {
 		case EarlyYears: // what admits it admits dates of zeros too
 			c, there = lossyEvents[ZeroDates], true
 			c.field, c.value, c.of = `"type":"int32","name":"io.debezium.time.Date"`, "0", decode.Field{Type: fencepost.Date, Unit: decode.Days}
-		case CutTimes:
-			continue // the store's table decides, which a decoder does not know
+		case CutTimes, NoSchema:
+			continue // the store's table decides, which a decoder does not know; TestUntold
 		}
 		if !there {
 			t.Errorf("%s has no event", loss)
@@ -207,6 +207,28 @@ func TestLossesAreAccepted(t *testing.T) {
 			if got := row(t, d, "", told("c", `n "type":"int32" = null`)); got != "null|c" {
 				t.Errorf("%s: behind it, of another schema: %s", loss, got)
 			}
+		}
+	}
+}
+
+// Events without a schema are refused as such, and taken with the one word.
+func TestUntold(t *testing.T) {
+	event := `{"before":null,"after":{"n":1},"source":{},"op":"c"}`
+	for _, c := range []struct {
+		untold  bool
+		accepts []Loss
+		want    string
+	}{
+		{false, nil, "1|c"},
+		{true, []Loss{NoSchema}, "1|c"},
+		{true, []Loss{ZeroDates}, NotAccepted + ": the events have no schema: whatever else a change stream loses may be lost, and nothing tells. To take it so: accepts: [zero_dates, no_schema]"},
+	} {
+		factory, err := New(Config{Decode: decode.Config{Fields: []decode.Field{{Column: "n", Type: fencepost.Int}}}, Untold: c.untold, Accepts: c.accepts, Values: decode.JSON, Keys: decode.JSON})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := row(t, factory(), "", event); got != c.want {
+			t.Errorf("untold %t, accepts %v: %s, want %s", c.untold, c.accepts, got, c.want)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func (f *File) record(unknown decode.UnknownFunc, fill *decode.Fill, schemas *sc
 
 // events is what the file says of change events around rows of these columns. Keys are written as values are.
 func (f *File) events(rows decode.Config, schemas *schemas) debezium.Config {
-	c := debezium.Config{Decode: rows, Key: f.sinkKey(), Partial: f.Sink.Is != nil && f.Sink.Is.About().Partial, Schema: f.Envelope == debeziumSchema, Accepts: f.Accepts}
+	c := debezium.Config{Decode: rows, Key: f.sinkKey(), Partial: f.Sink.Is != nil && f.Sink.Is.About().Partial, Schema: f.Envelope == debeziumSchema, Accepts: f.Accepts, Untold: f.untold()}
 	if schemas != nil && f.Decode == "avro" {
 		schemas = schemas.guarded(c)
 	}
@@ -116,6 +116,9 @@ const (
 	debeziumPlain  = "debezium"
 	debeziumSchema = "debezium_with_schema"
 )
+
+// untold reports whether nothing knows the schema of the events.
+func (f *File) untold() bool { return f.Envelope == debeziumPlain && f.Decode == "json" }
 
 // enveloped reports whether records are change events around a row.
 func (f *File) enveloped() bool { return f.Envelope == debeziumPlain || f.Envelope == debeziumSchema }

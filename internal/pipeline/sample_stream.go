@@ -42,7 +42,7 @@ func (s *Sampled) inferStream(records []fencepost.Record) (about string, ok bool
 	case described.Fields != nil && rows == nil:
 		s.describedBy(described)
 	case rows != nil && described.Fields == nil:
-		s.Envelope = debeziumPlain
+		s.Envelope, s.Accepts = debeziumPlain, []debezium.Loss{debezium.NoSchema}
 		s.columnsOf(decode.Infer(func(yield func([]byte) bool) {
 			for _, row := range rows {
 				if !yield(row) {

@@ -51,10 +51,13 @@ func (s *sampled) stream(t tableFacts) (found []fencepost.Finding, notes []strin
 
 // weigh says what of the columns may not arrive as the source has it, by the schemas of the events: what the file does not accept is a finding, the rest a note.
 func (f *File) weigh(subject string, described []debezium.Description, t tableFacts) (found []fencepost.Finding, notes []string) {
-	if described == nil {
+	var doubts []debezium.Doubt
+	switch {
+	case f.untold():
+		doubts = append(doubts, debezium.Untold())
+	case described == nil:
 		return nil, nil
 	}
-	var doubts []debezium.Doubt
 	for _, d := range described {
 		for _, doubt := range debezium.Doubts(d, f.fields(), t.store) {
 			if !slices.Contains(doubts, doubt) {
@@ -64,8 +67,11 @@ func (f *File) weigh(subject string, described []debezium.Description, t tableFa
 	}
 	refused, known := debezium.Weigh(doubts, f.Accepts)
 	for _, d := range refused {
-		column, _, _ := strings.Cut(d.Columns, ", ")
-		found = append(found, fencepost.Finding{Subject: subject, Code: debezium.NotAccepted, Key: "schema." + column, Text: fmt.Sprintf("%s: %s", d.Loss, d.Text),
+		key := "envelope"
+		if column, _, _ := strings.Cut(d.Columns, ", "); column != "" {
+			key = "schema." + column
+		}
+		found = append(found, fencepost.Finding{Subject: subject, Code: debezium.NotAccepted, Key: key, Text: fmt.Sprintf("%s: %s", d.Loss, d.Text),
 			Help: fmt.Sprintf("%s; where that is so already, or the loss is taken: %s", d.Help, debezium.Line(f.Accepts, refused))})
 	}
 	for _, d := range known {

@@ -17,34 +17,6 @@ import (
 	"github.com/fencepost/fencepost/internal/dash"
 )
 
-// TestManyTabs: a browser has six connections to one host. Eight pages at once are live all the same, and a ninth one loads.
-func TestManyTabs(t *testing.T) {
-	b := newBrowser(t)
-	w, s := demo(t)
-	var tabs []*tab
-	for range 8 {
-		p := b.tab(t, 1000, 700, false)
-		p.open(s.URL + "/p/trips")
-		tabs = append(tabs, p)
-	}
-	for i, p := range tabs {
-		p.wait(fmt.Sprintf("tab %d to be live", i+1), "/^live/.test(document.getElementById('live').textContent)")
-	}
-	w.commit(10, 204_100_000)
-	for i, p := range tabs {
-		p.wait(fmt.Sprintf("the commit in tab %d", i+1), "document.body.innerText.includes('204,100,000')")
-	}
-	p := b.tab(t, 1000, 700, false)
-	p.open(s.URL + "/p/trips/moves")
-	time.Sleep(11 * time.Second) // a page that hears nothing for 10 s says so
-	for i, p := range tabs {
-		if live := eval[string](p, "document.getElementById('live').textContent"); !strings.HasPrefix(live, "live") {
-			t.Errorf("tab %d says %q", i+1, live)
-		}
-		p.reports()
-	}
-}
-
 // stage is a dashboard that may change what is in its worlds, and what its browser is told.
 type stage struct {
 	*world

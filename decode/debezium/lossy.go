@@ -57,6 +57,10 @@ type lossy struct {
 	of func(d *Description, f *Described, c *decode.Field, s *Store) bool
 }
 
+// noSchema is what is lost where events have no schema: of no field anything is known.
+var noSchema = lossy{NoSchema, "any of the others may be so, and nothing tells", "the events have no schema: whatever else a change stream loses may be lost, and nothing tells", "value.converter.schemas.enable=true in Connect, with envelope: debezium_with_schema; or Avro",
+	func(*Description, *Described, *decode.Field, *Store) bool { return false }}
+
 var lossies = []lossy{
 	{DefaultNulls, "a NULL of a column with a default arrives as the default", "a NULL in %s arrives as the column's default", "value.converter.replace.null.with.default=false in Connect (and the key's)",
 		func(_ *Description, f *Described, _ *decode.Field, _ *Store) bool { return f.Nullable && f.Default }},
@@ -110,14 +114,12 @@ var lossies = []lossy{
 		func(_ *Description, f *Described, c *decode.Field, _ *Store) bool {
 			return c.Type == fencepost.Bytes && f.Type == "string" && f.Semantic == ""
 		}},
-	{NoSchema, "any of the others may be so, and nothing tells", "the events have no schema: whatever else a change stream loses may be lost, and nothing tells", "value.converter.schemas.enable=true in Connect, with envelope: debezium_with_schema; or Avro",
-		func(*Description, *Described, *decode.Field, *Store) bool { return false }},
+	noSchema,
 }
 
 // Untold is the doubt of events that have no schema at all.
 func Untold() Doubt {
-	l := lossies[len(lossies)-1]
-	return Doubt{Loss: l.Loss, Text: l.text, Help: l.help}
+	return Doubt{Loss: noSchema.Loss, Text: noSchema.text, Help: noSchema.help}
 }
 
 // Losses are all words, in the order of docs/change-streams.md.
